@@ -1,0 +1,20 @@
+/**
+ * What the log needs of a disk: a few named files, written in place and flushed. A real one is in
+ * `server/storage`, a faulty one in `shared/simulation`; one suite of tests holds for both.
+ *
+ * Calls that change something answer by a callback, in the order they were made for one file, never before
+ * they return. An error is final: whoever gets one must not try again as if nothing had happened, because
+ * a failed flush may have dropped the pages it could not write.
+ */
+export interface Disk {
+	/** The names of all files, sorted. Only called before the first write. */
+	list(): readonly string[];
+	/** All bytes of a file. Only called before the first write. */
+	read(name: string): Uint8Array;
+	/** Makes a file of `bytes` zeros, durable with its name; or removes what such a call left half done, first. */
+	create(name: string, bytes: number, done: Done): void;
+	/** Writes in place, within the file's size, and flushes (`fdatasync`): durable once `done` is called. */
+	write(name: string, offset: number, bytes: Uint8Array, done: Done): void;
+}
+
+export type Done = (error: Error | null) => void;

@@ -1,0 +1,73 @@
+/**
+ * A fact is one thing that happened at one node. The live feed, the simulator and a saved trace file speak
+ * this one language; log lines and metrics are derived from its coarse part.
+ *
+ * Facts are JSON: a ballot is its text (`1763889731207000003@n3`, '' for none), a value its summary.
+ */
+
+import type { Ballot, NodeId } from './paxos/ballot.ts';
+import { ballotToText } from './paxos/ballot.ts';
+import type { AgentFact } from './paxos/fact.ts';
+import type { Message } from './paxos/message.ts';
+import { describeValue, type ValueSummary } from './store/describe.ts';
+
+export type BallotText = string;
+
+export interface FactStamp {
+	readonly node: NodeId;
+	/** One life of the node's process. */
+	readonly epoch: string;
+	/** Numbered from 1 without gaps within the epoch. */
+	readonly seq: number;
+	/** The node's wall clock, milliseconds since 1970 with a fraction. Never used to order facts of two nodes. */
+	readonly time: number;
+}
+
+/** `A` sent and received fact of one message carry the same `messageId`. */
+export type RuntimeFact =
+	| {
+			readonly kind: 'sent';
+			readonly to: NodeId;
+			readonly messageId: string;
+			readonly message: Message<BallotText, ValueSummary>;
+	  }
+	| {
+			readonly kind: 'received';
+			readonly from: NodeId;
+			readonly messageId: string;
+			readonly message: Message<BallotText, ValueSummary>;
+	  }
+	| { readonly kind: 'linkUp'; readonly peer: NodeId }
+	| { readonly kind: 'linkDown'; readonly peer: NodeId; readonly why: string }
+	/** A frame, a handshake or a request that was refused, and why. */
+	| { readonly kind: 'malformed'; readonly from: string; readonly door: 'mesh' | 'feed' | 'http'; readonly why: string }
+	| { readonly kind: 'flushed'; readonly records: number; readonly bytes: number; readonly ms: number }
+	| { readonly kind: 'applied'; readonly through: number; readonly revision: number };
+
+export type FactBody = AgentFact<BallotText, ValueSummary> | RuntimeFact;
+export type Fact = FactStamp & FactBody;
+export type FactKind = FactBody['kind'];
+
+/** What JSON makes of `T`: every ballot its text, every value its summary. */
+export type Plain<T> = T extends Ballot
+	? BallotText
+	: T extends Uint8Array
+		? ValueSummary
+		: T extends readonly (infer Item)[]
+			? Plain<Item>[]
+			: T extends object
+				? { [Key in keyof T]: Plain<T[Key]> }
+				: T;
+
+/** Rewrites ballots and values, at any depth, for JSON. */
+export function plain<T>(raw: T): Plain<T> {
+	return rewrite(raw) as Plain<T>;
+}
+
+function rewrite(raw: unknown): unknown {
+	if (raw === null || typeof raw !== 'object') return raw;
+	if (raw instanceof Uint8Array) return describeValue(raw);
+	if (Array.isArray(raw)) return raw.map(rewrite);
+	if ('ms' in raw && 'ns' in raw && 'node' in raw) return ballotToText(raw as Ballot);
+	return Object.fromEntries(Object.entries(raw).map(([key, value]) => [key, rewrite(value)]));
+}

@@ -1,0 +1,158 @@
+/**
+ * Writes and reads the few shapes that messages, records and saved states are made of. Little enough to be
+ * its own: the pure rooms import no package, and what is durable for years should not depend on one.
+ *
+ * Integers are unsigned LEB128 up to 2^53 - 1; strings and byte arrays are preceded by their length.
+ */
+import { type Ballot, isWellFormed, type NodeId } from './ballot.ts';
+
+/** What was read is not what was written: too short, too long, or out of range. */
+export class MalformedError extends Error {
+	override readonly name = 'MalformedError';
+}
+
+const VARINT_BYTES_MAX = 8;
+const NODE_ID_CHARS_MAX = 64;
+
+/** A growing buffer. `take()` hands over what was written and starts afresh. */
+export class Writer {
+	#bytes: Uint8Array;
+	#length = 0;
+
+	constructor(bytesInitial = 512) {
+		this.#bytes = new Uint8Array(bytesInitial);
+	}
+
+	get length(): number {
+		return this.#length;
+	}
+
+	u8(value: number): void {
+		this.#room(1);
+		this.#bytes[this.#length++] = value;
+	}
+
+	/** @param value an integer from 0 to 2^53 - 1 */
+	int(value: number): void {
+		this.#room(VARINT_BYTES_MAX);
+		let rest = value;
+		while (rest >= 0x80) {
+			this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
+			rest = Math.floor(rest / 0x80);
+		}
+		this.#bytes[this.#length++] = rest;
+	}
+
+	bytes(value: Uint8Array): void {
+		this.int(value.length);
+		this.raw(value);
+	}
+
+	/** Without a length in front. */
+	raw(value: Uint8Array): void {
+		this.#room(value.length);
+		this.#bytes.set(value, this.#length);
+		this.#length += value.length;
+	}
+
+	/** A node id: ASCII, at most 64 characters. */
+	node(id: NodeId): void {
+		this.#room(1 + id.length);
+		this.#bytes[this.#length++] = id.length;
+		for (let i = 0; i < id.length; i++) this.#bytes[this.#length++] = id.charCodeAt(i);
+	}
+
+	ballot(ballot: Ballot): void {
+		this.int(ballot.ms);
+		this.int(ballot.ns);
+		this.node(ballot.node);
+	}
+
+	/** What was written, as an array of its own. */
+	take(): Uint8Array {
+		const taken = this.#bytes.slice(0, this.#length);
+		this.#length = 0;
+		return taken;
+	}
+
+	#room(count: number): void {
+		const needed = this.#length + count;
+		if (needed <= this.#bytes.length) return;
+		const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+		grown.set(this.#bytes.subarray(0, this.#length));
+		this.#bytes = grown;
+	}
+}
+
+/** Reads what a `Writer` wrote. Every method throws `MalformedError` rather than return nonsense. */
+export class Reader {
+	readonly #bytes: Uint8Array;
+	#at: number;
+	readonly #end: number;
+
+	constructor(bytes: Uint8Array, at = 0, end = bytes.length) {
+		this.#bytes = bytes;
+		this.#at = at;
+		this.#end = end;
+	}
+
+	/** Where the next read begins, in bytes from the start of the array. */
+	get at(): number {
+		return this.#at;
+	}
+
+	get done(): boolean {
+		return this.#at >= this.#end;
+	}
+
+	u8(): number {
+		if (this.#at >= this.#end) throw new MalformedError('ends too early');
+		return this.#bytes[this.#at++] as number;
+	}
+
+	int(): number {
+		let value = 0;
+		let scale = 1;
+		for (let i = 0; i < VARINT_BYTES_MAX; i++) {
+			const byte = this.u8();
+			value += (byte & 0x7f) * scale;
+			if (byte < 0x80) {
+				if (!Number.isSafeInteger(value)) break;
+				return value;
+			}
+			scale *= 0x80;
+		}
+		throw new MalformedError('integer above 2^53 - 1');
+	}
+
+	/** A view into the array that is read, not a copy. */
+	bytes(): Uint8Array {
+		return this.raw(this.int());
+	}
+
+	raw(length: number): Uint8Array {
+		if (length > this.#end - this.#at) throw new MalformedError('ends too early');
+		const from = this.#at;
+		this.#at += length;
+		return this.#bytes.subarray(from, this.#at);
+	}
+
+	node(): NodeId {
+		const length = this.u8();
+		if (length > NODE_ID_CHARS_MAX) throw new MalformedError('node id too long');
+		let id = '';
+		for (let i = 0; i < length; i++) id += String.fromCharCode(this.u8());
+		return id;
+	}
+
+	ballot(): Ballot {
+		const ballot = { ms: this.int(), ns: this.int(), node: this.node() };
+		if (!isWellFormed(ballot)) throw new MalformedError('ballot out of range');
+		return ballot;
+	}
+
+	/** Call when everything should have been read. */
+	finish(): void {
+		if (this.#at !== this.#end) throw new MalformedError('bytes left over');
+	}
+}

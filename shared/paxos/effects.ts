@@ -1,0 +1,57 @@
+/** What an agent asks its runtime to do after a step. Read only; nothing in it is shared with later steps. */
+import type { Ballot } from './ballot.ts';
+import type { ProposalId, ReadId, Timer } from './event.ts';
+import type { AgentFact } from './fact.ts';
+import type { Envelope, Slot, Value } from './message.ts';
+import type { DurableRecord } from './record.ts';
+
+export interface Effects {
+	/** In order, behind the records of all earlier steps. */
+	readonly persist: readonly DurableRecord[];
+	/** May leave at once. */
+	readonly send: readonly Envelope[];
+	/** May leave once every record of this and of all earlier steps is durable; those to this node itself too. */
+	readonly sendWhenDurable: readonly Envelope[];
+	/** Chosen, in slot order, without gaps. */
+	readonly apply: readonly Decision[];
+	readonly outcomes: readonly Outcome[];
+	readonly timers: readonly TimerRequest[];
+	readonly facts: readonly AgentFact[];
+}
+
+export interface Decision {
+	readonly slot: Slot;
+	/** A ballot under which this node knows the value to be accepted; nodes may know different ones. */
+	readonly ballot: Ballot;
+	readonly value: Value;
+}
+
+/** Fires once, after a time drawn from [minMs, maxMs]; asking again for the same timer replaces it. */
+export interface TimerRequest {
+	/** `campaign` is answered by the event `campaign`, all others by the event `timer`. */
+	readonly timer: Timer | 'campaign';
+	readonly minMs: number;
+	readonly maxMs: number;
+	/** Add one observed round (request, flush, answer) to the time drawn: back-off must outlast a round. */
+	readonly plusRound: boolean;
+}
+
+export type Outcome =
+	/** Our proposals went into this slot, under this ballot of ours. */
+	| { readonly kind: 'placed'; readonly proposals: readonly ProposalId[]; readonly slot: Slot; readonly ballot: Ballot }
+	/** A campaign for what was proposed here began. */
+	| { readonly kind: 'attempt'; readonly ballot: Ballot }
+	/** It, or the leadership it won, was ended by a higher promise. */
+	| { readonly kind: 'halted'; readonly ballot: Ballot; readonly by: Ballot }
+	/** The proposal surely was not and will not be chosen. */
+	| { readonly kind: 'refused'; readonly proposal: ProposalId; readonly reason: 'slotNotOpen'; readonly nextSlot: Slot }
+	/** The contested slot keeps what it had; the proposal surely was not chosen. */
+	| {
+			readonly kind: 'kept';
+			readonly proposal: ProposalId;
+			readonly slot: Slot;
+			readonly ballot: Ballot;
+			readonly value: Value;
+	  }
+	/** The read may be answered from a state that has applied `slot`. */
+	| { readonly kind: 'readAt'; readonly read: ReadId; readonly slot: Slot };

@@ -1,0 +1,41 @@
+/** What may happen to an agent. Time, ids and everything drawn at random come in here or not at all. */
+import type { NodeId, WallTime } from './ballot.ts';
+import type { Message, Slot, Value } from './message.ts';
+
+/** A handle, unique within one life of one process, by which the runtime knows its own proposal again. */
+export type ProposalId = number;
+export type ReadId = number;
+
+export interface Proposal {
+	readonly id: ProposalId;
+	/** Concatenable: a slot's value is the concatenation of the proposals put into it. Never empty. */
+	readonly value: Value;
+	/** `leader`: wherever the leader is. `self`: both phases from this node, under a fresh ballot. */
+	readonly route: 'leader' | 'self';
+	/** With `route: 'self'`: contest this very slot. 0 for none. */
+	readonly contest: Slot;
+}
+
+export type Timer =
+	/** Was a leader heard since the last one? */
+	| 'election'
+	/** A poll is to be sent. */
+	| 'poll'
+	/** A leader's beat: heartbeat, what was lost, and whether a quorum still answers. */
+	| 'heartbeat'
+	/** Whatever waits for an answer is asked again. */
+	| 'retry';
+
+export type Event =
+	/** Once, before all others, after a start or a restart. */
+	| { readonly kind: 'start' }
+	| { readonly kind: 'receive'; readonly from: NodeId; readonly message: Message }
+	| { readonly kind: 'propose'; readonly proposal: Proposal }
+	| { readonly kind: 'read'; readonly read: ReadId }
+	| { readonly kind: 'timer'; readonly timer: Timer }
+	/** The campaign that was asked for may begin, under a ballot of this time. */
+	| { readonly kind: 'campaign'; readonly now: WallTime }
+	| { readonly kind: 'linkUp'; readonly peer: NodeId }
+	| { readonly kind: 'linkDown'; readonly peer: NodeId }
+	/** The state machine has applied every slot up to `through`; `settled` proposals of ours need no more care. */
+	| { readonly kind: 'applied'; readonly through: Slot; readonly settled: readonly ProposalId[] };

@@ -1,0 +1,108 @@
+/**
+ * What an agent tells of itself: one thing that happened at one node. The runtime stamps who, when and in
+ * which order (`shared/fact.ts`). Generic in how ballots and values are written: raw here, text in JSON.
+ */
+import type { Ballot, NodeId } from './ballot.ts';
+import type { Acceptance, MessageKind, Nack, Slot, Value } from './message.ts';
+
+export type Role = 'follower' | 'candidate' | 'leader';
+
+export type AgentFact<B = Ballot, V = Value> =
+	/** Phase 1a begins here. */
+	| {
+			readonly kind: 'campaign';
+			readonly ballot: B;
+			readonly why: 'noLeader' | 'proposal' | 'contest';
+			readonly contest: Slot;
+			/** The slots up to here are known to be chosen: the campaign is for all above. */
+			readonly chosenThrough: Slot;
+	  }
+	/** Phase 1b here: this acceptor's promise rose, from `previous`, for `to`. */
+	| { readonly kind: 'promised'; readonly ballot: B; readonly previous: B; readonly reported: number }
+	/** Phase 1b or 2b here: refused, because `promised` is higher. */
+	| {
+			readonly kind: 'refused';
+			readonly refused: Nack['refused'];
+			readonly slot: Slot;
+			readonly ballot: B;
+			readonly promised: B;
+	  }
+	/** The proposer counted a promise, and what it reported. */
+	| {
+			readonly kind: 'promiseCounted';
+			readonly ballot: B;
+			readonly from: NodeId;
+			readonly chosenThrough: Slot;
+			readonly reported: readonly Acceptance<B, V>[];
+			readonly voters: readonly NodeId[];
+			readonly needed: number;
+	  }
+	/** A campaign or a leadership was ended by a higher ballot. */
+	| { readonly kind: 'halted'; readonly ballot: B; readonly by: B; readonly from: NodeId }
+	/** Phase 2a here. `reportedAt` is the ballot whose value phase 1 obliges to take; empty for a free choice. */
+	| {
+			readonly kind: 'proposed';
+			readonly ballot: B;
+			readonly slot: Slot;
+			readonly value: V;
+			readonly origin: 'own' | 'reported' | 'noop';
+			readonly reportedAt: B;
+	  }
+	/** Phase 2b here: this acceptor accepted. */
+	| { readonly kind: 'accepted'; readonly ballot: B; readonly slot: Slot; readonly value: V }
+	/** The proposer counted an accepted. */
+	| {
+			readonly kind: 'voteCounted';
+			readonly ballot: B;
+			readonly slot: Slot;
+			readonly from: NodeId;
+			readonly voters: readonly NodeId[];
+			readonly needed: number;
+	  }
+	/** This node knows the slot to be chosen: as the leader by counting, as a follower by being told. */
+	| {
+			readonly kind: 'chosen';
+			readonly ballot: B;
+			readonly slot: Slot;
+			readonly value: V;
+			readonly how: 'counted' | 'told' | 'fetched';
+	  }
+	| {
+			readonly kind: 'role';
+			readonly role: Role;
+			readonly ballot: B;
+			/** The leader's ballot as this node hears it; empty for none. */
+			readonly leader: B;
+			readonly why:
+				| 'started'
+				| 'campaign'
+				| 'promisedByQuorum'
+				| 'heardLeader'
+				| 'higherBallot'
+				| 'lostQuorum'
+				| 'leaderSilent'
+				| 'leaderLinkDown';
+			/** Who made it so: the promisers, or the one that was heard or lost. */
+			readonly by: readonly NodeId[];
+	  }
+	/** A quorum hears a leader (or too few answer), so this node does not campaign. */
+	| {
+			readonly kind: 'pollHeld';
+			readonly silent: readonly NodeId[];
+			readonly hearing: readonly NodeId[];
+			readonly needed: number;
+	  }
+	/** What is chosen is fetched from `from`. */
+	| { readonly kind: 'fetching'; readonly from: NodeId; readonly slot: Slot; readonly through: Slot }
+	/** A message of a node that is no member, or one that makes no sense here. */
+	| { readonly kind: 'ignored'; readonly from: NodeId; readonly message: MessageKind; readonly why: string };
+
+/** Facts that are made even while nobody watches: rare, and what logs and metrics are derived from. */
+export const COARSE_FACTS: ReadonlySet<AgentFact['kind']> = new Set([
+	'campaign',
+	'halted',
+	'role',
+	'promised',
+	'pollHeld',
+	'ignored',
+]);

@@ -1,0 +1,176 @@
+/**
+ * Every message that one agent sends to another. A message is plain data; the wire is `wire.ts`'s business.
+ *
+ *     proposer                     acceptors
+ *        | -- 1a prepare ------------> |   promise no ballot below this one
+ *        | <-- 1b promise / nack ----- |   with every acceptance above its chosenThrough
+ *        |      (a quorum: leader)     |
+ *        | -- 2a accept -------------> |   the value of the highest ballot reported, else its own
+ *        | <-- 2b accepted / nack ---- |   to the proposer only
+ *        |      (a quorum: chosen)     |
+ *        | -- heartbeat, 2a ---------> |   chosenThrough rides on what is sent anyway
+ *        | <-- confirm --------------- |
+ *
+ *     before preparing:  poll -> pollReply        is a leader heard by a quorum?
+ *     behind:            fetch -> decisions       what is chosen is fetched, never voted on again
+ *     at a follower:     forward -> (2a at the leader);  readAsk -> readIndex
+ *
+ * The types are generic in how a ballot and a value are written, so that facts (JSON) share them.
+ */
+import type { Ballot, NodeId } from './ballot.ts';
+
+/** A place in the log, from 1. 0 stands for "none" or "before the first". */
+export type Slot = number;
+/** What a slot holds: opaque bytes, encoded once. No bytes at all is the no-op. */
+export type Value = Uint8Array;
+
+/** That an acceptor accepted `value` for `slot` under `ballot`. */
+export interface Acceptance<B = Ballot, V = Value> {
+	readonly slot: Slot;
+	readonly ballot: B;
+	readonly value: V;
+}
+
+/** Phase 1a. `contest` names one slot whose acceptance is to be reported even if it is chosen; 0 for none. */
+export interface Prepare<B = Ballot> {
+	readonly kind: 'prepare';
+	readonly ballot: B;
+	readonly contest: Slot;
+}
+
+/**
+ * Phase 1b, in `parts` bounded messages, numbered `part` from 0, that count when all have come.
+ * `accepted` has every acceptance above `chosenThrough`, and the one of the contested slot.
+ */
+export interface Promised<B = Ballot, V = Value> {
+	readonly kind: 'promise';
+	readonly ballot: B;
+	readonly part: number;
+	readonly parts: number;
+	readonly chosenThrough: Slot;
+	readonly accepted: readonly Acceptance<B, V>[];
+}
+
+/** What a leader says with everything it sends to its acceptors. */
+export interface Leadership<B = Ballot> {
+	readonly ballot: B;
+	/** Every slot up to here is chosen, and this leader knows the values. */
+	readonly chosenThrough: Slot;
+	/** No slot above this one was chosen under any earlier ballot: the highest that phase 1 reported. */
+	readonly recoveredThrough: Slot;
+}
+
+/** Phase 2a. */
+export interface Accept<B = Ballot, V = Value> extends Leadership<B> {
+	readonly kind: 'accept';
+	readonly slot: Slot;
+	readonly value: V;
+}
+
+/** Phase 2b. To the proposer only, so that nobody answers a client before the leader knows. */
+export interface Accepted<B = Ballot> {
+	readonly kind: 'accepted';
+	readonly ballot: B;
+	readonly slot: Slot;
+}
+
+/**
+ * A refusal of `refused`, because `promised` is higher. Only `promised` is acted on; `acceptance` is there
+ * for people: the acceptor's own for the slot in question, or its highest.
+ */
+export interface Nack<B = Ballot, V = Value> {
+	readonly kind: 'nack';
+	readonly refused: 'prepare' | 'accept' | 'heartbeat';
+	readonly ballot: B;
+	readonly promised: B;
+	readonly acceptance: Acceptance<B, V> | null;
+}
+
+/** "I lead", and the question of every read that waits: has a quorum promised nothing higher? */
+export interface Heartbeat<B = Ballot> extends Leadership<B> {
+	readonly kind: 'heartbeat';
+	readonly round: number;
+}
+
+/** The answer to heartbeat `round`: nothing above `ballot` is promised here. */
+export interface Confirm<B = Ballot> {
+	readonly kind: 'confirm';
+	readonly ballot: B;
+	readonly round: number;
+}
+
+/** "Do you hear a leader?" `ballot` is the asker's promise, echoed, so that an old reply is known. */
+export interface Poll<B = Ballot> {
+	readonly kind: 'poll';
+	readonly ballot: B;
+}
+
+export interface PollReply<B = Ballot> {
+	readonly kind: 'pollReply';
+	readonly ballot: B;
+	/** The ballot of the leader that this node hears; `NO_BALLOT` for none. */
+	readonly leader: B;
+	readonly chosenThrough: Slot;
+}
+
+/** "Tell me what is chosen, from this slot." */
+export interface Fetch {
+	readonly kind: 'fetch';
+	readonly from: Slot;
+}
+
+/** What is chosen: `decisions[i]` is of slot `from + i`. `chosenThrough` says how much more there is. */
+export interface Decisions<B = Ballot, V = Value> {
+	readonly kind: 'decisions';
+	readonly from: Slot;
+	readonly chosenThrough: Slot;
+	readonly decisions: readonly { readonly ballot: B; readonly value: V }[];
+}
+
+/** A proposal made at a follower, for the leader to propose. Its identity is inside the bytes. */
+export interface Forward<V = Value> {
+	readonly kind: 'forward';
+	readonly value: V;
+}
+
+/** A follower's reads up to its own `round` ask the leader at which slot they may be answered. */
+export interface ReadAsk {
+	readonly kind: 'readAsk';
+	readonly round: number;
+}
+
+export interface ReadIndex {
+	readonly kind: 'readIndex';
+	readonly round: number;
+	readonly slot: Slot;
+}
+
+export type Message<B = Ballot, V = Value> =
+	| Prepare<B>
+	| Promised<B, V>
+	| Accept<B, V>
+	| Accepted<B>
+	| Nack<B, V>
+	| Heartbeat<B>
+	| Confirm<B>
+	| Poll<B>
+	| PollReply<B>
+	| Fetch
+	| Decisions<B, V>
+	| Forward<V>
+	| ReadAsk
+	| ReadIndex;
+
+export type MessageKind = Message['kind'];
+
+/** `bulk` never stands in front of `consensus`. */
+export type Lane = 'consensus' | 'bulk';
+
+export interface Envelope {
+	readonly to: NodeId;
+	readonly message: Message;
+}
+
+export function laneOf(message: Message): Lane {
+	return message.kind === 'decisions' ? 'bulk' : 'consensus';
+}

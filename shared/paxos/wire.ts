@@ -1,0 +1,181 @@
+/**
+ * Messages to bytes and back. One byte of kind, then the fields in the order of `message.ts`. Reading
+ * refuses, with a `MalformedError`, whatever `writeMessage` could not have written.
+ */
+import { MalformedError, type Reader, type Writer } from './bytes.ts';
+import type { Acceptance, Message, MessageKind, Nack } from './message.ts';
+
+/** The position is the byte on the wire: only ever add at the end. */
+const KINDS: readonly MessageKind[] = [
+	'prepare',
+	'promise',
+	'accept',
+	'accepted',
+	'nack',
+	'heartbeat',
+	'confirm',
+	'poll',
+	'pollReply',
+	'fetch',
+	'decisions',
+	'forward',
+	'readAsk',
+	'readIndex',
+];
+const KIND_BYTES = Object.fromEntries(KINDS.map((kind, byte) => [kind, byte])) as Record<MessageKind, number>;
+const REFUSED: readonly Nack['refused'][] = ['prepare', 'accept', 'heartbeat'];
+
+export function writeMessage(out: Writer, message: Message): void {
+	out.u8(KIND_BYTES[message.kind]);
+	switch (message.kind) {
+		case 'prepare':
+			out.ballot(message.ballot);
+			return out.int(message.contest);
+		case 'promise':
+			out.ballot(message.ballot);
+			out.int(message.part);
+			out.int(message.parts);
+			out.int(message.chosenThrough);
+			return writeList(out, message.accepted, writeAcceptance);
+		case 'accept':
+			out.ballot(message.ballot);
+			out.int(message.chosenThrough);
+			out.int(message.recoveredThrough);
+			out.int(message.slot);
+			return out.bytes(message.value);
+		case 'accepted':
+			out.ballot(message.ballot);
+			return out.int(message.slot);
+		case 'nack':
+			out.u8(REFUSED.indexOf(message.refused));
+			out.ballot(message.ballot);
+			out.ballot(message.promised);
+			out.u8(message.acceptance ? 1 : 0);
+			if (message.acceptance) writeAcceptance(out, message.acceptance);
+			return;
+		case 'heartbeat':
+			out.ballot(message.ballot);
+			out.int(message.chosenThrough);
+			out.int(message.recoveredThrough);
+			return out.int(message.round);
+		case 'confirm':
+			out.ballot(message.ballot);
+			return out.int(message.round);
+		case 'poll':
+			return out.ballot(message.ballot);
+		case 'pollReply':
+			out.ballot(message.ballot);
+			out.ballot(message.leader);
+			return out.int(message.chosenThrough);
+		case 'fetch':
+			return out.int(message.from);
+		case 'decisions':
+			out.int(message.from);
+			out.int(message.chosenThrough);
+			return writeList(out, message.decisions, (_, decision) => {
+				out.ballot(decision.ballot);
+				out.bytes(decision.value);
+			});
+		case 'forward':
+			return out.bytes(message.value);
+		case 'readAsk':
+			return out.int(message.round);
+		case 'readIndex':
+			out.int(message.round);
+			return out.int(message.slot);
+	}
+}
+
+/** Reads one message; bytes of values are views into what is read. */
+export function readMessage(from: Reader): Message {
+	const kind = KINDS[from.u8()];
+	switch (kind) {
+		case 'prepare':
+			return { kind, ballot: from.ballot(), contest: from.int() };
+		case 'promise':
+			return {
+				kind,
+				ballot: from.ballot(),
+				part: from.int(),
+				parts: from.int(),
+				chosenThrough: from.int(),
+				accepted: readList(from, readAcceptance),
+			};
+		case 'accept':
+			return {
+				kind,
+				ballot: from.ballot(),
+				chosenThrough: from.int(),
+				recoveredThrough: from.int(),
+				slot: readSlot(from),
+				value: from.bytes(),
+			};
+		case 'accepted':
+			return { kind, ballot: from.ballot(), slot: readSlot(from) };
+		case 'nack': {
+			const refused = REFUSED[from.u8()];
+			if (refused === undefined) throw new MalformedError('a nack of what?');
+			const ballot = from.ballot();
+			const promised = from.ballot();
+			return { kind, refused, ballot, promised, acceptance: from.u8() === 0 ? null : readAcceptance(from) };
+		}
+		case 'heartbeat':
+			return {
+				kind,
+				ballot: from.ballot(),
+				chosenThrough: from.int(),
+				recoveredThrough: from.int(),
+				round: from.int(),
+			};
+		case 'confirm':
+			return { kind, ballot: from.ballot(), round: from.int() };
+		case 'poll':
+			return { kind, ballot: from.ballot() };
+		case 'pollReply':
+			return { kind, ballot: from.ballot(), leader: from.ballot(), chosenThrough: from.int() };
+		case 'fetch':
+			return { kind, from: readSlot(from) };
+		case 'decisions':
+			return {
+				kind,
+				from: readSlot(from),
+				chosenThrough: from.int(),
+				decisions: readList(from, () => ({ ballot: from.ballot(), value: from.bytes() })),
+			};
+		case 'forward':
+			return { kind, value: from.bytes() };
+		case 'readAsk':
+			return { kind, round: from.int() };
+		case 'readIndex':
+			return { kind, round: from.int(), slot: from.int() };
+		default:
+			throw new MalformedError('unknown kind of message');
+	}
+}
+
+function writeAcceptance(out: Writer, acceptance: Acceptance): void {
+	out.int(acceptance.slot);
+	out.ballot(acceptance.ballot);
+	out.bytes(acceptance.value);
+}
+
+function readAcceptance(from: Reader): Acceptance {
+	return { slot: readSlot(from), ballot: from.ballot(), value: from.bytes() };
+}
+
+function readSlot(from: Reader): number {
+	const slot = from.int();
+	if (slot === 0) throw new MalformedError('slots begin at 1');
+	return slot;
+}
+
+function writeList<T>(out: Writer, items: readonly T[], write: (out: Writer, item: T) => void): void {
+	out.int(items.length);
+	for (const item of items) write(out, item);
+}
+
+function readList<T>(from: Reader, read: (from: Reader) => T): T[] {
+	const items: T[] = [];
+	for (let left = from.int(); left > 0; left--) items.push(read(from));
+	return items;
+}
