@@ -68,6 +68,22 @@ export class Writer {
 		this.node(ballot.node);
 	}
 
+	bool(value: boolean): void {
+		this.u8(value ? 1 : 0);
+	}
+
+	list<T>(items: Iterable<T>, write: (item: T) => void): void {
+		const all = [...items];
+		this.int(all.length);
+		for (const item of all) write(item);
+	}
+
+	/** null, or something. */
+	maybe<T>(item: T | null, write: (item: T) => void): void {
+		this.bool(item !== null);
+		if (item !== null) write(item);
+	}
+
 	/** What was written, as an array of its own. */
 	take(): Uint8Array {
 		const taken = this.#bytes.slice(0, this.#length);
@@ -149,6 +165,20 @@ export class Reader {
 		const ballot = { ms: this.int(), ns: this.int(), node: this.node() };
 		if (!isWellFormed(ballot)) throw new MalformedError('ballot out of range');
 		return ballot;
+	}
+
+	bool(): boolean {
+		return this.u8() !== 0;
+	}
+
+	list<T>(read: () => T): T[] {
+		const items: T[] = [];
+		for (let left = this.int(); left > 0; left--) items.push(read());
+		return items;
+	}
+
+	maybe<T>(read: () => T): T | null {
+		return this.bool() ? read() : null;
 	}
 
 	/** Call when everything should have been read. */

@@ -36,7 +36,10 @@ export interface TimerRequest {
 	readonly plusRound: boolean;
 }
 
-export type Outcome =
+/** What became of what this node was asked. */
+export type Outcome = ProposalOutcome | ReadOutcome;
+
+export type ProposalOutcome =
 	/** Our proposals went into this slot, under this ballot of ours. */
 	| { readonly kind: 'placed'; readonly proposals: readonly ProposalId[]; readonly slot: Slot; readonly ballot: Ballot }
 	/** A campaign for what was proposed here began. */
@@ -53,5 +56,12 @@ export type Outcome =
 			readonly ballot: Ballot;
 			readonly value: Value;
 	  }
-	/** The read may be answered from a state that has applied `slot`. */
-	| { readonly kind: 'readAt'; readonly read: ReadId; readonly slot: Slot };
+	/** The withdrawn proposal: `left` tells whether it was ever placed or forwarded, so that it may yet be chosen. */
+	| { readonly kind: 'withdrawn'; readonly proposal: ProposalId; readonly left: boolean };
+
+/** The read may be answered from a state that has applied `slot`. */
+export interface ReadOutcome {
+	readonly kind: 'readAt';
+	readonly read: ReadId;
+	readonly slot: Slot;
+}

@@ -27,10 +27,12 @@ export type Timer =
 	| 'retry';
 
 export type Event =
-	/** Once, before all others, after a start or a restart. */
-	| { readonly kind: 'start' }
+	/** Once, before all others. `epoch` is a number that no other life of this node has, drawn by the runtime. */
+	| { readonly kind: 'start'; readonly epoch: number }
 	| { readonly kind: 'receive'; readonly from: NodeId; readonly message: Message }
 	| { readonly kind: 'propose'; readonly proposal: Proposal }
+	/** Nobody waits for the proposal any more: care for it no longer, and tell whether it ever left. */
+	| { readonly kind: 'withdraw'; readonly proposal: ProposalId }
 	| { readonly kind: 'read'; readonly read: ReadId }
 	| { readonly kind: 'timer'; readonly timer: Timer }
 	/** The campaign that was asked for may begin, under a ballot of this time. */

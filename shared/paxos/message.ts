@@ -86,7 +86,7 @@ export interface Nack<B = Ballot, V = Value> {
 	readonly acceptance: Acceptance<B, V> | null;
 }
 
-/** "I lead", and the question of every read that waits: has a quorum promised nothing higher? */
+/** "I lead", and the question of every read that waits: has a quorum promised nothing higher? Round 0 asks nothing. */
 export interface Heartbeat<B = Ballot> extends Leadership<B> {
 	readonly kind: 'heartbeat';
 	readonly round: number;
@@ -97,6 +97,8 @@ export interface Confirm<B = Ballot> {
 	readonly kind: 'confirm';
 	readonly ballot: B;
 	readonly round: number;
+	/** How far this acceptor's node is, for people. */
+	readonly chosenThrough: Slot;
 }
 
 /** "Do you hear a leader?" `ballot` is the asker's promise, echoed, so that an old reply is known. */
@@ -133,14 +135,16 @@ export interface Forward<V = Value> {
 	readonly value: V;
 }
 
-/** A follower's reads up to its own `round` ask the leader at which slot they may be answered. */
+/** The reads of the follower's own `round`, in this `epoch` of its, ask from which slot on they may be answered. */
 export interface ReadAsk {
 	readonly kind: 'readAsk';
+	readonly epoch: number;
 	readonly round: number;
 }
 
 export interface ReadIndex {
 	readonly kind: 'readIndex';
+	readonly epoch: number;
 	readonly round: number;
 	readonly slot: Slot;
 }

@@ -36,7 +36,7 @@ export function writeMessage(out: Writer, message: Message): void {
 			out.int(message.part);
 			out.int(message.parts);
 			out.int(message.chosenThrough);
-			return writeList(out, message.accepted, writeAcceptance);
+			return out.list(message.accepted, (acceptance) => writeAcceptance(out, acceptance));
 		case 'accept':
 			out.ballot(message.ballot);
 			out.int(message.chosenThrough);
@@ -50,9 +50,7 @@ export function writeMessage(out: Writer, message: Message): void {
 			out.u8(REFUSED.indexOf(message.refused));
 			out.ballot(message.ballot);
 			out.ballot(message.promised);
-			out.u8(message.acceptance ? 1 : 0);
-			if (message.acceptance) writeAcceptance(out, message.acceptance);
-			return;
+			return out.maybe(message.acceptance, (acceptance) => writeAcceptance(out, acceptance));
 		case 'heartbeat':
 			out.ballot(message.ballot);
 			out.int(message.chosenThrough);
@@ -60,7 +58,8 @@ export function writeMessage(out: Writer, message: Message): void {
 			return out.int(message.round);
 		case 'confirm':
 			out.ballot(message.ballot);
-			return out.int(message.round);
+			out.int(message.round);
+			return out.int(message.chosenThrough);
 		case 'poll':
 			return out.ballot(message.ballot);
 		case 'pollReply':
@@ -72,15 +71,17 @@ export function writeMessage(out: Writer, message: Message): void {
 		case 'decisions':
 			out.int(message.from);
 			out.int(message.chosenThrough);
-			return writeList(out, message.decisions, (_, decision) => {
-				out.ballot(decision.ballot);
-				out.bytes(decision.value);
+			return out.list(message.decisions, ({ ballot, value }) => {
+				out.ballot(ballot);
+				out.bytes(value);
 			});
 		case 'forward':
 			return out.bytes(message.value);
 		case 'readAsk':
+			out.int(message.epoch);
 			return out.int(message.round);
 		case 'readIndex':
+			out.int(message.epoch);
 			out.int(message.round);
 			return out.int(message.slot);
 	}
@@ -99,7 +100,7 @@ export function readMessage(from: Reader): Message {
 				part: from.int(),
 				parts: from.int(),
 				chosenThrough: from.int(),
-				accepted: readList(from, readAcceptance),
+				accepted: from.list(() => readAcceptance(from)),
 			};
 		case 'accept':
 			return {
@@ -117,7 +118,7 @@ export function readMessage(from: Reader): Message {
 			if (refused === undefined) throw new MalformedError('a nack of what?');
 			const ballot = from.ballot();
 			const promised = from.ballot();
-			return { kind, refused, ballot, promised, acceptance: from.u8() === 0 ? null : readAcceptance(from) };
+			return { kind, refused, ballot, promised, acceptance: from.maybe(() => readAcceptance(from)) };
 		}
 		case 'heartbeat':
 			return {
@@ -128,7 +129,7 @@ export function readMessage(from: Reader): Message {
 				round: from.int(),
 			};
 		case 'confirm':
-			return { kind, ballot: from.ballot(), round: from.int() };
+			return { kind, ballot: from.ballot(), round: from.int(), chosenThrough: from.int() };
 		case 'poll':
 			return { kind, ballot: from.ballot() };
 		case 'pollReply':
@@ -140,26 +141,26 @@ export function readMessage(from: Reader): Message {
 				kind,
 				from: readSlot(from),
 				chosenThrough: from.int(),
-				decisions: readList(from, () => ({ ballot: from.ballot(), value: from.bytes() })),
+				decisions: from.list(() => ({ ballot: from.ballot(), value: from.bytes() })),
 			};
 		case 'forward':
 			return { kind, value: from.bytes() };
 		case 'readAsk':
-			return { kind, round: from.int() };
+			return { kind, epoch: from.int(), round: from.int() };
 		case 'readIndex':
-			return { kind, round: from.int(), slot: from.int() };
+			return { kind, epoch: from.int(), round: from.int(), slot: from.int() };
 		default:
 			throw new MalformedError('unknown kind of message');
 	}
 }
 
-function writeAcceptance(out: Writer, acceptance: Acceptance): void {
+export function writeAcceptance(out: Writer, acceptance: Acceptance): void {
 	out.int(acceptance.slot);
 	out.ballot(acceptance.ballot);
 	out.bytes(acceptance.value);
 }
 
-function readAcceptance(from: Reader): Acceptance {
+export function readAcceptance(from: Reader): Acceptance {
 	return { slot: readSlot(from), ballot: from.ballot(), value: from.bytes() };
 }
 
@@ -167,15 +168,4 @@ function readSlot(from: Reader): number {
 	const slot = from.int();
 	if (slot === 0) throw new MalformedError('slots begin at 1');
 	return slot;
-}
-
-function writeList<T>(out: Writer, items: readonly T[], write: (out: Writer, item: T) => void): void {
-	out.int(items.length);
-	for (const item of items) write(out, item);
-}
-
-function readList<T>(from: Reader, read: (from: Reader) => T): T[] {
-	const items: T[] = [];
-	for (let left = from.int(); left > 0; left--) items.push(read(from));
-	return items;
 }

@@ -1,0 +1,138 @@
+/**
+ * Phases 1b and 2b: the two promises. It never answers yes before the record behind the answer is durable,
+ * and it does not know who leads or what is chosen.
+ *
+ * @source Paxos Made Simple 2.2, P1a: "An acceptor can accept a proposal numbered n iff it has not responded
+ * to a prepare request having a number greater than n."
+ */
+import { type Ballot, compareBallots, type NodeId, sameBallot } from './ballot.ts';
+import type { Reader, Writer } from './bytes.ts';
+import { type Context, ENTRY_BYTES_MAX, InvariantError } from './config.ts';
+import { type SlotLog, sameBytes } from './log.ts';
+import type { Accept, Acceptance, Heartbeat, Nack, Prepare, Slot } from './message.ts';
+
+/** A nack shows an acceptance of at most this many bytes. */
+const NACK_VALUE_BYTES_MAX = 4096;
+
+export class Acceptor {
+	readonly #context: Context;
+	readonly #log: SlotLog;
+	#promised: Ballot;
+	#chosenRecorded: Slot;
+
+	constructor(context: Context, log: SlotLog, promised: Ballot) {
+		this.#context = context;
+		this.#log = log;
+		this.#promised = promised;
+		this.#chosenRecorded = log.chosenThrough;
+	}
+
+	/** No ballot below this one is promised or accepted any more. */
+	get promised(): Ballot {
+		return this.#promised;
+	}
+
+	/** Phase 1b. A repeated prepare is answered again, and waits for the same flush. */
+	prepare(from: NodeId, { ballot, contest }: Prepare): void {
+		if (compareBallots(ballot, this.#promised) < 0) return this.#refuse(from, 'prepare', ballot, contest);
+		const reported = this.#log.acceptancesAbove(this.#log.chosenThrough);
+		if (contest > 0 && contest <= this.#log.chosenThrough) reported.unshift(this.#acceptance(contest) as Acceptance);
+		this.#promise(ballot, reported.length);
+		const parts = inParts(reported, this.#context.config.messageBytesMax);
+		for (const [part, accepted] of parts.entries()) {
+			this.#context.out.whenDurable(from, {
+				kind: 'promise',
+				ballot,
+				part,
+				parts: parts.length,
+				chosenThrough: this.#log.chosenThrough,
+				accepted,
+			});
+		}
+	}
+
+	/** Phase 2b. The answer goes to the proposer only. */
+	accept(from: NodeId, { ballot, slot, value }: Accept): void {
+		if (compareBallots(ballot, this.#promised) < 0) return this.#refuse(from, 'accept', ballot, slot);
+		const { out } = this.#context;
+		const held = this.#log.entry(slot);
+		if (held?.accepted && sameBallot(held.ballot, ballot)) {
+			if (!sameBytes(held.value, value)) throw new InvariantError(`two values for slot ${slot} under one ballot`);
+		} else {
+			this.#promised = ballot;
+			this.#log.accept(slot, ballot, value);
+			out.persist.push({ kind: 'accepted', slot, ballot, value });
+			this.#recordChosen();
+			if (out.watched) out.fact({ kind: 'accepted', ballot, slot, value });
+		}
+		out.whenDurable(from, { kind: 'accepted', ballot, slot });
+	}
+
+	/** Confirms that nothing above the leader's ballot is promised here. Needs no disk: it promises nothing new. */
+	heartbeat(from: NodeId, { ballot, round }: Heartbeat): void {
+		if (compareBallots(ballot, this.#promised) < 0) return this.#refuse(from, 'heartbeat', ballot, 0);
+		if (round === 0) return;
+		this.#context.out.now(from, { kind: 'confirm', ballot, round, chosenThrough: this.#log.chosenThrough });
+	}
+
+	save(to: Writer): void {
+		to.ballot(this.#promised);
+		to.int(this.#chosenRecorded);
+	}
+
+	load(from: Reader): void {
+		this.#promised = from.ballot();
+		this.#chosenRecorded = from.int();
+	}
+
+	#promise(ballot: Ballot, reported: number): void {
+		if (sameBallot(ballot, this.#promised)) return;
+		const { out } = this.#context;
+		out.fact({ kind: 'promised', ballot, previous: this.#promised, reported });
+		this.#promised = ballot;
+		out.persist.push({ kind: 'promised', ballot });
+	}
+
+	/** Rides on a record that is written anyway, so that it never costs a flush of its own. */
+	#recordChosen(): void {
+		if (this.#log.chosenThrough === this.#chosenRecorded) return;
+		this.#chosenRecorded = this.#log.chosenThrough;
+		this.#context.out.persist.push({ kind: 'chosen', through: this.#chosenRecorded });
+	}
+
+	#refuse(to: NodeId, refused: Nack['refused'], ballot: Ballot, slot: Slot): void {
+		const { out } = this.#context;
+		const acceptance = this.#acceptance(slot || this.#log.lastSlot);
+		out.now(to, {
+			kind: 'nack',
+			refused,
+			ballot,
+			promised: this.#promised,
+			acceptance: acceptance && acceptance.value.length <= NACK_VALUE_BYTES_MAX ? acceptance : null,
+		});
+		if (out.watched) out.fact({ kind: 'refused', refused, slot, ballot, promised: this.#promised });
+	}
+
+	#acceptance(slot: Slot): Acceptance | null {
+		const entry = this.#log.entry(slot);
+		return entry ? { slot, ballot: entry.ballot, value: entry.value } : null;
+	}
+}
+
+/** At least one part; none above `bytesMax` unless a single acceptance is. */
+function inParts(acceptances: readonly Acceptance[], bytesMax: number): Acceptance[][] {
+	let part: Acceptance[] = [];
+	const parts = [part];
+	let bytes = 0;
+	for (const acceptance of acceptances) {
+		const size = acceptance.value.length + ENTRY_BYTES_MAX;
+		if (part.length > 0 && bytes + size > bytesMax) {
+			part = [];
+			parts.push(part);
+			bytes = 0;
+		}
+		part.push(acceptance);
+		bytes += size;
+	}
+	return parts;
+}

@@ -1,0 +1,349 @@
+/**
+ * PaxosAgent: proposer, acceptor and learner of one node, in one. Everything that happens to it comes in as
+ * an event, everything it wants goes out as effects; it reads no clock, draws no number, waits for nothing.
+ * Here is the one dispatch and what connects the rooms; the rules are in the rooms.
+ *
+ * @source Paxos Made Simple 2 (the algorithm), 3 (the sequence of slots and the leader)
+ */
+import { Acceptor } from './acceptor.ts';
+import { type Ballot, compareBallots, type NodeId, sameBallot } from './ballot.ts';
+import { Reader, Writer } from './bytes.ts';
+import type { Phase1 } from './campaign.ts';
+import type { AgentConfig, Context } from './config.ts';
+import type { Effects } from './effects.ts';
+import { Election } from './election.ts';
+import type { Event, Timer } from './event.ts';
+import type { Role } from './fact.ts';
+import { Learner } from './learner.ts';
+import { type LogEntry, SlotLog } from './log.ts';
+import type { Leadership, Message, Nack, Slot } from './message.ts';
+import { Outbox } from './outbox.ts';
+import { Proposer } from './proposer.ts';
+import { Reads } from './reads.ts';
+import type { DurableRecord } from './record.ts';
+
+/** What may be looked at between steps. Copies nothing, and changes with the next step. */
+export interface AgentView {
+	readonly role: Role;
+	/** Of the campaign or leadership under way. */
+	readonly ballot: Ballot;
+	readonly promised: Ballot;
+	/** The leader's ballot as this node hears it, its own if it leads; NO_BALLOT for none. */
+	readonly leader: Ballot;
+	readonly chosenThrough: Slot;
+	readonly appliedThrough: Slot;
+	readonly lastSlot: Slot;
+	entry(slot: Slot): LogEntry | undefined;
+	/** At a leader: what its quorum promised. */
+	readonly phase1: Phase1 | null;
+	/** Proposals of this node that are not settled. */
+	readonly pendingCount: number;
+	readonly openSlotsCount: number;
+}
+
+export class PaxosAgent {
+	/** Whether facts of single messages are made. */
+	watched = false;
+	readonly #context: Context;
+	readonly #log: SlotLog;
+	readonly #acceptor: Acceptor;
+	readonly #learner: Learner;
+	readonly #proposer: Proposer;
+	readonly #election: Election;
+	readonly #reads: Reads;
+	#appliedThrough: Slot = 0;
+	/** Of the leader that is heard: what lies above was not chosen before its ballot. */
+	#recoveredThrough: Slot = 0;
+
+	/**
+	 * @param durable every record this node ever made durable, in the order of its log
+	 * @throws InvariantError for records that no agent writes
+	 */
+	constructor(config: AgentConfig, durable: Iterable<DurableRecord> = []) {
+		const { log, promised } = SlotLog.replay(durable);
+		this.#context = { config, out: new Outbox(false), promised: () => this.#acceptor.promised };
+		this.#log = log;
+		this.#acceptor = new Acceptor(this.#context, log, promised);
+		this.#learner = new Learner(this.#context, log);
+		this.#proposer = new Proposer(this.#context, log, this.#acceptor, this.#learner);
+		this.#election = new Election(this.#context);
+		this.#reads = new Reads(this.#context);
+	}
+
+	/** @throws InvariantError when something happened that must not: the node has to stop */
+	step(event: Event): Effects {
+		const out = new Outbox(this.watched);
+		this.#context.out = out;
+		const chosenBefore = this.#log.chosenThrough;
+		this.#dispatch(event);
+		this.#lead(chosenBefore);
+		return out;
+	}
+
+	view(): AgentView {
+		const leadership = this.#proposer.leadership;
+		return {
+			role: this.#proposer.role,
+			ballot: this.#proposer.ballot,
+			promised: this.#acceptor.promised,
+			leader: this.#election.leader,
+			chosenThrough: this.#log.chosenThrough,
+			appliedThrough: this.#appliedThrough,
+			lastSlot: this.#log.lastSlot,
+			entry: (slot) => this.#log.entry(slot),
+			phase1: leadership?.phase1 ?? null,
+			pendingCount: this.#proposer.pendingCount,
+			openSlotsCount: leadership?.openCount ?? 0,
+		};
+	}
+
+	/** The whole state, as canonical bytes: two agents that behave alike from here on have the same. */
+	save(): Uint8Array {
+		const to = new Writer();
+		this.#log.save(to);
+		this.#acceptor.save(to);
+		this.#learner.save(to);
+		this.#proposer.save(to);
+		this.#election.save(to);
+		this.#reads.save(to);
+		to.int(this.#appliedThrough);
+		to.int(this.#recoveredThrough);
+		return to.take();
+	}
+
+	/** @throws MalformedError for anything but what `save` gave */
+	static restore(config: AgentConfig, saved: Uint8Array): PaxosAgent {
+		const agent = new PaxosAgent(config);
+		const from = new Reader(saved);
+		agent.#log.load(from);
+		agent.#acceptor.load(from);
+		agent.#learner.load(from);
+		agent.#proposer.load(from);
+		agent.#election.load(from);
+		agent.#reads.load(from);
+		agent.#appliedThrough = from.int();
+		agent.#recoveredThrough = from.int();
+		from.finish();
+		return agent;
+	}
+
+	#dispatch(event: Event): void {
+		switch (event.kind) {
+			case 'start':
+				return this.#start(event.epoch);
+			case 'receive':
+				return this.#receive(event.from, event.message);
+			case 'propose':
+				this.#proposer.propose(event.proposal);
+				return this.#sendOnTheirWay();
+			case 'withdraw':
+				return this.#proposer.withdraw(event.proposal);
+			case 'read':
+				this.#reads.add(event.read);
+				return this.#askToRead();
+			case 'timer':
+				return this.#timer(event.timer);
+			case 'campaign':
+				return this.#proposer.campaign(event.now, this.#election.takeCampaignDue());
+			case 'linkUp':
+				return;
+			case 'linkDown':
+				return this.#election.linkDown(event.peer);
+			case 'applied':
+				this.#appliedThrough = event.through;
+				this.#proposer.settled(event.settled);
+				return this.#sendOnTheirWay();
+		}
+	}
+
+	/** What was chosen before the last stop is applied again, from the log. */
+	#start(epoch: number): void {
+		this.#reads.epoch = epoch;
+		for (let slot = 1; slot <= this.#log.chosenThrough; slot++) {
+			const { ballot, value } = this.#log.entry(slot) as LogEntry;
+			this.#context.out.apply.push({ slot, ballot, value });
+		}
+		this.#election.start();
+		this.#armRetry();
+	}
+
+	#receive(from: NodeId, message: Message): void {
+		const refusal = this.#refusal(from, message);
+		if (refusal) {
+			return this.#context.out.fact({ kind: 'ignored', from, message: message.kind, why: refusal });
+		}
+		switch (message.kind) {
+			case 'prepare':
+				this.#acceptor.prepare(from, message);
+				return this.#afterPromise(from, message.ballot);
+			case 'promise':
+				if (this.#proposer.promised(from, message)) this.#afterElection();
+				return;
+			case 'accept':
+				this.#acceptor.accept(from, message);
+				return this.#afterLeader(from, message);
+			case 'accepted':
+				this.#proposer.accepted(from, message);
+				return;
+			case 'nack':
+				return this.#nacked(from, message);
+			case 'heartbeat':
+				this.#acceptor.heartbeat(from, message);
+				return this.#afterLeader(from, message);
+			case 'confirm':
+				if (!sameBallot(message.ballot, this.#proposer.ballot)) return;
+				this.#proposer.leadership?.heardFrom(from);
+				return this.#reads.confirmed(from, message.round);
+			case 'poll':
+				return this.#election.reply(from, message, this.#log.chosenThrough);
+			case 'pollReply':
+				this.#proposer.saw(message.leader);
+				this.#learner.fetchFrom(from, message.chosenThrough);
+				return this.#election.replied(from, message);
+			case 'fetch':
+				return this.#learner.answer(from, message);
+			case 'decisions':
+				return this.#learn(from, message);
+			case 'forward':
+				return this.#proposer.forwarded(message.value);
+			case 'readAsk':
+				if (this.#proposer.leadership) this.#reads.ask(from, message);
+				return;
+			case 'readIndex':
+				this.#reads.answered(message);
+				return this.#askToRead();
+		}
+	}
+
+	/** Why the message makes no sense from this sender; null if it does. */
+	#refusal(from: NodeId, message: Message): string | null {
+		if (!this.#context.config.members.includes(from)) return 'not a member';
+		const isProposers = message.kind === 'prepare' || message.kind === 'accept' || message.kind === 'heartbeat';
+		if (isProposers && message.ballot.node !== from) return 'the ballot is another node’s';
+		return null;
+	}
+
+	// After a message was taken
+
+	/** This acceptor may have promised a higher ballot than this node's own proposer works under. */
+	#afterPromise(from: NodeId, ballot: Ballot): void {
+		if (!sameBallot(this.#acceptor.promised, ballot)) return;
+		if (from === this.#context.config.id) return;
+		this.#proposer.saw(ballot);
+		this.#halt(ballot, from);
+		this.#election.promisedTo(ballot);
+	}
+
+	#afterLeader(from: NodeId, leading: Leadership): void {
+		if (compareBallots(leading.ballot, this.#acceptor.promised) < 0) return;
+		this.#proposer.saw(leading.ballot);
+		this.#halt(leading.ballot, from);
+		this.#proposer.follows();
+		if (this.#election.heardLeader(leading.ballot)) this.#reads.reset();
+		this.#recoveredThrough = leading.recoveredThrough;
+		this.#learner.told(from, leading.ballot, leading.chosenThrough);
+		this.#sendOnTheirWay();
+		this.#askToRead();
+	}
+
+	#afterElection(): void {
+		const { leadership } = this.#proposer;
+		if (!leadership) return;
+		const { ballot, promises, recoveredThrough } = leadership.phase1;
+		this.#recoveredThrough = recoveredThrough;
+		this.#reads.reset();
+		this.#election.leads(
+			ballot,
+			promises.map(({ from }) => from),
+		);
+		this.#armHeartbeat();
+		this.#reads.beat(leadership);
+		this.#sendOnTheirWay();
+	}
+
+	#nacked(from: NodeId, { promised }: Nack): void {
+		this.#proposer.saw(promised);
+		this.#halt(promised, from);
+	}
+
+	#learn(from: NodeId, message: Message & { kind: 'decisions' }): void {
+		const deposedBy = this.#proposer.learned(this.#learner.learn(from, message));
+		if (deposedBy) this.#halt(deposedBy, from);
+	}
+
+	#halt(by: Ballot, from: NodeId): void {
+		if (!this.#proposer.halt(by, from)) return;
+		this.#reads.reset();
+		this.#election.ended('higherBallot', [by.node]);
+	}
+
+	#stepDown(): void {
+		this.#proposer.stepDown();
+		this.#reads.reset();
+		this.#election.ended('lostQuorum', []);
+	}
+
+	// Timers
+
+	#timer(timer: Timer): void {
+		switch (timer) {
+			case 'election':
+				this.#election.armElection();
+				if (this.#proposer.leadership) {
+					if (!this.#proposer.leadership.takeHasQuorum()) this.#stepDown();
+				} else if (this.#proposer.role === 'candidate') {
+					if (this.#proposer.giveUpIfStuck()) this.#election.ended('lostQuorum', []);
+				} else {
+					this.#election.periodEnded();
+				}
+				return;
+			case 'poll':
+				if (this.#proposer.role === 'follower') this.#election.poll();
+				return;
+			case 'heartbeat':
+				if (!this.#proposer.leadership) return;
+				this.#proposer.leadership.resend();
+				this.#reads.beat(this.#proposer.leadership);
+				return this.#armHeartbeat();
+			case 'retry':
+				this.#proposer.retryPrepare();
+				this.#proposer.retryForwards(this.#election.leader);
+				this.#learner.retry();
+				this.#reads.retry(this.#election.otherLeader);
+				return this.#armRetry();
+		}
+	}
+
+	#armHeartbeat(): void {
+		const { heartbeatMs } = this.#context.config.timings;
+		this.#context.out.timer('heartbeat', heartbeatMs, heartbeatMs);
+	}
+
+	#armRetry(): void {
+		const { retryMs } = this.#context.config.timings;
+		this.#context.out.timer('retry', retryMs, retryMs);
+	}
+
+	// What waits here
+
+	/** The fate of what left before is known once everything that could have been chosen is applied. */
+	#sendOnTheirWay(): void {
+		const { leader } = this.#election;
+		if (leader.node === '') return;
+		this.#proposer.dispatch(leader, this.#appliedThrough >= this.#recoveredThrough);
+	}
+
+	#askToRead(): void {
+		const leader = this.#election.otherLeader;
+		if (leader !== null) this.#reads.askLeader(leader);
+	}
+
+	/** At the end of each step of a leader: what can be proposed, confirmed or told, now. */
+	#lead(chosenBefore: Slot): void {
+		const { leadership } = this.#proposer;
+		if (!leadership) return;
+		leadership.place();
+		this.#reads.confirmWaiting(leadership);
+		if (this.#log.chosenThrough > chosenBefore && !this.#context.out.acceptSent) leadership.tell();
+	}
+}

@@ -1,0 +1,48 @@
+/** What an agent is told once, and what its rooms share during a step. */
+import type { Ballot, NodeId } from './ballot.ts';
+import type { Outbox } from './outbox.ts';
+
+/** All in milliseconds. A time is drawn afresh from each range whenever it is asked for. */
+export interface Timings {
+	/** A leader that was not heard for one to two of these is silent. */
+	readonly electionMinMs: number;
+	readonly electionMaxMs: number;
+	/** A leader's beat; what went unanswered for a whole beat is sent again. */
+	readonly heartbeatMs: number;
+	/** After the leader's link closed, a node polls within this. */
+	readonly pollMaxMs: number;
+	/** Whatever else waits for an answer is asked again after one to two of these. */
+	readonly retryMs: number;
+	/** After a nack: doubled for each nack in a row, up to the maximum. */
+	readonly backoffMinMs: number;
+	readonly backoffMaxMs: number;
+}
+
+export interface AgentConfig {
+	readonly id: NodeId;
+	/** All members, in the same order on every node; 1 to 9. */
+	readonly members: readonly NodeId[];
+	/** How many slots may be proposed beyond what is chosen. */
+	readonly openSlotsMax: number;
+	/** Of one slot, where several proposals are put together. */
+	readonly valueBytesMax: number;
+	/** Of values in one promise part or one decisions message; a single larger value still goes. */
+	readonly messageBytesMax: number;
+	readonly timings: Timings;
+}
+
+/** What names one value in a promise or in decisions, at most: slot, ballot, lengths. */
+export const ENTRY_BYTES_MAX = 96;
+
+/** What every room of an agent sees. `out` is of the present step. */
+export interface Context {
+	readonly config: AgentConfig;
+	out: Outbox;
+	/** The acceptor's promise. */
+	promised(): Ballot;
+}
+
+/** What can only be a bug or a corrupted disk: the node must stop rather than go on. */
+export class InvariantError extends Error {
+	override readonly name = 'InvariantError';
+}

@@ -1,0 +1,194 @@
+/**
+ * Who should campaign, and when not to. A node that hears no leader polls first, and campaigns only if a
+ * quorum hears none either; a leader that no quorum answers steps down. So a node that lost one link neither
+ * deposes a leader that others follow, nor does a leader that lost its quorum hold on. It decides about
+ * liveness only: whatever it says, no slot can have two values.
+ *
+ * @source Raft thesis 9.6 (pre-vote) and OmniPaxos 5 (quorum-connectedness)
+ */
+import { type Ballot, compareBallots, NO_BALLOT, type NodeId, sameBallot } from './ballot.ts';
+import type { Reader, Writer } from './bytes.ts';
+import type { Context } from './config.ts';
+import type { AgentFact } from './fact.ts';
+import type { Poll, PollReply } from './message.ts';
+import { isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withVote } from './quorum.ts';
+
+type Why = (AgentFact & { kind: 'role' })['why'];
+
+export class Election {
+	readonly #context: Context;
+	/** The leader that this node hears, or is itself; NO_BALLOT for none. */
+	#leader: Ballot = NO_BALLOT;
+	/** A leader, or a candidate that may become one, was heard in this period. */
+	#heard = false;
+	#silent: Voters = NO_VOTERS;
+	#hearing: Voters = NO_VOTERS;
+	/** The ballot that the poll under way asks with; null when none is. */
+	#polling: Ballot | null = null;
+	/** A quorum hears no leader: a campaign was asked for. */
+	#campaignDue = false;
+
+	constructor(context: Context) {
+		this.#context = context;
+	}
+
+	get leader(): Ballot {
+		return this.#leader;
+	}
+
+	/** The leader, where it is another node. */
+	get otherLeader(): NodeId | null {
+		const { node } = this.#leader;
+		return node === '' || node === this.#context.config.id ? null : node;
+	}
+
+	start(): void {
+		this.armElection();
+		this.#armPoll(0, this.#context.config.timings.pollMaxMs);
+	}
+
+	armElection(): void {
+		const { electionMinMs, electionMaxMs } = this.#context.config.timings;
+		this.#context.out.timer('election', electionMinMs, electionMaxMs);
+	}
+
+	/** @returns true when this leader is new to the node */
+	heardLeader(ballot: Ballot): boolean {
+		this.#heard = true;
+		this.#polling = null;
+		this.#campaignDue = false;
+		if (sameBallot(this.#leader, ballot)) return false;
+		this.#leader = ballot;
+		this.#tellRole('heardLeader', [ballot.node]);
+		return true;
+	}
+
+	/** A promise was given: its candidate has this period to become the leader. */
+	promisedTo(ballot: Ballot): void {
+		this.#heard = true;
+		this.#polling = null;
+		if (compareBallots(ballot, this.#leader) > 0) this.#leader = NO_BALLOT;
+	}
+
+	leads(ballot: Ballot, promisers: readonly NodeId[]): void {
+		this.#leader = ballot;
+		this.#polling = null;
+		this.#campaignDue = false;
+		const { out } = this.#context;
+		out.fact({ kind: 'role', role: 'leader', ballot, leader: ballot, why: 'promisedByQuorum', by: promisers });
+	}
+
+	/** This node's campaign or leadership is over. Whoever ended it has some time to lead. */
+	ended(why: 'higherBallot' | 'lostQuorum', by: readonly NodeId[]): void {
+		this.#leader = NO_BALLOT;
+		this.#heard = false;
+		this.#campaignDue = false;
+		this.#tellRole(why, by);
+		this.#armPollSoon();
+	}
+
+	linkDown(peer: NodeId): void {
+		if (peer !== this.#leader.node) return;
+		this.#loseLeader('leaderLinkDown', peer);
+		this.#armPoll(0, this.#context.config.timings.pollMaxMs);
+	}
+
+	/** A follower's period is over. */
+	periodEnded(): void {
+		if (this.#heard) {
+			this.#heard = false;
+			return;
+		}
+		if (!sameBallot(this.#leader, NO_BALLOT)) this.#loseLeader('leaderSilent', this.#leader.node);
+		this.poll();
+	}
+
+	/** Asks everyone whether they hear a leader, unless this node does. */
+	poll(): void {
+		if (!sameBallot(this.#leader, NO_BALLOT)) return;
+		const { out, config } = this.#context;
+		this.#polling = this.#context.promised();
+		this.#silent = withVote(NO_VOTERS, config.id, config.members);
+		this.#hearing = NO_VOTERS;
+		for (const member of config.members) {
+			if (member !== config.id) out.now(member, { kind: 'poll', ballot: this.#polling });
+		}
+		this.#decide();
+		if (!this.#campaignDue) this.#armPollSoon();
+	}
+
+	reply(to: NodeId, { ballot }: Poll, chosenThrough: number): void {
+		this.#context.out.now(to, { kind: 'pollReply', ballot, leader: this.#leader, chosenThrough });
+	}
+
+	replied(from: NodeId, { ballot, leader }: PollReply): void {
+		if (this.#polling === null || !sameBallot(this.#polling, ballot)) return;
+		const { members } = this.#context.config;
+		if (sameBallot(leader, NO_BALLOT)) this.#silent = withVote(this.#silent, from, members);
+		else this.#hearing = withVote(this.#hearing, from, members);
+		this.#decide();
+	}
+
+	/** Whether the campaign that a poll asked for is still wanted; asked once. */
+	takeCampaignDue(): boolean {
+		const due = this.#campaignDue && sameBallot(this.#leader, NO_BALLOT);
+		this.#campaignDue = false;
+		return due;
+	}
+
+	save(to: Writer): void {
+		to.ballot(this.#leader);
+		to.bool(this.#heard);
+		to.int(this.#silent);
+		to.int(this.#hearing);
+		to.maybe(this.#polling, (ballot) => to.ballot(ballot));
+		to.bool(this.#campaignDue);
+	}
+
+	load(from: Reader): void {
+		this.#leader = from.ballot();
+		this.#heard = from.bool();
+		this.#silent = from.int();
+		this.#hearing = from.int();
+		this.#polling = from.maybe(() => from.ballot());
+		this.#campaignDue = from.bool();
+	}
+
+	#decide(): void {
+		const { out, config } = this.#context;
+		if (isQuorum(this.#silent, config.members)) {
+			this.#polling = null;
+			this.#campaignDue = true;
+			out.timer('campaign', 0, 0);
+		} else if (isQuorum(this.#hearing, config.members)) {
+			this.#polling = null;
+			out.fact({
+				kind: 'pollHeld',
+				silent: votersOf(this.#silent, config.members),
+				hearing: votersOf(this.#hearing, config.members),
+				needed: quorumSize(config.members),
+			});
+		}
+	}
+
+	#loseLeader(why: Why, peer: NodeId): void {
+		this.#leader = NO_BALLOT;
+		this.#heard = false;
+		this.#tellRole(why, [peer]);
+	}
+
+	#tellRole(why: Why, by: readonly NodeId[]): void {
+		const { out } = this.#context;
+		out.fact({ kind: 'role', role: 'follower', ballot: NO_BALLOT, leader: this.#leader, why, by });
+	}
+
+	/** Soon again: the others may only just have noticed. */
+	#armPollSoon(): void {
+		const { heartbeatMs } = this.#context.config.timings;
+		this.#armPoll(heartbeatMs, 2 * heartbeatMs);
+	}
+
+	#armPoll(minMs: number, maxMs: number): void {
+		this.#context.out.timer('poll', minMs, maxMs);
+	}
+}

@@ -1,0 +1,296 @@
+/**
+ * Phase 2 of one ballot, at its proposer: slots that are proposed and not yet chosen. First what phase 1
+ * binds, then what waits in the queue, within a window of open slots. It begins when a quorum has promised
+ * and ends, for good, when a higher promise is met.
+ *
+ * Accepts leave while this node's own acceptance is still being flushed: its promise of the ballot is durable,
+ * so a restarted node never leads under it again.
+ *
+ * @source Paxos Made Simple 2.2, phase 2, and 3 (a leader runs phase 1 once for infinitely many instances)
+ */
+import type { Acceptor } from './acceptor.ts';
+import { NO_BALLOT, type NodeId } from './ballot.ts';
+import type { Reader, Writer } from './bytes.ts';
+import { type Phase1, phase1Of } from './campaign.ts';
+import type { Context } from './config.ts';
+import type { ProposalId } from './event.ts';
+import type { SlotLog } from './log.ts';
+import type { Accept, Leadership as Leading, Slot, Value } from './message.ts';
+import { hasVoted, isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withVote } from './quorum.ts';
+import { readAcceptance, writeAcceptance } from './wire.ts';
+
+const NOOP: Value = new Uint8Array(0);
+
+/** Of proposals that wait at a leader; what does not fit is dropped, and its origin asks again. */
+const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** What waits to be placed: a proposal of this node, or one that was forwarded (0). */
+interface Queued {
+	readonly value: Value;
+	readonly id: ProposalId;
+}
+
+interface OpenSlot {
+	readonly value: Value;
+	voters: Voters;
+	/** It was open at the last beat already: whoever has not voted since may not have heard of it. */
+	overdue: boolean;
+}
+
+export class Leadership {
+	readonly phase1: Phase1;
+	readonly #context: Context;
+	readonly #log: SlotLog;
+	readonly #acceptor: Acceptor;
+	readonly #open = new Map<Slot, OpenSlot>();
+	#queue: Queued[] = [];
+	#queueBytes = 0;
+	#nextSlot: Slot;
+	/** A slot that one proposal contests, and that phase 1 left free. */
+	#reserved: (Queued & { readonly slot: Slot }) | null = null;
+	/** Who answered since the last look: a leader that reaches no quorum is none. */
+	#answered: Voters = NO_VOTERS;
+
+	constructor(context: Context, log: SlotLog, acceptor: Acceptor, phase1: Phase1) {
+		this.#context = context;
+		this.#log = log;
+		this.#acceptor = acceptor;
+		this.phase1 = phase1;
+		this.#nextSlot = Math.max(phase1.chosenThrough, log.chosenThrough) + 1;
+	}
+
+	/** The next slot that no value is proposed for yet. */
+	get nextSlot(): Slot {
+		return this.#nextSlot;
+	}
+
+	get openCount(): number {
+		return this.#open.size;
+	}
+
+	/** What rides on everything a leader sends. */
+	get stamp(): Leading {
+		return {
+			ballot: this.phase1.ballot,
+			chosenThrough: this.#log.chosenThrough,
+			recoveredThrough: this.phase1.recoveredThrough,
+		};
+	}
+
+	/** @returns false, and takes nothing, when the queue is full */
+	enqueue(value: Value, id: ProposalId): boolean {
+		if (this.#queueBytes + value.length > QUEUE_BYTES_MAX) return false;
+		this.#queue.push({ value, id });
+		this.#queueBytes += value.length;
+		return true;
+	}
+
+	/** The slot, which phase 1 left free and which is to be proposed soon, is for this value alone. */
+	reserve(slot: Slot, value: Value, id: ProposalId): void {
+		this.#reserved = { slot, value, id };
+	}
+
+	/** Proposes as much as the window of open slots allows. */
+	place(): void {
+		const { recoveredThrough, bound, chosenThrough } = this.phase1;
+		const windowEnd = Math.max(this.#log.chosenThrough, chosenThrough) + this.#context.config.openSlotsMax;
+		while (this.#nextSlot <= windowEnd) {
+			if (this.#nextSlot === this.#reserved?.slot) {
+				const { slot, value, id } = this.#reserved;
+				this.propose(slot, value, 'own', [id]);
+			} else if (this.#nextSlot <= recoveredThrough) {
+				const acceptance = bound.get(this.#nextSlot);
+				if (acceptance) this.propose(this.#nextSlot, acceptance.value, 'reported', [], acceptance.ballot);
+				else this.propose(this.#nextSlot, NOOP, 'noop', []);
+			} else if (this.#queue.length > 0) {
+				const { value, ids } = this.#takeBatch();
+				this.propose(this.#nextSlot, value, 'own', ids);
+			} else {
+				return;
+			}
+		}
+	}
+
+	/** Phase 2a, for one slot: the window's next, or a contested one. */
+	propose(
+		slot: Slot,
+		value: Value,
+		origin: 'own' | 'reported' | 'noop',
+		ids: readonly ProposalId[],
+		reportedAt = NO_BALLOT,
+	): void {
+		const { out } = this.#context;
+		const { ballot } = this.phase1;
+		this.#open.set(slot, { value, voters: NO_VOTERS, overdue: false });
+		if (slot >= this.#nextSlot) this.#nextSlot = slot + 1;
+		if (ids.length > 0) out.outcomes.push({ kind: 'placed', proposals: ids, slot, ballot });
+		if (out.watched) out.fact({ kind: 'proposed', ballot, slot, value, origin, reportedAt });
+		const accept = this.#accept(slot, value);
+		this.#send(accept, NO_VOTERS);
+		this.#acceptor.accept(this.#context.config.id, accept);
+	}
+
+	/**
+	 * Counts one accepted.
+	 *
+	 * @returns true when it made the quorum
+	 */
+	count(from: NodeId, slot: Slot): boolean {
+		const { members } = this.#context.config;
+		this.#answered = withVote(this.#answered, from, members);
+		const open = this.#open.get(slot);
+		if (!open || hasVoted(open.voters, from, members)) return false;
+		const before = isQuorum(open.voters, members);
+		open.voters = withVote(open.voters, from, members);
+		const { out } = this.#context;
+		if (out.watched) {
+			out.fact({
+				kind: 'voteCounted',
+				ballot: this.phase1.ballot,
+				slot,
+				from,
+				voters: votersOf(open.voters, members),
+				needed: quorumSize(members),
+			});
+		}
+		return !before && isQuorum(open.voters, members);
+	}
+
+	/** A quorum has accepted this ballot's value for the slot. */
+	isChosen(slot: Slot): boolean {
+		const open = this.#open.get(slot);
+		return open !== undefined && isQuorum(open.voters, this.#context.config.members);
+	}
+
+	/** The value that is proposed for the slot and waits for its quorum. */
+	proposed(slot: Slot): Value | undefined {
+		return this.#open.get(slot)?.value;
+	}
+
+	close(slot: Slot): void {
+		this.#open.delete(slot);
+	}
+
+	heardFrom(peer: NodeId): void {
+		this.#answered = withVote(this.#answered, peer, this.#context.config.members);
+	}
+
+	/** Whether a quorum, this node included, answered since it was last asked. */
+	takeHasQuorum(): boolean {
+		const { id, members } = this.#context.config;
+		const answered = withVote(this.#answered, id, members);
+		this.#answered = NO_VOTERS;
+		return isQuorum(answered, members);
+	}
+
+	/** Tells the acceptors what is chosen, when nothing else that leaves would. */
+	tell(): void {
+		const { out, config } = this.#context;
+		const heartbeat = { kind: 'heartbeat', ...this.stamp, round: 0 } as const;
+		for (const member of config.members) if (member !== config.id) out.now(member, heartbeat);
+	}
+
+	/** Sends again what some acceptor has left unanswered for a whole beat. */
+	resend(): void {
+		for (const [slot, open] of this.#open) {
+			if (open.overdue) this.#send(this.#accept(slot, open.value), open.voters);
+			open.overdue = true;
+		}
+	}
+
+	save(to: Writer): void {
+		const { ballot, contest, promises } = this.phase1;
+		to.ballot(ballot);
+		to.int(contest);
+		to.list(promises, ({ from, chosenThrough, reported }) => {
+			to.node(from);
+			to.int(chosenThrough);
+			to.list(reported, (acceptance) => writeAcceptance(to, acceptance));
+		});
+		to.list(
+			[...this.#open.keys()].sort((a, b) => a - b),
+			(slot) => {
+				const { value, voters, overdue } = this.#open.get(slot) as OpenSlot;
+				to.int(slot);
+				to.bytes(value);
+				to.int(voters);
+				to.bool(overdue);
+			},
+		);
+		to.list(this.#queue, (queued) => writeQueued(to, queued));
+		to.int(this.#nextSlot);
+		to.maybe(this.#reserved, (reserved) => {
+			to.int(reserved.slot);
+			writeQueued(to, reserved);
+		});
+		to.int(this.#answered);
+	}
+
+	static load(from: Reader, context: Context, log: SlotLog, acceptor: Acceptor): Leadership {
+		const ballot = from.ballot();
+		const contest = from.int();
+		const promises = from.list(() => ({
+			from: from.node(),
+			chosenThrough: from.int(),
+			reported: from.list(() => readAcceptance(from)),
+		}));
+		const leadership = new Leadership(context, log, acceptor, phase1Of(ballot, contest, promises));
+		from.list(() =>
+			leadership.#open.set(from.int(), { value: from.bytes(), voters: from.int(), overdue: from.bool() }),
+		);
+		leadership.#queue = from.list(() => readQueued(from));
+		leadership.#queueBytes = leadership.#queue.reduce((sum, { value }) => sum + value.length, 0);
+		leadership.#nextSlot = from.int();
+		leadership.#reserved = from.maybe(() => ({ slot: from.int(), ...readQueued(from) }));
+		leadership.#answered = from.int();
+		return leadership;
+	}
+
+	#accept(slot: Slot, value: Value): Accept {
+		return { kind: 'accept', ...this.stamp, slot, value };
+	}
+
+	#send(accept: Accept, voted: Voters): void {
+		const { out, config } = this.#context;
+		for (const member of config.members) {
+			if (member !== config.id && !hasVoted(voted, member, config.members)) out.now(member, accept);
+		}
+		out.acceptSent = true;
+	}
+
+	#takeBatch(): { value: Value; ids: ProposalId[] } {
+		const { valueBytesMax } = this.#context.config;
+		const ids: ProposalId[] = [];
+		let bytes = 0;
+		let count = 0;
+		for (const queued of this.#queue) {
+			if (count > 0 && bytes + queued.value.length > valueBytesMax) break;
+			bytes += queued.value.length;
+			count++;
+			if (queued.id !== 0) ids.push(queued.id);
+		}
+		const taken = this.#queue.slice(0, count);
+		this.#queue = this.#queue.slice(count);
+		this.#queueBytes -= bytes;
+		return { value: count === 1 ? (taken[0] as Queued).value : concatenate(taken, bytes), ids };
+	}
+}
+
+function writeQueued(to: Writer, { value, id }: Queued): void {
+	to.bytes(value);
+	to.int(id);
+}
+
+function readQueued(from: Reader): Queued {
+	return { value: from.bytes(), id: from.int() };
+}
+
+function concatenate(queued: readonly Queued[], bytes: number): Value {
+	const whole = new Uint8Array(bytes);
+	let at = 0;
+	for (const { value } of queued) {
+		whole.set(value, at);
+		at += value.length;
+	}
+	return whole;
+}

@@ -1,0 +1,121 @@
+/**
+ * What is chosen. A follower marks only slots that it accepted at the very ballot whose leader says so; the
+ * rest it fetches, in order, and asks again until it has come.
+ */
+import { type Ballot, type NodeId, sameBallot } from './ballot.ts';
+import type { Reader, Writer } from './bytes.ts';
+import { type Context, ENTRY_BYTES_MAX } from './config.ts';
+import { type SlotLog, sameBytes } from './log.ts';
+import type { Decisions, Fetch, Slot } from './message.ts';
+
+export class Learner {
+	readonly #context: Context;
+	readonly #log: SlotLog;
+	/** Known to be chosen somewhere, though not here yet. */
+	#target: Slot = 0;
+	/** Who was last heard to know it. */
+	#source: NodeId | null = null;
+	#asked = false;
+
+	constructor(context: Context, log: SlotLog) {
+		this.#context = context;
+		this.#log = log;
+	}
+
+	/** The leader of `ballot` says that every slot up to `through` is chosen. */
+	told(from: NodeId, ballot: Ballot, through: Slot): void {
+		while (this.#log.chosenThrough < through) {
+			const slot = this.#log.chosenThrough + 1;
+			const entry = this.#log.entry(slot);
+			if (!entry || !sameBallot(entry.ballot, ballot)) return this.fetchFrom(from, through);
+			this.markChosen(slot, 'told');
+		}
+	}
+
+	/** The entry of the next slot is what was chosen. */
+	markChosen(slot: Slot, how: 'counted' | 'told'): void {
+		const { ballot, value } = this.#log.markChosen(slot);
+		const { out } = this.#context;
+		out.apply.push({ slot, ballot, value });
+		if (out.watched) out.fact({ kind: 'chosen', ballot, slot, value, how });
+	}
+
+	/** `from` knows every slot up to `through`. */
+	fetchFrom(from: NodeId, through: Slot): void {
+		if (through <= this.#log.chosenThrough || from === this.#context.config.id) return;
+		const underWay = this.#behind;
+		this.#source = from;
+		this.#target = Math.max(this.#target, through);
+		if (!underWay) this.#ask();
+	}
+
+	answer(to: NodeId, { from }: Fetch): void {
+		const { chosenThrough } = this.#log;
+		const decisions = [];
+		let bytes = 0;
+		for (let slot = from; slot <= chosenThrough; slot++) {
+			const entry = this.#log.entry(slot);
+			if (!entry) break;
+			bytes += entry.value.length + ENTRY_BYTES_MAX;
+			if (decisions.length > 0 && bytes > this.#context.config.messageBytesMax) break;
+			decisions.push({ ballot: entry.ballot, value: entry.value });
+		}
+		this.#context.out.now(to, { kind: 'decisions', from, chosenThrough, decisions });
+	}
+
+	/** @returns the slots that were learned */
+	learn(from: NodeId, { from: first, chosenThrough, decisions }: Decisions): Slot[] {
+		const { out } = this.#context;
+		const learned: Slot[] = [];
+		for (const [index, { ballot, value }] of decisions.entries()) {
+			const slot = first + index;
+			if (slot !== this.#log.chosenThrough + 1) continue;
+			const held = this.#log.entry(slot);
+			if (held && sameBytes(held.value, value)) {
+				this.#log.markChosen(slot);
+			} else {
+				this.#log.learn(slot, ballot, value);
+				out.persist.push({ kind: 'learned', slot, ballot, value });
+			}
+			out.apply.push({ slot, ballot, value });
+			if (out.watched) out.fact({ kind: 'chosen', ballot, slot, value, how: 'fetched' });
+			learned.push(slot);
+		}
+		this.#source = from;
+		this.#target = Math.max(this.#target, chosenThrough);
+		if (learned.length > 0 && this.#behind) this.#ask();
+		return learned;
+	}
+
+	/** What did not come for a whole period is asked again, of whoever was last heard to know. */
+	retry(): void {
+		if (!this.#behind) return;
+		if (this.#asked) this.#asked = false;
+		else this.#ask();
+	}
+
+	save(to: Writer): void {
+		to.int(this.#target);
+		to.maybe(this.#source, (node) => to.node(node));
+		to.bool(this.#asked);
+	}
+
+	load(from: Reader): void {
+		this.#target = from.int();
+		this.#source = from.maybe(() => from.node());
+		this.#asked = from.bool();
+	}
+
+	get #behind(): boolean {
+		return this.#target > this.#log.chosenThrough;
+	}
+
+	#ask(): void {
+		if (this.#source === null) return;
+		const { out } = this.#context;
+		const slot = this.#log.chosenThrough + 1;
+		this.#asked = true;
+		out.now(this.#source, { kind: 'fetch', from: slot });
+		if (out.watched) out.fact({ kind: 'fetching', from: this.#source, slot, through: this.#target });
+	}
+}

@@ -1,0 +1,40 @@
+/** Gathers the effects of one step. */
+import type { NodeId } from './ballot.ts';
+import type { Decision, Effects, Outcome, TimerRequest } from './effects.ts';
+import { type AgentFact, COARSE_FACTS } from './fact.ts';
+import type { Envelope, Message } from './message.ts';
+import type { DurableRecord } from './record.ts';
+
+export class Outbox implements Effects {
+	readonly persist: DurableRecord[] = [];
+	readonly send: Envelope[] = [];
+	readonly sendWhenDurable: Envelope[] = [];
+	readonly apply: Decision[] = [];
+	readonly outcomes: Outcome[] = [];
+	readonly timers: TimerRequest[] = [];
+	readonly facts: AgentFact[] = [];
+	/** Whether facts of single messages are wanted: ask before making one on the hot path. */
+	readonly watched: boolean;
+	/** Whether an accept left in this step, and chosenThrough with it. */
+	acceptSent = false;
+
+	constructor(watched: boolean) {
+		this.watched = watched;
+	}
+
+	fact(fact: AgentFact): void {
+		if (this.watched || COARSE_FACTS.has(fact.kind)) this.facts.push(fact);
+	}
+
+	now(to: NodeId, message: Message): void {
+		this.send.push({ to, message });
+	}
+
+	whenDurable(to: NodeId, message: Message): void {
+		this.sendWhenDurable.push({ to, message });
+	}
+
+	timer(timer: TimerRequest['timer'], minMs: number, maxMs: number, plusRound = false): void {
+		this.timers.push({ timer, minMs, maxMs, plusRound });
+	}
+}

@@ -1,0 +1,380 @@
+/**
+ * The proposer: idle, preparing (a campaign, phase 1) or leading (phase 2). One campaign of its own at a
+ * time, always under a new ballot, for everything that is proposed here; a nack halts it, visibly, and what
+ * it had is proposed again once its fate is known.
+ *
+ * @source Paxos Made Simple 2.2 and 2.4 (progress)
+ */
+import type { Acceptor } from './acceptor.ts';
+import {
+	type Ballot,
+	ballotAbove,
+	compareBallots,
+	NO_BALLOT,
+	type NodeId,
+	sameBallot,
+	type WallTime,
+} from './ballot.ts';
+import type { Reader, Writer } from './bytes.ts';
+import { Campaign, type Phase1 } from './campaign.ts';
+import type { Context } from './config.ts';
+import type { Proposal, ProposalId } from './event.ts';
+import type { Role } from './fact.ts';
+import { Leadership } from './leadership.ts';
+import type { Learner } from './learner.ts';
+import { type LogEntry, type SlotLog, sameBytes } from './log.ts';
+import type { Accepted, Promised, Slot, Value } from './message.ts';
+import { Pending, type PendingProposal } from './pending.ts';
+import { hasVoted, quorumSize, votersOf } from './quorum.ts';
+
+/** Back-off and patience grow with each halt in a row, up to this many doublings. */
+const HALTS_MAX = 6;
+
+export class Proposer {
+	readonly #context: Context;
+	readonly #log: SlotLog;
+	readonly #acceptor: Acceptor;
+	readonly #learner: Learner;
+	readonly #pending = new Pending();
+	#campaign: Campaign | null = null;
+	#leadership: Leadership | null = null;
+	/** The highest ballot met, from anyone: the next one of ours is above it. */
+	#highestSeen: Ballot;
+	/** Campaigns and leaderships that were halted since something was last chosen under a ballot of ours. */
+	#halts = 0;
+	/** Election periods that the campaign has lasted. */
+	#campaignPeriods = 0;
+	/** The slot that this leadership contests, and whose proposals for it lost to what the slot holds. */
+	#contested: { readonly slot: Slot; readonly ids: readonly ProposalId[] } | null = null;
+	#campaignAsked = false;
+
+	constructor(context: Context, log: SlotLog, acceptor: Acceptor, learner: Learner) {
+		this.#context = context;
+		this.#log = log;
+		this.#acceptor = acceptor;
+		this.#learner = learner;
+		this.#highestSeen = acceptor.promised;
+	}
+
+	get role(): Role {
+		return this.#leadership ? 'leader' : this.#campaign ? 'candidate' : 'follower';
+	}
+
+	/** Of the campaign or leadership under way; NO_BALLOT when idle. */
+	get ballot(): Ballot {
+		return this.#leadership?.phase1.ballot ?? this.#campaign?.ballot ?? NO_BALLOT;
+	}
+
+	get leadership(): Leadership | null {
+		return this.#leadership;
+	}
+
+	get pendingCount(): number {
+		return this.#pending.size;
+	}
+
+	saw(ballot: Ballot): void {
+		if (compareBallots(ballot, this.#highestSeen) > 0) this.#highestSeen = ballot;
+	}
+
+	// What clients want
+
+	propose(proposal: Proposal): void {
+		this.#pending.add(proposal);
+		if (proposal.route === 'self') this.#askForCampaign();
+	}
+
+	/** Nobody waits for it any more. */
+	withdraw(id: ProposalId): void {
+		const pending = this.#pending.get(id);
+		this.#pending.remove(id);
+		this.#context.out.outcomes.push({ kind: 'withdrawn', proposal: id, left: pending?.mayBeChosen ?? true });
+	}
+
+	settled(ids: readonly ProposalId[]): void {
+		for (const id of ids) this.#pending.remove(id);
+		if (ids.length > 0) this.#askForCampaign();
+	}
+
+	/** A follower's proposal, at the leader. */
+	forwarded(value: Value): void {
+		this.#leadership?.enqueue(value, 0);
+	}
+
+	/**
+	 * Sends on its way whatever waits here, under the leadership of `ballot`, which is this node's or another's.
+	 *
+	 * @param fateKnown everything that could have been chosen before `ballot` is applied
+	 */
+	dispatch(ballot: Ballot, fateKnown: boolean): void {
+		if (this.#pending.size === 0) return;
+		if (fateKnown) this.#pending.releaseBefore(ballot);
+		this.#askForCampaign();
+		for (const pending of this.#pending.all()) {
+			if (pending.leftUnder === null) this.#dispatch(pending, ballot);
+		}
+	}
+
+	// Phase 1
+
+	/** Begins a campaign, unless what it was asked for is gone or is being cared for. */
+	campaign(now: WallTime, noLeader: boolean): void {
+		this.#campaignAsked = false;
+		const forProposals = this.#pending.wantsCampaign() && this.#mayCampaignForProposals();
+		if (this.#campaign || !(forProposals || (noLeader && !this.#leadership))) return;
+
+		const { id, members } = this.#context.config;
+		const { out } = this.#context;
+		this.saw(this.#acceptor.promised);
+		const ballot = ballotAbove(this.#highestSeen, now, id);
+		const contest = this.#pending.contest();
+		this.saw(ballot);
+		this.#leadership = null;
+		this.#contested = null;
+		this.#campaign = new Campaign(ballot, contest, members);
+		this.#campaignPeriods = 0;
+		const why = contest > 0 ? 'contest' : forProposals ? 'proposal' : 'noLeader';
+		out.fact({ kind: 'campaign', ballot, why, contest, chosenThrough: this.#log.chosenThrough });
+		if (forProposals) out.outcomes.push({ kind: 'attempt', ballot });
+		this.#acceptor.prepare(id, { kind: 'prepare', ballot, contest });
+		for (const member of members) {
+			if (member !== id) out.whenDurable(member, { kind: 'prepare', ballot, contest });
+		}
+	}
+
+	/** @returns true when it made the quorum: this node leads */
+	promised(from: NodeId, message: Promised): boolean {
+		const campaign = this.#campaign;
+		if (!campaign || !sameBallot(message.ballot, campaign.ballot)) return false;
+		const promise = campaign.add(from, message);
+		if (!promise) return false;
+		const { out, config } = this.#context;
+		if (out.watched) {
+			out.fact({
+				kind: 'promiseCounted',
+				ballot: campaign.ballot,
+				...promise,
+				voters: votersOf(campaign.voters, config.members),
+				needed: quorumSize(config.members),
+			});
+		}
+		const phase1 = campaign.result();
+		if (phase1) this.#lead(phase1, campaign.contest);
+		return phase1 !== undefined;
+	}
+
+	/** Asks those that have not promised again. */
+	retryPrepare(): void {
+		const campaign = this.#campaign;
+		if (!campaign) return;
+		const { out, config } = this.#context;
+		for (const member of config.members) {
+			if (member === config.id || hasVoted(campaign.voters, member, config.members)) continue;
+			out.whenDurable(member, { kind: 'prepare', ballot: campaign.ballot, contest: campaign.contest });
+		}
+	}
+
+	/** An election period has passed: a campaign that reaches no quorum is given up, later each time. */
+	giveUpIfStuck(): boolean {
+		if (!this.#campaign || ++this.#campaignPeriods <= this.#halts) return false;
+		this.#countHalt();
+		this.#end();
+		return true;
+	}
+
+	// Phase 2
+
+	/** @returns true when the slot is now chosen */
+	accepted(from: NodeId, { ballot, slot }: Accepted): boolean {
+		const leadership = this.#leadership;
+		if (!leadership || !sameBallot(ballot, leadership.phase1.ballot)) return false;
+		if (!leadership.count(from, slot)) return false;
+		this.#halts = 0;
+		this.#keepContested(slot);
+		if (slot <= this.#log.chosenThrough) leadership.close(slot);
+		this.advance();
+		return true;
+	}
+
+	/** Marks, in order, every slot that a quorum has accepted. */
+	advance(): void {
+		const leadership = this.#leadership;
+		if (!leadership) return;
+		for (let slot = this.#log.chosenThrough + 1; leadership.isChosen(slot); slot++) {
+			this.#learner.markChosen(slot, 'counted');
+			leadership.close(slot);
+		}
+	}
+
+	/**
+	 * These slots were fetched: chosen, so this leader need not count votes for them any more.
+	 *
+	 * @returns the ballot of a decision that differs from what this leader proposed: a higher one has taken over
+	 */
+	learned(slots: readonly Slot[]): Ballot | undefined {
+		let deposedBy: Ballot | undefined;
+		for (const slot of slots) {
+			const proposed = this.#leadership?.proposed(slot);
+			const { ballot, value } = this.#log.entry(slot) as LogEntry;
+			if (proposed && !sameBytes(proposed, value)) deposedBy = ballot;
+			this.#leadership?.close(slot);
+		}
+		if (!deposedBy) this.advance();
+		return deposedBy;
+	}
+
+	// Ends
+
+	/** A higher promise was met: whatever is under way ends here. Returns whether anything was. */
+	halt(by: Ballot, from: NodeId): boolean {
+		this.saw(by);
+		const { ballot } = this;
+		if (sameBallot(ballot, NO_BALLOT) || compareBallots(by, ballot) <= 0) return false;
+		const { out } = this.#context;
+		out.fact({ kind: 'halted', ballot, by, from });
+		out.outcomes.push({ kind: 'halted', ballot, by });
+		this.#countHalt();
+		this.#end();
+		return true;
+	}
+
+	/** Another node leads undisputed. */
+	follows(): void {
+		if (this.#halts > 0 && !this.#pending.hasSelfRouted()) this.#halts = 0;
+	}
+
+	/** The leader reaches no quorum. */
+	stepDown(): void {
+		this.#end();
+	}
+
+	#countHalt(): void {
+		this.#halts = Math.min(this.#halts + 1, HALTS_MAX);
+	}
+
+	#end(): void {
+		this.#campaign = null;
+		this.#leadership = null;
+		this.#contested = null;
+		for (const pending of this.#pending.all()) pending.campaign = null;
+		this.#askForCampaign();
+	}
+
+	#askForCampaign(): void {
+		if (this.#campaignAsked || !this.#pending.wantsCampaign() || !this.#mayCampaignForProposals()) return;
+		this.#campaignAsked = true;
+		const { backoffMinMs, backoffMaxMs } = this.#context.config.timings;
+		if (this.#halts === 0) return this.#context.out.timer('campaign', 0, 0);
+		const maxMs = Math.min(backoffMaxMs, backoffMinMs * 2 ** this.#halts);
+		this.#context.out.timer('campaign', backoffMinMs, maxMs, true);
+	}
+
+	/** Not while phase 2 of an earlier one, of this node's own, is under way. */
+	#mayCampaignForProposals(): boolean {
+		if (this.#campaign) return false;
+		if (!this.#leadership) return true;
+		for (const { campaign, proposal } of this.#pending.all()) {
+			if (proposal.route === 'self' && campaign !== null) return false;
+		}
+		return true;
+	}
+
+	#lead(phase1: Phase1, contest: Slot): void {
+		const { ballot } = phase1;
+		this.#campaign = null;
+		const leadership = new Leadership(this.#context, this.#log, this.#acceptor, phase1);
+		this.#leadership = leadership;
+		this.#pending.campaigned(ballot, contest);
+		if (phase1.chosenThrough > this.#log.chosenThrough) this.#learner.fetchFrom(phase1.source, phase1.chosenThrough);
+		if (contest > 0) this.#placeContest(leadership, contest);
+	}
+
+	/** The contested slot keeps what phase 1 reported for it, and is proposed again; a free one takes ours. */
+	#placeContest(leadership: Leadership, slot: Slot): void {
+		const { phase1 } = leadership;
+		const contenders = [...this.#pending.all()].filter(({ proposal }) => proposal.contest === slot);
+		const held = phase1.contested ?? phase1.bound.get(slot);
+		if (held) {
+			this.#contested = { slot, ids: contenders.map(({ proposal }) => proposal.id) };
+			if (phase1.contested) leadership.propose(slot, held.value, 'reported', [], held.ballot);
+		} else if (slot <= phase1.recoveredThrough + 1 && contenders[0]) {
+			leadership.reserve(slot, contenders[0].proposal.value, contenders[0].proposal.id);
+			this.#pending.leave(contenders[0], phase1.ballot);
+			this.#contested = { slot, ids: contenders.slice(1).map(({ proposal }) => proposal.id) };
+		} else {
+			for (const { proposal } of contenders) {
+				this.#pending.remove(proposal.id);
+				const nextSlot = phase1.recoveredThrough + 1;
+				this.#context.out.outcomes.push({ kind: 'refused', proposal: proposal.id, reason: 'slotNotOpen', nextSlot });
+			}
+		}
+	}
+
+	/** The contested slot is chosen: whoever contested it with another value has lost it. */
+	#keepContested(slot: Slot): void {
+		if (this.#contested?.slot !== slot || !this.#leadership) return;
+		const { ballot } = this.#leadership.phase1;
+		const value = this.#leadership.proposed(slot) as Value;
+		for (const id of this.#contested.ids) {
+			const pending = this.#pending.get(id);
+			if (!pending || sameBytes(pending.proposal.value, value)) continue;
+			this.#pending.remove(id);
+			this.#context.out.outcomes.push({ kind: 'kept', proposal: id, slot, ballot, value });
+		}
+		this.#contested = null;
+		this.#askForCampaign();
+	}
+
+	#dispatch(pending: PendingProposal, ballot: Ballot): void {
+		const { proposal } = pending;
+		const { out, config } = this.#context;
+		if (proposal.route === 'self') {
+			if (!this.#leadership || pending.campaign === null || proposal.contest > 0) return;
+		}
+		if (this.#leadership) {
+			if (this.#leadership.enqueue(proposal.value, proposal.id)) this.#pending.leave(pending, ballot);
+		} else if (ballot.node !== config.id) {
+			out.now(ballot.node, { kind: 'forward', value: proposal.value });
+			this.#pending.leave(pending, ballot);
+		}
+	}
+
+	/** Forwards again what was forwarded to this leader and is unsettled for a whole period. */
+	retryForwards(ballot: Ballot): void {
+		for (const pending of this.#pending.all()) {
+			if (
+				pending.leftUnder === null ||
+				!sameBallot(pending.leftUnder, ballot) ||
+				ballot.node === this.#context.config.id
+			)
+				continue;
+			if (pending.overdue) this.#context.out.now(ballot.node, { kind: 'forward', value: pending.proposal.value });
+			pending.overdue = !pending.overdue;
+		}
+	}
+
+	save(to: Writer): void {
+		this.#pending.save(to);
+		to.maybe(this.#campaign, (campaign) => campaign.save(to));
+		to.maybe(this.#leadership, (leadership) => leadership.save(to));
+		to.ballot(this.#highestSeen);
+		to.int(this.#halts);
+		to.int(this.#campaignPeriods);
+		to.maybe(this.#contested, ({ slot, ids }) => {
+			to.int(slot);
+			to.list(ids, (id) => to.int(id));
+		});
+		to.bool(this.#campaignAsked);
+	}
+
+	load(from: Reader): void {
+		this.#pending.load(from);
+		this.#campaign = from.maybe(() => Campaign.load(from, this.#context.config.members));
+		this.#leadership = from.maybe(() => Leadership.load(from, this.#context, this.#log, this.#acceptor));
+		this.#highestSeen = from.ballot();
+		this.#halts = from.int();
+		this.#campaignPeriods = from.int();
+		this.#contested = from.maybe(() => ({ slot: from.int(), ids: from.list(() => from.int()) }));
+		this.#campaignAsked = from.bool();
+	}
+}

@@ -1,0 +1,181 @@
+/**
+ * Linearizable reads. The leader confirms, in a round that begins after the read arrived, that a quorum has
+ * promised nothing above its ballot; the read may then be answered from any state that has applied the read
+ * index. One round serves every read that waits. A follower asks the leader, for all of its reads at once.
+ *
+ * @source Raft 6.4 (read index), with Paxos ballots: a higher leader's quorum shares an acceptor with ours
+ */
+import type { NodeId } from './ballot.ts';
+import type { Reader, Writer } from './bytes.ts';
+import type { Context } from './config.ts';
+import type { ReadId } from './event.ts';
+import type { Leadership } from './leadership.ts';
+import type { ReadAsk, ReadIndex, Slot } from './message.ts';
+import { isQuorum, NO_VOTERS, type Voters, withVote } from './quorum.ts';
+
+/** A round of this leadership that is under way. */
+interface Round {
+	readonly slot: Slot;
+	readonly own: readonly ReadId[];
+	readonly asks: ReadonlyMap<NodeId, ReadAsk>;
+	voters: Voters;
+}
+
+export class Reads {
+	readonly #context: Context;
+	/** Of this life: a late answer to an earlier one must not answer a read of this one. */
+	epoch = 0;
+	/** Not yet part of a round or of an ask. */
+	#waiting: ReadId[] = [];
+	/** At a leader: the newest ask of each follower, for the next round. */
+	#asks = new Map<NodeId, ReadAsk>();
+	#round: Round | null = null;
+	/** Grows over the whole life, so that no two rounds, of this leadership or another, are taken for one. */
+	#roundNumber = 0;
+	/** At a follower: the reads that the ask under way is for. */
+	#asked: ReadId[] = [];
+	#askNumber = 0;
+	#overdue = false;
+
+	constructor(context: Context) {
+		this.#context = context;
+	}
+
+	get waitingCount(): number {
+		return this.#waiting.length + this.#asked.length;
+	}
+
+	add(read: ReadId): void {
+		this.#waiting.push(read);
+	}
+
+	/** A follower's ask, at the leader. */
+	ask(from: NodeId, ask: ReadAsk): void {
+		this.#asks.set(from, ask);
+	}
+
+	/** Asks the leader for what waits, unless an ask is under way. */
+	askLeader(leader: NodeId): void {
+		if (this.#asked.length > 0 || this.#waiting.length === 0) return;
+		this.#asked = this.#waiting;
+		this.#waiting = [];
+		this.#askNumber++;
+		this.#sendAsk(leader);
+	}
+
+	/** The leader's answer, at the follower. */
+	answered({ epoch, round, slot }: ReadIndex): void {
+		if (epoch !== this.epoch || round !== this.#askNumber) return;
+		for (const read of this.#asked) this.#context.out.outcomes.push({ kind: 'readAt', read, slot });
+		this.#asked = [];
+	}
+
+	/** An ask that went unanswered for a whole period is sent again: its answer may only be later. */
+	retry(leader: NodeId | null): void {
+		if (this.#asked.length === 0) return;
+		if (this.#overdue && leader !== null) this.#sendAsk(leader);
+		else this.#overdue = true;
+	}
+
+	/** Begins a round for everything that waits, unless one is under way. */
+	confirmWaiting(leadership: Leadership): void {
+		if (this.#round === null && (this.#waiting.length > 0 || this.#asks.size > 0)) this.#beginRound(leadership);
+	}
+
+	/** A leader's beat: a round even where nothing waits, and what may have been lost of one again. */
+	beat(leadership: Leadership): void {
+		if (this.#round === null) this.#beginRound(leadership);
+		else this.#sendRound(leadership);
+	}
+
+	/** An acceptor has promised nothing above the leader's ballot. */
+	confirmed(from: NodeId, round: number): void {
+		const current = this.#round;
+		if (current === null || round !== this.#roundNumber) return;
+		const { out, config } = this.#context;
+		current.voters = withVote(current.voters, from, config.members);
+		if (!isQuorum(current.voters, config.members)) return;
+		this.#round = null;
+		const { slot } = current;
+		for (const read of current.own) out.outcomes.push({ kind: 'readAt', read, slot });
+		for (const [node, ask] of current.asks) {
+			out.now(node, { kind: 'readIndex', epoch: ask.epoch, round: ask.round, slot });
+		}
+	}
+
+	/** This node leads no more, or now does: its own reads wait again, those of others are asked again. */
+	reset(): void {
+		this.#waiting = [...(this.#round?.own ?? []), ...this.#asked, ...this.#waiting];
+		this.#asked = [];
+		this.#asks.clear();
+		this.#round = null;
+	}
+
+	save(to: Writer): void {
+		const ids = (reads: readonly ReadId[]) => to.list(reads, (read) => to.int(read));
+		const asks = (all: ReadonlyMap<NodeId, ReadAsk>) => {
+			to.list([...all.keys()].sort(), (node) => {
+				const ask = all.get(node) as ReadAsk;
+				to.node(node);
+				to.int(ask.epoch);
+				to.int(ask.round);
+			});
+		};
+		to.int(this.epoch);
+		ids(this.#waiting);
+		asks(this.#asks);
+		to.maybe(this.#round, (round) => {
+			to.int(round.slot);
+			ids(round.own);
+			asks(round.asks);
+			to.int(round.voters);
+		});
+		to.int(this.#roundNumber);
+		ids(this.#asked);
+		to.int(this.#askNumber);
+		to.bool(this.#overdue);
+	}
+
+	load(from: Reader): void {
+		const ids = () => from.list(() => from.int());
+		const asks = () =>
+			new Map(
+				from.list(() => [from.node(), { kind: 'readAsk', epoch: from.int(), round: from.int() } as const] as const),
+			);
+		this.epoch = from.int();
+		this.#waiting = ids();
+		this.#asks = asks();
+		this.#round = from.maybe(() => ({ slot: from.int(), own: ids(), asks: asks(), voters: from.int() }));
+		this.#roundNumber = from.int();
+		this.#asked = ids();
+		this.#askNumber = from.int();
+		this.#overdue = from.bool();
+	}
+
+	#beginRound(leadership: Leadership): void {
+		const { chosenThrough, recoveredThrough } = leadership.stamp;
+		this.#roundNumber++;
+		this.#round = {
+			slot: Math.max(chosenThrough, recoveredThrough),
+			own: this.#waiting,
+			asks: this.#asks,
+			voters: NO_VOTERS,
+		};
+		this.#waiting = [];
+		this.#asks = new Map();
+		this.#sendRound(leadership);
+		this.confirmed(this.#context.config.id, this.#roundNumber);
+	}
+
+	#sendRound(leadership: Leadership): void {
+		const { out, config } = this.#context;
+		const heartbeat = { kind: 'heartbeat', ...leadership.stamp, round: this.#roundNumber } as const;
+		for (const member of config.members) if (member !== config.id) out.now(member, heartbeat);
+		out.acceptSent = true;
+	}
+
+	#sendAsk(leader: NodeId): void {
+		this.#overdue = false;
+		this.#context.out.now(leader, { kind: 'readAsk', epoch: this.epoch, round: this.#askNumber });
+	}
+}

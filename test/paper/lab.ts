@@ -1,0 +1,226 @@
+/**
+ * Agents on a bench: every message is delivered by hand, every flush and every timer happens when the test
+ * says so. For tests of single rules; schedules at large are the simulator's.
+ */
+import { PaxosAgent } from '../../shared/paxos/agent.ts';
+import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
+import type { AgentConfig } from '../../shared/paxos/config.ts';
+import type { Decision, Effects, Outcome } from '../../shared/paxos/effects.ts';
+import type { Event, Timer } from '../../shared/paxos/event.ts';
+import type { AgentFact } from '../../shared/paxos/fact.ts';
+import type { Envelope, Message, MessageKind } from '../../shared/paxos/message.ts';
+import type { DurableRecord } from '../../shared/paxos/record.ts';
+
+export interface InFlight {
+	readonly from: NodeId;
+	readonly to: NodeId;
+	readonly message: Message;
+}
+
+interface Bench {
+	agent: PaxosAgent;
+	/** What survives a crash. */
+	durable: DurableRecord[];
+	/** What is written and not flushed, with what waits for it. */
+	unflushed: { records: readonly DurableRecord[]; envelopes: readonly Envelope[] }[];
+	flushHeld: boolean;
+	applied: Decision[];
+	outcomes: Outcome[];
+	facts: AgentFact[];
+	campaignAsked: boolean;
+}
+
+export type Filter = (envelope: InFlight) => boolean;
+
+const TIMINGS = {
+	electionMinMs: 300,
+	electionMaxMs: 500,
+	heartbeatMs: 75,
+	pollMaxMs: 40,
+	retryMs: 250,
+	backoffMinMs: 5,
+	backoffMaxMs: 500,
+};
+
+export class Lab {
+	readonly members: readonly NodeId[];
+	readonly net: InFlight[] = [];
+	readonly #benches = new Map<NodeId, Bench>();
+	readonly #config: Partial<AgentConfig>;
+	#proposalNext = 1;
+	#epochNext = 1;
+
+	constructor(size: number, config: Partial<AgentConfig> = {}) {
+		this.members = Array.from({ length: size }, (_, index) => `n${index + 1}`);
+		this.#config = config;
+		for (const id of this.members) this.#boot(id, []);
+	}
+
+	// What happens to a node
+
+	step(id: NodeId, event: Event): Effects {
+		const bench = this.#bench(id);
+		const effects = bench.agent.step(event);
+		bench.facts.push(...effects.facts);
+		bench.outcomes.push(...effects.outcomes);
+		bench.applied.push(...effects.apply);
+		if (effects.timers.some(({ timer }) => timer === 'campaign')) bench.campaignAsked = true;
+		for (const { to, message } of effects.send) this.net.push({ from: id, to, message });
+		bench.unflushed.push({ records: effects.persist, envelopes: effects.sendWhenDurable });
+		if (!bench.flushHeld) this.flush(id);
+		return effects;
+	}
+
+	/** A campaign under a ballot of this very time. */
+	campaign(id: NodeId, ms: number): Effects {
+		this.#bench(id).campaignAsked = false;
+		return this.step(id, { kind: 'campaign', now: { ms, ns: 0 } });
+	}
+
+	/** Asks for a campaign by way of a poll that a quorum answers, then campaigns. */
+	elect(id: NodeId, ms: number): void {
+		this.step(id, { kind: 'timer', timer: 'poll' });
+		this.deliver();
+		if (!this.#bench(id).campaignAsked) throw new Error(`${id} was not to campaign`);
+		this.campaign(id, ms);
+		this.deliver();
+	}
+
+	timer(id: NodeId, timer: Timer): Effects {
+		return this.step(id, { kind: 'timer', timer });
+	}
+
+	/** @returns the proposal's id */
+	propose(id: NodeId, text: string, route: 'leader' | 'self' = 'leader', contest = 0): number {
+		const proposal = this.#proposalNext++;
+		this.step(id, { kind: 'propose', proposal: { id: proposal, value: bytes(text), route, contest } });
+		return proposal;
+	}
+
+	/** The state machine has applied what it was given, and settled these proposals. */
+	applied(id: NodeId, settled: readonly number[] = []): void {
+		this.step(id, { kind: 'applied', through: this.#bench(id).applied.length, settled });
+	}
+
+	holdFlush(id: NodeId): void {
+		this.#bench(id).flushHeld = true;
+	}
+
+	/** Everything written is durable; what waited for it leaves. */
+	flush(id: NodeId): void {
+		const bench = this.#bench(id);
+		bench.flushHeld = false;
+		while (bench.unflushed.length > 0) {
+			const { records, envelopes } = bench.unflushed.shift() as Bench['unflushed'][number];
+			bench.durable.push(...records);
+			for (const { to, message } of envelopes) {
+				if (to === id) this.step(id, { kind: 'receive', from: id, message });
+				else this.net.push({ from: id, to, message });
+			}
+		}
+	}
+
+	/** Stops the node, with what is not flushed lost, and starts it again. */
+	restart(id: NodeId): void {
+		this.#boot(id, this.#bench(id).durable);
+	}
+
+	// The network
+
+	/** Delivers what passes, also what is sent on the way, until nothing that passes is left. */
+	deliver(passes: Filter = () => true): void {
+		for (let found = this.net.findIndex(passes); found >= 0; found = this.net.findIndex(passes)) {
+			const [envelope] = this.net.splice(found, 1) as [InFlight];
+			this.step(envelope.to, { kind: 'receive', from: envelope.from, message: envelope.message });
+		}
+	}
+
+	/** Loses what passes. */
+	drop(passes: Filter = () => true): void {
+		this.net.splice(0, this.net.length, ...this.net.filter((envelope) => !passes(envelope)));
+	}
+
+	inFlight(kind: MessageKind): InFlight[] {
+		return this.net.filter(({ message }) => message.kind === kind);
+	}
+
+	// What a node tells
+
+	agent(id: NodeId): PaxosAgent {
+		return this.#bench(id).agent;
+	}
+
+	chosen(id: NodeId): string[] {
+		return this.#bench(id).applied.map(({ value }) => text(value));
+	}
+
+	durable(id: NodeId): readonly DurableRecord[] {
+		return this.#bench(id).durable;
+	}
+
+	outcomes<K extends Outcome['kind']>(id: NodeId, kind: K): (Outcome & { kind: K })[] {
+		return this.#bench(id).outcomes.filter((outcome): outcome is Outcome & { kind: K } => outcome.kind === kind);
+	}
+
+	facts<K extends AgentFact['kind']>(id: NodeId, kind: K): (AgentFact & { kind: K })[] {
+		return this.#bench(id).facts.filter((fact): fact is AgentFact & { kind: K } => fact.kind === kind);
+	}
+
+	campaignAsked(id: NodeId): boolean {
+		return this.#bench(id).campaignAsked;
+	}
+
+	promised(id: NodeId): string {
+		return ballotToText(this.agent(id).view().promised);
+	}
+
+	#boot(id: NodeId, durable: DurableRecord[]): void {
+		const agent = new PaxosAgent(
+			{
+				id,
+				members: this.members,
+				openSlotsMax: 4,
+				valueBytesMax: 1000,
+				messageBytesMax: 1000,
+				timings: TIMINGS,
+				...this.#config,
+			},
+			durable,
+		);
+		agent.watched = true;
+		this.#benches.set(id, {
+			agent,
+			durable,
+			unflushed: [],
+			flushHeld: false,
+			applied: [],
+			outcomes: [],
+			facts: [],
+			campaignAsked: false,
+		});
+		this.step(id, { kind: 'start', epoch: this.#epochNext++ });
+	}
+
+	#bench(id: NodeId): Bench {
+		const bench = this.#benches.get(id);
+		if (!bench) throw new Error(`no node ${id}`);
+		return bench;
+	}
+}
+
+export function bytes(text: string): Uint8Array {
+	return new TextEncoder().encode(text);
+}
+
+export function text(value: Uint8Array): string {
+	return value.length === 0 ? 'no-op' : new TextDecoder().decode(value);
+}
+
+/** Between these nodes only. */
+export function among(...ids: readonly NodeId[]): Filter {
+	return ({ from, to }) => ids.includes(from) && ids.includes(to);
+}
+
+export function ofKind(...kinds: readonly MessageKind[]): Filter {
+	return ({ message }) => kinds.includes(message.kind);
+}

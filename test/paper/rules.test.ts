@@ -1,0 +1,468 @@
+/**
+ * The thirteen rules of this implementation, beyond the paper, each held by a test here: see
+ * `shared/paxos/README.md`. Schedules at large are the simulator's.
+ */
+import { describe, expect, it } from 'vitest';
+import { PaxosAgent } from '../../shared/paxos/agent.ts';
+import { InvariantError } from '../../shared/paxos/config.ts';
+import { encodeBatch, encodeCommand, type Operation } from '../../shared/store/command.ts';
+import { type Result, Store } from '../../shared/store/store.ts';
+import { among, bytes, Lab, ofKind, text } from './lab.ts';
+
+const ballot = (ms: number, node: string) => ({ ms, ns: 0, node });
+
+describe('1. what promises or accepts waits for the flush of this and of all earlier steps', () => {
+	it('a promise leaves when its record is durable, and so does the answer to a repeated prepare', () => {
+		const lab = new Lab(3);
+		lab.drop();
+		lab.holdFlush('n1');
+		const prepare = { kind: 'prepare', ballot: ballot(10, 'n2'), contest: 0 } as const;
+		lab.step('n1', { kind: 'receive', from: 'n2', message: prepare });
+		const repeated = lab.step('n1', { kind: 'receive', from: 'n2', message: prepare });
+		expect(repeated.persist).toEqual([]);
+		expect(repeated.sendWhenDurable).toHaveLength(1);
+		expect(lab.net).toEqual([]);
+		lab.flush('n1');
+		expect(lab.inFlight('promise')).toHaveLength(2);
+	});
+
+	it('so do prepare and accepted; a crash before the flush leaves nothing that anyone heard of', () => {
+		const lab = new Lab(3);
+		lab.drop();
+		lab.holdFlush('n1');
+		lab.propose('n1', 'red', 'self');
+		lab.campaign('n1', 10);
+		const accept = {
+			kind: 'accept',
+			ballot: ballot(20, 'n2'),
+			slot: 1,
+			value: bytes('blue'),
+			chosenThrough: 0,
+			recoveredThrough: 0,
+		} as const;
+		lab.step('n1', { kind: 'receive', from: 'n2', message: accept });
+		expect(lab.inFlight('prepare')).toEqual([]);
+		expect(lab.inFlight('accepted')).toEqual([]);
+		lab.restart('n1');
+		expect(lab.promised('n1')).toBe('');
+		expect(lab.agent('n1').view().lastSlot).toBe(0);
+	});
+
+	it('a leader’s accepts leave while its own disk writes, and its own vote counts only after', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.holdFlush('n1');
+		lab.propose('n1', 'red');
+		expect(lab.inFlight('accept')).toHaveLength(2);
+		lab.drop(({ from, to }) => from === 'n3' || to === 'n3');
+		lab.deliver();
+		expect(lab.chosen('n1')).toEqual([]);
+		lab.flush('n1');
+		expect(lab.chosen('n1')).toEqual(['red']);
+	});
+});
+
+describe('2. who may say that a slot is chosen', () => {
+	it('a follower marks only slots that it accepted at that very ballot; the rest it fetches', () => {
+		const lab = new Lab(5);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.deliver(among('n1', 'n5'));
+		lab.drop();
+		lab.step('n2', { kind: 'linkDown', peer: 'n1' });
+		lab.propose('n2', 'blue', 'self');
+		lab.campaign('n2', 20);
+		lab.deliver(among('n2', 'n3', 'n4'));
+		expect(lab.chosen('n2')).toEqual(['blue']);
+		lab.drop();
+		lab.timer('n2', 'heartbeat');
+		lab.deliver(({ to, message }) => to === 'n5' && message.kind === 'heartbeat');
+		expect(lab.chosen('n5')).toEqual([]);
+		expect(lab.inFlight('fetch')).toMatchObject([{ from: 'n5', to: 'n2', message: { from: 1 } }]);
+		lab.deliver(among('n2', 'n5'));
+		expect(lab.chosen('n5')).toEqual(['blue']);
+	});
+
+	it('a leader that learns another value than it proposed for a slot is deposed', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.drop();
+		lab.step('n1', {
+			kind: 'receive',
+			from: 'n2',
+			message: {
+				kind: 'decisions',
+				from: 1,
+				chosenThrough: 1,
+				decisions: [{ ballot: ballot(20, 'n2'), value: bytes('blue') }],
+			},
+		});
+		expect(lab.agent('n1').view().role).toBe('follower');
+		expect(lab.chosen('n1')).toEqual(['blue']);
+	});
+});
+
+describe('3. what a promise carries', () => {
+	it('every acceptance above chosenThrough, in bounded parts that count when all have come', () => {
+		const lab = new Lab(3, { messageBytesMax: 300, openSlotsMax: 8 });
+		lab.elect('n1', 10);
+		for (let i = 1; i <= 6; i++) lab.propose('n1', `v${i}`);
+		lab.deliver(({ to, message }) => to === 'n2' && message.kind === 'accept');
+		lab.drop();
+		lab.propose('n3', 'mine', 'self');
+		lab.campaign('n3', 20);
+		lab.deliver(ofKind('prepare'));
+		const parts = lab.inFlight('promise').filter(({ from }) => from === 'n2');
+		expect(parts.length).toBeGreaterThan(1);
+		const [last] = parts.slice(-1);
+		lab.drop(({ from }) => from === 'n1');
+		lab.deliver((envelope) => envelope !== last && envelope.message.kind === 'promise');
+		expect(lab.agent('n3').view().role).toBe('candidate');
+		lab.deliver(among('n2', 'n3'));
+		expect(lab.chosen('n3')).toEqual(['v1', 'v2', 'v3', 'v4', 'v5', 'v6', 'mine']);
+	});
+
+	it('slots that the quorum knows to be chosen are fetched by a leader that missed them, never proposed', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		for (const value of ['a', 'b']) {
+			lab.propose('n1', value);
+			lab.deliver(among('n1', 'n2'));
+		}
+		lab.drop();
+		lab.propose('n3', 'c', 'self');
+		lab.campaign('n3', 20);
+		lab.deliver(among('n2', 'n3'));
+		expect(lab.chosen('n3')).toEqual(['a', 'b', 'c']);
+		expect(lab.facts('n3', 'proposed').map(({ slot }) => slot)).toEqual([3]);
+	});
+});
+
+describe('4. a nack', () => {
+	it('carries the promised ballot and one acceptance, of the slot in question', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.deliver();
+		lab.step('n2', {
+			kind: 'receive',
+			from: 'n3',
+			message: {
+				kind: 'accept',
+				ballot: ballot(5, 'n3'),
+				slot: 1,
+				value: bytes('blue'),
+				chosenThrough: 0,
+				recoveredThrough: 0,
+			},
+		});
+		const [nack] = lab.inFlight('nack');
+		expect(nack?.message).toMatchObject({ promised: ballot(10, 'n1'), acceptance: { slot: 1, value: bytes('red') } });
+	});
+});
+
+describe('5. accepteds go to the proposer only', () => {
+	it('nobody else is told of an acceptance', () => {
+		const lab = new Lab(5);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.deliver(ofKind('accept'));
+		expect(new Set(lab.inFlight('accepted').map(({ to }) => to))).toEqual(new Set(['n1']));
+	});
+});
+
+describe('6. a linearizable read', () => {
+	it('waits for a round that begins after it arrived, and is answered from chosenThrough on', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.deliver();
+		lab.timer('n1', 'heartbeat');
+		lab.step('n1', { kind: 'read', read: 1 });
+		const early = lab.net.slice();
+		lab.deliver((envelope) => early.includes(envelope) || envelope.message.kind === 'confirm');
+		expect(lab.outcomes('n1', 'readAt')).toEqual([]);
+		lab.deliver();
+		expect(lab.outcomes('n1', 'readAt')).toEqual([{ kind: 'readAt', read: 1, slot: 1 }]);
+	});
+
+	it('one round serves every read that waits, also those of followers', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.deliver();
+		lab.step('n1', { kind: 'read', read: 1 });
+		lab.step('n1', { kind: 'read', read: 2 });
+		lab.step('n2', { kind: 'read', read: 3 });
+		lab.step('n2', { kind: 'read', read: 4 });
+		lab.deliver();
+		expect(lab.outcomes('n1', 'readAt').map(({ read }) => read)).toEqual([1, 2]);
+		expect(lab.outcomes('n2', 'readAt').map(({ read }) => read)).toEqual(
+			[3, 4].slice(0, lab.outcomes('n2', 'readAt').length),
+		);
+		lab.deliver();
+		expect(lab.outcomes('n2', 'readAt')).toHaveLength(2);
+	});
+
+	it('a deposed leader answers none', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.propose('n3', 'blue', 'self');
+		lab.campaign('n3', 20);
+		lab.deliver(among('n2', 'n3'));
+		lab.step('n1', { kind: 'read', read: 1 });
+		lab.deliver(among('n1', 'n2'));
+		expect(lab.outcomes('n1', 'readAt')).toEqual([]);
+		expect(lab.agent('n1').view().role).toBe('follower');
+	});
+
+	it('a new leader answers none before it has what phase 1 reported', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.deliver(({ to, message }) => to === 'n2' && message.kind === 'accept');
+		lab.drop();
+		lab.propose('n3', 'blue', 'self');
+		lab.campaign('n3', 20);
+		lab.deliver(({ message }) => message.kind === 'prepare' || message.kind === 'promise');
+		lab.step('n3', { kind: 'read', read: 1 });
+		lab.deliver(ofKind('heartbeat', 'confirm'));
+		expect(lab.outcomes('n3', 'readAt')).toEqual([{ kind: 'readAt', read: 1, slot: 1 }]);
+		expect(lab.chosen('n3')).toEqual([]);
+	});
+});
+
+describe('7. before preparing because the leader seems gone, a node polls', () => {
+	it('it does not campaign while a quorum hears a leader', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.deliver();
+		lab.step('n3', { kind: 'linkDown', peer: 'n1' });
+		lab.timer('n3', 'poll');
+		lab.deliver();
+		expect(lab.campaignAsked('n3')).toBe(false);
+	});
+
+	it('it campaigns when a quorum hears none', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.deliver();
+		for (const id of ['n2', 'n3']) lab.step(id, { kind: 'linkDown', peer: 'n1' });
+		lab.timer('n3', 'poll');
+		lab.deliver(among('n2', 'n3'));
+		expect(lab.campaignAsked('n3')).toBe(true);
+	});
+
+	it('a leader that no quorum answers steps down', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.deliver();
+		lab.timer('n1', 'election');
+		lab.drop();
+		lab.timer('n1', 'election');
+		expect(lab.agent('n1').view().role).toBe('follower');
+	});
+});
+
+describe('8. one campaign at a time, under a new ballot, for everything that waits', () => {
+	it('what is proposed here goes through both phases from here, in one campaign', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.deliver();
+		for (const value of ['a', 'b', 'c']) lab.propose('n2', value, 'self');
+		lab.campaign('n2', 20);
+		lab.deliver();
+		expect(lab.chosen('n2').join('')).toBe('abc');
+		expect(lab.facts('n2', 'campaign')).toHaveLength(1);
+		expect(lab.agent('n1').view().leader).toEqual(ballot(20, 'n2'));
+	});
+
+	it('a deposed leader keeps a command until the fate of its slot is known, then submits the same again', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.deliver();
+		lab.propose('n1', 'lost');
+		lab.drop();
+		lab.step('n2', { kind: 'linkDown', peer: 'n1' });
+		lab.propose('n2', 'new', 'self');
+		lab.campaign('n2', 20);
+		lab.deliver(among('n2', 'n3'));
+		lab.timer('n2', 'heartbeat');
+		lab.deliver(({ from, to, message }) => from === 'n2' && to === 'n1' && message.kind === 'heartbeat');
+		expect(lab.inFlight('forward')).toMatchObject([{ from: 'n1', to: 'n2' }]);
+		lab.deliver();
+		expect(lab.chosen('n2')).toEqual(['new', 'lost']);
+	});
+
+	it('a contested slot keeps the value that phase 1 reports, and the contender is told', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.deliver();
+		const proposal = lab.propose('n3', 'blue', 'self', 1);
+		lab.campaign('n3', 20);
+		lab.deliver();
+		const [kept] = lab.outcomes('n3', 'kept');
+		expect(kept).toMatchObject({ proposal, slot: 1, ballot: ballot(20, 'n3') });
+		expect(text(kept?.value as Uint8Array)).toBe('red');
+		expect(lab.agent('n2').view().entry(1)).toMatchObject({ ballot: ballot(20, 'n3') });
+		expect(lab.chosen('n3')).toEqual(['red']);
+	});
+
+	it('a contested slot that nobody voted for takes the contender’s value; one beyond the next is refused', () => {
+		const lab = new Lab(3);
+		lab.propose('n3', 'blue', 'self', 1);
+		lab.propose('n3', 'far', 'self', 7);
+		lab.campaign('n3', 20);
+		lab.deliver();
+		expect(lab.chosen('n3')).toEqual(['blue']);
+		lab.applied('n3', [1]);
+		lab.campaign('n3', 30);
+		lab.deliver();
+		expect(lab.outcomes('n3', 'refused')).toMatchObject([{ reason: 'slotNotOpen', nextSlot: 2 }]);
+	});
+
+	it('a proposal that is withdrawn before it left surely was not chosen', () => {
+		const lab = new Lab(3);
+		const early = lab.propose('n1', 'red');
+		lab.step('n1', { kind: 'withdraw', proposal: early });
+		lab.elect('n1', 10);
+		lab.deliver();
+		const late = lab.propose('n1', 'blue');
+		lab.step('n1', { kind: 'withdraw', proposal: late });
+		lab.deliver();
+		expect(lab.outcomes('n1', 'withdrawn')).toEqual([
+			{ kind: 'withdrawn', proposal: early, left: false },
+			{ kind: 'withdrawn', proposal: late, left: true },
+		]);
+		expect(lab.chosen('n2')).toEqual(['blue']);
+	});
+});
+
+const put = (key: string, value: string): Operation => ({
+	kind: 'put',
+	key,
+	value: bytes(value),
+	flags: 0n,
+	cas: null,
+});
+
+describe('9. the identity of a command', () => {
+	it('a command that is chosen twice is applied once, and a session that was never opened is refused', () => {
+		const store = new Store();
+		const results: Result[] = [];
+		const apply = (session: string, sequence: number, operation: Operation) => {
+			const command = encodeCommand({ session, sequence, receivedThrough: 0 }, operation);
+			store.apply(encodeBatch(1000, [command]), (_session, _sequence, result) => results.push(result));
+		};
+		apply('s', 1, { kind: 'openSession', session: 's' });
+		apply('s', 2, put('color', 'red'));
+		apply('s', 3, put('color', 'blue'));
+		apply('s', 2, put('color', 'red'));
+		apply('other', 1, put('color', 'green'));
+		expect(results.map(({ kind }) => kind)).toEqual(['applied', 'applied', 'applied', 'duplicate', 'unknownSession']);
+		expect(text(store.get('color')?.value as Uint8Array)).toBe('blue');
+		expect(store.revision).toBe(3);
+	});
+});
+
+describe('10. the only clock of the state machine', () => {
+	it('is the proposer’s time in the slot, made monotone', () => {
+		const store = new Store();
+		for (const [index, timeMs] of [5000, 3000, 7000].entries()) {
+			const identity = { session: 's', sequence: index + 1, receivedThrough: 0 };
+			store.apply(encodeBatch(timeMs, [encodeCommand(identity, { kind: 'openSession', session: 's' })]));
+			expect(store.timeMs).toBe([5000, 5000, 7000][index]);
+		}
+	});
+});
+
+describe('11. the window of open slots, on which a change of members will stand', () => {
+	it('no slot is proposed beyond openSlotsMax above what is chosen', () => {
+		const lab = new Lab(3, { openSlotsMax: 2, valueBytesMax: 1 });
+		lab.elect('n1', 10);
+		for (const value of ['a', 'b', 'c']) lab.propose('n1', value);
+		expect(lab.agent('n1').view().openSlotsCount).toBe(2);
+		lab.deliver();
+		expect(lab.chosen('n1')).toEqual(['a', 'b', 'c']);
+	});
+});
+
+describe('12. who votes', () => {
+	it('a node that is no member has no vote, and a proposer may use no ballot but its own', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.drop();
+		lab.step('n1', { kind: 'receive', from: 'n9', message: { kind: 'accepted', ballot: ballot(10, 'n1'), slot: 1 } });
+		expect(lab.chosen('n1')).toEqual([]);
+		lab.step('n2', { kind: 'receive', from: 'n3', message: { kind: 'prepare', ballot: ballot(20, 'n1'), contest: 0 } });
+		expect(lab.inFlight('promise')).toEqual([]);
+		expect(lab.facts('n2', 'ignored')).toHaveLength(1);
+	});
+});
+
+describe('13. a broken invariant stops the node', () => {
+	it('two values for one slot under one ballot are refused with an InvariantError', () => {
+		const lab = new Lab(3);
+		const accept = (value: string) =>
+			({
+				kind: 'accept',
+				ballot: ballot(10, 'n2'),
+				slot: 1,
+				value: bytes(value),
+				chosenThrough: 0,
+				recoveredThrough: 0,
+			}) as const;
+		lab.step('n1', { kind: 'receive', from: 'n2', message: accept('red') });
+		expect(() => lab.step('n1', { kind: 'receive', from: 'n2', message: accept('blue') })).toThrow(InvariantError);
+	});
+
+	it('what is chosen is never accepted with another value', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.deliver();
+		const message = {
+			kind: 'accept',
+			ballot: ballot(20, 'n3'),
+			slot: 1,
+			value: bytes('blue'),
+			chosenThrough: 0,
+			recoveredThrough: 0,
+		} as const;
+		expect(() => lab.step('n1', { kind: 'receive', from: 'n3', message })).toThrow(InvariantError);
+	});
+});
+
+describe('save and restore', () => {
+	it('give an agent that goes on exactly as the first would', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.propose('n2', 'blue', 'self');
+		lab.step('n1', { kind: 'read', read: 1 });
+		lab.deliver(among('n1', 'n2'));
+		lab.campaign('n2', 20);
+		for (const id of lab.members) {
+			const saved = lab.agent(id).save();
+			const config = {
+				id,
+				members: lab.members,
+				openSlotsMax: 4,
+				valueBytesMax: 1000,
+				messageBytesMax: 1000,
+				timings: {
+					electionMinMs: 1,
+					electionMaxMs: 1,
+					heartbeatMs: 1,
+					pollMaxMs: 1,
+					retryMs: 1,
+					backoffMinMs: 1,
+					backoffMaxMs: 1,
+				},
+			};
+			expect(PaxosAgent.restore(config, saved).save()).toEqual(saved);
+		}
+	});
+});
