@@ -1,0 +1,292 @@
+/**
+ * Who is at the other end? Four steps, before any frame counts:
+ *
+ *     dialer                                    listener
+ *        | -- hello: versions, to, from, epoch ---> |   swarm and incarnation as digests
+ *        | <-- challenge: version, epoch ---------- |   incarnation as a digest
+ *        | -- proof ------------------------------> |   HMAC under the secret, empty without one
+ *        | <-- welcome: proof --------------------- |
+ *
+ * A proof covers both nonces, the prover's role, both ids, epochs and incarnations, the swarm and the
+ * versions offered: it is good for this connection only, and cannot be played back or reflected. Swarm id and
+ * incarnations cross as digests over the nonces, so that whoever does not know them does not learn them here,
+ * and mistakes can still be told apart. Without a secret nothing is proved: that is for loopback.
+ *
+ * Frames after the handshake are neither signed nor encrypted: the network between the nodes is trusted not to
+ * change them. Pure but for hashing: no socket, no clock, and the nonces come in.
+ */
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { MalformedError, Reader, Writer } from '../../shared/paxos/bytes.ts';
+import type { Refusal } from './refusal.ts';
+
+/** The protocol's versions that this build speaks. */
+export const PROTOCOL: ProtocolRange = { min: 1, max: 1 };
+/** All that one end may send before it has proved itself. */
+export const HANDSHAKE_BYTES_MAX = 4096;
+export const NONCE_BYTES = 32;
+const DIGEST_BYTES = 32;
+
+export interface ProtocolRange {
+	readonly min: number;
+	readonly max: number;
+}
+
+export interface Identity {
+	readonly self: NodeId;
+	/** One life of this process. */
+	readonly epoch: string;
+	readonly swarmId: string;
+	/** Of every member, this node too. */
+	readonly incarnations: Readonly<Record<NodeId, string>>;
+	readonly secret: string | null;
+	readonly protocol: ProtocolRange;
+}
+
+/** What is known of the other end once it is proven. */
+export interface Proven {
+	readonly id: NodeId;
+	readonly epoch: string;
+	readonly version: number;
+}
+
+/** What to do after a step: send and wait, refuse and close, or send (unless null) and begin. */
+export type Step =
+	| { readonly kind: 'send'; readonly bytes: Uint8Array }
+	| { readonly kind: 'refuse'; readonly refusal: Refusal }
+	| { readonly kind: 'proven'; readonly bytes: Uint8Array | null; readonly peer: Proven };
+
+export interface Handshake {
+	/** What this end says first; null for the one that waits. */
+	readonly opening: Uint8Array | null;
+	/** Whom the other end says to be, or whom we dialled; '' before it spoke. Unproven. */
+	readonly claimed: NodeId;
+	/** @throws MalformedError where no node of any known version would have sent this now */
+	receive(bytes: Uint8Array): Step;
+}
+
+/** Of any two nodes the one with the higher id dials, so there are never two connections. */
+export function dials(self: NodeId, peer: NodeId): boolean {
+	return self > peer;
+}
+
+const MAGIC = Uint8Array.of(0x70, 0x61, 0x78, 0x6f, 0x73);
+const HELLO = 1;
+const CHALLENGE = 2;
+const PROOF = 3;
+const WELCOME = 4;
+const NO_PROOF = new Uint8Array(0);
+
+export class DialerHandshake implements Handshake {
+	readonly opening: Uint8Array;
+	readonly claimed: NodeId;
+	readonly #identity: Identity;
+	readonly #nonce: Uint8Array;
+	#challenge: { readonly transcript: Transcript; readonly peer: Proven } | null = null;
+
+	/** @param nonce NONCE_BYTES at random, never used before */
+	constructor(identity: Identity, peer: NodeId, nonce: Uint8Array) {
+		this.#identity = identity;
+		this.#nonce = nonce;
+		this.claimed = peer;
+		const out = new Writer();
+		out.u8(HELLO);
+		out.raw(MAGIC);
+		out.int(identity.protocol.min);
+		out.int(identity.protocol.max);
+		out.raw(nonce);
+		out.node(peer);
+		out.node(identity.self);
+		out.node(identity.epoch);
+		out.raw(digest('swarm', identity.swarmId, nonce));
+		out.raw(digest('incarnation', incarnationOf(identity, identity.self), nonce));
+		this.opening = out.take();
+	}
+
+	receive(bytes: Uint8Array): Step {
+		const from = new Reader(bytes);
+		return this.#challenge === null ? this.#answer(from) : this.#verify(from, this.#challenge);
+	}
+
+	#answer(from: Reader): Step {
+		expect(from, CHALLENGE);
+		const version = from.int();
+		const { self, epoch, protocol } = this.#identity;
+		if (version < protocol.min || version > protocol.max) return { kind: 'refuse', refusal: 'noCommonVersion' };
+		const nonce = from.raw(NONCE_BYTES);
+		const listenerEpoch = readName(from);
+		const theirIncarnation = from.raw(DIGEST_BYTES);
+		from.finish();
+		const incarnation = incarnationOf(this.#identity, this.claimed);
+		if (!timingSafeEqual(theirIncarnation, digest('incarnation', incarnation, this.#nonce, nonce))) {
+			return { kind: 'refuse', refusal: 'otherIncarnation' };
+		}
+		const transcript: Transcript = {
+			identity: this.#identity,
+			offered: protocol,
+			version,
+			dialer: { id: self, epoch, nonce: this.#nonce },
+			listener: { id: this.claimed, epoch: listenerEpoch, nonce },
+		};
+		this.#challenge = { transcript, peer: { id: this.claimed, epoch: listenerEpoch, version } };
+		return { kind: 'send', bytes: withProof(PROOF, proofOf('dialer', transcript)) };
+	}
+
+	#verify(from: Reader, { transcript, peer }: { readonly transcript: Transcript; readonly peer: Proven }): Step {
+		expect(from, WELCOME);
+		const refusal = checkProof(from.bytes(), 'listener', transcript);
+		from.finish();
+		return refusal ? { kind: 'refuse', refusal } : { kind: 'proven', bytes: null, peer };
+	}
+}
+
+export class ListenerHandshake implements Handshake {
+	readonly opening = null;
+	readonly #identity: Identity;
+	readonly #nonce: Uint8Array;
+	#claimed: NodeId = '';
+	#hello: { readonly transcript: Transcript; readonly peer: Proven } | null = null;
+
+	/** @param nonce NONCE_BYTES at random, never used before */
+	constructor(identity: Identity, nonce: Uint8Array) {
+		this.#identity = identity;
+		this.#nonce = nonce;
+	}
+
+	get claimed(): NodeId {
+		return this.#claimed;
+	}
+
+	receive(bytes: Uint8Array): Step {
+		const from = new Reader(bytes);
+		return this.#hello === null ? this.#challenge(from) : this.#verify(from, this.#hello);
+	}
+
+	/** In this order, so that whoever does not know the swarm's id learns nothing of its members. */
+	#challenge(from: Reader): Step {
+		expect(from, HELLO);
+		for (const byte of MAGIC) if (from.u8() !== byte) throw new MalformedError('not a hello');
+		const offered = { min: from.int(), max: from.int() };
+		const { self, epoch, swarmId, incarnations, protocol } = this.#identity;
+		const version = Math.min(offered.max, protocol.max);
+		if (version < offered.min || version < protocol.min) return { kind: 'refuse', refusal: 'noCommonVersion' };
+		const nonce = from.raw(NONCE_BYTES);
+		const to = readName(from);
+		const id = readName(from);
+		const dialerEpoch = readName(from);
+		const theirSwarm = from.raw(DIGEST_BYTES);
+		const theirIncarnation = from.raw(DIGEST_BYTES);
+		from.finish();
+		this.#claimed = id;
+		if (!timingSafeEqual(theirSwarm, digest('swarm', swarmId, nonce))) {
+			return { kind: 'refuse', refusal: 'otherSwarm' };
+		}
+		if (to !== self) return { kind: 'refuse', refusal: 'otherNode' };
+		if (id === self || !Object.hasOwn(incarnations, id)) return { kind: 'refuse', refusal: 'unknownNode' };
+		if (!dials(id, self)) return { kind: 'refuse', refusal: 'wrongDirection' };
+		if (!timingSafeEqual(theirIncarnation, digest('incarnation', incarnationOf(this.#identity, id), nonce))) {
+			return { kind: 'refuse', refusal: 'otherIncarnation' };
+		}
+		const transcript: Transcript = {
+			identity: this.#identity,
+			offered,
+			version,
+			dialer: { id, epoch: dialerEpoch, nonce },
+			listener: { id: self, epoch, nonce: this.#nonce },
+		};
+		this.#hello = { transcript, peer: { id, epoch: dialerEpoch, version } };
+		const out = new Writer();
+		out.u8(CHALLENGE);
+		out.int(version);
+		out.raw(this.#nonce);
+		out.node(epoch);
+		out.raw(digest('incarnation', incarnationOf(this.#identity, self), nonce, this.#nonce));
+		return { kind: 'send', bytes: out.take() };
+	}
+
+	#verify(from: Reader, { transcript, peer }: { readonly transcript: Transcript; readonly peer: Proven }): Step {
+		expect(from, PROOF);
+		const refusal = checkProof(from.bytes(), 'dialer', transcript);
+		from.finish();
+		if (refusal) return { kind: 'refuse', refusal };
+		return { kind: 'proven', bytes: withProof(WELCOME, proofOf('listener', transcript)), peer };
+	}
+}
+
+type Role = 'dialer' | 'listener';
+
+interface End {
+	readonly id: NodeId;
+	readonly epoch: string;
+	readonly nonce: Uint8Array;
+}
+
+/** Everything that both ends must agree on. */
+interface Transcript {
+	readonly identity: Identity;
+	/** By the dialer. */
+	readonly offered: ProtocolRange;
+	readonly version: number;
+	readonly dialer: End;
+	readonly listener: End;
+}
+
+function checkProof(proof: Uint8Array, role: Role, transcript: Transcript): Refusal | null {
+	const expected = proofOf(role, transcript);
+	if ((proof.length === 0) !== (expected.length === 0)) return 'secretOnOneSide';
+	if (proof.length !== expected.length) throw new MalformedError('a proof of another length');
+	return timingSafeEqual(proof, expected) ? null : 'wrongSecret';
+}
+
+function proofOf(role: Role, { identity, offered, version, dialer, listener }: Transcript): Uint8Array {
+	if (identity.secret === null) return NO_PROOF;
+	const out = new Writer();
+	writeText(out, `paxos-swarm mesh ${role}`);
+	out.int(offered.min);
+	out.int(offered.max);
+	out.int(version);
+	writeText(out, identity.swarmId);
+	for (const end of [dialer, listener]) {
+		writeText(out, end.id);
+		writeText(out, end.epoch);
+		writeText(out, incarnationOf(identity, end.id));
+		out.bytes(end.nonce);
+	}
+	return createHmac('sha256', identity.secret).update(out.take()).digest();
+}
+
+function incarnationOf(identity: Identity, node: NodeId): string {
+	const incarnation = identity.incarnations[node];
+	if (incarnation === undefined) throw new RangeError(`${node} has no incarnation in this swarm's format`);
+	return incarnation;
+}
+
+function digest(what: 'swarm' | 'incarnation', text: string, ...nonces: readonly Uint8Array[]): Uint8Array {
+	const out = new Writer();
+	writeText(out, what);
+	writeText(out, text);
+	for (const nonce of nonces) out.bytes(nonce);
+	return createHash('sha256').update(out.take()).digest();
+}
+
+function withProof(step: number, proof: Uint8Array): Uint8Array {
+	const out = new Writer();
+	out.u8(step);
+	out.bytes(proof);
+	return out.take();
+}
+
+function expect(from: Reader, step: number): void {
+	if (from.u8() !== step) throw new MalformedError('not the next step of a handshake');
+}
+
+/** An id or an epoch; it will be printed. */
+function readName(from: Reader): string {
+	const name = from.node();
+	if (!/^[\x20-\x7e]+$/.test(name)) throw new MalformedError('a name that cannot be printed');
+	return name;
+}
+
+function writeText(out: Writer, text: string): void {
+	out.bytes(Buffer.from(text));
+}

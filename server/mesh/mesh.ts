@@ -1,0 +1,264 @@
+/**
+ * The mesh: one persistent WebSocket for each pair of nodes, on the path `/mesh` of the node's one HTTP port.
+ *
+ * Of two nodes the one with the higher id dials. Links come back for ever; for one peer `linkUp` and `linkDown`
+ * always alternate, and a message arrives in order and once, or a `linkDown` says that some may be lost.
+ *
+ * Handlers are called from socket events and timers, never from inside `send`, `flush` or `close`, and not
+ * after `close`. The mesh knows nothing of what messages mean.
+ */
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocket, WebSocketServer } from 'ws';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Message } from '../../shared/paxos/message.ts';
+import { Backoff } from './backoff.ts';
+import type { Frame } from './frame.ts';
+import { DialerHandshake, dials, type Identity, ListenerHandshake, NONCE_BYTES, PROTOCOL } from './handshake.ts';
+import { Link, type LinkOwner, SOCKET_OPTIONS } from './link.ts';
+import { type MeshLimits, Peer } from './peer.ts';
+
+/** All in milliseconds. */
+export interface MeshTimings {
+	/** Between the first and the second try to connect; doubles from try to try. */
+	readonly reconnectMinMs: number;
+	/** The longest between two tries. A link that stood for as long begins again with the shortest. */
+	readonly reconnectMaxMs: number;
+	readonly pingIntervalMs: number;
+	/** A ping unanswered for this long: the link is down. */
+	readonly silentMs: number;
+	/** From the first packet to the last proof. */
+	readonly handshakeMs: number;
+}
+
+export interface MeshHandlers {
+	/**
+	 * All messages of one frame, in order. Message i has the id `${epoch}:${firstId + i}`. Values are views into
+	 * the frame.
+	 */
+	messages(from: NodeId, epoch: string, firstId: number, messages: readonly Message[]): void;
+	linkUp(peer: NodeId): void;
+	linkDown(peer: NodeId, why: string): void;
+	/**
+	 * A frame or a handshake was refused, here or by the other end. `from` is an address, with the id of the node
+	 * that it claims to be, if any. Of one peer the same again and again is told once, until a link stands.
+	 */
+	malformed(from: string, why: string): void;
+}
+
+export interface MeshOptions {
+	readonly self: NodeId;
+	/** One life of this process. ASCII, at most 64 characters, as are node ids. */
+	readonly epoch: string;
+	readonly swarmId: string;
+	/** All other members. */
+	readonly peers: readonly { readonly id: NodeId; readonly host: string; readonly port: number }[];
+	/** Of every member, this node too: the swarm's format. */
+	readonly incarnations: Readonly<Record<NodeId, string>>;
+	readonly secret: string | null;
+	readonly timings: MeshTimings;
+	readonly limits?: MeshLimits;
+	readonly handlers: MeshHandlers;
+}
+
+export const DEFAULT_MESH_TIMINGS: MeshTimings = {
+	reconnectMinMs: 20,
+	reconnectMaxMs: 1000,
+	pingIntervalMs: 500,
+	silentMs: 2000,
+	handshakeMs: 3000,
+};
+
+export const DEFAULT_MESH_LIMITS: MeshLimits = {
+	consensusBytesMax: 33_554_432,
+	bulkBytesMax: 8_388_608,
+	unprovenMax: 64,
+};
+
+export class Mesh {
+	readonly #options: MeshOptions;
+	readonly #limits: MeshLimits;
+	readonly #identity: Identity;
+	readonly #peers: ReadonlyMap<NodeId, Peer>;
+	readonly #server = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true, clientTracking: false });
+	/** Every link whose socket is not closed yet. */
+	readonly #links = new Set<Link>();
+	/** Those of them that came in and have proved nothing, oldest first. */
+	readonly #unproven = new Set<Link>();
+	readonly #dialing = new Map<NodeId, Dialing>();
+	#pinger: NodeJS.Timeout | undefined;
+	#pingedAtMs = 0;
+	#closed: Promise<void> | undefined;
+
+	/** @throws RangeError where a member has no incarnation */
+	constructor(options: MeshOptions) {
+		const { self, epoch, swarmId, incarnations, secret, peers } = options;
+		this.#options = options;
+		this.#limits = options.limits ?? DEFAULT_MESH_LIMITS;
+		const ids = [self, ...peers.map((peer) => peer.id)].sort();
+		for (const id of ids) if (!Object.hasOwn(incarnations, id)) throw new RangeError(`${id} has no incarnation`);
+		const ofMembers = Object.fromEntries(Object.entries(incarnations).filter(([id]) => ids.includes(id)));
+		this.#identity = { self, epoch, swarmId, incarnations: ofMembers, secret, protocol: PROTOCOL };
+		this.#peers = new Map(peers.map((peer) => [peer.id, new Peer(peer, ids.indexOf(peer.id), this.#limits)]));
+	}
+
+	/** Begins to dial. Connections are taken from before. */
+	start(): void {
+		const { reconnectMinMs, reconnectMaxMs, pingIntervalMs } = this.#options.timings;
+		for (const peer of this.#peers.values()) {
+			if (!dials(this.#options.self, peer.id)) continue;
+			const backoff = new Backoff(reconnectMinMs, reconnectMaxMs);
+			this.#dialing.set(peer.id, { backoff, timer: undefined });
+			this.#dial(peer);
+		}
+		this.#pingedAtMs = performance.now();
+		this.#pinger = setInterval(() => this.#ping(), pingIntervalMs);
+	}
+
+	/** For the HTTP server's upgrades of `/mesh`. No page has any business here: an Origin is refused. */
+	handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+		const address = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
+		if (this.#closed !== undefined) return answerAndClose(socket, '503 Service Unavailable');
+		if (request.headers.origin !== undefined) {
+			answerAndClose(socket, '403 Forbidden');
+			return this.#options.handlers.malformed(address, 'refused: an Origin header, which no node sends');
+		}
+		this.#server.handleUpgrade(request, socket, head, (ws) => {
+			const handshake = new ListenerHandshake(this.#identity, randomBytes(NONCE_BYTES));
+			const { handshakeMs } = this.#options.timings;
+			const link = new Link(ws, socket, { address, handshakeMs }, handshake, this.#owner);
+			this.#links.add(link);
+			this.#unproven.add(link);
+			const [oldest] = this.#unproven;
+			if (this.#unproven.size > this.#limits.unprovenMax) oldest?.refuse('crowded');
+		});
+	}
+
+	/**
+	 * Queues a message in its lane. Returns the number within its id, `${epoch}:${number}`, or -1 for a message
+	 * that is dropped: the link is down, or its bulk lane is full.
+	 *
+	 * @throws RangeError for no peer of ours, or for a message above MESSAGE_BYTES_MAX, which takes with it what
+	 *   waited in its lane: a bug of whoever made it, and a reason to stop the node
+	 */
+	send(to: NodeId, message: Message): number {
+		return this.#peer(to).send(message);
+	}
+
+	/** Hands everything queued to the sockets, one frame a peer unless there is a lot. */
+	flush(): void {
+		for (const peer of this.#peers.values()) peer.flush();
+	}
+
+	linked(): readonly NodeId[] {
+		return [...this.#peers.values()].filter((peer) => peer.link?.isUp).map((peer) => peer.id);
+	}
+
+	/** Of the newest answered ping on the present link, milliseconds. */
+	roundTripMs(peer: NodeId): number | undefined {
+		return this.#peer(peer).link?.roundTripMs;
+	}
+
+	/** How long ago anything came from it, milliseconds; Infinity for never. */
+	lastHeardMs(peer: NodeId): number {
+		return performance.now() - this.#peer(peer).heardAtMs;
+	}
+
+	/** Resolves when every socket is closed; the peers are told. */
+	close(): Promise<void> {
+		clearInterval(this.#pinger);
+		for (const dialing of this.#dialing.values()) clearTimeout(dialing.timer);
+		this.#closed ??= Promise.all([...this.#links].map((link) => link.stop())).then(() => undefined);
+		return this.#closed;
+	}
+
+	#peer(id: NodeId): Peer {
+		const peer = this.#peers.get(id);
+		if (!peer) throw new RangeError(`${id} is no peer of ${this.#options.self}`);
+		return peer;
+	}
+
+	#dial(peer: Peer): void {
+		const handshake = new DialerHandshake(this.#identity, peer.id, randomBytes(NONCE_BYTES));
+		const { handshakeMs } = this.#options.timings;
+		const ws = new WebSocket(peer.url, { ...SOCKET_OPTIONS, generateMask });
+		this.#links.add(new Link(ws, null, { address: peer.address, handshakeMs }, handshake, this.#owner));
+	}
+
+	/** A process that was itself stopped for a while must first read what came meanwhile. */
+	#ping(): void {
+		const { pingIntervalMs, silentMs } = this.#options.timings;
+		const nowMs = performance.now();
+		const late = nowMs - this.#pingedAtMs > 2 * pingIntervalMs;
+		this.#pingedAtMs = nowMs;
+		for (const { link } of this.#peers.values()) {
+			if (!link?.isUp) continue;
+			const unansweredMs = link.unansweredMs(nowMs);
+			if (unansweredMs > silentMs && !late) link.cut(`silent for ${Math.round(unansweredMs)} ms`);
+			else link.ping();
+		}
+	}
+
+	readonly #owner: LinkOwner = {
+		proven: (link, { id, epoch }) => this.#proven(link, this.#peer(id), epoch),
+		frame: (link, frame) => this.#frame(this.#peer(link.claimed), frame),
+		refused: (link, why) => this.#refused(link, why),
+		ended: (link, why) => this.#ended(link, why),
+		gone: (link) => this.#links.delete(link),
+	};
+
+	#proven(link: Link, peer: Peer, epoch: string): void {
+		this.#unproven.delete(link);
+		peer.link?.replace();
+		peer.up(link, epoch);
+		this.#options.handlers.linkUp(peer.id);
+	}
+
+	#frame(peer: Peer, { firstId, messages }: Frame): void {
+		this.#options.handlers.messages(peer.id, peer.epoch, firstId, messages);
+	}
+
+	/** A peer is dialed, or dials, for ever: what is refused again and again is told once. */
+	#refused(link: Link, why: string): void {
+		const peer = this.#peers.get(link.claimed);
+		if (peer?.refusal === why) return;
+		if (peer) peer.refusal = why;
+		this.#options.handlers.malformed(link.name, why);
+	}
+
+	#ended(link: Link, why: string): void {
+		this.#unproven.delete(link);
+		const peer = this.#peers.get(link.claimed);
+		if (!peer) return;
+		const wasUp = peer.link === link;
+		if (wasUp) peer.down();
+		const dialing = link.dialed ? this.#dialing.get(peer.id) : undefined;
+		if (dialing) {
+			const waitMs = dialing.backoff.next(link.stoodMs(performance.now()), Math.random());
+			dialing.timer = setTimeout(() => this.#dial(peer), waitMs);
+		}
+		if (wasUp) this.#options.handlers.linkDown(peer.id, why);
+	}
+}
+
+/**
+ * Masks hide bytes that a page has chosen from proxies between it and a server. Here neither end is a page, and
+ * a mask of zeros saves both of them a pass over every byte.
+ *
+ * @source RFC 6455, 10.3
+ */
+function generateMask(mask: Buffer): void {
+	mask.fill(0);
+}
+
+/** How it goes with a peer that this node dials. */
+interface Dialing {
+	readonly backoff: Backoff;
+	timer: NodeJS.Timeout | undefined;
+}
+
+function answerAndClose(socket: Duplex, status: string): void {
+	socket.on('error', () => socket.destroy());
+	socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+}

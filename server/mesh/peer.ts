@@ -1,0 +1,106 @@
+/**
+ * One other member as this node sees it: the link, if there is one, and what waits to be sent on it, in two
+ * lanes of bounded size.
+ *
+ * Nothing is lost silently: a message is numbered and then handed to the link in order, or `send` says that it
+ * is dropped, or the link goes down. What waits when a link goes down is dropped with it.
+ */
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { laneOf, type Message } from '../../shared/paxos/message.ts';
+import { Lane } from './frame.ts';
+import type { Link } from './link.ts';
+
+export interface MeshLimits {
+	/** Of one peer, waiting here or in its socket. Above it the link is cut: the peer does not keep up. */
+	readonly consensusBytesMax: number;
+	/** Of one peer, waiting here. Above it a message is dropped: whoever fetches asks again. */
+	readonly bulkBytesMax: number;
+	/** Connections that have proved nothing yet. A newer one takes the place of the oldest. */
+	readonly unprovenMax: number;
+}
+
+/** Each lane of each peer numbers its messages in a range of its own, so the numbers of a frame have no gaps. */
+const LANE_IDS = 2 ** 47;
+
+export class Peer {
+	readonly id: NodeId;
+	/** `127.0.0.1:7103`. */
+	readonly address: string;
+	/** Where it is dialed, if this node is the one that dials. */
+	readonly url: string;
+	/** The newest one told since a link last stood; '' for none. */
+	refusal = '';
+	readonly #consensus: Lane;
+	readonly #bulk: Lane;
+	readonly #limits: MeshLimits;
+	#link: Link | undefined;
+	#epoch = '';
+	#bulkInFlight = false;
+	#heardAtMs = -Infinity;
+
+	/** @param index this peer's place among the members */
+	constructor(member: { id: NodeId; host: string; port: number }, index: number, limits: MeshLimits) {
+		this.id = member.id;
+		this.address = `${member.host.includes(':') ? `[${member.host}]` : member.host}:${member.port}`;
+		this.url = `ws://${this.address}/mesh`;
+		this.#limits = limits;
+		this.#consensus = new Lane(2 * index * LANE_IDS + 1);
+		this.#bulk = new Lane((2 * index + 1) * LANE_IDS + 1);
+	}
+
+	get link(): Link | undefined {
+		return this.#link;
+	}
+
+	/** Of the process at the other end of the link. */
+	get epoch(): string {
+		return this.#epoch;
+	}
+
+	/** By `performance.now()`; -Infinity for never. */
+	get heardAtMs(): number {
+		return Math.max(this.#heardAtMs, this.#link?.heardAtMs ?? -Infinity);
+	}
+
+	up(link: Link, epoch: string): void {
+		this.#link = link;
+		this.#epoch = epoch;
+		this.refusal = '';
+		this.#bulkInFlight = false;
+	}
+
+	down(): void {
+		this.#heardAtMs = this.heardAtMs;
+		this.#link = undefined;
+		this.#consensus.clear();
+		this.#bulk.clear();
+	}
+
+	/** Queues a message and returns its number, or -1: dropped. */
+	send(message: Message): number {
+		const link = this.#link;
+		if (!link?.isUp) return -1;
+		if (laneOf(message) === 'bulk') {
+			return this.#bulk.bytes > this.#limits.bulkBytesMax ? -1 : this.#bulk.add(message);
+		}
+		const id = this.#consensus.add(message);
+		const bytes = this.#consensus.bytes + link.bufferedBytes;
+		if (bytes > this.#limits.consensusBytesMax) link.cutSoon(`does not keep up: ${bytes} bytes wait to be sent`);
+		return id;
+	}
+
+	/** Hands over all of consensus, then a frame of bulk unless one is still on its way. */
+	flush(): void {
+		const link = this.#link;
+		if (!link?.isUp) return;
+		for (let frame = this.#consensus.takeFrame(); frame; frame = this.#consensus.takeFrame()) link.write(frame);
+		if (this.#bulkInFlight) return;
+		const frame = this.#bulk.takeFrame();
+		if (!frame) return;
+		this.#bulkInFlight = true;
+		link.write(frame, () => {
+			this.#bulkInFlight = false;
+			this.flush();
+		});
+	}
+}

@@ -1,0 +1,69 @@
+/** Every message there is, at random, for tests of properties. */
+import fc from 'fast-check';
+import { type Ballot, NO_BALLOT } from '../../shared/paxos/ballot.ts';
+import type { Acceptance, Message, MessageKind, Nack } from '../../shared/paxos/message.ts';
+
+const BALLOT_MS_END = Number(2n ** 62n / 1_000_000n);
+
+const count = fc.maxSafeNat();
+const slot = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+const value = fc.uint8Array({ maxLength: 300 });
+const nodeId = fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 64 });
+const ballot: fc.Arbitrary<Ballot> = fc.oneof(
+	fc.constant(NO_BALLOT),
+	plainRecord({ ms: fc.maxSafeNat().map((ms) => ms % BALLOT_MS_END), ns: fc.nat({ max: 999_999 }), node: nodeId }),
+);
+const acceptance: fc.Arbitrary<Acceptance> = plainRecord({ slot, ballot, value });
+const refused = fc.constantFrom<Nack['refused']>('prepare', 'accept', 'heartbeat');
+
+/** One for every kind: the compiler refuses a missing one. */
+export const ANY_MESSAGE_OF: { readonly [Kind in MessageKind]: fc.Arbitrary<Extract<Message, { kind: Kind }>> } = {
+	prepare: plainRecord({ kind: kind('prepare'), ballot, contest: count }),
+	promise: plainRecord({
+		kind: kind('promise'),
+		ballot,
+		part: count,
+		parts: count,
+		chosenThrough: count,
+		accepted: fc.array(acceptance, { maxLength: 5 }),
+	}),
+	accept: plainRecord({ kind: kind('accept'), ballot, chosenThrough: count, recoveredThrough: count, slot, value }),
+	accepted: plainRecord({ kind: kind('accepted'), ballot, slot }),
+	nack: plainRecord({
+		kind: kind('nack'),
+		refused,
+		ballot,
+		promised: ballot,
+		acceptance: fc.option(acceptance),
+	}),
+	heartbeat: plainRecord({
+		kind: kind('heartbeat'),
+		ballot,
+		chosenThrough: count,
+		recoveredThrough: count,
+		round: count,
+	}),
+	confirm: plainRecord({ kind: kind('confirm'), ballot, round: count, chosenThrough: count }),
+	poll: plainRecord({ kind: kind('poll'), ballot }),
+	pollReply: plainRecord({ kind: kind('pollReply'), ballot, leader: ballot, chosenThrough: count }),
+	fetch: plainRecord({ kind: kind('fetch'), from: slot }),
+	decisions: plainRecord({
+		kind: kind('decisions'),
+		from: slot,
+		chosenThrough: count,
+		decisions: fc.array(plainRecord({ ballot, value }), { maxLength: 5 }),
+	}),
+	forward: plainRecord({ kind: kind('forward'), value }),
+	readAsk: plainRecord({ kind: kind('readAsk'), epoch: count, round: count }),
+	readIndex: plainRecord({ kind: kind('readIndex'), epoch: count, round: count, slot: count }),
+};
+
+export const ANY_MESSAGE: fc.Arbitrary<Message> = fc.oneof(...Object.values<fc.Arbitrary<Message>>(ANY_MESSAGE_OF));
+
+function kind<Kind extends MessageKind>(kind: Kind): fc.Arbitrary<Kind> {
+	return fc.constant(kind);
+}
+
+function plainRecord<T>(fields: { [Key in keyof T]: fc.Arbitrary<T[Key]> }): fc.Arbitrary<T> {
+	return fc.record(fields, { noNullPrototype: true }) as fc.Arbitrary<T>;
+}

@@ -1,0 +1,76 @@
+/** A TCP cable that a test lays in front of a node, to cut it, or to stop what flows through it. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+interface Strand {
+	readonly near: Socket;
+	readonly far: Socket;
+}
+
+export class Cable {
+	readonly #server: Server;
+	readonly #strands = new Set<Strand>();
+	/** All connections that were ever made through it. */
+	made = 0;
+
+	private constructor(server: Server, portOfNode: number) {
+		this.#server = server;
+		server.on('connection', (near) => this.#join(near, portOfNode));
+	}
+
+	static async to(portOfNode: number): Promise<Cable> {
+		const server = createServer();
+		server.listen(0, '127.0.0.1');
+		await once(server, 'listening');
+		return new Cable(server, portOfNode);
+	}
+
+	get port(): number {
+		return (this.#server.address() as AddressInfo).port;
+	}
+
+	/** Resets every connection, on both sides, as when a process is killed. */
+	cut(): void {
+		for (const { near, far } of this.#strands) {
+			near.resetAndDestroy();
+			far.resetAndDestroy();
+		}
+	}
+
+	/** Resets the dialer's side only: the listener does not notice. */
+	cutNear(): void {
+		for (const { near, far } of this.#strands) {
+			near.unpipe();
+			near.resetAndDestroy();
+			far.unpipe();
+		}
+	}
+
+	/** Nothing passes any more, and nobody is told. */
+	freeze(): void {
+		for (const { near, far } of this.#strands) {
+			near.unpipe().pause();
+			far.unpipe().pause();
+		}
+	}
+
+	async close(): Promise<void> {
+		this.cut();
+		this.#server.close();
+		await once(this.#server, 'close');
+	}
+
+	#join(near: Socket, port: number): void {
+		this.made++;
+		const far = connect(port, '127.0.0.1');
+		const strand = { near, far };
+		this.#strands.add(strand);
+		for (const socket of [near, far]) socket.setNoDelay().on('error', () => socket.destroy());
+		near.pipe(far);
+		far.pipe(near);
+		far.on('close', () => {
+			near.destroy();
+			this.#strands.delete(strand);
+		});
+	}
+}

@@ -1,0 +1,108 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+	FRAME_BYTES_MAX,
+	FRAME_MESSAGES_MAX,
+	type Frame,
+	Lane,
+	MESSAGE_BYTES_MAX,
+	readFrame,
+} from '../../server/mesh/frame.ts';
+import { MalformedError } from '../../shared/paxos/bytes.ts';
+import type { Message } from '../../shared/paxos/message.ts';
+import { ANY_MESSAGE } from './arbitrary.ts';
+
+describe('a lane', () => {
+	test('gives back all messages in order, numbered without gaps', () => {
+		fc.assert(
+			fc.property(fc.array(fc.array(ANY_MESSAGE, { maxLength: 8 }), { maxLength: 5 }), fc.nat(), (turns, firstId) => {
+				const lane = new Lane(firstId);
+				const received: Message[] = [];
+				for (const turn of turns) {
+					turn.forEach((message, i) => {
+						expect(lane.add(message)).toBe(firstId + received.length + i);
+					});
+					for (const frame of framesOf(lane)) {
+						expect(frame.firstId).toBe(firstId + received.length);
+						received.push(...frame.messages);
+					}
+					expect(lane.bytes).toBe(0);
+				}
+				expect(received).toEqual(turns.flat());
+			}),
+		);
+	});
+
+	test('never makes a frame above the largest, and none of too many messages', () => {
+		const lane = new Lane(1);
+		const sizes = [10, 200_000, 1_000_000, 250_000, 20_000, 1_310_000, 1_310_000, 5];
+		for (const size of sizes) lane.add(forwardOf(size));
+		for (let i = 0; i < FRAME_MESSAGES_MAX + 10; i++) lane.add({ kind: 'fetch', from: 1 });
+		let ids = 1;
+		for (let bytes = lane.takeFrame(); bytes; bytes = lane.takeFrame()) {
+			expect(bytes.length).toBeLessThanOrEqual(FRAME_BYTES_MAX);
+			const frame = readFrame(bytes);
+			expect(frame.firstId).toBe(ids);
+			expect(frame.messages.length).toBeLessThanOrEqual(FRAME_MESSAGES_MAX);
+			ids += frame.messages.length;
+		}
+		expect(ids).toBe(1 + sizes.length + FRAME_MESSAGES_MAX + 10);
+	});
+
+	test('refuses a message above the largest, and takes one just as large', () => {
+		const headerBytes = 1 + 3;
+		const lane = new Lane(1);
+		expect(() => lane.add(forwardOf(MESSAGE_BYTES_MAX - headerBytes + 1))).toThrow(RangeError);
+		expect(lane.takeFrame()).toBeUndefined();
+		lane.add(forwardOf(MESSAGE_BYTES_MAX - headerBytes));
+		expect(framesOf(lane)[0]?.messages).toHaveLength(1);
+	});
+
+	test('says how many bytes wait, and drops them when told', () => {
+		const lane = new Lane(7);
+		lane.add(forwardOf(300_000));
+		lane.add(forwardOf(1000));
+		expect(lane.bytes).toBeGreaterThan(301_000);
+		lane.clear();
+		expect(lane.bytes).toBe(0);
+		expect(lane.takeFrame()).toBeUndefined();
+		expect(lane.add(forwardOf(1))).toBe(9);
+	});
+});
+
+describe('a frame', () => {
+	test('of no messages, of another kind, or of none at all is malformed', () => {
+		for (const bytes of [[], [0x10], [0x10, 1], [0x11, 1, 9, 1], [1, 1, 9, 1]]) {
+			expect(() => readFrame(Uint8Array.from(bytes))).toThrow(MalformedError);
+		}
+	});
+
+	test('of too many messages is malformed', () => {
+		const fetches = Array.from({ length: FRAME_MESSAGES_MAX + 1 }, () => [9, 1]).flat();
+		expect(() => readFrame(Uint8Array.of(0x10, 1, ...fetches))).toThrow(MalformedError);
+		expect(readFrame(Uint8Array.of(0x10, 1, ...fetches.slice(2))).messages).toHaveLength(FRAME_MESSAGES_MAX);
+	});
+
+	test('of any bytes leads to messages or a MalformedError', () => {
+		fc.assert(
+			fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, marked) => {
+				try {
+					expect(readFrame(marked ? Uint8Array.of(0x10, ...bytes) : bytes).messages).not.toEqual([]);
+				} catch (error) {
+					expect(error).toBeInstanceOf(MalformedError);
+				}
+			}),
+			{ numRuns: 5000 },
+		);
+	});
+});
+
+function framesOf(lane: Lane): Frame[] {
+	const frames: Frame[] = [];
+	for (let bytes = lane.takeFrame(); bytes; bytes = lane.takeFrame()) frames.push(readFrame(bytes));
+	return frames;
+}
+
+function forwardOf(bytes: number): Message {
+	return { kind: 'forward', value: new Uint8Array(bytes) };
+}

@@ -1,0 +1,193 @@
+/** A node of a test: a real HTTP server with a mesh behind `/mesh`, and a record of all that its handlers heard. */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { DEFAULT_MESH_LIMITS, DEFAULT_MESH_TIMINGS, Mesh, type MeshOptions } from '../../server/mesh/mesh.ts';
+import type { MeshLimits } from '../../server/mesh/peer.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Message } from '../../shared/paxos/message.ts';
+
+export type Heard =
+	| { readonly kind: 'up'; readonly peer: NodeId }
+	| { readonly kind: 'down'; readonly peer: NodeId; readonly why: string }
+	| { readonly kind: 'malformed'; readonly from: string; readonly why: string }
+	| { readonly kind: 'message'; readonly from: NodeId; readonly id: string; readonly message: Message };
+
+export interface NodeChange {
+	readonly epoch?: string;
+	readonly swarmId?: string;
+	readonly secret?: string | null;
+	readonly incarnations?: Readonly<Record<NodeId, string>>;
+	readonly timings?: Partial<MeshOptions['timings']>;
+	readonly limits?: Partial<MeshLimits>;
+	/** Where to dial a peer, if not at its own port. */
+	readonly ports?: Readonly<Record<NodeId, number>>;
+}
+
+/** Long silence is allowed: on a busy machine a test must not see links go down that it did not break. */
+const TEST_TIMINGS = {
+	...DEFAULT_MESH_TIMINGS,
+	reconnectMinMs: 5,
+	reconnectMaxMs: 50,
+	silentMs: 20_000,
+	handshakeMs: 20_000,
+};
+
+export class TestNode {
+	readonly id: NodeId;
+	readonly heard: Heard[] = [];
+	frames = 0;
+	/** Called for each message after it was recorded. */
+	onMessage: (message: Message, from: NodeId) => void = () => undefined;
+	readonly #server: Server;
+	#mesh: Mesh | undefined;
+	#knocks = 0;
+	#waiting: (() => void)[] = [];
+
+	private constructor(id: NodeId, server: Server) {
+		this.id = id;
+		this.#server = server;
+		server.on('upgrade', (request, socket, head) => {
+			this.#knocks++;
+			if (this.#mesh) this.#mesh.handleUpgrade(request, socket, head);
+			else socket.destroy();
+		});
+	}
+
+	/** Has its port from now on, but nobody behind it. */
+	static async listen(id: NodeId): Promise<TestNode> {
+		const server = createServer();
+		server.listen(0, '127.0.0.1');
+		await once(server, 'listening');
+		return new TestNode(id, server);
+	}
+
+	get port(): number {
+		return (this.#server.address() as AddressInfo).port;
+	}
+
+	get mesh(): Mesh {
+		if (!this.#mesh) throw new Error(`${this.id} is not started`);
+		return this.#mesh;
+	}
+
+	start(members: readonly TestNode[], change: NodeChange = {}): void {
+		const { ports = {}, timings, limits, ...rest } = change;
+		this.#mesh = new Mesh({
+			self: this.id,
+			epoch: `${this.id}-1`,
+			swarmId: 'swarm',
+			peers: members
+				.filter((member) => member !== this)
+				.map(({ id, port }) => ({ id, host: '127.0.0.1', port: ports[id] ?? port })),
+			incarnations: Object.fromEntries(members.map(({ id }) => [id, `i-${id}`])),
+			secret: null,
+			timings: { ...TEST_TIMINGS, ...timings },
+			limits: { ...DEFAULT_MESH_LIMITS, ...limits },
+			handlers: {
+				messages: (from, epoch, firstId, messages) => {
+					this.frames++;
+					messages.forEach((message, i) => {
+						this.#hear({ kind: 'message', from, id: `${epoch}:${firstId + i}`, message });
+						this.onMessage(message, from);
+					});
+				},
+				linkUp: (peer) => this.#hear({ kind: 'up', peer }),
+				linkDown: (peer, why) => this.#hear({ kind: 'down', peer, why }),
+				malformed: (from, why) => this.#hear({ kind: 'malformed', from, why }),
+			},
+			...rest,
+		});
+		this.#mesh.start();
+	}
+
+	/** Resolves when this node was dialed `times` times, in vain where it is not started. */
+	async untilKnocked(times: number): Promise<void> {
+		while (this.#knocks < times) await once(this.#server, 'upgrade');
+	}
+
+	/** Stops the mesh; `start` may follow. */
+	async stop(): Promise<void> {
+		await this.#mesh?.close();
+		this.#mesh = undefined;
+	}
+
+	async close(): Promise<void> {
+		await this.stop();
+		this.#server.closeAllConnections();
+		this.#server.close();
+		await once(this.#server, 'close');
+	}
+
+	/** Open connections to this node's port. */
+	connections(): Promise<number> {
+		return new Promise((resolve, reject) => {
+			this.#server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+		});
+	}
+
+	/** Resolves as soon as `holds`, which is asked again whenever anything was heard. */
+	until(holds: () => boolean): Promise<void> {
+		return new Promise((resolve) => {
+			const ask = (): void => {
+				if (holds()) resolve();
+				else this.#waiting.push(ask);
+			};
+			ask();
+		});
+	}
+
+	untilLinked(...peers: readonly NodeId[]): Promise<void> {
+		return this.until(() => peers.every((peer) => this.mesh.linked().includes(peer)));
+	}
+
+	/** What was heard of the link with `peer`, in order: `up`, or why it went down. */
+	links(peer: NodeId): string[] {
+		return this.heard.flatMap((heard) => {
+			if (heard.kind === 'up' && heard.peer === peer) return ['up'];
+			return heard.kind === 'down' && heard.peer === peer ? [heard.why] : [];
+		});
+	}
+
+	refusals(): string[] {
+		return this.heard.flatMap((heard) => (heard.kind === 'malformed' ? [heard.why] : []));
+	}
+
+	messages(): Message[] {
+		return this.heard.flatMap((heard) => (heard.kind === 'message' ? [heard.message] : []));
+	}
+
+	#hear(heard: Heard): void {
+		this.heard.push(heard);
+		const waiting = this.#waiting;
+		this.#waiting = [];
+		for (const ask of waiting) ask();
+	}
+}
+
+/** Nodes and what else a test opened, to be closed after it. */
+export class Bench {
+	readonly #open: { close(): Promise<void> }[] = [];
+
+	add<T extends { close(): Promise<void> }>(thing: T): T {
+		this.#open.push(thing);
+		return thing;
+	}
+
+	async nodes<const Ids extends readonly NodeId[]>(...ids: Ids): Promise<{ [Index in keyof Ids]: TestNode }> {
+		const nodes = await Promise.all(ids.map(async (id) => this.add(await TestNode.listen(id))));
+		return nodes as { [Index in keyof Ids]: TestNode };
+	}
+
+	async close(): Promise<void> {
+		await Promise.all(this.#open.splice(0).map((thing) => thing.close()));
+	}
+}
+
+export function forward(text: string): Message {
+	return { kind: 'forward', value: new TextEncoder().encode(text) };
+}
+
+export function textOf(message: Message): string {
+	return message.kind === 'forward' ? new TextDecoder().decode(message.value) : message.kind;
+}

@@ -1,0 +1,81 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { MalformedError, Reader, Writer } from '../../shared/paxos/bytes.ts';
+import type { Message } from '../../shared/paxos/message.ts';
+import { readMessage, writeMessage } from '../../shared/paxos/wire.ts';
+import { ANY_MESSAGE, ANY_MESSAGE_OF } from './arbitrary.ts';
+
+describe('the wire', () => {
+	test.each(Object.entries(ANY_MESSAGE_OF))('a %s is read as it was written', (_, anyMessage) => {
+		fc.assert(
+			fc.property(anyMessage as fc.Arbitrary<Message>, (message) => {
+				expect(read(written(message))).toEqual(message);
+			}),
+		);
+	});
+
+	test('a message that is cut short anywhere is malformed', () => {
+		fc.assert(
+			fc.property(ANY_MESSAGE, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (message, part) => {
+				const bytes = written(message);
+				expect(() => read(bytes.subarray(0, Math.floor(part * bytes.length)))).toThrow(MalformedError);
+			}),
+		);
+	});
+
+	test('bytes behind a message are malformed', () => {
+		fc.assert(
+			fc.property(ANY_MESSAGE, fc.uint8Array({ minLength: 1 }), (message, more) => {
+				expect(() => read(Uint8Array.of(...written(message), ...more))).toThrow(MalformedError);
+			}),
+		);
+	});
+
+	test('a message with any byte changed is another message or malformed, never another error', () => {
+		fc.assert(
+			fc.property(ANY_MESSAGE, fc.nat(), fc.integer({ min: 1, max: 255 }), (message, at, flip) => {
+				const bytes = written(message);
+				const index = at % bytes.length;
+				bytes[index] = (bytes[index] ?? 0) ^ flip;
+				expectMessageOrMalformed(bytes);
+			}),
+			{ numRuns: 2000 },
+		);
+	});
+
+	test('no bytes at all lead to anything but a message or a MalformedError', () => {
+		fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), expectMessageOrMalformed), { numRuns: 5000 });
+	});
+
+	test('a count that promises more than there is is malformed without taking memory for it', () => {
+		const out = new Writer();
+		writeMessage(out, { kind: 'fetch', from: 1 });
+		const bytes = Uint8Array.of(10, ...out.take().subarray(1), 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f);
+		expect(() => read(bytes)).toThrow(MalformedError);
+	});
+});
+
+function written(message: Message): Uint8Array {
+	const out = new Writer(1);
+	writeMessage(out, message);
+	return out.take();
+}
+
+function read(bytes: Uint8Array): Message {
+	const from = new Reader(bytes);
+	const message = readMessage(from);
+	from.finish();
+	return message;
+}
+
+function expectMessageOrMalformed(bytes: Uint8Array): void {
+	let message: Message;
+	try {
+		message = read(bytes);
+	} catch (error) {
+		expect(error).toBeInstanceOf(MalformedError);
+		return;
+	}
+	// What was read as a message is one: it can be written and read again.
+	expect(read(written(message))).toEqual(message);
+}
