@@ -1,4 +1,7 @@
-/** A slot's value, cut to what people and JSON need. */
+/** A slot's value, cut to what people and JSON need. It must never throw: it is shown of whatever was chosen. */
+import { MalformedError } from '../paxos/bytes.ts';
+import { type Command, type Operation, readCommands } from './command.ts';
+import { fromUtf8 } from './text.ts';
 
 /** What a slot's value holds, for people. `bytes` 0 is the no-op. */
 export interface ValueSummary {
@@ -7,10 +10,75 @@ export interface ValueSummary {
 	readonly bytes: number;
 	/** How many commands are in it. */
 	readonly commands: number;
-	/** The first commands, each cut: `put color = red`, `open session Vx3…`, … */
+	/** The first command, cut, and how many follow: `put color = red + 3 more`, `open session Vx3…`, `no-op`. */
 	readonly text: string;
 }
 
-export function describeValue(_value: Uint8Array): ValueSummary {
-	throw new Error('to be written by the store');
+const TEXT_CHARS_MAX = 60;
+/** Enough to fill the text, whatever the value's size. */
+const VALUE_BYTES_SHOWN_MAX = 4 * TEXT_CHARS_MAX;
+const SESSION_CHARS_SHOWN = 3;
+
+export function describeValue(value: Uint8Array): ValueSummary {
+	const digest = digestOf(value);
+	try {
+		const commands = readCommands(value);
+		return { digest, bytes: value.length, commands: commands.length, text: describeCommands(commands) };
+	} catch (error) {
+		if (!(error instanceof MalformedError)) throw error;
+		return { digest, bytes: value.length, commands: 0, text: `unreadable (${error.message})` };
+	}
+}
+
+function describeCommands(commands: readonly Command[]): string {
+	const [first] = commands;
+	if (!first) return 'no-op';
+	const text = cut(describeOperation(first.operation), TEXT_CHARS_MAX);
+	return commands.length === 1 ? text : `${text} + ${commands.length - 1} more`;
+}
+
+function describeOperation(operation: Operation): string {
+	switch (operation.kind) {
+		case 'put':
+			return `put ${operation.key} = ${describeBytes(operation.value)}${describeCas(operation.cas)}`;
+		case 'delete':
+			return `delete ${operation.key}${describeCas(operation.cas)}`;
+		case 'deletePrefix':
+			return `delete all under ${operation.prefix === '' ? '""' : operation.prefix}`;
+		case 'openSession':
+			return `open session ${operation.session.slice(0, SESSION_CHARS_SHOWN)}…`;
+	}
+}
+
+function describeCas(cas: number | null): string {
+	if (cas === null) return '';
+	return cas === 0 ? ' if absent' : ` if at revision ${cas}`;
+}
+
+/** As text where it is text, else a count: `red`, `""`, `12 bytes`. */
+function describeBytes(value: Uint8Array): string {
+	if (value.length === 0) return '""';
+	const text = fromUtf8(wholeCharacters(value, VALUE_BYTES_SHOWN_MAX));
+	if (text === undefined || /\p{Cc}/u.test(text)) return value.length === 1 ? '1 byte' : `${value.length} bytes`;
+	return cut(text, TEXT_CHARS_MAX);
+}
+
+/** At most `bytesMax` bytes, ending where a UTF-8 character ends. */
+function wholeCharacters(value: Uint8Array, bytesMax: number): Uint8Array {
+	if (value.length <= bytesMax) return value;
+	let end = bytesMax;
+	while (end > bytesMax - 4 && ((value[end] as number) & 0xc0) === 0x80) end--;
+	return value.subarray(0, end);
+}
+
+function cut(text: string, charsMax: number): string {
+	const chars = [...text];
+	return chars.length <= charsMax ? text : `${chars.slice(0, charsMax - 1).join('')}…`;
+}
+
+/** @source FNV-1a, 32 bits, by Fowler, Noll and Vo. Tells values apart for people; proves nothing. */
+function digestOf(value: Uint8Array): string {
+	let hash = 0x811c9dc5;
+	for (let i = 0; i < value.length; i++) hash = Math.imul(hash ^ (value[i] as number), 0x01000193);
+	return (hash >>> 0).toString(16).padStart(8, '0');
 }

@@ -1,0 +1,23 @@
+/** Which keys and values every door takes: HTTP, the feed, the command line, the page's form. */
+import { hasUtf8Form, toUtf8 } from './text.ts';
+
+/** Percent-encoded it must fit a request line, which Node bounds at 16 KiB. */
+export const KEY_BYTES_MAX = 4096;
+export const VALUE_BYTES_MAX = 524_288;
+
+/** What is wrong with `key`, as the end of a sentence that begins with "the key"; null for a good one. */
+export function keyFault(key: string): string | null {
+	return key === '' ? 'is empty' : prefixFault(key);
+}
+
+/** As `keyFault`, for the beginning of keys: it may be empty. */
+export function prefixFault(prefix: string): string | null {
+	if (!hasUtf8Form(prefix)) return 'has half a surrogate pair, which has no UTF-8 form';
+	const bytes = toUtf8(prefix).length;
+	if (bytes > KEY_BYTES_MAX) return `has ${bytes} bytes, max size: ${KEY_BYTES_MAX} bytes`;
+	if (prefix.startsWith('/')) return 'begins with a slash';
+	if (prefix.startsWith(' ') || prefix.endsWith(' ')) return 'begins or ends with a space';
+	if (prefix.split('/').includes('..')) return 'has the segment ".."';
+	if (!/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(prefix)) return 'has a character that cannot be printed';
+	return null;
+}

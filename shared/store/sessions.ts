@@ -1,0 +1,165 @@
+/**
+ * The at-most-once table: which commands of which session were applied, and what came of them. Outcomes are
+ * kept as a set above what the client has received, so a command that was overtaken by a later one is neither
+ * lost nor applied twice. Nothing here may depend on anything but the commands applied.
+ *
+ * @source Ongaro 2014 (dissertation), 6.3: sessions opened through the log, outcomes kept until acknowledged
+ */
+import { MalformedError, type Reader, type Writer } from '../paxos/bytes.ts';
+import type { Identity } from './command.ts';
+
+/** Open at once; the one that has been used least recently makes room. A node opens one in its process's life. */
+export const SESSIONS_MAX = 1024;
+/** Closed ones are remembered, so that a late copy of an opening cannot bring back an empty table. */
+export const CLOSED_SESSIONS_MAX = 8 * SESSIONS_MAX;
+/**
+ * Outcomes of one session that its client has not acknowledged. Beyond it the lower half is forgotten, and what
+ * was not applied of it never will be: no client may run further than half of this ahead of its first
+ * unanswered command.
+ */
+export const OUTCOMES_MAX = 262_144;
+
+export interface Outcome {
+	readonly revision: number;
+	readonly ok: boolean;
+}
+
+export type Standing =
+	/** Not applied yet. */
+	| { readonly kind: 'fresh'; readonly session: Session }
+	| { readonly kind: 'applied'; readonly outcome: Outcome }
+	| { readonly kind: 'forgotten' }
+	| { readonly kind: 'unknown' };
+
+export class Sessions {
+	/** In the order in which they were opened. */
+	readonly #open = new Map<string, Session>();
+	/** The one closed first comes first. */
+	readonly #closed = new Set<string>();
+
+	get size(): number {
+		return this.#open.size;
+	}
+
+	/** Looks a command up, and drops the outcomes that its session has received. */
+	stand(identity: Identity): Standing {
+		const session = this.#open.get(identity.session);
+		if (!session) return { kind: 'unknown' };
+		session.receive(identity.receivedThrough);
+		if (identity.sequence <= session.receivedThrough) return { kind: 'forgotten' };
+		const outcome = session.outcomes.get(identity.sequence);
+		return outcome ? { kind: 'applied', outcome } : { kind: 'fresh', session };
+	}
+
+	/** The revision at which it was opened; undefined where it is not open. */
+	openedAt(id: string): number | undefined {
+		return this.#open.get(id)?.openedRevision;
+	}
+
+	/** Once closed, a session cannot be opened again. */
+	wasClosed(id: string): boolean {
+		return this.#closed.has(id);
+	}
+
+	open(id: string, revision: number): void {
+		if (this.#open.size >= SESSIONS_MAX) this.#closeLeastRecentlyUsed();
+		this.#open.set(id, new Session(id, revision));
+	}
+
+	#closeLeastRecentlyUsed(): void {
+		let least: Session | undefined;
+		for (const session of this.#open.values()) {
+			if (!least || session.usedRevision < least.usedRevision) least = session;
+		}
+		if (!least) return;
+		this.#open.delete(least.id);
+		this.#closed.add(least.id);
+		const [oldest] = this.#closed;
+		if (oldest !== undefined && this.#closed.size > CLOSED_SESSIONS_MAX) this.#closed.delete(oldest);
+	}
+
+	save(out: Writer): void {
+		out.int(this.#open.size);
+		for (const session of this.#open.values()) session.save(out);
+		out.int(this.#closed.size);
+		for (const id of this.#closed) out.node(id);
+	}
+
+	static restore(from: Reader): Sessions {
+		const sessions = new Sessions();
+		for (let left = from.int(); left > 0; left--) {
+			const session = Session.restore(from);
+			sessions.#open.set(session.id, session);
+		}
+		for (let left = from.int(); left > 0; left--) sessions.#closed.add(from.node());
+		return sessions;
+	}
+}
+
+/** One client's commands. */
+export class Session {
+	readonly id: string;
+	readonly openedRevision: number;
+	/** Of its last applied command. */
+	usedRevision: number;
+	/** Every sequence up to here was answered, and the answer received. */
+	receivedThrough = 0;
+	/** By sequence, above `receivedThrough` only, in the order of their revisions. */
+	readonly outcomes = new Map<number, Outcome>();
+
+	constructor(id: string, openedRevision: number) {
+		this.id = id;
+		this.openedRevision = openedRevision;
+		this.usedRevision = openedRevision;
+	}
+
+	applied(sequence: number, outcome: Outcome): void {
+		this.usedRevision = outcome.revision;
+		this.outcomes.set(sequence, outcome);
+		if (this.outcomes.size > OUTCOMES_MAX) this.#forgetLowerHalf();
+	}
+
+	/** The work is bounded by the outcomes there are, however far `through` leaps. */
+	receive(through: number): void {
+		if (through <= this.receivedThrough) return;
+		if (through - this.receivedThrough <= this.outcomes.size) {
+			for (let sequence = this.receivedThrough + 1; sequence <= through; sequence++) this.outcomes.delete(sequence);
+		} else {
+			for (const sequence of this.outcomes.keys()) if (sequence <= through) this.outcomes.delete(sequence);
+		}
+		this.receivedThrough = through;
+	}
+
+	/** Half, so that a client that acknowledges nothing does not cost a search with every command. */
+	#forgetLowerHalf(): void {
+		const sequences = [...this.outcomes.keys()].sort((a, b) => a - b);
+		this.receive(sequences[OUTCOMES_MAX / 2] as number);
+	}
+
+	save(out: Writer): void {
+		out.node(this.id);
+		out.int(this.openedRevision);
+		out.int(this.usedRevision);
+		out.int(this.receivedThrough);
+		out.int(this.outcomes.size);
+		for (const [sequence, { revision, ok }] of this.outcomes) {
+			out.int(sequence);
+			out.int(revision);
+			out.u8(ok ? 1 : 0);
+		}
+	}
+
+	static restore(from: Reader): Session {
+		const session = new Session(from.node(), from.int());
+		session.usedRevision = from.int();
+		session.receivedThrough = from.int();
+		for (let left = from.int(); left > 0; left--) {
+			const sequence = from.int();
+			const revision = from.int();
+			const ok = from.u8();
+			if (sequence <= session.receivedThrough || ok > 1) throw new MalformedError('an outcome out of range');
+			session.outcomes.set(sequence, { revision, ok: ok === 1 });
+		}
+		return session;
+	}
+}

@@ -1,0 +1,42 @@
+/**
+ * Text as UTF-8 bytes, and the order of those bytes without making them. Keys are ordered so on every node
+ * and towards every client; JavaScript's own order differs from it above U+D7FF.
+ */
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+export function toUtf8(text: string): Uint8Array {
+	return encoder.encode(text);
+}
+
+/** undefined where the bytes are not UTF-8. A byte order mark is kept: it is part of the text. */
+export function fromUtf8(bytes: Uint8Array): string | undefined {
+	try {
+		return decoder.decode(bytes);
+	} catch {
+		return undefined;
+	}
+}
+
+/** False where half of a surrogate pair stands alone: such text has no UTF-8 form. */
+export function hasUtf8Form(text: string): boolean {
+	return !/\p{Surrogate}/u.test(text);
+}
+
+/** Negative, zero or positive, as the UTF-8 bytes of `a` are below, equal to or above those of `b`. */
+export function compareUtf8(a: string, b: string): number {
+	const length = Math.min(a.length, b.length);
+	for (let i = 0; i < length; i++) {
+		const left = a.charCodeAt(i);
+		const right = b.charCodeAt(i);
+		if (left !== right) return rank(left) - rank(right);
+	}
+	return a.length - b.length;
+}
+
+/** Surrogates stand for code points above all others, yet lie below U+E000 to U+FFFF: swap the two ranges. */
+function rank(unit: number): number {
+	if (unit < 0xd800) return unit;
+	return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+}

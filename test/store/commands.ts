@@ -1,0 +1,59 @@
+/** Commands as a client would send them, for the tests of the store. */
+import { encodeBatch, encodeCommand, type Identity, type Operation } from '../../shared/store/command.ts';
+import { type Result, Store } from '../../shared/store/store.ts';
+
+export const SESSION = 'V1StGXR8_Z5jdHi6B-myT';
+
+export function identity(sequence: number, receivedThrough = 0, session = SESSION): Identity {
+	return { session, sequence, receivedThrough };
+}
+
+export function opening(session = SESSION): Uint8Array {
+	return encodeCommand(identity(1, 0, session), { kind: 'openSession', session });
+}
+
+export function put(key: string, value: string | Uint8Array, cas: number | null = null, flags = 0n): Operation {
+	return { kind: 'put', key, value: typeof value === 'string' ? bytesOf(value) : value, flags, cas };
+}
+
+export function bytesOf(text: string): Uint8Array {
+	return new TextEncoder().encode(text);
+}
+
+export function textOf(bytes: Uint8Array | undefined): string | undefined {
+	return bytes && new TextDecoder().decode(bytes);
+}
+
+/** A store with one open session, and a client that numbers its commands from 2. */
+export class Client {
+	readonly store: Store;
+	readonly session: string;
+	timeMs = 1000;
+	#sequence = 1;
+
+	constructor(store = new Store(), session = SESSION) {
+		this.store = store;
+		this.session = session;
+		store.apply(encodeBatch(this.timeMs, [opening(session)]));
+	}
+
+	/** Applies the operation under the next sequence, every earlier answer received. */
+	apply(operation: Operation): Result {
+		this.#sequence++;
+		return this.send(identity(this.#sequence, this.#sequence - 1, this.session), operation);
+	}
+
+	/** Applies the operation under an identity of the caller's choice. */
+	send(as: Identity, operation: Operation): Result {
+		const results: Result[] = [];
+		const value = encodeBatch(this.timeMs, [encodeCommand(as, operation)]);
+		this.store.apply(value, (_session, _sequence, result) => results.push(result));
+		const [result] = results;
+		if (!result) throw new Error('the command was not applied');
+		return result;
+	}
+}
+
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+	return Uint8Array.from(parts.flatMap((part) => [...part]));
+}

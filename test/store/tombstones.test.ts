@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { Reader, Writer } from '../../shared/paxos/bytes.ts';
+import { TOMBSTONE_MS_MIN, TOMBSTONES_MAX, Tombstones } from '../../shared/store/tombstones.ts';
+
+function saved(tombstones: Tombstones): Uint8Array {
+	const out = new Writer();
+	tombstones.save(out);
+	return out.take();
+}
+
+describe('the deletions that are remembered', () => {
+	it('are bounded: a deleted prefix of any size shrinks to the bound, also while more is deleted', () => {
+		const tombstones = new Tombstones();
+		const surplus = 100;
+		for (let i = 0; i < TOMBSTONES_MAX + surplus; i++) tombstones.add(`k${i}`, 5, 0);
+		for (let i = 0; i < surplus; i++) {
+			tombstones.trim(0);
+			tombstones.add(`x${i}`, 6 + i, 0);
+		}
+		tombstones.trim(0);
+		expect(tombstones.size).toBe(TOMBSTONES_MAX);
+	});
+
+	it('go once they are old, a few with each command', () => {
+		const tombstones = new Tombstones();
+		for (let i = 0; i < 5; i++) tombstones.add(`k${i}`, 5 + i, 1000);
+		tombstones.trim(1000 + TOMBSTONE_MS_MIN - 1);
+		expect(tombstones.size).toBe(5);
+		const sizes = [0, 1, 2, 3].map(() => {
+			tombstones.trim(1000 + TOMBSTONE_MS_MIN);
+			return tombstones.size;
+		});
+		expect(sizes).toEqual([3, 1, 0, 0]);
+	});
+
+	it('leave their highest revision behind when they go, also through a restore', () => {
+		const tombstones = new Tombstones();
+		tombstones.add('a', 7, 0);
+		tombstones.add('b', 9, TOMBSTONE_MS_MIN);
+		expect([tombstones.indexOf('a'), tombstones.indexOf('none')]).toEqual([7, 0]);
+		tombstones.trim(TOMBSTONE_MS_MIN);
+		const restored = Tombstones.restore(new Reader(saved(tombstones)));
+		for (const each of [tombstones, restored]) {
+			expect([each.size, each.indexOf('a'), each.indexOf('b'), each.indexOf('none')]).toEqual([1, 7, 9, 7]);
+		}
+		expect(saved(restored)).toEqual(saved(tombstones));
+	});
+});
