@@ -267,14 +267,16 @@ export class PaxosAgent {
 	}
 
 	#learn(from: NodeId, message: Message & { kind: 'decisions' }): void {
-		const deposedBy = this.#proposer.learned(this.#learner.learn(from, message));
-		if (deposedBy) this.#halt(deposedBy, from);
+		if (this.#proposer.learned(from, this.#learner.learn(from, message))) this.#afterHalt([from]);
 	}
 
 	#halt(by: Ballot, from: NodeId): void {
-		if (!this.#proposer.halt(by, from)) return;
+		if (this.#proposer.halt(by, from)) this.#afterHalt([by.node]);
+	}
+
+	#afterHalt(by: readonly NodeId[]): void {
 		this.#reads.reset();
-		this.#election.ended('higherBallot', [by.node]);
+		this.#election.ended('higherBallot', by);
 	}
 
 	#stepDown(): void {

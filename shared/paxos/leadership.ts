@@ -93,6 +93,8 @@ export class Leadership {
 	/** Proposes as much as the window of open slots allows. */
 	place(): void {
 		const { recoveredThrough, bound, chosenThrough } = this.phase1;
+		// What was fetched meanwhile is chosen, though perhaps not by this leader.
+		this.#nextSlot = Math.max(this.#nextSlot, this.#log.chosenThrough + 1);
 		const windowEnd = Math.max(this.#log.chosenThrough, chosenThrough) + this.#context.config.openSlotsMax;
 		while (this.#nextSlot <= windowEnd) {
 			if (this.#nextSlot === this.#reserved?.slot) {

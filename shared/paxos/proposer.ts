@@ -207,20 +207,25 @@ export class Proposer {
 	}
 
 	/**
-	 * These slots were fetched: chosen, so this leader need not count votes for them any more.
+	 * These slots were fetched: chosen, so this leader need not propose them or count votes for them any more.
 	 *
-	 * @returns the ballot of a decision that differs from what this leader proposed: a higher one has taken over
+	 * @returns true when they show that a higher ballot has taken over: this node leads no more
 	 */
-	learned(slots: readonly Slot[]): Ballot | undefined {
-		let deposedBy: Ballot | undefined;
+	learned(from: NodeId, slots: readonly Slot[]): boolean {
+		const leadership = this.#leadership;
+		if (!leadership) return false;
 		for (const slot of slots) {
-			const proposed = this.#leadership?.proposed(slot);
 			const { ballot, value } = this.#log.entry(slot) as LogEntry;
-			if (proposed && !sameBytes(proposed, value)) deposedBy = ballot;
-			this.#leadership?.close(slot);
+			const proposed = leadership.proposed(slot);
+			const isOurs = proposed ? sameBytes(proposed, value) : slot <= leadership.phase1.recoveredThrough;
+			if (!isOurs) {
+				this.#halted(ballot, from);
+				return true;
+			}
+			leadership.close(slot);
 		}
-		if (!deposedBy) this.advance();
-		return deposedBy;
+		this.advance();
+		return false;
 	}
 
 	// Ends
@@ -230,11 +235,7 @@ export class Proposer {
 		this.saw(by);
 		const { ballot } = this;
 		if (sameBallot(ballot, NO_BALLOT) || compareBallots(by, ballot) <= 0) return false;
-		const { out } = this.#context;
-		out.fact({ kind: 'halted', ballot, by, from });
-		out.outcomes.push({ kind: 'halted', ballot, by });
-		this.#countHalt();
-		this.#end();
+		this.#halted(by, from);
 		return true;
 	}
 
@@ -245,6 +246,15 @@ export class Proposer {
 
 	/** The leader reaches no quorum. */
 	stepDown(): void {
+		this.#end();
+	}
+
+	#halted(by: Ballot, from: NodeId): void {
+		const { ballot } = this;
+		const { out } = this.#context;
+		out.fact({ kind: 'halted', ballot, by, from });
+		out.outcomes.push({ kind: 'halted', ballot, by });
+		this.#countHalt();
 		this.#end();
 	}
 
