@@ -1,0 +1,83 @@
+/**
+ * The browser of the tests: a real Chromium, and pages that may not complain. A page that logs an error, or throws one,
+ * fails the test that opened it. It must never reach beyond loopback on its own account.
+ */
+
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { onTestFinished } from 'vitest';
+import { findBrowser, installCommand, thisMachine } from './find.mjs';
+
+const launchTimeoutMs = 30_000;
+
+/** Nothing of its own on the network, and no GPU that a test machine lacks. */
+const quiet = [
+	'--disable-gpu',
+	'--disable-quic',
+	'--no-first-run',
+	'--disable-background-networking',
+	'--disable-component-update',
+	'--disable-sync',
+];
+
+export interface PageOptions extends BrowserContextOptions {
+	/**
+	 * Complaints that this test causes itself. A browser logs each refused connection as an error, so a test that stops
+	 * a node has to name it.
+	 */
+	readonly expectedComplaints?: readonly RegExp[];
+}
+
+export interface TestBrowser {
+	/** A page with a context of its own, closed with the test that opened it; call it inside a test. */
+	openPage(options?: PageOptions): Promise<Page>;
+	close(): Promise<void>;
+}
+
+/**
+ * @throws {Error} with the one command that installs a browser, where there is none
+ */
+export async function launchBrowser(): Promise<TestBrowser> {
+	const machine = thisMachine();
+	const executablePath = await findBrowser(machine);
+	if (executablePath === undefined) throw new Error(`no browser found; run: ${installCommand}`);
+	const browser = await chromium.launch({
+		executablePath,
+		args: quiet,
+		chromiumSandbox: !machine.isRoot, // Chromium refuses to run as root without --no-sandbox.
+		timeout: launchTimeoutMs,
+	});
+	return {
+		openPage: (options) => openPage(browser, options),
+		close: () => browser.close(),
+	};
+}
+
+/** What a page complained about so far that was not to be expected, in order. */
+export function complaintsAbout(page: Page, expected: readonly RegExp[]): readonly string[] {
+	return (complaints.get(page) ?? []).filter((complaint) => !expected.some((known) => known.test(complaint)));
+}
+
+const complaints = new WeakMap<Page, string[]>();
+
+async function openPage(browser: Browser, options: PageOptions = {}): Promise<Page> {
+	const { expectedComplaints = [], ...contextOptions } = options;
+	const context = await browser.newContext(contextOptions);
+	const page = await context.newPage();
+	listen(page);
+	onTestFinished(async () => {
+		await context.close();
+		const surprising = complaintsAbout(page, expectedComplaints);
+		if (surprising.length > 0) throw new Error(`the page complained:\n${surprising.join('\n')}`);
+	});
+	return page;
+}
+
+function listen(page: Page): void {
+	const heard: string[] = [];
+	complaints.set(page, heard);
+	page.on('console', (message) => {
+		if (message.type() === 'error') heard.push(`console: ${message.text()} (${message.location().url})`);
+	});
+	page.on('pageerror', (error) => heard.push(`thrown: ${error.stack ?? error.message}`));
+	page.on('crash', () => heard.push('the page crashed'));
+}

@@ -1,0 +1,121 @@
+/**
+ * The last line of `npm test` and its status tell the truth. The runner itself runs, over a bootstrap, checks, a browser
+ * search and a Vitest that do as they are told.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+
+interface ReportedFile {
+	readonly status: 'passed' | 'failed';
+	readonly assertionResults: readonly { readonly status: string }[];
+}
+
+interface World {
+	readonly bootstrapStatus: number;
+	readonly checks: { readonly passed: number; readonly failed: number };
+	readonly browser: string | undefined;
+	/** What Vitest reports; undefined where it leaves no report. */
+	readonly report: readonly ReportedFile[] | undefined;
+	readonly vitestStatus: number;
+}
+
+const passing: ReportedFile = { status: 'passed', assertionResults: [{ status: 'passed' }, { status: 'passed' }] };
+const fine: World = {
+	bootstrapStatus: 0,
+	checks: { passed: 6, failed: 0 },
+	browser: '/a/browser',
+	report: [passing],
+	vitestStatus: 0,
+};
+
+let tree: string;
+
+beforeEach(() => {
+	tree = mkdtempSync(join(tmpdir(), 'paxos-swarm-run-'));
+	onTestFinished(() => rmSync(tree, { recursive: true, force: true }));
+	mkdirSync(join(tree, 'test'));
+	cpSync(fileURLToPath(new URL('../run.mjs', import.meta.url)), join(tree, 'test/run.mjs'));
+});
+
+test('where nothing fails: status 0', () => {
+	expect(run(fine)).toEqual({ status: 0, last: '8 passed, 0 failed' });
+});
+
+test('a failed test counts', () => {
+	const report: ReportedFile[] = [passing, { status: 'failed', assertionResults: [{ status: 'failed' }] }];
+	expect(run({ ...fine, report, vitestStatus: 1 })).toEqual({ status: 1, last: '8 passed, 1 failed' });
+});
+
+test.each(['skipped', 'pending', 'todo'])('a %s test counts as failed', (status) => {
+	const report: ReportedFile[] = [{ status: 'passed', assertionResults: [{ status: 'passed' }, { status }] }];
+	expect(run({ ...fine, report })).toEqual({ status: 1, last: '7 passed, 1 failed' });
+});
+
+test('a file that does not load counts as failed', () => {
+	const report: ReportedFile[] = [passing, { status: 'failed', assertionResults: [] }];
+	expect(run({ ...fine, report, vitestStatus: 1 })).toEqual({ status: 1, last: '8 passed, 1 failed' });
+});
+
+test('an unhandled error that no test is blamed for counts as failed', () => {
+	expect(run({ ...fine, vitestStatus: 1 })).toEqual({ status: 1, last: '8 passed, 1 failed' });
+});
+
+test('a Vitest that leaves no report counts as failed', () => {
+	expect(run({ ...fine, report: undefined, vitestStatus: 1 })).toEqual({ status: 1, last: '6 passed, 1 failed' });
+});
+
+test('no test at all counts as failed', () => {
+	expect(run({ ...fine, report: [] })).toEqual({ status: 1, last: '6 passed, 1 failed' });
+});
+
+test('a failed check counts', () => {
+	expect(run({ ...fine, checks: { passed: 5, failed: 1 } })).toEqual({ status: 1, last: '7 passed, 1 failed' });
+});
+
+test('without a browser all other tests run, and the one command is named', () => {
+	const { status, stdout } = start({ ...fine, browser: undefined });
+	expect(status).toBe(1);
+	expect(stdout).toContain('vitest without browser');
+	expect(stdout).toContain('Run: the one command');
+	expect(stdout.trimEnd().split('\n').at(-1)).toBe('8 passed, 1 failed');
+});
+
+test('a build that fails ends it', () => {
+	expect(run({ ...fine, bootstrapStatus: 1 })).toEqual({ status: 1, last: '0 passed, 1 failed' });
+});
+
+function run(world: World): { readonly status: number | null; readonly last: string | undefined } {
+	const { status, stdout } = start(world);
+	return { status, last: stdout.trimEnd().split('\n').at(-1) };
+}
+
+function start(world: World): { readonly status: number | null; readonly stdout: string } {
+	write('server/bootstrap.mjs', `process.exitCode = ${world.bootstrapStatus};`);
+	write('test/check/check.mjs', `export const runChecks = async () => (${JSON.stringify(world.checks)});`);
+	write(
+		'test/browser/find.mjs',
+		`export const installCommand = 'the one command';
+		export const thisMachine = () => ({});
+		export const obtainBrowser = async () => ${JSON.stringify(world.browser)};`,
+	);
+	write(
+		'node_modules/vitest/vitest.mjs',
+		`import { writeFileSync } from 'node:fs';
+		const report = process.argv.find((arg) => arg.startsWith('--outputFile.json=')).split('=')[1];
+		const text = ${JSON.stringify(world.report && JSON.stringify({ testResults: world.report }))};
+		if (text !== undefined) writeFileSync(report, text);
+		if (process.argv.includes('--project=!browser')) process.stdout.write('vitest without browser\\n');
+		process.exitCode = ${world.vitestStatus};`,
+	);
+	return spawnSync(process.execPath, ['test/run.mjs'], { cwd: tree, encoding: 'utf8' });
+}
+
+function write(path: string, text: string): void {
+	mkdirSync(dirname(join(tree, path)), { recursive: true });
+	writeFileSync(join(tree, path), text);
+}

@@ -1,0 +1,189 @@
+/**
+ * What users get: the packed tarball, installed into an empty folder with nothing but what it depends on, starts a swarm,
+ * takes writes and stops cleanly; and it can be embedded, with its types. Packed from a copy, built from nothing, so that
+ * no left-over of this tree can hide that a file is missing.
+ */
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const ignored = new Set(['.git', 'node_modules', 'dist', 'data']);
+const run = promisify(execFile);
+
+let folder: string;
+/** Where a user has installed it. */
+let home: string;
+let packed: readonly string[];
+
+beforeAll(async () => {
+	folder = mkdtempSync(join(tmpdir(), 'paxos-swarm-package-'));
+	const copy = join(folder, 'copy');
+	home = join(folder, 'home');
+	for (const name of readdirSync(repository).filter((name) => !ignored.has(name))) {
+		cpSync(join(repository, name), join(copy, name), { recursive: true });
+	}
+	// Through the link below, an install in the copy would replace the packages of this tree: they have to be right before.
+	await run(process.execPath, ['server/bootstrap.mjs', '--only', 'install'], { cwd: repository });
+	symlinkSync(join(repository, 'node_modules'), join(copy, 'node_modules'));
+	const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: copy });
+	const [tarball]: { filename: string; files: { path: string }[] }[] = JSON.parse(stdout);
+	if (tarball === undefined) throw new Error('npm pack made nothing');
+	packed = tarball.files.map(({ path }) => path);
+
+	mkdirSync(home);
+	writeFileSync(join(home, 'package.json'), '{ "private": true, "type": "module" }\n');
+	await run('npm', ['install', '--omit=dev', '--ignore-scripts', join(folder, tarball.filename)], { cwd: home });
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the tarball', () => {
+	test.each([
+		'LICENSE',
+		'README.md',
+		'CHANGELOG.md',
+		'swarm.json',
+		'server/swarm.schema.json',
+		'dist/server/main.js',
+		'dist/server/node.js',
+		'dist/server/node.d.ts',
+		'dist/dashboard/index.html',
+	])('has %s', (path) => {
+		expect(packed).toContain(path);
+	});
+
+	test('has no source, test, map or record of a build', () => {
+		expect(packed.filter((path) => /(?<!\.d)\.tsx?$|^test|\/test\/|\.map$|\.tsbuildinfo|\/\.\w/.test(path))).toEqual(
+			[],
+		);
+	});
+});
+
+describe('a swarm in the folder', () => {
+	let ports: readonly number[];
+
+	beforeAll(async () => {
+		ports = await freePorts(3);
+		const nodes = ports.map((port, index) => ({ id: `n${index + 1}`, port }));
+		writeFileSync(join(home, 'swarm.json'), JSON.stringify({ name: 'packed', nodes }));
+	});
+
+	test('is started by npx paxos-swarm up, takes a write at one node, gives it at another, and stops', async () => {
+		const swarm = await start('npx', ['paxos-swarm', 'up']);
+		const put = await fetch(`${address(0)}/v1/kv/color`, { method: 'PUT', body: 'red' });
+		expect([put.status, await put.text()]).toEqual([200, 'true']);
+		const get = await fetch(`${address(1)}/v1/kv/color?raw`);
+		expect([get.status, await get.text()]).toEqual([200, 'red']);
+		const page = await fetch(address(2));
+		expect([page.status, page.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/html')]);
+
+		// The shell that npx puts in between reports the signal as its end, so the status is looked at below.
+		await swarm.interrupt();
+		expect(swarm.said).not.toContainEqual(expect.stringContaining(' is down'));
+		for (const index of ports.keys()) await expect(fetch(`${address(index)}/livez`)).rejects.toThrow('fetch failed');
+	});
+
+	test('has what it was told when it starts again, and ends with status 0', async () => {
+		const swarm = await start('node_modules/.bin/paxos-swarm', ['up']);
+		expect((await run('npx', ['paxos-swarm', 'get', 'color'], { cwd: home })).stdout.trimEnd()).toBe('red');
+		expect(await swarm.interrupt()).toEqual([0, null]);
+	});
+
+	function address(index: number): string {
+		return `http://127.0.0.1:${ports[index]}`;
+	}
+});
+
+describe('embedded', () => {
+	const program = `import { loadConfig, type SwarmConfig } from 'paxos-swarm/config';
+import { type RunningNode, startNode } from 'paxos-swarm';
+
+const config: SwarmConfig = loadConfig({}, {}, '.').config;
+export const start: Promise<RunningNode> = startNode({ config, id: 'n1', memory: null, secret: null, log: console });
+`;
+
+	test('its types reach the user', async () => {
+		writeFileSync(join(home, 'types.ts'), program);
+		const options = {
+			strict: true,
+			noEmit: true,
+			module: 'nodenext',
+			target: 'es2022',
+			lib: ['es2023'],
+			types: ['node'],
+		};
+		const typeRoots = [join(repository, 'node_modules/@types')];
+		const config = { compilerOptions: { ...options, typeRoots }, files: ['types.ts'] };
+		writeFileSync(join(home, 'tsconfig.json'), JSON.stringify(config));
+		const said = await run(join(repository, 'node_modules/.bin/tsc'), ['-p', '.', '--pretty', 'false'], {
+			cwd: home,
+		}).then(
+			() => '',
+			(error: { readonly stdout: string }) => error.stdout,
+		);
+		// The console is no logger: that the compiler sees it shows that the types are there.
+		expect(said).toMatch(/^types\.ts\(5,.*Console/);
+		expect(said.match(/error TS/g)).toHaveLength(1);
+	});
+
+	test('startNode is what the package exports', async () => {
+		const script = "import('paxos-swarm').then((exported) => process.stdout.write(typeof exported.startNode))";
+		expect((await run(process.execPath, ['-e', script], { cwd: home })).stdout).toBe('function');
+	});
+});
+
+interface Swarm {
+	/** All that it said so far, line by line. */
+	readonly said: readonly string[];
+	/** As a Ctrl-C in a terminal: it reaches every process of the group. Resolves to status and signal when all are gone. */
+	interrupt(): Promise<unknown[]>;
+}
+
+/** Resolves when every node is ready, which is when the address of the dashboard is told. */
+async function start(command: string, args: readonly string[]): Promise<Swarm> {
+	const child = spawn(command, args, { cwd: home, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+	onTestFinished(() => killGroup(child));
+	const closed = once(child, 'close');
+	const said: string[] = [];
+	await new Promise<void>((resolve, reject) => {
+		for (const input of [child.stdout, child.stderr]) {
+			createInterface({ input }).on('line', (line) => {
+				said.push(line);
+				if (line.startsWith('Dashboard')) resolve();
+			});
+		}
+		closed.then(() => reject(new Error(`it ended:\n${said.join('\n')}`)), reject);
+	});
+	return {
+		said,
+		interrupt: () => {
+			if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT');
+			return closed;
+		},
+	};
+}
+
+/** Free a moment ago: all are held at once, so that they differ. */
+async function freePorts(count: number): Promise<readonly number[]> {
+	const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+	await Promise.all(servers.map((server) => once(server, 'listening')));
+	const ports = servers.map((server) => {
+		const address = server.address();
+		return typeof address === 'object' && address !== null ? address.port : 0;
+	});
+	await Promise.all(servers.map((server) => once(server.close(), 'close')));
+	return ports;
+}
+
+function killGroup({ pid, exitCode, signalCode }: ChildProcess): void {
+	if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL');
+}

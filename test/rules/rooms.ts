@@ -1,0 +1,55 @@
+/** Who may import whom: the law that the compiler's project references and Biome's rules both have to hold. */
+
+import { dirname, relative } from 'node:path';
+
+export interface Room {
+	/** Its folder; `shared` is the files right in it. */
+	readonly name: string;
+	readonly mayImport: readonly string[];
+	/** Pure: no clock, no randomness, no timer, no I/O. */
+	readonly pure: boolean;
+	/** A package that it may import, or null where it may import none. */
+	readonly itsPackage: string | null;
+}
+
+const allShared = ['shared/paxos', 'shared/store', 'shared/disk', 'shared/replica', 'shared', 'shared/simulation'];
+
+export const rooms: readonly Room[] = [
+	{ name: 'shared/paxos', mayImport: [], pure: true, itsPackage: null },
+	{ name: 'shared/store', mayImport: ['shared/paxos'], pure: true, itsPackage: null },
+	{ name: 'shared/disk', mayImport: ['shared/paxos'], pure: true, itsPackage: null },
+	{ name: 'shared/replica', mayImport: ['shared/paxos', 'shared/store', 'shared/disk'], pure: true, itsPackage: null },
+	{ name: 'shared', mayImport: ['shared/paxos', 'shared/store'], pure: false, itsPackage: null },
+	{
+		name: 'shared/simulation',
+		mayImport: ['shared/paxos', 'shared/store', 'shared/disk', 'shared/replica', 'shared'],
+		pure: true,
+		itsPackage: null,
+	},
+	{ name: 'server', mayImport: allShared, pure: false, itsPackage: 'zod' },
+	{ name: 'dashboard', mayImport: allShared, pure: false, itsPackage: 'preact' },
+	{ name: 'test', mayImport: [...allShared, 'server', 'dashboard'], pure: false, itsPackage: 'vitest' },
+];
+
+/** Each way from one room to another. */
+export const ways = rooms.flatMap((from) =>
+	rooms
+		.filter((to) => to !== from)
+		.map((to) => ({ from, to, may: from.mayImport.includes(to.name), file: fileOf(from, to) })),
+);
+
+/** The module that every room has in the copies that the tests make. */
+export function moduleOf(room: Room): string {
+	return `${room.name}/room.ts`;
+}
+
+/** How a file names the module of a room. */
+export function specifier(file: string, room: Room): string {
+	const path = relative(dirname(file), moduleOf(room));
+	return path.startsWith('.') ? path : `./${path}`;
+}
+
+/** Where the copy has the import of one room in another. */
+function fileOf(from: Room, to: Room): string {
+	return `${from.name}/imports-${to.name.replace('/', '-')}.ts`;
+}

@@ -1,0 +1,102 @@
+/**
+ * `npm test`: on a fresh clone with nothing installed it installs, builds, checks and runs every test there is. Ends with
+ * one line, `N passed, N failed`, and status 0 only where nothing failed. It must never skip in silence: a missing
+ * browser, a file that does not load or a skipped test counts as failed.
+ */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runChecks } from './check/check.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const report = join(root, 'dist/test-report.json');
+const suitesTimeoutMs = 840_000;
+
+/** @typedef {{ passed: number, failed: number }} Count */
+
+process.exitCode = 1;
+const total = (await run(process.execPath, ['server/bootstrap.mjs', '--only', 'build'], process.env))
+	? add(await runChecks(root), await suites())
+	: { passed: 0, failed: 1 };
+process.stdout.write(`\n${total.passed} passed, ${total.failed} failed\n`);
+if (total.failed === 0) process.exitCode = 0;
+
+/** @returns {Promise<Count>} */
+async function suites() {
+	const browser = await findBrowser();
+	rmSync(report, { force: true });
+	mkdirSync(dirname(report), { recursive: true });
+	const withoutBrowser = browser.path === undefined ? ['--project=!browser'] : [];
+	const args = ['run', '--config=test/vitest.config.ts', '--reporter=default', '--reporter=json', ...withoutBrowser];
+	const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+	const env = { ...process.env, ...(browser.path !== undefined && { CHROME_PATH: browser.path }) };
+	const fine = await run(process.execPath, [vitest, ...args, `--outputFile.json=${report}`], env, suitesTimeoutMs);
+	const count = counted(fine);
+	if (browser.path !== undefined) return count;
+	process.stdout.write(`\nFAIL the browser tests did not run: ${browser.problem}\n`);
+	return add(count, { passed: 0, failed: 1 });
+}
+
+/** @returns {Promise<{ path?: string, problem?: string }>} */
+async function findBrowser() {
+	// It needs Playwright, which is not there before the install.
+	const { installCommand, obtainBrowser, thisMachine } = await import('./browser/find.mjs');
+	try {
+		const path = await obtainBrowser(thisMachine());
+		return path === undefined ? { problem: `there is no browser. Run: ${installCommand}` } : { path };
+	} catch (error) {
+		return { problem: error instanceof Error ? error.message : String(error) };
+	}
+}
+
+/**
+ * What Vitest reports. A failure that it blames on no test (an unhandled error, a file that does not load) counts too.
+ * @param {boolean} fine whether Vitest itself ended with status 0
+ * @returns {Count}
+ */
+function counted(fine) {
+	/** @type {{ status: string, assertionResults: { status: string }[] }[]} */
+	let files;
+	try {
+		files = JSON.parse(readFileSync(report, 'utf8')).testResults;
+	} catch {
+		process.stdout.write(
+			`\nFAIL Vitest left no report: it did not start, or was ended after ${suitesTimeoutMs / 60_000} minutes\n`,
+		);
+		return { passed: 0, failed: 1 };
+	}
+	const tests = files.flatMap((file) => file.assertionResults);
+	const passed = tests.filter(({ status }) => status === 'passed').length;
+	const blameless = files.filter(
+		(file) => file.status === 'failed' && file.assertionResults.every(({ status }) => status === 'passed'),
+	);
+	const failed = tests.length - passed + blameless.length;
+	const saysNothing = tests.length === 0 || !fine;
+	return { passed, failed: failed === 0 && saysNothing ? 1 : failed };
+}
+
+/**
+ * @param {Count} a
+ * @param {Count} b
+ * @returns {Count}
+ */
+function add(a, b) {
+	return { passed: a.passed + b.passed, failed: a.failed + b.failed };
+}
+
+/**
+ * Runs a program in the foreground.
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ * @param {number} [timeoutMs]
+ * @returns {Promise<boolean>} whether it ended with status 0 in time
+ */
+async function run(command, args, env, timeoutMs) {
+	const child = spawn(command, args, { cwd: root, env, stdio: 'inherit', timeout: timeoutMs });
+	const [status] = await once(child, 'close');
+	return status === 0;
+}
