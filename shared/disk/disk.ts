@@ -7,13 +7,16 @@
  * a failed flush may have dropped the pages it could not write.
  */
 export interface Disk {
-	/** The names of all files, sorted. Only called before the first write. */
+	/** The names of all files, sorted; never one that `create` left half made. Only called before the first write. */
 	list(): readonly string[];
-	/** All bytes of a file. Only called before the first write. */
+	/** All bytes of a file; they need not be durable. Only called before the first write. */
 	read(name: string): Uint8Array;
-	/** Makes a file of `bytes` zeros, durable with its name; or removes what such a call left half done, first. */
+	/** Makes a file of `bytes` zeros, durable with its name; after a crash it is there as a whole or not at all. */
 	create(name: string, bytes: number, done: Done): void;
-	/** Writes in place, within the file's size, and flushes (`fdatasync`): durable once `done` is called. */
+	/**
+	 * Writes in place, within the file's size, and flushes (`fdatasync`): durable once `done` is called.
+	 * `bytes` stays as it is until then, and is used again afterwards.
+	 */
 	write(name: string, offset: number, bytes: Uint8Array, done: Done): void;
 }
 

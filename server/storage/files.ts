@@ -1,0 +1,161 @@
+/**
+ * The disk of the log on real files, in one folder. The event loop goes on while the disk works: flushes
+ * never run on it. What it must never do: answer for a write before `fdatasync` has, or go on after an error.
+ *
+ * Writes are done one after the other; a file is made beside them, under another name until it is durable.
+ */
+import * as fs from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Disk, Done } from '../../shared/disk/disk.ts';
+
+/** Up to here a write into the system's memory takes less time than a thread would take to be woken for it. */
+const BYTES_WRITTEN_AT_ONCE_MAX = 64 * 1024;
+const ZEROS = new Uint8Array(1024 * 1024);
+const HALF_MADE = '.making';
+
+interface Write {
+	readonly name: string;
+	readonly offset: number;
+	readonly bytes: Uint8Array;
+	readonly done: Done;
+}
+
+export class FileDisk implements Disk {
+	readonly #folder: string;
+	#error: Error | null = null;
+	readonly #writes: Write[] = [];
+	#writing = false;
+	/** The file that is being written: open until another is. */
+	#open: { readonly name: string; readonly fd: number } | null = null;
+	#making: Promise<void> = Promise.resolve();
+	readonly #whenIdle: (() => void)[] = [];
+
+	/**
+	 * @param folder must exist. What a crash left half made there is removed.
+	 * @throws the system's error, where the folder cannot be read or written
+	 */
+	constructor(folder: string) {
+		this.#folder = folder;
+		for (const name of fs.readdirSync(folder)) if (name.endsWith(HALF_MADE)) fs.rmSync(join(folder, name));
+		syncFolder(folder);
+	}
+
+	list(): readonly string[] {
+		return fs.readdirSync(this.#folder).sort();
+	}
+
+	read(name: string): Uint8Array {
+		return fs.readFileSync(join(this.#folder, name));
+	}
+
+	create(name: string, bytes: number, done: Done): void {
+		this.#making = this.#making
+			.then(() => this.#make(name, bytes))
+			.then(
+				() => null,
+				(error: Error) => this.#fail(error),
+			)
+			.then((error) => void setImmediate(done, error));
+	}
+
+	write(name: string, offset: number, bytes: Uint8Array, done: Done): void {
+		this.#writes.push({ name, offset, bytes, done });
+		if (!this.#writing) this.#writeNext();
+	}
+
+	/** Waits for what is on its way, then lets go of the files. Whatever is asked for afterwards fails. */
+	async close(): Promise<void> {
+		await this.#making;
+		if (this.#writing) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+		this.#fail(new Error('the disk is closed'));
+		if (this.#open) fs.closeSync(this.#open.fd);
+		this.#open = null;
+	}
+
+	async #make(name: string, bytes: number): Promise<void> {
+		if (this.#error) throw this.#error;
+		const halfMade = join(this.#folder, name + HALF_MADE);
+		const file = await open(halfMade, 'w');
+		try {
+			for (let left = bytes; left > 0; ) {
+				const { bytesWritten } = await file.write(ZEROS, 0, Math.min(left, ZEROS.length));
+				left -= bytesWritten;
+				await file.datasync();
+			}
+			await file.sync();
+		} finally {
+			await file.close();
+		}
+		await rename(halfMade, join(this.#folder, name));
+		const folder = await open(this.#folder);
+		try {
+			await folder.sync();
+		} finally {
+			await folder.close();
+		}
+	}
+
+	#writeNext(): void {
+		const write = this.#writes.shift();
+		this.#writing = write !== undefined;
+		if (!write) {
+			for (const resolve of this.#whenIdle.splice(0)) resolve();
+			return;
+		}
+		const done = (error: Error | null) => {
+			const final = error && this.#fail(error);
+			// The next one first: the disk works while whoever waited for this one does.
+			this.#writeNext();
+			write.done(final);
+		};
+		if (this.#error) return void setImmediate(done, this.#error);
+		try {
+			const fd = this.#fileOf(write.name);
+			if (write.bytes.length > BYTES_WRITTEN_AT_ONCE_MAX) return writeBehind(fd, write.bytes, write.offset, done);
+			writeAtOnce(fd, write.bytes, write.offset);
+			fs.fdatasync(fd, done);
+		} catch (error) {
+			setImmediate(done, error as Error);
+		}
+	}
+
+	#fileOf(name: string): number {
+		if (this.#open?.name === name) return this.#open.fd;
+		if (this.#open) fs.closeSync(this.#open.fd);
+		this.#open = null;
+		const fd = fs.openSync(join(this.#folder, name), 'r+');
+		this.#open = { name, fd };
+		return fd;
+	}
+
+	/** The first error is the answer to everything from then on. */
+	#fail(error: Error): Error {
+		this.#error ??= error;
+		return this.#error;
+	}
+}
+
+function writeAtOnce(fd: number, bytes: Uint8Array, offset: number): void {
+	for (let written = 0; written < bytes.length; ) {
+		written += fs.writeSync(fd, bytes, written, bytes.length - written, offset + written);
+	}
+}
+
+function writeBehind(fd: number, bytes: Uint8Array, offset: number, done: Done): void {
+	fs.write(fd, bytes, 0, bytes.length, offset, (error, written) => {
+		if (error) return done(error);
+		if (written < bytes.length) return writeBehind(fd, bytes.subarray(written), offset + written, done);
+		fs.fdatasync(fd, done);
+	});
+}
+
+/** A name is durable once its folder is. */
+export function syncFolder(folder: string): void {
+	const fd = fs.openSync(folder, 'r');
+	try {
+		fs.fsyncSync(fd);
+	} finally {
+		fs.closeSync(fd);
+	}
+}

@@ -1,0 +1,33 @@
+/**
+ * A disk in memory, for `--memory`: what is written is there at once, and gone with the process. A node on it
+ * must never come back under the incarnation it had.
+ */
+import type { Disk, Done } from '../../shared/disk/disk.ts';
+
+export class MemoryDisk implements Disk {
+	readonly #files = new Map<string, Uint8Array>();
+
+	list(): readonly string[] {
+		return [...this.#files.keys()].sort();
+	}
+
+	read(name: string): Uint8Array {
+		return this.#file(name).slice();
+	}
+
+	create(name: string, bytes: number, done: Done): void {
+		this.#files.set(name, new Uint8Array(bytes));
+		queueMicrotask(() => done(null));
+	}
+
+	write(name: string, offset: number, bytes: Uint8Array, done: Done): void {
+		this.#file(name).set(bytes, offset);
+		queueMicrotask(() => done(null));
+	}
+
+	#file(name: string): Uint8Array {
+		const bytes = this.#files.get(name);
+		if (!bytes) throw new Error(`there is no file ${name}`);
+		return bytes;
+	}
+}

@@ -1,0 +1,31 @@
+/**
+ * A process for `folder.test.ts`. `lock FOLDER` locks it. `formatOnceAndOpen DATADIR NODE MEMBER...` says
+ * `ready`, waits for the word, and answers `opened` or `refused`. Both stay until they are killed.
+ */
+import { formatOnce, openFolder } from '../../server/storage/folder.ts';
+import { FolderError } from '../../server/storage/identity.ts';
+import { lockFolder } from '../../server/storage/lock.ts';
+
+const [task, folder = '', node = '', ...members] = process.argv.slice(2);
+const tell = (message: object) => process.send?.(message);
+
+process.on('disconnect', () => process.exit());
+process.on('message', (word) => {
+	if (word === 'goAsNobody') process.setuid?.(65_534);
+	const swarm = { name: 'colours', members };
+	try {
+		const formatted = formatOnce(folder, swarm);
+		const { swarmId } = openFolder(folder, node, swarm);
+		tell({ kind: 'opened', formatted, swarmId });
+	} catch (error) {
+		if (!(error instanceof FolderError)) throw error;
+		tell({ kind: 'refused', code: error.code, message: error.message });
+	}
+});
+
+if (task === 'lock') {
+	lockFolder(folder);
+	tell({ kind: 'locked' });
+} else {
+	tell({ kind: 'ready' });
+}

@@ -1,0 +1,50 @@
+/** Records for tests, and handlers that remember what they were told. */
+import fc from 'fast-check';
+import type { LogHandlers } from '../../shared/disk/log.ts';
+import type { Ballot } from '../../shared/paxos/ballot.ts';
+import type { DurableRecord } from '../../shared/paxos/record.ts';
+
+const ballot: fc.Arbitrary<Ballot> = fc.record({
+	ms: fc.integer({ min: 1, max: 2 ** 42 - 1 }),
+	ns: fc.integer({ min: 0, max: 999_999 }),
+	node: fc.constantFrom('n1', 'n2', 'a-node-with-a-long-name'),
+});
+const slot = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+
+/** Values of up to `valueBytesMax` bytes: many small ones, some that take several sectors. */
+export function anyRecord(valueBytesMax: number): fc.Arbitrary<DurableRecord> {
+	const value = fc
+		.tuple(fc.oneof(fc.nat(valueBytesMax), fc.nat(Math.min(valueBytesMax, 40))), fc.nat(255))
+		.map(([length, first]) => Uint8Array.from({ length }, (_, i) => first + i));
+	return fc.oneof(
+		fc.record({ kind: fc.constant('promised' as const), ballot }),
+		fc.record({ kind: fc.constant('accepted' as const), slot, ballot, value }),
+		fc.record({ kind: fc.constant('learned' as const), slot, ballot, value }),
+		fc.record({ kind: fc.constant('chosen' as const), through: slot }),
+	);
+}
+
+/** `accepted` for slot `slot`, with a value of so many bytes. */
+export function accepted(slot: number, valueBytes = 0): DurableRecord {
+	return { kind: 'accepted', slot, ballot: { ms: 1, ns: 0, node: 'n1' }, value: new Uint8Array(valueBytes).fill(slot) };
+}
+
+export interface Heard extends LogHandlers {
+	readonly durables: number[];
+	readonly failures: Error[];
+	readonly flushes: { readonly records: number; readonly bytes: number }[];
+}
+
+export function listen(): Heard {
+	const durables: number[] = [];
+	const failures: Error[] = [];
+	const flushes: { records: number; bytes: number }[] = [];
+	return {
+		durables,
+		failures,
+		flushes,
+		durable: (through) => durables.push(through),
+		failed: (error) => failures.push(error),
+		flushed: (records, bytes) => flushes.push({ records, bytes }),
+	};
+}
