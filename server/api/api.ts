@@ -1,0 +1,147 @@
+/**
+ * The HTTP door of a node: who may come in, which room answers what, and how errors leave. It knows HTTP and
+ * the replica's service; it must never know the agent, the log or the mesh.
+ */
+import type { ServerOptions } from 'node:http';
+import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import type { Member } from '../../shared/feed.ts';
+import type { Doors } from '../doors.ts';
+import type { ReplicaService } from '../replica/service.ts';
+import { answerText, HttpError, onlyMethods } from './answer.ts';
+import { dashboardRoutes } from './dashboard.ts';
+import { healthRoutes } from './health.ts';
+import { kvHandler } from './kv.ts';
+import { statusRoutes } from './status.ts';
+
+export interface ApiOptions {
+	readonly service: ReplicaService;
+	readonly doors: Doors;
+	readonly swarm: { readonly name: string; readonly id: string; readonly members: readonly Member[] };
+	readonly version: string;
+	/** Where the built page is; null for nowhere. */
+	readonly dashboardDir: string | null;
+	/** The node is going to stop: it is not ready any more, and still answers. */
+	readonly isDraining: () => boolean;
+	/** How long a request is held for a leader, and a write for its outcome. Milliseconds. */
+	readonly holdMs?: number;
+	/** As `holdMs`, of a proposal: a duel may take several ballots. Milliseconds. */
+	readonly proposeTimeoutMs?: number;
+	/** Somebody was refused at the door. `from` is an address. */
+	readonly onRefused?: (from: string, why: string) => void;
+	/** A handler failed in a way it should not have; the client was told no more than that. */
+	readonly onError?: (error: unknown) => void;
+}
+
+const HOLD_MS = 3000;
+const PROPOSE_TIMEOUT_MS = 10_000;
+
+/** What `http.createServer` is to be given: clients keep their connections, and a half-sent request ends. */
+export const HTTP_SERVER_OPTIONS: ServerOptions = {
+	keepAliveTimeout: 70_000,
+	headersTimeout: 15_000,
+	requestTimeout: 60_000,
+	connectionsCheckingInterval: 5000,
+};
+
+export function createApi(options: ApiOptions): express.Express {
+	const { service, doors, swarm, version, holdMs = HOLD_MS, proposeTimeoutMs = PROPOSE_TIMEOUT_MS } = options;
+	const app = express();
+	app.set('etag', false);
+	app.set('case sensitive routing', true);
+	app.disable('x-powered-by');
+
+	app.use(securityHeaders(doors));
+	app.use(guard(doors, options.onRefused));
+	app.use(
+		'/v1/kv',
+		onlyMethods('GET', 'HEAD', 'PUT', 'DELETE'),
+		kvHandler({ service, datacenter: swarm.name, holdMs }),
+	);
+	app.use('/v1', statusRoutes({ service, swarm, version, proposeTimeoutMs }));
+	app.use('/v1', (_req, res) => answerText(res, 404, 'Not supported by this swarm.'));
+	app.use(healthRoutes({ service, isDraining: options.isDraining }));
+	app.use(dashboardRoutes(options.dashboardDir));
+	app.use((_req, res) => answerText(res, 404, 'Not found.'));
+	app.use(answerError(options.onError));
+	return app;
+}
+
+/** Refuses strangers; lets the pages of all members use every node, and answers their browsers' preflights. */
+function guard(doors: Doors, onRefused: ApiOptions['onRefused']): RequestHandler {
+	return (req, res, next) => {
+		const why = doors.refusal(req.headers);
+		if (why !== null) {
+			onRefused?.(req.socket.remoteAddress ?? 'unknown', why);
+			return answerText(res, 403, why);
+		}
+		res.vary('Origin');
+		const { origin } = req.headers;
+		if (origin !== undefined) {
+			res.set({ 'Access-Control-Allow-Origin': origin, 'Access-Control-Expose-Headers': EXPOSED_HEADERS });
+			if (req.method === 'OPTIONS' && req.headers['access-control-request-method'] !== undefined) {
+				res.set({
+					'Access-Control-Allow-Methods': 'GET, HEAD, PUT, POST, DELETE',
+					'Access-Control-Allow-Headers': 'Content-Type, Authorization, X-Consul-Token, Idempotency-Key',
+					'Access-Control-Max-Age': '600',
+				});
+				return void res.status(204).end();
+			}
+		}
+		next();
+	};
+}
+
+const EXPOSED_HEADERS = [
+	'X-Consul-Index',
+	'X-Consul-KnownLeader',
+	'X-Consul-LastContact',
+	'X-Consul-Effective-Consistency',
+	'X-Swarm-Outcome',
+].join(', ');
+
+/** The page runs its own files only, and talks to the members only. What needs HTTPS to be heard is left out. */
+function securityHeaders(doors: Doors): RequestHandler {
+	// A content security policy has no way to write an IPv6 address.
+	const members = doors.origins.filter((origin) => !origin.includes('['));
+	return helmet({
+		contentSecurityPolicy: {
+			useDefaults: false,
+			directives: {
+				defaultSrc: ["'none'"],
+				scriptSrc: ["'self'"],
+				workerSrc: ["'self'"],
+				styleSrc: ["'self'"],
+				imgSrc: ["'self'", 'data:'],
+				fontSrc: ["'self'"],
+				manifestSrc: ["'self'"],
+				connectSrc: ["'self'", ...members, ...members.map((origin) => origin.replace(/^http/, 'ws'))],
+				baseUri: ["'none'"],
+				formAction: ["'none'"],
+				frameAncestors: ["'none'"],
+			},
+		},
+		xFrameOptions: { action: 'deny' },
+		crossOriginOpenerPolicy: false,
+		originAgentCluster: false,
+		strictTransportSecurity: false,
+	});
+}
+
+function answerError(onError: ApiOptions['onError']): ErrorRequestHandler {
+	return (error: unknown, _req, res, next) => {
+		if (res.headersSent) return next(error);
+		if (error instanceof HttpError) return answerText(res, error.status, error.message);
+		const status = clientErrorOf(error);
+		if (status !== null) return answerText(res, status, 'The request cannot be understood.');
+		onError?.(error);
+		answerText(res, 500, 'Something went wrong at this node; it is in its log.');
+	};
+}
+
+/** The status of an error that Express or its file server blames on the client; null for any other. */
+function clientErrorOf(error: unknown): number | null {
+	if (typeof error !== 'object' || error === null || !('status' in error)) return null;
+	const { status } = error;
+	return typeof status === 'number' && status >= 400 && status < 500 ? status : null;
+}

@@ -1,0 +1,164 @@
+/**
+ * `/v1/kv/:key`, Consul-KV-compatible: keys to raw bytes, read and written at any node. It decides nothing: a
+ * write is one command to the replica, a read is one barrier and a look at the store.
+ */
+import type { Request, Response } from 'express';
+import type { Operation } from '../../shared/store/command.ts';
+import { keyFault, prefixFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
+import type { Entry } from '../../shared/store/store.ts';
+import type { ReplicaService } from '../replica/service.ts';
+import { answerJson, answerText, HttpError, isSet, type Json, queryOf } from './answer.ts';
+import { readBody } from './body.ts';
+import { casOf, checkBlocking, flagsOf, readMode, refuseConflicting } from './query.ts';
+
+export interface KvOptions {
+	readonly service: ReplicaService;
+	readonly datacenter: string;
+	/** How long a request waits for a leader, and a write to be chosen. Milliseconds. */
+	readonly holdMs: number;
+}
+
+/** Mounted at `/v1/kv`; the method is one of GET, HEAD, PUT and DELETE. */
+export function kvHandler(options: KvOptions): (req: Request, res: Response) => Promise<void> {
+	return (req, res) => {
+		const query = queryOf(req);
+		refuseOtherDatacenter(query, options.datacenter);
+		const key = keyOf(req.url);
+		if (req.method === 'PUT') return put(options, req, res, key, query);
+		if (req.method === 'DELETE') return remove(options, res, key, query);
+		return read(options, res, key, query);
+	};
+}
+
+async function read({ service, holdMs }: KvOptions, res: Response, key: string, query: URLSearchParams): Promise<void> {
+	const mode = readMode(query);
+	checkBlocking(query);
+	const many = isSet(query, 'keys') || isSet(query, 'recurse');
+	checkKey(key, many);
+	const contactMs = service.view().lastContactMs;
+	const stale = mode.kind === 'stale' && contactMs <= mode.ageMaxMs;
+	if (!stale && !(await service.readBarrier(holdMs))) throw new HttpError(500, 'No cluster leader');
+
+	const { store } = service;
+	res.set({
+		'X-Consul-Index': String(many ? store.indexOfPrefix(key) : store.indexOfKey(key)),
+		'X-Consul-KnownLeader': String(service.view().leader.node !== ''),
+		'X-Consul-LastContact': String(stale ? Math.min(Math.floor(contactMs), Number.MAX_SAFE_INTEGER) : 0),
+		'X-Consul-Effective-Consistency': stale ? 'stale' : mode.kind === 'consistent' ? 'consistent' : 'leader',
+	});
+	if (many) return answerMany(res, key, store.list(key), query);
+	const entry = store.get(key);
+	if (!entry) return void res.status(404).end();
+	if (!isSet(query, 'raw')) return answerJson(res, [toJson(entry)], isSet(query, 'pretty'));
+	res.set({ 'X-Content-Type-Options': 'nosniff', 'Content-Security-Policy': 'sandbox' });
+	res.type('text/plain').send(asBuffer(entry.value));
+}
+
+function answerMany(res: Response, prefix: string, entries: readonly Entry[], query: URLSearchParams): void {
+	const keysOnly = isSet(query, 'keys');
+	if (entries.length === 0 && !(keysOnly && prefix === '')) return void res.status(404).end();
+	const json = keysOnly ? cutKeys(entries, prefix, query.get('separator') ?? '') : entries.map(toJson);
+	answerJson(res, json, isSet(query, 'pretty'));
+}
+
+/** Each key up to the first separator after the prefix, that included, and each such beginning once. */
+function cutKeys(entries: readonly Entry[], prefix: string, separator: string): string[] {
+	if (separator === '') return entries.map(({ key }) => key);
+	const cut = entries.map(({ key }) => {
+		const at = key.indexOf(separator, prefix.length);
+		return at < 0 ? key : key.slice(0, at + separator.length);
+	});
+	return [...new Set(cut)];
+}
+
+async function put(
+	options: KvOptions,
+	req: Request,
+	res: Response,
+	key: string,
+	query: URLSearchParams,
+): Promise<void> {
+	checkKey(key, false);
+	refuseConflicting(query, ['cas', 'acquire', 'release']);
+	const operation = { kind: 'put', key, flags: flagsOf(query), cas: casOf(query) } as const;
+	const value = await readBody(req, VALUE_BYTES_MAX);
+	// There are no sessions to hold locks yet: none is valid, and nothing is held.
+	const session = query.get('acquire') ?? query.get('release');
+	if (session === '') throw new HttpError(500, 'missing session');
+	if (query.has('acquire')) throw new HttpError(500, `invalid session ${JSON.stringify(session)}`);
+	if (query.has('release')) return answerJson(res, false, false);
+	await write(options, res, { ...operation, value });
+}
+
+async function remove(options: KvOptions, res: Response, key: string, query: URLSearchParams): Promise<void> {
+	const recurse = isSet(query, 'recurse');
+	checkKey(key, recurse);
+	refuseConflicting(query, ['recurse', 'cas']);
+	await write(
+		options,
+		res,
+		recurse ? { kind: 'deletePrefix', prefix: key } : { kind: 'delete', key, cas: casOf(query) },
+	);
+}
+
+async function write({ service, holdMs }: KvOptions, res: Response, operation: Operation): Promise<void> {
+	const answer = await service.submit(operation, { route: 'leader', contest: 0, timeoutMs: holdMs });
+	switch (answer.outcome) {
+		case 'chosen':
+			return answerJson(res, answer.ok, false);
+		case 'kept':
+		case 'refused':
+			res.set('X-Swarm-Outcome', 'not-applied');
+			return answerText(res, 500, answer.outcome === 'refused' ? refusedText(answer) : 'The slot was taken.');
+		case 'unknown':
+			res.set('X-Swarm-Outcome', 'unknown');
+			return answerText(res, 500, `It is unknown whether the write happened: ${answer.detail}`);
+	}
+}
+
+function refusedText(answer: { readonly why: string; readonly detail: string }): string {
+	return answer.why === 'noLeader' ? 'No cluster leader' : `The write did not happen: ${answer.detail}`;
+}
+
+/** The key, of the URL as it was sent, below the mount: `/a%2Fb?raw` is `a/b`. */
+function keyOf(url: string): string {
+	// A proxy may send the whole of it: http://host:port/v1/kv/a.
+	const path = url.replace(/^[a-z]+:\/\/[^/?]*/i, '').split('?', 1)[0] as string;
+	const key = percentDecoded(path.slice(1));
+	if (key === null) throw new HttpError(400, 'Invalid key name: the key is not percent-encoded UTF-8');
+	return key;
+}
+
+function percentDecoded(text: string): string | null {
+	try {
+		return decodeURIComponent(text);
+	} catch {
+		return null;
+	}
+}
+
+function checkKey(key: string, isPrefix: boolean): void {
+	if (key === '' && !isPrefix) throw new HttpError(400, 'Missing key name');
+	const fault = isPrefix ? prefixFault(key) : keyFault(key);
+	if (fault !== null) throw new HttpError(400, `Invalid key name: the key ${fault}`);
+}
+
+function refuseOtherDatacenter(query: URLSearchParams, ours: string): void {
+	if ((query.get('dc') || ours) !== ours) throw new HttpError(500, 'No path to datacenter');
+}
+
+function toJson(entry: Entry): Json {
+	return {
+		LockIndex: 0,
+		Key: entry.key,
+		Flags: entry.flags,
+		Value: entry.value.length === 0 ? null : asBuffer(entry.value).toString('base64'),
+		CreateIndex: entry.createRevision,
+		ModifyIndex: entry.modifyRevision,
+	};
+}
+
+/** The same bytes, not a copy. */
+function asBuffer(value: Uint8Array): Buffer {
+	return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+}

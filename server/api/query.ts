@@ -1,0 +1,79 @@
+/** Parameters of a request to values; what cannot be read is a 400 that names it. */
+import { CAS_MAX, FLAGS_MAX } from '../../shared/store/command.ts';
+import { HttpError, isSet } from './answer.ts';
+
+export type ReadMode =
+	/** Linearizable; the header tells which of the two names was asked for. */
+	| { readonly kind: 'leader' | 'consistent' }
+	/** From this node's own state, while a leader was heard no longer ago than `ageMaxMs`. */
+	| { readonly kind: 'stale'; readonly ageMaxMs: number };
+
+export function readMode(query: URLSearchParams): ReadMode {
+	const maxStale = query.get('max_stale');
+	const stale = isSet(query, 'stale') || maxStale !== null;
+	const consistent = isSet(query, 'consistent');
+	if (stale && consistent) {
+		throw new HttpError(400, 'Cannot specify ?stale with ?consistent, conflicting semantics.');
+	}
+	if (!stale) return { kind: consistent ? 'consistent' : 'leader' };
+	if (maxStale === null) return { kind: 'stale', ageMaxMs: Number.POSITIVE_INFINITY };
+	const ageMaxMs = durationMs(maxStale);
+	if (ageMaxMs === null) throw new HttpError(400, `Invalid max_stale value ${JSON.stringify(maxStale)}`);
+	return { kind: 'stale', ageMaxMs };
+}
+
+/** A blocking read is answered at once for now, but never with less care for what was asked. */
+export function checkBlocking(query: URLSearchParams): void {
+	if (unsigned64(query.get('index') || '0') === null) throw new HttpError(400, 'Invalid index');
+	if (durationMs(query.get('wait') || '0s') === null) throw new HttpError(400, 'Invalid wait time');
+}
+
+/** 0 where none were given. */
+export function flagsOf(query: URLSearchParams): bigint {
+	const given = query.get('flags');
+	if (given === null) return 0n;
+	const flags = unsigned64(given);
+	if (flags === null)
+		throw new HttpError(400, `Invalid flags ${JSON.stringify(given)}: not an unsigned 64-bit integer`);
+	return flags;
+}
+
+/** null where none was given. A condition above every possible revision becomes one that never holds either. */
+export function casOf(query: URLSearchParams): number | null {
+	const given = query.get('cas');
+	if (given === null) return null;
+	const cas = unsigned64(given);
+	if (cas === null) throw new HttpError(400, `Invalid cas ${JSON.stringify(given)}: not an unsigned 64-bit integer`);
+	return Math.min(Number(cas), CAS_MAX);
+}
+
+export function refuseConflicting(query: URLSearchParams, names: readonly string[]): void {
+	if (names.filter((name) => query.has(name)).length < 2) return;
+	const sorted = new URLSearchParams(query);
+	sorted.sort();
+	throw new HttpError(400, `Conflicting flags: ${sorted}`);
+}
+
+const MS_PER_UNIT: Readonly<Record<string, number>> = {
+	ns: 1e-6,
+	us: 1e-3,
+	µs: 1e-3,
+	ms: 1,
+	s: 1000,
+	m: 60_000,
+	h: 3_600_000,
+};
+
+/** `1h30m`, `1.5s`, `0`: milliseconds; null for what is no such duration. */
+export function durationMs(text: string): number | null {
+	if (text === '0') return 0;
+	const parts = [...text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g)];
+	if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) return null;
+	return parts.reduce((ms, [, amount, unit]) => ms + Number(amount) * (MS_PER_UNIT[unit as string] as number), 0);
+}
+
+function unsigned64(text: string): bigint | null {
+	if (!/^\d{1,20}$/.test(text)) return null;
+	const value = BigInt(text);
+	return value <= FLAGS_MAX ? value : null;
+}

@@ -1,0 +1,131 @@
+/** What this node knows of the swarm, and a proposal in JSON. Only what it knows: it asks no other node. */
+import { type Request, type Response, Router } from 'express';
+import type { BallotText } from '../../shared/fact.ts';
+import type { Member, ProposeAnswer } from '../../shared/feed.ts';
+import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
+import type { Role } from '../../shared/paxos/fact.ts';
+import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
+import { fromUtf8 } from '../../shared/store/text.ts';
+import { propose, readProposeRequest } from '../replica/propose.ts';
+import type { ReplicaService } from '../replica/service.ts';
+import { answerJson, isPretty, onlyMethods } from './answer.ts';
+import { readBody } from './body.ts';
+
+/** The answer of `GET /v1/swarm`. */
+export interface SwarmStatus {
+	readonly name: string;
+	readonly id: string;
+	/** The node that answers. */
+	readonly node: NodeId;
+	readonly version: string;
+	/** The leader that this node hears; null for none. */
+	readonly leader: NodeId | null;
+	readonly ballot: BallotText;
+	readonly chosenThrough: number;
+	readonly appliedThrough: number;
+	readonly revision: number;
+	readonly keys: number;
+	readonly members: readonly MemberStatus[];
+}
+
+/** One member, as the node that answers last heard of it. */
+export interface MemberStatus extends Member {
+	readonly linked: boolean;
+	readonly role: Role | 'unknown';
+	/** The highest that it is known to have promised or led under; '' for none. */
+	readonly ballot: BallotText;
+	readonly chosenThrough: number;
+	/** Whole milliseconds ago, 0 for the node that answers; null for never. */
+	readonly heardMs: number | null;
+}
+
+export interface StatusOptions {
+	readonly service: ReplicaService;
+	readonly swarm: { readonly name: string; readonly id: string; readonly members: readonly Member[] };
+	readonly version: string;
+	readonly proposeTimeoutMs: number;
+}
+
+/** JSON may write one byte of a value as six: `\u0001`. */
+const PROPOSE_BYTES_MAX = 6 * VALUE_BYTES_MAX + 65_536;
+
+/** Mounted at `/v1`. */
+export function statusRoutes(options: StatusOptions): Router {
+	const { service, swarm } = options;
+	const addressOf = new Map(swarm.members.map(({ id, url }) => [id, url.replace(/^http:\/\//, '')]));
+	const routes = Router({ caseSensitive: true });
+
+	routes.all('/status/leader', onlyMethods('GET', 'HEAD'), (req, res) => {
+		answerJson(res, addressOf.get(service.view().leader.node) ?? '', isPretty(req));
+	});
+	routes.all('/status/peers', onlyMethods('GET', 'HEAD'), (req, res) => {
+		answerJson(res, [...addressOf.values()], isPretty(req));
+	});
+	routes.all('/swarm', onlyMethods('GET', 'HEAD'), (req, res) => {
+		answerJson(res, swarmStatus(options), isPretty(req));
+	});
+	routes.all('/swarm/propose', onlyMethods('POST'), async (req, res) => {
+		const request = readProposeRequest(parsed(await readBody(req, PROPOSE_BYTES_MAX)));
+		if (typeof request === 'string') return answerPropose(req, res, 400, refused(request));
+		const answer = await propose(service, request, options.proposeTimeoutMs);
+		answerPropose(req, res, answer.outcome === 'chosen' || answer.outcome === 'kept' ? 200 : 500, answer);
+	});
+	return routes;
+}
+
+function swarmStatus({ service, swarm, version }: StatusOptions): SwarmStatus {
+	const { store } = service;
+	const view = service.view();
+	const peers = new Map(service.peers().map((peer) => [peer.id, peer]));
+	const members = swarm.members.map(({ id, url }): MemberStatus => {
+		if (id === view.id) {
+			const { role, chosenThrough } = view;
+			return { id, url, linked: true, role, ballot: ballotToText(view.promised), chosenThrough, heardMs: 0 };
+		}
+		const peer = peers.get(id);
+		if (!peer) return { id, url, linked: false, role: 'unknown', ballot: '', chosenThrough: 0, heardMs: null };
+		const { linked, role, chosenThrough, heardMs } = peer;
+		const ballot = ballotToText(peer.ballot);
+		return {
+			id,
+			url,
+			linked,
+			role,
+			ballot,
+			chosenThrough,
+			heardMs: Number.isFinite(heardMs) ? Math.round(heardMs) : null,
+		};
+	});
+	return {
+		name: swarm.name,
+		id: swarm.id,
+		node: view.id,
+		version,
+		leader: view.leader.node === '' ? null : view.leader.node,
+		ballot: ballotToText(view.leader),
+		chosenThrough: view.chosenThrough,
+		appliedThrough: view.appliedThrough,
+		revision: store.revision,
+		keys: store.keysCount,
+		members,
+	};
+}
+
+function answerPropose(req: Request, res: Response, status: number, answer: ProposeAnswer): void {
+	if (answer.outcome === 'unknown') res.set('X-Swarm-Outcome', 'unknown');
+	if (answer.outcome === 'refused') res.set('X-Swarm-Outcome', 'not-applied');
+	answerJson(res, answer, isPretty(req), status);
+}
+
+function refused(why: string): ProposeAnswer {
+	return { outcome: 'refused', why, attempts: [] };
+}
+
+/** undefined where the body is no JSON: no request is that either. */
+function parsed(body: Uint8Array): unknown {
+	try {
+		return JSON.parse(fromUtf8(body) ?? '');
+	} catch {
+		return undefined;
+	}
+}

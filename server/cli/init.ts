@@ -1,0 +1,38 @@
+/** The data folders of a new swarm: made on request, or by themselves where that can do no harm. */
+import { join } from 'node:path';
+import { type ConfigFlags, loadConfig, type SwarmConfig } from '../config.ts';
+import { isLoopback } from '../doors.ts';
+import { formatOnce, formatSwarm } from '../storage/folder.ts';
+import { EXIT, type ExitStatus, type Terminal } from './terminal.ts';
+
+export interface InitOptions extends ConfigFlags {
+	readonly force?: true;
+}
+
+/** @throws FolderError where there are folders already, unless `force`; where a node runs; where it cannot write */
+export function init(options: InitOptions, terminal: Terminal): ExitStatus {
+	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
+	const { swarmId } = formatSwarm(config.dataDir, membersOf(config), { force: options.force === true });
+	const away = config.nodes.filter(({ host }) => !isLoopback(host));
+	const steps = away.map(
+		({ id, host }) =>
+			`Move ${join(config.dataDir, id)} to the machine of ${host}, and copy ${join(config.dataDir, 'format.json')} there.`,
+	);
+	terminal.stdout.write(`${[`Swarm ${swarmId} in ${config.dataDir}`, ...steps].join('\n')}\n`);
+	return EXIT.ok;
+}
+
+/**
+ * Formats the folders of a swarm of which every node is on loopback, if that was never done. Anywhere else
+ * nobody can know from here whether the other machines have theirs.
+ *
+ * @returns whether it did so now
+ * @throws FolderError
+ */
+export function formatFirst(config: SwarmConfig): boolean {
+	return config.nodes.every(({ host }) => isLoopback(host)) && formatOnce(config.dataDir, membersOf(config));
+}
+
+function membersOf({ name, nodes }: SwarmConfig) {
+	return { name, members: nodes.map(({ id }) => id) };
+}

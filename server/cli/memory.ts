@@ -1,0 +1,29 @@
+/**
+ * What stands in for data folders with `--memory`: made once by the primary process, handed to its children
+ * through the environment. A node that stops takes its incarnation with it.
+ */
+import { nanoid } from 'nanoid';
+import * as z from 'zod';
+import type { Environment, SwarmConfig } from '../config.ts';
+import type { MemoryIdentity } from '../node.ts';
+
+const VARIABLE = 'SWARM_MEMORY_IDENTITY';
+
+const identitySchema: z.ZodType<MemoryIdentity> = z.object({
+	swarmId: z.string().min(1),
+	incarnations: z.record(z.string(), z.string().min(1)),
+});
+
+export function makeMemoryIdentity({ nodes }: SwarmConfig): MemoryIdentity {
+	return { swarmId: nanoid(), incarnations: Object.fromEntries(nodes.map(({ id }) => [id, nanoid()])) };
+}
+
+export function withMemoryIdentity(environment: Environment, identity: MemoryIdentity): Environment {
+	return { ...environment, [VARIABLE]: JSON.stringify(identity) };
+}
+
+/** null for a node with a data folder. */
+export function memoryIdentityOf(environment: Environment): MemoryIdentity | null {
+	const text = environment[VARIABLE];
+	return text === undefined ? null : identitySchema.parse(JSON.parse(text));
+}

@@ -1,0 +1,126 @@
+/**
+ * `node ID`: one node of the swarm in this process, until it is told to stop. The only command that loads
+ * the server itself. After a broken invariant or a failed disk it must not go on, not even to close cleanly.
+ */
+import { type Logger, pino } from 'pino';
+import pretty from 'pino-pretty';
+import { type LoadedConfig, loadConfig, loadSecret, type SwarmConfig, urlOf } from '../config.ts';
+import { connectPrimary, type Primary } from '../launched.ts';
+import { type RunningNode, startNode } from '../node.ts';
+import { formatFirst } from './init.ts';
+import { memoryIdentityOf } from './memory.ts';
+import type { ServeOptions } from './options.ts';
+import { isRunning } from './ports.ts';
+import { reasonOf } from './reason.ts';
+import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
+
+export interface NodeCommandOptions extends ServeOptions {
+	/** Started by the launcher: it ends with the primary process, which also answers a Ctrl-C for it. */
+	readonly launched?: true;
+	readonly memory?: true;
+}
+
+/** A node that has not closed by then just ends: to crash loses nothing. */
+const CLOSE_MAX_MS = 3000;
+
+export async function node(id: string, options: NodeCommandOptions, terminal: Terminal): Promise<ExitStatus> {
+	if (!options.launched) return serve(id, options, terminal, null);
+	const primary = connectPrimary();
+	try {
+		return await serve(id, options, terminal, primary);
+	} catch (error) {
+		// The primary process prints it, once for all nodes that fail alike.
+		await primary.tell({ kind: 'failed', why: reasonOf(error) });
+		return EXIT.error;
+	} finally {
+		primary.leave();
+	}
+}
+
+async function serve(
+	id: string,
+	options: NodeCommandOptions,
+	terminal: Terminal,
+	primary: Primary | null,
+): Promise<ExitStatus> {
+	if (options.memory) {
+		throw new CommandError(
+			'--memory goes with "up" only: a node that stopped has forgotten what it promised, so it must never rejoin.',
+			{ status: EXIT.usage },
+		);
+	}
+	const loaded = loadConfig(options, terminal.environment, terminal.workingDir);
+	if (!loaded.config.nodes.some((candidate) => candidate.id === id)) {
+		const ids = loaded.config.nodes.map((candidate) => candidate.id).join(', ');
+		throw new CommandError(`There is no node "${id}"; swarm.json names ${ids}.`, { status: EXIT.usage });
+	}
+	const end = watchForEnd(primary);
+	const running = await start(id, loaded, options, terminal, primary, end.onFatal);
+	if (primary) await primary.tell({ kind: 'ready' });
+	else terminal.stdout.write(`${id} ready  ${running.url}\n`);
+
+	const error = await end.ended;
+	setTimeout(() => process.exit(error ? EXIT.error : EXIT.ok), CLOSE_MAX_MS).unref();
+	await running.close();
+	if (error) throw new CommandError(`${id} had to stop: ${error.message}`, { status: EXIT.error, cause: error });
+	return EXIT.ok;
+}
+
+interface End {
+	/** Resolves with what broke the node, or with null where it was told to stop. */
+	readonly ended: Promise<Error | null>;
+	onFatal(error: Error): void;
+}
+
+function watchForEnd(primary: Primary | null): End {
+	let onFatal: End['onFatal'] = () => undefined;
+	const ended = new Promise<Error | null>((resolve) => {
+		onFatal = resolve;
+		const stop = (): void => resolve(null);
+		// Ctrl-C reaches every process of a terminal: the primary process decides for all of them.
+		process.on('SIGINT', () => {
+			if (primary === null) stop();
+		});
+		process.on('SIGTERM', stop);
+		process.on('SIGHUP', stop);
+		void primary?.gone.then(stop);
+	});
+	return { ended, onFatal };
+}
+
+async function start(
+	id: string,
+	{ config }: LoadedConfig,
+	options: NodeCommandOptions,
+	terminal: Terminal,
+	primary: Primary | null,
+	onFatal: (error: Error) => void,
+): Promise<RunningNode> {
+	const secret = loadSecret(config, terminal.environment, options.insecure === true);
+	const memory = primary ? memoryIdentityOf(terminal.environment) : null;
+	const log = createLog(id, options.logLevel ?? 'info', terminal);
+	process.on('uncaughtException', (error) => {
+		log.fatal(error, `${id} stops: ${error.message}`);
+		process.exit(EXIT.error);
+	});
+	if (memory === null && formatFirst(config)) terminal.stderr.write(`Made the data folders in ${config.dataDir}\n`);
+	try {
+		return await startNode({ config, id, memory, secret, log, onFatal });
+	} catch (cause) {
+		if (!(cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE')) throw cause;
+		throw new CommandError(await describeTaken(id, config), { status: EXIT.error, cause });
+	}
+}
+
+async function describeTaken(id: string, { name, nodes }: SwarmConfig): Promise<string> {
+	const self = nodes.find((candidate) => candidate.id === id);
+	if (self && (await isRunning(self, name))) return `${id} runs already: ${urlOf(self)}`;
+	return `Port ${self?.port} (${id}) is taken by another program: choose others for all nodes with --base-port.`;
+}
+
+/** For people on a terminal, for programs elsewhere; at once, so that the last line before an end is there. */
+function createLog(id: string, level: string, terminal: Terminal): Logger {
+	const options = { level, base: { node: id } };
+	if (terminal.stderr.isTTY) return pino(options, pretty({ destination: 2, sync: true }));
+	return pino(options, pino.destination({ dest: 2, sync: true }));
+}

@@ -1,0 +1,55 @@
+/** Which nodes could be started here, which run already, and what stands in the way of others. Changes nothing. */
+import { createServer } from 'node:net';
+import * as z from 'zod';
+import { type NodeConfig, type SwarmConfig, urlOf } from '../config.ts';
+
+export type PortState =
+	| { readonly kind: 'free'; readonly node: NodeConfig }
+	/** This very node of this swarm, started by somebody else. */
+	| { readonly kind: 'running'; readonly node: NodeConfig }
+	| { readonly kind: 'blocked'; readonly node: NodeConfig; readonly why: string };
+
+/** A node that runs says who it is within this. */
+const PROBE_MAX_MS = 2000;
+
+const swarmSchema = z.object({ name: z.string(), node: z.string() });
+
+/** One for each node, in the order of the configuration. */
+export function lookAtPorts({ name, nodes }: SwarmConfig): Promise<PortState[]> {
+	return Promise.all(nodes.map((node) => lookAtPort(node, name)));
+}
+
+async function lookAtPort(node: NodeConfig, name: string): Promise<PortState> {
+	const error = await tryToListen(node);
+	switch (error) {
+		case null:
+			return { kind: 'free', node };
+		case 'EADDRINUSE':
+			if (await isRunning(node, name)) return { kind: 'running', node };
+			return { kind: 'blocked', node, why: `port ${node.port} is taken by another program` };
+		case 'EADDRNOTAVAIL':
+			return { kind: 'blocked', node, why: `${node.host} is not an address of this machine` };
+		default:
+			return { kind: 'blocked', node, why: `cannot listen at ${node.host}:${node.port} (${error})` };
+	}
+}
+
+/** null where it could, else the system's code. */
+function tryToListen({ host, port }: NodeConfig): Promise<string | null> {
+	return new Promise((resolve) => {
+		const server = createServer();
+		server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+		server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(null)));
+	});
+}
+
+/** Whether this very node of a swarm of this name answers at its address. */
+export async function isRunning(node: NodeConfig, name: string): Promise<boolean> {
+	try {
+		const response = await fetch(`${urlOf(node)}/v1/swarm`, { signal: AbortSignal.timeout(PROBE_MAX_MS) });
+		const answer = swarmSchema.safeParse(await response.json());
+		return answer.success && answer.data.name === name && answer.data.node === node.id;
+	} catch {
+		return false;
+	}
+}

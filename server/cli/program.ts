@@ -1,0 +1,146 @@
+/** Every command of `paxos-swarm`, its options and its help; what it does is in the file of its name. */
+import { Command, CommanderError, Option } from 'commander';
+import { swarmJsonSchema } from '../config.ts';
+import { init } from './init.ts';
+import { del, get, put } from './key-value.ts';
+import { wholeNumber, withDataDir, withEndpoint, withServe } from './options.ts';
+import { propose } from './propose.ts';
+import { reasonOf } from './reason.ts';
+import { status } from './status.ts';
+import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
+import { up } from './up.ts';
+
+/** The program that runs. */
+export interface ProgramFile {
+	/** For the processes that it starts of itself. */
+	readonly path: string;
+	readonly version: string;
+}
+
+const EXIT_HELP = `
+Exit status:
+  0  fine
+  1  an error
+  2  a wrong command line
+  3  no such key, or a compare-and-set or contest that left the old value
+  4  unavailable: no node answers, no leader, or the outcome is unknown`;
+
+/**
+ * Runs one command line to its end. Never rejects for anything that people can put right.
+ *
+ * @param args without the program's own name
+ */
+export async function run(args: readonly string[], file: ProgramFile, terminal: Terminal): Promise<ExitStatus> {
+	let ended: ExitStatus = EXIT.ok;
+	const program = createProgram(file, terminal, async (command) => {
+		ended = await command;
+	});
+	try {
+		await program.parseAsync(args, { from: 'user' });
+		return ended;
+	} catch (error) {
+		// Commander has printed its own; help that was asked for is no error.
+		if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+		terminal.stderr.write(`${reasonOf(error)}\n`);
+		return error instanceof CommandError ? error.status : EXIT.error;
+	}
+}
+
+type Ended = (command: Promise<ExitStatus> | ExitStatus) => Promise<void>;
+
+function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended: Ended): Command {
+	const program = new Command('paxos-swarm')
+		.description('A swarm of nodes that agree by Paxos on a replicated key-value store.')
+		.version(version)
+		.addHelpText('after', EXIT_HELP)
+		.showHelpAfterError('Try it with --help.')
+		.exitOverride()
+		.configureOutput({
+			writeOut: (text) => terminal.stdout.write(text),
+			writeErr: (text) => terminal.stderr.write(text),
+			getOutHasColors: () => terminal.stdout.isTTY === true,
+			getErrHasColors: () => terminal.stderr.isTTY === true,
+		});
+
+	withServe(program.command('up'))
+		.description('start every node of swarm.json, each in a process of its own, until Ctrl-C')
+		.option('--memory', 'keep nothing on disk: a throw-away swarm, whose stopped nodes never rejoin')
+		.addHelpText('after', example('up --base-port 7201', 'five nodes at the ports 7201 to 7205'))
+		.action((options) => ended(up(options, terminal, path)));
+
+	withServe(program.command('node'))
+		.argument('<id>', 'the node of swarm.json to run')
+		.description('start one node, until Ctrl-C')
+		// Known here to be refused with the reason.
+		.addOption(new Option('--memory').hideHelp())
+		.addOption(new Option('--launched').hideHelp())
+		.addHelpText('after', example('node n3', 'the node n3 in this terminal'))
+		// Loaded only here: the other commands need nothing of the server.
+		.action(async (id, options) => ended((await import('./node.ts')).node(id, options, terminal)));
+
+	withDataDir(program.command('init'))
+		.description('make the data folders of all nodes: the identity of a new swarm')
+		.option('--force', 'also where there are some: all that the swarm remembers is lost')
+		.addHelpText('after', example('init --data-dir /var/lib/swarm', 'new folders, one for each node'))
+		.action((options) => ended(init(options, terminal)));
+
+	withEndpoint(program.command('put'))
+		.argument('<key>')
+		.argument('<value>', '"-" reads it from stdin')
+		.description('write a value')
+		.option('--cas <index>', 'only if the ModifyIndex of the key is this; 0: only if there is no such key', wholeNumber)
+		.option('--flags <number>', 'any number, kept with the value', wholeNumber)
+		.option('--json', 'say what happened as JSON')
+		.addHelpText('after', example('put color red', 'writes "red" under "color"'))
+		.action((key, value, options) => ended(put(key, value, options, terminal)));
+
+	withEndpoint(program.command('get'))
+		.argument('<key>')
+		.description('print a value, byte for byte')
+		.option('--stale', 'as the node that answers has it: perhaps an old one, but also without a quorum')
+		.option('--json', 'with its indexes and flags, as the HTTP API has it')
+		.addHelpText('after', example('get color', 'prints "red"'))
+		.action((key, options) => ended(get(key, options, terminal)));
+
+	withEndpoint(program.command('del'))
+		.argument('<key>')
+		.description('delete a key, if it is there')
+		.option('--cas <index>', 'only if its ModifyIndex is this', wholeNumber)
+		.option('--json', 'say what happened as JSON')
+		.addHelpText('after', example('del color', '"color" is gone'))
+		.action((key, options) => ended(del(key, options, terminal)));
+
+	withEndpoint(program.command('propose'))
+		.argument('<key>')
+		.argument('<value>')
+		.description('propose a value at a node of your choice, and see what became of it')
+		.option('--at <id>', 'the node that proposes')
+		.addOption(
+			new Option('--route <route>', 'by the leader, or both phases from that very node')
+				.choices(['leader', 'self'])
+				.default('leader'),
+		)
+		.option('--slot <slot>', 'with --route self: contest this slot', wholeNumber)
+		.option('--json', 'the answer as JSON')
+		.addHelpText('after', example('propose color red --at n4 --route self', 'prepare and accept from n4'))
+		.action((key, value, options) => ended(propose(key, value, options, terminal)));
+
+	withEndpoint(program.command('status'))
+		.description('show every node as it sees itself')
+		.option('--json', 'all of it as JSON')
+		.addHelpText('after', example('status', 'a line for each node, and who leads'))
+		.action((options) => ended(status(options, terminal)));
+
+	program
+		.command('schema')
+		.description('print the JSON Schema of swarm.json')
+		.addHelpText('after', example('schema > swarm.schema.json', 'for editors'))
+		.action(() => {
+			terminal.stdout.write(`${JSON.stringify(swarmJsonSchema(), null, 2)}\n`);
+		});
+	return program;
+}
+
+function example(command: string, what: string): string {
+	return `\nExample:\n  paxos-swarm ${command}    ${what}`;
+}

@@ -1,0 +1,15 @@
+/** What is said of an error that ends a command. */
+import { CorruptLogError } from '../../shared/disk/recover.ts';
+import { ConfigError } from '../config.ts';
+import { FolderError } from '../storage/identity.ts';
+import { CommandError } from './terminal.ts';
+
+/** Errors whose message says what happened and what helps. */
+const FOR_PEOPLE = [CommandError, ConfigError, FolderError, CorruptLogError];
+
+/** The message of an error that was foreseen; of any other, a mistake of ours, all that helps to find it. */
+export function reasonOf(error: unknown): string {
+	if (!(error instanceof Error)) return String(error);
+	const foreseen = FOR_PEOPLE.some((kind) => error instanceof kind) || 'code' in error;
+	return foreseen ? error.message : (error.stack ?? error.message);
+}

@@ -1,0 +1,99 @@
+/** `status`: every node's own word on what it is and how far it is, side by side. */
+import * as z from 'zod';
+import type { SwarmStatus } from '../api/status.ts';
+import { loadConfig, type SwarmConfig, urlOf } from '../config.ts';
+import { ballotForPeople } from './ballot.ts';
+import { ask, endpointsOf, textOf } from './client.ts';
+import type { ConnectOptions } from './options.ts';
+import { EXIT, type ExitStatus, type Terminal } from './terminal.ts';
+
+export interface StatusOptions extends ConnectOptions {
+	readonly json?: true;
+}
+
+/** A node that takes longer is shown as silent. */
+const ANSWER_MAX_MS = 2000;
+
+/** What the table shows of a node's answer; `--json` prints all of it. */
+const statusSchema = z.looseObject({
+	node: z.string(),
+	leader: z.string().nullable(),
+	chosenThrough: z.number(),
+	appliedThrough: z.number(),
+	revision: z.number(),
+	keys: z.number(),
+	members: z.array(z.looseObject({ id: z.string(), role: z.string(), ballot: z.string(), linked: z.boolean() })),
+}) satisfies z.ZodType<Pick<SwarmStatus, 'node' | 'leader' | 'revision'>>;
+
+type NodeStatus = z.output<typeof statusSchema>;
+
+interface Row {
+	/** As in swarm.json; with `--endpoint`, as the node says. */
+	readonly id: string;
+	readonly url: string;
+	readonly status: NodeStatus | null;
+	/** Why there is none. */
+	readonly why: string;
+}
+
+export async function status(options: StatusOptions, terminal: Terminal): Promise<ExitStatus> {
+	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
+	const rows = await Promise.all(endpointsOf(config, options.endpoint).map((url) => rowOf(url, config)));
+	const leaders = [...new Set(rows.flatMap(({ status }) => status?.leader ?? []))];
+	terminal.stdout.write(options.json ? `${JSON.stringify(rows, null, 2)}\n` : `${table(rows)}\n${describe(leaders)}\n`);
+	return leaders.length > 0 ? EXIT.ok : EXIT.unavailable;
+}
+
+async function rowOf(url: string, { nodes }: SwarmConfig): Promise<Row> {
+	const id = nodes.find((node) => urlOf(node) === url)?.id ?? '?';
+	const tried = await ask(url, { method: 'GET', path: '/v1/swarm' }, ANSWER_MAX_MS);
+	if (tried.kind !== 'answered') return { id, url, status: null, why: tried.why };
+	if (tried.answer.status !== 200) return { id, url, status: null, why: textOf(tried.answer) };
+	try {
+		const status = statusSchema.parse(JSON.parse(tried.answer.body.toString()));
+		return { id: status.node, url, status, why: '' };
+	} catch {
+		return { id, url, status: null, why: 'answers, but is no node of a swarm' };
+	}
+}
+
+/** Nodes that lost touch with each other may name different ones. */
+function describe(leaders: readonly string[]): string {
+	if (leaders.length === 0) return 'There is no leader.';
+	return leaders.length === 1 ? `The leader is ${leaders[0]}.` : `Nodes hear different leaders: ${leaders.join(', ')}.`;
+}
+
+function table(rows: readonly Row[]): string {
+	const lines = [
+		['NODE', 'ADDRESS', 'ROLE', 'BALLOT', 'CHOSEN', 'APPLIED', 'REVISION', 'KEYS', 'LINKS'],
+		...rows.map(cells),
+	];
+	const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => widthOf(line, column)))) ?? [];
+	return lines
+		.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
+		.map((line) => line.trimEnd())
+		.join('\n');
+}
+
+function cells({ id, url, status, why }: Row): string[] {
+	if (!status) return [id, url, `no answer: ${why}`];
+	const self = status.members.find((member) => member.id === status.node);
+	const others = status.members.filter((member) => member.id !== status.node);
+	const linked = others.filter((member) => member.linked);
+	return [
+		id,
+		url,
+		self?.role ?? '-',
+		ballotForPeople(self?.ballot ?? ''),
+		String(status.chosenThrough),
+		String(status.appliedThrough),
+		String(status.revision),
+		String(status.keys),
+		`${linked.length} of ${others.length}`,
+	];
+}
+
+/** The last cell of a line may be as long as it likes. */
+function widthOf(line: readonly string[], column: number): number {
+	return column === line.length - 1 ? 0 : (line[column]?.length ?? 0);
+}

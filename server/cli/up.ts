@@ -1,0 +1,101 @@
+/** `up`: every node of swarm.json, each in a process of its own, until Ctrl-C. Starts all of them or nothing. */
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { type LoadedConfig, loadConfig, loadSecret, type SwarmConfig, urlOf } from '../config.ts';
+import { launch } from '../launcher.ts';
+import { formatFirst } from './init.ts';
+import { makeMemoryIdentity, withMemoryIdentity } from './memory.ts';
+import type { ServeOptions } from './options.ts';
+import { lookAtPorts } from './ports.ts';
+import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
+
+export interface UpOptions extends ServeOptions {
+	readonly memory?: true;
+}
+
+/** How far away the ports are that are suggested where some are taken. */
+const OTHER_PORTS = 100;
+
+/** @param program the file of this very program, which the children run */
+export async function up(options: UpOptions, terminal: Terminal, program: string): Promise<ExitStatus> {
+	const say = (line: string): boolean => terminal.stdout.write(`${line}\n`);
+	const loaded = loadConfig(options, terminal.environment, terminal.workingDir);
+	const { config } = loaded;
+	loadSecret(config, terminal.environment, options.insecure === true);
+	if (loaded.fileIsDefault)
+		say(`There is no swarm.json here: nodes ${namesOf(config.nodes)}, as in the package's own.`);
+
+	const ports = await lookAtPorts(config);
+	const blocked = ports.flatMap((port) => (port.kind === 'blocked' ? [`${port.node.id}: ${port.why}`] : []));
+	if (blocked.length > 0) throw new CommandError(describeBlocked(blocked, config, terminal), { status: EXIT.error });
+	const running = ports.flatMap(({ kind, node }) => (kind === 'running' ? [node] : []));
+	const free = ports.flatMap(({ kind, node }) => (kind === 'free' ? [node] : []));
+	if (free.length === 0) {
+		say(`The swarm "${config.name}" already runs.\n${dashboardLine(config)}`);
+		return EXIT.ok;
+	}
+	if (running.length > 0 && options.memory) {
+		const message = `These run already: ${namesOf(running)}. A swarm with --memory starts all at once, or not at all.`;
+		throw new CommandError(message, { status: EXIT.error });
+	}
+	for (const node of running) say(`${node.id} runs already  ${urlOf(node)}`);
+	const identity = options.memory ? makeMemoryIdentity(config) : null;
+	if (!identity) formatFirst(config);
+
+	const fine = await launch({
+		nodes: free.map((node) => ({
+			id: node.id,
+			url: urlOf(node),
+			args: [program, 'node', node.id, ...childFlags(loaded, options)],
+			whenDown: whenDown(node.id, loaded, options, terminal),
+		})),
+		environment: identity ? withMemoryIdentity(terminal.environment, identity) : terminal.environment,
+		signals: process,
+		say,
+		complain: (line) => terminal.stderr.write(`${line}\n`),
+		onReady: () => say(introduction(loaded, options, terminal)),
+	});
+	return fine ? EXIT.ok : EXIT.error;
+}
+
+function describeBlocked(blocked: readonly string[], { nodes }: SwarmConfig, terminal: Terminal): string {
+	const others = command(terminal.workingDir, 'up', ['--base-port', String((nodes[0]?.port ?? 0) + OTHER_PORTS)]);
+	return `${blocked.join('\n')}\nNothing was started. With other ports: ${others}`;
+}
+
+function childFlags({ flags }: LoadedConfig, options: UpOptions): string[] {
+	const insecure = options.insecure ? ['--insecure'] : [];
+	return ['--launched', ...flags, ...insecure, '--log-level', options.logLevel ?? 'warn'];
+}
+
+function whenDown(id: string, { flags }: LoadedConfig, options: UpOptions, terminal: Terminal): string {
+	if (options.memory) return 'It stays away: with --memory it has forgotten what it promised, so it must never rejoin.';
+	const args = [id, ...flags, ...(options.insecure ? ['--insecure'] : [])];
+	return `The others go on. Start it again: ${command(terminal.workingDir, 'node', args)}`;
+}
+
+function introduction({ config, flags }: LoadedConfig, options: UpOptions, terminal: Terminal): string {
+	const near = relative(terminal.workingDir, config.dataDir);
+	const dataDir = near === '' || near.startsWith('..') ? config.dataDir : near;
+	const data = options.memory
+		? 'Data       in memory: gone when it stops'
+		: `Data       ${dataDir}\nReset      stop it, then: ${command(terminal.workingDir, 'init', ['--force', ...flags])}`;
+	return `${data}\n${dashboardLine(config)}\nCtrl-C stops it.`;
+}
+
+function dashboardLine({ nodes }: SwarmConfig): string {
+	return `Dashboard  ${nodes.map(urlOf)[0]}`;
+}
+
+/** What people type to run a command: an npm script in the repository, the program where it is installed. */
+function command(workingDir: string, name: 'up' | 'node' | 'init', args: readonly string[]): string {
+	if (!existsSync(join(workingDir, 'server/bootstrap.mjs'))) return ['npx paxos-swarm', name, ...args].join(' ');
+	const script = { up: 'npm start', node: 'npm run node', init: 'npm run swarm init' }[name];
+	const flagsAt = args.findIndex((arg) => arg.startsWith('--'));
+	const plain = flagsAt < 0 ? args : args.slice(0, flagsAt);
+	return [script, ...plain, ...(flagsAt < 0 ? [] : ['--', ...args.slice(flagsAt)])].join(' ');
+}
+
+function namesOf(nodes: readonly { readonly id: string }[]): string {
+	return nodes.map(({ id }) => id).join(', ');
+}

@@ -1,0 +1,46 @@
+/** Log lines, made of the coarse facts: what an operator wants to read later, one line each. */
+import type { Logger } from 'pino';
+import type { Fact } from '../shared/fact.ts';
+import type { FactStream } from './replica/fact-stream.ts';
+
+export function logFacts(facts: FactStream, log: Logger): void {
+	facts.watch((fact) => {
+		const line = lineOf(fact);
+		if (line !== null) log[line.level](line.text);
+	});
+}
+
+function lineOf(fact: Fact): { level: 'debug' | 'info' | 'warn'; text: string } | null {
+	switch (fact.kind) {
+		case 'role': {
+			const leader = fact.leader === '' ? 'no leader is heard' : `the leader is ${nodeOf(fact.leader)}`;
+			const text =
+				fact.role === 'leader'
+					? `leads under ${fact.ballot}, promised by ${fact.by.join(', ')}`
+					: `${leader} (${fact.why})`;
+			return { level: 'info', text };
+		}
+		case 'campaign':
+			return { level: 'info', text: `campaigns under ${fact.ballot} (${fact.why})` };
+		case 'halted':
+			return { level: 'info', text: `${fact.ballot} is halted by ${fact.by}, says ${fact.from}` };
+		case 'linkUp':
+			return { level: 'info', text: `link to ${fact.peer} is up` };
+		case 'linkDown':
+			return { level: 'info', text: `link to ${fact.peer} is down: ${fact.why}` };
+		case 'malformed':
+			return { level: 'warn', text: `${fact.door}: ${fact.why} (from ${fact.from})` };
+		case 'ignored':
+			return { level: 'warn', text: `ignored ${fact.message} from ${fact.from}: ${fact.why}` };
+		case 'promised':
+			return { level: 'debug', text: `promised ${fact.ballot}` };
+		case 'pollHeld':
+			return { level: 'debug', text: `no campaign: ${fact.hearing.join(', ')} hear a leader` };
+		default:
+			return null;
+	}
+}
+
+function nodeOf(ballot: string): string {
+	return ballot.slice(ballot.indexOf('@') + 1);
+}

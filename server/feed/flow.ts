@@ -1,0 +1,291 @@
+/**
+ * What each watcher of this node is owed: facts in order without gaps, or, where it fell behind, how many it
+ * missed of each kind and a new snapshot. Facts are held once for all watchers; a watcher is only a place in
+ * that one list. This room knows no socket and no clock of its own, asks the replica for facts only while
+ * someone watches, and must never hold more facts than `FlowLimits` allows, whatever a watcher does.
+ */
+import type { Fact, FactKind } from '../../shared/fact.ts';
+import type { FactBatch, NodeSnapshot } from '../../shared/feed.ts';
+
+export interface FlowLimits {
+	/** Above it, facts are added up and a snapshot follows. See `weightOf` for what counts as one. */
+	readonly factsPerSecondMax: number;
+	/** Held for slow watchers, all together; one further behind gets counts and a snapshot. More than a window's. */
+	readonly queueFactsMax: number;
+	readonly batchesPerSecondMax: number;
+	/** For each watcher; the one on connecting comes at once. */
+	readonly snapshotsPerSecondMax: number;
+}
+
+export const FLOW_LIMITS: FlowLimits = {
+	factsPerSecondMax: 4_000,
+	queueFactsMax: 2_048,
+	batchesPerSecondMax: 60,
+	snapshotsPerSecondMax: 4,
+};
+
+export interface Watcher {
+	/** True when all that was sent to it has left this process. */
+	ready(): boolean;
+}
+
+/** Where facts come from: a part of `ReplicaService`. */
+export interface FactSource {
+	snapshot(): NodeSnapshot;
+	watch(onFact: (fact: Fact) => void): () => void;
+}
+
+/** Where they go: one call for all watchers that get the same, so that it is encoded once. */
+export interface Outlet<W extends Watcher> {
+	batch(to: readonly W[], batch: FactBatch): void;
+	snapshot(to: readonly W[], snapshot: NodeSnapshot): void;
+}
+
+export interface FlowClock {
+	/** Milliseconds, never going back. */
+	nowMs(): number;
+	/** Runs once, no earlier than `delayMs` from now; returns the way to cancel. */
+	after(delayMs: number, run: () => void): () => void;
+}
+
+type Counts = Partial<Record<FactKind, number>>;
+
+interface Place {
+	/** The seq of the next fact this watcher is owed. */
+	next: number;
+	/** The facts told before `next`. */
+	told: Counts;
+	snapshotAtMs: number;
+	wantsSnapshot: boolean;
+}
+
+export class FactFlow<W extends Watcher> {
+	readonly #source: FactSource;
+	readonly #outlet: Outlet<W>;
+	readonly #clock: FlowClock;
+	readonly #limits: FlowLimits;
+	readonly #batchEveryMs: number;
+	readonly #snapshotEveryMs: number;
+	readonly #windowWeightMax: number;
+	readonly #places = new Map<W, Place>();
+
+	#stopWatching: (() => void) | null = null;
+	#cancelTick: (() => void) | null = null;
+	#tickedAtMs = Number.NEGATIVE_INFINITY;
+
+	/** Without gaps; all of them were told, some may be sent already. */
+	#held: Fact[] = [];
+	#heldWeight = 0;
+	#epoch = '';
+	#lastSeq = 0;
+	/** All facts told since watching began. */
+	#told: Counts = {};
+	/** Facts are weighed against the limit in windows as long as the time between two snapshots. */
+	#windowEndsAtMs = Number.NEGATIVE_INFINITY;
+	#windowWeight = 0;
+	/** What was told before the first fact that this window had no room for; null while it has room. */
+	#toldBeforeOverflow: Counts | null = null;
+
+	constructor(source: FactSource, outlet: Outlet<W>, clock: FlowClock, limits: FlowLimits = FLOW_LIMITS) {
+		this.#source = source;
+		this.#outlet = outlet;
+		this.#clock = clock;
+		this.#limits = limits;
+		this.#batchEveryMs = Math.ceil(1_000 / limits.batchesPerSecondMax);
+		this.#snapshotEveryMs = Math.ceil(1_000 / limits.snapshotsPerSecondMax);
+		this.#windowWeightMax = limits.factsPerSecondMax / limits.snapshotsPerSecondMax;
+	}
+
+	/** Sends a snapshot at once, then batches until `leave`. */
+	join(watcher: W): void {
+		this.#stopWatching ??= this.#source.watch((fact) => this.#tell(fact));
+		const snapshot = this.#source.snapshot();
+		this.#epoch = snapshot.epoch;
+		this.#lastSeq = Math.max(this.#lastSeq, snapshot.seq);
+		this.#places.set(watcher, {
+			next: snapshot.seq + 1,
+			told: { ...this.#told },
+			snapshotAtMs: this.#clock.nowMs(),
+			wantsSnapshot: false,
+		});
+		this.#outlet.snapshot([watcher], snapshot);
+	}
+
+	/** The watcher asks for a new snapshot: as soon as its share of snapshots allows, once for many askings. */
+	resync(watcher: W): void {
+		const place = this.#places.get(watcher);
+		if (place === undefined) return;
+		place.wantsSnapshot = true;
+		this.#scheduleTick(0);
+	}
+
+	/** The watcher became ready again. */
+	wake(watcher: W): void {
+		const place = this.#places.get(watcher);
+		if (place !== undefined && this.#owes(place)) this.#scheduleTick(0);
+	}
+
+	leave(watcher: W): void {
+		this.#places.delete(watcher);
+		if (this.#places.size === 0) this.#rest();
+	}
+
+	/** What is held now, weighed. */
+	get heldWeight(): number {
+		return this.#heldWeight;
+	}
+
+	#rest(): void {
+		this.#stopWatching?.();
+		this.#stopWatching = null;
+		this.#cancelTick?.();
+		this.#cancelTick = null;
+		this.#letGo();
+		this.#told = {};
+		this.#lastSeq = 0;
+		this.#toldBeforeOverflow = null;
+	}
+
+	#tell(fact: Fact): void {
+		this.#lastSeq = fact.seq;
+		if (this.#toldBeforeOverflow === null) this.#hold(fact);
+		this.#told[fact.kind] = (this.#told[fact.kind] ?? 0) + 1;
+		this.#scheduleTick(0);
+	}
+
+	#hold(fact: Fact): void {
+		const nowMs = this.#clock.nowMs();
+		if (nowMs >= this.#windowEndsAtMs) this.#openWindow(nowMs);
+		const weight = weightOf(fact);
+		this.#windowWeight += weight;
+		if (this.#windowWeight > this.#windowWeightMax) {
+			this.#toldBeforeOverflow = { ...this.#told };
+			return;
+		}
+		this.#held.push(fact);
+		this.#heldWeight += weight;
+	}
+
+	#openWindow(nowMs: number): void {
+		this.#windowEndsAtMs = nowMs + this.#snapshotEveryMs;
+		this.#windowWeight = 0;
+	}
+
+	#scheduleTick(delayMs: number): void {
+		if (this.#cancelTick !== null || this.#places.size === 0) return;
+		const sinceLastMs = this.#clock.nowMs() - this.#tickedAtMs;
+		this.#cancelTick = this.#clock.after(Math.max(delayMs, this.#batchEveryMs - sinceLastMs, 0), () => {
+			this.#cancelTick = null;
+			this.#tick();
+		});
+	}
+
+	#tick(): void {
+		const nowMs = this.#clock.nowMs();
+		// A timer may fire a little early.
+		if (nowMs - this.#tickedAtMs < this.#batchEveryMs) return this.#scheduleTick(0);
+		this.#tickedAtMs = nowMs;
+		const told = { ...this.#told };
+		const batches = new Map<string, { readonly to: W[]; readonly batch: FactBatch }>();
+		const forSnapshot: W[] = [];
+		let snapshot: NodeSnapshot | null = null;
+
+		for (const [watcher, place] of this.#places) {
+			if (!watcher.ready()) continue;
+			const from = place.next;
+			const facts = this.#take(place, told);
+			let skipped: Counts = {};
+			if (this.#owes(place) && nowMs >= this.#snapshotDueMs(place)) {
+				snapshot ??= this.#source.snapshot();
+				skipped = difference(told, place.told);
+				place.next = snapshot.seq + 1;
+				place.told = told;
+				place.snapshotAtMs = nowMs;
+				place.wantsSnapshot = false;
+				forSnapshot.push(watcher);
+			}
+			const skips = Object.keys(skipped).length > 0;
+			if (facts.length === 0 && !skips) continue;
+			const key = `${from} ${skips}`;
+			const same = batches.get(key);
+			if (same) same.to.push(watcher);
+			else batches.set(key, { to: [watcher], batch: { epoch: this.#epoch, from, facts, skipped } });
+		}
+
+		for (const { to, batch } of batches.values()) this.#outlet.batch(to, batch);
+		if (snapshot !== null) this.#outlet.snapshot(forSnapshot, snapshot);
+		this.#settle(nowMs);
+	}
+
+	/** The held facts from the watcher's place on; none where it fell behind what is held. */
+	#take(place: Place, told: Counts): readonly Fact[] {
+		const first = this.#held[0];
+		if (first === undefined || place.next < first.seq) return [];
+		const facts = this.#held.slice(place.next - first.seq);
+		if (facts.length > 0) {
+			place.next += facts.length;
+			place.told = this.#toldBeforeOverflow ?? told;
+		}
+		return facts;
+	}
+
+	/** Facts it cannot be sent any more, or a snapshot that it asked for. Asked after `#take`. */
+	#owes(place: Place): boolean {
+		return place.wantsSnapshot || place.next <= this.#lastSeq;
+	}
+
+	/** Not while facts overflow: it would be behind again at once. */
+	#snapshotDueMs(place: Place): number {
+		const shareMs = place.snapshotAtMs + this.#snapshotEveryMs;
+		return this.#toldBeforeOverflow === null ? shareMs : Math.max(shareMs, this.#windowEndsAtMs);
+	}
+
+	/** Drops what need not be held, opens the next window after an overflow, and sees to whoever still waits. */
+	#settle(nowMs: number): void {
+		const behind = [...this.#places.entries()].filter(([, place]) => this.#owes(place));
+		// Leaves room for all that one window may add before the next time.
+		const full = this.#heldWeight > this.#limits.queueFactsMax - this.#windowWeightMax;
+		if (behind.length === 0 || full) this.#letGo();
+		if (this.#toldBeforeOverflow !== null && nowMs >= this.#windowEndsAtMs) {
+			this.#toldBeforeOverflow = null;
+			this.#letGo();
+			this.#openWindow(nowMs);
+		}
+		const waiting = behind.filter(([watcher]) => watcher.ready()).map(([, place]) => this.#snapshotDueMs(place));
+		if (waiting.length > 0) this.#scheduleTick(Math.min(...waiting) - nowMs);
+	}
+
+	#letGo(): void {
+		this.#held = [];
+		this.#heldWeight = 0;
+	}
+}
+
+/** One, and one more for each acceptance or decision that the fact carries: what it costs to hold and to send. */
+function weightOf(fact: Fact): number {
+	switch (fact.kind) {
+		case 'promiseCounted':
+			return 1 + fact.reported.length;
+		case 'sent':
+		case 'received':
+			switch (fact.message.kind) {
+				case 'promise':
+					return 1 + fact.message.accepted.length;
+				case 'decisions':
+					return 1 + fact.message.decisions.length;
+				default:
+					return 1;
+			}
+		default:
+			return 1;
+	}
+}
+
+function difference(now: Counts, before: Counts): Counts {
+	const counts: Counts = {};
+	for (const kind of Object.keys(now) as FactKind[]) {
+		const count = (now[kind] ?? 0) - (before[kind] ?? 0);
+		if (count > 0) counts[kind] = count;
+	}
+	return counts;
+}

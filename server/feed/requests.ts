@@ -1,0 +1,95 @@
+/**
+ * What comes in over the feed: `propose`, `resync`, and everything that is neither. Whatever arrives is taken
+ * for anything at all until it was looked at; what makes no sense is answered with a refusal where it can be
+ * answered, told as malformed, and never throws. A watcher that keeps at it is disconnected.
+ */
+import type { Socket } from 'socket.io';
+import type { ProposeAnswer, ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
+import { propose, readProposeRequest } from '../replica/propose.ts';
+import type { ReplicaService } from '../replica/service.ts';
+
+export interface RequestOptions {
+	readonly service: ReplicaService;
+	readonly proposeTimeoutMs: number;
+	resync(): void;
+	malformed(from: string, why: string): void;
+}
+
+/** Of one watcher, at a time. */
+export const PROPOSALS_IN_FLIGHT_MAX = 32;
+/** Of one watcher, in its life. */
+export const MALFORMED_MAX = 16;
+/** Requests of a watcher that reads none of its answers. */
+export const UNREAD_MAX = 256;
+const WHY_CHARS_MAX = 500;
+
+/** Serves one watcher until it is gone. */
+export function serveRequests(socket: Socket<WatcherToServer, ServerToWatcher>, options: RequestOptions): void {
+	let malformed = 0;
+	let inFlight = 0;
+	let unread = 0;
+
+	socket.onAny((event: unknown, ...args: unknown[]) => {
+		unread = socket.conn.transport.writable ? 0 : unread + 1;
+		if (unread > UNREAD_MAX) return disconnect('it sends and does not read');
+		switch (event) {
+			case 'propose':
+				return onPropose(args);
+			case 'resync':
+				return args.length === 0 ? options.resync() : refuse('resync takes no argument', args);
+			default:
+				return refuse(`unknown event ${JSON.stringify(event)?.slice(0, 64)}`, args);
+		}
+	});
+	// A watcher may send an event of this very name, with anything in it.
+	socket.on('error', (error: unknown) => {
+		if (error instanceof Error) complain(`a packet that does not parse: ${error.message}`);
+	});
+
+	function onPropose(args: unknown[]): void {
+		const [request, answer] = args;
+		if (!isAnswer(answer) || args.length !== 2) return refuse('propose takes a request and an acknowledgement', args);
+		const read = readProposeRequest(request);
+		if (typeof read === 'string') {
+			// Told, but not held against it: people do type keys that are too long.
+			const why = read.slice(0, WHY_CHARS_MAX);
+			options.malformed(socket.handshake.address, `propose: ${why}`);
+			return answer(refused(why));
+		}
+		if (inFlight >= PROPOSALS_IN_FLIGHT_MAX) {
+			return answer(refused(`${PROPOSALS_IN_FLIGHT_MAX} proposals of this connection still wait for their answers`));
+		}
+		inFlight++;
+		void propose(options.service, read, options.proposeTimeoutMs).then((outcome) => {
+			inFlight--;
+			answer(outcome);
+		});
+	}
+
+	function refuse(why: string, args: unknown[]): void {
+		const last = args.at(-1);
+		if (isAnswer(last)) last(refused(why));
+		complain(why);
+	}
+
+	function complain(why: string): void {
+		options.malformed(socket.handshake.address, why);
+		malformed++;
+		if (malformed >= MALFORMED_MAX) disconnect(`${malformed} malformed requests`);
+	}
+
+	function disconnect(why: string): void {
+		if (!socket.connected) return;
+		options.malformed(socket.handshake.address, `disconnected: ${why}`);
+		socket.disconnect(true);
+	}
+}
+
+/** A function can only be the acknowledgement: JSON has none. */
+function isAnswer(argument: unknown): argument is (answer: ProposeAnswer) => void {
+	return typeof argument === 'function';
+}
+
+function refused(why: string): ProposeAnswer {
+	return { outcome: 'refused', why, attempts: [] };
+}

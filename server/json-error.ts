@@ -1,0 +1,69 @@
+/**
+ * Where a text stops being JSON, and what should have been there: `JSON.parse` names no line, and words its
+ * errors differently from one Node.js to the next. Only called with a text that `JSON.parse` refused.
+ */
+
+export interface JsonError {
+	/** From 1. */
+	readonly line: number;
+	/** From 1, in UTF-16 units. */
+	readonly column: number;
+	readonly expected: string;
+}
+
+const SPACE = /[ \t\r\n]*/y;
+/** All but control characters, the quote and the backslash; and what a backslash may begin. */
+const STRING = /"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+
+export function findJsonError(text: string): JsonError {
+	let at = 0;
+	let expected = '';
+
+	/** Each of these goes as far as the text is right, and answers whether that was all of it. */
+	const value = (): boolean => {
+		if (take('{')) return list('}', field);
+		if (take('[')) return list(']', value);
+		return text[at] === '"' ? match(STRING, 'a string that ends') : match(SCALAR, 'a value');
+	};
+	const field = (): boolean => match(STRING, 'a field name in double quotes') && need(':') && value();
+	const list = (close: string, item: () => boolean): boolean => {
+		if (take(close)) return true;
+		while (item()) {
+			if (take(close)) return true;
+			if (!take(',')) return fail(`"," or "${close}"`);
+		}
+		return false;
+	};
+	const need = (mark: string): boolean => take(mark) || fail(`"${mark}"`);
+	const take = (mark: string): boolean => {
+		skipSpace();
+		if (text[at] !== mark) return false;
+		at++;
+		skipSpace();
+		return true;
+	};
+	const match = (pattern: RegExp, what: string): boolean => {
+		pattern.lastIndex = at;
+		if (!pattern.test(text)) return fail(what);
+		at = pattern.lastIndex;
+		return true;
+	};
+	const fail = (what: string): false => {
+		expected = what;
+		return false;
+	};
+	const skipSpace = (): void => {
+		SPACE.lastIndex = at;
+		SPACE.test(text);
+		at = SPACE.lastIndex;
+	};
+
+	skipSpace();
+	if (value()) {
+		skipSpace();
+		fail('nothing more');
+	}
+	const before = text.slice(0, at).split('\n');
+	return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1, expected };
+}

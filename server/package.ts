@@ -1,0 +1,17 @@
+/** What the package knows of itself, run from `dist` or from its sources. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The folder of the package's own `package.json`. */
+export const packageDir = findRoot(dirname(fileURLToPath(import.meta.url)));
+
+export const packageVersion: string = JSON.parse(readFileSync(join(packageDir, 'package.json'), 'utf8')).version;
+
+/** The built page; it may not be there. */
+export const dashboardDir = join(packageDir, 'dist', 'dashboard');
+
+function findRoot(folder: string): string {
+	if (existsSync(join(folder, 'package.json'))) return folder;
+	return findRoot(dirname(folder));
+}

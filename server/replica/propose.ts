@@ -1,0 +1,81 @@
+/**
+ * A proposal as people and scripts make it, in JSON, and its answer: for the feed, the HTTP endpoint and the
+ * command line alike. Whatever comes in is taken for anything at all until it was looked at.
+ */
+import * as z from 'zod';
+import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
+import { ballotToText } from '../../shared/paxos/ballot.ts';
+import type { Operation } from '../../shared/store/command.ts';
+import { describeValue } from '../../shared/store/describe.ts';
+import { keyFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
+import { hasUtf8Form, toUtf8 } from '../../shared/store/text.ts';
+import type { ReplicaService, SubmitAnswer } from './service.ts';
+
+const requestSchema = z
+	.strictObject(
+		{
+			key: z.string('must be text').superRefine((key, context) => {
+				const fault = keyFault(key);
+				if (fault !== null) context.addIssue(`the key ${fault}`);
+			}),
+			value: z
+				.string('must be text, or null to delete the key')
+				.superRefine((value, context) => {
+					const fault = valueFault(value);
+					if (fault !== null) context.addIssue(`the value ${fault}`);
+				})
+				.nullable(),
+			route: z.enum(['leader', 'self'], 'must be "leader" or "self"'),
+			contest: z.int('must be a slot, or 0 for none').min(0, 'must be a slot, or 0 for none'),
+		},
+		{ error: ({ code }) => (code === 'invalid_type' ? 'the request must be a JSON object' : undefined) },
+	)
+	.refine(({ route, contest }) => contest === 0 || route === 'self', {
+		path: ['contest'],
+		error: 'only a proposal with the route "self" can contest a slot',
+	});
+
+/** Never rejects: bad input is `refused`, and `why` names the field. @param timeoutMs as in `SubmitOptions` */
+export async function propose(service: ReplicaService, request: unknown, timeoutMs: number): Promise<ProposeAnswer> {
+	const read = readProposeRequest(request);
+	if (typeof read === 'string') return { outcome: 'refused', why: read, attempts: [] };
+	const { key, value, route, contest } = read;
+	const operation: Operation =
+		value === null
+			? { kind: 'delete', key, cas: null }
+			: { kind: 'put', key, value: toUtf8(value), flags: 0n, cas: null };
+	return toJson(await service.submit(operation, { route, contest, timeoutMs }));
+}
+
+/** The request, or what is wrong with it: `key: the key is empty`. */
+export function readProposeRequest(request: unknown): ProposeRequest | string {
+	const { success, data, error } = requestSchema.safeParse(request);
+	if (success) return data;
+	return error.issues
+		.map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+		.join('; ');
+}
+
+function valueFault(value: string): string | null {
+	if (!hasUtf8Form(value)) return 'has half a surrogate pair, which has no UTF-8 form';
+	const bytes = toUtf8(value).length;
+	return bytes <= VALUE_BYTES_MAX ? null : `has ${bytes} bytes, max size: ${VALUE_BYTES_MAX} bytes`;
+}
+
+function toJson(answer: SubmitAnswer): ProposeAnswer {
+	const { attempts } = answer;
+	switch (answer.outcome) {
+		case 'chosen': {
+			const { outcome, slot, revision } = answer;
+			const ballot = ballotToText(answer.ballot);
+			return { outcome, slot, ballot, chosenAt: ballotToText(answer.chosenAt), revision, attempts };
+		}
+		case 'kept': {
+			const { outcome, slot } = answer;
+			return { outcome, slot, ballot: ballotToText(answer.ballot), value: describeValue(answer.value), attempts };
+		}
+		case 'refused':
+		case 'unknown':
+			return { outcome: answer.outcome, why: answer.detail, attempts };
+	}
+}

@@ -1,0 +1,255 @@
+/**
+ * One node's replica as the rest of the server sees it: the loop over real sockets, files, clocks and timers,
+ * and behind `ReplicaService` everything that a door may ask. The rules are the agent's and the loop's.
+ */
+import { performance } from 'node:perf_hooks';
+import type { Disk } from '../../shared/disk/disk.ts';
+import { Log, SEGMENT_BYTES_DEFAULT } from '../../shared/disk/log.ts';
+import { type Fact, plain } from '../../shared/fact.ts';
+import type { Member, NodeSnapshot } from '../../shared/feed.ts';
+import { PaxosAgent } from '../../shared/paxos/agent.ts';
+import type { NodeId, WallTime } from '../../shared/paxos/ballot.ts';
+import type { AgentConfig } from '../../shared/paxos/config.ts';
+import type { TimerRequest } from '../../shared/paxos/effects.ts';
+import type { AgentFact } from '../../shared/paxos/fact.ts';
+import type { Envelope, Message } from '../../shared/paxos/message.ts';
+import { ReplicaLoop } from '../../shared/replica/loop.ts';
+import type { Operation } from '../../shared/store/command.ts';
+import { Store } from '../../shared/store/store.ts';
+import { Barriers } from './barriers.ts';
+import { FactStream } from './fact-stream.ts';
+import { PeerTable } from './peers.ts';
+import type { PeerView, ReplicaService, ReplicaView, SubmitAnswer, SubmitOptions } from './service.ts';
+import { snapshotOf } from './snapshot.ts';
+import { Submissions } from './submissions.ts';
+
+/** What the replica needs of the mesh. */
+export interface MeshPort {
+	/** @returns the message's number; -1 where the link is down */
+	send(to: NodeId, message: Message): number;
+	flush(): void;
+	linked(): readonly NodeId[];
+	lastHeardMs(peer: NodeId): number;
+}
+
+export interface ReplicaOptions {
+	readonly agent: AgentConfig;
+	readonly epoch: string;
+	readonly disk: Disk;
+	readonly swarm: { readonly name: string; readonly id: string; readonly members: readonly Member[] };
+	readonly mesh: MeshPort;
+	/** The disk failed or an invariant is broken: the node must stop. Called once. */
+	fatal(error: Error): void;
+}
+
+export class Replica implements ReplicaService {
+	readonly store = new Store();
+	readonly facts: FactStream;
+	readonly #options: ReplicaOptions;
+	readonly #id: NodeId;
+	readonly #agent: PaxosAgent;
+	readonly #log: Log;
+	readonly #loop: ReplicaLoop;
+	readonly #submissions: Submissions;
+	readonly #barriers: Barriers;
+	readonly #peers = new PeerTable();
+	readonly #timers = new Map<TimerRequest['timer'], NodeJS.Timeout>();
+	#flushMs = 0;
+	#stopped = false;
+
+	/** @throws CorruptLogError when the disk holds what this node cannot have written */
+	constructor(options: ReplicaOptions) {
+		this.#options = options;
+		this.#id = options.agent.id;
+		this.facts = new FactStream(this.#id, options.epoch, wallMs);
+		const { log, records } = Log.open(
+			timed(options.disk, (ms) => {
+				this.#flushMs = ms;
+			}),
+			{ segmentBytes: SEGMENT_BYTES_DEFAULT },
+			{
+				durable: (through) => this.#guard(() => this.#loop.durable(through)),
+				failed: (error) => this.#fail(error),
+				flushed: (count, bytes) => this.#flushed(count, bytes),
+			},
+		);
+		this.#log = log;
+		this.#agent = new PaxosAgent(options.agent, records);
+		this.#loop = new ReplicaLoop(this.#id, this.#agent, log, this.store, {
+			nowMs: () => performance.now(),
+			wallTime,
+			random: Math.random,
+			setTimer: (timer, afterMs) => this.#setTimer(timer, afterMs),
+			send: (envelope) => this.#send(envelope),
+			fact: (fact) => this.#agentFact(fact),
+			applied: (through, revision) => {
+				if (this.#agent.watched) this.facts.tell({ kind: 'applied', through, revision });
+			},
+		});
+		this.#submissions = new Submissions(this.#loop, wallMs);
+		this.#barriers = new Barriers(this.#loop);
+	}
+
+	start(): void {
+		this.#guard(() => this.#loop.start());
+	}
+
+	stop(): void {
+		if (this.#stopped) return;
+		this.#stopped = true;
+		this.#submissions.stop();
+		this.#barriers.stop();
+		this.#loop.stop();
+		for (const timer of this.#timers.values()) clearTimeout(timer);
+		this.#timers.clear();
+		this.#log.close();
+	}
+
+	// From the mesh
+
+	receive(from: NodeId, epoch: string, firstId: number, messages: readonly Message[]): void {
+		for (const message of messages) this.#peers.heard(from, message);
+		if (this.#agent.watched) {
+			for (const [index, message] of messages.entries()) {
+				const messageId = `${epoch}:${firstId + index}`;
+				this.facts.tell({ kind: 'received', from, messageId, message: plain(message) as never });
+			}
+		}
+		this.#guard(() => this.#loop.receiveAll(from, messages));
+	}
+
+	linkUp(peer: NodeId): void {
+		this.facts.tell({ kind: 'linkUp', peer });
+		this.#guard(() => this.#loop.linkUp(peer));
+	}
+
+	linkDown(peer: NodeId, why: string): void {
+		this.facts.tell({ kind: 'linkDown', peer, why });
+		this.#guard(() => this.#loop.linkDown(peer));
+	}
+
+	// For the doors
+
+	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer> {
+		return this.#submissions.submit(operation, options);
+	}
+
+	readBarrier(timeoutMs: number): Promise<boolean> {
+		return this.#barriers.wait(timeoutMs);
+	}
+
+	view(): ReplicaView {
+		const { role, promised, leader, chosenThrough, appliedThrough } = this.#agent.view();
+		const lastContactMs =
+			leader.node === ''
+				? Number.POSITIVE_INFINITY
+				: leader.node === this.#id
+					? 0
+					: this.#options.mesh.lastHeardMs(leader.node);
+		const linked = this.#options.mesh.linked();
+		return { id: this.#id, role, promised, leader, chosenThrough, appliedThrough, lastContactMs, linked };
+	}
+
+	peers(): readonly PeerView[] {
+		const { mesh, agent } = this.#options;
+		const linked = new Set(mesh.linked());
+		return agent.members
+			.filter((id) => id !== this.#id)
+			.map((id) => ({ id, linked: linked.has(id), heardMs: mesh.lastHeardMs(id), ...this.#peers.of(id) }));
+	}
+
+	snapshot(): NodeSnapshot {
+		return {
+			node: this.#id,
+			epoch: this.facts.epoch,
+			seq: this.facts.seq,
+			time: wallMs(),
+			swarm: this.#options.swarm,
+			linked: this.#options.mesh.linked(),
+			...snapshotOf(this.#agent.view(), this.store),
+		};
+	}
+
+	watch(onFact: (fact: Fact) => void): () => void {
+		const unwatch = this.facts.watch(onFact);
+		this.#watchersCount++;
+		this.#agent.watched = true;
+		return () => {
+			unwatch();
+			this.#watchersCount--;
+			this.#agent.watched = this.#watchersCount > 0;
+		};
+	}
+
+	/** Those of single messages; the log's own watcher, of the coarse facts, does not count. */
+	#watchersCount = 0;
+
+	// For the loop
+
+	#send({ to, message }: Envelope): void {
+		const number = this.#options.mesh.send(to, message);
+		if (number < 0 || !this.#agent.watched) return;
+		const messageId = `${this.facts.epoch}:${number}`;
+		this.facts.tell({ kind: 'sent', to, messageId, message: plain(message) as never });
+	}
+
+	#setTimer(timer: TimerRequest['timer'], afterMs: number): void {
+		clearTimeout(this.#timers.get(timer));
+		this.#timers.set(
+			timer,
+			setTimeout(() => this.#guard(() => this.#loop.fire(timer)), afterMs),
+		);
+	}
+
+	#agentFact(fact: AgentFact): void {
+		this.facts.tell(plain(fact) as never);
+	}
+
+	#flushed(records: number, bytes: number): void {
+		if (this.#agent.watched) this.facts.tell({ kind: 'flushed', records, bytes, ms: this.#flushMs });
+	}
+
+	/** An error out of the agent or the store is a broken invariant: this node must not go on. */
+	#guard(turn: () => void): void {
+		if (this.#stopped) return;
+		try {
+			turn();
+		} catch (error) {
+			return this.#fail(error instanceof Error ? error : new Error(String(error)));
+		}
+		this.#options.mesh.flush();
+	}
+
+	#fail(error: Error): void {
+		if (this.#stopped) return;
+		this.stop();
+		this.#options.fatal(error);
+	}
+}
+
+/** Tells how long each write, with its flush, took. */
+function timed(disk: Disk, onWritten: (ms: number) => void): Disk {
+	return {
+		list: () => disk.list(),
+		read: (name) => disk.read(name),
+		create: (name, bytes, done) => disk.create(name, bytes, done),
+		write: (name, offset, bytes, done) => {
+			const startedMs = performance.now();
+			disk.write(name, offset, bytes, (error) => {
+				onWritten(performance.now() - startedMs);
+				done(error);
+			});
+		},
+	};
+}
+
+/** `performance` counts on from one reading of the wall clock, and gives microseconds, unlike `Date`. */
+function wallMs(): number {
+	return performance.timeOrigin + performance.now();
+}
+
+function wallTime(): WallTime {
+	const now = wallMs();
+	const ms = Math.floor(now);
+	return { ms, ns: Math.floor((now - ms) * 1_000_000) };
+}

@@ -1,0 +1,251 @@
+/**
+ * The commands that this node proposes for its clients: gives each its identity, puts those of one turn into
+ * one proposal, and turns what happens to them into one answer each. A session of this life of the process is
+ * opened through the log first; what it cannot vouch for it calls unknown, never refused.
+ */
+import { nanoid } from 'nanoid';
+import type { Attempt } from '../../shared/feed.ts';
+import { type Ballot, ballotToText, NO_BALLOT } from '../../shared/paxos/ballot.ts';
+import type { Progress, ReplicaLoop } from '../../shared/replica/loop.ts';
+import { encodeBatch, encodeCommand, type Operation } from '../../shared/store/command.ts';
+import type { SubmitAnswer, SubmitOptions } from './service.ts';
+
+/** From the first command without an answer to the last: the state machine keeps the outcomes of more. */
+const COMMANDS_MAX = 50_000;
+/** Of one proposal, unless a single command is larger: two of them still fit a message of the mesh. */
+const PROPOSAL_BYTES_MAX = 524_288;
+
+interface Submission {
+	readonly operation: Operation;
+	readonly options: SubmitOptions;
+	readonly answer: (answer: SubmitAnswer) => void;
+	sequence: number;
+}
+
+/** One proposal and what has become of it. */
+interface Proposed {
+	readonly submissions: readonly Submission[];
+	readonly attempts: Attempt[];
+	placedUnder: Ballot;
+	timeout: NodeJS.Timeout | undefined;
+}
+
+export class Submissions {
+	readonly #loop: ReplicaLoop;
+	readonly #nowMs: () => number;
+	#session: string;
+	#isOpen = false;
+	#opening = false;
+	#sequence = 0;
+	/** Sequences without an answer, in order. */
+	readonly #unanswered = new Map<number, Submission>();
+	/** Submitted before the session was open, or in this turn. */
+	#waiting: Submission[] = [];
+	#turnEnds = false;
+	#stopped = false;
+
+	constructor(loop: ReplicaLoop, nowMs: () => number) {
+		this.#loop = loop;
+		this.#nowMs = nowMs;
+		this.#session = nanoid();
+	}
+
+	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer> {
+		if (this.#stopped) return Promise.resolve(refused('stopping', 'the node is stopping'));
+		const first = this.#unanswered.keys().next().value ?? this.#sequence;
+		if (this.#sequence - first + this.#waiting.length >= COMMANDS_MAX) {
+			return Promise.resolve(refused('overloaded', `${COMMANDS_MAX} commands wait already`));
+		}
+		return new Promise((answer) => {
+			this.#waiting.push({ operation, options, answer, sequence: 0 });
+			this.#endTurn();
+		});
+	}
+
+	/** Answers everything that waits: what was proposed may yet be chosen. */
+	stop(): void {
+		this.#stopped = true;
+		for (const { answer } of this.#waiting) answer(refused('stopping', 'the node is stopping'));
+		this.#waiting = [];
+		for (const { answer } of this.#unanswered.values()) {
+			answer({ outcome: 'unknown', why: 'stopping', detail: 'the node is stopping', attempts: [] });
+		}
+		this.#unanswered.clear();
+	}
+
+	/** What comes in one turn of the event loop goes into one proposal. */
+	#endTurn(): void {
+		if (this.#turnEnds) return;
+		this.#turnEnds = true;
+		setImmediate(() => {
+			this.#turnEnds = false;
+			if (this.#stopped) return;
+			if (this.#isOpen) this.#proposeWaiting();
+			else this.#open();
+		});
+	}
+
+	/** The session's first command. While it is on its way, what comes waits behind it. */
+	#open(): void {
+		if (this.#opening || this.#waiting.length === 0) return;
+		this.#opening = true;
+		const timeoutMs = Math.max(...this.#waiting.map(({ options }) => options.timeoutMs));
+		const opened = (answer: SubmitAnswer): void => {
+			this.#opening = false;
+			if (answer.outcome === 'chosen') {
+				this.#isOpen = true;
+				return this.#proposeWaiting();
+			}
+			// Nothing that waited behind it has left.
+			const waiting = this.#waiting;
+			this.#waiting = [];
+			for (const each of waiting) {
+				each.answer(
+					answer.outcome === 'refused' ? answer : refused('noLeader', 'the session could not be opened in time'),
+				);
+			}
+		};
+		const operation = { kind: 'openSession', session: this.#session } as const;
+		const options = { route: 'leader', contest: 0, timeoutMs } as const;
+		this.#propose([{ operation, options, answer: opened, sequence: 0 }]);
+	}
+
+	#proposeWaiting(): void {
+		const waiting = this.#waiting;
+		this.#waiting = [];
+		const together = waiting.filter(({ options }) => options.route === 'leader');
+		if (together.length > 0) this.#propose(together);
+		for (const alone of waiting) if (alone.options.route === 'self') this.#propose([alone]);
+	}
+
+	/** One proposal, or several where they are too large for one. All are of one route. */
+	#propose(submissions: readonly Submission[]): void {
+		for (const submission of submissions) {
+			submission.sequence = ++this.#sequence;
+			this.#unanswered.set(submission.sequence, submission);
+		}
+		const receivedThrough = (this.#unanswered.keys().next().value as number) - 1;
+		let together: Submission[] = [];
+		let commands: Uint8Array[] = [];
+		let bytes = 0;
+		for (const submission of submissions) {
+			const identity = { session: this.#session, sequence: submission.sequence, receivedThrough };
+			const command = encodeCommand(identity, submission.operation);
+			if (commands.length > 0 && bytes + command.length > PROPOSAL_BYTES_MAX) {
+				this.#proposeOne(together, commands);
+				together = [];
+				commands = [];
+				bytes = 0;
+			}
+			together.push(submission);
+			commands.push(command);
+			bytes += command.length;
+		}
+		this.#proposeOne(together, commands);
+	}
+
+	#proposeOne(submissions: readonly Submission[], commands: readonly Uint8Array[]): void {
+		const [first] = submissions;
+		if (!first) return;
+		const proposed: Proposed = { submissions, attempts: [], placedUnder: NO_BALLOT, timeout: undefined };
+		const { route, contest } = first.options;
+		const id = this.#loop.propose(
+			submissions.map(({ sequence }) => ({ session: this.#session, sequence })),
+			{ value: encodeBatch(this.#nowMs(), commands), route, contest },
+			(progress) => this.#progress(proposed, progress),
+		);
+		const timeoutMs = Math.max(...submissions.map(({ options }) => options.timeoutMs));
+		proposed.timeout = setTimeout(() => this.#loop.withdraw(id), timeoutMs);
+	}
+
+	#progress(proposed: Proposed, progress: Progress): void {
+		const { attempts } = proposed;
+		switch (progress.kind) {
+			case 'placed':
+				proposed.placedUnder = progress.ballot;
+				return attempted(proposed, progress.ballot);
+			case 'attempt':
+				return attempted(proposed, progress.ballot);
+			case 'halted': {
+				const ballot = ballotToText(progress.ballot);
+				const at = attempts.findIndex((attempt) => attempt.ballot === ballot);
+				if (at >= 0) attempts[at] = { ballot, haltedBy: ballotToText(progress.by) };
+				return;
+			}
+			case 'result':
+				return this.#result(proposed, progress);
+			case 'kept': {
+				const { slot, ballot, value } = progress;
+				return this.#answerAll(proposed, { outcome: 'kept', slot, ballot, value, attempts });
+			}
+			case 'refused': {
+				const detail = `the next free slot is ${progress.nextSlot}`;
+				return this.#answerAll(proposed, { outcome: 'refused', why: 'slotNotOpen', detail, attempts });
+			}
+			case 'withdrawn': {
+				const answer: SubmitAnswer = progress.left
+					? { outcome: 'unknown', why: 'timeout', detail: 'it was proposed and not chosen in time', attempts }
+					: { outcome: 'refused', why: 'noLeader', detail: 'no leader took it in time', attempts };
+				return this.#answerAll(proposed, answer);
+			}
+		}
+	}
+
+	#result(proposed: Proposed, progress: Progress & { kind: 'result' }): void {
+		const { result, slot, chosenAt, name } = progress;
+		const submission = this.#unanswered.get(name.sequence);
+		if (!submission) return;
+		this.#unanswered.delete(name.sequence);
+		if (submission === proposed.submissions.at(-1)) clearTimeout(proposed.timeout);
+		switch (result.kind) {
+			case 'applied':
+			case 'duplicate':
+				return submission.answer({
+					outcome: 'chosen',
+					ok: result.ok,
+					revision: result.revision,
+					slot,
+					ballot: proposed.placedUnder.node === '' ? chosenAt : proposed.placedUnder,
+					chosenAt,
+					attempts: proposed.attempts,
+				});
+			case 'forgotten':
+				return submission.answer({
+					outcome: 'unknown',
+					why: 'timeout',
+					detail: 'so many commands overtook it that its outcome is not kept any more',
+					attempts: proposed.attempts,
+				});
+			case 'unknownSession':
+				return this.#renewSession(name.session, submission);
+		}
+	}
+
+	/** The state machine dropped the session, and so surely did not apply the command: again under a new one. */
+	#renewSession(dropped: string, submission: Submission): void {
+		if (dropped === this.#session) {
+			this.#isOpen = false;
+			this.#session = nanoid();
+		}
+		this.#waiting.push(submission);
+		this.#endTurn();
+	}
+
+	#answerAll(proposed: Proposed, answer: SubmitAnswer): void {
+		clearTimeout(proposed.timeout);
+		for (const submission of proposed.submissions) {
+			if (this.#unanswered.delete(submission.sequence)) submission.answer(answer);
+		}
+	}
+}
+
+/** A campaign for both phases from here: begun for the proposal, or begun before and joined by it. */
+function attempted({ submissions, attempts }: Proposed, campaign: Ballot): void {
+	if (submissions[0]?.options.route !== 'self') return;
+	const ballot = ballotToText(campaign);
+	if (attempts.every((attempt) => attempt.ballot !== ballot)) attempts.push({ ballot, haltedBy: '' });
+}
+
+function refused(why: 'stopping' | 'overloaded' | 'noLeader', detail: string): SubmitAnswer {
+	return { outcome: 'refused', why, detail, attempts: [] };
+}

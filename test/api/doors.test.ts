@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createDoors, isLoopback } from '../../server/doors.ts';
+import { TestNode } from './node.ts';
+
+describe('the doors', () => {
+	const doors = createDoors([
+		{ host: '127.0.0.1', port: 7101 },
+		{ host: 'paxos.example', port: 80 },
+		{ host: '2001:db8::1', port: 7103 },
+	]);
+
+	it.each([
+		'127.0.0.1:7101',
+		'localhost:7101',
+		'LOCALHOST:7101',
+		'[::1]:7101',
+		'paxos.example',
+		'paxos.example:80',
+		'[2001:db8::1]:7103',
+	])('let in who asks for %s', (host) => {
+		expect(doors.refusal({ host })).toBeNull();
+		expect(doors.refusal({ host, origin: `http://${host}` })).toBeNull();
+		expect(doors.refusal({ host: '127.0.0.1:7101', origin: `http://${host}` })).toBeNull();
+	});
+
+	it.each([
+		undefined,
+		'',
+		'127.0.0.1',
+		'localhost',
+		'127.0.0.1:7102',
+		'127.0.0.2:7101',
+		'evil.example:7101',
+		'localhost.evil.example:7101',
+		'localhost:7101.evil.example',
+		'localhost.:7101',
+		'paxos.example:7101',
+		'2001:db8::1:7103',
+		'127.0.0.1:7101, evil.example',
+	])('refuse who asks for %s', (host) => {
+		expect(doors.refusal({ host })).toBe(`The host "${host ?? ''}" is not an address of this swarm.`);
+	});
+
+	it.each([
+		'',
+		'null',
+		'https://127.0.0.1:7101',
+		'http://127.0.0.1',
+		'http://127.0.0.1:7101/',
+		'http://127.0.0.1:7101.evil.example',
+		'http://evil.example',
+		'file://',
+	])('refuse a page of %j', (origin) => {
+		expect(doors.refusal({ host: 'localhost:7101', origin })).toBe(
+			`A page of the origin "${origin}" may not use this swarm.`,
+		);
+	});
+
+	it('repeat nothing that a terminal or a log would obey, nor much of anything', () => {
+		const refusal = doors.refusal({ host: `\u001b[2J\n${'x'.repeat(1000)}` });
+		expect(refusal).toMatch(/^The host "\?\[2J\?x{1,100}" is not an address of this swarm\.$/);
+	});
+
+	it('list the origins of all members', () => {
+		expect(doors.origins).toContain('http://localhost:7101');
+		expect(doors.origins).toContain('http://paxos.example');
+		expect(doors.origins).toContain('http://[2001:db8::1]:7103');
+	});
+});
+
+it.each([
+	['127.0.0.1', true],
+	['127.9.9.9', true],
+	['::1', true],
+	['LocalHost', true],
+	['127.0.0.1.evil.example', false],
+	['10.0.0.1', false],
+	['0.0.0.0', false],
+])('%s is loopback: %s', (host, expected) => {
+	expect(isLoopback(host)).toBe(expected);
+});
+
+describe('over HTTP', () => {
+	let node: TestNode;
+	beforeAll(async () => {
+		node = await new TestNode().start();
+	});
+	afterAll(() => node.stop());
+
+	it('a foreign Host is refused on every page, and told', async () => {
+		for (const path of ['/', '/v1/kv/a', '/v1/swarm', '/livez', '/readyz', '/nowhere']) {
+			const answer = await node.get(path, { host: 'evil.example' });
+			const text = 'The host "evil.example" is not an address of this swarm.';
+			expect(answer).toMatchObject({ status: 403, text });
+			expect(node.refused.splice(0)).toEqual([text]);
+		}
+	});
+
+	it.each(['http://evil.example', 'null'])(
+		'a page of %s can neither write nor read nor ask beforehand',
+		async (origin) => {
+			const headers = { origin, 'content-type': 'text/plain' };
+			const body = '{"key":"a","value":"x","route":"leader","contest":0}';
+			const asked = [
+				await node.ask('PUT', '/v1/kv/a', { headers, body }),
+				await node.ask('DELETE', '/v1/kv/a', { headers }),
+				await node.ask('GET', '/v1/kv/a', { headers }),
+				await node.ask('POST', '/v1/swarm/propose', { headers, body }),
+				await node.ask('OPTIONS', '/v1/kv/a', { headers: { ...headers, 'access-control-request-method': 'PUT' } }),
+			];
+			for (const { status, text, headers } of asked) {
+				expect([status, text]).toEqual([403, `A page of the origin "${origin}" may not use this swarm.`]);
+				expect(headers).not.toHaveProperty('access-control-allow-origin');
+			}
+			expect(node.replica.submitted).toEqual([]);
+		},
+	);
+
+	it("another member's page is let in, and its browser told so", async () => {
+		const origin = 'http://localhost:7101';
+		const preflight = await node.ask('OPTIONS', '/v1/kv/a', {
+			headers: { origin, 'access-control-request-method': 'PUT', 'access-control-request-headers': 'content-type' },
+		});
+		expect(preflight.status).toBe(204);
+		expect(preflight.headers).toMatchObject({ 'access-control-allow-origin': origin, vary: 'Origin' });
+		expect(preflight.headers['access-control-allow-methods']).toContain('PUT');
+		expect(preflight.headers['access-control-allow-headers']).toContain('Content-Type');
+		const answer = await node.ask('PUT', '/v1/kv/a', { headers: { origin }, body: 'x' });
+		expect(answer).toMatchObject({ status: 200, text: 'true' });
+		expect(answer.headers).toMatchObject({ 'access-control-allow-origin': origin, vary: 'Origin' });
+		const read = await node.get('/v1/kv/a', { origin });
+		expect(read.headers['access-control-expose-headers']).toContain('X-Consul-Index');
+	});
+
+	it('every page says what it may load: its own files, and connections to the members', async () => {
+		const { headers } = await node.get('/');
+		const policy = headers['content-security-policy'] as string;
+		expect(policy).toContain("default-src 'none'");
+		expect(policy).toContain("script-src 'self'");
+		expect(policy).not.toContain('unsafe');
+		for (const address of ['127.0.0.1:7101', 'localhost:7101', `127.0.0.1:${node.port}`]) {
+			expect(policy).toMatch(new RegExp(`connect-src [^;]*http://${address} `));
+			expect(policy).toMatch(new RegExp(`connect-src [^;]*ws://${address}[ ;]`));
+		}
+		// What only works with HTTPS makes browsers complain without it.
+		expect(policy).not.toContain('upgrade-insecure-requests');
+		for (const name of ['strict-transport-security', 'cross-origin-opener-policy', 'origin-agent-cluster']) {
+			expect(headers).not.toHaveProperty(name);
+		}
+		expect(headers).not.toHaveProperty('x-powered-by');
+	});
+});

@@ -1,0 +1,178 @@
+/**
+ * One node's HTTP door over a replica that stands alone: a real store that applies what is submitted at once,
+ * and leadership that the test decides. Requests go over a real socket, and leave exactly as they are written.
+ */
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type ApiOptions, createApi, HTTP_SERVER_OPTIONS } from '../../server/api/api.ts';
+import { createDoors, type Doors } from '../../server/doors.ts';
+import type {
+	PeerView,
+	ReplicaService,
+	ReplicaView,
+	SubmitAnswer,
+	SubmitOptions,
+} from '../../server/replica/service.ts';
+import type { NodeSnapshot } from '../../shared/feed.ts';
+import { type Ballot, NO_BALLOT } from '../../shared/paxos/ballot.ts';
+import { encodeBatch, encodeCommand, type Operation } from '../../shared/store/command.ts';
+import { Store } from '../../shared/store/store.ts';
+
+export const BALLOT: Ballot = { ms: 1763889731207, ns: 3, node: 'n1' };
+const SESSION = 'session of the test';
+
+export class LoneReplica implements ReplicaService {
+	readonly store = new Store();
+	readonly submitted: { readonly operation: Operation; readonly options: SubmitOptions }[] = [];
+	/** What `readBarrier` was asked for, each time. */
+	readonly barriers: number[] = [];
+	hasLeader = true;
+	/** Given instead of applying the next command. */
+	answerNext: SubmitAnswer | null = null;
+	override: Partial<ReplicaView> = {};
+	peersKnown: readonly PeerView[] = [];
+	#sequence = 1;
+
+	constructor() {
+		this.store.apply(encodeBatch(1, [encodeCommand(this.#identity(), { kind: 'openSession', session: SESSION })]));
+	}
+
+	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer> {
+		this.submitted.push({ operation, options });
+		const answer = this.answerNext ?? this.#apply(operation);
+		this.answerNext = null;
+		return Promise.resolve(answer);
+	}
+
+	readBarrier(timeoutMs: number): Promise<boolean> {
+		this.barriers.push(timeoutMs);
+		return Promise.resolve(this.hasLeader);
+	}
+
+	view(): ReplicaView {
+		return {
+			id: 'n2',
+			role: 'follower',
+			promised: BALLOT,
+			leader: this.hasLeader ? BALLOT : NO_BALLOT,
+			chosenThrough: this.store.revision,
+			appliedThrough: this.store.revision,
+			lastContactMs: 12.7,
+			linked: ['n1'],
+			...this.override,
+		};
+	}
+
+	peers(): readonly PeerView[] {
+		return this.peersKnown;
+	}
+
+	snapshot(): NodeSnapshot {
+		throw new Error('the API asks for no snapshot');
+	}
+
+	watch(): () => void {
+		throw new Error('the API watches no facts');
+	}
+
+	#identity(): { session: string; sequence: number; receivedThrough: number } {
+		this.#sequence++;
+		return { session: SESSION, sequence: this.#sequence, receivedThrough: this.#sequence - 1 };
+	}
+
+	#apply(operation: Operation): SubmitAnswer {
+		let answer: SubmitAnswer | undefined;
+		const value = encodeBatch(1, [encodeCommand(this.#identity(), operation)]);
+		this.store.apply(value, (_session, _sequence, result) => {
+			if (result.kind !== 'applied') throw new Error(`a fresh command was ${result.kind}`);
+			const { ok, revision } = result;
+			const slot = revision;
+			answer = { outcome: 'chosen', ok, revision, slot, ballot: BALLOT, chosenAt: BALLOT, attempts: [] };
+		});
+		if (!answer) throw new Error('a command had no result');
+		return answer;
+	}
+}
+
+export interface Answer {
+	readonly status: number;
+	readonly headers: IncomingHttpHeaders;
+	readonly text: string;
+	readonly json: unknown;
+}
+
+export interface Asked {
+	readonly headers?: Record<string, string>;
+	readonly body?: string | Uint8Array;
+}
+
+export class TestNode {
+	readonly replica = new LoneReplica();
+	readonly server: Server = createServer(HTTP_SERVER_OPTIONS);
+	readonly refused: string[] = [];
+	readonly errors: unknown[] = [];
+	port = 0;
+	doors: Doors | undefined;
+	isDraining = false;
+
+	async start(options: Partial<ApiOptions> = {}): Promise<this> {
+		this.server.listen(0, '127.0.0.1');
+		await once(this.server, 'listening');
+		this.port = (this.server.address() as AddressInfo).port;
+		const members = [
+			{ id: 'n1', url: 'http://127.0.0.1:7101' },
+			{ id: 'n2', url: `http://127.0.0.1:${this.port}` },
+		];
+		this.doors = createDoors([
+			{ host: '127.0.0.1', port: 7101 },
+			{ host: '127.0.0.1', port: this.port },
+		]);
+		const api = createApi({
+			service: this.replica,
+			doors: this.doors,
+			swarm: { name: 'test', id: 'swarm id', members },
+			version: '0.0.0',
+			dashboardDir: null,
+			isDraining: () => this.isDraining,
+			onRefused: (_from, why) => this.refused.push(why),
+			onError: (error) => this.errors.push(error),
+			...options,
+		});
+		this.server.on('request', api);
+		return this;
+	}
+
+	async stop(): Promise<void> {
+		this.server.closeAllConnections();
+		this.server.close();
+		await once(this.server, 'close');
+	}
+
+	/** The path leaves as it is written: nothing is resolved or encoded on the way. */
+	ask(method: string, path: string, { headers = {}, body }: Asked = {}): Promise<Answer> {
+		return new Promise((resolve, reject) => {
+			const sent = request({ host: '127.0.0.1', port: this.port, method, path, headers, agent: false }, (answer) => {
+				const chunks: Buffer[] = [];
+				answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+				answer.on('error', reject);
+				answer.on('end', () => {
+					const text = Buffer.concat(chunks).toString();
+					const isJson = answer.headers['content-type']?.startsWith('application/json') && text !== '';
+					const json: unknown = isJson ? JSON.parse(text) : undefined;
+					resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text, json });
+				});
+			});
+			sent.on('error', reject);
+			sent.end(body);
+		});
+	}
+
+	get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+		return this.ask('GET', path, { headers });
+	}
+
+	put(path: string, body: string | Uint8Array = ''): Promise<Answer> {
+		return this.ask('PUT', path, { body });
+	}
+}

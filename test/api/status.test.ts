@@ -1,0 +1,287 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { READY_LAG_SLOTS_MAX } from '../../server/api/health.ts';
+import { NO_BALLOT } from '../../shared/paxos/ballot.ts';
+import { encodeBatch, encodeCommand } from '../../shared/store/command.ts';
+import { BALLOT, TestNode } from './node.ts';
+
+let node: TestNode;
+beforeEach(async () => {
+	node = await new TestNode().start();
+});
+afterEach(async () => {
+	await node.stop();
+	expect(node.errors).toEqual([]);
+});
+
+describe('the status', () => {
+	it('names the leader and the peers by host and port', async () => {
+		expect((await node.get('/v1/status/leader')).text).toBe('"127.0.0.1:7101"');
+		expect((await node.get('/v1/status/peers')).json).toEqual(['127.0.0.1:7101', `127.0.0.1:${node.port}`]);
+		node.replica.hasLeader = false;
+		expect((await node.get('/v1/status/leader')).text).toBe('""');
+	});
+
+	it('of the swarm tells each member as this node knows it', async () => {
+		const ballotText = '1763889731207000003@n1';
+		node.replica.override = { chosenThrough: 41, appliedThrough: 40 };
+		const n1 = { id: 'n1', linked: true, role: 'leader', ballot: BALLOT, chosenThrough: 42, heardMs: 9.4 } as const;
+		node.replica.peersKnown = [n1];
+		const url = `http://127.0.0.1:${node.port}`;
+		expect((await node.get('/v1/swarm')).json).toEqual({
+			name: 'test',
+			id: 'swarm id',
+			node: 'n2',
+			version: '0.0.0',
+			leader: 'n1',
+			ballot: ballotText,
+			chosenThrough: 41,
+			appliedThrough: 40,
+			revision: 1,
+			keys: 0,
+			members: [
+				{ ...n1, url: 'http://127.0.0.1:7101', ballot: ballotText, heardMs: 9 },
+				{ id: 'n2', url, linked: true, role: 'follower', ballot: ballotText, chosenThrough: 41, heardMs: 0 },
+			],
+		});
+	});
+
+	it('shows a member that was never heard as unknown, and no leader as null', async () => {
+		node.replica.hasLeader = false;
+		const unheard = { linked: false, role: 'unknown', ballot: '', chosenThrough: 0, heardMs: null };
+		expect((await node.get('/v1/swarm')).json).toMatchObject({ leader: null, ballot: '', members: [unheard, {}] });
+		const silent = { id: 'n1', linked: false, role: 'unknown', ballot: NO_BALLOT, chosenThrough: 0 } as const;
+		node.replica.peersKnown = [{ ...silent, heardMs: Number.POSITIVE_INFINITY }];
+		expect((await node.get('/v1/swarm')).json).toMatchObject({ members: [unheard, {}] });
+	});
+
+	it('answers other methods 405, and paths it does not have 404', async () => {
+		for (const path of ['/v1/swarm', '/v1/status/leader', '/v1/status/peers', '/livez', '/readyz', '/readyz/leader']) {
+			expect(await node.put(path)).toMatchObject({ status: 405, text: 'method PUT not allowed' });
+		}
+		for (const path of ['/v1', '/v1/txn', '/v1/session/create', '/v1/swarm/nothing', '/livez/nothing', '/nothing']) {
+			expect((await node.get(path)).status).toBe(404);
+		}
+	});
+});
+
+describe('POST /v1/swarm/propose', () => {
+	const request = { key: 'color', value: 'red', route: 'self', contest: 0 };
+	const propose = (body: unknown) => node.ask('POST', '/v1/swarm/propose', { body: JSON.stringify(body) });
+
+	it('proposes, and answers slot, ballots, revision and attempts', async () => {
+		const attempts = [{ ballot: '5@n2', haltedBy: '6@n3' }];
+		const revision = 9;
+		node.replica.answerNext = {
+			outcome: 'chosen',
+			ok: true,
+			revision,
+			slot: 8,
+			ballot: BALLOT,
+			chosenAt: BALLOT,
+			attempts,
+		};
+		const ballot = '1763889731207000003@n1';
+		expect(await propose(request)).toMatchObject({
+			status: 200,
+			json: { outcome: 'chosen', slot: 8, ballot, chosenAt: ballot, revision, attempts },
+		});
+		expect(node.replica.submitted).toMatchObject([
+			{
+				operation: { kind: 'put', key: 'color', cas: null },
+				options: { route: 'self', contest: 0, timeoutMs: 10_000 },
+			},
+		]);
+	});
+
+	it('with the value null deletes', async () => {
+		await node.put('/v1/kv/color', 'red');
+		expect((await propose({ ...request, value: null })).json).toMatchObject({ outcome: 'chosen', revision: 3 });
+		expect(node.replica.store.keysCount).toBe(0);
+	});
+
+	it('answers which value a contested slot keeps', async () => {
+		const session = 's';
+		const command = encodeCommand(
+			{ session, sequence: 2, receivedThrough: 0 },
+			{ kind: 'delete', key: 'k', cas: null },
+		);
+		const value = encodeBatch(1, [command]);
+		node.replica.answerNext = { outcome: 'kept', slot: 41, ballot: BALLOT, value, attempts: [] };
+		expect(await propose({ ...request, contest: 41 })).toMatchObject({
+			status: 200,
+			json: { outcome: 'kept', slot: 41, value: { text: 'delete k', commands: 1 } },
+		});
+	});
+
+	it('answers 500 and what is known where it was not chosen', async () => {
+		node.replica.answerNext = {
+			outcome: 'refused',
+			why: 'slotNotOpen',
+			detail: 'the next free slot is 5',
+			attempts: [],
+		};
+		const refused = await propose(request);
+		expect(refused).toMatchObject({
+			status: 500,
+			json: { outcome: 'refused', why: 'the next free slot is 5', attempts: [] },
+		});
+		expect(refused.headers['x-swarm-outcome']).toBe('not-applied');
+		node.replica.answerNext = { outcome: 'unknown', why: 'timeout', detail: 'not chosen in time', attempts: [] };
+		const unknown = await propose(request);
+		expect(unknown).toMatchObject({
+			status: 500,
+			json: { outcome: 'unknown', why: 'not chosen in time', attempts: [] },
+		});
+		expect(unknown.headers['x-swarm-outcome']).toBe('unknown');
+	});
+
+	it.each([
+		['no object', 5, 'the request must be a JSON object'],
+		['null', null, 'the request must be a JSON object'],
+		['an array', [], 'the request must be a JSON object'],
+		['an empty key', { ...request, key: '' }, 'key: the key is empty'],
+		['a key of a number', { ...request, key: 5 }, 'key: must be text'],
+		['a key out of bounds', { ...request, key: 'a/../b' }, 'key: the key has the segment ".."'],
+		[
+			'half a character',
+			{ ...request, key: '\ud800' },
+			'key: the key has half a surrogate pair, which has no UTF-8 form',
+		],
+		['no value', { key: 'a', route: 'self', contest: 0 }, 'value: must be text, or null to delete the key'],
+		['a value of a number', { ...request, value: 1 }, 'value: must be text, or null to delete the key'],
+		[
+			'half a character as the value',
+			{ ...request, value: '\udc00' },
+			'value: the value has half a surrogate pair, which has no UTF-8 form',
+		],
+		[
+			'a value too large',
+			{ ...request, value: 'ç'.repeat(262_145) },
+			'value: the value has 524290 bytes, max size: 524288 bytes',
+		],
+		['another route', { ...request, route: 'both' }, 'route: must be "leader" or "self"'],
+		['half a slot', { ...request, contest: 1.5 }, 'contest: must be a slot, or 0 for none'],
+		['a slot below 0', { ...request, contest: -1 }, 'contest: must be a slot, or 0 for none'],
+		['a slot as text', { ...request, contest: '1' }, 'contest: must be a slot, or 0 for none'],
+		[
+			'a slot by the leader',
+			{ ...request, route: 'leader', contest: 4 },
+			'contest: only a proposal with the route "self" can contest a slot',
+		],
+		['a field more', { ...request, more: 1 }, 'Unrecognized key: "more"'],
+		[
+			'two faults',
+			{ ...request, key: '', contest: -1 },
+			'key: the key is empty; contest: must be a slot, or 0 for none',
+		],
+	])('refuses %s and names the field', async (_, body, why) => {
+		const answer = await propose(body);
+		expect(answer).toMatchObject({ status: 400, json: { outcome: 'refused', why, attempts: [] } });
+		expect(answer.headers['x-swarm-outcome']).toBe('not-applied');
+		expect(node.replica.submitted).toEqual([]);
+	});
+
+	it('refuses what is no JSON, or too much of it', async () => {
+		for (const body of ['', '{', Uint8Array.of(0xff)]) {
+			const answer = await node.ask('POST', '/v1/swarm/propose', { body });
+			expect(answer).toMatchObject({ status: 400, json: { why: 'the request must be a JSON object' } });
+		}
+		const body = new Uint8Array(4_000_000);
+		expect(await node.ask('POST', '/v1/swarm/propose', { body })).toMatchObject({ status: 413 });
+	});
+
+	it('takes the largest value there is, however JSON writes it', async () => {
+		const value = '\u0001'.repeat(524_288);
+		expect((await propose({ ...request, value })).json).toMatchObject({ outcome: 'chosen' });
+	});
+});
+
+describe('health', () => {
+	it('is ok in one word, or check by check', async () => {
+		expect(await node.get('/livez')).toMatchObject({ status: 200, text: 'ok\n' });
+		expect(await node.get('/livez?verbose')).toMatchObject({ status: 200, text: '[+]store ok\n[+]applied ok\nok\n' });
+		expect(await node.get('/readyz')).toMatchObject({ status: 200, text: 'ok\n' });
+		expect((await node.get('/readyz?verbose')).text).toBe('[+]leader ok\n[+]caught-up ok\n[+]draining ok\nok\n');
+		expect(await node.get('/readyz/leader')).toMatchObject({ status: 200, text: 'ok\n' });
+	});
+
+	it('is not ready without a leader, unless that is left out', async () => {
+		node.replica.hasLeader = false;
+		const text = '[-]leader failed: no leader is heard\n[+]caught-up ok\n[+]draining ok\nnot ok\n';
+		expect(await node.get('/readyz')).toMatchObject({ status: 503, text });
+		expect((await node.get('/readyz/leader')).status).toBe(503);
+		expect((await node.get('/readyz/caught-up')).status).toBe(200);
+		expect((await node.get('/readyz?exclude=leader')).status).toBe(200);
+		expect((await node.get('/readyz?exclude=draining')).status).toBe(503);
+		expect((await node.get('/livez')).status).toBe(200);
+	});
+
+	it('is not ready while it is far behind the leader', async () => {
+		const n1 = { id: 'n1', linked: true, role: 'leader', ballot: BALLOT, heardMs: 1 } as const;
+		node.replica.peersKnown = [{ ...n1, chosenThrough: READY_LAG_SLOTS_MAX + 1 }];
+		expect((await node.get('/readyz')).status).toBe(200);
+		node.replica.peersKnown = [{ ...n1, chosenThrough: READY_LAG_SLOTS_MAX + 2 }];
+		expect(await node.get('/readyz/caught-up')).toMatchObject({
+			status: 503,
+			text: `[-]caught-up failed: ${READY_LAG_SLOTS_MAX + 1} slots behind\nnot ok\n`,
+		});
+	});
+
+	it('is not ready when it is about to stop, and still alive', async () => {
+		node.isDraining = true;
+		expect(await node.get('/readyz/draining')).toMatchObject({ status: 503 });
+		expect((await node.get('/readyz')).status).toBe(503);
+		expect((await node.get('/livez')).status).toBe(200);
+	});
+
+	it('is not alive where the store fails, or has applied what was not chosen', async () => {
+		node.replica.override = { chosenThrough: 3, appliedThrough: 4 };
+		expect((await node.get('/livez')).text).toContain('[-]applied failed: slot 4 is applied and was not chosen');
+		node.replica.store.get = () => {
+			throw new Error('out of order');
+		};
+		expect(await node.get('/livez/store')).toMatchObject({
+			status: 503,
+			text: '[-]store failed: out of order\nnot ok\n',
+		});
+	});
+});
+
+describe('the dashboard', () => {
+	it('that is not built says so', async () => {
+		expect(await node.get('/')).toMatchObject({
+			status: 404,
+			text: 'The dashboard is not built. npm start builds it.\n',
+		});
+	});
+
+	it('is served with names that never change kept for ever, and its page never', async () => {
+		const dir = await mkdtemp(join(tmpdir(), 'paxos-swarm-page-'));
+		const built = new TestNode();
+		try {
+			await mkdir(join(dir, 'assets'));
+			await writeFile(join(dir, 'index.html'), '<!doctype html>');
+			await writeFile(join(dir, 'assets', 'page-4f2a.js'), 'export {}');
+			await built.start({ dashboardDir: dir });
+			const page = await built.get('/');
+			expect(page).toMatchObject({ status: 200, text: '<!doctype html>' });
+			expect(page.headers['cache-control']).toBe('no-cache');
+			expect(page.headers['content-type']).toMatch(/^text\/html/);
+			const asset = await built.get('/assets/page-4f2a.js');
+			expect(asset.headers['cache-control']).toBe('public, max-age=31536000, immutable');
+			const again = await built.get('/', { 'if-none-match': page.headers.etag as string });
+			expect(again.status).toBe(304);
+			for (const path of ['/none.js', '/assets/none.js', '/assets/', '/%', '/../../etc/passwd', '/%2e%2e/x']) {
+				expect((await built.get(path)).status).toBeGreaterThanOrEqual(400);
+			}
+			expect(await built.put('/')).toMatchObject({ status: 405 });
+			expect(built.errors).toEqual([]);
+		} finally {
+			await built.stop();
+			await rm(dir, { recursive: true });
+		}
+	});
+});

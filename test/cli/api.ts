@@ -1,0 +1,47 @@
+/** A small stand-in for a node's HTTP API on a port of its own, which remembers what it was asked. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+
+export interface Asked {
+	readonly method: string;
+	readonly url: string;
+	readonly body: string;
+}
+
+export interface Answer {
+	readonly status?: number;
+	readonly headers?: Readonly<Record<string, string>>;
+	readonly body?: string | Buffer;
+	/** Closes the connection instead of answering. */
+	readonly hangUp?: true;
+}
+
+export interface FakeApi {
+	readonly port: number;
+	readonly asked: Asked[];
+	/** What it answers from now on. */
+	answer: Answer;
+	close(): Promise<void>;
+}
+
+export async function fakeApi(answer: Answer = {}): Promise<FakeApi> {
+	const server = createServer(async (request, response) => {
+		const { method = '', url = '' } = request;
+		api.asked.push({ method, url, body: await text(request) });
+		const { status = 200, headers = {}, body = '', hangUp } = api.answer;
+		if (hangUp) request.socket.destroy();
+		else response.writeHead(status, headers).end(body);
+	});
+	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+	const { port } = server.address() as AddressInfo;
+	const api: FakeApi = { port, asked: [], answer, close: () => closed(server) };
+	return api;
+}
+
+function closed(server: Server): Promise<void> {
+	return new Promise((resolve) => {
+		server.close(() => resolve());
+		server.closeAllConnections();
+	});
+}

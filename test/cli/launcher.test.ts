@@ -1,0 +1,174 @@
+/** The primary process leaves nothing behind, hides nothing that happened, and never stops more than it must. */
+import { spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { build } from 'vite';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { launch } from '../../server/launcher.ts';
+
+/** What a node's process does, without a node: its behaviour is its argument. */
+const CHILD = `
+import { connectPrimary } from './launched.mjs';
+const behaviour = process.argv[2];
+const primary = connectPrimary();
+process.on('SIGTERM', () => behaviour === 'stubborn' || process.exit(0));
+process.on('SIGINT', () => {});
+primary.gone.then(() => process.exit(0));
+setInterval(() => {}, 60_000);
+if (behaviour === 'fails') {
+	await primary.tell({ kind: 'failed', why: 'no luck' });
+	process.exit(1);
+}
+await primary.tell({ kind: 'ready' });
+if (behaviour === 'crashes') process.exit(7);
+if (behaviour === 'killed') process.kill(process.pid, 'SIGKILL');
+`;
+
+const PRIMARY = `
+import { launch } from './launcher.mjs';
+await launch({
+	nodes: ['n1', 'n2', 'n3'].map((id) => ({ id, url: '', args: [process.argv[2], 'steady'], whenDown: '' })),
+	environment: process.env,
+	signals: process,
+	say: () => {},
+	complain: () => {},
+	onReady: () => console.log('all ready'),
+});
+`;
+
+let folder = '';
+
+beforeAll(async () => {
+	folder = mkdtempSync(join(tmpdir(), 'swarm-launcher-'));
+	const source = (name: string) => fileURLToPath(new URL(`../../server/${name}.ts`, import.meta.url));
+	await build({
+		configFile: false,
+		logLevel: 'silent',
+		build: {
+			ssr: true,
+			outDir: folder,
+			emptyOutDir: false,
+			rolldownOptions: {
+				input: { launcher: source('launcher'), launched: source('launched') },
+				output: { entryFileNames: '[name].mjs' },
+			},
+		},
+	});
+	writeFileSync(join(folder, 'child.mjs'), CHILD);
+	writeFileSync(join(folder, 'primary.mjs'), PRIMARY);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+	vi.useRealTimers();
+});
+
+interface Launched {
+	/** Everything it said, in order; complaints begin with "! ". */
+	readonly lines: readonly string[];
+	/** Resolves once it has said this. */
+	said(line: string): Promise<void>;
+	interrupt(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void;
+	readonly fine: Promise<boolean>;
+}
+
+/** Nodes n1, n2, … with these behaviours. */
+function launched(...behaviours: readonly string[]): Launched {
+	const signals = new EventEmitter();
+	const lines: string[] = [];
+	const heard = new EventEmitter();
+	const say = (line: string): void => {
+		lines.push(line);
+		heard.emit('line');
+	};
+	const fine = launch({
+		nodes: behaviours.map((behaviour, index) => ({
+			id: `n${index + 1}`,
+			url: `url${index + 1}`,
+			args: [join(folder, 'child.mjs'), behaviour],
+			whenDown: `npm run node n${index + 1}`,
+		})),
+		environment: process.env,
+		signals,
+		say,
+		complain: (line) => say(`! ${line}`),
+		onReady: () => say('all ready'),
+	});
+	return {
+		lines,
+		said: async (line) => {
+			while (!lines.includes(line)) await once(heard, 'line');
+		},
+		interrupt: (signal) => signals.emit(signal),
+		fine,
+	};
+}
+
+it('names each node as it gets ready, and Ctrl-C stops all of them cleanly', async () => {
+	const swarm = launched('steady', 'steady', 'steady');
+	await swarm.said('all ready');
+	expect([...swarm.lines].sort()).toEqual(['all ready', 'n1 ready  url1', 'n2 ready  url2', 'n3 ready  url3']);
+	expect(swarm.lines.at(-1)).toBe('all ready');
+	swarm.interrupt('SIGINT');
+	expect(await swarm.fine).toBe(true);
+	expect(swarm.lines.slice(4)).toEqual(['Stopping …']);
+});
+
+it.each([
+	['crashes', 'exit status 7'],
+	['killed', 'SIGKILL'],
+])('reports a child that %s with the command that starts it again, and the others go on', async (behaviour, how) => {
+	const swarm = launched('steady', behaviour);
+	await swarm.said(`! n2 is down: ${how}\nnpm run node n2`);
+	swarm.interrupt('SIGTERM');
+	expect(await swarm.fine).toBe(true);
+	expect(swarm.lines.filter((line) => line.startsWith('!'))).toHaveLength(1);
+});
+
+it('stops the others where one cannot start, and says why once', async () => {
+	const swarm = launched('steady', 'fails', 'fails', 'steady');
+	expect(await swarm.fine).toBe(false);
+	const complaints = swarm.lines.filter((line) => line.startsWith('!'));
+	expect(complaints).toEqual([expect.stringMatching(/^! n[23] could not start: no luck$/)]);
+	expect(swarm.lines).not.toContain('all ready');
+});
+
+it('ends, and not well, when no node is left', async () => {
+	const swarm = launched('crashes');
+	expect(await swarm.fine).toBe(false);
+	expect(swarm.lines.at(-1)).toBe('! No node is left.');
+});
+
+it('a second Ctrl-C waits for nobody', async () => {
+	const swarm = launched('stubborn');
+	await swarm.said('all ready');
+	// From here on the time that a stubborn child is given never passes by itself.
+	vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
+	swarm.interrupt('SIGINT');
+	vi.advanceTimersByTime(1000);
+	swarm.interrupt('SIGINT');
+	expect(await swarm.fine).toBe(true);
+});
+
+it('a child that does not stop is killed after a while', async () => {
+	const swarm = launched('stubborn', 'steady');
+	await swarm.said('all ready');
+	vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
+	swarm.interrupt('SIGTERM');
+	vi.advanceTimersByTime(5000);
+	expect(await swarm.fine).toBe(true);
+});
+
+it('a SIGKILL of the primary leaves no child behind', async () => {
+	const args = [join(folder, 'primary.mjs'), join(folder, 'child.mjs')];
+	const primary = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+	const [line] = await once(createInterface(primary.stdout), 'line');
+	expect(line).toBe('all ready');
+	primary.kill('SIGKILL');
+	// Its children hold the same pipe: it closes when the last of them is gone.
+	const [, signal] = await once(primary, 'close');
+	expect(signal).toBe('SIGKILL');
+});

@@ -1,0 +1,121 @@
+/** Flags over environment over file over defaults; and no open door without a secret. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig, loadSecret } from '../../server/config.ts';
+
+let folder = '';
+
+beforeEach(() => {
+	folder = mkdtempSync(join(tmpdir(), 'swarm-config-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function writeSwarm(name: string, more: Readonly<Record<string, unknown>> = {}): string {
+	const nodes = [
+		{ id: 'n1', port: 7101 },
+		{ id: 'n2', port: 9000 },
+	];
+	const file = join(folder, name);
+	writeFileSync(file, JSON.stringify({ name: 'swarm', nodes, ...more }));
+	return file;
+}
+
+function ports(flags: { basePort?: string }, environment: Readonly<Record<string, string>> = {}): readonly number[] {
+	return loadConfig(flags, environment, folder).config.nodes.map(({ port }) => port);
+}
+
+describe('the configuration', () => {
+	it('takes ports from the flag, else the environment, else the file', () => {
+		writeSwarm('swarm.json');
+		expect(ports({})).toEqual([7101, 9000]);
+		expect(ports({}, { SWARM_BASE_PORT: '7200' })).toEqual([7200, 7201]);
+		expect(ports({ basePort: '7300' }, { SWARM_BASE_PORT: '7200' })).toEqual([7300, 7301]);
+	});
+
+	it('takes the data folder from the flag, else the environment, else the file, else the default', () => {
+		const dataDir = (flags: { dataDir?: string }, environment: Readonly<Record<string, string>> = {}) =>
+			loadConfig(flags, environment, folder).config.dataDir;
+		writeSwarm('swarm.json');
+		expect(dataDir({})).toBe(join(folder, 'data'));
+		writeSwarm('swarm.json', { dataDir: 'logs' });
+		expect(dataDir({})).toBe(join(folder, 'logs'));
+		expect(dataDir({}, { SWARM_DATA_DIR: 'env' })).toBe(join(folder, 'env'));
+		expect(dataDir({ dataDir: 'flag' }, { SWARM_DATA_DIR: 'env' })).toBe(join(folder, 'flag'));
+	});
+
+	it('takes the file from the flag, else the environment, else swarm.json here', () => {
+		writeSwarm('swarm.json', { name: 'here' });
+		writeSwarm('env.json', { name: 'env' });
+		writeSwarm('flag.json', { name: 'flag' });
+		const name = (flags: { config?: string }, environment: Readonly<Record<string, string>> = {}) =>
+			loadConfig(flags, environment, folder).config.name;
+		expect(name({})).toBe('here');
+		expect(name({}, { SWARM_CONFIG: 'env.json' })).toBe('env');
+		expect(name({ config: 'flag.json' }, { SWARM_CONFIG: 'env.json' })).toBe('flag');
+	});
+
+	it('is the one of the package where there is no file, with the data here', () => {
+		const loaded = loadConfig({}, {}, folder);
+		expect(loaded.fileIsDefault).toBe(true);
+		expect(loaded.config.nodes).toHaveLength(5);
+		expect(loaded.config.dataDir).toBe(join(folder, 'data'));
+	});
+
+	it('says which flags give the same, whether they came as flags or from the environment', () => {
+		writeSwarm('swarm.json');
+		const { flags } = loadConfig({ basePort: '7300' }, { SWARM_DATA_DIR: 'env' }, folder);
+		expect(flags).toEqual(['--base-port', '7300', '--data-dir', 'env']);
+	});
+
+	it('takes an empty variable for one that is not set', () => {
+		writeSwarm('swarm.json');
+		expect(ports({}, { SWARM_BASE_PORT: '', SWARM_CONFIG: '' })).toEqual([7101, 9000]);
+	});
+
+	it.each(['0', '-1', '80.5', 'x', '65535', '1e3'])('refuses the base port %s for two nodes', (port) => {
+		writeSwarm('swarm.json');
+		const message = `SWARM_BASE_PORT: must be a whole number from 1 to 65534, not "${port}"`;
+		expect(() => ports({}, { SWARM_BASE_PORT: port })).toThrow(message);
+	});
+
+	it('refuses a file that was asked for and is not there', () => {
+		expect(() => loadConfig({ config: 'no.json' }, {}, folder)).toThrow(/^no\.json: cannot be read: ENOENT/);
+	});
+});
+
+describe('the secret', () => {
+	const loopback = () => loadConfig({ config: writeSwarm('swarm.json') }, {}, folder).config;
+	const open = () => {
+		const nodes = [
+			{ id: 'n1', port: 1, host: '127.0.0.1' },
+			{ id: 'n2', port: 1, host: '10.0.0.2' },
+		];
+		return loadConfig({ config: writeSwarm('swarm.json', { nodes }) }, {}, folder).config;
+	};
+
+	it('is not needed on loopback', () => {
+		expect(loadSecret(loopback(), {}, false)).toBeNull();
+	});
+
+	it('is needed beyond loopback, unless somebody says --insecure', () => {
+		expect(() => loadSecret(open(), {}, false)).toThrow(/^nodes\[1\]\.host: 10\.0\.0\.2 is beyond loopback, /);
+		expect(loadSecret(open(), {}, true)).toBeNull();
+		expect(loadSecret(open(), { SWARM_SECRET: 'xyzzy' }, false)).toBe('xyzzy');
+	});
+
+	it('comes from a file without the line end that editors add', () => {
+		const file = join(folder, 'secret');
+		writeFileSync(file, 'xyzzy\n');
+		expect(loadSecret(open(), { SWARM_SECRET_FILE: file }, false)).toBe('xyzzy');
+	});
+
+	it('is refused from two places, from an empty file, and from none', () => {
+		const file = join(folder, 'secret');
+		writeFileSync(file, '\n');
+		expect(() => loadSecret(open(), { SWARM_SECRET_FILE: file, SWARM_SECRET: 'x' }, false)).toThrow(/both set/);
+		expect(() => loadSecret(open(), { SWARM_SECRET_FILE: file }, true)).toThrow(`SWARM_SECRET_FILE: ${file} is empty`);
+		expect(() => loadSecret(open(), { SWARM_SECRET_FILE: `${file}x` }, true)).toThrow(/cannot be read: ENOENT/);
+	});
+});

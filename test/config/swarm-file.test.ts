@@ -1,0 +1,157 @@
+/** A wrong swarm.json is refused with the path of every field that has to change, in words that say how. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseSwarm, swarmJsonSchema } from '../../server/config.ts';
+
+const ID = 'must be 1 to 32 characters of a-z, 0-9 and -, beginning with a letter or digit';
+const PORT = 'must be a whole number from 1 to 65535';
+const HOST = 'must be an IP address or a host name that the other nodes can reach';
+const MS = 'must be a whole number of milliseconds from 1 to 600000';
+
+/** The text of a right one, but for what is given. */
+function swarm(changes: Readonly<Record<string, unknown>>): string {
+	return JSON.stringify({ name: 'swarm', nodes: [{ id: 'n1', port: 7101 }], ...changes });
+}
+
+function nodes(...list: readonly unknown[]): string {
+	return swarm({ nodes: list });
+}
+
+function refusal(text: string): string {
+	try {
+		parseSwarm(text, 'swarm.json');
+	} catch (error) {
+		if (error instanceof Error) return error.message;
+	}
+	return 'accepted';
+}
+
+const n1 = { id: 'n1', port: 7101 };
+const tenNodes = Array.from({ length: 10 }, (_, index) => ({ id: `n${index}`, port: 7101 + index }));
+
+const REFUSED: readonly (readonly [string, string, string])[] = [
+	['an empty file', '', 'swarm.json:1:1: not JSON: expected a value'],
+	['a comma too many', '{\n  "name": "a",\n}', 'swarm.json:3:1: not JSON: expected a field name in double quotes'],
+	['a comma too few', '{"a": 1\n "b": 2}', 'swarm.json:2:2: not JSON: expected "," or "}"'],
+	['single quotes', "{'name': 1}", 'swarm.json:1:2: not JSON: expected a field name in double quotes'],
+	['a string without an end', '{"name": "swarm\n}', 'swarm.json:1:10: not JSON: expected a string that ends'],
+	['more after the end', '{} {}', 'swarm.json:1:4: not JSON: expected nothing more'],
+	['no object', '[]', 'swarm.json: must be an object, not []'],
+	['no name', '{"nodes": [{"id": "n1", "port": 1}]}', `swarm.json: name: is missing: it ${ID}`],
+	['a name with a space', swarm({ name: 'my swarm' }), `swarm.json: name: ${ID}, not "my swarm"`],
+	['no nodes', '{"name": "a"}', 'swarm.json: nodes: is missing: it must be a list of 1 to 9 nodes'],
+	['an empty list of nodes', nodes(), 'swarm.json: nodes: must be a list of 1 to 9 nodes, not 0'],
+	['ten nodes', nodes(...tenNodes), 'swarm.json: nodes: must be a list of 1 to 9 nodes, not 10'],
+	[
+		'a node that is a name',
+		nodes('n1'),
+		'swarm.json: nodes[0]: must be an object such as {"id": "n1", "port": 7101}, not "n1"',
+	],
+	['an id in capitals', nodes({ id: 'N1', port: 1 }), `swarm.json: nodes[0].id: ${ID}, not "N1"`],
+	['an id that leaves the data folder', nodes({ id: '../x', port: 1 }), `swarm.json: nodes[0].id: ${ID}, not "../x"`],
+	['a port in quotes', nodes(n1, { id: 'n2', port: '7102' }), `swarm.json: nodes[1].port: ${PORT}, not "7102"`],
+	['a port too high', nodes({ id: 'n1', port: 65536 }), `swarm.json: nodes[0].port: ${PORT}, not 65536`],
+	['port 0', nodes({ id: 'n1', port: 0 }), `swarm.json: nodes[0].port: ${PORT}, not 0`],
+	['a fraction of a port', nodes({ id: 'n1', port: 1.5 }), `swarm.json: nodes[0].port: ${PORT}, not 1.5`],
+	['no port', nodes({ id: 'n1' }), `swarm.json: nodes[0].port: is missing: it ${PORT}`],
+	['a host with a scheme', nodes({ ...n1, host: 'http://a' }), `swarm.json: nodes[0].host: ${HOST}, not "http://a"`],
+	['a host for all addresses', nodes({ ...n1, host: '0.0.0.0' }), `swarm.json: nodes[0].host: ${HOST}, not "0.0.0.0"`],
+	['half an address', nodes({ ...n1, host: '127.0.1' }), `swarm.json: nodes[0].host: ${HOST}, not "127.0.1"`],
+	['an id twice', nodes(n1, { id: 'n1', port: 7102 }), 'swarm.json: nodes[1].id: "n1" is already the id of nodes[0]'],
+	[
+		'a port twice',
+		nodes(n1, { id: 'n2', port: 7101 }),
+		'swarm.json: nodes[1].port: 7101 is already the port of nodes[0] at the same host',
+	],
+	[
+		'a port twice under two names of one host',
+		nodes(n1, { id: 'n2', port: 7101, host: 'localhost' }),
+		'swarm.json: nodes[1].port: 7101 is already the port of nodes[0] at the same host',
+	],
+	['a field misspelt', nodes({ ...n1, hots: 'a' }), 'swarm.json: nodes[0].hots: unknown field; did you mean "host"?'],
+	[
+		'a field of nobody',
+		nodes({ ...n1, colour: 'a' }),
+		'swarm.json: nodes[0].colour: unknown field; known are id, port, host',
+	],
+	[
+		'a timing misspelt',
+		swarm({ timings: { heartbeatMS: 5 } }),
+		'swarm.json: timings.heartbeatMS: unknown field; did you mean "heartbeatMs"?',
+	],
+	['a timing of 0', swarm({ timings: { retryMs: 0 } }), `swarm.json: timings.retryMs: ${MS}, not 0`],
+	['a timing with a unit', swarm({ timings: { retryMs: '5s' } }), `swarm.json: timings.retryMs: ${MS}, not "5s"`],
+	[
+		'an election shorter than its shortest',
+		swarm({ timings: { electionMinMs: 600 } }),
+		'swarm.json: timings.electionMinMs: must not be above electionMaxMs (500), not 600',
+	],
+	[
+		'a heartbeat that is too slow for the elections',
+		swarm({ timings: { heartbeatMs: 200 } }),
+		'swarm.json: timings.heartbeatMs: must be at most half of electionMinMs (300), not 200',
+	],
+	['a data folder without a name', swarm({ dataDir: '' }), 'swarm.json: dataDir: must be the path of a folder, not ""'],
+];
+
+describe('swarm.json', () => {
+	it.each(REFUSED)('with %s is refused', (_, text, message) => {
+		expect(refusal(text)).toBe(message);
+	});
+
+	it('is refused with all of its errors at once', () => {
+		const text = JSON.stringify({
+			nodes: [
+				{ id: 'a', port: 1 },
+				{ id: 'a', prot: 2 },
+			],
+			timings: { x: 1 },
+			nmae: 'x',
+		});
+		expect(refusal(text).split('\n')).toEqual([
+			'swarm.json: 6 errors',
+			expect.stringMatching(/^ {2}name: is missing/),
+			expect.stringMatching(/^ {2}nodes\[1\]\.port: is missing/),
+			'  nodes[1].prot: unknown field; did you mean "port"?',
+			'  nodes[1].id: "a" is already the id of nodes[0]',
+			expect.stringMatching(/^ {2}timings\.x: unknown field; known are electionMinMs, /),
+			'  nmae: unknown field; did you mean "name"?',
+		]);
+	});
+
+	it('needs no more than a name, ids and ports', () => {
+		expect(parseSwarm(swarm({}), 'swarm.json')).toEqual({
+			name: 'swarm',
+			nodes: [{ id: 'n1', port: 7101, host: '127.0.0.1' }],
+			timings: {
+				electionMinMs: expect.any(Number),
+				electionMaxMs: expect.any(Number),
+				heartbeatMs: expect.any(Number),
+				pollMaxMs: expect.any(Number),
+				retryMs: expect.any(Number),
+				backoffMinMs: expect.any(Number),
+				backoffMaxMs: expect.any(Number),
+				requestMs: expect.any(Number),
+			},
+			dataDir: 'data',
+		});
+	});
+
+	it('as committed names five nodes at the ports 7101 to 7105', () => {
+		const committed = parseSwarm(readFileSync(new URL('../../swarm.json', import.meta.url), 'utf8'), 'swarm.json');
+		expect(committed.nodes.map(({ id, port }) => `${id} ${port}`)).toEqual([
+			'n1 7101',
+			'n2 7102',
+			'n3 7103',
+			'n4 7104',
+			'n5 7105',
+		]);
+	});
+
+	it('has its schema committed for editors', () => {
+		const committed: unknown = JSON.parse(
+			readFileSync(new URL('../../server/swarm.schema.json', import.meta.url), 'utf8'),
+		);
+		expect(committed).toEqual(JSON.parse(JSON.stringify(swarmJsonSchema())));
+	});
+});

@@ -1,0 +1,303 @@
+/** What each watcher is owed, with time and readiness in the test's hands. */
+import fc from 'fast-check';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { FactFlow, type FlowClock, type FlowLimits, type Outlet, type Watcher } from '../../server/feed/flow.ts';
+import type { FactBatch, NodeSnapshot } from '../../shared/feed.ts';
+import { ScriptedSource } from './source.ts';
+
+const LIMITS: FlowLimits = {
+	factsPerSecondMax: 400,
+	queueFactsMax: 300,
+	batchesPerSecondMax: 60,
+	snapshotsPerSecondMax: 4,
+};
+const WINDOW_FACTS_MAX = LIMITS.factsPerSecondMax / LIMITS.snapshotsPerSecondMax;
+
+/** Follows the contract as a page would, and fails where it is broken. */
+class Page implements Watcher {
+	isReady = true;
+	/** The seq up to which it knows. */
+	seq = Number.NaN;
+	snapshots = 0;
+	batches = 0;
+	facts = 0;
+	skipped = 0;
+	#snapshotFollows = false;
+
+	ready(): boolean {
+		return this.isReady;
+	}
+
+	onSnapshot(snapshot: NodeSnapshot): void {
+		if (this.#snapshotFollows) expect(snapshot.seq).toBe(this.seq);
+		this.#snapshotFollows = false;
+		this.seq = snapshot.seq;
+		this.snapshots++;
+	}
+
+	onBatch(batch: FactBatch): void {
+		expect(this.isReady).toBe(true);
+		expect(this.#snapshotFollows).toBe(false);
+		expect(batch.from).toBe(this.seq + 1);
+		expect(batch.facts.map(({ seq }) => seq)).toEqual(batch.facts.map((_, index) => batch.from + index));
+		const skipped = Object.values(batch.skipped).reduce((sum, count) => sum + count, 0);
+		expect(batch.facts.length + skipped).toBeGreaterThan(0);
+		this.seq += batch.facts.length + skipped;
+		this.facts += batch.facts.length;
+		this.skipped += skipped;
+		this.batches++;
+		this.#snapshotFollows = skipped > 0;
+	}
+}
+
+class ManualClock implements FlowClock {
+	#nowMs = 1_000;
+	#timers: { atMs: number; run: () => void }[] = [];
+
+	nowMs(): number {
+		return this.#nowMs;
+	}
+
+	after(delayMs: number, run: () => void): () => void {
+		const timer = { atMs: this.#nowMs + delayMs, run };
+		this.#timers.push(timer);
+		return () => {
+			this.#timers = this.#timers.filter((other) => other !== timer);
+		};
+	}
+
+	advance(ms: number): void {
+		const untilMs = this.#nowMs + ms;
+		for (;;) {
+			const next = this.#timers.toSorted((a, b) => a.atMs - b.atMs)[0];
+			if (next === undefined || next.atMs > untilMs) break;
+			this.#timers = this.#timers.filter((other) => other !== next);
+			this.#nowMs = Math.max(this.#nowMs, next.atMs);
+			next.run();
+		}
+		this.#nowMs = untilMs;
+	}
+
+	get pending(): number {
+		return this.#timers.length;
+	}
+}
+
+describe('the flow of facts', () => {
+	let source: ScriptedSource;
+	let clock: ManualClock;
+	let flow: FactFlow<Page>;
+	let encodings: number;
+
+	beforeEach(() => {
+		source = new ScriptedSource();
+		clock = new ManualClock();
+		encodings = 0;
+		const outlet: Outlet<Page> = {
+			batch(to, batch) {
+				encodings++;
+				for (const page of to) page.onBatch(batch);
+			},
+			snapshot(to, snapshot) {
+				for (const page of to) page.onSnapshot(snapshot);
+			},
+		};
+		flow = new FactFlow(source, outlet, clock, LIMITS);
+	});
+
+	function join(): Page {
+		const page = new Page();
+		flow.join(page);
+		return page;
+	}
+
+	test('asks the replica for facts only while someone watches', () => {
+		expect(source.watchers).toBe(0);
+		const first = join();
+		const second = join();
+		expect(source.watches).toBe(1);
+		flow.leave(first);
+		expect(source.watchers).toBe(1);
+		source.tell(1);
+		flow.leave(second);
+		expect(source.watchers).toBe(0);
+		expect(clock.pending).toBe(0);
+		expect(flow.heldWeight).toBe(0);
+		join();
+		expect(source.watches).toBe(2);
+	});
+
+	test('sends a snapshot, then every fact in order, to watchers that came at different times', () => {
+		source.tell(7);
+		const early = join();
+		expect(early.seq).toBe(7);
+		source.tell(5);
+		const late = join();
+		expect(late.seq).toBe(12);
+		source.tell(3);
+		clock.advance(100);
+		expect(early).toMatchObject({ seq: 15, facts: 8, skipped: 0, snapshots: 1 });
+		expect(late).toMatchObject({ seq: 15, facts: 3, skipped: 0, snapshots: 1 });
+		expect(flow.heldWeight).toBe(0);
+	});
+
+	test('encodes a batch once for all watchers that are owed the same', () => {
+		const pages = [join(), join(), join()];
+		source.tell(4);
+		clock.advance(100);
+		expect(pages.map(({ facts }) => facts)).toEqual([4, 4, 4]);
+		expect(encodings).toBe(1);
+	});
+
+	test('sends at most 60 batches in any second, and the first fact after a rest at once', () => {
+		const page = join();
+		clock.advance(1_000);
+		source.tell(1);
+		clock.advance(0);
+		expect(page.batches).toBe(1);
+		for (let ms = 0; ms < 1_000; ms += 5) {
+			source.tell(1);
+			clock.advance(5);
+		}
+		expect(page.batches).toBeGreaterThan(50);
+		expect(page.batches).toBeLessThanOrEqual(61);
+		clock.advance(100);
+		expect(page).toMatchObject({ facts: 201, skipped: 0 });
+	});
+
+	test('adds facts up by kind above the bound a second, and sends the counts with a new snapshot', () => {
+		const counts: FactBatch['skipped'][] = [];
+		const page = join();
+		const onBatch = page.onBatch.bind(page);
+		page.onBatch = (batch) => {
+			counts.push(batch.skipped);
+			onBatch(batch);
+		};
+		source.tell(WINDOW_FACTS_MAX);
+		source.tell(40, 'linkUp');
+		source.tell(2);
+		clock.advance(20);
+		expect(page).toMatchObject({ facts: WINDOW_FACTS_MAX, skipped: 0, snapshots: 1 });
+		clock.advance(250);
+		expect(page).toMatchObject({ seq: source.seq, skipped: 42, snapshots: 2 });
+		expect(counts).toEqual([{}, { linkUp: 40, applied: 2 }]);
+		source.tell(3);
+		clock.advance(20);
+		expect(page).toMatchObject({ seq: source.seq, facts: WINDOW_FACTS_MAX + 3, skipped: 42, snapshots: 2 });
+	});
+
+	test('goes on sending some facts, some counts and few snapshots under a lasting flood', () => {
+		const page = join();
+		for (let ms = 0; ms < 5_000; ms++) {
+			source.tell(10);
+			clock.advance(1);
+		}
+		clock.advance(1_000);
+		expect(page.seq).toBe(source.seq);
+		expect(page.facts).toBeGreaterThan(LIMITS.factsPerSecondMax * 4);
+		expect(page.facts).toBeLessThanOrEqual(LIMITS.factsPerSecondMax * 5.5);
+		expect(page.snapshots).toBeGreaterThan(15);
+		expect(page.snapshots).toBeLessThanOrEqual(1 + 4 * 6);
+	});
+
+	test('weighs a fact that carries a thousand decisions as a thousand', () => {
+		const page = join();
+		source.tellDecisions(1_000);
+		clock.advance(300);
+		expect(page).toMatchObject({ seq: 1, facts: 0, skipped: 1, snapshots: 2 });
+	});
+
+	test('gives a slow watcher counts and a snapshot, holds a bounded number of facts, and spares the others', () => {
+		const slow = join();
+		const quick = join();
+		slow.isReady = false;
+		let heldMax = 0;
+		for (let ms = 0; ms < 10_000; ms += 5) {
+			source.tell(1);
+			heldMax = Math.max(heldMax, flow.heldWeight);
+			clock.advance(5);
+		}
+		clock.advance(100);
+		expect(slow.batches).toBe(0);
+		expect(quick).toMatchObject({ seq: source.seq, facts: 2_000, skipped: 0, snapshots: 1 });
+		expect(heldMax).toBeGreaterThan(0);
+		expect(heldMax).toBeLessThanOrEqual(LIMITS.queueFactsMax);
+		slow.isReady = true;
+		flow.wake(slow);
+		clock.advance(100);
+		expect(slow).toMatchObject({ seq: source.seq, skipped: 2_000, snapshots: 2 });
+	});
+
+	test('gives a watcher that was slow for a moment the facts it missed', () => {
+		const page = join();
+		page.isReady = false;
+		source.tell(50);
+		clock.advance(100);
+		source.tell(20);
+		page.isReady = true;
+		flow.wake(page);
+		clock.advance(100);
+		expect(page).toMatchObject({ seq: 70, facts: 70, skipped: 0, snapshots: 1 });
+	});
+
+	test('answers a resync with a new snapshot, and many with few', () => {
+		const page = join();
+		const other = join();
+		for (let ms = 0; ms < 1_000; ms++) {
+			flow.resync(page);
+			clock.advance(1);
+		}
+		expect(page.snapshots).toBeGreaterThanOrEqual(4);
+		expect(page.snapshots).toBeLessThanOrEqual(5);
+		expect(other.snapshots).toBe(1);
+	});
+
+	test('leaves no timer behind when there is nothing to send', () => {
+		const page = join();
+		source.tell(WINDOW_FACTS_MAX * 2);
+		flow.resync(page);
+		clock.advance(2_000);
+		expect(page.seq).toBe(source.seq);
+		expect(clock.pending).toBe(0);
+	});
+
+	test('every watcher ends at the last fact, told or counted, whatever happens on the way', () => {
+		const act = fc.oneof(
+			fc.record({ act: fc.constant('tell' as const), count: fc.integer({ min: 1, max: 150 }) }),
+			fc.record({ act: fc.constant('wait' as const), count: fc.integer({ min: 0, max: 400 }) }),
+			fc.record({ act: fc.constant('join' as const), count: fc.constant(0) }),
+			fc.record({ act: fc.constantFrom('leave' as const, 'toggle' as const, 'resync' as const), count: fc.nat(4) }),
+		);
+		fc.assert(
+			fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
+				let pages: Page[] = [];
+				for (const { act, count } of acts) {
+					const page = pages[count % Math.max(1, pages.length)];
+					if (act === 'tell') source.tell(count);
+					else if (act === 'wait') clock.advance(count);
+					else if (act === 'join') pages.push(join());
+					else if (page === undefined) continue;
+					else if (act === 'resync') flow.resync(page);
+					else if (act === 'toggle') {
+						page.isReady = !page.isReady;
+						if (page.isReady) flow.wake(page);
+					} else {
+						flow.leave(page);
+						pages = pages.filter((other) => other !== page);
+					}
+					expect(flow.heldWeight).toBeLessThanOrEqual(LIMITS.queueFactsMax);
+				}
+				for (const page of pages) {
+					page.isReady = true;
+					flow.wake(page);
+				}
+				clock.advance(1_000);
+				expect(pages.map(({ seq }) => seq)).toEqual(pages.map(() => source.seq));
+				expect(clock.pending).toBe(0);
+				for (const page of pages) flow.leave(page);
+				expect(source.watchers).toBe(0);
+			}),
+			{ numRuns: 300 },
+		);
+	});
+});

@@ -1,0 +1,87 @@
+/** A replica that tells what it is told to: facts numbered from 1, and snapshots as of the last one. */
+
+import { randomBytes } from 'node:crypto';
+import type { FactSource } from '../../server/feed/flow.ts';
+import type { Fact } from '../../shared/fact.ts';
+import type { NodeSnapshot } from '../../shared/feed.ts';
+
+export class ScriptedSource implements FactSource {
+	seq = 0;
+	watchers = 0;
+	/** How often watching began. */
+	watches = 0;
+	snapshots = 0;
+	#onFact: ((fact: Fact) => void) | null = null;
+
+	snapshot(): NodeSnapshot {
+		this.snapshots++;
+		return {
+			node: 'n1',
+			epoch: 'e1',
+			seq: this.seq,
+			time: 0,
+			swarm: { name: 'test', id: 's1', members: [] },
+			role: 'follower',
+			promised: '',
+			leader: '',
+			chosenThrough: 0,
+			appliedThrough: 0,
+			revision: 0,
+			slots: [],
+			entries: [],
+			entriesCount: 0,
+			linked: [],
+			phase1: null,
+		};
+	}
+
+	watch(onFact: (fact: Fact) => void): () => void {
+		this.watchers++;
+		this.watches++;
+		this.#onFact = onFact;
+		return () => {
+			this.watchers--;
+			this.#onFact = null;
+		};
+	}
+
+	/** Tells `count` facts: `applied` where nothing else is asked for. */
+	tell(count: number, body: 'applied' | 'linkUp' = 'applied'): void {
+		for (let index = 0; index < count; index++) {
+			const stamp = { node: 'n1', epoch: 'e1', seq: ++this.seq, time: 0 };
+			this.#onFact?.(
+				body === 'applied'
+					? { ...stamp, kind: 'applied', through: this.seq, revision: this.seq }
+					: { ...stamp, kind: 'linkUp', peer: 'n2' },
+			);
+		}
+	}
+
+	/** Tells `count` facts of about `bytes` each. */
+	tellLong(count: number, bytes: number): void {
+		for (let index = 0; index < count; index++) {
+			const why = randomBytes(bytes / 2).toString('hex');
+			this.#onFact?.({ node: 'n1', epoch: 'e1', seq: ++this.seq, time: 0, kind: 'linkDown', peer: 'n2', why });
+		}
+	}
+
+	/** Tells one fact of a message that carries `count` decisions. */
+	tellDecisions(count: number): void {
+		const value = { digest: '', bytes: 0, commands: 0, text: '' };
+		this.#onFact?.({
+			node: 'n1',
+			epoch: 'e1',
+			seq: ++this.seq,
+			time: 0,
+			kind: 'sent',
+			to: 'n2',
+			messageId: 'm1',
+			message: {
+				kind: 'decisions',
+				from: 1,
+				chosenThrough: count,
+				decisions: Array.from({ length: count }, () => ({ ballot: '1@n1', value })),
+			},
+		});
+	}
+}
