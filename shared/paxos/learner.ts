@@ -15,7 +15,10 @@ export class Learner {
 	#target: Slot = 0;
 	/** Who was last heard to know it. */
 	#source: NodeId | null = null;
-	#asked = false;
+	/** The first slot that the fetch under way asks for; 0 for none. */
+	#askedFrom: Slot = 0;
+	/** It went unanswered for one whole retry period. */
+	#overdue = false;
 
 	constructor(context: Context, log: SlotLog) {
 		this.#context = context;
@@ -83,27 +86,33 @@ export class Learner {
 		}
 		this.#source = from;
 		this.#target = Math.max(this.#target, chosenThrough);
-		if (learned.length > 0 && this.#behind) this.#ask();
+		// The answer may be all known by now, by another way: it leads to the next question all the same.
+		if (first === this.#askedFrom && decisions.length > 0) {
+			this.#askedFrom = 0;
+			if (this.#behind) this.#ask();
+		}
 		return learned;
 	}
 
 	/** What did not come for a whole period is asked again, of whoever was last heard to know. */
 	retry(): void {
 		if (!this.#behind) return;
-		if (this.#asked) this.#asked = false;
+		if (this.#askedFrom > 0 && !this.#overdue) this.#overdue = true;
 		else this.#ask();
 	}
 
 	save(to: Writer): void {
 		to.int(this.#target);
 		to.maybe(this.#source, (node) => to.node(node));
-		to.bool(this.#asked);
+		to.int(this.#askedFrom);
+		to.bool(this.#overdue);
 	}
 
 	load(from: Reader): void {
 		this.#target = from.int();
 		this.#source = from.maybe(() => from.node());
-		this.#asked = from.bool();
+		this.#askedFrom = from.int();
+		this.#overdue = from.bool();
 	}
 
 	get #behind(): boolean {
@@ -114,7 +123,8 @@ export class Learner {
 		if (this.#source === null) return;
 		const { out } = this.#context;
 		const slot = this.#log.chosenThrough + 1;
-		this.#asked = true;
+		this.#askedFrom = slot;
+		this.#overdue = false;
 		out.now(this.#source, { kind: 'fetch', from: slot });
 		if (out.watched) out.fact({ kind: 'fetching', from: this.#source, slot, through: this.#target });
 	}
