@@ -38,6 +38,8 @@ export class Acceptor {
 		const reported = this.#log.acceptancesAbove(this.#log.chosenThrough);
 		if (contest > 0 && contest <= this.#log.chosenThrough) reported.unshift(this.#acceptance(contest) as Acceptance);
 		this.#promise(ballot, reported.length);
+		// What the promise says to be chosen must be chosen here after a restart, too: others rely on asking for it.
+		this.#recordChosen();
 		const parts = inParts(reported, this.#context.config.messageBytesMax);
 		for (const [part, accepted] of parts.entries()) {
 			this.#context.out.whenDurable(from, {
@@ -51,11 +53,16 @@ export class Acceptor {
 		}
 	}
 
-	/** Phase 2b. The answer goes to the proposer only. */
+	/** Phase 2b. The answer goes to the proposer only. What is chosen here otherwise is answered with what it is. */
 	accept(from: NodeId, { ballot, slot, value }: Accept): void {
 		if (compareBallots(ballot, this.#promised) < 0) return this.#refuse(from, 'accept', ballot, slot);
 		const { out } = this.#context;
 		const held = this.#log.entry(slot);
+		if (held && slot <= this.#log.chosenThrough && !sameBytes(held.value, value)) {
+			// Learning promises nothing, so a late accept of a lower ballot may come: it cannot be chosen any more.
+			const decisions = [{ ballot: held.ballot, value: held.value }];
+			return out.now(from, { kind: 'decisions', from: slot, chosenThrough: this.#log.chosenThrough, decisions });
+		}
 		if (held?.accepted && sameBallot(held.ballot, ballot)) {
 			if (!sameBytes(held.value, value)) throw new InvariantError(`two values for slot ${slot} under one ballot`);
 		} else {
@@ -93,7 +100,7 @@ export class Acceptor {
 		out.persist.push({ kind: 'promised', ballot });
 	}
 
-	/** Rides on a record that is written anyway, so that it never costs a flush of its own. */
+	/** Rides on what waits for a flush anyway. */
 	#recordChosen(): void {
 		if (this.#log.chosenThrough === this.#chosenRecorded) return;
 		this.#chosenRecorded = this.#log.chosenThrough;

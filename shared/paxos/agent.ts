@@ -14,9 +14,10 @@ import type { Effects } from './effects.ts';
 import { Election } from './election.ts';
 import type { Event, Timer } from './event.ts';
 import type { Role } from './fact.ts';
+import type { Leadership } from './leadership.ts';
 import { Learner } from './learner.ts';
 import { type LogEntry, SlotLog } from './log.ts';
-import type { Leadership, Message, Nack, Slot } from './message.ts';
+import type { Leading, Message, Nack, Slot } from './message.ts';
 import { Outbox } from './outbox.ts';
 import { Proposer } from './proposer.ts';
 import { Reads } from './reads.ts';
@@ -144,7 +145,8 @@ export class PaxosAgent {
 			case 'timer':
 				return this.#timer(event.timer);
 			case 'campaign':
-				return this.#proposer.campaign(event.now, this.#election.takeCampaignDue());
+				if (this.#proposer.campaign(event.now, this.#election.takeCampaignDue())) this.#afterCampaign();
+				return;
 			case 'linkUp':
 				return;
 			case 'linkDown':
@@ -225,6 +227,12 @@ export class PaxosAgent {
 
 	// After a message was taken
 
+	/** The campaign has a whole period, and so has whoever would poll meanwhile. */
+	#afterCampaign(): void {
+		this.#election.promisedTo(this.#proposer.ballot);
+		this.#election.armElection();
+	}
+
 	/** This acceptor may have promised a higher ballot than this node's own proposer works under. */
 	#afterPromise(from: NodeId, ballot: Ballot): void {
 		if (!sameBallot(this.#acceptor.promised, ballot)) return;
@@ -234,7 +242,7 @@ export class PaxosAgent {
 		this.#election.promisedTo(ballot);
 	}
 
-	#afterLeader(from: NodeId, leading: Leadership): void {
+	#afterLeader(from: NodeId, leading: Leading): void {
 		if (compareBallots(leading.ballot, this.#acceptor.promised) < 0) return;
 		this.#proposer.saw(leading.ballot);
 		this.#halt(leading.ballot, from);
@@ -279,10 +287,14 @@ export class PaxosAgent {
 		this.#election.ended('higherBallot', by);
 	}
 
-	#stepDown(): void {
+	#checkLeadership(leadership: Leadership): void {
+		const hasQuorum = leadership.takeHasQuorum();
+		const isStuck = leadership.takeIsStuck();
+		if (hasQuorum && !isStuck) return;
 		this.#proposer.stepDown();
 		this.#reads.reset();
 		this.#election.ended('lostQuorum', []);
+		if (hasQuorum) this.#election.campaignAnew();
 	}
 
 	// Timers
@@ -292,7 +304,7 @@ export class PaxosAgent {
 			case 'election':
 				this.#election.armElection();
 				if (this.#proposer.leadership) {
-					if (!this.#proposer.leadership.takeHasQuorum()) this.#stepDown();
+					this.#checkLeadership(this.#proposer.leadership);
 				} else if (this.#proposer.role === 'candidate') {
 					if (this.#proposer.giveUpIfStuck()) this.#election.ended('lostQuorum', []);
 				} else {

@@ -49,7 +49,7 @@ export class Election {
 
 	armElection(): void {
 		const { electionMinMs, electionMaxMs } = this.#context.config.timings;
-		this.#context.out.timer('election', electionMinMs, electionMaxMs);
+		this.#context.out.timer('election', electionMinMs, electionMaxMs, true);
 	}
 
 	/** @returns true when this leader is new to the node */
@@ -63,10 +63,11 @@ export class Election {
 		return true;
 	}
 
-	/** A promise was given: its candidate has this period to become the leader. */
+	/** A promise was given, to another node or this one: its candidate has a period to become the leader. */
 	promisedTo(ballot: Ballot): void {
 		this.#heard = true;
 		this.#polling = null;
+		this.#campaignDue = false;
 		if (compareBallots(ballot, this.#leader) > 0) this.#leader = NO_BALLOT;
 	}
 
@@ -87,6 +88,12 @@ export class Election {
 		this.#armPollSoon();
 	}
 
+	/** This node may not wait for others to miss it as a leader: it asks for a campaign itself. */
+	campaignAnew(): void {
+		this.#campaignDue = true;
+		this.#context.out.timer('campaign', 0, 0);
+	}
+
 	linkDown(peer: NodeId): void {
 		if (peer !== this.#leader.node) return;
 		this.#loseLeader('leaderLinkDown', peer);
@@ -103,9 +110,9 @@ export class Election {
 		this.poll();
 	}
 
-	/** Asks everyone whether they hear a leader, unless this node does. */
+	/** Asks everyone whether they hear a leader, unless this node does, or a candidate. */
 	poll(): void {
-		if (!sameBallot(this.#leader, NO_BALLOT)) return;
+		if (this.#heard || !sameBallot(this.#leader, NO_BALLOT)) return;
 		const { out, config } = this.#context;
 		this.#polling = this.#context.promised();
 		this.#silent = withVote(NO_VOTERS, config.id, config.members);
@@ -117,8 +124,11 @@ export class Election {
 		if (!this.#campaignDue) this.#armPollSoon();
 	}
 
+	/** A candidate that was promised in this period stands for the leader that it may become. */
 	reply(to: NodeId, { ballot }: Poll, chosenThrough: number): void {
-		this.#context.out.now(to, { kind: 'pollReply', ballot, leader: this.#leader, chosenThrough });
+		const hasCandidate = this.#heard && sameBallot(this.#leader, NO_BALLOT);
+		const leader = hasCandidate ? this.#context.promised() : this.#leader;
+		this.#context.out.now(to, { kind: 'pollReply', ballot, leader, chosenThrough });
 	}
 
 	replied(from: NodeId, { ballot, leader }: PollReply): void {

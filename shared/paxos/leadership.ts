@@ -15,7 +15,7 @@ import { type Phase1, phase1Of } from './campaign.ts';
 import type { Context } from './config.ts';
 import type { ProposalId } from './event.ts';
 import type { SlotLog } from './log.ts';
-import type { Accept, Leadership as Leading, Slot, Value } from './message.ts';
+import type { Accept, Leading, Slot, Value } from './message.ts';
 import { hasVoted, isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withVote } from './quorum.ts';
 import { readAcceptance, writeAcceptance } from './wire.ts';
 
@@ -50,6 +50,8 @@ export class Leadership {
 	#reserved: (Queued & { readonly slot: Slot }) | null = null;
 	/** Who answered since the last look: a leader that reaches no quorum is none. */
 	#answered: Voters = NO_VOTERS;
+	/** How far this node was at the last look. */
+	#chosenAtLook: Slot = -1;
 
 	constructor(context: Context, log: SlotLog, acceptor: Acceptor, phase1: Phase1) {
 		this.#context = context;
@@ -57,6 +59,7 @@ export class Leadership {
 		this.#acceptor = acceptor;
 		this.phase1 = phase1;
 		this.#nextSlot = Math.max(phase1.chosenThrough, log.chosenThrough) + 1;
+		for (const { from } of phase1.promises) this.heardFrom(from);
 	}
 
 	/** The next slot that no value is proposed for yet. */
@@ -185,6 +188,17 @@ export class Leadership {
 		return isQuorum(answered, members);
 	}
 
+	/**
+	 * Whether this node is still behind what its quorum knows to be chosen, and no further than when it was last
+	 * asked: whoever knew it is gone. Only another quorum's reports can help.
+	 */
+	takeIsStuck(): boolean {
+		const { chosenThrough } = this.#log;
+		const isStuck = chosenThrough < this.phase1.chosenThrough && chosenThrough === this.#chosenAtLook;
+		this.#chosenAtLook = chosenThrough;
+		return isStuck;
+	}
+
 	/** Tells the acceptors what is chosen, when nothing else that leaves would. */
 	tell(): void {
 		const { out, config } = this.#context;
@@ -226,6 +240,7 @@ export class Leadership {
 			writeQueued(to, reserved);
 		});
 		to.int(this.#answered);
+		to.int(this.#chosenAtLook + 1);
 	}
 
 	static load(from: Reader, context: Context, log: SlotLog, acceptor: Acceptor): Leadership {
@@ -245,6 +260,7 @@ export class Leadership {
 		leadership.#nextSlot = from.int();
 		leadership.#reserved = from.maybe(() => ({ slot: from.int(), ...readQueued(from) }));
 		leadership.#answered = from.int();
+		leadership.#chosenAtLook = from.int() - 1;
 		return leadership;
 	}
 

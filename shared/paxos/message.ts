@@ -52,7 +52,7 @@ export interface Promised<B = Ballot, V = Value> {
 }
 
 /** What a leader says with everything it sends to its acceptors. */
-export interface Leadership<B = Ballot> {
+export interface Leading<B = Ballot> {
 	readonly ballot: B;
 	/** Every slot up to here is chosen, and this leader knows the values. */
 	readonly chosenThrough: Slot;
@@ -61,7 +61,7 @@ export interface Leadership<B = Ballot> {
 }
 
 /** Phase 2a. */
-export interface Accept<B = Ballot, V = Value> extends Leadership<B> {
+export interface Accept<B = Ballot, V = Value> extends Leading<B> {
 	readonly kind: 'accept';
 	readonly slot: Slot;
 	readonly value: V;
@@ -87,7 +87,7 @@ export interface Nack<B = Ballot, V = Value> {
 }
 
 /** "I lead", and the question of every read that waits: has a quorum promised nothing higher? Round 0 asks nothing. */
-export interface Heartbeat<B = Ballot> extends Leadership<B> {
+export interface Heartbeat<B = Ballot> extends Leading<B> {
 	readonly kind: 'heartbeat';
 	readonly round: number;
 }

@@ -89,6 +89,7 @@ export class Proposer {
 		const pending = this.#pending.get(id);
 		this.#pending.remove(id);
 		this.#context.out.outcomes.push({ kind: 'withdrawn', proposal: id, left: pending?.mayBeChosen ?? true });
+		this.#askForCampaign();
 	}
 
 	settled(ids: readonly ProposalId[]): void {
@@ -117,11 +118,15 @@ export class Proposer {
 
 	// Phase 1
 
-	/** Begins a campaign, unless what it was asked for is gone or is being cared for. */
-	campaign(now: WallTime, noLeader: boolean): void {
+	/**
+	 * Begins a campaign, unless what it was asked for is gone or is being cared for.
+	 *
+	 * @returns whether it did
+	 */
+	campaign(now: WallTime, noLeader: boolean): boolean {
 		this.#campaignAsked = false;
 		const forProposals = this.#pending.wantsCampaign() && this.#mayCampaignForProposals();
-		if (this.#campaign || !(forProposals || (noLeader && !this.#leadership))) return;
+		if (this.#campaign || !(forProposals || (noLeader && !this.#leadership))) return false;
 
 		const { id, members } = this.#context.config;
 		const { out } = this.#context;
@@ -140,6 +145,7 @@ export class Proposer {
 		for (const member of members) {
 			if (member !== id) out.whenDurable(member, { kind: 'prepare', ballot, contest });
 		}
+		return true;
 	}
 
 	/** @returns true when it made the quorum: this node leads */
@@ -222,7 +228,8 @@ export class Proposer {
 				this.#halted(ballot, from);
 				return true;
 			}
-			leadership.close(slot);
+			// A contested slot is accepted again for all to see.
+			if (slot !== this.#contested?.slot) leadership.close(slot);
 		}
 		this.advance();
 		return false;

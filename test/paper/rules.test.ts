@@ -139,6 +139,47 @@ describe('3. what a promise carries', () => {
 	});
 });
 
+describe('what a promise says to be chosen', () => {
+	it('is chosen there after a restart, too', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.deliver(({ message }) => message.kind === 'accept' || message.kind === 'accepted');
+		lab.drop();
+		lab.propose('n3', 'blue', 'self');
+		lab.campaign('n3', 20);
+		lab.deliver(({ to, message }) => to === 'n1' && message.kind === 'prepare');
+		expect(lab.inFlight('promise')).toMatchObject([{ from: 'n1', message: { chosenThrough: 1 } }]);
+		lab.restart('n1');
+		expect(lab.agent('n1').view().chosenThrough).toBe(1);
+	});
+
+	it('can be had without the node that said so: a leader that cannot fetch it campaigns anew', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.deliver(({ from, to, message }) =>
+			message.kind === 'accept' ? to === 'n2' : from === 'n2' && message.kind === 'accepted',
+		);
+		lab.drop();
+		lab.propose('n3', 'blue', 'self');
+		lab.campaign('n3', 20);
+		lab.deliver(ofKind('prepare', 'promise'));
+		expect(lab.agent('n3').view().role).toBe('leader');
+		for (let period = 0; period < 2; period++) {
+			lab.deliver(among('n2', 'n3'));
+			lab.drop();
+			lab.timer('n3', 'heartbeat');
+			lab.deliver(among('n2', 'n3'));
+			lab.drop();
+			lab.timer('n3', 'election');
+		}
+		lab.campaign('n3', 30);
+		lab.deliver(among('n2', 'n3'));
+		expect(lab.chosen('n3').slice(0, 1)).toEqual(['red']);
+	});
+});
+
 describe('4. a nack', () => {
 	it('carries the promised ballot and one acceptance, of the slot in question', () => {
 		const lab = new Lab(3);
@@ -309,6 +350,19 @@ describe('8. one campaign at a time, under a new ballot, for everything that wai
 		expect(lab.chosen('n3')).toEqual(['red']);
 	});
 
+	it('a contender that missed the contested slot is told all the same', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.deliver(among('n1', 'n2'));
+		lab.drop();
+		lab.propose('n3', 'blue', 'self', 1);
+		lab.campaign('n3', 20);
+		lab.deliver(({ message }) => message.kind !== 'accepted');
+		lab.deliver();
+		expect(lab.outcomes('n3', 'kept')).toMatchObject([{ slot: 1 }]);
+	});
+
 	it('a contested slot that nobody voted for takes the contender’s value; one beyond the next is refused', () => {
 		const lab = new Lab(3);
 		lab.propose('n3', 'blue', 'self', 1);
@@ -418,7 +472,7 @@ describe('13. a broken invariant stops the node', () => {
 		expect(() => lab.step('n1', { kind: 'receive', from: 'n2', message: accept('blue') })).toThrow(InvariantError);
 	});
 
-	it('what is chosen is never accepted with another value', () => {
+	it('what is chosen is never accepted with another value: a late proposer is told what it is', () => {
 		const lab = new Lab(3);
 		lab.elect('n1', 10);
 		lab.propose('n1', 'red');
@@ -431,7 +485,12 @@ describe('13. a broken invariant stops the node', () => {
 			chosenThrough: 0,
 			recoveredThrough: 0,
 		} as const;
-		expect(() => lab.step('n1', { kind: 'receive', from: 'n3', message })).toThrow(InvariantError);
+		lab.step('n1', { kind: 'receive', from: 'n3', message });
+		expect(text(lab.agent('n1').view().entry(1)?.value as Uint8Array)).toBe('red');
+		expect(lab.inFlight('accepted')).toEqual([]);
+		expect(lab.inFlight('decisions')).toMatchObject([
+			{ to: 'n3', message: { from: 1, decisions: [{ value: bytes('red') }] } },
+		]);
 	});
 });
 
