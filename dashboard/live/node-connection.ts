@@ -1,0 +1,100 @@
+/**
+ * One node's feed. It says when the node fell silent, by the connection or by the lack of any packet, and
+ * keeps trying for ever. It folds nothing and holds no fact.
+ */
+import { io, type Socket } from 'socket.io-client';
+import type {
+	FactBatch,
+	NodeSnapshot,
+	ProposeAnswer,
+	ProposeRequest,
+	ServerToWatcher,
+	WatcherToServer,
+} from '../../shared/feed.ts';
+
+export interface NodeListener {
+	snapshot(snapshot: NodeSnapshot): void;
+	batch(batch: FactBatch): void;
+	/** Last heard at `sinceMs`, milliseconds since 1970. */
+	lost(sinceMs: number): void;
+}
+
+/** The server pings every 500 ms, so silence this long is no quiet but a node that does not answer. */
+const SILENCE_MS_MAX = 1100;
+const LISTEN_EVERY_MS = 150;
+const RECONNECT_MS_MIN = 200;
+const RECONNECT_MS_MAX = 800;
+const CONNECT_TIMEOUT_MS = 2000;
+/** Above what a node itself waits before it answers `unknown`. */
+const ANSWER_TIMEOUT_MS = 30_000;
+
+export class NodeConnection {
+	readonly #socket: Socket<ServerToWatcher, WatcherToServer>;
+	readonly #listener: NodeListener;
+	#heardMs = Date.now();
+	#silent = false;
+	readonly #listening: ReturnType<typeof setInterval>;
+
+	constructor(url: string, listener: NodeListener) {
+		this.#listener = listener;
+		// WebSocket only: no polling request that another node's server would have to allow first.
+		this.#socket = io(url, {
+			forceNew: true,
+			transports: ['websocket'],
+			reconnectionDelay: RECONNECT_MS_MIN,
+			reconnectionDelayMax: RECONNECT_MS_MAX,
+			timeout: CONNECT_TIMEOUT_MS,
+		});
+		this.#socket.on('snapshot', (snapshot) => {
+			this.#silent = false;
+			this.#heard();
+			listener.snapshot(snapshot);
+		});
+		this.#socket.on('batch', (batch) => {
+			this.#heard();
+			listener.batch(batch);
+		});
+		this.#socket.io.on('ping', () => this.#heard());
+		this.#socket.on('connect_error', () => this.#lost());
+		this.#socket.on('disconnect', () => this.#lost());
+		this.#listening = setInterval(() => this.#listen(), LISTEN_EVERY_MS);
+	}
+
+	/** For good: a page never does, whoever owns several connections may. */
+	close(): void {
+		clearInterval(this.#listening);
+		this.#socket.off().disconnect();
+	}
+
+	resync(): void {
+		if (this.#socket.connected) this.#socket.emit('resync');
+	}
+
+	async propose(request: ProposeRequest): Promise<ProposeAnswer> {
+		if (!this.#socket.connected) return { outcome: 'refused', why: 'this node does not answer', attempts: [] };
+		try {
+			return await this.#socket.timeout(ANSWER_TIMEOUT_MS).emitWithAck('propose', request);
+		} catch {
+			return { outcome: 'unknown', why: 'the node went silent before it answered', attempts: [] };
+		}
+	}
+
+	#heard(): void {
+		// It was silent, and is heard without a new connection: a snapshot says at once where it stands.
+		if (this.#silent) this.#socket.emit('resync');
+		this.#heardMs = Date.now();
+		this.#silent = false;
+	}
+
+	#listen(): void {
+		if (this.#socket.connected && Date.now() - this.#heardMs > SILENCE_MS_MAX) this.#lost();
+	}
+
+	#lost(): void {
+		// Where the server itself refused, the library does not try again.
+		if (!this.#socket.active) setTimeout(() => this.#socket.connect(), RECONNECT_MS_MAX);
+		if (this.#silent) return;
+		this.#silent = true;
+		this.#listener.lost(this.#heardMs);
+	}
+}

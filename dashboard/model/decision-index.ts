@@ -1,0 +1,249 @@
+/**
+ * Which facts belong to which decision: a slot's own, and those of phase 1 of every ballot that was used for
+ * it. Bounded in slots, in ballots and in facts of each; what is too old is forgotten, never made up.
+ */
+import type { BallotText, Fact } from '../../shared/fact.ts';
+import type { Phase1View } from '../../shared/feed.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
+import { ballotNode, compareBallotTexts } from './ballot-names.ts';
+import { causalOrder } from './causal-order.ts';
+import type { Entry } from './tape.ts';
+
+/** All that is known of one decision. */
+export interface Gathered {
+	readonly slot: Slot;
+	/** Every ballot used for it, lowest first. */
+	readonly ballots: readonly BallotText[];
+	/** In causal order. */
+	readonly entries: readonly Entry[];
+	/** Phase 1 of a ballot that had run before, for all open slots at once. */
+	readonly earlier: ReadonlyMap<BallotText, EarlierPhase1>;
+}
+
+export interface EarlierPhase1 extends Phase1View {
+	/** They promised too, but a quorum was counted without them, or their answer was lost. */
+	readonly uncounted: readonly NodeId[];
+}
+
+const SLOTS_MAX = 256;
+const BALLOTS_MAX = 256;
+const FACTS_OF_ONE_MAX = 600;
+/** How many halted campaigns before a ballot are shown as attempts at the same decision. */
+const ATTEMPTS_BEFORE_MAX = 6;
+
+interface SlotFacts {
+	readonly entries: Entry[];
+	readonly ballots: Set<BallotText>;
+}
+
+interface BallotFacts {
+	readonly entries: Entry[];
+	campaign: (Fact & { readonly kind: 'campaign' }) | null;
+	halted: boolean;
+	/** The first slot into which a value of the proposer's own was put; 0 for none. */
+	firstOwnSlot: Slot;
+	/** Slots whose value phase 1 decided: a reported one, or a no-op. */
+	readonly recovered: Set<Slot>;
+}
+
+export class DecisionIndex {
+	readonly #slots = new Map<Slot, SlotFacts>();
+	readonly #ballots = new Map<BallotText, BallotFacts>();
+
+	/** Recent ballots, in no order. */
+	get ballots(): Iterable<BallotText> {
+		return this.#ballots.keys();
+	}
+
+	add(entry: Entry): void {
+		const slot = slotOf(entry.fact);
+		const ballot = ballotOf(entry.fact);
+		if (slot > 0) {
+			const facts = kept(this.#slots, slot, SLOTS_MAX, (): SlotFacts => ({ entries: [], ballots: new Set() }));
+			if (facts.entries.length < FACTS_OF_ONE_MAX) facts.entries.push(entry);
+			if (usesBallot(entry.fact)) facts.ballots.add(ballot);
+		}
+		if (ballot !== '' && ofPhase1(entry.fact)) {
+			const facts = this.#ofBallot(ballot);
+			if (facts.entries.length < FACTS_OF_ONE_MAX) facts.entries.push(entry);
+		}
+		this.#note(entry.fact);
+	}
+
+	/** Changes whenever `gather` of the same arguments would. */
+	version(slot: Slot, attempts: readonly BallotText[]): number {
+		let version = this.#slots.get(slot)?.entries.length ?? 0;
+		for (const ballot of this.ballotsOf(slot, attempts)) version += this.#ballots.get(ballot)?.entries.length ?? 0;
+		return version;
+	}
+
+	/** @param attempts ballots that are known to have been tried for it, as an answer lists them */
+	gather(slot: Slot, attempts: readonly BallotText[], leaderships: readonly Phase1View[]): Gathered {
+		const ballots = this.ballotsOf(slot, attempts);
+		const entries = [...(this.#slots.get(slot)?.entries ?? [])];
+		const earlier = new Map<BallotText, EarlierPhase1>();
+		for (const ballot of ballots) {
+			const facts = this.#ballots.get(ballot);
+			const own = facts !== undefined && this.#campaignedFor(slot, facts);
+			if (!own) {
+				const phase1 = phase1Of(ballot, facts) ?? leaderships.find((view) => view.ballot === ballot);
+				if (phase1) earlier.set(ballot, { ...phase1, uncounted: promisersOf(facts, phase1) });
+			}
+			for (const entry of facts?.entries ?? []) if (own || ofAccept(entry.fact)) entries.push(entry);
+		}
+		return { slot, ballots, entries: causalOrder([...new Set(entries)]), earlier };
+	}
+
+	ballotsOf(slot: Slot, attempts: readonly BallotText[]): BallotText[] {
+		const ballots = new Set(attempts.filter((ballot) => this.#ballots.has(ballot)));
+		for (const ballot of this.#slots.get(slot)?.ballots ?? []) {
+			ballots.add(ballot);
+			if (this.#ballots.get(ballot)?.firstOwnSlot === slot)
+				for (const b of this.#attemptsBefore(ballot)) ballots.add(b);
+		}
+		return [...ballots].sort(compareBallotTexts);
+	}
+
+	/** Phase 1 ran for this very slot, and not once for all. */
+	#campaignedFor(slot: Slot, facts: BallotFacts): boolean {
+		const campaign = facts.campaign;
+		if (!campaign) return false;
+		if (campaign.contest === slot || facts.recovered.has(slot)) return true;
+		if (campaign.why === 'proposal') return facts.firstOwnSlot === slot || facts.firstOwnSlot === 0;
+		return false;
+	}
+
+	/** The node's campaigns just before `ballot` that were halted before they could propose anything. */
+	#attemptsBefore(ballot: BallotText): BallotText[] {
+		const node = ballotNode(ballot);
+		const before = [...this.#ballots.entries()]
+			.filter(([other, facts]) => facts.campaign && ballotNode(other) === node && compareBallotTexts(other, ballot) < 0)
+			.sort(([a], [b]) => compareBallotTexts(b, a));
+		const attempts: BallotText[] = [];
+		for (const [other, facts] of before.slice(0, ATTEMPTS_BEFORE_MAX)) {
+			const idle = facts.firstOwnSlot === 0 && facts.recovered.size === 0;
+			if (!facts.halted || !idle || facts.campaign?.why !== 'proposal') break;
+			attempts.push(other);
+		}
+		return attempts;
+	}
+
+	#note(fact: Fact): void {
+		if (fact.kind === 'campaign') this.#ofBallot(fact.ballot).campaign = fact;
+		else if (fact.kind === 'halted') this.#ofBallot(fact.ballot).halted = true;
+		else if (fact.kind === 'proposed') {
+			const facts = this.#ofBallot(fact.ballot);
+			if (fact.origin !== 'own') facts.recovered.add(fact.slot);
+			else if (facts.firstOwnSlot === 0) facts.firstOwnSlot = fact.slot;
+		}
+	}
+
+	#ofBallot(ballot: BallotText): BallotFacts {
+		return kept(
+			this.#ballots,
+			ballot,
+			BALLOTS_MAX,
+			(): BallotFacts => ({
+				entries: [],
+				campaign: null,
+				halted: false,
+				firstOwnSlot: 0,
+				recovered: new Set(),
+			}),
+		);
+	}
+}
+
+function kept<Key, Value>(map: Map<Key, Value>, key: Key, sizeMax: number, make: () => Value): Value {
+	let value = map.get(key);
+	if (value === undefined) {
+		value = make();
+		map.set(key, value);
+		if (map.size > sizeMax) for (const oldest of [...map.keys()].slice(0, map.size - sizeMax)) map.delete(oldest);
+	}
+	return value;
+}
+
+/** The slot a fact is about; 0 for none or for several. */
+export function slotOf(fact: Fact): Slot {
+	switch (fact.kind) {
+		case 'proposed':
+		case 'accepted':
+		case 'voteCounted':
+		case 'chosen':
+		case 'refused':
+			return fact.slot;
+		case 'sent':
+		case 'received':
+			return fact.message.kind === 'accept' || fact.message.kind === 'accepted' ? fact.message.slot : 0;
+		default:
+			return 0;
+	}
+}
+
+/** The ballot a fact is about; '' for none. */
+export function ballotOf(fact: Fact): BallotText {
+	if (fact.kind === 'sent' || fact.kind === 'received') return 'ballot' in fact.message ? fact.message.ballot : '';
+	return 'ballot' in fact ? fact.ballot : '';
+}
+
+/** A `chosen` may name an older ballot than the one in use; it does not mean that it was used here. */
+function usesBallot(fact: Fact): boolean {
+	return fact.kind !== 'chosen' || fact.how === 'counted';
+}
+
+function ofPhase1(fact: Fact): boolean {
+	switch (fact.kind) {
+		case 'campaign':
+		case 'promised':
+		case 'promiseCounted':
+		case 'halted':
+			return true;
+		case 'refused':
+			return fact.refused === 'prepare';
+		case 'role':
+			return fact.role === 'leader' && fact.why === 'promisedByQuorum';
+		case 'sent':
+		case 'received': {
+			const { message } = fact;
+			return message.kind === 'prepare' || message.kind === 'promise' || message.kind === 'nack';
+		}
+		default:
+			return false;
+	}
+}
+
+/** Kept with the ballot, because it names no slot, but part of phase 2. */
+function ofAccept(fact: Fact): boolean {
+	if (fact.kind === 'halted') return true;
+	return (
+		(fact.kind === 'sent' || fact.kind === 'received') &&
+		fact.message.kind === 'nack' &&
+		fact.message.refused === 'accept'
+	);
+}
+
+function promisersOf(facts: BallotFacts | undefined, { promises }: Phase1View): NodeId[] {
+	const counted = new Set(promises.map((promise) => promise.from));
+	const promisers = (facts?.entries ?? []).filter(({ fact }) => fact.kind === 'promised').map(({ fact }) => fact.node);
+	return promisers.filter((node) => !counted.has(node));
+}
+
+/** The phase 1 of a ballot from its facts, where the page was there when it ran. */
+function phase1Of(ballot: BallotText, facts: BallotFacts | undefined): Phase1View | undefined {
+	if (!facts?.campaign) return undefined;
+	const promises = new Map<NodeId, Phase1View['promises'][number]>();
+	for (const { fact } of facts.entries) {
+		if (fact.kind !== 'promiseCounted') continue;
+		promises.set(fact.from, { from: fact.from, chosenThrough: fact.chosenThrough, reported: fact.reported });
+	}
+	const { chosenThrough } = facts.campaign;
+	const reported = [...promises.values()].flatMap((promise) => promise.reported.map((acceptance) => acceptance.slot));
+	return {
+		ballot,
+		chosenThrough,
+		recoveredThrough: Math.max(chosenThrough, ...reported),
+		promises: [...promises.values()],
+	};
+}

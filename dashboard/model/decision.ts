@@ -1,0 +1,239 @@
+/**
+ * One decision as it stands after some of its facts: every ballot used for a slot, and in each the promises,
+ * the proposal and the votes, node by node. A pure fold, so that playing back is folding fewer facts.
+ */
+import type { BallotText, Fact } from '../../shared/fact.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { AgentFact } from '../../shared/paxos/fact.ts';
+import type { Acceptance, Slot } from '../../shared/paxos/message.ts';
+import type { ValueSummary } from '../../shared/store/describe.ts';
+import { ballotNode, compareBallotTexts } from './ballot-names.ts';
+import type { EarlierPhase1, Gathered } from './decision-index.ts';
+import type { NodeModel } from './node-model.ts';
+
+type Reported = Acceptance<BallotText, ValueSummary>;
+type CampaignWhy = (AgentFact & { readonly kind: 'campaign' })['why'];
+type ProposalOrigin = (AgentFact & { readonly kind: 'proposed' })['origin'];
+
+export type RequestCell = 'sent' | 'arrived';
+
+export type PromiseCell =
+	| {
+			readonly state: 'promised';
+			/** What it had accepted for this slot; null for nothing, undefined while the page does not know. */
+			readonly reported: Reported | null | undefined;
+			readonly chosenThrough: Slot | undefined;
+			readonly counted: boolean;
+	  }
+	| { readonly state: 'refused'; readonly promised: BallotText };
+
+export type VoteCell =
+	| { readonly state: 'accepted'; readonly counted: boolean }
+	| { readonly state: 'refused'; readonly promised: BallotText };
+
+/** What happened under one ballot. Maps without a node: nothing yet. */
+export interface Round {
+	readonly ballot: BallotText;
+	readonly proposer: NodeId;
+	why: CampaignWhy | undefined;
+	contest: Slot;
+	/** Set where phase 1 had run before, once, for every slot above this one. */
+	onceAbove: Slot | undefined;
+	readonly prepare: Map<NodeId, RequestCell>;
+	readonly promise: Map<NodeId, PromiseCell>;
+	promiseVoters: readonly NodeId[];
+	proposal: { readonly value: ValueSummary; readonly origin: ProposalOrigin; readonly reportedAt: BallotText } | null;
+	readonly accept: Map<NodeId, RequestCell>;
+	readonly vote: Map<NodeId, VoteCell>;
+	votes: readonly NodeId[];
+	halted: { readonly by: BallotText; readonly from: NodeId } | null;
+}
+
+export interface Learned {
+	readonly how: 'counted' | 'told' | 'fetched' | 'known';
+	readonly ballot: BallotText;
+}
+
+export interface Decision {
+	readonly slot: Slot;
+	/** How many nodes there are, and how many make a quorum. */
+	readonly members: number;
+	readonly needed: number;
+	/** Lowest ballot first. */
+	readonly rounds: readonly Round[];
+	chosen: { readonly ballot: BallotText; readonly value: ValueSummary } | null;
+	readonly learned: Map<NodeId, Learned>;
+	/** The page was not there: what is shown of it are the nodes' states, not its messages. */
+	readonly before: boolean;
+}
+
+/** @param through how many of the facts, in causal order, have happened; all of them where left out */
+export function foldDecision(gathered: Gathered, members: number, through = gathered.entries.length): Decision {
+	const rounds = gathered.ballots.map((ballot) => newRound(gathered.slot, ballot, gathered.earlier.get(ballot)));
+	const decision: Decision = {
+		slot: gathered.slot,
+		members,
+		needed: Math.floor(members / 2) + 1,
+		rounds,
+		chosen: null,
+		learned: new Map(),
+		before: false,
+	};
+	const byBallot = new Map(rounds.map((round) => [round.ballot, round]));
+	for (const { fact } of gathered.entries.slice(0, through)) foldFact(decision, byBallot, fact);
+	return decision;
+}
+
+/** A decision of which no fact is known any more, from what the nodes hold now. */
+export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[]): Decision {
+	const byBallot = new Map<BallotText, Round>();
+	const learned = new Map<NodeId, Learned>();
+	let chosen: Decision['chosen'] = null;
+	for (const node of nodes) {
+		const view = node.slots.get(slot);
+		if (!node.isUp || !view) continue;
+		if (view.acceptedBallot !== '' && view.value) {
+			const round = byBallot.get(view.acceptedBallot) ?? newRound(slot, view.acceptedBallot, undefined);
+			byBallot.set(view.acceptedBallot, round);
+			round.proposal ??= { value: view.value, origin: 'own', reportedAt: '' };
+			round.vote.set(node.id, { state: 'accepted', counted: true });
+			round.votes = [...round.votes, node.id];
+		}
+		if (view.chosen && view.value) {
+			learned.set(node.id, { how: 'known', ballot: view.acceptedBallot });
+			chosen ??= { ballot: view.acceptedBallot, value: view.value };
+		}
+	}
+	const rounds = [...byBallot.values()].sort((a, b) => compareBallotTexts(a.ballot, b.ballot));
+	const members = nodes.length;
+	return { slot, members, needed: Math.floor(members / 2) + 1, rounds, chosen, learned, before: true };
+}
+
+function newRound(slot: Slot, ballot: BallotText, earlier: EarlierPhase1 | undefined): Round {
+	const round: Round = {
+		ballot,
+		proposer: ballotNode(ballot),
+		why: undefined,
+		contest: 0,
+		onceAbove: earlier?.chosenThrough,
+		prepare: new Map(),
+		promise: new Map(),
+		promiseVoters: [],
+		proposal: null,
+		accept: new Map(),
+		vote: new Map(),
+		votes: [],
+		halted: null,
+	};
+	for (const { from, chosenThrough, reported } of earlier?.promises ?? []) {
+		round.prepare.set(from, 'arrived');
+		const own = reported.find((acceptance) => acceptance.slot === slot) ?? null;
+		round.promise.set(from, { state: 'promised', reported: own, chosenThrough, counted: true });
+		round.promiseVoters = [...round.promiseVoters, from];
+	}
+	for (const node of earlier?.uncounted ?? []) {
+		round.prepare.set(node, 'arrived');
+		round.promise.set(node, { state: 'promised', reported: null, chosenThrough: undefined, counted: false });
+	}
+	return round;
+}
+
+function foldFact(decision: Decision, rounds: ReadonlyMap<BallotText, Round>, fact: Fact): void {
+	switch (fact.kind) {
+		case 'campaign': {
+			const round = rounds.get(fact.ballot);
+			if (!round) return;
+			round.why = fact.why;
+			round.contest = fact.contest;
+			round.prepare.set(fact.node, 'arrived');
+			return;
+		}
+		case 'promised':
+			return promised(rounds.get(fact.ballot), fact.node, { reported: undefined, chosenThrough: undefined });
+		case 'refused': {
+			const round = rounds.get(fact.ballot);
+			if (fact.refused === 'prepare') round?.promise.set(fact.node, { state: 'refused', promised: fact.promised });
+			if (fact.refused === 'accept') round?.vote.set(fact.node, { state: 'refused', promised: fact.promised });
+			return;
+		}
+		case 'promiseCounted': {
+			const round = rounds.get(fact.ballot);
+			if (!round || round.onceAbove !== undefined) return;
+			round.promiseVoters = fact.voters;
+			const { chosenThrough } = fact;
+			const reported = fact.reported.find((acceptance) => acceptance.slot === decision.slot) ?? null;
+			round.promise.set(fact.from, { state: 'promised', reported, chosenThrough, counted: true });
+			return;
+		}
+		case 'halted': {
+			const round = rounds.get(fact.ballot);
+			if (round) round.halted = { by: fact.by, from: fact.from };
+			return;
+		}
+		case 'proposed': {
+			const round = rounds.get(fact.ballot);
+			if (!round) return;
+			round.proposal = { value: fact.value, origin: fact.origin, reportedAt: fact.reportedAt };
+			round.accept.set(fact.node, 'arrived');
+			return;
+		}
+		case 'accepted': {
+			const round = rounds.get(fact.ballot);
+			if (!round) return;
+			round.accept.set(fact.node, 'arrived');
+			const counted = round.votes.includes(fact.node);
+			round.vote.set(fact.node, { state: 'accepted', counted });
+			round.proposal ??= { value: fact.value, origin: 'own', reportedAt: '' };
+			return;
+		}
+		case 'voteCounted': {
+			const round = rounds.get(fact.ballot);
+			if (!round) return;
+			round.votes = fact.voters;
+			round.vote.set(fact.from, { state: 'accepted', counted: true });
+			return;
+		}
+		case 'chosen':
+			decision.learned.set(fact.node, { how: fact.how, ballot: fact.ballot });
+			if (!decision.chosen || fact.how === 'counted') decision.chosen = { ballot: fact.ballot, value: fact.value };
+			return;
+		case 'sent':
+		case 'received':
+			return foldMessage(decision, rounds, fact);
+		default:
+			return;
+	}
+}
+
+function foldMessage(
+	decision: Decision,
+	rounds: ReadonlyMap<BallotText, Round>,
+	fact: Fact & { readonly kind: 'sent' | 'received' },
+): void {
+	const { message } = fact;
+	const round = 'ballot' in message ? rounds.get(message.ballot) : undefined;
+	if (!round) return;
+	const acceptor = fact.kind === 'sent' ? fact.to : fact.node;
+	if (message.kind === 'prepare') request(round.prepare, acceptor, fact.kind);
+	if (message.kind === 'accept') request(round.accept, acceptor, fact.kind);
+	if (message.kind === 'promise' && fact.kind === 'sent') {
+		const reported = message.accepted.find((acceptance) => acceptance.slot === decision.slot) ?? null;
+		promised(round, fact.node, { reported, chosenThrough: message.chosenThrough });
+	}
+}
+
+function request(cells: Map<NodeId, RequestCell>, acceptor: NodeId, kind: 'sent' | 'received'): void {
+	if (cells.get(acceptor) !== 'arrived') cells.set(acceptor, kind === 'received' ? 'arrived' : 'sent');
+}
+
+/** A later fact of the same promise may know more of it, never less. */
+function promised(
+	round: Round | undefined,
+	node: NodeId,
+	known: { readonly reported: Reported | null | undefined; readonly chosenThrough: Slot | undefined },
+): void {
+	if (!round || round.onceAbove !== undefined) return;
+	const cell = round.promise.get(node);
+	if (cell?.state === 'promised' && cell.reported !== undefined) return;
+	round.promise.set(node, { state: 'promised', counted: round.promiseVoters.includes(node), ...known });
+}

@@ -1,0 +1,153 @@
+/** What a fact says in one line, and of which kind it is to a reader of the log. */
+import type { BallotText, Fact } from '../../shared/fact.ts';
+import type { Message } from '../../shared/paxos/message.ts';
+import type { ValueSummary } from '../../shared/store/describe.ts';
+import type { BallotNames } from './ballot-names.ts';
+import { list, quoted } from './why.ts';
+
+/** The chips of the log. */
+export type FactGroup = 'phase1' | 'phase2' | 'nack' | 'chosen' | 'leader' | 'messages' | 'beats' | 'links' | 'disk';
+
+type JsonMessage = Message<BallotText, ValueSummary>;
+
+export function groupOf(fact: Fact): FactGroup {
+	switch (fact.kind) {
+		case 'campaign':
+		case 'promised':
+		case 'promiseCounted':
+			return 'phase1';
+		case 'proposed':
+		case 'accepted':
+		case 'voteCounted':
+			return 'phase2';
+		case 'refused':
+		case 'halted':
+			return 'nack';
+		case 'chosen':
+		case 'fetching':
+			return 'chosen';
+		case 'role':
+		case 'pollHeld':
+			return 'leader';
+		case 'sent':
+		case 'received':
+			return isBeat(fact.message) ? 'beats' : 'messages';
+		case 'linkUp':
+		case 'linkDown':
+		case 'malformed':
+		case 'ignored':
+			return 'links';
+		case 'flushed':
+		case 'applied':
+			return 'disk';
+	}
+}
+
+export function factText(fact: Fact, names: BallotNames): string {
+	switch (fact.kind) {
+		case 'campaign':
+			return `prepares ${names.full(fact.ballot)}${CAMPAIGN_WHY[fact.why]}${fact.contest > 0 ? ` ${fact.contest}` : ''}`;
+		case 'promised':
+			return fact.previous === ''
+				? `promises ${names.full(fact.ballot)}`
+				: `promises ${names.full(fact.ballot)}, up from ${names.short(fact.previous)}`;
+		case 'refused':
+			return `refuses ${fact.refused}${fact.slot > 0 ? ` of slot ${fact.slot}` : ''}: ${names.short(fact.ballot)} < promised ${names.short(fact.promised)}`;
+		case 'promiseCounted':
+			return `counts the promise of ${fact.from}: it has ${fact.voters.length}, ${fact.needed} are needed${fact.reported.length > 0 ? `, ${fact.reported.length} reported` : ''}`;
+		case 'halted':
+			return `gives up ${names.short(fact.ballot)}: ${fact.from} has promised ${names.full(fact.by)}`;
+		case 'proposed':
+			return `proposes ${quoted(fact.value)} in slot ${fact.slot} under ${names.short(fact.ballot)}`;
+		case 'accepted':
+			return `accepts ${quoted(fact.value)} in slot ${fact.slot} under ${names.short(fact.ballot)}`;
+		case 'voteCounted':
+			return `counts the vote of ${fact.from} for slot ${fact.slot}: it has ${fact.voters.length}, ${fact.needed} are needed`;
+		case 'chosen':
+			return `knows slot ${fact.slot} chosen: ${quoted(fact.value)} (${HOW[fact.how]})`;
+		case 'role':
+			return `is ${fact.role}: ${ROLE_WHY[fact.why]}${fact.by.length > 0 ? ` ${list(fact.by)}` : ''}`;
+		case 'pollHeld':
+			return `does not campaign: ${list(fact.hearing)} still hear${fact.hearing.length === 1 ? 's' : ''} a leader, ${list(fact.silent)} not`;
+		case 'fetching':
+			return `fetches slots ${fact.slot} to ${fact.through} from ${fact.from}`;
+		case 'ignored':
+			return `ignores ${fact.message} of ${fact.from}: ${fact.why}`;
+		case 'sent':
+			return `→ ${fact.to}: ${messageText(fact.message, names)}`;
+		case 'received':
+			return `← ${fact.from}: ${messageText(fact.message, names)}`;
+		case 'linkUp':
+			return `is linked with ${fact.peer}`;
+		case 'linkDown':
+			return `lost the link with ${fact.peer}: ${fact.why}`;
+		case 'malformed':
+			return `refused what ${fact.from} sent to its ${fact.door} door: ${fact.why}`;
+		case 'flushed':
+			return `flushed ${fact.records} record${fact.records === 1 ? '' : 's'}, ${fact.bytes} B in ${fact.ms.toFixed(2)} ms`;
+		case 'applied':
+			return `applied through slot ${fact.through}, revision ${fact.revision}`;
+	}
+}
+
+/** The chatter that goes on when nothing is decided. */
+function isBeat(message: JsonMessage): boolean {
+	return (
+		message.kind === 'heartbeat' ||
+		message.kind === 'confirm' ||
+		message.kind === 'readAsk' ||
+		message.kind === 'readIndex'
+	);
+}
+
+function messageText(message: JsonMessage, names: BallotNames): string {
+	switch (message.kind) {
+		case 'prepare':
+			return `prepare ${names.short(message.ballot)}`;
+		case 'promise':
+			return `promise ${names.short(message.ballot)}, ${message.accepted.length} reported`;
+		case 'accept':
+			return `accept slot ${message.slot} ${quoted(message.value)}`;
+		case 'accepted':
+			return `accepted slot ${message.slot}`;
+		case 'nack':
+			return `nack ${names.short(message.ballot)} < ${names.short(message.promised)}`;
+		case 'heartbeat':
+			return `heartbeat ${message.round}, chosen through ${message.chosenThrough}`;
+		case 'confirm':
+			return `confirm ${message.round}`;
+		case 'poll':
+			return 'poll: do you hear a leader?';
+		case 'pollReply':
+			return message.leader === '' ? 'no leader heard' : `hears ${names.short(message.leader)}`;
+		case 'fetch':
+			return `fetch from slot ${message.from}`;
+		case 'decisions':
+			return `${message.decisions.length} decisions from slot ${message.from}`;
+		case 'forward':
+			return `forward ${quoted(message.value)}`;
+		case 'readAsk':
+			return `read ${message.round}`;
+		case 'readIndex':
+			return `read ${message.round} at slot ${message.slot}`;
+	}
+}
+
+const CAMPAIGN_WHY = {
+	noLeader: ' because it hears no leader',
+	proposal: ' for a proposal of its own',
+	contest: ' to contest slot',
+} as const;
+
+const HOW = { counted: 'counted a quorum', told: 'told by the leader', fetched: 'fetched' } as const;
+
+const ROLE_WHY = {
+	started: 'just started',
+	campaign: 'campaigning',
+	promisedByQuorum: 'promised by',
+	heardLeader: 'hears',
+	higherBallot: 'a higher ballot is at',
+	lostQuorum: 'no quorum answered; last heard',
+	leaderSilent: 'the leader fell silent',
+	leaderLinkDown: 'lost the link with',
+} as const;

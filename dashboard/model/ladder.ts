@@ -1,0 +1,39 @@
+/** Ballots in their one order, and how far up each node's promise stands. */
+import type { BallotText } from '../../shared/fact.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { ballotNode, compareBallotTexts } from './ballot-names.ts';
+import type { SwarmModel } from './swarm-model.ts';
+
+export interface Ladder {
+	/** Lowest first. */
+	readonly ballots: readonly BallotText[];
+	readonly rails: readonly {
+		readonly node: NodeId;
+		/** Where on `ballots` its promise stands; -1: it has promised nothing; undefined: not known now. */
+		readonly at: number | undefined;
+	}[];
+	/** The highest ballot of a node that leads; '' for none. */
+	readonly leading: BallotText;
+}
+
+/** Every ballot that is promised somewhere now, and the highest others, at most `rungsMax` in all. */
+export function ballotLadder(swarm: SwarmModel, rungsMax: number): Ladder {
+	const up = swarm.nodes.filter((node) => node.isUp);
+	const held = new Set(up.map((node) => node.promised).filter((ballot) => ballot !== ''));
+	const others = [...swarm.index.ballots].filter((ballot) => !held.has(ballot)).sort(compareBallotTexts);
+	const spare = Math.max(0, rungsMax - held.size);
+	const ballots = [...held, ...(spare > 0 ? others.slice(-spare) : [])].sort(compareBallotTexts);
+	const leaders = up.filter((node) => node.role === 'leader').map((node) => node.leader);
+	return {
+		ballots,
+		rails: swarm.nodes.map((node) => ({
+			node: node.id,
+			at: node.isUp ? ballots.indexOf(node.promised) : undefined,
+		})),
+		leading:
+			leaders
+				.filter((ballot) => ballotNode(ballot) !== '')
+				.sort(compareBallotTexts)
+				.at(-1) ?? '',
+	};
+}

@@ -1,0 +1,189 @@
+/**
+ * One node's state, folded from its snapshot and the facts that follow. At every sequence number it equals
+ * what the node itself would tell. It never guesses over a gap: it says so and waits for a snapshot.
+ */
+import type { BallotText, Fact } from '../../shared/fact.ts';
+import type { EntryView, FactBatch, Member, NodeSnapshot, Phase1View, SlotView } from '../../shared/feed.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Role } from '../../shared/paxos/fact.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
+import { compareBallotTexts, higherBallot } from './ballot-names.ts';
+
+/** `connecting`: not heard yet. `catchingUp`: facts were missed, a snapshot is on its way. */
+export type NodeStatus = 'connecting' | 'up' | 'catchingUp' | 'unknown';
+
+const SLOTS_KEPT_MAX = 128;
+
+export class NodeModel {
+	readonly id: NodeId;
+	readonly url: string;
+	status: NodeStatus = 'connecting';
+	/** When it was last heard, while `status` is `unknown`; milliseconds since 1970. */
+	unknownSinceMs = 0;
+	epoch = '';
+	seq = 0;
+	role: Role = 'follower';
+	promised: BallotText = '';
+	leader: BallotText = '';
+	chosenThrough: Slot = 0;
+	appliedThrough: Slot = 0;
+	revision = 0;
+	/** The most recent slots by number, in no order. */
+	readonly slots = new Map<Slot, SlotView>();
+	lastAccepted: SlotView | null = null;
+	readonly linked = new Set<NodeId>();
+	/** At a leader: the phase 1 that made it one. */
+	phase1: Phase1View | null = null;
+	/** Facts carry no keys: the table is that of the last snapshot, of `entriesRevision`. */
+	entries: readonly EntryView[] = [];
+	entriesCount = 0;
+	entriesRevision = 0;
+	#campaign: Phase1View | null = null;
+
+	constructor(member: Member) {
+		this.id = member.id;
+		this.url = member.url;
+	}
+
+	/** Known at this moment: neither silent nor behind. */
+	get isUp(): boolean {
+		return this.status === 'up';
+	}
+
+	snapshot(snapshot: NodeSnapshot): void {
+		this.status = 'up';
+		this.epoch = snapshot.epoch;
+		this.seq = snapshot.seq;
+		this.role = snapshot.role;
+		this.promised = snapshot.promised;
+		this.leader = snapshot.leader;
+		this.chosenThrough = snapshot.chosenThrough;
+		this.appliedThrough = snapshot.appliedThrough;
+		this.revision = snapshot.revision;
+		this.slots.clear();
+		this.lastAccepted = null;
+		for (const view of snapshot.slots) this.#put(view);
+		this.linked.clear();
+		for (const peer of snapshot.linked) this.linked.add(peer);
+		this.phase1 = snapshot.phase1;
+		this.#campaign = null;
+		this.entries = snapshot.entries;
+		this.entriesCount = snapshot.entriesCount;
+		this.entriesRevision = snapshot.revision;
+	}
+
+	/** The facts that were folded, or `gap`: then ask for a snapshot. While one is awaited, nothing is folded. */
+	batch(batch: FactBatch): readonly Fact[] | 'gap' {
+		if (this.status === 'catchingUp' || this.status === 'connecting') return [];
+		const known = batch.epoch === this.epoch ? this.seq + 1 - batch.from : -1;
+		if (known < 0) {
+			this.status = 'catchingUp';
+			return 'gap';
+		}
+		// What a snapshot already contained may follow it once more.
+		const fresh = known === 0 ? batch.facts : batch.facts.slice(known);
+		for (const fact of fresh) this.#fold(fact);
+		this.seq += fresh.length;
+		// A snapshot follows by itself.
+		this.status = Object.keys(batch.skipped).length > 0 ? 'catchingUp' : 'up';
+		return fresh;
+	}
+
+	lost(sinceMs: number): void {
+		this.status = 'unknown';
+		this.unknownSinceMs = sinceMs;
+	}
+
+	#fold(fact: Fact): void {
+		switch (fact.kind) {
+			case 'promised':
+				this.promised = higherBallot(this.promised, fact.ballot);
+				return;
+			case 'accepted':
+				this.promised = higherBallot(this.promised, fact.ballot);
+				return this.#put({
+					slot: fact.slot,
+					acceptedBallot: fact.ballot,
+					value: fact.value,
+					chosen: fact.slot <= this.chosenThrough || this.slots.get(fact.slot)?.chosen === true,
+				});
+			case 'chosen':
+				this.#put({
+					slot: fact.slot,
+					acceptedBallot: this.slots.get(fact.slot)?.acceptedBallot ?? '',
+					value: fact.value,
+					chosen: true,
+				});
+				while (this.slots.get(this.chosenThrough + 1)?.chosen) this.chosenThrough++;
+				return;
+			case 'applied':
+				this.chosenThrough = Math.max(this.chosenThrough, fact.through);
+				this.appliedThrough = fact.through;
+				this.revision = fact.revision;
+				return;
+			case 'campaign':
+				this.#campaign = {
+					ballot: fact.ballot,
+					chosenThrough: fact.chosenThrough,
+					recoveredThrough: fact.chosenThrough,
+					promises: [],
+				};
+				return;
+			case 'promiseCounted':
+				if (this.#campaign?.ballot === fact.ballot) this.#campaign = withPromise(this.#campaign, fact);
+				if (this.phase1?.ballot === fact.ballot) this.phase1 = withPromise(this.phase1, fact);
+				return;
+			case 'role':
+				this.role = fact.role;
+				this.leader = fact.leader;
+				if (fact.role !== 'leader') this.phase1 = null;
+				else if (this.#campaign?.ballot === fact.ballot) this.phase1 = this.#campaign;
+				return;
+			case 'linkUp':
+				this.linked.add(fact.peer);
+				return;
+			case 'linkDown':
+				this.linked.delete(fact.peer);
+				return;
+			case 'refused':
+			case 'halted':
+			case 'proposed':
+			case 'voteCounted':
+			case 'pollHeld':
+			case 'fetching':
+			case 'ignored':
+			case 'sent':
+			case 'received':
+			case 'malformed':
+			case 'flushed':
+				return;
+		}
+	}
+
+	#put(view: SlotView): void {
+		this.slots.delete(view.slot);
+		this.slots.set(view.slot, view);
+		if (this.slots.size > SLOTS_KEPT_MAX) this.slots.delete(Math.min(...this.slots.keys()));
+		const last = this.lastAccepted;
+		if (view.acceptedBallot === '') return;
+		if (
+			!last ||
+			view.slot > last.slot ||
+			(view.slot === last.slot && compareBallotTexts(view.acceptedBallot, last.acceptedBallot) >= 0)
+		)
+			this.lastAccepted = view;
+	}
+}
+
+function withPromise(phase1: Phase1View, fact: Fact & { readonly kind: 'promiseCounted' }): Phase1View {
+	const others = phase1.promises.filter((promise) => promise.from !== fact.from);
+	return {
+		...phase1,
+		recoveredThrough: Math.max(
+			phase1.recoveredThrough,
+			fact.chosenThrough,
+			...fact.reported.map((acceptance) => acceptance.slot),
+		),
+		promises: [...others, { from: fact.from, chosenThrough: fact.chosenThrough, reported: fact.reported }],
+	};
+}

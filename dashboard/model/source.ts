@@ -1,0 +1,23 @@
+/**
+ * Where facts come from. The live swarm is one source; a simulator in the page and a saved trace are others
+ * that will feed the same model through the same few calls. No source knows the model, nor the model a source.
+ */
+import type { FactBatch, Member, NodeSnapshot, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+
+export interface Source {
+	/** Begins to tell; call it once. */
+	start(listener: SourceListener): void;
+	/** Asks a node for a whole snapshot of its state. */
+	resync(node: NodeId): void;
+	/** Never rejects: a node that cannot be asked is `refused`, one that went silent meanwhile `unknown`. */
+	propose(node: NodeId, request: ProposeRequest): Promise<ProposeAnswer>;
+}
+
+export interface SourceListener {
+	members(members: readonly Member[], swarm: string): void;
+	snapshot(node: NodeId, snapshot: NodeSnapshot): void;
+	batch(node: NodeId, batch: FactBatch): void;
+	/** Nothing was heard of `node` since `sinceMs` (milliseconds since 1970). */
+	lost(node: NodeId, sinceMs: number): void;
+}

@@ -1,0 +1,167 @@
+/**
+ * One sentence of why for each row of a decision, for each step of its playback, and for an answer. Plain
+ * words, exact numbers; nothing is said that no fact shows.
+ */
+import type { BallotText } from '../../shared/fact.ts';
+import type { ProposeAnswer } from '../../shared/feed.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { ValueSummary } from '../../shared/store/describe.ts';
+import type { BallotNames } from './ballot-names.ts';
+import type { Decision, Round } from './decision.ts';
+
+export function whyPrepare(round: Round, decision: Decision, names: BallotNames): string {
+	const { proposer } = round;
+	const ballot = names.full(round.ballot);
+	if (round.onceAbove !== undefined)
+		return `Once, for all slots from ${round.onceAbove + 1}, under ${ballot}: ${proposer} need not ask again.`;
+	switch (round.why) {
+		case 'contest':
+			return `${proposer} contests slot ${decision.slot}: it asks every node to promise ${ballot} and to report what it accepted.`;
+		case 'proposal':
+			return `${proposer} runs both phases itself: it asks every node to promise ${ballot}.`;
+		case 'noLeader':
+			return `${proposer} heard no leader, so it asks every node to promise ${ballot}.`;
+		case undefined:
+			return decision.before
+				? 'It was over before this page was opened; shown is what the nodes hold now.'
+				: `Phase 1 of ${ballot} ran before this page was opened.`;
+	}
+}
+
+export function whyPromise(round: Round, decision: Decision, names: BallotNames): string {
+	const { needed } = decision;
+	const voters = round.promiseVoters.length;
+	if (round.onceAbove !== undefined && voters >= needed)
+		return `${round.proposer} counted ${voters} of ${decision.members} promises then. They hold until a higher one is made.`;
+	if (round.onceAbove !== undefined) return 'Those are the promises that this page knows of.';
+	if (round.why === undefined) return 'The promises are no longer known.';
+	const refusal = refusalOf(round.promise, round, names);
+	if (voters >= needed)
+		return `${round.proposer} counted ${voters} of ${decision.members} promises, a quorum. No lower ballot can win any more.`;
+	if (round.halted && refusal) return `${refusal} ${round.proposer} gives this ballot up.`;
+	if (round.halted) return `Halted: ${names.full(round.halted.by)} is higher and was promised elsewhere.`;
+	if (refusal) return refusal;
+	if (voters > 0) return `${voters} promised so far, ${needed} are needed.`;
+	return 'A node promises only if it has promised nothing higher, and reports what it has accepted.';
+}
+
+export function whyAccept(round: Round, decision: Decision, names: BallotNames): string {
+	const { proposal, proposer } = round;
+	if (!proposal && round.halted) return `Never reached: this ballot was halted by ${names.full(round.halted.by)}.`;
+	if (!proposal && round.promiseVoters.length >= decision.needed)
+		return `The quorum is there: ${proposer} proposes next.`;
+	if (!proposal) return `Phase 2 begins once ${decision.needed} promises are counted.`;
+	if (round.why === undefined && round.onceAbove === undefined) return `The value was ${quoted(proposal.value)}.`;
+	switch (proposal.origin) {
+		case 'own':
+			return round.onceAbove !== undefined
+				? `Slot ${decision.slot} lies above all that was reported, so ${proposer} is free to propose ${quoted(proposal.value)}.`
+				: `No promise reported a value for slot ${decision.slot}, so ${proposer} is free to propose its own.`;
+		case 'reported':
+			return `A promise reported ${quoted(proposal.value)} under ${names.full(proposal.reportedAt)}: ${proposer} must propose that again, not its own.`;
+		case 'noop':
+			return `No promise reported a value for slot ${decision.slot}, but one for a later slot: ${proposer} fills the gap with a no-op.`;
+	}
+}
+
+export function whyVote(round: Round, decision: Decision, names: BallotNames): string {
+	const { needed } = decision;
+	const votes = round.votes.length;
+	const refusal = refusalOf(round.vote, round, names);
+	if (decision.before) return `${votes} of ${decision.members} hold it, accepted under this ballot.`;
+	if (votes >= needed)
+		return `${round.proposer} counted ${votes} of ${decision.members} votes, a quorum: ${quoted(round.proposal?.value)} is chosen.`;
+	if (refusal) return `${refusal} It accepts nothing below its promise.`;
+	if (!round.proposal)
+		return round.halted ? 'Nothing was proposed, so nothing could be accepted.' : 'Not yet: nothing is proposed.';
+	const accepted = [...round.vote.values()].filter((cell) => cell.state === 'accepted').length;
+	if (accepted > votes)
+		return `${accepted} accepted, ${votes} of their answers reached ${round.proposer}; ${needed} are needed.`;
+	return `${votes} accepted so far, ${needed} are needed.`;
+}
+
+/** @param silent nodes that do not answer: what they know is unknown */
+export function whyLearn(decision: Decision, members: readonly NodeId[], silent: readonly NodeId[]): string {
+	const knowing = members.filter((node) => decision.learned.has(node));
+	if (knowing.length === 0) return decision.chosen ? 'Chosen.' : 'Nobody knows of a chosen value yet.';
+	const counted = knowing.find((node) => decision.learned.get(node)?.how === 'counted');
+	const others = knowing.filter((node) => node !== counted);
+	const missing = members.filter((node) => !decision.learned.has(node) && !silent.includes(node));
+	const unknown = silent.filter((node) => !decision.learned.has(node));
+	const rest = [
+		...(missing.length > 0 ? [`${list(missing)} not yet`] : []),
+		...(unknown.length > 0 ? [`of ${list(unknown)} it is unknown`] : []),
+	];
+	if (!counted) return `${[`${list(knowing)} know${knowing.length === 1 ? 's' : ''} it`, ...rest].join('; ')}.`;
+	if (others.length === 0)
+		return `${counted} counted the quorum and knows it first; the others are told with its next message.`;
+	const told = others.every((node) => decision.learned.get(node)?.how === 'told');
+	const verb = told ? (others.length === 1 ? 'was told' : 'were told') : others.length === 1 ? 'knows it' : 'know it';
+	return `${[`${counted} counted the quorum`, `${list(others)} ${verb}`, ...rest].join('; ')}.`;
+}
+
+/** What became of a proposal, in words. */
+export function outcomeSentence(answer: ProposeAnswer, names: BallotNames): string {
+	const attempts = attemptsSentence(answer, names);
+	switch (answer.outcome) {
+		case 'chosen': {
+			const under = names.full(answer.chosenAt || answer.ballot);
+			return `chosen in slot ${answer.slot} under ${under}, revision ${answer.revision}${attempts}`;
+		}
+		case 'kept':
+			return `slot ${answer.slot} keeps ${quoted(answer.value)}; yours was not chosen${attempts}`;
+		case 'refused':
+			return `refused: ${answer.why}. It surely did not happen${attempts}`;
+		case 'unknown':
+			return `unknown: ${answer.why}. It may have happened or may yet${attempts}`;
+	}
+}
+
+/** Every ballot that an answer names. */
+export function ballotsOfAnswer(answer: ProposeAnswer): BallotText[] {
+	const ballots = answer.attempts.flatMap((attempt) => [attempt.ballot, attempt.haltedBy]);
+	if (answer.outcome === 'chosen') ballots.push(answer.ballot, answer.chosenAt);
+	if (answer.outcome === 'kept') ballots.push(answer.ballot);
+	return ballots.filter((ballot) => ballot !== '');
+}
+
+export function quoted(value: ValueSummary | undefined): string {
+	if (!value) return 'the value';
+	return value.bytes === 0 ? 'a no-op' : `“${value.text}”`;
+}
+
+/** Where there is little room: `color = red`. */
+export function shortValue(value: ValueSummary): string {
+	return value.bytes === 0 ? 'a no-op' : value.text.replace(/^put /, '');
+}
+
+export function list(names: readonly string[]): string {
+	if (names.length < 2) return names[0] ?? 'nobody';
+	return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
+
+export function ordinal(n: number): string {
+	return ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth'][n - 1] ?? `${n}th`;
+}
+
+function attemptsSentence(answer: ProposeAnswer, names: BallotNames): string {
+	const halted = answer.attempts.filter((attempt) => attempt.haltedBy !== '');
+	if (halted.length === 0) return '.';
+	const halts = halted.map(
+		(attempt, index) => `the ${ordinal(index + 1)} was halted by ${names.full(attempt.haltedBy)}`,
+	);
+	const done = answer.outcome === 'chosen' || answer.outcome === 'kept';
+	const count = done ? `, ${ordinal(answer.attempts.length)} attempt` : `, after ${answer.attempts.length} attempts`;
+	return `${answer.attempts.length > 1 ? count : ''}: ${halts.join(', ')}.`;
+}
+
+function refusalOf(
+	cells: ReadonlyMap<NodeId, { readonly state: string; readonly promised?: BallotText }>,
+	round: Round,
+	names: BallotNames,
+): string | undefined {
+	const refusals = [...cells].filter(([, cell]) => cell.state === 'refused');
+	const first = refusals[0];
+	if (!first) return undefined;
+	return `${list(refusals.map(([node]) => node))} refused: ${names.short(round.ballot)} < promised ${names.short(first[1].promised ?? '')}.`;
+}

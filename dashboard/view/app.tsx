@@ -1,0 +1,86 @@
+/** Where everything stands, and the keys that work anywhere. */
+import { useEffect, useRef } from 'preact/hooks';
+import { Cards } from './cards.tsx';
+import { DecisionPanel } from './decision.tsx';
+import { Help } from './help.tsx';
+import { Keys } from './keys.tsx';
+import { LadderPanel } from './ladder.tsx';
+import { Log } from './log.tsx';
+import { Mesh } from './mesh.tsx';
+import { Propose } from './propose.tsx';
+import { Scenarios } from './scenarios.tsx';
+import { Slots } from './slots.tsx';
+import { changeSpeed, pause, play, playing, stepBy, toLive } from './state.ts';
+import { TopBar } from './top-bar.tsx';
+
+export function App() {
+	const help = useRef<HTMLDialogElement>(null);
+	useEffect(() => {
+		const onKey = (event: KeyboardEvent) => {
+			if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTaken(event)) return;
+			const action = ACTIONS[event.key];
+			if (event.key === '?') help.current?.showModal();
+			else if (action) action();
+			else return;
+			event.preventDefault();
+		};
+		addEventListener('keydown', onKey);
+		return () => removeEventListener('keydown', onKey);
+	}, []);
+
+	return (
+		<>
+			<a class="skip" href="#decision">
+				Skip to the decision
+			</a>
+			<TopBar onHelp={() => help.current?.showModal()} />
+			<main class="board">
+				<div class="left">
+					<Propose />
+					<Scenarios />
+				</div>
+				<div class="centre">
+					<DecisionPanel />
+					<Slots />
+					<LadderPanel />
+				</div>
+				<div class="right">
+					<Mesh />
+					<Cards />
+				</div>
+				<div class="below">
+					<Log />
+					<Keys />
+				</div>
+			</main>
+			<nav class="jump" aria-label="Sections">
+				<a href="#propose">Propose</a>
+				<a href="#decision">Decision</a>
+				<a href="#mesh">Mesh</a>
+				<a href="#slots">Slots</a>
+				<a href="#log">Log</a>
+			</nav>
+			<Help dialog={help} />
+		</>
+	);
+}
+
+const ACTIONS: Readonly<Record<string, () => void>> = {
+	' ': () => (playing.value ? pause() : play()),
+	',': () => stepBy(-1),
+	'.': () => stepBy(1),
+	'[': () => changeSpeed(-1),
+	']': () => changeSpeed(1),
+	l: toLive,
+	L: toLive,
+	'/': () => document.getElementById('log-filter')?.focus(),
+};
+
+/** Typing, and Space on a control, mean what they always mean. */
+function isTaken(event: KeyboardEvent): boolean {
+	const { target } = event;
+	if (!(target instanceof HTMLElement)) return false;
+	if (target instanceof HTMLInputElement && target.type === 'range') return false;
+	if (target.closest('input, textarea, select, dialog')) return true;
+	return event.key === ' ' && target.closest('button, a, summary') !== null;
+}

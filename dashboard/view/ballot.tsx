@@ -1,0 +1,42 @@
+/** A ballot as text: its short name, the whole integer on hover and focus, copied by a click. */
+import { useSignal } from '@preact/signals';
+import type { BallotText } from '../../shared/fact.ts';
+import { type BallotNames, ballotNumber, clockWithMs } from '../model/ballot-names.ts';
+
+const COPIED_SHOWN_MS = 1200;
+
+export function Ballot({ ballot, names, short }: { ballot: BallotText; names: BallotNames; short?: boolean }) {
+	const copied = useSignal(false);
+	if (ballot === '') return <span class="muted">none</span>;
+	const copy = () => {
+		void navigator.clipboard?.writeText(ballot).then(() => {
+			copied.value = true;
+			setTimeout(() => {
+				copied.value = false;
+			}, COPIED_SHOWN_MS);
+		});
+	};
+	return (
+		<button type="button" class="ballot" data-ballot={ballot} onClick={copy}>
+			{short ? names.short(ballot) : names.full(ballot)}
+			<span class="whole">
+				{copied.value ? 'copied ' : ''}
+				{ballotNumber(ballot)} ns
+			</span>
+		</button>
+	);
+}
+
+/** The same without a control of its own, for the many in a drawing; the whole integer on hover. */
+export function BallotLabel({ ballot, names }: { ballot: BallotText; names: BallotNames }) {
+	if (ballot === '') return <span class="muted">none</span>;
+	return (
+		<span class="mono" data-ballot={ballot} title={`${ballot}\n${names.full(ballot)}`}>
+			{names.short(ballot)}
+		</span>
+	);
+}
+
+export function Time({ ms }: { ms: number }) {
+	return <time class="mono">{clockWithMs(ms)}</time>;
+}

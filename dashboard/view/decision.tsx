@@ -1,0 +1,161 @@
+/**
+ * The decision view: one slot, nodes as columns, 1a, 1b, 2a, 2b and learned as rows, a sentence of why for
+ * each row. It shows what the model folded, live or up to the step that is played, and decides nothing.
+ */
+import { useSignal } from '@preact/signals';
+import type { BallotText, Fact } from '../../shared/fact.ts';
+import { type BallotNames, nameBallots } from '../model/ballot-names.ts';
+import type { Decision, Round } from '../model/decision.ts';
+import { ballotOf } from '../model/decision-index.ts';
+import { quoted } from '../model/why.ts';
+import { Ballot } from './ballot.tsx';
+import { Phases } from './decision-phases.tsx';
+import { Glyph } from './glyph.tsx';
+import { chosenSlot, decision, frame, playback, shownSlot, showSlot, step, swarm } from './state.ts';
+import { Transport } from './transport.tsx';
+
+export function DecisionPanel() {
+	frame.value;
+	const slot = shownSlot.value;
+	const picked = useSignal<BallotText | null>(null);
+	const shown = decision.value;
+	const at = step.value;
+	const now = at === null ? undefined : playback.value.steps[at]?.fact;
+	const names = nameBallots(ballotsIn(shown));
+	const round = roundToShow(shown, now, picked.value);
+	return (
+		<section
+			class="panel decision-panel"
+			id="decision"
+			aria-labelledby="decision-title"
+			data-testid="decision"
+			data-slot={slot}
+			data-live={at === null}
+		>
+			<div class="panel-head">
+				<h2 id="decision-title">{slot === 0 ? 'Decision' : `Slot ${slot}`}</h2>
+				<Verdict decision={shown} slot={slot} />
+				{chosenSlot.value !== null && (
+					<button type="button" class="quiet small" data-testid="follow" onClick={() => showSlot(null)}>
+						Follow the newest
+					</button>
+				)}
+			</div>
+			{slot === 0 || swarm.nodes.length === 0 ? (
+				<Empty />
+			) : (
+				<>
+					<Rounds
+						decision={shown}
+						shown={round}
+						names={names}
+						onPick={(ballot) => {
+							picked.value = picked.value === ballot ? null : ballot;
+						}}
+					/>
+					<Phases decision={shown} round={round} names={names} now={now} />
+					<Transport names={names} />
+				</>
+			)}
+		</section>
+	);
+}
+
+function Verdict({ decision, slot }: { decision: Decision; slot: number }) {
+	if (slot === 0) return null;
+	if (!decision.chosen) return <p class="verdict open">open: no value is chosen yet</p>;
+	return (
+		<p class="verdict" data-testid="verdict">
+			<Glyph kind="learn" /> chosen <strong>{quoted(decision.chosen.value)}</strong>
+		</p>
+	);
+}
+
+function Empty() {
+	return (
+		<div class="empty-state" data-testid="empty">
+			<p>
+				<strong>Nothing has been decided yet.</strong>
+			</p>
+			<ol>
+				<li>Pick a node and type a value on the form.</li>
+				<li>Press Propose: that node asks all others for a promise, then for a vote.</li>
+				<li>Watch a quorum form here, step by step, with one sentence of why for each step.</li>
+			</ol>
+		</div>
+	);
+}
+
+/** Every ballot that was tried, lowest first: the ladder of this one decision. */
+function Rounds(props: {
+	decision: Decision;
+	shown: Round | undefined;
+	names: BallotNames;
+	onPick: (ballot: BallotText) => void;
+}) {
+	const { decision, shown, names, onPick } = props;
+	if (decision.rounds.length < 2) {
+		return (
+			<p class="rounds">
+				{shown && (
+					<>
+						<span class="muted">under ballot</span> <Ballot ballot={shown.ballot} names={names} />
+					</>
+				)}
+			</p>
+		);
+	}
+	return (
+		<fieldset class="rounds" aria-label="Ballots tried for this decision, lowest first">
+			{decision.rounds.map((round, index) => (
+				<button
+					type="button"
+					key={round.ballot}
+					class="round"
+					aria-pressed={round === shown}
+					data-testid={`round-${index + 1}`}
+					data-ballot={round.ballot}
+					title={round.ballot}
+					onClick={() => onPick(round.ballot)}
+				>
+					<span class="mono">{names.full(round.ballot)}</span>
+					<small>{roundState(round, decision)}</small>
+				</button>
+			))}
+		</fieldset>
+	);
+}
+
+/** The round that the played step is in, the one that was picked, the one that chose, or the highest. */
+function roundToShow(decision: Decision, now: Fact | undefined, picked: BallotText | null): Round | undefined {
+	const find = (ballot: BallotText | undefined) => decision.rounds.find((round) => round.ballot === ballot);
+	const current = now ? find(ballotOf(now)) : undefined;
+	return (
+		current ??
+		find(picked ?? undefined) ??
+		decision.rounds.findLast((round) => round.votes.length >= decision.needed) ??
+		decision.rounds.at(-1)
+	);
+}
+
+function roundState(round: Round, decision: Decision): string {
+	if (round.votes.length >= decision.needed) {
+		const first = decision.rounds.find((other) => other.votes.length >= decision.needed);
+		return first === round ? 'chosen' : 'chosen again';
+	}
+	if (round.halted) return 'halted';
+	if (round.proposal) return 'phase 2';
+	return 'phase 1';
+}
+
+function ballotsIn(decision: Decision): BallotText[] {
+	return decision.rounds.flatMap((round) => [
+		round.ballot,
+		round.halted?.by ?? '',
+		round.proposal?.reportedAt ?? '',
+		...[...round.promise.values()].map((cell) =>
+			cell.state === 'refused' ? cell.promised : (cell.reported?.ballot ?? ''),
+		),
+		...[...round.vote.values()].map((cell) => (cell.state === 'refused' ? cell.promised : '')),
+	]);
+}

@@ -1,0 +1,86 @@
+/**
+ * Messages in flight, drawn into one SVG group with a pool of shapes that is never rebuilt. Who prefers
+ * reduced motion sees each message as a still mark halfway on its link for as long as it would have flown.
+ */
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Flight } from '../model/playback.ts';
+import { type GlyphKind, glyphOf, SHAPES } from './glyph.tsx';
+
+export interface Point {
+	readonly x: number;
+	readonly y: number;
+}
+
+const SVG = 'http://www.w3.org/2000/svg';
+const FLIGHTS_DRAWN_MAX = 64;
+/** Messages keep right, so that a request and its reply do not hide each other. */
+const KEEP_RIGHT = 6;
+/** A lost message gets this far, and fades. */
+const LOST_AT = 0.55;
+
+export class FlightLayer {
+	readonly #group: SVGGElement;
+	readonly #place: (node: NodeId) => Point | undefined;
+	readonly #nodeRadius: number;
+	readonly #pool: { readonly path: SVGPathElement; glyph: GlyphKind | null; shown: boolean }[] = [];
+	readonly #still = matchMedia('(prefers-reduced-motion: reduce)');
+
+	constructor(group: SVGGElement, place: (node: NodeId) => Point | undefined, nodeRadius: number) {
+		this.#group = group;
+		this.#place = place;
+		this.#nodeRadius = nodeRadius;
+	}
+
+	/** Shows what is on its way at `atMs`, and nothing else. */
+	draw(flights: readonly Flight[], atMs: number): void {
+		let used = 0;
+		for (const flight of flights) {
+			if (atMs < flight.departMs || atMs >= flight.arriveMs || used >= FLIGHTS_DRAWN_MAX) continue;
+			if (this.#drawOne(flight, (atMs - flight.departMs) / (flight.arriveMs - flight.departMs), used)) used++;
+		}
+		for (const shape of this.#pool.slice(used)) {
+			if (shape.shown) shape.path.setAttribute('visibility', 'hidden');
+			shape.shown = false;
+		}
+	}
+
+	#drawOne(flight: Flight, progress: number, index: number): boolean {
+		const [from, to] = [this.#place(flight.from), this.#place(flight.to)];
+		if (!from || !to) return false;
+		const [dx, dy] = [to.x - from.x, to.y - from.y];
+		const length = Math.hypot(dx, dy) || 1;
+		const margin = Math.min(this.#nodeRadius / length, 0.4);
+		const end = flight.lost ? LOST_AT : 1 - margin;
+		const along = this.#still.matches ? 0.5 : margin + (end - margin) * eased(progress);
+		const x = from.x + dx * along - (dy / length) * KEEP_RIGHT;
+		const y = from.y + dy * along + (dx / length) * KEEP_RIGHT;
+		const glyph = glyphOf(flight.kind);
+		const turn = glyph === 'prepare' || glyph === 'promise' ? (Math.atan2(dy, dx) * 180) / Math.PI : 0;
+		const shape = this.#shape(index);
+		if (shape.glyph !== glyph) {
+			shape.path.setAttribute('d', SHAPES[glyph]);
+			shape.path.setAttribute('class', `shape g-${glyph}`);
+			shape.glyph = glyph;
+		}
+		if (!shape.shown) shape.path.setAttribute('visibility', 'visible');
+		shape.shown = true;
+		shape.path.setAttribute('transform', `translate(${x.toFixed(1)} ${y.toFixed(1)}) rotate(${turn.toFixed(0)})`);
+		shape.path.setAttribute('opacity', flight.lost ? (1 - progress).toFixed(2) : '1');
+		return true;
+	}
+
+	#shape(index: number) {
+		const known = this.#pool[index];
+		if (known) return known;
+		const path = document.createElementNS(SVG, 'path');
+		this.#group.append(path);
+		const shape = { path, glyph: null, shown: false };
+		this.#pool.push(shape);
+		return shape;
+	}
+}
+
+/** Slow at both ends, where people look. */
+function eased(t: number): number {
+	return t * t * (3 - 2 * t);
+}

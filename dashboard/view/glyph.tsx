@@ -1,0 +1,51 @@
+/** The six marks of the page: hue is the phase, fill the direction, the glyph the verdict. Shapes, never text. */
+import type { MessageKind } from '../../shared/paxos/message.ts';
+
+export type GlyphKind = 'prepare' | 'promise' | 'accept' | 'accepted' | 'nack' | 'learn' | 'beat' | 'beatReply';
+
+export function Glyph({ kind, size = 14 }: { kind: GlyphKind; size?: number }) {
+	return (
+		<svg class={`glyph g-${kind}`} width={size} height={size} viewBox="-8 -8 16 16" aria-hidden="true">
+			<GlyphShape kind={kind} />
+		</svg>
+	);
+}
+
+/** The shape alone, around 0,0 and within 6 units, to be put into a larger drawing. */
+export function GlyphShape({ kind }: { kind: GlyphKind }) {
+	return <path class={`shape g-${kind}`} d={SHAPES[kind]} />;
+}
+
+export const SHAPES: Readonly<Record<GlyphKind, string>> = {
+	prepare: 'M-4.5-5.5 5.5 0-4.5 5.5z',
+	promise: 'M-4.5-5.5 5.5 0-4.5 5.5z',
+	accept: 'M-5-5h10v10h-10z',
+	accepted: 'M-5-5h10v10h-10z',
+	nack: 'M-4.5-4.5 4.5 4.5M4.5-4.5-4.5 4.5',
+	learn: 'M0-6.2 6.2 0 0 6.2-6.2 0z',
+	beat: 'M-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0z',
+	beatReply: 'M-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0z',
+};
+
+export function glyphOf(kind: MessageKind): GlyphKind {
+	switch (kind) {
+		case 'prepare':
+		case 'promise':
+		case 'accept':
+		case 'accepted':
+		case 'nack':
+			return kind;
+		case 'decisions':
+			return 'learn';
+		case 'heartbeat':
+		case 'poll':
+		case 'fetch':
+		case 'forward':
+		case 'readAsk':
+			return 'beat';
+		case 'confirm':
+		case 'pollReply':
+		case 'readIndex':
+			return 'beatReply';
+	}
+}

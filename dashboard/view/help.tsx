@@ -1,0 +1,73 @@
+/** What one is looking at, in few words, and the keys. */
+import type { RefObject } from 'preact';
+import { Glyph } from './glyph.tsx';
+
+export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }) {
+	return (
+		<dialog ref={dialog} class="help" aria-labelledby="help-title">
+			<h2 id="help-title">What you are looking at</h2>
+			<p>
+				Real processes that agree on one log, slot by slot, by Paxos. A value is <b>chosen</b> in a slot once a quorum,
+				more than half of the nodes, has accepted it under one ballot. After that it can never change.
+			</p>
+			<dl class="help-phases">
+				<dt>
+					<Glyph kind="prepare" /> 1a prepare
+				</dt>
+				<dd>
+					A node asks all for a promise under a new ballot, a number that is unique and higher than all it has seen.
+				</dd>
+				<dt>
+					<Glyph kind="promise" /> 1b promise
+				</dt>
+				<dd>An acceptor promises to take nothing below that ballot, and reports what it has accepted so far.</dd>
+				<dt>
+					<Glyph kind="accept" /> 2a accept
+				</dt>
+				<dd>
+					With a quorum of promises, the node proposes the value of the highest ballot reported; its own only if none
+					was.
+				</dd>
+				<dt>
+					<Glyph kind="accepted" /> 2b accepted
+				</dt>
+				<dd>An acceptor accepts unless it has promised higher. A quorum of these makes the value chosen.</dd>
+				<dt>
+					<Glyph kind="nack" /> nack
+				</dt>
+				<dd>A refusal, with the higher ballot that was promised. The proposer backs off and tries a new ballot.</dd>
+				<dt>
+					<Glyph kind="learn" /> learned
+				</dt>
+				<dd>A node knows that the value is chosen. A stable leader runs phase 1 once, for all later slots.</dd>
+			</dl>
+			<p class="muted">
+				Ballots are times of the proposer’s clock with its name; point at one for the whole number, press it to copy. A
+				node that does not answer is hatched: its last state is not shown as if it were current.
+			</p>
+			<dl class="help-keys">
+				{KEYS.map(([key, what]) => (
+					<div key={key}>
+						<dt>
+							<kbd>{key}</kbd>
+						</dt>
+						<dd>{what}</dd>
+					</div>
+				))}
+			</dl>
+			<button type="button" class="primary" onClick={() => dialog.current?.close()}>
+				Close
+			</button>
+		</dialog>
+	);
+}
+
+const KEYS = [
+	['Space', 'play or pause'],
+	[', .', 'step back, forward'],
+	['[ ]', 'slower, faster'],
+	['L', 'back to live'],
+	['← →', 'other slot, in the grid'],
+	['/', 'filter the log'],
+	['?', 'this help'],
+] as const;

@@ -1,0 +1,60 @@
+/** Ballots in their one order, further right is higher, and on each node's rail how far its promise has gone. */
+import { nameBallots } from '../model/ballot-names.ts';
+import { ballotLadder } from '../model/ladder.ts';
+import { BallotLabel } from './ballot.tsx';
+import { Scroller } from './scroller.tsx';
+import { calm, swarm } from './state.ts';
+
+const RUNGS_MAX = 7;
+
+export function LadderPanel() {
+	calm.value;
+	const ladder = ballotLadder(swarm, RUNGS_MAX);
+	const names = nameBallots(ladder.ballots);
+	return (
+		<section class="panel ladder-panel" id="ballots" aria-labelledby="ladder-title">
+			<div class="panel-head">
+				<h2 id="ladder-title">Ballot ladder</h2>
+				<p class="legend">further right is higher; a promise only ever moves right</p>
+			</div>
+			{ladder.ballots.length === 0 ? (
+				<p class="empty">No node has promised anything yet.</p>
+			) : (
+				<Scroller class="scroll-x" label="Promises by ballot">
+					<table class="ladder">
+						<thead>
+							<tr>
+								<th scope="col">
+									<span class="sr">Node</span>
+								</th>
+								{ladder.ballots.map((ballot) => (
+									<th key={ballot} scope="col" class={ballot === ladder.leading ? 'leading' : ''}>
+										<BallotLabel ballot={ballot} names={names} />
+										<small>{ballot === ladder.leading ? 'leads' : '\u00a0'}</small>
+									</th>
+								))}
+							</tr>
+						</thead>
+						<tbody>
+							{ladder.rails.map(({ node, at }) => (
+								<tr key={node} class={at === undefined ? 'absent-row' : ''} data-testid={`rail-${node}`}>
+									<th scope="row">{node}</th>
+									{ladder.ballots.map((ballot, index) => (
+										<td
+											key={ballot}
+											class={at === undefined ? '' : index < at ? 'passed' : index === at ? 'held' : 'ahead'}
+											data-ballot={ballot}
+										>
+											{index === at && <span class="sr">promised</span>}
+											{at === undefined && index === 0 && <span class="nothing">unknown</span>}
+										</td>
+									))}
+								</tr>
+							))}
+						</tbody>
+					</table>
+				</Scroller>
+			)}
+		</section>
+	);
+}

@@ -1,0 +1,171 @@
+/** The facts in words, newest first, by kind and by text. It stands still while it is being read. */
+import { useSignal } from '@preact/signals';
+import { useMemo } from 'preact/hooks';
+import type { Fact } from '../../shared/fact.ts';
+import { nameBallots } from '../model/ballot-names.ts';
+import { ballotOf, slotOf } from '../model/decision-index.ts';
+import { type FactGroup, factText, groupOf } from '../model/fact-text.ts';
+import type { Entry } from '../model/tape.ts';
+import { Time } from './ballot.tsx';
+import { Glyph, type GlyphKind } from './glyph.tsx';
+import { Scroller } from './scroller.tsx';
+import { calm, showSlot, swarm } from './state.ts';
+
+const ROWS_MAX = 120;
+const CHIPS: readonly (readonly [FactGroup, string])[] = [
+	['phase1', 'phase 1'],
+	['phase2', 'phase 2'],
+	['nack', 'refusals'],
+	['chosen', 'chosen'],
+	['leader', 'leadership'],
+	['links', 'links'],
+	['messages', 'messages'],
+	['beats', 'heartbeats'],
+	['disk', 'disk'],
+];
+
+export function Log() {
+	const shown = useSignal<ReadonlySet<FactGroup>>(new Set(['phase1', 'phase2', 'nack', 'chosen', 'leader', 'links']));
+	const filter = useSignal('');
+	const paused = useSignal(false);
+	const reading = useSignal(false);
+	const stop = paused.value || reading.value;
+	const version = stop ? -1 : calm.value;
+	const rows = useMemo(() => rowsOf(shown.value, filter.value), [version, shown.value, filter.value]);
+	return (
+		<section class="panel log-panel" id="log" aria-labelledby="log-title">
+			<div class="panel-head">
+				<h2 id="log-title">Event log</h2>
+				{swarm.skippedCount > 0 && (
+					<p class="muted" data-testid="skipped">
+						<small>{swarm.skippedCount.toLocaleString('en')} more were counted by their nodes, not sent</small>
+					</p>
+				)}
+				<input
+					id="log-filter"
+					type="search"
+					placeholder="Filter: n3 slot 41 nack"
+					aria-label="Filter the log by text"
+					data-testid="log-filter"
+					value={filter.value}
+					onInput={(event) => {
+						filter.value = event.currentTarget.value;
+					}}
+				/>
+				<button
+					type="button"
+					class="quiet small"
+					data-testid="log-pause"
+					aria-pressed={paused.value}
+					onClick={() => {
+						paused.value = !paused.value;
+					}}
+				>
+					{paused.value ? 'Resume' : 'Pause'}
+				</button>
+			</div>
+			<fieldset class="chips" aria-label="Kinds of events">
+				{CHIPS.map(([group, label]) => (
+					<button
+						type="button"
+						key={group}
+						class="chip"
+						data-testid={`chip-${group}`}
+						aria-pressed={shown.value.has(group)}
+						onClick={() => {
+							const next = new Set(shown.value);
+							if (!next.delete(group)) next.add(group);
+							shown.value = next;
+						}}
+					>
+						{label}
+					</button>
+				))}
+			</fieldset>
+			<Scroller
+				class="log-rows"
+				label={stop ? 'Events, held while you read' : 'Events, newest first'}
+				onReading={(now) => {
+					reading.value = now;
+				}}
+			>
+				{rows.length === 0 ? (
+					<p class="empty">{filter.value ? 'No event matches the filter.' : 'Events appear here as they happen.'}</p>
+				) : (
+					<ol>
+						{rows.map(({ entry, text }) => (
+							<Row key={entry.index} fact={entry.fact} text={text} />
+						))}
+					</ol>
+				)}
+			</Scroller>
+		</section>
+	);
+}
+
+function Row({ fact, text }: { fact: Fact; text: string }) {
+	const slot = slotOf(fact);
+	return (
+		<li data-testid="log-row" data-kind={fact.kind} data-node={fact.node} data-slot={slot || undefined}>
+			<Time ms={fact.time} />
+			<b>{fact.node}</b>
+			<Glyph kind={glyphOfFact(fact)} size={12} />
+			<span class="log-text" title={text}>
+				{text}
+			</span>
+			{slot > 0 && (
+				<button type="button" class="link" onClick={() => showSlot(slot)} aria-label={`Show slot ${slot}`}>
+					{slot}
+				</button>
+			)}
+		</li>
+	);
+}
+
+function rowsOf(groups: ReadonlySet<FactGroup>, filter: string): { entry: Entry; text: string }[] {
+	const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+	const exact = nameBallots([]);
+	const found = swarm.tape.newest(ROWS_MAX, ({ fact }) => {
+		if (!groups.has(groupOf(fact))) return false;
+		if (words.length === 0) return true;
+		const text = `${fact.node} ${fact.kind} ${factText(fact, exact)}`.toLowerCase();
+		return words.every((word) => text.includes(word));
+	});
+	const names = nameBallots(
+		found.flatMap(({ fact }) => [ballotOf(fact), fact.kind === 'refused' ? fact.promised : '']),
+	);
+	return found.map((entry) => ({ entry, text: factText(entry.fact, names) }));
+}
+
+function glyphOfFact(fact: Fact): GlyphKind {
+	switch (fact.kind) {
+		case 'campaign':
+			return 'prepare';
+		case 'promised':
+		case 'promiseCounted':
+			return 'promise';
+		case 'proposed':
+			return 'accept';
+		case 'accepted':
+		case 'voteCounted':
+			return 'accepted';
+		case 'refused':
+		case 'halted':
+		case 'malformed':
+		case 'ignored':
+		case 'linkDown':
+			return 'nack';
+		case 'chosen':
+		case 'fetching':
+		case 'applied':
+			return 'learn';
+		case 'role':
+		case 'sent':
+		case 'linkUp':
+		case 'flushed':
+			return 'beat';
+		case 'pollHeld':
+		case 'received':
+			return 'beatReply';
+	}
+}

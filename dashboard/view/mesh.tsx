@@ -1,0 +1,152 @@
+/**
+ * The nodes in a ring and their messages: the decision's own while it plays, else moments of what goes on,
+ * slowed down. Messages are moved by setting attributes of a few pooled shapes, outside the component tree.
+ */
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Moment } from '../model/moment.ts';
+import { FlightLayer, type Point } from './flight-layer.ts';
+import { Glyph, type GlyphKind } from './glyph.tsx';
+import { calm, moments, playback, position, shownSlot, swarm } from './state.ts';
+
+const WIDTH = 320;
+const HEIGHT = 264;
+const NODE_RADIUS = 21;
+/** A moment is stretched at least to this, so that a single heartbeat does not flash by. */
+const IDLE_MS = 400;
+
+export function Mesh() {
+	const layer = useRef<SVGGElement>(null);
+	const caption = useSignal('');
+	useFlights(layer, caption);
+	calm.value;
+	const { nodes } = swarm;
+	const places = ring(nodes.map((node) => node.id));
+	const playingBack = position.value !== null;
+	return (
+		<section class="panel mesh-panel" id="mesh" aria-labelledby="mesh-title">
+			<div class="panel-head">
+				<h2 id="mesh-title">Mesh</h2>
+				<p class="legend" data-testid="mesh-caption">
+					{playingBack ? `slot ${shownSlot.value}, played back` : caption.value}
+				</p>
+			</div>
+			<svg class="mesh" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
+				{nodes.flatMap((a, i) =>
+					nodes.slice(i + 1).map((b) => {
+						const linked = (a.isUp && a.linked.has(b.id)) || (b.isUp && b.linked.has(a.id));
+						const [p, q] = [places.get(a.id), places.get(b.id)];
+						return p && q ? (
+							<line key={`${a.id} ${b.id}`} class={linked ? 'link' : 'link cut'} x1={p.x} y1={p.y} x2={q.x} y2={q.y} />
+						) : null;
+					}),
+				)}
+				<g ref={layer} class="flights" />
+				{nodes.map((node) => {
+					const at = places.get(node.id);
+					if (!at) return null;
+					return (
+						<g
+							key={node.id}
+							class={`mesh-node state-${node.status} role-${node.role}`}
+							transform={`translate(${at.x} ${at.y})`}
+						>
+							{node.isUp && node.role === 'leader' && <circle class="crown" r={NODE_RADIUS + 4} />}
+							<circle class="body" r={NODE_RADIUS} />
+							<text dy="0.36em">{node.id}</text>
+						</g>
+					);
+				})}
+			</svg>
+			<p class="sr">
+				{nodes
+					.map((node) =>
+						node.isUp ? `${node.id}, ${node.role}, linked with ${node.linked.size}` : `${node.id}, unknown`,
+					)
+					.join('; ')}
+			</p>
+			<ul class="key" aria-label="Messages">
+				{KEY.map(([kind, label]) => (
+					<li key={kind}>
+						<Glyph kind={kind} size={13} /> {label}
+					</li>
+				))}
+			</ul>
+		</section>
+	);
+}
+
+const KEY: readonly (readonly [GlyphKind, string])[] = [
+	['prepare', 'prepare'],
+	['promise', 'promise'],
+	['accept', 'accept'],
+	['accepted', 'accepted'],
+	['nack', 'nack'],
+	['learn', 'decisions'],
+	['beat', 'heartbeat'],
+	['beatReply', 'its reply'],
+];
+
+/** Draws the playback whenever its position moves, and moments one after another while it is live. */
+function useFlights(element: { readonly current: SVGGElement | null }, caption: { value: string }): void {
+	const layer = useRef<FlightLayer | null>(null);
+	const loop = useRef({ running: false, moment: null as Moment | null, startedMs: 0 });
+	const place = (node: NodeId) => ring(swarm.nodes.map(({ id }) => id)).get(node);
+
+	useEffect(() => {
+		if (element.current) layer.current = new FlightLayer(element.current, place, NODE_RADIUS);
+		return () => {
+			loop.current.running = false;
+		};
+	}, []);
+
+	useSignalEffect(() => {
+		const at = position.value;
+		if (at === null) return;
+		loop.current.running = false;
+		loop.current.moment = null;
+		layer.current?.draw(playback.value.flights, at);
+	});
+
+	useSignalEffect(() => {
+		calm.value;
+		if (position.value !== null || loop.current.running) return;
+		loop.current.running = true;
+		requestAnimationFrame(live);
+	});
+
+	function live(nowMs: number): void {
+		const state = loop.current;
+		if (!state.running) return;
+		if (!state.moment || nowMs - state.startedMs > state.moment.durationMs + IDLE_MS) {
+			state.moment = moments.take(nowMs);
+			state.startedMs = nowMs;
+			if (state.moment) caption.value = captionOf(state.moment);
+		}
+		if (!state.moment) {
+			// Nothing to show; the next fact wakes the loop.
+			layer.current?.draw([], 0);
+			state.running = false;
+			return;
+		}
+		layer.current?.draw(state.moment.flights, nowMs - state.startedMs);
+		requestAnimationFrame(live);
+	}
+}
+
+function captionOf(moment: Moment): string {
+	const seconds = (moment.durationMs / 1000).toFixed(1);
+	return `${moment.realMs < 10 ? moment.realMs.toFixed(1) : Math.round(moment.realMs)} ms, shown in ${seconds} s`;
+}
+
+function ring(ids: readonly NodeId[]): Map<NodeId, Point> {
+	return new Map(
+		ids.map((id, index) => {
+			const angle = (index / ids.length) * 2 * Math.PI - Math.PI / 2;
+			const radius = { x: WIDTH / 2 - 44, y: HEIGHT / 2 - 32 };
+			// A ring of five hangs a little low: its lowest node is not opposite its highest.
+			return [id, { x: WIDTH / 2 + radius.x * Math.cos(angle), y: HEIGHT / 2 + radius.y * Math.sin(angle) + 4 }];
+		}),
+	);
+}

@@ -1,0 +1,63 @@
+/** What became of one proposal: the verdict in a sentence, and every ballot that was tried for it. */
+import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { clock, nameBallots } from '../model/ballot-names.ts';
+import { ballotsOfAnswer, outcomeSentence } from '../model/why.ts';
+import { Ballot } from './ballot.tsx';
+import { Glyph } from './glyph.tsx';
+import { playSlot } from './state.ts';
+
+export interface Outcome {
+	readonly id: number;
+	readonly node: NodeId;
+	readonly request: ProposeRequest;
+	readonly answer: ProposeAnswer;
+	readonly timeMs: number;
+}
+
+export function OutcomeView({ outcome, newest }: { outcome: Outcome; newest: boolean }) {
+	const { node, request, answer, timeMs } = outcome;
+	const names = nameBallots(ballotsOfAnswer(answer));
+	const tried = answer.attempts.map((attempt) => attempt.ballot);
+	return (
+		<article
+			class={`outcome o-${answer.outcome}`}
+			data-testid={newest ? 'outcome' : undefined}
+			data-outcome={answer.outcome}
+			data-slot={'slot' in answer ? answer.slot : undefined}
+			data-ballot={'ballot' in answer ? answer.ballot : undefined}
+		>
+			<p class="outcome-head">
+				<Glyph kind={answer.outcome === 'chosen' || answer.outcome === 'kept' ? 'learn' : 'nack'} />
+				<strong class="clip">
+					{request.key} = {request.value}
+				</strong>
+				<small>
+					at {node}, {clock(timeMs)}
+				</small>
+			</p>
+			<p class="outcome-text" data-testid={newest ? 'outcome-text' : undefined}>
+				{outcomeSentence(answer, names)}
+			</p>
+			{newest && answer.attempts.length > 1 && (
+				<ol class="attempts">
+					{answer.attempts.map((attempt) => (
+						<li key={attempt.ballot}>
+							<Ballot ballot={attempt.ballot} names={names} />
+							{attempt.haltedBy !== '' && (
+								<>
+									<Glyph kind="nack" size={11} /> <Ballot ballot={attempt.haltedBy} names={names} />
+								</>
+							)}
+						</li>
+					))}
+				</ol>
+			)}
+			{'slot' in answer && (
+				<button type="button" class="quiet small" onClick={() => playSlot(answer.slot, tried)}>
+					Watch it again
+				</button>
+			)}
+		</article>
+	);
+}

@@ -1,0 +1,193 @@
+/** The form that proposes, and what became of each proposal, in words. */
+import { signal, useSignal } from '@preact/signals';
+import type { ProposeRequest } from '../../shared/feed.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { type Outcome, OutcomeView } from './outcome.tsx';
+import { calm, playSlot, propose, swarm } from './state.ts';
+
+const OUTCOMES_MAX = 8;
+
+const outcomes = signal<readonly Outcome[]>([]);
+let outcomesCount = 0;
+
+export function Propose() {
+	calm.value;
+	const node = useSignal<NodeId>('');
+	const key = useSignal('color');
+	const value = useSignal('red');
+	const route = useSignal<ProposeRequest['route']>('self');
+	const contest = useSignal('');
+	const pending = useSignal(false);
+	const { nodes } = swarm;
+	const selected = node.value || (nodes.find((candidate) => candidate.isUp)?.id ?? '');
+
+	const submit = async (event: Event) => {
+		event.preventDefault();
+		if (pending.value || selected === '') return;
+		const slot = route.value === 'self' ? Number(contest.value) || 0 : 0;
+		const request: ProposeRequest = { key: key.value, value: value.value, route: route.value, contest: slot };
+		pending.value = true;
+		const answer = await propose(selected, request);
+		pending.value = false;
+		const outcome = { id: ++outcomesCount, node: selected, request, answer, timeMs: Date.now() };
+		outcomes.value = [outcome, ...outcomes.value].slice(0, OUTCOMES_MAX);
+		if (answer.outcome === 'chosen' || answer.outcome === 'kept') {
+			bringDecisionIntoView();
+			playSlot(
+				answer.slot,
+				answer.attempts.map((attempt) => attempt.ballot),
+			);
+		}
+	};
+
+	return (
+		<section class="panel propose-panel" id="propose" aria-labelledby="propose-title">
+			<h2 id="propose-title">Propose a value</h2>
+			<form onSubmit={submit} data-testid="propose-form">
+				<fieldset class="node-choice">
+					<legend>at node</legend>
+					<div class="segments">
+						{nodes.map(({ id, isUp }) => (
+							<label key={id} class={isUp ? '' : 'off'}>
+								<input
+									type="radio"
+									name="node"
+									value={id}
+									data-testid={`propose-node-${id}`}
+									checked={id === selected}
+									onChange={() => {
+										node.value = id;
+									}}
+								/>
+								<span>{id}</span>
+							</label>
+						))}
+					</div>
+				</fieldset>
+				<div class="pair">
+					<label class="field">
+						<span>key</span>
+						<input
+							type="text"
+							required
+							maxLength={512}
+							autocomplete="off"
+							spellcheck={false}
+							data-testid="propose-key"
+							value={key.value}
+							onInput={(event) => {
+								key.value = event.currentTarget.value;
+							}}
+						/>
+					</label>
+					<label class="field">
+						<span>
+							value <small>{byteCount(value.value)}</small>
+						</span>
+						<input
+							type="text"
+							autocomplete="off"
+							spellcheck={false}
+							data-testid="propose-value"
+							value={value.value}
+							onInput={(event) => {
+								value.value = event.currentTarget.value;
+							}}
+						/>
+					</label>
+				</div>
+				<fieldset>
+					<legend>route</legend>
+					<RouteChoice
+						value="self"
+						route={route}
+						title="both phases here"
+						text={`${selected || 'the node'} prepares under a fresh ballot and leads afterwards`}
+					/>
+					<RouteChoice
+						value="leader"
+						route={route}
+						title="through the leader"
+						text="phase 2 only; phase 1 ran once before"
+					/>
+				</fieldset>
+				<label class="field contest">
+					<span>
+						contest slot <small>optional, with both phases here</small>
+					</span>
+					<input
+						type="number"
+						min={1}
+						step={1}
+						inputMode="numeric"
+						placeholder="next open slot"
+						data-testid="propose-contest"
+						disabled={route.value === 'leader'}
+						value={contest.value}
+						onInput={(event) => {
+							contest.value = event.currentTarget.value;
+						}}
+					/>
+				</label>
+				<button
+					type="submit"
+					class="primary wide"
+					data-testid="propose-submit"
+					disabled={pending.value || selected === ''}
+				>
+					{pending.value ? 'Proposing…' : `Propose at ${selected || '…'}`}
+				</button>
+			</form>
+			<div class="outcomes" aria-live="polite" data-testid="outcomes">
+				{outcomes.value.length === 0 && (
+					<p class="hint" data-testid="hint">
+						<strong>Start here.</strong> Press Propose: the node asks the others for promises, then for votes, and the
+						decision plays back in the middle.
+					</p>
+				)}
+				{outcomes.value.map((outcome, index) => (
+					<OutcomeView key={outcome.id} outcome={outcome} newest={index === 0} />
+				))}
+			</div>
+		</section>
+	);
+}
+
+function RouteChoice(props: {
+	value: ProposeRequest['route'];
+	route: { value: ProposeRequest['route'] };
+	title: string;
+	text: string;
+}) {
+	const { value, route, title, text } = props;
+	return (
+		<label class="choice">
+			<input
+				type="radio"
+				name="route"
+				value={value}
+				data-testid={`propose-route-${value}`}
+				checked={route.value === value}
+				onChange={() => {
+					route.value = value;
+				}}
+			/>
+			<span>
+				{title}
+				<small>{text}</small>
+			</span>
+		</label>
+	);
+}
+
+/** Where the panels stand below one another, what was proposed would play out of sight. */
+function bringDecisionIntoView(): void {
+	if (!matchMedia('(max-width: 760px)').matches) return;
+	const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
+	document.getElementById('decision')?.scrollIntoView({ behavior });
+}
+
+function byteCount(text: string): string {
+	const bytes = new TextEncoder().encode(text).length;
+	return `${bytes.toLocaleString('en')} byte${bytes === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,132 @@
+/**
+ * The recent slots, newest on the right, one button each: what every node holds, and how many votes. A slot's
+ * marks are said in its button's name, so the drawing needs no twin.
+ */
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { type SlotColumn, type SlotMark, slotGrid } from '../model/slot-grid.ts';
+import { list } from '../model/why.ts';
+import { calm, shownSlot, showSlot, swarm } from './state.ts';
+
+const COLUMN_PX = 30;
+const COLUMN_TOUCH_PX = 44;
+const GRID_PADDING_PX = 8;
+const COLUMNS_MAX = 48;
+
+export function Slots() {
+	calm.value;
+	const grid = useRef<HTMLFieldSetElement>(null);
+	const columnsMax = useSignal(20);
+	useEffect(() => {
+		const element = grid.current;
+		if (!element) return;
+		const observer = new ResizeObserver(() => {
+			const column = matchMedia('(max-width: 760px)').matches ? COLUMN_TOUCH_PX : COLUMN_PX;
+			columnsMax.value = Math.min(
+				COLUMNS_MAX,
+				Math.max(4, Math.floor((element.clientWidth - GRID_PADDING_PX) / column)),
+			);
+		});
+		observer.observe(element);
+		return () => observer.disconnect();
+	}, [columnsMax]);
+
+	const columns = slotGrid(swarm, columnsMax.value);
+	const shown = shownSlot.value;
+	const focusable = columns.some((column) => column.slot === shown) ? shown : columns.at(-1)?.slot;
+	return (
+		<section class="panel slots-panel" id="slots" aria-labelledby="slots-title">
+			<div class="panel-head">
+				<h2 id="slots-title">Recent slots</h2>
+				<p class="legend">
+					<Mark mark="promised" /> promised <Mark mark="accepted" /> accepted <Mark mark="chosen" /> chosen
+				</p>
+			</div>
+			<div class={`slot-grid ${columns.length === 0 ? 'bare' : ''}`}>
+				<div class="slot-names" aria-hidden="true">
+					<span />
+					{swarm.nodes.map((node) => (
+						<span key={node.id}>{node.id}</span>
+					))}
+					<span>votes</span>
+				</div>
+				<fieldset class="slot-columns" ref={grid} aria-label="Slots; arrow keys move" onKeyDown={moveFocus}>
+					{columns.map((column) => (
+						<Column
+							key={column.slot}
+							column={column}
+							shown={column.slot === shown}
+							focusable={column.slot === focusable}
+						/>
+					))}
+					{columns.length === 0 && <p class="empty">Slots appear here as soon as something is proposed.</p>}
+				</fieldset>
+			</div>
+		</section>
+	);
+}
+
+function Column({ column, shown, focusable }: { column: SlotColumn; shown: boolean; focusable: boolean }) {
+	const { slot, marks, votes } = column;
+	return (
+		<button
+			type="button"
+			class="slot-column"
+			data-testid={`slot-${slot}`}
+			aria-pressed={shown}
+			title={`slot ${slot}: ${column.text}`}
+			tabIndex={focusable ? 0 : -1}
+			onClick={() => showSlot(slot)}
+		>
+			<span class="slot-number">{slot < 10_000 ? slot : `…${String(slot).slice(-3)}`}</span>
+			<span class="sr">{sentence(column)}</span>
+			{marks.map(({ node, mark }) => (
+				<span key={node} class="slot-cell" data-testid={`slot-${slot}-${node}`} data-mark={mark}>
+					<Mark mark={mark} />
+				</span>
+			))}
+			<span class={`slot-votes ${votes !== undefined && votes >= swarm.needed ? 'reached' : ''}`} data-votes={votes}>
+				{votes ?? '–'} <span class="sr">votes</span>
+			</span>
+		</button>
+	);
+}
+
+/** The ring is the promise, what is in it the acceptance; a diamond is chosen. */
+function Mark({ mark }: { mark: SlotMark }) {
+	return (
+		<svg class={`slot-mark k-${mark}`} width="16" height="16" viewBox="-8 -8 16 16" aria-hidden="true">
+			{mark === 'chosen' ? (
+				<path d="M0-6 6 0 0 6-6 0z" />
+			) : mark === 'unknown' ? (
+				<path d="M-4 4 4-4" />
+			) : (
+				<circle r="5" />
+			)}
+			{mark === 'accepted' && <rect x="-2.5" y="-2.5" width="5" height="5" />}
+		</svg>
+	);
+}
+
+function sentence({ marks, text }: SlotColumn): string {
+	const kinds: SlotMark[] = ['chosen', 'accepted', 'promised', 'none', 'unknown'];
+	const said = kinds.flatMap((kind) => {
+		const nodes = marks.filter(({ mark }) => mark === kind).map(({ node }) => node);
+		return nodes.length === 0 ? [] : [`${kind === 'none' ? 'nothing' : kind} at ${list(nodes)}`];
+	});
+	return `${text || 'value not known'}: ${said.join('; ')};`;
+}
+
+function moveFocus(event: KeyboardEvent): void {
+	const { target } = event;
+	if (!(target instanceof HTMLElement)) return;
+	const sibling =
+		event.key === 'ArrowLeft'
+			? target.previousElementSibling
+			: event.key === 'ArrowRight'
+				? target.nextElementSibling
+				: null;
+	if (!(sibling instanceof HTMLElement)) return;
+	event.preventDefault();
+	sibling.focus();
+}

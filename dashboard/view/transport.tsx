@@ -1,0 +1,134 @@
+/** Play, pause, step, speed, scrub, and back to live: for the decision that is shown. */
+import type { BallotNames } from '../model/ballot-names.ts';
+import { factText } from '../model/fact-text.ts';
+import {
+	changeSpeed,
+	pause,
+	play,
+	playback,
+	playing,
+	position,
+	SPEEDS,
+	seek,
+	speed,
+	step,
+	stepBy,
+	toLive,
+} from './state.ts';
+
+export function Transport({ names }: { names: BallotNames }) {
+	const { steps, durationMs } = playback.value;
+	const at = step.value;
+	const now = at === null ? undefined : steps[at];
+	if (steps.length === 0) {
+		return (
+			<p class="transport-none muted">No messages of it were seen by this page, so there is nothing to play back.</p>
+		);
+	}
+	return (
+		<fieldset class="transport" aria-label="Playback">
+			<div class="buttons">
+				<button
+					type="button"
+					class="icon"
+					data-testid="step-back"
+					aria-label="Step back"
+					aria-keyshortcuts=","
+					onClick={() => stepBy(-1)}
+				>
+					<Icon d="M11 3 4 8l7 5zM3 3v10" />
+				</button>
+				<button
+					type="button"
+					class="icon primary"
+					data-testid="play"
+					aria-label={playing.value ? 'Pause' : 'Play'}
+					aria-keyshortcuts="Space"
+					onClick={() => (playing.value ? pause() : play())}
+				>
+					<Icon d={playing.value ? 'M5 3v10M11 3v10' : 'M5 3l8 5-8 5z'} />
+				</button>
+				<button
+					type="button"
+					class="icon"
+					data-testid="step-forward"
+					aria-label="Step forward"
+					aria-keyshortcuts="."
+					onClick={() => stepBy(1)}
+				>
+					<Icon d="M5 3l7 5-7 5zM13 3v10" />
+				</button>
+			</div>
+			<input
+				type="range"
+				aria-label="Position in the playback"
+				data-testid="scrub"
+				min={0}
+				max={Math.round(durationMs)}
+				step={1}
+				value={position.value ?? durationMs}
+				aria-valuetext={at === null ? 'live' : `step ${at + 1} of ${steps.length}`}
+				onInput={(event) => seek(event.currentTarget.valueAsNumber)}
+			/>
+			<div class="speed">
+				<button
+					type="button"
+					class="icon"
+					data-testid="slower"
+					aria-label="Slower"
+					aria-keyshortcuts="["
+					disabled={speed.value === SPEEDS[0]}
+					onClick={() => changeSpeed(-1)}
+				>
+					<Icon d="M3 8h10" />
+				</button>
+				<output class="mono" aria-label="Speed">
+					{speed.value}×
+				</output>
+				<button
+					type="button"
+					class="icon"
+					data-testid="faster"
+					aria-label="Faster"
+					aria-keyshortcuts="]"
+					disabled={speed.value === SPEEDS.at(-1)}
+					onClick={() => changeSpeed(1)}
+				>
+					<Icon d="M3 8h10M8 3v10" />
+				</button>
+			</div>
+			<button
+				type="button"
+				class="live"
+				data-testid="live"
+				aria-pressed={at === null}
+				aria-keyshortcuts="L"
+				onClick={toLive}
+			>
+				<i class="dot" /> Live
+			</button>
+			<p class="step-text" data-testid="step-text" data-step={at === null ? 'live' : at + 1} data-steps={steps.length}>
+				{now ? (
+					<>
+						<span class="muted">
+							{(at ?? 0) + 1} of {steps.length}
+						</span>{' '}
+						<strong>{now.fact.node}</strong> {factText(now.fact, names)}
+					</>
+				) : at === null ? (
+					<span class="muted">Live: all {steps.length} steps have happened. Press play to see them one by one.</span>
+				) : (
+					<span class="muted">Before the first step.</span>
+				)}
+			</p>
+		</fieldset>
+	);
+}
+
+function Icon({ d }: { d: string }) {
+	return (
+		<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">
+			<path d={d} />
+		</svg>
+	);
+}

@@ -1,0 +1,142 @@
+import { expect, test } from 'vitest';
+import { nameBallots } from '../../dashboard/model/ballot-names.ts';
+import { foldDecision, type Round } from '../../dashboard/model/decision.ts';
+import { whyAccept, whyLearn, whyPrepare, whyPromise, whyVote } from '../../dashboard/model/why.ts';
+import { toldSwarm } from './told.ts';
+
+const MEMBERS = ['n1', 'n2', 'n3', 'n4', 'n5'];
+
+function last<T>(items: readonly T[]): T {
+	const item = items.at(-1);
+	if (item === undefined) throw new Error('nothing there');
+	return item;
+}
+
+test('both phases of a proposal are shown node by node, as the facts say', () => {
+	const { swarm, model } = toldSwarm();
+	const answer = swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	if (answer.outcome !== 'chosen') throw new Error(answer.outcome);
+	const decision = model.decision(model.gather(answer.slot, []));
+	expect(decision.rounds).toHaveLength(1);
+	const round = last(decision.rounds);
+	expect(round).toMatchObject({ ballot: answer.ballot, proposer: 'n4', why: 'proposal', onceAbove: undefined });
+	for (const node of MEMBERS) {
+		expect(round.prepare.get(node)).toBe('arrived');
+		expect(round.promise.get(node)).toMatchObject({ state: 'promised', reported: null, counted: true });
+		expect(round.vote.get(node)).toEqual({ state: 'accepted', counted: true });
+	}
+	expect(decision.chosen?.value.text).toBe('put color = red');
+	expect(decision.learned.get('n4')?.how).toBe('counted');
+	expect(decision.learned.get('n1')?.how).toBe('told');
+});
+
+test('at every step of the playback: nothing is proposed before a quorum promised, nothing chosen before a quorum voted', () => {
+	const { swarm, model } = toldSwarm();
+	swarm.duel('n2', 'n4', 'n4');
+	const { slot } = swarm.duel('n5', 'n1', 'n1');
+	const gathered = model.gather(slot, []);
+	const counts = (rounds: readonly Round[]) => rounds.map((round) => [round.promiseVoters.length, round.votes.length]);
+	let before = counts(foldDecision(gathered, 5, 0).rounds).flat();
+	for (let through = 0; through <= gathered.entries.length; through++) {
+		const decision = foldDecision(gathered, 5, through);
+		for (const round of decision.rounds)
+			if (round.proposal) expect(round.promiseVoters.length).toBeGreaterThanOrEqual(decision.needed);
+		if (decision.chosen) expect(last(decision.rounds).votes.length).toBeGreaterThanOrEqual(decision.needed);
+		const now = counts(decision.rounds).flat();
+		for (const [index, count] of now.entries()) expect(count).toBeGreaterThanOrEqual(before[index] ?? 0);
+		before = now;
+	}
+});
+
+test('under a stable leader the real promises of its phase 1 are shown, once, for all slots above', () => {
+	const { swarm, model } = toldSwarm();
+	swarm.campaign('n3', 'noLeader');
+	swarm.propose('n1', { key: 'a', value: '1', route: 'leader', contest: 0 });
+	swarm.propose('n1', { key: 'b', value: '2', route: 'leader', contest: 0 });
+	const round = last(model.decision(model.gather(2, [])).rounds);
+	expect(round.onceAbove).toBe(0);
+	expect(round.promiseVoters).toEqual(MEMBERS);
+	expect(model.gather(2, []).entries.some(({ fact }) => fact.kind === 'campaign')).toBe(false);
+});
+
+test('a page that came after the election takes the promises from the leader’s snapshot', () => {
+	const { swarm, facts } = toldSwarm();
+	const late = toldSwarm();
+	swarm.campaign('n3', 'noLeader');
+	for (const { id } of swarm.nodes) late.model.snapshot(id, swarm.snapshot(id));
+	const before = facts.length;
+	swarm.propose('n1', { key: 'a', value: '1', route: 'leader', contest: 0 });
+	for (const fact of facts.slice(before)) {
+		late.model.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
+	}
+	const decision = late.model.decision(late.model.gather(1, []));
+	expect(last(decision.rounds)).toMatchObject({ onceAbove: 0, promiseVoters: MEMBERS });
+	expect(decision.chosen?.value.text).toBe('put a = 1');
+});
+
+test('a promise refused shows both ballots, and the halted attempt belongs to the decision that followed', () => {
+	const { swarm, model } = toldSwarm();
+	const { lost } = swarm.duel('n2', 'n4', 'n4');
+	const answer = swarm.propose('n2', { key: 'duel', value: 'n2', route: 'self', contest: 0 });
+	if (answer.outcome !== 'chosen') throw new Error(answer.outcome);
+	const decision = model.decision(model.gather(answer.slot, []));
+	expect(decision.rounds.map((round) => round.ballot)).toEqual([lost.ballot, answer.ballot]);
+	const [halted] = decision.rounds;
+	expect(halted?.halted?.by).toBe(lost.haltedBy);
+	const refusal = [...(halted?.promise.values() ?? [])].find((cell) => cell.state === 'refused');
+	expect(refusal).toEqual({ state: 'refused', promised: lost.haltedBy });
+	const names = nameBallots([lost.ballot, lost.haltedBy]);
+	if (!halted) throw new Error('no halted round');
+	expect(whyPromise(halted, decision, names)).toContain(
+		`${names.short(lost.ballot)} < promised ${names.short(lost.haltedBy)}`,
+	);
+	expect(whyAccept(halted, decision, names)).toContain('Never reached');
+});
+
+test('a contested slot: its promises report the accepted value with its ballot, and that value is proposed again', () => {
+	const { swarm, model } = toldSwarm();
+	const first = swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	const answer = swarm.propose('n1', { key: 'color', value: 'blue', route: 'self', contest: 1 });
+	if (first.outcome !== 'chosen' || answer.outcome !== 'kept') throw new Error(answer.outcome);
+	const decision = model.decision(model.gather(1, []));
+	const round = last(decision.rounds);
+	expect(round).toMatchObject({ why: 'contest', contest: 1, ballot: answer.ballot });
+	for (const node of MEMBERS) {
+		expect(round.promise.get(node)).toMatchObject({ reported: { slot: 1, ballot: first.ballot } });
+	}
+	expect(round.proposal).toMatchObject({ origin: 'reported', reportedAt: first.ballot });
+	expect(decision.chosen?.value.text).toBe('put color = red');
+	const names = nameBallots([first.ballot, answer.ballot]);
+	expect(whyAccept(round, decision, names)).toContain('must propose that again, not its own');
+});
+
+test('a slot of which no fact is known is shown from what the nodes hold, and says so', () => {
+	const { swarm } = toldSwarm();
+	const late = toldSwarm();
+	swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	for (const { id } of swarm.nodes) late.model.snapshot(id, swarm.snapshot(id));
+	const decision = late.model.decision(late.model.gather(1, []));
+	expect(decision.before).toBe(true);
+	expect(decision.chosen?.value.text).toBe('put color = red');
+	const round = last(decision.rounds);
+	expect([...round.vote.keys()]).toEqual(MEMBERS);
+	expect(whyPrepare(round, decision, nameBallots([]))).toContain('before this page was opened');
+});
+
+test('a silent node is not said to lack what nobody can know it lacks', () => {
+	const { swarm, model } = toldSwarm();
+	swarm.kill('n5');
+	swarm.propose('n1', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	const decision = model.decision(model.gather(1, []));
+	const sentence = whyLearn(decision, MEMBERS, ['n5']);
+	expect(sentence).toContain('of n5 it is unknown');
+	expect(whyVote(last(decision.rounds), decision, nameBallots([]))).toContain('4 of 5 votes, a quorum');
+});
+
+test('the index forgets the oldest slots and ballots, and never grows without bound', () => {
+	const { swarm, model } = toldSwarm(3);
+	for (let i = 0; i < 400; i++) swarm.propose('n1', { key: 'k', value: `${i}`, route: 'self', contest: 0 });
+	expect([...model.index.ballots].length).toBeLessThanOrEqual(256);
+	expect(model.gather(1, []).entries).toEqual([]);
+	expect(model.gather(400, []).entries.length).toBeGreaterThan(0);
+});

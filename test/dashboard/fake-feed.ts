@@ -1,0 +1,98 @@
+/**
+ * Serves the fake swarm on real sockets, one socket.io server for each node, and the built page under a CSP as
+ * strict as a node's own: for tests of the page's connections and of the page in a browser, without a swarm.
+ */
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import { Server } from 'socket.io';
+import type { Fact } from '../../shared/fact.ts';
+import type { Member, ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { FakeSwarm } from './fake-swarm.ts';
+
+const PAGE = join(import.meta.dirname, '../../dist/dashboard');
+const TYPES: Readonly<Record<string, string>> = {
+	'.html': 'text/html; charset=utf-8',
+	'.js': 'text/javascript',
+	'.css': 'text/css',
+	'.svg': 'image/svg+xml',
+};
+const CSP =
+	"default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' ws: http:; base-uri 'none'; object-src 'none'";
+const PING_EVERY_MS = 500;
+const HEARTBEAT_EVERY_MS = 100;
+
+export interface FakeFeed {
+	readonly swarm: FakeSwarm;
+	readonly members: readonly Member[];
+	/** Cuts a node off, as a killed process would be. */
+	kill(id: NodeId): void;
+	revive(id: NodeId): void;
+	close(): Promise<void>;
+}
+
+export async function startFakeFeed(count: number): Promise<FakeFeed> {
+	const https = Array.from({ length: count }, () => createServer());
+	await Promise.all(https.map((server) => new Promise<void>((done) => server.listen(0, '127.0.0.1', done))));
+	const members = https.map((server, index) => ({
+		id: `n${index + 1}`,
+		url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+	}));
+	const feeds = new Map<NodeId, Server<WatcherToServer, ServerToWatcher>>();
+	const swarm = new FakeSwarm(members, Date.now(), (fact: Fact) => {
+		if (!swarm.node(fact.node).alive) return;
+		feeds.get(fact.node)?.emit('batch', { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
+	});
+	const feed: FakeFeed = {
+		swarm,
+		members,
+		kill(id) {
+			swarm.kill(id);
+			feeds.get(id)?.disconnectSockets(true);
+		},
+		revive: (id) => swarm.revive(id),
+		async close() {
+			clearInterval(beat);
+			await Promise.all([...feeds.values()].map((server) => server.close()));
+		},
+	};
+	for (const [index, { id }] of members.entries()) {
+		const http = https[index];
+		if (http) feeds.set(id, serve(http, id, swarm));
+	}
+	const beat = setInterval(() => {
+		swarm.at(Date.now());
+		swarm.heartbeat();
+	}, HEARTBEAT_EVERY_MS);
+	return feed;
+}
+
+function serve(http: HttpServer, id: NodeId, swarm: FakeSwarm): Server<WatcherToServer, ServerToWatcher> {
+	http.on('request', async (request, response) => {
+		const path = request.url ?? '/';
+		if (path.startsWith('/socket.io')) return;
+		const file = path === '/' ? '/index.html' : path;
+		try {
+			const body = await readFile(join(PAGE, file));
+			response.setHeader('content-type', TYPES[extname(file)] ?? 'application/octet-stream');
+			response.setHeader('content-security-policy', CSP);
+			response.end(body);
+		} catch {
+			response.statusCode = 404;
+			response.end();
+		}
+	});
+	const io = new Server<WatcherToServer, ServerToWatcher>(http, { serveClient: false, pingInterval: PING_EVERY_MS });
+	io.use((_, next) => next(swarm.node(id).alive ? undefined : new Error('this node is down')));
+	io.on('connection', (socket) => {
+		socket.emit('snapshot', swarm.snapshot(id));
+		socket.on('resync', () => socket.emit('snapshot', swarm.snapshot(id)));
+		socket.on('propose', (request, answer) => {
+			swarm.at(Date.now());
+			answer(swarm.propose(id, request));
+		});
+	});
+	return io;
+}

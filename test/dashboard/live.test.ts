@@ -1,0 +1,89 @@
+/** The page's connection to a node, against real socket.io servers on loopback. */
+import { afterEach, expect, test } from 'vitest';
+import { NodeConnection } from '../../dashboard/live/node-connection.ts';
+import type { FactBatch, NodeSnapshot } from '../../shared/feed.ts';
+import { type FakeFeed, startFakeFeed } from './fake-feed.ts';
+
+let feed: FakeFeed | undefined;
+let connection: NodeConnection | undefined;
+
+afterEach(async () => {
+	connection?.close();
+	await feed?.close();
+});
+
+test('a node is told by snapshot and batches, is lost when it dies, and told anew when it is back', async () => {
+	feed = await startFakeFeed(3);
+	const heard = listen(feed.members[1]?.url ?? '');
+	const first = await heard.snapshot();
+	expect(first.node).toBe('n2');
+	feed.swarm.campaign('n1', 'noLeader');
+	const batch = await heard.batch();
+	expect(batch.from).toBe(first.seq + 1);
+
+	feed.kill('n2');
+	const sinceMs = await heard.lost();
+	expect(sinceMs).toBeGreaterThan(first.time - 60_000);
+
+	feed.revive('n2');
+	const second = await heard.snapshot();
+	expect(second.epoch).not.toBe(first.epoch);
+});
+
+test('a snapshot comes for the asking', async () => {
+	feed = await startFakeFeed(3);
+	const heard = listen(feed.members[0]?.url ?? '');
+	const first = await heard.snapshot();
+	feed.swarm.campaign('n1', 'noLeader');
+	await heard.batch();
+	connection?.resync();
+	const second = await heard.snapshot();
+	expect(second.seq).toBeGreaterThan(first.seq);
+	expect(second.role).toBe('leader');
+});
+
+test('a proposal is answered by the node; where nothing can be asked, it is refused', async () => {
+	feed = await startFakeFeed(3);
+	const heard = listen(feed.members[2]?.url ?? '');
+	await heard.snapshot();
+	const request = { key: 'color', value: 'red', route: 'self', contest: 0 } as const;
+	expect(await connection?.propose(request)).toMatchObject({ outcome: 'chosen', slot: 1 });
+	feed.kill('n3');
+	await heard.lost();
+	expect(await connection?.propose(request)).toMatchObject({ outcome: 'refused' });
+});
+
+/** Each call waits for the next of its kind. */
+function listen(url: string) {
+	const snapshots = new Awaited<NodeSnapshot>();
+	const batches = new Awaited<FactBatch>();
+	const losses = new Awaited<number>();
+	connection = new NodeConnection(url, {
+		snapshot: (snapshot) => snapshots.put(snapshot),
+		batch: (batch) => batches.put(batch),
+		lost: (sinceMs) => losses.put(sinceMs),
+	});
+	return { snapshot: () => snapshots.next(), batch: () => batches.next(), lost: () => losses.next() };
+}
+
+class Awaited<T> {
+	readonly #items: T[] = [];
+	#waiting: ((item: T) => void) | null = null;
+
+	put(item: T): void {
+		if (!this.#waiting) {
+			this.#items.push(item);
+			return;
+		}
+		this.#waiting(item);
+		this.#waiting = null;
+	}
+
+	next(): Promise<T> {
+		const item = this.#items.shift();
+		if (item !== undefined) return Promise.resolve(item);
+		return new Promise((resolve) => {
+			this.#waiting = resolve;
+		});
+	}
+}

@@ -1,0 +1,123 @@
+import { expect, test } from 'vitest';
+import { NodeModel } from '../../dashboard/model/node-model.ts';
+import type { FactBatch, NodeSnapshot } from '../../shared/feed.ts';
+import { type Told, toldSwarm } from './told.ts';
+
+/** All that a node tells of itself and its facts must lead to; keys come with snapshots only. */
+function shown(model: NodeModel) {
+	return {
+		node: model.id,
+		epoch: model.epoch,
+		seq: model.seq,
+		role: model.role,
+		promised: model.promised,
+		leader: model.leader,
+		chosenThrough: model.chosenThrough,
+		appliedThrough: model.appliedThrough,
+		revision: model.revision,
+		slots: [...model.slots.values()].toSorted((a, b) => a.slot - b.slot),
+		linked: [...model.linked].toSorted(),
+		phase1: model.phase1,
+	};
+}
+
+function told(snapshot: NodeSnapshot) {
+	const { time: _, swarm: __, entries: ___, entriesCount: ____, linked, ...rest } = snapshot;
+	return { ...rest, linked: linked.toSorted() };
+}
+
+function expectEqualAtEveryNode({ swarm, model }: Told): void {
+	for (const { id } of swarm.nodes) {
+		const node = model.node(id);
+		if (!node) throw new Error(`${id} is not shown`);
+		expect(shown(node)).toEqual(told(swarm.snapshot(id)));
+	}
+}
+
+test('what is shown of every node equals its own state, at every step of elections, decisions, a contest and a duel', () => {
+	const world = toldSwarm();
+	const { swarm } = world;
+	swarm.campaign('n3', 'noLeader');
+	expectEqualAtEveryNode(world);
+	for (const value of ['red', 'blue', 'green'])
+		swarm.propose('n1', { key: 'color', value, route: 'leader', contest: 0 });
+	expectEqualAtEveryNode(world);
+	swarm.propose('n4', { key: 'color', value: 'teal', route: 'self', contest: 2 });
+	expectEqualAtEveryNode(world);
+	swarm.duel('n2', 'n5', 'n5');
+	expectEqualAtEveryNode(world);
+	swarm.kill('n1');
+	swarm.propose('n2', { key: 'color', value: 'pink', route: 'leader', contest: 0 });
+	swarm.node('n1').alive = true;
+	expectEqualAtEveryNode(world);
+});
+
+test('a batch that does not follow is a gap: nothing of it is folded until a snapshot comes', () => {
+	const { swarm, facts } = toldSwarm();
+	const model = new NodeModel({ id: 'n1', url: '' });
+	model.snapshot(swarm.snapshot('n1'));
+	swarm.campaign('n1', 'noLeader');
+	const own = facts.filter((fact) => fact.node === 'n1');
+	expect(model.batch(batchOf(own.slice(0, 2)))).toHaveLength(2);
+	const before = model.promised;
+	expect(model.batch(batchOf(own.slice(3)))).toBe('gap');
+	expect(model.status).toBe('catchingUp');
+	expect(model.batch(batchOf(own.slice(2)))).toEqual([]);
+	expect(model.promised).toBe(before);
+	model.snapshot(swarm.snapshot('n1'));
+	expect(shown(model)).toEqual(told(swarm.snapshot('n1')));
+	expect(model.status).toBe('up');
+});
+
+test('a batch of another epoch is a gap, even where its numbers would follow', () => {
+	const { swarm, facts } = toldSwarm();
+	const model = new NodeModel({ id: 'n1', url: '' });
+	model.snapshot(swarm.snapshot('n1'));
+	swarm.campaign('n1', 'noLeader');
+	const own = facts.filter((fact) => fact.node === 'n1').slice(0, 2);
+	expect(model.batch({ ...batchOf(own), epoch: 'another life' })).toBe('gap');
+});
+
+test('what a snapshot already holds is not folded twice', () => {
+	const { swarm, facts } = toldSwarm();
+	const model = new NodeModel({ id: 'n2', url: '' });
+	model.snapshot(swarm.snapshot('n2'));
+	swarm.campaign('n2', 'noLeader');
+	const own = facts.filter((fact) => fact.node === 'n2');
+	model.batch(batchOf(own.slice(0, 4)));
+	expect(model.batch(batchOf(own.slice(2)))).toEqual(own.slice(4));
+	expect(model.seq).toBe(own.at(-1)?.seq);
+});
+
+test('facts that were added up instead of sent leave the node catching up until its snapshot', () => {
+	const { swarm } = toldSwarm();
+	const model = new NodeModel({ id: 'n1', url: '' });
+	model.snapshot(swarm.snapshot('n1'));
+	expect(model.batch({ epoch: model.epoch, from: model.seq + 1, facts: [], skipped: { sent: 412 } })).toEqual([]);
+	expect(model.status).toBe('catchingUp');
+	expect(model.isUp).toBe(false);
+});
+
+test('a node that fell silent is unknown since it was last heard, and known again with its next snapshot', () => {
+	const { swarm, model } = toldSwarm();
+	model.lost('n3', 1234);
+	expect(model.node('n3')?.status).toBe('unknown');
+	expect(model.node('n3')?.unknownSinceMs).toBe(1234);
+	expect(model.upCount).toBe(4);
+	model.snapshot('n3', swarm.snapshot('n3'));
+	expect(model.upCount).toBe(5);
+});
+
+test('however many slots there are, only the most recent are kept', () => {
+	const { swarm, model } = toldSwarm(1);
+	swarm.campaign('n1', 'noLeader');
+	for (let i = 0; i < 300; i++) swarm.propose('n1', { key: 'k', value: `${i}`, route: 'leader', contest: 0 });
+	const node = model.node('n1');
+	expect(node?.chosenThrough).toBe(300);
+	expect(node?.slots.size).toBeLessThanOrEqual(128);
+	expect(node?.slots.has(300)).toBe(true);
+});
+
+function batchOf(facts: FactBatch['facts']): FactBatch {
+	return { epoch: facts[0]?.epoch ?? '', from: facts[0]?.seq ?? 0, facts, skipped: {} };
+}

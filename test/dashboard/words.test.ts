@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest';
+import { nameBallots } from '../../dashboard/model/ballot-names.ts';
+import { factText, groupOf } from '../../dashboard/model/fact-text.ts';
+import { ballotsOfAnswer, outcomeSentence } from '../../dashboard/model/why.ts';
+import type { ProposeAnswer } from '../../shared/feed.ts';
+import { summary } from './fake-swarm.ts';
+import { START_MS, toldSwarm } from './told.ts';
+
+const FIRST = `${START_MS}000000@n4`;
+const HIGHER = `${START_MS + 94}000000@n2`;
+const SECOND = `${START_MS + 200}000000@n4`;
+const chosen: ProposeAnswer = {
+	outcome: 'chosen',
+	slot: 41,
+	ballot: SECOND,
+	chosenAt: SECOND,
+	revision: 57,
+	attempts: [
+		{ ballot: FIRST, haltedBy: HIGHER },
+		{ ballot: SECOND, haltedBy: '' },
+	],
+};
+
+function sentence(answer: ProposeAnswer): string {
+	return outcomeSentence(answer, nameBallots(ballotsOfAnswer(answer)));
+}
+
+test('a chosen proposal is told with slot, ballot, revision and every attempt', () => {
+	const names = nameBallots(ballotsOfAnswer(chosen));
+	expect(sentence(chosen)).toBe(
+		`chosen in slot 41 under ${names.full(SECOND)}, revision 57, second attempt: the first was halted by ${names.full(HIGHER)}.`,
+	);
+});
+
+test('a contested slot that keeps its value is told so', () => {
+	const answer: ProposeAnswer = {
+		outcome: 'kept',
+		slot: 41,
+		ballot: SECOND,
+		value: summary('put color = red'),
+		attempts: [{ ballot: SECOND, haltedBy: '' }],
+	};
+	expect(sentence(answer)).toBe('slot 41 keeps “put color = red”; yours was not chosen.');
+});
+
+test('refused means that it surely did not happen, unknown that it may have', () => {
+	expect(sentence({ outcome: 'refused', why: 'no leader', attempts: [] })).toBe(
+		'refused: no leader. It surely did not happen.',
+	);
+	expect(sentence({ outcome: 'unknown', why: 'timeout', attempts: [] })).toBe(
+		'unknown: timeout. It may have happened or may yet.',
+	);
+});
+
+test('every fact has a line and a kind', () => {
+	const { swarm, facts } = toldSwarm();
+	swarm.campaign('n3', 'noLeader');
+	swarm.duel('n2', 'n4', 'n4');
+	swarm.kill('n5');
+	swarm.revive('n5');
+	const names = nameBallots([]);
+	for (const fact of facts) {
+		expect(factText(fact, names)).not.toMatch(/undefined|\[object|NaN/);
+		expect(groupOf(fact)).toBeTruthy();
+	}
+	expect(new Set(facts.map(groupOf)).size).toBeGreaterThanOrEqual(8);
+});
