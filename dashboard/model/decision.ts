@@ -93,10 +93,11 @@ export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[]): Deci
 		const view = node.slots.get(slot);
 		if (!node.isUp || !view) continue;
 		if (view.acceptedBallot !== '' && view.value) {
-			const round = byBallot.get(view.acceptedBallot) ?? newRound(slot, view.acceptedBallot, undefined);
-			byBallot.set(view.acceptedBallot, round);
-			round.proposal ??= { value: view.value, origin: 'own', reportedAt: '' };
-			round.vote.set(node.id, { state: 'accepted', counted: true });
+			const ballot = view.acceptedBallot;
+			const round = byBallot.get(ballot) ?? newRound(slot, ballot, earlierPhase1(slot, ballot, nodes));
+			byBallot.set(ballot, round);
+			round.proposal ??= { value: view.value, ...originOf(round) };
+			round.vote.set(node.id, { state: 'accepted', counted: false });
 			round.votes = [...round.votes, node.id];
 		}
 		if (view.chosen && view.value) {
@@ -107,6 +108,22 @@ export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[]): Deci
 	const rounds = [...byBallot.values()].sort((a, b) => compareBallotTexts(a.ballot, b.ballot));
 	const members = nodes.length;
 	return { slot, members, needed: Math.floor(members / 2) + 1, rounds, chosen, learned, before: true };
+}
+
+/** What the ballot's leader still knows of its phase 1, if that was for this slot too. */
+function earlierPhase1(slot: Slot, ballot: BallotText, nodes: readonly NodeModel[]): EarlierPhase1 | undefined {
+	const leader = nodes.find((node) => node.isUp && node.phase1?.ballot === ballot);
+	if (!leader?.phase1 || slot <= leader.phase1.chosenThrough) return undefined;
+	return { ...leader.phase1, uncounted: [] };
+}
+
+/** Where the value came from, as far as the promises tell. */
+function originOf(round: Round): { readonly origin: ProposalOrigin; readonly reportedAt: BallotText } {
+	const reported = [...round.promise.values()]
+		.flatMap((cell) => (cell.state === 'promised' && cell.reported ? [cell.reported.ballot] : []))
+		.sort(compareBallotTexts);
+	const reportedAt = reported.at(-1) ?? '';
+	return { origin: reportedAt === '' ? 'own' : 'reported', reportedAt };
 }
 
 function newRound(slot: Slot, ballot: BallotText, earlier: EarlierPhase1 | undefined): Round {

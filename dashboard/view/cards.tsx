@@ -32,6 +32,7 @@ function Card({ node, names }: { node: NodeModel; names: BallotNames }) {
 			data-role={node.isUp ? node.role : 'unknown'}
 			data-promised={node.isUp ? node.promised : undefined}
 			data-chosen-through={node.isUp ? node.chosenThrough : undefined}
+			data-seq={node.isUp ? node.seq : undefined}
 		>
 			<h3>
 				<i class="dot" />

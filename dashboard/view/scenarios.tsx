@@ -122,7 +122,7 @@ function toggleTraffic(): void {
 	}, TRAFFIC_EVERY_MS);
 }
 
-/** Ends by playing back the decision that took the most attempts. */
+/** Ends by playing back the decision whose proposer was refused most often. */
 async function stageDuel(a: NodeId, b: NodeId): Promise<void> {
 	const between = `${a} × ${b}`;
 	let tally = NONE;
@@ -135,7 +135,7 @@ async function stageDuel(a: NodeId, b: NodeId): Promise<void> {
 		);
 		for (const answer of await Promise.all(proposals)) {
 			tally = counted(tally, answer);
-			if (answer.outcome === 'chosen' && answer.attempts.length >= (hardest?.attempts.length ?? 1)) hardest = answer;
+			if (answer.outcome === 'chosen' && (!hardest || haltsOf(answer) >= haltsOf(hardest))) hardest = answer;
 		}
 		duel.value = { tally, between, running: round < DUEL_ROUNDS };
 	}
@@ -146,8 +146,12 @@ async function stageDuel(a: NodeId, b: NodeId): Promise<void> {
 		);
 }
 
+function haltsOf({ attempts }: ProposeAnswer): number {
+	return attempts.filter((attempt) => attempt.haltedBy !== '').length;
+}
+
 function counted(tally: Tally, answer: ProposeAnswer): Tally {
-	const halts = tally.halts + answer.attempts.filter((attempt) => attempt.haltedBy !== '').length;
+	const halts = tally.halts + haltsOf(answer);
 	switch (answer.outcome) {
 		case 'chosen':
 			return { ...tally, chosen: tally.chosen + 1, halts };

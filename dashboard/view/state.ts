@@ -54,7 +54,7 @@ export function start(from: Source): void {
 	const queue: (() => void)[] = [];
 	let frameAsked = false;
 	let facts = 0;
-	let newestShownMs = 0;
+	let newestShownMs = Number.NEGATIVE_INFINITY;
 
 	const fold = () => {
 		frameAsked = false;

@@ -114,13 +114,25 @@ test('a slot of which no fact is known is shown from what the nodes hold, and sa
 	const { swarm } = toldSwarm();
 	const late = toldSwarm();
 	swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });
-	for (const { id } of swarm.nodes) late.model.snapshot(id, swarm.snapshot(id));
+	for (const { id } of swarm.nodes) late.model.snapshot(id, { ...swarm.snapshot(id), phase1: null });
 	const decision = late.model.decision(late.model.gather(1, []));
 	expect(decision.before).toBe(true);
 	expect(decision.chosen?.value.text).toBe('put color = red');
 	const round = last(decision.rounds);
 	expect([...round.vote.keys()]).toEqual(MEMBERS);
 	expect(whyPrepare(round, decision, nameBallots([]))).toContain('before this page was opened');
+});
+
+test('a slot of which no fact is known still shows the promises that its leader holds', () => {
+	const { swarm } = toldSwarm();
+	const late = toldSwarm();
+	swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	for (const { id } of swarm.nodes) late.model.snapshot(id, swarm.snapshot(id));
+	const decision = late.model.decision(late.model.gather(1, []));
+	const round = last(decision.rounds);
+	expect(decision.before).toBe(true);
+	expect(round.promiseVoters.length).toBeGreaterThanOrEqual(decision.needed);
+	expect(whyPrepare(round, decision, nameBallots([]))).toContain('Once, for all slots from 1');
 });
 
 test('a silent node is not said to lack what nobody can know it lacks', () => {
