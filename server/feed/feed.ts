@@ -9,6 +9,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Server, type Socket } from 'socket.io';
 import type { ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import { FactFlow, type FlowClock, type FlowLimits, type Outlet, type Watcher } from './flow.ts';
 import { serveRequests } from './requests.ts';
@@ -27,9 +28,9 @@ export interface FeedOptions {
 	readonly limits?: FlowLimits;
 }
 
-/** JSON writes one byte as six at worst (`\u0000`), and a value of 524,288 bytes must come through. */
-const FRAME_BYTES_MAX = 6 * 524_288 + 65_536;
-const WATCHERS_MAX = 64;
+/** The largest proposal there is: JSON writes one byte as six at worst (`\u0000`). */
+const FRAME_BYTES_MAX = 6 * (KEY_BYTES_MAX + VALUE_BYTES_MAX) + 1_024;
+export const WATCHERS_MAX = 64;
 const JOIN_TIMEOUT_MS = 10_000;
 /** Often, so that a page notices a node that fell silent. */
 const PING_EVERY_MS = 500;
@@ -82,14 +83,8 @@ export function attachFeed(options: FeedOptions): { close(): Promise<void> } {
 	});
 	io.engine.on('connection', (connection: Socket['conn']) => {
 		connection.once('close', (reason: string, error?: Error) => {
-			if (reason === 'parse error') malformed(connection.remoteAddress, 'a packet that does not parse');
-			else if (reason === 'forced close' && !joined.has(connection) && !closing) {
-				malformed(connection.remoteAddress, `garbage, or nothing for ${JOIN_TIMEOUT_MS} ms, instead of joining`);
-			}
-			// As ws words it; other errors of a transport are those of the network.
-			else if (/Max payload|Invalid (WebSocket|UTF)/.test(error?.message ?? '')) {
-				malformed(connection.remoteAddress, `a bad frame: ${error?.message}`);
-			}
+			const why = closing ? null : refusalOf(reason, error, joined.has(connection));
+			if (why !== null) malformed(connection.remoteAddress, why);
 		});
 	});
 	io.on('connection', (socket) => {
@@ -152,6 +147,15 @@ interface ConnectionError {
 	readonly req: http.IncomingMessage;
 	readonly message: string;
 	readonly context?: { readonly message?: string; readonly name?: string };
+}
+
+/** What a connection was closed for, where it had it coming; null for all that networks do. */
+function refusalOf(reason: string, error: Error | undefined, hasJoined: boolean): string | null {
+	if (reason === 'parse error') return 'a packet that does not parse';
+	if (reason === 'forced close' && !hasJoined)
+		return `garbage, or nothing for ${JOIN_TIMEOUT_MS} ms, instead of joining`;
+	// As ws words it.
+	return /Max payload|Invalid (WebSocket|UTF)/.test(error?.message ?? '') ? `a bad frame: ${error?.message}` : null;
 }
 
 function addressOf(request: http.IncomingMessage): string {

@@ -71,6 +71,7 @@ export class FactFlow<W extends Watcher> {
 
 	#stopWatching: (() => void) | null = null;
 	#cancelTick: (() => void) | null = null;
+	#tickDueMs = Number.NEGATIVE_INFINITY;
 	#tickedAtMs = Number.NEGATIVE_INFINITY;
 
 	/** Without gaps; all of them were told, some may be sent already. */
@@ -171,10 +172,17 @@ export class FactFlow<W extends Watcher> {
 		this.#windowWeight = 0;
 	}
 
+	/** No sooner than the pace of batches allows. Of two requests the earlier one counts. */
 	#scheduleTick(delayMs: number): void {
-		if (this.#cancelTick !== null || this.#places.size === 0) return;
-		const sinceLastMs = this.#clock.nowMs() - this.#tickedAtMs;
-		this.#cancelTick = this.#clock.after(Math.max(delayMs, this.#batchEveryMs - sinceLastMs, 0), () => {
+		if (this.#places.size === 0) return;
+		const nowMs = this.#clock.nowMs();
+		const dueMs = Math.max(nowMs + delayMs, this.#tickedAtMs + this.#batchEveryMs);
+		if (this.#cancelTick !== null) {
+			if (this.#tickDueMs <= dueMs) return;
+			this.#cancelTick();
+		}
+		this.#tickDueMs = dueMs;
+		this.#cancelTick = this.#clock.after(dueMs - nowMs, () => {
 			this.#cancelTick = null;
 			this.#tick();
 		});
@@ -251,8 +259,9 @@ export class FactFlow<W extends Watcher> {
 			this.#letGo();
 			this.#openWindow(nowMs);
 		}
-		const waiting = behind.filter(([watcher]) => watcher.ready()).map(([, place]) => this.#snapshotDueMs(place));
-		if (waiting.length > 0) this.#scheduleTick(Math.min(...waiting) - nowMs);
+		for (const [watcher, place] of behind) {
+			if (watcher.ready()) this.#scheduleTick(this.#snapshotDueMs(place) - nowMs);
+		}
 	}
 
 	#letGo(): void {

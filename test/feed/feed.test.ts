@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm';
 import { io as connect, type Socket } from 'socket.io-client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { attachFeed } from '../../server/feed/feed.ts';
+import { attachFeed, WATCHERS_MAX } from '../../server/feed/feed.ts';
 import type { FlowLimits } from '../../server/feed/flow.ts';
 import { MALFORMED_MAX, PROPOSALS_IN_FLIGHT_MAX } from '../../server/feed/requests.ts';
 import type { ReplicaService, SubmitAnswer, SubmitOptions } from '../../server/replica/service.ts';
@@ -117,6 +117,14 @@ describe('the feed', () => {
 		const page = open(options);
 		await nextSnapshot(page);
 		return page;
+	}
+
+	function openIfThereIsRoom(): Promise<boolean> {
+		const page = open();
+		return new Promise((resolve) => {
+			page.once('connect', () => resolve(true));
+			page.once('connect_error', () => resolve(false));
+		});
 	}
 
 	const nextSnapshot = (page: Page) => new Promise<NodeSnapshot>((resolve) => page.once('snapshot', resolve));
@@ -361,6 +369,15 @@ describe('the feed', () => {
 			expect(stranger.headers['access-control-allow-origin']).toBeUndefined();
 			expect(replica.watchers).toBe(0);
 		});
+	});
+
+	test('refuses one watcher too many, and takes it when another has left', async () => {
+		const watchers = await Promise.all(Array.from({ length: WATCHERS_MAX }, () => openPage()));
+		const late = open();
+		await new Promise((resolve) => late.once('connect_error', resolve));
+		await told(`${WATCHERS_MAX} watchers already`);
+		watchers[0]?.disconnect();
+		await expect.poll(() => openIfThereIsRoom()).toBe(true);
 	});
 
 	test('leaves other paths and other upgrades to the node', async () => {

@@ -252,6 +252,19 @@ describe('the flow of facts', () => {
 		expect(other.snapshots).toBe(1);
 	});
 
+	test('does not hold back facts for a watcher that waits for its snapshot', () => {
+		const impatient = join();
+		const other = join();
+		flow.resync(impatient);
+		clock.advance(50);
+		source.tell(3);
+		clock.advance(20);
+		expect(other.facts).toBe(3);
+		expect(impatient).toMatchObject({ facts: 3, snapshots: 1 });
+		clock.advance(250);
+		expect(impatient.snapshots).toBe(2);
+	});
+
 	test('leaves no timer behind when there is nothing to send', () => {
 		const page = join();
 		source.tell(WINDOW_FACTS_MAX * 2);

@@ -1,0 +1,107 @@
+/**
+ * What the nodes of a stopped swarm have on disk, read without writing: the sequence of values that it chose,
+ * put together from the logs of all, and what the state machine makes of it.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readLog } from '../../shared/disk/recover.ts';
+import { type Ballot, ballotToText, compareBallots, NO_BALLOT } from '../../shared/paxos/ballot.ts';
+import type { Slot, Value } from '../../shared/paxos/message.ts';
+import type { DurableRecord } from '../../shared/paxos/record.ts';
+import { Store } from '../../shared/store/store.ts';
+import type { TestNode } from './swarm.ts';
+
+/** One node's durable memory. */
+export interface DiskState {
+	readonly records: readonly DurableRecord[];
+	readonly promised: Ballot;
+	/** The acceptance of the highest ballot of each slot, or what was fetched for it. */
+	readonly accepted: ReadonlyMap<Slot, { readonly ballot: Ballot; readonly value: Value }>;
+	readonly chosenThrough: Slot;
+}
+
+/** Of a node that is not running. */
+export function readDisk(node: TestNode): DiskState {
+	const folder = join(node.folder, 'log');
+	const readOnly = (): never => {
+		throw new Error('this disk is only read');
+	};
+	const { records } = readLog({
+		list: () => readdirSync(folder).sort(),
+		read: (name) => readFileSync(join(folder, name)),
+		create: readOnly,
+		write: readOnly,
+	});
+	let promised = NO_BALLOT;
+	let chosenThrough = 0;
+	const accepted = new Map<Slot, { ballot: Ballot; value: Value }>();
+	for (const record of records) {
+		switch (record.kind) {
+			case 'promised':
+				if (compareBallots(record.ballot, promised) > 0) promised = record.ballot;
+				break;
+			case 'accepted':
+			case 'learned': {
+				if (record.kind === 'accepted' && compareBallots(record.ballot, promised) > 0) promised = record.ballot;
+				const { slot, ballot, value } = record;
+				const before = accepted.get(slot);
+				if (before === undefined || compareBallots(ballot, before.ballot) >= 0) accepted.set(slot, { ballot, value });
+				break;
+			}
+			case 'chosen':
+				chosenThrough = Math.max(chosenThrough, record.through);
+				break;
+		}
+	}
+	return { records, promised, accepted, chosenThrough };
+}
+
+/**
+ * The chosen values in slot order. A slot counts as chosen where a node noted so, or where a majority has its
+ * latest acceptance at one ballot.
+ *
+ * @throws where two nodes disagree on a chosen value
+ */
+export function chosenValues(disks: readonly DiskState[]): Value[] {
+	const values: Value[] = [];
+	for (let slot = 1; ; slot++) {
+		const found = disks.flatMap((disk) => {
+			const acceptance = disk.accepted.get(slot);
+			return acceptance ? [{ ...acceptance, isNoted: slot <= disk.chosenThrough }] : [];
+		});
+		const votes = new Map<string, number>();
+		for (const { ballot } of found) votes.set(ballotToText(ballot), (votes.get(ballotToText(ballot)) ?? 0) + 1);
+		const chosen = found.filter(
+			({ ballot, isNoted }) => isNoted || (votes.get(ballotToText(ballot)) ?? 0) > disks.length / 2,
+		);
+		const [first] = chosen;
+		if (first === undefined) return values;
+		for (const other of chosen) {
+			if (!Buffer.from(first.value).equals(other.value)) throw new Error(`two values are chosen in slot ${slot}`);
+		}
+		values.push(first.value);
+	}
+}
+
+export interface Replay {
+	readonly store: Store;
+	/** By identity, `session/sequence`: the revisions of the times it was applied, and how often it was not again. */
+	readonly commands: ReadonlyMap<string, { readonly revisions: readonly number[]; readonly duplicates: number }>;
+}
+
+/** Applies the chosen values to a state machine of its own. */
+export function replay(values: readonly Value[]): Replay {
+	const store = new Store();
+	const commands = new Map<string, { revisions: number[]; duplicates: number }>();
+	for (const [index, value] of values.entries()) {
+		const fine = store.apply(value, (session, sequence, result) => {
+			const identity = `${session}/${sequence}`;
+			const command = commands.get(identity) ?? { revisions: [], duplicates: 0 };
+			commands.set(identity, command);
+			if (result.kind === 'applied') command.revisions.push(result.revision);
+			else command.duplicates++;
+		});
+		if (!fine) throw new Error(`the value of slot ${index + 1} does not parse`);
+	}
+	return { store, commands };
+}

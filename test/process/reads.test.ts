@@ -1,0 +1,61 @@
+/** What a read promises: everything acknowledged before it began, at any node; or just what one node has. */
+import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
+import { get, put } from './client.ts';
+import { Swarm, type TestNode, until } from './swarm.ts';
+
+let swarm: Swarm;
+beforeAll(async () => {
+	swarm = await Swarm.create({ size: 5 });
+	await swarm.start();
+});
+afterAll(() => swarm.dispose());
+
+test('a read at any node sees the write that another has just acknowledged', async () => {
+	onTestFailed(() => swarm.report());
+	for (let round = 0; round < 40; round++) {
+		const writer = swarm.nodes[round % 5] as TestNode;
+		expect(await (await put(writer, 'round', String(round))).text()).toBe('true');
+		const seen = await Promise.all(swarm.nodes.map((node) => get(node, 'round', round % 2 === 0 ? '' : '&consistent')));
+		expect(seen).toEqual(Array(5).fill(String(round)));
+	}
+});
+
+test('a read says how it was answered, and at which index', async () => {
+	const [n1] = swarm.nodes as [TestNode];
+	const fresh = await n1.fetch('/v1/kv/round?consistent');
+	expect(fresh.headers.get('x-consul-effective-consistency')).toBe('consistent');
+	expect(fresh.headers.get('x-consul-knownleader')).toBe('true');
+	const [entry] = (await fresh.json()) as { ModifyIndex: number }[];
+	expect(Number(fresh.headers.get('x-consul-index'))).toBe(entry?.ModifyIndex);
+	const stale = await n1.fetch('/v1/kv/round?stale');
+	expect(stale.headers.get('x-consul-effective-consistency')).toBe('stale');
+	expect((await n1.fetch('/v1/kv/round?stale&consistent')).status).toBe(400);
+});
+
+test('without a quorum a stale read is answered and a linearizable one is not, nor is a write', async () => {
+	onTestFailed(() => swarm.report());
+	const leader = await swarm.leader();
+	const others = swarm.nodes.filter((node) => node !== leader);
+	const gone = others.slice(0, 3);
+	const left = others.slice(3).concat(leader);
+	await Promise.all(gone.map((node) => node.kill()));
+	for (const node of left) expect(await get(node, 'round', '&stale')).toBe('39');
+	const reads = await Promise.all(left.map((node) => node.fetch('/v1/kv/round')));
+	for (const read of reads) {
+		expect(read.status).toBe(500);
+		expect(await read.text()).toContain('No cluster leader');
+	}
+	const writes = await Promise.all(left.map((node) => put(node, 'lonely', 'x')));
+	for (const write of writes) {
+		expect(write.status).toBe(500);
+		expect(write.headers.get('x-swarm-outcome')).toMatch(/^(unknown|not-applied)$/);
+	}
+	for (const node of left) {
+		await until(`${node.id} is not ready`, async () =>
+			(await node.fetch('/readyz')).status === 503 ? true : undefined,
+		);
+		expect((await node.fetch('/livez')).status).toBe(200);
+	}
+	await swarm.start(gone);
+	for (const node of swarm.nodes) expect(await get(node, 'round')).toBe('39');
+});

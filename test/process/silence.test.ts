@@ -1,0 +1,48 @@
+/** A leader that falls silent with all of its connections open, and comes back not knowing that it was away. */
+import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
+import { get, put } from './client.ts';
+import { Swarm, type TestNode, until } from './swarm.ts';
+
+let swarm: Swarm;
+beforeEach(async () => {
+	swarm = await Swarm.create({ size: 3 });
+	onTestFailed(() => swarm.report());
+	await swarm.start();
+});
+afterEach(() => swarm.dispose());
+
+test('a silent leader is replaced, and once it is back it answers no read from before', async () => {
+	const old = await swarm.leader();
+	const [other, third] = swarm.nodes.filter((node) => node !== old) as [TestNode, TestNode];
+	expect(await (await put(old, 'color', 'red')).text()).toBe('true');
+
+	old.pause();
+	expect(await until('it is written', () => writtenAt(other, 'blue'))).toBe(true);
+	expect(await get(third, 'color')).toBe('blue');
+	const successor = await swarm.leader(other);
+	expect(successor.id).not.toBe(old.id);
+
+	// The read waits in its socket, and is the first thing that it finds when it wakes up.
+	const read = get(old, 'color');
+	old.resume();
+	expect(await read).toBe('blue');
+	await old.ready();
+	expect(await (await put(old, 'color', 'green')).text()).toBe('true');
+	for (const node of swarm.nodes) expect(await get(node, 'color')).toBe('green');
+});
+
+test('a follower that was paused catches up with what it missed', async () => {
+	const leader = await swarm.leader();
+	const paused = swarm.nodes.find((node) => node !== leader) as TestNode;
+	paused.pause();
+	for (let index = 0; index < 50; index++) {
+		expect(await (await put(leader, `k${index}`, 'x')).text()).toBe('true');
+	}
+	paused.resume();
+	expect(await get(paused, 'k49')).toBe('x');
+	await until('it has all of it', async () => ((await get(paused, 'k49', '&stale')) === 'x' ? true : undefined));
+});
+
+async function writtenAt(node: TestNode, value: string): Promise<true | undefined> {
+	return (await put(node, 'color', value)).ok || undefined;
+}

@@ -1,0 +1,364 @@
+/**
+ * Real nodes for tests: each a process of its own, made by the program that users run, in a temporary folder
+ * and on free ports. It waits by events or by asking `/readyz`, always with a bound, and shows what the nodes
+ * printed where that was in vain. It must leave nothing behind: no process, no folder.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+
+/** The built program. This file itself may run from its source or from where it was built to. */
+export const MAIN = join(repository(), 'dist/server/main.js');
+
+const READY_MAX_MS = 30_000;
+const POLL_EVERY_MS = 20;
+const OUTPUT_CHARS_MAX = 20_000;
+const PORT_MIN = 20_000;
+const PORT_MAX = 32_000;
+const PORT_TRIES_MAX = 1_000;
+
+export interface SwarmOptions {
+	readonly size: number;
+	/** Of `swarm.json`, in ms. */
+	readonly timings?: Readonly<Record<string, number>>;
+	/** Beside that of this process. */
+	readonly environment?: Readonly<Record<string, string>>;
+}
+
+export class Swarm {
+	readonly folder: string;
+	readonly nodes: readonly TestNode[];
+	readonly environment: Readonly<Record<string, string | undefined>>;
+	readonly #programs = new Set<Program>();
+
+	private constructor(ports: readonly number[], { timings, environment }: SwarmOptions) {
+		if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: npm test builds it`);
+		this.folder = mkdtempSync(join(tmpdir(), 'paxos-swarm-'));
+		const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SWARM_'));
+		this.environment = { ...Object.fromEntries(inherited), ...environment };
+		this.nodes = ports.map((port, index) => new TestNode(this, `n${index + 1}`, port));
+		const nodes = this.nodes.map(({ id, port }) => ({ id, port }));
+		writeFileSync(this.configFile, JSON.stringify({ name: 'test', nodes, dataDir: 'data', timings }));
+	}
+
+	/** Writes `swarm.json`; starts nothing. */
+	static async create(options: SwarmOptions): Promise<Swarm> {
+		return new Swarm(await freePorts(options.size), options);
+	}
+
+	get configFile(): string {
+		return join(this.folder, 'swarm.json');
+	}
+
+	get dataDir(): string {
+		return join(this.folder, 'data');
+	}
+
+	node(id: string): TestNode {
+		const node = this.nodes.find((candidate) => candidate.id === id);
+		if (node === undefined) throw new Error(`there is no ${id}`);
+		return node;
+	}
+
+	/** Starts these nodes in this order, all at once, and waits until each is ready. */
+	async start(nodes: readonly TestNode[] = this.nodes): Promise<void> {
+		for (const node of nodes) node.launch();
+		await Promise.all(nodes.map((node) => node.ready()));
+	}
+
+	/** A command line of the program, ended: `await swarm.run('put', 'color', 'red')`. */
+	async run(...args: readonly string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
+		const program = this.program([...args, '--config', this.configFile]);
+		const status = await program.ended;
+		return { status, stdout: program.stdout, stderr: program.stderr };
+	}
+
+	/** Starts the program, or another one, which ends with the swarm at the latest. */
+	program(
+		args: readonly string[],
+		{ command = process.execPath, environment = {}, before = [MAIN] }: RunOptions = {},
+	): Program {
+		const program = new Program(command, [...before, ...args], { ...this.environment, ...environment });
+		this.#programs.add(program);
+		void program.ended.then(() => this.#programs.delete(program));
+		return program;
+	}
+
+	/** Whom a running node takes for the leader; waits until there is one. */
+	async leader(at: TestNode = this.#anyRunning()): Promise<TestNode> {
+		const id = await until(`${at.id} hears a leader`, async () => {
+			const response = await at.fetch('/v1/swarm');
+			const { leader } = (await response.json()) as { leader: string | null };
+			return leader || undefined;
+		});
+		return this.node(id);
+	}
+
+	/** Every process of this swarm, also those that others have started: they are told this folder's files. */
+	async processes(): Promise<RunningProcess[]> {
+		const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'pid=,stat=,args=']);
+		return stdout.split('\n').flatMap((line) => {
+			const [, pid, state, args] = /^\s*(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+			if (!args?.includes(this.folder) || state?.startsWith('Z')) return [];
+			return [{ pid: Number(pid), args: args.split(' ') }];
+		});
+	}
+
+	/** Ends every process, at once and for ever, and removes the folder. */
+	async dispose(): Promise<void> {
+		const programs = [...this.#programs];
+		for (const program of programs) program.signal('SIGKILL');
+		await until('no process is left', async () => {
+			const left = await this.processes();
+			for (const { pid } of left) killIfThere(pid);
+			return left.length === 0 ? true : undefined;
+		});
+		await Promise.all(programs.map(({ ended }) => ended));
+		rmSync(this.folder, { recursive: true, force: true });
+	}
+
+	/** For a failed test. */
+	report(): void {
+		process.stderr.write(`${this.transcript()}\n`);
+	}
+
+	/** What all nodes printed last. */
+	transcript(): string {
+		return this.nodes.map((node) => `--- ${node.id}\n${node.output}`).join('\n');
+	}
+
+	#anyRunning(): TestNode {
+		const running = this.nodes.find(({ isRunning }) => isRunning);
+		if (running === undefined) throw new Error('no node runs');
+		return running;
+	}
+}
+
+export interface RunningProcess {
+	readonly pid: number;
+	readonly args: readonly string[];
+}
+
+interface RunOptions {
+	readonly command?: string;
+	readonly environment?: Readonly<Record<string, string>>;
+	/** What stands before the arguments: the program's file. */
+	readonly before?: readonly string[];
+}
+
+export class TestNode {
+	readonly id: string;
+	readonly port: number;
+	readonly url: string;
+	readonly #swarm: Swarm;
+	#program: Program | null = null;
+
+	constructor(swarm: Swarm, id: string, port: number) {
+		this.#swarm = swarm;
+		this.id = id;
+		this.port = port;
+		this.url = `http://127.0.0.1:${port}`;
+	}
+
+	get folder(): string {
+		return join(this.#swarm.dataDir, this.id);
+	}
+
+	get isRunning(): boolean {
+		return this.#program?.isRunning ?? false;
+	}
+
+	get pid(): number {
+		return this.#running().pid;
+	}
+
+	/** What it printed last, in this life of its process. */
+	get output(): string {
+		return this.#program === null ? '' : this.#program.stdout + this.#program.stderr;
+	}
+
+	/** Starts the process and waits for nothing. */
+	launch(options?: RunOptions): Program {
+		const args = ['node', this.id, '--config', this.#swarm.configFile];
+		this.#program = this.#swarm.program(args, options);
+		return this.#program;
+	}
+
+	/** Starts the process by another program, such as a tracer: its arguments come before the node's own. */
+	launchUnder(command: string, args: readonly string[]): Program {
+		return this.launch({ command, before: [...args, MAIN] });
+	}
+
+	/** Starts the process, and waits until the node has a leader and what it missed. */
+	async start(options?: RunOptions): Promise<void> {
+		this.launch(options);
+		await this.ready();
+	}
+
+	async ready(): Promise<void> {
+		const program = this.#running();
+		await until(`${this.id} is ready`, async () => {
+			if (!program.isRunning) throw new Error(`${this.id} ended`);
+			return (await this.fetch('/readyz')).ok || undefined;
+		}).catch((error: unknown) => {
+			throw new Error(`${this.id} did not get ready:\n${this.#swarm.transcript()}`, { cause: error });
+		});
+	}
+
+	/** SIGKILL: what was not flushed by then is lost to the process, though not to the machine. */
+	async kill(): Promise<void> {
+		await this.#end('SIGKILL');
+	}
+
+	/** As Ctrl-C does; returns the exit status. */
+	async stop(): Promise<number | null> {
+		return this.#end('SIGTERM');
+	}
+
+	/** It falls silent with all of its connections open. */
+	pause(): void {
+		this.#running().signal('SIGSTOP');
+	}
+
+	resume(): void {
+		this.#running().signal('SIGCONT');
+	}
+
+	/** One request on a connection of its own: none is left half used by a process that was killed. */
+	fetch(path: string, init: RequestInit = {}): Promise<Response> {
+		return fetch(this.url + path, {
+			signal: AbortSignal.timeout(READY_MAX_MS),
+			...init,
+			headers: { connection: 'close', ...init.headers },
+		});
+	}
+
+	#running(): Program {
+		if (this.#program === null) throw new Error(`${this.id} was not started`);
+		return this.#program;
+	}
+
+	async #end(signal: NodeJS.Signals): Promise<number | null> {
+		const program = this.#running();
+		program.signal(signal);
+		return program.ended;
+	}
+}
+
+/** One process and what it printed. */
+export class Program {
+	readonly #process: ChildProcess;
+	#stdout = '';
+	#stderr = '';
+	#heard: (() => void)[] = [];
+	/** Resolves when the process has ended and all that it printed is here, with its exit status; null for a signal. */
+	readonly ended: Promise<number | null>;
+
+	constructor(command: string, args: readonly string[], environment: NodeJS.ProcessEnv) {
+		this.#process = spawn(command, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+		this.#process.stdout?.on('data', (chunk: Buffer) => {
+			this.#stdout = (this.#stdout + chunk).slice(-OUTPUT_CHARS_MAX);
+			this.#hear();
+		});
+		this.#process.stderr?.on('data', (chunk: Buffer) => {
+			this.#stderr = (this.#stderr + chunk).slice(-OUTPUT_CHARS_MAX);
+			this.#hear();
+		});
+		this.ended = once(this.#process, 'close').then(([status]) => {
+			this.#hear();
+			return status as number | null;
+		});
+	}
+
+	get pid(): number {
+		if (this.#process.pid === undefined) throw new Error('the process did not start');
+		return this.#process.pid;
+	}
+
+	get isRunning(): boolean {
+		return this.#process.exitCode === null && this.#process.signalCode === null;
+	}
+
+	get stdout(): string {
+		return this.#stdout;
+	}
+
+	get stderr(): string {
+		return this.#stderr;
+	}
+
+	signal(signal: NodeJS.Signals): void {
+		this.#process.kill(signal);
+	}
+
+	/** Resolves with the first match in what it prints; rejects when it ends without one. */
+	async printed(pattern: RegExp): Promise<RegExpExecArray> {
+		for (;;) {
+			const match = pattern.exec(`${this.#stdout}\n${this.#stderr}`);
+			if (match !== null) return match;
+			if (!this.isRunning) throw new Error(`it ended without ${pattern}:\n${this.#stdout}${this.#stderr}`);
+			await new Promise<void>((resolve) => this.#heard.push(resolve));
+		}
+	}
+
+	#hear(): void {
+		for (const resolve of this.#heard.splice(0)) resolve();
+	}
+}
+
+/** Asks again until there is an answer other than undefined; a request that fails is one more try. */
+export async function until<T>(what: string, ask: () => Promise<T | undefined>, maxMs = READY_MAX_MS): Promise<T> {
+	const deadlineMs = performance.now() + maxMs;
+	let lastError: unknown;
+	while (performance.now() < deadlineMs) {
+		try {
+			const answer = await ask();
+			if (answer !== undefined) return answer;
+		} catch (error) {
+			if (!(error instanceof TypeError)) throw error;
+			lastError = error;
+		}
+		await new Promise((resolve) => setTimeout(resolve, POLL_EVERY_MS));
+	}
+	throw new Error(`not within ${maxMs} ms: ${what}`, { cause: lastError });
+}
+
+function repository(): string {
+	for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
+		if (existsSync(join(folder, 'package.json'))) return folder;
+	}
+}
+
+function killIfThere(pid: number): void {
+	try {
+		process.kill(pid, 'SIGKILL');
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+	}
+}
+
+/**
+ * Ports that were free a moment ago, all different. Not those that the system hands out by itself: one that a
+ * node leaves for a moment must not become somebody's other end.
+ */
+export async function freePorts(count: number): Promise<number[]> {
+	const ports = new Set<number>();
+	for (let tries = 0; ports.size < count; tries++) {
+		if (tries > PORT_TRIES_MAX) throw new Error(`no ${count} ports are free`);
+		const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN));
+		if (await isFree(port)) ports.add(port);
+	}
+	return [...ports];
+}
+
+function isFree(port: number): Promise<boolean> {
+	return new Promise((resolve) => {
+		const server = createServer();
+		server.once('error', () => resolve(false));
+		server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+	});
+}
