@@ -148,7 +148,7 @@ export class PaxosAgent {
 				if (this.#proposer.campaign(event.now, this.#election.takeCampaignDue())) this.#afterCampaign();
 				return;
 			case 'linkUp':
-				return;
+				return this.#sendAgain(event.peer);
 			case 'linkDown':
 				return this.#election.linkDown(event.peer);
 			case 'applied':
@@ -244,6 +244,8 @@ export class PaxosAgent {
 
 	#afterLeader(from: NodeId, leading: Leading): void {
 		if (compareBallots(leading.ballot, this.#acceptor.promised) < 0) return;
+		// Late, and of a leader that is known to be followed by another.
+		if (compareBallots(leading.ballot, this.#election.leader) < 0) return;
 		this.#proposer.saw(leading.ballot);
 		this.#halt(leading.ballot, from);
 		this.#proposer.follows();
@@ -316,11 +318,11 @@ export class PaxosAgent {
 				return;
 			case 'heartbeat':
 				if (!this.#proposer.leadership) return;
-				this.#proposer.leadership.resend();
 				this.#reads.beat(this.#proposer.leadership);
 				return this.#armHeartbeat();
 			case 'retry':
 				this.#proposer.retryPrepare();
+				this.#proposer.leadership?.resend();
 				this.#proposer.retryForwards(this.#election.leader);
 				this.#learner.retry();
 				this.#reads.retry(this.#election.otherLeader);
@@ -335,7 +337,7 @@ export class PaxosAgent {
 
 	#armRetry(): void {
 		const { retryMs } = this.#context.config.timings;
-		this.#context.out.timer('retry', retryMs, retryMs);
+		this.#context.out.timer('retry', retryMs, retryMs, true);
 	}
 
 	// What waits here
@@ -345,6 +347,14 @@ export class PaxosAgent {
 		const { leader } = this.#election;
 		if (leader.node === '') return;
 		this.#proposer.dispatch(leader, this.#appliedThrough >= this.#recoveredThrough);
+	}
+
+	/** What was on its way when the link went down is lost. */
+	#sendAgain(peer: NodeId): void {
+		this.#proposer.leadership?.resendTo(peer);
+		if (peer !== this.#election.otherLeader) return;
+		this.#proposer.forwardAgain(this.#election.leader);
+		this.#reads.askAgain(peer);
 	}
 
 	#askToRead(): void {

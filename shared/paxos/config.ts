@@ -7,11 +7,11 @@ export interface Timings {
 	/** A leader that was not heard for one to two of these is silent. */
 	readonly electionMinMs: number;
 	readonly electionMaxMs: number;
-	/** A leader's beat; what went unanswered for a whole beat is sent again. */
+	/** A leader's beat. */
 	readonly heartbeatMs: number;
 	/** After the leader's link closed, a node polls within this. */
 	readonly pollMaxMs: number;
-	/** Whatever else waits for an answer is asked again after one to two of these. */
+	/** Whatever waits for an answer is asked again after one to two of these, each with an observed round. */
 	readonly retryMs: number;
 	/** After a nack: doubled for each nack in a row, up to the maximum. */
 	readonly backoffMinMs: number;

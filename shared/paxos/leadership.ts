@@ -33,7 +33,7 @@ interface Queued {
 interface OpenSlot {
 	readonly value: Value;
 	voters: Voters;
-	/** It was open at the last beat already: whoever has not voted since may not have heard of it. */
+	/** It was open a period ago already: whoever has not voted since may not have heard of it. */
 	overdue: boolean;
 }
 
@@ -206,11 +206,18 @@ export class Leadership {
 		for (const member of config.members) if (member !== config.id) out.now(member, heartbeat);
 	}
 
-	/** Sends again what some acceptor has left unanswered for a whole beat. */
+	/** Sends again what some acceptor has left unanswered for a whole period. */
 	resend(): void {
 		for (const [slot, open] of this.#open) {
 			if (open.overdue) this.#send(this.#accept(slot, open.value), open.voters);
 			open.overdue = true;
+		}
+	}
+
+	resendTo(peer: NodeId): void {
+		const { out, config } = this.#context;
+		for (const [slot, { value, voters }] of this.#open) {
+			if (!hasVoted(voters, peer, config.members)) out.now(peer, this.#accept(slot, value));
 		}
 	}
 

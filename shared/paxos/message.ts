@@ -12,7 +12,7 @@
  *        | <-- confirm --------------- |
  *
  *     before preparing:  poll -> pollReply        is a leader heard by a quorum?
- *     behind:            fetch -> decisions       what is chosen is fetched, never voted on again
+ *     behind:            fetch -> decisions       what is chosen is fetched, not decided again
  *     at a follower:     forward -> (2a at the leader);  readAsk -> readIndex
  *
  * The types are generic in how a ballot and a value are written, so that facts (JSON) share them.

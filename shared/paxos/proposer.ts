@@ -357,16 +357,24 @@ export class Proposer {
 	}
 
 	/** Forwards again what was forwarded to this leader and is unsettled for a whole period. */
-	retryForwards(ballot: Ballot): void {
-		for (const pending of this.#pending.all()) {
-			if (
-				pending.leftUnder === null ||
-				!sameBallot(pending.leftUnder, ballot) ||
-				ballot.node === this.#context.config.id
-			)
-				continue;
-			if (pending.overdue) this.#context.out.now(ballot.node, { kind: 'forward', value: pending.proposal.value });
+	retryForwards(leader: Ballot): void {
+		for (const pending of this.#forwardedTo(leader)) {
+			if (pending.overdue) this.#context.out.now(leader.node, { kind: 'forward', value: pending.proposal.value });
 			pending.overdue = !pending.overdue;
+		}
+	}
+
+	/** Forwards again, now, whatever was forwarded to this leader. */
+	forwardAgain(leader: Ballot): void {
+		for (const { proposal } of this.#forwardedTo(leader)) {
+			this.#context.out.now(leader.node, { kind: 'forward', value: proposal.value });
+		}
+	}
+
+	*#forwardedTo(leader: Ballot): Iterable<PendingProposal> {
+		if (leader.node === this.#context.config.id) return;
+		for (const pending of this.#pending.all()) {
+			if (pending.leftUnder && sameBallot(pending.leftUnder, leader)) yield pending;
 		}
 	}
 

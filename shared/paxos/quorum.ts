@@ -3,7 +3,7 @@
  *
  * A set of voters is a bitmask over the member list: a vote that arrives twice cannot count twice.
  *
- * @source Paxos Made Simple 2.1: "any two majorities have at least one acceptor in common"
+ * @source Paxos Made Simple 2.2: "any two majorities have at least one acceptor in common"
  */
 import type { NodeId } from './ballot.ts';
 

@@ -77,6 +77,11 @@ export class Reads {
 		else this.#overdue = true;
 	}
 
+	/** The ask under way, or its answer, is lost. */
+	askAgain(leader: NodeId): void {
+		if (this.#asked.length > 0) this.#sendAsk(leader);
+	}
+
 	/** Begins a round for everything that waits, unless one is under way. */
 	confirmWaiting(leadership: Leadership): void {
 		if (this.#round === null && (this.#waiting.length > 0 || this.#asks.size > 0)) this.#beginRound(leadership);

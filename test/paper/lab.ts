@@ -174,19 +174,20 @@ export class Lab {
 		return ballotToText(this.agent(id).view().promised);
 	}
 
+	configOf(id: NodeId): AgentConfig {
+		return {
+			id,
+			members: this.members,
+			openSlotsMax: 4,
+			valueBytesMax: 1000,
+			messageBytesMax: 1000,
+			timings: TIMINGS,
+			...this.#config,
+		};
+	}
+
 	#boot(id: NodeId, durable: DurableRecord[]): void {
-		const agent = new PaxosAgent(
-			{
-				id,
-				members: this.members,
-				openSlotsMax: 4,
-				valueBytesMax: 1000,
-				messageBytesMax: 1000,
-				timings: TIMINGS,
-				...this.#config,
-			},
-			durable,
-		);
+		const agent = new PaxosAgent(this.configOf(id), durable);
 		agent.watched = true;
 		this.#benches.set(id, {
 			agent,

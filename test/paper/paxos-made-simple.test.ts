@@ -15,7 +15,7 @@ const accept = (ms: number, node: string, slot: number, value: string) =>
 		value: bytes(value),
 	}) as const;
 
-describe('2.1 Choosing a value', () => {
+describe('2.2 Choosing a value', () => {
 	it('P1: an acceptor must accept the first proposal that it receives', () => {
 		const lab = new Lab(3);
 		lab.drop();
@@ -246,6 +246,7 @@ describe('2.3 Learning a chosen value, 2.4 Progress, 3 Implementing a state mach
 			});
 			asked = effects.timers.find(({ timer }) => timer === 'campaign') ?? asked;
 			expect(asked.plusRound).toBe(true);
+			expect(asked.maxMs).toBeGreaterThan(asked.minMs);
 			waits.push(asked.maxMs);
 		}
 		expect(waits).toEqual([...waits].sort((a, b) => a - b));
