@@ -1,0 +1,208 @@
+/** The decision view against the nodes' own facts: every ballot, promise, reported acceptance and vote. */
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Fact } from '../../shared/fact.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
+import { complaintsAbout } from './browser.ts';
+import { readDecision, showRound } from './shown-decision.ts';
+import { type Proposal, playbackBegins, poll, propose, type ShownOutcome, Stage, stepTo } from './swarm-page.ts';
+import { changed, differences, disorder, falsehoods, names, stepsTold } from './told.ts';
+
+const duelsMax = 10;
+const proposalsMax = 5;
+
+let stage: Stage;
+beforeAll(async () => {
+	stage = await Stage.set();
+});
+afterAll(async () => {
+	await stage.strike();
+});
+
+test('a decision that n4 makes with both phases is stepped through on the page of n2 as the nodes told it', async () => {
+	const page = await stage.open(stage.swarm.node('n2'));
+	const { slot, ballot } = await proposeUnhindered(page, { at: 'n4', key: 'color', value: 'red' });
+	expect(ballot).toMatch(/@n4$/);
+	const told = () => stepsTold(stage.facts, slot, [ballot]);
+	await poll(async () => (await readDecision(page)).steps - told().length).toBe(0);
+
+	await stepTo(page, 1);
+	let before = await readDecision(page);
+	expect(before).toMatchObject({ slot, step: 1, round: ballot, now: ['1a n4'] });
+	const seen: string[] = [];
+	for (let step = 1; ; step++) {
+		await stepTo(page, step);
+		const shown = await readDecision(page);
+		expect(shown.step).toBe(step);
+		expect(falsehoods(shown, stage.facts)).toEqual([]);
+		expect(disorder(shown)).toEqual([]);
+		// One thing happens at a time, and it is the one that is marked.
+		expect(shown.now).toHaveLength(1);
+		const answers = changed(before, shown).filter((cell) => /^(1b|2b|learned) /.test(cell));
+		expect(answers.filter((cell) => !shown.now.includes(cell))).toEqual([]);
+		expect(shown.verdict !== '').toBe(Object.keys(shown.cells).some((cell) => cell.startsWith('learned')));
+		seen.push(...shown.now);
+		before = shown;
+		if (step === shown.steps) break;
+	}
+	await poll(async () => differences(await readDecision(page), stage.facts)).toEqual([]);
+	const places = told().map((fact) => {
+		if (fact.kind === 'campaign') return `1a ${fact.node}`;
+		if (fact.kind === 'promised') return `1b ${fact.node}`;
+		if (fact.kind === 'promiseCounted') return `1b ${fact.from}`;
+		if (fact.kind === 'proposed') return `2a ${fact.node}`;
+		if (fact.kind === 'accepted') return `2b ${fact.node}`;
+		if (fact.kind === 'voteCounted') return `2b ${fact.from}`;
+		return `learned ${fact.node}`;
+	});
+	expect(seen.sort()).toEqual(places.sort());
+	expect(before.verdict).toContain('put color = red');
+
+	await page.getByTestId('live').click();
+	await page.locator('[data-testid="decision"][data-live="true"]').waitFor();
+	expect(differences(await readDecision(page), stage.facts)).toEqual([]);
+	expect(stage.toldAll).toBe(true);
+	expect(complaintsAbout(page, [])).toEqual([]);
+});
+
+test('a contested slot keeps its value: the promises report it, and it is proposed again', async () => {
+	const page = await stage.open(stage.swarm.node('n2'));
+	const first = await propose(page, { at: 'n5', key: 'color', value: 'green' });
+	const { slot } = first;
+	await playbackBegins(page);
+	await page.getByTestId('live').click();
+	await page.locator('[data-testid="decision"][data-live="true"]').waitFor();
+	const contest = await propose(page, { at: 'n1', key: 'color', value: 'blue', contest: slot });
+	expect(contest).toMatchObject({ outcome: 'kept', slot });
+	expect(contest.text).toMatch(new RegExp(`slot ${slot} keeps “put color = green”; yours was not chosen`, 'i'));
+
+	await playbackBegins(page);
+	await page.getByTestId('live').click();
+	await poll(async () => (await readDecision(page)).rounds).toEqual(
+		expect.arrayContaining([first.ballot, contest.ballot]),
+	);
+	const { rounds } = await readDecision(page);
+	for (const ballot of [first.ballot, contest.ballot]) {
+		await showRound(page, ballot);
+		await poll(async () => differences(await readDecision(page), stage.facts)).toEqual([]);
+	}
+	const shown = await readDecision(page);
+	expect(shown).toMatchObject({ round: contest.ballot, verdict: expect.stringContaining('put color = green') });
+	const reports = Object.entries(shown.cells).filter(
+		([cell, { reported }]) => cell.startsWith('1b') && reported !== '',
+	);
+	expect(reports.length).toBeGreaterThanOrEqual(3);
+	for (const [, mark] of reports) {
+		expect(mark.text).toContain('had color = green');
+		expect(rounds).toContain(mark.reported);
+	}
+	expect(shown.why['2a']).toContain('put color = green');
+
+	for (const { id } of stage.swarm.nodes) {
+		await page.getByTestId(`keys-${id}`).press('Enter');
+		const row = page.locator(`[data-testid="keys-table"][data-node="${id}"] tr`, { hasText: 'color' });
+		await poll(() => row.textContent()).toContain('green');
+	}
+});
+
+test('a page that is opened later shows the newest decision at once, and no empty state', async () => {
+	const page = await stage.browser.openPage();
+	await page.goto(stage.swarm.node('n2').url);
+	const first = await page.waitForFunction(() => {
+		const card = document.querySelector('[data-testid="node-n2"][data-state="up"]');
+		if (card === null) return null;
+		return { slot: document.querySelector<HTMLElement>('[data-testid="decision"]')?.dataset.slot };
+	});
+	expect(await first.jsonValue()).toEqual({ slot: String(Math.max(...slotsOf(stage.facts))) });
+});
+
+test('a duel shows each refusal with the ballot that was refused and the higher one that was promised', async () => {
+	const page = await stage.open(stage.swarm.node('n2'));
+	await page.getByTestId('duel-first').selectOption('n2');
+	await page.getByTestId('duel-second').selectOption('n4');
+	let refused: readonly Refusal[] = [];
+	for (let duels = 1; refused.length === 0; duels++) {
+		// Two that never met, or where each heard of the other before any acceptor refused it, were no duel.
+		expect(duels).toBeLessThanOrEqual(duelsMax);
+		await page.getByTestId('duel').click();
+		await playbackBegins(page);
+		expect(await page.getByTestId('duel-tally').textContent()).toMatch(/^n2 × n4: 10 proposed, 10 chosen/);
+		await page.getByTestId('live').click();
+		refused = await refusalsShown(page);
+	}
+
+	for (const { node, ballot, promised } of refused) {
+		const fact = stage.facts.find(
+			(fact) => fact.kind === 'refused' && fact.node === node && fact.ballot === ballot && fact.promised === promised,
+		);
+		expect(fact, `${node} refused ${ballot}`).toBeDefined();
+		expect(timeOf(promised)).toBeGreaterThanOrEqual(timeOf(ballot));
+	}
+	const duellists = refused.flatMap(({ ballot, promised }) => [ballot, promised]).map((shown) => shown.split('@')[1]);
+	expect(duellists).toEqual(expect.arrayContaining(['n2', 'n4']));
+
+	const { steps } = await readDecision(page);
+	const told: string[] = [];
+	for (let step = 1; step <= steps; step++) {
+		await stepTo(page, step);
+		const shown = await readDecision(page);
+		expect(falsehoods(shown, stage.facts)).toEqual([]);
+		const said = /refuses (?:prepare|accept)[^:]*: (\S+ \S+) < promised (\S+ \S+)$/.exec(shown.stepText);
+		if (said === null) continue;
+		const [, lower = '', higher = ''] = said;
+		const node = shown.now[0]?.split(' ')[1];
+		const fact = stage.facts.find(
+			(fact) =>
+				fact.kind === 'refused' && fact.node === node && names(lower, fact.ballot) && names(higher, fact.promised),
+		);
+		expect(fact, shown.stepText).toBeDefined();
+		told.push(shown.stepText);
+	}
+	expect(told.length).toBeGreaterThanOrEqual(refused.length);
+});
+
+/**
+ * Proposes until one ballot was enough, and its playback has begun: on a busy machine another node may campaign at
+ * the same moment.
+ */
+async function proposeUnhindered(page: Page, proposal: Proposal): Promise<ShownOutcome> {
+	for (let proposals = 1; proposals <= proposalsMax; proposals++) {
+		const outcome = await propose(page, proposal);
+		expect(outcome.outcome).toBe('chosen');
+		await playbackBegins(page);
+		await poll(() => slotsOf(stage.facts).filter((slot) => slot === outcome.slot).length).toBe(5);
+		const { rounds } = await readDecision(page);
+		if (rounds.length === 1) return outcome;
+		await page.getByTestId('live').click();
+	}
+	throw new Error(`none of ${proposalsMax} proposals was left alone`);
+}
+
+interface Refusal {
+	readonly node: string;
+	readonly ballot: string;
+	readonly promised: string;
+}
+
+/** Of every ballot that was tried for the decision that is shown; everything else in it has to be true as well. */
+async function refusalsShown(page: Page): Promise<Refusal[]> {
+	const found: Refusal[] = [];
+	for (const ballot of (await readDecision(page)).rounds) {
+		await showRound(page, ballot);
+		await poll(async () => falsehoods(await readDecision(page), stage.facts)).toEqual([]);
+		for (const [cell, mark] of Object.entries((await readDecision(page)).cells)) {
+			if (mark.state !== 'refused') continue;
+			expect(mark.names.map(([named]) => named)).toEqual([mark.ballot]);
+			found.push({ node: cell.split(' ')[1] ?? '', ballot, promised: mark.ballot });
+		}
+	}
+	return found;
+}
+
+function timeOf(ballot: string): bigint {
+	return BigInt(ballot.split('@')[0] ?? '');
+}
+
+function slotsOf(facts: readonly Fact[]): Slot[] {
+	return facts.flatMap((fact) => (fact.kind === 'chosen' ? [fact.slot] : []));
+}

@@ -1,0 +1,106 @@
+/**
+ * The page for everyone: no violation that axe finds, in both themes and on both screens, in every state it can be in;
+ * and on the small screen nothing to scroll for sideways and nothing too small to touch.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { PageOptions } from './browser.ts';
+import { narrow, playbackBegins, propose, Stage, stateBecomes, stepTo, wide } from './swarm-page.ts';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const touchPx = 44;
+
+const screens: readonly (readonly [string, PageOptions])[] = [
+	['1440x900', { viewport: wide }],
+	['390x844', { viewport: narrow, hasTouch: true, isMobile: true }],
+];
+/** Each goes on from the one before. */
+const states: readonly {
+	readonly state: string;
+	/** What becomes of the swarm before. */
+	readonly prepare?: () => Promise<void>;
+	readonly reach: (page: Page) => Promise<void>;
+}[] = [
+	{ state: 'before anything is decided', reach: (page) => page.getByTestId('empty').waitFor() },
+	{ state: 'with the help open', reach: openHelp },
+	{ state: 'with a decision played back', reach: playDecision },
+	{
+		state: 'with a node that is unknown',
+		prepare: () => stage.swarm.node('n5').kill(),
+		reach: (page) => stateBecomes(page, 'n5', 'unknown'),
+	},
+];
+
+let stage: Stage;
+beforeAll(async () => {
+	stage = await Stage.set();
+});
+afterAll(async () => {
+	await stage.strike();
+});
+
+describe.each(states)('$state', ({ prepare, reach }) => {
+	beforeAll(() => prepare?.());
+
+	test.each(screens)('at %s the page is usable by everyone, in light and in dark', async (screen, options) => {
+		const page = await openKnown(options);
+		await reach(page);
+		for (const colorScheme of ['light', 'dark'] as const) {
+			await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+			expect(await violations(page)).toEqual([]);
+		}
+		if (screen !== '390x844') return;
+		expect(await page.evaluate(() => document.scrollingElement?.scrollWidth)).toBeLessThanOrEqual(narrow.width);
+		expect(await page.evaluate(tooSmallToTouch, touchPx)).toEqual([]);
+	});
+});
+
+/** With the one node killed that a state asks for, there is nothing to wait for but the others. */
+async function openKnown(options: PageOptions): Promise<Page> {
+	const gone = stage.swarm.nodes.filter(({ isRunning }) => !isRunning);
+	if (gone.length === 0) return stage.open(stage.swarm.node('n2'), options);
+	const expectedComplaints = gone.map(({ port }) => new RegExp(`:${port}\\b`));
+	const page = await stage.browser.openPage({ ...options, timezoneId: 'UTC', expectedComplaints });
+	await page.goto(stage.swarm.node('n2').url);
+	for (const { id, isRunning } of stage.swarm.nodes) if (isRunning) await stateBecomes(page, id, 'up');
+	return page;
+}
+
+async function openHelp(page: Page): Promise<void> {
+	await page.getByTestId('help').click();
+	await page.locator('dialog[open]').waitFor();
+}
+
+async function playDecision(page: Page): Promise<void> {
+	await propose(page, { at: 'n4', key: 'color', value: 'red' });
+	await playbackBegins(page);
+	await stepTo(page, 8);
+}
+
+async function violations(page: Page): Promise<string[]> {
+	await page.evaluate(axe);
+	const results = await page.evaluate(() => (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run());
+	return results.violations.flatMap(({ id, help, nodes }) =>
+		nodes.map(({ target, failureSummary }) => `${id} (${help}): ${target.join(' ')}: ${failureSummary}`),
+	);
+}
+
+/**
+ * What can be pressed and is smaller than a finger, in either direction. A control in a label is as large as the label;
+ * a ballot within a line of text is text first.
+ */
+function tooSmallToTouch(px: number): string[] {
+	const found: string[] = [];
+	for (const element of document.querySelectorAll<HTMLElement>('a, button, input, select, summary')) {
+		const target = element.closest('label') ?? element;
+		const { width, height } = target.getBoundingClientRect();
+		const isHidden = width === 0 || height === 0 || getComputedStyle(element).visibility === 'hidden';
+		const isSkipLink = element.classList.contains('skip');
+		if (isHidden || isSkipLink || (width >= px - 0.5 && height >= px - 0.5)) continue;
+		found.push(`${element.dataset.testid ?? element.className} ${element.textContent}: ${width} x ${height}`);
+	}
+	return found;
+}

@@ -1,0 +1,131 @@
+/** Everything that a proposal needs, and all playback, without a pointer. */
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readDecision } from './shown-decision.ts';
+import { playbackBegins, poll, readOutcome, Stage } from './swarm-page.ts';
+
+const tabsMax = 80;
+
+let stage: Stage;
+beforeAll(async () => {
+	stage = await Stage.set();
+});
+afterAll(async () => {
+	await stage.strike();
+});
+
+test('a proposal is made, watched, contested and looked up with the keyboard alone', async () => {
+	const page = await stage.open(stage.swarm.node('n2'));
+	const { keyboard } = page;
+
+	await tabTo(page, /^propose-node-/);
+	for (let presses = 0; (await focused(page)) !== 'propose-node-n4'; presses++) {
+		expect(presses).toBeLessThan(stage.swarm.nodes.length);
+		await keyboard.press('ArrowRight');
+	}
+	await tabTo(page, /^propose-key$/);
+	await keyboard.press('ControlOrMeta+A');
+	await keyboard.type('a.b, [c]');
+	await tabTo(page, /^propose-value$/);
+	await keyboard.press('ControlOrMeta+A');
+	await keyboard.type('l ? / .');
+	await tabTo(page, /^propose-route-/);
+	await keyboard.press('ArrowDown');
+	expect(await focused(page)).toBe('propose-route-leader');
+	await keyboard.press('ArrowUp');
+	expect(await focused(page)).toBe('propose-route-self');
+	await tabTo(page, /^propose-submit$/);
+	await keyboard.press('Enter');
+	await page.getByTestId('outcome').waitFor();
+	const first = await readOutcome(page);
+	expect(first).toMatchObject({ outcome: 'chosen', ballot: expect.stringMatching(/@n4$/) });
+
+	// The keys of the playback work from where the proposal left off.
+	await playbackBegins(page);
+	await keyboard.press('[');
+	await poll(() => page.getByLabel('Speed').textContent()).toBe('0.5×');
+	await keyboard.press(']');
+	await poll(() => page.getByLabel('Speed').textContent()).toBe('1×');
+	await keyboard.press('.');
+	await poll(() => page.getByTestId('play').getAttribute('aria-label')).toBe('Play');
+	const { step } = await readDecision(page);
+	await keyboard.press('.');
+	await poll(async () => (await readDecision(page)).step).toBe(step + 1);
+	await keyboard.press(',');
+	await poll(async () => (await readDecision(page)).step).toBe(step);
+	await keyboard.press('l');
+	await page.locator('[data-testid="decision"][data-live="true"]').waitFor();
+	expect((await readDecision(page)).verdict).toContain('put a.b, [c] = l ? / .');
+
+	await tabTo(page, /^propose-contest$/);
+	await keyboard.type(String(first.slot));
+	await keyboard.press('Enter');
+	await page.getByTestId('outcomes').locator('article').nth(1).waitFor();
+	expect(await readOutcome(page)).toMatchObject({ outcome: 'kept', slot: first.slot });
+
+	await tabTo(page, /^slot-\d+$/);
+	await keyboard.press('ArrowLeft');
+	const slot = Number(((await focused(page)) ?? '').replace('slot-', ''));
+	expect(slot).toBeGreaterThan(0);
+	await keyboard.press('Enter');
+	await poll(async () => (await readDecision(page)).slot).toBe(slot);
+
+	await keyboard.press('/');
+	expect(await page.evaluate(() => document.activeElement?.id)).toBe('log-filter');
+	await keyboard.type('n4');
+	await poll(() =>
+		page.locator('[data-testid="log-row"]:not([data-node="n4"])').filter({ hasNotText: 'n4' }).count(),
+	).toBe(0);
+	await tabTo(page, /^keys-n1$/);
+	await tabTo(page, /^keys-n5$/);
+	await keyboard.press('Enter');
+	await poll(() => page.locator('[data-testid="keys-table"][data-node="n5"]').textContent()).toContain('l ? / .');
+
+	await keyboard.press('?');
+	await page.locator('dialog[open]').waitFor();
+	await keyboard.press('Escape');
+	await page.locator('dialog[open]').waitFor({ state: 'detached' });
+	expect(await focused(page)).toBe('keys-n5');
+});
+
+test('whoever walks through the page with Tab sees where the focus is, and is not caught anywhere', async () => {
+	const page = await stage.open(stage.swarm.node('n2'));
+	const unseen: string[] = [];
+	const visited: string[] = [];
+	for (let tabs = 0; tabs < tabsMax; tabs++) {
+		await page.keyboard.press('Tab');
+		const at = await page.evaluate(describeFocus);
+		if (at === null) break;
+		visited.push(at.name);
+		if (!at.seen) unseen.push(at.name);
+	}
+	expect(unseen).toEqual([]);
+	expect(visited.length).toBeLessThan(tabsMax);
+	expect(visited.join(' ')).toMatch(/theme.*propose-key.*propose-submit.*duel.*log-filter/);
+});
+
+/** What has the focus; null once it has left the page. A control drawn by its label is seen where the label's text is. */
+function describeFocus(): { name: string; seen: boolean } | null {
+	const element = document.activeElement;
+	if (!(element instanceof HTMLElement) || element === document.body) return null;
+	const drawn = [element, element.nextElementSibling].filter((one) => one instanceof HTMLElement);
+	const seen = drawn.some((one) => {
+		const { outlineStyle, outlineWidth, opacity } = getComputedStyle(one);
+		const { width, height } = one.getBoundingClientRect();
+		return outlineStyle !== 'none' && outlineWidth !== '0px' && opacity !== '0' && width > 0 && height > 0;
+	});
+	return { name: element.dataset.testid ?? element.className ?? element.tagName, seen };
+}
+
+/** Presses Tab until such an element has the focus. */
+async function tabTo(page: Page, testId: RegExp): Promise<void> {
+	for (let tabs = 0; tabs < 2 * tabsMax; tabs++) {
+		if (testId.test((await focused(page)) ?? '')) return;
+		await page.keyboard.press('Tab');
+	}
+	throw new Error(`Tab does not lead to ${testId}`);
+}
+
+function focused(page: Page): Promise<string | null> {
+	return page.evaluate(() => document.activeElement?.getAttribute('data-testid') ?? null);
+}

@@ -1,0 +1,87 @@
+/** A node that falls silent is unknown on the page, never what it last was; and when it answers again, it comes right. */
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { TestNode } from '../process/swarm.ts';
+import { cardOf, poll, propose, readCard, Stage, snapshotOf, stateBecomes } from './swarm-page.ts';
+
+let stage: Stage;
+let silent: TestNode;
+beforeAll(async () => {
+	stage = await Stage.set();
+});
+afterAll(async () => {
+	await stage.strike();
+});
+
+/** A follower, so that the others go on as they were. */
+beforeEach(async () => {
+	const leader = await stage.swarm.leader();
+	silent = stage.swarm.nodes.findLast((node) => node !== leader && node.id !== 'n2') as TestNode;
+});
+
+describe.each([
+	['killed', () => silent.kill(), () => silent.start()],
+	['stopped in the middle of everything', async () => silent.pause(), async () => silent.resume()],
+])('a node that is %s', (_, fall, rise) => {
+	test('becomes unknown with all that is drawn of it, and comes back right', async () => {
+		// A browser logs every refused connection as an error of its own.
+		const page = await stage.open(stage.swarm.node('n2'), {
+			expectedComplaints: [new RegExp(`(127\\.0\\.0\\.1|localhost):${silent.port}\\b`)],
+		});
+		await propose(page, { at: 'n2', key: 'fruit', value: 'mango' });
+		await poll(() => readCard(page, silent.id)).toMatchObject({ accepted: expect.stringContaining('mango') });
+
+		await fall();
+		await stateBecomes(page, silent.id, 'unknown');
+		await expectNothingKnown(page, silent.id);
+		const card = page.getByTestId(`node-${silent.id}`);
+		const since = await card.textContent();
+		expect(since).toMatch(new RegExp(`^${silent.id}Unknown since \\d\\d:\\d\\d:\\d\\d: it does not answer\\.$`));
+
+		// The others go on, and nobody knows whether it does.
+		const meanwhile = await propose(page, { at: 'n2', key: 'fruit', value: 'olive', route: 'leader' });
+		expect(meanwhile.outcome).toBe('chosen');
+		const markAt = (id: string) => page.getByTestId(`slot-${meanwhile.slot}-${id}`).getAttribute('data-mark');
+		await poll(() => markAt('n2')).toBe('chosen');
+		expect(await markAt(silent.id)).toBe('unknown');
+		for (const row of ['2b', 'learned']) {
+			await poll(() => page.getByTestId(`cell-${row}-${silent.id}`).textContent()).toBe('unknown');
+		}
+		expect(await card.textContent()).toBe(since);
+		await expectNothingKnown(page, silent.id);
+
+		await rise();
+		await stateBecomes(page, silent.id, 'up');
+		await poll(async () => differs(await readCard(page, silent.id), cardOf(await snapshotOf(silent)))).toBe('');
+		await poll(() => markAt(silent.id)).toBe('chosen');
+		await poll(() => page.getByTestId('quorum-health').textContent()).toContain('5 of 5 up');
+		const { chosenThrough } = await readCard(page, 'n2');
+		await poll(() => readCard(page, silent.id)).toMatchObject({ chosenThrough });
+	});
+});
+
+test('every card says what its own node says', async () => {
+	const page = await stage.open(stage.swarm.node('n2'));
+	await propose(page, { at: 'n3', key: 'fruit', value: 'quince' });
+	for (const node of stage.swarm.nodes) {
+		await poll(async () => differs(await readCard(page, node.id), cardOf(await snapshotOf(node)))).toBe('');
+	}
+});
+
+/** Hatched, and with no last value as if it were current, wherever the node is drawn. */
+async function expectNothingKnown(page: Page, id: string): Promise<void> {
+	const card = page.getByTestId(`node-${id}`);
+	expect(await readCard(page, id)).toEqual({ role: null, promised: null, accepted: null, chosenThrough: null });
+	expect(await card.getAttribute('data-role')).toBe('unknown');
+	expect(await card.evaluate((element) => getComputedStyle(element).backgroundImage)).toContain('repeating-linear');
+	expect(await page.getByTestId(`pill-${id}`).textContent()).toMatch(/unknown since \d\d:\d\d:\d\d/);
+	await poll(() => page.getByTestId('quorum-health').textContent()).toContain('4 of 5 up');
+	await poll(() => page.getByTestId(`rail-${id}`).textContent()).toBe(`${id}unknown`);
+	await page.getByTestId(`keys-${id}`).press('Enter');
+	await poll(() => page.locator('#keys').textContent()).toMatch(new RegExp(`What ${id} holds is unknown`));
+}
+
+function differs(shown: unknown, told: unknown): string {
+	const [a, b] = [JSON.stringify(shown), JSON.stringify(told)];
+	return a === b ? '' : `${a} shown, ${b} told`;
+}

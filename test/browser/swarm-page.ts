@@ -1,0 +1,187 @@
+/**
+ * What the tests of the dashboard share: a swarm of real nodes, all of them watched by the test itself as well, and the
+ * page that one of them serves. Here is how the page is used and read; what it ought to show is in `told.ts`. It must
+ * never ask the page's own code what is right.
+ */
+import type { Page } from 'playwright-core';
+import { expect, onTestFailed } from 'vitest';
+import type { Fact } from '../../shared/fact.ts';
+import type { NodeSnapshot } from '../../shared/feed.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
+import { Swarm, type TestNode } from '../process/swarm.ts';
+import { Watch } from '../process/watch.ts';
+import { launchBrowser, type PageOptions, type TestBrowser } from './browser.ts';
+
+export const wide = { width: 1440, height: 900 };
+export const narrow = { width: 390, height: 844 };
+
+/** Patient: that a busy machine delays a heartbeat must not make a new leader in the middle of what is compared. */
+const timings = { electionMinMs: 1_000, electionMaxMs: 1_500, requestMs: 20_000 };
+const waitMaxMs = 20_000;
+
+/** Five running nodes, five watches and a browser. */
+export class Stage {
+	readonly swarm: Swarm;
+	readonly browser: TestBrowser;
+	readonly #watches: Watch[];
+
+	private constructor(swarm: Swarm, browser: TestBrowser, watches: Watch[]) {
+		this.swarm = swarm;
+		this.browser = browser;
+		this.#watches = watches;
+	}
+
+	static async set(): Promise<Stage> {
+		const swarm = await Swarm.create({ size: 5, timings });
+		try {
+			await swarm.start();
+			const watches = await Promise.all(swarm.nodes.map(Watch.open));
+			return new Stage(swarm, await launchBrowser(), watches);
+		} catch (error) {
+			await swarm.dispose();
+			throw error;
+		}
+	}
+
+	async strike(): Promise<void> {
+		for (const watch of this.#watches) watch.close();
+		await this.browser.close();
+		await this.swarm.dispose();
+	}
+
+	/** The page as `node` serves it, once it hears every node. Call it inside a test. */
+	async open(node: TestNode, options: PageOptions = {}): Promise<Page> {
+		onTestFailed(() => {
+			process.stderr.write(this.swarm.transcript());
+		});
+		const page = await this.browser.openPage({ viewport: wide, timezoneId: 'UTC', ...options });
+		page.setDefaultTimeout(waitMaxMs);
+		await page.goto(node.url);
+		for (const { id } of this.swarm.nodes) await stateBecomes(page, id, 'up');
+		return page;
+	}
+
+	/** All that all nodes have told so far. */
+	get facts(): readonly Fact[] {
+		return this.#watches.flatMap(({ facts }) => facts);
+	}
+
+	/** Whether the nodes told everything: nothing was added up instead, no number is missing. */
+	get toldAll(): boolean {
+		return this.#watches.every(({ skipped, gaps }) => skipped === 0 && gaps === 0);
+	}
+}
+
+/** A node's own state, now. */
+export async function snapshotOf(node: TestNode): Promise<NodeSnapshot> {
+	const watch = await Watch.open(node);
+	watch.close();
+	return watch.snapshots.at(-1) as NodeSnapshot;
+}
+
+export function poll<T>(ask: () => T): ReturnType<typeof expect.poll<T>> {
+	return expect.poll(ask, { timeout: waitMaxMs, interval: 50 });
+}
+
+export async function stateBecomes(page: Page, id: string, state: 'up' | 'unknown'): Promise<void> {
+	await page.locator(`[data-testid="node-${id}"][data-state="${state}"]`).waitFor();
+}
+
+export interface Proposal {
+	readonly at: string;
+	readonly key: string;
+	readonly value: string;
+	readonly route?: 'self' | 'leader';
+	readonly contest?: Slot;
+}
+
+export interface ShownOutcome {
+	readonly outcome: string | null;
+	readonly slot: Slot;
+	readonly ballot: string;
+	readonly text: string;
+}
+
+/** Fills the form, presses its button, and waits for the outcome. */
+export async function propose(
+	page: Page,
+	{ at, key, value, route = 'self', contest }: Proposal,
+): Promise<ShownOutcome> {
+	const outcomes = page.getByTestId('outcomes').locator('article');
+	const before = await outcomes.count();
+	await page
+		.getByTestId('propose-form')
+		.locator('label', { hasText: new RegExp(`^${at}$`) })
+		.click();
+	await page.getByTestId('propose-key').fill(key);
+	await page.getByTestId('propose-value').fill(value);
+	await page.getByTestId(`propose-route-${route}`).check();
+	if (route === 'self') await page.getByTestId('propose-contest').fill(contest === undefined ? '' : String(contest));
+	await page.getByTestId('propose-submit').click();
+	await outcomes.nth(before).waitFor();
+	return readOutcome(page);
+}
+
+export async function readOutcome(page: Page): Promise<ShownOutcome> {
+	const outcome = page.getByTestId('outcome');
+	return {
+		outcome: await outcome.getAttribute('data-outcome'),
+		slot: Number(await outcome.getAttribute('data-slot')),
+		ballot: (await outcome.getAttribute('data-ballot')) ?? '',
+		text: (await page.getByTestId('outcome-text').textContent()) ?? '',
+	};
+}
+
+/** The playback has begun by itself, as it does after a proposal. */
+export async function playbackBegins(page: Page): Promise<void> {
+	await page.locator('[data-testid="decision"][data-live="false"]').waitFor();
+}
+
+/** Halts the playback and goes to a step, from 1, by the step buttons alone. */
+export async function stepTo(page: Page, step: number): Promise<void> {
+	const text = page.getByTestId('step-text');
+	for (;;) {
+		const at = Number(await text.getAttribute('data-step'));
+		if (at === step && !(await isPlaying(page))) return;
+		await page.getByTestId(at > step ? 'step-back' : 'step-forward').click();
+		if (at === step) continue;
+		await page.locator(`[data-testid="step-text"]:not([data-step="${at}"])`).waitFor();
+	}
+}
+
+async function isPlaying(page: Page): Promise<boolean> {
+	return (await page.getByTestId('play').getAttribute('aria-label')) === 'Pause';
+}
+
+/** How a node's card stands; `null` for what it does not say. */
+export interface ShownCard {
+	readonly role: string | null;
+	readonly promised: string | null;
+	readonly accepted: string | null;
+	readonly chosenThrough: string | null;
+}
+
+export async function readCard(page: Page, id: string): Promise<ShownCard> {
+	return page.getByTestId(`node-${id}`).evaluate((card) => {
+		const rows = [...card.querySelectorAll('dl > div')];
+		const row = (term: string): Element | undefined =>
+			rows.find((one) => one.querySelector('dt')?.textContent === term)?.querySelector('dd') ?? undefined;
+		return {
+			role: card.querySelector('.role')?.textContent ?? null,
+			promised: row('promised')?.querySelector('[data-ballot]')?.getAttribute('data-ballot') ?? null,
+			accepted: row('accepted')?.textContent ?? null,
+			chosenThrough: row('chosen through')?.textContent ?? null,
+		};
+	});
+}
+
+/** The card that this state makes. */
+export function cardOf(snapshot: NodeSnapshot): ShownCard {
+	const accepted = snapshot.slots.findLast(({ acceptedBallot }) => acceptedBallot !== '');
+	return {
+		role: snapshot.role,
+		promised: snapshot.promised === '' ? null : snapshot.promised,
+		accepted: accepted === undefined ? 'nothing yet' : `${accepted.slot} ${accepted.value?.text}`,
+		chosenThrough: `${snapshot.chosenThrough} · revision ${snapshot.revision}`,
+	};
+}
