@@ -24,6 +24,8 @@ function lineOf(fact: Fact): { level: 'debug' | 'info' | 'warn'; text: string } 
 			return { level: 'info', text: `campaigns under ${fact.ballot} (${fact.why})` };
 		case 'halted':
 			return { level: 'info', text: `${fact.ballot} is halted by ${fact.by}, says ${fact.from}` };
+		case 'givenUp':
+			return { level: 'info', text: `${fact.ballot} is given up: too few answer` };
 		case 'linkUp':
 			return { level: 'info', text: `link to ${fact.peer} is up` };
 		case 'linkDown':

@@ -92,8 +92,10 @@ export interface ProposeRequest {
 /** One campaign that was run for a proposal. */
 export interface Attempt {
 	readonly ballot: BallotText;
-	/** The promise that ended it; '' where nothing did. */
+	/** The promise that ended it; '' where none did. */
 	readonly haltedBy: BallotText;
+	/** It ended because too few nodes answered. */
+	readonly givenUp: boolean;
 }
 
 export type ProposeAnswer =

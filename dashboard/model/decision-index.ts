@@ -40,7 +40,8 @@ interface SlotFacts {
 interface BallotFacts {
 	readonly entries: Entry[];
 	campaign: (Fact & { readonly kind: 'campaign' }) | null;
-	halted: boolean;
+	/** Halted or given up. */
+	ended: boolean;
 	/** The first slot into which a value of the proposer's own was put; 0 for none. */
 	firstOwnSlot: Slot;
 	/** Slots whose value phase 1 decided: a reported one, or a no-op. */
@@ -114,7 +115,7 @@ export class DecisionIndex {
 		return false;
 	}
 
-	/** The node's campaigns just before `ballot` that were halted before they could propose anything. */
+	/** The node's campaigns just before `ballot` that ended before they could propose anything. */
 	#attemptsBefore(ballot: BallotText): BallotText[] {
 		const node = ballotNode(ballot);
 		const before = [...this.#ballots.entries()]
@@ -123,7 +124,7 @@ export class DecisionIndex {
 		const attempts: BallotText[] = [];
 		for (const [other, facts] of before.slice(0, ATTEMPTS_BEFORE_MAX)) {
 			const idle = facts.firstOwnSlot === 0 && facts.recovered.size === 0;
-			if (!facts.halted || !idle || facts.campaign?.why !== 'proposal') break;
+			if (!facts.ended || !idle || facts.campaign?.why !== 'proposal') break;
 			attempts.push(other);
 		}
 		return attempts;
@@ -131,7 +132,7 @@ export class DecisionIndex {
 
 	#note(fact: Fact): void {
 		if (fact.kind === 'campaign') this.#ofBallot(fact.ballot).campaign = fact;
-		else if (fact.kind === 'halted') this.#ofBallot(fact.ballot).halted = true;
+		else if (fact.kind === 'halted' || fact.kind === 'givenUp') this.#ofBallot(fact.ballot).ended = true;
 		else if (fact.kind === 'proposed') {
 			const facts = this.#ofBallot(fact.ballot);
 			if (fact.origin !== 'own') facts.recovered.add(fact.slot);
@@ -147,7 +148,7 @@ export class DecisionIndex {
 			(): BallotFacts => ({
 				entries: [],
 				campaign: null,
-				halted: false,
+				ended: false,
 				firstOwnSlot: 0,
 				recovered: new Set(),
 			}),
@@ -199,6 +200,7 @@ function ofPhase1(fact: Fact): boolean {
 		case 'promised':
 		case 'promiseCounted':
 		case 'halted':
+		case 'givenUp':
 			return true;
 		case 'refused':
 			return fact.refused === 'prepare';
@@ -216,7 +218,7 @@ function ofPhase1(fact: Fact): boolean {
 
 /** Kept with the ballot, because it names no slot, but part of phase 2. */
 function ofAccept(fact: Fact): boolean {
-	if (fact.kind === 'halted') return true;
+	if (fact.kind === 'halted' || fact.kind === 'givenUp') return true;
 	return (
 		(fact.kind === 'sent' || fact.kind === 'received') &&
 		fact.message.kind === 'nack' &&

@@ -47,6 +47,8 @@ export interface Round {
 	readonly vote: Map<NodeId, VoteCell>;
 	votes: readonly NodeId[];
 	halted: { readonly by: BallotText; readonly from: NodeId } | null;
+	/** It ended because too few answered. */
+	givenUp: boolean;
 }
 
 export interface Learned {
@@ -141,6 +143,7 @@ function newRound(slot: Slot, ballot: BallotText, earlier: EarlierPhase1 | undef
 		vote: new Map(),
 		votes: [],
 		halted: null,
+		givenUp: false,
 	};
 	for (const { from, chosenThrough, reported } of earlier?.promises ?? []) {
 		round.prepare.set(from, 'arrived');
@@ -185,6 +188,11 @@ function foldFact(decision: Decision, rounds: ReadonlyMap<BallotText, Round>, fa
 		case 'halted': {
 			const round = rounds.get(fact.ballot);
 			if (round) round.halted = { by: fact.by, from: fact.from };
+			return;
+		}
+		case 'givenUp': {
+			const round = rounds.get(fact.ballot);
+			if (round) round.givenUp = true;
 			return;
 		}
 		case 'proposed': {

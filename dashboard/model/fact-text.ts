@@ -22,6 +22,7 @@ export function groupOf(fact: Fact): FactGroup {
 			return 'phase2';
 		case 'refused':
 		case 'halted':
+		case 'givenUp':
 			return 'nack';
 		case 'chosen':
 		case 'fetching':
@@ -57,6 +58,8 @@ export function factText(fact: Fact, names: BallotNames): string {
 			return `counts the promise of ${fact.from}: it has ${fact.voters.length}, ${fact.needed} are needed${fact.reported.length > 0 ? `, ${fact.reported.length} reported` : ''}`;
 		case 'halted':
 			return `gives up ${names.short(fact.ballot)}: ${fact.from} has promised ${names.full(fact.by)}`;
+		case 'givenUp':
+			return `gives up ${names.full(fact.ballot)}: too few nodes answered`;
 		case 'proposed':
 			return `proposes ${quoted(fact.value)} in slot ${fact.slot} under ${names.short(fact.ballot)}`;
 		case 'accepted':

@@ -147,6 +147,7 @@ export class NodeModel {
 				return;
 			case 'refused':
 			case 'halted':
+			case 'givenUp':
 			case 'proposed':
 			case 'voteCounted':
 			case 'pollHeld':

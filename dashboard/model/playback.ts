@@ -84,6 +84,7 @@ function weightOf(fact: Fact): number {
 		case 'proposed':
 			return 2.5;
 		case 'halted':
+		case 'givenUp':
 			return 2;
 		case 'refused':
 			return fact.refused === 'heartbeat' ? 0 : 1.5;

@@ -38,6 +38,7 @@ export function whyPromise(round: Round, decision: Decision, names: BallotNames)
 	const refusal = refusalOf(round.promise, round, names);
 	if (voters >= needed)
 		return `${round.proposer} counted ${voters} of ${decision.members} promises, a quorum. No lower ballot can win any more.`;
+	if (round.givenUp) return `${round.proposer} gave this ballot up: too few nodes answered in time.`;
 	if (round.halted && refusal) return `${refusal} ${round.proposer} gives this ballot up.`;
 	if (round.halted) return `Halted: ${names.full(round.halted.by)} is higher and was promised elsewhere.`;
 	if (refusal) return refusal;
@@ -47,6 +48,7 @@ export function whyPromise(round: Round, decision: Decision, names: BallotNames)
 
 export function whyAccept(round: Round, decision: Decision, names: BallotNames): string {
 	const { proposal, proposer } = round;
+	if (!proposal && round.givenUp) return 'Never reached: this ballot was given up.';
 	if (!proposal && round.halted) return `Never reached: this ballot was halted by ${names.full(round.halted.by)}.`;
 	if (!proposal && round.promiseVoters.length >= decision.needed)
 		return `The quorum is there: ${proposer} proposes next.`;
@@ -145,14 +147,14 @@ export function ordinal(n: number): string {
 }
 
 function attemptsSentence(answer: ProposeAnswer, names: BallotNames): string {
-	const halted = answer.attempts.filter((attempt) => attempt.haltedBy !== '');
-	if (halted.length === 0) return '.';
-	const halts = halted.map(
-		(attempt, index) => `the ${ordinal(index + 1)} was halted by ${names.full(attempt.haltedBy)}`,
-	);
+	const ends = answer.attempts.flatMap(({ haltedBy, givenUp }, index) => {
+		if (haltedBy !== '') return [`the ${ordinal(index + 1)} was halted by ${names.full(haltedBy)}`];
+		return givenUp ? [`the ${ordinal(index + 1)} was given up, too few nodes answered`] : [];
+	});
+	if (ends.length === 0) return '.';
 	const done = answer.outcome === 'chosen' || answer.outcome === 'kept';
 	const count = done ? `, ${ordinal(answer.attempts.length)} attempt` : `, after ${answer.attempts.length} attempts`;
-	return `${answer.attempts.length > 1 ? count : ''}: ${halts.join(', ')}.`;
+	return `${answer.attempts.length > 1 ? count : ''}: ${ends.join(', ')}.`;
 }
 
 function refusalOf(

@@ -144,6 +144,7 @@ function roundState(round: Round, decision: Decision): string {
 		return first === round ? 'chosen' : 'chosen again';
 	}
 	if (round.halted) return 'halted';
+	if (round.givenUp) return 'given up';
 	if (round.proposal) return 'phase 2';
 	return 'phase 1';
 }

@@ -151,6 +151,7 @@ function glyphOfFact(fact: Fact): GlyphKind {
 			return 'accepted';
 		case 'refused':
 		case 'halted':
+		case 'givenUp':
 		case 'malformed':
 		case 'ignored':
 		case 'linkDown':

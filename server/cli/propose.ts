@@ -14,7 +14,7 @@ export interface ProposeOptions extends ConnectOptions {
 	readonly json?: true;
 }
 
-const attempts = z.array(z.object({ ballot: z.string(), haltedBy: z.string() }));
+const attempts = z.array(z.object({ ballot: z.string(), haltedBy: z.string(), givenUp: z.boolean() }));
 const slot = z.number();
 const answerSchema: z.ZodType<ProposeAnswer> = z.discriminatedUnion('outcome', [
 	z.object({
@@ -93,7 +93,8 @@ function jsonOf(body: Buffer): unknown {
 	}
 }
 
-function describeAttempt({ ballot, haltedBy }: Attempt): string {
+function describeAttempt({ ballot, haltedBy, givenUp }: Attempt): string {
+	if (givenUp) return `campaign ${ballotForPeople(ballot)}: given up, too few nodes answered`;
 	const halted = haltedBy === '' ? '' : `: halted by a promise to ${ballotForPeople(haltedBy)}`;
 	return `campaign ${ballotForPeople(ballot)}${halted}`;
 }

@@ -166,10 +166,12 @@ export class Submissions {
 				return attempted(proposed, progress.ballot);
 			case 'attempt':
 				return attempted(proposed, progress.ballot);
-			case 'halted': {
+			case 'halted':
+			case 'givenUp': {
 				const ballot = ballotToText(progress.ballot);
+				const haltedBy = progress.kind === 'halted' ? ballotToText(progress.by) : '';
 				const at = attempts.findIndex((attempt) => attempt.ballot === ballot);
-				if (at >= 0) attempts[at] = { ballot, haltedBy: ballotToText(progress.by) };
+				if (at >= 0) attempts[at] = { ballot, haltedBy, givenUp: haltedBy === '' };
 				return;
 			}
 			case 'result':
@@ -243,7 +245,7 @@ export class Submissions {
 function attempted({ submissions, attempts }: Proposed, campaign: Ballot): void {
 	if (submissions[0]?.options.route !== 'self') return;
 	const ballot = ballotToText(campaign);
-	if (attempts.every((attempt) => attempt.ballot !== ballot)) attempts.push({ ballot, haltedBy: '' });
+	if (attempts.every((attempt) => attempt.ballot !== ballot)) attempts.push({ ballot, haltedBy: '', givenUp: false });
 }
 
 function refused(why: 'stopping' | 'overloaded' | 'noLeader', detail: string): SubmitAnswer {

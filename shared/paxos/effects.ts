@@ -46,6 +46,8 @@ export type ProposalOutcome =
 	| { readonly kind: 'attempt'; readonly ballot: Ballot }
 	/** It, or the leadership it won, was ended by a higher promise. */
 	| { readonly kind: 'halted'; readonly ballot: Ballot; readonly by: Ballot }
+	/** It ended without one: too few answered, or nobody who could tell what is chosen. */
+	| { readonly kind: 'givenUp'; readonly ballot: Ballot }
 	/** The proposal surely was not and will not be chosen. */
 	| { readonly kind: 'refused'; readonly proposal: ProposalId; readonly reason: 'slotNotOpen'; readonly nextSlot: Slot }
 	/** The contested slot keeps what it had; the proposal surely was not chosen. */

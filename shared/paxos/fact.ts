@@ -39,6 +39,8 @@ export type AgentFact<B = Ballot, V = Value> =
 	  }
 	/** A campaign or a leadership was ended by a higher ballot. */
 	| { readonly kind: 'halted'; readonly ballot: B; readonly by: B; readonly from: NodeId }
+	/** A campaign or a leadership ended because too few answered, or nobody who could tell what is chosen. */
+	| { readonly kind: 'givenUp'; readonly ballot: B }
 	/** Phase 2a here. `reportedAt` is the ballot whose value phase 1 obliges to take; empty for a free choice. */
 	| {
 			readonly kind: 'proposed';
@@ -101,6 +103,7 @@ export type AgentFact<B = Ballot, V = Value> =
 export const COARSE_FACTS: ReadonlySet<AgentFact['kind']> = new Set([
 	'campaign',
 	'halted',
+	'givenUp',
 	'role',
 	'promised',
 	'pollHeld',

@@ -43,13 +43,17 @@ export class Learner {
 		if (out.watched) out.fact({ kind: 'chosen', ballot, slot, value, how });
 	}
 
-	/** `from` knows every slot up to `through`. */
-	fetchFrom(from: NodeId, through: Slot): void {
+	/**
+	 * `from` knows every slot up to `through`.
+	 *
+	 * @param atOnce also while another fetch is under way: whoever was asked may be gone
+	 */
+	fetchFrom(from: NodeId, through: Slot, atOnce = false): void {
 		if (through <= this.#log.chosenThrough || from === this.#context.config.id) return;
 		const underWay = this.#behind;
 		this.#source = from;
 		this.#target = Math.max(this.#target, through);
-		if (!underWay) this.#ask();
+		if (!underWay || atOnce) this.#ask();
 	}
 
 	answer(to: NodeId, { from }: Fetch): void {

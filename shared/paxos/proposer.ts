@@ -184,7 +184,7 @@ export class Proposer {
 	giveUpIfStuck(): boolean {
 		if (!this.#campaign || ++this.#campaignPeriods <= this.#halts) return false;
 		this.#countHalt();
-		this.#end();
+		this.#giveUp();
 		return true;
 	}
 
@@ -253,7 +253,7 @@ export class Proposer {
 
 	/** The leader reaches no quorum. */
 	stepDown(): void {
-		this.#end();
+		this.#giveUp();
 	}
 
 	#halted(by: Ballot, from: NodeId): void {
@@ -262,6 +262,14 @@ export class Proposer {
 		out.fact({ kind: 'halted', ballot, by, from });
 		out.outcomes.push({ kind: 'halted', ballot, by });
 		this.#countHalt();
+		this.#end();
+	}
+
+	#giveUp(): void {
+		const { ballot } = this;
+		const { out } = this.#context;
+		out.fact({ kind: 'givenUp', ballot });
+		out.outcomes.push({ kind: 'givenUp', ballot });
 		this.#end();
 	}
 
@@ -302,7 +310,8 @@ export class Proposer {
 		const leadership = new Leadership(this.#context, this.#log, this.#acceptor, phase1);
 		this.#leadership = leadership;
 		this.#pending.campaigned(ballot, contest);
-		if (phase1.chosenThrough > this.#log.chosenThrough) this.#learner.fetchFrom(phase1.source, phase1.chosenThrough);
+		if (phase1.chosenThrough > this.#log.chosenThrough)
+			this.#learner.fetchFrom(phase1.source, phase1.chosenThrough, true);
 		if (contest > 0) this.#placeContest(leadership, contest);
 	}
 

@@ -84,7 +84,7 @@ interface Probe {
 /** How many different numbers an epoch is drawn from. */
 const EPOCHS = 2 ** 52;
 /** A probe that nobody answered is given up for the next one. */
-const PROBE_AGE_MAX_MS = 1_000;
+const PROBE_AGE_MAX_MS = 10_000;
 /** How much of the old estimate of a round a new observation leaves. */
 const ROUND_MEMORY = 0.75;
 
@@ -257,6 +257,7 @@ export class ReplicaLoop {
 				return;
 			case 'attempt':
 			case 'halted':
+			case 'givenUp':
 				for (const pending of this.#pending.values()) pending.onProgress(outcome);
 				return;
 			case 'refused':

@@ -72,7 +72,7 @@ describe('POST /v1/swarm/propose', () => {
 	const propose = (body: unknown) => node.ask('POST', '/v1/swarm/propose', { body: JSON.stringify(body) });
 
 	it('proposes, and answers slot, ballots, revision and attempts', async () => {
-		const attempts = [{ ballot: '5@n2', haltedBy: '6@n3' }];
+		const attempts = [{ ballot: '5@n2', haltedBy: '6@n3', givenUp: false }];
 		const revision = 9;
 		node.replica.answerNext = {
 			outcome: 'chosen',

@@ -217,7 +217,7 @@ describe('del', () => {
 });
 
 describe('propose', () => {
-	const attempts = [{ ballot: '1795428788840771728@n2', haltedBy: '1795428788840771729@n1' }];
+	const attempts = [{ ballot: '1795428788840771728@n2', haltedBy: '1795428788840771729@n1', givenUp: false }];
 	const chosen = { outcome: 'chosen', slot: 41, ballot: '1795428788840771729@n1', chosenAt: '1795428788840771729@n1' };
 	const value = { digest: 'd', bytes: 3, commands: 1, text: 'put color = red' };
 

@@ -59,10 +59,10 @@ export class FakeSwarm {
 		const ballot = this.#begin(node, why, contest);
 		for (const acceptor of this.#alive()) {
 			const haltedBy = this.#prepare(node, acceptor, ballot, contest);
-			if (haltedBy !== '') return { ballot, haltedBy };
+			if (haltedBy !== '') return { ballot, haltedBy, givenUp: false };
 		}
 		this.#lead(node, ballot);
-		return { ballot, haltedBy: '' };
+		return { ballot, haltedBy: '', givenUp: false };
 	}
 
 	/** Two proposers at once: the lower ballot gets `lowerPromises` promises and is then refused. */
@@ -80,7 +80,7 @@ export class FakeSwarm {
 		this.#prepare(winner, loser, high, 0);
 		const slot = this.nextSlot();
 		this.decide(winner, high, slot, summary(`put duel = ${value}`), 'own', '');
-		return { lost: { ballot: low, haltedBy }, slot };
+		return { lost: { ballot: low, haltedBy, givenUp: false }, slot };
 	}
 
 	/** Phase 2 of one slot. */

@@ -16,8 +16,8 @@ const chosen: ProposeAnswer = {
 	chosenAt: SECOND,
 	revision: 57,
 	attempts: [
-		{ ballot: FIRST, haltedBy: HIGHER },
-		{ ballot: SECOND, haltedBy: '' },
+		{ ballot: FIRST, haltedBy: HIGHER, givenUp: false },
+		{ ballot: SECOND, haltedBy: '', givenUp: false },
 	],
 };
 
@@ -38,7 +38,7 @@ test('a contested slot that keeps its value is told so', () => {
 		slot: 41,
 		ballot: SECOND,
 		value: summary('put color = red'),
-		attempts: [{ ballot: SECOND, haltedBy: '' }],
+		attempts: [{ ballot: SECOND, haltedBy: '', givenUp: false }],
 	};
 	expect(sentence(answer)).toBe('slot 41 keeps “put color = red”; yours was not chosen.');
 });

@@ -231,7 +231,7 @@ describe('the feed', () => {
 			slot: 41,
 			ballot: { ms: 5, ns: 0, node: 'n1' },
 			value: new Uint8Array(),
-			attempts: [{ ballot: '5000000@n1', haltedBy: '' }],
+			attempts: [{ ballot: '5000000@n1', haltedBy: '', givenUp: false }],
 		});
 		expect(await answer).toMatchObject({ outcome: 'kept', slot: 41, ballot: '5000000@n1', value: { bytes: 0 } });
 		expect(malformed).toEqual([]);
