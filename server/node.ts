@@ -6,11 +6,13 @@ import http from 'node:http';
 import type { Duplex } from 'node:stream';
 import { nanoid } from 'nanoid';
 import type { Logger } from 'pino';
+import { CLIENT_PATH } from '../shared/client/protocol.ts';
 import type { Disk } from '../shared/disk/disk.ts';
 import type { Member } from '../shared/feed.ts';
 import type { NodeId } from '../shared/paxos/ballot.ts';
 import type { AgentConfig } from '../shared/paxos/config.ts';
 import { createApi, HTTP_SERVER_OPTIONS } from './api/api.ts';
+import { ClientDoor } from './client/door.ts';
 import { type SwarmConfig, urlOf } from './config.ts';
 import { createDoors } from './doors.ts';
 import { logFacts } from './fact-log.ts';
@@ -133,11 +135,21 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			malformed: (from, why) => replica.facts.tell({ kind: 'malformed', from, door: 'feed', why }),
 		});
 		closing.unshift(() => feed.close());
+		const clients = new ClientDoor({
+			port: replica,
+			node: id,
+			members,
+			nowMs: () => Date.now(),
+			proposeTimeoutMs: config.timings.requestMs,
+			malformed: (from, why) => replica.facts.tell({ kind: 'malformed', from, door: 'client', why }),
+		});
+		closing.unshift(() => clients.close());
 		server.on('upgrade', (request: http.IncomingMessage, socket: Duplex, head: Buffer) => {
 			const path = request.url?.split('?')[0];
 			if (path?.startsWith('/socket.io/')) return;
 			const refusal = doors.refusal(request.headers);
 			if (path === '/mesh' && refusal === null) return mesh.handleUpgrade(request, socket, head);
+			if (path === CLIENT_PATH && refusal === null) return clients.handleUpgrade(request, socket, head);
 			if (refusal !== null) {
 				replica.facts.tell({ kind: 'malformed', from: request.socket.remoteAddress ?? '', door: 'mesh', why: refusal });
 			}

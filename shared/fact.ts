@@ -40,7 +40,12 @@ export type RuntimeFact =
 	| { readonly kind: 'linkUp'; readonly peer: NodeId }
 	| { readonly kind: 'linkDown'; readonly peer: NodeId; readonly why: string }
 	/** A frame, a handshake or a request that was refused, and why. */
-	| { readonly kind: 'malformed'; readonly from: string; readonly door: 'mesh' | 'feed' | 'http'; readonly why: string }
+	| {
+			readonly kind: 'malformed';
+			readonly from: string;
+			readonly door: 'mesh' | 'feed' | 'http' | 'client';
+			readonly why: string;
+	  }
 	| { readonly kind: 'flushed'; readonly records: number; readonly bytes: number; readonly ms: number }
 	| { readonly kind: 'applied'; readonly through: number; readonly revision: number };
 

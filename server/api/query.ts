@@ -1,5 +1,5 @@
 /** Parameters of a request to values; what cannot be read is a 400 that names it. */
-import { CAS_MAX, FLAGS_MAX } from '../../shared/store/command.ts';
+import { CAS_MAX, FLAGS_MAX } from '../../shared/store/batch-format.ts';
 import { HttpError, isSet } from './answer.ts';
 
 export type ReadMode =

@@ -8,11 +8,14 @@ interface Waiter {
 
 export class Barriers {
 	readonly #loop: ReplicaLoop;
+	readonly #soon: () => void;
 	readonly #all = new Set<Waiter>();
 	#turn: Waiter[] = [];
 
-	constructor(loop: ReplicaLoop) {
+	/** @param soon asks for `endTurn`, once all that is ready was handed in */
+	constructor(loop: ReplicaLoop, soon: () => void) {
 		this.#loop = loop;
+		this.#soon = soon;
 	}
 
 	/** @returns false when no leader confirmed in time */
@@ -22,7 +25,7 @@ export class Barriers {
 			waiter.timeout = setTimeout(() => this.#finish(waiter, false), timeoutMs);
 			this.#all.add(waiter);
 			this.#turn.push(waiter);
-			if (this.#turn.length === 1) setImmediate(() => this.#endTurn());
+			this.#soon();
 		});
 	}
 
@@ -30,7 +33,9 @@ export class Barriers {
 		for (const waiter of this.#all) this.#finish(waiter, false);
 	}
 
-	#endTurn(): void {
+	/** One read of the agent for all that came in this turn. */
+	endTurn(): void {
+		if (this.#turn.length === 0) return;
 		const waiters = this.#turn;
 		this.#turn = [];
 		this.#loop.read(() => {

@@ -16,12 +16,14 @@ import type { Envelope, Message } from '../../shared/paxos/message.ts';
 import { ReplicaLoop } from '../../shared/replica/loop.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
+import type { ClientDoorPort, TurnPart } from '../client/port.ts';
 import { Barriers } from './barriers.ts';
 import { FactStream } from './fact-stream.ts';
 import { PeerTable } from './peers.ts';
 import type { PeerView, ReplicaService, ReplicaView, SubmitAnswer, SubmitOptions } from './service.ts';
 import { snapshotOf } from './snapshot.ts';
 import { Submissions } from './submissions.ts';
+import { Tells } from './tells.ts';
 
 /** What the replica needs of the mesh. */
 export interface MeshPort {
@@ -42,7 +44,7 @@ export interface ReplicaOptions {
 	fatal(error: Error): void;
 }
 
-export class Replica implements ReplicaService {
+export class Replica implements ReplicaService, ClientDoorPort {
 	readonly store = new Store();
 	readonly facts: FactStream;
 	readonly #options: ReplicaOptions;
@@ -52,8 +54,11 @@ export class Replica implements ReplicaService {
 	readonly #loop: ReplicaLoop;
 	readonly #submissions: Submissions;
 	readonly #barriers: Barriers;
+	readonly #tells: Tells;
 	readonly #peers = new PeerTable();
 	readonly #timers = new Map<TimerRequest['timer'], NodeJS.Timeout>();
+	readonly #parts: TurnPart[] = [];
+	#turnAsked = false;
 	#flushMs = 0;
 	#stopped = false;
 
@@ -68,7 +73,7 @@ export class Replica implements ReplicaService {
 			}),
 			{ segmentBytes: SEGMENT_BYTES_DEFAULT },
 			{
-				durable: (through) => this.#guard(() => this.#loop.durable(through)),
+				durable: (through) => this.#durable(through),
 				failed: (error) => this.#fail(error),
 				flushed: (count, bytes) => this.#flushed(count, bytes),
 			},
@@ -80,14 +85,19 @@ export class Replica implements ReplicaService {
 			wallTime,
 			random: Math.random,
 			setTimer: (timer, afterMs) => this.#setTimer(timer, afterMs),
-			send: (envelope) => this.#send(envelope),
+			send: (envelope) => this.#tells.send(envelope),
 			fact: (fact) => this.#agentFact(fact),
 			applied: (through, revision) => {
 				if (this.#agent.watched) this.facts.tell({ kind: 'applied', through, revision });
 			},
+			soon: () => this.soon(),
 		});
-		this.#submissions = new Submissions(this.#loop, wallMs);
-		this.#barriers = new Barriers(this.#loop);
+		this.#submissions = new Submissions(this.#loop, wallMs, () => this.soon());
+		this.#barriers = new Barriers(this.#loop, () => this.soon());
+		this.#tells = new Tells(
+			(envelope) => this.#send(envelope),
+			() => options.mesh.flush(),
+		);
 	}
 
 	start(): void {
@@ -99,6 +109,7 @@ export class Replica implements ReplicaService {
 		this.#stopped = true;
 		this.#submissions.stop();
 		this.#barriers.stop();
+		this.#tells.stop();
 		this.#loop.stop();
 		for (const timer of this.#timers.values()) clearTimeout(timer);
 		this.#timers.clear();
@@ -108,7 +119,10 @@ export class Replica implements ReplicaService {
 	// From the mesh
 
 	receive(from: NodeId, epoch: string, firstId: number, messages: readonly Message[]): void {
-		for (const message of messages) this.#peers.heard(from, message);
+		for (const message of messages) {
+			this.#peers.heard(from, message);
+			this.#tells.heard(from, message);
+		}
 		if (this.#agent.watched) {
 			for (const [index, message] of messages.entries()) {
 				const messageId = `${epoch}:${firstId + index}`;
@@ -181,6 +195,27 @@ export class Replica implements ReplicaService {
 		};
 	}
 
+	// For the clients' door
+
+	/** Asks for the end of this turn: everything that is ready by then goes together. */
+	soon(): void {
+		if (this.#turnAsked || this.#stopped) return;
+		this.#turnAsked = true;
+		setImmediate(() => this.#turn());
+	}
+
+	join(part: TurnPart): void {
+		this.#parts.push(part);
+	}
+
+	get loop(): ReplicaLoop {
+		return this.#loop;
+	}
+
+	get leader(): NodeId {
+		return this.#agent.view().leader.node;
+	}
+
 	/** Those of single messages; the log's own watcher, of the coarse facts, does not count. */
 	#watchersCount = 0;
 
@@ -205,8 +240,34 @@ export class Replica implements ReplicaService {
 		this.facts.tell(plain(fact) as never);
 	}
 
+	/** What waited for the disk leaves at once. */
+	#durable(through: number): void {
+		// The turn that this asks for is the one below.
+		this.#turnAsked = true;
+		this.#guard(() => this.#loop.durable(through));
+		this.#turn();
+	}
+
 	#flushed(records: number, bytes: number): void {
 		if (this.#agent.watched) this.facts.tell({ kind: 'flushed', records, bytes, ms: this.#flushMs });
+	}
+
+	/**
+	 * One turn of the event loop: everything that was ready in it goes into one proposal, one step after the
+	 * other, one frame to each peer and one flush. What leaves goes first: the flush may stop this loop for its
+	 * own time, and what a peer has to do takes longest.
+	 */
+	#turn(): void {
+		this.#turnAsked = false;
+		this.#guard(() => {
+			this.#submissions.endTurn();
+			this.#barriers.endTurn();
+			for (const part of this.#parts) part.collect();
+			this.#loop.turn();
+			this.#options.mesh.flush();
+			for (const part of this.#parts) part.answer();
+			this.#loop.flush();
+		});
 	}
 
 	/** An error out of the agent or the store is a broken invariant: this node must not go on. */
@@ -215,9 +276,8 @@ export class Replica implements ReplicaService {
 		try {
 			turn();
 		} catch (error) {
-			return this.#fail(error instanceof Error ? error : new Error(String(error)));
+			this.#fail(error instanceof Error ? error : new Error(String(error)));
 		}
-		this.#options.mesh.flush();
 	}
 
 	#fail(error: Error): void {

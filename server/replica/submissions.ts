@@ -6,19 +6,27 @@
 import { nanoid } from 'nanoid';
 import type { Attempt } from '../../shared/feed.ts';
 import { type Ballot, ballotToText, NO_BALLOT } from '../../shared/paxos/ballot.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
 import type { Progress, ReplicaLoop } from '../../shared/replica/loop.ts';
-import { encodeBatch, encodeCommand, type Operation } from '../../shared/store/command.ts';
+import { BatchWriter, stampBatches } from '../../shared/store/batch-writer.ts';
+import type { Operation } from '../../shared/store/command.ts';
+import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
+import type { Result } from '../../shared/store/store.ts';
 import type { SubmitAnswer, SubmitOptions } from './service.ts';
 
 /** From the first command without an answer to the last: the state machine keeps the outcomes of more. */
 const COMMANDS_MAX = 50_000;
 /** Of one proposal, unless a single command is larger: two of them still fit a message of the mesh. */
 const PROPOSAL_BYTES_MAX = 524_288;
+/** Of an operation without its value: a key of the largest size, and what is written around it. */
+const OPERATION_BYTES_MAX = KEY_BYTES_MAX + 64;
 
 interface Submission {
 	readonly operation: Operation;
 	readonly options: SubmitOptions;
 	readonly answer: (answer: SubmitAnswer) => void;
+	/** null while it waits. */
+	proposed: Proposed | null;
 	sequence: number;
 }
 
@@ -33,6 +41,8 @@ interface Proposed {
 export class Submissions {
 	readonly #loop: ReplicaLoop;
 	readonly #nowMs: () => number;
+	readonly #soon: () => void;
+	readonly #batch = new BatchWriter();
 	#session: string;
 	#isOpen = false;
 	#opening = false;
@@ -41,13 +51,14 @@ export class Submissions {
 	readonly #unanswered = new Map<number, Submission>();
 	/** Submitted before the session was open, or in this turn. */
 	#waiting: Submission[] = [];
-	#turnEnds = false;
 	#stopped = false;
 
-	constructor(loop: ReplicaLoop, nowMs: () => number) {
+	/** @param soon asks for `endTurn`, once all that is ready was handed in */
+	constructor(loop: ReplicaLoop, nowMs: () => number, soon: () => void) {
 		this.#loop = loop;
+		this.#soon = soon;
 		this.#nowMs = nowMs;
-		this.#session = nanoid();
+		this.#session = this.#newSession();
 	}
 
 	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer> {
@@ -57,8 +68,8 @@ export class Submissions {
 			return Promise.resolve(refused('overloaded', `${COMMANDS_MAX} commands wait already`));
 		}
 		return new Promise((answer) => {
-			this.#waiting.push({ operation, options, answer, sequence: 0 });
-			this.#endTurn();
+			this.#waiting.push({ operation, options, answer, proposed: null, sequence: 0 });
+			this.#soon();
 		});
 	}
 
@@ -73,16 +84,11 @@ export class Submissions {
 		this.#unanswered.clear();
 	}
 
-	/** What comes in one turn of the event loop goes into one proposal. */
-	#endTurn(): void {
-		if (this.#turnEnds) return;
-		this.#turnEnds = true;
-		setImmediate(() => {
-			this.#turnEnds = false;
-			if (this.#stopped) return;
-			if (this.#isOpen) this.#proposeWaiting();
-			else this.#open();
-		});
+	/** What came in one turn of the event loop goes into one proposal. */
+	endTurn(): void {
+		if (this.#stopped || this.#waiting.length === 0) return;
+		if (this.#isOpen) this.#proposeWaiting();
+		else this.#open();
 	}
 
 	/** The session's first command. While it is on its way, what comes waits behind it. */
@@ -107,7 +113,7 @@ export class Submissions {
 		};
 		const operation = { kind: 'openSession', session: this.#session } as const;
 		const options = { route: 'leader', contest: 0, timeoutMs } as const;
-		this.#propose([{ operation, options, answer: opened, sequence: 0 }]);
+		this.#propose([{ operation, options, answer: opened, proposed: null, sequence: 0 }]);
 	}
 
 	#proposeWaiting(): void {
@@ -125,35 +131,30 @@ export class Submissions {
 			this.#unanswered.set(submission.sequence, submission);
 		}
 		const receivedThrough = (this.#unanswered.keys().next().value as number) - 1;
-		let together: Submission[] = [];
-		let commands: Uint8Array[] = [];
-		let bytes = 0;
-		for (const submission of submissions) {
-			const identity = { session: this.#session, sequence: submission.sequence, receivedThrough };
-			const command = encodeCommand(identity, submission.operation);
-			if (commands.length > 0 && bytes + command.length > PROPOSAL_BYTES_MAX) {
-				this.#proposeOne(together, commands);
-				together = [];
-				commands = [];
-				bytes = 0;
+		const batch = this.#batch;
+		let from = 0;
+		for (const [index, submission] of submissions.entries()) {
+			if (index > from && batch.length + sizeOf(submission.operation) > PROPOSAL_BYTES_MAX) {
+				this.#proposeOne(submissions.slice(from, index));
+				from = index;
 			}
-			together.push(submission);
-			commands.push(command);
-			bytes += command.length;
+			if (index === from) batch.begin(this.#session, submission.sequence, receivedThrough);
+			batch.add(submission.operation);
 		}
-		this.#proposeOne(together, commands);
+		this.#proposeOne(submissions.slice(from));
 	}
 
-	#proposeOne(submissions: readonly Submission[], commands: readonly Uint8Array[]): void {
-		const [first] = submissions;
-		if (!first) return;
+	/** What the batch holds. */
+	#proposeOne(submissions: readonly Submission[]): void {
+		const first = submissions[0] as Submission;
+		const last = submissions.at(-1) as Submission;
 		const proposed: Proposed = { submissions, attempts: [], placedUnder: NO_BALLOT, timeout: undefined };
+		for (const submission of submissions) submission.proposed = proposed;
 		const { route, contest } = first.options;
-		const id = this.#loop.propose(
-			submissions.map(({ sequence }) => ({ session: this.#session, sequence })),
-			{ value: encodeBatch(this.#nowMs(), commands), route, contest },
-			(progress) => this.#progress(proposed, progress),
-		);
+		const value = this.#batch.take();
+		stampBatches(value, this.#nowMs());
+		const names = [{ session: this.#session, sequence: last.sequence }];
+		const id = this.#loop.propose(names, { value, route, contest }, (progress) => this.#progress(proposed, progress));
 		const timeoutMs = Math.max(...submissions.map(({ options }) => options.timeoutMs));
 		proposed.timeout = setTimeout(() => this.#loop.withdraw(id), timeoutMs);
 	}
@@ -175,7 +176,8 @@ export class Submissions {
 				return;
 			}
 			case 'result':
-				return this.#result(proposed, progress);
+				// Told to the session's listener, command by command.
+				return clearTimeout(proposed.timeout);
 			case 'kept': {
 				const { slot, ballot, value } = progress;
 				return this.#answerAll(proposed, { outcome: 'kept', slot, ballot, value, attempts });
@@ -193,12 +195,17 @@ export class Submissions {
 		}
 	}
 
-	#result(proposed: Proposed, progress: Progress & { kind: 'result' }): void {
-		const { result, slot, chosenAt, name } = progress;
-		const submission = this.#unanswered.get(name.sequence);
-		if (!submission) return;
-		this.#unanswered.delete(name.sequence);
-		if (submission === proposed.submissions.at(-1)) clearTimeout(proposed.timeout);
+	#newSession(): string {
+		const session = nanoid();
+		this.#loop.listen(session, (...told) => this.#result(session, ...told));
+		return session;
+	}
+
+	#result(session: string, sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void {
+		const submission = this.#unanswered.get(sequence);
+		if (!submission?.proposed) return;
+		this.#unanswered.delete(sequence);
+		const { placedUnder, attempts } = submission.proposed;
 		switch (result.kind) {
 			case 'applied':
 			case 'duplicate':
@@ -207,19 +214,14 @@ export class Submissions {
 					ok: result.ok,
 					revision: result.revision,
 					slot,
-					ballot: proposed.placedUnder.node === '' ? chosenAt : proposed.placedUnder,
+					ballot: placedUnder.node === '' ? chosenAt : placedUnder,
 					chosenAt,
-					attempts: proposed.attempts,
+					attempts,
 				});
 			case 'forgotten':
-				return submission.answer({
-					outcome: 'unknown',
-					why: 'timeout',
-					detail: 'so many commands overtook it that its outcome is not kept any more',
-					attempts: proposed.attempts,
-				});
+				throw new Error(`command ${sequence} was answered before it had an answer`);
 			case 'unknownSession':
-				return this.#renewSession(name.session, submission);
+				return this.#renewSession(session, submission);
 		}
 	}
 
@@ -227,10 +229,10 @@ export class Submissions {
 	#renewSession(dropped: string, submission: Submission): void {
 		if (dropped === this.#session) {
 			this.#isOpen = false;
-			this.#session = nanoid();
+			this.#session = this.#newSession();
 		}
 		this.#waiting.push(submission);
-		this.#endTurn();
+		this.#soon();
 	}
 
 	#answerAll(proposed: Proposed, answer: SubmitAnswer): void {
@@ -250,4 +252,9 @@ function attempted({ submissions, attempts }: Proposed, campaign: Ballot): void 
 
 function refused(why: 'stopping' | 'overloaded' | 'noLeader', detail: string): SubmitAnswer {
 	return { outcome: 'refused', why, detail, attempts: [] };
+}
+
+/** At least as large as it is written. */
+function sizeOf(operation: Operation): number {
+	return operation.kind === 'put' ? operation.value.length + OPERATION_BYTES_MAX : OPERATION_BYTES_MAX;
 }

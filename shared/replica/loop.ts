@@ -40,6 +40,12 @@ export interface LoopRuntime {
 	fact(fact: AgentFact): void;
 	/** The state machine has gone on. */
 	applied(through: Slot, revision: number): void;
+	/**
+	 * Something waits for `turn()`. Left out: everything is done at once, one thing after the other. A runtime
+	 * that has it calls `turn()` and then `flush()` soon after, when all that is ready by then was handed in: it
+	 * shares one flush and one frame to each peer.
+	 */
+	soon?(): void;
 }
 
 /** A command is known by who sent it and as which of theirs. */
@@ -51,7 +57,7 @@ export interface CommandName {
 /** What the one who proposed is told, in order. */
 export type Progress =
 	| ProposalOutcome
-	/** One command of the proposal has its outcome, in `slot`, chosen as far as this node knows at `chosenAt`. */
+	/** A named command of the proposal has its outcome, in `slot`, chosen as far as this node knows at `chosenAt`. */
 	| {
 			readonly kind: 'result';
 			readonly name: CommandName;
@@ -61,6 +67,9 @@ export type Progress =
 	  };
 
 export type OnProgress = (progress: Progress) => void;
+
+/** What became of one command of a session, in the order in which they are applied; also of what others proposed. */
+export type OnSessionResult = (sequence: number, result: Result, slot: Slot, chosenAt: Ballot) => void;
 
 interface Pending {
 	readonly id: ProposalId;
@@ -107,6 +116,7 @@ export class ReplicaLoop {
 	#proposalNext: ProposalId = 1;
 	readonly #pending = new Map<ProposalId, Pending>();
 	readonly #sessions = new Map<string, Map<number, Pending[]>>();
+	readonly #listeners = new Map<string, OnSessionResult>();
 	#readNext: ReadId = 1;
 	readonly #reads = new Map<ReadId, () => void>();
 	#ready: { readonly slot: Slot; readonly answer: () => void }[] = [];
@@ -135,7 +145,7 @@ export class ReplicaLoop {
 			this.#answerProbe(from, message);
 			this.#mailbox.push({ kind: 'receive', from, message });
 		}
-		this.#run();
+		this.#wake();
 	}
 
 	linkUp(peer: NodeId): void {
@@ -157,7 +167,7 @@ export class ReplicaLoop {
 		while (this.#held.length > 0 && (this.#held[0] as Held).position <= through) {
 			for (const envelope of (this.#held.shift() as Held).envelopes) this.#send(envelope);
 		}
-		this.#run();
+		this.#wake();
 	}
 
 	/** Nothing is done any more: the log failed, an invariant is broken, or the process ends. */
@@ -166,8 +176,8 @@ export class ReplicaLoop {
 	}
 
 	/**
-	 * @param names of the commands in `value`, each of which gets its `result` unless the proposal is refused
-	 * or kept out of the slot it contested, or the node stops
+	 * @param names of the commands whose results settle it, the last of each batch in `value`. Each gets its
+	 * `result`, unless the proposal is refused or kept out of the slot it contested, or the node stops
 	 */
 	propose(names: readonly CommandName[], proposal: Omit<Proposal, 'id'>, onProgress: OnProgress): ProposalId {
 		const id = this.#proposalNext++;
@@ -181,6 +191,16 @@ export class ReplicaLoop {
 	/** Proposals without an outcome, also those that nobody waits for any more: to be bounded by the doors. */
 	get pendingCount(): number {
 		return this.#pending.size;
+	}
+
+	/** One listener for each session: a later one takes the place of an earlier one. */
+	listen(session: string, onResult: OnSessionResult): void {
+		this.#listeners.set(session, onResult);
+	}
+
+	/** @param onResult nothing happens where another has taken its place */
+	unlisten(session: string, onResult: OnSessionResult): void {
+		if (this.#listeners.get(session) === onResult) this.#listeners.delete(session);
 	}
 
 	/** Nobody waits for it any more: the last thing told of it is `withdrawn`, unless it has its result by then. */
@@ -200,12 +220,8 @@ export class ReplicaLoop {
 		this.#reads.delete(id);
 	}
 
-	#post(event: Event): void {
-		this.#mailbox.push(event);
-		this.#run();
-	}
-
-	#run(): void {
+	/** Does everything that was handed in. For a runtime with `soon`. */
+	turn(): void {
 		if (this.#running || this.#stopped) return;
 		this.#running = true;
 		try {
@@ -216,7 +232,24 @@ export class ReplicaLoop {
 			this.#mailbox.length = 0;
 			this.#running = false;
 		}
+	}
+
+	/** One flush for everything that turns have left. */
+	flush(): void {
 		if (!this.#stopped) this.#log.flush();
+	}
+
+	#post(event: Event): void {
+		this.#mailbox.push(event);
+		this.#wake();
+	}
+
+	#wake(): void {
+		// What runs goes on until the mailbox is empty.
+		if (this.#running) return;
+		if (this.#runtime.soon) return this.#runtime.soon();
+		this.turn();
+		this.flush();
 	}
 
 	#carryOut(effects: Effects): void {
@@ -281,8 +314,17 @@ export class ReplicaLoop {
 	#apply(effects: Effects): void {
 		const settled: ProposalId[] = [];
 		for (const { slot, ballot, value } of effects.apply) {
-			this.store.apply(value, (session, sequence, result) => {
-				const waiting = this.#sessions.get(session)?.get(sequence);
+			let session = '';
+			let listener: OnSessionResult | undefined;
+			let awaited: Map<number, Pending[]> | undefined;
+			this.store.apply(value, (of, sequence, result) => {
+				if (of !== session) {
+					session = of;
+					listener = this.#listeners.get(of);
+					awaited = this.#sessions.get(of);
+				}
+				listener?.(sequence, result, slot, ballot);
+				const waiting = awaited?.get(sequence);
 				if (!waiting) return;
 				const name = { session, sequence };
 				for (const pending of [...waiting]) {
@@ -292,7 +334,9 @@ export class ReplicaLoop {
 					}
 					pending.onProgress({ kind: 'result', name, result, slot, chosenAt: ballot });
 				}
-				this.#sessions.get(session)?.delete(sequence);
+				awaited?.delete(sequence);
+				// Whoever was told may have proposed again.
+				session = '';
 			});
 			this.appliedThrough = slot;
 		}

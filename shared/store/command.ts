@@ -1,13 +1,19 @@
 /**
- * Commands to bytes and back: what a slot's value holds. Decoding throws rather than guess,
- * and never depends on anything but the bytes: every replica must read the same from them.
+ * Commands to bytes and back: what a slot's value holds. Decoding never depends on anything but the bytes, and
+ * never guesses: every replica must read the same from them.
  *
  * A slot's value is a concatenation of batches, and an empty value is the no-op; so whoever proposes may
- * append one batch to another without looking inside. A batch is: the proposer's wall time, how many commands,
- * and the commands.
+ * append one batch to another without looking inside. A batch is one session's commands under consecutive
+ * sequences. It says its own length, so that a malformed one is void alone, not those beside it.
+ *
+ *     u32 bytes that follow | u48 proposer's wall time | u32 commands | session | first sequence
+ *       | receivedThrough | commands ...
+ *
+ * Integers named with their size are little-endian; all others are varints.
  */
-import { MalformedError, Reader, Writer } from '../paxos/bytes.ts';
-import { fromUtf8, hasUtf8Form, toUtf8 } from './text.ts';
+import { MalformedError, type Reader, type Writer } from '../paxos/bytes.ts';
+import { BatchReader } from './batch-reader.ts';
+import { BatchWriter, stampBatches } from './batch-writer.ts';
 
 /** What a client wants done. */
 export type Operation = Write | OpenSession;
@@ -59,145 +65,65 @@ export interface Command {
 	readonly operation: Operation;
 }
 
-/** One below the largest: on the wire a condition is one more than its revision. */
-export const CAS_MAX = Number.MAX_SAFE_INTEGER - 1;
-export const FLAGS_MAX = 2n ** 64n - 1n;
+/** Room for one batch of one command, used again and again. */
+const single = new BatchWriter();
 
-/** The position is the byte: only ever add at the end. */
-const KINDS: readonly Operation['kind'][] = ['put', 'delete', 'deletePrefix', 'openSession'];
-
-const writer = new Writer(4096);
-
-/** @throws RangeError for what has no encoding: a caller's mistake, to be refused at the doors. */
-export function encodeCommand(identity: Identity, operation: Operation): Uint8Array {
-	checkEncodable(identity, operation);
-	writer.node(identity.session);
-	writer.int(identity.sequence);
-	writer.int(identity.receivedThrough);
-	writer.u8(KINDS.indexOf(operation.kind));
-	switch (operation.kind) {
-		case 'put':
-			writer.bytes(toUtf8(operation.key));
-			writer.bytes(operation.value);
-			writeFlags(writer, operation.flags);
-			writeCas(operation.cas);
-			break;
-		case 'delete':
-			writer.bytes(toUtf8(operation.key));
-			writeCas(operation.cas);
-			break;
-		case 'deletePrefix':
-			writer.bytes(toUtf8(operation.prefix));
-			break;
-		case 'openSession':
-			break;
-	}
-	return writer.take();
+/**
+ * A batch of one command, its time still to be stamped.
+ *
+ * @throws RangeError for what has no encoding: a caller's mistake, to be refused at the doors.
+ */
+export function encodeCommand({ session, sequence, receivedThrough }: Identity, operation: Operation): Uint8Array {
+	single.begin(session, sequence, receivedThrough);
+	single.add(operation);
+	return single.take();
 }
 
-/** @param timeMs the proposer's wall time, milliseconds since 1970 */
-export function encodeBatch(timeMs: number, commands: readonly Uint8Array[]): Uint8Array {
-	writer.int(Math.max(0, Math.floor(timeMs)));
-	writer.int(commands.length);
-	for (const command of commands) writer.raw(command);
-	return writer.take();
+/**
+ * Batches as one value to propose, under one time.
+ *
+ * @param timeMs the proposer's wall time, milliseconds since 1970
+ */
+export function encodeBatch(timeMs: number, batches: readonly Uint8Array[]): Uint8Array {
+	const value = new Uint8Array(batches.reduce((sum, batch) => sum + batch.length, 0));
+	let at = 0;
+	for (const batch of batches) {
+		value.set(batch, at);
+		at += batch.length;
+	}
+	stampBatches(value, timeMs);
+	return value;
 }
 
 /**
  * All commands of a slot's value, in the order in which they apply; none for the no-op. The bytes of values
- * are views into `value`.
+ * are views into `value`. For people and tests: what applies them reads them one by one.
  *
- * @throws MalformedError for any value that is not a concatenation of batches; the whole of it is then void
+ * @throws MalformedError where a batch of it is void
  */
 export function readCommands(value: Uint8Array): Command[] {
-	const from = new Reader(value);
+	const from = new BatchReader(value);
 	const commands: Command[] = [];
-	while (!from.done) {
-		const timeMs = from.int();
-		for (let left = from.int(); left > 0; left--) commands.push(readCommand(from, timeMs));
+	while (from.nextBatch()) {
+		const { timeMs, session, receivedThrough } = from;
+		while (from.nextCommand()) {
+			const identity = { session, sequence: from.sequence, receivedThrough };
+			commands.push({ timeMs, identity, operation: from.operation() });
+		}
 	}
+	if (from.fault !== null) throw new MalformedError(from.fault);
 	return commands;
-}
-
-function readCommand(from: Reader, timeMs: number): Command {
-	const identity = { session: from.node(), sequence: from.int(), receivedThrough: from.int() };
-	if (identity.session === '') throw new MalformedError('a command of no session');
-	if (identity.sequence === 0) throw new MalformedError('sequences begin at 1');
-	return { timeMs, identity, operation: readOperation(from, identity.session) };
-}
-
-function readOperation(from: Reader, session: string): Operation {
-	const kind = KINDS[from.u8()];
-	switch (kind) {
-		case 'put':
-			return { kind, key: readText(from), value: from.bytes(), flags: readFlags(from), cas: readCas(from) };
-		case 'delete':
-			return { kind, key: readText(from), cas: readCas(from) };
-		case 'deletePrefix':
-			return { kind, prefix: readText(from) };
-		case 'openSession':
-			return { kind, session };
-		default:
-			throw new MalformedError('unknown kind of command');
-	}
-}
-
-function readText(from: Reader): string {
-	const text = fromUtf8(from.bytes());
-	if (text === undefined) throw new MalformedError('a key that is not UTF-8');
-	return text;
 }
 
 /** In two halves: an integer of `Writer` ends at 2^53. */
 export function writeFlags(out: Writer, flags: bigint): void {
-	out.int(Number(flags >> 32n));
-	out.int(Number(flags & 0xffff_ffffn));
+	out.int(flags === 0n ? 0 : Number(flags >> 32n));
+	out.int(flags === 0n ? 0 : Number(flags & 0xffff_ffffn));
 }
 
 export function readFlags(from: Reader): bigint {
 	const high = from.int();
 	const low = from.int();
 	if (high > 0xffff_ffff || low > 0xffff_ffff) throw new MalformedError('flags above 64 bits');
-	return high === 0 ? BigInt(low) : (BigInt(high) << 32n) | BigInt(low);
-}
-
-function readCas(from: Reader): number | null {
-	const written = from.int();
-	return written === 0 ? null : written - 1;
-}
-
-function writeCas(cas: number | null): void {
-	writer.int(cas === null ? 0 : cas + 1);
-}
-
-function checkEncodable(identity: Identity, operation: Operation): void {
-	if (!/^[\x20-\x7e]{1,64}$/.test(identity.session))
-		throw new RangeError('a session is named in 1 to 64 ASCII characters');
-	if (!Number.isSafeInteger(identity.sequence) || identity.sequence < 1) throw new RangeError('sequences begin at 1');
-	if (!Number.isSafeInteger(identity.receivedThrough) || identity.receivedThrough < 0) {
-		throw new RangeError('receivedThrough is 0 or more');
-	}
-	switch (operation.kind) {
-		case 'put':
-			if (operation.flags < 0n || operation.flags > FLAGS_MAX) throw new RangeError('flags are unsigned 64 bits');
-			checkText(operation.key);
-			return checkCas(operation.cas);
-		case 'delete':
-			checkText(operation.key);
-			return checkCas(operation.cas);
-		case 'deletePrefix':
-			return checkText(operation.prefix);
-		case 'openSession':
-			if (operation.session !== identity.session) throw new RangeError('a session opens itself');
-	}
-}
-
-function checkText(text: string): void {
-	if (!hasUtf8Form(text)) throw new RangeError('half a surrogate pair has no UTF-8 form');
-}
-
-function checkCas(cas: number | null): void {
-	if (cas !== null && !(Number.isSafeInteger(cas) && cas >= 0 && cas <= CAS_MAX)) {
-		throw new RangeError('a condition is a revision or 0');
-	}
+	return high === 0 && low === 0 ? 0n : (BigInt(high) << 32n) | BigInt(low);
 }

@@ -5,6 +5,9 @@ import { hasUtf8Form, toUtf8 } from './text.ts';
 export const KEY_BYTES_MAX = 4096;
 export const VALUE_BYTES_MAX = 524_288;
 
+/** What all rules below let pass, at one look: the ordinary key. */
+const ORDINARY = /^(?!.*\.\.)[!-.0-~][!-~]{0,1023}$/;
+
 /** What is wrong with `key`, as the end of a sentence that begins with "the key"; null for a good one. */
 export function keyFault(key: string): string | null {
 	return key === '' ? 'is empty' : prefixFault(key);
@@ -12,6 +15,7 @@ export function keyFault(key: string): string | null {
 
 /** As `keyFault`, for the beginning of keys: it may be empty. */
 export function prefixFault(prefix: string): string | null {
+	if (ORDINARY.test(prefix)) return null;
 	if (!hasUtf8Form(prefix)) return 'has half a surrogate pair, which has no UTF-8 form';
 	const bytes = toUtf8(prefix).length;
 	if (bytes > KEY_BYTES_MAX) return `has ${bytes} bytes, max size: ${KEY_BYTES_MAX} bytes`;

@@ -6,8 +6,11 @@
  * Its time is the highest wall time of any proposer so far: monotone, and equal everywhere (rule 10).
  */
 import { MalformedError, Reader, Writer } from '../paxos/bytes.ts';
-import { type Command, type Put, readCommands, readFlags, type Write, writeFlags } from './command.ts';
-import { type Outcome, Sessions } from './sessions.ts';
+import { KIND_DELETE, KIND_OPEN_SESSION, KIND_PUT } from './batch-format.ts';
+import { BatchReader } from './batch-reader.ts';
+import { readFlags, writeFlags } from './command.ts';
+import { KeptValues } from './kept-values.ts';
+import { Sessions } from './sessions.ts';
 import { SortedKeys } from './sorted-keys.ts';
 import { fromUtf8, toUtf8 } from './text.ts';
 import { Tombstones } from './tombstones.ts';
@@ -35,6 +38,9 @@ export type Result =
 
 export type OnResult = (session: string, sequence: number, result: Result) => void;
 
+const UNKNOWN_SESSION: Result = { kind: 'unknownSession' };
+const FORGOTTEN: Result = { kind: 'forgotten' };
+
 /** The first byte of a saved state: what follows is read by these rules or not at all. */
 const SAVE_FORMAT = 1;
 
@@ -43,6 +49,7 @@ export class Store {
 	#timeMs = 0;
 	readonly #entries = new Map<string, Entry>();
 	readonly #keys = new SortedKeys();
+	readonly #values = new KeptValues();
 	#tombstones = new Tombstones();
 	#sessions = new Sessions();
 
@@ -94,23 +101,19 @@ export class Store {
 	}
 
 	/**
-	 * Applies what one slot chose. A value that does not parse applies as nothing, on every node alike, and
-	 * is told by `false`: nobody who keeps the rules proposes one, and a part of it must not stand for the whole.
+	 * Applies what one slot chose. A batch that does not parse applies as nothing, on every node alike, and is
+	 * told by `false`: nobody who keeps the rules proposes one, and a part of it must not stand for the whole.
 	 */
 	apply(value: Uint8Array, onResult?: OnResult): boolean {
-		let commands: readonly Command[];
-		try {
-			commands = readCommands(value);
-		} catch (error) {
-			if (error instanceof MalformedError) return false;
-			throw error;
-		}
-		for (const command of commands) {
+		const command = new BatchReader(value);
+		while (command.nextBatch()) {
 			if (command.timeMs > this.#timeMs) this.#timeMs = command.timeMs;
-			const result = this.#applyOnce(command);
-			onResult?.(command.identity.session, command.identity.sequence, result);
+			while (command.nextCommand()) {
+				const result = this.#applyOnce(command);
+				onResult?.(command.session, command.sequence, result);
+			}
 		}
-		return true;
+		return command.fault === null;
 	}
 
 	/** The whole state as bytes: equal states give equal bytes. */
@@ -150,21 +153,21 @@ export class Store {
 		for (const key of this.#keys.startingWith(prefix)) yield this.#entries.get(key) as Entry;
 	}
 
-	#applyOnce({ identity, operation }: Command): Result {
-		if (operation.kind === 'openSession') return this.#openSession(operation.session);
-		const standing = this.#sessions.stand(identity);
+	#applyOnce(command: BatchReader): Result {
+		if (command.kind === KIND_OPEN_SESSION) return this.#openSession(command.session);
+		const standing = this.#sessions.stand(command);
 		switch (standing.kind) {
 			case 'unknown':
-				return { kind: 'unknownSession' };
+				return UNKNOWN_SESSION;
 			case 'forgotten':
-				return { kind: 'forgotten' };
+				return FORGOTTEN;
 			case 'applied':
-				return { kind: 'duplicate', ...standing.outcome };
+				return { kind: 'duplicate', revision: standing.outcome.revision, ok: standing.outcome.ok };
 			case 'fresh': {
 				const revision = this.#nextRevision();
-				const outcome: Outcome = { revision, ok: this.#change(operation, revision) };
-				standing.session.applied(identity.sequence, outcome);
-				return { kind: 'applied', ...outcome };
+				const result: Result = { kind: 'applied', revision, ok: this.#change(command, revision) };
+				standing.session.applied(command.sequence, result);
+				return result;
 			}
 		}
 	}
@@ -183,32 +186,35 @@ export class Store {
 		return ++this.#revision;
 	}
 
-	/** false where the operation's condition does not hold. */
-	#change(operation: Write, revision: number): boolean {
-		switch (operation.kind) {
-			case 'put':
-				return this.#put(operation, revision);
-			case 'delete': {
-				const entry = this.#entries.get(operation.key);
+	/** false where the command's condition does not hold. */
+	#change({ kind, key, value, flags, cas }: BatchReader, revision: number): boolean {
+		switch (kind) {
+			case KIND_PUT:
+				return this.#put(key, value, flags, cas, revision);
+			case KIND_DELETE: {
+				const entry = this.#entries.get(key);
 				if (!entry) return true;
-				if (operation.cas !== null && operation.cas !== entry.modifyRevision) return false;
-				this.#remove(operation.key, revision);
+				if (cas !== null && cas !== entry.modifyRevision) return false;
+				this.#remove(key, revision);
 				return true;
 			}
-			case 'deletePrefix':
-				for (const { key } of this.list(operation.prefix)) this.#remove(key, revision);
+			default:
+				for (const entry of this.list(key)) this.#remove(entry.key, revision);
 				return true;
 		}
 	}
 
-	#put({ key, value, flags, cas }: Put, revision: number): boolean {
+	#put(key: string, value: Uint8Array, flags: bigint, cas: number | null, revision: number): boolean {
 		const entry = this.#entries.get(key);
 		if (cas !== null && cas !== (entry?.modifyRevision ?? 0)) return false;
 		if (!entry) {
-			this.#insert({ key, value: compact(value), flags, createRevision: revision, modifyRevision: revision });
+			const kept = this.#values.keep(value);
+			this.#insert({ key, value: kept, flags, createRevision: revision, modifyRevision: revision });
 			this.#tombstones.remove(key);
 		} else if (entry.flags !== flags || !sameBytes(entry.value, value)) {
-			this.#entries.set(key, { ...entry, value: compact(value), flags, modifyRevision: revision });
+			const { createRevision } = entry;
+			const kept = this.#values.keep(value);
+			this.#entries.set(entry.key, { key: entry.key, value: kept, flags, createRevision, modifyRevision: revision });
 		}
 		return true;
 	}
@@ -228,13 +234,8 @@ export class Store {
 function readEntry(from: Reader): Entry {
 	const key = fromUtf8(from.bytes());
 	if (key === undefined) throw new MalformedError('a key that is not UTF-8');
-	const value = compact(from.bytes());
+	const value = new Uint8Array(from.bytes());
 	return { key, value, flags: readFlags(from), createRevision: from.int(), modifyRevision: from.int() };
-}
-
-/** A small part of a batch must not keep the whole of it in memory; a large part is not worth a copy. */
-function compact(value: Uint8Array): Uint8Array {
-	return value.length * 2 >= value.buffer.byteLength ? value : new Uint8Array(value);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

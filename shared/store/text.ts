@@ -5,6 +5,7 @@
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const ASCII_CHARS_BY_HAND_MAX = 32;
 
 export function toUtf8(text: string): Uint8Array {
 	return encoder.encode(text);
@@ -39,4 +40,21 @@ export function compareUtf8(a: string, b: string): number {
 function rank(unit: number): number {
 	if (unit < 0xd800) return unit;
 	return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+}
+
+/** The text of bytes that are ASCII; short ones are faster so than by a decoder. */
+export function asciiText(bytes: Uint8Array, from: number, to: number): string {
+	if (to - from > ASCII_CHARS_BY_HAND_MAX) return decoder.decode(bytes.subarray(from, to));
+	let text = '';
+	let at = from;
+	for (; at + 4 <= to; at += 4) {
+		text += String.fromCharCode(
+			bytes[at] as number,
+			bytes[at + 1] as number,
+			bytes[at + 2] as number,
+			bytes[at + 3] as number,
+		);
+	}
+	for (; at < to; at++) text += String.fromCharCode(bytes[at] as number);
+	return text;
 }

@@ -43,6 +43,7 @@ export class Tombstones {
 
 	/** Drops what is too old or too much, a few at a time. Call once for each command. */
 	trim(timeMs: number): void {
+		if (this.#byKey.size === 0) return;
 		for (let i = 0; i < DROPPED_PER_COMMAND_MAX; i++) {
 			const oldest = this.#byKey.entries().next().value;
 			if (!oldest) return;

@@ -1,15 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MalformedError, Writer } from '../../shared/paxos/bytes.ts';
-import {
-	CAS_MAX,
-	encodeBatch,
-	encodeCommand,
-	FLAGS_MAX,
-	type Identity,
-	type Operation,
-	readCommands,
-} from '../../shared/store/command.ts';
+import { CAS_MAX, FLAGS_MAX } from '../../shared/store/batch-format.ts';
+import { BatchReader } from '../../shared/store/batch-reader.ts';
+import { BatchWriter } from '../../shared/store/batch-writer.ts';
+import { encodeBatch, encodeCommand, type Identity, type Operation, readCommands } from '../../shared/store/command.ts';
+import { keyFault } from '../../shared/store/key.ts';
 import { Store } from '../../shared/store/store.ts';
 import { bytesOf, Client, concat, identity, opening, put, SESSION } from './commands.ts';
 
@@ -86,42 +82,38 @@ describe('commands', () => {
 describe('a value that does not parse', () => {
 	const whole = encodeBatch(5, [opening('other'), encodeCommand(identity(9), put('a', 'b'))]);
 
-	it.each([
-		['is cut short', whole.subarray(0, -1)],
-		['has bytes left over', concat(whole, Uint8Array.of(7))],
-		['promises more commands than it has', encodeWith((out) => [out.int(5), out.int(2 ** 50)])],
-		[
-			'has a command of no kind',
-			encodeWith((out) => [out.int(5), out.int(1), out.node('s'), out.int(1), out.int(0), out.u8(99)]),
-		],
-		[
-			'has a sequence of 0',
-			encodeWith((out) => [out.int(5), out.int(1), out.node('s'), out.int(0), out.int(0), out.u8(3)]),
-		],
-		[
-			'has a command of no session',
-			encodeWith((out) => [out.int(5), out.int(1), out.node(''), out.int(1), out.int(0), out.u8(3)]),
-		],
-		[
-			'has a key that is not UTF-8',
-			encodeWith((out) => [
-				out.int(5),
-				out.int(1),
-				out.node('s'),
-				out.int(1),
-				out.int(0),
-				out.u8(2),
-				out.bytes(Uint8Array.of(0xc3)),
-			]),
-		],
-	])('applies as nothing, all of it, where it %s', (_, broken) => {
+	const OPENING = Uint8Array.of(3);
+	const malformed: readonly [string, Uint8Array][] = [
+		['has bytes left over', batchOf({ commands: concat(OPENING, Uint8Array.of(3)), count: 1 })],
+		['promises more commands than it has', batchOf({ commands: OPENING, count: 2 ** 31 })],
+		['has a command of no kind', batchOf({ commands: Uint8Array.of(9) })],
+		['has an opening with a condition', batchOf({ commands: Uint8Array.of(0x23, 1) })],
+		['has a sequence of 0', batchOf({ first: 0 })],
+		['has sequences above what is an integer', batchOf({ first: Number.MAX_SAFE_INTEGER, count: 2 })],
+		['has no session', batchOf({ session: '' })],
+		['has a session too long', batchOf({ session: 's'.repeat(65) })],
+		['has a key that is not UTF-8', batchOf({ commands: Uint8Array.of(2, 1, 0xc3) })],
+		['has a key that ends too early', batchOf({ commands: Uint8Array.of(2, 9, 0x61) })],
+	];
+
+	it.each(malformed)('is void alone, and all of it, where it %s', (_, broken) => {
 		const { store } = new Client();
-		const before = store.save();
 		const results: unknown[] = [];
 		expect(() => readCommands(broken)).toThrow(MalformedError);
-		expect(store.apply(concat(whole, broken), (...result) => results.push(result))).toBe(false);
-		expect(results).toEqual([]);
-		expect(store.save()).toEqual(before);
+		expect(store.apply(concat(whole, broken, whole), (...result) => results.push(result))).toBe(false);
+		expect(results).toMatchObject([
+			['other', 1, { kind: 'applied' }],
+			[SESSION, 9, { kind: 'applied' }],
+			['other', 1, { kind: 'duplicate' }],
+			[SESSION, 9, { kind: 'duplicate' }],
+		]);
+	});
+
+	it.each([1, 5, 13, 20, whole.length / 2 + 1, whole.length - 1])('is void where it is cut after %d bytes', (bytes) => {
+		const { store } = new Client();
+		const before = store.revision;
+		expect(store.apply(whole.subarray(0, Math.floor(bytes)))).toBe(false);
+		expect(store.revision - before).toBe(bytes > whole.length / 2 ? 1 : 0);
 	});
 
 	it('is any bytes at all, and never throws nor leaves a trace', () => {
@@ -135,11 +127,72 @@ describe('a value that does not parse', () => {
 	});
 });
 
-function encodeWith(write: (out: Writer) => unknown): Uint8Array {
+/** One batch as its bytes are, whatever it says; by default it opens a session. */
+function batchOf({
+	session = 's',
+	first = 1,
+	commands = Uint8Array.of(3),
+	count = 1,
+}: {
+	session?: string;
+	first?: number;
+	commands?: Uint8Array;
+	count?: number;
+}): Uint8Array {
 	const out = new Writer();
-	write(out);
-	return out.take();
+	out.raw(new Uint8Array(6));
+	out.raw(new Uint8Array(Uint32Array.of(count).buffer));
+	out.u8(session.length);
+	for (const letter of session) out.u8(letter.charCodeAt(0));
+	out.int(first);
+	out.int(0);
+	out.raw(commands);
+	const body = out.take();
+	return concat(new Uint8Array(Uint32Array.of(body.length).buffer), body);
 }
+
+describe('a batch of many commands', () => {
+	it('reads back as it was written, one consecutive sequence each', () => {
+		fc.assert(
+			fc.property(fc.array(operations, { maxLength: 20 }), fc.nat({ max: 1e9 }), (all, before) => {
+				const batch = new BatchWriter();
+				batch.begin(SESSION, before + 1, before);
+				for (const operation of all) batch.add(operation);
+				const read = readCommands(encodeBatch(7, [batch.take()]));
+				expect(read).toEqual(
+					all.map((operation, i) => ({
+						timeMs: 7,
+						identity: { session: SESSION, sequence: before + 1 + i, receivedThrough: before },
+						operation,
+					})),
+				);
+			}),
+		);
+	});
+
+	it('is as it was before a command that has no encoding', () => {
+		const batch = new BatchWriter();
+		batch.begin(SESSION, 1, 0);
+		batch.put('a', bytesOf('1'), 0n, null);
+		expect(() => batch.put('b\ud800', bytesOf('2'), 0n, null)).toThrow(RangeError);
+		expect(() => batch.put('c', bytesOf('3'), 2n ** 64n, null)).toThrow(RangeError);
+		batch.delete('d', 4);
+		expect(readCommands(batch.take()).map(({ operation }) => operation)).toEqual([
+			put('a', '1'),
+			{ kind: 'delete', key: 'd', cas: 4 },
+		]);
+	});
+
+	it('calls only such keys plain as every door takes', () => {
+		fc.assert(
+			fc.property(fc.string({ unit: 'binary-ascii', maxLength: 12 }), (key) => {
+				const reader = new BatchReader(encodeCommand(identity(1), put(key, '')));
+				expect(reader.nextBatch()).toBe(true);
+				if (reader.hasPlainKeys) expect(keyFault(key)).toBeNull();
+			}),
+		);
+	});
+});
 
 it('an encoded command owns its bytes', () => {
 	const value = bytesOf('red');

@@ -1,0 +1,280 @@
+/**
+ * What a client and a node say to each other on the WebSocket `/client`: bytes and back. A frame is one or more
+ * sections; each begins with its kind and knows its own length. Integers are varints.
+ *
+ *     client -> node   hello    version, session
+ *                      write    one batch, as it is proposed (shared/store/command.ts)
+ *                      read     mode, first id, count, keys
+ *     node -> client   welcome  version, node, leader, members
+ *                      leader   node, or nothing
+ *                      results  first sequence, count, status, revision of the first: each one more than the last
+ *                      values   first id, count, entries
+ *                      refused  what, first, count, why, whether it may have left
+ *
+ * Reading throws a MalformedError for what could not have been written.
+ */
+import { MalformedError, Reader, type Writer } from '../paxos/bytes.ts';
+import { readFlags, writeFlags } from '../store/command.ts';
+import { asciiText, fromUtf8, toUtf8 } from '../store/text.ts';
+
+export const CLIENT_PATH = '/client';
+export const PROTOCOL_VERSION = 1;
+
+/** Of a frame, either way; a single value of the largest size fits well. */
+export const FRAME_BYTES_MAX = 1_114_112;
+/** A frame that has reached this size takes no more. */
+export const FRAME_BYTES_FULL = 524_288;
+/** Of one section that asks to read. */
+export const READ_KEYS_MAX = 4096;
+/** What one client may have unanswered at a node: reads, and commands. */
+export const IN_FLIGHT_MAX = 65_536;
+
+export const HELLO = 0x01;
+export const WRITE = 0x02;
+export const READ = 0x03;
+export const WELCOME = 0x81;
+export const LEADER = 0x82;
+export const RESULTS = 0x83;
+export const VALUES = 0x84;
+export const REFUSED = 0x85;
+
+/** The position is the byte. */
+export const READ_MODES = ['linearizable', 'stale'] as const;
+export type ReadMode = (typeof READ_MODES)[number];
+
+/** What became of a command. The position is the byte. */
+export const STATUSES = ['ok', 'conditionFailed', 'forgotten', 'unknownSession'] as const;
+export type Status = (typeof STATUSES)[number];
+
+/** The position is the byte. */
+export const REFUSALS = ['noLeader', 'overloaded', 'badKey', 'badValue'] as const;
+export type Refusal = (typeof REFUSALS)[number];
+
+export interface MemberAddress {
+	readonly id: string;
+	readonly url: string;
+}
+
+export interface ReadEntry {
+	/** A view into the frame that brought it. */
+	readonly value: Uint8Array;
+	readonly flags: bigint;
+	readonly createRevision: number;
+	readonly modifyRevision: number;
+}
+
+export type ClientSection =
+	| { readonly kind: 'hello'; readonly version: number; readonly session: string }
+	/** The batch is what lies between the two, in the frame. */
+	| { readonly kind: 'write'; readonly from: number; readonly to: number }
+	| { readonly kind: 'read'; readonly mode: ReadMode; readonly first: number; readonly keys: readonly string[] };
+
+export type NodeSection =
+	| {
+			readonly kind: 'welcome';
+			readonly version: number;
+			readonly node: string;
+			readonly leader: string;
+			readonly members: readonly MemberAddress[];
+	  }
+	| { readonly kind: 'leader'; readonly leader: string }
+	| {
+			readonly kind: 'results';
+			readonly first: number;
+			readonly count: number;
+			readonly status: Status;
+			readonly revision: number;
+	  }
+	| { readonly kind: 'values'; readonly first: number; readonly entries: readonly (ReadEntry | null)[] }
+	| {
+			readonly kind: 'refused';
+			readonly what: 'write' | 'read';
+			readonly first: number;
+			readonly count: number;
+			readonly why: Refusal;
+			readonly mayHaveLeft: boolean;
+	  };
+
+export function writeHello(out: Writer, session: string): void {
+	out.u8(HELLO);
+	out.int(PROTOCOL_VERSION);
+	out.node(session);
+}
+
+export function writeRead(out: Writer, mode: ReadMode, first: number, keys: readonly string[]): void {
+	out.u8(READ);
+	out.u8(READ_MODES.indexOf(mode));
+	out.int(first);
+	out.int(keys.length);
+	for (const key of keys) writeText(out, key);
+}
+
+/** All sections of a client's frame. @throws MalformedError */
+export function readClientFrame(frame: Uint8Array): ClientSection[] {
+	const from = new Reader(frame);
+	const sections: ClientSection[] = [];
+	do sections.push(readClientSection(from, frame));
+	while (!from.done);
+	return sections;
+}
+
+function readClientSection(from: Reader, frame: Uint8Array): ClientSection {
+	switch (from.u8()) {
+		case HELLO:
+			return { kind: 'hello', version: from.int(), session: from.node() };
+		case WRITE: {
+			const start = from.at;
+			const length = from.raw(BATCH_LENGTH_BYTES).reduceRight((sum, byte) => sum * 256 + byte, 0);
+			from.raw(length);
+			return { kind: 'write', from: start, to: from.at };
+		}
+		case READ: {
+			const mode = READ_MODES[from.u8()];
+			if (mode === undefined) throw new MalformedError('unknown mode of reading');
+			const first = from.int();
+			const count = from.int();
+			if (count === 0 || count > READ_KEYS_MAX) throw new MalformedError('too many keys, or none');
+			const keys: string[] = [];
+			for (let i = 0; i < count; i++) keys.push(readText(from, frame));
+			return { kind: 'read', mode, first, keys };
+		}
+		default:
+			throw new MalformedError('unknown kind of section');
+	}
+}
+
+const BATCH_LENGTH_BYTES = 4;
+
+export function writeWelcome(out: Writer, node: string, leader: string, members: readonly MemberAddress[]): void {
+	out.u8(WELCOME);
+	out.int(PROTOCOL_VERSION);
+	out.node(node);
+	out.node(leader);
+	out.list(members, ({ id, url }) => {
+		out.node(id);
+		writeText(out, url);
+	});
+}
+
+export function writeLeader(out: Writer, leader: string): void {
+	out.u8(LEADER);
+	out.node(leader);
+}
+
+export function writeResults(out: Writer, first: number, count: number, status: number, revision: number): void {
+	out.u8(RESULTS);
+	out.int(first);
+	out.int(count);
+	out.u8(status);
+	out.int(revision);
+}
+
+/** Followed by so many of `writeEntry`. */
+export function writeValues(out: Writer, first: number, count: number): void {
+	out.u8(VALUES);
+	out.int(first);
+	out.int(count);
+}
+
+export function writeEntry(out: Writer, entry: ReadEntry | undefined): void {
+	out.int(entry ? entry.modifyRevision : 0);
+	if (!entry) return;
+	out.int(entry.modifyRevision - entry.createRevision);
+	writeFlags(out, entry.flags);
+	out.bytes(entry.value);
+}
+
+export function writeRefused(
+	out: Writer,
+	what: 'write' | 'read',
+	first: number,
+	count: number,
+	why: Refusal,
+	mayHaveLeft: boolean,
+): void {
+	out.u8(REFUSED);
+	out.bool(what === 'read');
+	out.int(first);
+	out.int(count);
+	out.u8(REFUSALS.indexOf(why));
+	out.bool(mayHaveLeft);
+}
+
+/** All sections of a node's frame. @throws MalformedError */
+export function readNodeFrame(frame: Uint8Array): NodeSection[] {
+	const from = new Reader(frame);
+	const sections: NodeSection[] = [];
+	do sections.push(readNodeSection(from, frame));
+	while (!from.done);
+	return sections;
+}
+
+function readNodeSection(from: Reader, frame: Uint8Array): NodeSection {
+	switch (from.u8()) {
+		case WELCOME:
+			return {
+				kind: 'welcome',
+				version: from.int(),
+				node: from.node(),
+				leader: from.node(),
+				members: from.list(() => ({ id: from.node(), url: readText(from, frame) })),
+			};
+		case LEADER:
+			return { kind: 'leader', leader: from.node() };
+		case RESULTS: {
+			const first = from.int();
+			const count = from.int();
+			const status = STATUSES[from.u8()];
+			if (status === undefined) throw new MalformedError('unknown status');
+			return { kind: 'results', first, count, status, revision: from.int() };
+		}
+		case VALUES: {
+			const first = from.int();
+			const count = from.int();
+			if (count > READ_KEYS_MAX) throw new MalformedError('too many values');
+			const entries: (ReadEntry | null)[] = [];
+			for (let i = 0; i < count; i++) entries.push(readEntry(from));
+			return { kind: 'values', first, entries };
+		}
+		case REFUSED: {
+			const what = from.bool() ? 'read' : 'write';
+			const first = from.int();
+			const count = from.int();
+			const why = REFUSALS[from.u8()];
+			if (why === undefined) throw new MalformedError('refused for no known reason');
+			return { kind: 'refused', what, first, count, why, mayHaveLeft: from.bool() };
+		}
+		default:
+			throw new MalformedError('unknown kind of section');
+	}
+}
+
+function readEntry(from: Reader): ReadEntry | null {
+	const modifyRevision = from.int();
+	if (modifyRevision === 0) return null;
+	const createRevision = modifyRevision - from.int();
+	const flags = readFlags(from);
+	return { modifyRevision, createRevision, flags, value: from.bytes() };
+}
+
+function writeText(out: Writer, text: string): void {
+	let ascii = text.length <= SHORT_CHARS_MAX;
+	for (let i = 0; ascii && i < text.length; i++) ascii = text.charCodeAt(i) < 0x80;
+	if (!ascii) return out.bytes(toUtf8(text));
+	out.int(text.length);
+	for (let i = 0; i < text.length; i++) out.u8(text.charCodeAt(i));
+}
+
+const SHORT_CHARS_MAX = 32;
+
+function readText(from: Reader, frame: Uint8Array): string {
+	const length = from.int();
+	const at = from.at;
+	from.raw(length);
+	let ascii = length <= SHORT_CHARS_MAX;
+	for (let i = at; ascii && i < at + length; i++) ascii = (frame[i] as number) < 0x80;
+	if (ascii) return asciiText(frame, at, at + length);
+	const text = fromUtf8(frame.subarray(at, at + length));
+	if (text === undefined) throw new MalformedError('a text that is not UTF-8');
+	return text;
+}

@@ -1,0 +1,306 @@
+/**
+ * The writes of one client: gives each its identity, puts those of one turn into one batch, keeps the batch
+ * until all of it is answered and sends the very same bytes again where a connection is lost.
+ *
+ * What it must never do: call a write refused that may have happened, or give a command a second identity
+ * after it may have been applied under its first.
+ */
+import { BatchReader } from '../store/batch-reader.ts';
+import { BatchWriter } from '../store/batch-writer.ts';
+import type { WriteResult } from './client.ts';
+import { BadKeyError, BadValueError, RefusedError, UnknownOutcomeError } from './errors.ts';
+import { FRAME_BYTES_FULL, IN_FLIGHT_MAX, type NodeSection, type Status, WRITE } from './protocol.ts';
+
+export interface WritesOwner {
+	/** The present session's name. */
+	session(): string;
+	/** The session was dropped: the next one is to be another. */
+	renew(dropped: string): void;
+	/** @returns false while there is no node */
+	send(frame: Uint8Array): boolean;
+	/** `endTurn` is to be called. */
+	soon(): void;
+}
+
+interface Call {
+	readonly resolve: (result: WriteResult) => void;
+	readonly reject: (reason: unknown) => void;
+	/** Stops listening to the signal; null for no signal. */
+	readonly release: (() => void) | null;
+}
+
+interface Batch {
+	readonly session: string;
+	/** The sequence of the first command. */
+	readonly first: number;
+	/** The frame: one byte, then the batch. */
+	readonly frame: Uint8Array;
+	/** By command; null for one that is answered, or that nobody asked for. */
+	readonly calls: (Call | null)[];
+	/** Commands without a result. */
+	left: number;
+	readonly deadlineMs: number;
+	sends: number;
+	/** Sends that the node surely did nothing about. */
+	refusals: number;
+}
+
+/** Numbers given out from the first unanswered one on: the state machine keeps outcomes of twice as many. */
+const SEQUENCES_AHEAD_MAX = 2 * IN_FLIGHT_MAX;
+
+export class Writes {
+	readonly #owner: WritesOwner;
+	readonly #writer = new BatchWriter();
+	/** Of the batch that is being written. */
+	#calls: (Call | null)[] = [];
+	#callsSession = '';
+	#deadlineMs = 0;
+	/** Unanswered, by first sequence, in order. */
+	readonly #batches = new Map<number, Batch>();
+	#nextSequence = 1;
+	#inFlight = 0;
+	#again: ReturnType<typeof setTimeout> | undefined;
+	/** The session that a batch has opened, or is to open. */
+	#openedSession = '';
+
+	constructor(owner: WritesOwner) {
+		this.#owner = owner;
+	}
+
+	put(
+		key: string,
+		value: Uint8Array,
+		flags: bigint,
+		cas: number | null,
+		signal: AbortSignal | undefined,
+		deadlineMs: number,
+	): Promise<WriteResult> {
+		if (this.#isFull) return Promise.reject(overloaded());
+		this.#begin(toUtf8Bound(key) + value.length, deadlineMs);
+		try {
+			this.#writer.put(key, value, flags, cas);
+		} catch (error) {
+			return Promise.reject(badValue(error));
+		}
+		return this.#call(signal);
+	}
+
+	delete(key: string, cas: number | null, signal: AbortSignal | undefined, deadlineMs: number): Promise<WriteResult> {
+		if (this.#isFull) return Promise.reject(overloaded());
+		this.#begin(toUtf8Bound(key), deadlineMs);
+		try {
+			this.#writer.delete(key, cas);
+		} catch (error) {
+			return Promise.reject(badValue(error));
+		}
+		return this.#call(signal);
+	}
+
+	/** Sends what this turn has brought. */
+	endTurn(): void {
+		if (this.#calls.length === 0) return;
+		const batch = this.#writer.take();
+		const frame = new Uint8Array(1 + batch.length);
+		frame[0] = WRITE;
+		frame.set(batch, 1);
+		const calls = this.#calls;
+		this.#calls = [];
+		const first = this.#nextSequence;
+		this.#nextSequence += calls.length;
+		const session = this.#callsSession;
+		const kept = {
+			session,
+			first,
+			frame,
+			calls,
+			left: calls.length,
+			deadlineMs: this.#deadlineMs,
+			sends: 0,
+			refusals: 0,
+		};
+		this.#batches.set(first, kept);
+		if (this.#owner.send(frame)) kept.sends++;
+	}
+
+	/** On a new link: everything that is unanswered, as it was. */
+	sendAgain(): void {
+		for (const batch of this.#batches.values()) if (this.#owner.send(batch.frame)) batch.sends++;
+	}
+
+	results({ first, count, status, revision }: NodeSection & { kind: 'results' }): void {
+		for (const [batch, from, to] of this.#covered(first, count)) {
+			if (status === 'unknownSession') this.#unknownSession(batch);
+			else this.#answer(batch, from, to, status, revision + batch.first + from - first);
+		}
+	}
+
+	refused({ first, count, why, mayHaveLeft }: NodeSection & { kind: 'refused' }): void {
+		for (const [batch] of this.#covered(first, count)) {
+			if (!mayHaveLeft) batch.refusals++;
+			if (why === 'overloaded') {
+				this.#again ??= setTimeout(() => this.#sendRefused(), AGAIN_AFTER_MS);
+				continue;
+			}
+			this.#giveUp(batch, () => {
+				if (batch.refusals < batch.sends) return new UnknownOutcomeError(`the node gave up on it: ${why}`);
+				if (why === 'badKey') return new BadKeyError('the node takes no such key');
+				if (why === 'badValue') return new BadValueError('the node takes no such value');
+				return new RefusedError(why, `the node refused it: ${why}`);
+			});
+		}
+	}
+
+	/** Gives up what is too late. Returns how many commands are still without an answer. */
+	sweep(nowMs: number): number {
+		for (const batch of this.#batches.values()) {
+			if (batch.deadlineMs > nowMs) break;
+			this.#giveUp(batch, () =>
+				batch.sends > batch.refusals
+					? new UnknownOutcomeError('it was sent, and not answered in time')
+					: batch.sends > 0
+						? new RefusedError('overloaded', 'the node had no room for it in time')
+						: new RefusedError('timeout', 'no node could be reached in time'),
+			);
+		}
+		return this.#inFlight + this.#calls.length;
+	}
+
+	close(): void {
+		clearTimeout(this.#again);
+		for (const call of this.#calls.splice(0)) {
+			call?.release?.();
+			call?.reject(new RefusedError('closed', 'the client was closed before it was sent'));
+		}
+		for (const batch of this.#batches.values()) {
+			this.#giveUp(batch, () =>
+				batch.sends > batch.refusals
+					? new UnknownOutcomeError('the client was closed before it was answered')
+					: new RefusedError('closed', 'the client was closed before it was sent'),
+			);
+		}
+	}
+
+	get #isFull(): boolean {
+		if (this.#inFlight >= IN_FLIGHT_MAX) return true;
+		const oldest = this.#batches.keys().next().value ?? this.#nextSequence;
+		return this.#nextSequence + this.#calls.length - oldest >= SEQUENCES_AHEAD_MAX;
+	}
+
+	/** Makes sure that there is a batch with room for so many bytes. */
+	#begin(bytes: number, deadlineMs: number): void {
+		if (this.#calls.length > 0 && this.#writer.length + bytes > FRAME_BYTES_FULL) this.endTurn();
+		if (this.#calls.length > 0) return;
+		const session = this.#owner.session();
+		const oldest = this.#batches.keys().next().value ?? this.#nextSequence;
+		this.#writer.begin(session, this.#nextSequence, oldest - 1);
+		this.#callsSession = session;
+		this.#deadlineMs = deadlineMs;
+		if (this.#openedSession !== session) {
+			this.#openedSession = session;
+			this.#writer.add({ kind: 'openSession', session });
+			this.#add(null);
+		}
+		this.#owner.soon();
+	}
+
+	#add(call: Call | null): void {
+		this.#calls.push(call);
+		this.#inFlight++;
+	}
+
+	/** The command that was just written. */
+	#call(signal: AbortSignal | undefined): Promise<WriteResult> {
+		return new Promise((resolve, reject) => {
+			if (!signal) return this.#add({ resolve, reject, release: null });
+			const abort = (): void => reject(signal.reason);
+			signal.addEventListener('abort', abort, { once: true });
+			this.#add({ resolve, reject, release: () => signal.removeEventListener('abort', abort) });
+		});
+	}
+
+	/** The batches, each with the range of its commands, that the sequences from `first` on belong to. */
+	#covered(first: number, count: number): [Batch, number, number][] {
+		const end = first + count;
+		const exact = this.#batches.get(first);
+		if (exact && first + exact.calls.length >= end) return [[exact, 0, count]];
+		const covered: [Batch, number, number][] = [];
+		for (const batch of this.#batches.values()) {
+			if (batch.first >= end) break;
+			const from = Math.max(0, first - batch.first);
+			const to = Math.min(batch.calls.length, end - batch.first);
+			if (from < to) covered.push([batch, from, to]);
+		}
+		return covered;
+	}
+
+	/** @param revision of the command at `from` */
+	#answer(batch: Batch, from: number, to: number, status: Status, revision: number): void {
+		const { calls } = batch;
+		for (let i = from; i < to; i++) {
+			const call = calls[i];
+			calls[i] = null;
+			if (!call) continue;
+			call.release?.();
+			if (status === 'forgotten') call.reject(new UnknownOutcomeError('its outcome is not known any more'));
+			else call.resolve({ ok: status === 'ok', revision: revision + i - from });
+		}
+		batch.left -= to - from;
+		if (batch.left <= 0) this.#remove(batch);
+	}
+
+	/** Nothing of it was applied now. It goes again, under a new session, unless an earlier copy was sent. */
+	#unknownSession(batch: Batch): void {
+		this.#owner.renew(batch.session);
+		if (batch.sends - batch.refusals > 1) {
+			return this.#giveUp(batch, () => new UnknownOutcomeError('the swarm has forgotten this client'));
+		}
+		this.#remove(batch);
+		const command = new BatchReader(batch.frame.subarray(1));
+		command.nextBatch();
+		for (let i = 0; command.nextCommand(); i++) {
+			const call = batch.calls[i];
+			if (!call) continue;
+			const operation = command.operation();
+			this.#begin(toUtf8Bound(command.key) + command.value.length, batch.deadlineMs);
+			this.#writer.add(operation);
+			this.#add(call);
+		}
+	}
+
+	/** A node that had no room may have some now. */
+	#sendRefused(): void {
+		this.#again = undefined;
+		for (const batch of this.#batches.values()) {
+			if (batch.sends > 0 && batch.sends === batch.refusals && this.#owner.send(batch.frame)) batch.sends++;
+		}
+	}
+
+	#giveUp(batch: Batch, why: () => Error): void {
+		this.#remove(batch);
+		for (const call of batch.calls) {
+			call?.release?.();
+			call?.reject(why());
+		}
+	}
+
+	#remove(batch: Batch): void {
+		if (this.#batches.delete(batch.first)) this.#inFlight -= batch.calls.length;
+	}
+}
+
+/** At least as many bytes as a key takes, with what is written around it. */
+function toUtf8Bound(key: string): number {
+	return 3 * key.length + COMMAND_BYTES_MAX;
+}
+
+const COMMAND_BYTES_MAX = 40;
+/** What a node had no room for is sent again, until its time is over. */
+const AGAIN_AFTER_MS = 20;
+
+function overloaded(): RefusedError {
+	return new RefusedError('overloaded', `${IN_FLIGHT_MAX} writes wait already`);
+}
+
+function badValue(error: unknown): unknown {
+	return error instanceof RangeError ? new BadValueError(error.message) : error;
+}

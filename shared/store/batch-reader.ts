@@ -1,0 +1,288 @@
+/**
+ * Reads the batches of a slot's value, command by command, without making an object for each: on the way of
+ * every write, on every node. A batch is looked at as a whole before any of it is given out: it is read
+ * entirely or is void.
+ */
+import {
+	CAS_MAX,
+	COUNT_AT,
+	HAS_CAS,
+	HAS_FLAGS,
+	KIND_DELETE,
+	KIND_DELETE_PREFIX,
+	KIND_MASK,
+	KIND_OPEN_SESSION,
+	KIND_PUT,
+	SESSION_AT,
+	SESSION_CHARS_MAX,
+	TIME_AT,
+	U32,
+} from './batch-format.ts';
+import type { Operation } from './command.ts';
+import { asciiText, fromUtf8 } from './text.ts';
+
+const VARINT_BYTES_MAX = 8;
+const EMPTY = new Uint8Array(0);
+
+export class BatchReader {
+	/** Why a batch was void, the first that was; null for none. */
+	fault: string | null = null;
+
+	// Of the batch
+	timeMs = 0;
+	session = '';
+	/** The sequence of its first command. */
+	first = 0;
+	receivedThrough = 0;
+	/** How many commands it has. */
+	count = 0;
+	/** Every key of it is surely a good one: see `textOf`. */
+	hasPlainKeys = true;
+	largestKeyBytes = 0;
+	largestValueBytes = 0;
+
+	// Of the command
+	sequence = 0;
+	/** As in `batch-format.ts`. */
+	kind = KIND_PUT;
+	/** Of a prefix deletion, the prefix; empty for the opening of a session. */
+	key = '';
+	/** A view, to be copied by whoever keeps it. */
+	value: Uint8Array = EMPTY;
+	flags = 0n;
+	cas: number | null = null;
+
+	readonly #bytes: Uint8Array;
+	#at = 0;
+	/** Where the batch begins and where it ends. */
+	#start = 0;
+	#end = 0;
+	#commandsAt = 0;
+	/** Commands of the batch that were not given out yet. */
+	#left = 0;
+	#text: Text = PLAIN;
+	#keyAt = 0;
+	#keyEnd = 0;
+	#valueAt = 0;
+	#valueEnd = 0;
+	#wrong: string | null = null;
+
+	constructor(bytes: Uint8Array) {
+		this.#bytes = bytes;
+	}
+
+	/** Where the present batch is in the value. */
+	get batchAt(): number {
+		return this.#start;
+	}
+
+	get batchEnd(): number {
+		return this.#end;
+	}
+
+	/** Goes to the next batch that is well formed; false when there is none. Void ones are passed over. */
+	nextBatch(): boolean {
+		while (this.#end < this.#bytes.length) {
+			this.#start = this.#end;
+			this.#wrong = null;
+			this.#readHeader();
+			if (this.#wrong === null) this.#checkCommands();
+			if (this.#wrong === null) {
+				this.rewind();
+				return true;
+			}
+			this.fault ??= this.#wrong;
+		}
+		return false;
+	}
+
+	/** Goes to the next command of the batch; false when there is none. */
+	nextCommand(): boolean {
+		if (this.#left === 0) return false;
+		this.#left--;
+		this.sequence++;
+		this.#command();
+		this.value = this.kind === KIND_PUT ? this.#bytes.subarray(this.#valueAt, this.#valueEnd) : EMPTY;
+		this.key = this.#keyText() ?? '';
+		return true;
+	}
+
+	/** The present command as data. */
+	operation(): Operation {
+		const { key, value, flags, cas } = this;
+		switch (this.kind) {
+			case KIND_PUT:
+				return { kind: 'put', key, value, flags, cas };
+			case KIND_DELETE:
+				return { kind: 'delete', key, cas };
+			case KIND_DELETE_PREFIX:
+				return { kind: 'deletePrefix', prefix: key };
+			default:
+				return { kind: 'openSession', session: this.session };
+		}
+	}
+
+	/** Back to before the first command of the batch. */
+	rewind(): void {
+		this.#at = this.#commandsAt;
+		this.#left = this.count;
+		this.sequence = this.first - 1;
+	}
+
+	#readHeader(): void {
+		const bytes = this.#bytes;
+		const start = this.#start;
+		const left = bytes.length - start;
+		this.#end = bytes.length;
+		if (left <= SESSION_AT) return this.#void('ends too early');
+		const length = this.#u32(start) + TIME_AT;
+		if (length > left || length <= SESSION_AT) return this.#void('a batch of a wrong length');
+		this.#end = start + length;
+		this.timeMs = this.#u32(start + TIME_AT) + this.#u16(start + TIME_AT + 4) * U32;
+		this.count = this.#u32(start + COUNT_AT);
+		const sessionChars = bytes[start + SESSION_AT] as number;
+		this.#at = start + SESSION_AT + 1 + sessionChars;
+		if (sessionChars === 0 || sessionChars > SESSION_CHARS_MAX) return this.#void('a batch of no session');
+		if (this.#at > this.#end) return this.#void('ends too early');
+		if (textOf(bytes, this.#at - sessionChars, this.#at) === OTHER) return this.#void('a session that is not ASCII');
+		this.session = asciiText(bytes, this.#at - sessionChars, this.#at);
+		this.first = this.#int();
+		this.receivedThrough = this.#int();
+		if (this.first === 0) return this.#void('sequences begin at 1');
+		if (!Number.isSafeInteger(this.first + this.count - 1)) return this.#void('a sequence above 2^53 - 1');
+		this.#commandsAt = this.#at;
+	}
+
+	#checkCommands(): void {
+		// Each has a byte at least.
+		if (this.count > this.#end - this.#at) return this.#void('fewer commands than it says');
+		this.hasPlainKeys = true;
+		this.largestKeyBytes = 0;
+		this.largestValueBytes = 0;
+		for (let left = this.count; left > 0 && this.#wrong === null; left--) {
+			this.#command();
+			if (this.#text !== PLAIN) this.hasPlainKeys = false;
+			if (this.#text === OTHER && this.#wrong === null && this.#keyText() === undefined) {
+				this.#void('a key that is not UTF-8');
+			}
+			this.largestKeyBytes = Math.max(this.largestKeyBytes, this.#keyEnd - this.#keyAt);
+			if (this.kind === KIND_PUT) {
+				this.largestValueBytes = Math.max(this.largestValueBytes, this.#valueEnd - this.#valueAt);
+			}
+		}
+		if (this.#wrong === null && this.#at !== this.#end) this.#void('bytes left over in a batch');
+	}
+
+	/** Reads over one command, and notes what is in it. */
+	#command(): void {
+		const head = this.#u8();
+		const kind = head & KIND_MASK;
+		this.kind = kind;
+		this.flags = 0n;
+		this.cas = null;
+		this.#text = PLAIN;
+		this.#keyAt = this.#at;
+		this.#keyEnd = this.#at;
+		if (kind === KIND_OPEN_SESSION ? head !== kind : kind > KIND_OPEN_SESSION || !mayHave(kind, head)) {
+			return this.#void('unknown kind of command');
+		}
+		if (kind === KIND_OPEN_SESSION) return;
+		const keyBytes = this.#int();
+		this.#keyAt = this.#at;
+		this.#skip(keyBytes);
+		this.#keyEnd = this.#at;
+		if (this.#wrong !== null) return;
+		this.#text = textOf(this.#bytes, this.#keyAt, this.#keyEnd);
+		if (kind === KIND_PUT) {
+			const valueBytes = this.#int();
+			this.#valueAt = this.#at;
+			this.#skip(valueBytes);
+			this.#valueEnd = this.#at;
+		}
+		if ((head & HAS_FLAGS) !== 0) this.#readFlags();
+		if ((head & HAS_CAS) !== 0) {
+			const cas = this.#int();
+			if (cas > CAS_MAX) return this.#void('a condition above the largest revision');
+			this.cas = cas;
+		}
+	}
+
+	#readFlags(): void {
+		const at = this.#at;
+		this.#skip(8);
+		if (this.#wrong === null) this.flags = (BigInt(this.#u32(at)) << 32n) | BigInt(this.#u32(at + 4));
+	}
+
+	#keyText(): string | undefined {
+		if (this.#text !== OTHER) return asciiText(this.#bytes, this.#keyAt, this.#keyEnd);
+		return fromUtf8(this.#bytes.subarray(this.#keyAt, this.#keyEnd));
+	}
+
+	#void(why: string): void {
+		this.#wrong ??= why;
+	}
+
+	#skip(bytes: number): void {
+		if (bytes > this.#end - this.#at) return this.#void('ends too early');
+		this.#at += bytes;
+	}
+
+	#u8(): number {
+		if (this.#at >= this.#end) {
+			this.#void('ends too early');
+			return KIND_MASK;
+		}
+		return this.#bytes[this.#at++] as number;
+	}
+
+	#int(): number {
+		let value = 0;
+		let scale = 1;
+		for (let i = 0; i < VARINT_BYTES_MAX; i++) {
+			if (this.#at >= this.#end) break;
+			const byte = this.#bytes[this.#at++] as number;
+			value += (byte & 0x7f) * scale;
+			if (byte < 0x80) {
+				if (!Number.isSafeInteger(value)) break;
+				return value;
+			}
+			scale *= 0x80;
+		}
+		this.#void('an integer that is cut short or above 2^53 - 1');
+		return 0;
+	}
+
+	#u16(at: number): number {
+		return (this.#bytes[at] as number) | ((this.#bytes[at + 1] as number) << 8);
+	}
+
+	#u32(at: number): number {
+		return (this.#u16(at) | (this.#u16(at + 2) << 16)) >>> 0;
+	}
+}
+
+function mayHave(kind: number, head: number): boolean {
+	const allowed = kind === KIND_PUT ? HAS_FLAGS | HAS_CAS : kind === KIND_DELETE ? HAS_CAS : 0;
+	return (head & ~KIND_MASK & ~allowed) === 0;
+}
+
+type Text = 0 | 1 | 2;
+const OTHER = 0;
+const ASCII = 1;
+const PLAIN = 2;
+
+/** PLAIN: ASCII that can be seen, not empty, with nothing in it that a rule for keys could object to. */
+function textOf(bytes: Uint8Array, from: number, to: number): Text {
+	let text: Text = from < to && bytes[from] !== SLASH ? PLAIN : ASCII;
+	let before = 0;
+	for (let i = from; i < to; i++) {
+		const byte = bytes[i] as number;
+		if (byte > 0x7f) return OTHER;
+		if (byte <= 0x20 || byte === 0x7f || (byte === DOT && before === DOT)) text = ASCII;
+		before = byte;
+	}
+	return text;
+}
+
+const SLASH = 0x2f;
+const DOT = 0x2e;

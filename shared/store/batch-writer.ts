@@ -1,0 +1,201 @@
+/**
+ * Writes one batch after the other, straight into bytes: on the way of every write that a client makes. What
+ * cannot be written is refused with a RangeError and leaves nothing behind.
+ */
+import {
+	CAS_MAX,
+	COUNT_AT,
+	FLAGS_MAX,
+	HAS_CAS,
+	HAS_FLAGS,
+	KIND_DELETE,
+	KIND_DELETE_PREFIX,
+	KIND_OPEN_SESSION,
+	KIND_PUT,
+	SESSION_AT,
+	SESSION_CHARS_MAX,
+	TIME_AT,
+	U32,
+	U48,
+} from './batch-format.ts';
+import type { Operation } from './command.ts';
+import { hasUtf8Form, toUtf8 } from './text.ts';
+
+const BYTES_INITIAL = 4096;
+const VARINT_BYTES_MAX = 8;
+
+export class BatchWriter {
+	#bytes = new Uint8Array(BYTES_INITIAL);
+	#length = 0;
+	#count = 0;
+	#session = '';
+
+	/** Of the batch so far. */
+	get length(): number {
+		return this.#length;
+	}
+
+	/** Commands in the batch so far. */
+	get count(): number {
+		return this.#count;
+	}
+
+	/**
+	 * @param first the sequence of its first command; those of the others follow
+	 * @param receivedThrough the session has the answers up to here
+	 * @throws RangeError
+	 */
+	begin(session: string, first: number, receivedThrough: number): void {
+		if (!/^[\x20-\x7e]+$/.test(session) || session.length > SESSION_CHARS_MAX) {
+			throw new RangeError(`a session is named in 1 to ${SESSION_CHARS_MAX} ASCII characters`);
+		}
+		if (!Number.isSafeInteger(first) || first < 1) throw new RangeError('sequences begin at 1');
+		if (!Number.isSafeInteger(receivedThrough) || receivedThrough < 0) {
+			throw new RangeError('receivedThrough is 0 or more');
+		}
+		this.#session = session;
+		this.#count = 0;
+		this.#length = SESSION_AT;
+		this.#room(1 + session.length);
+		this.#bytes[this.#length++] = session.length;
+		this.#ascii(session);
+		this.#int(first);
+		this.#int(receivedThrough);
+	}
+
+	/** @throws RangeError for what has no encoding; the batch is as it was */
+	add(operation: Operation): void {
+		switch (operation.kind) {
+			case 'put':
+				return this.put(operation.key, operation.value, operation.flags, operation.cas);
+			case 'delete':
+				return this.delete(operation.key, operation.cas);
+			case 'deletePrefix':
+				this.#begin(KIND_DELETE_PREFIX, operation.prefix, null);
+				break;
+			case 'openSession':
+				if (operation.session !== this.#session) throw new RangeError('a session opens itself');
+				this.#room(1);
+				this.#bytes[this.#length++] = KIND_OPEN_SESSION;
+		}
+		this.#count++;
+	}
+
+	/** @throws RangeError */
+	put(key: string, value: Uint8Array, flags: bigint, cas: number | null): void {
+		const plain = flags === 0n;
+		if (!plain && (flags < 0n || flags > FLAGS_MAX)) throw new RangeError('flags are unsigned 64 bits');
+		this.#begin(plain ? KIND_PUT : KIND_PUT | HAS_FLAGS, key, cas);
+		this.#room(VARINT_BYTES_MAX + value.length + 8);
+		this.#int(value.length);
+		this.#bytes.set(value, this.#length);
+		this.#length += value.length;
+		if (!plain) {
+			put32(this.#bytes, this.#length, Number(flags >> 32n));
+			put32(this.#bytes, this.#length + 4, Number(flags & 0xffff_ffffn));
+			this.#length += 8;
+		}
+		this.#end(cas);
+	}
+
+	/** @throws RangeError */
+	delete(key: string, cas: number | null): void {
+		this.#begin(KIND_DELETE, key, cas);
+		this.#end(cas);
+	}
+
+	/** The batch, as an array of its own. */
+	take(): Uint8Array {
+		put32(this.#bytes, 0, this.#length - TIME_AT);
+		this.#bytes.fill(0, TIME_AT, COUNT_AT);
+		put32(this.#bytes, COUNT_AT, this.#count);
+		const taken = this.#bytes.slice(0, this.#length);
+		this.#length = 0;
+		this.#count = 0;
+		return taken;
+	}
+
+	/** Checks everything that can be wrong before it writes anything. */
+	#begin(kind: number, key: string, cas: number | null): void {
+		if (cas !== null && !(Number.isSafeInteger(cas) && cas >= 0 && cas <= CAS_MAX)) {
+			throw new RangeError('a condition is a revision or 0');
+		}
+		this.#room(1 + VARINT_BYTES_MAX + key.length);
+		const start = this.#length;
+		this.#bytes[this.#length++] = cas === null ? kind : kind | HAS_CAS;
+		this.#int(key.length);
+		if (this.#ascii(key)) return;
+		this.#length = start + 1;
+		if (!hasUtf8Form(key)) {
+			this.#length = start;
+			throw new RangeError('half a surrogate pair has no UTF-8 form');
+		}
+		const utf8 = toUtf8(key);
+		this.#room(VARINT_BYTES_MAX + utf8.length);
+		this.#int(utf8.length);
+		this.#bytes.set(utf8, this.#length);
+		this.#length += utf8.length;
+	}
+
+	#end(cas: number | null): void {
+		if (cas !== null) {
+			this.#room(VARINT_BYTES_MAX);
+			this.#int(cas);
+		}
+		this.#count++;
+	}
+
+	/** False, with the length as it was, where the text is not ASCII. There is room for it. */
+	#ascii(text: string): boolean {
+		const bytes = this.#bytes;
+		const start = this.#length;
+		for (let i = 0; i < text.length; i++) {
+			const unit = text.charCodeAt(i);
+			if (unit > 0x7f) return false;
+			bytes[start + i] = unit;
+		}
+		this.#length = start + text.length;
+		return true;
+	}
+
+	#int(value: number): void {
+		this.#room(VARINT_BYTES_MAX);
+		let rest = value;
+		while (rest >= 0x80) {
+			this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
+			rest = Math.floor(rest / 0x80);
+		}
+		this.#bytes[this.#length++] = rest;
+	}
+
+	#room(bytes: number): void {
+		const needed = this.#length + bytes;
+		if (needed <= this.#bytes.length) return;
+		const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+		grown.set(this.#bytes.subarray(0, this.#length));
+		this.#bytes = grown;
+	}
+}
+
+/** Writes the proposer's time into each batch of a value, which is whole. */
+export function stampBatches(value: Uint8Array, timeMs: number): void {
+	const time = Math.min(U48 - 1, Math.max(0, Math.floor(timeMs)));
+	for (let at = 0; at + SESSION_AT <= value.length; at += TIME_AT + get32(value, at)) {
+		put32(value, at + TIME_AT, time % U32);
+		const high = Math.floor(time / U32);
+		value[at + TIME_AT + 4] = high;
+		value[at + TIME_AT + 5] = high >>> 8;
+	}
+}
+
+function put32(bytes: Uint8Array, at: number, value: number): void {
+	bytes[at] = value;
+	bytes[at + 1] = value >>> 8;
+	bytes[at + 2] = value >>> 16;
+	bytes[at + 3] = value >>> 24;
+}
+
+function get32(bytes: Uint8Array, at: number): number {
+	const byte = (i: number) => bytes[at + i] as number;
+	return (byte(0) | (byte(1) << 8) | (byte(2) << 16) | (byte(3) << 24)) >>> 0;
+}

@@ -1,0 +1,55 @@
+/**
+ * The benchmarks, by name: real processes, real sockets, a real disk. They report and assert nothing: a number
+ * that depends on the machine is no test. Each prints a table for people, or with `--json` one line.
+ */
+import { Command, InvalidArgumentError } from 'commander';
+import { failover } from './failover.ts';
+import { floor } from './floor.ts';
+import { growth } from './growth.ts';
+import { load } from './load.ts';
+
+const program = new Command('npm run bench --').description('Measures a swarm of real nodes on this machine.');
+
+program
+	.command('failover')
+	.description('how long no write is acknowledged after the leader is killed, and after it falls silent')
+	.option('--rounds <count>', 'of each of the two', positive, 20)
+	.option('--nodes <count>', 'members of the swarm', positive, 5)
+	.option('--json', 'one line of JSON')
+	.action(failover);
+
+program
+	.command('put')
+	.description('throughput and latency of durable puts, or with --get of linearizable reads')
+	.option('--clients <count>', 'requests outstanding', positive, 256)
+	.option('--connections <count>', 'that they share', positive, 16)
+	.option('--total <count>', 'requests', positive, 200_000)
+	.option('--nodes <count>', 'members of the swarm', positive, 3)
+	.option('--size <bytes>', 'of a value', positive, 128)
+	.option('--keys <count>', 'different keys', positive, 10_000)
+	.option('--get', 'read instead')
+	.option('--json', 'one line of JSON')
+	.action(load);
+
+program
+	.command('floor')
+	.description('what this machine can do at best: a flush, a WebSocket there and back; and one client beside it')
+	.option('--rounds <count>', 'of each', positive, 3000)
+	.option('--json', 'one line of JSON')
+	.action(floor);
+
+program
+	.command('growth')
+	.description('puts with 3 to 9 nodes, values of 16 B to 512 KiB, 1,000 to 1,000,000 keys, 0 to 10 watchers')
+	.option('--clients <count>', 'requests outstanding', positive, 256)
+	.option('--connections <count>', 'that they share', positive, 16)
+	.option('--total <count>', 'requests of each row, fewer of large values', positive, 200_000)
+	.option('--json', 'a line of JSON for each row')
+	.action(growth);
+
+await program.parseAsync();
+
+function positive(text: string): number {
+	if (!/^[1-9]\d{0,7}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 to 99999999.');
+	return Number(text);
+}

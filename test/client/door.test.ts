@@ -1,0 +1,123 @@
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { WebSocket } from 'ws';
+import { FRAME_BYTES_MAX, HELLO, READ, readNodeFrame, WRITE, writeHello } from '../../shared/client/protocol.ts';
+import { Writer } from '../../shared/paxos/bytes.ts';
+import { encodeCommand } from '../../shared/store/command.ts';
+import { TestSwarm } from './nodes.ts';
+
+let swarm: TestSwarm;
+
+beforeEach(async () => {
+	swarm = await TestSwarm.start(1);
+});
+
+afterEach(() => swarm.stop());
+
+describe('the clients’ door', () => {
+	it.each([
+		['nothing', new Uint8Array(0)],
+		['a section of no kind', Uint8Array.of(99)],
+		['half a greeting', Uint8Array.of(HELLO, 1)],
+		['a greeting of another version', hello(7, 'session')],
+		['a greeting without a session', hello(1, '')],
+		['a batch that is cut short', concat(greeting('s'), Uint8Array.of(WRITE, 200, 0, 0, 0, 1))],
+		['a batch that is none', concat(greeting('s'), Uint8Array.of(WRITE, 3, 0, 0, 0, 1, 2, 3))],
+		['a batch before the greeting', write('s')],
+		['a batch of another session', concat(greeting('s'), write('another'))],
+		['a read before the greeting', Uint8Array.of(READ, 0, 1, 1, 1, 0x61)],
+		['a read of no keys', concat(greeting('s'), Uint8Array.of(READ, 0, 1, 0))],
+		['a read of no mode', concat(greeting('s'), Uint8Array.of(READ, 9, 1, 1, 1, 0x61))],
+		['a read of a key that is not UTF-8', concat(greeting('s'), Uint8Array.of(READ, 0, 1, 1, 1, 0xc3))],
+	])('ends a connection that sends %s', async (_, frame) => {
+		const socket = swarm.stranger('n1');
+		await once(socket, 'open');
+		socket.send(frame);
+		const [code] = await once(socket, 'close');
+		expect(code).toBe(1002);
+		expect((await swarm.client().put('still', 'here')).ok).toBe(true);
+	});
+
+	it('ends a connection that sends text, or too much at once', async () => {
+		const text = swarm.stranger('n1');
+		await once(text, 'open');
+		text.send('hello');
+		expect((await once(text, 'close'))[0]).toBe(1002);
+		const large = swarm.stranger('n1');
+		await once(large, 'open');
+		large.send(new Uint8Array(FRAME_BYTES_MAX + 1));
+		expect((await once(large, 'close'))[0]).toBe(1009);
+	});
+
+	it('refuses by name a key that no door takes', async () => {
+		const socket = swarm.stranger('n1');
+		await once(socket, 'open');
+		const command = encodeCommand(
+			{ session: 's', sequence: 3, receivedThrough: 0 },
+			{ kind: 'put', key: '/a', value: new Uint8Array(1), flags: 0n, cas: null },
+		);
+		socket.send(concat(greeting('s'), Uint8Array.of(WRITE), command));
+		expect(await sections(socket, 2)).toMatchObject([
+			{ kind: 'welcome', node: 'n1' },
+			{ kind: 'refused', what: 'write', first: 3, count: 1, why: 'badKey', mayHaveLeft: false },
+		]);
+		socket.terminate();
+	});
+
+	it('does not let in a page from elsewhere', async () => {
+		for (const origin of ['http://evil.example', 'null']) {
+			const socket = swarm.stranger('n1', { origin });
+			const [error] = await once(socket, 'error');
+			expect((error as Error).message).toContain('403');
+		}
+		const page = swarm.stranger('n1', { origin: swarm.urls[0] as string });
+		await once(page, 'open');
+		page.terminate();
+	});
+
+	it('tells a client whose session was dropped, and the client goes on under another', async () => {
+		const client = swarm.client();
+		await client.put('a', '1');
+		const socket = swarm.stranger('n1');
+		await once(socket, 'open');
+		// Each opens a session; the client's, used least recently, makes room.
+		for (let i = 0; i < 1024; i++) socket.send(concat(greeting(`session ${i}`), write(`session ${i}`)));
+		await expect.poll(async () => (await client.get('a'))?.createRevision).toBe(2);
+		socket.terminate();
+		await expect.poll(async () => (await client.put('b', '2')).ok).toBe(true);
+		expect((await client.put('c', '3')).ok).toBe(true);
+	});
+});
+
+function hello(version: number, session: string): Uint8Array {
+	const out = new Writer();
+	out.u8(HELLO);
+	out.int(version);
+	out.node(session);
+	return out.take();
+}
+
+function greeting(session: string): Uint8Array {
+	const out = new Writer();
+	writeHello(out, session);
+	return out.take();
+}
+
+/** The opening of a session. */
+function write(session: string): Uint8Array {
+	const command = encodeCommand({ session, sequence: 1, receivedThrough: 0 }, { kind: 'openSession', session });
+	return concat(Uint8Array.of(WRITE), command);
+}
+
+function concat(...parts: readonly Uint8Array[]): Uint8Array {
+	return Uint8Array.from(parts.flatMap((part) => [...part]));
+}
+
+async function sections(socket: WebSocket, count: number): Promise<unknown[]> {
+	const all: unknown[] = [];
+	while (all.length < count) {
+		const [data] = await once(socket, 'message');
+		all.push(...readNodeFrame(new Uint8Array(data as Buffer)));
+	}
+	return all;
+}
