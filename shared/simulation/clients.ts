@@ -1,0 +1,378 @@
+/**
+ * Clients of a simulated swarm: they put, get, delete and compare-and-set at any node, time out, and ask again
+ * elsewhere under the same identity. They believe an answer and nothing else: what was never answered is
+ * unknown, and is kept so in the history that the linearizability checker reads.
+ */
+import { Reader, Writer } from '../paxos/bytes.ts';
+import type { Progress } from '../replica/loop.ts';
+import { encodeBatch, encodeCommand, type Operation } from '../store/command.ts';
+import type { Result } from '../store/store.ts';
+import { Violation } from './ledger.ts';
+import type { HistoryEntry } from './linearizability.ts';
+import type { SimulatedNode } from './node.ts';
+import { Random } from './random.ts';
+import { type Instant, US_PER_MS } from './schedule.ts';
+import type { World } from './world.ts';
+
+/** One operation of the plan. What it finds out on the way (a revision to compare with) is not planned. */
+export interface PlannedOperation {
+	readonly atMs: number;
+	readonly client: number;
+	readonly kind: 'put' | 'get' | 'delete' | 'cas';
+	readonly key: number;
+	/** Unique: what it writes. */
+	readonly value: number;
+	readonly valueBytes: number;
+	/** Where it is asked first; a retry goes anywhere. */
+	readonly node: number;
+	readonly route: 'leader' | 'self' | 'contest';
+}
+
+export interface LoadOptions {
+	readonly clients: number;
+	readonly keys: number;
+	readonly operationsPerSecond: number;
+}
+
+const ATTEMPTS_MAX = 8;
+const TIMEOUT_MIN_MS = 200;
+const TIMEOUT_MAX_MS = 2_500;
+/** Of 1: a client withdraws what timed out, rather than only ask elsewhere too. */
+const WITHDRAWS = 0.6;
+/** Of 1: a client takes "surely not" for its answer, rather than ask again. */
+const TAKES_NO = 0.3;
+const RETRY_AFTER_MAX_MS = 60;
+
+export function drawOperations(random: Random, nodes: number, load: LoadOptions, untilMs: number): PlannedOperation[] {
+	const operations: PlannedOperation[] = [];
+	// Each seed has its own taste.
+	const selfRouted = random.chance(0.5) ? 0 : random.fraction() * 0.3;
+	const large = random.chance(0.5) ? 0 : 0.15;
+	const reads = random.pick([0.2, 0.35, 0.7]);
+	const together = random.chance(0.4) ? 0 : random.between(0.1, 0.7);
+	for (let atMs = 0; ; ) {
+		if (!random.chance(together)) atMs += random.between(0, 2_000 / load.operationsPerSecond / (1 - together));
+		if (atMs >= untilMs) return operations;
+		const chance = random.fraction();
+		operations.push({
+			atMs: Math.round(atMs),
+			client: random.integer(0, load.clients - 1),
+			kind: random.chance(reads) ? 'get' : chance < 0.55 ? 'put' : chance < 0.85 ? 'cas' : 'delete',
+			key: random.integer(0, load.keys - 1),
+			value: operations.length + 1,
+			valueBytes: random.chance(large) ? random.integer(1_000, 5_000) : random.integer(8, 40),
+			node: random.integer(0, nodes - 1),
+			route: random.chance(selfRouted) ? (random.chance(0.3) ? 'contest' : 'self') : 'leader',
+		});
+	}
+}
+
+/** What a client must get done, or give up. */
+interface Task {
+	readonly client: Client;
+	readonly planned: PlannedOperation;
+	readonly operation: Operation | undefined;
+	sequence: number;
+	called: number;
+	attempts: number;
+	/** Asked of a node that was there; a "surely not" speaks only of its own. */
+	attemptsUnderWay: number;
+	/** Some attempt may have left its node. */
+	mayHaveLeft: boolean;
+	done: boolean;
+}
+
+class Client {
+	readonly session: string;
+	opened = false;
+	opening = false;
+	sequence = 0;
+	readonly unanswered = new Set<number>();
+	readonly waiting: PlannedOperation[] = [];
+	/** By key: the revision that this client saw last. */
+	readonly seen = new Map<number, number>();
+
+	constructor(session: string) {
+		this.session = session;
+	}
+
+	get receivedThrough(): number {
+		return this.unanswered.size === 0 ? this.sequence : Math.min(...this.unanswered) - 1;
+	}
+}
+
+export class Clients {
+	readonly history: HistoryEntry[] = [];
+	/** Operations with an answer. */
+	answered = 0;
+	/** Writes asked of a node that heard a leader: a node that is cut from it alone serves none. */
+	askedOfFollowers = 0;
+	readonly #world: World;
+	readonly #random: Random;
+	readonly #clients: Client[];
+	/** Calls and returns, in one order. */
+	#tick = 0;
+	#inFlight = 0;
+	readonly #unknown = new Set<Task>();
+
+	constructor(world: World, seed: number, clients: number) {
+		this.#world = world;
+		this.#random = new Random(seed, 0x636c69);
+		this.#clients = Array.from({ length: clients }, (_, index) => new Client(`client ${index}`));
+	}
+
+	schedule(operations: readonly PlannedOperation[]): void {
+		for (const planned of operations) {
+			this.#world.at(planned.atMs * US_PER_MS, () => this.#begin(planned));
+		}
+	}
+
+	/** Writes that were neither answered nor given up. */
+	get waitingCount(): number {
+		return this.#inFlight;
+	}
+
+	/** Nothing that is still without an answer is waited for. */
+	finish(): void {
+		for (const task of this.#unknown) this.#giveUp(task);
+	}
+
+	#begin(planned: PlannedOperation): void {
+		const client = this.#clients[planned.client] as Client;
+		if (planned.kind === 'get') return this.#read(client, planned, this.#node(planned), ++this.#tick, 1);
+		if (!client.opened) {
+			client.waiting.push(planned);
+			if (!client.opening) this.#open(client, planned);
+			return;
+		}
+		this.#write(client, planned, operationOf(client, planned));
+	}
+
+	/** The session's first command. */
+	#open(client: Client, planned: PlannedOperation): void {
+		client.opening = true;
+		this.#write(client, { ...planned, route: 'leader' }, undefined);
+	}
+
+	#write(client: Client, planned: PlannedOperation, operation: Operation | undefined): void {
+		const sequence = ++client.sequence;
+		client.unanswered.add(sequence);
+		const called = ++this.#tick;
+		const task: Task = {
+			client,
+			planned,
+			operation,
+			sequence,
+			called,
+			attempts: 0,
+			attemptsUnderWay: 0,
+			mayHaveLeft: false,
+			done: false,
+		};
+		if (operation) this.#unknown.add(task);
+		if (++this.#inFlight > 1) this.#world.counters.operationsOverlapping++;
+		this.#attempt(task, this.#node(planned));
+	}
+
+	#attempt(task: Task, node: SimulatedNode): void {
+		if (task.done) return;
+		const { client, planned, sequence, operation } = task;
+		// Whoever opens a session asks for ever.
+		if (operation && task.attempts >= ATTEMPTS_MAX) return this.#giveUp(task);
+		task.attempts++;
+		if (task.attempts > 1) this.#world.counters.retriesUnderOneIdentity++;
+		const { process } = node;
+		if (!process) return this.#attemptLater(task);
+
+		const { session } = client;
+		const identity = { session, sequence, receivedThrough: client.receivedThrough };
+		const command = encodeCommand(identity, operation ?? { kind: 'openSession', session });
+		const value = encodeBatch(process.wallTime().ms, [command]);
+		const route = planned.route === 'leader' ? 'leader' : 'self';
+		const contest = planned.route === 'contest' ? process.agent.view().chosenThrough + (planned.value % 3) : 0;
+		const before = task.mayHaveLeft;
+		task.mayHaveLeft = true;
+		task.attemptsUnderWay++;
+		if (process.agent.view().leader.node !== '') this.askedOfFollowers++;
+		if (this.#world.isWatchedByPeople) {
+			const what = operation ? `${operation.kind} ${'key' in operation ? operation.key : ''}` : 'open';
+			this.#world.note(node.id, `client: ${session}/${sequence} ${what} by ${planned.route}, attempt ${task.attempts}`);
+		}
+		const id = process.loop.propose(
+			[{ session, sequence }],
+			{ value, route, contest: Math.max(0, contest) },
+			(progress) => this.#progress(task, node, before, progress),
+		);
+		const { epoch } = process;
+		const withdraws = this.#random.chance(WITHDRAWS);
+		this.#world.at(this.#timeout(), () => {
+			if (task.done) return;
+			this.#world.counters.clientTimeouts++;
+			if (withdraws && node.epoch === epoch && !node.paused) node.process?.loop.withdraw(id);
+			// A contested slot is asked for once: later it would be another one.
+			if (planned.route === 'contest') return this.#giveUp(task);
+			this.#attempt(task, this.#anyNode());
+		});
+	}
+
+	#progress(task: Task, node: SimulatedNode, leftBefore: boolean, progress: Progress): void {
+		if (task.done) return;
+		switch (progress.kind) {
+			case 'placed':
+			case 'attempt':
+			case 'halted':
+			case 'givenUp':
+				return;
+			case 'kept':
+				this.#world.counters.contestedSlotsKept++;
+				return this.#refused(task, leftBefore);
+			case 'refused':
+				this.#world.counters.proposalsRefused++;
+				return this.#refused(task, leftBefore);
+			case 'withdrawn':
+				if (!progress.left && this.#random.chance(TAKES_NO)) this.#refused(task, leftBefore);
+				return;
+			case 'result':
+				return this.#result(task, node, progress.result, progress.slot);
+		}
+	}
+
+	/** "It surely was not and will not be chosen": true of this attempt. */
+	#refused(task: Task, leftBefore: boolean): void {
+		if (leftBefore || !task.operation || task.attemptsUnderWay > 1) return;
+		this.#close(task);
+		this.#unknown.delete(task);
+		this.#world.invariants.refused(task.client.session, task.sequence);
+	}
+
+	#result(task: Task, node: SimulatedNode, result: Result, slot: number): void {
+		const { client, sequence, planned, operation } = task;
+		if (result.kind === 'forgotten' || result.kind === 'unknownSession') {
+			throw new Violation('SessionsStay', `${client.session}/${sequence} is answered with ${result.kind}`);
+		}
+		const { revision, ok } = result;
+		this.#world.invariants.acknowledged(node.index, slot, client.session, sequence, revision);
+		this.#close(task);
+		this.#unknown.delete(task);
+		this.answered++;
+		if (this.#world.isWatchedByPeople)
+			this.#world.note(node.id, `client: ${client.session}/${sequence} is ${revision} ${ok}`);
+		if (!operation) return this.#opened(client);
+
+		const { counters } = this.#world;
+		counters.writes++;
+		const span = { key: keyOf(planned.key), called: task.called, returned: ++this.#tick };
+		switch (planned.kind) {
+			case 'put':
+				client.seen.set(planned.key, revision);
+				return void this.history.push({ ...span, kind: 'put', value: planned.value, revision });
+			case 'delete':
+				client.seen.set(planned.key, 0);
+				return void this.history.push({ ...span, kind: 'delete', revision });
+			case 'cas': {
+				if (ok) counters.casHeld++;
+				else counters.casFailed++;
+				if (ok) client.seen.set(planned.key, revision);
+				const expected = operation.kind === 'put' ? (operation.cas ?? 0) : 0;
+				return void this.history.push({ ...span, kind: 'cas', expected, value: planned.value, ok, revision });
+			}
+			case 'get':
+				throw new Error('a read is no command');
+		}
+	}
+
+	#opened(client: Client): void {
+		client.opened = true;
+		for (const planned of client.waiting.splice(0)) this.#write(client, planned, operationOf(client, planned));
+	}
+
+	#giveUp(task: Task): void {
+		const { planned, operation, called } = task;
+		if (task.done || !operation) return;
+		task.done = true;
+		this.#inFlight--;
+		this.#unknown.delete(task);
+		this.#world.counters.unknownOutcomes++;
+		const span = { key: keyOf(planned.key), called, returned: Number.POSITIVE_INFINITY };
+		if (planned.kind === 'put') this.history.push({ ...span, kind: 'put', value: planned.value, revision: 0 });
+		if (planned.kind === 'delete') this.history.push({ ...span, kind: 'delete', revision: 0 });
+		if (planned.kind === 'cas' && operation.kind === 'put') {
+			const expected = operation.cas ?? 0;
+			this.history.push({ ...span, kind: 'cas', expected, value: planned.value, ok: true, revision: 0 });
+		}
+	}
+
+	#close(task: Task): void {
+		task.done = true;
+		this.#inFlight--;
+		task.client.unanswered.delete(task.sequence);
+	}
+
+	#attemptLater(task: Task): void {
+		const afterMs = this.#random.between(1, RETRY_AFTER_MAX_MS);
+		this.#world.at(this.#world.now + Math.ceil(afterMs * US_PER_MS), () => this.#attempt(task, this.#anyNode()));
+	}
+
+	#read(client: Client, planned: PlannedOperation, node: SimulatedNode, called: number, attempt: number): void {
+		if (attempt > ATTEMPTS_MAX) return;
+		const { process } = node;
+		const again = (afterMs: number) =>
+			this.#world.at(this.#world.now + Math.ceil(afterMs * US_PER_MS), () =>
+				this.#read(client, planned, this.#anyNode(), called, attempt + 1),
+			);
+		if (!process) return again(this.#random.between(1, RETRY_AFTER_MAX_MS));
+		const { invariants, counters } = this.#world;
+		const acknowledged = invariants.acknowledgedThrough;
+		let done = false;
+		const id = process.loop.read(() => {
+			if (done) return;
+			done = true;
+			if (process.loop.appliedThrough < acknowledged) {
+				throw new Violation(
+					'ReadsSeeAcknowledged',
+					`${node.id} reads at ${process.loop.appliedThrough}, not ${acknowledged}`,
+				);
+			}
+			counters.reads++;
+			this.answered++;
+			const entry = process.loop.store.get(keyOf(planned.key));
+			const value = entry ? new Reader(entry.value).int() : 0;
+			const revision = entry?.modifyRevision ?? 0;
+			client.seen.set(planned.key, revision);
+			this.history.push({ kind: 'get', key: keyOf(planned.key), called, returned: ++this.#tick, value, revision });
+		});
+		this.#world.at(this.#timeout(), () => {
+			if (done) return;
+			done = true;
+			counters.clientTimeouts++;
+			process.loop.forgetRead(id);
+			this.#read(client, planned, this.#anyNode(), called, attempt + 1);
+		});
+	}
+
+	#timeout(): Instant {
+		return this.#world.now + Math.ceil(this.#random.between(TIMEOUT_MIN_MS, TIMEOUT_MAX_MS) * US_PER_MS);
+	}
+
+	#node(planned: PlannedOperation): SimulatedNode {
+		return this.#world.nodes[planned.node % this.#world.nodes.length] as SimulatedNode;
+	}
+
+	#anyNode(): SimulatedNode {
+		return this.#random.pick(this.#world.nodes);
+	}
+}
+
+function keyOf(key: number): string {
+	return `key ${key}`;
+}
+
+function operationOf(client: Client, planned: PlannedOperation): Operation {
+	const key = keyOf(planned.key);
+	if (planned.kind === 'delete') return { kind: 'delete', key, cas: null };
+	const value = new Writer(planned.valueBytes);
+	value.int(planned.value);
+	value.raw(new Uint8Array(Math.max(0, planned.valueBytes - value.length)));
+	const cas = planned.kind === 'cas' ? (client.seen.get(planned.key) ?? 0) : null;
+	return { kind: 'put', key, value: value.take(), flags: 0n, cas };
+}

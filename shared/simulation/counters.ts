@@ -1,0 +1,75 @@
+/**
+ * What happened "sometimes": each fault and each interesting state, counted. A count that stays at zero over
+ * many seeds means that the world no longer goes there, so the run that was to prove something fails.
+ */
+export const COUNTERS = [
+	// Faults that took effect.
+	'messagesLost',
+	'messagesDuplicated',
+	'messagesOvertaken',
+	'messagesToTheDead',
+	'crashes',
+	'crashesWithinAStep',
+	'crashesInAFlush',
+	'crashesOfAll',
+	'recordsLost',
+	'recordsKeptUnflushed',
+	'tornTails',
+	'tornWrites',
+	'pauses',
+	'partitions',
+	'oneWayCuts',
+	'linkCuts',
+	'quorumLossTopologies',
+	'chains',
+	'clogs',
+	'lossyLinks',
+	'clockStepsBack',
+	'clockStepsAhead',
+	'clockFreezes',
+	'clockDrifts',
+	'paceChanges',
+	'flushFailures',
+	'disksFull',
+	'slowDisks',
+	'corruptions',
+	'corruptLogsRefused',
+	// States of the protocol that are worth being in.
+	'campaigns',
+	'leaders',
+	'campaignsHaltedByNack',
+	'leadersDeposed',
+	'pollsHeld',
+	'leadersLostQuorum',
+	'reportedValuesProposed',
+	'noopsProposed',
+	'rivalValuesInOneSlot',
+	'ballotsFormedAgainstTheClock',
+	'commandsChosenTwice',
+	'fetches',
+	'promisesInParts',
+	'slotsContested',
+	'contestedSlotsKept',
+	'proposalsRefused',
+	'flushes',
+	// What clients saw.
+	'writes',
+	'reads',
+	'casHeld',
+	'casFailed',
+	'clientTimeouts',
+	'retriesUnderOneIdentity',
+	'unknownOutcomes',
+	'operationsOverlapping',
+] as const;
+
+export type CounterName = (typeof COUNTERS)[number];
+export type Counters = Record<CounterName, number>;
+
+export function noCounts(): Counters {
+	return Object.fromEntries(COUNTERS.map((name) => [name, 0])) as Counters;
+}
+
+export function addCounts(into: Counters, more: Counters): void {
+	for (const name of COUNTERS) into[name] += more[name];
+}

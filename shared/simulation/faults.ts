@@ -1,0 +1,222 @@
+/**
+ * What goes wrong and when: a list drawn from the seed before the run begins, so that a failure can be shrunk
+ * by leaving items out. This room only draws the list; `world.ts` makes it happen.
+ *
+ * Three regimes. `survivable`: every fault ends, all of them at `PLAN.healMs` at the latest, and at most a minority
+ * is lost for good; so the swarm must not only be safe but go on. `unbounded`: anything, for as long as it
+ * likes, also to all at once; the swarm must be safe. And `partial`: a part of the links is gone for good, but
+ * not all, and somebody still reaches a quorum (`scenarios.ts`).
+ */
+import type { Random } from './random.ts';
+
+export type Regime = 'survivable' | 'unbounded' | 'partial';
+
+/** A directed link that is cut: from, to. */
+export type Cut = readonly [number, number];
+
+export type Fault = { readonly atMs: number } & (
+	| { readonly kind: 'crash'; readonly node: number; readonly downMs: number }
+	/** In the middle of what a step asked for: so many messages still leave. */
+	| { readonly kind: 'crashWithin'; readonly node: number; readonly sends: number; readonly downMs: number }
+	/** While the next write to its disk is on its way. */
+	| { readonly kind: 'crashInFlush'; readonly node: number; readonly downMs: number }
+	| { readonly kind: 'crashAll'; readonly downMs: number }
+	| { readonly kind: 'pause'; readonly node: number; readonly ms: number }
+	| {
+			readonly kind: 'cuts';
+			readonly shape: 'partition' | 'oneWay' | 'link' | 'quorumLoss' | 'chain';
+			readonly cuts: readonly Cut[];
+			readonly ms: number;
+			/** The node of `cuts` that stands for whoever leads at that moment, and changes places with it. */
+			readonly leader?: number;
+	  }
+	| { readonly kind: 'clog'; readonly from: number; readonly to: number; readonly ms: number }
+	| {
+			readonly kind: 'lossy';
+			readonly from: number;
+			readonly to: number;
+			readonly loss: number;
+			readonly ms: number;
+			/** As for `cuts`. */
+			readonly leader?: number;
+	  }
+	| { readonly kind: 'clockStep'; readonly node: number; readonly byMs: number }
+	| { readonly kind: 'clockFreeze'; readonly node: number; readonly ms: number }
+	| { readonly kind: 'clockDrift'; readonly node: number; readonly drift: number }
+	| { readonly kind: 'pace'; readonly node: number; readonly pace: number; readonly ms: number }
+	| { readonly kind: 'flushFails'; readonly node: number; readonly downMs: number }
+	| { readonly kind: 'diskFull'; readonly node: number; readonly ms: number }
+	| { readonly kind: 'slowDisk'; readonly node: number; readonly flushMs: number; readonly ms: number }
+	/** One flushed byte changes while the node is down. It must then refuse to start. */
+	| { readonly kind: 'corrupt'; readonly node: number; readonly downMs: number }
+);
+
+export type FaultKind = Fault['kind'];
+
+export interface PlanTimes {
+	/** Faults begin after this: a leader is there by then. */
+	readonly calmMs: number;
+	/** From here on nothing goes wrong. */
+	readonly healMs: number;
+	readonly endMs: number;
+}
+
+export const PLAN: PlanTimes = { calmMs: 500, healMs: 25_000, endMs: 30_000 };
+
+/** One fault in so many milliseconds, on average. */
+const FAULT_EVERY_MS = 2_500;
+
+const RELAPSES_MAX = 8;
+
+const KINDS: readonly FaultKind[] = [
+	'crash',
+	'crashWithin',
+	'crashInFlush',
+	'crashAll',
+	'pause',
+	'cuts',
+	'clog',
+	'lossy',
+	'clockStep',
+	'clockFreeze',
+	'clockDrift',
+	'pace',
+	'flushFails',
+	'diskFull',
+	'slowDisk',
+	'corrupt',
+];
+
+/** Each seed has its own taste: some kinds often, some never. */
+export function drawFaults(random: Random, nodes: number, regime: Regime): Fault[] {
+	const weights = KINDS.map((kind) => (random.chance(0.35) ? 0 : random.fraction() * usualWeight(kind)));
+	const total = weights.reduce((sum, weight) => sum + weight, 0);
+	const crashesAgain = random.chance(0.75) ? 0 : 0.8;
+	const faults: Fault[] = [];
+	let mayBeLost = regime === 'unbounded' ? nodes : Math.floor((nodes - 1) / 2);
+	let atMs = PLAN.calmMs;
+	for (;;) {
+		atMs += Math.round(random.between(0.1, 1.9) * FAULT_EVERY_MS);
+		if (atMs >= PLAN.healMs) return faults;
+		let kind: FaultKind = 'crash';
+		let left = random.fraction() * total;
+		for (const [index, weight] of weights.entries()) {
+			left -= weight;
+			if (left >= 0) continue;
+			kind = KINDS[index] as FaultKind;
+			break;
+		}
+		if (kind === 'corrupt' && mayBeLost-- <= 0) continue;
+		faults.push(drawFault(random, kind, atMs, nodes, regime));
+		if (kind === 'crash') faults.push(...drawRelapses(random, faults.at(-1) as Crash, crashesAgain));
+		// Trouble comes in company.
+		if (random.chance(0.3)) atMs -= Math.round(FAULT_EVERY_MS * 0.9);
+		atMs = Math.max(atMs, PLAN.calmMs);
+	}
+}
+
+type Crash = Extract<Fault, { kind: 'crash' }>;
+
+/** A node that crashes again, and again, soon after it is back. */
+function drawRelapses(random: Random, first: Crash, crashesAgain: number): Crash[] {
+	const relapses: Crash[] = [];
+	let { atMs, downMs } = first;
+	while (relapses.length < RELAPSES_MAX && random.chance(crashesAgain)) {
+		atMs += downMs + Math.round(random.magnitude(10, 400));
+		downMs = Math.round(random.magnitude(5, 50));
+		if (atMs >= PLAN.healMs) break;
+		relapses.push({ ...first, atMs, downMs });
+	}
+	return relapses;
+}
+
+function usualWeight(kind: FaultKind): number {
+	switch (kind) {
+		case 'cuts':
+			return 4;
+		case 'crash':
+		case 'crashWithin':
+		case 'crashInFlush':
+			return 3;
+		case 'pause':
+			return 2;
+		case 'corrupt':
+			return 0.3;
+		default:
+			return 1;
+	}
+}
+
+function drawFault(random: Random, kind: FaultKind, atMs: number, nodes: number, regime: Regime): Fault {
+	const node = random.integer(0, nodes - 1);
+	const to = (node + random.integer(1, Math.max(1, nodes - 1))) % nodes;
+	const wild = regime === 'unbounded' ? 3 : 1;
+	const ms = Math.round(random.magnitude(20, 4_000) * wild);
+	const downMs = Math.round(random.magnitude(5, 3_000) * wild);
+	switch (kind) {
+		case 'crash':
+		case 'crashInFlush':
+		case 'flushFails':
+		case 'corrupt':
+			return { atMs, kind, node, downMs };
+		case 'crashWithin':
+			return { atMs, kind, node, downMs, sends: random.integer(0, 6) };
+		case 'crashAll':
+			return { atMs, kind, downMs };
+		case 'pause':
+		case 'clockFreeze':
+		case 'diskFull':
+			return { atMs, kind, node, ms };
+		case 'cuts':
+			return { atMs, kind, ms, ...drawCuts(random, nodes) };
+		case 'clog':
+			return { atMs, kind, from: node, to, ms };
+		case 'lossy':
+			return { atMs, kind, from: node, to, loss: random.between(0.2, 1), ms };
+		case 'clockStep':
+			return { atMs, kind, node, byMs: Math.round(random.magnitude(1, 100_000)) * (random.chance(0.6) ? -1 : 1) };
+		case 'clockDrift':
+			return { atMs, kind, node, drift: random.between(-0.2, 0.2) };
+		case 'pace':
+			return { atMs, kind, node, pace: random.magnitude(1 / (2 * wild), 2 * wild), ms };
+		case 'slowDisk':
+			return { atMs, kind, node, flushMs: Math.round(random.magnitude(5, 500) * wild), ms };
+	}
+}
+
+type Cuts = Pick<Extract<Fault, { kind: 'cuts' }>, 'shape' | 'cuts'>;
+
+function drawCuts(random: Random, nodes: number): Cuts {
+	const everyone = random.shuffle(Array.from({ length: nodes }, (_, node) => node));
+	const [a, b] = everyone as [number, number];
+	switch (nodes < 2 ? -1 : random.integer(0, 4)) {
+		case 0:
+			return { shape: 'oneWay', cuts: [[a, b]] };
+		case 1: {
+			const deaf = everyone.filter((node) => node !== a).map((node): Cut => [node, a]);
+			return { shape: 'oneWay', cuts: random.chance(0.5) ? deaf : deaf.map(([from, to]): Cut => [to, from]) };
+		}
+		case 2:
+			return { shape: 'link', cuts: bothWays([[a, b]]) };
+		case 3:
+			return { shape: 'quorumLoss', cuts: allBut(everyone, (x, y) => x === a || y === a) };
+		case 4: {
+			const side = new Set(everyone.slice(0, random.integer(1, nodes - 1)));
+			return { shape: 'partition', cuts: allBut(everyone, (x, y) => side.has(x) === side.has(y)) };
+		}
+		default:
+			return { shape: 'partition', cuts: [] };
+	}
+}
+
+/** Every link is cut, but those that `kept` says. */
+export function allBut(everyone: readonly number[], kept: (x: number, y: number) => boolean): Cut[] {
+	return everyone.flatMap((x) => everyone.filter((y) => x !== y && !kept(x, y)).map((y): Cut => [x, y]));
+}
+
+export function bothWays(cuts: readonly Cut[]): Cut[] {
+	return cuts.flatMap(([from, to]): Cut[] => [
+		[from, to],
+		[to, from],
+	]);
+}

@@ -1,0 +1,336 @@
+/**
+ * What truly happened, kept outside the nodes: each durable promise and acceptance, and from them what is
+ * chosen. It believes only the disk: a vote counts when the node's log says that it is durable, and never
+ * because a message says so. Everything is kept for the whole run, whatever a node forgets.
+ *
+ * A rule that does not hold is a `Violation`, thrown at the very step that broke it.
+ *
+ * @source Lamport, Paxos.tla: OneVote, OneValuePerBallot, VotesSafe, SafeAt, WontVoteIn, ChosenAt
+ */
+import { type Ballot, ballotToText, compareBallots, NO_BALLOT, sameBallot } from '../paxos/ballot.ts';
+import type { Slot, Value } from '../paxos/message.ts';
+import { countVotes, type Voters } from '../paxos/quorum.ts';
+import type { DurableRecord } from '../paxos/record.ts';
+import type { Counters } from './counters.ts';
+
+export class Violation extends Error {
+	override readonly name = 'Violation';
+	readonly rule: string;
+
+	constructor(rule: string, detail: string) {
+		super(`${rule}: ${detail}`);
+		this.rule = rule;
+	}
+}
+
+/** A value's bytes, known by a number. 0 is the no-op. */
+export type ValueId = number;
+
+/** What happened to one slot at one ballot. */
+interface Vote {
+	readonly ballot: Ballot;
+	readonly value: ValueId;
+	/** Nodes that durably accepted; bit i stands for node i. */
+	voters: Voters;
+}
+
+interface Chosen {
+	readonly value: ValueId;
+	readonly ballot: Ballot;
+}
+
+/** What one node has on disk, over all its lives. */
+class Acceptor {
+	/** Durable. */
+	promised: Ballot = NO_BALLOT;
+	/** In the log, perhaps not durable: what the process believes. */
+	promisedAppended: Ballot = NO_BALLOT;
+	/** By slot, the acceptance of the highest ballot in the log, perhaps not durable; and learned ones. */
+	readonly appended = new Map<Slot, { readonly ballot: Ballot; readonly value: ValueId }>();
+	/** Every durable record, in order. */
+	readonly durable: DurableRecord[] = [];
+	readonly waiting: DurableRecord[] = [];
+	highestSlot: Slot = 0;
+}
+
+export class Ledger {
+	/** Every slot up to here is chosen. */
+	chosenThrough: Slot = 0;
+	readonly #quorum: number;
+	readonly #acceptors: Acceptor[];
+	readonly #votes = new Map<Slot, Vote[]>();
+	readonly #chosen = new Map<Slot, Chosen>();
+	readonly #values = new ValueIds();
+	readonly #counters: Counters;
+
+	constructor(nodes: number, counters: Counters) {
+		this.#counters = counters;
+		this.#quorum = Math.floor(nodes / 2) + 1;
+		this.#acceptors = Array.from({ length: nodes }, () => new Acceptor());
+	}
+
+	/** A record went into a node's log. */
+	appended(node: number, record: DurableRecord): void {
+		const acceptor = this.#acceptor(node);
+		acceptor.waiting.push(record);
+		this.#append(node, acceptor, record);
+	}
+
+	/** The next `count` records of those appended are durable. */
+	durable(node: number, count: number): void {
+		const acceptor = this.#acceptor(node);
+		for (const record of acceptor.waiting.splice(0, count)) {
+			acceptor.durable.push(record);
+			this.#settle(node, acceptor, record);
+		}
+	}
+
+	/**
+	 * A node starts again with what its log gave back: everything durable, in order, and perhaps some of what
+	 * was appended after it, from the first of those on.
+	 */
+	recovered(node: number, records: readonly DurableRecord[]): void {
+		const acceptor = this.#acceptor(node);
+		const known = acceptor.durable.concat(acceptor.waiting);
+		if (records.length < acceptor.durable.length || records.length > known.length) {
+			throw new Violation(
+				'DurableStaysDurable',
+				`node ${node} had ${acceptor.durable.length} durable records of ${known.length}, and found ${records.length}`,
+			);
+		}
+		for (let i = 0; i < records.length; i++) {
+			if (sameRecord(records[i] as DurableRecord, known[i] as DurableRecord)) continue;
+			throw new Violation('DurableStaysDurable', `node ${node} reads its record ${i} not as it was written`);
+		}
+		this.#counters.recordsLost += known.length - records.length;
+		this.#counters.recordsKeptUnflushed += records.length - acceptor.durable.length;
+		acceptor.waiting.length = 0;
+		acceptor.appended.clear();
+		acceptor.promisedAppended = NO_BALLOT;
+		for (const record of acceptor.durable) this.#append(node, acceptor, record);
+		for (const record of records.slice(acceptor.durable.length)) {
+			this.#append(node, acceptor, record);
+			acceptor.durable.push(record);
+			this.#settle(node, acceptor, record);
+		}
+	}
+
+	/** Phase 2a leaves the proposer. */
+	proposed(ballot: Ballot, slot: Slot, value: Value): void {
+		const id = this.#values.of(value);
+		if (!this.#voteAt(slot, ballot)) this.#newVote(ballot, slot, id);
+		else this.#onlyValue(ballot, slot, id);
+	}
+
+	/** @throws Violation unless `node` has durably accepted at `ballot` */
+	mustHaveAccepted(node: number, ballot: Ballot, slot: Slot): void {
+		const vote = this.#voteAt(slot, ballot);
+		if (vote && (vote.voters & (1 << node)) !== 0) return;
+		throw new Violation('AcceptedIsDurable', `node ${node} says accepted ${describe(slot, ballot)}, not durable`);
+	}
+
+	/** @throws Violation unless `node` has durably promised `ballot` or a higher one */
+	mustHavePromised(node: number, ballot: Ballot): void {
+		if (compareBallots(this.#acceptor(node).promised, ballot) >= 0) return;
+		throw new Violation('PromiseIsDurable', `node ${node} says promised ${ballotToText(ballot)}, not durable`);
+	}
+
+	/** @throws Violation unless `value` is what was chosen for `slot` */
+	mustBeChosen(node: number, slot: Slot, value: Value, where: string): void {
+		const chosen = this.#chosen.get(slot);
+		if (!chosen) throw new Violation('OnlyChosenIsLearned', `node ${node} takes slot ${slot} for chosen (${where})`);
+		if (this.#values.of(value) === chosen.value) return;
+		throw new Violation('Agreement', `node ${node} has another value for slot ${slot} than was chosen (${where})`);
+	}
+
+	/** @throws Violation unless every slot up to `through` is chosen */
+	mustBeChosenThrough(node: number, through: Slot, where: string): void {
+		if (through <= this.chosenThrough) return;
+		const detail = `node ${node} says chosen through ${through}, true is ${this.chosenThrough} (${where})`;
+		throw new Violation('ChosenThroughIsTrue', detail);
+	}
+
+	/** How many records of `node` are written and not durable. */
+	waitingCount(node: number): number {
+		return this.#acceptor(node).waiting.length;
+	}
+
+	promisedBy(node: number): Ballot {
+		return this.#acceptor(node).promised;
+	}
+
+	/** Calls back for each slot above `above` for which `node` has an acceptance in its log, as it believes. */
+	eachAcceptance(node: number, above: Slot, visit: (slot: Slot, ballot: Ballot, value: ValueId) => void): void {
+		const { appended, highestSlot } = this.#acceptor(node);
+		for (let slot = above + 1; slot <= highestSlot; slot++) {
+			const vote = appended.get(slot);
+			if (vote) visit(slot, vote.ballot, vote.value);
+		}
+	}
+
+	idOf(value: Value): ValueId {
+		return this.#values.of(value);
+	}
+
+	#append(node: number, acceptor: Acceptor, record: DurableRecord): void {
+		switch (record.kind) {
+			case 'promised':
+				if (compareBallots(record.ballot, acceptor.promisedAppended) < 0) {
+					throw new Violation(
+						'PromisesNeverGoBack',
+						`node ${node} promises ${ballotToText(record.ballot)} after a higher one`,
+					);
+				}
+				acceptor.promisedAppended = record.ballot;
+				return;
+			case 'accepted': {
+				if (compareBallots(record.ballot, acceptor.promisedAppended) < 0) {
+					const promised = ballotToText(acceptor.promisedAppended);
+					throw new Violation(
+						'NoVoteBelowPromise',
+						`node ${node}: ${describe(record.slot, record.ballot)} below ${promised}`,
+					);
+				}
+				acceptor.promisedAppended = record.ballot;
+				this.#remember(acceptor, record.slot, record.ballot, record.value);
+				return;
+			}
+			case 'learned':
+				this.mustBeChosen(node, record.slot, record.value, 'a record');
+				this.#remember(acceptor, record.slot, record.ballot, record.value);
+				return;
+			case 'chosen':
+				return this.mustBeChosenThrough(node, record.through, 'a record');
+		}
+	}
+
+	#remember(acceptor: Acceptor, slot: Slot, ballot: Ballot, value: Value): void {
+		const before = acceptor.appended.get(slot);
+		if (before && compareBallots(before.ballot, ballot) > 0) return;
+		acceptor.appended.set(slot, { ballot, value: this.#values.of(value) });
+		if (slot > acceptor.highestSlot) acceptor.highestSlot = slot;
+	}
+
+	#settle(node: number, acceptor: Acceptor, record: DurableRecord): void {
+		if (record.kind === 'promised') acceptor.promised = record.ballot;
+		if (record.kind !== 'accepted') return;
+		if (compareBallots(record.ballot, acceptor.promised) > 0) acceptor.promised = record.ballot;
+		const { slot, ballot } = record;
+		const id = this.#values.of(record.value);
+		const vote = this.#voteAt(slot, ballot) ?? this.#newVote(ballot, slot, id);
+		this.#onlyValue(ballot, slot, id);
+		vote.voters |= 1 << node;
+		if (countVotes(vote.voters) >= this.#quorum) this.#choose(slot, vote);
+	}
+
+	#choose(slot: Slot, { ballot, value }: Vote): void {
+		const before = this.#chosen.get(slot);
+		if (before) {
+			if (before.value === value) return;
+			throw new Violation('Agreement', `slot ${slot} has a second value chosen, at ${ballotToText(ballot)}`);
+		}
+		this.#chosen.set(slot, { value, ballot });
+		while (this.#chosen.has(this.chosenThrough + 1)) this.chosenThrough++;
+	}
+
+	/** OneValuePerBallot. */
+	#onlyValue(ballot: Ballot, slot: Slot, value: ValueId): void {
+		if (this.#voteAt(slot, ballot)?.value === value) return;
+		throw new Violation('OneValuePerBallot', `two values for ${describe(slot, ballot)}`);
+	}
+
+	/** VotesSafe: the first time that anything is proposed or accepted for `slot` at `ballot`. */
+	#newVote(ballot: Ballot, slot: Slot, value: ValueId): Vote {
+		if (countVotes(this.#promised(ballot, 0)) < this.#quorum) {
+			throw new Violation('VotesSafe', `no quorum has promised before ${describe(slot, ballot)}`);
+		}
+		let votes = this.#votes.get(slot);
+		if (!votes) {
+			votes = [];
+			this.#votes.set(slot, votes);
+		}
+		if (value === 0) this.#counters.noopsProposed++;
+		for (const earlier of votes) {
+			if (earlier.value === value) this.#counters.reportedValuesProposed++;
+			else this.#counters.rivalValuesInOneSlot++;
+			if (earlier.value === value || compareBallots(earlier.ballot, ballot) > 0) continue;
+			const wontVote = this.#promised(earlier.ballot, 1) & ~earlier.voters;
+			if (countVotes(wontVote) >= this.#quorum) continue;
+			const rival = ballotToText(earlier.ballot);
+			throw new Violation('VotesSafe', `${describe(slot, ballot)}: another value may be chosen at ${rival}`);
+		}
+		const vote = { ballot, value, voters: 0 };
+		votes.push(vote);
+		return vote;
+	}
+
+	/** Who has durably promised at least `ballot`; with `above` 1, only those that promised a higher one. */
+	#promised(ballot: Ballot, above: 0 | 1): Voters {
+		let voters = 0;
+		for (let node = 0; node < this.#acceptors.length; node++) {
+			if (Math.sign(compareBallots(this.#acceptor(node).promised, ballot)) >= above) voters |= 1 << node;
+		}
+		return voters;
+	}
+
+	#voteAt(slot: Slot, ballot: Ballot): Vote | undefined {
+		const votes = this.#votes.get(slot);
+		if (!votes) return undefined;
+		for (let i = votes.length - 1; i >= 0; i--) {
+			const vote = votes[i] as Vote;
+			if (sameBallot(vote.ballot, ballot)) return vote;
+		}
+		return undefined;
+	}
+
+	#acceptor(node: number): Acceptor {
+		const acceptor = this.#acceptors[node];
+		if (!acceptor) throw new RangeError(`there is no node ${node}`);
+		return acceptor;
+	}
+}
+
+/** Numbers for byte arrays, equal for equal bytes. */
+class ValueIds {
+	readonly #buckets = new Map<number, { readonly bytes: Uint8Array; readonly id: ValueId }[]>();
+	#next: ValueId = 1;
+
+	of(bytes: Uint8Array): ValueId {
+		if (bytes.length === 0) return 0;
+		const hash = hashOf(bytes);
+		let bucket = this.#buckets.get(hash);
+		if (!bucket) {
+			bucket = [];
+			this.#buckets.set(hash, bucket);
+		}
+		for (const known of bucket) if (sameBytes(known.bytes, bytes)) return known.id;
+		bucket.push({ bytes: bytes.slice(), id: this.#next });
+		return this.#next++;
+	}
+}
+
+/** FNV-1a, 32 bits. */
+export function hashOf(bytes: Uint8Array): number {
+	let hash = 0x811c9dc5;
+	for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+	return hash >>> 0;
+}
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+	if (a === b) return true;
+	if (a.length !== b.length) return false;
+	for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+	return true;
+}
+
+function sameRecord(a: DurableRecord, b: DurableRecord): boolean {
+	if (a === b) return true;
+	if (a.kind === 'promised') return b.kind === 'promised' && sameBallot(a.ballot, b.ballot);
+	if (a.kind === 'chosen') return b.kind === 'chosen' && a.through === b.through;
+	if (b.kind !== a.kind) return false;
+	return a.slot === b.slot && sameBallot(a.ballot, b.ballot) && sameBytes(a.value, b.value);
+}
+
+function describe(slot: Slot, ballot: Ballot): string {
+	return `slot ${slot} at ${ballotToText(ballot)}`;
+}

@@ -1,0 +1,235 @@
+/**
+ * Is there one order of all operations, in which each takes effect between its call and its return, that a
+ * single map would have answered in the same way? Linearizability is local, so each key is searched alone.
+ *
+ * An operation whose outcome is unknown may have taken effect at any time after its call, or never. A search
+ * that grows beyond its bound is reported as such, and counts as a failure: it proves nothing.
+ *
+ * @source Wing and Gong 1993, Testing and verifying concurrent objects; Lowe 2017, which adds the memory of
+ * configurations seen before
+ */
+
+/** What is true of every operation. Call and return are places in one total order of all events. */
+interface Span {
+	readonly key: string;
+	readonly called: number;
+	/** Infinity where the outcome is unknown; such an operation may have taken effect or not. */
+	readonly returned: number;
+}
+
+/** No two writes of a history write the same `value`. `revision` is what the answer said; 0 for none. */
+export type HistoryEntry =
+	| (Span & { readonly kind: 'put'; readonly value: number; readonly revision: number })
+	| (Span & { readonly kind: 'delete'; readonly revision: number })
+	| (Span & {
+			readonly kind: 'cas';
+			/** The revision that the key had to have; 0: it had to be absent. */
+			readonly expected: number;
+			readonly value: number;
+			readonly ok: boolean;
+			readonly revision: number;
+	  })
+	/** `value` and `revision` 0: the key was absent. */
+	| (Span & { readonly kind: 'get'; readonly value: number; readonly revision: number });
+
+export type Verdict =
+	| { readonly kind: 'linearizable' }
+	| { readonly kind: 'notLinearizable'; readonly key: string; readonly operations: readonly HistoryEntry[] }
+	/** More than `CONFIGURATIONS_MAX` were looked at. */
+	| { readonly kind: 'gaveUp'; readonly key: string };
+
+export const CONFIGURATIONS_MAX = 200_000;
+
+/** One key's state. `revision` -1: it was written by an operation whose revision nobody saw. */
+export interface Register {
+	readonly value: number;
+	readonly revision: number;
+	/** Revisions only grow: the highest that is known of what has taken effect. */
+	readonly revisionKnown: number;
+}
+
+export const ABSENT: Register = { value: 0, revision: 0, revisionKnown: 0 };
+
+export function checkHistory(history: readonly HistoryEntry[]): Verdict {
+	const byKey = new Map<string, HistoryEntry[]>();
+	for (const entry of history) {
+		const entries = byKey.get(entry.key);
+		if (entries) entries.push(entry);
+		else byKey.set(entry.key, [entry]);
+	}
+	for (const [key, entries] of byKey) {
+		const found = new Search(stepsOf(entries)).run();
+		if (found === undefined) return { kind: 'gaveUp', key };
+		if (!found) return { kind: 'notLinearizable', key, operations: entries };
+	}
+	return { kind: 'linearizable' };
+}
+
+/** The state after `operation`; undefined where a map in this state would have answered otherwise. */
+export function takeEffect(state: Register, operation: HistoryEntry): Register | undefined {
+	switch (operation.kind) {
+		case 'get':
+			return state.value === operation.value && sameRevision(state, operation.revision) ? state : undefined;
+		case 'put':
+			return written(state, operation, operation.value);
+		case 'delete':
+			return written(state, operation, 0);
+		case 'cas': {
+			const holds = state.revision === operation.expected;
+			if (holds !== operation.ok) return undefined;
+			return written(state, operation, holds ? operation.value : undefined);
+		}
+	}
+}
+
+/** @param value 0 where the key is gone, undefined where it stays as it is */
+function written(state: Register, { revision }: { readonly revision: number }, value: number | undefined) {
+	if (revision !== 0 && revision <= state.revisionKnown) return undefined;
+	const revisionKnown = Math.max(state.revisionKnown, revision);
+	if (value === undefined) return { ...state, revisionKnown };
+	if (value === 0) return { value: 0, revision: 0, revisionKnown };
+	return { value, revision: revision === 0 ? -1 : revision, revisionKnown };
+}
+
+function sameRevision(state: Register, seen: number): boolean {
+	return state.revision === -1 || seen === 0 || state.revision === seen;
+}
+
+/** One operation of one key, as the search needs it. */
+interface Step {
+	readonly operation: HistoryEntry;
+	/** It has taken effect for certain: it was answered, or what it wrote was read. */
+	readonly certain: boolean;
+	/** Among those that nobody saw, one is as good as another of the same effect; 0 for what was seen. */
+	readonly unseenEffect: number;
+}
+
+/** In the order of their calls. Values are written once, so whoever read one tells at which revision it came. */
+function stepsOf(entries: readonly HistoryEntry[]): Step[] {
+	const seen = new Map<number, number>();
+	for (const entry of entries) if (entry.kind === 'get' && entry.value !== 0) seen.set(entry.value, entry.revision);
+	return [...entries]
+		.sort((a, b) => a.called - b.called)
+		.map((entry) => {
+			if (entry.returned !== Number.POSITIVE_INFINITY) return { operation: entry, certain: true, unseenEffect: 0 };
+			const revision = entry.kind === 'put' || entry.kind === 'cas' ? seen.get(entry.value) : undefined;
+			if (revision !== undefined) return { operation: { ...entry, revision }, certain: true, unseenEffect: 0 };
+			const unseenEffect = entry.kind === 'put' ? -1 : entry.kind === 'cas' ? entry.expected + 1 : -2;
+			return { operation: entry, certain: false, unseenEffect };
+		});
+}
+
+class Search {
+	readonly #steps: readonly Step[];
+	readonly #done: Uint8Array;
+	/** Certain ones that have not taken effect yet. */
+	#left: number;
+	/** Revisions grow, so those that are known take effect in this order. */
+	readonly #byRevision: readonly number[];
+	#nextByRevision = 0;
+	readonly #seen = new Set<string>();
+
+	constructor(steps: readonly Step[]) {
+		this.#steps = steps;
+		this.#done = new Uint8Array(steps.length);
+		this.#left = steps.filter(({ certain }) => certain).length;
+		this.#byRevision = [...steps.keys()]
+			.filter((index) => this.#revisionOf(index) !== 0)
+			.sort((a, b) => this.#revisionOf(a) - this.#revisionOf(b));
+	}
+
+	/** Undefined where it gave up. */
+	run(): boolean | undefined {
+		return this.#from(ABSENT, 0);
+	}
+
+	/** @param first every operation before this one has taken effect */
+	#from(state: Register, first: number): boolean | undefined {
+		if (this.#left === 0) return true;
+		if (this.#seen.size >= CONFIGURATIONS_MAX) return undefined;
+		const configuration = this.#configuration(state, first);
+		if (this.#seen.has(configuration)) return false;
+		this.#seen.add(configuration);
+
+		const candidates = this.#candidates(first);
+		// A read that fits changes nothing, so it may as well be now.
+		for (const index of candidates) {
+			if (this.#operation(index).kind !== 'get') continue;
+			const next = takeEffect(state, this.#operation(index));
+			if (next) return this.#after(index, next, first);
+		}
+		const tried = new Set<number>();
+		for (const certain of [true, false]) {
+			for (const index of candidates) {
+				const step = this.#steps[index] as Step;
+				if (step.certain !== certain || step.operation.kind === 'get') continue;
+				if (this.#revisionOf(index) !== 0 && this.#byRevision[this.#nextByRevision] !== index) continue;
+				if (step.unseenEffect !== 0 && tried.has(step.unseenEffect)) continue;
+				const next = takeEffect(state, step.operation);
+				if (!next) continue;
+				tried.add(step.unseenEffect);
+				const found = this.#after(index, next, first);
+				if (found !== false) return found;
+			}
+		}
+		return false;
+	}
+
+	#after(index: number, next: Register, first: number): boolean | undefined {
+		const { certain } = this.#steps[index] as Step;
+		const revised = this.#byRevision[this.#nextByRevision] === index ? 1 : 0;
+		this.#done[index] = 1;
+		this.#nextByRevision += revised;
+		if (certain) this.#left--;
+		let firstNext = first;
+		while (this.#done[firstNext] === 1) firstNext++;
+		const found = this.#from(next, firstNext);
+		if (found === false) {
+			this.#done[index] = 0;
+			this.#nextByRevision -= revised;
+			if (certain) this.#left++;
+		}
+		return found;
+	}
+
+	/** Those that were called before any other that is left returned. */
+	#candidates(first: number): number[] {
+		const candidates: number[] = [];
+		let returned = Number.POSITIVE_INFINITY;
+		for (let index = first; index < this.#steps.length; index++) {
+			const operation = this.#operation(index);
+			if (operation.called > returned) break;
+			if (this.#done[index] === 1) continue;
+			candidates.push(index);
+			if (operation.returned < returned) returned = operation.returned;
+		}
+		return candidates.filter((index) => this.#operation(index).called < returned);
+	}
+
+	/** Which operations have taken effect, and the state; text, because a set of arrays compares by identity. */
+	#configuration(state: Register, first: number): string {
+		let lastDone = this.#done.length - 1;
+		while (lastDone > first && this.#done[lastDone] !== 1) lastDone--;
+		let text = `${state.value},${state.revision},${first},${lastDone}:`;
+		let bits = 0;
+		let count = 0;
+		for (let index = first; index <= lastDone; index++) {
+			bits = (bits << 1) | (this.#done[index] as number);
+			if (++count < 30 && index < lastDone) continue;
+			text += `${bits.toString(36)},`;
+			bits = 0;
+			count = 0;
+		}
+		return text;
+	}
+
+	#operation(index: number): HistoryEntry {
+		return (this.#steps[index] as Step).operation;
+	}
+
+	/** At which it took effect; 0 for reads and where nobody knows. */
+	#revisionOf(index: number): number {
+		const operation = this.#operation(index);
+		return operation.kind === 'get' ? 0 : operation.revision;
+	}
+}

@@ -1,0 +1,297 @@
+/**
+ * One node of a simulated world: the production agent, loop, log and store of one process after another, over
+ * a disk that stays. Everything it does passes the ledger and the invariants on its way.
+ */
+
+import { Log } from '../disk/log.ts';
+import { CorruptLogError } from '../disk/recover.ts';
+import { PaxosAgent } from '../paxos/agent.ts';
+import type { NodeId, WallTime } from '../paxos/ballot.ts';
+import type { AgentConfig } from '../paxos/config.ts';
+import type { Effects, TimerRequest } from '../paxos/effects.ts';
+import type { Event } from '../paxos/event.ts';
+import type { AgentFact } from '../paxos/fact.ts';
+import type { Envelope, Message, Slot } from '../paxos/message.ts';
+import type { DurableRecord } from '../paxos/record.ts';
+import { type LoopAgent, type LoopLog, type LoopRuntime, ReplicaLoop } from '../replica/loop.ts';
+import { type OnResult, Store } from '../store/store.ts';
+import { Clock } from './clock.ts';
+import type { Counters } from './counters.ts';
+import { SimulatedDisk } from './disk.ts';
+import type { Invariants } from './invariants.ts';
+import { type Ledger, Violation } from './ledger.ts';
+import { Random } from './random.ts';
+import { type Instant, US_PER_MS } from './schedule.ts';
+
+/** Small, so that a run fills many. */
+const SEGMENT_BYTES = 32 * 1024;
+
+const TURN_MAX_US = 500;
+
+/** What a node needs of its world. */
+export interface Surroundings {
+	readonly now: Instant;
+	readonly ledger: Ledger;
+	readonly invariants: Invariants;
+	readonly counters: Counters;
+	/** Whether facts of single messages are made. */
+	readonly watched: boolean;
+	readonly canary: boolean;
+	/** Calls back at that time, unless the node's process has ended by then; later where it is paused. */
+	later(node: SimulatedNode, time: Instant, what: Errand, act: () => void): void;
+	carry(from: SimulatedNode, to: NodeId, message: Message): void;
+	told(node: SimulatedNode, fact: AgentFact): void;
+	applied(node: SimulatedNode, through: Slot, revision: number): void;
+	/** The process has ended by itself. */
+	ended(node: SimulatedNode): void;
+}
+
+/** What a node may wait for, for the hash of all events. */
+export type Errand = 'disk' | 'turn' | TimerRequest['timer'];
+
+export class SimulatedNode {
+	readonly index: number;
+	readonly id: NodeId;
+	readonly clock: Clock;
+	readonly disk: SimulatedDisk;
+	readonly config: AgentConfig;
+	/** Grows with each life. */
+	epoch = 0;
+	process: Process | undefined;
+	paused = false;
+	/** A fault changed bytes on its disk: it may refuse to start. */
+	corrupted = false;
+	/** It refuses to start, for good. */
+	refuses = false;
+	/** From now, so many messages leave; then the process ends. */
+	sendsLeft = Number.POSITIVE_INFINITY;
+	readonly random: Random;
+	/** It gathers what comes for a moment, then does it all with one flush; or does each thing at once. */
+	readonly gathers: boolean;
+	readonly #world: Surroundings;
+
+	constructor(index: number, config: AgentConfig, seed: number, world: Surroundings) {
+		this.index = index;
+		this.id = config.id;
+		this.config = config;
+		this.random = new Random(seed, 0x6e6f6465, index);
+		this.#world = world;
+		this.gathers = this.random.chance(0.5);
+		this.clock = new Clock(this.random.between(-2_000, 2_000));
+		this.disk = new SimulatedDisk(new Random(seed, 0x6469736b, index), this.#diskRuntime());
+	}
+
+	start(): void {
+		if (this.process || this.refuses) return;
+		this.epoch++;
+		try {
+			this.process = new Process(this, this.#world);
+		} catch (error) {
+			if (!(error instanceof CorruptLogError)) throw error;
+			if (!this.corrupted) throw new Violation('LogIsReadable', `${this.id}: ${error.message}`);
+			this.refuses = true;
+			this.#world.counters.corruptLogsRefused++;
+			return;
+		}
+		this.process.loop.start();
+	}
+
+	/** At once, with whatever is under way. */
+	crash(): void {
+		if (!this.process) return;
+		this.process.end();
+		this.process = undefined;
+		this.paused = false;
+		this.sendsLeft = Number.POSITIVE_INFINITY;
+		const torn = this.disk.torn;
+		this.disk.crash(this.#diskRuntime());
+		this.#world.counters.tornWrites += this.disk.torn - torn;
+	}
+
+	#diskRuntime() {
+		const world = this.#world;
+		const later = (time: Instant, act: () => void) => world.later(this, time, 'disk', act);
+		return {
+			get now() {
+				return world.now;
+			},
+			at: later,
+		};
+	}
+}
+
+/** One life of one process. */
+export class Process implements LoopRuntime {
+	readonly agent: PaxosAgent;
+	readonly loop: ReplicaLoop;
+	readonly node: SimulatedNode;
+	readonly epoch: number;
+	readonly soon?: () => void;
+	#turnIsPlanned = false;
+	readonly #log: Log;
+	readonly #world: Surroundings;
+	readonly #timers = new Map<TimerRequest['timer'], number>();
+	#timersAsked = 0;
+	#durable = 0;
+	#ended = false;
+
+	/** @throws CorruptLogError */
+	constructor(node: SimulatedNode, world: Surroundings) {
+		this.node = node;
+		this.epoch = node.epoch;
+		this.#world = world;
+		if (node.gathers) this.soon = () => this.#planTurn();
+		const { ledger, invariants } = world;
+		const { log, records, torn } = Log.open(
+			node.disk,
+			{ segmentBytes: SEGMENT_BYTES },
+			{
+				durable: (through) => this.#durableThrough(through),
+				failed: () => this.#fail(),
+				flushed: () => world.counters.flushes++,
+			},
+		);
+		if (torn) world.counters.tornTails++;
+		ledger.recovered(node.index, records);
+		this.#log = log;
+		this.agent = new PaxosAgent(node.config, records);
+		this.agent.watched = world.watched;
+		invariants.started(node.index, this.agent.view());
+		const store = new WatchedStore(node.index, invariants);
+		this.loop = new ReplicaLoop(node.id, this.#watchedAgent(), this.#watchedLog(), store, this);
+	}
+
+	end(): void {
+		this.#ended = true;
+		this.loop.stop();
+		this.#log.close();
+	}
+
+	// What the loop asks for
+
+	nowMs(): number {
+		return this.#world.now / US_PER_MS;
+	}
+
+	wallTime(): WallTime {
+		return this.node.clock.wallTime(this.#world.now);
+	}
+
+	random(): number {
+		return this.node.random.fraction();
+	}
+
+	setTimer(timer: TimerRequest['timer'], afterMs: number): void {
+		const asked = ++this.#timersAsked;
+		this.#timers.set(timer, asked);
+		const time = this.#world.now + Math.ceil(afterMs * this.node.clock.pace * US_PER_MS);
+		this.#world.later(this.node, time, timer, () => {
+			if (this.#timers.get(timer) === asked) this.loop.fire(timer);
+		});
+	}
+
+	send(envelope: Envelope): void {
+		if (this.node.sendsLeft-- <= 0) {
+			if (!this.#ended) this.#endWithin();
+			return;
+		}
+		this.#world.invariants.sent(this.node.index, envelope);
+		this.#world.carry(this.node, envelope.to, envelope.message);
+	}
+
+	fact(fact: AgentFact): void {
+		this.#world.told(this.node, fact);
+	}
+
+	applied(through: Slot, revision: number): void {
+		this.#world.applied(this.node, through, revision);
+	}
+
+	#planTurn(): void {
+		if (this.#turnIsPlanned) return;
+		this.#turnIsPlanned = true;
+		this.#world.later(this.node, this.#world.now + this.node.random.integer(0, TURN_MAX_US), 'turn', () => {
+			this.#turnIsPlanned = false;
+			this.loop.turn();
+			this.loop.flush();
+		});
+	}
+
+	/** The rest of what the step asked for never happens. */
+	#endWithin(): void {
+		this.#ended = true;
+		this.loop.stop();
+		this.#world.counters.crashesWithinAStep++;
+		this.#world.ended(this.node);
+	}
+
+	#fail(): void {
+		if (this.#ended) return;
+		this.#ended = true;
+		this.loop.stop();
+		this.#world.ended(this.node);
+	}
+
+	#durableThrough(through: number): void {
+		this.#world.ledger.durable(this.node.index, through - this.#durable);
+		this.#durable = through;
+		this.loop.durable(through);
+	}
+
+	/** The agent, with its effects looked at. */
+	#watchedAgent(): LoopAgent {
+		const { invariants } = this.#world;
+		const { index } = this.node;
+		const { agent } = this;
+		return {
+			step(event: Event): Effects {
+				const effects = agent.step(event);
+				invariants.stepped(index, effects, agent.view());
+				return effects;
+			},
+		};
+	}
+
+	/** The log, with what goes into it noted. */
+	#watchedLog(): LoopLog {
+		const log = this.#log;
+		const { ledger, canary } = this.#world;
+		const { index } = this.node;
+		const isEnded = () => this.#ended;
+		return {
+			get durableThrough() {
+				return canary ? Number.POSITIVE_INFINITY : log.durableThrough;
+			},
+			append(records: readonly DurableRecord[]): number {
+				for (const record of records) ledger.appended(index, record);
+				return log.append(records);
+			},
+			flush(): void {
+				if (!isEnded()) log.flush();
+			},
+		};
+	}
+}
+
+/** The store, with its results looked at. */
+class WatchedStore extends Store {
+	readonly #node: number;
+	readonly #invariants: Invariants;
+	#slot: Slot = 0;
+
+	constructor(node: number, invariants: Invariants) {
+		super();
+		this.#node = node;
+		this.#invariants = invariants;
+	}
+
+	override apply(value: Uint8Array, onResult?: OnResult): boolean {
+		this.#slot++;
+		const whole = super.apply(value, (session, sequence, result) => {
+			this.#invariants.result(this.#node, session, sequence, result);
+			onResult?.(session, sequence, result);
+		});
+		this.#invariants.applied(this.#node, this.#slot, this.revision);
+		return whole;
+	}
+}

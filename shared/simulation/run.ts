@@ -1,0 +1,250 @@
+/**
+ * One seed, from its plan to its verdict. The plan, all that goes wrong and all that clients ask for, is drawn
+ * first, as a list; leaving items out of it gives a smaller run of the same seed, which is how a failure is
+ * shrunk.
+ */
+import { PaxosAgent } from '../paxos/agent.ts';
+import { Clients, drawOperations, type PlannedOperation } from './clients.ts';
+import type { Counters } from './counters.ts';
+import { drawFaults, type Fault, PLAN, type Regime } from './faults.ts';
+import { sameBytes, Violation } from './ledger.ts';
+import { checkHistory } from './linearizability.ts';
+import type { LinkQuality } from './network.ts';
+import type { SimulatedNode } from './node.ts';
+import { Random } from './random.ts';
+import { drawScenarioFaults, PARTIAL_TIMES, SCENARIOS, type Scenario, stableFromMs } from './scenarios.ts';
+import { US_PER_MS } from './schedule.ts';
+import { type Onlooker, World } from './world.ts';
+
+/** Everything that a run depends on. */
+export interface Plan {
+	readonly seed: number;
+	readonly nodes: number;
+	readonly regime: Regime;
+	/** Of the regime `partial`. */
+	readonly scenario?: Scenario;
+	readonly links: LinkQuality;
+	readonly openSlotsMax: number;
+	readonly messageBytesMax: number;
+	readonly watched: boolean;
+	/** A bug on purpose: what is written is taken for durable before it is. Something must notice. */
+	readonly canary?: boolean;
+	readonly faults: readonly Fault[];
+	readonly operations: readonly PlannedOperation[];
+}
+
+export interface Outcome {
+	readonly seed: number;
+	readonly hash: number;
+	readonly events: number;
+	readonly steps: number;
+	readonly simulatedMs: number;
+	/** From a partial partition to the leader that stays, milliseconds; 0 where the leader stayed, or there was none. */
+	readonly settledMs: number;
+	readonly counters: Counters;
+	readonly violation: { readonly rule: string; readonly detail: string } | null;
+}
+
+/** As in a swarm.json without timings of its own. */
+const TIMINGS = {
+	electionMinMs: 300,
+	electionMaxMs: 500,
+	heartbeatMs: 75,
+	pollMaxMs: 40,
+	retryMs: 250,
+	backoffMinMs: 5,
+	backoffMaxMs: 500,
+};
+
+/** From the end of all faults on, every node must have answered a write and a read within this. */
+const PROGRESS_MAX_MS = 4_000;
+/** In so long something is chosen under load, milliseconds. */
+const PROGRESS_EVERY_MS = 1_000;
+/** So long after the end of all faults the nodes duel, with so many proposals each. */
+const DUEL_AFTER_MS = 500;
+const DUEL_ROUNDS = 3;
+const DUEL_VALUES_FROM = 1_000_000;
+const LOAD = { clients: 5, keys: 5, operationsPerSecond: 24 };
+
+/** Of 1: how many seeds are partial partitions, and how many of the others faults without bound. */
+const PARTIAL = 0.06;
+const UNBOUNDED = 0.25;
+
+export function drawPlan(seed: number, nodes: number): Plan {
+	const random = new Random(seed, 0x706c616e);
+	if (random.chance(PARTIAL)) return drawScenario(seed, nodes, random.pick(SCENARIOS));
+	const regime = random.chance(UNBOUNDED) ? 'unbounded' : 'survivable';
+	const untilMs = regime === 'survivable' ? PLAN.healMs : PLAN.endMs;
+	return {
+		seed,
+		nodes,
+		regime,
+		links: drawLinks(random),
+		openSlotsMax: random.pick([1, 2, 8, 64]),
+		messageBytesMax: random.pick([64, 512, 64 * 1024]),
+		watched: random.chance(0.125),
+		faults: drawFaults(random, nodes, regime),
+		operations: [
+			...drawOperations(random, nodes, LOAD, untilMs),
+			...(regime === 'survivable' && random.chance(0.5) ? drawDuel(random, nodes) : []),
+		],
+	};
+}
+
+/** After everything has healed, every node wants both phases from itself, at the same moment. */
+function drawDuel(random: Random, nodes: number): PlannedOperation[] {
+	return Array.from({ length: nodes * DUEL_ROUNDS }, (_, index) => ({
+		atMs: PLAN.healMs + DUEL_AFTER_MS,
+		client: index % LOAD.clients,
+		kind: 'put',
+		key: random.integer(0, LOAD.keys - 1),
+		value: DUEL_VALUES_FROM + index,
+		valueBytes: 16,
+		node: index % nodes,
+		route: 'self',
+	}));
+}
+
+/** One of the partial partitions, under load. */
+export function drawScenario(seed: number, nodes: number, scenario: Scenario): Plan {
+	const random = new Random(seed, 0x7363656e);
+	return {
+		seed,
+		nodes,
+		regime: 'partial',
+		scenario,
+		links: { ...drawLinks(random), loss: 0, duplication: 0, tail: 0 },
+		openSlotsMax: 64,
+		messageBytesMax: 64 * 1024,
+		watched: false,
+		faults: drawScenarioFaults(random, nodes, scenario),
+		// A proposal that asks for both phases from its own node takes the leadership, rightly.
+		operations: drawOperations(random, nodes, LOAD, PARTIAL_TIMES.endMs).map((each) => ({ ...each, route: 'leader' })),
+	};
+}
+
+function drawLinks(random: Random): LinkQuality {
+	return {
+		loss: random.chance(0.4) ? 0 : random.magnitude(0.001, 0.1),
+		duplication: random.chance(0.4) ? 0 : random.magnitude(0.001, 0.2),
+		delayMinMs: random.magnitude(0.05, 2),
+		delaySpreadMs: random.magnitude(0.05, 10),
+		tail: random.chance(0.5) ? 0 : random.magnitude(0.001, 0.05),
+		delayTailMs: random.magnitude(10, 1_000),
+	};
+}
+
+export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
+	const { seed, nodes, links, openSlotsMax, messageBytesMax, watched } = plan;
+	const config = { openSlotsMax, valueBytesMax: 16 * 1024, messageBytesMax, timings: TIMINGS };
+	const world = new World({ seed, nodes, links, config, watched, canary: plan.canary ?? false, onlooker });
+	const clients = new Clients(world, seed, LOAD.clients);
+	let violation: Outcome['violation'] = null;
+	try {
+		world.start();
+		world.schedule(plan.faults);
+		clients.schedule(plan.operations);
+		if (plan.regime === 'survivable') runUntilProgress(world, clients);
+		else if (plan.scenario) runWithStableLeader(world, clients, plan.scenario);
+		else world.run(PLAN.endMs * US_PER_MS);
+		clients.finish();
+		checkStates(world);
+		checkLinearizable(clients);
+	} catch (error) {
+		violation = violationOf(error);
+		world.note('', `VIOLATION ${violation.rule}: ${violation.detail}`);
+	}
+	return {
+		seed,
+		hash: world.hash,
+		events: world.events,
+		steps: world.invariants.steps,
+		simulatedMs: Math.round(world.now / US_PER_MS),
+		settledMs: plan.scenario ? Math.max(0, Math.round(world.lastLedAt / US_PER_MS) - PARTIAL_TIMES.cutMs) : 0,
+		counters: world.counters,
+		violation,
+	};
+}
+
+/** Once faults stop, the swarm goes on: within a bound every node answers, and all of them agree. */
+function runUntilProgress(world: World, clients: Clients): void {
+	world.run(PLAN.healMs * US_PER_MS);
+	world.heal();
+	const alive = world.nodes.filter((node) => node.process);
+	const silent = new Set<SimulatedNode>();
+	world.run((PLAN.healMs + 1_000) * US_PER_MS);
+	for (const node of alive) {
+		silent.add(node);
+		node.process?.loop.read(() => silent.delete(node));
+	}
+	world.run((PLAN.healMs + PROGRESS_MAX_MS) * US_PER_MS);
+	const [first] = silent;
+	if (first)
+		throw new Violation('Progress', `${first.id} answers nothing ${PROGRESS_MAX_MS} ms after all faults ended`);
+	world.run(PLAN.endMs * US_PER_MS);
+	if (clients.waitingCount > 0)
+		throw new Violation('Progress', `${clients.waitingCount} operations still have no answer`);
+	const { chosenThrough } = world.ledger;
+	for (const node of alive) {
+		if (world.ledger.waitingCount(node.index) > 0) {
+			throw new Violation('Progress', `${node.id} has still not flushed what it wrote`);
+		}
+		const pending = node.process?.loop.pendingCount ?? 0;
+		if (pending > 0) throw new Violation('Progress', `${node.id} still has ${pending} proposals without an outcome`);
+		const applied = node.process?.loop.appliedThrough;
+		if (applied === chosenThrough) continue;
+		throw new Violation('Progress', `${node.id} has applied ${applied} of ${chosenThrough} at the end`);
+	}
+}
+
+/** Some time after the cut one leader stays, and what it is asked for is chosen. */
+function runWithStableLeader(world: World, clients: Clients, scenario: Scenario): void {
+	const stableMs = stableFromMs(scenario);
+	world.run(stableMs * US_PER_MS);
+	let before = world.ledger.chosenThrough;
+	for (let ms = stableMs + PROGRESS_EVERY_MS; ms <= PARTIAL_TIMES.endMs; ms += PROGRESS_EVERY_MS) {
+		const { askedOfFollowers } = clients;
+		world.run((ms - PROGRESS_EVERY_MS / 2) * US_PER_MS);
+		const wasAsked = clients.askedOfFollowers > askedOfFollowers;
+		world.run(ms * US_PER_MS);
+		if (wasAsked && world.ledger.chosenThrough === before) {
+			throw new Violation('Progress', `nothing is chosen before ${ms} ms`);
+		}
+		if (world.lastLedAt > stableMs * US_PER_MS) throw new Violation('StableLeader', `another leader before ${ms} ms`);
+		before = world.ledger.chosenThrough;
+	}
+}
+
+/** Whoever has applied as much has the same state, byte by byte; and an agent that is saved comes back whole. */
+function checkStates(world: World): void {
+	const states = new Map<number, { readonly node: SimulatedNode; readonly bytes: Uint8Array }>();
+	for (const node of world.nodes) {
+		if (!node.process) continue;
+		const saved = node.process.agent.save();
+		if (!sameBytes(saved, PaxosAgent.restore(node.config, saved).save())) {
+			throw new Violation('SavedIsWhole', `${node.id} is another one after save and restore`);
+		}
+		const { store } = node.process.loop;
+		const bytes = store.save();
+		const other = states.get(store.revision);
+		if (!other) states.set(store.revision, { node, bytes });
+		else if (!sameBytes(other.bytes, bytes)) {
+			throw new Violation('EqualStateAtEqualRevision', `${node.id} and ${other.node.id} differ at ${store.revision}`);
+		}
+	}
+}
+
+function checkLinearizable(clients: Clients): void {
+	const verdict = checkHistory(clients.history);
+	if (verdict.kind === 'linearizable') return;
+	throw new Violation(
+		'Linearizable',
+		`${verdict.key}: ${verdict.kind === 'gaveUp' ? 'the checker gave up' : 'no order'}`,
+	);
+}
+
+function violationOf(error: unknown): { readonly rule: string; readonly detail: string } {
+	if (error instanceof Violation) return { rule: error.rule, detail: error.message };
+	if (error instanceof Error) return { rule: error.name, detail: error.stack ?? error.message };
+	return { rule: 'Thrown', detail: String(error) };
+}

@@ -1,0 +1,64 @@
+/**
+ * Makes a failing plan small: leaves out whatever the failure does not need, one half, quarter, … at a time,
+ * and keeps what breaks the same rule. Whatever a plan still holds in the end is part of the story.
+ *
+ * @source Zeller and Hildebrandt 2002, Simplifying and isolating failure-inducing input (ddmin)
+ */
+
+import { GOOD_LINK } from './network.ts';
+import { type Outcome, type Plan, runPlan } from './run.ts';
+
+export interface Shrunk {
+	readonly plan: Plan;
+	readonly outcome: Outcome;
+	readonly runs: number;
+}
+
+/** @param runsMax after so many tries the smallest plan so far is taken */
+export function shrink(failing: Plan, outcome: Outcome, runsMax: number): Shrunk {
+	const rule = outcome.violation?.rule;
+	if (rule === undefined) throw new RangeError('only a failure can be shrunk');
+	let best: Shrunk = { plan: failing, outcome, runs: 0 };
+	let runs = 0;
+
+	const keepsFailing = (plan: Plan): boolean => {
+		if (runs >= runsMax) return false;
+		runs++;
+		const smaller = runPlan(plan);
+		if (smaller.violation?.rule !== rule) return false;
+		best = { plan, outcome: smaller, runs };
+		return true;
+	};
+	const untilFailure = <Item extends { readonly atMs: number }>(items: readonly Item[]) =>
+		items.filter((item) => item.atMs <= best.outcome.simulatedMs);
+
+	keepsFailing({
+		...best.plan,
+		faults: untilFailure(best.plan.faults),
+		operations: untilFailure(best.plan.operations),
+	});
+	for (let size = Number.POSITIVE_INFINITY; size > sizeOf(best.plan) && runs < runsMax; ) {
+		size = sizeOf(best.plan);
+		keepsFailing({ ...best.plan, links: GOOD_LINK });
+		keepsFailing({ ...best.plan, watched: false });
+		leaveOut(best.plan.faults, (faults) => keepsFailing({ ...best.plan, faults }));
+		leaveOut(best.plan.operations, (operations) => keepsFailing({ ...best.plan, operations }));
+	}
+	return { ...best, runs };
+}
+
+function sizeOf({ faults, operations }: Plan): number {
+	return faults.length + operations.length;
+}
+
+/** Tries to do without each half of `items`, then each quarter, and so on to each single one. */
+function leaveOut<Item>(items: readonly Item[], isEnough: (kept: readonly Item[]) => boolean): void {
+	let kept = items;
+	for (let chunk = Math.ceil(kept.length / 2); chunk >= 1; chunk = chunk === 1 ? 0 : Math.ceil(chunk / 2)) {
+		for (let from = 0; from < kept.length; ) {
+			const without = [...kept.slice(0, from), ...kept.slice(from + chunk)];
+			if (isEnough(without)) kept = without;
+			else from += chunk;
+		}
+	}
+}

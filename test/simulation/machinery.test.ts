@@ -1,0 +1,161 @@
+/** What a simulated world is made of keeps its own promises. */
+import { describe, expect, it } from 'vitest';
+import { Clock } from '../../shared/simulation/clock.ts';
+import { SimulatedDisk } from '../../shared/simulation/disk.ts';
+import { GOOD_LINK, Network } from '../../shared/simulation/network.ts';
+import { Random } from '../../shared/simulation/random.ts';
+import { Schedule } from '../../shared/simulation/schedule.ts';
+
+describe('random numbers', () => {
+	it('are the same for the same seed and stream, and others for any other', () => {
+		const draw = (...key: [number, ...number[]]) => {
+			const random = new Random(...key);
+			return Array.from({ length: 8 }, () => random.bits()).join();
+		};
+		expect(draw(7, 1)).toBe(draw(7, 1));
+		expect(new Set([draw(7, 1), draw(7, 2), draw(8, 1), draw(7), draw(7 + 2 ** 40, 1)]).size).toBe(5);
+	});
+
+	it('reach both ends of a range and nothing beyond', () => {
+		const random = new Random(1);
+		const drawn = new Set(Array.from({ length: 1_000 }, () => random.integer(-1, 2)));
+		expect([...drawn].sort((a, b) => a - b)).toEqual([-1, 0, 1, 2]);
+	});
+});
+
+describe('the schedule', () => {
+	it('gives what was planned in the order of time, then in the order of asking', () => {
+		const random = new Random(3);
+		const schedule = new Schedule<string>();
+		const planned = Array.from({ length: 2_000 }, (_, order) => ({ time: random.integer(0, 50), order }));
+		for (const { time, order } of planned) schedule.at(time, `${time}/${order}`);
+		const taken: string[] = [];
+		while (schedule.size > 0) taken.push(schedule.take());
+		const sorted = [...planned].sort((a, b) => a.time - b.time || a.order - b.order);
+		expect(taken).toEqual(sorted.map(({ time, order }) => `${time}/${order}`));
+	});
+
+	it('refuses what would be in the past', () => {
+		const schedule = new Schedule<string>();
+		schedule.at(5, 'now');
+		schedule.take();
+		expect(() => schedule.at(4, 'before')).toThrow(RangeError);
+	});
+});
+
+describe('a network', () => {
+	it('loses everything in the direction that is cut, and nothing in the other', () => {
+		const network = new Network(1, 2, GOOD_LINK);
+		network.cut(0, 1);
+		expect(network.delayOf(0, 1, 0)).toBeLessThan(0);
+		expect(network.delayOf(1, 0, 0)).toBeGreaterThan(0);
+		network.mend(0, 1);
+		expect(network.delayOf(0, 1, 0)).toBeGreaterThan(0);
+	});
+
+	it('keeps a link cut until every fault that cut it has ended', () => {
+		const network = new Network(1, 2, GOOD_LINK);
+		network.cut(0, 1);
+		network.cut(0, 1);
+		network.mend(0, 1);
+		expect(network.isCut(0, 1)).toBe(true);
+	});
+
+	it('lets nothing through a clogged link before it opens', () => {
+		const network = new Network(1, 2, GOOD_LINK);
+		network.clog(0, 1, 9_000);
+		expect(network.delayOf(0, 1, 1_000)).toBe(8_000);
+		expect(network.delayOf(0, 1, 9_000)).toBeLessThan(1_000);
+	});
+});
+
+describe('a clock', () => {
+	it('stands still while it is frozen, and jumps to where it would be', () => {
+		const clock = new Clock(0);
+		const before = clock.wallTime(1_000_000);
+		clock.freeze(1_000_000);
+		expect(clock.wallTime(2_000_000)).toEqual(before);
+		clock.thaw();
+		expect(clock.wallTime(2_000_000).ms).toBe(before.ms + 1_000);
+	});
+
+	it('steps back', () => {
+		const clock = new Clock(0);
+		const before = clock.wallTime(5_000_000);
+		clock.step(-3_000);
+		expect(clock.wallTime(5_000_000).ms).toBe(before.ms - 3_000);
+	});
+});
+
+describe('a disk', () => {
+	const setUp = (seed: number) => {
+		const schedule = new Schedule<() => void>();
+		const runtime = {
+			get now() {
+				return schedule.now;
+			},
+			at: (time: number, act: () => void) => schedule.at(time, act),
+		};
+		const disk = new SimulatedDisk(new Random(seed), runtime);
+		const runAll = () => {
+			while (schedule.size > 0) schedule.take()();
+		};
+		disk.create('log', 8 * 512, () => undefined);
+		runAll();
+		return { disk, runtime, runAll };
+	};
+	const sectorsOf = (bytes: Uint8Array) =>
+		Array.from({ length: bytes.length / 512 }, (_, i) => bytes[i * 512] ?? 0).join('');
+
+	it('keeps what it has flushed through a crash', () => {
+		const { disk, runtime, runAll } = setUp(1);
+		disk.write('log', 0, new Uint8Array(1024).fill(1), () => undefined);
+		runAll();
+		disk.crash(runtime);
+		expect(sectorsOf(disk.read('log'))).toBe('11000000');
+	});
+
+	it('keeps any subset of the sectors of what it has not flushed', () => {
+		const outcomes = new Set<string>();
+		for (let seed = 1; seed <= 400; seed++) {
+			const { disk, runtime } = setUp(seed);
+			disk.write('log', 0, new Uint8Array(3 * 512).fill(1), () => undefined);
+			disk.crash(runtime);
+			outcomes.add(sectorsOf(disk.read('log')).slice(0, 3));
+		}
+		expect([...outcomes].sort()).toEqual(['000', '001', '010', '011', '100', '101', '110', '111']);
+	});
+
+	it('answers in the order of the calls, never before they return', () => {
+		const { disk, runAll } = setUp(2);
+		const answers: number[] = [];
+		for (let call = 0; call < 20; call++) disk.write('log', 0, new Uint8Array(8), () => answers.push(call));
+		expect(answers).toEqual([]);
+		runAll();
+		expect(answers).toEqual(Array.from({ length: 20 }, (_, call) => call));
+	});
+
+	it('says so when a flush fails and when it is full', () => {
+		const { disk, runAll } = setUp(3);
+		const errors: (string | undefined)[] = [];
+		disk.failingFlushes = 1;
+		disk.freeBytes = 100;
+		disk.write('log', 0, new Uint8Array(8), (error) => errors.push(error?.message));
+		disk.write('log', 0, new Uint8Array(8), (error) => errors.push(error?.message));
+		disk.create('more', 101, (error) => errors.push(error?.message));
+		runAll();
+		expect(errors).toEqual(['input/output error', undefined, 'no space left on device']);
+	});
+
+	it('corrupts only what was flushed before its last write', () => {
+		const { disk, runAll } = setUp(4);
+		expect(disk.corrupt()).toBe(false);
+		disk.write('log', 0, new Uint8Array(512).fill(1), () => undefined);
+		disk.write('log', 512, new Uint8Array(512).fill(1), () => undefined);
+		runAll();
+		expect(disk.corrupt()).toBe(true);
+		const bytes = disk.read('log');
+		expect(bytes.subarray(0, 512).filter((byte) => byte !== 1)).toHaveLength(1);
+		expect(bytes.subarray(512, 1024).every((byte) => byte === 1)).toBe(true);
+	});
+});

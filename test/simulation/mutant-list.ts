@@ -1,0 +1,442 @@
+/**
+ * Bugs that consensus implementations really had, as patches to this one. `bug` is the number in the list that
+ * they come from; 0 for our own. Every patch is the smallest that makes the mistake, as a tired person would.
+ */
+
+export interface Mutant {
+	readonly name: string;
+	readonly bug: number;
+	readonly edits: readonly { readonly file: string; readonly find: string; readonly replace: string }[];
+}
+
+const ACCEPTOR = 'shared/paxos/acceptor.ts';
+const AGENT = 'shared/paxos/agent.ts';
+const BALLOT = 'shared/paxos/ballot.ts';
+const CAMPAIGN = 'shared/paxos/campaign.ts';
+const ELECTION = 'shared/paxos/election.ts';
+const LEADERSHIP = 'shared/paxos/leadership.ts';
+const LEARNER = 'shared/paxos/learner.ts';
+const SLOT_LOG = 'shared/paxos/log.ts';
+const PROPOSER = 'shared/paxos/proposer.ts';
+const QUORUM = 'shared/paxos/quorum.ts';
+const READS = 'shared/paxos/reads.ts';
+const RECORD = 'shared/paxos/record.ts';
+const LOOP = 'shared/replica/loop.ts';
+const LOG = 'shared/disk/log.ts';
+const RECOVER = 'shared/disk/recover.ts';
+const SESSIONS = 'shared/store/sessions.ts';
+const STORE = 'shared/store/store.ts';
+
+export const MUTANTS: readonly Mutant[] = [
+	one(
+		1,
+		'a promise leaves before it is durable',
+		ACCEPTOR,
+		'this.#context.out.whenDurable(from, {',
+		'this.#context.out.now(from, {',
+	),
+	one(
+		1,
+		'an accepted leaves before it is durable',
+		ACCEPTOR,
+		"out.whenDurable(from, { kind: 'accepted', ballot, slot });",
+		"out.now(from, { kind: 'accepted', ballot, slot });",
+	),
+	one(
+		1,
+		'a repeated prepare does not wait for the flush of the first',
+		LOOP,
+		'if (this.#appended > this.#log.durableThrough) this.#held.push',
+		'if (this.#persisted && this.#appended > this.#log.durableThrough) this.#held.push',
+		[
+			LOOP,
+			'if (effects.persist.length > 0) this.#appended = this.#log.append(effects.persist);',
+			'this.#persisted = effects.persist.length > 0; if (effects.persist.length > 0) this.#appended = this.#log.append(effects.persist);',
+		],
+		[LOOP, '	#running = false;\n	#stopped', '	#persisted = false;\n	#running = false;\n	#stopped'],
+	),
+	one(
+		2,
+		'the first accepted value is taken, not the one of the highest ballot',
+		CAMPAIGN,
+		'return a && compareBallots(a.ballot, b.ballot) >= 0 ? a : b;',
+		'return a && compareBallots(a.ballot, b.ballot) >= -Infinity ? a : b;',
+	),
+	one(
+		3,
+		'an accept is taken below the promised ballot',
+		ACCEPTOR,
+		"if (compareBallots(ballot, this.#promised) < 0) return this.#refuse(from, 'accept', ballot, slot);\n",
+		'',
+	),
+	one(
+		3,
+		'a promise is forgotten over a restart',
+		SLOT_LOG,
+		"case 'promised':\n					promised = higher(promised, record.ballot);\n",
+		"case 'promised':\n",
+	),
+	one(
+		4,
+		'a ballot is the time alone, also after the clock stepped back',
+		PROPOSER,
+		'ballotAbove(this.#highestSeen, now, id)',
+		'ballotAbove(NO_BALLOT, now, id)',
+	),
+	one(
+		5,
+		'ballots of two nodes may be equal',
+		BALLOT,
+		'return a.node < b.node ? -1 : a.node > b.node ? 1 : 0;',
+		'return 0;',
+		[
+			BALLOT,
+			'return a === b || (a.ns === b.ns && a.ms === b.ms && a.node === b.node);',
+			'return a === b || (a.ns === b.ns && a.ms === b.ms);',
+		],
+	),
+	one(
+		6,
+		'what is sent again for a slot is another value',
+		LEADERSHIP,
+		'if (open.overdue) this.#send(this.#accept(slot, open.value), open.voters);',
+		'if (open.overdue) this.#send(this.#accept(slot, NOOP), open.voters);',
+	),
+	one(
+		6,
+		'the same slot is proposed twice under one ballot',
+		LEADERSHIP,
+		"this.propose(this.#nextSlot, value, 'own', ids);",
+		"this.propose(this.#nextSlot % 16 === 0 ? this.#nextSlot - 1 : this.#nextSlot, value, 'own', ids);",
+	),
+	one(
+		7,
+		'a duplicate accepted is counted twice',
+		LEADERSHIP,
+		'open.voters = withVote(open.voters, from, members);',
+		'open.voters |= open.voters + 1;',
+		[LEADERSHIP, 'if (!open || hasVoted(open.voters, from, members)) return false;', 'if (!open) return false;'],
+	),
+	one(
+		8,
+		'accepteds of different ballots are added up',
+		PROPOSER,
+		'if (!leadership || !sameBallot(ballot, leadership.phase1.ballot)) return false;',
+		'if (!leadership || !ballot) return false;',
+	),
+	one(
+		9,
+		'a nack is counted as an acceptance',
+		AGENT,
+		'#nacked(from: NodeId, { promised }: Nack): void {\n',
+		"#nacked(from: NodeId, { promised, refused, acceptance }: Nack): void {\n		if (refused === 'accept' && acceptance) return void this.#proposer.accepted(from, { kind: 'accepted', ballot: this.#proposer.ballot, slot: acceptance.slot });\n",
+	),
+	one(
+		10,
+		'half of the members are a quorum',
+		QUORUM,
+		'Math.floor(members.length / 2) + 1',
+		'Math.floor(members.length / 2)',
+	),
+	one(
+		10,
+		'the quorums of both phases add up to n',
+		LEADERSHIP,
+		'return open !== undefined && isQuorum(open.voters, this.#context.config.members);',
+		'return open !== undefined && countVotes(open.voters) + 1 >= quorumSize(this.#context.config.members);',
+		[LEADERSHIP, 'hasVoted, isQuorum,', 'countVotes, hasVoted, isQuorum,'],
+		[
+			LEADERSHIP,
+			'const before = isQuorum(open.voters, members);',
+			'const before = countVotes(open.voters) + 1 >= quorumSize(members);',
+		],
+		[
+			LEADERSHIP,
+			'return !before && isQuorum(open.voters, members);',
+			'return !before && countVotes(open.voters) + 1 >= quorumSize(members);',
+		],
+	),
+	one(
+		11,
+		'the ballot of an acceptance is lost when its record is read back',
+		SLOT_LOG,
+		'log.accept(record.slot, record.ballot, record.value);',
+		'log.accept(record.slot, NO_BALLOT, record.value);',
+	),
+	one(
+		11,
+		'the nanoseconds of a ballot are lost when its record is written',
+		RECORD,
+		'			out.ballot(record.ballot);\n			return out.bytes(record.value);',
+		'			out.ballot({ ...record.ballot, ns: 0 });\n			return out.bytes(record.value);',
+	),
+	one(
+		12,
+		'a no-op fills a gap though a value may have been chosen',
+		LEADERSHIP,
+		'if (acceptance) this.propose',
+		'if (acceptance && this.#nextSlot === recoveredThrough) this.propose',
+	),
+	one(
+		13,
+		'phase 1 forgets slots above the tail of the new leader',
+		LEADERSHIP,
+		'} else if (this.#nextSlot <= recoveredThrough) {',
+		'} else if (this.#nextSlot <= Math.min(recoveredThrough, this.#log.lastSlot)) {',
+	),
+	one(
+		14,
+		'catch-up sends what is accepted for what is chosen',
+		LEARNER,
+		'const { chosenThrough } = this.#log;\n		const decisions',
+		'const chosenThrough = this.#log.lastSlot;\n		const decisions',
+	),
+	one(
+		14,
+		'a follower takes what it accepted under any ballot for chosen',
+		LEARNER,
+		'if (!entry || !sameBallot(entry.ballot, ballot)) return',
+		'if (!entry || !ballot) return',
+	),
+	one(
+		15,
+		'a slot is applied twice',
+		LEARNER,
+		"		out.apply.push({ slot, ballot, value });\n		if (out.watched) out.fact({ kind: 'chosen', ballot, slot, value, how });",
+		"		out.apply.push({ slot, ballot, value });\n		if (how === 'told' && slot % 64 === 0) out.apply.push({ slot, ballot, value });",
+	),
+	one(
+		15,
+		'the loop applies past a gap after a restart',
+		AGENT,
+		'for (let slot = 1; slot <= this.#log.chosenThrough; slot++) {',
+		'for (let slot = Math.max(1, this.#log.chosenThrough - 100); slot <= this.#log.chosenThrough; slot++) {',
+	),
+	one(
+		16,
+		'chosenThrough goes back',
+		SLOT_LOG,
+		'		this.#entries[slot - 1] = { ballot, value, accepted: true };',
+		'		this.#entries[slot - 1] = { ballot, value, accepted: true };\n		if (slot < this.#chosenThrough) this.#chosenThrough = slot;',
+	),
+	one(
+		17,
+		'an accept truncates what was accepted behind it',
+		SLOT_LOG,
+		'		this.#entries[slot - 1] = { ballot, value, accepted: true };',
+		'		if (slot > this.#chosenThrough) this.#entries.length = slot;\n		this.#entries[slot - 1] = { ballot, value, accepted: true };',
+	),
+	one(
+		17,
+		'a stale accept overwrites a later acceptance',
+		ACCEPTOR,
+		"if (compareBallots(ballot, this.#promised) < 0) return this.#refuse(from, 'accept', ballot, slot);",
+		"if (compareBallots(ballot, this.#promised) < 0 && !this.#log.entry(slot)) return this.#refuse(from, 'accept', ballot, slot);",
+	),
+	one(
+		18,
+		'a deposed leader answers a read without a quorum',
+		READS,
+		'if (!isQuorum(current.voters, config.members)) return;\n		this.#round = null;',
+		'if (!isQuorum(current.voters | 6, config.members)) return;\n		this.#round = null;',
+	),
+	one(
+		19,
+		'a new leader reads before anything of its own ballot is chosen',
+		READS,
+		'Math.max(chosenThrough, recoveredThrough)',
+		'Math.min(chosenThrough, Math.max(chosenThrough, recoveredThrough))',
+	),
+	one(
+		20,
+		'a follower answers a linearizable read from its own state',
+		AGENT,
+		'				this.#reads.add(event.read);\n				return this.#askToRead();',
+		"				return void this.#context.out.outcomes.push({ kind: 'readAt', read: event.read, slot: this.#appliedThrough });",
+	),
+	one(
+		21,
+		'a command is answered before it is chosen',
+		LOOP,
+		'for (const id of outcome.proposals) this.#pending.get(id)?.onProgress(outcome);\n				return;',
+		"for (const pending of outcome.proposals.map((id) => this.#pending.get(id))) {\n					for (const name of pending?.names ?? []) pending?.onProgress({ kind: 'result', name, slot: outcome.slot, chosenAt: outcome.ballot, result: { kind: 'applied', ok: true, revision: this.store.revision + 1 } });\n				}\n				return;",
+	),
+	one(
+		22,
+		'a retry is applied twice',
+		SESSIONS,
+		"return outcome ? { kind: 'applied', outcome } : { kind: 'fresh', session };",
+		"return outcome && outcome.revision % 8 > 0 ? { kind: 'applied', outcome } : { kind: 'fresh', session };",
+	),
+	one(
+		24,
+		'a withdrawn proposal is called refused though it has left',
+		PROPOSER,
+		'left: pending?.mayBeChosen ?? true',
+		'left: pending ? pending.leftUnder !== null && this.#leadership !== null : true',
+	),
+	one(31, 'a failed flush is ignored', LOG, '		if (!error) return true;\n', '		return true;\n', [
+		LOG,
+		"		this.#stop('failed');\n		this.#handlers.failed(error);\n		return false;\n",
+		'',
+	]),
+	one(
+		31,
+		'a failed flush is tried again as if nothing had happened',
+		LOG,
+		'		this.#disk.write(segmentName(segment), offset, this.#frame.subarray(0, bytes), (error) => {\n			if (!this.#succeeded(error)) return;',
+		'		this.#disk.write(segmentName(segment), offset, this.#frame.subarray(0, bytes), (error) => {\n			if (error) return this.#written(this.#durable + batch.records);\n			if (!this.#succeeded(error)) return;',
+	),
+	one(
+		32,
+		'a torn tail is skipped, and what is appended behind it cannot be read',
+		LOG,
+		'		this.#end = recovered.end;',
+		'		this.#end = recovered.torn ? { ...recovered.end, offset: recovered.end.offset + SECTOR_BYTES } : recovered.end;',
+	),
+	one(
+		33,
+		'a corrupt record in the middle is taken for a torn tail',
+		RECOVER,
+		'if (behind !== undefined) {',
+		'if (behind === -1) {',
+	),
+	one(
+		34,
+		'a full disk is taken for a segment that was made',
+		LOG,
+		'			if (!this.#succeeded(error)) return;\n			this.#making = false;',
+		'			if (error) return;\n			this.#making = false;',
+	),
+	one(
+		35,
+		'apply draws a random number',
+		STORE,
+		'if (command.timeMs > this.#timeMs) this.#timeMs = command.timeMs;',
+		'if (command.timeMs > this.#timeMs) this.#timeMs = command.timeMs + Math.floor(Math.random() * 2);',
+	),
+	one(
+		36,
+		'a nack does not name the higher ballot',
+		ACCEPTOR,
+		'			promised: this.#promised,\n			acceptance: acceptance',
+		'			promised: ballot,\n			acceptance: acceptance',
+	),
+	one(
+		36,
+		'a nack is answered at once, without back-off',
+		PROPOSER,
+		'if (this.#halts === 0) return this.#context.out.timer',
+		'if (this.#halts >= 0) return this.#context.out.timer',
+	),
+	one(
+		37,
+		'a lost accept is never sent again',
+		LEADERSHIP,
+		'if (open.overdue) this.#send',
+		'if (open.overdue && slot < 0) this.#send',
+	),
+	one(
+		37,
+		'a lost forward is never sent again',
+		PROPOSER,
+		'if (pending.overdue) this.#context.out.now',
+		'if (pending.overdue && !pending.mayBeChosen) this.#context.out.now',
+	),
+	one(37, 'a lost fetch is never sent again', AGENT, '				this.#learner.retry();\n', ''),
+	one(
+		37,
+		'a lost ask for a read is never sent again',
+		AGENT,
+		'				this.#reads.retry(this.#election.otherLeader);\n',
+		'',
+	),
+	one(38, 'a leader without a quorum holds on', AGENT, 'this.#checkLeadership(this.#proposer.leadership);', ''),
+	one(
+		38,
+		'a node that hears no leader campaigns without asking',
+		ELECTION,
+		'		this.#silent = withVote(NO_VOTERS, config.id, config.members);',
+		'		this.#silent = 511;',
+	),
+	one(
+		0,
+		'a leader counts its own vote before it is durable',
+		LEADERSHIP,
+		'		this.#acceptor.accept(this.#context.config.id, accept);',
+		'		this.#acceptor.accept(this.#context.config.id, accept);\n		this.count(this.#context.config.id, slot);',
+	),
+	one(0, 'a promise is not written down', ACCEPTOR, "		out.persist.push({ kind: 'promised', ballot });\n", ''),
+	one(
+		0,
+		'an acceptance does not raise the promise',
+		ACCEPTOR,
+		'			this.#promised = ballot;\n			this.#log.accept',
+		'			this.#log.accept',
+	),
+	one(
+		0,
+		'what is learned is not written down',
+		LEARNER,
+		"				out.persist.push({ kind: 'learned', slot, ballot, value });\n",
+		'',
+	),
+	one(
+		0,
+		'a promise counts once its first part has come',
+		CAMPAIGN,
+		'return report.parts.every(',
+		'return report.parts.some(',
+	),
+	one(
+		0,
+		'a read is answered before its slot is applied',
+		LOOP,
+		'if (outcome.slot <= this.appliedThrough) return answer();',
+		'if (outcome.slot >= 0) return answer();',
+	),
+	one(
+		0,
+		'a follower’s read joins a round that began before it',
+		READS,
+		'		this.#asks.set(from, ask);',
+		'		((this.#round?.asks as Map<NodeId, ReadAsk> | undefined) ?? this.#asks).set(from, ask);',
+	),
+	one(0, 'a late answer to an earlier life answers a read of this one', READS, 'epoch !== this.epoch || ', ''),
+	one(
+		0,
+		'a confirm of an earlier round counts for this one',
+		READS,
+		'current === null || round !== this.#roundNumber',
+		'current === null || round < 0',
+	),
+	one(
+		0,
+		'a slot that keeps the proposal is said to have kept another',
+		PROPOSER,
+		'if (!pending || sameBytes(pending.proposal.value, value)) continue;',
+		'if (!pending) continue;',
+	),
+	one(
+		0,
+		'a session forgets one outcome too many',
+		SESSIONS,
+		'if (identity.sequence <= session.receivedThrough) return',
+		'if (identity.sequence < session.receivedThrough) return',
+		[SESSIONS, 'session.receive(identity.receivedThrough);', 'session.receive(identity.receivedThrough + 1);'],
+	),
+	one(
+		0,
+		'a record is called durable when its write begins',
+		LOG,
+		'		this.#writing = true;\n		this.#disk.write(segmentName(segment), offset,',
+		'		this.#writing = true;\n		this.#handlers.durable(this.#durable + batch.records);\n		this.#disk.write(segmentName(segment), offset,',
+	),
+];
+
+type Edit = readonly [file: string, find: string, replace: string];
+
+function one(bug: number, name: string, file: string, find: string, replace: string, ...more: readonly Edit[]): Mutant {
+	const edits = [[file, find, replace] as const, ...more].map(([file, find, replace]) => ({ file, find, replace }));
+	return { name, bug, edits };
+}

@@ -1,0 +1,91 @@
+/**
+ * `npm run mutants`: puts one bug after the other into a copy of the sources, and tells which check caught it and
+ * after how many seeds. A bug is a patch by exact text: where the text is gone, that is an error, never a pass.
+ * Ends with status 1 where a bug survives.
+ */
+
+import { Command, InvalidArgumentError } from 'commander';
+import { MUTANTS, type Mutant } from './mutant-list.ts';
+import { clearTrees, plant } from './mutant-tree.ts';
+import { runSeeds } from './seeds.ts';
+
+interface Flags {
+	readonly seeds: number;
+	readonly nodes: number;
+	readonly only?: string;
+	readonly json: boolean;
+}
+
+interface Verdict {
+	readonly name: string;
+	readonly bug: number;
+	/** null: it survived. */
+	readonly killedBy: string | null;
+	readonly seeds: number;
+}
+
+/** A seed takes a tenth of a second; a bug may make it run for ever. */
+const SILENCE_MAX_MS = 60_000;
+
+const flags = new Command('mutants')
+	.description('Puts known bugs into a copy of the code and tells which check finds each.')
+	.option('--seeds <count>', 'at most, for each bug', whole, 500)
+	.option('--nodes <count>', 'of each swarm', whole, 5)
+	.option('--only <text>', 'only bugs whose name contains this')
+	.option('--json', 'end with one line of JSON', false)
+	.parse()
+	.opts<Flags>();
+
+const mutants = MUTANTS.filter(({ name }) => name.includes(flags.only ?? ''));
+const verdicts: Verdict[] = [];
+clearTrees();
+for (const mutant of mutants) {
+	const verdict = await hunt(mutant);
+	verdicts.push(verdict);
+	process.stdout.write(`${row(verdict)}\n`);
+}
+const killed = verdicts.filter(({ killedBy }) => killedBy !== null);
+const survivors = verdicts.filter(({ killedBy }) => killedBy === null).map(({ name }) => name);
+const medianSeeds = median(killed.map(({ seeds }) => seeds));
+if (flags.json) process.stdout.write(`${JSON.stringify({ mutants: verdicts, survivors, medianSeeds })}\n`);
+else process.stdout.write(`${killed.length} of ${verdicts.length} killed, the median by ${medianSeeds} seeds\n`);
+if (survivors.length > 0) process.exitCode = 1;
+
+async function hunt(mutant: Mutant): Promise<Verdict> {
+	const { name, bug } = mutant;
+	const worker = plant(mutant, 'seed-worker');
+	let killedBy: string | null = null;
+	let seeds = 0;
+	await runSeeds({
+		from: 1,
+		count: flags.seeds,
+		nodes: flags.nodes,
+		worker,
+		silenceMaxMs: SILENCE_MAX_MS,
+		onOutcome({ violation }) {
+			if (killedBy === null) {
+				seeds++;
+				killedBy = violation?.rule ?? null;
+			}
+			return killedBy === null;
+		},
+		onDeath(why) {
+			killedBy ??= why;
+		},
+	});
+	return { name, bug, killedBy, seeds };
+}
+
+function row({ name, killedBy, seeds }: Verdict): string {
+	return `| ${name} | ${killedBy ?? '**survives**'} | ${seeds} |`;
+}
+
+function median(numbers: readonly number[]): number {
+	const sorted = [...numbers].sort((a, b) => a - b);
+	return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
+function whole(text: string): number {
+	if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('a whole number is wanted');
+	return Number(text);
+}
