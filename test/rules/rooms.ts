@@ -12,13 +12,22 @@ export interface Room {
 	readonly itsPackage: string | null;
 }
 
-const allShared = ['shared/paxos', 'shared/store', 'shared/disk', 'shared/replica', 'shared', 'shared/simulation'];
+const allShared = [
+	'shared/paxos',
+	'shared/store',
+	'shared/disk',
+	'shared/replica',
+	'shared/client',
+	'shared',
+	'shared/simulation',
+];
 
 export const rooms: readonly Room[] = [
 	{ name: 'shared/paxos', mayImport: [], pure: true, itsPackage: null },
 	{ name: 'shared/store', mayImport: ['shared/paxos'], pure: true, itsPackage: null },
 	{ name: 'shared/disk', mayImport: ['shared/paxos'], pure: true, itsPackage: null },
 	{ name: 'shared/replica', mayImport: ['shared/paxos', 'shared/store', 'shared/disk'], pure: true, itsPackage: null },
+	{ name: 'shared/client', mayImport: ['shared/paxos', 'shared/store'], pure: false, itsPackage: 'nanoid' },
 	{ name: 'shared', mayImport: ['shared/paxos', 'shared/store'], pure: false, itsPackage: null },
 	{
 		name: 'shared/simulation',
