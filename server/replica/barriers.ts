@@ -1,4 +1,7 @@
-/** Linearizable reads that wait: those of one turn share one read of the agent, and each its own time limit. */
+/**
+ * Linearizable reads that wait, each with its own time limit. One read of the agent at a time serves all that
+ * came before it was asked: while there is no leader, what waits here is all that waits.
+ */
 import type { ReplicaLoop } from '../../shared/replica/loop.ts';
 
 interface Waiter {
@@ -9,8 +12,10 @@ interface Waiter {
 export class Barriers {
 	readonly #loop: ReplicaLoop;
 	readonly #soon: () => void;
-	readonly #all = new Set<Waiter>();
-	#turn: Waiter[] = [];
+	/** For the next read of the agent. */
+	#waiting = new Set<Waiter>();
+	/** The read under way is for these; null for none. */
+	#asked: Set<Waiter> | null = null;
 
 	/** @param soon asks for `endTurn`, once all that is ready was handed in */
 	constructor(loop: ReplicaLoop, soon: () => void) {
@@ -23,28 +28,29 @@ export class Barriers {
 		return new Promise((resolve) => {
 			const waiter: Waiter = { resolve, timeout: undefined };
 			waiter.timeout = setTimeout(() => this.#finish(waiter, false), timeoutMs);
-			this.#all.add(waiter);
-			this.#turn.push(waiter);
+			this.#waiting.add(waiter);
 			this.#soon();
 		});
 	}
 
 	stop(): void {
-		for (const waiter of this.#all) this.#finish(waiter, false);
+		for (const waiter of [...(this.#asked ?? []), ...this.#waiting]) this.#finish(waiter, false);
 	}
 
-	/** One read of the agent for all that came in this turn. */
 	endTurn(): void {
-		if (this.#turn.length === 0) return;
-		const waiters = this.#turn;
-		this.#turn = [];
+		if (this.#asked !== null || this.#waiting.size === 0) return;
+		const asked = this.#waiting;
+		this.#asked = asked;
+		this.#waiting = new Set();
 		this.#loop.read(() => {
-			for (const waiter of waiters) this.#finish(waiter, true);
+			this.#asked = null;
+			for (const waiter of asked) this.#finish(waiter, true);
+			if (this.#waiting.size > 0) this.#soon();
 		});
 	}
 
 	#finish(waiter: Waiter, confirmed: boolean): void {
-		if (!this.#all.delete(waiter)) return;
+		if (!this.#waiting.delete(waiter) && !this.#asked?.delete(waiter) && !confirmed) return;
 		clearTimeout(waiter.timeout);
 		waiter.resolve(confirmed);
 	}
