@@ -24,6 +24,8 @@ export interface LaunchOptions {
 	readonly signals: EventEmitter;
 	say(line: string): void;
 	complain(line: string): void;
+	/** What it means that so many of the nodes started here are left, as a sentence. */
+	whenLeft(count: number): string;
 	/** All nodes are ready. */
 	onReady(): void;
 }
@@ -105,7 +107,10 @@ class Launcher {
 		if (this.#phase === 'running') {
 			const why = child.why === '' ? how : child.why;
 			if (before === 'starting') this.#fail(`${child.node.id} could not start: ${why}`);
-			else this.#options.complain(`${child.node.id} is down: ${why}\n${child.node.whenDown}`);
+			else {
+				const left = this.#options.whenLeft(this.#running().length);
+				this.#options.complain(`${child.node.id} is down: ${why}\n${left} ${child.node.whenDown}`);
+			}
 		}
 		if (this.#running().length === 0) this.#finish();
 	}

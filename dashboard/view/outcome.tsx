@@ -28,7 +28,7 @@ export function OutcomeView({ outcome, newest }: { outcome: Outcome; newest: boo
 			data-ballot={'ballot' in answer ? answer.ballot : undefined}
 		>
 			<p class="outcome-head">
-				<Glyph kind={answer.outcome === 'chosen' || answer.outcome === 'kept' ? 'learn' : 'nack'} />
+				<Glyph kind={answer.outcome === 'chosen' ? 'learn' : 'nack'} />
 				<strong class="clip">
 					{request.key} = {request.value}
 				</strong>

@@ -7,10 +7,11 @@ import pretty from 'pino-pretty';
 import { type LoadedConfig, loadConfig, loadSecret, type SwarmConfig, urlOf } from '../config.ts';
 import { connectPrimary, type Primary } from '../launched.ts';
 import { type RunningNode, startNode } from '../node.ts';
+import { swarmIdIn } from '../storage/identity.ts';
 import { formatFirst } from './init.ts';
 import { memoryIdentityOf } from './memory.ts';
 import type { ServeOptions } from './options.ts';
-import { isRunning } from './ports.ts';
+import { runningSwarm } from './ports.ts';
 import { reasonOf } from './reason.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 
@@ -112,15 +113,19 @@ async function start(
 	}
 }
 
-async function describeTaken(id: string, { name, nodes }: SwarmConfig): Promise<string> {
+async function describeTaken(id: string, { name, nodes, dataDir }: SwarmConfig): Promise<string> {
 	const self = nodes.find((candidate) => candidate.id === id);
-	if (self && (await isRunning(self, name))) return `${id} runs already: ${urlOf(self)}`;
+	const running = self ? await runningSwarm(self, name) : null;
+	if (self && running !== null) {
+		if (running === swarmIdIn(dataDir)) return `${id} runs already: ${urlOf(self)}`;
+		return `Another swarm, with other data, runs at ${urlOf(self)}: choose other ports with --base-port.`;
+	}
 	return `Port ${self?.port} (${id}) is taken by another program: choose others for all nodes with --base-port.`;
 }
 
 /** For people on a terminal, for programs elsewhere; at once, so that the last line before an end is there. */
 function createLog(id: string, level: string, terminal: Terminal): Logger {
 	const options = { level, base: { node: id } };
-	if (terminal.stderr.isTTY) return pino(options, pretty({ destination: 2, sync: true }));
+	if (terminal.stderr.isTTY) return pino(options, pretty({ destination: 2, sync: true, ignore: 'pid,hostname,node' }));
 	return pino(options, pino.destination({ dest: 2, sync: true }));
 }

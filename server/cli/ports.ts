@@ -12,21 +12,28 @@ export type PortState =
 /** A node that runs says who it is within this. */
 const PROBE_MAX_MS = 2000;
 
-const swarmSchema = z.object({ name: z.string(), node: z.string() });
+const swarmSchema = z.object({ name: z.string(), id: z.string(), node: z.string() });
 
-/** One for each node, in the order of the configuration. */
-export function lookAtPorts({ name, nodes }: SwarmConfig): Promise<PortState[]> {
-	return Promise.all(nodes.map((node) => lookAtPort(node, name)));
+/**
+ * One for each node, in the order of the configuration.
+ *
+ * @param swarmId of the data that would be used; null where there is none yet, or it is to be in memory
+ */
+export function lookAtPorts({ name, nodes }: SwarmConfig, swarmId: string | null): Promise<PortState[]> {
+	return Promise.all(nodes.map((node) => lookAtPort(node, name, swarmId)));
 }
 
-async function lookAtPort(node: NodeConfig, name: string): Promise<PortState> {
+async function lookAtPort(node: NodeConfig, name: string, swarmId: string | null): Promise<PortState> {
 	const error = await tryToListen(node);
 	switch (error) {
 		case null:
 			return { kind: 'free', node };
-		case 'EADDRINUSE':
-			if (await isRunning(node, name)) return { kind: 'running', node };
-			return { kind: 'blocked', node, why: `port ${node.port} is taken by another program` };
+		case 'EADDRINUSE': {
+			const running = await runningSwarm(node, name);
+			if (running === null) return { kind: 'blocked', node, why: `port ${node.port} is taken by another program` };
+			if (running === swarmId) return { kind: 'running', node };
+			return { kind: 'blocked', node, why: `another swarm, with other data, runs at ${urlOf(node)}` };
+		}
 		case 'EADDRNOTAVAIL':
 			return { kind: 'blocked', node, why: `${node.host} is not an address of this machine` };
 		default:
@@ -43,13 +50,14 @@ function tryToListen({ host, port }: NodeConfig): Promise<string | null> {
 	});
 }
 
-/** Whether this very node of a swarm of this name answers at its address. */
-export async function isRunning(node: NodeConfig, name: string): Promise<boolean> {
+/** The id of the swarm of this name whose very node answers at its address; null for none. */
+export async function runningSwarm(node: NodeConfig, name: string): Promise<string | null> {
 	try {
 		const response = await fetch(`${urlOf(node)}/v1/swarm`, { signal: AbortSignal.timeout(PROBE_MAX_MS) });
 		const answer = swarmSchema.safeParse(await response.json());
-		return answer.success && answer.data.name === name && answer.data.node === node.id;
+		const isIt = answer.success && answer.data.name === name && answer.data.node === node.id;
+		return isIt ? answer.data.id : null;
 	} catch {
-		return false;
+		return null;
 	}
 }

@@ -1,8 +1,10 @@
 /** `up`: every node of swarm.json, each in a process of its own, until Ctrl-C. Starts all of them or nothing. */
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { quorumSize } from '../../shared/paxos/quorum.ts';
 import { type LoadedConfig, loadConfig, loadSecret, type SwarmConfig, urlOf } from '../config.ts';
 import { launch } from '../launcher.ts';
+import { swarmIdIn } from '../storage/identity.ts';
 import { formatFirst } from './init.ts';
 import { makeMemoryIdentity, withMemoryIdentity } from './memory.ts';
 import type { ServeOptions } from './options.ts';
@@ -25,7 +27,7 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 	if (loaded.fileIsDefault)
 		say(`There is no swarm.json here: nodes ${namesOf(config.nodes)}, as in the package's own.`);
 
-	const ports = await lookAtPorts(config);
+	const ports = await lookAtPorts(config, options.memory ? null : swarmIdIn(config.dataDir));
 	const blocked = ports.flatMap((port) => (port.kind === 'blocked' ? [`${port.node.id}: ${port.why}`] : []));
 	if (blocked.length > 0) throw new CommandError(describeBlocked(blocked, config, terminal), { status: EXIT.error });
 	const running = ports.flatMap(({ kind, node }) => (kind === 'running' ? [node] : []));
@@ -53,6 +55,7 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 		signals: process,
 		say,
 		complain: (line) => terminal.stderr.write(`${line}\n`),
+		whenLeft: (left) => whenLeft(running.length + left, config),
 		onReady: () => say(introduction(loaded, options, terminal)),
 	});
 	return fine ? EXIT.ok : EXIT.error;
@@ -71,7 +74,13 @@ function childFlags({ flags }: LoadedConfig, options: UpOptions): string[] {
 function whenDown(id: string, { flags }: LoadedConfig, options: UpOptions, terminal: Terminal): string {
 	if (options.memory) return 'It stays away: with --memory it has forgotten what it promised, so it must never rejoin.';
 	const args = [id, ...flags, ...(options.insecure ? ['--insecure'] : [])];
-	return `The others go on. Start it again: ${command(terminal.workingDir, 'node', args)}`;
+	return `Start it again: ${command(terminal.workingDir, 'node', args)}`;
+}
+
+function whenLeft(left: number, { nodes }: SwarmConfig): string {
+	const needed = quorumSize(nodes.map(({ id }) => id));
+	if (left >= needed) return 'The others go on.';
+	return `${left} of ${nodes.length} are left and ${needed} are needed: nothing can be decided.`;
 }
 
 function introduction({ config, flags }: LoadedConfig, options: UpOptions, terminal: Terminal): string {

@@ -91,17 +91,26 @@ export class Submissions {
 		else this.#open();
 	}
 
-	/** The session's first command. While it is on its way, what comes waits behind it. */
+	/**
+	 * The session's first command. While it is on its way, what comes waits behind it; but what asks for both
+	 * phases from here goes with it, so that people see its campaign even where no leader can be had.
+	 */
 	#open(): void {
-		if (this.#opening || this.#waiting.length === 0) return;
+		const [first] = this.#waiting;
+		if (this.#opening || !first) return;
 		this.#opening = true;
 		const timeoutMs = Math.max(...this.#waiting.map(({ options }) => options.timeoutMs));
+		const isAlone = first.options.route === 'self';
+		if (isAlone) this.#waiting.shift();
 		const opened = (answer: SubmitAnswer): void => {
 			this.#opening = false;
 			if (answer.outcome === 'chosen') {
 				this.#isOpen = true;
 				return this.#proposeWaiting();
 			}
+			this.#session = nanoid();
+			if (answer.outcome === 'kept' || (answer.outcome === 'refused' && answer.why === 'slotNotOpen'))
+				return this.#soon();
 			// Nothing that waited behind it has left.
 			const waiting = this.#waiting;
 			this.#waiting = [];
@@ -112,8 +121,9 @@ export class Submissions {
 			}
 		};
 		const operation = { kind: 'openSession', session: this.#session } as const;
-		const options = { route: 'leader', contest: 0, timeoutMs } as const;
-		this.#propose([{ operation, options, answer: opened, proposed: null, sequence: 0 }]);
+		const options = { ...first.options, timeoutMs };
+		const opening = { operation, options, answer: opened, proposed: null, sequence: 0 };
+		this.#propose(isAlone ? [opening, first] : [opening]);
 	}
 
 	#proposeWaiting(): void {
@@ -189,7 +199,7 @@ export class Submissions {
 			case 'withdrawn': {
 				const answer: SubmitAnswer = progress.left
 					? { outcome: 'unknown', why: 'timeout', detail: 'it was proposed and not chosen in time', attempts }
-					: { outcome: 'refused', why: 'noLeader', detail: 'no leader took it in time', attempts };
+					: { outcome: 'refused', why: 'noLeader', detail: withoutQuorum(proposed), attempts };
 				return this.#answerAll(proposed, answer);
 			}
 		}
@@ -241,6 +251,10 @@ export class Submissions {
 			if (this.#unanswered.delete(submission.sequence)) submission.answer(answer);
 		}
 	}
+}
+
+function withoutQuorum({ submissions }: Proposed): string {
+	return submissions[0]?.options.route === 'self' ? 'no quorum promised in time' : 'no leader took it in time';
 }
 
 /** A campaign for both phases from here: begun for the proposal, or begun before and joined by it. */

@@ -54,7 +54,7 @@ export function formatSwarm(dataDir: string, swarm: SwarmMembers, options: { for
 		else if (isFormatted(dataDir)) {
 			throw new FolderError(
 				'alreadyFormatted',
-				`${dataDir} is formatted already. To erase the data of every node and start afresh: paxos-swarm init --force`,
+				`${dataDir} is formatted already. To erase the data of every node and start afresh: npx paxos-swarm init --force`,
 			);
 		}
 		return format(dataDir, swarm);

@@ -66,6 +66,16 @@ export function isFormatted(folder: string): boolean {
 	return fs.existsSync(join(folder, FILE));
 }
 
+/** The id of the swarm whose data is there; null where nothing was formatted, or nobody can say. */
+export function swarmIdIn(dataDir: string): string | null {
+	try {
+		return readIdentity(dataDir, swarmSchema)?.swarmId ?? null;
+	} catch (error) {
+		if (error instanceof FolderError) return null;
+		throw error;
+	}
+}
+
 /**
  * Who the node of this folder is, if it is the one that is asked for.
  *
@@ -88,14 +98,14 @@ export function checkIdentity(dataDir: string, nodeId: NodeId, { name, members }
 		throw new FolderError(
 			'otherSwarm',
 			`${folder} belongs to another swarm (${own.swarmId}) than ${dataDir} (${swarm.swarmId}). ` +
-				`Put back the folder that belongs there, or erase the data of every node: paxos-swarm init --force`,
+				`Put back the folder that belongs there, or erase the data of every node: npx paxos-swarm init --force`,
 		);
 	}
 	if (own.node !== nodeId) {
 		throw new FolderError(
 			'otherNode',
 			`${folder} is the folder of node ${own.node}, not of ${nodeId}. Two nodes with one memory could choose two ` +
-				`values. Put back the folder that belongs there, or erase the data of every node: paxos-swarm init --force`,
+				`values. Put back the folder that belongs there, or erase the data of every node: npx paxos-swarm init --force`,
 		);
 	}
 	const formatted = Object.keys(own.incarnations).sort().join(', ');
@@ -137,12 +147,12 @@ export function goneOrNeverThere(dataDir: string, nodeId: NodeId, what: string):
 		'missing',
 		`Node ${nodeId} has lost its memory: ${what}, though the swarm was formatted. It must not vote as if it ` +
 			`remembered what it promised. Put the folder back as it was last (not an older copy), or erase the data of ` +
-			`every node: paxos-swarm init --force`,
+			`every node: npx paxos-swarm init --force`,
 	);
 }
 
 function neverFormatted(dataDir: string): FolderError {
-	return new FolderError('unformatted', `${dataDir} is not formatted yet. To format it, once: paxos-swarm init`);
+	return new FolderError('unformatted', `${dataDir} is not formatted yet. To format it, once: npx paxos-swarm init`);
 }
 
 /** There is data, but the marker that is written last, and says whose it is, is not there. */
@@ -150,7 +160,7 @@ export function notFinished(dataDir: string, node: NodeId): FolderError {
 	return new FolderError(
 		'incomplete',
 		`${join(dataDir, node)} holds data, but ${join(dataDir, FILE)} is missing, so its swarm is not known. ` +
-			`Put that file back, or erase the data of every node: paxos-swarm init --force`,
+			`Put that file back, or erase the data of every node: npx paxos-swarm init --force`,
 	);
 }
 
@@ -169,7 +179,7 @@ function readIdentity<T>(folder: string, schema: z.ZodType<T>): T | undefined {
 		throw new FolderError(
 			'unknownFormat',
 			`${path} has format ${version.data.format}; this version of paxos-swarm knows format ${FORMAT} only. ` +
-				`Run the version that made it, or erase the data of every node: paxos-swarm init --force`,
+				`Run the version that made it, or erase the data of every node: npx paxos-swarm init --force`,
 		);
 	}
 	const identity = schema.safeParse(json);
@@ -181,7 +191,7 @@ function unreadable(path: string, why: string, cause: unknown): FolderError {
 	return new FolderError(
 		'unreadable',
 		`${path} cannot be read: ${why}. Without it nothing says whose data this is. ` +
-			`Put the file back as it was, or erase the data of every node: paxos-swarm init --force`,
+			`Put the file back as it was, or erase the data of every node: npx paxos-swarm init --force`,
 		{ cause },
 	);
 }

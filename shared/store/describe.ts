@@ -10,7 +10,10 @@ export interface ValueSummary {
 	readonly bytes: number;
 	/** How many commands are in it. */
 	readonly commands: number;
-	/** The first command, cut, and how many follow: `put color = red + 3 more`, `open session Vx3…`, `no-op`. */
+	/**
+	 * The first command, cut, and how many follow: `put color = red + 3 more`, `open session Vx3…`, `no-op`. An
+	 * opening is only spoken of where nothing else is there.
+	 */
 	readonly text: string;
 }
 
@@ -31,10 +34,12 @@ export function describeValue(value: Uint8Array): ValueSummary {
 }
 
 function describeCommands(commands: readonly Command[]): string {
-	const [first] = commands;
+	const writes = commands.filter(({ operation }) => operation.kind !== 'openSession');
+	const shown = writes.length > 0 ? writes : commands;
+	const [first] = shown;
 	if (!first) return 'no-op';
 	const text = cut(describeOperation(first.operation), TEXT_CHARS_MAX);
-	return commands.length === 1 ? text : `${text} + ${commands.length - 1} more`;
+	return shown.length === 1 ? text : `${text} + ${shown.length - 1} more`;
 }
 
 function describeOperation(operation: Operation): string {

@@ -36,6 +36,7 @@ await launch({
 	signals: process,
 	say: () => {},
 	complain: () => {},
+	whenLeft: () => '',
 	onReady: () => console.log('all ready'),
 });
 `;
@@ -95,6 +96,7 @@ function launched(...behaviours: readonly string[]): Launched {
 		signals,
 		say,
 		complain: (line) => say(`! ${line}`),
+		whenLeft: (count) => `${count} left.`,
 		onReady: () => say('all ready'),
 	});
 	return {
@@ -122,7 +124,7 @@ it.each([
 	['killed', 'SIGKILL'],
 ])('reports a child that %s with the command that starts it again, and the others go on', async (behaviour, how) => {
 	const swarm = launched('steady', behaviour);
-	await swarm.said(`! n2 is down: ${how}\nnpm run node n2`);
+	await swarm.said(`! n2 is down: ${how}\n1 left. npm run node n2`);
 	swarm.interrupt('SIGTERM');
 	expect(await swarm.fine).toBe(true);
 	expect(swarm.lines.filter((line) => line.startsWith('!'))).toHaveLength(1);
