@@ -2,8 +2,9 @@
  * The disk of the log on real files, in one folder. What it must never do: answer for a write before `fdatasync`
  * has, go on after an error, or let a slow disk stop the event loop.
  *
- * A quick disk is flushed on the event loop: to hand 0.1 ms of work to a thread and back costs as much again.
- * One that takes longer is flushed in the thread pool, until it has been quick for a while (`pace.ts`).
+ * A small write to a quick disk is flushed on the event loop: to hand 0.1 ms of work to a thread and back costs as
+ * much again. A large one, and all of a disk that takes longer (`pace.ts`), is flushed in the thread pool: the
+ * loop has other work meanwhile, heartbeats first of all.
  *
  * Writes are done one after the other; a file is made beside them, under another name until it is durable.
  */
@@ -15,6 +16,8 @@ import { Pace } from './pace.ts';
 
 /** Up to here a write into the system's memory takes less time than a thread would take to be woken for it. */
 const BYTES_WRITTEN_AT_ONCE_MAX = 64 * 1024;
+/** Little to flush means that few wait: the hand-over would be the longer part. While more is flushed, there is work. */
+const BYTES_FLUSHED_ON_LOOP_MAX = 2048;
 const ZEROS = new Uint8Array(1024 * 1024);
 const HALF_MADE = '.making';
 
@@ -120,7 +123,7 @@ export class FileDisk implements Disk {
 			if (write.bytes.length > BYTES_WRITTEN_AT_ONCE_MAX) return writeBehind(fd, write.bytes, write.offset, done);
 			writeAtOnce(fd, write.bytes, write.offset);
 			const startedMs = performance.now();
-			if (this.#pace.isQuick) {
+			if (write.bytes.length <= BYTES_FLUSHED_ON_LOOP_MAX && this.#pace.isQuick) {
 				fs.fdatasyncSync(fd);
 				this.#pace.flushed(performance.now() - startedMs);
 				return queueMicrotask(() => done(null));

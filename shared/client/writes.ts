@@ -40,6 +40,8 @@ interface Batch {
 	/** Commands without a result. */
 	left: number;
 	readonly deadlineMs: number;
+	/** Its first command opens the session. */
+	readonly opens: boolean;
 	sends: number;
 	/** Sends that the node surely did nothing about. */
 	refusals: number;
@@ -54,14 +56,17 @@ export class Writes {
 	/** Of the batch that is being written. */
 	#calls: (Call | null)[] = [];
 	#callsSession = '';
+	#opens = false;
 	#deadlineMs = 0;
 	/** Unanswered, by first sequence, in order. */
 	readonly #batches = new Map<number, Batch>();
 	#nextSequence = 1;
 	#inFlight = 0;
 	#again: ReturnType<typeof setTimeout> | undefined;
-	/** The session that a batch has opened, or is to open. */
-	#openedSession = '';
+	/** The session that a batch is to open, or has opened. */
+	#openingSession = '';
+	/** The session that is known to be open: before, only the batch that opens it may go. */
+	#openSession = '';
 
 	constructor(owner: WritesOwner) {
 		this.#owner = owner;
@@ -115,22 +120,27 @@ export class Writes {
 			calls,
 			left: calls.length,
 			deadlineMs: this.#deadlineMs,
+			opens: this.#opens,
 			sends: 0,
 			refusals: 0,
 		};
 		this.#batches.set(first, kept);
-		if (this.#owner.send(frame)) kept.sends++;
+		this.#opens = false;
+		this.#transmit(kept);
 	}
 
 	/** On a new link: everything that is unanswered, as it was. */
 	sendAgain(): void {
-		for (const batch of this.#batches.values()) if (this.#owner.send(batch.frame)) batch.sends++;
+		for (const batch of this.#batches.values()) this.#transmit(batch);
 	}
 
 	results({ first, count, status, revision }: NodeSection & { kind: 'results' }): void {
 		for (const [batch, from, to] of this.#covered(first, count)) {
 			if (status === 'unknownSession') this.#unknownSession(batch);
-			else this.#answer(batch, from, to, status, revision + batch.first + from - first);
+			else {
+				this.#answer(batch, from, to, status, revision + batch.first + from - first);
+				if (batch.opens && batch.session !== this.#openSession) this.#opened(batch.session);
+			}
 		}
 	}
 
@@ -147,6 +157,7 @@ export class Writes {
 				if (why === 'badValue') return new BadValueError('the node takes no such value');
 				return new RefusedError(why, `the node refused it: ${why}`);
 			});
+			if (batch.opens && why === 'noLeader') this.#giveUpUnsent(batch.session);
 		}
 	}
 
@@ -195,8 +206,9 @@ export class Writes {
 		this.#writer.begin(session, this.#nextSequence, oldest - 1);
 		this.#callsSession = session;
 		this.#deadlineMs = deadlineMs;
-		if (this.#openedSession !== session) {
-			this.#openedSession = session;
+		if (this.#openingSession !== session) {
+			this.#openingSession = session;
+			this.#opens = true;
 			this.#writer.add({ kind: 'openSession', session });
 			this.#add(null);
 		}
@@ -254,6 +266,14 @@ export class Writes {
 		if (batch.sends - batch.refusals > 1) {
 			return this.#giveUp(batch, () => new UnknownOutcomeError('the swarm has forgotten this client'));
 		}
+		this.#goAgain(batch);
+		for (const waiting of this.#batches.values()) {
+			if (waiting.session === batch.session && waiting.sends === waiting.refusals) this.#goAgain(waiting);
+		}
+	}
+
+	/** Its commands, of which surely nothing was applied, get new identities. */
+	#goAgain(batch: Batch): void {
 		this.#remove(batch);
 		const command = new BatchReader(batch.frame.subarray(1));
 		command.nextBatch();
@@ -267,19 +287,39 @@ export class Writes {
 		}
 	}
 
+	#opened(session: string): void {
+		this.#openSession = session;
+		for (const batch of this.#batches.values()) if (batch.sends === 0) this.#transmit(batch);
+	}
+
+	#transmit(batch: Batch): void {
+		const mayGo = batch.opens || batch.sends > 0 || batch.session === this.#openSession;
+		if (mayGo && this.#owner.send(batch.frame)) batch.sends++;
+	}
+
 	/** A node that had no room may have some now. */
 	#sendRefused(): void {
 		this.#again = undefined;
 		for (const batch of this.#batches.values()) {
-			if (batch.sends > 0 && batch.sends === batch.refusals && this.#owner.send(batch.frame)) batch.sends++;
+			if (batch.sends > 0 && batch.sends === batch.refusals) this.#transmit(batch);
 		}
 	}
 
 	#giveUp(batch: Batch, why: () => Error): void {
 		this.#remove(batch);
+		// Somebody else has to open it.
+		if (batch.opens && batch.session === this.#openingSession) this.#openingSession = '';
 		for (const call of batch.calls) {
 			call?.release?.();
 			call?.reject(why());
+		}
+	}
+
+	/** What waited for its session to be opened has not left, and will not. */
+	#giveUpUnsent(session: string): void {
+		for (const batch of this.#batches.values()) {
+			if (batch.session !== session || batch.sends > 0) continue;
+			this.#giveUp(batch, () => new RefusedError('noLeader', 'the session could not be opened'));
 		}
 	}
 

@@ -29,7 +29,7 @@ const CHANGES: readonly Partial<Row>[] = [
 	...[1, 10].map((watchers) => ({ watchers })),
 ];
 /** Written by one row, at most: large values are written less often. */
-const ROW_BYTES_MAX = 256 * 1024 * 1024;
+const ROW_BYTES_MAX = 128 * 1024 * 1024;
 
 export async function growth(options: GrowthOptions): Promise<void> {
 	if (!options.json) process.stdout.write(line(['nodes', 'value', 'keys', 'watchers', 'puts/s', 'p50 ms', 'p99 ms']));
