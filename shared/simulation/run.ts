@@ -224,10 +224,11 @@ function checkStates(world: World): void {
 		if (!sameBytes(saved, PaxosAgent.restore(node.config, saved).save())) {
 			throw new Violation('SavedIsWhole', `${node.id} is another one after save and restore`);
 		}
-		const { store } = node.process.loop;
+		// By slot, not by revision: a command that was applied before takes none, and may yet acknowledge outcomes.
+		const { store, appliedThrough } = node.process.loop;
 		const bytes = store.save();
-		const other = states.get(store.revision);
-		if (!other) states.set(store.revision, { node, bytes });
+		const other = states.get(appliedThrough);
+		if (!other) states.set(appliedThrough, { node, bytes });
 		else if (!sameBytes(other.bytes, bytes)) {
 			throw new Violation('EqualStateAtEqualRevision', `${node.id} and ${other.node.id} differ at ${store.revision}`);
 		}

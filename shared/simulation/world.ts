@@ -321,6 +321,7 @@ export class World implements Surroundings {
 			node.disk.flushMinUs = 100;
 			node.disk.flushMaxUs = 400;
 			node.disk.failingFlushes = 0;
+			node.disk.beforeNextFlush = undefined;
 			node.disk.freeBytes = Number.POSITIVE_INFINITY;
 			node.sendsLeft = Number.POSITIVE_INFINITY;
 			this.#startNode(node);
