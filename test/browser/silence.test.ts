@@ -74,7 +74,7 @@ async function expectNothingKnown(page: Page, id: string): Promise<void> {
 	expect(await readCard(page, id)).toEqual({ role: null, promised: null, accepted: null, chosenThrough: null });
 	expect(await card.getAttribute('data-role')).toBe('unknown');
 	expect(await card.evaluate((element) => getComputedStyle(element).backgroundImage)).toContain('repeating-linear');
-	expect(await page.getByTestId(`pill-${id}`).textContent()).toMatch(/unknown since \d\d:\d\d:\d\d/);
+	await poll(() => page.getByTestId(`pill-${id}`).textContent()).toMatch(/unknown since \d\d:\d\d:\d\d/);
 	await poll(() => page.getByTestId('quorum-health').textContent()).toContain('4 of 5 up');
 	await poll(() => page.getByTestId(`rail-${id}`).textContent()).toBe(`${id}unknown`);
 	await page.getByTestId(`keys-${id}`).press('Enter');
