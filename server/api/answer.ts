@@ -1,5 +1,6 @@
-/** How the API answers: texts, JSON, methods. Nothing here knows what is asked. */
-import type { Request, RequestHandler, Response } from 'express';
+/** How the API answers: texts, JSON, methods. Nothing here knows what is asked, nor by which framework. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestHandler } from 'express';
 
 /** Plain data, and unsigned 64-bit integers, which JSON has and JavaScript's numbers have not. */
 export type Json = null | boolean | number | bigint | string | object;
@@ -15,36 +16,51 @@ export class HttpError extends Error {
 	}
 }
 
-export function answerText(res: Response, status: number, text: string): void {
-	res.status(status).type('text/plain').send(text);
+export function answerText(res: ServerResponse, status: number, text: string): void {
+	answerBytes(res, status, 'text/plain', Buffer.from(text));
 }
 
-export function answerJson(res: Response, json: Json, pretty: boolean, status = 200): void {
-	res
-		.status(status)
-		.type('application/json')
-		.send(printJson(json, pretty ? '\n' : null));
+export function answerJson(res: ServerResponse, json: Json, pretty: boolean, status = 200): void {
+	answerBytes(res, status, 'application/json', Buffer.from(printJson(json, pretty ? '\n' : null)));
 }
 
-/** Answers OPTIONS itself, and every method that is not listed with 405. */
+/** Text in UTF-8, already written. To HEAD, Node sends the headers alone. */
+export function answerBytes(res: ServerResponse, status: number, type: string, body: Buffer): void {
+	res.statusCode = status;
+	res.setHeader('Content-Type', `${type}; charset=utf-8`);
+	res.setHeader('Content-Length', body.length);
+	res.end(body);
+}
+
+export function answerNothing(res: ServerResponse, status: number): void {
+	res.statusCode = status;
+	res.end();
+}
+
+/** Answers OPTIONS itself, and every method that is not listed with 405. Returns whether the method is listed. */
+export function allows(methods: readonly string[], req: IncomingMessage, res: ServerResponse): boolean {
+	if (methods.includes(req.method as string)) return true;
+	res.setHeader('Allow', ['OPTIONS', ...methods].join(', '));
+	if (req.method === 'OPTIONS') answerNothing(res, 200);
+	else answerText(res, 405, `method ${req.method} not allowed`);
+	return false;
+}
+
+/** `allows`, in front of a route. */
 export function onlyMethods(...methods: readonly string[]): RequestHandler {
-	const allow = ['OPTIONS', ...methods].join(', ');
 	return (req, res, next) => {
-		if (methods.includes(req.method)) return next();
-		res.set('Allow', allow);
-		if (req.method === 'OPTIONS') res.status(200).end();
-		else answerText(res, 405, `method ${req.method} not allowed`);
+		if (allows(methods, req, res)) next();
 	};
 }
 
 /** The parameters after `?`, as they were sent: names may be given without a value, and more than once. */
-export function queryOf(req: Request): URLSearchParams {
-	const at = req.originalUrl.indexOf('?');
-	return new URLSearchParams(at < 0 ? '' : req.originalUrl.slice(at + 1));
+export function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
+	const at = url.indexOf('?');
+	return new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
 }
 
 /** `?pretty` indents. */
-export function isPretty(req: Request): boolean {
+export function isPretty(req: IncomingMessage): boolean {
 	return isSet(queryOf(req), 'pretty');
 }
 

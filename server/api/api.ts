@@ -2,16 +2,17 @@
  * The HTTP door of a node: who may come in, which room answers what, and how errors leave. It knows HTTP and
  * the replica's service; it must never know the agent, the log or the mesh.
  */
-import type { ServerOptions } from 'node:http';
-import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
+import { IncomingMessage, type RequestListener, type ServerOptions, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import express, { type ErrorRequestHandler } from 'express';
 import helmet from 'helmet';
 import type { Member } from '../../shared/feed.ts';
 import type { Doors } from '../doors.ts';
 import type { ReplicaService } from '../replica/service.ts';
-import { answerText, HttpError, onlyMethods } from './answer.ts';
+import { answerNothing, answerText, HttpError } from './answer.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { healthRoutes } from './health.ts';
-import { kvHandler } from './kv.ts';
+import { isKv, kvHandler } from './kv.ts';
 import { statusRoutes } from './status.ts';
 
 export interface ApiOptions {
@@ -44,52 +45,51 @@ export const HTTP_SERVER_OPTIONS: ServerOptions = {
 	connectionsCheckingInterval: 5000,
 };
 
-export function createApi(options: ApiOptions): express.Express {
+export function createApi(options: ApiOptions): RequestListener {
 	const { service, doors, swarm, version, holdMs = HOLD_MS, proposeTimeoutMs = PROPOSE_TIMEOUT_MS } = options;
 	const app = express();
 	app.set('etag', false);
 	app.set('case sensitive routing', true);
 	app.disable('x-powered-by');
-
-	app.use(securityHeaders(doors));
-	app.use(guard(doors, options.onRefused));
-	app.use(
-		'/v1/kv',
-		onlyMethods('GET', 'HEAD', 'PUT', 'DELETE'),
-		kvHandler({ service, datacenter: swarm.name, holdMs }),
-	);
 	app.use('/v1', statusRoutes({ service, swarm, version, proposeTimeoutMs }));
 	app.use('/v1', (_req, res) => answerText(res, 404, 'Not supported by this swarm.'));
 	app.use(healthRoutes({ service, isDraining: options.isDraining }));
 	app.use(dashboardRoutes(options.dashboardDir));
 	app.use((_req, res) => answerText(res, 404, 'Not found.'));
-	app.use(answerError(options.onError));
-	return app;
+	app.use(((error, _req, res, next) => {
+		if (res.headersSent) next(error);
+		else answerError(res, error, options.onError);
+	}) satisfies ErrorRequestHandler);
+
+	const kv = kvHandler({ service, datacenter: swarm.name, holdMs });
+	const headers = securityHeaders(doors);
+	return (req, res) => {
+		for (const [name, value] of headers) res.setHeader(name, value);
+		if (!isLetIn(req, res, doors, options.onRefused)) return;
+		if (isKv(req.url as string)) kv(req, res).catch((error) => answerError(res, error, options.onError));
+		else app(req, res);
+	};
 }
 
 /** Refuses strangers; lets the pages of all members use every node, and answers their browsers' preflights. */
-function guard(doors: Doors, onRefused: ApiOptions['onRefused']): RequestHandler {
-	return (req, res, next) => {
-		const why = doors.refusal(req.headers);
-		if (why !== null) {
-			onRefused?.(req.socket.remoteAddress ?? 'unknown', why);
-			return answerText(res, 403, why);
-		}
-		res.vary('Origin');
-		const { origin } = req.headers;
-		if (origin !== undefined) {
-			res.set({ 'Access-Control-Allow-Origin': origin, 'Access-Control-Expose-Headers': EXPOSED_HEADERS });
-			if (req.method === 'OPTIONS' && req.headers['access-control-request-method'] !== undefined) {
-				res.set({
-					'Access-Control-Allow-Methods': 'GET, HEAD, PUT, POST, DELETE',
-					'Access-Control-Allow-Headers': 'Content-Type, Authorization, X-Consul-Token, Idempotency-Key',
-					'Access-Control-Max-Age': '600',
-				});
-				return void res.status(204).end();
-			}
-		}
-		next();
-	};
+function isLetIn(req: IncomingMessage, res: ServerResponse, doors: Doors, onRefused: ApiOptions['onRefused']): boolean {
+	const why = doors.refusal(req.headers);
+	if (why !== null) {
+		onRefused?.(req.socket.remoteAddress ?? 'unknown', why);
+		answerText(res, 403, why);
+		return false;
+	}
+	res.setHeader('Vary', 'Origin');
+	const { origin } = req.headers;
+	if (origin === undefined) return true;
+	res.setHeader('Access-Control-Allow-Origin', origin);
+	res.setHeader('Access-Control-Expose-Headers', EXPOSED_HEADERS);
+	if (req.method !== 'OPTIONS' || req.headers['access-control-request-method'] === undefined) return true;
+	res.setHeader('Access-Control-Allow-Methods', 'GET, HEAD, PUT, POST, DELETE');
+	res.setHeader('Access-Control-Allow-Headers', 'Content-Type, Authorization, X-Consul-Token, Idempotency-Key');
+	res.setHeader('Access-Control-Max-Age', '600');
+	answerNothing(res, 204);
+	return false;
 }
 
 const EXPOSED_HEADERS = [
@@ -100,11 +100,14 @@ const EXPOSED_HEADERS = [
 	'X-Swarm-Outcome',
 ].join(', ');
 
-/** The page runs its own files only, and talks to the members only. What needs HTTPS to be heard is left out. */
-function securityHeaders(doors: Doors): RequestHandler {
+/**
+ * The page runs its own files only, and talks to the members only. What needs HTTPS to be heard is left out. They
+ * are the same for every request, so they are made once.
+ */
+function securityHeaders(doors: Doors): readonly (readonly [string, string])[] {
 	// A content security policy has no way to write an IPv6 address.
 	const members = doors.origins.filter((origin) => !origin.includes('['));
-	return helmet({
+	const secure = helmet({
 		contentSecurityPolicy: {
 			useDefaults: false,
 			directives: {
@@ -126,17 +129,17 @@ function securityHeaders(doors: Doors): RequestHandler {
 		originAgentCluster: false,
 		strictTransportSecurity: false,
 	});
+	const response = new ServerResponse(new IncomingMessage(new Socket()));
+	secure(response.req, response, () => undefined);
+	return Object.entries(response.getHeaders()).map(([name, value]) => [name, String(value)]);
 }
 
-function answerError(onError: ApiOptions['onError']): ErrorRequestHandler {
-	return (error: unknown, _req, res, next) => {
-		if (res.headersSent) return next(error);
-		if (error instanceof HttpError) return answerText(res, error.status, error.message);
-		const status = clientErrorOf(error);
-		if (status !== null) return answerText(res, status, 'The request cannot be understood.');
-		onError?.(error);
-		answerText(res, 500, 'Something went wrong at this node; it is in its log.');
-	};
+function answerError(res: ServerResponse, error: unknown, onError: ApiOptions['onError']): void {
+	if (error instanceof HttpError) return answerText(res, error.status, error.message);
+	const status = clientErrorOf(error);
+	if (status !== null) return answerText(res, status, 'The request cannot be understood.');
+	onError?.(error);
+	answerText(res, 500, 'Something went wrong at this node; it is in its log.');
 }
 
 /** The status of an error that Express or its file server blames on the client; null for any other. */

@@ -1,13 +1,26 @@
 /**
  * `/v1/kv/:key`, Consul-KV-compatible: keys to raw bytes, read and written at any node. It decides nothing: a
  * write is one command to the replica, a read is one barrier and a look at the store.
+ *
+ * It is the store's own door and takes most of the requests, so it is plain `node:http`: a router in front of it
+ * takes as long as all of the rest.
  */
-import type { Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Operation } from '../../shared/store/command.ts';
 import { keyFault, prefixFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { Entry } from '../../shared/store/store.ts';
 import type { ReplicaService } from '../replica/service.ts';
-import { answerJson, answerText, HttpError, isSet, type Json, queryOf } from './answer.ts';
+import {
+	allows,
+	answerBytes,
+	answerJson,
+	answerNothing,
+	answerText,
+	HttpError,
+	isSet,
+	type Json,
+	queryOf,
+} from './answer.ts';
 import { readBody } from './body.ts';
 import { casOf, checkBlocking, flagsOf, readMode, refuseConflicting } from './query.ts';
 
@@ -18,19 +31,34 @@ export interface KvOptions {
 	readonly holdMs: number;
 }
 
-/** Mounted at `/v1/kv`; the method is one of GET, HEAD, PUT and DELETE. */
-export function kvHandler(options: KvOptions): (req: Request, res: Response) => Promise<void> {
-	return (req, res) => {
+const PATH = '/v1/kv';
+const METHODS = ['GET', 'HEAD', 'PUT', 'DELETE'] as const;
+
+/** Whether `url`, as it was sent, is of this room. */
+export function isKv(url: string): boolean {
+	const path = pathOf(url);
+	return path.startsWith(PATH) && (path.length === PATH.length || path[PATH.length] === '/');
+}
+
+/** Answers what `isKv`. Rejects with an HttpError that the client is to read, or with what is this node's fault. */
+export function kvHandler(options: KvOptions): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
+	return async (req, res) => {
+		if (!allows(METHODS, req, res)) return;
 		const query = queryOf(req);
 		refuseOtherDatacenter(query, options.datacenter);
-		const key = keyOf(req.url);
+		const key = keyOf(req.url as string);
 		if (req.method === 'PUT') return put(options, req, res, key, query);
 		if (req.method === 'DELETE') return remove(options, res, key, query);
 		return read(options, res, key, query);
 	};
 }
 
-async function read({ service, holdMs }: KvOptions, res: Response, key: string, query: URLSearchParams): Promise<void> {
+async function read(
+	{ service, holdMs }: KvOptions,
+	res: ServerResponse,
+	key: string,
+	query: URLSearchParams,
+): Promise<void> {
 	const mode = readMode(query);
 	checkBlocking(query);
 	const many = isSet(query, 'keys') || isSet(query, 'recurse');
@@ -40,23 +68,23 @@ async function read({ service, holdMs }: KvOptions, res: Response, key: string, 
 	if (!stale && !(await service.readBarrier(holdMs))) throw new HttpError(500, 'No cluster leader');
 
 	const { store } = service;
-	res.set({
-		'X-Consul-Index': String(many ? store.indexOfPrefix(key) : store.indexOfKey(key)),
-		'X-Consul-KnownLeader': String(service.view().leader.node !== ''),
-		'X-Consul-LastContact': String(stale ? Math.min(Math.floor(contactMs), Number.MAX_SAFE_INTEGER) : 0),
-		'X-Consul-Effective-Consistency': stale ? 'stale' : mode.kind === 'consistent' ? 'consistent' : 'leader',
-	});
+	res.setHeader('X-Consul-Index', many ? store.indexOfPrefix(key) : store.indexOfKey(key));
+	res.setHeader('X-Consul-KnownLeader', String(service.view().leader.node !== ''));
+	res.setHeader('X-Consul-LastContact', stale ? Math.min(Math.floor(contactMs), Number.MAX_SAFE_INTEGER) : 0);
+	const consistency = mode.kind === 'consistent' ? 'consistent' : 'leader';
+	res.setHeader('X-Consul-Effective-Consistency', stale ? 'stale' : consistency);
 	if (many) return answerMany(res, key, store.list(key), query);
 	const entry = store.get(key);
-	if (!entry) return void res.status(404).end();
+	if (!entry) return answerNothing(res, 404);
 	if (!isSet(query, 'raw')) return answerJson(res, [toJson(entry)], isSet(query, 'pretty'));
-	res.set({ 'X-Content-Type-Options': 'nosniff', 'Content-Security-Policy': 'sandbox' });
-	res.type('text/plain').send(asBuffer(entry.value));
+	res.setHeader('X-Content-Type-Options', 'nosniff');
+	res.setHeader('Content-Security-Policy', 'sandbox');
+	answerBytes(res, 200, 'text/plain', asBuffer(entry.value));
 }
 
-function answerMany(res: Response, prefix: string, entries: readonly Entry[], query: URLSearchParams): void {
+function answerMany(res: ServerResponse, prefix: string, entries: readonly Entry[], query: URLSearchParams): void {
 	const keysOnly = isSet(query, 'keys');
-	if (entries.length === 0 && !(keysOnly && prefix === '')) return void res.status(404).end();
+	if (entries.length === 0 && !(keysOnly && prefix === '')) return answerNothing(res, 404);
 	const json = keysOnly ? cutKeys(entries, prefix, query.get('separator') ?? '') : entries.map(toJson);
 	answerJson(res, json, isSet(query, 'pretty'));
 }
@@ -73,8 +101,8 @@ function cutKeys(entries: readonly Entry[], prefix: string, separator: string): 
 
 async function put(
 	options: KvOptions,
-	req: Request,
-	res: Response,
+	req: IncomingMessage,
+	res: ServerResponse,
 	key: string,
 	query: URLSearchParams,
 ): Promise<void> {
@@ -90,7 +118,7 @@ async function put(
 	await write(options, res, { ...operation, value });
 }
 
-async function remove(options: KvOptions, res: Response, key: string, query: URLSearchParams): Promise<void> {
+async function remove(options: KvOptions, res: ServerResponse, key: string, query: URLSearchParams): Promise<void> {
 	const recurse = isSet(query, 'recurse');
 	checkKey(key, recurse);
 	refuseConflicting(query, ['recurse', 'cas']);
@@ -101,17 +129,17 @@ async function remove(options: KvOptions, res: Response, key: string, query: URL
 	);
 }
 
-async function write({ service, holdMs }: KvOptions, res: Response, operation: Operation): Promise<void> {
+async function write({ service, holdMs }: KvOptions, res: ServerResponse, operation: Operation): Promise<void> {
 	const answer = await service.submit(operation, { route: 'leader', contest: 0, timeoutMs: holdMs });
 	switch (answer.outcome) {
 		case 'chosen':
 			return answerJson(res, answer.ok, false);
 		case 'kept':
 		case 'refused':
-			res.set('X-Swarm-Outcome', 'not-applied');
+			res.setHeader('X-Swarm-Outcome', 'not-applied');
 			return answerText(res, 500, answer.outcome === 'refused' ? refusedText(answer) : 'The slot was taken.');
 		case 'unknown':
-			res.set('X-Swarm-Outcome', 'unknown');
+			res.setHeader('X-Swarm-Outcome', 'unknown');
 			return answerText(res, 500, `It is unknown whether the write happened: ${answer.detail}`);
 	}
 }
@@ -120,13 +148,18 @@ function refusedText(answer: { readonly why: string; readonly detail: string }):
 	return answer.why === 'noLeader' ? 'No cluster leader' : `The write did not happen: ${answer.detail}`;
 }
 
-/** The key, of the URL as it was sent, below the mount: `/a%2Fb?raw` is `a/b`. */
+/** The key, of the URL as it was sent: `/v1/kv/a%2Fb?raw` is `a/b`. */
 function keyOf(url: string): string {
-	// A proxy may send the whole of it: http://host:port/v1/kv/a.
-	const path = url.replace(/^[a-z]+:\/\/[^/?]*/i, '').split('?', 1)[0] as string;
-	const key = percentDecoded(path.slice(1));
+	const key = percentDecoded(pathOf(url).slice(PATH.length + 1));
 	if (key === null) throw new HttpError(400, 'Invalid key name: the key is not percent-encoded UTF-8');
 	return key;
+}
+
+function pathOf(url: string): string {
+	// A proxy may send the whole of it: http://host:port/v1/kv/a.
+	const path = url.startsWith('/') ? url : url.replace(/^[a-z]+:\/\/[^/?]*/i, '');
+	const end = path.indexOf('?');
+	return end < 0 ? path : path.slice(0, end);
 }
 
 function percentDecoded(text: string): string | null {
