@@ -42,6 +42,11 @@ const WITHDRAWS = 0.6;
 /** Of 1: a client takes "surely not" for its answer, rather than ask again. */
 const TAKES_NO = 0.3;
 const RETRY_AFTER_MAX_MS = 60;
+/** Of 1: what is asked of one node first, in seeds where clients have a favourite. */
+const FAVOURED = 0.8;
+
+/** From the last that is chosen on, as the value that is proposed says. */
+export const CONTESTED_SLOTS = 3;
 
 export function drawOperations(random: Random, nodes: number, load: LoadOptions, untilMs: number): PlannedOperation[] {
 	const operations: PlannedOperation[] = [];
@@ -49,6 +54,7 @@ export function drawOperations(random: Random, nodes: number, load: LoadOptions,
 	const selfRouted = random.chance(0.5) ? 0 : random.fraction() * 0.3;
 	const large = random.chance(0.5) ? 0 : 0.15;
 	const reads = random.pick([0.2, 0.35, 0.7]);
+	const favourite = random.chance(0.6) ? null : random.integer(0, nodes - 1);
 	const together = random.chance(0.4) ? 0 : random.between(0.1, 0.7);
 	for (let atMs = 0; ; ) {
 		if (!random.chance(together)) atMs += random.between(0, 2_000 / load.operationsPerSecond / (1 - together));
@@ -61,7 +67,7 @@ export function drawOperations(random: Random, nodes: number, load: LoadOptions,
 			key: random.integer(0, load.keys - 1),
 			value: operations.length + 1,
 			valueBytes: random.chance(large) ? random.integer(1_000, 5_000) : random.integer(8, 40),
-			node: random.integer(0, nodes - 1),
+			node: favourite !== null && random.chance(FAVOURED) ? favourite : random.integer(0, nodes - 1),
 			route: random.chance(selfRouted) ? (random.chance(0.3) ? 'contest' : 'self') : 'leader',
 		});
 	}
@@ -189,7 +195,8 @@ export class Clients {
 		const command = encodeCommand(identity, operation ?? { kind: 'openSession', session });
 		const value = encodeBatch(process.wallTime().ms, [command]);
 		const route = planned.route === 'leader' ? 'leader' : 'self';
-		const contest = planned.route === 'contest' ? process.agent.view().chosenThrough + (planned.value % 3) : 0;
+		const contest =
+			planned.route === 'contest' ? process.agent.view().chosenThrough + (planned.value % CONTESTED_SLOTS) : 0;
 		const before = task.mayHaveLeft;
 		task.mayHaveLeft = true;
 		task.attemptsUnderWay++;

@@ -24,6 +24,7 @@ export const COUNTERS = [
 	'chains',
 	'clogs',
 	'lossyLinks',
+	'lateLinks',
 	'clockStepsBack',
 	'clockStepsAhead',
 	'clockFreezes',

@@ -40,6 +40,13 @@ export type Fault = { readonly atMs: number } & (
 			/** As for `cuts`. */
 			readonly leader?: number;
 	  }
+	/** Half of what comes to the node is late, by up to so much, so that answers may meet its next life. */
+	| {
+			readonly kind: 'late';
+			readonly node: number;
+			readonly byMs: number;
+			readonly ms: number;
+	  }
 	| { readonly kind: 'clockStep'; readonly node: number; readonly byMs: number }
 	| { readonly kind: 'clockFreeze'; readonly node: number; readonly ms: number }
 	| { readonly kind: 'clockDrift'; readonly node: number; readonly drift: number }
@@ -77,6 +84,7 @@ const KINDS: readonly FaultKind[] = [
 	'cuts',
 	'clog',
 	'lossy',
+	'late',
 	'clockStep',
 	'clockFreeze',
 	'clockDrift',
@@ -108,7 +116,9 @@ export function drawFaults(random: Random, nodes: number, regime: Regime): Fault
 		}
 		if (kind === 'corrupt' && mayBeLost-- <= 0) continue;
 		faults.push(drawFault(random, kind, atMs, nodes, regime));
-		if (kind === 'crash') faults.push(...drawRelapses(random, faults.at(-1) as Crash, crashesAgain));
+		const last = faults.at(-1) as Fault;
+		if (last.kind === 'crash') faults.push(...drawRelapses(random, last, crashesAgain));
+		if (last.kind === 'late') faults.push(...drawShortLives(random, last));
 		// Trouble comes in company.
 		if (random.chance(0.3)) atMs -= Math.round(FAULT_EVERY_MS * 0.9);
 		atMs = Math.max(atMs, PLAN.calmMs);
@@ -128,6 +138,16 @@ function drawRelapses(random: Random, first: Crash, crashesAgain: number): Crash
 		relapses.push({ ...first, atMs, downMs });
 	}
 	return relapses;
+}
+
+/** A node that lives just long enough to ask for something, again and again, while answers to it are late. */
+function drawShortLives(random: Random, { node, ...late }: Extract<Fault, { kind: 'late' }>): Crash[] {
+	const lives: Crash[] = [];
+	const endMs = Math.min(late.atMs + late.ms, PLAN.healMs);
+	for (let atMs = late.atMs; atMs < endMs; atMs += Math.round(random.between(100, 600))) {
+		lives.push({ kind: 'crash', node, atMs, downMs: Math.round(random.magnitude(5, 50)) });
+	}
+	return lives;
 }
 
 function usualWeight(kind: FaultKind): number {
@@ -173,6 +193,8 @@ function drawFault(random: Random, kind: FaultKind, atMs: number, nodes: number,
 			return { atMs, kind, from: node, to, ms };
 		case 'lossy':
 			return { atMs, kind, from: node, to, loss: random.between(0.2, 1), ms };
+		case 'late':
+			return { atMs, kind, node, byMs: random.integer(200, 1_000), ms: random.integer(1_000, 4_000) };
 		case 'clockStep':
 			return { atMs, kind, node, byMs: Math.round(random.magnitude(1, 100_000)) * (random.chance(0.6) ? -1 : 1) };
 		case 'clockDrift':

@@ -4,7 +4,7 @@
  * shrunk.
  */
 import { PaxosAgent } from '../paxos/agent.ts';
-import { Clients, drawOperations, type PlannedOperation } from './clients.ts';
+import { Clients, CONTESTED_SLOTS, drawOperations, type PlannedOperation } from './clients.ts';
 import type { Counters } from './counters.ts';
 import { drawFaults, type Fault, PLAN, type Regime } from './faults.ts';
 import { sameBytes, Violation } from './ledger.ts';
@@ -63,7 +63,8 @@ const PROGRESS_EVERY_MS = 1_000;
 /** So long after the end of all faults the nodes duel, with so many proposals each. */
 const DUEL_AFTER_MS = 500;
 const DUEL_ROUNDS = 3;
-const DUEL_VALUES_FROM = 1_000_000;
+/** So that the slot next to be chosen is contested. */
+const DUEL_VALUES_FROM = CONTESTED_SLOTS * 1_000_000 + 1;
 const LOAD = { clients: 5, keys: 5, operationsPerSecond: 24 };
 
 /** Of 1: how many seeds are partial partitions, and how many of the others faults without bound. */
@@ -91,17 +92,18 @@ export function drawPlan(seed: number, nodes: number): Plan {
 	};
 }
 
-/** After everything has healed, every node wants both phases from itself, at the same moment. */
+/** After everything has healed, every node wants both phases from itself, or even the same slot, at the same moment. */
 function drawDuel(random: Random, nodes: number): PlannedOperation[] {
+	const route = random.pick(['self', 'contest'] as const);
 	return Array.from({ length: nodes * DUEL_ROUNDS }, (_, index) => ({
 		atMs: PLAN.healMs + DUEL_AFTER_MS,
 		client: index % LOAD.clients,
 		kind: 'put',
 		key: random.integer(0, LOAD.keys - 1),
-		value: DUEL_VALUES_FROM + index,
+		value: DUEL_VALUES_FROM + CONTESTED_SLOTS * index,
 		valueBytes: 16,
 		node: index % nodes,
-		route: 'self',
+		route,
 	}));
 }
 

@@ -81,6 +81,8 @@ const SILENCE_NOTICED_MIN_MS = 500;
 const SILENCE_NOTICED_MAX_MS = 1_500;
 /** Of 1: a process's end is noticed only by its silence, as when its machine lost power. */
 const SILENT_END = 0.3;
+/** Of 1: what comes late over links that are. */
+const LATE = 0.5;
 
 export class World implements Surroundings {
 	readonly counters: Counters = noCounts();
@@ -388,6 +390,13 @@ export class World implements Surroundings {
 				this.network.setQuality(from, to, { ...this.#links, loss: fault.loss });
 				return this.#endsAfter(fault.ms, () => this.network.setQuality(from, to, this.#links));
 			}
+			case 'late': {
+				const node = this.#node(fault.node);
+				const quality = { ...this.#links, tail: LATE, delayTailMs: fault.byMs };
+				counters.lateLinks++;
+				this.#setQualityTo(node, quality);
+				return this.#endsAfter(fault.ms, () => this.#setQualityTo(node, this.#links));
+			}
 			case 'clockStep':
 				if (fault.byMs < 0) counters.clockStepsBack++;
 				else counters.clockStepsAhead++;
@@ -469,6 +478,10 @@ export class World implements Surroundings {
 			for (const [from, to] of cuts) if (this.network.isCut(from, to)) this.network.mend(from, to);
 			notice();
 		});
+	}
+
+	#setQualityTo(node: SimulatedNode, quality: LinkQuality): void {
+		for (const from of this.nodes) if (from !== node) this.network.setQuality(from.index, node.index, quality);
 	}
 
 	#resume(node: SimulatedNode): void {
