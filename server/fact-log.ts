@@ -1,6 +1,7 @@
 /** Log lines, made of the coarse facts: what an operator wants to read later, one line each. */
 import type { Logger } from 'pino';
-import type { Fact } from '../shared/fact.ts';
+import type { RawFact } from '../shared/fact.ts';
+import { ballotToText } from '../shared/paxos/ballot.ts';
 import type { FactStream } from './replica/fact-stream.ts';
 
 export function logFacts(facts: FactStream, log: Logger): void {
@@ -10,22 +11,25 @@ export function logFacts(facts: FactStream, log: Logger): void {
 	});
 }
 
-function lineOf(fact: Fact): { level: 'debug' | 'info' | 'warn'; text: string } | null {
+function lineOf(fact: RawFact): { level: 'debug' | 'info' | 'warn'; text: string } | null {
 	switch (fact.kind) {
 		case 'role': {
-			const leader = fact.leader === '' ? 'no leader is heard' : `the leader is ${nodeOf(fact.leader)}`;
+			const leader = fact.leader.node === '' ? 'no leader is heard' : `the leader is ${fact.leader.node}`;
 			const text =
 				fact.role === 'leader'
-					? `leads under ${fact.ballot}, promised by ${fact.by.join(', ')}`
+					? `leads under ${ballotToText(fact.ballot)}, promised by ${fact.by.join(', ')}`
 					: `${leader} (${fact.why})`;
 			return { level: 'info', text };
 		}
 		case 'campaign':
-			return { level: 'info', text: `campaigns under ${fact.ballot} (${fact.why})` };
+			return { level: 'info', text: `campaigns under ${ballotToText(fact.ballot)} (${fact.why})` };
 		case 'halted':
-			return { level: 'info', text: `${fact.ballot} is halted by ${fact.by}, says ${fact.from}` };
+			return {
+				level: 'info',
+				text: `${ballotToText(fact.ballot)} is halted by ${ballotToText(fact.by)}, says ${fact.from}`,
+			};
 		case 'givenUp':
-			return { level: 'info', text: `${fact.ballot} is given up: too few answer` };
+			return { level: 'info', text: `${ballotToText(fact.ballot)} is given up: too few answer` };
 		case 'linkUp':
 			return { level: 'info', text: `link to ${fact.peer} is up` };
 		case 'linkDown':
@@ -35,14 +39,10 @@ function lineOf(fact: Fact): { level: 'debug' | 'info' | 'warn'; text: string } 
 		case 'ignored':
 			return { level: 'warn', text: `ignored ${fact.message} from ${fact.from}: ${fact.why}` };
 		case 'promised':
-			return { level: 'debug', text: `promised ${fact.ballot}` };
+			return { level: 'debug', text: `promised ${ballotToText(fact.ballot)}` };
 		case 'pollHeld':
 			return { level: 'debug', text: `no campaign: ${fact.hearing.join(', ')} hear a leader` };
 		default:
 			return null;
 	}
-}
-
-function nodeOf(ballot: string): string {
-	return ballot.slice(ballot.indexOf('@') + 1);
 }

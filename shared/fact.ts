@@ -2,13 +2,15 @@
  * A fact is one thing that happened at one node. The live feed, the simulator and a saved trace file speak
  * this one language; log lines and metrics are derived from its coarse part.
  *
- * Facts are JSON: a ballot is its text (`1763889731207000003@n3`, '' for none), a value its summary.
+ * Facts are JSON: a ballot is its text (`1763889731207000003@n3`, '' for none), a value its summary. A raw fact
+ * has both as the agent has them: to describe a value takes longer than most of what happens to it, so whoever
+ * keeps a fact describes it, and whoever only counts does not.
  */
 
 import type { Ballot, NodeId } from './paxos/ballot.ts';
 import { ballotToText } from './paxos/ballot.ts';
 import type { AgentFact } from './paxos/fact.ts';
-import type { Message } from './paxos/message.ts';
+import type { Message, Value } from './paxos/message.ts';
 import { describeValue, type ValueSummary } from './store/describe.ts';
 
 export type BallotText = string;
@@ -24,18 +26,18 @@ export interface FactStamp {
 }
 
 /** `A` sent and received fact of one message carry the same `messageId`. */
-export type RuntimeFact =
+export type RuntimeFact<B = BallotText, V = ValueSummary> =
 	| {
 			readonly kind: 'sent';
 			readonly to: NodeId;
 			readonly messageId: string;
-			readonly message: Message<BallotText, ValueSummary>;
+			readonly message: Message<B, V>;
 	  }
 	| {
 			readonly kind: 'received';
 			readonly from: NodeId;
 			readonly messageId: string;
-			readonly message: Message<BallotText, ValueSummary>;
+			readonly message: Message<B, V>;
 	  }
 	| { readonly kind: 'linkUp'; readonly peer: NodeId }
 	| { readonly kind: 'linkDown'; readonly peer: NodeId; readonly why: string }
@@ -53,6 +55,9 @@ export type FactBody = AgentFact<BallotText, ValueSummary> | RuntimeFact;
 export type Fact = FactStamp & FactBody;
 export type FactKind = FactBody['kind'];
 
+export type RawFactBody = AgentFact | RuntimeFact<Ballot, Value>;
+export type RawFact = FactStamp & RawFactBody;
+
 /** What JSON makes of `T`: every ballot its text, every value its summary. */
 export type Plain<T> = T extends Ballot
 	? BallotText
@@ -69,9 +74,21 @@ export function plain<T>(raw: T): Plain<T> {
 	return rewrite(raw) as Plain<T>;
 }
 
+/** One value is spoken of in many facts. */
+const summaries = new WeakMap<Value, ValueSummary>();
+
+function summaryOf(value: Value): ValueSummary {
+	let summary = summaries.get(value);
+	if (!summary) {
+		summary = describeValue(value);
+		summaries.set(value, summary);
+	}
+	return summary;
+}
+
 function rewrite(raw: unknown): unknown {
 	if (raw === null || typeof raw !== 'object') return raw;
-	if (raw instanceof Uint8Array) return describeValue(raw);
+	if (raw instanceof Uint8Array) return summaryOf(raw);
 	if (Array.isArray(raw)) return raw.map(rewrite);
 	if ('ms' in raw && 'ns' in raw && 'node' in raw) return ballotToText(raw as Ballot);
 	return Object.fromEntries(Object.entries(raw).map(([key, value]) => [key, rewrite(value)]));

@@ -4,7 +4,7 @@
  * that one list. This room knows no socket and no clock of its own, asks the replica for facts only while
  * someone watches, and must never hold more facts than `FlowLimits` allows, whatever a watcher does.
  */
-import type { Fact, FactKind } from '../../shared/fact.ts';
+import { type Fact, type FactKind, plain, type RawFact } from '../../shared/fact.ts';
 import type { FactBatch, NodeSnapshot } from '../../shared/feed.ts';
 
 export interface FlowLimits {
@@ -32,7 +32,7 @@ export interface Watcher {
 /** Where facts come from: a part of `ReplicaService`. */
 export interface FactSource {
 	snapshot(): NodeSnapshot;
-	watch(onFact: (fact: Fact) => void): () => void;
+	watch(onFact: (fact: RawFact) => void): () => void;
 }
 
 /** Where they go: one call for all watchers that get the same, so that it is encoded once. */
@@ -147,14 +147,14 @@ export class FactFlow<W extends Watcher> {
 		this.#toldBeforeOverflow = null;
 	}
 
-	#tell(fact: Fact): void {
+	#tell(fact: RawFact): void {
 		this.#lastSeq = fact.seq;
 		if (this.#toldBeforeOverflow === null) this.#hold(fact);
 		this.#told[fact.kind] = (this.#told[fact.kind] ?? 0) + 1;
 		this.#scheduleTick(0);
 	}
 
-	#hold(fact: Fact): void {
+	#hold(fact: RawFact): void {
 		const nowMs = this.#clock.nowMs();
 		if (nowMs >= this.#windowEndsAtMs) this.#openWindow(nowMs);
 		const weight = weightOf(fact);
@@ -163,7 +163,7 @@ export class FactFlow<W extends Watcher> {
 			this.#toldBeforeOverflow = { ...this.#told };
 			return;
 		}
-		this.#held.push(fact);
+		this.#held.push(plain(fact) as Fact);
 		this.#heldWeight += weight;
 	}
 
@@ -271,7 +271,7 @@ export class FactFlow<W extends Watcher> {
 }
 
 /** One, and one more for each acceptance or decision that the fact carries: what it costs to hold and to send. */
-function weightOf(fact: Fact): number {
+function weightOf(fact: RawFact): number {
 	switch (fact.kind) {
 		case 'promiseCounted':
 			return 1 + fact.reported.length;

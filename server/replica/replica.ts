@@ -5,13 +5,12 @@
 import { performance } from 'node:perf_hooks';
 import type { Disk } from '../../shared/disk/disk.ts';
 import { Log, SEGMENT_BYTES_DEFAULT } from '../../shared/disk/log.ts';
-import { type Fact, plain } from '../../shared/fact.ts';
+import type { RawFact } from '../../shared/fact.ts';
 import type { Member, NodeSnapshot } from '../../shared/feed.ts';
 import { PaxosAgent } from '../../shared/paxos/agent.ts';
 import type { NodeId, WallTime } from '../../shared/paxos/ballot.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
 import type { TimerRequest } from '../../shared/paxos/effects.ts';
-import type { AgentFact } from '../../shared/paxos/fact.ts';
 import type { Envelope, Message } from '../../shared/paxos/message.ts';
 import { ReplicaLoop } from '../../shared/replica/loop.ts';
 import type { Operation } from '../../shared/store/command.ts';
@@ -86,7 +85,7 @@ export class Replica implements ReplicaService, ClientDoorPort {
 			random: Math.random,
 			setTimer: (timer, afterMs) => this.#setTimer(timer, afterMs),
 			send: (envelope) => this.#tells.send(envelope),
-			fact: (fact) => this.#agentFact(fact),
+			fact: (fact) => this.facts.tell(fact),
 			applied: (through, revision) => {
 				if (this.#agent.watched) this.facts.tell({ kind: 'applied', through, revision });
 			},
@@ -126,7 +125,7 @@ export class Replica implements ReplicaService, ClientDoorPort {
 		if (this.#agent.watched) {
 			for (const [index, message] of messages.entries()) {
 				const messageId = `${epoch}:${firstId + index}`;
-				this.facts.tell({ kind: 'received', from, messageId, message: plain(message) as never });
+				this.facts.tell({ kind: 'received', from, messageId, message });
 			}
 		}
 		this.#guard(() => this.#loop.receiveAll(from, messages));
@@ -184,7 +183,7 @@ export class Replica implements ReplicaService, ClientDoorPort {
 		};
 	}
 
-	watch(onFact: (fact: Fact) => void): () => void {
+	watch(onFact: (fact: RawFact) => void): () => void {
 		const unwatch = this.facts.watch(onFact);
 		this.#watchersCount++;
 		this.#agent.watched = true;
@@ -225,7 +224,7 @@ export class Replica implements ReplicaService, ClientDoorPort {
 		const number = this.#options.mesh.send(to, message);
 		if (number < 0 || !this.#agent.watched) return;
 		const messageId = `${this.facts.epoch}:${number}`;
-		this.facts.tell({ kind: 'sent', to, messageId, message: plain(message) as never });
+		this.facts.tell({ kind: 'sent', to, messageId, message });
 	}
 
 	#setTimer(timer: TimerRequest['timer'], afterMs: number): void {
@@ -234,10 +233,6 @@ export class Replica implements ReplicaService, ClientDoorPort {
 			timer,
 			setTimeout(() => this.#guard(() => this.#loop.fire(timer)), afterMs),
 		);
-	}
-
-	#agentFact(fact: AgentFact): void {
-		this.facts.tell(plain(fact) as never);
 	}
 
 	/** What waited for the disk leaves at once. */

@@ -1,6 +1,6 @@
 /** What the doors of a node (HTTP API, feed, command line) may ask of its replica. */
 
-import type { Fact } from '../../shared/fact.ts';
+import type { RawFact } from '../../shared/fact.ts';
 import type { Attempt, NodeSnapshot } from '../../shared/feed.ts';
 import type { Ballot, NodeId } from '../../shared/paxos/ballot.ts';
 import type { Role } from '../../shared/paxos/fact.ts';
@@ -91,5 +91,5 @@ export interface ReplicaService {
 	/** As of the last fact that was told. */
 	snapshot(): NodeSnapshot;
 	/** All facts while at least one watcher is there; returns the way to stop. */
-	watch(onFact: (fact: Fact) => void): () => void;
+	watch(onFact: (fact: RawFact) => void): () => void;
 }

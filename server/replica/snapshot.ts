@@ -4,7 +4,6 @@ import type { EntryView, NodeSnapshot, Phase1View, SlotView } from '../../shared
 import type { AgentView } from '../../shared/paxos/agent.ts';
 import { ballotToText } from '../../shared/paxos/ballot.ts';
 import type { Phase1 } from '../../shared/paxos/campaign.ts';
-import { describeValue } from '../../shared/store/describe.ts';
 import type { Store } from '../../shared/store/store.ts';
 
 const SLOTS_MAX = 64;
@@ -35,7 +34,7 @@ function recentSlots(view: AgentView): SlotView[] {
 		slots.push({
 			slot,
 			acceptedBallot: entry ? ballotToText(entry.ballot) : '',
-			value: entry ? describeValue(entry.value) : null,
+			value: entry ? plain(entry.value) : null,
 			chosen: slot <= view.chosenThrough,
 		});
 	}

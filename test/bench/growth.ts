@@ -2,7 +2,10 @@
  * How throughput and latency change with the number of nodes, the size of values, the number of keys, and
  * watchers: one thing at a time, each row on a fresh swarm, all others as in the first row.
  */
-import { io, type Socket } from 'socket.io-client';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { io } from 'socket.io-client';
 import { Swarm } from '../process/swarm.ts';
 import { type LoadOptions, type LoadResult, measure } from './load.ts';
 
@@ -47,22 +50,21 @@ export async function growth(options: GrowthOptions): Promise<void> {
 
 async function measureRow(row: Row, { clients, connections, total, json }: GrowthOptions): Promise<LoadResult> {
 	const swarm = await Swarm.create({ size: row.nodes });
-	const watchers: Socket[] = [];
+	let watchers: ChildProcess | undefined;
 	try {
 		await swarm.start();
-		for (let i = 0; i < row.watchers; i++) {
-			const { url } = swarm.nodes[i % row.nodes] as { url: string };
-			watchers.push(io(url, { transports: ['websocket'], forceNew: true }));
+		if (row.watchers > 0) {
+			watchers = fork(fileURLToPath(import.meta.url), [String(row.watchers), ...swarm.nodes.map(({ url }) => url)]);
+			await once(watchers, 'message');
 		}
-		await Promise.all(watchers.map((watcher) => new Promise((resolve) => watcher.once('snapshot', resolve))));
 		const atMost = Math.max(clients, Math.floor(ROW_BYTES_MAX / row.size));
-		const load: LoadOptions = { ...row, clients, connections, total: Math.min(total, atMost), ...(json && { json }) };
+		const load: LoadOptions = { ...row, clients, connections, total: Math.min(Math.max(total, row.keys), atMost), ...(json && { json }) };
 		return await measure(
 			swarm.nodes.map(({ url }) => url),
 			load,
 		);
 	} finally {
-		for (const watcher of watchers) watcher.disconnect();
+		watchers?.kill();
 		await swarm.dispose();
 	}
 }
@@ -70,3 +72,15 @@ async function measureRow(row: Row, { clients, connections, total, json }: Growt
 function line(cells: readonly (string | number)[]): string {
 	return `${cells.map((cell) => String(cell).padStart(10)).join('')}\n`;
 }
+
+/** In a process of its own, until it is killed: whoever watches is not to slow down whoever loads. */
+async function watch(watchersCount: number, nodes: readonly string[]): Promise<void> {
+	const watchers = Array.from({ length: watchersCount }, (_, i) =>
+		io(nodes[i % nodes.length] as string, { transports: ['websocket'], forceNew: true }),
+	);
+	await Promise.all(watchers.map((watcher) => new Promise((resolve) => watcher.once('snapshot', resolve))));
+	process.send?.('all see something');
+}
+
+const [, program, watchersCount, ...nodes] = process.argv;
+if (program === fileURLToPath(import.meta.url)) await watch(Number(watchersCount), nodes);

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { FactSource } from '../../server/feed/flow.ts';
-import type { Fact } from '../../shared/fact.ts';
+import type { RawFact } from '../../shared/fact.ts';
 import type { NodeSnapshot } from '../../shared/feed.ts';
 
 export class ScriptedSource implements FactSource {
@@ -11,7 +11,7 @@ export class ScriptedSource implements FactSource {
 	/** How often watching began. */
 	watches = 0;
 	snapshots = 0;
-	#onFact: ((fact: Fact) => void) | null = null;
+	#onFact: ((fact: RawFact) => void) | null = null;
 
 	snapshot(): NodeSnapshot {
 		this.snapshots++;
@@ -35,7 +35,7 @@ export class ScriptedSource implements FactSource {
 		};
 	}
 
-	watch(onFact: (fact: Fact) => void): () => void {
+	watch(onFact: (fact: RawFact) => void): () => void {
 		this.watchers++;
 		this.watches++;
 		this.#onFact = onFact;
@@ -67,7 +67,8 @@ export class ScriptedSource implements FactSource {
 
 	/** Tells one fact of a message that carries `count` decisions. */
 	tellDecisions(count: number): void {
-		const value = { digest: '', bytes: 0, commands: 0, text: '' };
+		const ballot = { ms: 1, ns: 0, node: 'n1' };
+		const value = new Uint8Array(0);
 		this.#onFact?.({
 			node: 'n1',
 			epoch: 'e1',
@@ -80,7 +81,7 @@ export class ScriptedSource implements FactSource {
 				kind: 'decisions',
 				from: 1,
 				chosenThrough: count,
-				decisions: Array.from({ length: count }, () => ({ ballot: '1@n1', value })),
+				decisions: Array.from({ length: count }, () => ({ ballot, value })),
 			},
 		});
 	}
