@@ -58,7 +58,13 @@ async function measureRow(row: Row, { clients, connections, total, json }: Growt
 			await once(watchers, 'message');
 		}
 		const atMost = Math.max(clients, Math.floor(ROW_BYTES_MAX / row.size));
-		const load: LoadOptions = { ...row, clients, connections, total: Math.min(Math.max(total, row.keys), atMost), ...(json && { json }) };
+		const load: LoadOptions = {
+			...row,
+			clients,
+			connections,
+			total: Math.min(Math.max(total, row.keys), atMost),
+			...(json && { json }),
+		};
 		return await measure(
 			swarm.nodes.map(({ url }) => url),
 			load,

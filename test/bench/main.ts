@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { failover } from './failover.ts';
 import { floor } from './floor.ts';
 import { growth } from './growth.ts';
+import { http } from './http.ts';
 import { load } from './load.ts';
 
 const program = new Command('npm run bench --').description('Measures a swarm of real nodes on this machine.');
@@ -30,6 +31,15 @@ program
 	.option('--get', 'read instead')
 	.option('--json', 'one line of JSON')
 	.action(load);
+
+program
+	.command('http')
+	.description('durable puts over HTTP, made by wrk, which has to be installed')
+	.option('--connections <count>', 'each with one request outstanding', positive, 64)
+	.option('--seconds <count>', 'how long', positive, 6)
+	.option('--nodes <count>', 'members of the swarm', positive, 3)
+	.option('--json', 'one line of JSON')
+	.action(http);
 
 program
 	.command('floor')

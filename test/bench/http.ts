@@ -1,0 +1,76 @@
+/**
+ * Puts over HTTP, as other programs make them: `wrk`, a package of its own, on keep-alive connections to the
+ * leader of a fresh swarm of real processes with a real disk. What it prints has the fields of `load.ts`.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Swarm } from '../process/swarm.ts';
+
+export interface HttpOptions {
+	readonly connections: number;
+	readonly seconds: number;
+	readonly nodes: number;
+	readonly json?: true;
+}
+
+interface HttpResult {
+	readonly opsPerSecond: number;
+	readonly p50Ms: number;
+	readonly p99Ms: number;
+	/** Answers that were no 200, and connections that failed. */
+	readonly errors: number;
+}
+
+/** Before the clock starts: a fresh process has compiled nothing yet. */
+const WARM_UP_SECONDS = 2;
+
+/** 10,000 keys, values of 128 bytes, each different from the one it replaces. */
+const SCRIPT = `
+local n = 0
+local filling = string.rep("x", 120)
+request = function()
+  n = n + 1
+  return wrk.format("PUT", string.format("/v1/kv/key%07d", n % 10000), nil, filling .. (10000000 + n))
+end
+done = function(summary, latency)
+  local e = summary.errors
+  io.write(string.format('{"opsPerSecond":%.0f,"p50Ms":%.2f,"p99Ms":%.2f,"errors":%d}',
+    summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000,
+    e.connect + e.read + e.write + e.status + e.timeout))
+end
+`;
+
+export async function http({ connections, seconds, nodes, json }: HttpOptions): Promise<void> {
+	const folder = mkdtempSync(join(tmpdir(), 'paxos-swarm-http-'));
+	const swarm = await Swarm.create({ size: nodes });
+	try {
+		const script = join(folder, 'put.lua');
+		writeFileSync(script, SCRIPT);
+		await swarm.start();
+		const { url } = await swarm.leader();
+		await wrk(script, url, connections, WARM_UP_SECONDS);
+		const { errors, ...result } = await wrk(script, url, connections, seconds);
+		if (errors > 0) throw new Error(`${errors} requests failed`);
+		const { opsPerSecond, p50Ms, p99Ms } = result;
+		process.stdout.write(
+			json
+				? `${JSON.stringify({ system: 'paxos-swarm', http: true, connections, ...result })}\n`
+				: `puts over HTTP, ${connections} connections: ${opsPerSecond}/s, p50 ${p50Ms} ms, p99 ${p99Ms} ms\n`,
+		);
+	} finally {
+		await swarm.dispose();
+		rmSync(folder, { recursive: true, force: true });
+	}
+}
+
+/** @throws where `wrk` is not installed */
+async function wrk(script: string, url: string, connections: number, seconds: number): Promise<HttpResult> {
+	const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, url];
+	const { stdout } = await promisify(execFile)('wrk', args).catch((error: NodeJS.ErrnoException) => {
+		throw error.code === 'ENOENT' ? new Error('wrk is not installed; it is a package of that name') : error;
+	});
+	return JSON.parse(stdout.slice(stdout.lastIndexOf('{'))) as HttpResult;
+}
