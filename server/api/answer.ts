@@ -17,18 +17,18 @@ export class HttpError extends Error {
 }
 
 export function answerText(res: ServerResponse, status: number, text: string): void {
-	answerBytes(res, status, 'text/plain', Buffer.from(text));
+	answer(res, status, 'text/plain', text);
 }
 
 export function answerJson(res: ServerResponse, json: Json, pretty: boolean, status = 200): void {
-	answerBytes(res, status, 'application/json', Buffer.from(printJson(json, pretty ? '\n' : null)));
+	answer(res, status, 'application/json', printJson(json, pretty ? '\n' : null));
 }
 
-/** Text in UTF-8, already written. To HEAD, Node sends the headers alone. */
-export function answerBytes(res: ServerResponse, status: number, type: string, body: Buffer): void {
+/** A text, or its bytes in UTF-8. To HEAD, Node sends the headers alone. */
+export function answer(res: ServerResponse, status: number, type: string, body: string | Buffer): void {
 	res.statusCode = status;
 	res.setHeader('Content-Type', `${type}; charset=utf-8`);
-	res.setHeader('Content-Length', body.length);
+	res.setHeader('Content-Length', Buffer.byteLength(body));
 	res.end(body);
 }
 

@@ -12,7 +12,7 @@ import type { ReplicaService } from '../replica/service.ts';
 import { answerNothing, answerText, HttpError } from './answer.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { healthRoutes } from './health.ts';
-import { isKv, kvHandler } from './kv.ts';
+import { type Headers, isKv, KV_HEADERS, kvHandler } from './kv.ts';
 import { statusRoutes } from './status.ts';
 
 export interface ApiOptions {
@@ -62,11 +62,12 @@ export function createApi(options: ApiOptions): RequestListener {
 	}) satisfies ErrorRequestHandler);
 
 	const kv = kvHandler({ service, datacenter: swarm.name, holdMs });
-	const headers = securityHeaders(doors);
+	const pageHeaders = securityHeaders(doors);
 	return (req, res) => {
-		for (const [name, value] of headers) res.setHeader(name, value);
+		const ofKv = isKv(req.url as string);
+		for (const [name, value] of ofKv ? KV_HEADERS : pageHeaders) res.setHeader(name, value);
 		if (!isLetIn(req, res, doors, options.onRefused)) return;
-		if (isKv(req.url as string)) kv(req, res).catch((error) => answerError(res, error, options.onError));
+		if (ofKv) kv(req, res).catch((error) => answerError(res, error, options.onError));
 		else app(req, res);
 	};
 }
@@ -104,7 +105,7 @@ const EXPOSED_HEADERS = [
  * The page runs its own files only, and talks to the members only. What needs HTTPS to be heard is left out. They
  * are the same for every request, so they are made once.
  */
-function securityHeaders(doors: Doors): readonly (readonly [string, string])[] {
+function securityHeaders(doors: Doors): Headers {
 	// A content security policy has no way to write an IPv6 address.
 	const members = doors.origins.filter((origin) => !origin.includes('['));
 	const secure = helmet({

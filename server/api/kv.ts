@@ -12,7 +12,7 @@ import type { Entry } from '../../shared/store/store.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import {
 	allows,
-	answerBytes,
+	answer,
 	answerJson,
 	answerNothing,
 	answerText,
@@ -33,6 +33,15 @@ export interface KvOptions {
 
 const PATH = '/v1/kv';
 const METHODS = ['GET', 'HEAD', 'PUT', 'DELETE'] as const;
+
+export type Headers = readonly (readonly [name: string, value: string])[];
+
+/** Of every answer: what a key holds is data, whatever it looks like, and not for pages of other sites. */
+export const KV_HEADERS: Headers = [
+	['X-Content-Type-Options', 'nosniff'],
+	['Content-Security-Policy', 'sandbox'],
+	['Cross-Origin-Resource-Policy', 'same-origin'],
+];
 
 /** Whether `url`, as it was sent, is of this room. */
 export function isKv(url: string): boolean {
@@ -77,9 +86,7 @@ async function read(
 	const entry = store.get(key);
 	if (!entry) return answerNothing(res, 404);
 	if (!isSet(query, 'raw')) return answerJson(res, [toJson(entry)], isSet(query, 'pretty'));
-	res.setHeader('X-Content-Type-Options', 'nosniff');
-	res.setHeader('Content-Security-Policy', 'sandbox');
-	answerBytes(res, 200, 'text/plain', asBuffer(entry.value));
+	answer(res, 200, 'text/plain', asBuffer(entry.value));
 }
 
 function answerMany(res: ServerResponse, prefix: string, entries: readonly Entry[], query: URLSearchParams): void {
@@ -130,17 +137,17 @@ async function remove(options: KvOptions, res: ServerResponse, key: string, quer
 }
 
 async function write({ service, holdMs }: KvOptions, res: ServerResponse, operation: Operation): Promise<void> {
-	const answer = await service.submit(operation, { route: 'leader', contest: 0, timeoutMs: holdMs });
-	switch (answer.outcome) {
+	const submitted = await service.submit(operation, { route: 'leader', contest: 0, timeoutMs: holdMs });
+	switch (submitted.outcome) {
 		case 'chosen':
-			return answerJson(res, answer.ok, false);
+			return answerJson(res, submitted.ok, false);
 		case 'kept':
 		case 'refused':
 			res.setHeader('X-Swarm-Outcome', 'not-applied');
-			return answerText(res, 500, answer.outcome === 'refused' ? refusedText(answer) : 'The slot was taken.');
+			return answerText(res, 500, submitted.outcome === 'refused' ? refusedText(submitted) : 'The slot was taken.');
 		case 'unknown':
 			res.setHeader('X-Swarm-Outcome', 'unknown');
-			return answerText(res, 500, `It is unknown whether the write happened: ${answer.detail}`);
+			return answerText(res, 500, `It is unknown whether the write happened: ${submitted.detail}`);
 	}
 }
 
