@@ -31,9 +31,11 @@ const WARM_UP_SECONDS = 2;
 const SCRIPT = `
 local n = 0
 local filling = string.rep("x", 120)
+local paths = {}
+for i = 0, 9999 do paths[i] = string.format("/v1/kv/key%07d", i) end
 request = function()
   n = n + 1
-  return wrk.format("PUT", string.format("/v1/kv/key%07d", n % 10000), nil, filling .. (10000000 + n))
+  return wrk.format("PUT", paths[n % 10000], nil, filling .. (10000000 + n))
 end
 done = function(summary, latency)
   local e = summary.errors
