@@ -56,10 +56,7 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.use(healthRoutes({ service, isDraining: options.isDraining }));
 	app.use(dashboardRoutes(options.dashboardDir));
 	app.use((_req, res) => answerText(res, 404, 'Not found.'));
-	app.use(((error, _req, res, next) => {
-		if (res.headersSent) next(error);
-		else answerError(res, error, options.onError);
-	}) satisfies ErrorRequestHandler);
+	app.use(((error, _req, res, _next) => answerError(res, error, options.onError)) satisfies ErrorRequestHandler);
 
 	const kv = kvHandler({ service, datacenter: swarm.name, holdMs });
 	const pageHeaders = securityHeaders(doors);
@@ -135,7 +132,12 @@ function securityHeaders(doors: Doors): Headers {
 	return Object.entries(response.getHeaders()).map(([name, value]) => [name, String(value)]);
 }
 
+/** Where the answer has begun, all that can be told is that it ends. */
 function answerError(res: ServerResponse, error: unknown, onError: ApiOptions['onError']): void {
+	if (res.headersSent) {
+		onError?.(error);
+		return void res.destroy();
+	}
 	if (error instanceof HttpError) return answerText(res, error.status, error.message);
 	const status = clientErrorOf(error);
 	if (status !== null) return answerText(res, status, 'The request cannot be understood.');

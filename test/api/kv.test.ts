@@ -15,6 +15,31 @@ afterEach(async () => {
 
 const keys = (): string[] => node.replica.store.list('').map(({ key }) => key);
 
+describe('the path', () => {
+	it('is what it is and all below it, also where a proxy sends the whole URL', async () => {
+		await node.put('/v1/kv/color', 'red');
+		expect((await node.get(`http://127.0.0.1:${node.port}/v1/kv/color?raw`)).text).toBe('red');
+		expect((await node.get('/v1/kv?keys')).json).toEqual(['color']);
+		expect(await node.get('/v1/kvs/color')).toMatchObject({ status: 404, text: 'Not supported by this swarm.' });
+		expect(await node.get('/V1/kv/color')).toMatchObject({ status: 404, text: 'Not found.' });
+	});
+
+	it('has answers that no page of another site can use, whatever they look like', async () => {
+		for (const { headers } of [
+			await node.put('/v1/kv/a', '<html>'),
+			await node.get('/v1/kv/a'),
+			await node.get('/v1/kv/'),
+		]) {
+			expect(headers).toMatchObject({
+				'x-content-type-options': 'nosniff',
+				'content-security-policy': 'sandbox',
+				'cross-origin-resource-policy': 'same-origin',
+				vary: 'Origin',
+			});
+		}
+	});
+});
+
 describe('GET of a key', () => {
 	it('answers the entry as Consul-KV clients read it', async () => {
 		await node.put('/v1/kv/color?flags=7', 'red');
