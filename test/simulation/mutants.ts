@@ -19,8 +19,10 @@ interface Flags {
 interface Verdict {
 	readonly name: string;
 	readonly bug: number;
-	/** null: it survived. */
+	/** null: no check found it. */
 	readonly killedBy: string | null;
+	/** How its worker ended before any check had spoken: no verdict, and so no kill. null: it did not. */
+	readonly death: string | null;
 	readonly seeds: number;
 }
 
@@ -55,6 +57,7 @@ async function hunt(mutant: Mutant): Promise<Verdict> {
 	const { name, bug } = mutant;
 	const worker = plant(mutant, 'seed-worker');
 	let killedBy: string | null = null;
+	let death: string | null = null;
 	let seeds = 0;
 	await runSeeds({
 		from: 1,
@@ -70,14 +73,14 @@ async function hunt(mutant: Mutant): Promise<Verdict> {
 			return killedBy === null;
 		},
 		onDeath(why) {
-			killedBy ??= why;
+			death = why;
 		},
 	});
-	return { name, bug, killedBy, seeds };
+	return { name, bug, killedBy, death: killedBy === null ? death : null, seeds };
 }
 
-function row({ name, killedBy, seeds }: Verdict): string {
-	return `| ${name} | ${killedBy ?? '**survives**'} | ${seeds} |`;
+function row({ name, killedBy, death, seeds }: Verdict): string {
+	return `| ${name} | ${killedBy ?? `**${death ?? 'survives'}**`} | ${seeds} |`;
 }
 
 function median(numbers: readonly number[]): number {
