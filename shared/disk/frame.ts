@@ -104,8 +104,9 @@ export function readHeader(bytes: Uint8Array, offset: number): FrameHeader | und
 export function readBody(bytes: Uint8Array, offset: number, header: FrameHeader): Uint8Array | undefined {
 	const end = offset + frameBytes(header.bodyBytes);
 	if (end > bytes.length || crc32c(bytes, offset + HEADER_BYTES, end) !== header.bodyChecksum) return undefined;
-	const body = new Uint8Array(header.bodyBytes);
 	let from = offset + HEADER_BYTES;
+	if (end === offset + SECTOR_BYTES) return bytes.slice(from, from + header.bodyBytes);
+	const body = new Uint8Array(header.bodyBytes);
 	for (let written = 0; written < body.length; ) {
 		const sectorEnd = from - (from % SECTOR_BYTES) + SECTOR_BYTES;
 		const piece = bytes.subarray(from, Math.min(sectorEnd, from + body.length - written));

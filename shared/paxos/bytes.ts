@@ -12,35 +12,55 @@ export class MalformedError extends Error {
 }
 
 const VARINT_BYTES_MAX = 8;
+/** So many bits of an integer, and then the rest, can be shifted: four bytes, and up to four more. */
+const LOW_BITS = 28;
+const LOW_RANGE = 2 ** LOW_BITS;
 const NODE_ID_CHARS_MAX = 64;
 
-/** A growing buffer. `take()` hands over what was written and starts afresh. */
+/** Node ids that were read last, so that the few there are, in every ballot, are not made again each time. */
+const idsRead: NodeId[] = [];
+let idsReadNext = 0;
+/** More than a swarm has nodes. */
+const IDS_KEPT = 16;
+
+/**
+ * Writes one array after the other, each handed over by `take()`. They lie side by side in larger ones, for an
+ * array of its own costs more than most that is written.
+ */
 export class Writer {
 	#bytes: Uint8Array;
-	#length = 0;
+	/** Where what is not taken yet begins, and where it ends. */
+	#start = 0;
+	#end = 0;
 
 	constructor(bytesInitial = 512) {
 		this.#bytes = new Uint8Array(bytesInitial);
 	}
 
+	/** Of what is not taken yet. */
 	get length(): number {
-		return this.#length;
+		return this.#end - this.#start;
 	}
 
 	u8(value: number): void {
 		this.#room(1);
-		this.#bytes[this.#length++] = value;
+		this.#bytes[this.#end++] = value;
 	}
 
 	/** @param value an integer from 0 to 2^53 - 1 */
 	int(value: number): void {
 		this.#room(VARINT_BYTES_MAX);
 		let rest = value;
-		while (rest >= 0x80) {
-			this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
-			rest = Math.floor(rest / 0x80);
+		if (value >= LOW_RANGE) {
+			rest = Math.floor(value / LOW_RANGE);
+			const low = value - rest * LOW_RANGE;
+			for (let shift = 0; shift < LOW_BITS; shift += 7) this.#bytes[this.#end++] = (low >>> shift) | 0x80;
 		}
-		this.#bytes[this.#length++] = rest;
+		while (rest >= 0x80) {
+			this.#bytes[this.#end++] = rest | 0x80;
+			rest >>>= 7;
+		}
+		this.#bytes[this.#end++] = rest;
 	}
 
 	bytes(value: Uint8Array): void {
@@ -51,15 +71,15 @@ export class Writer {
 	/** Without a length in front. */
 	raw(value: Uint8Array): void {
 		this.#room(value.length);
-		this.#bytes.set(value, this.#length);
-		this.#length += value.length;
+		this.#bytes.set(value, this.#end);
+		this.#end += value.length;
 	}
 
 	/** A node id: ASCII, at most 64 characters. */
 	node(id: NodeId): void {
 		this.#room(1 + id.length);
-		this.#bytes[this.#length++] = id.length;
-		for (let i = 0; i < id.length; i++) this.#bytes[this.#length++] = id.charCodeAt(i);
+		this.#bytes[this.#end++] = id.length;
+		for (let i = 0; i < id.length; i++) this.#bytes[this.#end++] = id.charCodeAt(i);
 	}
 
 	ballot(ballot: Ballot): void {
@@ -84,19 +104,22 @@ export class Writer {
 		if (item !== null) write(item);
 	}
 
-	/** What was written, as an array of its own. */
+	/** What was written since the last time; nothing is written over it. */
 	take(): Uint8Array {
-		const taken = this.#bytes.slice(0, this.#length);
-		this.#length = 0;
+		const taken = this.#bytes.subarray(this.#start, this.#end);
+		this.#start = this.#end;
 		return taken;
 	}
 
+	/** As much at a time as was ever needed at once. */
 	#room(count: number): void {
-		const needed = this.#length + count;
-		if (needed <= this.#bytes.length) return;
-		const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
-		grown.set(this.#bytes.subarray(0, this.#length));
-		this.#bytes = grown;
+		if (this.#end + count <= this.#bytes.length) return;
+		const length = this.length;
+		const bytes = new Uint8Array(Math.max(this.#bytes.length, 2 * (length + count)));
+		bytes.set(this.#bytes.subarray(this.#start, this.#end));
+		this.#bytes = bytes;
+		this.#start = 0;
+		this.#end = length;
 	}
 }
 
@@ -156,8 +179,13 @@ export class Reader {
 	node(): NodeId {
 		const length = this.u8();
 		if (length > NODE_ID_CHARS_MAX) throw new MalformedError('node id too long');
-		let id = '';
-		for (let i = 0; i < length; i++) id += String.fromCharCode(this.u8());
+		if (length > this.#end - this.#at) throw new MalformedError('ends too early');
+		const from = this.#at;
+		this.#at += length;
+		for (const id of idsRead) if (this.#isAt(from, length, id)) return id;
+		const id = String.fromCharCode(...this.#bytes.subarray(from, this.#at));
+		idsRead[idsReadNext] = id;
+		idsReadNext = (idsReadNext + 1) % IDS_KEPT;
 		return id;
 	}
 
@@ -184,5 +212,11 @@ export class Reader {
 	/** Call when everything should have been read. */
 	finish(): void {
 		if (this.#at !== this.#end) throw new MalformedError('bytes left over');
+	}
+
+	#isAt(from: number, length: number, id: NodeId): boolean {
+		if (id.length !== length) return false;
+		for (let i = 0; i < length; i++) if (this.#bytes[from + i] !== id.charCodeAt(i)) return false;
+		return true;
 	}
 }

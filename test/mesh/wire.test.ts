@@ -55,6 +55,46 @@ describe('the wire', () => {
 	});
 });
 
+describe('a writer', () => {
+	const ranges = [2 ** 7, 2 ** 28, 2 ** 31, 2 ** 35, Number.MAX_SAFE_INTEGER];
+
+	test('writes an integer as unsigned LEB128, at and around every limit', () => {
+		const any = fc.oneof(
+			fc.maxSafeNat(),
+			fc.constantFrom(...ranges.flatMap((range) => [range - 1, range])),
+			fc.nat({ max: 2 ** 30 }),
+		);
+		fc.assert(
+			fc.property(any, (value) => {
+				const out = new Writer(1);
+				out.int(value);
+				const bytes = out.take();
+				expect([...bytes]).toEqual(leb128(BigInt(value)));
+				expect(new Reader(bytes).int()).toBe(value);
+			}),
+			{ numRuns: 1000 },
+		);
+	});
+
+	test('never writes over what was taken', () => {
+		fc.assert(
+			fc.property(fc.array(fc.uint8Array({ maxLength: 40 })), (arrays) => {
+				const out = new Writer(8);
+				const taken = arrays.map((array) => {
+					out.raw(array);
+					return out.take();
+				});
+				expect(taken).toEqual(arrays);
+			}),
+		);
+	});
+});
+
+function leb128(value: bigint): number[] {
+	const low = Number(value & 0x7fn);
+	return value < 0x80n ? [low] : [low | 0x80, ...leb128(value >> 7n)];
+}
+
 function written(message: Message): Uint8Array {
 	const out = new Writer(1);
 	writeMessage(out, message);
