@@ -6,6 +6,7 @@
  * It answers in the order of the calls, as one queue: a slow write delays all later ones.
  */
 import type { Disk, Done } from '../disk/disk.ts';
+import { Writer } from '../paxos/bytes.ts';
 import type { Random } from './random.ts';
 import type { Instant } from './schedule.ts';
 
@@ -49,6 +50,8 @@ export class SimulatedDisk implements Disk {
 	#unflushed: Write[] = [];
 	#creating: { readonly name: string; readonly bytes: number }[] = [];
 	#lastFlushed: Write | undefined;
+	/** Copies what is written: the caller may use its array again. */
+	readonly #written = new Writer(64 * 1024);
 
 	constructor(random: Random, runtime: DiskRuntime) {
 		this.#random = random;
@@ -76,7 +79,8 @@ export class SimulatedDisk implements Disk {
 
 	write(file: string, offset: number, bytes: Uint8Array, done: Done): void {
 		if (offset + bytes.length > this.#file(file).length) throw new DiskError('a write beyond the end of the file');
-		const write = { file, offset, bytes: bytes.slice() };
+		this.#written.raw(bytes);
+		const write = { file, offset, bytes: this.#written.take() };
 		this.#unflushed.push(write);
 		if (this.beforeNextFlush) this.#runtime.at(this.#runtime.now, this.beforeNextFlush);
 		this.beforeNextFlush = undefined;

@@ -34,6 +34,12 @@ interface Vote {
 	voters: Voters;
 }
 
+/** A record in a log, and the number of its value; 0 where it has none. */
+interface Kept {
+	readonly record: DurableRecord;
+	readonly value: ValueId;
+}
+
 interface Chosen {
 	readonly value: ValueId;
 	readonly ballot: Ballot;
@@ -48,8 +54,8 @@ class Acceptor {
 	/** By slot, the acceptance of the highest ballot in the log, perhaps not durable; and learned ones. */
 	readonly appended = new Map<Slot, { readonly ballot: Ballot; readonly value: ValueId }>();
 	/** Every durable record, in order. */
-	readonly durable: DurableRecord[] = [];
-	readonly waiting: DurableRecord[] = [];
+	readonly durable: Kept[] = [];
+	readonly waiting: Kept[] = [];
 	highestSlot: Slot = 0;
 }
 
@@ -72,17 +78,15 @@ export class Ledger {
 	/** A record went into a node's log. */
 	appended(node: number, record: DurableRecord): void {
 		const acceptor = this.#acceptor(node);
-		acceptor.waiting.push(record);
-		this.#append(node, acceptor, record);
+		const kept = { record, value: 'value' in record ? this.#values.of(record.value) : 0 };
+		acceptor.waiting.push(kept);
+		this.#append(node, acceptor, kept);
 	}
 
 	/** The next `count` records of those appended are durable. */
 	durable(node: number, count: number): void {
 		const acceptor = this.#acceptor(node);
-		for (const record of acceptor.waiting.splice(0, count)) {
-			acceptor.durable.push(record);
-			this.#settle(node, acceptor, record);
-		}
+		for (const kept of acceptor.waiting.splice(0, count)) this.#settle(node, acceptor, kept);
 	}
 
 	/**
@@ -99,7 +103,7 @@ export class Ledger {
 			);
 		}
 		for (let i = 0; i < records.length; i++) {
-			if (sameRecord(records[i] as DurableRecord, known[i] as DurableRecord)) continue;
+			if (sameRecord(records[i] as DurableRecord, (known[i] as Kept).record)) continue;
 			throw new Violation('DurableStaysDurable', `node ${node} reads its record ${i} not as it was written`);
 		}
 		this.#counters.recordsLost += known.length - records.length;
@@ -107,19 +111,18 @@ export class Ledger {
 		acceptor.waiting.length = 0;
 		acceptor.appended.clear();
 		acceptor.promisedAppended = NO_BALLOT;
-		for (const record of acceptor.durable) this.#append(node, acceptor, record);
-		for (const record of records.slice(acceptor.durable.length)) {
-			this.#append(node, acceptor, record);
-			acceptor.durable.push(record);
-			this.#settle(node, acceptor, record);
+		for (const kept of acceptor.durable) this.#append(node, acceptor, kept);
+		for (const kept of known.slice(acceptor.durable.length, records.length)) {
+			this.#append(node, acceptor, kept);
+			this.#settle(node, acceptor, kept);
 		}
 	}
 
 	/** Phase 2a leaves the proposer. */
 	proposed(ballot: Ballot, slot: Slot, value: Value): void {
 		const id = this.#values.of(value);
-		if (!this.#voteAt(slot, ballot)) this.#newVote(ballot, slot, id);
-		else this.#onlyValue(ballot, slot, id);
+		const vote = this.#voteAt(slot, ballot) ?? this.#newVote(ballot, slot, id);
+		onlyValue(vote, slot, id);
 	}
 
 	/** @throws Violation unless `node` has durably accepted at `ballot` */
@@ -137,9 +140,13 @@ export class Ledger {
 
 	/** @throws Violation unless `value` is what was chosen for `slot` */
 	mustBeChosen(node: number, slot: Slot, value: Value, where: string): void {
+		this.#mustBeChosen(node, slot, this.#values.of(value, this.#chosen.get(slot)?.value), where);
+	}
+
+	#mustBeChosen(node: number, slot: Slot, value: ValueId, where: string): void {
 		const chosen = this.#chosen.get(slot);
 		if (!chosen) throw new Violation('OnlyChosenIsLearned', `node ${node} takes slot ${slot} for chosen (${where})`);
-		if (this.#values.of(value) === chosen.value) return;
+		if (value === chosen.value) return;
 		throw new Violation('Agreement', `node ${node} has another value for slot ${slot} than was chosen (${where})`);
 	}
 
@@ -172,7 +179,7 @@ export class Ledger {
 		return this.#values.of(value);
 	}
 
-	#append(node: number, acceptor: Acceptor, record: DurableRecord): void {
+	#append(node: number, acceptor: Acceptor, { record, value }: Kept): void {
 		switch (record.kind) {
 			case 'promised':
 				if (compareBallots(record.ballot, acceptor.promisedAppended) < 0) {
@@ -192,33 +199,35 @@ export class Ledger {
 					);
 				}
 				acceptor.promisedAppended = record.ballot;
-				this.#remember(acceptor, record.slot, record.ballot, record.value);
+				this.#remember(acceptor, record.slot, record.ballot, value);
 				return;
 			}
 			case 'learned':
-				this.mustBeChosen(node, record.slot, record.value, 'a record');
-				this.#remember(acceptor, record.slot, record.ballot, record.value);
+				this.#mustBeChosen(node, record.slot, value, 'a record');
+				this.#remember(acceptor, record.slot, record.ballot, value);
 				return;
 			case 'chosen':
 				return this.mustBeChosenThrough(node, record.through, 'a record');
 		}
 	}
 
-	#remember(acceptor: Acceptor, slot: Slot, ballot: Ballot, value: Value): void {
+	#remember(acceptor: Acceptor, slot: Slot, ballot: Ballot, value: ValueId): void {
 		const before = acceptor.appended.get(slot);
 		if (before && compareBallots(before.ballot, ballot) > 0) return;
-		acceptor.appended.set(slot, { ballot, value: this.#values.of(value) });
+		acceptor.appended.set(slot, { ballot, value });
 		if (slot > acceptor.highestSlot) acceptor.highestSlot = slot;
 	}
 
-	#settle(node: number, acceptor: Acceptor, record: DurableRecord): void {
+	/** It is durable. */
+	#settle(node: number, acceptor: Acceptor, kept: Kept): void {
+		const { record, value } = kept;
+		acceptor.durable.push(kept);
 		if (record.kind === 'promised') acceptor.promised = record.ballot;
 		if (record.kind !== 'accepted') return;
 		if (compareBallots(record.ballot, acceptor.promised) > 0) acceptor.promised = record.ballot;
 		const { slot, ballot } = record;
-		const id = this.#values.of(record.value);
-		const vote = this.#voteAt(slot, ballot) ?? this.#newVote(ballot, slot, id);
-		this.#onlyValue(ballot, slot, id);
+		const vote = this.#voteAt(slot, ballot) ?? this.#newVote(ballot, slot, value);
+		onlyValue(vote, slot, value);
 		vote.voters |= 1 << node;
 		if (countVotes(vote.voters) >= this.#quorum) this.#choose(slot, vote);
 	}
@@ -231,12 +240,6 @@ export class Ledger {
 		}
 		this.#chosen.set(slot, { value, ballot });
 		while (this.#chosen.has(this.chosenThrough + 1)) this.chosenThrough++;
-	}
-
-	/** OneValuePerBallot. */
-	#onlyValue(ballot: Ballot, slot: Slot, value: ValueId): void {
-		if (this.#voteAt(slot, ballot)?.value === value) return;
-		throw new Violation('OneValuePerBallot', `two values for ${describe(slot, ballot)}`);
 	}
 
 	/** VotesSafe: the first time that anything is proposed or accepted for `slot` at `ballot`. */
@@ -292,20 +295,37 @@ export class Ledger {
 
 /** Numbers for byte arrays, equal for equal bytes. */
 class ValueIds {
-	readonly #buckets = new Map<number, { readonly bytes: Uint8Array; readonly id: ValueId }[]>();
-	#next: ValueId = 1;
+	/** By number. */
+	readonly #bytes: Uint8Array[] = [new Uint8Array(0)];
+	readonly #idsByHash = new Map<number, ValueId[]>();
+	/** The same array is often asked for several times in a row. */
+	#last = this.#bytes[0];
+	#lastId: ValueId = 0;
 
-	of(bytes: Uint8Array): ValueId {
+	/** @param likely looked at first */
+	of(bytes: Uint8Array, likely: ValueId = 0): ValueId {
+		if (bytes !== this.#last) {
+			this.#lastId = this.#is(likely, bytes) ? likely : this.#find(bytes);
+			this.#last = bytes;
+		}
+		return this.#lastId;
+	}
+
+	#find(bytes: Uint8Array): ValueId {
 		if (bytes.length === 0) return 0;
 		const hash = hashOf(bytes);
-		let bucket = this.#buckets.get(hash);
-		if (!bucket) {
-			bucket = [];
-			this.#buckets.set(hash, bucket);
+		let ids = this.#idsByHash.get(hash);
+		if (!ids) {
+			ids = [];
+			this.#idsByHash.set(hash, ids);
 		}
-		for (const known of bucket) if (sameBytes(known.bytes, bytes)) return known.id;
-		bucket.push({ bytes: bytes.slice(), id: this.#next });
-		return this.#next++;
+		for (const id of ids) if (this.#is(id, bytes)) return id;
+		ids.push(this.#bytes.length);
+		return this.#bytes.push(bytes.slice()) - 1;
+	}
+
+	#is(id: ValueId, bytes: Uint8Array): boolean {
+		return sameBytes(this.#bytes[id] as Uint8Array, bytes);
 	}
 }
 
@@ -321,6 +341,11 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 	if (a.length !== b.length) return false;
 	for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
 	return true;
+}
+
+/** OneValuePerBallot. */
+function onlyValue({ ballot, value }: Vote, slot: Slot, other: ValueId): void {
+	if (value !== other) throw new Violation('OneValuePerBallot', `two values for ${describe(slot, ballot)}`);
 }
 
 function sameRecord(a: DurableRecord, b: DurableRecord): boolean {

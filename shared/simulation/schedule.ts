@@ -46,7 +46,7 @@ export class Schedule<Item> {
 		this.now = this.#times[0] as number;
 		const last = --this.#size;
 		this.#sink(this.#times[last] as number, this.#orders[last] as number, this.#items[last] as Item);
-		this.#items.length = last;
+		this.#items.pop();
 		return item;
 	}
 

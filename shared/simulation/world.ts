@@ -98,6 +98,7 @@ export class World implements Surroundings {
 	/** When a node last became the leader. */
 	lastLedAt: Instant = 0;
 	readonly #schedule = new Schedule<Happening>();
+	readonly #nodeOf: ReadonlyMap<NodeId, SimulatedNode>;
 	readonly #onlooker: Onlooker | undefined;
 	readonly #random: Random;
 	readonly #links: LinkQuality;
@@ -106,7 +107,7 @@ export class World implements Surroundings {
 	readonly #linkTold: boolean[] = [];
 	/** How long a node that stopped by a fault stays down, milliseconds. */
 	readonly #downMs = new Map<SimulatedNode, number>();
-	readonly #writer = new Writer(1024);
+	readonly #writer = new Writer(64 * 1024);
 	/** Numbers messages for onlookers. */
 	#messages = 0;
 	#encoded: { readonly message: Message; readonly bytes: Uint8Array; readonly hash: number } | undefined;
@@ -125,6 +126,7 @@ export class World implements Surroundings {
 		this.ledger = new Ledger(nodes, this.counters);
 		this.invariants = new Invariants(this.ledger, members, this.counters);
 		this.nodes = members.map((id, index) => new SimulatedNode(index, { id, members, ...config }, seed, this));
+		this.#nodeOf = new Map(this.nodes.map((node) => [node.id, node]));
 	}
 
 	get now(): Instant {
@@ -180,7 +182,7 @@ export class World implements Surroundings {
 	}
 
 	carry(from: SimulatedNode, to: NodeId, message: Message): void {
-		const receiver = this.nodes.find(({ id }) => id === to);
+		const receiver = this.#nodeOf.get(to);
 		if (!receiver) throw new RangeError(`${from.id} sends to ${to}, who is not there`);
 		const { bytes, hash } = this.#encode(message);
 		const delay = this.network.delayOf(from.index, receiver.index, this.now);
