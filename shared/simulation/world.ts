@@ -101,7 +101,8 @@ export class World implements Surroundings {
 	readonly #nodeOf: ReadonlyMap<NodeId, SimulatedNode>;
 	readonly #onlooker: Onlooker | undefined;
 	readonly #random: Random;
-	readonly #links: LinkQuality;
+	/** Of every link that no fault makes worse. */
+	#links: LinkQuality;
 	readonly #deferred = new Map<SimulatedNode, Happening[]>();
 	/** What each node was told of its link to each other one. */
 	readonly #linkTold: boolean[] = [];
@@ -306,15 +307,16 @@ export class World implements Surroundings {
 		}
 	}
 
-	/** Ends every fault, and starts every node that can be started. Clocks stay as wrong as they are. */
+	/** Ends every fault, for good, and starts every node that can be started. Clocks stay as wrong as they are. */
 	heal(): void {
 		this.note('', 'everything heals');
+		this.#links = { ...this.#links, loss: 0, tail: 0 };
 		const everyone = this.nodes;
 		for (const from of everyone) {
 			for (const to of everyone) {
 				if (from === to) continue;
 				while (this.network.isCut(from.index, to.index)) this.network.mend(from.index, to.index);
-				this.network.setQuality(from.index, to.index, { ...this.#links, loss: 0, tail: 0 });
+				this.network.setQuality(from.index, to.index, this.#links);
 				this.network.clog(from.index, to.index, 0);
 			}
 		}

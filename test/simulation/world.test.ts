@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { addCounts, COUNTERS, noCounts } from '../../shared/simulation/counters.ts';
+import { PLAN } from '../../shared/simulation/faults.ts';
 import { drawPlan, drawScenario, type Plan, runPlan } from '../../shared/simulation/run.ts';
 import { SCENARIOS } from '../../shared/simulation/scenarios.ts';
 import { shrink } from '../../shared/simulation/shrink.ts';
@@ -69,6 +70,26 @@ describe('a swarm under stress', () => {
 			const { violation } = runPlan(drawPlan(seed, nodes));
 			expect(violation, `npm run simulate -- --seed ${seed} --nodes ${nodes} --trace`).toBeNull();
 		}
+	});
+});
+
+describe('everything that heals', () => {
+	it('stays well, though a fault would have ended later', () => {
+		const late = { atMs: PLAN.healMs - 1000, ms: 2000 };
+		const plan: Plan = {
+			...drawPlan(2, NODES),
+			regime: 'survivable',
+			links: { loss: 0.1, duplication: 0, delayMinMs: 1, delaySpreadMs: 1, tail: 0.1, delayTailMs: 50 },
+			faults: [
+				{ kind: 'lossy', from: 0, to: 1, loss: 0.5, ...late },
+				{ kind: 'late', node: 2, byMs: 500, ...late },
+			],
+		};
+		const trace = new Trace();
+		expect(runPlan(plan, trace).violation).toBeNull();
+		const lost = trace.lines.filter((line) => line.endsWith('LOST')).map((line) => Number.parseFloat(line));
+		expect(lost.length).toBeGreaterThan(100);
+		expect(lost.filter((ms) => ms > PLAN.healMs)).toEqual([]);
 	});
 });
 
