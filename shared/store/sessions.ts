@@ -6,7 +6,6 @@
  * @source Ongaro 2014 (dissertation), 6.3: sessions opened through the log, outcomes kept until acknowledged
  */
 import { MalformedError, type Reader, type Writer } from '../paxos/bytes.ts';
-import type { Identity } from './command.ts';
 
 /** Open at once; the one that has been used least recently makes room. A node opens one in its process's life. */
 export const SESSIONS_MAX = 1024;
@@ -24,13 +23,6 @@ export interface Outcome {
 	readonly ok: boolean;
 }
 
-export type Standing =
-	/** Not applied yet. */
-	| { readonly kind: 'fresh'; readonly session: Session }
-	| { readonly kind: 'applied'; readonly outcome: Outcome }
-	| { readonly kind: 'forgotten' }
-	| { readonly kind: 'unknown' };
-
 export class Sessions {
 	/** In the order in which they were opened. */
 	readonly #open = new Map<string, Session>();
@@ -41,19 +33,9 @@ export class Sessions {
 		return this.#open.size;
 	}
 
-	/** Looks a command up, and drops the outcomes that its session has received. */
-	stand(identity: Identity): Standing {
-		const session = this.#open.get(identity.session);
-		if (!session) return { kind: 'unknown' };
-		session.receive(identity.receivedThrough);
-		if (identity.sequence <= session.receivedThrough) return { kind: 'forgotten' };
-		const outcome = session.outcomes.get(identity.sequence);
-		return outcome ? { kind: 'applied', outcome } : { kind: 'fresh', session };
-	}
-
-	/** The revision at which it was opened; undefined where it is not open. */
-	openedAt(id: string): number | undefined {
-		return this.#open.get(id)?.openedRevision;
+	/** undefined where it is not open. */
+	get(id: string): Session | undefined {
+		return this.#open.get(id);
 	}
 
 	/** Once closed, a session cannot be opened again. */
@@ -119,7 +101,7 @@ export class Session {
 		if (this.outcomes.size > OUTCOMES_MAX) this.#forgetLowerHalf();
 	}
 
-	/** The work is bounded by the outcomes there are, however far `through` leaps. */
+	/** Its client has the outcomes up to `through`. The work is bounded by the outcomes there are, however far `through` leaps. */
 	receive(through: number): void {
 		if (through <= this.receivedThrough) return;
 		if (through - this.receivedThrough <= this.outcomes.size) {

@@ -155,25 +155,20 @@ export class Store {
 
 	#applyOnce(command: BatchReader): Result {
 		if (command.kind === KIND_OPEN_SESSION) return this.#openSession(command.session);
-		const standing = this.#sessions.stand(command);
-		switch (standing.kind) {
-			case 'unknown':
-				return UNKNOWN_SESSION;
-			case 'forgotten':
-				return FORGOTTEN;
-			case 'applied':
-				return { kind: 'duplicate', revision: standing.outcome.revision, ok: standing.outcome.ok };
-			case 'fresh': {
-				const revision = this.#nextRevision();
-				const result: Result = { kind: 'applied', revision, ok: this.#change(command, revision) };
-				standing.session.applied(command.sequence, result);
-				return result;
-			}
-		}
+		const session = this.#sessions.get(command.session);
+		if (!session) return UNKNOWN_SESSION;
+		session.receive(command.receivedThrough);
+		if (command.sequence <= session.receivedThrough) return FORGOTTEN;
+		const before = session.outcomes.get(command.sequence);
+		if (before) return { kind: 'duplicate', revision: before.revision, ok: before.ok };
+		const revision = this.#nextRevision();
+		const result: Result = { kind: 'applied', revision, ok: this.#change(command, revision) };
+		session.applied(command.sequence, result);
+		return result;
 	}
 
 	#openSession(id: string): Result {
-		const openedRevision = this.#sessions.openedAt(id);
+		const openedRevision = this.#sessions.get(id)?.openedRevision;
 		if (openedRevision !== undefined) return { kind: 'duplicate', revision: openedRevision, ok: true };
 		if (this.#sessions.wasClosed(id)) return { kind: 'unknownSession' };
 		const revision = this.#nextRevision();

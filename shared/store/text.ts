@@ -47,12 +47,16 @@ export function asciiText(bytes: Uint8Array, from: number, to: number): string {
 	if (to - from > ASCII_CHARS_BY_HAND_MAX) return decoder.decode(bytes.subarray(from, to));
 	let text = '';
 	let at = from;
-	for (; at + 4 <= to; at += 4) {
+	for (; at + 8 <= to; at += 8) {
 		text += String.fromCharCode(
 			bytes[at] as number,
 			bytes[at + 1] as number,
 			bytes[at + 2] as number,
 			bytes[at + 3] as number,
+			bytes[at + 4] as number,
+			bytes[at + 5] as number,
+			bytes[at + 6] as number,
+			bytes[at + 7] as number,
 		);
 	}
 	for (; at < to; at++) text += String.fromCharCode(bytes[at] as number);
