@@ -17,6 +17,7 @@ import { type Quantiles, quantilesOf } from './quantiles.ts';
 
 export interface FloorOptions {
 	readonly rounds: number;
+	readonly warmUp: number;
 	readonly json?: true;
 }
 
@@ -31,12 +32,17 @@ interface Floor {
 	readonly put: Pick<Quantiles, 'p50Ms' | 'p99Ms'>;
 }
 
-export async function floor({ rounds, json }: FloorOptions): Promise<void> {
+export async function floor({ rounds, warmUp, json }: FloorOptions): Promise<void> {
 	const folder = mkdtempSync(join(tmpdir(), 'paxos-swarm-floor-'));
 	try {
 		const flushAlone = await flushIn(folder, 1, rounds);
 		const flushBesideTwo = await flushIn(folder, 3, rounds);
-		const result: Floor = { flushAlone, flushBesideTwo, roundTrip: await echo(rounds), put: await onePut(rounds) };
+		const result: Floor = {
+			flushAlone,
+			flushBesideTwo,
+			roundTrip: await echo(rounds),
+			put: await onePut(rounds, warmUp),
+		};
 		process.stdout.write(json ? `${JSON.stringify({ bench: 'floor', ...result })}\n` : table(result));
 	} finally {
 		rmSync(folder, { recursive: true, force: true });
@@ -68,7 +74,7 @@ async function echo(rounds: number): Promise<Quantiles> {
 	return quantilesOf(ms);
 }
 
-async function onePut(total: number): Promise<Floor['put']> {
+async function onePut(total: number, warmUp: number): Promise<Floor['put']> {
 	const swarm = await Swarm.create({ size: 3 });
 	try {
 		await swarm.start();
@@ -80,6 +86,7 @@ async function onePut(total: number): Promise<Floor['put']> {
 			nodes: 3,
 			size: 128,
 			keys: 10_000,
+			warmUp,
 			json: true,
 		});
 		return { p50Ms, p99Ms };

@@ -13,6 +13,7 @@ export interface GrowthOptions {
 	readonly clients: number;
 	readonly connections: number;
 	readonly total: number;
+	readonly warmUp: number;
 	readonly json?: true;
 }
 
@@ -48,7 +49,7 @@ export async function growth(options: GrowthOptions): Promise<void> {
 	}
 }
 
-async function measureRow(row: Row, { clients, connections, total, json }: GrowthOptions): Promise<LoadResult> {
+async function measureRow(row: Row, { clients, connections, total, warmUp, json }: GrowthOptions): Promise<LoadResult> {
 	const swarm = await Swarm.create({ size: row.nodes });
 	let watchers: ChildProcess | undefined;
 	try {
@@ -62,6 +63,7 @@ async function measureRow(row: Row, { clients, connections, total, json }: Growt
 			...row,
 			clients,
 			connections,
+			warmUp,
 			total: Math.min(Math.max(total, row.keys), atMost),
 			...(json && { json }),
 		};

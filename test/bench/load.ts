@@ -19,6 +19,8 @@ export interface LoadOptions {
 	readonly size: number;
 	/** Different keys. */
 	readonly keys: number;
+	/** Puts before anything is measured. */
+	readonly warmUp: number;
 	/** Linearizable reads instead of puts. */
 	readonly get?: true;
 	readonly json?: true;
@@ -35,8 +37,11 @@ export interface LoadResult {
 
 /** The largest values take seconds where hundreds of clients write them. */
 const CALL_MAX_MS = 120_000;
-/** Puts before the clock starts, made as the measured ones are: a fresh process has compiled nothing yet. */
-const WARM_UP = 5000;
+/**
+ * A fresh process has compiled nothing yet, and takes some ten seconds under load to be as quick as it stays. So
+ * many clients make the first puts, on so many connections; then come a few that are made as the measured ones are.
+ */
+const WARM_UP = { clients: 256, connections: 16, size: 128, asMeasured: 5000 };
 
 export async function load(options: LoadOptions): Promise<void> {
 	const swarm = await Swarm.create({ size: options.nodes });
@@ -54,21 +59,17 @@ export async function load(options: LoadOptions): Promise<void> {
 
 /** Loads a swarm that runs. @param nodes where they are, `http://host:port` */
 export async function measure(nodes: readonly string[], options: LoadOptions): Promise<LoadResult> {
-	const { clients, connections, total, keys } = options;
-	const timeoutMs = CALL_MAX_MS;
-	const all = Array.from(
-		{ length: Math.min(connections, clients) },
-		() => new SwarmClient({ nodes, connect, timeoutMs }),
-	);
+	const { clients, total, keys } = options;
+	if (options.warmUp > 0) await warmUp(nodes, options);
+	const all = connected(nodes, Math.min(options.connections, clients));
 	const progress = new Progress(options.json ? 0 : total);
 	try {
-		const values = new Values(options.size);
-		const put = (client: SwarmClient, i: number) => client.put(keyOf(i % keys), values.next());
+		const put = putter(keys, options.size);
 		const get = (client: SwarmClient, i: number) => client.get(keyOf(i % keys));
-		await run(all, clients, Math.min(WARM_UP, total), put);
-		if (options.get) await run(all, clients, keys, put);
-		const ms = new Float64Array(total);
 		const one = options.get ? get : put;
+		if (options.get) await run(all, clients, keys, put);
+		await run(all, clients, Math.min(WARM_UP.asMeasured, total), one);
+		const ms = new Float64Array(total);
 		const startedMs = performance.now();
 		await run(all, clients, total, async (client, i) => {
 			const calledMs = performance.now();
@@ -90,6 +91,21 @@ export async function measure(nodes: readonly string[], options: LoadOptions): P
 		progress.end();
 		for (const client of all) client.close();
 	}
+}
+
+async function warmUp(nodes: readonly string[], { warmUp, keys }: LoadOptions): Promise<void> {
+	const all = connected(nodes, WARM_UP.connections);
+	await run(all, WARM_UP.clients, warmUp, putter(keys, WARM_UP.size));
+	for (const client of all) client.close();
+}
+
+function connected(nodes: readonly string[], connections: number): SwarmClient[] {
+	return Array.from({ length: connections }, () => new SwarmClient({ nodes, connect, timeoutMs: CALL_MAX_MS }));
+}
+
+function putter(keys: number, size: number): (client: SwarmClient, i: number) => Promise<unknown> {
+	const values = new Values(size);
+	return (client, i) => client.put(keyOf(i % keys), values.next());
 }
 
 /** So many workers, each with one request outstanding, until `total` were made. */

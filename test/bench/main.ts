@@ -28,6 +28,7 @@ program
 	.option('--nodes <count>', 'members of the swarm', positive, 3)
 	.option('--size <bytes>', 'of a value', positive, 128)
 	.option('--keys <count>', 'different keys', positive, 10_000)
+	.option('--warm-up <count>', 'puts before anything is measured', wholeNumber, 300_000)
 	.option('--get', 'read instead')
 	.option('--json', 'one line of JSON')
 	.action(load);
@@ -45,6 +46,7 @@ program
 	.command('floor')
 	.description('what this machine can do at best: a flush, a WebSocket there and back; and one client beside it')
 	.option('--rounds <count>', 'of each', positive, 3000)
+	.option('--warm-up <count>', 'puts before the client is measured', wholeNumber, 300_000)
 	.option('--json', 'one line of JSON')
 	.action(floor);
 
@@ -54,6 +56,7 @@ program
 	.option('--clients <count>', 'requests outstanding', positive, 256)
 	.option('--connections <count>', 'that they share', positive, 16)
 	.option('--total <count>', 'requests of each row, fewer of large values', positive, 200_000)
+	.option('--warm-up <count>', 'puts before each row is measured', wholeNumber, 300_000)
 	.option('--json', 'a line of JSON for each row')
 	.action(growth);
 
@@ -62,4 +65,8 @@ await program.parseAsync();
 function positive(text: string): number {
 	if (!/^[1-9]\d{0,7}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 to 99999999.');
 	return Number(text);
+}
+
+function wholeNumber(text: string): number {
+	return text === '0' ? 0 : positive(text);
 }
