@@ -22,7 +22,6 @@ import type { Operation } from './command.ts';
 import { asciiText, fromUtf8 } from './text.ts';
 
 const VARINT_BYTES_MAX = 8;
-const EMPTY = new Uint8Array(0);
 
 export class BatchReader {
 	/** Why a batch was void, the first that was; null for none. */
@@ -47,12 +46,13 @@ export class BatchReader {
 	kind = KIND_PUT;
 	/** Of a prefix deletion, the prefix; empty for the opening of a session. */
 	key = '';
-	/** A view, to be copied by whoever keeps it. */
-	value: Uint8Array = EMPTY;
+	/** Where in `bytes` its value is; empty where it has none. */
+	valueStart = 0;
+	valueEnd = 0;
 	flags = 0n;
 	cas: number | null = null;
 
-	readonly #bytes: Uint8Array;
+	readonly bytes: Uint8Array;
 	#at = 0;
 	/** Where the batch begins and where it ends. */
 	#start = 0;
@@ -63,12 +63,10 @@ export class BatchReader {
 	#text: Text = PLAIN;
 	#keyAt = 0;
 	#keyEnd = 0;
-	#valueAt = 0;
-	#valueEnd = 0;
 	#wrong: string | null = null;
 
 	constructor(bytes: Uint8Array) {
-		this.#bytes = bytes;
+		this.bytes = bytes;
 	}
 
 	/** Where the present batch is in the value. */
@@ -82,7 +80,7 @@ export class BatchReader {
 
 	/** Goes to the next batch that is well formed; false when there is none. Void ones are passed over. */
 	nextBatch(): boolean {
-		while (this.#end < this.#bytes.length) {
+		while (this.#end < this.bytes.length) {
 			this.#start = this.#end;
 			this.#wrong = null;
 			this.#readHeader();
@@ -102,9 +100,13 @@ export class BatchReader {
 		this.#left--;
 		this.sequence++;
 		this.#command();
-		this.value = this.kind === KIND_PUT ? this.#bytes.subarray(this.#valueAt, this.#valueEnd) : EMPTY;
 		this.key = this.#keyText() ?? '';
 		return true;
+	}
+
+	/** The command's value: a view, to be copied by whoever keeps it, and made at each call. */
+	get value(): Uint8Array {
+		return this.bytes.subarray(this.valueStart, this.valueEnd);
 	}
 
 	/** The present command as data. */
@@ -130,7 +132,7 @@ export class BatchReader {
 	}
 
 	#readHeader(): void {
-		const bytes = this.#bytes;
+		const bytes = this.bytes;
 		const start = this.#start;
 		const left = bytes.length - start;
 		this.#end = bytes.length;
@@ -166,9 +168,7 @@ export class BatchReader {
 				this.#void('a key that is not UTF-8');
 			}
 			this.largestKeyBytes = Math.max(this.largestKeyBytes, this.#keyEnd - this.#keyAt);
-			if (this.kind === KIND_PUT) {
-				this.largestValueBytes = Math.max(this.largestValueBytes, this.#valueEnd - this.#valueAt);
-			}
+			this.largestValueBytes = Math.max(this.largestValueBytes, this.valueEnd - this.valueStart);
 		}
 		if (this.#wrong === null && this.#at !== this.#end) this.#void('bytes left over in a batch');
 	}
@@ -183,6 +183,8 @@ export class BatchReader {
 		this.#text = PLAIN;
 		this.#keyAt = this.#at;
 		this.#keyEnd = this.#at;
+		this.valueStart = this.#at;
+		this.valueEnd = this.#at;
 		if (kind === KIND_OPEN_SESSION ? head !== kind : kind > KIND_OPEN_SESSION || !mayHave(kind, head)) {
 			return this.#void('unknown kind of command');
 		}
@@ -192,12 +194,12 @@ export class BatchReader {
 		this.#skip(keyBytes);
 		this.#keyEnd = this.#at;
 		if (this.#wrong !== null) return;
-		this.#text = textOf(this.#bytes, this.#keyAt, this.#keyEnd);
+		this.#text = textOf(this.bytes, this.#keyAt, this.#keyEnd);
 		if (kind === KIND_PUT) {
 			const valueBytes = this.#int();
-			this.#valueAt = this.#at;
+			this.valueStart = this.#at;
 			this.#skip(valueBytes);
-			this.#valueEnd = this.#at;
+			this.valueEnd = this.#at;
 		}
 		if ((head & HAS_FLAGS) !== 0) this.#readFlags();
 		if ((head & HAS_CAS) !== 0) {
@@ -214,8 +216,8 @@ export class BatchReader {
 	}
 
 	#keyText(): string | undefined {
-		if (this.#text !== OTHER) return asciiText(this.#bytes, this.#keyAt, this.#keyEnd);
-		return fromUtf8(this.#bytes.subarray(this.#keyAt, this.#keyEnd));
+		if (this.#text !== OTHER) return asciiText(this.bytes, this.#keyAt, this.#keyEnd);
+		return fromUtf8(this.bytes.subarray(this.#keyAt, this.#keyEnd));
 	}
 
 	#void(why: string): void {
@@ -232,7 +234,7 @@ export class BatchReader {
 			this.#void('ends too early');
 			return KIND_MASK;
 		}
-		return this.#bytes[this.#at++] as number;
+		return this.bytes[this.#at++] as number;
 	}
 
 	#int(): number {
@@ -240,7 +242,7 @@ export class BatchReader {
 		let scale = 1;
 		for (let i = 0; i < VARINT_BYTES_MAX; i++) {
 			if (this.#at >= this.#end) break;
-			const byte = this.#bytes[this.#at++] as number;
+			const byte = this.bytes[this.#at++] as number;
 			value += (byte & 0x7f) * scale;
 			if (byte < 0x80) {
 				if (!Number.isSafeInteger(value)) break;
@@ -253,7 +255,7 @@ export class BatchReader {
 	}
 
 	#u16(at: number): number {
-		return (this.#bytes[at] as number) | ((this.#bytes[at + 1] as number) << 8);
+		return (this.bytes[at] as number) | ((this.bytes[at + 1] as number) << 8);
 	}
 
 	#u32(at: number): number {

@@ -9,12 +9,13 @@ import { MalformedError, Reader, Writer } from '../paxos/bytes.ts';
 import { KIND_DELETE, KIND_OPEN_SESSION, KIND_PUT } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
 import { readFlags, writeFlags } from './command.ts';
-import { KeptValues } from './kept-values.ts';
+import { KeptValues, type Place, valueAt } from './kept-values.ts';
 import { Sessions } from './sessions.ts';
 import { SortedKeys } from './sorted-keys.ts';
 import { fromUtf8, toUtf8 } from './text.ts';
 import { Tombstones } from './tombstones.ts';
 
+/** As it was when it was asked for. */
 export interface Entry {
 	readonly key: string;
 	/** Never written again. A view, perhaps, but of an array at most twice its length. */
@@ -23,6 +24,34 @@ export interface Entry {
 	readonly createRevision: number;
 	/** Of the last command that changed it: a write of what is there already changes nothing. */
 	readonly modifyRevision: number;
+}
+
+/** What is kept of a key. A write changes it where it is, and so makes nothing that lives on. */
+class Kept implements Place {
+	readonly key: string;
+	bytes: Uint8Array = NO_BYTES;
+	start = 0;
+	end = 0;
+	flags = 0n;
+	createRevision = 0;
+	modifyRevision = 0;
+
+	constructor(key: string) {
+		this.key = key;
+	}
+
+	entry(): Entry {
+		const { key, flags, createRevision, modifyRevision } = this;
+		return { key, value: valueAt(this), flags, createRevision, modifyRevision };
+	}
+
+	holds(value: Uint8Array, valueStart: number, valueEnd: number): boolean {
+		const { bytes, start } = this;
+		const length = this.end - start;
+		if (valueEnd - valueStart !== length) return false;
+		for (let i = 0; i < length; i++) if (bytes[start + i] !== value[valueStart + i]) return false;
+		return true;
+	}
 }
 
 /** What became of a command. */
@@ -38,6 +67,7 @@ export type Result =
 
 export type OnResult = (session: string, sequence: number, result: Result) => void;
 
+const NO_BYTES = new Uint8Array(0);
 const UNKNOWN_SESSION: Result = { kind: 'unknownSession' };
 const FORGOTTEN: Result = { kind: 'forgotten' };
 
@@ -47,7 +77,7 @@ const SAVE_FORMAT = 1;
 export class Store {
 	#revision = 0;
 	#timeMs = 0;
-	readonly #entries = new Map<string, Entry>();
+	readonly #entries = new Map<string, Kept>();
 	readonly #keys = new SortedKeys();
 	readonly #values = new KeptValues();
 	#tombstones = new Tombstones();
@@ -72,15 +102,15 @@ export class Store {
 	}
 
 	get(key: string): Entry | undefined {
-		return this.#entries.get(key);
+		return this.#entries.get(key)?.entry();
 	}
 
 	/** The first entries whose keys begin with `prefix`, in the order of their UTF-8 bytes. */
 	list(prefix: string, entriesMax = Number.POSITIVE_INFINITY): Entry[] {
 		const entries: Entry[] = [];
-		for (const entry of this.#scan(prefix)) {
+		for (const kept of this.#scan(prefix)) {
 			if (entries.length >= entriesMax) break;
-			entries.push(entry);
+			entries.push(kept.entry());
 		}
 		return entries;
 	}
@@ -123,12 +153,12 @@ export class Store {
 		out.int(this.#revision);
 		out.int(this.#timeMs);
 		out.int(this.#entries.size);
-		for (const entry of this.#scan('')) {
-			out.bytes(toUtf8(entry.key));
-			out.bytes(entry.value);
-			writeFlags(out, entry.flags);
-			out.int(entry.createRevision);
-			out.int(entry.modifyRevision);
+		for (const kept of this.#scan('')) {
+			out.bytes(toUtf8(kept.key));
+			out.bytes(kept.bytes.subarray(kept.start, kept.end));
+			writeFlags(out, kept.flags);
+			out.int(kept.createRevision);
+			out.int(kept.modifyRevision);
 		}
 		this.#tombstones.save(out);
 		this.#sessions.save(out);
@@ -142,15 +172,15 @@ export class Store {
 		const store = new Store();
 		store.#revision = from.int();
 		store.#timeMs = from.int();
-		for (let left = from.int(); left > 0; left--) store.#insert(readEntry(from));
+		for (let left = from.int(); left > 0; left--) store.#insert(readKept(from));
 		store.#tombstones = Tombstones.restore(from);
 		store.#sessions = Sessions.restore(from);
 		from.finish();
 		return store;
 	}
 
-	*#scan(prefix: string): Iterable<Entry> {
-		for (const key of this.#keys.startingWith(prefix)) yield this.#entries.get(key) as Entry;
+	*#scan(prefix: string): Iterable<Kept> {
+		for (const key of this.#keys.startingWith(prefix)) yield this.#entries.get(key) as Kept;
 	}
 
 	#applyOnce(command: BatchReader): Result {
@@ -182,41 +212,44 @@ export class Store {
 	}
 
 	/** false where the command's condition does not hold. */
-	#change({ kind, key, value, flags, cas }: BatchReader, revision: number): boolean {
+	#change(command: BatchReader, revision: number): boolean {
+		const { kind, key, cas } = command;
 		switch (kind) {
 			case KIND_PUT:
-				return this.#put(key, value, flags, cas, revision);
+				return this.#put(command, revision);
 			case KIND_DELETE: {
-				const entry = this.#entries.get(key);
-				if (!entry) return true;
-				if (cas !== null && cas !== entry.modifyRevision) return false;
+				const kept = this.#entries.get(key);
+				if (!kept) return true;
+				if (cas !== null && cas !== kept.modifyRevision) return false;
 				this.#remove(key, revision);
 				return true;
 			}
 			default:
-				for (const entry of this.list(key)) this.#remove(entry.key, revision);
+				for (const kept of [...this.#scan(key)]) this.#remove(kept.key, revision);
 				return true;
 		}
 	}
 
-	#put(key: string, value: Uint8Array, flags: bigint, cas: number | null, revision: number): boolean {
-		const entry = this.#entries.get(key);
-		if (cas !== null && cas !== (entry?.modifyRevision ?? 0)) return false;
-		if (!entry) {
-			const kept = this.#values.keep(value);
-			this.#insert({ key, value: kept, flags, createRevision: revision, modifyRevision: revision });
+	#put({ key, bytes, valueStart, valueEnd, flags, cas }: BatchReader, revision: number): boolean {
+		let kept = this.#entries.get(key);
+		if (cas !== null && cas !== (kept?.modifyRevision ?? 0)) return false;
+		if (!kept) {
+			kept = new Kept(key);
+			kept.createRevision = revision;
+			this.#insert(kept);
 			this.#tombstones.remove(key);
-		} else if (entry.flags !== flags || !sameBytes(entry.value, value)) {
-			const { createRevision } = entry;
-			const kept = this.#values.keep(value);
-			this.#entries.set(entry.key, { key: entry.key, value: kept, flags, createRevision, modifyRevision: revision });
+		} else if (kept.flags === flags && kept.holds(bytes, valueStart, valueEnd)) {
+			return true;
 		}
+		kept.flags = flags;
+		kept.modifyRevision = revision;
+		this.#values.keep(kept, bytes, valueStart, valueEnd);
 		return true;
 	}
 
-	#insert(entry: Entry): void {
-		this.#entries.set(entry.key, entry);
-		this.#keys.add(entry.key);
+	#insert(kept: Kept): void {
+		this.#entries.set(kept.key, kept);
+		this.#keys.add(kept.key);
 	}
 
 	#remove(key: string, revision: number): void {
@@ -226,15 +259,14 @@ export class Store {
 	}
 }
 
-function readEntry(from: Reader): Entry {
+function readKept(from: Reader): Kept {
 	const key = fromUtf8(from.bytes());
 	if (key === undefined) throw new MalformedError('a key that is not UTF-8');
-	const value = new Uint8Array(from.bytes());
-	return { key, value, flags: readFlags(from), createRevision: from.int(), modifyRevision: from.int() };
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-	if (a.length !== b.length) return false;
-	for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-	return true;
+	const kept = new Kept(key);
+	kept.bytes = new Uint8Array(from.bytes());
+	kept.end = kept.bytes.length;
+	kept.flags = readFlags(from);
+	kept.createRevision = from.int();
+	kept.modifyRevision = from.int();
+	return kept;
 }

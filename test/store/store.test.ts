@@ -71,6 +71,25 @@ describe('put', () => {
 	});
 });
 
+describe('an entry', () => {
+	it.each([1, 128, 1024, 1025, 100_000])(
+		'of %i bytes is what it was when it was asked for, whatever is written later',
+		(length) => {
+			const client = new Client();
+			client.apply(put('a', new Uint8Array(length).fill(1)));
+			const entry = client.store.get('a');
+			const [listed] = client.store.list('a');
+			client.apply(put('a', new Uint8Array(length).fill(2)));
+			client.apply(put('b', new Uint8Array(length).fill(3)));
+			for (const earlier of [entry, listed]) {
+				expect(earlier).toMatchObject({ modifyRevision: 2, value: new Uint8Array(length).fill(1) });
+			}
+			expect(client.store.get('a')).toMatchObject({ modifyRevision: 3, value: new Uint8Array(length).fill(2) });
+			expect(client.store.get('b')?.value).toEqual(new Uint8Array(length).fill(3));
+		},
+	);
+});
+
 describe('delete', () => {
 	it('with cas removes only that modifyRevision, and is fine with a missing key', () => {
 		const client = new Client();
