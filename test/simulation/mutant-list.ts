@@ -24,7 +24,6 @@ const RECORD = 'shared/paxos/record.ts';
 const LOOP = 'shared/replica/loop.ts';
 const LOG = 'shared/disk/log.ts';
 const RECOVER = 'shared/disk/recover.ts';
-const SESSIONS = 'shared/store/sessions.ts';
 const STORE = 'shared/store/store.ts';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -261,13 +260,7 @@ export const MUTANTS: readonly Mutant[] = [
 		'for (const id of outcome.proposals) this.#pending.get(id)?.onProgress(outcome);\n				return;',
 		"for (const pending of outcome.proposals.map((id) => this.#pending.get(id))) {\n					for (const name of pending?.names ?? []) pending?.onProgress({ kind: 'result', name, slot: outcome.slot, chosenAt: outcome.ballot, result: { kind: 'applied', ok: true, revision: this.store.revision + 1 } });\n				}\n				return;",
 	),
-	one(
-		22,
-		'a retry is applied twice',
-		SESSIONS,
-		"return outcome ? { kind: 'applied', outcome } : { kind: 'fresh', session };",
-		"return outcome && outcome.revision % 8 > 0 ? { kind: 'applied', outcome } : { kind: 'fresh', session };",
-	),
+	one(22, 'a retry is applied twice', STORE, 'if (before) return', 'if (before && before.revision % 8 > 0) return'),
 	one(
 		24,
 		'a withdrawn proposal is called refused though it has left',
@@ -420,10 +413,10 @@ export const MUTANTS: readonly Mutant[] = [
 	one(
 		0,
 		'a session forgets one outcome too many',
-		SESSIONS,
-		'if (identity.sequence <= session.receivedThrough) return',
-		'if (identity.sequence < session.receivedThrough) return',
-		[SESSIONS, 'session.receive(identity.receivedThrough);', 'session.receive(identity.receivedThrough + 1);'],
+		STORE,
+		'if (command.sequence <= session.receivedThrough) return',
+		'if (command.sequence < session.receivedThrough) return',
+		[STORE, 'session.receive(command.receivedThrough);', 'session.receive(command.receivedThrough + 1);'],
 	),
 	one(
 		0,

@@ -17,7 +17,8 @@ export function clearTrees(): void {
 }
 
 /** @returns the compiled worker of that name */
-export function plant({ name, edits }: Mutant, worker: 'seed-worker' | 'explore-worker'): URL {
+export function plant(mutant: Mutant, worker: 'seed-worker' | 'explore-worker'): URL {
+	const { name } = mutant;
 	const tree = join(TREES, name.replace(/[^a-z0-9]+/gi, '-'));
 	mkdirSync(join(tree, 'test/simulation'), { recursive: true });
 	cpSync('shared', join(tree, 'shared'), { recursive: true });
@@ -25,19 +26,25 @@ export function plant({ name, edits }: Mutant, worker: 'seed-worker' | 'explore-
 	// A bug may leave something unused; that must not save us from it.
 	const options = readFileSync('tsconfig.json', 'utf8').replace(/"(noUnused\w+)": true/g, '"$1": false');
 	writeFileSync(join(tree, 'tsconfig.json'), options);
-	for (const { file, find, replace } of edits) {
-		const path = join(tree, file);
-		const source = readFileSync(path, 'utf8');
-		const count = source.split(find).length - 1;
-		if (count !== 1) throw new Error(`${name}: ${file} holds the text to replace ${count} times, not once:\n${find}`);
-		writeFileSync(
-			path,
-			source.replace(find, () => replace),
-		);
-	}
+	for (const [file, source] of mutated(mutant)) writeFileSync(join(tree, file), source);
 	const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b', join(tree, 'test/simulation')], {
 		encoding: 'utf8',
 	});
 	if (tsc.status !== 0) throw new Error(`${name} does not compile:\n${tsc.stdout}${tsc.stderr}`);
 	return pathToFileURL(join(tree, `dist/test/simulation/${worker}.js`));
+}
+
+/** By file: its source with the bug in it. */
+export function mutated({ name, edits }: Mutant): Map<string, string> {
+	const sources = new Map<string, string>();
+	for (const { file, find, replace } of edits) {
+		const source = sources.get(file) ?? readFileSync(file, 'utf8');
+		const count = source.split(find).length - 1;
+		if (count !== 1) throw new Error(`${name}: ${file} holds the text to replace ${count} times, not once:\n${find}`);
+		sources.set(
+			file,
+			source.replace(find, () => replace),
+		);
+	}
+	return sources;
 }
