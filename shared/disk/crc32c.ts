@@ -16,7 +16,12 @@ const [T0, T1, T2, T3, T4, T5, T6, T7] = makeTables();
  * earlier piece, give its checksum as `seed`.
  */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, seed = 0): number {
-	let crc = ~seed;
+	return ~run(bytes, start, end, ~seed) >>> 0;
+}
+
+/** The sum itself stays a signed 32-bit integer, which is what compiled code counts on. */
+function run(bytes: Uint8Array, start: number, end: number, before: number): number {
+	let crc = before;
 	let at = start;
 	for (const last = end - 8; at <= last; at += 8) {
 		const low =
@@ -32,7 +37,7 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, seed = 
 			entry(T0, byte(bytes, at + 7));
 	}
 	for (; at < end; at++) crc = entry(T0, (crc ^ byte(bytes, at)) & 0xff) ^ (crc >>> 8);
-	return ~crc >>> 0;
+	return crc;
 }
 
 /** `start` and `end` are within the array, so there is a byte. */
