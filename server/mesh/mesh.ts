@@ -146,9 +146,19 @@ export class Mesh {
 		return this.#peer(to).send(message);
 	}
 
-	/** Hands everything queued to the sockets, one frame a peer unless there is a lot. */
-	flush(): void {
-		for (const peer of this.#peers.values()) peer.flush();
+	/**
+	 * Hands what is queued to the sockets, one frame a peer unless there is a lot.
+	 *
+	 * @param peersMax of so many peers at most that have something queued; of the others at the next call
+	 */
+	flush(peersMax = Number.POSITIVE_INFINITY): void {
+		let left = peersMax;
+		for (const peer of this.#peers.values()) {
+			if (!peer.hasQueued) continue;
+			if (left === 0) return;
+			left--;
+			peer.flush();
+		}
 	}
 
 	linked(): readonly NodeId[] {

@@ -89,6 +89,12 @@ export class Peer {
 		return id;
 	}
 
+	/** Whether `flush` would hand over anything. */
+	get hasQueued(): boolean {
+		if (!this.#link?.isUp) return false;
+		return this.#consensus.bytes > 0 || (this.#bulk.bytes > 0 && !this.#bulkInFlight);
+	}
+
 	/** Hands over all of consensus, then a frame of bulk unless one is still on its way. */
 	flush(): void {
 		const link = this.#link;

@@ -12,6 +12,7 @@ import type { NodeId, WallTime } from '../../shared/paxos/ballot.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
 import type { TimerRequest } from '../../shared/paxos/effects.ts';
 import type { Envelope, Message } from '../../shared/paxos/message.ts';
+import { quorumSize } from '../../shared/paxos/quorum.ts';
 import { ReplicaLoop } from '../../shared/replica/loop.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
@@ -28,7 +29,8 @@ import { Tells } from './tells.ts';
 export interface MeshPort {
 	/** @returns the message's number; -1 where the link is down */
 	send(to: NodeId, message: Message): number;
-	flush(): void;
+	/** Hands over what was sent, of so many peers at most; of the others at the next call. */
+	flush(peersMax?: number): void;
 	linked(): readonly NodeId[];
 	lastHeardMs(peer: NodeId): number;
 }
@@ -57,6 +59,8 @@ export class Replica implements ReplicaService, ClientDoorPort {
 	readonly #peers = new PeerTable();
 	readonly #timers = new Map<TimerRequest['timer'], NodeJS.Timeout>();
 	readonly #parts: TurnPart[] = [];
+	/** How many others make a quorum with this node. */
+	readonly #peersOfQuorum: number;
 	#turnAsked = false;
 	#flushMs = 0;
 	#stopped = false;
@@ -65,6 +69,7 @@ export class Replica implements ReplicaService, ClientDoorPort {
 	constructor(options: ReplicaOptions) {
 		this.#options = options;
 		this.#id = options.agent.id;
+		this.#peersOfQuorum = quorumSize(options.agent.members) - 1;
 		this.facts = new FactStream(this.#id, options.epoch, wallMs);
 		const { log, records } = Log.open(
 			timed(options.disk, (ms) => {
@@ -249,8 +254,9 @@ export class Replica implements ReplicaService, ClientDoorPort {
 
 	/**
 	 * One turn of the event loop: everything that was ready in it goes into one proposal, one step after the
-	 * other, one frame to each peer and one flush. What leaves goes first: the flush may stop this loop for its
-	 * own time, and what a peer has to do takes longest.
+	 * other, one frame to each peer and one flush. What leaves goes first, because the flush may stop this loop for
+	 * its own time, and what a peer has to do takes longest. But only to as many peers as make a quorum with this
+	 * node: the disk is to have begun, here and there, when the others are told.
 	 */
 	#turn(): void {
 		this.#turnAsked = false;
@@ -259,9 +265,10 @@ export class Replica implements ReplicaService, ClientDoorPort {
 			this.#barriers.endTurn();
 			for (const part of this.#parts) part.collect();
 			this.#loop.turn();
-			this.#options.mesh.flush();
+			this.#options.mesh.flush(this.#peersOfQuorum);
 			for (const part of this.#parts) part.answer();
 			this.#loop.flush();
+			this.#options.mesh.flush();
 		});
 	}
 

@@ -78,6 +78,21 @@ describe('the mesh', () => {
 		}
 	});
 
+	test('some are told first, of those that have something queued, and the others by the next flush', async () => {
+		const nodes = await bench.nodes('n1', 'n2', 'n3', 'n4');
+		for (const node of nodes) node.start(nodes);
+		const [n1, n2, n3, n4] = nodes as [TestNode, TestNode, TestNode, TestNode];
+		await n1.untilLinked('n2', 'n3', 'n4');
+		for (const peer of ['n3', 'n4']) n1.mesh.send(peer, forward('x'));
+		n1.mesh.flush(1);
+		await n3.until(() => n3.messages().length === 1);
+		n1.mesh.send('n2', forward('y'));
+		expect(n4.messages()).toEqual([]);
+		n1.mesh.flush();
+		await Promise.all([n2, n4].map((node) => node.until(() => node.messages().length === 1)));
+		expect(n3.messages().length).toBe(1);
+	});
+
 	test('the largest value crosses whole', async () => {
 		const [n1, n2] = await linkedPair();
 		const value = new Uint8Array(1_300_000).map((_, i) => i % 251);
