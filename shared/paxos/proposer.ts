@@ -230,6 +230,7 @@ export class Proposer {
 			}
 			// A contested slot is accepted again for all to see.
 			if (slot !== this.#contested?.slot) leadership.close(slot);
+			else if (!proposed) leadership.propose(slot, value, 'reported', [], ballot);
 		}
 		this.advance();
 		return false;
@@ -322,7 +323,8 @@ export class Proposer {
 		const held = phase1.contested ?? phase1.bound.get(slot);
 		if (held) {
 			this.#contested = { slot, ids: contenders.map(({ proposal }) => proposal.id) };
-			if (phase1.contested) leadership.propose(slot, held.value, 'reported', [], held.ballot);
+			// One that is known to be chosen is not the window's to propose.
+			if (slot < leadership.nextSlot) leadership.propose(slot, held.value, 'reported', [], held.ballot);
 		} else if (slot <= phase1.recoveredThrough + 1 && contenders[0]) {
 			leadership.reserve(slot, contenders[0].proposal.value, contenders[0].proposal.id);
 			this.#pending.leave(contenders[0], phase1.ballot);

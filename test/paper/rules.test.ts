@@ -377,6 +377,31 @@ describe('8. one campaign at a time, under a new ballot, for everything that wai
 		expect(lab.outcomes('n3', 'kept')).toMatchObject([{ slot: 1 }]);
 	});
 
+	it('a contender that learns the contested slot during its campaign is told all the same', () => {
+		const lab = new Lab(3);
+		chosenInSecret(lab, 'red');
+		const proposal = lab.propose('n3', 'blue', 'self', 1);
+		lab.campaign('n3', 20);
+		learns(lab, 'n3', ['red']);
+		lab.deliver(among('n2', 'n3'));
+		expect(lab.outcomes('n3', 'kept')).toMatchObject([{ proposal, slot: 1, ballot: ballot(20, 'n3') }]);
+		expect(lab.agent('n2').view().entry(1)).toMatchObject({ ballot: ballot(20, 'n3') });
+	});
+
+	it('a contender that learns the contested slot before its window is there is told all the same', () => {
+		const lab = new Lab(3, { openSlotsMax: 1 });
+		// Of a leader that had a wider one.
+		for (const id of ['n2', 'n3']) for (const slot of [1, 2]) accepts(lab, id, slot, slot === 1 ? 'red' : 'green');
+		lab.drop();
+		const proposal = lab.propose('n3', 'blue', 'self', 2);
+		lab.campaign('n3', 20);
+		lab.deliver((envelope) => among('n2', 'n3')(envelope) && envelope.message.kind !== 'accept');
+		expect(lab.inFlight('accept').map(({ message }) => message)).toMatchObject([{ slot: 1 }, { slot: 1 }]);
+		learns(lab, 'n3', ['red', 'green']);
+		lab.deliver(among('n2', 'n3'));
+		expect(lab.outcomes('n3', 'kept')).toMatchObject([{ proposal, slot: 2, ballot: ballot(20, 'n3') }]);
+	});
+
 	it('a contested slot that nobody voted for takes the contender’s value; one beyond the next is refused', () => {
 		const lab = new Lab(3);
 		lab.propose('n3', 'blue', 'self', 1);
@@ -540,3 +565,26 @@ describe('save and restore', () => {
 		}
 	});
 });
+
+/** n1 leads and has it chosen; the others have accepted it and know no more. */
+function chosenInSecret(lab: Lab, value: string): void {
+	lab.elect('n1', 10);
+	lab.propose('n1', value);
+	lab.deliver(ofKind('accept', 'accepted'));
+	expect(lab.chosen('n1')).toEqual([value]);
+	lab.drop();
+}
+
+function accepts(lab: Lab, id: string, slot: number, value: string): void {
+	const leading = { ballot: ballot(10, 'n1'), chosenThrough: 0, recoveredThrough: 0 };
+	lab.step(id, { kind: 'receive', from: 'n1', message: { kind: 'accept', ...leading, slot, value: bytes(value) } });
+}
+
+function learns(lab: Lab, id: string, values: readonly string[]): void {
+	const decisions = values.map((value) => ({ ballot: ballot(10, 'n1'), value: bytes(value) }));
+	lab.step(id, {
+		kind: 'receive',
+		from: 'n1',
+		message: { kind: 'decisions', from: 1, chosenThrough: values.length, decisions },
+	});
+}
