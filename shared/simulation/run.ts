@@ -58,6 +58,12 @@ const TIMINGS = {
 
 /** From the end of all faults on, every node must have answered a write and a read within this. */
 const PROGRESS_MAX_MS = 4_000;
+/** Unless it has more to learn: it asks for the next slots when it has those before, and so many bytes are one. */
+const SLOT_BYTES = 512;
+/** A leader is there by then, after the end of all faults. */
+const SETTLE_MS = 1_000;
+/** Of a node that gathers what comes: its turn, and its flush. */
+const FLUSH_MS = 1;
 /** In so long something is chosen under load, milliseconds. */
 const PROGRESS_EVERY_MS = 1_000;
 /** So long after the end of all faults the nodes duel, with so many proposals each. */
@@ -146,7 +152,7 @@ export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 		world.start();
 		world.schedule(plan.faults);
 		clients.schedule(plan.operations);
-		if (plan.regime === 'survivable') runUntilProgress(world, clients);
+		if (plan.regime === 'survivable') runUntilProgress(world, clients, plan);
 		else if (plan.scenario) runWithStableLeader(world, clients, plan.scenario);
 		else world.run(PLAN.endMs * US_PER_MS);
 		clients.finish();
@@ -169,21 +175,21 @@ export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 }
 
 /** Once faults stop, the swarm goes on: within a bound every node answers, and all of them agree. */
-function runUntilProgress(world: World, clients: Clients): void {
+function runUntilProgress(world: World, clients: Clients, plan: Plan): void {
 	world.run(PLAN.healMs * US_PER_MS);
 	world.heal();
 	const alive = world.nodes.filter((node) => node.process);
+	const progressMs = Math.max(PROGRESS_MAX_MS, SETTLE_MS + learningMs(world, alive, plan));
 	const silent = new Set<SimulatedNode>();
-	world.run((PLAN.healMs + 1_000) * US_PER_MS);
+	world.run((PLAN.healMs + SETTLE_MS) * US_PER_MS);
 	for (const node of alive) {
 		silent.add(node);
 		node.process?.loop.read(() => silent.delete(node));
 	}
-	world.run((PLAN.healMs + PROGRESS_MAX_MS) * US_PER_MS);
+	world.run((PLAN.healMs + progressMs) * US_PER_MS);
 	const [first] = silent;
-	if (first)
-		throw new Violation('Progress', `${first.id} answers nothing ${PROGRESS_MAX_MS} ms after all faults ended`);
-	world.run(PLAN.endMs * US_PER_MS);
+	if (first) throw new Violation('Progress', `${first.id} answers nothing ${progressMs} ms after all faults ended`);
+	world.run(Math.max(PLAN.endMs, PLAN.healMs + progressMs + SETTLE_MS) * US_PER_MS);
 	if (clients.waitingCount > 0)
 		throw new Violation('Progress', `${clients.waitingCount} operations still have no answer`);
 	const { chosenThrough } = world.ledger;
@@ -197,6 +203,15 @@ function runUntilProgress(world: World, clients: Clients): void {
 		if (applied === chosenThrough) continue;
 		throw new Violation('Progress', `${node.id} has applied ${applied} of ${chosenThrough} at the end`);
 	}
+}
+
+/** How long it takes, at most, until whoever is behind most has learned what is chosen, one message after the other. */
+function learningMs(world: World, alive: readonly SimulatedNode[], { links, messageBytesMax }: Plan): number {
+	const applied = alive.map((node) => node.process?.loop.appliedThrough ?? 0);
+	const slots = world.ledger.chosenThrough - Math.min(...applied);
+	const slotsAtOnce = Math.max(1, Math.floor(messageBytesMax / SLOT_BYTES));
+	const roundMs = 2 * (links.delayMinMs + links.delaySpreadMs) + FLUSH_MS;
+	return Math.ceil((slots / slotsAtOnce) * roundMs);
 }
 
 /** Some time after the cut one leader stays, and what it is asked for is chosen. */
