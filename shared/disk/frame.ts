@@ -105,7 +105,8 @@ export function readBody(bytes: Uint8Array, offset: number, header: FrameHeader)
 	const end = offset + frameBytes(header.bodyBytes);
 	if (end > bytes.length || crc32c(bytes, offset + HEADER_BYTES, end) !== header.bodyChecksum) return undefined;
 	let from = offset + HEADER_BYTES;
-	if (end === offset + SECTOR_BYTES) return bytes.slice(from, from + header.bodyBytes);
+	// Not `slice`, which for Node's buffers is a view, and would keep the whole segment in memory.
+	if (end === offset + SECTOR_BYTES) return new Uint8Array(bytes.subarray(from, from + header.bodyBytes));
 	const body = new Uint8Array(header.bodyBytes);
 	for (let written = 0; written < body.length; ) {
 		const sectorEnd = from - (from % SECTOR_BYTES) + SECTOR_BYTES;

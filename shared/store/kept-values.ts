@@ -49,7 +49,7 @@ export function valueAt({ bytes, start, end }: Place): Uint8Array {
 
 function keepApart(place: Place, bytes: Uint8Array, start: number, end: number): void {
 	const isMost = 2 * (end - start) >= bytes.buffer.byteLength;
-	place.bytes = isMost ? bytes : bytes.slice(start, end);
+	place.bytes = isMost ? bytes : new Uint8Array(bytes.subarray(start, end));
 	place.start = isMost ? start : 0;
 	place.end = place.start + end - start;
 }

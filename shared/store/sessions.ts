@@ -101,7 +101,7 @@ export class Session {
 		if (this.outcomes.size > OUTCOMES_MAX) this.#forgetLowerHalf();
 	}
 
-	/** Its client has the outcomes up to `through`. The work is bounded by the outcomes there are, however far `through` leaps. */
+	/** Its client has the outcomes up to `through`. The work is bounded by those there are, however far it leaps. */
 	receive(through: number): void {
 		if (through <= this.receivedThrough) return;
 		if (through - this.receivedThrough <= this.outcomes.size) {

@@ -179,6 +179,9 @@ test('the same frame is the same bytes, whatever was in the buffer before', () =
 				expect(used).toEqual(clean);
 				expect(readHeader(used, 0)).toMatchObject({ ...ties, bodyBytes: body.length });
 				expect(readBody(used, 0, readHeader(used, 0) as FrameHeader)).toEqual(body);
+				// Files are read as Node's buffers: nothing may keep them.
+				const read = readBody(Buffer.from(used), 0, readHeader(used, 0) as FrameHeader);
+				expect(read?.buffer.byteLength).toBe(body.length);
 			},
 		),
 	);
