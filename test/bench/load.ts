@@ -95,8 +95,11 @@ export async function measure(nodes: readonly string[], options: LoadOptions): P
 
 async function warmUp(nodes: readonly string[], { warmUp, keys }: LoadOptions): Promise<void> {
 	const all = connected(nodes, WARM_UP.connections);
-	await run(all, WARM_UP.clients, warmUp, putter(keys, WARM_UP.size));
-	for (const client of all) client.close();
+	try {
+		await run(all, WARM_UP.clients, warmUp, putter(keys, WARM_UP.size));
+	} finally {
+		for (const client of all) client.close();
+	}
 }
 
 function connected(nodes: readonly string[], connections: number): SwarmClient[] {

@@ -68,5 +68,6 @@ function positive(text: string): number {
 }
 
 function wholeNumber(text: string): number {
-	return text === '0' ? 0 : positive(text);
+	if (!/^\d{1,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 0 to 99999999.');
+	return Number(text);
 }
