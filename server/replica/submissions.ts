@@ -6,17 +6,15 @@
 import { nanoid } from 'nanoid';
 import type { Attempt } from '../../shared/feed.ts';
 import { type Ballot, ballotToText, NO_BALLOT } from '../../shared/paxos/ballot.ts';
-import type { Slot } from '../../shared/paxos/message.ts';
-import type { Progress, ReplicaLoop } from '../../shared/replica/loop.ts';
+import type { OnSessionResult, Progress, ReplicaLoop } from '../../shared/replica/loop.ts';
 import { BatchWriter, stampBatches } from '../../shared/store/batch-writer.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
-import type { Result } from '../../shared/store/store.ts';
 import type { SubmitAnswer, SubmitOptions } from './service.ts';
 
 /** From the first command without an answer to the last: the state machine keeps the outcomes of more. */
 const COMMANDS_MAX = 50_000;
-/** Of one proposal, unless a single command is larger: two of them still fit a message of the mesh. */
+/** Of one proposal, unless one command and the session's opening are larger: two still fit a message of the mesh. */
 const PROPOSAL_BYTES_MAX = 524_288;
 /** Of an operation without its value: a key of the largest size, and what is written around it. */
 const OPERATION_BYTES_MAX = KEY_BYTES_MAX + 64;
@@ -32,6 +30,7 @@ interface Submission {
 
 /** One proposal and what has become of it. */
 interface Proposed {
+	readonly session: string;
 	readonly submissions: readonly Submission[];
 	readonly attempts: Attempt[];
 	placedUnder: Ballot;
@@ -108,7 +107,9 @@ export class Submissions {
 				this.#isOpen = true;
 				return this.#proposeWaiting();
 			}
-			this.#session = nanoid();
+			// It may yet be chosen, so nothing else is ever proposed under it.
+			this.#loop.unlisten(this.#session, this.#onResult);
+			this.#session = this.#newSession();
 			if (answer.outcome === 'kept' || (answer.outcome === 'refused' && answer.why === 'slotNotOpen'))
 				return this.#soon();
 			// Nothing that waited behind it has left.
@@ -144,7 +145,8 @@ export class Submissions {
 		const batch = this.#batch;
 		let from = 0;
 		for (const [index, submission] of submissions.entries()) {
-			if (index > from && batch.length + sizeOf(submission.operation) > PROPOSAL_BYTES_MAX) {
+			const isFirst = index === from || submissions[index - 1]?.operation.kind === 'openSession';
+			if (!isFirst && batch.length + sizeOf(submission.operation) > PROPOSAL_BYTES_MAX) {
 				this.#proposeOne(submissions.slice(from, index));
 				from = index;
 			}
@@ -158,12 +160,13 @@ export class Submissions {
 	#proposeOne(submissions: readonly Submission[]): void {
 		const first = submissions[0] as Submission;
 		const last = submissions.at(-1) as Submission;
-		const proposed: Proposed = { submissions, attempts: [], placedUnder: NO_BALLOT, timeout: undefined };
+		const session = this.#session;
+		const proposed: Proposed = { session, submissions, attempts: [], placedUnder: NO_BALLOT, timeout: undefined };
 		for (const submission of submissions) submission.proposed = proposed;
 		const { route, contest } = first.options;
 		const value = this.#batch.take();
 		stampBatches(value, this.#nowMs());
-		const names = [{ session: this.#session, sequence: last.sequence }];
+		const names = [{ session, sequence: last.sequence }];
 		const id = this.#loop.propose(names, { value, route, contest }, (progress) => this.#progress(proposed, progress));
 		const timeoutMs = Math.max(...submissions.map(({ options }) => options.timeoutMs));
 		proposed.timeout = setTimeout(() => this.#loop.withdraw(id), timeoutMs);
@@ -207,15 +210,16 @@ export class Submissions {
 
 	#newSession(): string {
 		const session = nanoid();
-		this.#loop.listen(session, (...told) => this.#result(session, ...told));
+		this.#loop.listen(session, this.#onResult);
 		return session;
 	}
 
-	#result(session: string, sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void {
+	/** Of every session: a sequence is given out once in this life of the process. */
+	readonly #onResult: OnSessionResult = (sequence, result, slot, chosenAt) => {
 		const submission = this.#unanswered.get(sequence);
 		if (!submission?.proposed) return;
 		this.#unanswered.delete(sequence);
-		const { placedUnder, attempts } = submission.proposed;
+		const { session, placedUnder, attempts } = submission.proposed;
 		switch (result.kind) {
 			case 'applied':
 			case 'duplicate':
@@ -233,7 +237,7 @@ export class Submissions {
 			case 'unknownSession':
 				return this.#renewSession(session, submission);
 		}
-	}
+	};
 
 	/** The state machine dropped the session, and so surely did not apply the command: again under a new one. */
 	#renewSession(dropped: string, submission: Submission): void {
