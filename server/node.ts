@@ -140,7 +140,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			node: id,
 			members,
 			nowMs: () => Date.now(),
-			proposeTimeoutMs: config.timings.requestMs,
+			requestMs: config.timings.requestMs,
 			malformed: (from, why) => replica.facts.tell({ kind: 'malformed', from, door: 'client', why }),
 		});
 		closing.unshift(() => clients.close());

@@ -116,6 +116,7 @@ export class ClientConnection {
 		this.#endRun();
 		writeRefused(this.#out, what, first, count, why, mayHaveLeft);
 		this.#owner.answered();
+		this.#owner.port.soon();
 	}
 
 	/** So many commands are not in flight any more. */
@@ -128,6 +129,12 @@ export class ClientConnection {
 		if (!this.#isOpen) return;
 		this.#waitingReads.push(read);
 		this.#owner.answered();
+	}
+
+	/** Nobody confirmed it in time. */
+	refuseRead({ first, keys }: PendingRead): void {
+		this.#keysInFlight -= keys.length;
+		this.refuse('read', first, keys.length, 'noLeader', false);
 	}
 
 	/** Sends what has gathered. */

@@ -3,7 +3,7 @@
  * the event loop, from all connections, is one proposal and one read of the agent; what comes of it leaves as
  * one frame to each. It never looks into a command beyond whether it is well formed, and never waits.
  *
- * Bounded: connections, what each has unanswered, what all have proposed, how long a proposal is cared for,
+ * Bounded: connections, what each has unanswered, what all have proposed, how long a request is cared for,
  * and what a connection leaves unread.
  */
 import type { IncomingMessage } from 'node:http';
@@ -21,8 +21,8 @@ export interface ClientDoorOptions {
 	readonly members: readonly MemberAddress[];
 	/** The wall clock, milliseconds since 1970. */
 	nowMs(): number;
-	/** How long a proposal is cared for; then it is surely not made, or its outcome is unknown. Milliseconds. */
-	readonly proposeTimeoutMs: number;
+	/** How long a request is cared for; then it is surely not done, or its outcome is unknown. Milliseconds. */
+	readonly requestMs: number;
 	/** Somebody sent what no client sends. `from` is an address. */
 	malformed(from: string, why: string): void;
 }
@@ -142,7 +142,7 @@ export class ClientDoor implements TurnPart {
 	}
 
 	#proposeOne(writes: readonly PendingWrite[], bytes: number): void {
-		const { port, nowMs, proposeTimeoutMs } = this.#options;
+		const { port, nowMs, requestMs } = this.#options;
 		const value = new Uint8Array(bytes);
 		const names: CommandName[] = [];
 		let at = 0;
@@ -157,7 +157,7 @@ export class ClientDoor implements TurnPart {
 		const id = port.loop.propose(names, { value, route: 'leader', contest: 0 }, (progress) =>
 			this.#progress(proposed, progress),
 		);
-		proposed.timeout = setTimeout(() => port.loop.withdraw(id), proposeTimeoutMs);
+		proposed.timeout = setTimeout(() => port.loop.withdraw(id), requestMs);
 	}
 
 	/** Results themselves go to the listeners of the sessions. */
@@ -196,8 +196,12 @@ export class ClientDoor implements TurnPart {
 		const linearizable = reads.filter(({ mode }) => mode === 'linearizable');
 		for (const read of reads) if (read.mode === 'stale') read.connection.answerRead(read);
 		if (linearizable.length === 0) return;
-		this.#options.port.loop.read(() => {
-			for (const read of linearizable) read.connection.answerRead(read);
+		const { port, requestMs } = this.#options;
+		port.whenConfirmed(requestMs, (confirmed) => {
+			for (const read of linearizable) {
+				if (confirmed) read.connection.answerRead(read);
+				else read.connection.refuseRead(read);
+			}
 		});
 	}
 }

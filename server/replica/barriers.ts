@@ -5,7 +5,7 @@
 import type { ReplicaLoop } from '../../shared/replica/loop.ts';
 
 interface Waiter {
-	readonly resolve: (confirmed: boolean) => void;
+	readonly done: (confirmed: boolean) => void;
 	timeout: NodeJS.Timeout | undefined;
 }
 
@@ -23,14 +23,12 @@ export class Barriers {
 		this.#soon = soon;
 	}
 
-	/** @returns false when no leader confirmed in time */
-	wait(timeoutMs: number): Promise<boolean> {
-		return new Promise((resolve) => {
-			const waiter: Waiter = { resolve, timeout: undefined };
-			waiter.timeout = setTimeout(() => this.#finish(waiter, false), timeoutMs);
-			this.#waiting.add(waiter);
-			this.#soon();
-		});
+	/** @param done told once, false when no leader confirmed in time; never from inside this call */
+	wait(timeoutMs: number, done: (confirmed: boolean) => void): void {
+		const waiter: Waiter = { done, timeout: undefined };
+		waiter.timeout = setTimeout(() => this.#finish(waiter, false), timeoutMs);
+		this.#waiting.add(waiter);
+		this.#soon();
 	}
 
 	stop(): void {
@@ -52,6 +50,6 @@ export class Barriers {
 	#finish(waiter: Waiter, confirmed: boolean): void {
 		if (!this.#waiting.delete(waiter) && !this.#asked?.delete(waiter) && !confirmed) return;
 		clearTimeout(waiter.timeout);
-		waiter.resolve(confirmed);
+		waiter.done(confirmed);
 	}
 }

@@ -153,7 +153,7 @@ export class Replica implements ReplicaService, ClientDoorPort {
 	}
 
 	readBarrier(timeoutMs: number): Promise<boolean> {
-		return this.#barriers.wait(timeoutMs);
+		return new Promise((resolve) => this.#barriers.wait(timeoutMs, resolve));
 	}
 
 	view(): ReplicaView {
@@ -212,6 +212,10 @@ export class Replica implements ReplicaService, ClientDoorPort {
 		this.#parts.push(part);
 	}
 
+	whenConfirmed(timeoutMs: number, done: (confirmed: boolean) => void): void {
+		this.#barriers.wait(timeoutMs, done);
+	}
+
 	get loop(): ReplicaLoop {
 		return this.#loop;
 	}
@@ -261,9 +265,9 @@ export class Replica implements ReplicaService, ClientDoorPort {
 	#turn(): void {
 		this.#turnAsked = false;
 		this.#guard(() => {
+			for (const part of this.#parts) part.collect();
 			this.#submissions.endTurn();
 			this.#barriers.endTurn();
-			for (const part of this.#parts) part.collect();
 			this.#loop.turn();
 			this.#options.mesh.flush(this.#peersOfQuorum);
 			for (const part of this.#parts) part.answer();

@@ -152,7 +152,10 @@ describe('a call', () => {
 
 	it('is refused where the node finds no leader in time: it surely did not happen', async () => {
 		swarm = await TestSwarm.start(3, 1, 50);
-		await expect(swarm.client().put('a', 'x')).rejects.toMatchObject({ name: 'RefusedError', why: 'noLeader' });
+		const client = swarm.client();
+		await expect(client.put('a', 'x')).rejects.toMatchObject({ name: 'RefusedError', why: 'noLeader' });
+		await expect(client.get('a')).rejects.toMatchObject({ name: 'RefusedError', why: 'noLeader' });
+		expect(await client.get('a', { stale: true })).toBeNull();
 	});
 
 	it('that was sent and not answered is of unknown outcome', async () => {

@@ -1,7 +1,18 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
-import { FRAME_BYTES_MAX, HELLO, READ, readNodeFrame, WRITE, writeHello } from '../../shared/client/protocol.ts';
+import {
+	FRAME_BYTES_MAX,
+	HELLO,
+	IN_FLIGHT_MAX,
+	READ,
+	READ_KEYS_MAX,
+	type ReadMode,
+	readNodeFrame,
+	WRITE,
+	writeHello,
+	writeRead,
+} from '../../shared/client/protocol.ts';
 import { Writer } from '../../shared/paxos/bytes.ts';
 import { encodeCommand } from '../../shared/store/command.ts';
 import { TestSwarm } from './nodes.ts';
@@ -64,6 +75,25 @@ describe('the clients’ door', () => {
 		socket.terminate();
 	});
 
+	it('refuses reads that no leader confirms in time, and then has room for others', async () => {
+		await swarm.stop();
+		swarm = await TestSwarm.start(3, 1, 50);
+		const socket = swarm.stranger('n1');
+		await once(socket, 'open');
+		const full = IN_FLIGHT_MAX / READ_KEYS_MAX;
+		const asks = Array.from({ length: full + 1 }, (_, index) =>
+			read('linearizable', 1 + index * READ_KEYS_MAX, READ_KEYS_MAX),
+		);
+		socket.send(concat(greeting('s'), ...asks));
+		const [, ...answers] = await sections(socket, 1 + full + 1);
+		const refused = { kind: 'refused', what: 'read', count: READ_KEYS_MAX };
+		expect(answers[0]).toMatchObject({ ...refused, first: 1 + full * READ_KEYS_MAX, why: 'overloaded' });
+		expect(answers.slice(1)).toMatchObject(Array.from({ length: full }, () => ({ ...refused, why: 'noLeader' })));
+		socket.send(read('stale', 1, READ_KEYS_MAX));
+		expect(await sections(socket, 1)).toMatchObject([{ kind: 'values', first: 1 }]);
+		socket.terminate();
+	});
+
 	it('does not let in a page from elsewhere', async () => {
 		for (const origin of ['http://evil.example', 'null']) {
 			const socket = swarm.stranger('n1', { origin });
@@ -107,6 +137,12 @@ function greeting(session: string): Uint8Array {
 function write(session: string): Uint8Array {
 	const command = encodeCommand({ session, sequence: 1, receivedThrough: 0 }, { kind: 'openSession', session });
 	return concat(Uint8Array.of(WRITE), command);
+}
+
+function read(mode: ReadMode, first: number, count: number): Uint8Array {
+	const out = new Writer();
+	writeRead(out, mode, first, Array<string>(count).fill('a'));
+	return out.take();
 }
 
 function concat(...parts: readonly Uint8Array[]): Uint8Array {
