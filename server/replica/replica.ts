@@ -263,11 +263,13 @@ export class Replica implements ReplicaService, ClientDoorPort {
 	 * node: the disk is to have begun, here and there, when the others are told.
 	 */
 	#turn(): void {
-		this.#turnAsked = false;
 		this.#guard(() => {
+			// What they hand in is for this very turn: it asks for no other.
+			this.#turnAsked = true;
 			for (const part of this.#parts) part.collect();
 			this.#submissions.endTurn();
 			this.#barriers.endTurn();
+			this.#turnAsked = false;
 			this.#loop.turn();
 			this.#options.mesh.flush(this.#peersOfQuorum);
 			for (const part of this.#parts) part.answer();
