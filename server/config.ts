@@ -43,7 +43,7 @@ export class ConfigError extends Error {
 	override readonly name = 'ConfigError';
 }
 
-const PORT_MAX = 65_535;
+export const PORT_MAX = 65_535;
 const TIMING_MS_MAX = 600_000;
 /** In lower case only: on some file systems the data folders `n1` and `N1` are the same. */
 const ID_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;

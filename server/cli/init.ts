@@ -3,16 +3,20 @@ import { join } from 'node:path';
 import { type ConfigFlags, loadConfig, type SwarmConfig } from '../config.ts';
 import { isLoopback } from '../doors.ts';
 import { formatOnce, formatSwarm } from '../storage/folder.ts';
+import { withRemedy } from './commands.ts';
 import { EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 
 export interface InitOptions extends ConfigFlags {
 	readonly force?: true;
 }
 
-/** @throws FolderError where there are folders already, unless `force`; where a node runs; where it cannot write */
-export function init(options: InitOptions, terminal: Terminal): ExitStatus {
-	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
-	const { swarmId } = formatSwarm(config.dataDir, membersOf(config), { force: options.force === true });
+/** Rejects where there are folders already, unless `force`; where a node runs; where it cannot write. */
+export async function init(options: InitOptions, terminal: Terminal): Promise<ExitStatus> {
+	const loaded = loadConfig(options, terminal.environment, terminal.workingDir);
+	const { config } = loaded;
+	const { swarmId } = await withRemedy(loaded, terminal, () =>
+		formatSwarm(config.dataDir, membersOf(config), { force: options.force === true }),
+	);
 	const away = config.nodes.filter(({ host }) => !isLoopback(host));
 	const steps = away.map(
 		({ id, host }) =>

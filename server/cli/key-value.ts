@@ -1,6 +1,6 @@
 /** `put`, `get` and `del`: the store, over the HTTP API that every other client uses. */
 import type { Readable } from 'node:stream';
-import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
+import { keyFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { loadConfig } from '../config.ts';
 import { askAny, clientTimeoutMs, endpointsOf, type SwarmAnswer, type SwarmRequest, textOf } from './client.ts';
 import type { ConnectOptions } from './options.ts';
@@ -54,9 +54,10 @@ function send(request: SwarmRequest, options: ConnectOptions, terminal: Terminal
 }
 
 function pathOf(key: string, parameters: Readonly<Record<string, string | true | undefined>>): string {
-	if (key === '') throw new CommandError('The key is empty.', { status: EXIT.usage });
 	// A URL's own dots: they would be resolved before they are sent, to another key.
 	if (key === '.' || key === '..') throw new CommandError(`"${key}" cannot be a key.`, { status: EXIT.usage });
+	const fault = keyFault(key);
+	if (fault !== null) throw new CommandError(`The key ${fault}.`, { status: EXIT.usage });
 	const query = Object.entries(parameters).flatMap(([name, value]) => {
 		if (value === undefined) return [];
 		return [value === true ? name : `${name}=${encodeURIComponent(value)}`];

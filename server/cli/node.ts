@@ -8,6 +8,7 @@ import { type LoadedConfig, loadConfig, loadSecret, type SwarmConfig, urlOf } fr
 import { connectPrimary, type Primary } from '../launched.ts';
 import { type RunningNode, startNode } from '../node.ts';
 import { swarmIdIn } from '../storage/identity.ts';
+import { withRemedy } from './commands.ts';
 import { formatFirst } from './init.ts';
 import { memoryIdentityOf } from './memory.ts';
 import type { ServeOptions } from './options.ts';
@@ -91,12 +92,13 @@ function watchForEnd(primary: Primary | null): End {
 
 async function start(
 	id: string,
-	{ config }: LoadedConfig,
+	loaded: LoadedConfig,
 	options: NodeCommandOptions,
 	terminal: Terminal,
 	primary: Primary | null,
 	onFatal: (error: Error) => void,
 ): Promise<RunningNode> {
+	const { config } = loaded;
 	const secret = loadSecret(config, terminal.environment, options.insecure === true);
 	const memory = primary ? memoryIdentityOf(terminal.environment) : null;
 	const log = createLog(id, options.logLevel ?? 'info', terminal);
@@ -104,9 +106,11 @@ async function start(
 		log.fatal(error, `${id} stops: ${error.message}`);
 		process.exit(EXIT.error);
 	});
-	if (memory === null && formatFirst(config)) terminal.stderr.write(`Made the data folders in ${config.dataDir}\n`);
 	try {
-		return await startNode({ config, id, memory, secret, log, onFatal });
+		return await withRemedy(loaded, terminal, () => {
+			if (memory === null && formatFirst(config)) terminal.stderr.write(`Made the data folders in ${config.dataDir}\n`);
+			return startNode({ config, id, memory, secret, log, onFatal });
+		});
 	} catch (cause) {
 		if (!(cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE')) throw cause;
 		throw new CommandError(await describeTaken(id, config), { status: EXIT.error, cause });

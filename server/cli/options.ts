@@ -1,6 +1,6 @@
 /** The options that several commands share. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { ConfigFlags } from '../config.ts';
+import { type ConfigFlags, PORT_MAX } from '../config.ts';
 
 /** Of every command. */
 export function withConfig(command: Command): Command {
@@ -8,7 +8,7 @@ export function withConfig(command: Command): Command {
 		.option('--config <file>', 'the swarm.json to use (or SWARM_CONFIG)')
 		.addOption(
 			new Option('--base-port <port>', 'the port of the first node, the others follow (or SWARM_BASE_PORT)').argParser(
-				wholeNumber,
+				portNumber,
 			),
 		);
 }
@@ -48,9 +48,25 @@ export function withServe(command: Command): Command {
 		);
 }
 
+const UINT64_MAX = 2n ** 64n - 1n;
+
 /** An unsigned integer of up to 64 bits, kept as text: numbers lose the last digits of such. */
 export function wholeNumber(text: string): string {
-	if (!/^\d{1,20}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+	if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+	if (BigInt(text) > UINT64_MAX) throw new InvalidArgumentError(`It must be at most ${UINT64_MAX}.`);
+	return text;
+}
+
+/** A slot, which begin at 1. */
+export function slotNumber(text: string): string {
+	const slot = /^\d+$/.test(text) ? Number(text) : 0;
+	if (slot < 1 || !Number.isSafeInteger(slot)) throw new InvalidArgumentError('It must be a slot: 1 or more.');
+	return text;
+}
+
+function portNumber(text: string): string {
+	const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+	if (port < 1 || port > PORT_MAX) throw new InvalidArgumentError(`It must be a port, 1 to ${PORT_MAX}.`);
 	return text;
 }
 

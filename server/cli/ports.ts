@@ -7,7 +7,14 @@ export type PortState =
 	| { readonly kind: 'free'; readonly node: NodeConfig }
 	/** This very node of this swarm, started by somebody else. */
 	| { readonly kind: 'running'; readonly node: NodeConfig }
-	| { readonly kind: 'blocked'; readonly node: NodeConfig; readonly why: string };
+	| BlockedPort;
+
+export interface BlockedPort {
+	/** `taken`: another port would do. */
+	readonly kind: 'taken' | 'blocked';
+	readonly node: NodeConfig;
+	readonly why: string;
+}
 
 /** A node that runs says who it is within this. */
 const PROBE_MAX_MS = 2000;
@@ -30,9 +37,9 @@ async function lookAtPort(node: NodeConfig, name: string, swarmId: string | null
 			return { kind: 'free', node };
 		case 'EADDRINUSE': {
 			const running = await runningSwarm(node, name);
-			if (running === null) return { kind: 'blocked', node, why: `port ${node.port} is taken by another program` };
+			if (running === null) return { kind: 'taken', node, why: `port ${node.port} is taken by another program` };
 			if (running === swarmId) return { kind: 'running', node };
-			return { kind: 'blocked', node, why: `another swarm, with other data, runs at ${urlOf(node)}` };
+			return { kind: 'taken', node, why: `another swarm, with other data, runs at ${urlOf(node)}` };
 		}
 		case 'EADDRNOTAVAIL':
 			return { kind: 'blocked', node, why: `${node.host} is not an address of this machine` };

@@ -3,7 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { swarmJsonSchema } from '../config.ts';
 import { init } from './init.ts';
 import { del, get, put } from './key-value.ts';
-import { wholeNumber, withDataDir, withEndpoint, withServe } from './options.ts';
+import { slotNumber, wholeNumber, withDataDir, withEndpoint, withServe } from './options.ts';
 import { propose } from './propose.ts';
 import { reasonOf } from './reason.ts';
 import { status } from './status.ts';
@@ -114,13 +114,13 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.argument('<key>')
 		.argument('<value>')
 		.description('propose a value at a node of your choice, and see what became of it')
-		.option('--at <id>', 'the node that proposes')
+		.option('--at <id>', 'the node that proposes; needed, unless --endpoint names it')
 		.addOption(
 			new Option('--route <route>', 'by the leader, or both phases from that very node')
 				.choices(['leader', 'self'])
 				.default('leader'),
 		)
-		.option('--slot <slot>', 'with --route self: contest this slot', wholeNumber)
+		.option('--slot <slot>', 'with --route self: contest this slot', slotNumber)
 		.option('--json', 'the answer as JSON')
 		.addHelpText('after', example('propose color red --at n4 --route self', 'prepare and accept from n4'))
 		.action((key, value, options) => ended(propose(key, value, options, terminal)));

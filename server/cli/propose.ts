@@ -43,9 +43,6 @@ export async function propose(
 	terminal: Terminal,
 ): Promise<ExitStatus> {
 	const contest = Number(options.slot ?? 0);
-	if (options.slot !== undefined && contest === 0) {
-		throw new CommandError('--slot: slots begin at 1.', { status: EXIT.usage });
-	}
 	if (contest !== 0 && options.route !== 'self') {
 		throw new CommandError('--slot contests a slot, which takes both phases: add --route self.', {
 			status: EXIT.usage,

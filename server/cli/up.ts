@@ -1,14 +1,14 @@
 /** `up`: every node of swarm.json, each in a process of its own, until Ctrl-C. Starts all of them or nothing. */
-import { existsSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { relative } from 'node:path';
 import { quorumSize } from '../../shared/paxos/quorum.ts';
 import { type LoadedConfig, loadConfig, loadSecret, type SwarmConfig, urlOf } from '../config.ts';
 import { launch } from '../launcher.ts';
 import { swarmIdIn } from '../storage/identity.ts';
+import { command, withRemedy } from './commands.ts';
 import { formatFirst } from './init.ts';
 import { makeMemoryIdentity, withMemoryIdentity } from './memory.ts';
 import type { ServeOptions } from './options.ts';
-import { lookAtPorts } from './ports.ts';
+import { type BlockedPort, lookAtPorts } from './ports.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 
 export interface UpOptions extends ServeOptions {
@@ -21,6 +21,9 @@ const OTHER_PORTS = 100;
 /** @param program the file of this very program, which the children run */
 export async function up(options: UpOptions, terminal: Terminal, program: string): Promise<ExitStatus> {
 	const say = (line: string): boolean => terminal.stdout.write(`${line}\n`);
+	if (options.memory && options.dataDir !== undefined) {
+		throw new CommandError('--memory keeps nothing on disk: leave --data-dir out.', { status: EXIT.usage });
+	}
 	const loaded = loadConfig(options, terminal.environment, terminal.workingDir);
 	const { config } = loaded;
 	loadSecret(config, terminal.environment, options.insecure === true);
@@ -28,21 +31,17 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 		say(`There is no swarm.json here: nodes ${namesOf(config.nodes)}, as in the package's own.`);
 
 	const ports = await lookAtPorts(config, options.memory ? null : swarmIdIn(config.dataDir));
-	const blocked = ports.flatMap((port) => (port.kind === 'blocked' ? [`${port.node.id}: ${port.why}`] : []));
-	if (blocked.length > 0) throw new CommandError(describeBlocked(blocked, config, terminal), { status: EXIT.error });
+	const blocked = ports.flatMap((port) => ('why' in port ? [port] : []));
+	if (blocked.length > 0) throw new CommandError(describeBlocked(blocked, loaded, terminal), { status: EXIT.error });
 	const running = ports.flatMap(({ kind, node }) => (kind === 'running' ? [node] : []));
 	const free = ports.flatMap(({ kind, node }) => (kind === 'free' ? [node] : []));
 	if (free.length === 0) {
 		say(`The swarm "${config.name}" already runs.\n${dashboardLine(config)}`);
 		return EXIT.ok;
 	}
-	if (running.length > 0 && options.memory) {
-		const message = `These run already: ${namesOf(running)}. A swarm with --memory starts all at once, or not at all.`;
-		throw new CommandError(message, { status: EXIT.error });
-	}
 	for (const node of running) say(`${node.id} runs already  ${urlOf(node)}`);
 	const identity = options.memory ? makeMemoryIdentity(config) : null;
-	if (!identity) formatFirst(config);
+	if (!identity) await withRemedy(loaded, terminal, () => formatFirst(config));
 
 	const fine = await launch({
 		nodes: free.map((node) => ({
@@ -61,9 +60,14 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 	return fine ? EXIT.ok : EXIT.error;
 }
 
-function describeBlocked(blocked: readonly string[], { nodes }: SwarmConfig, terminal: Terminal): string {
-	const others = command(terminal.workingDir, 'up', ['--base-port', String((nodes[0]?.port ?? 0) + OTHER_PORTS)]);
-	return `${blocked.join('\n')}\nNothing was started. With other ports: ${others}`;
+function describeBlocked(blocked: readonly BlockedPort[], { config, flags }: LoadedConfig, terminal: Terminal): string {
+	const lines = blocked.map(({ node, why }) => `${node.id}: ${why}`);
+	if (!blocked.every(({ kind }) => kind === 'taken')) return [...lines, 'Nothing was started.'].join('\n');
+	const at = flags.indexOf('--base-port');
+	const others = at < 0 ? flags : flags.toSpliced(at, 2);
+	const basePort = String((config.nodes[0]?.port ?? 0) + OTHER_PORTS);
+	const again = command(terminal, 'up', ['--base-port', basePort, ...others]);
+	return [...lines, `Nothing was started. With other ports: ${again}`].join('\n');
 }
 
 function childFlags({ flags }: LoadedConfig, options: UpOptions): string[] {
@@ -74,13 +78,13 @@ function childFlags({ flags }: LoadedConfig, options: UpOptions): string[] {
 function whenDown(id: string, { flags }: LoadedConfig, options: UpOptions, terminal: Terminal): string {
 	if (options.memory) return 'It stays away: with --memory it has forgotten what it promised, so it must never rejoin.';
 	const args = [id, ...flags, ...(options.insecure ? ['--insecure'] : [])];
-	return `Start it again: ${command(terminal.workingDir, 'node', args)}`;
+	return `Start it again: ${command(terminal, 'node', args)}`;
 }
 
 function whenLeft(left: number, { nodes }: SwarmConfig): string {
 	const needed = quorumSize(nodes.map(({ id }) => id));
 	if (left >= needed) return 'The others go on.';
-	return `${left} of ${nodes.length} are left and ${needed} are needed: nothing can be decided.`;
+	return `Of those started here ${left} are left, and ${needed} are needed: unless others run, nothing can be decided.`;
 }
 
 function introduction({ config, flags }: LoadedConfig, options: UpOptions, terminal: Terminal): string {
@@ -88,21 +92,12 @@ function introduction({ config, flags }: LoadedConfig, options: UpOptions, termi
 	const dataDir = near === '' || near.startsWith('..') ? config.dataDir : near;
 	const data = options.memory
 		? 'Data       in memory: gone when it stops'
-		: `Data       ${dataDir}\nReset      stop it, then: ${command(terminal.workingDir, 'init', ['--force', ...flags])}`;
+		: `Data       ${dataDir}\nReset      stop it, then: ${command(terminal, 'init', ['--force', ...flags])}`;
 	return `${data}\n${dashboardLine(config)}\nCtrl-C stops it.`;
 }
 
 function dashboardLine({ nodes }: SwarmConfig): string {
 	return `Dashboard  ${nodes.map(urlOf)[0]}`;
-}
-
-/** What people type to run a command: an npm script in the repository, the program where it is installed. */
-function command(workingDir: string, name: 'up' | 'node' | 'init', args: readonly string[]): string {
-	if (!existsSync(join(workingDir, 'server/bootstrap.mjs'))) return ['npx paxos-swarm', name, ...args].join(' ');
-	const script = { up: 'npm start', node: 'npm run node', init: 'npm run swarm init' }[name];
-	const flagsAt = args.findIndex((arg) => arg.startsWith('--'));
-	const plain = flagsAt < 0 ? args : args.slice(0, flagsAt);
-	return [script, ...plain, ...(flagsAt < 0 ? [] : ['--', ...args.slice(flagsAt)])].join(' ');
 }
 
 function namesOf(nodes: readonly { readonly id: string }[]): string {

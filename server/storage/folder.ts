@@ -5,7 +5,7 @@
  *     <dataDir>/<node>/format.json     whose folder this is, and the incarnations of all members
  *     <dataDir>/<node>/log/            from the first segment on
  *
- * A node whose folder is gone must not vote as if it remembered (rule 12 of the design). So nothing here ever
+ * A node whose folder is gone must not vote as if it remembered. So nothing here ever
  * makes up for what is missing: a folder is used as it was formatted, or refused.
  */
 import * as fs from 'node:fs';
@@ -54,7 +54,8 @@ export function formatSwarm(dataDir: string, swarm: SwarmMembers, options: { for
 		else if (isFormatted(dataDir)) {
 			throw new FolderError(
 				'alreadyFormatted',
-				`${dataDir} is formatted already. To erase the data of every node and start afresh: npx paxos-swarm init --force`,
+				`${dataDir} is formatted already. To erase the data of every node and start afresh`,
+				{ remedy: 'erase' },
 			);
 		}
 		return format(dataDir, swarm);

@@ -21,14 +21,19 @@ export type FolderErrorCode =
 	| 'unreadable'
 	| 'notWritable';
 
+/** What a message leaves to be done at its very end, for whoever knows how people say it. */
+export type FolderRemedy = 'format' | 'erase';
+
 /** A data folder that must not be used. The message is for people: the reason, and what helps. */
 export class FolderError extends Error {
 	override readonly name = 'FolderError';
 	readonly code: FolderErrorCode;
+	readonly remedy: FolderRemedy | null;
 
-	constructor(code: FolderErrorCode, message: string, options?: ErrorOptions) {
+	constructor(code: FolderErrorCode, message: string, options: ErrorOptions & { readonly remedy?: FolderRemedy } = {}) {
 		super(message, options);
 		this.code = code;
+		this.remedy = options.remedy ?? null;
 	}
 }
 
@@ -98,14 +103,16 @@ export function checkIdentity(dataDir: string, nodeId: NodeId, { name, members }
 		throw new FolderError(
 			'otherSwarm',
 			`${folder} belongs to another swarm (${own.swarmId}) than ${dataDir} (${swarm.swarmId}). ` +
-				`Put back the folder that belongs there, or erase the data of every node: npx paxos-swarm init --force`,
+				`Put back the folder that belongs there, or erase the data of every node`,
+			{ remedy: 'erase' },
 		);
 	}
 	if (own.node !== nodeId) {
 		throw new FolderError(
 			'otherNode',
 			`${folder} is the folder of node ${own.node}, not of ${nodeId}. Two nodes with one memory could choose two ` +
-				`values. Put back the folder that belongs there, or erase the data of every node: npx paxos-swarm init --force`,
+				`values. Put back the folder that belongs there, or erase the data of every node`,
+			{ remedy: 'erase' },
 		);
 	}
 	const formatted = Object.keys(own.incarnations).sort().join(', ');
@@ -146,13 +153,14 @@ export function goneOrNeverThere(dataDir: string, nodeId: NodeId, what: string):
 	return new FolderError(
 		'missing',
 		`Node ${nodeId} has lost its memory: ${what}, though the swarm was formatted. It must not vote as if it ` +
-			`remembered what it promised. Put the folder back as it was last (not an older copy), or erase the data of ` +
-			`every node: npx paxos-swarm init --force`,
+			`remembered what it promised. Put the folder back as it was last (not an older copy), start the others without ` +
+			`it, or erase the data of every node`,
+		{ remedy: 'erase' },
 	);
 }
 
 function neverFormatted(dataDir: string): FolderError {
-	return new FolderError('unformatted', `${dataDir} is not formatted yet. To format it, once: npx paxos-swarm init`);
+	return new FolderError('unformatted', `${dataDir} is not formatted yet. To format it, once`, { remedy: 'format' });
 }
 
 /** There is data, but the marker that is written last, and says whose it is, is not there. */
@@ -160,7 +168,8 @@ export function notFinished(dataDir: string, node: NodeId): FolderError {
 	return new FolderError(
 		'incomplete',
 		`${join(dataDir, node)} holds data, but ${join(dataDir, FILE)} is missing, so its swarm is not known. ` +
-			`Put that file back, or erase the data of every node: npx paxos-swarm init --force`,
+			`Put that file back, or erase the data of every node`,
+		{ remedy: 'erase' },
 	);
 }
 
@@ -179,7 +188,8 @@ function readIdentity<T>(folder: string, schema: z.ZodType<T>): T | undefined {
 		throw new FolderError(
 			'unknownFormat',
 			`${path} has format ${version.data.format}; this version of paxos-swarm knows format ${FORMAT} only. ` +
-				`Run the version that made it, or erase the data of every node: npx paxos-swarm init --force`,
+				`Run the version that made it, or erase the data of every node`,
+			{ remedy: 'erase' },
 		);
 	}
 	const identity = schema.safeParse(json);
@@ -191,7 +201,7 @@ function unreadable(path: string, why: string, cause: unknown): FolderError {
 	return new FolderError(
 		'unreadable',
 		`${path} cannot be read: ${why}. Without it nothing says whose data this is. ` +
-			`Put the file back as it was, or erase the data of every node: npx paxos-swarm init --force`,
-		{ cause },
+			`Put the file back as it was, or erase the data of every node`,
+		{ cause, remedy: 'erase' },
 	);
 }

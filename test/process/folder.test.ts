@@ -34,7 +34,7 @@ test('a node whose folder was wiped is refused, also when it is made anew, and t
 	const wiped = n3.launch();
 	expect(await wiped.ended).toBe(1);
 	expect(wiped.stderr).toMatch(/has lost its memory/);
-	expect(wiped.stderr).toContain('init --force');
+	expect(wiped.stderr).toContain(`--force --config ${swarm.configFile}`);
 	expect(existsSync(n3.folder)).toBe(false);
 	expect(await (await put(n1, 'color', 'blue')).text()).toBe('true');
 

@@ -131,8 +131,8 @@ describe('a folder is refused', () => {
 	const remove = (path: string) => fs.rmSync(join(dataDir, path), { recursive: true });
 
 	const refusals: readonly [string, FolderErrorCode, () => void, readonly string[]][] = [
-		['that was never formatted', 'unformatted', () => remove('.'), ['not formatted yet', 'npx paxos-swarm init']],
-		['that is gone', 'missing', () => remove('n1'), ['lost its memory', 'npx paxos-swarm init --force']],
+		['that was never formatted', 'unformatted', () => remove('.'), ['not formatted yet', 'To format it, once']],
+		['that is gone', 'missing', () => remove('n1'), ['lost its memory', 'or erase the data of every node']],
 		['whose format.json is gone', 'missing', () => remove('n1/format.json'), ['lost its memory', 'n1/format.json']],
 		['whose log is gone', 'missing', () => remove('n1/log'), ['lost its memory', 'n1/log is missing']],
 		['whose log was emptied', 'missing', () => remove('n1/log/000000000001.log'), ['lost its memory']],
@@ -149,7 +149,7 @@ describe('a folder is refused', () => {
 			'of another swarm of that name',
 			'otherSwarm',
 			() => edit('n1/format.json', (identity) => Object.assign(identity, { swarmId: 'other' })),
-			['belongs to another swarm (other)', 'npx paxos-swarm init --force'],
+			['belongs to another swarm (other)', 'or erase the data of every node'],
 		],
 		[
 			'of another node',
@@ -158,7 +158,7 @@ describe('a folder is refused', () => {
 				remove('n1');
 				fs.cpSync(join(dataDir, 'n2'), join(dataDir, 'n1'), { recursive: true });
 			},
-			['the folder of node n2, not of n1', 'npx paxos-swarm init --force'],
+			['the folder of node n2, not of n1', 'or erase the data of every node'],
 		],
 		[
 			'of a later format',

@@ -1,0 +1,32 @@
+/** What people have to type where they are, with the flags that they gave: said in hints and refusals. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LoadedConfig } from '../config.ts';
+import { FolderError } from '../storage/identity.ts';
+import { CommandError, EXIT, type Terminal } from './terminal.ts';
+
+const SCRIPTS = { up: 'npm start', node: 'npm run node', init: 'npm run swarm init' } as const;
+
+/** An npm script in the repository, the program where it is installed. @param args flags after what is none */
+export function command(terminal: Terminal, name: keyof typeof SCRIPTS, args: readonly string[]): string {
+	if (!existsSync(join(terminal.workingDir, 'server/bootstrap.mjs')))
+		return ['npx paxos-swarm', name, ...args].join(' ');
+	const flagsAt = args.findIndex((arg) => arg.startsWith('--'));
+	const plain = flagsAt < 0 ? args : args.slice(0, flagsAt);
+	return [SCRIPTS[name], ...plain, ...(flagsAt < 0 ? [] : ['--', ...args.slice(flagsAt)])].join(' ');
+}
+
+/** Where a data folder must not be used and a command helps, it is said for this very folder. */
+export async function withRemedy<T>(
+	{ flags }: LoadedConfig,
+	terminal: Terminal,
+	act: () => T | Promise<T>,
+): Promise<T> {
+	try {
+		return await act();
+	} catch (cause) {
+		if (!(cause instanceof FolderError) || cause.remedy === null) throw cause;
+		const init = command(terminal, 'init', [...(cause.remedy === 'erase' ? ['--force'] : []), ...flags]);
+		throw new CommandError(`${cause.message}: ${init}`, { status: EXIT.error, cause });
+	}
+}
