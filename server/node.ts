@@ -22,6 +22,7 @@ import { dashboardDir, packageVersion } from './package.ts';
 import { Replica } from './replica/replica.ts';
 import { openFolder } from './storage/folder.ts';
 import { MemoryDisk } from './storage/memory.ts';
+import { refuseUpgrade } from './upgrade.ts';
 
 /** Of a throw-away swarm: made by the primary process, known to all of its nodes, never used twice. */
 export interface MemoryIdentity {
@@ -150,11 +151,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			const refusal = doors.refusal(request.headers);
 			if (path === '/mesh' && refusal === null) return mesh.handleUpgrade(request, socket, head);
 			if (path === CLIENT_PATH && refusal === null) return clients.handleUpgrade(request, socket, head);
-			if (refusal !== null) {
-				replica.facts.tell({ kind: 'malformed', from: request.socket.remoteAddress ?? '', door: 'mesh', why: refusal });
-			}
-			socket.on('error', () => socket.destroy());
-			socket.end(`HTTP/1.1 ${refusal === null ? '404 Not Found' : '403 Forbidden'}\r\nConnection: close\r\n\r\n`);
+			refuseUpgrade(socket, refusal === null ? '404 Not Found' : '403 Forbidden');
+			if (refusal === null) return;
+			const from = request.socket.remoteAddress ?? '';
+			const door = path === CLIENT_PATH ? 'client' : path === '/mesh' ? 'mesh' : 'http';
+			replica.facts.tell({ kind: 'malformed', from, door, why: refusal });
 		});
 		mesh.start();
 		replica.start();

@@ -12,6 +12,7 @@ import { WebSocketServer } from 'ws';
 import { FRAME_BYTES_MAX, type MemberAddress } from '../../shared/client/protocol.ts';
 import type { CommandName, Progress } from '../../shared/replica/loop.ts';
 import { stampBatches } from '../../shared/store/batch-writer.ts';
+import { refuseUpgrade } from '../upgrade.ts';
 import { ClientConnection, type PendingRead, type PendingWrite } from './connection.ts';
 import type { ClientDoorPort, TurnPart } from './port.ts';
 
@@ -67,16 +68,10 @@ export class ClientDoor implements TurnPart {
 		options.port.join(this);
 	}
 
-	get connectionsCount(): number {
-		return this.#connections.size;
-	}
-
 	/** For the HTTP server's upgrades of `/client`, once Host and Origin were looked at. */
 	handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
 		if (this.#closed || this.#connections.size >= CONNECTIONS_MAX) {
-			socket.on('error', () => socket.destroy());
-			socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-			return;
+			return refuseUpgrade(socket, '503 Service Unavailable');
 		}
 		const { port, node, members, malformed } = this.#options;
 		const address = `${request.socket.remoteAddress}:${request.socket.remotePort}`;

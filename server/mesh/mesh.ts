@@ -13,6 +13,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Message } from '../../shared/paxos/message.ts';
+import { refuseUpgrade } from '../upgrade.ts';
 import { Backoff } from './backoff.ts';
 import type { Frame } from './frame.ts';
 import { DialerHandshake, dials, type Identity, ListenerHandshake, NONCE_BYTES, PROTOCOL } from './handshake.ts';
@@ -119,9 +120,9 @@ export class Mesh {
 	/** For the HTTP server's upgrades of `/mesh`. No page has any business here: an Origin is refused. */
 	handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
 		const address = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
-		if (this.#closed !== undefined) return answerAndClose(socket, '503 Service Unavailable');
+		if (this.#closed !== undefined) return refuseUpgrade(socket, '503 Service Unavailable');
 		if (request.headers.origin !== undefined) {
-			answerAndClose(socket, '403 Forbidden');
+			refuseUpgrade(socket, '403 Forbidden');
 			return this.#options.handlers.malformed(address, 'refused: an Origin header, which no node sends');
 		}
 		this.#server.handleUpgrade(request, socket, head, (ws) => {
@@ -266,9 +267,4 @@ function generateMask(mask: Buffer): void {
 interface Dialing {
 	readonly backoff: Backoff;
 	timer: NodeJS.Timeout | undefined;
-}
-
-function answerAndClose(socket: Duplex, status: string): void {
-	socket.on('error', () => socket.destroy());
-	socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import {
@@ -103,6 +104,24 @@ describe('the clients’ door', () => {
 		const page = swarm.stranger('n1', { origin: swarm.urls[0] as string });
 		await once(page, 'open');
 		page.terminate();
+	});
+
+	it.each([
+		['/client', 'http://evil.example', '403 Forbidden'],
+		['/nowhere', undefined, '404 Not Found'],
+	])('keeps no connection of one that it refused at %s, though the other end stays', async (path, origin, status) => {
+		const { host, port } = new URL(swarm.urls[0] as string);
+		const socket = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
+		socket.on('error', () => undefined);
+		const headers = [
+			`Host: ${host}`,
+			'Connection: Upgrade',
+			'Upgrade: websocket',
+			...(origin ? [`Origin: ${origin}`] : []),
+		];
+		socket.write(`GET ${path} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`);
+		expect(String((await once(socket, 'data'))[0])).toContain(status);
+		await expect.poll(() => socket.destroyed || !socket.write('still here')).toBe(true);
 	});
 
 	it('tells a client whose session was dropped, and the client goes on under another', async () => {
