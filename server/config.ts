@@ -16,7 +16,6 @@ import { packageDir } from './package.ts';
 
 export type SwarmConfig = Omit<z.output<typeof swarmSchema>, '$schema'>;
 export type NodeConfig = SwarmConfig['nodes'][number];
-export type SwarmTimings = SwarmConfig['timings'];
 
 export interface LoadedConfig {
 	/** `dataDir` is absolute. */
@@ -82,7 +81,10 @@ const timingsSchema = z
 			retryMs: timing(250, 'What got no answer is asked again after one to two of these.'),
 			backoffMinMs: timing(5, 'After a nack a proposer waits about this long, doubled for each nack in a row.'),
 			backoffMaxMs: timing(500, 'The most that the back-off grows to.'),
-			requestMs: timing(5000, 'How long a client request may take before its outcome is refused or unknown.'),
+			requestMs: timing(
+				5000,
+				'How long a client request may take before it is refused or of unknown outcome; at /v1/kv 3000 at most.',
+			),
 		},
 		must('must be an object of milliseconds'),
 	)

@@ -24,9 +24,7 @@ export interface ApiOptions {
 	readonly dashboardDir: string | null;
 	/** The node is going to stop: it is not ready any more, and still answers. */
 	readonly isDraining: () => boolean;
-	/** How long a request is held for a leader, and a write for its outcome. Milliseconds. */
-	readonly holdMs?: number;
-	/** As `holdMs`, of a proposal: a duel may take several ballots. Milliseconds. */
+	/** How long a proposal may take: a duel may take several ballots. Milliseconds. */
 	readonly proposeTimeoutMs?: number;
 	/** Somebody was refused at the door. `from` is an address. */
 	readonly onRefused?: (from: string, why: string) => void;
@@ -34,6 +32,7 @@ export interface ApiOptions {
 	readonly onError?: (error: unknown) => void;
 }
 
+/** Requests of keys are held for a leader, and a write for its outcome, for so long at most. */
 const HOLD_MS = 3000;
 const PROPOSE_TIMEOUT_MS = 10_000;
 
@@ -46,7 +45,7 @@ export const HTTP_SERVER_OPTIONS: ServerOptions = {
 };
 
 export function createApi(options: ApiOptions): RequestListener {
-	const { service, doors, swarm, version, holdMs = HOLD_MS, proposeTimeoutMs = PROPOSE_TIMEOUT_MS } = options;
+	const { service, doors, swarm, version, proposeTimeoutMs = PROPOSE_TIMEOUT_MS } = options;
 	const app = express();
 	app.set('etag', false);
 	app.set('case sensitive routing', true);
@@ -58,7 +57,7 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.use((_req, res) => answerText(res, 404, 'Not found.'));
 	app.use(((error, _req, res, _next) => answerError(res, error, options.onError)) satisfies ErrorRequestHandler);
 
-	const kv = kvHandler({ service, datacenter: swarm.name, holdMs });
+	const kv = kvHandler({ service, datacenter: swarm.name, holdMs: Math.min(HOLD_MS, proposeTimeoutMs) });
 	const pageHeaders = securityHeaders(doors);
 	return (req, res) => {
 		const ofKv = isKv(req.url as string);

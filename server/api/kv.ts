@@ -82,24 +82,28 @@ async function read(
 	res.setHeader('X-Consul-LastContact', stale ? Math.min(Math.floor(contactMs), Number.MAX_SAFE_INTEGER) : 0);
 	const consistency = mode.kind === 'consistent' ? 'consistent' : 'leader';
 	res.setHeader('X-Consul-Effective-Consistency', stale ? 'stale' : consistency);
-	if (many) return answerMany(res, key, store.list(key), query);
+	if (isSet(query, 'keys')) return answerKeys(res, key, store.keys(key), query);
+	if (many) return answerMany(res, store.list(key), query);
 	const entry = store.get(key);
 	if (!entry) return answerNothing(res, 404);
 	if (!isSet(query, 'raw')) return answerJson(res, [toJson(entry)], isSet(query, 'pretty'));
 	answer(res, 200, 'text/plain', asBuffer(entry.value));
 }
 
-function answerMany(res: ServerResponse, prefix: string, entries: readonly Entry[], query: URLSearchParams): void {
-	const keysOnly = isSet(query, 'keys');
-	if (entries.length === 0 && !(keysOnly && prefix === '')) return answerNothing(res, 404);
-	const json = keysOnly ? cutKeys(entries, prefix, query.get('separator') ?? '') : entries.map(toJson);
-	answerJson(res, json, isSet(query, 'pretty'));
+function answerKeys(res: ServerResponse, prefix: string, keys: readonly string[], query: URLSearchParams): void {
+	if (keys.length === 0 && prefix !== '') return answerNothing(res, 404);
+	answerJson(res, cutKeys(keys, prefix, query.get('separator') ?? ''), isSet(query, 'pretty'));
+}
+
+function answerMany(res: ServerResponse, entries: readonly Entry[], query: URLSearchParams): void {
+	if (entries.length === 0) return answerNothing(res, 404);
+	answerJson(res, entries.map(toJson), isSet(query, 'pretty'));
 }
 
 /** Each key up to the first separator after the prefix, that included, and each such beginning once. */
-function cutKeys(entries: readonly Entry[], prefix: string, separator: string): string[] {
-	if (separator === '') return entries.map(({ key }) => key);
-	const cut = entries.map(({ key }) => {
+function cutKeys(keys: readonly string[], prefix: string, separator: string): readonly string[] {
+	if (separator === '') return keys;
+	const cut = keys.map((key) => {
 		const at = key.indexOf(separator, prefix.length);
 		return at < 0 ? key : key.slice(0, at + separator.length);
 	});

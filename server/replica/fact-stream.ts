@@ -20,10 +20,6 @@ export class FactStream {
 		return this.#seq;
 	}
 
-	get watchersCount(): number {
-		return this.#watchers.size;
-	}
-
 	/** @param onFact is called for each fact from now on; returns the way to stop */
 	watch(onFact: (fact: RawFact) => void): () => void {
 		this.#watchers.add(onFact);

@@ -35,11 +35,12 @@ const requestSchema = z
 		error: 'only a proposal with the route "self" can contest a slot',
 	});
 
-/** Never rejects: bad input is `refused`, and `why` names the field. @param timeoutMs as in `SubmitOptions` */
-export async function propose(service: ReplicaService, request: unknown, timeoutMs: number): Promise<ProposeAnswer> {
-	const read = readProposeRequest(request);
-	if (typeof read === 'string') return { outcome: 'refused', why: read, attempts: [] };
-	const { key, value, route, contest } = read;
+/** Never rejects. @param request that was read @param timeoutMs as in `SubmitOptions` */
+export async function propose(
+	service: ReplicaService,
+	{ key, value, route, contest }: ProposeRequest,
+	timeoutMs: number,
+): Promise<ProposeAnswer> {
 	const operation: Operation =
 		value === null
 			? { kind: 'delete', key, cas: null }

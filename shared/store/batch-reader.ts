@@ -69,15 +69,6 @@ export class BatchReader {
 		this.bytes = bytes;
 	}
 
-	/** Where the present batch is in the value. */
-	get batchAt(): number {
-		return this.#start;
-	}
-
-	get batchEnd(): number {
-		return this.#end;
-	}
-
 	/** Goes to the next batch that is well formed; false when there is none. Void ones are passed over. */
 	nextBatch(): boolean {
 		while (this.#end < this.bytes.length) {

@@ -3,7 +3,7 @@
  * same results on every node that applies the same values in the same order, so it reads nothing but those
  * values: no clock, no randomness, no order of a hash table.
  *
- * Its time is the highest wall time of any proposer so far: monotone, and equal everywhere (rule 10).
+ * Its time is the highest wall time of any proposer so far: monotone, and equal everywhere.
  */
 import { MalformedError, Reader, Writer } from '../paxos/bytes.ts';
 import { KIND_DELETE, KIND_OPEN_SESSION, KIND_PUT } from './batch-format.ts';
@@ -103,6 +103,11 @@ export class Store {
 
 	get(key: string): Entry | undefined {
 		return this.#entries.get(key)?.entry();
+	}
+
+	/** All keys that begin with `prefix`, in the order of their UTF-8 bytes. Reads no value. */
+	keys(prefix: string): string[] {
+		return [...this.#keys.startingWith(prefix)];
 	}
 
 	/** The first entries whose keys begin with `prefix`, in the order of their UTF-8 bytes. */
