@@ -41,10 +41,6 @@ export class Reads {
 		this.#context = context;
 	}
 
-	get waitingCount(): number {
-		return this.#waiting.length + this.#asked.length;
-	}
-
 	add(read: ReadId): void {
 		this.#waiting.push(read);
 	}

@@ -56,7 +56,7 @@ const TIMINGS = {
 	backoffMaxMs: 500,
 };
 
-/** From the end of all faults on, every node must have answered a write and a read within this. */
+/** From the end of all faults on, every node must have answered a read within this. */
 const PROGRESS_MAX_MS = 4_000;
 /** Unless it has more to learn: it asks for the next slots when it has those before, and so many bytes are one. */
 const SLOT_BYTES = 512;
@@ -247,7 +247,10 @@ function checkStates(world: World): void {
 		const other = states.get(appliedThrough);
 		if (!other) states.set(appliedThrough, { node, bytes });
 		else if (!sameBytes(other.bytes, bytes)) {
-			throw new Violation('EqualStateAtEqualRevision', `${node.id} and ${other.node.id} differ at ${store.revision}`);
+			throw new Violation(
+				'EqualStateAtEqualRevision',
+				`${node.id} and ${other.node.id} differ at slot ${appliedThrough}`,
+			);
 		}
 	}
 }

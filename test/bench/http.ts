@@ -1,6 +1,6 @@
 /**
  * Puts over HTTP, as other programs make them: `wrk`, a package of its own, on keep-alive connections to the
- * leader of a fresh swarm of real processes with a real disk. What it prints has the fields of `load.ts`.
+ * leader of a fresh swarm of real processes with a real disk. What it prints has the rate and the quantiles of `load.ts`.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
