@@ -10,6 +10,7 @@ import type { ValueSummary } from '../../shared/store/describe.ts';
 import { ballotNode, compareBallotTexts } from './ballot-names.ts';
 import type { EarlierPhase1, Gathered } from './decision-index.ts';
 import type { NodeModel } from './node-model.ts';
+import type { Entry } from './tape.ts';
 
 type Reported = Acceptance<BallotText, ValueSummary>;
 type CampaignWhy = (AgentFact & { readonly kind: 'campaign' })['why'];
@@ -67,6 +68,8 @@ export interface Decision {
 	readonly learned: Map<NodeId, Learned>;
 	/** The page was not there: what is shown of it are the nodes' states, not its messages. */
 	readonly before: boolean;
+	/** It was chosen before the first fact that is kept of it: that it was is told by promises. */
+	chosenEarlier: boolean;
 }
 
 /** @param through how many of the facts, in causal order, have happened; all of them where left out */
@@ -80,7 +83,9 @@ export function foldDecision(gathered: Gathered, members: number, through = gath
 		chosen: null,
 		learned: new Map(),
 		before: false,
+		chosenEarlier: false,
 	};
+	addChosenEarlier(decision, gathered.entries);
 	const byBallot = new Map(rounds.map((round) => [round.ballot, round]));
 	for (const { fact } of gathered.entries.slice(0, through)) foldFact(decision, byBallot, fact);
 	return decision;
@@ -109,7 +114,37 @@ export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[]): Deci
 	}
 	const rounds = [...byBallot.values()].sort((a, b) => compareBallotTexts(a.ballot, b.ballot));
 	const members = nodes.length;
-	return { slot, members, needed: Math.floor(members / 2) + 1, rounds, chosen, learned, before: true };
+	return {
+		slot,
+		members,
+		needed: Math.floor(members / 2) + 1,
+		rounds,
+		chosen,
+		learned,
+		before: true,
+		chosenEarlier: false,
+	};
+}
+
+/** A promise tells up to which slot its acceptor knew everything to be chosen, and what it held there. */
+function addChosenEarlier(decision: Decision, entries: readonly Entry[]): void {
+	for (const { fact } of entries) {
+		if (fact.kind === 'chosen') return;
+		const promise = promiseIn(fact);
+		const held = promise?.accepted.find((acceptance) => acceptance.slot === decision.slot);
+		if (!promise || !held || promise.chosenThrough < decision.slot) continue;
+		decision.chosenEarlier = true;
+		decision.chosen = { ballot: held.ballot, value: held.value };
+		decision.learned.set(promise.from, { how: 'known', ballot: held.ballot });
+	}
+}
+
+function promiseIn(
+	fact: Fact,
+): { readonly from: NodeId; readonly chosenThrough: Slot; readonly accepted: readonly Reported[] } | undefined {
+	if (fact.kind === 'promiseCounted') return { ...fact, accepted: fact.reported };
+	if (fact.kind === 'sent' && fact.message.kind === 'promise') return { from: fact.node, ...fact.message };
+	return undefined;
 }
 
 /** What the ballot's leader still knows of its phase 1, if that was for this slot too. */
@@ -172,8 +207,12 @@ function foldFact(decision: Decision, rounds: ReadonlyMap<BallotText, Round>, fa
 			return promised(rounds.get(fact.ballot), fact.node, { reported: undefined, chosenThrough: undefined });
 		case 'refused': {
 			const round = rounds.get(fact.ballot);
-			if (fact.refused === 'prepare') round?.promise.set(fact.node, { state: 'refused', promised: fact.promised });
-			if (fact.refused === 'accept') round?.vote.set(fact.node, { state: 'refused', promised: fact.promised });
+			const cell = { state: 'refused', promised: fact.promised } as const;
+			// What came twice may be refused though the first was not: that one stands.
+			if (fact.refused === 'prepare' && round?.promise.get(fact.node)?.state !== 'promised')
+				round?.promise.set(fact.node, cell);
+			if (fact.refused === 'accept' && round?.vote.get(fact.node)?.state !== 'accepted')
+				round?.vote.set(fact.node, cell);
 			return;
 		}
 		case 'promiseCounted': {

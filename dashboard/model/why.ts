@@ -87,6 +87,7 @@ export function whyLearn(decision: Decision, members: readonly NodeId[], silent:
 	const knowing = members.filter((node) => decision.learned.has(node));
 	if (knowing.length === 0) return decision.chosen ? 'Chosen.' : 'Nobody knows of a chosen value yet.';
 	const counted = knowing.find((node) => decision.learned.get(node)?.how === 'counted');
+	if (!counted && decision.chosenEarlier) return 'It was chosen before this began.';
 	const others = knowing.filter((node) => node !== counted);
 	const missing = members.filter((node) => !decision.learned.has(node) && !silent.includes(node));
 	const unknown = silent.filter((node) => !decision.learned.has(node));

@@ -5,7 +5,9 @@ import { Glyph } from './glyph.tsx';
 export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }) {
 	return (
 		<dialog ref={dialog} class="help" aria-labelledby="help-title">
-			<h2 id="help-title">What you are looking at</h2>
+			<h2 id="help-title" tabIndex={-1} autofocus>
+				What you are looking at
+			</h2>
 			<p>
 				Real processes that agree on one log, slot by slot, by Paxos. A value is <b>chosen</b> in a slot once a quorum,
 				more than half of the nodes, has accepted it under one ballot. After that it can never change.

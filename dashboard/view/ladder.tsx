@@ -20,7 +20,7 @@ export function LadderPanel() {
 			{ladder.ballots.length === 0 ? (
 				<p class="empty">No node has promised anything yet.</p>
 			) : (
-				<Scroller class="scroll-x" label="Promises by ballot">
+				<Scroller class="scroll-x" label="Promises by ballot" newestRight>
 					<table class="ladder">
 						<thead>
 							<tr>

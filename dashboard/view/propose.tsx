@@ -2,6 +2,7 @@
 import { signal, useSignal } from '@preact/signals';
 import type { ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
 import { type Outcome, OutcomeView } from './outcome.tsx';
 import { calm, playSlot, propose, swarm } from './state.ts';
 
@@ -70,7 +71,7 @@ export function Propose() {
 						<input
 							type="text"
 							required
-							maxLength={512}
+							maxLength={KEY_BYTES_MAX}
 							autocomplete="off"
 							spellcheck={false}
 							data-testid="propose-key"

@@ -50,9 +50,13 @@ function cellsTold(facts: readonly Fact[], slot: Slot, ballot: string): Map<stri
 			case 'accepted':
 				vote(fact.node);
 				break;
-			case 'refused':
-				set(fact.refused === 'prepare' ? '1b' : '2b', fact.node, { state: 'refused', ballot: fact.promised });
+			case 'refused': {
+				const row = fact.refused === 'prepare' ? '1b' : '2b';
+				// A second copy of what was promised or accepted before.
+				if (/promised|accepted/.test(cells.get(`${row} ${fact.node}`)?.state ?? '')) break;
+				set(row, fact.node, { state: 'refused', ballot: fact.promised });
 				break;
+			}
 			case 'sent':
 				if (fact.message.kind === 'prepare') request('1a', fact.to, 'sent');
 				if (fact.message.kind === 'promise') promise(fact.node, fact.message.accepted);

@@ -93,6 +93,41 @@ test('a promise refused shows both ballots, and the halted attempt belongs to th
 	expect(whyAccept(halted, decision, names)).toContain('Never reached');
 });
 
+test('a second copy that is refused takes nothing back of the first', () => {
+	const { swarm, model } = toldSwarm();
+	const answer = swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	if (answer.outcome !== 'chosen') throw new Error(answer.outcome);
+	const gathered = model.gather(answer.slot, []);
+	const [entry] = gathered.entries;
+	if (!entry) throw new Error('nothing there');
+	const { node, epoch, seq, time } = entry.fact;
+	const refusal = { kind: 'refused', from: 'n4', ballot: answer.ballot, promised: '9999999999999999999@n1' } as const;
+	const late = (['prepare', 'accept'] as const).map((refused) => ({
+		...entry,
+		fact: { node, epoch, seq, time, ...refusal, refused, slot: answer.slot },
+	}));
+	const before = foldDecision(gathered, 5);
+	expect(foldDecision({ ...gathered, entries: [...gathered.entries, ...late] }, 5)).toEqual(before);
+});
+
+test('a contest of a slot that was chosen before the page came begins with what was chosen', () => {
+	const { swarm, model, facts } = toldSwarm();
+	const late = toldSwarm();
+	swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	for (const { id } of swarm.nodes) late.model.snapshot(id, swarm.snapshot(id));
+	const before = facts.length;
+	swarm.propose('n1', { key: 'color', value: 'blue', route: 'self', contest: 1 });
+	for (const fact of facts.slice(before)) {
+		late.model.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
+	}
+	const first = foldDecision(late.model.gather(1, []), 5, 0);
+	expect(first.chosen?.value.text).toBe('put color = red');
+	expect(first.learned.get('n5')?.how).toBe('known');
+	expect(whyLearn(first, MEMBERS, [])).toBe('It was chosen before this began.');
+	// Whoever saw all of it sees it begin with nothing.
+	expect(foldDecision(model.gather(1, []), 5, 0).chosen).toBeNull();
+});
+
 test('a contested slot: its promises report the accepted value with its ballot, and that value is proposed again', () => {
 	const { swarm, model } = toldSwarm();
 	const first = swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });

@@ -75,7 +75,7 @@ export class FakeSwarm {
 		const high = this.#begin(winner, 'proposal', 0);
 		for (const acceptor of this.#alive().filter((node) => node !== loser)) this.#prepare(winner, acceptor, high, 0);
 		this.#lead(winner, high);
-		const last = this.#alive().find((node) => node !== winner && node.promised === high) ?? winner;
+		const last = this.#alive().find((node) => node !== winner && !first.includes(node)) ?? winner;
 		const haltedBy = this.#prepare(loser, last, low, 0);
 		this.#prepare(winner, loser, high, 0);
 		const slot = this.nextSlot();
