@@ -74,9 +74,14 @@ export class SwarmClient {
 			session: () => this.#session,
 			renew: (dropped) => this.#renew(dropped),
 			send: (frame) => this.#send(frame),
+			failure: () => this.#route.failure,
 			soon: () => this.#soon(),
 		});
-		this.#reads = new Reads({ send: (frame) => this.#send(frame), soon: () => this.#soon() });
+		this.#reads = new Reads({
+			send: (frame) => this.#send(frame),
+			failure: () => this.#route.failure,
+			soon: () => this.#soon(),
+		});
 		this.#route = new Route({
 			nodes,
 			connect,

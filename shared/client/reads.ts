@@ -13,6 +13,8 @@ import {
 export interface ReadsOwner {
 	/** @returns false while there is no node */
 	send(frame: Uint8Array): boolean;
+	/** Why there is no node, to end a sentence with; '' where there is one. */
+	failure(): string;
 	/** `endTurn` is to be called. */
 	soon(): void;
 }
@@ -146,9 +148,10 @@ export class Reads {
 
 	#giveUp(batch: Batch, why: RefusedError['why']): void {
 		this.#remove(batch);
+		const failure = this.#owner.failure();
 		for (const call of batch.calls) {
 			call?.release?.();
-			call?.reject(new RefusedError(why, `the read was not answered: ${why}`));
+			call?.reject(new RefusedError(why, `the read was not answered: ${why}${failure}`));
 		}
 	}
 

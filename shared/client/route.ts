@@ -34,6 +34,7 @@ export class Route {
 	#currentNode = '';
 	/** The one that shall be current once it is welcomed. */
 	#dialing: Link | undefined;
+	#failure = '';
 	/** Nodes without an answer, in a row. */
 	#failures = 0;
 	#next = 0;
@@ -51,7 +52,10 @@ export class Route {
 				if (section.kind === 'leader') this.#follow(section.leader);
 				else options.section(section);
 			},
-			ended: (link) => this.#ended(link),
+			ended: (link, why) => {
+				this.#failure = `${link.url}: ${why}`;
+				this.#ended(link);
+			},
 		};
 		this.#dial(this.#takeUrl());
 	}
@@ -64,6 +68,11 @@ export class Route {
 	/** The node that everything goes to; '' for none. */
 	get node(): string {
 		return this.#current ? this.#currentNode : '';
+	}
+
+	/** Why nothing can be sent, for people: what became of the newest link, while there is none. */
+	get failure(): string {
+		return this.#current || this.#failure === '' ? '' : ` (${this.#failure})`;
 	}
 
 	close(): void {

@@ -18,6 +18,8 @@ export interface WritesOwner {
 	renew(dropped: string): void;
 	/** @returns false while there is no node */
 	send(frame: Uint8Array): boolean;
+	/** Why there is no node, to end a sentence with; '' where there is one. */
+	failure(): string;
 	/** `endTurn` is to be called. */
 	soon(): void;
 }
@@ -170,7 +172,7 @@ export class Writes {
 					? new UnknownOutcomeError('it was sent, and not answered in time')
 					: batch.sends > 0
 						? new RefusedError('overloaded', 'the node had no room for it in time')
-						: new RefusedError('timeout', 'no node could be reached in time'),
+						: new RefusedError('timeout', `no node could be reached in time${this.#owner.failure()}`),
 			);
 		}
 		return this.#inFlight + this.#calls.length;
