@@ -12,6 +12,8 @@ import type { Operation } from '../../shared/store/command.ts';
 import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
 import type { SubmitAnswer, SubmitOptions } from './service.ts';
 
+export type SubmissionsLoop = Pick<ReplicaLoop, 'propose' | 'withdraw' | 'listen' | 'unlisten'>;
+
 /** From the first command without an answer to the last: the state machine keeps the outcomes of more. */
 const COMMANDS_MAX = 50_000;
 /** Of one proposal, unless one command and the session's opening are larger: two still fit a message of the mesh. */
@@ -38,7 +40,7 @@ interface Proposed {
 }
 
 export class Submissions {
-	readonly #loop: ReplicaLoop;
+	readonly #loop: SubmissionsLoop;
 	readonly #nowMs: () => number;
 	readonly #soon: () => void;
 	readonly #batch = new BatchWriter();
@@ -53,7 +55,7 @@ export class Submissions {
 	#stopped = false;
 
 	/** @param soon asks for `endTurn`, once all that is ready was handed in */
-	constructor(loop: ReplicaLoop, nowMs: () => number, soon: () => void) {
+	constructor(loop: SubmissionsLoop, nowMs: () => number, soon: () => void) {
 		this.#loop = loop;
 		this.#soon = soon;
 		this.#nowMs = nowMs;
