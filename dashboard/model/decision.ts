@@ -129,7 +129,7 @@ export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[]): Deci
 /** A promise tells up to which slot its acceptor knew everything to be chosen, and what it held there. */
 function addChosenEarlier(decision: Decision, entries: readonly Entry[]): void {
 	for (const { fact } of entries) {
-		if (fact.kind === 'chosen') return;
+		if (fact.kind === 'chosen' || (fact.kind === 'voteCounted' && fact.voters.length >= fact.needed)) return;
 		const promise = promiseIn(fact);
 		const held = promise?.accepted.find((acceptance) => acceptance.slot === decision.slot);
 		if (!promise || !held || promise.chosenThrough < decision.slot) continue;

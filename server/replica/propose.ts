@@ -35,7 +35,7 @@ const requestSchema = z
 		error: 'only a proposal with the route "self" can contest a slot',
 	});
 
-/** Never rejects. @param request that was read @param timeoutMs as in `SubmitOptions` */
+/** Never rejects. @param request as `readProposeRequest` gave it @param timeoutMs as in `SubmitOptions` */
 export async function propose(
 	service: ReplicaService,
 	{ key, value, route, contest }: ProposeRequest,

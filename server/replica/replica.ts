@@ -61,6 +61,8 @@ export class Replica implements ReplicaService, ClientDoorPort {
 	readonly #parts: TurnPart[] = [];
 	/** How many others make a quorum with this node. */
 	readonly #peersOfQuorum: number;
+	/** Those of single messages; the log's own watcher, of the coarse facts, does not count. */
+	#watchersCount = 0;
 	#turnAsked = false;
 	#flushMs = 0;
 	#stopped = false;
@@ -223,9 +225,6 @@ export class Replica implements ReplicaService, ClientDoorPort {
 	get leader(): NodeId {
 		return this.#agent.view().leader.node;
 	}
-
-	/** Those of single messages; the log's own watcher, of the coarse facts, does not count. */
-	#watchersCount = 0;
 
 	// For the loop
 

@@ -5,8 +5,8 @@
  *     <dataDir>/<node>/format.json     whose folder this is, and the incarnations of all members
  *     <dataDir>/<node>/log/            from the first segment on
  *
- * A node whose folder is gone must not vote as if it remembered. So nothing here ever
- * makes up for what is missing: a folder is used as it was formatted, or refused.
+ * A node whose folder is gone must not vote as if it remembered. So nothing here ever makes up for what is
+ * missing: a folder is used as it was formatted, or refused.
  */
 import * as fs from 'node:fs';
 import { join } from 'node:path';

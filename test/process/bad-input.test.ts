@@ -240,6 +240,7 @@ test('a port that another program has is named, and nothing is started', async (
 			expect(status).toBe(1);
 			expect(stderr).toMatch(new RegExp(`port ${blocked.port} .*taken by another program`, 'i'));
 			expect(stderr).toContain('--base-port');
+			if (command[0] === 'up') expect(stderr).toContain(`--config ${alone.configFile}`);
 		}
 		expect(await alone.processes()).toEqual([]);
 	} finally {
