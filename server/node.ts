@@ -17,6 +17,7 @@ import { type SwarmConfig, urlOf } from './config.ts';
 import { createDoors } from './doors.ts';
 import { logFacts } from './fact-log.ts';
 import { attachFeed } from './feed/feed.ts';
+import { watchLoop } from './loop-watch.ts';
 import { DEFAULT_MESH_TIMINGS, Mesh } from './mesh/mesh.ts';
 import { dashboardDir, packageVersion } from './package.ts';
 import { Replica } from './replica/replica.ts';
@@ -75,7 +76,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		throw error;
 	});
 
-	const closing: (() => Promise<void> | void)[] = [() => closeServer(server), () => home.close()];
+	const loopWatch = watchLoop();
+	const closing: (() => Promise<void> | void)[] = [
+		() => closeServer(server),
+		() => home.close(),
+		() => loopWatch.stop(),
+	];
 	let closed: Promise<void> | undefined;
 	const close = (): Promise<void> => {
 		closed ??= inOrder(closing);
@@ -124,6 +130,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			dashboardDir,
 			proposeTimeoutMs: config.timings.requestMs,
 			isDraining: () => closed !== undefined,
+			loop: loopWatch.figures,
 			onRefused: (from, why) => replica.facts.tell({ kind: 'malformed', from, door: 'http', why }),
 			onError: (error) => log.error({ err: error }, 'a request failed'),
 		});

@@ -8,6 +8,7 @@ import express, { type ErrorRequestHandler } from 'express';
 import helmet from 'helmet';
 import type { Member } from '../../shared/feed.ts';
 import type { Doors } from '../doors.ts';
+import type { LoopFigures } from '../loop-watch.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import { answerNothing, answerText, HttpError } from './answer.ts';
 import { dashboardRoutes } from './dashboard.ts';
@@ -24,6 +25,8 @@ export interface ApiOptions {
 	readonly dashboardDir: string | null;
 	/** The node is going to stop: it is not ready any more, and still answers. */
 	readonly isDraining: () => boolean;
+	/** How long the steps of this process's event loop took. */
+	readonly loop: () => LoopFigures;
 	/** How long a proposal may take: a duel may take several ballots. Milliseconds. */
 	readonly proposeTimeoutMs?: number;
 	/** Somebody was refused at the door. `from` is an address. */
@@ -45,12 +48,12 @@ export const HTTP_SERVER_OPTIONS: ServerOptions = {
 };
 
 export function createApi(options: ApiOptions): RequestListener {
-	const { service, doors, swarm, version, proposeTimeoutMs = PROPOSE_TIMEOUT_MS } = options;
+	const { service, doors, swarm, version, loop, proposeTimeoutMs = PROPOSE_TIMEOUT_MS } = options;
 	const app = express();
 	app.set('etag', false);
 	app.set('case sensitive routing', true);
 	app.disable('x-powered-by');
-	app.use('/v1', statusRoutes({ service, swarm, version, proposeTimeoutMs }));
+	app.use('/v1', statusRoutes({ service, swarm, version, loop, proposeTimeoutMs }));
 	app.use('/v1', (_req, res) => answerText(res, 404, 'Not supported by this swarm.'));
 	app.use(healthRoutes({ service, isDraining: options.isDraining }));
 	app.use(dashboardRoutes(options.dashboardDir));

@@ -6,6 +6,7 @@ import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
 import type { Role } from '../../shared/paxos/fact.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { fromUtf8 } from '../../shared/store/text.ts';
+import type { LoopFigures } from '../loop-watch.ts';
 import { propose, readProposeRequest } from '../replica/propose.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import { answerJson, isPretty, onlyMethods } from './answer.ts';
@@ -25,6 +26,8 @@ export interface SwarmStatus {
 	readonly appliedThrough: number;
 	readonly revision: number;
 	readonly keys: number;
+	/** The longest steps of the event loop of the node that answers. */
+	readonly loop: LoopFigures;
 	readonly members: readonly MemberStatus[];
 }
 
@@ -44,6 +47,7 @@ export interface StatusOptions {
 	readonly swarm: { readonly name: string; readonly id: string; readonly members: readonly Member[] };
 	readonly version: string;
 	readonly proposeTimeoutMs: number;
+	readonly loop: () => LoopFigures;
 }
 
 /** JSON may write one byte of a value as six: `\u0001`. */
@@ -73,7 +77,7 @@ export function statusRoutes(options: StatusOptions): Router {
 	return routes;
 }
 
-function swarmStatus({ service, swarm, version }: StatusOptions): SwarmStatus {
+function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmStatus {
 	const { store } = service;
 	const view = service.view();
 	const peers = new Map(service.peers().map((peer) => [peer.id, peer]));
@@ -107,6 +111,7 @@ function swarmStatus({ service, swarm, version }: StatusOptions): SwarmStatus {
 		appliedThrough: view.appliedThrough,
 		revision: store.revision,
 		keys: store.keysCount,
+		loop: loop(),
 		members,
 	};
 }

@@ -7,6 +7,7 @@ import { createServer, type IncomingHttpHeaders, request, type Server } from 'no
 import type { AddressInfo } from 'node:net';
 import { type ApiOptions, createApi, HTTP_SERVER_OPTIONS } from '../../server/api/api.ts';
 import { createDoors, type Doors } from '../../server/doors.ts';
+import type { LoopFigures } from '../../server/loop-watch.ts';
 import type {
 	PeerView,
 	ReplicaService,
@@ -21,6 +22,7 @@ import { Store } from '../../shared/store/store.ts';
 
 export const BALLOT: Ballot = { ms: 1763889731207, ns: 3, node: 'n1' };
 const SESSION = 'session of the test';
+export const LOOP: LoopFigures = { longestMs: 61.5, over20Ms: 3, over50Ms: 1, over250Ms: 0 };
 
 export class LoneReplica implements ReplicaService {
 	readonly store = new Store();
@@ -135,6 +137,7 @@ export class TestNode {
 			version: '0.0.0',
 			dashboardDir: null,
 			isDraining: () => this.isDraining,
+			loop: () => LOOP,
 			onRefused: (_from, why) => this.refused.push(why),
 			onError: (error) => this.errors.push(error),
 			...options,

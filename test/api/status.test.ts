@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { READY_LAG_SLOTS_MAX } from '../../server/api/health.ts';
 import { NO_BALLOT } from '../../shared/paxos/ballot.ts';
 import { encodeBatch, encodeCommand } from '../../shared/store/command.ts';
-import { BALLOT, TestNode } from './node.ts';
+import { BALLOT, LOOP, TestNode } from './node.ts';
 
 let node: TestNode;
 beforeEach(async () => {
@@ -41,6 +41,7 @@ describe('the status', () => {
 			appliedThrough: 40,
 			revision: 1,
 			keys: 0,
+			loop: LOOP,
 			members: [
 				{ ...n1, url: 'http://127.0.0.1:7101', ballot: ballotText, heardMs: 9 },
 				{ id: 'n2', url, linked: true, role: 'follower', ballot: ballotText, chosenThrough: 41, heardMs: 0 },

@@ -1,0 +1,51 @@
+/** A node tells for how long its event loop stood still: by figures that other tests hold against a bound. */
+import { beforeEach, expect, onTestFailed, onTestFinished, test } from 'vitest';
+import { LoopWatch } from '../../server/loop-watch.ts';
+import { LoopSteps } from './loop-steps.ts';
+import { Swarm, type TestNode, until } from './swarm.ts';
+
+const clocks = { at: 0, waited: 0, nowMs: () => clocks.at, waitedMs: () => clocks.waited };
+let watch: LoopWatch;
+beforeEach(() => {
+	clocks.at = 1_000;
+	clocks.waited = 400;
+	watch = new LoopWatch(clocks);
+});
+
+test('each step is counted below every bound that it exceeds, and the longest is kept', () => {
+	for (const stepMs of [10, 20, 21, 50, 51, 250, 251.04, 12]) tick(stepMs);
+	expect(watch.figures).toEqual({ longestMs: 251, over20Ms: 5, over50Ms: 3, over250Ms: 1 });
+});
+
+test('time without a processor is no part of a step', () => {
+	tick(300, 290);
+	tick(90, 30);
+	expect(watch.figures).toEqual({ longestMs: 60, over20Ms: 1, over50Ms: 1, over250Ms: 0 });
+});
+
+test('a node that stood still says so, and one that only had no work does not', async () => {
+	const swarm = await Swarm.create({ size: 3 });
+	onTestFinished(() => swarm.dispose());
+	onTestFailed(() => swarm.report());
+	await swarm.start();
+	const [still, other] = swarm.nodes as [TestNode, TestNode];
+	const [ofStill, ofOther] = [await LoopSteps.of(still), await LoopSteps.of(other)];
+	still.pause();
+	await until('nobody hears it', async () => ((await heardMs(other, still)) > 500 ? true : undefined));
+	still.resume();
+	await until('it says so', async () => ((await ofStill.since()).over250Ms > 0 ? true : undefined));
+	expect(await ofOther.since()).toMatchObject({ over250Ms: 0 });
+});
+
+function tick(stepMs: number, withoutProcessorMs = 0): void {
+	clocks.at += stepMs;
+	clocks.waited += withoutProcessorMs;
+	watch.tick();
+}
+
+async function heardMs(at: TestNode, of: TestNode): Promise<number> {
+	const { members } = (await (await at.fetch('/v1/swarm')).json()) as {
+		readonly members: readonly { readonly id: string; readonly heardMs: number }[];
+	};
+	return members.find(({ id }) => id === of.id)?.heardMs ?? 0;
+}
