@@ -1,11 +1,11 @@
 /** What this node knows of the swarm, and a proposal in JSON. Only what it knows: it asks no other node. */
 import { type Request, type Response, Router } from 'express';
+import { fromUtf8 } from '../../shared/bytes/text.ts';
 import type { BallotText } from '../../shared/fact.ts';
 import type { Member, ProposeAnswer } from '../../shared/feed.ts';
 import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
 import type { Role } from '../../shared/paxos/fact.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
-import { fromUtf8 } from '../../shared/store/text.ts';
 import type { LoopFigures } from '../loop-watch.ts';
 import { propose, readProposeRequest } from '../replica/propose.ts';
 import type { ReplicaService } from '../replica/service.ts';

@@ -3,6 +3,7 @@
  * formed ends the connection, what is too much or not allowed is refused by name. Answers gather until `flush`.
  */
 import type { RawData, WebSocket } from 'ws';
+import { MalformedError, Writer } from '../../shared/bytes/bytes.ts';
 import {
 	FRAME_BYTES_FULL,
 	IN_FLIGHT_MAX,
@@ -19,8 +20,7 @@ import {
 	writeValues,
 	writeWelcome,
 } from '../../shared/client/protocol.ts';
-import { MalformedError, Writer } from '../../shared/paxos/bytes.ts';
-import type { CommandName, OnSessionResult } from '../../shared/replica/loop.ts';
+import type { CommandName, OnClientResult } from '../../shared/replica/loop.ts';
 import { BatchReader } from '../../shared/store/batch-reader.ts';
 import { KEY_BYTES_MAX, keyFault, prefixFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { Result } from '../../shared/store/store.ts';
@@ -58,7 +58,7 @@ export interface ConnectionOwner {
 }
 
 /** A client has one at a time; another one when its last was dropped by the state machine. */
-const SESSIONS_MAX = 4;
+const CLIENTS_MAX = 4;
 /** Handed to the socket and not yet taken: above it values wait, and answers of commands end the connection. */
 const UNSENT_BYTES_MAX = 8_388_608;
 const UNREAD_BYTES_MAX = 67_108_864;
@@ -71,13 +71,13 @@ const PROTOCOL_ERROR = 1002;
 const OK = STATUSES.indexOf('ok');
 const CONDITION_FAILED = STATUSES.indexOf('conditionFailed');
 const FORGOTTEN = STATUSES.indexOf('forgotten');
-const UNKNOWN_SESSION = STATUSES.indexOf('unknownSession');
+const UNKNOWN_CLIENT = STATUSES.indexOf('unknownClient');
 
 export class ClientConnection {
 	readonly #ws: WebSocket;
 	readonly #owner: ConnectionOwner;
 	readonly #out = new Writer(1024);
-	readonly #sessions = new Map<string, OnSessionResult>();
+	readonly #clients = new Map<string, OnClientResult>();
 	#isOpen = true;
 	#greeted = false;
 	/** Commands that are proposed and not settled; keys that are to be read. */
@@ -176,7 +176,7 @@ export class ClientConnection {
 		for (const section of readClientFrame(frame)) {
 			switch (section.kind) {
 				case 'hello':
-					this.#hello(section.version, section.session);
+					this.#hello(section.version, section.clientId);
 					break;
 				case 'write':
 					this.#write(frame.subarray(section.from, section.to));
@@ -187,10 +187,10 @@ export class ClientConnection {
 		}
 	}
 
-	#hello(version: number, session: string): void {
+	#hello(version: number, client: string): void {
 		if (version !== PROTOCOL_VERSION) throw new MalformedError(`protocol ${version}, not ${PROTOCOL_VERSION}`);
-		if (session === '') throw new MalformedError('a client of no session');
-		if (!this.#sessions.has(session)) this.#listen(session);
+		if (client === '') throw new MalformedError('a client of no client');
+		if (!this.#clients.has(client)) this.#listen(client);
 		if (this.#greeted) return;
 		this.#greeted = true;
 		const { node, leader, members } = this.#owner.welcome();
@@ -199,14 +199,14 @@ export class ClientConnection {
 		this.#owner.port.soon();
 	}
 
-	#listen(session: string): void {
+	#listen(client: string): void {
 		const { loop } = this.#owner.port;
-		const listener: OnSessionResult = (sequence, result) => this.#result(sequence, result);
-		this.#sessions.set(session, listener);
-		loop.listen(session, listener);
-		const [oldest] = this.#sessions;
-		if (this.#sessions.size > SESSIONS_MAX && oldest) {
-			this.#sessions.delete(oldest[0]);
+		const listener: OnClientResult = (sequence, result) => this.#result(sequence, result);
+		this.#clients.set(client, listener);
+		loop.listen(client, listener);
+		const [oldest] = this.#clients;
+		if (this.#clients.size > CLIENTS_MAX && oldest) {
+			this.#clients.delete(oldest[0]);
 			loop.unlisten(...oldest);
 		}
 	}
@@ -214,11 +214,11 @@ export class ClientConnection {
 	#write(bytes: Uint8Array): void {
 		const batch = new BatchReader(bytes);
 		if (!batch.nextBatch() || batch.count === 0) throw new MalformedError(batch.fault ?? 'a batch of no commands');
-		const { session, first, count } = batch;
-		if (!this.#sessions.has(session)) throw new MalformedError('a batch of another session');
+		const { client, first, count } = batch;
+		if (!this.#clients.has(client)) throw new MalformedError('a batch of another client');
 		const why = faultOf(batch);
 		if (why !== null) return this.refuse('write', first, count, why, false);
-		const write = { connection: this, bytes, first, count, last: { session, sequence: first + count - 1 } };
+		const write = { connection: this, bytes, first, count, last: { client, sequence: first + count - 1 } };
 		if (this.#commandsInFlight + count > IN_FLIGHT_MAX || !this.#owner.write(write)) {
 			return this.refuse('write', first, count, 'overloaded', false);
 		}
@@ -245,8 +245,8 @@ export class ClientConnection {
 		if (result.kind === 'applied' || result.kind === 'duplicate') {
 			status = result.ok ? OK : CONDITION_FAILED;
 			revision = result.revision;
-		} else if (result.kind === 'unknownSession') {
-			status = UNKNOWN_SESSION;
+		} else if (result.kind === 'unknownClient') {
+			status = UNKNOWN_CLIENT;
 		}
 		const count = this.#runCount;
 		if (
@@ -305,8 +305,8 @@ export class ClientConnection {
 
 	#closed(): void {
 		this.#isOpen = false;
-		for (const [session, listener] of this.#sessions) this.#owner.port.loop.unlisten(session, listener);
-		this.#sessions.clear();
+		for (const [client, listener] of this.#clients) this.#owner.port.loop.unlisten(client, listener);
+		this.#clients.clear();
 		this.#waitingReads = [];
 		this.#owner.closed();
 	}
@@ -326,7 +326,7 @@ function faultOf(batch: BatchReader): Refusal | null {
 			case 'deletePrefix':
 				if (prefixFault(operation.prefix) !== null) return 'badKey';
 				break;
-			case 'openSession':
+			case 'registerClient':
 		}
 	}
 	return null;

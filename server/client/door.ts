@@ -155,7 +155,7 @@ export class ClientDoor implements TurnPart {
 		proposed.timeout = setTimeout(() => port.loop.withdraw(id), requestMs);
 	}
 
-	/** Results themselves go to the listeners of the sessions. */
+	/** Results themselves go to the listeners of the clients. */
 	#progress(proposed: Proposed, progress: Progress): void {
 		switch (progress.kind) {
 			case 'result':

@@ -4,7 +4,7 @@
  *
  * Frames are of bounded size on both sides. This room knows no socket.
  */
-import { MalformedError, Reader, Writer } from '../../shared/paxos/bytes.ts';
+import { MalformedError, Reader, Writer } from '../../shared/bytes/bytes.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { readMessage, writeMessage } from '../../shared/paxos/wire.ts';
 

@@ -16,8 +16,8 @@
  * change them. Pure but for hashing: no socket, no clock, and the nonces come in.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { MalformedError, Reader, Writer } from '../../shared/bytes/bytes.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
-import { MalformedError, Reader, Writer } from '../../shared/paxos/bytes.ts';
 import type { Refusal } from './refusal.ts';
 
 /** The protocol's versions that this build speaks. */
@@ -95,9 +95,9 @@ export class DialerHandshake implements Handshake {
 		out.int(identity.protocol.min);
 		out.int(identity.protocol.max);
 		out.raw(nonce);
-		out.node(peer);
-		out.node(identity.self);
-		out.node(identity.epoch);
+		out.id(peer);
+		out.id(identity.self);
+		out.id(identity.epoch);
 		out.raw(digest('swarm', identity.swarmId, nonce));
 		out.raw(digest('incarnation', incarnationOf(identity, identity.self), nonce));
 		this.opening = out.take();
@@ -199,7 +199,7 @@ export class ListenerHandshake implements Handshake {
 		out.u8(CHALLENGE);
 		out.int(version);
 		out.raw(this.#nonce);
-		out.node(epoch);
+		out.id(epoch);
 		out.raw(digest('incarnation', incarnationOf(this.#identity, self), nonce, this.#nonce));
 		return { kind: 'send', bytes: out.take() };
 	}
@@ -282,7 +282,7 @@ function expect(from: Reader, step: number): void {
 
 /** An id or an epoch; it will be printed. */
 function readName(from: Reader): string {
-	const name = from.node();
+	const name = from.id();
 	if (!/^[\x20-\x7e]+$/.test(name)) throw new MalformedError('a name that cannot be printed');
 	return name;
 }

@@ -7,8 +7,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
+import { MalformedError } from '../../shared/bytes/bytes.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
-import { MalformedError } from '../../shared/paxos/bytes.ts';
 import { FRAME_BYTES_MAX, type Frame, readFrame } from './frame.ts';
 import { HANDSHAKE_BYTES_MAX, type Handshake, type Proven, type Step } from './handshake.ts';
 import { REFUSALS, type Refusal, refusalText } from './refusal.ts';

@@ -3,12 +3,12 @@
  * command line alike. Whatever comes in is taken for anything at all until it was looked at.
  */
 import * as z from 'zod';
+import { hasUtf8Form, toUtf8 } from '../../shared/bytes/text.ts';
 import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import { ballotToText } from '../../shared/paxos/ballot.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { describeValue } from '../../shared/store/describe.ts';
 import { keyFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
-import { hasUtf8Form, toUtf8 } from '../../shared/store/text.ts';
 import type { ReplicaService, SubmitAnswer } from './service.ts';
 
 const requestSchema = z

@@ -1,12 +1,12 @@
 /**
  * The commands that this node proposes for its clients: gives each its identity, puts those of one turn into
- * one proposal, and turns what happens to them into one answer each. A session of this life of the process is
+ * one proposal, and turns what happens to them into one answer each. A client of this life of the process is
  * opened through the log first; what it cannot vouch for it calls unknown, never refused.
  */
 import { nanoid } from 'nanoid';
 import type { Attempt } from '../../shared/feed.ts';
 import { type Ballot, ballotToText, NO_BALLOT } from '../../shared/paxos/ballot.ts';
-import type { OnSessionResult, Progress, ReplicaLoop } from '../../shared/replica/loop.ts';
+import type { OnClientResult, Progress, ReplicaLoop } from '../../shared/replica/loop.ts';
 import { BatchWriter, stampBatches } from '../../shared/store/batch-writer.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
@@ -16,7 +16,7 @@ export type SubmissionsLoop = Pick<ReplicaLoop, 'propose' | 'withdraw' | 'listen
 
 /** From the first command without an answer to the last: the state machine keeps the outcomes of more. */
 const COMMANDS_MAX = 50_000;
-/** Of one proposal, unless one command and the session's opening are larger: two still fit a message of the mesh. */
+/** Of one proposal, unless one command and the registration are larger: two still fit a message of the mesh. */
 const PROPOSAL_BYTES_MAX = 524_288;
 /** Of an operation without its value: a key of the largest size, and what is written around it. */
 const OPERATION_BYTES_MAX = KEY_BYTES_MAX + 64;
@@ -32,7 +32,7 @@ interface Submission {
 
 /** One proposal and what has become of it. */
 interface Proposed {
-	readonly session: string;
+	readonly client: string;
 	readonly submissions: readonly Submission[];
 	readonly attempts: Attempt[];
 	placedUnder: Ballot;
@@ -44,13 +44,13 @@ export class Submissions {
 	readonly #nowMs: () => number;
 	readonly #soon: () => void;
 	readonly #batch = new BatchWriter();
-	#session: string;
+	#client: string;
 	#isOpen = false;
 	#opening = false;
 	#sequence = 0;
 	/** Sequences without an answer, in order. */
 	readonly #unanswered = new Map<number, Submission>();
-	/** Submitted before the session was open, or in this turn. */
+	/** Submitted before the client was open, or in this turn. */
 	#waiting: Submission[] = [];
 	#stopped = false;
 
@@ -59,7 +59,7 @@ export class Submissions {
 		this.#loop = loop;
 		this.#soon = soon;
 		this.#nowMs = nowMs;
-		this.#session = this.#newSession();
+		this.#client = this.#newClient();
 	}
 
 	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer> {
@@ -93,7 +93,7 @@ export class Submissions {
 	}
 
 	/**
-	 * The session's first command. While it is on its way, what comes waits behind it; but what asks for both
+	 * The client's first command. While it is on its way, what comes waits behind it; but what asks for both
 	 * phases from here goes with it, so that people see its campaign even where no leader can be had.
 	 */
 	#open(): void {
@@ -110,8 +110,8 @@ export class Submissions {
 				return this.#proposeWaiting();
 			}
 			// It may yet be chosen, so nothing else is ever proposed under it.
-			this.#loop.unlisten(this.#session, this.#onResult);
-			this.#session = this.#newSession();
+			this.#loop.unlisten(this.#client, this.#onResult);
+			this.#client = this.#newClient();
 			if (answer.outcome === 'kept' || (answer.outcome === 'refused' && answer.why === 'slotNotOpen'))
 				return this.#soon();
 			// Nothing that waited behind it has left.
@@ -119,11 +119,11 @@ export class Submissions {
 			this.#waiting = [];
 			for (const each of waiting) {
 				each.answer(
-					answer.outcome === 'refused' ? answer : refused('noLeader', 'the session could not be opened in time'),
+					answer.outcome === 'refused' ? answer : refused('noLeader', 'the client could not be opened in time'),
 				);
 			}
 		};
-		const operation = { kind: 'openSession', session: this.#session } as const;
+		const operation = { kind: 'registerClient', client: this.#client } as const;
 		const options = { ...first.options, timeoutMs };
 		const opening = { operation, options, answer: opened, proposed: null, sequence: 0 };
 		this.#propose(isAlone ? [opening, first] : [opening]);
@@ -147,12 +147,12 @@ export class Submissions {
 		const batch = this.#batch;
 		let from = 0;
 		for (const [index, submission] of submissions.entries()) {
-			const isFirst = index === from || submissions[index - 1]?.operation.kind === 'openSession';
+			const isFirst = index === from || submissions[index - 1]?.operation.kind === 'registerClient';
 			if (!isFirst && batch.length + sizeOf(submission.operation) > PROPOSAL_BYTES_MAX) {
 				this.#proposeOne(submissions.slice(from, index));
 				from = index;
 			}
-			if (index === from) batch.begin(this.#session, submission.sequence, receivedThrough);
+			if (index === from) batch.begin(this.#client, submission.sequence, receivedThrough);
 			batch.add(submission.operation);
 		}
 		this.#proposeOne(submissions.slice(from));
@@ -162,13 +162,13 @@ export class Submissions {
 	#proposeOne(submissions: readonly Submission[]): void {
 		const first = submissions[0] as Submission;
 		const last = submissions.at(-1) as Submission;
-		const session = this.#session;
-		const proposed: Proposed = { session, submissions, attempts: [], placedUnder: NO_BALLOT, timeout: undefined };
+		const client = this.#client;
+		const proposed: Proposed = { client, submissions, attempts: [], placedUnder: NO_BALLOT, timeout: undefined };
 		for (const submission of submissions) submission.proposed = proposed;
 		const { route, contest } = first.options;
 		const value = this.#batch.take();
 		stampBatches(value, this.#nowMs());
-		const names = [{ session, sequence: last.sequence }];
+		const names = [{ client, sequence: last.sequence }];
 		const id = this.#loop.propose(names, { value, route, contest }, (progress) => this.#progress(proposed, progress));
 		const timeoutMs = Math.max(...submissions.map(({ options }) => options.timeoutMs));
 		proposed.timeout = setTimeout(() => this.#loop.withdraw(id), timeoutMs);
@@ -191,7 +191,7 @@ export class Submissions {
 				return;
 			}
 			case 'result':
-				// Told to the session's listener, command by command.
+				// Told to the client's listener, command by command.
 				return clearTimeout(proposed.timeout);
 			case 'kept': {
 				const { slot, ballot, value } = progress;
@@ -210,18 +210,18 @@ export class Submissions {
 		}
 	}
 
-	#newSession(): string {
-		const session = nanoid();
-		this.#loop.listen(session, this.#onResult);
-		return session;
+	#newClient(): string {
+		const client = nanoid();
+		this.#loop.listen(client, this.#onResult);
+		return client;
 	}
 
-	/** Of every session: a sequence is given out once in this life of the process. */
-	readonly #onResult: OnSessionResult = (sequence, result, slot, chosenAt) => {
+	/** Of every client: a sequence is given out once in this life of the process. */
+	readonly #onResult: OnClientResult = (sequence, result, slot, chosenAt) => {
 		const submission = this.#unanswered.get(sequence);
 		if (!submission?.proposed) return;
 		this.#unanswered.delete(sequence);
-		const { session, placedUnder, attempts } = submission.proposed;
+		const { client, placedUnder, attempts } = submission.proposed;
 		switch (result.kind) {
 			case 'applied':
 			case 'duplicate':
@@ -236,16 +236,16 @@ export class Submissions {
 				});
 			case 'forgotten':
 				throw new Error(`command ${sequence} was answered before it had an answer`);
-			case 'unknownSession':
-				return this.#renewSession(session, submission);
+			case 'unknownClient':
+				return this.#renewClient(client, submission);
 		}
 	};
 
-	/** The state machine dropped the session, and so surely did not apply the command: again under a new one. */
-	#renewSession(dropped: string, submission: Submission): void {
-		if (dropped === this.#session) {
+	/** The state machine dropped the client, and so surely did not apply the command: again under a new one. */
+	#renewClient(dropped: string, submission: Submission): void {
+		if (dropped === this.#client) {
 			this.#isOpen = false;
-			this.#session = this.#newSession();
+			this.#client = this.#newClient();
 		}
 		this.#waiting.push(submission);
 		this.#soon();

@@ -6,8 +6,8 @@
  * Calls that do not wait for each other may take effect in any order.
  */
 import { nanoid } from 'nanoid';
+import { toUtf8 } from '../bytes/text.ts';
 import { keyFault, VALUE_BYTES_MAX } from '../store/key.ts';
-import { toUtf8 } from '../store/text.ts';
 import { BadKeyError, BadValueError, RefusedError } from './errors.ts';
 import type { ReadEntry, ReadMode } from './protocol.ts';
 import { Reads } from './reads.ts';
@@ -61,7 +61,7 @@ export class SwarmClient {
 	readonly #writes: Writes;
 	readonly #reads: Reads;
 	readonly #route: Route;
-	#session = nanoid();
+	#clientId = nanoid();
 	#turnEnds = false;
 	#sweeper: ReturnType<typeof setTimeout> | undefined;
 	#closed = false;
@@ -71,7 +71,7 @@ export class SwarmClient {
 		if (nodes.length === 0) throw new RangeError('nodes: one at least');
 		this.#timeoutMs = timeoutMs;
 		this.#writes = new Writes({
-			session: () => this.#session,
+			clientId: () => this.#clientId,
 			renew: (dropped) => this.#renew(dropped),
 			send: (frame) => this.#send(frame),
 			failure: () => this.#route.failure,
@@ -85,7 +85,7 @@ export class SwarmClient {
 		this.#route = new Route({
 			nodes,
 			connect,
-			session: () => this.#session,
+			clientId: () => this.#clientId,
 			up: () => {
 				this.#writes.sendAgain();
 				this.#reads.sendAgain();
@@ -170,11 +170,11 @@ export class SwarmClient {
 		return current !== undefined;
 	}
 
-	/** The state machine has dropped the session: what was not sent under it goes under a new one. */
+	/** The state machine has dropped the client: what was not sent under it goes under a new one. */
 	#renew(dropped: string): void {
-		if (dropped !== this.#session) return;
-		this.#session = nanoid();
-		this.#route.current?.hello(this.#session);
+		if (dropped !== this.#clientId) return;
+		this.#clientId = nanoid();
+		this.#route.current?.hello(this.#clientId);
 	}
 
 	#soon(): void {

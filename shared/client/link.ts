@@ -2,7 +2,7 @@
  * One WebSocket to one node, from dialing to its end. It says hello, hands on what the node says, and ends
  * once, for whatever reason. It never dials again: that is its owner's business.
  */
-import { MalformedError, Writer } from '../paxos/bytes.ts';
+import { MalformedError, Writer } from '../bytes/bytes.ts';
 import { CLIENT_PATH, type NodeSection, PROTOCOL_VERSION, readNodeFrame, writeHello } from './protocol.ts';
 import type { ClientSocket, Connect } from './socket.ts';
 
@@ -24,13 +24,13 @@ export class Link {
 	#state: 'dialing' | 'up' | 'ended' = 'dialing';
 
 	/** @param welcomeMaxMs from dialing to the node's welcome */
-	constructor(url: string, connect: Connect, session: string, welcomeMaxMs: number, handlers: LinkHandlers) {
+	constructor(url: string, connect: Connect, clientId: string, welcomeMaxMs: number, handlers: LinkHandlers) {
 		this.url = url;
 		this.#handlers = handlers;
 		this.#socket = connect(`${url.replace(/^http/, 'ws').replace(/\/$/, '')}${CLIENT_PATH}`);
 		this.#timer = setTimeout(() => this.end('the node did not answer in time'), welcomeMaxMs);
 		this.#socket.binaryType = 'arraybuffer';
-		this.#socket.onopen = () => this.hello(session);
+		this.#socket.onopen = () => this.hello(clientId);
 		this.#socket.onmessage = ({ data }: { readonly data: unknown }) => this.#receive(data);
 		this.#socket.onclose = () => this.end('the connection was lost');
 		this.#socket.onerror = () => this.end('the node cannot be reached');
@@ -40,10 +40,10 @@ export class Link {
 		return this.#state === 'up';
 	}
 
-	/** Names one more session, whose results are to come here. */
-	hello(session: string): void {
+	/** Names one more client, whose results are to come here. */
+	hello(clientId: string): void {
 		const out = new Writer(64);
-		writeHello(out, session);
+		writeHello(out, clientId);
 		this.send(out.take());
 	}
 

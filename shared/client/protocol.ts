@@ -2,7 +2,7 @@
  * What a client and a node say to each other on the WebSocket `/client`: bytes and back. A frame is one or more
  * sections; each begins with its kind and knows its own length. Integers are varints.
  *
- *     client -> node   hello    version, session
+ *     client -> node   hello    version, client
  *                      write    one batch, as it is proposed (shared/store/command.ts)
  *                      read     mode, first id, count, keys
  *     node -> client   welcome  version, node, leader, members
@@ -13,9 +13,9 @@
  *
  * Reading throws a MalformedError for what could not have been written.
  */
-import { MalformedError, Reader, type Writer } from '../paxos/bytes.ts';
+import { MalformedError, Reader, type Writer } from '../bytes/bytes.ts';
+import { asciiText, fromUtf8, toUtf8 } from '../bytes/text.ts';
 import { readFlags, writeFlags } from '../store/command.ts';
-import { asciiText, fromUtf8, toUtf8 } from '../store/text.ts';
 
 export const CLIENT_PATH = '/client';
 export const PROTOCOL_VERSION = 1;
@@ -43,7 +43,7 @@ export const READ_MODES = ['linearizable', 'stale'] as const;
 export type ReadMode = (typeof READ_MODES)[number];
 
 /** What became of a command. The position is the byte. */
-export const STATUSES = ['ok', 'conditionFailed', 'forgotten', 'unknownSession'] as const;
+export const STATUSES = ['ok', 'conditionFailed', 'forgotten', 'unknownClient'] as const;
 export type Status = (typeof STATUSES)[number];
 
 /** The position is the byte. */
@@ -64,7 +64,7 @@ export interface ReadEntry {
 }
 
 export type ClientSection =
-	| { readonly kind: 'hello'; readonly version: number; readonly session: string }
+	| { readonly kind: 'hello'; readonly version: number; readonly clientId: string }
 	/** The batch is what lies between the two, in the frame. */
 	| { readonly kind: 'write'; readonly from: number; readonly to: number }
 	| { readonly kind: 'read'; readonly mode: ReadMode; readonly first: number; readonly keys: readonly string[] };
@@ -95,10 +95,10 @@ export type NodeSection =
 			readonly mayHaveLeft: boolean;
 	  };
 
-export function writeHello(out: Writer, session: string): void {
+export function writeHello(out: Writer, clientId: string): void {
 	out.u8(HELLO);
 	out.int(PROTOCOL_VERSION);
-	out.node(session);
+	out.id(clientId);
 }
 
 export function writeRead(out: Writer, mode: ReadMode, first: number, keys: readonly string[]): void {
@@ -121,7 +121,7 @@ export function readClientFrame(frame: Uint8Array): ClientSection[] {
 function readClientSection(from: Reader, frame: Uint8Array): ClientSection {
 	switch (from.u8()) {
 		case HELLO:
-			return { kind: 'hello', version: from.int(), session: from.node() };
+			return { kind: 'hello', version: from.int(), clientId: from.id() };
 		case WRITE: {
 			const start = from.at;
 			const length = from.raw(BATCH_LENGTH_BYTES).reduceRight((sum, byte) => sum * 256 + byte, 0);
@@ -148,17 +148,17 @@ const BATCH_LENGTH_BYTES = 4;
 export function writeWelcome(out: Writer, node: string, leader: string, members: readonly MemberAddress[]): void {
 	out.u8(WELCOME);
 	out.int(PROTOCOL_VERSION);
-	out.node(node);
-	out.node(leader);
+	out.id(node);
+	out.id(leader);
 	out.list(members, ({ id, url }) => {
-		out.node(id);
+		out.id(id);
 		writeText(out, url);
 	});
 }
 
 export function writeLeader(out: Writer, leader: string): void {
 	out.u8(LEADER);
-	out.node(leader);
+	out.id(leader);
 }
 
 export function writeResults(out: Writer, first: number, count: number, status: number, revision: number): void {
@@ -215,12 +215,12 @@ function readNodeSection(from: Reader, frame: Uint8Array): NodeSection {
 			return {
 				kind: 'welcome',
 				version: from.int(),
-				node: from.node(),
-				leader: from.node(),
-				members: from.list(() => ({ id: from.node(), url: readText(from, frame) })),
+				node: from.id(),
+				leader: from.id(),
+				members: from.list(() => ({ id: from.id(), url: readText(from, frame) })),
 			};
 		case LEADER:
-			return { kind: 'leader', leader: from.node() };
+			return { kind: 'leader', leader: from.id() };
 		case RESULTS: {
 			const first = from.int();
 			const count = from.int();

@@ -1,5 +1,5 @@
 /** The reads of one client: those of one turn go together, and again where a connection is lost. */
-import { Writer } from '../paxos/bytes.ts';
+import { Writer } from '../bytes/bytes.ts';
 import { RefusedError } from './errors.ts';
 import {
 	IN_FLIGHT_MAX,

@@ -10,8 +10,8 @@ export interface RouteOptions {
 	/** `http://host:port`, of one member at least. */
 	readonly nodes: readonly string[];
 	readonly connect: Connect;
-	/** The present session's name. */
-	session(): string;
+	/** The present client's name. */
+	clientId(): string;
 	/** What is unanswered is to be sent again, on this link. */
 	up(link: Link): void;
 	section(section: Exclude<NodeSection, Welcome>): void;
@@ -85,8 +85,8 @@ export class Route {
 
 	#dial(url: string): void {
 		this.#dialing?.close();
-		const { connect, session } = this.#options;
-		this.#dialing = new Link(url, connect, session(), WELCOME_MAX_MS, this.#handlers);
+		const { connect, clientId } = this.#options;
+		this.#dialing = new Link(url, connect, clientId(), WELCOME_MAX_MS, this.#handlers);
 	}
 
 	#welcome(link: Link, { node, leader, members }: Welcome): void {

@@ -12,9 +12,9 @@ import { BadKeyError, BadValueError, RefusedError, UnknownOutcomeError } from '.
 import { FRAME_BYTES_FULL, IN_FLIGHT_MAX, type NodeSection, type Status, WRITE } from './protocol.ts';
 
 export interface WritesOwner {
-	/** The present session's name. */
-	session(): string;
-	/** The session was dropped: the next one is to be another. */
+	/** The present client's name. */
+	clientId(): string;
+	/** The client was dropped: the next one is to be another. */
 	renew(dropped: string): void;
 	/** @returns false while there is no node */
 	send(frame: Uint8Array): boolean;
@@ -32,7 +32,7 @@ interface Call {
 }
 
 interface Batch {
-	readonly session: string;
+	readonly clientId: string;
 	/** The sequence of the first command. */
 	readonly first: number;
 	/** The frame: one byte, then the batch. */
@@ -42,7 +42,7 @@ interface Batch {
 	/** Commands without a result. */
 	left: number;
 	readonly deadlineMs: number;
-	/** Its first command opens the session. */
+	/** Its first command registers the client. */
 	readonly opens: boolean;
 	sends: number;
 	/** Sends that the node surely did nothing about. */
@@ -57,7 +57,7 @@ export class Writes {
 	readonly #writer = new BatchWriter();
 	/** Of the batch that is being written. */
 	#calls: (Call | null)[] = [];
-	#callsSession = '';
+	#callsClientId = '';
 	#opens = false;
 	#deadlineMs = 0;
 	/** Unanswered, by first sequence, in order. */
@@ -65,10 +65,10 @@ export class Writes {
 	#nextSequence = 1;
 	#inFlight = 0;
 	#again: ReturnType<typeof setTimeout> | undefined;
-	/** The session that a batch is to open, or has opened. */
-	#openingSession = '';
-	/** The session that is known to be open: before, only the batch that opens it may go. */
-	#openSession = '';
+	/** The client that a batch is to open, or has opened. */
+	#registering = '';
+	/** The client that is known to be open: before, only the batch that opens it may go. */
+	#registered = '';
 
 	constructor(owner: WritesOwner) {
 		this.#owner = owner;
@@ -114,9 +114,9 @@ export class Writes {
 		this.#calls = [];
 		const first = this.#nextSequence;
 		this.#nextSequence += calls.length;
-		const session = this.#callsSession;
+		const clientId = this.#callsClientId;
 		const kept = {
-			session,
+			clientId,
 			first,
 			frame,
 			calls,
@@ -138,10 +138,10 @@ export class Writes {
 
 	results({ first, count, status, revision }: NodeSection & { kind: 'results' }): void {
 		for (const [batch, from, to] of this.#covered(first, count)) {
-			if (status === 'unknownSession') this.#unknownSession(batch);
+			if (status === 'unknownClient') this.#unknownClient(batch);
 			else {
 				this.#answer(batch, from, to, status, revision + batch.first + from - first);
-				if (batch.opens && batch.session !== this.#openSession) this.#opened(batch.session);
+				if (batch.opens && batch.clientId !== this.#registered) this.#opened(batch.clientId);
 			}
 		}
 	}
@@ -159,7 +159,7 @@ export class Writes {
 				if (why === 'badValue') return new BadValueError('the node takes no such value');
 				return new RefusedError(why, `the node refused it: ${why}`);
 			});
-			if (batch.opens && why === 'noLeader') this.#giveUpUnsent(batch.session);
+			if (batch.opens && why === 'noLeader') this.#giveUpUnsent(batch.clientId);
 		}
 	}
 
@@ -203,15 +203,15 @@ export class Writes {
 	#begin(bytes: number, deadlineMs: number): void {
 		if (this.#calls.length > 0 && this.#writer.length + bytes > FRAME_BYTES_FULL) this.endTurn();
 		if (this.#calls.length > 0) return;
-		const session = this.#owner.session();
+		const clientId = this.#owner.clientId();
 		const oldest = this.#batches.keys().next().value ?? this.#nextSequence;
-		this.#writer.begin(session, this.#nextSequence, oldest - 1);
-		this.#callsSession = session;
+		this.#writer.begin(clientId, this.#nextSequence, oldest - 1);
+		this.#callsClientId = clientId;
 		this.#deadlineMs = deadlineMs;
-		if (this.#openingSession !== session) {
-			this.#openingSession = session;
+		if (this.#registering !== clientId) {
+			this.#registering = clientId;
 			this.#opens = true;
-			this.#writer.add({ kind: 'openSession', session });
+			this.#writer.add({ kind: 'registerClient', client: clientId });
 			this.#add(null);
 		}
 		this.#owner.soon();
@@ -262,15 +262,15 @@ export class Writes {
 		if (batch.left <= 0) this.#remove(batch);
 	}
 
-	/** Nothing of it was applied now. It goes again, under a new session, unless an earlier copy was sent. */
-	#unknownSession(batch: Batch): void {
-		this.#owner.renew(batch.session);
+	/** Nothing of it was applied now. It goes again, under a new client, unless an earlier copy was sent. */
+	#unknownClient(batch: Batch): void {
+		this.#owner.renew(batch.clientId);
 		if (batch.sends - batch.refusals > 1) {
 			return this.#giveUp(batch, () => new UnknownOutcomeError('the swarm has forgotten this client'));
 		}
 		this.#goAgain(batch);
 		for (const waiting of this.#batches.values()) {
-			if (waiting.session === batch.session && waiting.sends === waiting.refusals) this.#goAgain(waiting);
+			if (waiting.clientId === batch.clientId && waiting.sends === waiting.refusals) this.#goAgain(waiting);
 		}
 	}
 
@@ -289,13 +289,13 @@ export class Writes {
 		}
 	}
 
-	#opened(session: string): void {
-		this.#openSession = session;
+	#opened(clientId: string): void {
+		this.#registered = clientId;
 		for (const batch of this.#batches.values()) if (batch.sends === 0) this.#transmit(batch);
 	}
 
 	#transmit(batch: Batch): void {
-		const mayGo = batch.opens || batch.sends > 0 || batch.session === this.#openSession;
+		const mayGo = batch.opens || batch.sends > 0 || batch.clientId === this.#registered;
 		if (mayGo && this.#owner.send(batch.frame)) batch.sends++;
 	}
 
@@ -310,18 +310,18 @@ export class Writes {
 	#giveUp(batch: Batch, why: () => Error): void {
 		this.#remove(batch);
 		// Somebody else has to open it.
-		if (batch.opens && batch.session === this.#openingSession) this.#openingSession = '';
+		if (batch.opens && batch.clientId === this.#registering) this.#registering = '';
 		for (const call of batch.calls) {
 			call?.release?.();
 			call?.reject(why());
 		}
 	}
 
-	/** What waited for its session to be opened has not left, and will not. */
-	#giveUpUnsent(session: string): void {
+	/** What waited for its client to be opened has not left, and will not. */
+	#giveUpUnsent(clientId: string): void {
 		for (const batch of this.#batches.values()) {
-			if (batch.session !== session || batch.sends > 0) continue;
-			this.#giveUp(batch, () => new RefusedError('noLeader', 'the session could not be opened'));
+			if (batch.clientId !== clientId || batch.sends > 0) continue;
+			this.#giveUp(batch, () => new RefusedError('noLeader', 'the client could not be opened'));
 		}
 	}
 

@@ -6,7 +6,7 @@
  * last frame (`recover.ts`). After the first error nothing is written any more, and nothing is tried again: a
  * flush that failed may have dropped the pages it could not write. Nothing written is kept in memory.
  */
-import { Writer } from '../paxos/bytes.ts';
+import { Writer } from '../bytes/bytes.ts';
 import { type DurableRecord, writeRecord } from '../paxos/record.ts';
 import type { Disk } from './disk.ts';
 import { bodyBytesWithin, frameBytes, SECTOR_BYTES, writeFrame } from './frame.ts';

@@ -6,7 +6,7 @@
  * Then what is missing had been durable, and somebody may have been told so: it must never be dropped.
  * (The last frame alone has no such witness: bit rot in it looks like a tear.)
  */
-import { MalformedError, Reader } from '../paxos/bytes.ts';
+import { MalformedError, Reader } from '../bytes/bytes.ts';
 import { type DurableRecord, readRecord } from '../paxos/record.ts';
 import type { Disk } from './disk.ts';
 import {

@@ -5,10 +5,12 @@
  * @source Paxos Made Simple 2.2, P1a: "An acceptor can accept a proposal numbered n iff it has not responded
  * to a prepare request having a number greater than n."
  */
-import { type Ballot, compareBallots, type NodeId, sameBallot } from './ballot.ts';
-import type { Reader, Writer } from './bytes.ts';
+
+import type { Reader, Writer } from '../bytes/bytes.ts';
+import { sameBytes } from '../bytes/bytes.ts';
+import { type Ballot, compareBallots, type NodeId, readBallot, sameBallot, writeBallot } from './ballot.ts';
 import { type Context, ENTRY_BYTES_MAX, InvariantError } from './config.ts';
-import { type SlotLog, sameBytes } from './log.ts';
+import type { SlotLog } from './log.ts';
 import type { Accept, Acceptance, Heartbeat, Nack, Prepare, Slot } from './message.ts';
 
 /** A nack shows an acceptance of at most this many bytes. */
@@ -83,12 +85,12 @@ export class Acceptor {
 	}
 
 	save(to: Writer): void {
-		to.ballot(this.#promised);
+		writeBallot(to, this.#promised);
 		to.int(this.#chosenRecorded);
 	}
 
 	load(from: Reader): void {
-		this.#promised = from.ballot();
+		this.#promised = readBallot(from);
 		this.#chosenRecorded = from.int();
 	}
 

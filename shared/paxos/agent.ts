@@ -5,9 +5,10 @@
  *
  * @source Paxos Made Simple 2 (the algorithm), 3 (the sequence of slots and the leader)
  */
+
+import { Reader, Writer } from '../bytes/bytes.ts';
 import { Acceptor } from './acceptor.ts';
 import { type Ballot, compareBallots, type NodeId, sameBallot } from './ballot.ts';
-import { Reader, Writer } from './bytes.ts';
 import type { Phase1 } from './campaign.ts';
 import type { AgentConfig, Context } from './config.ts';
 import type { Effects } from './effects.ts';

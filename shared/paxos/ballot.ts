@@ -7,6 +7,8 @@
  * @source Paxos Made Simple 2.2: "different proposals have different numbers"
  */
 
+import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
+
 /** A node's name, such as `n3`. */
 export type NodeId = string;
 
@@ -78,4 +80,17 @@ export function ballotFromText(text: string): Ballot | undefined {
 	const ns = BigInt(match[1] as string);
 	if (ns >= BALLOT_NS_MAX) return undefined;
 	return { ms: Number(ns / 1_000_000n), ns: Number(ns % 1_000_000n), node: match[2] as string };
+}
+
+export function writeBallot(out: Writer, ballot: Ballot): void {
+	out.int(ballot.ms);
+	out.int(ballot.ns);
+	out.id(ballot.node);
+}
+
+/** @throws MalformedError for what is not well formed */
+export function readBallot(from: Reader): Ballot {
+	const ballot = { ms: from.int(), ns: from.int(), node: from.id() };
+	if (!isWellFormed(ballot)) throw new MalformedError('ballot out of range');
+	return ballot;
 }

@@ -5,8 +5,9 @@
  * @source Paxos Made Simple 2.2, phase 2a: "where v is the value of the highest-numbered proposal among the
  * responses, or is any value if the responses reported no proposals"
  */
-import { type Ballot, compareBallots, type NodeId } from './ballot.ts';
-import type { Reader, Writer } from './bytes.ts';
+
+import type { Reader, Writer } from '../bytes/bytes.ts';
+import { type Ballot, compareBallots, type NodeId, readBallot, writeBallot } from './ballot.ts';
 import type { Acceptance, Promised, Slot } from './message.ts';
 import { isQuorum, NO_VOTERS, type Voters, withVote } from './quorum.ts';
 import { readAcceptance, writeAcceptance } from './wire.ts';
@@ -88,12 +89,12 @@ export class Campaign {
 	}
 
 	save(to: Writer): void {
-		to.ballot(this.ballot);
+		writeBallot(to, this.ballot);
 		to.int(this.contest);
 		to.int(this.#voters);
 		to.list([...this.#reports.keys()].sort(), (from) => {
 			const report = this.#reports.get(from) as Report;
-			to.node(from);
+			to.id(from);
 			to.int(report.chosenThrough);
 			to.list(report.parts, (part) =>
 				to.maybe(part ?? null, (accepted) => to.list(accepted, (acceptance) => writeAcceptance(to, acceptance))),
@@ -102,10 +103,10 @@ export class Campaign {
 	}
 
 	static load(from: Reader, members: readonly NodeId[]): Campaign {
-		const campaign = new Campaign(from.ballot(), from.int(), members);
+		const campaign = new Campaign(readBallot(from), from.int(), members);
 		campaign.#voters = from.int();
 		from.list(() => {
-			const node = from.node();
+			const node = from.id();
 			const chosenThrough = from.int();
 			const parts = from.list(() => from.maybe(() => from.list(() => readAcceptance(from))) ?? undefined);
 			campaign.#reports.set(node, { parts, chosenThrough });

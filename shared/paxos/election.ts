@@ -6,8 +6,9 @@
  *
  * @source Raft thesis 9.6 (pre-vote) and OmniPaxos 5 (quorum-connectedness)
  */
-import { type Ballot, compareBallots, NO_BALLOT, type NodeId, sameBallot } from './ballot.ts';
-import type { Reader, Writer } from './bytes.ts';
+
+import type { Reader, Writer } from '../bytes/bytes.ts';
+import { type Ballot, compareBallots, NO_BALLOT, type NodeId, readBallot, sameBallot, writeBallot } from './ballot.ts';
 import type { Context } from './config.ts';
 import type { AgentFact } from './fact.ts';
 import type { Poll, PollReply } from './message.ts';
@@ -147,20 +148,20 @@ export class Election {
 	}
 
 	save(to: Writer): void {
-		to.ballot(this.#leader);
+		writeBallot(to, this.#leader);
 		to.bool(this.#heard);
 		to.int(this.#silent);
 		to.int(this.#hearing);
-		to.maybe(this.#polling, (ballot) => to.ballot(ballot));
+		to.maybe(this.#polling, (ballot) => writeBallot(to, ballot));
 		to.bool(this.#campaignDue);
 	}
 
 	load(from: Reader): void {
-		this.#leader = from.ballot();
+		this.#leader = readBallot(from);
 		this.#heard = from.bool();
 		this.#silent = from.int();
 		this.#hearing = from.int();
-		this.#polling = from.maybe(() => from.ballot());
+		this.#polling = from.maybe(() => readBallot(from));
 		this.#campaignDue = from.bool();
 	}
 

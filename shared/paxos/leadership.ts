@@ -8,9 +8,10 @@
  *
  * @source Paxos Made Simple 2.2, phase 2, and 3 (a leader runs phase 1 once for infinitely many instances)
  */
+
+import { concatenate, type Reader, type Writer } from '../bytes/bytes.ts';
 import type { Acceptor } from './acceptor.ts';
-import { NO_BALLOT, type NodeId } from './ballot.ts';
-import type { Reader, Writer } from './bytes.ts';
+import { NO_BALLOT, type NodeId, readBallot, writeBallot } from './ballot.ts';
 import { type Phase1, phase1Of } from './campaign.ts';
 import type { Context } from './config.ts';
 import type { ProposalId } from './event.ts';
@@ -223,10 +224,10 @@ export class Leadership {
 
 	save(to: Writer): void {
 		const { ballot, contest, promises } = this.phase1;
-		to.ballot(ballot);
+		writeBallot(to, ballot);
 		to.int(contest);
 		to.list(promises, ({ from, chosenThrough, reported }) => {
-			to.node(from);
+			to.id(from);
 			to.int(chosenThrough);
 			to.list(reported, (acceptance) => writeAcceptance(to, acceptance));
 		});
@@ -251,10 +252,10 @@ export class Leadership {
 	}
 
 	static load(from: Reader, context: Context, log: SlotLog, acceptor: Acceptor): Leadership {
-		const ballot = from.ballot();
+		const ballot = readBallot(from);
 		const contest = from.int();
 		const promises = from.list(() => ({
-			from: from.node(),
+			from: from.id(),
 			chosenThrough: from.int(),
 			reported: from.list(() => readAcceptance(from)),
 		}));
@@ -297,7 +298,7 @@ export class Leadership {
 		const taken = this.#queue.slice(0, count);
 		this.#queue = this.#queue.slice(count);
 		this.#queueBytes -= bytes;
-		return { value: count === 1 ? (taken[0] as Queued).value : concatenate(taken, bytes), ids };
+		return { value: count === 1 ? (taken[0] as Queued).value : concatenate(taken.map(({ value }) => value)), ids };
 	}
 }
 
@@ -308,14 +309,4 @@ function writeQueued(to: Writer, { value, id }: Queued): void {
 
 function readQueued(from: Reader): Queued {
 	return { value: from.bytes(), id: from.int() };
-}
-
-function concatenate(queued: readonly Queued[], bytes: number): Value {
-	const whole = new Uint8Array(bytes);
-	let at = 0;
-	for (const { value } of queued) {
-		whole.set(value, at);
-		at += value.length;
-	}
-	return whole;
 }

@@ -2,10 +2,12 @@
  * What is chosen. A follower marks only slots that it accepted at the very ballot whose leader says so; the
  * rest it fetches, in order, and asks again until it has come.
  */
+
+import type { Reader, Writer } from '../bytes/bytes.ts';
+import { sameBytes } from '../bytes/bytes.ts';
 import { type Ballot, type NodeId, sameBallot } from './ballot.ts';
-import type { Reader, Writer } from './bytes.ts';
 import { type Context, ENTRY_BYTES_MAX } from './config.ts';
-import { type SlotLog, sameBytes } from './log.ts';
+import type { SlotLog } from './log.ts';
 import type { Decisions, Fetch, Slot } from './message.ts';
 
 export class Learner {
@@ -107,14 +109,14 @@ export class Learner {
 
 	save(to: Writer): void {
 		to.int(this.#target);
-		to.maybe(this.#source, (node) => to.node(node));
+		to.maybe(this.#source, (node) => to.id(node));
 		to.int(this.#askedFrom);
 		to.bool(this.#overdue);
 	}
 
 	load(from: Reader): void {
 		this.#target = from.int();
-		this.#source = from.maybe(() => from.node());
+		this.#source = from.maybe(() => from.id());
 		this.#askedFrom = from.int();
 		this.#overdue = from.bool();
 	}

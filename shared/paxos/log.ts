@@ -2,8 +2,9 @@
  * What one node holds for each slot: its highest acceptance, or what it learned to be chosen. Up to
  * `chosenThrough` every entry is the chosen one; above it, every entry is this acceptor's own acceptance.
  */
-import { type Ballot, compareBallots, NO_BALLOT } from './ballot.ts';
-import type { Reader, Writer } from './bytes.ts';
+
+import { type Reader, sameBytes, type Writer } from '../bytes/bytes.ts';
+import { type Ballot, compareBallots, NO_BALLOT, readBallot, writeBallot } from './ballot.ts';
 import { InvariantError } from './config.ts';
 import type { Acceptance, Slot, Value } from './message.ts';
 import type { DurableRecord } from './record.ts';
@@ -103,7 +104,7 @@ export class SlotLog {
 		to.int(this.#chosenThrough);
 		to.list(this.#entries, (entry) => {
 			to.maybe(entry ?? null, ({ ballot, value, accepted }) => {
-				to.ballot(ballot);
+				writeBallot(to, ballot);
 				to.bytes(value);
 				to.bool(accepted);
 			});
@@ -113,7 +114,7 @@ export class SlotLog {
 	load(from: Reader): void {
 		this.#chosenThrough = from.int();
 		const entries = from.list(() =>
-			from.maybe(() => ({ ballot: from.ballot(), value: from.bytes(), accepted: from.bool() })),
+			from.maybe(() => ({ ballot: readBallot(from), value: from.bytes(), accepted: from.bool() })),
 		);
 		for (const [index, entry] of entries.entries()) this.#entries[index] = entry ?? undefined;
 	}
@@ -121,13 +122,6 @@ export class SlotLog {
 	#replayChosen(through: Slot): void {
 		while (this.#chosenThrough < through) this.markChosen(this.#chosenThrough + 1);
 	}
-}
-
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-	if (a === b) return true;
-	if (a.length !== b.length) return false;
-	for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-	return true;
 }
 
 function higher(a: Ballot, b: Ballot): Ballot {

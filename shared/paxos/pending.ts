@@ -5,8 +5,9 @@
  *
  * A proposal may all the same be chosen twice (a late forward); the state machine applies it once.
  */
-import { type Ballot, sameBallot } from './ballot.ts';
-import type { Reader, Writer } from './bytes.ts';
+
+import type { Reader, Writer } from '../bytes/bytes.ts';
+import { type Ballot, readBallot, sameBallot, writeBallot } from './ballot.ts';
 import type { Proposal, ProposalId } from './event.ts';
 import type { Slot } from './message.ts';
 
@@ -101,9 +102,9 @@ export class Pending {
 			to.bytes(proposal.value);
 			to.bool(proposal.route === 'self');
 			to.int(proposal.contest);
-			to.maybe(leftUnder, (ballot) => to.ballot(ballot));
+			to.maybe(leftUnder, (ballot) => writeBallot(to, ballot));
 			to.bool(mayBeChosen);
-			to.maybe(campaign, (ballot) => to.ballot(ballot));
+			to.maybe(campaign, (ballot) => writeBallot(to, ballot));
 			to.bool(overdue);
 		});
 	}
@@ -116,9 +117,9 @@ export class Pending {
 				route: from.bool() ? ('self' as const) : ('leader' as const),
 				contest: from.int(),
 			},
-			leftUnder: from.maybe(() => from.ballot()),
+			leftUnder: from.maybe(() => readBallot(from)),
 			mayBeChosen: from.bool(),
-			campaign: from.maybe(() => from.ballot()),
+			campaign: from.maybe(() => readBallot(from)),
 			overdue: from.bool(),
 		}));
 		for (const pending of all) this.#byId.set(pending.proposal.id, pending);

@@ -5,6 +5,9 @@
  *
  * @source Paxos Made Simple 2.2 and 2.4 (progress)
  */
+
+import type { Reader, Writer } from '../bytes/bytes.ts';
+import { sameBytes } from '../bytes/bytes.ts';
 import type { Acceptor } from './acceptor.ts';
 import {
 	type Ballot,
@@ -12,17 +15,18 @@ import {
 	compareBallots,
 	NO_BALLOT,
 	type NodeId,
+	readBallot,
 	sameBallot,
 	type WallTime,
+	writeBallot,
 } from './ballot.ts';
-import type { Reader, Writer } from './bytes.ts';
 import { Campaign, type Phase1 } from './campaign.ts';
 import type { Context } from './config.ts';
 import type { Proposal, ProposalId } from './event.ts';
 import type { Role } from './fact.ts';
 import { Leadership } from './leadership.ts';
 import type { Learner } from './learner.ts';
-import { type LogEntry, type SlotLog, sameBytes } from './log.ts';
+import type { LogEntry, SlotLog } from './log.ts';
 import type { Accepted, Promised, Slot, Value } from './message.ts';
 import { Pending, type PendingProposal } from './pending.ts';
 import { hasVoted, quorumSize, votersOf } from './quorum.ts';
@@ -393,7 +397,7 @@ export class Proposer {
 		this.#pending.save(to);
 		to.maybe(this.#campaign, (campaign) => campaign.save(to));
 		to.maybe(this.#leadership, (leadership) => leadership.save(to));
-		to.ballot(this.#highestSeen);
+		writeBallot(to, this.#highestSeen);
 		to.int(this.#halts);
 		to.int(this.#campaignPeriods);
 		to.maybe(this.#contested, ({ slot, ids }) => {
@@ -407,7 +411,7 @@ export class Proposer {
 		this.#pending.load(from);
 		this.#campaign = from.maybe(() => Campaign.load(from, this.#context.config.members));
 		this.#leadership = from.maybe(() => Leadership.load(from, this.#context, this.#log, this.#acceptor));
-		this.#highestSeen = from.ballot();
+		this.#highestSeen = readBallot(from);
 		this.#halts = from.int();
 		this.#campaignPeriods = from.int();
 		this.#contested = from.maybe(() => ({ slot: from.int(), ids: from.list(() => from.int()) }));

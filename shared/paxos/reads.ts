@@ -5,8 +5,9 @@
  *
  * @source Raft 6.4 (read index), with Paxos ballots: a higher leader's quorum shares an acceptor with ours
  */
+
+import type { Reader, Writer } from '../bytes/bytes.ts';
 import type { NodeId } from './ballot.ts';
-import type { Reader, Writer } from './bytes.ts';
 import type { Context } from './config.ts';
 import type { ReadId } from './event.ts';
 import type { Leadership } from './leadership.ts';
@@ -117,7 +118,7 @@ export class Reads {
 		const asks = (all: ReadonlyMap<NodeId, ReadAsk>) => {
 			to.list([...all.keys()].sort(), (node) => {
 				const ask = all.get(node) as ReadAsk;
-				to.node(node);
+				to.id(node);
 				to.int(ask.epoch);
 				to.int(ask.round);
 			});
@@ -141,7 +142,7 @@ export class Reads {
 		const ids = () => from.list(() => from.int());
 		const asks = () =>
 			new Map(
-				from.list(() => [from.node(), { kind: 'readAsk', epoch: from.int(), round: from.int() } as const] as const),
+				from.list(() => [from.id(), { kind: 'readAsk', epoch: from.int(), round: from.int() } as const] as const),
 			);
 		this.epoch = from.int();
 		this.#waiting = ids();

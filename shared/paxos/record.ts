@@ -2,8 +2,9 @@
  * The durable records of an agent, to bytes and back: what it must remember through a crash. How they are
  * framed, checksummed and flushed is the log's business (`shared/disk`).
  */
-import type { Ballot } from './ballot.ts';
-import { MalformedError, type Reader, type Writer } from './bytes.ts';
+
+import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
+import { type Ballot, readBallot, writeBallot } from './ballot.ts';
 import type { Slot, Value } from './message.ts';
 
 export type DurableRecord =
@@ -23,11 +24,11 @@ export function writeRecord(out: Writer, record: DurableRecord): void {
 	out.u8(KINDS.indexOf(record.kind));
 	switch (record.kind) {
 		case 'promised':
-			return out.ballot(record.ballot);
+			return writeBallot(out, record.ballot);
 		case 'accepted':
 		case 'learned':
 			out.int(record.slot);
-			out.ballot(record.ballot);
+			writeBallot(out, record.ballot);
 			return out.bytes(record.value);
 		case 'chosen':
 			return out.int(record.through);
@@ -39,10 +40,10 @@ export function readRecord(from: Reader): DurableRecord {
 	const kind = KINDS[from.u8()];
 	switch (kind) {
 		case 'promised':
-			return { kind, ballot: from.ballot() };
+			return { kind, ballot: readBallot(from) };
 		case 'accepted':
 		case 'learned':
-			return { kind, slot: from.int(), ballot: from.ballot(), value: from.bytes() };
+			return { kind, slot: from.int(), ballot: readBallot(from), value: from.bytes() };
 		case 'chosen':
 			return { kind, through: from.int() };
 		default:

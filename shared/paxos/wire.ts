@@ -2,7 +2,9 @@
  * Messages to bytes and back. One byte of kind, then the fields in the order of `message.ts`. Reading
  * refuses, with a `MalformedError`, whatever `writeMessage` could not have written.
  */
-import { MalformedError, type Reader, type Writer } from './bytes.ts';
+
+import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
+import { readBallot, writeBallot } from './ballot.ts';
 import type { Acceptance, Message, MessageKind, Nack } from './message.ts';
 
 /** The position is the byte on the wire: only ever add at the end. */
@@ -29,42 +31,42 @@ export function writeMessage(out: Writer, message: Message): void {
 	out.u8(KIND_BYTES[message.kind]);
 	switch (message.kind) {
 		case 'prepare':
-			out.ballot(message.ballot);
+			writeBallot(out, message.ballot);
 			return out.int(message.contest);
 		case 'promise':
-			out.ballot(message.ballot);
+			writeBallot(out, message.ballot);
 			out.int(message.part);
 			out.int(message.parts);
 			out.int(message.chosenThrough);
 			return out.list(message.accepted, (acceptance) => writeAcceptance(out, acceptance));
 		case 'accept':
-			out.ballot(message.ballot);
+			writeBallot(out, message.ballot);
 			out.int(message.chosenThrough);
 			out.int(message.recoveredThrough);
 			out.int(message.slot);
 			return out.bytes(message.value);
 		case 'accepted':
-			out.ballot(message.ballot);
+			writeBallot(out, message.ballot);
 			return out.int(message.slot);
 		case 'nack':
 			out.u8(REFUSED.indexOf(message.refused));
-			out.ballot(message.ballot);
-			out.ballot(message.promised);
+			writeBallot(out, message.ballot);
+			writeBallot(out, message.promised);
 			return out.maybe(message.acceptance, (acceptance) => writeAcceptance(out, acceptance));
 		case 'heartbeat':
-			out.ballot(message.ballot);
+			writeBallot(out, message.ballot);
 			out.int(message.chosenThrough);
 			out.int(message.recoveredThrough);
 			return out.int(message.round);
 		case 'confirm':
-			out.ballot(message.ballot);
+			writeBallot(out, message.ballot);
 			out.int(message.round);
 			return out.int(message.chosenThrough);
 		case 'poll':
-			return out.ballot(message.ballot);
+			return writeBallot(out, message.ballot);
 		case 'pollReply':
-			out.ballot(message.ballot);
-			out.ballot(message.leader);
+			writeBallot(out, message.ballot);
+			writeBallot(out, message.leader);
 			return out.int(message.chosenThrough);
 		case 'fetch':
 			return out.int(message.from);
@@ -72,7 +74,7 @@ export function writeMessage(out: Writer, message: Message): void {
 			out.int(message.from);
 			out.int(message.chosenThrough);
 			return out.list(message.decisions, ({ ballot, value }) => {
-				out.ballot(ballot);
+				writeBallot(out, ballot);
 				out.bytes(value);
 			});
 		case 'forward':
@@ -92,11 +94,11 @@ export function readMessage(from: Reader): Message {
 	const kind = KINDS[from.u8()];
 	switch (kind) {
 		case 'prepare':
-			return { kind, ballot: from.ballot(), contest: from.int() };
+			return { kind, ballot: readBallot(from), contest: from.int() };
 		case 'promise':
 			return {
 				kind,
-				ballot: from.ballot(),
+				ballot: readBallot(from),
 				part: from.int(),
 				parts: from.int(),
 				chosenThrough: from.int(),
@@ -105,35 +107,35 @@ export function readMessage(from: Reader): Message {
 		case 'accept':
 			return {
 				kind,
-				ballot: from.ballot(),
+				ballot: readBallot(from),
 				chosenThrough: from.int(),
 				recoveredThrough: from.int(),
 				slot: readSlot(from),
 				value: from.bytes(),
 			};
 		case 'accepted':
-			return { kind, ballot: from.ballot(), slot: readSlot(from) };
+			return { kind, ballot: readBallot(from), slot: readSlot(from) };
 		case 'nack': {
 			const refused = REFUSED[from.u8()];
 			if (refused === undefined) throw new MalformedError('a nack of what?');
-			const ballot = from.ballot();
-			const promised = from.ballot();
+			const ballot = readBallot(from);
+			const promised = readBallot(from);
 			return { kind, refused, ballot, promised, acceptance: from.maybe(() => readAcceptance(from)) };
 		}
 		case 'heartbeat':
 			return {
 				kind,
-				ballot: from.ballot(),
+				ballot: readBallot(from),
 				chosenThrough: from.int(),
 				recoveredThrough: from.int(),
 				round: from.int(),
 			};
 		case 'confirm':
-			return { kind, ballot: from.ballot(), round: from.int(), chosenThrough: from.int() };
+			return { kind, ballot: readBallot(from), round: from.int(), chosenThrough: from.int() };
 		case 'poll':
-			return { kind, ballot: from.ballot() };
+			return { kind, ballot: readBallot(from) };
 		case 'pollReply':
-			return { kind, ballot: from.ballot(), leader: from.ballot(), chosenThrough: from.int() };
+			return { kind, ballot: readBallot(from), leader: readBallot(from), chosenThrough: from.int() };
 		case 'fetch':
 			return { kind, from: readSlot(from) };
 		case 'decisions':
@@ -141,7 +143,7 @@ export function readMessage(from: Reader): Message {
 				kind,
 				from: readSlot(from),
 				chosenThrough: from.int(),
-				decisions: from.list(() => ({ ballot: from.ballot(), value: from.bytes() })),
+				decisions: from.list(() => ({ ballot: readBallot(from), value: from.bytes() })),
 			};
 		case 'forward':
 			return { kind, value: from.bytes() };
@@ -156,12 +158,12 @@ export function readMessage(from: Reader): Message {
 
 export function writeAcceptance(out: Writer, acceptance: Acceptance): void {
 	out.int(acceptance.slot);
-	out.ballot(acceptance.ballot);
+	writeBallot(out, acceptance.ballot);
 	out.bytes(acceptance.value);
 }
 
 export function readAcceptance(from: Reader): Acceptance {
-	return { slot: readSlot(from), ballot: from.ballot(), value: from.bytes() };
+	return { slot: readSlot(from), ballot: readBallot(from), value: from.bytes() };
 }
 
 function readSlot(from: Reader): number {

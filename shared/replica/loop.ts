@@ -50,7 +50,7 @@ export interface LoopRuntime {
 
 /** A command is known by who sent it and as which of theirs. */
 export interface CommandName {
-	readonly session: string;
+	readonly client: string;
 	readonly sequence: number;
 }
 
@@ -68,8 +68,8 @@ export type Progress =
 
 export type OnProgress = (progress: Progress) => void;
 
-/** What became of one command of a session, in the order in which they are applied; also of what others proposed. */
-export type OnSessionResult = (sequence: number, result: Result, slot: Slot, chosenAt: Ballot) => void;
+/** What became of one command of a client, in the order in which they are applied; also of what others proposed. */
+export type OnClientResult = (sequence: number, result: Result, slot: Slot, chosenAt: Ballot) => void;
 
 interface Pending {
 	readonly id: ProposalId;
@@ -115,8 +115,8 @@ export class ReplicaLoop {
 	readonly #held: Held[] = [];
 	#proposalNext: ProposalId = 1;
 	readonly #pending = new Map<ProposalId, Pending>();
-	readonly #sessions = new Map<string, Map<number, Pending[]>>();
-	readonly #listeners = new Map<string, OnSessionResult>();
+	readonly #clients = new Map<string, Map<number, Pending[]>>();
+	readonly #listeners = new Map<string, OnClientResult>();
 	#readNext: ReadId = 1;
 	readonly #reads = new Map<ReadId, () => void>();
 	#ready: { readonly slot: Slot; readonly answer: () => void }[] = [];
@@ -193,14 +193,14 @@ export class ReplicaLoop {
 		return this.#pending.size;
 	}
 
-	/** One listener for each session: a later one takes the place of an earlier one. */
-	listen(session: string, onResult: OnSessionResult): void {
-		this.#listeners.set(session, onResult);
+	/** One listener for each client: a later one takes the place of an earlier one. */
+	listen(client: string, onResult: OnClientResult): void {
+		this.#listeners.set(client, onResult);
 	}
 
 	/** @param onResult nothing happens where another has taken its place */
-	unlisten(session: string, onResult: OnSessionResult): void {
-		if (this.#listeners.get(session) === onResult) this.#listeners.delete(session);
+	unlisten(client: string, onResult: OnClientResult): void {
+		if (this.#listeners.get(client) === onResult) this.#listeners.delete(client);
 	}
 
 	/** Nobody waits for it any more: the last thing told of it is `withdrawn`, unless it has its result by then. */
@@ -314,19 +314,19 @@ export class ReplicaLoop {
 	#apply(effects: Effects): void {
 		const settled: ProposalId[] = [];
 		for (const { slot, ballot, value } of effects.apply) {
-			let session = '';
-			let listener: OnSessionResult | undefined;
+			let client = '';
+			let listener: OnClientResult | undefined;
 			let awaited: Map<number, Pending[]> | undefined;
 			this.store.apply(value, (of, sequence, result) => {
-				if (of !== session) {
-					session = of;
+				if (of !== client) {
+					client = of;
 					listener = this.#listeners.get(of);
-					awaited = this.#sessions.get(of);
+					awaited = this.#clients.get(of);
 				}
 				listener?.(sequence, result, slot, ballot);
 				const waiting = awaited?.get(sequence);
 				if (!waiting) return;
-				const name = { session, sequence };
+				const name = { client, sequence };
 				for (const pending of [...waiting]) {
 					if (--pending.open === 0) {
 						settled.push(pending.id);
@@ -336,7 +336,7 @@ export class ReplicaLoop {
 				}
 				awaited?.delete(sequence);
 				// Whoever was told may have proposed again.
-				session = '';
+				client = '';
 			});
 			this.appliedThrough = slot;
 		}
@@ -353,10 +353,10 @@ export class ReplicaLoop {
 	}
 
 	#await(name: CommandName, pending: Pending): void {
-		let sequences = this.#sessions.get(name.session);
+		let sequences = this.#clients.get(name.client);
 		if (!sequences) {
 			sequences = new Map();
-			this.#sessions.set(name.session, sequences);
+			this.#clients.set(name.client, sequences);
 		}
 		const waiting = sequences.get(name.sequence);
 		if (waiting) waiting.push(pending);
@@ -366,12 +366,12 @@ export class ReplicaLoop {
 	#settle(pending: Pending): void {
 		this.#pending.delete(pending.id);
 		for (const name of pending.names) {
-			const sequences = this.#sessions.get(name.session);
+			const sequences = this.#clients.get(name.client);
 			const waiting = sequences?.get(name.sequence)?.filter((other) => other !== pending);
 			if (!sequences || !waiting) continue;
 			if (waiting.length > 0) sequences.set(name.sequence, waiting);
 			else sequences.delete(name.sequence);
-			if (sequences.size === 0) this.#sessions.delete(name.session);
+			if (sequences.size === 0) this.#clients.delete(name.client);
 		}
 	}
 

@@ -3,7 +3,7 @@
  * elsewhere under the same identity. They believe an answer and nothing else: what was never answered is
  * unknown, and is kept so in the history that the linearizability checker reads.
  */
-import { Reader, Writer } from '../paxos/bytes.ts';
+import { Reader, Writer } from '../bytes/bytes.ts';
 import type { Progress } from '../replica/loop.ts';
 import { encodeBatch, encodeCommand, type Operation } from '../store/command.ts';
 import type { Result } from '../store/store.ts';
@@ -89,7 +89,7 @@ interface Task {
 }
 
 class Client {
-	readonly session: string;
+	readonly id: string;
 	opened = false;
 	opening = false;
 	sequence = 0;
@@ -98,8 +98,8 @@ class Client {
 	/** By key: the revision that this client saw last. */
 	readonly seen = new Map<number, number>();
 
-	constructor(session: string) {
-		this.session = session;
+	constructor(id: string) {
+		this.id = id;
 	}
 
 	get receivedThrough(): number {
@@ -154,7 +154,7 @@ export class Clients {
 		this.#write(client, planned, operationOf(client, planned));
 	}
 
-	/** The session's first command. */
+	/** The client's first command. */
 	#open(client: Client, planned: PlannedOperation): void {
 		client.opening = true;
 		this.#write(client, { ...planned, route: 'leader' }, undefined);
@@ -183,16 +183,16 @@ export class Clients {
 	#attempt(task: Task, node: SimulatedNode): void {
 		if (task.done) return;
 		const { client, planned, sequence, operation } = task;
-		// Whoever opens a session asks for ever.
+		// Whoever opens a client asks for ever.
 		if (operation && task.attempts >= ATTEMPTS_MAX) return this.#giveUp(task);
 		task.attempts++;
 		if (task.attempts > 1) this.#world.counters.retriesUnderOneIdentity++;
 		const { process } = node;
 		if (!process) return this.#attemptLater(task);
 
-		const { session } = client;
-		const identity = { session, sequence, receivedThrough: client.receivedThrough };
-		const command = encodeCommand(identity, operation ?? { kind: 'openSession', session });
+		const { id: clientId } = client;
+		const identity = { client: clientId, sequence, receivedThrough: client.receivedThrough };
+		const command = encodeCommand(identity, operation ?? { kind: 'registerClient', client: clientId });
 		const value = encodeBatch(process.wallTime().ms, [command]);
 		const route = planned.route === 'leader' ? 'leader' : 'self';
 		const contest =
@@ -203,10 +203,13 @@ export class Clients {
 		if (process.agent.view().leader.node !== '') this.askedOfFollowers++;
 		if (this.#world.isWatchedByPeople) {
 			const what = operation ? `${operation.kind} ${'key' in operation ? operation.key : ''}` : 'open';
-			this.#world.note(node.id, `client: ${session}/${sequence} ${what} by ${planned.route}, attempt ${task.attempts}`);
+			this.#world.note(
+				node.id,
+				`client: ${clientId}/${sequence} ${what} by ${planned.route}, attempt ${task.attempts}`,
+			);
 		}
 		const id = process.loop.propose(
-			[{ session, sequence }],
+			[{ client: clientId, sequence }],
 			{ value, route, contest: Math.max(0, contest) },
 			(progress) => this.#progress(task, node, before, progress),
 		);
@@ -249,21 +252,21 @@ export class Clients {
 		if (leftBefore || !task.operation || task.attemptsUnderWay > 1) return;
 		this.#close(task);
 		this.#unknown.delete(task);
-		this.#world.invariants.refused(task.client.session, task.sequence);
+		this.#world.invariants.refused(task.client.id, task.sequence);
 	}
 
 	#result(task: Task, node: SimulatedNode, result: Result, slot: number): void {
 		const { client, sequence, planned, operation } = task;
-		if (result.kind === 'forgotten' || result.kind === 'unknownSession') {
-			throw new Violation('SessionsStay', `${client.session}/${sequence} is answered with ${result.kind}`);
+		if (result.kind === 'forgotten' || result.kind === 'unknownClient') {
+			throw new Violation('ClientsStay', `${client.id}/${sequence} is answered with ${result.kind}`);
 		}
 		const { revision, ok } = result;
-		this.#world.invariants.acknowledged(node.index, slot, client.session, sequence, revision);
+		this.#world.invariants.acknowledged(node.index, slot, client.id, sequence, revision);
 		this.#close(task);
 		this.#unknown.delete(task);
 		this.answered++;
 		if (this.#world.isWatchedByPeople)
-			this.#world.note(node.id, `client: ${client.session}/${sequence} is ${revision} ${ok}`);
+			this.#world.note(node.id, `client: ${client.id}/${sequence} is ${revision} ${ok}`);
 		if (!operation) return this.#opened(client);
 
 		const { counters } = this.#world;

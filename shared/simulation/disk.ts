@@ -5,8 +5,9 @@
  *
  * It answers in the order of the calls, as one queue: a slow write delays all later ones.
  */
+
+import { Writer } from '../bytes/bytes.ts';
 import type { Disk, Done } from '../disk/disk.ts';
-import { Writer } from '../paxos/bytes.ts';
 import type { Random } from './random.ts';
 import type { Instant } from './schedule.ts';
 

@@ -29,9 +29,10 @@
  *
  * @source Lamport, Specifying Systems 14 (explicit-state checking, fingerprints)
  */
+
+import { Reader, Writer } from '../bytes/bytes.ts';
 import { PaxosAgent } from '../paxos/agent.ts';
 import { type Ballot, ballotToText, compareBallots, NO_BALLOT, type NodeId } from '../paxos/ballot.ts';
-import { Reader, Writer } from '../paxos/bytes.ts';
 import type { AgentConfig } from '../paxos/config.ts';
 import type { Event } from '../paxos/event.ts';
 import type { Envelope, Message } from '../paxos/message.ts';
@@ -363,7 +364,7 @@ class Exploration {
 	messageNumber(from: number, { to, message }: Envelope): number {
 		const out = new Writer(64);
 		out.int(from);
-		out.node(to);
+		out.id(to);
 		writeMessage(out, message);
 		const bytes = out.take();
 		const key = keyOf(bytes);
@@ -372,7 +373,7 @@ class Exploration {
 		const number = this.#messages.length;
 		const reader = new Reader(bytes);
 		reader.int();
-		reader.node();
+		reader.id();
 		this.#messages.push({ from, to: IDS.indexOf(to), message: readMessage(reader) });
 		this.#messageNumbers.set(key, number);
 		return number;

@@ -124,12 +124,12 @@ export class Invariants {
 	}
 
 	/** The state machine of a node made `result` of a command in the slot that it applies. */
-	result(node: number, session: string, sequence: number, result: Result): void {
+	result(node: number, client: string, sequence: number, result: Result): void {
 		const life = this.#life(node);
 		life.results = mixed(life.results, sequence);
 		if (result.kind === 'applied' || result.kind === 'duplicate') {
 			life.results = mixed(mixed(life.results, result.revision), result.ok ? 1 : 2);
-			this.#appliedOnce(`${session}/${sequence}`, result.revision);
+			this.#appliedOnce(`${client}/${sequence}`, result.revision);
 			if (result.kind === 'duplicate') this.#counters.commandsChosenTwice++;
 		} else life.results = mixed(life.results, 3);
 	}
@@ -144,17 +144,17 @@ export class Invariants {
 	}
 
 	/** A client has the answer of a command in `slot`. */
-	acknowledged(node: number, slot: Slot, session: string, sequence: number, revision: number): void {
+	acknowledged(node: number, slot: Slot, client: string, sequence: number, revision: number): void {
 		this.#ledger.mustBeChosenThrough(node, slot, 'an answer');
-		if (this.#revisions.get(`${session}/${sequence}`) !== revision) {
-			throw new Violation('AcknowledgedIsApplied', `${session}/${sequence} was answered with another revision`);
+		if (this.#revisions.get(`${client}/${sequence}`) !== revision) {
+			throw new Violation('AcknowledgedIsApplied', `${client}/${sequence} was answered with another revision`);
 		}
 		if (slot > this.acknowledgedThrough) this.acknowledgedThrough = slot;
 	}
 
 	/** A client was told that it surely did not happen. */
-	refused(session: string, sequence: number): void {
-		const command = `${session}/${sequence}`;
+	refused(client: string, sequence: number): void {
+		const command = `${client}/${sequence}`;
 		this.#neverApplied.add(command);
 		if (this.#revisions.has(command)) throw new Violation('RefusedNeverHappens', `${command} was applied`);
 	}

@@ -7,6 +7,7 @@
  *
  * @source Lamport, Paxos.tla: OneVote, OneValuePerBallot, VotesSafe, SafeAt, WontVoteIn, ChosenAt
  */
+import { sameBytes } from '../bytes/bytes.ts';
 import { type Ballot, ballotToText, compareBallots, NO_BALLOT, sameBallot } from '../paxos/ballot.ts';
 import type { Slot, Value } from '../paxos/message.ts';
 import { countVotes, type Voters } from '../paxos/quorum.ts';
@@ -334,13 +335,6 @@ export function hashOf(bytes: Uint8Array): number {
 	let hash = 0x811c9dc5;
 	for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
 	return hash >>> 0;
-}
-
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-	if (a === b) return true;
-	if (a.length !== b.length) return false;
-	for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-	return true;
 }
 
 /** OneValuePerBallot. */

@@ -287,9 +287,9 @@ class WatchedStore extends Store {
 
 	override apply(value: Uint8Array, onResult?: OnResult): boolean {
 		this.#slot++;
-		const whole = super.apply(value, (session, sequence, result) => {
-			this.#invariants.result(this.#node, session, sequence, result);
-			onResult?.(session, sequence, result);
+		const whole = super.apply(value, (client, sequence, result) => {
+			this.#invariants.result(this.#node, client, sequence, result);
+			onResult?.(client, sequence, result);
 		});
 		this.#invariants.applied(this.#node, this.#slot, this.revision);
 		return whole;

@@ -3,11 +3,13 @@
  * first, as a list; leaving items out of it gives a smaller run of the same seed, which is how a failure is
  * shrunk.
  */
+
+import { sameBytes } from '../bytes/bytes.ts';
 import { PaxosAgent } from '../paxos/agent.ts';
 import { Clients, CONTESTED_SLOTS, drawOperations, type PlannedOperation } from './clients.ts';
 import type { Counters } from './counters.ts';
 import { drawFaults, type Fault, PLAN, type Regime } from './faults.ts';
-import { sameBytes, Violation } from './ledger.ts';
+import { Violation } from './ledger.ts';
 import { checkHistory } from './linearizability.ts';
 import type { LinkQuality } from './network.ts';
 import type { SimulatedNode } from './node.ts';

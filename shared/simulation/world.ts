@@ -6,8 +6,8 @@
  * checked, and the first rule that does not hold ends the run.
  */
 
+import { Reader, Writer } from '../bytes/bytes.ts';
 import type { NodeId } from '../paxos/ballot.ts';
-import { Reader, Writer } from '../paxos/bytes.ts';
 import type { AgentConfig } from '../paxos/config.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Message } from '../paxos/message.ts';

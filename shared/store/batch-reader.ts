@@ -3,23 +3,24 @@
  * every write, on every node. A batch is looked at as a whole before any of it is given out: it is read
  * entirely or is void.
  */
+
+import { asciiText, fromUtf8 } from '../bytes/text.ts';
 import {
 	CAS_MAX,
+	CLIENT_AT,
+	CLIENT_CHARS_MAX,
 	COUNT_AT,
 	HAS_CAS,
 	HAS_FLAGS,
 	KIND_DELETE,
 	KIND_DELETE_PREFIX,
 	KIND_MASK,
-	KIND_OPEN_SESSION,
 	KIND_PUT,
-	SESSION_AT,
-	SESSION_CHARS_MAX,
+	KIND_REGISTER_CLIENT,
 	TIME_AT,
 	U32,
 } from './batch-format.ts';
 import type { Operation } from './command.ts';
-import { asciiText, fromUtf8 } from './text.ts';
 
 const VARINT_BYTES_MAX = 8;
 
@@ -29,7 +30,7 @@ export class BatchReader {
 
 	// Of the batch
 	timeMs = 0;
-	session = '';
+	client = '';
 	/** The sequence of its first command. */
 	first = 0;
 	receivedThrough = 0;
@@ -44,7 +45,7 @@ export class BatchReader {
 	sequence = 0;
 	/** As in `batch-format.ts`. */
 	kind = KIND_PUT;
-	/** Of a prefix deletion, the prefix; empty for the opening of a session. */
+	/** The key of the command; the prefix of a deletion of a prefix; empty for a registration. */
 	key = '';
 	/** Where in `bytes` its value is; empty where it has none. */
 	valueStart = 0;
@@ -111,7 +112,7 @@ export class BatchReader {
 			case KIND_DELETE_PREFIX:
 				return { kind: 'deletePrefix', prefix: key };
 			default:
-				return { kind: 'openSession', session: this.session };
+				return { kind: 'registerClient', client: this.client };
 		}
 	}
 
@@ -127,18 +128,18 @@ export class BatchReader {
 		const start = this.#start;
 		const left = bytes.length - start;
 		this.#end = bytes.length;
-		if (left <= SESSION_AT) return this.#void('ends too early');
+		if (left <= CLIENT_AT) return this.#void('ends too early');
 		const length = this.#u32(start) + TIME_AT;
-		if (length > left || length <= SESSION_AT) return this.#void('a batch of a wrong length');
+		if (length > left || length <= CLIENT_AT) return this.#void('a batch of a wrong length');
 		this.#end = start + length;
 		this.timeMs = this.#u32(start + TIME_AT) + this.#u16(start + TIME_AT + 4) * U32;
 		this.count = this.#u32(start + COUNT_AT);
-		const sessionChars = bytes[start + SESSION_AT] as number;
-		this.#at = start + SESSION_AT + 1 + sessionChars;
-		if (sessionChars === 0 || sessionChars > SESSION_CHARS_MAX) return this.#void('a batch of no session');
+		const clientChars = bytes[start + CLIENT_AT] as number;
+		this.#at = start + CLIENT_AT + 1 + clientChars;
+		if (clientChars === 0 || clientChars > CLIENT_CHARS_MAX) return this.#void('a batch of no client');
 		if (this.#at > this.#end) return this.#void('ends too early');
-		if (textOf(bytes, this.#at - sessionChars, this.#at) === OTHER) return this.#void('a session that is not ASCII');
-		this.session = asciiText(bytes, this.#at - sessionChars, this.#at);
+		if (textOf(bytes, this.#at - clientChars, this.#at) === OTHER) return this.#void('a client that is not ASCII');
+		this.client = asciiText(bytes, this.#at - clientChars, this.#at);
 		this.first = this.#int();
 		this.receivedThrough = this.#int();
 		if (this.first === 0) return this.#void('sequences begin at 1');
@@ -176,10 +177,10 @@ export class BatchReader {
 		this.#keyEnd = this.#at;
 		this.valueStart = this.#at;
 		this.valueEnd = this.#at;
-		if (kind === KIND_OPEN_SESSION ? head !== kind : kind > KIND_OPEN_SESSION || !mayHave(kind, head)) {
+		if (kind === KIND_REGISTER_CLIENT ? head !== kind : kind > KIND_REGISTER_CLIENT || !mayHave(kind, head)) {
 			return this.#void('unknown kind of command');
 		}
-		if (kind === KIND_OPEN_SESSION) return;
+		if (kind === KIND_REGISTER_CLIENT) return;
 		const keyBytes = this.#int();
 		this.#keyAt = this.#at;
 		this.#skip(keyBytes);

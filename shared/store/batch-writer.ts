@@ -2,24 +2,25 @@
  * Writes one batch after the other, straight into bytes: on the way of every write that a client makes. What
  * cannot be written is refused with a RangeError and leaves nothing behind.
  */
+
+import { hasUtf8Form, toUtf8 } from '../bytes/text.ts';
 import {
 	CAS_MAX,
+	CLIENT_AT,
+	CLIENT_CHARS_MAX,
 	COUNT_AT,
 	FLAGS_MAX,
 	HAS_CAS,
 	HAS_FLAGS,
 	KIND_DELETE,
 	KIND_DELETE_PREFIX,
-	KIND_OPEN_SESSION,
 	KIND_PUT,
-	SESSION_AT,
-	SESSION_CHARS_MAX,
+	KIND_REGISTER_CLIENT,
 	TIME_AT,
 	U32,
 	U48,
 } from './batch-format.ts';
 import type { Operation } from './command.ts';
-import { hasUtf8Form, toUtf8 } from './text.ts';
 
 const BYTES_INITIAL = 4096;
 const VARINT_BYTES_MAX = 8;
@@ -28,7 +29,7 @@ export class BatchWriter {
 	#bytes = new Uint8Array(BYTES_INITIAL);
 	#length = 0;
 	#count = 0;
-	#session = '';
+	#client = '';
 
 	/** Of the batch so far. */
 	get length(): number {
@@ -42,23 +43,23 @@ export class BatchWriter {
 
 	/**
 	 * @param first the sequence of its first command; those of the others follow
-	 * @param receivedThrough the session has the answers up to here
+	 * @param receivedThrough the client has the answers up to here
 	 * @throws RangeError
 	 */
-	begin(session: string, first: number, receivedThrough: number): void {
-		if (!/^[\x20-\x7e]+$/.test(session) || session.length > SESSION_CHARS_MAX) {
-			throw new RangeError(`a session is named in 1 to ${SESSION_CHARS_MAX} ASCII characters`);
+	begin(client: string, first: number, receivedThrough: number): void {
+		if (!/^[\x20-\x7e]+$/.test(client) || client.length > CLIENT_CHARS_MAX) {
+			throw new RangeError(`a client is named in 1 to ${CLIENT_CHARS_MAX} ASCII characters`);
 		}
 		if (!Number.isSafeInteger(first) || first < 1) throw new RangeError('sequences begin at 1');
 		if (!Number.isSafeInteger(receivedThrough) || receivedThrough < 0) {
 			throw new RangeError('receivedThrough is 0 or more');
 		}
-		this.#session = session;
+		this.#client = client;
 		this.#count = 0;
-		this.#length = SESSION_AT;
-		this.#room(1 + session.length);
-		this.#bytes[this.#length++] = session.length;
-		this.#ascii(session);
+		this.#length = CLIENT_AT;
+		this.#room(1 + client.length);
+		this.#bytes[this.#length++] = client.length;
+		this.#ascii(client);
 		this.#int(first);
 		this.#int(receivedThrough);
 	}
@@ -73,10 +74,10 @@ export class BatchWriter {
 			case 'deletePrefix':
 				this.#begin(KIND_DELETE_PREFIX, operation.prefix, null);
 				break;
-			case 'openSession':
-				if (operation.session !== this.#session) throw new RangeError('a session opens itself');
+			case 'registerClient':
+				if (operation.client !== this.#client) throw new RangeError('a client registers only itself');
 				this.#room(1);
-				this.#bytes[this.#length++] = KIND_OPEN_SESSION;
+				this.#bytes[this.#length++] = KIND_REGISTER_CLIENT;
 		}
 		this.#count++;
 	}
@@ -180,7 +181,7 @@ export class BatchWriter {
 /** Writes the proposer's time into each batch of a value, which is whole. */
 export function stampBatches(value: Uint8Array, timeMs: number): void {
 	const time = Math.min(U48 - 1, Math.max(0, Math.floor(timeMs)));
-	for (let at = 0; at + SESSION_AT <= value.length; at += TIME_AT + get32(value, at)) {
+	for (let at = 0; at + CLIENT_AT <= value.length; at += TIME_AT + get32(value, at)) {
 		put32(value, at + TIME_AT, time % U32);
 		const high = Math.floor(time / U32);
 		value[at + TIME_AT + 4] = high;

@@ -3,20 +3,20 @@
  * never guesses: every replica must read the same from them.
  *
  * A slot's value is a concatenation of batches, and an empty value is the no-op; so whoever proposes may
- * append one batch to another without looking inside. A batch is one session's commands under consecutive
+ * append one batch to another without looking inside. A batch is one client's commands under consecutive
  * sequences. It says its own length, so that a malformed one is void alone, not those beside it.
  *
- *     u32 bytes that follow | u48 proposer's wall time | u32 commands | session | first sequence
+ *     u32 bytes that follow | u48 proposer's wall time | u32 commands | client | first sequence
  *       | receivedThrough | commands ...
  *
  * Integers named with their size are little-endian; all others are varints.
  */
-import { MalformedError, type Reader, type Writer } from '../paxos/bytes.ts';
+import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import { BatchReader } from './batch-reader.ts';
 import { BatchWriter, stampBatches } from './batch-writer.ts';
 
 /** What a client wants done. */
-export type Operation = Write | OpenSession;
+export type Operation = Write | RegisterClient;
 export type Write = Put | Delete | DeletePrefix;
 
 export interface Put {
@@ -42,19 +42,19 @@ export interface DeletePrefix {
 	readonly prefix: string;
 }
 
-export interface OpenSession {
-	readonly kind: 'openSession';
+export interface RegisterClient {
+	readonly kind: 'registerClient';
 	/** The one that the command's identity names. */
-	readonly session: string;
+	readonly client: string;
 }
 
 /** Who asks, so that a command is never applied twice whatever is sent again on the way. */
 export interface Identity {
 	/** A nanoid; opened by a command of its own. */
-	readonly session: string;
-	/** From 1, one for each command of the session. */
+	readonly client: string;
+	/** From 1, one for each command of the client. */
 	readonly sequence: number;
-	/** The session has the answers of all its commands up to here, or has given up on them. */
+	/** The client has the answers of all its commands up to here, or has given up on them. */
 	readonly receivedThrough: number;
 }
 
@@ -73,8 +73,8 @@ const single = new BatchWriter();
  *
  * @throws RangeError for what has no encoding: a caller's mistake, to be refused at the doors.
  */
-export function encodeCommand({ session, sequence, receivedThrough }: Identity, operation: Operation): Uint8Array {
-	single.begin(session, sequence, receivedThrough);
+export function encodeCommand({ client, sequence, receivedThrough }: Identity, operation: Operation): Uint8Array {
+	single.begin(client, sequence, receivedThrough);
 	single.add(operation);
 	return single.take();
 }
@@ -105,9 +105,9 @@ export function readCommands(value: Uint8Array): Command[] {
 	const from = new BatchReader(value);
 	const commands: Command[] = [];
 	while (from.nextBatch()) {
-		const { timeMs, session, receivedThrough } = from;
+		const { timeMs, client, receivedThrough } = from;
 		while (from.nextCommand()) {
-			const identity = { session, sequence: from.sequence, receivedThrough };
+			const identity = { client, sequence: from.sequence, receivedThrough };
 			commands.push({ timeMs, identity, operation: from.operation() });
 		}
 	}

@@ -1,7 +1,7 @@
 /** A slot's value, cut to what people and JSON need. It must never throw: it is shown of whatever was chosen. */
-import { MalformedError } from '../paxos/bytes.ts';
+import { MalformedError } from '../bytes/bytes.ts';
+import { fromUtf8 } from '../bytes/text.ts';
 import { type Command, type Operation, readCommands } from './command.ts';
-import { fromUtf8 } from './text.ts';
 
 /** What a slot's value holds, for people. `bytes` 0 is the no-op. */
 export interface ValueSummary {
@@ -11,7 +11,7 @@ export interface ValueSummary {
 	/** How many commands are in it. */
 	readonly commands: number;
 	/**
-	 * The first command, cut, and how many follow: `put color = red + 3 more`, `open session Vx3…`, `no-op`. An
+	 * The first command, cut, and how many follow: `put color = red + 3 more`, `open client Vx3…`, `no-op`. An
 	 * opening is only spoken of where nothing else is there.
 	 */
 	readonly text: string;
@@ -34,7 +34,7 @@ export function describeValue(value: Uint8Array): ValueSummary {
 }
 
 function describeCommands(commands: readonly Command[]): string {
-	const writes = commands.filter(({ operation }) => operation.kind !== 'openSession');
+	const writes = commands.filter(({ operation }) => operation.kind !== 'registerClient');
 	const shown = writes.length > 0 ? writes : commands;
 	const [first] = shown;
 	if (!first) return 'no-op';
@@ -50,8 +50,8 @@ function describeOperation(operation: Operation): string {
 			return `delete ${operation.key}${describeCas(operation.cas)}`;
 		case 'deletePrefix':
 			return `delete all under ${operation.prefix === '' ? '""' : operation.prefix}`;
-		case 'openSession':
-			return `open session ${operation.session.slice(0, SESSION_CHARS_SHOWN)}…`;
+		case 'registerClient':
+			return `open client ${operation.client.slice(0, SESSION_CHARS_SHOWN)}…`;
 	}
 }
 

@@ -1,5 +1,5 @@
 /** Which keys and values every door takes: HTTP, the feed, the command line, the page's form. */
-import { hasUtf8Form, toUtf8 } from './text.ts';
+import { hasUtf8Form, toUtf8 } from '../bytes/text.ts';
 
 /** Percent-encoded it must fit a request line, which Node bounds at 16 KiB. */
 export const KEY_BYTES_MAX = 4096;

@@ -2,7 +2,7 @@
  * A set of keys in the order of their UTF-8 bytes. Adding and removing cost a binary search and a short
  * copy, whatever the size, because keys lie in chunks; it must never sort or copy the whole.
  */
-import { compareUtf8 } from './text.ts';
+import { compareUtf8 } from '../bytes/text.ts';
 
 const CHUNK_KEYS_MAX = 256;
 

@@ -5,14 +5,14 @@
  *
  * Its time is the highest wall time of any proposer so far: monotone, and equal everywhere.
  */
-import { MalformedError, Reader, Writer } from '../paxos/bytes.ts';
-import { KIND_DELETE, KIND_OPEN_SESSION, KIND_PUT } from './batch-format.ts';
+import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
+import { fromUtf8, toUtf8 } from '../bytes/text.ts';
+import { KIND_DELETE, KIND_PUT, KIND_REGISTER_CLIENT } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
+import { ClientTable } from './client-table.ts';
 import { readFlags, writeFlags } from './command.ts';
 import { KeptValues, type Place, valueAt } from './kept-values.ts';
-import { Sessions } from './sessions.ts';
 import { SortedKeys } from './sorted-keys.ts';
-import { fromUtf8, toUtf8 } from './text.ts';
 import { Tombstones } from './tombstones.ts';
 
 /** As it was when it was asked for. */
@@ -60,15 +60,15 @@ export type Result =
 	| { readonly kind: 'applied'; readonly revision: number; readonly ok: boolean }
 	/** Applied before: this was the outcome. */
 	| { readonly kind: 'duplicate'; readonly revision: number; readonly ok: boolean }
-	/** The session says that it has the answer or has given up on it: no outcome is kept. Not applied now. */
+	/** The client says that it has the answer or has given up on it: no outcome is kept. Not applied now. */
 	| { readonly kind: 'forgotten' }
 	/** Never opened, or closed since to make room. Not applied now. */
-	| { readonly kind: 'unknownSession' };
+	| { readonly kind: 'unknownClient' };
 
-export type OnResult = (session: string, sequence: number, result: Result) => void;
+export type OnResult = (client: string, sequence: number, result: Result) => void;
 
 const NO_BYTES = new Uint8Array(0);
-const UNKNOWN_SESSION: Result = { kind: 'unknownSession' };
+const UNKNOWN_CLIENT: Result = { kind: 'unknownClient' };
 const FORGOTTEN: Result = { kind: 'forgotten' };
 
 /** The first byte of a saved state: what follows is read by these rules or not at all. */
@@ -81,9 +81,9 @@ export class Store {
 	readonly #keys = new SortedKeys();
 	readonly #values = new KeptValues();
 	#tombstones = new Tombstones();
-	#sessions = new Sessions();
+	#clients = new ClientTable();
 
-	/** Of the last applied command; 0 before the first. Opening a session takes one, so a write is 2 or more. */
+	/** Of the last applied command; 0 before the first. Opening a client takes one, so a write is 2 or more. */
 	get revision(): number {
 		return this.#revision;
 	}
@@ -97,8 +97,8 @@ export class Store {
 		return this.#entries.size;
 	}
 
-	get sessionsCount(): number {
-		return this.#sessions.size;
+	get clientsCount(): number {
+		return this.#clients.size;
 	}
 
 	get(key: string): Entry | undefined {
@@ -145,7 +145,7 @@ export class Store {
 			if (command.timeMs > this.#timeMs) this.#timeMs = command.timeMs;
 			while (command.nextCommand()) {
 				const result = this.#applyOnce(command);
-				onResult?.(command.session, command.sequence, result);
+				onResult?.(command.client, command.sequence, result);
 			}
 		}
 		return command.fault === null;
@@ -166,7 +166,7 @@ export class Store {
 			out.int(kept.modifyRevision);
 		}
 		this.#tombstones.save(out);
-		this.#sessions.save(out);
+		this.#clients.save(out);
 		return out.take();
 	}
 
@@ -179,7 +179,7 @@ export class Store {
 		store.#timeMs = from.int();
 		for (let left = from.int(); left > 0; left--) store.#insert(readKept(from));
 		store.#tombstones = Tombstones.restore(from);
-		store.#sessions = Sessions.restore(from);
+		store.#clients = ClientTable.restore(from);
 		from.finish();
 		return store;
 	}
@@ -189,25 +189,25 @@ export class Store {
 	}
 
 	#applyOnce(command: BatchReader): Result {
-		if (command.kind === KIND_OPEN_SESSION) return this.#openSession(command.session);
-		const session = this.#sessions.get(command.session);
-		if (!session) return UNKNOWN_SESSION;
-		session.receive(command.receivedThrough);
-		if (command.sequence <= session.receivedThrough) return FORGOTTEN;
-		const before = session.outcomes.get(command.sequence);
+		if (command.kind === KIND_REGISTER_CLIENT) return this.#registerClient(command.client);
+		const client = this.#clients.get(command.client);
+		if (!client) return UNKNOWN_CLIENT;
+		client.receive(command.receivedThrough);
+		if (command.sequence <= client.receivedThrough) return FORGOTTEN;
+		const before = client.outcomes.get(command.sequence);
 		if (before) return { kind: 'duplicate', revision: before.revision, ok: before.ok };
 		const revision = this.#nextRevision();
 		const result: Result = { kind: 'applied', revision, ok: this.#change(command, revision) };
-		session.applied(command.sequence, result);
+		client.applied(command.sequence, result);
 		return result;
 	}
 
-	#openSession(id: string): Result {
-		const openedRevision = this.#sessions.get(id)?.openedRevision;
+	#registerClient(id: string): Result {
+		const openedRevision = this.#clients.get(id)?.openedRevision;
 		if (openedRevision !== undefined) return { kind: 'duplicate', revision: openedRevision, ok: true };
-		if (this.#sessions.wasClosed(id)) return { kind: 'unknownSession' };
+		if (this.#clients.wasEvicted(id)) return { kind: 'unknownClient' };
 		const revision = this.#nextRevision();
-		this.#sessions.open(id, revision);
+		this.#clients.open(id, revision);
 		return { kind: 'applied', revision, ok: true };
 	}
 

@@ -4,9 +4,9 @@
  *
  * Time is the log's own (`Store.timeMs`). It must never read another clock: replicas would differ.
  */
-import { MalformedError, type Reader, type Writer } from '../paxos/bytes.ts';
+import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
+import { fromUtf8, toUtf8 } from '../bytes/text.ts';
 import { SortedKeys } from './sorted-keys.ts';
-import { fromUtf8, toUtf8 } from './text.ts';
 
 /** A deletion is remembered for so long, unless there are too many. */
 export const TOMBSTONE_MS_MIN = 15 * 60_000;

@@ -21,7 +21,7 @@ import { encodeBatch, encodeCommand, type Operation } from '../../shared/store/c
 import { Store } from '../../shared/store/store.ts';
 
 export const BALLOT: Ballot = { ms: 1763889731207, ns: 3, node: 'n1' };
-const SESSION = 'session of the test';
+const CLIENT = 'client of the test';
 export const LOOP: LoopFigures = { longestMs: 61.5, over20Ms: 3, over50Ms: 1, over250Ms: 0 };
 
 export class LoneReplica implements ReplicaService {
@@ -37,7 +37,7 @@ export class LoneReplica implements ReplicaService {
 	#sequence = 1;
 
 	constructor() {
-		this.store.apply(encodeBatch(1, [encodeCommand(this.#identity(), { kind: 'openSession', session: SESSION })]));
+		this.store.apply(encodeBatch(1, [encodeCommand(this.#identity(), { kind: 'registerClient', client: CLIENT })]));
 	}
 
 	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer> {
@@ -78,9 +78,9 @@ export class LoneReplica implements ReplicaService {
 		throw new Error('the API watches no facts');
 	}
 
-	#identity(): { session: string; sequence: number; receivedThrough: number } {
+	#identity(): { client: string; sequence: number; receivedThrough: number } {
 		this.#sequence++;
-		return { session: SESSION, sequence: this.#sequence, receivedThrough: this.#sequence - 1 };
+		return { client: CLIENT, sequence: this.#sequence, receivedThrough: this.#sequence - 1 };
 	}
 
 	#apply(operation: Operation): SubmitAnswer {

@@ -62,7 +62,7 @@ describe('the status', () => {
 		for (const path of ['/v1/swarm', '/v1/status/leader', '/v1/status/peers', '/livez', '/readyz', '/readyz/leader']) {
 			expect(await node.put(path)).toMatchObject({ status: 405, text: 'method PUT not allowed' });
 		}
-		for (const path of ['/v1', '/v1/txn', '/v1/session/create', '/v1/swarm/nothing', '/livez/nothing', '/nothing']) {
+		for (const path of ['/v1', '/v1/txn', '/v1/client/create', '/v1/swarm/nothing', '/livez/nothing', '/nothing']) {
 			expect((await node.get(path)).status).toBe(404);
 		}
 	});
@@ -104,11 +104,8 @@ describe('POST /v1/swarm/propose', () => {
 	});
 
 	it('answers which value a contested slot keeps', async () => {
-		const session = 's';
-		const command = encodeCommand(
-			{ session, sequence: 2, receivedThrough: 0 },
-			{ kind: 'delete', key: 'k', cas: null },
-		);
+		const client = 's';
+		const command = encodeCommand({ client, sequence: 2, receivedThrough: 0 }, { kind: 'delete', key: 'k', cas: null });
 		const value = encodeBatch(1, [command]);
 		node.replica.answerNext = { outcome: 'kept', slot: 41, ballot: BALLOT, value, attempts: [] };
 		expect(await propose({ ...request, contest: 41 })).toMatchObject({

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
+import { Writer } from '../../shared/bytes/bytes.ts';
 import {
 	FRAME_BYTES_MAX,
 	HELLO,
@@ -14,7 +15,6 @@ import {
 	writeHello,
 	writeRead,
 } from '../../shared/client/protocol.ts';
-import { Writer } from '../../shared/paxos/bytes.ts';
 import { encodeCommand } from '../../shared/store/command.ts';
 import { TestSwarm } from './nodes.ts';
 
@@ -31,12 +31,12 @@ describe('the clients’ door', () => {
 		['nothing', new Uint8Array(0)],
 		['a section of no kind', Uint8Array.of(99)],
 		['half a greeting', Uint8Array.of(HELLO, 1)],
-		['a greeting of another version', hello(7, 'session')],
-		['a greeting without a session', hello(1, '')],
+		['a greeting of another version', hello(7, 'client')],
+		['a greeting without a client', hello(1, '')],
 		['a batch that is cut short', concat(greeting('s'), Uint8Array.of(WRITE, 200, 0, 0, 0, 1))],
 		['a batch that is none', concat(greeting('s'), Uint8Array.of(WRITE, 3, 0, 0, 0, 1, 2, 3))],
 		['a batch before the greeting', write('s')],
-		['a batch of another session', concat(greeting('s'), write('another'))],
+		['a batch of another client', concat(greeting('s'), write('another'))],
 		['a read before the greeting', Uint8Array.of(READ, 0, 1, 1, 1, 0x61)],
 		['a read of no keys', concat(greeting('s'), Uint8Array.of(READ, 0, 1, 0))],
 		['a read of no mode', concat(greeting('s'), Uint8Array.of(READ, 9, 1, 1, 1, 0x61))],
@@ -65,7 +65,7 @@ describe('the clients’ door', () => {
 		const socket = swarm.stranger('n1');
 		await once(socket, 'open');
 		const command = encodeCommand(
-			{ session: 's', sequence: 3, receivedThrough: 0 },
+			{ client: 's', sequence: 3, receivedThrough: 0 },
 			{ kind: 'put', key: '/a', value: new Uint8Array(1), flags: 0n, cas: null },
 		);
 		socket.send(concat(greeting('s'), Uint8Array.of(WRITE), command));
@@ -129,13 +129,13 @@ describe('the clients’ door', () => {
 		await expect.poll(isGone).toBe(true);
 	});
 
-	it('tells a client whose session was dropped, and the client goes on under another', async () => {
+	it('tells a client whose client was dropped, and the client goes on under another', async () => {
 		const client = swarm.client();
 		await client.put('a', '1');
 		const socket = swarm.stranger('n1');
 		await once(socket, 'open');
-		// Each opens a session; the client's, used least recently, makes room.
-		for (let i = 0; i < 1024; i++) socket.send(concat(greeting(`session ${i}`), write(`session ${i}`)));
+		// Each opens a client; the client's, used least recently, makes room.
+		for (let i = 0; i < 1024; i++) socket.send(concat(greeting(`client ${i}`), write(`client ${i}`)));
 		await expect.poll(async () => (await client.get('a'))?.createRevision).toBe(2);
 		socket.terminate();
 		await expect.poll(async () => (await client.put('b', '2')).ok).toBe(true);
@@ -143,23 +143,23 @@ describe('the clients’ door', () => {
 	});
 });
 
-function hello(version: number, session: string): Uint8Array {
+function hello(version: number, client: string): Uint8Array {
 	const out = new Writer();
 	out.u8(HELLO);
 	out.int(version);
-	out.node(session);
+	out.id(client);
 	return out.take();
 }
 
-function greeting(session: string): Uint8Array {
+function greeting(client: string): Uint8Array {
 	const out = new Writer();
-	writeHello(out, session);
+	writeHello(out, client);
 	return out.take();
 }
 
-/** The opening of a session. */
-function write(session: string): Uint8Array {
-	const command = encodeCommand({ session, sequence: 1, receivedThrough: 0 }, { kind: 'openSession', session });
+/** The opening of a client. */
+function write(client: string): Uint8Array {
+	const command = encodeCommand({ client, sequence: 1, receivedThrough: 0 }, { kind: 'registerClient', client });
 	return concat(Uint8Array.of(WRITE), command);
 }
 

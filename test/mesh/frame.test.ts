@@ -8,7 +8,7 @@ import {
 	MESSAGE_BYTES_MAX,
 	readFrame,
 } from '../../server/mesh/frame.ts';
-import { MalformedError } from '../../shared/paxos/bytes.ts';
+import { MalformedError } from '../../shared/bytes/bytes.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { ANY_MESSAGE } from './arbitrary.ts';
 

@@ -11,7 +11,7 @@ import {
 	type Step,
 } from '../../server/mesh/handshake.ts';
 import { REFUSALS, type Refusal } from '../../server/mesh/refusal.ts';
-import { MalformedError } from '../../shared/paxos/bytes.ts';
+import { MalformedError } from '../../shared/bytes/bytes.ts';
 
 const n1 = identityOf('n1', {});
 const n2 = identityOf('n2', {});

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MalformedError, Reader, Writer } from '../../shared/paxos/bytes.ts';
+import { MalformedError, Reader, Writer } from '../../shared/bytes/bytes.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { readMessage, writeMessage } from '../../shared/paxos/wire.ts';
 import { ANY_MESSAGE, ANY_MESSAGE_OF } from './arbitrary.ts';

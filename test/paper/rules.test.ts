@@ -441,19 +441,19 @@ const put = (key: string, value: string): Operation => ({
 });
 
 describe('9. the identity of a command', () => {
-	it('a command that is chosen twice is applied once, and a session that was never opened is refused', () => {
+	it('a command that is chosen twice is applied once, and a client that was never opened is refused', () => {
 		const store = new Store();
 		const results: Result[] = [];
-		const apply = (session: string, sequence: number, operation: Operation) => {
-			const command = encodeCommand({ session, sequence, receivedThrough: 0 }, operation);
+		const apply = (client: string, sequence: number, operation: Operation) => {
+			const command = encodeCommand({ client, sequence, receivedThrough: 0 }, operation);
 			store.apply(encodeBatch(1000, [command]), (_session, _sequence, result) => results.push(result));
 		};
-		apply('s', 1, { kind: 'openSession', session: 's' });
+		apply('s', 1, { kind: 'registerClient', client: 's' });
 		apply('s', 2, put('color', 'red'));
 		apply('s', 3, put('color', 'blue'));
 		apply('s', 2, put('color', 'red'));
 		apply('other', 1, put('color', 'green'));
-		expect(results.map(({ kind }) => kind)).toEqual(['applied', 'applied', 'applied', 'duplicate', 'unknownSession']);
+		expect(results.map(({ kind }) => kind)).toEqual(['applied', 'applied', 'applied', 'duplicate', 'unknownClient']);
 		expect(text(store.get('color')?.value as Uint8Array)).toBe('blue');
 		expect(store.revision).toBe(3);
 	});
@@ -463,8 +463,8 @@ describe('10. the only clock of the state machine', () => {
 	it('is the proposer’s time in the slot, made monotone', () => {
 		const store = new Store();
 		for (const [index, timeMs] of [5000, 3000, 7000].entries()) {
-			const identity = { session: 's', sequence: index + 1, receivedThrough: 0 };
-			store.apply(encodeBatch(timeMs, [encodeCommand(identity, { kind: 'openSession', session: 's' })]));
+			const identity = { client: 's', sequence: index + 1, receivedThrough: 0 };
+			store.apply(encodeBatch(timeMs, [encodeCommand(identity, { kind: 'registerClient', client: 's' })]));
 			expect(store.timeMs).toBe([5000, 5000, 7000][index]);
 		}
 	});

@@ -85,7 +85,7 @@ export function chosenValues(disks: readonly DiskState[]): Value[] {
 
 export interface Replay {
 	readonly store: Store;
-	/** By identity, `session/sequence`: the revisions of the times it was applied, and how often it was not again. */
+	/** By identity, `client/sequence`: the revisions of the times it was applied, and how often it was not again. */
 	readonly commands: ReadonlyMap<string, { readonly revisions: readonly number[]; readonly duplicates: number }>;
 }
 
@@ -94,8 +94,8 @@ export function replay(values: readonly Value[]): Replay {
 	const store = new Store();
 	const commands = new Map<string, { revisions: number[]; duplicates: number }>();
 	for (const [index, value] of values.entries()) {
-		const fine = store.apply(value, (session, sequence, result) => {
-			const identity = `${session}/${sequence}`;
+		const fine = store.apply(value, (client, sequence, result) => {
+			const identity = `${client}/${sequence}`;
 			const command = commands.get(identity) ?? { revisions: [], duplicates: 0 };
 			commands.set(identity, command);
 			if (result.kind === 'applied') command.revisions.push(result.revision);

@@ -1,4 +1,4 @@
-/** A node opens a session with its first command. Where that fails, the next one must not wait for it for ever. */
+/** A node opens a client with its first command. Where that fails, the next one must not wait for it for ever. */
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { put } from './client.ts';

@@ -28,7 +28,7 @@ test('before a lone write is acknowledged, a quorum has flushed its log (the tra
 async function expectFlushes(tracer: FlushTracer): Promise<void> {
 	expect((await swarm.run('init')).status).toBe(0);
 	await Promise.all(swarm.nodes.map((node) => tracer.start(swarm, node)));
-	await put(swarm.node('n1'), 'first', 'opens the session');
+	await put(swarm.node('n1'), 'first', 'opens the client');
 	const writes: { beganMs: number; acknowledgedMs: number }[] = [];
 	for (let index = 0; index < WRITES; index++) {
 		const beganMs = Date.now();

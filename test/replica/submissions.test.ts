@@ -4,10 +4,10 @@ import type { SubmitAnswer, SubmitOptions } from '../../server/replica/service.t
 import { Submissions } from '../../server/replica/submissions.ts';
 import type { Ballot } from '../../shared/paxos/ballot.ts';
 import type { Proposal, ProposalId } from '../../shared/paxos/event.ts';
-import type { CommandName, OnProgress, OnSessionResult } from '../../shared/replica/loop.ts';
+import type { CommandName, OnClientResult, OnProgress } from '../../shared/replica/loop.ts';
 import { Random } from '../../shared/simulation/random.ts';
+import { CLIENTS_MAX } from '../../shared/store/client-table.ts';
 import { encodeBatch, encodeCommand } from '../../shared/store/command.ts';
-import { SESSIONS_MAX } from '../../shared/store/sessions.ts';
 import { Store } from '../../shared/store/store.ts';
 
 const SEEDS = 300;
@@ -129,7 +129,7 @@ class FakeLoop {
 	readonly proposals = new Map<ProposalId, Proposed>();
 	/** Withdrawn, and chosen later, or never. */
 	readonly late: Proposed[] = [];
-	readonly #listeners = new Map<string, OnSessionResult>();
+	readonly #listeners = new Map<string, OnClientResult>();
 	#next: ProposalId = 1;
 	#slot = 0;
 
@@ -145,12 +145,12 @@ class FakeLoop {
 		proposed.onProgress({ kind: 'withdrawn', proposal: id, left: proposed.left });
 	}
 
-	listen(session: string, onResult: OnSessionResult): void {
-		this.#listeners.set(session, onResult);
+	listen(client: string, onResult: OnClientResult): void {
+		this.#listeners.set(client, onResult);
 	}
 
-	unlisten(session: string, onResult: OnSessionResult): void {
-		if (this.#listeners.get(session) === onResult) this.#listeners.delete(session);
+	unlisten(client: string, onResult: OnClientResult): void {
+		if (this.#listeners.get(client) === onResult) this.#listeners.delete(client);
 	}
 
 	choose(id: ProposalId): void {
@@ -175,10 +175,10 @@ class FakeLoop {
 
 	/** So many others open one that each one of ours is the least recently used. */
 	dropSessions(): void {
-		for (let i = 0; i < SESSIONS_MAX; i++) {
-			const session = `other ${this.#slot}`;
-			const identity = { session, sequence: 1, receivedThrough: 0 };
-			this.#apply(encodeBatch(1, [encodeCommand(identity, { kind: 'openSession', session })]), null);
+		for (let i = 0; i < CLIENTS_MAX; i++) {
+			const client = `other ${this.#slot}`;
+			const identity = { client, sequence: 1, receivedThrough: 0 };
+			this.#apply(encodeBatch(1, [encodeCommand(identity, { kind: 'registerClient', client })]), null);
 		}
 	}
 
@@ -190,9 +190,9 @@ class FakeLoop {
 
 	#apply(value: Uint8Array, proposed: Proposed | null): void {
 		const slot = ++this.#slot;
-		this.store.apply(value, (session, sequence, result) => {
-			this.#listeners.get(session)?.(sequence, result, slot, BALLOT);
-			const name = proposed?.names.find((other) => other.session === session && other.sequence === sequence);
+		this.store.apply(value, (client, sequence, result) => {
+			this.#listeners.get(client)?.(sequence, result, slot, BALLOT);
+			const name = proposed?.names.find((other) => other.client === client && other.sequence === sequence);
 			if (name) proposed?.onProgress({ kind: 'result', name, result, slot, chosenAt: BALLOT });
 		});
 	}

@@ -13,25 +13,40 @@ export interface Room {
 }
 
 const allShared = [
+	'shared/bytes',
 	'shared/paxos',
 	'shared/store',
 	'shared/disk',
-	'shared/replica',
 	'shared/client',
+	'shared/replica',
 	'shared',
 	'shared/simulation',
 ];
 
 export const rooms: readonly Room[] = [
-	{ name: 'shared/paxos', mayImport: [], pure: true, itsPackage: null },
-	{ name: 'shared/store', mayImport: ['shared/paxos'], pure: true, itsPackage: null },
-	{ name: 'shared/disk', mayImport: ['shared/paxos'], pure: true, itsPackage: null },
-	{ name: 'shared/replica', mayImport: ['shared/paxos', 'shared/store', 'shared/disk'], pure: true, itsPackage: null },
-	{ name: 'shared/client', mayImport: ['shared/paxos', 'shared/store'], pure: false, itsPackage: 'nanoid' },
-	{ name: 'shared', mayImport: ['shared/paxos', 'shared/store'], pure: false, itsPackage: null },
+	{ name: 'shared/bytes', mayImport: [], pure: true, itsPackage: null },
+	{ name: 'shared/paxos', mayImport: ['shared/bytes'], pure: true, itsPackage: null },
+	{ name: 'shared/store', mayImport: ['shared/bytes'], pure: true, itsPackage: null },
+	{ name: 'shared/disk', mayImport: ['shared/bytes', 'shared/paxos'], pure: true, itsPackage: null },
+	{ name: 'shared/client', mayImport: ['shared/bytes', 'shared/store'], pure: false, itsPackage: 'nanoid' },
+	{
+		name: 'shared/replica',
+		mayImport: ['shared/bytes', 'shared/paxos', 'shared/store', 'shared/disk', 'shared/client'],
+		pure: true,
+		itsPackage: null,
+	},
+	{ name: 'shared', mayImport: ['shared/bytes', 'shared/paxos', 'shared/store'], pure: false, itsPackage: null },
 	{
 		name: 'shared/simulation',
-		mayImport: ['shared/paxos', 'shared/store', 'shared/disk', 'shared/replica', 'shared'],
+		mayImport: [
+			'shared/bytes',
+			'shared/paxos',
+			'shared/store',
+			'shared/disk',
+			'shared/client',
+			'shared/replica',
+			'shared',
+		],
 		pure: true,
 		itsPackage: null,
 	},

@@ -166,8 +166,8 @@ export const MUTANTS: readonly Mutant[] = [
 		11,
 		'the nanoseconds of a ballot are lost when its record is written',
 		RECORD,
-		'			out.ballot(record.ballot);\n			return out.bytes(record.value);',
-		'			out.ballot({ ...record.ballot, ns: 0 });\n			return out.bytes(record.value);',
+		'			writeBallot(out, record.ballot);\n			return out.bytes(record.value);',
+		'			writeBallot(out, { ...record.ballot, ns: 0 });\n			return out.bytes(record.value);',
 	),
 	one(
 		12,
@@ -412,11 +412,11 @@ export const MUTANTS: readonly Mutant[] = [
 	),
 	one(
 		0,
-		'a session forgets one outcome too many',
+		'a client forgets one outcome too many',
 		STORE,
-		'if (command.sequence <= session.receivedThrough) return',
-		'if (command.sequence < session.receivedThrough) return',
-		[STORE, 'session.receive(command.receivedThrough);', 'session.receive(command.receivedThrough + 1);'],
+		'if (command.sequence <= client.receivedThrough) return',
+		'if (command.sequence < client.receivedThrough) return',
+		[STORE, 'client.receive(command.receivedThrough);', 'client.receive(command.receivedThrough + 1);'],
 	),
 	one(
 		0,

@@ -1,6 +1,7 @@
 /** What was durable and has changed is refused, never dropped: it is told apart from a torn tail. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Reader } from '../../shared/bytes/bytes.ts';
 import type { Disk } from '../../shared/disk/disk.ts';
 import {
 	type FrameHeader,
@@ -12,7 +13,6 @@ import {
 } from '../../shared/disk/frame.ts';
 import { Log } from '../../shared/disk/log.ts';
 import { CorruptLogError, readLog } from '../../shared/disk/recover.ts';
-import { Reader } from '../../shared/paxos/bytes.ts';
 import { type DurableRecord, readRecord } from '../../shared/paxos/record.ts';
 import { CrashDisk } from './crash-disk.ts';
 import { accepted, anyRecord, listen } from './records.ts';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { CLIENTS_MAX, EVICTED_CLIENTS_MAX, OUTCOMES_MAX } from '../../shared/store/client-table.ts';
 import { encodeBatch, encodeCommand } from '../../shared/store/command.ts';
-import { CLOSED_SESSIONS_MAX, OUTCOMES_MAX, SESSIONS_MAX } from '../../shared/store/sessions.ts';
 import { type Result, Store } from '../../shared/store/store.ts';
-import { Client, identity, opening, put, SESSION, textOf } from './commands.ts';
+import { CLIENT, Client, identity, opening, put, textOf } from './commands.ts';
 
 describe('a command', () => {
 	it('that is chosen twice is applied once, and told its first outcome', () => {
@@ -16,7 +16,7 @@ describe('a command', () => {
 		expect(client.store.revision).toBe(4);
 	});
 
-	it('that was overtaken by a later one of its session is still applied', () => {
+	it('that was overtaken by a later one of its client is still applied', () => {
 		const client = new Client();
 		client.send(identity(5), put('a', 'later'));
 		expect(client.send(identity(3), put('a', 'earlier'))).toMatchObject({ kind: 'applied' });
@@ -32,16 +32,16 @@ describe('a command', () => {
 		expect(textOf(client.store.get('a')?.value)).toBe('2');
 	});
 
-	it('of a session that was never opened is not applied', () => {
+	it('of a client that was never opened is not applied', () => {
 		const store = new Store();
 		const results: Result[] = [];
 		const value = encodeBatch(1, [encodeCommand(identity(1), put('a', '1'))]);
 		store.apply(value, (_session, _sequence, result) => results.push(result));
-		expect(results).toEqual([{ kind: 'unknownSession' }]);
+		expect(results).toEqual([{ kind: 'unknownClient' }]);
 		expect([store.keysCount, store.revision]).toEqual([0, 0]);
 	});
 
-	it('tells its result by session and sequence', () => {
+	it('tells its result by client and sequence', () => {
 		const results: unknown[] = [];
 		const value = encodeBatch(1, [opening('s'), encodeCommand(identity(2, 0, 's'), put('a', ''))]);
 		new Store().apply(value, (...result) => results.push(result));
@@ -135,11 +135,11 @@ describe("a client's commands", () => {
 	});
 });
 
-describe('a session', () => {
+describe('a client', () => {
 	it('that is open is not opened again', () => {
 		const client = new Client();
 		client.apply(put('a', '1'));
-		const again = client.send(identity(7), { kind: 'openSession', session: SESSION });
+		const again = client.send(identity(7), { kind: 'registerClient', client: CLIENT });
 		expect(again).toEqual({ kind: 'duplicate', revision: 1, ok: true });
 		expect(client.send(identity(2), put('a', '2'))).toMatchObject({ kind: 'duplicate', revision: 2 });
 	});
@@ -147,36 +147,36 @@ describe('a session', () => {
 	it('makes room when there are too many: the one used least recently', () => {
 		const { store } = new Client(new Store(), 'first');
 		new Client(store, 'second');
-		for (let i = 2; i < SESSIONS_MAX; i++) new Client(store, `s${i}`);
-		expect(store.sessionsCount).toBe(SESSIONS_MAX);
+		for (let i = 2; i < CLIENTS_MAX; i++) new Client(store, `s${i}`);
+		expect(store.clientsCount).toBe(CLIENTS_MAX);
 		const first = new Client(store, 'first');
 		expect(first.apply(put('a', '1'))).toMatchObject({ kind: 'applied' });
 		const second = new Client(store, 'second');
 		new Client(store, 'one more');
-		expect(store.sessionsCount).toBe(SESSIONS_MAX);
+		expect(store.clientsCount).toBe(CLIENTS_MAX);
 		expect(first.apply(put('a', '2'))).toMatchObject({ kind: 'applied' });
-		expect(second.apply(put('a', '3'))).toEqual({ kind: 'unknownSession' });
+		expect(second.apply(put('a', '3'))).toEqual({ kind: 'unknownClient' });
 	});
 
 	it('once closed never opens again: a late copy of everything it did applies as nothing', () => {
 		const store = new Store();
 		const everything = encodeBatch(1, [opening(), encodeCommand(identity(2), put('a', 'first'))]);
 		store.apply(everything);
-		for (let i = 0; i < SESSIONS_MAX; i++) new Client(store, `s${i}`);
+		for (let i = 0; i < CLIENTS_MAX; i++) new Client(store, `s${i}`);
 		const restored = Store.restore(store.save());
 		for (const each of [store, restored]) {
 			const before = each.save();
 			const results: Result[] = [];
 			each.apply(everything, (_session, _sequence, result) => results.push(result));
-			expect(results).toEqual([{ kind: 'unknownSession' }, { kind: 'unknownSession' }]);
+			expect(results).toEqual([{ kind: 'unknownClient' }, { kind: 'unknownClient' }]);
 			expect(each.save()).toEqual(before);
 		}
 	});
 
 	it('costs bounded memory, however many come and go', () => {
 		const store = new Store();
-		const nameOf = (i: number): string => `session ${String(i).padStart(8, '0')}`;
-		const total = SESSIONS_MAX + CLOSED_SESSIONS_MAX;
+		const nameOf = (i: number): string => `client ${String(i).padStart(8, '0')}`;
+		const total = CLIENTS_MAX + EVICTED_CLIENTS_MAX;
 		const openings = Array.from({ length: total }, (_, i) => opening(nameOf(1_000_000 + i)));
 		store.apply(encodeBatch(1, openings));
 		const full = store.save().length;

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MalformedError, Writer } from '../../shared/paxos/bytes.ts';
+import { MalformedError, Writer } from '../../shared/bytes/bytes.ts';
 import { CAS_MAX, FLAGS_MAX } from '../../shared/store/batch-format.ts';
 import { BatchReader } from '../../shared/store/batch-reader.ts';
 import { BatchWriter } from '../../shared/store/batch-writer.ts';
 import { encodeBatch, encodeCommand, type Identity, type Operation, readCommands } from '../../shared/store/command.ts';
 import { keyFault } from '../../shared/store/key.ts';
 import { Store } from '../../shared/store/store.ts';
-import { bytesOf, Client, concat, identity, opening, put, SESSION } from './commands.ts';
+import { bytesOf, CLIENT, Client, concat, identity, opening, put } from './commands.ts';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 20 });
 const cas = fc.option(fc.nat({ max: CAS_MAX }));
@@ -21,10 +21,10 @@ const operations: fc.Arbitrary<Operation> = fc.oneof(
 	}),
 	fc.record({ kind: fc.constant('delete' as const), key: text, cas }),
 	fc.record({ kind: fc.constant('deletePrefix' as const), prefix: text }),
-	fc.constant<Operation>({ kind: 'openSession', session: SESSION }),
+	fc.constant<Operation>({ kind: 'registerClient', client: CLIENT }),
 );
 const identities: fc.Arbitrary<Identity> = fc.record({
-	session: fc.constant(SESSION),
+	client: fc.constant(CLIENT),
 	sequence: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
 	receivedThrough: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
 });
@@ -71,7 +71,7 @@ describe('commands', () => {
 			[identity(1), put('a', '', null, -1n)],
 			[identity(1), put('a', '', null, FLAGS_MAX + 1n)],
 			[identity(1), { kind: 'deletePrefix', prefix: '\udc00' }],
-			[identity(1), { kind: 'openSession', session: 'another' }],
+			[identity(1), { kind: 'registerClient', client: 'another' }],
 		];
 		for (const [as, operation] of refused) expect(() => encodeCommand(as, operation)).toThrow(RangeError);
 		// Nothing of them is left over in what is written next.
@@ -90,8 +90,8 @@ describe('a value that does not parse', () => {
 		['has an opening with a condition', batchOf({ commands: Uint8Array.of(0x23, 1) })],
 		['has a sequence of 0', batchOf({ first: 0 })],
 		['has sequences above what is an integer', batchOf({ first: Number.MAX_SAFE_INTEGER, count: 2 })],
-		['has no session', batchOf({ session: '' })],
-		['has a session too long', batchOf({ session: 's'.repeat(65) })],
+		['has no client', batchOf({ client: '' })],
+		['has a client too long', batchOf({ client: 's'.repeat(65) })],
 		['has a key that is not UTF-8', batchOf({ commands: Uint8Array.of(2, 1, 0xc3) })],
 		['has a key that ends too early', batchOf({ commands: Uint8Array.of(2, 9, 0x61) })],
 	];
@@ -103,9 +103,9 @@ describe('a value that does not parse', () => {
 		expect(store.apply(concat(whole, broken, whole), (...result) => results.push(result))).toBe(false);
 		expect(results).toMatchObject([
 			['other', 1, { kind: 'applied' }],
-			[SESSION, 9, { kind: 'applied' }],
+			[CLIENT, 9, { kind: 'applied' }],
 			['other', 1, { kind: 'duplicate' }],
-			[SESSION, 9, { kind: 'duplicate' }],
+			[CLIENT, 9, { kind: 'duplicate' }],
 		]);
 	});
 
@@ -127,14 +127,14 @@ describe('a value that does not parse', () => {
 	});
 });
 
-/** One batch as its bytes are, whatever it says; by default it opens a session. */
+/** One batch as its bytes are, whatever it says; by default it opens a client. */
 function batchOf({
-	session = 's',
+	client = 's',
 	first = 1,
 	commands = Uint8Array.of(3),
 	count = 1,
 }: {
-	session?: string;
+	client?: string;
 	first?: number;
 	commands?: Uint8Array;
 	count?: number;
@@ -142,8 +142,8 @@ function batchOf({
 	const out = new Writer();
 	out.raw(new Uint8Array(6));
 	out.raw(new Uint8Array(Uint32Array.of(count).buffer));
-	out.u8(session.length);
-	for (const letter of session) out.u8(letter.charCodeAt(0));
+	out.u8(client.length);
+	for (const letter of client) out.u8(letter.charCodeAt(0));
 	out.int(first);
 	out.int(0);
 	out.raw(commands);
@@ -156,13 +156,13 @@ describe('a batch of many commands', () => {
 		fc.assert(
 			fc.property(fc.array(operations, { maxLength: 20 }), fc.nat({ max: 1e9 }), (all, before) => {
 				const batch = new BatchWriter();
-				batch.begin(SESSION, before + 1, before);
+				batch.begin(CLIENT, before + 1, before);
 				for (const operation of all) batch.add(operation);
 				const read = readCommands(encodeBatch(7, [batch.take()]));
 				expect(read).toEqual(
 					all.map((operation, i) => ({
 						timeMs: 7,
-						identity: { session: SESSION, sequence: before + 1 + i, receivedThrough: before },
+						identity: { client: CLIENT, sequence: before + 1 + i, receivedThrough: before },
 						operation,
 					})),
 				);
@@ -172,7 +172,7 @@ describe('a batch of many commands', () => {
 
 	it('is as it was before a command that has no encoding', () => {
 		const batch = new BatchWriter();
-		batch.begin(SESSION, 1, 0);
+		batch.begin(CLIENT, 1, 0);
 		batch.put('a', bytesOf('1'), 0n, null);
 		expect(() => batch.put('b\ud800', bytesOf('2'), 0n, null)).toThrow(RangeError);
 		expect(() => batch.put('c', bytesOf('3'), 2n ** 64n, null)).toThrow(RangeError);

@@ -2,14 +2,14 @@
 import { encodeBatch, encodeCommand, type Identity, type Operation } from '../../shared/store/command.ts';
 import { type Result, Store } from '../../shared/store/store.ts';
 
-export const SESSION = 'V1StGXR8_Z5jdHi6B-myT';
+export const CLIENT = 'V1StGXR8_Z5jdHi6B-myT';
 
-export function identity(sequence: number, receivedThrough = 0, session = SESSION): Identity {
-	return { session, sequence, receivedThrough };
+export function identity(sequence: number, receivedThrough = 0, client = CLIENT): Identity {
+	return { client, sequence, receivedThrough };
 }
 
-export function opening(session = SESSION): Uint8Array {
-	return encodeCommand(identity(1, 0, session), { kind: 'openSession', session });
+export function opening(client = CLIENT): Uint8Array {
+	return encodeCommand(identity(1, 0, client), { kind: 'registerClient', client });
 }
 
 export function put(key: string, value: string | Uint8Array, cas: number | null = null, flags = 0n): Operation {
@@ -24,23 +24,23 @@ export function textOf(bytes: Uint8Array | undefined): string | undefined {
 	return bytes && new TextDecoder().decode(bytes);
 }
 
-/** A store with one open session, and a client that numbers its commands from 2. */
+/** A store with one open client, and a client that numbers its commands from 2. */
 export class Client {
 	readonly store: Store;
-	readonly session: string;
+	readonly client: string;
 	timeMs = 1000;
 	#sequence = 1;
 
-	constructor(store = new Store(), session = SESSION) {
+	constructor(store = new Store(), client = CLIENT) {
 		this.store = store;
-		this.session = session;
-		store.apply(encodeBatch(this.timeMs, [opening(session)]));
+		this.client = client;
+		store.apply(encodeBatch(this.timeMs, [opening(client)]));
 	}
 
 	/** Applies the operation under the next sequence, every earlier answer received. */
 	apply(operation: Operation): Result {
 		this.#sequence++;
-		return this.send(identity(this.#sequence, this.#sequence - 1, this.session), operation);
+		return this.send(identity(this.#sequence, this.#sequence - 1, this.client), operation);
 	}
 
 	/** Applies the operation under an identity of the caller's choice. */

@@ -26,8 +26,8 @@ describe('a value as people read it', () => {
 		expect(textOf({ kind: 'deletePrefix', prefix: 'a/' })).toBe('delete all under a/');
 		expect(textOf({ kind: 'deletePrefix', prefix: '' })).toBe('delete all under ""');
 		expect(textOf(put('a', '1'), put('b', '2'), put('c', '3'))).toBe('put a = 1 + 2 more');
-		expect(describeValue(encodeBatch(1, [opening('Vx3longer')])).text).toBe('open session Vx3…');
-		expect(textOf({ kind: 'openSession', session: identity(1).session }, put('a', '1'))).toBe('put a = 1');
+		expect(describeValue(encodeBatch(1, [opening('Vx3longer')])).text).toBe('open client Vx3…');
+		expect(textOf({ kind: 'registerClient', client: identity(1).client }, put('a', '1'))).toBe('put a = 1');
 	});
 
 	it('is a no-op where it is empty', () => {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MalformedError } from '../../shared/paxos/bytes.ts';
+import { MalformedError } from '../../shared/bytes/bytes.ts';
 import { encodeBatch, encodeCommand } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
 import { TOMBSTONE_MS_MIN } from '../../shared/store/tombstones.ts';
-import { bytesOf, Client, concat, identity, opening, put, SESSION, textOf } from './commands.ts';
+import { bytesOf, CLIENT, Client, concat, identity, opening, put, textOf } from './commands.ts';
 
 describe('a revision', () => {
 	it('is taken by every applied command, whatever came of it', () => {
@@ -219,7 +219,7 @@ describe("the log's time", () => {
 		const store = new Store();
 		const times: number[] = [];
 		for (const timeMs of [500, 900, 100, 901]) {
-			store.apply(encodeBatch(timeMs, [opening(`session of ${timeMs}`)]));
+			store.apply(encodeBatch(timeMs, [opening(`client of ${timeMs}`)]));
 			times.push(store.timeMs);
 		}
 		expect(times).toEqual([500, 900, 900, 901]);
@@ -301,10 +301,10 @@ describe('a saved state', () => {
 	});
 });
 
-it('a store of one session counts one', () => {
+it('a store of one client counts one', () => {
 	const { store } = new Client();
-	store.apply(encodeBatch(1, [opening(SESSION)]));
-	expect([store.sessionsCount, store.keysCount]).toEqual([1, 0]);
+	store.apply(encodeBatch(1, [opening(CLIENT)]));
+	expect([store.clientsCount, store.keysCount]).toEqual([1, 0]);
 });
 
 function inByteOrder(keys: readonly string[]): string[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Reader, Writer } from '../../shared/paxos/bytes.ts';
+import { Reader, Writer } from '../../shared/bytes/bytes.ts';
 import { TOMBSTONE_MS_MIN, TOMBSTONES_MAX, Tombstones } from '../../shared/store/tombstones.ts';
 
 function saved(tombstones: Tombstones): Uint8Array {

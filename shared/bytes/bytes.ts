@@ -1,35 +1,37 @@
 /**
- * Writes and reads the few shapes that messages, records and saved states are made of. Little enough to be
- * its own: the pure rooms import no package, and what is durable for years should not depend on one.
+ * Integers, short identifiers and lists to bytes and back: the few shapes that messages, records and saved states
+ * are made of. The pure rooms import no package, and a format that is durable for years should not depend on one.
+ * It must never know what the bytes mean.
  *
- * Integers are unsigned LEB128 up to 2^53 - 1; strings and byte arrays are preceded by their length.
+ * Integers are unsigned LEB128 up to 2^53 - 1. Strings and byte arrays are preceded by their length.
  */
-import { type Ballot, isWellFormed, type NodeId } from './ballot.ts';
 
-/** What was read is not what was written: too short, too long, or out of range. */
+/** The bytes that were read are not what a `Writer` wrote: they are too few, too many, or out of range. */
 export class MalformedError extends Error {
 	override readonly name = 'MalformedError';
 }
 
-const VARINT_BYTES_MAX = 8;
-/** So many bits of an integer, and then the rest, can be shifted: four bytes, and up to four more. */
+/** How many bytes the largest integer takes. */
+export const VARINT_BYTES_MAX = 8;
+/** JavaScript shifts 32 bits. An integer is therefore written as its low 28 bits, four bytes of seven, and the rest. */
 const LOW_BITS = 28;
 const LOW_RANGE = 2 ** LOW_BITS;
-const NODE_ID_CHARS_MAX = 64;
+/** The longest identifier, in characters. */
+export const ID_CHARS_MAX = 64;
 
-/** Node ids that were read last, so that the few there are, in every ballot, are not made again each time. */
-const idsRead: NodeId[] = [];
+/** The identifiers that were read last. A swarm has few, and every ballot names one: they are not made anew each time. */
+const idsRead: string[] = [];
 let idsReadNext = 0;
-/** More than a swarm has nodes. */
+/** This is more than the nodes of a swarm. */
 const IDS_KEPT = 16;
 
 /**
- * Writes one array after the other, each handed over by `take()`. They lie side by side in larger ones, for an
- * array of its own costs more than most that is written.
+ * Writes one array after the other. `take()` hands over what was written since the last `take()`. The arrays lie
+ * side by side in larger ones, because an array of its own would cost more than most messages do.
  */
 export class Writer {
 	#bytes: Uint8Array;
-	/** Where what is not taken yet begins, and where it ends. */
+	/** What was written and not taken yet begins at `#start` and ends before `#end`. */
 	#start = 0;
 	#end = 0;
 
@@ -37,19 +39,19 @@ export class Writer {
 		this.#bytes = new Uint8Array(bytesInitial);
 	}
 
-	/** Of what is not taken yet. */
+	/** How many bytes were written and not taken yet. */
 	get length(): number {
 		return this.#end - this.#start;
 	}
 
 	u8(value: number): void {
-		this.#room(1);
+		this.#makeRoom(1);
 		this.#bytes[this.#end++] = value;
 	}
 
 	/** @param value an integer from 0 to 2^53 - 1 */
 	int(value: number): void {
-		this.#room(VARINT_BYTES_MAX);
+		this.#makeRoom(VARINT_BYTES_MAX);
 		let rest = value;
 		if (value >= LOW_RANGE) {
 			rest = Math.floor(value / LOW_RANGE);
@@ -68,24 +70,18 @@ export class Writer {
 		this.raw(value);
 	}
 
-	/** Without a length in front. */
+	/** Writes the bytes without their length in front. */
 	raw(value: Uint8Array): void {
-		this.#room(value.length);
+		this.#makeRoom(value.length);
 		this.#bytes.set(value, this.#end);
 		this.#end += value.length;
 	}
 
-	/** A node id: ASCII, at most 64 characters. */
-	node(id: NodeId): void {
-		this.#room(1 + id.length);
+	/** @param id ASCII, at most `ID_CHARS_MAX` characters */
+	id(id: string): void {
+		this.#makeRoom(1 + id.length);
 		this.#bytes[this.#end++] = id.length;
 		for (let i = 0; i < id.length; i++) this.#bytes[this.#end++] = id.charCodeAt(i);
-	}
-
-	ballot(ballot: Ballot): void {
-		this.int(ballot.ms);
-		this.int(ballot.ns);
-		this.node(ballot.node);
 	}
 
 	bool(value: boolean): void {
@@ -98,21 +94,21 @@ export class Writer {
 		for (const item of all) write(item);
 	}
 
-	/** null, or something. */
+	/** Writes an item that may be null. */
 	maybe<T>(item: T | null, write: (item: T) => void): void {
 		this.bool(item !== null);
 		if (item !== null) write(item);
 	}
 
-	/** What was written since the last time; nothing is written over it. */
+	/** Hands over what was written since the last call. Nothing is ever written over it. */
 	take(): Uint8Array {
 		const taken = this.#bytes.subarray(this.#start, this.#end);
 		this.#start = this.#end;
 		return taken;
 	}
 
-	/** As much at a time as was ever needed at once. */
-	#room(count: number): void {
+	/** A larger array takes over what is not taken yet. It is twice as large as that, so that growing stays rare. */
+	#makeRoom(count: number): void {
 		if (this.#end + count <= this.#bytes.length) return;
 		const length = this.length;
 		const bytes = new Uint8Array(Math.max(this.#bytes.length, 2 * (length + count)));
@@ -164,11 +160,12 @@ export class Reader {
 		throw new MalformedError('integer above 2^53 - 1');
 	}
 
-	/** A view into the array that is read, not a copy. */
+	/** Returns a view into the array that is read, not a copy. */
 	bytes(): Uint8Array {
 		return this.raw(this.int());
 	}
 
+	/** Returns a view of so many bytes. */
 	raw(length: number): Uint8Array {
 		if (length > this.#end - this.#at) throw new MalformedError('ends too early');
 		const from = this.#at;
@@ -176,9 +173,9 @@ export class Reader {
 		return this.#bytes.subarray(from, this.#at);
 	}
 
-	node(): NodeId {
+	id(): string {
 		const length = this.u8();
-		if (length > NODE_ID_CHARS_MAX) throw new MalformedError('node id too long');
+		if (length > ID_CHARS_MAX) throw new MalformedError('identifier too long');
 		if (length > this.#end - this.#at) throw new MalformedError('ends too early');
 		const from = this.#at;
 		this.#at += length;
@@ -189,19 +186,16 @@ export class Reader {
 		return id;
 	}
 
-	ballot(): Ballot {
-		const ballot = { ms: this.int(), ns: this.int(), node: this.node() };
-		if (!isWellFormed(ballot)) throw new MalformedError('ballot out of range');
-		return ballot;
-	}
-
 	bool(): boolean {
 		return this.u8() !== 0;
 	}
 
+	/** Each item takes at least one byte, so a list cannot claim more items than there are bytes left. */
 	list<T>(read: () => T): T[] {
+		const count = this.int();
+		if (count > this.#end - this.#at) throw new MalformedError('ends too early');
 		const items: T[] = [];
-		for (let left = this.int(); left > 0; left--) items.push(read());
+		for (let left = count; left > 0; left--) items.push(read());
 		return items;
 	}
 
@@ -209,14 +203,34 @@ export class Reader {
 		return this.bool() ? read() : null;
 	}
 
-	/** Call when everything should have been read. */
+	/** Call it when everything should have been read. */
 	finish(): void {
 		if (this.#at !== this.#end) throw new MalformedError('bytes left over');
 	}
 
-	#isAt(from: number, length: number, id: NodeId): boolean {
+	#isAt(from: number, length: number, id: string): boolean {
 		if (id.length !== length) return false;
 		for (let i = 0; i < length; i++) if (this.#bytes[from + i] !== id.charCodeAt(i)) return false;
 		return true;
 	}
+}
+
+/** One array with the bytes of all `parts`, in their order. */
+export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+	let length = 0;
+	for (const part of parts) length += part.length;
+	const whole = new Uint8Array(length);
+	let at = 0;
+	for (const part of parts) {
+		whole.set(part, at);
+		at += part.length;
+	}
+	return whole;
+}
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+	if (a === b) return true;
+	if (a.length !== b.length) return false;
+	for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+	return true;
 }

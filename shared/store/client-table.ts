@@ -1,18 +1,18 @@
 /**
- * The at-most-once table: which commands of which session were applied, and what came of them. Outcomes are
+ * The at-most-once table: which commands of which client were applied, and what came of them. Outcomes are
  * kept as a set above what the client has received, so a command that was overtaken by a later one is neither
  * lost nor applied twice. Nothing here may depend on anything but the commands applied.
  *
- * @source Ongaro 2014 (dissertation), 6.3: sessions opened through the log, outcomes kept until acknowledged
+ * @source Ongaro 2014 (dissertation), 6.3: clients opened through the log, outcomes kept until acknowledged
  */
-import { MalformedError, type Reader, type Writer } from '../paxos/bytes.ts';
+import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 
 /** Open at once; the one that has been used least recently makes room. A node opens one in its process's life. */
-export const SESSIONS_MAX = 1024;
+export const CLIENTS_MAX = 1024;
 /** Closed ones are remembered, so that a late copy of an opening cannot bring back an empty table. */
-export const CLOSED_SESSIONS_MAX = 8 * SESSIONS_MAX;
+export const EVICTED_CLIENTS_MAX = 8 * CLIENTS_MAX;
 /**
- * Outcomes of one session that its client has not acknowledged. Beyond it the lower half is forgotten, and what
+ * Outcomes of one client that its client has not acknowledged. Beyond it the lower half is forgotten, and what
  * was not applied of it never will be: no client may run further than half of this ahead of its first
  * unanswered command.
  */
@@ -23,63 +23,63 @@ export interface Outcome {
 	readonly ok: boolean;
 }
 
-export class Sessions {
+export class ClientTable {
 	/** In the order in which they were opened. */
-	readonly #open = new Map<string, Session>();
+	readonly #open = new Map<string, ClientEntry>();
 	/** The one closed first comes first. */
-	readonly #closed = new Set<string>();
+	readonly #evicted = new Set<string>();
 
 	get size(): number {
 		return this.#open.size;
 	}
 
 	/** undefined where it is not open. */
-	get(id: string): Session | undefined {
+	get(id: string): ClientEntry | undefined {
 		return this.#open.get(id);
 	}
 
-	/** Once closed, a session cannot be opened again. */
-	wasClosed(id: string): boolean {
-		return this.#closed.has(id);
+	/** A client that was evicted cannot be registered again. */
+	wasEvicted(id: string): boolean {
+		return this.#evicted.has(id);
 	}
 
 	open(id: string, revision: number): void {
-		if (this.#open.size >= SESSIONS_MAX) this.#closeLeastRecentlyUsed();
-		this.#open.set(id, new Session(id, revision));
+		if (this.#open.size >= CLIENTS_MAX) this.#evictLeastRecentlyUsed();
+		this.#open.set(id, new ClientEntry(id, revision));
 	}
 
-	#closeLeastRecentlyUsed(): void {
-		let least: Session | undefined;
-		for (const session of this.#open.values()) {
-			if (!least || session.usedRevision < least.usedRevision) least = session;
+	#evictLeastRecentlyUsed(): void {
+		let least: ClientEntry | undefined;
+		for (const client of this.#open.values()) {
+			if (!least || client.usedRevision < least.usedRevision) least = client;
 		}
 		if (!least) return;
 		this.#open.delete(least.id);
-		this.#closed.add(least.id);
-		const [oldest] = this.#closed;
-		if (oldest !== undefined && this.#closed.size > CLOSED_SESSIONS_MAX) this.#closed.delete(oldest);
+		this.#evicted.add(least.id);
+		const [oldest] = this.#evicted;
+		if (oldest !== undefined && this.#evicted.size > EVICTED_CLIENTS_MAX) this.#evicted.delete(oldest);
 	}
 
 	save(out: Writer): void {
 		out.int(this.#open.size);
-		for (const session of this.#open.values()) session.save(out);
-		out.int(this.#closed.size);
-		for (const id of this.#closed) out.node(id);
+		for (const client of this.#open.values()) client.save(out);
+		out.int(this.#evicted.size);
+		for (const id of this.#evicted) out.id(id);
 	}
 
-	static restore(from: Reader): Sessions {
-		const sessions = new Sessions();
+	static restore(from: Reader): ClientTable {
+		const clients = new ClientTable();
 		for (let left = from.int(); left > 0; left--) {
-			const session = Session.restore(from);
-			sessions.#open.set(session.id, session);
+			const client = ClientEntry.restore(from);
+			clients.#open.set(client.id, client);
 		}
-		for (let left = from.int(); left > 0; left--) sessions.#closed.add(from.node());
-		return sessions;
+		for (let left = from.int(); left > 0; left--) clients.#evicted.add(from.id());
+		return clients;
 	}
 }
 
 /** One client's commands. */
-export class Session {
+export class ClientEntry {
 	readonly id: string;
 	readonly openedRevision: number;
 	/** Of its last applied command. */
@@ -119,7 +119,7 @@ export class Session {
 	}
 
 	save(out: Writer): void {
-		out.node(this.id);
+		out.id(this.id);
 		out.int(this.openedRevision);
 		out.int(this.usedRevision);
 		out.int(this.receivedThrough);
@@ -131,17 +131,17 @@ export class Session {
 		}
 	}
 
-	static restore(from: Reader): Session {
-		const session = new Session(from.node(), from.int());
-		session.usedRevision = from.int();
-		session.receivedThrough = from.int();
+	static restore(from: Reader): ClientEntry {
+		const client = new ClientEntry(from.id(), from.int());
+		client.usedRevision = from.int();
+		client.receivedThrough = from.int();
 		for (let left = from.int(); left > 0; left--) {
 			const sequence = from.int();
 			const revision = from.int();
 			const ok = from.u8();
-			if (sequence <= session.receivedThrough || ok > 1) throw new MalformedError('an outcome out of range');
-			session.outcomes.set(sequence, { revision, ok: ok === 1 });
+			if (sequence <= client.receivedThrough || ok > 1) throw new MalformedError('an outcome out of range');
+			client.outcomes.set(sequence, { revision, ok: ok === 1 });
 		}
-		return session;
+		return client;
 	}
 }
