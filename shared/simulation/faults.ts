@@ -192,7 +192,7 @@ function drawFault(random: Random, kind: FaultKind, atMs: number, nodes: number,
 		case 'clog':
 			return { atMs, kind, from: node, to, ms };
 		case 'lossy':
-			return { atMs, kind, from: node, to, loss: random.between(0.2, 1), ms };
+			return { atMs, kind, from: node, to, loss: random.magnitude(0.01, 1), ms };
 		case 'late':
 			return { atMs, kind, node, byMs: random.integer(200, 1_000), ms: random.integer(1_000, 4_000) };
 		case 'clockStep':

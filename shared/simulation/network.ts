@@ -9,7 +9,7 @@ import { US_PER_MS } from './schedule.ts';
 
 /** How a link behaves while it is not cut. */
 export interface LinkQuality {
-	/** Of 1. */
+	/** Of 1: the message is lost, and its connection ends by that. */
 	readonly loss: number;
 	/** Of 1: the message comes a second time, later. */
 	readonly duplication: number;
@@ -30,8 +30,8 @@ export const GOOD_LINK: LinkQuality = {
 	delayTailMs: 0,
 };
 
-/** A message on a cut link is lost. */
-const LOST = -1;
+/** The delay of a message that never arrives. */
+export const LOST = -1;
 
 class Link {
 	readonly random: Random;
@@ -59,7 +59,7 @@ export class Network {
 		}
 	}
 
-	/** In microseconds from now, when a message sent now arrives; negative if never. */
+	/** In microseconds from now, when a message sent now arrives; `LOST` if never. The sender's connection ends then. */
 	delayOf(from: number, to: number, now: number): number {
 		const link = this.#link(from, to);
 		if (link.cuts > 0 || link.random.chance(link.quality.loss)) {
@@ -68,7 +68,7 @@ export class Network {
 		return this.#delay(link, now);
 	}
 
-	/** The same of a duplicate; negative where there is none. */
+	/** When a second copy of the message arrives; `LOST` where there is none. */
 	duplicateDelayOf(from: number, to: number, now: number): number {
 		const link = this.#link(from, to);
 		if (link.cuts > 0 || !link.random.chance(link.quality.duplication)) return LOST;

@@ -16,6 +16,7 @@ import type { SimulatedNode } from './node.ts';
 import { Random } from './random.ts';
 import { drawScenarioFaults, PARTIAL_TIMES, SCENARIOS, type Scenario, stableFromMs } from './scenarios.ts';
 import { US_PER_MS } from './schedule.ts';
+import { Trouble } from './trouble.ts';
 import { type Onlooker, World } from './world.ts';
 
 /** Everything that a run depends on. */
@@ -135,7 +136,7 @@ export function drawScenario(seed: number, nodes: number, scenario: Scenario): P
 
 function drawLinks(random: Random): LinkQuality {
 	return {
-		loss: random.chance(0.4) ? 0 : random.magnitude(0.001, 0.1),
+		loss: random.chance(0.4) ? 0 : random.magnitude(0.0003, 0.03),
 		duplication: random.chance(0.4) ? 0 : random.magnitude(0.001, 0.2),
 		delayMinMs: random.magnitude(0.05, 2),
 		delaySpreadMs: random.magnitude(0.05, 10),
@@ -148,13 +149,14 @@ export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 	const { seed, nodes, links, openSlotsMax, messageBytesMax, watched } = plan;
 	const config = { openSlotsMax, valueBytesMax: 16 * 1024, messageBytesMax, timings: TIMINGS };
 	const world = new World({ seed, nodes, links, config, watched, canary: plan.canary ?? false, onlooker });
+	const trouble = new Trouble(world, new Random(seed, 0x74726f75), links);
 	const clients = new Clients(world, seed, LOAD.clients);
 	let violation: Outcome['violation'] = null;
 	try {
 		world.start();
-		world.schedule(plan.faults);
+		trouble.schedule(plan.faults);
 		clients.schedule(plan.operations);
-		if (plan.regime === 'survivable') runUntilProgress(world, clients, plan);
+		if (plan.regime === 'survivable') runUntilProgress(world, trouble, clients, plan);
 		else if (plan.scenario) runWithStableLeader(world, clients, plan.scenario);
 		else world.run(PLAN.endMs * US_PER_MS);
 		clients.finish();
@@ -177,9 +179,9 @@ export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 }
 
 /** Once faults stop, the swarm goes on: within a bound every node answers, and all of them agree. */
-function runUntilProgress(world: World, clients: Clients, plan: Plan): void {
+function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan: Plan): void {
 	world.run(PLAN.healMs * US_PER_MS);
-	world.heal();
+	trouble.heal();
 	const alive = world.nodes.filter((node) => node.process);
 	const progressMs = Math.max(PROGRESS_MAX_MS, SETTLE_MS + learningMs(world, alive, plan));
 	const silent = new Set<SimulatedNode>();
