@@ -4,6 +4,7 @@
  *     <dataDir>/format.json            written last: all below is whole
  *     <dataDir>/<node>/format.json     whose folder this is, and the incarnations of all members
  *     <dataDir>/<node>/log/            from the first segment on
+ *     <dataDir>/lock, <dataDir>/<node>/lock   who uses the folder now (`lock.ts`)
  *
  * A node whose folder is gone must not vote as if it remembered. So nothing here ever makes up for what is
  * missing: a folder is used as it was formatted, or refused.
@@ -26,7 +27,7 @@ import {
 	type SwarmMembers,
 	writeIdentity,
 } from './identity.ts';
-import { LockedError, lockFolder } from './lock.ts';
+import { CannotLockError, LOCK_FILE, LockedError, lockFolder } from './lock.ts';
 
 export interface OpenFolder {
 	readonly swarmId: string;
@@ -170,7 +171,13 @@ function wipe(dataDir: string, members: readonly NodeId[]): void {
 	} finally {
 		for (const unlock of unlocks) unlock();
 	}
-	for (const node of nodes) if (fs.readdirSync(join(dataDir, node)).length === 0) fs.rmdirSync(join(dataDir, node));
+	for (const node of nodes) removeIfEmpty(join(dataDir, node));
+}
+
+/** Without its marker nobody opens the folder any more, so its lock file may go too. */
+function removeIfEmpty(folder: string): void {
+	if (fs.readdirSync(folder).some((name) => name !== LOCK_FILE)) return;
+	fs.rmSync(folder, { recursive: true });
 }
 
 function lockNode(folder: string, node: NodeId): () => void {
@@ -179,9 +186,10 @@ function lockNode(folder: string, node: NodeId): () => void {
 			return lockFolder(folder);
 		} catch (error) {
 			if (!(error instanceof LockedError)) throw error;
+			const way = error.pid === null ? '' : `: kill ${error.pid}`;
 			throw new FolderError(
 				'inUse',
-				`Node ${node} runs already: ${folder} is in use by process ${error.pid}. Stop that one first: kill ${error.pid}`,
+				`Node ${node} runs already: ${folder} is in use by ${error.holder}. Stop that one first${way}`,
 				{ cause: error },
 			);
 		}
@@ -198,7 +206,7 @@ function whileLocked<T>(dataDir: string, act: () => T): T {
 			} catch (error) {
 				if (!(error instanceof LockedError)) throw error;
 				if (waitedMs >= FORMAT_WAIT_MAX_MS) {
-					const message = `${dataDir} is being formatted by process ${error.pid}. Try again when that has ended`;
+					const message = `${dataDir} is being formatted by ${error.holder}. Try again when that has ended`;
 					throw new FolderError('inUse', message, { cause: error });
 				}
 				// Drawn, so that processes that saw each other do not meet again.
@@ -220,6 +228,10 @@ function writable<T>(folder: string, act: () => T): T {
 	try {
 		return act();
 	} catch (cause) {
+		if (cause instanceof CannotLockError) {
+			const message = `${folder} cannot be locked against a second process: ${cause.message}. Install that, or choose another folder with --data-dir`;
+			throw new FolderError('notLockable', message, { cause });
+		}
 		const code = (cause as NodeJS.ErrnoException).code;
 		if (cause instanceof FolderError || code === undefined) throw cause;
 		const message = `${folder} cannot be written: ${(cause as Error).message}. Make it writable for this user, or choose another with --data-dir`;

@@ -17,6 +17,7 @@ export type FolderErrorCode =
 	| 'otherNode'
 	| 'otherMembers'
 	| 'inUse'
+	| 'notLockable'
 	| 'unknownFormat'
 	| 'unreadable'
 	| 'notWritable';

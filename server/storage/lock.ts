@@ -1,88 +1,127 @@
 /**
- * One process at a time for a folder. A lock is an empty file whose name says which process made it, down to
- * the moment that process started: so it is written at once, it says nothing for a process that ended, however
- * it ended, and a later process with the same pid is not taken for it.
+ * One process at a time for a folder, by a lock that the kernel holds on a file in it. The kernel lets go of it when
+ * the process ends, however it ends, and not before: a holder that is stopped, or that runs in another container
+ * with process ids of its own, still has it. So this room never judges from a process id whether a holder lives.
  *
- * Announce, then look: each puts its own file there before it looks for those of others, so of two at once at
- * least one sees the other. Both may, and then both are refused; two never hold it. Processes that do not see
- * each other (two containers, two machines over a network drive) are beyond this lock.
+ * Linux has the lock `flock(2)`, which belongs to the open file and not to the process that asked for it. Node cannot
+ * ask, so the program `flock` does, for the file that it is handed, and ends. Elsewhere the system locks the file as
+ * it opens it.
+ *
+ * Where the lock file was removed meanwhile, the lock is worth nothing: another process may lock a new file of that
+ * name. So who has it looks once more whether the file is still there.
  */
-import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
 import { join } from 'node:path';
 
+export const LOCK_FILE = 'lock';
+
+/** Another process, or this one, holds the lock. */
 export class LockedError extends Error {
 	override readonly name = 'LockedError';
-	readonly pid: number;
+	/** The holder's process id where it is known and means something here; else null. */
+	readonly pid: number | null;
+	/** For people: who the holder is. */
+	readonly holder: string;
 
-	constructor(folder: string, pid: number) {
-		super(`${folder} is in use by process ${pid}`);
+	constructor(folder: string, { pid, holder }: Pick<LockedError, 'pid' | 'holder'>) {
+		super(`${folder} is in use by ${holder}`);
 		this.pid = pid;
+		this.holder = holder;
 	}
 }
 
-const LOCK_NAME = /^lock-(\d+)-([A-Za-z0-9-]+)$/;
+/** This machine has no way to lock a file there, so nothing may be written there. */
+export class CannotLockError extends Error {
+	override readonly name = 'CannotLockError';
+}
+
+/** As in macOS, the BSDs and libuv for Windows, which Node does not name. */
+const O_EXLOCK = process.platform === 'win32' ? 0x10000000 : 0x20;
+/** What `flock --nonblock` ends with when somebody else holds the lock. */
+const FLOCK_IS_HELD = 1;
 
 /**
- * Returns the way to unlock it. Locks of processes that are no more are removed.
+ * Returns the way to unlock the folder, which does nothing when it is called again.
  *
- * @throws LockedError a live process has it, this one perhaps
- * @throws the system's error where nothing can be written there
+ * @throws LockedError, CannotLockError
+ * @throws the system's error where the lock file cannot be opened
  */
 export function lockFolder(folder: string): () => void {
-	const own = `lock-${process.pid}-${startOf(process.pid) ?? 'unknown'}`;
-	const unlock = () => rmSync(join(folder, own), { force: true });
-	try {
-		writeFileSync(join(folder, own), '', { flag: 'wx' });
-	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-		throw new LockedError(folder, process.pid);
+	const path = join(folder, LOCK_FILE);
+	const fd = process.platform === 'linux' ? lockByProgram(folder, path) : lockByOpening(folder, path);
+	if (!isThere(fd, path)) {
+		fs.closeSync(fd);
+		return lockFolder(folder);
 	}
-	for (const name of readdirSync(folder)) {
-		const [, pid, start] = LOCK_NAME.exec(name) ?? [];
-		if (name === own || !pid || !start) continue;
-		if (isRunning(Number(pid), start)) {
-			unlock();
-			throw new LockedError(folder, Number(pid));
-		}
-		rmSync(join(folder, name), { force: true });
-	}
-	return unlock;
+	fs.ftruncateSync(fd);
+	fs.writeSync(fd, `${process.pid} ${pidNamespace()}\n`);
+	let isHeld = true;
+	return () => {
+		// A second time, the number may be another file's.
+		if (!isHeld) return;
+		isHeld = false;
+		fs.ftruncateSync(fd);
+		fs.closeSync(fd);
+	};
 }
 
-/** Where it cannot be known which process has the pid now, it is taken for the one that had it. */
-function isRunning(pid: number, start: string): boolean {
-	try {
-		process.kill(pid, 0);
-	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-	}
-	const now = startOf(pid);
-	return now === undefined || now === start;
+function lockByProgram(folder: string, path: string): number {
+	const fd = fs.openSync(path, 'a+');
+	const { status, error, stderr } = spawnSync('flock', ['-x', '-n', '3'], { stdio: ['ignore', 'ignore', 'pipe', fd] });
+	if (status === 0) return fd;
+	fs.closeSync(fd);
+	if (status === FLOCK_IS_HELD) throw new LockedError(folder, holderOf(path));
+	const why = error && 'code' in error && error.code === 'ENOENT' ? 'it is not installed' : (error?.message ?? stderr);
+	throw new CannotLockError(`the program flock (of util-linux) cannot lock it: ${String(why).trim()}`, {
+		cause: error,
+	});
 }
 
-/** When a process started, as a word; `ended` for one that nobody has waited for yet; undefined if it cannot be known. */
-function startOf(pid: number): string | undefined {
+function lockByOpening(folder: string, path: string): number {
 	try {
-		return process.platform === 'linux' ? startInProc(pid) : startByPs(pid);
+		return fs.openSync(
+			path,
+			fs.constants.O_RDWR | fs.constants.O_CREAT | O_EXLOCK | (fs.constants.O_NONBLOCK ?? 0),
+			0o644,
+		);
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		if (code === 'EAGAIN' || code === 'EBUSY') throw new LockedError(folder, holderOf(path));
+		if (code === 'ENOTSUP') throw new CannotLockError('its file system has no locks', { cause: error });
+		throw error;
+	}
+}
+
+/** Whether `path` names the file that is open as `fd`. */
+function isThere(fd: number, path: string): boolean {
+	const there = fs.statSync(path, { throwIfNoEntry: false });
+	const own = fs.fstatSync(fd);
+	return there !== undefined && there.ino === own.ino && there.dev === own.dev;
+}
+
+/** What the holder wrote of itself: for messages alone. */
+function holderOf(path: string): Pick<LockedError, 'pid' | 'holder'> {
+	const [, pid, namespace] = /^(\d+) (\S+)\n$/.exec(readText(path)) ?? [];
+	if (!pid) return { pid: null, holder: 'another process' };
+	if (namespace === pidNamespace()) return { pid: Number(pid), holder: `process ${pid}` };
+	return { pid: null, holder: `a process of another container (there it is process ${pid})` };
+}
+
+function readText(path: string): string {
+	try {
+		return fs.readFileSync(path, 'latin1');
 	} catch {
-		return undefined;
+		// Windows lets nobody else read a file that is locked.
+		return '';
 	}
 }
 
-/** In clock ticks since the machine started, so which start that was is part of it. */
-function startInProc(pid: number): string {
-	const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-	// The second field is a name in brackets, which may hold anything. The first behind it is field 3.
-	const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-	const [state, threads, ticks] = [fields[0], Number(fields[17]), fields[19]];
-	if (state === 'Z' && threads <= 1) return 'ended';
-	return `${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 8)}-${ticks}`;
-}
-
-function startByPs(pid: number): string {
-	const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
-	const line = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], { env, encoding: 'latin1' }).trim();
-	if (line.startsWith('Z')) return 'ended';
-	return line.replace(/^\S+\s+/, '').replace(/[^A-Za-z0-9]+/g, '-');
+/** Process ids mean something only within one; a word without spaces. */
+function pidNamespace(): string {
+	try {
+		return fs.readlinkSync('/proc/self/ns/pid');
+	} catch {
+		return 'one';
+	}
 }

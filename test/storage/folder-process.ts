@@ -1,10 +1,10 @@
 /**
- * A process for `folder.test.ts`. `lock FOLDER` locks it. `formatOnceAndOpen DATADIR NODE MEMBER...` says
+ * A process for `folder.test.ts`. `lock FOLDER` locks it and says `locked`, or `refused`. `formatOnceAndOpen DATADIR NODE MEMBER...` says
  * `ready`, waits for the word, and answers `opened` or `refused`. Both stay until they are killed.
  */
 import { formatOnce, openFolder } from '../../server/storage/folder.ts';
 import { FolderError } from '../../server/storage/identity.ts';
-import { lockFolder } from '../../server/storage/lock.ts';
+import { LockedError, lockFolder } from '../../server/storage/lock.ts';
 
 const [task, folder = '', node = '', ...members] = process.argv.slice(2);
 const tell = (message: object) => process.send?.(message);
@@ -24,8 +24,13 @@ process.on('message', (word) => {
 });
 
 if (task === 'lock') {
-	lockFolder(folder);
-	tell({ kind: 'locked' });
+	try {
+		lockFolder(folder);
+		tell({ kind: 'locked' });
+	} catch (error) {
+		if (!(error instanceof LockedError)) throw error;
+		tell({ kind: 'refused', message: error.message });
+	}
 } else {
 	tell({ kind: 'ready' });
 }

@@ -1,12 +1,12 @@
 /** The data folder: formatted once, by one process; opened by one; refused, with the reason, in every other case. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { formatOnce, formatSwarm, type OpenFolder, openFolder } from '../../server/storage/folder.ts';
 import { FolderError, type FolderErrorCode } from '../../server/storage/identity.ts';
 import { LockedError, lockFolder } from '../../server/storage/lock.ts';
@@ -41,6 +41,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
+	vi.unstubAllEnvs();
 	for (const folder of opened.splice(0)) await folder.close();
 	for (const child of children.splice(0)) {
 		if (child.exitCode !== null || child.signalCode !== null) continue;
@@ -76,7 +77,7 @@ describe('formatting', () => {
 		const second = formatSwarm(dataDir, swarm, { force: true });
 		expect(second.swarmId).not.toBe(first.swarmId);
 		expect(Log.open(open('n1').disk, { segmentBytes: 512 }, listen()).records).toEqual([]);
-		expect(fs.readdirSync(dataDir)).toEqual(['format.json', 'n1', 'n2', 'n3', 'notes.txt', 'pictures']);
+		expect(fs.readdirSync(dataDir)).toEqual(['format.json', 'lock', 'n1', 'n2', 'n3', 'notes.txt', 'pictures']);
 	});
 
 	test('with force is refused while a node runs', () => {
@@ -113,7 +114,7 @@ describe('formatting', () => {
 		const answers = await Promise.all(processes.map((child) => said(child, 'opened')));
 		expect(answers.filter(({ formatted }) => formatted)).toHaveLength(1);
 		expect(new Set(answers.map(({ swarmId }) => swarmId)).size).toBe(1);
-		expect(fs.readdirSync(dataDir)).toEqual(['format.json', ...members]);
+		expect(fs.readdirSync(dataDir)).toEqual(['format.json', 'lock', ...members]);
 	});
 });
 
@@ -185,7 +186,8 @@ describe('a folder is refused', () => {
 		const error = errorOf(() => open('n1'));
 		expect(error.code).toBe(code);
 		for (const word of words) expect(error.message).toContain(word);
-		expect(locksIn('n1')).toEqual([]);
+		// Whoever is refused holds nothing back.
+		if (fs.existsSync(join(dataDir, 'n1'))) lockFolder(join(dataDir, 'n1'))();
 	});
 
 	test.each([
@@ -215,9 +217,7 @@ describe('a folder is refused', () => {
 		expect(error.message).toContain(`kill ${child.pid}`);
 		child.kill('SIGKILL');
 		await once(child, 'exit');
-		expect(locksIn('n1')).toHaveLength(1);
 		open('n1');
-		expect(locksIn('n1')).toHaveLength(1);
 	});
 
 	test('that this user may not write to (notWritable)', async () => {
@@ -240,25 +240,76 @@ describe('a lock', () => {
 		fs.mkdirSync(dataDir);
 	});
 
-	test('of a process that is no more is taken over', () => {
-		fs.writeFileSync(join(dataDir, `lock-${2 ** 30}-1234`), '');
+	test('is had by one at a time, this process included, and can be had again once it is given back', () => {
+		const unlock = lockFolder(dataDir);
+		expect(lockErrorOf(dataDir).pid).toBe(process.pid);
+		unlock();
 		lockFolder(dataDir)();
-		expect(fs.readdirSync(dataDir)).toEqual([]);
 	});
 
-	test('of a pid that another process has by now is taken over', () => {
-		// This very process and its parent live, but neither started then.
-		for (const pid of [process.pid, process.ppid]) fs.writeFileSync(join(dataDir, `lock-${pid}-longAgo`), '');
-		lockFolder(dataDir)();
-		expect(fs.readdirSync(dataDir)).toEqual([]);
-	});
-
-	test('that a live process holds is left alone', async () => {
+	test('is held for as long as its holder lives, also while that one is stopped, and not a moment longer', async () => {
 		const child = start('lock', dataDir);
 		await said(child, 'locked');
-		const before = fs.readdirSync(dataDir);
-		expect(() => lockFolder(dataDir)).toThrow(LockedError);
-		expect(fs.readdirSync(dataDir)).toEqual(before);
+		expect(lockErrorOf(dataDir)).toMatchObject({ pid: child.pid, holder: `process ${child.pid}` });
+		child.kill('SIGSTOP');
+		expect(lockErrorOf(dataDir).pid).toBe(child.pid);
+		child.kill('SIGKILL');
+		await once(child, 'exit');
+		lockFolder(dataDir)();
+	});
+
+	test('holds against a process that has process ids of its own, and against one that sees no others', async () => {
+		const unlock = lockFolder(dataDir);
+		const refused = await said(startElsewhere('lock', dataDir), 'refused');
+		expect(refused.message).toContain(`${dataDir} is in use by `);
+		unlock();
+		const holder = startElsewhere('lock', dataDir);
+		await said(holder, 'locked');
+		const error = lockErrorOf(dataDir);
+		if (isElsewhere) expect(error).toMatchObject({ pid: null, holder: expect.stringContaining('another container') });
+		expect(error.message).toContain(`${dataDir} is in use by `);
+	});
+
+	test('that was left by a process that ended, or by an older version, is in nobody’s way', () => {
+		fs.writeFileSync(join(dataDir, 'lock'), `${process.ppid} one\n`);
+		fs.writeFileSync(join(dataDir, `lock-${process.ppid}-longAgo`), '');
+		lockFolder(dataDir)();
+	});
+
+	// How it is locked on Linux: elsewhere the system locks the file as it opens it.
+	const isByProgram = process.platform === 'linux';
+
+	test('on a file that was removed before it was locked is worth nothing, so it is taken anew', () => {
+		const flock = spawnSync('sh', ['-c', 'command -v flock'], { encoding: 'utf8' }).stdout.trim();
+		const folder = join(dataDir, 'n1');
+		fs.mkdirSync(folder);
+		// As where the folder is erased and made anew between the opening of the file and its lock.
+		const spoiler = `#!/bin/sh\nrm ${join(dataDir, 'flock')}; rm ${join(folder, 'lock')}; exec ${flock} "$@"\n`;
+		fs.writeFileSync(join(dataDir, 'flock'), spoiler, { mode: 0o755 });
+		vi.stubEnv('PATH', `${dataDir}:${process.env.PATH}`);
+		const unlock = lockFolder(folder);
+		expect(fs.existsSync(join(dataDir, 'flock'))).toBe(!isByProgram);
+		expect(lockErrorOf(folder).pid).toBe(process.pid);
+		unlock();
+	});
+
+	test('that cannot be had for want of the program flock is refused, with what to install', () => {
+		formatSwarm(join(dataDir, 'swarm'), swarm);
+		vi.stubEnv('PATH', dataDir);
+		const open = () => openFolder(join(dataDir, 'swarm'), 'n1', swarm);
+		if (!isByProgram) return void open().close();
+		const error = errorOf(open);
+		expect(error.code).toBe('notLockable');
+		expect(error.message).toContain('flock (of util-linux) cannot lock it: it is not installed');
+	});
+
+	test('is given back once, whatever is asked', () => {
+		const unlock = lockFolder(dataDir);
+		unlock();
+		const again = lockFolder(dataDir);
+		unlock();
+		expect(lockErrorOf(dataDir).pid).toBe(process.pid);
+		again();
 	});
 });
 
@@ -283,9 +334,14 @@ async function writeTo(folder: OpenFolder): Promise<void> {
 	await folder.close();
 }
 
-function locksIn(node: string): string[] {
-	const folder = join(dataDir, node);
-	return fs.existsSync(folder) ? fs.readdirSync(folder).filter((name) => name.startsWith('lock-')) : [];
+function lockErrorOf(folder: string): LockedError {
+	try {
+		lockFolder(folder)();
+	} catch (error) {
+		if (error instanceof LockedError) return error;
+		throw error;
+	}
+	throw new Error('it could be locked');
 }
 
 function errorOf(act: () => unknown): FolderError {
@@ -304,6 +360,19 @@ function codeOf(act: () => unknown): FolderErrorCode {
 
 function start(...words: string[]): ChildProcess {
 	const child = fork(join(program, 'folder-process.mjs'), words, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+	children.push(child);
+	return child;
+}
+
+const [elsewhere = '', ...asElsewhere] = ['unshare', '--pid', '--fork', '--mount-proc'];
+/** Not every user may have process ids of their own. */
+const isElsewhere = spawnSync(elsewhere, [...asElsewhere, 'true']).status === 0;
+
+/** As in another container: a process that knows nobody's process id but its own, where this user may have one. */
+function startElsewhere(...words: string[]): ChildProcess {
+	const command = [process.execPath, join(program, 'folder-process.mjs'), ...words];
+	const [file = '', ...args] = isElsewhere ? [elsewhere, ...asElsewhere, '--kill-child', ...command] : command;
+	const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 	children.push(child);
 	return child;
 }
