@@ -1,0 +1,29 @@
+/** The long campaigns against real processes, by name. Each ends with status 0 only where nothing was found. */
+import { Command, InvalidArgumentError } from 'commander';
+import { type KillOptions, kills } from './kills.ts';
+
+const program = new Command('npm run campaign --').description('Long trials of a swarm of real nodes.');
+
+program
+	.command('kills')
+	.description('SIGKILL under load: is everything there that was acknowledged, once?')
+	.option('--rounds <count>', 'kills of one node, drawn at random', count, 200)
+	.option('--all <count>', 'kills of all nodes at once', count, 30)
+	.option('--nodes <count>', 'members of the swarm', count, 5)
+	.option('--putters <count>', 'clients that put keys of their own', count, 8)
+	.option('--counters <count>', 'counters, each raised by two clients', count, 2)
+	.action(async (options: KillOptions) => {
+		const problems = await kills(options, (line) => process.stdout.write(`${line}\n`));
+		for (const problem of problems) process.stdout.write(`FAIL ${problem}\n`);
+		process.stdout.write(
+			problems.length === 0 ? 'nothing is missing, nothing is twice\n' : `${problems.length} problems\n`,
+		);
+		process.exitCode = problems.length === 0 ? 0 : 1;
+	});
+
+await program.parseAsync();
+
+function count(text: string): number {
+	if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 0 to 999999.');
+	return Number(text);
+}
