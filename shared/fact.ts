@@ -3,8 +3,8 @@
  * this one language; log lines and metrics are derived from its coarse part.
  *
  * Facts are JSON: a ballot is its text (`1763889731207000003@n3`, '' for none), a value its summary. A raw fact
- * has both as the agent has them: to describe a value takes longer than most of what happens to it, so whoever
- * keeps a fact describes it, and whoever only counts does not.
+ * has both as the agent has them: to describe a value takes longer than most of what happens to it, so a
+ * watcher that keeps a fact describes it, and a watcher that only counts does not.
  */
 
 import type { Ballot, NodeId } from './paxos/ballot.ts';
@@ -25,7 +25,7 @@ export interface FactStamp {
 	readonly time: number;
 }
 
-/** `A` sent and received fact of one message carry the same `messageId`. */
+/** The `sent` and the `received` fact of one message carry the same `messageId`. */
 export type RuntimeFact<B = BallotText, V = ValueSummary> =
 	| {
 			readonly kind: 'sent';
@@ -58,7 +58,7 @@ export type FactKind = FactBody['kind'];
 export type RawFactBody = AgentFact | RuntimeFact<Ballot, Value>;
 export type RawFact = FactStamp & RawFactBody;
 
-/** What JSON makes of `T`: every ballot its text, every value its summary. */
+/** `T` as it is in JSON: each ballot as its text, each value as its summary. */
 export type Plain<T> = T extends Ballot
 	? BallotText
 	: T extends Uint8Array
@@ -74,7 +74,7 @@ export function plain<T>(raw: T): Plain<T> {
 	return rewrite(raw) as Plain<T>;
 }
 
-/** One value is spoken of in many facts. */
+/** Many facts name the same value, so its summary is kept. */
 const summaries = new WeakMap<Value, ValueSummary>();
 
 function summaryOf(value: Value): ValueSummary {

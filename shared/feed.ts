@@ -29,7 +29,7 @@ export interface SlotView {
 /** Phase 1 of the present leadership, for a decision that did not need one of its own. */
 export interface Phase1View {
 	readonly ballot: BallotText;
-	/** It was once, for every slot above this one. */
+	/** It ran once, for every slot above this one. */
 	readonly chosenThrough: Slot;
 	readonly recoveredThrough: Slot;
 	readonly promises: readonly {
@@ -41,7 +41,7 @@ export interface Phase1View {
 
 export interface EntryView {
 	readonly key: string;
-	/** As text where it is UTF-8, cut; else a byte count. */
+	/** The beginning of the value as text where it is UTF-8, else its number of bytes. */
 	readonly value: string;
 	readonly bytes: number;
 	readonly modifyRevision: number;
@@ -67,7 +67,7 @@ export interface NodeSnapshot {
 	readonly entries: readonly EntryView[];
 	readonly entriesCount: number;
 	readonly linked: readonly NodeId[];
-	/** At a leader only. */
+	/** It is set at a leader only. */
 	readonly phase1: Phase1View | null;
 }
 
@@ -89,10 +89,10 @@ export interface ProposeRequest {
 	readonly contest: Slot;
 }
 
-/** One campaign that was run for a proposal. */
+/** A campaign that was run for a proposal. */
 export interface Attempt {
 	readonly ballot: BallotText;
-	/** The promise that ended it; '' where none did. */
+	/** The higher promise that ended it; '' where none did. */
 	readonly haltedBy: BallotText;
 	/** It ended because too few nodes answered. */
 	readonly givenUp: boolean;

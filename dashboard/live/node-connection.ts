@@ -15,17 +15,17 @@ import type {
 export interface NodeListener {
 	snapshot(snapshot: NodeSnapshot): void;
 	batch(batch: FactBatch): void;
-	/** Last heard at `sinceMs`, milliseconds since 1970. */
+	/** The node was last heard at `sinceMs`, in milliseconds since 1970. */
 	lost(sinceMs: number): void;
 }
 
-/** The server pings every 500 ms, so silence this long is no quiet but a node that does not answer. */
+/** The server pings every 500 ms, so a node that is silent for this long does not answer. */
 const SILENCE_MS_MAX = 1100;
 const LISTEN_EVERY_MS = 150;
 const RECONNECT_MS_MIN = 200;
 const RECONNECT_MS_MAX = 800;
 const CONNECT_TIMEOUT_MS = 2000;
-/** Above what a node itself waits before it answers `unknown`. */
+/** This is longer than a node itself waits before it answers `unknown`. */
 const ANSWER_TIMEOUT_MS = 30_000;
 
 export class NodeConnection {
@@ -37,7 +37,7 @@ export class NodeConnection {
 
 	constructor(url: string, listener: NodeListener) {
 		this.#listener = listener;
-		// WebSocket only: no polling request that another node's server would have to allow first.
+		// Only WebSocket is used, because another node's server would have to allow polling requests first.
 		this.#socket = io(url, {
 			forceNew: true,
 			transports: ['websocket'],
@@ -60,7 +60,7 @@ export class NodeConnection {
 		this.#listening = setInterval(() => this.#listen(), LISTEN_EVERY_MS);
 	}
 
-	/** For good: a page never does, whoever owns several connections may. */
+	/** Closes the connection for good. A page never does; the owner of several connections may. */
 	close(): void {
 		clearInterval(this.#listening);
 		this.#socket.off().disconnect();
@@ -80,7 +80,7 @@ export class NodeConnection {
 	}
 
 	#heard(): void {
-		// It was silent, and is heard without a new connection: a snapshot says at once where it stands.
+		// The node was silent and is heard again on the same connection. A snapshot tells at once where it stands.
 		if (this.#silent) this.#socket.emit('resync');
 		this.#heardMs = Date.now();
 		this.#silent = false;
@@ -91,7 +91,7 @@ export class NodeConnection {
 	}
 
 	#lost(): void {
-		// Where the server itself refused, the library does not try again.
+		// The library does not try again after the server itself refused.
 		if (!this.#socket.active) setTimeout(() => this.#socket.connect(), RECONNECT_MS_MAX);
 		if (this.#silent) return;
 		this.#silent = true;

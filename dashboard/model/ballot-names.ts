@@ -1,6 +1,6 @@
 /**
  * Ballots as people read them: `n3 14:02:11.207`, with the shortest fraction that tells those on show apart,
- * and shorter still inside a drawing, `…207 n3`. Order is always that of the whole number, never of the name.
+ * and shorter still inside a drawing, `…207 n3`. They are ordered by the whole number, never by the name.
  */
 import type { BallotText } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
@@ -8,7 +8,7 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 export interface BallotNames {
 	/** `n3 14:02:11.207` */
 	full(ballot: BallotText): string;
-	/** `…207 n3`: without the part of the time that all ballots on show have in common; whole where it differs. */
+	/** `…207 n3`: the name without the part of the time that all ballots on show have in common. */
 	short(ballot: BallotText): string;
 }
 
@@ -29,7 +29,7 @@ export function higherBallot(a: BallotText, b: BallotText): BallotText {
 	return compareBallotTexts(a, b) >= 0 ? a : b;
 }
 
-/** Whose ballot it is; '' for none. */
+/** The node that formed the ballot; '' for no ballot. */
 export function ballotNode(ballot: BallotText): NodeId {
 	return parts(ballot)[1];
 }
@@ -82,7 +82,7 @@ function timeOfDay(time: string, digits: number): string {
 	return `${clock(ms)}.${fraction.slice(0, digits)}`;
 }
 
-/** What of `hh:mm:ss.` all have in common, in whole groups; the fraction is never part of it. */
+/** The whole groups of `hh:mm:ss.` that all names have in common. The fraction is never part of them. */
 function commonPrefix(texts: readonly string[]): string {
 	const first = texts[0] ?? '';
 	for (const length of [9, 6, 3]) {

@@ -24,13 +24,13 @@ export function causalOrder(entries: readonly Entry[]): Entry[] {
 		const queue = nextOf(queues, unsent);
 		if (!queue) break;
 		take(queue);
-		// What a step sends belongs to the step: no other node's fact comes between.
+		// The messages that a step sends belong to that step, so no other node's fact comes between.
 		while (queue.at(-1)?.fact.kind === 'sent') take(queue);
 	}
 	return ordered;
 }
 
-/** Each node's facts, the first one last, where it is cheap to take. */
+/** Each node's facts in reverse, because the last element of an array is the cheapest to take. */
 function byNode(entries: readonly Entry[]): Entry[][] {
 	const queues = new Map<NodeId, Entry[]>();
 	for (const entry of [...entries].sort((a, b) => b.index - a.index)) {
@@ -41,7 +41,10 @@ function byNode(entries: readonly Entry[]): Entry[][] {
 	return [...queues.values()];
 }
 
-/** The earliest by the clock among those whose cause is known; among all, where the facts contradict themselves. */
+/**
+ * Takes the earliest fact, by its clock, whose cause was taken. Where the facts contradict each other it takes the
+ * earliest of all.
+ */
 function nextOf(queues: readonly Entry[][], unsent: ReadonlySet<string>): Entry[] | undefined {
 	let ready: Entry[] | undefined;
 	let any: Entry[] | undefined;

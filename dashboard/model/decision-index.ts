@@ -10,19 +10,19 @@ import { ballotNode, compareBallotTexts } from './ballot-names.ts';
 import { causalOrder } from './causal-order.ts';
 import type { Entry } from './tape.ts';
 
-/** All that is known of one decision. */
+/** Everything that the page knows of one decision. */
 export interface Gathered {
 	readonly slot: Slot;
 	/** Every ballot used for it, lowest first. */
 	readonly ballots: readonly BallotText[];
-	/** In causal order. */
+	/** The facts, in causal order. */
 	readonly entries: readonly Entry[];
-	/** Phase 1 of a ballot that had run before, for all open slots at once. */
+	/** The phase 1 of a ballot, where it ran earlier and for all open slots at once. */
 	readonly earlier: ReadonlyMap<BallotText, EarlierPhase1>;
 }
 
 export interface EarlierPhase1 extends Phase1View {
-	/** They promised too, but a quorum was counted without them, or their answer was lost. */
+	/** These nodes promised too, but a quorum was counted without them, or their answers were lost. */
 	readonly uncounted: readonly NodeId[];
 }
 
@@ -40,11 +40,11 @@ interface SlotFacts {
 interface BallotFacts {
 	readonly entries: Entry[];
 	campaign: (Fact & { readonly kind: 'campaign' }) | null;
-	/** Halted or given up. */
+	/** It was halted or given up. */
 	ended: boolean;
-	/** The first slot into which a value of the proposer's own was put; 0 for none. */
+	/** The first slot for which the proposer proposed a value of its own; 0 for none. */
 	firstOwnSlot: Slot;
-	/** Slots whose value phase 1 decided: a reported one, or a no-op. */
+	/** The slots whose value followed from phase 1: a reported value, or a no-op. */
 	readonly recovered: Set<Slot>;
 }
 
@@ -52,7 +52,7 @@ export class DecisionIndex {
 	readonly #slots = new Map<Slot, SlotFacts>();
 	readonly #ballots = new Map<BallotText, BallotFacts>();
 
-	/** Recent ballots, in no order. */
+	/** The recent ballots, in no particular order. */
 	get ballots(): Iterable<BallotText> {
 		return this.#ballots.keys();
 	}
@@ -72,7 +72,7 @@ export class DecisionIndex {
 		this.#note(entry.fact);
 	}
 
-	/** Changes whenever `gather` of the same arguments would. */
+	/** A number that changes whenever the result of `gather` for the same arguments changes. */
 	version(slot: Slot, attempts: readonly BallotText[]): number {
 		let version = this.#slots.get(slot)?.entries.length ?? 0;
 		for (const ballot of this.ballotsOf(slot, attempts)) version += this.#ballots.get(ballot)?.entries.length ?? 0;
@@ -106,7 +106,7 @@ export class DecisionIndex {
 		return [...ballots].sort(compareBallotTexts);
 	}
 
-	/** Phase 1 ran for this very slot, and not once for all. */
+	/** Whether phase 1 ran for this slot alone, and not once for all slots. */
 	#campaignedFor(slot: Slot, facts: BallotFacts): boolean {
 		const campaign = facts.campaign;
 		if (!campaign) return false;
@@ -166,7 +166,7 @@ function kept<Key, Value>(map: Map<Key, Value>, key: Key, sizeMax: number, make:
 	return value;
 }
 
-/** The slot a fact is about; 0 for none or for several. */
+/** The slot that a fact is about; 0 where it is about none or about several. */
 export function slotOf(fact: Fact): Slot {
 	switch (fact.kind) {
 		case 'proposed':
@@ -183,13 +183,13 @@ export function slotOf(fact: Fact): Slot {
 	}
 }
 
-/** The ballot a fact is about; '' for none. */
+/** The ballot that a fact is about; '' for none. */
 export function ballotOf(fact: Fact): BallotText {
 	if (fact.kind === 'sent' || fact.kind === 'received') return 'ballot' in fact.message ? fact.message.ballot : '';
 	return 'ballot' in fact ? fact.ballot : '';
 }
 
-/** A `chosen` may name an older ballot than the one in use; it does not mean that it was used here. */
+/** A `chosen` may name an older ballot than the one in use. That does not mean that the older ballot was used here. */
 function usesBallot(fact: Fact): boolean {
 	return fact.kind !== 'chosen' || fact.how === 'counted';
 }
@@ -216,7 +216,7 @@ function ofPhase1(fact: Fact): boolean {
 	}
 }
 
-/** Kept with the ballot, because it names no slot, but part of phase 2. */
+/** Such a fact belongs to phase 2, but it names no slot, so it is kept with its ballot. */
 function ofAccept(fact: Fact): boolean {
 	if (fact.kind === 'halted' || fact.kind === 'givenUp') return true;
 	return (
@@ -232,7 +232,7 @@ function promisersOf(facts: BallotFacts | undefined, { promises }: Phase1View): 
 	return promisers.filter((node) => !counted.has(node));
 }
 
-/** The phase 1 of a ballot from its facts, where the page was there when it ran. */
+/** The phase 1 of a ballot, from its facts, where the page received them. */
 function phase1Of(ballot: BallotText, facts: BallotFacts | undefined): Phase1View | undefined {
 	if (!facts?.campaign) return undefined;
 	const promises = new Map<NodeId, Phase1View['promises'][number]>();

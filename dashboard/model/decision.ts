@@ -21,7 +21,7 @@ export type RequestCell = 'sent' | 'arrived';
 export type PromiseCell =
 	| {
 			readonly state: 'promised';
-			/** What it had accepted for this slot; null for nothing, undefined while the page does not know. */
+			/** The acceptance that it reported for this slot: null for none, undefined while the page does not know it. */
 			readonly reported: Reported | null | undefined;
 			readonly chosenThrough: Slot | undefined;
 			readonly counted: boolean;
@@ -32,13 +32,13 @@ export type VoteCell =
 	| { readonly state: 'accepted'; readonly counted: boolean }
 	| { readonly state: 'refused'; readonly promised: BallotText };
 
-/** What happened under one ballot. Maps without a node: nothing yet. */
+/** What happened under one ballot. A node that is missing from a map has done nothing yet. */
 export interface Round {
 	readonly ballot: BallotText;
 	readonly proposer: NodeId;
 	why: CampaignWhy | undefined;
 	contest: Slot;
-	/** Set where phase 1 had run before, once, for every slot above this one. */
+	/** This is set where phase 1 ran earlier, once, for every slot above this number. */
 	onceAbove: Slot | undefined;
 	readonly prepare: Map<NodeId, RequestCell>;
 	readonly promise: Map<NodeId, PromiseCell>;
@@ -66,9 +66,9 @@ export interface Decision {
 	readonly rounds: readonly Round[];
 	chosen: { readonly ballot: BallotText; readonly value: ValueSummary } | null;
 	readonly learned: Map<NodeId, Learned>;
-	/** The page was not there: what is shown of it are the nodes' states, not its messages. */
+	/** The page missed the messages of this decision, so it shows the nodes' states instead. */
 	readonly before: boolean;
-	/** It was chosen before the first fact that is kept of it: that it was is told by promises. */
+	/** The slot was chosen before the first fact that the page has of it. The promises tell so. */
 	chosenEarlier: boolean;
 }
 
@@ -91,7 +91,7 @@ export function foldDecision(gathered: Gathered, members: number, through = gath
 	return decision;
 }
 
-/** A decision of which no fact is known any more, from what the nodes hold now. */
+/** Builds a decision from the nodes' present states, where the page has no fact of it any more. */
 export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[]): Decision {
 	const byBallot = new Map<BallotText, Round>();
 	const learned = new Map<NodeId, Learned>();
@@ -147,7 +147,7 @@ function promiseIn(
 	return undefined;
 }
 
-/** What the ballot's leader still knows of its phase 1, if that was for this slot too. */
+/** The phase 1 of the ballot as its leader remembers it, if it was for this slot too. */
 function earlierPhase1(slot: Slot, ballot: BallotText, nodes: readonly NodeModel[]): EarlierPhase1 | undefined {
 	const leader = nodes.find((node) => node.isUp && node.phase1?.ballot === ballot);
 	if (!leader?.phase1 || slot <= leader.phase1.chosenThrough) return undefined;
@@ -208,7 +208,7 @@ function foldFact(decision: Decision, rounds: ReadonlyMap<BallotText, Round>, fa
 		case 'refused': {
 			const round = rounds.get(fact.ballot);
 			const cell = { state: 'refused', promised: fact.promised } as const;
-			// What came twice may be refused though the first was not: that one stands.
+			// A duplicate may be refused although the first copy was promised. The first answer stands.
 			if (fact.refused === 'prepare' && round?.promise.get(fact.node)?.state !== 'promised')
 				round?.promise.set(fact.node, cell);
 			if (fact.refused === 'accept' && round?.vote.get(fact.node)?.state !== 'accepted')
@@ -290,7 +290,7 @@ function request(cells: Map<NodeId, RequestCell>, acceptor: NodeId, kind: 'sent'
 	if (cells.get(acceptor) !== 'arrived') cells.set(acceptor, kind === 'received' ? 'arrived' : 'sent');
 }
 
-/** A later fact of the same promise may know more of it, never less. */
+/** A later fact of the same promise may add to what is known of it, and never takes anything away. */
 function promised(
 	round: Round | undefined,
 	node: NodeId,

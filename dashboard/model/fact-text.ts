@@ -1,11 +1,11 @@
-/** What a fact says in one line, and of which kind it is to a reader of the log. */
+/** Says a fact in one line, and tells to which kind of the event log it belongs. */
 import type { BallotText, Fact } from '../../shared/fact.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import type { ValueSummary } from '../../shared/store/describe.ts';
 import type { BallotNames } from './ballot-names.ts';
 import { list, quoted } from './why.ts';
 
-/** The chips of the log. */
+/** The kinds of facts that the log can be filtered by. */
 export type FactGroup = 'phase1' | 'phase2' | 'nack' | 'chosen' | 'leader' | 'messages' | 'beats' | 'links' | 'disk';
 
 type JsonMessage = Message<BallotText, ValueSummary>;
@@ -93,7 +93,7 @@ export function factText(fact: Fact, names: BallotNames): string {
 	}
 }
 
-/** The chatter that goes on when nothing is decided. */
+/** Facts that keep coming while nothing is decided. */
 function isBeat(message: JsonMessage): boolean {
 	return (
 		message.kind === 'heartbeat' ||

@@ -5,11 +5,11 @@ import { ballotNode, compareBallotTexts } from './ballot-names.ts';
 import type { SwarmModel } from './swarm-model.ts';
 
 export interface Ladder {
-	/** Lowest first. */
+	/** The ballots, lowest first. */
 	readonly ballots: readonly BallotText[];
 	readonly rails: readonly {
 		readonly node: NodeId;
-		/** Where on `ballots` its promise stands; -1: it has promised nothing; undefined: not known now. */
+		/** The index of its promise in `ballots`: -1 where it has promised nothing, undefined while it is not known. */
 		readonly at: number | undefined;
 	}[];
 	/** The highest ballot of a node that leads; '' for none. */

@@ -1,7 +1,7 @@
 /**
  * The live mesh at a pace a person can follow. On one machine a round takes a millisecond, so the mesh shows
  * moments: a short stretch of real messages, in slow motion and causal order, then the newest stretch again.
- * What was said in between is counted elsewhere, not drawn.
+ * Messages between two moments are counted elsewhere and not drawn.
  */
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { MessageKind } from '../../shared/paxos/message.ts';
@@ -12,18 +12,18 @@ import type { Entry } from './tape.ts';
 export interface Moment {
 	readonly flights: readonly Flight[];
 	readonly durationMs: number;
-	/** How long it took in reality, milliseconds, by the receivers' clocks. */
+	/** How long it really took, in milliseconds, by the receivers' clocks. */
 	readonly realMs: number;
 	/** When it began to reach the page, on the page's own clock. */
 	readonly startedMs: number;
-	/** It holds a message of phase 1 or 2, not only heartbeats. */
+	/** Whether it has a message of phase 1 or 2, and not only heartbeats. */
 	readonly decides: boolean;
 }
 
 const MOMENT_MS_MAX = 250;
 const FACTS_MAX = 400;
 const FLIGHTS_MAX = 48;
-/** A chain of causes longer than this is cut: the next moment is more interesting than the rest of this one. */
+/** A longer chain of causes is cut here, because the next moment is more interesting than the rest of this one. */
 const DEPTH_MAX = 6;
 const FLIGHT_MS = 850;
 const STAGGER_MS = 45;

@@ -1,6 +1,7 @@
 /**
  * One node's state, folded from its snapshot and the facts that follow. At every sequence number it equals
- * what the node itself would tell. It never guesses over a gap: it says so and waits for a snapshot.
+ * what the node itself would tell. After a gap in the facts it guesses nothing: it reports the gap and waits for a
+ * snapshot.
  */
 import type { BallotText, Fact } from '../../shared/fact.ts';
 import type { EntryView, FactBatch, Member, NodeSnapshot, Phase1View, SlotView } from '../../shared/feed.ts';
@@ -9,7 +10,7 @@ import type { Role } from '../../shared/paxos/fact.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { compareBallotTexts, higherBallot } from './ballot-names.ts';
 
-/** `connecting`: not heard yet. `catchingUp`: facts were missed, a snapshot is on its way. */
+/** `connecting`: the node was not heard yet. `catchingUp`: facts were missed, and a snapshot is on its way. */
 export type NodeStatus = 'connecting' | 'up' | 'catchingUp' | 'unknown';
 
 const SLOTS_KEPT_MAX = 128;
@@ -18,7 +19,7 @@ export class NodeModel {
 	readonly id: NodeId;
 	readonly url: string;
 	status: NodeStatus = 'connecting';
-	/** When it was last heard, while `status` is `unknown`; milliseconds since 1970. */
+	/** When the node was last heard, in milliseconds since 1970. It is set while `status` is `unknown`. */
 	unknownSinceMs = 0;
 	epoch = '';
 	seq = 0;
@@ -32,9 +33,9 @@ export class NodeModel {
 	readonly slots = new Map<Slot, SlotView>();
 	lastAccepted: SlotView | null = null;
 	readonly linked = new Set<NodeId>();
-	/** At a leader: the phase 1 that made it one. */
+	/** The phase 1 that made this node the leader, where it leads. */
 	phase1: Phase1View | null = null;
-	/** Facts carry no keys: the table is that of the last snapshot, of `entriesRevision`. */
+	/** The keys as of the last snapshot, at `entriesRevision`, because facts carry no keys. */
 	entries: readonly EntryView[] = [];
 	entriesCount = 0;
 	entriesRevision = 0;
@@ -45,7 +46,7 @@ export class NodeModel {
 		this.url = member.url;
 	}
 
-	/** Known at this moment: neither silent nor behind. */
+	/** Whether the node's present state is known: it is neither silent nor behind. */
 	get isUp(): boolean {
 		return this.status === 'up';
 	}
@@ -72,7 +73,10 @@ export class NodeModel {
 		this.entriesRevision = snapshot.revision;
 	}
 
-	/** The facts that were folded, or `gap`: then ask for a snapshot. While one is awaited, nothing is folded. */
+	/**
+	 * Returns the facts that were folded, or `gap`, after which a snapshot has to be asked for. Nothing is folded while
+	 * a snapshot is awaited.
+	 */
 	batch(batch: FactBatch): readonly Fact[] | 'gap' {
 		if (this.status === 'catchingUp' || this.status === 'connecting') return [];
 		const known = batch.epoch === this.epoch ? this.seq + 1 - batch.from : -1;
@@ -80,7 +84,7 @@ export class NodeModel {
 			this.status = 'catchingUp';
 			return 'gap';
 		}
-		// What a snapshot already contained may follow it once more.
+		// A fact that a snapshot already contains may follow the snapshot once more.
 		const fresh = known === 0 ? batch.facts : batch.facts.slice(known);
 		for (const fact of fresh) this.#fold(fact);
 		this.seq += fresh.length;

@@ -10,7 +10,7 @@ import { ballotOf } from './decision-index.ts';
 import type { Entry } from './tape.ts';
 
 export interface Step {
-	/** How many facts have happened when it has. */
+	/** How many facts have happened once this step has. */
 	readonly through: number;
 	readonly fact: Fact;
 	readonly ballot: BallotText;
@@ -25,7 +25,7 @@ export interface Flight {
 	readonly kind: MessageKind;
 	readonly departMs: number;
 	readonly arriveMs: number;
-	/** It was sent and never received. */
+	/** Whether it was sent and never received. */
 	readonly lost: boolean;
 }
 
@@ -36,7 +36,7 @@ export interface Playback {
 }
 
 const DURATION_MS = 6000;
-/** Where there are very many steps, it takes longer rather than flash by. */
+/** A playback of very many steps takes longer, so that no step flashes by. */
 const STEP_MS_MIN = 90;
 const LAST_STEP_RESTS_MS = 500;
 const LOST_FLIGHT_MS = 700;
@@ -59,7 +59,7 @@ function stepsOf(entries: readonly Entry[]): Step[] {
 	for (const [index, { fact }] of entries.entries()) {
 		const weight = weightOf(fact);
 		if (weight > 0) cuts.push({ through: index + 1, fact, weight });
-		// What a step sends leaves with it, and what nobody acted upon joins the step before.
+		// A message leaves with the step that sends it. A fact that nothing follows from joins the step before it.
 		else if (fact.kind === 'sent') {
 			const last = cuts.at(-1);
 			if (last && last.through === index) last.through = index + 1;
@@ -77,7 +77,7 @@ function stepsOf(entries: readonly Entry[]): Step[] {
 	});
 }
 
-/** How long a fact deserves to be looked at before the next; 0: it is no step of its own. */
+/** How long a fact is shown before the next one, in milliseconds; 0 where it is no step of its own. */
 function weightOf(fact: Fact): number {
 	switch (fact.kind) {
 		case 'campaign':

@@ -1,4 +1,4 @@
-/** The recent slots: what each node holds of each, and how many hold the same. */
+/** The recent slots: what each node holds for each slot, and how many nodes hold the same. */
 import type { BallotText } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
@@ -6,13 +6,16 @@ import { higherBallot } from './ballot-names.ts';
 import type { NodeModel } from './node-model.ts';
 import type { SwarmModel } from './swarm-model.ts';
 
-/** `promised`: nothing accepted, but its promise covers the slot. The last of the four that is true counts. */
+/**
+ * `promised`: the node has accepted nothing, but its promise covers the slot. Of these four, the last one that is true
+ * counts.
+ */
 export type SlotMark = 'unknown' | 'none' | 'promised' | 'accepted' | 'chosen';
 
 export interface SlotColumn {
 	readonly slot: Slot;
 	readonly marks: readonly { readonly node: NodeId; readonly mark: SlotMark }[];
-	/** How many nodes hold the acceptance of the highest ballot; undefined where no node remembers one. */
+	/** How many nodes hold the acceptance of the highest ballot; undefined where no node holds one. */
 	readonly votes: number | undefined;
 	readonly text: string;
 }

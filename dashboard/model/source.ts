@@ -6,11 +6,14 @@ import type { FactBatch, Member, NodeSnapshot, ProposeAnswer, ProposeRequest } f
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 
 export interface Source {
-	/** Begins to tell; call it once. */
+	/** Begins to deliver facts. It is called once. */
 	start(listener: SourceListener): void;
 	/** Asks a node for a whole snapshot of its state. */
 	resync(node: NodeId): void;
-	/** Never rejects: a node that cannot be asked is `refused`, one that went silent meanwhile `unknown`. */
+	/**
+	 * Never rejects. The answer is `refused` where the node cannot be asked, and `unknown` where it fell silent after it
+	 * was asked.
+	 */
 	propose(node: NodeId, request: ProposeRequest): Promise<ProposeAnswer>;
 }
 

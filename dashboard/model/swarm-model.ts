@@ -17,15 +17,15 @@ export class SwarmModel {
 	name = '';
 	readonly tape = new Tape(TAPE_FACTS_MAX);
 	readonly index = new DecisionIndex();
-	/** Facts that nodes added up instead of sending, since the page was opened. */
+	/** How many facts nodes added up instead of sending them, since the page was opened. */
 	skippedCount = 0;
 	newestSlot: Slot = 0;
-	/** Snapshots folded so far: with each, more may be known of a decision than its facts tell. */
+	/** How many snapshots were folded. A snapshot may tell more of a decision than its facts do. */
 	snapshotsCount = 0;
 	readonly #byId = new Map<NodeId, NodeModel>();
 	#nodes: readonly NodeModel[] = [];
 
-	/** In the order of the member list. */
+	/** The nodes, in the order of the member list. */
 	get nodes(): readonly NodeModel[] {
 		return this.#nodes;
 	}
@@ -54,7 +54,7 @@ export class SwarmModel {
 		this.newestSlot = Math.max(this.newestSlot, snapshot.chosenThrough, snapshot.slots.at(-1)?.slot ?? 0);
 	}
 
-	/** The entries that were new, or `gap`: the node must be asked for a snapshot. */
+	/** Returns the entries that were new, or `gap`, after which the node must be asked for a snapshot. */
 	batch(id: NodeId, batch: FactBatch): readonly Entry[] | 'gap' {
 		const facts = this.#byId.get(id)?.batch(batch) ?? [];
 		if (facts === 'gap') return 'gap';
@@ -79,7 +79,7 @@ export class SwarmModel {
 		return decision;
 	}
 
-	/** Who knows it chosen although the page missed the fact. */
+	/** The nodes that know the slot to be chosen although the page missed the fact. */
 	#addKnown(decision: Decision): void {
 		for (const node of this.nodes) {
 			const view = node.slots.get(decision.slot);

@@ -1,6 +1,7 @@
 /**
  * The recent past: facts of all nodes, in causal order as far as they have come. Nodes' batches reach the page
- * a moment apart, so the newest facts are ordered again as others join them. Bounded; the oldest go first.
+ * a moment apart, so the newest facts are ordered again as others join them. Its size is bounded, and the oldest
+ * facts are dropped first.
  */
 import type { Fact } from '../../shared/fact.ts';
 import { causalOrder } from './causal-order.ts';
@@ -11,7 +12,7 @@ export interface Entry {
 	readonly index: number;
 }
 
-/** How far back a fact that comes late may still be put in its place. */
+/** How far back a late fact may still be put in its place, in facts. */
 const UNSETTLED_MAX = 400;
 
 export class Tape {

@@ -1,4 +1,4 @@
-/** Where everything stands, and the keys that work anywhere. */
+/** The layout of the page, and the keys that work anywhere on it. */
 import { useEffect, useRef } from 'preact/hooks';
 import { Cards } from './cards.tsx';
 import { DecisionPanel } from './decision.tsx';

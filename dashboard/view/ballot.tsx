@@ -27,7 +27,7 @@ export function Ballot({ ballot, names, short }: { ballot: BallotText; names: Ba
 	);
 }
 
-/** The same without a control of its own, for the many in a drawing; the whole integer on hover. */
+/** The same without a control of its own, for drawings with many ballots. The whole integer shows on hover. */
 export function BallotLabel({ ballot, names }: { ballot: BallotText; names: BallotNames }) {
 	if (ballot === '') return <span class="muted">none</span>;
 	return (

@@ -1,4 +1,4 @@
-/** One card for each node: what it has promised, accepted and knows to be chosen, or that nobody knows. */
+/** One card for each node: what it has promised, has accepted and knows to be chosen, or that its state is unknown. */
 import type { ComponentChildren } from 'preact';
 import { type BallotNames, clock, nameBallots } from '../model/ballot-names.ts';
 import type { NodeModel } from '../model/node-model.ts';

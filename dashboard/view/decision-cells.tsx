@@ -1,4 +1,7 @@
-/** What one node did in one row of a decision; null where it did nothing (yet), which the row shows as such. */
+/**
+ * Draws what one node did in one row of a decision. It is null where the node has done nothing yet, which the row
+ * shows.
+ */
 import type { ComponentChildren, JSX } from 'preact';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { BallotNames } from '../model/ballot-names.ts';
@@ -86,7 +89,7 @@ function refusal(cell: { readonly promised: string }, names: BallotNames): Cell 
 	);
 }
 
-/** What an acceptor had accepted for this slot when it promised. */
+/** Draws what an acceptor had accepted for this slot when it promised. */
 function Reported(props: { round: Round; cell: PromiseCell & { state: 'promised' }; names: BallotNames }) {
 	const { round, cell, names } = props;
 	if (cell.reported === undefined) return <small>promised</small>;

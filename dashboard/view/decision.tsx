@@ -86,7 +86,7 @@ function Empty() {
 	);
 }
 
-/** Every ballot that was tried, lowest first: the ladder of this one decision. */
+/** Lists every ballot that was tried for this decision, lowest first. */
 function Rounds(props: {
 	decision: Decision;
 	shown: Round | undefined;

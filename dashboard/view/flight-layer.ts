@@ -1,5 +1,5 @@
 /**
- * Messages in flight, drawn into one SVG group with a pool of shapes that is never rebuilt. Who prefers
+ * Messages in flight, drawn into one SVG group with a pool of shapes that is never rebuilt. A person who prefers
  * reduced motion sees each message as a still mark halfway on its link for as long as it would have flown.
  */
 import type { NodeId } from '../../shared/paxos/ballot.ts';
@@ -31,7 +31,7 @@ export class FlightLayer {
 		this.#nodeRadius = nodeRadius;
 	}
 
-	/** Shows what is on its way at `atMs`, and nothing else. */
+	/** Shows the messages that are on their way at `atMs`, and nothing else. */
 	draw(flights: readonly Flight[], atMs: number): void {
 		let used = 0;
 		for (const flight of flights) {
@@ -80,7 +80,7 @@ export class FlightLayer {
 	}
 }
 
-/** Slow at both ends, where people look. */
+/** The movement is slow at both ends, because people look there. */
 function eased(t: number): number {
 	return t * t * (3 - 2 * t);
 }

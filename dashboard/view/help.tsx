@@ -1,4 +1,4 @@
-/** What one is looking at, in few words, and the keys. */
+/** Explains the page in few words, and lists its keys. */
 import type { RefObject } from 'preact';
 import { Glyph } from './glyph.tsx';
 

@@ -13,7 +13,7 @@ import { calm, moments, playback, position, shownSlot, swarm } from './state.ts'
 const WIDTH = 320;
 const HEIGHT = 264;
 const NODE_RADIUS = 21;
-/** A moment is stretched at least to this, so that a single heartbeat does not flash by. */
+/** A moment lasts at least this long on the page, so that a single heartbeat does not flash by. */
 const IDLE_MS = 400;
 
 export function Mesh() {
@@ -125,7 +125,7 @@ function useFlights(element: { readonly current: SVGGElement | null }, caption: 
 			if (state.moment) caption.value = captionOf(state.moment);
 		}
 		if (!state.moment) {
-			// Nothing to show; the next fact wakes the loop.
+			// There is nothing to show. The next fact wakes the loop.
 			layer.current?.draw([], 0);
 			state.running = false;
 			return;
@@ -145,7 +145,7 @@ function ring(ids: readonly NodeId[]): Map<NodeId, Point> {
 		ids.map((id, index) => {
 			const angle = (index / ids.length) * 2 * Math.PI - Math.PI / 2;
 			const radius = { x: WIDTH / 2 - 44, y: HEIGHT / 2 - 32 };
-			// A ring of five hangs a little low: its lowest node is not opposite its highest.
+			// The ring of an odd number of nodes is moved, because its lowest node is not opposite its highest.
 			return [id, { x: WIDTH / 2 + radius.x * Math.cos(angle), y: HEIGHT / 2 + radius.y * Math.sin(angle) + 4 }];
 		}),
 	);

@@ -181,7 +181,7 @@ function RouteChoice(props: {
 	);
 }
 
-/** Where the panels stand below one another, what was proposed would play out of sight. */
+/** On a narrow page the panels stand below one another, and the decision would play out of sight. */
 function bringDecisionIntoView(): void {
 	if (!matchMedia('(max-width: 760px)').matches) return;
 	const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';

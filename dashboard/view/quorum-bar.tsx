@@ -1,4 +1,4 @@
-/** How many of how many, against the mark of the majority. */
+/** Shows how many of all nodes have voted, against the mark of the majority. */
 export function QuorumBar(props: {
 	readonly count: number;
 	readonly of: number;

@@ -5,7 +5,7 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 export function Scroller(props: {
 	readonly class: string;
 	readonly label: string;
-	/** What is newest is at the right: it stays in view until somebody scrolls away from it. */
+	/** The newest content is at the right. It stays in view until a person scrolls away from it. */
 	readonly newestRight?: boolean;
 	readonly onReading?: (reading: boolean) => void;
 	readonly children: ComponentChildren;

@@ -19,7 +19,7 @@ export const moments = new MomentRecorder();
 
 /** Grows with every frame in which something was folded. */
 export const frame = signal(0);
-/** The same, at most ten times a second: for lists and tables. */
+/** The same number, updated at most ten times a second, for lists and tables. */
 export const calm = signal(0);
 /** Facts folded in the last whole second. */
 export const factsPerSecond = signal(0);
@@ -31,22 +31,22 @@ export const attempts = signal<readonly BallotText[]>([]);
 const newestShown = signal<Slot>(0);
 export const shownSlot = computed(() => chosenSlot.value ?? newestShown.value);
 
-/** Null: live. */
+/** The playback, or null for the live view. */
 export const position = signal<number | null>(null);
 export const playing = signal(false);
 export const speed = signal(1);
 
 export const SPEEDS: readonly number[] = [0.25, 0.5, 1, 2, 4];
-/** While nothing is chosen, the shown slot changes no faster than this. */
+/** While the person has chosen no slot, the shown slot changes at most this often. */
 const NEWEST_SHOWN_MS = 1500;
 const CALM_MS = 100;
-/** The others learn with the leader's next message: a playback waits for that. */
+/** The other nodes learn with the leader's next message, so a playback waits this long for it. */
 const SETTLE_MS = 450;
-/** In a hidden tab no frame comes: then folding happens here rather than in an endless queue. */
+/** A hidden tab gets no animation frames. Facts are then folded at once, so that they do not pile up. */
 const QUEUE_MAX = 256;
 
 let source: Source | null = null;
-/** Only the newest run of a playback moves it on. */
+/** Only the newest run of a playback may move it on. */
 let run = 0;
 
 export function start(from: Source): void {
@@ -127,7 +127,7 @@ function gatherOnce(slot: Slot, tried: readonly BallotText[]): Gathered {
 
 export const playback = computed((): Playback => playbackOf(gathered.value.entries));
 
-/** Which step has happened; null: live, all of them. */
+/** The step that has happened last; null in the live view, where all have. */
 export const step = computed((): number | null =>
 	position.value === null ? null : stepAt(playback.value.steps, position.value),
 );
@@ -203,7 +203,7 @@ export function changeSpeed(by: 1 | -1): void {
 function advance(own: number, beforeMs: number, nowMs: number): void {
 	if (own !== run || !playing.value || position.value === null) return;
 	const next = position.value + (nowMs - beforeMs) * speed.value;
-	// At its end it has shown all there is: the present.
+	// At its end the playback has shown everything, which is the present.
 	if (next >= playback.value.durationMs) return toLive();
 	position.value = next;
 	requestAnimationFrame((later) => advance(own, nowMs, later));

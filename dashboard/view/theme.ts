@@ -17,7 +17,7 @@ export function applyStoredTheme(): void {
 	}
 }
 
-/** The next one in the order system, light, dark. */
+/** The next theme in the order system, light, dark. */
 export function nextTheme(): void {
 	setTheme(THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length] ?? 'system');
 }
@@ -29,6 +29,6 @@ function setTheme(name: Theme): void {
 	try {
 		localStorage.setItem(STORED_AS, name);
 	} catch {
-		// It holds for this visit only.
+		// The choice then holds for this visit only.
 	}
 }

@@ -1,4 +1,4 @@
-/** Which nodes are there, whether they make a quorum, and the page's own switches. */
+/** Shows which nodes are there and whether they make a quorum, and has the page's own switches. */
 import { clock } from '../model/ballot-names.ts';
 import type { NodeModel } from '../model/node-model.ts';
 import { QuorumBar } from './quorum-bar.tsx';
@@ -61,7 +61,7 @@ function Pill({ node }: { node: NodeModel }) {
 	);
 }
 
-/** Half a disc, none and a whole one. */
+/** The icons: half a disc, none, and a whole disc. */
 const THEME_SHAPES = {
 	system: 'M8 2a6 6 0 0 1 0 12z',
 	light: '',
