@@ -12,7 +12,7 @@ import type { Member } from '../shared/feed.ts';
 import type { NodeId } from '../shared/paxos/ballot.ts';
 import type { AgentConfig } from '../shared/paxos/config.ts';
 import { createApi, HTTP_SERVER_OPTIONS } from './api/api.ts';
-import { ClientDoor } from './client/door.ts';
+import { ClientSockets } from './client/sockets.ts';
 import { type SwarmConfig, urlOf } from './config.ts';
 import { createDoors } from './doors.ts';
 import { logFacts } from './fact-log.ts';
@@ -143,7 +143,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			malformed: (from, why) => replica.facts.tell({ kind: 'malformed', from, door: 'feed', why }),
 		});
 		closing.unshift(() => feed.close());
-		const clients = new ClientDoor({
+		const clients = new ClientSockets({
 			port: replica,
 			node: id,
 			members,

@@ -13,17 +13,18 @@ import type { AgentConfig } from '../../shared/paxos/config.ts';
 import type { TimerRequest } from '../../shared/paxos/effects.ts';
 import type { Envelope, Message } from '../../shared/paxos/message.ts';
 import { quorumSize } from '../../shared/paxos/quorum.ts';
+import { Barriers } from '../../shared/replica/barriers.ts';
+import { Deadlines } from '../../shared/replica/deadlines.ts';
 import { ReplicaLoop } from '../../shared/replica/loop.ts';
+import { PeerTable } from '../../shared/replica/peers.ts';
+import type { ClientDoorPort, TurnPart } from '../../shared/replica/port.ts';
+import { Tells } from '../../shared/replica/tells.ts';
+import { snapshotOf } from '../../shared/replica/view.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
-import type { ClientDoorPort, TurnPart } from '../client/port.ts';
-import { Barriers } from './barriers.ts';
 import { FactStream } from './fact-stream.ts';
-import { PeerTable } from './peers.ts';
 import type { PeerView, ReplicaService, ReplicaView, SubmitAnswer, SubmitOptions } from './service.ts';
-import { snapshotOf } from './snapshot.ts';
 import { Submissions } from './submissions.ts';
-import { Tells } from './tells.ts';
 
 /** What the replica needs of the mesh. */
 export interface MeshPort {
@@ -48,6 +49,7 @@ export interface ReplicaOptions {
 export class Replica implements ReplicaService, ClientDoorPort {
 	readonly store = new Store();
 	readonly facts: FactStream;
+	readonly deadlines: Deadlines;
 	readonly #options: ReplicaOptions;
 	readonly #id: NodeId;
 	readonly #agent: PaxosAgent;
@@ -57,7 +59,7 @@ export class Replica implements ReplicaService, ClientDoorPort {
 	readonly #barriers: Barriers;
 	readonly #tells: Tells;
 	readonly #peers = new PeerTable();
-	readonly #timers = new Map<TimerRequest['timer'], NodeJS.Timeout>();
+	readonly #timers = new Map<TimerRequest['timer'] | 'deadline' | 'tell', NodeJS.Timeout>();
 	readonly #parts: TurnPart[] = [];
 	/** How many others make a quorum with this node. */
 	readonly #peersOfQuorum: number;
@@ -90,7 +92,7 @@ export class Replica implements ReplicaService, ClientDoorPort {
 			nowMs: () => performance.now(),
 			wallTime,
 			random: Math.random,
-			setTimer: (timer, afterMs) => this.#setTimer(timer, afterMs),
+			setTimer: (timer, afterMs) => this.#setTimer(timer, afterMs, () => this.#loop.fire(timer)),
 			send: (envelope) => this.#tells.send(envelope),
 			fact: (fact) => this.facts.tell(fact),
 			applied: (through, revision) => {
@@ -98,12 +100,18 @@ export class Replica implements ReplicaService, ClientDoorPort {
 			},
 			soon: () => this.soon(),
 		});
+		this.deadlines = new Deadlines({
+			nowMs: () => performance.now(),
+			setTimer: (afterMs) => this.#setTimer('deadline', afterMs, () => this.deadlines.fire()),
+		});
 		this.#submissions = new Submissions(this.#loop, wallMs, () => this.soon());
-		this.#barriers = new Barriers(this.#loop, () => this.soon());
-		this.#tells = new Tells(
-			(envelope) => this.#send(envelope),
-			() => options.mesh.flush(),
-		);
+		this.#barriers = new Barriers(this.#loop, this.deadlines, () => this.soon());
+		this.#tells = new Tells({
+			nowMs: () => performance.now(),
+			setTimer: (afterMs) => this.#setTimer('tell', afterMs, () => this.#tells.fire()),
+			send: (envelope) => this.#send(envelope),
+			released: () => options.mesh.flush(),
+		});
 	}
 
 	start(): void {
@@ -235,11 +243,11 @@ export class Replica implements ReplicaService, ClientDoorPort {
 		this.facts.tell({ kind: 'sent', to, messageId, message });
 	}
 
-	#setTimer(timer: TimerRequest['timer'], afterMs: number): void {
-		clearTimeout(this.#timers.get(timer));
+	#setTimer(name: TimerRequest['timer'] | 'deadline' | 'tell', afterMs: number, fire: () => void): void {
+		clearTimeout(this.#timers.get(name));
 		this.#timers.set(
-			timer,
-			setTimeout(() => this.#guard(() => this.#loop.fire(timer)), afterMs),
+			name,
+			setTimeout(() => this.#guard(fire), afterMs),
 		);
 	}
 

@@ -69,7 +69,7 @@ function describeBytes(value: Uint8Array): string {
 }
 
 /** At most `bytesMax` bytes, ending where a UTF-8 character ends. */
-function wholeCharacters(value: Uint8Array, bytesMax: number): Uint8Array {
+export function wholeCharacters(value: Uint8Array, bytesMax: number): Uint8Array {
 	if (value.length <= bytesMax) return value;
 	let end = bytesMax;
 	while (end > bytesMax - 4 && ((value[end] as number) & 0xc0) === 0x80) end--;

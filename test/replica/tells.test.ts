@@ -1,6 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Tells } from '../../server/replica/tells.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Envelope, Message } from '../../shared/paxos/message.ts';
+import { FORWARDS_LATELY_MS, HELD_MS_MAX, Tells } from '../../shared/replica/tells.ts';
 
 const leading = { ballot: { ms: 1, ns: 0, node: 'n1' }, chosenThrough: 7, recoveredThrough: 0 };
 const tell: Message = { kind: 'heartbeat', ...leading, round: 0 };
@@ -9,36 +9,40 @@ const accept: Message = { kind: 'accept', ...leading, slot: 8, value: new Uint8A
 describe('what is told to a follower', () => {
 	let sent: Envelope[];
 	let released: number;
+	let nowMs: number;
+	/** How long the timer was asked for, each time. */
+	let asked: number[];
 	let tells: Tells;
 
 	beforeEach(() => {
-		vi.useFakeTimers();
 		sent = [];
 		released = 0;
-		tells = new Tells(
-			(envelope) => sent.push(envelope),
-			() => released++,
-		);
-	});
-
-	afterEach(() => {
-		tells.stop();
-		vi.useRealTimers();
+		nowMs = 0;
+		asked = [];
+		tells = new Tells({
+			nowMs: () => nowMs,
+			setTimer: (afterMs) => asked.push(afterMs),
+			send: (envelope) => sent.push(envelope),
+			released: () => released++,
+		});
 	});
 
 	it('waits a little, and then leaves', () => {
 		tells.send({ to: 'n2', message: tell });
 		expect(sent).toEqual([]);
-		vi.runAllTimers();
+		expect(asked).toEqual([HELD_MS_MAX]);
+		tells.fire();
 		expect(sent).toEqual([{ to: 'n2', message: tell }]);
 		expect(released).toBe(1);
+		expect(tells.count).toBe(0);
 	});
 
 	it('does not leave where the next accept says the same', () => {
 		tells.send({ to: 'n2', message: tell });
 		tells.send({ to: 'n3', message: tell });
 		tells.send({ to: 'n2', message: accept });
-		vi.runAllTimers();
+		tells.fire();
+		expect(asked).toHaveLength(1);
 		expect(sent).toEqual([
 			{ to: 'n2', message: accept },
 			{ to: 'n3', message: tell },
@@ -56,7 +60,7 @@ describe('what is told to a follower', () => {
 		tells.heard('n2', { kind: 'forward', value: new Uint8Array(1) });
 		tells.send({ to: 'n2', message: tell });
 		expect(sent).toHaveLength(1);
-		vi.advanceTimersByTime(1001);
+		nowMs = FORWARDS_LATELY_MS;
 		tells.send({ to: 'n2', message: tell });
 		expect(sent).toHaveLength(1);
 	});
@@ -65,7 +69,7 @@ describe('what is told to a follower', () => {
 		const newer: Message = { ...tell, chosenThrough: 9 };
 		tells.send({ to: 'n2', message: tell });
 		tells.send({ to: 'n2', message: newer });
-		vi.runAllTimers();
+		tells.fire();
 		expect(sent).toEqual([{ to: 'n2', message: newer }]);
 	});
 });

@@ -31,7 +31,7 @@ export const rooms: readonly Room[] = [
 	{ name: 'shared/client', mayImport: ['shared/bytes', 'shared/store'], pure: false, itsPackage: 'nanoid' },
 	{
 		name: 'shared/replica',
-		mayImport: ['shared/bytes', 'shared/paxos', 'shared/store', 'shared/disk', 'shared/client'],
+		mayImport: ['shared/bytes', 'shared/paxos', 'shared/store', 'shared/disk', 'shared/client', 'shared'],
 		pure: true,
 		itsPackage: null,
 	},

@@ -1,14 +1,17 @@
-/** A node's own state in the language of the feed, for a watcher that begins or has lost the thread. */
-import { plain } from '../../shared/fact.ts';
-import type { EntryView, NodeSnapshot, Phase1View, SlotView } from '../../shared/feed.ts';
-import type { AgentView } from '../../shared/paxos/agent.ts';
-import { ballotToText } from '../../shared/paxos/ballot.ts';
-import type { Phase1 } from '../../shared/paxos/campaign.ts';
-import type { Store } from '../../shared/store/store.ts';
+/** A node's own state in the language of the feed, for a watcher that begins or has missed something. */
+import { fromUtf8 } from '../bytes/text.ts';
+import { plain } from '../fact.ts';
+import type { EntryView, NodeSnapshot, Phase1View, SlotView } from '../feed.ts';
+import type { AgentView } from '../paxos/agent.ts';
+import { ballotToText } from '../paxos/ballot.ts';
+import type { Phase1 } from '../paxos/campaign.ts';
+import { wholeCharacters } from '../store/describe.ts';
+import type { Store } from '../store/store.ts';
 
 const SLOTS_MAX = 64;
 const ENTRIES_MAX = 100;
 const VALUE_CHARS_MAX = 80;
+const VALUE_BYTES_SHOWN_MAX = 4 * VALUE_CHARS_MAX + 4;
 
 export type AgentSnapshot = Omit<NodeSnapshot, 'node' | 'epoch' | 'seq' | 'time' | 'swarm' | 'linked'>;
 
@@ -54,13 +57,10 @@ function firstEntries(store: Store): EntryView[] {
 	}));
 }
 
+/** As text where it is UTF-8, cut; else a count of bytes. */
 function textOf(value: Uint8Array): string {
-	try {
-		const text = new TextDecoder('utf-8', { fatal: true }).decode(value.subarray(0, 4 * VALUE_CHARS_MAX), {
-			stream: true,
-		});
-		return text.length > VALUE_CHARS_MAX ? `${text.slice(0, VALUE_CHARS_MAX)}…` : text;
-	} catch {
-		return `${value.length} bytes`;
-	}
+	const text = fromUtf8(wholeCharacters(value, VALUE_BYTES_SHOWN_MAX));
+	if (text === undefined) return `${value.length} bytes`;
+	const chars = [...text];
+	return chars.length > VALUE_CHARS_MAX ? `${chars.slice(0, VALUE_CHARS_MAX).join('')}…` : text;
 }

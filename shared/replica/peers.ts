@@ -1,7 +1,7 @@
 /** What this node last heard of the others, for people and `/v1/swarm`. Nothing is decided by it. */
-import { type Ballot, NO_BALLOT, type NodeId } from '../../shared/paxos/ballot.ts';
-import type { Role } from '../../shared/paxos/fact.ts';
-import type { Message, Slot } from '../../shared/paxos/message.ts';
+import { type Ballot, NO_BALLOT, type NodeId } from '../paxos/ballot.ts';
+import type { Role } from '../paxos/fact.ts';
+import type { Message, Slot } from '../paxos/message.ts';
 
 export interface Heard {
 	role: Role | 'unknown';

@@ -1,0 +1,90 @@
+/**
+ * The clients' door, `/client`: upgrades, and a WebSocket for each connection of the door in `shared/replica`. It
+ * knows nothing of what is said on one.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { FRAME_BYTES_MAX } from '../../shared/client/protocol.ts';
+import { ClientDoor, type ClientDoorOptions } from '../../shared/replica/client-door.ts';
+import type { DoorSocket } from '../../shared/replica/port.ts';
+import { refuseUpgrade } from '../upgrade.ts';
+
+/** A client that does not answer the goodbye is gone after this. */
+const CLOSE_GRACE_MS = 1000;
+
+export class ClientSockets {
+	readonly #options: ClientDoorOptions;
+	readonly #door: ClientDoor;
+	readonly #server = new WebSocketServer({
+		noServer: true,
+		clientTracking: true,
+		perMessageDeflate: false,
+		skipUTF8Validation: true,
+		maxPayload: FRAME_BYTES_MAX,
+	});
+	#closed = false;
+
+	constructor(options: ClientDoorOptions) {
+		this.#options = options;
+		this.#door = new ClientDoor(options);
+	}
+
+	/** For the HTTP server's upgrades of `/client`, once Host and Origin were looked at. */
+	handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+		if (this.#closed || !this.#door.hasRoom) return refuseUpgrade(socket, '503 Service Unavailable');
+		const from = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
+		this.#server.handleUpgrade(request, socket, head, (ws) => this.#connect(ws, from));
+	}
+
+	/** Tells every client, and lets go of all. */
+	async close(): Promise<void> {
+		this.#closed = true;
+		const all = [...this.#server.clients].map(
+			(ws) =>
+				new Promise<void>((resolve) => {
+					const timer = setTimeout(() => ws.terminate(), CLOSE_GRACE_MS);
+					ws.once('close', () => {
+						clearTimeout(timer);
+						resolve();
+					});
+				}),
+		);
+		this.#door.close();
+		await Promise.all(all);
+	}
+
+	#connect(ws: WebSocket, from: string): void {
+		const connection = this.#door.connect(new DoorWebSocket(ws), from);
+		ws.on('message', (data: RawData, isBinary: boolean) => connection.receive(isBinary ? (data as Buffer) : null));
+		ws.on('error', (error) => {
+			// A connection that is lost is no fault of the client's: its codes begin with an E, such as ECONNRESET.
+			if (!('code' in error) || !String(error.code).startsWith('E')) this.#options.malformed(from, error.message);
+		});
+		ws.on('close', () => connection.closed());
+	}
+}
+
+class DoorWebSocket implements DoorSocket {
+	readonly #ws: WebSocket;
+
+	constructor(ws: WebSocket) {
+		this.#ws = ws;
+	}
+
+	get unsentBytes(): number {
+		return this.#ws.bufferedAmount;
+	}
+
+	send(frame: Uint8Array, sent: () => void): void {
+		this.#ws.send(frame, sent);
+	}
+
+	close(code: number, why: string): void {
+		this.#ws.close(code, why);
+	}
+
+	terminate(): void {
+		this.#ws.terminate();
+	}
+}

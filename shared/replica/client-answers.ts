@@ -1,0 +1,161 @@
+/**
+ * What one client's connection has to say: results, values and refusals gather here until the end of the turn, and
+ * then leave as one frame. Results that follow each other are told together, as one run.
+ *
+ * Bounded: what the socket has not taken yet. Above the first bound values wait; above the second the connection
+ * ends, because its client reads nothing.
+ */
+import { Writer } from '../bytes/bytes.ts';
+import {
+	FRAME_BYTES_FULL,
+	type MemberAddress,
+	type ReadMode,
+	type Refusal,
+	STATUSES,
+	writeEntry,
+	writeLeader,
+	writeRefused,
+	writeResults,
+	writeValues,
+	writeWelcome,
+} from '../client/protocol.ts';
+import type { Result, Store } from '../store/store.ts';
+import type { DoorSocket } from './port.ts';
+
+/** Keys that a client asked to read. */
+export interface ClientRead {
+	readonly mode: ReadMode;
+	/** The client's number of the first key; the others follow. */
+	readonly first: number;
+	readonly keys: readonly string[];
+}
+
+/** Handed to the socket and not taken yet: above this, values wait. */
+const UNSENT_BYTES_MAX = 8_388_608;
+/** Above this, the connection ends. */
+const UNREAD_BYTES_MAX = 67_108_864;
+
+const OK = STATUSES.indexOf('ok');
+const CONDITION_FAILED = STATUSES.indexOf('conditionFailed');
+const FORGOTTEN = STATUSES.indexOf('forgotten');
+const UNKNOWN_CLIENT = STATUSES.indexOf('unknownClient');
+
+export class ClientAnswers {
+	/** Keys whose values the client was not sent yet, of `values`. */
+	keysWaiting = 0;
+	readonly #socket: DoorSocket;
+	readonly #store: Store;
+	readonly #out = new Writer(1024);
+	/** The run of results that is not written yet; a count of 0 for none. */
+	#runFirst = 0;
+	#runCount = 0;
+	#runStatus = 0;
+	#runRevision = 0;
+	/** In order; of the first one, the keys before `#nextKey` are answered. */
+	#reads: ClientRead[] = [];
+	#nextKey = 0;
+
+	constructor(socket: DoorSocket, store: Store) {
+		this.#socket = socket;
+		this.#store = store;
+	}
+
+	welcome(node: string, leader: string, members: readonly MemberAddress[]): void {
+		this.#endRun();
+		writeWelcome(this.#out, node, leader, members);
+	}
+
+	leader(leader: string): void {
+		this.#endRun();
+		writeLeader(this.#out, leader);
+	}
+
+	refused(what: 'write' | 'read', first: number, count: number, why: Refusal, mayHaveLeft: boolean): void {
+		this.#endRun();
+		writeRefused(this.#out, what, first, count, why, mayHaveLeft);
+	}
+
+	/** @returns whether a run began: another one grows by it */
+	result(sequence: number, result: Result): boolean {
+		let status = FORGOTTEN;
+		let revision = 0;
+		if (result.kind === 'applied' || result.kind === 'duplicate') {
+			status = result.ok ? OK : CONDITION_FAILED;
+			revision = result.revision;
+		} else if (result.kind === 'unknownClient') {
+			status = UNKNOWN_CLIENT;
+		}
+		const count = this.#runCount;
+		if (
+			count > 0 &&
+			sequence === this.#runFirst + count &&
+			status === this.#runStatus &&
+			(revision === 0 || revision === this.#runRevision + count)
+		) {
+			this.#runCount++;
+			return false;
+		}
+		this.#endRun();
+		this.#runFirst = sequence;
+		this.#runCount = 1;
+		this.#runStatus = status;
+		this.#runRevision = revision;
+		return true;
+	}
+
+	/** The store may answer it now, or later. */
+	values(read: ClientRead): void {
+		this.#reads.push(read);
+		this.keysWaiting += read.keys.length;
+	}
+
+	/** Sends what has gathered. */
+	flush(): void {
+		this.#endRun();
+		while (this.#reads.length > 0 && this.#socket.unsentBytes < UNSENT_BYTES_MAX) {
+			this.#writeValues(this.#reads[0] as ClientRead);
+			if (this.#out.length >= FRAME_BYTES_FULL) this.#send();
+		}
+		if (this.#out.length > 0) this.#send();
+	}
+
+	/** Nothing is sent any more. */
+	end(): void {
+		this.#reads = [];
+		this.keysWaiting = 0;
+	}
+
+	#endRun(): void {
+		if (this.#runCount === 0) return;
+		writeResults(this.#out, this.#runFirst, this.#runCount, this.#runStatus, this.#runRevision);
+		this.#runCount = 0;
+	}
+
+	/** As many values as fit a frame; the others stay first in line. */
+	#writeValues({ first, keys }: ClientRead): void {
+		const start = this.#nextKey;
+		let bytes = this.#out.length;
+		let end = start;
+		const entries = [];
+		for (; end < keys.length && (end === start || bytes < FRAME_BYTES_FULL); end++) {
+			const entry = this.#store.get(keys[end] as string);
+			entries.push(entry);
+			bytes += entry ? entry.value.length : 1;
+		}
+		writeValues(this.#out, first + start, end - start);
+		for (const entry of entries) writeEntry(this.#out, entry);
+		this.keysWaiting -= end - start;
+		this.#nextKey = end < keys.length ? end : 0;
+		if (end === keys.length) this.#reads.shift();
+	}
+
+	#send(): void {
+		this.#socket.send(this.#out.take(), this.#sent);
+		if (this.#socket.unsentBytes > UNREAD_BYTES_MAX) this.#socket.terminate();
+	}
+
+	/** There is room for values that waited. */
+	readonly #sent = (): void => {
+		if (this.#reads.length > 0) this.flush();
+	};
+}

@@ -1,0 +1,226 @@
+/**
+ * One client's connection: its frames in, its answers out. It checks everything that comes: what is not well formed
+ * ends the connection, and what is too much or not allowed is refused by name.
+ */
+import { MalformedError } from '../bytes/bytes.ts';
+import {
+	IN_FLIGHT_MAX,
+	type MemberAddress,
+	PROTOCOL_VERSION,
+	type Refusal,
+	readClientFrame,
+} from '../client/protocol.ts';
+import { BatchReader } from '../store/batch-reader.ts';
+import { KEY_BYTES_MAX, keyFault, prefixFault, VALUE_BYTES_MAX } from '../store/key.ts';
+import { ClientAnswers, type ClientRead } from './client-answers.ts';
+import type { CommandName, OnClientResult } from './loop.ts';
+import type { ClientDoorPort, DoorSocket } from './port.ts';
+
+/** A batch to be proposed. */
+export interface PendingWrite {
+	readonly connection: ClientConnection;
+	/** A view into the frame that brought it: to be copied by whatever keeps it. */
+	readonly bytes: Uint8Array;
+	readonly first: number;
+	readonly count: number;
+	/** Its last command, whose result is the last of the batch. */
+	readonly last: CommandName;
+}
+
+/** What a connection needs of its door. */
+export interface ConnectionOwner {
+	readonly port: ClientDoorPort;
+	welcome(): { readonly node: string; readonly leader: string; readonly members: readonly MemberAddress[] };
+	/** @returns false when there is no room for it */
+	write(write: PendingWrite): boolean;
+	read(connection: ClientConnection, read: ClientRead): void;
+	/** There is something to flush. */
+	answered(connection: ClientConnection): void;
+	/** `from` is the connection's own. */
+	malformed(from: string, why: string): void;
+	closed(connection: ClientConnection): void;
+}
+
+/** A client has one name at a time, and another one when its last was dropped by the state machine. */
+const CLIENTS_MAX = 4;
+
+export const GOING_AWAY = 1001;
+const PROTOCOL_ERROR = 1002;
+/** Of the reason that a closing frame has room for: 123 bytes of UTF-8. */
+const WHY_CHARS_MAX = 100;
+
+export class ClientConnection {
+	/** Where the client is, for people. */
+	readonly from: string;
+	readonly #socket: DoorSocket;
+	readonly #owner: ConnectionOwner;
+	readonly #answers: ClientAnswers;
+	readonly #clients = new Map<string, OnClientResult>();
+	#isOpen = true;
+	#greeted = false;
+	/** Commands that are proposed and not settled. */
+	#commandsInFlight = 0;
+	/** Keys whose read waits for a leader to confirm it. */
+	#keysUnconfirmed = 0;
+
+	constructor(socket: DoorSocket, from: string, owner: ConnectionOwner) {
+		this.#socket = socket;
+		this.from = from;
+		this.#owner = owner;
+		this.#answers = new ClientAnswers(socket, owner.port.store);
+	}
+
+	// From the socket
+
+	/** @param frame null for one of text */
+	receive(frame: Uint8Array | null): void {
+		if (!this.#isOpen) return;
+		try {
+			if (frame === null) throw new MalformedError('a text frame');
+			this.#take(frame);
+		} catch (error) {
+			if (!(error instanceof MalformedError)) throw error;
+			this.#owner.malformed(this.from, error.message);
+			this.#isOpen = false;
+			this.#socket.close(PROTOCOL_ERROR, error.message.slice(0, WHY_CHARS_MAX));
+		}
+	}
+
+	/** The socket is gone, by whatever end. */
+	closed(): void {
+		this.#isOpen = false;
+		for (const [client, listener] of this.#clients) this.#owner.port.loop.unlisten(client, listener);
+		this.#clients.clear();
+		this.#answers.end();
+		this.#owner.closed(this);
+	}
+
+	// From the door
+
+	tellLeader(leader: string): void {
+		if (!this.#greeted || !this.#isOpen) return;
+		this.#answers.leader(leader);
+		this.#owner.answered(this);
+	}
+
+	refuse(what: 'write' | 'read', first: number, count: number, why: Refusal, mayHaveLeft: boolean): void {
+		if (!this.#isOpen) return;
+		this.#answers.refused(what, first, count, why, mayHaveLeft);
+		this.#owner.answered(this);
+		this.#owner.port.soon();
+	}
+
+	/** So many commands are not in flight any more. */
+	settled(commands: number): void {
+		this.#commandsInFlight -= commands;
+	}
+
+	/** A linearizable read has come to its end: the store may answer it, or nobody confirmed it in time. */
+	confirmed(read: ClientRead, confirmed: boolean): void {
+		const { first, keys } = read;
+		this.#keysUnconfirmed -= keys.length;
+		if (confirmed) this.answerRead(read);
+		else this.refuse('read', first, keys.length, 'noLeader', false);
+	}
+
+	/** The store may answer it now, or later. */
+	answerRead(read: ClientRead): void {
+		if (!this.#isOpen) return;
+		this.#answers.values(read);
+		this.#owner.answered(this);
+	}
+
+	/** Sends what has gathered. */
+	flush(): void {
+		if (this.#isOpen) this.#answers.flush();
+	}
+
+	/** The node is stopping. */
+	close(): void {
+		this.#socket.close(GOING_AWAY, 'the node is stopping');
+	}
+
+	#take(frame: Uint8Array): void {
+		for (const section of readClientFrame(frame)) {
+			switch (section.kind) {
+				case 'hello':
+					this.#hello(section.version, section.clientId);
+					break;
+				case 'write':
+					this.#write(frame.subarray(section.from, section.to));
+					break;
+				case 'read':
+					this.#read(section);
+			}
+		}
+	}
+
+	#hello(version: number, client: string): void {
+		if (version !== PROTOCOL_VERSION) throw new MalformedError(`protocol ${version}, not ${PROTOCOL_VERSION}`);
+		if (client === '') throw new MalformedError('a client of no client');
+		if (!this.#clients.has(client)) this.#listen(client);
+		if (this.#greeted) return;
+		this.#greeted = true;
+		const { node, leader, members } = this.#owner.welcome();
+		this.#answers.welcome(node, leader, members);
+		this.#owner.answered(this);
+		this.#owner.port.soon();
+	}
+
+	#listen(client: string): void {
+		const { loop } = this.#owner.port;
+		const listener: OnClientResult = (sequence, result) => {
+			if (this.#isOpen && this.#answers.result(sequence, result)) this.#owner.answered(this);
+		};
+		this.#clients.set(client, listener);
+		loop.listen(client, listener);
+		const [oldest] = this.#clients;
+		if (this.#clients.size > CLIENTS_MAX && oldest) {
+			this.#clients.delete(oldest[0]);
+			loop.unlisten(...oldest);
+		}
+	}
+
+	#write(bytes: Uint8Array): void {
+		const batch = new BatchReader(bytes);
+		if (!batch.nextBatch() || batch.count === 0) throw new MalformedError(batch.fault ?? 'a batch of no commands');
+		const { client, first, count } = batch;
+		if (!this.#clients.has(client)) throw new MalformedError('a batch of another client');
+		const why = faultOf(batch);
+		if (why !== null) return this.refuse('write', first, count, why, false);
+		const write = { connection: this, bytes, first, count, last: { client, sequence: first + count - 1 } };
+		if (this.#commandsInFlight + count > IN_FLIGHT_MAX || !this.#owner.write(write)) {
+			return this.refuse('write', first, count, 'overloaded', false);
+		}
+		this.#commandsInFlight += count;
+	}
+
+	#read({ mode, first, keys }: ClientRead): void {
+		if (!this.#greeted) throw new MalformedError('a read before the greeting');
+		if (this.#keysUnconfirmed + this.#answers.keysWaiting + keys.length > IN_FLIGHT_MAX) {
+			return this.refuse('read', first, keys.length, 'overloaded', false);
+		}
+		if (mode === 'linearizable') this.#keysUnconfirmed += keys.length;
+		this.#owner.read(this, { mode, first, keys });
+	}
+}
+
+/** What makes a batch one that no door takes; null for a good one. */
+function faultOf(batch: BatchReader): Refusal | null {
+	if (batch.largestValueBytes > VALUE_BYTES_MAX) return 'badValue';
+	if (batch.hasPlainKeys && batch.largestKeyBytes <= KEY_BYTES_MAX) return null;
+	while (batch.nextCommand()) {
+		const operation = batch.operation();
+		switch (operation.kind) {
+			case 'put':
+			case 'delete':
+				if (keyFault(operation.key) !== null) return 'badKey';
+				break;
+			case 'deletePrefix':
+				if (prefixFault(operation.prefix) !== null) return 'badKey';
+				break;
+			case 'registerClient':
+		}
+	}
+	return null;
+}
