@@ -5,16 +5,15 @@
  *
  * Calls that do not wait for each other may take effect in any order.
  */
-import { nanoid } from 'nanoid';
 import { toUtf8 } from '../bytes/text.ts';
 import { keyFault, VALUE_BYTES_MAX } from '../store/key.ts';
-import { BadKeyError, BadValueError, RefusedError } from './errors.ts';
-import type { ReadEntry, ReadMode } from './protocol.ts';
-import { Reads } from './reads.ts';
-import { Route } from './route.ts';
+import { ClientCore, type WriteResult } from './core.ts';
+import { BadKeyError, BadValueError } from './errors.ts';
+import { platform } from './platform.ts';
+import type { ReadEntry } from './protocol.ts';
 import type { Connect } from './socket.ts';
-import { afterTurn } from './turn.ts';
-import { Writes } from './writes.ts';
+
+export type { ReadEntry, WriteResult };
 
 export interface SwarmClientOptions {
 	/** `http://host:port` of one member at least; it learns of the others. */
@@ -45,68 +44,19 @@ export interface ReadOptions extends CallOptions {
 	readonly stale?: boolean;
 }
 
-export interface WriteResult {
-	/** False where the condition did not hold: nothing was changed. */
-	readonly ok: boolean;
-	/** The command's place among all commands that were applied. */
-	readonly revision: number;
-}
-
 const TIMEOUT_MS = 10_000;
-/** Calls are looked at so often for whether their time is over. */
-const SWEEP_EVERY_MS = 100;
-
 export class SwarmClient {
-	readonly #timeoutMs: number;
-	readonly #writes: Writes;
-	readonly #reads: Reads;
-	readonly #route: Route;
-	#clientId = nanoid();
-	#turnEnds = false;
-	#sweeper: ReturnType<typeof setTimeout> | undefined;
-	#closed = false;
+	readonly #core: ClientCore;
 
 	/** @throws RangeError for no nodes */
 	constructor({ nodes, connect, timeoutMs = TIMEOUT_MS }: SwarmClientOptions) {
 		if (nodes.length === 0) throw new RangeError('nodes: one at least');
-		this.#timeoutMs = timeoutMs;
-		this.#writes = new Writes({
-			clientId: () => this.#clientId,
-			renew: (dropped) => this.#renew(dropped),
-			send: (frame) => this.#send(frame),
-			failure: () => this.#route.failure,
-			soon: () => this.#soon(),
-		});
-		this.#reads = new Reads({
-			send: (frame) => this.#send(frame),
-			failure: () => this.#route.failure,
-			soon: () => this.#soon(),
-		});
-		this.#route = new Route({
-			nodes,
-			connect,
-			clientId: () => this.#clientId,
-			up: () => {
-				this.#writes.sendAgain();
-				this.#reads.sendAgain();
-			},
-			section: (section) => {
-				switch (section.kind) {
-					case 'results':
-						return this.#writes.results(section);
-					case 'values':
-						return this.#reads.values(section.first, section.entries);
-					case 'refused':
-						return section.what === 'write' ? this.#writes.refused(section) : this.#reads.refused(section);
-					case 'leader':
-				}
-			},
-		});
+		this.#core = new ClientCore({ nodes, connect, timeoutMs, runtime: platform });
 	}
 
 	/** The node that calls go to now; '' while there is none. */
 	get node(): string {
-		return this.#route.node;
+		return this.#core.node;
 	}
 
 	/**
@@ -117,19 +67,23 @@ export class SwarmClient {
 	 */
 	put(key: string, value: Uint8Array | string, options: PutOptions = {}): Promise<WriteResult> {
 		const bytes = typeof value === 'string' ? toUtf8(value) : value;
-		const fault = this.#fault(key, options);
-		if (fault) return Promise.reject(fault);
-		if (bytes.length > VALUE_BYTES_MAX) {
-			return Promise.reject(new BadValueError(`the value has ${bytes.length} bytes, max size: ${VALUE_BYTES_MAX}`));
-		}
-		return this.#writes.put(key, bytes, options.flags ?? 0n, options.cas ?? null, options.signal, this.#deadlineMs);
+		return new Promise((resolve, reject) => {
+			const fault = keyFault(key);
+			if (fault !== null) return reject(new BadKeyError(`the key ${fault}`));
+			if (bytes.length > VALUE_BYTES_MAX) {
+				return reject(new BadValueError(`the value has ${bytes.length} bytes, max size: ${VALUE_BYTES_MAX}`));
+			}
+			this.#core.put(key, bytes, options.flags ?? 0n, options.cas ?? null, options.signal, { resolve, reject });
+		});
 	}
 
 	/** Removes a key; `ok` where there was none too. Fails as `put` does. */
 	delete(key: string, options: WriteOptions = {}): Promise<WriteResult> {
-		const fault = this.#fault(key, options);
-		if (fault) return Promise.reject(fault);
-		return this.#writes.delete(key, options.cas ?? null, options.signal, this.#deadlineMs);
+		return new Promise((resolve, reject) => {
+			const fault = keyFault(key);
+			if (fault !== null) return reject(new BadKeyError(`the key ${fault}`));
+			this.#core.delete(key, options.cas ?? null, options.signal, { resolve, reject });
+		});
 	}
 
 	/**
@@ -137,62 +91,15 @@ export class SwarmClient {
 	 * received: copy it to keep it for long.
 	 */
 	get(key: string, options: ReadOptions = {}): Promise<ReadEntry | null> {
-		const fault = this.#fault(key, options);
-		if (fault) return Promise.reject(fault);
-		const mode: ReadMode = options.stale ? 'stale' : 'linearizable';
-		return this.#reads.get(key, mode, options.signal, this.#deadlineMs);
+		return new Promise((resolve, reject) => {
+			const fault = keyFault(key);
+			if (fault !== null) return reject(new BadKeyError(`the key ${fault}`));
+			this.#core.get(key, options.stale ? 'stale' : 'linearizable', options.signal, { resolve, reject });
+		});
 	}
 
 	/** Fails what is unanswered: refused where it was not sent, else unknown. */
 	close(): void {
-		if (this.#closed) return;
-		this.#closed = true;
-		clearTimeout(this.#sweeper);
-		this.#route.close();
-		this.#writes.close();
-		this.#reads.close();
-	}
-
-	get #deadlineMs(): number {
-		return performance.now() + this.#timeoutMs;
-	}
-
-	#fault(key: string, { signal }: CallOptions): unknown {
-		if (this.#closed) return new RefusedError('closed', 'the client is closed');
-		if (signal?.aborted) return signal.reason;
-		const fault = keyFault(key);
-		return fault === null ? undefined : new BadKeyError(`the key ${fault}`);
-	}
-
-	#send(frame: Uint8Array): boolean {
-		const { current } = this.#route;
-		current?.send(frame);
-		return current !== undefined;
-	}
-
-	/** The state machine has dropped the client: what was not sent under it goes under a new one. */
-	#renew(dropped: string): void {
-		if (dropped !== this.#clientId) return;
-		this.#clientId = nanoid();
-		this.#route.current?.hello(this.#clientId);
-	}
-
-	#soon(): void {
-		if (this.#turnEnds) return;
-		this.#turnEnds = true;
-		afterTurn(() => {
-			this.#turnEnds = false;
-			if (this.#closed) return;
-			this.#writes.endTurn();
-			this.#reads.endTurn();
-			this.#sweeper ??= setTimeout(() => this.#sweep(), SWEEP_EVERY_MS);
-		});
-	}
-
-	#sweep(): void {
-		this.#sweeper = undefined;
-		const nowMs = performance.now();
-		const left = this.#writes.sweep(nowMs) + this.#reads.sweep(nowMs);
-		if (left > 0) this.#sweeper = setTimeout(() => this.#sweep(), SWEEP_EVERY_MS);
+		this.#core.close();
 	}
 }

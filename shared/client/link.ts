@@ -4,6 +4,7 @@
  */
 import { MalformedError, Writer } from '../bytes/bytes.ts';
 import { CLIENT_PATH, type NodeSection, PROTOCOL_VERSION, readNodeFrame, writeHello } from './protocol.ts';
+import type { ClientRuntime } from './runtime.ts';
 import type { ClientSocket, Connect } from './socket.ts';
 
 export type Welcome = NodeSection & { kind: 'welcome' };
@@ -20,15 +21,22 @@ export class Link {
 	readonly url: string;
 	readonly #socket: ClientSocket;
 	readonly #handlers: LinkHandlers;
-	#timer: ReturnType<typeof setTimeout> | undefined;
+	readonly #cancelTimer: () => void;
 	#state: 'dialing' | 'up' | 'ended' = 'dialing';
 
 	/** @param welcomeMaxMs from dialing to the node's welcome */
-	constructor(url: string, connect: Connect, clientId: string, welcomeMaxMs: number, handlers: LinkHandlers) {
+	constructor(
+		url: string,
+		connect: Connect,
+		runtime: ClientRuntime,
+		clientId: string,
+		welcomeMaxMs: number,
+		handlers: LinkHandlers,
+	) {
 		this.url = url;
 		this.#handlers = handlers;
 		this.#socket = connect(`${url.replace(/^http/, 'ws').replace(/\/$/, '')}${CLIENT_PATH}`);
-		this.#timer = setTimeout(() => this.end('the node did not answer in time'), welcomeMaxMs);
+		this.#cancelTimer = runtime.after(welcomeMaxMs, () => this.end('the node did not answer in time'));
 		this.#socket.binaryType = 'arraybuffer';
 		this.#socket.onopen = () => this.hello(clientId);
 		this.#socket.onmessage = ({ data }: { readonly data: unknown }) => this.#receive(data);
@@ -61,7 +69,7 @@ export class Link {
 	/** Ends it without a word to the owner. */
 	close(): void {
 		this.#state = 'ended';
-		clearTimeout(this.#timer);
+		this.#cancelTimer();
 		this.#socket.onopen = null;
 		this.#socket.onmessage = null;
 		this.#socket.onclose = null;
@@ -88,7 +96,7 @@ export class Link {
 		if (welcome.version !== PROTOCOL_VERSION) return this.end(`the node speaks version ${welcome.version}`);
 		if (this.#state !== 'dialing') return;
 		this.#state = 'up';
-		clearTimeout(this.#timer);
+		this.#cancelTimer();
 		this.#handlers.welcome(this, welcome);
 	}
 }

@@ -1,5 +1,7 @@
 /** The reads of one client: those of one turn go together, and again where a connection is lost. */
 import { Writer } from '../bytes/bytes.ts';
+import { whenAborted } from './abort.ts';
+import type { Settle } from './core.ts';
 import { RefusedError } from './errors.ts';
 import {
 	IN_FLIGHT_MAX,
@@ -20,8 +22,7 @@ export interface ReadsOwner {
 }
 
 interface Call {
-	readonly resolve: (entry: ReadEntry | null) => void;
-	readonly reject: (reason: unknown) => void;
+	readonly settle: Settle<ReadEntry | null>;
 	/** Stops listening to the signal; null for no signal. */
 	readonly release: (() => void) | null;
 }
@@ -50,19 +51,20 @@ export class Reads {
 		this.#owner = owner;
 	}
 
-	get(key: string, mode: ReadMode, signal: AbortSignal | undefined, deadlineMs: number): Promise<ReadEntry | null> {
+	get(
+		key: string,
+		mode: ReadMode,
+		signal: AbortSignal | undefined,
+		deadlineMs: number,
+		settle: Settle<ReadEntry | null>,
+	): void {
 		if (this.#inFlight >= IN_FLIGHT_MAX) {
-			return Promise.reject(new RefusedError('overloaded', `${IN_FLIGHT_MAX} reads wait already`));
+			return settle.reject(new RefusedError('overloaded', `${IN_FLIGHT_MAX} reads wait already`));
 		}
 		const batch = this.#batch(mode, deadlineMs);
-		return new Promise((resolve, reject) => {
-			batch.keys.push(key);
-			this.#inFlight++;
-			if (!signal) return batch.calls.push({ resolve, reject, release: null });
-			const abort = (): void => reject(signal.reason);
-			signal.addEventListener('abort', abort, { once: true });
-			batch.calls.push({ resolve, reject, release: () => signal.removeEventListener('abort', abort) });
-		});
+		batch.keys.push(key);
+		batch.calls.push({ settle, release: whenAborted(signal, settle) });
+		this.#inFlight++;
 	}
 
 	/** Sends what this turn has brought. */
@@ -86,7 +88,7 @@ export class Reads {
 			batch.calls[at] = null;
 			batch.left--;
 			call.release?.();
-			call.resolve(entry);
+			call.settle.resolve(entry);
 		}
 		if (batch.left === 0) this.#remove(batch);
 	}
@@ -151,7 +153,7 @@ export class Reads {
 		const failure = this.#owner.failure();
 		for (const call of batch.calls) {
 			call?.release?.();
-			call?.reject(new RefusedError(why, `the read was not answered: ${why}${failure}`));
+			call?.settle.reject(new RefusedError(why, `the read was not answered: ${why}${failure}`));
 		}
 	}
 

@@ -4,12 +4,14 @@
  */
 import { Link, type LinkHandlers, type Welcome } from './link.ts';
 import type { MemberAddress, NodeSection } from './protocol.ts';
+import type { ClientRuntime } from './runtime.ts';
 import type { Connect } from './socket.ts';
 
 export interface RouteOptions {
 	/** `http://host:port`, of one member at least. */
 	readonly nodes: readonly string[];
 	readonly connect: Connect;
+	readonly runtime: ClientRuntime;
 	/** The present client's name. */
 	clientId(): string;
 	/** What is unanswered is to be sent again, on this link. */
@@ -38,7 +40,7 @@ export class Route {
 	/** Nodes without an answer, in a row. */
 	#failures = 0;
 	#next = 0;
-	#pause: ReturnType<typeof setTimeout> | undefined;
+	#cancelPause: (() => void) | undefined;
 	#leader = '';
 	#closed = false;
 
@@ -77,7 +79,7 @@ export class Route {
 
 	close(): void {
 		this.#closed = true;
-		clearTimeout(this.#pause);
+		this.#cancelPause?.();
 		this.#dialing?.close();
 		this.#current?.close();
 		this.#current = undefined;
@@ -85,8 +87,8 @@ export class Route {
 
 	#dial(url: string): void {
 		this.#dialing?.close();
-		const { connect, clientId } = this.#options;
-		this.#dialing = new Link(url, connect, clientId(), WELCOME_MAX_MS, this.#handlers);
+		const { connect, runtime, clientId } = this.#options;
+		this.#dialing = new Link(url, connect, runtime, clientId(), WELCOME_MAX_MS, this.#handlers);
 	}
 
 	#welcome(link: Link, { node, leader, members }: Welcome): void {
@@ -105,7 +107,7 @@ export class Route {
 	/** Goes to the leader, and stays where it is until it is welcome there. */
 	#follow(leader: string): void {
 		this.#leader = leader;
-		clearTimeout(this.#pause);
+		this.#cancelPause?.();
 		if (leader === '' || leader === this.#currentNode) {
 			this.#dialing?.close();
 			this.#dialing = undefined;
@@ -121,15 +123,15 @@ export class Route {
 		else return;
 		if (this.#closed || this.#dialing) return;
 		if (this.#current) {
-			this.#pause = setTimeout(() => this.#follow(this.#leader), UNREACHABLE_MS);
+			this.#cancelPause = this.#options.runtime.after(UNREACHABLE_MS, () => this.#follow(this.#leader));
 			return;
 		}
 		this.#failures++;
 		const rounds = Math.floor(this.#failures / this.#urls.length);
 		if (rounds === 0) return this.#dial(this.#takeUrl());
 		const pauseMs = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** rounds);
-		clearTimeout(this.#pause);
-		this.#pause = setTimeout(() => this.#dial(this.#takeUrl()), pauseMs);
+		this.#cancelPause?.();
+		this.#cancelPause = this.#options.runtime.after(pauseMs, () => this.#dial(this.#takeUrl()));
 	}
 
 	#takeUrl(): string {

@@ -7,11 +7,14 @@
  */
 import { BatchReader } from '../store/batch-reader.ts';
 import { BatchWriter } from '../store/batch-writer.ts';
-import type { WriteResult } from './client.ts';
+import { whenAborted } from './abort.ts';
+import type { Settle, WriteResult } from './core.ts';
 import { BadKeyError, BadValueError, RefusedError, UnknownOutcomeError } from './errors.ts';
 import { FRAME_BYTES_FULL, IN_FLIGHT_MAX, type NodeSection, type Status, WRITE } from './protocol.ts';
+import type { ClientRuntime } from './runtime.ts';
 
 export interface WritesOwner {
+	readonly runtime: ClientRuntime;
 	/** The present client's name. */
 	clientId(): string;
 	/** The client was dropped: the next one is to be another. */
@@ -25,8 +28,7 @@ export interface WritesOwner {
 }
 
 interface Call {
-	readonly resolve: (result: WriteResult) => void;
-	readonly reject: (reason: unknown) => void;
+	readonly settle: Settle<WriteResult>;
 	/** Stops listening to the signal; null for no signal. */
 	readonly release: (() => void) | null;
 }
@@ -64,7 +66,7 @@ export class Writes {
 	readonly #batches = new Map<number, Batch>();
 	#nextSequence = 1;
 	#inFlight = 0;
-	#again: ReturnType<typeof setTimeout> | undefined;
+	#cancelAgain: (() => void) | undefined;
 	/** The client that a batch is to open, or has opened. */
 	#registering = '';
 	/** The client that is known to be open: before, only the batch that opens it may go. */
@@ -81,26 +83,33 @@ export class Writes {
 		cas: number | null,
 		signal: AbortSignal | undefined,
 		deadlineMs: number,
-	): Promise<WriteResult> {
-		if (this.#isFull) return Promise.reject(overloaded());
+		settle: Settle<WriteResult>,
+	): void {
+		if (this.#isFull) return settle.reject(overloaded());
 		this.#begin(toUtf8Bound(key) + value.length, deadlineMs);
 		try {
 			this.#writer.put(key, value, flags, cas);
 		} catch (error) {
-			return Promise.reject(badValue(error));
+			return settle.reject(badValue(error));
 		}
-		return this.#call(signal);
+		this.#call(signal, settle);
 	}
 
-	delete(key: string, cas: number | null, signal: AbortSignal | undefined, deadlineMs: number): Promise<WriteResult> {
-		if (this.#isFull) return Promise.reject(overloaded());
+	delete(
+		key: string,
+		cas: number | null,
+		signal: AbortSignal | undefined,
+		deadlineMs: number,
+		settle: Settle<WriteResult>,
+	): void {
+		if (this.#isFull) return settle.reject(overloaded());
 		this.#begin(toUtf8Bound(key), deadlineMs);
 		try {
 			this.#writer.delete(key, cas);
 		} catch (error) {
-			return Promise.reject(badValue(error));
+			return settle.reject(badValue(error));
 		}
-		return this.#call(signal);
+		this.#call(signal, settle);
 	}
 
 	/** Sends what this turn has brought. */
@@ -150,7 +159,7 @@ export class Writes {
 		for (const [batch] of this.#covered(first, count)) {
 			if (!mayHaveLeft) batch.refusals++;
 			if (why === 'overloaded') {
-				this.#again ??= setTimeout(() => this.#sendRefused(), AGAIN_AFTER_MS);
+				this.#cancelAgain ??= this.#owner.runtime.after(AGAIN_AFTER_MS, () => this.#sendRefused());
 				continue;
 			}
 			this.#giveUp(batch, () => {
@@ -179,10 +188,10 @@ export class Writes {
 	}
 
 	close(): void {
-		clearTimeout(this.#again);
+		this.#cancelAgain?.();
 		for (const call of this.#calls.splice(0)) {
 			call?.release?.();
-			call?.reject(new RefusedError('closed', 'the client was closed before it was sent'));
+			call?.settle.reject(new RefusedError('closed', 'the client was closed before it was sent'));
 		}
 		for (const batch of this.#batches.values()) {
 			this.#giveUp(batch, () =>
@@ -223,13 +232,8 @@ export class Writes {
 	}
 
 	/** The command that was just written. */
-	#call(signal: AbortSignal | undefined): Promise<WriteResult> {
-		return new Promise((resolve, reject) => {
-			if (!signal) return this.#add({ resolve, reject, release: null });
-			const abort = (): void => reject(signal.reason);
-			signal.addEventListener('abort', abort, { once: true });
-			this.#add({ resolve, reject, release: () => signal.removeEventListener('abort', abort) });
-		});
+	#call(signal: AbortSignal | undefined, settle: Settle<WriteResult>): void {
+		this.#add({ settle, release: whenAborted(signal, settle) });
 	}
 
 	/** The batches, each with the range of its commands, that the sequences from `first` on belong to. */
@@ -255,8 +259,8 @@ export class Writes {
 			calls[i] = null;
 			if (!call) continue;
 			call.release?.();
-			if (status === 'forgotten') call.reject(new UnknownOutcomeError('its outcome is not known any more'));
-			else call.resolve({ ok: status === 'ok', revision: revision + i - from });
+			if (status === 'forgotten') call.settle.reject(new UnknownOutcomeError('its outcome is not known any more'));
+			else call.settle.resolve({ ok: status === 'ok', revision: revision + i - from });
 		}
 		batch.left -= to - from;
 		if (batch.left <= 0) this.#remove(batch);
@@ -301,7 +305,7 @@ export class Writes {
 
 	/** A node that had no room may have some now. */
 	#sendRefused(): void {
-		this.#again = undefined;
+		this.#cancelAgain = undefined;
 		for (const batch of this.#batches.values()) {
 			if (batch.sends > 0 && batch.sends === batch.refusals) this.#transmit(batch);
 		}
@@ -313,7 +317,7 @@ export class Writes {
 		if (batch.opens && batch.clientId === this.#registering) this.#registering = '';
 		for (const call of batch.calls) {
 			call?.release?.();
-			call?.reject(why());
+			call?.settle.reject(why());
 		}
 	}
 

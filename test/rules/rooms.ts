@@ -28,7 +28,7 @@ export const rooms: readonly Room[] = [
 	{ name: 'shared/paxos', mayImport: ['shared/bytes'], pure: true, itsPackage: null },
 	{ name: 'shared/store', mayImport: ['shared/bytes'], pure: true, itsPackage: null },
 	{ name: 'shared/disk', mayImport: ['shared/bytes', 'shared/paxos'], pure: true, itsPackage: null },
-	{ name: 'shared/client', mayImport: ['shared/bytes', 'shared/store'], pure: false, itsPackage: 'nanoid' },
+	{ name: 'shared/client', mayImport: ['shared/bytes', 'shared/store'], pure: true, itsPackage: null },
 	{
 		name: 'shared/replica',
 		mayImport: ['shared/bytes', 'shared/paxos', 'shared/store', 'shared/disk', 'shared/client', 'shared'],
