@@ -80,9 +80,11 @@ const LOAD = { clients: 5, keys: 5, operationsPerSecond: 24 };
 const PARTIAL = 0.06;
 const UNBOUNDED = 0.25;
 
-export function drawPlan(seed: number, nodes: number): Plan {
+/** @param nodesWanted how many; undefined: as the seed says */
+export function drawPlan(seed: number, nodesWanted?: number): Plan {
 	const random = new Random(seed, 0x706c616e);
-	if (random.chance(PARTIAL)) return drawScenario(seed, nodes, random.pick(SCENARIOS));
+	const nodes = nodesWanted ?? drawNodes(seed);
+	if (random.chance(PARTIAL)) return drawScenario(seed, random.pick(SCENARIOS), nodes);
 	const regime = random.chance(UNBOUNDED) ? 'unbounded' : 'survivable';
 	const untilMs = regime === 'survivable' ? PLAN.healMs : PLAN.endMs;
 	return {
@@ -116,9 +118,19 @@ function drawDuel(random: Random, nodes: number): PlannedOperation[] {
 	}));
 }
 
-/** One of the partial partitions, under load. */
-export function drawScenario(seed: number, nodes: number, scenario: Scenario): Plan {
+/** A quorum of three is all but one; seven hold more minorities and rivals at once. */
+function drawNodes(seed: number): number {
+	return new Random(seed, 0x73697a65).pick([3, 5, 5, 7]);
+}
+
+/**
+ * One of the partial partitions, under load.
+ *
+ * @param nodesWanted as of `drawPlan`
+ */
+export function drawScenario(seed: number, scenario: Scenario, nodesWanted?: number): Plan {
 	const random = new Random(seed, 0x7363656e);
+	const nodes = nodesWanted ?? drawNodes(seed);
 	return {
 		seed,
 		nodes,

@@ -10,7 +10,14 @@ import type { Mutant } from './mutant-list.ts';
 
 const TREES = resolve('dist/mutants');
 /** What a worker of the copy consists of. */
-const WORKER_FILES = ['tsconfig.json', 'seed-worker.ts', 'seeds.ts', 'explore-worker.ts'];
+const WORKER_FILES = [
+	'tsconfig.json',
+	'seed-worker.ts',
+	'seeds.ts',
+	'coverage.ts',
+	'unreached.ts',
+	'explore-worker.ts',
+];
 
 export function clearTrees(): void {
 	rmSync(TREES, { recursive: true, force: true });

@@ -1,10 +1,16 @@
 /** Runs the seeds it is given, one after the other. */
 import { parentPort } from 'node:worker_threads';
 import { drawPlan, drawScenario, runPlan } from '../../shared/simulation/run.ts';
-import type { Task } from './seeds.ts';
+import type { Answer, Ask } from './seeds.ts';
 
-parentPort?.on('message', ({ from, count, nodes, scenario }: Task) => {
-	const seeds = Array.from({ length: count }, (_, index) => from + index);
-	const plans = seeds.map((seed) => (scenario ? drawScenario(seed, nodes, scenario) : drawPlan(seed, nodes)));
-	parentPort?.postMessage(plans.map((plan) => runPlan(plan)));
+const answer = (what: Answer) => parentPort?.postMessage(what);
+
+parentPort?.on('message', (task: Ask) => {
+	if (task === 'coverage') return;
+	const { from, count, nodes, scenario } = task;
+	for (let seed = from; seed < from + count; seed++) {
+		const plan = scenario ? drawScenario(seed, scenario, nodes) : drawPlan(seed, nodes);
+		answer({ kind: 'outcome', outcome: runPlan(plan) });
+	}
+	answer({ kind: 'done' });
 });

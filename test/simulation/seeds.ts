@@ -1,39 +1,57 @@
 /**
- * Runs many seeds on all processors. A worker is given a few seeds at a time and answers with their outcomes,
- * so that a slow seed holds up nobody. `simulate` and `mutants` run the same workers.
+ * Runs many seeds on all processors. A worker is given a few seeds at a time and answers with each outcome as it
+ * comes, so that a slow seed holds up nobody, and one that does not end is found. `simulate` and `mutants` run the
+ * same workers.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { noCounts } from '../../shared/simulation/counters.ts';
 import type { Outcome } from '../../shared/simulation/run.ts';
 import type { Scenario } from '../../shared/simulation/scenarios.ts';
+import type { CoveredFile } from './coverage.ts';
 
 export interface Task {
 	readonly from: number;
 	readonly count: number;
-	readonly nodes: number;
+	/** How many nodes each swarm has; undefined: as each seed says. */
+	readonly nodes: number | undefined;
+	/** The partial partition of each seed; undefined: as each seed says. */
 	readonly scenario: Scenario | undefined;
 }
+
+/** What a worker is asked for: seeds, or at the end what they have reached. */
+export type Ask = Task | 'coverage';
+
+/** What a worker answers. */
+export type Answer =
+	| { readonly kind: 'outcome'; readonly outcome: Outcome }
+	| { readonly kind: 'done' }
+	| { readonly kind: 'coverage'; readonly files: readonly CoveredFile[] };
 
 export interface SeedsOptions {
 	/** The first seed. */
 	readonly from: number;
 	readonly count: number;
-	readonly nodes: number;
-	/** A partial partition, in each seed; or whatever the seed says. */
+	readonly nodes?: number | undefined;
 	readonly scenario?: Scenario | undefined;
 	/** The worker's module: of this tree, or of one with a bug in it. */
 	readonly worker: URL;
 	readonly workersMax?: number;
 	/** @returns false: enough is known, no further seed is begun */
 	onOutcome(outcome: Outcome): boolean;
-	/** A worker that says nothing for so long is given up. Default: never. */
-	readonly silenceMaxMs?: number;
-	/** A worker was given up or has died, of a lack of memory for one; no further seed is begun. Default: rejects. */
+	/** A worker has died, for example of a lack of memory; no further seed is begun. Default: rejects. */
 	onDeath?(why: string): void;
+	/** Each worker is asked for what it has reached, at its end. */
+	onCoverage?(files: readonly CoveredFile[]): void;
 }
 
+/**
+ * How long one seed may take. A seed takes a fifth of a second on a quiet processor; what takes so much longer goes
+ * round in circles, in one step perhaps, where no count of events can stop it.
+ */
+export const SEED_MS_MAX = 60_000;
 const SEEDS_AT_A_TIME = 5;
-/** A seed takes some tens. */
+/** A seed takes some tens of megabytes. */
 const WORKER_MB_MAX = 1_000;
 
 /** Resolves once every seed that was begun has ended. */
@@ -41,44 +59,101 @@ export async function runSeeds(options: SeedsOptions): Promise<void> {
 	const workers = Math.min(options.workersMax ?? availableParallelism(), Math.ceil(options.count / SEEDS_AT_A_TIME));
 	const end = options.from + options.count;
 	let next = options.from;
-	const take = (): Task | undefined => {
-		if (next >= end) return undefined;
-		const { nodes, scenario } = options;
-		const task = { from: next, count: Math.min(SEEDS_AT_A_TIME, end - next), nodes, scenario };
-		next += task.count;
-		return task;
+	const queue: Queue = {
+		take() {
+			if (next >= end) return undefined;
+			const { nodes, scenario } = options;
+			const task = { from: next, count: Math.min(SEEDS_AT_A_TIME, end - next), nodes, scenario };
+			next += task.count;
+			return task;
+		},
+		stop() {
+			next = end;
+		},
 	};
-	const stop = () => {
-		next = end;
-	};
-	await Promise.all(Array.from({ length: workers }, () => serve(options, take, stop)));
+	await Promise.all(Array.from({ length: workers }, () => serve(options, queue)));
 }
 
-function serve(options: SeedsOptions, take: () => Task | undefined, stop: () => void): Promise<void> {
+interface Queue {
+	take(): Task | undefined;
+	/** Nothing more is taken. */
+	stop(): void;
+}
+
+/** One worker after the other, each until one of its seeds does not end. */
+async function serve(options: SeedsOptions, queue: Queue): Promise<void> {
+	let left: Task | undefined;
+	do left = await serveUntilStuck(options, queue, left);
+	while (left);
+}
+
+/** @returns what is left to do of the task in which a seed did not end; undefined when all is done */
+function serveUntilStuck(options: SeedsOptions, queue: Queue, left: Task | undefined): Promise<Task | undefined> {
 	const worker = new Worker(options.worker, { resourceLimits: { maxOldGenerationSizeMb: WORKER_MB_MAX } });
-	let silence: NodeJS.Timeout | undefined;
-	return new Promise<void>((resolve, reject) => {
-		const die = (why: string) => {
-			stop();
-			if (!options.onDeath) return reject(new Error(why));
-			options.onDeath(why);
-			resolve();
+	const ask = (what: Ask) => worker.postMessage(what);
+	let task = left;
+	let seedsDone = 0;
+	let timer: NodeJS.Timeout | undefined;
+	return new Promise<Task | undefined>((resolve, reject) => {
+		const took = (outcome: Outcome) => {
+			seedsDone++;
+			if (!options.onOutcome(outcome)) queue.stop();
 		};
-		const giveNext = () => {
-			clearTimeout(silence);
-			const task = take();
-			if (!task) return resolve();
-			worker.postMessage(task);
-			if (options.silenceMaxMs !== undefined) silence = setTimeout(die, options.silenceMaxMs, 'it hangs');
+		const stuck = () => {
+			const { from, count, ...rest } = task as Task;
+			took(endless(from + seedsDone));
+			resolve(seedsDone < count ? { from: from + seedsDone, count: count - seedsDone, ...rest } : queue.take());
 		};
-		worker.on('message', (outcomes: readonly Outcome[]) => {
-			for (const outcome of outcomes) if (!options.onOutcome(outcome)) stop();
-			giveNext();
+		const watch = () => {
+			clearTimeout(timer);
+			timer = setTimeout(stuck, SEED_MS_MAX);
+		};
+		const begin = () => {
+			seedsDone = 0;
+			if (task) {
+				watch();
+				ask(task);
+			} else if (options.onCoverage) ask('coverage');
+			else resolve(undefined);
+		};
+		worker.on('message', (answer: Answer) => {
+			switch (answer.kind) {
+				case 'outcome':
+					watch();
+					return took(answer.outcome);
+				case 'done':
+					clearTimeout(timer);
+					task = queue.take();
+					return begin();
+				case 'coverage':
+					options.onCoverage?.(answer.files);
+					return resolve(undefined);
+			}
 		});
-		worker.on('error', (error) => die(error.message));
-		giveNext();
+		worker.on('error', ({ message }) => {
+			queue.stop();
+			if (!options.onDeath) return reject(new Error(message));
+			options.onDeath(message);
+			resolve(undefined);
+		});
+		task ??= queue.take();
+		begin();
 	}).finally(() => {
-		clearTimeout(silence);
+		clearTimeout(timer);
 		return worker.terminate();
 	});
+}
+
+function endless(seed: number): Outcome {
+	const detail = `it has not ended after ${SEED_MS_MAX / 1000} s of wall time`;
+	return {
+		seed,
+		hash: 0,
+		events: 0,
+		steps: 0,
+		simulatedMs: 0,
+		settledMs: 0,
+		counters: noCounts(),
+		violation: { rule: 'SeedEnds', detail },
+	};
 }

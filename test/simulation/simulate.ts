@@ -1,8 +1,8 @@
 /**
  * `npm run simulate`: many seeds, each a simulated half minute of a swarm under stress, every step checked. A
  * failing seed is shrunk, told with the one command that replays it, and saved as a trace. Ends with status 1
- * for a violation, for a fault or state that never occurred, for a run that did not repeat itself, and for a
- * bug put in on purpose that went unnoticed.
+ * for a violation, for a fault or state that never occurred, for a run that did not repeat itself, for a bug put in
+ * on purpose that went unnoticed, and, with `--coverage`, for a line that no seed reaches and nobody has named.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,22 +12,27 @@ import { drawPlan, drawScenario, type Outcome, type Plan, runPlan } from '../../
 import { SCENARIOS, type Scenario } from '../../shared/simulation/scenarios.ts';
 import { shrink } from '../../shared/simulation/shrink.ts';
 import { Trace } from '../../shared/simulation/trace.ts';
+import { Coverage } from './coverage.ts';
 import { Progress } from './progress.ts';
 import { runSeeds } from './seeds.ts';
+import { UNREACHED } from './unreached.ts';
 
 interface Flags {
-	readonly seeds: number;
+	readonly seeds?: number;
 	readonly from: number;
 	readonly seed?: number;
 	readonly case?: string;
 	readonly scenario?: Scenario;
-	readonly nodes: number;
+	readonly nodes?: number;
+	readonly coverage: boolean;
 	readonly json: boolean;
 	readonly trace: boolean;
 }
 
 /** From so many seeds on, everything that can happen must have happened. */
 const SEEDS_FOR_ALL_COUNTERS = 500;
+/** Where no number is asked for, so many are run at most until everything that can happen has happened. */
+const SEEDS_MAX = 2_000;
 /** Each seed divisible by this is run twice. */
 const REPEATED = 100;
 const CANARY_SEEDS_MAX = 10;
@@ -38,12 +43,17 @@ const TRACES = 'dist/traces';
 
 const flags = new Command('simulate')
 	.description('Runs a simulated swarm from many seeds and checks every step.')
-	.option('--seeds <count>', 'how many', whole, 1000)
+	.option(
+		'--seeds <count>',
+		`how many (default: until all can have happened, from ${SEEDS_FOR_ALL_COUNTERS} on)`,
+		whole,
+	)
 	.option('--from <seed>', 'the first one', whole, 1)
 	.option('--seed <seed>', 'only this one', whole)
 	.option('--case <file>', 'replay a plan that a failing seed was shrunk to')
-	.option('--nodes <count>', 'of each swarm, 1 to 9', whole, 5)
+	.option('--nodes <count>', 'of each swarm, 1 to 9 (default: 3, 5 or 7, as the seed says)', whole)
 	.addOption(new Option('--scenario <name>', 'this partial partition in every seed').choices(SCENARIOS))
+	.option('--coverage', 'tell which lines of the rooms under test no seed reaches', false)
 	.option('--trace', 'print what happens, with --seed or --case', false)
 	.option('--json', 'end with one line of JSON', false)
 	.parse()
@@ -54,7 +64,7 @@ else if (flags.seed !== undefined) replay(planOf(flags.seed));
 else await runAll();
 
 function planOf(seed: number): Plan {
-	return flags.scenario ? drawScenario(seed, flags.nodes, flags.scenario) : drawPlan(seed, flags.nodes);
+	return flags.scenario ? drawScenario(seed, flags.scenario, flags.nodes) : drawPlan(seed, flags.nodes);
 }
 
 function replay(plan: Plan): void {
@@ -75,13 +85,16 @@ async function runAll(): Promise<void> {
 	let steps = 0;
 	let simulatedMs = 0;
 	const settledMs: number[] = [];
-	const progress = new Progress('seeds', flags.seeds);
+	const seedsMax = flags.seeds ?? SEEDS_MAX;
+	const coverage = new Coverage();
+	const progress = new Progress('seeds', seedsMax);
 	await runSeeds({
 		from: flags.from,
-		count: flags.seeds,
+		count: seedsMax,
 		nodes: flags.nodes,
 		scenario: flags.scenario,
-		worker: new URL('seed-worker.js', import.meta.url),
+		worker: new URL(flags.coverage ? 'coverage-worker.js' : 'seed-worker.js', import.meta.url),
+		...(flags.coverage ? { onCoverage: (files) => coverage.add(files) } : {}),
 		onOutcome(outcome) {
 			addCounts(counters, outcome.counters);
 			events += outcome.events;
@@ -93,13 +106,18 @@ async function runAll(): Promise<void> {
 				problems.push(`seed ${outcome.seed} did not repeat itself`);
 			}
 			progress.show(++done, failures.length);
-			return failures.length < FAILURES_MAX;
+			const isSettled =
+				flags.seeds === undefined && done >= SEEDS_FOR_ALL_COUNTERS && neverHappened(counters).length === 0;
+			return failures.length < FAILURES_MAX && !isSettled;
 		},
 	});
 	progress.end();
 
 	for (const failure of failures) report(failure);
-	if (done >= SEEDS_FOR_ALL_COUNTERS && flags.nodes >= 3 && !flags.scenario) problems.push(...neverHappened(counters));
+	if (done >= SEEDS_FOR_ALL_COUNTERS && (flags.nodes ?? 3) >= 3 && !flags.scenario) {
+		problems.push(...neverHappened(counters));
+	}
+	if (flags.coverage) problems.push(...coverageProblems(coverage));
 	if (!canaryIsCaught()) problems.push('the bug that is put in on purpose was not noticed');
 	for (const problem of problems) tell(problem);
 	if (failures.length > 0 || problems.length > 0) process.exitCode = 1;
@@ -123,7 +141,9 @@ function report(failure: Outcome): void {
 	const { seed } = failure;
 	tell(`\nseed ${seed}: ${failure.violation?.detail}`);
 	const scenario = flags.scenario ? ` --scenario ${flags.scenario}` : '';
-	tell(`  npm run simulate -- --seed ${seed} --nodes ${flags.nodes}${scenario} --trace`);
+	const nodes = flags.nodes === undefined ? '' : ` --nodes ${flags.nodes}`;
+	tell(`  npm run simulate -- --seed ${seed}${nodes}${scenario} --trace`);
+	if (failure.violation?.rule === 'SeedEnds') return;
 	const { plan, outcome } = shrink(planOf(seed), failure, SHRINK_RUNS_MAX);
 	const trace = new Trace();
 	runPlan({ ...plan, watched: true }, trace);
@@ -148,6 +168,15 @@ function planText({ faults, operations, ...rest }: Plan): string {
 
 function neverHappened(counters: Counters): string[] {
 	return COUNTERS.filter((name) => counters[name] === 0).map((name) => `it never happened: ${name}`);
+}
+
+/** Prints what the seeds have reached, by room, and returns what is wrong with it. */
+function coverageProblems(coverage: Coverage): string[] {
+	tell('| room | lines | no seed reaches |\n| --- | --- | --- |');
+	for (const { room, lines, unreached } of coverage.rooms()) tell(`| shared/${room} | ${lines} | ${unreached} |`);
+	for (const line of coverage.reachedThoughNamed(UNREACHED))
+		tell(`named as unreached, though a seed reaches it: ${line}`);
+	return coverage.problems(UNREACHED);
 }
 
 /** A bug put in on purpose: each node takes what it has written for durable before it is flushed. */

@@ -58,8 +58,8 @@ describe('a swarm under stress', () => {
 	it(`keeps every rule in ${SEEDS} seeds, and nearly everything that can happen does`, () => {
 		const counters = noCounts();
 		for (let seed = 1; seed <= SEEDS; seed++) {
-			const outcome = runPlan(drawPlan(seed, NODES));
-			expect(outcome.violation, `npm run simulate -- --seed ${seed} --nodes ${NODES} --trace`).toBeNull();
+			const outcome = runPlan(drawPlan(seed));
+			expect(outcome.violation, `npm run simulate -- --seed ${seed} --trace`).toBeNull();
 			addCounts(counters, outcome.counters);
 		}
 		expect(COUNTERS.filter((name) => counters[name] === 0 && !RARE.has(name))).toEqual([]);
@@ -96,7 +96,7 @@ describe('everything that heals', () => {
 describe('in a partial partition', () => {
 	it.each(SCENARIOS)('%s: one leader stays, and goes on, from four election timeouts on', (scenario) => {
 		for (let seed = 1; seed <= SCENARIO_SEEDS; seed++) {
-			const { violation } = runPlan(drawScenario(seed, NODES, scenario));
+			const { violation } = runPlan(drawScenario(seed, scenario, NODES));
 			expect(violation, `seed ${seed}`).toBeNull();
 		}
 	});

@@ -1,0 +1,146 @@
+/**
+ * Which lines of the rooms under test no seed has reached. V8 counts by block in the compiled JavaScript; the source
+ * maps lead back to the lines. A line counts as unreached where any statement on it was: of `if (a) return b;` the
+ * `return` matters. Every such line is reached by some seed, or named in `unreached.ts` with its reason.
+ */
+import { readFileSync } from 'node:fs';
+import type { Profiler } from 'node:inspector';
+import { SourceMap, type SourceMapPayload } from 'node:module';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Unreached } from './unreached.ts';
+
+/** The rooms that the simulator runs; what they hold is the production code. */
+export const ROOMS = ['bytes', 'client', 'disk', 'paxos', 'replica', 'store'] as const;
+
+/** One compiled file, and which of its characters were reached. */
+export interface CoveredFile {
+	readonly url: string;
+	readonly reached: Uint8Array;
+}
+
+export interface RoomCoverage {
+	readonly room: string;
+	readonly lines: number;
+	readonly unreached: number;
+}
+
+interface Line {
+	readonly file: string;
+	readonly number: number;
+	readonly text: string;
+}
+
+/** Nothing but the ends of blocks: V8 counts what follows a `return` in a block, though nothing is there. */
+const ONLY_ENDS = /^[\s)}\];,]*$/;
+const IS_OF_A_ROOM = new RegExp(`/dist/shared/(?:${ROOMS.join('|')})/[^/]+\\.js$`);
+
+/** What V8 has counted, of the rooms under test. */
+export function coveredFiles(scripts: readonly Profiler.ScriptCoverage[]): CoveredFile[] {
+	return scripts
+		.filter(({ url }) => IS_OF_A_ROOM.test(url))
+		.map(({ url, functions }) => {
+			const reached = new Uint8Array(sourceOf(url).length).fill(1);
+			// An inner range says more than the one around it.
+			const ranges = functions.flatMap((each) => each.ranges);
+			ranges.sort((a, b) => a.startOffset - b.startOffset || b.endOffset - a.endOffset);
+			for (const { startOffset, endOffset, count } of ranges) reached.fill(count > 0 ? 1 : 0, startOffset, endOffset);
+			return { url, reached };
+		});
+}
+
+/** Gathers what all workers have reached. */
+export class Coverage {
+	readonly #files = new Map<string, Uint8Array>();
+
+	add(files: readonly CoveredFile[]): void {
+		for (const { url, reached } of files) {
+			const sum = this.#files.get(url);
+			if (!sum) this.#files.set(url, reached);
+			else for (const [at, is] of reached.entries()) if (is) sum[at] = 1;
+		}
+	}
+
+	/** By room: how many lines hold code, and how many of them no seed has reached. */
+	rooms(): RoomCoverage[] {
+		return ROOMS.map((room) => {
+			const files = [...this.#files].filter(([url]) => url.includes(`/dist/shared/${room}/`));
+			const all = files.flatMap(([url, reached]) => linesOf(url, reached));
+			return { room, lines: all.length, unreached: all.filter(({ isReached }) => !isReached).length };
+		});
+	}
+
+	/**
+	 * What is wrong with the list of lines that are named as unreached: lines that are missing in it, and entries whose
+	 * text is in no such file any more. An entry that a seed has reached is none: rare lines are reached now and then.
+	 */
+	problems(named: readonly Unreached[]): string[] {
+		const isNamed = new Set(named.flatMap(({ file, lines }) => lines.map((line) => `${file} ${line}`)));
+		const problems = this.#unreached()
+			.filter(({ file, text }) => !isNamed.has(`${file} ${text}`))
+			.map(({ file, number, text }) => `no seed reaches ${file}:${number}, and unreached.ts does not name it: ${text}`);
+		for (const { file, lines } of named) {
+			const texts = new Set(
+				readFileSync(file, 'utf8')
+					.split('\n')
+					.map((line) => line.trim()),
+			);
+			for (const line of lines) if (!texts.has(line)) problems.push(`unreached.ts names what ${file} lacks: ${line}`);
+		}
+		return problems;
+	}
+
+	/** Entries that could be left out: seeds have reached them. */
+	reachedThoughNamed(named: readonly Unreached[]): string[] {
+		const unreached = new Set(this.#unreached().map(({ file, text }) => `${file} ${text}`));
+		return named.flatMap(({ file, lines }) =>
+			lines.filter((line) => !unreached.has(`${file} ${line}`)).map((line) => `${file}: ${line}`),
+		);
+	}
+
+	#unreached(): Line[] {
+		return [...this.#files]
+			.flatMap(([url, reached]) => linesOf(url, reached).filter(({ isReached }) => !isReached))
+			.sort((a, b) => a.file.localeCompare(b.file) || a.number - b.number);
+	}
+}
+
+/** Every line of the source behind `url` that holds code. */
+function linesOf(url: string, reached: Uint8Array): (Line & { isReached: boolean })[] {
+	const source = sourceOf(url);
+	const payload = JSON.parse(readFileSync(fileURLToPath(`${url}.map`), 'utf8')) as SourceMapPayload;
+	const map = new SourceMap(payload);
+	const file = relative('.', fileURLToPath(new URL(payload.sources[0] as string, url)));
+	const texts = readFileSync(file, 'utf8').split('\n');
+	const lines = new Map<number, Line & { isReached: boolean }>();
+	let offset = 0;
+	for (const [index, generated] of source.split('\n').entries()) {
+		for (const [from, to] of piecesOf(reached, offset, generated)) {
+			const entry = map.findEntry(index, from);
+			if (!('originalLine' in entry)) continue;
+			const number = entry.originalLine + 1;
+			const isReached = reached[offset + from] === 1 && (lines.get(number)?.isReached ?? true);
+			if (to > from) lines.set(number, { file, number, text: (texts[number - 1] as string).trim(), isReached });
+		}
+		offset += generated.length + 1;
+	}
+	return [...lines.values()];
+}
+
+/** The stretches of one compiled line that are reached, and those that are not; without blanks and ends of blocks. */
+function piecesOf(reached: Uint8Array, offset: number, line: string): [from: number, to: number][] {
+	const pieces: [number, number][] = [];
+	for (let from = 0; from < line.length; ) {
+		let to = from + 1;
+		while (to < line.length && reached[offset + to] === reached[offset + from]) to++;
+		const text = line.slice(from, to);
+		const blanks = text.length - text.trimStart().length;
+		if (!ONLY_ENDS.test(text) && !text.trimStart().startsWith('//')) pieces.push([from + blanks, to]);
+		from = to;
+	}
+	return pieces;
+}
+
+function sourceOf(url: string): string {
+	return readFileSync(fileURLToPath(url), 'utf8');
+}
