@@ -1,27 +1,25 @@
 /**
- * What must hold after every step of every node, checked against the ledger at the step that breaks it: of
- * what a node writes, sends, applies and answers. It sees the agents only from outside, by their effects and
- * their view, and changes nothing.
+ * What must hold after every step of every node, checked against the ledger at the step that breaks it: of what a node
+ * writes, sends, applies and answers. It sees the agents only from outside, by what happens to them, their effects and
+ * their view, and changes nothing. What they say to each other is checked in `messages.ts` and `promises.ts`.
  */
 
 import type { AgentView } from '../paxos/agent.ts';
-import { type Ballot, ballotToText, compareBallots, NO_BALLOT, sameBallot } from '../paxos/ballot.ts';
+import { ballotToText, compareBallots, NO_BALLOT, sameBallot } from '../paxos/ballot.ts';
+import type { Phase1 } from '../paxos/campaign.ts';
 import type { Decision, Effects } from '../paxos/effects.ts';
+import type { Event } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
-import type { Acceptance, Envelope, Promised, Slot } from '../paxos/message.ts';
+import type { Envelope, Slot } from '../paxos/message.ts';
 import type { Result } from '../store/store.ts';
 import type { Counters } from './counters.ts';
 import { type Ledger, Violation } from './ledger.ts';
+import { Life } from './life.ts';
+import { MessageRules } from './messages.ts';
+import { PromiseRules } from './promises.ts';
 
-/** What one life of one process has shown so far. */
-class Life {
-	chosenThrough: Slot = 0;
-	appliedThrough: Slot = 0;
-	promised: Ballot = NO_BALLOT;
-	leads: Ballot = NO_BALLOT;
-	/** Of the results of every slot applied, so that equal states are known without looking at them. */
-	results = 0;
-}
+/** A leader that has more than so many slots to learn cannot apply anything for a while. */
+const FAR_BEHIND_SLOTS = 100;
 
 export class Invariants {
 	/** The highest slot of which a client has the answer. */
@@ -32,9 +30,9 @@ export class Invariants {
 	readonly #ids: readonly string[];
 	readonly #counters: Counters;
 	readonly #lives: Life[];
-	/** The highest ballot that each node has prepared, over all its lives, and in which. */
-	readonly #prepared: { readonly ballot: Ballot; readonly life: Life | undefined }[];
-	/** By slot: what whoever applied it first made of it, and of everything before. */
+	readonly #messages: MessageRules;
+	readonly #promises: PromiseRules;
+	/** By slot: what the node that applied it first made of it, and of everything before. */
 	readonly #resultsAfter: number[] = [];
 	/** By command: the revision that it got. */
 	readonly #revisions = new Map<string, number>();
@@ -45,7 +43,8 @@ export class Invariants {
 		this.#ids = ids;
 		this.#counters = counters;
 		this.#lives = ids.map(() => new Life());
-		this.#prepared = ids.map(() => ({ ballot: NO_BALLOT, life: undefined }));
+		this.#messages = new MessageRules(ledger, ids, counters);
+		this.#promises = new PromiseRules(ledger, ids, counters);
 	}
 
 	/** A process begins, with what its log gave back. */
@@ -55,7 +54,7 @@ export class Invariants {
 		throw new Violation('PromisesNeverGoBack', `node ${this.#ids[node]} has forgotten a promise over its restart`);
 	}
 
-	stepped(node: number, effects: Effects, view: AgentView): void {
+	stepped(node: number, event: Event, effects: Effects, view: AgentView): void {
 		this.steps++;
 		const life = this.#life(node);
 		if (view.chosenThrough < life.chosenThrough) {
@@ -76,51 +75,15 @@ export class Invariants {
 			this.#ledger.mustBeChosenThrough(node, view.chosenThrough, 'its state');
 		}
 		for (const decision of effects.apply) this.#applies(node, life, decision);
-		if (effects.sendWhenDurable.length > 0) this.#promisesReportAll(node, effects);
-		for (const fact of effects.facts) this.#told(node, fact);
+		if (effects.sendWhenDurable.length > 0) this.#promises.made(node, effects);
+		this.#refusedStops(node, event, view);
+		for (const fact of effects.facts) this.#told(node, fact, view);
+		this.#count(event, effects, view);
 	}
 
 	/** Leaves the node, for another one. */
-	sent(node: number, { message }: Envelope): void {
-		switch (message.kind) {
-			case 'prepare':
-				this.#campaignsAbove(node, message.ballot);
-				return this.#ledger.mustHavePromised(node, message.ballot);
-			case 'promise':
-				this.#ledger.mustHavePromised(node, message.ballot);
-				return this.#ledger.mustBeChosenThrough(node, message.chosenThrough, 'a promise');
-			case 'accept':
-				this.#ballotIsOwn(node, message.ballot);
-				this.#ledger.mustBeChosenThrough(node, message.chosenThrough, 'an accept');
-				return this.#ledger.proposed(message.ballot, message.slot, message.value);
-			case 'accepted':
-				return this.#ledger.mustHaveAccepted(node, message.ballot, message.slot);
-			case 'heartbeat':
-				this.#ballotIsOwn(node, message.ballot);
-				return this.#ledger.mustBeChosenThrough(node, message.chosenThrough, 'a heartbeat');
-			case 'pollReply':
-				return this.#ledger.mustBeChosenThrough(node, message.chosenThrough, 'a poll reply');
-			case 'decisions':
-				for (const [index, { value }] of message.decisions.entries()) {
-					this.#ledger.mustBeChosen(node, message.from + index, value, 'decisions');
-				}
-				return;
-			case 'fetch':
-				this.#counters.fetches++;
-				return;
-			case 'nack':
-				if (compareBallots(message.promised, message.ballot) > 0) return;
-				throw new Violation(
-					'NackNamesHigher',
-					`${this.#ids[node]} refuses ${ballotToText(message.ballot)} for nothing higher`,
-				);
-			case 'confirm':
-			case 'poll':
-			case 'forward':
-			case 'readAsk':
-			case 'readIndex':
-				return;
-		}
+	sent(node: number, envelope: Envelope): void {
+		this.#messages.sent(node, this.#life(node), envelope, this.acknowledgedThrough);
 	}
 
 	/** The state machine of a node made `result` of a command in the slot that it applies. */
@@ -175,61 +138,41 @@ export class Invariants {
 		this.#ledger.mustBeChosen(node, slot, value, 'apply');
 	}
 
-	/** Every acceptance above the promise's chosenThrough is in it, as of this step. */
-	#promisesReportAll(node: number, { sendWhenDurable }: Effects): void {
-		for (const { to, message } of sendWhenDurable) {
-			if (message.kind !== 'promise' || message.part !== 0) continue;
-			if (message.parts > 1) this.#counters.promisesInParts++;
-			const parts = sendWhenDurable
-				.filter((other) => other.to === to && other.message.kind === 'promise')
-				.map((other) => other.message as Promised)
-				.filter((other) => sameBallot(other.ballot, message.ballot));
-			this.#promiseReportsAll(node, message, new Map(parts.flatMap(acceptancesOf)));
+	/** What a higher promise has ended, this node's own or one that a nack names, goes on for not one step more. */
+	#refusedStops(node: number, event: Event, { ballot, promised }: AgentView): void {
+		if (ballot.node === '') return;
+		const nacked = event.kind === 'receive' && event.message.kind === 'nack' ? event.message.promised : NO_BALLOT;
+		if (compareBallots(promised, ballot) <= 0 && compareBallots(nacked, ballot) <= 0) return;
+		throw new Violation('RefusedStops', `${this.#ids[node]} goes on under ${ballotToText(ballot)}`);
+	}
+
+	/** States that are worth being in, and that only what happened and what came of it can tell. */
+	#count(event: Event, { send, facts, outcomes }: Effects, view: AgentView): void {
+		const counters = this.#counters;
+		const isHalted = facts.some(({ kind }) => kind === 'halted');
+		if (event.kind === 'read' && view.role === 'leader' && !send.some(isRound)) counters.readsWaitedForARound++;
+		if (outcomes.some((outcome) => outcome.kind === 'placed' && outcome.proposals.length > 1))
+			counters.proposalsPutTogether++;
+		if (event.kind !== 'receive') return;
+		if (event.message.kind === 'decisions' && isHalted) counters.leadersDeposedByDecisions++;
+		if (event.message.kind === 'accept' && send.some(({ message }) => message.kind === 'decisions')) {
+			counters.acceptsAnsweredWithDecisions++;
 		}
-	}
-
-	#promiseReportsAll(node: number, { chosenThrough }: Promised, reported: ReadonlyMap<Slot, Acceptance>): void {
-		this.#ledger.eachAcceptance(node, chosenThrough, (slot, ballot, value) => {
-			const acceptance = reported.get(slot);
-			const isWhole =
-				acceptance !== undefined &&
-				sameBallot(acceptance.ballot, ballot) &&
-				this.#ledger.idOf(acceptance.value) === value;
-			if (isWhole) return;
-			throw new Violation('PromiseReportsAll', `${this.#ids[node]} leaves out slot ${slot} at ${ballotToText(ballot)}`);
-		});
-	}
-
-	/** No two nodes can form the same ballot, and no node forms one twice. */
-	#ballotIsOwn(node: number, ballot: Ballot): void {
-		if (ballot.node === this.#ids[node]) return;
-		throw new Violation('BallotsAreUnique', `${this.#ids[node]} proposes under ${ballotToText(ballot)}`);
-	}
-
-	/** A ballot that has left is never used again; one that was lost in a crash before, nobody has seen. */
-	#campaignsAbove(node: number, ballot: Ballot): void {
-		this.#ballotIsOwn(node, ballot);
-		const life = this.#life(node);
-		const last = this.#prepared[node];
-		const above = last ? compareBallots(ballot, last.ballot) : 1;
-		if (above < 0 || (above === 0 && last?.life !== life)) {
-			throw new Violation('BallotsAreUnique', `${this.#ids[node]} campaigns again under ${ballotToText(ballot)}`);
-		}
-		if (above > 0) this.#prepared[node] = { ballot, life };
 	}
 
 	/** What a node tells of itself is true. */
-	#told(node: number, fact: AgentFact): void {
+	#told(node: number, fact: AgentFact, view: AgentView): void {
 		switch (fact.kind) {
 			case 'campaign':
 				this.#counters.campaigns++;
-				this.#ballotIsOwn(node, fact.ballot);
+				this.#messages.campaigned(node, fact.ballot);
 				if (fact.contest > 0) this.#counters.slotsContested++;
 				return;
 			case 'role':
 				if (fact.role === 'leader') {
 					this.#counters.leaders++;
 					this.#life(node).leads = fact.ballot;
+					if (view.phase1) this.#leads(node, view.phase1, view);
 				}
 				if (fact.why === 'lostQuorum') this.#counters.leadersLostQuorum++;
 				return;
@@ -257,6 +200,12 @@ export class Invariants {
 		}
 	}
 
+	#leads(node: number, phase1: Phase1, { chosenThrough }: AgentView): void {
+		this.#promises.counted(node, phase1);
+		if (phase1.chosenThrough > chosenThrough) this.#counters.leadersBehind++;
+		if (phase1.chosenThrough > chosenThrough + FAR_BEHIND_SLOTS) this.#counters.leadersFarBehind++;
+	}
+
 	#life(node: number): Life {
 		const life = this.#lives[node];
 		if (!life) throw new RangeError(`there is no node ${node}`);
@@ -264,8 +213,9 @@ export class Invariants {
 	}
 }
 
-function acceptancesOf({ accepted }: Promised): [Slot, Acceptance][] {
-	return accepted.map((acceptance) => [acceptance.slot, acceptance]);
+/** A heartbeat that asks to confirm, for reads. */
+function isRound({ message }: Envelope): boolean {
+	return message.kind === 'heartbeat' && message.round > 0;
 }
 
 /** One more number into a 32-bit hash. */

@@ -13,6 +13,7 @@ import type { Slot, Value } from '../paxos/message.ts';
 import { countVotes, type Voters } from '../paxos/quorum.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import type { Counters } from './counters.ts';
+import { type ValueId, ValueIds } from './values.ts';
 
 export class Violation extends Error {
 	override readonly name = 'Violation';
@@ -23,9 +24,6 @@ export class Violation extends Error {
 		this.rule = rule;
 	}
 }
-
-/** A value's bytes, known by a number. 0 is the no-op. */
-export type ValueId = number;
 
 /** What happened to one slot at one ballot. */
 interface Vote {
@@ -54,6 +52,8 @@ class Acceptor {
 	promisedAppended: Ballot = NO_BALLOT;
 	/** By slot, the acceptance of the highest ballot in the log, perhaps not durable; and learned ones. */
 	readonly appended = new Map<Slot, { readonly ballot: Ballot; readonly value: ValueId }>();
+	/** Every slot up to here is chosen, as its durable records alone say. */
+	chosenDurably: Slot = 0;
 	/** Every durable record, in order. */
 	readonly durable: Kept[] = [];
 	readonly waiting: Kept[] = [];
@@ -158,6 +158,43 @@ export class Ledger {
 		throw new Violation('ChosenThroughIsTrue', detail);
 	}
 
+	/** @throws Violation unless `node`, started again, would know every slot up to `through` to be chosen */
+	mustKnowDurably(node: number, through: Slot): void {
+		const { chosenDurably } = this.#acceptor(node);
+		if (through <= chosenDurably) return;
+		throw new Violation(
+			'PromiseIsDurable',
+			`node ${node} promises chosen through ${through}, durable: ${chosenDurably}`,
+		);
+	}
+
+	/** @throws Violation unless a quorum has durably promised `ballot`, or a higher one since */
+	mustLead(node: number, ballot: Ballot): void {
+		if (countVotes(this.#promised(ballot, 0)) >= this.#quorum) return;
+		throw new Violation(
+			'LeadersHaveAQuorum',
+			`node ${node} leads under ${ballotToText(ballot)}, not promised by a quorum`,
+		);
+	}
+
+	/** @throws Violation where a slot above `through` was chosen under an earlier ballot than `ballot` */
+	mustBeRecovered(node: number, ballot: Ballot, through: Slot): void {
+		for (const [slot, chosen] of this.#chosen) {
+			if (slot <= through || compareBallots(chosen.ballot, ballot) >= 0) continue;
+			throw new Violation(
+				'RecoveredThroughIsTrue',
+				`node ${node} says ${through}, but ${describe(slot, chosen.ballot)}`,
+			);
+		}
+	}
+
+	/** @throws Violation unless `value` was proposed for `slot` at `ballot` */
+	mustBeProposed(node: number, ballot: Ballot, slot: Slot, value: Value, where: string): void {
+		const vote = this.#voteAt(slot, ballot);
+		if (vote && vote.value === this.#values.of(value, vote.value)) return;
+		throw new Violation('OnlyProposedIsTold', `node ${node} tells of ${describe(slot, ballot)} (${where})`);
+	}
+
 	/** How many records of `node` are written and not durable. */
 	waitingCount(node: number): number {
 		return this.#acceptor(node).waiting.length;
@@ -224,6 +261,8 @@ export class Ledger {
 		const { record, value } = kept;
 		acceptor.durable.push(kept);
 		if (record.kind === 'promised') acceptor.promised = record.ballot;
+		if (record.kind === 'chosen') acceptor.chosenDurably = Math.max(acceptor.chosenDurably, record.through);
+		if (record.kind === 'learned') acceptor.chosenDurably = Math.max(acceptor.chosenDurably, record.slot);
 		if (record.kind !== 'accepted') return;
 		if (compareBallots(record.ballot, acceptor.promised) > 0) acceptor.promised = record.ballot;
 		const { slot, ballot } = record;
@@ -292,49 +331,6 @@ export class Ledger {
 		if (!acceptor) throw new RangeError(`there is no node ${node}`);
 		return acceptor;
 	}
-}
-
-/** Numbers for byte arrays, equal for equal bytes. */
-class ValueIds {
-	/** By number. */
-	readonly #bytes: Uint8Array[] = [new Uint8Array(0)];
-	readonly #idsByHash = new Map<number, ValueId[]>();
-	/** The same array is often asked for several times in a row. */
-	#last = this.#bytes[0];
-	#lastId: ValueId = 0;
-
-	/** @param likely looked at first */
-	of(bytes: Uint8Array, likely: ValueId = 0): ValueId {
-		if (bytes !== this.#last) {
-			this.#lastId = this.#is(likely, bytes) ? likely : this.#find(bytes);
-			this.#last = bytes;
-		}
-		return this.#lastId;
-	}
-
-	#find(bytes: Uint8Array): ValueId {
-		if (bytes.length === 0) return 0;
-		const hash = hashOf(bytes);
-		let ids = this.#idsByHash.get(hash);
-		if (!ids) {
-			ids = [];
-			this.#idsByHash.set(hash, ids);
-		}
-		for (const id of ids) if (this.#is(id, bytes)) return id;
-		ids.push(this.#bytes.length);
-		return this.#bytes.push(bytes.slice()) - 1;
-	}
-
-	#is(id: ValueId, bytes: Uint8Array): boolean {
-		return sameBytes(this.#bytes[id] as Uint8Array, bytes);
-	}
-}
-
-/** FNV-1a, 32 bits. */
-export function hashOf(bytes: Uint8Array): number {
-	let hash = 0x811c9dc5;
-	for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
-	return hash >>> 0;
 }
 
 /** OneValuePerBallot. */

@@ -246,7 +246,7 @@ export class Process implements LoopRuntime {
 		return {
 			step(event: Event): Effects {
 				const effects = agent.step(event);
-				invariants.stepped(index, effects, agent.view());
+				invariants.stepped(index, event, effects, agent.view());
 				return effects;
 			},
 		};

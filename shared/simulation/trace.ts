@@ -6,9 +6,9 @@ import { type Fact, type FactBody, plain } from '../fact.ts';
 import type { NodeId } from '../paxos/ballot.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Message } from '../paxos/message.ts';
-import { hashOf } from './ledger.ts';
 import type { SimulatedNode } from './node.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
+import { hashOf } from './values.ts';
 import type { Onlooker } from './world.ts';
 
 export class Trace implements Onlooker {

@@ -15,12 +15,13 @@ import type { Message } from '../paxos/message.ts';
 import { readMessage, writeMessage } from '../paxos/wire.ts';
 import { type Counters, noCounts } from './counters.ts';
 import { Invariants, mixed } from './invariants.ts';
-import { hashOf, Ledger, Violation } from './ledger.ts';
+import { Ledger, Violation } from './ledger.ts';
 import { Links } from './links.ts';
 import { type LinkQuality, LOST, Network } from './network.ts';
 import { type Errand, SimulatedNode, type Surroundings } from './node.ts';
 import { Random } from './random.ts';
 import { type Instant, Schedule, US_PER_MS } from './schedule.ts';
+import { hashOf } from './values.ts';
 
 /** Who looks on: for traces and pictures, never needed for a verdict. */
 export interface Onlooker {

@@ -13,7 +13,17 @@ const SEEDS = 60;
 const SCENARIO_SEEDS = 4;
 const FOUND = new URL('found/', import.meta.url);
 /** Too rare for so few seeds; a run of many demands them. */
-const RARE = new Set(['noopsProposed', 'tornTails', 'tornWrites', 'chains', 'promisesInParts']);
+const RARE = new Set([
+	'noopsProposed',
+	'tornTails',
+	'tornWrites',
+	'chains',
+	'promisesInParts',
+	'promisesCutAnew',
+	'leadersFarBehind',
+	'leadersDeposedByDecisions',
+	'acceptsAnsweredWithDecisions',
+]);
 
 describe('the same seed', () => {
 	it('gives the same run, event by event, watched or not', () => {

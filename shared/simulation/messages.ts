@@ -1,0 +1,191 @@
+/**
+ * Every number in every message is true at the moment when it leaves its node: each against the ledger, against what
+ * the sender believes, or against what the receiver has asked. It sees messages only, and changes nothing.
+ */
+import { type Ballot, ballotToText, compareBallots, NO_BALLOT, type NodeId, sameBallot } from '../paxos/ballot.ts';
+import type { Envelope, Leading, Message, Slot } from '../paxos/message.ts';
+import type { Counters } from './counters.ts';
+import { type Ledger, Violation } from './ledger.ts';
+import type { Life } from './life.ts';
+
+/** A campaign whose prepare has left, and the life that it belongs to. */
+interface Prepared {
+	readonly ballot: Ballot;
+	readonly life: Life | undefined;
+}
+
+export class MessageRules {
+	readonly #ledger: Ledger;
+	readonly #ids: readonly NodeId[];
+	readonly #counters: Counters;
+	/** By node, over all its lives: the campaign of the highest ballot that has left. */
+	readonly #prepared: Prepared[];
+	/** Every ballot that a campaign was begun under, as text. */
+	readonly #campaigned = new Set<string>();
+	/** By ballot: up to which slot earlier ballots may have chosen something, as its leader said first. */
+	readonly #recovered = new Map<string, Slot>();
+	/** By ballot: the highest round that its leader has asked to confirm. */
+	readonly #rounds = new Map<string, number>();
+	/** Every ballot that a node has polled with. */
+	readonly #polled = new Set<string>();
+	/** By asker, epoch and round: what had been acknowledged to clients when the ask left. */
+	readonly #asks = new Map<string, Slot>();
+
+	constructor(ledger: Ledger, ids: readonly NodeId[], counters: Counters) {
+		this.#ledger = ledger;
+		this.#ids = ids;
+		this.#counters = counters;
+		this.#prepared = ids.map(() => ({ ballot: NO_BALLOT, life: undefined }));
+	}
+
+	/** A campaign begins; its prepares leave once its ballot is durable. */
+	campaigned(node: number, ballot: Ballot): void {
+		this.#ballotIsOwn(node, ballot);
+		this.#campaigned.add(ballotToText(ballot));
+	}
+
+	/** @param acknowledgedThrough the highest slot of which a client has the answer */
+	sent(node: number, life: Life, { to, message }: Envelope, acknowledgedThrough: Slot): void {
+		switch (message.kind) {
+			case 'prepare':
+				this.#campaignsAbove(node, life, message.ballot);
+				return this.#ledger.mustHavePromised(node, message.ballot);
+			case 'promise':
+				this.#goesToItsProposer(node, to, message);
+				this.#must(message.part < message.parts, node, message, 'a part that its promise does not have');
+				this.#ledger.mustHavePromised(node, message.ballot);
+				this.#ledger.mustKnowDurably(node, message.chosenThrough);
+				return this.#ledger.mustBeChosenThrough(node, message.chosenThrough, 'a promise');
+			case 'accept':
+				this.#leads(node, life, message, message);
+				return this.#ledger.proposed(message.ballot, message.slot, message.value);
+			case 'accepted':
+				this.#goesToItsProposer(node, to, message);
+				return this.#ledger.mustHaveAccepted(node, message.ballot, message.slot);
+			case 'heartbeat':
+				this.#leads(node, life, message, message);
+				return this.#asksToConfirm(node, life, message.ballot, message.round);
+			case 'confirm': {
+				this.#goesToItsProposer(node, to, message);
+				this.#knows(node, life, message, message.chosenThrough);
+				const isPromised = compareBallots(life.promised, message.ballot) > 0;
+				this.#must(!isPromised, node, message, `though ${ballotToText(life.promised)} is promised`);
+				const asked = this.#rounds.get(ballotToText(message.ballot)) ?? 0;
+				return this.#must(
+					message.round > 0 && message.round <= asked,
+					node,
+					message,
+					`round ${message.round} of ${asked}`,
+				);
+			}
+			case 'poll':
+				this.#must(sameBallot(message.ballot, life.promised), node, message, 'another ballot than it has promised');
+				return void this.#polled.add(`${this.#ids[node]} ${ballotToText(message.ballot)}`);
+			case 'pollReply': {
+				this.#knows(node, life, message, message.chosenThrough);
+				const isAsked = this.#polled.has(`${to} ${ballotToText(message.ballot)}`);
+				this.#must(isAsked, node, message, `${to} has never polled with ${ballotToText(message.ballot)}`);
+				const isKnown = message.leader.node === '' || this.#campaigned.has(ballotToText(message.leader));
+				return this.#must(isKnown, node, message, `nobody campaigned under ${ballotToText(message.leader)}`);
+			}
+			case 'decisions':
+				return this.#decisionsAreChosen(node, life, message);
+			case 'fetch':
+				this.#counters.fetches++;
+				return this.#must(message.from <= life.chosenThrough + 1, node, message, `from ${message.from}, with a gap`);
+			case 'nack':
+				return this.#nackIsTrue(node, life, message);
+			case 'forward':
+				return this.#must(message.value.length > 0, node, message, 'nothing');
+			case 'readAsk': {
+				const ask = `${this.#ids[node]} ${message.epoch} ${message.round}`;
+				if (!this.#asks.has(ask)) this.#asks.set(ask, acknowledgedThrough);
+				return;
+			}
+			case 'readIndex': {
+				const least = this.#asks.get(`${to} ${message.epoch} ${message.round}`);
+				if (least === undefined) return this.#must(false, node, message, `what ${to} has never asked`);
+				return this.#must(message.slot >= least, node, message, `${message.slot}, though ${least} was acknowledged`);
+			}
+		}
+	}
+
+	/** What a leader says with everything: that it leads, what is chosen, and what earlier ballots may have chosen. */
+	#leads(node: number, life: Life, message: Message, leading: Leading): void {
+		const { ballot, chosenThrough, recoveredThrough } = leading;
+		this.#ballotIsOwn(node, ballot);
+		this.#knows(node, life, message, chosenThrough);
+		const name = ballotToText(ballot);
+		const before = this.#recovered.get(name);
+		if (before === undefined) {
+			this.#ledger.mustLead(node, ballot);
+			this.#ledger.mustBeRecovered(node, ballot, recoveredThrough);
+			this.#recovered.set(name, recoveredThrough);
+		} else
+			this.#must(before === recoveredThrough, node, message, `recovered through ${recoveredThrough}, then ${before}`);
+	}
+
+	/** A node tells no more than it knows itself, and that is true. */
+	#knows(node: number, life: Life, message: Message, chosenThrough: Slot): void {
+		this.#ledger.mustBeChosenThrough(node, chosenThrough, `a message: ${message.kind}`);
+		this.#must(chosenThrough <= life.chosenThrough, node, message, `chosen through ${chosenThrough}, its own is less`);
+	}
+
+	#asksToConfirm(node: number, life: Life, ballot: Ballot, round: number): void {
+		if (round === 0) return;
+		if (round < life.round)
+			throw new Violation('RoundsGrow', `${this.#ids[node]} asks for ${round} after ${life.round}`);
+		life.round = round;
+		this.#rounds.set(ballotToText(ballot), round);
+	}
+
+	#decisionsAreChosen(node: number, life: Life, message: Message & { kind: 'decisions' }): void {
+		const { from, chosenThrough, decisions } = message;
+		this.#knows(node, life, message, chosenThrough);
+		this.#must(from + decisions.length - 1 <= chosenThrough, node, message, 'more than it knows');
+		for (const [index, { ballot, value }] of decisions.entries()) {
+			this.#ledger.mustBeChosen(node, from + index, value, 'decisions');
+			this.#ledger.mustBeProposed(node, ballot, from + index, value, 'decisions');
+		}
+	}
+
+	#nackIsTrue(node: number, life: Life, message: Message & { kind: 'nack' }): void {
+		const { ballot, promised, acceptance } = message;
+		if (compareBallots(promised, ballot) <= 0) {
+			throw new Violation('NackNamesHigher', `${this.#ids[node]} refuses ${ballotToText(ballot)} for nothing higher`);
+		}
+		this.#must(
+			sameBallot(promised, life.promised),
+			node,
+			message,
+			`${ballotToText(promised)}, which it did not promise`,
+		);
+		if (acceptance) this.#ledger.mustBeProposed(node, acceptance.ballot, acceptance.slot, acceptance.value, 'a nack');
+	}
+
+	/** Promises, accepteds and confirms are for the proposer of their ballot, and for nobody else. */
+	#goesToItsProposer(node: number, to: NodeId, message: Message & { readonly ballot: Ballot }): void {
+		this.#must(to === message.ballot.node, node, message, `to ${to}, of ${ballotToText(message.ballot)}`);
+	}
+
+	/** No two nodes can form the same ballot, and no node forms one twice. */
+	#ballotIsOwn(node: number, ballot: Ballot): void {
+		if (ballot.node === this.#ids[node]) return;
+		throw new Violation('BallotsAreUnique', `${this.#ids[node]} proposes under ${ballotToText(ballot)}`);
+	}
+
+	/** A ballot that has left is never used again; one that was lost in a crash before, nobody has seen. */
+	#campaignsAbove(node: number, life: Life, ballot: Ballot): void {
+		this.#ballotIsOwn(node, ballot);
+		const last = this.#prepared[node];
+		const above = last ? compareBallots(ballot, last.ballot) : 1;
+		if (above < 0 || (above === 0 && last?.life !== life)) {
+			throw new Violation('BallotsAreUnique', `${this.#ids[node]} campaigns again under ${ballotToText(ballot)}`);
+		}
+		if (above > 0) this.#prepared[node] = { ballot, life };
+	}
+
+	#must(holds: boolean, node: number, { kind }: Message, what: string): void {
+		if (!holds) throw new Violation('MessagesAreTrue', `${this.#ids[node]} sends ${kind}: ${what}`);
+	}
+}

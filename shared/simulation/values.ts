@@ -1,0 +1,48 @@
+/** Known byte arrays by number, so that the ledger compares numbers. Nothing that is known is ever forgotten. */
+import { sameBytes } from '../bytes/bytes.ts';
+
+/** A value's bytes, known by a number. 0 is the no-op. */
+export type ValueId = number;
+
+/** Numbers for byte arrays, equal for equal bytes. */
+export class ValueIds {
+	/** By number. */
+	readonly #bytes: Uint8Array[] = [new Uint8Array(0)];
+	readonly #idsByHash = new Map<number, ValueId[]>();
+	/** The same array is often asked for several times in a row. */
+	#last = this.#bytes[0];
+	#lastId: ValueId = 0;
+
+	/** @param likely looked at first */
+	of(bytes: Uint8Array, likely: ValueId = 0): ValueId {
+		if (bytes !== this.#last) {
+			this.#lastId = this.#is(likely, bytes) ? likely : this.#find(bytes);
+			this.#last = bytes;
+		}
+		return this.#lastId;
+	}
+
+	#find(bytes: Uint8Array): ValueId {
+		if (bytes.length === 0) return 0;
+		const hash = hashOf(bytes);
+		let ids = this.#idsByHash.get(hash);
+		if (!ids) {
+			ids = [];
+			this.#idsByHash.set(hash, ids);
+		}
+		for (const id of ids) if (this.#is(id, bytes)) return id;
+		ids.push(this.#bytes.length);
+		return this.#bytes.push(bytes.slice()) - 1;
+	}
+
+	#is(id: ValueId, bytes: Uint8Array): boolean {
+		return sameBytes(this.#bytes[id] as Uint8Array, bytes);
+	}
+}
+
+/** FNV-1a, 32 bits. */
+export function hashOf(bytes: Uint8Array): number {
+	let hash = 0x811c9dc5;
+	for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+	return hash >>> 0;
+}
