@@ -10,7 +10,8 @@
 import type { Ballot, NodeId } from './paxos/ballot.ts';
 import { ballotToText } from './paxos/ballot.ts';
 import type { AgentFact } from './paxos/fact.ts';
-import type { Message, Value } from './paxos/message.ts';
+import type { Message } from './paxos/message.ts';
+import { commandsOf, type Value } from './paxos/value.ts';
 import { describeValue, type ValueSummary } from './store/describe.ts';
 
 export type BallotText = string;
@@ -80,7 +81,7 @@ const summaries = new WeakMap<Value, ValueSummary>();
 function summaryOf(value: Value): ValueSummary {
 	let summary = summaries.get(value);
 	if (!summary) {
-		summary = describeValue(value);
+		summary = describeValue(commandsOf(value));
 		summaries.set(value, summary);
 	}
 	return summary;

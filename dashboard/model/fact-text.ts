@@ -127,6 +127,8 @@ function messageText(message: JsonMessage, names: BallotNames): string {
 			return `fetch from slot ${message.from}`;
 		case 'decisions':
 			return `${message.decisions.length} decisions from slot ${message.from}`;
+		case 'trimmed':
+			return `keeps no slot up to ${message.trimmedThrough} any more`;
 		case 'forward':
 			return `forward ${quoted(message.value)}`;
 		case 'readAsk':

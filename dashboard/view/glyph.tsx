@@ -36,6 +36,7 @@ export function glyphOf(kind: MessageKind): GlyphKind {
 		case 'nack':
 			return kind;
 		case 'decisions':
+		case 'trimmed':
 			return 'learn';
 		case 'heartbeat':
 		case 'poll':

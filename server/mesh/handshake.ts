@@ -21,7 +21,7 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Refusal } from './refusal.ts';
 
 /** The protocol's versions that this build speaks. */
-export const PROTOCOL: ProtocolRange = { min: 1, max: 1 };
+export const PROTOCOL: ProtocolRange = { min: 2, max: 2 };
 /** All that one end may send before it has proved itself. */
 export const HANDSHAKE_BYTES_MAX = 4096;
 export const NONCE_BYTES = 32;

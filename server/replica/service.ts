@@ -4,7 +4,7 @@ import type { RawFact } from '../../shared/fact.ts';
 import type { Attempt, NodeSnapshot } from '../../shared/feed.ts';
 import type { Ballot, NodeId } from '../../shared/paxos/ballot.ts';
 import type { Role } from '../../shared/paxos/fact.ts';
-import type { Slot, Value } from '../../shared/paxos/message.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import type { Store } from '../../shared/store/store.ts';
 
@@ -34,7 +34,8 @@ export type SubmitAnswer =
 			readonly outcome: 'kept';
 			readonly slot: Slot;
 			readonly ballot: Ballot;
-			readonly value: Value;
+			/** The commands that the slot holds; no bytes for a no-op. */
+			readonly value: Uint8Array;
 			readonly attempts: readonly Attempt[];
 	  }
 	/** It surely did not and will not happen. */

@@ -38,7 +38,7 @@ export class FolderError extends Error {
 	}
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
 const FILE = 'format.json';
 
 const swarmSchema = z.strictObject({

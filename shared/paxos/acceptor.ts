@@ -37,8 +37,9 @@ export class Acceptor {
 	/** Phase 1b. A repeated prepare is answered again, and waits for the same flush. */
 	prepare(from: NodeId, { ballot, contest }: Prepare): void {
 		if (compareBallots(ballot, this.#promised) < 0) return this.#refuse(from, 'prepare', ballot, contest);
-		const reported = this.#log.acceptancesAbove(this.#log.chosenThrough);
-		if (contest > 0 && contest <= this.#log.chosenThrough) reported.unshift(this.#acceptance(contest) as Acceptance);
+		const reported = this.#log.openAcceptances();
+		const contested = contest <= this.#log.chosenThrough ? this.#acceptance(contest) : null;
+		if (contested) reported.unshift(contested);
 		this.#promise(ballot, reported.length);
 		// What the promise says to be chosen must be chosen here after a restart, too: others rely on asking for it.
 		this.#recordChosen();
@@ -59,11 +60,13 @@ export class Acceptor {
 	accept(from: NodeId, { ballot, slot, value }: Accept): void {
 		if (compareBallots(ballot, this.#promised) < 0) return this.#refuse(from, 'accept', ballot, slot);
 		const { out } = this.#context;
+		const { trimmedThrough, chosenThrough } = this.#log;
+		if (slot <= trimmedThrough) return out.now(from, { kind: 'trimmed', trimmedThrough, chosenThrough });
 		const held = this.#log.entry(slot);
-		if (held && slot <= this.#log.chosenThrough && !sameBytes(held.value, value)) {
+		if (held && slot <= chosenThrough && !sameBytes(held.value, value)) {
 			// Learning promises nothing, so a late accept of a lower ballot may come: it cannot be chosen any more.
 			const decisions = [{ ballot: held.ballot, value: held.value }];
-			return out.now(from, { kind: 'decisions', from: slot, chosenThrough: this.#log.chosenThrough, decisions });
+			return out.now(from, { kind: 'decisions', from: slot, chosenThrough, decisions });
 		}
 		if (held?.accepted && sameBallot(held.ballot, ballot)) {
 			if (!sameBytes(held.value, value)) throw new InvariantError(`two values for slot ${slot} under one ballot`);

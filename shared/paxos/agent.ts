@@ -53,16 +53,18 @@ export class PaxosAgent {
 	readonly #proposer: Proposer;
 	readonly #election: Election;
 	readonly #reads: Reads;
-	#appliedThrough: Slot = 0;
+	#appliedThrough: Slot;
 	/** Of the leader that is heard: what lies above was not chosen before its ballot. */
 	#recoveredThrough: Slot = 0;
 
 	/**
 	 * @param durable every record this node ever made durable, in the order of its log
+	 * @param trimmedThrough the last slot that the state machine begins with; the records need not hold it
 	 * @throws InvariantError for records that no agent writes
 	 */
-	constructor(config: AgentConfig, durable: Iterable<DurableRecord> = []) {
-		const { log, promised } = SlotLog.replay(durable);
+	constructor(config: AgentConfig, durable: Iterable<DurableRecord> = [], trimmedThrough: Slot = 0) {
+		const { log, promised } = SlotLog.replay(durable, trimmedThrough);
+		this.#appliedThrough = trimmedThrough;
 		this.#context = { config, out: new Outbox(false), promised: () => this.#acceptor.promised };
 		this.#log = log;
 		this.#acceptor = new Acceptor(this.#context, log, promised);
@@ -162,7 +164,8 @@ export class PaxosAgent {
 	/** What was chosen before the last stop is applied again, from the log. */
 	#start(epoch: number): void {
 		this.#reads.epoch = epoch;
-		for (let slot = 1; slot <= this.#log.chosenThrough; slot++) {
+		const { trimmedThrough, chosenThrough } = this.#log;
+		for (let slot = trimmedThrough + 1; slot <= chosenThrough; slot++) {
 			const { ballot, value } = this.#log.entry(slot) as LogEntry;
 			this.#context.out.apply.push({ slot, ballot, value });
 		}
@@ -207,6 +210,8 @@ export class PaxosAgent {
 				return this.#learner.answer(from, message);
 			case 'decisions':
 				return this.#learn(from, message);
+			case 'trimmed':
+				return this.#learner.trimmed(from, message);
 			case 'forward':
 				return this.#proposer.forwarded(message.value);
 			case 'readAsk':

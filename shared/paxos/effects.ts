@@ -2,8 +2,9 @@
 import type { Ballot } from './ballot.ts';
 import type { ProposalId, ReadId, Timer } from './event.ts';
 import type { AgentFact } from './fact.ts';
-import type { Envelope, Slot, Value } from './message.ts';
+import type { Envelope, Slot } from './message.ts';
 import type { DurableRecord } from './record.ts';
+import type { Value } from './value.ts';
 
 export interface Effects {
 	/** In order, behind the records of all earlier steps. */
@@ -49,7 +50,14 @@ export type ProposalOutcome =
 	/** It ended without one: too few answered, or nobody who could tell what is chosen. */
 	| { readonly kind: 'givenUp'; readonly ballot: Ballot }
 	/** The proposal surely was not and will not be chosen. */
-	| { readonly kind: 'refused'; readonly proposal: ProposalId; readonly reason: 'slotNotOpen'; readonly nextSlot: Slot }
+	| {
+			readonly kind: 'refused';
+			readonly proposal: ProposalId;
+			/** The contested slot is too far ahead, or so old that nobody keeps it; or the value is no batch. */
+			readonly reason: 'slotNotOpen' | 'slotTrimmed' | 'notABatch';
+			/** The first slot that nothing was proposed for, as far as this node knows. */
+			readonly nextSlot: Slot;
+	  }
 	/** The contested slot keeps what it had; the proposal surely was not chosen. */
 	| {
 			readonly kind: 'kept';

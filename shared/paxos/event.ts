@@ -1,6 +1,7 @@
 /** What may happen to an agent. Time, ids and everything drawn at random come in here or not at all. */
 import type { NodeId, WallTime } from './ballot.ts';
-import type { Message, Slot, Value } from './message.ts';
+import type { Message, Slot } from './message.ts';
+import type { Value } from './value.ts';
 
 /** A handle, unique within one life of one process, by which the runtime knows its own proposal again. */
 export type ProposalId = number;
@@ -8,7 +9,7 @@ export type ReadId = number;
 
 export interface Proposal {
 	readonly id: ProposalId;
-	/** Concatenable: a slot's value is the concatenation of the proposals put into it. Never empty. */
+	/** A batch: the batches of several proposals may become one slot's value. Another kind of value is refused. */
 	readonly value: Value;
 	/** `leader`: wherever the leader is. `self`: both phases from this node, under a fresh ballot. */
 	readonly route: 'leader' | 'self';

@@ -3,7 +3,8 @@
  * which order (`shared/fact.ts`). Generic in how ballots and values are written: raw here, text in JSON.
  */
 import type { Ballot, NodeId } from './ballot.ts';
-import type { Acceptance, MessageKind, Nack, Slot, Value } from './message.ts';
+import type { Acceptance, MessageKind, Nack, Slot } from './message.ts';
+import type { Value } from './value.ts';
 
 export type Role = 'follower' | 'candidate' | 'leader';
 

@@ -9,18 +9,17 @@
  * @source Paxos Made Simple 2.2, phase 2, and 3 (a leader runs phase 1 once for infinitely many instances)
  */
 
-import { concatenate, type Reader, type Writer } from '../bytes/bytes.ts';
+import type { Reader, Writer } from '../bytes/bytes.ts';
 import type { Acceptor } from './acceptor.ts';
 import { NO_BALLOT, type NodeId, readBallot, writeBallot } from './ballot.ts';
 import { type Phase1, phase1Of } from './campaign.ts';
 import type { Context } from './config.ts';
 import type { ProposalId } from './event.ts';
 import type { SlotLog } from './log.ts';
-import type { Accept, Leading, Slot, Value } from './message.ts';
+import type { Accept, Leading, Slot } from './message.ts';
 import { hasVoted, isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withVote } from './quorum.ts';
+import { commandsLength, joinBatches, NOOP, type Value } from './value.ts';
 import { readAcceptance, writeAcceptance } from './wire.ts';
-
-const NOOP: Value = new Uint8Array(0);
 
 /** Of proposals that wait at a leader; what does not fit is dropped, and its origin asks again. */
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
@@ -83,9 +82,9 @@ export class Leadership {
 
 	/** @returns false, and takes nothing, when the queue is full */
 	enqueue(value: Value, id: ProposalId): boolean {
-		if (this.#queueBytes + value.length > QUEUE_BYTES_MAX) return false;
+		if (this.#queueBytes + commandsLength(value) > QUEUE_BYTES_MAX) return false;
 		this.#queue.push({ value, id });
-		this.#queueBytes += value.length;
+		this.#queueBytes += commandsLength(value);
 		return true;
 	}
 
@@ -264,7 +263,7 @@ export class Leadership {
 			leadership.#open.set(from.int(), { value: from.bytes(), voters: from.int(), overdue: from.bool() }),
 		);
 		leadership.#queue = from.list(() => readQueued(from));
-		leadership.#queueBytes = leadership.#queue.reduce((sum, { value }) => sum + value.length, 0);
+		leadership.#queueBytes = leadership.#queue.reduce((sum, { value }) => sum + commandsLength(value), 0);
 		leadership.#nextSlot = from.int();
 		leadership.#reserved = from.maybe(() => ({ slot: from.int(), ...readQueued(from) }));
 		leadership.#answered = from.int();
@@ -290,15 +289,16 @@ export class Leadership {
 		let bytes = 0;
 		let count = 0;
 		for (const queued of this.#queue) {
-			if (count > 0 && bytes + queued.value.length > valueBytesMax) break;
-			bytes += queued.value.length;
+			const length = commandsLength(queued.value);
+			if (count > 0 && bytes + length > valueBytesMax) break;
+			bytes += length;
 			count++;
 			if (queued.id !== 0) ids.push(queued.id);
 		}
 		const taken = this.#queue.slice(0, count);
 		this.#queue = this.#queue.slice(count);
 		this.#queueBytes -= bytes;
-		return { value: count === 1 ? (taken[0] as Queued).value : concatenate(taken.map(({ value }) => value)), ids };
+		return { value: count === 1 ? (taken[0] as Queued).value : joinBatches(taken.map(({ value }) => value)), ids };
 	}
 }
 

@@ -8,7 +8,7 @@ import { sameBytes } from '../bytes/bytes.ts';
 import { type Ballot, type NodeId, sameBallot } from './ballot.ts';
 import { type Context, ENTRY_BYTES_MAX } from './config.ts';
 import type { SlotLog } from './log.ts';
-import type { Decisions, Fetch, Slot } from './message.ts';
+import type { Decisions, Fetch, Slot, Trimmed } from './message.ts';
 
 export class Learner {
 	readonly #context: Context;
@@ -59,17 +59,30 @@ export class Learner {
 	}
 
 	answer(to: NodeId, { from }: Fetch): void {
+		const { out, config } = this.#context;
+		const { trimmedThrough } = this.#log;
 		const { chosenThrough } = this.#log;
+		if (from <= trimmedThrough) return out.now(to, { kind: 'trimmed', trimmedThrough, chosenThrough });
 		const decisions = [];
 		let bytes = 0;
 		for (let slot = from; slot <= chosenThrough; slot++) {
 			const entry = this.#log.entry(slot);
 			if (!entry) break;
 			bytes += entry.value.length + ENTRY_BYTES_MAX;
-			if (decisions.length > 0 && bytes > this.#context.config.messageBytesMax) break;
+			if (decisions.length > 0 && bytes > config.messageBytesMax) break;
 			decisions.push({ ballot: entry.ballot, value: entry.value });
 		}
-		this.#context.out.now(to, { kind: 'decisions', from, chosenThrough, decisions });
+		out.now(to, { kind: 'decisions', from, chosenThrough, decisions });
+	}
+
+	/** What this node lacks cannot be had from there: it keeps no slot up to `trimmedThrough`. */
+	trimmed(from: NodeId, { trimmedThrough }: Trimmed): void {
+		const slot = this.#log.chosenThrough + 1;
+		if (from !== this.#source || slot > trimmedThrough) return;
+		this.#source = null;
+		this.#askedFrom = 0;
+		const why = `slot ${slot} is needed here and kept no more there`;
+		this.#context.out.fact({ kind: 'ignored', from, message: 'trimmed', why });
 	}
 
 	/** @returns the slots that were learned */

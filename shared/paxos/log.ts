@@ -6,8 +6,9 @@
 import { type Reader, sameBytes, type Writer } from '../bytes/bytes.ts';
 import { type Ballot, compareBallots, NO_BALLOT, readBallot, writeBallot } from './ballot.ts';
 import { InvariantError } from './config.ts';
-import type { Acceptance, Slot, Value } from './message.ts';
+import type { Acceptance, Slot } from './message.ts';
 import type { DurableRecord } from './record.ts';
+import type { Value } from './value.ts';
 
 export interface LogEntry {
 	readonly ballot: Ballot;
@@ -17,39 +18,53 @@ export interface LogEntry {
 }
 
 export class SlotLog {
-	/** Of slot i + 1. */
+	#trimmedThrough: Slot;
+	/** `#entries[i]` is the entry of slot `trimmedThrough + 1 + i`. */
 	readonly #entries: (LogEntry | undefined)[] = [];
-	#chosenThrough: Slot = 0;
+	#chosenThrough: Slot;
 
-	/** Every slot up to here is chosen, and the entry holds what was chosen. */
+	/** @param trimmedThrough the last slot that something else, such as a snapshot, stands for; 0 for none */
+	constructor(trimmedThrough: Slot = 0) {
+		this.#trimmedThrough = trimmedThrough;
+		this.#chosenThrough = trimmedThrough;
+	}
+
+	/** The slots up to here are chosen, and no entry is kept for them. */
+	get trimmedThrough(): Slot {
+		return this.#trimmedThrough;
+	}
+
+	/** Every slot up to here is chosen; above `trimmedThrough`, the entry holds what was chosen. */
 	get chosenThrough(): Slot {
 		return this.#chosenThrough;
 	}
 
-	/** The highest slot that has an entry; 0 for none. */
+	/** The highest slot that has an entry; `trimmedThrough` where none has. */
 	get lastSlot(): Slot {
-		return this.#entries.length;
+		return this.trimmedThrough + this.#entries.length;
 	}
 
+	/** undefined where nothing is accepted or learned, and where it is kept no more */
 	entry(slot: Slot): LogEntry | undefined {
-		return this.#entries[slot - 1];
+		return this.#entries[slot - this.trimmedThrough - 1];
 	}
 
-	/** The acceptor accepted. What is chosen can only be accepted again as it is. */
+	/** The acceptor accepted. A chosen slot can only be accepted again with the value that it has. */
 	accept(slot: Slot, ballot: Ballot, value: Value): void {
+		if (slot <= this.trimmedThrough) throw new InvariantError(`slot ${slot} is trimmed and was to be accepted`);
 		if (slot <= this.#chosenThrough) {
 			const chosen = this.entry(slot);
 			if (chosen && !sameBytes(chosen.value, value)) {
 				throw new InvariantError(`slot ${slot} is chosen and was to be accepted with another value`);
 			}
 		}
-		this.#entries[slot - 1] = { ballot, value, accepted: true };
+		this.#set(slot, { ballot, value, accepted: true });
 	}
 
-	/** Learned to be chosen, right behind what was. */
+	/** The next slot was learned to be chosen. */
 	learn(slot: Slot, ballot: Ballot, value: Value): void {
 		if (slot !== this.#chosenThrough + 1) throw new InvariantError(`slot ${slot} learned out of order`);
-		this.#entries[slot - 1] = { ballot, value, accepted: false };
+		this.#set(slot, { ballot, value, accepted: false });
 		this.#chosenThrough = slot;
 	}
 
@@ -61,23 +76,24 @@ export class SlotLog {
 		return entry;
 	}
 
-	/** Every acceptance above `slot`, in order. */
-	acceptancesAbove(slot: Slot): Acceptance[] {
-		const above: Acceptance[] = [];
-		for (let at = slot + 1; at <= this.lastSlot; at++) {
-			const entry = this.entry(at);
-			if (entry) above.push({ slot: at, ballot: entry.ballot, value: entry.value });
+	/** Every acceptance above chosenThrough, in order. */
+	openAcceptances(): Acceptance[] {
+		const open: Acceptance[] = [];
+		for (let slot = this.#chosenThrough + 1; slot <= this.lastSlot; slot++) {
+			const entry = this.entry(slot);
+			if (entry) open.push({ slot, ballot: entry.ballot, value: entry.value });
 		}
-		return above;
+		return open;
 	}
 
 	/**
 	 * The log and the promise that these records, in the order they were written, leave behind.
 	 *
+	 * @param trimmedThrough as of the constructor; what records say of slots up to it is known already
 	 * @throws InvariantError for records that no agent writes
 	 */
-	static replay(records: Iterable<DurableRecord>): { log: SlotLog; promised: Ballot } {
-		const log = new SlotLog();
+	static replay(records: Iterable<DurableRecord>, trimmedThrough: Slot = 0): { log: SlotLog; promised: Ballot } {
+		const log = new SlotLog(trimmedThrough);
 		let promised = NO_BALLOT;
 		for (const record of records) {
 			switch (record.kind) {
@@ -86,9 +102,10 @@ export class SlotLog {
 					break;
 				case 'accepted':
 					promised = higher(promised, record.ballot);
-					log.accept(record.slot, record.ballot, record.value);
+					if (record.slot > trimmedThrough) log.accept(record.slot, record.ballot, record.value);
 					break;
 				case 'learned':
+					if (record.slot <= trimmedThrough) break;
 					log.#replayChosen(record.slot - 1);
 					log.learn(record.slot, record.ballot, record.value);
 					break;
@@ -101,6 +118,7 @@ export class SlotLog {
 	}
 
 	save(to: Writer): void {
+		to.int(this.trimmedThrough);
 		to.int(this.#chosenThrough);
 		to.list(this.#entries, (entry) => {
 			to.maybe(entry ?? null, ({ ballot, value, accepted }) => {
@@ -112,11 +130,16 @@ export class SlotLog {
 	}
 
 	load(from: Reader): void {
+		this.#trimmedThrough = from.int();
 		this.#chosenThrough = from.int();
 		const entries = from.list(() =>
 			from.maybe(() => ({ ballot: readBallot(from), value: from.bytes(), accepted: from.bool() })),
 		);
-		for (const [index, entry] of entries.entries()) this.#entries[index] = entry ?? undefined;
+		for (const entry of entries) this.#entries.push(entry ?? undefined);
+	}
+
+	#set(slot: Slot, entry: LogEntry): void {
+		this.#entries[slot - this.trimmedThrough - 1] = entry;
 	}
 
 	#replayChosen(through: Slot): void {

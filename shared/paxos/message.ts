@@ -13,16 +13,16 @@
  *
  *     before preparing:  poll -> pollReply        is a leader heard by a quorum?
  *     behind:            fetch -> decisions       what is chosen is fetched, not decided again
+ *                              -> trimmed         it is kept no more
  *     at a follower:     forward -> (2a at the leader);  readAsk -> readIndex
  *
  * The types are generic in how a ballot and a value are written, so that facts (JSON) share them.
  */
 import type { Ballot, NodeId } from './ballot.ts';
+import type { Value } from './value.ts';
 
 /** A place in the log, from 1. 0 stands for "none" or "before the first". */
 export type Slot = number;
-/** What a slot holds: opaque bytes, encoded once. No bytes at all is the no-op. */
-export type Value = Uint8Array;
 
 /** That an acceptor accepted `value` for `slot` under `ballot`. */
 export interface Acceptance<B = Ballot, V = Value> {
@@ -129,6 +129,14 @@ export interface Decisions<B = Ballot, V = Value> {
 	readonly decisions: readonly { readonly ballot: B; readonly value: V }[];
 }
 
+/** The answer to a fetch of a slot, or an accept for one, that is kept no more: it is chosen, and not to be had here. */
+export interface Trimmed {
+	readonly kind: 'trimmed';
+	/** No slot up to here is kept. */
+	readonly trimmedThrough: Slot;
+	readonly chosenThrough: Slot;
+}
+
 /** A proposal made at a follower, for the leader to propose. Its identity is inside the bytes. */
 export interface Forward<V = Value> {
 	readonly kind: 'forward';
@@ -161,6 +169,7 @@ export type Message<B = Ballot, V = Value> =
 	| PollReply<B>
 	| Fetch
 	| Decisions<B, V>
+	| Trimmed
 	| Forward<V>
 	| ReadAsk
 	| ReadIndex;

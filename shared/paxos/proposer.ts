@@ -22,14 +22,16 @@ import {
 } from './ballot.ts';
 import { Campaign, type Phase1 } from './campaign.ts';
 import type { Context } from './config.ts';
+import type { Outcome } from './effects.ts';
 import type { Proposal, ProposalId } from './event.ts';
 import type { Role } from './fact.ts';
 import { Leadership } from './leadership.ts';
 import type { Learner } from './learner.ts';
 import type { LogEntry, SlotLog } from './log.ts';
-import type { Accepted, Promised, Slot, Value } from './message.ts';
+import type { Accepted, Promised, Slot } from './message.ts';
 import { Pending, type PendingProposal } from './pending.ts';
 import { hasVoted, quorumSize, votersOf } from './quorum.ts';
+import { isBatch, type Value } from './value.ts';
 
 /** Back-off and patience grow with each halt in a row, up to this many doublings. */
 const HALTS_MAX = 6;
@@ -84,6 +86,7 @@ export class Proposer {
 	// What clients want
 
 	propose(proposal: Proposal): void {
+		if (!isBatch(proposal.value)) return this.#refuse(proposal.id, 'notABatch', this.#log.lastSlot + 1);
 		this.#pending.add(proposal);
 		if (proposal.route === 'self') this.#askForCampaign();
 	}
@@ -329,17 +332,21 @@ export class Proposer {
 			this.#contested = { slot, ids: contenders.map(({ proposal }) => proposal.id) };
 			// One that is known to be chosen is not the window's to propose.
 			if (slot < leadership.nextSlot) leadership.propose(slot, held.value, 'reported', [], held.ballot);
+		} else if (slot <= phase1.chosenThrough) {
+			// It is chosen, and those who know it keep it no more.
+			for (const { proposal } of contenders) this.#refuse(proposal.id, 'slotTrimmed', phase1.recoveredThrough + 1);
 		} else if (slot <= phase1.recoveredThrough + 1 && contenders[0]) {
 			leadership.reserve(slot, contenders[0].proposal.value, contenders[0].proposal.id);
 			this.#pending.leave(contenders[0], phase1.ballot);
 			this.#contested = { slot, ids: contenders.slice(1).map(({ proposal }) => proposal.id) };
 		} else {
-			for (const { proposal } of contenders) {
-				this.#pending.remove(proposal.id);
-				const nextSlot = phase1.recoveredThrough + 1;
-				this.#context.out.outcomes.push({ kind: 'refused', proposal: proposal.id, reason: 'slotNotOpen', nextSlot });
-			}
+			for (const { proposal } of contenders) this.#refuse(proposal.id, 'slotNotOpen', phase1.recoveredThrough + 1);
 		}
+	}
+
+	#refuse(proposal: ProposalId, reason: (Outcome & { kind: 'refused' })['reason'], nextSlot: Slot): void {
+		this.#pending.remove(proposal);
+		this.#context.out.outcomes.push({ kind: 'refused', proposal, reason, nextSlot });
 	}
 
 	/** The contested slot is chosen: whoever contested it with another value has lost it. */

@@ -5,7 +5,8 @@
 
 import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import { type Ballot, readBallot, writeBallot } from './ballot.ts';
-import type { Slot, Value } from './message.ts';
+import type { Slot } from './message.ts';
+import { readValue, type Value } from './value.ts';
 
 export type DurableRecord =
 	/** No ballot below this one is promised or accepted any more. */
@@ -43,7 +44,7 @@ export function readRecord(from: Reader): DurableRecord {
 			return { kind, ballot: readBallot(from) };
 		case 'accepted':
 		case 'learned':
-			return { kind, slot: from.int(), ballot: readBallot(from), value: from.bytes() };
+			return { kind, slot: from.int(), ballot: readBallot(from), value: readValue(from) };
 		case 'chosen':
 			return { kind, through: from.int() };
 		default:

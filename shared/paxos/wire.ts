@@ -6,6 +6,7 @@
 import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import { readBallot, writeBallot } from './ballot.ts';
 import type { Acceptance, Message, MessageKind, Nack } from './message.ts';
+import { readValue } from './value.ts';
 
 /** The position is the byte on the wire: only ever add at the end. */
 const KINDS: readonly MessageKind[] = [
@@ -23,6 +24,7 @@ const KINDS: readonly MessageKind[] = [
 	'forward',
 	'readAsk',
 	'readIndex',
+	'trimmed',
 ];
 const KIND_BYTES = Object.fromEntries(KINDS.map((kind, byte) => [kind, byte])) as Record<MessageKind, number>;
 const REFUSED: readonly Nack['refused'][] = ['prepare', 'accept', 'heartbeat'];
@@ -77,6 +79,9 @@ export function writeMessage(out: Writer, message: Message): void {
 				writeBallot(out, ballot);
 				out.bytes(value);
 			});
+		case 'trimmed':
+			out.int(message.trimmedThrough);
+			return out.int(message.chosenThrough);
 		case 'forward':
 			return out.bytes(message.value);
 		case 'readAsk':
@@ -111,7 +116,7 @@ export function readMessage(from: Reader): Message {
 				chosenThrough: from.int(),
 				recoveredThrough: from.int(),
 				slot: readSlot(from),
-				value: from.bytes(),
+				value: readValue(from),
 			};
 		case 'accepted':
 			return { kind, ballot: readBallot(from), slot: readSlot(from) };
@@ -143,10 +148,12 @@ export function readMessage(from: Reader): Message {
 				kind,
 				from: readSlot(from),
 				chosenThrough: from.int(),
-				decisions: from.list(() => ({ ballot: readBallot(from), value: from.bytes() })),
+				decisions: from.list(() => ({ ballot: readBallot(from), value: readValue(from) })),
 			};
+		case 'trimmed':
+			return { kind, trimmedThrough: from.int(), chosenThrough: from.int() };
 		case 'forward':
-			return { kind, value: from.bytes() };
+			return { kind, value: readValue(from) };
 		case 'readAsk':
 			return { kind, epoch: from.int(), round: from.int() };
 		case 'readIndex':
@@ -163,7 +170,7 @@ export function writeAcceptance(out: Writer, acceptance: Acceptance): void {
 }
 
 export function readAcceptance(from: Reader): Acceptance {
-	return { slot: readSlot(from), ballot: readBallot(from), value: from.bytes() };
+	return { slot: readSlot(from), ballot: readBallot(from), value: readValue(from) };
 }
 
 function readSlot(from: Reader): number {

@@ -12,6 +12,7 @@ import type { Event, Proposal, ProposalId, ReadId } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Envelope, Message, Slot } from '../paxos/message.ts';
 import type { DurableRecord } from '../paxos/record.ts';
+import { batchValue, commandsOf } from '../paxos/value.ts';
 import type { Result, Store } from '../store/store.ts';
 
 /** What a loop needs of `PaxosAgent`. */
@@ -176,6 +177,7 @@ export class ReplicaLoop {
 	}
 
 	/**
+	 * @param proposal its `value` is batches of commands, without the kind that a slot's value begins with
 	 * @param names of the commands whose results settle it, the last of each batch in `value`. Each gets its
 	 * `result`, unless the proposal is refused or kept out of the slot it contested, or the node stops
 	 */
@@ -184,7 +186,7 @@ export class ReplicaLoop {
 		const pending: Pending = { id, names, open: names.length, onProgress };
 		this.#pending.set(id, pending);
 		for (const name of names) this.#await(name, pending);
-		this.#post({ kind: 'propose', proposal: { id, ...proposal } });
+		this.#post({ kind: 'propose', proposal: { id, ...proposal, value: batchValue(proposal.value) } });
 		return id;
 	}
 
@@ -299,7 +301,8 @@ export class ReplicaLoop {
 				const pending = this.#pending.get(outcome.proposal);
 				if (!pending) return;
 				this.#settle(pending);
-				return pending.onProgress(outcome);
+				if (outcome.kind !== 'kept') return pending.onProgress(outcome);
+				return pending.onProgress({ ...outcome, value: commandsOf(outcome.value) });
 			}
 			case 'readAt': {
 				const answer = this.#reads.get(outcome.read);
@@ -317,7 +320,7 @@ export class ReplicaLoop {
 			let client = '';
 			let listener: OnClientResult | undefined;
 			let awaited: Map<number, Pending[]> | undefined;
-			this.store.apply(value, (of, sequence, result) => {
+			this.store.apply(commandsOf(value), (of, sequence, result) => {
 				if (of !== client) {
 					client = of;
 					listener = this.#listeners.get(of);

@@ -37,6 +37,7 @@ import type { AgentConfig } from '../paxos/config.ts';
 import type { Event } from '../paxos/event.ts';
 import type { Envelope, Message } from '../paxos/message.ts';
 import { type DurableRecord, readRecord, writeRecord } from '../paxos/record.ts';
+import { batchValue, commandsOf, isNoop, NOOP, type Value } from '../paxos/value.ts';
 import { readMessage, writeMessage } from '../paxos/wire.ts';
 import { Fingerprints } from './fingerprints.ts';
 import { Violation } from './ledger.ts';
@@ -146,7 +147,7 @@ class Exploration {
 	readonly #messageNumbers = new Map<string, number>();
 	/** By local state and event. */
 	readonly #steps = new Map<number, Transition>();
-	readonly #values: Uint8Array[] = [new Uint8Array(0)];
+	readonly #values: Value[] = [NOOP];
 	readonly #visited = new Fingerprints();
 	#transitions = 0;
 	/** What is being worked out. */
@@ -200,7 +201,7 @@ class Exploration {
 		agent.step({ kind: 'start', epoch: 1 });
 		const proposes = node < PROPOSERS;
 		if (proposes) {
-			const value = new Uint8Array([node + 1]);
+			const value = batchValue(Uint8Array.of(node + 1));
 			this.#values.push(value);
 			agent.step({ kind: 'propose', proposal: { id: PROPOSAL, value, route: 'self', contest: SLOT } });
 		}
@@ -357,8 +358,8 @@ class Exploration {
 	}
 
 	/** 1 or 2 for the proposers' values, 3 for the no-op. */
-	valueNumber(value: Uint8Array): number {
-		return value.length === 0 ? 3 : (value[0] as number);
+	valueNumber(value: Value): number {
+		return isNoop(value) ? 3 : (commandsOf(value)[0] as number);
 	}
 
 	messageNumber(from: number, { to, message }: Envelope): number {

@@ -9,9 +9,10 @@
  */
 import { sameBytes } from '../bytes/bytes.ts';
 import { type Ballot, ballotToText, compareBallots, NO_BALLOT, sameBallot } from '../paxos/ballot.ts';
-import type { Slot, Value } from '../paxos/message.ts';
+import type { Slot } from '../paxos/message.ts';
 import { countVotes, type Voters } from '../paxos/quorum.ts';
 import type { DurableRecord } from '../paxos/record.ts';
+import type { Value } from '../paxos/value.ts';
 import type { Counters } from './counters.ts';
 import { type ValueId, ValueIds } from './values.ts';
 

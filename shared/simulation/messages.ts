@@ -90,6 +90,9 @@ export class MessageRules {
 			}
 			case 'decisions':
 				return this.#decisionsAreChosen(node, life, message);
+			case 'trimmed':
+				this.#knows(node, life, message, message.chosenThrough);
+				return this.#knows(node, life, message, message.trimmedThrough);
 			case 'fetch':
 				this.#counters.fetches++;
 				return this.#must(message.from <= life.chosenThrough + 1, node, message, `from ${message.from}, with a gap`);

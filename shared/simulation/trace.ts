@@ -6,6 +6,7 @@ import { type Fact, type FactBody, plain } from '../fact.ts';
 import type { NodeId } from '../paxos/ballot.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Message } from '../paxos/message.ts';
+import { isNoop } from '../paxos/value.ts';
 import type { SimulatedNode } from './node.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
 import { hashOf } from './values.ts';
@@ -61,7 +62,7 @@ function describeMessage(message: Message): string {
 }
 
 function describe(value: unknown): string {
-	if (value instanceof Uint8Array) return value.length === 0 ? 'no-op' : `#${(hashOf(value) % 46_656).toString(36)}`;
+	if (value instanceof Uint8Array) return isNoop(value) ? 'no-op' : `#${(hashOf(value) % 46_656).toString(36)}`;
 	if (Array.isArray(value)) return `[${value.map(describe).join(', ')}]`;
 	if (value === null || typeof value !== 'object') return String(value);
 	if ('ms' in value && 'ns' in value && 'node' in value) {

@@ -1,5 +1,6 @@
 /** Known byte arrays by number, so that the ledger compares numbers. Nothing that is known is ever forgotten. */
 import { sameBytes } from '../bytes/bytes.ts';
+import { isNoop, NOOP, type Value } from '../paxos/value.ts';
 
 /** A value's bytes, known by a number. 0 is the no-op. */
 export type ValueId = number;
@@ -7,14 +8,14 @@ export type ValueId = number;
 /** Numbers for byte arrays, equal for equal bytes. */
 export class ValueIds {
 	/** By number. */
-	readonly #bytes: Uint8Array[] = [new Uint8Array(0)];
+	readonly #bytes: Value[] = [NOOP];
 	readonly #idsByHash = new Map<number, ValueId[]>();
 	/** The same array is often asked for several times in a row. */
 	#last = this.#bytes[0];
 	#lastId: ValueId = 0;
 
 	/** @param likely looked at first */
-	of(bytes: Uint8Array, likely: ValueId = 0): ValueId {
+	of(bytes: Value, likely: ValueId = 0): ValueId {
 		if (bytes !== this.#last) {
 			this.#lastId = this.#is(likely, bytes) ? likely : this.#find(bytes);
 			this.#last = bytes;
@@ -22,8 +23,8 @@ export class ValueIds {
 		return this.#lastId;
 	}
 
-	#find(bytes: Uint8Array): ValueId {
-		if (bytes.length === 0) return 0;
+	#find(bytes: Value): ValueId {
+		if (isNoop(bytes)) return 0;
 		const hash = hashOf(bytes);
 		let ids = this.#idsByHash.get(hash);
 		if (!ids) {
@@ -35,8 +36,8 @@ export class ValueIds {
 		return this.#bytes.push(bytes.slice()) - 1;
 	}
 
-	#is(id: ValueId, bytes: Uint8Array): boolean {
-		return sameBytes(this.#bytes[id] as Uint8Array, bytes);
+	#is(id: ValueId, bytes: Value): boolean {
+		return sameBytes(this.#bytes[id] as Value, bytes);
 	}
 }
 

@@ -2,12 +2,13 @@
 import fc from 'fast-check';
 import { type Ballot, NO_BALLOT } from '../../shared/paxos/ballot.ts';
 import type { Acceptance, Message, MessageKind, Nack } from '../../shared/paxos/message.ts';
+import { batchValue, NOOP } from '../../shared/paxos/value.ts';
 
 const BALLOT_MS_END = Number(2n ** 62n / 1_000_000n);
 
 const count = fc.maxSafeNat();
 const slot = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
-const value = fc.uint8Array({ maxLength: 300 });
+const value = fc.oneof(fc.constant(NOOP), fc.uint8Array({ minLength: 1, maxLength: 300 }).map(batchValue));
 const nodeId = fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 64 });
 const ballot: fc.Arbitrary<Ballot> = fc.oneof(
 	fc.constant(NO_BALLOT),
@@ -53,6 +54,7 @@ export const ANY_MESSAGE_OF: { readonly [Kind in MessageKind]: fc.Arbitrary<Extr
 		chosenThrough: count,
 		decisions: fc.array(plainRecord({ ballot, value }), { maxLength: 5 }),
 	}),
+	trimmed: plainRecord({ kind: kind('trimmed'), trimmedThrough: count, chosenThrough: count }),
 	forward: plainRecord({ kind: kind('forward'), value }),
 	readAsk: plainRecord({ kind: kind('readAsk'), epoch: count, round: count }),
 	readIndex: plainRecord({ kind: kind('readIndex'), epoch: count, round: count, slot: count }),

@@ -11,6 +11,7 @@ import {
 import { MalformedError } from '../../shared/bytes/bytes.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { ANY_MESSAGE } from './arbitrary.ts';
+import { sizedValue } from './node.ts';
 
 describe('a lane', () => {
 	test('gives back all messages in order, numbered without gaps', () => {
@@ -104,5 +105,5 @@ function framesOf(lane: Lane): Frame[] {
 }
 
 function forwardOf(bytes: number): Message {
-	return { kind: 'forward', value: new Uint8Array(bytes) };
+	return { kind: 'forward', value: sizedValue(bytes) };
 }

@@ -25,8 +25,14 @@ describe('the handshake', () => {
 		['with a secret', sealed2, sealed1],
 	])('proves both ends to each other, %s', (_, dialer, listener) => {
 		const { dialerStep, listenerStep } = shake(dialer, listener);
-		expect(dialerStep).toMatchObject({ kind: 'proven', peer: { id: 'n1', epoch: 'epoch of n1', version: 1 } });
-		expect(listenerStep).toMatchObject({ kind: 'proven', peer: { id: 'n2', epoch: 'epoch of n2', version: 1 } });
+		expect(dialerStep).toMatchObject({
+			kind: 'proven',
+			peer: { id: 'n1', epoch: 'epoch of n1', version: PROTOCOL.max },
+		});
+		expect(listenerStep).toMatchObject({
+			kind: 'proven',
+			peer: { id: 'n2', epoch: 'epoch of n2', version: PROTOCOL.max },
+		});
 	});
 
 	test('agrees on the highest version that both speak', () => {
@@ -38,8 +44,8 @@ describe('the handshake', () => {
 	});
 
 	test.each<[string, Identity, Identity, Refusal]>([
-		['no common version, the dialer newer', identityOf('n2', { protocol: { min: 2, max: 3 } }), n1, 'noCommonVersion'],
-		['no common version, the dialer older', n2, identityOf('n1', { protocol: { min: 2, max: 3 } }), 'noCommonVersion'],
+		['no common version, the dialer newer', identityOf('n2', { protocol: { min: 3, max: 4 } }), n1, 'noCommonVersion'],
+		['no common version, the dialer older', n2, identityOf('n1', { protocol: { min: 3, max: 4 } }), 'noCommonVersion'],
 		['a node of another swarm', identityOf('n2', { swarmId: 'other' }), n1, 'otherSwarm'],
 		['a node that is no member', identityOf('n9', { incarnations: { n1: 'i1', n9: 'i9' } }), n1, 'unknownNode'],
 		['a node with our own id', identityOf('n1', {}), n1, 'unknownNode'],

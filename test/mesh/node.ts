@@ -6,6 +6,7 @@ import { DEFAULT_MESH_LIMITS, DEFAULT_MESH_TIMINGS, Mesh, type MeshOptions } fro
 import type { MeshLimits } from '../../server/mesh/peer.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Message } from '../../shared/paxos/message.ts';
+import { batchValue, commandsOf, type Value } from '../../shared/paxos/value.ts';
 
 export type Heard =
 	| { readonly kind: 'up'; readonly peer: NodeId }
@@ -185,9 +186,14 @@ export class Bench {
 }
 
 export function forward(text: string): Message {
-	return { kind: 'forward', value: new TextEncoder().encode(text) };
+	return { kind: 'forward', value: batchValue(new TextEncoder().encode(text)) };
 }
 
 export function textOf(message: Message): string {
-	return message.kind === 'forward' ? new TextDecoder().decode(message.value) : message.kind;
+	return message.kind === 'forward' ? new TextDecoder().decode(commandsOf(message.value)) : message.kind;
+}
+
+/** A slot's value of so many bytes. */
+export function sizedValue(bytes: number): Value {
+	return batchValue(new Uint8Array(bytes - 1));
 }

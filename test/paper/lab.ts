@@ -10,6 +10,7 @@ import type { Event, Timer } from '../../shared/paxos/event.ts';
 import type { AgentFact } from '../../shared/paxos/fact.ts';
 import type { Envelope, Message, MessageKind } from '../../shared/paxos/message.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
+import { batchValue, commandsOf, isNoop, type Value } from '../../shared/paxos/value.ts';
 
 export interface InFlight {
 	readonly from: NodeId;
@@ -209,12 +210,13 @@ export class Lab {
 	}
 }
 
-export function bytes(text: string): Uint8Array {
-	return new TextEncoder().encode(text);
+/** A slot's value. */
+export function bytes(text: string): Value {
+	return batchValue(new TextEncoder().encode(text));
 }
 
-export function text(value: Uint8Array): string {
-	return value.length === 0 ? 'no-op' : new TextDecoder().decode(value);
+export function text(value: Value): string {
+	return isNoop(value) ? 'no-op' : new TextDecoder().decode(commandsOf(value));
 }
 
 /** Between these nodes only. */

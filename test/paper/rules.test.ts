@@ -3,6 +3,7 @@
  * incarnations the mesh's (`test/mesh/handshake.test.ts`), flushes of a real disk `test/process`'s.
  */
 import { describe, expect, it } from 'vitest';
+import { fromUtf8, toUtf8 } from '../../shared/bytes/text.ts';
 import { PaxosAgent } from '../../shared/paxos/agent.ts';
 import { InvariantError } from '../../shared/paxos/config.ts';
 import type { Event } from '../../shared/paxos/event.ts';
@@ -435,7 +436,7 @@ describe('8. one campaign at a time, under a new ballot, for everything that wai
 const put = (key: string, value: string): Operation => ({
 	kind: 'put',
 	key,
-	value: bytes(value),
+	value: toUtf8(value),
 	flags: 0n,
 	cas: null,
 });
@@ -454,7 +455,7 @@ describe('9. the identity of a command', () => {
 		apply('s', 2, put('color', 'red'));
 		apply('other', 1, put('color', 'green'));
 		expect(results.map(({ kind }) => kind)).toEqual(['applied', 'applied', 'applied', 'duplicate', 'unknownClient']);
-		expect(text(store.get('color')?.value as Uint8Array)).toBe('blue');
+		expect(fromUtf8(store.get('color')?.value as Uint8Array)).toBe('blue');
 		expect(store.revision).toBe(3);
 	});
 });

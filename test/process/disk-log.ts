@@ -6,8 +6,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readLog } from '../../shared/disk/recover.ts';
 import { type Ballot, ballotToText, compareBallots, NO_BALLOT } from '../../shared/paxos/ballot.ts';
-import type { Slot, Value } from '../../shared/paxos/message.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
+import { commandsOf, type Value } from '../../shared/paxos/value.ts';
 import { Store } from '../../shared/store/store.ts';
 import type { TestNode } from './swarm.ts';
 
@@ -94,7 +95,7 @@ export function replay(values: readonly Value[]): Replay {
 	const store = new Store();
 	const commands = new Map<string, { revisions: number[]; duplicates: number }>();
 	for (const [index, value] of values.entries()) {
-		const fine = store.apply(value, (client, sequence, result) => {
+		const fine = store.apply(commandsOf(value), (client, sequence, result) => {
 			const identity = `${client}/${sequence}`;
 			const command = commands.get(identity) ?? { revisions: [], duplicates: 0 };
 			commands.set(identity, command);

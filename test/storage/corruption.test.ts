@@ -1,4 +1,5 @@
 /** What was durable and has changed is refused, never dropped: it is told apart from a torn tail. */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Reader } from '../../shared/bytes/bytes.ts';
@@ -14,6 +15,7 @@ import {
 import { Log } from '../../shared/disk/log.ts';
 import { CorruptLogError, readLog } from '../../shared/disk/recover.ts';
 import { type DurableRecord, readRecord } from '../../shared/paxos/record.ts';
+import { batchValue } from '../../shared/paxos/value.ts';
 import { CrashDisk } from './crash-disk.ts';
 import { accepted, anyRecord, listen } from './records.ts';
 
@@ -195,8 +197,9 @@ test('a client’s value that holds whole frames is never taken for one, whereve
 	}
 	fc.assert(
 		fc.property(fc.nat(400), fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }), (shift, survives) => {
-			const value = new Uint8Array(shift + forged.length);
-			value.set(forged, shift);
+			const commands = new Uint8Array(shift + forged.length);
+			commands.set(forged, shift);
+			const value = batchValue(commands);
 			const disk = write([[accepted(1)]]).disk;
 			const { log } = Log.open(disk, { segmentBytes: SEGMENT_BYTES }, listen());
 			disk.finishAll();

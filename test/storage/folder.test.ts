@@ -164,13 +164,13 @@ describe('a folder is refused', () => {
 		[
 			'of a later format',
 			'unknownFormat',
-			() => edit('n1/format.json', (identity) => Object.assign(identity, { format: 2, more: true })),
-			['has format 2', 'knows format 1 only'],
+			() => edit('n1/format.json', (identity) => Object.assign(identity, { format: 3, more: true })),
+			['has format 3', 'knows format 2 only'],
 		],
 		[
 			'whose format.json is not JSON',
 			'unreadable',
-			() => fs.writeFileSync(join(dataDir, 'n1/format.json'), '{"format": 1, "na'),
+			() => fs.writeFileSync(join(dataDir, 'n1/format.json'), '{"format": 2, "na'),
 			['n1/format.json cannot be read', 'JSON'],
 		],
 		[

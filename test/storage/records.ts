@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { LogHandlers } from '../../shared/disk/log.ts';
 import type { Ballot } from '../../shared/paxos/ballot.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
+import { batchValue, NOOP } from '../../shared/paxos/value.ts';
 
 const ballot: fc.Arbitrary<Ballot> = fc.record({
 	ms: fc.integer({ min: 1, max: 2 ** 42 - 1 }),
@@ -15,7 +16,7 @@ const slot = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 export function anyRecord(valueBytesMax: number): fc.Arbitrary<DurableRecord> {
 	const value = fc
 		.tuple(fc.oneof(fc.nat(valueBytesMax), fc.nat(Math.min(valueBytesMax, 40))), fc.nat(255))
-		.map(([length, first]) => Uint8Array.from({ length }, (_, i) => first + i));
+		.map(([length, first]) => (length === 0 ? NOOP : batchValue(Uint8Array.from({ length }, (_, i) => first + i))));
 	return fc.oneof(
 		fc.record({ kind: fc.constant('promised' as const), ballot }),
 		fc.record({ kind: fc.constant('accepted' as const), slot, ballot, value }),
@@ -24,9 +25,10 @@ export function anyRecord(valueBytesMax: number): fc.Arbitrary<DurableRecord> {
 	);
 }
 
-/** `accepted` for slot `slot`, with a value of so many bytes. */
-export function accepted(slot: number, valueBytes = 0): DurableRecord {
-	return { kind: 'accepted', slot, ballot: { ms: 1, ns: 0, node: 'n1' }, value: new Uint8Array(valueBytes).fill(slot) };
+/** `accepted` for slot `slot`, with a value of so many bytes, or with the no-op. */
+export function accepted(slot: number, valueBytes = NOOP.length): DurableRecord {
+	const value = valueBytes <= NOOP.length ? NOOP : batchValue(new Uint8Array(valueBytes - 1).fill(slot));
+	return { kind: 'accepted', slot, ballot: { ms: 1, ns: 0, node: 'n1' }, value };
 }
 
 export interface Heard extends LogHandlers {
