@@ -5,6 +5,16 @@
 import type { WallTime } from '../paxos/ballot.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
 
+/** How right the wall clocks of a swarm are, while no fault touches them. */
+export interface ClockTaste {
+	/** No clock is further from the right time at the beginning. 0: all are equal. */
+	readonly spreadMs: number;
+	/** A clock shows multiples of this. 1 is fine, 1,000 a millisecond, 1,000,000 a second. */
+	readonly resolutionUs: number;
+}
+
+export const USUAL_CLOCKS: ClockTaste = { spreadMs: 2_000, resolutionUs: 1 };
+
 /** Where virtual time begins on a right wall clock, milliseconds since 1970. */
 const WORLD_BEGINS_MS = 1_763_889_731_000;
 
@@ -14,15 +24,19 @@ export class Clock {
 	/** Of 1: 0.01 gains a second in a hundred. */
 	drift = 0;
 	#offsetUs: number;
+	readonly #resolutionUs: number;
 	#frozenAtUs: number | undefined;
 
-	constructor(offsetMs: number) {
+	constructor(offsetMs: number, resolutionUs = 1) {
+		this.#resolutionUs = resolutionUs;
 		this.#offsetUs = Math.round(offsetMs * US_PER_MS);
 	}
 
 	wallTime(now: Instant): WallTime {
-		const us = this.#frozenAtUs ?? this.#wallUs(now);
-		return { ms: WORLD_BEGINS_MS + Math.floor(us / 1000), ns: (((us % 1000) + 1000) % 1000) * 1000 };
+		const fineUs = WORLD_BEGINS_MS * US_PER_MS + (this.#frozenAtUs ?? this.#wallUs(now));
+		// No clock of a computer shows a time before 1970.
+		const us = Math.max(0, fineUs - (fineUs % this.#resolutionUs));
+		return { ms: Math.floor(us / US_PER_MS), ns: (us % US_PER_MS) * 1000 };
 	}
 
 	/** @param byMs below zero for a step back */

@@ -21,7 +21,21 @@ export type Fault = { readonly atMs: number } & (
 	/** While the next write to its disk is on its way. */
 	| { readonly kind: 'crashInFlush'; readonly node: number; readonly downMs: number }
 	| { readonly kind: 'crashAll'; readonly downMs: number }
+	/** Both at the same moment, and both are back at the same moment. */
+	| { readonly kind: 'crashTwins'; readonly nodes: readonly [number, number]; readonly downMs: number }
+	/** The next node that has promised the most to a leader dies as soon as its promise is counted. */
+	| { readonly kind: 'crashReporter'; readonly downMs: number }
 	| { readonly kind: 'pause'; readonly node: number; readonly ms: number }
+	/** The node that leads now stands still for a part of each period, again and again. */
+	| { readonly kind: 'rhythm'; readonly stopMs: number; readonly everyMs: number; readonly times: number }
+	/** The node is cut off while the others choose, and is then the only one that can lead. */
+	| { readonly kind: 'laggard'; readonly node: number; readonly ms: number; readonly hubMs: number }
+	/**
+	 * The node that leads now, with slow timers, hears only `witness`; what it says to the witness comes late. The
+	 * witness, cut off at first, is back with the others after a part of the time, so that it learns of their leader
+	 * before it hears of this one again.
+	 */
+	| { readonly kind: 'staleLeader'; readonly witness: number; readonly awayMs: number; readonly ms: number }
 	| {
 			readonly kind: 'cuts';
 			readonly shape: 'partition' | 'oneWay' | 'link' | 'quorumLoss' | 'chain';
@@ -40,7 +54,7 @@ export type Fault = { readonly atMs: number } & (
 			/** As for `cuts`. */
 			readonly leader?: number;
 	  }
-	/** Half of what comes to the node is late, by up to so much, so that answers may meet its next life. */
+	/** Half of what comes to the node is late, by up to so much, so that answers may meet its next life or leadership. */
 	| {
 			readonly kind: 'late';
 			readonly node: number;
@@ -48,12 +62,16 @@ export type Fault = { readonly atMs: number } & (
 			readonly ms: number;
 	  }
 	| { readonly kind: 'clockStep'; readonly node: number; readonly byMs: number }
+	/** The wall clock says another decade, and after some time says what is right again. */
+	| { readonly kind: 'clockYears'; readonly node: number; readonly years: number; readonly ms: number }
 	| { readonly kind: 'clockFreeze'; readonly node: number; readonly ms: number }
 	| { readonly kind: 'clockDrift'; readonly node: number; readonly drift: number }
 	| { readonly kind: 'pace'; readonly node: number; readonly pace: number; readonly ms: number }
 	| { readonly kind: 'flushFails'; readonly node: number; readonly downMs: number }
 	| { readonly kind: 'diskFull'; readonly node: number; readonly ms: number }
 	| { readonly kind: 'slowDisk'; readonly node: number; readonly flushMs: number; readonly ms: number }
+	/** A message of `from` arrives that no honest node would send: its numbers are at the bounds of their kinds. */
+	| { readonly kind: 'absurd'; readonly from: number; readonly to: number; readonly which: number }
 	/** One flushed byte changes while the node is down. It must then refuse to start. */
 	| { readonly kind: 'corrupt'; readonly node: number; readonly downMs: number }
 );
@@ -75,25 +93,38 @@ const FAULT_EVERY_MS = 2_500;
 
 const RELAPSES_MAX = 8;
 
+/** Of 1: how much of the time late links go together with a node that crashes again and again. */
+const LATE_WITH_CRASHES = 0.5;
+
 const KINDS: readonly FaultKind[] = [
 	'crash',
 	'crashWithin',
 	'crashInFlush',
 	'crashAll',
+	'crashTwins',
+	'crashReporter',
 	'pause',
+	'rhythm',
+	'laggard',
+	'staleLeader',
 	'cuts',
 	'clog',
 	'lossy',
 	'late',
 	'clockStep',
+	'clockYears',
 	'clockFreeze',
 	'clockDrift',
 	'pace',
 	'flushFails',
 	'diskFull',
 	'slowDisk',
+	'absurd',
 	'corrupt',
 ];
+
+/** Faults that the agent is not made for yet. */
+const NOT_YET: ReadonlySet<FaultKind> = new Set(['absurd', 'clockYears']);
 
 /** Each seed has its own taste: some kinds often, some never. */
 export function drawFaults(random: Random, nodes: number, regime: Regime): Fault[] {
@@ -118,7 +149,7 @@ export function drawFaults(random: Random, nodes: number, regime: Regime): Fault
 		faults.push(drawFault(random, kind, atMs, nodes, regime));
 		const last = faults.at(-1) as Fault;
 		if (last.kind === 'crash') faults.push(...drawRelapses(random, last, crashesAgain));
-		if (last.kind === 'late') faults.push(...drawShortLives(random, last));
+		if (last.kind === 'late' && random.chance(LATE_WITH_CRASHES)) faults.push(...drawShortLives(random, last));
 		// Trouble comes in company.
 		if (random.chance(0.3)) atMs -= Math.round(FAULT_EVERY_MS * 0.9);
 		atMs = Math.max(atMs, PLAN.calmMs);
@@ -151,6 +182,7 @@ function drawShortLives(random: Random, { node, ...late }: Extract<Fault, { kind
 }
 
 function usualWeight(kind: FaultKind): number {
+	if (NOT_YET.has(kind)) return 0;
 	switch (kind) {
 		case 'cuts':
 			return 4;
@@ -160,6 +192,9 @@ function usualWeight(kind: FaultKind): number {
 			return 3;
 		case 'pause':
 			return 2;
+		case 'laggard':
+		case 'rhythm':
+			return 0.5;
 		case 'corrupt':
 			return 0.3;
 		default:
@@ -182,7 +217,18 @@ function drawFault(random: Random, kind: FaultKind, atMs: number, nodes: number,
 		case 'crashWithin':
 			return { atMs, kind, node, downMs, sends: random.integer(0, 6) };
 		case 'crashAll':
+		case 'crashReporter':
 			return { atMs, kind, downMs };
+		case 'crashTwins':
+			return { atMs, kind, nodes: [node, to], downMs };
+		case 'rhythm':
+			return { atMs, kind, stopMs: 400, everyMs: 800, times: random.integer(2, 8) };
+		case 'laggard':
+			return { atMs, kind, node, ms: random.integer(1_000, 8_000), hubMs: random.integer(500, 3_000) };
+		case 'staleLeader': {
+			const awayMs = random.integer(500, 1_500);
+			return { atMs, kind, witness: node, awayMs, ms: awayMs + random.integer(5, 400) };
+		}
 		case 'pause':
 		case 'clockFreeze':
 		case 'diskFull':
@@ -191,12 +237,16 @@ function drawFault(random: Random, kind: FaultKind, atMs: number, nodes: number,
 			return { atMs, kind, ms, ...drawCuts(random, nodes) };
 		case 'clog':
 			return { atMs, kind, from: node, to, ms };
+		case 'absurd':
+			return { atMs, kind, from: node, to, which: random.bits() };
 		case 'lossy':
 			return { atMs, kind, from: node, to, loss: random.magnitude(0.01, 1), ms };
 		case 'late':
 			return { atMs, kind, node, byMs: random.integer(200, 1_000), ms: random.integer(1_000, 4_000) };
 		case 'clockStep':
 			return { atMs, kind, node, byMs: Math.round(random.magnitude(1, 100_000)) * (random.chance(0.6) ? -1 : 1) };
+		case 'clockYears':
+			return { atMs, kind, node, years: random.pick([-55, -20, -1, 1, 20, 80, 175]), ms };
 		case 'clockDrift':
 			return { atMs, kind, node, drift: random.between(-0.2, 0.2) };
 		case 'pace':

@@ -15,7 +15,7 @@ import type { Envelope, Message, Slot } from '../paxos/message.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import { type LoopAgent, type LoopLog, type LoopRuntime, ReplicaLoop } from '../replica/loop.ts';
 import { type OnResult, Store } from '../store/store.ts';
-import { Clock } from './clock.ts';
+import { Clock, type ClockTaste } from './clock.ts';
 import type { Counters } from './counters.ts';
 import { SimulatedDisk } from './disk.ts';
 import type { Invariants } from './invariants.ts';
@@ -34,6 +34,7 @@ export interface Surroundings {
 	readonly ledger: Ledger;
 	readonly invariants: Invariants;
 	readonly counters: Counters;
+	readonly clocks: ClockTaste;
 	/** Whether facts of single messages are made. */
 	readonly watched: boolean;
 	readonly canary: boolean;
@@ -77,7 +78,8 @@ export class SimulatedNode {
 		this.random = new Random(seed, 0x6e6f6465, index);
 		this.#world = world;
 		this.gathers = this.random.chance(0.5);
-		this.clock = new Clock(this.random.between(-2_000, 2_000));
+		const { spreadMs, resolutionUs } = world.clocks;
+		this.clock = new Clock(this.random.between(-spreadMs, spreadMs), resolutionUs);
 		this.disk = new SimulatedDisk(new Random(seed, 0x6469736b, index), this.#diskRuntime());
 	}
 

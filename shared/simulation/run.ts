@@ -7,6 +7,7 @@
 import { sameBytes } from '../bytes/bytes.ts';
 import { PaxosAgent } from '../paxos/agent.ts';
 import { Clients, CONTESTED_SLOTS, drawOperations, type PlannedOperation } from './clients.ts';
+import { type ClockTaste, USUAL_CLOCKS } from './clock.ts';
 import type { Counters } from './counters.ts';
 import { drawFaults, type Fault, PLAN, type Regime } from './faults.ts';
 import { Violation } from './ledger.ts';
@@ -27,6 +28,8 @@ export interface Plan {
 	/** Of the regime `partial`. */
 	readonly scenario?: Scenario;
 	readonly links: LinkQuality;
+	/** Plans that were found before there were others have the usual ones. */
+	readonly clocks?: ClockTaste;
 	readonly openSlotsMax: number;
 	readonly messageBytesMax: number;
 	readonly watched: boolean;
@@ -92,6 +95,7 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 		nodes,
 		regime,
 		links: drawLinks(random),
+		clocks: { spreadMs: random.pick([0, 1, 2_000]), resolutionUs: random.pick([1, 1, 1_000, 16_000, 1_000_000]) },
 		openSlotsMax: random.pick([1, 2, 8, 64]),
 		messageBytesMax: random.pick([64, 512, 64 * 1024]),
 		watched: random.chance(0.125),
@@ -160,7 +164,16 @@ function drawLinks(random: Random): LinkQuality {
 export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 	const { seed, nodes, links, openSlotsMax, messageBytesMax, watched } = plan;
 	const config = { openSlotsMax, valueBytesMax: 16 * 1024, messageBytesMax, timings: TIMINGS };
-	const world = new World({ seed, nodes, links, config, watched, canary: plan.canary ?? false, onlooker });
+	const world = new World({
+		seed,
+		nodes,
+		links,
+		config,
+		watched,
+		canary: plan.canary ?? false,
+		clocks: plan.clocks ?? USUAL_CLOCKS,
+		onlooker,
+	});
 	const trouble = new Trouble(world, new Random(seed, 0x74726f75), links);
 	const clients = new Clients(world, seed, LOAD.clients);
 	let violation: Outcome['violation'] = null;

@@ -2,7 +2,8 @@
  * Makes the plan's faults happen, each at its time, and ends them. What a fault is and when it comes was drawn before
  * the run (`faults.ts`); which node leads, for those faults that are about the leader, is looked up when it begins.
  */
-import type { Cut, Fault } from './faults.ts';
+import type { Clock } from './clock.ts';
+import { allBut, type Cut, type Fault } from './faults.ts';
 import type { LinkQuality } from './network.ts';
 import type { SimulatedNode } from './node.ts';
 import type { Random } from './random.ts';
@@ -11,12 +12,19 @@ import type { World } from './world.ts';
 
 /** Of 1: how much of what comes to a node with late links is late. */
 const LATE = 0.5;
+/** A leader that is to stay one, though it hears no quorum, has timers that take so many times as long. */
+const STALE_PACE = 4;
+/** How long a stale leader stays cut off from the others once its witness hears it again. */
+const STALE_ANSWER_MS = 50;
+const MS_PER_YEAR = 365.25 * 24 * 3_600 * 1_000;
 
 export class Trouble {
 	readonly #world: World;
 	readonly #random: Random;
 	/** Of every link that no fault makes worse. */
 	#links: LinkQuality;
+	#isHealed = false;
+	readonly #yearsOffMs = new Map<Clock, number>();
 
 	constructor(world: World, random: Random, links: LinkQuality) {
 		this.#world = world;
@@ -34,6 +42,8 @@ export class Trouble {
 	/** Ends every fault, for good, and starts every node that can be started. Clocks stay as wrong as they are. */
 	heal(): void {
 		this.#world.note('', 'everything heals');
+		this.#isHealed = true;
+		this.#world.onLeader = undefined;
 		this.#links = { ...this.#links, loss: 0, tail: 0 };
 		const everyone = this.#world.nodes;
 		for (const from of everyone) {
@@ -48,6 +58,7 @@ export class Trouble {
 			this.#world.resume(node);
 			node.clock.pace = 1;
 			node.clock.thaw();
+			this.#rightYear(node.clock);
 			node.disk.flushMinUs = 100;
 			node.disk.flushMaxUs = 400;
 			node.disk.failingFlushes = 0;
@@ -94,6 +105,57 @@ export class Trouble {
 					this.#world.restartAfter(node, Math.round(fault.downMs * this.#random.between(0.5, 1)));
 				}
 				return;
+			case 'crashTwins':
+				counters.twinsCrashed++;
+				for (const index of fault.nodes) {
+					const node = this.#world.node(index);
+					this.#world.crash(node);
+					this.#world.restartAfter(node, fault.downMs);
+				}
+				return;
+			case 'crashReporter':
+				this.#world.onLeader = (phase1) => {
+					const reporter = this.#world.nodes.find(({ id }) => id === phase1.source);
+					if (!reporter || phase1.source === phase1.ballot.node) return;
+					this.#world.onLeader = undefined;
+					counters.reportersCrashed++;
+					this.#endsAfter(0, () => {
+						this.#world.crash(reporter);
+						this.#world.restartAfter(reporter, fault.downMs);
+					});
+				};
+				return;
+			case 'rhythm': {
+				const leader = this.#leader();
+				if (!leader) return;
+				counters.rhythms++;
+				for (let beat = 0; beat < fault.times; beat++) {
+					this.#endsAfter(beat * fault.everyMs, () => {
+						if (!leader.process || leader.paused || this.#isHealed) return;
+						this.#world.pause(leader);
+						this.#endsAfter(fault.stopMs, () => this.#world.resume(leader));
+					});
+				}
+				return;
+			}
+			case 'laggard': {
+				counters.laggards++;
+				const everyone = this.#world.nodes.map(({ index }) => index);
+				const { node, ms, hubMs } = fault;
+				this.#cutFor(
+					allBut(everyone, (x, y) => x !== node && y !== node),
+					ms,
+				);
+				return this.#endsAfter(ms, () => {
+					if (!this.#isHealed)
+						this.#cutFor(
+							allBut(everyone, (x, y) => x === node || y === node),
+							hubMs,
+						);
+				});
+			}
+			case 'staleLeader':
+				return this.#makeStale(fault);
 			case 'pause': {
 				const node = this.#world.node(fault.node);
 				if (!node.process || node.paused) return;
@@ -128,6 +190,14 @@ export class Trouble {
 				if (fault.byMs < 0) counters.clockStepsBack++;
 				else counters.clockStepsAhead++;
 				return this.#world.node(fault.node).clock.step(fault.byMs);
+			case 'clockYears': {
+				const { clock } = this.#world.node(fault.node);
+				const byMs = fault.years * MS_PER_YEAR;
+				counters.clocksYearsOff++;
+				clock.step(byMs);
+				this.#yearsOffMs.set(clock, (this.#yearsOffMs.get(clock) ?? 0) + byMs);
+				return this.#endsAfter(fault.ms, () => this.#rightYear(clock));
+			}
 			case 'clockFreeze': {
 				const { clock } = this.#world.node(fault.node);
 				counters.clockFreezes++;
@@ -172,6 +242,8 @@ export class Trouble {
 					disk.flushMaxUs = 400;
 				});
 			}
+			case 'absurd':
+				return this.#world.sendAbsurd(this.#world.node(fault.from), this.#world.node(fault.to), fault.which);
 			case 'corrupt': {
 				const node = this.#world.node(fault.node);
 				this.#world.crash(node);
@@ -184,9 +256,43 @@ export class Trouble {
 		}
 	}
 
+	#leader(): SimulatedNode | undefined {
+		return this.#world.nodes.find((node) => node.process?.agent.view().role === 'leader');
+	}
+
+	/** The leader is cut from all but the witness, and the witness from all but the leader, for a while. */
+	#makeStale({ witness, awayMs, ms }: Extract<Fault, { kind: 'staleLeader' }>): void {
+		const leader = this.#leader();
+		if (!leader || leader.index === witness) return;
+		const { counters, network, now, nodes } = this.#world;
+		counters.staleLeaders++;
+		const everyone = nodes.map(({ index }) => index);
+		const withLeader = (x: number, y: number) => x === leader.index || y === leader.index;
+		const withWitness = (x: number, y: number) => x === witness || y === witness;
+		this.#cutFor(
+			allBut(everyone, (x, y) => !withLeader(x, y) || withWitness(x, y)),
+			ms + STALE_ANSWER_MS,
+		);
+		this.#cutFor(
+			allBut(everyone, (x, y) => !withWitness(x, y) || withLeader(x, y)),
+			awayMs,
+		);
+		network.clog(leader.index, witness, now + ms * US_PER_MS);
+		leader.clock.pace = STALE_PACE;
+		this.#endsAfter(ms, () => {
+			leader.clock.pace = 1;
+		});
+	}
+
+	/** Takes back by how many years the clock was stepped. */
+	#rightYear(clock: Clock): void {
+		clock.step(-(this.#yearsOffMs.get(clock) ?? 0));
+		this.#yearsOffMs.delete(clock);
+	}
+
 	/** The node that `label` stands for and the node that leads now change places. */
 	#aroundLeader(cuts: readonly Cut[], label: number | undefined): readonly Cut[] {
-		const leads = this.#world.nodes.findIndex((node) => node.process?.agent.view().role === 'leader');
+		const leads = this.#leader()?.index ?? -1;
 		if (label === undefined || leads < 0) return cuts;
 		const place = (node: number) => (node === label ? leads : node === leads ? label : node);
 		return cuts.map(([from, to]): Cut => [place(from), place(to)]);

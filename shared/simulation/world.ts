@@ -7,12 +7,15 @@
  * hold ends the run.
  */
 
-import { Reader, Writer } from '../bytes/bytes.ts';
+import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
 import type { NodeId } from '../paxos/ballot.ts';
+import type { Phase1 } from '../paxos/campaign.ts';
 import type { AgentConfig } from '../paxos/config.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Message } from '../paxos/message.ts';
 import { readMessage, writeMessage } from '../paxos/wire.ts';
+import { absurdMessage } from './absurd.ts';
+import type { ClockTaste } from './clock.ts';
 import { type Counters, noCounts } from './counters.ts';
 import { Invariants, mixed } from './invariants.ts';
 import { Ledger, Violation } from './ledger.ts';
@@ -39,6 +42,7 @@ export interface WorldOptions {
 	readonly seed: number;
 	readonly nodes: number;
 	readonly links: LinkQuality;
+	readonly clocks: ClockTaste;
 	/** How many slots a leader may have open, and how much goes into one message. */
 	readonly config: Omit<AgentConfig, 'id' | 'members'>;
 	/** Facts of single messages are made, and checked. */
@@ -97,11 +101,14 @@ export class World implements Surroundings {
 	readonly nodes: readonly SimulatedNode[];
 	readonly watched: boolean;
 	readonly canary: boolean;
+	readonly clocks: ClockTaste;
 	readonly network: Network;
 	readonly links: Links;
 	/** Of all events so far. */
 	hash = 0;
 	events = 0;
+	/** Called when a node becomes the leader, for faults that wait for one. */
+	onLeader: ((phase1: Phase1) => void) | undefined;
 	/** When a node last became the leader. */
 	lastLedAt: Instant = 0;
 	readonly #schedule = new Schedule<Happening>();
@@ -122,6 +129,7 @@ export class World implements Surroundings {
 		const { seed, nodes, links, config } = options;
 		this.watched = options.watched;
 		this.canary = options.canary;
+		this.clocks = options.clocks;
 		this.#onlooker = options.onlooker;
 		this.#random = new Random(seed, 0x776f726c);
 		this.network = new Network(seed, nodes, links);
@@ -208,6 +216,26 @@ export class World implements Surroundings {
 		this.#arrive(arrival, again);
 	}
 
+	/** A message of `from` that no honest node sends. It must be refused, by the wire or by the agent, with a fact. */
+	sendAbsurd(from: SimulatedNode, to: SimulatedNode, which: number): void {
+		const { process } = to;
+		if (!process || to.paused) return;
+		const { promised, chosenThrough } = process.agent.view();
+		const message = absurdMessage(which, { from: from.id, to: to.id, promised, chosenThrough });
+		this.counters.absurdMessages++;
+		if (this.isWatchedByPeople) this.note(to.id, `absurd, of ${from.id}: ${JSON.stringify(message)}`);
+		const before = this.counters.messagesIgnored;
+		try {
+			process.loop.receive(from.id, readMessage(new Reader(this.#encode(message).bytes)));
+		} catch (error) {
+			if (error instanceof MalformedError) return;
+			throw error;
+		}
+		process.loop.turn();
+		if (this.counters.messagesIgnored > before) return;
+		throw new Violation('AbsurdIsRefused', `${to.id} takes ${JSON.stringify(message)}`);
+	}
+
 	linkTold(node: SimulatedNode, peer: SimulatedNode, works: boolean): void {
 		this.#onlooker?.link(this.now, node, peer.id, works);
 		if (works) node.process?.loop.linkUp(peer.id);
@@ -218,7 +246,12 @@ export class World implements Surroundings {
 		if (fact.kind === 'campaign' && node.clock.wallTime(this.now).ms < fact.ballot.ms) {
 			this.counters.ballotsFormedAgainstTheClock++;
 		}
-		if (fact.kind === 'role' && fact.role === 'leader') this.lastLedAt = this.now;
+		if (fact.kind === 'role' && fact.role === 'leader') {
+			this.lastLedAt = this.now;
+			const phase1 = node.process?.agent.view().phase1;
+			if (phase1) this.onLeader?.(phase1);
+		}
+		if (fact.kind === 'ignored') this.counters.messagesIgnored++;
 		this.#onlooker?.fact(this.now, node, fact);
 	}
 

@@ -79,6 +79,14 @@ describe('a clock', () => {
 		expect(clock.wallTime(2_000_000).ms).toBe(before.ms + 1_000);
 	});
 
+	it('shows multiples of its resolution, and no time before 1970', () => {
+		const clock = new Clock(0, 16_000);
+		const shown = new Set(Array.from({ length: 100 }, (_, ms) => clock.wallTime(ms * 1000).ms));
+		expect(shown.size).toBeLessThan(9);
+		clock.step(-1_000 * 365.25 * 24 * 3_600_000);
+		expect(clock.wallTime(0)).toEqual({ ms: 0, ns: 0 });
+	});
+
 	it('steps back', () => {
 		const clock = new Clock(0);
 		const before = clock.wallTime(5_000_000);
