@@ -100,7 +100,8 @@ describe('everything that heals', () => {
 		expect(runPlan(plan, trace).violation).toBeNull();
 		const lost = trace.lines.filter((line) => line.endsWith('LOST')).map((line) => Number.parseFloat(line));
 		expect(lost.length).toBeGreaterThan(100);
-		expect(lost.filter((ms) => ms > PLAN.healMs)).toEqual([]);
+		// The connections that were lost before are noticed and made again by then.
+		expect(lost.filter((ms) => ms > PLAN.healMs + 100)).toEqual([]);
 	});
 });
 
