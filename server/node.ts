@@ -2,8 +2,6 @@
  * One node, composed: the only place that knows every room. Time, chance, ids, files and sockets enter here
  * and nowhere below. It decides nothing; it says what listens where and who is told of what.
  */
-import http from 'node:http';
-import type { Duplex } from 'node:stream';
 import { nanoid } from 'nanoid';
 import type { Logger } from 'pino';
 import { CLIENT_PATH } from '../shared/client/protocol.ts';
@@ -11,19 +9,21 @@ import type { Disk } from '../shared/disk/disk.ts';
 import type { Member } from '../shared/feed.ts';
 import type { NodeId } from '../shared/paxos/ballot.ts';
 import type { AgentConfig } from '../shared/paxos/config.ts';
-import { createApi, HTTP_SERVER_OPTIONS } from './api/api.ts';
+import { createApi } from './api/api.ts';
 import { ClientSockets } from './client/sockets.ts';
 import { type SwarmConfig, urlOf } from './config.ts';
 import { createDoors } from './doors.ts';
 import { logFacts } from './fact-log.ts';
-import { attachFeed } from './feed/feed.ts';
+import { FEED_PATH, Feed } from './feed/feed.ts';
+import { type DoorName, Front, type UpgradeDoor } from './front/front.ts';
+import { connectionLimits, descriptorLimit } from './limits.ts';
 import { watchLoop } from './loop-watch.ts';
-import { DEFAULT_MESH_TIMINGS, Mesh } from './mesh/mesh.ts';
+import { DEFAULT_MESH_LIMITS, DEFAULT_MESH_TIMINGS, Mesh } from './mesh/mesh.ts';
 import { dashboardDir, packageVersion } from './package.ts';
+import { kindOfText, REPEATS_EVERY_MS, Repeats } from './repeats.ts';
 import { Replica } from './replica/replica.ts';
 import { openFolder } from './storage/folder.ts';
 import { MemoryDisk } from './storage/memory.ts';
-import { refuseUpgrade } from './upgrade.ts';
 
 /** Of a throw-away swarm: made by the primary process, known to all of its nodes, never used twice. */
 export interface MemoryIdentity {
@@ -40,6 +40,8 @@ export interface NodeOptions {
 	/** Shared by all nodes; null for none. */
 	readonly secret: string | null;
 	readonly log: Logger;
+	/** How many files and sockets this process may have open, if not what the system says. */
+	readonly descriptors?: number;
 	/** The node had to stop by itself: its disk failed or an invariant is broken. It is closed already. */
 	onFatal?(error: Error): void;
 }
@@ -69,16 +71,32 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 	const ids = members.map((member) => member.id);
 	const epoch = nanoid(8);
 
-	const server = http.createServer(HTTP_SERVER_OPTIONS);
-	await listen(server, self.host, self.port);
+	const doors = createDoors(config.nodes);
+	const limits = connectionLimits(options.descriptors ?? descriptorLimit());
+	let tellRefused = ({ door, from, why }: Refused): void => log.warn(`${door}: ${why} (from ${from})`);
+	const refusals = new Repeats<Refused>((last, count) =>
+		tellRefused(
+			count === 1 ? last : { ...last, why: `${count} times in ${REPEATS_EVERY_MS / 1000} s, at last: ${last.why}` },
+		),
+	);
+	const malformed = (door: DoorName, from: string, why: string): void =>
+		refusals.note(`${door} ${kindOfText(why)}`, { door, from, why });
+	const front = new Front({
+		doors,
+		limits,
+		refused: malformed,
+		failed: (error) => log.error({ err: error }, 'a connection could not be accepted'),
+	});
+	await front.listen(self.host, self.port);
 	const home = await openHome(options, ids).catch(async (error: unknown) => {
-		await closeServer(server);
+		await front.close();
 		throw error;
 	});
 
 	const loopWatch = watchLoop();
 	const closing: (() => Promise<void> | void)[] = [
-		() => closeServer(server),
+		() => front.close(),
+		() => refusals.stop(),
 		() => home.close(),
 		() => loopWatch.stop(),
 	];
@@ -97,11 +115,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			incarnations: home.incarnations,
 			secret: options.secret,
 			timings: DEFAULT_MESH_TIMINGS,
+			limits: { ...DEFAULT_MESH_LIMITS, unprovenMax: limits.unprovenMax },
 			handlers: {
 				messages: (from, peerEpoch, firstId, messages) => replica.receive(from, peerEpoch, firstId, messages),
 				linkUp: (peer) => replica.linkUp(peer),
 				linkDown: (peer, why) => replica.linkDown(peer, why),
-				malformed: (from, why) => replica.facts.tell({ kind: 'malformed', from, door: 'mesh', why }),
+				malformed: (from, why) => malformed('mesh', from, why),
 			},
 		});
 		const replica: Replica = new Replica({
@@ -120,8 +139,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			() => mesh.close(),
 		);
 		logFacts(replica.facts, log);
+		tellRefused = (refused) => replica.facts.tell({ kind: 'malformed', ...refused });
 
-		const doors = createDoors(config.nodes);
 		const api = createApi({
 			service: replica,
 			doors,
@@ -131,16 +150,13 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			proposeTimeoutMs: config.timings.requestMs,
 			isDraining: () => closed !== undefined,
 			loop: loopWatch.figures,
-			onRefused: (from, why) => replica.facts.tell({ kind: 'malformed', from, door: 'http', why }),
 			onError: (error) => log.error({ err: error }, 'a request failed'),
 		});
-		server.on('request', api);
-		const feed = attachFeed({
-			http: server,
+		const feed = new Feed({
 			service: replica,
-			doors,
 			proposeTimeoutMs: config.timings.requestMs,
-			malformed: (from, why) => replica.facts.tell({ kind: 'malformed', from, door: 'feed', why }),
+			places: limits,
+			malformed: (from, why) => malformed('feed', from, why),
 		});
 		closing.unshift(() => feed.close());
 		const clients = new ClientSockets({
@@ -149,20 +165,18 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			members,
 			nowMs: () => Date.now(),
 			requestMs: config.timings.requestMs,
-			malformed: (from, why) => replica.facts.tell({ kind: 'malformed', from, door: 'client', why }),
+			malformed: (from, why) => malformed('client', from, why),
 		});
 		closing.unshift(() => clients.close());
-		server.on('upgrade', (request: http.IncomingMessage, socket: Duplex, head: Buffer) => {
-			const path = request.url?.split('?')[0];
-			if (path?.startsWith('/socket.io/')) return;
-			const refusal = doors.refusal(request.headers);
-			if (path === '/mesh' && refusal === null) return mesh.handleUpgrade(request, socket, head);
-			if (path === CLIENT_PATH && refusal === null) return clients.handleUpgrade(request, socket, head);
-			refuseUpgrade(socket, refusal === null ? '404 Not Found' : '403 Forbidden');
-			if (refusal === null) return;
-			const from = request.socket.remoteAddress ?? '';
-			const door = path === CLIENT_PATH ? 'client' : path === '/mesh' ? 'mesh' : 'http';
-			replica.facts.tell({ kind: 'malformed', from, door, why: refusal });
+		const upgrades: Readonly<Record<string, UpgradeDoor>> = {
+			'/mesh': { name: 'mesh', handleUpgrade: mesh.handleUpgrade.bind(mesh) },
+			[CLIENT_PATH]: { name: 'client', handleUpgrade: clients.handleUpgrade.bind(clients) },
+			[FEED_PATH]: { name: 'feed', handleUpgrade: feed.handleUpgrade.bind(feed) },
+		};
+		front.open({
+			request: (request, response) =>
+				request.url?.startsWith(FEED_PATH) ? feed.handleRequest(request, response) : api(request, response),
+			upgrade: (path) => upgrades[path] ?? null,
 		});
 		mesh.start();
 		replica.start();
@@ -171,6 +185,14 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		throw error;
 	}
 	return { url: urlOf(self), close };
+}
+
+/** Somebody was not let in, or said what nobody should say. */
+interface Refused {
+	readonly door: DoorName;
+	/** An address. */
+	readonly from: string;
+	readonly why: string;
 }
 
 interface Home extends MemoryIdentity {
@@ -192,23 +214,6 @@ function agentConfig({ timings }: SwarmConfig, id: NodeId, members: readonly Nod
 		messageBytesMax: MESSAGE_BYTES_MAX,
 		timings,
 	};
-}
-
-function listen(server: http.Server, host: string, port: number): Promise<void> {
-	return new Promise((resolve, reject) => {
-		server.once('error', reject);
-		server.listen(port, host, () => {
-			server.off('error', reject);
-			resolve();
-		});
-	});
-}
-
-function closeServer(server: http.Server): Promise<void> {
-	return new Promise((resolve) => {
-		server.close(() => resolve());
-		server.closeAllConnections();
-	});
 }
 
 async function inOrder(steps: readonly (() => Promise<void> | void)[]): Promise<void> {

@@ -122,6 +122,13 @@ export type ProposeAnswer =
 	/** It may still happen. */
 	| { readonly outcome: 'unknown'; readonly why: string; readonly attempts: readonly Attempt[] };
 
+/** The `data` of the error that a watcher is refused with when it joins. */
+export interface JoinRefusal {
+	/** So many watch already. */
+	readonly reason: 'full';
+	readonly watchersMax: number;
+}
+
 export interface ServerToWatcher {
 	snapshot(snapshot: NodeSnapshot): void;
 	batch(batch: FactBatch): void;

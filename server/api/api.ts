@@ -1,8 +1,8 @@
 /**
- * The HTTP door of a node: who may come in, which room answers what, and how errors leave. It knows HTTP and
- * the replica's service; it must never know the agent, the log or the mesh.
+ * The HTTP API of a node: which room answers what, and how errors leave. Who may come in was decided by the front. It
+ * knows HTTP and the replica's service; it must never know the agent, the log or the mesh.
  */
-import { IncomingMessage, type RequestListener, type ServerOptions, ServerResponse } from 'node:http';
+import { IncomingMessage, type RequestListener, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
 import helmet from 'helmet';
@@ -29,8 +29,6 @@ export interface ApiOptions {
 	readonly loop: () => LoopFigures;
 	/** How long a proposal may take: a duel may take several ballots. Milliseconds. */
 	readonly proposeTimeoutMs?: number;
-	/** Somebody was refused at the door. `from` is an address. */
-	readonly onRefused?: (from: string, why: string) => void;
 	/** A handler failed in a way it should not have; the client was told no more than that. */
 	readonly onError?: (error: unknown) => void;
 }
@@ -38,14 +36,6 @@ export interface ApiOptions {
 /** Requests of keys are held for a leader, and a write for its outcome, for so long at most. */
 const HOLD_MS = 3000;
 const PROPOSE_TIMEOUT_MS = 10_000;
-
-/** What `http.createServer` is to be given: clients keep their connections, and a half-sent request ends. */
-export const HTTP_SERVER_OPTIONS: ServerOptions = {
-	keepAliveTimeout: 70_000,
-	headersTimeout: 15_000,
-	requestTimeout: 60_000,
-	connectionsCheckingInterval: 5000,
-};
 
 export function createApi(options: ApiOptions): RequestListener {
 	const { service, doors, swarm, version, loop, proposeTimeoutMs = PROPOSE_TIMEOUT_MS } = options;
@@ -65,31 +55,25 @@ export function createApi(options: ApiOptions): RequestListener {
 	return (req, res) => {
 		const ofKv = isKv(req.url as string);
 		for (const [name, value] of ofKv ? KV_HEADERS : pageHeaders) res.setHeader(name, value);
-		if (!isLetIn(req, res, doors, options.onRefused)) return;
+		if (isPreflight(req, res)) return;
 		if (ofKv) kv(req, res).catch((error) => answerError(res, error, options.onError));
 		else app(req, res);
 	};
 }
 
-/** Refuses strangers; lets the pages of all members use every node, and answers their browsers' preflights. */
-function isLetIn(req: IncomingMessage, res: ServerResponse, doors: Doors, onRefused: ApiOptions['onRefused']): boolean {
-	const why = doors.refusal(req.headers);
-	if (why !== null) {
-		onRefused?.(req.socket.remoteAddress ?? 'unknown', why);
-		answerText(res, 403, why);
-		return false;
-	}
+/** Lets the pages of all members use every node, and answers their browsers' preflights: returns whether it did. */
+function isPreflight(req: IncomingMessage, res: ServerResponse): boolean {
 	res.setHeader('Vary', 'Origin');
 	const { origin } = req.headers;
-	if (origin === undefined) return true;
+	if (origin === undefined) return false;
 	res.setHeader('Access-Control-Allow-Origin', origin);
 	res.setHeader('Access-Control-Expose-Headers', EXPOSED_HEADERS);
-	if (req.method !== 'OPTIONS' || req.headers['access-control-request-method'] === undefined) return true;
+	if (req.method !== 'OPTIONS' || req.headers['access-control-request-method'] === undefined) return false;
 	res.setHeader('Access-Control-Allow-Methods', 'GET, HEAD, PUT, POST, DELETE');
 	res.setHeader('Access-Control-Allow-Headers', 'Content-Type, Authorization, X-Consul-Token, Idempotency-Key');
 	res.setHeader('Access-Control-Max-Age', '600');
 	answerNothing(res, 204);
-	return false;
+	return true;
 }
 
 const EXPOSED_HEADERS = [
@@ -105,8 +89,6 @@ const EXPOSED_HEADERS = [
  * are the same for every request, so they are made once.
  */
 function securityHeaders(doors: Doors): Headers {
-	// A content security policy has no way to write an IPv6 address.
-	const members = doors.origins.filter((origin) => !origin.includes('['));
 	const secure = helmet({
 		contentSecurityPolicy: {
 			useDefaults: false,
@@ -118,7 +100,7 @@ function securityHeaders(doors: Doors): Headers {
 				imgSrc: ["'self'", 'data:'],
 				fontSrc: ["'self'"],
 				manifestSrc: ["'self'"],
-				connectSrc: ["'self'", ...members, ...members.map((origin) => origin.replace(/^http/, 'ws'))],
+				connectSrc: ["'self'", ...doors.connectSources],
 				baseUri: ["'none'"],
 				formAction: ["'none'"],
 				frameAncestors: ["'none'"],

@@ -12,6 +12,11 @@ export interface HealthOptions {
 	readonly isDraining: () => boolean;
 }
 
+/** Whether a path, as it was sent, is one of these pages or of their checks. */
+export function isProbe(path: string): boolean {
+	return path === '/livez' || path === '/readyz' || path.startsWith('/livez/') || path.startsWith('/readyz/');
+}
+
 /** Chosen at the leader and not applied here: a node that is further behind has to catch up first. */
 export const READY_LAG_SLOTS_MAX = 1024;
 

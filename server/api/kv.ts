@@ -167,10 +167,8 @@ function keyOf(url: string): string {
 }
 
 function pathOf(url: string): string {
-	// A proxy may send the whole of it: http://host:port/v1/kv/a.
-	const path = url.startsWith('/') ? url : url.replace(/^[a-z]+:\/\/[^/?]*/i, '');
-	const end = path.indexOf('?');
-	return end < 0 ? path : path.slice(0, end);
+	const end = url.indexOf('?');
+	return end < 0 ? url : url.slice(0, end);
 }
 
 function percentDecoded(text: string): string | null {

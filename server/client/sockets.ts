@@ -8,7 +8,8 @@ import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { FRAME_BYTES_MAX } from '../../shared/client/protocol.ts';
 import { ClientDoor, type ClientDoorOptions } from '../../shared/replica/client-door.ts';
 import type { DoorSocket } from '../../shared/replica/port.ts';
-import { refuseUpgrade } from '../upgrade.ts';
+import type { Place } from '../front/admission.ts';
+import { refuseUpgrade } from '../front/upgrade.ts';
 
 /** A client that does not answer the goodbye is gone after this. */
 const CLOSE_GRACE_MS = 1000;
@@ -30,11 +31,11 @@ export class ClientSockets {
 		this.#door = new ClientDoor(options);
 	}
 
-	/** For the HTTP server's upgrades of `/client`, once Host and Origin were looked at. */
-	handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+	/** For the front's upgrades of `/client`, of clients that were let in. */
+	handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, place: Place): void {
 		if (this.#closed || !this.#door.hasRoom) return refuseUpgrade(socket, '503 Service Unavailable');
 		const from = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
-		this.#server.handleUpgrade(request, socket, head, (ws) => this.#connect(ws, from));
+		this.#server.handleUpgrade(request, socket, head, (ws) => this.#connect(ws, from, place));
 	}
 
 	/** Tells every client, and lets go of all. */
@@ -54,9 +55,13 @@ export class ClientSockets {
 		await Promise.all(all);
 	}
 
-	#connect(ws: WebSocket, from: string): void {
+	#connect(ws: WebSocket, from: string, place: Place): void {
+		place.opened(ws);
 		const connection = this.#door.connect(new DoorWebSocket(ws), from);
-		ws.on('message', (data: RawData, isBinary: boolean) => connection.receive(isBinary ? (data as Buffer) : null));
+		ws.on('message', (data: RawData, isBinary: boolean) => {
+			connection.receive(isBinary ? (data as Buffer) : null);
+			if (connection.isGreeted) place.greeted();
+		});
 		ws.on('error', (error) => {
 			// A connection that is lost is no fault of the client's: its codes begin with an E, such as ECONNRESET.
 			if (!('code' in error) || !String(error.code).startsWith('E')) this.#options.malformed(from, error.message);

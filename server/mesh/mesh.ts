@@ -13,7 +13,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Message } from '../../shared/paxos/message.ts';
-import { refuseUpgrade } from '../upgrade.ts';
+import { refuseUpgrade } from '../front/upgrade.ts';
 import { Backoff } from './backoff.ts';
 import type { Frame } from './frame.ts';
 import { DialerHandshake, dials, type Identity, ListenerHandshake, NONCE_BYTES, PROTOCOL } from './handshake.ts';

@@ -57,7 +57,7 @@ export class ClientConnection {
 	readonly #answers: ClientAnswers;
 	readonly #clients = new Map<string, OnClientResult>();
 	#isOpen = true;
-	#greeted = false;
+	#isGreeted = false;
 	/** Commands that are proposed and not settled. */
 	#commandsInFlight = 0;
 	/** Keys whose read waits for a leader to confirm it. */
@@ -68,6 +68,11 @@ export class ClientConnection {
 		this.from = from;
 		this.#owner = owner;
 		this.#answers = new ClientAnswers(socket, owner.port.store);
+	}
+
+	/** Its client has said hello. */
+	get isGreeted(): boolean {
+		return this.#isGreeted;
 	}
 
 	// From the socket
@@ -98,7 +103,7 @@ export class ClientConnection {
 	// From the door
 
 	tellLeader(leader: string): void {
-		if (!this.#greeted || !this.#isOpen) return;
+		if (!this.#isGreeted || !this.#isOpen) return;
 		this.#answers.leader(leader);
 		this.#owner.answered(this);
 	}
@@ -159,8 +164,8 @@ export class ClientConnection {
 		if (version !== PROTOCOL_VERSION) throw new MalformedError(`protocol ${version}, not ${PROTOCOL_VERSION}`);
 		if (client === '') throw new MalformedError('a client of no client');
 		if (!this.#clients.has(client)) this.#listen(client);
-		if (this.#greeted) return;
-		this.#greeted = true;
+		if (this.#isGreeted) return;
+		this.#isGreeted = true;
 		const { node, leader, members } = this.#owner.welcome();
 		this.#answers.welcome(node, leader, members);
 		this.#owner.answered(this);
@@ -196,7 +201,7 @@ export class ClientConnection {
 	}
 
 	#read({ mode, first, keys }: ClientRead): void {
-		if (!this.#greeted) throw new MalformedError('a read before the greeting');
+		if (!this.#isGreeted) throw new MalformedError('a read before the greeting');
 		if (this.#keysUnconfirmed + this.#answers.keysWaiting + keys.length > IN_FLIGHT_MAX) {
 			return this.refuse('read', first, keys.length, 'overloaded', false);
 		}

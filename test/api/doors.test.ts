@@ -17,17 +17,21 @@ describe('the doors', () => {
 		'paxos.example',
 		'paxos.example:80',
 		'[2001:db8::1]:7103',
-	])('let in who asks for %s', (host) => {
+	])('let in who asks for %s, and its pages', (host) => {
 		expect(doors.refusal({ host })).toBeNull();
 		expect(doors.refusal({ host, origin: `http://${host}` })).toBeNull();
 		expect(doors.refusal({ host: '127.0.0.1:7101', origin: `http://${host}` })).toBeNull();
 	});
 
+	it.each(['127.0.0.1', 'localhost', '[::1]'])('understand %s without a port, but not its pages', (host) => {
+		expect(doors.refusal({ host })).toBeNull();
+		expect(doors.refusal({ host, origin: `http://${host}` })?.status).toBe(403);
+	});
+
 	it.each([
 		undefined,
 		'',
-		'127.0.0.1',
-		'localhost',
+		'2001:db8::1',
 		'127.0.0.1:7102',
 		'127.0.0.2:7101',
 		'evil.example:7101',
@@ -36,9 +40,14 @@ describe('the doors', () => {
 		'localhost.:7101',
 		'paxos.example:7101',
 		'2001:db8::1:7103',
-		'127.0.0.1:7101, evil.example',
 	])('refuse who asks for %s', (host) => {
-		expect(doors.refusal({ host })).toBe(`The host "${host ?? ''}" is not an address of this swarm.`);
+		expect(doors.refusal({ host })).toEqual({ status: 403, why: hostRefused(host ?? '') });
+		expect(doors.refusal({ host }, true)).toBeNull();
+	});
+
+	it('refuse two Host headers, whatever they say', () => {
+		expect(doors.refusal({ host: '127.0.0.1:7101, 127.0.0.1:7101' })?.status).toBe(400);
+		expect(doors.refusal({ host: 'evil.example, 127.0.0.1:7101' }, true)?.status).toBe(400);
 	});
 
 	it.each([
@@ -51,20 +60,85 @@ describe('the doors', () => {
 		'http://evil.example',
 		'file://',
 	])('refuse a page of %j', (origin) => {
-		expect(doors.refusal({ host: 'localhost:7101', origin })).toBe(
-			`A page of the origin "${origin}" may not use this swarm.`,
-		);
+		const why = `A page of the origin "${origin}" may not use this swarm.`;
+		expect(doors.refusal({ host: 'localhost:7101', origin })).toEqual({ status: 403, why });
+		expect(doors.refusal({ host: 'localhost:7101', origin }, true)).toEqual({ status: 403, why });
 	});
 
 	it('repeat nothing that a terminal or a log would obey, nor much of anything', () => {
 		const refusal = doors.refusal({ host: `\u001b[2J\n${'x'.repeat(1000)}` });
-		expect(refusal).toMatch(/^The host "\?\[2J\?x{1,100}" is not an address of this swarm\.$/);
+		expect(refusal?.why).toMatch(/^The host "\?\[2J\?x{1,100}" is not an address of this swarm; /);
 	});
 
-	it('list the origins of all members', () => {
-		expect(doors.origins).toContain('http://localhost:7101');
-		expect(doors.origins).toContain('http://paxos.example');
-		expect(doors.origins).toContain('http://[2001:db8::1]:7103');
+	it('list what a page may connect to, and any host where a policy cannot name one', () => {
+		for (const scheme of ['http', 'ws']) {
+			expect(doors.connectSources).toContain(`${scheme}://localhost:7101`);
+			expect(doors.connectSources).toContain(`${scheme}://paxos.example`);
+			expect(doors.connectSources).toContain(`${scheme}://*:7103`);
+		}
+		expect(doors.connectSources.join()).not.toContain('[');
+	});
+});
+
+describe('an advertised address', () => {
+	const advertised = [
+		{ host: '127.0.0.1', port: 7101, advertise: 'https://swarm.example' },
+		{ host: '127.0.0.1', port: 7102, advertise: 'http://10.1.2.3:8102' },
+	];
+	const doors = createDoors(advertised);
+
+	it.each([
+		['swarm.example', 'https://swarm.example'],
+		['swarm.example:443', 'https://swarm.example'],
+		['10.1.2.3:8102', 'http://10.1.2.3:8102'],
+		['127.0.0.1:7101', 'http://10.1.2.3:8102'],
+	])('lets in who asks for %s, and pages of %s', (host, origin) => {
+		expect(doors.refusal({ host, origin })).toBeNull();
+	});
+
+	it.each([
+		['10.1.2.3', undefined],
+		['10.1.2.3:7102', undefined],
+		['swarm.example:80', undefined],
+		['swarm.example', 'http://swarm.example'],
+		['swarm.example', 'https://swarm.example:8443'],
+	])('is no reason to let in %s of %s', (host, origin) => {
+		expect(doors.refusal({ host, origin })?.status).toBe(403);
+	});
+
+	it('is one that a page may connect to', () => {
+		expect(doors.connectSources).toEqual(expect.arrayContaining(['https://swarm.example', 'wss://swarm.example']));
+	});
+});
+
+describe('allowed hosts', () => {
+	const doors = createDoors([{ host: '127.0.0.1', port: 7101 }], ['Swarm.Example', '10.1.2.3:8101', '[fd00::7]']);
+
+	it.each([
+		['swarm.example', undefined],
+		['SWARM.example:9000', 'https://swarm.example:9000'],
+		['10.1.2.3:8101', 'http://10.1.2.3:8101'],
+		['[fd00::7]:7101', 'http://[fd00::7]:7101'],
+	])('let in who asks for %s, and pages of %s', (host, origin) => {
+		expect(doors.refusal({ host, origin })).toBeNull();
+	});
+
+	it.each([
+		['10.1.2.3', undefined],
+		['10.1.2.3:8102', undefined],
+		['other.swarm.example', undefined],
+		['swarm.example.evil', undefined],
+		['swarm.example:9000:1', undefined],
+		['swarm.example', 'http://swarm.example.evil:80'],
+		['swarm.example', 'ftp://swarm.example'],
+		['swarm.example', 'http://swarm.example/x'],
+	])('do not let in %s of %s', (host, origin) => {
+		expect(doors.refusal({ host, origin })?.status).toBe(403);
+	});
+
+	it('are ones that a page may connect to', () => {
+		expect(doors.connectSources).toEqual(expect.arrayContaining(['http://swarm.example:*', 'wss://10.1.2.3:8101']));
+		expect(doors.connectSources.join()).not.toContain('[');
 	});
 });
 
@@ -72,6 +146,8 @@ it.each([
 	['127.0.0.1', true],
 	['127.9.9.9', true],
 	['::1', true],
+	['0:0:0:0:0:0:0:1', true],
+	['::2', false],
 	['LocalHost', true],
 	['127.0.0.1.evil.example', false],
 	['10.0.0.1', false],
@@ -88,11 +164,17 @@ describe('over HTTP', () => {
 	afterAll(() => node.stop());
 
 	it('a foreign Host is refused on every page, and told', async () => {
-		for (const path of ['/', '/v1/kv/a', '/v1/swarm', '/livez', '/readyz', '/nowhere']) {
+		for (const path of ['/', '/v1/kv/a', '/v1/swarm', '/nowhere', '/livezilla', '//livez', '/v1/kv/livez']) {
 			const answer = await node.get(path, { host: 'evil.example' });
-			const text = 'The host "evil.example" is not an address of this swarm.';
-			expect(answer).toMatchObject({ status: 403, text });
-			expect(node.refused.splice(0)).toEqual([text]);
+			expect(answer).toMatchObject({ status: 403, text: hostRefused('evil.example') });
+			expect(node.refused.splice(0)).toEqual([hostRefused('evil.example')]);
+		}
+	});
+
+	it('probes are answered whatever their Host, but not to a page from elsewhere', async () => {
+		for (const path of ['/livez', '/readyz', '/livez/store', '/readyz?verbose', '/readyz/leader?x']) {
+			expect((await node.get(path, { host: '10.1.2.3:7101' })).status).toBe(200);
+			expect((await node.get(path, { host: '10.1.2.3:7101', origin: 'http://evil.example' })).status).toBe(403);
 		}
 	});
 
@@ -150,3 +232,7 @@ describe('over HTTP', () => {
 		expect(headers).not.toHaveProperty('x-powered-by');
 	});
 });
+
+function hostRefused(host: string): string {
+	return `The host "${host}" is not an address of this swarm; "allowedHosts" in swarm.json adds others.`;
+}

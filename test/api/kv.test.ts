@@ -240,7 +240,7 @@ describe('PUT', () => {
 		'that is half sent (%s) and then cut off writes nothing',
 		async (header) => {
 			const socket = connect(node.port, '127.0.0.1');
-			const arrived = once(node.server, 'request');
+			const arrived = once(node.events, 'request');
 			socket.write(`PUT /v1/kv/a HTTP/1.1\r\nHost: 127.0.0.1:${node.port}\r\n${header}\r\n\r\n5\r\nhello`);
 			const [request] = (await arrived) as [NodeJS.ReadableStream];
 			const closed = new Promise((resolve) => request.once('close', resolve));

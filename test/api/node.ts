@@ -2,11 +2,12 @@
  * One node's HTTP door over a replica that stands alone: a real store that applies what is submitted at once,
  * and leadership that the test decides. Requests go over a real socket, and leave exactly as they are written.
  */
-import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { type ApiOptions, createApi, HTTP_SERVER_OPTIONS } from '../../server/api/api.ts';
-import { createDoors, type Doors } from '../../server/doors.ts';
+import { EventEmitter } from 'node:events';
+import { type IncomingHttpHeaders, request } from 'node:http';
+import { type ApiOptions, createApi } from '../../server/api/api.ts';
+import { createDoors } from '../../server/doors.ts';
+import { Front, type FrontOptions, type UpgradeDoor } from '../../server/front/front.ts';
+import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/limits.ts';
 import type { LoopFigures } from '../../server/loop-watch.ts';
 import type {
 	PeerView,
@@ -35,13 +36,22 @@ export class LoneReplica implements ReplicaService {
 	override: Partial<ReplicaView> = {};
 	peersKnown: readonly PeerView[] = [];
 	#sequence = 1;
+	#onSubmitted: () => void = () => undefined;
 
 	constructor() {
 		this.store.apply(encodeBatch(1, [encodeCommand(this.#identity(), { kind: 'registerClient', client: CLIENT })]));
 	}
 
+	/** Resolves when the next command comes. */
+	nextSubmitted(): Promise<void> {
+		return new Promise((resolve) => {
+			this.#onSubmitted = resolve;
+		});
+	}
+
 	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer> {
 		this.submitted.push({ operation, options });
+		this.#onSubmitted();
 		const answer = this.answerNext ?? this.#apply(operation);
 		this.answerNext = null;
 		return Promise.resolve(answer);
@@ -110,46 +120,71 @@ export interface Asked {
 }
 
 export class TestNode {
-	readonly replica = new LoneReplica();
-	readonly server: Server = createServer(HTTP_SERVER_OPTIONS);
+	readonly replica: LoneReplica;
+	/** `request`, with its message and response, for each that is let in. */
+	readonly events = new EventEmitter();
 	readonly refused: string[] = [];
 	readonly errors: unknown[] = [];
-	port = 0;
-	doors: Doors | undefined;
+	/** WebSockets are refused unless a test says otherwise. */
+	upgrade: (path: string) => UpgradeDoor | null = () => null;
 	isDraining = false;
+	#front: Front | undefined;
 
-	async start(options: Partial<ApiOptions> = {}): Promise<this> {
-		this.server.listen(0, '127.0.0.1');
-		await once(this.server, 'listening');
-		this.port = (this.server.address() as AddressInfo).port;
+	constructor(replica = new LoneReplica()) {
+		this.replica = replica;
+	}
+
+	get front(): Front {
+		if (!this.#front) throw new Error('the node is not started');
+		return this.#front;
+	}
+
+	get port(): number {
+		return this.front.port;
+	}
+
+	async start(options: Partial<ApiOptions> = {}, frontOptions: Partial<FrontOptions> = {}): Promise<this> {
+		let doors = createDoors([]);
+		this.#front = new Front({
+			// Its own port is known once it listens.
+			doors: { refusal: (headers, anyHost) => doors.refusal(headers, anyHost) },
+			limits: connectionLimits(DESCRIPTORS_ASSUMED),
+			refused: (_door, _from, why) => this.refused.push(why),
+			failed: (error) => this.errors.push(error),
+			...frontOptions,
+		});
+		await this.front.listen('127.0.0.1', 0);
 		const members = [
 			{ id: 'n1', url: 'http://127.0.0.1:7101' },
 			{ id: 'n2', url: `http://127.0.0.1:${this.port}` },
 		];
-		this.doors = createDoors([
+		doors = createDoors([
 			{ host: '127.0.0.1', port: 7101 },
 			{ host: '127.0.0.1', port: this.port },
 		]);
-		const api = createApi({
+		const request = createApi({
 			service: this.replica,
-			doors: this.doors,
+			doors,
 			swarm: { name: 'test', id: 'swarm id', members },
 			version: '0.0.0',
 			dashboardDir: null,
 			isDraining: () => this.isDraining,
 			loop: () => LOOP,
-			onRefused: (_from, why) => this.refused.push(why),
 			onError: (error) => this.errors.push(error),
 			...options,
 		});
-		this.server.on('request', api);
+		this.front.open({
+			request: (req, res) => {
+				this.events.emit('request', req, res);
+				request(req, res);
+			},
+			upgrade: (path) => this.upgrade(path),
+		});
 		return this;
 	}
 
-	async stop(): Promise<void> {
-		this.server.closeAllConnections();
-		this.server.close();
-		await once(this.server, 'close');
+	stop(): Promise<void> {
+		return this.front.close();
 	}
 
 	/** The path leaves as it is written: nothing is resolved or encoded on the way. */

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
+import { connectionLimits, DESCRIPTORS_MIN } from '../../server/limits.ts';
 import { Writer } from '../../shared/bytes/bytes.ts';
 import {
 	FRAME_BYTES_MAX,
@@ -93,6 +94,27 @@ describe('the clients’ door', () => {
 		socket.send(read('stale', 1, READ_KEYS_MAX));
 		expect(await sections(socket, 1)).toMatchObject([{ kind: 'values', first: 1 }]);
 		socket.terminate();
+	});
+
+	it('has a place for those who say hello, however many do not', async () => {
+		await swarm.stop();
+		swarm = await TestSwarm.start(1, 1, 20_000, { descriptors: DESCRIPTORS_MIN });
+		const { clientsMax } = connectionLimits(DESCRIPTORS_MIN);
+		const first = swarm.client();
+		await first.put('first', 'here');
+		const silent = Array.from({ length: 3 * clientsMax }, () => swarm.stranger('n1'));
+		await Promise.all(
+			silent.map((socket) =>
+				once(
+					socket.on('error', () => undefined),
+					'close',
+				),
+			),
+		);
+		const late = swarm.client();
+		await late.put('late', 'here');
+		await first.put('first', 'still here');
+		expect([first.dials, late.dials]).toEqual([1, 1]);
 	});
 
 	it('does not let in a page from elsewhere', async () => {

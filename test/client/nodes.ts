@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
 import { parseSwarm } from '../../server/config.ts';
-import { type RunningNode, startNode } from '../../server/node.ts';
+import { type NodeOptions, type RunningNode, startNode } from '../../server/node.ts';
 import { SwarmClient, type SwarmClientOptions } from '../../shared/client/client.ts';
 import type { ClientSocket } from '../../shared/client/socket.ts';
 
@@ -22,7 +22,12 @@ export class TestSwarm {
 	}
 
 	/** @param running how many of them are started */
-	static async start(size: number, running = size, requestMs = 20_000): Promise<TestSwarm> {
+	static async start(
+		size: number,
+		running = size,
+		requestMs = 20_000,
+		more: Partial<NodeOptions> = {},
+	): Promise<TestSwarm> {
 		const ports = await freePorts(size);
 		const members = ports.map((port, index) => ({ id: `n${index + 1}`, port }));
 		const text = JSON.stringify({ name: 'test', nodes: members, timings: { requestMs } });
@@ -32,7 +37,7 @@ export class TestSwarm {
 		const log = pino({ level: 'silent' });
 		const swarm = new TestSwarm(members.map(({ port }) => `http://127.0.0.1:${port}`));
 		for (const { id } of members.slice(0, running)) {
-			swarm.nodes.set(id, await startNode({ config, id, memory, secret: null, log }));
+			swarm.nodes.set(id, await startNode({ config, id, memory, secret: null, log, ...more }));
 		}
 		return swarm;
 	}

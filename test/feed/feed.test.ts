@@ -1,15 +1,16 @@
 /** The feed's door over real sockets, with a replica that tells what the test says. */
 import { once } from 'node:events';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { io as connect, type Socket } from 'socket.io-client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { attachFeed, WATCHERS_MAX } from '../../server/feed/feed.ts';
-import type { FlowLimits } from '../../server/feed/flow.ts';
+import { createDoors } from '../../server/doors.ts';
+import { FEED_PATH, Feed, type FeedOptions } from '../../server/feed/feed.ts';
 import { MALFORMED_MAX, PROPOSALS_IN_FLIGHT_MAX } from '../../server/feed/requests.ts';
+import { Front } from '../../server/front/front.ts';
+import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/limits.ts';
 import type { ReplicaService, SubmitAnswer, SubmitOptions } from '../../server/replica/service.ts';
 import type {
 	FactBatch,
@@ -29,7 +30,7 @@ const REQUEST: ProposeRequest = { key: 'color', value: 'red', route: 'self', con
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-const EVENTS = ['request', 'upgrade', 'close', 'listening'] as const;
+const LIMITS = connectionLimits(DESCRIPTORS_ASSUMED);
 const ignore = (): void => undefined;
 
 /** Everything that the feed asks of a replica; its submissions wait until the test answers them. */
@@ -55,55 +56,62 @@ class FakeReplica extends ScriptedSource implements ReplicaService {
 }
 
 describe('the feed', () => {
-	let server: http.Server;
+	let front: Front;
 	let replica: FakeReplica;
-	let feed: { close(): Promise<void> } | undefined;
-	let listenersBefore: number[];
+	let feed: Feed | undefined;
 	let url: string;
 	let malformed: { from: string; why: string }[];
 	let onMalformed: () => void;
 	let pages: Page[];
 
 	beforeEach(async () => {
-		server = http.createServer((_request, response) => response.end('the API'));
-		server.listen(0, '127.0.0.1');
-		await once(server, 'listening');
-		url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-		replica = new FakeReplica();
-		listenersBefore = EVENTS.map((event) => server.listenerCount(event));
 		malformed = [];
 		onMalformed = ignore;
 		pages = [];
+		let doors = createDoors([]);
+		front = new Front({
+			doors: { refusal: (headers) => doors.refusal(headers) },
+			limits: LIMITS,
+			refused: (_door, from, why) => tellMalformed(from, why),
+			failed: (error) => expect.unreachable(error.message),
+		});
+		await front.listen('127.0.0.1', 0);
+		url = `http://127.0.0.1:${front.port}`;
+		doors = createDoors([
+			{ host: '127.0.0.1', port: front.port },
+			{ host: '127.0.0.1', port: 7102 },
+		]);
+		replica = new FakeReplica();
 		await attach();
 	});
 
-	async function attach(limits?: FlowLimits): Promise<void> {
+	function tellMalformed(from: string, why: string): void {
+		malformed.push({ from, why });
+		onMalformed();
+	}
+
+	async function attach(options: Partial<FeedOptions> = {}): Promise<void> {
 		await feed?.close();
-		const hosts = [url.slice('http://'.length)];
-		const origins = [undefined, url, 'http://127.0.0.1:7102'];
-		feed = attachFeed({
-			http: server,
+		const opened = new Feed({
 			service: replica,
-			doors: {
-				refusal({ host, origin }) {
-					if (!hosts.includes(host ?? '')) return `the host ${host} is not a member's`;
-					return origins.includes(origin) ? null : `the origin ${origin} is not a member's`;
-				},
-			},
+			places: LIMITS,
 			proposeTimeoutMs: 1_234,
-			malformed(from, why) {
-				malformed.push({ from, why });
-				onMalformed();
-			},
-			...(limits && { limits }),
+			malformed: tellMalformed,
+			...options,
+		});
+		feed = opened;
+		front.open({
+			request: (request, response) =>
+				request.url?.startsWith(FEED_PATH) ? opened.handleRequest(request, response) : response.end('the API'),
+			upgrade: (path) =>
+				path === FEED_PATH ? { name: 'feed', handleUpgrade: opened.handleUpgrade.bind(opened) } : null,
 		});
 	}
 
 	afterEach(async () => {
 		for (const page of pages) page.disconnect();
 		await feed?.close();
-		server.closeAllConnections();
-		server.close();
+		await front.close();
 		feed = undefined;
 	});
 
@@ -195,7 +203,7 @@ describe('the feed', () => {
 			batchesPerSecondMax: 60,
 			snapshotsPerSecondMax: 4,
 		};
-		await attach(limits);
+		await attach({ limits });
 		const page = await openPage();
 		const quick = await openPage();
 		// What the kernel holds for it is soon full; then it must not be this process that grows.
@@ -349,15 +357,14 @@ describe('the feed', () => {
 		test.each(strangers)('not %o over polling', async (headers) => {
 			const { status, body } = await get(`${url}/socket.io/?EIO=4&transport=polling`, headers);
 			expect(status).toBe(403);
-			expect(body).toContain("is not a member's");
-			expect(malformed).toEqual([{ from: '127.0.0.1', why: expect.stringContaining("is not a member's") }]);
+			expect(malformed).toEqual([{ from: '127.0.0.1', why: body }]);
 		});
 
 		test.each(strangers)('not %o over websocket', async (headers) => {
 			const socket = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`, { headers });
 			const [, response] = (await once(socket, 'unexpected-response')) as [unknown, http.IncomingMessage];
-			expect(response.statusCode).toBe(400);
-			expect(malformed).toEqual([{ from: '127.0.0.1', why: expect.stringContaining("is not a member's") }]);
+			expect(response.statusCode).toBe(403);
+			expect(malformed).toHaveLength(1);
 			socket.on('error', ignore);
 			socket.terminate();
 		});
@@ -371,47 +378,107 @@ describe('the feed', () => {
 		});
 	});
 
-	test('refuses one watcher too many, and takes it when another has left', async () => {
-		const watchers = await Promise.all(Array.from({ length: WATCHERS_MAX }, () => openPage()));
+	test('refuses one watcher too many, says why, and takes it when another has left', async () => {
+		await attach({ places: { watchersMax: 3, unjoinedMax: 2 } });
+		const watchers = [await openPage(), await openPage(), await openPage({ transports: ['polling'] })];
 		const late = open();
-		await new Promise((resolve) => late.once('connect_error', resolve));
-		await told(`${WATCHERS_MAX} watchers already`);
+		const error = await new Promise<Error & { data?: unknown }>((resolve) => late.once('connect_error', resolve));
+		expect(error.data).toEqual({ reason: 'full', watchersMax: 3 });
+		await told('3 watchers already');
 		watchers[0]?.disconnect();
 		await expect.poll(() => openIfThereIsRoom()).toBe(true);
 	});
 
-	test('leaves other paths and other upgrades to the node', async () => {
-		server.on('upgrade', (request, socket) => {
-			if (request.url === '/mesh')
-				socket.end('HTTP/1.1 426 Upgrade Required\r\nX-Mesh: yes\r\nConnection: close\r\n\r\n');
+	describe('counts only those that have joined', () => {
+		const handshake = async (): Promise<string> => {
+			const opened = await fetch(`${url}/socket.io/?EIO=4&transport=polling`);
+			expect(opened.status).toBe(200);
+			return (JSON.parse((await opened.text()).slice(1)) as { sid: string }).sid;
+		};
+		const poll = async (sid: string): Promise<number> =>
+			(await fetch(`${url}/socket.io/?EIO=4&transport=polling&sid=${sid}`)).status;
+		const socket = async (): Promise<WebSocket> => {
+			const opened = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+			opened.on('error', ignore);
+			await once(opened, 'open');
+			return opened;
+		};
+
+		test('64 handshakes over polling, and as many over WebSockets, keep no page out', async () => {
+			for (let index = 0; index < 64; index++) await handshake();
+			await openPage();
+			for (let index = 0; index < 64; index++) await socket();
+			await openPage();
+			await told('crowded out before it joined');
 		});
+
+		test('of those that have not, the oldest has to go first', async () => {
+			await attach({ places: { watchersMax: 3, unjoinedMax: 2 } });
+			const first = await handshake();
+			const second = await socket();
+			const secondGone = once(second, 'close');
+			const third = await handshake();
+			expect(await poll(first)).toBe(400);
+			await socket();
+			await secondGone;
+			const joined = await fetch(`${url}/socket.io/?EIO=4&transport=polling&sid=${third}`, {
+				method: 'POST',
+				body: '40',
+			});
+			expect(joined.status).toBe(200);
+		});
+
+		test('and gives the others little time', async () => {
+			await attach({ joinMs: 50 });
+			const sid = await handshake();
+			const silent = await socket();
+			await once(silent, 'close');
+			await told('did not join within 50 ms');
+			expect(await poll(sid)).toBe(400);
+		});
+
+		test('also where the other end never answers a goodbye', async () => {
+			await attach({ joinMs: 50 });
+			const silent = await socket();
+			const closed = once(silent, 'close');
+			rawSocketOfClient(silent).pause();
+			await told('did not join within 50 ms');
+			rawSocketOfClient(silent).resume();
+			await closed;
+		});
+	});
+
+	test('leaves other paths and other upgrades to the node', async () => {
 		expect(await (await fetch(`${url}/v1/swarm`)).text()).toBe('the API');
 		const socket = new WebSocket(`${url.replace('http', 'ws')}/mesh`);
 		const [, response] = (await once(socket, 'unexpected-response')) as [unknown, http.IncomingMessage];
-		expect(response.headers['x-mesh']).toBe('yes');
+		expect(response.statusCode).toBe(200);
 		socket.on('error', ignore);
 		socket.terminate();
 	});
 
-	test('close leaves no watcher, no connection and no listener, also of pages that do not answer', async () => {
+	test('close leaves no watcher and no connection, also of pages that do not answer, and lets nobody in', async () => {
 		const pageGone = openPage().then((page) => new Promise<string>((resolve) => page.once('disconnect', resolve)));
 		const polling = await openPage({ transports: ['polling'] });
 		const deaf = await openPage();
 		rawSocketOf(deaf).pause();
+		const raw = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+		await once(raw, 'open');
+		const rawGone = once(raw, 'close');
 		const idle = await fetch(`${url}/socket.io/?EIO=4&transport=polling`);
 		expect(idle.status).toBe(200);
 		await expect.poll(() => replica.watchers).toBe(1);
 		await feed?.close();
 		expect(replica.watchers).toBe(0);
 		expect(await pageGone).not.toBe('io server disconnect');
+		expect((await rawGone)[0]).toBe(1001);
 		expect(polling.connected).toBe(false);
-		expect(EVENTS.map((event) => server.listenerCount(event))).toEqual(listenersBefore);
-		expect(await (await fetch(`${url}/socket.io/?EIO=4&transport=polling`)).text()).toBe('the API');
-		server.closeIdleConnections();
-		const closed = once(server, 'close');
-		server.close();
-		server.closeAllConnections();
-		await closed;
+		expect((await fetch(`${url}/socket.io/?EIO=4&transport=polling`)).status).toBe(503);
+		const late = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+		const [, response] = (await once(late, 'unexpected-response')) as [unknown, http.IncomingMessage];
+		expect(response.statusCode).toBe(503);
+		late.on('error', ignore);
+		late.terminate();
 	});
 });
 
@@ -426,6 +493,11 @@ function heapBytes(): number {
 function rawSocketOf(page: Page): { pause(): void; resume(): void } {
 	const { ws } = page.io.engine.transport as unknown as { ws: WebSocket };
 	return ws;
+}
+
+/** The TCP socket under a WebSocket. */
+function rawSocketOfClient(ws: WebSocket): { pause(): void; resume(): void } {
+	return (ws as unknown as { _socket: { pause(): void; resume(): void } })._socket;
 }
 
 /** Like fetch, which does not let a Host header through. */

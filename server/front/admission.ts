@@ -1,0 +1,295 @@
+/**
+ * Who has a place at this node's port. Connections of each kind are bounded, and none can keep a place by doing
+ * nothing: where all are taken, the oldest that has not said what it wants goes first, then the one that has been
+ * idle for longest. What is asked and not answered yet is never cut off for a newcomer.
+ *
+ * It also looks after clients' WebSockets: one that does not say hello, or that does not answer pings any more, loses
+ * its place. The feed and the mesh do that for theirs, because they have pings of their own.
+ */
+import type { Socket } from 'node:net';
+import type { WebSocket } from 'ws';
+import type { ConnectionLimits } from '../limits.ts';
+import { Connection } from './connection.ts';
+
+/** All in milliseconds. */
+export interface AdmissionTimings {
+	/** From the upgrade to a client's hello. */
+	readonly greetingMs: number;
+	/** Between two pings of a client. */
+	readonly pingEveryMs: number;
+}
+
+export const ADMISSION_TIMINGS: AdmissionTimings = { greetingMs: 5000, pingEveryMs: 10_000 };
+
+/** Pings in a row that a client may leave unanswered. */
+const ROUNDS_UNANSWERED_MAX = 2;
+/** A client that has asked for nothing in this many rounds of pings may have to make room for a newcomer. */
+const ROUNDS_IDLE_MIN = 3;
+
+/** The place of a WebSocket, for the door that serves it. */
+export interface Place {
+	/** It is open. */
+	opened(ws: WebSocket): void;
+	/** Its client has said who it is: from now on it counts as one. */
+	greeted(): void;
+}
+
+export interface ConnectionCounts {
+	readonly arriving: number;
+	readonly http: number;
+	readonly clients: number;
+	readonly feed: number;
+	readonly mesh: number;
+}
+
+export interface AdmissionOptions {
+	readonly limits: ConnectionLimits;
+	readonly timings?: AdmissionTimings;
+	/** Somebody had to leave, or was not let in. `from` is an address. */
+	refused(door: 'http' | 'client' | 'feed' | 'mesh', from: string, why: string): void;
+	/** A connection is closed. */
+	left(connection: Connection): void;
+}
+
+export class Admission {
+	readonly #limits: ConnectionLimits;
+	readonly #timings: AdmissionTimings;
+	readonly #refused: AdmissionOptions['refused'];
+	readonly #left: AdmissionOptions['left'];
+	readonly #connections = new WeakMap<Socket, Connection>();
+	/** Oldest first, each of them; those of plain HTTP by when they were last used. */
+	readonly #arriving = new Set<Connection>();
+	readonly #http = new Set<Connection>();
+	readonly #ungreeted = new Set<Connection>();
+	readonly #clients = new Set<Connection>();
+	readonly #feed = new Set<Connection>();
+	readonly #mesh = new Set<Connection>();
+	/** Plain HTTP connections and clients, of each address. */
+	readonly #countOf = new Map<string, number>();
+	readonly #pinger: NodeJS.Timeout;
+	#pingedAtMs = performance.now();
+
+	constructor({ limits, timings = ADMISSION_TIMINGS, refused, left }: AdmissionOptions) {
+		this.#limits = limits;
+		this.#timings = timings;
+		this.#refused = refused;
+		this.#left = left;
+		this.#pinger = setInterval(() => {
+			const nowMs = performance.now();
+			const isLate = nowMs - this.#pingedAtMs > 2 * timings.pingEveryMs;
+			this.#pingedAtMs = nowMs;
+			// A process that was itself stopped for a while must first read what came meanwhile.
+			if (!isLate) this.pingClients();
+		}, timings.pingEveryMs).unref();
+	}
+
+	/** A connection came in. It may be told of more than once. */
+	arrived(socket: Socket): void {
+		if (this.#connections.has(socket)) return;
+		const connection = new Connection(socket);
+		this.#connections.set(socket, connection);
+		this.#arriving.add(connection);
+		socket.once('close', () => {
+			this.#leave(connection);
+			this.#left(connection);
+		});
+		if (this.#arriving.size <= this.#limits.arrivingMax) return;
+		const [oldest] = this.#arriving;
+		this.#evict(oldest as Connection, 'http');
+	}
+
+	of(socket: Socket): Connection {
+		const connection = this.#connections.get(socket);
+		if (!connection) throw new RangeError('a socket that never arrived');
+		return connection;
+	}
+
+	/** It asks for something. Returns whether there is a place for it among the plain HTTP connections. */
+	admitHttp(connection: Connection): boolean {
+		if (connection.kind === 'http') {
+			this.#http.delete(connection);
+			this.#http.add(connection);
+			return true;
+		}
+		if (!this.#makeRoom(connection)) return this.#turnAway(connection, 'http');
+		this.#enter(connection, 'http', this.#http);
+		return true;
+	}
+
+	/** It asks to become a WebSocket of `kind`. Returns its place, or null where there is none. */
+	admitWebSocket(connection: Connection, kind: 'client' | 'feed' | 'mesh'): Place | null {
+		this.#leave(connection);
+		switch (kind) {
+			case 'client':
+				return this.#admitClient(connection);
+			case 'feed':
+				return this.#admitTo(connection, kind, this.#feed, this.#limits.feedMax);
+			case 'mesh':
+				return this.#admitTo(connection, kind, this.#mesh, this.#limits.meshMax);
+		}
+	}
+
+	get counts(): ConnectionCounts {
+		return {
+			arriving: this.#arriving.size,
+			http: this.#http.size,
+			clients: this.#ungreeted.size + this.#clients.size,
+			feed: this.#feed.size,
+			mesh: this.#mesh.size,
+		};
+	}
+
+	/** One round of pings. A client that has left too many of them unanswered is gone, whatever its connection says. */
+	pingClients(): void {
+		for (const client of this.#clients) {
+			if (client.roundsUnanswered >= ROUNDS_UNANSWERED_MAX) {
+				this.#refused('client', client.address, 'vanished: it answers no ping');
+				this.#drop(client);
+				continue;
+			}
+			client.roundsUnanswered++;
+			client.roundsIdle = client.isUsed ? 0 : client.roundsIdle + 1;
+			client.isUsed = false;
+			client.ws?.ping();
+		}
+	}
+
+	stop(): void {
+		clearInterval(this.#pinger);
+		for (const { greetingTimer } of this.#ungreeted) clearTimeout(greetingTimer);
+	}
+
+	#admitClient(connection: Connection): Place | null {
+		const clients = this.#ungreeted.size + this.#clients.size;
+		const isFull = clients >= this.#limits.clientsMax;
+		if ((isFull && !this.#evictClient(null)) || !this.#makeRoom(connection)) {
+			this.#turnAway(connection, 'client');
+			return null;
+		}
+		this.#enter(connection, 'client', this.#ungreeted);
+		const { greetingMs } = this.#timings;
+		connection.greetingTimer = setTimeout(() => {
+			this.#refused('client', connection.address, `no hello within ${greetingMs} ms`);
+			this.#drop(connection);
+		}, greetingMs);
+		return {
+			opened: (ws) => {
+				connection.ws = ws;
+				ws.on('pong', () => {
+					connection.roundsUnanswered = 0;
+				});
+				ws.on('message', () => {
+					connection.isUsed = true;
+				});
+			},
+			greeted: () => {
+				if (connection.isGreeted || connection.kind !== 'client') return;
+				connection.isGreeted = true;
+				clearTimeout(connection.greetingTimer);
+				this.#ungreeted.delete(connection);
+				this.#clients.add(connection);
+			},
+		};
+	}
+
+	#admitTo(connection: Connection, kind: 'feed' | 'mesh', all: Set<Connection>, max: number): Place | null {
+		if (all.size >= max) {
+			this.#turnAway(connection, kind);
+			return null;
+		}
+		connection.kind = kind;
+		all.add(connection);
+		return { opened: () => undefined, greeted: () => undefined };
+	}
+
+	/** Room among the connections of all, and of those from its address. */
+	#makeRoom({ address }: Connection): boolean {
+		const { connectionsMax, connectionsPerAddressMax } = this.#limits;
+		const ofAddress = this.#countOf.get(address) ?? 0;
+		if (ofAddress >= connectionsPerAddressMax) return this.#evictOne(address);
+		const all = this.#http.size + this.#ungreeted.size + this.#clients.size;
+		return all < connectionsMax || this.#evictOne(null);
+	}
+
+	/** @param address of which it has to be; null for any */
+	#evictOne(address: string | null): boolean {
+		return this.#evictIdle(address) || this.#evictClient(address);
+	}
+
+	/** Of the plain connections that are idle, the one that was used least recently. */
+	#evictIdle(address: string | null): boolean {
+		for (const connection of this.#http) {
+			if (!connection.isIdle || (address !== null && connection.address !== address)) continue;
+			this.#evict(connection, 'http');
+			return true;
+		}
+		return false;
+	}
+
+	/** The oldest client that has not said hello, else the one that has been idle for longest. */
+	#evictClient(address: string | null): boolean {
+		const isOf = (connection: Connection) => address === null || connection.address === address;
+		let victim = [...this.#ungreeted].find(isOf);
+		if (!victim) {
+			for (const client of this.#clients) {
+				if (!isOf(client) || client.roundsIdle < ROUNDS_IDLE_MIN) continue;
+				if (!victim || client.roundsIdle > victim.roundsIdle) victim = client;
+			}
+		}
+		if (!victim) return false;
+		this.#evict(victim, 'client');
+		return true;
+	}
+
+	#evict(connection: Connection, door: 'http' | 'client'): void {
+		this.#refused(door, connection.address, 'crowded out: too many connections');
+		this.#leave(connection);
+		connection.cut();
+	}
+
+	#turnAway({ address }: Connection, door: 'http' | 'client' | 'feed' | 'mesh'): false {
+		this.#refused(door, address, 'no place: too many connections');
+		return false;
+	}
+
+	#enter(connection: Connection, kind: 'http' | 'client', place: Set<Connection>): void {
+		this.#leave(connection);
+		connection.kind = kind;
+		place.add(connection);
+		this.#countOf.set(connection.address, (this.#countOf.get(connection.address) ?? 0) + 1);
+	}
+
+	/** It has no place any more. */
+	#leave(connection: Connection): void {
+		const { kind, address } = connection;
+		if (kind === 'closed') return;
+		connection.kind = 'closed';
+		clearTimeout(connection.greetingTimer);
+		this.#placeOf(connection, kind).delete(connection);
+		if (kind !== 'http' && kind !== 'client') return;
+		const count = (this.#countOf.get(address) ?? 1) - 1;
+		if (count === 0) this.#countOf.delete(address);
+		else this.#countOf.set(address, count);
+	}
+
+	#placeOf({ isGreeted }: Connection, kind: Exclude<Connection['kind'], 'closed'>): Set<Connection> {
+		switch (kind) {
+			case 'arriving':
+				return this.#arriving;
+			case 'http':
+				return this.#http;
+			case 'client':
+				return isGreeted ? this.#clients : this.#ungreeted;
+			case 'feed':
+				return this.#feed;
+			case 'mesh':
+				return this.#mesh;
+		}
+	}
+
+	/** Its client does not listen: there is nobody to say goodbye to. */
+	#drop(connection: Connection): void {
+		this.#leave(connection);
+		connection.socket.destroy();
+	}
+}

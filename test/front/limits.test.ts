@@ -1,0 +1,54 @@
+/** All connections together leave the log, the page's files and this node's own links the descriptors that they need. */
+import { describe, expect, it } from 'vitest';
+import {
+	connectionLimits,
+	DESCRIPTORS_ASSUMED,
+	DESCRIPTORS_MIN,
+	descriptorLimit,
+	parseDescriptorLimit,
+	socketsMax,
+} from '../../server/limits.ts';
+import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
+
+/** What a node has open before anybody connects was 30 at most when this was written; its links come on top. */
+const OWN = 48 + (MEMBERS_MAX - 1);
+
+describe('the limits of a process', () => {
+	it.each([DESCRIPTORS_MIN, 200, 256, 1000, 1024, 4096, 20_000, 1_048_576, Number.MAX_SAFE_INTEGER])(
+		'with %s descriptors leave a reserve and shut nobody out',
+		(descriptors) => {
+			const limits = connectionLimits(descriptors);
+			expect(socketsMax(limits)).toBeLessThanOrEqual(descriptors - OWN);
+			for (const limit of Object.values(limits)) expect(limit).toBeGreaterThanOrEqual(1);
+			expect(limits.connectionsPerAddressMax).toBeLessThan(limits.connectionsMax);
+			expect(limits.clientsMax).toBeLessThan(limits.connectionsMax);
+			expect(limits.meshMax).toBeGreaterThan(limits.unprovenMax + MEMBERS_MAX - 1);
+			expect(limits.feedMax).toBe(limits.watchersMax + limits.unjoinedMax);
+		},
+	);
+
+	it('with fewer than the least are those of the least', () => {
+		expect(connectionLimits(10)).toEqual(connectionLimits(DESCRIPTORS_MIN));
+	});
+
+	it('with plenty are the documented ones', () => {
+		expect(connectionLimits(1_048_576)).toMatchObject({
+			connectionsMax: 8192,
+			connectionsPerAddressMax: 6144,
+			clientsMax: 4096,
+			arrivingMax: 512,
+			watchersMax: 64,
+			unjoinedMax: 16,
+			unprovenMax: 64,
+		});
+	});
+
+	it('are read as Linux tells them', () => {
+		const text = (soft: string) =>
+			`Limit                     Soft Limit           Hard Limit           Units     \nMax processes             7                    7                    processes \nMax open files            ${soft.padEnd(20)} 4096                 files     \n`;
+		expect(parseDescriptorLimit(text('200'))).toBe(200);
+		expect(parseDescriptorLimit(text('unlimited'))).toBe(Number.MAX_SAFE_INTEGER);
+		expect(parseDescriptorLimit('')).toBe(DESCRIPTORS_ASSUMED);
+		expect(descriptorLimit()).toBeGreaterThan(0);
+	});
+});

@@ -1,0 +1,114 @@
+/** Requests that a client sends ahead, on one connection, take effect in the order in which it sent them. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PIPELINED_MAX } from '../../server/front/front.ts';
+import type { SubmitAnswer } from '../../server/replica/service.ts';
+import { LoneReplica, TestNode } from '../api/node.ts';
+import { request, Wire } from './wire.ts';
+
+/** A replica that takes a turn of the event loop, or several, for each write, and answers reads at once. */
+class SlowReplica extends LoneReplica {
+	override async submit(...args: Parameters<LoneReplica['submit']>): Promise<SubmitAnswer> {
+		for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve));
+		return super.submit(...args);
+	}
+}
+
+let node: TestNode;
+let wire: Wire;
+
+beforeEach(async () => {
+	node = await new TestNode(new SlowReplica()).start();
+	wire = new Wire(node.port);
+});
+afterEach(() => node.stop());
+
+const put = (value: string, key = 'a') => request('PUT', `/v1/kv/${key}`, { body: value });
+const get = (key = 'a') => request('GET', `/v1/kv/${key}?raw`);
+const remove = (key = 'a') => request('DELETE', `/v1/kv/${key}`);
+const propose = (value: string) =>
+	request('POST', '/v1/swarm/propose', {
+		body: JSON.stringify({ key: 'a', value, route: 'leader', contest: 0 }),
+	});
+
+describe('pipelined requests', () => {
+	it('a read behind a write gives what was written, each of 300 times', async () => {
+		const values = Array.from({ length: 300 }, (_, index) => `value ${index}`);
+		wire.write(values.map((value) => put(value) + get()).join(''));
+		const bodies = await wire.bodies(2 * values.length);
+		expect(bodies).toEqual(values.flatMap((value) => ['true', value]));
+	});
+
+	it('of two writes the last one stays', async () => {
+		wire.write(put('first') + put('second') + put('third', 'b') + put('fourth') + get());
+		expect((await wire.bodies(5)).at(-1)).toBe('fourth');
+	});
+
+	it('a read in front of a write gives what was there before', async () => {
+		wire.write(put('old'));
+		await wire.answer();
+		wire.write(get() + put('new') + get() + remove() + get());
+		expect(await wire.bodies(4)).toEqual(['old', 'true', 'new', 'true']);
+		expect((await wire.answer()).status).toBe(404);
+	});
+
+	it('a read behind a proposal gives what was proposed', async () => {
+		wire.write(propose('red') + get() + propose('blue') + get());
+		const [, first, , second] = await wire.bodies(4);
+		expect([first, second]).toEqual(['red', 'blue']);
+	});
+
+	it('a write in a packet of its own waits for the one before it all the same', async () => {
+		wire.socket.setNoDelay(true);
+		wire.write(put('first'));
+		await new Promise((resolve) => node.events.once('request', resolve));
+		wire.write(put('second')).write(get());
+		expect((await wire.bodies(3)).at(-1)).toBe('second');
+	});
+
+	it('reads alone are served together', async () => {
+		const waiting: ((confirmed: boolean) => void)[] = [];
+		node.replica.readBarrier = () =>
+			new Promise((resolve) => {
+				waiting.push(resolve);
+				if (waiting.length === 3) for (const confirm of waiting) confirm(true);
+			});
+		wire.write(get('a') + get('b') + get('c'));
+		for (let count = 0; count < 3; count++) expect((await wire.answer()).status).toBe(404);
+	});
+
+	it('what a client sends ahead and takes back by leaving is not done', async () => {
+		const asked = new Promise((resolve) => node.events.once('request', resolve));
+		wire.write(put('first') + put('second'));
+		await asked;
+		wire.socket.resetAndDestroy();
+		const other = new Wire(node.port);
+		await expect.poll(async () => (await other.write(get()).answer()).body).toBe('first');
+		expect(node.replica.submitted).toHaveLength(1);
+	});
+
+	it('of a client that sends ahead without end are done as far as there is room, and refused beyond', async () => {
+		let answer: () => void = () => undefined;
+		const held = new Promise<void>((resolve) => {
+			answer = resolve;
+		});
+		const submit = node.replica.submit.bind(node.replica);
+		node.replica.submit = async (...args) => {
+			await held;
+			return submit(...args);
+		};
+		wire.write(put('x').repeat(PIPELINED_MAX + 10));
+		await expect.poll(() => node.refused).toEqual(['too many requests sent ahead']);
+		answer();
+		expect(new Set(await wire.bodies(1 + PIPELINED_MAX))).toEqual(new Set(['true']));
+		const refused = await wire.answer();
+		expect([refused.status, refused.headers.connection]).toEqual([503, 'close']);
+		expect(await wire.rest()).toBe('');
+		expect(node.replica.submitted).toHaveLength(1 + PIPELINED_MAX);
+	});
+
+	it('of a client that goes on all the same end with its connection', async () => {
+		node.replica.submit = () => new Promise(() => undefined);
+		wire.write(put('x').repeat(3 * PIPELINED_MAX));
+		expect(await wire.closed).toBe('reset');
+	});
+});
