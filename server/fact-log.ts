@@ -38,6 +38,8 @@ function lineOf(fact: RawFact): { level: 'debug' | 'info' | 'warn'; text: string
 			return { level: 'warn', text: `${fact.door}: ${fact.why} (from ${fact.from})` };
 		case 'ignored':
 			return { level: 'warn', text: `ignored ${fact.message} from ${fact.from}: ${fact.why}` };
+		case 'disk':
+			return { level: fact.what === 'hasRoom' || fact.what === 'answers' ? 'info' : 'warn', text: fact.detail };
 		case 'promised':
 			return { level: 'debug', text: `promised ${ballotToText(fact.ballot)}` };
 		case 'pollHeld':

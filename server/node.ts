@@ -5,7 +5,10 @@
 import { nanoid } from 'nanoid';
 import type { Logger } from 'pino';
 import { CLIENT_PATH } from '../shared/client/protocol.ts';
+import { CorruptLogError } from '../shared/disk/corrupt-log-error.ts';
 import type { Disk } from '../shared/disk/disk.ts';
+import { SEGMENT_BYTES_DEFAULT } from '../shared/disk/log.ts';
+import { newLogFiles } from '../shared/disk/manifest.ts';
 import type { Member } from '../shared/feed.ts';
 import type { NodeId } from '../shared/paxos/ballot.ts';
 import type { AgentConfig } from '../shared/paxos/config.ts';
@@ -60,8 +63,8 @@ const VALUE_BYTES_MAX = 1_048_576;
 const MESSAGE_BYTES_MAX = 524_288;
 
 /**
- * @throws FolderError, CorruptLogError for a data folder that must not be used; the system's error, with code
- * EADDRINUSE, for a port that is taken
+ * @throws FolderError for a data folder that must not be used; the system's error, with code EADDRINUSE, for a port
+ * that is taken
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
 	const { config, id, log } = options;
@@ -127,6 +130,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			agent: agentConfig(config, id, ids),
 			epoch,
 			disk: home.disk,
+			logOwner: home.owner,
 			swarm: { name: config.name, id: home.swarmId, members },
 			mesh,
 			fatal: (error) => {
@@ -182,7 +186,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		replica.start();
 	} catch (error) {
 		await close();
-		throw error;
+		throw error instanceof CorruptLogError ? home.damaged(error) : error;
 	}
 	return { url: urlOf(self), close };
 }
@@ -197,11 +201,17 @@ interface Refused {
 
 interface Home extends MemoryIdentity {
 	readonly disk: Disk;
+	readonly owner: string;
+	damaged(error: CorruptLogError): Error;
 	close(): Promise<void> | void;
 }
 
 async function openHome({ config, id, memory }: NodeOptions, ids: readonly NodeId[]): Promise<Home> {
-	if (memory) return { ...memory, disk: new MemoryDisk(), close: () => undefined };
+	if (memory) {
+		const owner = `${memory.swarmId}/${id}/${memory.incarnations[id]}`;
+		const disk = new MemoryDisk(newLogFiles(owner, SEGMENT_BYTES_DEFAULT));
+		return { ...memory, disk, owner, damaged: (error) => error, close: () => undefined };
+	}
 	return openFolder(config.dataDir, id, { name: config.name, members: ids });
 }
 

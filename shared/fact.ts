@@ -49,6 +49,14 @@ export type RuntimeFact<B = BallotText, V = ValueSummary> =
 			readonly door: 'mesh' | 'feed' | 'http' | 'client';
 			readonly why: string;
 	  }
+	/** What an operator should know of this node's disk. */
+	| {
+			readonly kind: 'disk';
+			/** A torn tail was cut off; there is no room for the next segment, or there is again; a flush does not return, or did. */
+			readonly what: 'repaired' | 'noRoom' | 'hasRoom' | 'hangs' | 'answers';
+			/** For people: the rest of a sentence that begins with the node. */
+			readonly detail: string;
+	  }
 	| { readonly kind: 'flushed'; readonly records: number; readonly bytes: number; readonly ms: number }
 	| { readonly kind: 'applied'; readonly through: number; readonly revision: number };
 

@@ -40,6 +40,7 @@ export function groupOf(fact: Fact): FactGroup {
 			return 'links';
 		case 'flushed':
 		case 'applied':
+		case 'disk':
 			return 'disk';
 	}
 }
@@ -88,6 +89,8 @@ export function factText(fact: Fact, names: BallotNames): string {
 			return `refused what ${fact.from} sent to its ${fact.door} door: ${fact.why}`;
 		case 'flushed':
 			return `flushed ${fact.records} record${fact.records === 1 ? '' : 's'}, ${fact.bytes} B in ${fact.ms.toFixed(2)} ms`;
+		case 'disk':
+			return fact.detail;
 		case 'applied':
 			return `applied through slot ${fact.through}, revision ${fact.revision}`;
 	}

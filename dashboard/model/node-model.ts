@@ -161,6 +161,7 @@ export class NodeModel {
 			case 'received':
 			case 'malformed':
 			case 'flushed':
+			case 'disk':
 				return;
 		}
 	}

@@ -155,6 +155,7 @@ function glyphOfFact(fact: Fact): GlyphKind {
 		case 'malformed':
 		case 'ignored':
 		case 'linkDown':
+		case 'disk':
 			return 'nack';
 		case 'chosen':
 		case 'fetching':

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LoadedConfig } from '../config.ts';
-import { FolderError } from '../storage/identity.ts';
+import { FolderError } from '../storage/folder-error.ts';
 import { CommandError, EXIT, type Terminal } from './terminal.ts';
 
 const SCRIPTS = { up: 'npm start', node: 'npm run node', init: 'npm run swarm init' } as const;

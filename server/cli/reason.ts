@@ -1,11 +1,10 @@
 /** What is said of an error that ends a command. */
-import { CorruptLogError } from '../../shared/disk/recover.ts';
 import { ConfigError } from '../config.ts';
-import { FolderError } from '../storage/identity.ts';
+import { FolderError } from '../storage/folder-error.ts';
 import { CommandError } from './terminal.ts';
 
 /** Errors whose message says what happened and what helps. */
-const FOR_PEOPLE = [CommandError, ConfigError, FolderError, CorruptLogError];
+const FOR_PEOPLE = [CommandError, ConfigError, FolderError];
 
 /** The message of an error that was foreseen; of any other, a mistake of ours, all that helps to find it. */
 export function reasonOf(error: unknown): string {

@@ -4,7 +4,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { Disk } from '../../shared/disk/disk.ts';
-import { Log, SEGMENT_BYTES_DEFAULT } from '../../shared/disk/log.ts';
+import { Log, type Repair } from '../../shared/disk/log.ts';
 import type { RawFact } from '../../shared/fact.ts';
 import type { Member, NodeSnapshot } from '../../shared/feed.ts';
 import { PaxosAgent } from '../../shared/paxos/agent.ts';
@@ -40,11 +40,16 @@ export interface ReplicaOptions {
 	readonly agent: AgentConfig;
 	readonly epoch: string;
 	readonly disk: Disk;
+	/** Whose log is on the disk: see `LogOptions`. */
+	readonly logOwner: string;
 	readonly swarm: { readonly name: string; readonly id: string; readonly members: readonly Member[] };
 	readonly mesh: MeshPort;
 	/** The disk failed or an invariant is broken: the node must stop. Called once. */
 	fatal(error: Error): void;
 }
+
+/** See `Log.tend`. */
+const TEND_EVERY_MS = 1000;
 
 export class Replica implements ReplicaService, ClientDoorPort {
 	readonly store = new Store();
@@ -54,6 +59,8 @@ export class Replica implements ReplicaService, ClientDoorPort {
 	readonly #id: NodeId;
 	readonly #agent: PaxosAgent;
 	readonly #log: Log;
+	/** What was cut off of the log as it was opened: told at the start, when somebody listens. */
+	readonly #repairs: readonly Repair[];
 	readonly #loop: ReplicaLoop;
 	readonly #submissions: Submissions;
 	readonly #barriers: Barriers;
@@ -65,6 +72,7 @@ export class Replica implements ReplicaService, ClientDoorPort {
 	readonly #peersOfQuorum: number;
 	/** Those of single messages; the log's own watcher, of the coarse facts, does not count. */
 	#watchersCount = 0;
+	#tending: NodeJS.Timeout | undefined;
 	#turnAsked = false;
 	#flushMs = 0;
 	#stopped = false;
@@ -75,18 +83,20 @@ export class Replica implements ReplicaService, ClientDoorPort {
 		this.#id = options.agent.id;
 		this.#peersOfQuorum = quorumSize(options.agent.members) - 1;
 		this.facts = new FactStream(this.#id, options.epoch, wallMs);
-		const { log, records } = Log.open(
+		const { log, records, repairs } = Log.open(
 			timed(options.disk, (ms) => {
 				this.#flushMs = ms;
 			}),
-			{ segmentBytes: SEGMENT_BYTES_DEFAULT },
+			{ owner: options.logOwner },
 			{
 				durable: (through) => this.#durable(through),
 				failed: (error) => this.#fail(error),
 				flushed: (count, bytes) => this.#flushed(count, bytes),
+				room: () => undefined,
 			},
 		);
 		this.#log = log;
+		this.#repairs = repairs;
 		this.#agent = new PaxosAgent(options.agent, records);
 		this.#loop = new ReplicaLoop(this.#id, this.#agent, log, this.store, {
 			nowMs: () => performance.now(),
@@ -115,6 +125,11 @@ export class Replica implements ReplicaService, ClientDoorPort {
 	}
 
 	start(): void {
+		for (const { file, offset, bytes } of this.#repairs) {
+			const detail = `cut off ${bytes} bytes of a write that a crash had torn, in ${file} at byte ${offset}`;
+			this.facts.tell({ kind: 'disk', what: 'repaired', detail });
+		}
+		this.#tending = setInterval(() => this.#log.tend(), TEND_EVERY_MS);
 		this.#guard(() => this.#loop.start());
 	}
 
@@ -127,6 +142,7 @@ export class Replica implements ReplicaService, ClientDoorPort {
 		this.#loop.stop();
 		for (const timer of this.#timers.values()) clearTimeout(timer);
 		this.#timers.clear();
+		clearInterval(this.#tending);
 		this.#log.close();
 	}
 

@@ -9,9 +9,10 @@
  * Writes are done one after the other; a file is made beside them, under another name until it is durable.
  */
 import * as fs from 'node:fs';
-import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Disk, Done } from '../../shared/disk/disk.ts';
+import { promisify } from 'node:util';
+import { type Disk, type Done, NoRoomError } from '../../shared/disk/disk.ts';
+import { OpenFiles } from './open-files.ts';
 import { Pace } from './pace.ts';
 
 /** Up to here a write into the system's memory takes less time than a thread would take to be woken for it. */
@@ -20,6 +21,18 @@ const BYTES_WRITTEN_AT_ONCE_MAX = 64 * 1024;
 const BYTES_FLUSHED_ON_LOOP_MAX = 2048;
 const ZEROS = new Uint8Array(1024 * 1024);
 const HALF_MADE = '.making';
+
+/** What the system says where a file cannot be made now but perhaps later, and what people say. */
+const LACKS: Readonly<Record<string, string>> = {
+	ENOSPC: 'the disk is full',
+	EDQUOT: 'the disk quota is used up',
+	EMFILE: 'this process has too many files open',
+	ENFILE: 'the system has too many files open',
+};
+
+const write = promisify(fs.write);
+const fsync = promisify(fs.fsync);
+const rename = promisify(fs.rename);
 
 interface Write {
 	readonly name: string;
@@ -34,10 +47,10 @@ export class FileDisk implements Disk {
 	readonly #writes: Write[] = [];
 	#writing = false;
 	readonly #pace = new Pace();
-	/** The file that is being written: open until another is. */
-	#open: { readonly name: string; readonly fd: number } | null = null;
+	readonly #open: OpenFiles;
 	#making: Promise<void> = Promise.resolve();
 	readonly #whenIdle: (() => void)[] = [];
+	#isClosed = false;
 
 	/**
 	 * @param folder must exist. What a crash left half made there is removed.
@@ -46,7 +59,8 @@ export class FileDisk implements Disk {
 	constructor(folder: string) {
 		this.#folder = folder;
 		for (const name of fs.readdirSync(folder)) if (name.endsWith(HALF_MADE)) fs.rmSync(join(folder, name));
-		syncFolder(folder);
+		this.#open = new OpenFiles(folder);
+		fs.fsyncSync(this.#open.folderFd);
 	}
 
 	list(): readonly string[] {
@@ -54,6 +68,8 @@ export class FileDisk implements Disk {
 	}
 
 	read(name: string): Uint8Array {
+		// Those that are read last are written first: they are open from now on.
+		this.#open.of(name);
 		return fs.readFileSync(join(this.#folder, name));
 	}
 
@@ -62,7 +78,7 @@ export class FileDisk implements Disk {
 			.then(() => this.#make(name, bytes))
 			.then(
 				() => null,
-				(error: Error) => this.#fail(error),
+				(error: Error) => (error instanceof NoRoomError ? error : this.#fail(error)),
 			)
 			.then((error) => void setImmediate(done, error));
 	}
@@ -77,37 +93,36 @@ export class FileDisk implements Disk {
 		await this.#making;
 		if (this.#writing) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
 		this.#fail(new Error('the disk is closed'));
-		if (this.#open) fs.closeSync(this.#open.fd);
-		this.#open = null;
+		if (!this.#isClosed) this.#open.close();
+		this.#isClosed = true;
 	}
 
 	async #make(name: string, bytes: number): Promise<void> {
 		if (this.#error) throw this.#error;
 		const halfMade = join(this.#folder, name + HALF_MADE);
-		const file = await open(halfMade, 'w');
+		let fd: number | undefined;
 		try {
-			for (let left = bytes; left > 0; ) {
-				const { bytesWritten } = await file.write(ZEROS, 0, Math.min(left, ZEROS.length));
-				left -= bytesWritten;
-				await file.datasync();
+			fd = this.#open.make(halfMade);
+			for (let at = 0; at < bytes; ) {
+				at += (await write(fd, ZEROS, 0, Math.min(bytes - at, ZEROS.length), at)).bytesWritten;
+				await fsync(fd);
 			}
-			await file.sync();
-		} finally {
-			await file.close();
-		}
-		await rename(halfMade, join(this.#folder, name));
-		const folder = await open(this.#folder);
-		try {
-			await folder.sync();
-		} finally {
-			await folder.close();
+			await rename(halfMade, join(this.#folder, name));
+			await fsync(this.#open.folderFd);
+			this.#open.keep(name, fd);
+		} catch (error) {
+			// What is half made would take the room that is lacking.
+			fs.rmSync(halfMade, { force: true });
+			if (fd !== undefined) this.#open.drop(fd);
+			const lack = LACKS[(error as NodeJS.ErrnoException).code ?? ''];
+			throw lack === undefined ? error : new NoRoomError(lack, { cause: error });
 		}
 	}
 
 	#writeNext(): void {
-		const write = this.#writes.shift();
-		this.#writing = write !== undefined;
-		if (!write) {
+		const next = this.#writes.shift();
+		this.#writing = next !== undefined;
+		if (!next) {
 			for (const resolve of this.#whenIdle.splice(0)) resolve();
 			return;
 		}
@@ -115,15 +130,15 @@ export class FileDisk implements Disk {
 			const final = error && this.#fail(error);
 			// The next one first: the disk works while whoever waited for this one does.
 			this.#writeNext();
-			write.done(final);
+			next.done(final);
 		};
 		if (this.#error) return void setImmediate(done, this.#error);
 		try {
-			const fd = this.#fileOf(write.name);
-			if (write.bytes.length > BYTES_WRITTEN_AT_ONCE_MAX) return writeBehind(fd, write.bytes, write.offset, done);
-			writeAtOnce(fd, write.bytes, write.offset);
+			const fd = this.#open.of(next.name);
+			if (next.bytes.length > BYTES_WRITTEN_AT_ONCE_MAX) return writeBehind(fd, next.bytes, next.offset, done);
+			writeAtOnce(fd, next.bytes, next.offset);
 			const startedMs = performance.now();
-			if (write.bytes.length <= BYTES_FLUSHED_ON_LOOP_MAX && this.#pace.isQuick) {
+			if (next.bytes.length <= BYTES_FLUSHED_ON_LOOP_MAX && this.#pace.isQuick) {
 				fs.fdatasyncSync(fd);
 				this.#pace.flushed(performance.now() - startedMs);
 				return queueMicrotask(() => done(null));
@@ -135,15 +150,6 @@ export class FileDisk implements Disk {
 		} catch (error) {
 			setImmediate(done, error as Error);
 		}
-	}
-
-	#fileOf(name: string): number {
-		if (this.#open?.name === name) return this.#open.fd;
-		if (this.#open) fs.closeSync(this.#open.fd);
-		this.#open = null;
-		const fd = fs.openSync(join(this.#folder, name), 'r+');
-		this.#open = { name, fd };
-		return fd;
 	}
 
 	/** The first error is the answer to everything from then on. */

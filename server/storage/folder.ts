@@ -2,8 +2,8 @@
  * The data folder: formatted once, then opened by one process per node.
  *
  *     <dataDir>/format.json            written last: all below is whole
- *     <dataDir>/<node>/format.json     whose folder this is, and the incarnations of all members
- *     <dataDir>/<node>/log/            from the first segment on
+ *     <dataDir>/<node>/format.json     the same: whose folder this is, and the incarnations of all members
+ *     <dataDir>/<node>/log/            the manifest, which names the node, and the segments
  *     <dataDir>/lock, <dataDir>/<node>/lock   who uses the folder now (`lock.ts`)
  *
  * A node whose folder is gone must not vote as if it remembered. So nothing here ever makes up for what is
@@ -12,15 +12,16 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { nanoid } from 'nanoid';
+import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import { SEGMENT_BYTES_DEFAULT } from '../../shared/disk/log.ts';
-import { segmentName } from '../../shared/disk/recover.ts';
+import { isSegmentName, newLogFiles, readManifest, segmentName } from '../../shared/disk/manifest.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { FileDisk, syncFolder } from './files.ts';
+import { damagedLog, FolderError, lostMemory } from './folder-error.ts';
 import {
 	checkIdentity,
-	FolderError,
-	goneOrNeverThere,
 	isFormatted,
+	neverFormatted,
 	notFinished,
 	removeIdentity,
 	type SwarmIdentity,
@@ -35,6 +36,10 @@ export interface OpenFolder {
 	readonly incarnations: Readonly<Record<NodeId, string>>;
 	/** The node's log lives there. */
 	readonly disk: FileDisk;
+	/** Whose log it is: for `Log.open`. */
+	readonly owner: string;
+	/** What is said where the log turns out not to be whole. */
+	damaged(error: CorruptLogError): FolderError;
 	/** Waits for writes that are on their way, then lets another process have the folder. */
 	close(): Promise<void>;
 }
@@ -86,29 +91,61 @@ export function formatOnce(dataDir: string, swarm: SwarmMembers): boolean {
  */
 export function openFolder(dataDir: string, nodeId: NodeId, swarm: SwarmMembers): OpenFolder {
 	const folder = join(dataDir, nodeId);
-	if (!fs.existsSync(folder)) throw goneOrNeverThere(dataDir, nodeId, `the folder ${folder} is missing`);
+	const log = join(folder, 'log');
+	refuseMissing(dataDir, nodeId, folder);
 	const unlock = lockNode(folder, nodeId);
 	try {
 		const identity = checkIdentity(dataDir, nodeId, swarm);
-		// Formatting makes the first segment. Without it the log was removed, not never begun.
-		if (!fs.existsSync(join(folder, 'log', segmentName(1)))) {
-			throw goneOrNeverThere(dataDir, nodeId, `the log in ${join(folder, 'log')} is missing`);
-		}
-		const disk = writable(folder, () => new FileDisk(join(folder, 'log')));
+		refuseMissing(dataDir, nodeId, log);
+		const owner = ownerOf(identity, nodeId);
+		const damaged = (error: CorruptLogError): FolderError => damagedLog(log, nodeId, error);
+		const disk = writable(folder, () => new FileDisk(log));
+		refuseOtherLog(disk, owner, log, damaged);
 		return {
 			swarmId: identity.swarmId,
 			incarnation: identity.incarnations[nodeId] as string,
 			incarnations: identity.incarnations,
 			disk,
-			close: async () => {
-				await disk.close();
-				unlock();
-			},
+			owner,
+			damaged,
+			close: () => disk.close().finally(unlock),
 		};
 	} catch (error) {
 		unlock();
 		throw error;
 	}
+}
+
+function refuseMissing(dataDir: string, nodeId: NodeId, folder: string): void {
+	if (fs.existsSync(folder)) return;
+	if (!isFormatted(dataDir)) throw neverFormatted(dataDir);
+	throw lostMemory(nodeId, `${folder} is missing, though the swarm was formatted`);
+}
+
+/** Two nodes with one memory could choose two values. */
+function refuseOtherLog(disk: FileDisk, owner: string, log: string, damaged: OpenFolder['damaged']): void {
+	try {
+		const found = readManifest(disk).owner;
+		if (found === owner) return;
+		const [swarmId, node] = found.split('/');
+		const [ownSwarmId, nodeId] = owner.split('/');
+		const [code, whose] =
+			swarmId === ownSwarmId
+				? (['otherNode', `of node ${node}`] as const)
+				: (['otherSwarm', `of node ${node} of another swarm (${swarmId})`] as const);
+		throw new FolderError(
+			code,
+			`${log} is the log ${whose}, not of node ${nodeId}. Put the log of node ${nodeId} in its place`,
+		);
+	} catch (error) {
+		void disk.close();
+		throw error instanceof CorruptLogError ? damaged(error) : error;
+	}
+}
+
+/** Names one life of one node's disk. */
+function ownerOf({ swarmId, incarnations }: SwarmIdentity, node: NodeId): string {
+	return `${swarmId}/${node}/${incarnations[node]}`;
 }
 
 /** Caller holds the lock of the data folder. The marker comes last. */
@@ -120,8 +157,8 @@ function format(dataDir: string, { name, members }: SwarmMembers): SwarmIdentity
 		for (const node of members) {
 			const folder = join(dataDir, node);
 			fs.mkdirSync(join(folder, 'log'), { recursive: true });
-			makeFirstSegment(join(folder, 'log'));
-			writeIdentity(folder, { ...identity, node });
+			makeLog(join(folder, 'log'), ownerOf(identity, node));
+			writeIdentity(folder, identity);
 		}
 		syncFolder(dataDir);
 		writeIdentity(dataDir, identity);
@@ -133,22 +170,27 @@ function format(dataDir: string, { name, members }: SwarmMembers): SwarmIdentity
 function refuseDataWithoutMarker(dataDir: string, node: NodeId): void {
 	const log = join(dataDir, node, 'log');
 	if (!fs.existsSync(log)) return;
-	const used = fs.readdirSync(log).some((name) => {
-		const bytes = fs.readFileSync(join(log, name));
-		return name !== segmentName(1) || !bytes.equals(new Uint8Array(bytes.length));
-	});
+	const used = fs
+		.readdirSync(log)
+		.filter(isSegmentName)
+		.some((name) => {
+			const bytes = fs.readFileSync(join(log, name));
+			return name !== segmentName(1) || !bytes.equals(new Uint8Array(bytes.length));
+		});
 	if (used) throw notFinished(dataDir, node);
 }
 
-function makeFirstSegment(log: string): void {
-	const fd = fs.openSync(join(log, segmentName(1)), 'w');
-	try {
-		fs.writeFileSync(fd, new Uint8Array(SEGMENT_BYTES_DEFAULT));
-		fs.fsyncSync(fd);
-	} finally {
-		fs.closeSync(fd);
+function makeLog(folder: string, owner: string): void {
+	for (const { name, bytes } of newLogFiles(owner, SEGMENT_BYTES_DEFAULT)) {
+		const fd = fs.openSync(join(folder, name), 'w');
+		try {
+			fs.writeFileSync(fd, bytes);
+			fs.fsyncSync(fd);
+		} finally {
+			fs.closeSync(fd);
+		}
 	}
-	syncFolder(log);
+	syncFolder(folder);
 }
 
 /** Caller holds the lock of the data folder. The marker goes first. Nothing else in these folders is touched. */

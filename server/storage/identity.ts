@@ -1,64 +1,33 @@
 /**
- * `format.json`: which swarm and node a data folder belongs to, and in which life. One lies in the data folder
- * itself and says that formatting was finished, one in each node's folder. Written once, whole or not at all.
+ * `format.json`: which swarm a data folder belongs to, and the incarnations of all its members. One lies in the data
+ * folder itself and says that formatting was finished, one in each node's folder. All of one swarm are the same, and
+ * none ever changes, so one that is damaged or lost can be copied from any other. Written whole or not at all.
  */
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { syncFolder } from './files.ts';
+import { FolderError } from './folder-error.ts';
 
-export type FolderErrorCode =
-	| 'unformatted'
-	| 'alreadyFormatted'
-	| 'incomplete'
-	| 'missing'
-	| 'otherSwarm'
-	| 'otherNode'
-	| 'otherMembers'
-	| 'inUse'
-	| 'notLockable'
-	| 'unknownFormat'
-	| 'unreadable'
-	| 'notWritable';
-
-/** What a message leaves to be done at its very end, for whoever knows how people say it. */
-export type FolderRemedy = 'format' | 'erase';
-
-/** A data folder that must not be used. The message is for people: the reason, and what helps. */
-export class FolderError extends Error {
-	override readonly name = 'FolderError';
-	readonly code: FolderErrorCode;
-	readonly remedy: FolderRemedy | null;
-
-	constructor(code: FolderErrorCode, message: string, options: ErrorOptions & { readonly remedy?: FolderRemedy } = {}) {
-		super(message, options);
-		this.code = code;
-		this.remedy = options.remedy ?? null;
-	}
-}
-
-const FORMAT = 2;
+const FORMAT = 3;
 const FILE = 'format.json';
 
-const swarmSchema = z.strictObject({
+const identitySchema = z.strictObject({
 	format: z.literal(FORMAT),
 	name: z.string().min(1),
 	swarmId: z.string().min(1),
 	/** Of every member, so that a node knows a peer that lost its disk. */
 	incarnations: z.record(z.string().min(1), z.string().min(1)),
+	checksum: z.string(),
 });
-const nodeSchema = swarmSchema.extend({ node: z.string().min(1) });
 
 export interface SwarmIdentity {
 	/** For people. */
 	readonly name: string;
 	readonly swarmId: string;
 	readonly incarnations: Readonly<Record<NodeId, string>>;
-}
-
-export interface NodeIdentity extends SwarmIdentity {
-	readonly node: NodeId;
 }
 
 /** As configured. */
@@ -74,25 +43,20 @@ export function isFormatted(folder: string): boolean {
 
 /** The id of the swarm whose data is there; null where nothing was formatted, or nobody can say. */
 export function swarmIdIn(dataDir: string): string | null {
-	try {
-		return readIdentity(dataDir, swarmSchema)?.swarmId ?? null;
-	} catch (error) {
-		if (error instanceof FolderError) return null;
-		throw error;
-	}
+	return identityIn(dataDir)?.swarmId ?? null;
 }
 
 /**
- * Who the node of this folder is, if it is the one that is asked for.
+ * Which swarm the folder of this node belongs to, if it is the one that is asked for.
  *
  * @throws FolderError
  */
 export function checkIdentity(dataDir: string, nodeId: NodeId, { name, members }: SwarmMembers): SwarmIdentity {
 	const folder = join(dataDir, nodeId);
-	const swarm = readIdentity(dataDir, swarmSchema);
-	const own = readIdentity(folder, nodeSchema);
+	const swarm = readIdentity(dataDir, dataDir);
+	const own = readIdentity(folder, dataDir);
 	if (!swarm) throw own ? notFinished(dataDir, nodeId) : neverFormatted(dataDir);
-	if (!own) throw goneOrNeverThere(dataDir, nodeId, `${join(folder, FILE)} is missing`);
+	if (!own) throw fileGone(dataDir, nodeId);
 	const restart = 'or give it a data folder of its own in swarm.json or with --data-dir';
 	if (swarm.name !== name) {
 		throw new FolderError(
@@ -104,16 +68,7 @@ export function checkIdentity(dataDir: string, nodeId: NodeId, { name, members }
 		throw new FolderError(
 			'otherSwarm',
 			`${folder} belongs to another swarm (${own.swarmId}) than ${dataDir} (${swarm.swarmId}). ` +
-				`Put back the folder that belongs there, or erase the data of every node`,
-			{ remedy: 'erase' },
-		);
-	}
-	if (own.node !== nodeId) {
-		throw new FolderError(
-			'otherNode',
-			`${folder} is the folder of node ${own.node}, not of ${nodeId}. Two nodes with one memory could choose two ` +
-				`values. Put back the folder that belongs there, or erase the data of every node`,
-			{ remedy: 'erase' },
+				`Put the folder of node ${nodeId} that belongs there in its place`,
 		);
 	}
 	const formatted = Object.keys(own.incarnations).sort().join(', ');
@@ -129,11 +84,13 @@ export function checkIdentity(dataDir: string, nodeId: NodeId, { name, members }
 }
 
 /** Durable when it returns; a crash leaves it whole or not at all. */
-export function writeIdentity(folder: string, identity: SwarmIdentity | NodeIdentity): void {
+export function writeIdentity(folder: string, identity: SwarmIdentity): void {
 	const path = join(folder, FILE);
+	const { name, swarmId, incarnations } = identity;
+	const content = { format: FORMAT, name, swarmId, incarnations };
 	const fd = fs.openSync(`${path}.new`, 'w');
 	try {
-		fs.writeFileSync(fd, `${JSON.stringify({ format: FORMAT, ...identity }, null, 2)}\n`);
+		fs.writeFileSync(fd, `${JSON.stringify({ ...content, checksum: checksumOf(content) }, null, 2)}\n`);
 		fs.fsyncSync(fd);
 	} finally {
 		fs.closeSync(fd);
@@ -148,19 +105,7 @@ export function removeIdentity(folder: string): void {
 	syncFolder(folder);
 }
 
-/** What a node needs is not there: either the swarm was never formatted, or the node lost its memory. */
-export function goneOrNeverThere(dataDir: string, nodeId: NodeId, what: string): FolderError {
-	if (!isFormatted(dataDir)) return neverFormatted(dataDir);
-	return new FolderError(
-		'missing',
-		`Node ${nodeId} has lost its memory: ${what}, though the swarm was formatted. It must not vote as if it ` +
-			`remembered what it promised. Put the folder back as it was last (not an older copy), start the others without ` +
-			`it, or erase the data of every node`,
-		{ remedy: 'erase' },
-	);
-}
-
-function neverFormatted(dataDir: string): FolderError {
+export function neverFormatted(dataDir: string): FolderError {
 	return new FolderError('unformatted', `${dataDir} is not formatted yet. To format it, once`, { remedy: 'format' });
 }
 
@@ -169,23 +114,32 @@ export function notFinished(dataDir: string, node: NodeId): FolderError {
 	return new FolderError(
 		'incomplete',
 		`${join(dataDir, node)} holds data, but ${join(dataDir, FILE)} is missing, so its swarm is not known. ` +
-			`Put that file back, or erase the data of every node`,
-		{ remedy: 'erase' },
+			copyOver(dataDir, join(dataDir, FILE)),
+	);
+}
+
+function fileGone(dataDir: string, node: NodeId): FolderError {
+	const path = join(dataDir, node, FILE);
+	return new FolderError(
+		'missing',
+		`${path} is missing, which says whose folder that is. Where all else of the folder is as it was: ` +
+			copyOver(dataDir, path),
 	);
 }
 
 /** Undefined where there is none. */
-function readIdentity<T>(folder: string, schema: z.ZodType<T>): T | undefined {
+function readIdentity(folder: string, dataDir: string): SwarmIdentity | undefined {
 	const path = join(folder, FILE);
 	let json: unknown;
 	try {
 		json = JSON.parse(fs.readFileSync(path, 'utf8'));
 	} catch (cause) {
-		if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-		throw unreadable(path, (cause as Error).message, cause);
+		const { code, message } = cause as NodeJS.ErrnoException;
+		if (code === 'ENOENT') return undefined;
+		throw unreadable(path, dataDir, message, cause);
 	}
-	const version = z.looseObject({ format: z.number() }).safeParse(json);
-	if (version.success && version.data.format !== FORMAT) {
+	const version = z.looseObject({ format: z.number(), checksum: z.unknown().optional() }).safeParse(json);
+	if (version.success && version.data.format !== FORMAT && isAsWritten(version.data)) {
 		throw new FolderError(
 			'unknownFormat',
 			`${path} has format ${version.data.format}; this version of paxos-swarm knows format ${FORMAT} only. ` +
@@ -193,16 +147,43 @@ function readIdentity<T>(folder: string, schema: z.ZodType<T>): T | undefined {
 			{ remedy: 'erase' },
 		);
 	}
-	const identity = schema.safeParse(json);
-	if (!identity.success) throw unreadable(path, z.prettifyError(identity.error), identity.error);
-	return identity.data;
+	const identity = identitySchema.safeParse(json);
+	if (!identity.success) throw unreadable(path, dataDir, z.prettifyError(identity.error), identity.error);
+	const { checksum: _, format: __, ...known } = identity.data;
+	if (!isAsWritten(identity.data)) throw unreadable(path, dataDir, 'its checksum does not fit what it says', undefined);
+	return known;
 }
 
-function unreadable(path: string, why: string, cause: unknown): FolderError {
-	return new FolderError(
-		'unreadable',
-		`${path} cannot be read: ${why}. Without it nothing says whose data this is. ` +
-			`Put the file back as it was, or erase the data of every node`,
-		{ cause, remedy: 'erase' },
-	);
+/** Formats before this one had no checksum. */
+function isAsWritten({ checksum, ...content }: { readonly format: number; readonly checksum?: unknown }): boolean {
+	return checksum === undefined ? content.format < FORMAT : checksum === checksumOf(content);
+}
+
+function checksumOf(content: object): string {
+	return createHash('sha256').update(JSON.stringify(content)).digest('hex');
+}
+
+function unreadable(path: string, dataDir: string, why: string, cause: unknown): FolderError {
+	return new FolderError('unreadable', `${path} is damaged: ${why}. Only this file is. ${copyOver(dataDir, path)}`, {
+		cause,
+	});
+}
+
+/** What helps where one of these files is damaged or lost. */
+function copyOver(dataDir: string, path: string): string {
+	const remedy = `Every ${FILE} of one swarm is the same and never changes, so copy another over it`;
+	const nodes = fs.existsSync(dataDir) ? fs.readdirSync(dataDir).map((name) => join(dataDir, name)) : [];
+	const whole = [dataDir, ...nodes].find((folder) => join(folder, FILE) !== path && identityIn(folder) !== null);
+	return whole === undefined ? `${remedy}, from a backup of any age` : `${remedy}: cp ${join(whole, FILE)} ${path}`;
+}
+
+/** null where there is none that can be read. */
+function identityIn(folder: string): SwarmIdentity | null {
+	const path = join(folder, FILE);
+	try {
+		const identity = identitySchema.safeParse(JSON.parse(fs.readFileSync(path, 'utf8')));
+		return identity.success && isAsWritten(identity.data) ? identity.data : null;
+	} catch {
+		return null;
+	}
 }

@@ -5,7 +5,12 @@
 import type { Disk, Done } from '../../shared/disk/disk.ts';
 
 export class MemoryDisk implements Disk {
-	readonly #files = new Map<string, Uint8Array>();
+	readonly #files: Map<string, Uint8Array>;
+
+	/** @param files those that are there from the beginning, as `newLogFiles` makes them */
+	constructor(files: readonly { readonly name: string; readonly bytes: Uint8Array }[]) {
+		this.#files = new Map(files.map(({ name, bytes }) => [name, bytes]));
+	}
 
 	list(): readonly string[] {
 		return [...this.#files.keys()].sort();

@@ -2,130 +2,185 @@
  * One frame: what one flush puts on disk. Bytes to a frame and back; which frames follow each other is
  * `recover.ts`'s business.
  *
- *     sector 0   tag 0xF1 | "px1" | body bytes | sequence | segment | previous | body sum | header sum | body ...
- *     sector n   tag 0xC0 | body ... | zeros up to the sector's end
+ *     sector 0   tag 0xF1 | sequence, low | body bytes | sequence, high | previous | sectors' sum | body ... | sum
+ *     sector n   tag 0xC0 | sequence, low | body ...   | zeros where the body has ended                     | sum
  *
- * A frame begins at a sector, so writing one never touches a sector that an earlier one made durable. The
- * first byte of every sector says whether a frame begins or goes on there, so nothing inside a body, a
- * client's value least of all, can be taken for a frame: not in a torn frame, not in what is left of one.
+ * Every sector carries a checksum of its own, of all bytes before it and of the place in the log where the sector
+ * belongs. So each sector alone can be told to be what was written there, or never written, or damaged, and a frame
+ * that a crash has torn is told from one that was whole once. What another log wrote, or this one elsewhere, does not
+ * count as written there: the place is in the sum, not in the sector.
  *
- * Integers are little-endian. The sums are CRC-32C: the header's of its first 28 bytes, the body's of all
- * that follows the header up to the end of the last sector, tags and padding too.
+ * A frame begins at a sector, so writing one never touches a sector that an earlier one made durable. The first byte
+ * of every sector says whether a frame begins or goes on there, so nothing inside a body, a client's value least of
+ * all, can be taken for a frame: not in a torn frame, not in what is left of one.
+ *
+ * Integers are little-endian and of four bytes, the sums are CRC-32C.
  */
 import { crc32c } from './crc32c.ts';
 
 /** What a disk writes whole or not at all. */
 export const SECTOR_BYTES = 512;
-const HEADER_BYTES = 32;
-const TAG_BYTES = 1;
+const SUM_BYTES = 4;
+const SUM_AT = SECTOR_BYTES - SUM_BYTES;
+/** Tag and sequence. */
+const HEAD_BYTES = 5;
+const FRAME_HEAD_BYTES = 21;
+const FIRST_BODY_BYTES_MAX = SUM_AT - FRAME_HEAD_BYTES;
+const BODY_BYTES_MAX = SUM_AT - HEAD_BYTES;
 
-const NEVER_WRITTEN = 0x00;
 const BEGINS = 0xf1;
 const GOES_ON = 0xc0;
-/** With the version of this layout. */
-const MAGIC = [0x70, 0x78, 0x31] as const;
 
 const SEQUENCE_LOW = 2 ** 32;
+/** Numbers of frames stay below this: more than a log ever writes, and exact in JavaScript. */
+export const SEQUENCE_MAX = 2 ** 53 - 1;
 
 export interface FrameHeader {
 	readonly bodyBytes: number;
 	/** From 1, one more for each frame, through all segments. */
 	readonly sequence: number;
-	/** The number of the segment that it was written to. */
-	readonly segment: number;
-	/** The checksum of the header of the frame before; 0 for the first. It binds all frames before this one. */
+	/** The checksum of the first sector of the frame before; 0 for the first frame. It binds all frames before this one. */
 	readonly previous: number;
-	readonly bodyChecksum: number;
-	/** Of this header. */
+	/** Of the checksums of all sectors but the first: they were written together. */
+	readonly sectorsSum: number;
+	/** Of the first sector, and so of everything above. */
 	readonly checksum: number;
 }
 
+/** What a sector is at a place where the frame `sequence` may have been written. */
+export type SectorState =
+	/** All zeros, or of an earlier frame. */
+	| 'old'
+	/** Of that very frame, as it was written. */
+	| 'new'
+	/** Of a later frame. */
+	| 'later'
+	/** Anything else. */
+	| 'damaged';
+
 /** How many bytes a frame takes, whole sectors, for a body of so many. */
 export function frameBytes(bodyBytes: number): number {
-	return Math.ceil((HEADER_BYTES - TAG_BYTES + bodyBytes) / (SECTOR_BYTES - TAG_BYTES)) * SECTOR_BYTES;
+	const behind = Math.max(0, bodyBytes - FIRST_BODY_BYTES_MAX);
+	return (1 + Math.ceil(behind / BODY_BYTES_MAX)) * SECTOR_BYTES;
 }
 
 /** The largest body of a frame of so many bytes, a multiple of `SECTOR_BYTES`. */
 export function bodyBytesWithin(bytes: number): number {
-	return (bytes / SECTOR_BYTES) * (SECTOR_BYTES - TAG_BYTES) - (HEADER_BYTES - TAG_BYTES);
+	return FIRST_BODY_BYTES_MAX + (bytes / SECTOR_BYTES - 1) * BODY_BYTES_MAX;
 }
 
 /**
  * Writes a frame over the first `frameBytes(body.length)` bytes of `into`.
  *
- * @returns the checksum of its header, which the next frame takes as `previous`
+ * @param address the number of its first sector, counted through the whole log: see `Addresses`
+ * @returns the checksum of its first sector, which the next frame takes as `previous`
  */
 export function writeFrame(
 	into: Uint8Array,
 	body: Uint8Array,
-	ties: Pick<FrameHeader, 'sequence' | 'segment' | 'previous'>,
+	{ sequence, previous, address }: { readonly sequence: number; readonly previous: number; readonly address: number },
 ): number {
 	const end = frameBytes(body.length);
-	let read = SECTOR_BYTES - HEADER_BYTES;
-	into.set(body.subarray(0, read), HEADER_BYTES);
+	const low = sequence % SEQUENCE_LOW;
+	const padding = bodyBytesWithin(end) - body.length;
+	let sectorsSum = 0;
+	let read = FIRST_BODY_BYTES_MAX;
 	for (let sector = SECTOR_BYTES; sector < end; sector += SECTOR_BYTES) {
 		into[sector] = GOES_ON;
-		into.set(body.subarray(read, read + SECTOR_BYTES - TAG_BYTES), sector + TAG_BYTES);
-		read += SECTOR_BYTES - TAG_BYTES;
+		put32(into, sector + 1, low);
+		into.set(body.subarray(read, read + BODY_BYTES_MAX), sector + HEAD_BYTES);
+		if (sector + SECTOR_BYTES === end) into.fill(0, end - SUM_BYTES - padding, end - SUM_BYTES);
+		read += BODY_BYTES_MAX;
+		const sum = sumOf(into, sector, address);
+		put32(into, sector + SUM_AT, sum);
+		sectorsSum = folded(sectorsSum, sum);
 	}
-	const padding = Math.min(read, read - body.length);
-	into.fill(0, end - padding, end);
-
 	into[0] = BEGINS;
-	into.set(MAGIC, TAG_BYTES);
-	put32(into, 4, body.length);
-	put32(into, 8, ties.sequence % SEQUENCE_LOW);
-	put32(into, 12, Math.floor(ties.sequence / SEQUENCE_LOW));
-	put32(into, 16, ties.segment);
-	put32(into, 20, ties.previous);
-	put32(into, 24, crc32c(into, HEADER_BYTES, end));
-	const checksum = crc32c(into, 0, 28);
-	put32(into, 28, checksum);
+	put32(into, 1, low);
+	put32(into, 5, body.length);
+	put32(into, 9, Math.floor(sequence / SEQUENCE_LOW));
+	put32(into, 13, previous);
+	put32(into, 17, sectorsSum);
+	into.set(body.subarray(0, FIRST_BODY_BYTES_MAX), FRAME_HEAD_BYTES);
+	if (end === SECTOR_BYTES) into.fill(0, SUM_AT - padding, SUM_AT);
+	const checksum = sumOf(into, 0, address);
+	put32(into, SUM_AT, checksum);
 	return checksum;
 }
 
-/** The header of the frame that begins at the sector at `offset`; undefined where none does, or not a whole one. */
-export function readHeader(bytes: Uint8Array, offset: number): FrameHeader | undefined {
+/**
+ * The header of the frame that begins at the sector at `offset`; undefined where none does, or its first sector is
+ * not as it was written.
+ *
+ * @param address of the first sector of `bytes`
+ */
+export function readHeader(bytes: Uint8Array, offset: number, address: number): FrameHeader | undefined {
 	if (bytes[offset] !== BEGINS || offset + SECTOR_BYTES > bytes.length) return undefined;
-	if (MAGIC.some((byte, i) => bytes[offset + TAG_BYTES + i] !== byte)) return undefined;
-	const checksum = get32(bytes, offset + 28);
-	if (crc32c(bytes, offset, offset + 28) !== checksum) return undefined;
+	const checksum = get32(bytes, offset + SUM_AT);
+	if (sumOf(bytes, offset, address) !== checksum) return undefined;
 	return {
-		bodyBytes: get32(bytes, offset + 4),
-		sequence: get32(bytes, offset + 8) + get32(bytes, offset + 12) * SEQUENCE_LOW,
-		segment: get32(bytes, offset + 16),
-		previous: get32(bytes, offset + 20),
-		bodyChecksum: get32(bytes, offset + 24),
+		bodyBytes: get32(bytes, offset + 5),
+		sequence: get32(bytes, offset + 1) + get32(bytes, offset + 9) * SEQUENCE_LOW,
+		previous: get32(bytes, offset + 13),
+		sectorsSum: get32(bytes, offset + 17),
 		checksum,
 	};
 }
 
-/** The body of the frame at `offset`, in an array of its own; undefined where any of its bytes has changed. */
-export function readBody(bytes: Uint8Array, offset: number, header: FrameHeader): Uint8Array | undefined {
+/**
+ * Whether all sectors behind the first are of one frame, written together with its header at `offset`. They must be
+ * within `bytes`.
+ */
+export function isWhole(bytes: Uint8Array, offset: number, header: FrameHeader, address: number): boolean {
 	const end = offset + frameBytes(header.bodyBytes);
-	if (end > bytes.length || crc32c(bytes, offset + HEADER_BYTES, end) !== header.bodyChecksum) return undefined;
-	let from = offset + HEADER_BYTES;
-	// Not `slice`, which for Node's buffers is a view, and would keep the whole segment in memory.
-	if (end === offset + SECTOR_BYTES) return new Uint8Array(bytes.subarray(from, from + header.bodyBytes));
+	let sectorsSum = 0;
+	for (let sector = offset + SECTOR_BYTES; sector < end; sector += SECTOR_BYTES) {
+		if (stateOf(bytes, sector, address, header.sequence) !== 'new') return false;
+		sectorsSum = folded(sectorsSum, get32(bytes, sector + SUM_AT));
+	}
+	return sectorsSum === header.sectorsSum;
+}
+
+/** The body of a frame that is whole, in an array of its own. */
+export function readBody(bytes: Uint8Array, offset: number, header: FrameHeader): Uint8Array {
 	const body = new Uint8Array(header.bodyBytes);
+	let from = offset + FRAME_HEAD_BYTES;
 	for (let written = 0; written < body.length; ) {
-		const sectorEnd = from - (from % SECTOR_BYTES) + SECTOR_BYTES;
-		const piece = bytes.subarray(from, Math.min(sectorEnd, from + body.length - written));
+		const sector = from - (from % SECTOR_BYTES);
+		const piece = bytes.subarray(from, Math.min(sector + SUM_AT, from + body.length - written));
 		body.set(piece, written);
 		written += piece.length;
-		from = sectorEnd + TAG_BYTES;
+		from = sector + SECTOR_BYTES + HEAD_BYTES;
 	}
 	return body;
 }
 
-/** Where the next sector at or after `offset` is in which a frame begins; undefined for none. One look a sector. */
-export function findHeader(bytes: Uint8Array, offset: number): number | undefined {
-	for (let at = offset; at < bytes.length; at += SECTOR_BYTES) if (readHeader(bytes, at)) return at;
-	return undefined;
+/** @param address of the first sector of `bytes` */
+export function stateOf(bytes: Uint8Array, offset: number, address: number, sequence: number): SectorState {
+	const tag = bytes[offset];
+	if (tag === BEGINS || tag === GOES_ON) {
+		if (sumOf(bytes, offset, address) !== get32(bytes, offset + SUM_AT)) return 'damaged';
+		// Only the low half is there. A log does not hold 2^31 frames more or less than its neighbours.
+		const ahead = (get32(bytes, offset + 1) - (sequence % SEQUENCE_LOW)) | 0;
+		return ahead === 0 ? 'new' : ahead < 0 ? 'old' : 'later';
+	}
+	return isZero(bytes, offset) ? 'old' : 'damaged';
 }
 
-export function isNeverWritten(bytes: Uint8Array, offset: number): boolean {
-	return bytes.subarray(offset, offset + SECTOR_BYTES).every((byte) => byte === NEVER_WRITTEN);
+export function isZero(bytes: Uint8Array, offset: number): boolean {
+	const end = offset + SECTOR_BYTES;
+	for (let at = offset; at < end; at++) if (bytes[at] !== 0) return false;
+	return true;
+}
+
+/** The place is where the sum begins: no two places of one log begin alike. */
+function sumOf(bytes: Uint8Array, offset: number, address: number): number {
+	return crc32c(bytes, offset, offset + SUM_AT, (address + offset / SECTOR_BYTES) >>> 0);
+}
+
+/** The order counts too. */
+function folded(sums: number, sum: number): number {
+	return (((sums << 1) | (sums >>> 31)) ^ sum) >>> 0;
 }
 
 function put32(bytes: Uint8Array, at: number, value: number): void {

@@ -5,12 +5,17 @@
  * One flush is one frame and one write, and there is never more than one on its way: a crash tears only the
  * last frame (`recover.ts`). After the first error nothing is written any more, and nothing is tried again: a
  * flush that failed may have dropped the pages it could not write. Nothing written is kept in memory.
+ *
+ * A disk without room for the next segment is no error. It is noticed while half of the present segment is free, and
+ * told to the owner, who then lets no new values in. That half is for what the protocol has to remember meanwhile.
  */
 import { Writer } from '../bytes/bytes.ts';
 import { type DurableRecord, writeRecord } from '../paxos/record.ts';
-import type { Disk } from './disk.ts';
+import type { Disk, NoRoomError } from './disk.ts';
 import { bodyBytesWithin, frameBytes, SECTOR_BYTES, writeFrame } from './frame.ts';
-import { type Place, type Recovered, readLog, segmentName } from './recover.ts';
+import { segmentName } from './manifest.ts';
+import { type Place, type Recovered, readLog } from './recover.ts';
+import { Segments } from './segments.ts';
 
 export interface LogHandlers {
 	/** Every record up to this position is durable; 0: all that was read at the start is. Grows. */
@@ -19,18 +24,26 @@ export interface LogHandlers {
 	failed(error: Error): void;
 	/** One flush is done: so many records, so many bytes on disk. */
 	flushed(records: number, bytes: number): void;
+	/** The disk has no room for the next segment, for this reason; or it has room again, after it had none: null. */
+	room(lack: NoRoomError | null): void;
 }
 
 export interface LogOptions {
-	/** Of a log that is new; one that exists keeps its own. A multiple of 512. */
-	readonly segmentBytes: number;
+	/** The one that the log was made for: see `Manifest`. */
+	readonly owner: string;
+}
+
+/** What was left of a torn frame, and is cut off. */
+export interface Repair {
+	readonly file: string;
+	readonly offset: number;
+	readonly bytes: number;
 }
 
 export interface OpenedLog {
 	readonly log: Log;
 	readonly records: readonly DurableRecord[];
-	/** Whether the last frame was torn, and is cut off. */
-	readonly torn: boolean;
+	readonly repairs: readonly Repair[];
 }
 
 /** 16 MiB: made in some ten milliseconds, and room for several values of 1 MiB in one frame. */
@@ -42,6 +55,10 @@ const FRAME_BYTES_GOAL = 4 * 1024 * 1024;
 const RECORD_OVERHEAD_BYTES_MAX = 128;
 /** The next segment is made when so much of one is used, and so is there when it is needed. */
 const USED_BEFORE_NEXT_IS_MADE = 0.5;
+/** While there is no room for another segment, so much of the last one is kept for records without a value. */
+const RESERVED = 1 / 8;
+/** More than this waits only where the disk does not keep up: some seconds of a busy swarm. */
+export const WAITING_BYTES_MAX = 32 * 1024 * 1024;
 
 interface Batch {
 	readonly records: number;
@@ -51,17 +68,17 @@ interface Batch {
 export class Log {
 	readonly #disk: Disk;
 	readonly #handlers: LogHandlers;
-	readonly #segmentBytes: number;
 	readonly #bodyBytesMax: number;
 	readonly #bodyBytesGoal: number;
 	#state: 'open' | 'failed' | 'closed' = 'open';
 
+	readonly #segments: Segments;
 	/** Where the next frame goes, unless it is too big for what is left of the segment. */
 	#end: Place;
-	#segmentsMade: number;
-	#making = false;
+	/** Of the first sector of that segment. */
+	#address: number;
 	#sequence: number;
-	/** The checksum of the last frame's header. */
+	/** The checksum of the first sector of the last frame. */
 	#previous: number;
 
 	/** A write is on its way. Its bytes are in `#frame`, which is used again for the next. */
@@ -69,6 +86,8 @@ export class Log {
 	#frame = new Uint8Array(0);
 	/** Records that wait, in order: whole batches, then those that are still collected. */
 	readonly #batches: Batch[] = [];
+	/** Of all batches. */
+	#batchesBytes = 0;
 	readonly #collecting = new Writer(64 * 1024);
 	#collected = 0;
 	#flushWanted = false;
@@ -84,30 +103,34 @@ export class Log {
 	 * @throws CorruptLogError what was durable cannot be read
 	 */
 	static open(disk: Disk, options: LogOptions, handlers: LogHandlers): OpenedLog {
-		const recovered = readLog(disk);
-		const log = new Log(disk, options, handlers, recovered);
-		return { log, records: recovered.records, torn: recovered.torn };
+		const recovered = readLog(disk, options.owner);
+		const log = new Log(disk, handlers, recovered);
+		const repairs = recovered.remains.map(({ segment, offset, bytes }) => ({
+			file: segmentName(segment),
+			offset,
+			bytes,
+		}));
+		return { log, records: recovered.records, repairs };
 	}
 
-	private constructor(disk: Disk, options: LogOptions, handlers: LogHandlers, recovered: Recovered) {
+	private constructor(disk: Disk, handlers: LogHandlers, recovered: Recovered) {
 		this.#disk = disk;
 		this.#handlers = handlers;
-		this.#segmentBytes = recovered.segmentBytes || options.segmentBytes;
-		if (this.#segmentBytes <= 0 || this.#segmentBytes % SECTOR_BYTES !== 0) {
-			throw new RangeError(`segmentBytes: ${this.#segmentBytes} is not a multiple of ${SECTOR_BYTES}`);
-		}
-		this.#bodyBytesMax = bodyBytesWithin(this.#segmentBytes);
+		this.#segments = new Segments(disk, recovered.manifest, recovered.segments, {
+			succeeded: (error) => this.#succeeded(error),
+			reached: () => (this.#writing ? this.#sequence - 1 : this.#sequence),
+			grown: () => this.#writeNext(),
+			room: (lack) => {
+				if (this.#state === 'open') handlers.room(lack);
+			},
+		});
+		this.#bodyBytesMax = bodyBytesWithin(this.#segments.bytes);
 		this.#bodyBytesGoal = Math.min(this.#bodyBytesMax, FRAME_BYTES_GOAL);
 		this.#end = recovered.end;
-		this.#segmentsMade = recovered.segments;
+		this.#address = this.#segments.addressOf(this.#end.segment);
 		this.#sequence = recovered.last?.header.sequence ?? 0;
 		this.#previous = recovered.last?.header.checksum ?? 0;
-		if (recovered.segments === 0) {
-			this.#durable = 0;
-			this.#makeSegment();
-		} else {
-			this.#repair(recovered);
-		}
+		this.#repair(recovered);
 	}
 
 	/** Every record up to this position is durable. -1: not even what was read at the start is, yet. */
@@ -116,8 +139,20 @@ export class Log {
 	}
 
 	/**
-	 * Takes records, to be written by the next flush. What waits is bounded by the caller alone: it must stop
-	 * taking work in when its log does not keep up.
+	 * Whether values should be appended now. False while the disk does not keep up, or has no room and what is left of
+	 * the log is for records without a value. What is appended all the same waits in memory for as long as it takes.
+	 */
+	get takesValues(): boolean {
+		const waitingBytes = this.#batchesBytes + this.#collecting.length;
+		if (waitingBytes > WAITING_BYTES_MAX) return false;
+		if (this.#segments.hasRoom) return true;
+		const { count, bytes } = this.#segments;
+		const freeBytes = (count - this.#end.segment + 1) * bytes - this.#end.offset;
+		return freeBytes - waitingBytes > bytes * RESERVED;
+	}
+
+	/**
+	 * Takes records, to be written by the next flush. What waits is bounded by the caller alone: see `takesValues`.
 	 *
 	 * @returns the position reached: how many records were ever appended in this life. Once the log has failed
 	 * or was closed it still counts, so that no position is taken for durable that is not.
@@ -137,15 +172,28 @@ export class Log {
 		this.#writeNext();
 	}
 
-	/** Nothing is written or called back any more, apart from a write that is on its way. */
+	/**
+	 * Does what can wait: it asks again for room where there was none, and notes how far the log has reached. The owner
+	 * calls this about once a second: what is lost of the log's end is noticed only as far back as the last note.
+	 */
+	tend(): void {
+		if (this.#state !== 'open' || this.#durable < 0) return;
+		if (!this.#segments.hasRoom) this.#segments.makeNext();
+		this.#segments.note();
+	}
+
+	/** Notes how far the log has reached. Nothing else is written or called back any more. */
 	close(): void {
-		if (this.#state === 'open') this.#stop('closed');
+		if (this.#state !== 'open') return;
+		this.#stop('closed');
+		if (this.#durable >= 0) this.#segments.note();
 	}
 
 	#collect(record: DurableRecord): void {
 		const bytesMax = RECORD_OVERHEAD_BYTES_MAX + ('value' in record ? record.value.length : 0);
 		if (bytesMax > this.#bodyBytesMax) {
-			throw new RangeError(`a record of up to ${bytesMax} bytes does not fit into a segment of ${this.#segmentBytes}`);
+			const { bytes } = this.#segments;
+			throw new RangeError(`a record of up to ${bytesMax} bytes does not fit into a segment of ${bytes}`);
 		}
 		if (this.#collected > 0 && this.#collecting.length + bytesMax > this.#bodyBytesGoal) this.#seal();
 		writeRecord(this.#collecting, record);
@@ -154,12 +202,14 @@ export class Log {
 
 	/** What is collected becomes a batch of its own. */
 	#seal(): void {
-		this.#batches.push({ records: this.#collected, body: this.#collecting.take() });
+		const body = this.#collecting.take();
+		this.#batches.push({ records: this.#collected, body });
+		this.#batchesBytes += body.length;
 		this.#collected = 0;
 	}
 
 	#writeNext(): void {
-		if (this.#state !== 'open' || this.#writing || !this.#flushWanted) return;
+		if (this.#state !== 'open' || this.#writing || this.#durable < 0 || !this.#flushWanted) return;
 		const bodyBytes = this.#batches[0]?.body.length ?? this.#collecting.length;
 		if (bodyBytes === 0) {
 			this.#flushWanted = false;
@@ -173,13 +223,14 @@ export class Log {
 			this.#flushWanted = false;
 		}
 		const batch = this.#batches.shift() as Batch;
+		this.#batchesBytes -= batch.body.length;
 		if (this.#frame.length < bytes) this.#frame = new Uint8Array(bytes);
 		const { segment, offset } = this.#end;
 		this.#sequence++;
 		this.#previous = writeFrame(this.#frame, batch.body, {
 			sequence: this.#sequence,
-			segment,
 			previous: this.#previous,
+			address: this.#address + offset / SECTOR_BYTES,
 		});
 		this.#end = { segment, offset: offset + bytes };
 		this.#writing = true;
@@ -194,55 +245,51 @@ export class Log {
 	/** Goes on to the next segment if need be. False while that one is still being made. */
 	#moveToRoomFor(bytes: number): boolean {
 		const { segment, offset } = this.#end;
-		if (segment <= this.#segmentsMade && offset + bytes <= this.#segmentBytes) return true;
-		if (segment < this.#segmentsMade) {
+		if (offset + bytes <= this.#segments.bytes) return true;
+		if (segment < this.#segments.count) {
 			this.#end = { segment: segment + 1, offset: 0 };
+			this.#address = this.#segments.addressOf(segment + 1);
 			return true;
 		}
-		this.#makeSegment();
+		if (this.#segments.hasRoom) this.#segments.makeNext();
 		return false;
 	}
 
-	#makeSegment(): void {
-		if (this.#making) return;
-		this.#making = true;
-		this.#disk.create(segmentName(this.#segmentsMade + 1), this.#segmentBytes, (error) => {
-			if (!this.#succeeded(error)) return;
-			this.#making = false;
-			this.#segmentsMade++;
-			this.#writeNext();
-		});
-	}
-
 	/**
-	 * Writes the last frame once more, because it may have been read from the system's memory though its flush
-	 * failed or was never done; and clears the places where the next frame may have been begun, the only ones
-	 * where a header of a torn frame can be. What else is left of such a frame can never be taken for one.
+	 * Writes the last frame once more, because it may have been read from the system's memory though its flush failed
+	 * or was never done. It overwrites what is left of a torn one with zeros, so that the next frame finds none of it.
+	 * The manifest is written once more too. A later version of it comes only after that: both must always be there.
 	 */
-	#repair({ last, end, segments }: Recovered): void {
-		const again = last?.bytes ?? new Uint8Array(0);
-		const cleared = end.offset < this.#segmentBytes ? SECTOR_BYTES : 0;
-		const bytes = new Uint8Array(again.length + cleared);
-		bytes.set(again);
-		const done = (error: Error | null) => {
-			if (!this.#succeeded(error)) return;
-			this.#written(0);
-			this.#handlers.durable(0);
+	#repair({ last, end, remains }: Recovered): void {
+		const writes: (Place & { readonly bytes: Uint8Array })[] = remains.map(({ segment, offset, bytes }) => ({
+			segment,
+			offset,
+			bytes: new Uint8Array(bytes),
+		}));
+		if (last) writes.unshift({ ...end, offset: end.offset - last.bytes.length, bytes: last.bytes });
+		const writeNext = (): void => {
+			const write = writes.shift();
+			if (!write) {
+				return this.#segments.renew(() => {
+					this.#written(0);
+					this.#segments.note();
+					this.#handlers.durable(0);
+				});
+			}
+			this.#disk.write(segmentName(write.segment), write.offset, write.bytes, (error) => {
+				if (this.#succeeded(error)) writeNext();
+			});
 		};
-		this.#writing = true;
-		this.#disk.write(segmentName(end.segment), end.offset - again.length, bytes, (error) => {
-			if (error || segments === end.segment) return done(error);
-			if (this.#state !== 'open') return;
-			this.#disk.write(segmentName(end.segment + 1), 0, new Uint8Array(SECTOR_BYTES), done);
-		});
+		writeNext();
 	}
 
 	/** The next write goes first, so that the disk works while the handlers do. */
 	#written(durableThrough: number): void {
 		this.#writing = false;
 		this.#durable = durableThrough;
-		const { segment, offset } = this.#end;
-		if (segment === this.#segmentsMade && offset > this.#segmentBytes * USED_BEFORE_NEXT_IS_MADE) this.#makeSegment();
+		const { count, bytes, hasRoom } = this.#segments;
+		const isHalfUsed = this.#end.segment === count && this.#end.offset > bytes * USED_BEFORE_NEXT_IS_MADE;
+		if (isHalfUsed && hasRoom) this.#segments.makeNext();
 		this.#writeNext();
 	}
 
@@ -258,6 +305,7 @@ export class Log {
 	#stop(state: 'failed' | 'closed'): void {
 		this.#state = state;
 		this.#batches.length = 0;
+		this.#batchesBytes = 0;
 		this.#collecting.take();
 		this.#collected = 0;
 	}

@@ -1,37 +1,30 @@
 /**
  * Reads a log back, and tells a torn tail from corruption. It writes nothing: `Log.open` repairs.
  *
- * A frame is written only after the one before it is durable, so a crash can tear only the last one. Hence
- * the rule: where a frame should be and is not whole, the log ends, unless a frame begins anywhere behind.
- * Then what is missing had been durable, and somebody may have been told so: it must never be dropped.
- * (The last frame alone has no such witness: bit rot in it looks like a tear.)
+ * A frame is written only after the one before it is durable, and nothing is written behind it, so a crash can tear
+ * only the last one. A torn frame was never said to be durable, and is cut off. It is known by its sectors, each of
+ * which is either as it was written or as it was before. Whatever else is found was whole once, and somebody may have
+ * been told so: then the log is refused, and nothing of it is dropped.
+ *
+ * Two things would look like a torn frame: a disk that lost a write that it had said to be durable, and a file that
+ * was replaced by an older copy of itself. Both are noticed where they reach back behind what the manifest says.
  */
 import { MalformedError, Reader } from '../bytes/bytes.ts';
 import { type DurableRecord, readRecord } from '../paxos/record.ts';
+import { CorruptLogError } from './corrupt-log-error.ts';
 import type { Disk } from './disk.ts';
 import {
 	type FrameHeader,
-	findHeader,
 	frameBytes,
-	isNeverWritten,
+	isWhole,
+	isZero,
 	readBody,
 	readHeader,
 	SECTOR_BYTES,
+	type SectorState,
+	stateOf,
 } from './frame.ts';
-
-/** What was durable cannot be read any more. The node must not start as if it had never been there. */
-export class CorruptLogError extends Error {
-	override readonly name = 'CorruptLogError';
-	readonly file: string;
-	/** In bytes. */
-	readonly offset: number;
-
-	constructor(reason: string, at: { readonly file: string; readonly offset: number; readonly cause?: unknown }) {
-		super(`the log is corrupt in ${at.file} at byte ${at.offset}: ${reason}`, { cause: at.cause });
-		this.file = at.file;
-		this.offset = at.offset;
-	}
-}
+import { addressOf, isSegmentName, MANIFEST_NAME, type Manifest, readManifest, segmentName } from './manifest.ts';
 
 /** A place in the log: segments are numbered from 1, the offset is in bytes. */
 export interface Place {
@@ -39,107 +32,152 @@ export interface Place {
 	readonly offset: number;
 }
 
+/** Bytes that a torn frame left behind. */
+export interface Remains extends Place {
+	readonly bytes: number;
+}
+
 export interface Recovered {
-	readonly records: readonly DurableRecord[];
-	/** How many segments there are, and the size of each; both 0 for a log that was never begun. */
+	readonly manifest: Manifest;
+	/** How many segments there are: as the manifest says, or one more. */
 	readonly segments: number;
-	readonly segmentBytes: number;
+	readonly records: readonly DurableRecord[];
 	/** The last frame, as it is on disk, right before `end`; null where there is none. */
 	readonly last: { readonly header: FrameHeader; readonly bytes: Uint8Array } | null;
 	/** Where the next frame belongs, if there is room for it. */
 	readonly end: Place;
-	/** Whether something of a torn frame is there. */
-	readonly torn: boolean;
-}
-
-const SEGMENT_NAME = /^\d{12}\.log$/;
-
-export function segmentName(segment: number): string {
-	return `${String(segment).padStart(12, '0')}.log`;
-}
-
-/** @throws CorruptLogError */
-export function readLog(disk: Disk): Recovered {
-	const names = disk.list().filter((name) => SEGMENT_NAME.test(name));
-	const records: DurableRecord[] = [];
-	let segmentBytes = 0;
-	let last: Recovered['last'] = null;
-	let end: Place = { segment: 1, offset: 0 };
-	let torn = false;
-
-	for (const [index, name] of names.entries()) {
-		const segment = index + 1;
-		if (name !== segmentName(segment)) {
-			throw new CorruptLogError(`the file is missing, though there is ${name}`, {
-				file: segmentName(segment),
-				offset: 0,
-			});
-		}
-		const bytes = disk.read(name);
-		if (segment === 1) segmentBytes = bytes.length;
-		if (bytes.length !== segmentBytes || bytes.length % SECTOR_BYTES !== 0) {
-			throw new CorruptLogError(`the file should be of ${segmentBytes} bytes, in whole sectors`, {
-				file: name,
-				offset: bytes.length,
-			});
-		}
-
-		let offset = 0;
-		let header: FrameHeader | undefined = readHeader(bytes, offset);
-		while (header) {
-			checkTies(name, offset, header, segment, last?.header, end);
-			const body = readBody(bytes, offset, header);
-			if (!body) break;
-			readRecords(name, offset, body, records);
-			const next = offset + frameBytes(header.bodyBytes);
-			last = { header, bytes: bytes.subarray(offset, next) };
-			end = { segment, offset: next };
-			offset = next;
-			header = readHeader(bytes, offset);
-		}
-
-		const behind = findHeader(bytes, header ? offset + SECTOR_BYTES : offset);
-		if (behind !== undefined) {
-			const sequence = (last?.header.sequence ?? 0) + 1;
-			throw new CorruptLogError(
-				`frame ${sequence} is not whole, but a later one is in ${name} at byte ${behind}, so it had been durable`,
-				{ file: segmentName(end.segment), offset: end.offset },
-			);
-		}
-		torn ||= offset < bytes.length && !isNeverWritten(bytes, offset);
-	}
-	return { records, segments: names.length, segmentBytes, last, end, torn };
+	readonly remains: readonly Remains[];
 }
 
 /**
- * A header that is whole was written by this log, so it must be the very one that belongs here. If it is a later
- * one, then what is wrong is at `end`: the frames from there on are gone.
+ * @param owner the one that the log was made for
+ * @throws CorruptLogError
  */
-function checkTies(
-	file: string,
-	offset: number,
-	header: FrameHeader,
-	segment: number,
-	before: FrameHeader | undefined,
-	end: Place,
-): void {
-	const sequence = (before?.sequence ?? 0) + 1;
-	if (header.segment === segment && header.sequence > sequence) {
-		throw new CorruptLogError(
-			`frame ${sequence} is not whole, but frame ${header.sequence} is in ${file} at byte ${offset}, so it had been durable`,
-			{ file: segmentName(end.segment), offset: end.offset },
-		);
+export function readLog(disk: Disk, owner: string): Recovered {
+	const manifest = readManifest(disk);
+	if (manifest.owner !== owner) {
+		const reason = `this is the log of ${manifest.owner}, not of ${owner}`;
+		throw new CorruptLogError(reason, { file: MANIFEST_NAME, offset: 0 });
 	}
-	if (header.segment !== segment || header.sequence !== sequence) {
-		throw new CorruptLogError(
-			`frame ${header.sequence} of segment ${header.segment} stands where frame ${sequence} of segment ${segment} belongs`,
-			{ file, offset },
-		);
+	const segments = countSegments(disk, manifest);
+	const walk = new Walk(manifest);
+	for (let segment = 1; segment <= segments; segment++) walk.read(segment, disk.read(segmentName(segment)));
+	walk.checkReach();
+	const { records, last, end, remains } = walk;
+	return { manifest, segments, records, last, end, remains };
+}
+
+/** A crash may have left one more segment than the manifest tells of, which nothing was written to yet. */
+function countSegments(disk: Disk, { segments, segmentBytes }: Manifest): number {
+	const there = new Set(disk.list().filter(isSegmentName));
+	for (let segment = 1; segment <= segments; segment++) {
+		if (there.delete(segmentName(segment))) continue;
+		const reason = `the file is missing, one of the ${segments} that the log consists of`;
+		throw new CorruptLogError(reason, { file: segmentName(segment), offset: 0 });
 	}
-	if (header.previous !== (before?.checksum ?? 0)) {
-		throw new CorruptLogError(`frame ${sequence} does not follow the frame ${sequence - 1} before it`, {
-			file,
-			offset,
+	const hasNext = there.delete(segmentName(segments + 1));
+	const [stranger] = there;
+	if (stranger !== undefined || (hasNext && !isUnused(disk.read(segmentName(segments + 1)), segmentBytes))) {
+		const reason = `it tells of ${segments} segments, but ${stranger ?? segmentName(segments + 1)} is in use too`;
+		throw new CorruptLogError(reason, { file: MANIFEST_NAME, offset: 0 });
+	}
+	return hasNext ? segments + 1 : segments;
+}
+
+function isUnused(bytes: Uint8Array, segmentBytes: number): boolean {
+	if (bytes.length !== segmentBytes) return false;
+	for (let at = 0; at < bytes.length; at += SECTOR_BYTES) if (!isZero(bytes, at)) return false;
+	return true;
+}
+
+/** Goes from frame to frame, through one segment after the other. */
+class Walk {
+	readonly records: DurableRecord[] = [];
+	readonly remains: Remains[] = [];
+	last: Recovered['last'] = null;
+	end: Place = { segment: 1, offset: 0 };
+	readonly #manifest: Manifest;
+
+	constructor(manifest: Manifest) {
+		this.#manifest = manifest;
+	}
+
+	/** @throws CorruptLogError */
+	read(segment: number, bytes: Uint8Array): void {
+		const file = segmentName(segment);
+		const { segmentBytes } = this.#manifest;
+		if (bytes.length !== segmentBytes) {
+			throw new CorruptLogError(`the file has ${bytes.length} bytes, and was made with ${segmentBytes}`, {
+				file,
+				offset: Math.min(bytes.length, segmentBytes),
+			});
+		}
+		const address = addressOf(this.#manifest, segment);
+		let offset = 0;
+		for (;;) {
+			const header = offset < segmentBytes ? readHeader(bytes, offset, address) : undefined;
+			if (header?.sequence !== this.#sequenceNext || !this.#take(segment, bytes, offset, header, address)) break;
+			offset = this.end.offset;
+		}
+		this.#readRemains(segment, bytes, offset, address);
+	}
+
+	/** @throws CorruptLogError the log ends before a frame that was durable */
+	checkReach(): void {
+		const { reached } = this.#manifest;
+		const sequence = this.last?.header.sequence ?? 0;
+		if (sequence < reached) throw this.#lost(`frame ${reached} had been durable`);
+	}
+
+	get #sequenceNext(): number {
+		return (this.last?.header.sequence ?? 0) + 1;
+	}
+
+	/** False where the frame is not whole. */
+	#take(segment: number, bytes: Uint8Array, offset: number, header: FrameHeader, address: number): boolean {
+		const file = segmentName(segment);
+		if (header.previous !== (this.last?.header.checksum ?? 0)) {
+			const { sequence } = header;
+			throw new CorruptLogError(`frame ${sequence} does not follow the frame ${sequence - 1} that is before it`, {
+				file,
+				offset,
+			});
+		}
+		const next = offset + frameBytes(header.bodyBytes);
+		if (next > bytes.length)
+			throw new CorruptLogError('the frame would go on behind the end of the file', { file, offset });
+		if (!isWhole(bytes, offset, header, address)) return false;
+		if (this.remains.length > 0) throw this.#lost(`it is also in ${file} at byte ${offset}`);
+		readRecords(file, offset, readBody(bytes, offset, header), this.records);
+		this.last = { header, bytes: bytes.subarray(offset, next) };
+		this.end = { segment, offset: next };
+		return true;
+	}
+
+	/** What is behind the last frame of a segment: nothing, or what is left of a torn one. */
+	#readRemains(segment: number, bytes: Uint8Array, from: number, address: number): void {
+		let first = -1;
+		let end = -1;
+		for (let at = from; at < bytes.length; at += SECTOR_BYTES) {
+			if (isZero(bytes, at)) continue;
+			const state: SectorState = stateOf(bytes, at, address, this.#sequenceNext);
+			if (state === 'damaged') {
+				const reason =
+					'what stands there is not what this log wrote there, nor was it left by a write that a crash cut off';
+				throw new CorruptLogError(reason, { file: segmentName(segment), offset: at });
+			}
+			if (state === 'later') throw this.#lost(`a later one is in ${segmentName(segment)} at byte ${at}`);
+			if (first < 0) first = at;
+			end = at + SECTOR_BYTES;
+		}
+		if (first >= 0) this.remains.push({ segment, offset: first, bytes: end - first });
+	}
+
+	/** The next frame is not there, or not whole, though it had been durable. */
+	#lost(witness: string): CorruptLogError {
+		return new CorruptLogError(`frame ${this.#sequenceNext} belongs there and is not whole, but ${witness}`, {
+			file: segmentName(this.end.segment),
+			offset: this.end.offset,
 		});
 	}
 }

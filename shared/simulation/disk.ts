@@ -7,7 +7,7 @@
  */
 
 import { Writer } from '../bytes/bytes.ts';
-import type { Disk, Done } from '../disk/disk.ts';
+import { type Disk, type Done, NoRoomError } from '../disk/disk.ts';
 import type { Random } from './random.ts';
 import type { Instant } from './schedule.ts';
 
@@ -54,9 +54,15 @@ export class SimulatedDisk implements Disk {
 	/** Copies what is written: the caller may use its array again. */
 	readonly #written = new Writer(64 * 1024);
 
-	constructor(random: Random, runtime: DiskRuntime) {
+	/** @param files those that are there from the beginning, durable */
+	constructor(
+		random: Random,
+		runtime: DiskRuntime,
+		files: readonly { readonly name: string; readonly bytes: Uint8Array }[],
+	) {
 		this.#random = random;
 		this.#runtime = runtime;
+		for (const { name, bytes } of files) this.#files.set(name, bytes);
 	}
 
 	list(): readonly string[] {
@@ -72,7 +78,7 @@ export class SimulatedDisk implements Disk {
 		this.#creating.push(creating);
 		this.#later(() => {
 			this.#creating = this.#creating.filter((other) => other !== creating);
-			if (bytes > this.freeBytes) return done(new DiskError('no space left on device'));
+			if (bytes > this.freeBytes) return done(new NoRoomError('the disk is full'));
 			this.#create(name, bytes);
 			done(null);
 		});

@@ -3,8 +3,9 @@
  * a disk that stays. Everything it does passes the ledger and the invariants on its way.
  */
 
+import { CorruptLogError } from '../disk/corrupt-log-error.ts';
 import { Log } from '../disk/log.ts';
-import { CorruptLogError } from '../disk/recover.ts';
+import { newLogFiles } from '../disk/manifest.ts';
 import { PaxosAgent } from '../paxos/agent.ts';
 import type { NodeId, WallTime } from '../paxos/ballot.ts';
 import type { AgentConfig } from '../paxos/config.ts';
@@ -27,6 +28,8 @@ import { type Instant, US_PER_MS } from './schedule.ts';
 const SEGMENT_BYTES = 32 * 1024;
 
 const TURN_MAX_US = 500;
+/** See `Log.tend`. */
+const TEND_EVERY_US = 1000 * US_PER_MS;
 
 /** What a node needs of its world. */
 export interface Surroundings {
@@ -48,7 +51,7 @@ export interface Surroundings {
 }
 
 /** What a node may wait for, for the hash of all events. */
-export type Errand = 'disk' | 'turn' | TimerRequest['timer'];
+export type Errand = 'disk' | 'turn' | 'tend' | TimerRequest['timer'];
 
 export class SimulatedNode {
 	readonly index: number;
@@ -80,7 +83,8 @@ export class SimulatedNode {
 		this.gathers = this.random.chance(0.5);
 		const { spreadMs, resolutionUs } = world.clocks;
 		this.clock = new Clock(this.random.between(-spreadMs, spreadMs), resolutionUs);
-		this.disk = new SimulatedDisk(new Random(seed, 0x6469736b, index), this.#diskRuntime());
+		const files = newLogFiles(config.id, SEGMENT_BYTES);
+		this.disk = new SimulatedDisk(new Random(seed, 0x6469736b, index), this.#diskRuntime(), files);
 	}
 
 	start(): void {
@@ -144,16 +148,17 @@ export class Process implements LoopRuntime {
 		this.#world = world;
 		if (node.gathers) this.soon = () => this.#planTurn();
 		const { ledger, invariants } = world;
-		const { log, records, torn } = Log.open(
+		const { log, records, repairs } = Log.open(
 			node.disk,
-			{ segmentBytes: SEGMENT_BYTES },
+			{ owner: node.id },
 			{
 				durable: (through) => this.#durableThrough(through),
 				failed: () => this.#fail(),
 				flushed: () => world.counters.flushes++,
+				room: () => undefined,
 			},
 		);
-		if (torn) world.counters.tornTails++;
+		if (repairs.length > 0) world.counters.tornTails++;
 		ledger.recovered(node.index, records);
 		this.#log = log;
 		this.agent = new PaxosAgent(node.config, records);
@@ -161,12 +166,12 @@ export class Process implements LoopRuntime {
 		invariants.started(node.index, this.agent.view());
 		const store = new WatchedStore(node.index, invariants);
 		this.loop = new ReplicaLoop(node.id, this.#watchedAgent(), this.#watchedLog(), store, this);
+		this.#planTend();
 	}
 
 	end(): void {
 		this.#ended = true;
 		this.loop.stop();
-		this.#log.close();
 	}
 
 	// What the loop asks for
@@ -207,6 +212,13 @@ export class Process implements LoopRuntime {
 
 	applied(through: Slot, revision: number): void {
 		this.#world.applied(this.node, through, revision);
+	}
+
+	#planTend(): void {
+		this.#world.later(this.node, this.#world.now + TEND_EVERY_US, 'tend', () => {
+			this.#log.tend();
+			this.#planTend();
+		});
 	}
 
 	#planTurn(): void {

@@ -78,6 +78,7 @@ const CODES = [
 	'arrival',
 	'disk',
 	'turn',
+	'tend',
 	'election',
 	'poll',
 	'heartbeat',

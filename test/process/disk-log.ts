@@ -4,6 +4,8 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Disk } from '../../shared/disk/disk.ts';
+import { readManifest } from '../../shared/disk/manifest.ts';
 import { readLog } from '../../shared/disk/recover.ts';
 import { type Ballot, ballotToText, compareBallots, NO_BALLOT } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
@@ -27,12 +29,13 @@ export function readDisk(node: TestNode): DiskState {
 	const readOnly = (): never => {
 		throw new Error('this disk is only read');
 	};
-	const { records } = readLog({
+	const disk: Disk = {
 		list: () => readdirSync(folder).sort(),
 		read: (name) => readFileSync(join(folder, name)),
 		create: readOnly,
 		write: readOnly,
-	});
+	};
+	const { records } = readLog(disk, readManifest(disk).owner);
 	let promised = NO_BALLOT;
 	let chosenThrough = 0;
 	const accepted = new Map<Slot, { ballot: Ballot; value: Value }>();

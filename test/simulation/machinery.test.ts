@@ -104,7 +104,7 @@ describe('a disk', () => {
 			},
 			at: (time: number, act: () => void) => schedule.at(time, act),
 		};
-		const disk = new SimulatedDisk(new Random(seed), runtime);
+		const disk = new SimulatedDisk(new Random(seed), runtime, []);
 		const runAll = () => {
 			while (schedule.size > 0) schedule.take()();
 		};
@@ -152,7 +152,7 @@ describe('a disk', () => {
 		disk.write('log', 0, new Uint8Array(8), (error) => errors.push(error?.message));
 		disk.create('more', 101, (error) => errors.push(error?.message));
 		runAll();
-		expect(errors).toEqual(['input/output error', undefined, 'no space left on device']);
+		expect(errors).toEqual(['input/output error', undefined, 'the disk is full']);
 	});
 
 	it('corrupts only what was flushed before its last write', () => {

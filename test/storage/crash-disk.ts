@@ -5,6 +5,8 @@
  */
 import type { Disk, Done } from '../../shared/disk/disk.ts';
 import { SECTOR_BYTES } from '../../shared/disk/frame.ts';
+import { MANIFEST_NAME, newLogFiles } from '../../shared/disk/manifest.ts';
+import { OWNER } from './records.ts';
 
 /** Says of one sector after the other whether it reached the platter. */
 export type Survives = () => boolean;
@@ -28,6 +30,12 @@ export class CrashDisk implements Disk {
 	readonly #calls: Call[] = [];
 	/** Bytes of every write that was asked for, in order. */
 	readonly writes: number[] = [];
+
+	/** With a new log. */
+	static formatted(segmentBytes: number, lies = false, owner = OWNER): CrashDisk {
+		const files = new Map(newLogFiles(owner, segmentBytes).map(({ name, bytes }) => [name, bytes]));
+		return new CrashDisk(lies, files, files);
+	}
 
 	/** @param lies it says that it has flushed, and has not: for canaries */
 	constructor(lies = false, memory: Files = new Map(), platter: Files = new Map()) {
@@ -54,8 +62,8 @@ export class CrashDisk implements Disk {
 		this.#calls.push({ kind: 'write', name, offset, bytes, done });
 	}
 
-	get waiting(): readonly Call['kind'][] {
-		return this.#calls.map((call) => call.kind);
+	get waiting(): readonly string[] {
+		return this.#calls.map((call) => (call.name === MANIFEST_NAME ? 'note' : call.kind));
 	}
 
 	/** The oldest call is done. False where none waits. */
@@ -72,8 +80,8 @@ export class CrashDisk implements Disk {
 		while (this.finish());
 	}
 
-	/** The oldest call fails. False where none waits. */
-	fail(survives: Survives): boolean {
+	/** The oldest call fails, with a part of it done. False where none waits. */
+	fail(survives: Survives, error: Error = new Error('input/output error')): boolean {
 		const call = this.#calls.shift();
 		if (!call) return false;
 		if (call.kind === 'write') {
@@ -82,7 +90,7 @@ export class CrashDisk implements Disk {
 				if (survives()) platter.set(call.bytes.subarray(at, at + SECTOR_BYTES), call.offset + at);
 			}
 		}
-		call.done(new Error('input/output error'));
+		call.done(error);
 		return true;
 	}
 
@@ -111,6 +119,14 @@ export class CrashDisk implements Disk {
 		for (const files of [this.#memory, this.#platter]) {
 			const bytes = this.#in(files, name);
 			bytes[offset] = (bytes[offset] as number) ^ (1 << bit);
+		}
+	}
+
+	/** A file is another than it was, as after a mistake with `cp`; null: it is gone. */
+	put(name: string, bytes: Uint8Array | null): void {
+		for (const files of [this.#memory, this.#platter]) {
+			if (bytes) files.set(name, bytes.slice());
+			else files.delete(name);
 		}
 	}
 

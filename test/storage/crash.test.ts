@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { Log } from '../../shared/disk/log.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { CrashDisk, type Survives } from './crash-disk.ts';
-import { anyRecord, listen } from './records.ts';
+import { anyRecord, listen, OWNER } from './records.ts';
 
 type Step =
 	| { readonly kind: 'append'; readonly records: readonly DurableRecord[] }
@@ -40,7 +40,7 @@ describe('a log through crashes', () => {
 
 function crashProperty(seen: Record<string, number>, disk = { lies: false }) {
 	return fc.property(fc.array(step, { minLength: 5, maxLength: 80 }), (steps) => {
-		const run = new Run(new CrashDisk(disk.lies), seen);
+		const run = new Run(CrashDisk.formatted(SEGMENT_BYTES, disk.lies), seen);
 		for (const each of steps) run.take(each);
 		run.end();
 	});
@@ -104,13 +104,13 @@ class Run {
 
 	#open(): Log {
 		this.#heard = listen();
-		const { log, records, torn } = Log.open(this.#disk, { segmentBytes: SEGMENT_BYTES }, this.#heard);
+		const { log, records, repairs } = Log.open(this.#disk, { owner: OWNER }, this.#heard);
 		expect(records.length).toBeGreaterThanOrEqual(this.#promised);
 		expect(records).toEqual(this.#records.slice(0, records.length));
-		if (torn) this.#count('torn');
+		if (repairs.length > 0) this.#count('torn');
 		if (records.length < this.#records.length) this.#count('lost');
 		if (records.length > this.#promised) this.#count('kept');
-		if (this.#disk.list().length > 2) this.#count('segments');
+		if (this.#disk.list().length > 3) this.#count('segments');
 		this.#records = [...records];
 		this.#read = records.length;
 		return log;

@@ -3,7 +3,7 @@
  * `ready`, waits for the word, and answers `opened` or `refused`. Both stay until they are killed.
  */
 import { formatOnce, openFolder } from '../../server/storage/folder.ts';
-import { FolderError } from '../../server/storage/identity.ts';
+import { FolderError } from '../../server/storage/folder-error.ts';
 import { LockedError, lockFolder } from '../../server/storage/lock.ts';
 
 const [task, folder = '', node = '', ...members] = process.argv.slice(2);

@@ -1,5 +1,6 @@
 /** The data folder: formatted once, by one process; opened by one; refused, with the reason, in every other case. */
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { formatOnce, formatSwarm, type OpenFolder, openFolder } from '../../server/storage/folder.ts';
-import { FolderError, type FolderErrorCode } from '../../server/storage/identity.ts';
+import { FolderError, type FolderErrorCode } from '../../server/storage/folder-error.ts';
+import { checkIdentity } from '../../server/storage/identity.ts';
 import { LockedError, lockFolder } from '../../server/storage/lock.ts';
 import { Log } from '../../shared/disk/log.ts';
 import { accepted, listen } from './records.ts';
@@ -57,8 +59,8 @@ describe('formatting', () => {
 		expect(Object.keys(incarnations)).toEqual(swarm.members);
 		expect(new Set(Object.values(incarnations)).size).toBe(3);
 		for (const id of swarm.members) {
-			const { disk: _, close: __, ...identity } = open(id);
-			expect(identity).toEqual({ swarmId, incarnation: incarnations[id], incarnations });
+			const { swarmId: ownSwarmId, incarnation, incarnations: all } = open(id);
+			expect([ownSwarmId, incarnation, all]).toEqual([swarmId, incarnations[id], incarnations]);
 		}
 	});
 
@@ -76,7 +78,8 @@ describe('formatting', () => {
 		await writeTo(open('n1', { name: 'old', members: ['n1', 'n9'] }));
 		const second = formatSwarm(dataDir, swarm, { force: true });
 		expect(second.swarmId).not.toBe(first.swarmId);
-		expect(Log.open(open('n1').disk, { segmentBytes: 512 }, listen()).records).toEqual([]);
+		const { disk, owner } = open('n1');
+		expect(Log.open(disk, { owner }, listen()).records).toEqual([]);
 		expect(fs.readdirSync(dataDir)).toEqual(['format.json', 'lock', 'n1', 'n2', 'n3', 'notes.txt', 'pictures']);
 	});
 
@@ -123,34 +126,55 @@ describe('a folder is refused', () => {
 		formatSwarm(dataDir, swarm);
 	});
 
-	const edit = (file: string, change: (identity: Record<string, unknown>) => void) => {
+	/** As a person would, with the checksum that goes with it. */
+	const edit = (file: string, change: object) => {
 		const path = join(dataDir, file);
-		const identity = JSON.parse(fs.readFileSync(path, 'utf8')) as Record<string, unknown>;
-		change(identity);
-		fs.writeFileSync(path, JSON.stringify(identity));
+		const { checksum: _, ...identity } = JSON.parse(fs.readFileSync(path, 'utf8')) as Record<string, unknown>;
+		const content = { ...identity, ...change };
+		const checksum = createHash('sha256').update(JSON.stringify(content)).digest('hex');
+		fs.writeFileSync(path, JSON.stringify({ ...content, checksum }));
+	};
+	const replace = (file: string, find: string, by: string) => {
+		const path = join(dataDir, file);
+		fs.writeFileSync(path, fs.readFileSync(path, 'utf8').replace(find, by));
 	};
 	const remove = (path: string) => fs.rmSync(join(dataDir, path), { recursive: true });
+	const swap = (path: string, node: string) => {
+		remove(`n1/${path}`);
+		fs.cpSync(join(dataDir, node, path), join(dataDir, 'n1', path), { recursive: true });
+	};
+	const oneRemedy = () =>
+		`Every format.json of one swarm is the same and never changes, so copy another over it: ` +
+		`cp ${join(dataDir, 'format.json')} ${join(dataDir, 'n1/format.json')}`;
 
-	const refusals: readonly [string, FolderErrorCode, () => void, readonly string[]][] = [
-		['that was never formatted', 'unformatted', () => remove('.'), ['not formatted yet', 'To format it, once']],
-		['that is gone', 'missing', () => remove('n1'), ['lost its memory', 'or erase the data of every node']],
-		['whose format.json is gone', 'missing', () => remove('n1/format.json'), ['lost its memory', 'n1/format.json']],
-		['whose log is gone', 'missing', () => remove('n1/log'), ['lost its memory', 'n1/log is missing']],
-		['whose log was emptied', 'missing', () => remove('n1/log/000000000001.log'), ['lost its memory']],
+	const refusals: readonly [string, FolderErrorCode, () => void, () => readonly string[]][] = [
+		['that was never formatted', 'unformatted', () => remove('.'), () => ['not formatted yet', 'To format it, once']],
+		['that is gone', 'missing', () => remove('n1'), () => ['Node n1 has lost its memory', `${dataDir}/n1 is missing`]],
+		['whose log is gone', 'missing', () => remove('n1/log'), () => ['lost its memory', 'n1/log is missing']],
+		['whose format.json is gone', 'missing', () => remove('n1/format.json'), () => [oneRemedy()]],
+		[
+			'whose manifest is gone',
+			'damaged',
+			() => remove('n1/log/manifest'),
+			() => [`Node n1 cannot use its log: ${dataDir}/n1/log/manifest, at byte 0: the file is missing`],
+		],
+		[
+			'whose manifest is cut short',
+			'damaged',
+			() => fs.truncateSync(join(dataDir, 'n1/log/manifest'), 100),
+			() => ['n1/log/manifest, at byte 0: the file has 100 bytes', 'cannot be replaced yet'],
+		],
 		[
 			'of a swarm with another name',
 			'otherSwarm',
-			() =>
-				['format.json', 'n1/format.json'].map((file) =>
-					edit(file, (identity) => Object.assign(identity, { name: 'old' })),
-				),
-			['belongs to the swarm "old"', '"colours"', '--data-dir'],
+			() => ['format.json', 'n1/format.json'].map((file) => edit(file, { name: 'old' })),
+			() => ['belongs to the swarm "old"', '"colours"', '--data-dir'],
 		],
 		[
 			'of another swarm of that name',
 			'otherSwarm',
-			() => edit('n1/format.json', (identity) => Object.assign(identity, { swarmId: 'other' })),
-			['belongs to another swarm (other)', 'or erase the data of every node'],
+			() => edit('n1/format.json', { swarmId: 'other' }),
+			() => ['belongs to another swarm (other)', 'Put the folder of node n1 that belongs there in its place'],
 		],
 		[
 			'of another node',
@@ -159,25 +183,66 @@ describe('a folder is refused', () => {
 				remove('n1');
 				fs.cpSync(join(dataDir, 'n2'), join(dataDir, 'n1'), { recursive: true });
 			},
-			['the folder of node n2, not of n1', 'or erase the data of every node'],
+			() => [`${dataDir}/n1/log is the log of node n2, not of node n1`],
+		],
+		[
+			'with the log of another node',
+			'otherNode',
+			() => swap('log', 'n3'),
+			() => ['is the log of node n3, not of node n1. Put the log of node n1 in its place'],
+		],
+		[
+			'with the log of the same node in another swarm',
+			'otherSwarm',
+			() => {
+				const { swarmId } = formatSwarm(join(dataDir, 'other'), swarm);
+				expect(swarmId).not.toBe('');
+				remove('n1/log');
+				fs.cpSync(join(dataDir, 'other/n1/log'), join(dataDir, 'n1/log'), { recursive: true });
+			},
+			() => ['is the log of node n1 of another swarm (', 'Put the log of node n1 in its place'],
 		],
 		[
 			'of a later format',
 			'unknownFormat',
-			() => edit('n1/format.json', (identity) => Object.assign(identity, { format: 3, more: true })),
-			['has format 3', 'knows format 2 only'],
+			() => edit('n1/format.json', { format: 4, more: true }),
+			() => ['has format 4', 'knows format 3 only'],
+		],
+		[
+			'of an earlier format',
+			'unknownFormat',
+			() => fs.writeFileSync(join(dataDir, 'n1/format.json'), '{"format": 2, "name": "colours", "node": "n1"}'),
+			() => ['has format 2', 'knows format 3 only. Run the version that made it, or erase the data of every node'],
 		],
 		[
 			'whose format.json is not JSON',
 			'unreadable',
-			() => fs.writeFileSync(join(dataDir, 'n1/format.json'), '{"format": 2, "na'),
-			['n1/format.json cannot be read', 'JSON'],
+			() => fs.writeFileSync(join(dataDir, 'n1/format.json'), '{"format": 1, "na'),
+			() => ['n1/format.json is damaged', 'JSON', oneRemedy()],
 		],
 		[
 			'whose format.json lacks something',
 			'unreadable',
-			() => edit('format.json', (identity) => delete identity.incarnations),
-			['format.json cannot be read', 'incarnations'],
+			() => edit('n1/format.json', { incarnations: undefined }),
+			() => ['n1/format.json is damaged', 'incarnations', oneRemedy()],
+		],
+		[
+			'whose format.json names another incarnation of a healthy peer',
+			'unreadable',
+			() => replace('n1/format.json', '"n2": "', '"n2": "x'),
+			() => [
+				`${dataDir}/n1/format.json is damaged: its checksum does not fit what it says. Only this file is.`,
+				oneRemedy(),
+			],
+		],
+		[
+			'in a data folder whose format.json is damaged',
+			'unreadable',
+			() => replace('format.json', '"name": "colours"', '"name": "colourt"'),
+			() => [
+				`${dataDir}/format.json is damaged: its checksum does not fit what it says`,
+				`: cp ${dataDir}/n1/format.json ${dataDir}/format.json`,
+			],
 		],
 	];
 
@@ -185,7 +250,8 @@ describe('a folder is refused', () => {
 		spoil();
 		const error = errorOf(() => open('n1'));
 		expect(error.code).toBe(code);
-		for (const word of words) expect(error.message).toContain(word);
+		for (const word of words()) expect(error.message).toContain(word);
+		if (code !== 'unknownFormat') expect(error.message).not.toContain('erase');
 		// Whoever is refused holds nothing back.
 		if (fs.existsSync(join(dataDir, 'n1'))) lockFolder(join(dataDir, 'n1'))();
 	});
@@ -198,6 +264,32 @@ describe('a folder is refused', () => {
 		const error = errorOf(() => open('n1', { ...swarm, members }));
 		expect(error.code).toBe('otherMembers');
 		expect(error.message).toContain(`formatted for the members n1, n2, n3, but swarm.json names ${members.join(', ')}`);
+	});
+
+	test('whose format.json has any bit flipped, or is none the worse for it', () => {
+		const path = join(dataDir, 'n1/format.json');
+		const whole = fs.readFileSync(path);
+		const { swarmId } = JSON.parse(whole.toString()) as { swarmId: string };
+		for (let at = 0; at < whole.length; at++) {
+			const damaged = Uint8Array.from(whole);
+			damaged[at] = (damaged[at] as number) ^ (1 << (at % 7));
+			fs.writeFileSync(path, damaged);
+			try {
+				expect(checkIdentity(dataDir, 'n1', swarm).swarmId).toBe(swarmId);
+				expect(JSON.parse(Buffer.from(damaged).toString())).toEqual(JSON.parse(whole.toString()));
+			} catch (error) {
+				if (!(error instanceof FolderError)) throw error;
+				expect(error.code).toBe('unreadable');
+			}
+		}
+	});
+
+	test('whose format.json was damaged can be used again after the one remedy', async () => {
+		const { swarmId } = open('n2');
+		replace('n1/format.json', swarmId, 'x');
+		const [, from = '', to = ''] = / cp (\S+) (\S+)$/.exec(errorOf(() => open('n1')).message) ?? [];
+		fs.copyFileSync(from, to);
+		expect(open('n1').swarmId).toBe(swarmId);
 	});
 
 	test('that this process has opened already (inUse)', async () => {
@@ -326,8 +418,9 @@ async function writeTo(folder: OpenFolder): Promise<void> {
 			durable: (through: number) => through === 1 && resolve(),
 			failed: reject,
 			flushed: () => undefined,
+			room: () => undefined,
 		};
-		const { log } = Log.open(folder.disk, { segmentBytes: 512 }, handlers);
+		const { log } = Log.open(folder.disk, folder, handlers);
 		log.append([accepted(1)]);
 		log.flush();
 	});

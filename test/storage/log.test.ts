@@ -1,15 +1,16 @@
 /** The log over each kind of disk, and what it does with a disk that is slow or broken. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { FileDisk } from '../../server/storage/files.ts';
 import { MemoryDisk } from '../../server/storage/memory.ts';
-import type { Disk } from '../../shared/disk/disk.ts';
-import { Log } from '../../shared/disk/log.ts';
+import { type Disk, NoRoomError } from '../../shared/disk/disk.ts';
+import { Log, WAITING_BYTES_MAX } from '../../shared/disk/log.ts';
+import { newLogFiles, readManifest } from '../../shared/disk/manifest.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { CrashDisk } from './crash-disk.ts';
-import { accepted, listen } from './records.ts';
+import { accepted, listen, OWNER } from './records.ts';
 
 const SEGMENT_BYTES = 64 * 512;
 
@@ -23,12 +24,13 @@ type Kind = () => { readonly disk: Disk; again(): Promise<Disk> };
 
 const kinds: Readonly<Record<string, Kind>> = {
 	memory: () => {
-		const disk = new MemoryDisk();
+		const disk = new MemoryDisk(newLogFiles(OWNER, SEGMENT_BYTES));
 		return { disk, again: async () => disk };
 	},
 	files: () => {
 		const folder = mkdtempSync(join(tmpdir(), 'paxos-log-'));
 		cleanUps.push(() => rmSync(folder, { recursive: true }));
+		for (const { name, bytes } of newLogFiles(OWNER, SEGMENT_BYTES)) writeFileSync(join(folder, name), bytes);
 		let disk = new FileDisk(folder);
 		cleanUps.push(() => disk.close());
 		return {
@@ -62,14 +64,14 @@ describe.each(Object.entries(kinds))('a log over %s', (_, make) => {
 			log.close();
 			from = await again();
 		}
-		expect(from.list().length).toBeGreaterThan(4);
+		expect(from.list().length).toBeGreaterThan(5);
 		expect(open(from).records).toEqual(all);
 	});
 
 	test('takes a value as large as a segment allows, and says so of a larger one', async () => {
 		const { disk, again } = make();
 		const { log, heard } = open(disk);
-		const large = accepted(2, SEGMENT_BYTES - 400);
+		const large = accepted(2, SEGMENT_BYTES - 800);
 		log.append([accepted(1), large, accepted(3)]);
 		expect(() => log.append([accepted(4, SEGMENT_BYTES)])).toThrow(RangeError);
 		log.append([accepted(5)]);
@@ -152,6 +154,9 @@ describe('a flush', () => {
 		log.flush();
 		expect(disk.waiting).toEqual(['create']);
 		disk.finish();
+		// It is used only once it would be missed.
+		expect(disk.waiting).toEqual(['note']);
+		disk.finish();
 		expect(disk.waiting).toEqual(['write']);
 		expect(heard.durables).toEqual([1]);
 		disk.finish();
@@ -232,7 +237,166 @@ describe('after an error', () => {
 	});
 });
 
-test('a closed log writes nothing and calls nothing back', () => {
+describe('a disk without room for the next segment', () => {
+	const full = new NoRoomError('the disk is full');
+	/** More than half of the only segment is used, and the next cannot be made. */
+	const lacking = () => {
+		const settledLog = settled();
+		settledLog.log.append([accepted(1, SEGMENT_BYTES / 2)]);
+		settledLog.log.flush();
+		settledLog.disk.finish();
+		expect(settledLog.disk.waiting).toEqual(['create']);
+		expect(settledLog.log.takesValues).toBe(true);
+		settledLog.disk.fail(() => false, full);
+		return settledLog;
+	};
+
+	test('is told once, and what fits into the present one is written as ever', () => {
+		const { disk, log, heard } = lacking();
+		expect(heard.lacks).toEqual(['the disk is full']);
+		log.append([accepted(2)]);
+		log.flush();
+		expect(disk.waiting).toEqual(['write']);
+		disk.finish();
+		expect(heard.durables).toEqual([1, 2]);
+		log.tend();
+		disk.fail(() => false, full);
+		disk.finishAll();
+		expect(heard.lacks).toEqual(['the disk is full']);
+		expect(heard.failures).toEqual([]);
+	});
+
+	test('keeps what waits, in order, and writes it once there is room', () => {
+		const { disk, log, heard } = lacking();
+		log.append([accepted(2, SEGMENT_BYTES / 2), accepted(3)]);
+		log.flush();
+		log.append([accepted(4)]);
+		log.flush();
+		expect(disk.waiting).toEqual([]);
+		log.tend();
+		expect(disk.waiting).toEqual(['create', 'note']);
+		disk.fail(() => false, full);
+		disk.finishAll();
+		expect(heard.durables).toEqual([1]);
+		log.tend();
+		disk.finishAll();
+		expect(heard.lacks).toEqual(['the disk is full', null]);
+		expect(heard.durables).toEqual([1, 4]);
+		expect(open(disk.losePower(() => false)).records).toEqual([
+			accepted(1, SEGMENT_BYTES / 2),
+			accepted(2, SEGMENT_BYTES / 2),
+			accepted(3),
+			accepted(4),
+		]);
+	});
+
+	test('asks for no segment but when it is tended', () => {
+		const { disk, log } = lacking();
+		for (let i = 0; i < 5; i++) {
+			log.append([accepted(2)]);
+			log.flush();
+			disk.finish();
+		}
+		expect(disk.waiting).toEqual([]);
+	});
+
+	test('keeps the last eighth of the segment for records without a value', () => {
+		const { disk, log, heard } = lacking();
+		let written = 0;
+		while (log.takesValues) {
+			log.append([accepted(2, 400)]);
+			log.flush();
+			expect(disk.finish()).toBe(true);
+			written++;
+		}
+		// Half of 64 sectors was used, eight are kept.
+		expect(written).toBe(23);
+		for (let i = 0; i < 8; i++) {
+			log.append([{ kind: 'chosen', through: i }]);
+			log.flush();
+			expect(disk.finish()).toBe(true);
+		}
+		expect(heard.durables.at(-1)).toBe(1 + written + 8);
+		log.append([{ kind: 'chosen', through: 9 }]);
+		log.flush();
+		expect(disk.waiting).toEqual([]);
+		log.tend();
+		disk.finishAll();
+		expect(log.takesValues).toBe(true);
+		expect(heard.durables.at(-1)).toBe(1 + written + 9);
+	});
+});
+
+test('a disk that does not answer is given no more values than are good to have in memory', () => {
+	const { disk, log } = settled();
+	for (let bytes = 0; bytes < WAITING_BYTES_MAX; bytes += 30_000) {
+		expect(log.takesValues).toBe(true);
+		log.append([accepted(1, 30_000)]);
+		log.flush();
+	}
+	log.append([accepted(1, 30_000)]);
+	log.append([accepted(1, 30_000)]);
+	log.append([accepted(1, 30_000)]);
+	expect(log.takesValues).toBe(false);
+	disk.finishAll();
+	expect(log.takesValues).toBe(true);
+});
+
+describe('how far the log has reached', () => {
+	test('is noted when it is tended and there is more to note, never by a flush', () => {
+		const { disk, log } = settled();
+		log.tend();
+		expect(disk.waiting).toEqual([]);
+		log.append([accepted(1)]);
+		log.flush();
+		disk.finishAll();
+		expect(readManifest(disk).reached).toBe(0);
+		log.tend();
+		log.tend();
+		expect(disk.waiting).toEqual(['note']);
+		disk.finishAll();
+		expect(readManifest(disk).reached).toBe(1);
+	});
+
+	test('never counts a frame whose flush is still on its way', () => {
+		const { disk, log } = settled();
+		log.append([accepted(1)]);
+		log.flush();
+		log.tend();
+		expect(disk.waiting).toEqual(['write']);
+		disk.finish();
+		log.append([accepted(2)]);
+		log.flush();
+		log.tend();
+		expect(disk.waiting).toEqual(['write', 'note']);
+		disk.finishAll();
+		expect(readManifest(disk).reached).toBe(1);
+	});
+
+	test('is noted when the log is closed, and when it is opened', () => {
+		const { disk, log } = settled();
+		log.append([accepted(1)]);
+		log.flush();
+		disk.finish();
+		log.append([accepted(2)]);
+		log.flush();
+		log.close();
+		disk.finishAll();
+		expect(readManifest(disk).reached).toBe(1);
+		open(disk).disk.finishAll();
+		expect(readManifest(disk).reached).toBe(2);
+	});
+
+	test('is not noted, nor anything else, by a log that is tended before it is sure of what it read', () => {
+		const { disk, log } = open(settled().disk);
+		const { waiting } = disk;
+		log.tend();
+		log.close();
+		expect(disk.waiting).toEqual(waiting);
+	});
+});
+
+test('a closed log writes nothing but how far it reached, and calls nothing back', () => {
 	const { disk, log, heard } = settled();
 	log.append([accepted(1)]);
 	log.flush();
@@ -241,31 +405,21 @@ test('a closed log writes nothing and calls nothing back', () => {
 	log.close();
 	disk.finishAll();
 	log.flush();
+	log.tend();
 	expect(disk.waiting).toEqual([]);
 	expect(heard.durables).toEqual([]);
 	expect(heard.failures).toEqual([]);
 });
 
-test('a log keeps the segment size that it began with', () => {
-	const { disk, log } = settled();
-	log.close();
-	const { log: next, heard } = open(disk, 8 * 512);
-	disk.finishAll();
-	next.append([accepted(1, SEGMENT_BYTES - 1000)]);
-	next.flush();
-	disk.finishAll();
-	expect(heard.durables).toEqual([0, 1]);
-	expect(() => open(new CrashDisk(), 1000)).toThrow('segmentBytes: 1000 is not a multiple of 512');
-});
-
-/** A new log whose first segment is made. */
+/** A new log that is open. */
 function settled() {
-	const opened = open(new CrashDisk());
+	const opened = open(CrashDisk.formatted(SEGMENT_BYTES));
 	opened.disk.finishAll();
+	opened.heard.durables.length = 0;
 	return opened;
 }
 
-function open<D extends Disk>(disk: D, segmentBytes = SEGMENT_BYTES) {
+function open<D extends Disk>(disk: D) {
 	const told = listen();
 	const waiters: (() => void)[] = [];
 	const heard = {
@@ -287,6 +441,6 @@ function open<D extends Disk>(disk: D, segmentBytes = SEGMENT_BYTES) {
 			}
 		},
 	};
-	const { log, records } = Log.open(disk, { segmentBytes }, heard);
+	const { log, records } = Log.open(disk, { owner: OWNER }, heard);
 	return { disk, log, records, heard };
 }

@@ -31,22 +31,30 @@ export function accepted(slot: number, valueBytes = NOOP.length): DurableRecord 
 	return { kind: 'accepted', slot, ballot: { ms: 1, ns: 0, node: 'n1' }, value };
 }
 
+/** Whose log it is, in tests. */
+export const OWNER = 'swarm/n1/incarnation';
+
 export interface Heard extends LogHandlers {
 	readonly durables: number[];
 	readonly failures: Error[];
 	readonly flushes: { readonly records: number; readonly bytes: number }[];
+	/** What was lacking, one after the other; null where there was room again. */
+	readonly lacks: (string | null)[];
 }
 
 export function listen(): Heard {
 	const durables: number[] = [];
 	const failures: Error[] = [];
 	const flushes: { records: number; bytes: number }[] = [];
+	const lacks: (string | null)[] = [];
 	return {
 		durables,
 		failures,
 		flushes,
+		lacks,
 		durable: (through) => durables.push(through),
 		failed: (error) => failures.push(error),
 		flushed: (records, bytes) => flushes.push({ records, bytes }),
+		room: (lack) => lacks.push(lack?.message ?? null),
 	};
 }

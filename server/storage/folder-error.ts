@@ -1,0 +1,58 @@
+/** What is said where a data folder must not be used: the reason, and what helps. Every word of it must be true. */
+import { join } from 'node:path';
+import type { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+
+export type FolderErrorCode =
+	| 'unformatted'
+	| 'alreadyFormatted'
+	| 'incomplete'
+	| 'missing'
+	| 'damaged'
+	| 'otherSwarm'
+	| 'otherNode'
+	| 'otherMembers'
+	| 'inUse'
+	| 'notLockable'
+	| 'unknownFormat'
+	| 'unreadable'
+	| 'notWritable';
+
+/** What a message leaves to be done at its very end, by a command that the command line knows how to name. */
+export type FolderRemedy = 'format' | 'erase';
+
+/** A data folder that must not be used. The message is for people. */
+export class FolderError extends Error {
+	override readonly name = 'FolderError';
+	readonly code: FolderErrorCode;
+	readonly remedy: FolderRemedy | null;
+
+	constructor(code: FolderErrorCode, message: string, options: ErrorOptions & { readonly remedy?: FolderRemedy } = {}) {
+		super(message, options);
+		this.code = code;
+		this.remedy = options.remedy ?? null;
+	}
+}
+
+const NOT_REPLACED =
+	'The others go on without it while they are a majority; a member that lost its memory cannot be replaced yet';
+
+/** Something of what a node promised and accepted is not there any more, though the swarm was formatted. */
+export function lostMemory(node: NodeId, what: string): FolderError {
+	return new FolderError(
+		'missing',
+		`Node ${node} has lost its memory: ${what}. It must not vote as if it remembered what it promised. ` +
+			`Put the folder back as it was when the node last ran; an older copy has forgotten promises too. ${NOT_REPLACED}`,
+	);
+}
+
+/** @param folder of the log */
+export function damagedLog(folder: string, node: NodeId, error: CorruptLogError): FolderError {
+	return new FolderError(
+		'damaged',
+		`Node ${node} cannot use its log: ${join(folder, error.file)}, at byte ${error.offset}: ${error.reason}. ` +
+			`Something that was durable is gone, so the node must not vote as if it remembered it, and nothing was changed. ` +
+			`Put ${folder} back as it was when the node last ran; an older copy has forgotten promises too. ${NOT_REPLACED}`,
+		{ cause: error },
+	);
+}

@@ -1,0 +1,82 @@
+/**
+ * The files of one folder that are held open: those used last. A descriptor for one more file is kept in reserve, so
+ * that the next file can be made when this process has no other left, as when too many connections are open.
+ */
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+
+/** The manifest, the segment that is written, and the next one. */
+const OPEN_FILES_MAX = 3;
+
+export class OpenFiles {
+	readonly #folder: string;
+	/** By name, the one used last at the end. */
+	readonly #files = new Map<string, number>();
+	#lastName = '';
+	#lastFd = -1;
+	/** Of the folder itself, to flush it. */
+	readonly folderFd: number;
+	/** Open for nothing but to be closed when a descriptor is needed. */
+	#reserveFd: number | null;
+
+	/** @throws the system's error */
+	constructor(folder: string) {
+		this.#folder = folder;
+		this.folderFd = fs.openSync(folder, 'r');
+		this.#reserveFd = fs.openSync(folder, 'r');
+	}
+
+	/** The descriptor of a file that is there. */
+	of(name: string): number {
+		if (name === this.#lastName) return this.#lastFd;
+		const fd = this.#files.get(name) ?? this.#open(join(this.#folder, name), 'r+');
+		this.keep(name, fd);
+		return fd;
+	}
+
+	/** Opens a file to be made, at the cost of the one used least of late. To be handed to `keep` or `drop`. */
+	make(path: string): number {
+		return this.#open(path, 'w+');
+	}
+
+	keep(name: string, fd: number): void {
+		this.#files.delete(name);
+		this.#files.set(name, fd);
+		this.#lastName = name;
+		this.#lastFd = fd;
+	}
+
+	drop(fd: number): void {
+		fs.closeSync(fd);
+		if (this.#files.size < OPEN_FILES_MAX) this.#reserve();
+	}
+
+	/** To be called once. */
+	close(): void {
+		for (const fd of this.#files.values()) fs.closeSync(fd);
+		if (this.#reserveFd !== null) fs.closeSync(this.#reserveFd);
+		fs.closeSync(this.folderFd);
+	}
+
+	#open(path: string, flags: string): number {
+		const [oldest] = this.#files;
+		if (oldest && this.#files.size >= OPEN_FILES_MAX) {
+			fs.closeSync(oldest[1]);
+			this.#files.delete(oldest[0]);
+			if (this.#lastName === oldest[0]) this.#lastName = '';
+		} else if (this.#files.size === OPEN_FILES_MAX - 1 && this.#reserveFd !== null) {
+			fs.closeSync(this.#reserveFd);
+			this.#reserveFd = null;
+		}
+		try {
+			return fs.openSync(path, flags);
+		} catch (error) {
+			if (this.#files.size < OPEN_FILES_MAX) this.#reserve();
+			throw error;
+		}
+	}
+
+	#reserve(): void {
+		this.#reserveFd ??= fs.openSync(this.#folder, 'r');
+	}
+}

@@ -1,0 +1,148 @@
+/**
+ * The manifest: a small file beside the segments that says whose log it is, of which segments it consists, and how
+ * far it surely reached. So a segment that is missing or cut short, and frames that are gone from the log's end, are
+ * noticed, and so is another node's log in this one's place. What it says is never more than what is durable.
+ *
+ * It is written in two places in turn, each one sector in a page of its own, so the one before is always there as a
+ * whole. Both are written when the log is formatted, so each must be readable for ever after, and the two must follow
+ * each other: anything else is damage.
+ */
+import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
+import { CorruptLogError } from './corrupt-log-error.ts';
+import { crc32c } from './crc32c.ts';
+import type { Disk } from './disk.ts';
+import { SECTOR_BYTES, SEQUENCE_MAX } from './frame.ts';
+
+export const MANIFEST_NAME = 'manifest';
+/** Disks write pages of this size as a whole, or at least do not mix two of them. */
+const PAGE_BYTES = 4096;
+export const MANIFEST_BYTES = 2 * PAGE_BYTES;
+
+/** "pxl", and the format of the manifest and of the frames. */
+const MAGIC = [0x70, 0x78, 0x6c, 0x02] as const;
+const SUM_AT = SECTOR_BYTES - 4;
+/** It fits into the sector with all else. */
+const OWNER_BYTES_MAX = 256;
+
+/** The smallest segment has room for a record with a value of some size; the largest can be read at once. */
+export const SEGMENT_BYTES_MIN = 4 * SECTOR_BYTES;
+export const SEGMENT_BYTES_MAX = 1024 * 1024 * 1024;
+export const SEGMENTS_MAX = 1_000_000;
+
+export interface Manifest {
+	/** One more each time. */
+	readonly version: number;
+	/** Names one life of one node's disk: no other log is ever of the same owner. */
+	readonly owner: string;
+	readonly segmentBytes: number;
+	/** The segments 1 to this are there. One more may be, unused: it is made before the manifest tells of it. */
+	readonly segments: number;
+	/** Every frame up to this one was durable when the manifest was written. */
+	readonly reached: number;
+}
+
+/** The files of a new log. They must all be durable before it is opened. */
+export function newLogFiles(
+	owner: string,
+	segmentBytes: number,
+): readonly { readonly name: string; readonly bytes: Uint8Array }[] {
+	if (segmentBytes % SECTOR_BYTES !== 0 || segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX) {
+		throw new RangeError(`segmentBytes: ${segmentBytes} is not a multiple of ${SECTOR_BYTES} within the bounds`);
+	}
+	const bytes = new Uint8Array(MANIFEST_BYTES);
+	for (const version of [1, 2]) {
+		const manifest: Manifest = { version, owner, segmentBytes, segments: 1, reached: 0 };
+		bytes.set(writeManifest(manifest), manifestOffset(version));
+	}
+	return [
+		{ name: MANIFEST_NAME, bytes },
+		{ name: segmentName(1), bytes: new Uint8Array(segmentBytes) },
+	];
+}
+
+/** The sector that this version of the manifest is written as. */
+export function writeManifest(manifest: Manifest): Uint8Array {
+	const out = new Writer(SECTOR_BYTES);
+	const owner = bytesOf(manifest.owner);
+	if (owner.length > OWNER_BYTES_MAX) throw new RangeError(`owner: more than ${OWNER_BYTES_MAX} characters`);
+	for (const byte of MAGIC) out.u8(byte);
+	out.int(manifest.version);
+	out.int(manifest.segmentBytes);
+	out.int(manifest.segments);
+	out.int(manifest.reached);
+	out.bytes(owner);
+	const sector = new Uint8Array(SECTOR_BYTES);
+	sector.set(out.take());
+	new DataView(sector.buffer).setUint32(SUM_AT, crc32c(sector, 0, SUM_AT), true);
+	return sector;
+}
+
+/** Where this version of the manifest is written. */
+export function manifestOffset(version: number): number {
+	return (version % 2) * PAGE_BYTES;
+}
+
+/**
+ * The later of the two versions that are there, of whichever owner it is.
+ *
+ * @throws CorruptLogError
+ */
+export function readManifest(disk: Disk): Manifest {
+	const corrupt = (reason: string, offset = 0) => new CorruptLogError(reason, { file: MANIFEST_NAME, offset });
+	if (!disk.list().includes(MANIFEST_NAME)) throw corrupt('the file is missing');
+	const bytes = disk.read(MANIFEST_NAME);
+	if (bytes.length !== MANIFEST_BYTES) {
+		throw corrupt(`the file has ${bytes.length} bytes, and was made with ${MANIFEST_BYTES}`);
+	}
+	const [a, b] = [0, 1].map((page) => {
+		const manifest = readPage(bytes.subarray(page * PAGE_BYTES, page * PAGE_BYTES + SECTOR_BYTES));
+		if (manifest === undefined) throw corrupt('what stands there is not what was written there', page * PAGE_BYTES);
+		return manifest;
+	}) as [Manifest, Manifest];
+	if (Math.abs(a.version - b.version) !== 1) {
+		throw corrupt(`versions ${a.version} and ${b.version} of it stand side by side, which do not follow each other`);
+	}
+	return a.version > b.version ? a : b;
+}
+
+/** Undefined where the sector is not whole, or holds a number out of its bounds. */
+function readPage(sector: Uint8Array): Manifest | undefined {
+	const sum = new DataView(sector.buffer, sector.byteOffset).getUint32(SUM_AT, true);
+	if (crc32c(sector, 0, SUM_AT) !== sum) return undefined;
+	try {
+		const from = new Reader(sector, 0, SUM_AT);
+		if (MAGIC.some((byte) => from.u8() !== byte)) return undefined;
+		const [version, segmentBytes, segments, reached] = [from.int(), from.int(), from.int(), from.int()];
+		const owner = String.fromCharCode(...from.bytes());
+		if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX || segmentBytes % SECTOR_BYTES !== 0) {
+			return undefined;
+		}
+		if (segments < 1 || segments > SEGMENTS_MAX || reached > SEQUENCE_MAX) return undefined;
+		return { version, owner, segmentBytes, segments, reached };
+	} catch (error) {
+		if (error instanceof MalformedError) return undefined;
+		throw error;
+	}
+}
+
+const SEGMENT_NAME = /^\d{12}\.log$/;
+
+export function isSegmentName(name: string): boolean {
+	return SEGMENT_NAME.test(name);
+}
+
+export function segmentName(segment: number): string {
+	return `${String(segment).padStart(12, '0')}.log`;
+}
+
+/**
+ * The number of the first sector of a segment, counted through the whole log. The count begins at a number that the
+ * owner gives, so that no sector of another log is taken for one of this.
+ */
+export function addressOf({ owner, segmentBytes }: Manifest, segment: number): number {
+	return (crc32c(bytesOf(owner)) + (segment - 1) * (segmentBytes / SECTOR_BYTES)) >>> 0;
+}
+
+function bytesOf(owner: string): Uint8Array {
+	return Uint8Array.from(owner, (char) => char.charCodeAt(0));
+}
