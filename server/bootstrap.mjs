@@ -13,6 +13,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { isatty } from 'node:tty';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -29,10 +30,15 @@ const BUILD = [
 const LOCK_POLL_MS = 100;
 const LOCK_WAIT_MAX_MS = 600_000;
 const FORWARDED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/** As in server/cli/hangup.ts, which may not be built yet: started with nohup, it must not end with the terminal. */
+const USES_TERMINAL = (process.platform === 'linux' ? [0, 1, 2] : [1, 2]).some((stream) => isatty(stream));
 
 await main(process.argv.slice(2));
 
 async function main(args) {
+	// It goes on where nobody reads what it says.
+	process.stderr.on('error', () => undefined);
+	if (!USES_TERMINAL) process.on('SIGHUP', () => undefined);
 	refuseOldNode();
 	if (args[0] !== '--only') {
 		await makeReady(true);
@@ -145,7 +151,9 @@ async function step(title, programs, lock) {
 	process.stderr.write(`${title} … `);
 	for (const [program, ...args] of programs) {
 		const output = [];
-		const child = spawn(program, args, { cwd: ROOT, env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+		const stdio = ['ignore', 'pipe', 'pipe'];
+		// In a process group of its own it does not get a SIGHUP that is sent to all processes of a shell's job.
+		const child = spawn(program, args, { cwd: ROOT, env: environment(), stdio, detached: !USES_TERMINAL });
 		if (child.pid) lock.shareWith(child.pid);
 		child.stdout.on('data', (chunk) => output.push(chunk));
 		child.stderr.on('data', (chunk) => output.push(chunk));

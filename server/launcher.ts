@@ -20,8 +20,10 @@ export interface LaunchedNode {
 export interface LaunchOptions {
 	readonly nodes: readonly LaunchedNode[];
 	readonly environment: Readonly<Record<string, string | undefined>>;
-	/** Where SIGINT, SIGTERM and SIGHUP are heard: `process`. */
+	/** Where signals are heard: `process`. */
 	readonly signals: EventEmitter;
+	/** Those that stop all nodes, beside SIGINT. */
+	readonly stopSignals: readonly NodeJS.Signals[];
 	say(line: string): void;
 	complain(line: string): void;
 	/** What it means that so many of the nodes started here are left, as a sentence. */
@@ -73,8 +75,7 @@ class Launcher {
 
 	start(): void {
 		this.#options.signals.on('SIGINT', this.#onInterrupt);
-		this.#options.signals.on('SIGTERM', this.#onTerminate);
-		this.#options.signals.on('SIGHUP', this.#onTerminate);
+		for (const signal of this.#options.stopSignals) this.#options.signals.on(signal, this.#onTerminate);
 		for (const node of this.#options.nodes) this.#children.push(this.#spawn(node));
 	}
 
@@ -150,8 +151,7 @@ class Launcher {
 	#finish(): void {
 		clearTimeout(this.#killTimer);
 		this.#options.signals.off('SIGINT', this.#onInterrupt);
-		this.#options.signals.off('SIGTERM', this.#onTerminate);
-		this.#options.signals.off('SIGHUP', this.#onTerminate);
+		for (const signal of this.#options.stopSignals) this.#options.signals.off(signal, this.#onTerminate);
 		if (this.#phase === 'running') this.#options.complain('No node is left.');
 		this.#done(this.#phase === 'stopping');
 	}

@@ -1,17 +1,30 @@
 #!/usr/bin/env node
 /** The program `paxos-swarm`: this process's own terminal, and one command line. */
 import { fileURLToPath } from 'node:url';
+import { stopSignalsOfProcess } from './cli/hangup.ts';
+import { Output } from './cli/output.ts';
 import { run } from './cli/program.ts';
 import { EXIT } from './cli/terminal.ts';
 import { packageVersion } from './package.ts';
 
-// Whoever reads the output may stop reading: `paxos-swarm get big | head -c 10`.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-	if (error.code !== 'EPIPE') throw error;
-	process.exit(EXIT.ok);
-});
+/** How long a process that ran nodes, and is done, waits for a reader that takes nothing. */
+const LAST_OUTPUT_MAX_MS = 1000;
 
-process.exitCode = await run(
+const stopSignals = stopSignalsOfProcess();
+let isServing = false;
+let outputFailed = false;
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+	// A reader may stop reading: `paxos-swarm get big | head -c 10`.
+	if (isServing || outputFailed || error.code === 'EPIPE') return;
+	outputFailed = true;
+	process.stderr.write(`The output cannot be written: ${error.message}\n`);
+	process.exitCode = EXIT.error;
+});
+// Nobody is left who could be told.
+process.stderr.on('error', () => undefined);
+
+const status = await run(
 	process.argv.slice(2),
 	{ path: fileURLToPath(import.meta.url), version: packageVersion },
 	{
@@ -20,5 +33,11 @@ process.exitCode = await run(
 		stderr: process.stderr,
 		environment: process.env,
 		workingDir: process.cwd(),
+		serve: () => {
+			isServing = true;
+			return { stdout: new Output(process.stdout), stderr: new Output(process.stderr), stopSignals };
+		},
 	},
 );
+process.exitCode = outputFailed ? EXIT.error : status;
+if (isServing) setTimeout(() => process.exit(), LAST_OUTPUT_MAX_MS).unref();

@@ -3,7 +3,7 @@
  * the server itself. After a broken invariant or a failed disk it must not go on, not even to close cleanly.
  */
 import { type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 import { type LoadedConfig, loadConfig, loadSecret, type SwarmConfig, urlOf } from '../config.ts';
 import { connectPrimary, type Primary } from '../launched.ts';
 import { type RunningNode, startNode } from '../node.ts';
@@ -12,9 +12,10 @@ import { withRemedy } from './commands.ts';
 import { formatFirst } from './init.ts';
 import { memoryIdentityOf } from './memory.ts';
 import type { ServeOptions } from './options.ts';
+import { describeLeftOut, type Output } from './output.ts';
 import { runningSwarm } from './ports.ts';
 import { reasonOf } from './reason.ts';
-import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
+import { CommandError, EXIT, type ExitStatus, type ServingTerminal, type Terminal } from './terminal.ts';
 
 export interface NodeCommandOptions extends ServeOptions {
 	/** Started by the launcher: it ends with the primary process, which also answers a Ctrl-C for it. */
@@ -56,10 +57,11 @@ async function serve(
 		const ids = loaded.config.nodes.map((candidate) => candidate.id).join(', ');
 		throw new CommandError(`There is no node "${id}"; swarm.json names ${ids}.`, { status: EXIT.usage });
 	}
-	const end = watchForEnd(primary);
-	const running = await start(id, loaded, options, terminal, primary, end.onFatal);
+	const serving = terminal.serve();
+	const end = watchForEnd(primary, serving.stopSignals);
+	const running = await start(id, loaded, options, terminal, serving, { primary, onFatal: end.onFatal });
 	if (primary) await primary.tell({ kind: 'ready' });
-	else terminal.stdout.write(`${id} ready  ${running.url}\n`);
+	else serving.stdout.write(`${id} ready  ${running.url}\n`);
 
 	const error = await end.ended;
 	setTimeout(() => process.exit(error ? EXIT.error : EXIT.ok), CLOSE_MAX_MS).unref();
@@ -74,18 +76,21 @@ interface End {
 	onFatal(error: Error): void;
 }
 
-function watchForEnd(primary: Primary | null): End {
+function watchForEnd(primary: Primary | null, stopSignals: readonly NodeJS.Signals[]): End {
 	let onFatal: End['onFatal'] = () => undefined;
 	const ended = new Promise<Error | null>((resolve) => {
 		onFatal = resolve;
 		const stop = (): void => resolve(null);
-		// Ctrl-C reaches every process of a terminal: the primary process decides for all of them.
-		process.on('SIGINT', () => {
-			if (primary === null) stop();
-		});
 		process.on('SIGTERM', stop);
-		process.on('SIGHUP', stop);
-		void primary?.gone.then(stop);
+		if (primary) {
+			// A terminal sends these to every process that it started: the primary process decides for all of them.
+			process.on('SIGINT', () => undefined);
+			process.on('SIGHUP', () => undefined);
+			void primary.gone.then(stop);
+			return;
+		}
+		process.on('SIGINT', stop);
+		for (const signal of stopSignals) process.on(signal, stop);
 	});
 	return { ended, onFatal };
 }
@@ -95,20 +100,20 @@ async function start(
 	loaded: LoadedConfig,
 	options: NodeCommandOptions,
 	terminal: Terminal,
-	primary: Primary | null,
-	onFatal: (error: Error) => void,
+	{ stderr }: ServingTerminal,
+	{ primary, onFatal }: { readonly primary: Primary | null; onFatal(error: Error): void },
 ): Promise<RunningNode> {
 	const { config } = loaded;
 	const secret = loadSecret(config, terminal.environment, options.insecure === true);
 	const memory = primary ? memoryIdentityOf(terminal.environment) : null;
-	const log = createLog(id, options.logLevel ?? 'info', terminal);
+	const log = createLog(id, options.logLevel ?? 'info', stderr);
 	process.on('uncaughtException', (error) => {
 		log.fatal(error, `${id} stops: ${error.message}`);
 		process.exit(EXIT.error);
 	});
 	try {
 		return await withRemedy(loaded, terminal, () => {
-			if (memory === null && formatFirst(config)) terminal.stderr.write(`Made the data folders in ${config.dataDir}\n`);
+			if (memory === null && formatFirst(config)) stderr.write(`Made the data folders in ${config.dataDir}\n`);
 			return startNode({ config, id, memory, secret, log, onFatal });
 		});
 	} catch (cause) {
@@ -127,9 +132,10 @@ async function describeTaken(id: string, { name, nodes, dataDir }: SwarmConfig):
 	return `Port ${self?.port} (${id}) is taken by another program: choose others for all nodes with --base-port.`;
 }
 
-/** For people on a terminal, for programs elsewhere; at once, so that the last line before an end is there. */
-function createLog(id: string, level: string, terminal: Terminal): Logger {
-	const options = { level, base: { node: id } };
-	if (terminal.stderr.isTTY) return pino(options, pretty({ destination: 2, sync: true, ignore: 'pid,hostname,node' }));
-	return pino(options, pino.destination({ dest: 2, sync: true }));
+/** For people on a terminal, for programs elsewhere. A line is written at once where the reader takes it. */
+function createLog(id: string, level: string, output: Output): Logger {
+	const forPeople = output.isTTY ? prettyFactory({ ignore: 'pid,hostname,node' }) : (line: string) => line;
+	const log = pino({ level, base: { node: id } }, { write: (line) => output.write(forPeople(line)) });
+	output.onCaughtUp = (leftOut) => log.warn(describeLeftOut(leftOut));
+	return log;
 }

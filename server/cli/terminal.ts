@@ -1,6 +1,7 @@
 /** What a command has of the world around it, so that tests can give it another one. */
 import type { Readable, Writable } from 'node:stream';
 import type { Environment } from '../config.ts';
+import type { Output } from './output.ts';
 
 export interface Terminal {
 	readonly stdin: Readable;
@@ -10,6 +11,15 @@ export interface Terminal {
 	readonly stderr: Writable & { readonly isTTY?: boolean };
 	readonly environment: Environment;
 	readonly workingDir: string;
+	/** For a command that runs nodes: from now on a failing output is no error. To be called once at most. */
+	serve(): ServingTerminal;
+}
+
+export interface ServingTerminal {
+	readonly stdout: Output;
+	readonly stderr: Output;
+	/** What asks such a command to stop, beside SIGINT. */
+	readonly stopSignals: readonly NodeJS.Signals[];
 }
 
 /** What the exit status of every command means. */

@@ -20,10 +20,11 @@ const OTHER_PORTS = 100;
 
 /** @param program the file of this very program, which the children run */
 export async function up(options: UpOptions, terminal: Terminal, program: string): Promise<ExitStatus> {
-	const say = (line: string): boolean => terminal.stdout.write(`${line}\n`);
 	if (options.memory && options.dataDir !== undefined) {
 		throw new CommandError('--memory keeps nothing on disk: leave --data-dir out.', { status: EXIT.usage });
 	}
+	const { stdout, stderr, stopSignals } = terminal.serve();
+	const say = (line: string): void => stdout.write(`${line}\n`);
 	const loaded = loadConfig(options, terminal.environment, terminal.workingDir);
 	const { config } = loaded;
 	loadSecret(config, terminal.environment, options.insecure === true);
@@ -52,8 +53,9 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 		})),
 		environment: identity ? withMemoryIdentity(terminal.environment, identity) : terminal.environment,
 		signals: process,
+		stopSignals,
 		say,
-		complain: (line) => terminal.stderr.write(`${line}\n`),
+		complain: (line) => stderr.write(`${line}\n`),
 		whenLeft: (left) => whenLeft(running.length + left, config),
 		onReady: () => say(introduction(loaded, options, terminal)),
 	});

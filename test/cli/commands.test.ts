@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Output } from '../../server/cli/output.ts';
 import { run } from '../../server/cli/program.ts';
 import { type FakeApi, fakeApi } from './api.ts';
 
@@ -35,7 +36,8 @@ interface Ended {
 async function swarm(line: string, stdin = ''): Promise<Ended> {
 	const stdout = new PassThrough();
 	const stderr = new PassThrough();
-	const terminal = { stdin: Readable.from([stdin]), stdout, stderr, environment: {}, workingDir: folder };
+	const serve = () => ({ stdout: new Output(stdout), stderr: new Output(stderr), stopSignals: [] });
+	const terminal = { stdin: Readable.from([stdin]), stdout, stderr, environment: {}, workingDir: folder, serve };
 	const args = line.split(' ').filter((arg) => arg !== '');
 	const status = await run(args, { path: 'unused', version: '1.2.3' }, terminal);
 	stdout.end();

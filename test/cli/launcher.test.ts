@@ -34,6 +34,7 @@ await launch({
 	nodes: ['n1', 'n2', 'n3'].map((id) => ({ id, url: '', args: [process.argv[2], 'steady'], whenDown: '' })),
 	environment: process.env,
 	signals: process,
+	stopSignals: ['SIGTERM', 'SIGHUP'],
 	say: () => {},
 	complain: () => {},
 	whenLeft: () => '',
@@ -72,7 +73,7 @@ interface Launched {
 	readonly lines: readonly string[];
 	/** Resolves once it has said this. */
 	said(line: string): Promise<void>;
-	interrupt(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void;
+	interrupt(signal: 'SIGINT' | 'SIGTERM'): void;
 	readonly fine: Promise<boolean>;
 }
 
@@ -94,6 +95,7 @@ function launched(...behaviours: readonly string[]): Launched {
 		})),
 		environment: process.env,
 		signals,
+		stopSignals: ['SIGTERM'],
 		say,
 		complain: (line) => say(`! ${line}`),
 		whenLeft: (count) => `${count} left.`,

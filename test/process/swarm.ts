@@ -3,7 +3,7 @@
  * and on free ports. It waits by events or by asking `/readyz`, always with a bound, and shows what the nodes
  * printed where that was in vain. It must leave nothing behind: no process, no folder.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -80,9 +80,9 @@ export class Swarm {
 	/** Starts the program, or another one, which ends with the swarm at the latest. */
 	program(
 		args: readonly string[],
-		{ command = process.execPath, environment = {}, before = [MAIN] }: RunOptions = {},
+		{ command = process.execPath, environment = {}, before = [MAIN], stdio }: RunOptions = {},
 	): Program {
-		const program = new Program(command, [...before, ...args], { ...this.environment, ...environment });
+		const program = new Program(command, [...before, ...args], { ...this.environment, ...environment }, stdio);
 		this.#programs.add(program);
 		void program.ended.then(() => this.#programs.delete(program));
 		return program;
@@ -148,6 +148,8 @@ interface RunOptions {
 	readonly environment?: Readonly<Record<string, string>>;
 	/** What stands before the arguments: the program's file. */
 	readonly before?: readonly string[];
+	/** Pipes for stdout and stderr unless told otherwise. */
+	readonly stdio?: StdioOptions | undefined;
 }
 
 export class TestNode {
@@ -258,8 +260,13 @@ export class Program {
 	/** Resolves when the process has ended and all that it printed is here, with its exit status; null for a signal. */
 	readonly ended: Promise<number | null>;
 
-	constructor(command: string, args: readonly string[], environment: NodeJS.ProcessEnv) {
-		this.#process = spawn(command, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+	constructor(
+		command: string,
+		args: readonly string[],
+		environment: NodeJS.ProcessEnv,
+		stdio: StdioOptions = ['ignore', 'pipe', 'pipe'],
+	) {
+		this.#process = spawn(command, args, { env: environment, stdio });
 		this.#process.stdout?.on('data', (chunk: Buffer) => {
 			this.#stdout = (this.#stdout + chunk).slice(-OUTPUT_CHARS_MAX);
 			this.#hear();
@@ -293,6 +300,11 @@ export class Program {
 
 	signal(signal: NodeJS.Signals): void {
 		this.#process.kill(signal);
+	}
+
+	/** Closes the other end of what it prints to, as `head -1` does when it has its line. */
+	stopReading(...streams: readonly ('stdout' | 'stderr')[]): void {
+		for (const stream of streams) this.#process[stream]?.destroy();
 	}
 
 	/** Resolves with the first match in what it prints; rejects when it ends without one. */
