@@ -7,8 +7,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Operation } from '../../shared/store/command.ts';
+import type { Entry } from '../../shared/store/entry.ts';
 import { keyFault, prefixFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
-import type { Entry } from '../../shared/store/store.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import {
 	allows,
@@ -82,7 +82,13 @@ async function read(
 	res.setHeader('X-Consul-LastContact', stale ? Math.min(Math.floor(contactMs), Number.MAX_SAFE_INTEGER) : 0);
 	const consistency = mode.kind === 'consistent' ? 'consistent' : 'leader';
 	res.setHeader('X-Consul-Effective-Consistency', stale ? 'stale' : consistency);
-	if (isSet(query, 'keys')) return answerKeys(res, key, store.keys(key), query);
+	if (isSet(query, 'keys'))
+		return answerKeys(
+			res,
+			key,
+			store.list(key).map((entry) => entry.key),
+			query,
+		);
 	if (many) return answerMany(res, store.list(key), query);
 	const entry = store.get(key);
 	if (!entry) return answerNothing(res, 404);

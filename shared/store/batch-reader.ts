@@ -21,6 +21,7 @@ import {
 	U32,
 } from './batch-format.ts';
 import type { Operation } from './command.ts';
+import { hashOfBytes } from './key-table.ts';
 
 const VARINT_BYTES_MAX = 8;
 
@@ -47,6 +48,8 @@ export class BatchReader {
 	kind = KIND_PUT;
 	/** The key of the command; the prefix of a deletion of a prefix; empty for a registration. */
 	key = '';
+	/** `hashOf(key)` */
+	keyHash = 0;
 	/** Where in `bytes` its value is; empty where it has none. */
 	valueStart = 0;
 	valueEnd = 0;
@@ -93,6 +96,7 @@ export class BatchReader {
 		this.sequence++;
 		this.#command();
 		this.key = this.#keyText() ?? '';
+		this.keyHash = hashOfBytes(this.bytes, this.#keyAt, this.#keyEnd);
 		return true;
 	}
 

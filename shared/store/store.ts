@@ -3,56 +3,21 @@
  * same results on every node that applies the same values in the same order, so it reads nothing but those
  * values: no clock, no randomness, no order of a hash table.
  *
+ * No command costs more for what other commands have done before: a deleted prefix is cut out as a whole, and what it
+ * leaves behind is dropped a few entries at a time. When that happens may differ between nodes, and cannot be seen.
+ *
  * Its time is the highest wall time of any proposer so far: monotone, and equal everywhere.
  */
 import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
-import { fromUtf8, toUtf8 } from '../bytes/text.ts';
+import { compareUtf8 } from '../bytes/text.ts';
 import { KIND_DELETE, KIND_PUT, KIND_REGISTER_CLIENT } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
 import { ClientTable } from './client-table.ts';
-import { readFlags, writeFlags } from './command.ts';
-import { KeptValues, type Place, valueAt } from './kept-values.ts';
-import { SortedKeys } from './sorted-keys.ts';
+import { type Entry, Kept } from './entry.ts';
+import { KeptValues } from './kept-values.ts';
+import { KeyIndex } from './key-index.ts';
 import { Tombstones } from './tombstones.ts';
-
-/** As it was when it was asked for. */
-export interface Entry {
-	readonly key: string;
-	/** Never written again. A view, perhaps, but of an array at most twice its length. */
-	readonly value: Uint8Array;
-	readonly flags: bigint;
-	readonly createRevision: number;
-	/** Of the last command that changed it: a write of what is there already changes nothing. */
-	readonly modifyRevision: number;
-}
-
-/** What is kept of a key. A write changes it where it is, and so makes nothing that lives on. */
-class Kept implements Place {
-	readonly key: string;
-	bytes: Uint8Array = NO_BYTES;
-	start = 0;
-	end = 0;
-	flags = 0n;
-	createRevision = 0;
-	modifyRevision = 0;
-
-	constructor(key: string) {
-		this.key = key;
-	}
-
-	entry(): Entry {
-		const { key, flags, createRevision, modifyRevision } = this;
-		return { key, value: valueAt(this), flags, createRevision, modifyRevision };
-	}
-
-	holds(value: Uint8Array, valueStart: number, valueEnd: number): boolean {
-		const { bytes, start } = this;
-		const length = this.end - start;
-		if (valueEnd - valueStart !== length) return false;
-		for (let i = 0; i < length; i++) if (bytes[start + i] !== value[valueStart + i]) return false;
-		return true;
-	}
-}
+import { type View, Views } from './views.ts';
 
 /** What became of a command. */
 export type Result =
@@ -67,19 +32,22 @@ export type Result =
 
 export type OnResult = (client: string, sequence: number, result: Result) => void;
 
-const NO_BYTES = new Uint8Array(0);
 const UNKNOWN_CLIENT: Result = { kind: 'unknownClient' };
 const FORGOTTEN: Result = { kind: 'forgotten' };
 
 /** The first byte of a saved state: what follows is read by these rules or not at all. */
-const SAVE_FORMAT = 1;
+const SAVE_FORMAT = 2;
+/** With each command, so many entries of what was deleted by prefix are dropped. It is more than a command can add. */
+const TIDIED_PER_COMMAND = 4;
 
 export class Store {
 	#revision = 0;
 	#timeMs = 0;
-	readonly #entries = new Map<string, Kept>();
-	readonly #keys = new SortedKeys();
+	readonly #views = new Views();
+	readonly #entries = new KeyIndex<Kept>(this.#views);
 	readonly #values = new KeptValues();
+	/** What entries held before they were changed under a view: these slabs are free when the views are closed. */
+	readonly #viewedValues = new KeptValues();
 	#tombstones = new Tombstones();
 	#clients = new ClientTable();
 
@@ -105,19 +73,24 @@ export class Store {
 		return this.#entries.get(key)?.entry();
 	}
 
-	/** All keys that begin with `prefix`, in the order of their UTF-8 bytes. Reads no value. */
-	keys(prefix: string): string[] {
-		return [...this.#keys.startingWith(prefix)];
-	}
-
 	/** The first entries whose keys begin with `prefix`, in the order of their UTF-8 bytes. */
 	list(prefix: string, entriesMax = Number.POSITIVE_INFINITY): Entry[] {
 		const entries: Entry[] = [];
-		for (const kept of this.#scan(prefix)) {
+		for (const kept of this.#entries.startingWith(prefix)) {
 			if (entries.length >= entriesMax) break;
 			entries.push(kept.entry());
 		}
 		return entries;
+	}
+
+	/**
+	 * Shows the entries whose keys begin with `prefix` and are above `after`, as they are now. For readers that take
+	 * more than one turn; they have to close it.
+	 *
+	 * @returns null where too many views are open
+	 */
+	view(prefix: string, after = ''): View | null {
+		return this.#views.open(this.#entries, prefix, after, this.#revision);
 	}
 
 	/** What a read of `key` depends on: its modifyRevision, or of a missing key the store's revision. 1 or more. */
@@ -126,13 +99,23 @@ export class Store {
 	}
 
 	/**
-	 * What a read of `prefix` depends on: the highest revision of its entries and of the deletions in it, or
-	 * the store's revision where there are neither. 1 or more. Costs a visit to each of them.
+	 * What a read of `prefix` depends on: the highest revision of its entries and of the deletions that concern it, or
+	 * the store's revision where there are neither. 1 or more. Costs a walk over chunks of entries.
 	 */
 	indexOfPrefix(prefix: string): number {
-		let index = this.#tombstones.indexOf(prefix);
-		for (const entry of this.#scan(prefix)) index = Math.max(index, entry.modifyRevision);
+		const index = Math.max(this.#tombstones.indexOf(prefix), this.#entries.highest(prefix));
 		return index > 0 ? index : Math.max(1, this.#revision);
+	}
+
+	/** Deleted entries wait for `tidy`. */
+	get isUntidy(): boolean {
+		return this.#entries.isUntidy;
+	}
+
+	/** Drops up to so many deleted entries, in a moment without commands. Nothing that can be seen changes. */
+	tidy(entriesMax: number): void {
+		this.#entries.tidy(entriesMax);
+		this.#tombstones.tidy(entriesMax);
 	}
 
 	/**
@@ -158,13 +141,7 @@ export class Store {
 		out.int(this.#revision);
 		out.int(this.#timeMs);
 		out.int(this.#entries.size);
-		for (const kept of this.#scan('')) {
-			out.bytes(toUtf8(kept.key));
-			out.bytes(kept.bytes.subarray(kept.start, kept.end));
-			writeFlags(out, kept.flags);
-			out.int(kept.createRevision);
-			out.int(kept.modifyRevision);
-		}
+		for (const kept of this.#entries.startingWith('')) kept.save(out);
 		this.#tombstones.save(out);
 		this.#clients.save(out);
 		return out.take();
@@ -177,15 +154,18 @@ export class Store {
 		const store = new Store();
 		store.#revision = from.int();
 		store.#timeMs = from.int();
-		for (let left = from.int(); left > 0; left--) store.#insert(readKept(from));
-		store.#tombstones = Tombstones.restore(from);
+		let before = '';
+		for (let left = from.int(); left > 0; left--) {
+			const kept = Kept.restore(from);
+			if (store.#entries.size > 0 && compareUtf8(before, kept.key) >= 0) throw new MalformedError('keys out of order');
+			if (kept.modifyRevision > store.#revision) throw new MalformedError('a key of a later revision');
+			store.#entries.add(kept);
+			before = kept.key;
+		}
+		store.#tombstones = Tombstones.restore(from, store.#revision);
 		store.#clients = ClientTable.restore(from);
 		from.finish();
 		return store;
-	}
-
-	*#scan(prefix: string): Iterable<Kept> {
-		for (const key of this.#keys.startingWith(prefix)) yield this.#entries.get(key) as Kept;
 	}
 
 	#applyOnce(command: BatchReader): Result {
@@ -213,65 +193,63 @@ export class Store {
 
 	#nextRevision(): number {
 		this.#tombstones.trim(this.#timeMs);
+		if (this.#entries.isUntidy || this.#tombstones.isUntidy) this.tidy(TIDIED_PER_COMMAND);
 		return ++this.#revision;
 	}
 
 	/** false where the command's condition does not hold. */
 	#change(command: BatchReader, revision: number): boolean {
-		const { kind, key, cas } = command;
+		const { kind, key, keyHash, cas } = command;
 		switch (kind) {
 			case KIND_PUT:
 				return this.#put(command, revision);
 			case KIND_DELETE: {
-				const kept = this.#entries.get(key);
+				const kept = this.#entries.get(key, keyHash);
 				if (!kept) return true;
 				if (cas !== null && cas !== kept.modifyRevision) return false;
-				this.#remove(key, revision);
+				this.#remove(kept, revision);
 				return true;
 			}
 			default:
-				for (const kept of [...this.#scan(key)]) this.#remove(kept.key, revision);
+				if (this.#entries.cut(key, revision) > 0) this.#tombstones.addPrefix(key, revision, this.#timeMs);
 				return true;
 		}
 	}
 
-	#put({ key, bytes, valueStart, valueEnd, flags, cas }: BatchReader, revision: number): boolean {
-		let kept = this.#entries.get(key);
+	#put({ key, keyHash, bytes, valueStart, valueEnd, flags, cas }: BatchReader, revision: number): boolean {
+		let kept = this.#entries.get(key, keyHash);
 		if (cas !== null && cas !== (kept?.modifyRevision ?? 0)) return false;
 		if (!kept) {
-			kept = new Kept(key);
+			kept = new Kept(key, keyHash);
 			kept.createRevision = revision;
-			this.#insert(kept);
-			this.#tombstones.remove(key);
+			this.#entries.add(kept);
+			this.#tombstones.remove(key, keyHash);
 		} else if (kept.flags === flags && kept.holds(bytes, valueStart, valueEnd)) {
 			return true;
+		} else if (kept.modifyRevision <= this.#views.through) {
+			kept = this.#leaveToViews(kept);
 		}
 		kept.flags = flags;
 		kept.modifyRevision = revision;
+		this.#entries.changed(kept);
 		this.#values.keep(kept, bytes, valueStart, valueEnd);
 		return true;
 	}
 
-	#insert(kept: Kept): void {
-		this.#entries.set(kept.key, kept);
-		this.#keys.add(kept.key);
+	/** Views go on to show `kept`. Returns the entry that takes its place, and may be changed. */
+	#leaveToViews(kept: Kept): Kept {
+		const fresh = new Kept(kept.key, kept.hash);
+		fresh.createRevision = kept.createRevision;
+		fresh.modifyRevision = kept.modifyRevision;
+		this.#viewedValues.handOver(kept, fresh);
+		this.#entries.replace(kept, fresh);
+		this.#views.keptEntry(kept.modifyRevision, kept.end - kept.start);
+		return fresh;
 	}
 
-	#remove(key: string, revision: number): void {
-		this.#entries.delete(key);
-		this.#keys.delete(key);
-		this.#tombstones.add(key, revision, this.#timeMs);
+	#remove(kept: Kept, revision: number): void {
+		this.#entries.delete(kept);
+		if (kept.modifyRevision <= this.#views.through) this.#views.keptEntry(kept.modifyRevision, kept.end - kept.start);
+		this.#tombstones.add(kept.key, revision, this.#timeMs);
 	}
-}
-
-function readKept(from: Reader): Kept {
-	const key = fromUtf8(from.bytes());
-	if (key === undefined) throw new MalformedError('a key that is not UTF-8');
-	const kept = new Kept(key);
-	kept.bytes = new Uint8Array(from.bytes());
-	kept.end = kept.bytes.length;
-	kept.flags = readFlags(from);
-	kept.createRevision = from.int();
-	kept.modifyRevision = from.int();
-	return kept;
 }

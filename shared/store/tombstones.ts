@@ -1,86 +1,179 @@
 /**
- * The keys that were deleted of late, so that the index of a prefix shows a deletion and never goes back.
- * Bounded by time and by number; what is dropped raises a floor, so that nobody misses a deletion by it.
+ * What was deleted of late, so that the index of a prefix shows a deletion and never goes back: keys, and whole
+ * prefixes by one tombstone each. The index of a key or prefix inside a deleted prefix is at least that of the
+ * deletion, also where nothing was there to delete.
  *
- * Time is the log's own (`Store.timeMs`). It must never read another clock: replicas would differ.
+ * Bounded by time and by number. What is dropped raises a floor, so that nobody misses a deletion by it. Time is the
+ * log's own (`Store.timeMs`). It must never read another clock: replicas would differ.
  */
 import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import { fromUtf8, toUtf8 } from '../bytes/text.ts';
-import { SortedKeys } from './sorted-keys.ts';
+import { type Indexed, KeyIndex, NOWHERE } from './key-index.ts';
+import { hashOf } from './key-table.ts';
 
 /** A deletion is remembered for so long, unless there are too many. */
 export const TOMBSTONE_MS_MIN = 15 * 60_000;
 export const TOMBSTONES_MAX = 65_536;
-/** So that no command pays for many: more than one, or the surplus of a deleted prefix would never go. */
+/** No command pays for many. It is more than one, so that old tombstones go faster than new ones come. */
 const DROPPED_PER_COMMAND_MAX = 2;
+/** The queue by age is written anew when so many of its tombstones are gone, and most of them. */
+const GONE_MAX = 1024;
 
-interface Tombstone {
-	readonly revision: number;
+class Tombstone implements Indexed<Tombstone> {
+	/** The prefix, where a prefix was deleted. */
+	readonly key: string;
+	readonly hash: number;
+	readonly isOfPrefix: boolean;
+	/** Of the deletion. */
+	readonly modifyRevision: number;
 	readonly timeMs: number;
+	chunk: Indexed<Tombstone>['chunk'] = NOWHERE;
+	/** The longest deleted prefix that this one, which is of a prefix too, begins with. It is older. */
+	outer: Tombstone | undefined;
+
+	constructor(key: string, isOfPrefix: boolean, modifyRevision: number, timeMs: number) {
+		this.key = key;
+		this.hash = hashOf(key);
+		this.isOfPrefix = isOfPrefix;
+		this.modifyRevision = modifyRevision;
+		this.timeMs = timeMs;
+	}
+
+	get isGone(): boolean {
+		return this.chunk.isCut;
+	}
 }
 
 export class Tombstones {
-	/** Of the deleted keys, the oldest deletion first. */
-	readonly #byKey = new Map<string, Tombstone>();
-	readonly #keys = new SortedKeys();
+	readonly #keys = new KeyIndex<Tombstone>();
+	/** None has another one inside that is older than itself. */
+	readonly #prefixes = new KeyIndex<Tombstone>();
+	/** From `#oldest` on, the oldest first. Some are gone already. */
+	#byAge: Tombstone[] = [];
+	#oldest = 0;
 	/** The highest revision that was dropped; 0 for none. */
 	#droppedThrough = 0;
 
 	get size(): number {
-		return this.#byKey.size;
+		return this.#keys.size + this.#prefixes.size;
 	}
 
 	/** @param key not among them */
 	add(key: string, revision: number, timeMs: number): void {
-		this.#byKey.set(key, { revision, timeMs });
-		this.#keys.add(key);
+		this.#append(new Tombstone(key, false, revision, timeMs));
 	}
 
-	/** The key is there again. */
-	remove(key: string): void {
-		if (this.#byKey.delete(key)) this.#keys.delete(key);
+	/** Takes the place of all tombstones inside the prefix: they are older. */
+	addPrefix(prefix: string, revision: number, timeMs: number): void {
+		this.#keys.cut(prefix, revision);
+		this.#prefixes.cut(prefix, revision);
+		this.#append(new Tombstone(prefix, true, revision, timeMs));
 	}
 
-	/** Drops what is too old or too much, a few at a time. Call once for each command. */
+	/** The key is there again. @param hash `hashOf(key)` */
+	remove(key: string, hash: number): void {
+		const tombstone = this.#keys.get(key, hash);
+		if (tombstone) this.#keys.delete(tombstone);
+	}
+
+	/** Drops what is too old or too much, a few at a time. Call it once for each command. */
 	trim(timeMs: number): void {
-		if (this.#byKey.size === 0) return;
+		if (this.size === 0) return;
 		for (let i = 0; i < DROPPED_PER_COMMAND_MAX; i++) {
-			const oldest = this.#byKey.entries().next().value;
+			const oldest = this.#nextByAge();
 			if (!oldest) return;
-			const [key, tombstone] = oldest;
-			if (this.#byKey.size <= TOMBSTONES_MAX && timeMs - tombstone.timeMs < TOMBSTONE_MS_MIN) return;
-			this.remove(key);
-			this.#droppedThrough = Math.max(this.#droppedThrough, tombstone.revision);
+			if (this.size <= TOMBSTONES_MAX && timeMs - oldest.timeMs < TOMBSTONE_MS_MIN) return;
+			this.#indexOf(oldest).delete(oldest);
+			this.#droppedThrough = Math.max(this.#droppedThrough, oldest.modifyRevision);
 		}
 	}
 
-	/** The revision of the last deletion in the prefix, or the highest that is no longer known; 0 for none. */
+	get isUntidy(): boolean {
+		return this.#keys.isUntidy || this.#prefixes.isUntidy;
+	}
+
+	/** Drops up to so many of those that `addPrefix` has taken the place of. Nothing of it can be seen. */
+	tidy(itemsMax: number): void {
+		this.#keys.tidy(itemsMax);
+		this.#prefixes.tidy(itemsMax);
+	}
+
+	/** The revision of the last deletion that concerns the prefix, or the highest that is dropped; 0 for none. */
 	indexOf(prefix: string): number {
-		let index = this.#droppedThrough;
-		for (const key of this.#keys.startingWith(prefix)) {
-			index = Math.max(index, this.#byKey.get(key)?.revision ?? 0);
-		}
-		return index;
+		return Math.max(
+			this.#droppedThrough,
+			this.#keys.highest(prefix),
+			this.#prefixes.highest(prefix),
+			this.#outerOf(prefix)?.modifyRevision ?? 0,
+		);
 	}
 
 	save(out: Writer): void {
 		out.int(this.#droppedThrough);
-		out.int(this.#byKey.size);
-		for (const [key, { revision, timeMs }] of this.#byKey) {
+		out.int(this.size);
+		for (let at = this.#oldest; at < this.#byAge.length; at++) {
+			const { key, isOfPrefix, isGone, modifyRevision, timeMs } = this.#byAge[at] as Tombstone;
+			if (isGone) continue;
 			out.bytes(toUtf8(key));
-			out.int(revision);
+			out.bool(isOfPrefix);
+			out.int(modifyRevision);
 			out.int(timeMs);
 		}
 	}
 
-	static restore(from: Reader): Tombstones {
+	/** @param revisionMax of the store */
+	static restore(from: Reader, revisionMax: number): Tombstones {
 		const tombstones = new Tombstones();
-		tombstones.#droppedThrough = from.int();
+		let before = from.int();
+		tombstones.#droppedThrough = before;
 		for (let left = from.int(); left > 0; left--) {
 			const key = fromUtf8(from.bytes());
-			if (key === undefined || tombstones.#byKey.has(key)) throw new MalformedError('tombstones out of order');
-			tombstones.add(key, from.int(), from.int());
+			if (key === undefined) throw new MalformedError('a tombstone that is not UTF-8');
+			const tombstone = new Tombstone(key, from.bool(), from.int(), from.int());
+			if (tombstones.#indexOf(tombstone).get(key)) throw new MalformedError('two tombstones of one key');
+			if (tombstone.modifyRevision <= before) throw new MalformedError('tombstones out of order');
+			before = tombstone.modifyRevision;
+			tombstones.#append(tombstone);
 		}
+		if (before > revisionMax) throw new MalformedError('a deletion of a later revision');
 		return tombstones;
 	}
+
+	#append(tombstone: Tombstone): void {
+		if (tombstone.isOfPrefix) tombstone.outer = this.#outerOf(tombstone.key);
+		this.#indexOf(tombstone).add(tombstone);
+		this.#byAge.push(tombstone);
+		const goneCount = this.#byAge.length - this.size;
+		if (goneCount <= GONE_MAX || goneCount <= this.size) return;
+		this.#byAge = this.#byAge.filter(({ isGone }) => !isGone);
+		this.#oldest = 0;
+	}
+
+	#indexOf({ isOfPrefix }: Tombstone): KeyIndex<Tombstone> {
+		return isOfPrefix ? this.#prefixes : this.#keys;
+	}
+
+	#nextByAge(): Tombstone | undefined {
+		while (this.#byAge[this.#oldest]?.isGone) this.#oldest++;
+		return this.#byAge[this.#oldest];
+	}
+
+	/**
+	 * The longest deleted prefix that `key` begins with. All such prefixes are also prefixes of whatever lies between
+	 * them and `key`, so they are among those that the deleted prefix right below `key` begins with. None of them is
+	 * gone before one that is outside it, because that one is older.
+	 */
+	#outerOf(key: string): Tombstone | undefined {
+		let outer = this.#prefixes.floor(key);
+		const length = outer ? commonLength(outer.key, key) : 0;
+		while (outer && outer.key.length > length) outer = outer.outer;
+		return outer?.isGone ? undefined : outer;
+	}
+}
+
+/** How many characters two texts begin with in common. */
+function commonLength(a: string, b: string): number {
+	let length = 0;
+	while (length < a.length && length < b.length && a.charCodeAt(length) === b.charCodeAt(length)) length++;
+	return length;
 }

@@ -297,7 +297,7 @@ describe('a saved state', () => {
 			expect(() => Store.restore(saved.subarray(0, length))).toThrow(MalformedError);
 		}
 		expect(() => Store.restore(concat(saved, Uint8Array.of(0)))).toThrow(MalformedError);
-		expect(() => Store.restore(concat(Uint8Array.of(2), saved.subarray(1)))).toThrow(MalformedError);
+		expect(() => Store.restore(concat(Uint8Array.of(1), saved.subarray(1)))).toThrow(MalformedError);
 	});
 });
 

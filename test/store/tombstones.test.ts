@@ -39,7 +39,7 @@ describe('the deletions that are remembered', () => {
 		tombstones.add('b', 9, TOMBSTONE_MS_MIN);
 		expect([tombstones.indexOf('a'), tombstones.indexOf('none')]).toEqual([7, 0]);
 		tombstones.trim(TOMBSTONE_MS_MIN);
-		const restored = Tombstones.restore(new Reader(saved(tombstones)));
+		const restored = Tombstones.restore(new Reader(saved(tombstones)), 9);
 		for (const each of [tombstones, restored]) {
 			expect([each.size, each.indexOf('a'), each.indexOf('b'), each.indexOf('none')]).toEqual([1, 7, 9, 7]);
 		}

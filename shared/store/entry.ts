@@ -1,0 +1,80 @@
+/** What the store holds of a key: for those who read it, and as the store keeps it. */
+import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
+import { fromUtf8, toUtf8 } from '../bytes/text.ts';
+import { readFlags, writeFlags } from './command.ts';
+import { type Place, valueAt } from './kept-values.ts';
+import { type Indexed, NOWHERE } from './key-index.ts';
+import { hashOf } from './key-table.ts';
+
+/** A key as it was when somebody asked for it. */
+export interface Entry {
+	readonly key: string;
+	/** It is never written again. It may be a view, but of an array that is at most twice as long. */
+	readonly value: Uint8Array;
+	readonly flags: bigint;
+	readonly createRevision: number;
+	/** The revision of the last command that changed the key: a write of what is there already changes nothing. */
+	readonly modifyRevision: number;
+}
+
+/** An entry whose value is where the store keeps it. It is not changed while a view is open that shows it. */
+export interface ViewedEntry extends Omit<Entry, 'value'> {
+	/** The value begins at `start` and ends before `end`. */
+	readonly bytes: Uint8Array;
+	readonly start: number;
+	readonly end: number;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** A write changes it in place, so that a write makes nothing that lives on; unless a view shows it. */
+export class Kept implements Place, ViewedEntry, Indexed<Kept> {
+	readonly key: string;
+	readonly hash: number;
+	bytes: Uint8Array = NO_BYTES;
+	start = 0;
+	end = 0;
+	flags = 0n;
+	createRevision = 0;
+	modifyRevision = 0;
+	chunk: Indexed<Kept>['chunk'] = NOWHERE;
+
+	constructor(key: string, hash = hashOf(key)) {
+		this.key = key;
+		this.hash = hash;
+	}
+
+	entry(): Entry {
+		const { key, flags, createRevision, modifyRevision } = this;
+		return { key, value: valueAt(this), flags, createRevision, modifyRevision };
+	}
+
+	holds(value: Uint8Array, valueStart: number, valueEnd: number): boolean {
+		const { bytes, start } = this;
+		const length = this.end - start;
+		if (valueEnd - valueStart !== length) return false;
+		for (let i = 0; i < length; i++) if (bytes[start + i] !== value[valueStart + i]) return false;
+		return true;
+	}
+
+	save(out: Writer): void {
+		out.bytes(toUtf8(this.key));
+		out.bytes(this.bytes.subarray(this.start, this.end));
+		writeFlags(out, this.flags);
+		out.int(this.createRevision);
+		out.int(this.modifyRevision);
+	}
+
+	/** @throws MalformedError */
+	static restore(from: Reader): Kept {
+		const key = fromUtf8(from.bytes());
+		if (key === undefined) throw new MalformedError('a key that is not UTF-8');
+		const kept = new Kept(key);
+		kept.bytes = new Uint8Array(from.bytes());
+		kept.end = kept.bytes.length;
+		kept.flags = readFlags(from);
+		kept.createRevision = from.int();
+		kept.modifyRevision = from.int();
+		return kept;
+	}
+}

@@ -1,0 +1,356 @@
+/**
+ * Items by their keys: found by key at once, walked in the order of the keys' UTF-8 bytes, and asked for the highest
+ * revision below a prefix. Items lie in chunks, and each chunk knows the highest revision in it; so a question about a
+ * prefix costs a walk over chunks, and so does the removal of everything below one.
+ *
+ * It must never do work that grows with the number of keys in one step: it sorts nothing, copies nothing as a whole,
+ * and what a removed prefix leaves behind in the table of keys is dropped later, a few at a time, by `tidy`.
+ */
+import { compareUtf8 } from '../bytes/text.ts';
+import { type Hashed, hashOf, KeyTable } from './key-table.ts';
+
+export const CHUNK_ITEMS_MAX = 256;
+/** A chunk that has shrunk below this joins its neighbour, where both together have no more than twice as many. */
+const CHUNK_ITEMS_MIN = CHUNK_ITEMS_MAX / 4;
+export interface Indexed<T> extends Hashed {
+	/** The index is told of each change of it by `changed`. */
+	modifyRevision: number;
+	/** Where the item is. Only the index writes it. */
+	chunk: Chunk<T>;
+}
+
+export interface Chunk<T> {
+	/** Sorted. Never empty while the chunk is in the index. */
+	items: T[];
+	/** The highest modifyRevision of its items. */
+	highest: number;
+	/** Views of this revision and later ones hold `items`: it is copied before it is changed. */
+	viewedFrom: number;
+	/** Its items are not in the index any more. */
+	isCut: boolean;
+	/** The revision of the removal that cut it. */
+	cutRevision: number;
+	/** The chunk that is to be tidied after this one. */
+	nextCut: Chunk<T> | null;
+}
+
+/** Before the item at `item` of the chunk at `chunk`; one chunk behind the last for the end. */
+export interface Position {
+	readonly chunk: number;
+	readonly item: number;
+}
+
+/** What an index has to know of the views that hold its items. */
+export interface Holders<T> {
+	/** The revision of the newest view; 0 where there is none. What is in no array of it may be changed in place. */
+	readonly through: number;
+	/** An array of so many items, which is there since that revision, is kept for views alone. */
+	keptArray(since: number, items: number): void;
+	/** Items that the removal at `cutRevision` cut are kept for views alone: for those that are older than it. */
+	keptCut(items: readonly T[], from: number, to: number, cutRevision: number): void;
+}
+
+const NO_HOLDERS: Holders<unknown> = { through: 0, keptArray: () => undefined, keptCut: () => undefined };
+
+/** Where an item is that was removed, or was not added yet. */
+export const NOWHERE: Chunk<never> = {
+	items: [],
+	highest: 0,
+	viewedFrom: 0,
+	isCut: true,
+	cutRevision: 0,
+	nextCut: null,
+};
+
+export class KeyIndex<T extends Indexed<T>> {
+	readonly #holders: Holders<T>;
+	/** Each is below the next one. */
+	readonly #chunks: Chunk<T>[] = [];
+	/** It also holds what was cut and not tidied. */
+	readonly #table = new KeyTable<T>();
+	#size = 0;
+	#untidied: Chunk<T> | null = null;
+	#untidiedLast: Chunk<T> | null = null;
+	/** How many items of `#untidied` were tidied already. */
+	#tidiedItems = 0;
+
+	constructor(holders: Holders<T> = NO_HOLDERS) {
+		this.#holders = holders;
+	}
+
+	get size(): number {
+		return this.#size;
+	}
+
+	/** Something that was cut waits for `tidy`. */
+	get isUntidy(): boolean {
+		return this.#untidied !== null;
+	}
+
+	/** @param hash `hashOf(key)` */
+	get(key: string, hash = hashOf(key)): T | undefined {
+		const item = this.#table.get(key, hash);
+		return item === undefined || item.chunk.isCut ? undefined : item;
+	}
+
+	/** @param item of a key that is not in the index */
+	add(item: T): void {
+		this.#table.set(item);
+		this.#size++;
+		const at = Math.max(0, this.#chunkOf(item.key));
+		const chunk = this.#chunks[at];
+		if (!chunk) {
+			this.#chunks.push(this.#newChunk([item]));
+			return;
+		}
+		const items = this.#owned(chunk);
+		items.splice(positionIn(items, item.key), 0, item);
+		item.chunk = chunk;
+		if (item.modifyRevision > chunk.highest) chunk.highest = item.modifyRevision;
+		if (items.length > CHUNK_ITEMS_MAX) this.#split(chunk, at);
+	}
+
+	/** The item has a modifyRevision that is higher than all others. */
+	changed({ chunk, modifyRevision }: T): void {
+		chunk.highest = modifyRevision;
+	}
+
+	/** Puts `fresh`, of the same key and modifyRevision, in the place of `old`, which views go on to hold. */
+	replace(old: T, fresh: T): void {
+		const { chunk } = old;
+		const items = this.#owned(chunk);
+		items[positionIn(items, old.key)] = fresh;
+		fresh.chunk = chunk;
+		this.#table.set(fresh);
+		old.chunk = NOWHERE;
+	}
+
+	/** @param item in the index */
+	delete(item: T): void {
+		const { key, chunk, modifyRevision } = item;
+		this.#table.delete(item);
+		this.#size--;
+		item.chunk = NOWHERE;
+		const items = this.#owned(chunk);
+		const at = items.length > CHUNK_ITEMS_MIN ? -1 : this.#chunkOf(key);
+		items.splice(positionIn(items, key), 1);
+		if (modifyRevision === chunk.highest) chunk.highest = highestOf(items);
+		if (items.length === 0) this.#chunks.splice(at, 1);
+		else if (at >= 0) this.#join(at);
+	}
+
+	/**
+	 * Removes every item whose key begins with `prefix`. Costs a walk over chunks, not over items.
+	 *
+	 * @param revision of the removal
+	 * @returns how many there were
+	 */
+	cut(prefix: string, revision: number): number {
+		const [from, to] = this.range(prefix);
+		const before = this.#size;
+		if (from.chunk === to.chunk) {
+			this.#cutItems(from.chunk, from.item, to.item, revision);
+		} else {
+			const first = from.item === 0 ? from.chunk : from.chunk + 1;
+			if (to.item > 0) this.#cutItems(to.chunk, 0, to.item, revision);
+			for (const chunk of this.#chunks.splice(first, to.chunk - first)) {
+				this.#size -= chunk.items.length;
+				this.#leave(chunk, revision);
+			}
+			if (from.item > 0) this.#cutItems(from.chunk, from.item, Number.POSITIVE_INFINITY, revision);
+		}
+		this.#join(from.chunk);
+		return before - this.#size;
+	}
+
+	/** Drops up to so many items of what was cut. What can be seen of the index stays the same. */
+	tidy(itemsMax: number): void {
+		for (let left = itemsMax; left > 0 && this.#untidied !== null; ) {
+			const chunk: Chunk<T> = this.#untidied;
+			const { items } = chunk;
+			const from = this.#tidiedItems;
+			const to = Math.min(items.length, from + left);
+			for (let i = from; i < to; i++) this.#table.delete(items[i] as T);
+			this.#holders.keptCut(items, from, to, chunk.cutRevision);
+			left -= to - from;
+			this.#tidiedItems = to;
+			if (to < items.length) return;
+			this.#tidiedItems = 0;
+			this.#untidied = chunk.nextCut;
+			chunk.nextCut = null;
+		}
+	}
+
+	/** The highest modifyRevision of the items whose keys begin with `prefix`; 0 for none. */
+	highest(prefix: string): number {
+		const [from, to] = this.range(prefix);
+		let highest = 0;
+		for (let at = from.chunk; at <= to.chunk && at < this.#chunks.length; at++) {
+			const chunk = this.#chunks[at] as Chunk<T>;
+			const first = at === from.chunk ? from.item : 0;
+			const end = at === to.chunk ? to.item : chunk.items.length;
+			const inChunk = end - first === chunk.items.length ? chunk.highest : highestOf(chunk.items, first, end);
+			if (inChunk > highest) highest = inChunk;
+		}
+		return highest;
+	}
+
+	/** The item of the highest key that is not above `key`. */
+	floor(key: string): T | undefined {
+		const { chunk, item } = this.#seek((other) => compareUtf8(other, key) <= 0);
+		return item > 0 ? this.#chunks[chunk]?.items[item - 1] : this.#chunks[chunk - 1]?.items.at(-1);
+	}
+
+	/** From the first item whose key begins with `prefix` to behind the last one. */
+	range(prefix: string): [from: Position, to: Position] {
+		return [
+			this.#seek((key) => compareUtf8(key, prefix) < 0),
+			this.#seek((key) => compareUtf8(key, prefix) < 0 || key.startsWith(prefix)),
+		];
+	}
+
+	/** The arrays of items from one position to another: they are not changed any more once a view holds them. */
+	arrays({ chunk }: Position, to: Position): (readonly T[])[] {
+		const arrays: (readonly T[])[] = [];
+		const end = to.item > 0 ? to.chunk + 1 : to.chunk;
+		for (let at = chunk; at < end; at++) arrays.push((this.#chunks[at] as Chunk<T>).items);
+		return arrays;
+	}
+
+	/** In order. The index must not change meanwhile. */
+	*startingWith(prefix: string): Iterable<T> {
+		const [from, to] = this.range(prefix);
+		for (let at = from.chunk; at <= to.chunk && at < this.#chunks.length; at++) {
+			const { items } = this.#chunks[at] as Chunk<T>;
+			const end = at === to.chunk ? to.item : items.length;
+			for (let i = at === from.chunk ? from.item : 0; i < end; i++) yield items[i] as T;
+		}
+	}
+
+	#newChunk(items: T[]): Chunk<T> {
+		const chunk: Chunk<T> = {
+			items,
+			highest: highestOf(items),
+			viewedFrom: this.#holders.through + 1,
+			isCut: false,
+			cutRevision: 0,
+			nextCut: null,
+		};
+		for (const item of items) item.chunk = chunk;
+		return chunk;
+	}
+
+	/** The items of `chunk`, in an array that no view holds. */
+	#owned(chunk: Chunk<T>): T[] {
+		if (chunk.viewedFrom <= this.#holders.through) {
+			this.#holders.keptArray(chunk.viewedFrom, chunk.items.length);
+			chunk.items = chunk.items.slice();
+			chunk.viewedFrom = this.#holders.through + 1;
+		}
+		return chunk.items;
+	}
+
+	#split(chunk: Chunk<T>, at: number): void {
+		const upper = chunk.items.splice(CHUNK_ITEMS_MAX / 2);
+		chunk.highest = highestOf(chunk.items);
+		this.#chunks.splice(at + 1, 0, this.#newChunk(upper));
+	}
+
+	/** Joins the chunk at `at` with the next one, or the last one, where both are small. */
+	#join(at: number): void {
+		const from = at + 1 < this.#chunks.length ? at : at - 1;
+		const lower = this.#chunks[from];
+		const upper = this.#chunks[from + 1];
+		if (!lower || !upper || lower.items.length + upper.items.length > 2 * CHUNK_ITEMS_MIN) return;
+		const items = this.#owned(lower);
+		for (const item of upper.items) {
+			items.push(item);
+			item.chunk = lower;
+		}
+		lower.highest = Math.max(lower.highest, upper.highest);
+		this.#chunks.splice(from + 1, 1);
+	}
+
+	/** Cuts a part of one chunk, but not all of it. What is cut becomes a chunk of its own. */
+	#cutItems(at: number, from: number, to: number, revision: number): void {
+		const chunk = this.#chunks[at];
+		if (!chunk || from >= to) return;
+		const cut = this.#owned(chunk).splice(from, to - from);
+		this.#size -= cut.length;
+		this.#leave(this.#newChunk(cut), revision);
+		chunk.highest = highestOf(chunk.items);
+	}
+
+	#leave(chunk: Chunk<T>, revision: number): void {
+		chunk.isCut = true;
+		chunk.cutRevision = revision;
+		if (this.#untidied === null) this.#untidied = chunk;
+		else if (this.#untidiedLast !== null) this.#untidiedLast.nextCut = chunk;
+		this.#untidiedLast = chunk;
+	}
+
+	/** The last chunk whose first key is not above `key`; -1 where even the first chunk begins above it. */
+	#chunkOf(key: string): number {
+		let low = 0;
+		let high = this.#chunks.length;
+		while (low < high) {
+			const middle = (low + high) >>> 1;
+			if (compareUtf8(firstKey(this.#chunks[middle] as Chunk<T>), key) <= 0) low = middle + 1;
+			else high = middle;
+		}
+		return low - 1;
+	}
+
+	#seek(isBelow: (key: string) => boolean): Position {
+		return seek(this.#chunks.length, (at) => (this.#chunks[at] as Chunk<T>).items, isBelow);
+	}
+}
+
+/**
+ * The position of the first item whose key is not below. Both the chunks and the items in them are sorted, so the
+ * keys that are below come first.
+ */
+export function seek<T extends { readonly key: string }>(
+	chunksCount: number,
+	itemsOf: (chunk: number) => readonly T[],
+	isBelow: (key: string) => boolean,
+): Position {
+	const chunk = countBelow(chunksCount, (at) => isBelow((itemsOf(at)[0] as T).key)) - 1;
+	if (chunk < 0) return { chunk: 0, item: 0 };
+	const items = itemsOf(chunk);
+	const item = countBelow(items.length, (at) => isBelow((items[at] as T).key));
+	return item < items.length ? { chunk, item } : { chunk: chunk + 1, item: 0 };
+}
+
+function countBelow(count: number, isBelow: (at: number) => boolean): number {
+	let low = 0;
+	let high = count;
+	while (low < high) {
+		const middle = (low + high) >>> 1;
+		if (isBelow(middle)) low = middle + 1;
+		else high = middle;
+	}
+	return low;
+}
+
+/** The position of the first item whose key is not below `key`. */
+function positionIn<T extends Indexed<T>>(items: readonly T[], key: string): number {
+	let low = 0;
+	let high = items.length;
+	while (low < high) {
+		const middle = (low + high) >>> 1;
+		if (compareUtf8((items[middle] as T).key, key) < 0) low = middle + 1;
+		else high = middle;
+	}
+	return low;
+}
+
+function firstKey<T extends Indexed<T>>({ items }: Chunk<T>): string {
+	return (items[0] as T).key;
+}
+
+function highestOf<T extends Indexed<T>>(items: readonly T[], from = 0, to = items.length): number {
+	let highest = 0;
+	for (let i = from; i < to; i++) highest = Math.max(highest, (items[i] as T).modifyRevision);
+	return highest;
+}

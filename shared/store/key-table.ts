@@ -1,0 +1,125 @@
+/**
+ * Items found by their keys. JavaScript's own table moves all that it holds when it grows or shrinks, 50 ms for a
+ * million keys; this one is made of many small tables, which grow and shrink one by one. It also takes the hash from
+ * its caller, who may have the key as bytes.
+ *
+ * It has no order, so nothing that can be seen of the store may come from it.
+ */
+import { toUtf8 } from '../bytes/text.ts';
+
+export interface Hashed {
+	readonly key: string;
+	/** `hashOf(key)` */
+	readonly hash: number;
+}
+
+/** A power of two. With 16 million keys, the largest step is the growth of a table of 64 thousand. */
+const TABLE_BITS = 8;
+const TABLES = 2 ** TABLE_BITS;
+const SLOTS_MIN = 8;
+/** So that it is a small integer everywhere. */
+const HASH_MASK = 0x3fff_ffff;
+
+interface Table<T> {
+	/** An item is in the first free slot from that of its hash on. A power of two of them. */
+	slots: (T | undefined)[];
+	count: number;
+}
+
+export class KeyTable<T extends Hashed> {
+	readonly #tables: (Table<T> | undefined)[] = new Array(TABLES).fill(undefined);
+
+	get(key: string, hash: number): T | undefined {
+		const table = this.#tables[hash & (TABLES - 1)];
+		if (table === undefined) return undefined;
+		const { slots } = table;
+		const mask = slots.length - 1;
+		for (let at = (hash >>> TABLE_BITS) & mask; ; at = (at + 1) & mask) {
+			const item = slots[at];
+			if (item === undefined || (item.hash === hash && item.key === key)) return item;
+		}
+	}
+
+	/** The item takes the place of another one of its key. */
+	set(item: T): void {
+		let table = this.#tables[item.hash & (TABLES - 1)];
+		if (table === undefined) {
+			table = { slots: new Array(SLOTS_MIN).fill(undefined), count: 0 };
+			this.#tables[item.hash & (TABLES - 1)] = table;
+		}
+		if (!put(table.slots, item)) return;
+		table.count++;
+		// Three of four slots are in use at most, or a search would take many steps.
+		if (4 * table.count > 3 * table.slots.length) resize(table, 2 * table.slots.length);
+	}
+
+	/** Nothing happens where the item is not in the table. */
+	delete(item: T): void {
+		const table = this.#tables[item.hash & (TABLES - 1)];
+		if (table === undefined) return;
+		const { slots } = table;
+		const mask = slots.length - 1;
+		let at = (item.hash >>> TABLE_BITS) & mask;
+		while (slots[at] !== item) {
+			if (slots[at] === undefined) return;
+			at = (at + 1) & mask;
+		}
+		slots[at] = undefined;
+		closeGap(slots, at);
+		table.count--;
+		if (slots.length > SLOTS_MIN && 8 * table.count < slots.length) resize(table, slots.length / 2);
+	}
+}
+
+/** @source FNV-1a, 32 bits, by Fowler, Noll and Vo, folded to 30 bits */
+export function hashOfBytes(bytes: Uint8Array, from: number, to: number): number {
+	let hash = 0x811c9dc5;
+	for (let i = from; i < to; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+	return (hash ^ (hash >>> 15)) & HASH_MASK;
+}
+
+/** That of the key's UTF-8 bytes. */
+export function hashOf(key: string): number {
+	let hash = 0x811c9dc5;
+	for (let i = 0; i < key.length; i++) {
+		const unit = key.charCodeAt(i);
+		if (unit > 0x7f) {
+			const bytes = toUtf8(key);
+			return hashOfBytes(bytes, 0, bytes.length);
+		}
+		hash = Math.imul(hash ^ unit, 0x01000193);
+	}
+	return (hash ^ (hash >>> 15)) & HASH_MASK;
+}
+
+/** @returns false where the item has taken the place of another one */
+function put<T extends Hashed>(slots: (T | undefined)[], item: T): boolean {
+	const mask = slots.length - 1;
+	for (let at = (item.hash >>> TABLE_BITS) & mask; ; at = (at + 1) & mask) {
+		const other = slots[at];
+		if (other !== undefined && (other.hash !== item.hash || other.key !== item.key)) continue;
+		slots[at] = item;
+		return other === undefined;
+	}
+}
+
+/** Moves items back over the empty slot, which a search for them would stop at. */
+function closeGap<T extends Hashed>(slots: (T | undefined)[], empty: number): void {
+	const mask = slots.length - 1;
+	let gap = empty;
+	for (let at = (gap + 1) & mask; ; at = (at + 1) & mask) {
+		const item = slots[at];
+		if (item === undefined) return;
+		const stepsFromHome = (at - (item.hash >>> TABLE_BITS)) & mask;
+		if (stepsFromHome < ((at - gap) & mask)) continue;
+		slots[gap] = item;
+		slots[at] = undefined;
+		gap = at;
+	}
+}
+
+function resize<T extends Hashed>(table: Table<T>, slotsCount: number): void {
+	const slots: (T | undefined)[] = new Array(slotsCount).fill(undefined);
+	for (const item of table.slots) if (item !== undefined) put(slots, item);
+	table.slots = slots;
+}

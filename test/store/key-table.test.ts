@@ -1,0 +1,75 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { hashOf, hashOfBytes, KeyTable } from '../../shared/store/key-table.ts';
+import { bytesOf } from './commands.ts';
+
+interface Item {
+	readonly key: string;
+	readonly hash: number;
+}
+
+describe('a table of keys', () => {
+	/** So few different hashes that nearly all of them share their first slot with others. */
+	const item = fc
+		.tuple(fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 4 }), fc.nat({ max: 3 }))
+		.map(([key, bits]): Item => ({ key, hash: (bits << 28) | ((key.charCodeAt(0) % 3) << 8) }));
+
+	it('holds what a map holds, also where all hashes are alike', () => {
+		fc.assert(
+			fc.property(fc.array(fc.tuple(item, fc.boolean()), { maxLength: 200 }), (changes) => {
+				const table = new KeyTable<Item>();
+				const model = new Map<string, Item>();
+				for (const [{ key, hash }, isSet] of changes) {
+					// A key has one hash.
+					const one = { key, hash: model.get(key)?.hash ?? hash };
+					if (isSet) {
+						table.set(one);
+						model.set(key, one);
+					} else {
+						const held = model.get(key);
+						table.delete(one);
+						if (held) expect(table.get(key, held.hash)).toBe(held);
+						if (held) table.delete(held);
+						model.delete(key);
+					}
+					for (const held of model.values()) expect(table.get(held.key, held.hash)).toBe(held);
+					if (!model.has(key)) expect(table.get(key, one.hash)).toBeUndefined();
+				}
+			}),
+		);
+	});
+
+	it('grows to many keys, and shrinks to none', () => {
+		const table = new KeyTable<Item>();
+		const items = Array.from({ length: 20_000 }, (_, i) => ({ key: `k${i}`, hash: hashOf(`k${i}`) }));
+		for (const each of items) table.set(each);
+		expect(items.every((each) => table.get(each.key, each.hash) === each)).toBe(true);
+		for (const [i, each] of items.entries()) if (i % 50 !== 0) table.delete(each);
+		expect(items.every((each, i) => (table.get(each.key, each.hash) === each) === (i % 50 === 0))).toBe(true);
+	});
+});
+
+describe('the hash of a key', () => {
+	it('is that of its UTF-8 bytes', () => {
+		fc.assert(
+			fc.property(fc.string({ unit: 'grapheme' }), (key) => {
+				const bytes = bytesOf(key);
+				expect(hashOf(key)).toBe(hashOfBytes(bytes, 0, bytes.length));
+			}),
+		);
+	});
+
+	it('spreads keys that differ in few characters over all tables', () => {
+		const keysOf = (name: (i: number) => string): string[] => Array.from({ length: 25_600 }, (_, i) => name(i));
+		for (const keys of [
+			keysOf((i) => `key${String(i).padStart(7, '0')}`),
+			keysOf((i) => `user/${i}/profile`),
+			keysOf((i) => `${'ç'.repeat(40)}${i}`),
+		]) {
+			const counts = new Map<number, number>();
+			for (const key of keys) counts.set(hashOf(key) % 256, (counts.get(hashOf(key) % 256) ?? 0) + 1);
+			expect(counts.size).toBe(256);
+			expect(Math.max(...counts.values())).toBeLessThan(300);
+		}
+	});
+});
