@@ -60,17 +60,27 @@ describe('an upgrade to HTTP/2', () => {
 	});
 
 	it('has what is sent behind it answered too, and what was sent before it first', async () => {
-		wire.write(put('a', 'red') + put('a', 'blue', H2C) + get('a') + get('a', H2C) + get('b') + put('b', 'x'));
-		expect(await wire.bodies(4)).toEqual(['true', 'true', 'blue', 'blue']);
+		wire.write(put('a', 'red') + get('a', H2C) + put('a', 'blue') + get('a', H2C) + get('b') + put('b', 'x'));
+		expect(await wire.bodies(4)).toEqual(['true', 'red', 'true', 'blue']);
 		expect((await wire.answer()).status).toBe(404);
 		expect((await wire.answer()).body).toBe('true');
 	});
 
-	it('is refused where the request would be, and the body is not taken for a request', async () => {
+	it('of a PUT has what is sent behind it answered, or the connection ends behind its answer', async () => {
+		wire.write(put('a', 'red', H2C) + get('a'));
+		const first = await wire.answer();
+		expect(first.body).toBe('true');
+		// Newer versions of Node.js lose what follows: the client is told so, and asks again elsewhere.
+		if (first.headers.connection === 'close') expect(await wire.rest()).toBe('');
+		else expect((await wire.answer()).body).toBe('red');
+	});
+
+	it('is refused where the request would be, and its body is not taken for a request', async () => {
 		const headers = [...H2C, 'Origin: http://evil.example'];
-		wire.write(put('a', get('b'), headers) + get('c'));
+		wire.write(put('a', put('b', 'x'), headers));
 		expect((await wire.answer()).status).toBe(403);
-		expect((await wire.answer()).status).toBe(404);
+		wire.socket.end();
+		expect(await wire.rest()).toBe('');
 		expect(node.replica.submitted).toEqual([]);
 	});
 
