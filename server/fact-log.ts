@@ -2,13 +2,25 @@
 import type { Logger } from 'pino';
 import type { RawFact } from '../shared/fact.ts';
 import { ballotToText } from '../shared/paxos/ballot.ts';
+import { kindOfText, Repeats } from './repeats.ts';
 import type { FactStream } from './replica/fact-stream.ts';
 
-export function logFacts(facts: FactStream, log: Logger): void {
-	facts.watch((fact) => {
+/** Returns the way to stop. */
+export function logFacts(facts: FactStream, log: Logger): () => void {
+	// Messages that make no sense may come without end. Refusals are counted where they are made.
+	const ignored = new Repeats<string>((text, count) =>
+		log.warn(count === 1 ? text : `${text} (and ${count - 1} more)`),
+	);
+	const unwatch = facts.watch((fact) => {
 		const line = lineOf(fact);
-		if (line !== null) log[line.level](line.text);
+		if (line === null) return;
+		if (fact.kind === 'ignored') ignored.note(kindOfText(line.text), line.text);
+		else log[line.level](line.text);
 	});
+	return () => {
+		unwatch();
+		ignored.stop();
+	};
 }
 
 function lineOf(fact: RawFact): { level: 'debug' | 'info' | 'warn'; text: string } | null {

@@ -2,6 +2,7 @@
  * One node, composed: the only place that knows every room. Time, chance, ids, files and sockets enter here
  * and nowhere below. It decides nothing; it says what listens where and who is told of what.
  */
+import { setTimeout } from 'node:timers/promises';
 import { nanoid } from 'nanoid';
 import type { Logger } from 'pino';
 import { CLIENT_PATH } from '../shared/client/protocol.ts';
@@ -18,12 +19,13 @@ import { type SwarmConfig, urlOf } from './config.ts';
 import { createDoors } from './doors.ts';
 import { logFacts } from './fact-log.ts';
 import { FEED_PATH, Feed } from './feed/feed.ts';
+import { DRAIN_TIMINGS } from './front/drain.ts';
 import { type DoorName, Front, type UpgradeDoor } from './front/front.ts';
 import { connectionLimits, descriptorLimit } from './limits.ts';
 import { watchLoop } from './loop-watch.ts';
 import { DEFAULT_MESH_LIMITS, DEFAULT_MESH_TIMINGS, Mesh } from './mesh/mesh.ts';
 import { dashboardDir, packageVersion } from './package.ts';
-import { kindOfText, REPEATS_EVERY_MS, Repeats } from './repeats.ts';
+import { kindOfText, Repeats } from './repeats.ts';
 import { Replica } from './replica/replica.ts';
 import { openFolder } from './storage/folder.ts';
 import { MemoryDisk } from './storage/memory.ts';
@@ -52,7 +54,10 @@ export interface NodeOptions {
 export interface RunningNode {
 	/** Where its dashboard, API, feed and mesh are. */
 	readonly url: string;
-	/** Stops listening, then lets go of the data folder. What was acknowledged stays. */
+	/**
+	 * Is not ready any more, answers what was asked, stops listening, then lets go of the data folder. What was
+	 * acknowledged stays.
+	 */
 	close(): Promise<void>;
 }
 
@@ -78,9 +83,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 	const limits = connectionLimits(options.descriptors ?? descriptorLimit());
 	let tellRefused = ({ door, from, why }: Refused): void => log.warn(`${door}: ${why} (from ${from})`);
 	const refusals = new Repeats<Refused>((last, count) =>
-		tellRefused(
-			count === 1 ? last : { ...last, why: `${count} times in ${REPEATS_EVERY_MS / 1000} s, at last: ${last.why}` },
-		),
+		tellRefused(count === 1 ? last : { ...last, why: `${count} more like it, at last: ${last.why}` }),
 	);
 	const malformed = (door: DoorName, from: string, why: string): void =>
 		refusals.note(`${door} ${kindOfText(why)}`, { door, from, why });
@@ -97,15 +100,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 	});
 
 	const loopWatch = watchLoop();
-	const closing: (() => Promise<void> | void)[] = [
-		() => front.close(),
-		() => refusals.stop(),
-		() => home.close(),
-		() => loopWatch.stop(),
-	];
+	const closing: (() => Promise<void> | void)[] = [() => front.close(), () => home.close(), () => loopWatch.stop()];
 	let closed: Promise<void> | undefined;
-	const close = (): Promise<void> => {
-		closed ??= inOrder(closing);
+	/** What lets clients go without losing their answers, once there are any; a node that broke must not wait for it. */
+	let leave = (): Promise<unknown> => Promise.resolve();
+	const close = (gently: boolean): Promise<void> => {
+		closed ??= inOrder(gently ? [() => leave(), ...closing] : closing);
 		return closed;
 	};
 
@@ -135,14 +135,16 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			mesh,
 			fatal: (error) => {
 				log.fatal({ err: error }, 'the node stops');
-				void close().then(() => options.onFatal?.(error));
+				void close(false).then(() => options.onFatal?.(error));
 			},
 		});
+		const stopLogging = logFacts(replica.facts, log);
 		closing.unshift(
 			() => replica.stop(),
 			() => mesh.close(),
+			() => refusals.stop(),
+			stopLogging,
 		);
-		logFacts(replica.facts, log);
 		tellRefused = (refused) => replica.facts.tell({ kind: 'malformed', ...refused });
 
 		const api = createApi({
@@ -182,13 +184,18 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 				request.url?.startsWith(FEED_PATH) ? feed.handleRequest(request, response) : api(request, response),
 			upgrade: (path) => upgrades[path] ?? null,
 		});
+		leave = async () => {
+			await setTimeout(DRAIN_TIMINGS.unreadyMs);
+			// Here a leader is to hand over, once it can.
+			await Promise.all([front.drain(), feed.close(), clients.drain(DRAIN_TIMINGS.answersMs)]);
+		};
 		mesh.start();
 		replica.start();
 	} catch (error) {
-		await close();
+		await close(false);
 		throw error instanceof CorruptLogError ? home.damaged(error) : error;
 	}
-	return { url: urlOf(self), close };
+	return { url: urlOf(self), close: () => close(true) };
 }
 
 /** Somebody was not let in, or said what nobody should say. */
@@ -226,6 +233,6 @@ function agentConfig({ timings }: SwarmConfig, id: NodeId, members: readonly Nod
 	};
 }
 
-async function inOrder(steps: readonly (() => Promise<void> | void)[]): Promise<void> {
+async function inOrder(steps: readonly (() => unknown)[]): Promise<void> {
 	for (const step of steps) await step();
 }

@@ -5,7 +5,7 @@
  */
 
 /** How often one kind may be told, in milliseconds. */
-export const REPEATS_EVERY_MS = 10_000;
+const REPEATS_EVERY_MS = 10_000;
 /** How many kinds are told apart in an interval; all others count as one. */
 const KINDS_MAX = 64;
 const OTHERS = '';

@@ -129,6 +129,11 @@ export class Admission {
 		}
 	}
 
+	/** The plain HTTP connections, those that are only arriving too. */
+	get plain(): readonly Connection[] {
+		return [...this.#arriving, ...this.#http];
+	}
+
 	get counts(): ConnectionCounts {
 		return {
 			arriving: this.#arriving.size,

@@ -4,13 +4,14 @@
  * must know nothing of what is asked.
  */
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { isProbe } from '../api/health.ts';
 import type { Doors, Refusal } from '../doors.ts';
 import { type ConnectionLimits, socketsMax } from '../limits.ts';
 import { Admission, type AdmissionTimings, type ConnectionCounts, type Place } from './admission.ts';
 import type { Connection } from './connection.ts';
+import { drain, isLast } from './drain.ts';
 import { asksForWebSocket, hasIgnoredUpgrade, refuseUpgrade, serveAnyway, shouldUpgradeCallback } from './upgrade.ts';
 
 /** Where somebody was refused. */
@@ -68,6 +69,7 @@ export class Front {
 	readonly #admission: Admission;
 	readonly #server: http.Server;
 	#rooms: Rooms | null = null;
+	#isDraining = false;
 	/** Of all connections. */
 	#pipelined = 0;
 
@@ -131,6 +133,14 @@ export class Front {
 		this.#rooms = rooms;
 	}
 
+	/** Lets nobody in any more, and resolves when every plain connection has its answers, or after a bounded time. */
+	async drain(): Promise<void> {
+		this.#isDraining = true;
+		// The listener alone: the one of `http.Server` would cut connections that clients are about to use.
+		net.Server.prototype.close.call(this.#server);
+		await drain(() => this.#admission.plain);
+	}
+
 	/** Stops listening and cuts every connection. */
 	close(): Promise<void> {
 		this.#admission.stop();
@@ -143,6 +153,8 @@ export class Front {
 	// Requests
 
 	#request(request: IncomingMessage, response: ServerResponse): void {
+		// A goodbye was sent already: it could not be answered, so it is not done.
+		if (!request.socket.writable) return;
 		if (request.url?.[0] !== '/') toOriginForm(request);
 		const connection = this.#admission.of(request.socket);
 		const mustWait = connection.begin(request, response);
@@ -175,7 +187,7 @@ export class Front {
 	}
 
 	#serve(request: IncomingMessage, response: ServerResponse, connection: Connection): void {
-		if (hasIgnoredUpgrade(request)) response.setHeader('Connection', 'close');
+		if (this.#isDraining || hasIgnoredUpgrade(request)) isLast(response);
 		const refusal = this.#refusalOf(request);
 		if (refusal !== null) {
 			this.#options.refused('http', connection.address, refusal.why);
@@ -183,7 +195,7 @@ export class Front {
 		}
 		if (!this.#admission.admitHttp(connection)) {
 			// Who asks whether this node is well is to hear that it is, however many others there are.
-			response.setHeader('Connection', 'close');
+			isLast(response);
 			if (!isProbe(pathOf(request))) return answer(response, CROWDED);
 		}
 		if (this.#rooms === null) return answer(response, STARTING);
@@ -264,7 +276,7 @@ const CLIENT_ERRORS: Readonly<Record<string, number>> = {
 
 function answer(response: ServerResponse, { status, why }: Refusal): void {
 	response.statusCode = status;
-	if (status !== 403) response.setHeader('Connection', 'close');
+	if (status !== 403) isLast(response);
 	response.setHeader('Content-Type', 'text/plain; charset=utf-8');
 	response.setHeader('Content-Length', Buffer.byteLength(why));
 	if (status === 503) response.setHeader('Retry-After', '1');

@@ -75,6 +75,12 @@ export class ClientConnection {
 		return this.#isGreeted;
 	}
 
+	/** Each command and each read is answered, and its answer is on its way. */
+	get isSettled(): boolean {
+		const { keysWaiting } = this.#answers;
+		return this.#commandsInFlight === 0 && this.#keysUnconfirmed === 0 && keysWaiting === 0;
+	}
+
 	// From the socket
 
 	/** @param frame null for one of text */
@@ -140,8 +146,10 @@ export class ClientConnection {
 		if (this.#isOpen) this.#answers.flush();
 	}
 
-	/** The node is stopping. */
+	/** The node is stopping: what has gathered leaves, and what comes from now on is not heard. */
 	close(): void {
+		this.flush();
+		this.#isOpen = false;
 		this.#socket.close(GOING_AWAY, 'the node is stopping');
 	}
 
