@@ -41,6 +41,10 @@ export interface AgentView {
 	/** Proposals of this node that are not settled. */
 	readonly pendingCount: number;
 	readonly openSlotsCount: number;
+	/** At a leader: proposals that wait for a slot. */
+	readonly queuedCount: number;
+	/** Reads of this node that wait for a read index, and asks of followers that wait for one. */
+	readonly readsCount: number;
 }
 
 export class PaxosAgent {
@@ -98,6 +102,8 @@ export class PaxosAgent {
 			phase1: leadership?.phase1 ?? null,
 			pendingCount: this.#proposer.pendingCount,
 			openSlotsCount: leadership?.openCount ?? 0,
+			queuedCount: leadership?.queuedCount ?? 0,
+			readsCount: this.#reads.count,
 		};
 	}
 

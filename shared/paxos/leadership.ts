@@ -71,6 +71,10 @@ export class Leadership {
 		return this.#open.size;
 	}
 
+	get queuedCount(): number {
+		return this.#queue.length;
+	}
+
 	/** What rides on everything a leader sends. */
 	get stamp(): Leading {
 		return {

@@ -42,6 +42,12 @@ export class Reads {
 		this.#context = context;
 	}
 
+	/** Reads of this node, and asks of followers, that have no answer yet. */
+	get count(): number {
+		const ofRound = this.#round ? this.#round.own.length + this.#round.asks.size : 0;
+		return this.#waiting.length + this.#asked.length + this.#asks.size + ofRound;
+	}
+
 	add(read: ReadId): void {
 		this.#waiting.push(read);
 	}

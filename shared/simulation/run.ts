@@ -9,6 +9,7 @@ import { PaxosAgent } from '../paxos/agent.ts';
 import { Clients, CONTESTED_SLOTS, drawOperations, type PlannedOperation } from './clients.ts';
 import { type ClockTaste, USUAL_CLOCKS } from './clock.ts';
 import type { Counters } from './counters.ts';
+import { mustBound, mustHaveNothingLeft } from './ending.ts';
 import { drawFaults, type Fault, PLAN, type Regime } from './faults.ts';
 import { Violation } from './ledger.ts';
 import { checkHistory } from './linearizability.ts';
@@ -75,6 +76,8 @@ const PROGRESS_EVERY_MS = 1_000;
 /** So long after the end of all faults the nodes duel, with so many proposals each. */
 const DUEL_AFTER_MS = 500;
 const DUEL_ROUNDS = 3;
+/** So long after the end of all faults clients still ask: what is healed must carry a load. */
+const LOAD_AFTER_MS = 2_000;
 /** So that the slot next to be chosen is contested. */
 const DUEL_VALUES_FROM = CONTESTED_SLOTS * 1_000_000 + 1;
 const LOAD = { clients: 5, keys: 5, operationsPerSecond: 24 };
@@ -89,7 +92,7 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 	const nodes = nodesWanted ?? drawNodes(seed);
 	if (random.chance(PARTIAL)) return drawScenario(seed, random.pick(SCENARIOS), nodes);
 	const regime = random.chance(UNBOUNDED) ? 'unbounded' : 'survivable';
-	const untilMs = regime === 'survivable' ? PLAN.healMs : PLAN.endMs;
+	const untilMs = regime === 'survivable' ? PLAN.healMs + LOAD_AFTER_MS : PLAN.endMs;
 	return {
 		seed,
 		nodes,
@@ -207,6 +210,7 @@ export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan: Plan): void {
 	world.run(PLAN.healMs * US_PER_MS);
 	trouble.heal();
+	const before = { campaigns: world.counters.campaigns, chosen: world.ledger.chosenThrough };
 	const alive = world.nodes.filter((node) => node.process);
 	const progressMs = Math.max(PROGRESS_MAX_MS, SETTLE_MS + learningMs(world, alive, plan));
 	const silent = new Set<SimulatedNode>();
@@ -222,12 +226,13 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 	if (clients.waitingCount > 0)
 		throw new Violation('Progress', `${clients.waitingCount} operations still have no answer`);
 	const { chosenThrough } = world.ledger;
+	const campaigns = world.counters.campaigns - before.campaigns;
+	mustBound(campaigns, chosenThrough - before.chosen + alive.length);
 	for (const node of alive) {
 		if (world.ledger.waitingCount(node.index) > 0) {
 			throw new Violation('Progress', `${node.id} has still not flushed what it wrote`);
 		}
-		const pending = node.process?.loop.pendingCount ?? 0;
-		if (pending > 0) throw new Violation('Progress', `${node.id} still has ${pending} proposals without an outcome`);
+		mustHaveNothingLeft(node);
 		const applied = node.process?.loop.appliedThrough;
 		if (applied === chosenThrough) continue;
 		throw new Violation('Progress', `${node.id} has applied ${applied} of ${chosenThrough} at the end`);
