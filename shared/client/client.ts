@@ -3,24 +3,28 @@
  * of the event loop leave as one frame; it follows the leader, connects again, and sends what is unanswered
  * again under the same identity, so that nothing is applied twice however often it was sent.
  *
- * Calls that do not wait for each other may take effect in any order.
+ * Calls that do not wait for each other may take effect in any order. A node takes 65,536 writes and as many keys to
+ * read at a time; what is more waits in line here. Beyond 1,048,576 writes or reads without an answer, or 256 MiB of
+ * them, a call fails with RefusedError at once (`limits.ts`).
  */
-import { toUtf8 } from '../bytes/text.ts';
-import { keyFault, VALUE_BYTES_MAX } from '../store/key.ts';
+import { addressFault, nameOf } from './address.ts';
+import { bytesOf, wrongKey, wrongReadOptions, wrongWriteOptions } from './arguments.ts';
 import { ClientCore, type WriteResult } from './core.ts';
-import { BadKeyError, BadValueError } from './errors.ts';
 import { platform } from './platform.ts';
 import type { ReadEntry } from './protocol.ts';
-import type { Connect } from './socket.ts';
+import type { ClientSocket, Connect } from './socket.ts';
 
-export type { ReadEntry, WriteResult };
+export type { ClientSocket, ReadEntry, WriteResult };
 
 export interface SwarmClientOptions {
 	/** `http://host:port` of one member at least; it learns of the others. */
 	readonly nodes: readonly string[];
 	/** Opens a WebSocket. In a page: `(url) => new WebSocket(url)`; in Node, the same with that of `ws`. */
 	readonly connect: Connect;
-	/** How long a call may take, connecting included. Milliseconds; 10,000 if left out. */
+	/**
+	 * How long a call may take, connecting, waiting and asking again included: it is settled by then, one way or the
+	 * other. Milliseconds; 10,000 if left out.
+	 */
 	readonly timeoutMs?: number;
 }
 
@@ -45,13 +49,24 @@ export interface ReadOptions extends CallOptions {
 }
 
 const TIMEOUT_MS = 10_000;
+
 export class SwarmClient {
 	readonly #core: ClientCore;
 
-	/** @throws RangeError for no nodes */
-	constructor({ nodes, connect, timeoutMs = TIMEOUT_MS }: SwarmClientOptions) {
+	/** @throws TypeError or RangeError that names the option which is wrong: an address that cannot be one, for example */
+	constructor(options: SwarmClientOptions) {
+		const { nodes, connect, timeoutMs = TIMEOUT_MS } = options;
+		if (!Array.isArray(nodes)) throw new TypeError('nodes: a list of addresses');
 		if (nodes.length === 0) throw new RangeError('nodes: one at least');
-		this.#core = new ClientCore({ nodes, connect, timeoutMs, runtime: platform });
+		for (const [index, address] of nodes.entries()) {
+			const fault = addressFault(address);
+			if (fault !== null) throw new RangeError(`nodes[${index}]: ${nameOf(address)} ${fault}`);
+		}
+		if (typeof connect !== 'function') throw new TypeError('connect: a function such as (url) => new WebSocket(url)');
+		if (typeof timeoutMs !== 'number') throw new TypeError('timeoutMs: a number of milliseconds');
+		if (!(timeoutMs > 0 && timeoutMs < Number.POSITIVE_INFINITY))
+			throw new RangeError('timeoutMs: above 0, and finite');
+		this.#core = new ClientCore({ nodes: [...nodes], connect, timeoutMs, runtime: platform });
 	}
 
 	/** The node that calls go to now; '' while there is none. */
@@ -62,38 +77,36 @@ export class SwarmClient {
 	/**
 	 * Writes `value`, text as UTF-8. The bytes are copied before this returns.
 	 *
-	 * @returns a promise that fails with BadKeyError, BadValueError, RefusedError (it did not happen),
-	 * UnknownOutcomeError (it may have), or the signal's reason (it may have, where it was sent)
+	 * @returns a promise that fails with BadKeyError, BadValueError, BadOptionsError, RefusedError (it did not happen),
+	 * UnknownOutcomeError (it may have), or the signal's reason (it may have, where it was sent by then)
 	 */
 	put(key: string, value: Uint8Array | string, options: PutOptions = {}): Promise<WriteResult> {
-		const bytes = typeof value === 'string' ? toUtf8(value) : value;
 		return new Promise((resolve, reject) => {
-			const fault = keyFault(key);
-			if (fault !== null) return reject(new BadKeyError(`the key ${fault}`));
-			if (bytes.length > VALUE_BYTES_MAX) {
-				return reject(new BadValueError(`the value has ${bytes.length} bytes, max size: ${VALUE_BYTES_MAX}`));
-			}
-			this.#core.put(key, bytes, options.flags ?? 0n, options.cas ?? null, options.signal, { resolve, reject });
+			const bytes = bytesOf(value);
+			const wrong = wrongKey(key) ?? (bytes instanceof Error ? bytes : wrongWriteOptions(options));
+			if (wrong || bytes instanceof Error) return reject(wrong);
+			const { flags = 0n, cas = null, signal } = options;
+			this.#core.put(key, bytes, flags, cas, signal, { resolve, reject });
 		});
 	}
 
 	/** Removes a key; `ok` where there was none too. Fails as `put` does. */
 	delete(key: string, options: WriteOptions = {}): Promise<WriteResult> {
 		return new Promise((resolve, reject) => {
-			const fault = keyFault(key);
-			if (fault !== null) return reject(new BadKeyError(`the key ${fault}`));
+			const wrong = wrongKey(key) ?? wrongWriteOptions(options);
+			if (wrong) return reject(wrong);
 			this.#core.delete(key, options.cas ?? null, options.signal, { resolve, reject });
 		});
 	}
 
 	/**
 	 * What the key holds, null for nothing; linearizable unless `stale`. The value is a view into what was
-	 * received: copy it to keep it for long.
+	 * received: copy it to keep it for long. Fails as `put` does, but never with UnknownOutcomeError.
 	 */
 	get(key: string, options: ReadOptions = {}): Promise<ReadEntry | null> {
 		return new Promise((resolve, reject) => {
-			const fault = keyFault(key);
-			if (fault !== null) return reject(new BadKeyError(`the key ${fault}`));
+			const wrong = wrongKey(key) ?? wrongReadOptions(options);
+			if (wrong) return reject(wrong);
 			this.#core.get(key, options.stale ? 'stale' : 'linearizable', options.signal, { resolve, reject });
 		});
 	}

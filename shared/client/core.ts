@@ -4,8 +4,10 @@
  *
  * What it must never do: touch a clock, a timer or a random number other than those of its `ClientRuntime`.
  */
+import type { Settle } from './abort.ts';
 import { RefusedError } from './errors.ts';
-import type { ReadEntry, ReadMode } from './protocol.ts';
+import { type ClientLimits, LIMITS } from './limits.ts';
+import type { NodeSection, ReadEntry, ReadMode } from './protocol.ts';
 import { Reads } from './reads.ts';
 import { Route } from './route.ts';
 import type { ClientRuntime } from './runtime.ts';
@@ -13,18 +15,13 @@ import type { Connect } from './socket.ts';
 import { Writes } from './writes.ts';
 
 export interface CoreOptions {
-	/** `http://host:port` of one member at least. */
+	/** `http://host:port` of one member at least; all of them good addresses. */
 	readonly nodes: readonly string[];
 	readonly connect: Connect;
 	/** How long a call may take, connecting included. Milliseconds. */
 	readonly timeoutMs: number;
 	readonly runtime: ClientRuntime;
-}
-
-/** One of the two is called, once. */
-export interface Settle<T> {
-	resolve(result: T): void;
-	reject(reason: unknown): void;
+	readonly limits?: Partial<ClientLimits>;
 }
 
 export interface WriteResult {
@@ -34,8 +31,8 @@ export interface WriteResult {
 	readonly revision: number;
 }
 
-/** Calls are looked at so often for whether their time is over. */
-const SWEEP_EVERY_MS = 100;
+/** While calls wait, the client looks so often whether its node is still the right one. */
+const WATCH_EVERY_MS = 100;
 
 export class ClientCore {
 	readonly #timeoutMs: number;
@@ -45,52 +42,48 @@ export class ClientCore {
 	readonly #route: Route;
 	#clientId: string;
 	#turnEnds = false;
-	#cancelSweep: (() => void) | undefined;
+	/** When it looks after its calls next. */
+	#watchAtMs = Number.POSITIVE_INFINITY;
+	#cancelWatch: (() => void) | undefined;
 	#closed = false;
 
-	constructor({ nodes, connect, timeoutMs, runtime }: CoreOptions) {
+	constructor({ nodes, connect, timeoutMs, runtime, limits: some }: CoreOptions) {
 		this.#timeoutMs = timeoutMs;
 		this.#runtime = runtime;
 		this.#clientId = runtime.newId();
+		const limits = { ...LIMITS, ...some };
+		const owner = { runtime, limits, failure: () => this.#route.failure, soon: () => this.#soon() };
 		this.#writes = new Writes({
-			runtime,
+			...owner,
 			clientId: () => this.#clientId,
+			hasLeader: () => this.#route.hasLeader,
 			renew: (dropped) => this.#renew(dropped),
-			send: (frame) => this.#send(frame),
-			failure: () => this.#route.failure,
-			soon: () => this.#soon(),
+			send: (frame, clientId) => this.#send(frame, clientId),
 		});
-		this.#reads = new Reads({
-			send: (frame) => this.#send(frame),
-			failure: () => this.#route.failure,
-			soon: () => this.#soon(),
-		});
+		this.#reads = new Reads({ ...owner, send: (frame) => this.#send(frame, this.#clientId) });
 		this.#route = new Route({
 			nodes,
 			connect,
 			runtime,
 			clientId: () => this.#clientId,
+			hasCalls: () => this.callsCount > 0,
 			up: () => {
 				this.#writes.sendAgain();
 				this.#reads.sendAgain();
 			},
-			section: (section) => {
-				switch (section.kind) {
-					case 'results':
-						return this.#writes.results(section);
-					case 'values':
-						return this.#reads.values(section.first, section.entries);
-					case 'refused':
-						return section.what === 'write' ? this.#writes.refused(section) : this.#reads.refused(section);
-					case 'leader':
-				}
-			},
+			leaderKnown: () => this.#writes.leaderKnown(),
+			section: (section) => this.#section(section),
 		});
 	}
 
 	/** The node that calls go to now; '' while there is none. */
 	get node(): string {
 		return this.#route.node;
+	}
+
+	/** Calls without an answer. */
+	get callsCount(): number {
+		return this.#writes.count + this.#reads.count;
 	}
 
 	/** @param value is copied before this returns */
@@ -117,7 +110,7 @@ export class ClientCore {
 	close(): void {
 		if (this.#closed) return;
 		this.#closed = true;
-		this.#cancelSweep?.();
+		this.#cancelWatch?.();
 		this.#route.close();
 		this.#writes.close();
 		this.#reads.close();
@@ -135,17 +128,35 @@ export class ClientCore {
 		return true;
 	}
 
-	#send(frame: Uint8Array): boolean {
+	/** @returns false where there is no node, or none that can be told of one more client */
+	#send(frame: Uint8Array, clientId: string): boolean {
 		const { current } = this.#route;
-		current?.send(frame);
-		return current !== undefined;
+		if (!current) return false;
+		if (!current.greet(clientId)) {
+			current.end('it knows too many clients of this connection');
+			return false;
+		}
+		current.send(frame);
+		return true;
+	}
+
+	#section(section: NodeSection): void {
+		switch (section.kind) {
+			case 'results':
+				return this.#writes.results(section);
+			case 'values':
+				return this.#reads.values(section.first, section.entries);
+			case 'refused':
+				return section.what === 'write' ? this.#writes.refused(section) : this.#reads.refused(section);
+			case 'welcome':
+			case 'leader':
+			case 'pong':
+		}
 	}
 
 	/** The state machine has dropped the client: what was not sent under it goes under a new one. */
 	#renew(dropped: string): void {
-		if (dropped !== this.#clientId) return;
-		this.#clientId = this.#runtime.newId();
-		this.#route.current?.hello(this.#clientId);
+		if (dropped === this.#clientId) this.#clientId = this.#runtime.newId();
 	}
 
 	#soon(): void {
@@ -156,14 +167,27 @@ export class ClientCore {
 			if (this.#closed) return;
 			this.#writes.endTurn();
 			this.#reads.endTurn();
-			this.#cancelSweep ??= this.#runtime.after(SWEEP_EVERY_MS, () => this.#sweep());
+			this.#route.wake();
+			this.#watchBy(this.#deadlineMs);
 		});
 	}
 
-	#sweep(): void {
-		this.#cancelSweep = undefined;
+	/** Looks after calls again, at that time or before. */
+	#watchBy(deadlineMs: number): void {
 		const nowMs = this.#runtime.nowMs();
-		const left = this.#writes.sweep(nowMs) + this.#reads.sweep(nowMs);
-		if (left > 0) this.#cancelSweep = this.#runtime.after(SWEEP_EVERY_MS, () => this.#sweep());
+		const atMs = Math.min(nowMs + WATCH_EVERY_MS, deadlineMs);
+		if (atMs >= this.#watchAtMs) return;
+		this.#cancelWatch?.();
+		this.#watchAtMs = atMs;
+		this.#cancelWatch = this.#runtime.after(Math.max(0, atMs - nowMs), () => this.#watch());
+	}
+
+	#watch(): void {
+		this.#watchAtMs = Number.POSITIVE_INFINITY;
+		const nowMs = this.#runtime.nowMs();
+		const deadlineMs = Math.min(this.#writes.sweep(nowMs), this.#reads.sweep(nowMs));
+		if (this.callsCount === 0) return;
+		this.#route.watch();
+		this.#watchBy(deadlineMs);
 	}
 }

@@ -1,6 +1,6 @@
 /** What a call of `SwarmClient` fails with. Each says whether the write may have happened. */
 
-/** It surely did not happen and will not. */
+/** It surely did not happen and will not. `why` is what kept it from happening. */
 export class RefusedError extends Error {
 	override readonly name = 'RefusedError';
 	readonly why: 'noLeader' | 'overloaded' | 'closed' | 'timeout';
@@ -24,4 +24,9 @@ export class BadKeyError extends Error {
 /** No door takes such a value, flags or condition; nothing was sent. */
 export class BadValueError extends Error {
 	override readonly name = 'BadValueError';
+}
+
+/** The options of the call are none; nothing was sent. */
+export class BadOptionsError extends Error {
+	override readonly name = 'BadOptionsError';
 }

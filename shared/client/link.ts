@@ -1,9 +1,17 @@
 /**
- * One WebSocket to one node, from dialing to its end. It says hello, hands on what the node says, and ends
- * once, for whatever reason. It never dials again: that is its owner's business.
+ * One WebSocket to one node, from dialing to its end. It says hello, hands on what the node says, notes for how long
+ * the node has owed an answer, and ends once, for whatever reason. It never dials again: that is its owner's business.
  */
 import { MalformedError, Writer } from '../bytes/bytes.ts';
-import { CLIENT_PATH, type NodeSection, PROTOCOL_VERSION, readNodeFrame, writeHello } from './protocol.ts';
+import { socketUrl } from './address.ts';
+import {
+	CLIENTS_PER_CONNECTION_MAX,
+	type NodeSection,
+	PROTOCOL_VERSION,
+	readNodeFrame,
+	writeHello,
+	writePing,
+} from './protocol.ts';
 import type { ClientRuntime } from './runtime.ts';
 import type { ClientSocket, Connect } from './socket.ts';
 
@@ -16,13 +24,30 @@ export interface LinkHandlers {
 	ended(link: Link, why: string): void;
 }
 
+/** Two looks at a link are usually closer together. Where they are not, this process stood still. */
+const LOOK_MS_MAX = 150;
+
 export class Link {
 	/** `http://host:port`, as it was dialed. */
 	readonly url: string;
-	readonly #socket: ClientSocket;
+	readonly #runtime: ClientRuntime;
+	readonly #socket: ClientSocket | undefined;
 	readonly #handlers: LinkHandlers;
-	readonly #cancelTimer: () => void;
+	/** Clients that the node was told of. */
+	readonly #greeted = new Set<string>();
+	#cancelTimer: () => void;
 	#state: 'dialing' | 'up' | 'ended' = 'dialing';
+	#heardMs = 0;
+	/** Something was sent since the node was last heard. */
+	#owes = false;
+	#isPinged = false;
+	/** For how long it has owed that, at the last look. */
+	#silentMs = 0;
+	#lookedMs = 0;
+	#sentBytes = 0;
+	/** At the last look: bytes that wait for the network, and bytes that it has taken. */
+	#unsentBytes = 0;
+	#takenBytes = 0;
 
 	/** @param welcomeMaxMs from dialing to the node's welcome */
 	constructor(
@@ -34,29 +59,75 @@ export class Link {
 		handlers: LinkHandlers,
 	) {
 		this.url = url;
+		this.#runtime = runtime;
 		this.#handlers = handlers;
-		this.#socket = connect(`${url.replace(/^http/, 'ws').replace(/\/$/, '')}${CLIENT_PATH}`);
-		this.#cancelTimer = runtime.after(welcomeMaxMs, () => this.end('the node did not answer in time'));
-		this.#socket.binaryType = 'arraybuffer';
-		this.#socket.onopen = () => this.hello(clientId);
-		this.#socket.onmessage = ({ data }: { readonly data: unknown }) => this.#receive(data);
-		this.#socket.onclose = () => this.end('the connection was lost');
-		this.#socket.onerror = () => this.end('the node cannot be reached');
+		try {
+			this.#socket = connect(socketUrl(url));
+			this.#socket.binaryType = 'arraybuffer';
+			this.#socket.onopen = () => this.greet(clientId);
+			this.#socket.onmessage = ({ data }: { readonly data: unknown }) => this.#receive(data);
+			this.#socket.onclose = () => this.end('the connection was lost');
+			this.#socket.onerror = () => this.end('the node cannot be reached');
+			this.#cancelTimer = runtime.after(welcomeMaxMs, () => this.end('the node did not answer in time'));
+		} catch (error) {
+			this.#cancelTimer = runtime.after(0, () => this.end(`it cannot be dialed: ${String(error)}`));
+		}
 	}
 
-	get isUp(): boolean {
-		return this.#state === 'up';
+	/** When the node was last heard, by the runtime's clock. */
+	get heardMs(): number {
+		return this.#heardMs;
 	}
 
-	/** Names one more client, whose results are to come here. */
-	hello(clientId: string): void {
+	/**
+	 * For how long the node has owed an answer, to be asked every now and then: it grows from one call to the next. What
+	 * is no fault of the node's does not count: that this process stood still between two calls, or that a long line
+	 * of frames was on its way to the node.
+	 *
+	 * @returns milliseconds
+	 */
+	silence(): number {
+		const nowMs = this.#runtime.nowMs();
+		const unsentBytes = this.#socket?.bufferedAmount ?? 0;
+		const takenBytes = this.#sentBytes - unsentBytes;
+		const isTaking = this.#unsentBytes > 0 && takenBytes > this.#takenBytes;
+		if (!this.#owes || isTaking) this.#silentMs = 0;
+		else this.#silentMs += Math.min(LOOK_MS_MAX, nowMs - this.#lookedMs);
+		this.#lookedMs = nowMs;
+		this.#unsentBytes = unsentBytes;
+		this.#takenBytes = takenBytes;
+		return this.#silentMs;
+	}
+
+	/** Names a client whose results are to come here. @returns false where it cannot be told of one more */
+	greet(clientId: string): boolean {
+		if (this.#greeted.has(clientId)) return true;
+		if (this.#greeted.size >= CLIENTS_PER_CONNECTION_MAX) return false;
+		this.#greeted.add(clientId);
 		const out = new Writer(64);
 		writeHello(out, clientId);
+		this.send(out.take());
+		return true;
+	}
+
+	/** Asks whether the node is there, once until it is heard again. */
+	ping(): void {
+		if (this.#isPinged) return;
+		this.#isPinged = true;
+		const out = new Writer(1);
+		writePing(out);
 		this.send(out.take());
 	}
 
 	send(frame: Uint8Array): void {
-		if (this.#state !== 'ended') this.#socket.send(frame);
+		if (this.#state === 'ended') return;
+		this.#owes = true;
+		this.#sentBytes += frame.length;
+		try {
+			this.#socket?.send(bufferOf(frame));
+		} catch (error) {
+			this.end(`it takes nothing: ${String(error)}`);
+		}
 	}
 
 	/** Ends it, and tells the owner. */
@@ -70,15 +141,21 @@ export class Link {
 	close(): void {
 		this.#state = 'ended';
 		this.#cancelTimer();
-		this.#socket.onopen = null;
-		this.#socket.onmessage = null;
-		this.#socket.onclose = null;
-		// A socket that is closed while it dials says so, to whoever listens or to the whole process.
-		this.#socket.onerror = () => undefined;
-		this.#socket.close();
+		const socket = this.#socket;
+		if (!socket) return;
+		socket.onopen = null;
+		socket.onmessage = null;
+		socket.onclose = null;
+		// A socket that is closed while it dials tells that as an error, which must have a listener.
+		socket.onerror = () => undefined;
+		socket.close();
 	}
 
 	#receive(data: unknown): void {
+		this.#heardMs = this.#runtime.nowMs();
+		this.#owes = false;
+		this.#isPinged = false;
+		this.#silentMs = 0;
 		try {
 			if (!(data instanceof ArrayBuffer)) throw new MalformedError('a frame of text');
 			for (const section of readNodeFrame(new Uint8Array(data))) {
@@ -99,4 +176,10 @@ export class Link {
 		this.#cancelTimer();
 		this.#handlers.welcome(this, welcome);
 	}
+}
+
+/** The frame alone, as every kind of WebSocket takes it. */
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): ArrayBuffer {
+	if (byteLength === buffer.byteLength) return buffer as ArrayBuffer;
+	return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
 }

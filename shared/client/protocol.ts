@@ -5,11 +5,13 @@
  *     client -> node   hello    version, client
  *                      write    one batch, as it is proposed (shared/store/command.ts)
  *                      read     mode, first id, count, keys
+ *                      ping     nothing: a page cannot send a WebSocket's own
  *     node -> client   welcome  version, node, leader, members
  *                      leader   node, or nothing
  *                      results  first sequence, count, status, revision of the first: each one more than the last
  *                      values   first id, count, entries
  *                      refused  what, first, count, why, whether it may have left
+ *                      pong     nothing: the node is there, however long it takes for what it was asked
  *
  * Reading throws a MalformedError for what could not have been written.
  */
@@ -18,7 +20,7 @@ import { asciiText, fromUtf8, toUtf8 } from '../bytes/text.ts';
 import { readFlags, writeFlags } from '../store/command.ts';
 
 export const CLIENT_PATH = '/client';
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Of a frame, either way; a single value of the largest size fits well. */
 export const FRAME_BYTES_MAX = 1_114_112;
@@ -28,15 +30,19 @@ export const FRAME_BYTES_FULL = 524_288;
 export const READ_KEYS_MAX = 4096;
 /** What one client may have unanswered at a node: reads, and commands. */
 export const IN_FLIGHT_MAX = 65_536;
+/** Of a connection's greetings a node remembers the last so many clients, and takes batches of those only. */
+export const CLIENTS_PER_CONNECTION_MAX = 4;
 
 export const HELLO = 0x01;
 export const WRITE = 0x02;
 export const READ = 0x03;
+export const PING = 0x04;
 export const WELCOME = 0x81;
 export const LEADER = 0x82;
 export const RESULTS = 0x83;
 export const VALUES = 0x84;
 export const REFUSED = 0x85;
+export const PONG = 0x86;
 
 /** The position is the byte. */
 export const READ_MODES = ['linearizable', 'stale'] as const;
@@ -67,7 +73,8 @@ export type ClientSection =
 	| { readonly kind: 'hello'; readonly version: number; readonly clientId: string }
 	/** The batch is what lies between the two, in the frame. */
 	| { readonly kind: 'write'; readonly from: number; readonly to: number }
-	| { readonly kind: 'read'; readonly mode: ReadMode; readonly first: number; readonly keys: readonly string[] };
+	| { readonly kind: 'read'; readonly mode: ReadMode; readonly first: number; readonly keys: readonly string[] }
+	| { readonly kind: 'ping' };
 
 export type NodeSection =
 	| {
@@ -93,7 +100,8 @@ export type NodeSection =
 			readonly count: number;
 			readonly why: Refusal;
 			readonly mayHaveLeft: boolean;
-	  };
+	  }
+	| { readonly kind: 'pong' };
 
 export function writeHello(out: Writer, clientId: string): void {
 	out.u8(HELLO);
@@ -107,6 +115,10 @@ export function writeRead(out: Writer, mode: ReadMode, first: number, keys: read
 	out.int(first);
 	out.int(keys.length);
 	for (const key of keys) writeText(out, key);
+}
+
+export function writePing(out: Writer): void {
+	out.u8(PING);
 }
 
 /** All sections of a client's frame. @throws MalformedError */
@@ -138,6 +150,8 @@ function readClientSection(from: Reader, frame: Uint8Array): ClientSection {
 			for (let i = 0; i < count; i++) keys.push(readText(from, frame));
 			return { kind: 'read', mode, first, keys };
 		}
+		case PING:
+			return { kind: 'ping' };
 		default:
 			throw new MalformedError('unknown kind of section');
 	}
@@ -167,6 +181,10 @@ export function writeResults(out: Writer, first: number, count: number, status: 
 	out.int(count);
 	out.u8(status);
 	out.int(revision);
+}
+
+export function writePong(out: Writer): void {
+	out.u8(PONG);
 }
 
 /** Followed by so many of `writeEntry`. */
@@ -244,6 +262,8 @@ function readNodeSection(from: Reader, frame: Uint8Array): NodeSection {
 			if (why === undefined) throw new MalformedError('refused for no known reason');
 			return { kind: 'refused', what, first, count, why, mayHaveLeft: from.bool() };
 		}
+		case PONG:
+			return { kind: 'pong' };
 		default:
 			throw new MalformedError('unknown kind of section');
 	}

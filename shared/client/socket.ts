@@ -2,7 +2,10 @@
 
 export interface ClientSocket {
 	binaryType: string;
-	send(data: Uint8Array): void;
+	/** Bytes that were sent and that the network has not taken yet. */
+	readonly bufferedAmount: number;
+	/** Every kind of WebSocket takes one of these, whatever version of TypeScript has declared it. */
+	send(data: ArrayBuffer): void;
 	close(code?: number, reason?: string): void;
 	onopen: ((event: never) => void) | null;
 	/** `event.data` is an ArrayBuffer: `binaryType` is set to ask for it. */

@@ -1,79 +1,67 @@
 /**
- * The writes of one client: gives each its identity, puts those of one turn into one batch, keeps the batch
- * until all of it is answered and sends the very same bytes again where a connection is lost.
+ * The writes of one client: gives each its identity, puts those of one turn into one batch, keeps the batch until all
+ * of it is answered, and sends the very same bytes again on each new connection and where a node refused them. What
+ * the node has no room for waits in line, and gets its identity when it leaves the line.
  *
- * What it must never do: call a write refused that may have happened, or give a command a second identity
- * after it may have been applied under its first.
+ * What it must never do: call a write refused that may have happened; give a command a second identity after it may
+ * have been applied under its first; send a command for the first time after its signal was aborted.
  */
 import { BatchReader } from '../store/batch-reader.ts';
-import { BatchWriter } from '../store/batch-writer.ts';
-import { whenAborted } from './abort.ts';
-import type { Settle, WriteResult } from './core.ts';
-import { BadKeyError, BadValueError, RefusedError, UnknownOutcomeError } from './errors.ts';
-import { FRAME_BYTES_FULL, IN_FLIGHT_MAX, type NodeSection, type Status, WRITE } from './protocol.ts';
+import { abortable, isAborted } from './abort.ts';
+import { Again, NEVER } from './again.ts';
+import { Batches } from './batches.ts';
+import { Draft } from './draft.ts';
+import { BadValueError, RefusedError, UnknownOutcomeError } from './errors.ts';
+import { type ClientLimits, lineCommandsMax } from './limits.ts';
+import { CLIENTS_PER_CONNECTION_MAX, type NodeSection } from './protocol.ts';
 import type { ClientRuntime } from './runtime.ts';
+import type { WriteBatch, WriteCall } from './write-batch.ts';
 
 export interface WritesOwner {
 	readonly runtime: ClientRuntime;
-	/** The present client's name. */
+	readonly limits: ClientLimits;
+	/** The name that the client has now. */
 	clientId(): string;
-	/** The client was dropped: the next one is to be another. */
+	/** The swarm has dropped the client of that name: it needs another. */
 	renew(dropped: string): void;
 	/** @returns false while there is no node */
-	send(frame: Uint8Array): boolean;
+	send(frame: Uint8Array, clientId: string): boolean;
+	/** Whether the node knows a leader. */
+	hasLeader(): boolean;
 	/** Why there is no node, to end a sentence with; '' where there is one. */
 	failure(): string;
 	/** `endTurn` is to be called. */
 	soon(): void;
 }
 
-interface Call {
-	readonly settle: Settle<WriteResult>;
-	/** Stops listening to the signal; null for no signal. */
-	readonly release: (() => void) | null;
-}
-
-interface Batch {
-	readonly clientId: string;
-	/** The sequence of the first command. */
-	readonly first: number;
-	/** The frame: one byte, then the batch. */
-	readonly frame: Uint8Array;
-	/** By command; null for one that is answered, or that nobody asked for. */
-	readonly calls: (Call | null)[];
-	/** Commands without a result. */
-	left: number;
-	readonly deadlineMs: number;
-	/** Its first command registers the client. */
-	readonly opens: boolean;
-	sends: number;
-	/** Sends that the node surely did nothing about. */
-	refusals: number;
-}
-
-/** Numbers given out from the first unanswered one on: the state machine keeps outcomes of twice as many. */
-const SEQUENCES_AHEAD_MAX = 2 * IN_FLIGHT_MAX;
+/** At least as many bytes as are written around a key and a value. */
+const COMMAND_BYTES_MAX = 40;
+/** One character of UTF-16 takes at most so many bytes of UTF-8. */
+const UTF8_BYTES_MAX = 3;
 
 export class Writes {
 	readonly #owner: WritesOwner;
-	readonly #writer = new BatchWriter();
-	/** Of the batch that is being written. */
-	#calls: (Call | null)[] = [];
-	#callsClientId = '';
-	#opens = false;
-	#deadlineMs = 0;
-	/** Unanswered, by first sequence, in order. */
-	readonly #batches = new Map<number, Batch>();
+	readonly #draft = new Draft();
+	/** Those that have an identity, by sequence. */
+	readonly #batches = new Batches<WriteBatch>();
+	/** Those that have none yet, by their place in line. */
+	readonly #line = new Batches<WriteBatch>();
+	readonly #again: Again;
 	#nextSequence = 1;
+	#nextPlace = 1;
+	/** Commands that have an identity and no answer. */
 	#inFlight = 0;
-	#cancelAgain: (() => void) | undefined;
-	/** The client that a batch is to open, or has opened. */
-	#registering = '';
+	#inLine = 0;
+	/** Of all batches. */
+	#bytes = 0;
+	/** The client that some batch opens, or has opened. */
+	#opening = '';
 	/** The client that is known to be open: before, only the batch that opens it may go. */
-	#registered = '';
+	#opened = '';
 
 	constructor(owner: WritesOwner) {
 		this.#owner = owner;
+		this.#again = new Again(owner.runtime, (nowMs) => this.#sendRefused(nowMs));
 	}
 
 	put(
@@ -83,16 +71,15 @@ export class Writes {
 		cas: number | null,
 		signal: AbortSignal | undefined,
 		deadlineMs: number,
-		settle: Settle<WriteResult>,
+		settle: WriteCall,
 	): void {
-		if (this.#isFull) return settle.reject(overloaded());
-		this.#begin(toUtf8Bound(key) + value.length, deadlineMs);
+		if (!this.#begin(boundOf(key, value.length), deadlineMs)) return settle.reject(this.#overloaded());
 		try {
-			this.#writer.put(key, value, flags, cas);
+			this.#draft.put(key, value, flags, cas);
 		} catch (error) {
 			return settle.reject(badValue(error));
 		}
-		this.#call(signal, settle);
+		this.#draft.call(abortable(signal, settle), signal !== undefined);
 	}
 
 	delete(
@@ -100,251 +87,258 @@ export class Writes {
 		cas: number | null,
 		signal: AbortSignal | undefined,
 		deadlineMs: number,
-		settle: Settle<WriteResult>,
+		settle: WriteCall,
 	): void {
-		if (this.#isFull) return settle.reject(overloaded());
-		this.#begin(toUtf8Bound(key), deadlineMs);
+		if (!this.#begin(boundOf(key, 0), deadlineMs)) return settle.reject(this.#overloaded());
 		try {
-			this.#writer.delete(key, cas);
+			this.#draft.delete(key, cas);
 		} catch (error) {
 			return settle.reject(badValue(error));
 		}
-		this.#call(signal, settle);
+		this.#draft.call(abortable(signal, settle), signal !== undefined);
+	}
+
+	/** How many have no answer. */
+	get count(): number {
+		return this.#inFlight + this.#inLine + this.#draft.count;
 	}
 
 	/** Sends what this turn has brought. */
 	endTurn(): void {
-		if (this.#calls.length === 0) return;
-		const batch = this.#writer.take();
-		const frame = new Uint8Array(1 + batch.length);
-		frame[0] = WRITE;
-		frame.set(batch, 1);
-		const calls = this.#calls;
-		this.#calls = [];
-		const first = this.#nextSequence;
-		this.#nextSequence += calls.length;
-		const clientId = this.#callsClientId;
-		const kept = {
-			clientId,
-			first,
-			frame,
-			calls,
-			left: calls.length,
-			deadlineMs: this.#deadlineMs,
-			opens: this.#opens,
-			sends: 0,
-			refusals: 0,
-		};
-		this.#batches.set(first, kept);
-		this.#opens = false;
-		this.#transmit(kept);
+		this.#endBatch();
+		this.#drainLine();
 	}
 
-	/** On a new link: everything that is unanswered, as it was. */
+	/** On a new connection: everything that is unanswered, as it was. */
 	sendAgain(): void {
-		for (const batch of this.#batches.values()) this.#transmit(batch);
+		const hasLeader = this.#owner.hasLeader();
+		for (const batch of this.#batches) if (hasLeader || !batch.waitsForLeader) this.#transmit(batch);
 	}
 
 	results({ first, count, status, revision }: NodeSection & { kind: 'results' }): void {
-		for (const [batch, from, to] of this.#covered(first, count)) {
-			if (status === 'unknownClient') this.#unknownClient(batch);
-			else {
-				this.#answer(batch, from, to, status, revision + batch.first + from - first);
-				if (batch.opens && batch.clientId !== this.#registered) this.#opened(batch.clientId);
+		for (const batch of this.#batches.within(first, first + count)) {
+			// The one before it may have ended it.
+			if (batch.isOver) continue;
+			if (status === 'unknownClient') {
+				this.#unknownClient(batch);
+				continue;
 			}
+			const from = Math.max(0, first - batch.first);
+			const to = Math.min(batch.count, first + count - batch.first);
+			if (batch.answer(from, to, status, revision + batch.first + from - first)) this.#remove(batch);
+			if (batch.opens && batch.clientId !== this.#opened) this.#hasOpened(batch.clientId);
 		}
+		this.#drainLine();
 	}
 
 	refused({ first, count, why, mayHaveLeft }: NodeSection & { kind: 'refused' }): void {
-		for (const [batch] of this.#covered(first, count)) {
-			if (!mayHaveLeft) batch.refusals++;
-			if (why === 'overloaded') {
-				this.#cancelAgain ??= this.#owner.runtime.after(AGAIN_AFTER_MS, () => this.#sendRefused());
-				continue;
-			}
-			this.#giveUp(batch, () => {
-				if (batch.refusals < batch.sends) return new UnknownOutcomeError(`the node gave up on it: ${why}`);
-				if (why === 'badKey') return new BadKeyError('the node takes no such key');
-				if (why === 'badValue') return new BadValueError('the node takes no such value');
-				return new RefusedError(why, `the node refused it: ${why}`);
-			});
-			if (batch.opens && why === 'noLeader') this.#giveUpUnsent(batch.clientId);
+		for (const batch of this.#batches.within(first, first + count)) {
+			if (!batch.refused(why, mayHaveLeft)) continue;
+			if (why === 'noLeader' || why === 'overloaded') this.#again.refused(batch);
+			else this.#fail(batch, () => batch.refusedForGood());
 		}
+		this.#drainLine();
 	}
 
-	/** Gives up what is too late. Returns how many commands are still without an answer. */
+	/** The node knows a leader now: what it refused for want of one goes again. */
+	leaderKnown(): void {
+		for (const batch of this.#batches) if (batch.waitsForLeader) this.#again.soon(batch);
+	}
+
+	/** Gives up what is too late. Returns when the next ones are. */
 	sweep(nowMs: number): number {
-		for (const batch of this.#batches.values()) {
-			if (batch.deadlineMs > nowMs) break;
-			this.#giveUp(batch, () =>
-				batch.sends > batch.refusals
-					? new UnknownOutcomeError('it was sent, and not answered in time')
-					: batch.sends > 0
-						? new RefusedError('overloaded', 'the node had no room for it in time')
-						: new RefusedError('timeout', `no node could be reached in time${this.#owner.failure()}`),
-			);
+		let nextMs = NEVER;
+		for (const batch of [...this.#batches, ...this.#line]) {
+			if (batch.deadlineMs <= nowMs) this.#fail(batch, () => batch.tooLate(this.#owner.failure()));
+			else nextMs = Math.min(nextMs, batch.deadlineMs);
 		}
-		return this.#inFlight + this.#calls.length;
+		this.#reopen();
+		this.#drainLine();
+		return nextMs;
 	}
 
 	close(): void {
-		this.#cancelAgain?.();
-		for (const call of this.#calls.splice(0)) {
-			call?.release?.();
-			call?.settle.reject(new RefusedError('closed', 'the client was closed before it was sent'));
-		}
-		for (const batch of this.#batches.values()) {
-			this.#giveUp(batch, () =>
-				batch.sends > batch.refusals
-					? new UnknownOutcomeError('the client was closed before it was answered')
-					: new RefusedError('closed', 'the client was closed before it was sent'),
-			);
+		this.#again.stop();
+		this.#endBatch();
+		for (const batch of [...this.#batches, ...this.#line]) {
+			this.#fail(batch, () => batch.closed());
 		}
 	}
 
-	get #isFull(): boolean {
-		if (this.#inFlight >= IN_FLIGHT_MAX) return true;
-		const oldest = this.#batches.keys().next().value ?? this.#nextSequence;
-		return this.#nextSequence + this.#calls.length - oldest >= SEQUENCES_AHEAD_MAX;
+	// Into a batch
+
+	/** Makes room for one more command. @returns false where there are too many already */
+	#begin(bytes: number, deadlineMs: number): boolean {
+		const { callsMax, bytesMax } = this.#owner.limits;
+		if (this.count >= callsMax || this.#bytes + this.#draft.bytes + bytes > bytesMax) return false;
+		this.#makeRoom(bytes, deadlineMs, this.#line.oldest !== undefined);
+		return true;
 	}
 
-	/** Makes sure that there is a batch with room for so many bytes. */
-	#begin(bytes: number, deadlineMs: number): void {
-		if (this.#calls.length > 0 && this.#writer.length + bytes > FRAME_BYTES_FULL) this.endTurn();
-		if (this.#calls.length > 0) return;
+	/** @param isForLine where a batch has to be begun; so is one that the node would have no room for */
+	#makeRoom(bytes: number, deadlineMs: number, isForLine: boolean): void {
+		const draft = this.#draft;
+		if (draft.count > 0) {
+			const { limits } = this.#owner;
+			const isTooLarge = draft.bytes + bytes > limits.batchBytesFull;
+			const hasRoom = draft.isForLine ? draft.count < lineCommandsMax(limits) : this.#hasRoom(draft.count + 1);
+			if (!isTooLarge && hasRoom) return;
+			this.#endBatch();
+		}
 		const clientId = this.#owner.clientId();
-		const oldest = this.#batches.keys().next().value ?? this.#nextSequence;
-		this.#writer.begin(clientId, this.#nextSequence, oldest - 1);
-		this.#callsClientId = clientId;
-		this.#deadlineMs = deadlineMs;
-		if (this.#registering !== clientId) {
-			this.#registering = clientId;
-			this.#opens = true;
-			this.#writer.add({ kind: 'registerClient', client: clientId });
-			this.#add(null);
+		const opens = this.#opening !== clientId;
+		if (isForLine || !this.#hasRoom(opens ? 2 : 1)) {
+			draft.begin(clientId, 1, 0, deadlineMs, true);
+		} else {
+			const oldest = this.#batches.oldest?.first ?? this.#nextSequence;
+			draft.begin(clientId, this.#nextSequence, oldest - 1, deadlineMs, false);
+			if (opens) draft.open();
+			this.#opening = clientId;
 		}
 		this.#owner.soon();
 	}
 
-	#add(call: Call | null): void {
-		this.#calls.push(call);
-		this.#inFlight++;
+	/** Whether the node, and the client's table of outcomes, have room for so many more commands. */
+	#hasRoom(count: number): boolean {
+		const { inFlightMax } = this.#owner.limits;
+		const oldest = this.#batches.oldest?.first ?? this.#nextSequence;
+		return this.#inFlight + count <= inFlightMax && this.#nextSequence + count - oldest <= 2 * inFlightMax;
 	}
 
-	/** The command that was just written. */
-	#call(signal: AbortSignal | undefined, settle: Settle<WriteResult>): void {
-		this.#add({ settle, release: whenAborted(signal, settle) });
-	}
-
-	/** The batches, each with the range of its commands, that the sequences from `first` on belong to. */
-	#covered(first: number, count: number): [Batch, number, number][] {
-		const end = first + count;
-		const exact = this.#batches.get(first);
-		if (exact && first + exact.calls.length >= end) return [[exact, 0, count]];
-		const covered: [Batch, number, number][] = [];
-		for (const batch of this.#batches.values()) {
-			if (batch.first >= end) break;
-			const from = Math.max(0, first - batch.first);
-			const to = Math.min(batch.calls.length, end - batch.first);
-			if (from < to) covered.push([batch, from, to]);
+	#endBatch(): void {
+		const draft = this.#draft;
+		if (draft.count === 0) return;
+		const { isForLine, hasAborted } = draft;
+		const batch = draft.take(isForLine ? this.#nextPlace : this.#nextSequence);
+		if (hasAborted) {
+			if (batch.opens) this.#opening = '';
+			return this.#encodeAgain(batch, isForLine);
 		}
-		return covered;
+		this.#bytes += batch.frame.length;
+		if (isForLine) {
+			batch.isInLine = true;
+			this.#line.add(batch);
+			this.#nextPlace += batch.count;
+			this.#inLine += batch.count;
+			return;
+		}
+		this.#batches.add(batch);
+		this.#nextSequence += batch.count;
+		this.#inFlight += batch.count;
+		this.#transmit(batch);
 	}
 
-	/** @param revision of the command at `from` */
-	#answer(batch: Batch, from: number, to: number, status: Status, revision: number): void {
-		const { calls } = batch;
-		for (let i = from; i < to; i++) {
-			const call = calls[i];
-			calls[i] = null;
-			if (!call) continue;
-			call.release?.();
-			if (status === 'forgotten') call.settle.reject(new UnknownOutcomeError('its outcome is not known any more'));
-			else call.settle.resolve({ ok: status === 'ok', revision: revision + i - from });
-		}
-		batch.left -= to - from;
-		if (batch.left <= 0) this.#remove(batch);
-	}
-
-	/** Nothing of it was applied now. It goes again, under a new client, unless an earlier copy was sent. */
-	#unknownClient(batch: Batch): void {
-		this.#owner.renew(batch.clientId);
-		if (batch.sends - batch.refusals > 1) {
-			return this.#giveUp(batch, () => new UnknownOutcomeError('the swarm has forgotten this client'));
-		}
-		this.#goAgain(batch);
-		for (const waiting of this.#batches.values()) {
-			if (waiting.clientId === batch.clientId && waiting.sends === waiting.refusals) this.#goAgain(waiting);
+	/** As many of those in line as there is room for get their identities, and go. */
+	#drainLine(): void {
+		for (let next = this.#line.oldest; next && this.#hasRoom(next.count + 1); next = this.#line.oldest) {
+			this.#endBatch();
+			this.#remove(next);
+			this.#encodeAgain(next, false);
 		}
 	}
 
-	/** Its commands, of which surely nothing was applied, get new identities. */
-	#goAgain(batch: Batch): void {
-		this.#remove(batch);
-		const command = new BatchReader(batch.frame.subarray(1));
+	/** The commands of a batch of which surely nothing was applied get new identities, or a new place in line. */
+	#encodeAgain({ frame, calls, deadlineMs }: WriteBatch, isForLine: boolean): void {
+		this.#endBatch();
+		const command = new BatchReader(frame.subarray(1));
 		command.nextBatch();
-		for (let i = 0; command.nextCommand(); i++) {
-			const call = batch.calls[i];
-			if (!call) continue;
-			const operation = command.operation();
-			this.#begin(toUtf8Bound(command.key) + command.value.length, batch.deadlineMs);
-			this.#writer.add(operation);
-			this.#add(call);
+		for (const call of calls) {
+			command.nextCommand();
+			if (!call || isAborted(call)) continue;
+			this.#makeRoom(boundOf(command.key, command.value.length), deadlineMs, isForLine);
+			this.#draft.add(command.operation(), call);
+		}
+		this.#endBatch();
+	}
+
+	// To and from the node
+
+	#transmit(batch: WriteBatch): void {
+		batch.againMs = NEVER;
+		const mayGo = batch.opens || batch.wasSent || batch.clientId === this.#opened;
+		if (mayGo && this.#owner.send(batch.frame, batch.clientId)) batch.sent();
+	}
+
+	#sendRefused(nowMs: number): void {
+		const hasLeader = this.#owner.hasLeader();
+		for (const batch of this.#batches) {
+			if (batch.againMs > nowMs) {
+				if (batch.againMs < NEVER) this.#again.wait(batch.againMs, nowMs);
+			} else if (!hasLeader && batch.waitsForLeader) {
+				// While it waits here, it surely does not happen. At a node without a leader that would not be known.
+				this.#again.refused(batch);
+			} else {
+				this.#transmit(batch);
+			}
 		}
 	}
 
-	#opened(clientId: string): void {
-		this.#registered = clientId;
-		for (const batch of this.#batches.values()) if (batch.sends === 0) this.#transmit(batch);
+	#hasOpened(clientId: string): void {
+		this.#opened = clientId;
+		for (const batch of this.#batches) if (!batch.wasSent) this.#transmit(batch);
 	}
 
-	#transmit(batch: Batch): void {
-		const mayGo = batch.opens || batch.sends > 0 || batch.clientId === this.#registered;
-		if (mayGo && this.#owner.send(batch.frame)) batch.sends++;
-	}
-
-	/** A node that had no room may have some now. */
-	#sendRefused(): void {
-		this.#cancelAgain = undefined;
-		for (const batch of this.#batches.values()) {
-			if (batch.sends > 0 && batch.sends === batch.refusals) this.#transmit(batch);
+	/** Nothing of it was applied now. It goes again, under a new client, unless an earlier copy may have been applied. */
+	#unknownClient(batch: WriteBatch): void {
+		const { clientId } = batch;
+		if (this.#opened === clientId) this.#opened = '';
+		this.#endBatch();
+		this.#owner.renew(clientId);
+		if (batch.mayHaveLeft) this.#fail(batch, () => new UnknownOutcomeError('the swarm has forgotten this client'));
+		else this.#goUnderAnother(batch);
+		for (const other of this.#batches) {
+			if (other.clientId === clientId && !other.mayHaveHappened) this.#goUnderAnother(other);
 		}
+		this.#boundClients();
 	}
 
-	#giveUp(batch: Batch, why: () => Error): void {
+	#goUnderAnother(batch: WriteBatch): void {
 		this.#remove(batch);
-		// Somebody else has to open it.
-		if (batch.opens && batch.clientId === this.#registering) this.#registering = '';
-		for (const call of batch.calls) {
-			call?.release?.();
-			call?.settle.reject(why());
+		this.#encodeAgain(batch, this.#line.oldest !== undefined);
+	}
+
+	/** A node listens to so many of a connection's clients only: those of before are given up, the oldest first. */
+	#boundClients(): void {
+		const clients = new Set([...this.#batches].map(({ clientId }) => clientId));
+		clients.add(this.#owner.clientId());
+		for (const clientId of clients) {
+			if (clients.size <= CLIENTS_PER_CONNECTION_MAX) return;
+			clients.delete(clientId);
+			for (const batch of this.#batches) {
+				if (batch.clientId !== clientId) continue;
+				this.#fail(batch, () => new UnknownOutcomeError('the swarm has forgotten this client'));
+			}
 		}
 	}
 
-	/** What waited for its client to be opened has not left, and will not. */
-	#giveUpUnsent(clientId: string): void {
-		for (const batch of this.#batches.values()) {
-			if (batch.clientId !== clientId || batch.sends > 0) continue;
-			this.#giveUp(batch, () => new RefusedError('noLeader', 'the client could not be opened'));
-		}
+	/** What waited for its client to be opened goes with a command that opens it, where that one was given up. */
+	#reopen(): void {
+		if (this.#opening !== '') return;
+		for (const batch of this.#batches) if (!batch.wasSent) this.#goUnderAnother(batch);
 	}
 
-	#remove(batch: Batch): void {
-		if (this.#batches.delete(batch.first)) this.#inFlight -= batch.calls.length;
+	#fail(batch: WriteBatch, why: () => Error): void {
+		this.#remove(batch);
+		if (batch.opens && batch.clientId === this.#opening && batch.clientId !== this.#opened) this.#opening = '';
+		batch.fail(why);
+	}
+
+	#remove(batch: WriteBatch): void {
+		const batches = batch.isInLine ? this.#line : this.#batches;
+		if (!batches.remove(batch)) return;
+		this.#bytes -= batch.frame.length;
+		if (batch.isInLine) this.#inLine -= batch.count;
+		else this.#inFlight -= batch.count;
+	}
+
+	#overloaded(): RefusedError {
+		return new RefusedError('overloaded', `${this.count} writes wait already`);
 	}
 }
 
-/** At least as many bytes as a key takes, with what is written around it. */
-function toUtf8Bound(key: string): number {
-	return 3 * key.length + COMMAND_BYTES_MAX;
-}
-
-const COMMAND_BYTES_MAX = 40;
-/** What a node had no room for is sent again, until its time is over. */
-const AGAIN_AFTER_MS = 20;
-
-function overloaded(): RefusedError {
-	return new RefusedError('overloaded', `${IN_FLIGHT_MAX} writes wait already`);
+/** At least as many bytes as the command takes. */
+function boundOf(key: string, valueBytes: number): number {
+	return UTF8_BYTES_MAX * key.length + valueBytes + COMMAND_BYTES_MAX;
 }
 
 function badValue(error: unknown): unknown {

@@ -14,6 +14,7 @@ import {
 	STATUSES,
 	writeEntry,
 	writeLeader,
+	writePong,
 	writeRefused,
 	writeResults,
 	writeValues,
@@ -68,6 +69,11 @@ export class ClientAnswers {
 	leader(leader: string): void {
 		this.#endRun();
 		writeLeader(this.#out, leader);
+	}
+
+	pong(): void {
+		this.#endRun();
+		writePong(this.#out);
 	}
 
 	refused(what: 'write' | 'read', first: number, count: number, why: Refusal, mayHaveLeft: boolean): void {

@@ -4,6 +4,7 @@
  */
 import { MalformedError } from '../bytes/bytes.ts';
 import {
+	CLIENTS_PER_CONNECTION_MAX,
 	IN_FLIGHT_MAX,
 	type MemberAddress,
 	PROTOCOL_VERSION,
@@ -40,9 +41,6 @@ export interface ConnectionOwner {
 	malformed(from: string, why: string): void;
 	closed(connection: ClientConnection): void;
 }
-
-/** A client has one name at a time, and another one when its last was dropped by the state machine. */
-const CLIENTS_MAX = 4;
 
 export const GOING_AWAY = 1001;
 const PROTOCOL_ERROR = 1002;
@@ -164,6 +162,11 @@ export class ClientConnection {
 					break;
 				case 'read':
 					this.#read(section);
+					break;
+				case 'ping':
+					this.#answers.pong();
+					this.#owner.answered(this);
+					this.#owner.port.soon();
 			}
 		}
 	}
@@ -188,7 +191,7 @@ export class ClientConnection {
 		this.#clients.set(client, listener);
 		loop.listen(client, listener);
 		const [oldest] = this.#clients;
-		if (this.#clients.size > CLIENTS_MAX && oldest) {
+		if (this.#clients.size > CLIENTS_PER_CONNECTION_MAX && oldest) {
 			this.#clients.delete(oldest[0]);
 			loop.unlisten(...oldest);
 		}

@@ -71,6 +71,16 @@ describe('a client', () => {
 		}
 	});
 
+	it('is given 100,000 calls at once, of which those that the node has no room for wait in line', async () => {
+		swarm = await TestSwarm.start(1);
+		const client = swarm.client();
+		const puts = await Promise.all(Array.from({ length: 100_000 }, (_, i) => client.put(`key ${i % 1000}`, `${i}`)));
+		expect(puts.every(({ ok }) => ok)).toBe(true);
+		expect(new Set(puts.map(({ revision }) => revision)).size).toBe(100_000);
+		const entries = await Promise.all(Array.from({ length: 100_000 }, (_, i) => client.get(`key ${i % 1000}`)));
+		expect(entries.every((entry, i) => text(entry?.value) === `${99_000 + (i % 1000)}`)).toBe(true);
+	});
+
 	it('reads from the node itself where it asks for that', async () => {
 		swarm = await TestSwarm.start(1);
 		const client = swarm.client();
@@ -157,7 +167,7 @@ describe('a call', () => {
 
 	it('is refused where the node finds no leader in time: it surely did not happen', async () => {
 		swarm = await TestSwarm.start(3, 1, 50);
-		const client = swarm.client();
+		const client = swarm.client({ timeoutMs: 500 });
 		await expect(client.put('a', 'x')).rejects.toMatchObject({ name: 'RefusedError', why: 'noLeader' });
 		await expect(client.get('a')).rejects.toMatchObject({ name: 'RefusedError', why: 'noLeader' });
 		expect(await client.get('a', { stale: true })).toBeNull();

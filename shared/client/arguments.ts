@@ -1,0 +1,96 @@
+/**
+ * What people hand to a client, checked before anything is kept of it: types in JavaScript are a promise that nobody
+ * holds. Every function returns what is wrong as the error that the call fails with, and throws nothing.
+ */
+import { hasUtf8Form, toUtf8 } from '../bytes/text.ts';
+import { FLAGS_MAX } from '../store/batch-format.ts';
+import { KEY_BYTES_MAX, keyFault, VALUE_BYTES_MAX } from '../store/key.ts';
+import { BadKeyError, BadOptionsError, BadValueError } from './errors.ts';
+
+/** null for a good one. */
+export function wrongKey(key: unknown): Error | null {
+	if (typeof key !== 'string') return new BadKeyError(`the key is ${typeOf(key)}, not text`);
+	// Each character takes at least one byte, and a text of any length may come.
+	if (key.length > KEY_BYTES_MAX) return new BadKeyError(`the key is larger than ${KEY_BYTES_MAX} bytes`);
+	const fault = keyFault(key);
+	return fault === null ? null : new BadKeyError(`the key ${fault}`);
+}
+
+/** The value's bytes, or what is wrong with it. */
+export function bytesOf(value: unknown): Uint8Array | Error {
+	if (typeof value === 'string') {
+		if (value.length > VALUE_BYTES_MAX) return tooLarge(`more than ${VALUE_BYTES_MAX}`);
+		if (!hasUtf8Form(value)) return new BadValueError('the value has half a surrogate pair, which has no UTF-8 form');
+		const bytes = toUtf8(value);
+		return bytes.length > VALUE_BYTES_MAX ? tooLarge(bytes.length) : bytes;
+	}
+	if (!isBytes(value)) return new BadValueError(`the value is ${typeOf(value)}, neither text nor a Uint8Array`);
+	if (value.length > VALUE_BYTES_MAX) return tooLarge(value.length);
+	if (!(value.buffer instanceof ArrayBuffer) && tagOf(value.buffer) === 'SharedArrayBuffer') {
+		return new BadValueError('the value is in shared memory, which may change while it is read');
+	}
+	if (value.length === 0 && isGone(value)) return new BadValueError('the value is an array whose buffer is gone');
+	return value;
+}
+
+/** null where a write may have them. */
+export function wrongWriteOptions(options: unknown): Error | null {
+	if (!isObject(options)) return new BadOptionsError(`the options are ${typeOf(options)}, not an object`);
+	const { flags, cas, signal } = options;
+	if (flags !== undefined && !(typeof flags === 'bigint' && flags >= 0n && flags <= FLAGS_MAX)) {
+		return new BadValueError('flags are a bigint of unsigned 64 bits');
+	}
+	// Null is no way to leave it out: who has no revision where there should be one must not overwrite everything.
+	if (cas !== undefined && !(Number.isSafeInteger(cas) && (cas as number) >= 0)) {
+		return new BadValueError('a condition (cas) is a revision or 0');
+	}
+	return wrongSignal(signal);
+}
+
+/** null where a read may have them. */
+export function wrongReadOptions(options: unknown): Error | null {
+	if (!isObject(options)) return new BadOptionsError(`the options are ${typeOf(options)}, not an object`);
+	const { stale, signal } = options;
+	if (stale !== undefined && typeof stale !== 'boolean') return new BadOptionsError('stale is true or false');
+	return wrongSignal(signal);
+}
+
+function wrongSignal(signal: unknown): Error | null {
+	if (signal === undefined) return null;
+	if (isObject(signal) && typeof signal.aborted === 'boolean' && typeof signal.addEventListener === 'function') {
+		return null;
+	}
+	return new BadOptionsError('signal is an AbortSignal');
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+	return typeof value === 'object' && value !== null;
+}
+
+/** Also one of another realm, such as of a frame of the page. */
+function isBytes(value: unknown): value is Uint8Array {
+	return value instanceof Uint8Array || (ArrayBuffer.isView(value) && tagOf(value) === 'Uint8Array');
+}
+
+/** Its buffer was transferred, or has shrunk below it: it looks empty, and is not what it was. */
+function isGone(bytes: Uint8Array): boolean {
+	try {
+		bytes.at(0);
+		return false;
+	} catch {
+		return true;
+	}
+}
+
+function tagOf(value: object): string {
+	return Object.prototype.toString.call(value).slice('[object '.length, -1);
+}
+
+function typeOf(value: unknown): string {
+	if (value === null || value === undefined) return String(value);
+	return typeof value === 'object' ? tagOf(value) : typeof value;
+}
+
+function tooLarge(bytes: number | string): BadValueError {
+	return new BadValueError(`the value has ${bytes} bytes, max size: ${VALUE_BYTES_MAX}`);
+}

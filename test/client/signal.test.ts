@@ -1,0 +1,59 @@
+/** One AbortSignal may be given to any number of calls: it has one listener while they last, and none afterwards. */
+import { getEventListeners } from 'node:events';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { VirtualSwarm, watched } from './virtual.ts';
+
+const VALUE = new Uint8Array(8);
+const warned = vi.fn();
+process.on('warning', warned);
+
+afterEach(() => warned.mockClear());
+
+describe('one signal on many calls of many clients', () => {
+	it('has one listener, warns of nothing, ends all of them, and keeps none', async () => {
+		const swarm = new VirtualSwarm(['n1']);
+		swarm.onWrite = () => true;
+		const clients = Array.from({ length: 20 }, () => swarm.client());
+		const abort = new AbortController();
+		const { signal } = abort;
+		const calls = clients.flatMap((client) =>
+			Array.from({ length: 20 }, () => {
+				const [put, get] = [watched(swarm.time), watched(swarm.time)];
+				client.put('a', VALUE, 0n, null, signal, put);
+				client.get('a', 'linearizable', signal, get);
+				return [put, get];
+			}),
+		);
+		expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+		swarm.time.run(100);
+		// The reads are answered; the writes are not.
+		expect(calls.every(([put, get]) => put?.times === 0 && get?.times === 1)).toBe(true);
+		expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+		abort.abort(new Error('enough'));
+		expect(calls.every(([put]) => put?.times === 1 && put.error?.message === 'enough')).toBe(true);
+		expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+		for (const client of clients) client.close();
+		expect(calls.flat().every(({ times }) => times === 1)).toBe(true);
+		await new Promise(setImmediate);
+		expect(warned).not.toHaveBeenCalled();
+	});
+
+	it('has no listener once the calls are answered, have failed, or were never made', () => {
+		const swarm = new VirtualSwarm(['n1']);
+		const client = swarm.client({ timeoutMs: 1000, limits: { callsMax: 2 } });
+		const { signal } = new AbortController();
+		const all = Array.from({ length: 5 }, () => {
+			const call = watched(swarm.time);
+			client.put('a', VALUE, 0n, null, signal, call);
+			return call;
+		});
+		swarm.time.run(100);
+		expect(all.every(({ times }) => times === 1)).toBe(true);
+		expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+		swarm.onWrite = () => true;
+		client.put('a', VALUE, 0n, null, signal, watched(swarm.time));
+		expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+		swarm.time.run(2000);
+		expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+	});
+});
