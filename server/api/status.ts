@@ -8,7 +8,7 @@ import type { Role } from '../../shared/paxos/fact.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { LoopFigures } from '../loop-watch.ts';
 import { propose, readProposeRequest } from '../replica/propose.ts';
-import type { ReplicaService } from '../replica/service.ts';
+import type { PeerView, ReplicaService } from '../replica/service.ts';
 import { answerJson, isPretty, onlyMethods } from './answer.ts';
 import { readBody } from './body.ts';
 
@@ -34,6 +34,7 @@ export interface SwarmStatus {
 /** One member, as the node that answers last heard of it. */
 export interface MemberStatus extends Member {
 	readonly linked: boolean;
+	/** 'unknown' where it may have become another since: `heardMs` tells for how long nobody has known. */
 	readonly role: Role | 'unknown';
 	/** The highest that it is known to have promised or led under; '' for none. */
 	readonly ballot: BallotText;
@@ -50,6 +51,8 @@ export interface StatusOptions {
 	readonly loop: () => LoopFigures;
 }
 
+/** A node that was not heard for this long may be anything by now. The mesh's pings are heard twice a second. */
+const ROLE_AGE_MS_MAX = 2000;
 /** JSON may write one byte of a value as six: `\u0001`. */
 const PROPOSE_BYTES_MAX = 6 * VALUE_BYTES_MAX + 65_536;
 
@@ -88,7 +91,8 @@ function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmSta
 		}
 		const peer = peers.get(id);
 		if (!peer) return { id, url, linked: false, role: 'unknown', ballot: '', chosenThrough: 0, heardMs: null };
-		const { linked, role, chosenThrough, heardMs } = peer;
+		const { linked, chosenThrough, heardMs } = peer;
+		const role = roleNow(peer, view.leader.node);
 		const ballot = ballotToText(peer.ballot);
 		return {
 			id,
@@ -114,6 +118,12 @@ function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmSta
 		loop: loop(),
 		members,
 	};
+}
+
+/** What a peer was when it was last heard, where that can still be true. */
+function roleNow({ id, role, heardMs }: PeerView, leader: NodeId): MemberStatus['role'] {
+	const wasDeposed = role === 'leader' && id !== leader;
+	return wasDeposed || heardMs > ROLE_AGE_MS_MAX ? 'unknown' : role;
 }
 
 function answerPropose(req: Request, res: Response, status: number, answer: ProposeAnswer): void {

@@ -22,7 +22,15 @@ const statusSchema = z.looseObject({
 	appliedThrough: z.number(),
 	revision: z.number(),
 	keys: z.number(),
-	members: z.array(z.looseObject({ id: z.string(), role: z.string(), ballot: z.string(), linked: z.boolean() })),
+	members: z.array(
+		z.looseObject({
+			id: z.string(),
+			role: z.string(),
+			ballot: z.string(),
+			linked: z.boolean(),
+			heardMs: z.number().nullable(),
+		}),
+	),
 }) satisfies z.ZodType<Pick<SwarmStatus, 'node' | 'leader' | 'revision'>>;
 
 type NodeStatus = z.output<typeof statusSchema>;
@@ -66,7 +74,7 @@ function describe(leaders: readonly string[]): string {
 function table(rows: readonly Row[]): string {
 	const lines = [
 		['NODE', 'ADDRESS', 'ROLE', 'BALLOT', 'CHOSEN', 'APPLIED', 'REVISION', 'KEYS', 'LINKS'],
-		...rows.map(cells),
+		...rows.map((row) => cells(row, rows)),
 	];
 	const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => widthOf(line, column)))) ?? [];
 	return lines
@@ -75,8 +83,8 @@ function table(rows: readonly Row[]): string {
 		.join('\n');
 }
 
-function cells({ id, url, status, why }: Row): string[] {
-	if (!status) return [id, url, `no answer: ${why}`];
+function cells({ id, url, status, why }: Row, rows: readonly Row[]): string[] {
+	if (!status) return [id, url, `no answer: ${why}${lastHeard(id, rows)}`];
 	const self = status.members.find((member) => member.id === status.node);
 	const others = status.members.filter((member) => member.id !== status.node);
 	const linked = others.filter((member) => member.linked);
@@ -91,6 +99,16 @@ function cells({ id, url, status, why }: Row): string[] {
 		String(status.keys),
 		`${linked.length} of ${others.length}`,
 	];
+}
+
+/** What the nodes that answer know of one that does not. */
+function lastHeard(id: string, rows: readonly Row[]): string {
+	const heard = rows.flatMap(({ status }) => {
+		const heardMs = status?.members.find((member) => member.id === id)?.heardMs;
+		return status && typeof heardMs === 'number' ? [{ by: status.node, heardMs }] : [];
+	});
+	const [latest] = heard.sort((a, b) => a.heardMs - b.heardMs);
+	return latest ? `; ${latest.by} heard it ${(latest.heardMs / 1000).toFixed(1)} s ago` : '';
 }
 
 /** The last cell of a line may be as long as it likes. */

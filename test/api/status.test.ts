@@ -58,6 +58,16 @@ describe('the status', () => {
 		expect((await node.get('/v1/swarm')).json).toMatchObject({ members: [unheard, {}] });
 	});
 
+	it.each([
+		['was not heard for a while', 'follower', 2001, 'unknown'],
+		['was heard a moment ago', 'follower', 1999, 'follower'],
+		['led, and is not heard as the leader any more', 'leader', 10, 'unknown'],
+	] as const)('of a member that %s has the role that can still be true', async (_, role, heardMs, shown) => {
+		node.replica.peersKnown = [{ id: 'n1', linked: true, role, ballot: BALLOT, chosenThrough: 42, heardMs }];
+		node.replica.override = { leader: { ...BALLOT, node: 'n2' } };
+		expect((await node.get('/v1/swarm')).json).toMatchObject({ members: [{ id: 'n1', role: shown, heardMs }, {}] });
+	});
+
 	it('answers other methods 405, and paths it does not have 404', async () => {
 		for (const path of ['/v1/swarm', '/v1/status/leader', '/v1/status/peers', '/livez', '/readyz', '/readyz/leader']) {
 			expect(await node.put(path)).toMatchObject({ status: 405, text: 'method PUT not allowed' });

@@ -43,6 +43,24 @@ test('a follower that was paused catches up with what it missed', async () => {
 	await until('it has all of it', async () => ((await get(paused, 'k49', '&stale')) === 'x' ? true : undefined));
 });
 
+test('the status of a leader that fell silent is what nobody knows, not what it was', async () => {
+	const old = await swarm.leader();
+	const other = swarm.nodes.find((node) => node !== old) as TestNode;
+	old.pause();
+	const row = await until('its role is unknown', async () => {
+		const { stdout } = await swarm.run('status', '--json');
+		const rows = JSON.parse(stdout) as { id: string; status: { members: { id: string; role: string }[] } | null }[];
+		const known = rows.find(({ id }) => id === other.id)?.status?.members.find(({ id }) => id === old.id);
+		return known?.role === 'unknown' ? known : undefined;
+	});
+	expect(row).toMatchObject({ heardMs: expect.any(Number) });
+	await swarm.leader(other);
+	expect((await swarm.run('status')).stdout).toMatch(
+		new RegExp(`^${old.id} .* no answer: .*; n\\d heard it \\d+\\.\\d s ago$`, 'm'),
+	);
+	old.resume();
+});
+
 async function writtenAt(node: TestNode, value: string): Promise<true | undefined> {
 	return (await put(node, 'color', value)).ok || undefined;
 }
