@@ -228,10 +228,11 @@ function lockNode(folder: string, node: NodeId): () => void {
 			return lockFolder(folder);
 		} catch (error) {
 			if (!(error instanceof LockedError)) throw error;
-			const way = error.pid === null ? '' : `: kill ${error.pid}`;
+			const way = error.pid === null ? '' : ` (kill ${error.pid})`;
 			throw new FolderError(
 				'inUse',
-				`Node ${node} runs already: ${folder} is in use by ${error.holder}. Stop that one first${way}`,
+				`Node ${node} runs already: ${folder} is in use by ${error.holder}. Stop that one first${way}, ` +
+					'or run a swarm beside it with other data: --data-dir OTHER',
 				{ cause: error },
 			);
 		}

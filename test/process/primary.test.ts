@@ -1,7 +1,7 @@
 /** The primary process and its children, as Ctrl-C and the out-of-memory killer see them. */
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import { get, put } from './client.ts';
-import { type Program, Swarm, type TestNode, until } from './swarm.ts';
+import { freePorts, type Program, Swarm, type TestNode, until } from './swarm.ts';
 
 let swarm: Swarm;
 let up: Program;
@@ -58,6 +58,16 @@ test('a second up says that the swarm runs already, and where', async () => {
 	expect(second.status).toBe(0);
 	expect(second.stdout).toContain('already runs');
 	expect(second.stdout).toContain(n1.url);
+});
+
+test('a second up at other ports names both ways out, in one line, and the first goes on', async () => {
+	const [port = 0] = await freePorts(1);
+	const { status, stderr } = await swarm.run('up', '--base-port', String(port));
+	expect(status).toBe(1);
+	expect(stderr).toMatch(
+		/^n\d could not start: .* is in use by process \d+\. .*\(kill \d+\), or .*--data-dir OTHER\n$/,
+	);
+	expect(await (await put(n1, 'color', 'red')).text()).toBe('true');
 });
 
 async function isReady(node: TestNode): Promise<true | undefined> {
