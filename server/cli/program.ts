@@ -36,7 +36,7 @@ export async function run(args: readonly string[], file: ProgramFile, terminal: 
 		ended = await command;
 	});
 	try {
-		await program.parseAsync(args, { from: 'user' });
+		await program.parseAsync(withoutHelpFlags(args, program), { from: 'user' });
 		return ended;
 	} catch (error) {
 		// Commander has printed its own; help that was asked for is no error.
@@ -46,20 +46,34 @@ export async function run(args: readonly string[], file: ProgramFile, terminal: 
 	}
 }
 
+/**
+ * `--help` and `--help put` are `help` and `help put`; so is `put --help`, where nothing else is given. Of a command
+ * that there is not, nothing but its name is left: to that the parser says what is wrong, whatever else was given.
+ */
+function withoutHelpFlags(args: readonly string[], program: Command): readonly string[] {
+	const [first = '', ...rest] = args;
+	if (HELP_FLAGS.includes(first)) return withoutHelpFlags(['help', ...rest], program);
+	const named = first === 'help' ? (rest[0] ?? first) : first;
+	const isKnown = program.commands.some((command) => command.name() === named);
+	if (!isKnown && named !== '' && !named.startsWith('-')) return [named];
+	return rest.length === 1 && HELP_FLAGS.includes(rest[0] as string) ? ['help', first] : args;
+}
+
+const HELP_FLAGS: readonly string[] = ['-h', '--help'];
+
 type Ended = (command: Promise<ExitStatus> | ExitStatus) => Promise<void>;
 
 function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended: Ended): Command {
 	const program = new Command('paxos-swarm')
 		.description('A swarm of nodes that agree by Paxos on a replicated key-value store.')
 		.version(version)
+		.enablePositionalOptions()
 		.addHelpText('after', EXIT_HELP)
 		.showHelpAfterError('Try it with --help.')
 		.exitOverride()
 		.configureOutput({
 			writeOut: (text) => terminal.stdout.write(text),
 			writeErr: (text) => terminal.stderr.write(text),
-			getOutHasColors: () => terminal.stdout.isTTY === true,
-			getErrHasColors: () => terminal.stderr.isTTY === true,
 		});
 
 	withServe(program.command('up'))
@@ -84,7 +98,7 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.addHelpText('after', example('init --data-dir /var/lib/swarm', 'new folders, one for each node'))
 		.action((options) => ended(init(options, terminal)));
 
-	withEndpoint(program.command('put'))
+	withData(program.command('put'), 'KEY VALUE')
 		.argument('<key>')
 		.argument('<value>', '"-" reads it from stdin')
 		.description('write a value')
@@ -92,9 +106,10 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.option('--flags <number>', 'any number, kept with the value', wholeNumber)
 		.option('--json', 'say what happened as JSON')
 		.addHelpText('after', example('put color red', 'writes "red" under "color"'))
+		.addHelpText('after', '  paxos-swarm put color -- -5s   what begins with "-" goes behind "--"')
 		.action((key, value, options) => ended(put(key, value, options, terminal)));
 
-	withEndpoint(program.command('get'))
+	withData(program.command('get'), 'KEY')
 		.argument('<key>')
 		.description('print a value, byte for byte')
 		.option('--stale', 'as the node that answers has it: perhaps an old one, but also without a quorum')
@@ -102,7 +117,7 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.addHelpText('after', example('get color', 'prints "red"'))
 		.action((key, options) => ended(get(key, options, terminal)));
 
-	withEndpoint(program.command('del'))
+	withData(program.command('del'), 'KEY')
 		.argument('<key>')
 		.description('delete a key, if it is there')
 		.option('--cas <index>', 'only if its ModifyIndex is this', wholeNumber)
@@ -110,7 +125,7 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.addHelpText('after', example('del color', '"color" is gone'))
 		.action((key, options) => ended(del(key, options, terminal)));
 
-	withEndpoint(program.command('propose'))
+	withData(program.command('propose'), 'KEY VALUE')
 		.argument('<key>')
 		.argument('<value>')
 		.description('propose a value at a node of your choice, and see what became of it')
@@ -138,7 +153,30 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.action(() => {
 			terminal.stdout.write(`${JSON.stringify(swarmJsonSchema(), null, 2)}\n`);
 		});
+
+	program
+		.command('help')
+		.argument('[command]')
+		.description('display help for a command')
+		.helpOption(false)
+		.action((name: string | undefined) => {
+			const command = name === 'help' ? undefined : program.commands.find((candidate) => candidate.name() === name);
+			(command ?? program).outputHelp();
+		});
 	return program;
+}
+
+/**
+ * A command of which arguments may be anything. Help is shown only where it stands alone: who had a key or a value in
+ * mind that looks like a flag must not get help and status 0.
+ */
+function withData(command: Command, names: string): Command {
+	const line = `paxos-swarm ${command.name()} [options] -- ${names}`;
+	return withEndpoint(command)
+		.helpOption(false)
+		.showHelpAfterError(
+			`A key or value that begins with "-" goes behind "--": ${line}\nTry it with: paxos-swarm help ${command.name()}`,
+		);
 }
 
 function example(command: string, what: string): string {

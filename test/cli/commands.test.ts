@@ -1,103 +1,20 @@
 /** Data on stdout, errors on stderr, and an exit status that a script can rely on. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Output } from '../../server/cli/output.ts';
-import { run } from '../../server/cli/program.ts';
-import { type FakeApi, fakeApi } from './api.ts';
+import type { FakeApi } from './api.ts';
+import { type Ended, FakeSwarm } from './fake-swarm.ts';
 
-let folder = '';
+let fake: FakeSwarm;
 let first: FakeApi;
 let second: FakeApi;
-
 beforeEach(async () => {
-	folder = mkdtempSync(join(tmpdir(), 'swarm-cli-'));
-	first = await fakeApi();
-	second = await fakeApi();
-	const nodes = [first, second].map(({ port }, index) => ({ id: `n${index + 1}`, port }));
-	writeFileSync(join(folder, 'swarm.json'), JSON.stringify({ name: 'swarm', nodes }));
+	fake = await FakeSwarm.create();
+	({ first, second } = fake);
 });
-afterEach(async () => {
-	await first.close();
-	await second.close();
-	rmSync(folder, { recursive: true });
-});
+afterEach(() => fake.close());
 
-interface Ended {
-	readonly status: number;
-	readonly stdout: string;
-	readonly stderr: string;
+function swarm(line: string, stdin = ''): Promise<Ended> {
+	return fake.run(line, stdin);
 }
-
-/** Arguments are split at spaces. */
-async function swarm(line: string, stdin = ''): Promise<Ended> {
-	const stdout = new PassThrough();
-	const stderr = new PassThrough();
-	const serve = () => ({ stdout: new Output(stdout), stderr: new Output(stderr), stopSignals: [] });
-	const terminal = { stdin: Readable.from([stdin]), stdout, stderr, environment: {}, workingDir: folder, serve };
-	const args = line.split(' ').filter((arg) => arg !== '');
-	const status = await run(args, { path: 'unused', version: '1.2.3' }, terminal);
-	stdout.end();
-	stderr.end();
-	return { status, stdout: await text(stdout), stderr: await text(stderr) };
-}
-
-describe('a wrong command line', () => {
-	it.each([
-		['', 'Usage: paxos-swarm'],
-		['frobnicate', "error: unknown command 'frobnicate'"],
-		['pit a b', 'Did you mean put?'],
-		['get', "error: missing required argument 'key'"],
-		['get a b', 'error: too many arguments'],
-		['get a --nonsense', "error: unknown option '--nonsense'"],
-		['put a b --cas x', 'It must be a whole number.'],
-		['put a b --cas 99999999999999999999', 'It must be at most 18446744073709551615.'],
-		['put a/../b c', 'The key '],
-		['status --base-port 80000', 'It must be a port, 1 to 65535.'],
-		['up --memory --data-dir x', '--memory keeps nothing on disk'],
-		['put a b --endpoint nowhere', 'It must look like http://127.0.0.1:7101.'],
-		['get ..', '".." cannot be a key.'],
-		['propose a b', 'Say at which node: --at ID; swarm.json names n1, n2.'],
-		['propose a b --at n7', 'There is no node "n7"; swarm.json names n1, n2.'],
-		['propose a b --at n1 --slot 3', '--slot contests a slot, which takes both phases: add --route self.'],
-		['propose a b --at n1 --route self --slot 0', 'It must be a slot: 1 or more.'],
-		['propose a b --at n1 --route x', 'Allowed choices are leader, self.'],
-		['node n7', 'There is no node "n7"; swarm.json names n1, n2.'],
-		['node n1 --memory', 'it must never rejoin'],
-	])('"%s" ends with status 2 and says why on stderr', async (line, why) => {
-		const { status, stdout, stderr } = await swarm(line);
-		expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
-		expect(stderr).toContain(why);
-		expect([...first.asked, ...second.asked]).toEqual([]);
-	});
-
-	it('a wrong swarm.json ends with status 1 and says where', async () => {
-		writeFileSync(join(folder, 'swarm.json'), '{"name": "swarm"}');
-		const { status, stderr } = await swarm('get a');
-		expect({ status, stderr }).toEqual({
-			status: 1,
-			stderr: 'swarm.json: nodes: is missing: it must be a list of 1 to 9 nodes\n',
-		});
-	});
-});
-
-describe('help', () => {
-	it.each(['up', 'node', 'init', 'put', 'get', 'del', 'propose', 'status', 'schema'])(
-		'of %s is data, has an example, and is no error',
-		async (command) => {
-			const { status, stdout, stderr } = await swarm(`${command} --help`);
-			expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-			expect(stdout).toContain(`Example:\n  paxos-swarm ${command}`);
-		},
-	);
-
-	it('tells the version', async () => {
-		expect(await swarm('--version')).toEqual({ status: 0, stdout: '1.2.3\n', stderr: '' });
-	});
-});
 
 describe('put', () => {
 	it('sends the bytes of the value, with its conditions', async () => {
@@ -108,6 +25,20 @@ describe('put', () => {
 			stderr: '',
 		});
 		expect(first.asked).toEqual([{ method: 'PUT', url: '/v1/kv/a%2Fb?cas=7&flags=3304740253564472344', body: 'red' }]);
+	});
+
+	it.each([
+		['put k -- -5s', 'k', '-5s'],
+		['put k -- -h', 'k', '-h'],
+		['put -- -k v', '-k', 'v'],
+		['put --cas 0 -- -k --json', '-k', '--json'],
+		['put -- -- --', '--', '--'],
+		['put k -5', 'k', '-5'],
+		['put k -1.5e-3', 'k', '-1.5e-3'],
+	])('"%s" writes these very bytes', async (line, key, value) => {
+		first.answer = { body: 'true' };
+		expect(await swarm(line)).toEqual({ status: 0, stdout: '', stderr: '' });
+		expect(first.asked).toMatchObject([{ url: expect.stringMatching(`^/v1/kv/${key}(\\?cas=0)?$`), body: value }]);
 	});
 
 	it('reads the value from stdin for "-"', async () => {
@@ -272,8 +203,8 @@ describe('propose', () => {
 
 describe('status', () => {
 	const members = [
-		{ id: 'n1', role: 'leader', ballot: '1795428788840771728@n1', linked: true },
-		{ id: 'n2', role: 'follower', ballot: '1795428788840771728@n1', linked: false },
+		{ id: 'n1', role: 'leader', ballot: '1795428788840771728@n1', linked: true, heardMs: 0 },
+		{ id: 'n2', role: 'unknown', ballot: '1795428788840771728@n1', linked: false, heardMs: 12_345 },
 	];
 	const answer = { node: 'n1', leader: 'n1', chosenThrough: 12, appliedThrough: 11, revision: 9, keys: 3, members };
 
@@ -285,7 +216,7 @@ describe('status', () => {
 		expect(status).toBe(0);
 		expect(head).toMatch(/^NODE {2}ADDRESS +ROLE +BALLOT +CHOSEN {2}APPLIED {2}REVISION {2}KEYS {2}LINKS$/);
 		expect(lines[0]).toMatch(/^n1 {4}http:\S+ {2}leader {2}n1 [\d:.]{12} {2}12 +11 +9 +3 +0 of 1$/);
-		expect(lines[1]).toMatch(/^n2 {4}http:\S+ {2}no answer: no connection \(ECONNREFUSED\)$/);
+		expect(lines[1]).toMatch(/^n2 {4}http:\S+ {2}no answer: no connection \(ECONNREFUSED\); n1 heard it 12\.3 s ago$/);
 		expect(lines[2]).toBe('The leader is n1.');
 	});
 

@@ -1,0 +1,121 @@
+/** A command line that cannot be meant as it is written does nothing, and says so; help is never taken for success. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FakeApi } from './api.ts';
+import { type Ended, FakeSwarm } from './fake-swarm.ts';
+
+let fake: FakeSwarm;
+let first: FakeApi;
+let second: FakeApi;
+beforeEach(async () => {
+	fake = await FakeSwarm.create();
+	({ first, second } = fake);
+});
+afterEach(() => fake.close());
+
+function swarm(line: string): Promise<Ended> {
+	return fake.run(line);
+}
+
+describe('a wrong command line', () => {
+	it.each([
+		['', 'Usage: paxos-swarm'],
+		['frobnicate', "error: unknown command 'frobnicate'"],
+		['pit a b', 'Did you mean put?'],
+		['get', "error: missing required argument 'key'"],
+		['get a b', 'error: too many arguments'],
+		['get a --nonsense', "error: unknown option '--nonsense'"],
+		['up --nonsense', "error: unknown option '--nonsense'"],
+		['--nonsense', "error: unknown option '--nonsense'"],
+		['help frobnicate', "error: unknown command 'frobnicate'"],
+		['help statsu', 'Did you mean status?'],
+		['frobnicate x --help', "error: unknown command 'frobnicate'"],
+		['frobnicate -h -x', "error: unknown command 'frobnicate'"],
+		['--help frobnicate', "error: unknown command 'frobnicate'"],
+		['frobnicate --help', "error: unknown command 'frobnicate'"],
+		['help get put', 'error: too many arguments'],
+		['up --version', "error: unknown option '--version'"],
+		['put a b --cas x', 'It must be a whole number.'],
+		['put a b --cas 99999999999999999999', 'It must be at most 18446744073709551615.'],
+		['put a/../b c', 'The key '],
+		['status --base-port 80000', 'It must be a port, 1 to 65535.'],
+		['up --memory --data-dir x', '--memory keeps nothing on disk'],
+		['put a b --endpoint nowhere', 'It must look like http://127.0.0.1:7101.'],
+		['get ..', '".." cannot be a key.'],
+		['propose a b', 'Say at which node: --at ID; swarm.json names n1, n2.'],
+		['propose a b --at n7', 'There is no node "n7"; swarm.json names n1, n2.'],
+		['propose a b --at n1 --slot 3', '--slot contests a slot, which takes both phases: add --route self.'],
+		['propose a b --at n1 --route self --slot 0', 'It must be a slot: 1 or more.'],
+		['propose a b --at n1 --route x', 'Allowed choices are leader, self.'],
+		['node n7', 'There is no node "n7"; swarm.json names n1, n2.'],
+		['node n1 --memory', 'it must never rejoin'],
+	])('"%s" ends with status 2 and says why on stderr', async (line, why) => {
+		const { status, stdout, stderr } = await swarm(line);
+		expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+		expect(stderr).toContain(why);
+		expect([...first.asked, ...second.asked]).toEqual([]);
+	});
+
+	// Whatever was meant, nobody may take it for written.
+	it.each([
+		'put k -5s',
+		'put k -h',
+		'put k --help',
+		'put -h v',
+		'put k v -h',
+		'put k -V',
+		'put --version k',
+		'put k --json',
+		'put k --cas',
+		'put k',
+		'put k v w',
+		'put k -- --json --cas 0',
+		'get -x',
+		'get -h x',
+		'del -x',
+		'del --version',
+		'propose k -x --at n1',
+		'propose k -h --at n1',
+		'propose k --at n1',
+	])('"%s" ends with status 2 and shows where "--" belongs', async (line) => {
+		const { status, stdout, stderr } = await swarm(line);
+		expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+		expect(stderr).toMatch(/begins with "-" goes behind "--": paxos-swarm (put|get|del|propose) .*-- /);
+		expect([...first.asked, ...second.asked]).toEqual([]);
+	});
+
+	it('a wrong swarm.json ends with status 1 and says where', async () => {
+		writeFileSync(join(fake.folder, 'swarm.json'), '{"name": "swarm"}');
+		const { status, stderr } = await swarm('get a');
+		expect({ status, stderr }).toEqual({
+			status: 1,
+			stderr: 'swarm.json: nodes: is missing: it must be a list of 1 to 9 nodes\n',
+		});
+	});
+});
+
+describe('help', () => {
+	it.each(['up', 'node', 'init', 'put', 'get', 'del', 'propose', 'status', 'schema'])(
+		'of %s is data, has an example, and is no error',
+		async (command) => {
+			const { status, stdout, stderr } = await swarm(`${command} --help`);
+			expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+			expect(stdout).toContain(`Example:\n  paxos-swarm ${command}`);
+		},
+	);
+
+	it.each(['--help', '-h', 'help', 'help help', '--help help'])('"%s" lists the commands', async (line) => {
+		const { status, stdout, stderr } = await swarm(line);
+		expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+		expect(stdout).toMatch(/^Usage: paxos-swarm \[options\] \[command\]\n[\s\S]*\n {2}put /);
+	});
+
+	it.each(['help put', '--help put', '-h put', 'put -h'])('"%s" is that of one command', async (line) => {
+		expect(await swarm(line)).toEqual(await swarm('put --help'));
+	});
+
+	it('tells the version', async () => {
+		expect(await swarm('--version')).toEqual({ status: 0, stdout: '1.2.3\n', stderr: '' });
+	});
+});

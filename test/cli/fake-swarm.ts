@@ -1,0 +1,60 @@
+/** Two stand-ins for nodes, a folder with a swarm.json that names them, and command lines that run there. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { Output } from '../../server/cli/output.ts';
+import { run } from '../../server/cli/program.ts';
+import { type FakeApi, fakeApi } from './api.ts';
+
+export interface Ended {
+	readonly status: number;
+	readonly stdout: string;
+	readonly stderr: string;
+}
+
+export class FakeSwarm {
+	readonly folder = mkdtempSync(join(tmpdir(), 'swarm-cli-'));
+	readonly first: FakeApi;
+	readonly second: FakeApi;
+
+	private constructor(first: FakeApi, second: FakeApi) {
+		this.first = first;
+		this.second = second;
+		const nodes = [first, second].map(({ port }, index) => ({ id: `n${index + 1}`, port }));
+		writeFileSync(join(this.folder, 'swarm.json'), JSON.stringify({ name: 'swarm', nodes }));
+	}
+
+	static async create(): Promise<FakeSwarm> {
+		return new FakeSwarm(await fakeApi(), await fakeApi());
+	}
+
+	/** Arguments are split at spaces. */
+	async run(line: string, stdin = ''): Promise<Ended> {
+		const stdout = new PassThrough();
+		const stderr = new PassThrough();
+		const args = line.split(' ').filter((arg) => arg !== '');
+		const status = await run(
+			args,
+			{ path: 'unused', version: '1.2.3' },
+			{
+				stdin: Readable.from([stdin]),
+				stdout,
+				stderr,
+				environment: {},
+				workingDir: this.folder,
+				serve: () => ({ stdout: new Output(stdout), stderr: new Output(stderr), stopSignals: [] }),
+			},
+		);
+		stdout.end();
+		stderr.end();
+		return { status, stdout: await text(stdout), stderr: await text(stderr) };
+	}
+
+	async close(): Promise<void> {
+		await this.first.close();
+		await this.second.close();
+		rmSync(this.folder, { recursive: true });
+	}
+}
