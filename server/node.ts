@@ -12,6 +12,7 @@ import { SEGMENT_BYTES_DEFAULT } from '../shared/disk/log.ts';
 import { newLogFiles } from '../shared/disk/manifest.ts';
 import type { Member } from '../shared/feed.ts';
 import type { NodeId } from '../shared/paxos/ballot.ts';
+import { SLOTS_AHEAD_MAX } from '../shared/paxos/bounds.ts';
 import type { AgentConfig } from '../shared/paxos/config.ts';
 import { createApi } from './api/api.ts';
 import { ClientSockets } from './client/sockets.ts';
@@ -227,6 +228,7 @@ function agentConfig({ timings }: SwarmConfig, id: NodeId, members: readonly Nod
 		id,
 		members,
 		openSlotsMax: OPEN_SLOTS_MAX,
+		slotsAheadMax: SLOTS_AHEAD_MAX,
 		valueBytesMax: VALUE_BYTES_MAX,
 		messageBytesMax: MESSAGE_BYTES_MAX,
 		timings,

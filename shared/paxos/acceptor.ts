@@ -21,6 +21,8 @@ export class Acceptor {
 	readonly #log: SlotLog;
 	#promised: Ballot;
 	#chosenRecorded: Slot;
+	/** An accept was too far ahead, and none has come since that was not. */
+	#ignoresFar = false;
 
 	constructor(context: Context, log: SlotLog, promised: Ballot) {
 		this.#context = context;
@@ -62,6 +64,8 @@ export class Acceptor {
 		const { out } = this.#context;
 		const { trimmedThrough, chosenThrough } = this.#log;
 		if (slot <= trimmedThrough) return out.now(from, { kind: 'trimmed', trimmedThrough, chosenThrough });
+		if (slot > chosenThrough + this.#context.config.slotsAheadMax) return this.#ignoreFarAccept(from, slot);
+		this.#ignoresFar = false;
 		const held = this.#log.entry(slot);
 		if (held && slot <= chosenThrough && !sameBytes(held.value, value)) {
 			// Learning promises nothing, so a late accept of a lower ballot may come: it cannot be chosen any more.
@@ -90,11 +94,13 @@ export class Acceptor {
 	save(to: Writer): void {
 		writeBallot(to, this.#promised);
 		to.int(this.#chosenRecorded);
+		to.bool(this.#ignoresFar);
 	}
 
 	load(from: Reader): void {
 		this.#promised = readBallot(from);
 		this.#chosenRecorded = from.int();
+		this.#ignoresFar = from.bool();
 	}
 
 	#promise(ballot: Ballot, reported: number): void {
@@ -103,6 +109,15 @@ export class Acceptor {
 		out.fact({ kind: 'promised', ballot, previous: this.#promised, reported });
 		this.#promised = ballot;
 		out.persist.push({ kind: 'promised', ballot });
+	}
+
+	/** It is told once. Its leader sends it again when this node, by its confirms, is near enough. */
+	#ignoreFarAccept(from: NodeId, slot: Slot): void {
+		if (this.#ignoresFar) return;
+		this.#ignoresFar = true;
+		const { slotsAheadMax } = this.#context.config;
+		const why = `slot ${slot} is more than ${slotsAheadMax} above slot ${this.#log.chosenThrough}, which is known chosen`;
+		this.#context.out.fact({ kind: 'ignored', from, message: 'accept', why });
 	}
 
 	/** Rides on what waits for a flush anyway. */

@@ -67,7 +67,7 @@ export class PaxosAgent {
 	 * @throws InvariantError for records that no agent writes
 	 */
 	constructor(config: AgentConfig, durable: Iterable<DurableRecord> = [], trimmedThrough: Slot = 0) {
-		const { log, promised } = SlotLog.replay(durable, trimmedThrough);
+		const { log, promised } = SlotLog.replay(durable, config.slotsAheadMax, trimmedThrough);
 		this.#appliedThrough = trimmedThrough;
 		this.#context = { config, out: new Outbox(false), promised: () => this.#acceptor.promised };
 		this.#log = log;
@@ -159,6 +159,7 @@ export class PaxosAgent {
 			case 'linkUp':
 				return this.#sendAgain(event.peer);
 			case 'linkDown':
+				this.#learner.linkDown(event.peer);
 				return this.#election.linkDown(event.peer);
 			case 'applied':
 				this.#appliedThrough = event.through;
@@ -204,7 +205,7 @@ export class PaxosAgent {
 				return this.#afterLeader(from, message);
 			case 'confirm':
 				if (!sameBallot(message.ballot, this.#proposer.ballot)) return;
-				this.#proposer.leadership?.heardFrom(from);
+				this.#proposer.leadership?.confirmed(from, message.chosenThrough);
 				return this.#reads.confirmed(from, message.round);
 			case 'poll':
 				return this.#election.reply(from, message, this.#log.chosenThrough);

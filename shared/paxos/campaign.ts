@@ -15,6 +15,8 @@ import { readAcceptance, writeAcceptance } from './wire.ts';
 /** One acceptor's promise, whole once all of its parts have come. */
 interface Report {
 	readonly parts: (readonly Acceptance[] | undefined)[];
+	/** How many parts have not come yet. */
+	missing: number;
 	readonly chosenThrough: Slot;
 }
 
@@ -69,11 +71,12 @@ export class Campaign {
 		// A repeated promise may be cut differently once its acceptor has learned more: never mix the two.
 		if (!report || report.chosenThrough !== chosenThrough || report.parts.length !== parts) {
 			if (report && isWhole(report)) return undefined;
-			report = { parts: new Array(parts).fill(undefined), chosenThrough };
+			report = { parts: new Array(parts).fill(undefined), missing: parts, chosenThrough };
 			this.#reports.set(from, report);
 		}
-		if (part >= parts || report.parts[part] !== undefined) return undefined;
+		if (report.parts[part] !== undefined) return undefined;
 		report.parts[part] = accepted;
+		report.missing--;
 		if (!isWhole(report)) return undefined;
 		this.#voters = withVote(this.#voters, from, this.#members);
 		return { from, chosenThrough, reported: allOf(report) };
@@ -109,7 +112,8 @@ export class Campaign {
 			const node = from.id();
 			const chosenThrough = from.int();
 			const parts = from.list(() => from.maybe(() => from.list(() => readAcceptance(from))) ?? undefined);
-			campaign.#reports.set(node, { parts, chosenThrough });
+			const missing = parts.filter((part) => part === undefined).length;
+			campaign.#reports.set(node, { parts, missing, chosenThrough });
 		});
 		return campaign;
 	}
@@ -138,7 +142,7 @@ export function phase1Of(ballot: Ballot, contest: Slot, promises: readonly Compl
 }
 
 function isWhole(report: Report): boolean {
-	return report.parts.every((part) => part !== undefined);
+	return report.missing === 0;
 }
 
 function allOf(report: Report): Acceptance[] {

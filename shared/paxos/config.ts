@@ -24,6 +24,8 @@ export interface AgentConfig {
 	readonly members: readonly NodeId[];
 	/** How many slots may be proposed beyond what is chosen. */
 	readonly openSlotsMax: number;
+	/** How far above what it knows to be chosen an acceptor accepts; above `openSlotsMax`, at most SLOTS_AHEAD_MAX. */
+	readonly slotsAheadMax: number;
 	/** Of one slot, where several proposals are put together. */
 	readonly valueBytesMax: number;
 	/** Of values in one promise part or one decisions message; a single larger value still goes. */

@@ -53,8 +53,8 @@ export type ProposalOutcome =
 	| {
 			readonly kind: 'refused';
 			readonly proposal: ProposalId;
-			/** The contested slot is too far ahead, or so old that nobody keeps it; or the value is no batch. */
-			readonly reason: 'slotNotOpen' | 'slotTrimmed' | 'notABatch';
+			/** The contested slot is too far ahead, or so old that nobody keeps it; or the value is no batch, or too large. */
+			readonly reason: 'slotNotOpen' | 'slotTrimmed' | 'notABatch' | 'tooLarge';
 			/** The first slot that nothing was proposed for, as far as this node knows. */
 			readonly nextSlot: Slot;
 	  }

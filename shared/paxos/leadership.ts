@@ -50,6 +50,8 @@ export class Leadership {
 	#reserved: (Queued & { readonly slot: Slot }) | null = null;
 	/** Who answered since the last look: a leader that reaches no quorum is none. */
 	#answered: Voters = NO_VOTERS;
+	/** By follower: how far it was when it last confirmed. */
+	readonly #confirmedThrough = new Map<NodeId, Slot>();
 	/** How far this node was at the last look. */
 	#chosenAtLook: Slot = -1;
 
@@ -59,7 +61,10 @@ export class Leadership {
 		this.#acceptor = acceptor;
 		this.phase1 = phase1;
 		this.#nextSlot = Math.max(phase1.chosenThrough, log.chosenThrough) + 1;
-		for (const { from } of phase1.promises) this.heardFrom(from);
+		for (const { from, chosenThrough } of phase1.promises) {
+			this.heardFrom(from);
+			this.#confirmedThrough.set(from, chosenThrough);
+		}
 	}
 
 	/** The next slot that no value is proposed for yet. */
@@ -73,6 +78,11 @@ export class Leadership {
 
 	get queuedCount(): number {
 		return this.#queue.length;
+	}
+
+	/** How far this node's own acceptor would accept: what lies further ahead cannot have its vote yet. */
+	get acceptableThrough(): Slot {
+		return this.#log.chosenThrough + this.#context.config.slotsAheadMax;
 	}
 
 	/** What rides on everything a leader sends. */
@@ -102,7 +112,8 @@ export class Leadership {
 		const { recoveredThrough, bound, chosenThrough } = this.phase1;
 		// What was fetched meanwhile is chosen, though perhaps not by this leader.
 		this.#nextSlot = Math.max(this.#nextSlot, this.#log.chosenThrough + 1);
-		const windowEnd = Math.max(this.#log.chosenThrough, chosenThrough) + this.#context.config.openSlotsMax;
+		const { openSlotsMax } = this.#context.config;
+		const windowEnd = Math.min(Math.max(this.#log.chosenThrough, chosenThrough) + openSlotsMax, this.acceptableThrough);
 		while (this.#nextSlot <= windowEnd) {
 			if (this.#nextSlot === this.#reserved?.slot) {
 				const { slot, value, id } = this.#reserved;
@@ -180,6 +191,18 @@ export class Leadership {
 		this.#open.delete(slot);
 	}
 
+	/**
+	 * A follower confirms, and says how far it is. What was too far ahead for it before, and is no more, it has ignored.
+	 */
+	confirmed(from: NodeId, chosenThrough: Slot): void {
+		this.heardFrom(from);
+		const { slotsAheadMax } = this.#context.config;
+		const before = this.#confirmedThrough.get(from) ?? 0;
+		this.#confirmedThrough.set(from, chosenThrough);
+		if (this.#nextSlot <= before + slotsAheadMax) return;
+		this.#resendTo(from, before + slotsAheadMax);
+	}
+
 	heardFrom(peer: NodeId): void {
 		this.#answered = withVote(this.#answered, peer, this.#context.config.members);
 	}
@@ -219,10 +242,9 @@ export class Leadership {
 	}
 
 	resendTo(peer: NodeId): void {
-		const { out, config } = this.#context;
-		for (const [slot, { value, voters }] of this.#open) {
-			if (!hasVoted(voters, peer, config.members)) out.now(peer, this.#accept(slot, value));
-		}
+		// It may have been started anew, and then be less far than it was.
+		this.#confirmedThrough.delete(peer);
+		this.#resendTo(peer, 0);
 	}
 
 	save(to: Writer): void {
@@ -251,6 +273,10 @@ export class Leadership {
 			writeQueued(to, reserved);
 		});
 		to.int(this.#answered);
+		to.list([...this.#confirmedThrough.keys()].sort(), (peer) => {
+			to.id(peer);
+			to.int(this.#confirmedThrough.get(peer) as Slot);
+		});
 		to.int(this.#chosenAtLook + 1);
 	}
 
@@ -271,8 +297,17 @@ export class Leadership {
 		leadership.#nextSlot = from.int();
 		leadership.#reserved = from.maybe(() => ({ slot: from.int(), ...readQueued(from) }));
 		leadership.#answered = from.int();
+		leadership.#confirmedThrough.clear();
+		from.list(() => leadership.#confirmedThrough.set(from.id(), from.int()));
 		leadership.#chosenAtLook = from.int() - 1;
 		return leadership;
+	}
+
+	#resendTo(peer: NodeId, above: Slot): void {
+		const { out, config } = this.#context;
+		for (const [slot, { value, voters }] of this.#open) {
+			if (slot > above && !hasVoted(voters, peer, config.members)) out.now(peer, this.#accept(slot, value));
+		}
 	}
 
 	#accept(slot: Slot, value: Value): Accept {

@@ -1,6 +1,7 @@
 /**
- * What is chosen. A follower marks only slots that it accepted at the very ballot whose leader says so; the
- * rest it fetches, in order, and asks again until it has come.
+ * What is chosen. A follower marks only slots that it accepted at the very ballot whose leader says so. The rest it
+ * fetches, in order, from the node that claims to know most. A claim is one node's own: it is forgotten when that node
+ * does not answer, or answers that it knows less.
  */
 
 import type { Reader, Writer } from '../bytes/bytes.ts';
@@ -13,13 +14,12 @@ import type { Decisions, Fetch, Slot, Trimmed } from './message.ts';
 export class Learner {
 	readonly #context: Context;
 	readonly #log: SlotLog;
-	/** Known to be chosen somewhere, though not here yet. */
-	#target: Slot = 0;
-	/** Who was last heard to know it. */
+	/** The node that claims to know every slot up to `#target`; null for none. */
 	#source: NodeId | null = null;
-	/** The first slot that the fetch under way asks for; 0 for none. */
-	#askedFrom: Slot = 0;
-	/** It went unanswered for one whole retry period. */
+	#target: Slot = 0;
+	/** The fetch under way: whom it asks, and from which slot on. */
+	#asked: { readonly node: NodeId; readonly from: Slot } | null = null;
+	/** The fetch under way went unanswered for one whole retry period. */
 	#overdue = false;
 
 	constructor(context: Context, log: SlotLog) {
@@ -46,16 +46,25 @@ export class Learner {
 	}
 
 	/**
-	 * `from` knows every slot up to `through`.
+	 * `from` claims to know every slot up to `through`.
 	 *
-	 * @param atOnce also while another fetch is under way: whoever was asked may be gone
+	 * @param atOnce also while another fetch is under way, since the node that was asked may be gone
 	 */
 	fetchFrom(from: NodeId, through: Slot, atOnce = false): void {
 		if (through <= this.#log.chosenThrough || from === this.#context.config.id) return;
-		const underWay = this.#behind;
+		const underWay = this.#isBehind && this.#asked !== null;
+		if (this.#isBehind && through < this.#target && !atOnce) return;
 		this.#source = from;
-		this.#target = Math.max(this.#target, through);
+		this.#target = through;
 		if (!underWay || atOnce) this.#ask();
+	}
+
+	/** The link to a node is down. What it was asked is not answered any more. */
+	linkDown(peer: NodeId): void {
+		if (peer === this.#source) this.#forget();
+		if (peer !== this.#asked?.node) return;
+		this.#asked = null;
+		if (this.#isBehind) this.#ask();
 	}
 
 	answer(to: NodeId, { from }: Fetch): void {
@@ -79,8 +88,7 @@ export class Learner {
 	trimmed(from: NodeId, { trimmedThrough }: Trimmed): void {
 		const slot = this.#log.chosenThrough + 1;
 		if (from !== this.#source || slot > trimmedThrough) return;
-		this.#source = null;
-		this.#askedFrom = 0;
+		this.#forget();
 		const why = `slot ${slot} is needed here and kept no more there`;
 		this.#context.out.fact({ kind: 'ignored', from, message: 'trimmed', why });
 	}
@@ -103,46 +111,59 @@ export class Learner {
 			if (out.watched) out.fact({ kind: 'chosen', ballot, slot, value, how: 'fetched' });
 			learned.push(slot);
 		}
-		this.#source = from;
-		this.#target = Math.max(this.#target, chosenThrough);
+		if (from === this.#source || chosenThrough >= this.#target) {
+			this.#source = from;
+			this.#target = chosenThrough;
+		}
 		// The answer may be all known by now, by another way: it leads to the next question all the same.
-		if (first === this.#askedFrom && decisions.length > 0) {
-			this.#askedFrom = 0;
-			if (this.#behind) this.#ask();
+		if (first === this.#asked?.from) {
+			this.#asked = null;
+			if (decisions.length === 0) this.#forget();
+			else if (this.#isBehind) this.#ask();
 		}
 		return learned;
 	}
 
-	/** What did not come for a whole period is asked again, of whoever was last heard to know. */
+	/** A source that does not answer for a whole period is left for the next node that claims to know more. */
 	retry(): void {
-		if (!this.#behind) return;
-		if (this.#askedFrom > 0 && !this.#overdue) this.#overdue = true;
-		else this.#ask();
+		if (this.#asked === null) return;
+		if (this.#overdue) this.#forget();
+		else this.#overdue = true;
 	}
 
 	save(to: Writer): void {
 		to.int(this.#target);
 		to.maybe(this.#source, (node) => to.id(node));
-		to.int(this.#askedFrom);
+		to.maybe(this.#asked, ({ node, from }) => {
+			to.id(node);
+			to.int(from);
+		});
 		to.bool(this.#overdue);
 	}
 
 	load(from: Reader): void {
 		this.#target = from.int();
 		this.#source = from.maybe(() => from.id());
-		this.#askedFrom = from.int();
+		this.#asked = from.maybe(() => ({ node: from.id(), from: from.int() }));
 		this.#overdue = from.bool();
 	}
 
-	get #behind(): boolean {
+	get #isBehind(): boolean {
 		return this.#target > this.#log.chosenThrough;
+	}
+
+	#forget(): void {
+		this.#source = null;
+		this.#target = 0;
+		this.#asked = null;
+		this.#overdue = false;
 	}
 
 	#ask(): void {
 		if (this.#source === null) return;
 		const { out } = this.#context;
 		const slot = this.#log.chosenThrough + 1;
-		this.#askedFrom = slot;
+		this.#asked = { node: this.#source, from: slot };
 		this.#overdue = false;
 		out.now(this.#source, { kind: 'fetch', from: slot });
 		if (out.watched) out.fact({ kind: 'fetching', from: this.#source, slot, through: this.#target });

@@ -89,10 +89,15 @@ export class SlotLog {
 	/**
 	 * The log and the promise that these records, in the order they were written, leave behind.
 	 *
+	 * @param slotsAheadMax as of the configuration
 	 * @param trimmedThrough as of the constructor; what records say of slots up to it is known already
 	 * @throws InvariantError for records that no agent writes
 	 */
-	static replay(records: Iterable<DurableRecord>, trimmedThrough: Slot = 0): { log: SlotLog; promised: Ballot } {
+	static replay(
+		records: Iterable<DurableRecord>,
+		slotsAheadMax: number,
+		trimmedThrough: Slot = 0,
+	): { log: SlotLog; promised: Ballot } {
 		const log = new SlotLog(trimmedThrough);
 		let promised = NO_BALLOT;
 		for (const record of records) {
@@ -102,7 +107,12 @@ export class SlotLog {
 					break;
 				case 'accepted':
 					promised = higher(promised, record.ballot);
-					if (record.slot > trimmedThrough) log.accept(record.slot, record.ballot, record.value);
+					if (record.slot <= trimmedThrough) break;
+					// What was known to be chosen at that time has an entry, though the record that says so may come later.
+					if (record.slot > log.lastSlot + slotsAheadMax) {
+						throw new InvariantError(`slot ${record.slot} was accepted behind ${log.lastSlot}`);
+					}
+					log.accept(record.slot, record.ballot, record.value);
 					break;
 				case 'learned':
 					if (record.slot <= trimmedThrough) break;

@@ -20,6 +20,7 @@ import {
 	type WallTime,
 	writeBallot,
 } from './ballot.ts';
+import { SLOT_VALUE_BYTES_MAX } from './bounds.ts';
 import { Campaign, type Phase1 } from './campaign.ts';
 import type { Context } from './config.ts';
 import type { Outcome } from './effects.ts';
@@ -86,7 +87,9 @@ export class Proposer {
 	// What clients want
 
 	propose(proposal: Proposal): void {
-		if (!isBatch(proposal.value)) return this.#refuse(proposal.id, 'notABatch', this.#log.lastSlot + 1);
+		const { id, value } = proposal;
+		if (!isBatch(value)) return this.#refuse(id, 'notABatch', this.#log.lastSlot + 1);
+		if (value.length > SLOT_VALUE_BYTES_MAX) return this.#refuse(id, 'tooLarge', this.#log.lastSlot + 1);
 		this.#pending.add(proposal);
 		if (proposal.route === 'self') this.#askForCampaign();
 	}
@@ -330,8 +333,9 @@ export class Proposer {
 		const held = phase1.contested ?? phase1.bound.get(slot);
 		if (held) {
 			this.#contested = { slot, ids: contenders.map(({ proposal }) => proposal.id) };
-			// One that is known to be chosen is not the window's to propose.
-			if (slot < leadership.nextSlot) leadership.propose(slot, held.value, 'reported', [], held.ballot);
+			// A slot that is known to be chosen is not the window's to propose. One far ahead is proposed once it is learned.
+			if (slot < leadership.nextSlot && slot <= leadership.acceptableThrough)
+				leadership.propose(slot, held.value, 'reported', [], held.ballot);
 		} else if (slot <= phase1.chosenThrough) {
 			// It is chosen, and those who know it keep it no more.
 			for (const { proposal } of contenders) this.#refuse(proposal.id, 'slotTrimmed', phase1.recoveredThrough + 1);

@@ -5,6 +5,7 @@
 
 import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import { type Ballot, readBallot, writeBallot } from './ballot.ts';
+import { readSlot, readThrough } from './bounds.ts';
 import type { Slot } from './message.ts';
 import { readValue, type Value } from './value.ts';
 
@@ -44,9 +45,9 @@ export function readRecord(from: Reader): DurableRecord {
 			return { kind, ballot: readBallot(from) };
 		case 'accepted':
 		case 'learned':
-			return { kind, slot: from.int(), ballot: readBallot(from), value: readValue(from) };
+			return { kind, slot: readSlot(from), ballot: readBallot(from), value: readValue(from) };
 		case 'chosen':
-			return { kind, through: from.int() };
+			return { kind, through: readThrough(from) };
 		default:
 			throw new MalformedError('unknown kind of record');
 	}

@@ -4,6 +4,7 @@
  */
 
 import { MalformedError, type Reader } from '../bytes/bytes.ts';
+import { SLOT_VALUE_BYTES_MAX } from './bounds.ts';
 
 /** The bytes of a slot's value. They are encoded once and never changed. The first one is a `ValueKind`. */
 export type Value = Uint8Array;
@@ -63,9 +64,10 @@ export function joinBatches(values: readonly Value[]): Value {
 	return joined;
 }
 
-/** @throws MalformedError for a value of a kind that this version cannot carry out */
+/** @throws MalformedError for a value that is too large, or of a kind that this version cannot carry out */
 export function readValue(from: Reader): Value {
 	const value = from.bytes();
+	if (value.length > SLOT_VALUE_BYTES_MAX) throw new MalformedError('a value above the largest');
 	if (!isBatch(value) && !isNoop(value)) throw new MalformedError('a value of unknown kind');
 	return value;
 }

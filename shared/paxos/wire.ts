@@ -5,7 +5,8 @@
 
 import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import { readBallot, writeBallot } from './ballot.ts';
-import type { Acceptance, Message, MessageKind, Nack } from './message.ts';
+import { PROMISE_PARTS_MAX, REPORTED_MAX, readSlot, readThrough, SLOTS_AHEAD_MAX } from './bounds.ts';
+import type { Acceptance, Decisions, Message, MessageKind, Nack, Promised } from './message.ts';
 import { readValue } from './value.ts';
 
 /** The position is the byte on the wire: only ever add at the end. */
@@ -99,22 +100,22 @@ export function readMessage(from: Reader): Message {
 	const kind = KINDS[from.u8()];
 	switch (kind) {
 		case 'prepare':
-			return { kind, ballot: readBallot(from), contest: from.int() };
+			return { kind, ballot: readBallot(from), contest: readThrough(from) };
 		case 'promise':
-			return {
+			return checkedPromise({
 				kind,
 				ballot: readBallot(from),
 				part: from.int(),
 				parts: from.int(),
-				chosenThrough: from.int(),
+				chosenThrough: readThrough(from),
 				accepted: from.list(() => readAcceptance(from)),
-			};
+			});
 		case 'accept':
 			return {
 				kind,
 				ballot: readBallot(from),
-				chosenThrough: from.int(),
-				recoveredThrough: from.int(),
+				chosenThrough: readThrough(from),
+				recoveredThrough: readThrough(from),
 				slot: readSlot(from),
 				value: readValue(from),
 			};
@@ -131,33 +132,33 @@ export function readMessage(from: Reader): Message {
 			return {
 				kind,
 				ballot: readBallot(from),
-				chosenThrough: from.int(),
-				recoveredThrough: from.int(),
+				chosenThrough: readThrough(from),
+				recoveredThrough: readThrough(from),
 				round: from.int(),
 			};
 		case 'confirm':
-			return { kind, ballot: readBallot(from), round: from.int(), chosenThrough: from.int() };
+			return { kind, ballot: readBallot(from), round: from.int(), chosenThrough: readThrough(from) };
 		case 'poll':
 			return { kind, ballot: readBallot(from) };
 		case 'pollReply':
-			return { kind, ballot: readBallot(from), leader: readBallot(from), chosenThrough: from.int() };
+			return { kind, ballot: readBallot(from), leader: readBallot(from), chosenThrough: readThrough(from) };
 		case 'fetch':
 			return { kind, from: readSlot(from) };
 		case 'decisions':
-			return {
+			return checkedDecisions({
 				kind,
 				from: readSlot(from),
-				chosenThrough: from.int(),
+				chosenThrough: readThrough(from),
 				decisions: from.list(() => ({ ballot: readBallot(from), value: readValue(from) })),
-			};
+			});
 		case 'trimmed':
-			return { kind, trimmedThrough: from.int(), chosenThrough: from.int() };
+			return { kind, trimmedThrough: readThrough(from), chosenThrough: readThrough(from) };
 		case 'forward':
 			return { kind, value: readValue(from) };
 		case 'readAsk':
 			return { kind, epoch: from.int(), round: from.int() };
 		case 'readIndex':
-			return { kind, epoch: from.int(), round: from.int(), slot: from.int() };
+			return { kind, epoch: from.int(), round: from.int(), slot: readThrough(from) };
 		default:
 			throw new MalformedError('unknown kind of message');
 	}
@@ -173,8 +174,21 @@ export function readAcceptance(from: Reader): Acceptance {
 	return { slot: readSlot(from), ballot: readBallot(from), value: readValue(from) };
 }
 
-function readSlot(from: Reader): number {
-	const slot = from.int();
-	if (slot === 0) throw new MalformedError('slots begin at 1');
-	return slot;
+/** Parts that count and lie within the promise, and no acceptance that no acceptor can hold. */
+function checkedPromise(promise: Promised): Promised {
+	const { part, parts, chosenThrough, accepted } = promise;
+	if (parts > PROMISE_PARTS_MAX || part >= parts) throw new MalformedError('a part that no promise has');
+	if (accepted.length > REPORTED_MAX) throw new MalformedError('more acceptances than an acceptor holds');
+	for (const { slot } of accepted) {
+		if (slot > chosenThrough + SLOTS_AHEAD_MAX) throw new MalformedError('an acceptance beyond the window');
+	}
+	return promise;
+}
+
+function checkedDecisions(message: Decisions): Decisions {
+	const { from, chosenThrough, decisions } = message;
+	if (decisions.length > 0 && from + decisions.length - 1 > chosenThrough) {
+		throw new MalformedError('decisions of slots that are not chosen');
+	}
+	return message;
 }

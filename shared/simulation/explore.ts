@@ -73,6 +73,7 @@ const PROPOSAL = 1;
 const SHARED: Omit<AgentConfig, 'id'> = {
 	members: IDS,
 	openSlotsMax: 1,
+	slotsAheadMax: 4,
 	valueBytesMax: 1,
 	messageBytesMax: 1_000,
 	timings: {

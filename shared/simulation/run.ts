@@ -82,6 +82,9 @@ const LOAD_AFTER_MS = 2_000;
 const DUEL_VALUES_FROM = CONTESTED_SLOTS * 1_000_000 + 1;
 const LOAD = { clients: 5, keys: 5, operationsPerSecond: 24 };
 
+/** So little that a node that lags has to learn before it can accept. */
+const SLOTS_AHEAD_FACTOR = 4;
+
 /** Of 1: how many seeds are partial partitions, and how many of the others faults without bound. */
 const PARTIAL = 0.06;
 const UNBOUNDED = 0.25;
@@ -166,7 +169,8 @@ function drawLinks(random: Random): LinkQuality {
 
 export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 	const { seed, nodes, links, openSlotsMax, messageBytesMax, watched } = plan;
-	const config = { openSlotsMax, valueBytesMax: 16 * 1024, messageBytesMax, timings: TIMINGS };
+	const slotsAheadMax = SLOTS_AHEAD_FACTOR * openSlotsMax;
+	const config = { openSlotsMax, slotsAheadMax, valueBytesMax: 16 * 1024, messageBytesMax, timings: TIMINGS };
 	const world = new World({
 		seed,
 		nodes,

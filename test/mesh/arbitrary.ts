@@ -1,13 +1,15 @@
 /** Every message there is, at random, for tests of properties. */
 import fc from 'fast-check';
 import { type Ballot, NO_BALLOT } from '../../shared/paxos/ballot.ts';
+import { PROMISE_PARTS_MAX, SLOT_MAX, SLOTS_AHEAD_MAX } from '../../shared/paxos/bounds.ts';
 import type { Acceptance, Message, MessageKind, Nack } from '../../shared/paxos/message.ts';
 import { batchValue, NOOP } from '../../shared/paxos/value.ts';
 
 const BALLOT_MS_END = Number(2n ** 62n / 1_000_000n);
 
 const count = fc.maxSafeNat();
-const slot = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+const slot = fc.integer({ min: 1, max: SLOT_MAX });
+const through = fc.integer({ min: 0, max: SLOT_MAX });
 const value = fc.oneof(fc.constant(NOOP), fc.uint8Array({ minLength: 1, maxLength: 300 }).map(batchValue));
 const nodeId = fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 64 });
 const ballot: fc.Arbitrary<Ballot> = fc.oneof(
@@ -19,16 +21,18 @@ const refused = fc.constantFrom<Nack['refused']>('prepare', 'accept', 'heartbeat
 
 /** One for every kind: the compiler refuses a missing one. */
 export const ANY_MESSAGE_OF: { readonly [Kind in MessageKind]: fc.Arbitrary<Extract<Message, { kind: Kind }>> } = {
-	prepare: plainRecord({ kind: kind('prepare'), ballot, contest: count }),
-	promise: plainRecord({
-		kind: kind('promise'),
-		ballot,
-		part: count,
-		parts: count,
-		chosenThrough: count,
-		accepted: fc.array(acceptance, { maxLength: 5 }),
-	}),
-	accept: plainRecord({ kind: kind('accept'), ballot, chosenThrough: count, recoveredThrough: count, slot, value }),
+	prepare: plainRecord({ kind: kind('prepare'), ballot, contest: through }),
+	promise: fc.integer({ min: 1, max: PROMISE_PARTS_MAX }).chain((parts) =>
+		plainRecord({
+			kind: kind('promise'),
+			ballot,
+			part: fc.nat({ max: parts - 1 }),
+			parts: fc.constant(parts),
+			chosenThrough: fc.constant(SLOT_MAX - SLOTS_AHEAD_MAX),
+			accepted: fc.array(acceptance, { maxLength: 5 }),
+		}),
+	),
+	accept: plainRecord({ kind: kind('accept'), ballot, chosenThrough: through, recoveredThrough: through, slot, value }),
 	accepted: plainRecord({ kind: kind('accepted'), ballot, slot }),
 	nack: plainRecord({
 		kind: kind('nack'),
@@ -40,24 +44,24 @@ export const ANY_MESSAGE_OF: { readonly [Kind in MessageKind]: fc.Arbitrary<Extr
 	heartbeat: plainRecord({
 		kind: kind('heartbeat'),
 		ballot,
-		chosenThrough: count,
-		recoveredThrough: count,
+		chosenThrough: through,
+		recoveredThrough: through,
 		round: count,
 	}),
-	confirm: plainRecord({ kind: kind('confirm'), ballot, round: count, chosenThrough: count }),
+	confirm: plainRecord({ kind: kind('confirm'), ballot, round: count, chosenThrough: through }),
 	poll: plainRecord({ kind: kind('poll'), ballot }),
-	pollReply: plainRecord({ kind: kind('pollReply'), ballot, leader: ballot, chosenThrough: count }),
+	pollReply: plainRecord({ kind: kind('pollReply'), ballot, leader: ballot, chosenThrough: through }),
 	fetch: plainRecord({ kind: kind('fetch'), from: slot }),
 	decisions: plainRecord({
 		kind: kind('decisions'),
-		from: slot,
-		chosenThrough: count,
+		from: fc.integer({ min: 1, max: SLOT_MAX - 5 }),
+		chosenThrough: fc.constant(SLOT_MAX),
 		decisions: fc.array(plainRecord({ ballot, value }), { maxLength: 5 }),
 	}),
-	trimmed: plainRecord({ kind: kind('trimmed'), trimmedThrough: count, chosenThrough: count }),
+	trimmed: plainRecord({ kind: kind('trimmed'), trimmedThrough: through, chosenThrough: through }),
 	forward: plainRecord({ kind: kind('forward'), value }),
 	readAsk: plainRecord({ kind: kind('readAsk'), epoch: count, round: count }),
-	readIndex: plainRecord({ kind: kind('readIndex'), epoch: count, round: count, slot: count }),
+	readIndex: plainRecord({ kind: kind('readIndex'), epoch: count, round: count, slot: through }),
 };
 
 export const ANY_MESSAGE: fc.Arbitrary<Message> = fc.oneof(...Object.values<fc.Arbitrary<Message>>(ANY_MESSAGE_OF));

@@ -8,8 +8,9 @@ import {
 	MESSAGE_BYTES_MAX,
 	readFrame,
 } from '../../server/mesh/frame.ts';
-import { MalformedError } from '../../shared/bytes/bytes.ts';
+import { MalformedError, Writer } from '../../shared/bytes/bytes.ts';
 import type { Message } from '../../shared/paxos/message.ts';
+import { writeMessage } from '../../shared/paxos/wire.ts';
 import { ANY_MESSAGE } from './arbitrary.ts';
 import { sizedValue } from './node.ts';
 
@@ -36,7 +37,7 @@ describe('a lane', () => {
 
 	test('never makes a frame above the largest, and none of too many messages', () => {
 		const lane = new Lane(1);
-		const sizes = [10, 200_000, 1_000_000, 250_000, 20_000, 1_310_000, 1_310_000, 5];
+		const sizes = [10, 200_000, 1_000_000, 250_000, 20_000, 1_048_000, 1_048_000, 5];
 		for (const size of sizes) lane.add(forwardOf(size));
 		for (let i = 0; i < FRAME_MESSAGES_MAX + 10; i++) lane.add({ kind: 'fetch', from: 1 });
 		let ids = 1;
@@ -51,11 +52,10 @@ describe('a lane', () => {
 	});
 
 	test('refuses a message above the largest, and takes one just as large', () => {
-		const headerBytes = 1 + 3;
 		const lane = new Lane(1);
-		expect(() => lane.add(forwardOf(MESSAGE_BYTES_MAX - headerBytes + 1))).toThrow(RangeError);
+		expect(() => lane.add(messageOf(MESSAGE_BYTES_MAX + 1))).toThrow(RangeError);
 		expect(lane.takeFrame()).toBeUndefined();
-		lane.add(forwardOf(MESSAGE_BYTES_MAX - headerBytes));
+		lane.add(messageOf(MESSAGE_BYTES_MAX));
 		expect(framesOf(lane)[0]?.messages).toHaveLength(1);
 	});
 
@@ -102,6 +102,19 @@ function framesOf(lane: Lane): Frame[] {
 	const frames: Frame[] = [];
 	for (let bytes = lane.takeFrame(); bytes; bytes = lane.takeFrame()) frames.push(readFrame(bytes));
 	return frames;
+}
+
+/** Two values, since one alone must be smaller. */
+function messageOf(bytes: number): Message {
+	const ballot = { ms: 1, ns: 0, node: 'n1' };
+	const of = (...sizes: number[]): Message => {
+		const decisions = sizes.map((size) => ({ ballot, value: sizedValue(size) }));
+		return { kind: 'decisions', from: 1, chosenThrough: 2, decisions };
+	};
+	const sized = of(1_000_000, bytes - 1_000_000);
+	const out = new Writer();
+	writeMessage(out, sized);
+	return of(1_000_000, bytes - 1_000_000 - (out.take().length - bytes));
 }
 
 function forwardOf(bytes: number): Message {

@@ -180,6 +180,7 @@ export class Lab {
 			id,
 			members: this.members,
 			openSlotsMax: 4,
+			slotsAheadMax: 16,
 			valueBytesMax: 1000,
 			messageBytesMax: 1000,
 			timings: TIMINGS,

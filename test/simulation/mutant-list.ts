@@ -378,8 +378,8 @@ export const MUTANTS: readonly Mutant[] = [
 		0,
 		'a promise counts once its first part has come',
 		CAMPAIGN,
-		'return report.parts.every(',
-		'return report.parts.some(',
+		'return report.missing === 0;',
+		'return report.missing < report.parts.length;',
 	),
 	one(
 		0,

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import type { LogHandlers } from '../../shared/disk/log.ts';
 import type { Ballot } from '../../shared/paxos/ballot.ts';
+import { SLOT_MAX } from '../../shared/paxos/bounds.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { batchValue, NOOP } from '../../shared/paxos/value.ts';
 
@@ -10,7 +11,7 @@ const ballot: fc.Arbitrary<Ballot> = fc.record({
 	ns: fc.integer({ min: 0, max: 999_999 }),
 	node: fc.constantFrom('n1', 'n2', 'a-node-with-a-long-name'),
 });
-const slot = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+const slot = fc.integer({ min: 1, max: SLOT_MAX });
 
 /** Values of up to `valueBytesMax` bytes: many small ones, some that take several sectors. */
 export function anyRecord(valueBytesMax: number): fc.Arbitrary<DurableRecord> {

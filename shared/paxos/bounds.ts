@@ -1,0 +1,44 @@
+/**
+ * What may come in, from a peer or from the disk. Each number is checked where it comes in: those whose bound is the
+ * same for every node when a message or a record is read (`wire.ts`, `record.ts`), those whose bound depends on what
+ * a node knows by the room that acts on it. Nothing walks or allocates by a number before.
+ */
+
+import { MalformedError, type Reader } from '../bytes/bytes.ts';
+import type { Slot } from './message.ts';
+
+/** The highest slot. It leaves room for what is added to slots, and a swarm that fills a million a second never gets there. */
+export const SLOT_MAX = 2 ** 48;
+
+/**
+ * An acceptor takes no accept for a slot that is further than this above what it knows to be chosen. A node that lags
+ * further behind learns what is chosen first. It is larger than the window of open slots of any configuration, since
+ * an acceptor that does not lag may still hear a moment later than the leader what is chosen.
+ */
+export const SLOTS_AHEAD_MAX = 4096;
+
+/** A promise reports at most as many acceptances as lie in that window, and the one of the contested slot. */
+export const REPORTED_MAX = SLOTS_AHEAD_MAX + 1;
+
+/** A promise has at most one part for each acceptance. */
+export const PROMISE_PARTS_MAX = REPORTED_MAX;
+
+/**
+ * One slot's value, in bytes: 1 MiB of commands and the byte of its kind. It is so much below the largest message of
+ * the mesh that every message with one value of this size can be sent.
+ */
+export const SLOT_VALUE_BYTES_MAX = 1_048_577;
+
+/** @throws MalformedError for what is no slot */
+export function readSlot(from: Reader): Slot {
+	const slot = readThrough(from);
+	if (slot === 0) throw new MalformedError('slots begin at 1');
+	return slot;
+}
+
+/** Reads a slot, or 0 for "none" or "before the first". */
+export function readThrough(from: Reader): Slot {
+	const slot = from.int();
+	if (slot > SLOT_MAX) throw new MalformedError('a slot above the highest');
+	return slot;
+}
