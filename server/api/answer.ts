@@ -71,7 +71,7 @@ export function isSet(query: URLSearchParams, name: string): boolean {
 }
 
 /** @param newline null for all in one line, else what begins the line that `json` is on */
-function printJson(json: Json, newline: string | null): string {
+export function printJson(json: Json, newline: string | null): string {
 	if (json === null || typeof json !== 'object') return typeof json === 'bigint' ? String(json) : JSON.stringify(json);
 	const inner = newline === null ? null : `${newline}    `;
 	const colon = newline === null ? ':' : ': ';

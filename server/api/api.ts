@@ -14,6 +14,7 @@ import { answerNothing, answerText, HttpError } from './answer.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { healthRoutes } from './health.ts';
 import { type Headers, isKv, KV_HEADERS, kvHandler } from './kv.ts';
+import type { LongReadLimits } from './long-reads.ts';
 import { statusRoutes } from './status.ts';
 
 export interface ApiOptions {
@@ -29,6 +30,8 @@ export interface ApiOptions {
 	readonly loop: () => LoopFigures;
 	/** How long a proposal may take: a duel may take several ballots. Milliseconds. */
 	readonly proposeTimeoutMs?: number;
+	/** Of answers that may be long. */
+	readonly longReadLimits?: LongReadLimits;
 	/** A handler failed in a way it should not have; the client was told no more than that. */
 	readonly onError?: (error: unknown) => void;
 }
@@ -50,7 +53,12 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.use((_req, res) => answerText(res, 404, 'Not found.'));
 	app.use(((error, _req, res, _next) => answerError(res, error, options.onError)) satisfies ErrorRequestHandler);
 
-	const kv = kvHandler({ service, datacenter: swarm.name, holdMs: Math.min(HOLD_MS, proposeTimeoutMs) });
+	const kv = kvHandler({
+		service,
+		datacenter: swarm.name,
+		holdMs: Math.min(HOLD_MS, proposeTimeoutMs),
+		longReadLimits: options.longReadLimits,
+	});
 	const pageHeaders = securityHeaders(doors);
 	return (req, res) => {
 		const ofKv = isKv(req.url as string);

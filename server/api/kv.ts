@@ -7,28 +7,20 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Operation } from '../../shared/store/command.ts';
-import type { Entry } from '../../shared/store/entry.ts';
 import { keyFault, prefixFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { ReplicaService } from '../replica/service.ts';
-import {
-	allows,
-	answer,
-	answerJson,
-	answerNothing,
-	answerText,
-	HttpError,
-	isSet,
-	type Json,
-	queryOf,
-} from './answer.ts';
+import { allows, answerJson, answerText, HttpError, isSet, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
-import { casOf, checkBlocking, flagsOf, readMode, refuseConflicting } from './query.ts';
+import { isOfMany, read } from './kv-read.ts';
+import { LONG_READ_LIMITS, type LongReadLimits, LongReads } from './long-reads.ts';
+import { casOf, flagsOf, refuseConflicting } from './query.ts';
 
 export interface KvOptions {
 	readonly service: ReplicaService;
 	readonly datacenter: string;
 	/** How long a request waits for a leader, and a write to be chosen. Milliseconds. */
 	readonly holdMs: number;
+	readonly longReadLimits?: LongReadLimits | undefined;
 }
 
 const PATH = '/v1/kv';
@@ -51,6 +43,13 @@ export function isKv(url: string): boolean {
 
 /** Answers what `isKv`. Rejects with an HttpError that the client is to read, or with what is this node's fault. */
 export function kvHandler(options: KvOptions): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
+	const { service, longReadLimits = LONG_READ_LIMITS } = options;
+	const longReads = new LongReads({
+		nowMs: () => performance.now(),
+		revision: () => service.store.revision,
+		limits: longReadLimits,
+	});
+	const readOptions = { ...options, longReads };
 	return async (req, res) => {
 		if (!allows(METHODS, req, res)) return;
 		const query = queryOf(req);
@@ -58,62 +57,9 @@ export function kvHandler(options: KvOptions): (req: IncomingMessage, res: Serve
 		const key = keyOf(req.url as string);
 		if (req.method === 'PUT') return put(options, req, res, key, query);
 		if (req.method === 'DELETE') return remove(options, res, key, query);
-		return read(options, res, key, query);
+		checkKey(key, isOfMany(query));
+		return read(readOptions, req, res, key, query);
 	};
-}
-
-async function read(
-	{ service, holdMs }: KvOptions,
-	res: ServerResponse,
-	key: string,
-	query: URLSearchParams,
-): Promise<void> {
-	const mode = readMode(query);
-	checkBlocking(query);
-	const many = isSet(query, 'keys') || isSet(query, 'recurse');
-	checkKey(key, many);
-	const contactMs = service.view().lastContactMs;
-	const stale = mode.kind === 'stale' && contactMs <= mode.ageMaxMs;
-	if (!stale && !(await service.readBarrier(holdMs))) throw new HttpError(500, 'No cluster leader');
-
-	const { store } = service;
-	res.setHeader('X-Consul-Index', many ? store.indexOfPrefix(key) : store.indexOfKey(key));
-	res.setHeader('X-Consul-KnownLeader', String(service.view().leader.node !== ''));
-	res.setHeader('X-Consul-LastContact', stale ? Math.min(Math.floor(contactMs), Number.MAX_SAFE_INTEGER) : 0);
-	const consistency = mode.kind === 'consistent' ? 'consistent' : 'leader';
-	res.setHeader('X-Consul-Effective-Consistency', stale ? 'stale' : consistency);
-	if (isSet(query, 'keys'))
-		return answerKeys(
-			res,
-			key,
-			store.list(key).map((entry) => entry.key),
-			query,
-		);
-	if (many) return answerMany(res, store.list(key), query);
-	const entry = store.get(key);
-	if (!entry) return answerNothing(res, 404);
-	if (!isSet(query, 'raw')) return answerJson(res, [toJson(entry)], isSet(query, 'pretty'));
-	answer(res, 200, 'text/plain', asBuffer(entry.value));
-}
-
-function answerKeys(res: ServerResponse, prefix: string, keys: readonly string[], query: URLSearchParams): void {
-	if (keys.length === 0 && prefix !== '') return answerNothing(res, 404);
-	answerJson(res, cutKeys(keys, prefix, query.get('separator') ?? ''), isSet(query, 'pretty'));
-}
-
-function answerMany(res: ServerResponse, entries: readonly Entry[], query: URLSearchParams): void {
-	if (entries.length === 0) return answerNothing(res, 404);
-	answerJson(res, entries.map(toJson), isSet(query, 'pretty'));
-}
-
-/** Each key up to the first separator after the prefix, that included, and each such beginning once. */
-function cutKeys(keys: readonly string[], prefix: string, separator: string): readonly string[] {
-	if (separator === '') return keys;
-	const cut = keys.map((key) => {
-		const at = key.indexOf(separator, prefix.length);
-		return at < 0 ? key : key.slice(0, at + separator.length);
-	});
-	return [...new Set(cut)];
 }
 
 async function put(
@@ -193,20 +139,4 @@ function checkKey(key: string, isPrefix: boolean): void {
 
 function refuseOtherDatacenter(query: URLSearchParams, ours: string): void {
 	if ((query.get('dc') || ours) !== ours) throw new HttpError(500, 'No path to datacenter');
-}
-
-function toJson(entry: Entry): Json {
-	return {
-		LockIndex: 0,
-		Key: entry.key,
-		Flags: entry.flags,
-		Value: entry.value.length === 0 ? null : asBuffer(entry.value).toString('base64'),
-		CreateIndex: entry.createRevision,
-		ModifyIndex: entry.modifyRevision,
-	};
-}
-
-/** The same bytes, not a copy. */
-function asBuffer(value: Uint8Array): Buffer {
-	return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }

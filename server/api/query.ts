@@ -47,6 +47,17 @@ export function casOf(query: URLSearchParams): number | null {
 	return Math.min(Number(cas), CAS_MAX);
 }
 
+/** Infinity where none was given. */
+export function limitOf(query: URLSearchParams): number {
+	const given = query.get('limit');
+	if (given === null) return Number.POSITIVE_INFINITY;
+	const limit = unsigned64(given);
+	if (limit === null || limit === 0n) {
+		throw new HttpError(400, `Invalid limit ${JSON.stringify(given)}: not a whole number of 1 or more`);
+	}
+	return Number(limit);
+}
+
 export function refuseConflicting(query: URLSearchParams, names: readonly string[]): void {
 	if (names.filter((name) => query.has(name)).length < 2) return;
 	const sorted = new URLSearchParams(query);

@@ -69,6 +69,11 @@ export class Store {
 		return this.#clients.size;
 	}
 
+	/** Views that are open. */
+	get viewsCount(): number {
+		return this.#views.size;
+	}
+
 	get(key: string): Entry | undefined {
 		return this.#entries.get(key)?.entry();
 	}

@@ -46,7 +46,7 @@ export class Views implements Holders<Kept> {
 		if (this.#open.length >= VIEWS_MAX) return null;
 		const [from, to] = entries.range(prefix);
 		const arrays = entries.arrays(from, to);
-		const view = new View(this, revision, entries.highest(prefix), arrays, from.item, to.item);
+		const view = new View(this, revision, arrays, from.item, to.item);
 		if (after !== '') view.skip((key) => compareUtf8(key, after) <= 0);
 		this.#open.push(view);
 		this.through = revision;
@@ -106,8 +106,6 @@ export class Views implements Holders<Kept> {
 export class View {
 	/** It shows the state at this revision. */
 	readonly revision: number;
-	/** The highest modifyRevision of all entries of its prefix; 0 for none. */
-	readonly highest: number;
 	/** What is kept for it and for no newer view: for it alone, or perhaps for older views too. `Views` counts it. */
 	bytesOfOwn = 0;
 	bytesOfOlder = 0;
@@ -123,13 +121,11 @@ export class View {
 	constructor(
 		views: Views,
 		revision: number,
-		highest: number,
 		arrays: readonly (readonly Kept[])[],
 		firstItem: number,
 		lastItems: number,
 	) {
 		this.revision = revision;
-		this.highest = highest;
 		this.#views = views;
 		this.#arrays = arrays;
 		this.#item = firstItem;
@@ -141,19 +137,24 @@ export class View {
 		return this.#arrays === null;
 	}
 
+	/** There is no next entry. */
+	get isAtEnd(): boolean {
+		const array = this.#arrays?.[this.#array];
+		if (array === undefined || this.#arrays === null) return true;
+		const isLast = this.#array === this.#arrays.length - 1;
+		return isLast && this.#item >= (this.#lastItems > 0 ? this.#lastItems : array.length);
+	}
+
 	/** The next entry in the order of the keys' UTF-8 bytes; undefined at the end. */
 	next(): ViewedEntry | undefined {
-		const arrays = this.#arrays ?? [];
-		let array = arrays[this.#array];
-		if (!array) return undefined;
-		if (this.#item >= array.length) {
+		if (this.isAtEnd || this.#arrays === null) return undefined;
+		const array = this.#arrays[this.#array] as readonly Kept[];
+		const entry = array[this.#item++];
+		if (this.#item === array.length && this.#array < this.#arrays.length - 1) {
 			this.#array++;
 			this.#item = 0;
-			array = arrays[this.#array];
-			if (!array) return undefined;
 		}
-		if (this.#lastItems > 0 && this.#array === arrays.length - 1 && this.#item >= this.#lastItems) return undefined;
-		return array[this.#item++];
+		return entry;
 	}
 
 	/** Passes over entries, in few steps however many there are. @param isPassed true for the lowest keys only */

@@ -1,0 +1,129 @@
+/**
+ * Reads of `/v1/kv`: one barrier where the read has to be linearizable, then a look at the store. What may be long
+ * goes by `LongReads`; it is the state of one moment all the same.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Entry, ViewedEntry } from '../../shared/store/entry.ts';
+import type { View } from '../../shared/store/views.ts';
+import type { ReplicaService } from '../replica/service.ts';
+import { answer, answerJson, answerNothing, HttpError, isSet, type Json } from './answer.ts';
+import { entriesBody, entryBody, keysBody, type ListOptions, rawBody, VALUE_SLICE_BYTES } from './kv-bodies.ts';
+import type { LongAnswer, LongReads } from './long-reads.ts';
+import { checkBlocking, limitOf, type ReadMode, readMode } from './query.ts';
+
+export interface KvReadOptions {
+	readonly service: ReplicaService;
+	readonly longReads: LongReads;
+	/** How long a request waits for a leader. Milliseconds. */
+	readonly holdMs: number;
+}
+
+/** `keys` and `recurse` read all keys that begin with the given one. */
+export function isOfMany(query: URLSearchParams): boolean {
+	return isSet(query, 'keys') || isSet(query, 'recurse');
+}
+
+/** @param key checked: the prefix, where the read `isOfMany` */
+export async function read(
+	{ service, longReads, holdMs }: KvReadOptions,
+	req: IncomingMessage,
+	res: ServerResponse,
+	key: string,
+	query: URLSearchParams,
+): Promise<void> {
+	const mode = readMode(query);
+	checkBlocking(query);
+	const many = isOfMany(query);
+	const options = listOptions(key, query);
+	const contactMs = service.view().lastContactMs;
+	const isStale = mode.kind === 'stale' && contactMs <= mode.ageMaxMs;
+	if (!isStale && !(await service.readBarrier(holdMs))) throw new HttpError(500, 'No cluster leader');
+
+	const { store } = service;
+	const setHeaders = (index: number): void => {
+		res.setHeader('X-Consul-Index', index);
+		res.setHeader('X-Consul-KnownLeader', String(service.view().leader.node !== ''));
+		res.setHeader('X-Consul-LastContact', isStale ? Math.min(Math.floor(contactMs), Number.MAX_SAFE_INTEGER) : 0);
+		res.setHeader('X-Consul-Effective-Consistency', isStale ? 'stale' : consistencyOf(mode));
+	};
+	if (many) {
+		return longReads.answer(req, res, () => {
+			const view = store.view(key, options.after);
+			if (!view) throw new HttpError(503, 'Too many long reads are under way at this node.');
+			setHeaders(store.indexOfPrefix(key));
+			return isSet(query, 'keys') ? beginKeys(res, view, options) : beginEntries(res, view, options);
+		});
+	}
+	setHeaders(store.indexOfKey(key));
+	const entry = store.get(key);
+	if (!entry) return answerNothing(res, 404);
+	const raw = isSet(query, 'raw');
+	if (entry.value.length > VALUE_SLICE_BYTES) {
+		return longReads.answer(req, res, () => beginValue(res, asViewed(entry), raw, options.pretty));
+	}
+	if (!raw) return answerJson(res, [toJson(entry)], options.pretty);
+	answer(res, 200, 'text/plain', asBuffer(entry.value));
+}
+
+function listOptions(prefix: string, query: URLSearchParams): ListOptions {
+	return {
+		prefix,
+		separator: query.get('separator') ?? '',
+		after: query.get('after') ?? '',
+		itemsMax: limitOf(query),
+		pretty: isSet(query, 'pretty'),
+	};
+}
+
+function consistencyOf({ kind }: ReadMode): string {
+	return kind === 'consistent' ? 'consistent' : 'leader';
+}
+
+/** A root without keys has an empty list, and so has the page behind the last one; else there is nothing. */
+function beginKeys(res: ServerResponse, view: View, options: ListOptions): LongAnswer | null {
+	if (view.isAtEnd && options.prefix !== '' && options.after === '') return nothing(res, view);
+	res.setHeader('Content-Type', JSON_TYPE);
+	return keysBody(view, options);
+}
+
+function beginEntries(res: ServerResponse, view: View, options: ListOptions): LongAnswer | null {
+	if (view.isAtEnd && options.after === '') return nothing(res, view);
+	res.setHeader('Content-Type', JSON_TYPE);
+	return entriesBody(view, options);
+}
+
+function beginValue(res: ServerResponse, entry: ViewedEntry, raw: boolean, pretty: boolean): LongAnswer {
+	res.setHeader('Content-Type', raw ? 'text/plain; charset=utf-8' : JSON_TYPE);
+	if (raw) return rawBody(entry);
+	const body = entryBody(entry, pretty);
+	res.setHeader('Content-Length', body.length);
+	return body;
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+function nothing(res: ServerResponse, view: View): null {
+	view.close();
+	answerNothing(res, 404);
+	return null;
+}
+
+function toJson(entry: Entry): Json {
+	return {
+		LockIndex: 0,
+		Key: entry.key,
+		Flags: entry.flags,
+		Value: entry.value.length === 0 ? null : asBuffer(entry.value).toString('base64'),
+		CreateIndex: entry.createRevision,
+		ModifyIndex: entry.modifyRevision,
+	};
+}
+
+function asViewed({ value, ...entry }: Entry): ViewedEntry {
+	return { ...entry, bytes: value, start: 0, end: value.length };
+}
+
+/** The same bytes, not a copy. */
+function asBuffer(value: Uint8Array): Buffer {
+	return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+}
