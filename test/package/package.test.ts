@@ -112,24 +112,7 @@ export const start: Promise<RunningNode> = startNode({ config, id: 'n1', memory:
 `;
 
 	test('its types reach the user', async () => {
-		writeFileSync(join(home, 'types.ts'), program);
-		const options = {
-			strict: true,
-			noEmit: true,
-			module: 'nodenext',
-			target: 'es2022',
-			lib: ['es2023'],
-			types: ['node'],
-		};
-		const typeRoots = [join(repository, 'node_modules/@types')];
-		const config = { compilerOptions: { ...options, typeRoots }, files: ['types.ts'] };
-		writeFileSync(join(home, 'tsconfig.json'), JSON.stringify(config));
-		const said = await run(join(repository, 'node_modules/.bin/tsc'), ['-p', '.', '--pretty', 'false'], {
-			cwd: home,
-		}).then(
-			() => '',
-			(error: { readonly stdout: string }) => error.stdout,
-		);
+		const said = await compile('typescript', { 'types.ts': program }, { types: ['node'] });
 		// The console is no logger: that the compiler sees it shows that the types are there.
 		expect(said).toMatch(/^types\.ts\(5,.*Console/);
 		expect(said.match(/error TS/g)).toHaveLength(1);
@@ -141,11 +124,75 @@ export const start: Promise<RunningNode> = startNode({ config, id: 'n1', memory:
 	});
 });
 
+describe('the client', () => {
+	const use = `await client.put('a', new TextEncoder().encode('b'), { cas: 0, flags: 1n, signal: new AbortController().signal });
+const entry: ReadEntry | null = await client.get('a', { stale: true });
+export const value: string = new TextDecoder().decode(entry?.value);
+client.close();
+`;
+	const page = `import { type ReadEntry, SwarmClient } from 'paxos-swarm/client';
+
+const client = new SwarmClient({ nodes: ['http://127.0.0.1:7101'], connect: (url) => new WebSocket(url) });
+${use}`;
+	const node = `import { type ReadEntry, SwarmClient } from 'paxos-swarm/client';
+import { WebSocket } from 'ws';
+
+const client = new SwarmClient({ nodes: ['http://127.0.0.1:7101'], connect: (url) => new WebSocket(url) });
+${use}`;
+
+	describe.each(['typescript', 'typescript-5'])('under %s', (compiler) => {
+		test.each([
+			['in a page', page, { lib: ['es2023', 'dom'], types: [], skipLibCheck: false }],
+			['in Node, with ws', node, { lib: ['es2023'], types: ['node', 'ws'], skipLibCheck: true }],
+			[
+				'in Node beside the types of pages',
+				node,
+				{ lib: ['es2023', 'dom'], types: ['node', 'ws'], skipLibCheck: true },
+			],
+		])('takes a WebSocket %s', async (_, program, options) => {
+			expect(await compile(compiler, { 'uses-client.ts': program }, options)).toBe('');
+		});
+
+		test('has types that say what is wrong', async () => {
+			const said = await compile(
+				compiler,
+				{ 'misuses-client.ts': `${page}await client.put('a', 1);\nawait client.put('a', 'b', { flags: 1 });\n` },
+				{ lib: ['es2023', 'dom'], types: [] },
+			);
+			expect(said.match(/error TS/g)).toHaveLength(2);
+		});
+	});
+});
+
 interface Swarm {
 	/** All that it said so far, line by line. */
 	readonly said: readonly string[];
 	/** As a Ctrl-C in a terminal: it reaches every process of the group. Resolves to status and signal when all are gone. */
 	interrupt(): Promise<unknown[]>;
+}
+
+/** What the compiler says to a program of a user. */
+async function compile(
+	compiler: string,
+	files: Readonly<Record<string, string>>,
+	options: Readonly<Record<string, unknown>>,
+): Promise<string> {
+	for (const [name, text] of Object.entries(files)) writeFileSync(join(home, name), text);
+	const compilerOptions = {
+		strict: true,
+		noEmit: true,
+		module: 'nodenext',
+		target: 'es2022',
+		lib: ['es2023'],
+		typeRoots: [join(repository, 'node_modules/@types')],
+		...options,
+	};
+	writeFileSync(join(home, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: Object.keys(files) }));
+	const tsc = join(repository, 'node_modules', compiler, 'bin', 'tsc');
+	return run(process.execPath, [tsc, '-p', '.', '--pretty', 'false'], { cwd: home }).then(
+		() => '',
+		(error: { readonly stdout: string }) => error.stdout,
+	);
 }
 
 /** Resolves when every node is ready, which is when the address of the dashboard is told. */
