@@ -23,6 +23,8 @@ export interface LoopAgent {
 /** What a loop needs of `Log`. */
 export interface LoopLog {
 	readonly durableThrough: number;
+	/** Whether it is good to append values now: see `Log.takesValues`. */
+	readonly takesValues: boolean;
 	append(records: readonly DurableRecord[]): number;
 	flush(): void;
 }
@@ -136,6 +138,7 @@ export class ReplicaLoop {
 	}
 
 	receive(from: NodeId, message: Message): void {
+		if (this.#isTooMuch(message)) return;
 		this.#answerProbe(from, message);
 		this.#post({ kind: 'receive', from, message });
 	}
@@ -143,10 +146,19 @@ export class ReplicaLoop {
 	/** All messages of one frame: one flush serves them. */
 	receiveAll(from: NodeId, messages: readonly Message[]): void {
 		for (const message of messages) {
+			if (this.#isTooMuch(message)) continue;
 			this.#answerProbe(from, message);
 			this.#mailbox.push({ kind: 'receive', from, message });
 		}
 		this.#wake();
+	}
+
+	/**
+	 * While the log takes no values, a message that brings some counts as lost: it would only wait in memory. Whoever
+	 * sent it sends it again.
+	 */
+	#isTooMuch({ kind }: Message): boolean {
+		return (kind === 'accept' || kind === 'decisions' || kind === 'forward') && !this.#log.takesValues;
 	}
 
 	linkUp(peer: NodeId): void {

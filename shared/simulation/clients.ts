@@ -189,6 +189,10 @@ export class Clients {
 		if (task.attempts > 1) this.#world.counters.retriesUnderOneIdentity++;
 		const { process } = node;
 		if (!process) return this.#attemptLater(task);
+		if (process.lacksRoom) {
+			this.#world.counters.writesRefusedForRoom++;
+			return this.#attemptLater(task);
+		}
 
 		const { id: clientId } = client;
 		const identity = { client: clientId, sequence, receivedThrough: client.receivedThrough };

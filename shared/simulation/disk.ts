@@ -1,13 +1,13 @@
 /**
- * A disk that loses what disks lose. What was written but not yet flushed survives a crash as any subset of
- * its sectors; a failed flush leaves such a subset too; it can be slow, full, or give back other bytes than
- * were written. What was flushed stays, unless `corrupt` is asked for.
+ * A disk that loses what disks lose. What is written lies in the system's memory first: the next process reads it
+ * there, though it may never have reached the disk. A flush takes it to the disk; one that fails takes any part of
+ * it, and the system does not try again. When the machine loses power, what was not flushed survives as any subset
+ * of its sectors, and the memory is gone. What was flushed stays, unless `damage.ts` is asked for.
  *
  * It answers in the order of the calls, as one queue: a slow write delays all later ones.
  */
-
-import { Writer } from '../bytes/bytes.ts';
 import { type Disk, type Done, NoRoomError } from '../disk/disk.ts';
+import { MANIFEST_NAME } from '../disk/manifest.ts';
 import type { Random } from './random.ts';
 import type { Instant } from './schedule.ts';
 
@@ -18,9 +18,8 @@ export interface DiskRuntime {
 	at(time: Instant, act: () => void): void;
 }
 
-interface Write {
-	readonly file: string;
-	readonly offset: number;
+export interface NamedBytes {
+	readonly name: string;
 	readonly bytes: Uint8Array;
 }
 
@@ -28,7 +27,28 @@ export class DiskError extends Error {
 	override readonly name = 'DiskError';
 }
 
-const SECTOR_BYTES = 512;
+export const SECTOR_BYTES = 512;
+
+/** Which writes a crash waits for. */
+export const WRITE_KINDS = ['any', 'severalSectors', 'segmentStart', 'manifest'] as const;
+export type WriteKind = (typeof WRITE_KINDS)[number];
+
+interface File {
+	/** What a process reads. */
+	memory: Uint8Array;
+	/** What is durable. */
+	platter: Uint8Array;
+	/** A copy of that, as long as it stays so. */
+	copy: Uint8Array | undefined;
+	/** The sectors that were written and not flushed. */
+	readonly dirty: Set<number>;
+}
+
+/** The platter when the manifest was last written, and when it was written before that: all its frames were durable. */
+interface Noted {
+	readonly now: ReadonlyMap<string, Uint8Array>;
+	readonly before: ReadonlyMap<string, Uint8Array>;
+}
 
 export class SimulatedDisk implements Disk {
 	/** Drawn for each flush, in microseconds. */
@@ -36,33 +56,28 @@ export class SimulatedDisk implements Disk {
 	flushMaxUs = 400;
 	/** How many of the next flushes fail. */
 	failingFlushes = 0;
-	/** The process ends while the next write is on its way: called then. */
-	beforeNextFlush: (() => void) | undefined;
+	/** The process ends while the next write of this kind is on its way: called then. */
+	duringFlush: { readonly of: WriteKind; act(): void } | undefined;
 	/** For files that may still be made. */
 	freeBytes = Number.POSITIVE_INFINITY;
 	/** Counted over all processes. */
 	flushed = 0;
 	torn = 0;
+	/** Of those torn, at the start of a segment. */
+	tornAtStart = 0;
+	noted: Noted = { now: new Map(), before: new Map() };
 
 	readonly #random: Random;
-	readonly #files = new Map<string, Uint8Array>();
+	readonly #files = new Map<string, File>();
 	#runtime: DiskRuntime;
 	#busyUntil = 0;
-	#unflushed: Write[] = [];
 	#creating: { readonly name: string; readonly bytes: number }[] = [];
-	#lastFlushed: Write | undefined;
-	/** Copies what is written: the caller may use its array again. */
-	readonly #written = new Writer(64 * 1024);
 
 	/** @param files those that are there from the beginning, durable */
-	constructor(
-		random: Random,
-		runtime: DiskRuntime,
-		files: readonly { readonly name: string; readonly bytes: Uint8Array }[],
-	) {
+	constructor(random: Random, runtime: DiskRuntime, files: readonly NamedBytes[]) {
 		this.#random = random;
 		this.#runtime = runtime;
-		for (const { name, bytes } of files) this.#files.set(name, bytes);
+		this.restore(files);
 	}
 
 	list(): readonly string[] {
@@ -70,7 +85,7 @@ export class SimulatedDisk implements Disk {
 	}
 
 	read(name: string): Uint8Array {
-		return this.#file(name).slice();
+		return this.#file(name).memory.slice();
 	}
 
 	create(name: string, bytes: number, done: Done): void {
@@ -84,76 +99,114 @@ export class SimulatedDisk implements Disk {
 		});
 	}
 
-	write(file: string, offset: number, bytes: Uint8Array, done: Done): void {
-		if (offset + bytes.length > this.#file(file).length) throw new DiskError('a write beyond the end of the file');
-		this.#written.raw(bytes);
-		const write = { file, offset, bytes: this.#written.take() };
-		this.#unflushed.push(write);
-		if (this.beforeNextFlush) this.#runtime.at(this.#runtime.now, this.beforeNextFlush);
-		this.beforeNextFlush = undefined;
+	write(name: string, offset: number, bytes: Uint8Array, done: Done): void {
+		if (offset + bytes.length > this.#file(name).memory.length)
+			throw new DiskError('a write beyond the end of the file');
+		const notes = name === MANIFEST_NAME ? this.#platters() : undefined;
+		const begin = () => {
+			const file = this.#file(name);
+			file.memory.set(bytes, offset);
+			const last = offset + bytes.length - 1;
+			for (let at = offset - (offset % SECTOR_BYTES); at <= last; at += SECTOR_BYTES) file.dirty.add(at);
+		};
+		// The bytes of a write that waits for another are in the process alone.
+		if (this.#busyUntil <= this.#runtime.now) begin();
+		else this.#runtime.at(this.#busyUntil, begin);
+		if (this.duringFlush && isOfKind(this.duringFlush.of, name, offset, bytes)) {
+			this.#runtime.at(Math.max(this.#busyUntil, this.#runtime.now), this.duringFlush.act);
+			this.duringFlush = undefined;
+		}
 		this.#later(() => {
-			this.#unflushed.shift();
 			this.flushed++;
+			const file = this.#file(name);
 			if (this.failingFlushes > 0) {
 				this.failingFlushes--;
-				this.#tear(write);
+				this.#tear(file);
 				return done(new DiskError('input/output error'));
 			}
-			this.#file(file).set(write.bytes, offset);
-			this.#lastFlushed = write;
+			this.#keep(file, [...file.dirty]);
+			file.dirty.clear();
+			if (notes) this.noted = { before: this.noted.now, now: notes };
 			done(null);
 		});
 	}
 
-	/** The process is gone, and with it whatever the disk had not flushed, or a part of that. */
-	crash(next: DiskRuntime): void {
+	/** The process is gone, and with it all that it had not written yet. The machine goes on, unless it lost power. */
+	crash(next: DiskRuntime, lostPower: boolean): void {
 		for (const { name, bytes } of this.#creating) if (this.#random.chance(0.5)) this.#create(name, bytes);
-		for (const write of this.#unflushed) this.#tear(write);
 		this.#creating = [];
-		this.#unflushed = [];
 		this.#busyUntil = 0;
 		this.#runtime = next;
+		if (lostPower) this.losePower();
 	}
 
-	/** Changes one byte that was flushed, before what was flushed last. False where there is none yet. */
-	corrupt(): boolean {
-		const last = this.#lastFlushed;
-		if (!last || last.offset === 0) return false;
-		const file = this.#file(last.file);
-		const at = this.#random.integer(0, last.offset - 1);
-		file[at] = (file[at] as number) ^ (1 << this.#random.integer(0, 7));
-		return true;
-	}
-
-	/** Any subset of the sectors of `write` reaches the disk: mostly none, all, or the first ones. */
-	#tear(write: Write): void {
-		const file = this.#file(write.file);
-		const fate = this.#random.integer(0, 3);
-		if (fate === 0) return;
-		const firstSector = Math.floor(write.offset / SECTOR_BYTES);
-		const lastSector = Math.floor((write.offset + write.bytes.length - 1) / SECTOR_BYTES);
-		const cut = this.#random.integer(firstSector, lastSector);
-		let kept = 0;
-		for (let sector = firstSector; sector <= lastSector; sector++) {
-			if (fate === 2 && sector > cut) continue;
-			if (fate === 3 && this.#random.chance(0.5)) continue;
-			const from = Math.max(write.offset, sector * SECTOR_BYTES);
-			const to = Math.min(write.offset + write.bytes.length, (sector + 1) * SECTOR_BYTES);
-			file.set(write.bytes.subarray(from - write.offset, to - write.offset), from);
-			kept++;
+	/** Of what was not flushed, any part reaches the disk. Nobody uses it meanwhile. */
+	losePower(): void {
+		for (const file of this.#files.values()) {
+			this.#tear(file);
+			file.memory = file.platter.slice();
 		}
-		if (kept > 0 && kept <= lastSector - firstSector) this.torn++;
+	}
+
+	/** A copy of what is durable. */
+	save(): NamedBytes[] {
+		return [...this.#files].map(([name, { platter }]) => ({ name, bytes: platter.slice() }));
+	}
+
+	/** Other files take the place of those that are there, whole and durable. */
+	restore(files: readonly NamedBytes[]): void {
+		this.#files.clear();
+		for (const { name, bytes } of files) {
+			this.#files.set(name, { memory: bytes.slice(), platter: bytes.slice(), copy: undefined, dirty: new Set() });
+		}
+	}
+
+	/** Any subset of the sectors that were not flushed reaches the disk: mostly none, all, or the first ones. */
+	#tear(file: File): void {
+		const dirty = [...file.dirty].sort((a, b) => a - b);
+		file.dirty.clear();
+		if (dirty.length === 0) return;
+		const fate = this.#random.pick(['none', 'all', 'first', 'first', 'any', 'any']);
+		const cut = this.#random.integer(0, dirty.length - 1);
+		const kept = dirty.filter((_, index) => {
+			if (fate === 'first') return index <= cut;
+			return fate === 'all' || (fate === 'any' && this.#random.chance(0.5));
+		});
+		this.#keep(file, kept);
+		if (kept.length === 0 || kept.length === dirty.length) return;
+		this.torn++;
+		if (dirty[0] === 0) this.tornAtStart++;
+	}
+
+	#keep(file: File, sectors: readonly number[]): void {
+		file.copy = undefined;
+		for (const at of sectors) file.platter.set(file.memory.subarray(at, at + SECTOR_BYTES), at);
 	}
 
 	#create(name: string, bytes: number): void {
 		this.freeBytes -= bytes;
-		this.#files.set(name, new Uint8Array(bytes));
+		const file = {
+			memory: new Uint8Array(bytes),
+			platter: new Uint8Array(bytes),
+			copy: undefined,
+			dirty: new Set<number>(),
+		};
+		this.#files.set(name, file);
 	}
 
-	#file(name: string): Uint8Array {
-		const bytes = this.#files.get(name);
-		if (!bytes) throw new DiskError(`there is no file ${name}`);
-		return bytes;
+	#platters(): ReadonlyMap<string, Uint8Array> {
+		return new Map(
+			[...this.#files].map(([name, file]) => {
+				file.copy ??= file.platter.slice();
+				return [name, file.copy];
+			}),
+		);
+	}
+
+	#file(name: string): File {
+		const file = this.#files.get(name);
+		if (!file) throw new DiskError(`there is no file ${name}`);
+		return file;
 	}
 
 	/** As one queue. */
@@ -161,5 +214,18 @@ export class SimulatedDisk implements Disk {
 		const latencyUs = this.#random.integer(this.flushMinUs, this.flushMaxUs);
 		this.#busyUntil = Math.max(this.#busyUntil, this.#runtime.now) + latencyUs;
 		this.#runtime.at(this.#busyUntil, act);
+	}
+}
+
+function isOfKind(kind: WriteKind, name: string, offset: number, bytes: Uint8Array): boolean {
+	switch (kind) {
+		case 'any':
+			return true;
+		case 'severalSectors':
+			return bytes.length > SECTOR_BYTES;
+		case 'segmentStart':
+			return name !== MANIFEST_NAME && offset === 0;
+		case 'manifest':
+			return name === MANIFEST_NAME;
 	}
 }

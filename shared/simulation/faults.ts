@@ -7,6 +7,8 @@
  * likes, also to all at once; the swarm must be safe. And `partial`: a part of the links is gone for good, but
  * not all, and somebody still reaches a quorum (`scenarios.ts`).
  */
+import { DAMAGES, type Damage } from './damage.ts';
+import { WRITE_KINDS, type WriteKind } from './disk.ts';
 import type { Random } from './random.ts';
 
 export type Regime = 'survivable' | 'unbounded' | 'partial';
@@ -14,12 +16,30 @@ export type Regime = 'survivable' | 'unbounded' | 'partial';
 /** A directed link that is cut: from, to. */
 export type Cut = readonly [number, number];
 
+/** Of a disk, or of what matters because of a disk. `disk-trouble.ts` makes them happen. */
+type DiskFaultBody =
+	/** While the next write of that kind to its disk is on its way. */
+	| { readonly kind: 'crashInFlush'; readonly node: number; readonly of: WriteKind; readonly downMs: number }
+	| { readonly kind: 'flushFails'; readonly node: number; readonly downMs: number }
+	| { readonly kind: 'diskFull'; readonly node: number; readonly ms: number }
+	| { readonly kind: 'slowDisk'; readonly node: number; readonly flushMs: number; readonly ms: number }
+	/** The process is told to stop, and is started again. */
+	| { readonly kind: 'stop'; readonly node: number; readonly downMs: number }
+	/** The node's files are not as they were. It must refuse to start, until they are put back, or for good. */
+	| {
+			readonly kind: 'damage';
+			readonly node: number;
+			readonly how: Damage;
+			readonly isForGood: boolean;
+			readonly downMs: number;
+	  };
+export type DiskFault = { readonly atMs: number } & DiskFaultBody;
+
 export type Fault = { readonly atMs: number } & (
+	| DiskFaultBody
 	| { readonly kind: 'crash'; readonly node: number; readonly downMs: number }
 	/** In the middle of what a step asked for: so many messages still leave. */
 	| { readonly kind: 'crashWithin'; readonly node: number; readonly sends: number; readonly downMs: number }
-	/** While the next write to its disk is on its way. */
-	| { readonly kind: 'crashInFlush'; readonly node: number; readonly downMs: number }
 	| { readonly kind: 'crashAll'; readonly downMs: number }
 	/** Both at the same moment, and both are back at the same moment. */
 	| { readonly kind: 'crashTwins'; readonly nodes: readonly [number, number]; readonly downMs: number }
@@ -67,13 +87,8 @@ export type Fault = { readonly atMs: number } & (
 	| { readonly kind: 'clockFreeze'; readonly node: number; readonly ms: number }
 	| { readonly kind: 'clockDrift'; readonly node: number; readonly drift: number }
 	| { readonly kind: 'pace'; readonly node: number; readonly pace: number; readonly ms: number }
-	| { readonly kind: 'flushFails'; readonly node: number; readonly downMs: number }
-	| { readonly kind: 'diskFull'; readonly node: number; readonly ms: number }
-	| { readonly kind: 'slowDisk'; readonly node: number; readonly flushMs: number; readonly ms: number }
 	/** A message of `from` arrives that no honest node would send: its numbers are at the bounds of their kinds. */
 	| { readonly kind: 'absurd'; readonly from: number; readonly to: number; readonly which: number }
-	/** One flushed byte changes while the node is down. It must then refuse to start. */
-	| { readonly kind: 'corrupt'; readonly node: number; readonly downMs: number }
 );
 
 export type FaultKind = Fault['kind'];
@@ -92,6 +107,9 @@ export const PLAN: PlanTimes = { calmMs: 500, healMs: 25_000, endMs: 30_000 };
 const FAULT_EVERY_MS = 2_500;
 
 const RELAPSES_MAX = 8;
+
+/** Of 1: files that are damaged and never put back. */
+const FOR_GOOD = 0.3;
 
 /** Of 1: how much of the time late links go together with a node that crashes again and again. */
 const LATE_WITH_CRASHES = 0.5;
@@ -120,7 +138,8 @@ const KINDS: readonly FaultKind[] = [
 	'diskFull',
 	'slowDisk',
 	'absurd',
-	'corrupt',
+	'stop',
+	'damage',
 ];
 
 /** Faults that the agent is not made for yet. */
@@ -145,8 +164,9 @@ export function drawFaults(random: Random, nodes: number, regime: Regime): Fault
 			kind = KINDS[index] as FaultKind;
 			break;
 		}
-		if (kind === 'corrupt' && mayBeLost-- <= 0) continue;
-		faults.push(drawFault(random, kind, atMs, nodes, regime));
+		const drawn = drawFault(random, kind, atMs, nodes, regime);
+		const isLost = drawn.kind === 'damage' && drawn.isForGood && mayBeLost-- > 0;
+		faults.push(drawn.kind === 'damage' ? { ...drawn, isForGood: isLost } : drawn);
 		const last = faults.at(-1) as Fault;
 		if (last.kind === 'crash') faults.push(...drawRelapses(random, last, crashesAgain));
 		if (last.kind === 'late' && random.chance(LATE_WITH_CRASHES)) faults.push(...drawShortLives(random, last));
@@ -195,8 +215,6 @@ function usualWeight(kind: FaultKind): number {
 		case 'laggard':
 		case 'rhythm':
 			return 0.5;
-		case 'corrupt':
-			return 0.3;
 		default:
 			return 1;
 	}
@@ -210,10 +228,13 @@ function drawFault(random: Random, kind: FaultKind, atMs: number, nodes: number,
 	const downMs = Math.round(random.magnitude(5, 3_000) * wild);
 	switch (kind) {
 		case 'crash':
-		case 'crashInFlush':
 		case 'flushFails':
-		case 'corrupt':
+		case 'stop':
 			return { atMs, kind, node, downMs };
+		case 'crashInFlush':
+			return { atMs, kind, node, of: random.pick(WRITE_KINDS), downMs };
+		case 'damage':
+			return { atMs, kind, node, how: random.pick(DAMAGES), isForGood: random.chance(FOR_GOOD), downMs };
 		case 'crashWithin':
 			return { atMs, kind, node, downMs, sends: random.integer(0, 6) };
 		case 'crashAll':

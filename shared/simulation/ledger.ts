@@ -57,7 +57,10 @@ class Acceptor {
 	chosenDurably: Slot = 0;
 	/** Every durable record, in order. */
 	readonly durable: Kept[] = [];
+	/** Records in the log that are not durable, in order. */
 	readonly waiting: Kept[] = [];
+	/** How many of those were read back, and so may be in the system's memory only. */
+	readBack = 0;
 	highestSlot: Slot = 0;
 }
 
@@ -91,6 +94,14 @@ export class Ledger {
 		for (const kept of acceptor.waiting.splice(0, count)) this.#settle(node, acceptor, kept);
 	}
 
+	/** Everything that the log gave back is durable. */
+	sureOfReadBack(node: number): void {
+		const acceptor = this.#acceptor(node);
+		const count = acceptor.readBack;
+		acceptor.readBack = 0;
+		this.durable(node, count);
+	}
+
 	/**
 	 * A node starts again with what its log gave back: everything durable, in order, and perhaps some of what
 	 * was appended after it, from the first of those on.
@@ -111,12 +122,13 @@ export class Ledger {
 		this.#counters.recordsLost += known.length - records.length;
 		this.#counters.recordsKeptUnflushed += records.length - acceptor.durable.length;
 		acceptor.waiting.length = 0;
+		acceptor.readBack = records.length - acceptor.durable.length;
 		acceptor.appended.clear();
 		acceptor.promisedAppended = NO_BALLOT;
 		for (const kept of acceptor.durable) this.#append(node, acceptor, kept);
 		for (const kept of known.slice(acceptor.durable.length, records.length)) {
 			this.#append(node, acceptor, kept);
-			this.#settle(node, acceptor, kept);
+			acceptor.waiting.push(kept);
 		}
 	}
 

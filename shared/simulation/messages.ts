@@ -145,7 +145,9 @@ export class MessageRules {
 	#decisionsAreChosen(node: number, life: Life, message: Message & { kind: 'decisions' }): void {
 		const { from, chosenThrough, decisions } = message;
 		this.#knows(node, life, message, chosenThrough);
-		this.#must(from + decisions.length - 1 <= chosenThrough, node, message, 'more than it knows');
+		const last = from + decisions.length - 1;
+		// An empty answer tells of nothing, also where the receiver has asked for more than is known here.
+		this.#must(decisions.length === 0 || last <= chosenThrough, node, message, 'more than it knows');
 		for (const [index, { ballot, value }] of decisions.entries()) {
 			this.#ledger.mustBeChosen(node, from + index, value, 'decisions');
 			this.#ledger.mustBeProposed(node, ballot, from + index, value, 'decisions');

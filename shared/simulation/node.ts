@@ -18,6 +18,7 @@ import { type LoopAgent, type LoopLog, type LoopRuntime, ReplicaLoop } from '../
 import { type OnResult, Store } from '../store/store.ts';
 import { Clock, type ClockTaste } from './clock.ts';
 import type { Counters } from './counters.ts';
+import type { Damage } from './damage.ts';
 import { SimulatedDisk } from './disk.ts';
 import type { Invariants } from './invariants.ts';
 import { type Ledger, Violation } from './ledger.ts';
@@ -28,6 +29,8 @@ import { type Instant, US_PER_MS } from './schedule.ts';
 const SEGMENT_BYTES = 32 * 1024;
 
 const TURN_MAX_US = 500;
+/** Of 1: a crash of the machine, not of the process alone. */
+const LOSES_POWER = 0.7;
 /** See `Log.tend`. */
 const TEND_EVERY_US = 1000 * US_PER_MS;
 
@@ -63,9 +66,9 @@ export class SimulatedNode {
 	epoch = 0;
 	process: Process | undefined;
 	paused = false;
-	/** A fault changed bytes on its disk: it may refuse to start. */
-	corrupted = false;
-	/** It refuses to start, for good. */
+	/** What became of its files: it may refuse to start. */
+	damage: Damage | undefined;
+	/** It refuses to start, until its files are put back. */
 	refuses = false;
 	/** From now, so many messages leave; then the process ends. */
 	sendsLeft = Number.POSITIVE_INFINITY;
@@ -94,11 +97,15 @@ export class SimulatedNode {
 			this.process = new Process(this, this.#world);
 		} catch (error) {
 			if (!(error instanceof CorruptLogError)) throw error;
-			if (!this.corrupted) throw new Violation('LogIsReadable', `${this.id}: ${error.message}`);
+			if (!this.damage) throw new Violation('LogIsReadable', `${this.id}: ${error.message}`);
 			this.refuses = true;
 			this.#world.counters.corruptLogsRefused++;
 			return;
 		}
+		if (this.damage && this.damage !== 'olderManifest') {
+			throw new Violation('DamageIsRefused', `${this.id} starts on a log that is damaged: ${this.damage}`);
+		}
+		this.damage = undefined;
 		this.process.loop.start();
 	}
 
@@ -109,9 +116,13 @@ export class SimulatedNode {
 		this.process = undefined;
 		this.paused = false;
 		this.sendsLeft = Number.POSITIVE_INFINITY;
-		const torn = this.disk.torn;
-		this.disk.crash(this.#diskRuntime());
-		this.#world.counters.tornWrites += this.disk.torn - torn;
+		const { torn, tornAtStart } = this.disk;
+		const lostPower = this.random.chance(LOSES_POWER);
+		this.disk.crash(this.#diskRuntime(), lostPower);
+		const { counters } = this.#world;
+		if (lostPower) counters.powerLosses++;
+		counters.tornWrites += this.disk.torn - torn;
+		counters.tornSegmentStarts += this.disk.tornAtStart - tornAtStart;
 	}
 
 	#diskRuntime() {
@@ -133,6 +144,8 @@ export class Process implements LoopRuntime {
 	readonly node: SimulatedNode;
 	readonly epoch: number;
 	readonly soon?: () => void;
+	/** Its disk is full: it takes no new writes of clients. */
+	lacksRoom = false;
 	#turnIsPlanned = false;
 	readonly #log: Log;
 	readonly #world: Surroundings;
@@ -155,7 +168,11 @@ export class Process implements LoopRuntime {
 				durable: (through) => this.#durableThrough(through),
 				failed: () => this.#fail(),
 				flushed: () => world.counters.flushes++,
-				room: () => undefined,
+				room: (lack) => {
+					this.lacksRoom = lack !== null;
+					if (lack) world.counters.roomLacked++;
+					else world.counters.roomHadAgain++;
+				},
 			},
 		);
 		if (repairs.length > 0) world.counters.tornTails++;
@@ -167,6 +184,13 @@ export class Process implements LoopRuntime {
 		const store = new WatchedStore(node.index, invariants);
 		this.loop = new ReplicaLoop(node.id, this.#watchedAgent(), this.#watchedLog(), store, this);
 		this.#planTend();
+	}
+
+	/** As on a SIGTERM: it says how far its log has reached, and does nothing else any more. */
+	close(): void {
+		this.#ended = true;
+		this.loop.stop();
+		this.#log.close();
 	}
 
 	end(): void {
@@ -247,6 +271,7 @@ export class Process implements LoopRuntime {
 	}
 
 	#durableThrough(through: number): void {
+		this.#world.ledger.sureOfReadBack(this.node.index);
 		this.#world.ledger.durable(this.node.index, through - this.#durable);
 		this.#durable = through;
 		this.loop.durable(through);
@@ -269,12 +294,16 @@ export class Process implements LoopRuntime {
 	/** The log, with what goes into it noted. */
 	#watchedLog(): LoopLog {
 		const log = this.#log;
-		const { ledger, canary } = this.#world;
+		const { ledger, canary, counters } = this.#world;
 		const { index } = this.node;
 		const isEnded = () => this.#ended;
 		return {
 			get durableThrough() {
 				return canary ? Number.POSITIVE_INFINITY : log.durableThrough;
+			},
+			get takesValues() {
+				if (!log.takesValues) counters.messagesTooMuch++;
+				return log.takesValues;
 			},
 			append(records: readonly DurableRecord[]): number {
 				for (const record of records) ledger.appended(index, record);

@@ -3,6 +3,7 @@
  * the run (`faults.ts`); which node leads, for those faults that are about the leader, is looked up when it begins.
  */
 import type { Clock } from './clock.ts';
+import { causeDiskFault } from './disk-trouble.ts';
 import { allBut, type Cut, type Fault } from './faults.ts';
 import type { LinkQuality } from './network.ts';
 import type { SimulatedNode } from './node.ts';
@@ -62,7 +63,7 @@ export class Trouble {
 			node.disk.flushMinUs = 100;
 			node.disk.flushMaxUs = 400;
 			node.disk.failingFlushes = 0;
-			node.disk.beforeNextFlush = undefined;
+			node.disk.duringFlush = undefined;
 			node.disk.freeBytes = Number.POSITIVE_INFINITY;
 			node.sendsLeft = Number.POSITIVE_INFINITY;
 			this.#world.startNode(node);
@@ -85,17 +86,6 @@ export class Trouble {
 				const node = this.#world.node(fault.node);
 				node.sendsLeft = fault.sends;
 				this.#world.staysDown(node, fault.downMs);
-				return;
-			}
-			case 'crashInFlush': {
-				const node = this.#world.node(fault.node);
-				const { epoch } = node;
-				node.disk.beforeNextFlush = () => {
-					if (node.epoch !== epoch || !node.process) return;
-					counters.crashesInAFlush++;
-					this.#world.crash(node);
-					this.#world.restartAfter(node, fault.downMs);
-				};
 				return;
 			}
 			case 'crashAll':
@@ -216,43 +206,15 @@ export class Trouble {
 					clock.pace = 1;
 				});
 			}
-			case 'flushFails': {
-				const node = this.#world.node(fault.node);
-				counters.flushFailures++;
-				node.disk.failingFlushes = 1;
-				this.#world.staysDown(node, fault.downMs);
-				return;
-			}
-			case 'diskFull': {
-				const node = this.#world.node(fault.node);
-				counters.disksFull++;
-				node.disk.freeBytes = 0;
-				this.#world.staysDown(node, fault.ms);
-				return this.#endsAfter(fault.ms, () => {
-					node.disk.freeBytes = Number.POSITIVE_INFINITY;
-				});
-			}
-			case 'slowDisk': {
-				const { disk } = this.#world.node(fault.node);
-				counters.slowDisks++;
-				disk.flushMinUs = (fault.flushMs * US_PER_MS) / 2;
-				disk.flushMaxUs = fault.flushMs * US_PER_MS;
-				return this.#endsAfter(fault.ms, () => {
-					disk.flushMinUs = 100;
-					disk.flushMaxUs = 400;
-				});
-			}
+			case 'crashInFlush':
+			case 'flushFails':
+			case 'diskFull':
+			case 'slowDisk':
+			case 'stop':
+			case 'damage':
+				return causeDiskFault(fault, this.#world, this.#random);
 			case 'absurd':
 				return this.#world.sendAbsurd(this.#world.node(fault.from), this.#world.node(fault.to), fault.which);
-			case 'corrupt': {
-				const node = this.#world.node(fault.node);
-				this.#world.crash(node);
-				if (!node.process && !node.refuses && node.disk.corrupt()) {
-					counters.corruptions++;
-					node.corrupted = true;
-				}
-				return this.#world.restartAfter(node, fault.downMs);
-			}
 		}
 	}
 

@@ -110,10 +110,12 @@ describe('the ledger', () => {
 		expect(rule(() => ledger.recovered(0, [promised(low), promised(middle)]))).toBeUndefined();
 	});
 
-	it('takes for durable what a restart finds of what was not flushed, and forgets the rest', () => {
+	it('takes for durable what a restart finds of what was not flushed once it is sure of it, and forgets the rest', () => {
 		for (const node of [0, 1]) write(node, promised(low));
 		for (const value of [RED, BLUE]) ledger.appended(0, accepted(low, value, value === RED ? 1 : 2));
 		ledger.recovered(0, [promised(low), accepted(low, RED)]);
+		expect(rule(() => ledger.mustHaveAccepted(0, low, 1))).toBe('AcceptedIsDurable');
+		ledger.sureOfReadBack(0);
 		expect(rule(() => ledger.mustHaveAccepted(0, low, 1))).toBeUndefined();
 		expect(rule(() => ledger.mustHaveAccepted(0, low, 2))).toBe('AcceptedIsDurable');
 	});

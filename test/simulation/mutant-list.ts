@@ -24,6 +24,7 @@ const RECORD = 'shared/paxos/record.ts';
 const LOOP = 'shared/replica/loop.ts';
 const LOG = 'shared/disk/log.ts';
 const RECOVER = 'shared/disk/recover.ts';
+const SEGMENTS = 'shared/disk/segments.ts';
 const STORE = 'shared/store/store.ts';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -285,21 +286,22 @@ export const MUTANTS: readonly Mutant[] = [
 		'a torn tail is skipped, and what is appended behind it cannot be read',
 		LOG,
 		'		this.#end = recovered.end;',
-		'		this.#end = recovered.torn ? { ...recovered.end, offset: recovered.end.offset + SECTOR_BYTES } : recovered.end;',
+		'		this.#end = recovered.remains.length > 0 ? { ...recovered.end, offset: recovered.end.offset + SECTOR_BYTES } : recovered.end;',
 	),
 	one(
 		33,
 		'a corrupt record in the middle is taken for a torn tail',
 		RECOVER,
-		'if (behind !== undefined) {',
-		'if (behind === -1) {',
+		"if (state === 'damaged') {",
+		"if (state === 'damaged' && at < 0) {",
+		[RECOVER, "if (state === 'later') throw", "if (state === 'later' && at < 0) throw"],
 	),
 	one(
 		34,
 		'a full disk is taken for a segment that was made',
-		LOG,
-		'			if (!this.#succeeded(error)) return;\n			this.#making = false;',
-		'			if (error) return;\n			this.#making = false;',
+		SEGMENTS,
+		'			if (error instanceof NoRoomError) return this.#lacksRoom(error);\n			if (!this.#owner.succeeded(error)) return;\n',
+		'',
 	),
 	one(
 		35,

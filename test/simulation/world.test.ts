@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { addCounts, COUNTERS, NOT_YET_COUNTED, noCounts } from '../../shared/simulation/counters.ts';
+import { DAMAGE_COUNTER } from '../../shared/simulation/disk-trouble.ts';
 import { PLAN } from '../../shared/simulation/faults.ts';
 import { drawPlan, drawScenario, type Plan, runPlan } from '../../shared/simulation/run.ts';
 import { SCENARIOS } from '../../shared/simulation/scenarios.ts';
@@ -18,6 +19,8 @@ const RARE = new Set<string>([
 	'noopsProposed',
 	'tornTails',
 	'tornWrites',
+	'tornSegmentStarts',
+	...Object.values(DAMAGE_COUNTER),
 	'chains',
 	'promisesInParts',
 	'promisesCutAnew',

@@ -1,0 +1,123 @@
+/**
+ * Ways in which what a disk had made durable is not there any more as it was. Each reaches only what a log must miss:
+ * what is behind the last note of its manifest. So after each the log must be refused, but where it says otherwise.
+ */
+import { isSegmentName, MANIFEST_NAME } from '../disk/manifest.ts';
+import { type NamedBytes, SECTOR_BYTES, type SimulatedDisk } from './disk.ts';
+import type { Random } from './random.ts';
+
+export const DAMAGES = [
+	/** One bit or a few, in any file. */
+	'bits',
+	/** One sector is as it was before. */
+	'staleSector',
+	'olderFile',
+	'zeros',
+	'cutShort',
+	'missing',
+	/** Two files are in each other's place. */
+	'swapped',
+	/** Of another node. */
+	'foreign',
+	/** The manifest is as it was before: this may do no harm. */
+	'olderManifest',
+] as const;
+
+export type Damage = (typeof DAMAGES)[number];
+
+const BITS_MAX = 4;
+/** Where the two versions of the manifest are. */
+const PAGE_BYTES = 4096;
+
+/**
+ * The files of a disk after the damage; undefined where nothing is there yet that could be damaged so.
+ *
+ * @param other the disk of another node
+ */
+export function damaged(
+	how: Damage,
+	disk: SimulatedDisk,
+	other: SimulatedDisk,
+	random: Random,
+): readonly NamedBytes[] | undefined {
+	const files = new Map(disk.save().map(({ name, bytes }) => [name, bytes]));
+	const { now, before } = disk.noted;
+	const segments = [...now.keys()].filter(isSegmentName);
+	/** Those in which something was noted: their sectors in which it was. */
+	const noted = (name: string) => sectorsOf(now.get(name)).filter((at) => !isZero(now.get(name), at));
+	const grown = (name: string) => noted(name).filter((at) => !isSame(now.get(name), before.get(name), at));
+	const pickOf = (names: readonly string[]) => (names.length > 0 ? random.pick(names) : undefined);
+	const replace = (name: string | undefined, bytes: Uint8Array | undefined) => {
+		if (name === undefined || bytes === undefined) return undefined;
+		files.set(name, bytes);
+		return [...files].map(([file, content]) => ({ name: file, bytes: content }));
+	};
+
+	switch (how) {
+		case 'bits': {
+			const name = random.pick([...segments, MANIFEST_NAME]);
+			const bytes = files.get(name)?.slice();
+			if (!bytes) return undefined;
+			const places = new Set<number>();
+			for (let left = random.integer(1, BITS_MAX); left > 0; left--) {
+				const at = random.integer(0, bytes.length - 1);
+				places.add(name === MANIFEST_NAME ? at - (at % PAGE_BYTES) + (at % SECTOR_BYTES) : at);
+			}
+			for (const at of places) bytes[at] = (bytes[at] as number) ^ (1 << random.integer(0, 7));
+			return replace(name, bytes);
+		}
+		case 'staleSector': {
+			const name = pickOf(segments.filter((segment) => grown(segment).length > 0));
+			if (name === undefined) return undefined;
+			const at = random.pick(grown(name));
+			const bytes = files.get(name)?.slice();
+			bytes?.set(before.get(name)?.subarray(at, at + SECTOR_BYTES) ?? new Uint8Array(SECTOR_BYTES), at);
+			return replace(name, bytes);
+		}
+		case 'olderFile': {
+			const name = pickOf(segments.filter((segment) => before.has(segment) && grown(segment).length > 0));
+			return replace(name, before.get(name ?? ''));
+		}
+		case 'zeros': {
+			const name = pickOf(segments.filter((segment) => noted(segment).length > 0));
+			return replace(name, new Uint8Array(files.get(name ?? '')?.length ?? 0));
+		}
+		case 'cutShort': {
+			const name = random.pick([...segments, MANIFEST_NAME]);
+			const bytes = files.get(name);
+			return replace(name, bytes?.slice(0, random.integer(0, bytes.length - 1)));
+		}
+		case 'missing': {
+			files.delete(random.pick([...segments, MANIFEST_NAME]));
+			return [...files].map(([name, bytes]) => ({ name, bytes }));
+		}
+		case 'swapped': {
+			const [one, two] = random.shuffle(segments.filter((segment) => noted(segment).length > 0));
+			if (one === undefined || two === undefined) return undefined;
+			const bytes = files.get(one);
+			replace(one, files.get(two));
+			return replace(two, bytes);
+		}
+		case 'foreign': {
+			const name = pickOf(segments.filter((segment) => noted(segment).length > 0));
+			return replace(name, other.save().find((file) => file.name === name)?.bytes);
+		}
+		case 'olderManifest':
+			return replace(MANIFEST_NAME, before.get(MANIFEST_NAME));
+	}
+}
+
+/** Where each begins. */
+function sectorsOf(bytes: Uint8Array | undefined): number[] {
+	return Array.from({ length: (bytes?.length ?? 0) / SECTOR_BYTES }, (_, sector) => sector * SECTOR_BYTES);
+}
+
+function isZero(bytes: Uint8Array | undefined, at: number): boolean {
+	return bytes?.subarray(at, at + SECTOR_BYTES).every((byte) => byte === 0) ?? true;
+}
+
+function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined, at: number): boolean {
+	if (!a || !b) return false;
+	const other = b.subarray(at, at + SECTOR_BYTES);
+	return a.subarray(at, at + SECTOR_BYTES).every((byte, i) => byte === other[i]);
+}

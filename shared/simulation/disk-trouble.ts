@@ -1,0 +1,108 @@
+/** Makes the faults of disks happen, and those of which it matters what a disk has kept: the other half of `trouble.ts`. */
+import type { CounterName } from './counters.ts';
+import { type Damage, damaged } from './damage.ts';
+import type { DiskFault } from './faults.ts';
+import type { Random } from './random.ts';
+import { US_PER_MS } from './schedule.ts';
+import type { World } from './world.ts';
+
+/** A process that was told to stop has closed its log after this. */
+const CLOSE_MS = 5;
+
+export const DAMAGE_COUNTER: Readonly<Record<Damage, CounterName>> = {
+	bits: 'bitsFlipped',
+	staleSector: 'staleSectors',
+	olderFile: 'olderFiles',
+	zeros: 'filesOfZeros',
+	cutShort: 'filesCutShort',
+	missing: 'filesMissing',
+	swapped: 'filesSwapped',
+	foreign: 'foreignFiles',
+	olderManifest: 'olderManifests',
+};
+
+export function causeDiskFault(fault: DiskFault, world: World, random: Random): void {
+	switch (fault.kind) {
+		case 'crashInFlush': {
+			const node = world.node(fault.node);
+			const { epoch } = node;
+			const act = (): void => {
+				if (node.epoch !== epoch || !node.process) return;
+				world.counters.crashesInAFlush++;
+				world.crash(node);
+				world.restartAfter(node, fault.downMs);
+			};
+			node.disk.duringFlush = { of: fault.of, act };
+			return;
+		}
+		case 'flushFails': {
+			const node = world.node(fault.node);
+			world.counters.flushFailures++;
+			node.disk.failingFlushes = 1;
+			world.staysDown(node, fault.downMs);
+			return;
+		}
+		case 'diskFull': {
+			const node = world.node(fault.node);
+			world.counters.disksFull++;
+			node.disk.freeBytes = 0;
+			return endsAfter(world, fault.ms, () => {
+				node.disk.freeBytes = Number.POSITIVE_INFINITY;
+			});
+		}
+		case 'slowDisk': {
+			const { disk } = world.node(fault.node);
+			world.counters.slowDisks++;
+			disk.flushMinUs = (fault.flushMs * US_PER_MS) / 2;
+			disk.flushMaxUs = fault.flushMs * US_PER_MS;
+			return endsAfter(world, fault.ms, () => {
+				disk.flushMinUs = 100;
+				disk.flushMaxUs = 400;
+			});
+		}
+		case 'stop': {
+			const node = world.node(fault.node);
+			if (!node.process || node.paused) return;
+			world.counters.cleanStops++;
+			node.process.close();
+			const { epoch } = node;
+			return endsAfter(world, CLOSE_MS, () => {
+				if (node.epoch === epoch) world.crash(node);
+				world.restartAfter(node, fault.downMs);
+			});
+		}
+		case 'damage':
+			return damage(fault, world, random);
+	}
+}
+
+/** The node is asked to start on what is left. Then all is put back as it was when it last ran, if it ever is. */
+function damage(
+	{ node: index, how, isForGood, downMs }: Extract<DiskFault, { kind: 'damage' }>,
+	world: World,
+	random: Random,
+): void {
+	const { nodes, counters } = world;
+	const node = world.node(index);
+	world.crash(node);
+	if (node.process || node.refuses) return;
+	node.disk.losePower();
+	const whole = node.disk.save();
+	const other = world.node((index + 1) % nodes.length);
+	const files = damaged(how, node.disk, other.disk, random);
+	if (!files) return world.restartAfter(node, downMs);
+	counters[DAMAGE_COUNTER[how]]++;
+	node.damage = how;
+	node.disk.restore(files);
+	world.startNode(node);
+	if (!node.refuses || isForGood) return;
+	counters.damagesUndone++;
+	node.disk.restore(whole);
+	node.damage = undefined;
+	node.refuses = false;
+	world.restartAfter(node, downMs);
+}
+
+function endsAfter(world: World, ms: number, act: () => void): void {
+	world.plan(world.now + ms * US_PER_MS, undefined, 'fault', -1, act);
+}
