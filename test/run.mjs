@@ -1,7 +1,7 @@
 /**
  * `npm test`: on a fresh clone with nothing installed it installs, builds, checks and runs every test there is. Ends with
- * one line, `N passed, N failed`, and status 0 only where nothing failed. It must never skip in silence: a missing
- * browser, a file that does not load or a skipped test counts as failed.
+ * its slowest parts and one line, `N passed, N failed`, and status 0 only where nothing failed. It must never skip in
+ * silence: a missing browser, a file that does not load or a skipped test counts as failed.
  */
 
 import { spawn } from 'node:child_process';
@@ -10,6 +10,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runChecks } from './check/check.mjs';
+import { slowestParts } from './slowest.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const report = join(root, 'dist/test-report.json');
@@ -18,15 +19,30 @@ const suitesTimeoutMs = 840_000;
 /** @typedef {{ passed: number, failed: number }} Count */
 
 process.exitCode = 1;
-const total = (await run(process.execPath, ['server/bootstrap.mjs', '--only', 'build'], process.env))
-	? add(await runChecks(root), await suites())
-	: { passed: 0, failed: 1 };
-process.stdout.write(`\n${total.passed} passed, ${total.failed} failed\n`);
+/** @type {import('./slowest.mjs').Part[]} */
+const parts = [];
+const isBuilt = await timed('install and build', () =>
+	run(process.execPath, ['server/bootstrap.mjs', '--only', 'build'], process.env),
+);
+const total = isBuilt ? add(await timed('checks', () => runChecks(root)), await suites()) : { passed: 0, failed: 1 };
+process.stdout.write(`\n${slowestParts(parts)}\n\n${total.passed} passed, ${total.failed} failed\n`);
 if (total.failed === 0) process.exitCode = 0;
+
+/**
+ * @template T
+ * @param {string} name
+ * @param {() => Promise<T>} act
+ */
+async function timed(name, act) {
+	const startedMs = performance.now();
+	const result = await act();
+	parts.push({ project: name, file: '', seconds: (performance.now() - startedMs) / 1000 });
+	return result;
+}
 
 /** @returns {Promise<Count>} */
 async function suites() {
-	const browser = await findBrowser();
+	const browser = await timed('search for a browser', findBrowser);
 	rmSync(report, { force: true });
 	mkdirSync(dirname(report), { recursive: true });
 	const withoutBrowser = browser.path === undefined ? ['--project=!browser'] : [];
@@ -58,7 +74,7 @@ async function findBrowser() {
  * @returns {Count}
  */
 function counted(fine) {
-	/** @type {{ status: string, assertionResults: { status: string }[] }[]} */
+	/** @type {{ name: string, status: string, startTime: number, endTime: number, assertionResults: { status: string }[] }[]} */
 	let files;
 	try {
 		files = JSON.parse(readFileSync(report, 'utf8')).testResults;
@@ -67,6 +83,10 @@ function counted(fine) {
 			`\nFAIL Vitest left no report: it did not start, or was ended after ${suitesTimeoutMs / 60_000} minutes\n`,
 		);
 		return { passed: 0, failed: 1 };
+	}
+	for (const { name, startTime, endTime } of files) {
+		const [, project = '', file = ''] = /([^/\\]+)[/\\]([^/\\]+)$/.exec(name) ?? [];
+		parts.push({ project, file, seconds: (endTime - startTime) / 1000 });
 	}
 	const tests = files.flatMap((file) => file.assertionResults);
 	const passed = tests.filter(({ status }) => status === 'passed').length;

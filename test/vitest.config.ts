@@ -5,6 +5,7 @@
  */
 
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -28,6 +29,8 @@ export default defineConfig({
 		allowOnly: false,
 		passWithNoTests: false,
 		dangerouslyIgnoreUnhandledErrors: false,
+		// Vitest leaves one processor to itself, which is half of a small machine.
+		maxWorkers: availableParallelism(),
 		projects: folders().map((name) => ({
 			extends: true,
 			test: {

@@ -1,5 +1,5 @@
 /**
- * The last line of `npm test` and its status tell the truth. The runner itself runs, over a bootstrap, checks, a browser
+ * The last line of `npm test`, the table before it and its status tell the truth. The runner itself runs, over a bootstrap, checks, a browser
  * search and a Vitest that do as they are told.
  */
 
@@ -11,6 +11,10 @@ import { fileURLToPath } from 'node:url';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 
 interface ReportedFile {
+	readonly name: string;
+	/** Milliseconds. */
+	readonly startTime: number;
+	readonly endTime: number;
 	readonly status: 'passed' | 'failed';
 	readonly assertionResults: readonly { readonly status: string }[];
 }
@@ -24,7 +28,12 @@ interface World {
 	readonly vitestStatus: number;
 }
 
-const passing: ReportedFile = { status: 'passed', assertionResults: [{ status: 'passed' }, { status: 'passed' }] };
+const file = { name: '/tree/test/process/some.test.ts', startTime: 1000, endTime: 1000 };
+const passing: ReportedFile = {
+	...file,
+	status: 'passed',
+	assertionResults: [{ status: 'passed' }, { status: 'passed' }],
+};
 const fine: World = {
 	bootstrapStatus: 0,
 	checks: { passed: 6, failed: 0 },
@@ -39,7 +48,9 @@ beforeEach(() => {
 	tree = mkdtempSync(join(tmpdir(), 'paxos-swarm-run-'));
 	onTestFinished(() => rmSync(tree, { recursive: true, force: true }));
 	mkdirSync(join(tree, 'test'));
-	cpSync(fileURLToPath(new URL('../run.mjs', import.meta.url)), join(tree, 'test/run.mjs'));
+	for (const name of ['run.mjs', 'slowest.mjs']) {
+		cpSync(fileURLToPath(new URL(`../${name}`, import.meta.url)), join(tree, 'test', name));
+	}
 });
 
 test('where nothing fails: status 0', () => {
@@ -47,17 +58,17 @@ test('where nothing fails: status 0', () => {
 });
 
 test('a failed test counts', () => {
-	const report: ReportedFile[] = [passing, { status: 'failed', assertionResults: [{ status: 'failed' }] }];
+	const report: ReportedFile[] = [passing, { ...file, status: 'failed', assertionResults: [{ status: 'failed' }] }];
 	expect(run({ ...fine, report, vitestStatus: 1 })).toEqual({ status: 1, last: '8 passed, 1 failed' });
 });
 
 test.each(['skipped', 'pending', 'todo'])('a %s test counts as failed', (status) => {
-	const report: ReportedFile[] = [{ status: 'passed', assertionResults: [{ status: 'passed' }, { status }] }];
+	const report: ReportedFile[] = [{ ...file, status: 'passed', assertionResults: [{ status: 'passed' }, { status }] }];
 	expect(run({ ...fine, report })).toEqual({ status: 1, last: '7 passed, 1 failed' });
 });
 
 test('a file that does not load counts as failed', () => {
-	const report: ReportedFile[] = [passing, { status: 'failed', assertionResults: [] }];
+	const report: ReportedFile[] = [passing, { ...file, status: 'failed', assertionResults: [] }];
 	expect(run({ ...fine, report, vitestStatus: 1 })).toEqual({ status: 1, last: '8 passed, 1 failed' });
 });
 
@@ -83,6 +94,28 @@ test('without a browser all other tests run, and the one command is named', () =
 	expect(stdout).toContain('vitest without browser');
 	expect(stdout).toContain('Run: the one command');
 	expect(stdout.trimEnd().split('\n').at(-1)).toBe('8 passed, 1 failed');
+});
+
+test('its slowest parts are named, by project and by file', () => {
+	const took = (name: string, seconds: number): ReportedFile => ({
+		...passing,
+		name: `/tree/test/${name}`,
+		endTime: passing.startTime + 1000 * seconds,
+	});
+	const report = [took('api/kv.test.ts', 100), took('process/a.test.ts', 200), took('process/b.test.ts', 700)];
+	const lines = start({ ...fine, report }).stdout.split('\n');
+	const rows = lines.slice(
+		lines.findIndex((line) => line.startsWith('Slowest parts')),
+		-3,
+	);
+	expect(rows).toEqual([
+		'Slowest parts  seconds  share',
+		'process          900.0   90 %',
+		'  b.test.ts      700.0   70 %',
+		'  a.test.ts      200.0   20 %',
+		'api              100.0   10 %',
+		'  kv.test.ts     100.0   10 %',
+	]);
 });
 
 test('a build that fails ends it', () => {
