@@ -33,6 +33,8 @@ export interface Doors {
 
 const HTTP_PORT = 80;
 const HTTPS_PORT = 443;
+/** Every address of a machine: to listen at, not to be dialed. */
+export const ANY_ADDRESS: readonly string[] = ['0.0.0.0', '::'];
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '::1'];
 
 /**
@@ -50,7 +52,7 @@ export function createDoors(members: readonly Address[], allowedHosts: readonly 
 				origins.add(`http://${written}`);
 			}
 			// Without a port it means port 80. No other machine's page can make a browser write it, so it is understood.
-			if (isLoopback(host)) hosts.add(name);
+			if (LOOPBACK_NAMES.map(bracketed).includes(name)) hosts.add(name);
 		}
 		if (advertise === undefined) continue;
 		const { protocol, hostname, port: written, origin } = new URL(advertise);
@@ -94,17 +96,20 @@ export function createDoors(members: readonly Address[], allowedHosts: readonly 
 	};
 }
 
+/** @param host a name or an address, IPv6 in brackets or without */
 export function isLoopback(host: string): boolean {
 	return LOOPBACK_NAMES.includes(canonical(host)) || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** What clients may call a host, as they write it in a URL. */
+/** What clients may call a host, as they write it in a URL. Who listens everywhere is reached on loopback too. */
 function namesOf(host: string): readonly string[] {
+	if (ANY_ADDRESS.includes(canonical(host))) return LOOPBACK_NAMES.map(bracketed);
 	return (isLoopback(host) ? [...LOOPBACK_NAMES, canonical(host)] : [canonical(host)]).map(bracketed);
 }
 
 /** In lower case, and an IPv6 address in its shortest form. */
-function canonical(host: string): string {
+function canonical(written: string): string {
+	const host = written.replace(/^\[|\]$/g, '');
 	return isIP(host) === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host.toLowerCase();
 }
 

@@ -16,7 +16,7 @@ import { SLOTS_AHEAD_MAX } from '../shared/paxos/bounds.ts';
 import type { AgentConfig } from '../shared/paxos/config.ts';
 import { createApi } from './api/api.ts';
 import { ClientSockets } from './client/sockets.ts';
-import { type SwarmConfig, urlOf } from './config.ts';
+import { dialOf, type SwarmConfig, urlOf } from './config.ts';
 import { createDoors } from './doors.ts';
 import { logFacts } from './fact-log.ts';
 import { FEED_PATH, Feed } from './feed/feed.ts';
@@ -80,7 +80,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 	const ids = members.map((member) => member.id);
 	const epoch = nanoid(8);
 
-	const doors = createDoors(config.nodes);
+	const doors = createDoors(config.nodes, config.allowedHosts);
 	const limits = connectionLimits(options.descriptors ?? descriptorLimit());
 	let tellRefused = ({ door, from, why }: Refused): void => log.warn(`${door}: ${why} (from ${from})`);
 	const refusals = new Repeats<Refused>((last, count) =>
@@ -115,7 +115,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			self: id,
 			epoch,
 			swarmId: home.swarmId,
-			peers: config.nodes.filter((node) => node.id !== id),
+			peers: config.nodes.filter((node) => node.id !== id).map(dialOf),
 			incarnations: home.incarnations,
 			secret: options.secret,
 			timings: DEFAULT_MESH_TIMINGS,

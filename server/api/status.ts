@@ -59,7 +59,7 @@ const PROPOSE_BYTES_MAX = 6 * VALUE_BYTES_MAX + 65_536;
 /** Mounted at `/v1`. */
 export function statusRoutes(options: StatusOptions): Router {
 	const { service, swarm } = options;
-	const addressOf = new Map(swarm.members.map(({ id, url }) => [id, url.replace(/^http:\/\//, '')]));
+	const addressOf = new Map(swarm.members.map(({ id, url }) => [id, url.replace(/^https?:\/\//, '')]));
 	const routes = Router({ caseSensitive: true });
 
 	routes.all('/status/leader', onlyMethods('GET', 'HEAD'), (req, res) => {

@@ -1,7 +1,7 @@
 /** The data folders of a new swarm: made on request, or by themselves where that can do no harm. */
 import { join } from 'node:path';
-import { type ConfigFlags, loadConfig, type SwarmConfig } from '../config.ts';
-import { isLoopback } from '../doors.ts';
+import { type ConfigFlags, loadConfig, type NodeConfig, type SwarmConfig, urlOf } from '../config.ts';
+import { ANY_ADDRESS, isLoopback } from '../doors.ts';
 import { formatOnce, formatSwarm } from '../storage/folder.ts';
 import { withRemedy } from './commands.ts';
 import { EXIT, type ExitStatus, type Terminal } from './terminal.ts';
@@ -19,8 +19,8 @@ export async function init(options: InitOptions, terminal: Terminal): Promise<Ex
 	);
 	const away = config.nodes.filter(({ host }) => !isLoopback(host));
 	const steps = away.map(
-		({ id, host }) =>
-			`Move ${join(config.dataDir, id)} to the machine of ${host}, and copy ${join(config.dataDir, 'format.json')} there.`,
+		(node) =>
+			`Move ${join(config.dataDir, node.id)} to the machine of ${machineOf(node)}, and copy ${join(config.dataDir, 'format.json')} there.`,
 	);
 	terminal.stdout.write(`${[`Swarm ${swarmId} in ${config.dataDir}`, ...steps].join('\n')}\n`);
 	return EXIT.ok;
@@ -35,6 +35,11 @@ export async function init(options: InitOptions, terminal: Terminal): Promise<Ex
  */
 export function formatFirst(config: SwarmConfig): boolean {
 	return config.nodes.every(({ host }) => isLoopback(host)) && formatOnce(config.dataDir, membersOf(config));
+}
+
+/** Its host, unless that stands for every address of a machine. */
+function machineOf(node: NodeConfig): string {
+	return ANY_ADDRESS.includes(node.host) ? new URL(urlOf(node)).hostname : node.host;
 }
 
 function membersOf({ name, nodes }: SwarmConfig) {

@@ -4,7 +4,7 @@
  */
 import { type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
-import { type LoadedConfig, loadConfig, loadSecret, type SwarmConfig, urlOf } from '../config.ts';
+import { type LoadedConfig, listenUrlOf, loadConfig, loadSecret, type SwarmConfig } from '../config.ts';
 import { connectPrimary, type Primary } from '../launched.ts';
 import { type RunningNode, startNode } from '../node.ts';
 import { swarmIdIn } from '../storage/identity.ts';
@@ -126,8 +126,8 @@ async function describeTaken(id: string, { name, nodes, dataDir }: SwarmConfig):
 	const self = nodes.find((candidate) => candidate.id === id);
 	const running = self ? await runningSwarm(self, name) : null;
 	if (self && running !== null) {
-		if (running === swarmIdIn(dataDir)) return `${id} runs already: ${urlOf(self)}`;
-		return `Another swarm, with other data, runs at ${urlOf(self)}: choose other ports with --base-port.`;
+		if (running === swarmIdIn(dataDir)) return `${id} runs already: ${listenUrlOf(self)}`;
+		return `Another swarm, with other data, runs at ${listenUrlOf(self)}: choose other ports with --base-port.`;
 	}
 	return `Port ${self?.port} (${id}) is taken by another program: choose others for all nodes with --base-port.`;
 }

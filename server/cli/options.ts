@@ -1,6 +1,7 @@
 /** The options that several commands share. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type ConfigFlags, PORT_MAX } from '../config.ts';
+import type { ConfigFlags } from '../config.ts';
+import { PORT_MAX } from '../swarm-schema.ts';
 
 /** Of every command. */
 export function withConfig(command: Command): Command {
@@ -25,7 +26,10 @@ export function withEndpoint(command: Command): Command {
 }
 
 export function withDataDir(command: Command): Command {
-	return withConfig(command).option('--data-dir <folder>', 'where the nodes keep their logs (or SWARM_DATA_DIR)');
+	return withConfig(command)
+		.option('--data-dir <folder>', 'where the nodes keep their logs (or SWARM_DATA_DIR)')
+		.option('--advertise <id=url>', 'where others reach a node; once for each node (or SWARM_ADVERTISE)', collect)
+		.option('--allow-host <host>', 'a further host to answer to; may be repeated (or SWARM_ALLOWED_HOSTS)', collect);
 }
 
 /** Of commands that run nodes. */
@@ -46,6 +50,10 @@ export function withServe(command: Command): Command {
 				'silent',
 			]),
 		);
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+	return [...before, value];
 }
 
 const UINT64_MAX = 2n ** 64n - 1n;

@@ -1,7 +1,7 @@
 /** Which nodes could be started here, which run already, and what stands in the way of others. Changes nothing. */
 import { createServer } from 'node:net';
 import * as z from 'zod';
-import { type NodeConfig, type SwarmConfig, urlOf } from '../config.ts';
+import { listenUrlOf, type NodeConfig, type SwarmConfig } from '../config.ts';
 
 export type PortState =
 	| { readonly kind: 'free'; readonly node: NodeConfig }
@@ -39,7 +39,7 @@ async function lookAtPort(node: NodeConfig, name: string, swarmId: string | null
 			const running = await runningSwarm(node, name);
 			if (running === null) return { kind: 'taken', node, why: `port ${node.port} is taken by another program` };
 			if (running === swarmId) return { kind: 'running', node };
-			return { kind: 'taken', node, why: `another swarm, with other data, runs at ${urlOf(node)}` };
+			return { kind: 'taken', node, why: `another swarm, with other data, runs at ${listenUrlOf(node)}` };
 		}
 		case 'EADDRNOTAVAIL':
 			return { kind: 'blocked', node, why: `${node.host} is not an address of this machine` };
@@ -60,7 +60,7 @@ function tryToListen({ host, port }: NodeConfig): Promise<string | null> {
 /** The id of the swarm of this name whose very node answers at its address; null for none. */
 export async function runningSwarm(node: NodeConfig, name: string): Promise<string | null> {
 	try {
-		const response = await fetch(`${urlOf(node)}/v1/swarm`, { signal: AbortSignal.timeout(PROBE_MAX_MS) });
+		const response = await fetch(`${listenUrlOf(node)}/v1/swarm`, { signal: AbortSignal.timeout(PROBE_MAX_MS) });
 		const answer = swarmSchema.safeParse(await response.json());
 		const isIt = answer.success && answer.data.name === name && answer.data.node === node.id;
 		return isIt ? answer.data.id : null;

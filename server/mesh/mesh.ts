@@ -18,7 +18,7 @@ import { Backoff } from './backoff.ts';
 import type { Frame } from './frame.ts';
 import { DialerHandshake, dials, type Identity, ListenerHandshake, NONCE_BYTES, PROTOCOL } from './handshake.ts';
 import { Link, type LinkOwner, SOCKET_OPTIONS } from './link.ts';
-import { type MeshLimits, Peer } from './peer.ts';
+import { type MeshLimits, Peer, type PeerAddress } from './peer.ts';
 
 /** All in milliseconds. */
 export interface MeshTimings {
@@ -54,7 +54,7 @@ export interface MeshOptions {
 	readonly epoch: string;
 	readonly swarmId: string;
 	/** All other members. */
-	readonly peers: readonly { readonly id: NodeId; readonly host: string; readonly port: number }[];
+	readonly peers: readonly PeerAddress[];
 	/** Of every member, this node too: the swarm's format. */
 	readonly incarnations: Readonly<Record<NodeId, string>>;
 	readonly secret: string | null;

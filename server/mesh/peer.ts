@@ -22,6 +22,15 @@ export interface MeshLimits {
 /** Each lane of each peer numbers its messages in a range of its own, so the numbers of a frame have no gaps. */
 const LANE_IDS = 2 ** 47;
 
+/** Where another member is dialed. */
+export interface PeerAddress {
+	readonly id: NodeId;
+	readonly host: string;
+	readonly port: number;
+	/** By TLS, which a proxy in front of it speaks. */
+	readonly secure?: boolean;
+}
+
 export class Peer {
 	readonly id: NodeId;
 	/** `127.0.0.1:7103`. */
@@ -39,10 +48,10 @@ export class Peer {
 	#heardAtMs = -Infinity;
 
 	/** @param index this peer's place among the members */
-	constructor(member: { id: NodeId; host: string; port: number }, index: number, limits: MeshLimits) {
+	constructor(member: PeerAddress, index: number, limits: MeshLimits) {
 		this.id = member.id;
 		this.address = `${member.host.includes(':') ? `[${member.host}]` : member.host}:${member.port}`;
-		this.url = `ws://${this.address}/mesh`;
+		this.url = `${member.secure ? 'wss' : 'ws'}://${this.address}/mesh`;
 		this.#limits = limits;
 		this.#consensus = new Lane(2 * index * LANE_IDS + 1);
 		this.#bulk = new Lane((2 * index + 1) * LANE_IDS + 1);

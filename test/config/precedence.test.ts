@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadConfig, loadSecret } from '../../server/config.ts';
+import { loadConfig, loadSecret, urlOf } from '../../server/config.ts';
 
 let folder = '';
 
@@ -69,6 +69,48 @@ describe('the configuration', () => {
 		expect(flags).toEqual(['--base-port', '7300', '--data-dir', 'env']);
 	});
 
+	it('takes advertised addresses from the flags, else the environment, else the file', () => {
+		const urls = (flags: { advertise?: readonly string[] }, environment: Readonly<Record<string, string>> = {}) =>
+			loadConfig(flags, environment, folder).config.nodes.map(urlOf);
+		const [n1, n2] = [
+			{ id: 'n1', port: 7101 },
+			{ id: 'n2', port: 9000, advertise: 'http://file.example' },
+		];
+		writeSwarm('swarm.json', { nodes: [n1, n2] });
+		expect(urls({})).toEqual(['http://127.0.0.1:7101', 'http://file.example']);
+		const environment = { SWARM_ADVERTISE: 'n1=http://env.example, n2=https://env.example:8443' };
+		expect(urls({}, environment)).toEqual(['http://env.example', 'https://env.example:8443']);
+		expect(urls({ advertise: ['n1=http://flag.example'] }, environment)).toEqual([
+			'http://flag.example',
+			'http://file.example',
+		]);
+	});
+
+	it('takes allowed hosts from the flags, else the environment, else the file', () => {
+		const hosts = (flags: { allowHost?: readonly string[] }, environment: Readonly<Record<string, string>> = {}) =>
+			loadConfig(flags, environment, folder).config.allowedHosts;
+		writeSwarm('swarm.json', { allowedHosts: ['file.example'] });
+		expect(hosts({})).toEqual(['file.example']);
+		expect(hosts({}, { SWARM_ALLOWED_HOSTS: 'env.example,10.1.2.3:80' })).toEqual(['env.example', '10.1.2.3:80']);
+		expect(hosts({ allowHost: ['flag.example'] }, { SWARM_ALLOWED_HOSTS: 'env.example' })).toEqual(['flag.example']);
+	});
+
+	it('passes both on to those that it starts', () => {
+		writeSwarm('swarm.json');
+		const { flags } = loadConfig({ allowHost: ['a', 'b:1'] }, { SWARM_ADVERTISE: 'n1=http://a' }, folder);
+		expect(flags).toEqual(['--advertise', 'n1=http://a', '--allow-host', 'a', '--allow-host', 'b:1']);
+	});
+
+	it.each([
+		[{ advertise: ['n1'] }, '--advertise: must be ID=URL with one of the nodes n1, n2, not "n1"'],
+		[{ advertise: ['n3=http://a'] }, '--advertise: must be ID=URL with one of the nodes n1, n2, not "n3=http://a"'],
+		[{ advertise: ['n1=a:80'] }, '--advertise: n1 must be where others reach the node'],
+		[{ allowHost: ['http://a'] }, '--allow-host: must be a host, with a port or without'],
+	])('refuses %o', (flags, message) => {
+		writeSwarm('swarm.json');
+		expect(() => loadConfig(flags, {}, folder)).toThrow(message);
+	});
+
 	it('takes an empty variable for one that is not set', () => {
 		writeSwarm('swarm.json');
 		expect(ports({}, { SWARM_BASE_PORT: '', SWARM_CONFIG: '' })).toEqual([7101, 9000]);
@@ -103,6 +145,15 @@ describe('the secret', () => {
 		expect(() => loadSecret(open(), {}, false)).toThrow(/^nodes\[1\]\.host: 10\.0\.0\.2 is beyond loopback, /);
 		expect(loadSecret(open(), {}, true)).toBeNull();
 		expect(loadSecret(open(), { SWARM_SECRET: 'xyzzy' }, false)).toBe('xyzzy');
+	});
+
+	it('is needed where a node is reached from beyond loopback, though it listens there alone', () => {
+		writeSwarm('swarm.json', { nodes: [{ id: 'n1', port: 7101, host: '::1', advertise: 'https://swarm.example' }] });
+		const { config } = loadConfig({}, {}, folder);
+		expect(() => loadSecret(config, {}, false)).toThrow('nodes[0].advertise: https://swarm.example is beyond loopback');
+		expect(loadSecret(config, {}, true)).toBeNull();
+		writeSwarm('swarm.json', { nodes: [{ id: 'n1', port: 7101, advertise: 'http://[::1]:8101' }] });
+		expect(loadSecret(loadConfig({}, {}, folder).config, {}, false)).toBeNull();
 	});
 
 	it('comes from a file without the line end that editors add', () => {

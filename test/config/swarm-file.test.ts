@@ -1,11 +1,14 @@
 /** A wrong swarm.json is refused with the path of every field that has to change, in words that say how. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseSwarm, swarmJsonSchema } from '../../server/config.ts';
+import { dialOf, listenUrlOf, parseSwarm, swarmJsonSchema, urlOf } from '../../server/config.ts';
 
 const ID = 'must be 1 to 32 characters of a-z, 0-9 and -, beginning with a letter or digit';
 const PORT = 'must be a whole number from 1 to 65535';
 const HOST = 'must be an IP address or a host name that the other nodes can reach';
+const ANY = 'is no address that others can dial: say in "advertise" where they reach the node';
+const ADVERTISE = 'must be where others reach the node, http or https, without a path, such as "http://10.1.2.3:8101"';
+const ALLOWED_HOST = 'must be a host, with a port or without, such as "swarm.example" or "10.1.2.3:8101"';
 const MS = 'must be a whole number of milliseconds from 1 to 600000';
 
 /** The text of a right one, but for what is given. */
@@ -55,7 +58,47 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
 	['a fraction of a port', nodes({ id: 'n1', port: 1.5 }), `swarm.json: nodes[0].port: ${PORT}, not 1.5`],
 	['no port', nodes({ id: 'n1' }), `swarm.json: nodes[0].port: is missing: it ${PORT}`],
 	['a host with a scheme', nodes({ ...n1, host: 'http://a' }), `swarm.json: nodes[0].host: ${HOST}, not "http://a"`],
-	['a host for all addresses', nodes({ ...n1, host: '0.0.0.0' }), `swarm.json: nodes[0].host: ${HOST}, not "0.0.0.0"`],
+	['a host for all addresses', nodes({ ...n1, host: '0.0.0.0' }), `swarm.json: nodes[0].host: 0.0.0.0 ${ANY}`],
+	['a host for all addresses of IPv6', nodes({ ...n1, host: '::' }), `swarm.json: nodes[0].host: :: ${ANY}`],
+	...[
+		'n1.example:8101',
+		'ftp://n1.example',
+		'http://n1.example/path',
+		'http://n1.example?x',
+		'http://user@n1.example',
+		'http://0.0.0.0:8101',
+		'http://[::]:8101',
+		'http://',
+		'http:n1.example',
+	].map((advertise): [string, string, string] => [
+		`an advertised address like ${advertise}`,
+		nodes({ ...n1, advertise }),
+		`swarm.json: nodes[0].advertise: ${ADVERTISE}, not "${advertise}"`,
+	]),
+	...[
+		'',
+		'http://a',
+		'a/b',
+		'a:0',
+		'a:65536',
+		'a:b',
+		'a b',
+		'*',
+		'*.example',
+		'fd00::7',
+		'[fd00::7',
+		'[::g]',
+		'10.1.2',
+	].map((host): [string, string, string] => [
+		`an allowed host like "${host}"`,
+		swarm({ allowedHosts: ['a', host] }),
+		`swarm.json: allowedHosts[1]: ${ALLOWED_HOST}, not "${host}"`,
+	]),
+	[
+		'allowed hosts that are none',
+		swarm({ allowedHosts: 'a' }),
+		'swarm.json: allowedHosts: must be a list of at most 64 hosts, not "a"',
+	],
 	['half an address', nodes({ ...n1, host: '127.0.1' }), `swarm.json: nodes[0].host: ${HOST}, not "127.0.1"`],
 	['an id twice', nodes(n1, { id: 'n1', port: 7102 }), 'swarm.json: nodes[1].id: "n1" is already the id of nodes[0]'],
 	[
@@ -72,7 +115,7 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
 	[
 		'a field of nobody',
 		nodes({ ...n1, colour: 'a' }),
-		'swarm.json: nodes[0].colour: unknown field; known are id, port, host',
+		'swarm.json: nodes[0].colour: unknown field; known are id, port, host, advertise',
 	],
 	[
 		'a timing misspelt',
@@ -134,7 +177,40 @@ describe('swarm.json', () => {
 				requestMs: expect.any(Number),
 			},
 			dataDir: 'data',
+			allowedHosts: [],
 		});
+	});
+
+	it('may say where others reach a node, apart from where it listens', () => {
+		const text = nodes(
+			{ ...n1, advertise: 'HTTPS://Swarm.Example:443/' },
+			{ id: 'n2', port: 7102, host: '::1', advertise: 'http://10.1.2.3:8102' },
+			{ id: 'n3', port: 7103, host: '0.0.0.0', advertise: 'https://[fd00::3]' },
+			{ id: 'n4', port: 7104, host: '::', advertise: 'http://n4.example:9000' },
+			{ id: 'n5', port: 7105, host: '::1' },
+		);
+		const parsed = parseSwarm(text, 'swarm.json').nodes;
+		expect(parsed.map(urlOf)).toEqual([
+			'https://swarm.example',
+			'http://10.1.2.3:8102',
+			'https://[fd00::3]',
+			'http://n4.example:9000',
+			'http://[::1]:7105',
+		]);
+		expect(parsed.map(listenUrlOf)).toEqual([
+			'http://127.0.0.1:7101',
+			'http://[::1]:7102',
+			'http://127.0.0.1:7103',
+			'http://[::1]:7104',
+			'http://[::1]:7105',
+		]);
+		expect(parsed.map(dialOf)).toEqual([
+			{ id: 'n1', host: '127.0.0.1', port: 7101, secure: false },
+			{ id: 'n2', host: '::1', port: 7102, secure: false },
+			{ id: 'n3', host: 'fd00::3', port: 443, secure: true },
+			{ id: 'n4', host: 'n4.example', port: 9000, secure: false },
+			{ id: 'n5', host: '::1', port: 7105, secure: false },
+		]);
 	});
 
 	it('as committed names five nodes at the ports 7101 to 7105', () => {

@@ -1,0 +1,185 @@
+/**
+ * What a `swarm.json` may say: its fields, their bounds and defaults, and the errors for what it may not say. The
+ * JSON Schema for editors, `swarm.schema.json`, is made of it.
+ */
+import { isIP } from 'node:net';
+import * as z from 'zod';
+import { MEMBERS_MAX } from '../shared/paxos/quorum.ts';
+import { countOf, must, shortJson } from './config-errors.ts';
+import { ANY_ADDRESS } from './doors.ts';
+
+export const PORT_MAX = 65_535;
+const TIMING_MS_MAX = 600_000;
+/** In lower case only: on some file systems the data folders `n1` and `N1` are the same. */
+const ID_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
+const ID_RULE = 'must be 1 to 32 characters of a-z, 0-9 and -, beginning with a letter or digit';
+const HOST_PATTERN = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
+const HOST_RULE = 'must be an IP address or a host name that the other nodes can reach';
+export const ADVERTISE_RULE =
+	'must be where others reach the node, http or https, without a path, such as "http://10.1.2.3:8101"';
+export const ALLOWED_HOST_RULE = 'must be a host, with a port or without, such as "swarm.example" or "10.1.2.3:8101"';
+const ALLOWED_HOSTS_MAX = 64;
+const ALLOWED_HOSTS_RULE = `must be a list of at most ${ALLOWED_HOSTS_MAX} hosts`;
+const PORT_RULE = `must be a whole number from 1 to ${PORT_MAX}`;
+
+const nodeSchema = z
+	.strictObject(
+		{
+			id: z
+				.string(must(ID_RULE))
+				.regex(ID_PATTERN, must(ID_RULE))
+				.meta({ description: 'The name of the node. Also of its data folder, so it never changes.' }),
+			port: z
+				.int(must(PORT_RULE))
+				.min(1, must(PORT_RULE))
+				.max(PORT_MAX, must(PORT_RULE))
+				.meta({ description: 'The one port of its dashboard, HTTP API, feed and mesh.' }),
+			host: z
+				.string(must(HOST_RULE))
+				.refine(isHost, must(HOST_RULE))
+				.meta({
+					description:
+						'The address that it listens at and that the others dial. Beyond loopback: set a secret. 0.0.0.0 and :: are for nodes that advertise another one.',
+				})
+				.default('127.0.0.1'),
+			advertise: z
+				.string(must(ADVERTISE_RULE))
+				.refine(isOrigin, must(ADVERTISE_RULE))
+				.transform((url) => new URL(url).origin)
+				.meta({
+					description:
+						'Where pages and clients reach it, if not at its host and port: behind a proxy, or where a port is mapped. Other nodes dial it where the host is 0.0.0.0 or ::.',
+				})
+				.optional(),
+		},
+		must('must be an object such as {"id": "n1", "port": 7101}'),
+	)
+	.superRefine(({ host, advertise }, context) => {
+		if (advertise !== undefined || !ANY_ADDRESS.includes(host)) return;
+		const message = `${host} is no address that others can dial: say in "advertise" where they reach the node`;
+		context.addIssue({ code: 'custom', path: ['host'], message });
+	});
+
+const timingsSchema = z
+	.strictObject(
+		{
+			electionMinMs: timing(300, 'A leader that was not heard for electionMinMs to electionMaxMs is silent.'),
+			electionMaxMs: timing(500, 'The upper end of that; a time between the two is drawn afresh each time.'),
+			heartbeatMs: timing(75, 'How often a leader says that it is there.'),
+			pollMaxMs: timing(40, 'After its link to the leader closed, a node asks the others within this.'),
+			retryMs: timing(250, 'What got no answer is asked again after one to two of these.'),
+			backoffMinMs: timing(5, 'After a nack a proposer waits about this long, doubled for each nack in a row.'),
+			backoffMaxMs: timing(500, 'The most that the back-off grows to.'),
+			requestMs: timing(
+				5000,
+				'How long a client request may take before it is refused or of unknown outcome; at /v1/kv 3000 at most.',
+			),
+		},
+		must('must be an object of milliseconds'),
+	)
+	.superRefine((timings, context) => {
+		const order = (low: keyof typeof timings, high: keyof typeof timings): void => {
+			if (timings[low] <= timings[high]) return;
+			const message = `must not be above ${high} (${timings[high]}), not ${timings[low]}`;
+			context.addIssue({ code: 'custom', path: [low], message });
+		};
+		order('electionMinMs', 'electionMaxMs');
+		order('backoffMinMs', 'backoffMaxMs');
+		if (timings.heartbeatMs * 2 > timings.electionMinMs) {
+			const message = `must be at most half of electionMinMs (${timings.electionMinMs}), not ${timings.heartbeatMs}`;
+			context.addIssue({ code: 'custom', path: ['heartbeatMs'], message });
+		}
+	});
+
+const NODES_RULE = `must be a list of 1 to ${MEMBERS_MAX} nodes`;
+
+export const swarmSchema = z
+	.strictObject(
+		{
+			$schema: z
+				.string(must('must be a string'))
+				.optional()
+				.meta({ description: 'For editors: the schema of this file.' }),
+			name: z
+				.string(must(ID_RULE))
+				.regex(ID_PATTERN, must(ID_RULE))
+				.meta({ description: 'The name of the swarm, for people.' }),
+			nodes: z
+				.array(nodeSchema, must(NODES_RULE))
+				.min(1, must(NODES_RULE, countOf))
+				.max(MEMBERS_MAX, must(NODES_RULE, countOf))
+				// Also where a node has errors of its own: all of them are to be listed.
+				.superRefine(refuseDuplicates, { when: ({ value }) => Array.isArray(value) })
+				.meta({ description: 'The members that the swarm starts with; an odd number serves best.' }),
+			timings: timingsSchema.prefault({}).meta({ description: 'In milliseconds.' }),
+			dataDir: z
+				.string(must('must be the path of a folder'))
+				.min(1, must('must be the path of a folder'))
+				.meta({ description: 'Where the nodes keep their logs, a folder for each. Relative to this file.' })
+				.default('data'),
+			allowedHosts: z
+				.array(
+					z.string(must(ALLOWED_HOST_RULE)).refine(isAllowedHost, must(ALLOWED_HOST_RULE)),
+					must(ALLOWED_HOSTS_RULE),
+				)
+				.max(ALLOWED_HOSTS_MAX, must(ALLOWED_HOSTS_RULE, countOf))
+				.meta({
+					description:
+						'Further hosts by which requests may ask for the nodes, and whose pages may use them: names of a proxy, say. Without a port: with any.',
+				})
+				.default([]),
+		},
+		must('must be an object'),
+	)
+	.meta({ title: 'swarm.json', description: 'A paxos-swarm: its nodes, timings and data folder.' });
+
+/** The names of the fields at a path, for hints. */
+export function knownFields(path: readonly PropertyKey[]): string[] {
+	if (path[0] === 'nodes') return Object.keys(nodeSchema.shape);
+	if (path[0] === 'timings') return Object.keys(timingsSchema.shape);
+	return Object.keys(swarmSchema.shape);
+}
+
+function timing(defaultMs: number, description: string) {
+	const rule = must(`must be a whole number of milliseconds from 1 to ${TIMING_MS_MAX}`);
+	return z.int(rule).min(1, rule).max(TIMING_MS_MAX, rule).meta({ description }).default(defaultMs);
+}
+
+/** An address or a name. */
+function isHost(host: string): boolean {
+	return isIP(host) !== 0 || (HOST_PATTERN.test(host) && !/^[\d.]+$/.test(host));
+}
+
+/** `http://host:port`: nothing behind it, and nobody's name or password in it. */
+export function isOrigin(text: string): boolean {
+	if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return false;
+	const { origin, href, hostname } = new URL(text);
+	return href === `${origin}/` && !ANY_ADDRESS.includes(hostname.replace(/^\[|\]$/g, ''));
+}
+
+export function isAllowedHost(text: string): boolean {
+	const [, name = '', port] = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/.exec(text) ?? [];
+	if (port !== undefined && (Number(port) < 1 || Number(port) > PORT_MAX)) return false;
+	return name.startsWith('[') ? isIP(name.slice(1, -1)) === 6 : isHost(name);
+}
+
+/** The nodes may have errors of their own here, whatever their type says. */
+function refuseDuplicates(nodes: readonly unknown[], context: z.core.$RefinementCtx): void {
+	const ids = new Map<unknown, number>();
+	const addresses = new Map<string, number>();
+	for (const [index, node] of nodes.entries()) {
+		if (typeof node !== 'object' || node === null) continue;
+		const { id, host, port } = node as Partial<z.output<typeof nodeSchema>>;
+		const sameId = ids.get(id);
+		if (id !== undefined && sameId !== undefined) {
+			const message = `${shortJson(id)} is already the id of nodes[${sameId}]`;
+			context.addIssue({ code: 'custom', path: [index, 'id'], message });
+		} else ids.set(id, index);
+		const address = `${String(host).toLowerCase().replace('localhost', '127.0.0.1')}:${port}`;
+		const sameAddress = addresses.get(address);
+		if (port !== undefined && sameAddress !== undefined) {
+			const message = `${port} is already the port of nodes[${sameAddress}] at the same host`;
+			context.addIssue({ code: 'custom', path: [index, 'port'], message });
+		} else addresses.set(address, index);
+	}
+}
