@@ -24,6 +24,7 @@ export class LiveSource implements Source {
 			lost: (sinceMs) => {
 				if (own !== undefined) listener.lost(own, sinceMs);
 			},
+			refused: (why) => listener.refused(own ?? null, why),
 		});
 	}
 
@@ -49,6 +50,7 @@ export class LiveSource implements Source {
 			snapshot: (snapshot) => listener.snapshot(id, snapshot),
 			batch: (batch) => listener.batch(id, batch),
 			lost: (sinceMs) => listener.lost(id, sinceMs),
+			refused: (why) => listener.refused(id, why),
 		});
 		this.#connections.set(id, connection);
 	}

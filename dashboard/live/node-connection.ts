@@ -5,6 +5,7 @@
 import { io, type Socket } from 'socket.io-client';
 import type {
 	FactBatch,
+	JoinRefusal,
 	NodeSnapshot,
 	ProposeAnswer,
 	ProposeRequest,
@@ -17,6 +18,8 @@ export interface NodeListener {
 	batch(batch: FactBatch): void;
 	/** The node was last heard at `sinceMs`, in milliseconds since 1970. */
 	lost(sinceMs: number): void;
+	/** The node answers, and lets this page watch it no more than others: why not. It is asked again from time to time. */
+	refused(why: string): void;
 }
 
 /** The server pings every 500 ms, so a node that is silent for this long does not answer. */
@@ -25,6 +28,8 @@ const LISTEN_EVERY_MS = 150;
 const RECONNECT_MS_MIN = 200;
 const RECONNECT_MS_MAX = 800;
 const CONNECT_TIMEOUT_MS = 2000;
+/** A place may become free where all were taken. */
+const FULL_RETRY_MS = 3000;
 /** This is longer than a node itself waits before it answers `unknown`. */
 const ANSWER_TIMEOUT_MS = 30_000;
 
@@ -55,7 +60,7 @@ export class NodeConnection {
 			listener.batch(batch);
 		});
 		this.#socket.io.on('ping', () => this.#heard());
-		this.#socket.on('connect_error', () => this.#lost());
+		this.#socket.on('connect_error', (error) => this.#failed(error));
 		this.#socket.on('disconnect', () => this.#lost());
 		this.#listening = setInterval(() => this.#listen(), LISTEN_EVERY_MS);
 	}
@@ -90,6 +95,13 @@ export class NodeConnection {
 		if (this.#socket.connected && Date.now() - this.#heardMs > SILENCE_MS_MAX) this.#lost();
 	}
 
+	#failed({ data }: Error & { readonly data?: unknown }): void {
+		if (!isJoinRefusal(data)) return this.#lost();
+		this.#silent = true;
+		setTimeout(() => this.#socket.connect(), FULL_RETRY_MS);
+		this.#listener.refused(`${data.watchersMax} pages watch it already`);
+	}
+
 	#lost(): void {
 		// The library does not try again after the server itself refused.
 		if (!this.#socket.active) setTimeout(() => this.#socket.connect(), RECONNECT_MS_MAX);
@@ -97,4 +109,8 @@ export class NodeConnection {
 		this.#silent = true;
 		this.#listener.lost(this.#heardMs);
 	}
+}
+
+function isJoinRefusal(data: unknown): data is JoinRefusal {
+	return typeof data === 'object' && data !== null && 'reason' in data && data.reason === 'full';
 }

@@ -10,8 +10,11 @@ import type { Role } from '../../shared/paxos/fact.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { compareBallotTexts, higherBallot } from './ballot-names.ts';
 
-/** `connecting`: the node was not heard yet. `catchingUp`: facts were missed, and a snapshot is on its way. */
-export type NodeStatus = 'connecting' | 'up' | 'catchingUp' | 'unknown';
+/**
+ * `connecting`: the node was not heard yet. `catchingUp`: facts were missed, and a snapshot is on its way. `refused`:
+ * the node answers, and cannot be watched.
+ */
+export type NodeStatus = 'connecting' | 'up' | 'catchingUp' | 'unknown' | 'refused';
 
 const SLOTS_KEPT_MAX = 128;
 
@@ -21,6 +24,8 @@ export class NodeModel {
 	status: NodeStatus = 'connecting';
 	/** When the node was last heard, in milliseconds since 1970. It is set while `status` is `unknown`. */
 	unknownSinceMs = 0;
+	/** Why the node cannot be watched. It is set while `status` is `refused`. */
+	refusal = '';
 	epoch = '';
 	seq = 0;
 	role: Role = 'follower';
@@ -78,7 +83,7 @@ export class NodeModel {
 	 * a snapshot is awaited.
 	 */
 	batch(batch: FactBatch): readonly Fact[] | 'gap' {
-		if (this.status === 'catchingUp' || this.status === 'connecting') return [];
+		if (this.status !== 'up' && this.status !== 'unknown') return [];
 		const known = batch.epoch === this.epoch ? this.seq + 1 - batch.from : -1;
 		if (known < 0) {
 			this.status = 'catchingUp';
@@ -96,6 +101,11 @@ export class NodeModel {
 	lost(sinceMs: number): void {
 		this.status = 'unknown';
 		this.unknownSinceMs = sinceMs;
+	}
+
+	refused(why: string): void {
+		this.status = 'refused';
+		this.refusal = why;
 	}
 
 	#fold(fact: Fact): void {

@@ -23,4 +23,6 @@ export interface SourceListener {
 	batch(node: NodeId, batch: FactBatch): void;
 	/** Nothing was heard of `node` since `sinceMs` (milliseconds since 1970). */
 	lost(node: NodeId, sinceMs: number): void;
+	/** `node` runs and cannot be watched, for the reason given. null: the page's own node, whose name it has not told. */
+	refused(node: NodeId | null, why: string): void;
 }

@@ -20,6 +20,8 @@ export class SwarmModel {
 	/** How many facts nodes added up instead of sending them, since the page was opened. */
 	skippedCount = 0;
 	newestSlot: Slot = 0;
+	/** Why the page's own node cannot be watched, while it has not told the members; '' for no such reason. */
+	entryRefusal = '';
 	/** How many snapshots were folded. A snapshot may tell more of a decision than its facts do. */
 	snapshotsCount = 0;
 	readonly #byId = new Map<NodeId, NodeModel>();
@@ -43,6 +45,7 @@ export class SwarmModel {
 	}
 
 	members(members: readonly Member[], name: string): void {
+		this.entryRefusal = '';
 		this.name = name;
 		for (const member of members) if (!this.#byId.has(member.id)) this.#byId.set(member.id, new NodeModel(member));
 		this.#nodes = [...this.#byId.values()];
@@ -64,6 +67,11 @@ export class SwarmModel {
 
 	lost(id: NodeId, sinceMs: number): void {
 		this.#byId.get(id)?.lost(sinceMs);
+	}
+
+	refused(id: NodeId | null, why: string): void {
+		if (id === null) this.entryRefusal = why;
+		else this.#byId.get(id)?.refused(why);
 	}
 
 	gather(slot: Slot, attempts: readonly string[]): Gathered {

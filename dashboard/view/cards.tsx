@@ -85,6 +85,8 @@ function absence(node: NodeModel): string {
 			return 'Catching up: some facts were missed, its state is on the way.';
 		case 'unknown':
 			return `Unknown since ${clock(node.unknownSinceMs)}: it does not answer.`;
+		case 'refused':
+			return `It runs and cannot be watched from here: ${node.refusal}.`;
 		case 'connecting':
 		case 'up':
 			return 'Connecting…';

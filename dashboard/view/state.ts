@@ -91,6 +91,7 @@ export function start(from: Source): void {
 		members: (members, name) => enqueue(() => swarm.members(members, name)),
 		snapshot: (node, snapshot) => enqueue(() => swarm.snapshot(node, snapshot)),
 		lost: (node, sinceMs) => enqueue(() => swarm.lost(node, sinceMs)),
+		refused: (node, why) => enqueue(() => swarm.refused(node, why)),
 		batch: (node, told) =>
 			enqueue(() => {
 				const entries = swarm.batch(node, told);

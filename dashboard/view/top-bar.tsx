@@ -24,7 +24,11 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
 			</ul>
 			<p class="health" data-testid="quorum-health" aria-live="polite">
 				{nodes.length === 0 ? (
-					'Connecting…'
+					swarm.entryRefusal === '' ? (
+						'Connecting…'
+					) : (
+						`This node runs and cannot be watched: ${swarm.entryRefusal}.`
+					)
 				) : (
 					<>
 						<QuorumBar count={upCount} of={nodes.length} needed={needed} tone="up" what="nodes up" />
@@ -82,5 +86,7 @@ function pillText(node: NodeModel): string {
 			return 'connecting';
 		case 'unknown':
 			return `unknown since ${clock(node.unknownSinceMs)}`;
+		case 'refused':
+			return 'not watched';
 	}
 }

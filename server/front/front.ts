@@ -278,6 +278,9 @@ function answer(response: ServerResponse, { status, why }: Refusal): void {
 	response.statusCode = status;
 	if (status !== 403) isLast(response);
 	response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+	response.setHeader('X-Content-Type-Options', 'nosniff');
+	// A page from elsewhere is not even to learn that it was answered.
+	response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
 	response.setHeader('Content-Length', Buffer.byteLength(why));
 	if (status === 503) response.setHeader('Retry-After', '1');
 	response.end(why);

@@ -1,6 +1,10 @@
 /** The page's connection to a node, against real socket.io servers on loopback. */
 import { afterEach, expect, test } from 'vitest';
 import { NodeConnection } from '../../dashboard/live/node-connection.ts';
+import { Feed } from '../../server/feed/feed.ts';
+import { Front } from '../../server/front/front.ts';
+import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/limits.ts';
+import type { ReplicaService } from '../../server/replica/service.ts';
 import type { FactBatch, NodeSnapshot } from '../../shared/feed.ts';
 import { type FakeFeed, startFakeFeed } from './fake-feed.ts';
 
@@ -53,17 +57,49 @@ test('a proposal is answered by the node; where nothing can be asked, it is refu
 	expect(await connection?.propose(request)).toMatchObject({ outcome: 'refused' });
 });
 
+test('a node that has no room for one more watcher is not lost: it says why it cannot be watched', async () => {
+	const front = new Front({
+		doors: { refusal: () => null },
+		limits: connectionLimits(DESCRIPTORS_ASSUMED),
+		refused: () => undefined,
+		failed: () => undefined,
+	});
+	await front.listen('127.0.0.1', 0);
+	const full = new Feed({
+		service: { watch: () => () => undefined } as unknown as ReplicaService,
+		proposeTimeoutMs: 1000,
+		places: { watchersMax: 0, unjoinedMax: 16 },
+		malformed: () => undefined,
+	});
+	front.open({
+		request: full.handleRequest.bind(full),
+		upgrade: () => ({ name: 'feed', handleUpgrade: full.handleUpgrade.bind(full) }),
+	});
+	const heard = listen(`http://127.0.0.1:${front.port}`);
+	expect(await heard.refused()).toBe('0 pages watch it already');
+	connection?.close();
+	await full.close();
+	await front.close();
+});
+
 /** Each call waits for the next of its kind. */
 function listen(url: string) {
 	const snapshots = new Awaited<NodeSnapshot>();
 	const batches = new Awaited<FactBatch>();
 	const losses = new Awaited<number>();
+	const refusals = new Awaited<string>();
 	connection = new NodeConnection(url, {
 		snapshot: (snapshot) => snapshots.put(snapshot),
 		batch: (batch) => batches.put(batch),
 		lost: (sinceMs) => losses.put(sinceMs),
+		refused: (why) => refusals.put(why),
 	});
-	return { snapshot: () => snapshots.next(), batch: () => batches.next(), lost: () => losses.next() };
+	return {
+		snapshot: () => snapshots.next(),
+		batch: () => batches.next(),
+		lost: () => losses.next(),
+		refused: () => refusals.next(),
+	};
 }
 
 class Awaited<T> {

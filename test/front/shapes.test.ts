@@ -110,6 +110,15 @@ describe('Host and Origin', () => {
 		expect(node.replica.submitted).toEqual([]);
 	});
 
+	it('that are refused tell a page from elsewhere nothing', async () => {
+		const { headers } = await wire.write(head('Host: localhost', EVIL)).answer();
+		expect(headers).not.toHaveProperty('access-control-allow-origin');
+		expect(headers).toMatchObject({
+			'cross-origin-resource-policy': 'same-origin',
+			'x-content-type-options': 'nosniff',
+		});
+	});
+
 	it('of an absolute URL the host in it counts, not the header', async () => {
 		wire.write(request('PUT', 'http://localhost/v1/kv/a', { host: 'evil.example', body: 'red' }));
 		expect((await wire.answer()).body).toBe('true');

@@ -86,7 +86,7 @@ describe('five nodes', () => {
 		const polling = await n1.fetch('/socket.io/?EIO=4&transport=polling', { headers: { origin: FOREIGN } });
 		expect(polling.status).toBe(403);
 		expect(await polling.text()).toContain('evil.example');
-		expect(await refusedUpgrade(n1, '/socket.io/?EIO=4&transport=websocket', { origin: FOREIGN })).toBe(400);
+		expect(await refusedUpgrade(n1, '/socket.io/?EIO=4&transport=websocket', { origin: FOREIGN })).toBe(403);
 
 		expect(await refusedUpgrade(n1, '/mesh', { origin: FOREIGN })).toBe(403);
 		// No node sends one, so not even a member's own page may.
@@ -110,7 +110,7 @@ describe('five nodes', () => {
 		const [answer] = (await once(socket, 'data')) as [Buffer];
 		expect(answer.toString()).toMatch(/^HTTP\/1\.1 403 /);
 		expect(answer.toString()).not.toContain('kept');
-		expect(await refusedUpgrade(n1, '/socket.io/?EIO=4&transport=websocket', { host: 'evil.example' })).toBe(400);
+		expect(await refusedUpgrade(n1, '/socket.io/?EIO=4&transport=websocket', { host: 'evil.example' })).toBe(403);
 		expect(await refusedUpgrade(n1, '/mesh', { host: 'evil.example' })).toBe(403);
 	});
 

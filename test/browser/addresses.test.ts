@@ -1,0 +1,61 @@
+/** The page of a swarm is whole wherever its nodes are reached: at IPv6 addresses, and behind ports that are mapped. */
+import { io } from 'socket.io-client';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { connectionLimits, DESCRIPTORS_MIN } from '../../server/limits.ts';
+import { type Listening, startListening, startProxy } from '../client/listening.ts';
+import { launchBrowser, type TestBrowser } from './browser.ts';
+import { propose, stateBecomes, wide } from './swarm-page.ts';
+
+let browser: TestBrowser;
+
+beforeAll(async () => {
+	browser = await launchBrowser();
+});
+afterAll(() => browser.close());
+/** They stop after the page is closed, which was opened later: it complains of nodes that are gone. */
+async function start(...options: Parameters<typeof startListening>): Promise<Listening> {
+	const running = await startListening(...options);
+	onTestFinished(() => running.stop());
+	return running;
+}
+
+/** The page that `url` serves shows every node as up, and one that it did not come from takes a proposal. */
+async function isWhole(url: string): Promise<void> {
+	const page = await browser.openPage({ viewport: wide });
+	await page.goto(url);
+	for (const id of ['n1', 'n2', 'n3']) await stateBecomes(page, id, 'up');
+	expect((await propose(page, { at: 'n2', key: 'color', value: 'red', route: 'leader' })).outcome).toBe('chosen');
+}
+
+describe('the page', () => {
+	test('of nodes at ::1 hears all of them', async () => {
+		const running = await start(3, () => ({ host: '::1' }));
+		await isWhole(running.nodes[0]?.url as string);
+	});
+
+	test('of nodes at different families of addresses hears all of them', async () => {
+		const running = await start(3, (index) => ({ host: ['127.0.0.1', '::1', '127.0.0.1'][index] }));
+		await isWhole(running.nodes[0]?.url as string);
+	});
+
+	test('of nodes behind proxies hears all of them where they advertise', async () => {
+		const proxies = await Promise.all([0, 1, 2].map((index) => startProxy(() => running.ports[index] as number)));
+		for (const { stop } of proxies) onTestFinished(stop);
+		const running: Listening = await start(3, (index) => ({ advertise: `http://127.0.0.1:${proxies[index]?.port}` }));
+		await isWhole(running.nodes[0]?.url as string);
+	});
+
+	test('of a node that has no room for one more watcher says so, and that the node runs', async () => {
+		const running = await start(1, () => ({}), { descriptors: DESCRIPTORS_MIN });
+		const url = running.nodes[0]?.url as string;
+		const { watchersMax } = connectionLimits(DESCRIPTORS_MIN);
+		for (let watchers = 0; watchers < watchersMax; watchers++) {
+			const watcher = io(url, { transports: ['websocket'], forceNew: true, reconnection: false });
+			onTestFinished(() => void watcher.disconnect());
+			await new Promise((resolve) => watcher.once('snapshot', resolve));
+		}
+		const page = await browser.openPage();
+		await page.goto(url);
+		await page.getByText(`This node runs and cannot be watched: ${watchersMax} pages watch it already.`).waitFor();
+	});
+});
