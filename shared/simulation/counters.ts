@@ -83,6 +83,7 @@ export const COUNTERS = [
 	'acceptsAnsweredWithDecisions',
 	'readsWaitedForARound',
 	'proposalsPutTogether',
+	'storesRestored',
 	'slotsContested',
 	'contestedSlotsKept',
 	'proposalsRefused',

@@ -1,12 +1,47 @@
 /** What must hold once every fault has ended and every client has its answer: nothing waits, and nothing is in turmoil. */
 import { Violation } from './ledger.ts';
-import type { SimulatedNode } from './node.ts';
+import type { Process, SimulatedNode } from './node.ts';
+import type { Random } from './random.ts';
+import { US_PER_MS } from './schedule.ts';
+import type { World } from './world.ts';
 
 /**
  * Of campaigns since everything healed, for each slot chosen since then and each node. In a duel every proposal asks
  * for a campaign of its own, and each campaign halts some other.
  */
 const CAMPAIGNS_PER_DECISION_MAX = 3;
+
+/** A patient reader asks so often, somewhere. */
+const PATIENT_EVERY_MS = 500;
+
+/**
+ * Readers that never give up: what each asks of a process is answered, unless that process ends. Clients that time out
+ * and ask elsewhere would hide a read that was dropped.
+ */
+export class PatientReaders {
+	readonly #waiting = new Map<Process, number>();
+
+	constructor(world: World, random: Random, untilMs: number) {
+		for (let ms = 0; ms < untilMs; ms += PATIENT_EVERY_MS) {
+			const node = random.pick(world.nodes);
+			world.at(ms * US_PER_MS, () => this.#ask(node));
+		}
+	}
+
+	#ask({ process }: SimulatedNode): void {
+		if (!process) return;
+		this.#waiting.set(process, (this.#waiting.get(process) ?? 0) + 1);
+		process.loop.read(() => this.#waiting.set(process, (this.#waiting.get(process) as number) - 1));
+	}
+
+	/** @throws Violation where a process that is still there has not answered */
+	mustHaveAnswers(): void {
+		for (const [process, count] of this.#waiting) {
+			if (count === 0 || process.node.process !== process) continue;
+			throw new Violation('EveryReadIsAnswered', `${process.node.id} has left ${count} reads without an answer`);
+		}
+	}
+}
 
 /** @throws Violation where campaigns end each other rather than choose */
 export function mustBound(campaigns: number, decisions: number): void {

@@ -29,6 +29,7 @@ export class Invariants {
 	readonly #ledger: Ledger;
 	readonly #ids: readonly string[];
 	readonly #counters: Counters;
+	readonly #openSlotsMax: number;
 	readonly #lives: Life[];
 	readonly #messages: MessageRules;
 	readonly #promises: PromiseRules;
@@ -38,8 +39,10 @@ export class Invariants {
 	readonly #revisions = new Map<string, number>();
 	readonly #neverApplied = new Set<string>();
 
-	constructor(ledger: Ledger, ids: readonly string[], counters: Counters) {
+	/** @param openSlotsMax how many slots beyond what is chosen a leader may propose in */
+	constructor(ledger: Ledger, ids: readonly string[], counters: Counters, openSlotsMax: number) {
 		this.#ledger = ledger;
+		this.#openSlotsMax = openSlotsMax;
 		this.#ids = ids;
 		this.#counters = counters;
 		this.#lives = ids.map(() => new Life());
@@ -77,6 +80,7 @@ export class Invariants {
 		for (const decision of effects.apply) this.#applies(node, life, decision);
 		if (effects.sendWhenDurable.length > 0) this.#promises.made(node, effects);
 		this.#refusedStops(node, event, view);
+		if (view.phase1) this.#proposesInTheWindow(node, effects, view.phase1, view);
 		for (const fact of effects.facts) this.#told(node, fact, view);
 		this.#count(event, effects, view);
 	}
@@ -144,6 +148,15 @@ export class Invariants {
 		const nacked = event.kind === 'receive' && event.message.kind === 'nack' ? event.message.promised : NO_BALLOT;
 		if (compareBallots(promised, ballot) <= 0 && compareBallots(nacked, ballot) <= 0) return;
 		throw new Violation('RefusedStops', `${this.#ids[node]} goes on under ${ballotToText(ballot)}`);
+	}
+
+	/** A leader proposes only so far beyond what is chosen, so that the next one has no more than that to recover. */
+	#proposesInTheWindow(node: number, { send }: Effects, phase1: Phase1, view: AgentView): void {
+		const end = Math.max(view.chosenThrough, phase1.chosenThrough) + this.#openSlotsMax;
+		for (const { message } of send) {
+			if (message.kind !== 'accept' || message.slot <= end || message.slot === phase1.contest) continue;
+			throw new Violation('WindowIsBounded', `${this.#ids[node]} proposes in slot ${message.slot}, the last is ${end}`);
+		}
 	}
 
 	/** States that are worth being in, and that only what happened and what came of it can tell. */

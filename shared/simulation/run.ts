@@ -6,10 +6,11 @@
 
 import { sameBytes } from '../bytes/bytes.ts';
 import { PaxosAgent } from '../paxos/agent.ts';
+import { Store } from '../store/store.ts';
 import { Clients, CONTESTED_SLOTS, drawOperations, type PlannedOperation } from './clients.ts';
 import { type ClockTaste, USUAL_CLOCKS } from './clock.ts';
 import type { Counters } from './counters.ts';
-import { mustBound, mustHaveNothingLeft } from './ending.ts';
+import { mustBound, mustHaveNothingLeft, PatientReaders } from './ending.ts';
 import { drawFaults, type Fault, PLAN, type Regime } from './faults.ts';
 import { Violation } from './ledger.ts';
 import { checkHistory } from './linearizability.ts';
@@ -212,6 +213,7 @@ export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 
 /** Once faults stop, the swarm goes on: within a bound every node answers, and all of them agree. */
 function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan: Plan): void {
+	const readers = new PatientReaders(world, new Random(plan.seed, 0x70617469), PLAN.healMs);
 	world.run(PLAN.healMs * US_PER_MS);
 	trouble.heal();
 	const before = { campaigns: world.counters.campaigns, chosen: world.ledger.chosenThrough };
@@ -229,6 +231,7 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 	world.run(Math.max(PLAN.endMs, PLAN.healMs + progressMs + SETTLE_MS) * US_PER_MS);
 	if (clients.waitingCount > 0)
 		throw new Violation('Progress', `${clients.waitingCount} operations still have no answer`);
+	readers.mustHaveAnswers();
 	const { chosenThrough } = world.ledger;
 	const campaigns = world.counters.campaigns - before.campaigns;
 	mustBound(campaigns, chosenThrough - before.chosen + alive.length);
@@ -282,6 +285,10 @@ function checkStates(world: World): void {
 		// By slot, not by revision: a command that was applied before takes none, and may yet acknowledge outcomes.
 		const { store, appliedThrough } = node.process.loop;
 		const bytes = store.save();
+		if (!sameBytes(bytes, Store.restore(bytes).save())) {
+			throw new Violation('SavedIsWhole', `the store of ${node.id} is another one after save and restore`);
+		}
+		world.counters.storesRestored++;
 		const other = states.get(appliedThrough);
 		if (!other) states.set(appliedThrough, { node, bytes });
 		else if (!sameBytes(other.bytes, bytes)) {

@@ -136,7 +136,7 @@ export class World implements Surroundings {
 		this.network = new Network(seed, nodes, links);
 		const members = Array.from({ length: nodes }, (_, index) => `n${index + 1}`);
 		this.ledger = new Ledger(nodes, this.counters);
-		this.invariants = new Invariants(this.ledger, members, this.counters);
+		this.invariants = new Invariants(this.ledger, members, this.counters, config.openSlotsMax);
 		this.nodes = members.map((id, index) => new SimulatedNode(index, { id, members, ...config }, seed, this));
 		this.#nodeOf = new Map(this.nodes.map((node) => [node.id, node]));
 		this.links = new Links(this, this.network, new Random(seed, 0x6c696e6b), this.nodes);

@@ -431,7 +431,15 @@ export const MUTANTS: readonly Mutant[] = [
 
 type Edit = readonly [file: string, find: string, replace: string];
 
-function one(bug: number, name: string, file: string, find: string, replace: string, ...more: readonly Edit[]): Mutant {
+/** @param more further edits of the same bug, in the same file or in others */
+export function one(
+	bug: number,
+	name: string,
+	file: string,
+	find: string,
+	replace: string,
+	...more: readonly Edit[]
+): Mutant {
 	const edits = [[file, find, replace] as const, ...more].map(([file, find, replace]) => ({ file, find, replace }));
 	return { name, bug, edits };
 }

@@ -5,7 +5,8 @@
  */
 
 import { Command, InvalidArgumentError } from 'commander';
-import { MUTANTS, type Mutant } from './mutant-list.ts';
+import type { Mutant } from './mutant-list.ts';
+import { ALL_MUTANTS, OWN_MUTANTS } from './mutant-list-own.ts';
 import { clearTrees, plant } from './mutant-tree.ts';
 import { runSeeds } from './seeds.ts';
 
@@ -13,6 +14,7 @@ interface Flags {
 	readonly seeds: number;
 	readonly nodes?: number;
 	readonly only?: string;
+	readonly own: boolean;
 	readonly json: boolean;
 }
 
@@ -31,11 +33,12 @@ const flags = new Command('mutants')
 	.option('--seeds <count>', 'at most, for each bug', whole, 2000)
 	.option('--nodes <count>', 'of each swarm (default: 3, 5 or 7, as the seed says)', whole)
 	.option('--only <text>', 'only bugs whose name contains this')
+	.option('--own', 'only bugs that this project has made up', false)
 	.option('--json', 'end with one line of JSON', false)
 	.parse()
 	.opts<Flags>();
 
-const mutants = MUTANTS.filter(({ name }) => name.includes(flags.only ?? ''));
+const mutants = (flags.own ? OWN_MUTANTS : ALL_MUTANTS).filter(({ name }) => name.includes(flags.only ?? ''));
 const verdicts: Verdict[] = [];
 clearTrees();
 for (const mutant of mutants) {

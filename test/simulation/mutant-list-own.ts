@@ -1,0 +1,258 @@
+/**
+ * Bugs that this project has made up, as patches, beside those that others really had (`mutant-list.ts`): each is
+ * where the agent, the loop, the log or the store would be wrong without a word, and each shows that the world reaches
+ * there.
+ */
+import { MUTANTS, type Mutant, one } from './mutant-list.ts';
+
+const ACCEPTOR = 'shared/paxos/acceptor.ts';
+const AGENT = 'shared/paxos/agent.ts';
+const BALLOT = 'shared/paxos/ballot.ts';
+const CAMPAIGN = 'shared/paxos/campaign.ts';
+const LEADERSHIP = 'shared/paxos/leadership.ts';
+const LEARNER = 'shared/paxos/learner.ts';
+const PROPOSER = 'shared/paxos/proposer.ts';
+const READS = 'shared/paxos/reads.ts';
+const RECORD = 'shared/paxos/record.ts';
+const SLOT_LOG = 'shared/paxos/log.ts';
+const WIRE = 'shared/paxos/wire.ts';
+const LOOP = 'shared/replica/loop.ts';
+const STORE = 'shared/store/store.ts';
+
+export const OWN_MUTANTS: readonly Mutant[] = [
+	one(
+		0,
+		'a promise leaves out the last acceptance',
+		SLOT_LOG,
+		'for (let slot = this.#chosenThrough + 1; slot <= this.lastSlot; slot++) {',
+		'for (let slot = this.#chosenThrough + 1; slot < this.lastSlot; slot++) {',
+	),
+	one(
+		0,
+		'a promise says chosen what its acceptor forgets in a crash',
+		ACCEPTOR,
+		'		this.#recordChosen();\n		const parts',
+		'		const parts',
+	),
+	one(
+		0,
+		'parts of two cuts of one promise are put together',
+		CAMPAIGN,
+		'if (!report || report.chosenThrough !== chosenThrough || report.parts.length !== parts) {',
+		'if (!report || report.parts.length !== parts) {',
+	),
+	one(
+		0,
+		'a leader goes on although it fetched what another one chose',
+		PROPOSER,
+		'			if (!isOurs) {\n',
+		'			if (!isOurs && slot < 0) {\n',
+	),
+	one(
+		0,
+		'a confirm of an earlier leadership counts for this one',
+		AGENT,
+		'if (!sameBallot(message.ballot, this.#proposer.ballot)) return;\n				this.#proposer.leadership?.heardFrom(from);',
+		'this.#proposer.leadership?.heardFrom(from);',
+	),
+	one(
+		0,
+		'a read of the leader joins the round that is under way',
+		READS,
+		'		this.#waiting.push(read);',
+		'		((this.#round?.own as ReadId[] | undefined) ?? this.#waiting).push(read);',
+	),
+	one(
+		0,
+		'the reads of a round are dropped when its leader is deposed',
+		READS,
+		'[...(this.#round?.own ?? []), ...this.#asked, ...this.#waiting]',
+		'[...this.#asked, ...this.#waiting]',
+	),
+	one(
+		0,
+		'the reads of an ask are dropped when another leader is heard',
+		READS,
+		'[...(this.#round?.own ?? []), ...this.#asked, ...this.#waiting]',
+		'[...(this.#round?.own ?? []), ...this.#waiting]',
+	),
+	one(
+		0,
+		'a follower takes one slot more for chosen than its leader said',
+		LEARNER,
+		'while (this.#log.chosenThrough < through) {',
+		'while (this.#log.chosenThrough <= through) {',
+	),
+	one(
+		0,
+		'decisions begin one slot behind what was asked for',
+		LEARNER,
+		'for (let slot = from; slot <= chosenThrough; slot++) {',
+		'for (let slot = from + 1; slot <= chosenThrough; slot++) {',
+	),
+	one(
+		0,
+		'decisions are learned in whatever order they come',
+		LEARNER,
+		'if (slot !== this.#log.chosenThrough + 1) continue;',
+		'if (slot <= this.#log.chosenThrough) continue;',
+	),
+	one(
+		0,
+		'a node that is told it is behind waits for more before it asks',
+		LEARNER,
+		'if (!underWay || atOnce) this.#ask();',
+		'if (underWay && atOnce) this.#ask();',
+		[LEARNER, '			if (this.#behind) this.#ask();\n', ''],
+		[AGENT, '				this.#learner.retry();\n', ''],
+	),
+	one(
+		0,
+		'a leader opens one slot too many',
+		LEADERSHIP,
+		'+ this.#context.config.openSlotsMax;',
+		'+ this.#context.config.openSlotsMax + 1;',
+	),
+	one(
+		0,
+		'the proposal behind a full batch is dropped',
+		LEADERSHIP,
+		'this.#queue = this.#queue.slice(count);',
+		'this.#queue = this.#queue.slice(count + 1);',
+	),
+	one(
+		0,
+		'proposals are put together in the wrong order',
+		LEADERSHIP,
+		'const taken = this.#queue.slice(0, count);',
+		'const taken = this.#queue.slice(0, count).reverse();',
+	),
+	one(
+		0,
+		'a proposal that is settled is cared for all the same',
+		PROPOSER,
+		'		for (const id of ids) this.#pending.remove(id);\n',
+		'',
+	),
+	one(
+		0,
+		'a candidate that is refused goes on',
+		PROPOSER,
+		'if (sameBallot(ballot, NO_BALLOT) || compareBallots(by, ballot) <= 0) return false;',
+		'if (sameBallot(ballot, NO_BALLOT) || compareBallots(by, ballot) <= 0 || this.#campaign) return false;',
+	),
+	one(
+		0,
+		'a leader is not halted by its own promise to another one',
+		AGENT,
+		'		this.#proposer.saw(ballot);\n		this.#halt(ballot, from);\n		this.#election.promisedTo(ballot);',
+		'		this.#proposer.saw(ballot);\n		this.#election.promisedTo(ballot);',
+	),
+	one(
+		0,
+		'ballots of one millisecond are told apart by their nodes alone',
+		BALLOT,
+		'	if (a.ns !== b.ns) return a.ns - b.ns;\n',
+		'',
+	),
+	one(
+		0,
+		'a ballot may equal the one that it was to exceed, but for the node',
+		BALLOT,
+		'return floor.ns + 1 < NS_PER_MS ? { ms: floor.ms, ns: floor.ns + 1, node }',
+		'return floor.ns + 1 < NS_PER_MS ? { ms: floor.ms, ns: floor.ns, node }',
+	),
+	one(
+		0,
+		'what was learned is read back as accepted',
+		RECORD,
+		'return { kind, slot: from.int(),',
+		"return { kind: 'accepted', slot: from.int(),",
+	),
+	one(
+		0,
+		'a promise is told as if nothing were chosen',
+		WIRE,
+		'			out.int(message.parts);\n			out.int(message.chosenThrough);',
+		'			out.int(message.parts);\n			out.int(0);',
+	),
+	one(
+		0,
+		'a poll is answered for another ballot than it asked with',
+		WIRE,
+		'			writeBallot(out, message.ballot);\n			writeBallot(out, message.leader);',
+		'			writeBallot(out, message.leader);\n			writeBallot(out, message.leader);',
+	),
+	one(
+		0,
+		'what waits for the last record leaves one record early',
+		LOOP,
+		'(this.#held[0] as Held).position <= through',
+		'(this.#held[0] as Held).position <= through + 1',
+	),
+	one(
+		0,
+		'what waits for the disk overtakes what waited before it',
+		LOOP,
+		'(this.#held.shift() as Held).envelopes',
+		'(this.#held.pop() as Held).envelopes',
+	),
+	one(
+		0,
+		'a read that waits for its slot is answered one slot early',
+		LOOP,
+		'const due = this.#ready.filter((read) => read.slot <= this.appliedThrough);\n		this.#ready = this.#ready.filter((read) => read.slot > this.appliedThrough);',
+		'const due = this.#ready.filter((read) => read.slot <= this.appliedThrough + 1);\n		this.#ready = this.#ready.filter((read) => read.slot > this.appliedThrough + 1);',
+	),
+	one(
+		0,
+		'a read that must wait for its slot is forgotten',
+		LOOP,
+		'				this.#ready.push({ slot: outcome.slot, answer });\n',
+		'',
+	),
+	one(
+		0,
+		'a nack shows what was never proposed',
+		ACCEPTOR,
+		'return entry ? { slot, ballot: entry.ballot, value: entry.value } : null;',
+		'return entry ? { slot, ballot: this.#promised, value: entry.value } : null;',
+	),
+	one(
+		0,
+		'a confirm leaves though something higher is promised',
+		ACCEPTOR,
+		"if (compareBallots(ballot, this.#promised) < 0) return this.#refuse(from, 'heartbeat', ballot, 0);\n",
+		'',
+	),
+	one(
+		0,
+		'a compare-and-set compares with the revision that made the key',
+		STORE,
+		'if (cas !== null && cas !== (kept?.modifyRevision ?? 0)) return false;',
+		'if (cas !== null && cas !== (kept?.createRevision ?? 0)) return false;',
+	),
+	one(
+		0,
+		'a command that comes twice is told to have held though it did not',
+		STORE,
+		"return { kind: 'duplicate', revision: before.revision, ok: before.ok };",
+		"return { kind: 'duplicate', revision: before.revision, ok: true };",
+	),
+	one(
+		0,
+		'a condition that does not hold changes the key all the same',
+		STORE,
+		'if (cas !== null && cas !== (kept?.modifyRevision ?? 0)) return false;\n		if (!kept) {',
+		'const holds = cas === null || cas === (kept?.modifyRevision ?? 0);\n		if (!kept && !holds) return false;\n		if (!kept) {',
+	),
+	one(
+		0,
+		'a client is evicted from the table when the next one comes',
+		'shared/store/client-table.ts',
+		'if (this.#open.size >= CLIENTS_MAX) this.#evictLeastRecentlyUsed();',
+		'if (this.#open.size >= 4) this.#evictLeastRecentlyUsed();',
+	),
+];
+
+export const ALL_MUTANTS: readonly Mutant[] = [...MUTANTS, ...OWN_MUTANTS];
