@@ -1,6 +1,7 @@
 /**
- * One request to whichever node answers. A read is tried at the next node after any failure; a write only
- * where it surely did not happen, so a command is never carried out twice because of this client.
+ * One request to the first node that answers. A read is tried at the next node after any failure; a write only where
+ * it surely did not happen, so a command is never carried out twice because of this client. Nodes that say nothing
+ * are asked last: what was handed to one of them can be neither waited for nor asked of another.
  */
 import { type SwarmConfig, urlOf } from '../config.ts';
 import { CommandError, EXIT } from './terminal.ts';
@@ -22,6 +23,8 @@ export interface SwarmAnswer {
 /** A node holds a request for this long while there is no leader, beyond its own time limit. */
 const LEADER_WAIT_MS = 3000;
 const NETWORK_MS = 1000;
+/** A node that has not said by then that it is alive is asked last. */
+const ALIVE_WITHIN_MS = 500;
 
 /** Failures before a connection stood: nothing was sent. */
 const NOT_CONNECTED: readonly unknown[] = [
@@ -55,7 +58,7 @@ export async function askAny(
 	timeoutMs: number,
 ): Promise<SwarmAnswer> {
 	const failures: string[] = [];
-	for (const endpoint of endpoints) {
+	for (const endpoint of await silentLast(endpoints)) {
 		const tried = await ask(endpoint, request, timeoutMs);
 		if (tried.kind === 'answered' && tried.answer.status < 500) return tried.answer;
 		failures.push(`${endpoint}: ${tried.kind === 'answered' ? textOf(tried.answer) : tried.why}`);
@@ -65,6 +68,20 @@ export async function askAny(
 		}
 	}
 	throw new CommandError(`No node could answer.\n${failures.join('\n')}`, { status: EXIT.unavailable });
+}
+
+/** In their order, but for those that do not say whether they are alive. One that cannot be reached says so at once. */
+async function silentLast(endpoints: readonly string[]): Promise<readonly string[]> {
+	if (endpoints.length < 2) return endpoints;
+	const said = await Promise.all(
+		endpoints.map(async (endpoint) => {
+			const tried = await ask(endpoint, { method: 'GET', path: '/livez' }, ALIVE_WITHIN_MS);
+			return { endpoint, isSilent: tried.kind === 'silent' };
+		}),
+	);
+	return [...said.filter(({ isSilent }) => !isSilent), ...said.filter(({ isSilent }) => isSilent)].map(
+		({ endpoint }) => endpoint,
+	);
 }
 
 /** One request to one node. Never rejects. */
@@ -92,6 +109,8 @@ export type Tried =
 	| { readonly kind: 'answered'; readonly answer: SwarmAnswer }
 	/** No connection: nothing happened. */
 	| { readonly kind: 'notSent'; readonly why: string }
+	/** Nothing came in time: it may have happened, or may yet. */
+	| { readonly kind: 'silent'; readonly why: string }
 	| { readonly kind: 'unknown'; readonly why: string };
 
 function surelyNotDone(tried: Tried): boolean {
@@ -106,7 +125,7 @@ export function textOf({ status, body }: SwarmAnswer): string {
 
 function describeFailure(error: unknown, timeoutMs: number): Tried {
 	if (!(error instanceof Error)) return { kind: 'unknown', why: String(error) };
-	if (error.name === 'TimeoutError') return { kind: 'unknown', why: `no answer within ${timeoutMs} ms` };
+	if (error.name === 'TimeoutError') return { kind: 'silent', why: `no answer within ${timeoutMs} ms` };
 	const { cause } = error;
 	const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
 	if (NOT_CONNECTED.includes(code)) return { kind: 'notSent', why: `no connection (${code})` };

@@ -55,7 +55,7 @@ export async function propose(
 	const post = { method: 'POST', path: '/v1/swarm/propose', body, contentType: 'application/json' } as const;
 	const tried = await ask(endpoint, post, clientTimeoutMs(config));
 	if (tried.kind !== 'answered') {
-		const outcome = tried.kind === 'unknown' ? 'the outcome is unknown: ' : '';
+		const outcome = tried.kind === 'notSent' ? '' : 'the outcome is unknown: ';
 		throw new CommandError(`${endpoint}: ${outcome}${tried.why}`, { status: EXIT.unavailable });
 	}
 	const parsed = answerSchema.safeParse(jsonOf(tried.answer.body));

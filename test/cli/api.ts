@@ -15,10 +15,13 @@ export interface Answer {
 	readonly body?: string | Buffer;
 	/** Closes the connection instead of answering. */
 	readonly hangUp?: true;
+	/** Takes what it is asked and never answers, as a process that is stopped. */
+	readonly silent?: true;
 }
 
 export interface FakeApi {
 	readonly port: number;
+	/** Apart from whether it is alive. */
 	readonly asked: Asked[];
 	/** What it answers from now on. */
 	answer: Answer;
@@ -28,8 +31,10 @@ export interface FakeApi {
 export async function fakeApi(answer: Answer = {}): Promise<FakeApi> {
 	const server = createServer(async (request, response) => {
 		const { method = '', url = '' } = request;
+		const { status = 200, headers = {}, body = '', hangUp, silent } = api.answer;
+		if (silent) return;
+		if (url === '/livez') return void response.end('ok');
 		api.asked.push({ method, url, body: await text(request) });
-		const { status = 200, headers = {}, body = '', hangUp } = api.answer;
 		if (hangUp) request.socket.destroy();
 		else response.writeHead(status, headers).end(body);
 	});

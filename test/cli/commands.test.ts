@@ -74,6 +74,16 @@ describe('put', () => {
 		expect(second.asked).toHaveLength(1);
 	});
 
+	it.each(['put color red', 'del color', 'get color'])(
+		'is asked of a node that speaks before one that is silent: %s',
+		async (command) => {
+			first.answer = { silent: true };
+			second.answer = { body: 'true' };
+			expect((await swarm(command)).status).toBe(0);
+			expect(second.asked).toHaveLength(1);
+		},
+	);
+
 	it('tries the next node where the first one surely did not do it', async () => {
 		first.answer = { status: 500, headers: { 'X-Swarm-Outcome': 'not-applied' }, body: 'No cluster leader' };
 		second.answer = { body: 'true' };

@@ -1,5 +1,7 @@
 /** A leader that falls silent with all of its connections open, and comes back not knowing that it was away. */
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { SwarmClient } from '../../shared/client/client.ts';
 import { get, put } from './client.ts';
 import { Swarm, type TestNode, until } from './swarm.ts';
 
@@ -29,6 +31,41 @@ test('a silent leader is replaced, and once it is back it answers no read from b
 	await old.ready();
 	expect(await (await put(old, 'color', 'green')).text()).toBe('true');
 	for (const node of swarm.nodes) expect(await get(node, 'color')).toBe('green');
+});
+
+test('a client leaves the node that fell silent, and what it had asked of it is done once', async () => {
+	const client = new SwarmClient({
+		nodes: swarm.nodes.map(({ url }) => url),
+		connect: (url) => new WebSocket(url),
+		timeoutMs: 20_000,
+	});
+	try {
+		const first = await client.put('color', 'red');
+		const silent = swarm.node(client.node);
+		silent.pause();
+		const calls = Array.from({ length: 50 }, (_, i) =>
+			client.put('color', `${i}`, i === 0 ? { cas: first.revision } : {}),
+		);
+		const results = await Promise.all(calls);
+		expect(client.node).not.toBe(silent.id);
+		expect(results.map(({ ok, revision }) => ({ ok, revision: revision - first.revision }))).toEqual(
+			results.map((_, i) => ({ ok: true, revision: i + 1 })),
+		);
+		expect(new TextDecoder().decode((await client.get('color'))?.value)).toBe('49');
+		silent.resume();
+	} finally {
+		client.close();
+	}
+});
+
+test('the command line asks a node that speaks, though the first one is silent', async () => {
+	const [first] = swarm.nodes as [TestNode];
+	first.pause();
+	await swarm.leader(swarm.node('n2'));
+	expect(await swarm.run('put', 'color', 'red')).toMatchObject({ status: 0 });
+	expect(await swarm.run('get', 'color')).toMatchObject({ status: 0, stdout: 'red' });
+	expect(await swarm.run('del', 'color')).toMatchObject({ status: 0 });
+	first.resume();
 });
 
 test('a follower that was paused catches up with what it missed', async () => {
