@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { RawFact } from '../shared/fact.ts';
 import { ballotToText } from '../shared/paxos/ballot.ts';
+import { skewText } from '../shared/skew.ts';
 import { kindOfText, Repeats } from './repeats.ts';
 import type { FactStream } from './replica/fact-stream.ts';
 
@@ -52,6 +53,8 @@ function lineOf(fact: RawFact): { level: 'debug' | 'info' | 'warn'; text: string
 			return { level: 'warn', text: `ignored ${fact.message} from ${fact.from}: ${fact.why}` };
 		case 'disk':
 			return { level: fact.what === 'hasRoom' || fact.what === 'answers' ? 'info' : 'warn', text: fact.detail };
+		case 'clockSkew':
+			return { level: 'warn', text: skewText(fact.peer, fact.aheadMs) };
 		case 'promised':
 			return { level: 'debug', text: `promised ${ballotToText(fact.ballot)}` };
 		case 'pollHeld':

@@ -1,6 +1,7 @@
 /** Says a fact in one line, and tells to which kind of the event log it belongs. */
 import type { BallotText, Fact } from '../../shared/fact.ts';
 import type { Message } from '../../shared/paxos/message.ts';
+import { skewText } from '../../shared/skew.ts';
 import type { ValueSummary } from '../../shared/store/describe.ts';
 import type { BallotNames } from './ballot-names.ts';
 import { list, quoted } from './why.ts';
@@ -37,6 +38,7 @@ export function groupOf(fact: Fact): FactGroup {
 		case 'linkDown':
 		case 'malformed':
 		case 'ignored':
+		case 'clockSkew':
 			return 'links';
 		case 'flushed':
 		case 'applied':
@@ -75,6 +77,8 @@ export function factText(fact: Fact, names: BallotNames): string {
 			return `does not campaign: ${list(fact.hearing)} still hear${fact.hearing.length === 1 ? 's' : ''} a leader, ${list(fact.silent)} not`;
 		case 'fetching':
 			return `fetches slots ${fact.slot} to ${fact.through} from ${fact.from}`;
+		case 'clockSkew':
+			return skewText(fact.peer, fact.aheadMs);
 		case 'ignored':
 			return `ignores ${fact.message} of ${fact.from}: ${fact.why}`;
 		case 'sent':

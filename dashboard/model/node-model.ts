@@ -165,6 +165,7 @@ export class NodeModel {
 			case 'proposed':
 			case 'voteCounted':
 			case 'pollHeld':
+			case 'clockSkew':
 			case 'fetching':
 			case 'ignored':
 			case 'sent':

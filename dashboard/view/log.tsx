@@ -154,6 +154,7 @@ function glyphOfFact(fact: Fact): GlyphKind {
 		case 'givenUp':
 		case 'malformed':
 		case 'ignored':
+		case 'clockSkew':
 		case 'linkDown':
 		case 'disk':
 			return 'nack';

@@ -41,6 +41,8 @@ export interface MemberStatus extends Member {
 	readonly chosenThrough: number;
 	/** Whole milliseconds ago, 0 for the node that answers; null for never. */
 	readonly heardMs: number | null;
+	/** How many milliseconds its clock is ahead of the clock of the node that answers, as it last told; null for never. */
+	readonly clockAheadMs: number | null;
 }
 
 export interface StatusOptions {
@@ -87,11 +89,15 @@ function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmSta
 	const members = swarm.members.map(({ id, url }): MemberStatus => {
 		if (id === view.id) {
 			const { role, chosenThrough } = view;
-			return { id, url, linked: true, role, ballot: ballotToText(view.promised), chosenThrough, heardMs: 0 };
+			const ballot = ballotToText(view.promised);
+			return { id, url, linked: true, role, ballot, chosenThrough, heardMs: 0, clockAheadMs: 0 };
 		}
 		const peer = peers.get(id);
-		if (!peer) return { id, url, linked: false, role: 'unknown', ballot: '', chosenThrough: 0, heardMs: null };
-		const { linked, chosenThrough, heardMs } = peer;
+		if (!peer) {
+			const nothing = { role: 'unknown', ballot: '', chosenThrough: 0, heardMs: null, clockAheadMs: null } as const;
+			return { id, url, linked: false, ...nothing };
+		}
+		const { linked, chosenThrough, heardMs, clockAheadMs } = peer;
 		const role = roleNow(peer, view.leader.node);
 		const ballot = ballotToText(peer.ballot);
 		return {
@@ -102,6 +108,7 @@ function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmSta
 			ballot,
 			chosenThrough,
 			heardMs: Number.isFinite(heardMs) ? Math.round(heardMs) : null,
+			clockAheadMs,
 		};
 	});
 	return {

@@ -149,8 +149,9 @@ export class Replica implements ReplicaService, ClientDoorPort {
 	// From the mesh
 
 	receive(from: NodeId, epoch: string, firstId: number, messages: readonly Message[]): void {
+		const nowMs = Date.now();
 		for (const message of messages) {
-			this.#peers.heard(from, message);
+			this.#peers.heard(from, message, nowMs);
 			this.#tells.heard(from, message);
 		}
 		if (this.#agent.watched) {

@@ -75,6 +75,8 @@ export interface PeerView {
 	readonly chosenThrough: Slot;
 	/** Milliseconds since anything was heard of it; Infinity for never. */
 	readonly heardMs: number;
+	/** How many milliseconds its clock is ahead of this node's, as it last told; null for never. */
+	readonly clockAheadMs: number | null;
 }
 
 export interface ReplicaService {

@@ -88,7 +88,8 @@ export class Acceptor {
 	heartbeat(from: NodeId, { ballot, round }: Heartbeat): void {
 		if (compareBallots(ballot, this.#promised) < 0) return this.#refuse(from, 'heartbeat', ballot, 0);
 		if (round === 0) return;
-		this.#context.out.now(from, { kind: 'confirm', ballot, round, chosenThrough: this.#log.chosenThrough });
+		const { out, nowMs: timeMs } = this.#context;
+		out.now(from, { kind: 'confirm', ballot, round, chosenThrough: this.#log.chosenThrough, timeMs });
 	}
 
 	save(to: Writer): void {

@@ -10,6 +10,7 @@ import { Reader, Writer } from '../bytes/bytes.ts';
 import { Acceptor } from './acceptor.ts';
 import { type Ballot, compareBallots, type NodeId, sameBallot } from './ballot.ts';
 import type { Phase1 } from './campaign.ts';
+import { Clocks } from './clocks.ts';
 import type { AgentConfig, Context } from './config.ts';
 import type { Effects } from './effects.ts';
 import { Election } from './election.ts';
@@ -51,6 +52,7 @@ export class PaxosAgent {
 	/** Whether facts of single messages are made. */
 	watched = false;
 	readonly #context: Context;
+	readonly #clocks: Clocks;
 	readonly #log: SlotLog;
 	readonly #acceptor: Acceptor;
 	readonly #learner: Learner;
@@ -69,19 +71,24 @@ export class PaxosAgent {
 	constructor(config: AgentConfig, durable: Iterable<DurableRecord> = [], trimmedThrough: Slot = 0) {
 		const { log, promised } = SlotLog.replay(durable, config.slotsAheadMax, trimmedThrough);
 		this.#appliedThrough = trimmedThrough;
-		this.#context = { config, out: new Outbox(false), promised: () => this.#acceptor.promised };
+		this.#context = { config, out: new Outbox(false), nowMs: 0, promised: () => this.#acceptor.promised };
+		this.#clocks = new Clocks(this.#context);
 		this.#log = log;
 		this.#acceptor = new Acceptor(this.#context, log, promised);
 		this.#learner = new Learner(this.#context, log);
-		this.#proposer = new Proposer(this.#context, log, this.#acceptor, this.#learner);
+		this.#proposer = new Proposer(this.#context, log, this.#acceptor, this.#learner, this.#clocks);
 		this.#election = new Election(this.#context);
 		this.#reads = new Reads(this.#context);
 	}
 
-	/** @throws InvariantError when something happened that must not: the node has to stop */
-	step(event: Event): Effects {
+	/**
+	 * @param nowMs what the node's wall clock shows, milliseconds since 1970; it may be wrong, and step
+	 * @throws InvariantError when something happened that must not: the node has to stop
+	 */
+	step(event: Event, nowMs: number): Effects {
 		const out = new Outbox(this.watched);
 		this.#context.out = out;
+		this.#context.nowMs = Math.max(0, Math.floor(nowMs));
 		const chosenBefore = this.#log.chosenThrough;
 		this.#dispatch(event);
 		this.#lead(chosenBefore);
@@ -110,6 +117,7 @@ export class PaxosAgent {
 	/** The whole state, as canonical bytes: two agents that behave alike from here on have the same. */
 	save(): Uint8Array {
 		const to = new Writer();
+		this.#clocks.save(to);
 		this.#log.save(to);
 		this.#acceptor.save(to);
 		this.#learner.save(to);
@@ -125,6 +133,7 @@ export class PaxosAgent {
 	static restore(config: AgentConfig, saved: Uint8Array): PaxosAgent {
 		const agent = new PaxosAgent(config);
 		const from = new Reader(saved);
+		agent.#clocks.load(from);
 		agent.#log.load(from);
 		agent.#acceptor.load(from);
 		agent.#learner.load(from);
@@ -185,6 +194,9 @@ export class PaxosAgent {
 		if (refusal) {
 			return this.#context.out.fact({ kind: 'ignored', from, message: message.kind, why: refusal });
 		}
+		if ('timeMs' in message) this.#clocks.told(from, message.timeMs);
+		const adopted = message.kind === 'nack' ? message.promised : isProposers(message) ? message.ballot : null;
+		if (adopted && !this.#clocks.believes(adopted)) return this.#clocks.disbelieve(from, message.kind, adopted);
 		switch (message.kind) {
 			case 'prepare':
 				this.#acceptor.prepare(from, message);
@@ -210,6 +222,7 @@ export class PaxosAgent {
 			case 'poll':
 				return this.#election.reply(from, message, this.#log.chosenThrough);
 			case 'pollReply':
+				this.#clocks.named(from, message.leader);
 				this.#proposer.saw(message.leader);
 				this.#learner.fetchFrom(from, message.chosenThrough);
 				return this.#election.replied(from, message);
@@ -233,8 +246,7 @@ export class PaxosAgent {
 	/** Why the message makes no sense from this sender; null if it does. */
 	#refusal(from: NodeId, message: Message): string | null {
 		if (!this.#context.config.members.includes(from)) return 'not a member';
-		const isProposers = message.kind === 'prepare' || message.kind === 'accept' || message.kind === 'heartbeat';
-		if (isProposers && message.ballot.node !== from) return 'the ballot is another node’s';
+		if (isProposers(message) && message.ballot.node !== from) return 'the ballot is another node’s';
 		return null;
 	}
 
@@ -383,4 +395,9 @@ export class PaxosAgent {
 		this.#reads.confirmWaiting(leadership);
 		if (this.#log.chosenThrough > chosenBefore && !this.#context.out.acceptSent) leadership.tell();
 	}
+}
+
+/** What a proposer sends under a ballot of its own. */
+function isProposers(message: Message): message is Message & { kind: 'prepare' | 'accept' | 'heartbeat' } {
+	return message.kind === 'prepare' || message.kind === 'accept' || message.kind === 'heartbeat';
 }

@@ -29,6 +29,35 @@ export const PROMISE_PARTS_MAX = REPORTED_MAX;
  */
 export const SLOT_VALUE_BYTES_MAX = 1_048_577;
 
+/** No clock is truly before this moment, 1 November 2025: the protocol was written later. Milliseconds since 1970. */
+export const WRITTEN_MS = 1_761_955_200_000;
+
+/** No ballot takes a later time than this, 1 January 2100, from a clock. Milliseconds since 1970. */
+export const WALL_MS_MAX = 4_102_444_800_000;
+
+const YEAR_MS = 31_557_600_000;
+
+/**
+ * A ballot that is further ahead of a node's clock is not believed. It is so much that no honest clock gets there, and
+ * so little that ballots never run out: above WALL_MS_MAX and this there are six years of nanoseconds.
+ */
+export const BALLOT_AHEAD_MAX_MS = 10 * YEAR_MS;
+
+/** A node whose clock is further ahead of the clocks of a quorum does not form ballots from it. */
+export const BALLOT_LEAD_MAX_MS = YEAR_MS;
+
+/** A node that does not know the clocks of a quorum believes its own until then. */
+export const UNKNOWN_CLOCKS_MS_MAX = WRITTEN_MS + 5 * YEAR_MS;
+
+/**
+ * A ballot is believed, whatever the clock says, that is at most so many nanoseconds above one that this node has
+ * promised or that a quorum follows: other nodes form theirs just above.
+ */
+export const BALLOT_STEP_MAX_NS = 1000;
+
+/** Two clocks that are further apart are reported. */
+export const CLOCK_SKEW_TOLD_MS = 10_000;
+
 /** @throws MalformedError for what is no slot */
 export function readSlot(from: Reader): Slot {
 	const slot = readThrough(from);

@@ -36,10 +36,12 @@ export interface AgentConfig {
 /** What names one value in a promise or in decisions, at most: slot, ballot, lengths. */
 export const ENTRY_BYTES_MAX = 96;
 
-/** What every room of an agent sees. `out` is of the present step. */
+/** What every room of an agent sees. `out` is the one of the present step. */
 export interface Context {
 	readonly config: AgentConfig;
 	out: Outbox;
+	/** What this node's wall clock shows in the present step, milliseconds since 1970. No room keeps it. */
+	nowMs: number;
 	/** The acceptor's promise. */
 	promised(): Ballot;
 }

@@ -114,12 +114,12 @@ export class Election {
 	/** Asks everyone whether they hear a leader, unless this node does, or a candidate. */
 	poll(): void {
 		if (this.#heard || !sameBallot(this.#leader, NO_BALLOT)) return;
-		const { out, config } = this.#context;
+		const { out, config, nowMs: timeMs } = this.#context;
 		this.#polling = this.#context.promised();
 		this.#silent = withVote(NO_VOTERS, config.id, config.members);
 		this.#hearing = NO_VOTERS;
 		for (const member of config.members) {
-			if (member !== config.id) out.now(member, { kind: 'poll', ballot: this.#polling });
+			if (member !== config.id) out.now(member, { kind: 'poll', ballot: this.#polling, timeMs });
 		}
 		this.#decide();
 		if (!this.#campaignDue) this.#armPollSoon();
@@ -129,7 +129,8 @@ export class Election {
 	reply(to: NodeId, { ballot }: Poll, chosenThrough: number): void {
 		const hasCandidate = this.#heard && sameBallot(this.#leader, NO_BALLOT);
 		const leader = hasCandidate ? this.#context.promised() : this.#leader;
-		this.#context.out.now(to, { kind: 'pollReply', ballot, leader, chosenThrough });
+		const { out, nowMs: timeMs } = this.#context;
+		out.now(to, { kind: 'pollReply', ballot, leader, chosenThrough, timeMs });
 	}
 
 	replied(from: NodeId, { ballot, leader }: PollReply): void {

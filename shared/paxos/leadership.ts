@@ -228,8 +228,8 @@ export class Leadership {
 
 	/** Tells the acceptors what is chosen, when nothing else that leaves would. */
 	tell(): void {
-		const { out, config } = this.#context;
-		const heartbeat = { kind: 'heartbeat', ...this.stamp, round: 0 } as const;
+		const { out, config, nowMs: timeMs } = this.#context;
+		const heartbeat = { kind: 'heartbeat', ...this.stamp, round: 0, timeMs } as const;
 		for (const member of config.members) if (member !== config.id) out.now(member, heartbeat);
 	}
 

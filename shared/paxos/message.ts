@@ -86,14 +86,19 @@ export interface Nack<B = Ballot, V = Value> {
 	readonly acceptance: Acceptance<B, V> | null;
 }
 
+/** What the sender's wall clock shows: milliseconds since 1970. Nobody orders anything by it. */
+export interface Timed {
+	readonly timeMs: number;
+}
+
 /** "I lead", and the question of every read that waits: has a quorum promised nothing higher? Round 0 asks nothing. */
-export interface Heartbeat<B = Ballot> extends Leading<B> {
+export interface Heartbeat<B = Ballot> extends Leading<B>, Timed {
 	readonly kind: 'heartbeat';
 	readonly round: number;
 }
 
 /** The answer to heartbeat `round`: nothing above `ballot` is promised here. */
-export interface Confirm<B = Ballot> {
+export interface Confirm<B = Ballot> extends Timed {
 	readonly kind: 'confirm';
 	readonly ballot: B;
 	readonly round: number;
@@ -102,12 +107,12 @@ export interface Confirm<B = Ballot> {
 }
 
 /** "Do you hear a leader?" `ballot` is the asker's promise, echoed, so that an old reply is known. */
-export interface Poll<B = Ballot> {
+export interface Poll<B = Ballot> extends Timed {
 	readonly kind: 'poll';
 	readonly ballot: B;
 }
 
-export interface PollReply<B = Ballot> {
+export interface PollReply<B = Ballot> extends Timed {
 	readonly kind: 'pollReply';
 	readonly ballot: B;
 	/** The ballot of the leader that this node hears; `NO_BALLOT` for none. */

@@ -11,7 +11,6 @@ import { sameBytes } from '../bytes/bytes.ts';
 import type { Acceptor } from './acceptor.ts';
 import {
 	type Ballot,
-	ballotAbove,
 	compareBallots,
 	NO_BALLOT,
 	type NodeId,
@@ -22,6 +21,7 @@ import {
 } from './ballot.ts';
 import { SLOT_VALUE_BYTES_MAX } from './bounds.ts';
 import { Campaign, type Phase1 } from './campaign.ts';
+import type { Clocks } from './clocks.ts';
 import type { Context } from './config.ts';
 import type { Outcome } from './effects.ts';
 import type { Proposal, ProposalId } from './event.ts';
@@ -42,6 +42,7 @@ export class Proposer {
 	readonly #log: SlotLog;
 	readonly #acceptor: Acceptor;
 	readonly #learner: Learner;
+	readonly #clocks: Clocks;
 	readonly #pending = new Pending();
 	#campaign: Campaign | null = null;
 	#leadership: Leadership | null = null;
@@ -55,8 +56,9 @@ export class Proposer {
 	#contested: { readonly slot: Slot; readonly ids: readonly ProposalId[] } | null = null;
 	#campaignAsked = false;
 
-	constructor(context: Context, log: SlotLog, acceptor: Acceptor, learner: Learner) {
+	constructor(context: Context, log: SlotLog, acceptor: Acceptor, learner: Learner, clocks: Clocks) {
 		this.#context = context;
+		this.#clocks = clocks;
 		this.#log = log;
 		this.#acceptor = acceptor;
 		this.#learner = learner;
@@ -80,7 +82,9 @@ export class Proposer {
 		return this.#pending.size;
 	}
 
+	/** One that is not believed is not remembered: it may still end what is under way here. */
 	saw(ballot: Ballot): void {
+		if (!this.#clocks.believes(ballot)) return;
 		if (compareBallots(ballot, this.#highestSeen) > 0) this.#highestSeen = ballot;
 	}
 
@@ -141,7 +145,7 @@ export class Proposer {
 		const { id, members } = this.#context.config;
 		const { out } = this.#context;
 		this.saw(this.#acceptor.promised);
-		const ballot = ballotAbove(this.#highestSeen, now, id);
+		const ballot = this.#clocks.formBallot(this.#highestSeen, now);
 		const contest = this.#pending.contest();
 		this.saw(ballot);
 		this.#leadership = null;

@@ -176,8 +176,8 @@ export class Reads {
 	}
 
 	#sendRound(leadership: Leadership): void {
-		const { out, config } = this.#context;
-		const heartbeat = { kind: 'heartbeat', ...leadership.stamp, round: this.#roundNumber } as const;
+		const { out, config, nowMs: timeMs } = this.#context;
+		const heartbeat = { kind: 'heartbeat', ...leadership.stamp, round: this.#roundNumber, timeMs } as const;
 		for (const member of config.members) if (member !== config.id) out.now(member, heartbeat);
 		out.acceptSent = true;
 	}

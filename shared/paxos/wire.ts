@@ -60,17 +60,21 @@ export function writeMessage(out: Writer, message: Message): void {
 			writeBallot(out, message.ballot);
 			out.int(message.chosenThrough);
 			out.int(message.recoveredThrough);
-			return out.int(message.round);
+			out.int(message.round);
+			return out.int(message.timeMs);
 		case 'confirm':
 			writeBallot(out, message.ballot);
 			out.int(message.round);
-			return out.int(message.chosenThrough);
+			out.int(message.chosenThrough);
+			return out.int(message.timeMs);
 		case 'poll':
-			return writeBallot(out, message.ballot);
+			writeBallot(out, message.ballot);
+			return out.int(message.timeMs);
 		case 'pollReply':
 			writeBallot(out, message.ballot);
 			writeBallot(out, message.leader);
-			return out.int(message.chosenThrough);
+			out.int(message.chosenThrough);
+			return out.int(message.timeMs);
 		case 'fetch':
 			return out.int(message.from);
 		case 'decisions':
@@ -135,13 +139,26 @@ export function readMessage(from: Reader): Message {
 				chosenThrough: readThrough(from),
 				recoveredThrough: readThrough(from),
 				round: from.int(),
+				timeMs: from.int(),
 			};
 		case 'confirm':
-			return { kind, ballot: readBallot(from), round: from.int(), chosenThrough: readThrough(from) };
+			return {
+				kind,
+				ballot: readBallot(from),
+				round: from.int(),
+				chosenThrough: readThrough(from),
+				timeMs: from.int(),
+			};
 		case 'poll':
-			return { kind, ballot: readBallot(from) };
+			return { kind, ballot: readBallot(from), timeMs: from.int() };
 		case 'pollReply':
-			return { kind, ballot: readBallot(from), leader: readBallot(from), chosenThrough: readThrough(from) };
+			return {
+				kind,
+				ballot: readBallot(from),
+				leader: readBallot(from),
+				chosenThrough: readThrough(from),
+				timeMs: from.int(),
+			};
 		case 'fetch':
 			return { kind, from: readSlot(from) };
 		case 'decisions':

@@ -17,7 +17,8 @@ import type { Result, Store } from '../store/store.ts';
 
 /** What a loop needs of `PaxosAgent`. */
 export interface LoopAgent {
-	step(event: Event): Effects;
+	/** @param nowMs the wall clock, milliseconds since 1970 */
+	step(event: Event, nowMs: number): Effects;
 }
 
 /** What a loop needs of `Log`. */
@@ -239,8 +240,9 @@ export class ReplicaLoop {
 		if (this.#running || this.#stopped) return;
 		this.#running = true;
 		try {
+			const nowMs = this.#runtime.wallTime().ms;
 			for (let at = 0; at < this.#mailbox.length && !this.#stopped; at++) {
-				this.#carryOut(this.#agent.step(this.#mailbox[at] as Event));
+				this.#carryOut(this.#agent.step(this.#mailbox[at] as Event, nowMs));
 			}
 		} finally {
 			this.#mailbox.length = 0;

@@ -7,6 +7,8 @@ export interface Heard {
 	role: Role | 'unknown';
 	ballot: Ballot;
 	chosenThrough: Slot;
+	/** How far its clock is ahead of this node's, as of the last time that it told; null for never. */
+	clockAheadMs: number | null;
 }
 
 export class PeerTable {
@@ -16,8 +18,10 @@ export class PeerTable {
 		return this.#of(peer);
 	}
 
-	heard(from: NodeId, message: Message): void {
+	/** @param nowMs what this node's wall clock shows */
+	heard(from: NodeId, message: Message, nowMs: number): void {
 		const heard = this.#of(from);
+		if ('timeMs' in message) heard.clockAheadMs = message.timeMs - nowMs;
 		switch (message.kind) {
 			case 'accept':
 			case 'heartbeat':
@@ -50,7 +54,7 @@ export class PeerTable {
 	#of(peer: NodeId): Heard {
 		let heard = this.#heard.get(peer);
 		if (!heard) {
-			heard = { role: 'unknown', ballot: NO_BALLOT, chosenThrough: 0 };
+			heard = { role: 'unknown', ballot: NO_BALLOT, chosenThrough: 0, clockAheadMs: null };
 			this.#heard.set(peer, heard);
 		}
 		return heard;

@@ -37,8 +37,8 @@ export function absurdMessages({ from, to, promised, chosenThrough }: Truth): Me
 			{ kind: 'prepare', ballot: next, contest: slot },
 			{ kind: 'accept', ...leading, slot, value: BYTES },
 			{ kind: 'accept', ...leading, recoveredThrough: slot, slot: chosenThrough + 1, value: BYTES },
-			{ kind: 'heartbeat', ...leading, chosenThrough: slot, recoveredThrough: slot, round: 1 },
-			{ kind: 'pollReply', ballot: promised, leader: next, chosenThrough: slot },
+			{ kind: 'heartbeat', ...leading, chosenThrough: slot, recoveredThrough: slot, round: 1, timeMs: INTEGER_MAX },
+			{ kind: 'pollReply', ballot: promised, leader: next, chosenThrough: slot, timeMs: INTEGER_MAX },
 			{ kind: 'fetch', from: slot },
 			{ kind: 'decisions', from: chosenThrough + 1, chosenThrough: slot, decisions: [] },
 			{ kind: 'promise', ballot: { ...next, node: to }, part: 0, parts: 1, chosenThrough: slot, accepted: [] },
@@ -58,12 +58,12 @@ export function absurdMessages({ from, to, promised, chosenThrough }: Truth): Me
 	messages.push(
 		{ kind: 'prepare', ballot: last(from), contest: 0 },
 		{ kind: 'accept', ...leading, ballot: last(from), slot: chosenThrough + 1, value: BYTES },
-		{ kind: 'heartbeat', ...leading, ballot: last(from), round: 1 },
+		{ kind: 'heartbeat', ...leading, ballot: last(from), round: 1, timeMs: INTEGER_MAX },
 		{ kind: 'nack', refused: 'prepare', ballot: next, promised: last(from), acceptance: null },
 		{ kind: 'nack', refused: 'heartbeat', ballot: next, promised: last(to), acceptance },
-		{ kind: 'pollReply', ballot: promised, leader: last(from), chosenThrough },
-		{ kind: 'poll', ballot: last(from) },
-		{ kind: 'confirm', ballot: next, round: INTEGER_MAX, chosenThrough: SLOT_FAR },
+		{ kind: 'pollReply', ballot: promised, leader: last(from), chosenThrough, timeMs: INTEGER_MAX },
+		{ kind: 'poll', ballot: last(from), timeMs: INTEGER_MAX },
+		{ kind: 'confirm', ballot: next, round: INTEGER_MAX, chosenThrough: SLOT_FAR, timeMs: INTEGER_MAX },
 	);
 	return messages;
 }

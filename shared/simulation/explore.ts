@@ -69,6 +69,8 @@ const PROPOSERS = 2;
 const SLOT = 1;
 const QUORUM = 2;
 const PROPOSAL = 1;
+/** All clocks stand still. */
+const NOW_MS = 1;
 
 const SHARED: Omit<AgentConfig, 'id'> = {
 	members: IDS,
@@ -199,12 +201,12 @@ class Exploration {
 	/** A node starts, and a proposer has something that it wants in the slot. */
 	#begin(node: number, mayCrash: boolean): number {
 		const agent = new PaxosAgent(this.#config(node));
-		agent.step({ kind: 'start', epoch: 1 });
+		agent.step({ kind: 'start', epoch: 1 }, NOW_MS);
 		const proposes = node < PROPOSERS;
 		if (proposes) {
 			const value = batchValue(Uint8Array.of(node + 1));
 			this.#values.push(value);
-			agent.step({ kind: 'propose', proposal: { id: PROPOSAL, value, route: 'self', contest: SLOT } });
+			agent.step({ kind: 'propose', proposal: { id: PROPOSAL, value, route: 'self', contest: SLOT } }, NOW_MS);
 		}
 		const none = new Uint8Array(0);
 		return this.#localNumber({
@@ -498,7 +500,7 @@ class Turn {
 	}
 
 	#step(event: Event): void {
-		const effects = this.#agent.step(event);
+		const effects = this.#agent.step(event, NOW_MS);
 		if (effects.persist.length > 0) {
 			this.#unflushed = joined(this.#unflushed, bytesOf(effects.persist));
 			if (!this.#mayCrash) this.#harden();

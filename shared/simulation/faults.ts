@@ -143,7 +143,7 @@ const KINDS: readonly FaultKind[] = [
 ];
 
 /** Faults that the agent is not made for yet. */
-const NOT_YET: ReadonlySet<FaultKind> = new Set(['absurd', 'clockYears']);
+const NOT_YET: ReadonlySet<FaultKind> = new Set(['absurd']);
 
 /** Each seed has its own taste: some kinds often, some never. */
 export function drawFaults(random: Random, nodes: number, regime: Regime): Fault[] {

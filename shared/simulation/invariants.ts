@@ -208,6 +208,7 @@ export class Invariants {
 			case 'accepted':
 			case 'fetching':
 			case 'givenUp':
+			case 'clockSkew':
 			case 'ignored':
 				return;
 		}

@@ -283,8 +283,8 @@ export class Process implements LoopRuntime {
 		const { index } = this.node;
 		const { agent } = this;
 		return {
-			step(event: Event): Effects {
-				const effects = agent.step(event);
+			step(event: Event, nowMs: number): Effects {
+				const effects = agent.step(event, nowMs);
 				invariants.stepped(index, event, effects, agent.view());
 				return effects;
 			},

@@ -27,7 +27,15 @@ describe('the status', () => {
 	it('of the swarm tells each member as this node knows it', async () => {
 		const ballotText = '1763889731207000003@n1';
 		node.replica.override = { chosenThrough: 41, appliedThrough: 40 };
-		const n1 = { id: 'n1', linked: true, role: 'leader', ballot: BALLOT, chosenThrough: 42, heardMs: 9.4 } as const;
+		const n1 = {
+			id: 'n1',
+			linked: true,
+			role: 'leader',
+			ballot: BALLOT,
+			chosenThrough: 42,
+			heardMs: 9.4,
+			clockAheadMs: null,
+		} as const;
 		node.replica.peersKnown = [n1];
 		const url = `http://127.0.0.1:${node.port}`;
 		expect((await node.get('/v1/swarm')).json).toEqual({
@@ -54,7 +62,7 @@ describe('the status', () => {
 		const unheard = { linked: false, role: 'unknown', ballot: '', chosenThrough: 0, heardMs: null };
 		expect((await node.get('/v1/swarm')).json).toMatchObject({ leader: null, ballot: '', members: [unheard, {}] });
 		const silent = { id: 'n1', linked: false, role: 'unknown', ballot: NO_BALLOT, chosenThrough: 0 } as const;
-		node.replica.peersKnown = [{ ...silent, heardMs: Number.POSITIVE_INFINITY }];
+		node.replica.peersKnown = [{ ...silent, heardMs: Number.POSITIVE_INFINITY, clockAheadMs: null }];
 		expect((await node.get('/v1/swarm')).json).toMatchObject({ members: [unheard, {}] });
 	});
 
@@ -63,7 +71,9 @@ describe('the status', () => {
 		['was heard a moment ago', 'follower', 1999, 'follower'],
 		['led, and is not heard as the leader any more', 'leader', 10, 'unknown'],
 	] as const)('of a member that %s has the role that can still be true', async (_, role, heardMs, shown) => {
-		node.replica.peersKnown = [{ id: 'n1', linked: true, role, ballot: BALLOT, chosenThrough: 42, heardMs }];
+		node.replica.peersKnown = [
+			{ id: 'n1', linked: true, role, ballot: BALLOT, chosenThrough: 42, heardMs, clockAheadMs: null },
+		];
 		node.replica.override = { leader: { ...BALLOT, node: 'n2' } };
 		expect((await node.get('/v1/swarm')).json).toMatchObject({ members: [{ id: 'n1', role: shown, heardMs }, {}] });
 	});
@@ -228,7 +238,7 @@ describe('health', () => {
 	});
 
 	it('is not ready while it is far behind the leader', async () => {
-		const n1 = { id: 'n1', linked: true, role: 'leader', ballot: BALLOT, heardMs: 1 } as const;
+		const n1 = { id: 'n1', linked: true, role: 'leader', ballot: BALLOT, heardMs: 1, clockAheadMs: null } as const;
 		node.replica.peersKnown = [{ ...n1, chosenThrough: READY_LAG_SLOTS_MAX + 1 }];
 		expect((await node.get('/readyz')).status).toBe(200);
 		node.replica.peersKnown = [{ ...n1, chosenThrough: READY_LAG_SLOTS_MAX + 2 }];

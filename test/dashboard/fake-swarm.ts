@@ -137,7 +137,14 @@ export class FakeSwarm {
 		if (!leader) return;
 		const { leader: ballot, chosenThrough } = leader;
 		const round = ++this.#round;
-		const message: JsonMessage = { kind: 'heartbeat', ballot, chosenThrough, recoveredThrough: chosenThrough, round };
+		const message: JsonMessage = {
+			kind: 'heartbeat',
+			ballot,
+			chosenThrough,
+			recoveredThrough: chosenThrough,
+			round,
+			timeMs: 0,
+		};
 		for (const follower of this.#alive().filter((node) => node !== leader)) {
 			this.#receive(follower, leader, this.#send(leader, follower, message), message);
 			for (const view of leader.slots.values()) {
@@ -150,7 +157,7 @@ export class FakeSwarm {
 						follower.slots.has(view.slot) ? 'told' : 'fetched',
 					);
 			}
-			const reply: JsonMessage = { kind: 'confirm', ballot, round, chosenThrough: follower.chosenThrough };
+			const reply: JsonMessage = { kind: 'confirm', ballot, round, chosenThrough: follower.chosenThrough, timeMs: 0 };
 			this.#receive(leader, follower, this.#send(follower, leader, reply), reply);
 		}
 	}

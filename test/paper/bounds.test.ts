@@ -55,15 +55,22 @@ const MALFORMED: Record<string, Message> = {
 		promised: ballot,
 		acceptance: reported(FAR),
 	},
-	'a heartbeat that knows what cannot be': { kind: 'heartbeat', ...leading, chosenThrough: FAR, round: 1 },
+	'a heartbeat that knows what cannot be': { kind: 'heartbeat', ...leading, chosenThrough: FAR, round: 1, timeMs: 0 },
 	'a heartbeat with a recovered slot that cannot be': {
 		kind: 'heartbeat',
 		...leading,
 		recoveredThrough: FAR,
 		round: 1,
+		timeMs: 0,
 	},
-	'a confirm that knows what cannot be': { kind: 'confirm', ballot, round: 1, chosenThrough: FAR },
-	'a poll reply that knows what cannot be': { kind: 'pollReply', ballot, leader: ballot, chosenThrough: FAR },
+	'a confirm that knows what cannot be': { kind: 'confirm', ballot, round: 1, chosenThrough: FAR, timeMs: 0 },
+	'a poll reply that knows what cannot be': {
+		kind: 'pollReply',
+		ballot,
+		leader: ballot,
+		chosenThrough: FAR,
+		timeMs: 0,
+	},
 	'a fetch from where no slot is': { kind: 'fetch', from: FAR },
 	'decisions that know what cannot be': { kind: 'decisions', from: 1, chosenThrough: FAR, decisions: [] },
 	'decisions of what is not chosen': { kind: 'decisions', from: 5, chosenThrough: 4, decisions: [{ ballot, value }] },
@@ -151,7 +158,7 @@ describe('a slot beyond the window', () => {
 describe('what a peer claims to know', () => {
 	it('is asked for, and forgotten when the peer itself knows less', () => {
 		const lab = new Lab(3);
-		const claim = { kind: 'heartbeat', ...leading, chosenThrough: SLOT_MAX, round: 0 } as const;
+		const claim = { kind: 'heartbeat', ...leading, chosenThrough: SLOT_MAX, round: 0, timeMs: 0 } as const;
 		lab.step('n2', { kind: 'receive', from: 'n1', message: claim });
 		expect(lab.inFlight('fetch')).toHaveLength(1);
 		const answer = { kind: 'decisions', from: 1, chosenThrough: 0, decisions: [] } as const;

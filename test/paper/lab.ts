@@ -48,6 +48,7 @@ export class Lab {
 	readonly net: InFlight[] = [];
 	readonly #benches = new Map<NodeId, Bench>();
 	readonly #config: Partial<AgentConfig>;
+	readonly #clocks = new Map<NodeId, number>();
 	#proposalNext = 1;
 	#epochNext = 1;
 
@@ -57,11 +58,16 @@ export class Lab {
 		for (const id of this.members) this.#boot(id, []);
 	}
 
+	/** From now on the node's wall clock shows this. */
+	setClock(id: NodeId, ms: number): void {
+		this.#clocks.set(id, ms);
+	}
+
 	// What happens to a node
 
 	step(id: NodeId, event: Event): Effects {
 		const bench = this.#bench(id);
-		const effects = bench.agent.step(event);
+		const effects = bench.agent.step(event, this.#clocks.get(id) ?? 0);
 		bench.facts.push(...effects.facts);
 		bench.outcomes.push(...effects.outcomes);
 		bench.applied.push(...effects.apply);

@@ -560,7 +560,7 @@ describe('save and restore', () => {
 				{ kind: 'withdraw', proposal: 2 },
 			];
 			for (const event of events) {
-				expect(twin.step(event)).toEqual(lab.agent(id).step(event));
+				expect(twin.step(event, 5)).toEqual(lab.agent(id).step(event, 5));
 				expect(twin.save()).toEqual(lab.agent(id).save());
 			}
 		}

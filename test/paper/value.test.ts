@@ -72,15 +72,15 @@ describe('a log that is trimmed', () => {
 		);
 		expect(agent.view()).toMatchObject({ chosenThrough: 6, appliedThrough: TRIMMED, lastSlot: 6 });
 		expect(agent.view().entry(3)).toBeUndefined();
-		expect(agent.step({ kind: 'start', epoch: 1 }).apply).toEqual([{ slot: 6, ballot, value: bytes('six') }]);
+		expect(agent.step({ kind: 'start', epoch: 1 }, 0).apply).toEqual([{ slot: 6, ballot, value: bytes('six') }]);
 		expect(PaxosAgent.restore(config, agent.save()).save()).toEqual(agent.save());
 	});
 
 	it('is asked for nothing below its base', () => {
 		const agent = trimmed();
-		agent.step({ kind: 'start', epoch: 1 });
-		const message = { kind: 'heartbeat', ballot, chosenThrough: 9, recoveredThrough: 0, round: 1 } as const;
-		const { send } = agent.step({ kind: 'receive', from: 'n1', message });
+		agent.step({ kind: 'start', epoch: 1 }, 0);
+		const message = { kind: 'heartbeat', ballot, chosenThrough: 9, recoveredThrough: 0, round: 1, timeMs: 0 } as const;
+		const { send } = agent.step({ kind: 'receive', from: 'n1', message }, 0);
 		expect(send).toContainEqual({ to: 'n1', message: { kind: 'fetch', from: 7 } });
 	});
 
@@ -90,7 +90,7 @@ describe('a log that is trimmed', () => {
 		const higher = { ...ballot, ms: 20, node: 'n3' };
 		const accept = { ballot: higher, slot: 2, value: bytes('two'), chosenThrough: 0, recoveredThrough: 0 };
 		for (const message of [{ kind: 'fetch', from: 2 } as const, { kind: 'accept', ...accept } as const]) {
-			const { send, sendWhenDurable, persist } = agent.step({ kind: 'receive', from: 'n3', message });
+			const { send, sendWhenDurable, persist } = agent.step({ kind: 'receive', from: 'n3', message }, 0);
 			expect([...send, ...sendWhenDurable]).toEqual([answer]);
 			expect(persist).toEqual([]);
 		}
@@ -98,7 +98,14 @@ describe('a log that is trimmed', () => {
 
 	it('is not asked again by a node that it could not answer', () => {
 		const lab = new Lab(3);
-		const heartbeat = { kind: 'heartbeat', ballot, chosenThrough: 9, recoveredThrough: 0, round: 0 } as const;
+		const heartbeat = {
+			kind: 'heartbeat',
+			ballot,
+			chosenThrough: 9,
+			recoveredThrough: 0,
+			round: 0,
+			timeMs: 0,
+		} as const;
 		lab.step('n3', { kind: 'receive', from: 'n1', message: heartbeat });
 		const answer = { kind: 'trimmed', trimmedThrough: 9, chosenThrough: 9 } as const;
 		lab.step('n3', { kind: 'receive', from: 'n1', message: answer });
@@ -115,7 +122,7 @@ describe('a log that is trimmed', () => {
 		lab.drop(({ to }) => to === 'n3');
 		const agent = trimmed();
 		for (const { from, message } of lab.net.splice(0).filter(({ to }) => to === 'n2')) {
-			const { sendWhenDurable } = agent.step({ kind: 'receive', from, message });
+			const { sendWhenDurable } = agent.step({ kind: 'receive', from, message }, 0);
 			for (const envelope of sendWhenDurable) lab.net.push({ from: 'n2', ...envelope });
 		}
 		lab.deliver(among('n1', 'n2'));

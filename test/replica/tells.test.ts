@@ -3,7 +3,7 @@ import type { Envelope, Message } from '../../shared/paxos/message.ts';
 import { FORWARDS_LATELY_MS, HELD_MS_MAX, Tells } from '../../shared/replica/tells.ts';
 
 const leading = { ballot: { ms: 1, ns: 0, node: 'n1' }, chosenThrough: 7, recoveredThrough: 0 };
-const tell: Message = { kind: 'heartbeat', ...leading, round: 0 };
+const tell: Message = { kind: 'heartbeat', ...leading, round: 0, timeMs: 0 };
 const accept: Message = { kind: 'accept', ...leading, slot: 8, value: new Uint8Array(1) };
 
 describe('what is told to a follower', () => {

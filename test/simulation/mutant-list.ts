@@ -80,8 +80,8 @@ export const MUTANTS: readonly Mutant[] = [
 		4,
 		'a ballot is the time alone, also after the clock stepped back',
 		PROPOSER,
-		'ballotAbove(this.#highestSeen, now, id)',
-		'ballotAbove(NO_BALLOT, now, id)',
+		'this.#clocks.formBallot(this.#highestSeen, now)',
+		'this.#clocks.formBallot(NO_BALLOT, now)',
 	),
 	one(
 		5,

@@ -1,0 +1,135 @@
+/**
+ * Which ballots are believed, and from which clock ballots are formed. Nothing about safety depends on a clock. But one
+ * ballot far in the future would take the head room of all others, so such a one is neither adopted nor formed: a peer
+ * that sends one changes nothing, and a node whose clock is off by years forms its ballots from the clocks of a quorum.
+ */
+
+import type { Reader, Writer } from '../bytes/bytes.ts';
+import {
+	type Ballot,
+	ballotAbove,
+	compareBallots,
+	isWellFormed,
+	NO_BALLOT,
+	type NodeId,
+	readBallot,
+	sameBallot,
+	type WallTime,
+	writeBallot,
+} from './ballot.ts';
+import {
+	BALLOT_AHEAD_MAX_MS,
+	BALLOT_LEAD_MAX_MS,
+	BALLOT_STEP_MAX_NS,
+	CLOCK_SKEW_TOLD_MS,
+	UNKNOWN_CLOCKS_MS_MAX,
+	WALL_MS_MAX,
+	WRITTEN_MS,
+} from './bounds.ts';
+import { type Context, InvariantError } from './config.ts';
+import type { MessageKind } from './message.ts';
+import { quorumSize } from './quorum.ts';
+
+const NS_PER_MS = 1_000_000;
+
+export class Clocks {
+	readonly #context: Context;
+	/** By peer: the time that its clock showed when it last told. */
+	readonly #toldMs = new Map<NodeId, number>();
+	/** By peer: the leader that it named in its last answer to a poll. */
+	readonly #named = new Map<NodeId, Ballot>();
+	/** The peers whose clocks were reported to be far from this node's. */
+	readonly #apart = new Set<NodeId>();
+	/** The last ballot that was reported as not believed. */
+	#disbelieved: Ballot = NO_BALLOT;
+
+	constructor(context: Context) {
+		this.#context = context;
+	}
+
+	/** A peer tells what its clock shows. */
+	told(from: NodeId, timeMs: number): void {
+		this.#toldMs.set(from, timeMs);
+		const aheadMs = timeMs - this.#context.nowMs;
+		const isApart = Math.abs(aheadMs) > CLOCK_SKEW_TOLD_MS;
+		if (isApart === this.#apart.has(from)) return;
+		if (isApart) this.#apart.add(from);
+		else this.#apart.delete(from);
+		this.#context.out.fact({ kind: 'clockSkew', peer: from, aheadMs });
+	}
+
+	/** A peer names the leader that it follows; NO_BALLOT for none. */
+	named(from: NodeId, leader: Ballot): void {
+		this.#named.set(from, leader);
+	}
+
+	/** Whether this node acts on such a ballot. */
+	believes(ballot: Ballot): boolean {
+		const wallMs = Math.min(Math.max(this.#context.nowMs, WRITTEN_MS), WALL_MS_MAX);
+		if (ballot.ms <= wallMs + BALLOT_AHEAD_MAX_MS) return true;
+		return isJustAbove(ballot, this.#context.promised()) || isJustAbove(ballot, this.#followedByQuorum());
+	}
+
+	/** Reports, once for each ballot, that a message is ignored for it. */
+	disbelieve(from: NodeId, message: MessageKind, ballot: Ballot): void {
+		if (sameBallot(ballot, this.#disbelieved)) return;
+		this.#disbelieved = ballot;
+		const years = Math.round((ballot.ms - this.#context.nowMs) / (BALLOT_AHEAD_MAX_MS / 10));
+		const why = `its ballot is ${years} years ahead of this node's clock`;
+		this.#context.out.fact({ kind: 'ignored', from, message, why });
+	}
+
+	/**
+	 * The ballot that this node forms at `now`, above `floor`.
+	 *
+	 * @throws InvariantError where no ballot is left, rather than form one that nobody can read
+	 */
+	formBallot(floor: Ballot, now: WallTime): Ballot {
+		const ballot = ballotAbove(floor, this.#believedTime(now), this.#context.config.id);
+		if (!isWellFormed(ballot)) throw new InvariantError('there is no ballot above the highest one');
+		return ballot;
+	}
+
+	save(to: Writer): void {
+		to.list([...this.#toldMs.keys()].sort(), (peer) => {
+			to.id(peer);
+			to.int(this.#toldMs.get(peer) as number);
+		});
+		to.list([...this.#named.keys()].sort(), (peer) => {
+			to.id(peer);
+			writeBallot(to, this.#named.get(peer) as Ballot);
+		});
+		to.list([...this.#apart].sort(), (peer) => to.id(peer));
+		writeBallot(to, this.#disbelieved);
+	}
+
+	load(from: Reader): void {
+		from.list(() => this.#toldMs.set(from.id(), from.int()));
+		from.list(() => this.#named.set(from.id(), readBallot(from)));
+		from.list(() => this.#apart.add(from.id()));
+		this.#disbelieved = readBallot(from);
+	}
+
+	/** A quorum, this node included, has clocks that show this time or a later one; undefined where too few are known. */
+	#quorumMs(ownMs: number): number | undefined {
+		const latestFirst = [...this.#toldMs.values(), ownMs].sort((a, b) => b - a);
+		return latestFirst[quorumSize(this.#context.config.members) - 1];
+	}
+
+	#believedTime(now: WallTime): WallTime {
+		const quorumMs = this.#quorumMs(now.ms);
+		const latestMs = quorumMs === undefined ? UNKNOWN_CLOCKS_MS_MAX : quorumMs + BALLOT_LEAD_MAX_MS;
+		if (now.ms <= Math.min(Math.max(latestMs, UNKNOWN_CLOCKS_MS_MAX), WALL_MS_MAX)) return now;
+		return { ms: Math.min(Math.max(quorumMs ?? 0, WRITTEN_MS), WALL_MS_MAX), ns: 0 };
+	}
+
+	/** The highest ballot that a quorum follows at least, by what its members named. */
+	#followedByQuorum(): Ballot {
+		const highestFirst = [...this.#named.values()].sort((a, b) => compareBallots(b, a));
+		return highestFirst[quorumSize(this.#context.config.members) - 1] ?? NO_BALLOT;
+	}
+}
+
+function isJustAbove(ballot: Ballot, floor: Ballot): boolean {
+	return (ballot.ms - floor.ms) * NS_PER_MS + (ballot.ns - floor.ns) <= BALLOT_STEP_MAX_NS;
+}
