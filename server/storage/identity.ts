@@ -164,7 +164,7 @@ function checksumOf(content: object): string {
 }
 
 function unreadable(path: string, dataDir: string, why: string, cause: unknown): FolderError {
-	return new FolderError('unreadable', `${path} is damaged: ${why}. Only this file is. ${copyOver(dataDir, path)}`, {
+	return new FolderError('unreadable', `${path} is damaged: ${why}. ${copyOver(dataDir, path)}`, {
 		cause,
 	});
 }

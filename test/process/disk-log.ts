@@ -23,18 +23,23 @@ export interface DiskState {
 	readonly chosenThrough: Slot;
 }
 
-/** Of a node that is not running. */
-export function readDisk(node: TestNode): DiskState {
+/** Of a node that is not running, to be read. */
+export function diskOf(node: TestNode): Disk {
 	const folder = join(node.folder, 'log');
 	const readOnly = (): never => {
 		throw new Error('this disk is only read');
 	};
-	const disk: Disk = {
+	return {
 		list: () => readdirSync(folder).sort(),
 		read: (name) => readFileSync(join(folder, name)),
 		create: readOnly,
 		write: readOnly,
 	};
+}
+
+/** Of a node that is not running. */
+export function readDisk(node: TestNode): DiskState {
+	const disk = diskOf(node);
 	const { records } = readLog(disk, readManifest(disk).owner);
 	let promised = NO_BALLOT;
 	let chosenThrough = 0;

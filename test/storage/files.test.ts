@@ -1,11 +1,12 @@
 /** What only the disk on real files does: flush off the loop, in order, once, and never again after an error. */
 import { type NoParamCallback, readFileSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FileDisk } from '../../server/storage/files.ts';
+import { NoRoomError } from '../../shared/disk/disk.ts';
 
 /** Flushes that were asked for and wait here until the test lets them go on; not held back unless asked. */
 const flushes = vi.hoisted(() => ({
@@ -14,6 +15,9 @@ const flushes = vi.hoisted(() => ({
 	count: 0,
 	error: null as Error | null,
 }));
+
+/** What was asked of the system, in order, and what it answers to a call whose name is among the errors. */
+const system = vi.hoisted(() => ({ calls: [] as string[], errors: new Map<string, string>() }));
 
 vi.mock('node:fs', async (original) => {
 	const fs = await original<typeof import('node:fs')>();
@@ -24,7 +28,30 @@ vi.mock('node:fs', async (original) => {
 		if (flushes.held) flushes.waiting.push(flush);
 		else flush();
 	};
-	return { ...fs, fdatasync };
+	/** As the system does it, unless the test wants an error. */
+	const watched =
+		<Args extends unknown[]>(call: string, act: (...args: Args) => void) =>
+		(...args: Args): void => {
+			system.calls.push(call);
+			const code = system.errors.get(call);
+			const done = args.at(-1) as (error: Error) => void;
+			if (code === undefined) act(...args);
+			else setImmediate(done, Object.assign(new Error(`${code}: ${call}`), { code }));
+		};
+	const openSync = (path: string, flags: string) => {
+		const code = flags === 'w+' ? system.errors.get('open') : undefined;
+		if (code !== undefined) throw Object.assign(new Error(`${code}: open`), { code });
+		return fs.openSync(path, flags);
+	};
+	const write = Object.assign(watched('write', fs.write as (...args: unknown[]) => void), {
+		[Symbol.for('nodejs.util.promisify.custom')]: (...args: unknown[]) =>
+			new Promise((resolve, reject) =>
+				watched('write', fs.write as (...args: unknown[]) => void)(...args, (error: Error, bytesWritten: number) =>
+					error ? reject(error) : resolve({ bytesWritten }),
+				),
+			),
+	});
+	return { ...fs, fdatasync, openSync, write, fsync: watched('fsync', fs.fsync), rename: watched('rename', fs.rename) };
 });
 
 let folder: string;
@@ -32,6 +59,7 @@ let disk: FileDisk;
 
 beforeEach(async () => {
 	Object.assign(flushes, { held: false, waiting: [], count: 0, error: null });
+	system.errors.clear();
 	folder = await mkdtemp(join(tmpdir(), 'paxos-files-'));
 	disk = new FileDisk(folder);
 	await create('a', 256 * 1024);
@@ -105,6 +133,65 @@ test('to close waits for what is on its way, and lets nothing else begin', async
 	expect(await closed).toBe(true);
 	await expect(write('a', 0, new Uint8Array(512))).rejects.toThrow('the disk is closed');
 });
+
+test('a file is there under its name only once all of it is durable, and then its name is made so', async () => {
+	system.calls.length = 0;
+	await create('b', 3 * 1024 * 1024);
+	expect(system.calls).toEqual(['write', 'fsync', 'write', 'fsync', 'write', 'fsync', 'rename', 'fsync']);
+});
+
+describe('a file for which there is no room', () => {
+	test.each([
+		['write', 'ENOSPC', 'the disk is full'],
+		['fsync', 'ENOSPC', 'the disk is full'],
+		['write', 'EDQUOT', 'the disk quota is used up'],
+		['open', 'EMFILE', 'this process has too many files open'],
+		['open', 'ENFILE', 'the system has too many files open'],
+	])(
+		'(%s says %s) leaves nothing behind, and is no end: all else goes on, and it can be made later',
+		async (call, code, why) => {
+			system.errors.set(call, code);
+			const error = await create('b', 4096).catch((reason: unknown) => reason);
+			expect(error).toBeInstanceOf(NoRoomError);
+			expect((error as Error).message).toBe(why);
+			expect(await readdir(folder)).toEqual(['a']);
+			system.errors.clear();
+			await write('a', 0, new Uint8Array(512));
+			await create('b', 4096);
+			await write('b', 0, new Uint8Array(512));
+			expect(disk.list()).toEqual(['a', 'b']);
+		},
+	);
+
+	test.each(['write', 'fsync', 'rename'])(
+		'is told from one that the disk failed to make: %s says EIO',
+		async (call) => {
+			system.errors.set(call, 'EIO');
+			await expect(create('b', 4096)).rejects.toThrow('EIO');
+			system.errors.clear();
+			await expect(write('a', 0, new Uint8Array(512))).rejects.toThrow('EIO');
+		},
+	);
+});
+
+test('a folder with many files is served with five descriptors, and each of them can be read and written', async () => {
+	const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+	for (const name of names.slice(1)) await create(name, 4096);
+	for (const name of [...names, ...names.toReversed()]) {
+		await write(name, 512, new Uint8Array(512).fill(name.charCodeAt(0)));
+		expect(disk.read(name)[512]).toBe(name.charCodeAt(0));
+	}
+	expect(await openHere()).toBeLessThanOrEqual(5);
+	await disk.close();
+	expect(await openHere()).toBe(0);
+});
+
+/** How many descriptors this process has in the folder, where the system tells. */
+async function openHere(): Promise<number> {
+	const fds = await readdir('/proc/self/fd').catch(() => []);
+	const paths = await Promise.all(fds.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+	return paths.filter((path) => path.startsWith(folder)).length;
+}
 
 function create(name: string, bytes: number): Promise<void> {
 	return new Promise((resolve, reject) => disk.create(name, bytes, (error) => (error ? reject(error) : resolve())));

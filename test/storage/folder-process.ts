@@ -1,11 +1,16 @@
 /**
  * A process for `folder.test.ts`. `lock FOLDER` locks it and says `locked`, or `refused`. `formatOnceAndOpen DATADIR NODE MEMBER...` says
- * `ready`, waits for the word, and answers `opened` or `refused`. Both stay until they are killed.
+ * `ready`, waits for the word, and answers `opened` or `refused`. `fill DATADIR NODE MEMBER...` fills its log without
+ * a descriptor to spare. All stay until they are killed.
  */
+import { openSync } from 'node:fs';
 import { formatOnce, openFolder } from '../../server/storage/folder.ts';
 import { FolderError } from '../../server/storage/folder-error.ts';
 import { LockedError, lockFolder } from '../../server/storage/lock.ts';
+import { Log, SEGMENT_BYTES_DEFAULT } from '../../shared/disk/log.ts';
+import { batchValue } from '../../shared/paxos/value.ts';
 
+const value = batchValue(new Uint8Array(2 ** 20));
 const [task, folder = '', node = '', ...members] = process.argv.slice(2);
 const tell = (message: object) => process.send?.(message);
 
@@ -23,7 +28,9 @@ process.on('message', (word) => {
 	}
 });
 
-if (task === 'lock') {
+if (task === 'fill') {
+	void fill();
+} else if (task === 'lock') {
 	try {
 		lockFolder(folder);
 		tell({ kind: 'locked' });
@@ -33,4 +40,46 @@ if (task === 'lock') {
 	}
 } else {
 	tell({ kind: 'ready' });
+}
+
+/** Takes every descriptor that is left, then writes three segments full. */
+async function fill(): Promise<void> {
+	const { disk, owner } = openFolder(folder, node, { name: 'colours', members });
+	const lacks: string[] = [];
+	let wake = (): void => undefined;
+	const { log } = Log.open(
+		disk,
+		{ owner },
+		{
+			durable: () => wake(),
+			failed: (error) => tell({ kind: 'failed', message: error.message }),
+			flushed: () => undefined,
+			room: (lack) => lacks.push(lack?.message ?? 'room'),
+		},
+	);
+	await new Promise<void>((resolve) => {
+		wake = resolve;
+	});
+	const taken = takeDescriptors();
+	for (let written = 0; written < 3 * SEGMENT_BYTES_DEFAULT; written += 2 ** 20) {
+		const position = log.append([{ kind: 'learned', slot: 1, ballot: { ms: 1, ns: 0, node: 'n1' }, value }]);
+		log.flush();
+		while (log.durableThrough < position) {
+			await new Promise<void>((resolve) => {
+				wake = resolve;
+			});
+		}
+	}
+	tell({ kind: 'filled', taken, lacks });
+}
+
+/** Until the system gives no more. */
+function takeDescriptors(): number {
+	for (let taken = 0; ; taken++) {
+		try {
+			openSync(process.execPath, 'r');
+		} catch {
+			return taken;
+		}
+	}
 }

@@ -230,10 +230,7 @@ describe('a folder is refused', () => {
 			'whose format.json names another incarnation of a healthy peer',
 			'unreadable',
 			() => replace('n1/format.json', '"n2": "', '"n2": "x'),
-			() => [
-				`${dataDir}/n1/format.json is damaged: its checksum does not fit what it says. Only this file is.`,
-				oneRemedy(),
-			],
+			() => [`${dataDir}/n1/format.json is damaged: its checksum does not fit what it says.`, oneRemedy()],
 		],
 		[
 			'in a data folder whose format.json is damaged',
@@ -325,6 +322,18 @@ describe('a folder is refused', () => {
 		expect(message).toContain('Make it writable for this user');
 		fs.chmodSync(join(dataDir, 'n1'), 0o755);
 	});
+});
+
+test('a log goes on from segment to segment in a process that has no descriptor left', async () => {
+	formatSwarm(dataDir, swarm);
+	const command = `ulimit -n 64; exec "$0" "$@"`;
+	const args = [process.execPath, join(program, 'folder-process.mjs'), 'fill', dataDir, 'n1', ...swarm.members];
+	const child = spawn('sh', ['-c', command, ...args], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+	children.push(child);
+	const filled = await said(child, 'filled');
+	expect(filled.taken).toBeGreaterThan(10);
+	expect(filled.lacks).toEqual([]);
+	expect(fs.readdirSync(join(dataDir, 'n1/log')).length).toBeGreaterThanOrEqual(4);
 });
 
 describe('a lock', () => {
