@@ -9,7 +9,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { MEMBERS_MAX } from '../shared/paxos/quorum.ts';
-import { CONNECTIONS_MAX as CLIENTS_MAX } from '../shared/replica/client-door.ts';
+import { CONNECTIONS_OF_NODE_MAX } from '../shared/store/client-limits.ts';
 
 export interface ConnectionLimits {
 	/** Connections that have not sent a whole request yet. A newer one takes the place of the oldest. */
@@ -61,7 +61,7 @@ export function connectionLimits(descriptors: number): ConnectionLimits {
 		arrivingMax,
 		connectionsMax,
 		connectionsPerAddressMax: Math.ceil(connectionsMax * ADDRESS_SHARE),
-		clientsMax: Math.min(CLIENTS_MAX, Math.ceil(connectionsMax * CLIENTS_SHARE)),
+		clientsMax: Math.min(CONNECTIONS_OF_NODE_MAX, Math.ceil(connectionsMax * CLIENTS_SHARE)),
 		feedMax,
 		watchersMax,
 		unjoinedMax,

@@ -8,6 +8,7 @@
  */
 import type { MemberAddress } from '../client/protocol.ts';
 import { stampBatches } from '../store/batch-writer.ts';
+import { CONNECTIONS_OF_NODE_MAX } from '../store/client-limits.ts';
 import type { ClientRead } from './client-answers.ts';
 import { ClientConnection, type ConnectionOwner, type PendingWrite } from './client-connection.ts';
 import { Limited } from './deadlines.ts';
@@ -26,7 +27,6 @@ export interface ClientDoorOptions {
 	malformed(from: string, why: string): void;
 }
 
-export const CONNECTIONS_MAX = 4096;
 /** Of one proposal, unless a single batch is larger: two of them still fit a message of the mesh. */
 const PROPOSAL_BYTES_MAX = 524_288;
 /** Of all proposals that are not settled. */
@@ -77,7 +77,7 @@ export class ClientDoor implements TurnPart, ConnectionOwner {
 
 	/** Whether one more client finds a place. */
 	get hasRoom(): boolean {
-		return this.#connections.size < CONNECTIONS_MAX;
+		return this.#connections.size < CONNECTIONS_OF_NODE_MAX;
 	}
 
 	/**

@@ -20,7 +20,7 @@ export interface ValueSummary {
 const TEXT_CHARS_MAX = 60;
 /** Enough to fill the text, whatever the value's size. */
 const VALUE_BYTES_SHOWN_MAX = 4 * TEXT_CHARS_MAX;
-const SESSION_CHARS_SHOWN = 3;
+const CLIENT_CHARS_SHOWN = 3;
 
 export function describeValue(value: Uint8Array): ValueSummary {
 	const digest = digestOf(value);
@@ -51,7 +51,7 @@ function describeOperation(operation: Operation): string {
 		case 'deletePrefix':
 			return `delete all under ${operation.prefix === '' ? '""' : operation.prefix}`;
 		case 'registerClient':
-			return `open client ${operation.client.slice(0, SESSION_CHARS_SHOWN)}…`;
+			return `open client ${operation.client.slice(0, CLIENT_CHARS_SHOWN)}…`;
 	}
 }
 

@@ -12,6 +12,7 @@ import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
 import { compareUtf8 } from '../bytes/text.ts';
 import { KIND_DELETE, KIND_PUT, KIND_REGISTER_CLIENT } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
+import { CLIENT_LIMITS, type ClientLimits } from './client-limits.ts';
 import { ClientTable } from './client-table.ts';
 import { type Entry, Kept } from './entry.ts';
 import { KeptValues } from './kept-values.ts';
@@ -49,7 +50,14 @@ export class Store {
 	/** What entries held before they were changed under a view: these slabs are free when the views are closed. */
 	readonly #viewedValues = new KeptValues();
 	#tombstones = new Tombstones();
-	#clients = new ClientTable();
+	readonly #clientLimits: ClientLimits;
+	#clients: ClientTable;
+
+	/** @param clientLimits the same at every node */
+	constructor(clientLimits = CLIENT_LIMITS) {
+		this.#clientLimits = clientLimits;
+		this.#clients = new ClientTable(clientLimits);
+	}
 
 	/** Of the last applied command; 0 before the first. Opening a client takes one, so a write is 2 or more. */
 	get revision(): number {
@@ -67,6 +75,11 @@ export class Store {
 
 	get clientsCount(): number {
 		return this.#clients.size;
+	}
+
+	/** Outcomes that are kept because their clients have not acknowledged them. */
+	get outcomesCount(): number {
+		return this.#clients.outcomesCount;
 	}
 
 	/** Views that are open. */
@@ -153,10 +166,10 @@ export class Store {
 	}
 
 	/** @throws MalformedError for what `save` did not write */
-	static restore(bytes: Uint8Array): Store {
+	static restore(bytes: Uint8Array, clientLimits = CLIENT_LIMITS): Store {
 		const from = new Reader(bytes);
 		if (from.u8() !== SAVE_FORMAT) throw new MalformedError('a saved state of another format');
-		const store = new Store();
+		const store = new Store(clientLimits);
 		store.#revision = from.int();
 		store.#timeMs = from.int();
 		let before = '';
@@ -168,7 +181,7 @@ export class Store {
 			before = kept.key;
 		}
 		store.#tombstones = Tombstones.restore(from, store.#revision);
-		store.#clients = ClientTable.restore(from);
+		store.#clients = ClientTable.restore(from, store.#clientLimits);
 		from.finish();
 		return store;
 	}
@@ -177,14 +190,14 @@ export class Store {
 		if (command.kind === KIND_REGISTER_CLIENT) return this.#registerClient(command.client);
 		const client = this.#clients.get(command.client);
 		if (!client) return UNKNOWN_CLIENT;
-		client.receive(command.receivedThrough);
+		this.#clients.receive(client, command.receivedThrough);
 		if (command.sequence <= client.receivedThrough) return FORGOTTEN;
-		const before = client.outcomes.get(command.sequence);
+		const before = client.outcomeOf(command.sequence);
 		if (before) return { kind: 'duplicate', revision: before.revision, ok: before.ok };
 		const revision = this.#nextRevision();
-		const result: Result = { kind: 'applied', revision, ok: this.#change(command, revision) };
-		client.applied(command.sequence, result);
-		return result;
+		const ok = this.#change(command, revision);
+		this.#clients.applied(client, command.sequence, revision, ok);
+		return { kind: 'applied', revision, ok };
 	}
 
 	#registerClient(id: string): Result {

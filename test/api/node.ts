@@ -96,7 +96,7 @@ export class LoneReplica implements ReplicaService {
 	#apply(operation: Operation): SubmitAnswer {
 		let answer: SubmitAnswer | undefined;
 		const value = encodeBatch(1, [encodeCommand(this.#identity(), operation)]);
-		this.store.apply(value, (_session, _sequence, result) => {
+		this.store.apply(value, (_client, _sequence, result) => {
 			if (result.kind !== 'applied') throw new Error(`a fresh command was ${result.kind}`);
 			const { ok, revision } = result;
 			const slot = revision;

@@ -447,7 +447,7 @@ describe('9. the identity of a command', () => {
 		const results: Result[] = [];
 		const apply = (client: string, sequence: number, operation: Operation) => {
 			const command = encodeCommand({ client, sequence, receivedThrough: 0 }, operation);
-			store.apply(encodeBatch(1000, [command]), (_session, _sequence, result) => results.push(result));
+			store.apply(encodeBatch(1000, [command]), (_client, _sequence, result) => results.push(result));
 		};
 		apply('s', 1, { kind: 'registerClient', client: 's' });
 		apply('s', 2, put('color', 'red'));

@@ -6,10 +6,11 @@ import type { Ballot } from '../../shared/paxos/ballot.ts';
 import type { Proposal, ProposalId } from '../../shared/paxos/event.ts';
 import type { CommandName, OnClientResult, OnProgress } from '../../shared/replica/loop.ts';
 import { Random } from '../../shared/simulation/random.ts';
-import { CLIENTS_MAX } from '../../shared/store/client-table.ts';
+import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
 import { encodeBatch, encodeCommand } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
 
+const FEW_CLIENTS = { ...CLIENT_LIMITS, clientsMax: 20 };
 const SEEDS = 300;
 const STEPS = 60;
 const TIMEOUT_MS = 1000;
@@ -125,7 +126,7 @@ interface Proposed extends Omit<Proposal, 'id'> {
 
 /** What becomes of proposals, without a protocol; what is chosen goes into a real store, in that order. */
 class FakeLoop {
-	readonly store = new Store();
+	readonly store = new Store(FEW_CLIENTS);
 	readonly proposals = new Map<ProposalId, Proposed>();
 	/** Withdrawn, and chosen later, or never. */
 	readonly late: Proposed[] = [];
@@ -175,7 +176,7 @@ class FakeLoop {
 
 	/** So many others open one that each one of ours is the least recently used. */
 	dropSessions(): void {
-		for (let i = 0; i < CLIENTS_MAX; i++) {
+		for (let i = 0; i < FEW_CLIENTS.clientsMax; i++) {
 			const client = `other ${this.#slot}`;
 			const identity = { client, sequence: 1, receivedThrough: 0 };
 			this.#apply(encodeBatch(1, [encodeCommand(identity, { kind: 'registerClient', client })]), null);

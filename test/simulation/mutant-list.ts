@@ -418,7 +418,7 @@ export const MUTANTS: readonly Mutant[] = [
 		STORE,
 		'if (command.sequence <= client.receivedThrough) return',
 		'if (command.sequence < client.receivedThrough) return',
-		[STORE, 'client.receive(command.receivedThrough);', 'client.receive(command.receivedThrough + 1);'],
+		[STORE, 'receive(client, command.receivedThrough);', 'receive(client, command.receivedThrough + 1);'],
 	),
 	one(
 		0,

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CLIENTS_MAX, EVICTED_CLIENTS_MAX, OUTCOMES_MAX } from '../../shared/store/client-table.ts';
+import { IN_FLIGHT_MAX } from '../../shared/client/protocol.ts';
+import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
+import { CLIENT_LIMITS, CONNECTIONS_OF_NODE_MAX, NODES_MAX } from '../../shared/store/client-limits.ts';
 import { encodeBatch, encodeCommand } from '../../shared/store/command.ts';
 import { type Result, Store } from '../../shared/store/store.ts';
 import { CLIENT, Client, identity, opening, put, textOf } from './commands.ts';
@@ -36,7 +38,7 @@ describe('a command', () => {
 		const store = new Store();
 		const results: Result[] = [];
 		const value = encodeBatch(1, [encodeCommand(identity(1), put('a', '1'))]);
-		store.apply(value, (_session, _sequence, result) => results.push(result));
+		store.apply(value, (_client, _sequence, result) => results.push(result));
 		expect(results).toEqual([{ kind: 'unknownClient' }]);
 		expect([store.keysCount, store.revision]).toEqual([0, 0]);
 	});
@@ -68,7 +70,7 @@ describe("a client's commands", () => {
 					const value = encodeBatch(2000, [
 						encodeCommand(identity(sequence), put(`k${sequence}`, `${applied.length}`)),
 					]);
-					one.store.apply(value, (_session, told, result) => {
+					one.store.apply(value, (_client, told, result) => {
 						if (result.kind === 'applied') applied.push(told);
 					});
 					other.apply(value);
@@ -110,19 +112,46 @@ describe("a client's commands", () => {
 	});
 
 	it('cost bounded memory though nothing is ever acknowledged, and even then none applies twice', () => {
-		const client = new Client();
-		const noted = Array.from({ length: OUTCOMES_MAX + 1 }, (_, i) =>
-			encodeCommand(identity(i + 2), { kind: 'delete', key: 'none', cas: null }),
-		);
-		client.store.apply(encodeBatch(1, noted.slice(0, -1)));
-		expect(client.send(identity(2), put('a', 'y'))).toEqual({ kind: 'duplicate', revision: 2, ok: true });
+		const client = new Client(new Store({ ...CLIENT_LIMITS, outcomesMax: 100 }));
+		const send = (sequence: number) => client.send(identity(sequence), { kind: 'delete', key: 'none', cas: null });
+		for (let sequence = 2; sequence <= 101; sequence++) expect(send(sequence).kind).toBe('applied');
+		expect(send(2)).toEqual({ kind: 'duplicate', revision: 2, ok: true });
 		const full = client.store.save().length;
-		client.store.apply(encodeBatch(1, noted.slice(-1)));
-		expect(client.store.save().length).toBeLessThan(0.6 * full);
+		for (let sequence = 102; sequence <= 1000; sequence++) {
+			if (sequence % 7 > 0) expect(send(sequence).kind).toBe('applied');
+		}
+		expect(client.store.save().length).toBeLessThan(1.5 * full);
 		const { revision } = client.store;
-		expect(client.send(identity(2), put('a', 'y'))).toEqual({ kind: 'forgotten' });
-		expect(client.send(identity(OUTCOMES_MAX / 2 + 3), put('a', 'y'))).toMatchObject({ kind: 'duplicate' });
+		expect(send(900)).toEqual({ kind: 'forgotten' });
+		// It was never applied, and now never will be.
+		expect(send(700)).toEqual({ kind: 'forgotten' });
+		expect(send(901)).toMatchObject({ kind: 'duplicate' });
 		expect(client.store.revision).toBe(revision);
+		expect(send(903)).toMatchObject({ kind: 'applied' });
+	});
+
+	it('of all clients together have bounded outcomes: those of the client used least recently go first', () => {
+		const store = new Store({ ...CLIENT_LIMITS, outcomesMax: 10, outcomesOfAllMax: 20 });
+		const clients = ['idle', 'greedy', 'greedier', 'modest'].map((id) => new Client(store, id));
+		const [idle, greedy, greedier, modest] = clients as [Client, Client, Client, Client];
+		const send = (of: Client, sequence: number) => of.send(identity(sequence, 0, of.client), put('a', `${sequence}`));
+		send(idle, 2);
+		for (let sequence = 2; sequence < 40; sequence++) {
+			send(greedy, sequence);
+			if (sequence === 2) send(modest, 2);
+			else expect(send(modest, 2).kind).toBe(sequence < 12 ? 'duplicate' : 'forgotten');
+			send(greedier, sequence);
+			expect(store.outcomesCount).toBeLessThanOrEqual(20);
+		}
+		expect(send(idle, 2)).toEqual({ kind: 'forgotten' });
+		expect(send(greedier, 39)).toMatchObject({ kind: 'duplicate' });
+		expect(send(modest, 3)).toMatchObject({ kind: 'applied' });
+		const restored = Store.restore(store.save(), { ...CLIENT_LIMITS, outcomesMax: 10, outcomesOfAllMax: 20 });
+		for (const each of [store, restored]) {
+			const again = new Client(each, 'greedy');
+			for (let sequence = 40; sequence < 60; sequence++) again.send(identity(sequence, 0, 'greedy'), put('b', ''));
+		}
+		expect(restored.save()).toEqual(store.save());
 	});
 
 	it('may acknowledge a leap of any size at once', () => {
@@ -144,43 +173,81 @@ describe('a client', () => {
 		expect(client.send(identity(2), put('a', '2'))).toMatchObject({ kind: 'duplicate', revision: 2 });
 	});
 
+	const few = { ...CLIENT_LIMITS, clientsMax: 50, evictedMax: 100 };
+
+	it('finds a place beside one at every connection of the largest swarm', () => {
+		expect(NODES_MAX).toBe(MEMBERS_MAX);
+		expect(CLIENT_LIMITS.clientsMax).toBeGreaterThanOrEqual(2 * MEMBERS_MAX * CONNECTIONS_OF_NODE_MAX);
+		expect(CLIENT_LIMITS.evictedMax).toBeGreaterThanOrEqual(CLIENT_LIMITS.clientsMax);
+		expect(CLIENT_LIMITS.outcomesOfAllMax).toBeGreaterThanOrEqual(2 * CLIENT_LIMITS.outcomesMax);
+		// A client gives out as many sequences before it waits for its first answer.
+		expect(CLIENT_LIMITS.outcomesMax).toBeGreaterThanOrEqual(2 * IN_FLIGHT_MAX);
+	});
+
 	it('makes room when there are too many: the one used least recently', () => {
-		const { store } = new Client(new Store(), 'first');
+		const { store } = new Client(new Store(few), 'first');
 		new Client(store, 'second');
-		for (let i = 2; i < CLIENTS_MAX; i++) new Client(store, `s${i}`);
-		expect(store.clientsCount).toBe(CLIENTS_MAX);
+		for (let i = 2; i < few.clientsMax; i++) new Client(store, `s${i}`);
+		expect(store.clientsCount).toBe(few.clientsMax);
 		const first = new Client(store, 'first');
 		expect(first.apply(put('a', '1'))).toMatchObject({ kind: 'applied' });
 		const second = new Client(store, 'second');
 		new Client(store, 'one more');
-		expect(store.clientsCount).toBe(CLIENTS_MAX);
+		expect(store.clientsCount).toBe(few.clientsMax);
 		expect(first.apply(put('a', '2'))).toMatchObject({ kind: 'applied' });
 		expect(second.apply(put('a', '3'))).toEqual({ kind: 'unknownClient' });
 	});
 
+	it('makes room in the order of use, whoever was used when, as one that was restored does', () => {
+		const id = fc.nat({ max: 70 }).map((i) => `s${i}`);
+		fc.assert(
+			fc.property(fc.array(id, { minLength: 60, maxLength: 300 }), fc.nat({ max: 299 }), (used, restoredAt) => {
+				let store = new Store(few);
+				/** The one that was used last is the last. */
+				let open: string[] = [];
+				const evicted = new Set<string>();
+				const sequences = new Map<string, number>();
+				for (const [at, client] of used.entries()) {
+					if (at === restoredAt) store = Store.restore(store.save(), few);
+					const sequence = (sequences.get(client) ?? 1) + 1;
+					sequences.set(client, sequence);
+					const results: string[] = [];
+					const value = encodeBatch(1, [opening(client), encodeCommand(identity(sequence, 0, client), put('a', ''))]);
+					store.apply(value, (_client, _sequence, { kind }) => results.push(kind));
+					if (evicted.has(client)) expect(results).toEqual(['unknownClient', 'unknownClient']);
+					else expect(results).toEqual([open.includes(client) ? 'duplicate' : 'applied', 'applied']);
+					if (evicted.has(client)) continue;
+					open = [...open.filter((other) => other !== client), client];
+					if (open.length > few.clientsMax) evicted.add(open.shift() as string);
+				}
+				expect(store.clientsCount).toBe(open.length);
+			}),
+		);
+	});
+
 	it('once closed never opens again: a late copy of everything it did applies as nothing', () => {
-		const store = new Store();
+		const store = new Store(few);
 		const everything = encodeBatch(1, [opening(), encodeCommand(identity(2), put('a', 'first'))]);
 		store.apply(everything);
-		for (let i = 0; i < CLIENTS_MAX; i++) new Client(store, `s${i}`);
-		const restored = Store.restore(store.save());
+		for (let i = 0; i < few.clientsMax + few.evictedMax - 1; i++) new Client(store, `s${i}`);
+		const restored = Store.restore(store.save(), few);
 		for (const each of [store, restored]) {
 			const before = each.save();
 			const results: Result[] = [];
-			each.apply(everything, (_session, _sequence, result) => results.push(result));
+			each.apply(everything, (_client, _sequence, result) => results.push(result));
 			expect(results).toEqual([{ kind: 'unknownClient' }, { kind: 'unknownClient' }]);
 			expect(each.save()).toEqual(before);
 		}
 	});
 
 	it('costs bounded memory, however many come and go', () => {
-		const store = new Store();
+		const store = new Store(few);
 		const nameOf = (i: number): string => `client ${String(i).padStart(8, '0')}`;
-		const total = CLIENTS_MAX + EVICTED_CLIENTS_MAX;
+		const total = few.clientsMax + few.evictedMax;
 		const openings = Array.from({ length: total }, (_, i) => opening(nameOf(1_000_000 + i)));
 		store.apply(encodeBatch(1, openings));
 		const full = store.save().length;
 		store.apply(encodeBatch(1, [opening(nameOf(9_000_000)), opening(nameOf(9_000_001))]));
-		expect(store.save().length).toBe(full);
+		expect(store.save().length).toBeLessThan(full + 10);
 	});
 });

@@ -47,7 +47,7 @@ export class Client {
 	send(as: Identity, operation: Operation): Result {
 		const results: Result[] = [];
 		const value = encodeBatch(this.timeMs, [encodeCommand(as, operation)]);
-		this.store.apply(value, (_session, _sequence, result) => results.push(result));
+		this.store.apply(value, (_client, _sequence, result) => results.push(result));
 		const [result] = results;
 		if (!result) throw new Error('the command was not applied');
 		return result;
