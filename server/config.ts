@@ -178,11 +178,18 @@ export function dialOf({ id, host, port, advertise }: NodeConfig): PeerAddress {
 	return { id, host: hostname.replace(/^\[|\]$/g, ''), port: written === '' ? usualPort : Number(written), secure };
 }
 
+/** Without the byte order mark that some editors put at the beginning. */
 function readText(file: string, source: string): string {
+	let bytes: Buffer;
 	try {
-		return readFileSync(file, 'utf8');
+		bytes = readFileSync(file);
 	} catch (cause) {
 		throw new ConfigError(`${source}: cannot be read: ${(cause as Error).message}`, { cause });
+	}
+	try {
+		return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+	} catch (cause) {
+		throw new ConfigError(`${source}: is not text in UTF-8: save it as UTF-8`, { cause });
 	}
 }
 

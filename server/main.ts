@@ -24,6 +24,16 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // Nobody is left who could be told.
 process.stderr.on('error', () => undefined);
 
+/** Where relative paths begin; ends this process where that directory has been removed. */
+function workingDir(): string {
+	try {
+		return process.cwd();
+	} catch {
+		process.stderr.write('The directory that this was started in is not there any more: change to another one.\n');
+		process.exit(EXIT.error);
+	}
+}
+
 const status = await run(
 	process.argv.slice(2),
 	{ path: fileURLToPath(import.meta.url), version: packageVersion },
@@ -32,7 +42,7 @@ const status = await run(
 		stdout: process.stdout,
 		stderr: process.stderr,
 		environment: process.env,
-		workingDir: process.cwd(),
+		workingDir: workingDir(),
 		serve: () => {
 			isServing = true;
 			return { stdout: new Output(process.stdout), stderr: new Output(process.stderr), stopSignals };

@@ -10,7 +10,7 @@
  * missing: a folder is used as it was formatted, or refused.
  */
 import * as fs from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { nanoid } from 'nanoid';
 import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import { SEGMENT_BYTES_DEFAULT } from '../../shared/disk/log.ts';
@@ -242,7 +242,7 @@ function lockNode(folder: string, node: NodeId): () => void {
 /** Makes the data folder if need be. Waits while another process formats it. */
 function whileLocked<T>(dataDir: string, act: () => T): T {
 	const unlock = writable(dataDir, () => {
-		fs.mkdirSync(dataDir, { recursive: true });
+		makeFolder(dataDir);
 		for (let waitedMs = 0; ; ) {
 			try {
 				return lockFolder(dataDir);
@@ -263,6 +263,22 @@ function whileLocked<T>(dataDir: string, act: () => T): T {
 		return act();
 	} finally {
 		unlock();
+	}
+}
+
+/** With its parents. What is in the way is told truly, unlike by `mkdir` of Node with `recursive`. */
+function makeFolder(folder: string): void {
+	if (fs.existsSync(folder)) {
+		if (fs.statSync(folder).isDirectory()) return;
+		throw Object.assign(new Error('it is a file, and no folder'), { code: 'ENOTDIR' });
+	}
+	const parent = dirname(folder);
+	if (parent !== folder) makeFolder(parent);
+	try {
+		fs.mkdirSync(folder);
+	} catch (error) {
+		// Another process may have been first.
+		if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
 	}
 }
 

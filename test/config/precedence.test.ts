@@ -1,5 +1,5 @@
 /** Flags over environment over file over defaults; and no open door without a secret. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -54,6 +54,24 @@ describe('the configuration', () => {
 		expect(name({})).toBe('here');
 		expect(name({}, { SWARM_CONFIG: 'env.json' })).toBe('env');
 		expect(name({ config: 'flag.json' }, { SWARM_CONFIG: 'env.json' })).toBe('flag');
+	});
+
+	it('is read with a byte order mark and with the line ends of Windows', () => {
+		const text = readFileSync(writeSwarm('swarm.json', { name: 'marked' }), 'utf8').replaceAll(',', ',\r\n');
+		writeFileSync(join(folder, 'swarm.json'), `\ufeff${text}`);
+		expect(loadConfig({}, {}, folder).config.name).toBe('marked');
+	});
+
+	it.each([
+		['is a folder', (file: string) => mkdirSync(file), 'swarm.json: cannot be read: EISDIR'],
+		[
+			'is not in UTF-8',
+			(file: string) => writeFileSync(file, '\ufeff{}', 'utf16le'),
+			'swarm.json: is not text in UTF-8',
+		],
+	])('is refused with the reason where it %s', (_, make, why) => {
+		make(join(folder, 'swarm.json'));
+		expect(() => loadConfig({}, {}, folder)).toThrow(why);
 	});
 
 	it('is the one of the package where there is no file, with the data here', () => {

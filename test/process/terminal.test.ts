@@ -86,6 +86,14 @@ describe('a reader that is gone', () => {
 	});
 });
 
+test('a command in a directory that has been removed says so', async () => {
+	const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"';
+	const folder = ['-c', `cd "${swarm.folder}" && ${script}`, 'sh'];
+	const ended = start('sh', [...folder, process.execPath, MAIN, 'status', ...config()]);
+	expect(await ended.ended).toBe(1);
+	expect(ended.stderr).toMatch(/^The directory that this was started in is not there any more: .*\n$/);
+});
+
 test('a full pipe whose reader has stopped holds up no node, nor its end', async () => {
 	const pipe = fullPipe();
 	await swarm.start([swarm.node('n2'), swarm.node('n3')]);

@@ -309,6 +309,12 @@ describe('a folder is refused', () => {
 		open('n1');
 	});
 
+	test('in the way of which a file is (notWritable), and says so', () => {
+		fs.writeFileSync(join(dataDir, '..', 'file'), '');
+		const inFile = join(dataDir, '..', 'file', 'data');
+		expect(() => formatSwarm(inFile, swarm)).toThrow(/file\/data cannot be written: it is a file, and no folder/);
+	});
+
 	test('that this user may not write to (notWritable)', async () => {
 		// Root may write everywhere, so the process asks as somebody else.
 		const isRoot = process.getuid?.() === 0;
