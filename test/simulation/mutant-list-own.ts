@@ -240,10 +240,10 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	),
 	one(
 		0,
-		'a client is evicted from the table when the next one comes',
+		'a client is evicted though the table has room',
 		'shared/store/client-table.ts',
-		'if (this.#open.size >= CLIENTS_MAX) this.#evictLeastRecentlyUsed();',
-		'if (this.#open.size >= 4) this.#evictLeastRecentlyUsed();',
+		'if (this.#open.size >= this.#limits.clientsMax) this.#evict(',
+		'if (this.#open.size >= 4) this.#evict(',
 	),
 ];
 
