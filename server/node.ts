@@ -15,6 +15,7 @@ import type { NodeId } from '../shared/paxos/ballot.ts';
 import { SLOTS_AHEAD_MAX } from '../shared/paxos/bounds.ts';
 import type { AgentConfig } from '../shared/paxos/config.ts';
 import { createApi } from './api/api.ts';
+import { CatchUp } from './api/catch-up.ts';
 import { ClientSockets } from './client/sockets.ts';
 import { dialOf, type SwarmConfig, urlOf } from './config.ts';
 import { createDoors } from './doors.ts';
@@ -28,6 +29,7 @@ import { DEFAULT_MESH_LIMITS, DEFAULT_MESH_TIMINGS, Mesh } from './mesh/mesh.ts'
 import { dashboardDir, packageVersion } from './package.ts';
 import { kindOfText, Repeats } from './repeats.ts';
 import { Replica } from './replica/replica.ts';
+import type { ReplicaService } from './replica/service.ts';
 import { openFolder } from './storage/folder.ts';
 import { MemoryDisk } from './storage/memory.ts';
 
@@ -67,6 +69,8 @@ const OPEN_SLOTS_MAX = 8;
 /** Well below the largest message of the mesh, with room for what names the values. */
 const VALUE_BYTES_MAX = 1_048_576;
 const MESSAGE_BYTES_MAX = 524_288;
+/** Well below what makes a node not ready. */
+const CATCH_UP_LOOK_EVERY_MS = 100;
 
 /**
  * @throws FolderError for a data folder that must not be used; the system's error, with code EADDRINUSE, for a port
@@ -101,7 +105,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 	});
 
 	const loopWatch = watchLoop();
-	const closing: (() => Promise<void> | void)[] = [() => front.close(), () => home.close(), () => loopWatch.stop()];
+	const closing: (() => unknown)[] = [() => front.close(), () => home.close(), () => loopWatch.stop()];
 	let closed: Promise<void> | undefined;
 	/** What lets clients go without losing their answers, once there are any; a node that broke must not wait for it. */
 	let leave = (): Promise<unknown> => Promise.resolve();
@@ -156,6 +160,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			dashboardDir,
 			proposeTimeoutMs: config.timings.requestMs,
 			isDraining: () => closed !== undefined,
+			lagMs: watchCatchUp(replica, closing),
 			loop: loopWatch.figures,
 			onError: (error) => log.error({ err: error }, 'a request failed'),
 		});
@@ -197,6 +202,25 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		throw error instanceof CorruptLogError ? home.damaged(error) : error;
 	}
 	return { url: urlOf(self), close: () => close(true) };
+}
+
+/** Looks from time to time how far the node is behind its leader, until it closes. Returns the way to ask. */
+function watchCatchUp(service: ReplicaService, closing: (() => unknown)[]): () => number {
+	const catchUp = new CatchUp();
+	const look = (): void => {
+		const { id, leader, chosenThrough, appliedThrough } = service.view();
+		const peer = service.peers().find((candidate) => candidate.id === leader.node);
+		// What another node said while it did not lead is no goal.
+		const told = peer?.role === 'leader' ? Math.max(peer.chosenThrough, chosenThrough) : null;
+		const leaderChosen = leader.node === id ? chosenThrough : told;
+		catchUp.look(performance.now(), appliedThrough, leaderChosen);
+	};
+	const timer = setInterval(look, CATCH_UP_LOOK_EVERY_MS);
+	closing.unshift(() => clearInterval(timer));
+	return () => {
+		look();
+		return catchUp.lagMs(performance.now());
+	};
 }
 
 /** Somebody was not let in, or said what nobody should say. */

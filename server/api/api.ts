@@ -12,7 +12,7 @@ import type { LoopFigures } from '../loop-watch.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import { answerNothing, answerText, HttpError } from './answer.ts';
 import { dashboardRoutes } from './dashboard.ts';
-import { healthRoutes } from './health.ts';
+import { type HealthView, healthRoutes } from './health.ts';
 import { type Headers, isKv, KV_HEADERS, kvHandler } from './kv.ts';
 import type { LongReadLimits } from './long-reads.ts';
 import { statusRoutes } from './status.ts';
@@ -26,6 +26,8 @@ export interface ApiOptions {
 	readonly dashboardDir: string | null;
 	/** The node is going to stop: it is not ready any more, and still answers. */
 	readonly isDraining: () => boolean;
+	/** How far this node is behind its leader, in milliseconds; Infinity where it never caught up. */
+	readonly lagMs: () => number;
 	/** How long the steps of this process's event loop took. */
 	readonly loop: () => LoopFigures;
 	/** How long a proposal may take: a duel may take several ballots. Milliseconds. */
@@ -48,7 +50,7 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.disable('x-powered-by');
 	app.use('/v1', statusRoutes({ service, swarm, version, loop, proposeTimeoutMs }));
 	app.use('/v1', (_req, res) => answerText(res, 404, 'Not supported by this swarm.'));
-	app.use(healthRoutes({ service, isDraining: options.isDraining }));
+	app.use(healthRoutes(() => healthOf(options)));
 	app.use(dashboardRoutes(options.dashboardDir));
 	app.use((_req, res) => answerText(res, 404, 'Not found.'));
 	app.use(((error, _req, res, _next) => answerError(res, error, options.onError)) satisfies ErrorRequestHandler);
@@ -66,6 +68,18 @@ export function createApi(options: ApiOptions): RequestListener {
 		if (isPreflight(req, res)) return;
 		if (ofKv) kv(req, res).catch((error) => answerError(res, error, options.onError));
 		else app(req, res);
+	};
+}
+
+function healthOf({ service, isDraining, lagMs }: ApiOptions): HealthView {
+	const { leader, chosenThrough, appliedThrough } = service.view();
+	return {
+		leader: leader.node,
+		chosenThrough,
+		appliedThrough,
+		lagMs: lagMs(),
+		isDraining: isDraining(),
+		storeFault: () => (service.store.get('') === undefined ? null : 'it holds a key without a name'),
 	};
 }
 

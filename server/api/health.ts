@@ -3,13 +3,20 @@
  * lists them, `?exclude=NAME` leaves one out. A check here must be able to fail.
  */
 import { type Request, type Response, Router } from 'express';
-import type { ReplicaService } from '../replica/service.ts';
 import { answerText, isSet, onlyMethods, queryOf } from './answer.ts';
 
-export interface HealthOptions {
-	readonly service: ReplicaService;
+/** All that the answers depend on. */
+export interface HealthView {
+	/** The leader that is heard; '' for none. */
+	readonly leader: string;
+	readonly chosenThrough: number;
+	readonly appliedThrough: number;
+	/** How long ago the leader had chosen no more than this node has applied; Infinity for never. Milliseconds. */
+	readonly lagMs: number;
 	/** The node is going to stop, and lets its clients go elsewhere first. */
-	readonly isDraining: () => boolean;
+	readonly isDraining: boolean;
+	/** What is wrong with the state machine; null for nothing. */
+	storeFault(): string | null;
 }
 
 /** Whether a path, as it was sent, is one of these pages or of their checks. */
@@ -17,49 +24,51 @@ export function isProbe(path: string): boolean {
 	return path === '/livez' || path === '/readyz' || path.startsWith('/livez/') || path.startsWith('/readyz/');
 }
 
-/** Chosen at the leader and not applied here: a node that is further behind has to catch up first. */
-export const READY_LAG_SLOTS_MAX = 1024;
+/** A node that is further behind its leader has to catch up first. */
+export const READY_LAG_MS_MAX = 2000;
 
 /** What is wrong, in a few words; null for nothing. */
-type Check = () => string | null;
+type Check = (view: HealthView) => string | null;
 type Checks = Readonly<Record<string, Check>>;
 
+const LIVE: Checks = {
+	store: (view) => view.storeFault(),
+	applied: ({ appliedThrough, chosenThrough }) =>
+		appliedThrough <= chosenThrough ? null : `slot ${appliedThrough} is applied and was not chosen`,
+};
+
+const READY: Checks = {
+	leader: ({ leader }) => (leader === '' ? 'no leader is heard' : null),
+	'caught-up': ({ lagMs }) => {
+		if (lagMs <= READY_LAG_MS_MAX) return null;
+		return Number.isFinite(lagMs) ? `${(lagMs / 1000).toFixed(1)} s behind` : 'not caught up since it started';
+	},
+	draining: ({ isDraining }) => (isDraining ? 'the node is about to stop' : null),
+};
+
 /** Mounted at `/`. */
-export function healthRoutes({ service, isDraining }: HealthOptions): Router {
+export function healthRoutes(view: () => HealthView): Router {
 	const routes = Router({ caseSensitive: true });
-	serve('/livez', {
-		store: () => (service.store.get('') === undefined ? null : 'it holds a key without a name'),
-		applied: () => {
-			const { appliedThrough, chosenThrough } = service.view();
-			return appliedThrough <= chosenThrough ? null : `slot ${appliedThrough} is applied and was not chosen`;
-		},
-	});
-	serve('/readyz', {
-		leader: () => (service.view().leader.node === '' ? 'no leader is heard' : null),
-		'caught-up': () => {
-			const lag = lagSlots(service);
-			return lag <= READY_LAG_SLOTS_MAX ? null : `${lag} slots behind`;
-		},
-		draining: () => (isDraining() ? 'the node is about to stop' : null),
-	});
+	serve('/livez', LIVE);
+	serve('/readyz', READY);
 	return routes;
 
 	function serve(path: string, checks: Checks): void {
-		routes.all(path, onlyMethods('GET', 'HEAD'), (req, res) => answerHealth(req, res, checks));
+		routes.all(path, onlyMethods('GET', 'HEAD'), (req, res) => answerHealth(req, res, checks, view()));
 		for (const [name, check] of Object.entries(checks)) {
 			routes.all(`${path}/${name}`, onlyMethods('GET', 'HEAD'), (req, res) =>
-				answerHealth(req, res, { [name]: check }),
+				answerHealth(req, res, { [name]: check }, view()),
 			);
 		}
 	}
 }
 
-function answerHealth(req: Request, res: Response, checks: Checks): void {
+function answerHealth(req: Request, res: Response, checks: Checks, view: HealthView): void {
 	const query = queryOf(req);
 	const excluded = query.getAll('exclude');
 	const results = Object.entries(checks).map(([name, check]) => {
 		if (excluded.includes(name)) return { fine: true, line: `[+]${name} excluded: ok` };
-		const fault = faultOf(check);
+		const fault = faultOf(check, view);
 		return { fine: fault === null, line: fault === null ? `[+]${name} ok` : `[-]${name} failed: ${fault}` };
 	});
 	const unknown = excluded
@@ -71,16 +80,10 @@ function answerHealth(req: Request, res: Response, checks: Checks): void {
 	answerText(res, fine ? 200 : 503, `${[...lines, fine ? 'ok' : 'not ok'].join('\n')}\n`);
 }
 
-function faultOf(check: Check): string | null {
+function faultOf(check: Check, view: HealthView): string | null {
 	try {
-		return check();
+		return check(view);
 	} catch (error) {
 		return error instanceof Error ? error.message : String(error);
 	}
-}
-
-function lagSlots(service: ReplicaService): number {
-	const { leader, chosenThrough, appliedThrough } = service.view();
-	const leadersChosenThrough = service.peers().find(({ id }) => id === leader.node)?.chosenThrough ?? 0;
-	return Math.max(chosenThrough, leadersChosenThrough) - appliedThrough;
 }

@@ -128,6 +128,7 @@ export class TestNode {
 	/** WebSockets are refused unless a test says otherwise. */
 	upgrade: (path: string) => UpgradeDoor | null = () => null;
 	isDraining = false;
+	lagMs = 0;
 	#front: Front | undefined;
 
 	constructor(replica = new LoneReplica()) {
@@ -169,6 +170,7 @@ export class TestNode {
 			version: '0.0.0',
 			dashboardDir: null,
 			isDraining: () => this.isDraining,
+			lagMs: () => this.lagMs,
 			loop: () => LOOP,
 			onError: (error) => this.errors.push(error),
 			...options,

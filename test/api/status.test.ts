@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { READY_LAG_SLOTS_MAX } from '../../server/api/health.ts';
+import { READY_LAG_MS_MAX } from '../../server/api/health.ts';
 import { NO_BALLOT } from '../../shared/paxos/ballot.ts';
 import { encodeBatch, encodeCommand } from '../../shared/store/command.ts';
 import { BALLOT, LOOP, TestNode } from './node.ts';
@@ -237,15 +237,17 @@ describe('health', () => {
 		expect((await node.get('/livez')).status).toBe(200);
 	});
 
-	it('is not ready while it is far behind the leader', async () => {
-		const n1 = { id: 'n1', linked: true, role: 'leader', ballot: BALLOT, heardMs: 1, clockAheadMs: null } as const;
-		node.replica.peersKnown = [{ ...n1, chosenThrough: READY_LAG_SLOTS_MAX + 1 }];
-		expect((await node.get('/readyz')).status).toBe(200);
-		node.replica.peersKnown = [{ ...n1, chosenThrough: READY_LAG_SLOTS_MAX + 2 }];
-		expect(await node.get('/readyz/caught-up')).toMatchObject({
-			status: 503,
-			text: `[-]caught-up failed: ${READY_LAG_SLOTS_MAX + 1} slots behind\nnot ok\n`,
-		});
+	it.each([
+		[0, 200, 'ok\n'],
+		[READY_LAG_MS_MAX, 200, 'ok\n'],
+		[READY_LAG_MS_MAX + 1, 503, '[-]caught-up failed: 2.0 s behind\nnot ok\n'],
+		[3_600_000, 503, '[-]caught-up failed: 3600.0 s behind\nnot ok\n'],
+		[Number.POSITIVE_INFINITY, 503, '[-]caught-up failed: not caught up since it started\nnot ok\n'],
+	])('of a node that is %s ms behind its leader', async (lagMs, status, text) => {
+		node.lagMs = lagMs;
+		expect(await node.get('/readyz/caught-up')).toMatchObject({ status, text });
+		expect((await node.get('/readyz')).status).toBe(status);
+		expect((await node.get('/livez')).status).toBe(200);
 	});
 
 	it('is not ready when it is about to stop, and still alive', async () => {

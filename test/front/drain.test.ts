@@ -1,7 +1,8 @@
 /** A node that is told to stop loses no answer and resets no connection: what rolling restarts rest on. */
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
-import { HELLO, READ, readNodeFrame } from '../../shared/client/protocol.ts';
+import { Writer } from '../../shared/bytes/bytes.ts';
+import { readNodeFrame, writeHello, writeRead } from '../../shared/client/protocol.ts';
 import { TestNode } from '../api/node.ts';
 import { TestSwarm } from '../client/nodes.ts';
 import { request, Wire, type WireAnswer } from './wire.ts';
@@ -129,8 +130,10 @@ describe('a node that is told to stop', () => {
 		socket.on('message', (data) => {
 			for (const { kind } of readNodeFrame(new Uint8Array(data as Buffer))) kinds.push(kind);
 		});
-		const hello = Uint8Array.of(HELLO, 1, 1, 0x61);
-		socket.send(Buffer.concat([hello, Uint8Array.of(READ, 0, 1, 1, 1, 0x61)]));
+		const out = new Writer();
+		writeHello(out, 'client');
+		writeRead(out, 'linearizable', 1, ['a']);
+		socket.send(out.take());
 		await once(socket, 'message');
 		const closed = once(socket, 'close') as Promise<[number]>;
 		await swarm.node('n1').close();
