@@ -52,7 +52,16 @@ describe('the status', () => {
 			loop: LOOP,
 			members: [
 				{ ...n1, url: 'http://127.0.0.1:7101', ballot: ballotText, heardMs: 9 },
-				{ id: 'n2', url, linked: true, role: 'follower', ballot: ballotText, chosenThrough: 41, heardMs: 0 },
+				{
+					id: 'n2',
+					url,
+					linked: true,
+					role: 'follower',
+					ballot: ballotText,
+					chosenThrough: 41,
+					heardMs: 0,
+					clockAheadMs: 0,
+				},
 			],
 		});
 	});
