@@ -28,7 +28,7 @@ import { watchLoop } from './loop-watch.ts';
 import { DEFAULT_MESH_LIMITS, DEFAULT_MESH_TIMINGS, Mesh } from './mesh/mesh.ts';
 import { dashboardDir, packageVersion } from './package.ts';
 import { kindOfText, Repeats } from './repeats.ts';
-import { Replica } from './replica/replica.ts';
+import { RunningReplica } from './replica/replica.ts';
 import type { ReplicaService } from './replica/service.ts';
 import { openFolder } from './storage/folder.ts';
 import { MemoryDisk } from './storage/memory.ts';
@@ -131,13 +131,15 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 				malformed: (from, why) => malformed('mesh', from, why),
 			},
 		});
-		const replica: Replica = new Replica({
+		const replica: RunningReplica = new RunningReplica({
 			agent: agentConfig(config, id, ids),
 			epoch,
 			disk: home.disk,
 			logOwner: home.owner,
 			swarm: { name: config.name, id: home.swarmId, members },
 			mesh,
+			requestMs: config.timings.requestMs,
+			malformed: (from, why) => malformed('client', from, why),
 			fatal: (error) => {
 				log.fatal({ err: error }, 'the node stops');
 				void close(false).then(() => options.onFatal?.(error));
@@ -171,14 +173,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			malformed: (from, why) => malformed('feed', from, why),
 		});
 		closing.unshift(() => feed.close());
-		const clients = new ClientSockets({
-			port: replica,
-			node: id,
-			members,
-			nowMs: () => Date.now(),
-			requestMs: config.timings.requestMs,
-			malformed: (from, why) => malformed('client', from, why),
-		});
+		const clients = new ClientSockets(replica.clients);
 		closing.unshift(() => clients.close());
 		const upgrades: Readonly<Record<string, UpgradeDoor>> = {
 			'/mesh': { name: 'mesh', handleUpgrade: mesh.handleUpgrade.bind(mesh) },

@@ -5,10 +5,11 @@ import type { BallotText } from '../../shared/fact.ts';
 import type { Member, ProposeAnswer } from '../../shared/feed.ts';
 import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
 import type { Role } from '../../shared/paxos/fact.ts';
+import type { PeerView } from '../../shared/replica/view.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { LoopFigures } from '../loop-watch.ts';
 import { propose, readProposeRequest } from '../replica/propose.ts';
-import type { PeerView, ReplicaService } from '../replica/service.ts';
+import type { ReplicaService } from '../replica/service.ts';
 import { answerJson, isPretty, onlyMethods } from './answer.ts';
 import { readBody } from './body.ts';
 

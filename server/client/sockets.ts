@@ -9,7 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { FRAME_BYTES_MAX } from '../../shared/client/protocol.ts';
 import type { ClientConnection } from '../../shared/replica/client-connection.ts';
-import { ClientDoor, type ClientDoorOptions } from '../../shared/replica/client-door.ts';
+import type { ClientDoor } from '../../shared/replica/client-door.ts';
 import type { DoorSocket } from '../../shared/replica/port.ts';
 import type { Place } from '../front/admission.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';
@@ -20,7 +20,6 @@ const CLOSE_GRACE_MS = 1000;
 const LOOK_EVERY_MS = 10;
 
 export class ClientSockets {
-	readonly #options: ClientDoorOptions;
 	readonly #door: ClientDoor;
 	readonly #server = new WebSocketServer({
 		noServer: true,
@@ -32,9 +31,8 @@ export class ClientSockets {
 	readonly #connections = new Map<WebSocket, ClientConnection>();
 	#closed = false;
 
-	constructor(options: ClientDoorOptions) {
-		this.#options = options;
-		this.#door = new ClientDoor(options);
+	constructor(door: ClientDoor) {
+		this.#door = door;
 	}
 
 	/** For the front's upgrades of `/client`, of clients that were let in. */
@@ -80,7 +78,7 @@ export class ClientSockets {
 		});
 		ws.on('error', (error) => {
 			// A connection that is lost is no fault of the client's: its codes begin with an E, such as ECONNRESET.
-			if (!('code' in error) || !String(error.code).startsWith('E')) this.#options.malformed(from, error.message);
+			if (!('code' in error) || !String(error.code).startsWith('E')) this.#door.malformed(from, error.message);
 		});
 		ws.on('close', () => {
 			this.#connections.delete(ws);

@@ -6,10 +6,11 @@ import * as z from 'zod';
 import { hasUtf8Form, toUtf8 } from '../../shared/bytes/text.ts';
 import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import { ballotToText } from '../../shared/paxos/ballot.ts';
+import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { describeValue } from '../../shared/store/describe.ts';
 import { keyFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
-import type { ReplicaService, SubmitAnswer } from './service.ts';
+import type { ReplicaService } from './service.ts';
 
 const requestSchema = z
 	.strictObject(

@@ -1,33 +1,29 @@
 /**
- * One node's replica as the rest of the server sees it: the loop over real sockets, files, clocks and timers,
- * and behind `ReplicaService` everything that a door may ask. The rules are the agent's and the loop's.
+ * The runtime of one node's replica: the files, clocks, timers, randomness and mesh that the replica of
+ * `shared/replica` asks for, and the facts of what passes through them. It has no rule of its own.
  */
 import { performance } from 'node:perf_hooks';
-import type { Disk } from '../../shared/disk/disk.ts';
+import { nanoid } from 'nanoid';
+import type { Disk, NoRoomError } from '../../shared/disk/disk.ts';
 import { Log, type Repair } from '../../shared/disk/log.ts';
 import type { RawFact } from '../../shared/fact.ts';
 import type { Member, NodeSnapshot } from '../../shared/feed.ts';
 import { PaxosAgent } from '../../shared/paxos/agent.ts';
 import type { NodeId, WallTime } from '../../shared/paxos/ballot.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
-import type { TimerRequest } from '../../shared/paxos/effects.ts';
-import type { Envelope, Message } from '../../shared/paxos/message.ts';
-import { quorumSize } from '../../shared/paxos/quorum.ts';
-import { Barriers } from '../../shared/replica/barriers.ts';
-import { Deadlines } from '../../shared/replica/deadlines.ts';
-import { ReplicaLoop } from '../../shared/replica/loop.ts';
-import { PeerTable } from '../../shared/replica/peers.ts';
-import type { ClientDoorPort, TurnPart } from '../../shared/replica/port.ts';
-import { Tells } from '../../shared/replica/tells.ts';
-import { snapshotOf } from '../../shared/replica/view.ts';
+import type { Message } from '../../shared/paxos/message.ts';
+import type { SubmitOptions } from '../../shared/replica/batch.ts';
+import type { ClientDoor } from '../../shared/replica/client-door.ts';
+import { Replica, type ReplicaTimer } from '../../shared/replica/replica.ts';
+import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
+import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
 import { FactStream } from './fact-stream.ts';
-import type { PeerView, ReplicaService, ReplicaView, SubmitAnswer, SubmitOptions } from './service.ts';
-import { Submissions } from './submissions.ts';
+import type { ReplicaService } from './service.ts';
 
-/** What the replica needs of the mesh. */
-export interface MeshPort {
+/** What the runtime needs of the mesh. */
+export interface Mesh {
 	/** @returns the message's number; -1 where the link is down */
 	send(to: NodeId, message: Message): number;
 	/** Hands over what was sent, of so many peers at most; of the others at the next call. */
@@ -36,14 +32,18 @@ export interface MeshPort {
 	lastHeardMs(peer: NodeId): number;
 }
 
-export interface ReplicaOptions {
+export interface RunningReplicaOptions {
 	readonly agent: AgentConfig;
 	readonly epoch: string;
 	readonly disk: Disk;
 	/** Whose log is on the disk: see `LogOptions`. */
 	readonly logOwner: string;
 	readonly swarm: { readonly name: string; readonly id: string; readonly members: readonly Member[] };
-	readonly mesh: MeshPort;
+	readonly mesh: Mesh;
+	/** How long a client's request is cared for, milliseconds. */
+	readonly requestMs: number;
+	/** A client sent what no client sends. `from` is as its door was told. */
+	malformed(from: string, why: string): void;
 	/** The disk failed or an invariant is broken: the node must stop. Called once. */
 	fatal(error: Error): void;
 }
@@ -51,37 +51,27 @@ export interface ReplicaOptions {
 /** See `Log.tend`. */
 const TEND_EVERY_MS = 1000;
 
-export class Replica implements ReplicaService, ClientDoorPort {
+export class RunningReplica implements ReplicaService {
 	readonly store = new Store();
 	readonly facts: FactStream;
-	readonly deadlines: Deadlines;
-	readonly #options: ReplicaOptions;
+	readonly #options: RunningReplicaOptions;
 	readonly #id: NodeId;
 	readonly #agent: PaxosAgent;
 	readonly #log: Log;
 	/** What was cut off of the log as it was opened: told at the start, when somebody listens. */
 	readonly #repairs: readonly Repair[];
-	readonly #loop: ReplicaLoop;
-	readonly #submissions: Submissions;
-	readonly #barriers: Barriers;
-	readonly #tells: Tells;
-	readonly #peers = new PeerTable();
-	readonly #timers = new Map<TimerRequest['timer'] | 'deadline' | 'tell', NodeJS.Timeout>();
-	readonly #parts: TurnPart[] = [];
-	/** How many others make a quorum with this node. */
-	readonly #peersOfQuorum: number;
+	readonly #replica: Replica;
+	readonly #timers = new Map<ReplicaTimer, NodeJS.Timeout>();
 	/** Those of single messages; the log's own watcher, of the coarse facts, does not count. */
 	#watchersCount = 0;
 	#tending: NodeJS.Timeout | undefined;
-	#turnAsked = false;
 	#flushMs = 0;
 	#stopped = false;
 
 	/** @throws CorruptLogError when the disk holds what this node cannot have written */
-	constructor(options: ReplicaOptions) {
+	constructor(options: RunningReplicaOptions) {
 		this.#options = options;
 		this.#id = options.agent.id;
-		this.#peersOfQuorum = quorumSize(options.agent.members) - 1;
 		this.facts = new FactStream(this.#id, options.epoch, wallMs);
 		const { log, records, repairs } = Log.open(
 			timed(options.disk, (ms) => {
@@ -89,38 +79,43 @@ export class Replica implements ReplicaService, ClientDoorPort {
 			}),
 			{ owner: options.logOwner },
 			{
-				durable: (through) => this.#durable(through),
+				durable: (through) => this.#guard(() => this.#replica.durable(through)),
 				failed: (error) => this.#fail(error),
 				flushed: (count, bytes) => this.#flushed(count, bytes),
-				room: () => undefined,
+				room: (lack) => this.#room(lack),
 			},
 		);
 		this.#log = log;
 		this.#repairs = repairs;
 		this.#agent = new PaxosAgent(options.agent, records);
-		this.#loop = new ReplicaLoop(this.#id, this.#agent, log, this.store, {
-			nowMs: () => performance.now(),
-			wallTime,
-			random: Math.random,
-			setTimer: (timer, afterMs) => this.#setTimer(timer, afterMs, () => this.#loop.fire(timer)),
-			send: (envelope) => this.#tells.send(envelope),
-			fact: (fact) => this.facts.tell(fact),
-			applied: (through, revision) => {
-				if (this.#agent.watched) this.facts.tell({ kind: 'applied', through, revision });
+		const { mesh, swarm, requestMs } = options;
+		const turn = () => this.#guard(() => this.#replica.turn());
+		this.#replica = new Replica({
+			id: this.#id,
+			members: swarm.members,
+			agent: this.#agent,
+			log,
+			store: this.store,
+			requestMs,
+			runtime: {
+				mesh: {
+					send: (to, message) => this.#send(to, message),
+					flush: (peersMax) => mesh.flush(peersMax),
+					linked: () => mesh.linked(),
+					lastHeardMs: (peer) => mesh.lastHeardMs(peer),
+				},
+				nowMs: () => performance.now(),
+				wallTime,
+				random: Math.random,
+				newId: () => nanoid(),
+				setTimer: (timer, afterMs) => this.#setTimer(timer, afterMs),
+				soon: () => setImmediate(turn),
+				fact: (fact) => this.facts.tell(fact),
+				applied: (through, revision) => {
+					if (this.#agent.watched) this.facts.tell({ kind: 'applied', through, revision });
+				},
+				malformed: options.malformed,
 			},
-			soon: () => this.soon(),
-		});
-		this.deadlines = new Deadlines({
-			nowMs: () => performance.now(),
-			setTimer: (afterMs) => this.#setTimer('deadline', afterMs, () => this.deadlines.fire()),
-		});
-		this.#submissions = new Submissions(this.#loop, wallMs, () => this.soon());
-		this.#barriers = new Barriers(this.#loop, this.deadlines, () => this.soon());
-		this.#tells = new Tells({
-			nowMs: () => performance.now(),
-			setTimer: (afterMs) => this.#setTimer('tell', afterMs, () => this.#tells.fire()),
-			send: (envelope) => this.#send(envelope),
-			released: () => options.mesh.flush(),
 		});
 	}
 
@@ -130,16 +125,13 @@ export class Replica implements ReplicaService, ClientDoorPort {
 			this.facts.tell({ kind: 'disk', what: 'repaired', detail });
 		}
 		this.#tending = setInterval(() => this.#log.tend(), TEND_EVERY_MS);
-		this.#guard(() => this.#loop.start());
+		this.#guard(() => this.#replica.start());
 	}
 
 	stop(): void {
 		if (this.#stopped) return;
 		this.#stopped = true;
-		this.#submissions.stop();
-		this.#barriers.stop();
-		this.#tells.stop();
-		this.#loop.stop();
+		this.#replica.stop();
 		for (const timer of this.#timers.values()) clearTimeout(timer);
 		this.#timers.clear();
 		clearInterval(this.#tending);
@@ -149,58 +141,45 @@ export class Replica implements ReplicaService, ClientDoorPort {
 	// From the mesh
 
 	receive(from: NodeId, epoch: string, firstId: number, messages: readonly Message[]): void {
-		const nowMs = Date.now();
-		for (const message of messages) {
-			this.#peers.heard(from, message, nowMs);
-			this.#tells.heard(from, message);
-		}
 		if (this.#agent.watched) {
 			for (const [index, message] of messages.entries()) {
 				const messageId = `${epoch}:${firstId + index}`;
 				this.facts.tell({ kind: 'received', from, messageId, message });
 			}
 		}
-		this.#guard(() => this.#loop.receiveAll(from, messages));
+		this.#guard(() => this.#replica.receive(from, messages));
 	}
 
 	linkUp(peer: NodeId): void {
 		this.facts.tell({ kind: 'linkUp', peer });
-		this.#guard(() => this.#loop.linkUp(peer));
+		this.#guard(() => this.#replica.linkUp(peer));
 	}
 
 	linkDown(peer: NodeId, why: string): void {
 		this.facts.tell({ kind: 'linkDown', peer, why });
-		this.#guard(() => this.#loop.linkDown(peer));
+		this.#guard(() => this.#replica.linkDown(peer));
 	}
 
 	// For the doors
 
+	get clients(): ClientDoor {
+		return this.#replica.clients;
+	}
+
 	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer> {
-		return this.#submissions.submit(operation, options);
+		return new Promise((resolve) => this.#replica.submit(operation, options, resolve));
 	}
 
 	readBarrier(timeoutMs: number): Promise<boolean> {
-		return new Promise((resolve) => this.#barriers.wait(timeoutMs, resolve));
+		return new Promise((resolve) => this.#replica.whenConfirmed(timeoutMs, resolve));
 	}
 
 	view(): ReplicaView {
-		const { role, promised, leader, chosenThrough, appliedThrough } = this.#agent.view();
-		const lastContactMs =
-			leader.node === ''
-				? Number.POSITIVE_INFINITY
-				: leader.node === this.#id
-					? 0
-					: this.#options.mesh.lastHeardMs(leader.node);
-		const linked = this.#options.mesh.linked();
-		return { id: this.#id, role, promised, leader, chosenThrough, appliedThrough, lastContactMs, linked };
+		return this.#replica.view();
 	}
 
 	peers(): readonly PeerView[] {
-		const { mesh, agent } = this.#options;
-		const linked = new Set(mesh.linked());
-		return agent.members
-			.filter((id) => id !== this.#id)
-			.map((id) => ({ id, linked: linked.has(id), heardMs: mesh.lastHeardMs(id), ...this.#peers.of(id) }));
+		return this.#replica.peers();
 	}
 
 	snapshot(): NodeSnapshot {
@@ -211,7 +190,7 @@ export class Replica implements ReplicaService, ClientDoorPort {
 			time: wallMs(),
 			swarm: this.#options.swarm,
 			linked: this.#options.mesh.linked(),
-			...snapshotOf(this.#agent.view(), this.store),
+			...this.#replica.snapshot(),
 		};
 	}
 
@@ -226,87 +205,39 @@ export class Replica implements ReplicaService, ClientDoorPort {
 		};
 	}
 
-	// For the clients' door
+	// For the replica
 
-	/** Asks for the end of this turn: everything that is ready by then goes together. */
-	soon(): void {
-		if (this.#turnAsked || this.#stopped) return;
-		this.#turnAsked = true;
-		setImmediate(() => this.#turn());
-	}
-
-	join(part: TurnPart): void {
-		this.#parts.push(part);
-	}
-
-	whenConfirmed(timeoutMs: number, done: (confirmed: boolean) => void): void {
-		this.#barriers.wait(timeoutMs, done);
-	}
-
-	get loop(): ReplicaLoop {
-		return this.#loop;
-	}
-
-	get leader(): NodeId {
-		return this.#agent.view().leader.node;
-	}
-
-	// For the loop
-
-	#send({ to, message }: Envelope): void {
+	#send(to: NodeId, message: Message): void {
 		const number = this.#options.mesh.send(to, message);
 		if (number < 0 || !this.#agent.watched) return;
 		const messageId = `${this.facts.epoch}:${number}`;
 		this.facts.tell({ kind: 'sent', to, messageId, message });
 	}
 
-	#setTimer(name: TimerRequest['timer'] | 'deadline' | 'tell', afterMs: number, fire: () => void): void {
-		clearTimeout(this.#timers.get(name));
+	#setTimer(timer: ReplicaTimer, afterMs: number): void {
+		clearTimeout(this.#timers.get(timer));
 		this.#timers.set(
-			name,
-			setTimeout(() => this.#guard(fire), afterMs),
+			timer,
+			setTimeout(() => this.#guard(() => this.#replica.fire(timer)), afterMs),
 		);
-	}
-
-	/** What waited for the disk leaves at once. */
-	#durable(through: number): void {
-		// The turn that this asks for is the one below.
-		this.#turnAsked = true;
-		this.#guard(() => this.#loop.durable(through));
-		this.#turn();
 	}
 
 	#flushed(records: number, bytes: number): void {
 		if (this.#agent.watched) this.facts.tell({ kind: 'flushed', records, bytes, ms: this.#flushMs });
 	}
 
-	/**
-	 * One turn of the event loop: everything that was ready in it goes into one proposal, one step after the
-	 * other, one frame to each peer and one flush. What leaves goes first, because the flush may stop this loop for
-	 * its own time, and what a peer has to do takes longest. But only to as many peers as make a quorum with this
-	 * node: the disk is to have begun, here and there, when the others are told.
-	 */
-	#turn(): void {
-		this.#guard(() => {
-			// What they hand in is for this very turn: it asks for no other.
-			this.#turnAsked = true;
-			for (const part of this.#parts) part.collect();
-			this.#submissions.endTurn();
-			this.#barriers.endTurn();
-			this.#turnAsked = false;
-			this.#loop.turn();
-			this.#options.mesh.flush(this.#peersOfQuorum);
-			for (const part of this.#parts) part.answer();
-			this.#loop.flush();
-			this.#options.mesh.flush();
-		});
+	#room(lack: NoRoomError | null): void {
+		const what = lack ? 'noRoom' : 'hasRoom';
+		const detail = lack ? `takes no writes, because its disk is full: ${lack.message}` : 'takes writes again';
+		this.facts.tell({ kind: 'disk', what, detail });
+		this.#replica.lacksRoom(lack?.message ?? null);
 	}
 
-	/** An error out of the agent or the store is a broken invariant: this node must not go on. */
-	#guard(turn: () => void): void {
+	/** An error out of the replica is a broken invariant: this node must not go on. */
+	#guard(act: () => void): void {
 		if (this.#stopped) return;
 		try {
-			turn();
+			act();
 		} catch (error) {
 			this.#fail(error instanceof Error ? error : new Error(String(error)));
 		}

@@ -22,7 +22,7 @@ export const VALUE_KIND = {
 export const NOOP: Value = Uint8Array.of(VALUE_KIND.noop);
 
 /** How many bytes the kind takes in front of what belongs to it. */
-const KIND_BYTES = 1;
+export const KIND_BYTES = 1;
 
 /** @param commands batches, one behind the other; at least one byte */
 export function batchValue(commands: Uint8Array): Value {

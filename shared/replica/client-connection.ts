@@ -13,30 +13,24 @@ import {
 } from '../client/protocol.ts';
 import { BatchReader } from '../store/batch-reader.ts';
 import { KEY_BYTES_MAX, keyFault, prefixFault, VALUE_BYTES_MAX } from '../store/key.ts';
+import type { Result, Store } from '../store/store.ts';
+import { Batch, type BatchEnd, type SubmitOptions, type Submitter } from './batch.ts';
 import { ClientAnswers, type ClientRead } from './client-answers.ts';
-import type { CommandName, OnClientResult } from './loop.ts';
-import type { ClientDoorPort, DoorSocket } from './port.ts';
-
-/** A batch to be proposed. */
-export interface PendingWrite {
-	readonly connection: ClientConnection;
-	/** A view into the frame that brought it: to be copied by whatever keeps it. */
-	readonly bytes: Uint8Array;
-	readonly first: number;
-	readonly count: number;
-	/** Its last command, whose result is the last of the batch. */
-	readonly last: CommandName;
-}
+import type { DoorSocket } from './port.ts';
+import type { Submissions } from './submissions.ts';
 
 /** What a connection needs of its door. */
 export interface ConnectionOwner {
-	readonly port: ClientDoorPort;
+	readonly store: Store;
+	readonly submissions: Submissions;
+	/** How every batch of a client is proposed. */
+	readonly submitOptions: SubmitOptions;
 	welcome(): { readonly node: string; readonly leader: string; readonly members: readonly MemberAddress[] };
-	/** @returns false when there is no room for it */
-	write(write: PendingWrite): boolean;
 	read(connection: ClientConnection, read: ClientRead): void;
-	/** There is something to flush. */
+	/** There is something to flush at the end of the turn. */
 	answered(connection: ClientConnection): void;
+	/** Asks for the end of this turn. */
+	soon(): void;
 	/** `from` is the connection's own. */
 	malformed(from: string, why: string): void;
 	closed(connection: ClientConnection): void;
@@ -47,13 +41,14 @@ const PROTOCOL_ERROR = 1002;
 /** Of the reason that a closing frame has room for: 123 bytes of UTF-8. */
 const WHY_CHARS_MAX = 100;
 
-export class ClientConnection {
+export class ClientConnection implements Submitter {
 	/** Where the client is, for people. */
 	readonly from: string;
 	readonly #socket: DoorSocket;
 	readonly #owner: ConnectionOwner;
 	readonly #answers: ClientAnswers;
-	readonly #clients = new Map<string, OnClientResult>();
+	/** In the order in which they were named: the last is the present one. */
+	readonly #clients = new Set<string>();
 	#isOpen = true;
 	#isGreeted = false;
 	/** Commands that are proposed and not settled. */
@@ -65,7 +60,7 @@ export class ClientConnection {
 		this.#socket = socket;
 		this.from = from;
 		this.#owner = owner;
-		this.#answers = new ClientAnswers(socket, owner.port.store);
+		this.#answers = new ClientAnswers(socket, owner.store);
 	}
 
 	/** Its client has said hello. */
@@ -98,7 +93,7 @@ export class ClientConnection {
 	/** The socket is gone, by whatever end. */
 	closed(): void {
 		this.#isOpen = false;
-		for (const [client, listener] of this.#clients) this.#owner.port.loop.unlisten(client, listener);
+		for (const client of this.#clients) this.#owner.submissions.unlisten(client, this);
 		this.#clients.clear();
 		this.#answers.end();
 		this.#owner.closed(this);
@@ -112,24 +107,12 @@ export class ClientConnection {
 		this.#owner.answered(this);
 	}
 
-	refuse(what: 'write' | 'read', first: number, count: number, why: Refusal, mayHaveLeft: boolean): void {
-		if (!this.#isOpen) return;
-		this.#answers.refused(what, first, count, why, mayHaveLeft);
-		this.#owner.answered(this);
-		this.#owner.port.soon();
-	}
-
-	/** So many commands are not in flight any more. */
-	settled(commands: number): void {
-		this.#commandsInFlight -= commands;
-	}
-
 	/** A linearizable read has come to its end: the store may answer it, or nobody confirmed it in time. */
 	confirmed(read: ClientRead, confirmed: boolean): void {
 		const { first, keys } = read;
 		this.#keysUnconfirmed -= keys.length;
 		if (confirmed) this.answerRead(read);
-		else this.refuse('read', first, keys.length, 'noLeader', false);
+		else this.#refuse('read', first, keys.length, 'noLeader', false);
 	}
 
 	/** The store may answer it now, or later. */
@@ -151,6 +134,28 @@ export class ClientConnection {
 		this.#socket.close(GOING_AWAY, 'the node is stopping');
 	}
 
+	// From the table of submissions
+
+	result(sequence: number, result: Result): void {
+		if (this.#isOpen && this.#answers.result(sequence, result)) this.#owner.answered(this);
+	}
+
+	settled({ count }: Batch): void {
+		this.#commandsInFlight -= count;
+	}
+
+	ended({ first, count }: Batch, end: BatchEnd): void {
+		this.#commandsInFlight -= count;
+		this.#refuse('write', first, count, 'noLeader', end.kind === 'unknown');
+	}
+
+	#refuse(what: 'write' | 'read', first: number, count: number, why: Refusal, mayHaveLeft: boolean): void {
+		if (!this.#isOpen) return;
+		this.#answers.refused(what, first, count, why, mayHaveLeft);
+		this.#owner.answered(this);
+		this.#owner.soon();
+	}
+
 	#take(frame: Uint8Array): void {
 		for (const section of readClientFrame(frame)) {
 			switch (section.kind) {
@@ -166,7 +171,7 @@ export class ClientConnection {
 				case 'ping':
 					this.#answers.pong();
 					this.#owner.answered(this);
-					this.#owner.port.soon();
+					this.#owner.soon();
 			}
 		}
 	}
@@ -180,41 +185,38 @@ export class ClientConnection {
 		const { node, leader, members } = this.#owner.welcome();
 		this.#answers.welcome(node, leader, members);
 		this.#owner.answered(this);
-		this.#owner.port.soon();
+		this.#owner.soon();
 	}
 
 	#listen(client: string): void {
-		const { loop } = this.#owner.port;
-		const listener: OnClientResult = (sequence, result) => {
-			if (this.#isOpen && this.#answers.result(sequence, result)) this.#owner.answered(this);
-		};
-		this.#clients.set(client, listener);
-		loop.listen(client, listener);
+		const { submissions } = this.#owner;
+		this.#clients.add(client);
+		submissions.listen(client, this);
 		const [oldest] = this.#clients;
-		if (this.#clients.size > CLIENTS_PER_CONNECTION_MAX && oldest) {
-			this.#clients.delete(oldest[0]);
-			loop.unlisten(...oldest);
-		}
+		if (this.#clients.size <= CLIENTS_PER_CONNECTION_MAX || oldest === undefined) return;
+		this.#clients.delete(oldest);
+		submissions.unlisten(oldest, this);
 	}
 
 	#write(bytes: Uint8Array): void {
-		const batch = new BatchReader(bytes);
-		if (!batch.nextBatch() || batch.count === 0) throw new MalformedError(batch.fault ?? 'a batch of no commands');
-		const { client, first, count } = batch;
+		const reader = new BatchReader(bytes);
+		if (!reader.nextBatch() || reader.count === 0) throw new MalformedError(reader.fault ?? 'a batch of no commands');
+		const { client, first, count } = reader;
 		if (!this.#clients.has(client)) throw new MalformedError('a batch of another client');
-		const why = faultOf(batch);
-		if (why !== null) return this.refuse('write', first, count, why, false);
-		const write = { connection: this, bytes, first, count, last: { client, sequence: first + count - 1 } };
-		if (this.#commandsInFlight + count > IN_FLIGHT_MAX || !this.#owner.write(write)) {
-			return this.refuse('write', first, count, 'overloaded', false);
-		}
+		const why = faultOf(reader);
+		if (why !== null) return this.#refuse('write', first, count, why, false);
+		const { submissions, submitOptions } = this.#owner;
+		const isRefused =
+			this.#commandsInFlight + count > IN_FLIGHT_MAX ||
+			submissions.submit(new Batch(this, client, first, count, submitOptions, bytes)) !== null;
+		if (isRefused) return this.#refuse('write', first, count, 'overloaded', false);
 		this.#commandsInFlight += count;
 	}
 
 	#read({ mode, first, keys }: ClientRead): void {
 		if (!this.#isGreeted) throw new MalformedError('a read before the greeting');
 		if (this.#keysUnconfirmed + this.#answers.keysWaiting + keys.length > IN_FLIGHT_MAX) {
-			return this.refuse('read', first, keys.length, 'overloaded', false);
+			return this.#refuse('read', first, keys.length, 'overloaded', false);
 		}
 		if (mode === 'linearizable') this.#keysUnconfirmed += keys.length;
 		this.#owner.read(this, { mode, first, keys });

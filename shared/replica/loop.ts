@@ -1,19 +1,19 @@
 /**
- * The loop of one node: mailbox -> step -> persist, send, apply, answer. The server runs it over sockets and
- * files, the simulator over a simulated world; it is the same code, so what the simulator proves of the order
- * of these things holds in production. Pure: time, chance, timers and the network are its `LoopRuntime`.
+ * The loop of one node: mailbox -> step -> persist, send, apply. The server runs it over sockets and files, the
+ * simulator over a simulated world; it is the same code, so what the simulator proves of the order of these things
+ * holds in production. It keeps nothing of what was asked of it: `submissions.ts` and `barriers.ts` do.
  *
  * What it must never do: let an envelope of `sendWhenDurable` go before every record of that step and of all
- * earlier ones is durable; answer a command before it is applied; do anything at all after `stop`.
+ * earlier ones is durable; do anything at all after `stop`.
  */
 import { type Ballot, type NodeId, sameBallot, type WallTime } from '../paxos/ballot.ts';
-import type { Effects, Outcome, ProposalOutcome, TimerRequest } from '../paxos/effects.ts';
+import type { Decision, Effects, Outcome, TimerRequest } from '../paxos/effects.ts';
 import type { Event, Proposal, ProposalId, ReadId } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Envelope, Message, Slot } from '../paxos/message.ts';
 import type { DurableRecord } from '../paxos/record.ts';
-import { batchValue, commandsOf } from '../paxos/value.ts';
-import type { Result, Store } from '../store/store.ts';
+import { commandsOf } from '../paxos/value.ts';
+import type { OnResult, Result, Store } from '../store/store.ts';
 
 /** What a loop needs of `PaxosAgent`. */
 export interface LoopAgent {
@@ -42,45 +42,20 @@ export interface LoopRuntime {
 	/** To another node. */
 	send(envelope: Envelope): void;
 	fact(fact: AgentFact): void;
-	/** The state machine has gone on. */
-	applied(through: Slot, revision: number): void;
 	/**
-	 * Something waits for `turn()`. Left out: everything is done at once, one thing after the other. A runtime
-	 * that has it calls `turn()` and then `flush()` soon after, when all that is ready by then was handed in: it
-	 * shares one flush and one frame to each peer.
+	 * Something waits for `turn()`, to be called soon after, when all that is ready by then was handed in: it shares
+	 * one flush and one frame to each peer.
 	 */
-	soon?(): void;
+	soon(): void;
 }
 
-/** A command is known by who sent it and as which of theirs. */
-export interface CommandName {
-	readonly client: string;
-	readonly sequence: number;
-}
-
-/** What the one who proposed is told, in order. */
-export type Progress =
-	| ProposalOutcome
-	/** A named command of the proposal has its outcome, in `slot`, chosen as far as this node knows at `chosenAt`. */
-	| {
-			readonly kind: 'result';
-			readonly name: CommandName;
-			readonly result: Result;
-			readonly slot: Slot;
-			readonly chosenAt: Ballot;
-	  };
-
-export type OnProgress = (progress: Progress) => void;
-
-/** What became of one command of a client, in the order in which they are applied; also of what others proposed. */
-export type OnClientResult = (sequence: number, result: Result, slot: Slot, chosenAt: Ballot) => void;
-
-interface Pending {
-	readonly id: ProposalId;
-	readonly names: readonly CommandName[];
-	/** How many of `names` have no result yet. */
-	open: number;
-	onProgress: OnProgress;
+/** Hears what became of what this node was asked, in order. */
+export interface LoopListener {
+	outcome(outcome: Outcome): void;
+	/** A command has its result, as the state machine applies `slot`; also of what was proposed at other nodes. */
+	result(client: string, sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void;
+	/** The state machine has gone on. @returns the proposals of this node that need no more care */
+	applied(through: Slot, revision: number): readonly ProposalId[];
 }
 
 interface Held {
@@ -111,6 +86,7 @@ export class ReplicaLoop {
 	readonly #agent: LoopAgent;
 	readonly #log: LoopLog;
 	readonly #runtime: LoopRuntime;
+	readonly #listener: LoopListener;
 	readonly #mailbox: Event[] = [];
 	#running = false;
 	#stopped = false;
@@ -118,40 +94,31 @@ export class ReplicaLoop {
 	#appended = 0;
 	readonly #held: Held[] = [];
 	#proposalNext: ProposalId = 1;
-	readonly #pending = new Map<ProposalId, Pending>();
-	readonly #clients = new Map<string, Map<number, Pending[]>>();
-	readonly #listeners = new Map<string, OnClientResult>();
 	#readNext: ReadId = 1;
-	readonly #reads = new Map<ReadId, () => void>();
-	#ready: { readonly slot: Slot; readonly answer: () => void }[] = [];
+	#applying: Decision | undefined;
 	#probe: Probe | undefined;
 
-	constructor(id: NodeId, agent: LoopAgent, log: LoopLog, store: Store, runtime: LoopRuntime) {
+	constructor(id: NodeId, agent: LoopAgent, log: LoopLog, store: Store, runtime: LoopRuntime, listener: LoopListener) {
 		this.#id = id;
 		this.#agent = agent;
 		this.#log = log;
 		this.store = store;
 		this.#runtime = runtime;
+		this.#listener = listener;
 	}
 
 	start(): void {
 		this.#post({ kind: 'start', epoch: Math.floor(this.#runtime.random() * EPOCHS) });
 	}
 
-	receive(from: NodeId, message: Message): void {
-		if (this.#isTooMuch(message)) return;
-		this.#answerProbe(from, message);
-		this.#post({ kind: 'receive', from, message });
-	}
-
 	/** All messages of one frame: one flush serves them. */
-	receiveAll(from: NodeId, messages: readonly Message[]): void {
+	receive(from: NodeId, messages: readonly Message[]): void {
 		for (const message of messages) {
 			if (this.#isTooMuch(message)) continue;
 			this.#answerProbe(from, message);
 			this.#mailbox.push({ kind: 'receive', from, message });
 		}
-		this.#wake();
+		this.#runtime.soon();
 	}
 
 	/**
@@ -181,7 +148,7 @@ export class ReplicaLoop {
 		while (this.#held.length > 0 && (this.#held[0] as Held).position <= through) {
 			for (const envelope of (this.#held.shift() as Held).envelopes) this.#send(envelope);
 		}
-		this.#wake();
+		this.#runtime.soon();
 	}
 
 	/** Nothing is done any more: the log failed, an invariant is broken, or the process ends. */
@@ -189,53 +156,26 @@ export class ReplicaLoop {
 		this.#stopped = true;
 	}
 
-	/**
-	 * @param proposal its `value` is batches of commands, without the kind that a slot's value begins with
-	 * @param names of the commands whose results settle it, the last of each batch in `value`. Each gets its
-	 * `result`, unless the proposal is refused or kept out of the slot it contested, or the node stops
-	 */
-	propose(names: readonly CommandName[], proposal: Omit<Proposal, 'id'>, onProgress: OnProgress): ProposalId {
+	/** What becomes of it is told to the listener under this number. */
+	propose(proposal: Omit<Proposal, 'id'>): ProposalId {
 		const id = this.#proposalNext++;
-		const pending: Pending = { id, names, open: names.length, onProgress };
-		this.#pending.set(id, pending);
-		for (const name of names) this.#await(name, pending);
-		this.#post({ kind: 'propose', proposal: { id, ...proposal, value: batchValue(proposal.value) } });
+		this.#post({ kind: 'propose', proposal: { id, ...proposal } });
 		return id;
 	}
 
-	/** Proposals without an outcome, also those that nobody waits for any more: to be bounded by the doors. */
-	get pendingCount(): number {
-		return this.#pending.size;
-	}
-
-	/** One listener for each client: a later one takes the place of an earlier one. */
-	listen(client: string, onResult: OnClientResult): void {
-		this.#listeners.set(client, onResult);
-	}
-
-	/** @param onResult nothing happens where another has taken its place */
-	unlisten(client: string, onResult: OnClientResult): void {
-		if (this.#listeners.get(client) === onResult) this.#listeners.delete(client);
-	}
-
-	/** Nobody waits for it any more: the last thing told of it is `withdrawn`, unless it has its result by then. */
+	/** Nobody waits for it any more: the last thing told of it is `withdrawn`. */
 	withdraw(id: ProposalId): void {
-		if (this.#pending.has(id)) this.#post({ kind: 'withdraw', proposal: id });
+		this.#post({ kind: 'withdraw', proposal: id });
 	}
 
-	/** `answer` is called once `store` may answer a linearizable read that began now; perhaps never. */
-	read(answer: () => void): ReadId {
+	/** The listener is told from which slot on `store` may answer a linearizable read that began now; perhaps never. */
+	read(): ReadId {
 		const id = this.#readNext++;
-		this.#reads.set(id, answer);
 		this.#post({ kind: 'read', read: id });
 		return id;
 	}
 
-	forgetRead(id: ReadId): void {
-		this.#reads.delete(id);
-	}
-
-	/** Does everything that was handed in. For a runtime with `soon`. */
+	/** Does everything that was handed in. */
 	turn(): void {
 		if (this.#running || this.#stopped) return;
 		this.#running = true;
@@ -257,15 +197,7 @@ export class ReplicaLoop {
 
 	#post(event: Event): void {
 		this.#mailbox.push(event);
-		this.#wake();
-	}
-
-	#wake(): void {
-		// What runs goes on until the mailbox is empty.
-		if (this.#running) return;
-		if (this.#runtime.soon) return this.#runtime.soon();
-		this.turn();
-		this.flush();
+		this.#runtime.soon();
 	}
 
 	#carryOut(effects: Effects): void {
@@ -274,8 +206,8 @@ export class ReplicaLoop {
 		for (const envelope of effects.send) this.#send(envelope);
 		this.#hold(effects.sendWhenDurable);
 		for (const request of effects.timers) this.#setTimer(request);
-		for (const outcome of effects.outcomes) this.#tell(outcome);
-		if (effects.apply.length > 0) this.#apply(effects);
+		for (const outcome of effects.outcomes) this.#listener.outcome(outcome);
+		if (effects.apply.length > 0) this.#apply(effects.apply);
 	}
 
 	/** The records of earlier steps too: a repeated prepare must wait for the promise that is being flushed. */
@@ -299,98 +231,22 @@ export class ReplicaLoop {
 		this.#runtime.setTimer(request.timer, request.plusRound ? drawnMs + this.roundMs : drawnMs);
 	}
 
-	#tell(outcome: Outcome): void {
-		switch (outcome.kind) {
-			case 'placed':
-				for (const id of outcome.proposals) this.#pending.get(id)?.onProgress(outcome);
-				return;
-			case 'attempt':
-			case 'halted':
-			case 'givenUp':
-				for (const pending of this.#pending.values()) pending.onProgress(outcome);
-				return;
-			case 'refused':
-			case 'withdrawn':
-			case 'kept': {
-				const pending = this.#pending.get(outcome.proposal);
-				if (!pending) return;
-				this.#settle(pending);
-				if (outcome.kind !== 'kept') return pending.onProgress(outcome);
-				return pending.onProgress({ ...outcome, value: commandsOf(outcome.value) });
-			}
-			case 'readAt': {
-				const answer = this.#reads.get(outcome.read);
-				if (!answer) return;
-				this.#reads.delete(outcome.read);
-				if (outcome.slot <= this.appliedThrough) return answer();
-				this.#ready.push({ slot: outcome.slot, answer });
-			}
+	#apply(decisions: readonly Decision[]): void {
+		for (const decision of decisions) {
+			this.#applying = decision;
+			this.store.apply(commandsOf(decision.value), this.#onResult);
+			this.appliedThrough = decision.slot;
 		}
-	}
-
-	#apply(effects: Effects): void {
-		const settled: ProposalId[] = [];
-		for (const { slot, ballot, value } of effects.apply) {
-			let client = '';
-			let listener: OnClientResult | undefined;
-			let awaited: Map<number, Pending[]> | undefined;
-			this.store.apply(commandsOf(value), (of, sequence, result) => {
-				if (of !== client) {
-					client = of;
-					listener = this.#listeners.get(of);
-					awaited = this.#clients.get(of);
-				}
-				listener?.(sequence, result, slot, ballot);
-				const waiting = awaited?.get(sequence);
-				if (!waiting) return;
-				const name = { client, sequence };
-				for (const pending of [...waiting]) {
-					if (--pending.open === 0) {
-						settled.push(pending.id);
-						this.#settle(pending);
-					}
-					pending.onProgress({ kind: 'result', name, result, slot, chosenAt: ballot });
-				}
-				awaited?.delete(sequence);
-				// Whoever was told may have proposed again.
-				client = '';
-			});
-			this.appliedThrough = slot;
-		}
-		this.#runtime.applied(this.appliedThrough, this.store.revision);
+		this.#applying = undefined;
+		const settled = this.#listener.applied(this.appliedThrough, this.store.revision);
 		this.#mailbox.push({ kind: 'applied', through: this.appliedThrough, settled });
-		this.#answerReads();
 	}
 
-	#answerReads(): void {
-		if (this.#ready.length === 0) return;
-		const due = this.#ready.filter((read) => read.slot <= this.appliedThrough);
-		this.#ready = this.#ready.filter((read) => read.slot > this.appliedThrough);
-		for (const read of due) read.answer();
-	}
-
-	#await(name: CommandName, pending: Pending): void {
-		let sequences = this.#clients.get(name.client);
-		if (!sequences) {
-			sequences = new Map();
-			this.#clients.set(name.client, sequences);
-		}
-		const waiting = sequences.get(name.sequence);
-		if (waiting) waiting.push(pending);
-		else sequences.set(name.sequence, [pending]);
-	}
-
-	#settle(pending: Pending): void {
-		this.#pending.delete(pending.id);
-		for (const name of pending.names) {
-			const sequences = this.#clients.get(name.client);
-			const waiting = sequences?.get(name.sequence)?.filter((other) => other !== pending);
-			if (!sequences || !waiting) continue;
-			if (waiting.length > 0) sequences.set(name.sequence, waiting);
-			else sequences.delete(name.sequence);
-			if (sequences.size === 0) this.#clients.delete(name.client);
-		}
-	}
+	/** One for all slots: a function for each would be one more object on the way of every write. */
+	readonly #onResult: OnResult = (client, sequence, result) => {
+		const { slot, ballot } = this.#applying as Decision;
+		this.#listener.result(client, sequence, result, slot, ballot);
+	};
 
 	#startProbe(message: Message): void {
 		if (message.kind !== 'prepare' && message.kind !== 'accept') return;

@@ -1,41 +1,38 @@
-/** What the clients' door needs of its node's replica, and what the replica needs of a door. */
+/** What a replica needs of the sockets around it. The server has real ones, the simulator those of its network. */
 import type { NodeId } from '../paxos/ballot.ts';
-import type { Store } from '../store/store.ts';
-import type { OnConfirmed } from './barriers.ts';
-import type { Deadlines } from './deadlines.ts';
-import type { ReplicaLoop } from './loop.ts';
+import type { Message } from '../paxos/message.ts';
 
-export interface ClientDoorPort {
-	/** Read it, never write it. */
-	readonly store: Store;
-	readonly loop: Pick<ReplicaLoop, 'propose' | 'withdraw' | 'listen' | 'unlisten'>;
-	readonly deadlines: Deadlines;
-	/** The node that this one takes for the leader; '' for none. */
-	readonly leader: NodeId;
-	/** A linearizable read: `done` is told once, false where nobody confirmed it in time. */
-	whenConfirmed(timeoutMs: number, done: OnConfirmed): void;
-	/** Asks for the end of this turn. */
-	soon(): void;
-	/** From now on `part` is called at the end of each turn. */
-	join(part: TurnPart): void;
+/** The links to the other nodes. */
+export interface MeshPort {
+	/** What is sent to a node whose link is down is lost. */
+	send(to: NodeId, message: Message): void;
+	/** Hands over what was sent, of so many peers at most; of the others at the next call. */
+	flush(peersMax?: number): void;
+	linked(): readonly NodeId[];
+	/** Milliseconds since anything was heard of it; Infinity for never. */
+	lastHeardMs(peer: NodeId): number;
 }
 
-/** Something that takes part in the end of a turn. */
-export interface TurnPart {
-	/** Hands in what came: everything that is ready goes together. */
-	collect(): void;
-	/** Sends what came of it. */
-	answer(): void;
-}
-
-/** What the clients' door needs of a WebSocket. The server has real ones, the simulator those of its network. */
+/** One client's WebSocket. */
 export interface DoorSocket {
 	/** Bytes that were handed over and that the network has not taken yet. */
 	readonly unsentBytes: number;
-	/** Hands over one binary frame, which nobody writes to afterwards. `sent` is called once the network has taken it. */
+	/**
+	 * Hands over one binary frame, which nobody writes to afterwards.
+	 *
+	 * @param sent called once the network has taken it, never from inside this call
+	 */
 	send(frame: Uint8Array, sent: () => void): void;
 	/** Says goodbye: `ClientConnection.closed` is called when the other end has answered or is gone. */
 	close(code: number, why: string): void;
 	/** Ends it at once: `ClientConnection.closed` is called soon. */
 	terminate(): void;
+}
+
+/** A door takes part in each turn: it is asked first, and last. */
+export interface Door {
+	/** Hands in what came: everything that is ready goes together. */
+	collect(): void;
+	/** Sends what came of it. */
+	answer(): void;
 }

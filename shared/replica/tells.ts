@@ -65,10 +65,6 @@ export class Tells {
 		this.#runtime.released();
 	}
 
-	stop(): void {
-		this.#held.clear();
-	}
-
 	#isAwaited(to: NodeId): boolean {
 		const forwardedMs = this.#forwardedMs.get(to);
 		return forwardedMs !== undefined && this.#runtime.nowMs() - forwardedMs < FORWARDS_LATELY_MS;

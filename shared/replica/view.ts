@@ -1,12 +1,44 @@
-/** A node's own state in the language of the feed, for a watcher that begins or has missed something. */
+/**
+ * What a node knows of itself and of the others, for doors and watchers. `snapshotOf` is the node's own state in the
+ * language of the feed, for a watcher that begins or has missed something.
+ */
 import { fromUtf8 } from '../bytes/text.ts';
 import { plain } from '../fact.ts';
 import type { EntryView, NodeSnapshot, Phase1View, SlotView } from '../feed.ts';
 import type { AgentView } from '../paxos/agent.ts';
-import { ballotToText } from '../paxos/ballot.ts';
+import { type Ballot, ballotToText, type NodeId } from '../paxos/ballot.ts';
 import type { Phase1 } from '../paxos/campaign.ts';
+import type { Role } from '../paxos/fact.ts';
+import type { Slot } from '../paxos/message.ts';
 import { wholeCharacters } from '../store/describe.ts';
 import type { Store } from '../store/store.ts';
+
+/** What this node knows of itself. */
+export interface ReplicaView {
+	readonly id: NodeId;
+	readonly role: Role;
+	readonly promised: Ballot;
+	/** The leader's ballot as this node hears it; NO_BALLOT for none. Its `node` is the leader. */
+	readonly leader: Ballot;
+	readonly chosenThrough: Slot;
+	readonly appliedThrough: Slot;
+	/** Milliseconds since a leader (this node itself: 0) was last heard; Infinity for never. */
+	readonly lastContactMs: number;
+	readonly linked: readonly NodeId[];
+}
+
+/** What this node knows of another: the newest that was heard, and how long ago. */
+export interface PeerView {
+	readonly id: NodeId;
+	readonly linked: boolean;
+	readonly role: Role | 'unknown';
+	readonly ballot: Ballot;
+	readonly chosenThrough: Slot;
+	/** Milliseconds since anything was heard of it; Infinity for never. */
+	readonly heardMs: number;
+	/** How many milliseconds its clock is ahead of this node's, as it last told; null for never. */
+	readonly clockAheadMs: number | null;
+}
 
 const SLOTS_MAX = 64;
 const ENTRIES_MAX = 100;

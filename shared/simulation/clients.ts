@@ -4,14 +4,14 @@
  * unknown, and is kept so in the history that the linearizability checker reads.
  */
 import { Reader, Writer } from '../bytes/bytes.ts';
-import type { Progress } from '../replica/loop.ts';
-import { encodeBatch, encodeCommand, type Operation } from '../store/command.ts';
+import { Batch, type BatchEnd, type Submitter } from '../replica/batch.ts';
+import { encodeCommand, type Operation } from '../store/command.ts';
 import type { Result } from '../store/store.ts';
 import { Violation } from './ledger.ts';
 import type { HistoryEntry } from './linearizability.ts';
-import type { SimulatedNode } from './node.ts';
+import type { Process, SimulatedNode } from './node.ts';
 import { Random } from './random.ts';
-import { type Instant, US_PER_MS } from './schedule.ts';
+import { US_PER_MS } from './schedule.ts';
 import type { World } from './world.ts';
 
 /** One operation of the plan. What it finds out on the way (a revision to compare with) is not planned. */
@@ -37,8 +37,10 @@ export interface LoadOptions {
 const ATTEMPTS_MAX = 8;
 const TIMEOUT_MIN_MS = 200;
 const TIMEOUT_MAX_MS = 2_500;
-/** Of 1: a client withdraws what timed out, rather than only ask elsewhere too. */
-const WITHDRAWS = 0.6;
+/** Of 1: the node gives up when the client does, rather than go on while the client asks elsewhere too. */
+const GIVES_UP = 0.6;
+/** How long a node cares for what it does not give up, milliseconds: longer than any run. */
+const FOR_EVER_MS = 600_000;
 /** Of 1: a client takes "surely not" for its answer, rather than ask again. */
 const TAKES_NO = 0.3;
 const RETRY_AFTER_MAX_MS = 60;
@@ -97,6 +99,8 @@ class Client {
 	readonly waiting: PlannedOperation[] = [];
 	/** By key: the revision that this client saw last. */
 	readonly seen = new Map<number, number>();
+	/** By sequence: what has no answer yet. */
+	readonly tasks = new Map<number, Task>();
 
 	constructor(id: string) {
 		this.id = id;
@@ -104,6 +108,41 @@ class Client {
 
 	get receivedThrough(): number {
 		return this.unanswered.size === 0 ? this.sequence : Math.min(...this.unanswered) - 1;
+	}
+}
+
+interface Attempt {
+	readonly task: Task;
+	/** An earlier attempt may have left its node. */
+	readonly leftBefore: boolean;
+}
+
+/** What one client hears from one process. */
+class Connection implements Submitter {
+	readonly attempts = new Map<Batch, Attempt>();
+	readonly #process: Process;
+	readonly #client: Client;
+	readonly #clients: Clients;
+
+	constructor(process: Process, client: Client, clients: Clients) {
+		this.#process = process;
+		this.#client = client;
+		this.#clients = clients;
+	}
+
+	result(sequence: number, result: Result, slot: number): void {
+		const task = this.#client.tasks.get(sequence);
+		if (task) this.#clients.result(task, this.#process.node, result, slot);
+	}
+
+	settled(batch: Batch): void {
+		this.attempts.delete(batch);
+	}
+
+	ended(batch: Batch, end: BatchEnd): void {
+		const attempt = this.attempts.get(batch);
+		this.attempts.delete(batch);
+		if (attempt) this.#clients.ended(attempt, end);
 	}
 }
 
@@ -120,6 +159,7 @@ export class Clients {
 	#tick = 0;
 	#inFlight = 0;
 	readonly #unknown = new Set<Task>();
+	readonly #connections = new WeakMap<Process, Map<Client, Connection>>();
 
 	constructor(world: World, seed: number, clients: number) {
 		this.#world = world;
@@ -176,6 +216,7 @@ export class Clients {
 			done: false,
 		};
 		if (operation) this.#unknown.add(task);
+		client.tasks.set(sequence, task);
 		if (++this.#inFlight > 1) this.#world.counters.operationsOverlapping++;
 		this.#attempt(task, this.#node(planned));
 	}
@@ -189,21 +230,16 @@ export class Clients {
 		if (task.attempts > 1) this.#world.counters.retriesUnderOneIdentity++;
 		const { process } = node;
 		if (!process) return this.#attemptLater(task);
-		if (process.lacksRoom) {
-			this.#world.counters.writesRefusedForRoom++;
-			return this.#attemptLater(task);
-		}
 
 		const { id: clientId } = client;
 		const identity = { client: clientId, sequence, receivedThrough: client.receivedThrough };
 		const command = encodeCommand(identity, operation ?? { kind: 'registerClient', client: clientId });
-		const value = encodeBatch(process.wallTime().ms, [command]);
 		const route = planned.route === 'leader' ? 'leader' : 'self';
 		const contest =
-			planned.route === 'contest' ? process.agent.view().chosenThrough + (planned.value % CONTESTED_SLOTS) : 0;
-		const before = task.mayHaveLeft;
-		task.mayHaveLeft = true;
-		task.attemptsUnderWay++;
+			planned.route === 'contest'
+				? Math.max(0, process.agent.view().chosenThrough + (planned.value % CONTESTED_SLOTS))
+				: 0;
+		const timeoutMs = this.#random.between(TIMEOUT_MIN_MS, TIMEOUT_MAX_MS);
 		if (process.agent.view().leader.node !== '') this.askedOfFollowers++;
 		if (this.#world.isWatchedByPeople) {
 			const what = operation ? `${operation.kind} ${'key' in operation ? operation.key : ''}` : 'open';
@@ -212,42 +248,58 @@ export class Clients {
 				`client: ${clientId}/${sequence} ${what} by ${planned.route}, attempt ${task.attempts}`,
 			);
 		}
-		const id = process.loop.propose(
-			[{ client: clientId, sequence }],
-			{ value, route, contest: Math.max(0, contest) },
-			(progress) => this.#progress(task, node, before, progress),
-		);
-		const { epoch } = process;
-		const withdraws = this.#random.chance(WITHDRAWS);
-		this.#world.at(this.#timeout(), () => {
+		const caredForMs = this.#random.chance(GIVES_UP) ? timeoutMs : FOR_EVER_MS;
+		const { submissions } = process.replica;
+		const connection = this.#connection(process, client);
+		submissions.listen(clientId, connection);
+		const batch = new Batch(connection, clientId, sequence, 1, { route, contest, timeoutMs: caredForMs }, command);
+		const refusal = submissions.submit(batch);
+		if (refusal !== null) {
+			this.#world.counters.writesRefusedForRoom++;
+			return this.#attemptLater(task);
+		}
+		connection.attempts.set(batch, { task, leftBefore: task.mayHaveLeft });
+		task.mayHaveLeft = true;
+		task.attemptsUnderWay++;
+		this.#world.at(this.#world.now + Math.ceil(timeoutMs * US_PER_MS), () => {
 			if (task.done) return;
 			this.#world.counters.clientTimeouts++;
-			if (withdraws && node.epoch === epoch && !node.paused) node.process?.loop.withdraw(id);
 			// A contested slot is asked for once: later it would be another one.
 			if (planned.route === 'contest') return this.#giveUp(task);
 			this.#attempt(task, this.#anyNode());
 		});
 	}
 
-	#progress(task: Task, node: SimulatedNode, leftBefore: boolean, progress: Progress): void {
+	#connection(process: Process, client: Client): Connection {
+		let connections = this.#connections.get(process);
+		if (!connections) {
+			connections = new Map();
+			this.#connections.set(process, connections);
+		}
+		let connection = connections.get(client);
+		if (!connection) {
+			connection = new Connection(process, client, this);
+			connections.set(client, connection);
+		}
+		return connection;
+	}
+
+	/** An attempt has come to its end without a result. */
+	ended({ task, leftBefore }: Attempt, end: BatchEnd): void {
 		if (task.done) return;
-		switch (progress.kind) {
-			case 'placed':
-			case 'attempt':
-			case 'halted':
-			case 'givenUp':
-				return;
+		switch (end.kind) {
 			case 'kept':
 				this.#world.counters.contestedSlotsKept++;
 				return this.#refused(task, leftBefore);
 			case 'refused':
+				if (end.why !== 'slotNotOpen') {
+					if (this.#random.chance(TAKES_NO)) this.#refused(task, leftBefore);
+					return;
+				}
 				this.#world.counters.proposalsRefused++;
 				return this.#refused(task, leftBefore);
-			case 'withdrawn':
-				if (!progress.left && this.#random.chance(TAKES_NO)) this.#refused(task, leftBefore);
+			case 'unknown':
 				return;
-			case 'result':
-				return this.#result(task, node, progress.result, progress.slot);
 		}
 	}
 
@@ -259,7 +311,9 @@ export class Clients {
 		this.#world.invariants.refused(task.client.id, task.sequence);
 	}
 
-	#result(task: Task, node: SimulatedNode, result: Result, slot: number): void {
+	/** A command has its result, as a node tells it. */
+	result(task: Task, node: SimulatedNode, result: Result, slot: number): void {
+		if (task.done) return;
 		const { client, sequence, planned, operation } = task;
 		if (result.kind === 'forgotten' || result.kind === 'unknownClient') {
 			throw new Violation('ClientsStay', `${client.id}/${sequence} is answered with ${result.kind}`);
@@ -304,6 +358,7 @@ export class Clients {
 		const { planned, operation, called } = task;
 		if (task.done || !operation) return;
 		task.done = true;
+		task.client.tasks.delete(task.sequence);
 		this.#inFlight--;
 		this.#unknown.delete(task);
 		this.#world.counters.unknownOutcomes++;
@@ -320,6 +375,7 @@ export class Clients {
 		task.done = true;
 		this.#inFlight--;
 		task.client.unanswered.delete(task.sequence);
+		task.client.tasks.delete(task.sequence);
 	}
 
 	#attemptLater(task: Task): void {
@@ -337,35 +393,29 @@ export class Clients {
 		if (!process) return again(this.#random.between(1, RETRY_AFTER_MAX_MS));
 		const { invariants, counters } = this.#world;
 		const acknowledged = invariants.acknowledgedThrough;
+		const timeoutMs = this.#random.between(TIMEOUT_MIN_MS, TIMEOUT_MAX_MS);
 		let done = false;
-		const id = process.loop.read(() => {
-			if (done) return;
+		process.replica.whenConfirmed(timeoutMs, (confirmed) => {
+			if (done || !confirmed) return;
 			done = true;
-			if (process.loop.appliedThrough < acknowledged) {
-				throw new Violation(
-					'ReadsSeeAcknowledged',
-					`${node.id} reads at ${process.loop.appliedThrough}, not ${acknowledged}`,
-				);
+			const { appliedThrough, store } = process.replica;
+			if (appliedThrough < acknowledged) {
+				throw new Violation('ReadsSeeAcknowledged', `${node.id} reads at ${appliedThrough}, not ${acknowledged}`);
 			}
 			counters.reads++;
 			this.answered++;
-			const entry = process.loop.store.get(keyOf(planned.key));
+			const entry = store.get(keyOf(planned.key));
 			const value = entry ? new Reader(entry.value).int() : 0;
 			const revision = entry?.modifyRevision ?? 0;
 			client.seen.set(planned.key, revision);
 			this.history.push({ kind: 'get', key: keyOf(planned.key), called, returned: ++this.#tick, value, revision });
 		});
-		this.#world.at(this.#timeout(), () => {
+		this.#world.at(this.#world.now + Math.ceil(timeoutMs * US_PER_MS), () => {
 			if (done) return;
 			done = true;
 			counters.clientTimeouts++;
-			process.loop.forgetRead(id);
 			this.#read(client, planned, this.#anyNode(), called, attempt + 1);
 		});
-	}
-
-	#timeout(): Instant {
-		return this.#world.now + Math.ceil(this.#random.between(TIMEOUT_MIN_MS, TIMEOUT_MAX_MS) * US_PER_MS);
 	}
 
 	#node(planned: PlannedOperation): SimulatedNode {

@@ -5,6 +5,8 @@ import type { Random } from './random.ts';
 import { US_PER_MS } from './schedule.ts';
 import type { World } from './world.ts';
 
+/** Longer than any run. */
+const PATIENCE_MS = 600_000;
 /**
  * Of campaigns since everything healed, for each slot chosen since then and each node. In a duel every proposal asks
  * for a campaign of its own, and each campaign halts some other.
@@ -31,7 +33,9 @@ export class PatientReaders {
 	#ask({ process }: SimulatedNode): void {
 		if (!process) return;
 		this.#waiting.set(process, (this.#waiting.get(process) ?? 0) + 1);
-		process.loop.read(() => this.#waiting.set(process, (this.#waiting.get(process) as number) - 1));
+		process.replica.whenConfirmed(PATIENCE_MS, () =>
+			this.#waiting.set(process, (this.#waiting.get(process) as number) - 1),
+		);
 	}
 
 	/** @throws Violation where a process that is still there has not answered */
@@ -57,10 +61,11 @@ export function mustHaveNothingLeft({ id, process }: SimulatedNode): void {
 	if (!process) return;
 	const { pendingCount, openSlotsCount, queuedCount, readsCount } = process.agent.view();
 	const counts = {
-		'proposals without an outcome': Math.max(pendingCount, process.loop.pendingCount),
+		'proposals without an outcome': pendingCount,
 		'open slots': openSlotsCount,
 		'proposals in its queue': queuedCount,
 		'reads without an answer': readsCount,
+		...process.replica.unfinished,
 	};
 	const left = Object.entries(counts).filter(([, count]) => count > 0);
 	if (left.length === 0) return;

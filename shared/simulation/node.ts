@@ -1,6 +1,7 @@
 /**
- * One node of a simulated world: the production agent, loop, log and store of one process after another, over
- * a disk that stays. Everything it does passes the ledger and the invariants on its way.
+ * One node of a simulated world: the whole production replica of one process after another (agent, loop, log, store,
+ * submissions, reads, the clients' door), over a disk that stays. Everything it does passes the ledger and the
+ * invariants on its way.
  */
 
 import { CorruptLogError } from '../disk/corrupt-log-error.ts';
@@ -9,12 +10,14 @@ import { newLogFiles } from '../disk/manifest.ts';
 import { PaxosAgent } from '../paxos/agent.ts';
 import type { NodeId, WallTime } from '../paxos/ballot.ts';
 import type { AgentConfig } from '../paxos/config.ts';
-import type { Effects, TimerRequest } from '../paxos/effects.ts';
+import type { Effects } from '../paxos/effects.ts';
 import type { Event } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
-import type { Envelope, Message, Slot } from '../paxos/message.ts';
+import type { Message, Slot } from '../paxos/message.ts';
 import type { DurableRecord } from '../paxos/record.ts';
-import { type LoopAgent, type LoopLog, type LoopRuntime, ReplicaLoop } from '../replica/loop.ts';
+import type { LoopLog } from '../replica/loop.ts';
+import type { MeshPort } from '../replica/port.ts';
+import { Replica, type ReplicaAgent, type ReplicaRuntime, type ReplicaTimer } from '../replica/replica.ts';
 import { type OnResult, Store } from '../store/store.ts';
 import { Clock, type ClockTaste } from './clock.ts';
 import type { Counters } from './counters.ts';
@@ -33,6 +36,8 @@ const TURN_MAX_US = 500;
 const LOSES_POWER = 0.7;
 /** See `Log.tend`. */
 const TEND_EVERY_US = 1000 * US_PER_MS;
+/** How long a node cares for what a client of its door asks, milliseconds. */
+const REQUEST_MS = 2_000;
 
 /** What a node needs of its world. */
 export interface Surroundings {
@@ -54,7 +59,7 @@ export interface Surroundings {
 }
 
 /** What a node may wait for, for the hash of all events. */
-export type Errand = 'disk' | 'turn' | 'tend' | TimerRequest['timer'];
+export type Errand = 'disk' | 'turn' | 'tend' | ReplicaTimer;
 
 export class SimulatedNode {
 	readonly index: number;
@@ -73,7 +78,7 @@ export class SimulatedNode {
 	/** From now, so many messages leave; then the process ends. */
 	sendsLeft = Number.POSITIVE_INFINITY;
 	readonly random: Random;
-	/** It gathers what comes for a moment, then does it all with one flush; or does each thing at once. */
+	/** Its turns begin a moment after something came, and so do more at once; or they begin at once. */
 	readonly gathers: boolean;
 	readonly #world: Surroundings;
 
@@ -106,7 +111,7 @@ export class SimulatedNode {
 			throw new Violation('DamageIsRefused', `${this.id} starts on a log that is damaged: ${this.damage}`);
 		}
 		this.damage = undefined;
-		this.process.loop.start();
+		this.process.replica.start();
 	}
 
 	/** At once, with whatever is under way. */
@@ -138,19 +143,22 @@ export class SimulatedNode {
 }
 
 /** One life of one process. */
-export class Process implements LoopRuntime {
+export class Process implements ReplicaRuntime {
 	readonly agent: PaxosAgent;
-	readonly loop: ReplicaLoop;
+	readonly replica: Replica;
 	readonly node: SimulatedNode;
 	readonly epoch: number;
-	readonly soon?: () => void;
-	/** Its disk is full: it takes no new writes of clients. */
-	lacksRoom = false;
-	#turnIsPlanned = false;
+	readonly mesh: MeshPort;
 	readonly #log: Log;
 	readonly #world: Surroundings;
-	readonly #timers = new Map<TimerRequest['timer'], number>();
+	readonly #timers = new Map<ReplicaTimer, number>();
 	#timersAsked = 0;
+	#idsMade = 0;
+	/** By receiver, in order: what was sent and not yet handed over. */
+	readonly #unsent = new Map<NodeId, Message[]>();
+	/** By peer: when something was last heard of it. */
+	readonly #heard = new Map<NodeId, Instant>();
+	readonly #linked = new Set<NodeId>();
 	#durable = 0;
 	#ended = false;
 
@@ -159,7 +167,7 @@ export class Process implements LoopRuntime {
 		this.node = node;
 		this.epoch = node.epoch;
 		this.#world = world;
-		if (node.gathers) this.soon = () => this.#planTurn();
+		this.mesh = this.#meshPort();
 		const { ledger, invariants } = world;
 		const { log, records, repairs } = Log.open(
 			node.disk,
@@ -169,7 +177,7 @@ export class Process implements LoopRuntime {
 				failed: () => this.#fail(),
 				flushed: () => world.counters.flushes++,
 				room: (lack) => {
-					this.lacksRoom = lack !== null;
+					this.replica.lacksRoom(lack?.message ?? null);
 					if (lack) world.counters.roomLacked++;
 					else world.counters.roomHadAgain++;
 				},
@@ -181,24 +189,46 @@ export class Process implements LoopRuntime {
 		this.agent = new PaxosAgent(node.config, records);
 		this.agent.watched = world.watched;
 		invariants.started(node.index, this.agent.view());
-		const store = new WatchedStore(node.index, invariants);
-		this.loop = new ReplicaLoop(node.id, this.#watchedAgent(), this.#watchedLog(), store, this);
+		this.replica = new Replica({
+			id: node.id,
+			members: node.config.members.map((id) => ({ id, url: `http://${id}` })),
+			agent: this.#watchedAgent(),
+			log: this.#watchedLog(),
+			store: new WatchedStore(node.index, invariants),
+			requestMs: REQUEST_MS,
+			runtime: this,
+		});
 		this.#planTend();
 	}
 
 	/** As on a SIGTERM: it says how far its log has reached, and does nothing else any more. */
 	close(): void {
 		this.#ended = true;
-		this.loop.stop();
+		this.replica.stop();
 		this.#log.close();
 	}
 
 	end(): void {
 		this.#ended = true;
-		this.loop.stop();
+		this.replica.halt();
 	}
 
-	// What the loop asks for
+	receive(from: NodeId, messages: readonly Message[]): void {
+		this.#heard.set(from, this.#world.now);
+		this.replica.receive(from, messages);
+	}
+
+	linkUp(peer: NodeId): void {
+		this.#linked.add(peer);
+		this.replica.linkUp(peer);
+	}
+
+	linkDown(peer: NodeId): void {
+		this.#linked.delete(peer);
+		this.replica.linkDown(peer);
+	}
+
+	// What the replica asks for
 
 	nowMs(): number {
 		return this.#world.now / US_PER_MS;
@@ -212,22 +242,22 @@ export class Process implements LoopRuntime {
 		return this.node.random.fraction();
 	}
 
-	setTimer(timer: TimerRequest['timer'], afterMs: number): void {
+	newId(): string {
+		return `${this.node.id}.${this.epoch}.${++this.#idsMade}`;
+	}
+
+	setTimer(timer: ReplicaTimer, afterMs: number): void {
 		const asked = ++this.#timersAsked;
 		this.#timers.set(timer, asked);
 		const time = this.#world.now + Math.ceil(afterMs * this.node.clock.pace * US_PER_MS);
 		this.#world.later(this.node, time, timer, () => {
-			if (this.#timers.get(timer) === asked) this.loop.fire(timer);
+			if (this.#timers.get(timer) === asked) this.replica.fire(timer);
 		});
 	}
 
-	send(envelope: Envelope): void {
-		if (this.node.sendsLeft-- <= 0) {
-			if (!this.#ended) this.#endWithin();
-			return;
-		}
-		this.#world.invariants.sent(this.node.index, envelope);
-		this.#world.carry(this.node, envelope.to, envelope.message);
+	soon(): void {
+		const afterUs = this.node.gathers ? this.node.random.integer(0, TURN_MAX_US) : 0;
+		this.#world.later(this.node, this.#world.now + afterUs, 'turn', () => this.replica.turn());
 	}
 
 	fact(fact: AgentFact): void {
@@ -238,6 +268,10 @@ export class Process implements LoopRuntime {
 		this.#world.applied(this.node, through, revision);
 	}
 
+	malformed(from: string, why: string): void {
+		throw new Violation('ClientsAreWellFormed', `${this.node.id} is sent by ${from}: ${why}`);
+	}
+
 	#planTend(): void {
 		this.#world.later(this.node, this.#world.now + TEND_EVERY_US, 'tend', () => {
 			this.#log.tend();
@@ -245,20 +279,43 @@ export class Process implements LoopRuntime {
 		});
 	}
 
-	#planTurn(): void {
-		if (this.#turnIsPlanned) return;
-		this.#turnIsPlanned = true;
-		this.#world.later(this.node, this.#world.now + this.node.random.integer(0, TURN_MAX_US), 'turn', () => {
-			this.#turnIsPlanned = false;
-			this.loop.turn();
-			this.loop.flush();
-		});
+	#meshPort(): MeshPort {
+		return {
+			send: (to, message) => {
+				// It is true as of now: what it says may be overtaken in this very turn, before it leaves.
+				this.#world.invariants.sent(this.node.index, { to, message });
+				const messages = this.#unsent.get(to);
+				if (messages) messages.push(message);
+				else this.#unsent.set(to, [message]);
+			},
+			flush: (peersMax = Number.POSITIVE_INFINITY) => {
+				let peers = 0;
+				for (const [to, messages] of this.#unsent) {
+					if (peers++ >= peersMax) return;
+					this.#unsent.delete(to);
+					for (const message of messages) this.#send(to, message);
+				}
+			},
+			linked: () => [...this.#linked],
+			lastHeardMs: (peer) => {
+				const heard = this.#heard.get(peer);
+				return heard === undefined ? Number.POSITIVE_INFINITY : (this.#world.now - heard) / US_PER_MS;
+			},
+		};
 	}
 
-	/** The rest of what the step asked for never happens. */
+	#send(to: NodeId, message: Message): void {
+		if (this.node.sendsLeft-- <= 0) {
+			if (!this.#ended) this.#endWithin();
+			return;
+		}
+		this.#world.carry(this.node, to, message);
+	}
+
+	/** The rest of what the turn would do never happens. */
 	#endWithin(): void {
 		this.#ended = true;
-		this.loop.stop();
+		this.replica.halt();
 		this.#world.counters.crashesWithinAStep++;
 		this.#world.ended(this.node);
 	}
@@ -266,7 +323,7 @@ export class Process implements LoopRuntime {
 	#fail(): void {
 		if (this.#ended) return;
 		this.#ended = true;
-		this.loop.stop();
+		this.replica.halt();
 		this.#world.ended(this.node);
 	}
 
@@ -274,15 +331,16 @@ export class Process implements LoopRuntime {
 		this.#world.ledger.sureOfReadBack(this.node.index);
 		this.#world.ledger.durable(this.node.index, through - this.#durable);
 		this.#durable = through;
-		this.loop.durable(through);
+		this.replica.durable(through);
 	}
 
 	/** The agent, with its effects looked at. */
-	#watchedAgent(): LoopAgent {
+	#watchedAgent(): ReplicaAgent {
 		const { invariants } = this.#world;
 		const { index } = this.node;
 		const { agent } = this;
 		return {
+			view: () => agent.view(),
 			step(event: Event, nowMs: number): Effects {
 				const effects = agent.step(event, nowMs);
 				invariants.stepped(index, event, effects, agent.view());

@@ -223,7 +223,7 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 	world.run((PLAN.healMs + SETTLE_MS) * US_PER_MS);
 	for (const node of alive) {
 		silent.add(node);
-		node.process?.loop.read(() => silent.delete(node));
+		node.process?.replica.whenConfirmed(PROGRESS_MAX_MS, (confirmed) => confirmed && silent.delete(node));
 	}
 	world.run((PLAN.healMs + progressMs) * US_PER_MS);
 	const [first] = silent;
@@ -240,7 +240,7 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 			throw new Violation('Progress', `${node.id} has still not flushed what it wrote`);
 		}
 		mustHaveNothingLeft(node);
-		const applied = node.process?.loop.appliedThrough;
+		const applied = node.process?.replica.appliedThrough;
 		if (applied === chosenThrough) continue;
 		throw new Violation('Progress', `${node.id} has applied ${applied} of ${chosenThrough} at the end`);
 	}
@@ -248,7 +248,7 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 
 /** How long it takes, at most, until whoever is behind most has learned what is chosen, one message after the other. */
 function learningMs(world: World, alive: readonly SimulatedNode[], { links, messageBytesMax }: Plan): number {
-	const applied = alive.map((node) => node.process?.loop.appliedThrough ?? 0);
+	const applied = alive.map((node) => node.process?.replica.appliedThrough ?? 0);
 	const slots = world.ledger.chosenThrough - Math.min(...applied);
 	const slotsAtOnce = Math.max(1, Math.floor(messageBytesMax / SLOT_BYTES));
 	const roundMs = 2 * (links.delayMinMs + links.delaySpreadMs) + FLUSH_MS;
@@ -283,7 +283,7 @@ function checkStates(world: World): void {
 			throw new Violation('SavedIsWhole', `${node.id} is another one after save and restore`);
 		}
 		// By slot, not by revision: a command that was applied before takes none, and may yet acknowledge outcomes.
-		const { store, appliedThrough } = node.process.loop;
+		const { store, appliedThrough } = node.process.replica;
 		const bytes = store.save();
 		if (!sameBytes(bytes, Store.restore(bytes).save())) {
 			throw new Violation('SavedIsWhole', `the store of ${node.id} is another one after save and restore`);

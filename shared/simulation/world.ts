@@ -84,6 +84,8 @@ const CODES = [
 	'heartbeat',
 	'retry',
 	'campaign',
+	'deadline',
+	'tell',
 	'link',
 	'fault',
 	'client',
@@ -227,20 +229,20 @@ export class World implements Surroundings {
 		if (this.isWatchedByPeople) this.note(to.id, `absurd, of ${from.id}: ${JSON.stringify(message)}`);
 		const before = this.counters.messagesIgnored;
 		try {
-			process.loop.receive(from.id, readMessage(new Reader(this.#encode(message).bytes)));
+			process.receive(from.id, [readMessage(new Reader(this.#encode(message).bytes))]);
 		} catch (error) {
 			if (error instanceof MalformedError) return;
 			throw error;
 		}
-		process.loop.turn();
+		process.replica.turn();
 		if (this.counters.messagesIgnored > before) return;
 		throw new Violation('AbsurdIsRefused', `${to.id} takes ${JSON.stringify(message)}`);
 	}
 
 	linkTold(node: SimulatedNode, peer: SimulatedNode, works: boolean): void {
 		this.#onlooker?.link(this.now, node, peer.id, works);
-		if (works) node.process?.loop.linkUp(peer.id);
-		else node.process?.loop.linkDown(peer.id);
+		if (works) node.process?.linkUp(peer.id);
+		else node.process?.linkDown(peer.id);
 	}
 
 	told(node: SimulatedNode, fact: AgentFact): void {
@@ -288,7 +290,7 @@ export class World implements Surroundings {
 			const message = readMessage(reader);
 			reader.finish();
 			this.#onlooker?.received(this.now, to, from.id, messageId, message);
-			to.process.loop.receive(from.id, message);
+			to.process.receive(from.id, [message]);
 		};
 		this.#schedule.at(time, { node: to, epoch: 0, code: CODE.arrival, detail: hash, act });
 	}

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SubmitAnswer } from '../../server/replica/service.ts';
+import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import { BALLOT, TestNode } from './node.ts';
 
 let node: TestNode;

@@ -9,15 +9,12 @@ import { createDoors } from '../../server/doors.ts';
 import { Front, type FrontOptions, type UpgradeDoor } from '../../server/front/front.ts';
 import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/limits.ts';
 import type { LoopFigures } from '../../server/loop-watch.ts';
-import type {
-	PeerView,
-	ReplicaService,
-	ReplicaView,
-	SubmitAnswer,
-	SubmitOptions,
-} from '../../server/replica/service.ts';
+import type { ReplicaService } from '../../server/replica/service.ts';
 import type { NodeSnapshot } from '../../shared/feed.ts';
 import { type Ballot, NO_BALLOT } from '../../shared/paxos/ballot.ts';
+import type { SubmitOptions } from '../../shared/replica/batch.ts';
+import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
+import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import { encodeBatch, encodeCommand, type Operation } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
 

@@ -11,7 +11,7 @@ import { FEED_PATH, Feed, type FeedOptions } from '../../server/feed/feed.ts';
 import { MALFORMED_MAX, PROPOSALS_IN_FLIGHT_MAX } from '../../server/feed/requests.ts';
 import { Front } from '../../server/front/front.ts';
 import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/limits.ts';
-import type { ReplicaService, SubmitAnswer, SubmitOptions } from '../../server/replica/service.ts';
+import type { ReplicaService } from '../../server/replica/service.ts';
 import type {
 	FactBatch,
 	NodeSnapshot,
@@ -20,6 +20,8 @@ import type {
 	ServerToWatcher,
 	WatcherToServer,
 } from '../../shared/feed.ts';
+import type { SubmitOptions } from '../../shared/replica/batch.ts';
+import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
 import { ScriptedSource } from './source.ts';

@@ -1,7 +1,7 @@
 /** Requests that a client sends ahead, on one connection, take effect in the order in which it sent them. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PIPELINED_MAX } from '../../server/front/front.ts';
-import type { SubmitAnswer } from '../../server/replica/service.ts';
+import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import { LoneReplica, TestNode } from '../api/node.ts';
 import { request, Wire } from './wire.ts';
 

@@ -1,35 +1,36 @@
-/** Whatever becomes of proposals, each command gets one answer, the true one, and none waits for ever. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { SubmitAnswer, SubmitOptions } from '../../server/replica/service.ts';
-import { Submissions } from '../../server/replica/submissions.ts';
-import type { Ballot } from '../../shared/paxos/ballot.ts';
+/**
+ * Whatever becomes of proposals, each command gets one answer, the true one, none waits for ever, and nothing is kept
+ * of what has its answer. The node's own client and clients of a door share one table; what becomes of a proposal is
+ * drawn at random, and what is chosen goes into a real store.
+ */
+import { describe, expect, it } from 'vitest';
+import { type Ballot, NO_BALLOT } from '../../shared/paxos/ballot.ts';
 import type { Proposal, ProposalId } from '../../shared/paxos/event.ts';
-import type { CommandName, OnClientResult, OnProgress } from '../../shared/replica/loop.ts';
+import { batchValue, commandsOf, NOOP } from '../../shared/paxos/value.ts';
+import { Batch, type BatchEnd, type Refusal, type SubmitOptions, type Submitter } from '../../shared/replica/batch.ts';
+import { Deadlines } from '../../shared/replica/deadlines.ts';
+import { OwnClient } from '../../shared/replica/own-client.ts';
+import { PROPOSAL_BYTES_MAX, SUBMITTED_BYTES_MAX, Submissions } from '../../shared/replica/submissions.ts';
+import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import { Random } from '../../shared/simulation/random.ts';
 import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
-import { encodeBatch, encodeCommand } from '../../shared/store/command.ts';
-import { Store } from '../../shared/store/store.ts';
+import { encodeBatch, encodeCommand, readCommands } from '../../shared/store/command.ts';
+import { type Result, Store } from '../../shared/store/store.ts';
 
 const FEW_CLIENTS = { ...CLIENT_LIMITS, clientsMax: 20 };
 const SEEDS = 300;
 const STEPS = 60;
 const TIMEOUT_MS = 1000;
 const BALLOT: Ballot = { ms: 1, ns: 0, node: 'n1' };
+const FULL: Refusal = { why: 'diskFull', detail: 'the disk is full' };
 
 describe('a submitted command', () => {
-	beforeEach(() => {
-		vi.useFakeTimers();
-	});
-	afterEach(() => {
-		vi.useRealTimers();
-	});
-
-	it('is answered once and truly, and later ones are chosen once proposals are again', async () => {
+	it('is answered once and truly, and later ones are chosen once proposals are again', () => {
 		const seen = new Set<string>();
 		for (let seed = 1; seed <= SEEDS; seed++) {
 			const world = new World(seed);
-			for (let step = 0; step < STEPS; step++) await world.step();
-			await world.heal();
+			for (let step = 0; step < STEPS; step++) world.step();
+			world.heal();
 			for (const [key, { answers, asked }] of world.submitted) {
 				const told = `${key} of seed ${seed}`;
 				expect(answers, told).toHaveLength(1);
@@ -41,49 +42,270 @@ describe('a submitted command', () => {
 				if (asked === 'healthy') expect(outcome, told).toBe('chosen');
 				seen.add(outcome);
 			}
+			world.checkDoor(seed);
+			expect(world.left(), `seed ${seed}`).toEqual({ proposals: 0, clients: 2, bytes: 0, own: 0, deadlines: 0 });
 		}
 		expect([...seen].sort()).toEqual(['chosen', 'kept', 'refused', 'unknown']);
 	});
+
+	it('keeps its time limit while its client waits to be registered, and with the next client', () => {
+		const world = new World(1);
+		const early = world.submitOwn('leader', 500);
+		world.turn();
+		world.passMs(400);
+		const late = world.submitOwn('leader', 500);
+		world.turn();
+		world.passMs(99);
+		expect(early).toEqual([]);
+		world.passMs(2);
+		expect(early).toMatchObject([{ outcome: 'refused', why: 'noLeader' }]);
+		expect(late).toEqual([]);
+		world.passMs(400);
+		expect(late).toMatchObject([{ outcome: 'refused', why: 'noLeader' }]);
+		expect(world.left().own).toBe(0);
+	});
+
+	it('goes with all others of its turn, of every door, in as few proposals as they fit', () => {
+		const world = new World(1);
+		world.register();
+		const answers = [world.submitOwn('leader', 500), world.submitOwn('leader', 500)];
+		world.submitDoor();
+		world.turn();
+		expect(world.loop.proposals.size).toBe(1);
+		for (const id of world.loop.proposals.keys()) world.loop.choose(id);
+		expect(answers).toMatchObject([[{ outcome: 'chosen' }], [{ outcome: 'chosen' }]]);
+		for (let i = 0; i < 5; i++) world.submitOwn('leader', 500, PROPOSAL_BYTES_MAX / 2);
+		world.turn();
+		expect(world.loop.proposals.size).toBe(5);
+	});
+
+	it('is refused beyond the bound in bytes, whichever door fills it, and taken when there is room again', () => {
+		const world = new World(1);
+		world.register();
+		const value = 1_000_000;
+		const answers = Array.from({ length: SUBMITTED_BYTES_MAX / value + 5 }, () =>
+			world.submitOwn('leader', 500, value),
+		);
+		world.turn();
+		const refused = answers.filter((all) => all.length > 0);
+		expect(refused.length).toBeGreaterThanOrEqual(5);
+		for (const all of refused) expect(all).toMatchObject([{ outcome: 'refused', why: 'overloaded' }]);
+		expect(world.submissions.bytes).toBeLessThanOrEqual(SUBMITTED_BYTES_MAX);
+		expect([world.submitDoor(value), world.submitDoor(value)]).toContainEqual(
+			expect.objectContaining({ why: 'overloaded' }),
+		);
+		world.turn();
+		for (const id of [...world.loop.proposals.keys()]) world.loop.choose(id);
+		expect(world.left().bytes).toBe(0);
+		expect(world.submitDoor(value)).toBe(null);
+	});
+
+	it('is refused while the node takes nothing in, by every door, and what was proposed before is not', () => {
+		const world = new World(1);
+		world.register();
+		const before = world.submitOwn('leader', 500);
+		world.turn();
+		world.refusal = FULL;
+		expect(world.submitOwn('leader', 500)).toMatchObject([{ outcome: 'refused', why: 'diskFull' }]);
+		expect(world.submitDoor()).toEqual(FULL);
+		for (const id of [...world.loop.proposals.keys()]) world.loop.choose(id);
+		expect(before).toMatchObject([{ outcome: 'chosen' }]);
+		world.refusal = null;
+		expect(world.submitDoor()).toBe(null);
+	});
+
+	it('that has not left when the node stops is refused, and one that has left is unknown', () => {
+		const world = new World(1);
+		world.register();
+		const left = world.submitOwn('leader', 500);
+		world.turn();
+		const waits = world.submitOwn('leader', 500);
+		world.own.stop();
+		world.submissions.stop();
+		expect(left).toMatchObject([{ outcome: 'unknown', why: 'stopping' }]);
+		expect(waits).toMatchObject([{ outcome: 'refused', why: 'stopping' }]);
+		expect(world.submitOwn('leader', 500)).toMatchObject([{ outcome: 'refused', why: 'stopping' }]);
+	});
+
+	it('has its answer by whichever copy of it is chosen first, and the others are cared for no more', () => {
+		const world = new World(1);
+		world.register();
+		world.submitDoor();
+		world.turn();
+		world.resendDoor();
+		world.resendDoor();
+		world.turn();
+		expect(world.submissions.proposedCount).toBe(2);
+		world.loop.choose([...world.loop.proposals.keys()].at(-1) as ProposalId);
+		expect(world.submissions.proposedCount).toBe(0);
+		expect(world.left().bytes).toBe(0);
+		expect([...world.door.results.keys()]).toEqual([1, 2]);
+	});
 });
+
+/** A door's client: it submits batches, and again those that have no result, as one that comes back does. */
+class DoorClient implements Submitter {
+	readonly results = new Map<number, Result>();
+	readonly ends = new Map<Batch, BatchEnd>();
+	readonly settledBatches = new Set<Batch>();
+
+	result(sequence: number, result: Result): void {
+		// A later copy is told as what it is: the first result counts.
+		if (!this.results.has(sequence)) this.results.set(sequence, result);
+	}
+
+	settled(batch: Batch): void {
+		if (this.settledBatches.has(batch) || this.ends.has(batch)) throw new Error('a batch ends twice');
+		this.settledBatches.add(batch);
+	}
+
+	ended(batch: Batch, end: BatchEnd): void {
+		if (this.settledBatches.has(batch) || this.ends.has(batch)) throw new Error('a batch ends twice');
+		this.ends.set(batch, end);
+	}
+}
 
 /** One node's submissions, and what chance makes of its proposals. */
 class World {
-	readonly loop = new FakeLoop();
+	readonly loop: FakeLoop;
+	readonly submissions: Submissions;
+	readonly own: OwnClient;
+	readonly door = new DoorClient();
 	readonly submitted = new Map<string, { readonly answers: SubmitAnswer[]; readonly asked: 'ill' | 'healthy' }>();
+	refusal: Refusal | null = null;
 	readonly #random: Random;
-	readonly #submissions: Submissions;
+	readonly #deadlines: Deadlines;
+	readonly #doorBatches: { readonly batch: Batch; readonly bytes: Uint8Array }[] = [];
+	#doorSequence = 0;
+	#nowMs = 0;
+	#timerMs = Number.POSITIVE_INFINITY;
+	#ids = 0;
+	#keys = 0;
 	#turnAsked = false;
 
 	constructor(seed: number) {
 		this.#random = new Random(seed);
-		this.#submissions = new Submissions(
-			this.loop,
-			() => 1,
-			() => {
-				this.#turnAsked = true;
+		const soon = () => {
+			this.#turnAsked = true;
+		};
+		const nowMs = () => this.#nowMs;
+		this.#deadlines = new Deadlines({
+			nowMs,
+			setTimer: (afterMs) => {
+				this.#timerMs = this.#nowMs + afterMs;
 			},
-		);
+		});
+		this.loop = new FakeLoop();
+		this.submissions = new Submissions(this.loop, this.#deadlines, {
+			wallMs: () => 1,
+			soon,
+			refusal: () => this.refusal,
+		});
+		this.loop.submissions = this.submissions;
+		this.own = new OwnClient(this.submissions, this.#deadlines, { nowMs, soon, newId: () => `own ${++this.#ids}` });
+		this.submissions.listen('door', this.door);
+		this.submitDoor();
 	}
 
-	async step(): Promise<void> {
+	step(): void {
 		const random = this.#random;
 		if (random.chance(0.5)) this.#submit('ill');
-		if (random.chance(0.6)) this.#turn();
+		if (random.chance(0.4)) this.submitDoor();
+		if (random.chance(0.2)) this.resendDoor();
+		if (random.chance(0.6)) this.turn();
 		if (random.chance(0.6)) this.#decide();
-		if (random.chance(0.3)) vi.advanceTimersByTime(random.integer(1, TIMEOUT_MS));
-		if (random.chance(0.01)) this.loop.dropSessions();
-		await Promise.resolve();
+		if (random.chance(0.3)) this.passMs(random.integer(1, TIMEOUT_MS));
+		if (random.chance(0.01)) this.loop.dropClients();
 	}
 
 	/** From now on everything that is proposed is chosen; what was given up may be, too. */
-	async heal(): Promise<void> {
+	heal(): void {
 		for (let round = 0; round < 20; round++) {
 			if (round < 3) this.#submit('healthy');
-			this.#turn();
+			this.turn();
 			for (const id of [...this.loop.proposals.keys()]) this.loop.choose(id);
 			while (this.loop.late.length > 0 && this.#random.chance(0.5)) this.loop.chooseLate();
-			await Promise.resolve();
 		}
+	}
+
+	/** So that commands go without waiting for it. */
+	register(): void {
+		this.submitOwn('leader', TIMEOUT_MS);
+		for (let round = 0; round < 3; round++) {
+			this.turn();
+			for (const id of [...this.loop.proposals.keys()]) this.loop.choose(id);
+		}
+	}
+
+	submitOwn(route: SubmitOptions['route'], timeoutMs: number, valueBytes = 3): SubmitAnswer[] {
+		const answers: SubmitAnswer[] = [];
+		this.#put(`key${this.#keys++}`, { route, contest: 0, timeoutMs }, answers, valueBytes);
+		return answers;
+	}
+
+	submitDoor(valueBytes = 3): Refusal | null {
+		const sequence = ++this.#doorSequence;
+		const identity = { client: 'door', sequence, receivedThrough: 0 };
+		const put = {
+			kind: 'put',
+			key: `door${sequence}`,
+			flags: 0n,
+			cas: null,
+			value: new Uint8Array(valueBytes),
+		} as const;
+		const bytes = encodeCommand(identity, sequence === 1 ? { kind: 'registerClient', client: 'door' } : put);
+		return this.#sendDoor(sequence, bytes);
+	}
+
+	/** The last that has no result goes once more. */
+	resendDoor(): void {
+		const last = this.#doorBatches.findLast(({ batch }) => !this.door.results.has(batch.first));
+		if (last) this.#sendDoor(last.batch.first, last.bytes);
+	}
+
+	turn(): void {
+		if (!this.#turnAsked) return;
+		this.#turnAsked = false;
+		this.own.endTurn();
+		this.submissions.endTurn();
+	}
+
+	passMs(ms: number): void {
+		const untilMs = this.#nowMs + ms;
+		while (this.#timerMs <= untilMs) {
+			this.#nowMs = this.#timerMs;
+			this.#timerMs = Number.POSITIVE_INFINITY;
+			this.#deadlines.fire();
+			this.turn();
+		}
+		this.#nowMs = untilMs;
+	}
+
+	/** What the door's client was told is true. */
+	checkDoor(seed: number): void {
+		const { results, ends, settledBatches } = this.door;
+		for (const { batch } of this.#doorBatches) {
+			const told = `door ${batch.first} of seed ${seed}`;
+			expect(ends.has(batch) || settledBatches.has(batch), told).toBe(true);
+			const result = results.get(batch.first);
+			if (settledBatches.has(batch)) expect(result, told).toBeDefined();
+			const ofAll = this.#doorBatches.filter((other) => other.batch.first === batch.first);
+			const isRefused = ofAll.every((other) => ends.get(other.batch)?.kind === 'refused');
+			if (isRefused) expect(this.loop.store.get(`door${batch.first}`), told).toBeUndefined();
+		}
+	}
+
+	left() {
+		const { proposedCount: proposals, clientsCount: clients, bytes } = this.submissions;
+		return { proposals, clients, bytes, own: this.own.count, deadlines: this.#deadlines.count };
+	}
+
+	#sendDoor(sequence: number, bytes: Uint8Array): Refusal | null {
+		const options = { route: 'leader', contest: 0, timeoutMs: TIMEOUT_MS } as const;
+		const batch = new Batch(this.door, 'door', sequence, 1, options, bytes);
+		const refusal = this.submissions.submit(batch);
+		if (refusal === null) this.#doorBatches.push({ batch, bytes });
+		return refusal;
 	}
 
 	#submit(asked: 'ill' | 'healthy'): void {
@@ -91,17 +313,15 @@ class World {
 		const isSelf = random.chance(0.4);
 		const contest = asked === 'ill' && isSelf && random.chance(0.5) ? 1 : 0;
 		const options: SubmitOptions = { route: isSelf ? 'self' : 'leader', contest, timeoutMs: TIMEOUT_MS };
-		const key = `key${this.submitted.size}`;
+		const key = `key${this.#keys++}`;
 		const answers: SubmitAnswer[] = [];
 		this.submitted.set(key, { answers, asked });
-		const operation = { kind: 'put', key, value: new Uint8Array(3), flags: 0n, cas: null } as const;
-		void this.#submissions.submit(operation, options).then((answer) => answers.push(answer));
+		this.#put(key, options, answers, 3);
 	}
 
-	#turn(): void {
-		if (!this.#turnAsked) return;
-		this.#turnAsked = false;
-		this.#submissions.endTurn();
+	#put(key: string, options: SubmitOptions, answers: SubmitAnswer[], valueBytes: number): void {
+		const operation = { kind: 'put', key, value: new Uint8Array(valueBytes), flags: 0n, cas: null } as const;
+		this.own.submit(operation, options, (answer) => answers.push(answer));
 	}
 
 	#decide(): void {
@@ -118,8 +338,6 @@ class World {
 }
 
 interface Proposed extends Omit<Proposal, 'id'> {
-	readonly names: readonly CommandName[];
-	readonly onProgress: OnProgress;
 	/** It was sent to somebody. */
 	readonly left: boolean;
 }
@@ -128,14 +346,14 @@ interface Proposed extends Omit<Proposal, 'id'> {
 class FakeLoop {
 	readonly store = new Store(FEW_CLIENTS);
 	readonly proposals = new Map<ProposalId, Proposed>();
-	/** Withdrawn, and chosen later, or never. */
+	/** Withdrawn, or settled by another copy: chosen later, or never. */
 	readonly late: Proposed[] = [];
-	readonly #listeners = new Map<string, OnClientResult>();
+	submissions: Submissions | undefined;
 	#next: ProposalId = 1;
 	#slot = 0;
 
-	propose(names: readonly CommandName[], proposal: Omit<Proposal, 'id'>, onProgress: OnProgress): ProposalId {
-		this.proposals.set(this.#next, { ...proposal, names, onProgress, left: false });
+	propose(proposal: Omit<Proposal, 'id'>): ProposalId {
+		this.proposals.set(this.#next, { ...proposal, left: false });
 		return this.#next++;
 	}
 
@@ -143,43 +361,40 @@ class FakeLoop {
 		const proposed = this.#take(id);
 		if (!proposed) return;
 		if (proposed.left) this.late.push(proposed);
-		proposed.onProgress({ kind: 'withdrawn', proposal: id, left: proposed.left });
-	}
-
-	listen(client: string, onResult: OnClientResult): void {
-		this.#listeners.set(client, onResult);
-	}
-
-	unlisten(client: string, onResult: OnClientResult): void {
-		if (this.#listeners.get(client) === onResult) this.#listeners.delete(client);
+		this.submissions?.outcome({ kind: 'withdrawn', proposal: id, left: proposed.left });
 	}
 
 	choose(id: ProposalId): void {
 		const proposed = this.#take(id);
-		if (proposed) this.#apply(proposed.value, proposed);
+		if (!proposed) return;
+		this.submissions?.outcome({ kind: 'placed', proposals: [id], slot: this.#slot + 1, ballot: BALLOT });
+		if (readCommands(commandsOf(proposed.value)).some(({ timeMs }) => timeMs !== 1))
+			throw new Error('a batch without its time');
+		this.#apply(proposed.value);
 	}
 
 	/** Nobody waits for it any more. */
 	chooseLate(): void {
 		const proposed = this.late.shift();
-		if (proposed) this.#apply(proposed.value, null);
+		if (proposed) this.#apply(proposed.value);
 	}
 
 	keep(id: ProposalId): void {
-		const slot = 1;
-		this.#take(id)?.onProgress({ kind: 'kept', proposal: id, slot, ballot: BALLOT, value: new Uint8Array(0) });
+		if (!this.#take(id)) return;
+		this.submissions?.outcome({ kind: 'kept', proposal: id, slot: 1, ballot: BALLOT, value: NOOP });
 	}
 
 	refuse(id: ProposalId): void {
-		this.#take(id)?.onProgress({ kind: 'refused', proposal: id, reason: 'slotNotOpen', nextSlot: this.#slot + 1 });
+		if (!this.#take(id)) return;
+		this.submissions?.outcome({ kind: 'refused', proposal: id, reason: 'slotNotOpen', nextSlot: this.#slot + 1 });
 	}
 
-	/** So many others open one that each one of ours is the least recently used. */
-	dropSessions(): void {
+	/** So many others register one that each one of ours is the least recently used. */
+	dropClients(): void {
 		for (let i = 0; i < FEW_CLIENTS.clientsMax; i++) {
 			const client = `other ${this.#slot}`;
 			const identity = { client, sequence: 1, receivedThrough: 0 };
-			this.#apply(encodeBatch(1, [encodeCommand(identity, { kind: 'registerClient', client })]), null);
+			this.#apply(batchValue(encodeBatch(1, [encodeCommand(identity, { kind: 'registerClient', client })])));
 		}
 	}
 
@@ -189,12 +404,15 @@ class FakeLoop {
 		return proposed;
 	}
 
-	#apply(value: Uint8Array, proposed: Proposed | null): void {
+	/** @param value what a slot holds */
+	#apply(value: Uint8Array): void {
 		const slot = ++this.#slot;
-		this.store.apply(value, (client, sequence, result) => {
-			this.#listeners.get(client)?.(sequence, result, slot, BALLOT);
-			const name = proposed?.names.find((other) => other.client === client && other.sequence === sequence);
-			if (name) proposed?.onProgress({ kind: 'result', name, result, slot, chosenAt: BALLOT });
-		});
+		this.store.apply(commandsOf(value), (client, sequence, result) =>
+			this.submissions?.result(client, sequence, result, slot, NO_BALLOT),
+		);
+		for (const id of this.submissions?.takeSettled() ?? []) {
+			const proposed = this.#take(id);
+			if (proposed?.left) this.late.push(proposed);
+		}
 	}
 }

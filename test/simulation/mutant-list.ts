@@ -22,6 +22,8 @@ const QUORUM = 'shared/paxos/quorum.ts';
 const READS = 'shared/paxos/reads.ts';
 const RECORD = 'shared/paxos/record.ts';
 const LOOP = 'shared/replica/loop.ts';
+const SUBMISSIONS = 'shared/replica/submissions.ts';
+const BARRIERS = 'shared/replica/barriers.ts';
 const LOG = 'shared/disk/log.ts';
 const RECOVER = 'shared/disk/recover.ts';
 const SEGMENTS = 'shared/disk/segments.ts';
@@ -257,9 +259,9 @@ export const MUTANTS: readonly Mutant[] = [
 	one(
 		21,
 		'a command is answered before it is chosen',
-		LOOP,
-		'for (const id of outcome.proposals) this.#pending.get(id)?.onProgress(outcome);\n				return;',
-		"for (const pending of outcome.proposals.map((id) => this.#pending.get(id))) {\n					for (const name of pending?.names ?? []) pending?.onProgress({ kind: 'result', name, slot: outcome.slot, chosenAt: outcome.ballot, result: { kind: 'applied', ok: true, revision: this.store.revision + 1 } });\n				}\n				return;",
+		SUBMISSIONS,
+		'proposed.placedUnder = outcome.ballot;',
+		"proposed.placedUnder = outcome.ballot;\n					for (const { submitter, first } of proposed.batches) submitter.result(first, { kind: 'applied', ok: true, revision: outcome.slot }, outcome.slot, outcome.ballot);",
 	),
 	one(22, 'a retry is applied twice', STORE, 'if (before) return', 'if (before && before.revision % 8 > 0) return'),
 	one(
@@ -383,13 +385,7 @@ export const MUTANTS: readonly Mutant[] = [
 		'return report.missing === 0;',
 		'return report.missing < report.parts.length;',
 	),
-	one(
-		0,
-		'a read is answered before its slot is applied',
-		LOOP,
-		'if (outcome.slot <= this.appliedThrough) return answer();',
-		'if (outcome.slot >= 0) return answer();',
-	),
+	one(0, 'a read is answered before its slot is applied', BARRIERS, ' || this.#answerFrom > through', ''),
 	one(
 		0,
 		'a follower’s read joins a round that began before it',

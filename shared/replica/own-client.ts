@@ -1,0 +1,292 @@
+/**
+ * The commands that come without an identity, by HTTP, the feed and the command line: they are those of this node's
+ * own client, which is one more client of `submissions.ts`. It gives each command its identity, puts those of one turn
+ * into one batch, and turns what becomes of them into one answer each. A client is registered through the log first,
+ * once in a life of the process.
+ *
+ * What it must never do: give a command a second identity after it may have been applied under its first; propose
+ * anything more under a client whose registration has an unknown outcome.
+ */
+import type { Attempt } from '../feed.ts';
+import type { Ballot } from '../paxos/ballot.ts';
+import type { Slot } from '../paxos/message.ts';
+import { BatchWriter } from '../store/batch-writer.ts';
+import type { Operation } from '../store/command.ts';
+import { KEY_BYTES_MAX } from '../store/key.ts';
+import type { Result } from '../store/store.ts';
+import type { Batch, BatchEnd, Proposed, Refusal, SubmitOptions, Submitter } from './batch.ts';
+import type { Deadlines } from './deadlines.ts';
+import { Command, type OnAnswer, OwnBatch } from './own-batch.ts';
+import { PROPOSAL_BYTES_MAX, STOPPING, type Submissions } from './submissions.ts';
+import type { SubmitAnswer } from './submit-answer.ts';
+
+export interface OwnClientRuntime {
+	/** Monotonic, milliseconds. */
+	nowMs(): number;
+	/** A name that nobody else has: 1 to 64 ASCII characters. */
+	newId(): string;
+	/** Asks for `endTurn`, once all that is ready was handed in. */
+	soon(): void;
+}
+
+/** From the first command without an answer to the last: the state machine keeps the outcomes of more. */
+export const COMMANDS_MAX = 50_000;
+/** At most what an operation takes beside its value: a key of the largest size, and what is written around it. */
+const OPERATION_BYTES_MAX = KEY_BYTES_MAX + 64;
+
+const OVERLOADED: Refusal = { why: 'overloaded', detail: `${COMMANDS_MAX} commands wait already` };
+const NOT_REGISTERED: Refusal = { why: 'noLeader', detail: 'the client could not be registered in time' };
+
+export class OwnClient implements Submitter {
+	readonly #submissions: Submissions;
+	readonly #deadlines: Deadlines;
+	readonly #runtime: OwnClientRuntime;
+	readonly #writer = new BatchWriter();
+	#client = '';
+	#state: 'unregistered' | 'registering' | 'registered' = 'unregistered';
+	/** The last that was given out, over all clients of this life of the process. */
+	#sequence = 0;
+	/** These came in this turn, or wait for the client to be registered. */
+	readonly #waiting = new Set<Command>();
+	#waitingBytes = 0;
+	/** Without results or an end, in the order of their sequences. */
+	readonly #batches = new Set<OwnBatch>();
+	/** The one that the last result was of. */
+	#current: OwnBatch | undefined;
+	#stopped = false;
+
+	constructor(submissions: Submissions, deadlines: Deadlines, runtime: OwnClientRuntime) {
+		this.#submissions = submissions;
+		this.#deadlines = deadlines;
+		this.#runtime = runtime;
+	}
+
+	/** Commands without an answer. */
+	get count(): number {
+		let count = this.#waiting.size;
+		for (const batch of this.#batches) count += batch.commands.length;
+		return count;
+	}
+
+	submit(operation: Operation, options: SubmitOptions, answer: OnAnswer): void {
+		const refusal = this.#refusal(operation);
+		if (refusal !== null) return answer({ outcome: 'refused', ...refusal, attempts: [] });
+		this.#wait(new Command(this, operation, options, this.#runtime.nowMs() + options.timeoutMs, answer));
+	}
+
+	/** What waits has not left, and never will. What was proposed is ended by `submissions.stop`. */
+	stop(): void {
+		this.#stopped = true;
+		this.#refuseWaiting(STOPPING);
+	}
+
+	/** What came in one turn goes into one batch, or into several where it is too large for one proposal. */
+	endTurn(): void {
+		if (this.#waiting.size === 0) return;
+		if (this.#state === 'registered') return this.#submitWaiting();
+		if (this.#state === 'unregistered') this.#register();
+		const nowMs = this.#runtime.nowMs();
+		for (const command of this.#waiting) {
+			if (!command.isListed) this.#deadlines.add(command, command.endsMs - nowMs);
+		}
+	}
+
+	// For the table of submissions
+
+	result(sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void {
+		const batch = this.#batchOf(sequence);
+		// An end was told of it before.
+		if (batch === undefined) return;
+		const index = sequence - batch.first - (batch.registers ? 1 : 0);
+		const command = batch.commands[index];
+		switch (result.kind) {
+			case 'applied':
+			case 'duplicate': {
+				if (command === undefined) return this.#registered();
+				const { placedUnder, attempts } = batch.proposed as Proposed;
+				return command.answer({
+					outcome: 'chosen',
+					ok: result.ok,
+					revision: result.revision,
+					slot,
+					ballot: placedUnder.node === '' ? chosenAt : placedUnder,
+					chosenAt,
+					attempts: attempts?.all ?? [],
+				});
+			}
+			case 'forgotten':
+				throw new Error(`command ${sequence} was answered before it had an answer`);
+			case 'unknownClient':
+				this.#renew(batch.client);
+				if (command !== undefined) this.#submitAgain(command);
+		}
+	}
+
+	settled(batch: Batch): void {
+		this.#leave(batch as OwnBatch);
+	}
+
+	ended(batch: Batch, end: BatchEnd): void {
+		const { commands, registers, client, proposed } = batch as OwnBatch;
+		// The registration may yet be chosen, and nothing may be applied under a client that was given up.
+		if (registers) this.#renew(client);
+		this.#leave(batch as OwnBatch);
+		const attempts = proposed?.attempts?.all ?? [];
+		for (const { answer } of commands) answer(answerOf(end, attempts));
+	}
+
+	/** For the commands themselves: the time of one is over while it waits. */
+	overdue(command: Command): void {
+		this.#take(command);
+		command.answer({ outcome: 'refused', ...NOT_REGISTERED, attempts: [] });
+	}
+
+	#refusal(operation: Operation): Refusal | null {
+		if (this.#stopped) return STOPPING;
+		const [oldest] = this.#batches;
+		const ahead = oldest === undefined ? 0 : this.#sequence + 1 - oldest.first;
+		if (ahead + this.#waiting.size >= COMMANDS_MAX) return OVERLOADED;
+		return this.#submissions.refusal(this.#waitingBytes + sizeOf(operation));
+	}
+
+	#wait(command: Command): void {
+		this.#waiting.add(command);
+		this.#waitingBytes += sizeOf(command.operation);
+		this.#runtime.soon();
+	}
+
+	#take(command: Command): void {
+		this.#waiting.delete(command);
+		this.#waitingBytes -= sizeOf(command.operation);
+		this.#deadlines.remove(command);
+	}
+
+	#refuseWaiting(refusal: Refusal): void {
+		for (const command of [...this.#waiting]) {
+			this.#take(command);
+			command.answer({ outcome: 'refused', ...refusal, attempts: [] });
+		}
+	}
+
+	/**
+	 * The client's first command. While it is on its way, what comes waits behind it; but what asks for both phases
+	 * from here goes with it, so that people see its campaign even where no leader can be had.
+	 */
+	#register(): void {
+		this.#client = this.#runtime.newId();
+		this.#submissions.listen(this.#client, this);
+		this.#state = 'registering';
+		const [first] = this.#waiting;
+		const isAlone = first?.options.route === 'self';
+		const commands = isAlone ? [first] : [];
+		const options = optionsOf(isAlone ? commands : [...this.#waiting], this.#runtime.nowMs());
+		for (const command of commands) this.#take(command);
+		this.#writer.begin(this.#client, this.#sequence + 1, this.#receivedThrough);
+		this.#writer.add({ kind: 'registerClient', client: this.#client });
+		for (const { operation } of commands) this.#writer.add(operation);
+		const refusal = this.#submit(commands, true, options);
+		if (refusal !== null) this.#refuseWaiting(refusal);
+	}
+
+	#registered(): void {
+		this.#state = 'registered';
+		if (this.#waiting.size > 0) this.#runtime.soon();
+	}
+
+	/** The present client is of no use any more: what waits, and what comes, goes under another one. */
+	#renew(client: string): void {
+		if (client !== this.#client) return;
+		this.#state = 'unregistered';
+		this.#client = '';
+		if (this.#waiting.size > 0 && !this.#stopped) this.#runtime.soon();
+	}
+
+	/** The state machine has dropped its client, and so surely did not apply it: it goes under the next one. */
+	#submitAgain(command: Command): void {
+		if (command.endsMs > this.#runtime.nowMs()) return this.#wait(command);
+		command.answer({ outcome: 'refused', ...NOT_REGISTERED, attempts: [] });
+	}
+
+	#submitWaiting(): void {
+		let together: Command[] = [];
+		for (const command of [...this.#waiting]) {
+			this.#take(command);
+			const isAlone = command.options.route === 'self';
+			const isTooMuch = this.#writer.length + sizeOf(command.operation) > PROPOSAL_BYTES_MAX;
+			if (together.length > 0 && (isAlone || isTooMuch)) {
+				this.#submitTogether(together);
+				together = [];
+			}
+			if (together.length === 0) this.#writer.begin(this.#client, this.#sequence + 1, this.#receivedThrough);
+			this.#writer.add(command.operation);
+			together.push(command);
+			if (!isAlone) continue;
+			this.#submitTogether(together);
+			together = [];
+		}
+		if (together.length > 0) this.#submitTogether(together);
+	}
+
+	#submitTogether(commands: readonly Command[]): void {
+		this.#submit(commands, false, optionsOf(commands, this.#runtime.nowMs()));
+	}
+
+	/** The writer holds them. @returns why they were refused, as they were told; null where they are on their way */
+	#submit(commands: readonly Command[], registers: boolean, options: SubmitOptions): Refusal | null {
+		const first = this.#sequence + 1;
+		const batch = new OwnBatch(this, this.#client, first, commands, registers, options, this.#writer.take());
+		this.#sequence += batch.count;
+		this.#batches.add(batch);
+		const refusal = this.#submissions.submit(batch);
+		if (refusal !== null) this.ended(batch, { kind: 'refused', ...refusal });
+		return refusal;
+	}
+
+	/** Every command up to here has its answer, or was given up. */
+	get #receivedThrough(): number {
+		const [oldest] = this.#batches;
+		return oldest === undefined ? this.#sequence : oldest.first - 1;
+	}
+
+	#batchOf(sequence: number): OwnBatch | undefined {
+		if (this.#current?.has(sequence)) return this.#current;
+		for (const batch of this.#batches) {
+			if (!batch.has(sequence)) continue;
+			this.#current = batch;
+			return batch;
+		}
+		return undefined;
+	}
+
+	#leave(batch: OwnBatch): void {
+		this.#batches.delete(batch);
+		this.#current = undefined;
+		if (batch.client === this.#client) return;
+		for (const { client } of this.#batches) if (client === batch.client) return;
+		this.#submissions.unlisten(batch.client, this);
+	}
+}
+
+/** Of commands that go together: all are of one route. Their deadlines are the last of theirs. */
+function optionsOf(commands: readonly Command[], nowMs: number): SubmitOptions {
+	const { route, contest } = (commands[0] as Command).options;
+	let endsMs = nowMs;
+	for (const command of commands) if (command.endsMs > endsMs) endsMs = command.endsMs;
+	return { route, contest, timeoutMs: endsMs - nowMs };
+}
+
+/** At least as large as it is written. */
+function sizeOf(operation: Operation): number {
+	return operation.kind === 'put' ? operation.value.length + OPERATION_BYTES_MAX : OPERATION_BYTES_MAX;
+}
+
+function answerOf(end: BatchEnd, attempts: readonly Attempt[]): SubmitAnswer {
+	switch (end.kind) {
+		case 'refused':
+			return { outcome: 'refused', why: end.why, detail: end.detail, attempts };
+		case 'unknown':
+			return { outcome: 'unknown', why: end.why, detail: end.detail, attempts };
+		case 'kept':
+			return { outcome: 'kept', slot: end.slot, ballot: end.ballot, value: end.value, attempts };
+	}
+}

@@ -1,0 +1,321 @@
+/**
+ * One node's whole replica, composed: the loop around the agent, the commands and reads on their way, the clients'
+ * door, and what is told to the other nodes. The server runs it over sockets, files, clocks and timers, the simulator
+ * over a simulated world. The order of a turn is here, and nowhere else.
+ *
+ * What it must never do: read a clock, draw a number or wait. Those are its `ReplicaRuntime`. An error that it throws
+ * is a broken invariant, and the node has to stop.
+ */
+import type { MemberAddress } from '../client/protocol.ts';
+import type { AgentView } from '../paxos/agent.ts';
+import type { Ballot, NodeId, WallTime } from '../paxos/ballot.ts';
+import type { Outcome, TimerRequest } from '../paxos/effects.ts';
+import type { ProposalId } from '../paxos/event.ts';
+import type { AgentFact } from '../paxos/fact.ts';
+import type { Message, Slot } from '../paxos/message.ts';
+import { quorumSize } from '../paxos/quorum.ts';
+import type { Operation } from '../store/command.ts';
+import type { Result, Store } from '../store/store.ts';
+import { Barriers, type OnConfirmed } from './barriers.ts';
+import type { Refusal, SubmitOptions } from './batch.ts';
+import { ClientDoor } from './client-door.ts';
+import { Deadlines } from './deadlines.ts';
+import { type LoopAgent, type LoopListener, type LoopLog, ReplicaLoop } from './loop.ts';
+import type { OnAnswer } from './own-batch.ts';
+import { OwnClient } from './own-client.ts';
+import { PeerTable } from './peers.ts';
+import type { Door, MeshPort } from './port.ts';
+import { Submissions } from './submissions.ts';
+import { Tells } from './tells.ts';
+import { type AgentSnapshot, type PeerView, type ReplicaView, snapshotOf } from './view.ts';
+
+export type ReplicaTimer = TimerRequest['timer'] | 'deadline' | 'tell';
+
+/** What a replica needs of the place it runs in. None of it may call back into the replica before it returns. */
+export interface ReplicaRuntime {
+	readonly mesh: MeshPort;
+	/** Monotonic, milliseconds. */
+	nowMs(): number;
+	wallTime(): WallTime;
+	/** Drawn evenly from 0 up to, not including, 1. */
+	random(): number;
+	/** A name that nobody else has: 1 to 64 ASCII characters. */
+	newId(): string;
+	/** Calls `fire(timer)` once, after that long; asking again for the same timer replaces it. */
+	setTimer(timer: ReplicaTimer, afterMs: number): void;
+	/** Calls `turn()` soon, when all that is ready by then was handed in. Not asked for again before that. */
+	soon(): void;
+	fact(fact: AgentFact): void;
+	/** The state machine has gone on. */
+	applied(through: Slot, revision: number): void;
+	/** A client sent what no client sends. `from` is as the door was told. */
+	malformed(from: string, why: string): void;
+}
+
+/** What a replica needs of `PaxosAgent`. */
+export interface ReplicaAgent extends LoopAgent {
+	view(): AgentView;
+}
+
+export interface ReplicaOptions {
+	readonly id: NodeId;
+	readonly members: readonly MemberAddress[];
+	readonly agent: ReplicaAgent;
+	readonly log: LoopLog;
+	readonly store: Store;
+	/** How long a client's request is cared for, milliseconds. */
+	readonly requestMs: number;
+	readonly runtime: ReplicaRuntime;
+}
+
+export class Replica implements LoopListener {
+	readonly store: Store;
+	readonly clients: ClientDoor;
+	readonly submissions: Submissions;
+	readonly #id: NodeId;
+	readonly #memberIds: readonly NodeId[];
+	readonly #agent: ReplicaAgent;
+	readonly #runtime: ReplicaRuntime;
+	readonly #loop: ReplicaLoop;
+	readonly #deadlines: Deadlines;
+	readonly #own: OwnClient;
+	readonly #barriers: Barriers;
+	readonly #tells: Tells;
+	readonly #peers = new PeerTable();
+	readonly #doors: readonly Door[];
+	/** How many others make a quorum with this node. */
+	readonly #peersOfQuorum: number;
+	#lacksRoom: Refusal | null = null;
+	#turnIsAsked = false;
+	#stopped = false;
+
+	constructor({ id, members, agent, log, store, requestMs, runtime }: ReplicaOptions) {
+		this.#id = id;
+		this.#memberIds = members.map((member) => member.id);
+		this.#peersOfQuorum = quorumSize(this.#memberIds) - 1;
+		this.#agent = agent;
+		this.#runtime = runtime;
+		this.store = store;
+		const { mesh } = runtime;
+		const nowMs = () => runtime.nowMs();
+		const soon = () => this.#soon();
+		this.#deadlines = new Deadlines({ nowMs, setTimer: (afterMs) => runtime.setTimer('deadline', afterMs) });
+		this.#tells = new Tells({
+			nowMs,
+			setTimer: (afterMs) => runtime.setTimer('tell', afterMs),
+			send: ({ to, message }) => mesh.send(to, message),
+			released: () => mesh.flush(),
+		});
+		this.#loop = new ReplicaLoop(
+			id,
+			agent,
+			log,
+			store,
+			{
+				nowMs,
+				wallTime: () => runtime.wallTime(),
+				random: () => runtime.random(),
+				setTimer: (timer, afterMs) => runtime.setTimer(timer, afterMs),
+				send: (envelope) => this.#tells.send(envelope),
+				fact: (fact) => runtime.fact(fact),
+				soon,
+			},
+			this,
+		);
+		this.submissions = new Submissions(this.#loop, this.#deadlines, {
+			wallMs: () => runtime.wallTime().ms,
+			soon,
+			refusal: () => this.#refusal(),
+		});
+		this.#own = new OwnClient(this.submissions, this.#deadlines, { nowMs, newId: () => runtime.newId(), soon });
+		this.#barriers = new Barriers(this.#loop, this.#deadlines, soon);
+		this.clients = new ClientDoor({
+			store,
+			submissions: this.submissions,
+			barriers: this.#barriers,
+			node: id,
+			members,
+			requestMs,
+			leader: () => agent.view().leader.node,
+			soon,
+			malformed: (from, why) => runtime.malformed(from, why),
+		});
+		this.#doors = [this.clients];
+	}
+
+	start(): void {
+		this.#loop.start();
+	}
+
+	/** Answers everything that waits, and does nothing any more. */
+	stop(): void {
+		if (this.#stopped) return;
+		this.halt();
+		this.#own.stop();
+		this.submissions.stop();
+		this.#barriers.stop();
+	}
+
+	/** Does nothing any more, and leaves everything that waits without an answer, as a crash does. */
+	halt(): void {
+		this.#stopped = true;
+		this.#loop.stop();
+	}
+
+	get appliedThrough(): Slot {
+		return this.#loop.appliedThrough;
+	}
+
+	/** How much of each kind waits for something: nothing, once everything was answered and told. */
+	get unfinished(): Readonly<Record<string, number>> {
+		return {
+			'proposals in the table': this.submissions.proposedCount,
+			'bytes of commands': this.submissions.bytes,
+			'commands of its own client': this.#own.count,
+			'reads behind a barrier': this.#barriers.count,
+			deadlines: this.#deadlines.count,
+			'nodes to be told': this.#tells.count,
+		};
+	}
+
+	// From the runtime
+
+	/** All messages of one frame. */
+	receive(from: NodeId, messages: readonly Message[]): void {
+		if (this.#stopped) return;
+		const wallMs = this.#runtime.wallTime().ms;
+		for (const message of messages) {
+			this.#peers.heard(from, message, wallMs);
+			this.#tells.heard(from, message);
+		}
+		this.#loop.receive(from, messages);
+	}
+
+	linkUp(peer: NodeId): void {
+		if (!this.#stopped) this.#loop.linkUp(peer);
+	}
+
+	linkDown(peer: NodeId): void {
+		if (!this.#stopped) this.#loop.linkDown(peer);
+	}
+
+	/** What `setTimer` promised. */
+	fire(timer: ReplicaTimer): void {
+		if (this.#stopped) return;
+		switch (timer) {
+			case 'deadline':
+				return this.#deadlines.fire();
+			case 'tell':
+				return this.#tells.fire();
+			default:
+				return this.#loop.fire(timer);
+		}
+	}
+
+	/** The log holds every record up to this position through a crash: what waited for that leaves at once. */
+	durable(through: number): void {
+		if (this.#stopped) return;
+		// The turn that is asked for now is the one below.
+		this.#turnIsAsked = true;
+		this.#loop.durable(through);
+		this.turn();
+	}
+
+	/** The disk has no room, for this reason; or it has some again: null. What was proposed before is cared for still. */
+	lacksRoom(why: string | null): void {
+		this.#lacksRoom = why === null ? null : { why: 'diskFull', detail: `the disk is full: ${why}` };
+	}
+
+	/**
+	 * Everything that is ready goes into one proposal, one step after the other, one frame to each peer and one flush.
+	 * What leaves goes first, because the flush may stop this loop for its own time, and what a peer has to do takes
+	 * longest. But only to as many peers as make a quorum with this node: the disk is to have begun, here and there,
+	 * when the others are told.
+	 */
+	turn(): void {
+		if (this.#stopped) return;
+		// What is handed in now is for this very turn: it asks for no other.
+		this.#turnIsAsked = true;
+		for (const door of this.#doors) door.collect();
+		this.#own.endTurn();
+		this.submissions.endTurn();
+		this.#barriers.endTurn();
+		this.#turnIsAsked = false;
+		this.#loop.turn();
+		this.#runtime.mesh.flush(this.#peersOfQuorum);
+		if (this.#stopped) return;
+		for (const door of this.#doors) door.answer();
+		this.#loop.flush();
+		this.#runtime.mesh.flush();
+	}
+
+	// For the doors
+
+	/** The command gets its identity here; it is applied once, whatever is tried again inside. */
+	submit(operation: Operation, options: SubmitOptions, answer: OnAnswer): void {
+		this.#own.submit(operation, options, answer);
+	}
+
+	/** `done` is told once: whether `store` may answer a linearizable read that began before this call. */
+	whenConfirmed(timeoutMs: number, done: OnConfirmed): void {
+		if (this.#stopped) return done(false);
+		this.#barriers.wait(timeoutMs, done);
+	}
+
+	view(): ReplicaView {
+		const { mesh } = this.#runtime;
+		const { role, promised, leader, chosenThrough, appliedThrough } = this.#agent.view();
+		const lastContactMs =
+			leader.node === '' ? Number.POSITIVE_INFINITY : leader.node === this.#id ? 0 : mesh.lastHeardMs(leader.node);
+		return {
+			id: this.#id,
+			role,
+			promised,
+			leader,
+			chosenThrough,
+			appliedThrough,
+			lastContactMs,
+			linked: mesh.linked(),
+		};
+	}
+
+	peers(): readonly PeerView[] {
+		const { mesh } = this.#runtime;
+		const linked = new Set(mesh.linked());
+		return this.#memberIds
+			.filter((id) => id !== this.#id)
+			.map((id) => ({ id, linked: linked.has(id), heardMs: mesh.lastHeardMs(id), ...this.#peers.of(id) }));
+	}
+
+	snapshot(): AgentSnapshot {
+		return snapshotOf(this.#agent.view(), this.store);
+	}
+
+	// For the loop
+
+	outcome(outcome: Outcome): void {
+		if (outcome.kind === 'readAt') this.#barriers.readAt(outcome.slot);
+		else this.submissions.outcome(outcome);
+	}
+
+	result(client: string, sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void {
+		this.submissions.result(client, sequence, result, slot, chosenAt);
+	}
+
+	applied(through: Slot, revision: number): readonly ProposalId[] {
+		this.#runtime.applied(through, revision);
+		this.#barriers.applied(through);
+		return this.submissions.takeSettled();
+	}
+
+	#refusal(): Refusal | null {
+		return this.#lacksRoom;
+	}
+
+	/** Asks for a turn: everything that is ready by then goes together. */
+	#soon(): void {
+		if (this.#turnIsAsked || this.#stopped) return;
+		this.#turnIsAsked = true;
+		this.#runtime.soon();
+	}
+}

@@ -1,0 +1,328 @@
+/**
+ * The one table of commands on their way from this node, whatever door they came through. A door submits a batch,
+ * which carries its client's identity in its bytes. The batches of one turn go into as few proposals as they fit;
+ * each proposal is cared for until its deadline, and each batch gets its results or one end.
+ *
+ * What it must never do: call a batch refused of which a copy may have left this node; keep anything of a batch that
+ * has its results or its end; take in more than its bounds.
+ */
+import type { Ballot } from '../paxos/ballot.ts';
+import type { ProposalOutcome } from '../paxos/effects.ts';
+import type { Proposal, ProposalId } from '../paxos/event.ts';
+import type { Slot } from '../paxos/message.ts';
+import { commandsOf, KIND_BYTES, VALUE_KIND } from '../paxos/value.ts';
+import { stampBatches } from '../store/batch-writer.ts';
+import type { Result } from '../store/store.ts';
+import { type Batch, type BatchEnd, Proposed, type Refusal, type Submitter } from './batch.ts';
+import type { Deadlines } from './deadlines.ts';
+
+/** A client that is spoken for here, or whose batches are on their way. */
+interface Client {
+	/** null: it went away, and nobody hears its results. */
+	submitter: Submitter | null;
+	/** By the sequence of their last command. */
+	readonly batches: Map<number, Batch>;
+}
+
+/** What the table needs of the loop. */
+export interface Proposer {
+	propose(proposal: Omit<Proposal, 'id'>): ProposalId;
+	withdraw(id: ProposalId): void;
+}
+
+export interface SubmissionsRuntime {
+	/** The wall clock, milliseconds since 1970. */
+	wallMs(): number;
+	/** Asks for `endTurn`, once all that is ready was handed in. */
+	soon(): void;
+	/** Why this node can take nothing in for now; null for no reason. */
+	refusal(): Refusal | null;
+}
+
+/** Of one proposal, unless a single batch is larger: two of them still fit a message of the mesh. */
+export const PROPOSAL_BYTES_MAX = 524_288;
+/** Of all batches that have neither results nor an end, each with its overhead. */
+export const SUBMITTED_BYTES_MAX = 67_108_864;
+/** What one batch costs beside its bytes, so that a million batches of one command are bounded too. */
+export const BATCH_OVERHEAD_BYTES = 512;
+
+const NO_BYTES = new Uint8Array(0);
+const NONE_SETTLED: readonly ProposalId[] = [];
+const TIMED_OUT: BatchEnd = { kind: 'unknown', why: 'timeout', detail: 'it was proposed and not chosen in time' };
+export const STOPPING: Refusal = { why: 'stopping', detail: 'the node is stopping' };
+const OVERLOADED: Refusal = { why: 'overloaded', detail: `writes of ${SUBMITTED_BYTES_MAX} bytes wait already` };
+
+export class Submissions {
+	readonly #proposer: Proposer;
+	readonly #deadlines: Deadlines;
+	readonly #runtime: SubmissionsRuntime;
+	readonly #clients = new Map<string, Client>();
+	readonly #proposed = new Map<ProposalId, Proposed>();
+	/** Those of `#proposed` that ask for both phases from here. */
+	readonly #selfRouted = new Set<Proposed>();
+	/** These came in this turn. */
+	#waiting: Batch[] = [];
+	#bytes = 0;
+	/** Settled since the state machine last went on. */
+	#settled: ProposalId[] = [];
+	/** The client of the last result: its commands follow each other. */
+	#resultId = '';
+	#resultClient: Client | undefined;
+	#stopped = false;
+
+	constructor(proposer: Proposer, deadlines: Deadlines, runtime: SubmissionsRuntime) {
+		this.#proposer = proposer;
+		this.#deadlines = deadlines;
+		this.#runtime = runtime;
+	}
+
+	/** Proposals without an outcome. */
+	get proposedCount(): number {
+		return this.#proposed.size;
+	}
+
+	/** Clients that somebody speaks for, or that have something on its way. */
+	get clientsCount(): number {
+		return this.#clients.size;
+	}
+
+	/** Bytes of all batches without results or an end, as charged to the bound. */
+	get bytes(): number {
+		return this.#bytes;
+	}
+
+	// For the doors
+
+	/** From now on `submitter` hears the client's results: a later one takes the place of an earlier one. */
+	listen(client: string, submitter: Submitter): void {
+		this.#clientOf(client).submitter = submitter;
+	}
+
+	/** Nothing happens where another has taken its place. */
+	unlisten(client: string, submitter: Submitter): void {
+		const entry = this.#clients.get(client);
+		if (entry?.submitter !== submitter) return;
+		entry.submitter = null;
+		this.#dropIfEmpty(client, entry);
+	}
+
+	/** @returns null where it is taken, and told of later; else why it is not, and nothing of it was done */
+	submit(batch: Batch): Refusal | null {
+		const refusal = this.refusal(batch.bytes.length);
+		if (refusal !== null) return refusal;
+		this.#bytes += chargeOf(batch.bytes);
+		this.#waiting.push(batch);
+		this.#runtime.soon();
+		return null;
+	}
+
+	/** Why a batch of so many bytes would not be taken; null where it would be. */
+	refusal(bytes: number): Refusal | null {
+		if (this.#stopped) return STOPPING;
+		if (this.#bytes + bytes + BATCH_OVERHEAD_BYTES > SUBMITTED_BYTES_MAX) return OVERLOADED;
+		return this.#runtime.refusal();
+	}
+
+	/** Ends everything: what was proposed may yet be chosen. */
+	stop(): void {
+		if (this.#stopped) return;
+		this.#stopped = true;
+		const waiting = this.#waiting;
+		this.#waiting = [];
+		for (const batch of waiting) {
+			this.#bytes -= chargeOf(batch.bytes);
+			batch.submitter.ended(batch, { kind: 'refused', ...STOPPING });
+		}
+		for (const id of [...this.#proposed.keys()]) {
+			this.#end(id, { kind: 'unknown', why: 'stopping', detail: STOPPING.detail });
+		}
+		this.#clients.clear();
+	}
+
+	// For the turn
+
+	/** What came in this turn goes into one proposal, or into several where it is too large for one. */
+	endTurn(): void {
+		if (this.#waiting.length === 0) return;
+		const waiting = this.#waiting;
+		this.#waiting = [];
+		let together: Batch[] = [];
+		let bytes = 0;
+		for (const batch of waiting) {
+			if (batch.options.route === 'self') {
+				this.#propose([batch], batch.bytes.length);
+				continue;
+			}
+			if (together.length > 0 && bytes + batch.bytes.length > PROPOSAL_BYTES_MAX) {
+				this.#propose(together, bytes);
+				together = [];
+				bytes = 0;
+			}
+			together.push(batch);
+			bytes += batch.bytes.length;
+		}
+		if (together.length > 0) this.#propose(together, bytes);
+	}
+
+	#propose(batches: readonly Batch[], bytes: number): void {
+		const value = new Uint8Array(KIND_BYTES + bytes);
+		value[0] = VALUE_KIND.batch;
+		let at = KIND_BYTES;
+		let timeoutMs = 0;
+		for (const batch of batches) {
+			value.set(batch.bytes, at);
+			at += batch.bytes.length;
+			batch.bytes = NO_BYTES;
+			if (batch.options.timeoutMs > timeoutMs) timeoutMs = batch.options.timeoutMs;
+		}
+		stampBatches(commandsOf(value), this.#runtime.wallMs());
+		const proposed = new Proposed(this, batches, bytes + batches.length * BATCH_OVERHEAD_BYTES);
+		for (const batch of batches) this.#list(batch, proposed);
+		const { route, contest } = (batches[0] as Batch).options;
+		proposed.id = this.#proposer.propose({ value, route, contest });
+		this.#proposed.set(proposed.id, proposed);
+		if (proposed.attempts !== null) this.#selfRouted.add(proposed);
+		this.#deadlines.add(proposed, timeoutMs);
+	}
+
+	/** For the proposals themselves: the time of one is over. Its end comes from the agent. */
+	withdraw(proposed: Proposed): void {
+		this.#proposer.withdraw(proposed.id);
+	}
+
+	// For the loop
+
+	outcome(outcome: ProposalOutcome): void {
+		switch (outcome.kind) {
+			case 'placed':
+				for (const id of outcome.proposals) {
+					const proposed = this.#proposed.get(id);
+					if (!proposed) continue;
+					proposed.placedUnder = outcome.ballot;
+					proposed.attempts?.began(outcome.ballot);
+				}
+				return;
+			case 'attempt':
+				for (const { attempts } of this.#selfRouted) attempts?.began(outcome.ballot);
+				return;
+			case 'halted':
+				for (const { attempts } of this.#selfRouted) attempts?.ended(outcome.ballot, outcome.by);
+				return;
+			case 'givenUp':
+				for (const { attempts } of this.#selfRouted) attempts?.ended(outcome.ballot, null);
+				return;
+			case 'refused':
+				return this.#end(outcome.proposal, {
+					kind: 'refused',
+					why: 'slotNotOpen',
+					detail: `the next free slot is ${outcome.nextSlot}`,
+				});
+			case 'kept': {
+				const { proposal, slot, ballot, value } = outcome;
+				return this.#end(proposal, { kind: 'kept', slot, ballot, value: commandsOf(value) });
+			}
+			case 'withdrawn':
+				return this.#end(outcome.proposal, outcome.left ? TIMED_OUT : this.#notTaken(outcome.proposal));
+		}
+	}
+
+	/** As `LoopListener` has it. */
+	result(id: string, sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void {
+		if (id !== this.#resultId) {
+			this.#resultId = id;
+			this.#resultClient = this.#clients.get(id);
+		}
+		const client = this.#resultClient;
+		if (client === undefined) return;
+		client.submitter?.result(sequence, result, slot, chosenAt);
+		const batch = client.batches.get(sequence);
+		if (batch !== undefined) this.#settleAll(id, client, batch);
+	}
+
+	/** The state machine has gone on. @returns the proposals that need no more care */
+	takeSettled(): readonly ProposalId[] {
+		// Clients come and go between the turns.
+		this.#resultId = '';
+		this.#resultClient = undefined;
+		if (this.#settled.length === 0) return NONE_SETTLED;
+		const settled = this.#settled;
+		this.#settled = [];
+		return settled;
+	}
+
+	/** The batch has its results, and so has every copy of it. */
+	#settleAll(id: string, client: Client, batch: Batch): void {
+		client.batches.delete(batch.last);
+		this.#dropIfEmpty(id, client);
+		for (let copy: Batch | null = batch; copy !== null; copy = copy.copy) {
+			const proposed = copy.proposed as Proposed;
+			if (--proposed.open === 0) {
+				this.#settled.push(proposed.id);
+				this.#drop(proposed);
+			}
+			copy.submitter.settled(copy);
+		}
+	}
+
+	/** Every batch of the proposal that has no results yet comes to this end. */
+	#end(id: ProposalId, end: BatchEnd): void {
+		const proposed = this.#proposed.get(id);
+		if (!proposed) return;
+		this.#drop(proposed);
+		for (const batch of proposed.batches) if (this.#unlist(batch)) batch.submitter.ended(batch, end);
+	}
+
+	#notTaken(id: ProposalId): BatchEnd {
+		const detail = this.#proposed.get(id)?.attempts ? 'no quorum promised in time' : 'no leader took it in time';
+		return { kind: 'refused', why: 'noLeader', detail };
+	}
+
+	#drop(proposed: Proposed): void {
+		this.#proposed.delete(proposed.id);
+		this.#selfRouted.delete(proposed);
+		this.#deadlines.remove(proposed);
+		this.#bytes -= proposed.bytes;
+	}
+
+	#list(batch: Batch, proposed: Proposed): void {
+		batch.proposed = proposed;
+		const { batches } = this.#clientOf(batch.client);
+		batch.copy = batches.get(batch.last) ?? null;
+		batches.set(batch.last, batch);
+	}
+
+	/** @returns false where it was not in the table any more */
+	#unlist(batch: Batch): boolean {
+		const client = this.#clients.get(batch.client);
+		let listed = client?.batches.get(batch.last) ?? null;
+		if (!client || listed === null) return false;
+		if (listed === batch) {
+			if (batch.copy === null) client.batches.delete(batch.last);
+			else client.batches.set(batch.last, batch.copy);
+			this.#dropIfEmpty(batch.client, client);
+			return true;
+		}
+		while (listed.copy !== null && listed.copy !== batch) listed = listed.copy;
+		if (listed.copy === null) return false;
+		listed.copy = batch.copy;
+		return true;
+	}
+
+	#clientOf(id: string): Client {
+		let client = this.#clients.get(id);
+		if (client === undefined) {
+			client = { submitter: null, batches: new Map() };
+			this.#clients.set(id, client);
+		}
+		return client;
+	}
+
+	#dropIfEmpty(id: string, client: Client): void {
+		if (client.submitter !== null || client.batches.size > 0) return;
+		this.#clients.delete(id);
+	}
+}
+
+function chargeOf(bytes: Uint8Array): number {
+	return bytes.length + BATCH_OVERHEAD_BYTES;
+}
