@@ -138,6 +138,8 @@ function messageText(message: JsonMessage, names: BallotNames): string {
 			return `keeps no slot up to ${message.trimmedThrough} any more`;
 		case 'forward':
 			return `forward ${quoted(message.value)}`;
+		case 'noRoom':
+			return 'has no room for what was forwarded';
 		case 'readAsk':
 			return `read ${message.round}`;
 		case 'readIndex':

@@ -41,9 +41,35 @@ export function readFrame(bytes: Uint8Array): Frame {
 	return { firstId, messages };
 }
 
+/**
+ * Encodes messages for all lanes of a mesh. What goes to several peers, one after the other, is the same object: it is
+ * encoded for the first and copied for the others.
+ */
+export class Encoder {
+	#message: Message | undefined;
+	/** It ends with the message. Where it is written to again, the message is encoded again. */
+	#writer = new Writer();
+	#size = 0;
+
+	/** Writes it behind what `to` holds, and returns its size in bytes. */
+	write(to: Writer, message: Message): number {
+		if (message === this.#message && to !== this.#writer) {
+			to.raw(this.#writer.tail(this.#size));
+			return this.#size;
+		}
+		const before = to.length;
+		writeMessage(to, message);
+		this.#message = message;
+		this.#writer = to;
+		this.#size = to.length - before;
+		return this.#size;
+	}
+}
+
 /** Messages to one peer that wait for the connection, in order, as frames. */
 export class Lane {
 	#nextId: number;
+	readonly #encoder: Encoder;
 	/** The frame that is being filled. */
 	readonly #writer = new Writer();
 	#messages = 0;
@@ -51,8 +77,9 @@ export class Lane {
 	#fullBytes = 0;
 
 	/** @param firstId numbers go up from here, for as long as the process lives */
-	constructor(firstId: number) {
+	constructor(firstId: number, encoder = new Encoder()) {
 		this.#nextId = firstId;
+		this.#encoder = encoder;
 	}
 
 	/** How much waits here. */
@@ -71,10 +98,8 @@ export class Lane {
 			this.#writer.u8(MESSAGES);
 			this.#writer.int(id);
 		}
-		const before = this.#writer.length;
-		writeMessage(this.#writer, message);
+		const size = this.#encoder.write(this.#writer, message);
 		this.#messages++;
-		const size = this.#writer.length - before;
 		if (size > MESSAGE_BYTES_MAX) {
 			this.clear();
 			throw new RangeError(

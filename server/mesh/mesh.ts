@@ -15,7 +15,7 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';
 import { Backoff } from './backoff.ts';
-import type { Frame } from './frame.ts';
+import { Encoder, type Frame } from './frame.ts';
 import { DialerHandshake, dials, type Identity, ListenerHandshake, NONCE_BYTES, PROTOCOL } from './handshake.ts';
 import { Link, type LinkOwner, SOCKET_OPTIONS } from './link.ts';
 import { type MeshLimits, Peer, type PeerAddress } from './peer.ts';
@@ -101,7 +101,8 @@ export class Mesh {
 		for (const id of ids) if (!Object.hasOwn(incarnations, id)) throw new RangeError(`${id} has no incarnation`);
 		const ofMembers = Object.fromEntries(Object.entries(incarnations).filter(([id]) => ids.includes(id)));
 		this.#identity = { self, epoch, swarmId, incarnations: ofMembers, secret, protocol: PROTOCOL };
-		this.#peers = new Map(peers.map((peer) => [peer.id, new Peer(peer, ids.indexOf(peer.id), this.#limits)]));
+		const encoder = new Encoder();
+		this.#peers = new Map(peers.map((peer) => [peer.id, new Peer(peer, ids.indexOf(peer.id), this.#limits, encoder)]));
 	}
 
 	/** Begins to dial. Connections are taken from before. */

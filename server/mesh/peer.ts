@@ -7,7 +7,7 @@
  */
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { laneOf, type Message } from '../../shared/paxos/message.ts';
-import { Lane } from './frame.ts';
+import { type Encoder, Lane } from './frame.ts';
 import type { Link } from './link.ts';
 
 export interface MeshLimits {
@@ -48,13 +48,13 @@ export class Peer {
 	#heardAtMs = -Infinity;
 
 	/** @param index this peer's place among the members */
-	constructor(member: PeerAddress, index: number, limits: MeshLimits) {
+	constructor(member: PeerAddress, index: number, limits: MeshLimits, encoder: Encoder) {
 		this.id = member.id;
 		this.address = `${member.host.includes(':') ? `[${member.host}]` : member.host}:${member.port}`;
 		this.url = `${member.secure ? 'wss' : 'ws'}://${this.address}/mesh`;
 		this.#limits = limits;
-		this.#consensus = new Lane(2 * index * LANE_IDS + 1);
-		this.#bulk = new Lane((2 * index + 1) * LANE_IDS + 1);
+		this.#consensus = new Lane(2 * index * LANE_IDS + 1, encoder);
+		this.#bulk = new Lane((2 * index + 1) * LANE_IDS + 1, encoder);
 	}
 
 	get link(): Link | undefined {

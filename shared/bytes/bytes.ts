@@ -100,6 +100,11 @@ export class Writer {
 		if (item !== null) write(item);
 	}
 
+	/** Returns a view of the last `count` bytes that were written. Nothing is ever written over it. */
+	tail(count: number): Uint8Array {
+		return this.#bytes.subarray(this.#end - count, this.#end);
+	}
+
 	/** Hands over what was written since the last call. Nothing is ever written over it. */
 	take(): Uint8Array {
 		const taken = this.#bytes.subarray(this.#start, this.#end);

@@ -71,7 +71,7 @@ export class PaxosAgent {
 	constructor(config: AgentConfig, durable: Iterable<DurableRecord> = [], trimmedThrough: Slot = 0) {
 		const { log, promised } = SlotLog.replay(durable, config.slotsAheadMax, trimmedThrough);
 		this.#appliedThrough = trimmedThrough;
-		this.#context = { config, out: new Outbox(false), nowMs: 0, promised: () => this.#acceptor.promised };
+		this.#context = { config, out: new Outbox(false), nowMs: 0, epoch: 0, promised: () => this.#acceptor.promised };
 		this.#clocks = new Clocks(this.#context);
 		this.#log = log;
 		this.#acceptor = new Acceptor(this.#context, log, promised);
@@ -117,6 +117,7 @@ export class PaxosAgent {
 	/** The whole state, as canonical bytes: two agents that behave alike from here on have the same. */
 	save(): Uint8Array {
 		const to = new Writer();
+		to.int(this.#context.epoch);
 		this.#clocks.save(to);
 		this.#log.save(to);
 		this.#acceptor.save(to);
@@ -133,6 +134,7 @@ export class PaxosAgent {
 	static restore(config: AgentConfig, saved: Uint8Array): PaxosAgent {
 		const agent = new PaxosAgent(config);
 		const from = new Reader(saved);
+		agent.#context.epoch = from.int();
 		agent.#clocks.load(from);
 		agent.#log.load(from);
 		agent.#acceptor.load(from);
@@ -179,14 +181,13 @@ export class PaxosAgent {
 
 	/** What was chosen before the last stop is applied again, from the log. */
 	#start(epoch: number): void {
-		this.#reads.epoch = epoch;
+		this.#context.epoch = epoch;
 		const { trimmedThrough, chosenThrough } = this.#log;
 		for (let slot = trimmedThrough + 1; slot <= chosenThrough; slot++) {
 			const { ballot, value } = this.#log.entry(slot) as LogEntry;
 			this.#context.out.apply.push({ slot, ballot, value });
 		}
 		this.#election.start();
-		this.#armRetry();
 	}
 
 	#receive(from: NodeId, message: Message): void {
@@ -233,7 +234,9 @@ export class PaxosAgent {
 			case 'trimmed':
 				return this.#learner.trimmed(from, message);
 			case 'forward':
-				return this.#proposer.forwarded(message.value);
+				return this.#proposer.forwarded(from, message);
+			case 'noRoom':
+				return this.#proposer.forwardRefused(message);
 			case 'readAsk':
 				if (this.#proposer.leadership) this.#reads.ask(from, message);
 				return;
@@ -246,6 +249,7 @@ export class PaxosAgent {
 	/** Why the message makes no sense from this sender; null if it does. */
 	#refusal(from: NodeId, message: Message): string | null {
 		if (!this.#context.config.members.includes(from)) return 'not a member';
+		if (message.kind === 'forward' && message.origin !== from) return 'the proposal is another node’s';
 		if (isProposers(message) && message.ballot.node !== from) return 'the ballot is another node’s';
 		return null;
 	}
@@ -274,7 +278,10 @@ export class PaxosAgent {
 		this.#proposer.saw(leading.ballot);
 		this.#halt(leading.ballot, from);
 		this.#proposer.follows();
-		if (this.#election.heardLeader(leading.ballot)) this.#reads.reset();
+		if (this.#election.heardLeader(leading.ballot)) {
+			this.#reads.reset();
+			this.#proposer.forwardAgain(leading.ballot);
+		}
 		this.#recoveredThrough = leading.recoveredThrough;
 		this.#learner.told(from, leading.ballot, leading.chosenThrough);
 		this.#sendOnTheirWay();
@@ -345,24 +352,17 @@ export class PaxosAgent {
 				if (!this.#proposer.leadership) return;
 				this.#reads.beat(this.#proposer.leadership);
 				return this.#armHeartbeat();
-			case 'retry':
-				this.#proposer.retryPrepare();
-				this.#proposer.leadership?.resend();
-				this.#proposer.retryForwards(this.#election.leader);
-				this.#learner.retry();
-				this.#reads.retry(this.#election.otherLeader);
-				return this.#armRetry();
+			case 'fetch':
+				return this.#learner.askedInVain();
+			case 'forward':
+				this.#proposer.retryForwards();
+				return this.#sendOnTheirWay();
 		}
 	}
 
 	#armHeartbeat(): void {
 		const { heartbeatMs } = this.#context.config.timings;
 		this.#context.out.timer('heartbeat', heartbeatMs, heartbeatMs);
-	}
-
-	#armRetry(): void {
-		const { retryMs } = this.#context.config.timings;
-		this.#context.out.timer('retry', retryMs, retryMs, true);
 	}
 
 	// What waits here
@@ -376,7 +376,7 @@ export class PaxosAgent {
 
 	/** What was on its way when the link went down is lost. */
 	#sendAgain(peer: NodeId): void {
-		this.#proposer.leadership?.resendTo(peer);
+		this.#proposer.resendTo(peer);
 		if (peer !== this.#election.otherLeader) return;
 		this.#proposer.forwardAgain(this.#election.leader);
 		this.#reads.askAgain(peer);

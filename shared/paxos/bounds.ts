@@ -29,6 +29,9 @@ export const PROMISE_PARTS_MAX = REPORTED_MAX;
  */
 export const SLOT_VALUE_BYTES_MAX = 1_048_577;
 
+/** A leader takes no more proposals of one other node than so many that are not settled there. */
+export const FORWARDS_MAX = 65_536;
+
 /** No clock is truly before this moment, 1 November 2025: the protocol was written later. Milliseconds since 1970. */
 export const WRITTEN_MS = 1_761_955_200_000;
 

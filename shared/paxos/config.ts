@@ -11,7 +11,7 @@ export interface Timings {
 	readonly heartbeatMs: number;
 	/** After the leader's link closed, a node polls within this. */
 	readonly pollMaxMs: number;
-	/** Whatever waits for an answer is asked again after one to two of these, each with an observed round. */
+	/** A node that does not answer, or has no room, is asked again, or another one is, after this and an observed round. */
 	readonly retryMs: number;
 	/** After a nack: doubled for each nack in a row, up to the maximum. */
 	readonly backoffMinMs: number;
@@ -42,6 +42,8 @@ export interface Context {
 	out: Outbox;
 	/** What this node's wall clock shows in the present step, milliseconds since 1970. No room keeps it. */
 	nowMs: number;
+	/** A number that no other life of this node has: a late answer to an earlier one must not be taken for one to this. */
+	epoch: number;
 	/** The acceptor's promise. */
 	promised(): Ballot;
 }

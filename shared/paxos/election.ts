@@ -118,9 +118,8 @@ export class Election {
 		this.#polling = this.#context.promised();
 		this.#silent = withVote(NO_VOTERS, config.id, config.members);
 		this.#hearing = NO_VOTERS;
-		for (const member of config.members) {
-			if (member !== config.id) out.now(member, { kind: 'poll', ballot: this.#polling, timeMs });
-		}
+		const poll = { kind: 'poll', ballot: this.#polling, timeMs } as const;
+		for (const member of config.members) if (member !== config.id) out.now(member, poll);
 		this.#decide();
 		if (!this.#campaignDue) this.#armPollSoon();
 	}

@@ -24,8 +24,10 @@ export type Timer =
 	| 'poll'
 	/** A leader's beat: heartbeat, what was lost, and whether a quorum still answers. */
 	| 'heartbeat'
-	/** Whatever waits for an answer is asked again. */
-	| 'retry';
+	/** A node that was asked for what is chosen has not answered. */
+	| 'fetch'
+	/** What a leader had no room for may be forwarded again. */
+	| 'forward';
 
 export type Event =
 	/** Once, before all others. `epoch` is a number that no other life of this node has, drawn by the runtime. */

@@ -15,13 +15,14 @@ import { NO_BALLOT, type NodeId, readBallot, writeBallot } from './ballot.ts';
 import { type Phase1, phase1Of } from './campaign.ts';
 import type { Context } from './config.ts';
 import type { ProposalId } from './event.ts';
+import { Forwards } from './forwards.ts';
 import type { SlotLog } from './log.ts';
-import type { Accept, Leading, Slot } from './message.ts';
+import type { Accept, Forward, Leading, Slot } from './message.ts';
 import { hasVoted, isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withVote } from './quorum.ts';
 import { commandsLength, joinBatches, NOOP, type Value } from './value.ts';
 import { readAcceptance, writeAcceptance } from './wire.ts';
 
-/** Of proposals that wait at a leader; what does not fit is dropped, and its origin asks again. */
+/** Of proposals that wait at a leader; the origin of one that does not fit is told so, and asks again. */
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** What waits to be placed: a proposal of this node, or one that was forwarded (0). */
@@ -33,8 +34,6 @@ interface Queued {
 interface OpenSlot {
 	readonly value: Value;
 	voters: Voters;
-	/** It was open a period ago already: whoever has not voted since may not have heard of it. */
-	overdue: boolean;
 }
 
 export class Leadership {
@@ -44,7 +43,10 @@ export class Leadership {
 	readonly #acceptor: Acceptor;
 	readonly #open = new Map<Slot, OpenSlot>();
 	#queue: Queued[] = [];
+	/** What was taken from the queue lies before this index. */
+	#queueHead = 0;
 	#queueBytes = 0;
+	readonly #forwards = new Forwards();
 	#nextSlot: Slot;
 	/** A slot that one proposal contests, and that phase 1 left free. */
 	#reserved: (Queued & { readonly slot: Slot }) | null = null;
@@ -77,7 +79,7 @@ export class Leadership {
 	}
 
 	get queuedCount(): number {
-		return this.#queue.length;
+		return this.#queue.length - this.#queueHead;
 	}
 
 	/** How far this node's own acceptor would accept: what lies further ahead cannot have its vote yet. */
@@ -96,10 +98,16 @@ export class Leadership {
 
 	/** @returns false, and takes nothing, when the queue is full */
 	enqueue(value: Value, id: ProposalId): boolean {
-		if (this.#queueBytes + commandsLength(value) > QUEUE_BYTES_MAX) return false;
+		if (!this.#hasRoom(value)) return false;
 		this.#queue.push({ value, id });
 		this.#queueBytes += commandsLength(value);
 		return true;
+	}
+
+	/** @returns false, and takes nothing, when there is no room */
+	takeForward(forward: Forward): boolean {
+		if (this.#forwards.has(forward)) return true;
+		return this.#hasRoom(forward.value) && this.#forwards.add(forward) && this.enqueue(forward.value, 0);
 	}
 
 	/** The slot, which phase 1 left free and which is to be proposed soon, is for this value alone. */
@@ -122,7 +130,7 @@ export class Leadership {
 				const acceptance = bound.get(this.#nextSlot);
 				if (acceptance) this.propose(this.#nextSlot, acceptance.value, 'reported', [], acceptance.ballot);
 				else this.propose(this.#nextSlot, NOOP, 'noop', []);
-			} else if (this.#queue.length > 0) {
+			} else if (this.queuedCount > 0) {
 				const { value, ids } = this.#takeBatch();
 				this.propose(this.#nextSlot, value, 'own', ids);
 			} else {
@@ -141,7 +149,7 @@ export class Leadership {
 	): void {
 		const { out } = this.#context;
 		const { ballot } = this.phase1;
-		this.#open.set(slot, { value, voters: NO_VOTERS, overdue: false });
+		this.#open.set(slot, { value, voters: NO_VOTERS });
 		if (slot >= this.#nextSlot) this.#nextSlot = slot + 1;
 		if (ids.length > 0) out.outcomes.push({ kind: 'placed', proposals: ids, slot, ballot });
 		if (out.watched) out.fact({ kind: 'proposed', ballot, slot, value, origin, reportedAt });
@@ -233,14 +241,7 @@ export class Leadership {
 		for (const member of config.members) if (member !== config.id) out.now(member, heartbeat);
 	}
 
-	/** Sends again what some acceptor has left unanswered for a whole period. */
-	resend(): void {
-		for (const [slot, open] of this.#open) {
-			if (open.overdue) this.#send(this.#accept(slot, open.value), open.voters);
-			open.overdue = true;
-		}
-	}
-
+	/** The link to `peer` was made anew: what it has not voted for may be lost. */
 	resendTo(peer: NodeId): void {
 		// It may have been started anew, and then be less far than it was.
 		this.#confirmedThrough.delete(peer);
@@ -259,14 +260,14 @@ export class Leadership {
 		to.list(
 			[...this.#open.keys()].sort((a, b) => a - b),
 			(slot) => {
-				const { value, voters, overdue } = this.#open.get(slot) as OpenSlot;
+				const { value, voters } = this.#open.get(slot) as OpenSlot;
 				to.int(slot);
 				to.bytes(value);
 				to.int(voters);
-				to.bool(overdue);
 			},
 		);
-		to.list(this.#queue, (queued) => writeQueued(to, queued));
+		to.list(this.#queue.slice(this.#queueHead), (queued) => writeQueued(to, queued));
+		this.#forwards.save(to);
 		to.int(this.#nextSlot);
 		to.maybe(this.#reserved, (reserved) => {
 			to.int(reserved.slot);
@@ -289,11 +290,10 @@ export class Leadership {
 			reported: from.list(() => readAcceptance(from)),
 		}));
 		const leadership = new Leadership(context, log, acceptor, phase1Of(ballot, contest, promises));
-		from.list(() =>
-			leadership.#open.set(from.int(), { value: from.bytes(), voters: from.int(), overdue: from.bool() }),
-		);
+		from.list(() => leadership.#open.set(from.int(), { value: from.bytes(), voters: from.int() }));
 		leadership.#queue = from.list(() => readQueued(from));
 		leadership.#queueBytes = leadership.#queue.reduce((sum, { value }) => sum + commandsLength(value), 0);
+		leadership.#forwards.load(from);
 		leadership.#nextSlot = from.int();
 		leadership.#reserved = from.maybe(() => ({ slot: from.int(), ...readQueued(from) }));
 		leadership.#answered = from.int();
@@ -322,22 +322,31 @@ export class Leadership {
 		out.acceptSent = true;
 	}
 
+	#hasRoom(value: Value): boolean {
+		return this.#queueBytes + commandsLength(value) <= QUEUE_BYTES_MAX;
+	}
+
+	/** As much of the queue, in order, as fits one slot. */
 	#takeBatch(): { value: Value; ids: ProposalId[] } {
 		const { valueBytesMax } = this.#context.config;
 		const ids: ProposalId[] = [];
+		const values: Value[] = [];
 		let bytes = 0;
-		let count = 0;
-		for (const queued of this.#queue) {
-			const length = commandsLength(queued.value);
-			if (count > 0 && bytes + length > valueBytesMax) break;
-			bytes += length;
-			count++;
-			if (queued.id !== 0) ids.push(queued.id);
+		while (this.#queueHead < this.#queue.length) {
+			const { value, id } = this.#queue[this.#queueHead] as Queued;
+			if (values.length > 0 && bytes + commandsLength(value) > valueBytesMax) break;
+			bytes += commandsLength(value);
+			values.push(value);
+			if (id !== 0) ids.push(id);
+			this.#queueHead++;
 		}
-		const taken = this.#queue.slice(0, count);
-		this.#queue = this.#queue.slice(count);
 		this.#queueBytes -= bytes;
-		return { value: count === 1 ? (taken[0] as Queued).value : joinBatches(taken.map(({ value }) => value)), ids };
+		// What was taken is let go once it is half of the array, so that each is moved once at most.
+		if (2 * this.#queueHead >= this.#queue.length) {
+			this.#queue = this.#queue.slice(this.#queueHead);
+			this.#queueHead = 0;
+		}
+		return { value: values.length === 1 ? (values[0] as Value) : joinBatches(values), ids };
 	}
 }
 

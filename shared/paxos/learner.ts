@@ -19,8 +19,6 @@ export class Learner {
 	#target: Slot = 0;
 	/** The fetch under way: whom it asks, and from which slot on. */
 	#asked: { readonly node: NodeId; readonly from: Slot } | null = null;
-	/** The fetch under way went unanswered for one whole retry period. */
-	#overdue = false;
 
 	constructor(context: Context, log: SlotLog) {
 		this.#context = context;
@@ -124,11 +122,12 @@ export class Learner {
 		return learned;
 	}
 
-	/** A source that does not answer for a whole period is left for the next node that claims to know more. */
-	retry(): void {
-		if (this.#asked === null) return;
-		if (this.#overdue) this.#forget();
-		else this.#overdue = true;
+	/**
+	 * The source has not answered for a whole period, though its link stands: it may have dropped the answer, or stand
+	 * still. It is left for the next node that claims to know more.
+	 */
+	askedInVain(): void {
+		if (this.#asked !== null) this.#forget();
 	}
 
 	save(to: Writer): void {
@@ -138,14 +137,12 @@ export class Learner {
 			to.id(node);
 			to.int(from);
 		});
-		to.bool(this.#overdue);
 	}
 
 	load(from: Reader): void {
 		this.#target = from.int();
 		this.#source = from.maybe(() => from.id());
 		this.#asked = from.maybe(() => ({ node: from.id(), from: from.int() }));
-		this.#overdue = from.bool();
 	}
 
 	get #isBehind(): boolean {
@@ -156,15 +153,15 @@ export class Learner {
 		this.#source = null;
 		this.#target = 0;
 		this.#asked = null;
-		this.#overdue = false;
 	}
 
 	#ask(): void {
 		if (this.#source === null) return;
-		const { out } = this.#context;
+		const { out, config } = this.#context;
 		const slot = this.#log.chosenThrough + 1;
 		this.#asked = { node: this.#source, from: slot };
-		this.#overdue = false;
+		const { retryMs } = config.timings;
+		out.timer('fetch', retryMs, retryMs, true);
 		out.now(this.#source, { kind: 'fetch', from: slot });
 		if (out.watched) out.fact({ kind: 'fetching', from: this.#source, slot, through: this.#target });
 	}

@@ -14,7 +14,7 @@
  *     before preparing:  poll -> pollReply        is a leader heard by a quorum?
  *     behind:            fetch -> decisions       what is chosen is fetched, not decided again
  *                              -> trimmed         it is kept no more
- *     at a follower:     forward -> (2a at the leader);  readAsk -> readIndex
+ *     at a follower:     forward -> (2a at the leader) or noRoom;  readAsk -> readIndex
  *
  * The types are generic in how a ballot and a value are written, so that facts (JSON) share them.
  */
@@ -142,10 +142,27 @@ export interface Trimmed {
 	readonly chosenThrough: Slot;
 }
 
-/** A proposal made at a follower, for the leader to propose. Its identity is inside the bytes. */
-export interface Forward<V = Value> {
+/** Which proposal of which node it is, so that the leader knows it again where it is forwarded twice. */
+export interface ForwardId {
+	/** The node that it was made at. */
+	readonly origin: NodeId;
+	/** The life of the origin. */
+	readonly epoch: number;
+	/** Each proposal of that life has a higher one than those before. */
+	readonly id: number;
+}
+
+/** A proposal made at a follower, for the leader to propose. */
+export interface Forward<V = Value> extends ForwardId {
 	readonly kind: 'forward';
+	/** Every proposal of the origin up to this id is settled there: it is not forwarded any more. */
+	readonly settledThrough: number;
 	readonly value: V;
+}
+
+/** The leader does not have the forwarded proposal: it has no room for it now. */
+export interface NoRoom extends ForwardId {
+	readonly kind: 'noRoom';
 }
 
 /** The reads of the follower's own `round`, in this `epoch` of its, ask from which slot on they may be answered. */
@@ -176,6 +193,7 @@ export type Message<B = Ballot, V = Value> =
 	| Decisions<B, V>
 	| Trimmed
 	| Forward<V>
+	| NoRoom
 	| ReadAsk
 	| ReadIndex;
 

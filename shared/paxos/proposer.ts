@@ -29,8 +29,8 @@ import type { Role } from './fact.ts';
 import { Leadership } from './leadership.ts';
 import type { Learner } from './learner.ts';
 import type { LogEntry, SlotLog } from './log.ts';
-import type { Accepted, Promised, Slot } from './message.ts';
-import { Pending, type PendingProposal } from './pending.ts';
+import type { Accepted, Forward, NoRoom, Promised, Slot } from './message.ts';
+import { Pending } from './pending.ts';
 import { hasVoted, quorumSize, votersOf } from './quorum.ts';
 import { isBatch, type Value } from './value.ts';
 
@@ -111,9 +111,23 @@ export class Proposer {
 		if (ids.length > 0) this.#askForCampaign();
 	}
 
-	/** A follower's proposal, at the leader. */
-	forwarded(value: Value): void {
-		this.#leadership?.enqueue(value, 0);
+	/** A follower's proposal, at the leader. It has it, or it says that it has no room. */
+	forwarded(from: NodeId, forward: Forward): void {
+		if (!this.#leadership || this.#leadership.takeForward(forward)) return;
+		const { origin, epoch, id } = forward;
+		this.#context.out.now(from, { kind: 'noRoom', origin, epoch, id });
+	}
+
+	/** The leader has no room for a proposal of this node: it is forwarded again after a while. */
+	forwardRefused({ epoch, id }: NoRoom): void {
+		if (epoch !== this.#context.epoch) return;
+		this.#pending.refused(id);
+		const { retryMs } = this.#context.config.timings;
+		this.#context.out.timer('forward', retryMs, 2 * retryMs, true);
+	}
+
+	retryForwards(): void {
+		this.#pending.retryRefused();
 	}
 
 	/**
@@ -123,11 +137,27 @@ export class Proposer {
 	 */
 	dispatch(ballot: Ballot, fateKnown: boolean): void {
 		if (this.#pending.size === 0) return;
-		if (fateKnown) this.#pending.releaseBefore(ballot);
+		this.#pending.under(ballot);
+		if (fateKnown) this.#pending.release();
 		this.#askForCampaign();
-		for (const pending of this.#pending.all()) {
-			if (pending.leftUnder === null) this.#dispatch(pending, ballot);
-		}
+		const leadership = this.#leadership;
+		if (leadership) this.#pending.leaveAll(({ id, value }) => leadership.enqueue(value, id));
+		else if (ballot.node !== this.#context.config.id)
+			this.#pending.leaveAll((proposal) => this.#forward(ballot, proposal));
+	}
+
+	/** What was forwarded to this leader may be lost: it is forwarded again, and the leader knows what it has. */
+	forwardAgain(leader: Ballot): void {
+		if (leader.node === this.#context.config.id) return;
+		this.#pending.under(leader);
+		for (const { proposal } of this.#pending.allLeft()) this.#forward(leader, proposal);
+	}
+
+	#forward(leader: Ballot, { id, value }: Proposal): boolean {
+		const { out, config, epoch } = this.#context;
+		const { settledThrough } = this.#pending;
+		out.now(leader.node, { kind: 'forward', origin: config.id, epoch, id, settledThrough, value });
+		return true;
 	}
 
 	// Phase 1
@@ -139,7 +169,7 @@ export class Proposer {
 	 */
 	campaign(now: WallTime, noLeader: boolean): boolean {
 		this.#campaignAsked = false;
-		const forProposals = this.#pending.wantsCampaign() && this.#mayCampaignForProposals();
+		const forProposals = this.#pending.wantsCampaign && this.#mayCampaignForProposals();
 		if (this.#campaign || !(forProposals || (noLeader && !this.#leadership))) return false;
 
 		const { id, members } = this.#context.config;
@@ -155,10 +185,9 @@ export class Proposer {
 		const why = contest > 0 ? 'contest' : forProposals ? 'proposal' : 'noLeader';
 		out.fact({ kind: 'campaign', ballot, why, contest, chosenThrough: this.#log.chosenThrough });
 		if (forProposals) out.outcomes.push({ kind: 'attempt', ballot });
-		this.#acceptor.prepare(id, { kind: 'prepare', ballot, contest });
-		for (const member of members) {
-			if (member !== id) out.whenDurable(member, { kind: 'prepare', ballot, contest });
-		}
+		const prepare = { kind: 'prepare', ballot, contest } as const;
+		this.#acceptor.prepare(id, prepare);
+		for (const member of members) if (member !== id) out.whenDurable(member, prepare);
 		return true;
 	}
 
@@ -183,15 +212,13 @@ export class Proposer {
 		return phase1 !== undefined;
 	}
 
-	/** Asks those that have not promised again. */
-	retryPrepare(): void {
-		const campaign = this.#campaign;
-		if (!campaign) return;
+	/** What was on its way to `peer` is lost: a prepare or accept that it has not answered leaves again. */
+	resendTo(peer: NodeId): void {
+		this.#leadership?.resendTo(peer);
 		const { out, config } = this.#context;
-		for (const member of config.members) {
-			if (member === config.id || hasVoted(campaign.voters, member, config.members)) continue;
-			out.whenDurable(member, { kind: 'prepare', ballot: campaign.ballot, contest: campaign.contest });
-		}
+		if (!this.#campaign || hasVoted(this.#campaign.voters, peer, config.members)) return;
+		const { ballot, contest } = this.#campaign;
+		out.whenDurable(peer, { kind: 'prepare', ballot, contest });
 	}
 
 	/** An election period has passed: a campaign that reaches no quorum is given up, later each time. */
@@ -263,7 +290,7 @@ export class Proposer {
 
 	/** Another node leads undisputed. */
 	follows(): void {
-		if (this.#halts > 0 && !this.#pending.hasSelfRouted()) this.#halts = 0;
+		if (this.#halts > 0 && !this.#pending.hasSelfRouted) this.#halts = 0;
 	}
 
 	/** The leader reaches no quorum. */
@@ -296,12 +323,12 @@ export class Proposer {
 		this.#campaign = null;
 		this.#leadership = null;
 		this.#contested = null;
-		for (const pending of this.#pending.all()) pending.campaign = null;
+		this.#pending.leadershipEnded();
 		this.#askForCampaign();
 	}
 
 	#askForCampaign(): void {
-		if (this.#campaignAsked || !this.#pending.wantsCampaign() || !this.#mayCampaignForProposals()) return;
+		if (this.#campaignAsked || !this.#pending.wantsCampaign || !this.#mayCampaignForProposals()) return;
 		this.#campaignAsked = true;
 		const { backoffMinMs, backoffMaxMs } = this.#context.config.timings;
 		if (this.#halts === 0) return this.#context.out.timer('campaign', 0, 0);
@@ -311,12 +338,7 @@ export class Proposer {
 
 	/** Not while phase 2 of an earlier one, of this node's own, is under way. */
 	#mayCampaignForProposals(): boolean {
-		if (this.#campaign) return false;
-		if (!this.#leadership) return true;
-		for (const { campaign, proposal } of this.#pending.all()) {
-			if (proposal.route === 'self' && campaign !== null) return false;
-		}
-		return true;
+		return !this.#campaign && !(this.#leadership && this.#pending.hasCampaigned);
 	}
 
 	#lead(phase1: Phase1, contest: Slot): void {
@@ -324,7 +346,8 @@ export class Proposer {
 		this.#campaign = null;
 		const leadership = new Leadership(this.#context, this.#log, this.#acceptor, phase1);
 		this.#leadership = leadership;
-		this.#pending.campaigned(ballot, contest);
+		this.#pending.under(ballot);
+		this.#pending.campaigned(contest);
 		if (phase1.chosenThrough > this.#log.chosenThrough)
 			this.#learner.fetchFrom(phase1.source, phase1.chosenThrough, true);
 		if (contest > 0) this.#placeContest(leadership, contest);
@@ -333,7 +356,7 @@ export class Proposer {
 	/** The contested slot keeps what phase 1 reported for it, and is proposed again; a free one takes ours. */
 	#placeContest(leadership: Leadership, slot: Slot): void {
 		const { phase1 } = leadership;
-		const contenders = [...this.#pending.all()].filter(({ proposal }) => proposal.contest === slot);
+		const contenders = this.#pending.contenders(slot);
 		const held = phase1.contested ?? phase1.bound.get(slot);
 		if (held) {
 			this.#contested = { slot, ids: contenders.map(({ proposal }) => proposal.id) };
@@ -345,7 +368,7 @@ export class Proposer {
 			for (const { proposal } of contenders) this.#refuse(proposal.id, 'slotTrimmed', phase1.recoveredThrough + 1);
 		} else if (slot <= phase1.recoveredThrough + 1 && contenders[0]) {
 			leadership.reserve(slot, contenders[0].proposal.value, contenders[0].proposal.id);
-			this.#pending.leave(contenders[0], phase1.ballot);
+			this.#pending.left(contenders[0]);
 			this.#contested = { slot, ids: contenders.slice(1).map(({ proposal }) => proposal.id) };
 		} else {
 			for (const { proposal } of contenders) this.#refuse(proposal.id, 'slotNotOpen', phase1.recoveredThrough + 1);
@@ -370,42 +393,6 @@ export class Proposer {
 		}
 		this.#contested = null;
 		this.#askForCampaign();
-	}
-
-	#dispatch(pending: PendingProposal, ballot: Ballot): void {
-		const { proposal } = pending;
-		const { out, config } = this.#context;
-		if (proposal.route === 'self') {
-			if (!this.#leadership || pending.campaign === null || proposal.contest > 0) return;
-		}
-		if (this.#leadership) {
-			if (this.#leadership.enqueue(proposal.value, proposal.id)) this.#pending.leave(pending, ballot);
-		} else if (ballot.node !== config.id) {
-			out.now(ballot.node, { kind: 'forward', value: proposal.value });
-			this.#pending.leave(pending, ballot);
-		}
-	}
-
-	/** Forwards again what was forwarded to this leader and is unsettled for a whole period. */
-	retryForwards(leader: Ballot): void {
-		for (const pending of this.#forwardedTo(leader)) {
-			if (pending.overdue) this.#context.out.now(leader.node, { kind: 'forward', value: pending.proposal.value });
-			pending.overdue = !pending.overdue;
-		}
-	}
-
-	/** Forwards again, now, whatever was forwarded to this leader. */
-	forwardAgain(leader: Ballot): void {
-		for (const { proposal } of this.#forwardedTo(leader)) {
-			this.#context.out.now(leader.node, { kind: 'forward', value: proposal.value });
-		}
-	}
-
-	*#forwardedTo(leader: Ballot): Iterable<PendingProposal> {
-		if (leader.node === this.#context.config.id) return;
-		for (const pending of this.#pending.all()) {
-			if (pending.leftUnder && sameBallot(pending.leftUnder, leader)) yield pending;
-		}
 	}
 
 	save(to: Writer): void {

@@ -24,8 +24,6 @@ interface Round {
 
 export class Reads {
 	readonly #context: Context;
-	/** Of this life: a late answer to an earlier one must not answer a read of this one. */
-	epoch = 0;
 	/** Not yet part of a round or of an ask. */
 	#waiting: ReadId[] = [];
 	/** At a leader: the newest ask of each follower, for the next round. */
@@ -36,7 +34,6 @@ export class Reads {
 	/** At a follower: the reads that the ask under way is for. */
 	#asked: ReadId[] = [];
 	#askNumber = 0;
-	#overdue = false;
 
 	constructor(context: Context) {
 		this.#context = context;
@@ -68,16 +65,9 @@ export class Reads {
 
 	/** The leader's answer, at the follower. */
 	answered({ epoch, round, slot }: ReadIndex): void {
-		if (epoch !== this.epoch || round !== this.#askNumber) return;
+		if (epoch !== this.#context.epoch || round !== this.#askNumber) return;
 		for (const read of this.#asked) this.#context.out.outcomes.push({ kind: 'readAt', read, slot });
 		this.#asked = [];
-	}
-
-	/** An ask that went unanswered for a whole period is sent again: its answer may only be later. */
-	retry(leader: NodeId | null): void {
-		if (this.#asked.length === 0) return;
-		if (this.#overdue && leader !== null) this.#sendAsk(leader);
-		else this.#overdue = true;
 	}
 
 	/** The ask under way, or its answer, is lost. */
@@ -129,7 +119,6 @@ export class Reads {
 				to.int(ask.round);
 			});
 		};
-		to.int(this.epoch);
 		ids(this.#waiting);
 		asks(this.#asks);
 		to.maybe(this.#round, (round) => {
@@ -141,7 +130,6 @@ export class Reads {
 		to.int(this.#roundNumber);
 		ids(this.#asked);
 		to.int(this.#askNumber);
-		to.bool(this.#overdue);
 	}
 
 	load(from: Reader): void {
@@ -150,14 +138,12 @@ export class Reads {
 			new Map(
 				from.list(() => [from.id(), { kind: 'readAsk', epoch: from.int(), round: from.int() } as const] as const),
 			);
-		this.epoch = from.int();
 		this.#waiting = ids();
 		this.#asks = asks();
 		this.#round = from.maybe(() => ({ slot: from.int(), own: ids(), asks: asks(), voters: from.int() }));
 		this.#roundNumber = from.int();
 		this.#asked = ids();
 		this.#askNumber = from.int();
-		this.#overdue = from.bool();
 	}
 
 	#beginRound(leadership: Leadership): void {
@@ -183,7 +169,7 @@ export class Reads {
 	}
 
 	#sendAsk(leader: NodeId): void {
-		this.#overdue = false;
-		this.#context.out.now(leader, { kind: 'readAsk', epoch: this.epoch, round: this.#askNumber });
+		const { out, epoch } = this.#context;
+		out.now(leader, { kind: 'readAsk', epoch, round: this.#askNumber });
 	}
 }

@@ -6,7 +6,7 @@
 import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import { readBallot, writeBallot } from './ballot.ts';
 import { PROMISE_PARTS_MAX, REPORTED_MAX, readSlot, readThrough, SLOTS_AHEAD_MAX } from './bounds.ts';
-import type { Acceptance, Decisions, Message, MessageKind, Nack, Promised } from './message.ts';
+import type { Acceptance, Decisions, ForwardId, Message, MessageKind, Nack, Promised } from './message.ts';
 import { readValue } from './value.ts';
 
 /** The position is the byte on the wire: only ever add at the end. */
@@ -26,6 +26,7 @@ const KINDS: readonly MessageKind[] = [
 	'readAsk',
 	'readIndex',
 	'trimmed',
+	'noRoom',
 ];
 const KIND_BYTES = Object.fromEntries(KINDS.map((kind, byte) => [kind, byte])) as Record<MessageKind, number>;
 const REFUSED: readonly Nack['refused'][] = ['prepare', 'accept', 'heartbeat'];
@@ -88,7 +89,11 @@ export function writeMessage(out: Writer, message: Message): void {
 			out.int(message.trimmedThrough);
 			return out.int(message.chosenThrough);
 		case 'forward':
+			writeForwardId(out, message);
+			out.int(message.settledThrough);
 			return out.bytes(message.value);
+		case 'noRoom':
+			return writeForwardId(out, message);
 		case 'readAsk':
 			out.int(message.epoch);
 			return out.int(message.round);
@@ -171,7 +176,9 @@ export function readMessage(from: Reader): Message {
 		case 'trimmed':
 			return { kind, trimmedThrough: readThrough(from), chosenThrough: readThrough(from) };
 		case 'forward':
-			return { kind, value: readValue(from) };
+			return { kind, ...readForwardId(from), settledThrough: from.int(), value: readValue(from) };
+		case 'noRoom':
+			return { kind, ...readForwardId(from) };
 		case 'readAsk':
 			return { kind, epoch: from.int(), round: from.int() };
 		case 'readIndex':
@@ -179,6 +186,16 @@ export function readMessage(from: Reader): Message {
 		default:
 			throw new MalformedError('unknown kind of message');
 	}
+}
+
+function writeForwardId(out: Writer, { origin, epoch, id }: ForwardId): void {
+	out.id(origin);
+	out.int(epoch);
+	out.int(id);
+}
+
+function readForwardId(from: Reader): ForwardId {
+	return { origin: from.id(), epoch: from.int(), id: from.int() };
 }
 
 export function writeAcceptance(out: Writer, acceptance: Acceptance): void {

@@ -100,6 +100,8 @@ export class MessageRules {
 				return this.#nackIsTrue(node, life, message);
 			case 'forward':
 				return this.#must(message.value.length > 0, node, message, 'nothing');
+			case 'noRoom':
+				return;
 			case 'readAsk': {
 				const ask = `${this.#ids[node]} ${message.epoch} ${message.round}`;
 				if (!this.#asks.has(ask)) this.#asks.set(ask, acknowledgedThrough);

@@ -17,6 +17,7 @@ const ballot: fc.Arbitrary<Ballot> = fc.oneof(
 	plainRecord({ ms: fc.maxSafeNat().map((ms) => ms % BALLOT_MS_END), ns: fc.nat({ max: 999_999 }), node: nodeId }),
 );
 const acceptance: fc.Arbitrary<Acceptance> = plainRecord({ slot, ballot, value });
+const forwardId = { origin: nodeId, epoch: count, id: count };
 const refused = fc.constantFrom<Nack['refused']>('prepare', 'accept', 'heartbeat');
 
 /** One for every kind: the compiler refuses a missing one. */
@@ -60,7 +61,8 @@ export const ANY_MESSAGE_OF: { readonly [Kind in MessageKind]: fc.Arbitrary<Extr
 		decisions: fc.array(plainRecord({ ballot, value }), { maxLength: 5 }),
 	}),
 	trimmed: plainRecord({ kind: kind('trimmed'), trimmedThrough: through, chosenThrough: through }),
-	forward: plainRecord({ kind: kind('forward'), value }),
+	forward: plainRecord({ kind: kind('forward'), ...forwardId, settledThrough: count, value }),
+	noRoom: plainRecord({ kind: kind('noRoom'), ...forwardId }),
 	readAsk: plainRecord({ kind: kind('readAsk'), epoch: count, round: count }),
 	readIndex: plainRecord({ kind: kind('readIndex'), epoch: count, round: count, slot: through }),
 };

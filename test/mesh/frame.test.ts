@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+	Encoder,
 	FRAME_BYTES_MAX,
 	FRAME_MESSAGES_MAX,
 	type Frame,
@@ -12,7 +13,7 @@ import { MalformedError, Writer } from '../../shared/bytes/bytes.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { writeMessage } from '../../shared/paxos/wire.ts';
 import { ANY_MESSAGE } from './arbitrary.ts';
-import { sizedValue } from './node.ts';
+import { forwardOf, sizedValue } from './node.ts';
 
 describe('a lane', () => {
 	test('gives back all messages in order, numbered without gaps', () => {
@@ -38,7 +39,7 @@ describe('a lane', () => {
 	test('never makes a frame above the largest, and none of too many messages', () => {
 		const lane = new Lane(1);
 		const sizes = [10, 200_000, 1_000_000, 250_000, 20_000, 1_048_000, 1_048_000, 5];
-		for (const size of sizes) lane.add(forwardOf(size));
+		for (const size of sizes) lane.add(forwardSized(size));
 		for (let i = 0; i < FRAME_MESSAGES_MAX + 10; i++) lane.add({ kind: 'fetch', from: 1 });
 		let ids = 1;
 		for (let bytes = lane.takeFrame(); bytes; bytes = lane.takeFrame()) {
@@ -59,15 +60,41 @@ describe('a lane', () => {
 		expect(framesOf(lane)[0]?.messages).toHaveLength(1);
 	});
 
+	test('of a mesh copies what another one of them has encoded, whatever is taken and added between', () => {
+		const step = fc.record({ message: ANY_MESSAGE, lanes: fc.array(fc.nat(2)), takes: fc.boolean() });
+		fc.assert(
+			fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+				const encoder = new Encoder();
+				const lanes = [1, 2, 3].map(() => new Lane(1, encoder));
+				const sent: Message[][] = [[], [], []];
+				const received: Message[][] = [[], [], []];
+				const takeAll = () => {
+					for (const [index, lane] of lanes.entries()) {
+						received[index]?.push(...framesOf(lane).flatMap(({ messages }) => messages));
+					}
+				};
+				for (const { message, lanes: to, takes } of steps) {
+					for (const index of to) {
+						lanes[index]?.add(message);
+						sent[index]?.push(message);
+						if (takes) takeAll();
+					}
+				}
+				takeAll();
+				expect(received).toEqual(sent);
+			}),
+		);
+	});
+
 	test('says how many bytes wait, and drops them when told', () => {
 		const lane = new Lane(7);
-		lane.add(forwardOf(300_000));
-		lane.add(forwardOf(1000));
+		lane.add(forwardSized(300_000));
+		lane.add(forwardSized(1000));
 		expect(lane.bytes).toBeGreaterThan(301_000);
 		lane.clear();
 		expect(lane.bytes).toBe(0);
 		expect(lane.takeFrame()).toBeUndefined();
-		expect(lane.add(forwardOf(1))).toBe(9);
+		expect(lane.add(forwardSized(1))).toBe(9);
 	});
 });
 
@@ -117,6 +144,6 @@ function messageOf(bytes: number): Message {
 	return of(1_000_000, bytes - 1_000_000 - (out.take().length - bytes));
 }
 
-function forwardOf(bytes: number): Message {
-	return { kind: 'forward', value: sizedValue(bytes) };
+function forwardSized(bytes: number): Message {
+	return forwardOf(sizedValue(bytes));
 }

@@ -186,7 +186,7 @@ export class Bench {
 }
 
 export function forward(text: string): Message {
-	return { kind: 'forward', value: batchValue(new TextEncoder().encode(text)) };
+	return forwardOf(batchValue(new TextEncoder().encode(text)));
 }
 
 export function textOf(message: Message): string {
@@ -196,4 +196,8 @@ export function textOf(message: Message): string {
 /** A slot's value of so many bytes. */
 export function sizedValue(bytes: number): Value {
 	return batchValue(new Uint8Array(bytes - 1));
+}
+
+export function forwardOf(value: Value): Message {
+	return { kind: 'forward', origin: 'n1', epoch: 1, id: 1, settledThrough: 0, value };
 }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Message } from '../../shared/paxos/message.ts';
 import { Cable } from './cable.ts';
-import { Bench, forward, type NodeChange, sizedValue, type TestNode, textOf } from './node.ts';
+import { Bench, forward, forwardOf, type NodeChange, sizedValue, type TestNode, textOf } from './node.ts';
 
 const bench = new Bench();
 afterEach(() => bench.close());
@@ -38,7 +38,7 @@ describe('the queues of a link', () => {
 	test('consensus above its bound cuts the link, and both ends are told', async () => {
 		const [n1, n2] = await linkedPair({ limits: { consensusBytesMax: 100_000 } });
 		let taken = 0;
-		while (n1.mesh.send('n2', { kind: 'forward', value: sizedValue(1000) }) !== -1) taken++;
+		while (n1.mesh.send('n2', forwardOf(sizedValue(1000))) !== -1) taken++;
 		expect(taken).toBe(100);
 		expect(n1.mesh.linked()).toEqual([]);
 		expect(n1.links('n2')).toEqual(['up']);
@@ -59,7 +59,7 @@ describe('the queues of a link', () => {
 		// What two kernels hold for a socket is far below this.
 		for (let sent = 0; n2.mesh.linked().length > 0; sent += 500_000) {
 			expect(sent).toBeLessThan(100_000_000);
-			n2.mesh.send('n1', { kind: 'forward', value: sizedValue(500_000) });
+			n2.mesh.send('n1', forwardOf(sizedValue(500_000)));
 			n2.mesh.flush();
 			await new Promise((resolve) => setImmediate(resolve));
 		}
@@ -82,7 +82,7 @@ describe('the queues of a link', () => {
 
 	test('a message above the largest is a mistake of the caller', async () => {
 		const [n1] = await linkedPair({});
-		expect(() => n1.mesh.send('n2', { kind: 'forward', value: sizedValue(1_400_000) })).toThrow(RangeError);
+		expect(() => n1.mesh.send('n2', forwardOf(sizedValue(1_400_000)))).toThrow(RangeError);
 	});
 });
 

@@ -75,7 +75,14 @@ const MALFORMED: Record<string, Message> = {
 	'decisions that know what cannot be': { kind: 'decisions', from: 1, chosenThrough: FAR, decisions: [] },
 	'decisions of what is not chosen': { kind: 'decisions', from: 5, chosenThrough: 4, decisions: [{ ballot, value }] },
 	'a trim of what cannot be': { kind: 'trimmed', trimmedThrough: FAR, chosenThrough: FAR },
-	'a forward above the largest value': { kind: 'forward', value: large },
+	'a forward above the largest value': {
+		kind: 'forward',
+		origin: 'n1',
+		epoch: 1,
+		id: 1,
+		settledThrough: 0,
+		value: large,
+	},
 	'a read index that cannot be': { kind: 'readIndex', epoch: 1, round: 1, slot: FAR },
 };
 
@@ -164,7 +171,7 @@ describe('what a peer claims to know', () => {
 		const answer = { kind: 'decisions', from: 1, chosenThrough: 0, decisions: [] } as const;
 		lab.step('n2', { kind: 'receive', from: 'n1', message: answer });
 		lab.drop();
-		for (let i = 0; i < 4; i++) lab.timer('n2', 'retry');
+		for (let i = 0; i < 4; i++) lab.timer('n2', 'fetch');
 		expect(lab.inFlight('fetch')).toEqual([]);
 	});
 

@@ -553,7 +553,7 @@ describe('save and restore', () => {
 				...waiting
 					.filter(({ to }) => to === id)
 					.map(({ from, message }) => ({ kind: 'receive', from, message }) as const),
-				...(['heartbeat', 'retry', 'retry', 'election', 'election', 'poll'] as const).map(
+				...(['heartbeat', 'fetch', 'forward', 'election', 'election', 'poll'] as const).map(
 					(timer) => ({ kind: 'timer', timer }) as const,
 				),
 				{ kind: 'campaign', now: { ms: 30, ns: 0 } },

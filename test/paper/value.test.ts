@@ -27,7 +27,7 @@ describe('a slot’s value', () => {
 	])('of %s is malformed on the wire and on disk', (_, raw) => {
 		const value = Uint8Array.from(raw);
 		const messages: Message[] = [
-			{ kind: 'forward', value },
+			{ kind: 'forward', origin: 'n1', epoch: 1, id: 1, settledThrough: 0, value },
 			{ kind: 'accept', ballot, slot: 1, value, chosenThrough: 0, recoveredThrough: 0 },
 			{ kind: 'decisions', from: 1, chosenThrough: 1, decisions: [{ ballot, value }] },
 			{ kind: 'promise', ballot, part: 0, parts: 1, chosenThrough: 0, accepted: [{ slot: 1, ballot, value }] },
@@ -110,7 +110,7 @@ describe('a log that is trimmed', () => {
 		const answer = { kind: 'trimmed', trimmedThrough: 9, chosenThrough: 9 } as const;
 		lab.step('n3', { kind: 'receive', from: 'n1', message: answer });
 		lab.drop();
-		for (let i = 0; i < 3; i++) lab.timer('n3', 'retry');
+		for (let i = 0; i < 3; i++) lab.timer('n3', 'fetch');
 		expect(lab.inFlight('fetch')).toEqual([]);
 		expect(lab.facts('n3', 'ignored')).toMatchObject([{ from: 'n1', message: 'trimmed' }]);
 	});

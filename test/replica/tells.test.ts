@@ -57,7 +57,14 @@ describe('what is told to a follower', () => {
 	});
 
 	it('leaves at once to a node whose own clients wait for it', () => {
-		tells.heard('n2', { kind: 'forward', value: new Uint8Array(1) });
+		tells.heard('n2', {
+			kind: 'forward',
+			origin: 'n2',
+			epoch: 1,
+			id: 1,
+			settledThrough: 0,
+			value: new Uint8Array(1),
+		});
 		tells.send({ to: 'n2', message: tell });
 		expect(sent).toHaveLength(1);
 		nowMs = FORWARDS_LATELY_MS;
