@@ -50,6 +50,11 @@ export class Wire {
 		}
 	}
 
+	/** Resolves when there is an answer, or none will come any more. */
+	async closedOrAnswered(): Promise<void> {
+		await this.answer().catch(() => undefined);
+	}
+
 	/** The bodies of the next `count` answers. */
 	async bodies(count: number): Promise<string[]> {
 		const bodies: string[] = [];
