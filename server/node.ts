@@ -188,7 +188,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		leave = async () => {
 			await setTimeout(DRAIN_TIMINGS.unreadyMs);
 			// Here a leader is to hand over, once it can.
-			await Promise.all([front.drain(), feed.close(), clients.drain(DRAIN_TIMINGS.answersMs)]);
+			const { answersMs } = DRAIN_TIMINGS;
+			const feedDrained = feed.drain(answersMs).then(() => feed.close());
+			await Promise.all([front.drain(), feedDrained, clients.drain(answersMs).then(() => clients.close())]);
 		};
 		mesh.start();
 		replica.start();

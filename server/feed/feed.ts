@@ -5,6 +5,7 @@
  */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Server, type Socket } from 'socket.io';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { JoinRefusal, ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
@@ -52,6 +53,7 @@ export class Feed {
 	readonly #sockets = new Set<Duplex>();
 	/** Those that have not joined, oldest first, and what ends their time. */
 	readonly #unjoined = new Map<Connection, NodeJS.Timeout>();
+	readonly #unanswered = new Set<Promise<void>>();
 	#watchers = 0;
 	#isClosing = false;
 
@@ -104,6 +106,17 @@ export class Feed {
 		this.#inlet.emit('upgrade', request, socket, head);
 	}
 
+	/** Takes no more proposals, and resolves when all are answered, or after `maxMs` milliseconds. */
+	async drain(maxMs: number): Promise<void> {
+		this.#isClosing = true;
+		const ended = new AbortController();
+		await Promise.race([
+			Promise.all(this.#unanswered),
+			delay(maxMs, undefined, { signal: ended.signal }).catch(() => undefined),
+		]);
+		ended.abort();
+	}
+
 	/** By closing connections, not by farewells of socket.io, after which a page would not connect again. */
 	async close(): Promise<void> {
 		this.#isClosing = true;
@@ -140,7 +153,12 @@ export class Feed {
 		this.#leaveUnjoined(socket.conn);
 		this.#watchers++;
 		const watcher = new FeedWatcher(socket, () => this.#flow.wake(watcher));
-		serveRequests(socket, { ...this.#options, resync: () => this.#flow.resync(watcher) });
+		serveRequests(socket, {
+			...this.#options,
+			unanswered: this.#unanswered,
+			isClosing: () => this.#isClosing,
+			resync: () => this.#flow.resync(watcher),
+		});
 		socket.once('disconnect', () => {
 			this.#watchers--;
 			this.#flow.leave(watcher);

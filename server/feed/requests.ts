@@ -11,6 +11,10 @@ import type { ReplicaService } from '../replica/service.ts';
 export interface RequestOptions {
 	readonly service: ReplicaService;
 	readonly proposeTimeoutMs: number;
+	/** The proposals of all watchers that are not answered yet. */
+	readonly unanswered: Set<Promise<void>>;
+	/** The node is about to stop: it takes no more of them. */
+	isClosing(): boolean;
 	resync(): void;
 	malformed(from: string, why: string): void;
 }
@@ -59,11 +63,14 @@ export function serveRequests(socket: Socket<WatcherToServer, ServerToWatcher>, 
 		if (inFlight >= PROPOSALS_IN_FLIGHT_MAX) {
 			return answer(refused(`${PROPOSALS_IN_FLIGHT_MAX} proposals of this connection still wait for their answers`));
 		}
+		if (options.isClosing()) return answer(refused('this node is about to stop'));
 		inFlight++;
-		void propose(options.service, read, options.proposeTimeoutMs).then((outcome) => {
+		const answered = propose(options.service, read, options.proposeTimeoutMs).then((outcome) => {
 			inFlight--;
+			options.unanswered.delete(answered);
 			answer(outcome);
 		});
+		options.unanswered.add(answered);
 	}
 
 	function refuse(why: string, args: unknown[]): void {

@@ -31,10 +31,28 @@ export interface Rooms {
 	upgrade(path: string): UpgradeDoor | null;
 }
 
+/** A request that is sent too slowly ends with 408. All in milliseconds. */
+export interface ArrivalTimings {
+	/** From its first byte, or from the connection's beginning, to the end of its headers. */
+	readonly headersTimeout: number;
+	/** To the end of its body. */
+	readonly requestTimeout: number;
+	/** How often Node.js looks. */
+	readonly connectionsCheckingInterval: number;
+}
+
+const ARRIVAL_TIMINGS: ArrivalTimings = {
+	headersTimeout: 15_000,
+	requestTimeout: 60_000,
+	connectionsCheckingInterval: 5000,
+};
+
 export interface FrontOptions {
 	readonly doors: Pick<Doors, 'refusal'>;
 	readonly limits: ConnectionLimits;
 	readonly timings?: AdmissionTimings;
+	/** How long a request may take to arrive, if not as long as usual. */
+	readonly arrival?: ArrivalTimings;
 	/** Somebody was not let in, or had to leave. `from` is an address. */
 	refused(door: DoorName, from: string, why: string): void;
 	/** The system would not give this node a connection: it goes on without. */
@@ -50,12 +68,8 @@ export const HEADERS_MAX = 128;
 const HEADER_BYTES_MAX = 16_384;
 
 const SERVER_OPTIONS: http.ServerOptions = {
-	/** Clients keep their connections; one that is not used for so long is closed. Milliseconds, as all of these. */
+	/** Clients keep their connections; one that is not used for so long is closed. Milliseconds. */
 	keepAliveTimeout: 70_000,
-	/** A request that is sent too slowly ends with 408, its head and the whole of it. */
-	headersTimeout: 15_000,
-	requestTimeout: 60_000,
-	connectionsCheckingInterval: 5000,
 	/** A machine that vanished without a word is noticed by the kernel. */
 	keepAlive: true,
 	keepAliveInitialDelay: 30_000,
@@ -82,6 +96,7 @@ export class Front {
 		// Versions of Node.js that do not know the last option ignore it.
 		const serverOptions: http.ServerOptions & { readonly shouldUpgradeCallback: unknown } = {
 			...SERVER_OPTIONS,
+			...(options.arrival ?? ARRIVAL_TIMINGS),
 			shouldUpgradeCallback: shouldUpgradeCallback((request) => this.#doorOf(request) !== null),
 		};
 		const server = http.createServer(serverOptions);

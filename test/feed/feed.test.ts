@@ -459,6 +459,26 @@ describe('the feed', () => {
 		socket.terminate();
 	});
 
+	test('drained, answers what was proposed, takes nothing more, and closes with 1001', async () => {
+		const page = await openPage();
+		const asked = page.emitWithAck('propose', REQUEST);
+		await expect.poll(() => replica.submitted.length).toBe(1);
+		const drained = feed?.drain(1_000_000);
+		const late = (await page.emitWithAck('propose', REQUEST)) as ProposeAnswer;
+		expect(late).toMatchObject({ outcome: 'refused', why: 'this node is about to stop' });
+		replica.submitted[0]?.answer({ outcome: 'refused', why: 'noLeader', detail: 'nobody', attempts: [] });
+		await drained;
+		expect(((await asked) as ProposeAnswer).outcome).toBe('refused');
+		expect(replica.submitted).toHaveLength(1);
+	});
+
+	test('drained, waits for an answer only so long', async () => {
+		const page = await openPage();
+		page.emit('propose', REQUEST, ignore);
+		await expect.poll(() => replica.submitted.length).toBe(1);
+		await feed?.drain(20);
+	});
+
 	test('close leaves no watcher and no connection, also of pages that do not answer, and lets nobody in', async () => {
 		const pageGone = openPage().then((page) => new Promise<string>((resolve) => page.once('disconnect', resolve)));
 		const polling = await openPage({ transports: ['polling'] });

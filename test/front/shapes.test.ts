@@ -181,6 +181,44 @@ describe('what is no HTTP', () => {
 	});
 });
 
+describe('a request that arrives too slowly', () => {
+	const arrival = { headersTimeout: 50, requestTimeout: 100, connectionsCheckingInterval: 10 };
+	beforeEach(async () => {
+		await node.stop();
+		node = await new TestNode().start({}, { arrival });
+		wire = new Wire(node.port);
+	});
+
+	it.each([
+		['with nothing of it', ''],
+		['with half a line', 'PUT /v1'],
+		['with half its headers', request('PUT', '/v1/kv/a', { body: 'red' }).slice(0, -9)],
+		['with half its body', request('PUT', '/v1/kv/a', { body: 'red' }).slice(0, -1)],
+		[
+			'with a chunk and no more',
+			`${request('PUT', '/v1/kv/a', { headers: ['Transfer-Encoding: chunked'] })}1\r\na\r\n`,
+		],
+	])('%s ends with 408, and is not done', async (_, text) => {
+		wire.write(text);
+		expect((await wire.answer()).status).toBe(408);
+		expect(await wire.closed).toBe('end');
+		expect(node.replica.submitted).toEqual([]);
+	});
+
+	it('behind one that is being answered does not disturb that answer', async () => {
+		let confirm: (confirmed: boolean) => void = () => undefined;
+		node.replica.readBarrier = () =>
+			new Promise((resolve) => {
+				confirm = resolve;
+			});
+		wire.write(`${request('GET', '/v1/kv/a')}PUT /v1/kv/a HTTP/1.1\r\n`);
+		await expect.poll(() => node.refused).toHaveLength(1);
+		confirm(true);
+		expect((await wire.answer()).status).toBe(404);
+		expect((await wire.answer()).status).toBe(408);
+	});
+});
+
 describe('old and rare HTTP', () => {
 	it('HTTP/1.0 is answered and closed, probes without a Host', async () => {
 		wire.write('GET /livez HTTP/1.0\r\n\r\n');

@@ -1,0 +1,101 @@
+/** A WebSocket whose other end sends and never reads costs a node little, and ends, on each of the three paths. */
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { WebSocket } from 'ws';
+import { Writer } from '../../shared/bytes/bytes.ts';
+import { READ_KEYS_MAX, writeHello, writeRead } from '../../shared/client/protocol.ts';
+import { TestSwarm } from '../client/nodes.ts';
+import { TestNode } from '../mesh/node.ts';
+import { Stranger } from '../mesh/stranger.ts';
+
+const MEGABYTE = 1024 * 1024;
+/** What a node may hold for one that does not read, and for all else that this process does meanwhile. */
+const HELD_BYTES_MAX = 128 * MEGABYTE;
+
+const cleanUp: (() => unknown)[] = [];
+afterEach(async () => {
+	for (const clean of cleanUp.splice(0).reverse()) await clean();
+});
+
+async function startSwarm(): Promise<TestSwarm> {
+	const swarm = await TestSwarm.start(1);
+	cleanUp.push(() => swarm.stop());
+	await swarm.client().put('large', new Uint8Array(500_000));
+	return swarm;
+}
+
+function stopReading(ws: WebSocket): void {
+	(ws as unknown as { readonly _socket: Socket })._socket.pause();
+}
+
+const heldBytes = () => process.memoryUsage().arrayBuffers;
+
+/** Pings until the node has had enough of it. */
+async function flood(ws: WebSocket): Promise<void> {
+	const payload = Buffer.alloc(125);
+	const before = heldBytes();
+	ws.on('error', () => undefined);
+	stopReading(ws);
+	const closed = once(ws, 'close');
+	while (ws.readyState === ws.OPEN) {
+		for (let count = 0; count < 1000; count++) ws.ping(payload);
+		await Promise.race([new Promise((sent) => ws.ping(payload, undefined, sent)), closed]);
+		expect(heldBytes() - before).toBeLessThan(HELD_BYTES_MAX);
+	}
+}
+
+describe('one that sends pings without end', () => {
+	it('at /client is ended', async () => {
+		const swarm = await startSwarm();
+		const ws = swarm.stranger('n1');
+		await once(ws, 'open');
+		const out = new Writer();
+		writeHello(out, 'deaf');
+		ws.send(out.take());
+		await once(ws, 'message');
+		await flood(ws);
+		expect((await swarm.client().put('still', 'here')).ok).toBe(true);
+	});
+
+	it('at /socket.io/ is ended', async () => {
+		const swarm = await startSwarm();
+		const ws = swarm.stranger('n1', { path: '/socket.io/?EIO=4&transport=websocket' });
+		await once(ws, 'open');
+		ws.send('40');
+		await once(ws, 'message');
+		await flood(ws);
+	});
+
+	it('at /mesh is ended, though it has proved itself', async () => {
+		const node = await TestNode.listen('n1');
+		const peer = await TestNode.listen('n2');
+		cleanUp.push(
+			() => node.close(),
+			() => peer.close(),
+		);
+		node.start([node, peer]);
+		const stranger = await Stranger.proven(node, { self: 'n2' });
+		await flood(stranger.ws);
+	});
+});
+
+describe('one that asks for much', () => {
+	it('at /client is sent no more than a bound ahead of what it reads', async () => {
+		const swarm = await startSwarm();
+		const ws = swarm.stranger('n1');
+		cleanUp.push(() => ws.terminate());
+		await once(ws, 'open');
+		const out = new Writer();
+		writeHello(out, 'deaf');
+		writeRead(out, 'stale', 1, Array<string>(READ_KEYS_MAX).fill('large'));
+		const before = heldBytes();
+		stopReading(ws);
+		ws.send(out.take());
+		const client = swarm.client();
+		for (let round = 0; round < 200; round++) {
+			await client.get('large', { stale: true });
+			expect(heldBytes() - before).toBeLessThan(HELD_BYTES_MAX);
+		}
+	});
+});
