@@ -1,24 +1,72 @@
-/** The page's files. Names under `assets/` carry a hash of what is in them, so they never change; others may. */
-import { sep } from 'node:path';
-import express, { type RequestHandler, Router } from 'express';
-import { answerText, onlyMethods } from './answer.ts';
+/**
+ * The page's files, read once: a request for one takes no file descriptor, of which a crowd could leave the log none.
+ * Names under `assets/` carry a hash of what is in them, so they never change; others may, with the next version.
+ */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { extname, join, sep } from 'node:path';
+import { Router } from 'express';
+import { answerNothing, answerText, onlyMethods } from './answer.ts';
+
+interface PageFile {
+	readonly bytes: Buffer;
+	readonly type: string;
+	readonly caching: string;
+	readonly etag: string;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+	'.html': 'text/html; charset=utf-8',
+	'.js': 'text/javascript; charset=utf-8',
+	'.css': 'text/css; charset=utf-8',
+	'.svg': 'image/svg+xml',
+	'.png': 'image/png',
+	'.woff2': 'font/woff2',
+};
 
 /** Mounted at `/`. @param dir where the built page is; null for nowhere */
 export function dashboardRoutes(dir: string | null): Router {
 	const routes = Router({ caseSensitive: true });
-	if (dir !== null) routes.use(staticFiles(dir));
+	const files = dir === null ? new Map<string, PageFile>() : readPage(dir);
+	routes.use((req, res, next) => {
+		const file = files.get(req.path === '/' ? '/index.html' : req.path);
+		if (!file || (req.method !== 'GET' && req.method !== 'HEAD')) return next();
+		res.setHeader('Cache-Control', file.caching);
+		res.setHeader('ETag', file.etag);
+		if (req.headers['if-none-match'] === file.etag) return answerNothing(res, 304);
+		res.setHeader('Content-Type', file.type);
+		res.setHeader('Content-Length', file.bytes.length);
+		res.end(file.bytes);
+	});
 	routes.all('/', onlyMethods('GET', 'HEAD'), (_req, res) => {
 		answerText(res, 404, 'The dashboard is not built. npm start builds it.\n');
 	});
 	return routes;
 }
 
-function staticFiles(dir: string): RequestHandler {
-	return express.static(dir, {
-		redirect: false,
-		setHeaders(res, path) {
-			const isHashed = path.includes(`${sep}assets${sep}`);
-			res.setHeader('Cache-Control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache');
-		},
-	});
+/** By their paths in URLs; none where there is no such folder. */
+function readPage(dir: string): ReadonlyMap<string, PageFile> {
+	const files = new Map<string, PageFile>();
+	for (const name of namesIn(dir)) {
+		const path = `/${name.split(sep).join('/')}`;
+		const bytes = readFileSync(join(dir, name));
+		files.set(path, {
+			bytes,
+			etag: `"${createHash('sha256').update(bytes).digest('base64url')}"`,
+			type: TYPES[extname(name)] ?? 'application/octet-stream',
+			caching: path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+		});
+	}
+	return files;
+}
+
+function namesIn(dir: string): string[] {
+	try {
+		const entries = readdirSync(dir, { recursive: true, withFileTypes: true });
+		return entries
+			.filter((entry) => entry.isFile())
+			.map(({ parentPath, name }) => join(parentPath, name).slice(dir.length + 1));
+	} catch {
+		return [];
+	}
 }
