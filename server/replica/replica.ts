@@ -50,6 +50,8 @@ export interface RunningReplicaOptions {
 
 /** See `Log.tend`. */
 const TEND_EVERY_MS = 1000;
+/** Each time, so many entries of what was deleted by prefix go: a few milliseconds' work. */
+const TIDIED_ENTRIES_MAX = 20_000;
 
 export class RunningReplica implements ReplicaService {
 	readonly store = new Store();
@@ -124,7 +126,10 @@ export class RunningReplica implements ReplicaService {
 			const detail = `cut off ${bytes} bytes of a write that a crash had torn, in ${file} at byte ${offset}`;
 			this.facts.tell({ kind: 'disk', what: 'repaired', detail });
 		}
-		this.#tending = setInterval(() => this.#log.tend(), TEND_EVERY_MS);
+		this.#tending = setInterval(() => {
+			this.#log.tend();
+			this.store.tidy(TIDIED_ENTRIES_MAX);
+		}, TEND_EVERY_MS);
 		this.#guard(() => this.#replica.start());
 	}
 
