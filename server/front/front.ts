@@ -219,7 +219,9 @@ export class Front {
 
 	#refusalOf(request: IncomingMessage): Refusal | null {
 		if (request.rawHeaders.length > 2 * HEADERS_MAX) return TOO_MANY_HEADERS;
-		return this.#options.doors.refusal(request.headers, isProbe(pathOf(request)));
+		const { doors } = this.#options;
+		const refusal = doors.refusal(request.headers);
+		return refusal !== null && isProbe(pathOf(request)) ? doors.refusal(request.headers, true) : refusal;
 	}
 
 	// WebSockets
@@ -314,7 +316,7 @@ function toOriginForm(request: IncomingMessage): void {
 }
 
 function pathOf({ url = '' }: IncomingMessage): string {
-	const path = url.replace(ABSOLUTE_FORM, '');
+	const path = url.startsWith('/') ? url : url.replace(ABSOLUTE_FORM, '');
 	const end = path.indexOf('?');
 	return end < 0 ? path : path.slice(0, end);
 }

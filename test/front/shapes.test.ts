@@ -1,4 +1,6 @@
 /** Requests of every shape that HTTP allows, or does not: each is answered, or refused before anything is done. */
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HEADERS_MAX } from '../../server/front/front.ts';
 import { TestNode } from '../api/node.ts';
@@ -31,18 +33,33 @@ describe('a client that is done with sending', () => {
 
 	it('has its answer also where that takes a while', async () => {
 		let confirm: (confirmed: boolean) => void = () => undefined;
-		const asked = new Promise<void>((resolve) => {
-			node.replica.readBarrier = () => {
-				resolve();
-				return new Promise((answer) => {
-					confirm = answer;
-				});
-			};
-		});
-		wire.write(request('GET', '/v1/kv/a')).socket.end();
-		await asked;
+		node.replica.readBarrier = () =>
+			new Promise((resolve) => {
+				confirm = resolve;
+			});
+		const begun = once(node.events, 'request') as Promise<[IncomingMessage]>;
+		wire.write(request('GET', '/v1/kv/a'));
+		const [{ socket }] = await begun;
+		const heard = once(socket, 'end');
+		wire.socket.end();
+		await heard;
 		confirm(true);
 		expect((await wire.answer()).status).toBe(404);
+		expect(await wire.closed).toBe('end');
+	});
+
+	it('has its answers to what it sent ahead also where they take a while', async () => {
+		const confirm: (() => void)[] = [];
+		node.replica.readBarrier = () => new Promise((resolve) => confirm.push(() => resolve(true)));
+		const begun = once(node.events, 'request') as Promise<[IncomingMessage]>;
+		wire.write(request('GET', '/v1/kv/a') + request('PUT', '/v1/kv/a', { body: 'red' }));
+		const [{ socket }] = await begun;
+		const heard = once(socket, 'end');
+		wire.socket.end();
+		await heard;
+		for (const go of confirm) go();
+		expect((await wire.answer()).status).toBe(404);
+		expect((await wire.answer()).body).toBe('true');
 	});
 
 	it('in the middle of a request is told that it is none, and nothing is done', async () => {
