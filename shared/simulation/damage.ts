@@ -83,7 +83,8 @@ export function damaged(
 			return replace(name, new Uint8Array(files.get(name ?? '')?.length ?? 0));
 		}
 		case 'cutShort': {
-			const name = random.pick([...segments, MANIFEST_NAME]);
+			// The last segment may hold nothing yet: it is missed all the same.
+			const name = random.pick([...segments, segments.at(-1) ?? MANIFEST_NAME, MANIFEST_NAME]);
 			const bytes = files.get(name);
 			return replace(name, bytes?.slice(0, random.integer(0, bytes.length - 1)));
 		}

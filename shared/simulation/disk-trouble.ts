@@ -38,7 +38,7 @@ export function causeDiskFault(fault: DiskFault, world: World, random: Random): 
 		case 'flushFails': {
 			const node = world.node(fault.node);
 			world.counters.flushFailures++;
-			node.disk.failingFlushes = 1;
+			node.disk.failing = fault.of;
 			world.staysDown(node, fault.downMs);
 			return;
 		}

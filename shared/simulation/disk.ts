@@ -54,8 +54,8 @@ export class SimulatedDisk implements Disk {
 	/** Drawn for each flush, in microseconds. */
 	flushMinUs = 100;
 	flushMaxUs = 400;
-	/** How many of the next flushes fail. */
-	failingFlushes = 0;
+	/** The flush of the next write of this kind fails. */
+	failing: WriteKind | undefined;
 	/** The process ends while the next write of this kind is on its way: called then. */
 	duringFlush: { readonly of: WriteKind; act(): void } | undefined;
 	/** For files that may still be made. */
@@ -116,11 +116,12 @@ export class SimulatedDisk implements Disk {
 			this.#runtime.at(Math.max(this.#busyUntil, this.#runtime.now), this.duringFlush.act);
 			this.duringFlush = undefined;
 		}
+		const fails = this.failing !== undefined && isOfKind(this.failing, name, offset, bytes);
+		if (fails) this.failing = undefined;
 		this.#later(() => {
 			this.flushed++;
 			const file = this.#file(name);
-			if (this.failingFlushes > 0) {
-				this.failingFlushes--;
+			if (fails) {
 				this.#tear(file);
 				return done(new DiskError('input/output error'));
 			}

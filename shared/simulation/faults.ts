@@ -20,7 +20,7 @@ export type Cut = readonly [number, number];
 type DiskFaultBody =
 	/** While the next write of that kind to its disk is on its way. */
 	| { readonly kind: 'crashInFlush'; readonly node: number; readonly of: WriteKind; readonly downMs: number }
-	| { readonly kind: 'flushFails'; readonly node: number; readonly downMs: number }
+	| { readonly kind: 'flushFails'; readonly node: number; readonly of: WriteKind; readonly downMs: number }
 	| { readonly kind: 'diskFull'; readonly node: number; readonly ms: number }
 	| { readonly kind: 'slowDisk'; readonly node: number; readonly flushMs: number; readonly ms: number }
 	/** The process is told to stop, and is started again. */
@@ -209,6 +209,7 @@ function usualWeight(kind: FaultKind): number {
 		case 'crash':
 		case 'crashWithin':
 		case 'crashInFlush':
+		case 'flushFails':
 			return 3;
 		case 'pause':
 			return 2;
@@ -228,10 +229,10 @@ function drawFault(random: Random, kind: FaultKind, atMs: number, nodes: number,
 	const downMs = Math.round(random.magnitude(5, 3_000) * wild);
 	switch (kind) {
 		case 'crash':
-		case 'flushFails':
 		case 'stop':
 			return { atMs, kind, node, downMs };
 		case 'crashInFlush':
+		case 'flushFails':
 			return { atMs, kind, node, of: random.pick(WRITE_KINDS), downMs };
 		case 'damage':
 			return { atMs, kind, node, how: random.pick(DAMAGES), isForGood: random.chance(FOR_GOOD), downMs };

@@ -28,8 +28,8 @@ import { type Ledger, Violation } from './ledger.ts';
 import { Random } from './random.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
 
-/** Small, so that a run fills many. */
-const SEGMENT_BYTES = 32 * 1024;
+/** Small, so that a run fills many, but with room for all that clients hand in while there is no leader. */
+const SEGMENT_BYTES = 128 * 1024;
 
 const TURN_MAX_US = 500;
 /** Of 1: a crash of the machine, not of the process alone. */

@@ -62,7 +62,7 @@ export class Trouble {
 			this.#rightYear(node.clock);
 			node.disk.flushMinUs = 100;
 			node.disk.flushMaxUs = 400;
-			node.disk.failingFlushes = 0;
+			node.disk.failing = undefined;
 			node.disk.duringFlush = undefined;
 			node.disk.freeBytes = Number.POSITIVE_INFINITY;
 			node.sendsLeft = Number.POSITIVE_INFINITY;

@@ -160,7 +160,7 @@ describe('a disk', () => {
 		const outcomes = new Set<string>();
 		for (let seed = 1; seed <= 50; seed++) {
 			const { disk, runAll } = setUp(seed);
-			disk.failingFlushes = 1;
+			disk.failing = 'any';
 			disk.write('log', 0, new Uint8Array(512).fill(1), () => undefined);
 			runAll();
 			disk.write('log', 512, new Uint8Array(512).fill(1), () => undefined);
@@ -184,7 +184,7 @@ describe('a disk', () => {
 	it('says so when a flush fails and when it is full', () => {
 		const { disk, runAll } = setUp(3);
 		const errors: (string | undefined)[] = [];
-		disk.failingFlushes = 1;
+		disk.failing = 'any';
 		disk.freeBytes = 100;
 		disk.write('log', 0, new Uint8Array(8), (error) => errors.push(error?.message));
 		disk.write('log', 0, new Uint8Array(8), (error) => errors.push(error?.message));

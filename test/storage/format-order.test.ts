@@ -1,0 +1,63 @@
+/**
+ * Formatting survives a loss of power at any point: what is there is whole and durable before the marker says so. The
+ * system is watched, for only the order of what it is asked for can show that.
+ */
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { formatSwarm } from '../../server/storage/folder.ts';
+
+const watched = vi.hoisted(() => ({
+	calls: [] as (readonly [call: string, path: string])[],
+	paths: new Map<number, string>(),
+}));
+
+vi.mock('node:fs', async (original) => {
+	const system = await original<typeof import('node:fs')>();
+	return {
+		...system,
+		openSync: (path: string, flags: string) => {
+			const fd = system.openSync(path, flags);
+			watched.paths.set(fd, path);
+			if (flags !== 'r') watched.calls.push(['write', path]);
+			return fd;
+		},
+		fsyncSync: (fd: number) => {
+			watched.calls.push(['flush', watched.paths.get(fd) ?? '']);
+			system.fsyncSync(fd);
+		},
+		renameSync: (from: string, to: string) => {
+			watched.calls.push(['rename', to]);
+			system.renameSync(from, to);
+		},
+	};
+});
+
+let folder: string;
+beforeEach(() => {
+	folder = fs.mkdtempSync(join(tmpdir(), 'paxos-format-'));
+	watched.calls.length = 0;
+});
+afterEach(() => fs.rmSync(folder, { recursive: true }));
+
+test('every file is durable before its name, every name before the marker, and the marker comes last', () => {
+	formatSwarm(folder, { name: 'colours', members: ['n1'] });
+	const calls = watched.calls.map(([call, path]) => `${call} ${relative(folder, path) || '.'}`);
+	expect(calls.filter((call) => !call.endsWith('lock'))).toEqual([
+		'write n1/log/manifest',
+		'flush n1/log/manifest',
+		'write n1/log/000000000001.log',
+		'flush n1/log/000000000001.log',
+		'flush n1/log',
+		'write n1/format.json.new',
+		'flush n1/format.json.new',
+		'rename n1/format.json',
+		'flush n1',
+		'flush .',
+		'write format.json.new',
+		'flush format.json.new',
+		'rename format.json',
+		'flush .',
+	]);
+});
