@@ -7,7 +7,6 @@
  */
 import { Writer } from '../bytes/bytes.ts';
 import {
-	FRAME_BYTES_FULL,
 	type MemberAddress,
 	type ReadMode,
 	type Refusal,
@@ -21,6 +20,7 @@ import {
 	writeWelcome,
 } from '../client/protocol.ts';
 import type { Result, Store } from '../store/store.ts';
+import type { ReplicaLimits } from './limits.ts';
 import type { DoorSocket } from './port.ts';
 
 /** Keys that a client asked to read. */
@@ -30,11 +30,6 @@ export interface ClientRead {
 	readonly first: number;
 	readonly keys: readonly string[];
 }
-
-/** Handed to the socket and not taken yet: above this, values wait. */
-const UNSENT_BYTES_MAX = 8_388_608;
-/** Above this, the connection ends. */
-const UNREAD_BYTES_MAX = 67_108_864;
 
 const OK = STATUSES.indexOf('ok');
 const CONDITION_FAILED = STATUSES.indexOf('conditionFailed');
@@ -46,6 +41,7 @@ export class ClientAnswers {
 	keysWaiting = 0;
 	readonly #socket: DoorSocket;
 	readonly #store: Store;
+	readonly #limits: ReplicaLimits;
 	readonly #out = new Writer(1024);
 	/** The run of results that is not written yet; a count of 0 for none. */
 	#runFirst = 0;
@@ -56,7 +52,8 @@ export class ClientAnswers {
 	#reads: ClientRead[] = [];
 	#nextKey = 0;
 
-	constructor(socket: DoorSocket, store: Store) {
+	constructor(socket: DoorSocket, store: Store, limits: ReplicaLimits) {
+		this.#limits = limits;
 		this.#socket = socket;
 		this.#store = store;
 	}
@@ -118,9 +115,9 @@ export class ClientAnswers {
 	/** Sends what has gathered. */
 	flush(): void {
 		this.#endRun();
-		while (this.#reads.length > 0 && this.#socket.unsentBytes < UNSENT_BYTES_MAX) {
+		while (this.#reads.length > 0 && this.#socket.unsentBytes < this.#limits.unsentBytesMax) {
 			this.#writeValues(this.#reads[0] as ClientRead);
-			if (this.#out.length >= FRAME_BYTES_FULL) this.#send();
+			if (this.#out.length >= this.#limits.frameBytesFull) this.#send();
 		}
 		if (this.#out.length > 0) this.#send();
 	}
@@ -143,7 +140,7 @@ export class ClientAnswers {
 		let bytes = this.#out.length;
 		let end = start;
 		const entries = [];
-		for (; end < keys.length && (end === start || bytes < FRAME_BYTES_FULL); end++) {
+		for (; end < keys.length && (end === start || bytes < this.#limits.frameBytesFull); end++) {
 			const entry = this.#store.get(keys[end] as string);
 			entries.push(entry);
 			bytes += entry ? entry.value.length : 1;
@@ -157,7 +154,7 @@ export class ClientAnswers {
 
 	#send(): void {
 		this.#socket.send(this.#out.take(), this.#sent);
-		if (this.#socket.unsentBytes > UNREAD_BYTES_MAX) this.#socket.terminate();
+		if (this.#socket.unsentBytes > this.#limits.unreadBytesMax) this.#socket.terminate();
 	}
 
 	/** There is room for values that waited. */

@@ -5,7 +5,6 @@
 import { MalformedError } from '../bytes/bytes.ts';
 import {
 	CLIENTS_PER_CONNECTION_MAX,
-	IN_FLIGHT_MAX,
 	type MemberAddress,
 	PROTOCOL_VERSION,
 	type Refusal,
@@ -16,12 +15,14 @@ import { KEY_BYTES_MAX, keyFault, prefixFault, VALUE_BYTES_MAX } from '../store/
 import type { Result, Store } from '../store/store.ts';
 import { Batch, type BatchEnd, type SubmitOptions, type Submitter } from './batch.ts';
 import { ClientAnswers, type ClientRead } from './client-answers.ts';
+import type { ReplicaLimits } from './limits.ts';
 import type { DoorSocket } from './port.ts';
 import type { Submissions } from './submissions.ts';
 
 /** What a connection needs of its door. */
 export interface ConnectionOwner {
 	readonly store: Store;
+	readonly limits: ReplicaLimits;
 	readonly submissions: Submissions;
 	/** How every batch of a client is proposed. */
 	readonly submitOptions: SubmitOptions;
@@ -60,7 +61,7 @@ export class ClientConnection implements Submitter {
 		this.#socket = socket;
 		this.from = from;
 		this.#owner = owner;
-		this.#answers = new ClientAnswers(socket, owner.store);
+		this.#answers = new ClientAnswers(socket, owner.store, owner.limits);
 	}
 
 	/** Its client has said hello. */
@@ -207,7 +208,7 @@ export class ClientConnection implements Submitter {
 		if (why !== null) return this.#refuse('write', first, count, why, false);
 		const { submissions, submitOptions } = this.#owner;
 		const isRefused =
-			this.#commandsInFlight + count > IN_FLIGHT_MAX ||
+			this.#commandsInFlight + count > this.#owner.limits.inFlightMax ||
 			submissions.submit(new Batch(this, client, first, count, submitOptions, bytes)) !== null;
 		if (isRefused) return this.#refuse('write', first, count, 'overloaded', false);
 		this.#commandsInFlight += count;
@@ -215,7 +216,7 @@ export class ClientConnection implements Submitter {
 
 	#read({ mode, first, keys }: ClientRead): void {
 		if (!this.#isGreeted) throw new MalformedError('a read before the greeting');
-		if (this.#keysUnconfirmed + this.#answers.keysWaiting + keys.length > IN_FLIGHT_MAX) {
+		if (this.#keysUnconfirmed + this.#answers.keysWaiting + keys.length > this.#owner.limits.inFlightMax) {
 			return this.#refuse('read', first, keys.length, 'overloaded', false);
 		}
 		if (mode === 'linearizable') this.#keysUnconfirmed += keys.length;

@@ -6,12 +6,12 @@
  * Bounded: connections, and what each has unanswered and unread. What all have proposed is bounded in `submissions.ts`.
  */
 import type { MemberAddress } from '../client/protocol.ts';
-import { CONNECTIONS_OF_NODE_MAX } from '../store/client-limits.ts';
 import type { Store } from '../store/store.ts';
 import type { Barriers } from './barriers.ts';
 import type { SubmitOptions } from './batch.ts';
 import type { ClientRead } from './client-answers.ts';
 import { ClientConnection, type ConnectionOwner } from './client-connection.ts';
+import type { ReplicaLimits } from './limits.ts';
 import type { Door, DoorSocket } from './port.ts';
 import type { Submissions } from './submissions.ts';
 
@@ -24,6 +24,7 @@ export interface ClientDoorOptions {
 	readonly members: readonly MemberAddress[];
 	/** How long a request is cared for; then it is surely not done, or its outcome is unknown. Milliseconds. */
 	readonly requestMs: number;
+	readonly limits: ReplicaLimits;
 	/** The node that this one takes for the leader; '' for none. */
 	leader(): string;
 	/** Asks for the end of this turn. */
@@ -40,6 +41,7 @@ interface UnconfirmedRead {
 export class ClientDoor implements Door, ConnectionOwner {
 	readonly store: Store;
 	readonly submissions: Submissions;
+	readonly limits: ReplicaLimits;
 	readonly submitOptions: SubmitOptions;
 	readonly #options: ClientDoorOptions;
 	readonly #connections = new Set<ClientConnection>();
@@ -54,6 +56,7 @@ export class ClientDoor implements Door, ConnectionOwner {
 		this.#options = options;
 		this.store = options.store;
 		this.submissions = options.submissions;
+		this.limits = options.limits;
 		this.submitOptions = { route: 'leader', contest: 0, timeoutMs: options.requestMs };
 	}
 
@@ -63,7 +66,7 @@ export class ClientDoor implements Door, ConnectionOwner {
 
 	/** Whether one more client finds a place. */
 	get hasRoom(): boolean {
-		return this.#connections.size < CONNECTIONS_OF_NODE_MAX;
+		return this.#connections.size < this.limits.connectionsMax;
 	}
 
 	/**

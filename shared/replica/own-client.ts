@@ -17,7 +17,7 @@ import type { Result } from '../store/store.ts';
 import type { Batch, BatchEnd, Proposed, Refusal, SubmitOptions, Submitter } from './batch.ts';
 import type { Deadlines } from './deadlines.ts';
 import { Command, type OnAnswer, OwnBatch } from './own-batch.ts';
-import { PROPOSAL_BYTES_MAX, STOPPING, type Submissions } from './submissions.ts';
+import { STOPPING, type Submissions } from './submissions.ts';
 import type { SubmitAnswer } from './submit-answer.ts';
 
 export interface OwnClientRuntime {
@@ -29,12 +29,10 @@ export interface OwnClientRuntime {
 	soon(): void;
 }
 
-/** From the first command without an answer to the last: the state machine keeps the outcomes of more. */
-export const COMMANDS_MAX = 50_000;
 /** At most what an operation takes beside its value: a key of the largest size, and what is written around it. */
 const OPERATION_BYTES_MAX = KEY_BYTES_MAX + 64;
 
-const OVERLOADED: Refusal = { why: 'overloaded', detail: `${COMMANDS_MAX} commands wait already` };
+const NOT_REMEMBERED: Refusal = { why: 'overloaded', detail: 'the swarm has no room for its outcome' };
 const NOT_REGISTERED: Refusal = { why: 'noLeader', detail: 'the client could not be registered in time' };
 
 export class OwnClient implements Submitter {
@@ -115,7 +113,8 @@ export class OwnClient implements Submitter {
 				});
 			}
 			case 'forgotten':
-				throw new Error(`command ${sequence} was answered before it had an answer`);
+				// Had it been applied before, this process would have seen that, and given the answer.
+				return command?.answer({ outcome: 'refused', ...NOT_REMEMBERED, attempts: [] });
 			case 'unknownClient':
 				this.#renew(batch.client);
 				if (command !== undefined) this.#submitAgain(command);
@@ -145,7 +144,10 @@ export class OwnClient implements Submitter {
 		if (this.#stopped) return STOPPING;
 		const [oldest] = this.#batches;
 		const ahead = oldest === undefined ? 0 : this.#sequence + 1 - oldest.first;
-		if (ahead + this.#waiting.size >= COMMANDS_MAX) return OVERLOADED;
+		const { commandsMax } = this.#submissions.limits;
+		if (ahead + this.#waiting.size >= commandsMax) {
+			return { why: 'overloaded', detail: `${commandsMax} commands wait already` };
+		}
 		return this.#submissions.refusal(this.#waitingBytes + sizeOf(operation));
 	}
 
@@ -212,7 +214,7 @@ export class OwnClient implements Submitter {
 		for (const command of [...this.#waiting]) {
 			this.#take(command);
 			const isAlone = command.options.route === 'self';
-			const isTooMuch = this.#writer.length + sizeOf(command.operation) > PROPOSAL_BYTES_MAX;
+			const isTooMuch = this.#writer.length + sizeOf(command.operation) > this.#submissions.limits.proposalBytesMax;
 			if (together.length > 0 && (isAlone || isTooMuch)) {
 				this.#submitTogether(together);
 				together = [];

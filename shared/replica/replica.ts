@@ -20,6 +20,7 @@ import { Barriers, type OnConfirmed } from './barriers.ts';
 import type { Refusal, SubmitOptions } from './batch.ts';
 import { ClientDoor } from './client-door.ts';
 import { Deadlines } from './deadlines.ts';
+import { REPLICA_LIMITS, type ReplicaLimits } from './limits.ts';
 import { type LoopAgent, type LoopListener, type LoopLog, ReplicaLoop } from './loop.ts';
 import type { OnAnswer } from './own-batch.ts';
 import { OwnClient } from './own-client.ts';
@@ -65,6 +66,8 @@ export interface ReplicaOptions {
 	readonly store: Store;
 	/** How long a client's request is cared for, milliseconds. */
 	readonly requestMs: number;
+	/** Left out: the usual ones. */
+	readonly limits?: ReplicaLimits;
 	readonly runtime: ReplicaRuntime;
 }
 
@@ -89,7 +92,7 @@ export class Replica implements LoopListener {
 	#turnIsAsked = false;
 	#stopped = false;
 
-	constructor({ id, members, agent, log, store, requestMs, runtime }: ReplicaOptions) {
+	constructor({ id, members, agent, log, store, requestMs, limits = REPLICA_LIMITS, runtime }: ReplicaOptions) {
 		this.#id = id;
 		this.#memberIds = members.map((member) => member.id);
 		this.#peersOfQuorum = quorumSize(this.#memberIds) - 1;
@@ -122,11 +125,16 @@ export class Replica implements LoopListener {
 			},
 			this,
 		);
-		this.submissions = new Submissions(this.#loop, this.#deadlines, {
-			wallMs: () => runtime.wallTime().ms,
-			soon,
-			refusal: () => this.#refusal(),
-		});
+		this.submissions = new Submissions(
+			this.#loop,
+			this.#deadlines,
+			{
+				wallMs: () => runtime.wallTime().ms,
+				soon,
+				refusal: () => this.#refusal(),
+			},
+			limits,
+		);
 		this.#own = new OwnClient(this.submissions, this.#deadlines, { nowMs, newId: () => runtime.newId(), soon });
 		this.#barriers = new Barriers(this.#loop, this.#deadlines, soon);
 		this.clients = new ClientDoor({
@@ -136,6 +144,7 @@ export class Replica implements LoopListener {
 			node: id,
 			members,
 			requestMs,
+			limits,
 			leader: () => agent.view().leader.node,
 			soon,
 			malformed: (from, why) => runtime.malformed(from, why),

@@ -15,6 +15,7 @@ import { stampBatches } from '../store/batch-writer.ts';
 import type { Result } from '../store/store.ts';
 import { type Batch, type BatchEnd, Proposed, type Refusal, type Submitter } from './batch.ts';
 import type { Deadlines } from './deadlines.ts';
+import { REPLICA_LIMITS, type ReplicaLimits } from './limits.ts';
 
 /** A client that is spoken for here, or whose batches are on their way. */
 interface Client {
@@ -39,10 +40,6 @@ export interface SubmissionsRuntime {
 	refusal(): Refusal | null;
 }
 
-/** Of one proposal, unless a single batch is larger: two of them still fit a message of the mesh. */
-export const PROPOSAL_BYTES_MAX = 524_288;
-/** Of all batches that have neither results nor an end, each with its overhead. */
-export const SUBMITTED_BYTES_MAX = 67_108_864;
 /** What one batch costs beside its bytes, so that a million batches of one command are bounded too. */
 export const BATCH_OVERHEAD_BYTES = 512;
 
@@ -50,9 +47,8 @@ const NO_BYTES = new Uint8Array(0);
 const NONE_SETTLED: readonly ProposalId[] = [];
 const TIMED_OUT: BatchEnd = { kind: 'unknown', why: 'timeout', detail: 'it was proposed and not chosen in time' };
 export const STOPPING: Refusal = { why: 'stopping', detail: 'the node is stopping' };
-const OVERLOADED: Refusal = { why: 'overloaded', detail: `writes of ${SUBMITTED_BYTES_MAX} bytes wait already` };
-
 export class Submissions {
+	readonly limits: ReplicaLimits;
 	readonly #proposer: Proposer;
 	readonly #deadlines: Deadlines;
 	readonly #runtime: SubmissionsRuntime;
@@ -70,7 +66,8 @@ export class Submissions {
 	#resultClient: Client | undefined;
 	#stopped = false;
 
-	constructor(proposer: Proposer, deadlines: Deadlines, runtime: SubmissionsRuntime) {
+	constructor(proposer: Proposer, deadlines: Deadlines, runtime: SubmissionsRuntime, limits = REPLICA_LIMITS) {
+		this.limits = limits;
 		this.#proposer = proposer;
 		this.#deadlines = deadlines;
 		this.#runtime = runtime;
@@ -119,7 +116,10 @@ export class Submissions {
 	/** Why a batch of so many bytes would not be taken; null where it would be. */
 	refusal(bytes: number): Refusal | null {
 		if (this.#stopped) return STOPPING;
-		if (this.#bytes + bytes + BATCH_OVERHEAD_BYTES > SUBMITTED_BYTES_MAX) return OVERLOADED;
+		const { submittedBytesMax } = this.limits;
+		if (this.#bytes + bytes + BATCH_OVERHEAD_BYTES > submittedBytesMax) {
+			return { why: 'overloaded', detail: `writes of ${submittedBytesMax} bytes wait already` };
+		}
 		return this.#runtime.refusal();
 	}
 
@@ -153,7 +153,7 @@ export class Submissions {
 				this.#propose([batch], batch.bytes.length);
 				continue;
 			}
-			if (together.length > 0 && bytes + batch.bytes.length > PROPOSAL_BYTES_MAX) {
+			if (together.length > 0 && bytes + batch.bytes.length > this.limits.proposalBytesMax) {
 				this.#propose(together, bytes);
 				together = [];
 				bytes = 0;

@@ -9,8 +9,9 @@ import type { Proposal, ProposalId } from '../../shared/paxos/event.ts';
 import { batchValue, commandsOf, NOOP } from '../../shared/paxos/value.ts';
 import { Batch, type BatchEnd, type Refusal, type SubmitOptions, type Submitter } from '../../shared/replica/batch.ts';
 import { Deadlines } from '../../shared/replica/deadlines.ts';
+import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
 import { OwnClient } from '../../shared/replica/own-client.ts';
-import { PROPOSAL_BYTES_MAX, SUBMITTED_BYTES_MAX, Submissions } from '../../shared/replica/submissions.ts';
+import { Submissions } from '../../shared/replica/submissions.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import { Random } from '../../shared/simulation/random.ts';
 import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
@@ -74,7 +75,7 @@ describe('a submitted command', () => {
 		expect(world.loop.proposals.size).toBe(1);
 		for (const id of world.loop.proposals.keys()) world.loop.choose(id);
 		expect(answers).toMatchObject([[{ outcome: 'chosen' }], [{ outcome: 'chosen' }]]);
-		for (let i = 0; i < 5; i++) world.submitOwn('leader', 500, PROPOSAL_BYTES_MAX / 2);
+		for (let i = 0; i < 5; i++) world.submitOwn('leader', 500, REPLICA_LIMITS.proposalBytesMax / 2);
 		world.turn();
 		expect(world.loop.proposals.size).toBe(5);
 	});
@@ -83,14 +84,14 @@ describe('a submitted command', () => {
 		const world = new World(1);
 		world.register();
 		const value = 1_000_000;
-		const answers = Array.from({ length: SUBMITTED_BYTES_MAX / value + 5 }, () =>
+		const answers = Array.from({ length: REPLICA_LIMITS.submittedBytesMax / value + 5 }, () =>
 			world.submitOwn('leader', 500, value),
 		);
 		world.turn();
 		const refused = answers.filter((all) => all.length > 0);
 		expect(refused.length).toBeGreaterThanOrEqual(5);
 		for (const all of refused) expect(all).toMatchObject([{ outcome: 'refused', why: 'overloaded' }]);
-		expect(world.submissions.bytes).toBeLessThanOrEqual(SUBMITTED_BYTES_MAX);
+		expect(world.submissions.bytes).toBeLessThanOrEqual(REPLICA_LIMITS.submittedBytesMax);
 		expect([world.submitDoor(value), world.submitDoor(value)]).toContainEqual(
 			expect.objectContaining({ why: 'overloaded' }),
 		);
