@@ -6,7 +6,7 @@
  */
 import type { Settle } from './abort.ts';
 import { RefusedError } from './errors.ts';
-import { type ClientLimits, LIMITS } from './limits.ts';
+import { type CallLimits, LIMITS } from './limits.ts';
 import type { NodeSection, ReadEntry, ReadMode } from './protocol.ts';
 import { Reads } from './reads.ts';
 import { Route } from './route.ts';
@@ -21,7 +21,7 @@ export interface CoreOptions {
 	/** How long a call may take, connecting included. Milliseconds. */
 	readonly timeoutMs: number;
 	readonly runtime: ClientRuntime;
-	readonly limits?: Partial<ClientLimits>;
+	readonly limits?: Partial<CallLimits>;
 }
 
 export interface WriteResult {

@@ -1,7 +1,7 @@
 /** The bounds of a client, in one place. A simulator makes them small, so that they are reached. */
 import { FRAME_BYTES_FULL, IN_FLIGHT_MAX, READ_KEYS_MAX } from './protocol.ts';
 
-export interface ClientLimits {
+export interface CallLimits {
 	/** Commands, and keys to be read, that a node has not answered. A node refuses more; what is more waits in line. */
 	readonly inFlightMax: number;
 	/** Writes, and reads, without an answer, those in line included. More are refused at once. */
@@ -14,7 +14,7 @@ export interface ClientLimits {
 	readonly readKeysMax: number;
 }
 
-export const LIMITS: ClientLimits = {
+export const LIMITS: CallLimits = {
 	inFlightMax: IN_FLIGHT_MAX,
 	callsMax: 1_048_576,
 	bytesMax: 268_435_456,
@@ -23,7 +23,7 @@ export const LIMITS: ClientLimits = {
 };
 
 /** Commands of a batch in line. With the command that opens its client, it must fit what a node takes. */
-export function lineCommandsMax({ inFlightMax }: ClientLimits): number {
+export function lineCommandsMax({ inFlightMax }: CallLimits): number {
 	return Math.max(1, Math.min(LINE_COMMANDS_MAX, inFlightMax - 1));
 }
 

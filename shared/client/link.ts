@@ -20,6 +20,8 @@ export type Welcome = NodeSection & { kind: 'welcome' };
 export interface LinkHandlers {
 	welcome(link: Link, welcome: Welcome): void;
 	section(link: Link, section: Exclude<NodeSection, Welcome>): void;
+	/** The node has said something, after it had owed that for so long. */
+	heard(afterMs: number): void;
 	/** Nothing comes of it any more. Called once, never from inside the constructor. */
 	ended(link: Link, why: string): void;
 }
@@ -153,6 +155,7 @@ export class Link {
 
 	#receive(data: unknown): void {
 		this.#heardMs = this.#runtime.nowMs();
+		if (this.#state === 'up') this.#handlers.heard(this.#silentMs);
 		this.#owes = false;
 		this.#isPinged = false;
 		this.#silentMs = 0;

@@ -1,23 +1,27 @@
 /**
- * How long a client waits for a node that owes it an answer, before it looks for another one. A node that is only
- * slow would be left again and again, so each time that a client has left one it waits twice as long, up to a bound;
- * in quiet times that is forgotten step by step. No two clients wait equally long.
+ * How long a client waits for a node that owes it an answer, before it looks for another one: a few times as long as
+ * nodes took of late, and twice as long with each node that it gave up in vain. So a node that is gone is left soon,
+ * however often that happens, and one that is only slow is not left again and again. No two clients wait equally long.
+ *
+ * @source RFC 6298, the retransmission timer of TCP, with the largest delay in place of its mean and variance
  */
 import type { ClientRuntime } from './runtime.ts';
 
 const PATIENCE_MIN_MS = 1000;
-/** The steps from the shortest patience to the longest, each twice the one before. */
-const STEPS_MAX = 4;
+const PATIENCE_MAX_MS = 16_000;
+/** So many times as long as nodes took of late. */
+const FACTOR = 3;
+/** What one answer leaves of the longest delay before it. */
+const MEMORY = 0.9;
 /** Of 1: so much longer at random. */
 const JITTER = 0.2;
-/** One step is forgotten in so long. */
-const FORGETS_AFTER_MS = 30_000;
 
 export class Patience {
 	readonly #runtime: ClientRuntime;
-	#steps = 0;
-	/** When `#steps` last changed. */
-	#sinceMs = 0;
+	/** How long nodes took of late, at the longest. */
+	#delayMs = 0;
+	/** Nodes given up since one has answered. */
+	#givenUp = 0;
 	#jitter: number;
 
 	constructor(runtime: ClientRuntime) {
@@ -26,22 +30,19 @@ export class Patience {
 	}
 
 	get ms(): number {
-		this.#forget();
-		return PATIENCE_MIN_MS * 2 ** this.#steps * this.#jitter;
+		const ms = Math.max(PATIENCE_MIN_MS, FACTOR * this.#delayMs) * 2 ** this.#givenUp;
+		return Math.min(PATIENCE_MAX_MS, ms) * this.#jitter;
+	}
+
+	/** A node has answered after so long. */
+	answered(afterMs: number): void {
+		this.#givenUp = 0;
+		this.#delayMs = Math.max(afterMs, MEMORY * this.#delayMs);
 	}
 
 	/** It was too short, perhaps. */
-	lost(): void {
-		this.#forget();
-		this.#steps = Math.min(STEPS_MAX, this.#steps + 1);
-		this.#sinceMs = this.#runtime.nowMs();
+	gaveUp(): void {
+		this.#givenUp++;
 		this.#jitter = 1 + JITTER * this.#runtime.random();
-	}
-
-	#forget(): void {
-		const steps = Math.floor((this.#runtime.nowMs() - this.#sinceMs) / FORGETS_AFTER_MS);
-		if (steps === 0) return;
-		this.#steps = Math.max(0, this.#steps - steps);
-		this.#sinceMs += steps * FORGETS_AFTER_MS;
 	}
 }

@@ -11,13 +11,13 @@ import { abortable, isAborted, type Settle } from './abort.ts';
 import { Again, NEVER, type Refusable } from './again.ts';
 import { Batches, type Numbered } from './batches.ts';
 import { RefusedError } from './errors.ts';
-import type { ClientLimits } from './limits.ts';
+import type { CallLimits } from './limits.ts';
 import { type NodeSection, type ReadEntry, type ReadMode, writeRead } from './protocol.ts';
 import type { ClientRuntime } from './runtime.ts';
 
 export interface ReadsOwner {
 	readonly runtime: ClientRuntime;
-	readonly limits: ClientLimits;
+	readonly limits: CallLimits;
 	/** @returns false while there is no node */
 	send(frame: Uint8Array): boolean;
 	/** Why there is no node, to end a sentence with; '' where there is one. */

@@ -42,8 +42,9 @@ const FOLLOW_MS = 500;
 /** The same after it could not be reached or was left, once; it doubles each time. */
 const FOLLOW_AGAIN_MS = 2000;
 const FOLLOW_AGAIN_MAX_MS = 60_000;
-/** A node that knows no leader is left after so many times the patience for one that is silent. */
-const LEADERLESS_FACTOR = 2;
+/** A node that knows no leader is left after so long; after each round of looks in vain, after twice as long. */
+const LEADERLESS_MS = 2000;
+const LEADERLESS_MAX_MS = 32_000;
 /** Addresses that nodes have told. */
 const MEMBERS_MAX = 64;
 
@@ -84,6 +85,8 @@ export class Route {
 	/** The leader as the current node tells, '' for none. */
 	#leader = '';
 	#leaderlessSinceMs = 0;
+	/** How long it waits for one to be told. */
+	#leaderlessMs = LEADERLESS_MS;
 	/** The last leader there was, and how often it was dialed in vain, or left. */
 	#followed = '';
 	#followFailures = 0;
@@ -98,6 +101,7 @@ export class Route {
 		this.#handlers = {
 			welcome: (link, welcome) => this.#welcome(link, welcome),
 			section: (link, section) => this.#section(link, section),
+			heard: (afterMs) => this.#patience.answered(afterMs),
 			ended: (link, why) => {
 				this.#failure = `${link.url}: ${why}`;
 				this.#ended(link);
@@ -140,7 +144,7 @@ export class Route {
 		const silentMs = link.silence();
 		const { ms } = this.#patience;
 		if (this.#dialing || nowMs - this.#lookedMs < ms) return;
-		const isLeaderless = this.#leader === '' && nowMs - this.#leaderlessSinceMs >= LEADERLESS_FACTOR * ms;
+		const isLeaderless = this.#leader === '' && nowMs - this.#leaderlessSinceMs >= this.#leaderlessMs;
 		if (silentMs < ms && !isLeaderless) return;
 		this.#lookedMs = nowMs;
 		this.#looksLeft = this.#urls.length - 1;
@@ -185,8 +189,10 @@ export class Route {
 
 	/** Tries the next node of this round. After the last one it is more patient. */
 	#look(why: Why): void {
-		if (this.#looksLeft-- > 0) this.#dialNext(why);
-		else this.#patience.lost();
+		if (this.#looksLeft-- > 0) return this.#dialNext(why);
+		if (why === 'silent') return this.#patience.gaveUp();
+		this.#leaderlessMs = Math.min(LEADERLESS_MAX_MS, 2 * this.#leaderlessMs);
+		this.#leaderlessSinceMs = this.#nowMs;
 	}
 
 	/** With no link and none under way. */
@@ -264,7 +270,7 @@ export class Route {
 	/** A node was left though its connection stood: it is not followed soon, nor is the next one left so soon. */
 	#hasLeft(link: Link): void {
 		this.#leftUrl = link.url;
-		this.#patience.lost();
+		this.#patience.gaveUp();
 		if (link.url !== this.#leaderUrl) return;
 		if (this.#nowMs - this.#currentSinceMs >= FOLLOW_AGAIN_MAX_MS) this.#followFailures = 0;
 		this.#followFailures++;
@@ -291,6 +297,7 @@ export class Route {
 			this.#followed = leader;
 			this.#followFailures = 0;
 		}
+		if (leader !== '') this.#leaderlessMs = LEADERLESS_MS;
 		this.#cancelFollow?.();
 		if (this.#dialingWhy === 'follow') {
 			this.#dialing?.close();

@@ -12,14 +12,14 @@ import { Again, NEVER } from './again.ts';
 import { Batches } from './batches.ts';
 import { Draft } from './draft.ts';
 import { BadValueError, RefusedError, UnknownOutcomeError } from './errors.ts';
-import { type ClientLimits, lineCommandsMax } from './limits.ts';
+import { type CallLimits, lineCommandsMax } from './limits.ts';
 import { CLIENTS_PER_CONNECTION_MAX, type NodeSection } from './protocol.ts';
 import type { ClientRuntime } from './runtime.ts';
 import type { WriteBatch, WriteCall } from './write-batch.ts';
 
 export interface WritesOwner {
 	readonly runtime: ClientRuntime;
-	readonly limits: ClientLimits;
+	readonly limits: CallLimits;
 	/** The name that the client has now. */
 	clientId(): string;
 	/** The swarm has dropped the client of that name: it needs another. */
