@@ -89,14 +89,37 @@ export const COUNTERS = [
 	'proposalsRefused',
 	'flushes',
 	// What clients saw.
+	/** At nodes that hear a leader. */
+	'writesAsked',
 	'writes',
 	'reads',
 	'casHeld',
 	'casFailed',
+	'conditionalDeletes',
+	'prefixesDeleted',
+	'prefixesRead',
+	'staleReads',
+	'sameValuesRead',
+	'batchesOfMany',
 	'clientTimeouts',
 	'retriesUnderOneIdentity',
+	'writesRefused',
+	'callsRefusedForRoom',
+	'outcomesForgotten',
 	'unknownOutcomes',
 	'operationsOverlapping',
+	// What became of their connections, and of themselves.
+	'socketsDialed',
+	'socketsOpened',
+	'socketsRefused',
+	'socketsLost',
+	'socketsSilent',
+	'socketsStalled',
+	'socketsTerminated',
+	'clientsBegun',
+	'clientsChangedNodes',
+	'clientsEvicted',
+	'clientsStoodStill',
 ] as const;
 
 /** What no seed can count yet, because the faults behind it are not drawn yet (`NOT_YET` of `faults.ts`). */

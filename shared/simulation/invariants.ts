@@ -12,6 +12,7 @@ import type { Event } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Envelope, Slot } from '../paxos/message.ts';
 import type { Result } from '../store/store.ts';
+import { AppliedCommands } from './applied.ts';
 import type { Counters } from './counters.ts';
 import { type Ledger, Violation } from './ledger.ts';
 import { Life } from './life.ts';
@@ -26,6 +27,7 @@ export class Invariants {
 	acknowledgedThrough: Slot = 0;
 	/** Of all nodes. */
 	steps = 0;
+	readonly commands = new AppliedCommands();
 	readonly #ledger: Ledger;
 	readonly #ids: readonly string[];
 	readonly #counters: Counters;
@@ -37,7 +39,6 @@ export class Invariants {
 	readonly #resultsAfter: number[] = [];
 	/** By command: the revision that it got. */
 	readonly #revisions = new Map<string, number>();
-	readonly #neverApplied = new Set<string>();
 
 	/** @param openSlotsMax how many slots beyond what is chosen a leader may propose in */
 	constructor(ledger: Ledger, ids: readonly string[], counters: Counters, openSlotsMax: number) {
@@ -98,7 +99,10 @@ export class Invariants {
 			life.results = mixed(mixed(life.results, result.revision), result.ok ? 1 : 2);
 			this.#appliedOnce(`${client}/${sequence}`, result.revision);
 			if (result.kind === 'duplicate') this.#counters.commandsChosenTwice++;
-		} else life.results = mixed(life.results, 3);
+		} else {
+			life.results = mixed(life.results, 3);
+			if (result.kind === 'forgotten') this.#counters.outcomesForgotten++;
+		}
 	}
 
 	/** All commands of `slot` are applied. Equal state at equal revision: the same results all the way. */
@@ -110,20 +114,10 @@ export class Invariants {
 		throw new Violation('EqualStateAtEqualRevision', `${this.#ids[node]} made something else of slot ${slot}`);
 	}
 
-	/** A client has the answer of a command in `slot`. */
-	acknowledged(node: number, slot: Slot, client: string, sequence: number, revision: number): void {
-		this.#ledger.mustBeChosenThrough(node, slot, 'an answer');
-		if (this.#revisions.get(`${client}/${sequence}`) !== revision) {
-			throw new Violation('AcknowledgedIsApplied', `${client}/${sequence} was answered with another revision`);
-		}
+	/** A client has the answer of a command that was applied in that slot. */
+	acknowledged(slot: Slot): void {
+		this.#ledger.mustBeChosenThrough(0, slot, 'an answer');
 		if (slot > this.acknowledgedThrough) this.acknowledgedThrough = slot;
-	}
-
-	/** A client was told that it surely did not happen. */
-	refused(client: string, sequence: number): void {
-		const command = `${client}/${sequence}`;
-		this.#neverApplied.add(command);
-		if (this.#revisions.has(command)) throw new Violation('RefusedNeverHappens', `${command} was applied`);
 	}
 
 	#appliedOnce(command: string, revision: number): void {
@@ -131,7 +125,6 @@ export class Invariants {
 		if (before === revision) return;
 		if (before !== undefined) throw new Violation('AppliedOnce', `${command} at revision ${before} and ${revision}`);
 		this.#revisions.set(command, revision);
-		if (this.#neverApplied.has(command)) throw new Violation('RefusedNeverHappens', `${command} was applied`);
 	}
 
 	#applies(node: number, life: Life, { slot, value }: Decision): void {

@@ -17,10 +17,22 @@ interface Span {
 	readonly returned: number;
 }
 
-/** No two writes of a history write the same `value`. `revision` is what the answer said; 0 for none. */
+/** No two writes write the same value, but for those that say so. `revision` is what the answer said; 0 for none. */
 export type HistoryEntry =
-	| (Span & { readonly kind: 'put'; readonly value: number; readonly revision: number })
-	| (Span & { readonly kind: 'delete'; readonly revision: number })
+	/** `isRepeated`: others write the same value, so a read of it does not tell whose it was. */
+	| (Span & {
+			readonly kind: 'put';
+			readonly value: number;
+			readonly revision: number;
+			readonly isRepeated?: boolean;
+	  })
+	| (Span & {
+			readonly kind: 'delete';
+			/** The revision that the key had to have, unless it was absent; null: whatever it has. */
+			readonly expected?: number | null;
+			readonly ok?: boolean;
+			readonly revision: number;
+	  })
 	| (Span & {
 			readonly kind: 'cas';
 			/** The revision that the key had to have; 0: it had to be absent. */
@@ -40,7 +52,10 @@ export type Verdict =
 
 export const CONFIGURATIONS_MAX = 200_000;
 
-/** One key's state. `revision` -1: it was written by an operation whose revision nobody saw. */
+/**
+ * One key's state. `revision` -1: it was written by an operation whose revision nobody saw; -2: by one whose revision may
+ * have been seen, and is not known to be its own.
+ */
 export interface Register {
 	readonly value: number;
 	readonly revision: number;
@@ -71,11 +86,15 @@ export function takeEffect(state: Register, operation: HistoryEntry): Register |
 		case 'get':
 			return state.value === operation.value && sameRevision(state, operation.revision) ? state : undefined;
 		case 'put':
-			return written(state, operation, operation.value);
-		case 'delete':
-			return written(state, operation, 0);
+			return written(state, operation, operation.value, operation.isRepeated);
+		case 'delete': {
+			const { expected = null, ok = true } = operation;
+			const holds = expected === null || state.value === 0 || hasRevision(state, expected, ok);
+			if (holds !== ok) return undefined;
+			return written(state, operation, holds ? 0 : undefined);
+		}
 		case 'cas': {
-			const holds = state.revision === operation.expected;
+			const holds = hasRevision(state, operation.expected, operation.ok);
 			if (holds !== operation.ok) return undefined;
 			return written(state, operation, holds ? operation.value : undefined);
 		}
@@ -83,16 +102,27 @@ export function takeEffect(state: Register, operation: HistoryEntry): Register |
 }
 
 /** @param value 0 where the key is gone, undefined where it stays as it is */
-function written(state: Register, { revision }: { readonly revision: number }, value: number | undefined) {
+function written(
+	state: Register,
+	{ revision }: { readonly revision: number },
+	value: number | undefined,
+	isRepeated = false,
+): Register | undefined {
 	if (revision !== 0 && revision <= state.revisionKnown) return undefined;
 	const revisionKnown = Math.max(state.revisionKnown, revision);
-	if (value === undefined) return { ...state, revisionKnown };
+	// A write of what is there already changes nothing.
+	if (value === undefined || value === state.value) return { ...state, revisionKnown };
 	if (value === 0) return { value: 0, revision: 0, revisionKnown };
-	return { value, revision: revision === 0 ? -1 : revision, revisionKnown };
+	return { value, revision: revision !== 0 ? revision : isRepeated ? -2 : -1, revisionKnown };
 }
 
 function sameRevision(state: Register, seen: number): boolean {
-	return state.revision === -1 || seen === 0 || state.revision === seen;
+	return state.revision < 0 || seen === 0 || state.revision === seen;
+}
+
+/** Where that is not known, it is as the answer says. */
+function hasRevision(state: Register, expected: number, ok: boolean): boolean {
+	return state.revision === -2 ? ok : state.revision === expected;
 }
 
 /** One operation of one key, as the search needs it. */
@@ -104,19 +134,35 @@ interface Step {
 	readonly unseenEffect: number;
 }
 
-/** In the order of their calls. Values are written once, so whoever read one tells at which revision it came. */
+/** In the order of their calls. A read of a value that was written once tells at which revision it came. */
 function stepsOf(entries: readonly HistoryEntry[]): Step[] {
+	const repeated = new Set<number>();
+	for (const entry of entries) if (entry.kind === 'put' && entry.isRepeated) repeated.add(entry.value);
 	const seen = new Map<number, number>();
-	for (const entry of entries) if (entry.kind === 'get' && entry.value !== 0) seen.set(entry.value, entry.revision);
+	for (const entry of entries) {
+		if (entry.kind === 'get' && entry.value !== 0 && !repeated.has(entry.value)) seen.set(entry.value, entry.revision);
+	}
 	return [...entries]
 		.sort((a, b) => a.called - b.called)
 		.map((entry) => {
 			if (entry.returned !== Number.POSITIVE_INFINITY) return { operation: entry, certain: true, unseenEffect: 0 };
 			const revision = entry.kind === 'put' || entry.kind === 'cas' ? seen.get(entry.value) : undefined;
 			if (revision !== undefined) return { operation: { ...entry, revision }, certain: true, unseenEffect: 0 };
-			const unseenEffect = entry.kind === 'put' ? -1 : entry.kind === 'cas' ? entry.expected + 1 : -2;
-			return { operation: entry, certain: false, unseenEffect };
+			return { operation: entry, certain: false, unseenEffect: unseenEffectOf(entry) };
 		});
+}
+
+function unseenEffectOf(entry: HistoryEntry): number {
+	switch (entry.kind) {
+		case 'cas':
+			return 4 * (entry.expected + 1);
+		case 'delete':
+			return 4 * ((entry.expected ?? -1) + 2) + 1;
+		case 'put':
+			return entry.isRepeated ? -entry.value : -1;
+		case 'get':
+			return 0;
+	}
 }
 
 class Search {

@@ -19,6 +19,7 @@ import type { LoopLog } from '../replica/loop.ts';
 import type { MeshPort } from '../replica/port.ts';
 import { Replica, type ReplicaAgent, type ReplicaRuntime, type ReplicaTimer } from '../replica/replica.ts';
 import { type OnResult, Store } from '../store/store.ts';
+import type { Bounds } from './bounds.ts';
 import { Clock, type ClockTaste } from './clock.ts';
 import type { Counters } from './counters.ts';
 import type { Damage } from './damage.ts';
@@ -46,6 +47,7 @@ export interface Surroundings {
 	readonly invariants: Invariants;
 	readonly counters: Counters;
 	readonly clocks: ClockTaste;
+	readonly bounds: Bounds;
 	/** Whether facts of single messages are made. */
 	readonly watched: boolean;
 	readonly canary: boolean;
@@ -59,7 +61,7 @@ export interface Surroundings {
 }
 
 /** What a node may wait for, for the hash of all events. */
-export type Errand = 'disk' | 'turn' | 'tend' | ReplicaTimer;
+export type Errand = 'disk' | 'turn' | 'tend' | 'frame' | ReplicaTimer;
 
 export class SimulatedNode {
 	readonly index: number;
@@ -194,8 +196,9 @@ export class Process implements ReplicaRuntime {
 			members: node.config.members.map((id) => ({ id, url: `http://${id}` })),
 			agent: this.#watchedAgent(),
 			log: this.#watchedLog(),
-			store: new WatchedStore(node.index, invariants),
+			store: new WatchedStore(node.index, invariants, world.bounds),
 			requestMs: REQUEST_MS,
+			limits: world.bounds.replica,
 			runtime: this,
 		});
 		this.#planTend();
@@ -380,16 +383,18 @@ class WatchedStore extends Store {
 	readonly #invariants: Invariants;
 	#slot: Slot = 0;
 
-	constructor(node: number, invariants: Invariants) {
-		super();
+	constructor(node: number, invariants: Invariants, bounds: Bounds) {
+		super(bounds.store);
 		this.#node = node;
 		this.#invariants = invariants;
 	}
 
-	override apply(value: Uint8Array, onResult?: OnResult): boolean {
+	override apply(commands: Uint8Array, onResult?: OnResult): boolean {
 		this.#slot++;
-		const whole = super.apply(value, (client, sequence, result) => {
+		const command = this.#invariants.commands.begin(this.#slot, commands);
+		const whole = super.apply(commands, (client, sequence, result) => {
 			this.#invariants.result(this.#node, client, sequence, result);
+			command?.note(result);
 			onResult?.(client, sequence, result);
 		});
 		this.#invariants.applied(this.#node, this.#slot, this.revision);

@@ -7,7 +7,8 @@
 import { sameBytes } from '../bytes/bytes.ts';
 import { PaxosAgent } from '../paxos/agent.ts';
 import { Store } from '../store/store.ts';
-import { Clients, CONTESTED_SLOTS, drawOperations, type PlannedOperation } from './clients.ts';
+import { type Bounds, drawBounds, USUAL_BOUNDS } from './bounds.ts';
+import { CALL_MS_MAX, Clients } from './clients.ts';
 import { type ClockTaste, USUAL_CLOCKS } from './clock.ts';
 import type { Counters } from './counters.ts';
 import { mustBound, mustHaveNothingLeft, PatientReaders } from './ending.ts';
@@ -16,9 +17,11 @@ import { Violation } from './ledger.ts';
 import { checkHistory } from './linearizability.ts';
 import type { LinkQuality } from './network.ts';
 import type { SimulatedNode } from './node.ts';
+import { CONTESTED_SLOTS, drawOperations, type PlannedOperation } from './operations.ts';
 import { Random } from './random.ts';
 import { drawScenarioFaults, PARTIAL_TIMES, SCENARIOS, type Scenario, stableFromMs } from './scenarios.ts';
 import { US_PER_MS } from './schedule.ts';
+import { drawSockets, type SocketTaste, USUAL_SOCKETS } from './sockets.ts';
 import { Trouble } from './trouble.ts';
 import { type Onlooker, World } from './world.ts';
 
@@ -32,6 +35,8 @@ export interface Plan {
 	readonly links: LinkQuality;
 	/** Plans that were found before there were others have the usual ones. */
 	readonly clocks?: ClockTaste;
+	readonly sockets?: SocketTaste;
+	readonly bounds?: Bounds;
 	readonly openSlotsMax: number;
 	readonly messageBytesMax: number;
 	readonly watched: boolean;
@@ -103,6 +108,8 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 		regime,
 		links: drawLinks(random),
 		clocks: { spreadMs: random.pick([0, 1, 2_000]), resolutionUs: random.pick([1, 1, 1_000, 16_000, 1_000_000]) },
+		bounds: drawBounds(new Random(seed, 0x626f756e)),
+		sockets: drawSockets(new Random(seed, 0x736f636b)),
 		openSlotsMax: random.pick([1, 2, 8, 64]),
 		messageBytesMax: random.pick([64, 512, 64 * 1024]),
 		watched: random.chance(0.125),
@@ -172,6 +179,7 @@ export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 	const { seed, nodes, links, openSlotsMax, messageBytesMax, watched } = plan;
 	const slotsAheadMax = SLOTS_AHEAD_FACTOR * openSlotsMax;
 	const config = { openSlotsMax, slotsAheadMax, valueBytesMax: 16 * 1024, messageBytesMax, timings: TIMINGS };
+	const bounds = plan.bounds ?? USUAL_BOUNDS;
 	const world = new World({
 		seed,
 		nodes,
@@ -180,17 +188,19 @@ export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 		watched,
 		canary: plan.canary ?? false,
 		clocks: plan.clocks ?? USUAL_CLOCKS,
+		sockets: plan.sockets ?? USUAL_SOCKETS,
+		bounds,
 		onlooker,
 	});
 	const trouble = new Trouble(world, new Random(seed, 0x74726f75), links);
-	const clients = new Clients(world, seed, LOAD.clients);
+	const clients = new Clients(world, { seed, clients: LOAD.clients, keys: LOAD.keys, limits: bounds.calls });
 	let violation: Outcome['violation'] = null;
 	try {
 		world.start();
 		trouble.schedule(plan.faults);
 		clients.schedule(plan.operations);
 		if (plan.regime === 'survivable') runUntilProgress(world, trouble, clients, plan);
-		else if (plan.scenario) runWithStableLeader(world, clients, plan.scenario);
+		else if (plan.scenario) runWithStableLeader(world, plan.scenario);
 		else world.run(PLAN.endMs * US_PER_MS);
 		clients.finish();
 		checkStates(world);
@@ -229,8 +239,10 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 	const [first] = silent;
 	if (first) throw new Violation('Progress', `${first.id} answers nothing ${progressMs} ms after all faults ended`);
 	world.run(Math.max(PLAN.endMs, PLAN.healMs + progressMs + SETTLE_MS) * US_PER_MS);
+	if (clients.waitingCount > 0) world.run(world.now + CALL_MS_MAX * US_PER_MS);
 	if (clients.waitingCount > 0)
 		throw new Violation('Progress', `${clients.waitingCount} operations still have no answer`);
+	clients.mustHaveNothingLeft();
 	readers.mustHaveAnswers();
 	const { chosenThrough } = world.ledger;
 	const campaigns = world.counters.campaigns - before.campaigns;
@@ -256,14 +268,14 @@ function learningMs(world: World, alive: readonly SimulatedNode[], { links, mess
 }
 
 /** Some time after the cut one leader stays, and what it is asked for is chosen. */
-function runWithStableLeader(world: World, clients: Clients, scenario: Scenario): void {
+function runWithStableLeader(world: World, scenario: Scenario): void {
 	const stableMs = stableFromMs(scenario);
 	world.run(stableMs * US_PER_MS);
 	let before = world.ledger.chosenThrough;
 	for (let ms = stableMs + PROGRESS_EVERY_MS; ms <= PARTIAL_TIMES.endMs; ms += PROGRESS_EVERY_MS) {
-		const { askedOfFollowers } = clients;
+		const { writesAsked } = world.counters;
 		world.run((ms - PROGRESS_EVERY_MS / 2) * US_PER_MS);
-		const wasAsked = clients.askedOfFollowers > askedOfFollowers;
+		const wasAsked = world.counters.writesAsked > writesAsked;
 		world.run(ms * US_PER_MS);
 		if (wasAsked && world.ledger.chosenThrough === before) {
 			throw new Violation('Progress', `nothing is chosen before ${ms} ms`);
@@ -285,7 +297,7 @@ function checkStates(world: World): void {
 		// By slot, not by revision: a command that was applied before takes none, and may yet acknowledge outcomes.
 		const { store, appliedThrough } = node.process.replica;
 		const bytes = store.save();
-		if (!sameBytes(bytes, Store.restore(bytes).save())) {
+		if (!sameBytes(bytes, Store.restore(bytes, world.bounds.store).save())) {
 			throw new Violation('SavedIsWhole', `the store of ${node.id} is another one after save and restore`);
 		}
 		world.counters.storesRestored++;

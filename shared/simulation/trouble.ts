@@ -44,6 +44,7 @@ export class Trouble {
 	heal(): void {
 		this.#world.note('', 'everything heals');
 		this.#isHealed = true;
+		this.#world.isHealed = true;
 		this.#world.onLeader = undefined;
 		this.#links = { ...this.#links, loss: 0, tail: 0 };
 		const everyone = this.#world.nodes;

@@ -15,6 +15,7 @@ import type { AgentFact } from '../paxos/fact.ts';
 import type { Message } from '../paxos/message.ts';
 import { readMessage, writeMessage } from '../paxos/wire.ts';
 import { absurdMessage } from './absurd.ts';
+import type { Bounds } from './bounds.ts';
 import type { ClockTaste } from './clock.ts';
 import { type Counters, noCounts } from './counters.ts';
 import { Invariants, mixed } from './invariants.ts';
@@ -24,6 +25,7 @@ import { type LinkQuality, LOST, Network } from './network.ts';
 import { type Errand, SimulatedNode, type Surroundings } from './node.ts';
 import { Random } from './random.ts';
 import { type Instant, Schedule, US_PER_MS } from './schedule.ts';
+import { Sockets, type SocketTaste } from './sockets.ts';
 import { hashOf } from './values.ts';
 
 /** Who looks on: for traces and pictures, never needed for a verdict. */
@@ -43,6 +45,8 @@ export interface WorldOptions {
 	readonly nodes: number;
 	readonly links: LinkQuality;
 	readonly clocks: ClockTaste;
+	readonly sockets: SocketTaste;
+	readonly bounds: Bounds;
 	/** How many slots a leader may have open, and how much goes into one message. */
 	readonly config: Omit<AgentConfig, 'id' | 'members'>;
 	/** Facts of single messages are made, and checked. */
@@ -87,6 +91,7 @@ const CODES = [
 	'campaign',
 	'deadline',
 	'tell',
+	'frame',
 	'link',
 	'fault',
 	'client',
@@ -106,8 +111,12 @@ export class World implements Surroundings {
 	readonly watched: boolean;
 	readonly canary: boolean;
 	readonly clocks: ClockTaste;
+	readonly bounds: Bounds;
 	readonly network: Network;
 	readonly links: Links;
+	readonly sockets: Sockets;
+	/** No fault begins any more. */
+	isHealed = false;
 	/** Of all events so far. */
 	hash = 0;
 	events = 0;
@@ -134,6 +143,7 @@ export class World implements Surroundings {
 		this.watched = options.watched;
 		this.canary = options.canary;
 		this.clocks = options.clocks;
+		this.bounds = options.bounds;
 		this.#onlooker = options.onlooker;
 		this.#random = new Random(seed, 0x776f726c);
 		this.network = new Network(seed, nodes, links);
@@ -143,6 +153,7 @@ export class World implements Surroundings {
 		this.nodes = members.map((id, index) => new SimulatedNode(index, { id, members, ...config }, seed, this));
 		this.#nodeOf = new Map(this.nodes.map((node) => [node.id, node]));
 		this.links = new Links(this, this.network, new Random(seed, 0x6c696e6b), this.nodes);
+		this.sockets = new Sockets(this, new Random(seed, 0x736f636b), options.sockets);
 	}
 
 	get now(): Instant {
@@ -311,6 +322,7 @@ export class World implements Surroundings {
 		node.crash();
 		this.#deferred.delete(node);
 		this.links.crashed(node);
+		this.sockets.crashed(node);
 	}
 
 	restartAfter(node: SimulatedNode, downMs: number): void {

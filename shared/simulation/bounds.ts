@@ -1,0 +1,48 @@
+/** Bounds of clients, doors and the store, so small in many seeds that they are reached. */
+import type { CallLimits } from '../client/limits.ts';
+import { REPLICA_LIMITS, type ReplicaLimits } from '../replica/limits.ts';
+import { CLIENT_LIMITS, type ClientLimits } from '../store/client-limits.ts';
+import type { Random } from './random.ts';
+
+export interface Bounds {
+	readonly calls: Partial<CallLimits>;
+	readonly replica: ReplicaLimits;
+	readonly store: ClientLimits;
+}
+
+export const USUAL_BOUNDS: Bounds = { calls: {}, replica: REPLICA_LIMITS, store: CLIENT_LIMITS };
+
+/** Of 1: seeds in which a bound is small, for each of them. */
+const SMALL = 0.3;
+
+export function drawBounds(random: Random): Bounds {
+	const small = <T>(values: readonly T[], usual: T): T => (random.chance(SMALL) ? random.pick(values) : usual);
+	const inFlightMax = small([2, 3, 8], REPLICA_LIMITS.inFlightMax);
+	const outcomesMax = 4 * inFlightMax;
+	return {
+		calls: {
+			// A node that has less room than the client believes refuses: then it is asked again.
+			inFlightMax: random.chance(0.8) ? inFlightMax : REPLICA_LIMITS.inFlightMax,
+			callsMax: small([6, 12], 1_048_576),
+			batchBytesFull: small([60, 500], REPLICA_LIMITS.frameBytesFull),
+			readKeysMax: Math.min(inFlightMax, small([1, 3], 4096)),
+		},
+		replica: {
+			...REPLICA_LIMITS,
+			connectionsMax: small([2, 4], REPLICA_LIMITS.connectionsMax),
+			inFlightMax,
+			unsentBytesMax: small([1, 200], REPLICA_LIMITS.unsentBytesMax),
+			unreadBytesMax: small([400, 4_000], REPLICA_LIMITS.unreadBytesMax),
+			frameBytesFull: small([40, 400], REPLICA_LIMITS.frameBytesFull),
+			submittedBytesMax: small([6_500, 12_000], REPLICA_LIMITS.submittedBytesMax),
+			proposalBytesMax: small([100, 1_000], REPLICA_LIMITS.proposalBytesMax),
+			commandsMax: small([2, 6], REPLICA_LIMITS.commandsMax),
+		},
+		store: {
+			...CLIENT_LIMITS,
+			clientsMax: small([3, 6, 10], CLIENT_LIMITS.clientsMax),
+			outcomesMax: small([outcomesMax], CLIENT_LIMITS.outcomesMax),
+			outcomesOfAllMax: small([2 * outcomesMax], CLIENT_LIMITS.outcomesOfAllMax),
+		},
+	};
+}

@@ -1,0 +1,253 @@
+/**
+ * Every call of every client, from when it is made until it is settled, and what the answers say. They believe an
+ * answer and nothing else: what was never answered is unknown, and is kept so in the history that the linearizability
+ * checker reads.
+ *
+ * Checked here: a call is settled once, and by its limit; what is called refused is never applied, and what is called
+ * done is applied as the answer says.
+ */
+import { Reader, Writer } from '../bytes/bytes.ts';
+import type { Operation } from '../store/command.ts';
+import type { AppliedCommands } from './applied.ts';
+import { Violation } from './ledger.ts';
+import type { HistoryEntry } from './linearizability.ts';
+import { type PlannedOperation, SAME_VALUES_FROM } from './operations.ts';
+import { type Instant, US_PER_MS } from './schedule.ts';
+import type { World } from './world.ts';
+
+/** What a read finds of one key. */
+export interface Found {
+	readonly value: Uint8Array;
+	readonly flags: bigint;
+	readonly modifyRevision: number;
+}
+
+export interface Call {
+	readonly planned: PlannedOperation;
+	/** Null for a read. */
+	readonly operation: Operation | null;
+	readonly calledTick: number;
+	/** When it was made. */
+	readonly calledAt: Instant;
+	isSettled: boolean;
+}
+
+/** A timer may be as late as its rounding. */
+const LATE_MAX_US = 2;
+
+export class Calls {
+	readonly history: HistoryEntry[] = [];
+	/** Calls with an answer. */
+	answered = 0;
+	/** How many keys there are. */
+	readonly keys: number;
+	readonly #world: World;
+	readonly #applied: AppliedCommands;
+	/** Calls and returns, in one order. */
+	#tick = 0;
+	readonly #open = new Set<Call>();
+
+	constructor(world: World, keys: number) {
+		this.keys = keys;
+		this.#world = world;
+		this.#applied = world.invariants.commands;
+	}
+
+	get openCount(): number {
+		return this.#open.size;
+	}
+
+	get open(): Iterable<Call> {
+		return this.#open;
+	}
+
+	begin(planned: PlannedOperation, operation: Operation | null): Call {
+		if (this.#open.size > 0) this.#world.counters.operationsOverlapping++;
+		const call = { planned, operation, calledTick: ++this.#tick, calledAt: this.#world.now, isSettled: false };
+		this.#open.add(call);
+		return call;
+	}
+
+	/** The call has to be settled within so long. @param allowance what is added to that, when it is over */
+	mustEndWithin(call: Call, limitMs: number, allowanceUs: () => number): void {
+		const dueAt = call.calledAt + Math.ceil(limitMs * US_PER_MS) + LATE_MAX_US;
+		const look = (): void => {
+			if (call.isSettled) return;
+			const laterAt = dueAt + allowanceUs();
+			if (laterAt > this.#world.now) return this.#world.at(laterAt, look);
+			throw new Violation('LimitsHold', `${describe(call)} has no answer after ${limitMs} ms`);
+		};
+		this.#world.at(dueAt, look);
+	}
+
+	// How a call ends
+
+	written(call: Call, ok: boolean, revision: number): void {
+		this.#settle(call);
+		this.answered++;
+		const { counters } = this.#world;
+		counters.writes++;
+		const { planned, operation } = call;
+		if (operation === null) throw new Violation('AnswersFit', `${describe(call)} is answered as a write`);
+		const span = { key: keyOf(planned.key), called: call.calledTick, returned: ++this.#tick };
+		switch (operation.kind) {
+			case 'put': {
+				this.#mustBeApplied(call, ok, revision);
+				const { cas } = operation;
+				if (cas === null) {
+					if (!ok) throw new Violation('AnswersFit', `${describe(call)} is not ok`);
+					return void this.history.push({
+						...span,
+						kind: 'put',
+						value: planned.value,
+						revision,
+						isRepeated: isRepeated(planned),
+					});
+				}
+				if (ok) counters.casHeld++;
+				else counters.casFailed++;
+				return void this.history.push({ ...span, kind: 'cas', expected: cas, value: planned.value, ok, revision });
+			}
+			case 'delete':
+				if (operation.cas !== null) counters.conditionalDeletes++;
+				return void this.history.push({ ...span, kind: 'delete', expected: operation.cas, ok, revision });
+			case 'deletePrefix':
+				counters.prefixesDeleted++;
+				for (let key = 0; key < this.keys; key++) {
+					this.history.push({ ...span, key: keyOf(key), kind: 'delete', expected: null, ok: true, revision });
+				}
+				return;
+			case 'registerClient':
+				throw new Error('no client is asked to be registered');
+		}
+	}
+
+	/** @param found by key, in the order of `keys`; null for nothing */
+	readValues(call: Call, keys: readonly number[], found: readonly (Found | null)[]): void {
+		this.#settle(call);
+		this.answered++;
+		this.#world.counters.reads++;
+		const returned = ++this.#tick;
+		for (const [at, key] of keys.entries()) {
+			const { value, revision } = this.#valueOf(found[at] ?? null, key);
+			this.history.push({ kind: 'get', key: keyOf(key), called: call.calledTick, returned, value, revision });
+		}
+	}
+
+	/** A state that the swarm was in at some time: what it shows was written. */
+	readStale(call: Call, found: Found | null): void {
+		this.#settle(call);
+		this.answered++;
+		this.#world.counters.staleReads++;
+		this.#valueOf(found, call.planned.key);
+	}
+
+	/** "It surely did not happen, and will not." */
+	refused(call: Call): void {
+		this.#settle(call);
+		const { planned, operation } = call;
+		if (operation === null) return;
+		this.#world.counters.writesRefused++;
+		if (operation.kind === 'put') this.#applied.refused(planned.value);
+	}
+
+	/** "It may have happened, and may yet." */
+	unknown(call: Call): void {
+		this.#settle(call);
+		const { planned, operation, calledTick } = call;
+		if (operation === null) return;
+		this.#world.counters.unknownOutcomes++;
+		const span = { key: keyOf(planned.key), called: calledTick, returned: Number.POSITIVE_INFINITY };
+		const { value } = planned;
+		if (operation.kind === 'put' && operation.cas === null) {
+			this.history.push({ ...span, kind: 'put', value, revision: 0, isRepeated: isRepeated(planned) });
+		} else if (operation.kind === 'put') {
+			this.history.push({ ...span, kind: 'cas', expected: operation.cas as number, value, ok: true, revision: 0 });
+		} else if (operation.kind === 'delete') {
+			this.history.push({ ...span, kind: 'delete', expected: operation.cas, ok: true, revision: 0 });
+		} else {
+			for (let key = 0; key < this.keys; key++) {
+				this.history.push({ ...span, key: keyOf(key), kind: 'delete', expected: null, ok: true, revision: 0 });
+			}
+		}
+	}
+
+	/** Nothing that is still without an answer is waited for. */
+	finish(): void {
+		for (const call of this.#open) this.unknown(call);
+	}
+
+	#settle(call: Call): void {
+		if (call.isSettled) throw new Violation('SettledOnce', `${describe(call)} is settled twice`);
+		call.isSettled = true;
+		this.#open.delete(call);
+	}
+
+	#mustBeApplied(call: Call, ok: boolean, revision: number): void {
+		const { value } = call.planned;
+		if (value >= SAME_VALUES_FROM) return;
+		const applied = this.#applied.of(value);
+		if (applied?.revision !== revision || applied.ok !== ok) {
+			const truth = applied ? `${applied.revision} ${applied.ok}` : 'nothing';
+			throw new Violation('AcknowledgedIsApplied', `${describe(call)} is answered ${revision} ${ok}, was ${truth}`);
+		}
+		this.#world.invariants.acknowledged(applied.slot);
+	}
+
+	#valueOf(found: Found | null, key: number): { readonly value: number; readonly revision: number } {
+		if (found === null) return { value: 0, revision: 0 };
+		const value = new Reader(found.value).int();
+		const revision = found.modifyRevision;
+		if (found.flags !== flagsOf(value)) throw new Violation('ValuesAreWhole', `${value} has flags ${found.flags}`);
+		if (value >= SAME_VALUES_FROM) {
+			this.#world.counters.sameValuesRead++;
+			if (value !== SAME_VALUES_FROM + key) throw new Violation('ValuesAreWhole', `${value} under key ${key}`);
+		} else if (this.#applied.of(value)?.revision !== revision) {
+			throw new Violation('ReadsWhatWasWritten', `${value} at revision ${revision}`);
+		}
+		return { value, revision };
+	}
+}
+
+export function keyOf(key: number): string {
+	return `key ${key}`;
+}
+
+/** Every third value has some, up to the largest. */
+function flagsOf(value: number): bigint {
+	return value % 3 === 0 ? 2n ** 64n - BigInt(value) : 0n;
+}
+
+/**
+ * @param seen the revision that the client saw last of the key
+ * @returns null for a read
+ */
+export function operationOf(planned: PlannedOperation, seen: number): Operation | null {
+	const key = keyOf(planned.key);
+	switch (planned.kind) {
+		case 'get':
+		case 'staleGet':
+		case 'list':
+			return null;
+		case 'delete':
+			return { kind: 'delete', key, cas: planned.conditional ? seen : null };
+		case 'deletePrefix':
+			return { kind: 'deletePrefix', prefix: 'key ' };
+		case 'put':
+		case 'cas': {
+			const value = new Writer(planned.valueBytes);
+			value.int(planned.value);
+			if (planned.value < SAME_VALUES_FROM) value.raw(new Uint8Array(Math.max(0, planned.valueBytes - value.length)));
+			const cas = planned.kind === 'cas' ? seen : null;
+			return { kind: 'put', key, value: value.take(), flags: flagsOf(planned.value), cas };
+		}
+	}
+}
+
+function isRepeated({ value }: PlannedOperation): boolean {
+	return value >= SAME_VALUES_FROM;
+}
+
+function describe({ planned }: Call): string {
+	return `${planned.kind} of ${planned.value} to ${keyOf(planned.key)} by client ${planned.client}`;
+}

@@ -1,0 +1,97 @@
+/**
+ * What clients ask for, drawn from the seed before the run begins. Some clients keep a connection to a node's door and
+ * pipeline what they ask (`users.ts`); others send one request to a node, as over HTTP (`requests.ts`).
+ */
+import type { Random } from './random.ts';
+
+/** One operation of the plan. What it finds out on the way (a revision to compare with) is not planned. */
+export interface PlannedOperation {
+	readonly atMs: number;
+	readonly client: number;
+	readonly kind: 'put' | 'get' | 'delete' | 'cas' | 'staleGet' | 'deletePrefix' | 'list';
+	readonly key: number;
+	/** What it writes. No two write the same, but for those from `SAME_VALUES_FROM` on. */
+	readonly value: number;
+	readonly valueBytes: number;
+	/** Where a request is sent. */
+	readonly node: number;
+	/** `contest` asks for one slot, near the last that is chosen; `contestOld` for one that was chosen long before. */
+	readonly route: 'leader' | 'self' | 'contest' | 'contestOld';
+	/** Over the client's connection, or as a request of its own. Plans that were found before have it by their route. */
+	readonly by?: 'connection' | 'request';
+	/** A delete of what the client has seen, and of nothing else. */
+	readonly conditional?: boolean;
+}
+
+export interface LoadOptions {
+	readonly clients: number;
+	readonly keys: number;
+	readonly operationsPerSecond: number;
+}
+
+/** From the last that is chosen on, as the value that is proposed says. */
+export const CONTESTED_SLOTS = 3;
+/** A value from here on belongs to its key: whoever writes it writes what others have written. */
+export const SAME_VALUES_FROM = 1_000_000_000;
+
+/** Of 1: what is asked of one node first, in seeds where clients have a favourite. */
+const FAVOURED = 0.8;
+/** Of 1, of what is asked. */
+const DELETES_OF_ALL = 0.01;
+const LISTS = 0.03;
+const STALE = 0.15;
+const SAME_VALUES = 0.05;
+const CONDITIONAL = 0.5;
+/** Of 1: clients ask for several things in one turn, so many at most. */
+const BURSTS = 0.04;
+const BURST_MAX = 12;
+
+export function drawOperations(random: Random, nodes: number, load: LoadOptions, untilMs: number): PlannedOperation[] {
+	const operations: PlannedOperation[] = [];
+	// Each seed has its own taste.
+	const selfRouted = random.chance(0.5) ? 0 : random.fraction() * 0.3;
+	const large = random.chance(0.5) ? 0 : 0.15;
+	const reads = random.pick([0.2, 0.35, 0.7]);
+	const requests = random.pick([0.1, 0.3, 0.5]);
+	const favourite = random.chance(0.6) ? null : random.integer(0, nodes - 1);
+	const together = random.chance(0.4) ? 0 : random.between(0.1, 0.7);
+	let burst = 0;
+	let client = 0;
+	for (let atMs = 0; ; ) {
+		if (burst > 0) burst--;
+		else {
+			if (!random.chance(together)) atMs += random.between(0, 2_000 / load.operationsPerSecond / (1 - together));
+			client = random.integer(0, load.clients - 1);
+			if (random.chance(BURSTS)) burst = random.integer(1, BURST_MAX);
+		}
+		if (atMs >= untilMs) return operations;
+		const route = random.chance(selfRouted)
+			? random.pick(['self', 'self', 'contest', 'contestOld'] as const)
+			: 'leader';
+		const by = route !== 'leader' || random.chance(requests) ? 'request' : 'connection';
+		const kind = drawKind(random, reads, by);
+		const key = random.integer(0, load.keys - 1);
+		operations.push({
+			atMs: Math.round(atMs),
+			client,
+			kind,
+			key,
+			value: kind === 'put' && random.chance(SAME_VALUES) ? SAME_VALUES_FROM + key : operations.length + 1,
+			valueBytes: random.chance(large) ? random.integer(1_000, 5_000) : random.integer(8, 40),
+			node: favourite !== null && random.chance(FAVOURED) ? favourite : random.integer(0, nodes - 1),
+			route,
+			by,
+			conditional: kind === 'delete' && random.chance(CONDITIONAL),
+		});
+	}
+}
+
+function drawKind(random: Random, reads: number, by: 'connection' | 'request'): PlannedOperation['kind'] {
+	if (by === 'request') {
+		if (random.chance(DELETES_OF_ALL)) return 'deletePrefix';
+		if (random.chance(LISTS)) return 'list';
+	}
+	if (random.chance(reads)) return by === 'connection' && random.chance(STALE) ? 'staleGet' : 'get';
+	const chance = random.fraction();
+	return chance < 0.55 ? 'put' : chance < 0.85 ? 'cas' : 'delete';
+}

@@ -1,0 +1,128 @@
+/**
+ * Requests of their own to one node, as over HTTP: what is asked gets its identity there, is asked once, and its answer
+ * is lost with the node's process. Through this door go what a client's connection does not offer: both phases from
+ * one node, the contest of a slot, deletes of a prefix and lists of keys.
+ */
+import type { SubmitOptions } from '../replica/batch.ts';
+import type { SubmitAnswer } from '../replica/submit-answer.ts';
+import { type Call, type Calls, keyOf, operationOf } from './calls.ts';
+import { Violation } from './ledger.ts';
+import type { Process, SimulatedNode } from './node.ts';
+import { CONTESTED_SLOTS, type PlannedOperation } from './operations.ts';
+import type { Random } from './random.ts';
+import type { World } from './world.ts';
+
+const TIMEOUT_MIN_MS = 200;
+const TIMEOUT_MAX_MS = 2_500;
+
+export class Requests {
+	readonly #world: World;
+	readonly #random: Random;
+	readonly #calls: Calls;
+	/** Which process has it. */
+	readonly #askedOf = new Map<Call, Process>();
+	/** By key: the revision that was seen last. */
+	readonly #seen = new Map<number, number>();
+
+	constructor(world: World, random: Random, calls: Calls) {
+		this.#world = world;
+		this.#random = random;
+		this.#calls = calls;
+	}
+
+	ask(planned: PlannedOperation, node: SimulatedNode): void {
+		const { process } = node;
+		if (!process) return;
+		const operation = operationOf(planned, this.#seen.get(planned.key) ?? 0);
+		const call = this.#calls.begin(planned, operation);
+		this.#askedOf.set(call, process);
+		const timeoutMs = this.#random.between(TIMEOUT_MIN_MS, TIMEOUT_MAX_MS);
+		if (this.#world.isWatchedByPeople) {
+			this.#world.note(node.id, `request: ${planned.kind} ${planned.key} ${planned.value} by ${planned.route}`);
+		}
+		this.#world.later(node, this.#world.now, 'frame', () => {
+			if (operation === null) return this.#read(call, process, timeoutMs);
+			const options = { ...this.#routeOf(planned, process), timeoutMs };
+			if (process.agent.view().leader.node !== '') this.#world.counters.writesAsked++;
+			process.replica.submit(operation, options, (answer) => this.#answer(call, answer));
+		});
+	}
+
+	/** What was asked of a process that has ended is never answered. */
+	giveUpLost(): void {
+		for (const [call, process] of this.#askedOf) {
+			if (call.isSettled) this.#askedOf.delete(call);
+			else if (process.node.process !== process) {
+				this.#askedOf.delete(call);
+				this.#calls.unknown(call);
+			}
+		}
+	}
+
+	#routeOf({ route, value }: PlannedOperation, { agent }: Process): Pick<SubmitOptions, 'route' | 'contest'> {
+		const { chosenThrough } = agent.view();
+		switch (route) {
+			case 'leader':
+				return { route: 'leader', contest: 0 };
+			case 'self':
+				return { route: 'self', contest: 0 };
+			case 'contest':
+				return { route: 'self', contest: chosenThrough + (value % CONTESTED_SLOTS) };
+			case 'contestOld':
+				return { route: 'self', contest: chosenThrough === 0 ? 1 : this.#random.integer(1, chosenThrough) };
+		}
+	}
+
+	#answer(call: Call, answer: SubmitAnswer): void {
+		const { counters, invariants } = this.#world;
+		this.#askedOf.delete(call);
+		switch (answer.outcome) {
+			case 'chosen': {
+				invariants.acknowledged(answer.slot);
+				if (answer.ok) {
+					this.#seen.set(call.planned.key, call.operation?.kind === 'put' ? answer.revision : 0);
+				}
+				return this.#calls.written(call, answer.ok, answer.revision);
+			}
+			case 'kept':
+				counters.contestedSlotsKept++;
+				return this.#calls.refused(call);
+			case 'refused':
+				if (answer.why === 'slotNotOpen') counters.proposalsRefused++;
+				if (answer.why === 'diskFull' || answer.why === 'overloaded') counters.writesRefusedForRoom++;
+				return this.#calls.refused(call);
+			case 'unknown':
+				return this.#calls.unknown(call);
+		}
+	}
+
+	#read(call: Call, process: Process, timeoutMs: number): void {
+		const { planned } = call;
+		const { acknowledgedThrough } = this.#world.invariants;
+		process.replica.whenConfirmed(timeoutMs, (confirmed) => {
+			this.#askedOf.delete(call);
+			if (!confirmed) {
+				this.#world.counters.clientTimeouts++;
+				return this.#calls.refused(call);
+			}
+			const { store, appliedThrough } = process.replica;
+			if (appliedThrough < acknowledgedThrough) {
+				const detail = `${process.node.id} reads at ${appliedThrough}, not ${acknowledgedThrough}`;
+				throw new Violation('ReadsSeeAcknowledged', detail);
+			}
+			if (planned.kind === 'list') {
+				const found = new Map(store.list('key ').map((entry) => [entry.key, entry]));
+				const keys = [...Array(this.#calls.keys).keys()];
+				this.#world.counters.prefixesRead++;
+				return this.#calls.readValues(
+					call,
+					keys,
+					keys.map((key) => found.get(keyOf(key)) ?? null),
+				);
+			}
+			const entry = store.get(keyOf(planned.key)) ?? null;
+			this.#seen.set(planned.key, entry?.modifyRevision ?? 0);
+			this.#calls.readValues(call, [planned.key], [entry]);
+		});
+	}
+}

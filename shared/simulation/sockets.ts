@@ -1,0 +1,327 @@
+/**
+ * The WebSockets between simulated clients and the doors of nodes. What is sent arrives in order or not at all. A
+ * connection may end, and each end is told or not: an end that is not told hears nothing any more, and must find that
+ * out by itself. It may also stand still for a while, as for a client that does not read.
+ *
+ * What it must never do: tell one end anything of the other but through what arrives.
+ */
+import { WRITE } from '../client/protocol.ts';
+import type { ClientSocket } from '../client/socket.ts';
+import type { ClientConnection } from '../replica/client-connection.ts';
+import type { DoorSocket } from '../replica/port.ts';
+import { BatchReader } from '../store/batch-reader.ts';
+import type { Process, SimulatedNode } from './node.ts';
+import type { Random } from './random.ts';
+import { type Instant, US_PER_MS } from './schedule.ts';
+import type { World } from './world.ts';
+
+/** How connections of clients behave. */
+export interface SocketTaste {
+	readonly delayMinMs: number;
+	readonly delaySpreadMs: number;
+	/** How long a connection lives on average, milliseconds; 0: for ever. */
+	readonly livesMs: number;
+	/** Of 1, of the ends that come: the client is not told; nor is the node. */
+	readonly silence: number;
+	/** Of 1, of the connections: what the node says arrives only after a while, now and then. */
+	readonly stalls: number;
+	/** So many bytes on their way count as taken by the network. */
+	readonly windowBytes: number;
+}
+
+export const USUAL_SOCKETS: SocketTaste = {
+	delayMinMs: 0.1,
+	delaySpreadMs: 0.5,
+	livesMs: 20_000,
+	silence: 0.3,
+	stalls: 0.2,
+	windowBytes: 4096,
+};
+
+export function drawSockets(random: Random): SocketTaste {
+	return {
+		delayMinMs: random.magnitude(0.05, 5),
+		delaySpreadMs: random.magnitude(0.05, 20),
+		livesMs: random.pick([0, 1_500, 6_000, 30_000]),
+		silence: random.pick([0, 0.3, 0.8]),
+		stalls: random.pick([0, 0.3, 1]),
+		windowBytes: random.pick([0, 100, 65_536]),
+	};
+}
+
+/** A node finds out by its own pings that a client is gone. */
+const NODE_NOTICES_MS = 3_000;
+const STALL_MAX_MS = 1_500;
+const STALL_EVERY_MS = 4_000;
+/** Of 1: a dial to a node that is not there gets no answer, rather than a refusal. */
+const UNANSWERED = 0.2;
+
+/** For whom frames arrive: a client's process may stand still, or be gone. */
+export interface SocketUser {
+	readonly name: string;
+	/** Runs it when the client's process runs. */
+	run(act: () => void): void;
+}
+
+/** One direction of a connection. */
+class Pipe {
+	bytes = 0;
+	/** Nothing arrives before. */
+	#notBefore: Instant = 0;
+
+	/** @returns when what is sent now arrives: after all that was sent before */
+	arrival(world: World, random: Random, { delayMinMs, delaySpreadMs }: SocketTaste): Instant {
+		const delayMs = delayMinMs + random.fraction() * delaySpreadMs;
+		const at = Math.max(this.#notBefore, world.now + Math.ceil(delayMs * US_PER_MS));
+		this.#notBefore = at;
+		return at;
+	}
+
+	stall(until: Instant): void {
+		this.#notBefore = Math.max(this.#notBefore, until);
+	}
+}
+
+export class Sockets {
+	readonly world: World;
+	readonly random: Random;
+	readonly taste: SocketTaste;
+	/** Connections that stand, as far as their nodes know. */
+	readonly standing = new Set<SimulatedSocket>();
+	/** Which came to a door before. */
+	readonly #batchesSeen = new Set<string>();
+
+	constructor(world: World, random: Random, taste: SocketTaste) {
+		this.world = world;
+		this.random = random;
+		this.taste = taste;
+	}
+
+	connect(url: string, user: SocketUser): ClientSocket {
+		const node = this.world.nodes.find(({ id }) => url === `ws://${id}/client`);
+		if (!node) throw new RangeError(`${url} is no node`);
+		return new SimulatedSocket(this, node, user);
+	}
+
+	countWrite(frame: Uint8Array, { process }: SimulatedNode): void {
+		const { counters } = this.world;
+		if (process && process.agent.view().leader.node !== '') counters.writesAsked++;
+		const batch = new BatchReader(frame.subarray(1));
+		batch.nextBatch();
+		if (batch.count > 1) counters.batchesOfMany++;
+		const identity = `${batch.client}/${batch.first}`;
+		if (this.#batchesSeen.has(identity)) counters.retriesUnderOneIdentity++;
+		this.#batchesSeen.add(identity);
+	}
+
+	/** The node's process is gone, and with it what it knew of its connections. */
+	crashed(node: SimulatedNode): void {
+		for (const socket of this.standing) if (socket.node === node) socket.nodeIsGone();
+	}
+}
+
+/** Both ends of one connection: the client's is the object itself. */
+class SimulatedSocket implements ClientSocket {
+	binaryType = '';
+	onopen: ((event: never) => void) | null = null;
+	onmessage: ((event: never) => void) | null = null;
+	onclose: ((event: never) => void) | null = null;
+	onerror: ((event: never) => void) | null = null;
+	readonly node: SimulatedNode;
+	readonly #sockets: Sockets;
+	readonly #user: SocketUser;
+	readonly #toNode = new Pipe();
+	readonly #toClient = new Pipe();
+	#process: Process | undefined;
+	#door: ClientConnection | undefined;
+	/** Nothing that is sent from now on arrives. */
+	#isBroken = false;
+	#clientIsTold = false;
+
+	constructor(sockets: Sockets, node: SimulatedNode, user: SocketUser) {
+		this.#sockets = sockets;
+		this.node = node;
+		this.#user = user;
+		sockets.world.counters.socketsDialed++;
+		this.#note('dials');
+		this.#later(this.#toNode, () => this.#arrive());
+	}
+
+	// The client's end
+
+	get bufferedAmount(): number {
+		return Math.max(0, this.#toNode.bytes - this.#sockets.taste.windowBytes);
+	}
+
+	send(data: ArrayBuffer): void {
+		const frame = new Uint8Array(data.slice(0));
+		this.#toNode.bytes += frame.length;
+		this.#toNodeLater(() => {
+			this.#toNode.bytes -= frame.length;
+			if (frame[0] === WRITE) this.#sockets.countWrite(frame, this.node);
+			this.#door?.receive(frame);
+		});
+	}
+
+	close(): void {
+		this.#clientIsTold = true;
+		this.#note('closes its connection');
+		this.#toNodeLater(() => this.#endAtNode());
+	}
+
+	// Between the ends
+
+	/** The dial has arrived. */
+	#arrive(): void {
+		const { world, random } = this.#sockets;
+		if (!this.node.process) {
+			world.counters.socketsRefused++;
+			if (this.#sockets.world.isHealed || !random.chance(UNANSWERED))
+				this.#toClientLater(() => this.#tellClient('onerror'));
+			return;
+		}
+		world.later(this.node, world.now, 'frame', () => this.#open(this.node.process as Process));
+	}
+
+	#open(process: Process): void {
+		const { world } = this.#sockets;
+		if (!process.replica.clients.hasRoom) return this.#toClientLater(() => this.#tellClient('onerror'));
+		this.#process = process;
+		this.#door = process.replica.clients.connect(this.#doorSocket(), this.#user.name);
+		this.#sockets.standing.add(this);
+		this.#toClientLater(() => this.onopen?.({} as never));
+		this.#planEnd();
+		if (this.#sockets.random.chance(this.#sockets.taste.stalls)) this.#planStall();
+		world.counters.socketsOpened++;
+		this.#note('is connected');
+	}
+
+	#doorSocket(): DoorSocket {
+		const unsentBytes = (): number => Math.max(0, this.#toClient.bytes - this.#sockets.taste.windowBytes);
+		return {
+			get unsentBytes() {
+				return unsentBytes();
+			},
+			send: (frame, sent) => {
+				const data = frame.slice().buffer;
+				this.#toClient.bytes += frame.length;
+				const process = this.#process;
+				this.#toClientLater(
+					() => {
+						this.onmessage?.({ data } as never);
+					},
+					() => {
+						this.#toClient.bytes -= frame.length;
+						if (this.#door && this.node.process === process && process?.epoch === this.node.epoch) this.#atNode(sent);
+					},
+				);
+			},
+			close: () => {
+				this.#toClientLater(() => this.#tellClient('onclose'));
+				this.#atNode(() => this.#endAtNode());
+			},
+			terminate: () => {
+				this.#sockets.world.counters.socketsTerminated++;
+				this.#toClientLater(() => this.#tellClient('onclose'));
+				this.#isBroken = true;
+				this.#atNode(() => this.#endAtNode());
+			},
+		};
+	}
+
+	#planEnd(): void {
+		const { world, random, taste } = this.#sockets;
+		if (taste.livesMs === 0) return;
+		const livesMs = -Math.log(1 - random.fraction()) * taste.livesMs;
+		world.at(world.now + Math.ceil(livesMs * US_PER_MS), () => {
+			if (this.#isBroken || this.#sockets.world.isHealed || !this.#door) return;
+			this.#isBroken = true;
+			if (random.chance(taste.silence)) {
+				world.counters.socketsSilent++;
+				this.#note('does not hear that its connection is lost');
+			} else {
+				world.counters.socketsLost++;
+				this.#tellClientLater('onclose');
+			}
+			const noticesMs = random.chance(taste.silence) ? NODE_NOTICES_MS : taste.delayMinMs;
+			world.at(world.now + Math.ceil(noticesMs * US_PER_MS), () => this.#atNode(() => this.#endAtNode()));
+		});
+	}
+
+	#planStall(): void {
+		const { world, random } = this.#sockets;
+		const afterMs = random.between(0, 2 * STALL_EVERY_MS);
+		world.at(world.now + Math.ceil(afterMs * US_PER_MS), () => {
+			if (this.#isBroken || this.#sockets.world.isHealed || !this.#door) return;
+			world.counters.socketsStalled++;
+			this.#toClient.stall(world.now + Math.ceil(random.between(0, STALL_MAX_MS) * US_PER_MS));
+			this.#planStall();
+		});
+	}
+
+	nodeIsGone(): void {
+		const { random, taste } = this.#sockets;
+		this.#sockets.standing.delete(this);
+		this.#door = undefined;
+		if (this.#isBroken) return;
+		this.#isBroken = true;
+		if (!random.chance(taste.silence)) this.#tellClientLater('onclose');
+		else this.#sockets.world.counters.socketsSilent++;
+	}
+
+	#endAtNode(): void {
+		this.#sockets.standing.delete(this);
+		const door = this.#door;
+		this.#door = undefined;
+		door?.closed();
+	}
+
+	/** At the node's process, unless that is gone by then; later where it stands still. */
+	#atNode(act: () => void): void {
+		if (this.node.process !== this.#process || !this.#process) return;
+		const { world } = this.#sockets;
+		world.later(this.node, world.now, 'frame', () => {
+			if (this.#door) act();
+		});
+	}
+
+	#toNodeLater(act: () => void): void {
+		this.#later(this.#toNode, () => {
+			if (!this.#isBroken) this.#atNode(act);
+		});
+	}
+
+	#toClientLater(act: () => void, always: () => void = () => undefined): void {
+		this.#later(this.#toClient, () => {
+			always();
+			if (!this.#isBroken) this.#atClient(act);
+		});
+	}
+
+	/** Also of a connection that is broken: the end itself arrives. */
+	#tellClientLater(how: 'onclose' | 'onerror'): void {
+		this.#later(this.#toClient, () => this.#atClient(() => this.#tellClient(how)));
+	}
+
+	#atClient(act: () => void): void {
+		this.#user.run(() => {
+			if (!this.#clientIsTold) act();
+		});
+	}
+
+	#tellClient(how: 'onclose' | 'onerror'): void {
+		this.#note(how === 'onclose' ? 'hears that its connection is lost' : 'cannot connect');
+		this.#clientIsTold = true;
+		this[how]?.({} as never);
+	}
+
+	#note(what: string): void {
+		const { world } = this.#sockets;
+		if (world.isWatchedByPeople) world.note(this.node.id, `${this.#user.name} ${what}`);
+	}
+
+	#later(pipe: Pipe, act: () => void): void {
+		const { world, random, taste } = this.#sockets;
+		world.at(pipe.arrival(world, random, taste), act);
+	}
+}

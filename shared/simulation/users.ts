@@ -1,0 +1,179 @@
+/**
+ * Clients of a simulated swarm that keep a connection: the production client, without its promises, over simulated
+ * sockets. Its process may stand still for a while, or end and begin anew.
+ */
+import type { Settle } from '../client/abort.ts';
+import { ClientCore, type WriteResult } from '../client/core.ts';
+import { RefusedError, UnknownOutcomeError } from '../client/errors.ts';
+import type { CallLimits } from '../client/limits.ts';
+import type { ReadEntry } from '../client/protocol.ts';
+import type { ClientRuntime } from '../client/runtime.ts';
+import { type Call, type Calls, operationOf } from './calls.ts';
+import { Violation } from './ledger.ts';
+import type { PlannedOperation } from './operations.ts';
+import { Random } from './random.ts';
+import { type Instant, US_PER_MS } from './schedule.ts';
+import type { SocketUser } from './sockets.ts';
+import type { World } from './world.ts';
+
+const TIMEOUT_MIN_MS = 150;
+export const TIMEOUT_MAX_MS = 4_000;
+/** What comes in so long is one turn of a client that gathers. */
+const TURN_MAX_US = 400;
+/** Of 1, of the operations: the client's process stands still before it, or ends and begins anew. */
+const STANDS_STILL = 0.004;
+const BEGINS_ANEW = 0.004;
+const STILL_MAX_MS = 2_500;
+
+export class User implements SocketUser {
+	readonly name: string;
+	readonly timeoutMs: number;
+	readonly #world: World;
+	readonly #calls: Calls;
+	readonly #random: Random;
+	readonly #limits: Partial<CallLimits>;
+	readonly #gathers: boolean;
+	#core: ClientCore | undefined;
+	#names = 0;
+	#node = '';
+	/** The process stands still until then. */
+	#stillUntil: Instant = 0;
+	/** For so long in all. */
+	#stillUs = 0;
+	/** By key: the revision that it saw last. */
+	readonly #seen = new Map<number, number>();
+
+	constructor(world: World, calls: Calls, index: number, seed: number, limits: Partial<CallLimits>) {
+		this.#world = world;
+		this.#calls = calls;
+		this.name = `client ${index}`;
+		this.#random = new Random(seed, 0x75736572, index);
+		this.#limits = limits;
+		this.#gathers = this.#random.chance(0.5);
+		this.timeoutMs = this.#random.magnitude(TIMEOUT_MIN_MS, TIMEOUT_MAX_MS);
+	}
+
+	/** Calls that wait inside the client; 0 where there is none. */
+	get callsCount(): number {
+		return this.#core?.callsCount ?? 0;
+	}
+
+	run(act: () => void): void {
+		if (this.#stillUntil <= this.#world.now) return act();
+		this.#world.at(this.#stillUntil, () => this.run(act));
+	}
+
+	ask(planned: PlannedOperation): void {
+		if (!this.#world.isHealed && this.#random.chance(STANDS_STILL)) this.#standStill();
+		this.run(() => {
+			if (!this.#world.isHealed && this.#random.chance(BEGINS_ANEW)) this.close();
+			this.#ask(planned);
+		});
+	}
+
+	close(): void {
+		this.#core?.close();
+		if (this.#core?.callsCount) throw new Violation('NothingIsLeft', `${this.name} is closed with calls in it`);
+		this.#core = undefined;
+	}
+
+	#ask(planned: PlannedOperation): void {
+		const { key } = planned;
+		const operation = operationOf(planned, this.#seen.get(key) ?? 0);
+		const call = this.#calls.begin(planned, operation);
+		const stillUs = this.#stillUs;
+		this.#calls.mustEndWithin(call, this.timeoutMs, () => this.#stillUs - stillUs);
+		const core = this.#core ?? this.#begin();
+		if (this.#world.isWatchedByPeople) this.#world.note('', `${this.name}: ${planned.kind} ${key} ${planned.value}`);
+		if (operation === null) {
+			const isStale = planned.kind === 'staleGet';
+			const settle = this.#settle<ReadEntry | null>(call, (entry) => {
+				if (isStale) return this.#calls.readStale(call, entry);
+				this.#seen.set(key, entry?.modifyRevision ?? 0);
+				this.#calls.readValues(call, [key], [entry]);
+			});
+			return core.get(`key ${key}`, isStale ? 'stale' : 'linearizable', undefined, settle);
+		}
+		const settle = this.#settle<WriteResult>(call, ({ ok, revision }) => {
+			if (ok) this.#seen.set(key, operation.kind === 'put' ? revision : 0);
+			this.#calls.written(call, ok, revision);
+		});
+		if (operation.kind === 'put') {
+			const { value, flags, cas } = operation;
+			core.put(operation.key, value, flags, cas, undefined, settle);
+		} else if (operation.kind === 'delete') {
+			core.delete(operation.key, operation.cas, undefined, settle);
+		} else throw new Error(`a client knows no ${operation.kind}`);
+	}
+
+	#settle<T>(call: Call, resolve: (result: T) => void): Settle<T> {
+		const { counters } = this.#world;
+		return {
+			resolve: (result) => {
+				this.#noteNode();
+				resolve(result);
+			},
+			reject: (error) => {
+				if (this.#world.isWatchedByPeople) this.#world.note('', `${this.name}: ${String(error)}`);
+				if (error instanceof UnknownOutcomeError && call.operation !== null) return this.#calls.unknown(call);
+				if (!(error instanceof RefusedError)) throw error;
+				if (error.why === 'overloaded') counters.callsRefusedForRoom++;
+				if (this.#world.now >= call.calledAt + this.timeoutMs * US_PER_MS) counters.clientTimeouts++;
+				this.#calls.refused(call);
+			},
+		};
+	}
+
+	#begin(): ClientCore {
+		this.#world.counters.clientsBegun++;
+		this.#core = new ClientCore({
+			nodes: this.#random.shuffle(this.#world.nodes).map(({ id }) => `http://${id}`),
+			connect: (url) => this.#world.sockets.connect(url, this),
+			timeoutMs: this.timeoutMs,
+			runtime: this.#runtime(),
+			limits: this.#limits,
+		});
+		return this.#core;
+	}
+
+	#runtime(): ClientRuntime {
+		let names = 0;
+		return {
+			nowMs: () => this.#world.now / US_PER_MS,
+			random: () => this.#random.fraction(),
+			newId: () => {
+				if (++names > 1) this.#world.counters.clientsEvicted++;
+				return `${this.name}.${++this.#names}`;
+			},
+			after: (ms, act) => this.#after(Math.ceil(ms * US_PER_MS), act),
+			afterTurn: (act) => void this.#after(this.#gathers ? this.#random.integer(0, TURN_MAX_US) : 0, act),
+		};
+	}
+
+	#after(us: number, act: () => void): () => void {
+		let isCancelled = false;
+		this.#world.at(this.#world.now + us, () => {
+			if (isCancelled) return;
+			this.run(() => {
+				if (!isCancelled) act();
+			});
+		});
+		return () => {
+			isCancelled = true;
+		};
+	}
+
+	#standStill(): void {
+		const us = Math.ceil(this.#random.between(1, STILL_MAX_MS) * US_PER_MS);
+		this.#world.counters.clientsStoodStill++;
+		this.#stillUntil = Math.max(this.#stillUntil, this.#world.now) + us;
+		this.#stillUs += us;
+	}
+
+	#noteNode(): void {
+		const node = this.#core?.node ?? '';
+		if (node === this.#node || node === '') return;
+		if (this.#node !== '') this.#world.counters.clientsChangedNodes++;
+		this.#node = node;
+	}
+}
