@@ -26,6 +26,8 @@ export const DAMAGES = [
 export type Damage = (typeof DAMAGES)[number];
 
 const BITS_MAX = 4;
+/** Of 1: bits of the manifest, which is small beside the segments. */
+const MANIFEST_BITS = 0.4;
 /** Where the two versions of the manifest are. */
 const PAGE_BYTES = 4096;
 
@@ -55,7 +57,7 @@ export function damaged(
 
 	switch (how) {
 		case 'bits': {
-			const name = random.pick([...segments, MANIFEST_NAME]);
+			const name = random.chance(MANIFEST_BITS) ? MANIFEST_NAME : random.pick([...segments, MANIFEST_NAME]);
 			const bytes = files.get(name)?.slice();
 			if (!bytes) return undefined;
 			const places = new Set<number>();

@@ -174,6 +174,20 @@ describe('a file for which there is no room', () => {
 	);
 });
 
+test('the descriptor that is kept for the next file is kept again where that one could not be made', async () => {
+	await create('b', 4096);
+	const before = await openHere();
+	for (const [call, code] of [
+		['open', 'EMFILE'],
+		['write', 'ENOSPC'],
+	] as const) {
+		system.errors.set(call, code);
+		await expect(create('c', 4096)).rejects.toThrow(NoRoomError);
+		system.errors.clear();
+		expect(await openHere()).toBe(before);
+	}
+});
+
 test('a folder with many files is served with five descriptors, and each of them can be read and written', async () => {
 	const names = ['a', 'b', 'c', 'd', 'e', 'f'];
 	for (const name of names.slice(1)) await create(name, 4096);

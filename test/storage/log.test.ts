@@ -229,6 +229,20 @@ describe('after an error', () => {
 		expect(log.durableThrough).toBe(1);
 	});
 
+	test('of the note of how far it reached the log has failed too', () => {
+		const { disk, log, heard } = settled();
+		log.append([accepted(1)]);
+		log.flush();
+		disk.finish();
+		log.tend();
+		expect(disk.waiting).toEqual(['note']);
+		disk.fail(() => false);
+		expect(heard.failures).toHaveLength(1);
+		log.append([accepted(2)]);
+		log.flush();
+		expect(disk.waiting).toEqual([]);
+	});
+
 	test('of the very first write the log has failed too', () => {
 		const { disk, log, heard } = open(settled().disk);
 		disk.fail(() => false);
