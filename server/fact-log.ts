@@ -52,7 +52,8 @@ function lineOf(fact: RawFact): { level: 'debug' | 'info' | 'warn'; text: string
 		case 'ignored':
 			return { level: 'warn', text: `ignored ${fact.message} from ${fact.from}: ${fact.why}` };
 		case 'disk':
-			return { level: fact.what === 'hasRoom' || fact.what === 'answers' ? 'info' : 'warn', text: fact.detail };
+			// Who was told of a trouble is to hear of its end too, whatever else is logged.
+			return { level: 'warn', text: fact.detail };
 		case 'clockSkew':
 			return { level: 'warn', text: skewText(fact.peer, fact.aheadMs) };
 		case 'promised':

@@ -3,8 +3,12 @@
  * between them. A launched node must never outlive its primary: the channel closes however that one ends.
  */
 
+import type { StartProgress } from './replica/memory.ts';
+
 export type ChildMessage =
 	| { readonly kind: 'ready' }
+	/** How far it is, as long as it is not ready. */
+	| { readonly kind: 'progress'; readonly progress: StartProgress }
 	/** It could not start, and ends now with a status that is not 0. */
 	| { readonly kind: 'failed'; readonly why: string };
 
@@ -38,5 +42,20 @@ export function connectPrimary(): Primary {
 /** What arrives from a child is taken for anything at all until it was looked at. */
 export function isChildMessage(message: unknown): message is ChildMessage {
 	if (typeof message !== 'object' || message === null || !('kind' in message)) return false;
-	return message.kind === 'ready' || (message.kind === 'failed' && 'why' in message && typeof message.why === 'string');
+	switch (message.kind) {
+		case 'ready':
+			return true;
+		case 'failed':
+			return 'why' in message && typeof message.why === 'string';
+		case 'progress':
+			return 'progress' in message && isProgress(message.progress);
+		default:
+			return false;
+	}
+}
+
+function isProgress(progress: unknown): progress is StartProgress {
+	if (typeof progress !== 'object' || progress === null) return false;
+	const { doing, count, percent } = progress as Partial<Record<keyof StartProgress, unknown>>;
+	return (doing === 'reading' || doing === 'applying') && typeof count === 'number' && typeof percent === 'number';
 }

@@ -7,6 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { EventEmitter } from 'node:events';
 import { isChildMessage } from './launched.ts';
+import type { StartProgress } from './replica/memory.ts';
 
 export interface LaunchedNode {
 	readonly id: string;
@@ -28,6 +29,8 @@ export interface LaunchOptions {
 	complain(line: string): void;
 	/** What it means that so many of the nodes started here are left, as a sentence. */
 	whenLeft(count: number): string;
+	/** A node that starts is so far; null where it is ready or has ended. */
+	onProgress(id: string, progress: StartProgress | null): void;
 	/** All nodes are ready. */
 	onReady(): void;
 }
@@ -86,7 +89,8 @@ class Launcher {
 		started.on('message', (message) => {
 			if (!isChildMessage(message)) return;
 			if (message.kind === 'failed') child.why = message.why;
-			else this.#ready(child);
+			else if (message.kind === 'ready') this.#ready(child);
+			else if (child.state === 'starting') this.#options.onProgress(node.id, message.progress);
 		});
 		started.on('error', (error) => this.#ended(child, error.message));
 		started.on('exit', (status, signal) => this.#ended(child, signal ?? `exit status ${status}`));
@@ -96,6 +100,7 @@ class Launcher {
 	#ready(child: Child): void {
 		if (child.state !== 'starting') return;
 		child.state = 'ready';
+		this.#options.onProgress(child.node.id, null);
 		if (this.#phase !== 'running') return;
 		this.#options.say(`${child.node.id} ready  ${child.node.url}`);
 		if (this.#children.every(({ state }) => state === 'ready')) this.#options.onReady();
@@ -105,6 +110,7 @@ class Launcher {
 		if (child.state === 'ended') return;
 		const before = child.state;
 		child.state = 'ended';
+		this.#options.onProgress(child.node.id, null);
 		if (this.#phase === 'running') {
 			const why = child.why === '' ? how : child.why;
 			if (before === 'starting') this.#fail(`${child.node.id} could not start: ${why}`);

@@ -7,7 +7,6 @@ import { nanoid } from 'nanoid';
 import type { Logger } from 'pino';
 import { CLIENT_PATH } from '../shared/client/protocol.ts';
 import { CorruptLogError } from '../shared/disk/corrupt-log-error.ts';
-import type { Disk } from '../shared/disk/disk.ts';
 import { SEGMENT_BYTES_DEFAULT } from '../shared/disk/log.ts';
 import { newLogFiles } from '../shared/disk/manifest.ts';
 import type { Member } from '../shared/feed.ts';
@@ -16,6 +15,7 @@ import { SLOTS_AHEAD_MAX } from '../shared/paxos/bounds.ts';
 import type { AgentConfig } from '../shared/paxos/config.ts';
 import { createApi } from './api/api.ts';
 import { CatchUp } from './api/catch-up.ts';
+import { startingApi } from './api/starting.ts';
 import { ClientSockets } from './client/sockets.ts';
 import { dialOf, type SwarmConfig, urlOf } from './config.ts';
 import { createDoors } from './doors.ts';
@@ -28,6 +28,7 @@ import { watchLoop } from './loop-watch.ts';
 import { DEFAULT_MESH_LIMITS, DEFAULT_MESH_TIMINGS, Mesh } from './mesh/mesh.ts';
 import { dashboardDir, packageVersion } from './package.ts';
 import { kindOfText, Repeats } from './repeats.ts';
+import type { ReadableDisk, StartProgress } from './replica/memory.ts';
 import { RunningReplica } from './replica/replica.ts';
 import type { ReplicaService } from './replica/service.ts';
 import { openFolder } from './storage/folder.ts';
@@ -50,6 +51,8 @@ export interface NodeOptions {
 	readonly log: Logger;
 	/** How many files and sockets this process may have open, if not what the system says. */
 	readonly descriptors?: number;
+	/** Told from time to time how far a node is that starts: a long log takes a while. */
+	onProgress?(progress: StartProgress): void;
 	/** The node had to stop by itself: its disk failed or an invariant is broken. It is closed already. */
 	onFatal?(error: Error): void;
 }
@@ -104,6 +107,14 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		throw error;
 	});
 
+	let progress: StartProgress = { doing: 'reading', count: 0, percent: 0 };
+	const tellProgress = (newest: StartProgress): void => {
+		progress = newest;
+		options.onProgress?.(newest);
+	};
+	const starting = startingApi({ name: config.name, id: home.swarmId, node: id }, () => progress);
+	front.open({ request: starting, upgrade: () => null });
+
 	const loopWatch = watchLoop();
 	const closing: (() => unknown)[] = [() => front.close(), () => home.close(), () => loopWatch.stop()];
 	let closed: Promise<void> | undefined;
@@ -131,7 +142,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 				malformed: (from, why) => malformed('mesh', from, why),
 			},
 		});
-		const replica: RunningReplica = new RunningReplica({
+		const replica: RunningReplica = await RunningReplica.open({
 			agent: agentConfig(config, id, ids),
 			epoch,
 			disk: home.disk,
@@ -144,6 +155,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 				log.fatal({ err: error }, 'the node stops');
 				void close(false).then(() => options.onFatal?.(error));
 			},
+			progress: tellProgress,
 		});
 		const stopLogging = logFacts(replica.facts, log);
 		closing.unshift(
@@ -153,6 +165,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			stopLogging,
 		);
 		tellRefused = (refused) => replica.facts.tell({ kind: 'malformed', ...refused });
+		await replica.replay();
 
 		const api = createApi({
 			service: replica,
@@ -229,7 +242,7 @@ interface Refused {
 }
 
 interface Home extends MemoryIdentity {
-	readonly disk: Disk;
+	readonly disk: ReadableDisk;
 	readonly owner: string;
 	damaged(error: CorruptLogError): Error;
 	close(): Promise<void> | void;

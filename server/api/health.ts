@@ -28,16 +28,16 @@ export function isProbe(path: string): boolean {
 export const READY_LAG_MS_MAX = 2000;
 
 /** What is wrong, in a few words; null for nothing. */
-type Check = (view: HealthView) => string | null;
-type Checks = Readonly<Record<string, Check>>;
+export type Check<View> = (view: View) => string | null;
+export type Checks<View> = Readonly<Record<string, Check<View>>>;
 
-const LIVE: Checks = {
+const LIVE: Checks<HealthView> = {
 	store: (view) => view.storeFault(),
 	applied: ({ appliedThrough, chosenThrough }) =>
 		appliedThrough <= chosenThrough ? null : `slot ${appliedThrough} is applied and was not chosen`,
 };
 
-const READY: Checks = {
+const READY: Checks<HealthView> = {
 	leader: ({ leader }) => (leader === '' ? 'no leader is heard' : null),
 	'caught-up': ({ lagMs }) => {
 		if (lagMs <= READY_LAG_MS_MAX) return null;
@@ -48,12 +48,17 @@ const READY: Checks = {
 
 /** Mounted at `/`. */
 export function healthRoutes(view: () => HealthView): Router {
-	const routes = Router({ caseSensitive: true });
-	serve('/livez', LIVE);
-	serve('/readyz', READY);
-	return routes;
+	return probeRoutes({ livez: LIVE, readyz: READY }, view);
+}
 
-	function serve(path: string, checks: Checks): void {
+/** The two pages, and one for each of their checks. */
+export function probeRoutes<View>(
+	pages: { readonly livez: Checks<View>; readonly readyz: Checks<View> },
+	view: () => View,
+): Router {
+	const routes = Router({ caseSensitive: true });
+	for (const [page, checks] of Object.entries(pages)) {
+		const path = `/${page}`;
 		routes.all(path, onlyMethods('GET', 'HEAD'), (req, res) => answerHealth(req, res, checks, view()));
 		for (const [name, check] of Object.entries(checks)) {
 			routes.all(`${path}/${name}`, onlyMethods('GET', 'HEAD'), (req, res) =>
@@ -61,9 +66,10 @@ export function healthRoutes(view: () => HealthView): Router {
 			);
 		}
 	}
+	return routes;
 }
 
-function answerHealth(req: Request, res: Response, checks: Checks, view: HealthView): void {
+function answerHealth<View>(req: Request, res: Response, checks: Checks<View>, view: View): void {
 	const query = queryOf(req);
 	const excluded = query.getAll('exclude');
 	const results = Object.entries(checks).map(([name, check]) => {
@@ -80,7 +86,7 @@ function answerHealth(req: Request, res: Response, checks: Checks, view: HealthV
 	answerText(res, fine ? 200 : 503, `${[...lines, fine ? 'ok' : 'not ok'].join('\n')}\n`);
 }
 
-function faultOf(check: Check, view: HealthView): string | null {
+function faultOf<View>(check: Check<View>, view: View): string | null {
 	try {
 		return check(view);
 	} catch (error) {

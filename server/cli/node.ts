@@ -6,7 +6,8 @@ import { type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { type LoadedConfig, listenUrlOf, loadConfig, loadSecret, type SwarmConfig } from '../config.ts';
 import { connectPrimary, type Primary } from '../launched.ts';
-import { type RunningNode, startNode } from '../node.ts';
+import { type NodeOptions, type RunningNode, startNode } from '../node.ts';
+import type { StartProgress } from '../replica/memory.ts';
 import { swarmIdIn } from '../storage/identity.ts';
 import { withRemedy } from './commands.ts';
 import { formatFirst } from './init.ts';
@@ -15,6 +16,7 @@ import type { ServeOptions } from './options.ts';
 import { describeLeftOut, type Output } from './output.ts';
 import { runningSwarm } from './ports.ts';
 import { reasonOf } from './reason.ts';
+import { StartReport } from './start-report.ts';
 import { CommandError, EXIT, type ExitStatus, type ServingTerminal, type Terminal } from './terminal.ts';
 
 export interface NodeCommandOptions extends ServeOptions {
@@ -23,6 +25,7 @@ export interface NodeCommandOptions extends ServeOptions {
 	readonly memory?: true;
 }
 
+const PROGRESS_EVERY_MS = 200;
 /** A node that has not closed by then just ends: to crash loses nothing. */
 const CLOSE_MAX_MS = 3000;
 
@@ -59,15 +62,30 @@ async function serve(
 	}
 	const serving = terminal.serve();
 	const end = watchForEnd(primary, serving.stopSignals);
-	const running = await start(id, loaded, options, terminal, serving, { primary, onFatal: end.onFatal });
+	const report = new StartReport(serving.stdout, terminal.environment, () => performance.now());
+	const onProgress = primary ? tellsProgress(primary) : (progress: StartProgress) => report.update(id, progress);
+	const starting = start(id, loaded, options, terminal, serving, { primary, onFatal: end.onFatal, onProgress });
+	// A node that still reads its log has nothing to close: its end is that of the process.
+	const running = await Promise.race([starting, end.ended.then(() => process.exit(EXIT.ok))]);
+	report.update(id, null);
 	if (primary) await primary.tell({ kind: 'ready' });
-	else serving.stdout.write(`${id} ready  ${running.url}\n`);
+	else report.say(`${id} ready  ${running.url}`);
 
 	const error = await end.ended;
 	setTimeout(() => process.exit(error ? EXIT.error : EXIT.ok), CLOSE_MAX_MS).unref();
 	await running.close();
 	if (error) throw new CommandError(`${id} had to stop: ${error.message}`, { status: EXIT.error, cause: error });
 	return EXIT.ok;
+}
+
+/** Not more often than people can read it. */
+function tellsProgress(primary: Primary): (progress: StartProgress) => void {
+	let toldMs = Number.NEGATIVE_INFINITY;
+	return (progress) => {
+		if (performance.now() - toldMs < PROGRESS_EVERY_MS) return;
+		toldMs = performance.now();
+		void primary.tell({ kind: 'progress', progress });
+	};
 }
 
 interface End {
@@ -101,7 +119,7 @@ async function start(
 	options: NodeCommandOptions,
 	terminal: Terminal,
 	{ stderr }: ServingTerminal,
-	{ primary, onFatal }: { readonly primary: Primary | null; onFatal(error: Error): void },
+	{ primary, ...heard }: { readonly primary: Primary | null } & Pick<Required<NodeOptions>, 'onFatal' | 'onProgress'>,
 ): Promise<RunningNode> {
 	const { config } = loaded;
 	const secret = loadSecret(config, terminal.environment, options.insecure === true);
@@ -114,7 +132,7 @@ async function start(
 	try {
 		return await withRemedy(loaded, terminal, () => {
 			if (memory === null && formatFirst(config)) stderr.write(`Made the data folders in ${config.dataDir}\n`);
-			return startNode({ config, id, memory, secret, log, onFatal });
+			return startNode({ config, id, memory, secret, log, ...heard });
 		});
 	} catch (cause) {
 		if (!(cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE')) throw cause;

@@ -8,13 +8,16 @@ import type { Writable } from 'node:stream';
 /** What a reader may owe before lines are left out. */
 export const OUTPUT_BYTES_MAX = 1_048_576;
 
+/** A standard stream, or something that takes its place. */
+export type OutputStream = Writable & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
+
 export class Output {
 	/** Told how many lines were left out, as soon as the reader has taken all the others. */
 	onCaughtUp: (leftOut: number) => void;
-	readonly #stream: Writable & { readonly isTTY?: boolean | undefined };
+	readonly #stream: OutputStream;
 	#leftOut = 0;
 
-	constructor(stream: Writable & { readonly isTTY?: boolean | undefined }) {
+	constructor(stream: OutputStream) {
 		this.#stream = stream;
 		this.onCaughtUp = (leftOut) => this.write(`${describeLeftOut(leftOut)}\n`);
 		// A reader that has gone does not come back, but a full disk has room again some time: the next line is tried.
@@ -25,6 +28,11 @@ export class Output {
 
 	get isTTY(): boolean {
 		return this.#stream.isTTY === true;
+	}
+
+	/** The width of a terminal; undefined where nobody knows. */
+	get columns(): number | undefined {
+		return this.#stream.columns;
 	}
 
 	write(text: string): void {

@@ -1,9 +1,10 @@
 /** `status`: every node's own word on what it is and how far it is, side by side. */
 import * as z from 'zod';
+import type { StartingStatus } from '../api/starting.ts';
 import type { SwarmStatus } from '../api/status.ts';
 import { loadConfig, type SwarmConfig, urlOf } from '../config.ts';
 import { ballotForPeople } from './ballot.ts';
-import { ask, endpointsOf, textOf } from './client.ts';
+import { ask, endpointsOf, type SwarmAnswer, textOf } from './client.ts';
 import type { ConnectOptions } from './options.ts';
 import { EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 
@@ -33,6 +34,8 @@ const statusSchema = z.looseObject({
 	),
 }) satisfies z.ZodType<Pick<SwarmStatus, 'node' | 'leader' | 'revision'>>;
 
+const startingSchema = z.object({ starting: z.string() }) satisfies z.ZodType<Pick<StartingStatus, 'starting'>>;
+
 type NodeStatus = z.output<typeof statusSchema>;
 
 interface Row {
@@ -56,12 +59,22 @@ async function rowOf(url: string, { nodes }: SwarmConfig): Promise<Row> {
 	const id = nodes.find((node) => urlOf(node) === url)?.id ?? '?';
 	const tried = await ask(url, { method: 'GET', path: '/v1/swarm' }, ANSWER_MAX_MS);
 	if (tried.kind !== 'answered') return { id, url, status: null, why: tried.why };
-	if (tried.answer.status !== 200) return { id, url, status: null, why: textOf(tried.answer) };
+	if (tried.answer.status !== 200)
+		return { id, url, status: null, why: startingOf(tried.answer) ?? textOf(tried.answer) };
 	try {
 		const status = statusSchema.parse(JSON.parse(tried.answer.body.toString()));
 		return { id: status.node, url, status, why: '' };
 	} catch {
 		return { id, url, status: null, why: 'answers, but is no node of a swarm' };
+	}
+}
+
+/** What a node says of itself that still reads its log; null for any other. */
+function startingOf({ body }: SwarmAnswer): string | null {
+	try {
+		return `it starts: ${startingSchema.parse(JSON.parse(body.toString())).starting}`;
+	} catch {
+		return null;
 	}
 }
 

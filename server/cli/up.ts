@@ -9,6 +9,7 @@ import { formatFirst } from './init.ts';
 import { makeMemoryIdentity, withMemoryIdentity } from './memory.ts';
 import type { ServeOptions } from './options.ts';
 import { type BlockedPort, lookAtPorts } from './ports.ts';
+import { StartReport } from './start-report.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 
 export interface UpOptions extends ServeOptions {
@@ -24,7 +25,8 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 		throw new CommandError('--memory keeps nothing on disk: leave --data-dir out.', { status: EXIT.usage });
 	}
 	const { stdout, stderr, stopSignals } = terminal.serve();
-	const say = (line: string): void => stdout.write(`${line}\n`);
+	const report = new StartReport(stdout, terminal.environment, () => performance.now());
+	const say = (line: string): void => report.say(line);
 	const loaded = loadConfig(options, terminal.environment, terminal.workingDir);
 	const { config } = loaded;
 	loadSecret(config, terminal.environment, options.insecure === true);
@@ -55,7 +57,11 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 		signals: process,
 		stopSignals,
 		say,
-		complain: (line) => stderr.write(`${line}\n`),
+		complain: (line) => {
+			report.clear();
+			stderr.write(`${line}\n`);
+		},
+		onProgress: (id, progress) => report.update(id, progress),
 		whenLeft: (left) => whenLeft(running.length + left, config),
 		onReady: () => say(introduction(loaded, options, terminal)),
 	});

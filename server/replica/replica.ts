@@ -8,7 +8,7 @@ import type { Disk, NoRoomError } from '../../shared/disk/disk.ts';
 import { Log, type Repair } from '../../shared/disk/log.ts';
 import type { RawFact } from '../../shared/fact.ts';
 import type { Member, NodeSnapshot } from '../../shared/feed.ts';
-import { PaxosAgent } from '../../shared/paxos/agent.ts';
+import type { PaxosAgent } from '../../shared/paxos/agent.ts';
 import type { NodeId, WallTime } from '../../shared/paxos/ballot.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
 import type { Message } from '../../shared/paxos/message.ts';
@@ -20,7 +20,9 @@ import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
 import { FactStream } from './fact-stream.ts';
+import { applying, type Memory, type ReadableDisk, remember, type StartProgress } from './memory.ts';
 import type { ReplicaService } from './service.ts';
+import { inSlices } from './slices.ts';
 
 /** What the runtime needs of the mesh. */
 export interface Mesh {
@@ -35,7 +37,7 @@ export interface Mesh {
 export interface RunningReplicaOptions {
 	readonly agent: AgentConfig;
 	readonly epoch: string;
-	readonly disk: Disk;
+	readonly disk: ReadableDisk;
 	/** Whose log is on the disk: see `LogOptions`. */
 	readonly logOwner: string;
 	readonly swarm: { readonly name: string; readonly id: string; readonly members: readonly Member[] };
@@ -44,6 +46,8 @@ export interface RunningReplicaOptions {
 	readonly requestMs: number;
 	/** A client sent what no client sends. `from` is as its door was told. */
 	malformed(from: string, why: string): void;
+	/** How far it is, until it is started. */
+	progress(progress: StartProgress): void;
 	/** The disk failed or an invariant is broken: the node must stop. Called once. */
 	fatal(error: Error): void;
 }
@@ -70,16 +74,25 @@ export class RunningReplica implements ReplicaService {
 	#flushMs = 0;
 	#stopped = false;
 
-	/** @throws CorruptLogError when the disk holds what this node cannot have written */
-	constructor(options: RunningReplicaOptions) {
+	/**
+	 * Reads back what the disk holds, while the event loop goes on.
+	 *
+	 * @throws CorruptLogError when the disk holds what this node cannot have written
+	 */
+	static async open(options: RunningReplicaOptions): Promise<RunningReplica> {
+		const { disk, logOwner, agent, progress } = options;
+		return new RunningReplica(options, await remember(disk, logOwner, agent, progress));
+	}
+
+	private constructor(options: RunningReplicaOptions, { recovered, agent }: Memory) {
 		this.#options = options;
 		this.#id = options.agent.id;
 		this.facts = new FactStream(this.#id, options.epoch, wallMs);
-		const { log, records, repairs } = Log.open(
+		const { log, repairs } = Log.continue(
 			timed(options.disk, (ms) => {
 				this.#flushMs = ms;
 			}),
-			{ owner: options.logOwner },
+			recovered,
 			{
 				durable: (through) => this.#guard(() => this.#replica.durable(through)),
 				failed: (error) => this.#fail(error),
@@ -89,7 +102,7 @@ export class RunningReplica implements ReplicaService {
 		);
 		this.#log = log;
 		this.#repairs = repairs;
-		this.#agent = new PaxosAgent(options.agent, records);
+		this.#agent = agent;
 		const { mesh, swarm, requestMs } = options;
 		const turn = () => this.#guard(() => this.#replica.turn());
 		this.#replica = new Replica({
@@ -118,6 +131,14 @@ export class RunningReplica implements ReplicaService {
 				},
 				malformed: options.malformed,
 			},
+		});
+	}
+
+	/** Before `start`: applies what was chosen before the last stop, while the event loop goes on. */
+	replay(): Promise<void> {
+		const { chosenThrough } = this.#agent.view();
+		return inSlices(this.#replica.replay(), {
+			between: (slot) => this.#options.progress(applying(slot, chosenThrough)),
 		});
 	}
 

@@ -50,6 +50,7 @@ export class FileDisk implements Disk {
 	readonly #open: OpenFiles;
 	#making: Promise<void> = Promise.resolve();
 	readonly #whenIdle: (() => void)[] = [];
+	#fetched: { readonly name: string; readonly bytes: Uint8Array } | null = null;
 	#isClosed = false;
 
 	/**
@@ -67,10 +68,17 @@ export class FileDisk implements Disk {
 		return fs.readdirSync(this.#folder).sort();
 	}
 
+	/** Fetches a file in the thread pool: the next `read` of it does not wait for the disk. */
+	async fetch(name: string): Promise<void> {
+		this.#fetched = { name, bytes: await fs.promises.readFile(join(this.#folder, name)) };
+	}
+
 	read(name: string): Uint8Array {
 		// Those that are read last are written first: they are open from now on.
 		this.#open.of(name);
-		return fs.readFileSync(join(this.#folder, name));
+		const fetched = this.#fetched;
+		this.#fetched = null;
+		return fetched?.name === name ? fetched.bytes : fs.readFileSync(join(this.#folder, name));
 	}
 
 	create(name: string, bytes: number, done: Done): void {

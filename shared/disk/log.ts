@@ -103,7 +103,11 @@ export class Log {
 	 * @throws CorruptLogError what was durable cannot be read
 	 */
 	static open(disk: Disk, options: LogOptions, handlers: LogHandlers): OpenedLog {
-		const recovered = readLog(disk, options.owner);
+		return Log.continue(disk, readLog(disk, options.owner), handlers);
+	}
+
+	/** As `open`, of a log that `readInSteps` has read. */
+	static continue(disk: Disk, recovered: Recovered, handlers: LogHandlers): OpenedLog {
 		const log = new Log(disk, handlers, recovered);
 		const repairs = recovered.remains.map(({ segment, offset, bytes }) => ({
 			file: segmentName(segment),

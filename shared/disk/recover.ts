@@ -1,5 +1,6 @@
 /**
- * Reads a log back, and tells a torn tail from corruption. It writes nothing: `Log.open` repairs.
+ * Reads a log back, and tells a torn tail from corruption. It writes nothing: `Log` repairs. It reads in steps, so that
+ * a node can do other things in between.
  *
  * A frame is written only after the one before it is durable, and nothing is written behind it, so a crash can tear
  * only the last one. A torn frame was never said to be durable, and is cut off. It is known by its sectors, each of
@@ -49,26 +50,55 @@ export interface Recovered {
 	readonly remains: readonly Remains[];
 }
 
+/** Before a file is read, and after each few frames. */
+export interface ReadStep {
+	/** The file that is read next; null where a file is not finished. */
+	readonly next: string | null;
+	/** How much was read, of all files. */
+	readonly bytes: number;
+	readonly bytesOfAll: number;
+	readonly records: number;
+}
+
+/** How much of a file is looked at in one step. */
+const STEP_BYTES = 256 * 1024;
+
+/** As `readInSteps`, in one go. */
+export function readLog(disk: Disk, owner: string): Recovered {
+	const steps = readInSteps(disk, owner);
+	for (;;) {
+		const step = steps.next();
+		if (step.done) return step.value;
+	}
+}
+
 /**
  * @param owner the one that the log was made for
  * @throws CorruptLogError
  */
-export function readLog(disk: Disk, owner: string): Recovered {
+export function* readInSteps(disk: Disk, owner: string): Generator<ReadStep, Recovered> {
 	const manifest = readManifest(disk);
 	if (manifest.owner !== owner) {
 		const reason = `this is the log of ${manifest.owner}, not of ${owner}`;
 		throw new CorruptLogError(reason, { file: MANIFEST_NAME, offset: 0 });
 	}
-	const segments = countSegments(disk, manifest);
+	const segments = yield* countSegments(disk, manifest);
 	const walk = new Walk(manifest);
-	for (let segment = 1; segment <= segments; segment++) walk.read(segment, disk.read(segmentName(segment)));
+	const bytesOfAll = segments * manifest.segmentBytes;
+	for (let segment = 1; segment <= segments; segment++) {
+		const before = (segment - 1) * manifest.segmentBytes;
+		yield { next: segmentName(segment), bytes: before, bytesOfAll, records: walk.records.length };
+		for (const offset of walk.read(segment, disk.read(segmentName(segment)))) {
+			yield { next: null, bytes: before + offset, bytesOfAll, records: walk.records.length };
+		}
+	}
 	walk.checkReach();
 	const { records, last, end, remains } = walk;
 	return { manifest, segments, records, last, end, remains };
 }
 
 /** A crash may have left one more segment than the manifest tells of, which nothing was written to yet. */
-function countSegments(disk: Disk, { segments, segmentBytes }: Manifest): number {
+function* countSegments(disk: Disk, { segments, segmentBytes }: Manifest): Generator<ReadStep, number> {
 	const there = new Set(disk.list().filter(isSegmentName));
 	for (let segment = 1; segment <= segments; segment++) {
 		if (there.delete(segmentName(segment))) continue;
@@ -77,6 +107,7 @@ function countSegments(disk: Disk, { segments, segmentBytes }: Manifest): number
 	}
 	const hasNext = there.delete(segmentName(segments + 1));
 	const [stranger] = there;
+	if (hasNext) yield { next: segmentName(segments + 1), bytes: 0, bytesOfAll: segments * segmentBytes, records: 0 };
 	if (stranger !== undefined || (hasNext && !isUnused(disk.read(segmentName(segments + 1)), segmentBytes))) {
 		const reason = `it tells of ${segments} segments, but ${stranger ?? segmentName(segments + 1)} is in use too`;
 		throw new CorruptLogError(reason, { file: MANIFEST_NAME, offset: 0 });
@@ -102,8 +133,12 @@ class Walk {
 		this.#manifest = manifest;
 	}
 
-	/** @throws CorruptLogError */
-	read(segment: number, bytes: Uint8Array): void {
+	/**
+	 * Gives its place in the file after each step.
+	 *
+	 * @throws CorruptLogError
+	 */
+	*read(segment: number, bytes: Uint8Array): Generator<number, void> {
 		const file = segmentName(segment);
 		const { segmentBytes } = this.#manifest;
 		if (bytes.length !== segmentBytes) {
@@ -114,12 +149,16 @@ class Walk {
 		}
 		const address = addressOf(this.#manifest, segment);
 		let offset = 0;
+		let told = 0;
 		for (;;) {
 			const header = offset < segmentBytes ? readHeader(bytes, offset, address) : undefined;
 			if (header?.sequence !== this.#sequenceNext || !this.#take(segment, bytes, offset, header, address)) break;
 			offset = this.end.offset;
+			if (offset - told < STEP_BYTES) continue;
+			told = offset;
+			yield offset;
 		}
-		this.#readRemains(segment, bytes, offset, address);
+		yield* this.#readRemains(segment, bytes, offset, address);
 	}
 
 	/** @throws CorruptLogError the log ends before a frame that was durable */
@@ -155,10 +194,11 @@ class Walk {
 	}
 
 	/** What is behind the last frame of a segment: nothing, or what is left of a torn one. */
-	#readRemains(segment: number, bytes: Uint8Array, from: number, address: number): void {
+	*#readRemains(segment: number, bytes: Uint8Array, from: number, address: number): Generator<number, void> {
 		let first = -1;
 		let end = -1;
 		for (let at = from; at < bytes.length; at += SECTOR_BYTES) {
+			if (at % STEP_BYTES === 0) yield at;
 			if (isZero(bytes, at)) continue;
 			const state: SectorState = stateOf(bytes, at, address, this.#sequenceNext);
 			if (state === 'damaged') {

@@ -18,7 +18,7 @@ import type { Event, Timer } from './event.ts';
 import type { Role } from './fact.ts';
 import type { Leadership } from './leadership.ts';
 import { Learner } from './learner.ts';
-import { type LogEntry, SlotLog } from './log.ts';
+import { type LogEntry, LogReplay, type SlotLog } from './log.ts';
 import type { Leading, Message, Nack, Slot } from './message.ts';
 import { Outbox } from './outbox.ts';
 import { Proposer } from './proposer.ts';
@@ -64,12 +64,12 @@ export class PaxosAgent {
 	#recoveredThrough: Slot = 0;
 
 	/**
-	 * @param durable every record this node ever made durable, in the order of its log
+	 * @param durable every record this node ever made durable, in the order of its log; or a replay of all of them
 	 * @param trimmedThrough the last slot that the state machine begins with; the records need not hold it
 	 * @throws InvariantError for records that no agent writes
 	 */
-	constructor(config: AgentConfig, durable: Iterable<DurableRecord> = [], trimmedThrough: Slot = 0) {
-		const { log, promised } = SlotLog.replay(durable, config.slotsAheadMax, trimmedThrough);
+	constructor(config: AgentConfig, durable: Iterable<DurableRecord> | LogReplay = [], trimmedThrough: Slot = 0) {
+		const { log, promised } = durable instanceof LogReplay ? durable : replayed(durable, config, trimmedThrough);
 		this.#appliedThrough = trimmedThrough;
 		this.#context = { config, out: new Outbox(false), nowMs: 0, epoch: 0, promised: () => this.#acceptor.promised };
 		this.#clocks = new Clocks(this.#context);
@@ -179,11 +179,11 @@ export class PaxosAgent {
 		}
 	}
 
-	/** What was chosen before the last stop is applied again, from the log. */
+	/** What was chosen before the last stop, and is not applied yet, is applied again, from the log. */
 	#start(epoch: number): void {
 		this.#context.epoch = epoch;
-		const { trimmedThrough, chosenThrough } = this.#log;
-		for (let slot = trimmedThrough + 1; slot <= chosenThrough; slot++) {
+		const { chosenThrough } = this.#log;
+		for (let slot = this.#appliedThrough + 1; slot <= chosenThrough; slot++) {
 			const { ballot, value } = this.#log.entry(slot) as LogEntry;
 			this.#context.out.apply.push({ slot, ballot, value });
 		}
@@ -395,6 +395,12 @@ export class PaxosAgent {
 		this.#reads.confirmWaiting(leadership);
 		if (this.#log.chosenThrough > chosenBefore && !this.#context.out.acceptSent) leadership.tell();
 	}
+}
+
+function replayed(records: Iterable<DurableRecord>, { slotsAheadMax }: AgentConfig, trimmedThrough: Slot): LogReplay {
+	const replay = new LogReplay(slotsAheadMax, trimmedThrough);
+	for (const record of records) replay.add(record);
+	return replay;
 }
 
 /** What a proposer sends under a ballot of its own. */

@@ -86,47 +86,6 @@ export class SlotLog {
 		return open;
 	}
 
-	/**
-	 * The log and the promise that these records, in the order they were written, leave behind.
-	 *
-	 * @param slotsAheadMax as of the configuration
-	 * @param trimmedThrough as of the constructor; what records say of slots up to it is known already
-	 * @throws InvariantError for records that no agent writes
-	 */
-	static replay(
-		records: Iterable<DurableRecord>,
-		slotsAheadMax: number,
-		trimmedThrough: Slot = 0,
-	): { log: SlotLog; promised: Ballot } {
-		const log = new SlotLog(trimmedThrough);
-		let promised = NO_BALLOT;
-		for (const record of records) {
-			switch (record.kind) {
-				case 'promised':
-					promised = higher(promised, record.ballot);
-					break;
-				case 'accepted':
-					promised = higher(promised, record.ballot);
-					if (record.slot <= trimmedThrough) break;
-					// What was known to be chosen at that time has an entry, though the record that says so may come later.
-					if (record.slot > log.lastSlot + slotsAheadMax) {
-						throw new InvariantError(`slot ${record.slot} was accepted behind ${log.lastSlot}`);
-					}
-					log.accept(record.slot, record.ballot, record.value);
-					break;
-				case 'learned':
-					if (record.slot <= trimmedThrough) break;
-					log.#replayChosen(record.slot - 1);
-					log.learn(record.slot, record.ballot, record.value);
-					break;
-				case 'chosen':
-					log.#replayChosen(record.through);
-					break;
-			}
-		}
-		return { log, promised };
-	}
-
 	save(to: Writer): void {
 		to.int(this.trimmedThrough);
 		to.int(this.#chosenThrough);
@@ -152,8 +111,48 @@ export class SlotLog {
 		this.#entries[slot - this.trimmedThrough - 1] = entry;
 	}
 
-	#replayChosen(through: Slot): void {
+	markChosenThrough(through: Slot): void {
 		while (this.#chosenThrough < through) this.markChosen(this.#chosenThrough + 1);
+	}
+}
+
+/** The log and the promise that durable records, in the order they were written, leave behind. */
+export class LogReplay {
+	readonly log: SlotLog;
+	promised: Ballot = NO_BALLOT;
+	readonly #slotsAheadMax: number;
+
+	/**
+	 * @param slotsAheadMax as of the configuration
+	 * @param trimmedThrough as of `SlotLog`; what records say of slots up to it is known already
+	 */
+	constructor(slotsAheadMax: number, trimmedThrough: Slot = 0) {
+		this.log = new SlotLog(trimmedThrough);
+		this.#slotsAheadMax = slotsAheadMax;
+	}
+
+	/** @throws InvariantError for records that no agent writes */
+	add(record: DurableRecord): void {
+		const { log } = this;
+		switch (record.kind) {
+			case 'promised':
+				this.promised = higher(this.promised, record.ballot);
+				return;
+			case 'accepted':
+				this.promised = higher(this.promised, record.ballot);
+				if (record.slot <= log.trimmedThrough) return;
+				// What was known to be chosen at that time has an entry, though the record that says so may come later.
+				if (record.slot > log.lastSlot + this.#slotsAheadMax) {
+					throw new InvariantError(`slot ${record.slot} was accepted behind ${log.lastSlot}`);
+				}
+				return log.accept(record.slot, record.ballot, record.value);
+			case 'learned':
+				if (record.slot <= log.trimmedThrough) return;
+				log.markChosenThrough(record.slot - 1);
+				return log.learn(record.slot, record.ballot, record.value);
+			case 'chosen':
+				return log.markChosenThrough(record.through);
+		}
 	}
 }
 

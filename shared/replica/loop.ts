@@ -6,10 +6,12 @@
  * What it must never do: let an envelope of `sendWhenDurable` go before every record of that step and of all
  * earlier ones is durable; do anything at all after `stop`.
  */
+import type { AgentView } from '../paxos/agent.ts';
 import { type Ballot, type NodeId, sameBallot, type WallTime } from '../paxos/ballot.ts';
 import type { Decision, Effects, Outcome, TimerRequest } from '../paxos/effects.ts';
 import type { Event, Proposal, ProposalId, ReadId } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
+import type { LogEntry } from '../paxos/log.ts';
 import type { Envelope, Message, Slot } from '../paxos/message.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import { commandsOf } from '../paxos/value.ts';
@@ -107,7 +109,22 @@ export class ReplicaLoop {
 		this.#listener = listener;
 	}
 
+	/**
+	 * Before `start`: applies what was chosen before the last stop, one slot at a time, and gives the number of each.
+	 *
+	 * @param view of the agent: what was chosen, and the entries that hold it
+	 */
+	*replay(view: Pick<AgentView, 'chosenThrough' | 'entry'>): Generator<Slot, void> {
+		const { chosenThrough } = view;
+		for (let slot = this.appliedThrough + 1; slot <= chosenThrough; slot++) {
+			this.store.apply(commandsOf((view.entry(slot) as LogEntry).value));
+			this.appliedThrough = slot;
+			yield slot;
+		}
+	}
+
 	start(): void {
+		if (this.appliedThrough > 0) this.#mailbox.push({ kind: 'applied', through: this.appliedThrough, settled: [] });
 		this.#post({ kind: 'start', epoch: Math.floor(this.#runtime.random() * EPOCHS) });
 	}
 

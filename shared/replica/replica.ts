@@ -152,6 +152,11 @@ export class Replica implements LoopListener {
 		this.#doors = [this.clients];
 	}
 
+	/** Before `start`: applies what was chosen before the last stop, one slot at a time, and gives the number of each. */
+	replay(): Generator<Slot, void> {
+		return this.#loop.replay(this.#agent.view());
+	}
+
 	start(): void {
 		this.#loop.start();
 	}

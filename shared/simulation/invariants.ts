@@ -127,6 +127,11 @@ export class Invariants {
 		this.#revisions.set(command, revision);
 	}
 
+	/** A node that starts has applied this again, from its log. */
+	replayed(node: number, decision: Decision): void {
+		this.#applies(node, this.#lives[node] as Life, decision);
+	}
+
 	#applies(node: number, life: Life, { slot, value }: Decision): void {
 		if (slot !== life.appliedThrough + 1) {
 			throw new Violation('AppliesInOrder', `${this.#ids[node]} applies slot ${slot} after ${life.appliedThrough}`);

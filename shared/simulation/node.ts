@@ -13,6 +13,7 @@ import type { AgentConfig } from '../paxos/config.ts';
 import type { Effects } from '../paxos/effects.ts';
 import type { Event } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
+import type { LogEntry } from '../paxos/log.ts';
 import type { Message, Slot } from '../paxos/message.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import type { LoopLog } from '../replica/loop.ts';
@@ -113,7 +114,7 @@ export class SimulatedNode {
 			throw new Violation('DamageIsRefused', `${this.id} starts on a log that is damaged: ${this.damage}`);
 		}
 		this.damage = undefined;
-		this.process.replica.start();
+		this.process.start();
 	}
 
 	/** At once, with whatever is under way. */
@@ -202,6 +203,15 @@ export class Process implements ReplicaRuntime {
 			runtime: this,
 		});
 		this.#planTend();
+	}
+
+	/** What was chosen before is applied first, as by a real node. */
+	start(): void {
+		const view = this.agent.view();
+		for (const slot of this.replica.replay()) {
+			this.#world.invariants.replayed(this.node.index, { slot, ...(view.entry(slot) as LogEntry) });
+		}
+		this.replica.start();
 	}
 
 	/** As on a SIGTERM: it says how far its log has reached, and does nothing else any more. */

@@ -23,6 +23,10 @@ if (behaviour === 'fails') {
 	await primary.tell({ kind: 'failed', why: 'no luck' });
 	process.exit(1);
 }
+if (behaviour === 'reads') {
+	await primary.tell({ kind: 'progress', progress: { doing: 'nothing' } });
+	await primary.tell({ kind: 'progress', progress: { doing: 'reading', count: 7, percent: 12 } });
+}
 await primary.tell({ kind: 'ready' });
 if (behaviour === 'crashes') process.exit(7);
 if (behaviour === 'killed') process.kill(process.pid, 'SIGKILL');
@@ -38,6 +42,7 @@ await launch({
 	say: () => {},
 	complain: () => {},
 	whenLeft: () => '',
+	onProgress: () => {},
 	onReady: () => console.log('all ready'),
 });
 `;
@@ -99,6 +104,7 @@ function launched(...behaviours: readonly string[]): Launched {
 		say,
 		complain: (line) => say(`! ${line}`),
 		whenLeft: (count) => `${count} left.`,
+		onProgress: (id, progress) => progress && say(`${id} ${progress.percent} %`),
 		onReady: () => say('all ready'),
 	});
 	return {
@@ -119,6 +125,14 @@ it('names each node as it gets ready, and Ctrl-C stops all of them cleanly', asy
 	swarm.interrupt('SIGINT');
 	expect(await swarm.fine).toBe(true);
 	expect(swarm.lines.slice(4)).toEqual(['Stopping …']);
+});
+
+it('passes on how far a child is, and nothing that makes no sense', async () => {
+	const swarm = launched('reads');
+	await swarm.said('all ready');
+	expect(swarm.lines).toEqual(['n1 12 %', 'n1 ready  url1', 'all ready']);
+	swarm.interrupt('SIGINT');
+	expect(await swarm.fine).toBe(true);
 });
 
 it.each([

@@ -77,7 +77,7 @@ export const MUTANTS: readonly Mutant[] = [
 		3,
 		'a promise is forgotten over a restart',
 		SLOT_LOG,
-		"case 'promised':\n					promised = higher(promised, record.ballot);\n",
+		"case 'promised':\n				this.promised = higher(this.promised, record.ballot);\n",
 		"case 'promised':\n",
 	),
 	one(
@@ -212,8 +212,8 @@ export const MUTANTS: readonly Mutant[] = [
 	one(
 		15,
 		'the loop applies past a gap after a restart',
-		AGENT,
-		'for (let slot = trimmedThrough + 1; slot <= chosenThrough; slot++) {',
+		LOOP,
+		'for (let slot = this.appliedThrough + 1; slot <= chosenThrough; slot++) {',
 		'for (let slot = Math.max(1, chosenThrough - 100); slot <= chosenThrough; slot++) {',
 	),
 	one(

@@ -1,0 +1,38 @@
+/**
+ * What a node answers while it reads its log: that it lives, that it is not ready and how far it is, and that nothing
+ * else was done. It knows nothing of the store, which is not whole yet.
+ */
+import type { RequestListener } from 'node:http';
+import express from 'express';
+import { describeStart, type StartProgress } from '../replica/memory.ts';
+import { answerJson, answerText } from './answer.ts';
+import { probeRoutes } from './health.ts';
+
+/** The answer of `GET /v1/swarm`, with status 503. */
+export interface StartingStatus {
+	readonly name: string;
+	readonly id: string;
+	/** The node that answers. */
+	readonly node: string;
+	/** How far it is, for people. */
+	readonly starting: string;
+}
+
+export function startingApi(
+	swarm: Pick<StartingStatus, 'name' | 'id' | 'node'>,
+	progress: () => StartProgress,
+): RequestListener {
+	const { name, id, node } = swarm;
+	const app = express();
+	app.set('etag', false);
+	app.disable('x-powered-by');
+	app.use(probeRoutes({ livez: {}, readyz: { log: describeStart } }, progress));
+	app.use((req, res) => {
+		res.set({ 'Retry-After': '1', 'X-Swarm-Outcome': 'not-applied', 'Cache-Control': 'no-store' });
+		const starting = describeStart(progress());
+		const status: StartingStatus = { name, id, node, starting };
+		if (req.path === '/v1/swarm') answerJson(res, status, false, 503);
+		else answerText(res, 503, `No cluster leader: this node starts (${starting}).`);
+	});
+	return app;
+}

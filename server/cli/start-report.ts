@@ -1,0 +1,79 @@
+/**
+ * How far the nodes are that read their logs: one line with a bar on a terminal, drawn anew in its place, and a line
+ * now and then elsewhere. Nothing is said where it does not take long.
+ */
+import type { Environment } from '../config.ts';
+import { describeStart, type StartProgress } from '../replica/memory.ts';
+import type { Output } from './output.ts';
+
+/** A start that takes less than this is not reported. */
+const QUIET_MS = 1000;
+/** Elsewhere than on a terminal: a line for so much of the work. */
+const LINE_PERCENT = 10;
+const BAR_CHARS = 20;
+const COLUMNS_DEFAULT = 80;
+const CLEAR_LINE = '\r\x1b[K';
+
+export class StartReport {
+	readonly #output: Output;
+	readonly #draws: boolean;
+	readonly #nowMs: () => number;
+	#startedMs: number | null = null;
+	/** Of the nodes that are not ready. */
+	readonly #starting = new Map<string, StartProgress>();
+	/** The last percentage that has a line of its own. */
+	readonly #said = new Map<string, number>();
+	#isDrawn = false;
+
+	constructor(output: Output, environment: Environment, nowMs: () => number) {
+		this.#output = output;
+		this.#draws = output.isTTY && environment.TERM !== 'dumb';
+		this.#nowMs = nowMs;
+	}
+
+	/** @param progress null: the node is ready, or has ended */
+	update(id: string, progress: StartProgress | null): void {
+		this.#startedMs ??= this.#nowMs();
+		if (progress === null) this.#starting.delete(id);
+		else this.#starting.set(id, progress);
+		if (this.#draws) return this.#draw();
+		if (progress !== null && this.#isDue(id, progress)) this.#output.write(`${id}: ${describeStart(progress)}\n`);
+	}
+
+	/** A line above the bar. */
+	say(line: string): void {
+		this.clear();
+		this.#output.write(`${line}\n`);
+		if (this.#draws) this.#draw();
+	}
+
+	/** Takes the bar away, until the next update. */
+	clear(): void {
+		if (this.#isDrawn) this.#output.write(CLEAR_LINE);
+		this.#isDrawn = false;
+	}
+
+	get #takesLong(): boolean {
+		return this.#startedMs !== null && this.#nowMs() - this.#startedMs >= QUIET_MS;
+	}
+
+	#isDue(id: string, { percent }: StartProgress): boolean {
+		if (!this.#takesLong || percent < (this.#said.get(id) ?? 0) + LINE_PERCENT) return false;
+		this.#said.set(id, percent - (percent % LINE_PERCENT));
+		return true;
+	}
+
+	#draw(): void {
+		this.clear();
+		if (this.#starting.size === 0 || !this.#takesLong) return;
+		const nodes = [...this.#starting].map(([id, { percent }]) => `${id} ${percent} %`);
+		const percents = [...this.#starting.values()].map(({ percent }) => percent);
+		const mean = percents.reduce((sum, percent) => sum + percent, 0) / percents.length;
+		const full = Math.round((BAR_CHARS * mean) / 100);
+		const bar = '█'.repeat(full) + '░'.repeat(BAR_CHARS - full);
+		// A line that is broken could not be taken away again.
+		const width = (this.#output.columns ?? COLUMNS_DEFAULT) - 1;
+		this.#output.write(`${bar} ${nodes.join('  ')}`.slice(0, width).trimEnd());
+		this.#isDrawn = true;
+	}
+}
