@@ -254,7 +254,7 @@ export class RunningReplica implements ReplicaService {
 
 	#room(lack: NoRoomError | null): void {
 		const what = lack ? 'noRoom' : 'hasRoom';
-		const detail = lack ? `takes no writes, because its disk is full: ${lack.message}` : 'takes writes again';
+		const detail = lack ? `takes no writes: ${lack.message}` : 'takes writes again';
 		this.facts.tell({ kind: 'disk', what, detail });
 		this.#replica.lacksRoom(lack?.message ?? null);
 	}

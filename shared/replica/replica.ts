@@ -237,7 +237,7 @@ export class Replica implements LoopListener {
 
 	/** The disk has no room, for this reason; or it has some again: null. What was proposed before is cared for still. */
 	lacksRoom(why: string | null): void {
-		this.#lacksRoom = why === null ? null : { why: 'diskFull', detail: `the disk is full: ${why}` };
+		this.#lacksRoom = why === null ? null : { why: 'diskFull', detail: why };
 	}
 
 	/**
