@@ -72,12 +72,13 @@ export function createApi(options: ApiOptions): RequestListener {
 }
 
 function healthOf({ service, isDraining, lagMs }: ApiOptions): HealthView {
-	const { leader, chosenThrough, appliedThrough } = service.view();
+	const { leader, chosenThrough, appliedThrough, diskFault } = service.view();
 	return {
 		leader: leader.node,
 		chosenThrough,
 		appliedThrough,
 		lagMs: lagMs(),
+		diskFault,
 		isDraining: isDraining(),
 		storeFault: () => (service.store.get('') === undefined ? null : 'it holds a key without a name'),
 	};

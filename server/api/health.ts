@@ -13,6 +13,8 @@ export interface HealthView {
 	readonly appliedThrough: number;
 	/** How long ago the leader had chosen no more than this node has applied; Infinity for never. Milliseconds. */
 	readonly lagMs: number;
+	/** Why nothing can be made durable; null for no reason. */
+	readonly diskFault: string | null;
 	/** The node is going to stop, and lets its clients go elsewhere first. */
 	readonly isDraining: boolean;
 	/** What is wrong with the state machine; null for nothing. */
@@ -43,6 +45,7 @@ const READY: Checks<HealthView> = {
 		if (lagMs <= READY_LAG_MS_MAX) return null;
 		return Number.isFinite(lagMs) ? `${(lagMs / 1000).toFixed(1)} s behind` : 'not caught up since it started';
 	},
+	disk: ({ diskFault }) => diskFault,
 	draining: ({ isDraining }) => (isDraining ? 'the node is about to stop' : null),
 };
 

@@ -90,6 +90,7 @@ export class Mesh {
 	readonly #dialing = new Map<NodeId, Dialing>();
 	#pinger: NodeJS.Timeout | undefined;
 	#pingedAtMs = 0;
+	#isAlone = false;
 	#closed: Promise<void> | undefined;
 
 	/** @throws RangeError where a member has no incarnation */
@@ -121,7 +122,7 @@ export class Mesh {
 	/** For the HTTP server's upgrades of `/mesh`. No page has any business here: an Origin is refused. */
 	handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
 		const address = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
-		if (this.#closed !== undefined) return refuseUpgrade(socket, '503 Service Unavailable');
+		if (this.#closed !== undefined || this.#isAlone) return refuseUpgrade(socket, '503 Service Unavailable');
 		if (request.headers.origin !== undefined) {
 			refuseUpgrade(socket, '403 Forbidden');
 			return this.#options.handlers.malformed(address, 'refused: an Origin header, which no node sends');
@@ -177,6 +178,18 @@ export class Mesh {
 		return performance.now() - this.#peer(peer).heardAtMs;
 	}
 
+	/** Ends the link to `peer`, if there is one. A new one is made as after any other end. */
+	cut(peer: NodeId, why: string): void {
+		const { link } = this.#peer(peer);
+		if (link?.isUp) link.cutSoon(why);
+	}
+
+	/** Ends all links and makes no new ones, from either side; or makes them again. */
+	isolate(isAlone: boolean, why: string): void {
+		this.#isAlone = isAlone;
+		if (isAlone) for (const peer of this.#peers.keys()) this.cut(peer, why);
+	}
+
 	/** Resolves when every socket is closed; the peers are told. */
 	close(): Promise<void> {
 		clearInterval(this.#pinger);
@@ -192,6 +205,11 @@ export class Mesh {
 	}
 
 	#dial(peer: Peer): void {
+		const dialing = this.#dialing.get(peer.id);
+		if (this.#isAlone && dialing) {
+			dialing.timer = setTimeout(() => this.#dial(peer), this.#options.timings.reconnectMaxMs);
+			return;
+		}
 		const handshake = new DialerHandshake(this.#identity, peer.id, randomBytes(NONCE_BYTES));
 		const { handshakeMs } = this.#options.timings;
 		const ws = new WebSocket(peer.url, { ...SOCKET_OPTIONS, generateMask });
@@ -222,6 +240,7 @@ export class Mesh {
 
 	#proven(link: Link, peer: Peer, epoch: string): void {
 		this.#unproven.delete(link);
+		if (this.#isAlone) return link.cut('this node leaves the others alone');
 		peer.link?.replace();
 		peer.up(link, epoch);
 		this.#options.handlers.linkUp(peer.id);

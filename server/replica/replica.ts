@@ -14,7 +14,8 @@ import type { AgentConfig } from '../../shared/paxos/config.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { ClientDoor } from '../../shared/replica/client-door.ts';
-import { Replica, type ReplicaTimer } from '../../shared/replica/replica.ts';
+import { Replica } from '../../shared/replica/replica.ts';
+import type { ReplicaTimer } from '../../shared/replica/runtime.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import type { Operation } from '../../shared/store/command.ts';
@@ -30,6 +31,10 @@ export interface Mesh {
 	send(to: NodeId, message: Message): number;
 	/** Hands over what was sent, of so many peers at most; of the others at the next call. */
 	flush(peersMax?: number): void;
+	/** Ends the link, if there is one. It is made again at once. */
+	cut(peer: NodeId, why: string): void;
+	/** Ends all links and makes no new ones; or makes them again. */
+	isolate(isAlone: boolean, why: string): void;
 	linked(): readonly NodeId[];
 	lastHeardMs(peer: NodeId): number;
 }
@@ -116,6 +121,8 @@ export class RunningReplica implements ReplicaService {
 				mesh: {
 					send: (to, message) => this.#send(to, message),
 					flush: (peersMax) => mesh.flush(peersMax),
+					cut: (peer, why) => mesh.cut(peer, why),
+					isolate: (isAlone, why) => mesh.isolate(isAlone, why),
 					linked: () => mesh.linked(),
 					lastHeardMs: (peer) => mesh.lastHeardMs(peer),
 				},

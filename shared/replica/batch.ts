@@ -27,7 +27,7 @@ export type BatchEnd =
 	/** The slot that it contested keeps what it had; the batch surely was not and will not be chosen. */
 	| { readonly kind: 'kept'; readonly slot: Slot; readonly ballot: Ballot; readonly value: Uint8Array };
 
-export type RefusedWhy = 'noLeader' | 'slotNotOpen' | 'stopping' | 'overloaded' | 'diskFull' | 'diskSilent';
+export type RefusedWhy = 'noLeader' | 'slotNotOpen' | 'stopping' | 'overloaded' | 'diskFull' | 'diskBehind';
 
 /** Why nothing new is taken in. */
 export interface Refusal {

@@ -131,19 +131,10 @@ export class ReplicaLoop {
 	/** All messages of one frame: one flush serves them. */
 	receive(from: NodeId, messages: readonly Message[]): void {
 		for (const message of messages) {
-			if (this.#isTooMuch(message)) continue;
 			this.#answerProbe(from, message);
 			this.#mailbox.push({ kind: 'receive', from, message });
 		}
 		this.#runtime.soon();
-	}
-
-	/**
-	 * While the log takes no values, a message that brings some counts as lost: it would only wait in memory. Whoever
-	 * sent it sends it again.
-	 */
-	#isTooMuch({ kind }: Message): boolean {
-		return (kind === 'accept' || kind === 'decisions' || kind === 'forward') && !this.#log.takesValues;
 	}
 
 	linkUp(peer: NodeId): void {
@@ -190,6 +181,11 @@ export class ReplicaLoop {
 		const id = this.#readNext++;
 		this.#post({ kind: 'read', read: id });
 		return id;
+	}
+
+	/** Something that was appended to the log is not durable yet. */
+	get waitsForDisk(): boolean {
+		return this.#appended > this.#log.durableThrough;
 	}
 
 	/** Does everything that was handed in. */

@@ -8,6 +8,10 @@ export interface MeshPort {
 	send(to: NodeId, message: Message): void;
 	/** Hands over what was sent, of so many peers at most; of the others at the next call. */
 	flush(peersMax?: number): void;
+	/** Ends the link to `peer`, because something that came on it was not taken in. A new one is made at once. */
+	cut(peer: NodeId, why: string): void;
+	/** Ends all links and makes no new ones; or makes them again. */
+	isolate(isAlone: boolean, why: string): void;
 	linked(): readonly NodeId[];
 	/** Milliseconds since anything was heard of it; Infinity for never. */
 	lastHeardMs(peer: NodeId): number;

@@ -6,12 +6,9 @@
  * What it must never do: read a clock, draw a number or wait. Those are its `ReplicaRuntime`. An error that it throws
  * is a broken invariant, and the node has to stop.
  */
-import type { MemberAddress } from '../client/protocol.ts';
-import type { AgentView } from '../paxos/agent.ts';
-import type { Ballot, NodeId, WallTime } from '../paxos/ballot.ts';
-import type { Outcome, TimerRequest } from '../paxos/effects.ts';
+import type { Ballot, NodeId } from '../paxos/ballot.ts';
+import type { Outcome } from '../paxos/effects.ts';
 import type { ProposalId } from '../paxos/event.ts';
-import type { AgentFact } from '../paxos/fact.ts';
 import type { Message, Slot } from '../paxos/message.ts';
 import { quorumSize } from '../paxos/quorum.ts';
 import type { Operation } from '../store/command.ts';
@@ -20,56 +17,19 @@ import { Barriers, type OnConfirmed } from './barriers.ts';
 import type { Refusal, SubmitOptions } from './batch.ts';
 import { ClientDoor } from './client-door.ts';
 import { Deadlines } from './deadlines.ts';
-import { REPLICA_LIMITS, type ReplicaLimits } from './limits.ts';
-import { type LoopAgent, type LoopListener, type LoopLog, ReplicaLoop } from './loop.ts';
+import { DiskWatch } from './disk-watch.ts';
+import { REPLICA_LIMITS } from './limits.ts';
+import { type LoopListener, type LoopLog, ReplicaLoop } from './loop.ts';
 import type { OnAnswer } from './own-batch.ts';
 import { OwnClient } from './own-client.ts';
 import { PeerTable } from './peers.ts';
-import type { Door, MeshPort } from './port.ts';
+import type { Door } from './port.ts';
+import type { ReplicaAgent, ReplicaOptions, ReplicaRuntime, ReplicaTimer } from './runtime.ts';
 import { Submissions } from './submissions.ts';
 import { Tells } from './tells.ts';
 import { type AgentSnapshot, type PeerView, type ReplicaView, snapshotOf } from './view.ts';
 
-export type ReplicaTimer = TimerRequest['timer'] | 'deadline' | 'tell';
-
-/** What a replica needs of the place it runs in. None of it may call back into the replica before it returns. */
-export interface ReplicaRuntime {
-	readonly mesh: MeshPort;
-	/** Monotonic, milliseconds. */
-	nowMs(): number;
-	wallTime(): WallTime;
-	/** Drawn evenly from 0 up to, not including, 1. */
-	random(): number;
-	/** A name that nobody else has: 1 to 64 ASCII characters. */
-	newId(): string;
-	/** Calls `fire(timer)` once, after that long; asking again for the same timer replaces it. */
-	setTimer(timer: ReplicaTimer, afterMs: number): void;
-	/** Calls `turn()` soon, when all that is ready by then was handed in. Not asked for again before that. */
-	soon(): void;
-	fact(fact: AgentFact): void;
-	/** The state machine has gone on. */
-	applied(through: Slot, revision: number): void;
-	/** A client sent what no client sends. `from` is as the door was told. */
-	malformed(from: string, why: string): void;
-}
-
-/** What a replica needs of `PaxosAgent`. */
-export interface ReplicaAgent extends LoopAgent {
-	view(): AgentView;
-}
-
-export interface ReplicaOptions {
-	readonly id: NodeId;
-	readonly members: readonly MemberAddress[];
-	readonly agent: ReplicaAgent;
-	readonly log: LoopLog;
-	readonly store: Store;
-	/** How long a client's request is cared for, milliseconds. */
-	readonly requestMs: number;
-	/** Left out: the usual ones. */
-	readonly limits?: ReplicaLimits;
-	readonly runtime: ReplicaRuntime;
-}
+const DISK_BEHIND: Refusal = { why: 'diskBehind', detail: 'the disk does not keep up' };
 
 export class Replica implements LoopListener {
 	readonly store: Store;
@@ -78,16 +38,20 @@ export class Replica implements LoopListener {
 	readonly #id: NodeId;
 	readonly #memberIds: readonly NodeId[];
 	readonly #agent: ReplicaAgent;
+	readonly #log: LoopLog;
 	readonly #runtime: ReplicaRuntime;
 	readonly #loop: ReplicaLoop;
 	readonly #deadlines: Deadlines;
 	readonly #own: OwnClient;
 	readonly #barriers: Barriers;
 	readonly #tells: Tells;
+	readonly #diskWatch: DiskWatch;
 	readonly #peers = new PeerTable();
 	readonly #doors: readonly Door[];
 	/** How many others make a quorum with this node. */
 	readonly #peersOfQuorum: number;
+	/** Something of these was not taken in: what they sent behind it is not either, until their link is a new one. */
+	readonly #notHeard = new Set<NodeId>();
 	#lacksRoom: Refusal | null = null;
 	#turnIsAsked = false;
 	#stopped = false;
@@ -97,6 +61,7 @@ export class Replica implements LoopListener {
 		this.#memberIds = members.map((member) => member.id);
 		this.#peersOfQuorum = quorumSize(this.#memberIds) - 1;
 		this.#agent = agent;
+		this.#log = log;
 		this.#runtime = runtime;
 		this.store = store;
 		const { mesh } = runtime;
@@ -108,6 +73,12 @@ export class Replica implements LoopListener {
 			setTimer: (afterMs) => runtime.setTimer('tell', afterMs),
 			send: ({ to, message }) => mesh.send(to, message),
 			released: () => mesh.flush(),
+		});
+		this.#diskWatch = new DiskWatch(log, {
+			nowMs,
+			setTimer: (afterMs) => runtime.setTimer('diskWatch', afterMs),
+			isolate: (isAlone, why) => mesh.isolate(isAlone, why),
+			told: (what, detail) => runtime.fact({ kind: 'disk', what, detail }),
 		});
 		this.#loop = new ReplicaLoop(
 			id,
@@ -196,20 +167,23 @@ export class Replica implements LoopListener {
 
 	/** All messages of one frame. */
 	receive(from: NodeId, messages: readonly Message[]): void {
-		if (this.#stopped) return;
+		if (this.#stopped || this.#notHeard.has(from)) return;
+		const taken = this.#log.takesValues ? messages : this.#upToValues(from, messages);
 		const wallMs = this.#runtime.wallTime().ms;
-		for (const message of messages) {
+		for (const message of taken) {
 			this.#peers.heard(from, message, wallMs);
 			this.#tells.heard(from, message);
 		}
-		this.#loop.receive(from, messages);
+		this.#loop.receive(from, taken);
 	}
 
 	linkUp(peer: NodeId): void {
+		this.#notHeard.delete(peer);
 		if (!this.#stopped) this.#loop.linkUp(peer);
 	}
 
 	linkDown(peer: NodeId): void {
+		this.#notHeard.delete(peer);
 		if (!this.#stopped) this.#loop.linkDown(peer);
 	}
 
@@ -221,6 +195,9 @@ export class Replica implements LoopListener {
 				return this.#deadlines.fire();
 			case 'tell':
 				return this.#tells.fire();
+			case 'diskWatch':
+				// A disk without room is not silent: it has said so.
+				return this.#diskWatch.fire(this.#loop.waitsForDisk && this.#lacksRoom === null);
 			default:
 				return this.#loop.fire(timer);
 		}
@@ -231,6 +208,7 @@ export class Replica implements LoopListener {
 		if (this.#stopped) return;
 		// The turn that is asked for now is the one below.
 		this.#turnIsAsked = true;
+		this.#diskWatch.durable(this.#loop.waitsForDisk);
 		this.#loop.durable(through);
 		this.turn();
 	}
@@ -260,6 +238,7 @@ export class Replica implements LoopListener {
 		if (this.#stopped) return;
 		for (const door of this.#doors) door.answer();
 		this.#loop.flush();
+		if (this.#loop.waitsForDisk) this.#diskWatch.waits();
 		this.#runtime.mesh.flush();
 	}
 
@@ -290,6 +269,7 @@ export class Replica implements LoopListener {
 			appliedThrough,
 			lastContactMs,
 			linked: mesh.linked(),
+			diskFault: this.#diskWatch.fault,
 		};
 	}
 
@@ -323,7 +303,20 @@ export class Replica implements LoopListener {
 	}
 
 	#refusal(): Refusal | null {
-		return this.#lacksRoom;
+		if (this.#lacksRoom !== null) return this.#lacksRoom;
+		return this.#log.takesValues ? null : DISK_BEHIND;
+	}
+
+	/**
+	 * Values would only wait in memory while the log takes none. A message that brings one counts as lost, and so does
+	 * what came behind it on the same link, which ends: its sender sends again what still matters on the next one.
+	 */
+	#upToValues(from: NodeId, messages: readonly Message[]): readonly Message[] {
+		const first = messages.findIndex(bringsValues);
+		if (first < 0) return messages;
+		this.#notHeard.add(from);
+		this.#runtime.mesh.cut(from, DISK_BEHIND.detail);
+		return messages.slice(0, first);
 	}
 
 	/** Asks for a turn: everything that is ready by then goes together. */
@@ -332,4 +325,8 @@ export class Replica implements LoopListener {
 		this.#turnIsAsked = true;
 		this.#runtime.soon();
 	}
+}
+
+function bringsValues({ kind }: Message): boolean {
+	return kind === 'accept' || kind === 'decisions' || kind === 'forward';
 }

@@ -25,6 +25,8 @@ export interface ReplicaView {
 	/** Milliseconds since a leader (this node itself: 0) was last heard; Infinity for never. */
 	readonly lastContactMs: number;
 	readonly linked: readonly NodeId[];
+	/** Why nothing can be made durable, in a few words; null for no reason. */
+	readonly diskFault: string | null;
 }
 
 /** What this node knows of another: the newest that was heard, and how long ago. */

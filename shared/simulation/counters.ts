@@ -47,6 +47,8 @@ export const COUNTERS = [
 	'roomLacked',
 	'roomHadAgain',
 	'writesRefusedForRoom',
+	'disksSilent',
+	'nodesAloneForTheirDisk',
 	'messagesTooMuch',
 	'slowDisks',
 	'absurdMessages',

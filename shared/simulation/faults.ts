@@ -274,7 +274,15 @@ function drawFault(random: Random, kind: FaultKind, atMs: number, nodes: number,
 		case 'pace':
 			return { atMs, kind, node, pace: random.magnitude(1 / (2 * wild), 2 * wild), ms };
 		case 'slowDisk':
-			return { atMs, kind, node, flushMs: Math.round(random.magnitude(5, 500) * wild), ms };
+			return {
+				atMs,
+				kind,
+				node,
+				// Without bound there is time enough for a disk that hangs.
+				flushMs:
+					wild > 1 && random.chance(0.3) ? random.integer(2_500, 9_000) : Math.round(random.magnitude(5, 500) * wild),
+				ms,
+			};
 	}
 }
 

@@ -60,6 +60,8 @@ export class Links {
 	readonly #random: Random;
 	/** By the higher index, then by the lower one. The node with the higher index dials. */
 	readonly #connections: Connection[][];
+	/** These make no connections now. */
+	readonly #alone = new Set<SimulatedNode>();
 
 	constructor(world: LinksWorld, network: Network, random: Random, nodes: readonly SimulatedNode[]) {
 		this.#world = world;
@@ -104,8 +106,22 @@ export class Links {
 		for (const connection of this.#of(node)) this.#planDial(connection);
 	}
 
+	/** `node` ends all its connections and makes no new ones; or makes them again. */
+	isolate(node: SimulatedNode, isAlone: boolean): void {
+		if (!isAlone) {
+			this.#alone.delete(node);
+			return this.dialAll(node);
+		}
+		this.#alone.add(node);
+		for (const connection of this.#of(node)) {
+			this.#end(connection);
+			this.#noticeEnd(connection, false);
+		}
+	}
+
 	/** The process of `node` has ended, and its sockets with it. */
 	crashed(node: SimulatedNode): void {
+		this.#alone.delete(node);
 		const silently = this.#random.chance(SILENT_END);
 		for (const connection of this.#of(node)) {
 			connection.told[connection.endOf(node)] = 0;
@@ -182,6 +198,7 @@ export class Links {
 		const [listener, dialer] = connection.ends;
 		if (connection.stands || connection.told[1] !== 0) return;
 		if (!listener.process || !dialer.process || listener.paused || dialer.paused) return;
+		if (this.#alone.has(listener) || this.#alone.has(dialer)) return;
 		if (this.#isCut(connection)) return;
 		connection.stands = true;
 		connection.losesFrom.fill(false);

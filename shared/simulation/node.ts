@@ -18,8 +18,8 @@ import type { Message, Slot } from '../paxos/message.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import type { LoopLog } from '../replica/loop.ts';
 import type { MeshPort } from '../replica/port.ts';
-import { Replica, type ReplicaAgent, type ReplicaRuntime, type ReplicaTimer } from '../replica/replica.ts';
-import { type OnResult, Store } from '../store/store.ts';
+import { Replica } from '../replica/replica.ts';
+import type { DiskFact, ReplicaAgent, ReplicaRuntime, ReplicaTimer } from '../replica/runtime.ts';
 import type { Bounds } from './bounds.ts';
 import { Clock, type ClockTaste } from './clock.ts';
 import type { Counters } from './counters.ts';
@@ -29,6 +29,7 @@ import type { Invariants } from './invariants.ts';
 import { type Ledger, Violation } from './ledger.ts';
 import { Random } from './random.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
+import { WatchedStore } from './watched-store.ts';
 
 /** Small, so that a run fills many, but with room for all that clients hand in while there is no leader. */
 const SEGMENT_BYTES = 128 * 1024;
@@ -54,6 +55,9 @@ export interface Surroundings {
 	readonly canary: boolean;
 	/** Calls back at that time, unless the node's process has ended by then; later where it is paused. */
 	later(node: SimulatedNode, time: Instant, what: Errand, act: () => void): void;
+	/** The node ends its link to `peer`. */
+	cut(node: SimulatedNode, peer: NodeId): void;
+	isolate(node: SimulatedNode, isAlone: boolean): void;
 	carry(from: SimulatedNode, to: NodeId, message: Message): void;
 	told(node: SimulatedNode, fact: AgentFact): void;
 	applied(node: SimulatedNode, through: Slot, revision: number): void;
@@ -83,6 +87,8 @@ export class SimulatedNode {
 	readonly random: Random;
 	/** Its turns begin a moment after something came, and so do more at once; or they begin at once. */
 	readonly gathers: boolean;
+	/** Its log takes no values while so many records wait for the disk: less than a real one, in some nodes. */
+	waitingRecordsMax: number;
 	readonly #world: Surroundings;
 
 	constructor(index: number, config: AgentConfig, seed: number, world: Surroundings) {
@@ -92,6 +98,7 @@ export class SimulatedNode {
 		this.random = new Random(seed, 0x6e6f6465, index);
 		this.#world = world;
 		this.gathers = this.random.chance(0.5);
+		this.waitingRecordsMax = this.random.pick([12, 100, Number.POSITIVE_INFINITY]);
 		const { spreadMs, resolutionUs } = world.clocks;
 		this.clock = new Clock(this.random.between(-spreadMs, spreadMs), resolutionUs);
 		const files = newLogFiles(config.id, SEGMENT_BYTES);
@@ -273,8 +280,9 @@ export class Process implements ReplicaRuntime {
 		this.#world.later(this.node, this.#world.now + afterUs, 'turn', () => this.replica.turn());
 	}
 
-	fact(fact: AgentFact): void {
-		this.#world.told(this.node, fact);
+	fact(fact: AgentFact | DiskFact): void {
+		if (fact.kind !== 'disk') return this.#world.told(this.node, fact);
+		if (fact.what === 'hangs') this.#world.counters.disksSilent++;
 	}
 
 	applied(through: Slot, revision: number): void {
@@ -309,6 +317,8 @@ export class Process implements ReplicaRuntime {
 					for (const message of messages) this.#send(to, message);
 				}
 			},
+			cut: (peer) => this.#world.cut(this.node, peer),
+			isolate: (isAlone) => this.#world.isolate(this.node, isAlone),
 			linked: () => [...this.#linked],
 			lastHeardMs: (peer) => {
 				const heard = this.#heard.get(peer);
@@ -365,16 +375,16 @@ export class Process implements ReplicaRuntime {
 	/** The log, with what goes into it noted. */
 	#watchedLog(): LoopLog {
 		const log = this.#log;
-		const { ledger, canary, counters } = this.#world;
-		const { index } = this.node;
+		const { ledger, canary } = this.#world;
+		const { node } = this;
+		const { index } = node;
 		const isEnded = () => this.#ended;
 		return {
 			get durableThrough() {
 				return canary ? Number.POSITIVE_INFINITY : log.durableThrough;
 			},
 			get takesValues() {
-				if (!log.takesValues) counters.messagesTooMuch++;
-				return log.takesValues;
+				return log.takesValues && ledger.waitingCount(index) < node.waitingRecordsMax;
 			},
 			append(records: readonly DurableRecord[]): number {
 				for (const record of records) ledger.appended(index, record);
@@ -384,30 +394,5 @@ export class Process implements ReplicaRuntime {
 				if (!isEnded()) log.flush();
 			},
 		};
-	}
-}
-
-/** The store, with its results looked at. */
-class WatchedStore extends Store {
-	readonly #node: number;
-	readonly #invariants: Invariants;
-	#slot: Slot = 0;
-
-	constructor(node: number, invariants: Invariants, bounds: Bounds) {
-		super(bounds.store);
-		this.#node = node;
-		this.#invariants = invariants;
-	}
-
-	override apply(commands: Uint8Array, onResult?: OnResult): boolean {
-		this.#slot++;
-		const command = this.#invariants.commands.begin(this.#slot, commands);
-		const whole = super.apply(commands, (client, sequence, result) => {
-			this.#invariants.result(this.#node, client, sequence, result);
-			command?.note(result);
-			onResult?.(client, sequence, result);
-		});
-		this.#invariants.applied(this.#node, this.#slot, this.revision);
-		return whole;
 	}
 }

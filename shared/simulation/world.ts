@@ -92,6 +92,7 @@ const CODES = [
 	'deadline',
 	'tell',
 	'frame',
+	'diskWatch',
 	'link',
 	'fault',
 	'client',
@@ -249,6 +250,18 @@ export class World implements Surroundings {
 		process.replica.turn();
 		if (this.counters.messagesIgnored > before) return;
 		throw new Violation('AbsurdIsRefused', `${to.id} takes ${JSON.stringify(message)}`);
+	}
+
+	/** `node` ends its link to `peer`: something that came on it was not taken in. */
+	cut(node: SimulatedNode, peer: NodeId): void {
+		const other = this.#nodeOf.get(peer);
+		if (other) this.links.lost(other, node);
+		this.counters.messagesTooMuch++;
+	}
+
+	isolate(node: SimulatedNode, isAlone: boolean): void {
+		this.links.isolate(node, isAlone);
+		if (isAlone) this.counters.nodesAloneForTheirDisk++;
 	}
 
 	linkTold(node: SimulatedNode, peer: SimulatedNode, works: boolean): void {

@@ -68,6 +68,7 @@ export class LoneReplica implements ReplicaService {
 			chosenThrough: this.store.revision,
 			appliedThrough: this.store.revision,
 			lastContactMs: 12.7,
+			diskFault: null,
 			linked: ['n1'],
 			...this.override,
 		};

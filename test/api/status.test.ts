@@ -231,13 +231,22 @@ describe('health', () => {
 		expect(await node.get('/livez')).toMatchObject({ status: 200, text: 'ok\n' });
 		expect(await node.get('/livez?verbose')).toMatchObject({ status: 200, text: '[+]store ok\n[+]applied ok\nok\n' });
 		expect(await node.get('/readyz')).toMatchObject({ status: 200, text: 'ok\n' });
-		expect((await node.get('/readyz?verbose')).text).toBe('[+]leader ok\n[+]caught-up ok\n[+]draining ok\nok\n');
+		expect((await node.get('/readyz?verbose')).text).toBe(
+			'[+]leader ok\n[+]caught-up ok\n[+]disk ok\n[+]draining ok\nok\n',
+		);
 		expect(await node.get('/readyz/leader')).toMatchObject({ status: 200, text: 'ok\n' });
+	});
+
+	it('is not ready while its disk does not answer', async () => {
+		node.replica.override = { diskFault: 'the disk has not answered for 3.0 s' };
+		const text = '[-]disk failed: the disk has not answered for 3.0 s\n';
+		expect(await node.get('/readyz/disk')).toMatchObject({ status: 503, text: `${text}not ok\n` });
+		expect((await node.get('/livez')).status).toBe(200);
 	});
 
 	it('is not ready without a leader, unless that is left out', async () => {
 		node.replica.hasLeader = false;
-		const text = '[-]leader failed: no leader is heard\n[+]caught-up ok\n[+]draining ok\nnot ok\n';
+		const text = '[-]leader failed: no leader is heard\n[+]caught-up ok\n[+]disk ok\n[+]draining ok\nnot ok\n';
 		expect(await node.get('/readyz')).toMatchObject({ status: 503, text });
 		expect((await node.get('/readyz/leader')).status).toBe(503);
 		expect((await node.get('/readyz/caught-up')).status).toBe(200);

@@ -35,6 +35,31 @@ describe('the mesh', () => {
 		expect(n2.refusals()).toEqual([]);
 	});
 
+	test('a link that its node cuts comes back, and what is sent on the next one arrives', async () => {
+		const [n1, n2] = await linkedPair();
+		n1.mesh.cut('n2', 'the disk does not keep up');
+		await n1.until(() => n1.links('n2').length === 3);
+		await n2.until(() => n2.links('n1').length === 3);
+		expect(n1.links('n2')).toEqual(['up', 'the disk does not keep up', 'up']);
+		n2.mesh.send('n1', forward('again'));
+		n2.mesh.flush();
+		await n1.until(() => n1.messages().length === 1);
+		expect(n1.refusals()).toEqual([]);
+	});
+
+	test.each(['n1', 'n2'])('%s leaves the other one alone, and has no link until it comes back', async (alone) => {
+		const nodes = await linkedPair();
+		const [n1, n2] = nodes;
+		const node = alone === 'n1' ? n1 : n2;
+		node.mesh.isolate(true, 'its disk does not answer');
+		for (const each of nodes) await each.until(() => each.mesh.linked().length === 0);
+		// n2 is the one that dials: it dials in vain, or not at all.
+		if (alone === 'n1') await n1.untilKnocked(2);
+		expect(n1.mesh.linked()).toEqual([]);
+		node.mesh.isolate(false, '');
+		for (const each of nodes) await each.until(() => each.mesh.linked().length === 1);
+	});
+
 	test('messages arrive in order and once, both ways, with the ids that send gave', async () => {
 		const [n1, n2] = await linkedPair();
 		const sent = { n1: [] as string[], n2: [] as string[] };

@@ -1,0 +1,264 @@
+/** A disk that does not answer, or that is full, stops neither the swarm nor what the node can do without it. */
+import { describe, expect, it } from 'vitest';
+import { Writer } from '../../shared/bytes/bytes.ts';
+import type { Message } from '../../shared/paxos/message.ts';
+import { batchValue } from '../../shared/paxos/value.ts';
+import { DISK_SILENT_MS, DiskWatch } from '../../shared/replica/disk-watch.ts';
+import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
+import { USUAL_BOUNDS } from '../../shared/simulation/bounds.ts';
+import { USUAL_CLOCKS } from '../../shared/simulation/clock.ts';
+import { GOOD_LINK } from '../../shared/simulation/network.ts';
+import type { SimulatedNode } from '../../shared/simulation/node.ts';
+import { US_PER_MS } from '../../shared/simulation/schedule.ts';
+import { USUAL_SOCKETS } from '../../shared/simulation/sockets.ts';
+import { World } from '../../shared/simulation/world.ts';
+
+const TIMINGS = {
+	electionMinMs: 300,
+	electionMaxMs: 500,
+	heartbeatMs: 75,
+	pollMaxMs: 40,
+	retryMs: 250,
+	backoffMinMs: 5,
+	backoffMaxMs: 500,
+};
+const HANG_AT_MS = 3_000;
+const HANG_MS = 40_000;
+const PUT_EVERY_MS = 20;
+const PUT_TIMEOUT_MS = 1_000;
+const WAITING_RECORDS_MAX = 100;
+/** What one turn may add when the log is about to take no more. */
+const RECORDS_OF_A_TURN_MAX = 64;
+
+describe('the disk of a leader that hangs for 40 seconds', () => {
+	const swarm = hungLeader(WAITING_RECORDS_MAX);
+
+	it('is told of, and the node is not ready until it answers', () => {
+		expect(swarm.faultsWhile(HANG_AT_MS, HANG_AT_MS + DISK_SILENT_MS)).toEqual(new Set([null]));
+		expect(swarm.faultsWhile(HANG_AT_MS + 2 * DISK_SILENT_MS + 100, HANG_AT_MS + HANG_MS)).not.toContain(null);
+		expect(swarm.faultsWhile(HANG_AT_MS + HANG_MS + 1_000, swarm.endMs)).toEqual(new Set([null]));
+		expect(swarm.world.counters.disksSilent).toBe(2);
+	});
+
+	it('does not fill the memory', () => {
+		expect(swarm.waitingRecordsMost).toBeGreaterThan(WAITING_RECORDS_MAX / 2);
+		expect(swarm.waitingRecordsMost).toBeLessThanOrEqual(WAITING_RECORDS_MAX + RECORDS_OF_A_TURN_MAX);
+	});
+
+	it('ends its leadership, and the others go on', () => {
+		const answers = swarm.answersOf((node, ms) => node !== swarm.hung && ms > HANG_AT_MS + 10_000);
+		expect(answers.length).toBeGreaterThan(1_000);
+		expect(new Set(answers.map((answer) => answer?.outcome))).toEqual(new Set(['chosen']));
+		expect(swarm.world.counters.nodesAloneForTheirDisk).toBe(1);
+	});
+
+	it('leaves no write at its own node without an answer, and says of what it did not take that it is not applied', () => {
+		const during = swarm.answersOf(
+			(node, ms) => node === swarm.hung && ms > HANG_AT_MS + 10_000 && ms < HANG_AT_MS + HANG_MS - PUT_TIMEOUT_MS,
+		);
+		expect(during.length).toBeGreaterThan(200);
+		expect(new Set(during.map((answer) => answer?.outcome))).toEqual(new Set(['refused']));
+		expect(swarm.answersOf(() => true)).not.toContain(undefined);
+		const after = swarm.answersOf((node, ms) => node === swarm.hung && ms > HANG_AT_MS + HANG_MS + 5_000);
+		expect(new Set(after.map((answer) => answer?.outcome))).toEqual(new Set(['chosen']));
+	});
+
+	it('leaves nothing behind, and the same state at every node', () => {
+		const nodes = swarm.world.nodes.map(({ process }) => process?.replica);
+		expect(new Set(nodes.map((replica) => replica?.appliedThrough)).size).toBe(1);
+		for (const replica of nodes) {
+			expect(Object.values(replica?.unfinished ?? {}).every((count) => count === 0)).toBe(true);
+			expect(replica?.store.save()).toEqual(nodes[0]?.store.save());
+		}
+	});
+});
+
+describe('a disk that hangs while little waits for it', () => {
+	it('is told of, and the leader stays one: a quorum of others is enough', () => {
+		const swarm = hungLeader(Number.POSITIVE_INFINITY);
+		expect(swarm.world.counters.disksSilent).toBe(1);
+		expect(swarm.world.counters.nodesAloneForTheirDisk).toBe(0);
+		const answers = swarm.answersOf(() => true);
+		expect(new Set(answers.map((answer) => answer?.outcome))).toEqual(new Set(['chosen']));
+	});
+});
+
+describe('a node whose log takes no values', () => {
+	it('takes no write in at any door, and nothing of one has left', () => {
+		const { world, hung } = hungLeader(Number.POSITIVE_INFINITY);
+		const replica = hung.process?.replica;
+		hung.waitingRecordsMax = 0;
+		const answers: SubmitAnswer[] = [];
+		const options = { route: 'leader', contest: 0, timeoutMs: 100 } as const;
+		replica?.submit({ kind: 'delete', key: 'a', cas: null }, options, (answer) => answers.push(answer));
+		expect(answers).toMatchObject([{ outcome: 'refused', why: 'diskBehind' }]);
+		expect(replica?.unfinished['proposals in the table']).toBe(0);
+		hung.waitingRecordsMax = 1_000;
+		replica?.submit({ kind: 'delete', key: 'a', cas: null }, options, (answer) => answers.push(answer));
+		world.run(world.now + 100 * US_PER_MS);
+		expect(answers[1]).toMatchObject({ outcome: 'chosen' });
+	});
+
+	it('hears nothing behind a value on the same link, and everything on the next one', () => {
+		const { world, hung, other } = hungLeader(Number.POSITIVE_INFINITY);
+		const { replica } = hung.process ?? {};
+		if (!replica) throw new Error('it does not run');
+		const poll: Message = { kind: 'fetch', from: 1 };
+		const forward: Message = {
+			kind: 'forward',
+			origin: other.id,
+			epoch: 1,
+			id: 1,
+			settledThrough: 0,
+			value: batchValue(Uint8Array.of(1)),
+		};
+		const cutsBefore = world.counters.messagesTooMuch;
+		const events = hearing(hung);
+		hung.waitingRecordsMax = 0;
+		replica.receive(other.id, [poll, forward, poll]);
+		replica.receive(other.id, [poll]);
+		hung.waitingRecordsMax = 1_000;
+		replica.receive(other.id, [forward]);
+		replica.turn();
+		expect(events()).toEqual(['fetch']);
+		expect(world.counters.messagesTooMuch).toBe(cutsBefore + 1);
+		replica.linkDown(other.id);
+		replica.linkUp(other.id);
+		replica.receive(other.id, [poll]);
+		replica.turn();
+		expect(events()).toEqual(['fetch', 'fetch']);
+	});
+});
+
+describe('a disk that is watched', () => {
+	it('is not called silent while it works, however much waits, and is asked after only while something does', () => {
+		const { watch, log, told, timers } = watched();
+		watch.waits();
+		watch.waits();
+		expect(timers).toEqual([DISK_SILENT_MS]);
+		log.durableThrough++;
+		watch.fire(true);
+		log.durableThrough++;
+		watch.fire(true);
+		expect(told).toEqual([]);
+		watch.fire(false);
+		expect(timers).toHaveLength(3);
+		expect(watch.fault).toBe(null);
+	});
+
+	it('leaves the others alone only when no more may wait, and until all has been written or there is place', () => {
+		const { watch, log, told, isolated } = watched();
+		watch.waits();
+		watch.fire(true);
+		expect(isolated).toEqual([]);
+		log.takesValues = false;
+		watch.fire(true);
+		watch.fire(true);
+		expect(isolated).toEqual([true]);
+		watch.durable(true);
+		expect(isolated).toEqual([true]);
+		expect(watch.fault).not.toBe(null);
+		watch.durable(false);
+		expect(isolated).toEqual([true, false]);
+		expect(watch.fault).toBe(null);
+		expect(told).toEqual(['hangs', 'hangs', 'answers']);
+	});
+});
+
+function watched() {
+	const log = { durableThrough: 0, takesValues: true };
+	const told: string[] = [];
+	const timers: number[] = [];
+	const isolated: boolean[] = [];
+	const watch = new DiskWatch(log, {
+		nowMs: () => 0,
+		setTimer: (afterMs) => timers.push(afterMs),
+		isolate: (isAlone) => isolated.push(isAlone),
+		told: (what) => told.push(what),
+	});
+	return { watch, log, told, timers, isolated };
+}
+
+/** Which messages its agent hears from now on. */
+function hearing({ process }: SimulatedNode): () => string[] {
+	const heard: string[] = [];
+	const agent = process?.agent;
+	if (!agent) throw new Error('it does not run');
+	const step = agent.step.bind(agent);
+	agent.step = (event, nowMs) => {
+		if (event.kind === 'receive' && event.from !== process?.node.id) heard.push(event.message.kind);
+		return step(event, nowMs);
+	};
+	return () => heard;
+}
+
+/** Three nodes that are all asked to put something all the time, and the disk of their leader hangs. */
+function hungLeader(waitingRecordsMax: number) {
+	const config = {
+		openSlotsMax: 8,
+		slotsAheadMax: 1024,
+		valueBytesMax: 16 * 1024,
+		messageBytesMax: 64 * 1024,
+		timings: TIMINGS,
+	};
+	const world = new World({
+		seed: 1,
+		nodes: 3,
+		links: GOOD_LINK,
+		config,
+		clocks: USUAL_CLOCKS,
+		sockets: USUAL_SOCKETS,
+		bounds: USUAL_BOUNDS,
+		watched: false,
+		canary: false,
+	});
+	world.start();
+	world.run(1_000 * US_PER_MS);
+	const hung = world.nodes.find(({ process }) => process?.agent.view().role === 'leader');
+	const other = world.nodes.find((node) => node !== hung);
+	if (!hung || !other) throw new Error('nobody leads');
+	hung.waitingRecordsMax = waitingRecordsMax;
+	const endMs = HANG_AT_MS + HANG_MS + 10_000;
+	const puts: { readonly node: SimulatedNode; readonly atMs: number; answer: SubmitAnswer | undefined }[] = [];
+	const faults: { readonly atMs: number; readonly fault: string | null }[] = [];
+	let waitingRecordsMost = 0;
+	for (let atMs = 1_000; atMs < endMs - 2 * PUT_TIMEOUT_MS; atMs += PUT_EVERY_MS) {
+		world.at(atMs * US_PER_MS, () => {
+			const node = world.nodes[puts.length % world.nodes.length] as SimulatedNode;
+			const put = { node, atMs, answer: undefined as SubmitAnswer | undefined };
+			puts.push(put);
+			// The world knows each write by its number.
+			const number = new Writer();
+			number.int(puts.length);
+			const operation = { kind: 'put', key: `${atMs % 10}`, value: number.take(), flags: 0n, cas: null } as const;
+			node.process?.replica.submit(operation, { route: 'leader', contest: 0, timeoutMs: PUT_TIMEOUT_MS }, (answer) => {
+				put.answer = answer;
+			});
+		});
+	}
+	for (let atMs = 1_000; atMs < endMs; atMs += 50) {
+		world.at(atMs * US_PER_MS, () => {
+			faults.push({ atMs, fault: hung.process?.replica.view().diskFault ?? null });
+			waitingRecordsMost = Math.max(waitingRecordsMost, world.ledger.waitingCount(hung.index));
+		});
+	}
+	world.at(HANG_AT_MS * US_PER_MS, () => {
+		const { flushMinUs, flushMaxUs } = hung.disk;
+		hung.disk.flushMinUs = HANG_MS * US_PER_MS;
+		hung.disk.flushMaxUs = HANG_MS * US_PER_MS;
+		// One write has begun by then, and everything behind it waits.
+		world.at((HANG_AT_MS + 2 * PUT_EVERY_MS) * US_PER_MS, () => Object.assign(hung.disk, { flushMinUs, flushMaxUs }));
+	});
+	world.run(endMs * US_PER_MS);
+	return {
+		world,
+		hung,
+		other,
+		endMs,
+		waitingRecordsMost,
+		answersOf: (which: (node: SimulatedNode, atMs: number) => boolean) =>
+			puts.filter(({ node, atMs }) => which(node, atMs)).map(({ answer }) => answer),
+		faultsWhile: (fromMs: number, toMs: number) =>
+			new Set(faults.filter(({ atMs }) => atMs >= fromMs && atMs < toMs).map(({ fault }) => fault)),
+	};
+}
