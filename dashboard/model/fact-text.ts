@@ -130,6 +130,8 @@ function messageText(message: JsonMessage, names: BallotNames): string {
 			return 'poll: do you hear a leader?';
 		case 'pollReply':
 			return message.leader === '' ? 'no leader heard' : `hears ${names.short(message.leader)}`;
+		case 'hears':
+			return message.leader === '' ? 'hears no leader any more' : `hears ${names.short(message.leader)}`;
 		case 'fetch':
 			return `fetch from slot ${message.from}`;
 		case 'decisions':

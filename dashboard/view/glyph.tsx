@@ -46,6 +46,7 @@ export function glyphOf(kind: MessageKind): GlyphKind {
 			return 'beat';
 		case 'confirm':
 		case 'pollReply':
+		case 'hears':
 		case 'noRoom':
 		case 'readIndex':
 			return 'beatReply';

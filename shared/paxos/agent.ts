@@ -19,7 +19,7 @@ import type { Role } from './fact.ts';
 import type { Leadership } from './leadership.ts';
 import { Learner } from './learner.ts';
 import { type LogEntry, LogReplay, type SlotLog } from './log.ts';
-import type { Leading, Message, Nack, Slot } from './message.ts';
+import type { Forward, Hearing, Leading, Message, Nack, NoRoom, ReadAsk, ReadIndex, Slot } from './message.ts';
 import { Outbox } from './outbox.ts';
 import { Proposer } from './proposer.ts';
 import { Reads } from './reads.ts';
@@ -90,8 +90,10 @@ export class PaxosAgent {
 		this.#context.out = out;
 		this.#context.nowMs = Math.max(0, Math.floor(nowMs));
 		const chosenBefore = this.#log.chosenThrough;
+		const leaderBefore = this.#election.leader;
 		this.#dispatch(event);
 		this.#lead(chosenBefore);
+		this.#tellNeighbours(chosenBefore, leaderBefore);
 		return out;
 	}
 
@@ -221,12 +223,14 @@ export class PaxosAgent {
 				this.#proposer.leadership?.confirmed(from, message.chosenThrough);
 				return this.#reads.confirmed(from, message.round);
 			case 'poll':
-				return this.#election.reply(from, message, this.#log.chosenThrough);
+				return this.#election.reply(from, message, this.#hearing);
 			case 'pollReply':
 				this.#clocks.named(from, message.leader);
 				this.#proposer.saw(message.leader);
-				this.#learner.fetchFrom(from, message.chosenThrough);
+				this.#neighbourHears(from, message);
 				return this.#election.replied(from, message);
+			case 'hears':
+				return this.#neighbourHears(from, message);
 			case 'fetch':
 				return this.#learner.answer(from, message);
 			case 'decisions':
@@ -234,13 +238,16 @@ export class PaxosAgent {
 			case 'trimmed':
 				return this.#learner.trimmed(from, message);
 			case 'forward':
-				return this.#proposer.forwarded(from, message);
+				if (this.#proposer.leadership) return this.#proposer.forwarded(from, message);
+				return this.#passOn(from, message);
 			case 'noRoom':
+				if (message.origin !== this.#context.config.id) return this.#passBack(message);
 				return this.#proposer.forwardRefused(message);
 			case 'readAsk':
-				if (this.#proposer.leadership) this.#reads.ask(from, message);
-				return;
+				if (this.#proposer.leadership) return this.#reads.ask(from, message);
+				return this.#passOn(from, message);
 			case 'readIndex':
+				if (message.origin !== this.#context.config.id) return this.#passBack(message);
 				this.#reads.answered(message);
 				return this.#askToRead();
 		}
@@ -248,8 +255,9 @@ export class PaxosAgent {
 
 	/** Why the message makes no sense from this sender; null if it does. */
 	#refusal(from: NodeId, message: Message): string | null {
-		if (!this.#context.config.members.includes(from)) return 'not a member';
-		if (message.kind === 'forward' && message.origin !== from) return 'the proposal is another node’s';
+		const { members } = this.#context.config;
+		if (!members.includes(from)) return 'not a member';
+		if ('origin' in message && !members.includes(message.origin)) return 'its origin is not a member';
 		if (isProposers(message) && message.ballot.node !== from) return 'the ballot is another node’s';
 		return null;
 	}
@@ -280,7 +288,7 @@ export class PaxosAgent {
 		this.#proposer.follows();
 		if (this.#election.heardLeader(leading.ballot)) {
 			this.#reads.reset();
-			this.#proposer.forwardAgain(leading.ballot);
+			this.#proposer.forwardAgain({ ballot: leading.ballot, to: from });
 		}
 		this.#recoveredThrough = leading.recoveredThrough;
 		this.#learner.told(from, leading.ballot, leading.chosenThrough);
@@ -369,22 +377,64 @@ export class PaxosAgent {
 
 	/** The fate of what left before is known once everything that could have been chosen is applied. */
 	#sendOnTheirWay(): void {
-		const { leader } = this.#election;
-		if (leader.node === '') return;
-		this.#proposer.dispatch(leader, this.#appliedThrough >= this.#recoveredThrough);
+		const { route, relayedRecoveredThrough } = this.#election;
+		if (route === null) return;
+		this.#proposer.dispatch(route, this.#appliedThrough >= (relayedRecoveredThrough ?? this.#recoveredThrough));
 	}
 
 	/** What was on its way when the link went down is lost. */
 	#sendAgain(peer: NodeId): void {
 		this.#proposer.resendTo(peer);
-		if (peer !== this.#election.otherLeader) return;
-		this.#proposer.forwardAgain(this.#election.leader);
+		const { route } = this.#election;
+		if (peer !== route?.to) return;
+		this.#proposer.forwardAgain(route);
 		this.#reads.askAgain(peer);
 	}
 
 	#askToRead(): void {
+		const { route } = this.#election;
+		if (route && route.to !== this.#context.config.id) this.#reads.askLeader(route.to);
+	}
+
+	// For a neighbour that does not reach the leader
+
+	get #hearing(): Hearing {
+		return this.#election.hearing(this.#log.chosenThrough, this.#recoveredThrough);
+	}
+
+	/** To the leader that this node hears. Only what a neighbour has itself is passed on: there is one hop, no more. */
+	#passOn(from: NodeId, message: Forward | ReadAsk): void {
 		const leader = this.#election.otherLeader;
-		if (leader !== null) this.#reads.askLeader(leader);
+		if (message.origin !== from) return;
+		if (leader === null) return this.#context.out.now(from, { kind: 'hears', ...this.#hearing });
+		this.#election.relayFor(from);
+		this.#context.out.now(leader, message);
+	}
+
+	/** The neighbour is told how far this node is first: it has to get there before it can answer. */
+	#passBack(message: NoRoom | ReadIndex): void {
+		const { out } = this.#context;
+		out.now(message.origin, { kind: 'hears', ...this.#hearing });
+		out.now(message.origin, message);
+	}
+
+	#neighbourHears(from: NodeId, hearing: Hearing): void {
+		this.#learner.fetchFrom(from, hearing.chosenThrough);
+		if (this.#proposer.role !== 'follower' || !this.#clocks.believes(hearing.leader)) return;
+		if (this.#election.neighbourHears(from, hearing)) {
+			this.#reads.reset();
+			if (this.#election.route) this.#proposer.forwardAgain(this.#election.route);
+		}
+		this.#sendOnTheirWay();
+		this.#askToRead();
+	}
+
+	#tellNeighbours(chosenBefore: Slot, leaderBefore: Ballot): void {
+		const { relaysFor, leader } = this.#election;
+		if (relaysFor.length === 0) return;
+		if (this.#log.chosenThrough === chosenBefore && sameBallot(leader, leaderBefore)) return;
+		const hears = { kind: 'hears', ...this.#hearing } as const;
+		for (const neighbour of relaysFor) this.#context.out.now(neighbour, hears);
 	}
 
 	/** At the end of each step of a leader: what can be proposed, confirmed or told, now. */

@@ -11,10 +11,17 @@ import type { Reader, Writer } from '../bytes/bytes.ts';
 import { type Ballot, compareBallots, NO_BALLOT, type NodeId, readBallot, sameBallot, writeBallot } from './ballot.ts';
 import type { Context } from './config.ts';
 import type { AgentFact } from './fact.ts';
-import type { Poll, PollReply } from './message.ts';
-import { isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withVote } from './quorum.ts';
+import type { Hearing, Poll, PollReply, Slot } from './message.ts';
+import { isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withoutVote, withVote } from './quorum.ts';
 
 type Why = (AgentFact & { kind: 'role' })['why'];
+
+/** The way to a leader: the leader itself, or a neighbour that hears it. */
+export interface Route {
+	/** The leader's ballot. */
+	readonly ballot: Ballot;
+	readonly to: NodeId;
+}
 
 export class Election {
 	readonly #context: Context;
@@ -28,6 +35,11 @@ export class Election {
 	#polling: Ballot | null = null;
 	/** A quorum hears no leader: a campaign was asked for. */
 	#campaignDue = false;
+	/** While no leader is heard: a neighbour that hears one, and how far that one's ballot has recovered. */
+	#relay: (Route & { readonly recoveredThrough: Slot }) | null = null;
+	/** The neighbours for which this node passes on, and those of them that have polled it in this period. */
+	#relaysFor: Voters = NO_VOTERS;
+	#polledBy: Voters = NO_VOTERS;
 
 	constructor(context: Context) {
 		this.#context = context;
@@ -37,10 +49,20 @@ export class Election {
 		return this.#leader;
 	}
 
-	/** The leader, where it is another node. */
+	/** The leader, where it is another node and is heard by this one. */
 	get otherLeader(): NodeId | null {
 		const { node } = this.#leader;
 		return node === '' || node === this.#context.config.id ? null : node;
+	}
+
+	/** The way to the leader, which may be this node; null where none is known. */
+	get route(): Route | null {
+		return this.#leader.node === '' ? this.#relay : { ballot: this.#leader, to: this.#leader.node };
+	}
+
+	/** The slots up to here may have been chosen before the leader's ballot, where it is known through a neighbour. */
+	get relayedRecoveredThrough(): Slot | null {
+		return this.#leader.node === '' && this.#relay ? this.#relay.recoveredThrough : null;
 	}
 
 	start(): void {
@@ -60,6 +82,7 @@ export class Election {
 		this.#campaignDue = false;
 		if (sameBallot(this.#leader, ballot)) return false;
 		this.#leader = ballot;
+		this.#relay = null;
 		this.#tellRole('heardLeader', [ballot.node]);
 		return true;
 	}
@@ -70,10 +93,12 @@ export class Election {
 		this.#polling = null;
 		this.#campaignDue = false;
 		if (compareBallots(ballot, this.#leader) > 0) this.#leader = NO_BALLOT;
+		if (this.#relay && compareBallots(ballot, this.#relay.ballot) > 0) this.#relay = null;
 	}
 
 	leads(ballot: Ballot, promisers: readonly NodeId[]): void {
 		this.#leader = ballot;
+		this.#relay = null;
 		this.#polling = null;
 		this.#campaignDue = false;
 		const { out } = this.#context;
@@ -96,6 +121,8 @@ export class Election {
 	}
 
 	linkDown(peer: NodeId): void {
+		if (peer === this.#relay?.to) this.#relay = null;
+		this.#relaysFor = withoutVote(this.#relaysFor, peer, this.#context.config.members);
 		if (peer !== this.#leader.node) return;
 		this.#loseLeader('leaderLinkDown', peer);
 		this.#armPoll(0, this.#context.config.timings.pollMaxMs);
@@ -103,6 +130,8 @@ export class Election {
 
 	/** A follower's period is over. */
 	periodEnded(): void {
+		this.#relaysFor &= this.#polledBy;
+		this.#polledBy = NO_VOTERS;
 		if (this.#heard) {
 			this.#heard = false;
 			return;
@@ -124,12 +153,46 @@ export class Election {
 		if (!this.#campaignDue) this.#armPollSoon();
 	}
 
+	reply(to: NodeId, { ballot }: Poll, hearing: Hearing): void {
+		const { out, config, nowMs: timeMs } = this.#context;
+		this.#polledBy = withVote(this.#polledBy, to, config.members);
+		out.now(to, { kind: 'pollReply', ballot, ...hearing, timeMs });
+	}
+
 	/** A candidate that was promised in this period stands for the leader that it may become. */
-	reply(to: NodeId, { ballot }: Poll, chosenThrough: number): void {
+	hearing(chosenThrough: Slot, recoveredThrough: Slot): Hearing {
+		const relays = this.otherLeader !== null;
 		const hasCandidate = this.#heard && sameBallot(this.#leader, NO_BALLOT);
 		const leader = hasCandidate ? this.#context.promised() : this.#leader;
-		const { out, nowMs: timeMs } = this.#context;
-		out.now(to, { kind: 'pollReply', ballot, leader, chosenThrough, timeMs });
+		return { leader, relays, recoveredThrough: relays ? recoveredThrough : 0, chosenThrough };
+	}
+
+	/**
+	 * A neighbour tells what it hears.
+	 *
+	 * @returns true where it is now the way to a leader, or to another one than before
+	 */
+	neighbourHears(from: NodeId, { leader, relays, recoveredThrough }: Hearing): boolean {
+		const before = this.#relay;
+		if (!relays || leader.node === this.#context.config.id) {
+			if (before?.to === from) this.#relay = null;
+			return false;
+		}
+		if (this.#leader.node !== '') return false;
+		if (before && before.to !== from && compareBallots(leader, before.ballot) <= 0) return false;
+		this.#relay = { ballot: leader, to: from, recoveredThrough };
+		return !(before?.to === from && sameBallot(before.ballot, leader));
+	}
+
+	/** This node passes on for a neighbour, which is told from now on what this node hears. */
+	relayFor(neighbour: NodeId): void {
+		const { members } = this.#context.config;
+		this.#relaysFor = withVote(this.#relaysFor, neighbour, members);
+		this.#polledBy = withVote(this.#polledBy, neighbour, members);
+	}
+
+	get relaysFor(): readonly NodeId[] {
+		return this.#relaysFor === NO_VOTERS ? [] : votersOf(this.#relaysFor, this.#context.config.members);
 	}
 
 	replied(from: NodeId, { ballot, leader }: PollReply): void {
@@ -154,6 +217,13 @@ export class Election {
 		to.int(this.#hearing);
 		to.maybe(this.#polling, (ballot) => writeBallot(to, ballot));
 		to.bool(this.#campaignDue);
+		to.maybe(this.#relay, (relay) => {
+			writeBallot(to, relay.ballot);
+			to.id(relay.to);
+			to.int(relay.recoveredThrough);
+		});
+		to.int(this.#relaysFor);
+		to.int(this.#polledBy);
 	}
 
 	load(from: Reader): void {
@@ -163,6 +233,9 @@ export class Election {
 		this.#hearing = from.int();
 		this.#polling = from.maybe(() => readBallot(from));
 		this.#campaignDue = from.bool();
+		this.#relay = from.maybe(() => ({ ballot: readBallot(from), to: from.id(), recoveredThrough: from.int() }));
+		this.#relaysFor = from.int();
+		this.#polledBy = from.int();
 	}
 
 	#decide(): void {

@@ -15,6 +15,7 @@
  *     behind:            fetch -> decisions       what is chosen is fetched, not decided again
  *                              -> trimmed         it is kept no more
  *     at a follower:     forward -> (2a at the leader) or noRoom;  readAsk -> readIndex
+ *     without a leader:  the same through a neighbour that hears one, which tells what it hears
  *
  * The types are generic in how a ballot and a value are written, so that facts (JSON) share them.
  */
@@ -112,12 +113,25 @@ export interface Poll<B = Ballot> extends Timed {
 	readonly ballot: B;
 }
 
-export interface PollReply<B = Ballot> extends Timed {
+/** What a node hears, and how far it is. */
+export interface Hearing<B = Ballot> {
+	/** The ballot of the leader that this node hears, or of a candidate that may become one; `NO_BALLOT` for none. */
+	readonly leader: B;
+	/** This node hears that leader itself, and passes on to it what others have for it. */
+	readonly relays: boolean;
+	/** As of `Leading`, of that leader. */
+	readonly recoveredThrough: Slot;
+	readonly chosenThrough: Slot;
+}
+
+export interface PollReply<B = Ballot> extends Hearing<B>, Timed {
 	readonly kind: 'pollReply';
 	readonly ballot: B;
-	/** The ballot of the leader that this node hears; `NO_BALLOT` for none. */
-	readonly leader: B;
-	readonly chosenThrough: Slot;
+}
+
+/** Told to a node for which this one passes on, whenever it hears another leader or none, or is further. */
+export interface Hears<B = Ballot> extends Hearing<B> {
+	readonly kind: 'hears';
 }
 
 /** "Tell me what is chosen, from this slot." */
@@ -165,17 +179,20 @@ export interface NoRoom extends ForwardId {
 	readonly kind: 'noRoom';
 }
 
-/** The reads of the follower's own `round`, in this `epoch` of its, ask from which slot on they may be answered. */
-export interface ReadAsk {
-	readonly kind: 'readAsk';
+/** Which reads ask: those of one node, in one life of it, that it asks for together. */
+export interface ReadRound {
+	readonly origin: NodeId;
 	readonly epoch: number;
 	readonly round: number;
 }
 
-export interface ReadIndex {
+/** "From which slot on may these reads be answered?" */
+export interface ReadAsk extends ReadRound {
+	readonly kind: 'readAsk';
+}
+
+export interface ReadIndex extends ReadRound {
 	readonly kind: 'readIndex';
-	readonly epoch: number;
-	readonly round: number;
 	readonly slot: Slot;
 }
 
@@ -189,6 +206,7 @@ export type Message<B = Ballot, V = Value> =
 	| Confirm<B>
 	| Poll<B>
 	| PollReply<B>
+	| Hears<B>
 	| Fetch
 	| Decisions<B, V>
 	| Trimmed

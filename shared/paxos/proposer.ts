@@ -24,6 +24,7 @@ import { Campaign, type Phase1 } from './campaign.ts';
 import type { Clocks } from './clocks.ts';
 import type { Context } from './config.ts';
 import type { Outcome } from './effects.ts';
+import type { Route } from './election.ts';
 import type { Proposal, ProposalId } from './event.ts';
 import type { Role } from './fact.ts';
 import { Leadership } from './leadership.ts';
@@ -111,7 +112,7 @@ export class Proposer {
 		if (ids.length > 0) this.#askForCampaign();
 	}
 
-	/** A follower's proposal, at the leader. It has it, or it says that it has no room. */
+	/** A follower's proposal, at the leader, which has it, or says that it has no room. */
 	forwarded(from: NodeId, forward: Forward): void {
 		if (!this.#leadership || this.#leadership.takeForward(forward)) return;
 		const { origin, epoch, id } = forward;
@@ -131,32 +132,31 @@ export class Proposer {
 	}
 
 	/**
-	 * Sends on its way whatever waits here, under the leadership of `ballot`, which is this node's or another's.
+	 * Sends on its way whatever waits here, under the leadership of a ballot, which is this node's or another's.
 	 *
-	 * @param fateKnown everything that could have been chosen before `ballot` is applied
+	 * @param fateKnown everything that could have been chosen before that ballot is applied
 	 */
-	dispatch(ballot: Ballot, fateKnown: boolean): void {
+	dispatch({ ballot, to }: Route, fateKnown: boolean): void {
 		if (this.#pending.size === 0) return;
 		this.#pending.under(ballot);
 		if (fateKnown) this.#pending.release();
 		this.#askForCampaign();
 		const leadership = this.#leadership;
 		if (leadership) this.#pending.leaveAll(({ id, value }) => leadership.enqueue(value, id));
-		else if (ballot.node !== this.#context.config.id)
-			this.#pending.leaveAll((proposal) => this.#forward(ballot, proposal));
+		else if (to !== this.#context.config.id) this.#pending.leaveAll((proposal) => this.#forward(to, proposal));
 	}
 
 	/** What was forwarded to this leader may be lost: it is forwarded again, and the leader knows what it has. */
-	forwardAgain(leader: Ballot): void {
-		if (leader.node === this.#context.config.id) return;
-		this.#pending.under(leader);
-		for (const { proposal } of this.#pending.allLeft()) this.#forward(leader, proposal);
+	forwardAgain({ ballot, to }: Route): void {
+		if (to === this.#context.config.id) return;
+		this.#pending.under(ballot);
+		for (const { proposal } of this.#pending.allLeft()) this.#forward(to, proposal);
 	}
 
-	#forward(leader: Ballot, { id, value }: Proposal): boolean {
+	#forward(to: NodeId, { id, value }: Proposal): boolean {
 		const { out, config, epoch } = this.#context;
 		const { settledThrough } = this.#pending;
-		out.now(leader.node, { kind: 'forward', origin: config.id, epoch, id, settledThrough, value });
+		out.now(to, { kind: 'forward', origin: config.id, epoch, id, settledThrough, value });
 		return true;
 	}
 

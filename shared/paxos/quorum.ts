@@ -24,6 +24,12 @@ export function withVote(voters: Voters, node: NodeId, members: readonly NodeId[
 	return index < 0 ? voters : voters | (1 << index);
 }
 
+/** `voters` without `node`. */
+export function withoutVote(voters: Voters, node: NodeId, members: readonly NodeId[]): Voters {
+	const index = members.indexOf(node);
+	return index < 0 ? voters : voters & ~(1 << index);
+}
+
 export function hasVoted(voters: Voters, node: NodeId, members: readonly NodeId[]): boolean {
 	const index = members.indexOf(node);
 	return index >= 0 && (voters & (1 << index)) !== 0;

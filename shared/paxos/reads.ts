@@ -14,11 +14,14 @@ import type { Leadership } from './leadership.ts';
 import type { ReadAsk, ReadIndex, Slot } from './message.ts';
 import { isQuorum, NO_VOTERS, type Voters, withVote } from './quorum.ts';
 
+/** By origin: its newest ask, and the node that it came from and that its answer goes to. */
+type Asks = ReadonlyMap<NodeId, { readonly from: NodeId; readonly ask: ReadAsk }>;
+
 /** A round of this leadership that is under way. */
 interface Round {
 	readonly slot: Slot;
 	readonly own: readonly ReadId[];
-	readonly asks: ReadonlyMap<NodeId, ReadAsk>;
+	readonly asks: Asks;
 	voters: Voters;
 }
 
@@ -26,8 +29,8 @@ export class Reads {
 	readonly #context: Context;
 	/** Not yet part of a round or of an ask. */
 	#waiting: ReadId[] = [];
-	/** At a leader: the newest ask of each follower, for the next round. */
-	#asks = new Map<NodeId, ReadAsk>();
+	/** At a leader: the asks of the others, for the next round. */
+	#asks = new Map<NodeId, { readonly from: NodeId; readonly ask: ReadAsk }>();
 	#round: Round | null = null;
 	/** Grows over the whole life, so that no two rounds, of this leadership or another, are taken for one. */
 	#roundNumber = 0;
@@ -51,10 +54,10 @@ export class Reads {
 
 	/** A follower's ask, at the leader. */
 	ask(from: NodeId, ask: ReadAsk): void {
-		this.#asks.set(from, ask);
+		this.#asks.set(ask.origin, { from, ask });
 	}
 
-	/** Asks the leader for what waits, unless an ask is under way. */
+	/** Asks for what waits, unless an ask is under way. @param leader the leader, or a neighbour that passes it on */
 	askLeader(leader: NodeId): void {
 		if (this.#asked.length > 0 || this.#waiting.length === 0) return;
 		this.#asked = this.#waiting;
@@ -96,8 +99,9 @@ export class Reads {
 		this.#round = null;
 		const { slot } = current;
 		for (const read of current.own) out.outcomes.push({ kind: 'readAt', read, slot });
-		for (const [node, ask] of current.asks) {
-			out.now(node, { kind: 'readIndex', epoch: ask.epoch, round: ask.round, slot });
+		for (const { from, ask } of current.asks.values()) {
+			const { origin, epoch, round } = ask;
+			out.now(from, { kind: 'readIndex', origin, epoch, round, slot });
 		}
 	}
 
@@ -111,10 +115,11 @@ export class Reads {
 
 	save(to: Writer): void {
 		const ids = (reads: readonly ReadId[]) => to.list(reads, (read) => to.int(read));
-		const asks = (all: ReadonlyMap<NodeId, ReadAsk>) => {
-			to.list([...all.keys()].sort(), (node) => {
-				const ask = all.get(node) as ReadAsk;
-				to.id(node);
+		const asks = (all: Asks) => {
+			const inOrder = [...all.values()].sort((a, b) => (a.ask.origin < b.ask.origin ? -1 : 1));
+			to.list(inOrder, ({ from, ask }) => {
+				to.id(from);
+				to.id(ask.origin);
 				to.int(ask.epoch);
 				to.int(ask.round);
 			});
@@ -134,10 +139,13 @@ export class Reads {
 
 	load(from: Reader): void {
 		const ids = () => from.list(() => from.int());
-		const asks = () =>
-			new Map(
-				from.list(() => [from.id(), { kind: 'readAsk', epoch: from.int(), round: from.int() } as const] as const),
-			);
+		const asks = () => {
+			const all = from.list(() => ({
+				from: from.id(),
+				ask: { kind: 'readAsk' as const, origin: from.id(), epoch: from.int(), round: from.int() },
+			}));
+			return new Map(all.map((each) => [each.ask.origin, each]));
+		};
 		this.#waiting = ids();
 		this.#asks = asks();
 		this.#round = from.maybe(() => ({ slot: from.int(), own: ids(), asks: asks(), voters: from.int() }));
@@ -169,7 +177,7 @@ export class Reads {
 	}
 
 	#sendAsk(leader: NodeId): void {
-		const { out, epoch } = this.#context;
-		out.now(leader, { kind: 'readAsk', epoch, round: this.#askNumber });
+		const { out, config, epoch } = this.#context;
+		out.now(leader, { kind: 'readAsk', origin: config.id, epoch, round: this.#askNumber });
 	}
 }

@@ -6,7 +6,17 @@
 import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import { readBallot, writeBallot } from './ballot.ts';
 import { PROMISE_PARTS_MAX, REPORTED_MAX, readSlot, readThrough, SLOTS_AHEAD_MAX } from './bounds.ts';
-import type { Acceptance, Decisions, ForwardId, Message, MessageKind, Nack, Promised } from './message.ts';
+import type {
+	Acceptance,
+	Decisions,
+	ForwardId,
+	Hearing,
+	Message,
+	MessageKind,
+	Nack,
+	Promised,
+	ReadRound,
+} from './message.ts';
 import { readValue } from './value.ts';
 
 /** The position is the byte on the wire: only ever add at the end. */
@@ -27,6 +37,7 @@ const KINDS: readonly MessageKind[] = [
 	'readIndex',
 	'trimmed',
 	'noRoom',
+	'hears',
 ];
 const KIND_BYTES = Object.fromEntries(KINDS.map((kind, byte) => [kind, byte])) as Record<MessageKind, number>;
 const REFUSED: readonly Nack['refused'][] = ['prepare', 'accept', 'heartbeat'];
@@ -73,9 +84,10 @@ export function writeMessage(out: Writer, message: Message): void {
 			return out.int(message.timeMs);
 		case 'pollReply':
 			writeBallot(out, message.ballot);
-			writeBallot(out, message.leader);
-			out.int(message.chosenThrough);
+			writeHearing(out, message);
 			return out.int(message.timeMs);
+		case 'hears':
+			return writeHearing(out, message);
 		case 'fetch':
 			return out.int(message.from);
 		case 'decisions':
@@ -95,11 +107,9 @@ export function writeMessage(out: Writer, message: Message): void {
 		case 'noRoom':
 			return writeForwardId(out, message);
 		case 'readAsk':
-			out.int(message.epoch);
-			return out.int(message.round);
+			return writeReadRound(out, message);
 		case 'readIndex':
-			out.int(message.epoch);
-			out.int(message.round);
+			writeReadRound(out, message);
 			return out.int(message.slot);
 	}
 }
@@ -157,13 +167,9 @@ export function readMessage(from: Reader): Message {
 		case 'poll':
 			return { kind, ballot: readBallot(from), timeMs: from.int() };
 		case 'pollReply':
-			return {
-				kind,
-				ballot: readBallot(from),
-				leader: readBallot(from),
-				chosenThrough: readThrough(from),
-				timeMs: from.int(),
-			};
+			return { kind, ballot: readBallot(from), ...readHearing(from), timeMs: from.int() };
+		case 'hears':
+			return { kind, ...readHearing(from) };
 		case 'fetch':
 			return { kind, from: readSlot(from) };
 		case 'decisions':
@@ -180,12 +186,38 @@ export function readMessage(from: Reader): Message {
 		case 'noRoom':
 			return { kind, ...readForwardId(from) };
 		case 'readAsk':
-			return { kind, epoch: from.int(), round: from.int() };
+			return { kind, ...readReadRound(from) };
 		case 'readIndex':
-			return { kind, epoch: from.int(), round: from.int(), slot: readThrough(from) };
+			return { kind, ...readReadRound(from), slot: readThrough(from) };
 		default:
 			throw new MalformedError('unknown kind of message');
 	}
+}
+
+function writeHearing(out: Writer, { leader, relays, recoveredThrough, chosenThrough }: Hearing): void {
+	writeBallot(out, leader);
+	out.bool(relays);
+	out.int(recoveredThrough);
+	out.int(chosenThrough);
+}
+
+function readHearing(from: Reader): Hearing {
+	return {
+		leader: readBallot(from),
+		relays: from.bool(),
+		recoveredThrough: readThrough(from),
+		chosenThrough: readThrough(from),
+	};
+}
+
+function writeReadRound(out: Writer, { origin, epoch, round }: ReadRound): void {
+	out.id(origin);
+	out.int(epoch);
+	out.int(round);
+}
+
+function readReadRound(from: Reader): ReadRound {
+	return { origin: from.id(), epoch: from.int(), round: from.int() };
 }
 
 function writeForwardId(out: Writer, { origin, epoch, id }: ForwardId): void {

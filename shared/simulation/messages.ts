@@ -85,8 +85,7 @@ export class MessageRules {
 				this.#knows(node, life, message, message.chosenThrough);
 				const isAsked = this.#polled.has(`${to} ${ballotToText(message.ballot)}`);
 				this.#must(isAsked, node, message, `${to} has never polled with ${ballotToText(message.ballot)}`);
-				const isKnown = message.leader.node === '' || this.#campaigned.has(ballotToText(message.leader));
-				return this.#must(isKnown, node, message, `nobody campaigned under ${ballotToText(message.leader)}`);
+				return this.#leaderIsKnown(node, message, message.leader);
 			}
 			case 'decisions':
 				return this.#decisionsAreChosen(node, life, message);
@@ -102,17 +101,25 @@ export class MessageRules {
 				return this.#must(message.value.length > 0, node, message, 'nothing');
 			case 'noRoom':
 				return;
+			case 'hears':
+				this.#knows(node, life, message, message.chosenThrough);
+				return this.#leaderIsKnown(node, message, message.leader);
 			case 'readAsk': {
-				const ask = `${this.#ids[node]} ${message.epoch} ${message.round}`;
+				const ask = `${message.origin} ${message.epoch} ${message.round}`;
 				if (!this.#asks.has(ask)) this.#asks.set(ask, acknowledgedThrough);
 				return;
 			}
 			case 'readIndex': {
-				const least = this.#asks.get(`${to} ${message.epoch} ${message.round}`);
+				const least = this.#asks.get(`${message.origin} ${message.epoch} ${message.round}`);
 				if (least === undefined) return this.#must(false, node, message, `what ${to} has never asked`);
 				return this.#must(message.slot >= least, node, message, `${message.slot}, though ${least} was acknowledged`);
 			}
 		}
+	}
+
+	#leaderIsKnown(node: number, message: Message, leader: Ballot): void {
+		const isKnown = leader.node === '' || this.#campaigned.has(ballotToText(leader));
+		this.#must(isKnown, node, message, `nobody campaigned under ${ballotToText(leader)}`);
 	}
 
 	/** What a leader says with everything: that it leads, what is chosen, and what earlier ballots may have chosen. */

@@ -17,6 +17,7 @@ const ballot: fc.Arbitrary<Ballot> = fc.oneof(
 	plainRecord({ ms: fc.maxSafeNat().map((ms) => ms % BALLOT_MS_END), ns: fc.nat({ max: 999_999 }), node: nodeId }),
 );
 const acceptance: fc.Arbitrary<Acceptance> = plainRecord({ slot, ballot, value });
+const hearing = { leader: ballot, relays: fc.boolean(), recoveredThrough: through, chosenThrough: through };
 const forwardId = { origin: nodeId, epoch: count, id: count };
 const refused = fc.constantFrom<Nack['refused']>('prepare', 'accept', 'heartbeat');
 
@@ -52,7 +53,7 @@ export const ANY_MESSAGE_OF: { readonly [Kind in MessageKind]: fc.Arbitrary<Extr
 	}),
 	confirm: plainRecord({ kind: kind('confirm'), ballot, round: count, chosenThrough: through, timeMs: count }),
 	poll: plainRecord({ kind: kind('poll'), ballot, timeMs: count }),
-	pollReply: plainRecord({ kind: kind('pollReply'), ballot, leader: ballot, chosenThrough: through, timeMs: count }),
+	pollReply: plainRecord({ kind: kind('pollReply'), ballot, ...hearing, timeMs: count }),
 	fetch: plainRecord({ kind: kind('fetch'), from: slot }),
 	decisions: plainRecord({
 		kind: kind('decisions'),
@@ -62,9 +63,10 @@ export const ANY_MESSAGE_OF: { readonly [Kind in MessageKind]: fc.Arbitrary<Extr
 	}),
 	trimmed: plainRecord({ kind: kind('trimmed'), trimmedThrough: through, chosenThrough: through }),
 	forward: plainRecord({ kind: kind('forward'), ...forwardId, settledThrough: count, value }),
+	hears: plainRecord({ kind: kind('hears'), ...hearing }),
 	noRoom: plainRecord({ kind: kind('noRoom'), ...forwardId }),
-	readAsk: plainRecord({ kind: kind('readAsk'), epoch: count, round: count }),
-	readIndex: plainRecord({ kind: kind('readIndex'), epoch: count, round: count, slot: through }),
+	readAsk: plainRecord({ kind: kind('readAsk'), origin: nodeId, epoch: count, round: count }),
+	readIndex: plainRecord({ kind: kind('readIndex'), origin: nodeId, epoch: count, round: count, slot: through }),
 };
 
 export const ANY_MESSAGE: fc.Arbitrary<Message> = fc.oneof(...Object.values<fc.Arbitrary<Message>>(ANY_MESSAGE_OF));

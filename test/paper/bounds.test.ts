@@ -68,6 +68,8 @@ const MALFORMED: Record<string, Message> = {
 		kind: 'pollReply',
 		ballot,
 		leader: ballot,
+		relays: true,
+		recoveredThrough: 0,
 		chosenThrough: FAR,
 		timeMs: 0,
 	},
@@ -83,7 +85,7 @@ const MALFORMED: Record<string, Message> = {
 		settledThrough: 0,
 		value: large,
 	},
-	'a read index that cannot be': { kind: 'readIndex', epoch: 1, round: 1, slot: FAR },
+	'a read index that cannot be': { kind: 'readIndex', origin: 'n1', epoch: 1, round: 1, slot: FAR },
 };
 
 describe('on the wire', () => {

@@ -58,6 +58,8 @@ describe('a peer that sends the highest well-formed ballot', () => {
 			kind: 'pollReply',
 			ballot: { ms: NOW, ns: 0, node: 'n1' },
 			leader: highest('n3'),
+			relays: true,
+			recoveredThrough: 0,
 			chosenThrough: 0,
 			timeMs: NOW,
 		},

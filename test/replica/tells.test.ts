@@ -50,7 +50,7 @@ describe('what is told to a follower', () => {
 	});
 
 	it('leaves before an answer that rests on it', () => {
-		const answer: Message = { kind: 'readIndex', epoch: 1, round: 1, slot: 7 };
+		const answer: Message = { kind: 'readIndex', origin: 'n1', epoch: 1, round: 1, slot: 7 };
 		tells.send({ to: 'n2', message: tell });
 		tells.send({ to: 'n2', message: answer });
 		expect(sent.map(({ message }) => message)).toEqual([tell, answer]);

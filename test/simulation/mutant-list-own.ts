@@ -172,8 +172,8 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		0,
 		'a poll is answered for another ballot than it asked with',
 		WIRE,
-		'			writeBallot(out, message.ballot);\n			writeBallot(out, message.leader);',
-		'			writeBallot(out, message.leader);\n			writeBallot(out, message.leader);',
+		'			writeBallot(out, message.ballot);\n			writeHearing(out, message);',
+		'			writeBallot(out, message.leader);\n			writeHearing(out, message);',
 	),
 	one(
 		0,

@@ -339,7 +339,7 @@ export const MUTANTS: readonly Mutant[] = [
 		37,
 		'a lost forward is never sent again',
 		PROPOSER,
-		'for (const { proposal } of this.#pending.allLeft()) this.#forward(leader, proposal);',
+		'for (const { proposal } of this.#pending.allLeft()) this.#forward(to, proposal);',
 		'',
 	),
 	one(37, 'a lost fetch is never sent again', AGENT, '				this.#learner.linkDown(event.peer);\n', '', [
@@ -390,8 +390,8 @@ export const MUTANTS: readonly Mutant[] = [
 		0,
 		'a follower’s read joins a round that began before it',
 		READS,
-		'		this.#asks.set(from, ask);',
-		'		((this.#round?.asks as Map<NodeId, ReadAsk> | undefined) ?? this.#asks).set(from, ask);',
+		'		this.#asks.set(ask.origin, { from, ask });',
+		'		((this.#round?.asks as typeof this.#asks | undefined) ?? this.#asks).set(ask.origin, { from, ask });',
 	),
 	one(0, 'a late answer to an earlier life answers a read of this one', READS, 'epoch !== this.#context.epoch || ', ''),
 	one(
