@@ -71,7 +71,14 @@ export class PaxosAgent {
 	constructor(config: AgentConfig, durable: Iterable<DurableRecord> | LogReplay = [], trimmedThrough: Slot = 0) {
 		const { log, promised } = durable instanceof LogReplay ? durable : replayed(durable, config, trimmedThrough);
 		this.#appliedThrough = trimmedThrough;
-		this.#context = { config, out: new Outbox(false), nowMs: 0, epoch: 0, promised: () => this.#acceptor.promised };
+		this.#context = {
+			config,
+			out: new Outbox(false),
+			nowMs: 0,
+			epoch: 0,
+			promised: () => this.#acceptor.promised,
+			chosenThrough: () => this.#log.chosenThrough,
+		};
 		this.#clocks = new Clocks(this.#context);
 		this.#log = log;
 		this.#acceptor = new Acceptor(this.#context, log, promised);

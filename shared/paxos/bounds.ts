@@ -32,6 +32,12 @@ export const SLOT_VALUE_BYTES_MAX = 1_048_577;
 /** A leader takes no more proposals of one other node than so many that are not settled there. */
 export const FORWARDS_MAX = 65_536;
 
+/** A node that lags by more slots than this lets a node that knows more stand for election first. */
+export const LAG_SLOTS_MAX = 256;
+
+/** So many polls in a row it does so: then nobody else stands, and it does. */
+export const YIELDS_MAX = 3;
+
 /** No clock is truly before this moment, 1 November 2025: the protocol was written later. Milliseconds since 1970. */
 export const WRITTEN_MS = 1_761_955_200_000;
 

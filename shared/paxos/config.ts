@@ -1,5 +1,6 @@
 /** What an agent is told once, and what its rooms share during a step. */
 import type { Ballot, NodeId } from './ballot.ts';
+import type { Slot } from './message.ts';
 import type { Outbox } from './outbox.ts';
 
 /** All in milliseconds. A time is drawn afresh from each range whenever it is asked for. */
@@ -46,6 +47,8 @@ export interface Context {
 	epoch: number;
 	/** The acceptor's promise. */
 	promised(): Ballot;
+	/** How far this node knows the slots to be chosen. */
+	chosenThrough(): Slot;
 }
 
 /** What can only be a bug or a corrupted disk: the node must stop rather than go on. */

@@ -9,6 +9,7 @@
 
 import type { Reader, Writer } from '../bytes/bytes.ts';
 import { type Ballot, compareBallots, NO_BALLOT, type NodeId, readBallot, sameBallot, writeBallot } from './ballot.ts';
+import { LAG_SLOTS_MAX, YIELDS_MAX } from './bounds.ts';
 import type { Context } from './config.ts';
 import type { AgentFact } from './fact.ts';
 import type { Hearing, Poll, PollReply, Slot } from './message.ts';
@@ -35,6 +36,10 @@ export class Election {
 	#polling: Ballot | null = null;
 	/** A quorum hears no leader: a campaign was asked for. */
 	#campaignDue = false;
+	/** The slot that the furthest of those that answered the poll knows to be chosen through. */
+	#furthest: Slot = 0;
+	/** Polls in a row after which this node did not stand because it lags far behind. */
+	#yields = 0;
 	/** While no leader is heard: a neighbour that hears one, and how far that one's ballot has recovered. */
 	#relay: (Route & { readonly recoveredThrough: Slot }) | null = null;
 	/** The neighbours for which this node passes on, and those of them that have polled it in this period. */
@@ -83,6 +88,7 @@ export class Election {
 		if (sameBallot(this.#leader, ballot)) return false;
 		this.#leader = ballot;
 		this.#relay = null;
+		this.#yields = 0;
 		this.#tellRole('heardLeader', [ballot.node]);
 		return true;
 	}
@@ -147,6 +153,7 @@ export class Election {
 		this.#polling = this.#context.promised();
 		this.#silent = withVote(NO_VOTERS, config.id, config.members);
 		this.#hearing = NO_VOTERS;
+		this.#furthest = 0;
 		const poll = { kind: 'poll', ballot: this.#polling, timeMs } as const;
 		for (const member of config.members) if (member !== config.id) out.now(member, poll);
 		this.#decide();
@@ -195,10 +202,12 @@ export class Election {
 		return this.#relaysFor === NO_VOTERS ? [] : votersOf(this.#relaysFor, this.#context.config.members);
 	}
 
-	replied(from: NodeId, { ballot, leader }: PollReply): void {
+	/** A peer that names a ballot of this node hears nobody: this node leads no more, though the peer has not noticed yet. */
+	replied(from: NodeId, { ballot, leader, chosenThrough }: PollReply): void {
 		if (this.#polling === null || !sameBallot(this.#polling, ballot)) return;
-		const { members } = this.#context.config;
-		if (sameBallot(leader, NO_BALLOT)) this.#silent = withVote(this.#silent, from, members);
+		const { id, members } = this.#context.config;
+		this.#furthest = Math.max(this.#furthest, chosenThrough);
+		if (sameBallot(leader, NO_BALLOT) || leader.node === id) this.#silent = withVote(this.#silent, from, members);
 		else this.#hearing = withVote(this.#hearing, from, members);
 		this.#decide();
 	}
@@ -222,6 +231,8 @@ export class Election {
 			to.id(relay.to);
 			to.int(relay.recoveredThrough);
 		});
+		to.int(this.#furthest);
+		to.int(this.#yields);
 		to.int(this.#relaysFor);
 		to.int(this.#polledBy);
 	}
@@ -234,6 +245,8 @@ export class Election {
 		this.#polling = from.maybe(() => readBallot(from));
 		this.#campaignDue = from.bool();
 		this.#relay = from.maybe(() => ({ ballot: readBallot(from), to: from.id(), recoveredThrough: from.int() }));
+		this.#furthest = from.int();
+		this.#yields = from.int();
 		this.#relaysFor = from.int();
 		this.#polledBy = from.int();
 	}
@@ -242,6 +255,7 @@ export class Election {
 		const { out, config } = this.#context;
 		if (isQuorum(this.#silent, config.members)) {
 			this.#polling = null;
+			if (this.#yieldsToOther()) return;
 			this.#campaignDue = true;
 			out.timer('campaign', 0, 0);
 		} else if (isQuorum(this.#hearing, config.members)) {
@@ -253,6 +267,16 @@ export class Election {
 				needed: quorumSize(config.members),
 			});
 		}
+	}
+
+	/** The swarm would wait for a leader that has to learn first. Nobody waits for long: perhaps no other one can stand. */
+	#yieldsToOther(): boolean {
+		if (this.#furthest <= this.#context.chosenThrough() + LAG_SLOTS_MAX || this.#yields >= YIELDS_MAX) {
+			this.#yields = 0;
+			return false;
+		}
+		this.#yields++;
+		return true;
 	}
 
 	#loseLeader(why: Why, peer: NodeId): void {
