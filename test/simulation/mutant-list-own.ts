@@ -17,6 +17,7 @@ const RECORD = 'shared/paxos/record.ts';
 const SLOT_LOG = 'shared/paxos/log.ts';
 const WIRE = 'shared/paxos/wire.ts';
 const LOOP = 'shared/replica/loop.ts';
+const BARRIERS = 'shared/replica/barriers.ts';
 const STORE = 'shared/store/store.ts';
 
 export const OWN_MUTANTS: readonly Mutant[] = [
@@ -192,16 +193,16 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	one(
 		0,
 		'a read that waits for its slot is answered one slot early',
-		LOOP,
-		'const due = this.#ready.filter((read) => read.slot <= this.appliedThrough);\n		this.#ready = this.#ready.filter((read) => read.slot > this.appliedThrough);',
-		'const due = this.#ready.filter((read) => read.slot <= this.appliedThrough + 1);\n		this.#ready = this.#ready.filter((read) => read.slot > this.appliedThrough + 1);',
+		BARRIERS,
+		'this.#answerFrom > through',
+		'this.#answerFrom > through + 1',
 	),
 	one(
 		0,
 		'a read that must wait for its slot is forgotten',
-		LOOP,
-		'				this.#ready.push({ slot: outcome.slot, answer });\n',
-		'',
+		BARRIERS,
+		'		this.#answerFrom = slot;\n		this.applied(this.#loop.appliedThrough);\n',
+		'		if (slot > this.#loop.appliedThrough) return;\n		this.#answerFrom = slot;\n		this.applied(this.#loop.appliedThrough);\n',
 	),
 	one(
 		0,
