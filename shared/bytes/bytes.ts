@@ -52,17 +52,7 @@ export class Writer {
 	/** @param value an integer from 0 to 2^53 - 1 */
 	int(value: number): void {
 		this.#makeRoom(VARINT_BYTES_MAX);
-		let rest = value;
-		if (value >= LOW_RANGE) {
-			rest = Math.floor(value / LOW_RANGE);
-			const low = value - rest * LOW_RANGE;
-			for (let shift = 0; shift < LOW_BITS; shift += 7) this.#bytes[this.#end++] = (low >>> shift) | 0x80;
-		}
-		while (rest >= 0x80) {
-			this.#bytes[this.#end++] = rest | 0x80;
-			rest >>>= 7;
-		}
-		this.#bytes[this.#end++] = rest;
+		this.#end = putInt(this.#bytes, this.#end, value);
 	}
 
 	bytes(value: Uint8Array): void {
@@ -151,18 +141,11 @@ export class Reader {
 	}
 
 	int(): number {
-		let value = 0;
-		let scale = 1;
-		for (let i = 0; i < VARINT_BYTES_MAX; i++) {
-			const byte = this.u8();
-			value += (byte & 0x7f) * scale;
-			if (byte < 0x80) {
-				if (!Number.isSafeInteger(value)) break;
-				return value;
-			}
-			scale *= 0x80;
-		}
-		throw new MalformedError('integer above 2^53 - 1');
+		const length = intLength(this.#bytes, this.#at, this.#end);
+		if (length === 0) throw new MalformedError('an integer that is cut short or above 2^53 - 1');
+		const value = intAt(this.#bytes, this.#at, length);
+		this.#at += length;
+		return value;
 	}
 
 	/** Returns a view into the array that is read, not a copy. */
@@ -218,6 +201,46 @@ export class Reader {
 		for (let i = 0; i < length; i++) if (this.#bytes[from + i] !== id.charCodeAt(i)) return false;
 		return true;
 	}
+}
+
+/**
+ * Writes an integer where there is room for `VARINT_BYTES_MAX`. Returns where the next byte goes.
+ *
+ * @param value from 0 to 2^53 - 1
+ */
+export function putInt(bytes: Uint8Array, at: number, value: number): number {
+	let end = at;
+	let rest = value;
+	if (value >= LOW_RANGE) {
+		rest = Math.floor(value / LOW_RANGE);
+		const low = value - rest * LOW_RANGE;
+		for (let shift = 0; shift < LOW_BITS; shift += 7) bytes[end++] = (low >>> shift) | 0x80;
+	}
+	while (rest >= 0x80) {
+		bytes[end++] = rest | 0x80;
+		rest >>>= 7;
+	}
+	bytes[end++] = rest;
+	return end;
+}
+
+/** How many bytes the integer at `at` takes. Returns 0 where it is cut short by `end`, or above 2^53 - 1. */
+export function intLength(bytes: Uint8Array, at: number, end: number): number {
+	if (at < end && (bytes[at] as number) < 0x80) return 1;
+	for (let i = at + 1; i < end && i < at + VARINT_BYTES_MAX; i++) {
+		const byte = bytes[i] as number;
+		if (byte >= 0x80) continue;
+		// The eighth byte has room for four bits: seven times seven are below it.
+		return i - at === VARINT_BYTES_MAX - 1 && byte > 0x0f ? 0 : i - at + 1;
+	}
+	return 0;
+}
+
+/** The integer at `at`. @param length what `intLength` said, not 0 */
+export function intAt(bytes: Uint8Array, at: number, length: number): number {
+	let value = bytes[at + length - 1] as number;
+	for (let i = at + length - 2; i >= at; i--) value = value * 0x80 + ((bytes[i] as number) & 0x7f);
+	return value;
 }
 
 /** One array with the bytes of all `parts`, in their order. */

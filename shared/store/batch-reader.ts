@@ -4,6 +4,7 @@
  * entirely or is void.
  */
 
+import { intAt, intLength } from '../bytes/bytes.ts';
 import { asciiText, fromUtf8 } from '../bytes/text.ts';
 import {
 	CAS_MAX,
@@ -22,8 +23,6 @@ import {
 } from './batch-format.ts';
 import type { Operation } from './command.ts';
 import { hashOfBytes } from './key-table.ts';
-
-const VARINT_BYTES_MAX = 8;
 
 export class BatchReader {
 	/** Why a batch was void, the first that was; null for none. */
@@ -234,20 +233,14 @@ export class BatchReader {
 	}
 
 	#int(): number {
-		let value = 0;
-		let scale = 1;
-		for (let i = 0; i < VARINT_BYTES_MAX; i++) {
-			if (this.#at >= this.#end) break;
-			const byte = this.bytes[this.#at++] as number;
-			value += (byte & 0x7f) * scale;
-			if (byte < 0x80) {
-				if (!Number.isSafeInteger(value)) break;
-				return value;
-			}
-			scale *= 0x80;
+		const length = intLength(this.bytes, this.#at, this.#end);
+		if (length === 0) {
+			this.#void('an integer that is cut short or above 2^53 - 1');
+			return 0;
 		}
-		this.#void('an integer that is cut short or above 2^53 - 1');
-		return 0;
+		const value = intAt(this.bytes, this.#at, length);
+		this.#at += length;
+		return value;
 	}
 
 	#u16(at: number): number {

@@ -3,6 +3,7 @@
  * cannot be written is refused with a RangeError and leaves nothing behind.
  */
 
+import { putInt, VARINT_BYTES_MAX } from '../bytes/bytes.ts';
 import { hasUtf8Form, toUtf8 } from '../bytes/text.ts';
 import {
 	CAS_MAX,
@@ -23,7 +24,6 @@ import {
 import type { Operation } from './command.ts';
 
 const BYTES_INITIAL = 4096;
-const VARINT_BYTES_MAX = 8;
 
 export class BatchWriter {
 	#bytes = new Uint8Array(BYTES_INITIAL);
@@ -161,12 +161,7 @@ export class BatchWriter {
 
 	#int(value: number): void {
 		this.#room(VARINT_BYTES_MAX);
-		let rest = value;
-		while (rest >= 0x80) {
-			this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
-			rest = Math.floor(rest / 0x80);
-		}
-		this.#bytes[this.#length++] = rest;
+		this.#length = putInt(this.#bytes, this.#length, value);
 	}
 
 	#room(bytes: number): void {

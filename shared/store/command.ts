@@ -11,7 +11,7 @@
  *
  * Integers named with their size are little-endian; all others are varints.
  */
-import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
+import { concatenate, MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import { BatchReader } from './batch-reader.ts';
 import { BatchWriter, stampBatches } from './batch-writer.ts';
 
@@ -85,12 +85,7 @@ export function encodeCommand({ client, sequence, receivedThrough }: Identity, o
  * @param timeMs the proposer's wall time, milliseconds since 1970
  */
 export function encodeBatch(timeMs: number, batches: readonly Uint8Array[]): Uint8Array {
-	const value = new Uint8Array(batches.reduce((sum, batch) => sum + batch.length, 0));
-	let at = 0;
-	for (const batch of batches) {
-		value.set(batch, at);
-		at += batch.length;
-	}
+	const value = concatenate(batches);
 	stampBatches(value, timeMs);
 	return value;
 }
