@@ -221,6 +221,9 @@ describe('a client', () => {
 					if (open.length > few.clientsMax) evicted.add(open.shift() as string);
 				}
 				expect(store.clientsCount).toBe(open.length);
+				// Nothing was acknowledged, so all that open clients did is kept, and nothing of others.
+				const kept = open.reduce((sum, client) => sum + (sequences.get(client) as number) - 1, 0);
+				expect(store.outcomesCount).toBe(kept);
 			}),
 		);
 	});

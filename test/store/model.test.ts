@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Operation } from '../../shared/store/command.ts';
@@ -9,7 +10,10 @@ import { Client, put, textOf } from './commands.ts';
 import { Model } from './model.ts';
 
 /** Few letters, so that keys are each other's prefixes; of one, two, three and four bytes in UTF-8. */
-const key = fc.string({ unit: fc.constantFrom('a', 'b', '/', 'ç', '\uff01', '\u{1f980}'), maxLength: 3 });
+const letter = fc.constantFrom('a', '/', 'ç', '\uff01', '\u{1f980}');
+const key = fc.string({ unit: letter, maxLength: 2 });
+/** Short, so that there are keys below it. */
+const prefix = fc.string({ unit: letter, maxLength: 1 });
 const step = fc.oneof(
 	{
 		weight: 6,
@@ -20,20 +24,23 @@ const step = fc.oneof(
 		}),
 	},
 	{ weight: 4, arbitrary: fc.record({ do: fc.constant('delete' as const), key }) },
-	{ weight: 3, arbitrary: fc.record({ do: fc.constant('deletePrefix' as const), key }) },
+	{ weight: 3, arbitrary: fc.record({ do: fc.constant('deletePrefix' as const), key: fc.oneof(key, prefix) }) },
 	/** More keys than a chunk has, in an order that is not theirs. */
-	{ weight: 1, arbitrary: fc.record({ do: fc.constant('fill' as const), key }) },
-	{ weight: 1, arbitrary: fc.record({ do: fc.constant('thin' as const), key, keep: fc.integer({ min: 2, max: 9 }) }) },
+	{ weight: 2, arbitrary: fc.record({ do: fc.constant('fill' as const), key: prefix }) },
+	{
+		weight: 1,
+		arbitrary: fc.record({ do: fc.constant('thin' as const), key: prefix, keep: fc.integer({ min: 2, max: 9 }) }),
+	},
 	{ weight: 1, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.nat({ max: TOMBSTONE_MS_MIN }) }) },
 	{ weight: 1, arbitrary: fc.record({ do: fc.constant('tidy' as const), items: fc.nat({ max: 1000 }) }) },
-	{ weight: 2, arbitrary: fc.record({ do: fc.constant('open' as const), key, after: key }) },
+	{ weight: 4, arbitrary: fc.record({ do: fc.constant('open' as const), key: prefix, after: fc.oneof(prefix, key) }) },
 	{
-		weight: 3,
+		weight: 4,
 		arbitrary: fc.record({ do: fc.constant('read' as const), view: fc.nat(), items: fc.nat({ max: 700 }) }),
 	},
-	{ weight: 1, arbitrary: fc.record({ do: fc.constant('close' as const), view: fc.nat() }) },
+	{ weight: 2, arbitrary: fc.record({ do: fc.constant('close' as const), view: fc.nat() }) },
 );
-const steps = fc.array(step, { maxLength: 40 });
+const steps = fc.array(step, { minLength: 15, maxLength: 40, size: 'max' });
 const FILLED = 2 * CHUNK_ITEMS_MAX + 9;
 
 it('whatever is written, deleted and read meanwhile, the store does what one without any tricks does', () => {
@@ -43,7 +50,7 @@ it('whatever is written, deleted and read meanwhile, the store does what one wit
 			for (const each of all) swarm.carryOut(each);
 			swarm.compare([prefix, '', 'a', 'a/', 'ç']);
 		}),
-		{ numRuns: 100 },
+		{ numRuns: 30 },
 	);
 });
 
@@ -123,8 +130,9 @@ class Replicas {
 
 	#apply(operation: Operation): void {
 		const [result, same] = [this.#read.apply(operation), this.#plain.apply(operation)];
-		expect(same).toEqual(result);
-		expect(result).toMatchObject({ kind: 'applied', revision: this.#model.revision });
+		const expected = { kind: 'applied', revision: this.#model.revision, ok: true };
+		// Most are right, and `expect` takes longer than all else.
+		for (const each of [result, same]) if (!isDeepStrictEqual(each, expected)) expect(each).toEqual(expected);
 	}
 
 	#open(prefix: string, after: string): void {
@@ -144,7 +152,8 @@ class Replicas {
 			const expected = open.expected.shift();
 			if (!entry) return expect(expected).toBeUndefined();
 			const value = textOf(entry.bytes.subarray(entry.start, entry.end)) as string;
-			expect(shown(entry.key, { ...entry, value })).toBe(expected);
+			const seen = shown(entry.key, { ...entry, value });
+			if (seen !== expected) expect(seen).toBe(expected);
 		}
 	}
 }

@@ -20,6 +20,8 @@ export class Model {
 	readonly entries = new Map<string, ModelEntry>();
 	tombstones: ModelTombstone[] = [];
 	droppedThrough = 0;
+	/** Keys that may have a tombstone of their own. */
+	readonly #deleted = new Set<string>();
 
 	put(key: string, value: string): void {
 		this.#next();
@@ -27,12 +29,14 @@ export class Model {
 		if (before?.value === value) return;
 		const { revision } = this;
 		this.entries.set(key, { value, createRevision: before?.createRevision ?? revision, modifyRevision: revision });
-		if (!before) this.tombstones = this.tombstones.filter((other) => other.isOfPrefix || other.key !== key);
+		if (before || !this.#deleted.delete(key)) return;
+		this.tombstones = this.tombstones.filter((other) => other.isOfPrefix || other.key !== key);
 	}
 
 	delete(key: string): void {
 		this.#next();
 		if (!this.entries.delete(key)) return;
+		this.#deleted.add(key);
 		this.tombstones.push({ key, isOfPrefix: false, revision: this.revision, timeMs: this.timeMs });
 	}
 

@@ -72,7 +72,7 @@ describe('put', () => {
 });
 
 describe('an entry', () => {
-	it.each([1, 128, 1024, 1025, 100_000])(
+	it.each([1, 128, 1024, 1025, 9000])(
 		'of %i bytes is what it was when it was asked for, whatever is written later',
 		(length) => {
 			const client = new Client();

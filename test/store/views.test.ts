@@ -37,7 +37,7 @@ describe('a view', () => {
 		expect(view.next()).toBeUndefined();
 	});
 
-	it.each([1, 128, 1024, 1025, 100_000])('shows values of %i bytes as they were', (length) => {
+	it.each([1, 128, 1024, 1025, 9000])('shows values of %i bytes as they were', (length) => {
 		const client = new Client();
 		client.apply(put('a', new Uint8Array(length).fill(1)));
 		const views = [client.store.view('') as View];

@@ -1,0 +1,147 @@
+/**
+ * Bugs of the store that the simulator cannot see, or hardly: views, the index of keys, tombstones and the bounds of
+ * the table of clients. Each is the smallest patch that makes the mistake, with the test file that fails by it.
+ */
+import { type Mutant, one } from '../simulation/mutant-list.ts';
+
+export interface StoreMutant extends Mutant {
+	/** In `test/store/`, without the ending. */
+	readonly killedBy: string;
+}
+
+const CLIENTS = 'shared/store/client-table.ts';
+const INDEX = 'shared/store/key-index.ts';
+const STORE = 'shared/store/store.ts';
+const TABLE = 'shared/store/key-table.ts';
+const TOMBSTONES = 'shared/store/tombstones.ts';
+const VALUES = 'shared/store/kept-values.ts';
+const VIEWS = 'shared/store/views.ts';
+
+export const STORE_MUTANTS: readonly StoreMutant[] = [
+	by(
+		'views',
+		'an entry that a view shows is changed in place',
+		STORE,
+		'kept.modifyRevision <= this.#views.through) {',
+		'kept.modifyRevision < this.#views.through) {',
+	),
+	by(
+		'views',
+		'a value that a view shows is written over, though the entry is not',
+		VALUES,
+		'		this.#makeRoom(from, end - start);\n		this.keep(from, bytes, start, end);\n',
+		'',
+	),
+	by('model', 'a chunk that a view shows is changed in place', INDEX, '			chunk.items = chunk.items.slice();\n', ''),
+	by(
+		'model',
+		'the newest view is closed, and an older one is forgotten with it',
+		VIEWS,
+		'this.through = this.#open.at(-1)?.revision ?? 0;',
+		'this.through = 0;',
+	),
+	by('views', 'what a closed view kept is never given back', VIEWS, '		this.#keptBytes -= view.bytesOfOwn;\n', ''),
+	by(
+		'model',
+		'a page begins at the key that it comes after',
+		VIEWS,
+		'view.skip((key) => compareUtf8(key, after) <= 0)',
+		'view.skip((key) => compareUtf8(key, after) < 0)',
+	),
+	by(
+		'model',
+		'a deleted prefix leaves the key that is the prefix itself',
+		INDEX,
+		'compareUtf8(key, prefix) < 0 || key.startsWith(prefix)),',
+		'compareUtf8(key, prefix) < 0 || (key.startsWith(prefix) && key.length > prefix.length)),',
+	),
+	by(
+		'model',
+		'tidying removes a key that was put again after its prefix was deleted',
+		TABLE,
+		'while (slots[at] !== item) {',
+		'while (slots[at] !== item && slots[at]?.key !== item.key) {',
+	),
+	by(
+		'model',
+		'a deletion leaves the highest revision of its chunk as it was',
+		INDEX,
+		'		if (modifyRevision === chunk.highest) chunk.highest = highestOf(items);\n',
+		'',
+	),
+	by(
+		'key-index',
+		'chunks are joined, and the revisions of the upper one are lost',
+		INDEX,
+		'		lower.highest = Math.max(lower.highest, upper.highest);\n',
+		'',
+	),
+	by('key-table', 'a search stops at the slot of an item that was removed', TABLE, '		closeGap(slots, at);\n', ''),
+	by(
+		'model',
+		'a prefix is deleted where nothing was there, and that is a deletion',
+		STORE,
+		'if (this.#entries.cut(key, revision) > 0) this',
+		'if (this.#entries.cut(key, revision) >= 0) this',
+	),
+	by(
+		'model',
+		'a deleted prefix does not concern the keys inside it',
+		TOMBSTONES,
+		'			this.#outerOf(prefix)?.modifyRevision ?? 0,\n',
+		'',
+	),
+	by(
+		'model',
+		'of the deleted prefixes around a key the nearest is left out',
+		TOMBSTONES,
+		'while (outer && outer.key.length > length) outer = outer.outer;',
+		'while (outer && outer.key.length >= length) outer = outer.outer;',
+	),
+	by(
+		'tombstones',
+		'a dropped tombstone raises no floor',
+		TOMBSTONES,
+		'			this.#droppedThrough = Math.max(this.#droppedThrough, oldest.modifyRevision);\n',
+		'',
+	),
+	by(
+		'at-most-once',
+		'a client that is used stays where it was in the order of use',
+		CLIENTS,
+		'		this.#used(client);\n',
+		'',
+	),
+	by(
+		'at-most-once',
+		'an evicted client is forgotten one too early',
+		CLIENTS,
+		'if (this.#evictedOrder.length < this.#limits.evictedMax) {',
+		'if (this.#evictedOrder.length < this.#limits.evictedMax - 1) {',
+	),
+	by(
+		'at-most-once',
+		'outcomes that have no room are dropped, and their commands may be applied again',
+		CLIENTS,
+		'		this.receive(client, client.highest);\n',
+		'		const { receivedThrough } = client;\n		this.receive(client, client.highest);\n		client.receivedThrough = receivedThrough;\n',
+	),
+	by(
+		'at-most-once',
+		'the outcomes of an evicted client are counted for ever',
+		CLIENTS,
+		'		this.#outcomesCount -= client.outcomesCount;\n',
+		'',
+	),
+	by(
+		'at-most-once',
+		'the last outcome of a client is lost when the next command is applied',
+		CLIENTS,
+		'			this.#others.set(this.#lastSequence, this.#last);\n',
+		'',
+	),
+];
+
+function by(killedBy: string, name: string, file: string, find: string, replace: string): StoreMutant {
+	return { ...one(0, name, file, find, replace), killedBy };
+}
