@@ -63,7 +63,7 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
 		'while (slots[at] !== item && slots[at]?.key !== item.key) {',
 	),
 	by(
-		'model',
+		'key-index',
 		'a deletion leaves the highest revision of its chunk as it was',
 		INDEX,
 		'		if (modifyRevision === chunk.highest) chunk.highest = highestOf(items);\n',
