@@ -1,74 +1,109 @@
 /**
- * Messages that no honest node sends: each is well formed, and its numbers are at the bounds of their kinds or far
- * beyond anything that the swarm has seen. An agent must refuse each with a fact, and go on as if it had never come.
+ * Messages that no honest node sends: their numbers are at the bounds of their kinds, or far beyond anything that the
+ * swarm has seen. The wire or the agent must refuse each, or take nothing from it that lasts, and go on. None of them
+ * lies about what was promised, accepted or chosen in a way that could be true: against that Paxos has no defence.
  */
-import type { Ballot, NodeId } from '../paxos/ballot.ts';
+import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
+import { type Ballot, type NodeId, sameBallot } from '../paxos/ballot.ts';
 import type { Message, Slot } from '../paxos/message.ts';
+import { NOOP } from '../paxos/value.ts';
+import { readMessage, writeMessage } from '../paxos/wire.ts';
+import { Violation } from './ledger.ts';
+import type { SimulatedNode } from './node.ts';
+import type { World } from './world.ts';
 
-/** What an absurd message is made from: who sends it, and what would be true. */
-export interface Truth {
+/** What is true of the receiver of an absurd message. */
+interface Truth {
 	readonly from: NodeId;
 	readonly to: NodeId;
+	/** What the receiver has promised. */
 	readonly promised: Ballot;
+	/** The ballot of the receiver's own campaign or leadership; NO_BALLOT for none. */
+	readonly ballot: Ballot;
 	readonly chosenThrough: Slot;
 }
 
 const INTEGER_MAX = Number.MAX_SAFE_INTEGER;
+/** The last that fits 32 bits, but for two. */
 const SLOT_FAR = 2 ** 32 - 2;
 /** The highest that is well formed: 2^62 ns since 1970. */
 const BALLOT_MS_MAX = Math.floor(2 ** 62 / 1_000_000) - 1;
-const BYTES = new Uint8Array([1]);
 
-/** @param which any number: picks one of them */
-export function absurdMessage(which: number, truth: Truth): Message {
-	const all = absurdMessages(truth);
-	return all[which % all.length] as Message;
+/**
+ * One of them arrives at `to`.
+ *
+ * @param which any number: picks it
+ * @throws Violation where the node takes over anything of it
+ */
+export function sendAbsurd(world: World, from: SimulatedNode, to: SimulatedNode, which: number): void {
+	const { process } = to;
+	if (!process || to.paused) return;
+	process.replica.turn();
+	const before = { ...process.agent.view() };
+	const all = absurdMessages({ from: from.id, to: to.id, ...before });
+	const message = all[which % all.length] as Message;
+	world.counters.absurdMessages++;
+	if (world.isWatchedByPeople) world.note(to.id, `absurd, of ${from.id}: ${JSON.stringify(message)}`);
+	const bytes = new Writer();
+	writeMessage(bytes, message);
+	try {
+		process.receive(from.id, [readMessage(new Reader(bytes.take()))]);
+	} catch (error) {
+		if (!(error instanceof MalformedError)) throw error;
+		world.counters.messagesMalformed++;
+		return;
+	}
+	process.replica.turn();
+	const after = process.agent.view();
+	const isUntouched =
+		sameBallot(after.promised, before.promised) &&
+		after.chosenThrough === before.chosenThrough &&
+		after.lastSlot === before.lastSlot;
+	if (!isUntouched) throw new Violation('AbsurdIsRefused', `${to.id} takes ${JSON.stringify(message)}`);
 }
 
-export function absurdMessages({ from, to, promised, chosenThrough }: Truth): Message[] {
-	const last = (node: NodeId): Ballot => ({ ms: BALLOT_MS_MAX, ns: 999_999, node });
-	/** Above all that is promised, and of the sender: only the numbers beside it are absurd. */
-	const next: Ballot = { ms: promised.ms, ns: Math.min(promised.ns + 1, 999_999), node: from };
-	const leading = { ballot: next, chosenThrough, recoveredThrough: chosenThrough };
-	const acceptance = { slot: SLOT_FAR, ballot: next, value: BYTES };
-	const messages: Message[] = [];
+function absurdMessages(truth: Truth): Message[] {
+	return [...withAbsurdNumbers(truth), ...withAbsurdBallots(truth)];
+}
+
+function withAbsurdNumbers({ from, promised, ballot, chosenThrough }: Truth): Message[] {
+	/** The sender's own: the one that the receiver has promised it, or a lower one. */
+	const own = promised.node === from ? promised : { ms: Math.max(0, promised.ms - 1), ns: promised.ns, node: from };
+	/** Refused for its ballot, so that a lie about what is chosen is none. */
+	const low = { ms: Math.max(0, promised.ms - 2), ns: promised.ns, node: from };
+	const leading = { ballot: own, chosenThrough: 0, recoveredThrough: 0 };
+	const reply = { kind: 'pollReply', ballot: promised, relays: true, timeMs: INTEGER_MAX } as const;
+	const messages: Message[] = [
+		{ kind: 'confirm', ballot, round: INTEGER_MAX, chosenThrough: SLOT_FAR, timeMs: INTEGER_MAX },
+	];
 	for (const slot of [SLOT_FAR, INTEGER_MAX, chosenThrough + 1_000_000]) {
 		messages.push(
-			{ kind: 'prepare', ballot: next, contest: slot },
-			{ kind: 'accept', ...leading, slot, value: BYTES },
-			{ kind: 'accept', ...leading, recoveredThrough: slot, slot: chosenThrough + 1, value: BYTES },
-			{ kind: 'heartbeat', ...leading, chosenThrough: slot, recoveredThrough: slot, round: 1, timeMs: INTEGER_MAX },
-			{
-				kind: 'pollReply',
-				ballot: promised,
-				leader: next,
-				relays: true,
-				recoveredThrough: slot,
-				chosenThrough: slot,
-				timeMs: INTEGER_MAX,
-			},
+			{ kind: 'prepare', ballot: low, contest: slot },
+			{ kind: 'accept', ...leading, slot, value: NOOP },
+			{ kind: 'heartbeat', ballot: low, chosenThrough: slot, recoveredThrough: slot, round: 1, timeMs: INTEGER_MAX },
+			{ ...reply, leader: promised, recoveredThrough: slot, chosenThrough: slot },
 			{ kind: 'fetch', from: slot },
 			{ kind: 'decisions', from: chosenThrough + 1, chosenThrough: slot, decisions: [] },
-			{ kind: 'promise', ballot: { ...next, node: to }, part: 0, parts: 1, chosenThrough: slot, accepted: [] },
-			{ kind: 'accepted', ballot: { ...next, node: to }, slot },
+			{ kind: 'accepted', ballot, slot },
 		);
 	}
+	const acceptance = { slot: SLOT_FAR, ballot: own, value: NOOP };
 	for (const parts of [INTEGER_MAX, 2 ** 32, 1_000_000, 0]) {
-		messages.push({
-			kind: 'promise',
-			ballot: { ...next, node: to },
-			part: 0,
-			parts,
-			chosenThrough,
-			accepted: [acceptance],
-		});
+		messages.push({ kind: 'promise', ballot, part: 0, parts, chosenThrough: 0, accepted: [] });
+		messages.push({ kind: 'promise', ballot, part: 0, parts: 2, chosenThrough: 0, accepted: [acceptance] });
 	}
-	messages.push(
+	return messages;
+}
+
+function withAbsurdBallots({ from, to, promised, chosenThrough }: Truth): Message[] {
+	const last = (node: NodeId): Ballot => ({ ms: BALLOT_MS_MAX, ns: 999_999, node });
+	const leading = { ballot: last(from), chosenThrough, recoveredThrough: chosenThrough };
+	return [
 		{ kind: 'prepare', ballot: last(from), contest: 0 },
-		{ kind: 'accept', ...leading, ballot: last(from), slot: chosenThrough + 1, value: BYTES },
-		{ kind: 'heartbeat', ...leading, ballot: last(from), round: 1, timeMs: INTEGER_MAX },
-		{ kind: 'nack', refused: 'prepare', ballot: next, promised: last(from), acceptance: null },
-		{ kind: 'nack', refused: 'heartbeat', ballot: next, promised: last(to), acceptance },
+		{ kind: 'accept', ...leading, slot: chosenThrough + 1, value: NOOP },
+		{ kind: 'heartbeat', ...leading, round: 1, timeMs: 0 },
+		{ kind: 'nack', refused: 'prepare', ballot: last(to), promised: last(from), acceptance: null },
+		{ kind: 'nack', refused: 'heartbeat', ballot: promised, promised: last(to), acceptance: null },
 		{
 			kind: 'pollReply',
 			ballot: promised,
@@ -78,8 +113,5 @@ export function absurdMessages({ from, to, promised, chosenThrough }: Truth): Me
 			chosenThrough,
 			timeMs: INTEGER_MAX,
 		},
-		{ kind: 'poll', ballot: last(from), timeMs: INTEGER_MAX },
-		{ kind: 'confirm', ballot: next, round: INTEGER_MAX, chosenThrough: SLOT_FAR, timeMs: INTEGER_MAX },
-	);
-	return messages;
+	];
 }

@@ -52,6 +52,7 @@ export const COUNTERS = [
 	'messagesTooMuch',
 	'slowDisks',
 	'absurdMessages',
+	'messagesMalformed',
 	'messagesIgnored',
 	'corruptLogsRefused',
 	'damagesUndone',
@@ -123,9 +124,6 @@ export const COUNTERS = [
 	'clientsEvicted',
 	'clientsStoodStill',
 ] as const;
-
-/** What no seed can count yet, because the faults behind it are not drawn yet (`NOT_YET` of `faults.ts`). */
-export const NOT_YET_COUNTED: ReadonlySet<string> = new Set(['clocksYearsOff', 'absurdMessages', 'messagesIgnored']);
 
 export type CounterName = (typeof COUNTERS)[number];
 export type Counters = Record<CounterName, number>;

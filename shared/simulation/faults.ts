@@ -142,9 +142,6 @@ const KINDS: readonly FaultKind[] = [
 	'damage',
 ];
 
-/** Faults that the agent is not made for yet. */
-const NOT_YET: ReadonlySet<FaultKind> = new Set(['absurd']);
-
 /** Each seed has its own taste: some kinds often, some never. */
 export function drawFaults(random: Random, nodes: number, regime: Regime): Fault[] {
 	const weights = KINDS.map((kind) => (random.chance(0.35) ? 0 : random.fraction() * usualWeight(kind)));
@@ -202,7 +199,6 @@ function drawShortLives(random: Random, { node, ...late }: Extract<Fault, { kind
 }
 
 function usualWeight(kind: FaultKind): number {
-	if (NOT_YET.has(kind)) return 0;
 	switch (kind) {
 		case 'cuts':
 			return 4;

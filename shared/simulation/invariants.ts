@@ -80,7 +80,7 @@ export class Invariants {
 		}
 		for (const decision of effects.apply) this.#applies(node, life, decision);
 		if (effects.sendWhenDurable.length > 0) this.#promises.made(node, effects);
-		this.#refusedStops(node, event, view);
+		this.#refusedStops(node, event, effects, view);
 		if (view.phase1) this.#proposesInTheWindow(node, effects, view.phase1, view);
 		for (const fact of effects.facts) this.#told(node, fact, view);
 		this.#count(event, effects, view);
@@ -141,9 +141,11 @@ export class Invariants {
 	}
 
 	/** What a higher promise has ended, this node's own or one that a nack names, goes on for not one step more. */
-	#refusedStops(node: number, event: Event, { ballot, promised }: AgentView): void {
+	#refusedStops(node: number, event: Event, { facts }: Effects, { ballot, promised }: AgentView): void {
 		if (ballot.node === '') return;
-		const nacked = event.kind === 'receive' && event.message.kind === 'nack' ? event.message.promised : NO_BALLOT;
+		const nack = event.kind === 'receive' && event.message.kind === 'nack' ? event.message : null;
+		const isBelieved = !facts.some(({ kind }) => kind === 'ignored');
+		const nacked = nack && isBelieved ? nack.promised : NO_BALLOT;
 		if (compareBallots(promised, ballot) <= 0 && compareBallots(nacked, ballot) <= 0) return;
 		throw new Violation('RefusedStops', `${this.#ids[node]} goes on under ${ballotToText(ballot)}`);
 	}

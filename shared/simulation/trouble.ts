@@ -2,6 +2,7 @@
  * Makes the plan's faults happen, each at its time, and ends them. What a fault is and when it comes was drawn before
  * the run (`faults.ts`); which node leads, for those faults that are about the leader, is looked up when it begins.
  */
+import { sendAbsurd } from './absurd.ts';
 import type { Clock } from './clock.ts';
 import { causeDiskFault } from './disk-trouble.ts';
 import { allBut, type Cut, type Fault } from './faults.ts';
@@ -215,7 +216,7 @@ export class Trouble {
 			case 'damage':
 				return causeDiskFault(fault, this.#world, this.#random);
 			case 'absurd':
-				return this.#world.sendAbsurd(this.#world.node(fault.from), this.#world.node(fault.to), fault.which);
+				return sendAbsurd(this.#world, this.#world.node(fault.from), this.#world.node(fault.to), fault.which);
 		}
 	}
 

@@ -7,14 +7,13 @@
  * hold ends the run.
  */
 
-import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
+import { Reader, Writer } from '../bytes/bytes.ts';
 import type { NodeId } from '../paxos/ballot.ts';
 import type { Phase1 } from '../paxos/campaign.ts';
 import type { AgentConfig } from '../paxos/config.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Message } from '../paxos/message.ts';
 import { readMessage, writeMessage } from '../paxos/wire.ts';
-import { absurdMessage } from './absurd.ts';
 import type { Bounds } from './bounds.ts';
 import type { ClockTaste } from './clock.ts';
 import { type Counters, noCounts } from './counters.ts';
@@ -230,26 +229,6 @@ export class World implements Surroundings {
 		if (again < 0) return;
 		this.counters.messagesDuplicated++;
 		this.#arrive(arrival, again);
-	}
-
-	/** A message of `from` that no honest node sends. It must be refused, by the wire or by the agent, with a fact. */
-	sendAbsurd(from: SimulatedNode, to: SimulatedNode, which: number): void {
-		const { process } = to;
-		if (!process || to.paused) return;
-		const { promised, chosenThrough } = process.agent.view();
-		const message = absurdMessage(which, { from: from.id, to: to.id, promised, chosenThrough });
-		this.counters.absurdMessages++;
-		if (this.isWatchedByPeople) this.note(to.id, `absurd, of ${from.id}: ${JSON.stringify(message)}`);
-		const before = this.counters.messagesIgnored;
-		try {
-			process.receive(from.id, [readMessage(new Reader(this.#encode(message).bytes))]);
-		} catch (error) {
-			if (error instanceof MalformedError) return;
-			throw error;
-		}
-		process.replica.turn();
-		if (this.counters.messagesIgnored > before) return;
-		throw new Violation('AbsurdIsRefused', `${to.id} takes ${JSON.stringify(message)}`);
 	}
 
 	/** `node` ends its link to `peer`: something that came on it was not taken in. */

@@ -1,7 +1,7 @@
 /** The real agent, store and log in a simulated world. A failure prints the command that replays it. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { addCounts, COUNTERS, NOT_YET_COUNTED, noCounts } from '../../shared/simulation/counters.ts';
+import { addCounts, COUNTERS, noCounts } from '../../shared/simulation/counters.ts';
 import { DAMAGE_COUNTER } from '../../shared/simulation/disk-trouble.ts';
 import { PLAN } from '../../shared/simulation/faults.ts';
 import { drawPlan, drawScenario, type Plan, runPlan } from '../../shared/simulation/run.ts';
@@ -15,7 +15,6 @@ const SCENARIO_SEEDS = 4;
 const FOUND = new URL('found/', import.meta.url);
 /** Too rare for so few seeds; a run of many demands them. */
 const RARE = new Set<string>([
-	...NOT_YET_COUNTED,
 	'noopsProposed',
 	'tornTails',
 	'tornWrites',
