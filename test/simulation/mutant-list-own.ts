@@ -18,6 +18,7 @@ const SLOT_LOG = 'shared/paxos/log.ts';
 const WIRE = 'shared/paxos/wire.ts';
 const LOOP = 'shared/replica/loop.ts';
 const BARRIERS = 'shared/replica/barriers.ts';
+const SUBMISSIONS = 'shared/replica/submissions.ts';
 const STORE = 'shared/store/store.ts';
 
 export const OWN_MUTANTS: readonly Mutant[] = [
@@ -203,6 +204,21 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		BARRIERS,
 		'		this.#answerFrom = slot;\n		this.applied(this.#loop.appliedThrough);\n',
 		'		if (slot > this.#loop.appliedThrough) return;\n		this.#answerFrom = slot;\n		this.applied(this.#loop.appliedThrough);\n',
+	),
+	one(
+		0,
+		'a read is answered with the one that was under way when it came',
+		BARRIERS,
+		'		this.#waiting.add(waiter);',
+		'		(this.#asked ?? this.#waiting).add(waiter);',
+	),
+	one(0, 'the agent is not told what is settled', SUBMISSIONS, '				this.#settled.push(proposed.id);\n', ''),
+	one(
+		0,
+		'a command is answered though a copy of it has an answer already',
+		SUBMISSIONS,
+		'		client.batches.delete(batch.last);\n		this.#dropIfEmpty(id, client);',
+		'		this.#dropIfEmpty(id, client);',
 	),
 	one(
 		0,
