@@ -37,7 +37,8 @@ const BALLOT_MS_MAX = Math.floor(2 ** 62 / 1_000_000) - 1;
  */
 export function sendAbsurd(world: World, from: SimulatedNode, to: SimulatedNode, which: number): void {
 	const { process } = to;
-	if (!process || to.paused) return;
+	// A node believes itself.
+	if (from === to || !process || to.paused) return;
 	process.replica.turn();
 	const before = { ...process.agent.view() };
 	const all = absurdMessages({ from: from.id, to: to.id, ...before });
