@@ -26,6 +26,7 @@ const RARE = new Set<string>([
 	'leadersFarBehind',
 	'leadersDeposedByDecisions',
 	'acceptsAnsweredWithDecisions',
+	'messagesTooMuch',
 ]);
 
 describe('the same seed', () => {
