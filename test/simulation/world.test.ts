@@ -27,6 +27,8 @@ const RARE = new Set<string>([
 	'leadersDeposedByDecisions',
 	'acceptsAnsweredWithDecisions',
 	'messagesTooMuch',
+	'disksSilent',
+	'nodesAloneForTheirDisk',
 ]);
 
 describe('the same seed', () => {
