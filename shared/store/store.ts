@@ -6,7 +6,8 @@
  * No command costs more for what other commands have done before: a deleted prefix is cut out as a whole, and what it
  * leaves behind is dropped a few entries at a time. When that happens may differ between nodes, and cannot be seen.
  *
- * Its time is the highest wall time of any proposer so far: monotone, and equal everywhere.
+ * Its time is the highest wall time of any proposer so far, but no batch moves it far: it is monotone, equal everywhere,
+ * and a clock that is hours ahead for a moment does not make it stand still for hours afterwards.
  */
 import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
 import { compareUtf8 } from '../bytes/text.ts';
@@ -41,6 +42,9 @@ const SAVE_FORMAT = 2;
 /** With each command, so many entries of what was deleted by prefix are dropped. It is more than a command can add. */
 const TIDIED_PER_COMMAND = 4;
 
+/** One batch moves the store's time ahead by so much at most, whatever its proposer's clock says. */
+export const TIME_STEP_MS_MAX = 1000;
+
 export class Store {
 	#revision = 0;
 	#timeMs = 0;
@@ -64,7 +68,7 @@ export class Store {
 		return this.#revision;
 	}
 
-	/** The log's time, milliseconds since 1970; 0 before the first batch. */
+	/** The log's time, milliseconds since 1970; 0 before the first batch. It may lag behind, where little is written. */
 	get timeMs(): number {
 		return this.#timeMs;
 	}
@@ -143,7 +147,7 @@ export class Store {
 	apply(value: Uint8Array, onResult?: OnResult): boolean {
 		const command = new BatchReader(value);
 		while (command.nextBatch()) {
-			if (command.timeMs > this.#timeMs) this.#timeMs = command.timeMs;
+			this.#passTime(command.timeMs);
 			while (command.nextCommand()) {
 				const result = this.#applyOnce(command);
 				onResult?.(command.client, command.sequence, result);
@@ -184,6 +188,12 @@ export class Store {
 		store.#clients = ClientTable.restore(from, store.#clientLimits);
 		from.finish();
 		return store;
+	}
+
+	/** The first batch sets the time; each later one moves it ahead by a bounded step, or not at all. */
+	#passTime(stampMs: number): void {
+		const aheadMs = stampMs - this.#timeMs;
+		if (aheadMs > 0) this.#timeMs += this.#timeMs === 0 ? aheadMs : Math.min(aheadMs, TIME_STEP_MS_MAX);
 	}
 
 	#applyOnce(command: BatchReader): Result {

@@ -461,12 +461,12 @@ describe('9. the identity of a command', () => {
 });
 
 describe('10. the only clock of the state machine', () => {
-	it('is the proposer’s time in the slot, made monotone', () => {
+	it('is the proposer’s time in the slot, made monotone, and moves by bounded steps', () => {
 		const store = new Store();
-		for (const [index, timeMs] of [5000, 3000, 7000].entries()) {
+		for (const [index, timeMs] of [5000, 3000, 5900, 90_000].entries()) {
 			const identity = { client: 's', sequence: index + 1, receivedThrough: 0 };
 			store.apply(encodeBatch(timeMs, [encodeCommand(identity, { kind: 'registerClient', client: 's' })]));
-			expect(store.timeMs).toBe([5000, 5000, 7000][index]);
+			expect(store.timeMs).toBe([5000, 5000, 5900, 6900][index]);
 		}
 	});
 });

@@ -311,8 +311,8 @@ export const MUTANTS: readonly Mutant[] = [
 		35,
 		'apply draws a random number',
 		STORE,
-		'if (command.timeMs > this.#timeMs) this.#timeMs = command.timeMs;',
-		'if (command.timeMs > this.#timeMs) this.#timeMs = command.timeMs + Math.floor(Math.random() * 2);',
+		'const aheadMs = stampMs - this.#timeMs;',
+		'const aheadMs = stampMs - this.#timeMs + Math.floor(Math.random() * 2);',
 	),
 	one(
 		36,

@@ -1,6 +1,7 @@
 /** Commands as a client would send them, for the tests of the store. */
+import { BatchWriter } from '../../shared/store/batch-writer.ts';
 import { encodeBatch, encodeCommand, type Identity, type Operation } from '../../shared/store/command.ts';
-import { type Result, Store } from '../../shared/store/store.ts';
+import { type Result, Store, TIME_STEP_MS_MAX } from '../../shared/store/store.ts';
 
 export const CLIENT = 'V1StGXR8_Z5jdHi6B-myT';
 
@@ -29,12 +30,22 @@ export class Client {
 	readonly store: Store;
 	readonly client: string;
 	timeMs = 1000;
+	readonly #batch = new BatchWriter();
 	#sequence = 1;
 
 	constructor(store = new Store(), client = CLIENT) {
 		this.store = store;
 		this.client = client;
 		store.apply(encodeBatch(this.timeMs, [opening(client)]));
+	}
+
+	/** Time passes, at the pace that one batch may bring. */
+	wait(ms: number): void {
+		for (let left = ms; left > 0; left -= TIME_STEP_MS_MAX) {
+			this.timeMs += Math.min(left, TIME_STEP_MS_MAX);
+			this.#batch.begin(this.client, 1, 0);
+			this.store.apply(encodeBatch(this.timeMs, [this.#batch.take()]));
+		}
 	}
 
 	/** Applies the operation under the next sequence, every earlier answer received. */

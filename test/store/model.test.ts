@@ -92,8 +92,8 @@ class Replicas {
 				}
 				return;
 			case 'wait':
-				this.#read.timeMs += each.ms;
-				this.#plain.timeMs += each.ms;
+				this.#read.wait(each.ms);
+				this.#plain.wait(each.ms);
 				this.#model.timeMs += each.ms;
 				return;
 			case 'tidy':

@@ -202,11 +202,11 @@ describe('the index', () => {
 		client.apply(put('a', ''));
 		client.apply(put('b', ''));
 		client.apply({ kind: 'delete', key: 'a', cas: null });
-		client.timeMs += TOMBSTONE_MS_MIN - 1;
+		client.wait(TOMBSTONE_MS_MIN - 1);
 		client.apply(put('c', ''));
 		expect(client.store.indexOfPrefix('a')).toBe(4);
 		expect(client.store.indexOfPrefix('b')).toBe(3);
-		client.timeMs += 1;
+		client.wait(1);
 		client.apply(put('c', ''));
 		expect(client.store.indexOfPrefix('a')).toBe(4);
 		// Whoever waits at b cannot be told any more that the deletion was none of its own.
@@ -223,6 +223,17 @@ describe("the log's time", () => {
 			times.push(store.timeMs);
 		}
 		expect(times).toEqual([500, 900, 900, 901]);
+	});
+
+	it('is moved by no batch further than a bounded step, so that one clock far ahead is soon made up for', () => {
+		const store = new Store();
+		const ahead = 8 * 60 * 60_000;
+		const times: number[] = [];
+		for (const timeMs of [1_000_000, 1_000_000 + ahead, 1_000_500, 1_001_500]) {
+			store.apply(encodeBatch(timeMs, [opening(`client of ${timeMs}`)]));
+			times.push(store.timeMs);
+		}
+		expect(times).toEqual([1_000_000, 1_001_000, 1_001_000, 1_001_500]);
 	});
 });
 
