@@ -12,7 +12,7 @@ const PATIENCE_MAX_MS = 16_000;
 /** So many times as long as nodes took of late. */
 const FACTOR = 3;
 /** What one answer leaves of the longest delay before it. */
-const MEMORY = 0.9;
+const MEMORY = 0.5;
 /** Of 1: so much longer at random. */
 const JITTER = 0.2;
 
