@@ -34,6 +34,16 @@ function remove(called: number, returned: number, revision: number): HistoryEntr
 	return { key: 'k', kind: 'delete', called, returned, revision };
 }
 
+/** A delete under a condition. */
+function removeIf(called: number, returned: number, expected: number, ok: boolean, revision: number): HistoryEntry {
+	return { key: 'k', kind: 'delete', called, returned, expected, ok, revision };
+}
+
+/** A put of what others put too. */
+function again(called: number, returned: number, value: number, revision: number): HistoryEntry {
+	return { key: 'k', kind: 'put', called, returned, value, revision, isRepeated: true };
+}
+
 describe('a history is linearizable when', () => {
 	it.each<[string, HistoryEntry[]]>([
 		['nothing happened', []],
@@ -51,6 +61,14 @@ describe('a history is linearizable when', () => {
 			[put(1, 2, 7, 1), remove(3, NEVER, 0), get(4, 5, 0, 0)],
 		],
 		['a condition holds on the revision it names', [put(1, 2, 7, 1), cas(3, 4, 1, 8, true, 2), get(5, 6, 8, 2)]],
+		['a delete removes the revision that it names', [put(1, 2, 7, 1), removeIf(3, 4, 1, true, 2), get(5, 6, 0, 0)]],
+		['a delete of another revision removes nothing', [put(1, 2, 7, 2), removeIf(3, 4, 1, false, 3), get(5, 6, 7, 2)]],
+		['a delete under a condition finds no key', [removeIf(1, 2, 5, true, 1), get(3, 4, 0, 0)]],
+		['a write of what is there changes no revision', [again(1, 2, 9, 1), again(3, 4, 9, 2), get(5, 6, 9, 1)]],
+		[
+			'one of two equal writes is of unknown outcome, and a condition holds on its revision',
+			[put(1, 2, 7, 1), again(3, NEVER, 9, 0), removeIf(4, 5, 2, true, 3), again(6, 7, 9, 4), get(8, 9, 9, 4)],
+		],
 	])('%s', (_, history) => {
 		expect(checkHistory(history).kind).toBe('linearizable');
 	});
@@ -58,6 +76,10 @@ describe('a history is linearizable when', () => {
 
 describe('a history is not linearizable when', () => {
 	it.each<[string, HistoryEntry[]]>([
+		['a delete of another revision says that it held', [put(1, 2, 7, 2), removeIf(3, 4, 1, true, 3)]],
+		['a delete that held leaves the key', [put(1, 2, 7, 1), removeIf(3, 4, 1, true, 2), get(5, 6, 7, 1)]],
+		['a delete finds no key and says that it did not hold', [removeIf(1, 2, 5, false, 1)]],
+		['a write of what is there changes the revision', [again(1, 2, 9, 1), again(3, 4, 9, 2), get(5, 6, 9, 2)]],
 		['a read misses the write before it', [put(1, 2, 7, 1), get(3, 4, 0, 0)]],
 		['a read sees what nobody wrote', [get(1, 2, 7, 1)]],
 		['a later read sees an older value', [put(1, 2, 7, 1), put(3, 8, 8, 2), get(4, 5, 8, 2), get(6, 7, 7, 1)]],

@@ -4,6 +4,7 @@
  * there.
  */
 import { MUTANTS, type Mutant, one } from './mutant-list.ts';
+import { CLIENT_MUTANTS } from './mutant-list-client.ts';
 
 const ACCEPTOR = 'shared/paxos/acceptor.ts';
 const AGENT = 'shared/paxos/agent.ts';
@@ -22,6 +23,7 @@ const SUBMISSIONS = 'shared/replica/submissions.ts';
 const STORE = 'shared/store/store.ts';
 
 export const OWN_MUTANTS: readonly Mutant[] = [
+	...CLIENT_MUTANTS,
 	one(
 		0,
 		'a promise leaves out the last acceptance',
