@@ -14,7 +14,7 @@ import { slowestParts } from './slowest.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const report = join(root, 'dist/test-report.json');
-const suitesTimeoutMs = 840_000;
+const suitesTimeoutMs = 1_500_000;
 
 /** @typedef {{ passed: number, failed: number }} Count */
 
