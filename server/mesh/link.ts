@@ -36,6 +36,9 @@ export interface LinkOwner {
 	gone(link: Link): void;
 }
 
+/** The status of a node that cannot serve anybody at the moment. */
+const UNAVAILABLE = 503;
+
 export class Link {
 	readonly dialed: boolean;
 	/** `127.0.0.1:7103`. */
@@ -71,6 +74,10 @@ export class Link {
 		this.#handshakeTimer = setTimeout(() => this.refuse('tooSlow'), options.handshakeMs);
 		ws.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary));
 		ws.on('pong', () => this.#pong());
+		ws.on('unexpected-response', (_, { statusCode }) => {
+			this.#notUpgraded(statusCode);
+			ws.terminate();
+		});
 		ws.on('error', (error) => this.#failed(error));
 		ws.on('close', (code) => this.#closed(code));
 		if (socket) this.#watch(socket);
@@ -235,6 +242,14 @@ export class Link {
 	}
 
 	/** A network that fails is ordinary; anything else was wrong with what was said, or with the address. */
+	/** A node that is starting, stopping or full answers 503, and it is dialed again. No other answer is expected. */
+	#notUpgraded(status: number | undefined): void {
+		if (this.#state === 'ended') return;
+		const why = `the node answered with HTTP status ${status}`;
+		if (status !== UNAVAILABLE) this.#owner.refused(this, why);
+		this.#end(why);
+	}
+
 	#failed(error: Error): void {
 		if (this.#state === 'ended') return;
 		const code = 'code' in error ? String(error.code) : '';

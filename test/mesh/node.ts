@@ -51,11 +51,11 @@ export class TestNode {
 		server.on('upgrade', (request, socket, head) => {
 			this.#knocks++;
 			if (this.#mesh) this.#mesh.handleUpgrade(request, socket, head);
-			else socket.destroy();
+			else socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
 		});
 	}
 
-	/** Has its port from now on, but nobody behind it. */
+	/** Has its port from now on, and answers 503 until it is started. */
 	static async listen(id: NodeId): Promise<TestNode> {
 		const server = createServer();
 		server.listen(0, '127.0.0.1');
