@@ -1,5 +1,5 @@
 /**
- * What a `swarm.json` may say: its fields, their bounds and defaults, and the errors for what it may not say. The
+ * The schema of `swarm.json`: its fields with their bounds and defaults, and the errors for everything else. The
  * JSON Schema for editors, `swarm.schema.json`, is made of it.
  */
 import { isIP } from 'node:net';

@@ -29,7 +29,7 @@ export function isProbe(path: string): boolean {
 /** A node that is further behind its leader has to catch up first. */
 export const READY_LAG_MS_MAX = 2000;
 
-/** What is wrong, in a few words; null for nothing. */
+/** Says in a few words why the node is not ready; null where it is. */
 export type Check<View> = (view: View) => string | null;
 export type Checks<View> = Readonly<Record<string, Check<View>>>;
 

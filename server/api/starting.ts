@@ -1,5 +1,5 @@
 /**
- * What a node answers while it reads its log: that it lives, that it is not ready and how far it is, and that nothing
+ * Answers requests while a node reads its log: it lives, it is not ready, it tells how far it is, and nothing
  * else was done. It knows nothing of the store, which is not whole yet.
  */
 import type { RequestListener } from 'node:http';

@@ -1,5 +1,5 @@
 /**
- * What a process says on a standard stream while it runs a node, or several. The reader may be slow, stopped or gone,
+ * Writes to a standard stream of a process that runs one node or several. The reader may be slow, stopped or gone,
  * and the disk behind the stream may be full. None of that may throw, hold up the event loop or end the process: what
  * cannot be written is left out, and counted.
  */

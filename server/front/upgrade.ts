@@ -1,5 +1,5 @@
 /**
- * What becomes of a request with an `Upgrade` header. A WebSocket for one of our paths becomes one; any other wish is
+ * Decides about a request with an `Upgrade` header. A WebSocket for one of our paths becomes one; any other wish is
  * ignored and the request is served, as HTTP says: `curl --http2` and Java's client ask for `h2c` on each first
  * request, and take no for an answer.
  *

@@ -1,5 +1,5 @@
 /**
- * What a node remembers: its log is read back and becomes its agent, while the event loop goes on. Nothing is written
+ * Reads a node's log back and makes its agent from it, while the event loop goes on. Nothing is written
  * here, and nobody may be answered before it is done, but for the question how far it is.
  */
 import type { Disk } from '../../shared/disk/disk.ts';

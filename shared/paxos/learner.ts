@@ -1,5 +1,5 @@
 /**
- * What is chosen. A follower marks only slots that it accepted at the very ballot whose leader says so. The rest it
+ * Learns which values are chosen. A follower marks only slots that it accepted at the very ballot whose leader says so. The rest it
  * fetches, in order, from the node that claims to know most. A claim is one node's own: it is forgotten when that node
  * does not answer, or answers that it knows less.
  */

@@ -1,6 +1,6 @@
 /**
- * What a slot holds: one byte that says of which kind the value is, and what belongs to that kind. The agent reads the
- * kind and nothing else: the commands of a batch are the state machine's business.
+ * The value of a slot: one byte that names its kind, and then the bytes of that kind. The agent reads the kind and
+ * nothing else, because the commands of a batch are the state machine's business.
  */
 
 import { MalformedError, type Reader } from '../bytes/bytes.ts';

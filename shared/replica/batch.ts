@@ -1,6 +1,6 @@
 /**
- * What is in the table of `submissions.ts`: batches, as doors submit them, and the proposals that they go into; and
- * what a door is told of its batches.
+ * The entries of the table in `submissions.ts`: the batches that doors submit, and the proposals that carry them. The
+ * answers that a door gets for its batches are defined here too.
  */
 import { type Ballot, NO_BALLOT } from '../paxos/ballot.ts';
 import type { ProposalId } from '../paxos/event.ts';

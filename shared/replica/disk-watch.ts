@@ -1,5 +1,5 @@
 /**
- * What becomes of a node whose disk does not keep up. While it is silent the node works on, because a quorum of others
+ * Watches a disk that does not keep up. While the disk is silent the node works on, because a quorum of others
  * may be enough, but it says so and does not call itself ready. When as much waits for the disk as may wait, the node
  * leaves the others alone until the disk answers: a leader that can take nothing in must not stay one.
  */

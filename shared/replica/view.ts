@@ -1,6 +1,6 @@
 /**
- * What a node knows of itself and of the others, for doors and watchers. `snapshotOf` is the node's own state in the
- * language of the feed, for a watcher that begins or has missed something.
+ * The views of a node, for doors and watchers: its own state, and what it last heard of the others. `snapshotOf` gives
+ * the own state in the language of the feed, for a watcher that begins or has missed something.
  */
 import { fromUtf8 } from '../bytes/text.ts';
 import { plain } from '../fact.ts';

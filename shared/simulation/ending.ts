@@ -8,7 +8,7 @@ import type { World } from './world.ts';
 /** Longer than any run. */
 const PATIENCE_MS = 600_000;
 /**
- * Of campaigns since everything healed, for each slot chosen since then and each node. In a duel every proposal asks
+ * The bound on campaigns since everything healed, for each slot chosen since then and each node. In a duel every proposal asks
  * for a campaign of its own, and each campaign halts some other.
  */
 const CAMPAIGNS_PER_DECISION_MAX = 3;

@@ -1,5 +1,5 @@
 /**
- * What clients ask for, drawn from the seed before the run begins. Some clients keep a connection to a node's door and
+ * The operations of clients, drawn from the seed before the run begins. Some clients keep a connection to a node's door and
  * pipeline what they ask (`users.ts`); others send one request to a node, as over HTTP (`requests.ts`).
  */
 import type { Random } from './random.ts';

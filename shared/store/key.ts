@@ -8,7 +8,7 @@ export const VALUE_BYTES_MAX = 524_288;
 /** What all rules below let pass, at one look: the ordinary key. */
 const ORDINARY = /^(?!.*\.\.)[!-.0-~][!-~]{0,1023}$/;
 
-/** What is wrong with `key`, as the end of a sentence that begins with "the key"; null for a good one. */
+/** Says why `key` is refused, as the end of a sentence that begins with "the key"; null for a good key. */
 export function keyFault(key: string): string | null {
 	return key === '' ? 'is empty' : prefixFault(key);
 }

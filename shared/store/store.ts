@@ -121,7 +121,7 @@ export class Store {
 	}
 
 	/**
-	 * What a read of `prefix` depends on: the highest revision of its entries and of the deletions that concern it, or
+	 * The index of a read of `prefix`: the highest revision of its entries and of the deletions that concern it, or
 	 * the store's revision where there are neither. 1 or more. Costs a walk over chunks of entries.
 	 */
 	indexOfPrefix(prefix: string): number {

@@ -1,5 +1,5 @@
 /**
- * What becomes of a swarm whose terminal, shell or reader goes away: it stops where it was meant to, and goes on where
+ * A swarm whose terminal, shell or reader goes away stops where that was meant, and goes on where
  * it was meant to. That nobody takes its output never stops a node and never holds one up.
  */
 import { execFileSync } from 'node:child_process';
