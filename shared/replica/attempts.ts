@@ -1,8 +1,8 @@
-/** The campaigns that were run for one proposal which asked for both phases from here, for people to see. */
+/** The campaigns that were run for one proposal with route `self`. They are kept for people to see. */
 import type { Attempt } from '../feed.ts';
 import { type Ballot, ballotToText } from '../paxos/ballot.ts';
 
-/** One more is counted by nobody: people have seen enough, and a duel may take a whole time limit. */
+/** Later campaigns are not listed: a duel may last as long as the time limit, and people have seen enough by then. */
 const ATTEMPTS_MAX = 256;
 
 export class Attempts {
@@ -12,7 +12,7 @@ export class Attempts {
 		return this.#all;
 	}
 
-	/** A campaign began for it, or was under way and is joined by it. */
+	/** A campaign for the proposal began, or the proposal joined one that was under way. */
 	began(campaign: Ballot): void {
 		if (this.#all.length >= ATTEMPTS_MAX) return;
 		const ballot = ballotToText(campaign);
@@ -21,7 +21,7 @@ export class Attempts {
 		}
 	}
 
-	/** @param by the promise that ended it; null where too few answered */
+	/** @param by the higher promise that ended the campaign; null where too few nodes answered */
 	ended(campaign: Ballot, by: Ballot | null): void {
 		const ballot = ballotToText(campaign);
 		const at = this.#all.findIndex((attempt) => attempt.ballot === ballot);

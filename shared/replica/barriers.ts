@@ -1,21 +1,21 @@
 /**
- * Linearizable reads that wait, each with its own time limit. The agent is asked for one read at a time, and that
- * one serves every read that came before it was asked: however many wait, and for however long there is no leader,
- * the agent never has more than one of them.
+ * Linearizable reads that wait, each with its own time limit. The agent is asked for one read at a time, and the
+ * agent's read serves all reads that came before it was asked for. So the agent has one read at most, however many
+ * wait here and for however long there is no leader.
  *
- * What it must never do: let a read join one of the agent's that was asked before it came. That one may be answered
- * from a state that lacks a write which was acknowledged by then.
+ * What it must never do: let a read join a read of the agent that was asked for earlier. The agent's read may be
+ * answered from a state that lacks a write which was acknowledged before the later read came.
  */
 import type { Slot } from '../paxos/message.ts';
 import { type Deadlines, Limited } from './deadlines.ts';
 
-/** Told once: whether `store` may answer the read now. */
+/** Called once, and told whether `store` may answer the read now. */
 export type OnConfirmed = (confirmed: boolean) => void;
 
-/** What barriers need of the loop. */
+/** The part of the loop that barriers use. */
 export interface BarriersLoop {
 	readonly appliedThrough: Slot;
-	/** The agent is asked for one more read. */
+	/** Asks the agent for one more read. */
 	read(): void;
 }
 
@@ -38,26 +38,26 @@ export class Barriers {
 	readonly #loop: BarriersLoop;
 	readonly #deadlines: Deadlines;
 	readonly #soon: () => void;
-	/** These came after the agent was last asked. */
+	/** Reads that came after the agent was last asked. */
 	#waiting = new Set<Waiter>();
-	/** The agent's read that is under way is for these; null while there is none. */
+	/** The reads that the agent's read under way serves; null while there is none. */
 	#asked: Set<Waiter> | null = null;
-	/** The agent's read may be answered once this slot is applied; null while the agent has not said from which on. */
+	/** The slot that must be applied before the agent's read may be answered; null while the agent has not named one. */
 	#answerFrom: Slot | null = null;
 
-	/** @param soon asks for `endTurn`, once all that is ready was handed in */
+	/** @param soon asks for a call of `endTurn` once all input that is ready was handed in */
 	constructor(loop: BarriersLoop, deadlines: Deadlines, soon: () => void) {
 		this.#loop = loop;
 		this.#deadlines = deadlines;
 		this.#soon = soon;
 	}
 
-	/** Reads without an answer. */
+	/** The number of reads without an answer. */
 	get count(): number {
 		return this.#waiting.size + (this.#asked?.size ?? 0);
 	}
 
-	/** @param done false when no leader confirmed in time; never called from inside this call */
+	/** @param done told false when no leader confirmed in time; never called from inside this call */
 	wait(timeoutMs: number, done: OnConfirmed): void {
 		const waiter = new Waiter(this, done);
 		this.#waiting.add(waiter);
@@ -86,7 +86,7 @@ export class Barriers {
 		this.applied(this.#loop.appliedThrough);
 	}
 
-	/** The state machine has gone on. */
+	/** The state machine has applied every slot up to `through`. */
 	applied(through: Slot): void {
 		if (this.#answerFrom === null || this.#answerFrom > through) return;
 		const asked = this.#asked ?? [];
@@ -99,7 +99,7 @@ export class Barriers {
 		if (this.#waiting.size > 0) this.#soon();
 	}
 
-	/** For the waiters themselves: a read's time is over. */
+	/** A waiter calls this when its time limit is over. */
 	overdue(waiter: Waiter): void {
 		if (this.#waiting.delete(waiter) || this.#asked?.delete(waiter)) waiter.done(false);
 	}

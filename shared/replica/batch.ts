@@ -1,6 +1,6 @@
 /**
- * The entries of the table in `submissions.ts`: the batches that doors submit, and the proposals that carry them. The
- * answers that a door gets for its batches are defined here too.
+ * The entries of the table in `submissions.ts`: the batches that doors submit, the proposals that carry them, and the
+ * answers that a door gets for its batches.
  */
 import { type Ballot, NO_BALLOT } from '../paxos/ballot.ts';
 import type { ProposalId } from '../paxos/event.ts';
@@ -9,27 +9,30 @@ import type { Result } from '../store/store.ts';
 import { Attempts } from './attempts.ts';
 import { Limited } from './deadlines.ts';
 
-/** A door's end of the table: it hears what becomes of its clients' commands and of the batches it submitted. */
+/** A door, as the table sees it: it is told the results of its clients' commands and the ends of its batches. */
 export interface Submitter {
-	/** A command of a client that it speaks for has its result, whichever node proposed it. In the order of application. */
+	/**
+	 * The result of a command of a client that this door speaks for, in the order of application. Any node may have
+	 * proposed it.
+	 */
 	result(sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void;
-	/** Its last command has its result, and so has every other. */
+	/** Every command of the batch has its result. */
 	settled(batch: Batch): void;
-	/** It comes to its end without results. */
+	/** The batch ends without results. */
 	ended(batch: Batch, end: BatchEnd): void;
 }
 
 export type BatchEnd =
-	/** It surely was not and will not be chosen. */
+	/** The batch surely was not and will not be chosen. */
 	| { readonly kind: 'refused'; readonly why: RefusedWhy; readonly detail: string }
-	/** It was proposed: it may have been chosen, or may yet be. */
+	/** The batch was proposed, and may have been or may yet be chosen. */
 	| { readonly kind: 'unknown'; readonly why: 'timeout' | 'stopping'; readonly detail: string }
-	/** The slot that it contested keeps what it had; the batch surely was not and will not be chosen. */
+	/** The contested slot keeps the value it had; the batch surely was not and will not be chosen. */
 	| { readonly kind: 'kept'; readonly slot: Slot; readonly ballot: Ballot; readonly value: Uint8Array };
 
 export type RefusedWhy = 'noLeader' | 'slotNotOpen' | 'stopping' | 'overloaded' | 'diskFull' | 'diskBehind';
 
-/** Why nothing new is taken in. */
+/** Why a node takes in no new batch. */
 export interface Refusal {
 	readonly why: RefusedWhy;
 	readonly detail: string;
@@ -41,23 +44,25 @@ export interface SubmitOptions {
 	readonly route: 'leader' | 'self';
 	/** With route `self`: the slot to contest; 0 for none. */
 	readonly contest: Slot;
-	/** How long it is cared for, at least. Milliseconds. */
+	/** The batch is proposed again as needed for at least this long, milliseconds. */
 	readonly timeoutMs: number;
 }
 
-/** Commands of one client that follow each other, and are chosen together. */
+/** Commands of one client with consecutive sequences, which are chosen together. */
 export class Batch {
 	readonly submitter: Submitter;
 	readonly client: string;
-	/** The sequence of its first command. */
+	/** The sequence of the batch's first command. */
 	readonly first: number;
 	readonly count: number;
 	readonly options: SubmitOptions;
-	/** As `BatchWriter` wrote it; a view, perhaps. Nothing, once it was copied into a proposal. */
+	/**
+	 * The batch as `BatchWriter` wrote it, perhaps a view of a larger buffer. Empty once it was copied into a proposal.
+	 */
 	bytes: Uint8Array;
-	/** Null before it is proposed. */
+	/** The proposal that carries the batch; null before there is one. */
 	proposed: Proposed | null = null;
-	/** Another copy on its way: a client sends the same batch again when it comes back. */
+	/** An earlier copy that is still on its way: a client sends the same batch again when it connects again. */
 	copy: Batch | null = null;
 
 	constructor(
@@ -81,17 +86,17 @@ export class Batch {
 	}
 }
 
-/** One proposal on its way: the batches of several clients, or of one. */
+/** One proposal on its way, with the batches of one or more clients. */
 export class Proposed extends Limited {
 	readonly batches: readonly Batch[];
-	/** As charged to the bound. */
+	/** Bytes charged to `submittedBytesMax`, with the overhead of each batch. */
 	readonly bytes: number;
-	/** Batches that have neither results nor an end. */
+	/** The number of batches that have neither results nor an end. */
 	open: number;
 	id: ProposalId = 0;
-	/** The ballot under which this node placed it; NO_BALLOT for none, as where another node leads. */
+	/** The ballot under which this node placed the proposal; NO_BALLOT where it did not, as when another node leads. */
 	placedUnder: Ballot = NO_BALLOT;
-	/** The campaigns that were run for it; null where it goes by the leader. */
+	/** The campaigns that were run for the proposal; null where it goes through the leader. */
 	readonly attempts: Attempts | null;
 	readonly #table: { withdraw(proposed: Proposed): void };
 

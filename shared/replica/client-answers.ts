@@ -1,9 +1,9 @@
 /**
- * What one client's connection has to say: results, values and refusals gather here until the end of the turn, and
- * then leave as one frame. Results that follow each other are told together, as one run.
+ * The answers of one client's connection: results, values and refusals gather here until the end of the turn, and then
+ * leave as one frame. Results with consecutive sequences and revisions are written as one run.
  *
- * Bounded: what the socket has not taken yet. Above the first bound values wait; above the second the connection
- * ends, because its client reads nothing.
+ * The bytes that the socket holds are bounded. Above the first bound values wait; above the second the connection is
+ * cut, because its client does not read.
  */
 import { Writer } from '../bytes/bytes.ts';
 import {
@@ -37,18 +37,18 @@ const FORGOTTEN = STATUSES.indexOf('forgotten');
 const UNKNOWN_CLIENT = STATUSES.indexOf('unknownClient');
 
 export class ClientAnswers {
-	/** Keys whose values the client was not sent yet, of `values`. */
+	/** The number of keys that were handed to `values` and are not answered yet. */
 	keysWaiting = 0;
 	readonly #socket: DoorSocket;
 	readonly #store: Store;
 	readonly #limits: ReplicaLimits;
 	readonly #out = new Writer(1024);
-	/** The run of results that is not written yet; a count of 0 for none. */
+	/** The run of results that is not written yet. A count of 0 says that there is none. */
 	#runFirst = 0;
 	#runCount = 0;
 	#runStatus = 0;
 	#runRevision = 0;
-	/** In order; of the first one, the keys before `#nextKey` are answered. */
+	/** Reads that wait, in order. In the first of them, the keys before `#nextKey` are answered. */
 	#reads: ClientRead[] = [];
 	#nextKey = 0;
 
@@ -78,7 +78,7 @@ export class ClientAnswers {
 		writeRefused(this.#out, what, first, count, why, mayHaveLeft);
 	}
 
-	/** @returns whether a run began: another one grows by it */
+	/** @returns true where the result began a new run, false where it extended one */
 	result(sequence: number, result: Result): boolean {
 		let status = FORGOTTEN;
 		let revision = 0;
@@ -106,13 +106,13 @@ export class ClientAnswers {
 		return true;
 	}
 
-	/** The store may answer it now, or later. */
+	/** Answers a read from the store, now or once the socket has room. */
 	values(read: ClientRead): void {
 		this.#reads.push(read);
 		this.keysWaiting += read.keys.length;
 	}
 
-	/** Sends what has gathered. */
+	/** Sends the answers that have gathered. */
 	flush(): void {
 		this.#endRun();
 		while (this.#reads.length > 0 && this.#socket.unsentBytes < this.#limits.unsentBytesMax) {
@@ -122,7 +122,7 @@ export class ClientAnswers {
 		if (this.#out.length > 0) this.#send();
 	}
 
-	/** Nothing is sent any more. */
+	/** Drops all reads: nothing is sent any more. */
 	end(): void {
 		this.#reads = [];
 		this.keysWaiting = 0;
@@ -157,7 +157,7 @@ export class ClientAnswers {
 		if (this.#socket.unsentBytes > this.#limits.unreadBytesMax) this.#socket.terminate();
 	}
 
-	/** There is room for values that waited. */
+	/** The network has taken a frame, so there may be room for values that waited. */
 	readonly #sent = (): void => {
 		if (this.#reads.length > 0) this.flush();
 	};

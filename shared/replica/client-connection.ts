@@ -1,6 +1,6 @@
 /**
- * One client's connection: its frames in, its answers out. It checks everything that comes: what is not well formed
- * ends the connection, and what is too much or not allowed is refused by name.
+ * One client's connection: frames in, answers out. It checks every frame. One that is not well formed ends the
+ * connection; a write or read that is too much or not allowed is refused with its reason.
  */
 import { MalformedError } from '../bytes/bytes.ts';
 import {
@@ -19,27 +19,27 @@ import type { ReplicaLimits } from './limits.ts';
 import type { DoorSocket } from './port.ts';
 import type { Submissions } from './submissions.ts';
 
-/** What a connection needs of its door. */
+/** The part of the door that a connection uses. */
 export interface ConnectionOwner {
 	readonly store: Store;
 	readonly limits: ReplicaLimits;
 	readonly submissions: Submissions;
-	/** How every batch of a client is proposed. */
+	/** The options of every batch of a client. */
 	readonly submitOptions: SubmitOptions;
 	welcome(): { readonly node: string; readonly leader: string; readonly members: readonly MemberAddress[] };
 	read(connection: ClientConnection, read: ClientRead): void;
-	/** There is something to flush at the end of the turn. */
+	/** Asks for a call of `flush` at the end of the turn. */
 	answered(connection: ClientConnection): void;
-	/** Asks for the end of this turn. */
+	/** Asks for a turn. */
 	soon(): void;
-	/** `from` is the connection's own. */
+	/** @param from the connection's `from` */
 	malformed(from: string, why: string): void;
 	closed(connection: ClientConnection): void;
 }
 
 export const GOING_AWAY = 1001;
 const PROTOCOL_ERROR = 1002;
-/** Of the reason that a closing frame has room for: 123 bytes of UTF-8. */
+/** The reason is cut to so many characters, because a closing frame has room for 123 bytes of UTF-8. */
 const WHY_CHARS_MAX = 100;
 
 export class ClientConnection implements Submitter {
@@ -48,13 +48,15 @@ export class ClientConnection implements Submitter {
 	readonly #socket: DoorSocket;
 	readonly #owner: ConnectionOwner;
 	readonly #answers: ClientAnswers;
-	/** In the order in which they were named: the last is the present one. */
+	/**
+	 * The names of the clients that the connection speaks for, in the order of their hellos: the last is the present one.
+	 */
 	readonly #clients = new Set<string>();
 	#isOpen = true;
 	#isGreeted = false;
 	/** Commands that are proposed and not settled. */
 	#commandsInFlight = 0;
-	/** Keys whose read waits for a leader to confirm it. */
+	/** Keys of linearizable reads that no leader has confirmed yet. */
 	#keysUnconfirmed = 0;
 
 	constructor(socket: DoorSocket, from: string, owner: ConnectionOwner) {
@@ -64,12 +66,12 @@ export class ClientConnection implements Submitter {
 		this.#answers = new ClientAnswers(socket, owner.store, owner.limits);
 	}
 
-	/** Its client has said hello. */
+	/** Whether the client has said hello. */
 	get isGreeted(): boolean {
 		return this.#isGreeted;
 	}
 
-	/** Each command and each read is answered, and its answer is on its way. */
+	/** Whether every command and every read has been answered. */
 	get isSettled(): boolean {
 		const { keysWaiting } = this.#answers;
 		return this.#commandsInFlight === 0 && this.#keysUnconfirmed === 0 && keysWaiting === 0;
@@ -77,7 +79,7 @@ export class ClientConnection implements Submitter {
 
 	// From the socket
 
-	/** @param frame null for one of text */
+	/** @param frame null for a text frame, which is malformed */
 	receive(frame: Uint8Array | null): void {
 		if (!this.#isOpen) return;
 		try {
@@ -91,7 +93,7 @@ export class ClientConnection implements Submitter {
 		}
 	}
 
-	/** The socket is gone, by whatever end. */
+	/** The socket is closed, by either end. */
 	closed(): void {
 		this.#isOpen = false;
 		for (const client of this.#clients) this.#owner.submissions.unlisten(client, this);
@@ -108,7 +110,7 @@ export class ClientConnection implements Submitter {
 		this.#owner.answered(this);
 	}
 
-	/** A linearizable read has come to its end: the store may answer it, or nobody confirmed it in time. */
+	/** @param confirmed whether the store may answer the linearizable read; false when no leader confirmed it in time */
 	confirmed(read: ClientRead, confirmed: boolean): void {
 		const { first, keys } = read;
 		this.#keysUnconfirmed -= keys.length;
@@ -116,19 +118,19 @@ export class ClientConnection implements Submitter {
 		else this.#refuse('read', first, keys.length, 'noLeader', false);
 	}
 
-	/** The store may answer it now, or later. */
+	/** Answers a read from the store, now or once the socket has room. */
 	answerRead(read: ClientRead): void {
 		if (!this.#isOpen) return;
 		this.#answers.values(read);
 		this.#owner.answered(this);
 	}
 
-	/** Sends what has gathered. */
+	/** Sends the answers that have gathered. */
 	flush(): void {
 		if (this.#isOpen) this.#answers.flush();
 	}
 
-	/** The node is stopping: what has gathered leaves, and what comes from now on is not heard. */
+	/** The node is stopping: answers that have gathered are sent, and frames that come from now on are ignored. */
 	close(): void {
 		this.flush();
 		this.#isOpen = false;
@@ -224,7 +226,7 @@ export class ClientConnection implements Submitter {
 	}
 }
 
-/** What makes a batch one that no door takes; null for a good one. */
+/** Why no door takes the batch in; null for a good one. */
 function faultOf(batch: BatchReader): Refusal | null {
 	if (batch.largestValueBytes > VALUE_BYTES_MAX) return 'badValue';
 	if (batch.hasPlainKeys && batch.largestKeyBytes <= KEY_BYTES_MAX) return null;

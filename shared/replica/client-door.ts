@@ -1,9 +1,11 @@
 /**
- * The clients' door without its sockets: many commands and reads in flight on each connection. What comes in one
- * turn, from all connections, is one proposal and one read of the agent; what comes of it leaves as one frame to
- * each. It never looks into a command beyond whether it is well formed, and never waits.
+ * The clients' door without its sockets. Each connection has many commands and reads in flight. All commands of one
+ * turn, from all connections, go into one proposal, and all linearizable reads share one barrier; the answers leave as
+ * one frame to each connection. The door checks that a command is well formed, looks no further into it, and never
+ * waits.
  *
- * Bounded: connections, and what each has unanswered and unread. What all have proposed is bounded in `submissions.ts`.
+ * It bounds the number of connections, and for each the commands and keys in flight and the bytes that its socket
+ * holds. The commands that all of them have proposed are bounded in `submissions.ts`.
  */
 import type { MemberAddress } from '../client/protocol.ts';
 import type { Store } from '../store/store.ts';
@@ -16,20 +18,20 @@ import type { Door, DoorSocket } from './port.ts';
 import type { Submissions } from './submissions.ts';
 
 export interface ClientDoorOptions {
-	/** Read it, never write it. */
+	/** The door reads the store and never writes to it. */
 	readonly store: Store;
 	readonly submissions: Submissions;
 	readonly barriers: Pick<Barriers, 'wait'>;
 	readonly node: string;
 	readonly members: readonly MemberAddress[];
-	/** How long a request is cared for; then it is surely not done, or its outcome is unknown. Milliseconds. */
+	/** The time limit of a request, milliseconds. After it the request is refused, or its outcome is unknown. */
 	readonly requestMs: number;
 	readonly limits: ReplicaLimits;
-	/** The node that this one takes for the leader; '' for none. */
+	/** The leader as this node hears it; '' for none. */
 	leader(): string;
-	/** Asks for the end of this turn. */
+	/** Asks for a turn. */
 	soon(): void;
-	/** A client sent what no client sends. `from` is as `connect` was told. */
+	/** A client sent a malformed frame. @param from as it was passed to `connect` */
 	malformed(from: string, why: string): void;
 }
 
@@ -45,11 +47,11 @@ export class ClientDoor implements Door, ConnectionOwner {
 	readonly submitOptions: SubmitOptions;
 	readonly #options: ClientDoorOptions;
 	readonly #connections = new Set<ClientConnection>();
-	/** These came in this turn. */
+	/** Linearizable reads that came in this turn. */
 	#reads: UnconfirmedRead[] = [];
-	/** As every client was last told. */
+	/** The leader that the clients were last told. */
 	#leader = '';
-	/** These have something to send. */
+	/** Connections with answers to send. */
 	readonly #answered = new Set<ClientConnection>();
 
 	constructor(options: ClientDoorOptions) {
@@ -64,13 +66,13 @@ export class ClientDoor implements Door, ConnectionOwner {
 		return this.#connections.size;
 	}
 
-	/** Whether one more client finds a place. */
+	/** Whether one more client may connect. */
 	get hasRoom(): boolean {
 		return this.#connections.size < this.limits.connectionsMax;
 	}
 
 	/**
-	 * A client's socket is open. Its owner tells the connection what comes, and when the socket is closed.
+	 * Makes a connection for an open socket. The caller passes on its frames, and tells it when the socket is closed.
 	 *
 	 * @param from where the client is, for people
 	 */

@@ -1,10 +1,10 @@
 /**
- * Everything at a node that is cared for only so long: proposals on their way, reads that wait. They stand in one
- * list in the order of their deadlines, and one timer serves them all, so a time limit costs neither a timer nor an
- * object of its own. Almost all have the same limit, so a new one nearly always goes to the end of the list.
+ * The deadlines of proposals and reads that wait. These stand in one list in the order of their deadlines, and one
+ * timer serves them all, so a time limit costs neither a timer nor an object of its own. Almost all have the same
+ * time limit, so a new item nearly always goes to the end of the list.
  */
 
-/** What has a deadline. It is in the list of one `Deadlines` at most. */
+/** An item with a deadline. It is in the list of one `Deadlines` at most. */
 export abstract class Limited {
 	/** On the runtime's monotonic clock, milliseconds. */
 	deadlineMs = 0;
@@ -12,18 +12,20 @@ export abstract class Limited {
 	after: Limited | null = null;
 	isListed = false;
 
-	/** Its time is over. It is in the list no more. */
+	/** The deadline has passed, and the item was taken out of the list. */
 	abstract overdue(): void;
 }
 
 export interface DeadlineClock {
 	/** Monotonic, milliseconds. */
 	nowMs(): number;
-	/** Calls `Deadlines.fire` after that long; asking again replaces what was asked before. */
+	/** Calls `Deadlines.fire` after so many milliseconds. A new request replaces the earlier one. */
 	setTimer(afterMs: number): void;
 }
 
-/** A timer may come a little early by the clock, and is asked for again no sooner than this. */
+/**
+ * The shortest wait that is asked for. A timer may fire a little early by the clock, and must not be set for 0 then.
+ */
 const TIMER_MS_MIN = 1;
 
 export class Deadlines {
@@ -31,7 +33,7 @@ export class Deadlines {
 	#first: Limited | null = null;
 	#last: Limited | null = null;
 	#count = 0;
-	/** For when the timer is set. */
+	/** The monotonic time at which the timer fires; Infinity while it is not set. */
 	#timerMs = Number.POSITIVE_INFINITY;
 
 	constructor(clock: DeadlineClock) {
@@ -58,7 +60,7 @@ export class Deadlines {
 		if (item.deadlineMs < this.#timerMs) this.#setTimer(afterMs);
 	}
 
-	/** It has ended before its deadline. Nothing happens where it is not in the list. */
+	/** Takes an item out that ended before its deadline. Nothing happens where it is not in the list. */
 	remove(item: Limited): void {
 		if (!item.isListed) return;
 		const { before, after } = item;
@@ -72,7 +74,7 @@ export class Deadlines {
 		this.#count--;
 	}
 
-	/** The timer has fired: it is set anew for what is due later. */
+	/** The timer has fired. Items that are due are told so, and the timer is set for the next one. */
 	fire(): void {
 		this.#timerMs = Number.POSITIVE_INFINITY;
 		const nowMs = this.#clock.nowMs();

@@ -1,31 +1,31 @@
 /**
- * Watches a disk that does not keep up. While the disk is silent the node works on, because a quorum of others
- * may be enough, but it says so and does not call itself ready. When as much waits for the disk as may wait, the node
- * leaves the others alone until the disk answers: a leader that can take nothing in must not stay one.
+ * Watches for a disk that does not keep up. While the disk is silent the node works on, because a quorum of others may
+ * be enough, but it reports the silence and is not ready. When the log takes no more values, the node cuts its links
+ * to the others until the disk answers: a leader that can take nothing in must not stay the leader.
  */
 import type { LoopLog } from './loop.ts';
 
 export interface DiskWatchRuntime {
 	/** Monotonic, milliseconds. */
 	nowMs(): number;
-	/** Calls `DiskWatch.fire` after that long; asking again replaces what was asked before. */
+	/** Calls `DiskWatch.fire` after so many milliseconds. A new request replaces the earlier one. */
 	setTimer(afterMs: number): void;
-	/** Ends all links and makes no new ones; or makes them again. */
+	/** Ends all links and makes no new ones (true), or makes them again (false). */
 	isolate(isAlone: boolean, why: string): void;
 	/** @param detail the rest of a sentence that begins with the node */
 	told(what: 'hangs' | 'answers', detail: string): void;
 }
 
-/** A disk that has not made anything durable for so long, though something waits, is silent. */
+/** A disk is silent when records wait for it and it has made none durable for this long. */
 export const DISK_SILENT_MS = 2000;
 
 export class DiskWatch {
 	readonly #log: Pick<LoopLog, 'durableThrough' | 'takesValues'>;
 	readonly #runtime: DiskWatchRuntime;
 	#timerIsSet = false;
-	/** What was durable when the timer was set. */
+	/** `LoopLog.durableThrough` when the timer was set. */
 	#durableThrough = 0;
-	/** Since when nothing more was durable; null while the disk is not silent. */
+	/** The monotonic time at which the silence began; null while the disk is not silent. */
 	#silentSinceMs: number | null = null;
 	#isAlone = false;
 
@@ -34,17 +34,17 @@ export class DiskWatch {
 		this.#runtime = runtime;
 	}
 
-	/** Why the node is not ready, in a few words; null for no reason. */
+	/** Why the disk keeps the node from being ready, in a few words; null where it does not. */
 	get fault(): string | null {
 		return this.#silentSinceMs === null ? null : `the disk has not answered for ${this.#silentSeconds()} s`;
 	}
 
-	/** At the end of a turn, where something waits for the disk. */
+	/** Called at the end of a turn after which records wait for the disk. */
 	waits(): void {
 		if (!this.#timerIsSet) this.#setTimer();
 	}
 
-	/** The timer has fired. @param waits whether something waits for the disk */
+	/** The timer has fired. @param waits whether records wait for the disk */
 	fire(waits: boolean): void {
 		this.#timerIsSet = false;
 		if (!waits) return;
@@ -52,7 +52,7 @@ export class DiskWatch {
 		this.#setTimer();
 	}
 
-	/** The log holds more through a crash than before. @param waits whether something still waits for the disk */
+	/** More records are durable than before. @param waits whether others still wait for the disk */
 	durable(waits: boolean): void {
 		if (this.#silentSinceMs === null) return;
 		if (this.#isAlone && waits && !this.#log.takesValues) return;

@@ -1,23 +1,25 @@
-/** The bounds of a replica towards those who ask it, in one place. A simulator makes them small, to reach them. */
+/** The bounds of a replica towards its clients, in one place. The simulator makes them small in order to reach them. */
 import { FRAME_BYTES_FULL, IN_FLIGHT_MAX } from '../client/protocol.ts';
 import { CONNECTIONS_OF_NODE_MAX } from '../store/client-limits.ts';
 
 export interface ReplicaLimits {
 	/** Clients' connections. */
 	readonly connectionsMax: number;
-	/** Of one connection: commands that are proposed and not settled, and keys to be read. */
+	/** For each connection: commands that are proposed and not settled; and, counted by themselves, keys to be read. */
 	readonly inFlightMax: number;
-	/** Of one connection: bytes that were handed to the socket and not taken. Above this, values wait. */
+	/** For each connection: above so many bytes that the socket holds and the network has not taken, values wait. */
 	readonly unsentBytesMax: number;
-	/** Above this, the connection ends. */
+	/** For each connection: above so many bytes that the network has not taken, the connection is cut. */
 	readonly unreadBytesMax: number;
-	/** A frame to a client that has reached this size takes no more. */
+	/** A frame to a client takes no more values once it has reached this size. */
 	readonly frameBytesFull: number;
-	/** Of all batches that have neither results nor an end, each with its overhead. */
+	/** The bytes of all batches that have neither results nor an end, each with its overhead. */
 	readonly submittedBytesMax: number;
-	/** Of one proposal, unless a single batch is larger: two of them still fit a message of the mesh. */
+	/** The bytes of one proposal, unless a single batch is larger. Two such proposals still fit a message of the mesh. */
 	readonly proposalBytesMax: number;
-	/** Commands without an identity: from the first one without an answer to the last. The state machine keeps more. */
+	/**
+	 * For the node's own client: commands from the first without an answer to the last. The state machine remembers more.
+	 */
 	readonly commandsMax: number;
 }
 

@@ -1,7 +1,7 @@
 /**
  * The loop of one node: mailbox -> step -> persist, send, apply. The server runs it over sockets and files, the
  * simulator over a simulated world; it is the same code, so what the simulator proves of the order of these things
- * holds in production. It keeps nothing of what was asked of it: `submissions.ts` and `barriers.ts` do.
+ * holds in production. It does not remember who asked for what: `submissions.ts` and `barriers.ts` do.
  *
  * What it must never do: let an envelope of `sendWhenDurable` go before every record of that step and of all
  * earlier ones is durable; do anything at all after `stop`.
@@ -17,71 +17,73 @@ import type { DurableRecord } from '../paxos/record.ts';
 import { commandsOf } from '../paxos/value.ts';
 import type { OnResult, Result, Store } from '../store/store.ts';
 
-/** What a loop needs of `PaxosAgent`. */
+/** The part of `PaxosAgent` that a loop uses. */
 export interface LoopAgent {
 	/** @param nowMs the wall clock, milliseconds since 1970 */
 	step(event: Event, nowMs: number): Effects;
 }
 
-/** What a loop needs of `Log`. */
+/** The part of `Log` that a loop uses. */
 export interface LoopLog {
 	readonly durableThrough: number;
-	/** Whether it is good to append values now: see `Log.takesValues`. */
+	/** Whether values may be appended now: see `Log.takesValues`. */
 	readonly takesValues: boolean;
 	append(records: readonly DurableRecord[]): number;
 	flush(): void;
 }
 
-/** What a loop needs of the place it runs in. None of it may call back into the loop before it returns. */
+/** The services that a loop needs from its surroundings. None of them may call back into the loop before it returns. */
 export interface LoopRuntime {
 	/** Monotonic, milliseconds. */
 	nowMs(): number;
 	wallTime(): WallTime;
 	/** Drawn evenly from 0 up to, not including, 1. */
 	random(): number;
-	/** Calls `fire(timer)` once, after that long; asking again for the same timer replaces it. */
+	/** Calls `fire(timer)` once, after so many milliseconds. A new request for the same timer replaces the earlier one. */
 	setTimer(timer: TimerRequest['timer'], afterMs: number): void;
-	/** To another node. */
+	/** Sends to another node. */
 	send(envelope: Envelope): void;
 	fact(fact: AgentFact): void;
 	/**
-	 * Something waits for `turn()`, to be called soon after, when all that is ready by then was handed in: it shares
-	 * one flush and one frame to each peer.
+	 * Asks for a call of `turn()` soon, after all input that is ready by then has been handed in. All of it shares one
+	 * flush and one frame to each peer.
 	 */
 	soon(): void;
 }
 
-/** Hears what became of what this node was asked, in order. */
+/** Is told the outcomes of this node's proposals and reads and the results of commands, in order. */
 export interface LoopListener {
 	outcome(outcome: Outcome): void;
-	/** A command has its result, as the state machine applies `slot`; also of what was proposed at other nodes. */
+	/** The state machine applied a command of `slot`, and this is its result. Any node may have proposed the command. */
 	result(client: string, sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void;
-	/** The state machine has gone on. @returns the proposals of this node that need no more care */
+	/** The state machine has applied every slot up to `through`. @returns this node's proposals that are settled since */
 	applied(through: Slot, revision: number): readonly ProposalId[];
 }
 
+/** Envelopes that wait until the log is durable up to `position`. */
 interface Held {
 	readonly position: number;
 	readonly envelopes: readonly Envelope[];
 }
 
+/** A request to another node whose answer is timed. */
 interface Probe {
 	readonly ballot: Ballot;
 	readonly slot: Slot;
 	readonly sentMs: number;
 }
 
-/** How many different numbers an epoch is drawn from. */
+/** An epoch is drawn from so many numbers. */
 const EPOCHS = 2 ** 52;
-/** A probe that nobody answered is given up for the next one. */
+/** A probe that has had no answer for this long is replaced by the next one. */
 const PROBE_AGE_MAX_MS = 10_000;
-/** How much of the old estimate of a round a new observation leaves. */
+/** The weight of the old estimate of a round when a new round is observed. */
 const ROUND_MEMORY = 0.75;
 
 export class ReplicaLoop {
 	readonly store: Store;
 	appliedThrough: Slot = 0;
-	/** What one round (request, flush, answer) takes, as observed; milliseconds. */
+	/** The observed duration of one round (request, flush, answer), milliseconds; 0 before the first. */
 	roundMs = 0;
 
 	readonly #id: NodeId;
@@ -92,7 +94,7 @@ export class ReplicaLoop {
 	readonly #mailbox: Event[] = [];
 	#running = false;
 	#stopped = false;
-	/** Position in the log, counted in this life. */
+	/** The number of records appended in this life of the process. */
 	#appended = 0;
 	readonly #held: Held[] = [];
 	#proposalNext: ProposalId = 1;
@@ -110,9 +112,10 @@ export class ReplicaLoop {
 	}
 
 	/**
-	 * Before `start`: applies what was chosen before the last stop, one slot at a time, and gives the number of each.
+	 * Applies the slots that were chosen before the last stop, one at a time, and yields the number of each. It is
+	 * called before `start`.
 	 *
-	 * @param view of the agent: what was chosen, and the entries that hold it
+	 * @param view how far slots are chosen, and the agent's entries for them
 	 */
 	*replay(view: Pick<AgentView, 'chosenThrough' | 'entry'>): Generator<Slot, void> {
 		const { chosenThrough } = view;
@@ -128,7 +131,7 @@ export class ReplicaLoop {
 		this.#post({ kind: 'start', epoch: Math.floor(this.#runtime.random() * EPOCHS) });
 	}
 
-	/** All messages of one frame: one flush serves them. */
+	/** Takes all messages of one frame, which share one flush. */
 	receive(from: NodeId, messages: readonly Message[]): void {
 		for (const message of messages) {
 			this.#answerProbe(from, message);
@@ -145,12 +148,12 @@ export class ReplicaLoop {
 		this.#post({ kind: 'linkDown', peer });
 	}
 
-	/** What `setTimer` promised. */
+	/** A timer that was set by `setTimer` has fired. */
 	fire(timer: TimerRequest['timer']): void {
 		this.#post(timer === 'campaign' ? { kind: 'campaign', now: this.#runtime.wallTime() } : { kind: 'timer', timer });
 	}
 
-	/** The log holds every record up to this position through a crash. */
+	/** Every record up to position `through` is durable: the envelopes that waited for it leave. */
 	durable(through: number): void {
 		if (this.#stopped) return;
 		while (this.#held.length > 0 && (this.#held[0] as Held).position <= through) {
@@ -159,36 +162,39 @@ export class ReplicaLoop {
 		this.#runtime.soon();
 	}
 
-	/** Nothing is done any more: the log failed, an invariant is broken, or the process ends. */
+	/** Stops for good, because the log failed, an invariant is broken, or the process ends. */
 	stop(): void {
 		this.#stopped = true;
 	}
 
-	/** What becomes of it is told to the listener under this number. */
+	/** @returns the number under which the listener is told the outcome */
 	propose(proposal: Omit<Proposal, 'id'>): ProposalId {
 		const id = this.#proposalNext++;
 		this.#post({ kind: 'propose', proposal: { id, ...proposal } });
 		return id;
 	}
 
-	/** Nobody waits for it any more: the last thing told of it is `withdrawn`. */
+	/** Gives up a proposal. Its last outcome is `withdrawn`. */
 	withdraw(id: ProposalId): void {
 		this.#post({ kind: 'withdraw', proposal: id });
 	}
 
-	/** The listener is told from which slot on `store` may answer a linearizable read that began now; perhaps never. */
+	/**
+	 * Begins a linearizable read. The listener is told, by `readAt`, which slot `store` must have applied before it may
+	 * answer. Without a leader the listener is never told.
+	 */
 	read(): ReadId {
 		const id = this.#readNext++;
 		this.#post({ kind: 'read', read: id });
 		return id;
 	}
 
-	/** Something that was appended to the log is not durable yet. */
+	/** Whether a record that was appended to the log is not durable yet. */
 	get waitsForDisk(): boolean {
 		return this.#appended > this.#log.durableThrough;
 	}
 
-	/** Does everything that was handed in. */
+	/** Steps the agent through all events that were handed in, and carries out the effects. */
 	turn(): void {
 		if (this.#running || this.#stopped) return;
 		this.#running = true;
@@ -203,7 +209,7 @@ export class ReplicaLoop {
 		}
 	}
 
-	/** One flush for everything that turns have left. */
+	/** Begins one flush for all records that turns have appended. */
 	flush(): void {
 		if (!this.#stopped) this.#log.flush();
 	}
@@ -223,7 +229,10 @@ export class ReplicaLoop {
 		if (effects.apply.length > 0) this.#apply(effects.apply);
 	}
 
-	/** The records of earlier steps too: a repeated prepare must wait for the promise that is being flushed. */
+	/**
+	 * Envelopes wait for the records of this step and of all earlier ones: the answer to a repeated prepare must wait for
+	 * the promise that is being flushed.
+	 */
 	#hold(envelopes: readonly Envelope[]): void {
 		if (envelopes.length === 0) return;
 		for (const envelope of envelopes) this.#startProbe(envelope.message);
@@ -255,7 +264,9 @@ export class ReplicaLoop {
 		this.#mailbox.push({ kind: 'applied', through: this.appliedThrough, settled });
 	}
 
-	/** One for all slots: a function for each would be one more object on the way of every write. */
+	/**
+	 * This one function serves all slots, because a closure for each slot would be one more allocation for every write.
+	 */
 	readonly #onResult: OnResult = (client, sequence, result) => {
 		const { slot, ballot } = this.#applying as Decision;
 		this.#listener.result(client, sequence, result, slot, ballot);

@@ -1,18 +1,20 @@
-/** What is on its way for the node's own client: commands, each with the one who waits for its answer, and their batches. */
+/**
+ * The commands of the node's own client, each with the callback that waits for its answer, and the batches they go in.
+ */
 import type { Operation } from '../store/command.ts';
 import { Batch, type SubmitOptions, type Submitter } from './batch.ts';
 import { Limited } from './deadlines.ts';
 import type { SubmitAnswer } from './submit-answer.ts';
 
-/** Told once, perhaps from inside the call that submitted. */
+/** Called once, perhaps from inside the call that submits. */
 export type OnAnswer = (answer: SubmitAnswer) => void;
 
-/** One operation, from when it is submitted to its answer. It has a deadline of its own only while it waits here. */
+/** One operation until it is answered. It has a deadline of its own only while it waits for a batch. */
 export class Command extends Limited {
 	readonly operation: Operation;
 	readonly options: SubmitOptions;
 	readonly answer: OnAnswer;
-	/** When its time is over. */
+	/** The monotonic time at which its time limit is over, milliseconds. */
 	readonly endsMs: number;
 	readonly #owner: { overdue(command: Command): void };
 
@@ -36,10 +38,10 @@ export class Command extends Limited {
 	}
 }
 
-/** A batch of the node's own, with the commands in it. */
+/** A batch of the node's own client, with the commands in it. */
 export class OwnBatch extends Batch {
 	readonly commands: readonly Command[];
-	/** Its first command registers the client; it is none of `commands`. */
+	/** Whether the batch begins with the registration of the client, which is not among `commands`. */
 	readonly registers: boolean;
 
 	constructor(

@@ -1,8 +1,8 @@
 /**
- * The commands that come without an identity, by HTTP, the feed and the command line: they are those of this node's
- * own client, which is one more client of `submissions.ts`. It gives each command its identity, puts those of one turn
- * into one batch, and turns what becomes of them into one answer each. A client is registered through the log first,
- * once in a life of the process.
+ * Commands that come without an identity, by HTTP, the feed and the command line, are submitted by this node's own
+ * client, which is one more client of `submissions.ts`. It gives each command its identity, puts the commands of one
+ * turn into one batch, and turns each result or end into one answer. The client is registered through the log before
+ * its first command, usually once in a life of the process.
  *
  * What it must never do: give a command a second identity after it may have been applied under its first; propose
  * anything more under a client whose registration has an unknown outcome.
@@ -23,13 +23,15 @@ import type { SubmitAnswer } from './submit-answer.ts';
 export interface OwnClientRuntime {
 	/** Monotonic, milliseconds. */
 	nowMs(): number;
-	/** A name that nobody else has: 1 to 64 ASCII characters. */
+	/** A unique name, of 1 to 64 ASCII characters. */
 	newId(): string;
-	/** Asks for `endTurn`, once all that is ready was handed in. */
+	/** Asks for a call of `endTurn` once all input that is ready was handed in. */
 	soon(): void;
 }
 
-/** At most what an operation takes beside its value: a key of the largest size, and what is written around it. */
+/**
+ * An operation takes at most so many bytes beside its value: a key of the largest size, and 64 for its other fields.
+ */
 const OPERATION_BYTES_MAX = KEY_BYTES_MAX + 64;
 
 const NOT_REMEMBERED: Refusal = { why: 'overloaded', detail: 'the swarm has no room for its outcome' };
@@ -42,14 +44,14 @@ export class OwnClient implements Submitter {
 	readonly #writer = new BatchWriter();
 	#client = '';
 	#state: 'unregistered' | 'registering' | 'registered' = 'unregistered';
-	/** The last that was given out, over all clients of this life of the process. */
+	/** The last sequence that was given to a command, over all clients of this life of the process. */
 	#sequence = 0;
-	/** These came in this turn, or wait for the client to be registered. */
+	/** Commands that came in this turn, or that wait until the client is registered. */
 	readonly #waiting = new Set<Command>();
 	#waitingBytes = 0;
-	/** Without results or an end, in the order of their sequences. */
+	/** Batches without results or an end, in the order of their sequences. */
 	readonly #batches = new Set<OwnBatch>();
-	/** The one that the last result was of. */
+	/** The batch that the last result belonged to. */
 	#current: OwnBatch | undefined;
 	#stopped = false;
 
@@ -59,7 +61,7 @@ export class OwnClient implements Submitter {
 		this.#runtime = runtime;
 	}
 
-	/** Commands without an answer. */
+	/** The number of commands without an answer. */
 	get count(): number {
 		let count = this.#waiting.size;
 		for (const batch of this.#batches) count += batch.commands.length;
@@ -72,13 +74,15 @@ export class OwnClient implements Submitter {
 		this.#wait(new Command(this, operation, options, this.#runtime.nowMs() + options.timeoutMs, answer));
 	}
 
-	/** What waits has not left, and never will. What was proposed is ended by `submissions.stop`. */
+	/**
+	 * Refuses the commands that wait, because no copy of them has left. `Submissions.stop` ends those that were proposed.
+	 */
 	stop(): void {
 		this.#stopped = true;
 		this.#refuseWaiting(STOPPING);
 	}
 
-	/** What came in one turn goes into one batch, or into several where it is too large for one proposal. */
+	/** Submits the commands of this turn, in one batch or in several where they are too large for one proposal. */
 	endTurn(): void {
 		if (this.#waiting.size === 0) return;
 		if (this.#state === 'registered') return this.#submitWaiting();
@@ -93,7 +97,7 @@ export class OwnClient implements Submitter {
 
 	result(sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void {
 		const batch = this.#batchOf(sequence);
-		// An end was told of it before.
+		// The batch has ended before, and its commands were answered then.
 		if (batch === undefined) return;
 		const index = sequence - batch.first - (batch.registers ? 1 : 0);
 		const command = batch.commands[index];
@@ -113,7 +117,7 @@ export class OwnClient implements Submitter {
 				});
 			}
 			case 'forgotten':
-				// Had it been applied before, this process would have seen that, and given the answer.
+				// It was not applied before either: this process would have seen the result, and answered.
 				return command?.answer({ outcome: 'refused', ...NOT_REMEMBERED, attempts: [] });
 			case 'unknownClient':
 				this.#renew(batch.client);
@@ -127,14 +131,14 @@ export class OwnClient implements Submitter {
 
 	ended(batch: Batch, end: BatchEnd): void {
 		const { commands, registers, client, proposed } = batch as OwnBatch;
-		// The registration may yet be chosen, and nothing may be applied under a client that was given up.
+		// The registration may yet be chosen, but no more commands go out under a client that was given up.
 		if (registers) this.#renew(client);
 		this.#leave(batch as OwnBatch);
 		const attempts = proposed?.attempts?.all ?? [];
 		for (const { answer } of commands) answer(answerOf(end, attempts));
 	}
 
-	/** For the commands themselves: the time of one is over while it waits. */
+	/** A command that waits calls this when its time limit is over. */
 	overdue(command: Command): void {
 		this.#take(command);
 		command.answer({ outcome: 'refused', ...NOT_REGISTERED, attempts: [] });
@@ -171,8 +175,9 @@ export class OwnClient implements Submitter {
 	}
 
 	/**
-	 * The client's first command. While it is on its way, what comes waits behind it; but what asks for both phases
-	 * from here goes with it, so that people see its campaign even where no leader can be had.
+	 * Registers the client with the first command of a batch. Other commands wait until the registration has its result,
+	 * except that a first command with route `self` goes into the same batch, so that people see its campaign even where
+	 * there is no leader.
 	 */
 	#register(): void {
 		this.#client = this.#runtime.newId();
@@ -195,7 +200,7 @@ export class OwnClient implements Submitter {
 		if (this.#waiting.size > 0) this.#runtime.soon();
 	}
 
-	/** The present client is of no use any more: what waits, and what comes, goes under another one. */
+	/** Gives the present client up. Commands that wait or come later go under a new one. */
 	#renew(client: string): void {
 		if (client !== this.#client) return;
 		this.#state = 'unregistered';
@@ -203,7 +208,9 @@ export class OwnClient implements Submitter {
 		if (this.#waiting.size > 0 && !this.#stopped) this.#runtime.soon();
 	}
 
-	/** The state machine has dropped its client, and so surely did not apply it: it goes under the next one. */
+	/**
+	 * The state machine had dropped the client, so it surely did not apply the command, which goes under the next client.
+	 */
 	#submitAgain(command: Command): void {
 		if (command.endsMs > this.#runtime.nowMs()) return this.#wait(command);
 		command.answer({ outcome: 'refused', ...NOT_REGISTERED, attempts: [] });
@@ -233,7 +240,11 @@ export class OwnClient implements Submitter {
 		this.#submit(commands, false, optionsOf(commands, this.#runtime.nowMs()));
 	}
 
-	/** The writer holds them. @returns why they were refused, as they were told; null where they are on their way */
+	/**
+	 * Submits the batch that the writer holds. `commands` are those in it.
+	 *
+	 * @returns why the commands were refused, which they have been told; null where they are on their way
+	 */
 	#submit(commands: readonly Command[], registers: boolean, options: SubmitOptions): Refusal | null {
 		const first = this.#sequence + 1;
 		const batch = new OwnBatch(this, this.#client, first, commands, registers, options, this.#writer.take());
@@ -244,7 +255,7 @@ export class OwnClient implements Submitter {
 		return refusal;
 	}
 
-	/** Every command up to here has its answer, or was given up. */
+	/** Every command up to this sequence has its answer. */
 	get #receivedThrough(): number {
 		const [oldest] = this.#batches;
 		return oldest === undefined ? this.#sequence : oldest.first - 1;
@@ -269,7 +280,7 @@ export class OwnClient implements Submitter {
 	}
 }
 
-/** Of commands that go together: all are of one route. Their deadlines are the last of theirs. */
+/** Options of a batch of commands with the same route. The latest of their deadlines holds for all of them. */
 function optionsOf(commands: readonly Command[], nowMs: number): SubmitOptions {
 	const { route, contest } = (commands[0] as Command).options;
 	let endsMs = nowMs;
@@ -277,7 +288,7 @@ function optionsOf(commands: readonly Command[], nowMs: number): SubmitOptions {
 	return { route, contest, timeoutMs: endsMs - nowMs };
 }
 
-/** At least as large as it is written. */
+/** Bytes: at least as many as the operation takes when it is written. */
 function sizeOf(operation: Operation): number {
 	return operation.kind === 'put' ? operation.value.length + OPERATION_BYTES_MAX : OPERATION_BYTES_MAX;
 }

@@ -1,4 +1,7 @@
-/** What this node last heard of the others, for people and `/v1/swarm`. Nothing is decided by it. */
+/**
+ * The state of the other nodes as their messages last told it, for people and `/v1/swarm`. The protocol does not use
+ * it.
+ */
 import { type Ballot, NO_BALLOT, type NodeId } from '../paxos/ballot.ts';
 import type { Role } from '../paxos/fact.ts';
 import type { Message, Slot } from '../paxos/message.ts';
@@ -7,7 +10,7 @@ export interface Heard {
 	role: Role | 'unknown';
 	ballot: Ballot;
 	chosenThrough: Slot;
-	/** How far its clock is ahead of this node's, as of the last time that it told; null for never. */
+	/** Milliseconds that its clock was ahead of this node's when it last told its time; null for never. */
 	clockAheadMs: number | null;
 }
 
@@ -18,7 +21,7 @@ export class PeerTable {
 		return this.#of(peer);
 	}
 
-	/** @param nowMs what this node's wall clock shows */
+	/** @param nowMs this node's wall clock, milliseconds since 1970 */
 	heard(from: NodeId, message: Message, nowMs: number): void {
 		const heard = this.#of(from);
 		if ('timeMs' in message) heard.clockAheadMs = message.timeMs - nowMs;

@@ -50,7 +50,9 @@ export class Replica implements LoopListener {
 	readonly #doors: readonly Door[];
 	/** How many others make a quorum with this node. */
 	readonly #peersOfQuorum: number;
-	/** Something of these was not taken in: what they sent behind it is not either, until their link is a new one. */
+	/**
+	 * A message of these peers was dropped, so all later ones on the same link are dropped too, until a new link is up.
+	 */
 	readonly #notHeard = new Set<NodeId>();
 	#lacksRoom: Refusal | null = null;
 	#turnIsAsked = false;
@@ -123,7 +125,7 @@ export class Replica implements LoopListener {
 		this.#doors = [this.clients];
 	}
 
-	/** Before `start`: applies what was chosen before the last stop, one slot at a time, and gives the number of each. */
+	/** As `ReplicaLoop.replay`: to be called before `start`. */
 	replay(): Generator<Slot, void> {
 		return this.#loop.replay(this.#agent.view());
 	}
@@ -132,7 +134,7 @@ export class Replica implements LoopListener {
 		this.#loop.start();
 	}
 
-	/** Answers everything that waits, and does nothing any more. */
+	/** Stops for good, and answers all requests that wait. */
 	stop(): void {
 		if (this.#stopped) return;
 		this.halt();
@@ -141,7 +143,7 @@ export class Replica implements LoopListener {
 		this.#barriers.stop();
 	}
 
-	/** Does nothing any more, and leaves everything that waits without an answer, as a crash does. */
+	/** Stops for good, and leaves all requests that wait without an answer, as a crash does. */
 	halt(): void {
 		this.#stopped = true;
 		this.#loop.stop();
@@ -151,7 +153,7 @@ export class Replica implements LoopListener {
 		return this.#loop.appliedThrough;
 	}
 
-	/** How much of each kind waits for something: nothing, once everything was answered and told. */
+	/** How much unfinished work of each kind there is. Every count is 0 once all requests are answered. */
 	get unfinished(): Readonly<Record<string, number>> {
 		return {
 			'proposals in the table': this.submissions.proposedCount,
@@ -165,7 +167,7 @@ export class Replica implements LoopListener {
 
 	// From the runtime
 
-	/** All messages of one frame. */
+	/** Takes all messages of one frame. */
 	receive(from: NodeId, messages: readonly Message[]): void {
 		if (this.#stopped || this.#notHeard.has(from)) return;
 		const taken = this.#log.takesValues ? messages : this.#upToValues(from, messages);
@@ -187,7 +189,7 @@ export class Replica implements LoopListener {
 		if (!this.#stopped) this.#loop.linkDown(peer);
 	}
 
-	/** What `setTimer` promised. */
+	/** A timer that was set by `ReplicaRuntime.setTimer` has fired. */
 	fire(timer: ReplicaTimer): void {
 		if (this.#stopped) return;
 		switch (timer) {
@@ -196,14 +198,14 @@ export class Replica implements LoopListener {
 			case 'tell':
 				return this.#tells.fire();
 			case 'diskWatch':
-				// A disk without room is not silent: it has said so.
+				// A full disk has reported that it has no room, so it is not silent.
 				return this.#diskWatch.fire(this.#loop.waitsForDisk && this.#lacksRoom === null);
 			default:
 				return this.#loop.fire(timer);
 		}
 	}
 
-	/** The log holds every record up to this position through a crash: what waited for that leaves at once. */
+	/** Every record up to position `through` is durable: the envelopes that waited for it leave at once. */
 	durable(through: number): void {
 		if (this.#stopped) return;
 		// The turn that is asked for now is the one below.
@@ -213,20 +215,20 @@ export class Replica implements LoopListener {
 		this.turn();
 	}
 
-	/** The disk has no room, for this reason; or it has some again: null. What was proposed before is cared for still. */
+	/** The disk has no room, for the reason `why`, or has room again (null). Earlier proposals go on in either case. */
 	lacksRoom(why: string | null): void {
 		this.#lacksRoom = why === null ? null : { why: 'diskFull', detail: why };
 	}
 
 	/**
-	 * Everything that is ready goes into one proposal, one step after the other, one frame to each peer and one flush.
-	 * What leaves goes first, because the flush may stop this loop for its own time, and what a peer has to do takes
-	 * longest. But only to as many peers as make a quorum with this node: the disk is to have begun, here and there,
-	 * when the others are told.
+	 * All commands that are ready go into one proposal, the agent is stepped through all events, and then one frame goes
+	 * to each peer and one flush to the disk. Frames leave before the flush, because the flush may block this thread, and
+	 * the peers' part takes longest. But before the flush only as many peers get theirs as make a quorum with this node:
+	 * the other peers get theirs when the disks of the quorum have begun to write.
 	 */
 	turn(): void {
 		if (this.#stopped) return;
-		// What is handed in now is for this very turn: it asks for no other.
+		// Input that is handed in from here on belongs to this turn, and must not ask for another.
 		this.#turnIsAsked = true;
 		for (const door of this.#doors) door.collect();
 		this.#own.endTurn();
@@ -244,12 +246,12 @@ export class Replica implements LoopListener {
 
 	// For the doors
 
-	/** The command gets its identity here; it is applied once, whatever is tried again inside. */
+	/** Gives the command an identity and proposes it. It is applied at most once, however often it is proposed again. */
 	submit(operation: Operation, options: SubmitOptions, answer: OnAnswer): void {
 		this.#own.submit(operation, options, answer);
 	}
 
-	/** `done` is told once: whether `store` may answer a linearizable read that began before this call. */
+	/** Calls `done` once, and tells it whether `store` may now answer a linearizable read that began before this call. */
 	whenConfirmed(timeoutMs: number, done: OnConfirmed): void {
 		if (this.#stopped) return done(false);
 		this.#barriers.wait(timeoutMs, done);
@@ -308,8 +310,9 @@ export class Replica implements LoopListener {
 	}
 
 	/**
-	 * Values would only wait in memory while the log takes none. A message that brings one counts as lost, and so does
-	 * what came behind it on the same link, which ends: its sender sends again what still matters on the next one.
+	 * While the log takes no values, they would only wait in memory. So a message that brings a value is dropped, together
+	 * with all that came behind it on the same link, and the link is cut: its sender sends again on the next link what
+	 * still matters.
 	 */
 	#upToValues(from: NodeId, messages: readonly Message[]): readonly Message[] {
 		const first = messages.findIndex(bringsValues);
@@ -319,7 +322,7 @@ export class Replica implements LoopListener {
 		return messages.slice(0, first);
 	}
 
-	/** Asks for a turn: everything that is ready by then goes together. */
+	/** Asks for a turn, which takes all input that is ready by then. */
 	#soon(): void {
 		if (this.#turnIsAsked || this.#stopped) return;
 		this.#turnIsAsked = true;

@@ -1,4 +1,4 @@
-/** What a replica is made of and what it needs of the place it runs in: the server, or a simulated world. */
+/** The parts of a replica, and the services it needs from its surroundings, the server or a simulated world. */
 import type { MemberAddress } from '../client/protocol.ts';
 import type { RuntimeFact } from '../fact.ts';
 import type { AgentView } from '../paxos/agent.ts';
@@ -13,10 +13,10 @@ import type { MeshPort } from './port.ts';
 
 export type ReplicaTimer = TimerRequest['timer'] | 'deadline' | 'tell' | 'diskWatch';
 
-/** What became of the node's disk. */
+/** A fact about the node's disk. */
 export type DiskFact = Extract<RuntimeFact, { readonly kind: 'disk' }>;
 
-/** What a replica needs of the place it runs in. None of it may call back into the replica before it returns. */
+/** The services that a replica needs. None of them may call back into the replica before it returns. */
 export interface ReplicaRuntime {
 	readonly mesh: MeshPort;
 	/** Monotonic, milliseconds. */
@@ -24,20 +24,20 @@ export interface ReplicaRuntime {
 	wallTime(): WallTime;
 	/** Drawn evenly from 0 up to, not including, 1. */
 	random(): number;
-	/** A name that nobody else has: 1 to 64 ASCII characters. */
+	/** A unique name, of 1 to 64 ASCII characters. */
 	newId(): string;
-	/** Calls `fire(timer)` once, after that long; asking again for the same timer replaces it. */
+	/** Calls `fire(timer)` once, after so many milliseconds. A new request for the same timer replaces the earlier one. */
 	setTimer(timer: ReplicaTimer, afterMs: number): void;
-	/** Calls `turn()` soon, when all that is ready by then was handed in. Not asked for again before that. */
+	/** Calls `turn()` soon, after all input that is ready by then was handed in. It is asked for once before each turn. */
 	soon(): void;
 	fact(fact: AgentFact | DiskFact): void;
-	/** The state machine has gone on. */
+	/** The state machine has applied every slot up to `through`, and is at `revision`. */
 	applied(through: Slot, revision: number): void;
-	/** A client sent what no client sends. `from` is as the door was told. */
+	/** A client sent a malformed frame. @param from as it was passed to `ClientDoor.connect` */
 	malformed(from: string, why: string): void;
 }
 
-/** What a replica needs of `PaxosAgent`. */
+/** The part of `PaxosAgent` that a replica uses. */
 export interface ReplicaAgent extends LoopAgent {
 	view(): AgentView;
 }
@@ -48,9 +48,9 @@ export interface ReplicaOptions {
 	readonly agent: ReplicaAgent;
 	readonly log: LoopLog;
 	readonly store: Store;
-	/** How long a client's request is cared for, milliseconds. */
+	/** The time limit of a client's request, milliseconds. */
 	readonly requestMs: number;
-	/** Left out: the usual ones. */
+	/** REPLICA_LIMITS by default. */
 	readonly limits?: ReplicaLimits;
 	readonly runtime: ReplicaRuntime;
 }

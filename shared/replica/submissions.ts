@@ -1,9 +1,9 @@
 /**
- * The one table of commands on their way from this node, whatever door they came through. A door submits a batch,
- * which carries its client's identity in its bytes. The batches of one turn go into as few proposals as they fit;
- * each proposal is cared for until its deadline, and each batch gets its results or one end.
+ * The one table of commands on their way from this node, for all doors. A door submits a batch, which carries its
+ * client's identity in its bytes. The batches of one turn go into as few proposals as they fit; the agent keeps each
+ * proposal until its deadline, and each batch gets its results or one end.
  *
- * What it must never do: call a batch refused of which a copy may have left this node; keep anything of a batch that
+ * What it must never do: call a batch refused when a copy of it may have left this node; keep memory for a batch that
  * has its results or its end; take in more than its bounds.
  */
 import type { Ballot } from '../paxos/ballot.ts';
@@ -17,15 +17,15 @@ import { type Batch, type BatchEnd, Proposed, type Refusal, type Submitter } fro
 import type { Deadlines } from './deadlines.ts';
 import { REPLICA_LIMITS, type ReplicaLimits } from './limits.ts';
 
-/** A client that is spoken for here, or whose batches are on their way. */
+/** A client that a door of this node speaks for, or whose batches are on their way. */
 interface Client {
-	/** null: it went away, and nobody hears its results. */
+	/** The door that speaks for the client; null once the client has gone away. */
 	submitter: Submitter | null;
-	/** By the sequence of their last command. */
+	/** Batches on their way, by the sequence of their last command. */
 	readonly batches: Map<number, Batch>;
 }
 
-/** What the table needs of the loop. */
+/** The part of the loop that the table uses. */
 export interface Proposer {
 	propose(proposal: Omit<Proposal, 'id'>): ProposalId;
 	withdraw(id: ProposalId): void;
@@ -34,13 +34,16 @@ export interface Proposer {
 export interface SubmissionsRuntime {
 	/** The wall clock, milliseconds since 1970. */
 	wallMs(): number;
-	/** Asks for `endTurn`, once all that is ready was handed in. */
+	/** Asks for a call of `endTurn` once all input that is ready was handed in. */
 	soon(): void;
-	/** Why this node can take nothing in for now; null for no reason. */
+	/** Why this node takes no batch in now; null where it does. */
 	refusal(): Refusal | null;
 }
 
-/** What one batch costs beside its bytes, so that a million batches of one command are bounded too. */
+/**
+ * The memory that a batch costs beside its bytes. It is charged so that a million batches of one command are bounded
+ * too.
+ */
 export const BATCH_OVERHEAD_BYTES = 512;
 
 const NO_BYTES = new Uint8Array(0);
@@ -54,14 +57,14 @@ export class Submissions {
 	readonly #runtime: SubmissionsRuntime;
 	readonly #clients = new Map<string, Client>();
 	readonly #proposed = new Map<ProposalId, Proposed>();
-	/** Those of `#proposed` that ask for both phases from here. */
+	/** The members of `#proposed` with route `self`. */
 	readonly #selfRouted = new Set<Proposed>();
-	/** These came in this turn. */
+	/** Batches that came in this turn. */
 	#waiting: Batch[] = [];
 	#bytes = 0;
-	/** Settled since the state machine last went on. */
+	/** Proposals settled since `takeSettled` was last called. */
 	#settled: ProposalId[] = [];
-	/** The client of the last result: its commands follow each other. */
+	/** The client of the last result, kept because results of one client come in runs. */
 	#resultId = '';
 	#resultClient: Client | undefined;
 	#stopped = false;
@@ -73,29 +76,29 @@ export class Submissions {
 		this.#runtime = runtime;
 	}
 
-	/** Proposals without an outcome. */
+	/** The number of proposals without an outcome. */
 	get proposedCount(): number {
 		return this.#proposed.size;
 	}
 
-	/** Clients that somebody speaks for, or that have something on its way. */
+	/** The number of clients that a door speaks for or that have a batch on its way. */
 	get clientsCount(): number {
 		return this.#clients.size;
 	}
 
-	/** Bytes of all batches without results or an end, as charged to the bound. */
+	/** Bytes of all batches without results or an end, as charged to `submittedBytesMax`. */
 	get bytes(): number {
 		return this.#bytes;
 	}
 
 	// For the doors
 
-	/** From now on `submitter` hears the client's results: a later one takes the place of an earlier one. */
+	/** From now on `submitter` is told the client's results, in place of an earlier submitter. */
 	listen(client: string, submitter: Submitter): void {
 		this.#clientOf(client).submitter = submitter;
 	}
 
-	/** Nothing happens where another has taken its place. */
+	/** Ends `listen`. Nothing happens where another submitter has taken over. */
 	unlisten(client: string, submitter: Submitter): void {
 		const entry = this.#clients.get(client);
 		if (entry?.submitter !== submitter) return;
@@ -103,7 +106,7 @@ export class Submissions {
 		this.#dropIfEmpty(client, entry);
 	}
 
-	/** @returns null where it is taken, and told of later; else why it is not, and nothing of it was done */
+	/** @returns null where the batch was taken in, and will be settled or ended; else the reason why it was not */
 	submit(batch: Batch): Refusal | null {
 		const refusal = this.refusal(batch.bytes.length);
 		if (refusal !== null) return refusal;
@@ -113,7 +116,7 @@ export class Submissions {
 		return null;
 	}
 
-	/** Why a batch of so many bytes would not be taken; null where it would be. */
+	/** Why a batch of so many bytes would not be taken in; null where it would be. */
 	refusal(bytes: number): Refusal | null {
 		if (this.#stopped) return STOPPING;
 		const { submittedBytesMax } = this.limits;
@@ -123,7 +126,7 @@ export class Submissions {
 		return this.#runtime.refusal();
 	}
 
-	/** Ends everything: what was proposed may yet be chosen. */
+	/** Ends all batches. Those that were proposed may yet be chosen, and those that were not are refused. */
 	stop(): void {
 		if (this.#stopped) return;
 		this.#stopped = true;
@@ -141,7 +144,7 @@ export class Submissions {
 
 	// For the turn
 
-	/** What came in this turn goes into one proposal, or into several where it is too large for one. */
+	/** Proposes the batches of this turn, in one proposal or in several where they are too large for one. */
 	endTurn(): void {
 		if (this.#waiting.length === 0) return;
 		const waiting = this.#waiting;
@@ -185,7 +188,7 @@ export class Submissions {
 		this.#deadlines.add(proposed, timeoutMs);
 	}
 
-	/** For the proposals themselves: the time of one is over. Its end comes from the agent. */
+	/** A proposal calls this when its deadline is over. The agent's outcome then ends it. */
 	withdraw(proposed: Proposed): void {
 		this.#proposer.withdraw(proposed.id);
 	}
@@ -226,7 +229,7 @@ export class Submissions {
 		}
 	}
 
-	/** As `LoopListener` has it. */
+	/** See `LoopListener.result`. */
 	result(id: string, sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void {
 		if (id !== this.#resultId) {
 			this.#resultId = id;
@@ -239,9 +242,9 @@ export class Submissions {
 		if (batch !== undefined) this.#settleAll(id, client, batch);
 	}
 
-	/** The state machine has gone on. @returns the proposals that need no more care */
+	/** @returns the proposals that were settled since the last call */
 	takeSettled(): readonly ProposalId[] {
-		// Clients come and go between the turns.
+		// The kept client may go away before the next call.
 		this.#resultId = '';
 		this.#resultClient = undefined;
 		if (this.#settled.length === 0) return NONE_SETTLED;
@@ -250,7 +253,7 @@ export class Submissions {
 		return settled;
 	}
 
-	/** The batch has its results, and so has every copy of it. */
+	/** The batch and every copy of it have their results. */
 	#settleAll(id: string, client: Client, batch: Batch): void {
 		client.batches.delete(batch.last);
 		this.#dropIfEmpty(id, client);
@@ -264,7 +267,7 @@ export class Submissions {
 		}
 	}
 
-	/** Every batch of the proposal that has no results yet comes to this end. */
+	/** Gives this end to every batch of the proposal that has no results yet. */
 	#end(id: ProposalId, end: BatchEnd): void {
 		const proposed = this.#proposed.get(id);
 		if (!proposed) return;
@@ -291,7 +294,7 @@ export class Submissions {
 		batches.set(batch.last, batch);
 	}
 
-	/** @returns false where it was not in the table any more */
+	/** @returns false where the batch was not in the table any more */
 	#unlist(batch: Batch): boolean {
 		const client = this.#clients.get(batch.client);
 		let listed = client?.batches.get(batch.last) ?? null;

@@ -1,4 +1,4 @@
-/** What becomes of one operation that was submitted without an identity, as `own-client.ts` answers it. */
+/** The answer to one operation that was submitted without an identity: see `own-client.ts`. */
 import type { Attempt } from '../feed.ts';
 import type { Ballot } from '../paxos/ballot.ts';
 import type { Slot } from '../paxos/message.ts';
@@ -11,13 +11,13 @@ export type SubmitAnswer =
 			readonly ok: boolean;
 			readonly revision: number;
 			readonly slot: Slot;
-			/** Under which this node placed it; of a leader elsewhere, as `chosenAt`. */
+			/** The ballot under which this node placed the operation; where another node did, the same as `chosenAt`. */
 			readonly ballot: Ballot;
-			/** Under which this node saw it chosen. */
+			/** The ballot under which this node saw the slot chosen. */
 			readonly chosenAt: Ballot;
 			readonly attempts: readonly Attempt[];
 	  }
-	/** The slot that it contested keeps what it had: it surely did not and will not happen. */
+	/** The contested slot keeps the value it had; the operation surely did not and will not happen. */
 	| {
 			readonly outcome: 'kept';
 			readonly slot: Slot;
@@ -26,14 +26,14 @@ export type SubmitAnswer =
 			readonly value: Uint8Array;
 			readonly attempts: readonly Attempt[];
 	  }
-	/** It surely did not and will not happen. */
+	/** The operation surely did not and will not happen. */
 	| {
 			readonly outcome: 'refused';
 			readonly why: RefusedWhy;
 			readonly detail: string;
 			readonly attempts: readonly Attempt[];
 	  }
-	/** It was proposed; it may have happened or may yet. */
+	/** The operation was proposed, and may have happened or may yet happen. */
 	| {
 			readonly outcome: 'unknown';
 			readonly why: 'timeout' | 'stopping';

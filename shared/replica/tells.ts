@@ -1,9 +1,9 @@
 /**
- * "This much is chosen", said to a follower by a heartbeat that asks nothing: it waits a little, because the next
- * accept or heartbeat to the same node says it too, and under load there always is one. To a node whose own clients
- * wait for it, it goes at once.
+ * Delays the heartbeats of round 0, which only tell a follower how far slots are chosen. The next accept or heartbeat
+ * to the same node tells that too, and under load there always is one, so most of the delayed heartbeats need not be
+ * sent. A node that has lately forwarded a proposal is told at once, because its clients wait for that.
  *
- * What it must never do: let an answer that rests on what is held overtake it.
+ * What it must never do: let a message that relies on a held heartbeat overtake it.
  */
 import type { NodeId } from '../paxos/ballot.ts';
 import type { Envelope, Message } from '../paxos/message.ts';
@@ -11,17 +11,17 @@ import type { Envelope, Message } from '../paxos/message.ts';
 export interface TellsRuntime {
 	/** Monotonic, milliseconds. */
 	nowMs(): number;
-	/** Calls `Tells.fire` after that long. */
+	/** Calls `Tells.fire` after so many milliseconds. */
 	setTimer(afterMs: number): void;
-	/** To another node. */
+	/** Sends to another node. */
 	send(envelope: Envelope): void;
-	/** Nothing is held any more: what was sent is to be flushed. */
+	/** All held heartbeats were sent, and are to be flushed. */
 	released(): void;
 }
 
-/** How long a follower's state may lag behind for that, when nothing else is sent. */
+/** A heartbeat is held at most this long when no other message is sent to its node. */
 export const HELD_MS_MAX = 4;
-/** A node that has forwarded a proposal is told at once for so long. */
+/** For this long after it has forwarded a proposal, a node is told at once. */
 export const FORWARDS_LATELY_MS = 1000;
 
 export class Tells {
@@ -34,12 +34,12 @@ export class Tells {
 		this.#runtime = runtime;
 	}
 
-	/** How many nodes have something held for them. */
+	/** The number of nodes that a heartbeat is held for. */
 	get count(): number {
 		return this.#held.size;
 	}
 
-	/** Sends it now, or holds it. */
+	/** Sends the message now, or holds it. */
 	send(envelope: Envelope): void {
 		const { to, message } = envelope;
 		if (message.kind === 'heartbeat' && message.round === 0 && !this.#isAwaited(to)) {
@@ -51,12 +51,12 @@ export class Tells {
 		this.#runtime.send(envelope);
 	}
 
-	/** From another node. */
+	/** A message came from another node. */
 	heard(from: NodeId, message: Message): void {
 		if (message.kind === 'forward') this.#forwardedMs.set(from, this.#runtime.nowMs());
 	}
 
-	/** The timer has fired: everything that is held leaves. */
+	/** The timer has fired: all held heartbeats are sent. */
 	fire(): void {
 		this.#timerIsSet = false;
 		if (this.#held.size === 0) return;
@@ -70,7 +70,7 @@ export class Tells {
 		return forwardedMs !== undefined && this.#runtime.nowMs() - forwardedMs < FORWARDS_LATELY_MS;
 	}
 
-	/** What says the same takes the place of what is held; what waits for it to be known comes behind it. */
+	/** An accept or another heartbeat replaces the held one; any other message may rely on it, and is sent behind it. */
 	#before({ to, message }: Envelope): void {
 		const held = this.#held.get(to);
 		if (!held) return;

@@ -1,6 +1,6 @@
 /**
- * The views of a node, for doors and watchers: its own state, and what it last heard of the others. `snapshotOf` gives
- * the own state in the language of the feed, for a watcher that begins or has missed something.
+ * The views of a node, for doors and watchers: its own state, and the others' as it last heard it. `snapshotOf` gives
+ * the node's own state in the types of the feed, for a watcher that begins or has missed facts.
  */
 import { fromUtf8 } from '../bytes/text.ts';
 import { plain } from '../fact.ts';
@@ -13,7 +13,7 @@ import type { Slot } from '../paxos/message.ts';
 import { wholeCharacters } from '../store/describe.ts';
 import type { Store } from '../store/store.ts';
 
-/** What this node knows of itself. */
+/** This node's own state. */
 export interface ReplicaView {
 	readonly id: NodeId;
 	readonly role: Role;
@@ -22,23 +22,23 @@ export interface ReplicaView {
 	readonly leader: Ballot;
 	readonly chosenThrough: Slot;
 	readonly appliedThrough: Slot;
-	/** Milliseconds since a leader (this node itself: 0) was last heard; Infinity for never. */
+	/** Milliseconds since the leader was last heard; 0 where this node leads, Infinity where no leader is known. */
 	readonly lastContactMs: number;
 	readonly linked: readonly NodeId[];
-	/** Why nothing can be made durable, in a few words; null for no reason. */
+	/** Why the disk keeps the node from being ready, in a few words; null where it does not. */
 	readonly diskFault: string | null;
 }
 
-/** What this node knows of another: the newest that was heard, and how long ago. */
+/** Another node's state as it was last heard. */
 export interface PeerView {
 	readonly id: NodeId;
 	readonly linked: boolean;
 	readonly role: Role | 'unknown';
 	readonly ballot: Ballot;
 	readonly chosenThrough: Slot;
-	/** Milliseconds since anything was heard of it; Infinity for never. */
+	/** Milliseconds since its last message; Infinity for never. */
 	readonly heardMs: number;
-	/** How many milliseconds its clock is ahead of this node's, as it last told; null for never. */
+	/** Milliseconds that its clock was ahead of this node's when it last told its time; null for never. */
 	readonly clockAheadMs: number | null;
 }
 
@@ -91,7 +91,7 @@ function firstEntries(store: Store): EntryView[] {
 	}));
 }
 
-/** As text where it is UTF-8, cut; else a count of bytes. */
+/** The value's beginning where it is UTF-8, else its number of bytes. */
 function textOf(value: Uint8Array): string {
 	const text = fromUtf8(wholeCharacters(value, VALUE_BYTES_SHOWN_MAX));
 	if (text === undefined) return `${value.length} bytes`;
