@@ -1,7 +1,7 @@
 /**
- * Reads the batches of a slot's value, command by command, without making an object for each: on the way of
- * every write, on every node. A batch is looked at as a whole before any of it is given out: it is read
- * entirely or is void.
+ * Reads the batches of a slot's value, command by command. It makes no object for a command, because every node reads
+ * every write by it. A batch is checked as a whole before its first command is read: either all of its commands are
+ * read, or the batch is void and none is.
  */
 
 import { intAt, intLength } from '../bytes/bytes.ts';
@@ -25,31 +25,31 @@ import type { Operation } from './command.ts';
 import { hashOfBytes } from './key-table.ts';
 
 export class BatchReader {
-	/** Why a batch was void, the first that was; null for none. */
+	/** Why the first void batch was void; null where none was. */
 	fault: string | null = null;
 
-	// Of the batch
+	// The present batch
 	timeMs = 0;
 	client = '';
-	/** The sequence of its first command. */
+	/** The sequence of the batch's first command. */
 	first = 0;
 	receivedThrough = 0;
-	/** How many commands it has. */
+	/** The number of commands in the batch. */
 	count = 0;
-	/** Every key of it is surely a good one: see `textOf`. */
+	/** Whether every key in the batch surely follows the rules of `key.ts`: see `textOf`. */
 	hasPlainKeys = true;
 	largestKeyBytes = 0;
 	largestValueBytes = 0;
 
-	// Of the command
+	// The present command
 	sequence = 0;
-	/** As in `batch-format.ts`. */
+	/** One of the kinds in `batch-format.ts`. */
 	kind = KIND_PUT;
 	/** The key of the command; the prefix of a deletion of a prefix; empty for a registration. */
 	key = '';
 	/** `hashOf(key)` */
 	keyHash = 0;
-	/** Where in `bytes` its value is; empty where it has none. */
+	/** The command's value is at these offsets in `bytes`; they are equal where it has none. */
 	valueStart = 0;
 	valueEnd = 0;
 	flags = 0n;
@@ -57,11 +57,11 @@ export class BatchReader {
 
 	readonly bytes: Uint8Array;
 	#at = 0;
-	/** Where the batch begins and where it ends. */
+	/** The batch begins at `#start` and ends before `#end`. */
 	#start = 0;
 	#end = 0;
 	#commandsAt = 0;
-	/** Commands of the batch that were not given out yet. */
+	/** The number of commands of the batch that were not read yet. */
 	#left = 0;
 	#text: Text = PLAIN;
 	#keyAt = 0;
@@ -72,7 +72,7 @@ export class BatchReader {
 		this.bytes = bytes;
 	}
 
-	/** Goes to the next batch that is well formed; false when there is none. Void ones are passed over. */
+	/** Goes to the next batch that is well formed, past void ones. @returns false when there is none */
 	nextBatch(): boolean {
 		while (this.#end < this.bytes.length) {
 			this.#start = this.#end;
@@ -88,7 +88,7 @@ export class BatchReader {
 		return false;
 	}
 
-	/** Goes to the next command of the batch; false when there is none. */
+	/** Goes to the next command of the batch. @returns false when there is none */
 	nextCommand(): boolean {
 		if (this.#left === 0) return false;
 		this.#left--;
@@ -99,12 +99,12 @@ export class BatchReader {
 		return true;
 	}
 
-	/** The command's value: a view, to be copied by whoever keeps it, and made at each call. */
+	/** The command's value, as a new view of `bytes` at each call. A caller that keeps it has to copy it. */
 	get value(): Uint8Array {
 		return this.bytes.subarray(this.valueStart, this.valueEnd);
 	}
 
-	/** The present command as data. */
+	/** The present command as an object. Its value is a view of `bytes`. */
 	operation(): Operation {
 		const { key, value, flags, cas } = this;
 		switch (this.kind) {
@@ -119,7 +119,7 @@ export class BatchReader {
 		}
 	}
 
-	/** Back to before the first command of the batch. */
+	/** Goes back to before the first command of the batch. */
 	rewind(): void {
 		this.#at = this.#commandsAt;
 		this.#left = this.count;
@@ -151,7 +151,7 @@ export class BatchReader {
 	}
 
 	#checkCommands(): void {
-		// Each has a byte at least.
+		// A command takes at least one byte.
 		if (this.count > this.#end - this.#at) return this.#void('fewer commands than it says');
 		this.hasPlainKeys = true;
 		this.largestKeyBytes = 0;
@@ -168,7 +168,7 @@ export class BatchReader {
 		if (this.#wrong === null && this.#at !== this.#end) this.#void('bytes left over in a batch');
 	}
 
-	/** Reads over one command, and notes what is in it. */
+	/** Reads one command, and notes its fields. */
 	#command(): void {
 		const head = this.#u8();
 		const kind = head & KIND_MASK;
@@ -262,7 +262,9 @@ const OTHER = 0;
 const ASCII = 1;
 const PLAIN = 2;
 
-/** PLAIN: ASCII that can be seen, not empty, with nothing in it that a rule for keys could object to. */
+/**
+ * OTHER is not ASCII. PLAIN is visible ASCII that is not empty and breaks no rule for keys except perhaps its length.
+ */
 function textOf(bytes: Uint8Array, from: number, to: number): Text {
 	let text: Text = from < to && bytes[from] !== SLASH ? PLAIN : ASCII;
 	let before = 0;

@@ -1,6 +1,6 @@
 /**
- * Writes one batch after the other, straight into bytes: on the way of every write that a client makes. What
- * cannot be written is refused with a RangeError and leaves nothing behind.
+ * Writes one batch after the other straight into bytes, because every write of a client passes through here. A command
+ * that has no encoding is refused with a RangeError, and the batch is as it was before.
  */
 
 import { putInt, VARINT_BYTES_MAX } from '../bytes/bytes.ts';
@@ -31,19 +31,21 @@ export class BatchWriter {
 	#count = 0;
 	#client = '';
 
-	/** Of the batch so far. */
+	/** The bytes of the batch so far. */
 	get length(): number {
 		return this.#length;
 	}
 
-	/** Commands in the batch so far. */
+	/** The number of commands in the batch so far. */
 	get count(): number {
 		return this.#count;
 	}
 
 	/**
-	 * @param first the sequence of its first command; those of the others follow
-	 * @param receivedThrough the client has the answers up to here
+	 * Begins a batch, and drops one that was not taken.
+	 *
+	 * @param first the sequence of the first command; the others have the sequences after it
+	 * @param receivedThrough the client has the answers of all its commands up to this sequence
 	 * @throws RangeError
 	 */
 	begin(client: string, first: number, receivedThrough: number): void {
@@ -64,7 +66,7 @@ export class BatchWriter {
 		this.#int(receivedThrough);
 	}
 
-	/** @throws RangeError for what has no encoding; the batch is as it was */
+	/** @throws RangeError where the operation has no encoding; the batch is as it was */
 	add(operation: Operation): void {
 		switch (operation.kind) {
 			case 'put':
@@ -105,7 +107,7 @@ export class BatchWriter {
 		this.#end(cas);
 	}
 
-	/** The batch, as an array of its own. */
+	/** Ends the batch. @returns its bytes, in an array of their own; the time in them is 0 until `stampBatches` */
 	take(): Uint8Array {
 		put32(this.#bytes, 0, this.#length - TIME_AT);
 		this.#bytes.fill(0, TIME_AT, COUNT_AT);
@@ -116,7 +118,7 @@ export class BatchWriter {
 		return taken;
 	}
 
-	/** Checks everything that can be wrong before it writes anything. */
+	/** Writes the kind and the key. Everything that can be wrong is checked before the batch is changed. */
 	#begin(kind: number, key: string, cas: number | null): void {
 		if (cas !== null && !(Number.isSafeInteger(cas) && cas >= 0 && cas <= CAS_MAX)) {
 			throw new RangeError('a condition is a revision or 0');
@@ -146,7 +148,7 @@ export class BatchWriter {
 		this.#count++;
 	}
 
-	/** False, with the length as it was, where the text is not ASCII. There is room for it. */
+	/** Writes an ASCII text, for which there must be room. @returns false, with the length as it was, for another text */
 	#ascii(text: string): boolean {
 		const bytes = this.#bytes;
 		const start = this.#length;
@@ -173,7 +175,12 @@ export class BatchWriter {
 	}
 }
 
-/** Writes the proposer's time into each batch of a value, which is whole. */
+/**
+ * Writes the proposer's time into each batch of a value.
+ *
+ * @param value well-formed batches
+ * @param timeMs the proposer's wall time, milliseconds since 1970
+ */
 export function stampBatches(value: Uint8Array, timeMs: number): void {
 	const time = Math.min(U48 - 1, Math.max(0, Math.floor(timeMs)));
 	for (let at = 0; at + CLIENT_AT <= value.length; at += TIME_AT + get32(value, at)) {

@@ -1,30 +1,35 @@
 /**
- * How many clients a swarm may have, and how much of each is remembered. The numbers are derived from one another
- * here, so that no door lets in more clients than the state machine has room for.
+ * The bounds on clients and on the outcomes that are kept for them. They are derived from one another here, so that no
+ * door lets in more clients than the state machine has room for.
  */
-/** Clients' connections at one node. */
+
+/** The bound on clients' connections at one node. */
 export const CONNECTIONS_OF_NODE_MAX = 4096;
-/** `MEMBERS_MAX` of shared/paxos, which this room does not know. A test holds them to each other. */
+/** The same as `MEMBERS_MAX` of shared/paxos, which this room may not import. A test compares the two. */
 export const NODES_MAX = 9;
 
 export interface ClientLimits {
-	/** Clients that are open at once. The one that was used least recently makes room for another one. */
+	/** Clients that are open at once. Above this bound the least recently used one is evicted. */
 	readonly clientsMax: number;
-	/** Clients that made room are remembered, so that a late copy of an opening cannot bring back an empty table. */
+	/**
+	 * The names of so many evicted clients are kept, so that a late copy of a registration cannot register one of them
+	 * again, without its outcomes.
+	 */
 	readonly evictedMax: number;
 	/**
-	 * Outcomes of one client that it has not acknowledged: those of its highest sequences. What is below them and was
-	 * not applied never will be, so no client may run further than this ahead of its first unanswered command.
+	 * Outcomes of one client that it has not acknowledged. Those of its highest sequences are kept. A command with a
+	 * lower sequence is never applied after that, so no client may be further than this ahead of its first unanswered
+	 * command.
 	 */
 	readonly outcomesMax: number;
-	/** Outcomes of all clients. It is at least twice those of one. */
+	/** Outcomes of all clients together. It is at least twice `outcomesMax`. */
 	readonly outcomesOfAllMax: number;
 }
 
-/** Every connection at every node of the largest swarm, and as many again: a client that is gone is not known to be. */
+/** Twice the connections of all nodes of the largest swarm, because nobody can know that a client is gone for good. */
 const CLIENTS_MAX = 2 * NODES_MAX * CONNECTIONS_OF_NODE_MAX;
 
-/** All nodes of a swarm must have the same limits: what is evicted and forgotten is part of the state. */
+/** All nodes of a swarm must have the same limits, because evicting and forgetting change the state. */
 export const CLIENT_LIMITS: ClientLimits = {
 	clientsMax: CLIENTS_MAX,
 	evictedMax: 2 * CLIENTS_MAX,

@@ -1,13 +1,13 @@
 /**
- * The at-most-once table: which commands of which client were applied, and what came of them. Outcomes are kept as a
- * set above what the client has received, so a command that was overtaken by a later one is neither lost nor applied
- * twice. Where there is no room for an outcome, its command counts as received: what this table does not remember is
- * refused, and never applied again.
+ * The at-most-once table: which commands of which client were applied, with their outcomes. For each client it keeps
+ * the set of outcomes above `receivedThrough`, so a command that was overtaken by a later one is neither lost nor
+ * applied twice. Where there is no room for an outcome, `receivedThrough` is raised over its command: a command that
+ * this table has forgotten is refused, and never applied again.
  *
- * Nothing here may depend on anything but the commands applied, and no step may take longer because there are many
+ * The table may depend on nothing but the commands applied, and no step may take longer because there are many
  * clients or outcomes.
  *
- * @source Ongaro 2014 (dissertation), 6.3: clients opened through the log, outcomes kept until acknowledged
+ * @source Ongaro 2014 (dissertation), 6.3: clients registered through the log, outcomes kept until acknowledged
  */
 import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import type { ClientLimits } from './client-limits.ts';
@@ -20,9 +20,9 @@ export interface Outcome {
 export class ClientTable {
 	readonly #limits: ClientLimits;
 	readonly #open = new Map<string, ClientEntry>();
-	/** Before the client that was used least recently, and behind the one that was used last. */
+	/** The ends of a ring of clients in the order of use: the least recently used one comes next, the last one before. */
 	readonly #ends = new ClientEntry('', 0);
-	/** From this one on, clients may have outcomes; those that were used less recently have none. */
+	/** Clients that were used less recently than this one have no outcomes. */
 	#firstWithOutcomes = this.#ends;
 	#outcomesCount = 0;
 	readonly #evicted = new Set<string>();
@@ -38,12 +38,12 @@ export class ClientTable {
 		return this.#open.size;
 	}
 
-	/** Of all clients. */
+	/** The number of outcomes of all clients. */
 	get outcomesCount(): number {
 		return this.#outcomesCount;
 	}
 
-	/** undefined where it is not open. */
+	/** The client; undefined where it is not open. */
 	get(id: string): ClientEntry | undefined {
 		return this.#open.get(id);
 	}
@@ -58,7 +58,7 @@ export class ClientTable {
 		this.#append(new ClientEntry(id, revision));
 	}
 
-	/** The client has the outcomes up to `through`. */
+	/** The client has received the outcomes up to `through`, which are dropped. */
 	receive(client: ClientEntry, through: number): void {
 		if (through <= client.receivedThrough) return;
 		const before = client.outcomesCount;
@@ -75,7 +75,7 @@ export class ClientTable {
 		while (this.#outcomesCount > outcomesOfAllMax) this.#forgetOldest();
 	}
 
-	/** The client that was used least recently of all that have outcomes loses them. */
+	/** Drops the outcomes of the least recently used client that has any. */
 	#forgetOldest(): void {
 		let client = this.#firstWithOutcomes;
 		while (client.outcomesCount === 0) client = client.next;
@@ -161,14 +161,18 @@ export class ClientEntry {
 	/** The neighbours in the order of use. */
 	before: ClientEntry = this;
 	next: ClientEntry = this;
-	/** Every sequence up to here was answered and the answer received, or its outcome is given up. */
+	/**
+	 * The client has received the outcome of every sequence up to this one, or the outcome was dropped for want of room.
+	 */
 	receivedThrough = 0;
 	/** The highest sequence that was applied. */
 	highest = 0;
-	/** The last command that was applied, and its outcome: 0 for none. It is not among `#others`. */
+	/** The last command that was applied, and its outcome; 0 where it was dropped. It is not among `#others`. */
 	#lastSequence = 0;
 	#last: PackedOutcome = 0;
-	/** By sequence, in the order of their revisions. A client with one command at a time never has any. */
+	/**
+	 * Earlier outcomes by sequence, in the order of their revisions. A client with one command at a time never has any.
+	 */
 	#others: Map<number, PackedOutcome> | null = null;
 
 	constructor(id: string, openedRevision: number) {
@@ -176,12 +180,12 @@ export class ClientEntry {
 		this.openedRevision = openedRevision;
 	}
 
-	/** Above `receivedThrough`. */
+	/** The number of outcomes kept, all above `receivedThrough`. */
 	get outcomesCount(): number {
 		return (this.#last === 0 ? 0 : 1) + (this.#others === null ? 0 : this.#others.size);
 	}
 
-	/** undefined where it was not applied. @param sequence above `receivedThrough` */
+	/** @param sequence above `receivedThrough` @returns undefined where the command was not applied */
 	outcomeOf(sequence: number): Outcome | undefined {
 		const packed = sequence === this.#lastSequence ? this.#last : this.#others?.get(sequence);
 		return packed ? unpacked(packed) : undefined;
@@ -197,7 +201,7 @@ export class ClientEntry {
 		if (sequence > this.highest) this.highest = sequence;
 	}
 
-	/** The work is bounded by the outcomes that there are, however far it leaps. */
+	/** Drops the outcomes up to `through`, in at most as many steps as there are outcomes. */
 	receive(through: number): void {
 		const others = this.#others;
 		if (this.#lastSequence <= through) this.#last = 0;
@@ -240,7 +244,7 @@ export class ClientEntry {
 	}
 }
 
-/** Twice the revision, and 1 more where the command's condition held. */
+/** 2 * revision, + 1 where the command's condition held. A number takes less memory than an `Outcome`. */
 type PackedOutcome = number;
 const REVISIONS_MAX = Number.MAX_SAFE_INTEGER / 2;
 

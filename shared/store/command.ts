@@ -1,10 +1,10 @@
 /**
- * Commands to bytes and back: what a slot's value holds. Decoding never depends on anything but the bytes, and
- * never guesses: every replica must read the same from them.
+ * Commands to bytes and back, as a slot's value holds them. Decoding depends on the bytes alone and never guesses,
+ * because every replica must read the same commands from them.
  *
- * A slot's value is a concatenation of batches, and an empty value is the no-op; so whoever proposes may
- * append one batch to another without looking inside. A batch is one client's commands under consecutive
- * sequences. It says its own length, so that a malformed one is void alone, not those beside it.
+ * A slot's value is a concatenation of batches, so a proposer may append one batch to another without looking inside. An
+ * empty value is the no-op. A batch is one client's commands under consecutive sequences. It begins with its length, so
+ * that a malformed batch is void by itself and the batches beside it are not.
  *
  *     u32 bytes that follow | u48 proposer's wall time | u32 commands | client | first sequence
  *       | receivedThrough | commands ...
@@ -15,7 +15,7 @@ import { concatenate, MalformedError, type Reader, type Writer } from '../bytes/
 import { BatchReader } from './batch-reader.ts';
 import { BatchWriter, stampBatches } from './batch-writer.ts';
 
-/** What a client wants done. */
+/** One operation of a client on the store. */
 export type Operation = Write | RegisterClient;
 export type Write = Put | Delete | DeletePrefix;
 
@@ -25,53 +25,53 @@ export interface Put {
 	readonly value: Uint8Array;
 	/** Opaque to the store, unsigned 64 bits. */
 	readonly flags: bigint;
-	/** 0: only where the key is absent; above: only where its modifyRevision is that; null: unconditionally. */
+	/** 0: only where the key is absent. Above 0: only where the key has this modifyRevision. null: in any case. */
 	readonly cas: number | null;
 }
 
 export interface Delete {
 	readonly kind: 'delete';
 	readonly key: string;
-	/** Only where the key's modifyRevision is that, or where it is absent anyway; null: unconditionally. */
+	/** Only where the key has this modifyRevision, or is absent and there is nothing to delete. null: in any case. */
 	readonly cas: number | null;
 }
 
 export interface DeletePrefix {
 	readonly kind: 'deletePrefix';
-	/** Empty for every key there is. */
+	/** The empty prefix deletes every key. */
 	readonly prefix: string;
 }
 
 export interface RegisterClient {
 	readonly kind: 'registerClient';
-	/** The one that the command's identity names. */
+	/** The same name as in the command's identity. */
 	readonly client: string;
 }
 
-/** Who asks, so that a command is never applied twice whatever is sent again on the way. */
+/** The identity of a command, by which it is applied at most once, however often it is sent. */
 export interface Identity {
-	/** A nanoid; opened by a command of its own. */
+	/** A nanoid. The client is registered by a command before its others. */
 	readonly client: string;
-	/** From 1, one for each command of the client. */
+	/** The number of the command among those of the client, from 1. */
 	readonly sequence: number;
-	/** The client has the answers of all its commands up to here, or has given up on them. */
+	/** The client has the answers of all its commands up to this sequence, or has given up on them. */
 	readonly receivedThrough: number;
 }
 
 export interface Command {
-	/** The proposer's wall time, milliseconds since 1970; not monotone before it is applied. */
+	/** The proposer's wall time, milliseconds since 1970. It may go back from one command to the next. */
 	readonly timeMs: number;
 	readonly identity: Identity;
 	readonly operation: Operation;
 }
 
-/** Room for one batch of one command, used again and again. */
+/** One writer for all calls of `encodeCommand`. */
 const single = new BatchWriter();
 
 /**
- * A batch of one command, its time still to be stamped.
+ * Encodes a batch of one command. The time in it is 0 until `stampBatches` or `encodeBatch`.
  *
- * @throws RangeError for what has no encoding: a caller's mistake, to be refused at the doors.
+ * @throws RangeError where the command has no encoding, which the doors must have refused before
  */
 export function encodeCommand({ client, sequence, receivedThrough }: Identity, operation: Operation): Uint8Array {
 	single.begin(client, sequence, receivedThrough);
@@ -80,7 +80,7 @@ export function encodeCommand({ client, sequence, receivedThrough }: Identity, o
 }
 
 /**
- * Batches as one value to propose, under one time.
+ * Concatenates batches into one value, and stamps all of them with one time.
  *
  * @param timeMs the proposer's wall time, milliseconds since 1970
  */
@@ -91,10 +91,10 @@ export function encodeBatch(timeMs: number, batches: readonly Uint8Array[]): Uin
 }
 
 /**
- * All commands of a slot's value, in the order in which they apply; none for the no-op. The bytes of values
- * are views into `value`. For people and tests: what applies them reads them one by one.
+ * All commands of a slot's value, in the order of application; none for the no-op. The bytes of values are views of
+ * `value`. This is for people and tests: the store reads commands one by one.
  *
- * @throws MalformedError where a batch of it is void
+ * @throws MalformedError where a batch in it is void
  */
 export function readCommands(value: Uint8Array): Command[] {
 	const from = new BatchReader(value);
@@ -110,7 +110,7 @@ export function readCommands(value: Uint8Array): Command[] {
 	return commands;
 }
 
-/** In two halves: an integer of `Writer` ends at 2^53. */
+/** Writes flags in two halves, because an integer of `Writer` has to be below 2^53. */
 export function writeFlags(out: Writer, flags: bigint): void {
 	out.int(flags === 0n ? 0 : Number(flags >> 32n));
 	out.int(flags === 0n ? 0 : Number(flags & 0xffff_ffffn));

@@ -1,24 +1,24 @@
-/** A slot's value, cut to what people and JSON need. It must never throw: it is shown of whatever was chosen. */
+/** A short description of a slot's value, for people and JSON. It must never throw, because any bytes may be chosen. */
 import { MalformedError } from '../bytes/bytes.ts';
 import { fromUtf8 } from '../bytes/text.ts';
 import { type Command, type Operation, readCommands } from './command.ts';
 
-/** What a slot's value holds, for people. `bytes` 0 is the no-op. */
+/** The description of a slot's value. `bytes` is 0 for the no-op. */
 export interface ValueSummary {
-	/** Of the whole value, so that two values can be told apart: equal bytes give an equal digest. */
+	/** A digest of the whole value, by which people tell two values apart: equal bytes give equal digests. */
 	readonly digest: string;
 	readonly bytes: number;
-	/** How many commands are in it. */
+	/** The number of commands in the value. */
 	readonly commands: number;
 	/**
-	 * The first command, cut, and how many follow: `put color = red + 3 more`, `open client Vx3…`, `no-op`. An
-	 * opening is only spoken of where nothing else is there.
+	 * The first command, cut, and how many follow: `put color = red + 3 more`, `open client Vx3…`, `no-op`. A
+	 * registration is named only where no other command is there.
 	 */
 	readonly text: string;
 }
 
 const TEXT_CHARS_MAX = 60;
-/** Enough to fill the text, whatever the value's size. */
+/** So many bytes of a value are decoded, which is enough to fill the text. */
 const VALUE_BYTES_SHOWN_MAX = 4 * TEXT_CHARS_MAX;
 const CLIENT_CHARS_SHOWN = 3;
 
@@ -60,7 +60,7 @@ function describeCas(cas: number | null): string {
 	return cas === 0 ? ' if absent' : ` if at revision ${cas}`;
 }
 
-/** As text where it is text, else a count: `red`, `""`, `12 bytes`. */
+/** The value as text where it is UTF-8, else its length: `red`, `""`, `12 bytes`. */
 function describeBytes(value: Uint8Array): string {
 	if (value.length === 0) return '""';
 	const text = fromUtf8(wholeCharacters(value, VALUE_BYTES_SHOWN_MAX));
@@ -68,7 +68,7 @@ function describeBytes(value: Uint8Array): string {
 	return cut(text, TEXT_CHARS_MAX);
 }
 
-/** At most `bytesMax` bytes, ending where a UTF-8 character ends. */
+/** The beginning of the value, of at most `bytesMax` bytes, cut where a UTF-8 character ends. */
 export function wholeCharacters(value: Uint8Array, bytesMax: number): Uint8Array {
 	if (value.length <= bytesMax) return value;
 	let end = bytesMax;
@@ -81,7 +81,11 @@ function cut(text: string, charsMax: number): string {
 	return chars.length <= charsMax ? text : `${chars.slice(0, charsMax - 1).join('')}…`;
 }
 
-/** @source FNV-1a, 32 bits, by Fowler, Noll and Vo. Tells values apart for people; proves nothing. */
+/**
+ * It tells values apart for people, and proves nothing.
+ *
+ * @source FNV-1a, 32 bits, by Fowler, Noll and Vo
+ */
 function digestOf(value: Uint8Array): string {
 	let hash = 0x811c9dc5;
 	for (let i = 0; i < value.length; i++) hash = Math.imul(hash ^ (value[i] as number), 0x01000193);

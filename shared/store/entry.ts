@@ -1,4 +1,4 @@
-/** What the store holds of a key: for those who read it, and as the store keeps it. */
+/** A key with its value and revisions, as readers get it and as the store keeps it. */
 import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import { fromUtf8, toUtf8 } from '../bytes/text.ts';
 import { readFlags, writeFlags } from './command.ts';
@@ -6,18 +6,18 @@ import { type Place, valueAt } from './kept-values.ts';
 import { type Indexed, NOWHERE } from './key-index.ts';
 import { hashOf } from './key-table.ts';
 
-/** A key as it was when somebody asked for it. */
+/** A key with its value and revisions as they were when it was read. */
 export interface Entry {
 	readonly key: string;
-	/** It is never written again. It may be a view, but of an array that is at most twice as long. */
+	/** These bytes never change. They may be a view, of an array that is at most twice as long. */
 	readonly value: Uint8Array;
 	readonly flags: bigint;
 	readonly createRevision: number;
-	/** The revision of the last command that changed the key: a write of what is there already changes nothing. */
+	/** The revision of the last command that changed the key. A write of the same value and flags is no change. */
 	readonly modifyRevision: number;
 }
 
-/** An entry whose value is where the store keeps it. It is not changed while a view is open that shows it. */
+/** An entry whose value is still in the store's memory. It is not changed while a view that shows it is open. */
 export interface ViewedEntry extends Omit<Entry, 'value'> {
 	/** The value begins at `start` and ends before `end`. */
 	readonly bytes: Uint8Array;
@@ -27,7 +27,7 @@ export interface ViewedEntry extends Omit<Entry, 'value'> {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** A write changes it in place, so that a write makes nothing that lives on; unless a view shows it. */
+/** An entry as the store keeps it. A write changes it in place, and so allocates nothing, unless a view shows it. */
 export class Kept implements Place, ViewedEntry, Indexed<Kept> {
 	readonly key: string;
 	readonly hash: number;

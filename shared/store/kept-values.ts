@@ -1,20 +1,22 @@
 /**
- * The bytes of values, copied out of the batches that brought them: a small value must not keep a whole slot in
- * memory for as long as it lives. Small values share slabs, because an array of its own costs ten times the copy, and
- * they are written over in place. So a reader is given a copy, and an entry that a view shows leaves its place.
+ * The bytes of values, copied out of the batches that brought them: a small value must not keep a whole slot's value
+ * in memory. Small values share slabs, because an array for each would cost ten times as much as the copy, and a new
+ * value of the same length overwrites the old one in place. So a reader gets a copy of a small value, and an entry that
+ * a view shows hands its place over before it is written.
  */
 
-/** Where a value is. */
+/** The place of a value in memory, from `start` to before `end`. */
 export interface Place {
 	bytes: Uint8Array;
 	start: number;
 	end: number;
 }
 
-/** A value that outlives all others of its slab keeps so many bytes in memory, at most. */
+/** The size of a slab: the last value that is left in one keeps so many bytes in memory. */
 const SLAB_BYTES = 8192;
 /**
- * Larger values have an array of their own, or are most of the array that they came in. They are never written over.
+ * Larger values have an array of their own, or stay in the array that they came in where they are at least half of it.
+ * They are never overwritten.
  */
 export const SHARED_BYTES_MAX = SLAB_BYTES / 8;
 
@@ -22,7 +24,7 @@ export class KeptValues {
 	#slab = new Uint8Array(0);
 	#used = 0;
 
-	/** Puts the bytes from `start` to before `end` where the value of `place` is, or into a new place. */
+	/** Copies the bytes from `start` to before `end` over the value of `place`, or gives `place` new memory for them. */
 	keep(place: Place, bytes: Uint8Array, start: number, end: number): void {
 		const length = end - start;
 		if (length > SHARED_BYTES_MAX) return keepApart(place, bytes, start, end);
@@ -32,7 +34,10 @@ export class KeptValues {
 		for (let i = 0; i < length; i++) to[at + i] = bytes[start + i] as number;
 	}
 
-	/** Gives the place of `from` to `to`. What `from` holds is copied here, unless it is never written over. */
+	/**
+	 * Gives the memory of `from` to `to`, and gives `from` a copy. A large value is shared, since it is never
+	 * overwritten.
+	 */
 	handOver(from: Place, to: Place): void {
 		const { bytes, start, end } = from;
 		to.bytes = bytes;
@@ -55,7 +60,7 @@ export class KeptValues {
 	}
 }
 
-/** The bytes that are there now. They stay what they are, whatever is written there later. */
+/** The bytes of the value, which no later write changes. */
 export function valueAt({ bytes, start, end }: Place): Uint8Array {
 	return end - start > SHARED_BYTES_MAX ? bytes.subarray(start, end) : bytes.slice(start, end);
 }

@@ -1,32 +1,37 @@
 /**
- * Items by their keys: found by key at once, walked in the order of the keys' UTF-8 bytes, and asked for the highest
- * revision below a prefix. Items lie in chunks, and each chunk knows the highest revision in it; so a question about a
- * prefix costs a walk over chunks, and so does the removal of everything below one.
+ * Items by their keys. It finds an item by its key at once, walks items in the order of the keys' UTF-8 bytes, tells the
+ * highest revision below a prefix, and removes all items below a prefix. Items lie in sorted chunks, and each chunk
+ * notes the highest revision in it, so the last two cost a walk over chunks and not over items.
  *
- * It must never do work that grows with the number of keys in one step: it sorts nothing, copies nothing as a whole,
- * and what a removed prefix leaves behind in the table of keys is dropped later, a few at a time, by `tidy`.
+ * It must never do work in one step that grows with the number of items: it never sorts or copies all of them, and the
+ * items of a removed prefix stay in the table of keys until `tidy` drops them, a few at a time.
  */
 import { compareUtf8 } from '../bytes/text.ts';
 import { type Hashed, hashOf, KeyTable } from './key-table.ts';
 
 export const CHUNK_ITEMS_MAX = 256;
-/** A chunk that has shrunk below this joins its neighbour, where both together have no more than twice as many. */
+/**
+ * A chunk that has shrunk below this size joins its neighbour, where both together have no more than twice as many items.
+ */
 const CHUNK_ITEMS_MIN = CHUNK_ITEMS_MAX / 4;
 export interface Indexed<T> extends Hashed {
-	/** The index is told of each change of it by `changed`. */
+	/** `KeyIndex.changed` must be called after each change of it. */
 	modifyRevision: number;
-	/** Where the item is. Only the index writes it. */
+	/** The chunk that holds the item. Only the index writes it. */
 	chunk: Chunk<T>;
 }
 
 export interface Chunk<T> {
-	/** Sorted. Never empty while the chunk is in the index. */
+	/** In the order of their keys. Never empty while the chunk is in the index. */
 	items: T[];
-	/** The highest modifyRevision of its items. */
+	/** The highest modifyRevision of the items. */
 	highest: number;
-	/** Views of this revision and later ones hold `items`: it is copied before it is changed. */
+	/**
+	 * Views of this revision or later hold the array `items`, which must be copied before it is changed while one is
+	 * open.
+	 */
 	viewedFrom: number;
-	/** Its items are not in the index any more. */
+	/** Whether the chunk was removed from the index, with all its items. */
 	isCut: boolean;
 	/** The revision of the removal that cut it. */
 	cutRevision: number;
@@ -34,25 +39,31 @@ export interface Chunk<T> {
 	nextCut: Chunk<T> | null;
 }
 
-/** Before the item at `item` of the chunk at `chunk`; one chunk behind the last for the end. */
+/** A position before the item at `item` of the chunk at `chunk`. At the end, `chunk` is the number of chunks. */
 export interface Position {
 	readonly chunk: number;
 	readonly item: number;
 }
 
-/** What an index has to know of the views that hold its items. */
+/** The views that hold items of an index, as the index sees them. */
 export interface Holders<T> {
-	/** The revision of the newest view; 0 where there is none. What is in no array of it may be changed in place. */
+	/**
+	 * The revision of the newest view; 0 where there is none. Items and arrays of later revisions may be changed in
+	 * place.
+	 */
 	readonly through: number;
-	/** An array of so many items, which is there since that revision, is kept for views alone. */
+	/** An array of `items` items, made at revision `since`, is from now on kept in memory for views alone. */
 	keptArray(since: number, items: number): void;
-	/** Items that the removal at `cutRevision` cut are kept for views alone: for those that are older than it. */
+	/**
+	 * Items that were removed at revision `cutRevision` are from now on kept in memory for views alone, those of earlier
+	 * revisions. They are the items from `from` to before `to` of `items`.
+	 */
 	keptCut(items: readonly T[], from: number, to: number, cutRevision: number): void;
 }
 
 const NO_HOLDERS: Holders<unknown> = { through: 0, keptArray: () => undefined, keptCut: () => undefined };
 
-/** Where an item is that was removed, or was not added yet. */
+/** The chunk of items that were removed or not added yet. */
 export const NOWHERE: Chunk<never> = {
 	items: [],
 	highest: 0,
@@ -64,14 +75,14 @@ export const NOWHERE: Chunk<never> = {
 
 export class KeyIndex<T extends Indexed<T>> {
 	readonly #holders: Holders<T>;
-	/** Each is below the next one. */
+	/** In the order of their keys. */
 	readonly #chunks: Chunk<T>[] = [];
-	/** It also holds what was cut and not tidied. */
+	/** The items by key, together with items that were cut and not tidied yet. */
 	readonly #table = new KeyTable<T>();
 	#size = 0;
 	#untidied: Chunk<T> | null = null;
 	#untidiedLast: Chunk<T> | null = null;
-	/** How many items of `#untidied` were tidied already. */
+	/** The number of items of the first chunk, `#untidied`, that were tidied already. */
 	#tidiedItems = 0;
 
 	constructor(holders: Holders<T> = NO_HOLDERS) {
@@ -82,7 +93,7 @@ export class KeyIndex<T extends Indexed<T>> {
 		return this.#size;
 	}
 
-	/** Something that was cut waits for `tidy`. */
+	/** Whether items that were cut wait for `tidy`. */
 	get isUntidy(): boolean {
 		return this.#untidied !== null;
 	}
@@ -110,12 +121,12 @@ export class KeyIndex<T extends Indexed<T>> {
 		if (items.length > CHUNK_ITEMS_MAX) this.#split(chunk, at);
 	}
 
-	/** The item has a modifyRevision that is higher than all others. */
+	/** The item got a modifyRevision that is higher than those of all other items. */
 	changed({ chunk, modifyRevision }: T): void {
 		chunk.highest = modifyRevision;
 	}
 
-	/** Puts `fresh`, of the same key and modifyRevision, in the place of `old`, which views go on to hold. */
+	/** Puts `fresh`, with the same key and modifyRevision, in the place of `old`, which stays with the views. */
 	replace(old: T, fresh: T): void {
 		const { chunk } = old;
 		const items = this.#owned(chunk);
@@ -140,10 +151,10 @@ export class KeyIndex<T extends Indexed<T>> {
 	}
 
 	/**
-	 * Removes every item whose key begins with `prefix`. Costs a walk over chunks, not over items.
+	 * Removes every item whose key begins with `prefix`. The cost is a walk over chunks, not over items.
 	 *
-	 * @param revision of the removal
-	 * @returns how many there were
+	 * @param revision the revision of the removal
+	 * @returns the number of items removed
 	 */
 	cut(prefix: string, revision: number): number {
 		const [from, to] = this.range(prefix);
@@ -163,7 +174,7 @@ export class KeyIndex<T extends Indexed<T>> {
 		return before - this.#size;
 	}
 
-	/** Drops up to so many items of what was cut. What can be seen of the index stays the same. */
+	/** Drops up to `itemsMax` of the items that were cut. No reader of the index can see a difference. */
 	tidy(itemsMax: number): void {
 		for (let left = itemsMax; left > 0 && this.#untidied !== null; ) {
 			const chunk: Chunk<T> = this.#untidied;
@@ -195,13 +206,13 @@ export class KeyIndex<T extends Indexed<T>> {
 		return highest;
 	}
 
-	/** The item of the highest key that is not above `key`. */
+	/** The item with the highest key that is not above `key`. */
 	floor(key: string): T | undefined {
 		const { chunk, item } = this.#seek((other) => compareUtf8(other, key) <= 0);
 		return item > 0 ? this.#chunks[chunk]?.items[item - 1] : this.#chunks[chunk - 1]?.items.at(-1);
 	}
 
-	/** From the first item whose key begins with `prefix` to behind the last one. */
+	/** The positions of the first item whose key begins with `prefix`, and behind the last one. */
 	range(prefix: string): [from: Position, to: Position] {
 		return [
 			this.#seek((key) => compareUtf8(key, prefix) < 0),
@@ -209,7 +220,7 @@ export class KeyIndex<T extends Indexed<T>> {
 		];
 	}
 
-	/** The arrays of items from one position to another: they are not changed any more once a view holds them. */
+	/** The arrays that hold the items from the first position to `to`. They are not changed while a view holds them. */
 	arrays({ chunk }: Position, to: Position): (readonly T[])[] {
 		const arrays: (readonly T[])[] = [];
 		const end = to.item > 0 ? to.chunk + 1 : to.chunk;
@@ -217,7 +228,7 @@ export class KeyIndex<T extends Indexed<T>> {
 		return arrays;
 	}
 
-	/** In order. The index must not change meanwhile. */
+	/** The items whose keys begin with `prefix`, in order. The index must not change during the walk. */
 	*startingWith(prefix: string): Iterable<T> {
 		const [from, to] = this.range(prefix);
 		for (let at = from.chunk; at <= to.chunk && at < this.#chunks.length; at++) {
@@ -271,7 +282,7 @@ export class KeyIndex<T extends Indexed<T>> {
 		this.#chunks.splice(from + 1, 1);
 	}
 
-	/** Cuts a part of one chunk, but not all of it. What is cut becomes a chunk of its own. */
+	/** Cuts a part of one chunk, but not all of it, into a chunk of its own. */
 	#cutItems(at: number, from: number, to: number, revision: number): void {
 		const chunk = this.#chunks[at];
 		if (!chunk || from >= to) return;
@@ -289,7 +300,7 @@ export class KeyIndex<T extends Indexed<T>> {
 		this.#untidiedLast = chunk;
 	}
 
-	/** The last chunk whose first key is not above `key`; -1 where even the first chunk begins above it. */
+	/** The index of the last chunk whose first key is not above `key`; -1 where all chunks begin above it. */
 	#chunkOf(key: string): number {
 		let low = 0;
 		let high = this.#chunks.length;
@@ -307,8 +318,7 @@ export class KeyIndex<T extends Indexed<T>> {
 }
 
 /**
- * The position of the first item whose key is not below. Both the chunks and the items in them are sorted, so the
- * keys that are below come first.
+ * The position of the first item for whose key `isBelow` is false. `isBelow` must be true for the lowest keys only.
  */
 export function seek<T extends { readonly key: string }>(
 	chunksCount: number,

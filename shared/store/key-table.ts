@@ -1,9 +1,9 @@
 /**
- * Items found by their keys. JavaScript's own table moves all that it holds when it grows or shrinks, 50 ms for a
- * million keys; this one is made of many small tables, which grow and shrink one by one. It also takes the hash from
- * its caller, who may have the key as bytes.
+ * A hash table of items by their keys. JavaScript's own `Map` moves all its items when it grows or shrinks, which takes
+ * 50 ms for a million keys; this one is made of many small tables, which grow and shrink one by one. It also takes the
+ * hash from its caller, who may have the key as bytes.
  *
- * It has no order, so nothing that can be seen of the store may come from it.
+ * It has no order that is the same on every node, so it cannot be walked.
  */
 import { toUtf8 } from '../bytes/text.ts';
 
@@ -13,15 +13,17 @@ export interface Hashed {
 	readonly hash: number;
 }
 
-/** A power of two. With 16 million keys, the largest step is the growth of a table of 64 thousand. */
+/** 256 tables. With 16 million keys, the largest step is the growth of a table with 64 thousand items. */
 const TABLE_BITS = 8;
 const TABLES = 2 ** TABLE_BITS;
 const SLOTS_MIN = 8;
-/** So that it is a small integer everywhere. */
+/** A hash has 30 bits, so that JavaScript engines keep it as a small integer. */
 const HASH_MASK = 0x3fff_ffff;
 
 interface Table<T> {
-	/** An item is in the first free slot from that of its hash on. A power of two of them. */
+	/**
+	 * A power of two of slots. An item is in the first slot, from that of its hash on, that was free when it was added.
+	 */
 	slots: (T | undefined)[];
 	count: number;
 }
@@ -40,7 +42,7 @@ export class KeyTable<T extends Hashed> {
 		}
 	}
 
-	/** The item takes the place of another one of its key. */
+	/** Adds the item, in place of another one with its key. */
 	set(item: T): void {
 		let table = this.#tables[item.hash & (TABLES - 1)];
 		if (table === undefined) {
@@ -49,7 +51,7 @@ export class KeyTable<T extends Hashed> {
 		}
 		if (!put(table.slots, item)) return;
 		table.count++;
-		// Three of four slots are in use at most, or a search would take many steps.
+		// At most three of four slots are in use, because a search takes many steps in a table that is almost full.
 		if (4 * table.count > 3 * table.slots.length) resize(table, 2 * table.slots.length);
 	}
 
@@ -78,7 +80,7 @@ export function hashOfBytes(bytes: Uint8Array, from: number, to: number): number
 	return (hash ^ (hash >>> 15)) & HASH_MASK;
 }
 
-/** That of the key's UTF-8 bytes. */
+/** `hashOfBytes` of the key's UTF-8 bytes. */
 export function hashOf(key: string): number {
 	let hash = 0x811c9dc5;
 	for (let i = 0; i < key.length; i++) {
@@ -92,7 +94,7 @@ export function hashOf(key: string): number {
 	return (hash ^ (hash >>> 15)) & HASH_MASK;
 }
 
-/** @returns false where the item has taken the place of another one */
+/** @returns false where the item has replaced another one with its key */
 function put<T extends Hashed>(slots: (T | undefined)[], item: T): boolean {
 	const mask = slots.length - 1;
 	for (let at = (item.hash >>> TABLE_BITS) & mask; ; at = (at + 1) & mask) {
@@ -103,7 +105,7 @@ function put<T extends Hashed>(slots: (T | undefined)[], item: T): boolean {
 	}
 }
 
-/** Moves items back over the empty slot, which a search for them would stop at. */
+/** Moves items back into the empty slot, because a search for them would stop there. */
 function closeGap<T extends Hashed>(slots: (T | undefined)[], empty: number): void {
 	const mask = slots.length - 1;
 	let gap = empty;

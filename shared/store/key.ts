@@ -1,11 +1,11 @@
-/** Which keys and values every door takes: HTTP, the feed, the command line, the page's form. */
+/** The rules for keys and values at every door: HTTP, the feed, the command line, clients, the page's form. */
 import { hasUtf8Form, toUtf8 } from '../bytes/text.ts';
 
-/** Percent-encoded it must fit a request line, which Node bounds at 16 KiB. */
+/** A key of this size still fits a request line when it is percent-encoded. Node bounds request lines at 16 KiB. */
 export const KEY_BYTES_MAX = 4096;
 export const VALUE_BYTES_MAX = 524_288;
 
-/** What all rules below let pass, at one look: the ordinary key. */
+/** Most keys match this, and then need not be tried against the slower rules below. */
 const ORDINARY = /^(?!.*\.\.)[!-.0-~][!-~]{0,1023}$/;
 
 /** Says why `key` is refused, as the end of a sentence that begins with "the key"; null for a good key. */

@@ -1,13 +1,14 @@
 /**
- * The state machine: keys to bytes, each applied command a revision. It must give the same state and the
- * same results on every node that applies the same values in the same order, so it reads nothing but those
- * values: no clock, no randomness, no order of a hash table.
+ * The state machine: a map of keys to values, in which each applied command is a revision. It must give the same state
+ * and the same results on every node that applies the same values in the same order, so it depends on those values
+ * alone: on no clock, no randomness and no order of a hash table.
  *
- * No command costs more for what other commands have done before: a deleted prefix is cut out as a whole, and what it
- * leaves behind is dropped a few entries at a time. When that happens may differ between nodes, and cannot be seen.
+ * The cost of a command must not grow with the number of keys that it or an earlier one deletes: a deleted prefix is cut
+ * out as a whole, and its entries are dropped from memory a few at a time. The moment of that may differ between nodes,
+ * and no reader can see it.
  *
- * Its time is the highest wall time of any proposer so far, but no batch moves it far: it is monotone, equal everywhere,
- * and a clock that is hours ahead for a moment does not make it stand still for hours afterwards.
+ * Its time follows the proposers' wall times. It never goes back, it is equal on every node at the same revision, and
+ * one batch moves it ahead by a second at most, so that one wrong clock does not take it hours ahead.
  */
 import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
 import { compareUtf8 } from '../bytes/text.ts';
@@ -21,15 +22,15 @@ import { KeyIndex } from './key-index.ts';
 import { Tombstones } from './tombstones.ts';
 import { type View, Views } from './views.ts';
 
-/** What became of a command. */
+/** The result of a command. */
 export type Result =
-	/** `ok` is false for a condition that did not hold. */
+	/** The command was applied now. `ok` is false where its condition did not hold. */
 	| { readonly kind: 'applied'; readonly revision: number; readonly ok: boolean }
-	/** Applied before: this was the outcome. */
+	/** The command was applied before, with this outcome. */
 	| { readonly kind: 'duplicate'; readonly revision: number; readonly ok: boolean }
-	/** The client says that it has the answer or has given up on it: no outcome is kept. Not applied now. */
+	/** The command was not applied now, and its earlier outcome, if there was one, is not kept any more. */
 	| { readonly kind: 'forgotten' }
-	/** Never opened, or closed since to make room. Not applied now. */
+	/** The command was not applied: its client was never registered, or was evicted to make room. */
 	| { readonly kind: 'unknownClient' };
 
 export type OnResult = (client: string, sequence: number, result: Result) => void;
@@ -37,12 +38,14 @@ export type OnResult = (client: string, sequence: number, result: Result) => voi
 const UNKNOWN_CLIENT: Result = { kind: 'unknownClient' };
 const FORGOTTEN: Result = { kind: 'forgotten' };
 
-/** The first byte of a saved state: what follows is read by these rules or not at all. */
+/** The first byte of a saved state. A state of another format is refused. */
 const SAVE_FORMAT = 2;
-/** With each command, so many entries of what was deleted by prefix are dropped. It is more than a command can add. */
+/**
+ * Each command drops so many entries of deleted prefixes. It is more than a command can add, so they do not pile up.
+ */
 const TIDIED_PER_COMMAND = 4;
 
-/** One batch moves the store's time ahead by so much at most, whatever its proposer's clock says. */
+/** One batch moves the store's time ahead by so much at most, however far its proposer's clock is ahead. */
 export const TIME_STEP_MS_MAX = 1000;
 
 export class Store {
@@ -51,7 +54,7 @@ export class Store {
 	readonly #views = new Views();
 	readonly #entries = new KeyIndex<Kept>(this.#views);
 	readonly #values = new KeptValues();
-	/** What entries held before they were changed under a view: these slabs are free when the views are closed. */
+	/** Old values that only views show. They have slabs of their own, which are free when the views are closed. */
 	readonly #viewedValues = new KeptValues();
 	#tombstones = new Tombstones();
 	readonly #clientLimits: ClientLimits;
@@ -63,12 +66,15 @@ export class Store {
 		this.#clients = new ClientTable(clientLimits);
 	}
 
-	/** Of the last applied command; 0 before the first. Opening a client takes one, so a write is 2 or more. */
+	/**
+	 * The revision of the last applied command; 0 before the first. A client's registration takes one, so a write's is 2
+	 * or more.
+	 */
 	get revision(): number {
 		return this.#revision;
 	}
 
-	/** The log's time, milliseconds since 1970; 0 before the first batch. It may lag behind, where little is written. */
+	/** The log's time, milliseconds since 1970; 0 before the first batch. It lags behind while nothing is written. */
 	get timeMs(): number {
 		return this.#timeMs;
 	}
@@ -81,12 +87,12 @@ export class Store {
 		return this.#clients.size;
 	}
 
-	/** Outcomes that are kept because their clients have not acknowledged them. */
+	/** The number of outcomes that are kept because their clients have not acknowledged them. */
 	get outcomesCount(): number {
 		return this.#clients.outcomesCount;
 	}
 
-	/** Views that are open. */
+	/** The number of open views. */
 	get viewsCount(): number {
 		return this.#views.size;
 	}
@@ -106,8 +112,8 @@ export class Store {
 	}
 
 	/**
-	 * Shows the entries whose keys begin with `prefix` and are above `after`, as they are now. For readers that take
-	 * more than one turn; they have to close it.
+	 * Opens a view of the entries whose keys begin with `prefix` and are above `after`, as they are now. It is for readers
+	 * that take more than one turn, and they have to close it.
 	 *
 	 * @returns null where too many views are open
 	 */
@@ -115,34 +121,38 @@ export class Store {
 		return this.#views.open(this.#entries, prefix, after, this.#revision);
 	}
 
-	/** What a read of `key` depends on: its modifyRevision, or of a missing key the store's revision. 1 or more. */
+	/** The index of a read of `key`: its modifyRevision, or the store's revision where the key is missing. 1 or more. */
 	indexOfKey(key: string): number {
 		return this.#entries.get(key)?.modifyRevision ?? Math.max(1, this.#revision);
 	}
 
 	/**
 	 * The index of a read of `prefix`: the highest revision of its entries and of the deletions that concern it, or
-	 * the store's revision where there are neither. 1 or more. Costs a walk over chunks of entries.
+	 * the store's revision where there are neither. 1 or more. The cost is a walk over chunks of entries.
 	 */
 	indexOfPrefix(prefix: string): number {
 		const index = Math.max(this.#tombstones.indexOf(prefix), this.#entries.highest(prefix));
 		return index > 0 ? index : Math.max(1, this.#revision);
 	}
 
-	/** Deleted entries wait for `tidy`. */
+	/** Whether deleted entries wait for `tidy`. */
 	get isUntidy(): boolean {
 		return this.#entries.isUntidy;
 	}
 
-	/** Drops up to so many deleted entries, in a moment without commands. Nothing that can be seen changes. */
+	/**
+	 * Drops up to `entriesMax` deleted entries from memory, in a moment without commands. No reader can see a difference.
+	 */
 	tidy(entriesMax: number): void {
 		this.#entries.tidy(entriesMax);
 		this.#tombstones.tidy(entriesMax);
 	}
 
 	/**
-	 * Applies what one slot chose. A batch that does not parse applies as nothing, on every node alike, and is
-	 * told by `false`: nobody who keeps the rules proposes one, and a part of it must not stand for the whole.
+	 * Applies the chosen value of one slot. A malformed batch has no effect, on every node alike, because a part of it must
+	 * not stand for the whole. No node that keeps the rules proposes one.
+	 *
+	 * @returns false where a batch was malformed
 	 */
 	apply(value: Uint8Array, onResult?: OnResult): boolean {
 		const command = new BatchReader(value);
@@ -169,7 +179,7 @@ export class Store {
 		return out.take();
 	}
 
-	/** @throws MalformedError for what `save` did not write */
+	/** @throws MalformedError for bytes that `save` did not write */
 	static restore(bytes: Uint8Array, clientLimits = CLIENT_LIMITS): Store {
 		const from = new Reader(bytes);
 		if (from.u8() !== SAVE_FORMAT) throw new MalformedError('a saved state of another format');
@@ -190,7 +200,7 @@ export class Store {
 		return store;
 	}
 
-	/** The first batch sets the time; each later one moves it ahead by a bounded step, or not at all. */
+	/** The first batch sets the time. Each later one moves it ahead by TIME_STEP_MS_MAX at most. */
 	#passTime(stampMs: number): void {
 		const aheadMs = stampMs - this.#timeMs;
 		if (aheadMs > 0) this.#timeMs += this.#timeMs === 0 ? aheadMs : Math.min(aheadMs, TIME_STEP_MS_MAX);
@@ -225,7 +235,7 @@ export class Store {
 		return ++this.#revision;
 	}
 
-	/** false where the command's condition does not hold. */
+	/** @returns false where the command's condition does not hold */
 	#change(command: BatchReader, revision: number): boolean {
 		const { kind, key, keyHash, cas } = command;
 		switch (kind) {
@@ -264,7 +274,7 @@ export class Store {
 		return true;
 	}
 
-	/** Views go on to show `kept`. Returns the entry that takes its place, and may be changed. */
+	/** Leaves `kept` to the views that show it. @returns the entry that takes its place, and may be changed */
 	#leaveToViews(kept: Kept): Kept {
 		const fresh = new Kept(kept.key, kept.hash);
 		fresh.createRevision = kept.createRevision;

@@ -1,34 +1,34 @@
 /**
- * What was deleted of late, so that the index of a prefix shows a deletion and never goes back: keys, and whole
- * prefixes by one tombstone each. The index of a key or prefix inside a deleted prefix is at least that of the
- * deletion, also where nothing was there to delete.
+ * Recent deletions, of keys and of whole prefixes, with one tombstone each. By them the index of a prefix shows a
+ * deletion and never goes back. The index of a prefix inside a deleted one is at least the revision of the deletion,
+ * even where there was nothing inside it to delete.
  *
- * Bounded by time and by number. What is dropped raises a floor, so that nobody misses a deletion by it. Time is the
- * log's own (`Store.timeMs`). It must never read another clock: replicas would differ.
+ * Tombstones are bounded by age and by number. One that is dropped raises the lowest index, so that no reader misses
+ * its deletion. Their time is the log's (`Store.timeMs`): by any other clock the replicas would differ.
  */
 import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import { fromUtf8, toUtf8 } from '../bytes/text.ts';
 import { type Indexed, KeyIndex, NOWHERE } from './key-index.ts';
 import { hashOf } from './key-table.ts';
 
-/** A deletion is remembered for so long, unless there are too many. */
+/** A tombstone is kept for this long, unless there are too many. */
 export const TOMBSTONE_MS_MIN = 15 * 60_000;
 export const TOMBSTONES_MAX = 65_536;
-/** No command pays for many. It is more than one, so that old tombstones go faster than new ones come. */
+/** A command drops few tombstones, but more than one, so that they can go faster than new ones come. */
 const DROPPED_PER_COMMAND_MAX = 2;
-/** The queue by age is written anew when so many of its tombstones are gone, and most of them. */
+/** The queue by age is rewritten when more than so many of its tombstones are gone, and more than half of them. */
 const GONE_MAX = 1024;
 
 class Tombstone implements Indexed<Tombstone> {
-	/** The prefix, where a prefix was deleted. */
+	/** The deleted key or prefix. */
 	readonly key: string;
 	readonly hash: number;
 	readonly isOfPrefix: boolean;
-	/** Of the deletion. */
+	/** The revision of the deletion. */
 	readonly modifyRevision: number;
 	readonly timeMs: number;
 	chunk: Indexed<Tombstone>['chunk'] = NOWHERE;
-	/** The longest deleted prefix that this one, which is of a prefix too, begins with. It is older. */
+	/** For a prefix: the tombstone of the longest other deleted prefix that this one begins with, which is older. */
 	outer: Tombstone | undefined;
 
 	constructor(key: string, isOfPrefix: boolean, modifyRevision: number, timeMs: number) {
@@ -46,37 +46,37 @@ class Tombstone implements Indexed<Tombstone> {
 
 export class Tombstones {
 	readonly #keys = new KeyIndex<Tombstone>();
-	/** None has another one inside that is older than itself. */
+	/** A deleted prefix inside another one is always the newer of the two. */
 	readonly #prefixes = new KeyIndex<Tombstone>();
-	/** From `#oldest` on, the oldest first. Some are gone already. */
+	/** The tombstones from `#oldest` on, the oldest first. Some of them are gone already. */
 	#byAge: Tombstone[] = [];
 	#oldest = 0;
-	/** The highest revision that was dropped; 0 for none. */
+	/** The highest revision of a tombstone that was dropped; 0 for none. */
 	#droppedThrough = 0;
 
 	get size(): number {
 		return this.#keys.size + this.#prefixes.size;
 	}
 
-	/** @param key not among them */
+	/** @param key one that has no tombstone */
 	add(key: string, revision: number, timeMs: number): void {
 		this.#append(new Tombstone(key, false, revision, timeMs));
 	}
 
-	/** Takes the place of all tombstones inside the prefix: they are older. */
+	/** One tombstone replaces all those inside the prefix, which are older. */
 	addPrefix(prefix: string, revision: number, timeMs: number): void {
 		this.#keys.cut(prefix, revision);
 		this.#prefixes.cut(prefix, revision);
 		this.#append(new Tombstone(prefix, true, revision, timeMs));
 	}
 
-	/** The key is there again. @param hash `hashOf(key)` */
+	/** The key was written again, and so needs no tombstone. @param hash `hashOf(key)` */
 	remove(key: string, hash: number): void {
 		const tombstone = this.#keys.get(key, hash);
 		if (tombstone) this.#keys.delete(tombstone);
 	}
 
-	/** Drops what is too old or too much, a few at a time. Call it once for each command. */
+	/** Drops a few of the tombstones that are too old or too many. It is called once for each command. */
 	trim(timeMs: number): void {
 		if (this.size === 0) return;
 		for (let i = 0; i < DROPPED_PER_COMMAND_MAX; i++) {
@@ -92,13 +92,16 @@ export class Tombstones {
 		return this.#keys.isUntidy || this.#prefixes.isUntidy;
 	}
 
-	/** Drops up to so many of those that `addPrefix` has taken the place of. Nothing of it can be seen. */
+	/** Drops up to `itemsMax` of the tombstones that `addPrefix` has replaced. No reader can see a difference. */
 	tidy(itemsMax: number): void {
 		this.#keys.tidy(itemsMax);
 		this.#prefixes.tidy(itemsMax);
 	}
 
-	/** The revision of the last deletion that concerns the prefix, or the highest that is dropped; 0 for none. */
+	/**
+	 * The revision of the last deletion that concerns the prefix, or the highest that was dropped if that is higher; 0
+	 * for none.
+	 */
 	indexOf(prefix: string): number {
 		return Math.max(
 			this.#droppedThrough,
@@ -121,7 +124,7 @@ export class Tombstones {
 		}
 	}
 
-	/** @param revisionMax of the store */
+	/** @param revisionMax the store's revision */
 	static restore(from: Reader, revisionMax: number): Tombstones {
 		const tombstones = new Tombstones();
 		let before = from.int();
@@ -159,9 +162,9 @@ export class Tombstones {
 	}
 
 	/**
-	 * The longest deleted prefix that `key` begins with. All such prefixes are also prefixes of whatever lies between
-	 * them and `key`, so they are among those that the deleted prefix right below `key` begins with. None of them is
-	 * gone before one that is outside it, because that one is older.
+	 * The tombstone of the longest deleted prefix that `key` begins with. Every such prefix is also a prefix of all keys
+	 * between it and `key` in order. So it is the deleted prefix right below `key`, or one that this begins with, which
+	 * `outer` leads to. Outer ones are older and so are dropped first: where the longest is gone, all are.
 	 */
 	#outerOf(key: string): Tombstone | undefined {
 		let outer = this.#prefixes.floor(key);

@@ -1,23 +1,23 @@
 /**
- * Stable views of the store: the keys below a prefix as they were at one revision, for readers that take more than one
- * turn. While a view is open, what it shows is not changed: the writer makes a new version beside it.
+ * Stable views of the store: the entries below a prefix as they were at one revision, for readers that take more than
+ * one turn. While a view is open, the entries that it shows are not changed: a write makes a new entry beside them.
  *
- * What that keeps in memory is bounded: the number of views, and the bytes that are kept for them alone. Beyond that
- * the oldest view is closed, and its reader has to begin again. It must never change what commands do.
+ * The number of views is bounded, and so are the bytes that are kept in memory for views alone. Above that bound the
+ * oldest view is closed, and its reader has to begin again. Views must never change the effect of a command.
  */
 import { compareUtf8 } from '../bytes/text.ts';
 import type { Kept, ViewedEntry } from './entry.ts';
 import { type Holders, type KeyIndex, type Position, seek } from './key-index.ts';
 
 export const VIEWS_MAX = 128;
-/** Old values, entries and arrays that are kept for views alone. */
+/** The bound on the bytes of old values, entries and arrays that are kept for views alone. */
 export const KEPT_BYTES_MAX = 128 * 1024 * 1024;
-/** An entry without its key and value, and one place in an array. */
+/** The memory of an entry without its key and value, and of one place in an array. */
 const ENTRY_BYTES = 144;
 const PLACE_BYTES = 8;
 
 export class Views implements Holders<Kept> {
-	/** The revision of the newest open view; 0 where none is open. What was changed later than that is in no view. */
+	/** The revision of the newest open view; 0 where none is open. No view shows an entry of a later revision. */
 	through = 0;
 	readonly #keptBytesMax: number;
 	/** The oldest first. */
@@ -32,13 +32,13 @@ export class Views implements Holders<Kept> {
 		return this.#open.length;
 	}
 
-	/** The bytes that are kept in memory for open views alone. It may be too high, and is never too low. */
+	/** The bytes that are kept in memory for open views alone. The estimate may be too high, and is never too low. */
 	get keptBytes(): number {
 		return this.#keptBytes;
 	}
 
 	/**
-	 * Shows the keys that begin with `prefix` and are above `after`.
+	 * Opens a view of the entries whose keys begin with `prefix` and are above `after`.
 	 *
 	 * @returns null where too many views are open
 	 */
@@ -67,7 +67,7 @@ export class Views implements Holders<Kept> {
 		this.#keptBytes -= view.bytesOfOwn;
 	}
 
-	/** A version of an entry, with a value of so many bytes, is kept for views alone. It is there since `since`. */
+	/** An old entry of revision `since`, with a value of `valueBytes` bytes, is from now on kept for views alone. */
 	keptEntry(since: number, valueBytes: number): void {
 		this.#keep(this.#open.length - 1, since, ENTRY_BYTES + valueBytes);
 		this.#closeOldest();
@@ -88,7 +88,10 @@ export class Views implements Holders<Kept> {
 		this.#closeOldest();
 	}
 
-	/** @param at the newest view that holds it */
+	/**
+	 * Charges bytes that are there since revision `since` to a view. @param at the index of the newest view that holds
+	 * them
+	 */
 	#keep(at: number, since: number, bytes: number): void {
 		const view = this.#open[at];
 		if (!view) return;
@@ -106,16 +109,16 @@ export class Views implements Holders<Kept> {
 export class View {
 	/** It shows the state at this revision. */
 	readonly revision: number;
-	/** What is kept for it and for no newer view: for it alone, or perhaps for older views too. `Views` counts it. */
+	/** Bytes kept for this view and no newer one: `bytesOfOwn` for it alone, `bytesOfOlder` for older views too. */
 	bytesOfOwn = 0;
 	bytesOfOlder = 0;
 	readonly #views: Views;
-	/** Each holds entries in their order; null once the view is closed. */
+	/** The arrays of entries, in order; null once the view is closed. */
 	#arrays: readonly (readonly Kept[])[] | null;
-	/** The next entry. */
+	/** The position of the next entry. */
 	#array = 0;
 	#item: number;
-	/** The end: a position in the last array, or 0 where all of it is shown. */
+	/** The view ends before this position of the last array, or at its end where this is 0. */
 	readonly #lastItems: number;
 
 	constructor(
@@ -132,12 +135,12 @@ export class View {
 		this.#lastItems = lastItems;
 	}
 
-	/** It shows nothing any more: it was closed by its reader, or to make room. */
+	/** Whether the view was closed, by its reader or to make room. */
 	get isClosed(): boolean {
 		return this.#arrays === null;
 	}
 
-	/** There is no next entry. */
+	/** Whether there is no next entry. */
 	get isAtEnd(): boolean {
 		const array = this.#arrays?.[this.#array];
 		if (array === undefined || this.#arrays === null) return true;
@@ -157,7 +160,7 @@ export class View {
 		return entry;
 	}
 
-	/** Passes over entries, in few steps however many there are. @param isPassed true for the lowest keys only */
+	/** Passes over entries by binary search. @param isPassed true for the lowest keys only */
 	skip(isPassed: (key: string) => boolean): void {
 		if (this.#arrays === null) return;
 		const arrays = this.#arrays;
