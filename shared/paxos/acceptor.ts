@@ -6,9 +6,8 @@
  * to a prepare request having a number greater than n."
  */
 
-import type { Reader, Writer } from '../bytes/bytes.ts';
 import { sameBytes } from '../bytes/bytes.ts';
-import { type Ballot, compareBallots, type NodeId, readBallot, sameBallot, writeBallot } from './ballot.ts';
+import { type Ballot, compareBallots, type NodeId, sameBallot } from './ballot.ts';
 import { type Context, ENTRY_BYTES_MAX, InvariantError } from './config.ts';
 import type { SlotLog } from './log.ts';
 import type { Accept, Acceptance, Heartbeat, Nack, Prepare, Slot } from './message.ts';
@@ -16,29 +15,33 @@ import type { Accept, Acceptance, Heartbeat, Nack, Prepare, Slot } from './messa
 /** A nack shows an acceptance of at most this many bytes. */
 const NACK_VALUE_BYTES_MAX = 4096;
 
+export interface AcceptorState {
+	promised: Ballot;
+	/** The last record that says what is chosen says it of the slots up to here. */
+	chosenRecorded: Slot;
+	/** An accept was too far ahead, and none has come since that was not. */
+	ignoresFar: boolean;
+}
+
 export class Acceptor {
+	readonly state: AcceptorState;
 	readonly #context: Context;
 	readonly #log: SlotLog;
-	#promised: Ballot;
-	#chosenRecorded: Slot;
-	/** An accept was too far ahead, and none has come since that was not. */
-	#ignoresFar = false;
 
-	constructor(context: Context, log: SlotLog, promised: Ballot) {
+	constructor(context: Context, log: SlotLog, promised: Ballot, state?: AcceptorState) {
 		this.#context = context;
 		this.#log = log;
-		this.#promised = promised;
-		this.#chosenRecorded = log.chosenThrough;
+		this.state = state ?? { promised, chosenRecorded: log.chosenThrough, ignoresFar: false };
 	}
 
 	/** No ballot below this one is promised or accepted any more. */
 	get promised(): Ballot {
-		return this.#promised;
+		return this.state.promised;
 	}
 
 	/** Phase 1b. A repeated prepare is answered again, and waits for the same flush. */
 	prepare(from: NodeId, { ballot, contest }: Prepare): void {
-		if (compareBallots(ballot, this.#promised) < 0) return this.#refuse(from, 'prepare', ballot, contest);
+		if (compareBallots(ballot, this.state.promised) < 0) return this.#refuse(from, 'prepare', ballot, contest);
 		const reported = this.#log.openAcceptances();
 		const contested = contest <= this.#log.chosenThrough ? this.#acceptance(contest) : null;
 		if (contested) reported.unshift(contested);
@@ -60,12 +63,12 @@ export class Acceptor {
 
 	/** Phase 2b. The answer goes to the proposer only. What is chosen here otherwise is answered with what it is. */
 	accept(from: NodeId, { ballot, slot, value }: Accept): void {
-		if (compareBallots(ballot, this.#promised) < 0) return this.#refuse(from, 'accept', ballot, slot);
+		if (compareBallots(ballot, this.state.promised) < 0) return this.#refuse(from, 'accept', ballot, slot);
 		const { out } = this.#context;
 		const { trimmedThrough, chosenThrough } = this.#log;
 		if (slot <= trimmedThrough) return out.now(from, { kind: 'trimmed', trimmedThrough, chosenThrough });
 		if (slot > chosenThrough + this.#context.config.slotsAheadMax) return this.#ignoreFarAccept(from, slot);
-		this.#ignoresFar = false;
+		this.state.ignoresFar = false;
 		const held = this.#log.entry(slot);
 		if (held && slot <= chosenThrough && !sameBytes(held.value, value)) {
 			// Learning promises nothing, so a late accept of a lower ballot may come: it cannot be chosen any more.
@@ -75,7 +78,7 @@ export class Acceptor {
 		if (held?.accepted && sameBallot(held.ballot, ballot)) {
 			if (!sameBytes(held.value, value)) throw new InvariantError(`two values for slot ${slot} under one ballot`);
 		} else {
-			this.#promised = ballot;
+			this.state.promised = ballot;
 			this.#log.accept(slot, ballot, value);
 			out.persist.push({ kind: 'accepted', slot, ballot, value });
 			this.#recordChosen();
@@ -86,36 +89,24 @@ export class Acceptor {
 
 	/** Confirms that nothing above the leader's ballot is promised here. Needs no disk: it promises nothing new. */
 	heartbeat(from: NodeId, { ballot, round }: Heartbeat): void {
-		if (compareBallots(ballot, this.#promised) < 0) return this.#refuse(from, 'heartbeat', ballot, 0);
+		if (compareBallots(ballot, this.state.promised) < 0) return this.#refuse(from, 'heartbeat', ballot, 0);
 		if (round === 0) return;
 		const { out, nowMs: timeMs } = this.#context;
 		out.now(from, { kind: 'confirm', ballot, round, chosenThrough: this.#log.chosenThrough, timeMs });
 	}
 
-	save(to: Writer): void {
-		writeBallot(to, this.#promised);
-		to.int(this.#chosenRecorded);
-		to.bool(this.#ignoresFar);
-	}
-
-	load(from: Reader): void {
-		this.#promised = readBallot(from);
-		this.#chosenRecorded = from.int();
-		this.#ignoresFar = from.bool();
-	}
-
 	#promise(ballot: Ballot, reported: number): void {
-		if (sameBallot(ballot, this.#promised)) return;
+		if (sameBallot(ballot, this.state.promised)) return;
 		const { out } = this.#context;
-		out.fact({ kind: 'promised', ballot, previous: this.#promised, reported });
-		this.#promised = ballot;
+		out.fact({ kind: 'promised', ballot, previous: this.state.promised, reported });
+		this.state.promised = ballot;
 		out.persist.push({ kind: 'promised', ballot });
 	}
 
 	/** It is told once. Its leader sends it again when this node, by its confirms, is near enough. */
 	#ignoreFarAccept(from: NodeId, slot: Slot): void {
-		if (this.#ignoresFar) return;
-		this.#ignoresFar = true;
+		if (this.state.ignoresFar) return;
+		this.state.ignoresFar = true;
 		const { slotsAheadMax } = this.#context.config;
 		const why = `slot ${slot} is more than ${slotsAheadMax} above slot ${this.#log.chosenThrough}, which is known chosen`;
 		this.#context.out.fact({ kind: 'ignored', from, message: 'accept', why });
@@ -123,9 +114,9 @@ export class Acceptor {
 
 	/** Rides on what waits for a flush anyway. */
 	#recordChosen(): void {
-		if (this.#log.chosenThrough === this.#chosenRecorded) return;
-		this.#chosenRecorded = this.#log.chosenThrough;
-		this.#context.out.persist.push({ kind: 'chosen', through: this.#chosenRecorded });
+		if (this.#log.chosenThrough === this.state.chosenRecorded) return;
+		this.state.chosenRecorded = this.#log.chosenThrough;
+		this.#context.out.persist.push({ kind: 'chosen', through: this.state.chosenRecorded });
 	}
 
 	#refuse(to: NodeId, refused: Nack['refused'], ballot: Ballot, slot: Slot): void {
@@ -135,10 +126,10 @@ export class Acceptor {
 			kind: 'nack',
 			refused,
 			ballot,
-			promised: this.#promised,
+			promised: this.state.promised,
 			acceptance: acceptance && acceptance.value.length <= NACK_VALUE_BYTES_MAX ? acceptance : null,
 		});
-		if (out.watched) out.fact({ kind: 'refused', refused, slot, ballot, promised: this.#promised });
+		if (out.watched) out.fact({ kind: 'refused', refused, slot, ballot, promised: this.state.promised });
 	}
 
 	#acceptance(slot: Slot): Acceptance | null {

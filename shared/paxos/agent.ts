@@ -6,23 +6,22 @@
  * @source Paxos Made Simple 2 (the algorithm), 3 (the sequence of slots and the leader)
  */
 
-import { Reader, Writer } from '../bytes/bytes.ts';
-import { Acceptor } from './acceptor.ts';
+import { Acceptor, type AcceptorState } from './acceptor.ts';
 import { type Ballot, compareBallots, type NodeId, sameBallot } from './ballot.ts';
 import type { Phase1 } from './campaign.ts';
-import { Clocks } from './clocks.ts';
+import { Clocks, type ClocksState } from './clocks.ts';
 import type { AgentConfig, Context } from './config.ts';
 import type { Effects } from './effects.ts';
-import { Election } from './election.ts';
+import { Election, type ElectionState } from './election.ts';
 import type { Event, Timer } from './event.ts';
 import type { Role } from './fact.ts';
 import type { Leadership } from './leadership.ts';
-import { Learner } from './learner.ts';
-import { type LogEntry, LogReplay, type SlotLog } from './log.ts';
+import { Learner, type LearnerState } from './learner.ts';
+import { type LogEntry, LogReplay, type LogState, SlotLog } from './log.ts';
 import type { Forward, Hearing, Leading, Message, Nack, NoRoom, ReadAsk, ReadIndex, Slot } from './message.ts';
 import { Outbox } from './outbox.ts';
-import { Proposer } from './proposer.ts';
-import { Reads } from './reads.ts';
+import { Proposer, type ProposerState } from './proposer.ts';
+import { Reads, type ReadsState } from './reads.ts';
 import type { DurableRecord } from './record.ts';
 
 /** What may be looked at between steps. Copies nothing, and changes with the next step. */
@@ -48,6 +47,24 @@ export interface AgentView {
 	readonly readsCount: number;
 }
 
+/**
+ * Everything that an agent remembers, as plain data: objects, arrays, maps, sets, bytes and numbers, without a cycle.
+ * Two agents whose states are equal behave alike from there on. It is the agent's own, and changes with the next step:
+ * take a copy of it (`shared/simulation/snapshot.ts`).
+ */
+export interface AgentState {
+	readonly epoch: number;
+	readonly appliedThrough: Slot;
+	readonly recoveredThrough: Slot;
+	readonly clocks: ClocksState;
+	readonly log: LogState;
+	readonly acceptor: AcceptorState;
+	readonly learner: LearnerState;
+	readonly proposer: ProposerState;
+	readonly election: ElectionState;
+	readonly reads: ReadsState;
+}
+
 export class PaxosAgent {
 	/** Whether facts of single messages are made. */
 	watched = false;
@@ -61,31 +78,39 @@ export class PaxosAgent {
 	readonly #reads: Reads;
 	#appliedThrough: Slot;
 	/** Of the leader that is heard: what lies above was not chosen before its ballot. */
-	#recoveredThrough: Slot = 0;
+	#recoveredThrough: Slot;
 
 	/**
 	 * @param durable every record this node ever made durable, in the order of its log; or a replay of all of them
 	 * @param trimmedThrough the last slot that the state machine begins with; the records need not hold it
+	 * @param state for `from`
 	 * @throws InvariantError for records that no agent writes
 	 */
-	constructor(config: AgentConfig, durable: Iterable<DurableRecord> | LogReplay = [], trimmedThrough: Slot = 0) {
-		const { log, promised } = durable instanceof LogReplay ? durable : replayed(durable, config, trimmedThrough);
-		this.#appliedThrough = trimmedThrough;
+	constructor(
+		config: AgentConfig,
+		durable: Iterable<DurableRecord> | LogReplay = [],
+		trimmedThrough: Slot = 0,
+		state?: AgentState,
+	) {
+		const replay = durable instanceof LogReplay ? durable : replayed(durable, config, trimmedThrough);
+		const log = state ? new SlotLog(trimmedThrough, state.log) : replay.log;
+		this.#appliedThrough = state?.appliedThrough ?? trimmedThrough;
+		this.#recoveredThrough = state?.recoveredThrough ?? 0;
 		this.#context = {
 			config,
 			out: new Outbox(false),
 			nowMs: 0,
-			epoch: 0,
+			epoch: state?.epoch ?? 0,
 			promised: () => this.#acceptor.promised,
 			chosenThrough: () => this.#log.chosenThrough,
 		};
-		this.#clocks = new Clocks(this.#context);
+		this.#clocks = new Clocks(this.#context, state?.clocks);
 		this.#log = log;
-		this.#acceptor = new Acceptor(this.#context, log, promised);
-		this.#learner = new Learner(this.#context, log);
-		this.#proposer = new Proposer(this.#context, log, this.#acceptor, this.#learner, this.#clocks);
-		this.#election = new Election(this.#context);
-		this.#reads = new Reads(this.#context);
+		this.#acceptor = new Acceptor(this.#context, log, replay.promised, state?.acceptor);
+		this.#learner = new Learner(this.#context, log, state?.learner);
+		this.#proposer = new Proposer(this.#context, log, this.#acceptor, this.#learner, this.#clocks, state?.proposer);
+		this.#election = new Election(this.#context, state?.election);
+		this.#reads = new Reads(this.#context, state?.reads);
 	}
 
 	/**
@@ -123,38 +148,24 @@ export class PaxosAgent {
 		};
 	}
 
-	/** The whole state, as canonical bytes: two agents that behave alike from here on have the same. */
-	save(): Uint8Array {
-		const to = new Writer();
-		to.int(this.#context.epoch);
-		this.#clocks.save(to);
-		this.#log.save(to);
-		this.#acceptor.save(to);
-		this.#learner.save(to);
-		this.#proposer.save(to);
-		this.#election.save(to);
-		this.#reads.save(to);
-		to.int(this.#appliedThrough);
-		to.int(this.#recoveredThrough);
-		return to.take();
+	get state(): AgentState {
+		return {
+			epoch: this.#context.epoch,
+			appliedThrough: this.#appliedThrough,
+			recoveredThrough: this.#recoveredThrough,
+			clocks: this.#clocks.state,
+			log: this.#log.state,
+			acceptor: this.#acceptor.state,
+			learner: this.#learner.state,
+			proposer: this.#proposer.state,
+			election: this.#election.state,
+			reads: this.#reads.state,
+		};
 	}
 
-	/** @throws MalformedError for anything but what `save` gave */
-	static restore(config: AgentConfig, saved: Uint8Array): PaxosAgent {
-		const agent = new PaxosAgent(config);
-		const from = new Reader(saved);
-		agent.#context.epoch = from.int();
-		agent.#clocks.load(from);
-		agent.#log.load(from);
-		agent.#acceptor.load(from);
-		agent.#learner.load(from);
-		agent.#proposer.load(from);
-		agent.#election.load(from);
-		agent.#reads.load(from);
-		agent.#appliedThrough = from.int();
-		agent.#recoveredThrough = from.int();
-		from.finish();
-		return agent;
+	/** An agent that goes on from this state, which is the agent's from now on. */
+	static from(config: AgentConfig, state: AgentState): PaxosAgent {
+		return new PaxosAgent(config, [], state.log.trimmedThrough, state);
 	}
 
 	#dispatch(event: Event): void {

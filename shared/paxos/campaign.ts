@@ -6,11 +6,9 @@
  * responses, or is any value if the responses reported no proposals"
  */
 
-import type { Reader, Writer } from '../bytes/bytes.ts';
-import { type Ballot, compareBallots, type NodeId, readBallot, writeBallot } from './ballot.ts';
+import { type Ballot, compareBallots, type NodeId } from './ballot.ts';
 import type { Acceptance, Promised, Slot } from './message.ts';
 import { isQuorum, NO_VOTERS, type Voters, withVote } from './quorum.ts';
-import { readAcceptance, writeAcceptance } from './wire.ts';
 
 /** One acceptor's promise, whole once all of its parts have come. */
 interface Report {
@@ -44,21 +42,38 @@ export interface CompletePromise {
 	readonly reported: readonly Acceptance[];
 }
 
-export class Campaign {
+export interface CampaignState {
 	readonly ballot: Ballot;
+	/** The slot that the campaign contests; 0 for none. */
 	readonly contest: Slot;
-	readonly #members: readonly NodeId[];
-	readonly #reports = new Map<NodeId, Report>();
-	#voters: Voters = NO_VOTERS;
+	readonly reports: Map<NodeId, Report>;
+	/** The acceptors whose promises are complete. */
+	voters: Voters;
+}
 
-	constructor(ballot: Ballot, contest: Slot, members: readonly NodeId[]) {
-		this.ballot = ballot;
-		this.contest = contest;
+export class Campaign {
+	readonly state: CampaignState;
+	readonly #members: readonly NodeId[];
+
+	constructor(members: readonly NodeId[], state: CampaignState) {
 		this.#members = members;
+		this.state = state;
+	}
+
+	static begin(ballot: Ballot, contest: Slot, members: readonly NodeId[]): Campaign {
+		return new Campaign(members, { ballot, contest, reports: new Map(), voters: NO_VOTERS });
+	}
+
+	get ballot(): Ballot {
+		return this.state.ballot;
+	}
+
+	get contest(): Slot {
+		return this.state.contest;
 	}
 
 	get voters(): Voters {
-		return this.#voters;
+		return this.state.voters;
 	}
 
 	/**
@@ -67,55 +82,28 @@ export class Campaign {
 	 * @returns the promise, if this part made it complete
 	 */
 	add(from: NodeId, { part, parts, chosenThrough, accepted }: Promised): CompletePromise | undefined {
-		let report = this.#reports.get(from);
+		let report = this.state.reports.get(from);
 		// A repeated promise may be cut differently once its acceptor has learned more: never mix the two.
 		if (!report || report.chosenThrough !== chosenThrough || report.parts.length !== parts) {
 			if (report && isWhole(report)) return undefined;
 			report = { parts: new Array(parts).fill(undefined), missing: parts, chosenThrough };
-			this.#reports.set(from, report);
+			this.state.reports.set(from, report);
 		}
 		if (report.parts[part] !== undefined) return undefined;
 		report.parts[part] = accepted;
 		report.missing--;
 		if (!isWhole(report)) return undefined;
-		this.#voters = withVote(this.#voters, from, this.#members);
+		this.state.voters = withVote(this.state.voters, from, this.#members);
 		return { from, chosenThrough, reported: allOf(report) };
 	}
 
 	/** What the promises oblige to; undefined until a quorum has made them. */
 	result(): Phase1 | undefined {
-		if (!isQuorum(this.#voters, this.#members)) return undefined;
-		const promises = [...this.#reports]
+		if (!isQuorum(this.state.voters, this.#members)) return undefined;
+		const promises = [...this.state.reports]
 			.filter(([, report]) => isWhole(report))
 			.map(([from, report]) => ({ from, chosenThrough: report.chosenThrough, reported: allOf(report) }));
 		return phase1Of(this.ballot, this.contest, promises);
-	}
-
-	save(to: Writer): void {
-		writeBallot(to, this.ballot);
-		to.int(this.contest);
-		to.int(this.#voters);
-		to.list([...this.#reports.keys()].sort(), (from) => {
-			const report = this.#reports.get(from) as Report;
-			to.id(from);
-			to.int(report.chosenThrough);
-			to.list(report.parts, (part) =>
-				to.maybe(part ?? null, (accepted) => to.list(accepted, (acceptance) => writeAcceptance(to, acceptance))),
-			);
-		});
-	}
-
-	static load(from: Reader, members: readonly NodeId[]): Campaign {
-		const campaign = new Campaign(readBallot(from), from.int(), members);
-		campaign.#voters = from.int();
-		from.list(() => {
-			const node = from.id();
-			const chosenThrough = from.int();
-			const parts = from.list(() => from.maybe(() => from.list(() => readAcceptance(from))) ?? undefined);
-			const missing = parts.filter((part) => part === undefined).length;
-			campaign.#reports.set(node, { parts, missing, chosenThrough });
-		});
-		return campaign;
 	}
 }
 

@@ -4,7 +4,6 @@
  * that sends one changes nothing, and a node whose clock is off by years forms its ballots from the clocks of a quorum.
  */
 
-import type { Reader, Writer } from '../bytes/bytes.ts';
 import {
 	type Ballot,
 	ballotAbove,
@@ -12,10 +11,8 @@ import {
 	isWellFormed,
 	NO_BALLOT,
 	type NodeId,
-	readBallot,
 	sameBallot,
 	type WallTime,
-	writeBallot,
 } from './ballot.ts';
 import {
 	BALLOT_AHEAD_MAX_MS,
@@ -32,35 +29,40 @@ import { quorumSize } from './quorum.ts';
 
 const NS_PER_MS = 1_000_000;
 
-export class Clocks {
-	readonly #context: Context;
+export interface ClocksState {
 	/** By peer: the time that its clock showed when it last told. */
-	readonly #toldMs = new Map<NodeId, number>();
+	readonly toldMs: Map<NodeId, number>;
 	/** By peer: the leader that it named in its last answer to a poll. */
-	readonly #named = new Map<NodeId, Ballot>();
+	readonly named: Map<NodeId, Ballot>;
 	/** The peers whose clocks were reported to be far from this node's. */
-	readonly #apart = new Set<NodeId>();
+	readonly apart: Set<NodeId>;
 	/** The last ballot that was reported as not believed. */
-	#disbelieved: Ballot = NO_BALLOT;
+	disbelieved: Ballot;
+}
 
-	constructor(context: Context) {
+export class Clocks {
+	readonly state: ClocksState;
+	readonly #context: Context;
+
+	constructor(context: Context, state?: ClocksState) {
 		this.#context = context;
+		this.state = state ?? { toldMs: new Map(), named: new Map(), apart: new Set(), disbelieved: NO_BALLOT };
 	}
 
 	/** A peer tells what its clock shows. */
 	told(from: NodeId, timeMs: number): void {
-		this.#toldMs.set(from, timeMs);
+		this.state.toldMs.set(from, timeMs);
 		const aheadMs = timeMs - this.#context.nowMs;
 		const isApart = Math.abs(aheadMs) > CLOCK_SKEW_TOLD_MS;
-		if (isApart === this.#apart.has(from)) return;
-		if (isApart) this.#apart.add(from);
-		else this.#apart.delete(from);
+		if (isApart === this.state.apart.has(from)) return;
+		if (isApart) this.state.apart.add(from);
+		else this.state.apart.delete(from);
 		this.#context.out.fact({ kind: 'clockSkew', peer: from, aheadMs });
 	}
 
 	/** A peer names the leader that it follows; NO_BALLOT for none. */
 	named(from: NodeId, leader: Ballot): void {
-		this.#named.set(from, leader);
+		this.state.named.set(from, leader);
 	}
 
 	/** Whether this node acts on such a ballot. */
@@ -72,8 +74,8 @@ export class Clocks {
 
 	/** Reports, once for each ballot, that a message is ignored for it. */
 	disbelieve(from: NodeId, message: MessageKind, ballot: Ballot): void {
-		if (sameBallot(ballot, this.#disbelieved)) return;
-		this.#disbelieved = ballot;
+		if (sameBallot(ballot, this.state.disbelieved)) return;
+		this.state.disbelieved = ballot;
 		const years = Math.round((ballot.ms - this.#context.nowMs) / (BALLOT_AHEAD_MAX_MS / 10));
 		const why = `its ballot is ${years} years ahead of this node's clock`;
 		this.#context.out.fact({ kind: 'ignored', from, message, why });
@@ -90,29 +92,9 @@ export class Clocks {
 		return ballot;
 	}
 
-	save(to: Writer): void {
-		to.list([...this.#toldMs.keys()].sort(), (peer) => {
-			to.id(peer);
-			to.int(this.#toldMs.get(peer) as number);
-		});
-		to.list([...this.#named.keys()].sort(), (peer) => {
-			to.id(peer);
-			writeBallot(to, this.#named.get(peer) as Ballot);
-		});
-		to.list([...this.#apart].sort(), (peer) => to.id(peer));
-		writeBallot(to, this.#disbelieved);
-	}
-
-	load(from: Reader): void {
-		from.list(() => this.#toldMs.set(from.id(), from.int()));
-		from.list(() => this.#named.set(from.id(), readBallot(from)));
-		from.list(() => this.#apart.add(from.id()));
-		this.#disbelieved = readBallot(from);
-	}
-
 	/** A quorum, this node included, has clocks that show this time or a later one; undefined where too few are known. */
 	#quorumMs(ownMs: number): number | undefined {
-		const latestFirst = [...this.#toldMs.values(), ownMs].sort((a, b) => b - a);
+		const latestFirst = [...this.state.toldMs.values(), ownMs].sort((a, b) => b - a);
 		return latestFirst[quorumSize(this.#context.config.members) - 1];
 	}
 
@@ -125,7 +107,7 @@ export class Clocks {
 
 	/** The highest ballot that a quorum follows at least, by what its members named. */
 	#followedByQuorum(): Ballot {
-		const highestFirst = [...this.#named.values()].sort((a, b) => compareBallots(b, a));
+		const highestFirst = [...this.state.named.values()].sort((a, b) => compareBallots(b, a));
 		return highestFirst[quorumSize(this.#context.config.members) - 1] ?? NO_BALLOT;
 	}
 }

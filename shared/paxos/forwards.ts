@@ -4,7 +4,6 @@
  * origin says how far its proposals are settled: those are forgotten.
  */
 
-import type { Reader, Writer } from '../bytes/bytes.ts';
 import type { NodeId } from './ballot.ts';
 import { FORWARDS_MAX } from './bounds.ts';
 import type { ProposalId } from './event.ts';
@@ -19,22 +18,30 @@ interface Known {
 
 const SWEEP_MIN = 64;
 
-export class Forwards {
+export interface ForwardsState {
 	/** By origin; of its newest life only. */
-	readonly #known = new Map<NodeId, Known>();
+	readonly known: Map<NodeId, Known>;
+}
+
+export class Forwards {
+	readonly state: ForwardsState;
+
+	constructor(state: ForwardsState = { known: new Map() }) {
+		this.state = state;
+	}
 
 	/** Whether the leader has it already. */
 	has({ origin, epoch, id }: Forward): boolean {
-		const known = this.#known.get(origin);
+		const known = this.state.known.get(origin);
 		return known?.epoch === epoch && known.ids.has(id);
 	}
 
 	/** @returns false where the origin has as many unsettled proposals here as are remembered */
 	add({ origin, epoch, id, settledThrough }: Forward): boolean {
-		let known = this.#known.get(origin);
+		let known = this.state.known.get(origin);
 		if (known?.epoch !== epoch) {
 			known = { epoch, ids: new Set(), sweepAt: SWEEP_MIN };
-			this.#known.set(origin, known);
+			this.state.known.set(origin, known);
 		}
 		if (known.ids.size >= known.sweepAt) {
 			for (const other of known.ids) if (other <= settledThrough) known.ids.delete(other);
@@ -43,23 +50,5 @@ export class Forwards {
 		if (known.ids.size >= FORWARDS_MAX) return false;
 		known.ids.add(id);
 		return true;
-	}
-
-	save(to: Writer): void {
-		to.list([...this.#known.keys()].sort(), (origin) => {
-			const { epoch, ids, sweepAt } = this.#known.get(origin) as Known;
-			to.id(origin);
-			to.int(epoch);
-			to.list(ids, (id) => to.int(id));
-			to.int(sweepAt);
-		});
-	}
-
-	load(from: Reader): void {
-		from.list(() => {
-			const origin = from.id();
-			const known = { epoch: from.int(), ids: new Set(from.list(() => from.int())), sweepAt: from.int() };
-			this.#known.set(origin, known);
-		});
 	}
 }

@@ -9,18 +9,16 @@
  * @source Paxos Made Simple 2.2, phase 2, and 3 (a leader runs phase 1 once for infinitely many instances)
  */
 
-import type { Reader, Writer } from '../bytes/bytes.ts';
 import type { Acceptor } from './acceptor.ts';
-import { NO_BALLOT, type NodeId, readBallot, writeBallot } from './ballot.ts';
-import { type Phase1, phase1Of } from './campaign.ts';
+import { NO_BALLOT, type NodeId } from './ballot.ts';
+import type { Phase1 } from './campaign.ts';
 import type { Context } from './config.ts';
 import type { ProposalId } from './event.ts';
-import { Forwards } from './forwards.ts';
+import { Forwards, type ForwardsState } from './forwards.ts';
 import type { SlotLog } from './log.ts';
 import type { Accept, Forward, Leading, Slot } from './message.ts';
 import { hasVoted, isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withVote } from './quorum.ts';
 import { commandsLength, joinBatches, NOOP, type Value } from './value.ts';
-import { readAcceptance, writeAcceptance } from './wire.ts';
 
 /** Of proposals that wait at a leader; the origin of one that does not fit is told so, and asks again. */
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
@@ -36,50 +34,73 @@ interface OpenSlot {
 	voters: Voters;
 }
 
-export class Leadership {
+export interface LeadershipState {
 	readonly phase1: Phase1;
+	readonly open: Map<Slot, OpenSlot>;
+	queue: Queued[];
+	/** What was taken from the queue lies before this index. */
+	queueHead: number;
+	queueBytes: number;
+	readonly forwards: ForwardsState;
+	nextSlot: Slot;
+	/** A slot that one proposal contests, and that phase 1 left free. */
+	reserved: (Queued & { readonly slot: Slot }) | null;
+	/** The nodes that answered since the last look: a leader that reaches no quorum is none. */
+	answered: Voters;
+	/** By follower: how far it was when it last confirmed. */
+	readonly confirmedThrough: Map<NodeId, Slot>;
+	/** How far this node was at the last look. */
+	chosenAtLook: Slot;
+}
+
+export class Leadership {
+	readonly state: LeadershipState;
 	readonly #context: Context;
 	readonly #log: SlotLog;
 	readonly #acceptor: Acceptor;
-	readonly #open = new Map<Slot, OpenSlot>();
-	#queue: Queued[] = [];
-	/** What was taken from the queue lies before this index. */
-	#queueHead = 0;
-	#queueBytes = 0;
-	readonly #forwards = new Forwards();
-	#nextSlot: Slot;
-	/** A slot that one proposal contests, and that phase 1 left free. */
-	#reserved: (Queued & { readonly slot: Slot }) | null = null;
-	/** Who answered since the last look: a leader that reaches no quorum is none. */
-	#answered: Voters = NO_VOTERS;
-	/** By follower: how far it was when it last confirmed. */
-	readonly #confirmedThrough = new Map<NodeId, Slot>();
-	/** How far this node was at the last look. */
-	#chosenAtLook: Slot = -1;
+	readonly #forwards: Forwards;
 
-	constructor(context: Context, log: SlotLog, acceptor: Acceptor, phase1: Phase1) {
+	constructor(context: Context, log: SlotLog, acceptor: Acceptor, state: LeadershipState) {
 		this.#context = context;
 		this.#log = log;
 		this.#acceptor = acceptor;
-		this.phase1 = phase1;
-		this.#nextSlot = Math.max(phase1.chosenThrough, log.chosenThrough) + 1;
-		for (const { from, chosenThrough } of phase1.promises) {
-			this.heardFrom(from);
-			this.#confirmedThrough.set(from, chosenThrough);
-		}
+		this.state = state;
+		this.#forwards = new Forwards(state.forwards);
+	}
+
+	static begin(context: Context, log: SlotLog, acceptor: Acceptor, phase1: Phase1): Leadership {
+		let answered = NO_VOTERS;
+		for (const { from } of phase1.promises) answered = withVote(answered, from, context.config.members);
+		return new Leadership(context, log, acceptor, {
+			phase1,
+			open: new Map(),
+			queue: [],
+			queueHead: 0,
+			queueBytes: 0,
+			forwards: { known: new Map() },
+			nextSlot: Math.max(phase1.chosenThrough, log.chosenThrough) + 1,
+			reserved: null,
+			answered,
+			confirmedThrough: new Map(phase1.promises.map(({ from, chosenThrough }) => [from, chosenThrough])),
+			chosenAtLook: -1,
+		});
+	}
+
+	get phase1(): Phase1 {
+		return this.state.phase1;
 	}
 
 	/** The next slot that no value is proposed for yet. */
 	get nextSlot(): Slot {
-		return this.#nextSlot;
+		return this.state.nextSlot;
 	}
 
 	get openCount(): number {
-		return this.#open.size;
+		return this.state.open.size;
 	}
 
 	get queuedCount(): number {
-		return this.#queue.length - this.#queueHead;
+		return this.state.queue.length - this.state.queueHead;
 	}
 
 	/** How far this node's own acceptor would accept: what lies further ahead cannot have its vote yet. */
@@ -99,8 +120,8 @@ export class Leadership {
 	/** @returns false, and takes nothing, when the queue is full */
 	enqueue(value: Value, id: ProposalId): boolean {
 		if (!this.#hasRoom(value)) return false;
-		this.#queue.push({ value, id });
-		this.#queueBytes += commandsLength(value);
+		this.state.queue.push({ value, id });
+		this.state.queueBytes += commandsLength(value);
 		return true;
 	}
 
@@ -112,27 +133,27 @@ export class Leadership {
 
 	/** The slot, which phase 1 left free and which is to be proposed soon, is for this value alone. */
 	reserve(slot: Slot, value: Value, id: ProposalId): void {
-		this.#reserved = { slot, value, id };
+		this.state.reserved = { slot, value, id };
 	}
 
 	/** Proposes as much as the window of open slots allows. */
 	place(): void {
 		const { recoveredThrough, bound, chosenThrough } = this.phase1;
 		// What was fetched meanwhile is chosen, though perhaps not by this leader.
-		this.#nextSlot = Math.max(this.#nextSlot, this.#log.chosenThrough + 1);
+		this.state.nextSlot = Math.max(this.state.nextSlot, this.#log.chosenThrough + 1);
 		const { openSlotsMax } = this.#context.config;
 		const windowEnd = Math.min(Math.max(this.#log.chosenThrough, chosenThrough) + openSlotsMax, this.acceptableThrough);
-		while (this.#nextSlot <= windowEnd) {
-			if (this.#nextSlot === this.#reserved?.slot) {
-				const { slot, value, id } = this.#reserved;
+		while (this.state.nextSlot <= windowEnd) {
+			if (this.state.nextSlot === this.state.reserved?.slot) {
+				const { slot, value, id } = this.state.reserved;
 				this.propose(slot, value, 'own', [id]);
-			} else if (this.#nextSlot <= recoveredThrough) {
-				const acceptance = bound.get(this.#nextSlot);
-				if (acceptance) this.propose(this.#nextSlot, acceptance.value, 'reported', [], acceptance.ballot);
-				else this.propose(this.#nextSlot, NOOP, 'noop', []);
+			} else if (this.state.nextSlot <= recoveredThrough) {
+				const acceptance = bound.get(this.state.nextSlot);
+				if (acceptance) this.propose(this.state.nextSlot, acceptance.value, 'reported', [], acceptance.ballot);
+				else this.propose(this.state.nextSlot, NOOP, 'noop', []);
 			} else if (this.queuedCount > 0) {
 				const { value, ids } = this.#takeBatch();
-				this.propose(this.#nextSlot, value, 'own', ids);
+				this.propose(this.state.nextSlot, value, 'own', ids);
 			} else {
 				return;
 			}
@@ -149,8 +170,8 @@ export class Leadership {
 	): void {
 		const { out } = this.#context;
 		const { ballot } = this.phase1;
-		this.#open.set(slot, { value, voters: NO_VOTERS });
-		if (slot >= this.#nextSlot) this.#nextSlot = slot + 1;
+		this.state.open.set(slot, { value, voters: NO_VOTERS });
+		if (slot >= this.state.nextSlot) this.state.nextSlot = slot + 1;
 		if (ids.length > 0) out.outcomes.push({ kind: 'placed', proposals: ids, slot, ballot });
 		if (out.watched) out.fact({ kind: 'proposed', ballot, slot, value, origin, reportedAt });
 		const accept = this.#accept(slot, value);
@@ -165,8 +186,8 @@ export class Leadership {
 	 */
 	count(from: NodeId, slot: Slot): boolean {
 		const { members } = this.#context.config;
-		this.#answered = withVote(this.#answered, from, members);
-		const open = this.#open.get(slot);
+		this.state.answered = withVote(this.state.answered, from, members);
+		const open = this.state.open.get(slot);
 		if (!open || hasVoted(open.voters, from, members)) return false;
 		const before = isQuorum(open.voters, members);
 		open.voters = withVote(open.voters, from, members);
@@ -186,17 +207,17 @@ export class Leadership {
 
 	/** A quorum has accepted this ballot's value for the slot. */
 	isChosen(slot: Slot): boolean {
-		const open = this.#open.get(slot);
+		const open = this.state.open.get(slot);
 		return open !== undefined && isQuorum(open.voters, this.#context.config.members);
 	}
 
 	/** The value that is proposed for the slot and waits for its quorum. */
 	proposed(slot: Slot): Value | undefined {
-		return this.#open.get(slot)?.value;
+		return this.state.open.get(slot)?.value;
 	}
 
 	close(slot: Slot): void {
-		this.#open.delete(slot);
+		this.state.open.delete(slot);
 	}
 
 	/**
@@ -205,21 +226,21 @@ export class Leadership {
 	confirmed(from: NodeId, chosenThrough: Slot): void {
 		this.heardFrom(from);
 		const { slotsAheadMax } = this.#context.config;
-		const before = this.#confirmedThrough.get(from) ?? 0;
-		this.#confirmedThrough.set(from, chosenThrough);
-		if (this.#nextSlot <= before + slotsAheadMax) return;
+		const before = this.state.confirmedThrough.get(from) ?? 0;
+		this.state.confirmedThrough.set(from, chosenThrough);
+		if (this.state.nextSlot <= before + slotsAheadMax) return;
 		this.#resendTo(from, before + slotsAheadMax);
 	}
 
 	heardFrom(peer: NodeId): void {
-		this.#answered = withVote(this.#answered, peer, this.#context.config.members);
+		this.state.answered = withVote(this.state.answered, peer, this.#context.config.members);
 	}
 
 	/** Whether a quorum, this node included, answered since it was last asked. */
 	takeHasQuorum(): boolean {
 		const { id, members } = this.#context.config;
-		const answered = withVote(this.#answered, id, members);
-		this.#answered = NO_VOTERS;
+		const answered = withVote(this.state.answered, id, members);
+		this.state.answered = NO_VOTERS;
 		return isQuorum(answered, members);
 	}
 
@@ -229,8 +250,8 @@ export class Leadership {
 	 */
 	takeIsStuck(): boolean {
 		const { chosenThrough } = this.#log;
-		const isStuck = chosenThrough < this.phase1.chosenThrough && chosenThrough === this.#chosenAtLook;
-		this.#chosenAtLook = chosenThrough;
+		const isStuck = chosenThrough < this.phase1.chosenThrough && chosenThrough === this.state.chosenAtLook;
+		this.state.chosenAtLook = chosenThrough;
 		return isStuck;
 	}
 
@@ -244,68 +265,13 @@ export class Leadership {
 	/** The link to `peer` was made anew: what it has not voted for may be lost. */
 	resendTo(peer: NodeId): void {
 		// It may have been started anew, and then be less far than it was.
-		this.#confirmedThrough.delete(peer);
+		this.state.confirmedThrough.delete(peer);
 		this.#resendTo(peer, 0);
-	}
-
-	save(to: Writer): void {
-		const { ballot, contest, promises } = this.phase1;
-		writeBallot(to, ballot);
-		to.int(contest);
-		to.list(promises, ({ from, chosenThrough, reported }) => {
-			to.id(from);
-			to.int(chosenThrough);
-			to.list(reported, (acceptance) => writeAcceptance(to, acceptance));
-		});
-		to.list(
-			[...this.#open.keys()].sort((a, b) => a - b),
-			(slot) => {
-				const { value, voters } = this.#open.get(slot) as OpenSlot;
-				to.int(slot);
-				to.bytes(value);
-				to.int(voters);
-			},
-		);
-		to.list(this.#queue.slice(this.#queueHead), (queued) => writeQueued(to, queued));
-		this.#forwards.save(to);
-		to.int(this.#nextSlot);
-		to.maybe(this.#reserved, (reserved) => {
-			to.int(reserved.slot);
-			writeQueued(to, reserved);
-		});
-		to.int(this.#answered);
-		to.list([...this.#confirmedThrough.keys()].sort(), (peer) => {
-			to.id(peer);
-			to.int(this.#confirmedThrough.get(peer) as Slot);
-		});
-		to.int(this.#chosenAtLook + 1);
-	}
-
-	static load(from: Reader, context: Context, log: SlotLog, acceptor: Acceptor): Leadership {
-		const ballot = readBallot(from);
-		const contest = from.int();
-		const promises = from.list(() => ({
-			from: from.id(),
-			chosenThrough: from.int(),
-			reported: from.list(() => readAcceptance(from)),
-		}));
-		const leadership = new Leadership(context, log, acceptor, phase1Of(ballot, contest, promises));
-		from.list(() => leadership.#open.set(from.int(), { value: from.bytes(), voters: from.int() }));
-		leadership.#queue = from.list(() => readQueued(from));
-		leadership.#queueBytes = leadership.#queue.reduce((sum, { value }) => sum + commandsLength(value), 0);
-		leadership.#forwards.load(from);
-		leadership.#nextSlot = from.int();
-		leadership.#reserved = from.maybe(() => ({ slot: from.int(), ...readQueued(from) }));
-		leadership.#answered = from.int();
-		leadership.#confirmedThrough.clear();
-		from.list(() => leadership.#confirmedThrough.set(from.id(), from.int()));
-		leadership.#chosenAtLook = from.int() - 1;
-		return leadership;
 	}
 
 	#resendTo(peer: NodeId, above: Slot): void {
 		const { out, config } = this.#context;
-		for (const [slot, { value, voters }] of this.#open) {
+		for (const [slot, { value, voters }] of this.state.open) {
 			if (slot > above && !hasVoted(voters, peer, config.members)) out.now(peer, this.#accept(slot, value));
 		}
 	}
@@ -323,7 +289,7 @@ export class Leadership {
 	}
 
 	#hasRoom(value: Value): boolean {
-		return this.#queueBytes + commandsLength(value) <= QUEUE_BYTES_MAX;
+		return this.state.queueBytes + commandsLength(value) <= QUEUE_BYTES_MAX;
 	}
 
 	/** As much of the queue, in order, as fits one slot. */
@@ -332,29 +298,20 @@ export class Leadership {
 		const ids: ProposalId[] = [];
 		const values: Value[] = [];
 		let bytes = 0;
-		while (this.#queueHead < this.#queue.length) {
-			const { value, id } = this.#queue[this.#queueHead] as Queued;
+		while (this.state.queueHead < this.state.queue.length) {
+			const { value, id } = this.state.queue[this.state.queueHead] as Queued;
 			if (values.length > 0 && bytes + commandsLength(value) > valueBytesMax) break;
 			bytes += commandsLength(value);
 			values.push(value);
 			if (id !== 0) ids.push(id);
-			this.#queueHead++;
+			this.state.queueHead++;
 		}
-		this.#queueBytes -= bytes;
+		this.state.queueBytes -= bytes;
 		// What was taken is let go once it is half of the array, so that each is moved once at most.
-		if (2 * this.#queueHead >= this.#queue.length) {
-			this.#queue = this.#queue.slice(this.#queueHead);
-			this.#queueHead = 0;
+		if (2 * this.state.queueHead >= this.state.queue.length) {
+			this.state.queue = this.state.queue.slice(this.state.queueHead);
+			this.state.queueHead = 0;
 		}
 		return { value: values.length === 1 ? (values[0] as Value) : joinBatches(values), ids };
 	}
-}
-
-function writeQueued(to: Writer, { value, id }: Queued): void {
-	to.bytes(value);
-	to.int(id);
-}
-
-function readQueued(from: Reader): Queued {
-	return { value: from.bytes(), id: from.int() };
 }

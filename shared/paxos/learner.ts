@@ -4,25 +4,29 @@
  * does not answer, or answers that it knows less.
  */
 
-import type { Reader, Writer } from '../bytes/bytes.ts';
 import { sameBytes } from '../bytes/bytes.ts';
 import { type Ballot, type NodeId, sameBallot } from './ballot.ts';
 import { type Context, ENTRY_BYTES_MAX } from './config.ts';
 import type { SlotLog } from './log.ts';
 import type { Decisions, Fetch, Slot, Trimmed } from './message.ts';
 
+export interface LearnerState {
+	/** The node that claims to know every slot up to `target`; null for none. */
+	source: NodeId | null;
+	target: Slot;
+	/** The fetch under way: the node that it asks, and the slot that it asks from. */
+	asked: { readonly node: NodeId; readonly from: Slot } | null;
+}
+
 export class Learner {
+	readonly state: LearnerState;
 	readonly #context: Context;
 	readonly #log: SlotLog;
-	/** The node that claims to know every slot up to `#target`; null for none. */
-	#source: NodeId | null = null;
-	#target: Slot = 0;
-	/** The fetch under way: whom it asks, and from which slot on. */
-	#asked: { readonly node: NodeId; readonly from: Slot } | null = null;
 
-	constructor(context: Context, log: SlotLog) {
+	constructor(context: Context, log: SlotLog, state?: LearnerState) {
 		this.#context = context;
 		this.#log = log;
+		this.state = state ?? { source: null, target: 0, asked: null };
 	}
 
 	/** The leader of `ballot` says that every slot up to `through` is chosen. */
@@ -50,18 +54,18 @@ export class Learner {
 	 */
 	fetchFrom(from: NodeId, through: Slot, atOnce = false): void {
 		if (through <= this.#log.chosenThrough || from === this.#context.config.id) return;
-		const underWay = this.#isBehind && this.#asked !== null;
-		if (this.#isBehind && through < this.#target && !atOnce) return;
-		this.#source = from;
-		this.#target = through;
+		const underWay = this.#isBehind && this.state.asked !== null;
+		if (this.#isBehind && through < this.state.target && !atOnce) return;
+		this.state.source = from;
+		this.state.target = through;
 		if (!underWay || atOnce) this.#ask();
 	}
 
 	/** The link to a node is down. What it was asked is not answered any more. */
 	linkDown(peer: NodeId): void {
-		if (peer === this.#source) this.#forget();
-		if (peer !== this.#asked?.node) return;
-		this.#asked = null;
+		if (peer === this.state.source) this.#forget();
+		if (peer !== this.state.asked?.node) return;
+		this.state.asked = null;
 		if (this.#isBehind) this.#ask();
 	}
 
@@ -85,7 +89,7 @@ export class Learner {
 	/** What this node lacks cannot be had from there: it keeps no slot up to `trimmedThrough`. */
 	trimmed(from: NodeId, { trimmedThrough }: Trimmed): void {
 		const slot = this.#log.chosenThrough + 1;
-		if (from !== this.#source || slot > trimmedThrough) return;
+		if (from !== this.state.source || slot > trimmedThrough) return;
 		this.#forget();
 		const why = `slot ${slot} is needed here and kept no more there`;
 		this.#context.out.fact({ kind: 'ignored', from, message: 'trimmed', why });
@@ -109,13 +113,13 @@ export class Learner {
 			if (out.watched) out.fact({ kind: 'chosen', ballot, slot, value, how: 'fetched' });
 			learned.push(slot);
 		}
-		if (from === this.#source || chosenThrough >= this.#target) {
-			this.#source = from;
-			this.#target = chosenThrough;
+		if (from === this.state.source || chosenThrough >= this.state.target) {
+			this.state.source = from;
+			this.state.target = chosenThrough;
 		}
 		// The answer may be all known by now, by another way: it leads to the next question all the same.
-		if (first === this.#asked?.from) {
-			this.#asked = null;
+		if (first === this.state.asked?.from) {
+			this.state.asked = null;
 			if (decisions.length === 0) this.#forget();
 			else if (this.#isBehind) this.#ask();
 		}
@@ -127,42 +131,27 @@ export class Learner {
 	 * still. It is left for the next node that claims to know more.
 	 */
 	askedInVain(): void {
-		if (this.#asked !== null) this.#forget();
-	}
-
-	save(to: Writer): void {
-		to.int(this.#target);
-		to.maybe(this.#source, (node) => to.id(node));
-		to.maybe(this.#asked, ({ node, from }) => {
-			to.id(node);
-			to.int(from);
-		});
-	}
-
-	load(from: Reader): void {
-		this.#target = from.int();
-		this.#source = from.maybe(() => from.id());
-		this.#asked = from.maybe(() => ({ node: from.id(), from: from.int() }));
+		if (this.state.asked !== null) this.#forget();
 	}
 
 	get #isBehind(): boolean {
-		return this.#target > this.#log.chosenThrough;
+		return this.state.target > this.#log.chosenThrough;
 	}
 
 	#forget(): void {
-		this.#source = null;
-		this.#target = 0;
-		this.#asked = null;
+		this.state.source = null;
+		this.state.target = 0;
+		this.state.asked = null;
 	}
 
 	#ask(): void {
-		if (this.#source === null) return;
+		if (this.state.source === null) return;
 		const { out, config } = this.#context;
 		const slot = this.#log.chosenThrough + 1;
-		this.#asked = { node: this.#source, from: slot };
+		this.state.asked = { node: this.state.source, from: slot };
 		const { retryMs } = config.timings;
 		out.timer('fetch', retryMs, retryMs, true);
-		out.now(this.#source, { kind: 'fetch', from: slot });
-		if (out.watched) out.fact({ kind: 'fetching', from: this.#source, slot, through: this.#target });
+		out.now(this.state.source, { kind: 'fetch', from: slot });
+		if (out.watched) out.fact({ kind: 'fetching', from: this.state.source, slot, through: this.state.target });
 	}
 }

@@ -3,8 +3,8 @@
  * `chosenThrough` every entry is the chosen one; above it, every entry is this acceptor's own acceptance.
  */
 
-import { type Reader, sameBytes, type Writer } from '../bytes/bytes.ts';
-import { type Ballot, compareBallots, NO_BALLOT, readBallot, writeBallot } from './ballot.ts';
+import { sameBytes } from '../bytes/bytes.ts';
+import { type Ballot, compareBallots, NO_BALLOT } from './ballot.ts';
 import { InvariantError } from './config.ts';
 import type { Acceptance, Slot } from './message.ts';
 import type { DurableRecord } from './record.ts';
@@ -17,42 +17,47 @@ export interface LogEntry {
 	readonly accepted: boolean;
 }
 
+export interface LogState {
+	/** The slots up to here are chosen, and no entry is kept for them. */
+	readonly trimmedThrough: Slot;
+	/** `entries[i]` is the entry of slot `trimmedThrough + 1 + i`. */
+	readonly entries: (LogEntry | undefined)[];
+	/** Every slot up to here is chosen; above `trimmedThrough`, the entry holds what was chosen. */
+	chosenThrough: Slot;
+}
+
 export class SlotLog {
-	#trimmedThrough: Slot;
-	/** `#entries[i]` is the entry of slot `trimmedThrough + 1 + i`. */
-	readonly #entries: (LogEntry | undefined)[] = [];
-	#chosenThrough: Slot;
+	readonly state: LogState;
 
 	/** @param trimmedThrough the last slot that something else, such as a snapshot, stands for; 0 for none */
-	constructor(trimmedThrough: Slot = 0) {
-		this.#trimmedThrough = trimmedThrough;
-		this.#chosenThrough = trimmedThrough;
+	constructor(trimmedThrough: Slot = 0, state?: LogState) {
+		this.state = state ?? { trimmedThrough, entries: [], chosenThrough: trimmedThrough };
 	}
 
 	/** The slots up to here are chosen, and no entry is kept for them. */
 	get trimmedThrough(): Slot {
-		return this.#trimmedThrough;
+		return this.state.trimmedThrough;
 	}
 
 	/** Every slot up to here is chosen; above `trimmedThrough`, the entry holds what was chosen. */
 	get chosenThrough(): Slot {
-		return this.#chosenThrough;
+		return this.state.chosenThrough;
 	}
 
 	/** The highest slot that has an entry; `trimmedThrough` where none has. */
 	get lastSlot(): Slot {
-		return this.trimmedThrough + this.#entries.length;
+		return this.trimmedThrough + this.state.entries.length;
 	}
 
 	/** undefined where nothing is accepted or learned, and where it is kept no more */
 	entry(slot: Slot): LogEntry | undefined {
-		return this.#entries[slot - this.trimmedThrough - 1];
+		return this.state.entries[slot - this.trimmedThrough - 1];
 	}
 
 	/** The acceptor accepted. A chosen slot can only be accepted again with the value that it has. */
 	accept(slot: Slot, ballot: Ballot, value: Value): void {
 		if (slot <= this.trimmedThrough) throw new InvariantError(`slot ${slot} is trimmed and was to be accepted`);
-		if (slot <= this.#chosenThrough) {
+		if (slot <= this.state.chosenThrough) {
 			const chosen = this.entry(slot);
 			if (chosen && !sameBytes(chosen.value, value)) {
 				throw new InvariantError(`slot ${slot} is chosen and was to be accepted with another value`);
@@ -63,56 +68,35 @@ export class SlotLog {
 
 	/** The next slot was learned to be chosen. */
 	learn(slot: Slot, ballot: Ballot, value: Value): void {
-		if (slot !== this.#chosenThrough + 1) throw new InvariantError(`slot ${slot} learned out of order`);
+		if (slot !== this.state.chosenThrough + 1) throw new InvariantError(`slot ${slot} learned out of order`);
 		this.#set(slot, { ballot, value, accepted: false });
-		this.#chosenThrough = slot;
+		this.state.chosenThrough = slot;
 	}
 
 	/** What is accepted here in the next slot is chosen. */
 	markChosen(slot: Slot): LogEntry {
 		const entry = this.entry(slot);
-		if (slot !== this.#chosenThrough + 1 || !entry) throw new InvariantError(`slot ${slot} chosen out of order`);
-		this.#chosenThrough = slot;
+		if (slot !== this.state.chosenThrough + 1 || !entry) throw new InvariantError(`slot ${slot} chosen out of order`);
+		this.state.chosenThrough = slot;
 		return entry;
 	}
 
 	/** Every acceptance above chosenThrough, in order. */
 	openAcceptances(): Acceptance[] {
 		const open: Acceptance[] = [];
-		for (let slot = this.#chosenThrough + 1; slot <= this.lastSlot; slot++) {
+		for (let slot = this.state.chosenThrough + 1; slot <= this.lastSlot; slot++) {
 			const entry = this.entry(slot);
 			if (entry) open.push({ slot, ballot: entry.ballot, value: entry.value });
 		}
 		return open;
 	}
 
-	save(to: Writer): void {
-		to.int(this.trimmedThrough);
-		to.int(this.#chosenThrough);
-		to.list(this.#entries, (entry) => {
-			to.maybe(entry ?? null, ({ ballot, value, accepted }) => {
-				writeBallot(to, ballot);
-				to.bytes(value);
-				to.bool(accepted);
-			});
-		});
-	}
-
-	load(from: Reader): void {
-		this.#trimmedThrough = from.int();
-		this.#chosenThrough = from.int();
-		const entries = from.list(() =>
-			from.maybe(() => ({ ballot: readBallot(from), value: from.bytes(), accepted: from.bool() })),
-		);
-		for (const entry of entries) this.#entries.push(entry ?? undefined);
-	}
-
 	#set(slot: Slot, entry: LogEntry): void {
-		this.#entries[slot - this.trimmedThrough - 1] = entry;
+		this.state.entries[slot - this.trimmedThrough - 1] = entry;
 	}
 
 	markChosenThrough(through: Slot): void {
-		while (this.#chosenThrough < through) this.markChosen(this.#chosenThrough + 1);
+		while (this.state.chosenThrough < through) this.markChosen(this.state.chosenThrough + 1);
 	}
 }
 

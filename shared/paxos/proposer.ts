@@ -6,37 +6,44 @@
  * @source Paxos Made Simple 2.2 and 2.4 (progress)
  */
 
-import type { Reader, Writer } from '../bytes/bytes.ts';
 import { sameBytes } from '../bytes/bytes.ts';
 import type { Acceptor } from './acceptor.ts';
-import {
-	type Ballot,
-	compareBallots,
-	NO_BALLOT,
-	type NodeId,
-	readBallot,
-	sameBallot,
-	type WallTime,
-	writeBallot,
-} from './ballot.ts';
+import { type Ballot, compareBallots, NO_BALLOT, type NodeId, sameBallot, type WallTime } from './ballot.ts';
 import { SLOT_VALUE_BYTES_MAX } from './bounds.ts';
-import { Campaign, type Phase1 } from './campaign.ts';
+import { Campaign, type CampaignState, type Phase1 } from './campaign.ts';
 import type { Clocks } from './clocks.ts';
 import type { Context } from './config.ts';
 import type { Outcome } from './effects.ts';
 import type { Route } from './election.ts';
 import type { Proposal, ProposalId } from './event.ts';
 import type { Role } from './fact.ts';
-import { Leadership } from './leadership.ts';
+import { Leadership, type LeadershipState } from './leadership.ts';
 import type { Learner } from './learner.ts';
 import type { LogEntry, SlotLog } from './log.ts';
 import type { Accepted, Forward, NoRoom, Promised, Slot } from './message.ts';
-import { Pending } from './pending.ts';
+import { Pending, type PendingState } from './pending.ts';
 import { hasVoted, quorumSize, votersOf } from './quorum.ts';
 import { isBatch, type Value } from './value.ts';
 
 /** Back-off and patience grow with each halt in a row, up to this many doublings. */
 const HALTS_MAX = 6;
+
+interface Contested {
+	readonly slot: Slot;
+	/** The proposals for the slot that lost to what it holds. */
+	readonly ids: readonly ProposalId[];
+}
+
+export interface ProposerState {
+	readonly pending: PendingState;
+	readonly campaign: CampaignState | null;
+	readonly leadership: LeadershipState | null;
+	readonly highestSeen: Ballot;
+	readonly halts: number;
+	readonly campaignPeriods: number;
+	readonly contested: Contested | null;
+	readonly campaignAsked: boolean;
+}
 
 export class Proposer {
 	readonly #context: Context;
@@ -44,7 +51,7 @@ export class Proposer {
 	readonly #acceptor: Acceptor;
 	readonly #learner: Learner;
 	readonly #clocks: Clocks;
-	readonly #pending = new Pending();
+	readonly #pending: Pending;
 	#campaign: Campaign | null = null;
 	#leadership: Leadership | null = null;
 	/** The highest ballot met, from anyone: the next one of ours is above it. */
@@ -53,17 +60,47 @@ export class Proposer {
 	#halts = 0;
 	/** Election periods that the campaign has lasted. */
 	#campaignPeriods = 0;
-	/** The slot that this leadership contests, and whose proposals for it lost to what the slot holds. */
-	#contested: { readonly slot: Slot; readonly ids: readonly ProposalId[] } | null = null;
+	/** The slot that this leadership contests. */
+	#contested: Contested | null = null;
 	#campaignAsked = false;
 
-	constructor(context: Context, log: SlotLog, acceptor: Acceptor, learner: Learner, clocks: Clocks) {
+	constructor(
+		context: Context,
+		log: SlotLog,
+		acceptor: Acceptor,
+		learner: Learner,
+		clocks: Clocks,
+		state?: ProposerState,
+	) {
 		this.#context = context;
 		this.#clocks = clocks;
 		this.#log = log;
 		this.#acceptor = acceptor;
 		this.#learner = learner;
 		this.#highestSeen = acceptor.promised;
+		this.#pending = new Pending(state?.pending);
+		if (!state) return;
+		const { members } = context.config;
+		this.#campaign = state.campaign && new Campaign(members, state.campaign);
+		this.#leadership = state.leadership && new Leadership(context, log, acceptor, state.leadership);
+		this.#highestSeen = state.highestSeen;
+		this.#halts = state.halts;
+		this.#campaignPeriods = state.campaignPeriods;
+		this.#contested = state.contested;
+		this.#campaignAsked = state.campaignAsked;
+	}
+
+	get state(): ProposerState {
+		return {
+			pending: this.#pending.state,
+			campaign: this.#campaign?.state ?? null,
+			leadership: this.#leadership?.state ?? null,
+			highestSeen: this.#highestSeen,
+			halts: this.#halts,
+			campaignPeriods: this.#campaignPeriods,
+			contested: this.#contested,
+			campaignAsked: this.#campaignAsked,
+		};
 	}
 
 	get role(): Role {
@@ -180,7 +217,7 @@ export class Proposer {
 		this.saw(ballot);
 		this.#leadership = null;
 		this.#contested = null;
-		this.#campaign = new Campaign(ballot, contest, members);
+		this.#campaign = Campaign.begin(ballot, contest, members);
 		this.#campaignPeriods = 0;
 		const why = contest > 0 ? 'contest' : forProposals ? 'proposal' : 'noLeader';
 		out.fact({ kind: 'campaign', ballot, why, contest, chosenThrough: this.#log.chosenThrough });
@@ -344,7 +381,7 @@ export class Proposer {
 	#lead(phase1: Phase1, contest: Slot): void {
 		const { ballot } = phase1;
 		this.#campaign = null;
-		const leadership = new Leadership(this.#context, this.#log, this.#acceptor, phase1);
+		const leadership = Leadership.begin(this.#context, this.#log, this.#acceptor, phase1);
 		this.#leadership = leadership;
 		this.#pending.under(ballot);
 		this.#pending.campaigned(contest);
@@ -393,30 +430,5 @@ export class Proposer {
 		}
 		this.#contested = null;
 		this.#askForCampaign();
-	}
-
-	save(to: Writer): void {
-		this.#pending.save(to);
-		to.maybe(this.#campaign, (campaign) => campaign.save(to));
-		to.maybe(this.#leadership, (leadership) => leadership.save(to));
-		writeBallot(to, this.#highestSeen);
-		to.int(this.#halts);
-		to.int(this.#campaignPeriods);
-		to.maybe(this.#contested, ({ slot, ids }) => {
-			to.int(slot);
-			to.list(ids, (id) => to.int(id));
-		});
-		to.bool(this.#campaignAsked);
-	}
-
-	load(from: Reader): void {
-		this.#pending.load(from);
-		this.#campaign = from.maybe(() => Campaign.load(from, this.#context.config.members));
-		this.#leadership = from.maybe(() => Leadership.load(from, this.#context, this.#log, this.#acceptor));
-		this.#highestSeen = readBallot(from);
-		this.#halts = from.int();
-		this.#campaignPeriods = from.int();
-		this.#contested = from.maybe(() => ({ slot: from.int(), ids: from.list(() => from.int()) }));
-		this.#campaignAsked = from.bool();
 	}
 }

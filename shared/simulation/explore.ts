@@ -30,15 +30,9 @@
  * @source Lamport, Specifying Systems 14 (explicit-state checking, fingerprints)
  */
 
-import { Reader, Writer } from '../bytes/bytes.ts';
-import { PaxosAgent } from '../paxos/agent.ts';
-import { type Ballot, ballotToText, compareBallots, NO_BALLOT, type NodeId } from '../paxos/ballot.ts';
-import type { AgentConfig } from '../paxos/config.ts';
-import type { Event } from '../paxos/event.ts';
-import type { Envelope, Message } from '../paxos/message.ts';
-import { type DurableRecord, readRecord, writeRecord } from '../paxos/record.ts';
-import { batchValue, commandsOf, isNoop, NOOP, type Value } from '../paxos/value.ts';
-import { readMessage, writeMessage } from '../paxos/wire.ts';
+import { ballotToText, compareBallots, type NodeId } from '../paxos/ballot.ts';
+import { begun, Turn } from './explore-turn.ts';
+import { IDS, type Local, Numbers, PROPOSERS, QUORUM, SLOT } from './explore-world.ts';
 import { Fingerprints } from './fingerprints.ts';
 import { Violation } from './ledger.ts';
 
@@ -62,53 +56,6 @@ export interface Explored {
 	readonly chosenFirst: number;
 	readonly chosenSecond: number;
 	readonly violation: { readonly rule: string; readonly detail: string; readonly trace: readonly string[] } | null;
-}
-
-const IDS: readonly NodeId[] = ['n1', 'n2', 'n3'];
-const PROPOSERS = 2;
-const SLOT = 1;
-const QUORUM = 2;
-const PROPOSAL = 1;
-/** All clocks stand still. */
-const NOW_MS = 1;
-
-const SHARED: Omit<AgentConfig, 'id'> = {
-	members: IDS,
-	openSlotsMax: 1,
-	slotsAheadMax: 4,
-	valueBytesMax: 1,
-	messageBytesMax: 1_000,
-	timings: {
-		electionMinMs: 1,
-		electionMaxMs: 1,
-		heartbeatMs: 1,
-		pollMaxMs: 1,
-		retryMs: 1,
-		backoffMinMs: 1,
-		backoffMaxMs: 1,
-	},
-};
-
-/** What is the matter with one node; canonical, so that equal ones have equal keys. */
-interface Local {
-	readonly node: number;
-	readonly agent: Uint8Array;
-	/** Everything that is durable, as bytes; only kept where a crash is still possible. */
-	readonly durable: Uint8Array;
-	/** Written and not flushed, and what waits for that. */
-	readonly unflushed: Uint8Array;
-	readonly held: readonly number[];
-	/** Which values this node has durably accepted at which ballots: bit 4 · ballot + value. */
-	readonly votes: number;
-	/** The value it takes for chosen, by number; 0 for none. */
-	readonly chosen: number;
-	/** It has not crashed, and may: so a flush takes its time. */
-	readonly mayCrash: boolean;
-	readonly promised: Ballot;
-	/** Its campaign is still to come. */
-	readonly mayCampaign: boolean;
-	/** It campaigns or leads, or will. */
-	readonly proposes: boolean;
 }
 
 /** What one node does with one event. */
@@ -144,13 +91,9 @@ export function explore(bounds: Bounds, onProgress?: (states: number, frontier: 
 
 class Exploration {
 	readonly #bounds: Bounds;
-	readonly #locals: Local[] = [];
-	readonly #localNumbers = new Map<string, number>();
-	readonly #messages: { readonly from: number; readonly to: number; readonly message: Message }[] = [];
-	readonly #messageNumbers = new Map<string, number>();
+	readonly #numbers = new Numbers();
 	/** By local state and event. */
 	readonly #steps = new Map<number, Transition>();
-	readonly #values: Value[] = [NOOP];
 	readonly #visited = new Fingerprints();
 	#transitions = 0;
 	/** What is being worked out. */
@@ -166,7 +109,7 @@ class Exploration {
 		const { crash, duplicates, statesMax } = this.#bounds;
 		const frontier: Reached[] = [];
 		for (const crashing of crash ? [0, 1, 2] : [-1]) {
-			const state = [...IDS.map((_, node) => this.#begin(node, node === crashing)), duplicates];
+			const state = [...IDS.map((_, node) => this.#numbers.localNumber(begun(node, node === crashing))), duplicates];
 			if (this.#visited.add(state)) frontier.push({ state, before: undefined, node: 0, event: 0 });
 		}
 		let violation: Explored['violation'] = null;
@@ -189,8 +132,8 @@ class Exploration {
 		return {
 			states: this.#visited.size,
 			transitions: this.#transitions,
-			localStates: this.#locals.length,
-			messages: this.#messages.length,
+			localStates: this.#numbers.localsCount,
+			messages: this.#numbers.messagesCount,
 			complete: violation === null && frontier.length === 0,
 			chosenFirst: this.#chosenFirst,
 			chosenSecond: this.#chosenSecond,
@@ -198,35 +141,9 @@ class Exploration {
 		};
 	}
 
-	/** A node starts, and a proposer has something that it wants in the slot. */
-	#begin(node: number, mayCrash: boolean): number {
-		const agent = new PaxosAgent(this.#config(node));
-		agent.step({ kind: 'start', epoch: 1 }, NOW_MS);
-		const proposes = node < PROPOSERS;
-		if (proposes) {
-			const value = batchValue(Uint8Array.of(node + 1));
-			this.#values.push(value);
-			agent.step({ kind: 'propose', proposal: { id: PROPOSAL, value, route: 'self', contest: SLOT } }, NOW_MS);
-		}
-		const none = new Uint8Array(0);
-		return this.#localNumber({
-			node,
-			agent: agent.save(),
-			durable: none,
-			unflushed: none,
-			held: [],
-			votes: 0,
-			chosen: 0,
-			mayCrash,
-			promised: NO_BALLOT,
-			mayCampaign: proposes,
-			proposes,
-		});
-	}
-
 	/** Agreement, of what is chosen by the votes and of what nodes believe. */
 	#check(state: State): void {
-		const locals = [0, 1, 2].map((node) => this.#local(state[node] as number));
+		const locals = [0, 1, 2].map((node) => this.#numbers.local(state[node] as number));
 		let chosen = 0;
 		for (let vote = 0; vote < PROPOSERS * 4; vote++) {
 			if (locals.filter(({ votes }) => (votes & (1 << vote)) !== 0).length < QUORUM) continue;
@@ -248,7 +165,7 @@ class Exploration {
 			visit(this.#after(state, node, event, again), node, event);
 		};
 		for (let node = 0; node < IDS.length; node++) {
-			const local = this.#local(state[node] as number);
+			const local = this.#numbers.local(state[node] as number);
 			if (local.mayCampaign) take(node, CAMPAIGN);
 			if (local.unflushed.length > 0) take(node, FLUSH);
 			if (!local.mayCrash) continue;
@@ -258,7 +175,7 @@ class Exploration {
 		for (let index = MESSAGES_FROM; index < state.length; index++) {
 			const message = state[index] as number;
 			if (index > MESSAGES_FROM && state[index - 1] === message) continue;
-			const { to } = this.#message(message);
+			const { to } = this.#numbers.message(message);
 			take(to, message);
 			if ((state[DUPLICATES_LEFT] as number) > 0) take(to, message, true);
 		}
@@ -277,7 +194,7 @@ class Exploration {
 		if (event === FLUSH) return `${id} flushes`;
 		if (event === CRASH_LOSING) return `${id} crashes, and loses what is not flushed`;
 		if (event === CRASH_KEEPING) return `${id} crashes, and keeps what it wrote`;
-		const { from, message } = this.#message(event);
+		const { from, message } = this.#numbers.message(event);
 		const ballot = 'ballot' in message ? ` ${ballotToText(message.ballot)}` : '';
 		return `${id} receives ${message.kind}${ballot} from ${IDS[from]}`;
 	}
@@ -298,10 +215,10 @@ class Exploration {
 
 	/** @param crashed what this node was to tell itself went with its process */
 	#matters(number: number, locals: readonly number[], crashed: number): boolean {
-		const { from, to, message } = this.#message(number);
+		const { from, to, message } = this.#numbers.message(number);
 		if (from === crashed && to === crashed) return false;
-		const sender = this.#local(locals[from] as number);
-		const receiver = this.#local(locals[to] as number);
+		const sender = this.#numbers.local(locals[from] as number);
+		const receiver = this.#numbers.local(locals[to] as number);
 		switch (message.kind) {
 			case 'confirm':
 			case 'poll':
@@ -328,13 +245,13 @@ class Exploration {
 		const key = local * 65_536 + event + LOCAL_EVENTS;
 		const known = this.#steps.get(key);
 		if (known) return known;
-		const transition = this.#workOut(this.#local(local), event);
+		const transition = this.#workOut(this.#numbers.local(local), event);
 		this.#steps.set(key, transition);
 		return transition;
 	}
 
 	#workOut(local: Local, event: number): Transition {
-		const turn = new Turn(this, local);
+		const turn = new Turn(this.#numbers, local);
 		switch (event) {
 			case CAMPAIGN:
 				turn.campaign();
@@ -349,212 +266,10 @@ class Exploration {
 				turn.crash(true);
 				break;
 			default: {
-				const { from, message } = this.#message(event);
+				const { from, message } = this.#numbers.message(event);
 				turn.handle({ kind: 'receive', from: IDS[from] as NodeId, message });
 			}
 		}
-		return { next: this.#localNumber(turn.end()), sent: turn.sent };
+		return { next: this.#numbers.localNumber(turn.end()), sent: turn.sent };
 	}
-
-	config(node: number): AgentConfig {
-		return this.#config(node);
-	}
-
-	/** 1 or 2 for the proposers' values, 3 for the no-op. */
-	valueNumber(value: Value): number {
-		return isNoop(value) ? 3 : (commandsOf(value)[0] as number);
-	}
-
-	messageNumber(from: number, { to, message }: Envelope): number {
-		const out = new Writer(64);
-		out.int(from);
-		out.id(to);
-		writeMessage(out, message);
-		const bytes = out.take();
-		const key = keyOf(bytes);
-		const known = this.#messageNumbers.get(key);
-		if (known !== undefined) return known;
-		const number = this.#messages.length;
-		const reader = new Reader(bytes);
-		reader.int();
-		reader.id();
-		this.#messages.push({ from, to: IDS.indexOf(to), message: readMessage(reader) });
-		this.#messageNumbers.set(key, number);
-		return number;
-	}
-
-	envelope(number: number): Envelope {
-		const { to, message } = this.#message(number);
-		return { to: IDS[to] as NodeId, message };
-	}
-
-	#config(node: number): AgentConfig {
-		return { ...SHARED, id: IDS[node] as NodeId };
-	}
-
-	#localNumber(local: Local): number {
-		const flags = [
-			local.node,
-			local.votes,
-			local.chosen,
-			local.mayCampaign ? 1 : 0,
-			local.mayCrash ? 1 : 0,
-			local.held.join(),
-		];
-		const key = `${flags.join('/')}|${keyOf(local.durable)}|${keyOf(local.unflushed)}|${keyOf(local.agent)}`;
-		const known = this.#localNumbers.get(key);
-		if (known !== undefined) return known;
-		const number = this.#locals.length;
-		this.#locals.push(local);
-		this.#localNumbers.set(key, number);
-		return number;
-	}
-
-	#local(number: number): Local {
-		return this.#locals[number] as Local;
-	}
-
-	#message(number: number) {
-		const message = this.#messages[number];
-		if (!message) throw new RangeError('no such message');
-		return message;
-	}
-}
-
-/** One node handles one event. */
-class Turn {
-	readonly sent: number[] = [];
-	readonly #exploration: Exploration;
-	readonly #local: Local;
-	#mayCrash: boolean;
-	#agent: PaxosAgent;
-	#durable: Uint8Array;
-	#unflushed: Uint8Array;
-	#held: number[];
-	#votes: number;
-	#chosen: number;
-	#mayCampaign: boolean;
-	readonly #mailbox: Event[] = [];
-
-	constructor(exploration: Exploration, local: Local) {
-		this.#exploration = exploration;
-		this.#local = local;
-		this.#mayCrash = local.mayCrash;
-		this.#agent = PaxosAgent.restore(exploration.config(local.node), local.agent);
-		this.#durable = local.durable;
-		this.#unflushed = local.unflushed;
-		this.#held = [...local.held];
-		this.#votes = local.votes;
-		this.#chosen = local.chosen;
-		this.#mayCampaign = local.mayCampaign;
-	}
-
-	handle(event: Event): void {
-		this.#mailbox.push(event);
-		for (let next = this.#mailbox.shift(); next; next = this.#mailbox.shift()) this.#step(next);
-	}
-
-	campaign(): void {
-		this.#mayCampaign = false;
-		this.handle({ kind: 'campaign', now: { ms: this.#local.node + 1, ns: 0 } });
-	}
-
-	/** Everything written so far is durable, and what waited for it leaves. */
-	flush(): void {
-		const held = this.#held.map((number) => this.#exploration.envelope(number));
-		this.#harden();
-		this.#held = [];
-		for (const envelope of held) this.#send(envelope);
-	}
-
-	/** @param keeping what was written became durable, though nobody was told */
-	crash(keeping: boolean): void {
-		if (keeping) this.#harden();
-		this.#unflushed = new Uint8Array(0);
-		this.#held = [];
-		this.#chosen = 0;
-		// The process is another one, and so it does not know what was proposed to it.
-		this.#mayCampaign = false;
-		this.#agent = new PaxosAgent(this.#exploration.config(this.#local.node), recordsOf(this.#durable));
-		this.#durable = new Uint8Array(0);
-		this.#mayCrash = false;
-		this.handle({ kind: 'start', epoch: 2 });
-	}
-
-	end(): Local {
-		const proposes = this.#mayCampaign || this.#agent.view().role !== 'follower';
-		return {
-			node: this.#local.node,
-			agent: this.#agent.save(),
-			durable: this.#durable,
-			unflushed: this.#unflushed,
-			held: this.#held,
-			votes: this.#votes,
-			chosen: this.#chosen,
-			mayCrash: this.#mayCrash,
-			promised: this.#agent.view().promised,
-			mayCampaign: this.#mayCampaign,
-			// A campaign whose own promise is still to be flushed has begun.
-			proposes,
-		};
-	}
-
-	#step(event: Event): void {
-		const effects = this.#agent.step(event, NOW_MS);
-		if (effects.persist.length > 0) {
-			this.#unflushed = joined(this.#unflushed, bytesOf(effects.persist));
-			if (!this.#mayCrash) this.#harden();
-		}
-		for (const envelope of effects.send) this.#send(envelope);
-		for (const envelope of effects.sendWhenDurable) {
-			if (this.#unflushed.length === 0) this.#send(envelope);
-			else this.#held.push(this.#exploration.messageNumber(this.#local.node, envelope));
-		}
-		for (const { value, slot } of effects.apply) {
-			if (slot === SLOT) this.#chosen = this.#exploration.valueNumber(value);
-			const settled = this.#exploration.valueNumber(value) === this.#local.node + 1 ? [PROPOSAL] : [];
-			this.#mailbox.push({ kind: 'applied', through: slot, settled });
-		}
-	}
-
-	#send(envelope: Envelope): void {
-		this.sent.push(this.#exploration.messageNumber(this.#local.node, envelope));
-	}
-
-	#harden(): void {
-		for (const record of recordsOf(this.#unflushed)) {
-			if (record.kind !== 'accepted' || record.slot !== SLOT) continue;
-			// One ballot each, so its node is its number.
-			const ballot = IDS.indexOf(record.ballot.node);
-			this.#votes |= 1 << (4 * ballot + this.#exploration.valueNumber(record.value));
-		}
-		if (this.#mayCrash) this.#durable = joined(this.#durable, this.#unflushed);
-		this.#unflushed = new Uint8Array(0);
-	}
-}
-
-function bytesOf(records: readonly DurableRecord[]): Uint8Array {
-	const out = new Writer(64);
-	for (const record of records) writeRecord(out, record);
-	return out.take();
-}
-
-function recordsOf(bytes: Uint8Array): DurableRecord[] {
-	const from = new Reader(bytes);
-	const records: DurableRecord[] = [];
-	while (!from.done) records.push(readRecord(from));
-	return records;
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-	const whole = new Uint8Array(a.length + b.length);
-	whole.set(a);
-	whole.set(b, a.length);
-	return whole;
-}
-
-function keyOf(bytes: Uint8Array): string {
-	let key = '';
-	for (const byte of bytes) key += String.fromCharCode(byte);
-	return key;
 }
