@@ -1,20 +1,23 @@
 /**
- * Calls that end by an AbortSignal. A signal may be given to any number of calls of any number of clients, and yet
- * has one listener only, which is gone when the last of its calls is: Node warns of a leak above ten.
+ * Calls that end by an AbortSignal. A signal may be given to any number of calls of any number of clients, and has
+ * one listener for all of them, because Node warns of a leak above ten. The listener is removed with the last call.
  */
 
-/** How a call ends: one of the two is called, once. */
+/** The end of a call: either `resolve` or `reject` is called, once. */
 export interface Settle<T> {
 	resolve(result: T): void;
 	reject(reason: unknown): void;
 }
 
-/** The call as it is to be kept: with a signal, it fails with the signal's reason when that is aborted. */
+/**
+ * @returns a call that also fails with the signal's reason when the signal is aborted; `settle` where there is no
+ * signal
+ */
 export function abortable<T>(signal: AbortSignal | undefined, settle: Settle<T>): Settle<T> {
 	return signal ? new AbortableCall(signal, settle) : settle;
 }
 
-/** Whether its signal has ended the call. */
+/** Whether the call was ended by its signal. */
 export function isAborted(call: Settle<never>): boolean {
 	return call instanceof AbortableCall && call.isOver;
 }
@@ -41,7 +44,7 @@ class AbortableCall<T> implements Settle<T> {
 		this.#end()?.reject(reason);
 	}
 
-	/** From the signal, which listens no more. */
+	/** Called by the signal's listener, which is removed by then. */
 	abort(): void {
 		const settle = this.#settle;
 		this.#settle = null;
@@ -61,7 +64,7 @@ interface Listening {
 	readonly onAbort: () => void;
 }
 
-/** A signal is here while calls listen to it. */
+/** The signals that calls listen to. */
 const listening = new WeakMap<AbortSignal, Listening>();
 
 function listen(signal: AbortSignal, call: AbortableCall<never>): void {

@@ -1,7 +1,7 @@
-/** Addresses of nodes, as people write them and as nodes tell them. */
+/** The addresses of nodes, from people and from other nodes. */
 import { CLIENT_PATH } from './protocol.ts';
 
-/** What makes `address` one that no client can dial, to end a sentence with; null for a good one. */
+/** Why no client can dial `address`, as the end of a sentence that begins with it; null for a good one. */
 export function addressFault(address: unknown): string | null {
 	if (typeof address !== 'string') return 'is no text';
 	let url: URL;
@@ -18,13 +18,13 @@ export function addressFault(address: unknown): string | null {
 	return null;
 }
 
-/** Where the clients' WebSocket of the node at `address` is. */
+/** The URL of the clients' WebSocket of the node at `address`. */
 export function socketUrl(address: string): string {
 	const { protocol, host, pathname } = new URL(address);
 	return `${protocol === 'https:' ? 'wss:' : 'ws:'}//${host}${pathname.replace(/\/$/, '')}${CLIENT_PATH}`;
 }
 
-/** An address to name in a message, which may be anything. */
+/** The address as a message names it. It may be a value of any type. */
 export function nameOf(address: unknown): string {
 	return typeof address === 'string' ? JSON.stringify(address.slice(0, NAME_CHARS_MAX)) : String(typeof address);
 }

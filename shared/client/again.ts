@@ -1,23 +1,23 @@
 /**
- * When a batch that a node refused is sent again: after a pause that grows with each refusal, drawn at random so that
- * clients which were refused together do not come back together. One timer serves all batches of a kind.
+ * Sends a batch that a node refused again, after a pause. The pause grows with each refusal, and is drawn at random so
+ * that clients which were refused together do not come back together. One timer serves all batches of a kind.
  */
 import type { ClientRuntime } from './runtime.ts';
 
 const PAUSE_MIN_MS = 20;
 const PAUSE_MAX_MS = 1000;
-/** The upper end of the pause where there is no reason to wait any more, but for the others that waited too. */
+/** The upper end of the pause once the reason of the refusal is gone. It spreads the clients that waited for that. */
 const SOON_MS = 50;
 
-/** The upper end of the pause after so many refusals, from 1 on. */
+/** The upper end of the pause, milliseconds. @param refusals how many there were in a row, 1 or more */
 function pauseMaxMs(refusals: number): number {
 	return Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** Math.min(refusals, 10));
 }
 
 export interface Refusable {
-	/** In a row, by nodes that have told why. */
+	/** The number of refusals in a row. */
 	refusals: number;
-	/** It is sent again at this time; `NEVER` for one that was not refused. */
+	/** The batch is sent again at this time of the runtime's clock; `NEVER` for one that was not refused. */
 	againMs: number;
 }
 
@@ -29,7 +29,7 @@ export class Again {
 	#dueMs = NEVER;
 	#cancel: (() => void) | undefined;
 
-	/** @param send sends what is due by `nowMs`, and calls `wait` for what is due later */
+	/** @param send sends the batches that are due by `nowMs`, and calls `wait` for those that are due later */
 	constructor(runtime: ClientRuntime, send: (nowMs: number) => void) {
 		this.#runtime = runtime;
 		this.#send = send;
@@ -41,7 +41,7 @@ export class Again {
 		this.wait(batch.againMs, nowMs);
 	}
 
-	/** What it was refused for is over. */
+	/** The reason of the batch's refusal is gone. */
 	soon(batch: Refusable): void {
 		const nowMs = this.#runtime.nowMs();
 		batch.againMs = Math.min(batch.againMs, nowMs + SOON_MS * this.#runtime.random());

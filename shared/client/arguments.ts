@@ -1,22 +1,22 @@
 /**
- * What people hand to a client, checked before anything is kept of it: types in JavaScript are a promise that nobody
- * holds. Every function returns what is wrong as the error that the call fails with, and throws nothing.
+ * Checks the arguments of a client's calls, because JavaScript does not hold callers to the types. Every function
+ * returns a fault as the error that the call fails with, and throws nothing.
  */
 import { hasUtf8Form, toUtf8 } from '../bytes/text.ts';
 import { FLAGS_MAX } from '../store/batch-format.ts';
 import { KEY_BYTES_MAX, keyFault, VALUE_BYTES_MAX } from '../store/key.ts';
 import { BadKeyError, BadOptionsError, BadValueError } from './errors.ts';
 
-/** null for a good one. */
+/** Why the key is refused; null for a good one. */
 export function wrongKey(key: unknown): Error | null {
 	if (typeof key !== 'string') return new BadKeyError(`the key is ${typeOf(key)}, not text`);
-	// Each character takes at least one byte, and a text of any length may come.
+	// A text may have any length. Each character takes at least one byte, so a long one need not be encoded.
 	if (key.length > KEY_BYTES_MAX) return new BadKeyError(`the key is larger than ${KEY_BYTES_MAX} bytes`);
 	const fault = keyFault(key);
 	return fault === null ? null : new BadKeyError(`the key ${fault}`);
 }
 
-/** The value's bytes, or what is wrong with it. */
+/** The value's bytes, or why it is refused. */
 export function bytesOf(value: unknown): Uint8Array | Error {
 	if (typeof value === 'string') {
 		if (value.length > VALUE_BYTES_MAX) return tooLarge(`more than ${VALUE_BYTES_MAX}`);
@@ -33,21 +33,21 @@ export function bytesOf(value: unknown): Uint8Array | Error {
 	return value;
 }
 
-/** null where a write may have them. */
+/** Why the options of a write are refused; null for good ones. */
 export function wrongWriteOptions(options: unknown): Error | null {
 	if (!isObject(options)) return new BadOptionsError(`the options are ${typeOf(options)}, not an object`);
 	const { flags, cas, signal } = options;
 	if (flags !== undefined && !(typeof flags === 'bigint' && flags >= 0n && flags <= FLAGS_MAX)) {
 		return new BadValueError('flags are a bigint of unsigned 64 bits');
 	}
-	// Null is no way to leave it out: who has no revision where there should be one must not overwrite everything.
+	// Null does not count as left out: a caller who lacks the revision by mistake must not overwrite whatever is there.
 	if (cas !== undefined && !(Number.isSafeInteger(cas) && (cas as number) >= 0)) {
 		return new BadValueError('a condition (cas) is a revision or 0');
 	}
 	return wrongSignal(signal);
 }
 
-/** null where a read may have them. */
+/** Why the options of a read are refused; null for good ones. */
 export function wrongReadOptions(options: unknown): Error | null {
 	if (!isObject(options)) return new BadOptionsError(`the options are ${typeOf(options)}, not an object`);
 	const { stale, signal } = options;
@@ -67,12 +67,12 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 	return typeof value === 'object' && value !== null;
 }
 
-/** Also one of another realm, such as of a frame of the page. */
+/** Whether it is a Uint8Array, of this realm or another one, such as a frame of the page. */
 function isBytes(value: unknown): value is Uint8Array {
 	return value instanceof Uint8Array || (ArrayBuffer.isView(value) && tagOf(value) === 'Uint8Array');
 }
 
-/** Its buffer was transferred, or has shrunk below it: it looks empty, and is not what it was. */
+/** Whether the array only looks empty, because its buffer was transferred or has shrunk below it. */
 function isGone(bytes: Uint8Array): boolean {
 	try {
 		bytes.at(0);

@@ -1,9 +1,11 @@
 /**
- * Batches of calls by the numbers of their calls. Numbers only grow, so the batches stand in one array in the order
- * of their first numbers, and one is found by halving; it costs nothing how many have gone before.
+ * Batches of calls by the numbers of their calls. Numbers only grow, so the batches stand in one array in the order of
+ * their first numbers, and one is found by binary search. Batches that are over are dropped from the array from time to
+ * time, so its length follows the number of those that are not.
  */
+
 export interface Numbered {
-	/** The number of its first call; the others follow. */
+	/** The number of the batch's first call. The others have the numbers after it. */
 	readonly first: number;
 	readonly count: number;
 	isOver: boolean;
@@ -11,22 +13,22 @@ export interface Numbered {
 
 export class Batches<B extends Numbered> implements Iterable<B> {
 	#all: B[] = [];
-	/** Those before this one are over. Those behind it may be. */
+	/** The position of the first batch that is not over. */
 	#from = 0;
-	/** How many of the array are over. */
+	/** The number of batches in the array that are over. */
 	#over = 0;
 
-	/** The one with the lowest numbers that is not over. */
+	/** The batch with the lowest numbers that is not over. */
 	get oldest(): B | undefined {
 		return this.#all[this.#from];
 	}
 
-	/** @param batch its numbers are above those of all others */
+	/** @param batch one whose numbers are above those of all others */
 	add(batch: B): void {
 		this.#all.push(batch);
 	}
 
-	/** @returns false where it was over already */
+	/** Marks the batch as over. @returns false where it was over already */
 	remove(batch: B): boolean {
 		if (batch.isOver) return false;
 		batch.isOver = true;
@@ -39,7 +41,7 @@ export class Batches<B extends Numbered> implements Iterable<B> {
 		return true;
 	}
 
-	/** Those with a number from `first` up to, not including, `end`; as they are now, whatever becomes of them. */
+	/** A copy of the list of batches that have a number from `first` to before `end` and are not over. */
 	within(first: number, end: number): readonly B[] {
 		const found: B[] = [];
 		for (let at = this.#positionOf(first); at < this.#all.length; at++) {
@@ -50,12 +52,15 @@ export class Batches<B extends Numbered> implements Iterable<B> {
 		return found;
 	}
 
-	/** In order, as they are now, whatever becomes of them. */
+	/** Walks a copy of the list of batches that are not over, in order. */
 	[Symbol.iterator](): Iterator<B> {
 		return this.#all.slice(this.#from).filter(isNotOver)[Symbol.iterator]();
 	}
 
-	/** Of the last batch that begins at `first` or before; else of the first of all. */
+	/**
+	 * The position of the last batch that begins at `first` or before; where there is none, of the first that is not
+	 * over.
+	 */
 	#positionOf(first: number): number {
 		let low = this.#from;
 		let high = this.#all.length;
@@ -68,7 +73,7 @@ export class Batches<B extends Numbered> implements Iterable<B> {
 	}
 }
 
-/** The array is made anew when at least so many of it, and at least half of it, are over. */
+/** Batches that are over are dropped when there are at least so many, and they are at least half of the array. */
 const OVER_MAX = 64;
 
 function isNotOver(batch: Numbered): boolean {

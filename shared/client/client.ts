@@ -1,10 +1,10 @@
 /**
- * `SwarmClient`: puts, deletes and reads of a swarm's keys, many at once over one WebSocket. Calls of one turn
- * of the event loop leave as one frame; it follows the leader, connects again, and sends what is unanswered
- * again under the same identity, so that nothing is applied twice however often it was sent.
+ * `SwarmClient`: puts, deletes and reads of a swarm's keys, many at once over one WebSocket. Calls of one turn of the
+ * event loop leave as one frame. The client follows the leader and connects again when a connection ends. It sends
+ * unanswered calls again under the same identity, so that no command is applied twice, however often it was sent.
  *
  * Calls that do not wait for each other may take effect in any order. A node takes 65,536 writes and as many keys to
- * read at a time; what is more waits in line here. Beyond 1,048,576 writes or reads without an answer, or 256 MiB of
+ * read at a time; further ones wait in line here. Above 1,048,576 writes or reads without an answer, or 256 MiB of
  * them, a call fails with RefusedError at once (`limits.ts`).
  */
 import { addressFault, nameOf } from './address.ts';
@@ -17,34 +17,34 @@ import type { ClientSocket, Connect } from './socket.ts';
 export type { ClientSocket, ReadEntry, WriteResult };
 
 export interface SwarmClientOptions {
-	/** `http://host:port` of one member at least; it learns of the others. */
+	/** Addresses `http://host:port` of members, one at least. The client learns those of the others from the nodes. */
 	readonly nodes: readonly string[];
-	/** Opens a WebSocket. In a page: `(url) => new WebSocket(url)`; in Node, the same with that of `ws`. */
+	/** Opens a WebSocket: `(url) => new WebSocket(url)`, in Node with the `WebSocket` of `ws`. */
 	readonly connect: Connect;
 	/**
-	 * How long a call may take, connecting, waiting and asking again included: it is settled by then, one way or the
-	 * other. Milliseconds; 10,000 if left out.
+	 * The time limit of a call, with connecting, waiting and sending again. The call is settled by then. Milliseconds;
+	 * 10,000 by default.
 	 */
 	readonly timeoutMs?: number;
 }
 
 export interface CallOptions {
-	/** The call fails with its reason. What was sent may happen all the same. */
+	/** When it is aborted, the call fails with its reason. A write that was sent may happen all the same. */
 	readonly signal?: AbortSignal;
 }
 
 export interface WriteOptions extends CallOptions {
-	/** 0: only where the key is absent; above: only where its modifyRevision is that. Left out: in any case. */
+	/** 0: only where the key is absent. Above 0: only where the key has this modifyRevision. Left out: in any case. */
 	readonly cas?: number;
 }
 
 export interface PutOptions extends WriteOptions {
-	/** Opaque, unsigned 64 bits; 0 if left out. */
+	/** Unsigned 64 bits that the store only keeps; 0 by default. */
 	readonly flags?: bigint;
 }
 
 export interface ReadOptions extends CallOptions {
-	/** From the node's own state, which may lag behind: no round to other nodes. */
+	/** Reads from the node's own state, which may lag behind, without asking other nodes. */
 	readonly stale?: boolean;
 }
 
@@ -53,7 +53,7 @@ const TIMEOUT_MS = 10_000;
 export class SwarmClient {
 	readonly #core: ClientCore;
 
-	/** @throws TypeError or RangeError that names the option which is wrong: an address that cannot be one, for example */
+	/** @throws TypeError or RangeError for a wrong option, which the error names */
 	constructor(options: SwarmClientOptions) {
 		const { nodes, connect, timeoutMs = TIMEOUT_MS } = options;
 		if (!Array.isArray(nodes)) throw new TypeError('nodes: a list of addresses');
@@ -69,16 +69,16 @@ export class SwarmClient {
 		this.#core = new ClientCore({ nodes: [...nodes], connect, timeoutMs, runtime: platform });
 	}
 
-	/** The node that calls go to now; '' while there is none. */
+	/** The id of the node that calls go to now; '' while there is none. */
 	get node(): string {
 		return this.#core.node;
 	}
 
 	/**
-	 * Writes `value`, text as UTF-8. The bytes are copied before this returns.
+	 * Writes `value`, a text as UTF-8. The bytes are copied before this returns.
 	 *
-	 * @returns a promise that fails with BadKeyError, BadValueError, BadOptionsError, RefusedError (it did not happen),
-	 * UnknownOutcomeError (it may have), or the signal's reason (it may have, where it was sent by then)
+	 * @returns a promise that fails with BadKeyError, BadValueError, BadOptionsError or RefusedError (the write did not
+	 * happen), UnknownOutcomeError (it may have happened), or the signal's reason (it may have, if it was sent by then)
 	 */
 	put(key: string, value: Uint8Array | string, options: PutOptions = {}): Promise<WriteResult> {
 		return new Promise((resolve, reject) => {
@@ -90,7 +90,7 @@ export class SwarmClient {
 		});
 	}
 
-	/** Removes a key; `ok` where there was none too. Fails as `put` does. */
+	/** Removes a key. The result is `ok` also where the key was absent. Fails as `put` does. */
 	delete(key: string, options: WriteOptions = {}): Promise<WriteResult> {
 		return new Promise((resolve, reject) => {
 			const wrong = wrongKey(key) ?? wrongWriteOptions(options);
@@ -100,8 +100,8 @@ export class SwarmClient {
 	}
 
 	/**
-	 * What the key holds, null for nothing; linearizable unless `stale`. The value is a view into what was
-	 * received: copy it to keep it for long. Fails as `put` does, but never with UnknownOutcomeError.
+	 * Reads a key, linearizably unless `stale` is set. The entry is null where the key is absent. Its value is a view of a
+	 * received frame: copy it to keep it for long. Fails as `put` does, but never with UnknownOutcomeError.
 	 */
 	get(key: string, options: ReadOptions = {}): Promise<ReadEntry | null> {
 		return new Promise((resolve, reject) => {
@@ -111,7 +111,10 @@ export class SwarmClient {
 		});
 	}
 
-	/** Fails what is unanswered: refused where it was not sent, else unknown. */
+	/**
+	 * Closes the connection. Unanswered writes that were sent fail with UnknownOutcomeError, all other calls with
+	 * RefusedError.
+	 */
 	close(): void {
 		this.#core.close();
 	}

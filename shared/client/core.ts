@@ -1,6 +1,6 @@
 /**
- * The client without promises: it is told its calls, and settles each once. `SwarmClient` wraps it for people; a
- * simulator drives it as it is, because promises settle in a time that is not virtual.
+ * The client without promises: it settles each call once, through callbacks. `SwarmClient` wraps it for people. The
+ * simulator drives it directly, because promises do not settle in virtual time.
  *
  * What it must never do: touch a clock, a timer or a random number other than those of its `ClientRuntime`.
  */
@@ -15,23 +15,23 @@ import type { Connect } from './socket.ts';
 import { Writes } from './writes.ts';
 
 export interface CoreOptions {
-	/** `http://host:port` of one member at least; all of them good addresses. */
+	/** Addresses `http://host:port` of members, one at least, all without an `addressFault`. */
 	readonly nodes: readonly string[];
 	readonly connect: Connect;
-	/** How long a call may take, connecting included. Milliseconds. */
+	/** The time limit of a call, milliseconds. */
 	readonly timeoutMs: number;
 	readonly runtime: ClientRuntime;
 	readonly limits?: Partial<CallLimits>;
 }
 
 export interface WriteResult {
-	/** False where the condition did not hold: nothing was changed. */
+	/** False where the condition did not hold, and nothing was changed. */
 	readonly ok: boolean;
-	/** The command's place among all commands that were applied. */
+	/** The command's place in the sequence of all applied commands. */
 	readonly revision: number;
 }
 
-/** While calls wait, the client looks so often whether its node is still the right one. */
+/** While calls wait, the client checks its node and its deadlines at this interval. */
 const WATCH_EVERY_MS = 100;
 
 export class ClientCore {
@@ -42,7 +42,7 @@ export class ClientCore {
 	readonly #route: Route;
 	#clientId: string;
 	#turnEnds = false;
-	/** When it looks after its calls next. */
+	/** The time of the next check, by the runtime's clock. */
 	#watchAtMs = Number.POSITIVE_INFINITY;
 	#cancelWatch: (() => void) | undefined;
 	#closed = false;
@@ -76,17 +76,17 @@ export class ClientCore {
 		});
 	}
 
-	/** The node that calls go to now; '' while there is none. */
+	/** The id of the node that calls go to now; '' while there is none. */
 	get node(): string {
 		return this.#route.node;
 	}
 
-	/** Calls without an answer. */
+	/** The number of calls without an answer. */
 	get callsCount(): number {
 		return this.#writes.count + this.#reads.count;
 	}
 
-	/** @param value is copied before this returns */
+	/** @param value the bytes, which are copied before this returns */
 	put(
 		key: string,
 		value: Uint8Array,
@@ -106,7 +106,7 @@ export class ClientCore {
 		if (!this.#isOver(signal, settle)) this.#reads.get(key, mode, signal, this.#deadlineMs, settle);
 	}
 
-	/** Fails what is unanswered: refused where it was not sent, else unknown. */
+	/** Closes the connection, and fails all unanswered calls: as unknown writes that were sent, as refused all others. */
 	close(): void {
 		if (this.#closed) return;
 		this.#closed = true;
@@ -120,7 +120,7 @@ export class ClientCore {
 		return this.#runtime.nowMs() + this.#timeoutMs;
 	}
 
-	/** A call that is over before it begins is settled here. */
+	/** Settles a call that is over before it begins. @returns whether it was */
 	#isOver(signal: AbortSignal | undefined, settle: Settle<never>): boolean {
 		if (this.#closed) settle.reject(new RefusedError('closed', 'the client is closed'));
 		else if (signal?.aborted) settle.reject(signal.reason);
@@ -128,7 +128,7 @@ export class ClientCore {
 		return true;
 	}
 
-	/** @returns false where there is no node, or none that can be told of one more client */
+	/** @returns false where there is no link, or its node cannot be told of one more client */
 	#send(frame: Uint8Array, clientId: string): boolean {
 		const { current } = this.#route;
 		if (!current) return false;
@@ -154,7 +154,7 @@ export class ClientCore {
 		}
 	}
 
-	/** The state machine has dropped the client: what was not sent under it goes under a new one. */
+	/** The state machine has dropped the client of this name, so the present one gets a new name if it is that one. */
 	#renew(dropped: string): void {
 		if (dropped === this.#clientId) this.#clientId = this.#runtime.newId();
 	}
@@ -172,7 +172,7 @@ export class ClientCore {
 		});
 	}
 
-	/** Looks after calls again, at that time or before. */
+	/** Checks the node and the deadlines again, at `deadlineMs` at the latest. */
 	#watchBy(deadlineMs: number): void {
 		const nowMs = this.#runtime.nowMs();
 		const atMs = Math.min(nowMs + WATCH_EVERY_MS, deadlineMs);

@@ -7,16 +7,16 @@ import { WriteBatch, type WriteCall } from './write-batch.ts';
 
 export class Draft {
 	deadlineMs = 0;
-	/** It opens its client. */
+	/** Whether its first command registers its client. */
 	opens = false;
-	/** Its commands get their identities when they leave the line. */
+	/** Whether it goes into the line, where commands get their identities when they leave it. */
 	isForLine = false;
 	readonly #writer = new BatchWriter();
 	#clientId = '';
 	#calls: (WriteCall | null)[] = [];
 	#hasSignals = false;
 
-	/** Commands in it. */
+	/** The number of commands in it. */
 	get count(): number {
 		return this.#calls.length;
 	}
@@ -25,7 +25,7 @@ export class Draft {
 		return this.#writer.length;
 	}
 
-	/** Begins one. What was there before is taken. */
+	/** Begins a batch. The one before must have been taken. */
 	begin(clientId: string, first: number, receivedThrough: number, deadlineMs: number, isForLine: boolean): void {
 		this.#clientId = clientId;
 		this.deadlineMs = deadlineMs;
@@ -35,14 +35,17 @@ export class Draft {
 		this.#writer.begin(clientId, first, receivedThrough);
 	}
 
-	/** Its first command is to open its client. */
+	/** Adds the command that registers its client, as the first one. */
 	open(): void {
 		this.opens = true;
 		this.#writer.add({ kind: 'registerClient', client: this.#clientId });
 		this.#calls.push(null);
 	}
 
-	/** @throws RangeError for what has no encoding; nothing is written then, and no call belongs to it */
+	/**
+	 * Writes a command, to be followed by `call`. @throws RangeError where it has no encoding, and then nothing is
+	 * written
+	 */
 	put(key: string, value: Uint8Array, flags: bigint, cas: number | null): void {
 		this.#writer.put(key, value, flags, cas);
 	}
@@ -52,23 +55,24 @@ export class Draft {
 		this.#writer.delete(key, cas);
 	}
 
-	/** The call that the command which was just written is for. */
+	/** Adds the call of the command that was written last. */
 	call(call: WriteCall, hasSignal: boolean): void {
 		this.#calls.push(call);
 		if (hasSignal) this.#hasSignals = true;
 	}
 
-	/** A command that was written before, with its call. */
+	/** Writes a command of an earlier batch, with its call. */
 	add(operation: Operation, call: WriteCall): void {
 		this.#writer.add(operation);
 		this.call(call, true);
 	}
 
-	/** Whether signals have ended calls of it. */
+	/** Whether a signal has ended one of its calls. */
 	get hasAborted(): boolean {
 		return this.#hasSignals && this.#calls.some((call) => call !== null && isAborted(call));
 	}
 
+	/** Ends the batch. @param first the sequence of its first command; for the line, its place there */
 	take(first: number): WriteBatch {
 		const batch = this.#writer.take();
 		const frame = new Uint8Array(1 + batch.length);

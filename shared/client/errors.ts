@@ -1,6 +1,6 @@
-/** What a call of `SwarmClient` fails with. Each says whether the write may have happened. */
+/** The errors of calls of `SwarmClient`. Each says whether the write may have happened. */
 
-/** It surely did not happen and will not. `why` is what kept it from happening. */
+/** The call surely did not and will not happen. `why` says what kept it from happening. */
 export class RefusedError extends Error {
 	override readonly name = 'RefusedError';
 	readonly why: 'noLeader' | 'overloaded' | 'closed' | 'timeout';
@@ -11,22 +11,22 @@ export class RefusedError extends Error {
 	}
 }
 
-/** It was sent: it may have happened, and may yet. Read to find out. */
+/** The write was sent, and may have happened or may yet happen. A read tells. */
 export class UnknownOutcomeError extends Error {
 	override readonly name = 'UnknownOutcomeError';
 }
 
-/** No door takes such a key; nothing was sent. */
+/** The key breaks the rules of `shared/store/key.ts`. The call had no effect. */
 export class BadKeyError extends Error {
 	override readonly name = 'BadKeyError';
 }
 
-/** No door takes such a value, flags or condition; nothing was sent. */
+/** The value, the flags or the condition are not allowed. The call had no effect. */
 export class BadValueError extends Error {
 	override readonly name = 'BadValueError';
 }
 
-/** The options of the call are none; nothing was sent. */
+/** The options of the call have the wrong type. The call had no effect. */
 export class BadOptionsError extends Error {
 	override readonly name = 'BadOptionsError';
 }

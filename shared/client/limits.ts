@@ -1,16 +1,16 @@
-/** The bounds of a client, in one place. A simulator makes them small, so that they are reached. */
+/** The bounds of a client, in one place. The simulator makes them small in order to reach them. */
 import { FRAME_BYTES_FULL, IN_FLIGHT_MAX, READ_KEYS_MAX } from './protocol.ts';
 
 export interface CallLimits {
-	/** Commands, and keys to be read, that a node has not answered. A node refuses more; what is more waits in line. */
+	/** Commands at a node without an answer, and as many keys to read. A node refuses more, so others wait in line. */
 	readonly inFlightMax: number;
-	/** Writes, and reads, without an answer, those in line included. More are refused at once. */
+	/** Writes without an answer, those in line included, and as many reads. More are refused at once. */
 	readonly callsMax: number;
-	/** Bytes of the writes, and of the keys to be read, that are kept until they are answered. More are refused at once. */
+	/** Bytes of all writes without an answer, and as many of the keys of all reads. More are refused at once. */
 	readonly bytesMax: number;
-	/** A batch of writes that has reached this size takes no more. */
+	/** A batch of writes takes no further command that would make it larger than this. */
 	readonly batchBytesFull: number;
-	/** Keys of one batch of reads. */
+	/** The number of keys in one batch of reads. */
 	readonly readKeysMax: number;
 }
 
@@ -22,7 +22,7 @@ export const LIMITS: CallLimits = {
 	readKeysMax: READ_KEYS_MAX,
 };
 
-/** Commands of a batch in line. With the command that opens its client, it must fit what a node takes. */
+/** The commands of a batch in line. Together with a registration of its client it must fit `inFlightMax`. */
 export function lineCommandsMax({ inFlightMax }: CallLimits): number {
 	return Math.max(1, Math.min(LINE_COMMANDS_MAX, inFlightMax - 1));
 }

@@ -1,7 +1,8 @@
 /**
- * One WebSocket to one node, from dialing to its end. It says hello, hands on what the node says, notes for how long
- * the node has owed an answer, and ends once, for whatever reason. It never dials again: that is its owner's business.
+ * One WebSocket to one node, from dialing to its end. It says hello, passes the node's sections on, measures for how
+ * long the node has owed an answer, and ends once. It never dials again: its owner makes a new link.
  */
+
 import { MalformedError, Writer } from '../bytes/bytes.ts';
 import { socketUrl } from './address.ts';
 import {
@@ -20,13 +21,13 @@ export type Welcome = NodeSection & { kind: 'welcome' };
 export interface LinkHandlers {
 	welcome(link: Link, welcome: Welcome): void;
 	section(link: Link, section: Exclude<NodeSection, Welcome>): void;
-	/** The node has said something, after it had owed that for so long. */
+	/** A frame came from the node. @param afterMs for how long the node had owed it, milliseconds */
 	heard(afterMs: number): void;
-	/** Nothing comes of it any more. Called once, never from inside the constructor. */
+	/** The link has ended. Called once, never from inside the constructor. */
 	ended(link: Link, why: string): void;
 }
 
-/** Two looks at a link are usually closer together. Where they are not, this process stood still. */
+/** Two calls of `silence` are usually closer together than this. Where they are not, this process stood still. */
 const LOOK_MS_MAX = 150;
 
 export class Link {
@@ -35,23 +36,23 @@ export class Link {
 	readonly #runtime: ClientRuntime;
 	readonly #socket: ClientSocket | undefined;
 	readonly #handlers: LinkHandlers;
-	/** Clients that the node was told of. */
+	/** The names of the clients that the node was told of. */
 	readonly #greeted = new Set<string>();
 	#cancelTimer: () => void;
 	#state: 'dialing' | 'up' | 'ended' = 'dialing';
 	#heardMs = 0;
-	/** Something was sent since the node was last heard. */
+	/** Whether a frame was sent since the last one came. */
 	#owes = false;
 	#isPinged = false;
-	/** For how long it has owed that, at the last look. */
+	/** For how long the node had owed an answer at the last call of `silence`. */
 	#silentMs = 0;
 	#lookedMs = 0;
 	#sentBytes = 0;
-	/** At the last look: bytes that wait for the network, and bytes that it has taken. */
+	/** At the last call of `silence`: the bytes that waited for the network, and those that it had taken. */
 	#unsentBytes = 0;
 	#takenBytes = 0;
 
-	/** @param welcomeMaxMs from dialing to the node's welcome */
+	/** @param welcomeMaxMs the time limit from dialing to the node's welcome, milliseconds */
 	constructor(
 		url: string,
 		connect: Connect,
@@ -76,15 +77,15 @@ export class Link {
 		}
 	}
 
-	/** When the node was last heard, by the runtime's clock. */
+	/** The time of the last frame from the node, by the runtime's clock. */
 	get heardMs(): number {
 		return this.#heardMs;
 	}
 
 	/**
-	 * For how long the node has owed an answer, to be asked every now and then: it grows from one call to the next. What
-	 * is no fault of the node's does not count: that this process stood still between two calls, or that a long line
-	 * of frames was on its way to the node.
+	 * For how long the node has owed an answer. It is measured from one call to the next, so it has to be called often.
+	 * Time that is not the node's fault does not count: while this process stood still between two calls, or while the
+	 * network still took frames that waited.
 	 *
 	 * @returns milliseconds
 	 */
@@ -101,7 +102,7 @@ export class Link {
 		return this.#silentMs;
 	}
 
-	/** Names a client whose results are to come here. @returns false where it cannot be told of one more */
+	/** Tells the node a client whose results are to come here. @returns false where the node knows too many of them */
 	greet(clientId: string): boolean {
 		if (this.#greeted.has(clientId)) return true;
 		if (this.#greeted.size >= CLIENTS_PER_CONNECTION_MAX) return false;
@@ -112,7 +113,7 @@ export class Link {
 		return true;
 	}
 
-	/** Asks whether the node is there, once until it is heard again. */
+	/** Asks the node for a pong, unless it has been asked since its last frame. */
 	ping(): void {
 		if (this.#isPinged) return;
 		this.#isPinged = true;
@@ -132,14 +133,14 @@ export class Link {
 		}
 	}
 
-	/** Ends it, and tells the owner. */
+	/** Ends the link, and tells the owner. */
 	end(why: string): void {
 		if (this.#state === 'ended') return;
 		this.close();
 		this.#handlers.ended(this, why);
 	}
 
-	/** Ends it without a word to the owner. */
+	/** Ends the link without telling the owner. */
 	close(): void {
 		this.#state = 'ended';
 		this.#cancelTimer();
@@ -181,7 +182,7 @@ export class Link {
 	}
 }
 
-/** The frame alone, as every kind of WebSocket takes it. */
+/** The frame's bytes as an ArrayBuffer, which every kind of WebSocket takes. */
 function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): ArrayBuffer {
 	if (byteLength === buffer.byteLength) return buffer as ArrayBuffer;
 	return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;

@@ -1,7 +1,8 @@
 /**
- * How long a client waits for a node that owes it an answer, before it looks for another one: a few times as long as
- * nodes took of late, and twice as long with each node that it gave up in vain. So a node that is gone is left soon,
- * however often that happens, and one that is only slow is not left again and again. No two clients wait equally long.
+ * How long a client waits for a node that owes it an answer before it looks for another one: three times the longest
+ * recent delay, and twice as long for each node that it has left since the last answer. So a node that is gone is left
+ * soon, and one that is only slow is not left again and again. The time is drawn at random, so that clients do not all
+ * leave a node together.
  *
  * @source RFC 6298, the retransmission timer of TCP, with the largest delay in place of its mean and variance
  */
@@ -9,18 +10,18 @@ import type { ClientRuntime } from './runtime.ts';
 
 const PATIENCE_MIN_MS = 1000;
 const PATIENCE_MAX_MS = 16_000;
-/** So many times as long as nodes took of late. */
+/** The patience is so many times the longest recent delay. */
 const FACTOR = 3;
-/** What one answer leaves of the longest delay before it. */
+/** The longest recent delay shrinks by this factor with each answer. */
 const MEMORY = 0.5;
-/** Of 1: so much longer at random. */
+/** The patience is longer by a random part of itself, up to this one. */
 const JITTER = 0.2;
 
 export class Patience {
 	readonly #runtime: ClientRuntime;
-	/** How long nodes took of late, at the longest. */
+	/** The longest recent delay of an answer, milliseconds. */
 	#delayMs = 0;
-	/** Nodes given up since one has answered. */
+	/** The number of nodes given up since the last answer. */
 	#givenUp = 0;
 	#jitter: number;
 
@@ -34,13 +35,13 @@ export class Patience {
 		return Math.min(PATIENCE_MAX_MS, ms) * this.#jitter;
 	}
 
-	/** A node has answered after so long. */
+	/** A node has answered. @param afterMs for how long it had owed the answer, milliseconds */
 	answered(afterMs: number): void {
 		this.#givenUp = 0;
 		this.#delayMs = Math.max(afterMs, MEMORY * this.#delayMs);
 	}
 
-	/** It was too short, perhaps. */
+	/** A node was given up: perhaps the patience was too short. */
 	gaveUp(): void {
 		this.#givenUp++;
 		this.#jitter = 1 + JITTER * this.#runtime.random();

@@ -1,6 +1,6 @@
 /**
- * The runtime of Node and of pages: the one file of this room that may touch clocks, timers, randomness and
- * packages. It holds no rule of the client.
+ * The runtime in Node and in pages: the one file of this room that may use clocks, timers, randomness and packages. It
+ * holds no rule of the client.
  */
 import { nanoid } from 'nanoid';
 import type { ClientRuntime } from './runtime.ts';
@@ -15,7 +15,7 @@ export const platform: ClientRuntime = {
 		const timer = setTimeout(act, ms);
 		return () => clearTimeout(timer);
 	},
-	/** In Node after everything that was ready; in a page, which has no such place, after the present callback. */
+	/** In Node after all I/O that was ready; a page has no such point, so there it is after the present callback. */
 	afterTurn: (act) => {
 		if (typeof setImmediate === 'function') setImmediate(act);
 		else queueMicrotask(act);

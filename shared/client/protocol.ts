@@ -1,19 +1,19 @@
 /**
- * What a client and a node say to each other on the WebSocket `/client`: bytes and back. A frame is one or more
- * sections; each begins with its kind and knows its own length. Integers are varints.
+ * The protocol of clients and nodes on the WebSocket `/client`: its frames to bytes and back. A frame is one or more
+ * sections; each begins with its kind, from which its length follows. Integers are varints.
  *
  *     client -> node   hello    version, client
  *                      write    one batch, as it is proposed (shared/store/command.ts)
  *                      read     mode, first id, count, keys
- *                      ping     nothing: a page cannot send a WebSocket's own
+ *                      ping     nothing; it is here because a page cannot send the WebSocket's own ping
  *     node -> client   welcome  version, node, leader, members
  *                      leader   node, or nothing
- *                      results  first sequence, count, status, revision of the first: each one more than the last
+ *                      results  first sequence, count, status, revision of the first; the others' follow by ones
  *                      values   first id, count, entries
  *                      refused  what, first, count, why, whether it may have left
- *                      pong     nothing: the node is there, however long it takes for what it was asked
+ *                      pong     nothing; it tells that the node is there, though answers may take longer
  *
- * Reading throws a MalformedError for what could not have been written.
+ * Reading throws a MalformedError for bytes that these writers could not have written.
  */
 import { MalformedError, Reader, type Writer } from '../bytes/bytes.ts';
 import { asciiText, fromUtf8, toUtf8 } from '../bytes/text.ts';
@@ -22,15 +22,15 @@ import { readFlags, writeFlags } from '../store/command.ts';
 export const CLIENT_PATH = '/client';
 export const PROTOCOL_VERSION = 2;
 
-/** Of a frame, either way; a single value of the largest size fits well. */
+/** The bound on a frame in either direction. A single value of the largest size fits. */
 export const FRAME_BYTES_MAX = 1_114_112;
-/** A frame that has reached this size takes no more. */
+/** A frame that has reached this size takes no further sections. */
 export const FRAME_BYTES_FULL = 524_288;
-/** Of one section that asks to read. */
+/** The bound on the keys of one read section. */
 export const READ_KEYS_MAX = 4096;
-/** What one client may have unanswered at a node: reads, and commands. */
+/** The bound on a client's unanswered commands at one node, and on its unanswered keys to read. */
 export const IN_FLIGHT_MAX = 65_536;
-/** Of a connection's greetings a node remembers the last so many clients, and takes batches of those only. */
+/** A node takes batches of the last so many clients that a connection has named in its hellos. */
 export const CLIENTS_PER_CONNECTION_MAX = 4;
 
 export const HELLO = 0x01;
@@ -44,15 +44,15 @@ export const VALUES = 0x84;
 export const REFUSED = 0x85;
 export const PONG = 0x86;
 
-/** The position is the byte. */
+/** The position in the list is the byte. */
 export const READ_MODES = ['linearizable', 'stale'] as const;
 export type ReadMode = (typeof READ_MODES)[number];
 
-/** What became of a command. The position is the byte. */
+/** The result of a command. The position in the list is the byte. */
 export const STATUSES = ['ok', 'conditionFailed', 'forgotten', 'unknownClient'] as const;
 export type Status = (typeof STATUSES)[number];
 
-/** The position is the byte. */
+/** The position in the list is the byte. */
 export const REFUSALS = ['noLeader', 'overloaded', 'badKey', 'badValue'] as const;
 export type Refusal = (typeof REFUSALS)[number];
 
@@ -62,7 +62,7 @@ export interface MemberAddress {
 }
 
 export interface ReadEntry {
-	/** A view into the frame that brought it. */
+	/** A view of the frame that brought it. */
 	readonly value: Uint8Array;
 	readonly flags: bigint;
 	readonly createRevision: number;
@@ -71,7 +71,7 @@ export interface ReadEntry {
 
 export type ClientSection =
 	| { readonly kind: 'hello'; readonly version: number; readonly clientId: string }
-	/** The batch is what lies between the two, in the frame. */
+	/** The batch is in the frame, from `from` to before `to`. */
 	| { readonly kind: 'write'; readonly from: number; readonly to: number }
 	| { readonly kind: 'read'; readonly mode: ReadMode; readonly first: number; readonly keys: readonly string[] }
 	| { readonly kind: 'ping' };
@@ -187,7 +187,7 @@ export function writePong(out: Writer): void {
 	out.u8(PONG);
 }
 
-/** Followed by so many of `writeEntry`. */
+/** To be followed by `count` calls of `writeEntry`. */
 export function writeValues(out: Writer, first: number, count: number): void {
 	out.u8(VALUES);
 	out.int(first);

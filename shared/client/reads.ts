@@ -1,10 +1,10 @@
 /**
- * The reads of one client. Those of one turn go together. A batch of them is asked until it is answered or its time
- * is over: again on each new connection, and again where a node refused it. What the node has no room for waits in
- * line, in order.
+ * The reads of one client. The reads of one turn form a batch for each mode. A batch is sent until it is answered or its
+ * deadline is over: again on each new connection, and again after a refusal. Batches that the node has no room for wait
+ * in line, in order.
  *
- * Asking again is always right: a node answers a read from a state that is as new as the moment it was asked at, and
- * it is never asked before the call was made.
+ * Sending a read again is always safe: a node answers it from a state at least as new as the moment it was asked, which
+ * is after the call was made.
  */
 import { Writer } from '../bytes/bytes.ts';
 import { abortable, isAborted, type Settle } from './abort.ts';
@@ -20,9 +20,9 @@ export interface ReadsOwner {
 	readonly limits: CallLimits;
 	/** @returns false while there is no node */
 	send(frame: Uint8Array): boolean;
-	/** Why there is no node, to end a sentence with; '' where there is one. */
+	/** Why there is no node, as the end of a sentence; '' where there is one. */
 	failure(): string;
-	/** `endTurn` is to be called. */
+	/** Asks for a call of `endTurn`. */
 	soon(): void;
 }
 
@@ -32,18 +32,18 @@ class ReadBatch implements Numbered, Refusable {
 	readonly first: number;
 	readonly mode: ReadMode;
 	readonly keys: readonly string[];
-	/** By key; null for one that is answered. */
+	/** The call of each key; null for one that is answered. */
 	readonly calls: (Call | null)[];
-	/** Some may end by a signal. */
+	/** Whether some of its calls have a signal. */
 	readonly hasSignals: boolean;
 	readonly deadlineMs: number;
 	left: number;
 	isOver = false;
-	/** The node that the client talks to has it, and has not answered all of it. */
+	/** Whether the present node has it, and has not answered all of it. */
 	isOut = false;
 	refusals = 0;
 	againMs = NEVER;
-	/** Why it was refused the last time. */
+	/** The reason of its last refusal; `timeout` before one. */
 	why: RefusedError['why'] = 'timeout';
 
 	constructor(first: number, mode: ReadMode, { keys, calls, hasSignals, deadlineMs }: Open) {
@@ -60,13 +60,13 @@ class ReadBatch implements Numbered, Refusable {
 		return this.calls.length;
 	}
 
-	/** Nobody waits for any of it. */
+	/** Whether signals have ended all calls that are not answered. */
 	get isAborted(): boolean {
 		return this.hasSignals && this.calls.every((call) => call === null || isAborted(call));
 	}
 }
 
-/** What this turn has brought, of one mode. */
+/** The reads of this turn, of one mode. */
 interface Open {
 	readonly keys: string[];
 	readonly calls: Call[];
@@ -79,14 +79,14 @@ export class Reads {
 	readonly #writer = new Writer(1024);
 	readonly #open: { [mode in ReadMode]: Open | null } = { linearizable: null, stale: null };
 	readonly #batches = new Batches<ReadBatch>();
-	/** In line: they were never sent to the node that the client talks to. */
+	/** Batches that wait until the present node has room for them. */
 	#line: ReadBatch[] = [];
 	readonly #again: Again;
 	#nextId = 1;
-	/** Reads without an answer, and the characters of their keys. */
+	/** The number of reads without an answer, and of the characters of their keys. */
 	#calls = 0;
 	#chars = 0;
-	/** Keys of the batches that are out. */
+	/** The number of keys of the batches that are out. */
 	#out = 0;
 
 	constructor(owner: ReadsOwner) {
@@ -113,19 +113,19 @@ export class Reads {
 		this.#chars += key.length;
 	}
 
-	/** How many have no answer. */
+	/** The number of reads without an answer. */
 	get count(): number {
 		return this.#calls;
 	}
 
-	/** Sends what this turn has brought. */
+	/** Sends the reads of this turn. */
 	endTurn(): void {
 		this.#endBatch('linearizable');
 		this.#endBatch('stale');
 		this.#sendLine();
 	}
 
-	/** On a new connection: everything that is unanswered, in order. */
+	/** Sends all unanswered reads on a new connection, in order. */
 	sendAgain(): void {
 		this.#out = 0;
 		this.#line = [...this.#batches];
@@ -136,7 +136,7 @@ export class Reads {
 		this.#sendLine();
 	}
 
-	/** Values may come in pieces. */
+	/** Takes values, which may be those of a part of a batch. */
 	values(first: number, entries: readonly (ReadEntry | null)[]): void {
 		for (const batch of this.#batches.within(first, first + entries.length)) {
 			const from = Math.max(first, batch.first);
@@ -163,7 +163,7 @@ export class Reads {
 		this.#sendLine();
 	}
 
-	/** Gives up what is too late. Returns when the next ones are. */
+	/** Fails batches whose deadline is over. @returns the next deadline, `NEVER` for none */
 	sweep(nowMs: number): number {
 		let nextMs = NEVER;
 		for (const batch of this.#batches) {
@@ -192,7 +192,7 @@ export class Reads {
 		this.#line.push(batch);
 	}
 
-	/** As many of those in line as the node has room for. */
+	/** Sends as many batches of the line as the node has room for. */
 	#sendLine(): void {
 		let sent = 0;
 		for (const batch of this.#line) {

@@ -1,10 +1,10 @@
 /**
- * Which node a client talks to: the leader where it is known and can be reached, else any that answers. It dials,
- * follows and dials again until it is closed. One link is current at a time, one more at most is being dialed, and
- * a node is not left before another one has welcomed the client.
+ * Chooses the node that a client talks to: the leader where it is known and can be reached, else any node that answers.
+ * One link is current at a time, and at most one more is being dialed. A node whose connection stands is not left before
+ * another one has welcomed the client.
  *
- * Pauses are drawn between nothing and a bound that grows, so that the clients of a node that has gone do not arrive
- * together where they go next.
+ * Pauses are drawn between 0 and a bound that grows, so that the clients of a node that is gone do not all come to the
+ * next one together.
  */
 import { addressFault } from './address.ts';
 import { Link, type LinkHandlers, type Welcome } from './link.ts';
@@ -14,48 +14,48 @@ import type { ClientRuntime } from './runtime.ts';
 import type { Connect } from './socket.ts';
 
 export interface RouteOptions {
-	/** `http://host:port`, of one member at least; all of them good ones. */
+	/** Addresses `http://host:port` of members, one at least, all without an `addressFault`. */
 	readonly nodes: readonly string[];
 	readonly connect: Connect;
 	readonly runtime: ClientRuntime;
-	/** The name that the client has now. */
+	/** The present name of the client. */
 	clientId(): string;
 	/** Whether calls wait for an answer. */
 	hasCalls(): boolean;
-	/** There is another link: what is unanswered is to be sent again, on this one. */
+	/** There is a new current link, on which unanswered calls are to be sent again. */
 	up(): void;
-	/** The current node tells of a leader, where it told of none or of another. */
+	/** The current node has told of a new leader. */
 	leaderKnown(): void;
 	section(section: Exclude<NodeSection, Welcome>): void;
 }
 
-/** A node that was not heard for so long is asked whether it is there, while calls wait. */
+/** While calls wait, a node that was not heard for this long is pinged. */
 const PING_AFTER_MS = 250;
-/** The upper ends of the pauses before the dials in a row that find no node, while calls wait. */
+/** The bounds of the pauses between dials that fail in a row, while calls wait. */
 const PAUSE = { firstMs: 50, growth: 4, maxMs: 2000 };
-/** The same without calls: nobody is in a hurry then, and a swarm that starts anew is best not dialed while it is down. */
+/** The same without calls. They are longer, because nobody waits and a swarm that is down need not be dialed often. */
 const IDLE_PAUSE = { firstMs: 2000, growth: 2, maxMs: 30_000 };
-/** A link that stood for so long, or brought an answer, was a good one. */
+/** A link that stood for this long, or that brought an answer, ends a row of failures. */
 const STEADY_MS = 1000;
-/** The upper end of the pause before a client follows to another leader, while its present node forwards to it. */
+/** The bound of the pause before a client goes to a new leader. Its present node forwards to the leader meanwhile. */
 const FOLLOW_MS = 500;
-/** The same after it could not be reached or was left, once; it doubles each time. */
+/** The same after the leader could not be reached or was left once. It doubles each time. */
 const FOLLOW_AGAIN_MS = 2000;
 const FOLLOW_AGAIN_MAX_MS = 60_000;
-/** A node that knows no leader is left after so long; after each round of looks in vain, after twice as long. */
+/** A node that knows no leader is left after this long. It doubles after each round in which no node knew one. */
 const LEADERLESS_MS = 2000;
 const LEADERLESS_MAX_MS = 32_000;
-/** Addresses that nodes have told. */
+/** The bound on addresses that a node tells. */
 const MEMBERS_MAX = 64;
 
-/** Why a link is dialed: there is none, or a better one than the current one is looked for. */
+/** Why a link is dialed: there is none (`lost`), or the client looks for a better one than the current one. */
 type Why = 'lost' | 'follow' | 'silent' | 'leaderless';
 
 export class Route {
 	readonly #options: RouteOptions;
 	readonly #handlers: LinkHandlers;
 	readonly #patience: Patience;
-	/** Known addresses: those given, and those that a node told. */
+	/** The known addresses: those in the options, and those that the current node told. */
 	#urls: readonly string[];
 	#nextUrl: number;
 	#members: readonly MemberAddress[] = [];
@@ -63,31 +63,31 @@ export class Route {
 	#current: Link | undefined;
 	#currentNode = '';
 	#currentSinceMs = 0;
-	/** Some node has welcomed it before. */
+	/** Whether some node has welcomed the client before. */
 	#wasWelcome = false;
-	/** The node that was current before, which is not the one to try next. */
+	/** The address of the node that was current before. It is not dialed next. */
 	#leftUrl = '';
-	/** Why there is no link, for people. */
+	/** Why the last link ended, for people. */
 	#failure = '';
-	/** Links in a row that were no good. */
+	/** The number of failures in a row. */
 	#failures = 0;
 	#cancelPause: (() => void) | undefined;
 	#pauseIsIdle = false;
 
-	/** It becomes current once it is welcomed, if the reason still holds then. */
+	/** The link that is being dialed. It becomes current when it is welcomed, if the reason still holds then. */
 	#dialing: Link | undefined;
 	#dialingWhy: Why = 'lost';
 	#dialingSinceMs = 0;
-	/** When it last looked for a better node than the current one, and how many it may still try in this round. */
+	/** The beginning of the present round of looking for a better node, and how many nodes it may still try. */
 	#lookedMs = 0;
 	#looksLeft = 0;
 
-	/** The leader as the current node tells, '' for none. */
+	/** The leader, as the current node told it; '' for none. */
 	#leader = '';
 	#leaderlessSinceMs = 0;
-	/** How long it waits for one to be told. */
+	/** How long the client waits for a leader to be told. */
 	#leaderlessMs = LEADERLESS_MS;
-	/** The last leader there was, and how often it was dialed in vain, or left. */
+	/** The last leader that was told, and how often it could not be reached or was left. */
 	#followed = '';
 	#followFailures = 0;
 	#cancelFollow: (() => void) | undefined;
@@ -110,17 +110,17 @@ export class Route {
 		this.#dialNext('lost');
 	}
 
-	/** Where everything goes; undefined while there is no node. */
+	/** The current link; undefined while there is none. */
 	get current(): Link | undefined {
 		return this.#current;
 	}
 
-	/** The node that everything goes to; '' for none. */
+	/** The id of the current node; '' for none. */
 	get node(): string {
 		return this.#current ? this.#currentNode : '';
 	}
 
-	/** Why nothing can be sent, for people: what became of the newest link, while there is none. */
+	/** Why there is no current link, in brackets for people; '' where there is one. */
 	get failure(): string {
 		return this.#current || this.#failure === '' ? '' : ` (${this.#failure})`;
 	}
@@ -130,12 +130,12 @@ export class Route {
 		return this.#leader !== '';
 	}
 
-	/** There are calls now: a long pause, for want of them, ends. */
+	/** There are calls now, so a pause that was long because there were none is replaced by a short one. */
 	wake(): void {
 		if (!this.#current && !this.#dialing && this.#pauseIsIdle) this.#pauseThenDial();
 	}
 
-	/** To be called every now and then while calls wait: a node that says nothing, or knows no leader, is left. */
+	/** Leaves a node that is silent or knows no leader for too long. It has to be called often while calls wait. */
 	watch(): void {
 		const link = this.#current;
 		if (!link) return;
@@ -175,7 +175,7 @@ export class Route {
 		this.#dialing = new Link(url, connect, runtime, clientId(), this.#patience.ms, this.#handlers);
 	}
 
-	/** Any node but the one that is current; the one that was is passed over once. */
+	/** Dials the next known address, but not that of the current node, nor that of the last one. */
 	#dialNext(why: Why): void {
 		let url = this.#takeUrl();
 		if (url === (this.#current?.url ?? this.#leftUrl)) url = this.#takeUrl();
@@ -187,7 +187,7 @@ export class Route {
 		return this.#urls[this.#nextUrl++ % this.#urls.length] as string;
 	}
 
-	/** Tries the next node of this round. After the last one it is more patient. */
+	/** Dials the next node of this round. After the last one, the client becomes more patient. */
 	#look(why: Why): void {
 		if (this.#looksLeft-- > 0) return this.#dialNext(why);
 		if (why === 'silent') return this.#patience.gaveUp();
@@ -195,7 +195,7 @@ export class Route {
 		this.#leaderlessSinceMs = this.#nowMs;
 	}
 
-	/** With no link and none under way. */
+	/** Called while there is no link and none is being dialed. */
 	#pauseThenDial(): void {
 		const isIdle = !this.#options.hasCalls();
 		const { firstMs, growth, maxMs } = isIdle ? IDLE_PAUSE : PAUSE;
@@ -215,7 +215,7 @@ export class Route {
 		this.#dialing = undefined;
 		const before = this.#current;
 		const why = before ? this.#dialingWhy : 'lost';
-		// The one that was silent has spoken.
+		// The current node was silent, and has been heard since.
 		if (before && why === 'silent' && before.heardMs >= this.#dialingSinceMs) return link.close();
 		if (why === 'leaderless' && leader === '') {
 			link.close();
@@ -267,7 +267,10 @@ export class Route {
 		this.#pauseThenDial();
 	}
 
-	/** A node was left though its connection stood: it is not followed soon, nor is the next one left so soon. */
+	/**
+	 * A node was left though its connection stood. The client does not go back to it soon, and is more patient with the
+	 * next.
+	 */
 	#hasLeft(link: Link): void {
 		this.#leftUrl = link.url;
 		this.#patience.gaveUp();
@@ -283,10 +286,10 @@ export class Route {
 	}
 
 	/**
-	 * Goes to the leader, and stays where it is until it is welcome there. Its present node forwards to the leader
-	 * meanwhile.
+	 * Dials the leader after a pause, unless it is the current node. The current link stays until the leader has welcomed the
+	 * client; its node forwards to the leader meanwhile.
 	 *
-	 * @param pauseMaxMs where the leader was not dialed in vain before
+	 * @param pauseMaxMs the bound of the pause where no dial of this leader has failed
 	 */
 	#follow(leader: string, pauseMaxMs: number): void {
 		if (leader !== this.#leader) {

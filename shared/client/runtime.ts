@@ -1,16 +1,17 @@
 /**
- * Everything that a client needs of the place it runs in, apart from the sockets that it is given. In Node and in
- * pages that is `platform.ts`; a simulator gives its own, and the same client runs in virtual time.
+ * The services that a client needs from its surroundings, apart from its sockets. In Node and in pages they come from
+ * `platform.ts`; the simulator has its own, and so the same client runs in virtual time.
  */
+
 export interface ClientRuntime {
-	/** A clock that only goes forward, in milliseconds. */
+	/** Monotonic, milliseconds. */
 	nowMs(): number;
 	/** Drawn evenly from 0 up to, not including, 1. */
 	random(): number;
-	/** A name that no other client has: 1 to 64 characters of ASCII that can be seen. */
+	/** A unique name, of 1 to 64 visible ASCII characters. */
 	newId(): string;
-	/** Calls `act` once, after that many milliseconds and never before it returns. The result cancels that. */
+	/** Calls `act` once, after `ms` milliseconds, and never from inside this call. The function returned cancels it. */
 	after(ms: number, act: () => void): () => void;
-	/** Calls `act` once, when everything that was ready in this turn of the event loop has run. */
+	/** Calls `act` once, when all callbacks that were ready in this turn of the event loop have run. */
 	afterTurn(act: () => void): void;
 }

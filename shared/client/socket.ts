@@ -1,10 +1,10 @@
-/** The socket that a client is given: what WebSockets of pages and of `ws` have in common. */
+/** The socket that a client is given: the common part of the WebSockets of pages and of `ws`. */
 
 export interface ClientSocket {
 	binaryType: string;
-	/** Bytes that were sent and that the network has not taken yet. */
+	/** Bytes that were passed to `send` and that the network has not taken yet. */
 	readonly bufferedAmount: number;
-	/** Every kind of WebSocket takes one of these, whatever version of TypeScript has declared it. */
+	/** It is an ArrayBuffer because all WebSockets take one, by the declarations of all versions of TypeScript. */
 	send(data: ArrayBuffer): void;
 	close(code?: number, reason?: string): void;
 	onopen: ((event: never) => void) | null;

@@ -1,4 +1,4 @@
-/** One batch of a client's writes from when it is whole until each of its commands is settled or given up. */
+/** One batch of a client's writes, from when it is whole until each of its commands is settled or given up. */
 import type { Settle } from './abort.ts';
 import { NEVER, type Refusable } from './again.ts';
 import type { Numbered } from './batches.ts';
@@ -9,16 +9,16 @@ import type { Refusal, Status } from './protocol.ts';
 export type WriteCall = Settle<WriteResult>;
 
 export interface Written {
-	/** The client that its commands are named by. */
+	/** The client in the identities of its commands. */
 	readonly clientId: string;
-	/** The sequence of its first command; the others follow. In line: its place. */
+	/** The sequence of its first command; the others have those after it. In line, its place there. */
 	readonly first: number;
-	/** The frame: one byte, then the batch. */
+	/** The frame: the byte WRITE, then the batch. */
 	readonly frame: Uint8Array;
-	/** By command; null for one that is settled, or that nobody asked for. */
+	/** The call of each command; null for one that is settled, and for the registration. */
 	readonly calls: (WriteCall | null)[];
 	readonly deadlineMs: number;
-	/** Its first command opens the client. */
+	/** Whether its first command registers the client. */
 	readonly opens: boolean;
 }
 
@@ -30,19 +30,19 @@ export class WriteBatch implements Numbered, Refusable {
 	readonly deadlineMs: number;
 	readonly opens: boolean;
 	isOver = false;
-	/** Its commands have no identity yet. */
+	/** Whether it waits in line, and its commands have no identity yet. */
 	isInLine = false;
-	/** It was sent once, at least. */
+	/** Whether it was sent at least once. */
 	wasSent = false;
-	/** The node that the client talks to has it, and has said nothing of it. */
+	/** Whether it was sent, on this or an earlier connection, and no answer to the last copy has come. */
 	isOut = false;
-	/** A copy of it may have been proposed, and nothing will be heard of that one. */
+	/** Whether an earlier copy may have been proposed without an answer to come. */
 	mayHaveLeft = false;
 	refusals = 0;
 	againMs = NEVER;
-	/** Why a node refused it the last time. */
+	/** The reason of its last refusal. */
 	why: Refusal | null = null;
-	/** Which commands have their result, once some have and others have not. */
+	/** For each command 1 where it has its result; null while none or all have theirs. */
 	#answered: Uint8Array | null = null;
 	#left: number;
 
@@ -65,12 +65,12 @@ export class WriteBatch implements Numbered, Refusable {
 		return this.isOut || this.mayHaveLeft;
 	}
 
-	/** It was refused for want of a leader, and is to go again. */
+	/** Whether it was refused for want of a leader, and waits to be sent again. */
 	get waitsForLeader(): boolean {
 		return this.why === 'noLeader' && this.againMs < NEVER;
 	}
 
-	/** It was handed to a node. What an earlier one may have done about it is not known. */
+	/** It was sent to a node. If a copy is still unanswered, what was done with that one will not be known. */
 	sent(): void {
 		if (this.isOut) this.mayHaveLeft = true;
 		this.isOut = true;
@@ -78,7 +78,7 @@ export class WriteBatch implements Numbered, Refusable {
 		this.againMs = NEVER;
 	}
 
-	/** @returns false where no copy of it is out that could have been refused */
+	/** @returns false where it is not out, and so the refusal is of an earlier copy */
 	refused(why: Refusal, mayHaveLeft: boolean): boolean {
 		if (!this.isOut) return false;
 		this.isOut = false;
@@ -88,10 +88,10 @@ export class WriteBatch implements Numbered, Refusable {
 	}
 
 	/**
-	 * The commands at `from` up to, not including, `to` have their result.
+	 * The commands from `from` to before `to` have their results.
 	 *
-	 * @param revision of the command at `from`
-	 * @returns whether all commands have theirs now
+	 * @param revision that of the command at `from`; the others' follow by ones
+	 * @returns whether all commands have their results now
 	 */
 	answer(from: number, to: number, status: Status, revision: number): boolean {
 		for (let i = from; i < to; i++) {
@@ -110,7 +110,7 @@ export class WriteBatch implements Numbered, Refusable {
 		return this.#left === 0;
 	}
 
-	/** What nobody has settled fails. */
+	/** Fails all calls that are not settled. */
 	fail(why: () => Error): void {
 		for (const [i, call] of this.calls.entries()) {
 			this.calls[i] = null;
@@ -118,9 +118,9 @@ export class WriteBatch implements Numbered, Refusable {
 		}
 	}
 
-	// What it fails with
+	// The errors of its calls
 
-	/** @param failure why there is no node, to end a sentence with; '' where there is one */
+	/** @param failure why there is no node, as the end of a sentence; '' where there is one */
 	tooLate(failure: string): Error {
 		if (this.mayHaveHappened) return new UnknownOutcomeError('it was sent, and not answered in time');
 		if (this.why === 'noLeader') return new RefusedError('noLeader', 'no leader took it in time');
@@ -136,7 +136,7 @@ export class WriteBatch implements Numbered, Refusable {
 			: new RefusedError('closed', 'the client was closed before it was sent');
 	}
 
-	/** The node takes no such command, as its last refusal says. */
+	/** The error for a refusal by which the node never takes the batch. */
 	refusedForGood(): Error {
 		if (this.mayHaveHappened) return new UnknownOutcomeError(`a copy of it was refused: ${this.why}`);
 		if (this.why === 'badKey') return new BadKeyError('the node takes no such key');

@@ -1,7 +1,7 @@
 /**
- * The writes of one client: gives each its identity, puts those of one turn into one batch, keeps the batch until all
- * of it is answered, and sends the very same bytes again on each new connection and where a node refused them. What
- * the node has no room for waits in line, and gets its identity when it leaves the line.
+ * The writes of one client. It gives each its identity, puts those of one turn into one batch, and keeps the batch until
+ * all of it is answered. It sends the very same bytes again on each new connection and after a refusal. Writes that the
+ * node has no room for wait in line, and get their identities when they leave the line.
  *
  * What it must never do: call a write refused that may have happened; give a command a second identity after it may
  * have been applied under its first; send a command for the first time after its signal was aborted.
@@ -20,21 +20,21 @@ import type { WriteBatch, WriteCall } from './write-batch.ts';
 export interface WritesOwner {
 	readonly runtime: ClientRuntime;
 	readonly limits: CallLimits;
-	/** The name that the client has now. */
+	/** The present name of the client. */
 	clientId(): string;
-	/** The swarm has dropped the client of that name: it needs another. */
+	/** The swarm has dropped the client of this name, which needs a new one. */
 	renew(dropped: string): void;
 	/** @returns false while there is no node */
 	send(frame: Uint8Array, clientId: string): boolean;
 	/** Whether the node knows a leader. */
 	hasLeader(): boolean;
-	/** Why there is no node, to end a sentence with; '' where there is one. */
+	/** Why there is no node, as the end of a sentence; '' where there is one. */
 	failure(): string;
-	/** `endTurn` is to be called. */
+	/** Asks for a call of `endTurn`. */
 	soon(): void;
 }
 
-/** At least as many bytes as are written around a key and a value. */
+/** A command takes at most so many bytes beside its key and value. */
 const COMMAND_BYTES_MAX = 40;
 /** One character of UTF-16 takes at most so many bytes of UTF-8. */
 const UTF8_BYTES_MAX = 3;
@@ -42,21 +42,21 @@ const UTF8_BYTES_MAX = 3;
 export class Writes {
 	readonly #owner: WritesOwner;
 	readonly #draft = new Draft();
-	/** Those that have an identity, by sequence. */
+	/** Batches whose commands have identities, by sequence. */
 	readonly #batches = new Batches<WriteBatch>();
-	/** Those that have none yet, by their place in line. */
+	/** Batches whose commands have no identities yet, by their place in line. */
 	readonly #line = new Batches<WriteBatch>();
 	readonly #again: Again;
 	#nextSequence = 1;
 	#nextPlace = 1;
-	/** Commands that have an identity and no answer. */
+	/** The number of commands in `#batches`, which have an identity and no answer. */
 	#inFlight = 0;
 	#inLine = 0;
-	/** Of all batches. */
+	/** The bytes of the frames of all batches. */
 	#bytes = 0;
-	/** The client that some batch opens, or has opened. */
+	/** The client that a batch registers or has registered; '' for none. */
 	#opening = '';
-	/** The client that is known to be open: before, only the batch that opens it may go. */
+	/** The client whose registration has its result. Before that, only the batch that registers it is sent. */
 	#opened = '';
 
 	constructor(owner: WritesOwner) {
@@ -98,18 +98,18 @@ export class Writes {
 		this.#draft.call(abortable(signal, settle), signal !== undefined);
 	}
 
-	/** How many have no answer. */
+	/** The number of writes without an answer. */
 	get count(): number {
 		return this.#inFlight + this.#inLine + this.#draft.count;
 	}
 
-	/** Sends what this turn has brought. */
+	/** Sends the writes of this turn. */
 	endTurn(): void {
 		this.#endBatch();
 		this.#drainLine();
 	}
 
-	/** On a new connection: everything that is unanswered, as it was. */
+	/** Sends all unanswered batches on a new connection, with the same bytes. */
 	sendAgain(): void {
 		const hasLeader = this.#owner.hasLeader();
 		for (const batch of this.#batches) if (hasLeader || !batch.waitsForLeader) this.#transmit(batch);
@@ -117,7 +117,7 @@ export class Writes {
 
 	results({ first, count, status, revision }: NodeSection & { kind: 'results' }): void {
 		for (const batch of this.#batches.within(first, first + count)) {
-			// The one before it may have ended it.
+			// A batch before it in this loop may have ended it.
 			if (batch.isOver) continue;
 			if (status === 'unknownClient') {
 				this.#unknownClient(batch);
@@ -140,12 +140,12 @@ export class Writes {
 		this.#drainLine();
 	}
 
-	/** The node knows a leader now: what it refused for want of one goes again. */
+	/** The node knows a leader now, so batches that were refused for want of one are sent again. */
 	leaderKnown(): void {
 		for (const batch of this.#batches) if (batch.waitsForLeader) this.#again.soon(batch);
 	}
 
-	/** Gives up what is too late. Returns when the next ones are. */
+	/** Fails batches whose deadline is over. @returns the next deadline, `NEVER` for none */
 	sweep(nowMs: number): number {
 		let nextMs = NEVER;
 		for (const batch of [...this.#batches, ...this.#line]) {
@@ -175,7 +175,11 @@ export class Writes {
 		return true;
 	}
 
-	/** @param isForLine where a batch has to be begun; so is one that the node would have no room for */
+	/**
+	 * Makes the draft ready for one more command, and begins a new batch where it has to.
+	 *
+	 * @param isForLine whether a new batch goes into the line; it also does where the node has no room for it
+	 */
 	#makeRoom(bytes: number, deadlineMs: number, isForLine: boolean): void {
 		const draft = this.#draft;
 		if (draft.count > 0) {
@@ -198,7 +202,7 @@ export class Writes {
 		this.#owner.soon();
 	}
 
-	/** Whether the node, and the client's table of outcomes, have room for so many more commands. */
+	/** Whether the node, and the state machine's table of outcomes, have room for `count` more commands. */
 	#hasRoom(count: number): boolean {
 		const { inFlightMax } = this.#owner.limits;
 		const oldest = this.#batches.oldest?.first ?? this.#nextSequence;
@@ -228,7 +232,7 @@ export class Writes {
 		this.#transmit(batch);
 	}
 
-	/** As many of those in line as there is room for get their identities, and go. */
+	/** Takes batches out of the line while there is room for them, gives their commands identities, and sends them. */
 	#drainLine(): void {
 		for (let next = this.#line.oldest; next && this.#hasRoom(next.count + 1); next = this.#line.oldest) {
 			this.#endBatch();
@@ -237,7 +241,7 @@ export class Writes {
 		}
 	}
 
-	/** The commands of a batch of which surely nothing was applied get new identities, or a new place in line. */
+	/** Gives the commands of a batch, none of which was applied, new identities or a new place in line. */
 	#encodeAgain({ frame, calls, deadlineMs }: WriteBatch, isForLine: boolean): void {
 		this.#endBatch();
 		const command = new BatchReader(frame.subarray(1));
@@ -265,7 +269,7 @@ export class Writes {
 			if (batch.againMs > nowMs) {
 				if (batch.againMs < NEVER) this.#again.wait(batch.againMs, nowMs);
 			} else if (!hasLeader && batch.waitsForLeader) {
-				// While it waits here, it surely does not happen. At a node without a leader that would not be known.
+				// While the batch waits here, it surely is not proposed. Of a copy at a node without a leader that is not known.
 				this.#again.refused(batch);
 			} else {
 				this.#transmit(batch);
@@ -278,7 +282,9 @@ export class Writes {
 		for (const batch of this.#batches) if (!batch.wasSent) this.#transmit(batch);
 	}
 
-	/** Nothing of it was applied now. It goes again, under a new client, unless an earlier copy may have been applied. */
+	/**
+	 * The batch was not applied now. It is sent again under a new client, unless an earlier copy may have been applied.
+	 */
 	#unknownClient(batch: WriteBatch): void {
 		const { clientId } = batch;
 		if (this.#opened === clientId) this.#opened = '';
@@ -297,7 +303,7 @@ export class Writes {
 		this.#encodeAgain(batch, this.#line.oldest !== undefined);
 	}
 
-	/** A node listens to so many of a connection's clients only: those of before are given up, the oldest first. */
+	/** Gives up batches of the oldest clients, because a node takes batches of a few clients of a connection only. */
 	#boundClients(): void {
 		const clients = new Set([...this.#batches].map(({ clientId }) => clientId));
 		clients.add(this.#owner.clientId());
@@ -311,7 +317,10 @@ export class Writes {
 		}
 	}
 
-	/** What waited for its client to be opened goes with a command that opens it, where that one was given up. */
+	/**
+	 * Where the batch that registers the client was given up, those that waited for it are encoded again, with a
+	 * registration.
+	 */
 	#reopen(): void {
 		if (this.#opening !== '') return;
 		for (const batch of this.#batches) if (!batch.wasSent) this.#goUnderAnother(batch);
@@ -336,7 +345,7 @@ export class Writes {
 	}
 }
 
-/** At least as many bytes as the command takes. */
+/** Bytes: at least as many as the command takes. */
 function boundOf(key: string, valueBytes: number): number {
 	return UTF8_BYTES_MAX * key.length + valueBytes + COMMAND_BYTES_MAX;
 }
