@@ -1,10 +1,10 @@
 /**
- * A fact is one thing that happened at one node. The live feed, the simulator and a saved trace file speak
- * this one language; log lines and metrics are derived from its coarse part.
+ * A fact is one thing that happened at one node. The live feed, the simulator and saved trace files all consist of facts,
+ * and log lines are made from some of them.
  *
- * Facts are JSON: a ballot is its text (`1763889731207000003@n3`, '' for none), a value its summary. A raw fact
- * has both as the agent has them: to describe a value takes longer than most of what happens to it, so a
- * watcher that keeps a fact describes it, and a watcher that only counts does not.
+ * Facts are JSON: a ballot is its text (`1763889731207000003@n3`, '' for none), a value its summary. A raw fact holds the
+ * agent's own ballots and values. To describe a value is slow, so only a listener that keeps a fact makes it plain, and
+ * one that only counts facts does not.
  */
 
 import type { Ballot, NodeId } from './paxos/ballot.ts';
@@ -26,7 +26,7 @@ export interface FactStamp {
 	readonly time: number;
 }
 
-/** The `sent` and the `received` fact of one message carry the same `messageId`. */
+/** The facts of the runtime. Those of sending and of receiving one message have the same `messageId`. */
 export type RuntimeFact<B = BallotText, V = ValueSummary> =
 	| {
 			readonly kind: 'sent';
@@ -49,12 +49,15 @@ export type RuntimeFact<B = BallotText, V = ValueSummary> =
 			readonly door: 'mesh' | 'feed' | 'http' | 'client';
 			readonly why: string;
 	  }
-	/** What an operator should know of this node's disk. */
+	/** News of this node's disk for an operator. */
 	| {
 			readonly kind: 'disk';
-			/** A torn tail was cut off; there is no room for the next segment, or there is again; a flush does not return, or did. */
+			/**
+			 * `repaired`: a torn tail was cut off. `noRoom`, `hasRoom`: there is no room for the next segment, or there is again.
+			 * `hangs`, `answers`: flushes have not returned for long, or do so again.
+			 */
 			readonly what: 'repaired' | 'noRoom' | 'hasRoom' | 'hangs' | 'answers';
-			/** For people: the rest of a sentence that begins with the node. */
+			/** The rest of a sentence that begins with the node, for people. */
 			readonly detail: string;
 	  }
 	| { readonly kind: 'flushed'; readonly records: number; readonly bytes: number; readonly ms: number }
@@ -67,7 +70,7 @@ export type FactKind = FactBody['kind'];
 export type RawFactBody = AgentFact | RuntimeFact<Ballot, Value>;
 export type RawFact = FactStamp & RawFactBody;
 
-/** `T` as it is in JSON: each ballot as its text, each value as its summary. */
+/** The JSON form of `T`: each ballot is its text, each value its summary. */
 export type Plain<T> = T extends Ballot
 	? BallotText
 	: T extends Uint8Array
@@ -83,7 +86,7 @@ export function plain<T>(raw: T): Plain<T> {
 	return rewrite(raw) as Plain<T>;
 }
 
-/** Many facts name the same value, so its summary is kept. */
+/** Summaries are kept for as long as their values are, because many facts name the same value. */
 const summaries = new WeakMap<Value, ValueSummary>();
 
 function summaryOf(value: Value): ValueSummary {

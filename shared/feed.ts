@@ -1,9 +1,9 @@
 /**
- * The feed's contract: what a node's socket.io server and a watcher say to each other. Types only.
+ * The types of the feed, which a node's socket.io server and its watchers exchange.
  *
- * On connect the server emits `snapshot`; then `batch` after `batch` of facts, numbered without gaps from
- * `snapshot.seq + 1`, at most 60 batches a second. A watcher that falls behind gets a `batch` with `skipped`
- * counts, and a new `snapshot` instead of a queue. A watcher that sees a gap emits `resync`, and gets one.
+ * On connect the server emits a `snapshot`, and then batches of facts, numbered without gaps from `snapshot.seq + 1`, at
+ * most 60 batches a second. Facts are not queued for a watcher that falls behind: it gets a `batch` with counts of
+ * `skipped` facts, and then a new `snapshot`. A watcher that sees a gap emits `resync`, and gets a new `snapshot` too.
  */
 import type { BallotText, Fact, FactKind } from './fact.ts';
 import type { NodeId } from './paxos/ballot.ts';
@@ -13,7 +13,7 @@ import type { ValueSummary } from './store/describe.ts';
 
 export interface Member {
 	readonly id: NodeId;
-	/** `http://host:port`, where its dashboard, API, feed and mesh are. */
+	/** The address of its dashboard, API and feed, such as `http://host:port`. */
 	readonly url: string;
 }
 
@@ -22,14 +22,14 @@ export interface SlotView {
 	/** The highest acceptance of this node; '' and null where it has none. */
 	readonly acceptedBallot: BallotText;
 	readonly value: ValueSummary | null;
-	/** This node knows it to be chosen. */
+	/** Whether this node knows the slot to be chosen. */
 	readonly chosen: boolean;
 }
 
-/** Phase 1 of the present leadership, for a decision that did not need one of its own. */
+/** The phase 1 of the present leader, which later decisions rest on and do not run again. */
 export interface Phase1View {
 	readonly ballot: BallotText;
-	/** It ran once, for every slot above this one. */
+	/** It ran for every slot above this one. */
 	readonly chosenThrough: Slot;
 	readonly recoveredThrough: Slot;
 	readonly promises: readonly {
@@ -41,13 +41,13 @@ export interface Phase1View {
 
 export interface EntryView {
 	readonly key: string;
-	/** The beginning of the value as text where it is UTF-8, else its number of bytes. */
+	/** The beginning of the value where it is UTF-8, else the text `12 bytes`. */
 	readonly value: string;
 	readonly bytes: number;
 	readonly modifyRevision: number;
 }
 
-/** A node's own state, whole as of fact `seq`. */
+/** A node's own state after fact `seq`. */
 export interface NodeSnapshot {
 	readonly node: NodeId;
 	readonly epoch: string;
@@ -63,11 +63,12 @@ export interface NodeSnapshot {
 	readonly revision: number;
 	/** The most recent slots, at most 64, in slot order. */
 	readonly slots: readonly SlotView[];
-	/** The first keys in order, at most 100, and how many there are. */
+	/** The first entries in the order of keys, at most 100. */
 	readonly entries: readonly EntryView[];
+	/** The number of all entries. */
 	readonly entriesCount: number;
 	readonly linked: readonly NodeId[];
-	/** It is set at a leader only. */
+	/** Null where this node is no leader. */
 	readonly phase1: Phase1View | null;
 }
 
@@ -76,7 +77,7 @@ export interface FactBatch {
 	/** `seq` of the first of `facts`; the others follow without gaps. */
 	readonly from: number;
 	readonly facts: readonly Fact[];
-	/** Facts that were added up instead of sent, by kind; a `snapshot` follows. Empty for none. */
+	/** The numbers of facts that were not sent, by kind. Where it is not empty, a `snapshot` follows. */
 	readonly skipped: Partial<Record<FactKind, number>>;
 }
 
@@ -92,9 +93,9 @@ export interface ProposeRequest {
 /** A campaign that was run for a proposal. */
 export interface Attempt {
 	readonly ballot: BallotText;
-	/** The higher promise that ended it; '' where none did. */
+	/** The higher promised ballot that ended the campaign; '' where none did. */
 	readonly haltedBy: BallotText;
-	/** It ended because too few nodes answered. */
+	/** Whether the campaign ended because too few nodes answered. */
 	readonly givenUp: boolean;
 }
 
@@ -102,14 +103,14 @@ export type ProposeAnswer =
 	| {
 			readonly outcome: 'chosen';
 			readonly slot: Slot;
-			/** The ballot under which this node, or the leader it was passed to, proposed it. */
+			/** The ballot under which this node or the leader proposed the command. */
 			readonly ballot: BallotText;
-			/** The ballot under which this node saw it chosen: another one where another leader finished it. */
+			/** The ballot under which this node saw the slot chosen. It differs where another leader finished the slot. */
 			readonly chosenAt: BallotText;
 			readonly revision: number;
 			readonly attempts: readonly Attempt[];
 	  }
-	/** The contested slot keeps what it had; the proposal surely was not chosen. */
+	/** The contested slot keeps the value it had; the command surely was not and will not be chosen. */
 	| {
 			readonly outcome: 'kept';
 			readonly slot: Slot;
@@ -117,14 +118,14 @@ export type ProposeAnswer =
 			readonly value: ValueSummary;
 			readonly attempts: readonly Attempt[];
 	  }
-	/** It surely did not happen. */
+	/** The command surely did not and will not happen. */
 	| { readonly outcome: 'refused'; readonly why: string; readonly attempts: readonly Attempt[] }
-	/** It may still happen. */
+	/** The command may have happened or may yet happen. */
 	| { readonly outcome: 'unknown'; readonly why: string; readonly attempts: readonly Attempt[] };
 
-/** The `data` of the error that a watcher is refused with when it joins. */
+/** The `data` of the error by which a watcher is refused when it joins. */
 export interface JoinRefusal {
-	/** So many watch already. */
+	/** `watchersMax` others watch already. */
 	readonly reason: 'full';
 	readonly watchersMax: number;
 }
@@ -135,7 +136,7 @@ export interface ServerToWatcher {
 }
 
 export interface WatcherToServer {
-	/** Bad input is answered with `refused`. */
+	/** Proposes a command. Bad input is answered with `refused`. */
 	propose(request: ProposeRequest, answer: (answer: ProposeAnswer) => void): void;
 	resync(): void;
 }

@@ -1,4 +1,4 @@
-/** How two clocks differ, for people. */
+/** Describes the difference of two clocks, for people. */
 import type { NodeId } from './paxos/ballot.ts';
 import { CLOCK_SKEW_TOLD_MS } from './paxos/bounds.ts';
 
@@ -10,7 +10,11 @@ const UNITS: readonly (readonly [name: string, ms: number])[] = [
 	['second', 1000],
 ];
 
-/** `the clock of n3 is 175 years ahead of this node's` */
+/**
+ * A sentence such as `the clock of n3 is 175 years ahead of this node's`.
+ *
+ * @param aheadMs how far the clock of `peer` is ahead, milliseconds; negative where it is behind
+ */
 export function skewText(peer: NodeId, aheadMs: number): string {
 	const apartMs = Math.abs(aheadMs);
 	if (apartMs <= CLOCK_SKEW_TOLD_MS) return `the clock of ${peer} agrees with this node's again`;
