@@ -7,6 +7,11 @@
  * which is either as it was written or as it was before. Whatever else is found was whole once, and somebody may have
  * been told so: then the log is refused, and nothing of it is dropped.
  *
+ * Sectors of a torn frame may also lie behind the last frame of a segment before the end. The zeros that cut such a
+ * frame off may have reached the system's memory alone: the next process reads them there, and the log goes on in
+ * another segment. When the machine then loses power, the sectors are back. They prove nothing about a frame that is
+ * whole, and are cut off again.
+ *
  * Two things would look like a torn frame: a disk that lost a write that it had said to be durable, and a file that
  * was replaced by an older copy of itself. Both are noticed where they reach back behind what the manifest says.
  */
@@ -33,7 +38,7 @@ export interface Place {
 	readonly offset: number;
 }
 
-/** Bytes that a torn frame left behind. */
+/** Bytes that a torn frame left behind: after the last frame of its segment, which need not be the last segment. */
 export interface Remains extends Place {
 	readonly bytes: number;
 }
@@ -186,7 +191,6 @@ class Walk {
 		if (next > bytes.length)
 			throw new CorruptLogError('the frame would go on behind the end of the file', { file, offset });
 		if (!isWhole(bytes, offset, header, address)) return false;
-		if (this.remains.length > 0) throw this.#lost(`it is also in ${file} at byte ${offset}`);
 		readRecords(file, offset, readBody(bytes, offset, header), this.records);
 		this.last = { header, bytes: bytes.subarray(offset, next) };
 		this.end = { segment, offset: next };

@@ -1,36 +1,24 @@
 /** What was durable and has changed is refused, never dropped: it is told apart from a torn tail. */
-
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import type { Disk } from '../../shared/disk/disk.ts';
-import {
-	type FrameHeader,
-	frameBytes,
-	isWhole,
-	readBody,
-	readHeader,
-	SECTOR_BYTES,
-	stateOf,
-	writeFrame,
-} from '../../shared/disk/frame.ts';
+import { frameBytes, isWhole, readHeader, SECTOR_BYTES, writeFrame } from '../../shared/disk/frame.ts';
 import { Log } from '../../shared/disk/log.ts';
-import { addressOf, MANIFEST_NAME, newLogFiles, readManifest, segmentName } from '../../shared/disk/manifest.ts';
-import { readLog } from '../../shared/disk/recover.ts';
-import type { DurableRecord } from '../../shared/paxos/record.ts';
-import { batchValue } from '../../shared/paxos/value.ts';
+import { addressOf, MANIFEST_NAME, newLogFiles, readManifest } from '../../shared/disk/manifest.ts';
 import { CrashDisk } from './crash-disk.ts';
-import { accepted, anyRecord, listen, OWNER } from './records.ts';
-
-const SEGMENT_BYTES = 8 * SECTOR_BYTES;
-
-interface Written {
-	readonly disk: CrashDisk;
-	readonly log: Log;
-	readonly batches: readonly (readonly DurableRecord[])[];
-	/** Where the frame of each batch is. */
-	readonly frames: readonly { readonly file: string; readonly offset: number; readonly bytes: number }[];
-}
+import { accepted, listen, OWNER } from './records.ts';
+import {
+	appendEach,
+	name,
+	putSector,
+	read,
+	SEGMENT_BYTES,
+	sectorAt,
+	someBatches,
+	type Written,
+	write,
+} from './written-log.ts';
 
 describe('damage to what was whole is refused, wherever it is', () => {
 	test('one bit or several, in any frame, the last and its header too', () => {
@@ -289,144 +277,11 @@ describe('a log that is refused', () => {
 	});
 });
 
-describe('a torn frame', () => {
-	test('of which any sectors reached the disk is cut off, and said to be', () => {
-		const survives = fc.array(fc.boolean(), { minLength: 6, maxLength: 6 });
-		fc.assert(
-			fc.property(someBatches(), fc.integer({ min: 600, max: 2500 }), survives, (batches, bytes, sectors) => {
-				const { disk, log } = write(batches);
-				log.append([accepted(1, bytes)]);
-				log.flush();
-				// The next segment, where it needs one.
-				while (disk.waiting[0] !== 'write') disk.finish();
-				let sector = 0;
-				const after = disk.losePower(() => sectors[sector++] === true);
-				const count = frameBytes(bytes + 10) / SECTOR_BYTES;
-				fc.pre(sectors.slice(0, count).some((kept) => !kept));
-				const { records, repairs } = Log.open(after, { owner: OWNER }, listen());
-				expect(records).toEqual(batches.flat());
-				expect(repairs).toHaveLength(sectors.slice(0, count).some((kept) => kept) ? 1 : 0);
-				after.finishAll();
-				expect(
-					readLog(
-						after.losePower(() => false),
-						OWNER,
-					).remains,
-				).toEqual([]);
-			}),
-			{ numRuns: 300 },
-		);
-	});
-
-	test('that the next one passes by, into the next segment, is not in the way later', () => {
-		const { disk } = write([[accepted(1)]]);
-		const { log } = Log.open(disk, { owner: OWNER }, listen());
-		disk.finishAll();
-		log.append([accepted(2, 1000)]);
-		log.flush();
-		// Its first sector survives, with a header that is whole.
-		let sector = 0;
-		const after = disk.losePower(() => sector++ === 0);
-		const { log: next, repairs } = Log.open(after, { owner: OWNER }, listen());
-		expect(repairs).toEqual([{ file: name(1), offset: SECTOR_BYTES, bytes: SECTOR_BYTES }]);
-		appendEach(next, after, [[accepted(3, SEGMENT_BYTES - 300)], [accepted(4)]]);
-		expect(readHeader(after.read(name(2)), 0, addressOf(readManifest(after), 2))?.sequence).toBe(2);
-		const { records, remains } = readLog(
-			after.losePower(() => false),
-			OWNER,
-		);
-		expect(records).toEqual([accepted(1), accepted(3, SEGMENT_BYTES - 300), accepted(4)]);
-		expect(remains).toEqual([]);
-	});
-
-	test('is never made whole by what is left of an earlier attempt at the same frame', () => {
-		const bytes = (fill: number) => Uint8Array.from({ length: 1200 }, () => fill);
-		const frame = (fill: number) => {
-			const into = new Uint8Array(SEGMENT_BYTES);
-			writeFrame(into, bytes(fill), { sequence: 1, previous: 0, address: 0 });
-			return into;
-		};
-		const mixed = frame(1);
-		mixed.set(frame(2).subarray(2 * SECTOR_BYTES, 3 * SECTOR_BYTES), 2 * SECTOR_BYTES);
-		const header = readHeader(mixed, 0, 0) as FrameHeader;
-		for (const sector of [0, 1, 2]) expect(stateOf(mixed, sector * SECTOR_BYTES, 0, 1)).toBe('new');
-		expect(isWhole(mixed, 0, header, 0)).toBe(false);
-		expect(isWhole(frame(1), 0, header, 0)).toBe(true);
-	});
-
-	test('with damage in one of its sectors is refused: it may have been whole', () => {
-		const { disk, log } = write([[accepted(1)]]);
-		log.append([accepted(2, 1000)]);
-		log.flush();
-		let sector = 0;
-		const after = disk.losePower(() => sector++ !== 1);
-		expect(readLog(after, OWNER).remains).toHaveLength(1);
-		after.flip(name(1), SECTOR_BYTES + 30, 5);
-		expect(() => read(after)).toThrow(`in ${name(1)} at byte 512: what stands there is not what this log wrote there`);
-	});
-});
-
-test('the same frame is the same bytes, whatever was in the buffer before', () => {
-	fc.assert(
-		fc.property(
-			fc.uint8Array({ minLength: 1, maxLength: 1500 }),
-			fc.integer({ min: 1, max: 2 ** 53 - 1 }),
-			fc.nat(2 ** 32 - 1),
-			(body, sequence, address) => {
-				const ties = { sequence, previous: 0xfedcba98, address };
-				const clean = new Uint8Array(frameBytes(body.length));
-				const used = new Uint8Array(frameBytes(body.length)).fill(0xee);
-				const checksum = writeFrame(clean, body, ties);
-				expect(writeFrame(used, body, ties)).toBe(checksum);
-				expect(used).toEqual(clean);
-				const header = readHeader(used, 0, address) as FrameHeader;
-				expect(header).toMatchObject({ sequence, previous: 0xfedcba98, checksum, bodyBytes: body.length });
-				expect(isWhole(used, 0, header, address)).toBe(true);
-				expect(readBody(used, 0, header)).toEqual(body);
-				// Files are read as Node's buffers: nothing may keep them.
-				const read = readBody(Buffer.from(used), 0, header);
-				expect(read.buffer.byteLength).toBe(body.length);
-			},
-		),
-	);
-});
-
-test('a client’s value that holds whole frames is never taken for one, wherever the frame around it is torn', () => {
-	// Of every frame that could come next, at every place where a sector of the value could begin.
-	const address = addressOf(readManifest(CrashDisk.formatted(SEGMENT_BYTES)), 1);
-	const forged = new Uint8Array(2500);
-	for (let at = 0; at + SECTOR_BYTES <= forged.length; at += 100) {
-		writeFrame(forged.subarray(at), new Uint8Array(9), { sequence: 2 + (at % 3), previous: 0, address: address + at });
-	}
-	fc.assert(
-		fc.property(fc.nat(400), fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }), (shift, survives) => {
-			const commands = new Uint8Array(shift + forged.length);
-			commands.set(forged, shift);
-			const value = batchValue(commands);
-			const { disk, log } = write([[accepted(1)]]);
-			log.append([{ kind: 'accepted', slot: 2, ballot: { ms: 1, ns: 0, node: 'n1' }, value }]);
-			log.flush();
-			let sector = 0;
-			const after = disk.losePower(() => survives[sector++] as boolean);
-			// A short frame over the torn one: what is left of that one follows it at once.
-			const { log: next, records } = Log.open(after, { owner: OWNER }, listen());
-			expect(records.length).toBeGreaterThanOrEqual(1);
-			appendEach(next, after, [[accepted(3)]]);
-			expect(read(after)).toEqual([...records, accepted(3)]);
-		}),
-		{ numRuns: 300 },
-	);
-});
-
 test('a new log is refused a segment size that it cannot have', () => {
 	for (const bytes of [0, 1000, SECTOR_BYTES, 2 ** 40]) {
 		expect(() => newLogFiles(OWNER, bytes)).toThrow(`segmentBytes: ${bytes} is not a multiple of 512`);
 	}
 });
-
-function read(disk: Disk): readonly DurableRecord[] {
-	return readLog(disk, OWNER).records;
-}
 
 /** Bug 33, a corrupt record in the middle treated like a torn tail: how many frames it would give back. */
 function readUpToFirstBadFrame(disk: Disk): number {
@@ -440,55 +295,6 @@ function readUpToFirstBadFrame(disk: Disk): number {
 		offset += frameBytes(header.bodyBytes);
 	}
 	return frames;
-}
-
-/** A log with one frame for each batch. */
-function write(batches: readonly (readonly DurableRecord[])[]): Written {
-	const disk = CrashDisk.formatted(SEGMENT_BYTES);
-	const heard = listen();
-	const { log } = Log.open(disk, { owner: OWNER }, heard);
-	appendEach(log, disk, batches);
-	const frames: Written['frames'][number][] = [];
-	let segment = 1;
-	let offset = 0;
-	for (const { bytes } of heard.flushes) {
-		if (offset + bytes > SEGMENT_BYTES) {
-			segment++;
-			offset = 0;
-		}
-		frames.push({ file: name(segment), offset, bytes });
-		offset += bytes;
-	}
-	expect(heard.flushes).toHaveLength(batches.length);
-	return { disk, log, batches, frames };
-}
-
-function appendEach(log: Log, disk: CrashDisk, batches: readonly (readonly DurableRecord[])[]): void {
-	disk.finishAll();
-	for (const batch of batches) {
-		log.append(batch);
-		log.flush();
-		disk.finishAll();
-	}
-}
-
-function sectorAt(disk: Disk, [file, offset]: readonly [string, number]): Uint8Array {
-	return disk.read(file).subarray(offset, offset + SECTOR_BYTES);
-}
-
-function putSector(disk: CrashDisk, [file, offset]: readonly [string, number], sector: Uint8Array): void {
-	const bytes = disk.read(file);
-	bytes.set(sector, offset);
-	disk.put(file, bytes);
-}
-
-function name(segment: number): string {
-	return segmentName(segment);
-}
-
-function someBatches(): fc.Arbitrary<DurableRecord[][]> {
-	const batch = fc.array(anyRecord(900), { minLength: 1, maxLength: 3 });
-	return fc.array(batch, { minLength: 2, maxLength: 8 });
 }
 
 /** Different ones, so that none is flipped back. */
