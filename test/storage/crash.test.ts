@@ -1,8 +1,9 @@
 /** Whatever a crash leaves of what was not flushed, nothing that was said to be durable is ever lost. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Writer } from '../../shared/bytes/bytes.ts';
 import { Log } from '../../shared/disk/log.ts';
-import type { DurableRecord } from '../../shared/paxos/record.ts';
+import { type DurableRecord, writeRecord } from '../../shared/paxos/record.ts';
 import { CrashDisk, type Survives } from './crash-disk.ts';
 import { anyRecord, listen, OWNER } from './records.ts';
 
@@ -12,34 +13,40 @@ type Step =
 	| { readonly kind: 'fail' | 'kill' | 'losePower'; readonly survivors: readonly boolean[] };
 
 const SEGMENT_BYTES = 5 * 512;
-const VALUE_BYTES_MAX = 1500;
+const VALUE_BYTES_MAX = 2000;
 
 const survivors = fc.array(fc.boolean(), { minLength: 1, maxLength: 12 });
 const step: fc.Arbitrary<Step> = fc.oneof(
 	{ weight: 4, arbitrary: fc.record({ kind: fc.constant('append' as const), records: someRecords() }) },
 	{ weight: 4, arbitrary: fc.record({ kind: fc.constant('flush' as const) }) },
-	{ weight: 8, arbitrary: fc.record({ kind: fc.constant('finish' as const) }) },
+	{ weight: 7, arbitrary: fc.record({ kind: fc.constant('finish' as const) }) },
 	{ weight: 1, arbitrary: fc.record({ kind: fc.constant('fail' as const), survivors }) },
-	{ weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('kill' as const, 'losePower' as const), survivors }) },
+	{ weight: 1, arbitrary: fc.record({ kind: fc.constant('kill' as const), survivors }) },
+	{ weight: 2, arbitrary: fc.record({ kind: fc.constant('losePower' as const), survivors }) },
 );
 
 describe('a log through crashes', () => {
 	test('keeps what was said to be durable, and of the rest only a beginning, in order', () => {
 		const seen = { torn: 0, lost: 0, kept: 0, failed: 0, segments: 0, splits: 0 };
-		fc.assert(crashProperty(seen), { numRuns: 1500 });
+		fc.assert(crashProperty(seen), { numRuns: 500 });
 		// A fault that never happens proves nothing.
 		for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThan(20);
 	});
 
 	test('(canary) the same property catches a disk that says it has flushed and has not', () => {
-		const { failed, errorInstance } = fc.check(crashProperty({}, { lies: true }), { numRuns: 1500 });
+		const { failed, errorInstance } = fc.check(crashProperty({}, { lies: true }), {
+			numRuns: 500,
+			endOnFailure: true,
+		});
 		expect(failed).toBe(true);
-		expect(String(errorInstance)).toContain('expected 0 to be greater than or equal to');
+		// Too few records were read, or the log noticed it itself.
+		expect(String(errorInstance)).toMatch(/expected \d+ to be greater than or equal to|CorruptLogError/);
 	});
 });
 
 function crashProperty(seen: Record<string, number>, disk = { lies: false }) {
-	return fc.property(fc.array(step, { minLength: 5, maxLength: 80 }), (steps) => {
+	// Without the size most histories are too short to reach a second segment.
+	return fc.property(fc.array(step, { minLength: 5, maxLength: 80, size: 'max' }), (steps) => {
 		const run = new Run(CrashDisk.formatted(SEGMENT_BYTES, disk.lies), seen);
 		for (const each of steps) run.take(each);
 		run.end();
@@ -106,7 +113,9 @@ class Run {
 		this.#heard = listen();
 		const { log, records, repairs } = Log.open(this.#disk, { owner: OWNER }, this.#heard);
 		expect(records.length).toBeGreaterThanOrEqual(this.#promised);
-		expect(records).toEqual(this.#records.slice(0, records.length));
+		expect(encoded(records).equals(encoded(this.#records.slice(0, records.length))), 'a beginning, in order').toBe(
+			true,
+		);
 		if (repairs.length > 0) this.#count('torn');
 		if (records.length < this.#records.length) this.#count('lost');
 		if (records.length > this.#promised) this.#count('kept');
@@ -120,9 +129,9 @@ class Run {
 		const { durables, flushes, failures } = this.#heard;
 		const through = durables.at(-1);
 		if (through !== undefined) this.#promised = Math.max(this.#promised, this.#read + through);
-		expect(durables).toEqual(durables.toSorted((a, b) => a - b));
+		expect(durables.every((position, i) => i === 0 || position >= (durables[i - 1] as number))).toBe(true);
 		expect(failures.length).toBeLessThanOrEqual(1);
-		if (flushes.some(({ bytes }) => bytes === SEGMENT_BYTES)) this.#count('splits');
+		for (const { bytes } of flushes.splice(0)) if (bytes === SEGMENT_BYTES) this.#count('splits');
 	}
 
 	#count(what: string): void {
@@ -130,8 +139,15 @@ class Run {
 	}
 }
 
+/** The bytes of many records are compared in a hundredth of the time that `toEqual` takes for the records. */
+function encoded(records: readonly DurableRecord[]): Buffer {
+	const out = new Writer();
+	for (const record of records) writeRecord(out, record);
+	return Buffer.from(out.take());
+}
+
 function someRecords(): fc.Arbitrary<DurableRecord[]> {
-	return fc.array(anyRecord(VALUE_BYTES_MAX), { minLength: 1, maxLength: 4 });
+	return fc.array(anyRecord(VALUE_BYTES_MAX), { minLength: 1, maxLength: 6, size: 'max' });
 }
 
 function cycle(answers: readonly boolean[]): Survives {
