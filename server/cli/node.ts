@@ -65,8 +65,9 @@ async function serve(
 	const report = new StartReport(serving.stdout, terminal.environment, () => performance.now());
 	const onProgress = primary ? tellsProgress(primary) : (progress: StartProgress) => report.update(id, progress);
 	const starting = start(id, loaded, options, terminal, serving, { primary, onFatal: end.onFatal, onProgress });
+	const running = await Promise.race([starting, end.ended.then(() => null)]);
 	// A node that still reads its log has nothing to close: its end is that of the process.
-	const running = await Promise.race([starting, end.ended.then(() => process.exit(EXIT.ok))]);
+	if (running === null) process.exit((await end.ended) ? EXIT.error : EXIT.ok);
 	report.update(id, null);
 	if (primary) await primary.tell({ kind: 'ready' });
 	else report.say(`${id} ready  ${running.url}`);

@@ -1,0 +1,97 @@
+/**
+ * A data folder that was put back from an older copy looks right, and has forgotten promises. The node is told so by
+ * the nodes that remember, and stops before it votes.
+ */
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
+import { readManifest } from '../../shared/disk/manifest.ts';
+import { readLog } from '../../shared/disk/recover.ts';
+import { get, put, valueUnder, writeAll } from './client.ts';
+import { diskOf, readDisk } from './disk-log.ts';
+import { Swarm, type TestNode } from './swarm.ts';
+
+let swarm: Swarm;
+let leader: TestNode;
+let follower: TestNode;
+let victim: TestNode;
+beforeEach(async () => {
+	swarm = await Swarm.create({ size: 3 });
+	onTestFailed(() => swarm.report());
+	await swarm.start();
+	leader = await swarm.leader();
+	[follower, victim] = swarm.nodes.filter((node) => node !== leader) as [TestNode, TestNode];
+});
+afterEach(() => swarm.dispose());
+
+test('a folder put back from an older copy is refused by name, and the others go on', async () => {
+	await writeAll(swarm, keysOf('early'), 3);
+	await victim.stop();
+	const copy = copyOf(victim, 'copy');
+	await victim.start();
+	await writeAll(swarm, keysOf('late'), 3);
+	await victim.kill();
+	const newest = copyOf(victim, 'newest');
+	const reached = lastFrame(victim);
+
+	putBack(victim, copy);
+	const refused = victim.launch();
+	expect(await refused.ended).toBe(1);
+	expect(refused.stderr).toContain(
+		`Node ${victim.id} has an older copy of its data folder: ${join(victim.folder, 'log')} ends with frame ${lastFrame(victim)}, ` +
+			`and node ${leader.id} remembers that it reached frame ${reached}.`,
+	);
+	expect(refused.stderr).toContain('cannot be replaced yet');
+	expect(refused.stderr).not.toContain('erase');
+	expect(readDisk(victim).accepted.size).toBeLessThan(60);
+	expect(await (await put(follower, 'color', 'blue')).text()).toBe('true');
+
+	// Put back as it was when the node last ran, it is one of them again.
+	putBack(victim, newest);
+	await victim.start();
+	expect(await get(victim, 'color')).toBe('blue');
+	for (const key of keysOf('late')) expect(await get(victim, key)).toBe(valueUnder(key));
+});
+
+test('a folder in which only a promise is missing is refused too', async () => {
+	await writeAll(swarm, keysOf('early'), 3);
+	await victim.stop();
+	const copy = copyOf(victim, 'copy');
+	const before = readDisk(victim);
+	await victim.start();
+	// The next leader is promised by the two that are left, and has nothing to propose.
+	await leader.kill();
+	const next = await swarm.leader(victim);
+	expect(next).not.toBe(leader);
+	await victim.kill();
+	const after = readDisk(victim);
+	expect(after.promised).not.toEqual(before.promised);
+	expect([...after.accepted]).toEqual([...before.accepted]);
+
+	putBack(victim, copy);
+	const refused = victim.launch();
+	expect(await refused.ended).toBe(1);
+	expect(refused.stderr).toContain(`node ${follower.id} remembers that it reached frame`);
+	expect(readDisk(victim).promised).toEqual(before.promised);
+});
+
+function keysOf(prefix: string): string[] {
+	return Array.from({ length: 30 }, (_, index) => `${prefix}${index}`);
+}
+
+function copyOf(node: TestNode, name: string): string {
+	const copy = join(swarm.folder, name);
+	cpSync(node.folder, copy, { recursive: true });
+	return copy;
+}
+
+function putBack(node: TestNode, copy: string): void {
+	rmSync(node.folder, { recursive: true });
+	cpSync(copy, node.folder, { recursive: true });
+}
+
+/** Of the log of a node that is not running. */
+function lastFrame(node: TestNode): number {
+	const disk = diskOf(node);
+	return readLog(disk, readManifest(disk).owner).last?.header.sequence ?? 0;
+}

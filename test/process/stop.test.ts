@@ -1,0 +1,25 @@
+/** A node that is told to stop takes its leave: its peers hear so from it, and not from a connection that is gone. */
+import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
+import { Swarm, until } from './swarm.ts';
+
+let swarm: Swarm;
+beforeEach(async () => {
+	swarm = await Swarm.create({ size: 3 });
+	onTestFailed(() => swarm.report());
+});
+afterEach(() => swarm.dispose());
+
+test('a node that is told to stop is not ready at first, then says goodbye, and exits with status 0', async () => {
+	await swarm.start();
+	const n1 = swarm.node('n1');
+	const n3 = swarm.node('n3');
+	const stopped = n3.stop();
+	const answer = await until('n3 is not ready', async () => {
+		const response = await n3.fetch('/readyz');
+		return response.ok ? undefined : response.text();
+	});
+	expect(answer).toContain('[-]draining failed: the node is about to stop');
+	expect(await stopped).toBe(0);
+	await until('n1 hears of it', async () => n1.output.includes('link to n3 is down') || undefined);
+	expect(n1.output).toContain('link to n3 is down: the node stops');
+});
