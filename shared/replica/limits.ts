@@ -26,7 +26,7 @@ export interface ReplicaLimits {
 export const REPLICA_LIMITS: ReplicaLimits = {
 	connectionsMax: CONNECTIONS_OF_NODE_MAX,
 	inFlightMax: IN_FLIGHT_MAX,
-	unsentBytesMax: 8_388_608,
+	unsentBytesMax: 1_048_576,
 	unreadBytesMax: 67_108_864,
 	frameBytesFull: FRAME_BYTES_FULL,
 	submittedBytesMax: 67_108_864,
