@@ -2,6 +2,7 @@
  * The runtime of one node's replica: the files, clocks, timers, randomness and mesh that the replica of
  * `shared/replica` asks for, and the facts of what passes through them. It has no rule of its own.
  */
+import { randomInt } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { nanoid } from 'nanoid';
 import type { Disk, NoRoomError } from '../../shared/disk/disk.ts';
@@ -19,11 +20,15 @@ import type { ReplicaTimer } from '../../shared/replica/runtime.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import type { Operation } from '../../shared/store/command.ts';
+import { seedHashes } from '../../shared/store/key-table.ts';
 import { Store } from '../../shared/store/store.ts';
 import { FactStream } from './fact-stream.ts';
 import { applying, type Memory, type ReadableDisk, remember, type StartProgress } from './memory.ts';
 import type { ReplicaService } from './service.ts';
 import { inSlices } from './slices.ts';
+
+// The stores of all nodes in this program are made after this module is loaded.
+seedHashes(randomInt(2 ** 32));
 
 /** What the runtime needs of the mesh. */
 export interface Mesh {

@@ -73,16 +73,30 @@ export class KeyTable<T extends Hashed> {
 	}
 }
 
+const OFFSET_BASIS = 0x811c9dc5;
+let basis = OFFSET_BASIS;
+
+/**
+ * Makes the hashes of this program differ from those of every other one. Otherwise somebody could choose many keys of
+ * one hash, and each search for one of them would pass all the others. It has to be called before the first key is
+ * hashed, because items keep their hashes.
+ *
+ * @param seed a random integer of 32 bits
+ */
+export function seedHashes(seed: number): void {
+	basis = OFFSET_BASIS ^ seed;
+}
+
 /** @source FNV-1a, 32 bits, by Fowler, Noll and Vo, folded to 30 bits */
 export function hashOfBytes(bytes: Uint8Array, from: number, to: number): number {
-	let hash = 0x811c9dc5;
+	let hash = basis;
 	for (let i = from; i < to; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
 	return (hash ^ (hash >>> 15)) & HASH_MASK;
 }
 
 /** `hashOfBytes` of the key's UTF-8 bytes. */
 export function hashOf(key: string): number {
-	let hash = 0x811c9dc5;
+	let hash = basis;
 	for (let i = 0; i < key.length; i++) {
 		const unit = key.charCodeAt(i);
 		if (unit > 0x7f) {

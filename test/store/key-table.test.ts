@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { hashOf, hashOfBytes, KeyTable } from '../../shared/store/key-table.ts';
+import { afterEach, describe, expect, it } from 'vitest';
+import { hashOf, hashOfBytes, KeyTable, seedHashes } from '../../shared/store/key-table.ts';
 import { bytesOf } from './commands.ts';
 
 interface Item {
@@ -72,4 +72,34 @@ describe('the hash of a key', () => {
 			expect(Math.max(...counts.values())).toBeLessThan(300);
 		}
 	});
+
+	describe('with another seed', () => {
+		afterEach(() => seedHashes(0));
+
+		it('differs for keys that somebody chose to collide', () => {
+			const colliding = collisions(100);
+			expect(colliding.every(([a, b]) => hashOf(a) === hashOf(b))).toBe(true);
+			seedHashes(0x5eed_1234);
+			expect(colliding.filter(([a, b]) => hashOf(a) === hashOf(b))).toEqual([]);
+		});
+
+		it('is still that of its UTF-8 bytes', () => {
+			seedHashes(-7);
+			for (const key of ['', 'a', 'ça va']) expect(hashOf(key)).toBe(hashOfBytes(bytesOf(key), 0, bytesOf(key).length));
+		});
+	});
 });
+
+/** Pairs of different keys with one hash, found by trial. */
+function collisions(count: number): [string, string][] {
+	const seen = new Map<number, string>();
+	const pairs: [string, string][] = [];
+	for (let i = 0; pairs.length < count; i++) {
+		// Keys which differ in few characters seldom collide.
+		const key = Math.imul(i, 0x9e3779b1).toString(36) + Math.imul(i, 0x85ebca6b).toString(36);
+		const other = seen.get(hashOf(key));
+		if (other !== undefined) pairs.push([other, key]);
+		seen.set(hashOf(key), key);
+	}
+	return pairs;
+}
