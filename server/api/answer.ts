@@ -1,11 +1,11 @@
-/** How the API answers: texts, JSON, methods. Nothing here knows what is asked, nor by which framework. */
+/** Answers of the HTTP API: texts, JSON, methods. They are the same for every route, with Express and without. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 
-/** Plain data, and unsigned 64-bit integers, which JSON has and JavaScript's numbers have not. */
+/** Plain data. A bigint is printed as an integer, because flags have 64 bits and JavaScript's numbers have fewer. */
 export type Json = null | boolean | number | bigint | string | object;
 
-/** An error that the client is to read; thrown anywhere in a handler. */
+/** An error whose text is sent to the client. Any handler may throw it. */
 export class HttpError extends Error {
 	override readonly name = 'HttpError';
 	readonly status: number;
@@ -24,7 +24,7 @@ export function answerJson(res: ServerResponse, json: Json, pretty: boolean, sta
 	answer(res, status, 'application/json', printJson(json, pretty ? '\n' : null));
 }
 
-/** A text, or its bytes in UTF-8. To HEAD, Node sends the headers alone. */
+/** Sends a text, or bytes. For a HEAD request Node sends the headers alone. */
 export function answer(res: ServerResponse, status: number, type: string, body: string | Buffer): void {
 	res.statusCode = status;
 	res.setHeader('Content-Type', `${type}; charset=utf-8`);
@@ -37,7 +37,10 @@ export function answerNothing(res: ServerResponse, status: number): void {
 	res.end();
 }
 
-/** Answers OPTIONS itself, and every method that is not listed with 405. Returns whether the method is listed. */
+/**
+ * Answers OPTIONS, and methods that are not listed with 405. @returns whether the method is listed, and not answered
+ * here
+ */
 export function allows(methods: readonly string[], req: IncomingMessage, res: ServerResponse): boolean {
 	if (methods.includes(req.method as string)) return true;
 	res.setHeader('Allow', ['OPTIONS', ...methods].join(', '));
@@ -46,31 +49,31 @@ export function allows(methods: readonly string[], req: IncomingMessage, res: Se
 	return false;
 }
 
-/** `allows`, in front of a route. */
+/** `allows` as a handler in front of a route. */
 export function onlyMethods(...methods: readonly string[]): RequestHandler {
 	return (req, res, next) => {
 		if (allows(methods, req, res)) next();
 	};
 }
 
-/** The parameters after `?`, as they were sent: names may be given without a value, and more than once. */
+/** The parameters after `?`. A name may come without a value, and more than once. */
 export function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
 	const at = url.indexOf('?');
 	return new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
 }
 
-/** `?pretty` indents. */
+/** Whether the answer is to be indented: `?pretty`. */
 export function isPretty(req: IncomingMessage): boolean {
 	return isSet(queryOf(req), 'pretty');
 }
 
-/** `?raw` and `?raw=true` are the same. */
+/** Whether a parameter is set: `?raw` and `?raw=true` are the same. */
 export function isSet(query: URLSearchParams, name: string): boolean {
 	const given = query.get(name);
 	return given !== null && given !== 'false' && given !== '0';
 }
 
-/** @param newline null for all in one line, else what begins the line that `json` is on */
+/** @param newline a line break with the indentation of the line that `json` is on; null to print in one line */
 export function printJson(json: Json, newline: string | null): string {
 	if (json === null || typeof json !== 'object') return typeof json === 'bigint' ? String(json) : JSON.stringify(json);
 	const inner = newline === null ? null : `${newline}    `;

@@ -1,6 +1,6 @@
 /**
- * The HTTP API of a node: which room answers what, and how errors leave. Who may come in was decided by the front. It
- * knows HTTP and the replica's service; it must never know the agent, the log or the mesh.
+ * The HTTP API of a node: its routes, and the answers to errors. The front has decided which requests come here. The API
+ * knows HTTP and the replica's service, and must never know the agent, the log or the mesh.
  */
 import { IncomingMessage, type RequestListener, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
@@ -22,23 +22,25 @@ export interface ApiOptions {
 	readonly doors: Doors;
 	readonly swarm: { readonly name: string; readonly id: string; readonly members: readonly Member[] };
 	readonly version: string;
-	/** Where the built page is; null for nowhere. */
+	/** The folder of the built page; null for none. */
 	readonly dashboardDir: string | null;
-	/** The node is going to stop: it is not ready any more, and still answers. */
+	/** Whether the node is going to stop, and so is not ready any more, but still answers. */
 	readonly isDraining: () => boolean;
-	/** How far this node is behind its leader, in milliseconds; Infinity where it never caught up. */
+	/** How far this node is behind its leader, milliseconds; Infinity where it never caught up: see `catch-up.ts`. */
 	readonly lagMs: () => number;
-	/** How long the steps of this process's event loop took. */
+	/** The longest steps of this process's event loop. */
 	readonly loop: () => LoopFigures;
-	/** How long a proposal may take: a duel may take several ballots. Milliseconds. */
+	/**
+	 * The time limit of a proposal, milliseconds. It is longer than that of a write, because a duel takes many ballots.
+	 */
 	readonly proposeTimeoutMs?: number;
-	/** Of answers that may be long. */
+	/** The bounds on answers that may be long; LONG_READ_LIMITS by default. */
 	readonly longReadLimits?: LongReadLimits;
-	/** A handler failed in a way it should not have; the client was told no more than that. */
+	/** Is told of a handler's unexpected failure. The client only learns that there was one. */
 	readonly onError?: (error: unknown) => void;
 }
 
-/** Requests of keys are held for a leader, and a write for its outcome, for so long at most. */
+/** The time limit, milliseconds, of a read that waits for a leader and of a write that waits for its outcome. */
 const HOLD_MS = 3000;
 const PROPOSE_TIMEOUT_MS = 10_000;
 
@@ -84,7 +86,7 @@ function healthOf({ service, isDraining, lagMs }: ApiOptions): HealthView {
 	};
 }
 
-/** Lets the pages of all members use every node, and answers their browsers' preflights: returns whether it did. */
+/** Lets the pages of all members use this node. @returns whether the request was a preflight, which is answered here */
 function isPreflight(req: IncomingMessage, res: ServerResponse): boolean {
 	res.setHeader('Vary', 'Origin');
 	const { origin } = req.headers;
@@ -108,8 +110,8 @@ const EXPOSED_HEADERS = [
 ].join(', ');
 
 /**
- * The page runs its own files only, and talks to the members only. What needs HTTPS to be heard is left out. They
- * are the same for every request, so they are made once.
+ * The page may run its own files only, and connect to the members only. Headers that browsers heed over HTTPS only are
+ * left out. The headers are the same for every request, so they are made once.
  */
 function securityHeaders(doors: Doors): Headers {
 	const secure = helmet({
@@ -139,7 +141,7 @@ function securityHeaders(doors: Doors): Headers {
 	return Object.entries(response.getHeaders()).map(([name, value]) => [name, String(value)]);
 }
 
-/** Where the answer has begun, all that can be told is that it ends. */
+/** Answers with an error. Where the answer has begun, its connection is cut instead. */
 function answerError(res: ServerResponse, error: unknown, onError: ApiOptions['onError']): void {
 	if (res.headersSent) {
 		onError?.(error);

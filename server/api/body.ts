@@ -1,15 +1,15 @@
 /**
- * A request's body, whole or not at all: what is half sent never reaches a handler, and what is too large is
- * refused before it is kept. Node reads the rest of a refused body and throws it away, so that the client gets
- * to read the answer; the server's `requestTimeout` ends one that never ends.
+ * Reads a request's body. A body that was cut off never reaches a handler, and one that is too large is refused before
+ * it is kept. Node reads and drops the rest of a refused body, so that the client can read the answer; the server's
+ * `requestTimeout` ends a body that never ends.
  */
 import type { IncomingMessage } from 'node:http';
 import { HttpError } from './answer.ts';
 
 /**
- * Resolves with the bytes once all of them are here.
+ * Resolves with the bytes of the whole body.
  *
- * @throws HttpError 413 beyond `bytesMax`; 400 where the client went away, which nobody is left to read
+ * @throws HttpError 413 above `bytesMax`; 400 where the client closed its connection
  */
 export function readBody(req: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
 	return new Promise((resolve, reject) => {

@@ -1,16 +1,20 @@
 /**
- * How far this node is behind its leader, in time: how long ago the leader had chosen no more than this node has
- * applied by now. A slot holds one command or thousands, so slots would say little. It reads no clock and asks nobody:
- * it is told both from time to time.
+ * How far this node is behind its leader, in time: how long ago the leader had chosen no more slots than this node has
+ * applied by now. A number of slots would say little, because a slot holds one command or thousands. `look` has to be
+ * called from time to time.
  */
 
 export class CatchUp {
-	/** When the leader had chosen no more than this node has applied by now; -Infinity before it ever caught up. */
+	/** The last time at which the leader had chosen no more than this node has applied by now; -Infinity for never. */
 	#caughtUpAtMs = Number.NEGATIVE_INFINITY;
-	/** What the leader had chosen at some moment, and this node has not applied yet. */
+	/** The slot up to which the leader had chosen at `atMs`, and that this node has not applied yet. */
 	#goal: { readonly slot: number; readonly atMs: number } | null = null;
 
-	/** @param leaderChosen what its leader is known to have chosen by now; null where it hears none */
+	/**
+	 * @param nowMs monotonic, milliseconds
+	 * @param applied the slot up to which this node has applied
+	 * @param leaderChosen the slot up to which its leader is known to have chosen; null where it hears no leader
+	 */
 	look(nowMs: number, applied: number, leaderChosen: number | null): void {
 		if (this.#goal !== null && applied >= this.#goal.slot) {
 			this.#caughtUpAtMs = this.#goal.atMs;
@@ -21,7 +25,7 @@ export class CatchUp {
 		else this.#goal ??= { slot: leaderChosen, atMs: nowMs };
 	}
 
-	/** Infinity where it has not caught up since it started. Milliseconds. */
+	/** How far this node is behind, milliseconds; Infinity where it has not caught up since it started. */
 	lagMs(nowMs: number): number {
 		return nowMs - this.#caughtUpAtMs;
 	}

@@ -1,6 +1,6 @@
 /**
- * The page's files, read once: a request for one takes no file descriptor, of which a crowd could leave the log none.
- * Names under `assets/` carry a hash of what is in them, so they never change; others may, with the next version.
+ * The page's files. They are read once, so that requests take no file descriptors, which the log needs too. Names under
+ * `assets/` contain a hash of the file, so such files never change; others may change with the next version.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ const TYPES: Readonly<Record<string, string>> = {
 	'.woff2': 'font/woff2',
 };
 
-/** Mounted at `/`. @param dir where the built page is; null for nowhere */
+/** Mounted at `/`. @param dir the folder of the built page; null for none */
 export function dashboardRoutes(dir: string | null): Router {
 	const routes = Router({ caseSensitive: true });
 	const files = dir === null ? new Map<string, PageFile>() : readPage(dir);
@@ -44,7 +44,7 @@ export function dashboardRoutes(dir: string | null): Router {
 	return routes;
 }
 
-/** By their paths in URLs; none where there is no such folder. */
+/** The files by their paths in URLs; none where there is no such folder. */
 function readPage(dir: string): ReadonlyMap<string, PageFile> {
 	const files = new Map<string, PageFile>();
 	for (const name of namesIn(dir)) {

@@ -1,35 +1,35 @@
 /**
- * `/livez` and `/readyz`, in the way of etcd's health pages: each check has a page of its own, `?verbose`
- * lists them, `?exclude=NAME` leaves one out. A check here must be able to fail.
+ * `/livez` and `/readyz`, in the manner of etcd's health pages: each check has a page of its own, `?verbose` lists the
+ * checks, and `?exclude=NAME` leaves one out. A check here must be able to fail.
  */
 import { type Request, type Response, Router } from 'express';
 import { answerText, isSet, onlyMethods, queryOf } from './answer.ts';
 
-/** All that the answers depend on. */
+/** The state that the checks look at. */
 export interface HealthView {
-	/** The leader that is heard; '' for none. */
+	/** The leader as this node hears it; '' for none. */
 	readonly leader: string;
 	readonly chosenThrough: number;
 	readonly appliedThrough: number;
-	/** How long ago the leader had chosen no more than this node has applied; Infinity for never. Milliseconds. */
+	/** How far this node is behind its leader, milliseconds; Infinity where it never caught up: see `catch-up.ts`. */
 	readonly lagMs: number;
-	/** Why nothing can be made durable; null for no reason. */
+	/** Why the disk keeps the node from being ready; null where it does not. */
 	readonly diskFault: string | null;
-	/** The node is going to stop, and lets its clients go elsewhere first. */
+	/** Whether the node is going to stop, and gives its clients time to go elsewhere. */
 	readonly isDraining: boolean;
-	/** What is wrong with the state machine; null for nothing. */
+	/** The fault of the state machine; null for none. */
 	storeFault(): string | null;
 }
 
-/** Whether a path, as it was sent, is one of these pages or of their checks. */
+/** Whether a path, as it was sent, is one of these pages or one of their checks. */
 export function isProbe(path: string): boolean {
 	return path === '/livez' || path === '/readyz' || path.startsWith('/livez/') || path.startsWith('/readyz/');
 }
 
-/** A node that is further behind its leader has to catch up first. */
+/** A node that is further behind its leader is not ready. */
 export const READY_LAG_MS_MAX = 2000;
 
-/** Says in a few words why the node is not ready; null where it is. */
+/** @returns in a few words why the check fails; null where it does not */
 export type Check<View> = (view: View) => string | null;
 export type Checks<View> = Readonly<Record<string, Check<View>>>;
 
@@ -54,7 +54,7 @@ export function healthRoutes(view: () => HealthView): Router {
 	return probeRoutes({ livez: LIVE, readyz: READY }, view);
 }
 
-/** The two pages, and one for each of their checks. */
+/** Routes for the two pages, and for a page of each of their checks. */
 export function probeRoutes<View>(
 	pages: { readonly livez: Checks<View>; readonly readyz: Checks<View> },
 	view: () => View,

@@ -1,6 +1,6 @@
 /**
- * The bodies of reads of `/v1/kv`, piece by piece: lists of keys, lists of entries, single values. Whatever the size
- * of what is shown, a piece costs a bounded time. It must print exactly what `printJson` would print of the whole.
+ * The bodies of reads of `/v1/kv`, in pieces: lists of keys, lists of entries, single values. Making one piece takes a
+ * bounded time, however long the body is. The pieces together must be what `printJson` prints for the whole.
  */
 import { compareUtf8 } from '../../shared/bytes/text.ts';
 import type { ViewedEntry } from '../../shared/store/entry.ts';
@@ -10,28 +10,31 @@ import { type LongAnswer, PIECE_BYTES } from './long-reads.ts';
 
 export interface ListOptions {
 	readonly prefix: string;
-	/** Keys are cut after the first one behind the prefix, and each such beginning is listed once. '' for none. */
+	/** Keys are cut after its first occurrence behind the prefix, and each such beginning is listed once. '' for none. */
 	readonly separator: string;
-	/** Items up to this one are left out. '' for none. */
+	/** Items up to and including this one are left out. '' for none. */
 	readonly after: string;
 	readonly itemsMax: number;
 	readonly pretty: boolean;
 }
 
-/** A value is printed so many bytes at a time. Three of them become four characters, so it is a multiple of three. */
+/**
+ * So many bytes of a value are printed at a time: a multiple of three, because three bytes are four characters of
+ * Base64.
+ */
 export const VALUE_SLICE_BYTES = 49_152;
 
-/** A list of all keys that `view` shows, as JSON. */
+/** A JSON list of the keys that `view` shows. */
 export function keysBody(view: View, options: ListOptions): LongAnswer {
 	return new ListBody(view, printList(keyItems(view, options), options.pretty));
 }
 
-/** A list of all entries that `view` shows, as JSON. */
+/** A JSON list of the entries that `view` shows. */
 export function entriesBody(view: View, options: ListOptions): LongAnswer {
 	return new ListBody(view, printList(entryItems(view, options), options.pretty));
 }
 
-/** A list of one entry, as JSON, whose value is never written over. Its length is known. */
+/** A JSON list of one entry, whose value must never be overwritten, with the length of the body in bytes. */
 export function entryBody(entry: ViewedEntry, pretty: boolean): LongAnswer & { readonly length: number } {
 	const [head, tail] = printedAround(entry, pretty);
 	const length = Buffer.byteLength(head) + base64Length(entry) + tail.length + printedEnds(pretty);
@@ -42,7 +45,7 @@ export function entryBody(entry: ViewedEntry, pretty: boolean): LongAnswer & { r
 	return Object.assign(body, { length });
 }
 
-/** The bytes of a value that is never written over. */
+/** The bytes of a value, which must never be overwritten. */
 export function rawBody({ bytes, start, end }: ViewedEntry): LongAnswer {
 	return { isDone: true, isLost: false, next: () => bytes.subarray(start, end), close: () => undefined };
 }
@@ -58,7 +61,7 @@ class ListBody implements LongAnswer {
 		this.#parts = parts;
 	}
 
-	/** The view was closed to make room. */
+	/** Whether the view was closed to make room. */
 	get isLost(): boolean {
 		return this.#view.isClosed && !this.#isClosed;
 	}
@@ -79,7 +82,7 @@ class ListBody implements LongAnswer {
 	}
 }
 
-/** An item that is large comes in parts. */
+/** A large item is given in parts. */
 type Item = string | Iterable<string>;
 
 function* printList(items: Iterable<Item>, pretty: boolean): Iterator<string> {
@@ -110,7 +113,7 @@ function* keyItems(view: View, { prefix, separator, after, itemsMax }: ListOptio
 		const { key } = entry;
 		const at = separator === '' ? -1 : key.indexOf(separator, prefix.length);
 		const name = at < 0 ? key : key.slice(0, at + separator.length);
-		// The beginning may be one that the reader has, though the key itself comes after it.
+		// The beginning may be on an earlier page, though the key comes after the last item of that page.
 		if (at < 0 || after === '' || compareUtf8(name, after) > 0) {
 			left--;
 			yield JSON.stringify(name);
@@ -138,7 +141,7 @@ function* entryParts(entry: ViewedEntry, pretty: boolean): Iterable<string> {
 	yield tail;
 }
 
-/** What is printed before and behind the value of an entry. */
+/** The text before and behind the value of an entry. */
 function printedAround(entry: ViewedEntry, pretty: boolean): [head: string, tail: string] {
 	const printed = printEntry(entry, '~', pretty);
 	// No key can hold this: a quotation mark inside a string has a backslash before it.
@@ -147,7 +150,7 @@ function printedAround(entry: ViewedEntry, pretty: boolean): [head: string, tail
 	return [printed.slice(0, value), printed.slice(value + 1)];
 }
 
-/** As an item of a list. An empty value is null. */
+/** The entry as an item of a list. An empty value is printed as null. */
 function printEntry(entry: ViewedEntry, value: string, pretty: boolean): string {
 	const { key, flags, createRevision, modifyRevision } = entry;
 	if (pretty) {

@@ -1,6 +1,6 @@
 /**
- * Reads of `/v1/kv`: one barrier where the read has to be linearizable, then a look at the store. What may be long
- * goes by `LongReads`; it is the state of one moment all the same.
+ * Reads of `/v1/kv`: one barrier where the read has to be linearizable, then a look at the store. Answers that may be
+ * long go through `LongReads`, and show the state of one moment too.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Entry, ViewedEntry } from '../../shared/store/entry.ts';
@@ -14,16 +14,16 @@ import { checkBlocking, limitOf, type ReadMode, readMode } from './query.ts';
 export interface KvReadOptions {
 	readonly service: ReplicaService;
 	readonly longReads: LongReads;
-	/** How long a request waits for a leader. Milliseconds. */
+	/** How long a read waits for a leader, milliseconds. */
 	readonly holdMs: number;
 }
 
-/** `keys` and `recurse` read all keys that begin with the given one. */
+/** Whether the read is of all keys that begin with the given one, as `keys` and `recurse` ask for. */
 export function isOfMany(query: URLSearchParams): boolean {
 	return isSet(query, 'keys') || isSet(query, 'recurse');
 }
 
-/** @param key checked: the prefix, where the read `isOfMany` */
+/** @param key a key that was checked; a prefix, where the read `isOfMany` */
 export async function read(
 	{ service, longReads, holdMs }: KvReadOptions,
 	req: IncomingMessage,
@@ -79,7 +79,7 @@ function consistencyOf({ kind }: ReadMode): string {
 	return kind === 'consistent' ? 'consistent' : 'leader';
 }
 
-/** A root without keys has an empty list, and so has the page behind the last one; else there is nothing. */
+/** Where there are no keys, the answer is 404; but an empty list for the root, and for a page behind the last one. */
 function beginKeys(res: ServerResponse, view: View, options: ListOptions): LongAnswer | null {
 	if (view.isAtEnd && options.prefix !== '' && options.after === '') return nothing(res, view);
 	res.setHeader('Content-Type', JSON_TYPE);
@@ -123,7 +123,7 @@ function asViewed({ value, ...entry }: Entry): ViewedEntry {
 	return { ...entry, bytes: value, start: 0, end: value.length };
 }
 
-/** The same bytes, not a copy. */
+/** A view of the same bytes. */
 function asBuffer(value: Uint8Array): Buffer {
 	return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }

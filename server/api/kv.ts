@@ -1,9 +1,9 @@
 /**
- * `/v1/kv/:key`, Consul-KV-compatible: keys to raw bytes, read and written at any node. It decides nothing: a
- * write is one command to the replica, a read is one barrier and a look at the store.
+ * `/v1/kv/:key`, compatible with Consul's KV: keys to raw bytes, read and written at any node. A write becomes one
+ * command to the replica, a read one barrier and a look at the store.
  *
- * It is the store's own door and takes most of the requests, so it is plain `node:http`: a router in front of it
- * takes as long as all of the rest.
+ * Most requests come here, so it is plain `node:http`: a router in front of it would take as long as all the rest of a
+ * request.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Operation } from '../../shared/store/command.ts';
@@ -18,7 +18,7 @@ import { casOf, flagsOf, refuseConflicting } from './query.ts';
 export interface KvOptions {
 	readonly service: ReplicaService;
 	readonly datacenter: string;
-	/** How long a request waits for a leader, and a write to be chosen. Milliseconds. */
+	/** How long a read waits for a leader and a write for its outcome, milliseconds. */
 	readonly holdMs: number;
 	readonly longReadLimits?: LongReadLimits | undefined;
 }
@@ -28,20 +28,20 @@ const METHODS = ['GET', 'HEAD', 'PUT', 'DELETE'] as const;
 
 export type Headers = readonly (readonly [name: string, value: string])[];
 
-/** Of every answer: what a key holds is data, whatever it looks like, and not for pages of other sites. */
+/** Headers of every answer. A value is data even if it looks like a page, and pages of other sites may not use it. */
 export const KV_HEADERS: Headers = [
 	['X-Content-Type-Options', 'nosniff'],
 	['Content-Security-Policy', 'sandbox'],
 	['Cross-Origin-Resource-Policy', 'same-origin'],
 ];
 
-/** Whether `url`, as it was sent, is of this room. */
+/** Whether `url`, as it was sent, is below `/v1/kv`. */
 export function isKv(url: string): boolean {
 	const path = pathOf(url);
 	return path.startsWith(PATH) && (path.length === PATH.length || path[PATH.length] === '/');
 }
 
-/** Answers what `isKv`. Rejects with an HttpError that the client is to read, or with what is this node's fault. */
+/** Answers requests whose URL `isKv`. Rejects with an HttpError for the client, or with an unexpected error. */
 export function kvHandler(options: KvOptions): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
 	const { service, longReadLimits = LONG_READ_LIMITS } = options;
 	const longReads = new LongReads({
@@ -73,7 +73,7 @@ async function put(
 	refuseConflicting(query, ['cas', 'acquire', 'release']);
 	const operation = { kind: 'put', key, flags: flagsOf(query), cas: casOf(query) } as const;
 	const value = await readBody(req, VALUE_BYTES_MAX);
-	// There are no sessions to hold locks yet: none is valid, and nothing is held.
+	// There are no sessions yet, so no session is valid and no lock is held.
 	const session = query.get('acquire') ?? query.get('release');
 	if (session === '') throw new HttpError(500, 'missing session');
 	if (query.has('acquire')) throw new HttpError(500, `invalid session ${JSON.stringify(session)}`);
@@ -111,7 +111,7 @@ function refusedText(answer: { readonly why: string; readonly detail: string }):
 	return answer.why === 'noLeader' ? 'No cluster leader' : `The write did not happen: ${answer.detail}`;
 }
 
-/** The key, of the URL as it was sent: `/v1/kv/a%2Fb?raw` is `a/b`. */
+/** The key in the URL: `a/b` in `/v1/kv/a%2Fb?raw`. */
 function keyOf(url: string): string {
 	const key = percentDecoded(pathOf(url).slice(PATH.length + 1));
 	if (key === null) throw new HttpError(400, 'Invalid key name: the key is not percent-encoded UTF-8');

@@ -1,12 +1,13 @@
 /**
- * Answers that may be long: a node makes them piece by piece, each when its reader has taken the one before, so that
- * neither the time of one step nor the memory grows with what was asked for.
+ * Answers that may be long. A node makes them in pieces, each when the reader has taken the one before, so that neither
+ * the time of a step nor the memory grows with the length of the answer.
  *
  * All long reads of a node share one budget of time. While writes are applied it is a fraction of the processor's
- * time, so that writers keep most of their pace; else readers have all of it, in slices. What has no room waits in
- * line, and what the line has no room for is refused. A reader that takes nothing, or takes it for too long, is cut.
+ * time, so that writers keep most of their pace; else readers have all of it, in slices. Reads above a bound wait in
+ * line, and those above the bound of the line are refused. A reader that takes no piece for long, or that keeps its
+ * answer waiting for long in all, is cut off.
  *
- * It must never know what the answers say.
+ * It must never know the contents of the answers.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HttpError } from './answer.ts';
@@ -15,32 +16,34 @@ import { HttpError } from './answer.ts';
 export interface LongAnswer {
 	/** The next piece of the body, of `PIECE_BYTES` or not much more. */
 	next(): string | Uint8Array;
-	/** The last piece was made. */
+	/** Whether the last piece was made. */
 	readonly isDone: boolean;
-	/** What it showed is not there any more: it cannot be finished. */
+	/** Whether the state that it shows is not kept any more, so that it cannot be finished. */
 	readonly isLost: boolean;
-	/** Nobody reads on. Called once, at the end too. */
+	/** Called once, after the last piece or when the reader is gone. */
 	close(): void;
 }
 
 /**
- * Sets status and headers, and begins the answer as the state is in this moment. Returns null where it has answered
- * itself, with few bytes. It may throw an HttpError that the client is to read.
+ * Sets status and headers, and begins an answer that shows the present state.
+ *
+ * @returns null where it has sent the whole answer itself
+ * @throws HttpError for the client
  */
 export type Begin = () => LongAnswer | null;
 
 export interface LongReadLimits {
-	/** Answers that are being made or taken at once. */
+	/** The number of answers that are made or taken at once. */
 	readonly readersMax: number;
-	/** Further ones, which wait until there is room, and for how long they do. */
+	/** The number of further reads that wait in line, and how long a read waits there, milliseconds. */
 	readonly lineMax: number;
 	readonly lineMs: number;
-	/** For how long a reader may take nothing, and for how long its answer may wait for it in all. */
+	/** How long an answer may wait for its reader at a time, and in all, milliseconds. */
 	readonly stalledMs: number;
 	readonly stalledTotalMs: number;
-	/** One slice of time. The next one begins after everything else that is ready had its turn. */
+	/** The length of one slice of time, milliseconds. Between two slices the event loop handles what else is ready. */
 	readonly sliceMs: number;
-	/** The readers' part of the time while writes are applied. */
+	/** The readers' share of the time while writes are applied, from 0 to 1. */
 	readonly shareOfWrites: number;
 }
 
@@ -57,21 +60,21 @@ export const LONG_READ_LIMITS: LongReadLimits = {
 export interface LongReadOptions {
 	/** Monotonic, milliseconds. */
 	nowMs(): number;
-	/** The store's: it grows while writes are applied. */
+	/** The store's revision, which grows while writes are applied. */
 	revision(): number;
 	readonly limits?: LongReadLimits;
 }
 
-/** A longer answer has no Content-Length, and is made in pieces of this size. */
+/** Longer answers are made in pieces of about this size, without a Content-Length unless it is known before. */
 export const PIECE_BYTES = 65_536;
-/** Writes are going on for so long after the last one. */
+/** Readers have the smaller share for this long after a write. */
 const WRITES_MS = 100;
-/** How often stalled readers are looked for. */
+/** The interval at which stalled readers are looked for. */
 const WATCH_EVERY_MS = 500;
 
 /**
- * `ahead`: it was sent before earlier requests on its connection were answered, and waits for that. `line`: it has not
- * begun. `ready`: it may make its next piece. `taking`: its reader has to take a piece first.
+ * `ahead`: earlier requests on its connection have to be answered first. `line`: it waits for its beginning. `ready`: its
+ * next piece may be made. `taking`: its reader has to take a piece first.
  */
 type Phase = 'ahead' | 'line' | 'ready' | 'taking' | 'ended';
 
@@ -80,11 +83,11 @@ interface Reading {
 	readonly begin: Begin;
 	readonly settle: (error: unknown) => void;
 	phase: Phase;
-	/** Since when it is in its phase. */
+	/** The time at which it entered its phase. */
 	sinceMs: number;
 	stalledTotalMs: number;
 	answer: LongAnswer | null;
-	/** Its last piece is made. */
+	/** Whether its last piece was made. */
 	isMade: boolean;
 }
 
@@ -92,12 +95,12 @@ export class LongReads {
 	readonly #nowMs: () => number;
 	readonly #revision: () => number;
 	readonly #limits: LongReadLimits;
-	/** In the order in which they came. */
+	/** Reads that wait for their beginning, in the order in which they came. */
 	#line: Reading[] = [];
-	/** The one that made a piece least recently comes first. */
+	/** Reads whose next piece may be made. The one whose last piece is the oldest comes first. */
 	#ready: Reading[] = [];
 	readonly #begun = new Set<Reading>();
-	/** The time that readers may use now; it grows with time, up to a slice. */
+	/** The time that readers may use now. It grows with time, up to a slice. */
 	#budgetMs: number;
 	#budgetAtMs: number;
 	#revisionSeen: number;
@@ -114,7 +117,7 @@ export class LongReads {
 		this.#revisionSeen = revision();
 	}
 
-	/** Resolves when the answer has left or its reader is gone. Rejects with what is to be answered instead. */
+	/** Resolves when the answer was sent or its reader is gone. Rejects with the error that is to be answered instead. */
 	answer(req: IncomingMessage, res: ServerResponse, begin: Begin): Promise<void> {
 		return new Promise((resolve, reject) => {
 			const settle = (error: unknown): void => (error === null ? resolve() : reject(error));
@@ -125,7 +128,7 @@ export class LongReads {
 			res.on('drain', () => this.#taken(reading));
 			if (res.socket !== null) return this.#lineUp(reading);
 			res.once('socket', () => this.#lineUp(reading));
-			// Where its turn to be answered never comes, no response is closed.
+			// A response that never gets its turn on the connection is never closed, so the request has to tell.
 			req.once('close', () => {
 				if (reading.phase === 'ahead') this.#end(reading, null);
 			});
@@ -145,7 +148,7 @@ export class LongReads {
 		if (this.#runSlice()) this.#askTurn();
 	}
 
-	/** One turn of the event loop brings one slice: there is another turn after each that was used. */
+	/** Asks for the next slice, in a later turn of the event loop. */
 	#askTurn(): void {
 		if (this.#isTurnAsked) return;
 		this.#isTurnAsked = true;
@@ -168,7 +171,7 @@ export class LongReads {
 		this.#budgetAtMs = nowMs;
 	}
 
-	/** Returns whether there was anything to do, or is. */
+	/** Makes pieces for one slice. @returns whether there was work for it */
 	#runSlice(): boolean {
 		const startMs = this.#nowMs();
 		let nowMs = startMs;
@@ -195,7 +198,7 @@ export class LongReads {
 		return this.#line.length > 0 && this.#begun.size < this.#limits.readersMax;
 	}
 
-	/** Those in line come first: their first piece is often all of their answer. */
+	/** Reads in line come first, because the first piece is often the whole answer. */
 	#next(): Reading {
 		return (this.#mayBegin ? this.#line.shift() : this.#ready.shift()) as Reading;
 	}
@@ -210,14 +213,14 @@ export class LongReads {
 		if (!answer) return this.#end(reading, null);
 		const piece = answer.next();
 		if (answer.isLost) return this.#cut(reading);
-		// HEAD has no body: its length is told where it is known, and nothing else has to be made.
+		// The answer to HEAD has no body, so no further piece is made.
 		if (answer.isDone || res.req.method === 'HEAD') return this.#endWith(reading, piece, answer);
 		const isTaken = res.write(piece);
 		this.#enter(reading, isTaken ? 'ready' : 'taking');
 		if (isTaken) this.#ready.push(reading);
 	}
 
-	/** The last piece. Where it is the only one, its length is told. */
+	/** Sends the last piece. Where it is the only one, the answer gets a Content-Length. */
 	#endWith(reading: Reading, piece: string | Uint8Array, answer: LongAnswer): void {
 		const { res } = reading;
 		if (!res.headersSent && answer.isDone) res.setHeader('Content-Length', Buffer.byteLength(piece));
@@ -227,7 +230,7 @@ export class LongReads {
 		res.end(piece);
 	}
 
-	/** The reader has taken all that was made. */
+	/** The reader has taken all pieces so far. */
 	#taken(reading: Reading): void {
 		if (reading.phase !== 'taking' || reading.isMade) return;
 		this.#enter(reading, 'ready');
@@ -255,13 +258,13 @@ export class LongReads {
 		}
 	}
 
-	/** All that can be told of an answer that has begun is that it ends. */
+	/** Ends an answer that has begun by cutting its connection, because it is too late for another status. */
 	#cut(reading: Reading): void {
 		reading.res.destroy();
 		this.#end(reading, null);
 	}
 
-	/** @param error to be answered instead; null for none */
+	/** @param error the error that is to be answered instead; null for none */
 	#end(reading: Reading, error: unknown): void {
 		const { phase, answer, isMade } = reading;
 		if (phase === 'ended') return;

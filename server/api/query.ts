@@ -1,11 +1,11 @@
-/** Parameters of a request to values; what cannot be read is a 400 that names it. */
+/** Reads the parameters of a request. A malformed one is a 400 that names it. */
 import { CAS_MAX, FLAGS_MAX } from '../../shared/store/batch-format.ts';
 import { HttpError, isSet } from './answer.ts';
 
 export type ReadMode =
-	/** Linearizable; the header tells which of the two names was asked for. */
+	/** Linearizable by either name. A header of the answer repeats the name. */
 	| { readonly kind: 'leader' | 'consistent' }
-	/** From this node's own state, while a leader was heard no longer ago than `ageMaxMs`. */
+	/** From this node's own state, where a leader was heard at most `ageMaxMs` milliseconds ago; else linearizable. */
 	| { readonly kind: 'stale'; readonly ageMaxMs: number };
 
 export function readMode(query: URLSearchParams): ReadMode {
@@ -22,13 +22,13 @@ export function readMode(query: URLSearchParams): ReadMode {
 	return { kind: 'stale', ageMaxMs };
 }
 
-/** A blocking read is answered at once for now, but never with less care for what was asked. */
+/** Checks the parameters of a blocking read, which is answered at once for now. */
 export function checkBlocking(query: URLSearchParams): void {
 	if (unsigned64(query.get('index') || '0') === null) throw new HttpError(400, 'Invalid index');
 	if (durationMs(query.get('wait') || '0s') === null) throw new HttpError(400, 'Invalid wait time');
 }
 
-/** 0 where none were given. */
+/** The flags; 0 where none were given. */
 export function flagsOf(query: URLSearchParams): bigint {
 	const given = query.get('flags');
 	if (given === null) return 0n;
@@ -38,7 +38,10 @@ export function flagsOf(query: URLSearchParams): bigint {
 	return flags;
 }
 
-/** null where none was given. A condition above every possible revision becomes one that never holds either. */
+/**
+ * The condition; null where none was given. One above every possible revision becomes CAS_MAX, which never holds
+ * either.
+ */
 export function casOf(query: URLSearchParams): number | null {
 	const given = query.get('cas');
 	if (given === null) return null;
@@ -47,7 +50,7 @@ export function casOf(query: URLSearchParams): number | null {
 	return Math.min(Number(cas), CAS_MAX);
 }
 
-/** Infinity where none was given. */
+/** The limit; Infinity where none was given. */
 export function limitOf(query: URLSearchParams): number {
 	const given = query.get('limit');
 	if (given === null) return Number.POSITIVE_INFINITY;
@@ -75,7 +78,7 @@ const MS_PER_UNIT: Readonly<Record<string, number>> = {
 	h: 3_600_000,
 };
 
-/** `1h30m`, `1.5s`, `0`: milliseconds; null for what is no such duration. */
+/** Milliseconds of a duration such as `1h30m`, `1.5s` or `0`; null for a text that is none. */
 export function durationMs(text: string): number | null {
 	if (text === '0') return 0;
 	const parts = [...text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g)];

@@ -1,6 +1,6 @@
 /**
- * Answers requests while a node reads its log: it lives, it is not ready, it tells how far it is, and nothing
- * else was done. It knows nothing of the store, which is not whole yet.
+ * Answers requests while a node reads its log: the node is alive, is not ready and tells its progress, and no request
+ * is carried out. It does not use the store, which is not whole yet.
  */
 import type { RequestListener } from 'node:http';
 import express from 'express';
@@ -14,7 +14,7 @@ export interface StartingStatus {
 	readonly id: string;
 	/** The node that answers. */
 	readonly node: string;
-	/** How far it is, for people. */
+	/** Its progress, for people. */
 	readonly starting: string;
 }
 

@@ -1,4 +1,4 @@
-/** What this node knows of the swarm, and a proposal in JSON. Only what it knows: it asks no other node. */
+/** The swarm as this node knows it, without asking the others, and proposals in JSON. */
 import { type Request, type Response, Router } from 'express';
 import { fromUtf8 } from '../../shared/bytes/text.ts';
 import type { BallotText } from '../../shared/fact.ts';
@@ -27,22 +27,22 @@ export interface SwarmStatus {
 	readonly appliedThrough: number;
 	readonly revision: number;
 	readonly keys: number;
-	/** The longest steps of the event loop of the node that answers. */
+	/** The longest steps of the answering node's event loop. */
 	readonly loop: LoopFigures;
 	readonly members: readonly MemberStatus[];
 }
 
-/** One member, as the node that answers last heard of it. */
+/** One member, as the answering node last heard it. */
 export interface MemberStatus extends Member {
 	readonly linked: boolean;
-	/** 'unknown' where it may have become another since: `heardMs` tells for how long nobody has known. */
+	/** Its role when it was last heard; 'unknown' where that was too long ago to be still true. */
 	readonly role: Role | 'unknown';
-	/** The highest that it is known to have promised or led under; '' for none. */
+	/** The ballot that it promised, accepted or led under when it was last heard; '' for none. */
 	readonly ballot: BallotText;
 	readonly chosenThrough: number;
-	/** Whole milliseconds ago, 0 for the node that answers; null for never. */
+	/** Whole milliseconds since it was last heard; 0 for the answering node itself, null for never. */
 	readonly heardMs: number | null;
-	/** How many milliseconds its clock is ahead of the clock of the node that answers, as it last told; null for never. */
+	/** Milliseconds that its clock was ahead of the answering node's when it last told its time; null for never. */
 	readonly clockAheadMs: number | null;
 }
 
@@ -54,9 +54,9 @@ export interface StatusOptions {
 	readonly loop: () => LoopFigures;
 }
 
-/** A node that was not heard for this long may be anything by now. The mesh's pings are heard twice a second. */
+/** The role of a node that was not heard for this long is unknown. The mesh's pings come twice a second. */
 const ROLE_AGE_MS_MAX = 2000;
-/** JSON may write one byte of a value as six: `\u0001`. */
+/** The bound on the body of a proposal. JSON may write one byte of a value as six, such as `\u0001`. */
 const PROPOSE_BYTES_MAX = 6 * VALUE_BYTES_MAX + 65_536;
 
 /** Mounted at `/v1`. */
@@ -128,7 +128,7 @@ function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmSta
 	};
 }
 
-/** What a peer was when it was last heard, where that can still be true. */
+/** The role of a peer when it was last heard, where that can still be true. */
 function roleNow({ id, role, heardMs }: PeerView, leader: NodeId): MemberStatus['role'] {
 	const wasDeposed = role === 'leader' && id !== leader;
 	return wasDeposed || heardMs > ROLE_AGE_MS_MAX ? 'unknown' : role;
@@ -144,7 +144,7 @@ function refused(why: string): ProposeAnswer {
 	return { outcome: 'refused', why, attempts: [] };
 }
 
-/** undefined where the body is no JSON: no request is that either. */
+/** The body as JSON; undefined where it is none, which is no valid request either. */
 function parsed(body: Uint8Array): unknown {
 	try {
 		return JSON.parse(fromUtf8(body) ?? '');
