@@ -1,8 +1,8 @@
-/** Ballots for people: who formed it and when, in this machine's time zone. `--json` has the whole integer. */
+/** Ballots for people: the node and its time, in this machine's time zone. `--json` has the whole integer. */
 import type { BallotText } from '../../shared/fact.ts';
 import { ballotFromText } from '../../shared/paxos/ballot.ts';
 
-/** `n3 14:02:11.207`; a dash for none, and as it came where it is no ballot. */
+/** `n3 14:02:11.207`; a dash for no ballot, and the text itself where it is malformed. */
 export function ballotForPeople(text: BallotText): string {
 	const ballot = ballotFromText(text);
 	if (!ballot) return text;

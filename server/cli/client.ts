@@ -1,14 +1,14 @@
 /**
- * One request to the first node that answers. A read is tried at the next node after any failure; a write only where
- * it surely did not happen, so a command is never carried out twice because of this client. Nodes that say nothing
- * are asked last: what was handed to one of them can be neither waited for nor asked of another.
+ * Sends one request to the first node that answers. After a failure a read goes to the next node; a write does so only
+ * where it surely did not happen, so this client never makes a command happen twice. Nodes that do not say whether they
+ * are alive are tried last: a write that one of them got may be given to no other, and its answer may never come.
  */
 import { type SwarmConfig, urlOf } from '../config.ts';
 import { CommandError, EXIT } from './terminal.ts';
 
 export interface SwarmRequest {
 	readonly method: 'GET' | 'PUT' | 'DELETE' | 'POST';
-	/** With its query; below the node's address. */
+	/** The path below the node's address, with the query. */
 	readonly path: string;
 	readonly body?: Buffer | string;
 	readonly contentType?: string;
@@ -23,10 +23,10 @@ export interface SwarmAnswer {
 /** A node holds a request for this long while there is no leader, beyond its own time limit. */
 const LEADER_WAIT_MS = 3000;
 const NETWORK_MS = 1000;
-/** A node that has not said by then that it is alive is asked last. */
+/** A node that has not said within this time that it is alive is tried last. */
 const ALIVE_WITHIN_MS = 500;
 
-/** Failures before a connection stood: nothing was sent. */
+/** Failures before there was a connection, so nothing was sent. */
 const NOT_CONNECTED: readonly unknown[] = [
 	'ECONNREFUSED',
 	'EHOSTUNREACH',
@@ -37,12 +37,12 @@ const NOT_CONNECTED: readonly unknown[] = [
 	'UND_ERR_CONNECT_TIMEOUT',
 ];
 
-/** How long a node may take to answer a request of a client, and the network with it. */
+/** How long a client waits for an answer, milliseconds: the node's time limits, and some time for the network. */
 export function clientTimeoutMs({ timings }: SwarmConfig): number {
 	return timings.requestMs + LEADER_WAIT_MS + NETWORK_MS;
 }
 
-/** Base addresses to try, in order: every node of the swarm, or the one given. */
+/** The base addresses to try, in order: those of all nodes, or only `endpoint` where it is given. */
 export function endpointsOf({ nodes }: SwarmConfig, endpoint: string | undefined): string[] {
 	return endpoint === undefined ? nodes.map(urlOf) : [endpoint.replace(/\/+$/, '')];
 }
@@ -50,7 +50,7 @@ export function endpointsOf({ nodes }: SwarmConfig, endpoint: string | undefined
 /**
  * The first answer with a status below 500.
  *
- * @throws CommandError `unavailable`: no node could, or the outcome of a write is unknown
+ * @throws CommandError `unavailable` where no node answered, or where the outcome of a write is unknown
  */
 export async function askAny(
 	endpoints: readonly string[],
@@ -70,7 +70,7 @@ export async function askAny(
 	throw new CommandError(`No node could answer.\n${failures.join('\n')}`, { status: EXIT.unavailable });
 }
 
-/** In their order, but for those that do not say whether they are alive. One that cannot be reached says so at once. */
+/** The endpoints in their order, with silent ones last. One that cannot be reached fails at once, and is not silent. */
 async function silentLast(endpoints: readonly string[]): Promise<readonly string[]> {
 	if (endpoints.length < 2) return endpoints;
 	const said = await Promise.all(
@@ -107,9 +107,9 @@ export async function ask(
 
 export type Tried =
 	| { readonly kind: 'answered'; readonly answer: SwarmAnswer }
-	/** No connection: nothing happened. */
+	/** There was no connection, so nothing happened. */
 	| { readonly kind: 'notSent'; readonly why: string }
-	/** Nothing came in time: it may have happened, or may yet. */
+	/** No answer came in time: the request may have been carried out, or may yet be. */
 	| { readonly kind: 'silent'; readonly why: string }
 	| { readonly kind: 'unknown'; readonly why: string };
 

@@ -1,4 +1,4 @@
-/** What people have to type where they are, with the flags that they gave: said in hints and refusals. */
+/** Command lines for hints and refusals, as people have to type them in their folder, with the flags that they gave. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LoadedConfig } from '../config.ts';
@@ -7,7 +7,7 @@ import { CommandError, EXIT, type Terminal } from './terminal.ts';
 
 const SCRIPTS = { up: 'npm start', node: 'npm run node', init: 'npm run swarm init' } as const;
 
-/** An npm script in the repository, the program where it is installed. @param args flags after what is none */
+/** An npm script in the repository, `npx paxos-swarm` elsewhere. @param args other arguments first, then flags */
 export function command(terminal: Terminal, name: keyof typeof SCRIPTS, args: readonly string[]): string {
 	if (!existsSync(join(terminal.workingDir, 'server/bootstrap.mjs')))
 		return ['npx paxos-swarm', name, ...args].join(' ');
@@ -16,7 +16,7 @@ export function command(terminal: Terminal, name: keyof typeof SCRIPTS, args: re
 	return [SCRIPTS[name], ...plain, ...(flagsAt < 0 ? [] : ['--', ...args.slice(flagsAt)])].join(' ');
 }
 
-/** Where a data folder must not be used and a command helps, it is said for this very folder. */
+/** Runs `act`. Where it fails because of a data folder and a command helps, the error ends with that command. */
 export async function withRemedy<T>(
 	{ flags }: LoadedConfig,
 	terminal: Terminal,

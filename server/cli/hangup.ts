@@ -1,8 +1,8 @@
 /**
- * SIGHUP says that the terminal has gone. Who started the swarm with `nohup` wants it to go on then; but Node sets
- * every signal that its parent had ignored back to the default before any code of ours runs, so on no system can it
- * be seen any more that SIGHUP was ignored. What can be seen is what `nohup` sees to: that the process does not write
- * to a terminal. So SIGHUP ends a process that uses a terminal, and no other: it has none that could go.
+ * SIGHUP tells that the terminal is gone. A swarm that was started with `nohup` must go on then. `nohup` ignores SIGHUP,
+ * but Node sets ignored signals back to their default before any of our code runs, so this cannot be seen. `nohup` also
+ * keeps the process from writing to a terminal, and this can be seen. So SIGHUP ends a process that uses a terminal, and
+ * no other.
  */
 import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
@@ -12,20 +12,23 @@ const STDIN = 0;
 const STREAMS = [STDIN, 1, 2];
 
 /**
- * The signals that ask this process to stop cleanly, beside SIGINT. To be called once, as the first thing: after its
- * terminal has gone, a process looks as if it never had one.
+ * The signals that ask this process to stop cleanly, beside SIGINT. It has to be called once, before all else, because a
+ * process whose terminal is gone looks as if it never had one.
  */
 export function stopSignalsOfProcess(): readonly NodeJS.Signals[] {
 	const terminals = STREAMS.filter((stream) => isatty(stream));
 	process.on('exit', () => terminals.forEach(leaveIfGone));
-	// The nohup of the BSDs and of macOS leaves stdin as it is.
+	// The `nohup` of the BSDs and of macOS leaves stdin at the terminal.
 	const usesTerminal = terminals.some((stream) => stream !== STDIN || process.platform === 'linux');
 	if (usesTerminal) return ['SIGTERM', 'SIGHUP'];
 	process.on('SIGHUP', () => undefined);
 	return ['SIGTERM'];
 }
 
-/** As its last act Node sets its terminals back to what they were, and aborts where that cannot be done. */
+/**
+ * When it exits, Node restores the modes of its terminals, and aborts where that fails. So one that is gone is
+ * replaced.
+ */
 function leaveIfGone(terminal: number): void {
 	if (isatty(terminal)) return;
 	closeSync(terminal);

@@ -1,4 +1,4 @@
-/** The data folders of a new swarm: made on request, or by themselves where that can do no harm. */
+/** Makes the data folders of a new swarm: on request, or without one where that can do no harm. */
 import { join } from 'node:path';
 import { type ConfigFlags, loadConfig, type NodeConfig, type SwarmConfig, urlOf } from '../config.ts';
 import { ANY_ADDRESS, isLoopback } from '../doors.ts';
@@ -10,7 +10,7 @@ export interface InitOptions extends ConfigFlags {
 	readonly force?: true;
 }
 
-/** Rejects where there are folders already, unless `force`; where a node runs; where it cannot write. */
+/** Rejects where there are folders already (unless `force`), where a node runs, and where it cannot write. */
 export async function init(options: InitOptions, terminal: Terminal): Promise<ExitStatus> {
 	const loaded = loadConfig(options, terminal.environment, terminal.workingDir);
 	const { config } = loaded;
@@ -27,8 +27,8 @@ export async function init(options: InitOptions, terminal: Terminal): Promise<Ex
 }
 
 /**
- * Formats the folders of a swarm of which every node is on loopback, if that was never done. Anywhere else
- * nobody can know from here whether the other machines have theirs.
+ * Formats the folders of a swarm, if that was never done and all its nodes are on loopback. Of nodes on other machines
+ * it cannot be known here whether they have folders already.
  *
  * @returns whether it did so now
  * @throws FolderError
@@ -37,7 +37,7 @@ export function formatFirst(config: SwarmConfig): boolean {
 	return config.nodes.every(({ host }) => isLoopback(host)) && formatOnce(config.dataDir, membersOf(config));
 }
 
-/** Its host, unless that stands for every address of a machine. */
+/** The node's host. Where that stands for all addresses of a machine, the host that the node advertises. */
 function machineOf(node: NodeConfig): string {
 	return ANY_ADDRESS.includes(node.host) ? new URL(urlOf(node)).hostname : node.host;
 }

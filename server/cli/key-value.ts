@@ -1,4 +1,4 @@
-/** `put`, `get` and `del`: the store, over the HTTP API that every other client uses. */
+/** `put`, `get` and `del`, over the HTTP API. */
 import type { Readable } from 'node:stream';
 import { keyFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { loadConfig } from '../config.ts';
@@ -43,7 +43,7 @@ export async function get(key: string, options: GetOptions, terminal: Terminal):
 	if (answer.status === 404) throw new CommandError(`There is no key "${key}".`, { status: EXIT.missing });
 	refuseError(answer);
 	terminal.stdout.write(answer.body);
-	// Exactly the value into a pipe or a file; a line of its own on a terminal.
+	// A pipe or a file gets exactly the value; on a terminal a line break follows it.
 	if (terminal.stdout.isTTY && answer.body.at(-1) !== 0x0a) terminal.stdout.write('\n');
 	return EXIT.ok;
 }
@@ -54,7 +54,7 @@ function send(request: SwarmRequest, options: ConnectOptions, terminal: Terminal
 }
 
 function pathOf(key: string, parameters: Readonly<Record<string, string | true | undefined>>): string {
-	// A URL's own dots: they would be resolved before they are sent, to another key.
+	// In a URL these are resolved before it is sent, and would name another key.
 	if (key === '.' || key === '..') throw new CommandError(`"${key}" cannot be a key.`, { status: EXIT.usage });
 	const fault = keyFault(key);
 	if (fault !== null) throw new CommandError(`The key ${fault}.`, { status: EXIT.usage });

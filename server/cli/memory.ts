@@ -1,6 +1,6 @@
 /**
- * What stands in for data folders with `--memory`: made once by the primary process, handed to its children
- * through the environment. A node that stops takes its incarnation with it.
+ * The identity of a swarm without data folders (`--memory`). The primary process makes it once, and hands it to its
+ * children through the environment. A node's incarnation ends with its process.
  */
 import { nanoid } from 'nanoid';
 import * as z from 'zod';
@@ -22,7 +22,7 @@ export function withMemoryIdentity(environment: Environment, identity: MemoryIde
 	return { ...environment, [VARIABLE]: JSON.stringify(identity) };
 }
 
-/** null for a node with a data folder. */
+/** The identity from the environment; null for a node with a data folder. */
 export function memoryIdentityOf(environment: Environment): MemoryIdentity | null {
 	const text = environment[VARIABLE];
 	return text === undefined ? null : identitySchema.parse(JSON.parse(text));

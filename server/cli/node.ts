@@ -1,6 +1,6 @@
 /**
- * `node ID`: one node of the swarm in this process, until it is told to stop. The only command that loads
- * the server itself. After a broken invariant or a failed disk it must not go on, not even to close cleanly.
+ * `node ID`: runs one node of the swarm in this process until it is told to stop. It is the only command that loads the
+ * server. After a broken invariant or a failed disk the process ends.
  */
 import { type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
@@ -20,13 +20,13 @@ import { StartReport } from './start-report.ts';
 import { CommandError, EXIT, type ExitStatus, type ServingTerminal, type Terminal } from './terminal.ts';
 
 export interface NodeCommandOptions extends ServeOptions {
-	/** Started by the launcher: it ends with the primary process, which also answers a Ctrl-C for it. */
+	/** Whether the launcher started it: then it ends with the primary process, which also handles Ctrl-C for it. */
 	readonly launched?: true;
 	readonly memory?: true;
 }
 
 const PROGRESS_EVERY_MS = 200;
-/** A node that has not closed by then just ends: to crash loses nothing. */
+/** A node that has not closed within this time is ended, because a crash loses nothing. */
 const CLOSE_MAX_MS = 3000;
 
 export async function node(id: string, options: NodeCommandOptions, terminal: Terminal): Promise<ExitStatus> {
@@ -35,7 +35,7 @@ export async function node(id: string, options: NodeCommandOptions, terminal: Te
 	try {
 		return await serve(id, options, terminal, primary);
 	} catch (error) {
-		// The primary process prints it, once for all nodes that fail alike.
+		// The primary process prints the error, once for all nodes with the same one.
 		await primary.tell({ kind: 'failed', why: reasonOf(error) });
 		return EXIT.error;
 	} finally {
@@ -66,7 +66,7 @@ async function serve(
 	const onProgress = primary ? tellsProgress(primary) : (progress: StartProgress) => report.update(id, progress);
 	const starting = start(id, loaded, options, terminal, serving, { primary, onFatal: end.onFatal, onProgress });
 	const running = await Promise.race([starting, end.ended.then(() => null)]);
-	// A node that still reads its log has nothing to close: its end is that of the process.
+	// A node that still reads its log has nothing to close, so the process just ends.
 	if (running === null) process.exit((await end.ended) ? EXIT.error : EXIT.ok);
 	report.update(id, null);
 	if (primary) await primary.tell({ kind: 'ready' });
@@ -79,7 +79,7 @@ async function serve(
 	return EXIT.ok;
 }
 
-/** Not more often than people can read it. */
+/** Tells the primary process the progress, but no more often than people can read it. */
 function tellsProgress(primary: Primary): (progress: StartProgress) => void {
 	let toldMs = Number.NEGATIVE_INFINITY;
 	return (progress) => {
@@ -90,7 +90,7 @@ function tellsProgress(primary: Primary): (progress: StartProgress) => void {
 }
 
 interface End {
-	/** Resolves with what broke the node, or with null where it was told to stop. */
+	/** Resolves with the error that broke the node, or with null where it was told to stop. */
 	readonly ended: Promise<Error | null>;
 	onFatal(error: Error): void;
 }
@@ -102,7 +102,7 @@ function watchForEnd(primary: Primary | null, stopSignals: readonly NodeJS.Signa
 		const stop = (): void => resolve(null);
 		process.on('SIGTERM', stop);
 		if (primary) {
-			// A terminal sends these to every process that it started: the primary process decides for all of them.
+			// A terminal sends these signals to all its processes, and the primary process decides for its children.
 			process.on('SIGINT', () => undefined);
 			process.on('SIGHUP', () => undefined);
 			void primary.gone.then(stop);
@@ -151,7 +151,7 @@ async function describeTaken(id: string, { name, nodes, dataDir }: SwarmConfig):
 	return `Port ${self?.port} (${id}) is taken by another program: choose others for all nodes with --base-port.`;
 }
 
-/** For people on a terminal, for programs elsewhere. A line is written at once where the reader takes it. */
+/** A log of lines for people on a terminal, and of JSON elsewhere. */
 function createLog(id: string, level: string, output: Output): Logger {
 	const forPeople = output.isTTY ? prettyFactory({ ignore: 'pid,hostname,node' }) : (line: string) => line;
 	const log = pino({ level, base: { node: id } }, { write: (line) => output.write(forPeople(line)) });

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ConfigFlags } from '../config.ts';
 import { PORT_MAX } from '../swarm-schema.ts';
 
-/** Of every command. */
+/** Adds the options of every command. */
 export function withConfig(command: Command): Command {
 	return command
 		.option('--config <file>', 'the swarm.json to use (or SWARM_CONFIG)')
@@ -14,7 +14,7 @@ export function withConfig(command: Command): Command {
 		);
 }
 
-/** Of commands that talk to a running swarm. */
+/** The options of commands that talk to a running swarm. */
 export interface ConnectOptions extends ConfigFlags {
 	readonly endpoint?: string;
 }
@@ -32,7 +32,7 @@ export function withDataDir(command: Command): Command {
 		.option('--allow-host <host>', 'a further host to answer to; may be repeated (or SWARM_ALLOWED_HOSTS)', collect);
 }
 
-/** Of commands that run nodes. */
+/** The options of commands that run nodes. */
 export interface ServeOptions extends ConfigFlags {
 	readonly insecure?: true;
 	readonly logLevel?: string;
@@ -58,14 +58,14 @@ function collect(value: string, before: readonly string[] = []): readonly string
 
 const UINT64_MAX = 2n ** 64n - 1n;
 
-/** An unsigned integer of up to 64 bits, kept as text: numbers lose the last digits of such. */
+/** An unsigned integer of up to 64 bits. It is kept as text, because a number would lose its last digits. */
 export function wholeNumber(text: string): string {
 	if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
 	if (BigInt(text) > UINT64_MAX) throw new InvalidArgumentError(`It must be at most ${UINT64_MAX}.`);
 	return text;
 }
 
-/** A slot, which begin at 1. */
+/** The number of a slot, 1 or more. */
 export function slotNumber(text: string): string {
 	const slot = /^\d+$/.test(text) ? Number(text) : 0;
 	if (slot < 1 || !Number.isSafeInteger(slot)) throw new InvalidArgumentError('It must be a slot: 1 or more.');

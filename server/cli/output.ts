@@ -1,18 +1,18 @@
 /**
- * Writes to a standard stream of a process that runs one node or several. The reader may be slow, stopped or gone,
- * and the disk behind the stream may be full. None of that may throw, hold up the event loop or end the process: what
- * cannot be written is left out, and counted.
+ * Writes to a standard stream of a process that runs one node or several. Its reader may be slow, stopped or gone, and
+ * the disk behind it may be full. None of that may throw, block the event loop or end the process: lines that cannot be
+ * written are left out, and counted.
  */
 import type { Writable } from 'node:stream';
 
-/** What a reader may owe before lines are left out. */
+/** Lines are left out while more than so many bytes wait for the reader. */
 export const OUTPUT_BYTES_MAX = 1_048_576;
 
-/** A standard stream, or something that takes its place. */
+/** A standard stream, or a stream that stands in for one. */
 export type OutputStream = Writable & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
 
 export class Output {
-	/** Told how many lines were left out, as soon as the reader has taken all the others. */
+	/** Is told how many lines were left out, once the reader has taken all the others. */
 	onCaughtUp: (leftOut: number) => void;
 	readonly #stream: OutputStream;
 	#leftOut = 0;
@@ -20,7 +20,7 @@ export class Output {
 	constructor(stream: OutputStream) {
 		this.#stream = stream;
 		this.onCaughtUp = (leftOut) => this.write(`${describeLeftOut(leftOut)}\n`);
-		// A reader that has gone does not come back, but a full disk has room again some time: the next line is tried.
+		// A full disk may have room again later, so an error does not keep the next line from being written.
 		stream.on('error', () => undefined);
 		stream.on('drain', () => this.#caughtUp());
 		if (stream.isTTY) makeNonBlocking(stream);
@@ -30,7 +30,7 @@ export class Output {
 		return this.#stream.isTTY === true;
 	}
 
-	/** The width of a terminal; undefined where nobody knows. */
+	/** The width of the terminal; undefined where it is not known. */
 	get columns(): number | undefined {
 		return this.#stream.columns;
 	}
@@ -48,14 +48,15 @@ export class Output {
 	}
 }
 
-/** As a sentence. */
+/** The number of lines that were left out, in a sentence. */
 export function describeLeftOut(lines: number): string {
 	return `${lines} ${lines === 1 ? 'line was' : 'lines were'} left out here, because nobody read what was before.`;
 }
 
 /**
- * Node writes to pipes without waiting, but makes terminals blocking. One that takes nothing, such as that of a broken
- * SSH connection, would stop the event loop for as long as it hangs. Where there is no such handle, nothing is changed.
+ * Node writes to pipes without blocking, but to terminals with blocking writes. A terminal that takes nothing, such as
+ * that of a broken SSH connection, would block the event loop for as long as it hangs. Nothing is changed for a stream
+ * without Node's handle.
  */
 function makeNonBlocking(stream: Writable): void {
 	if (!('_handle' in stream)) return;

@@ -1,30 +1,32 @@
-/** Which nodes could be started here, which run already, and what stands in the way of others. Changes nothing. */
+/**
+ * Finds out which nodes can be started here, which run already, and why others cannot be started. It changes nothing.
+ */
 import { createServer } from 'node:net';
 import * as z from 'zod';
 import { listenUrlOf, type NodeConfig, type SwarmConfig } from '../config.ts';
 
 export type PortState =
 	| { readonly kind: 'free'; readonly node: NodeConfig }
-	/** This very node of this swarm, started by somebody else. */
+	/** This node of this swarm runs already, in another process. */
 	| { readonly kind: 'running'; readonly node: NodeConfig }
 	| BlockedPort;
 
 export interface BlockedPort {
-	/** `taken`: another port would do. */
+	/** `taken`: the node can be started with another port. */
 	readonly kind: 'taken' | 'blocked';
 	readonly node: NodeConfig;
 	readonly why: string;
 }
 
-/** A node that runs says who it is within this. */
+/** The time limit for a running node to say which one it is. */
 const PROBE_MAX_MS = 2000;
 
 const swarmSchema = z.object({ name: z.string(), id: z.string(), node: z.string() });
 
 /**
- * One for each node, in the order of the configuration.
+ * The state of each node's port, in the order of the configuration.
  *
- * @param swarmId of the data that would be used; null where there is none yet, or it is to be in memory
+ * @param swarmId the swarm in the data folder that would be used; null where there is none yet, or with `--memory`
  */
 export function lookAtPorts({ name, nodes }: SwarmConfig, swarmId: string | null): Promise<PortState[]> {
 	return Promise.all(nodes.map((node) => lookAtPort(node, name, swarmId)));
@@ -48,7 +50,7 @@ async function lookAtPort(node: NodeConfig, name: string, swarmId: string | null
 	}
 }
 
-/** null where it could, else the system's code. */
+/** @returns null where it could listen, else the system's code of the error */
 function tryToListen({ host, port }: NodeConfig): Promise<string | null> {
 	return new Promise((resolve) => {
 		const server = createServer();
@@ -57,7 +59,7 @@ function tryToListen({ host, port }: NodeConfig): Promise<string | null> {
 	});
 }
 
-/** The id of the swarm of this name whose very node answers at its address; null for none. */
+/** The id of the swarm called `name` whose node `node.id` answers at the node's address; null for none. */
 export async function runningSwarm(node: NodeConfig, name: string): Promise<string | null> {
 	try {
 		const response = await fetch(`${listenUrlOf(node)}/v1/swarm`, { signal: AbortSignal.timeout(PROBE_MAX_MS) });

@@ -1,4 +1,4 @@
-/** Every command of `paxos-swarm`, its options and its help; what it does is in the file of its name. */
+/** The commands of `paxos-swarm`, with their options and help. Each command is carried out by the file of its name. */
 import { Command, CommanderError, Option } from 'commander';
 import { swarmJsonSchema } from '../config.ts';
 import { init } from './init.ts';
@@ -10,9 +10,9 @@ import { status } from './status.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 import { up } from './up.ts';
 
-/** The program that runs. */
+/** The file of this program. */
 export interface ProgramFile {
-	/** For the processes that it starts of itself. */
+	/** The path by which it starts processes of itself. */
 	readonly path: string;
 	readonly version: string;
 }
@@ -26,9 +26,9 @@ Exit status:
   4  unavailable: no node answers, no leader, or the outcome is unknown`;
 
 /**
- * Runs one command line to its end. Never rejects for anything that people can put right.
+ * Runs one command line to its end. Errors are printed to stderr.
  *
- * @param args without the program's own name
+ * @param args the arguments without the program's own name
  */
 export async function run(args: readonly string[], file: ProgramFile, terminal: Terminal): Promise<ExitStatus> {
 	let ended: ExitStatus = EXIT.ok;
@@ -39,7 +39,7 @@ export async function run(args: readonly string[], file: ProgramFile, terminal: 
 		await program.parseAsync(withoutHelpFlags(args, program), { from: 'user' });
 		return ended;
 	} catch (error) {
-		// Commander has printed its own; help that was asked for is no error.
+		// Commander has printed its error. It also throws after help that was asked for, which is no error.
 		if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
 		terminal.stderr.write(`${reasonOf(error)}\n`);
 		return error instanceof CommandError ? error.status : EXIT.error;
@@ -47,8 +47,8 @@ export async function run(args: readonly string[], file: ProgramFile, terminal: 
 }
 
 /**
- * `--help` and `--help put` are `help` and `help put`; so is `put --help`, where nothing else is given. Of a command
- * that there is not, nothing but its name is left: to that the parser says what is wrong, whatever else was given.
+ * Turns `--help` into `help`, and both `--help put` and `put --help` into `help put`. An unknown command is left without
+ * its arguments, so that the parser complains of its name and of nothing else.
  */
 function withoutHelpFlags(args: readonly string[], program: Command): readonly string[] {
 	const [first = '', ...rest] = args;
@@ -85,11 +85,11 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 	withServe(program.command('node'))
 		.argument('<id>', 'the node of swarm.json to run')
 		.description('start one node, until Ctrl-C')
-		// Known here to be refused with the reason.
+		// It is known here so that `node` can refuse it with the reason.
 		.addOption(new Option('--memory').hideHelp())
 		.addOption(new Option('--launched').hideHelp())
 		.addHelpText('after', example('node n3', 'the node n3 in this terminal'))
-		// Loaded only here: the other commands need nothing of the server.
+		// The server is loaded only here, because the other commands do not need it.
 		.action(async (id, options) => ended((await import('./node.ts')).node(id, options, terminal)));
 
 	withDataDir(program.command('init'))
@@ -167,8 +167,8 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 }
 
 /**
- * A command of which arguments may be anything. Help is shown only where it stands alone: who had a key or a value in
- * mind that looks like a flag must not get help and status 0.
+ * A command whose arguments may be any text. It has no help option among its arguments, because a user whose key or
+ * value looks like that flag must not get help and status 0.
  */
 function withData(command: Command, names: string): Command {
 	const line = `paxos-swarm ${command.name()} [options] -- ${names}`;

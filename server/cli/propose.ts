@@ -1,4 +1,4 @@
-/** `propose`: one value through Paxos from a node of one's choice, and everything that happened to it. */
+/** `propose`: proposes one value from the node of one's choice, and shows its campaigns and its outcome. */
 import * as z from 'zod';
 import type { Attempt, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import { loadConfig, type SwarmConfig, urlOf } from '../config.ts';
@@ -75,7 +75,7 @@ export async function propose(
 	}
 }
 
-/** The one node that is to propose: no other will do. */
+/** The address of the node that is to propose. */
 function endpointAt({ at, endpoint }: ProposeOptions, config: SwarmConfig): string {
 	if (endpoint !== undefined) return endpointsOf(config, endpoint)[0] ?? endpoint;
 	const node = config.nodes.find(({ id }) => id === at);

@@ -1,4 +1,4 @@
-/** What is said of an error that ends a command. */
+/** The text that is printed for an error that ends a command. */
 import { ConfigError } from '../config.ts';
 import { FolderError } from '../storage/folder-error.ts';
 import { CommandError } from './terminal.ts';
@@ -6,7 +6,7 @@ import { CommandError } from './terminal.ts';
 /** Errors whose message says what happened and what helps. */
 const FOR_PEOPLE = [CommandError, ConfigError, FolderError];
 
-/** The message of an error that was foreseen; of any other, a mistake of ours, all that helps to find it. */
+/** The message of an error that was foreseen. Any other is a mistake in this program, and its stack is printed. */
 export function reasonOf(error: unknown): string {
 	if (!(error instanceof Error)) return String(error);
 	const foreseen = FOR_PEOPLE.some((kind) => error instanceof kind) || 'code' in error;

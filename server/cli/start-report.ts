@@ -1,6 +1,6 @@
 /**
- * How far the nodes are that read their logs: one line with a bar on a terminal, drawn anew in its place, and a line
- * now and then elsewhere. Nothing is said where it does not take long.
+ * Reports the progress of nodes that read their logs: on a terminal by one line with a bar that is redrawn in place,
+ * elsewhere by a line now and then. A short start is not reported.
  */
 import type { Environment } from '../config.ts';
 import { describeStart, type StartProgress } from '../replica/memory.ts';
@@ -8,7 +8,7 @@ import type { Output } from './output.ts';
 
 /** A start that takes less than this is not reported. */
 const QUIET_MS = 1000;
-/** Elsewhere than on a terminal: a line for so much of the work. */
+/** Where there is no terminal, a line is written for each step of so many percent. */
 const LINE_PERCENT = 10;
 const BAR_CHARS = 20;
 const COLUMNS_DEFAULT = 80;
@@ -19,9 +19,9 @@ export class StartReport {
 	readonly #draws: boolean;
 	readonly #nowMs: () => number;
 	#startedMs: number | null = null;
-	/** Of the nodes that are not ready. */
+	/** The progress of the nodes that are not ready. */
 	readonly #starting = new Map<string, StartProgress>();
-	/** The last percentage that has a line of its own. */
+	/** The last step of each node that has a line, percent. */
 	readonly #said = new Map<string, number>();
 	#isDrawn = false;
 
@@ -31,7 +31,7 @@ export class StartReport {
 		this.#nowMs = nowMs;
 	}
 
-	/** @param progress null: the node is ready, or has ended */
+	/** @param progress null where the node is ready or has ended */
 	update(id: string, progress: StartProgress | null): void {
 		this.#startedMs ??= this.#nowMs();
 		if (progress === null) this.#starting.delete(id);
@@ -40,7 +40,7 @@ export class StartReport {
 		if (progress !== null && this.#isDue(id, progress)) this.#output.write(`${id}: ${describeStart(progress)}\n`);
 	}
 
-	/** A line above the bar. */
+	/** Writes a line above the bar. */
 	say(line: string): void {
 		this.clear();
 		this.#output.write(`${line}\n`);
@@ -71,7 +71,7 @@ export class StartReport {
 		const mean = percents.reduce((sum, percent) => sum + percent, 0) / percents.length;
 		const full = Math.round((BAR_CHARS * mean) / 100);
 		const bar = '█'.repeat(full) + '░'.repeat(BAR_CHARS - full);
-		// A line that is broken could not be taken away again.
+		// A line that wraps could not be cleared.
 		const width = (this.#output.columns ?? COLUMNS_DEFAULT) - 1;
 		this.#output.write(`${bar} ${nodes.join('  ')}`.slice(0, width).trimEnd());
 		this.#isDrawn = true;

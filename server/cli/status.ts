@@ -1,4 +1,4 @@
-/** `status`: every node's own word on what it is and how far it is, side by side. */
+/** `status`: a table of all nodes, each as it describes itself. */
 import * as z from 'zod';
 import type { StartingStatus } from '../api/starting.ts';
 import type { SwarmStatus } from '../api/status.ts';
@@ -12,10 +12,10 @@ export interface StatusOptions extends ConnectOptions {
 	readonly json?: true;
 }
 
-/** A node that takes longer is shown as silent. */
+/** A node that takes longer is shown without an answer. */
 const ANSWER_MAX_MS = 2000;
 
-/** What the table shows of a node's answer; `--json` prints all of it. */
+/** The part of a node's answer that the table shows. `--json` prints all of it. */
 const statusSchema = z.looseObject({
 	node: z.string(),
 	leader: z.string().nullable(),
@@ -39,11 +39,11 @@ const startingSchema = z.object({ starting: z.string() }) satisfies z.ZodType<Pi
 type NodeStatus = z.output<typeof statusSchema>;
 
 interface Row {
-	/** As in swarm.json; with `--endpoint`, as the node says. */
+	/** The id that the node tells; while it does not answer, that in swarm.json. */
 	readonly id: string;
 	readonly url: string;
 	readonly status: NodeStatus | null;
-	/** Why there is none. */
+	/** Why there is no status; '' where there is one. */
 	readonly why: string;
 }
 
@@ -69,7 +69,7 @@ async function rowOf(url: string, { nodes }: SwarmConfig): Promise<Row> {
 	}
 }
 
-/** What a node says of itself that still reads its log; null for any other. */
+/** The progress of a node that still reads its log; null for any other answer. */
 function startingOf({ body }: SwarmAnswer): string | null {
 	try {
 		return `it starts: ${startingSchema.parse(JSON.parse(body.toString())).starting}`;
@@ -78,7 +78,7 @@ function startingOf({ body }: SwarmAnswer): string | null {
 	}
 }
 
-/** Nodes that lost touch with each other may name different ones. */
+/** Nodes that have no connection to each other may name different leaders. */
 function describe(leaders: readonly string[]): string {
 	if (leaders.length === 0) return 'There is no leader.';
 	return leaders.length === 1 ? `The leader is ${leaders[0]}.` : `Nodes hear different leaders: ${leaders.join(', ')}.`;
@@ -114,7 +114,7 @@ function cells({ id, url, status, why }: Row, rows: readonly Row[]): string[] {
 	];
 }
 
-/** What the nodes that answer know of one that does not. */
+/** When the nodes that answer last heard one that does not. */
 function lastHeard(id: string, rows: readonly Row[]): string {
 	const heard = rows.flatMap(({ status }) => {
 		const heardMs = status?.members.find((member) => member.id === id)?.heardMs;
@@ -124,7 +124,7 @@ function lastHeard(id: string, rows: readonly Row[]): string {
 	return latest ? `; ${latest.by} heard it ${(latest.heardMs / 1000).toFixed(1)} s ago` : '';
 }
 
-/** The last cell of a line may be as long as it likes. */
+/** The last cell of a line does not count, because no column follows it. */
 function widthOf(line: readonly string[], column: number): number {
 	return column === line.length - 1 ? 0 : (line[column]?.length ?? 0);
 }

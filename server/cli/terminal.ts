@@ -1,33 +1,33 @@
-/** What a command has of the world around it, so that tests can give it another one. */
+/** The surroundings of a command. They are passed to it so that tests can pass others. */
 import type { Readable, Writable } from 'node:stream';
 import type { Environment } from '../config.ts';
 import type { Output } from './output.ts';
 
 export interface Terminal {
 	readonly stdin: Readable;
-	/** For data only. */
+	/** Takes data only. */
 	readonly stdout: Writable & { readonly isTTY?: boolean };
-	/** For everything that is said to people. */
+	/** Takes messages for people. */
 	readonly stderr: Writable & { readonly isTTY?: boolean };
 	readonly environment: Environment;
 	readonly workingDir: string;
-	/** For a command that runs nodes: from now on a failing output is no error. To be called once at most. */
+	/** Called once by a command that runs nodes: from then on a failing output is no error. */
 	serve(): ServingTerminal;
 }
 
 export interface ServingTerminal {
 	readonly stdout: Output;
 	readonly stderr: Output;
-	/** What asks such a command to stop, beside SIGINT. */
+	/** The signals that ask the command to stop, beside SIGINT. */
 	readonly stopSignals: readonly NodeJS.Signals[];
 }
 
-/** What the exit status of every command means. */
+/** The exit statuses of all commands. */
 export const EXIT = {
 	ok: 0,
 	error: 1,
 	usage: 2,
-	/** No such key, a compare-and-set that did not match, or a contested slot that keeps its value. */
+	/** The key is missing, a compare-and-set did not match, or a contested slot keeps its value. */
 	missing: 3,
 	/** No node answers, there is no leader, or the outcome is unknown. */
 	unavailable: 4,

@@ -1,4 +1,4 @@
-/** `up`: every node of swarm.json, each in a process of its own, until Ctrl-C. Starts all of them or nothing. */
+/** `up`: runs all nodes of swarm.json, each in a process of its own, until Ctrl-C. It starts all of them or none. */
 import { relative } from 'node:path';
 import { quorumSize } from '../../shared/paxos/quorum.ts';
 import { type LoadedConfig, loadConfig, loadSecret, type SwarmConfig, urlOf } from '../config.ts';
@@ -16,10 +16,10 @@ export interface UpOptions extends ServeOptions {
 	readonly memory?: true;
 }
 
-/** How far away the ports are that are suggested where some are taken. */
+/** Where ports are taken, others are suggested that are higher by this. */
 const OTHER_PORTS = 100;
 
-/** @param program the file of this very program, which the children run */
+/** @param program the path of this program, which the children run too */
 export async function up(options: UpOptions, terminal: Terminal, program: string): Promise<ExitStatus> {
 	if (options.memory && options.dataDir !== undefined) {
 		throw new CommandError('--memory keeps nothing on disk: leave --data-dir out.', { status: EXIT.usage });
