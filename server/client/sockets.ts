@@ -1,6 +1,6 @@
 /**
- * The clients' door, `/client`: upgrades, and a WebSocket for each connection of the door in `shared/replica`. It
- * knows nothing of what is said on one.
+ * The WebSockets of the clients' door, `/client`: one for each connection of the door in `shared/replica`. It knows
+ * nothing of the protocol on them.
  */
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
@@ -14,9 +14,9 @@ import type { DoorSocket } from '../../shared/replica/port.ts';
 import type { Place } from '../front/admission.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';
 
-/** A client that does not answer the goodbye is gone after this. */
+/** A client that does not answer the closing frame within this time is cut. */
 const CLOSE_GRACE_MS = 1000;
-/** How often a door that is being drained looks whether it is. */
+/** The interval at which `drain` looks whether all connections are settled. */
 const LOOK_EVERY_MS = 10;
 
 export class ClientSockets {
@@ -35,7 +35,7 @@ export class ClientSockets {
 		this.#door = door;
 	}
 
-	/** For the front's upgrades of `/client`, of clients that were let in. */
+	/** Takes an upgrade of `/client` that the front has let in. */
 	handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, place: Place): void {
 		if (this.#closed || !this.#door.hasRoom) return refuseUpgrade(socket, '503 Service Unavailable');
 		const from = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
@@ -43,10 +43,10 @@ export class ClientSockets {
 	}
 
 	/**
-	 * Hears nothing new from now on, and resolves when all that was asked is answered. What was not heard yet is surely
-	 * not done: the client asks another node.
+	 * Reads no more frames, and resolves when all commands and reads are answered. Those that were not read surely do not
+	 * happen, and their clients send them to another node.
 	 *
-	 * @param maxMs then it resolves in any case, in milliseconds
+	 * @param maxMs the time after which it resolves in any case, milliseconds
 	 */
 	async drain(maxMs: number): Promise<void> {
 		this.#closed = true;
@@ -58,12 +58,12 @@ export class ClientSockets {
 		}
 	}
 
-	/** Tells every client that the node is stopping, and lets go of all. */
+	/** Tells every client that the node is stopping, and closes all connections. */
 	async close(): Promise<void> {
 		this.#closed = true;
 		const all = [...this.#connections.keys()].map(closed);
 		this.#door.close();
-		// A closing frame of theirs is to be heard.
+		// The closing frames of the clients have to be read.
 		for (const ws of this.#connections.keys()) ws.resume();
 		await Promise.all(all);
 	}
@@ -77,7 +77,7 @@ export class ClientSockets {
 			if (connection.isGreeted) place.greeted();
 		});
 		ws.on('error', (error) => {
-			// A connection that is lost is no fault of the client's: its codes begin with an E, such as ECONNRESET.
+			// A lost connection is not malformed. The codes of such errors begin with E, as in ECONNRESET.
 			if (!('code' in error) || !String(error.code).startsWith('E')) this.#door.malformed(from, error.message);
 		});
 		ws.on('close', () => {
@@ -87,7 +87,7 @@ export class ClientSockets {
 	}
 }
 
-/** Resolves when it is closed, which its client may hold up only for a while. */
+/** Resolves when the WebSocket is closed. It is cut after a while. */
 async function closed(ws: WebSocket): Promise<void> {
 	const timer = globalThis.setTimeout(() => ws.terminate(), CLOSE_GRACE_MS);
 	await once(ws, 'close');
