@@ -1,7 +1,7 @@
 /**
- * The feed's door: socket.io on the node's one port, by the contract of `shared/feed.ts`. It hands every connection to
- * `flow.ts` (what goes out) and `requests.ts` (what comes in). Only those who have joined count as watchers: others
- * have little time and few places. It must never buffer for a watcher more than what is on its way.
+ * The feed's door: socket.io on the node's one port, with the types of `shared/feed.ts`. It hands every watcher to
+ * `flow.ts`, which sends, and `requests.ts`, which receives. Connections that have not joined are no watchers, and have
+ * little time and few places. It must never buffer more for a watcher than the one packet that is on its way.
  */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -20,23 +20,23 @@ export const FEED_PATH = '/socket.io/';
 export interface FeedOptions {
 	readonly service: ReplicaService;
 	readonly proposeTimeoutMs: number;
-	/** How many may watch, and how many may be connected without having joined. */
+	/** The bounds on watchers, and on connections that have not joined. */
 	readonly places: { readonly watchersMax: number; readonly unjoinedMax: number };
-	/** Told of each that was refused: an address, and a sentence. */
+	/** Is told of each refused connection or request: the address, and a sentence. */
 	malformed(from: string, why: string): void;
 	readonly limits?: FlowLimits;
-	/** From the handshake to joining; milliseconds. */
+	/** The time limit from the handshake to joining, milliseconds. */
 	readonly joinMs?: number;
 }
 
-/** The largest proposal there is: JSON writes one byte as six at worst (`\u0000`). */
+/** The largest proposal fits, where JSON writes each byte as six (`\u0000`). */
 const FRAME_BYTES_MAX = 6 * (KEY_BYTES_MAX + VALUE_BYTES_MAX) + 1_024;
 const JOIN_MS = 3_000;
-/** Often, so that a page notices a node that fell silent. */
+/** Pings are frequent, so that a page notices a node that has fallen silent. */
 const PING_EVERY_MS = 500;
-/** Long, so that a slow page is not taken for a dead one. */
+/** The time limit for a pong is long, so that a slow page is not taken for a dead one. */
 const PONG_TIMEOUT_MS = 20_000;
-/** A page that does not answer the goodbye is gone after this. */
+/** A page that does not answer the closing frame within this time is cut. */
 const CLOSE_TIMEOUT_MS = 1_000;
 const GOING_AWAY = 1001;
 const TOO_LARGE = `more than ${FRAME_BYTES_MAX} bytes at once`;
@@ -45,13 +45,16 @@ type Connection = Socket['conn'];
 
 export class Feed {
 	readonly #options: FeedOptions;
-	/** socket.io wants to be attached to a server: this one never listens, and is handed what is for the feed. */
+	/**
+	 * socket.io has to be attached to a server. This one never listens: requests and upgrades of the feed are passed to
+	 * it.
+	 */
 	readonly #inlet = http.createServer();
 	readonly #io: Server<WatcherToServer, ServerToWatcher>;
 	readonly #flow: FactFlow<FeedWatcher>;
 	readonly #webSockets = new Set<WebSocket>();
 	readonly #sockets = new Set<Duplex>();
-	/** Those that have not joined, oldest first, and what ends their time. */
+	/** Connections that have not joined, the oldest first, with the timer of each one's time limit. */
 	readonly #unjoined = new Map<Connection, NodeJS.Timeout>();
 	readonly #unanswered = new Set<Promise<void>>();
 	#watchers = 0;
@@ -68,7 +71,7 @@ export class Feed {
 			maxHttpBufferSize: FRAME_BYTES_MAX,
 			pingInterval: PING_EVERY_MS,
 			pingTimeout: PONG_TIMEOUT_MS,
-			// The front has let in pages of members alone.
+			// Other pages than those of members were refused by the front.
 			cors: { origin: true },
 			wsEngine: webSocketServerOf((ws) => {
 				this.#webSockets.add(ws);
@@ -98,7 +101,7 @@ export class Feed {
 		this.#inlet.emit('request', request, response);
 	}
 
-	/** For upgrades of `FEED_PATH`. */
+	/** Takes an upgrade of `FEED_PATH`. */
 	handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
 		if (this.#isClosing) return refuseUpgrade(socket, '503 Service Unavailable');
 		this.#sockets.add(socket);
@@ -117,7 +120,7 @@ export class Feed {
 		ended.abort();
 	}
 
-	/** By closing connections, not by farewells of socket.io, after which a page would not connect again. */
+	/** Closes the connections below socket.io, because after a disconnect of socket.io a page would not connect again. */
 	async close(): Promise<void> {
 		this.#isClosing = true;
 		for (const timer of this.#unjoined.values()) clearTimeout(timer);
@@ -140,7 +143,7 @@ export class Feed {
 		this.#drop(oldest as Connection, 'crowded out before it joined');
 	}
 
-	/** A page that is refused is told why, and may try again. */
+	/** Lets a connection join, or refuses it with a reason, after which it may try again. */
 	#join(connection: Connection, next: (error?: Error) => void): void {
 		const { malformed, places } = this.#options;
 		if (this.#watchers < places.watchersMax) return next();
@@ -166,7 +169,7 @@ export class Feed {
 		this.#flow.join(watcher);
 	}
 
-	/** Ends it without waiting for its other end, which may never say anything. */
+	/** Ends a connection without waiting for the other end, which may never answer. */
 	#drop(connection: Connection, why: string): void {
 		this.#leaveUnjoined(connection);
 		this.#options.malformed(connection.remoteAddress, why);
@@ -176,18 +179,18 @@ export class Feed {
 		if (isWebSocket) socket.destroySoon();
 	}
 
-	/** Returns whether it was one of them. */
+	/** @returns whether the connection had not joined before */
 	#leaveUnjoined(connection: Connection): boolean {
 		clearTimeout(this.#unjoined.get(connection));
 		return this.#unjoined.delete(connection);
 	}
 }
 
-/** What socket.io makes its WebSockets with, which it keeps to itself. */
+/** A WebSocketServer for socket.io that also tells its WebSockets, which socket.io does not show. */
 function webSocketServerOf(onWebSocket: (ws: WebSocket) => void) {
 	return class extends WebSocketServer {
 		constructor(options: ServerOptions) {
-			// Not in the types of ws yet.
+			// The types of ws lack `closeTimeout`.
 			super({ ...options, closeTimeout: CLOSE_TIMEOUT_MS } as ServerOptions);
 		}
 
@@ -219,7 +222,7 @@ class FeedWatcher implements Watcher {
 	}
 }
 
-/** socket.io encodes once for all the rooms it is told; a watcher is alone in the room of its id. */
+/** socket.io encodes a packet once for several rooms. Each watcher is alone in the room with its id. */
 function outletOf(io: Server<WatcherToServer, ServerToWatcher>): Outlet<FeedWatcher> {
 	const rooms = (to: readonly FeedWatcher[]) => io.to(to.map(({ id }) => id));
 	return {
@@ -236,18 +239,18 @@ const REAL_CLOCK: FlowClock = {
 	},
 };
 
-/** What engine.io tells of a refused handshake. */
+/** The event of engine.io for a refused handshake. */
 interface ConnectionError {
 	readonly req: http.IncomingMessage;
 	readonly message: string;
 	readonly context?: { readonly message?: string; readonly name?: string };
 }
 
-/** What a connection was closed for, where it had it coming; null for all that networks do. */
+/** The fault for which a connection was closed; null where it was only lost or left. */
 function refusalOf(reason: string, error: Error | undefined, hasJoined: boolean): string | null {
 	if (reason === 'parse error') return 'a packet that does not parse';
 	if (reason === 'forced close' && !hasJoined) return 'garbage instead of joining';
-	// As ws words it.
+	// These are texts of ws.
 	return /Max payload|Invalid (WebSocket|UTF)/.test(error?.message ?? '') ? `a bad frame: ${error?.message}` : null;
 }
 
@@ -255,7 +258,7 @@ function addressOf(request: http.IncomingMessage): string {
 	return request.socket.remoteAddress ?? '';
 }
 
-/** Waits until all are closed, and at last closes them: a watcher that does not answer must not hold a node. */
+/** Waits until all sockets are closed, and cuts those that are not closed in time. */
 async function closed(sockets: ReadonlySet<Duplex>): Promise<void> {
 	await Promise.all(
 		[...sockets].map(

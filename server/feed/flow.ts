@@ -1,19 +1,22 @@
 /**
- * What each watcher of this node is owed: facts in order without gaps, or, where it fell behind, how many it
- * missed of each kind and a new snapshot. Facts are held once for all watchers; a watcher is only a place in
- * that one list. This room knows no socket and no clock of its own, asks the replica for facts only while
- * someone watches, and must never hold more facts than `FlowLimits` allows, whatever a watcher does.
+ * Sends each watcher of this node the facts in order without gaps or, where it fell behind, the number of facts it
+ * missed of each kind and a new snapshot. Facts are held in one list for all watchers, and a watcher has a place in it.
+ * It asks the replica for facts only while someone watches, and must never hold more facts than `FlowLimits` allows,
+ * however slow a watcher is.
  */
 import { type Fact, type FactKind, plain, type RawFact } from '../../shared/fact.ts';
 import type { FactBatch, NodeSnapshot } from '../../shared/feed.ts';
 
 export interface FlowLimits {
-	/** Above it, facts are added up and a snapshot follows. See `weightOf` for what counts as one. */
+	/** Above this, facts are only counted and a snapshot follows. `weightOf` says how much a fact counts. */
 	readonly factsPerSecondMax: number;
-	/** Held for slow watchers, all together; one further behind gets counts and a snapshot. More than a window's. */
+	/**
+	 * The bound on the facts held for all slow watchers together. A watcher further behind gets counts and a snapshot. It
+	 * must be more than one window may add.
+	 */
 	readonly queueFactsMax: number;
 	readonly batchesPerSecondMax: number;
-	/** For each watcher; the one on connecting comes at once. */
+	/** For each watcher. The first snapshot is sent as soon as it has joined. */
 	readonly snapshotsPerSecondMax: number;
 }
 
@@ -25,35 +28,35 @@ export const FLOW_LIMITS: FlowLimits = {
 };
 
 export interface Watcher {
-	/** True when all that was sent to it has left this process. */
+	/** Whether everything that was sent to it has left this process. */
 	ready(): boolean;
 }
 
-/** Where facts come from: a part of `ReplicaService`. */
+/** The source of facts, a part of `ReplicaService`. */
 export interface FactSource {
 	snapshot(): NodeSnapshot;
 	watch(onFact: (fact: RawFact) => void): () => void;
 }
 
-/** Where they go: one call for all watchers that get the same, so that it is encoded once. */
+/** Sends to watchers, with one call for all that get the same, so that it is encoded once. */
 export interface Outlet<W extends Watcher> {
 	batch(to: readonly W[], batch: FactBatch): void;
 	snapshot(to: readonly W[], snapshot: NodeSnapshot): void;
 }
 
 export interface FlowClock {
-	/** Milliseconds, never going back. */
+	/** Monotonic, milliseconds. */
 	nowMs(): number;
-	/** Runs once, no earlier than `delayMs` from now; returns the way to cancel. */
+	/** Calls `run` once, no earlier than `delayMs` from now. The function returned cancels it. */
 	after(delayMs: number, run: () => void): () => void;
 }
 
 type Counts = Partial<Record<FactKind, number>>;
 
 interface Place {
-	/** The seq of the next fact this watcher is owed. */
+	/** The seq of the next fact that this watcher is to get. */
 	next: number;
-	/** The facts told before `next`. */
+	/** The numbers of facts before `next`. */
 	told: Counts;
 	snapshotAtMs: number;
 	wantsSnapshot: boolean;
@@ -74,17 +77,17 @@ export class FactFlow<W extends Watcher> {
 	#tickDueMs = Number.NEGATIVE_INFINITY;
 	#tickedAtMs = Number.NEGATIVE_INFINITY;
 
-	/** Without gaps; all of them were told, some may be sent already. */
+	/** The facts that are held, without gaps. Some of them may have been sent to all watchers. */
 	#held: Fact[] = [];
 	#heldWeight = 0;
 	#epoch = '';
 	#lastSeq = 0;
-	/** All facts told since watching began. */
+	/** The numbers of all facts since watching began. */
 	#told: Counts = {};
-	/** Facts are weighed against the limit in windows as long as the time between two snapshots. */
+	/** The limit on facts holds in windows that are as long as the time between two snapshots. */
 	#windowEndsAtMs = Number.NEGATIVE_INFINITY;
 	#windowWeight = 0;
-	/** What was told before the first fact that this window had no room for; null while it has room. */
+	/** The numbers of facts before the first one that this window had no room for; null while it has room. */
 	#toldBeforeOverflow: Counts | null = null;
 
 	constructor(source: FactSource, outlet: Outlet<W>, clock: FlowClock, limits: FlowLimits = FLOW_LIMITS) {
@@ -112,7 +115,7 @@ export class FactFlow<W extends Watcher> {
 		this.#outlet.snapshot([watcher], snapshot);
 	}
 
-	/** The watcher asks for a new snapshot: as soon as its share of snapshots allows, once for many askings. */
+	/** Sends the watcher a new snapshot, as soon as its pace of snapshots allows, and one for several requests. */
 	resync(watcher: W): void {
 		const place = this.#places.get(watcher);
 		if (place === undefined) return;
@@ -131,7 +134,7 @@ export class FactFlow<W extends Watcher> {
 		if (this.#places.size === 0) this.#rest();
 	}
 
-	/** What is held now, weighed. */
+	/** The weight of the facts that are held. */
 	get heldWeight(): number {
 		return this.#heldWeight;
 	}
@@ -172,7 +175,10 @@ export class FactFlow<W extends Watcher> {
 		this.#windowWeight = 0;
 	}
 
-	/** No sooner than the pace of batches allows. Of two requests the earlier one counts. */
+	/**
+	 * Asks for a tick after `delayMs`, but no sooner than the pace of batches allows. Of two requests the earlier one
+	 * counts.
+	 */
 	#scheduleTick(delayMs: number): void {
 		if (this.#places.size === 0) return;
 		const nowMs = this.#clock.nowMs();
@@ -225,7 +231,7 @@ export class FactFlow<W extends Watcher> {
 		this.#settle(nowMs);
 	}
 
-	/** The held facts from the watcher's place on; none where it fell behind what is held. */
+	/** The held facts from the watcher's place on; none where it fell behind the first of them. */
 	#take(place: Place, told: Counts): readonly Fact[] {
 		const first = this.#held[0];
 		if (first === undefined || place.next < first.seq) return [];
@@ -237,21 +243,27 @@ export class FactFlow<W extends Watcher> {
 		return facts;
 	}
 
-	/** Facts it cannot be sent any more, or a snapshot that it asked for. Asked after `#take`. */
+	/** Whether a watcher needs a snapshot or facts. After `#take` it is one that needs a snapshot. */
 	#owes(place: Place): boolean {
 		return place.wantsSnapshot || place.next <= this.#lastSeq;
 	}
 
-	/** Not while facts overflow: it would be behind again at once. */
+	/**
+	 * The time of the watcher's next snapshot. It is not before the end of a window that overflows: facts would be
+	 * missing again.
+	 */
 	#snapshotDueMs(place: Place): number {
 		const shareMs = place.snapshotAtMs + this.#snapshotEveryMs;
 		return this.#toldBeforeOverflow === null ? shareMs : Math.max(shareMs, this.#windowEndsAtMs);
 	}
 
-	/** Drops what need not be held, opens the next window after an overflow, and sees to whoever still waits. */
+	/**
+	 * Drops facts that need not be held, opens the next window after an overflow, and asks for a tick for watchers
+	 * behind.
+	 */
 	#settle(nowMs: number): void {
 		const behind = [...this.#places.entries()].filter(([, place]) => this.#owes(place));
-		// Leaves room for all that one window may add before the next time.
+		// This leaves room for the facts that one window may add before the next tick.
 		const full = this.#heldWeight > this.#limits.queueFactsMax - this.#windowWeightMax;
 		if (behind.length === 0 || full) this.#letGo();
 		if (this.#toldBeforeOverflow !== null && nowMs >= this.#windowEndsAtMs) {
@@ -270,7 +282,7 @@ export class FactFlow<W extends Watcher> {
 	}
 }
 
-/** One, and one more for each acceptance or decision that the fact carries: what it costs to hold and to send. */
+/** The cost to hold and send a fact: 1, and 1 more for each acceptance or decision in it. */
 function weightOf(fact: RawFact): number {
 	switch (fact.kind) {
 		case 'promiseCounted':

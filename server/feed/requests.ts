@@ -1,7 +1,7 @@
 /**
- * What comes in over the feed: `propose`, `resync`, and everything that is neither. Whatever arrives is taken
- * for anything at all until it was looked at; what makes no sense is answered with a refusal where it can be
- * answered, told as malformed, and never throws. A watcher that keeps at it is disconnected.
+ * The requests of watchers: `propose` and `resync`. Every event is checked, because it may hold anything. One that is
+ * not valid is refused where it has an acknowledgement, and told as malformed; it never throws. A watcher that sends too
+ * many of them is disconnected.
  */
 import type { Socket } from 'socket.io';
 import type { ProposeAnswer, ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
@@ -13,17 +13,17 @@ export interface RequestOptions {
 	readonly proposeTimeoutMs: number;
 	/** The proposals of all watchers that are not answered yet. */
 	readonly unanswered: Set<Promise<void>>;
-	/** The node is about to stop: it takes no more of them. */
+	/** Whether the node is about to stop, and takes no more proposals. */
 	isClosing(): boolean;
 	resync(): void;
 	malformed(from: string, why: string): void;
 }
 
-/** Of one watcher, at a time. */
+/** The bound on one watcher's proposals without an answer. */
 export const PROPOSALS_IN_FLIGHT_MAX = 32;
-/** Of one watcher, in its life. */
+/** The bound on one watcher's malformed requests in all. */
 export const MALFORMED_MAX = 16;
-/** Requests of a watcher that reads none of its answers. */
+/** The bound on requests in a row from a watcher that does not read. */
 export const UNREAD_MAX = 256;
 const WHY_CHARS_MAX = 500;
 
@@ -45,7 +45,7 @@ export function serveRequests(socket: Socket<WatcherToServer, ServerToWatcher>, 
 				return refuse(`unknown event ${JSON.stringify(event)?.slice(0, 64)}`, args);
 		}
 	});
-	// A watcher may send an event of this very name, with anything in it.
+	// A watcher may also send an event called `error`, with anything in it.
 	socket.on('error', (error: unknown) => {
 		if (error instanceof Error) complain(`a packet that does not parse: ${error.message}`);
 	});
@@ -55,7 +55,7 @@ export function serveRequests(socket: Socket<WatcherToServer, ServerToWatcher>, 
 		if (!isAnswer(answer) || args.length !== 2) return refuse('propose takes a request and an acknowledgement', args);
 		const read = readProposeRequest(request);
 		if (typeof read === 'string') {
-			// Told, but not held against it: people do type keys that are too long.
+			// It is told, but does not count as malformed, because people may type keys that are too long.
 			const why = read.slice(0, WHY_CHARS_MAX);
 			options.malformed(socket.handshake.address, `propose: ${why}`);
 			return answer(refused(why));
@@ -92,7 +92,7 @@ export function serveRequests(socket: Socket<WatcherToServer, ServerToWatcher>, 
 	}
 }
 
-/** A function can only be the acknowledgement: JSON has none. */
+/** Whether it is an acknowledgement. JSON has no functions, so a function can be nothing else. */
 function isAnswer(argument: unknown): argument is (answer: ProposeAnswer) => void {
 	return typeof argument === 'function';
 }
