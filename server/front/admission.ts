@@ -1,36 +1,36 @@
 /**
- * Who has a place at this node's port. Connections of each kind are bounded, and none can keep a place by doing
- * nothing: where all are taken, the oldest that has not said what it wants goes first, then the one that has been
- * idle for longest. What is asked and not answered yet is never cut off for a newcomer.
+ * Bounds the connections of each kind at this node's port. A connection cannot keep its place by doing nothing: where
+ * all places are taken, the oldest one that has not said what it wants is closed first, then the one that has been idle
+ * for longest. A connection with an unanswered request is never closed for a newcomer.
  *
- * It also looks after clients' WebSockets: one that does not say hello, or that does not answer pings any more, loses
- * its place. The feed and the mesh do that for theirs, because they have pings of their own.
+ * Clients' WebSockets lose their places also when they do not say hello in time or do not answer pings any more. The
+ * feed and the mesh have pings of their own.
  */
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { ConnectionLimits } from '../limits.ts';
 import { Connection } from './connection.ts';
 
-/** All in milliseconds. */
+/** Times in milliseconds. */
 export interface AdmissionTimings {
-	/** From the upgrade to a client's hello. */
+	/** The time limit from the upgrade to a client's hello. */
 	readonly greetingMs: number;
-	/** Between two pings of a client. */
+	/** The interval of pings to clients. */
 	readonly pingEveryMs: number;
 }
 
 export const ADMISSION_TIMINGS: AdmissionTimings = { greetingMs: 5000, pingEveryMs: 10_000 };
 
-/** Pings in a row that a client may leave unanswered. */
+/** A client that has left so many pings in a row unanswered is dropped. */
 const ROUNDS_UNANSWERED_MAX = 2;
-/** A client that has asked for nothing in this many rounds of pings may have to make room for a newcomer. */
+/** A client that has sent nothing in this many rounds of pings may have to make room for a newcomer. */
 const ROUNDS_IDLE_MIN = 3;
 
-/** The place of a WebSocket, for the door that serves it. */
+/** The place of a WebSocket. The door that serves it calls these. */
 export interface Place {
-	/** It is open. */
+	/** The WebSocket is open. */
 	opened(ws: WebSocket): void;
-	/** Its client has said who it is: from now on it counts as one. */
+	/** Its client has said hello. */
 	greeted(): void;
 }
 
@@ -45,7 +45,7 @@ export interface ConnectionCounts {
 export interface AdmissionOptions {
 	readonly limits: ConnectionLimits;
 	readonly timings?: AdmissionTimings;
-	/** Somebody had to leave, or was not let in. `from` is an address. */
+	/** A connection was closed or not let in. `from` is an address. */
 	refused(door: 'http' | 'client' | 'feed' | 'mesh', from: string, why: string): void;
 	/** A connection is closed. */
 	left(connection: Connection): void;
@@ -57,14 +57,14 @@ export class Admission {
 	readonly #refused: AdmissionOptions['refused'];
 	readonly #left: AdmissionOptions['left'];
 	readonly #connections = new WeakMap<Socket, Connection>();
-	/** Oldest first, each of them; those of plain HTTP by when they were last used. */
+	/** In each of these sets the oldest comes first; in `#http`, the one that was used least recently. */
 	readonly #arriving = new Set<Connection>();
 	readonly #http = new Set<Connection>();
 	readonly #ungreeted = new Set<Connection>();
 	readonly #clients = new Set<Connection>();
 	readonly #feed = new Set<Connection>();
 	readonly #mesh = new Set<Connection>();
-	/** Plain HTTP connections and clients, of each address. */
+	/** The number of plain HTTP connections and clients of each address. */
 	readonly #countOf = new Map<string, number>();
 	readonly #pinger: NodeJS.Timeout;
 	#pingedAtMs = performance.now();
@@ -78,12 +78,12 @@ export class Admission {
 			const nowMs = performance.now();
 			const isLate = nowMs - this.#pingedAtMs > 2 * timings.pingEveryMs;
 			this.#pingedAtMs = nowMs;
-			// A process that was itself stopped for a while must first read what came meanwhile.
+			// A process that stood still for a while must first read the pongs that came meanwhile.
 			if (!isLate) this.pingClients();
 		}, timings.pingEveryMs).unref();
 	}
 
-	/** A connection came in. It may be told of more than once. */
+	/** A connection came in. It may be passed more than once. */
 	arrived(socket: Socket): void {
 		if (this.#connections.has(socket)) return;
 		const connection = new Connection(socket);
@@ -104,7 +104,7 @@ export class Admission {
 		return connection;
 	}
 
-	/** It asks for something. Returns whether there is a place for it among the plain HTTP connections. */
+	/** A request came. @returns whether there is a place for its connection among those of plain HTTP */
 	admitHttp(connection: Connection): boolean {
 		if (connection.kind === 'http') {
 			this.#http.delete(connection);
@@ -116,7 +116,7 @@ export class Admission {
 		return true;
 	}
 
-	/** It asks to become a WebSocket of `kind`. Returns its place, or null where there is none. */
+	/** A connection asks to become a WebSocket of `kind`. @returns its place; null where there is none */
 	admitWebSocket(connection: Connection, kind: 'client' | 'feed' | 'mesh'): Place | null {
 		this.#leave(connection);
 		switch (kind) {
@@ -129,7 +129,7 @@ export class Admission {
 		}
 	}
 
-	/** The plain HTTP connections, those that are only arriving too. */
+	/** The plain HTTP connections, with those that are still arriving. */
 	get plain(): readonly Connection[] {
 		return [...this.#arriving, ...this.#http];
 	}
@@ -144,7 +144,7 @@ export class Admission {
 		};
 	}
 
-	/** One round of pings. A client that has left too many of them unanswered is gone, whatever its connection says. */
+	/** Runs one round of pings. A client that has left too many of them unanswered is dropped. */
 	pingClients(): void {
 		for (const client of this.#clients) {
 			if (client.roundsUnanswered >= ROUNDS_UNANSWERED_MAX) {
@@ -207,7 +207,7 @@ export class Admission {
 		return { opened: () => undefined, greeted: () => undefined };
 	}
 
-	/** Room among the connections of all, and of those from its address. */
+	/** Makes room, by closing another connection where it has to. @returns false where there is none */
 	#makeRoom({ address }: Connection): boolean {
 		const { connectionsMax, connectionsPerAddressMax } = this.#limits;
 		const ofAddress = this.#countOf.get(address) ?? 0;
@@ -216,12 +216,12 @@ export class Admission {
 		return all < connectionsMax || this.#evictOne(null);
 	}
 
-	/** @param address of which it has to be; null for any */
+	/** @param address the address of the connection to close; null for any */
 	#evictOne(address: string | null): boolean {
 		return this.#evictIdle(address) || this.#evictClient(address);
 	}
 
-	/** Of the plain connections that are idle, the one that was used least recently. */
+	/** Closes the least recently used of the idle plain connections. */
 	#evictIdle(address: string | null): boolean {
 		for (const connection of this.#http) {
 			if (!connection.isIdle || (address !== null && connection.address !== address)) continue;
@@ -231,7 +231,7 @@ export class Admission {
 		return false;
 	}
 
-	/** The oldest client that has not said hello, else the one that has been idle for longest. */
+	/** Closes the oldest client that has not said hello, else the one that has been idle for longest. */
 	#evictClient(address: string | null): boolean {
 		const isOf = (connection: Connection) => address === null || connection.address === address;
 		let victim = [...this.#ungreeted].find(isOf);
@@ -264,7 +264,7 @@ export class Admission {
 		this.#countOf.set(connection.address, (this.#countOf.get(connection.address) ?? 0) + 1);
 	}
 
-	/** It has no place any more. */
+	/** Takes the connection's place away. */
 	#leave(connection: Connection): void {
 		const { kind, address } = connection;
 		if (kind === 'closed') return;
@@ -292,7 +292,7 @@ export class Admission {
 		}
 	}
 
-	/** Its client does not listen: there is nobody to say goodbye to. */
+	/** Cuts a connection without a closing frame, because its client does not read. */
 	#drop(connection: Connection): void {
 		this.#leave(connection);
 		connection.socket.destroy();

@@ -1,14 +1,14 @@
 /**
- * One TCP connection to this node, as its front sees it: what came of it, what it asked last, and whether it may be
- * closed without harm. It decides nothing: `admission.ts` does.
+ * One TCP connection to this node, as its front sees it: its kind, its last request, and whether it may be closed
+ * without harm. `admission.ts` decides which connections are closed.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIPv6, type Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 
 /**
- * `arriving` until its first request is whole; then `http`, or the door whose WebSocket it has become. `closed` once
- * nothing of it counts any more.
+ * `arriving` until its first request is admitted; then `http`, or the door whose WebSocket it has become. `closed` once
+ * it has no place any more.
  */
 export type ConnectionKind = 'arriving' | 'http' | 'client' | 'feed' | 'mesh' | 'closed';
 
@@ -20,22 +20,22 @@ const TRY_AGAIN_LATER = 1013;
 
 export class Connection {
 	readonly socket: Socket;
-	/** Whose it is, for limits: see `addressKey`. */
+	/** The address by which it is counted: see `addressKey`. */
 	readonly address: string;
 	kind: ConnectionKind = 'arriving';
-	/** Requests that came before the answers to earlier ones had left. */
+	/** The number of requests that wait for the answers to earlier ones. */
 	pipelined = 0;
-	/** What came cannot be parsed: nothing that follows on it means anything. */
+	/** Whether it has sent something that is not HTTP, or too many requests ahead, so that later ones are not served. */
 	isBroken = false;
 	/** Its WebSocket, once it has one. */
 	ws: WebSocket | null = null;
-	/** Its WebSocket's client has said hello. */
+	/** Whether its WebSocket's client has said hello. */
 	isGreeted = false;
 	greetingTimer: NodeJS.Timeout | undefined;
-	/** Rounds of pings since its WebSocket's client answered one, and since it last asked for something. */
+	/** Rounds of pings since its WebSocket's client last answered one, and since it last sent a message. */
 	roundsUnanswered = 0;
 	roundsIdle = 0;
-	/** Its WebSocket's client has asked for something in this round. */
+	/** Whether its WebSocket's client has sent a message in this round. */
 	isUsed = false;
 	#last: ServerResponse | null = null;
 	#lastUnsafe: ServerResponse | null = null;
@@ -45,29 +45,29 @@ export class Connection {
 		this.address = addressKey(socket.remoteAddress);
 	}
 
-	/** Takes note of a request. Returns whether it has to wait until every earlier one on this connection is answered. */
+	/** Notes a request. @returns whether it has to wait until every earlier one on this connection is answered */
 	begin(request: IncomingMessage, response: ServerResponse): boolean {
 		this.#last = response;
 		const isSafe = SAFE_METHODS.has(request.method);
 		const before = this.#lastUnsafe;
 		if (!isSafe) this.#lastUnsafe = response;
-		// Node.js gives a response its socket when all before it have left.
+		// Node.js gives a response its socket when all earlier ones were sent.
 		if (response.socket !== null) return false;
 		return !isSafe || (before !== null && !before.writableFinished);
 	}
 
-	/** The answer that will leave last of those under way; null where every request is answered. */
+	/** The answer to the last request; null where it was sent, and so every request is answered. */
 	get unanswered(): ServerResponse | null {
 		return this.#last === null || this.#last.writableFinished ? null : this.#last;
 	}
 
-	/** Nothing that is asked on it would be lost with it: each request is answered, or has not wholly arrived. */
+	/** Whether it may be closed without losing a request: each one is answered, or has not wholly arrived. */
 	get isIdle(): boolean {
 		const last = this.unanswered;
 		return last === null || (last.socket !== null && !last.req.complete);
 	}
 
-	/** Calls `done` at once where every request is answered, else when the last answer has left; not if the client leaves. */
+	/** Calls `done` when every request is answered, perhaps at once; never if the connection is lost before. */
 	whenAnswered(done: () => void): void {
 		const last = this.unanswered;
 		if (last === null) return done();
@@ -76,7 +76,7 @@ export class Connection {
 		});
 	}
 
-	/** Frees its descriptor. A WebSocket's client is told to come again later, unless it has stopped reading. */
+	/** Closes the connection. A WebSocket's client is told to try again later, unless it has stopped reading. */
 	cut(): void {
 		this.ws?.close(TRY_AGAIN_LATER, 'too many connections');
 		if (this.ws !== null && this.socket.writableLength === 0) this.socket.destroySoon();
@@ -85,8 +85,8 @@ export class Connection {
 }
 
 /**
- * An IPv4 address, also where it is written as IPv6, or the first 64 bits of an IPv6 one: one site is given so many
- * that it must count as one.
+ * An IPv4 address, also where it is mapped to IPv6, or the first 64 bits of an IPv6 address, because one site has all
+ * addresses with these bits.
  */
 export function addressKey(address: string | undefined): string {
 	if (address === undefined) return 'unknown';

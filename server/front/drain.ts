@@ -1,24 +1,24 @@
 /**
- * How a node lets go of its plain HTTP connections when it is to stop: no answer is lost, and no connection is reset
- * under a client that uses it. Each answer says that it is the last one; a connection that is not used for a while is
- * closed; and after a bounded time the rest is left to be cut.
+ * Closes a node's plain HTTP connections before it stops, without losing an answer or resetting a connection that a
+ * client uses. Each answer says that it is the last one, and connections that are not used for a while are closed. Those
+ * that are left after a bounded time are cut by the caller.
  */
 import { setTimeout } from 'node:timers/promises';
 import type { Connection } from './connection.ts';
 
-/** All in milliseconds. Together with the goodbyes of WebSockets they stay below what a launcher waits: 5 s. */
+/** Times in milliseconds. Together with the closing of WebSockets they are shorter than a launcher waits, 5 s. */
 export const DRAIN_TIMINGS = {
-	/** `/readyz` says 503 for so long before anything else changes: load balancers are to hear it. */
+	/** `/readyz` answers 503 for so long before anything else changes, so that load balancers notice. */
 	unreadyMs: 250,
-	/** A connection that was not used for so long, though it could have been, is idle. */
+	/** A connection without a request is closed after this time. */
 	idleMs: 250,
-	/** The answers under way are awaited for so long, as of when nothing new is let in. */
+	/** Answers under way are awaited for so long after new connections are no longer let in. */
 	answersMs: 1000,
 } as const;
 
 const LOOK_EVERY_MS = 10;
 
-/** @param plain the connections that are left, each time it is asked */
+/** @param plain returns the plain connections that are left */
 export async function drain(plain: () => readonly Connection[], timings = DRAIN_TIMINGS): Promise<void> {
 	const startedMs = performance.now();
 	for (const { unanswered } of plain()) if (unanswered?.headersSent === false) isLast(unanswered);
@@ -31,7 +31,7 @@ export async function drain(plain: () => readonly Connection[], timings = DRAIN_
 	}
 }
 
-/** The client is told to send nothing more on this connection. */
+/** Marks a response as the last one on its connection. */
 export function isLast(response: { setHeader(name: string, value: string): unknown }): void {
 	response.setHeader('Connection', 'close');
 }

@@ -1,7 +1,7 @@
 /**
- * The front of a node: its one HTTP server. It lets in who may come in, keeps requests of one connection in order,
- * hands each to the room that answers it, and turns WebSockets over to their doors. It knows HTTP and limits, and
- * must know nothing of what is asked.
+ * The front of a node: its one HTTP server. It refuses requests that may not come in, keeps the requests of one
+ * connection in order, hands each to the room that answers it, and hands WebSockets to their doors. It knows HTTP and
+ * limits, and must know nothing of the contents of requests.
  */
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import net, { type Socket } from 'node:net';
@@ -14,7 +14,7 @@ import type { Connection } from './connection.ts';
 import { drain, isLast } from './drain.ts';
 import { asksForWebSocket, hasIgnoredUpgrade, refuseUpgrade, serveAnyway, shouldUpgradeCallback } from './upgrade.ts';
 
-/** Where somebody was refused. */
+/** The door at which a connection or request was refused. */
 export type DoorName = 'http' | 'client' | 'feed' | 'mesh';
 
 /** A room that takes WebSockets. */
@@ -23,21 +23,21 @@ export interface UpgradeDoor {
 	handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, place: Place): void;
 }
 
-/** What is behind the front. */
+/** The rooms behind the front. */
 export interface Rooms {
 	/** Answers every request that is let in. */
 	readonly request: RequestListener;
-	/** The door of a path; null where nobody takes WebSockets. */
+	/** The door of a path; null for a path that takes no WebSockets. */
 	upgrade(path: string): UpgradeDoor | null;
 }
 
-/** A request that is sent too slowly ends with 408. All in milliseconds. */
+/** Times in milliseconds. A request that is sent too slowly is answered with 408. */
 export interface ArrivalTimings {
-	/** From its first byte, or from the connection's beginning, to the end of its headers. */
+	/** From the first byte, or the beginning of the connection, to the end of the headers. */
 	readonly headersTimeout: number;
-	/** To the end of its body. */
+	/** From the same to the end of the body. */
 	readonly requestTimeout: number;
-	/** How often Node.js looks. */
+	/** The interval at which Node.js checks these times. */
 	readonly connectionsCheckingInterval: number;
 }
 
@@ -51,30 +51,35 @@ export interface FrontOptions {
 	readonly doors: Pick<Doors, 'refusal'>;
 	readonly limits: ConnectionLimits;
 	readonly timings?: AdmissionTimings;
-	/** How long a request may take to arrive, if not as long as usual. */
+	/** ARRIVAL_TIMINGS by default. */
 	readonly arrival?: ArrivalTimings;
-	/** Somebody was not let in, or had to leave. `from` is an address. */
+	/** A connection or request was refused or closed. `from` is an address. */
 	refused(door: DoorName, from: string, why: string): void;
-	/** The system would not give this node a connection: it goes on without. */
+	/** The system failed to accept a connection. The node goes on. */
 	failed(error: Error): void;
 }
 
-/** Requests that were sent before earlier ones on their connection were answered: of one connection, and of all. */
+/** The bounds on requests that wait for the answers to earlier ones, of one connection and of all. */
 export const PIPELINED_MAX = 2048;
 const PIPELINED_OF_ALL_MAX = 65_536;
-/** Node.js would drop those beyond its own limit without a word, and with them an Origin: here they are refused. */
+/**
+ * The bound on the headers of a request. One with more is refused, because Node.js would silently drop the headers above
+ * its own limit, and an Origin among them.
+ */
 export const HEADERS_MAX = 128;
-/** All headers of a request, with its first line: a key of 4,096 bytes may take three times as many. */
+/**
+ * The bound on the first line and the headers of a request. A key of 4,096 bytes may take 12,288 when it is encoded.
+ */
 const HEADER_BYTES_MAX = 16_384;
 
 const SERVER_OPTIONS: http.ServerOptions = {
-	/** Clients keep their connections; one that is not used for so long is closed. Milliseconds. */
+	/** A connection that is not used for so long is closed, milliseconds. */
 	keepAliveTimeout: 70_000,
-	/** A machine that vanished without a word is noticed by the kernel. */
+	/** By these the kernel notices a machine that is gone. */
 	keepAlive: true,
 	keepAliveInitialDelay: 30_000,
 	maxHeaderSize: HEADER_BYTES_MAX,
-	/** Two Host headers must not look like the first of them alone. */
+	/** A request with two Host headers must not look like one with the first of them. */
 	joinDuplicateHeaders: true,
 };
 
@@ -84,7 +89,7 @@ export class Front {
 	readonly #server: http.Server;
 	#rooms: Rooms | null = null;
 	#isDraining = false;
-	/** Of all connections. */
+	/** The number of requests, of all connections, that wait for the answers to earlier ones. */
 	#pipelined = 0;
 
 	constructor(options: FrontOptions) {
@@ -93,7 +98,7 @@ export class Front {
 			...options,
 			left: (connection) => this.#forget(connection, connection.pipelined),
 		});
-		// Versions of Node.js that do not know the last option ignore it.
+		// Versions of Node.js without `shouldUpgradeCallback` ignore it.
 		const serverOptions: http.ServerOptions & { readonly shouldUpgradeCallback: unknown } = {
 			...SERVER_OPTIONS,
 			...(options.arrival ?? ARRIVAL_TIMINGS),
@@ -101,12 +106,13 @@ export class Front {
 		};
 		const server = http.createServer(serverOptions);
 		this.#server = server;
-		// None is dropped in silence: their bytes are bounded, and so is, below, their number.
+		// Node.js must drop no headers. Their bytes are bounded by HEADER_BYTES_MAX, and their number by HEADERS_MAX.
 		server.maxHeadersCount = 0;
 		server.maxConnections = socketsMax(options.limits) + 1;
-		// A client may be done with sending and still read: `nc -N` is. Not in the types of Node.js, and in all its versions.
+		// A client such as `nc -N` ends its side and still reads. All versions of Node.js have this option, their types do
+		// not.
 		Object.assign(server, { httpAllowHalfOpen: true });
-		// In front of the listener of Node.js, whose parser may close the connection at once.
+		// This listener comes before that of Node.js, whose parser may close the connection at once.
 		server.prependListener('connection', (socket: Socket) => this.#admission.arrived(socket));
 		server.on('request', (request, response) => this.#request(request, response));
 		server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
@@ -115,7 +121,7 @@ export class Front {
 		server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#clientError(error, socket as Socket));
 	}
 
-	/** Rejects with the system's error, as EADDRINUSE. */
+	/** Rejects with the system's error, such as EADDRINUSE. */
 	listen(host: string, port: number): Promise<void> {
 		return new Promise((resolve, reject) => {
 			this.#server.once('error', reject);
@@ -127,31 +133,31 @@ export class Front {
 		});
 	}
 
-	/** The port that it listens on: where 0 was asked for, the system has chosen one. */
+	/** The port that it listens on. Where 0 was asked for, it is the one that the system has chosen. */
 	get port(): number {
 		const address = this.#server.address();
 		return typeof address === 'object' && address !== null ? address.port : 0;
 	}
 
-	/** How many there are of each kind. */
+	/** The numbers of connections of each kind. */
 	get connections(): ConnectionCounts {
 		return this.#admission.counts;
 	}
 
-	/** Asks every client's WebSocket for a sign of life, as a timer does from time to time. */
+	/** Pings all clients' WebSockets, as a timer also does. */
 	pingClients(): void {
 		this.#admission.pingClients();
 	}
 
-	/** From now on requests are passed on to `rooms`; before, they are answered with 503. */
+	/** From now on requests are passed on to `rooms`. Before, they are answered with 503. */
 	open(rooms: Rooms): void {
 		this.#rooms = rooms;
 	}
 
-	/** Lets nobody in any more, and resolves when every plain connection has its answers, or after a bounded time. */
+	/** Lets no new connection in, and resolves when all plain connections are closed, or after a bounded time. */
 	async drain(): Promise<void> {
 		this.#isDraining = true;
-		// The listener alone: the one of `http.Server` would cut connections that clients are about to use.
+		// This only stops listening. `http.Server.close` would also cut idle connections, which clients may be about to use.
 		net.Server.prototype.close.call(this.#server);
 		await drain(() => this.#admission.plain);
 	}
@@ -168,7 +174,7 @@ export class Front {
 	// Requests
 
 	#request(request: IncomingMessage, response: ServerResponse): void {
-		// A goodbye was sent already: it could not be answered, so it is not done.
+		// The connection is ending, so the request could not be answered, and is not carried out.
 		if (!request.socket.writable) return;
 		if (request.url?.[0] !== '/') toOriginForm(request);
 		const connection = this.#admission.of(request.socket);
@@ -178,7 +184,7 @@ export class Front {
 		else this.#serve(request, response, connection);
 	}
 
-	/** Returns whether there is room for a request that was sent ahead. Where there is none, it is not done. */
+	/** @returns whether there is room for a request that was sent ahead; where there is none, it is not carried out */
 	#mayPipeline(connection: Connection, response: ServerResponse): boolean {
 		const { socket } = connection;
 		connection.pipelined++;
@@ -209,7 +215,7 @@ export class Front {
 			return answer(response, refusal);
 		}
 		if (!this.#admission.admitHttp(connection)) {
-			// Who asks whether this node is well is to hear that it is, however many others there are.
+			// Probes are answered even where there is no place, because a crowded node is not ill.
 			isLast(response);
 			if (!isProbe(pathOf(request))) return answer(response, CROWDED);
 		}
@@ -256,9 +262,9 @@ export class Front {
 		else refuseUpgrade(socket, '503 Service Unavailable', CROWDED.why);
 	}
 
-	// What is no HTTP
+	// Input that is not HTTP
 
-	/** What was asked before is answered first: it may have been done. */
+	/** Ends the connection with an error, after the answers to earlier requests, which may have been carried out. */
 	#clientError(error: NodeJS.ErrnoException, socket: Socket): void {
 		const connection = this.#admission.of(socket);
 		if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
@@ -269,7 +275,7 @@ export class Front {
 		const end = (): void => refuseUpgrade(socket, `${status} ${http.STATUS_CODES[status]}`);
 		const last = connection.unanswered;
 		if (last === null || last.req.complete) return connection.whenAnswered(end);
-		// It is the body of this very request that cannot be parsed.
+		// The body of the last request is what cannot be parsed.
 		if (last.socket === null) last.once('socket', () => socket.destroy());
 		else if (last.headersSent) socket.destroy();
 		else end();
@@ -284,7 +290,7 @@ const TOO_FAR_AHEAD: Refusal = {
 };
 const STARTING: Refusal = { status: 503, why: 'This node is starting.' };
 
-/** What Node.js would answer to each; 400 to all others. */
+/** The statuses that Node.js would answer with; 400 for all other errors. */
 const CLIENT_ERRORS: Readonly<Record<string, number>> = {
 	HPE_HEADER_OVERFLOW: 431,
 	HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
@@ -296,14 +302,17 @@ function answer(response: ServerResponse, { status, why }: Refusal): void {
 	if (status !== 403) isLast(response);
 	response.setHeader('Content-Type', 'text/plain; charset=utf-8');
 	response.setHeader('X-Content-Type-Options', 'nosniff');
-	// A page from elsewhere is not even to learn that it was answered.
+	// A page of another site must not learn anything from the answer.
 	response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
 	response.setHeader('Content-Length', Buffer.byteLength(why));
 	if (status === 503) response.setHeader('Retry-After', '1');
 	response.end(why);
 }
 
-/** What a proxy is sent, `http://host:port/path`: its host counts, whatever the header says. @source RFC 9112, 3.2.2 */
+/**
+ * The form of URL that proxies are sent, `http://host:port/path`. Its host replaces the header's. @source RFC 9112,
+ * 3.2.2
+ */
 const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)/i;
 
 function toOriginForm(request: IncomingMessage): void {

@@ -1,22 +1,22 @@
 /**
- * Decides about a request with an `Upgrade` header. A WebSocket for one of our paths becomes one; any other wish is
- * ignored and the request is served, as HTTP says: `curl --http2` and Java's client ask for `h2c` on each first
- * request, and take no for an answer.
+ * Decides about requests with an `Upgrade` header. A WebSocket for one of our paths is made; any other upgrade is
+ * ignored and the request is served, as HTTP allows: `curl --http2` and Java's client ask for `h2c` on each first
+ * request, and go on without it.
  *
- * Node.js hands all of them to the `upgrade` listener, once there is one, and has taken the connection off HTTP by
- * then. So what is to be served is put back in front of what follows it, without that header, and the connection is
- * given to the HTTP server once more. Later versions ask first (`shouldUpgradeCallback`), and need it where the
- * request has a body, which they take apart from the connection.
+ * Node.js passes all such requests to the `upgrade` listener, and has detached the connection from HTTP by then. So a
+ * request that is to be served is written back, without that header, in front of the bytes that follow it, and the
+ * connection is given to the HTTP server again. Later versions ask first (`shouldUpgradeCallback`). They have to be
+ * asked where the request has a body, because they read it apart from the connection.
  */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-/** For `http.createServer`: whether Node.js is to take the connection off HTTP. Versions without it always do. */
+/** For `http.createServer`: whether Node.js is to detach the connection from HTTP. Versions without it always do. */
 export function shouldUpgradeCallback(isOurs: (request: IncomingMessage) => boolean) {
 	return (request: IncomingMessage): boolean => isOurs(request) || !announcesBody(request);
 }
 
-/** Node.js has served a request whose wish to upgrade it ignored: it loses what follows in the same packet. */
+/** Whether Node.js has ignored the upgrade of this request. It then loses the bytes that follow in the same packet. */
 export function hasIgnoredUpgrade({ headers }: IncomingMessage): boolean {
 	return headers.upgrade !== undefined && /\bupgrade\b/i.test(headers.connection ?? '');
 }
@@ -25,7 +25,7 @@ export function asksForWebSocket({ method, headers }: IncomingMessage): boolean 
 	return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-/** Serves a request on its own connection as if it had not asked for an upgrade. All before it must be answered. */
+/** Serves a request as if it had not asked for an upgrade. All earlier ones on its connection must be answered. */
 export function serveAnyway(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
 	const { method, url, httpVersion, rawHeaders } = request;
 	let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
@@ -37,8 +37,8 @@ export function serveAnyway(server: Server, request: IncomingMessage, socket: Du
 }
 
 /**
- * Refuses a WebSocket by a status, and the connection is gone at once: nothing reads what else comes, and no time
- * limit of HTTP holds for such a socket any more.
+ * Refuses a WebSocket with a status, and closes the connection once it is sent, because nothing reads from it any more
+ * and no time limit of HTTP holds for it.
  */
 export function refuseUpgrade(socket: Duplex, status: string, text = ''): void {
 	socket.on('error', () => socket.destroy());
