@@ -1,4 +1,4 @@
-/** Stamps this node's facts and tells them on: who, in which life, in which order, when. Makes none itself. */
+/** Stamps this node's facts with node, epoch, seq and time, and passes them to watchers. It makes none itself. */
 import type { RawFact, RawFactBody } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 
@@ -15,12 +15,12 @@ export class FactStream {
 		this.#now = now;
 	}
 
-	/** The number of the last fact that was told; 0 before the first. */
+	/** The seq of the last fact; 0 before the first. */
 	get seq(): number {
 		return this.#seq;
 	}
 
-	/** @param onFact is called for each fact from now on; returns the way to stop */
+	/** Calls `onFact` with each fact from now on. The function returned ends that. */
 	watch(onFact: (fact: RawFact) => void): () => void {
 		this.#watchers.add(onFact);
 		return () => this.#watchers.delete(onFact);

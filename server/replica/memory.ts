@@ -1,6 +1,6 @@
 /**
- * Reads a node's log back and makes its agent from it, while the event loop goes on. Nothing is written
- * here, and nobody may be answered before it is done, but for the question how far it is.
+ * Reads a node's log back and makes its agent from it, while the event loop goes on. Nothing is written here. Until it
+ * is done, requests may be answered only with the progress.
  */
 import type { Disk } from '../../shared/disk/disk.ts';
 import { type Recovered, readInSteps } from '../../shared/disk/recover.ts';
@@ -11,16 +11,16 @@ import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { inSlices } from './slices.ts';
 
 export interface ReadableDisk extends Disk {
-	/** Where there is one, the next `read` of the file does not wait for the disk. */
+	/** Reads a file ahead, so that the next `read` of it does not wait for the disk. */
 	fetch?(name: string): Promise<void>;
 }
 
-/** How far a node is that starts: it reads the records of its log, then it applies the slots that were chosen. */
+/** The progress of a node that starts: it reads the records of its log, and then applies the slots that were chosen. */
 export interface StartProgress {
 	readonly doing: 'reading' | 'applying';
-	/** Records or slots. */
+	/** The number of records read or of slots applied. */
 	readonly count: number;
-	/** Of all that is to be done. Whole, and never 100 before the end. */
+	/** Percent of the whole work. An integer, below 100 before the end. */
 	readonly percent: number;
 }
 
@@ -29,9 +29,9 @@ export interface Memory {
 	readonly agent: PaxosAgent;
 }
 
-/** To apply a log takes about four times as long as to read it. */
+/** The part of the reading, percent. Applying a log takes about four times as long as reading it. */
 const READING_PERCENT = 20;
-/** Records between two looks at the clock. */
+/** The number of records in one step of the work, after which the clock is looked at. */
 const RECORDS_OF_STEP = 256;
 
 /** @throws CorruptLogError where the disk holds what this node cannot have written */
@@ -54,13 +54,13 @@ export async function remember(
 	return { recovered, agent: new PaxosAgent(config, replay) };
 }
 
-/** @param of how many slots there are to apply */
+/** @param of the number of slots to apply */
 export function applying(slot: number, of: number): StartProgress {
 	const percent = READING_PERCENT + Math.floor(((99 - READING_PERCENT) * slot) / of);
 	return { doing: 'applying', count: slot, percent };
 }
 
-/** Such as `42 % done, 8000 records of its log are read`. */
+/** A text such as `42 % done, 8000 records of its log are read`. */
 export function describeStart({ doing, count, percent }: StartProgress): string {
 	const part = doing === 'reading' ? `${count} records of its log are read` : `${count} slots of its log are applied`;
 	return `${percent} % done, ${part}`;

@@ -1,6 +1,6 @@
 /**
- * A proposal as people and scripts make it, in JSON, and its answer: for the feed, the HTTP endpoint and the
- * command line alike. Whatever comes in is taken for anything at all until it was looked at.
+ * Proposals in JSON and their answers, for the feed, the HTTP endpoint and the command line. Requests are checked here,
+ * because they may hold anything.
  */
 import * as z from 'zod';
 import { hasUtf8Form, toUtf8 } from '../../shared/bytes/text.ts';
@@ -36,7 +36,7 @@ const requestSchema = z
 		error: 'only a proposal with the route "self" can contest a slot',
 	});
 
-/** Never rejects. @param request as `readProposeRequest` gave it @param timeoutMs as in `SubmitOptions` */
+/** Never rejects. @param request one that `readProposeRequest` returned @param timeoutMs as in `SubmitOptions` */
 export async function propose(
 	service: ReplicaService,
 	{ key, value, route, contest }: ProposeRequest,
@@ -49,7 +49,7 @@ export async function propose(
 	return toJson(await service.submit(operation, { route, contest, timeoutMs }));
 }
 
-/** The request, or what is wrong with it: `key: the key is empty`. */
+/** The request, or its fault in a text such as `key: the key is empty`. */
 export function readProposeRequest(request: unknown): ProposeRequest | string {
 	const { success, data, error } = requestSchema.safeParse(request);
 	if (success) return data;

@@ -1,6 +1,6 @@
 /**
- * The runtime of one node's replica: the files, clocks, timers, randomness and mesh that the replica of
- * `shared/replica` asks for, and the facts of what passes through them. It has no rule of its own.
+ * The runtime of one node's replica: it gives the replica of `shared/replica` its files, clocks, timers, randomness and
+ * mesh, and makes facts of what passes through them. It has no rule of its own.
  */
 import { randomInt } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
@@ -30,15 +30,15 @@ import { inSlices } from './slices.ts';
 // The stores of all nodes in this program are made after this module is loaded.
 seedHashes(randomInt(2 ** 32));
 
-/** What the runtime needs of the mesh. */
+/** The part of the mesh that the runtime uses. */
 export interface Mesh {
 	/** @returns the message's number; -1 where the link is down */
 	send(to: NodeId, message: Message): number;
-	/** Hands over what was sent, of so many peers at most; of the others at the next call. */
+	/** See `MeshPort.flush`. */
 	flush(peersMax?: number): void;
-	/** Ends the link, if there is one. It is made again at once. */
+	/** See `MeshPort.cut`. */
 	cut(peer: NodeId, why: string): void;
-	/** Ends all links and makes no new ones; or makes them again. */
+	/** See `MeshPort.isolate`. */
 	isolate(isAlone: boolean, why: string): void;
 	linked(): readonly NodeId[];
 	lastHeardMs(peer: NodeId): number;
@@ -48,23 +48,23 @@ export interface RunningReplicaOptions {
 	readonly agent: AgentConfig;
 	readonly epoch: string;
 	readonly disk: ReadableDisk;
-	/** Whose log is on the disk: see `LogOptions`. */
+	/** The owner of the log on the disk: see `LogOptions`. */
 	readonly logOwner: string;
 	readonly swarm: { readonly name: string; readonly id: string; readonly members: readonly Member[] };
 	readonly mesh: Mesh;
-	/** How long a client's request is cared for, milliseconds. */
+	/** The time limit of a client's request, milliseconds. */
 	readonly requestMs: number;
-	/** A client sent what no client sends. `from` is as its door was told. */
+	/** A client sent a malformed frame. `from` is the address that its door was given. */
 	malformed(from: string, why: string): void;
-	/** How far it is, until it is started. */
+	/** Is told the progress until the replica is started. */
 	progress(progress: StartProgress): void;
-	/** The disk failed or an invariant is broken: the node must stop. Called once. */
+	/** The disk failed or an invariant is broken, and the node must stop. Called once. */
 	fatal(error: Error): void;
 }
 
-/** See `Log.tend`. */
+/** The interval of calls of `Log.tend` and `Store.tidy`. */
 const TEND_EVERY_MS = 1000;
-/** Each time, so many entries of what was deleted by prefix go: a few milliseconds' work. */
+/** So many deleted entries are dropped at a time, which takes a few milliseconds. */
 const TIDIED_ENTRIES_MAX = 20_000;
 
 export class RunningReplica implements ReplicaService {
@@ -74,11 +74,11 @@ export class RunningReplica implements ReplicaService {
 	readonly #id: NodeId;
 	readonly #agent: PaxosAgent;
 	readonly #log: Log;
-	/** What was cut off of the log as it was opened: told at the start, when somebody listens. */
+	/** The repairs of the log as it was opened. They are told by `start`, when someone listens to facts. */
 	readonly #repairs: readonly Repair[];
 	readonly #replica: Replica;
 	readonly #timers = new Map<ReplicaTimer, NodeJS.Timeout>();
-	/** Those of single messages; the log's own watcher, of the coarse facts, does not count. */
+	/** Watchers of the facts of single messages. The log's own watcher, of coarse facts, does not count. */
 	#watchersCount = 0;
 	#tending: NodeJS.Timeout | undefined;
 	#flushMs = 0;
@@ -87,7 +87,7 @@ export class RunningReplica implements ReplicaService {
 	/**
 	 * Reads back what the disk holds, while the event loop goes on.
 	 *
-	 * @throws CorruptLogError when the disk holds what this node cannot have written
+	 * @throws CorruptLogError where the disk holds bytes that this node cannot have written
 	 */
 	static async open(options: RunningReplicaOptions): Promise<RunningReplica> {
 		const { disk, logOwner, agent, progress } = options;
@@ -146,7 +146,9 @@ export class RunningReplica implements ReplicaService {
 		});
 	}
 
-	/** Before `start`: applies what was chosen before the last stop, while the event loop goes on. */
+	/**
+	 * Applies the slots that were chosen before the last stop, while the event loop goes on. It is called before `start`.
+	 */
 	replay(): Promise<void> {
 		const { chosenThrough } = this.#agent.view();
 		return inSlices(this.#replica.replay(), {
@@ -271,7 +273,7 @@ export class RunningReplica implements ReplicaService {
 		this.#replica.lacksRoom(lack?.message ?? null);
 	}
 
-	/** An error out of the replica is a broken invariant: this node must not go on. */
+	/** Calls into the replica. An error that it throws is a broken invariant, and this node must not go on. */
 	#guard(act: () => void): void {
 		if (this.#stopped) return;
 		try {
@@ -288,7 +290,7 @@ export class RunningReplica implements ReplicaService {
 	}
 }
 
-/** Tells how long each write, with its flush, took. */
+/** A disk that tells how long each write with its flush took, milliseconds. */
 function timed(disk: Disk, onWritten: (ms: number) => void): Disk {
 	return {
 		list: () => disk.list(),
@@ -304,7 +306,7 @@ function timed(disk: Disk, onWritten: (ms: number) => void): Disk {
 	};
 }
 
-/** `performance` counts on from one reading of the wall clock, and gives microseconds, unlike `Date`. */
+/** Milliseconds since 1970, by `performance`: it reads the wall clock once, and counts microseconds, unlike `Date`. */
 function wallMs(): number {
 	return performance.timeOrigin + performance.now();
 }

@@ -1,4 +1,4 @@
-/** What the doors of a node (HTTP API, feed, command line) may ask of its replica. */
+/** The services of a replica for the doors of its node: the HTTP API and the feed. */
 import type { RawFact } from '../../shared/fact.ts';
 import type { NodeSnapshot } from '../../shared/feed.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
@@ -8,22 +8,22 @@ import type { Operation } from '../../shared/store/command.ts';
 import type { Store } from '../../shared/store/store.ts';
 
 export interface ReplicaService {
-	/** The state machine. Read it, never write it. */
+	/** The state machine. The doors read it and never write to it. */
 	readonly store: Store;
 	/**
-	 * Never rejects. The command gets its identity here; it is applied once, whatever is tried again inside. After
-	 * `options.timeoutMs` the answer is `refused` where no copy has left this node, and `unknown` otherwise.
+	 * Gives the command an identity and proposes it. It is applied at most once, however often it is proposed again. After
+	 * `options.timeoutMs` the answer is `refused` where no copy has left this node, and `unknown` otherwise. Never rejects.
 	 */
 	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer>;
 	/**
-	 * Resolves once `store` may answer a linearizable read that began before this call.
-	 * `false`: no leader confirmed within `timeoutMs`.
+	 * Resolves with true once `store` may answer a linearizable read that began before this call, and with false when no
+	 * leader has confirmed it within `timeoutMs`.
 	 */
 	readBarrier(timeoutMs: number): Promise<boolean>;
 	view(): ReplicaView;
 	peers(): readonly PeerView[];
-	/** As of the last fact that was told. */
+	/** This node's state after the last fact. */
 	snapshot(): NodeSnapshot;
-	/** All facts while at least one watcher is there; returns the way to stop. */
+	/** Calls `onFact` with each fact, those of single messages included. The function returned ends that. */
 	watch(onFact: (fact: RawFact) => void): () => void;
 }

@@ -1,11 +1,11 @@
 /**
- * Long work in slices: between two of them the event loop does everything else that waits. The work is a generator
- * that stops after each little step, and says how far it is.
+ * Runs long work in slices, between which the event loop does everything else that waits. The work is a generator that
+ * yields its progress after each small step.
  */
 import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
 
-/** A slice is longer than this by one step of the work at most. */
+/** The length of a slice, which one step of the work may exceed. */
 const SLICE_MS = 5;
 
 export interface SliceOptions<Step> {
@@ -15,7 +15,7 @@ export interface SliceOptions<Step> {
 	endsSlice?(step: Step): boolean;
 }
 
-/** The result of `work`. Rejects with what it throws. */
+/** Resolves with the result of `work`. Rejects with the error that it throws. */
 export async function inSlices<Step, Result>(
 	work: Generator<Step, Result>,
 	{ between, endsSlice = () => false }: SliceOptions<Step>,
