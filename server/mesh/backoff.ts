@@ -1,4 +1,4 @@
-/** How long to wait before the next try to connect: exponential, with jitter, for ever. Reads no clock. */
+/** The waits between tries to connect: exponential, with jitter, without end. It reads no clock. */
 
 export class Backoff {
 	readonly #minMs: number;
@@ -7,7 +7,7 @@ export class Backoff {
 
 	/**
 	 * @param minMs the first wait
-	 * @param maxMs the longest; a link that stood for as long makes the next wait the first again
+	 * @param maxMs the longest wait; after a link that stood for as long, the next wait is the first again
 	 */
 	constructor(minMs: number, maxMs: number) {
 		this.#minMs = minMs;
@@ -16,10 +16,10 @@ export class Backoff {
 	}
 
 	/**
-	 * The time to wait, milliseconds: half of it is drawn, so that nodes that lost each other at once do not all
-	 * come back at once.
+	 * The time to wait, milliseconds. Half of it is drawn at random, so that links that were lost together are not all
+	 * dialed together.
 	 *
-	 * @param stoodMs how long the link stood that was lost; 0 when none came about
+	 * @param stoodMs how long the last link stood; 0 where the try failed
 	 * @param random from 0 to 1
 	 */
 	next(stoodMs: number, random: number): number {

@@ -1,6 +1,6 @@
 /**
- * A frame is what one WebSocket message carries: the number of its first message, then the messages, of one
- * lane, whose numbers follow without gaps. A lane writes messages into frames as they are sent, once.
+ * A frame is the content of one WebSocket message: the number of its first message, and then messages of one lane,
+ * whose numbers follow without gaps. A lane writes each message into a frame once, when it is sent.
  *
  * Frames are of bounded size on both sides. This room knows no socket.
  */
@@ -10,13 +10,13 @@ import { readMessage, writeMessage } from '../../shared/paxos/wire.ts';
 
 /** The largest message, written: 1 MiB of values, and room for what names them. */
 export const MESSAGE_BYTES_MAX = 1_310_720;
-/** A frame of this many bytes or messages takes no more. */
+/** A frame that has reached this size takes no further message. */
 const FRAME_BYTES_FULL = 262_144;
 export const FRAME_MESSAGES_MAX = 4096;
-/** The largest frame: one byte short of full when its last message came, of the largest size. */
+/** The largest frame: it was almost full before its last message, which is of the largest size. */
 export const FRAME_BYTES_MAX = FRAME_BYTES_FULL + MESSAGE_BYTES_MAX;
 
-/** The first byte of a frame; those of the handshake are others. */
+/** The first byte of a frame. The steps of the handshake begin with other bytes. */
 const MESSAGES = 0x10;
 
 export interface Frame {
@@ -25,7 +25,7 @@ export interface Frame {
 }
 
 /**
- * All of a frame or nothing. Values are views into `bytes`.
+ * Reads a whole frame. Values are views of `bytes`.
  *
  * @throws MalformedError where no lane could have written it
  */
@@ -42,16 +42,16 @@ export function readFrame(bytes: Uint8Array): Frame {
 }
 
 /**
- * Encodes messages for all lanes of a mesh. What goes to several peers, one after the other, is the same object: it is
- * encoded for the first and copied for the others.
+ * Encodes messages for all lanes of a mesh. A message that is sent to several peers in a row is the same object, and is
+ * encoded for the first of them and copied for the others.
  */
 export class Encoder {
 	#message: Message | undefined;
-	/** It ends with the message. Where it is written to again, the message is encoded again. */
+	/** The writer whose last bytes are `#message`. */
 	#writer = new Writer();
 	#size = 0;
 
-	/** Writes it behind what `to` holds, and returns its size in bytes. */
+	/** Appends the message to `to`. @returns its size in bytes */
 	write(to: Writer, message: Message): number {
 		if (message === this.#message && to !== this.#writer) {
 			to.raw(this.#writer.tail(this.#size));
@@ -66,7 +66,7 @@ export class Encoder {
 	}
 }
 
-/** Messages to one peer that wait for the connection, in order, as frames. */
+/** The messages of one lane to one peer that wait to be sent, in order, in frames. */
 export class Lane {
 	#nextId: number;
 	readonly #encoder: Encoder;
@@ -76,21 +76,21 @@ export class Lane {
 	#full: Uint8Array[] = [];
 	#fullBytes = 0;
 
-	/** @param firstId numbers go up from here, for as long as the process lives */
+	/** @param firstId the number of the first message; the others' follow for as long as the process lives */
 	constructor(firstId: number, encoder = new Encoder()) {
 		this.#nextId = firstId;
 		this.#encoder = encoder;
 	}
 
-	/** How much waits here. */
+	/** The bytes that wait here. */
 	get bytes(): number {
 		return this.#fullBytes + this.#writer.length;
 	}
 
 	/**
-	 * Returns the message's number.
+	 * @returns the message's number
 	 *
-	 * @throws RangeError above MESSAGE_BYTES_MAX: whoever makes messages must keep to it
+	 * @throws RangeError for a message above MESSAGE_BYTES_MAX, which the agent must not make
 	 */
 	add(message: Message): number {
 		const id = this.#nextId++;
@@ -122,7 +122,7 @@ export class Lane {
 		return frame;
 	}
 
-	/** Drops all that waits. */
+	/** Drops all messages that wait. */
 	clear(): void {
 		this.#takeWritten();
 		this.#full = [];

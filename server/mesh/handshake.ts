@@ -1,5 +1,5 @@
 /**
- * Who is at the other end? Four steps, before any frame counts:
+ * The handshake of a link. Four steps tell each end who the other is, before any frame counts:
  *
  *     dialer                                    listener
  *        | -- hello: versions, to, from, epoch ---> |   swarm and incarnation as digests
@@ -8,21 +8,21 @@
  *        | <-- welcome: proof --------------------- |
  *
  * A proof covers both nonces, the prover's role, both ids, epochs and incarnations, the swarm and the
- * versions offered: it is good for this connection only, and cannot be played back or reflected. Swarm id and
- * incarnations cross as digests over the nonces, so that whoever does not know them does not learn them here,
- * and mistakes can still be told apart. Without a secret nothing is proved: that is for loopback.
+ * versions offered, so it holds for this connection only, and cannot be replayed or reflected. The swarm id and the
+ * incarnations are sent as digests over the nonces: a stranger does not learn them, and mistakes can still be told
+ * apart. Without a secret nothing is proved, which is meant for loopback.
  *
- * Frames after the handshake are neither signed nor encrypted: the network between the nodes is trusted not to
- * change them. Pure but for hashing: no socket, no clock, and the nonces come in.
+ * Frames after the handshake are neither signed nor encrypted: the network between the nodes is trusted not to change
+ * them. This file has no socket, no clock and no randomness; its nonces are passed to it.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { MalformedError, Reader, Writer } from '../../shared/bytes/bytes.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Refusal } from './refusal.ts';
 
-/** The protocol's versions that this build speaks. */
+/** The versions of the protocol that this build speaks. */
 export const PROTOCOL: ProtocolRange = { min: 2, max: 2 };
-/** All that one end may send before it has proved itself. */
+/** The bound on the bytes that one end may send before it has proved itself. */
 export const HANDSHAKE_BYTES_MAX = 4096;
 export const NONCE_BYTES = 32;
 const DIGEST_BYTES = 32;
@@ -37,35 +37,35 @@ export interface Identity {
 	/** One life of this process. */
 	readonly epoch: string;
 	readonly swarmId: string;
-	/** Of every member, this node too. */
+	/** The incarnations of all members, this node included. */
 	readonly incarnations: Readonly<Record<NodeId, string>>;
 	readonly secret: string | null;
 	readonly protocol: ProtocolRange;
 }
 
-/** What is known of the other end once it is proven. */
+/** The other end, once it is proven. */
 export interface Proven {
 	readonly id: NodeId;
 	readonly epoch: string;
 	readonly version: number;
 }
 
-/** What to do after a step: send and wait, refuse and close, or send (unless null) and begin. */
+/** The action after a step: send and wait, refuse and close, or send (unless null) and begin. */
 export type Step =
 	| { readonly kind: 'send'; readonly bytes: Uint8Array }
 	| { readonly kind: 'refuse'; readonly refusal: Refusal }
 	| { readonly kind: 'proven'; readonly bytes: Uint8Array | null; readonly peer: Proven };
 
 export interface Handshake {
-	/** What this end says first; null for the one that waits. */
+	/** The bytes that this end sends first; null for the listener, which waits. */
 	readonly opening: Uint8Array | null;
-	/** Whom the other end says to be, or whom we dialled; '' before it spoke. Unproven. */
+	/** The node that was dialed, or that the other end claims to be; '' before it has spoken. Unproven. */
 	readonly claimed: NodeId;
-	/** @throws MalformedError where no node of any known version would have sent this now */
+	/** @throws MalformedError for bytes that no node of any known version would send at this step */
 	receive(bytes: Uint8Array): Step;
 }
 
-/** Of any two nodes the one with the higher id dials, so there are never two connections. */
+/** Of two nodes the one with the higher id dials, so they do not make two connections. */
 export function dials(self: NodeId, peer: NodeId): boolean {
 	return self > peer;
 }
@@ -84,7 +84,7 @@ export class DialerHandshake implements Handshake {
 	readonly #nonce: Uint8Array;
 	#challenge: { readonly transcript: Transcript; readonly peer: Proven } | null = null;
 
-	/** @param nonce NONCE_BYTES at random, never used before */
+	/** @param nonce NONCE_BYTES random bytes, never used before */
 	constructor(identity: Identity, peer: NodeId, nonce: Uint8Array) {
 		this.#identity = identity;
 		this.#nonce = nonce;
@@ -147,7 +147,7 @@ export class ListenerHandshake implements Handshake {
 	#claimed: NodeId = '';
 	#hello: { readonly transcript: Transcript; readonly peer: Proven } | null = null;
 
-	/** @param nonce NONCE_BYTES at random, never used before */
+	/** @param nonce NONCE_BYTES random bytes, never used before */
 	constructor(identity: Identity, nonce: Uint8Array) {
 		this.#identity = identity;
 		this.#nonce = nonce;
@@ -162,7 +162,7 @@ export class ListenerHandshake implements Handshake {
 		return this.#hello === null ? this.#challenge(from) : this.#verify(from, this.#hello);
 	}
 
-	/** In this order, so that whoever does not know the swarm's id learns nothing of its members. */
+	/** The swarm's id is checked first, so that an end that does not know it learns nothing of the members. */
 	#challenge(from: Reader): Step {
 		expect(from, HELLO);
 		for (const byte of MAGIC) if (from.u8() !== byte) throw new MalformedError('not a hello');
@@ -221,10 +221,10 @@ interface End {
 	readonly nonce: Uint8Array;
 }
 
-/** Everything that both ends must agree on. */
+/** All values that both ends must agree on. */
 interface Transcript {
 	readonly identity: Identity;
-	/** By the dialer. */
+	/** The versions that the dialer offered. */
 	readonly offered: ProtocolRange;
 	readonly version: number;
 	readonly dialer: End;
@@ -280,7 +280,7 @@ function expect(from: Reader, step: number): void {
 	if (from.u8() !== step) throw new MalformedError('not the next step of a handshake');
 }
 
-/** An id or an epoch; it will be printed. */
+/** Reads an id or an epoch. It has to be printable, because it is logged. */
 function readName(from: Reader): string {
 	const name = from.id();
 	if (!/^[\x20-\x7e]+$/.test(name)) throw new MalformedError('a name that cannot be printed');

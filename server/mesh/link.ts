@@ -1,8 +1,8 @@
 /**
- * The life of one connection: opening, proving, up, ended. It carries frames as bytes; what waits to be sent,
- * and when to connect again, is the business of `peer.ts` and `mesh.ts`.
+ * One connection through its life: opening, proving, up, ended. It sends frames as bytes, and receives them. `peer.ts`
+ * keeps the messages that wait, and `mesh.ts` connects again.
  *
- * It ends once, and says so once. Whatever arrives before the proof or after the end counts for nothing.
+ * It ends once, and tells so once. Frames that arrive before the proof or after the end are ignored.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -13,39 +13,39 @@ import { FRAME_BYTES_MAX, type Frame, readFrame } from './frame.ts';
 import { HANDSHAKE_BYTES_MAX, type Handshake, type Proven, type Step } from './handshake.ts';
 import { REFUSALS, type Refusal, refusalText } from './refusal.ts';
 
-/** What both ends' WebSockets are made with. ws itself sets TCP_NODELAY. */
+/** The options of both ends' WebSockets. ws itself sets TCP_NODELAY. */
 export const SOCKET_OPTIONS = {
 	perMessageDeflate: false,
 	maxPayload: FRAME_BYTES_MAX,
-	/** The only text there is are close reasons, and those are not read. */
+	/** The only texts are reasons of closing, and they are not read. */
 	skipUTF8Validation: true,
 } as const;
 
-/** A connection that does not complete its closing handshake is cut. Milliseconds. */
+/** A connection that does not complete its closing handshake within this time is cut, milliseconds. */
 const CLOSE_GRACE_MS = 500;
 
-/** Called from socket events and timers, and from inside `refuse`, `cut` and `replace`; never from inside the others. */
+/** Called from socket events and timers, and from inside `refuse`, `cut` and `replace`, but no other methods. */
 export interface LinkOwner {
-	/** May `write` from now on. */
+	/** The other end is proven, and the link is up. */
 	proven(link: Link, peer: Proven): void;
 	frame(link: Link, frame: Frame): void;
-	/** One of the two ends refused the other, or what it sent. `ended` follows. */
+	/** One end refused the other or a frame of it. `ended` follows. */
 	refused(link: Link, why: string): void;
 	ended(link: Link, why: string): void;
-	/** The socket is closed: nothing of this link is left. */
+	/** The socket is closed. */
 	gone(link: Link): void;
 }
 
-/** The status of a node that cannot serve anybody at the moment. */
+/** The HTTP status of a node that is starting, stopping or full. */
 const UNAVAILABLE = 503;
 
 export class Link {
 	readonly dialed: boolean;
-	/** `127.0.0.1:7103`. */
+	/** The other end's address, such as `127.0.0.1:7103`. */
 	readonly address: string;
-	/** When anything last came, by `performance.now()`; -Infinity for never. */
+	/** The time at which bytes last came, by `performance.now()`; -Infinity for never. */
 	heardAtMs = -Infinity;
-	/** Of the newest ping that was answered. */
+	/** The round trip of the newest answered ping, milliseconds. */
 	roundTripMs: number | undefined;
 
 	readonly #ws: WebSocket;
@@ -58,7 +58,7 @@ export class Link {
 	#provenAtMs: number | undefined;
 	#pingSentAtMs: number | undefined;
 
-	/** @param ws connecting, from a dialer, or else open, with its `socket` */
+	/** @param ws of a dialer, connecting, with `socket` null; of a listener, open, with its `socket` */
 	constructor(
 		ws: WebSocket,
 		socket: Duplex | null,
@@ -84,12 +84,12 @@ export class Link {
 		else this.#openWith(handshake.opening);
 	}
 
-	/** Whom we dialed, or whom the other end says to be: to be believed once it is proven. */
+	/** The node that was dialed, or that the other end claims to be. It is true once the link is proven. */
 	get claimed(): NodeId {
 		return this.#handshake.claimed;
 	}
 
-	/** For people. */
+	/** The other end, for people. */
 	get name(): string {
 		return this.claimed === '' ? this.address : `${this.claimed} (${this.address})`;
 	}
@@ -98,7 +98,7 @@ export class Link {
 		return this.#state === 'up';
 	}
 
-	/** Handed to the socket, not yet taken by the kernel. */
+	/** Bytes that were handed to the socket and that the kernel has not taken yet. */
 	get bufferedBytes(): number {
 		return this.#ws.bufferedAmount;
 	}
@@ -106,7 +106,7 @@ export class Link {
 	/**
 	 * Sends a frame; only while up.
 	 *
-	 * @param taken called once the kernel has taken it, later than this call returns; not if the link ends first
+	 * @param taken called when the kernel has taken the frame, never from inside this call, nor after the link's end
 	 */
 	write(frame: Uint8Array, taken?: () => void): void {
 		if (taken === undefined) this.#ws.send(frame);
@@ -116,42 +116,42 @@ export class Link {
 			});
 	}
 
-	/** How long ago it was proven, by `performance.now()`; 0 for never. */
+	/** How long ago the link was proven, milliseconds; 0 for never. @param nowMs by `performance.now()` */
 	stoodMs(nowMs: number): number {
 		return this.#provenAtMs === undefined ? 0 : nowMs - this.#provenAtMs;
 	}
 
-	/** How long the newest ping has waited for its answer, by `performance.now()`; 0 when none does. */
+	/** How long a ping has been unanswered, milliseconds; 0 where none is. @param nowMs by `performance.now()` */
 	unansweredMs(nowMs: number): number {
 		return this.#pingSentAtMs === undefined ? 0 : nowMs - this.#pingSentAtMs;
 	}
 
-	/** Asks for a sign of life, unless the last ask is still unanswered. */
+	/** Sends a ping, unless the last one is still unanswered. */
 	ping(): void {
 		if (this.#state !== 'up' || this.#pingSentAtMs !== undefined) return;
 		this.#pingSentAtMs = performance.now();
 		this.#ws.ping();
 	}
 
-	/** Ends it with a code that the other end understands. */
+	/** Ends the link with the code of the refusal. */
 	refuse(refusal: Refusal): void {
 		this.#refuse(refusal, '');
 	}
 
-	/** Ends it without a word: the other end does not listen. */
+	/** Ends the link without a closing frame, because the other end does not read. */
 	cut(why: string): void {
 		this.#ws.terminate();
 		this.#end(why);
 	}
 
-	/** As `cut`, but the owner hears of it only after the caller is done. */
+	/** As `cut`, but the owner is told only after the caller has returned. */
 	cutSoon(why: string): void {
 		this.#state = 'cut';
 		this.#ws.terminate();
 		queueMicrotask(() => this.#end(why));
 	}
 
-	/** Says goodbye, and tells the owner no more than `gone`. Resolves when the socket is closed. */
+	/** Ends the link because this node stops, and tells the owner only `gone`. Resolves when the socket is closed. */
 	stop(): Promise<void> {
 		this.#state = 'ended';
 		clearTimeout(this.#handshakeTimer);
@@ -159,7 +159,7 @@ export class Link {
 		return new Promise((resolve) => this.#ws.once('close', () => resolve()));
 	}
 
-	/** Ends it because the same node has connected anew. */
+	/** Ends the link because the same node has made a new one. */
 	replace(): void {
 		this.#close(REFUSALS.replaced);
 		this.#end(REFUSALS.replaced.text);
@@ -176,7 +176,7 @@ export class Link {
 		});
 	}
 
-	/** Behind ws's own listener: what proves the other end is not counted against it. */
+	/** Counts unproven bytes. It listens behind ws, so the bytes that complete the proof do not count. */
 	#watch(socket: Duplex): void {
 		socket.on('data', (chunk: Uint8Array) => {
 			this.heardAtMs = performance.now();
@@ -241,8 +241,9 @@ export class Link {
 		this.#pingSentAtMs = undefined;
 	}
 
-	/** A network that fails is ordinary; anything else was wrong with what was said, or with the address. */
-	/** A node that is starting, stopping or full answers 503, and it is dialed again. No other answer is expected. */
+	/**
+	 * A node that is starting, stopping or full answers 503, and is dialed again. Any other answer is told as a refusal.
+	 */
 	#notUpgraded(status: number | undefined): void {
 		if (this.#state === 'ended') return;
 		const why = `the node answered with HTTP status ${status}`;
@@ -250,6 +251,7 @@ export class Link {
 		this.#end(why);
 	}
 
+	/** A failure of the network is not told as a refusal. Other errors are faults of the frames or of the address. */
 	#failed(error: Error): void {
 		if (this.#state === 'ended') return;
 		const code = 'code' in error ? String(error.code) : '';
@@ -284,8 +286,8 @@ export class Link {
 }
 
 /**
- * Values are views into this and may be kept for years: a small frame must not keep the whole of what the
- * socket read with it. A plain Uint8Array, because `slice` of a Buffer would not copy.
+ * The bytes of a frame, as a plain Uint8Array, because `slice` of a Buffer would not copy. Values are views of them and
+ * may be kept for years, so a small frame is copied out of the larger buffer that the socket has read.
  */
 function keepable(data: Buffer): Uint8Array {
 	const isSmallPart = data.length * 2 < data.buffer.byteLength;

@@ -1,11 +1,11 @@
 /**
  * The mesh: one persistent WebSocket for each pair of nodes, on the path `/mesh` of the node's one HTTP port.
  *
- * Of two nodes the one with the higher id dials. Links come back for ever; for one peer `linkUp` and `linkDown`
- * always alternate, and a message arrives in order and once, or a `linkDown` says that some may be lost.
+ * Of two nodes the one with the higher id dials, and dials again without end. For each peer `linkUp` and `linkDown`
+ * alternate. Messages arrive in order and once, unless a `linkDown` tells that some may be lost.
  *
- * Handlers are called from socket events and timers, never from inside `send`, `flush` or `close`, and not
- * after `close`. The mesh knows nothing of what messages mean.
+ * Handlers are called from socket events and timers, never from inside `send`, `flush` or `close`, and not after
+ * `close`. The mesh knows nothing of the meaning of messages.
  */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -20,42 +20,43 @@ import { DialerHandshake, dials, type Identity, ListenerHandshake, NONCE_BYTES, 
 import { Link, type LinkOwner, SOCKET_OPTIONS } from './link.ts';
 import { type MeshLimits, Peer, type PeerAddress } from './peer.ts';
 
-/** All in milliseconds. */
+/** Times in milliseconds. */
 export interface MeshTimings {
-	/** Between the first and the second try to connect; doubles from try to try. */
+	/** The wait between the first and the second try to connect. It doubles from try to try. */
 	readonly reconnectMinMs: number;
-	/** The longest between two tries. A link that stood for as long begins again with the shortest. */
+	/**
+	 * The longest wait between two tries. After a link that stood for as long, the waits begin with the shortest again.
+	 */
 	readonly reconnectMaxMs: number;
 	readonly pingIntervalMs: number;
-	/** A ping unanswered for this long: the link is down. */
+	/** A link whose ping is unanswered for this long is cut. */
 	readonly silentMs: number;
-	/** From the first packet to the last proof. */
+	/** The time limit from the first packet to the last proof. */
 	readonly handshakeMs: number;
 }
 
 export interface MeshHandlers {
 	/**
-	 * All messages of one frame, in order. Message i has the id `${epoch}:${firstId + i}`. Values are views into
-	 * the frame.
+	 * All messages of one frame, in order. Message i has the id `${epoch}:${firstId + i}`. Values are views of the frame.
 	 */
 	messages(from: NodeId, epoch: string, firstId: number, messages: readonly Message[]): void;
 	linkUp(peer: NodeId): void;
 	linkDown(peer: NodeId, why: string): void;
 	/**
-	 * A frame or a handshake was refused, here or by the other end. `from` is an address, with the id of the node
-	 * that it claims to be, if any. Of one peer the same again and again is told once, until a link stands.
+	 * A frame or a handshake was refused, by this end or the other one. `from` is an address, with the id of the node that
+	 * the other end claims to be, if any. A refusal that a peer repeats is told once until a link is up.
 	 */
 	malformed(from: string, why: string): void;
 }
 
 export interface MeshOptions {
 	readonly self: NodeId;
-	/** One life of this process. ASCII, at most 64 characters, as are node ids. */
+	/** The name of this life of the process. ASCII, at most 64 characters, as are node ids. */
 	readonly epoch: string;
 	readonly swarmId: string;
 	/** All other members. */
 	readonly peers: readonly PeerAddress[];
-	/** Of every member, this node too: the swarm's format. */
+	/** The incarnations of all members, this node included, as in the swarm's format. */
 	readonly incarnations: Readonly<Record<NodeId, string>>;
 	readonly secret: string | null;
 	readonly timings: MeshTimings;
@@ -85,7 +86,7 @@ export class Mesh {
 	readonly #server = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true, clientTracking: false });
 	/** Every link whose socket is not closed yet. */
 	readonly #links = new Set<Link>();
-	/** Those of them that came in and have proved nothing, oldest first. */
+	/** The incoming links that are not proven yet, the oldest first. */
 	readonly #unproven = new Set<Link>();
 	readonly #dialing = new Map<NodeId, Dialing>();
 	#pinger: NodeJS.Timeout | undefined;
@@ -106,7 +107,7 @@ export class Mesh {
 		this.#peers = new Map(peers.map((peer) => [peer.id, new Peer(peer, ids.indexOf(peer.id), this.#limits, encoder)]));
 	}
 
-	/** Begins to dial. Connections are taken from before. */
+	/** Begins to dial. Incoming connections are taken even before. */
 	start(): void {
 		const { reconnectMinMs, reconnectMaxMs, pingIntervalMs } = this.#options.timings;
 		for (const peer of this.#peers.values()) {
@@ -119,7 +120,7 @@ export class Mesh {
 		this.#pinger = setInterval(() => this.#ping(), pingIntervalMs);
 	}
 
-	/** For the HTTP server's upgrades of `/mesh`. No page has any business here: an Origin is refused. */
+	/** Takes an upgrade of `/mesh`. One with an Origin is refused, because it comes from a page. */
 	handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
 		const address = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
 		if (this.#closed !== undefined || this.#isAlone) return refuseUpgrade(socket, '503 Service Unavailable');
@@ -139,20 +140,21 @@ export class Mesh {
 	}
 
 	/**
-	 * Queues a message in its lane. Returns the number within its id, `${epoch}:${number}`, or -1 for a message
-	 * that is dropped: the link is down, or its bulk lane is full.
+	 * Queues a message in its lane.
 	 *
-	 * @throws RangeError for no peer of ours, or for a message above MESSAGE_BYTES_MAX, which takes with it what
-	 *   waited in its lane: a bug of whoever made it, and a reason to stop the node
+	 * @returns the number in its id, `${epoch}:${number}`; -1 where it is dropped, because the link is down or the bulk
+	 *   lane is full
+	 * @throws RangeError where `to` is no peer, or for a message above MESSAGE_BYTES_MAX, with which all messages of its
+	 *   lane are dropped. Either is a bug of the caller, and the node has to stop
 	 */
 	send(to: NodeId, message: Message): number {
 		return this.#peer(to).send(message);
 	}
 
 	/**
-	 * Hands what is queued to the sockets, one frame a peer unless there is a lot.
+	 * Hands the queued messages to the sockets, in one frame for each peer unless there are many.
 	 *
-	 * @param peersMax of so many peers at most that have something queued; of the others at the next call
+	 * @param peersMax the messages of at most so many peers; those of the others wait for the next call
 	 */
 	flush(peersMax = Number.POSITIVE_INFINITY): void {
 		let left = peersMax;
@@ -168,29 +170,29 @@ export class Mesh {
 		return [...this.#peers.values()].filter((peer) => peer.link?.isUp).map((peer) => peer.id);
 	}
 
-	/** Of the newest answered ping on the present link, milliseconds. */
+	/** The round trip of the newest answered ping on the present link, milliseconds; undefined for none. */
 	roundTripMs(peer: NodeId): number | undefined {
 		return this.#peer(peer).link?.roundTripMs;
 	}
 
-	/** How long ago anything came from it, milliseconds; Infinity for never. */
+	/** Milliseconds since bytes last came from `peer`; Infinity for never. */
 	lastHeardMs(peer: NodeId): number {
 		return performance.now() - this.#peer(peer).heardAtMs;
 	}
 
-	/** Ends the link to `peer`, if there is one. A new one is made as after any other end. */
+	/** Ends the link to `peer`, if there is one. A new one is made as after every other end. */
 	cut(peer: NodeId, why: string): void {
 		const { link } = this.#peer(peer);
 		if (link?.isUp) link.cutSoon(why);
 	}
 
-	/** Ends all links and makes no new ones, from either side; or makes them again. */
+	/** Ends all links and makes no new ones from either side (true), or makes them again (false). */
 	isolate(isAlone: boolean, why: string): void {
 		this.#isAlone = isAlone;
 		if (isAlone) for (const peer of this.#peers.keys()) this.cut(peer, why);
 	}
 
-	/** Resolves when every socket is closed; the peers are told. */
+	/** Ends all links, and tells the peers that this node stops. Resolves when every socket is closed. */
 	close(): Promise<void> {
 		clearInterval(this.#pinger);
 		for (const dialing of this.#dialing.values()) clearTimeout(dialing.timer);
@@ -216,7 +218,7 @@ export class Mesh {
 		this.#links.add(new Link(ws, null, { address: peer.address, handshakeMs }, handshake, this.#owner));
 	}
 
-	/** A process that was itself stopped for a while must first read what came meanwhile. */
+	/** Pings all links, and cuts silent ones. A process that stood still must first read the pongs that came meanwhile. */
 	#ping(): void {
 		const { pingIntervalMs, silentMs } = this.#options.timings;
 		const nowMs = performance.now();
@@ -240,7 +242,7 @@ export class Mesh {
 
 	#proven(link: Link, peer: Peer, epoch: string): void {
 		this.#unproven.delete(link);
-		if (this.#isAlone) return link.cut('this node leaves the others alone');
+		if (this.#isAlone) return link.cut('this node makes no links until its disk answers');
 		peer.link?.replace();
 		peer.up(link, epoch);
 		this.#options.handlers.linkUp(peer.id);
@@ -250,7 +252,7 @@ export class Mesh {
 		this.#options.handlers.messages(peer.id, peer.epoch, firstId, messages);
 	}
 
-	/** A peer is dialed, or dials, for ever: what is refused again and again is told once. */
+	/** Tells a refusal once, though it may repeat, because dialing goes on without end. */
 	#refused(link: Link, why: string): void {
 		const peer = this.#peers.get(link.claimed);
 		if (peer?.refusal === why) return;
@@ -283,7 +285,7 @@ function generateMask(mask: Buffer): void {
 	mask.fill(0);
 }
 
-/** How it goes with a peer that this node dials. */
+/** The state of dialing one peer. */
 interface Dialing {
 	readonly backoff: Backoff;
 	timer: NodeJS.Timeout | undefined;

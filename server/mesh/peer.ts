@@ -1,9 +1,9 @@
 /**
- * One other member as this node sees it: the link, if there is one, and what waits to be sent on it, in two
- * lanes of bounded size.
+ * One other member: the link to it, if there is one, and the messages that wait to be sent on it, in two lanes of
+ * bounded size.
  *
- * Nothing is lost silently: a message is numbered and then handed to the link in order, or `send` says that it
- * is dropped, or the link goes down. What waits when a link goes down is dropped with it.
+ * No message is lost silently: it is numbered and handed to the link in order, or `send` tells that it is dropped, or
+ * the link goes down. Messages that wait when a link goes down are dropped.
  */
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { laneOf, type Message } from '../../shared/paxos/message.ts';
@@ -11,33 +11,35 @@ import { type Encoder, Lane } from './frame.ts';
 import type { Link } from './link.ts';
 
 export interface MeshLimits {
-	/** Of one peer, waiting here or in its socket. Above it the link is cut: the peer does not keep up. */
+	/**
+	 * Bytes that wait for one peer here and in its socket. Above this the link is cut, because the peer does not keep up.
+	 */
 	readonly consensusBytesMax: number;
-	/** Of one peer, waiting here. Above it a message is dropped: whoever fetches asks again. */
+	/** Bytes of bulk that wait for one peer here. Above this a message is dropped, because a fetch is repeated. */
 	readonly bulkBytesMax: number;
-	/** Connections that have proved nothing yet. A newer one takes the place of the oldest. */
+	/** Incoming connections that are not proven yet. A newer one takes the place of the oldest. */
 	readonly unprovenMax: number;
 }
 
 /** Each lane of each peer numbers its messages in a range of its own, so the numbers of a frame have no gaps. */
 const LANE_IDS = 2 ** 47;
 
-/** Where another member is dialed. */
+/** The address at which another member is dialed. */
 export interface PeerAddress {
 	readonly id: NodeId;
 	readonly host: string;
 	readonly port: number;
-	/** By TLS, which a proxy in front of it speaks. */
+	/** Whether it is dialed with TLS, which a proxy in front of it speaks. */
 	readonly secure?: boolean;
 }
 
 export class Peer {
 	readonly id: NodeId;
-	/** `127.0.0.1:7103`. */
+	/** Host and port, such as `127.0.0.1:7103`. */
 	readonly address: string;
-	/** Where it is dialed, if this node is the one that dials. */
+	/** The URL at which it is dialed, where this node dials. */
 	readonly url: string;
-	/** The newest one told since a link last stood; '' for none. */
+	/** The newest refusal that was told since a link was up; '' for none. */
 	refusal = '';
 	readonly #consensus: Lane;
 	readonly #bulk: Lane;
@@ -61,12 +63,12 @@ export class Peer {
 		return this.#link;
 	}
 
-	/** Of the process at the other end of the link. */
+	/** The epoch of the process at the other end of the link. */
 	get epoch(): string {
 		return this.#epoch;
 	}
 
-	/** By `performance.now()`; -Infinity for never. */
+	/** The time at which bytes last came, by `performance.now()`; -Infinity for never. */
 	get heardAtMs(): number {
 		return Math.max(this.#heardAtMs, this.#link?.heardAtMs ?? -Infinity);
 	}
@@ -85,7 +87,7 @@ export class Peer {
 		this.#bulk.clear();
 	}
 
-	/** Queues a message and returns its number, or -1: dropped. */
+	/** Queues a message. @returns its number; -1 where it is dropped */
 	send(message: Message): number {
 		const link = this.#link;
 		if (!link?.isUp) return -1;
@@ -98,13 +100,13 @@ export class Peer {
 		return id;
 	}
 
-	/** Whether `flush` would hand over anything. */
+	/** Whether `flush` would hand over a frame. */
 	get hasQueued(): boolean {
 		if (!this.#link?.isUp) return false;
 		return this.#consensus.bytes > 0 || (this.#bulk.bytes > 0 && !this.#bulkInFlight);
 	}
 
-	/** Hands over all of consensus, then a frame of bulk unless one is still on its way. */
+	/** Hands over all frames of consensus, and then one of bulk, unless one is still on its way to the kernel. */
 	flush(): void {
 		const link = this.#link;
 		if (!link?.isUp) return;

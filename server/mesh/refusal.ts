@@ -1,11 +1,11 @@
 /**
- * Why one end of a link closes it, as WebSocket close codes. Only the code is believed: what people read is
- * this table's text, never what a stranger wrote.
+ * The reasons for which one end of a link closes it, as WebSocket close codes. People are shown the text of this table
+ * for a code, never a text that the other end has sent.
  */
 
 export const REFUSALS = {
 	stopping: { code: 1001, text: 'the node stops' },
-	textFrame: { code: 1003, text: 'a text frame, where only binary ones are spoken' },
+	textFrame: { code: 1003, text: 'a text frame: only binary frames are allowed' },
 	tooLarge: { code: 1009, text: 'a frame above the largest allowed' },
 	malformedHandshake: { code: 4400, text: 'not a handshake of this mesh' },
 	malformedFrame: { code: 4401, text: 'a frame that does not parse' },
@@ -13,21 +13,21 @@ export const REFUSALS = {
 	otherSwarm: { code: 4403, text: 'another swarm: the swarm ids of the data folders differ' },
 	otherNode: { code: 4404, text: 'not the node that was dialled: another one has this address' },
 	unknownNode: { code: 4405, text: 'unknown node: not a member of this swarm' },
-	wrongDirection: { code: 4406, text: 'the wrong one dials: of two nodes the one with the higher id does' },
+	wrongDirection: { code: 4406, text: 'the wrong node dials: of two nodes the one with the higher id dials' },
 	otherIncarnation: {
 		code: 4407,
-		text: 'not the incarnation we know: its data folder was formatted anew, so it has forgotten what it promised',
+		text: 'not the known incarnation: its data folder was formatted anew, so it has forgotten its promises',
 	},
 	wrongSecret: { code: 4408, text: 'wrong secret' },
 	secretOnOneSide: { code: 4409, text: 'a secret is set on one side only' },
 	tooSlow: { code: 4410, text: 'the handshake took too long' },
-	crowded: { code: 4411, text: 'too many connections that have proved nothing' },
+	crowded: { code: 4411, text: 'too many connections that are not proven yet' },
 	replaced: { code: 4412, text: 'replaced by a new connection of the same node' },
 } as const satisfies Record<string, { readonly code: number; readonly text: string }>;
 
 export type Refusal = keyof typeof REFUSALS;
 
-/** What a close code says; undefined for one that is not in the table. */
+/** The text of a close code; undefined for one that is not in the table. */
 export function refusalText(code: number): string | undefined {
 	return Object.values(REFUSALS).find((refusal) => refusal.code === code)?.text;
 }

@@ -71,7 +71,7 @@ export class DiskWatch {
 		}
 		if (this.#isAlone || this.#log.takesValues) return;
 		this.#isAlone = true;
-		this.#runtime.told('hangs', 'leaves the others alone until its disk answers, because as much waits as may wait');
+		this.#runtime.told('hangs', 'makes no links until its disk answers, because too much waits for it');
 		this.#runtime.isolate(true, 'its disk does not answer');
 	}
 
