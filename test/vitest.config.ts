@@ -21,7 +21,7 @@ const testTimeoutMs: Readonly<Record<string, number>> = {
 	package: 300_000,
 	browser: 120_000,
 };
-const testTimeoutDefaultMs = 30_000;
+const testTimeoutDefaultMs = 120_000;
 
 export default defineConfig({
 	root,
