@@ -103,6 +103,8 @@ export class LongReads {
 	/** The time that readers may use now. It grows with time, up to a slice. */
 	#budgetMs: number;
 	#budgetAtMs: number;
+	/** By how much the budget grows with each millisecond. */
+	#share = 1;
 	#revisionSeen: number;
 	#writtenAtMs = Number.NEGATIVE_INFINITY;
 	#isTurnAsked = false;
@@ -152,12 +154,13 @@ export class LongReads {
 	#askTurn(): void {
 		if (this.#isTurnAsked) return;
 		this.#isTurnAsked = true;
+		this.#refill();
 		const turn = (): void => {
 			this.#isTurnAsked = false;
 			this.#turn();
 		};
 		if (this.#budgetMs > 0) setImmediate(turn);
-		else setTimeout(turn, Math.ceil(-this.#budgetMs / this.#limits.shareOfWrites));
+		else setTimeout(turn, Math.ceil(-this.#budgetMs / this.#share));
 	}
 
 	#refill(): void {
@@ -166,8 +169,8 @@ export class LongReads {
 		if (revision !== this.#revisionSeen) this.#writtenAtMs = nowMs;
 		this.#revisionSeen = revision;
 		const { sliceMs, shareOfWrites } = this.#limits;
-		const share = nowMs - this.#writtenAtMs < WRITES_MS ? shareOfWrites : 1;
-		this.#budgetMs = Math.min(sliceMs, this.#budgetMs + (nowMs - this.#budgetAtMs) * share);
+		this.#share = nowMs - this.#writtenAtMs < WRITES_MS ? shareOfWrites : 1;
+		this.#budgetMs = Math.min(sliceMs, this.#budgetMs + (nowMs - this.#budgetAtMs) * this.#share);
 		this.#budgetAtMs = nowMs;
 	}
 
