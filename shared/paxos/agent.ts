@@ -124,6 +124,9 @@ export class PaxosAgent {
 		const chosenBefore = this.#log.chosenThrough;
 		const leaderBefore = this.#election.leader;
 		this.#dispatch(event);
+		this.#sendOnTheirWay();
+		this.#askToRead();
+		this.#proposer.askForCampaign();
 		this.#lead(chosenBefore);
 		this.#tellNeighbours(chosenBefore, leaderBefore);
 		return out;
@@ -175,13 +178,11 @@ export class PaxosAgent {
 			case 'receive':
 				return this.#receive(event.from, event.message);
 			case 'propose':
-				this.#proposer.propose(event.proposal);
-				return this.#sendOnTheirWay();
+				return this.#proposer.propose(event.proposal);
 			case 'withdraw':
 				return this.#proposer.withdraw(event.proposal);
 			case 'read':
-				this.#reads.add(event.read);
-				return this.#askToRead();
+				return this.#reads.add(event.read);
 			case 'timer':
 				return this.#timer(event.timer);
 			case 'campaign':
@@ -194,8 +195,7 @@ export class PaxosAgent {
 				return this.#election.linkDown(event.peer);
 			case 'applied':
 				this.#appliedThrough = event.through;
-				this.#proposer.settled(event.settled);
-				return this.#sendOnTheirWay();
+				return this.#proposer.settled(event.settled);
 		}
 	}
 
@@ -266,8 +266,7 @@ export class PaxosAgent {
 				return this.#passOn(from, message);
 			case 'readIndex':
 				if (message.origin !== this.#context.config.id) return this.#passBack(message);
-				this.#reads.answered(message);
-				return this.#askToRead();
+				return this.#reads.answered(message);
 		}
 	}
 
@@ -310,8 +309,6 @@ export class PaxosAgent {
 		}
 		this.#recoveredThrough = leading.recoveredThrough;
 		this.#learner.told(from, leading.ballot, leading.chosenThrough);
-		this.#sendOnTheirWay();
-		this.#askToRead();
 	}
 
 	#afterElection(): void {
@@ -326,7 +323,6 @@ export class PaxosAgent {
 		);
 		this.#armHeartbeat();
 		this.#reads.beat(leadership);
-		this.#sendOnTheirWay();
 	}
 
 	#nacked(from: NodeId, { promised }: Nack): void {
@@ -381,8 +377,7 @@ export class PaxosAgent {
 			case 'fetch':
 				return this.#learner.askedInVain();
 			case 'forward':
-				this.#proposer.retryForwards();
-				return this.#sendOnTheirWay();
+				return this.#proposer.retryForwards();
 		}
 	}
 
@@ -395,6 +390,7 @@ export class PaxosAgent {
 
 	/** The fate of what left before is known once everything that could have been chosen is applied. */
 	#sendOnTheirWay(): void {
+		if (!this.#proposer.hasWaiting) return;
 		const { route, relayedRecoveredThrough } = this.#election;
 		if (route === null) return;
 		this.#proposer.dispatch(route, this.#appliedThrough >= (relayedRecoveredThrough ?? this.#recoveredThrough));
@@ -410,6 +406,7 @@ export class PaxosAgent {
 	}
 
 	#askToRead(): void {
+		if (!this.#reads.wantsToAsk) return;
 		const { route } = this.#election;
 		if (route && route.to !== this.#context.config.id) this.#reads.askLeader(route.to);
 	}
@@ -443,8 +440,6 @@ export class PaxosAgent {
 			this.#reads.reset();
 			if (this.#election.route) this.#proposer.forwardAgain(this.#election.route);
 		}
-		this.#sendOnTheirWay();
-		this.#askToRead();
 	}
 
 	#tellNeighbours(chosenBefore: Slot, leaderBefore: Ballot): void {

@@ -73,6 +73,11 @@ export class Pending {
 		return this.state.all.size;
 	}
 
+	/** Whether something waits for a leader, or for its fate under an earlier one. */
+	get hasWaiting(): boolean {
+		return this.state.waiting.size > 0 || this.state.earlier.size > 0;
+	}
+
 	/** Whether something asked for both phases from here, and is not settled. */
 	get hasSelfRouted(): boolean {
 		return this.state.selfRoutedCount > 0;

@@ -120,6 +120,10 @@ export class Proposer {
 		return this.#pending.size;
 	}
 
+	get hasWaiting(): boolean {
+		return this.#pending.hasWaiting;
+	}
+
 	/** One that is not believed is not remembered: it may still end what is under way here. */
 	saw(ballot: Ballot): void {
 		if (!this.#clocks.believes(ballot)) return;
@@ -133,7 +137,6 @@ export class Proposer {
 		if (!isBatch(value)) return this.#refuse(id, 'notABatch', this.#log.lastSlot + 1);
 		if (value.length > SLOT_VALUE_BYTES_MAX) return this.#refuse(id, 'tooLarge', this.#log.lastSlot + 1);
 		this.#pending.add(proposal);
-		if (proposal.route === 'self') this.#askForCampaign();
 	}
 
 	/** Nobody waits for it any more. */
@@ -141,12 +144,10 @@ export class Proposer {
 		const pending = this.#pending.get(id);
 		this.#pending.remove(id);
 		this.#context.out.outcomes.push({ kind: 'withdrawn', proposal: id, left: pending?.mayBeChosen ?? true });
-		this.#askForCampaign();
 	}
 
 	settled(ids: readonly ProposalId[]): void {
 		for (const id of ids) this.#pending.remove(id);
-		if (ids.length > 0) this.#askForCampaign();
 	}
 
 	/** A follower's proposal, at the leader, which has it, or says that it has no room. */
@@ -174,10 +175,8 @@ export class Proposer {
 	 * @param fateKnown everything that could have been chosen before that ballot is applied
 	 */
 	dispatch({ ballot, to }: Route, fateKnown: boolean): void {
-		if (this.#pending.size === 0) return;
 		this.#pending.under(ballot);
 		if (fateKnown) this.#pending.release();
-		this.#askForCampaign();
 		const leadership = this.#leadership;
 		if (leadership) this.#pending.leaveAll(({ id, value }) => leadership.enqueue(value, id));
 		else if (to !== this.#context.config.id) this.#pending.leaveAll((proposal) => this.#forward(to, proposal));
@@ -361,10 +360,10 @@ export class Proposer {
 		this.#leadership = null;
 		this.#contested = null;
 		this.#pending.leadershipEnded();
-		this.#askForCampaign();
 	}
 
-	#askForCampaign(): void {
+	/** Asks for a campaign, where a proposal wants one and none has been asked for. */
+	askForCampaign(): void {
 		if (this.#campaignAsked || !this.#pending.wantsCampaign || !this.#mayCampaignForProposals()) return;
 		this.#campaignAsked = true;
 		const { backoffMinMs, backoffMaxMs } = this.#context.config.timings;
@@ -429,6 +428,5 @@ export class Proposer {
 			this.#context.out.outcomes.push({ kind: 'kept', proposal: id, slot, ballot, value });
 		}
 		this.#contested = null;
-		this.#askForCampaign();
 	}
 }

@@ -52,6 +52,11 @@ export class Reads {
 		return this.state.waiting.length + this.state.asked.length + this.state.asks.size + ofRound;
 	}
 
+	/** Whether a read waits, and no ask is under way that it would have to wait for. */
+	get wantsToAsk(): boolean {
+		return this.state.waiting.length > 0 && this.state.asked.length === 0;
+	}
+
 	add(read: ReadId): void {
 		this.state.waiting.push(read);
 	}
@@ -61,9 +66,8 @@ export class Reads {
 		this.state.asks.set(ask.origin, { from, ask });
 	}
 
-	/** Asks for what waits, unless an ask is under way. @param leader the leader, or a neighbour that passes it on */
+	/** Asks for everything that waits. @param leader the leader, or a neighbour that passes it on */
 	askLeader(leader: NodeId): void {
-		if (this.state.asked.length > 0 || this.state.waiting.length === 0) return;
 		this.state.asked = this.state.waiting;
 		this.state.waiting = [];
 		this.state.askNumber++;

@@ -255,7 +255,7 @@ export const MUTANTS: readonly Mutant[] = [
 		20,
 		'a follower answers a linearizable read from its own state',
 		AGENT,
-		'				this.#reads.add(event.read);\n				return this.#askToRead();',
+		'				return this.#reads.add(event.read);',
 		"				return void this.#context.out.outcomes.push({ kind: 'readAt', read: event.read, slot: this.#appliedThrough });",
 	),
 	one(
