@@ -1,12 +1,12 @@
 /**
- * What `npm start` and the other npm scripts run first, on a fresh clone with nothing installed or built:
- * installs what package-lock.json names, builds what is stale, then runs what was asked for.
+ * `npm start` and the other npm scripts run this file first, because a fresh clone has nothing installed or built. It
+ * installs the packages of package-lock.json, builds what is stale, and then runs the command.
  *
  *     node server/bootstrap.mjs COMMAND…                             a command of paxos-swarm, such as `up`
- *     node server/bootstrap.mjs --only install|build [-- PROGRAM…]    no more than that, then any program
+ *     node server/bootstrap.mjs --only install|build [-- PROGRAM…]    only installs or builds, then runs any program
  *
- * Safe when several start at the same moment: one works, the others wait. It may use nothing but Node.js
- * itself, and says what it does on stderr only, so that a command's stdout stays its own.
+ * Several of it may start at the same moment: one works, the others wait. It may use nothing but Node.js itself. It
+ * reports on stderr only, so that stdout belongs to the command.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -18,7 +18,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const MAIN = join(ROOT, 'dist/server/main.js');
-/** Ignored by git, and not in node_modules, which `npm ci` removes. */
+/** This folder is ignored by git, and is not in node_modules, which `npm ci` removes. */
 const STATE_DIR = join(ROOT, 'dist/.bootstrap');
 const BUILT_FILE = join(STATE_DIR, 'built');
 const SOURCE_DIRS = ['shared', 'server', 'dashboard'];
@@ -30,13 +30,15 @@ const BUILD = [
 const LOCK_POLL_MS = 100;
 const LOCK_WAIT_MAX_MS = 600_000;
 const FORWARDED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-/** As in server/cli/hangup.ts, which may not be built yet: started with nohup, it must not end with the terminal. */
+/**
+ * The same as in server/cli/hangup.ts, which may not be built yet: with `nohup` this must not end with the terminal.
+ */
 const USES_TERMINAL = (process.platform === 'linux' ? [0, 1, 2] : [1, 2]).some((stream) => isatty(stream));
 
 await main(process.argv.slice(2));
 
 async function main(args) {
-	// It goes on where nobody reads what it says.
+	// It goes on where the reader of its messages is gone.
 	process.stderr.on('error', () => undefined);
 	if (!USES_TERMINAL) process.on('SIGHUP', () => undefined);
 	refuseOldNode();
@@ -68,7 +70,7 @@ function packageJson() {
 async function makeReady(wantsBuild) {
 	if (isInstalled() && (!wantsBuild || isBuilt(sourceDigest()))) return;
 	await withLock(async (lock) => {
-		// Another process may have done some of it while this one waited.
+		// Another process may have done the work while this one waited.
 		if (!isInstalled()) await install(lock);
 		const digest = sourceDigest();
 		if (wantsBuild && !isBuilt(digest)) await build(digest, lock);
@@ -77,7 +79,7 @@ async function makeReady(wantsBuild) {
 
 async function install(lock) {
 	const why = existsSync(join(ROOT, 'node_modules')) ? 'other than package-lock.json names' : 'none are here yet';
-	// Development packages too, whatever the environment says: they build the dashboard.
+	// Development packages are installed in any environment, because they build the dashboard.
 	await step(`Installing packages (${why})`, [['npm', 'ci', '--include=dev']], lock);
 }
 
@@ -88,8 +90,8 @@ async function build(digest, lock) {
 }
 
 /**
- * npm writes what it has installed as its last act, so an interrupted install is noticed. Packages for
- * other platforms may be missing, and no others.
+ * Whether the installed packages are those of package-lock.json. npm writes its list of installed packages last, so an
+ * interrupted install is noticed. Only packages for other platforms may be missing.
  */
 function isInstalled() {
 	const installed = readPackages('node_modules/.package-lock.json');
@@ -127,7 +129,7 @@ function isBuilt(digest) {
 	}
 }
 
-/** Of names and contents: a checkout that comes back to what was built needs no new build. */
+/** A digest of the sources' names and contents, so that a checkout of sources that were built needs no new build. */
 function sourceDigest() {
 	const hash = createHash('sha256');
 	const add = (path) => hash.update(`\0${path}\0`).update(readFileSync(join(ROOT, path)));
@@ -145,14 +147,14 @@ function sourceDigest() {
 	return hash.digest('hex');
 }
 
-/** Runs programs one after the other; their output is shown only where one fails, which ends this process. */
+/** Runs programs one after the other. Where one fails, its output is shown and this process ends. */
 async function step(title, programs, lock) {
 	const startedMs = performance.now();
 	process.stderr.write(`${title} … `);
 	for (const [program, ...args] of programs) {
 		const output = [];
 		const stdio = ['ignore', 'pipe', 'pipe'];
-		// In a process group of its own it does not get a SIGHUP that is sent to all processes of a shell's job.
+		// In a process group of its own the program does not get a SIGHUP that is sent to all processes of a shell's job.
 		const child = spawn(program, args, { cwd: ROOT, env: environment(), stdio, detached: !USES_TERMINAL });
 		if (child.pid) lock.shareWith(child.pid);
 		child.stdout.on('data', (chunk) => output.push(chunk));
@@ -166,7 +168,7 @@ async function step(title, programs, lock) {
 	process.stderr.write(`${((performance.now() - startedMs) / 1000).toFixed(1)} s\n`);
 }
 
-/** In this process's place: its input and output, its signals, its exit status. */
+/** Runs a program in place of this process, with its input and output, its signals and its exit status. */
 async function runProgram([program, ...args]) {
 	const child = spawn(program, args, { env: environment(), stdio: 'inherit' });
 	for (const signal of FORWARDED_SIGNALS) process.on(signal, () => child.kill(signal));
@@ -175,12 +177,12 @@ async function runProgram([program, ...args]) {
 	process.exit(typeof ended === 'number' ? ended : 128 + constants.signals[ended]);
 }
 
-/** What is installed here comes first, as in an npm script. */
+/** The environment of programs, in which installed ones come first, as in an npm script. */
 function environment() {
 	return { ...process.env, PATH: `${join(ROOT, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}` };
 }
 
-/** Its exit status, the signal that ended it, or the error that it could not be started with. */
+/** Resolves with the child's exit status, the signal that ended it, or the error of its start. */
 function exitOf(child) {
 	return new Promise((resolve) => {
 		child.on('error', resolve);
@@ -194,9 +196,9 @@ function describeEnd(ended) {
 }
 
 /**
- * One process at a time. A lock is a file `lock.N` that names its holder; of all of them only the highest
- * counts, and it is never removed: who finds it released or its holder dead makes the next one, which
- * exactly one process can. So a killed holder needs no cleaning up, and no race can remove a living lock.
+ * Lets one process work at a time. A lock is a file `lock.N` that names its holder. Only the one with the highest number
+ * counts, and it is never removed. A process that finds it released, or its holder dead, makes the next one, which
+ * exactly one process can do. So a killed holder leaves nothing to clean up, and no race can remove a held lock.
  */
 async function withLock(work) {
 	mkdirSync(STATE_DIR, { recursive: true });
@@ -233,7 +235,7 @@ function lockFile(number) {
 	return join(STATE_DIR, `lock.${number}`);
 }
 
-/** The processes that hold a lock: none once it is released, or removed because a newer one is held. */
+/** The process ids of the lock's holders: none once it is released, or removed because a newer one is held. */
 function readHolder(number) {
 	try {
 		return readFileSync(lockFile(number), 'utf8').split(' ').filter(Boolean).map(Number);
@@ -251,7 +253,7 @@ function isAlive(pid) {
 	}
 }
 
-/** The lock of this number, or null where another process was first. */
+/** Makes the lock of this number. @returns null where another process was first */
 function tryLock(number) {
 	const own = join(STATE_DIR, `holder.${process.pid}`);
 	const hold = (pids) => {
@@ -260,7 +262,7 @@ function tryLock(number) {
 	};
 	writeFileSync(own, String(process.pid));
 	try {
-		// A link appears with its content, or not at all.
+		// A link appears together with its content.
 		linkSync(own, lockFile(number));
 	} catch (error) {
 		if (error.code !== 'EEXIST') throw error;
@@ -268,14 +270,14 @@ function tryLock(number) {
 	} finally {
 		rmSync(own, { force: true });
 	}
-	// Whoever was slow to look may have made one below the newest, where an old one was removed.
+	// A process that looked late may have made a lock below the newest one, where an old one was removed.
 	if (newestLock() !== number) {
 		rmSync(lockFile(number), { force: true });
 		return null;
 	}
 	for (const older of lockNumbers()) if (older < number) rmSync(lockFile(older), { force: true });
 	return {
-		/** A program that works for the holder may outlive it: until it ends, the lock is held. */
+		/** Adds a program that works for the holder. It may outlive the holder, and the lock is held until it ends. */
 		shareWith: (pid) => hold([process.pid, pid]),
 		release: () => hold([]),
 	};

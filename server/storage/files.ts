@@ -1,12 +1,12 @@
 /**
- * The disk of the log on real files, in one folder. What it must never do: answer for a write before `fdatasync`
- * has, go on after an error, or let a slow disk stop the event loop.
+ * The disk of the log on real files, in one folder. What it must never do: report a write before `fdatasync` has
+ * returned, go on after an error, or let a slow disk block the event loop.
  *
- * A small write to a quick disk is flushed on the event loop: to hand 0.1 ms of work to a thread and back costs as
- * much again. A large one, and all of a disk that takes longer (`pace.ts`), is flushed in the thread pool: the
- * loop has other work meanwhile, heartbeats first of all.
+ * A small write to a quick disk is flushed on the event loop, because to hand 0.1 ms of work to a thread and back takes
+ * as long again. A large write, and every write to a slow disk (`pace.ts`), is flushed in the thread pool, so that the
+ * loop can do other work meanwhile, such as heartbeats.
  *
- * Writes are done one after the other; a file is made beside them, under another name until it is durable.
+ * Writes are done one after the other. A new file is made at the same time, under another name until it is durable.
  */
 import * as fs from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,9 @@ import { Pace } from './pace.ts';
 
 /** Up to here a write into the system's memory takes less time than a thread would take to be woken for it. */
 const BYTES_WRITTEN_AT_ONCE_MAX = 64 * 1024;
-/** Little to flush means that few wait: the hand-over would be the longer part. While more is flushed, there is work. */
+/**
+ * Little to flush means that few wait: the hand-over would be the longer part. While more is flushed, there is work.
+ */
 const BYTES_FLUSHED_ON_LOOP_MAX = 2048;
 const ZEROS = new Uint8Array(1024 * 1024);
 const HALF_MADE = '.making';
@@ -74,7 +76,7 @@ export class FileDisk implements Disk {
 	}
 
 	read(name: string): Uint8Array {
-		// Those that are read last are written first: they are open from now on.
+		// The files that are read last are written first, so they stay open.
 		this.#open.of(name);
 		const fetched = this.#fetched;
 		this.#fetched = null;
@@ -96,7 +98,7 @@ export class FileDisk implements Disk {
 		if (!this.#writing) this.#writeNext();
 	}
 
-	/** Waits for what is on its way, then lets go of the files. Whatever is asked for afterwards fails. */
+	/** Waits for writes under way, then closes the files. Later calls fail. */
 	async close(): Promise<void> {
 		await this.#making;
 		if (this.#writing) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
@@ -119,7 +121,7 @@ export class FileDisk implements Disk {
 			await fsync(this.#open.folderFd);
 			this.#open.keep(name, fd);
 		} catch (error) {
-			// What is half made would take the room that is lacking.
+			// A half-made file would take room that is lacking.
 			fs.rmSync(halfMade, { force: true });
 			if (fd !== undefined) this.#open.drop(fd);
 			const lack = LACKS[(error as NodeJS.ErrnoException).code ?? ''];
@@ -136,7 +138,7 @@ export class FileDisk implements Disk {
 		}
 		const done = (error: Error | null) => {
 			const final = error && this.#fail(error);
-			// The next one first: the disk works while whoever waited for this one does.
+			// The next write begins first, so that the disk works while the caller handles this one.
 			this.#writeNext();
 			next.done(final);
 		};
@@ -160,7 +162,7 @@ export class FileDisk implements Disk {
 		}
 	}
 
-	/** The first error is the answer to everything from then on. */
+	/** After the first error, all calls fail with it. */
 	#fail(error: Error): Error {
 		this.#error ??= error;
 		return this.#error;

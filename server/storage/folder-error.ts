@@ -1,4 +1,4 @@
-/** What is said where a data folder must not be used: the reason, and what helps. Every word of it must be true. */
+/** The errors of data folders that must not be used. Each tells the reason and the remedy. */
 import { join } from 'node:path';
 import type { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
@@ -37,7 +37,7 @@ export class FolderError extends Error {
 const NOT_REPLACED =
 	'The others go on without it while they are a majority; a member that lost its memory cannot be replaced yet';
 
-/** Something of what a node promised and accepted is not there any more, though the swarm was formatted. */
+/** The swarm was formatted, and a part of what the node promised and accepted is missing. */
 export function lostMemory(node: NodeId, what: string): FolderError {
 	return new FolderError(
 		'missing',

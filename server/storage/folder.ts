@@ -1,13 +1,13 @@
 /**
- * The data folder: formatted once, then opened by one process per node.
+ * The data folder. It is formatted once, and then opened by one process for each node.
  *
  *     <dataDir>/format.json            written last: all below is whole
  *     <dataDir>/<node>/format.json     the same: whose folder this is, and the incarnations of all members
  *     <dataDir>/<node>/log/            the manifest, which names the node, and the segments
  *     <dataDir>/lock, <dataDir>/<node>/lock   who uses the folder now (`lock.ts`)
  *
- * A node whose folder is gone must not vote as if it remembered. So nothing here ever makes up for what is
- * missing: a folder is used as it was formatted, or refused.
+ * A node whose folder is gone must not vote as if it remembered. So a missing part is never replaced here: a folder is
+ * used as it was formatted, or refused.
  */
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -49,9 +49,9 @@ const FORMAT_RETRY_MIN_MS = 5;
 const FORMAT_RETRY_MAX_MS = 50;
 
 /**
- * Makes the folders of all nodes of a new swarm, durable when it returns.
+ * Makes the folders of all nodes of a new swarm, which are durable when it returns.
  *
- * @param options.force wipes what is there first, for ever. Only what formatting and the log have made.
+ * @param options.force first erases all files that formatting and the log have made there
  * @throws FolderError `alreadyFormatted`, `incomplete`, `inUse`, `notWritable`
  */
 export function formatSwarm(dataDir: string, swarm: SwarmMembers, options: { force?: boolean } = {}): SwarmIdentity {
@@ -69,8 +69,8 @@ export function formatSwarm(dataDir: string, swarm: SwarmMembers, options: { for
 }
 
 /**
- * Formats a data folder in which there is no swarm yet, and leaves any other as it is. Safe when several
- * processes do it at once: one formats, the others wait for it.
+ * Formats a data folder that holds no swarm yet, and leaves any other as it is. Several processes may call it at once:
+ * one formats, the others wait for it.
  *
  * @returns whether this call formatted it
  * @throws FolderError `incomplete`, `inUse`, `notWritable`
@@ -216,7 +216,7 @@ function wipe(dataDir: string, members: readonly NodeId[]): void {
 	for (const node of nodes) removeIfEmpty(join(dataDir, node));
 }
 
-/** Without its marker nobody opens the folder any more, so its lock file may go too. */
+/** Without its marker no process opens the folder any more, so its lock file may be removed too. */
 function removeIfEmpty(folder: string): void {
 	if (fs.readdirSync(folder).some((name) => name !== LOCK_FILE)) return;
 	fs.rmSync(folder, { recursive: true });
@@ -239,7 +239,7 @@ function lockNode(folder: string, node: NodeId): () => void {
 	});
 }
 
-/** Makes the data folder if need be. Waits while another process formats it. */
+/** Makes the data folder where it is missing. Waits while another process formats it. */
 function whileLocked<T>(dataDir: string, act: () => T): T {
 	const unlock = writable(dataDir, () => {
 		makeFolder(dataDir);
@@ -252,7 +252,7 @@ function whileLocked<T>(dataDir: string, act: () => T): T {
 					const message = `${dataDir} is being formatted by ${error.holder}. Try again when that has ended`;
 					throw new FolderError('inUse', message, { cause: error });
 				}
-				// Drawn, so that processes that saw each other do not meet again.
+				// The wait is drawn at random, so that processes that saw each other do not meet again.
 				const waitMs = FORMAT_RETRY_MIN_MS + Math.random() * (FORMAT_RETRY_MAX_MS - FORMAT_RETRY_MIN_MS);
 				Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, waitMs);
 				waitedMs += waitMs;
@@ -266,7 +266,7 @@ function whileLocked<T>(dataDir: string, act: () => T): T {
 	}
 }
 
-/** With its parents. What is in the way is told truly, unlike by `mkdir` of Node with `recursive`. */
+/** Makes a folder with its parents. Unlike `mkdir` of Node with `recursive`, it tells the true obstacle. */
 function makeFolder(folder: string): void {
 	if (fs.existsSync(folder)) {
 		if (fs.statSync(folder).isDirectory()) return;

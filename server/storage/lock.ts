@@ -7,8 +7,8 @@
  * ask, so the program `flock` does, for the file that it is handed, and ends. Elsewhere the system locks the file as
  * it opens it.
  *
- * Where the lock file was removed meanwhile, the lock is worth nothing: another process may lock a new file of that
- * name. So who has it looks once more whether the file is still there.
+ * Where the lock file was removed meanwhile, the lock protects nothing, because another process may lock a new file of
+ * that name. So a process that got the lock checks that the file is still there.
  */
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -38,11 +38,13 @@ export class CannotLockError extends Error {
 
 /** As in macOS, the BSDs and libuv for Windows, which Node does not name. */
 const O_EXLOCK = process.platform === 'win32' ? 0x10000000 : 0x20;
-/** What `flock --nonblock` ends with when somebody else holds the lock. */
+/** The exit status of `flock --nonblock` when another process holds the lock. */
 const FLOCK_IS_HELD = 1;
 
 /**
- * Returns the way to unlock the folder, which does nothing when it is called again.
+ * Locks the folder.
+ *
+ * @returns a function that unlocks it, and does nothing when it is called again
  *
  * @throws LockedError, CannotLockError
  * @throws the system's error where the lock file cannot be opened

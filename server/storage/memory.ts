@@ -1,6 +1,6 @@
 /**
- * A disk in memory, for `--memory`: what is written is there at once, and gone with the process. A node on it
- * must never come back under the incarnation it had.
+ * A disk in memory, for `--memory`: writes are done at once, and lost with the process. A node on it must never come back
+ * under the same incarnation.
  */
 import type { Disk, Done } from '../../shared/disk/disk.ts';
 

@@ -1,6 +1,6 @@
 /**
- * The files of one folder that are held open: those used last. A descriptor for one more file is kept in reserve, so
- * that the next file can be made when this process has no other left, as when too many connections are open.
+ * The files of one folder that are kept open, which are those used last. A descriptor is kept in reserve, so that the
+ * next file can be made when this process has no other left, as when too many connections are open.
  */
 import * as fs from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ export class OpenFiles {
 	#lastFd = -1;
 	/** Of the folder itself, to flush it. */
 	readonly folderFd: number;
-	/** Open for nothing but to be closed when a descriptor is needed. */
+	/** The reserve: it is open only to be closed when a descriptor is needed. */
 	#reserveFd: number | null;
 
 	/** @throws the system's error */

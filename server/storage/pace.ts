@@ -1,6 +1,6 @@
 /**
- * How quick the disk is of late: whether the event loop may wait for a flush. It is told how long each took and
- * decides nothing else. One slow flush is enough to doubt a disk; to trust it again takes many quick ones.
+ * Decides whether the event loop may wait for a flush, by the times of the last flushes. After one slow flush it may
+ * not, until many quick ones have followed.
  */
 
 /** The event loop may stand still for so long, now and then: far below a heartbeat. */
