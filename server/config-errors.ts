@@ -1,7 +1,7 @@
-/** How what is wrong with the configuration is told: all of it at once, each with the path of the field to change. */
+/** The errors of a configuration: all of them are listed at once, each with the path of the field to change. */
 import type * as z from 'zod';
 
-/** An error that says what the field must be, and what it is instead. */
+/** An error that tells the rule of the field, and its present value. */
 export function must(rule: string, show: (input: unknown) => string = shortJson) {
 	return {
 		error: ({ input }: { readonly input?: unknown }) =>
@@ -9,7 +9,7 @@ export function must(rule: string, show: (input: unknown) => string = shortJson)
 	};
 }
 
-/** One error in one line; several below a headline. */
+/** Prints one error in one line, and several below a headline. */
 export function listed(source: string, problems: readonly string[]): string {
 	if (problems.length === 1) return `${source}: ${problems[0]}`;
 	return `${source}: ${problems.length} errors\n${problems.map((problem) => `  ${problem}`).join('\n')}`;
@@ -47,7 +47,7 @@ export function shortJson(input: unknown): string {
 	return text.length > 40 ? `${text.slice(0, 39)}…` : text;
 }
 
-/** The known word that is at most half of its letters away: two letters swapped count as two. */
+/** The nearest known word whose edit distance is at most half of its length. */
 function nearest(word: string, known: readonly string[]): string | undefined {
 	return known
 		.map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))

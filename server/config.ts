@@ -1,9 +1,9 @@
 /**
- * `swarm.json`, the environment and the flags, made into one checked `SwarmConfig`.
+ * Makes one checked `SwarmConfig` from `swarm.json`, the environment and the flags.
  *
- * One schema gives the types, the defaults, the errors and `swarm.schema.json`. Every error is listed, each
- * with the path of the field that has to change. Nothing else in the server may read the environment or
- * `swarm.json`, and nothing here may touch a data folder.
+ * One schema gives the types, the defaults, the errors and `swarm.schema.json`. All errors are listed, each with the
+ * path of the field that has to change. No other file of the server may read the settings in the environment or
+ * `swarm.json`, and this one may not touch a data folder.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -28,29 +28,29 @@ export type SwarmConfig = Omit<z.output<typeof swarmSchema>, '$schema'>;
 export type NodeConfig = SwarmConfig['nodes'][number];
 
 export interface LoadedConfig {
-	/** `dataDir` is absolute. */
+	/** The configuration, in which `dataDir` is absolute. */
 	readonly config: SwarmConfig;
 	/** The absolute path of the file that was read. */
 	readonly file: string;
-	/** The file is the one that comes with the package: nothing was asked for and none was found. */
+	/** Whether the file is that of the package, because none was named and none was found. */
 	readonly fileIsDefault: boolean;
-	/** What differs from the file, as the flags that say the same: for commands that are shown to people. */
+	/** The flags that stand for all differences from the file. They are put into commands that people are shown. */
 	readonly flags: readonly string[];
 }
 
-/** What the command line was given; a value left out was not given. */
+/** The flags of the command line. */
 export interface ConfigFlags {
 	readonly config?: string | undefined;
 	readonly basePort?: string | undefined;
 	readonly dataDir?: string | undefined;
-	/** `ID=URL`, each. */
+	/** Each is `ID=URL`. */
 	readonly advertise?: readonly string[] | undefined;
 	readonly allowHost?: readonly string[] | undefined;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Something in `swarm.json`, the environment or the flags has to change; the message says what, all of it. */
+/** An error in `swarm.json`, the environment or the flags. The message lists all that has to change. */
 export class ConfigError extends Error {
 	override readonly name = 'ConfigError';
 }
@@ -61,7 +61,7 @@ export function swarmJsonSchema(): unknown {
 }
 
 /**
- * Flags over environment over file over defaults.
+ * Loads the configuration. Flags come before the environment, the environment before the file.
  *
  * @throws ConfigError
  */
@@ -106,7 +106,7 @@ export function loadConfig(flags: ConfigFlags, environment: Environment, working
 }
 
 /**
- * The text of a `swarm.json`, checked; relative paths stay relative.
+ * Checks the text of a `swarm.json`. Relative paths stay relative.
  *
  * @param source the name of the file, for errors
  * @throws ConfigError
@@ -130,9 +130,9 @@ export function parseSwarm(text: string, source: string): z.output<typeof swarmS
 }
 
 /**
- * The secret that members prove to each other, or null where none is set.
+ * The secret that members prove to each other; null where none is set.
  *
- * @throws ConfigError also where a node is to be reached beyond loopback without one, unless `insecure`
+ * @throws ConfigError also where a node is reachable beyond loopback without a secret, unless `insecure`
  */
 export function loadSecret(config: SwarmConfig, environment: Environment, insecure: boolean): string | null {
 	const text = given(environment, 'SWARM_SECRET');
@@ -158,18 +158,18 @@ export function loadSecret(config: SwarmConfig, environment: Environment, insecu
 	return null;
 }
 
-/** `http://host:port`, where others reach a node's dashboard, API and feed. */
+/** The address, such as `http://host:port`, at which others reach a node's dashboard, API and feed. */
 export function urlOf(node: Pick<NodeConfig, 'host' | 'port' | 'advertise'>): string {
 	return node.advertise ?? listenUrlOf(node);
 }
 
-/** `http://host:port`, where it listens: for this machine. */
+/** The address `http://host:port` at which programs on this machine reach the node. */
 export function listenUrlOf({ host, port }: Pick<NodeConfig, 'host' | 'port'>): string {
 	const local = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
 	return `http://${isIP(local) === 6 ? `[${local}]` : local}:${port}`;
 }
 
-/** Where other nodes dial it. */
+/** The address at which other nodes dial it. */
 export function dialOf({ id, host, port, advertise }: NodeConfig): PeerAddress {
 	if (advertise === undefined || !ANY_ADDRESS.includes(host)) return { id, host, port, secure: false };
 	const { protocol, hostname, port: written } = new URL(advertise);
@@ -178,7 +178,7 @@ export function dialOf({ id, host, port, advertise }: NodeConfig): PeerAddress {
 	return { id, host: hostname.replace(/^\[|\]$/g, ''), port: written === '' ? usualPort : Number(written), secure };
 }
 
-/** Without the byte order mark that some editors put at the beginning. */
+/** Reads a text file, without the byte order mark that some editors put at the beginning. */
 function readText(file: string, source: string): string {
 	let bytes: Buffer;
 	try {
@@ -194,7 +194,7 @@ function readText(file: string, source: string): string {
 }
 
 interface Setting {
-	/** The flag or variable it came from. */
+	/** The flag or variable that it came from. */
 	readonly source: string;
 	readonly value: string;
 }
@@ -207,12 +207,12 @@ function setting(flag: string | undefined, flagName: string, environment: Enviro
 
 interface ListSetting {
 	readonly flag: string;
-	/** The flag or variable it came from. */
+	/** The flag or variable that it came from. */
 	readonly source: string;
 	readonly values: readonly string[];
 }
 
-/** A flag is given once for each value; a variable holds all of them, with commas between. */
+/** A flag is given once for each value; a variable holds all values, separated by commas. */
 function listSetting(
 	flags: readonly string[] | undefined,
 	flag: string,
@@ -246,7 +246,7 @@ function checkAllowedHosts({ source, values }: ListSetting): string[] {
 	return [...values];
 }
 
-/** An empty variable is one that is not set. */
+/** The value of a variable. An empty one counts as not set. */
 function given(environment: Environment, name: string): string | undefined {
 	return environment[name] === '' ? undefined : environment[name];
 }

@@ -1,7 +1,7 @@
 /**
- * The guard at a node's doors: HTTP, `/socket.io/`, `/client` and `/mesh`. A page from elsewhere must not be able to
- * propose through a visitor's browser, neither by posting across sites (Origin) nor by a name that it makes resolve
- * to this machine (Host: DNS rebinding). It never asks who somebody is: that is what secrets are for.
+ * Guards a node's doors: HTTP, `/socket.io/`, `/client` and `/mesh`. A page of another site must not be able to use the
+ * swarm through a visitor's browser, neither by requests across sites, which the Origin tells, nor by a name that
+ * resolves to this machine, which the Host tells (DNS rebinding). It does not check who sends a request.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
@@ -10,11 +10,11 @@ export interface Address {
 	/** A name or an IP address, IPv6 without brackets. */
 	readonly host: string;
 	readonly port: number;
-	/** Where everybody else reaches it, if that is another place: `https://n1.example`. */
+	/** The address at which pages and clients reach it, if another one: `https://n1.example`. */
 	readonly advertise?: string | undefined;
 }
 
-/** Why a request is not served, in a sentence, and the status that says so. */
+/** Why a request is refused, in a sentence, and the status of the answer. */
 export interface Refusal {
 	readonly status: number;
 	readonly why: string;
@@ -24,16 +24,16 @@ export interface Doors {
 	/**
 	 * Why a request with these headers is refused; null to let it in.
 	 *
-	 * @param anyHost it may ask for any host: what is answered is no secret and changes nothing
+	 * @param anyHost whether the request may name any host, because its answer is no secret and changes nothing
 	 */
 	refusal(headers: IncomingHttpHeaders, anyHost?: boolean): Refusal | null;
-	/** What a page of this swarm may connect to, as sources of a content security policy. */
+	/** The addresses that a page of this swarm may connect to, as sources of a content security policy. */
 	readonly connectSources: readonly string[];
 }
 
 const HTTP_PORT = 80;
 const HTTPS_PORT = 443;
-/** Every address of a machine: to listen at, not to be dialed. */
+/** These stand for all addresses of a machine. A node can listen at them, and cannot be dialed at them. */
 export const ANY_ADDRESS: readonly string[] = ['0.0.0.0', '::'];
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '::1'];
 
@@ -51,7 +51,7 @@ export function createDoors(members: readonly Address[], allowedHosts: readonly 
 				hosts.add(written);
 				origins.add(`http://${written}`);
 			}
-			// Without a port it means port 80. No other machine's page can make a browser write it, so it is understood.
+			// Without a port this names port 80. It is allowed because no page of another machine can make a browser send it.
 			if (LOOPBACK_NAMES.map(bracketed).includes(name)) hosts.add(name);
 		}
 		if (advertise === undefined) continue;
@@ -101,13 +101,13 @@ export function isLoopback(host: string): boolean {
 	return LOOPBACK_NAMES.includes(canonical(host)) || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** What clients may call a host, as they write it in a URL. Who listens everywhere is reached on loopback too. */
+/** The names of a host, as clients write them in a URL. A node that listens at all addresses is reached on loopback. */
 function namesOf(host: string): readonly string[] {
 	if (ANY_ADDRESS.includes(canonical(host))) return LOOPBACK_NAMES.map(bracketed);
 	return (isLoopback(host) ? [...LOOPBACK_NAMES, canonical(host)] : [canonical(host)]).map(bracketed);
 }
 
-/** In lower case, and an IPv6 address in its shortest form. */
+/** The host in lower case, or an IPv6 address in its shortest form. */
 function canonical(written: string): string {
 	const host = written.replace(/^\[|\]$/g, '');
 	return isIP(host) === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host.toLowerCase();
@@ -117,7 +117,7 @@ function bracketed(host: string): string {
 	return host.includes(':') ? `[${host}]` : host;
 }
 
-/** The ways to write a name and a port: without it too, where it is the usual one. */
+/** The ways to write a name with a port. The usual port may be left out. */
 function withPort(name: string, port: number, usualPort: number): readonly string[] {
 	return port === usualPort ? [name, `${name}:${port}`] : [`${name}:${port}`];
 }
@@ -131,7 +131,7 @@ function portOf(host: string): number | null {
 	return digits === undefined ? null : Number(digits);
 }
 
-/** A content security policy cannot name an IPv6 address: there, any host at that port. */
+/** A content security policy cannot name an IPv6 address, so any host with that port is allowed in its place. */
 function sourcesOf(origins: ReadonlySet<string>, names: ReadonlySet<string>): readonly string[] {
 	const ofOrigins = [...origins].map((origin) => origin.replace(/\[.*\]/, '*'));
 	const ofNames = [...names].flatMap((name) => [`http://${name}:*`, `https://${name}:*`]);
@@ -139,7 +139,7 @@ function sourcesOf(origins: ReadonlySet<string>, names: ReadonlySet<string>): re
 	return [...new Set([...http, ...http.map((source) => source.replace(/^http/, 'ws'))])];
 }
 
-/** Headers are the sender's own words: none of it may reach a terminal or a log untouched. */
+/** A part of a header for a message. A sender may put anything into it, which must not reach a terminal or a log. */
 function printable(text: string): string {
 	return text.slice(0, 100).replace(/[^\x20-\x7e]/g, '?');
 }

@@ -1,4 +1,4 @@
-/** Log lines, made of the coarse facts: what an operator wants to read later, one line each. */
+/** Writes log lines for operators, one for each coarse fact. */
 import type { Logger } from 'pino';
 import type { RawFact } from '../shared/fact.ts';
 import { ballotToText } from '../shared/paxos/ballot.ts';
@@ -6,9 +6,10 @@ import { skewText } from '../shared/skew.ts';
 import { kindOfText, Repeats } from './repeats.ts';
 import type { FactStream } from './replica/fact-stream.ts';
 
-/** Returns the way to stop. */
+/** @returns a function that ends it */
 export function logFacts(facts: FactStream, log: Logger): () => void {
-	// Messages that make no sense may come without end. Refusals are counted where they are made.
+	// Ignored messages may come without end, so they are told at a bounded rate. Malformed ones are, where they are
+	// refused.
 	const ignored = new Repeats<string>((text, count) =>
 		log.warn(count === 1 ? text : `${text} (and ${count - 1} more)`),
 	);
@@ -52,7 +53,7 @@ function lineOf(fact: RawFact): { level: 'debug' | 'info' | 'warn'; text: string
 		case 'ignored':
 			return { level: 'warn', text: `ignored ${fact.message} from ${fact.from}: ${fact.why}` };
 		case 'disk':
-			// Who was told of a trouble is to hear of its end too, whatever else is logged.
+			// The end of a trouble has the same level as its beginning, so that a reader of warnings sees both.
 			return { level: 'warn', text: fact.detail };
 		case 'clockSkew':
 			return { level: 'warn', text: skewText(fact.peer, fact.aheadMs) };

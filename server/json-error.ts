@@ -1,6 +1,6 @@
 /**
- * Where a text stops being JSON, and what should have been there: `JSON.parse` names no line, and words its
- * errors differently from one Node.js to the next. Only called with a text that `JSON.parse` refused.
+ * Finds the place where a text stops being JSON, and what is expected there. `JSON.parse` names no line, and its errors
+ * differ between versions of Node.js. It is called only with a text that `JSON.parse` refused.
  */
 
 export interface JsonError {
@@ -12,7 +12,7 @@ export interface JsonError {
 }
 
 const SPACE = /[ \t\r\n]*/y;
-/** All but control characters, the quote and the backslash; and what a backslash may begin. */
+/** A string: all characters but control characters, the quote and the backslash, and all escapes. */
 const STRING = /"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
@@ -20,7 +20,7 @@ export function findJsonError(text: string): JsonError {
 	let at = 0;
 	let expected = '';
 
-	/** Each of these goes as far as the text is right, and answers whether that was all of it. */
+	/** Each of these functions reads as far as the text is right. @returns whether it has read the whole item */
 	const value = (): boolean => {
 		if (take('{')) return list('}', field);
 		if (take('[')) return list(']', value);

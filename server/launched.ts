@@ -1,21 +1,21 @@
 /**
- * What a node's process and the primary process that started it say to each other, over the IPC channel
- * between them. A launched node must never outlive its primary: the channel closes however that one ends.
+ * The messages of a node's process to the primary process that started it, over the IPC channel between them. A launched
+ * node must never outlive its primary process: the channel closes however that process ends.
  */
 
 import type { StartProgress } from './replica/memory.ts';
 
 export type ChildMessage =
 	| { readonly kind: 'ready' }
-	/** How far it is, as long as it is not ready. */
+	/** Its progress, before it is ready. */
 	| { readonly kind: 'progress'; readonly progress: StartProgress }
-	/** It could not start, and ends now with a status that is not 0. */
+	/** It could not start, and ends with a status that is not 0. */
 	| { readonly kind: 'failed'; readonly why: string };
 
 export interface Primary {
-	/** Resolves when the message is on its way, or nobody is left to read it. */
+	/** Resolves when the message was sent, or the primary process is gone. */
 	tell(message: ChildMessage): Promise<void>;
-	/** Resolves when the primary process has ended, by whatever means. */
+	/** Resolves when the primary process has ended. */
 	readonly gone: Promise<void>;
 	/** Closes this end of the channel, which would keep the process from ending. */
 	leave(): void;
@@ -30,7 +30,7 @@ export function connectPrimary(): Primary {
 			}),
 		gone: new Promise((resolve) => {
 			process.once('disconnect', resolve);
-			// It may have ended before this process came to listen.
+			// The primary process may have ended before this process listened.
 			if (!process.connected) resolve();
 		}),
 		leave: () => {
@@ -39,7 +39,7 @@ export function connectPrimary(): Primary {
 	};
 }
 
-/** What arrives from a child is taken for anything at all until it was looked at. */
+/** Checks a message from a child. */
 export function isChildMessage(message: unknown): message is ChildMessage {
 	if (typeof message !== 'object' || message === null || !('kind' in message)) return false;
 	switch (message.kind) {

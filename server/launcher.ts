@@ -1,8 +1,8 @@
 /**
- * The primary process: starts every node as a child process, says what becomes of each, and stops them all.
+ * The primary process: it starts every node as a child process, reports when one is ready or down, and stops them all.
  *
- * It knows nothing of Paxos, of ports or of data folders, and no child outlives it: each watches its end of
- * the IPC channel. It never starts a node a second time: that is for people to decide, and it says how.
+ * It knows nothing of Paxos, ports or data folders. No child outlives it, because each watches the IPC channel. It never
+ * starts a node a second time: it tells people how to do that.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { EventEmitter } from 'node:events';
@@ -12,37 +12,37 @@ import type { StartProgress } from './replica/memory.ts';
 export interface LaunchedNode {
 	readonly id: string;
 	readonly url: string;
-	/** The arguments of `process.execPath`. */
+	/** The arguments for `process.execPath`. */
 	readonly args: readonly string[];
-	/** What to do once it is down, as one or more sentences. */
+	/** Says what people can do once it is down, in one or more sentences. */
 	readonly whenDown: string;
 }
 
 export interface LaunchOptions {
 	readonly nodes: readonly LaunchedNode[];
 	readonly environment: Readonly<Record<string, string | undefined>>;
-	/** Where signals are heard: `process`. */
+	/** The emitter of signals: `process`. */
 	readonly signals: EventEmitter;
-	/** Those that stop all nodes, beside SIGINT. */
+	/** The signals that stop all nodes, beside SIGINT. */
 	readonly stopSignals: readonly NodeJS.Signals[];
 	say(line: string): void;
 	complain(line: string): void;
-	/** What it means that so many of the nodes started here are left, as a sentence. */
+	/** Says in a sentence what it means that so many of the nodes started here are left. */
 	whenLeft(count: number): string;
-	/** A node that starts is so far; null where it is ready or has ended. */
+	/** The progress of a node that starts; null where it is ready or has ended. */
 	onProgress(id: string, progress: StartProgress | null): void;
 	/** All nodes are ready. */
 	onReady(): void;
 }
 
-/** A child that has not closed by then is killed. */
+/** A child that has not ended within this time is killed. */
 const STOP_MAX_MS = 5000;
-/** npm passes a Ctrl-C on that the terminal has sent as well: what comes this soon is the same one. */
+/** npm passes on a Ctrl-C that the terminal has sent to this process too. A second one within this time is the same. */
 const SAME_INTERRUPT_MS = 500;
 
 /**
- * Resolves when no child is left: with true where all became ready and were stopped on request, false where
- * one failed at the start or none was left to run.
+ * Resolves when no child is left: with true where they were stopped on request, with false where one could not start or
+ * all had ended by themselves.
  */
 export function launch(options: LaunchOptions): Promise<boolean> {
 	return new Promise((resolve) => {
@@ -56,7 +56,7 @@ interface Child {
 	readonly node: LaunchedNode;
 	readonly process: ChildProcess;
 	state: ChildState;
-	/** What it said before it ended; empty for nothing. */
+	/** Why it could not start, as it told; '' where it told nothing. */
 	why: string;
 }
 
@@ -64,7 +64,7 @@ class Launcher {
 	readonly #options: LaunchOptions;
 	readonly #done: (fine: boolean) => void;
 	readonly #children: Child[] = [];
-	/** `failing`: one could not start, and so the others have to stop. */
+	/** `failing`: a child could not start, so the others are stopped. */
 	#phase: 'running' | 'stopping' | 'failing' = 'running';
 	#interruptedMs = 0;
 	#killTimer: NodeJS.Timeout | undefined;
@@ -128,7 +128,7 @@ class Launcher {
 		this.#askToEnd();
 	}
 
-	/** The second one, well after the first, does not wait any more. */
+	/** The first SIGINT stops the children, a second one well after it kills them. */
 	#interrupt(): void {
 		const nowMs = performance.now();
 		if (this.#phase === 'running') {

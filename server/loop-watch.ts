@@ -1,20 +1,20 @@
 /**
- * How long single steps of this process's event loop took: while one runs, nobody is answered and no heartbeat
- * leaves. A timer ticks every `TICK_MS`; what passed between two ticks is the most that a step between them can
- * have taken. So a figure may be too high by one tick, and is never too low.
+ * Measures how long single steps of this process's event loop take, because while one runs no request is answered and no
+ * heartbeat leaves. A timer ticks every `TICK_MS`. A step between two ticks took at most the time between them, so a
+ * figure may be too high by one tick, and is never too low.
  *
- * The time in which the thread was ready to run and had no processor is taken off, where the system tells it (Linux):
- * otherwise the figures would be those of the machine's other programs. Garbage collection counts, because everybody
- * waits for it. `perf_hooks.monitorEventLoopDelay` is not used: it knows nothing of the processor, it has no counts
- * that several readers could compare, and after each `reset` it misses the step that is under way.
+ * Time in which the thread was ready to run and had no processor is subtracted where the system tells it (Linux), because
+ * it is the fault of the machine's other programs. Garbage collection counts, because requests wait for it.
+ * `perf_hooks.monitorEventLoopDelay` is not used: it does not know the time without a processor, it has no counts that
+ * several readers could compare, and after each `reset` it misses the step that is under way.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 
-/** Since the process began to watch. They only grow, so who wants those of a span reads them before and after. */
+/** The figures since the watch began. They only grow, so those of a span of time are differences of two readings. */
 export interface LoopFigures {
 	readonly longestMs: number;
-	/** How many steps took longer than this. */
+	/** The numbers of steps that took longer than 20, 50 and 250 ms. */
 	readonly over20Ms: number;
 	readonly over50Ms: number;
 	readonly over250Ms: number;
@@ -22,12 +22,12 @@ export interface LoopFigures {
 
 export interface LoopClocks {
 	nowMs(): number;
-	/** How long the thread has waited for a processor in all; 0 where nobody knows. Milliseconds. */
+	/** How long the thread has waited for a processor in all, milliseconds; 0 where the system does not tell. */
 	waitedMs(): number;
 }
 
 const TICK_MS = 10;
-/** Three numbers in nanoseconds and one space between each two of them. */
+/** Room for the three numbers of the file and the spaces between them. */
 const SCHEDSTAT_BYTES_MAX = 64;
 
 export class LoopWatch {
@@ -45,7 +45,7 @@ export class LoopWatch {
 		this.#waitedMs = clocks.waitedMs();
 	}
 
-	/** To be called every `TICK_MS`, or as soon after that as the loop allows. */
+	/** It has to be called every `TICK_MS`, or as soon after that as the loop allows. */
 	tick(): void {
 		const nowMs = this.#clocks.nowMs();
 		const waitedMs = this.#clocks.waitedMs();
@@ -73,7 +73,7 @@ export interface RunningLoopWatch {
 	stop(): void;
 }
 
-/** Watches the loop of this very thread, which has to be the process's first. It keeps no process running. */
+/** Watches the loop of this thread, which has to be the main thread. It does not keep the process running. */
 export function watchLoop(): RunningLoopWatch {
 	const processor = openProcessorClock();
 	const watch = new LoopWatch({ nowMs: () => performance.now(), waitedMs: processor.waitedMs });

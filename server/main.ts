@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The program `paxos-swarm`: this process's own terminal, and one command line. */
+/** The program `paxos-swarm`: it runs one command line at this process's terminal. */
 import { fileURLToPath } from 'node:url';
 import { stopSignalsOfProcess } from './cli/hangup.ts';
 import { Output } from './cli/output.ts';
@@ -7,7 +7,7 @@ import { run } from './cli/program.ts';
 import { EXIT } from './cli/terminal.ts';
 import { packageVersion } from './package.ts';
 
-/** How long a process that ran nodes, and is done, waits for a reader that takes nothing. */
+/** A process that ran nodes waits so long at its end for a reader of its output that takes nothing. */
 const LAST_OUTPUT_MAX_MS = 1000;
 
 const stopSignals = stopSignalsOfProcess();
@@ -15,16 +15,16 @@ let isServing = false;
 let outputFailed = false;
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-	// A reader may stop reading: `paxos-swarm get big | head -c 10`.
+	// A reader may stop reading, as in `paxos-swarm get big | head -c 10`.
 	if (isServing || outputFailed || error.code === 'EPIPE') return;
 	outputFailed = true;
 	process.stderr.write(`The output cannot be written: ${error.message}\n`);
 	process.exitCode = EXIT.error;
 });
-// Nobody is left who could be told.
+// An error of stderr cannot be told anywhere.
 process.stderr.on('error', () => undefined);
 
-/** Where relative paths begin; ends this process where that directory has been removed. */
+/** The directory of relative paths. Where it has been removed, the process ends. */
 function workingDir(): string {
 	try {
 		return process.cwd();

@@ -1,6 +1,6 @@
 /**
- * One node, composed: the only place that knows every room. Time, chance, ids, files and sockets enter here
- * and nowhere below. It decides nothing; it says what listens where and who is told of what.
+ * One node, composed. This is the only file that knows every room: it opens the data folder, makes the rooms, connects
+ * them, and closes them in order.
  */
 import { setTimeout } from 'node:timers/promises';
 import { nanoid } from 'nanoid';
@@ -34,7 +34,7 @@ import type { ReplicaService } from './replica/service.ts';
 import { openFolder } from './storage/folder.ts';
 import { MemoryDisk } from './storage/memory.ts';
 
-/** Of a throw-away swarm: made by the primary process, known to all of its nodes, never used twice. */
+/** The identity of a throw-away swarm. The primary process makes it for all nodes, and it is never used twice. */
 export interface MemoryIdentity {
 	readonly swarmId: string;
 	readonly incarnations: Readonly<Record<NodeId, string>>;
@@ -44,35 +44,35 @@ export interface NodeOptions {
 	readonly config: SwarmConfig;
 	/** One of `config.nodes`. */
 	readonly id: NodeId;
-	/** null: the node has a data folder, formatted before. */
+	/** null where the node has a data folder, which was formatted before. */
 	readonly memory: MemoryIdentity | null;
-	/** Shared by all nodes; null for none. */
+	/** The secret of all nodes; null for none. */
 	readonly secret: string | null;
 	readonly log: Logger;
-	/** How many files and sockets this process may have open, if not what the system says. */
+	/** How many files and sockets this process may have open; the system's limit by default. */
 	readonly descriptors?: number;
-	/** Told from time to time how far a node is that starts: a long log takes a while. */
+	/** Is told the progress of the start from time to time, because a long log takes a while. */
 	onProgress?(progress: StartProgress): void;
-	/** The node had to stop by itself: its disk failed or an invariant is broken. It is closed already. */
+	/** The node has stopped by itself, and is closed, because its disk failed or an invariant is broken. */
 	onFatal?(error: Error): void;
 }
 
 export interface RunningNode {
-	/** Where its dashboard, API, feed and mesh are. */
+	/** The address of its dashboard, API and feed. */
 	readonly url: string;
 	/**
-	 * Is not ready any more, answers what was asked, stops listening, then lets go of the data folder. What was
-	 * acknowledged stays.
+	 * Stops the node: it is not ready any more, answers the requests under way, stops listening, and unlocks the data
+	 * folder.
 	 */
 	close(): Promise<void>;
 }
 
-/** Slots proposed beyond what is chosen: more only make the batches smaller. */
+/** A leader proposes so many slots at a time. More would only make the batches smaller. */
 const OPEN_SLOTS_MAX = 8;
-/** Well below the largest message of the mesh, with room for what names the values. */
+/** The bounds on a slot's value and on other messages are well below the largest message of the mesh. */
 const VALUE_BYTES_MAX = 1_048_576;
 const MESSAGE_BYTES_MAX = 524_288;
-/** Well below what makes a node not ready. */
+/** The interval is well below READY_LAG_MS_MAX. */
 const CATCH_UP_LOOK_EVERY_MS = 100;
 
 /**
@@ -118,7 +118,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 	const loopWatch = watchLoop();
 	const closing: (() => unknown)[] = [() => front.close(), () => home.close(), () => loopWatch.stop()];
 	let closed: Promise<void> | undefined;
-	/** What lets clients go without losing their answers, once there are any; a node that broke must not wait for it. */
+	/** Lets clients go without losing their answers. A node that broke must not wait for this. */
 	let leave = (): Promise<unknown> => Promise.resolve();
 	const close = (gently: boolean): Promise<void> => {
 		closed ??= inOrder(gently ? [() => leave(), ...closing] : closing);
@@ -200,7 +200,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		});
 		leave = async () => {
 			await setTimeout(DRAIN_TIMINGS.unreadyMs);
-			// Here a leader is to hand over, once it can.
+			// This is the place where a leader will hand over, once that is possible.
 			const { answersMs } = DRAIN_TIMINGS;
 			const feedDrained = feed.drain(answersMs).then(() => feed.close());
 			await Promise.all([front.drain(), feedDrained, clients.drain(answersMs).then(() => clients.close())]);
@@ -214,13 +214,13 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 	return { url: urlOf(self), close: () => close(true) };
 }
 
-/** Looks from time to time how far the node is behind its leader, until it closes. Returns the way to ask. */
+/** Measures how far the node is behind its leader, until it closes. @returns a function that tells it, milliseconds */
 function watchCatchUp(service: ReplicaService, closing: (() => unknown)[]): () => number {
 	const catchUp = new CatchUp();
 	const look = (): void => {
 		const { id, leader, chosenThrough, appliedThrough } = service.view();
 		const peer = service.peers().find((candidate) => candidate.id === leader.node);
-		// What another node said while it did not lead is no goal.
+		// The chosenThrough of a node that does not lead says nothing of the leader's.
 		const told = peer?.role === 'leader' ? Math.max(peer.chosenThrough, chosenThrough) : null;
 		const leaderChosen = leader.node === id ? chosenThrough : told;
 		catchUp.look(performance.now(), appliedThrough, leaderChosen);
@@ -233,7 +233,7 @@ function watchCatchUp(service: ReplicaService, closing: (() => unknown)[]): () =
 	};
 }
 
-/** Somebody was not let in, or said what nobody should say. */
+/** A connection or request that was refused. */
 interface Refused {
 	readonly door: DoorName;
 	/** An address. */

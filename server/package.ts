@@ -1,4 +1,4 @@
-/** What the package knows of itself, run from `dist` or from its sources. */
+/** The package's own folder and version, whether it runs from `dist` or from its sources. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ export const packageDir = findRoot(dirname(fileURLToPath(import.meta.url)));
 
 export const packageVersion: string = JSON.parse(readFileSync(join(packageDir, 'package.json'), 'utf8')).version;
 
-/** The built page; it may not be there. */
+/** The folder of the built page, which may not exist. */
 export const dashboardDir = join(packageDir, 'dist', 'dashboard');
 
 function findRoot(folder: string): string {

@@ -1,17 +1,17 @@
 /**
- * Things that happen again and again, told at a bounded rate: the first of a kind at once, then one for all that
- * followed in an interval, with their number. So a stranger who knocks a thousand times a second fills neither the
- * log nor the feed, and is not overlooked.
+ * Tells events that repeat at a bounded rate: the first of a kind at once, and then the last one of each interval with
+ * their number. So a stranger who knocks a thousand times a second fills neither the log nor the feed, and is not
+ * overlooked.
  */
 
-/** How often one kind may be told, in milliseconds. */
+/** One kind is told once in this interval, milliseconds. */
 const REPEATS_EVERY_MS = 10_000;
-/** How many kinds are told apart in an interval; all others count as one. */
+/** So many kinds are told apart in an interval. All others count as one kind. */
 const KINDS_MAX = 64;
 const OTHERS = '';
 
 interface Repeated<T> {
-	/** Since it was last told. */
+	/** The number of events since the kind was last told. */
 	count: number;
 	last: T;
 }
@@ -22,7 +22,7 @@ export class Repeats<T> {
 	readonly #kinds = new Map<string, Repeated<T>>();
 	#timer: NodeJS.Timeout | undefined;
 
-	/** @param tell is told of the last item, and how many there were since the kind was last told */
+	/** @param tell gets the last item, and the number of items since the kind was last told */
 	constructor(tell: (item: T, count: number) => void, everyMs = REPEATS_EVERY_MS) {
 		this.#tell = tell;
 		this.#everyMs = everyMs;
@@ -41,14 +41,14 @@ export class Repeats<T> {
 		this.#tell(item, 1);
 	}
 
-	/** Tells what was not told yet. */
+	/** Tells the items that were not told yet. */
 	stop(): void {
 		clearTimeout(this.#timer);
 		for (const { count, last } of this.#kinds.values()) if (count > 0) this.#tell(last, count);
 		this.#kinds.clear();
 	}
 
-	/** A kind that goes on has been told for this interval, and is counted in the next one. */
+	/** Tells each kind that repeated in this interval, and forgets those that did not. */
 	#intervalEnds(): void {
 		this.#timer = undefined;
 		for (const [kind, repeated] of this.#kinds) {
@@ -63,7 +63,7 @@ export class Repeats<T> {
 	}
 }
 
-/** What sentences of one kind have in common: all but what they quote and their numbers. */
+/** The kind of a sentence: the sentence without its quotations and numbers. */
 export function kindOfText(text: string): string {
 	return text.replace(/"[^"]*"|\d+/g, '');
 }

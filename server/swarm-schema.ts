@@ -1,6 +1,6 @@
 /**
- * The schema of `swarm.json`: its fields with their bounds and defaults, and the errors for everything else. The
- * JSON Schema for editors, `swarm.schema.json`, is made of it.
+ * The schema of `swarm.json`: its fields with their bounds and defaults, and the errors for all other input. The JSON
+ * Schema for editors, `swarm.schema.json`, is made from it.
  */
 import { isIP } from 'node:net';
 import * as z from 'zod';
@@ -10,7 +10,7 @@ import { ANY_ADDRESS } from './doors.ts';
 
 export const PORT_MAX = 65_535;
 const TIMING_MS_MAX = 600_000;
-/** In lower case only: on some file systems the data folders `n1` and `N1` are the same. */
+/** Ids are in lower case only, because on some file systems the data folders `n1` and `N1` are the same. */
 const ID_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
 const ID_RULE = 'must be 1 to 32 characters of a-z, 0-9 and -, beginning with a letter or digit';
 const HOST_PATTERN = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
@@ -28,7 +28,7 @@ const nodeSchema = z
 			id: z
 				.string(must(ID_RULE))
 				.regex(ID_PATTERN, must(ID_RULE))
-				.meta({ description: 'The name of the node. Also of its data folder, so it never changes.' }),
+				.meta({ description: 'The name of the node and of its data folder. It must never change.' }),
 			port: z
 				.int(must(PORT_RULE))
 				.min(1, must(PORT_RULE))
@@ -39,7 +39,7 @@ const nodeSchema = z
 				.refine(isHost, must(HOST_RULE))
 				.meta({
 					description:
-						'The address that it listens at and that the others dial. Beyond loopback: set a secret. 0.0.0.0 and :: are for nodes that advertise another one.',
+						'The address at which it listens and the others dial it. Beyond loopback, a secret has to be set. With 0.0.0.0 or ::, it has to advertise another one.',
 				})
 				.default('127.0.0.1'),
 			advertise: z
@@ -48,7 +48,7 @@ const nodeSchema = z
 				.transform((url) => new URL(url).origin)
 				.meta({
 					description:
-						'Where pages and clients reach it, if not at its host and port: behind a proxy, or where a port is mapped. Other nodes dial it where the host is 0.0.0.0 or ::.',
+						'The address at which pages and clients reach it, if not its host and port: behind a proxy, or where a port is mapped. Other nodes dial it there only where the host is 0.0.0.0 or ::.',
 				})
 				.optional(),
 		},
@@ -64,15 +64,21 @@ const timingsSchema = z
 	.strictObject(
 		{
 			electionMinMs: timing(300, 'A leader that was not heard for electionMinMs to electionMaxMs is silent.'),
-			electionMaxMs: timing(500, 'The upper end of that; a time between the two is drawn afresh each time.'),
-			heartbeatMs: timing(75, 'How often a leader says that it is there.'),
-			pollMaxMs: timing(40, 'After its link to the leader closed, a node asks the others within this.'),
-			retryMs: timing(250, 'What got no answer is asked again after one to two of these.'),
+			electionMaxMs: timing(500, 'The upper end of that time, which is drawn at random each time.'),
+			heartbeatMs: timing(75, 'The interval of a leader’s heartbeats.'),
+			pollMaxMs: timing(
+				40,
+				'After its link to the leader closed, a node asks the others for the leader within this time.',
+			),
+			retryMs: timing(
+				250,
+				'A fetch without an answer is sent again after this, and a forward that found no room after one to two times this.',
+			),
 			backoffMinMs: timing(5, 'After a nack a proposer waits about this long, doubled for each nack in a row.'),
 			backoffMaxMs: timing(500, 'The most that the back-off grows to.'),
 			requestMs: timing(
 				5000,
-				'How long a client request may take before it is refused or of unknown outcome; at /v1/kv 3000 at most.',
+				'The time limit of a client’s request, after which it is refused or its outcome is unknown; at /v1/kv 3000 at most.',
 			),
 		},
 		must('must be an object of milliseconds'),
@@ -99,7 +105,7 @@ export const swarmSchema = z
 			$schema: z
 				.string(must('must be a string'))
 				.optional()
-				.meta({ description: 'For editors: the schema of this file.' }),
+				.meta({ description: 'The schema of this file, for editors.' }),
 			name: z
 				.string(must(ID_RULE))
 				.regex(ID_PATTERN, must(ID_RULE))
@@ -108,14 +114,14 @@ export const swarmSchema = z
 				.array(nodeSchema, must(NODES_RULE))
 				.min(1, must(NODES_RULE, countOf))
 				.max(MEMBERS_MAX, must(NODES_RULE, countOf))
-				// Also where a node has errors of its own: all of them are to be listed.
+				// This also runs where a node has errors of its own, so that all errors are listed.
 				.superRefine(refuseDuplicates, { when: ({ value }) => Array.isArray(value) })
-				.meta({ description: 'The members that the swarm starts with; an odd number serves best.' }),
+				.meta({ description: 'The members of the swarm. An odd number is best.' }),
 			timings: timingsSchema.prefault({}).meta({ description: 'In milliseconds.' }),
 			dataDir: z
 				.string(must('must be the path of a folder'))
 				.min(1, must('must be the path of a folder'))
-				.meta({ description: 'Where the nodes keep their logs, a folder for each. Relative to this file.' })
+				.meta({ description: 'The folder that holds a folder with the log of each node. Relative to this file.' })
 				.default('data'),
 			allowedHosts: z
 				.array(
@@ -125,7 +131,7 @@ export const swarmSchema = z
 				.max(ALLOWED_HOSTS_MAX, must(ALLOWED_HOSTS_RULE, countOf))
 				.meta({
 					description:
-						'Further hosts by which requests may ask for the nodes, and whose pages may use them: names of a proxy, say. Without a port: with any.',
+						'Further hosts that requests may name, such as those of a proxy, and whose pages may use the nodes. A host without a port allows all ports.',
 				})
 				.default([]),
 		},
@@ -145,12 +151,12 @@ function timing(defaultMs: number, description: string) {
 	return z.int(rule).min(1, rule).max(TIMING_MS_MAX, rule).meta({ description }).default(defaultMs);
 }
 
-/** An address or a name. */
+/** Whether it is an IP address or a host name. */
 function isHost(host: string): boolean {
 	return isIP(host) !== 0 || (HOST_PATTERN.test(host) && !/^[\d.]+$/.test(host));
 }
 
-/** `http://host:port`: nothing behind it, and nobody's name or password in it. */
+/** Whether it is `http://host:port`, without a path, a user name or a password. */
 export function isOrigin(text: string): boolean {
 	if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return false;
 	const { origin, href, hostname } = new URL(text);
@@ -163,7 +169,7 @@ export function isAllowedHost(text: string): boolean {
 	return name.startsWith('[') ? isIP(name.slice(1, -1)) === 6 : isHost(name);
 }
 
-/** The nodes may have errors of their own here, whatever their type says. */
+/** The nodes may not match their type here, because they may have errors of their own. */
 function refuseDuplicates(nodes: readonly unknown[], context: z.core.$RefinementCtx): void {
 	const ids = new Map<unknown, number>();
 	const addresses = new Map<string, number>();
