@@ -21,7 +21,7 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Refusal } from './refusal.ts';
 
 /** The versions of the protocol that this build speaks. */
-export const PROTOCOL: ProtocolRange = { min: 2, max: 2 };
+export const PROTOCOL: ProtocolRange = { min: 3, max: 3 };
 /** The bound on the bytes that one end may send before it has proved itself. */
 export const HANDSHAKE_BYTES_MAX = 4096;
 export const NONCE_BYTES = 32;

@@ -20,7 +20,7 @@ import { asciiText, fromUtf8, toUtf8 } from '../bytes/text.ts';
 import { readFlags, writeFlags } from '../store/command.ts';
 
 export const CLIENT_PATH = '/client';
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** The bound on a frame in either direction. A single value of the largest size fits. */
 export const FRAME_BYTES_MAX = 1_114_112;

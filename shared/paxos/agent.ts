@@ -13,7 +13,7 @@ import { Clocks, type ClocksState } from './clocks.ts';
 import type { AgentConfig, Context } from './config.ts';
 import type { Effects } from './effects.ts';
 import { Election, type ElectionState } from './election.ts';
-import type { Event, Timer } from './event.ts';
+import type { Event, Moment, Timer } from './event.ts';
 import type { Role } from './fact.ts';
 import type { Leadership } from './leadership.ts';
 import { Learner, type LearnerState } from './learner.ts';
@@ -100,6 +100,7 @@ export class PaxosAgent {
 			config,
 			out: new Outbox(false),
 			nowMs: 0,
+			steadyMs: 0,
 			epoch: state?.epoch ?? 0,
 			promised: () => this.#acceptor.promised,
 			chosenThrough: () => this.#log.chosenThrough,
@@ -113,14 +114,12 @@ export class PaxosAgent {
 		this.#reads = new Reads(this.#context, state?.reads);
 	}
 
-	/**
-	 * @param nowMs what the node's wall clock shows, milliseconds since 1970; it may be wrong, and step
-	 * @throws InvariantError when something happened that must not: the node has to stop
-	 */
-	step(event: Event, nowMs: number): Effects {
+	/** @throws InvariantError when something happened that must not: the node has to stop */
+	step(event: Event, { wallMs, steadyMs }: Moment): Effects {
 		const out = new Outbox(this.watched);
 		this.#context.out = out;
-		this.#context.nowMs = Math.max(0, Math.floor(nowMs));
+		this.#context.nowMs = Math.max(0, Math.floor(wallMs));
+		this.#context.steadyMs = Math.max(0, Math.floor(steadyMs));
 		const chosenBefore = this.#log.chosenThrough;
 		const leaderBefore = this.#election.leader;
 		this.#dispatch(event);

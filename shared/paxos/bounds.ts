@@ -24,10 +24,17 @@ export const REPORTED_MAX = SLOTS_AHEAD_MAX + 1;
 export const PROMISE_PARTS_MAX = REPORTED_MAX;
 
 /**
- * One slot's value, in bytes: 1 MiB of commands and the byte of its kind. It is so much below the largest message of
- * the mesh that every message with one value of this size can be sent.
+ * One slot's value, in bytes: 1 MiB of commands and the three bytes in front of them. It is so much below the largest
+ * message of the mesh that every message with one value of this size can be sent.
  */
-export const SLOT_VALUE_BYTES_MAX = 1_048_577;
+export const SLOT_VALUE_BYTES_MAX = 1_048_579;
+
+/**
+ * A batch moves the state machine's time by at most so many milliseconds, and so do all together that one leader has
+ * proposed and that are not known to be chosen. So a leader that stood still, or that is deposed and does not know it,
+ * moves the time by no more than this beyond what has passed.
+ */
+export const ELAPSED_MS_MAX = 1000;
 
 /** A leader takes no more proposals of one other node than so many that are not settled there. */
 export const FORWARDS_MAX = 65_536;

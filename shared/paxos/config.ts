@@ -43,6 +43,8 @@ export interface Context {
 	out: Outbox;
 	/** What this node's wall clock shows in the present step, milliseconds since 1970. No room keeps it. */
 	nowMs: number;
+	/** What its monotonic clock shows in the present step, whole milliseconds. Only differences say anything. */
+	steadyMs: number;
 	/** A number that no other life of this node has: a late answer to an earlier one must not be taken for one to this. */
 	epoch: number;
 	/** The acceptor's promise. */

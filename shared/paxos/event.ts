@@ -29,6 +29,14 @@ export type Timer =
 	/** What a leader had no room for may be forwarded again. */
 	| 'forward';
 
+/** What a node's clocks show in a step. */
+export interface Moment {
+	/** The wall clock, milliseconds since 1970; it may be wrong, and step. */
+	readonly wallMs: number;
+	/** Milliseconds since some moment of this life of the node, by a clock that is never set. */
+	readonly steadyMs: number;
+}
+
 export type Event =
 	/** Once, before all others. `epoch` is a number that no other life of this node has, drawn by the runtime. */
 	| { readonly kind: 'start'; readonly epoch: number }

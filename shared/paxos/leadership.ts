@@ -11,6 +11,7 @@
 
 import type { Acceptor } from './acceptor.ts';
 import { NO_BALLOT, type NodeId } from './ballot.ts';
+import { ELAPSED_MS_MAX } from './bounds.ts';
 import type { Phase1 } from './campaign.ts';
 import type { Context } from './config.ts';
 import type { ProposalId } from './event.ts';
@@ -18,7 +19,7 @@ import { Forwards, type ForwardsState } from './forwards.ts';
 import type { SlotLog } from './log.ts';
 import type { Accept, Forward, Leading, Slot } from './message.ts';
 import { hasVoted, isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withVote } from './quorum.ts';
-import { commandsLength, joinBatches, NOOP, type Value } from './value.ts';
+import { commandsLength, elapsedMsOf, joinBatches, NOOP, type Value } from './value.ts';
 
 /** Of proposals that wait at a leader; the origin of one that does not fit is told so, and asks again. */
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
@@ -31,6 +32,8 @@ interface Queued {
 
 interface OpenSlot {
 	readonly value: Value;
+	/** The milliseconds that this leader wrote into the value; 0 for a value that it did not make. */
+	readonly elapsedMs: number;
 	voters: Voters;
 }
 
@@ -43,6 +46,10 @@ export interface LeadershipState {
 	queueBytes: number;
 	readonly forwards: ForwardsState;
 	nextSlot: Slot;
+	/** What the monotonic clock showed when this leader last made a value of proposals; null before the first. */
+	measuredMs: number | null;
+	/** The sum of `elapsedMs` over all open slots. */
+	openMs: number;
 	/** A slot that one proposal contests, and that phase 1 left free. */
 	reserved: (Queued & { readonly slot: Slot }) | null;
 	/** The nodes that answered since the last look: a leader that reaches no quorum is none. */
@@ -79,6 +86,8 @@ export class Leadership {
 			queueBytes: 0,
 			forwards: { known: new Map() },
 			nextSlot: Math.max(phase1.chosenThrough, log.chosenThrough) + 1,
+			measuredMs: null,
+			openMs: 0,
 			reserved: null,
 			answered,
 			confirmedThrough: new Map(phase1.promises.map(({ from, chosenThrough }) => [from, chosenThrough])),
@@ -146,14 +155,14 @@ export class Leadership {
 		while (this.state.nextSlot <= windowEnd) {
 			if (this.state.nextSlot === this.state.reserved?.slot) {
 				const { slot, value, id } = this.state.reserved;
-				this.propose(slot, value, 'own', [id]);
+				this.propose(slot, this.#made([value]), 'own', [id]);
 			} else if (this.state.nextSlot <= recoveredThrough) {
 				const acceptance = bound.get(this.state.nextSlot);
 				if (acceptance) this.propose(this.state.nextSlot, acceptance.value, 'reported', [], acceptance.ballot);
 				else this.propose(this.state.nextSlot, NOOP, 'noop', []);
 			} else if (this.queuedCount > 0) {
-				const { value, ids } = this.#takeBatch();
-				this.propose(this.state.nextSlot, value, 'own', ids);
+				const { values, ids } = this.#takeBatch();
+				this.propose(this.state.nextSlot, this.#made(values), 'own', ids);
 			} else {
 				return;
 			}
@@ -170,7 +179,7 @@ export class Leadership {
 	): void {
 		const { out } = this.#context;
 		const { ballot } = this.phase1;
-		this.state.open.set(slot, { value, voters: NO_VOTERS });
+		this.#setOpen(slot, { value, voters: NO_VOTERS, elapsedMs: origin === 'own' ? elapsedMsOf(value) : 0 });
 		if (slot >= this.state.nextSlot) this.state.nextSlot = slot + 1;
 		if (ids.length > 0) out.outcomes.push({ kind: 'placed', proposals: ids, slot, ballot });
 		if (out.watched) out.fact({ kind: 'proposed', ballot, slot, value, origin, reportedAt });
@@ -217,6 +226,7 @@ export class Leadership {
 	}
 
 	close(slot: Slot): void {
+		this.state.openMs -= this.state.open.get(slot)?.elapsedMs ?? 0;
 		this.state.open.delete(slot);
 	}
 
@@ -293,7 +303,7 @@ export class Leadership {
 	}
 
 	/** As much of the queue, in order, as fits one slot. */
-	#takeBatch(): { value: Value; ids: ProposalId[] } {
+	#takeBatch(): { values: Value[]; ids: ProposalId[] } {
 		const { valueBytesMax } = this.#context.config;
 		const ids: ProposalId[] = [];
 		const values: Value[] = [];
@@ -312,6 +322,24 @@ export class Leadership {
 			this.state.queue = this.state.queue.slice(this.state.queueHead);
 			this.state.queueHead = 0;
 		}
-		return { value: values.length === 1 ? (values[0] as Value) : joinBatches(values), ids };
+		return { values, ids };
+	}
+
+	/**
+	 * One value of proposals. It moves the state machine's time by what has passed since this leader last made one, and
+	 * the first by nothing. What is above the bound is not made up for later.
+	 */
+	#made(values: readonly Value[]): Value {
+		const { steadyMs } = this.#context;
+		const passedMs = steadyMs - (this.state.measuredMs ?? steadyMs);
+		this.state.measuredMs = steadyMs;
+		return joinBatches(values, Math.max(0, Math.min(passedMs, ELAPSED_MS_MAX - this.state.openMs)));
+	}
+
+	/** A contested slot may be open already. */
+	#setOpen(slot: Slot, open: OpenSlot): void {
+		this.close(slot);
+		this.state.open.set(slot, open);
+		this.state.openMs += open.elapsedMs;
 	}
 }

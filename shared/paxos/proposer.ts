@@ -23,7 +23,7 @@ import type { LogEntry, SlotLog } from './log.ts';
 import type { Accepted, Forward, NoRoom, Promised, Slot } from './message.ts';
 import { Pending, type PendingState } from './pending.ts';
 import { hasVoted, quorumSize, votersOf } from './quorum.ts';
-import { isBatch, type Value } from './value.ts';
+import { isBatch, sameCommands, type Value } from './value.ts';
 
 /** Back-off and patience grow with each halt in a row, up to this many doublings. */
 const HALTS_MAX = 6;
@@ -423,7 +423,7 @@ export class Proposer {
 		const value = this.#leadership.proposed(slot) as Value;
 		for (const id of this.#contested.ids) {
 			const pending = this.#pending.get(id);
-			if (!pending || sameBytes(pending.proposal.value, value)) continue;
+			if (!pending || sameCommands(pending.proposal.value, value)) continue;
 			this.#pending.remove(id);
 			this.#context.out.outcomes.push({ kind: 'kept', proposal: id, slot, ballot, value });
 		}

@@ -1,10 +1,12 @@
 /**
- * The value of a slot: one byte that names its kind, and then the bytes of that kind. The agent reads the kind and
- * nothing else, because the commands of a batch are the state machine's business.
+ * The value of a slot: one byte that names its kind, and then the bytes of that kind. A batch goes on with two bytes,
+ * little-endian: the milliseconds by which it moves the state machine's time. The leader that first proposes the value
+ * writes them. A later leader that proposes it again changes nothing of it, because it may be chosen. The agent reads
+ * no further, because the commands of a batch are the state machine's business.
  */
 
-import { MalformedError, type Reader } from '../bytes/bytes.ts';
-import { SLOT_VALUE_BYTES_MAX } from './bounds.ts';
+import { MalformedError, type Reader, sameBytes } from '../bytes/bytes.ts';
+import { ELAPSED_MS_MAX, SLOT_VALUE_BYTES_MAX } from './bounds.ts';
 
 /** The bytes of a slot's value. They are encoded once and never changed. The first one is a `ValueKind`. */
 export type Value = Uint8Array;
@@ -13,7 +15,7 @@ export type Value = Uint8Array;
 export const VALUE_KIND = {
 	/** Nothing follows. It fills a slot that phase 1 left free below one that it did not. */
 	noop: 0,
-	/** Batches of commands follow, one behind the other. */
+	/** The milliseconds follow, and then batches of commands, one behind the other. */
 	batch: 1,
 	/** A change of members. Reserved: it is neither proposed nor read yet. */
 	members: 2,
@@ -21,42 +23,59 @@ export const VALUE_KIND = {
 
 export const NOOP: Value = Uint8Array.of(VALUE_KIND.noop);
 
-/** How many bytes the kind takes in front of what belongs to it. */
-export const KIND_BYTES = 1;
+/** How many bytes a batch value has in front of its commands. */
+export const BATCH_AT = 3;
 
-/** @param commands batches, one behind the other; at least one byte */
+/** A batch value that moves no time. @param commands batches, one behind the other; at least one byte */
 export function batchValue(commands: Uint8Array): Value {
-	const value = new Uint8Array(KIND_BYTES + commands.length);
+	const value = new Uint8Array(BATCH_AT + commands.length);
 	value[0] = VALUE_KIND.batch;
-	value.set(commands, KIND_BYTES);
+	value.set(commands, BATCH_AT);
 	return value;
 }
 
 /** What the state machine applies: the batches of commands in the value; no bytes for a no-op. A view, not a copy. */
 export function commandsOf(value: Value): Uint8Array {
-	return value.subarray(KIND_BYTES);
+	return value.subarray(BATCH_AT);
 }
 
 /** How many bytes the value adds to a batch that it is put into. */
 export function commandsLength(value: Value): number {
-	return value.length - KIND_BYTES;
+	return value.length - BATCH_AT;
+}
+
+/** Whether both hold the same commands, whatever time they carry. */
+export function sameCommands(a: Value, b: Value): boolean {
+	return sameBytes(commandsOf(a), commandsOf(b));
+}
+
+/** By how much the value moves the state machine's time, milliseconds; 0 for a no-op. */
+export function elapsedMsOf(value: Value): number {
+	return isBatch(value) ? (value[1] as number) | ((value[2] as number) << 8) : 0;
 }
 
 export function isBatch(value: Value): boolean {
-	return value[0] === VALUE_KIND.batch && value.length > KIND_BYTES;
+	return value[0] === VALUE_KIND.batch && value.length > BATCH_AT;
 }
 
 export function isNoop(value: Value): boolean {
-	return value[0] === VALUE_KIND.noop && value.length === KIND_BYTES;
+	return value[0] === VALUE_KIND.noop && value.length === 1;
 }
 
-/** One batch value with the commands of all `values`, which are batch values, in their order. */
-export function joinBatches(values: readonly Value[]): Value {
-	let length = KIND_BYTES;
+/**
+ * One batch value with the commands of all `values`, which are batch values, in their order. It is a copy also of a
+ * single value, because a proposal that is proposed a second time is a value with another time.
+ *
+ * @param elapsedMs by how much it moves the state machine's time; 0 to ELAPSED_MS_MAX
+ */
+export function joinBatches(values: readonly Value[], elapsedMs: number): Value {
+	let length = BATCH_AT;
 	for (const value of values) length += commandsLength(value);
 	const joined = new Uint8Array(length);
 	joined[0] = VALUE_KIND.batch;
-	let at = KIND_BYTES;
+	joined[1] = elapsedMs;
+	joined[2] = elapsedMs >>> 8;
+	let at = BATCH_AT;
 	for (const value of values) {
 		joined.set(commandsOf(value), at);
 		at += commandsLength(value);
@@ -69,5 +88,6 @@ export function readValue(from: Reader): Value {
 	const value = from.bytes();
 	if (value.length > SLOT_VALUE_BYTES_MAX) throw new MalformedError('a value above the largest');
 	if (!isBatch(value) && !isNoop(value)) throw new MalformedError('a value of unknown kind');
+	if (elapsedMsOf(value) > ELAPSED_MS_MAX) throw new MalformedError('a value that moves the time too far');
 	return value;
 }

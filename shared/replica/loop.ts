@@ -9,18 +9,17 @@
 import type { AgentView } from '../paxos/agent.ts';
 import { type Ballot, type NodeId, sameBallot, type WallTime } from '../paxos/ballot.ts';
 import type { Decision, Effects, Outcome, TimerRequest } from '../paxos/effects.ts';
-import type { Event, Proposal, ProposalId, ReadId } from '../paxos/event.ts';
+import type { Event, Moment, Proposal, ProposalId, ReadId } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { LogEntry } from '../paxos/log.ts';
 import type { Envelope, Message, Slot } from '../paxos/message.ts';
 import type { DurableRecord } from '../paxos/record.ts';
-import { commandsOf } from '../paxos/value.ts';
+import { commandsOf, elapsedMsOf, type Value } from '../paxos/value.ts';
 import type { OnResult, Result, Store } from '../store/store.ts';
 
 /** The part of `PaxosAgent` that a loop uses. */
 export interface LoopAgent {
-	/** @param nowMs the wall clock, milliseconds since 1970 */
-	step(event: Event, nowMs: number): Effects;
+	step(event: Event, now: Moment): Effects;
 }
 
 /** The part of `Log` that a loop uses. */
@@ -120,7 +119,7 @@ export class ReplicaLoop {
 	*replay(view: Pick<AgentView, 'chosenThrough' | 'entry'>): Generator<Slot, void> {
 		const { chosenThrough } = view;
 		for (let slot = this.appliedThrough + 1; slot <= chosenThrough; slot++) {
-			this.store.apply(commandsOf((view.entry(slot) as LogEntry).value));
+			this.#applyValue((view.entry(slot) as LogEntry).value);
 			this.appliedThrough = slot;
 			yield slot;
 		}
@@ -199,9 +198,9 @@ export class ReplicaLoop {
 		if (this.#running || this.#stopped) return;
 		this.#running = true;
 		try {
-			const nowMs = this.#runtime.wallTime().ms;
+			const now = { wallMs: this.#runtime.wallTime().ms, steadyMs: this.#runtime.nowMs() };
 			for (let at = 0; at < this.#mailbox.length && !this.#stopped; at++) {
-				this.#carryOut(this.#agent.step(this.#mailbox[at] as Event, nowMs));
+				this.#carryOut(this.#agent.step(this.#mailbox[at] as Event, now));
 			}
 		} finally {
 			this.#mailbox.length = 0;
@@ -256,12 +255,17 @@ export class ReplicaLoop {
 	#apply(decisions: readonly Decision[]): void {
 		for (const decision of decisions) {
 			this.#applying = decision;
-			this.store.apply(commandsOf(decision.value), this.#onResult);
+			this.#applyValue(decision.value, this.#onResult);
 			this.appliedThrough = decision.slot;
 		}
 		this.#applying = undefined;
 		const settled = this.#listener.applied(this.appliedThrough, this.store.revision);
 		this.#mailbox.push({ kind: 'applied', through: this.appliedThrough, settled });
+	}
+
+	#applyValue(value: Value, onResult?: OnResult): void {
+		this.store.passTime(elapsedMsOf(value));
+		this.store.apply(commandsOf(value), onResult);
 	}
 
 	/**

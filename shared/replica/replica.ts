@@ -102,7 +102,6 @@ export class Replica implements LoopListener {
 			this.#loop,
 			this.#deadlines,
 			{
-				wallMs: () => runtime.wallTime().ms,
 				soon,
 				refusal: () => this.#refusal(),
 			},

@@ -10,8 +10,7 @@ import type { Ballot } from '../paxos/ballot.ts';
 import type { ProposalOutcome } from '../paxos/effects.ts';
 import type { Proposal, ProposalId } from '../paxos/event.ts';
 import type { Slot } from '../paxos/message.ts';
-import { commandsOf, KIND_BYTES, VALUE_KIND } from '../paxos/value.ts';
-import { stampBatches } from '../store/batch-writer.ts';
+import { BATCH_AT, commandsOf, VALUE_KIND } from '../paxos/value.ts';
 import type { Result } from '../store/store.ts';
 import { type Batch, type BatchEnd, Proposed, type Refusal, type Submitter } from './batch.ts';
 import type { Deadlines } from './deadlines.ts';
@@ -32,8 +31,6 @@ export interface Proposer {
 }
 
 export interface SubmissionsRuntime {
-	/** The wall clock, milliseconds since 1970. */
-	wallMs(): number;
 	/** Asks for a call of `endTurn` once all input that is ready was handed in. */
 	soon(): void;
 	/** Why this node takes no batch in now; null where it does. */
@@ -168,9 +165,9 @@ export class Submissions {
 	}
 
 	#propose(batches: readonly Batch[], bytes: number): void {
-		const value = new Uint8Array(KIND_BYTES + bytes);
+		const value = new Uint8Array(BATCH_AT + bytes);
 		value[0] = VALUE_KIND.batch;
-		let at = KIND_BYTES;
+		let at = BATCH_AT;
 		let timeoutMs = 0;
 		for (const batch of batches) {
 			value.set(batch.bytes, at);
@@ -178,7 +175,6 @@ export class Submissions {
 			batch.bytes = NO_BYTES;
 			if (batch.options.timeoutMs > timeoutMs) timeoutMs = batch.options.timeoutMs;
 		}
-		stampBatches(commandsOf(value), this.#runtime.wallMs());
 		const proposed = new Proposed(this, batches, bytes + batches.length * BATCH_OVERHEAD_BYTES);
 		for (const batch of batches) this.#list(batch, proposed);
 		const { route, contest } = (batches[0] as Batch).options;

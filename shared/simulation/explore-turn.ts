@@ -6,7 +6,7 @@ import type { Event } from '../paxos/event.ts';
 import type { Envelope } from '../paxos/message.ts';
 import { type DurableRecord, readRecord, writeRecord } from '../paxos/record.ts';
 import { batchValue, commandsOf, isNoop, type Value } from '../paxos/value.ts';
-import { configOf, IDS, type Local, NOW_MS, type Numbers, PROPOSAL, PROPOSERS, SLOT } from './explore-world.ts';
+import { configOf, IDS, type Local, NOW, type Numbers, PROPOSAL, PROPOSERS, SLOT } from './explore-world.ts';
 import { copyOf } from './snapshot.ts';
 
 const NOTHING = new Uint8Array(0);
@@ -14,11 +14,11 @@ const NOTHING = new Uint8Array(0);
 /** A node starts, and a proposer has something that it wants in the slot. */
 export function begun(node: number, mayCrash: boolean): Local {
 	const agent = new PaxosAgent(configOf(node));
-	agent.step({ kind: 'start', epoch: 1 }, NOW_MS);
+	agent.step({ kind: 'start', epoch: 1 }, NOW);
 	const proposes = node < PROPOSERS;
 	if (proposes) {
 		const value = batchValue(Uint8Array.of(node + 1));
-		agent.step({ kind: 'propose', proposal: { id: PROPOSAL, value, route: 'self', contest: SLOT } }, NOW_MS);
+		agent.step({ kind: 'propose', proposal: { id: PROPOSAL, value, route: 'self', contest: SLOT } }, NOW);
 	}
 	return {
 		node,
@@ -113,7 +113,7 @@ export class Turn {
 	}
 
 	#step(event: Event): void {
-		const effects = this.#agent.step(event, NOW_MS);
+		const effects = this.#agent.step(event, NOW);
 		if (effects.persist.length > 0) {
 			this.#unflushed = joined(this.#unflushed, bytesOf(effects.persist));
 			if (!this.#mayCrash) this.#harden();

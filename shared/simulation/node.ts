@@ -11,7 +11,7 @@ import { PaxosAgent } from '../paxos/agent.ts';
 import type { NodeId, WallTime } from '../paxos/ballot.ts';
 import type { AgentConfig } from '../paxos/config.ts';
 import type { Effects } from '../paxos/effects.ts';
-import type { Event } from '../paxos/event.ts';
+import type { Event, Moment } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { LogEntry } from '../paxos/log.ts';
 import type { Message, Slot } from '../paxos/message.ts';
@@ -364,8 +364,8 @@ export class Process implements ReplicaRuntime {
 		const { agent } = this;
 		return {
 			view: () => agent.view(),
-			step(event: Event, nowMs: number): Effects {
-				const effects = agent.step(event, nowMs);
+			step(event: Event, now: Moment): Effects {
+				const effects = agent.step(event, now);
 				invariants.stepped(index, event, effects, agent.view());
 				return effects;
 			},

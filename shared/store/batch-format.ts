@@ -8,10 +8,9 @@ export const CAS_MAX = Number.MAX_SAFE_INTEGER - 1;
 export const FLAGS_MAX = 2n ** 64n - 1n;
 export const CLIENT_CHARS_MAX = 64;
 
-/** Offsets of the fields of a batch, in bytes from its beginning. */
-export const TIME_AT = 4;
-export const COUNT_AT = 10;
-export const CLIENT_AT = 14;
+/** Offsets of the fields of a batch, in bytes from its beginning. The length of what follows it is in front. */
+export const COUNT_AT = 4;
+export const CLIENT_AT = 8;
 
 /** The low half of a command's first byte. */
 export const KIND_PUT = 0;
@@ -23,6 +22,3 @@ export const KIND_MASK = 0x0f;
 export const HAS_FLAGS = 0x10;
 /** A condition follows. */
 export const HAS_CAS = 0x20;
-
-export const U48 = 2 ** 48;
-export const U32 = 2 ** 32;

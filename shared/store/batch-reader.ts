@@ -18,8 +18,6 @@ import {
 	KIND_MASK,
 	KIND_PUT,
 	KIND_REGISTER_CLIENT,
-	TIME_AT,
-	U32,
 } from './batch-format.ts';
 import type { Operation } from './command.ts';
 import { hashOfBytes } from './key-table.ts';
@@ -29,7 +27,6 @@ export class BatchReader {
 	fault: string | null = null;
 
 	// The present batch
-	timeMs = 0;
 	client = '';
 	/** The sequence of the batch's first command. */
 	first = 0;
@@ -132,10 +129,9 @@ export class BatchReader {
 		const left = bytes.length - start;
 		this.#end = bytes.length;
 		if (left <= CLIENT_AT) return this.#void('ends too early');
-		const length = this.#u32(start) + TIME_AT;
+		const length = this.#u32(start) + COUNT_AT;
 		if (length > left || length <= CLIENT_AT) return this.#void('a batch of a wrong length');
 		this.#end = start + length;
-		this.timeMs = this.#u32(start + TIME_AT) + this.#u16(start + TIME_AT + 4) * U32;
 		this.count = this.#u32(start + COUNT_AT);
 		const clientChars = bytes[start + CLIENT_AT] as number;
 		this.#at = start + CLIENT_AT + 1 + clientChars;

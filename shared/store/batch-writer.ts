@@ -17,9 +17,6 @@ import {
 	KIND_DELETE_PREFIX,
 	KIND_PUT,
 	KIND_REGISTER_CLIENT,
-	TIME_AT,
-	U32,
-	U48,
 } from './batch-format.ts';
 import type { Operation } from './command.ts';
 
@@ -107,10 +104,9 @@ export class BatchWriter {
 		this.#end(cas);
 	}
 
-	/** Ends the batch. @returns its bytes, in an array of their own; the time in them is 0 until `stampBatches` */
+	/** Ends the batch. @returns its bytes, in an array of their own */
 	take(): Uint8Array {
-		put32(this.#bytes, 0, this.#length - TIME_AT);
-		this.#bytes.fill(0, TIME_AT, COUNT_AT);
+		put32(this.#bytes, 0, this.#length - COUNT_AT);
 		put32(this.#bytes, COUNT_AT, this.#count);
 		const taken = this.#bytes.slice(0, this.#length);
 		this.#length = 0;
@@ -175,30 +171,9 @@ export class BatchWriter {
 	}
 }
 
-/**
- * Writes the proposer's time into each batch of a value.
- *
- * @param value well-formed batches
- * @param timeMs the proposer's wall time, milliseconds since 1970
- */
-export function stampBatches(value: Uint8Array, timeMs: number): void {
-	const time = Math.min(U48 - 1, Math.max(0, Math.floor(timeMs)));
-	for (let at = 0; at + CLIENT_AT <= value.length; at += TIME_AT + get32(value, at)) {
-		put32(value, at + TIME_AT, time % U32);
-		const high = Math.floor(time / U32);
-		value[at + TIME_AT + 4] = high;
-		value[at + TIME_AT + 5] = high >>> 8;
-	}
-}
-
 function put32(bytes: Uint8Array, at: number, value: number): void {
 	bytes[at] = value;
 	bytes[at + 1] = value >>> 8;
 	bytes[at + 2] = value >>> 16;
 	bytes[at + 3] = value >>> 24;
-}
-
-function get32(bytes: Uint8Array, at: number): number {
-	const byte = (i: number) => bytes[at + i] as number;
-	return (byte(0) | (byte(1) << 8) | (byte(2) << 16) | (byte(3) << 24)) >>> 0;
 }

@@ -6,14 +6,13 @@
  * empty value is the no-op. A batch is one client's commands under consecutive sequences. It begins with its length, so
  * that a malformed batch is void by itself and the batches beside it are not.
  *
- *     u32 bytes that follow | u48 proposer's wall time | u32 commands | client | first sequence
- *       | receivedThrough | commands ...
+ *     u32 bytes that follow | u32 commands | client | first sequence | receivedThrough | commands ...
  *
  * Integers named with their size are little-endian; all others are varints.
  */
-import { concatenate, MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
+import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import { BatchReader } from './batch-reader.ts';
-import { BatchWriter, stampBatches } from './batch-writer.ts';
+import { BatchWriter } from './batch-writer.ts';
 
 /** One operation of a client on the store. */
 export type Operation = Write | RegisterClient;
@@ -59,8 +58,6 @@ export interface Identity {
 }
 
 export interface Command {
-	/** The proposer's wall time, milliseconds since 1970. It may go back from one command to the next. */
-	readonly timeMs: number;
 	readonly identity: Identity;
 	readonly operation: Operation;
 }
@@ -69,7 +66,7 @@ export interface Command {
 const single = new BatchWriter();
 
 /**
- * Encodes a batch of one command. The time in it is 0 until `stampBatches` or `encodeBatch`.
+ * Encodes a batch of one command.
  *
  * @throws RangeError where the command has no encoding, which the doors must have refused before
  */
@@ -77,17 +74,6 @@ export function encodeCommand({ client, sequence, receivedThrough }: Identity, o
 	single.begin(client, sequence, receivedThrough);
 	single.add(operation);
 	return single.take();
-}
-
-/**
- * Concatenates batches into one value, and stamps all of them with one time.
- *
- * @param timeMs the proposer's wall time, milliseconds since 1970
- */
-export function encodeBatch(timeMs: number, batches: readonly Uint8Array[]): Uint8Array {
-	const value = concatenate(batches);
-	stampBatches(value, timeMs);
-	return value;
 }
 
 /**
@@ -100,10 +86,10 @@ export function readCommands(value: Uint8Array): Command[] {
 	const from = new BatchReader(value);
 	const commands: Command[] = [];
 	while (from.nextBatch()) {
-		const { timeMs, client, receivedThrough } = from;
+		const { client, receivedThrough } = from;
 		while (from.nextCommand()) {
 			const identity = { client, sequence: from.sequence, receivedThrough };
-			commands.push({ timeMs, identity, operation: from.operation() });
+			commands.push({ identity, operation: from.operation() });
 		}
 	}
 	if (from.fault !== null) throw new MalformedError(from.fault);

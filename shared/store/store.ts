@@ -7,8 +7,8 @@
  * out as a whole, and its entries are dropped from memory a few at a time. The moment of that may differ between nodes,
  * and no reader can see it.
  *
- * Its time follows the proposers' wall times. It never goes back, it is equal on every node at the same revision, and
- * one batch moves it ahead by a second at most, so that one wrong clock does not take it hours ahead.
+ * Its time is the sum of what leaders have measured with their monotonic clocks, which the slots carry. It never goes
+ * back, it is equal on every node at the same slot, and it stands still while nothing is chosen. No wall clock moves it.
  */
 import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
 import { compareUtf8 } from '../bytes/text.ts';
@@ -39,14 +39,11 @@ const UNKNOWN_CLIENT: Result = { kind: 'unknownClient' };
 const FORGOTTEN: Result = { kind: 'forgotten' };
 
 /** The first byte of a saved state. A state of another format is refused. */
-const SAVE_FORMAT = 2;
+const SAVE_FORMAT = 3;
 /**
  * Each command drops so many entries of deleted prefixes. It is more than a command can add, so they do not pile up.
  */
 const TIDIED_PER_COMMAND = 4;
-
-/** One batch moves the store's time ahead by so much at most, however far its proposer's clock is ahead. */
-export const TIME_STEP_MS_MAX = 1000;
 
 export class Store {
 	#revision = 0;
@@ -74,7 +71,7 @@ export class Store {
 		return this.#revision;
 	}
 
-	/** The log's time, milliseconds since 1970; 0 before the first batch. It lags behind while nothing is written. */
+	/** The log's time, in milliseconds that leaders have measured. It lags behind where little is written. */
 	get timeMs(): number {
 		return this.#timeMs;
 	}
@@ -148,6 +145,11 @@ export class Store {
 		this.#tombstones.tidy(entriesMax);
 	}
 
+	/** Moves the log's time ahead by what the next slot says, before its commands are applied. */
+	passTime(ms: number): void {
+		this.#timeMs += ms;
+	}
+
 	/**
 	 * Applies the chosen value of one slot. A malformed batch has no effect, on every node alike, because a part of it must
 	 * not stand for the whole. No node that keeps the rules proposes one.
@@ -157,7 +159,6 @@ export class Store {
 	apply(value: Uint8Array, onResult?: OnResult): boolean {
 		const command = new BatchReader(value);
 		while (command.nextBatch()) {
-			this.#passTime(command.timeMs);
 			while (command.nextCommand()) {
 				const result = this.#applyOnce(command);
 				onResult?.(command.client, command.sequence, result);
@@ -198,12 +199,6 @@ export class Store {
 		store.#clients = ClientTable.restore(from, store.#clientLimits);
 		from.finish();
 		return store;
-	}
-
-	/** The first batch sets the time. Each later one moves it ahead by TIME_STEP_MS_MAX at most. */
-	#passTime(stampMs: number): void {
-		const aheadMs = stampMs - this.#timeMs;
-		if (aheadMs > 0) this.#timeMs += this.#timeMs === 0 ? aheadMs : Math.min(aheadMs, TIME_STEP_MS_MAX);
 	}
 
 	#applyOnce(command: BatchReader): Result {

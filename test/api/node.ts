@@ -15,7 +15,7 @@ import { type Ballot, NO_BALLOT } from '../../shared/paxos/ballot.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
-import { encodeBatch, encodeCommand, type Operation } from '../../shared/store/command.ts';
+import { encodeCommand, type Operation } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
 
 export const BALLOT: Ballot = { ms: 1763889731207, ns: 3, node: 'n1' };
@@ -36,7 +36,7 @@ export class LoneReplica implements ReplicaService {
 	#onSubmitted: () => void = () => undefined;
 
 	constructor() {
-		this.store.apply(encodeBatch(1, [encodeCommand(this.#identity(), { kind: 'registerClient', client: CLIENT })]));
+		this.store.apply(encodeCommand(this.#identity(), { kind: 'registerClient', client: CLIENT }));
 	}
 
 	/** Resolves when the next command comes. */
@@ -93,7 +93,7 @@ export class LoneReplica implements ReplicaService {
 
 	#apply(operation: Operation): SubmitAnswer {
 		let answer: SubmitAnswer | undefined;
-		const value = encodeBatch(1, [encodeCommand(this.#identity(), operation)]);
+		const value = encodeCommand(this.#identity(), operation);
 		this.store.apply(value, (_client, _sequence, result) => {
 			if (result.kind !== 'applied') throw new Error(`a fresh command was ${result.kind}`);
 			const { ok, revision } = result;

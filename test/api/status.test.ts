@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { READY_LAG_MS_MAX } from '../../server/api/health.ts';
 import { NO_BALLOT } from '../../shared/paxos/ballot.ts';
-import { encodeBatch, encodeCommand } from '../../shared/store/command.ts';
+import { encodeCommand } from '../../shared/store/command.ts';
 import { BALLOT, LOOP, TestNode } from './node.ts';
 
 let node: TestNode;
@@ -135,7 +135,7 @@ describe('POST /v1/swarm/propose', () => {
 	it('answers which value a contested slot keeps', async () => {
 		const client = 's';
 		const command = encodeCommand({ client, sequence: 2, receivedThrough: 0 }, { kind: 'delete', key: 'k', cas: null });
-		const value = encodeBatch(1, [command]);
+		const value = command;
 		node.replica.answerNext = { outcome: 'kept', slot: 41, ballot: BALLOT, value, attempts: [] };
 		expect(await propose({ ...request, contest: 41 })).toMatchObject({
 			status: 200,

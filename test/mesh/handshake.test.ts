@@ -44,8 +44,8 @@ describe('the handshake', () => {
 	});
 
 	test.each<[string, Identity, Identity, Refusal]>([
-		['no common version, the dialer newer', identityOf('n2', { protocol: { min: 3, max: 4 } }), n1, 'noCommonVersion'],
-		['no common version, the dialer older', n2, identityOf('n1', { protocol: { min: 3, max: 4 } }), 'noCommonVersion'],
+		['no common version, the dialer newer', identityOf('n2', { protocol: { min: 4, max: 5 } }), n1, 'noCommonVersion'],
+		['no common version, the dialer older', n2, identityOf('n1', { protocol: { min: 4, max: 5 } }), 'noCommonVersion'],
 		['a node of another swarm', identityOf('n2', { swarmId: 'other' }), n1, 'otherSwarm'],
 		['a node that is no member', identityOf('n9', { incarnations: { n1: 'i1', n9: 'i9' } }), n1, 'unknownNode'],
 		['a node with our own id', identityOf('n1', {}), n1, 'unknownNode'],

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { SLOT_VALUE_BYTES_MAX } from '../../shared/paxos/bounds.ts';
-import { batchValue } from '../../shared/paxos/value.ts';
+import { BATCH_AT, batchValue } from '../../shared/paxos/value.ts';
 import { Cable } from './cable.ts';
 import { Bench, forward, forwardOf, type TestNode, textOf } from './node.ts';
 
@@ -122,7 +122,7 @@ describe('the mesh', () => {
 
 	test('the largest value crosses whole', async () => {
 		const [n1, n2] = await linkedPair();
-		const value = batchValue(new Uint8Array(SLOT_VALUE_BYTES_MAX - 1).map((_, i) => i % 251));
+		const value = batchValue(new Uint8Array(SLOT_VALUE_BYTES_MAX - BATCH_AT).map((_, i) => i % 251));
 		for (let i = 0; i < 3; i++) n2.mesh.send('n1', forwardOf(value));
 		n2.mesh.flush();
 		await n1.until(() => n1.messages().length === 3);

@@ -6,7 +6,7 @@ import { DEFAULT_MESH_LIMITS, DEFAULT_MESH_TIMINGS, Mesh, type MeshOptions } fro
 import type { MeshLimits } from '../../server/mesh/peer.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Message } from '../../shared/paxos/message.ts';
-import { batchValue, commandsOf, type Value } from '../../shared/paxos/value.ts';
+import { BATCH_AT, batchValue, commandsOf, type Value } from '../../shared/paxos/value.ts';
 
 export type Heard =
 	| { readonly kind: 'up'; readonly peer: NodeId }
@@ -195,7 +195,7 @@ export function textOf(message: Message): string {
 
 /** A slot's value of so many bytes. */
 export function sizedValue(bytes: number): Value {
-	return batchValue(new Uint8Array(bytes - 1));
+	return batchValue(new Uint8Array(bytes - BATCH_AT));
 }
 
 export function forwardOf(value: Value): Message {

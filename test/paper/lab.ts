@@ -10,7 +10,7 @@ import type { Event, Timer } from '../../shared/paxos/event.ts';
 import type { AgentFact } from '../../shared/paxos/fact.ts';
 import type { Envelope, Message, MessageKind } from '../../shared/paxos/message.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
-import { batchValue, commandsOf, isNoop, type Value } from '../../shared/paxos/value.ts';
+import { batchValue, commandsOf, elapsedMsOf, isNoop, type Value } from '../../shared/paxos/value.ts';
 
 export interface InFlight {
 	readonly from: NodeId;
@@ -49,6 +49,7 @@ export class Lab {
 	readonly #benches = new Map<NodeId, Bench>();
 	readonly #config: Partial<AgentConfig>;
 	readonly #clocks = new Map<NodeId, number>();
+	#steadyMs = 0;
 	#proposalNext = 1;
 	#epochNext = 1;
 
@@ -63,11 +64,16 @@ export class Lab {
 		this.#clocks.set(id, ms);
 	}
 
+	/** So much time passes, by everybody's monotonic clock. */
+	pass(ms: number): void {
+		this.#steadyMs += ms;
+	}
+
 	// What happens to a node
 
 	step(id: NodeId, event: Event): Effects {
 		const bench = this.#bench(id);
-		const effects = bench.agent.step(event, this.#clocks.get(id) ?? 0);
+		const effects = bench.agent.step(event, { wallMs: this.#clocks.get(id) ?? 0, steadyMs: this.#steadyMs });
 		bench.facts.push(...effects.facts);
 		bench.outcomes.push(...effects.outcomes);
 		bench.applied.push(...effects.apply);
@@ -159,6 +165,11 @@ export class Lab {
 
 	chosen(id: NodeId): string[] {
 		return this.#bench(id).applied.map(({ value }) => text(value));
+	}
+
+	/** By how much each slot that was applied moves the time of the state machine. */
+	elapsedMs(id: NodeId): number[] {
+		return this.#bench(id).applied.map(({ value }) => elapsedMsOf(value));
 	}
 
 	durable(id: NodeId): readonly DurableRecord[] {

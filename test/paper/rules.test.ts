@@ -8,7 +8,7 @@ import { PaxosAgent } from '../../shared/paxos/agent.ts';
 import { InvariantError } from '../../shared/paxos/config.ts';
 import type { Event } from '../../shared/paxos/event.ts';
 import { canonical, copyOf } from '../../shared/simulation/snapshot.ts';
-import { encodeBatch, encodeCommand, type Operation } from '../../shared/store/command.ts';
+import { encodeCommand, type Operation } from '../../shared/store/command.ts';
 import { type Result, Store } from '../../shared/store/store.ts';
 import { among, bytes, Lab, ofKind, text } from './lab.ts';
 
@@ -448,7 +448,7 @@ describe('9. the identity of a command', () => {
 		const results: Result[] = [];
 		const apply = (client: string, sequence: number, operation: Operation) => {
 			const command = encodeCommand({ client, sequence, receivedThrough: 0 }, operation);
-			store.apply(encodeBatch(1000, [command]), (_client, _sequence, result) => results.push(result));
+			store.apply(command, (_client, _sequence, result) => results.push(result));
 		};
 		apply('s', 1, { kind: 'registerClient', client: 's' });
 		apply('s', 2, put('color', 'red'));
@@ -462,13 +462,17 @@ describe('9. the identity of a command', () => {
 });
 
 describe('10. the only clock of the state machine', () => {
-	it('is the proposer’s time in the slot, made monotone, and moves by bounded steps', () => {
+	it('is what its leaders measured, carried by the values: see `time.test.ts`', () => {
+		const lab = new Lab(3);
 		const store = new Store();
-		for (const [index, timeMs] of [5000, 3000, 5900, 90_000].entries()) {
-			const identity = { client: 's', sequence: index + 1, receivedThrough: 0 };
-			store.apply(encodeBatch(timeMs, [encodeCommand(identity, { kind: 'registerClient', client: 's' })]));
-			expect(store.timeMs).toBe([5000, 5000, 5900, 6900][index]);
+		lab.elect('n1', 10);
+		for (const passedMs of [5000, 300, 0]) {
+			lab.pass(passedMs);
+			lab.propose('n1', `after ${passedMs} ms`);
+			lab.deliver();
 		}
+		for (const ms of lab.elapsedMs('n3')) store.passTime(ms);
+		expect(store.timeMs).toBe(300);
 	});
 });
 
@@ -560,8 +564,9 @@ describe('a copy of its state', () => {
 				{ kind: 'campaign', now: { ms: 30, ns: 0 } },
 				{ kind: 'withdraw', proposal: 2 },
 			];
+			const now = { wallMs: 5, steadyMs: 7 };
 			for (const event of events) {
-				expect(twin.step(event, 5)).toEqual(lab.agent(id).step(event, 5));
+				expect(twin.step(event, now)).toEqual(lab.agent(id).step(event, now));
 				expect(canonical(twin.state)).toEqual(canonical(lab.agent(id).state));
 			}
 		}

@@ -10,11 +10,12 @@ import { copyOf } from '../../shared/simulation/snapshot.ts';
 import { among, bytes, Lab } from './lab.ts';
 
 const ballot = { ms: 10, ns: 0, node: 'n1' };
+const NOW = { wallMs: 0, steadyMs: 0 };
 
 describe('a slot’s value', () => {
 	it('keeps one kind, in front, where batches are put together', () => {
-		const joined = joinBatches([batchValue(Uint8Array.of(7, 8)), batchValue(Uint8Array.of(9))]);
-		expect(joined).toEqual(Uint8Array.of(VALUE_KIND.batch, 7, 8, 9));
+		const joined = joinBatches([batchValue(Uint8Array.of(7, 8)), batchValue(Uint8Array.of(9))], 0);
+		expect(joined).toEqual(Uint8Array.of(VALUE_KIND.batch, 0, 0, 7, 8, 9));
 		expect(commandsOf(joined)).toEqual(Uint8Array.of(7, 8, 9));
 		expect(commandsOf(NOOP)).toHaveLength(0);
 	});
@@ -25,6 +26,8 @@ describe('a slot’s value', () => {
 		['the kind that is reserved', [VALUE_KIND.members, 1]],
 		['a no-op that holds something', [VALUE_KIND.noop, 1]],
 		['a batch of nothing', [VALUE_KIND.batch]],
+		['a batch of nothing but its time', [VALUE_KIND.batch, 1, 0]],
+		['a batch that moves the time too far', [VALUE_KIND.batch, 0xe9, 0x03, 1]],
 	])('of %s is malformed on the wire and on disk', (_, raw) => {
 		const value = Uint8Array.from(raw);
 		const messages: Message[] = [
@@ -73,15 +76,15 @@ describe('a log that is trimmed', () => {
 		);
 		expect(agent.view()).toMatchObject({ chosenThrough: 6, appliedThrough: TRIMMED, lastSlot: 6 });
 		expect(agent.view().entry(3)).toBeUndefined();
-		expect(agent.step({ kind: 'start', epoch: 1 }, 0).apply).toEqual([{ slot: 6, ballot, value: bytes('six') }]);
+		expect(agent.step({ kind: 'start', epoch: 1 }, NOW).apply).toEqual([{ slot: 6, ballot, value: bytes('six') }]);
 		expect(PaxosAgent.from(config, copyOf(agent.state)).state).toEqual(agent.state);
 	});
 
 	it('is asked for nothing below its base', () => {
 		const agent = trimmed();
-		agent.step({ kind: 'start', epoch: 1 }, 0);
+		agent.step({ kind: 'start', epoch: 1 }, NOW);
 		const message = { kind: 'heartbeat', ballot, chosenThrough: 9, recoveredThrough: 0, round: 1, timeMs: 0 } as const;
-		const { send } = agent.step({ kind: 'receive', from: 'n1', message }, 0);
+		const { send } = agent.step({ kind: 'receive', from: 'n1', message }, NOW);
 		expect(send).toContainEqual({ to: 'n1', message: { kind: 'fetch', from: 7 } });
 	});
 
@@ -91,7 +94,7 @@ describe('a log that is trimmed', () => {
 		const higher = { ...ballot, ms: 20, node: 'n3' };
 		const accept = { ballot: higher, slot: 2, value: bytes('two'), chosenThrough: 0, recoveredThrough: 0 };
 		for (const message of [{ kind: 'fetch', from: 2 } as const, { kind: 'accept', ...accept } as const]) {
-			const { send, sendWhenDurable, persist } = agent.step({ kind: 'receive', from: 'n3', message }, 0);
+			const { send, sendWhenDurable, persist } = agent.step({ kind: 'receive', from: 'n3', message }, NOW);
 			expect([...send, ...sendWhenDurable]).toEqual([answer]);
 			expect(persist).toEqual([]);
 		}
@@ -123,7 +126,7 @@ describe('a log that is trimmed', () => {
 		lab.drop(({ to }) => to === 'n3');
 		const agent = trimmed();
 		for (const { from, message } of lab.net.splice(0).filter(({ to }) => to === 'n2')) {
-			const { sendWhenDurable } = agent.step({ kind: 'receive', from, message }, 0);
+			const { sendWhenDurable } = agent.step({ kind: 'receive', from, message }, NOW);
 			for (const envelope of sendWhenDurable) lab.net.push({ from: 'n2', ...envelope });
 		}
 		lab.deliver(among('n1', 'n2'));

@@ -2,10 +2,11 @@
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import type { LoopFigures } from '../../server/loop-watch.ts';
 import { openFolder } from '../../server/storage/folder.ts';
+import { concatenate } from '../../shared/bytes/bytes.ts';
 import { Log } from '../../shared/disk/log.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { batchValue } from '../../shared/paxos/value.ts';
-import { encodeBatch, encodeCommand } from '../../shared/store/command.ts';
+import { encodeCommand } from '../../shared/store/command.ts';
 import { get, put } from './client.ts';
 import { Swarm, type TestNode, until } from './swarm.ts';
 
@@ -92,7 +93,7 @@ async function writeLongLog(): Promise<void> {
 				const value = new TextEncoder().encode('x');
 				return encodeCommand(identity, { kind: 'put', key: `k${slot}-${index}`, value, flags: 0n, cas: null });
 			});
-			const value = batchValue(encodeBatch(1000 + slot, slot === 1 ? [opening, ...commands] : commands));
+			const value = batchValue(concatenate(slot === 1 ? [opening, ...commands] : commands));
 			records.push({ kind: 'accepted', slot, ballot, value }, { kind: 'chosen', through: slot });
 			if (records.length < RECORDS_OF_FLUSH && slot < SLOTS) continue;
 			log.append(records);

@@ -120,8 +120,8 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		0,
 		'proposals are put together in the wrong order',
 		LEADERSHIP,
-		'joinBatches(values)',
-		'joinBatches(values.reverse())',
+		'joinBatches(values, ',
+		'joinBatches(values.toReversed(), ',
 	),
 	one(
 		0,

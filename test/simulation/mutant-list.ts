@@ -311,8 +311,8 @@ export const MUTANTS: readonly Mutant[] = [
 		35,
 		'apply draws a random number',
 		STORE,
-		'const aheadMs = stampMs - this.#timeMs;',
-		'const aheadMs = stampMs - this.#timeMs + Math.floor(Math.random() * 2);',
+		'this.#timeMs += ms;',
+		'this.#timeMs += ms + Math.floor(Math.random() * 2);',
 	),
 	one(
 		36,
@@ -405,7 +405,7 @@ export const MUTANTS: readonly Mutant[] = [
 		0,
 		'a slot that keeps the proposal is said to have kept another',
 		PROPOSER,
-		'if (!pending || sameBytes(pending.proposal.value, value)) continue;',
+		'if (!pending || sameCommands(pending.proposal.value, value)) continue;',
 		'if (!pending) continue;',
 	),
 	one(

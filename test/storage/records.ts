@@ -4,7 +4,7 @@ import type { LogHandlers } from '../../shared/disk/log.ts';
 import type { Ballot } from '../../shared/paxos/ballot.ts';
 import { SLOT_MAX } from '../../shared/paxos/bounds.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
-import { batchValue, NOOP } from '../../shared/paxos/value.ts';
+import { BATCH_AT, batchValue, NOOP } from '../../shared/paxos/value.ts';
 
 const ballot: fc.Arbitrary<Ballot> = fc.record({
 	ms: fc.integer({ min: 1, max: 2 ** 42 - 1 }),
@@ -28,7 +28,7 @@ export function anyRecord(valueBytesMax: number): fc.Arbitrary<DurableRecord> {
 
 /** `accepted` for slot `slot`, with a value of so many bytes, or with the no-op. */
 export function accepted(slot: number, valueBytes = NOOP.length): DurableRecord {
-	const value = valueBytes <= NOOP.length ? NOOP : batchValue(new Uint8Array(valueBytes - 1).fill(slot));
+	const value = valueBytes <= NOOP.length ? NOOP : batchValue(new Uint8Array(valueBytes - BATCH_AT).fill(slot));
 	return { kind: 'accepted', slot, ballot: { ms: 1, ns: 0, node: 'n1' }, value };
 }
 

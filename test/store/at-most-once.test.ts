@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { IN_FLIGHT_MAX } from '../../shared/client/protocol.ts';
 import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
 import { CLIENT_LIMITS, CONNECTIONS_OF_NODE_MAX, NODES_MAX } from '../../shared/store/client-limits.ts';
-import { encodeBatch, encodeCommand } from '../../shared/store/command.ts';
+import { encodeCommand } from '../../shared/store/command.ts';
 import { type Result, Store } from '../../shared/store/store.ts';
-import { CLIENT, Client, identity, opening, put, textOf } from './commands.ts';
+import { CLIENT, Client, concat, identity, opening, put, textOf } from './commands.ts';
 
 describe('a command', () => {
 	it('that is chosen twice is applied once, and told its first outcome', () => {
@@ -37,7 +37,7 @@ describe('a command', () => {
 	it('of a client that was never opened is not applied', () => {
 		const store = new Store();
 		const results: Result[] = [];
-		const value = encodeBatch(1, [encodeCommand(identity(1), put('a', '1'))]);
+		const value = encodeCommand(identity(1), put('a', '1'));
 		store.apply(value, (_client, _sequence, result) => results.push(result));
 		expect(results).toEqual([{ kind: 'unknownClient' }]);
 		expect([store.keysCount, store.revision]).toEqual([0, 0]);
@@ -45,7 +45,7 @@ describe('a command', () => {
 
 	it('tells its result by client and sequence', () => {
 		const results: unknown[] = [];
-		const value = encodeBatch(1, [opening('s'), encodeCommand(identity(2, 0, 's'), put('a', ''))]);
+		const value = concat(opening('s'), encodeCommand(identity(2, 0, 's'), put('a', '')));
 		new Store().apply(value, (...result) => results.push(result));
 		expect(results).toEqual([
 			['s', 1, { kind: 'applied', revision: 1, ok: true }],
@@ -63,13 +63,11 @@ describe("a client's commands", () => {
 			fc.property(schedule, (order) => {
 				const one = new Client();
 				const other = new Store();
-				other.apply(encodeBatch(one.timeMs, [opening()]));
+				other.apply(opening());
 				const applied: number[] = [];
 				for (const step of order) {
 					const sequence = step + 2;
-					const value = encodeBatch(2000, [
-						encodeCommand(identity(sequence), put(`k${sequence}`, `${applied.length}`)),
-					]);
+					const value = encodeCommand(identity(sequence), put(`k${sequence}`, `${applied.length}`));
 					one.store.apply(value, (_client, told, result) => {
 						if (result.kind === 'applied') applied.push(told);
 					});
@@ -212,7 +210,7 @@ describe('a client', () => {
 					const sequence = (sequences.get(client) ?? 1) + 1;
 					sequences.set(client, sequence);
 					const results: string[] = [];
-					const value = encodeBatch(1, [opening(client), encodeCommand(identity(sequence, 0, client), put('a', ''))]);
+					const value = concat(opening(client), encodeCommand(identity(sequence, 0, client), put('a', '')));
 					store.apply(value, (_client, _sequence, { kind }) => results.push(kind));
 					if (evicted.has(client)) expect(results).toEqual(['unknownClient', 'unknownClient']);
 					else expect(results).toEqual([open.includes(client) ? 'duplicate' : 'applied', 'applied']);
@@ -230,7 +228,7 @@ describe('a client', () => {
 
 	it('once closed never opens again: a late copy of everything it did applies as nothing', () => {
 		const store = new Store(few);
-		const everything = encodeBatch(1, [opening(), encodeCommand(identity(2), put('a', 'first'))]);
+		const everything = concat(opening(), encodeCommand(identity(2), put('a', 'first')));
 		store.apply(everything);
 		for (let i = 0; i < few.clientsMax + few.evictedMax - 1; i++) new Client(store, `s${i}`);
 		const restored = Store.restore(store.save(), few);
@@ -248,9 +246,9 @@ describe('a client', () => {
 		const nameOf = (i: number): string => `client ${String(i).padStart(8, '0')}`;
 		const total = few.clientsMax + few.evictedMax;
 		const openings = Array.from({ length: total }, (_, i) => opening(nameOf(1_000_000 + i)));
-		store.apply(encodeBatch(1, openings));
+		store.apply(concat(...openings));
 		const full = store.save().length;
-		store.apply(encodeBatch(1, [opening(nameOf(9_000_000)), opening(nameOf(9_000_001))]));
+		store.apply(concat(opening(nameOf(9_000_000)), opening(nameOf(9_000_001))));
 		expect(store.save().length).toBeLessThan(full + 10);
 	});
 });

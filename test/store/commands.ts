@@ -1,7 +1,6 @@
 /** Commands as a client would send them, for the tests of the store. */
-import { BatchWriter } from '../../shared/store/batch-writer.ts';
-import { encodeBatch, encodeCommand, type Identity, type Operation } from '../../shared/store/command.ts';
-import { type Result, Store, TIME_STEP_MS_MAX } from '../../shared/store/store.ts';
+import { encodeCommand, type Identity, type Operation } from '../../shared/store/command.ts';
+import { type Result, Store } from '../../shared/store/store.ts';
 
 export const CLIENT = 'V1StGXR8_Z5jdHi6B-myT';
 
@@ -29,23 +28,17 @@ export function textOf(bytes: Uint8Array | undefined): string | undefined {
 export class Client {
 	readonly store: Store;
 	readonly client: string;
-	timeMs = 1000;
-	readonly #batch = new BatchWriter();
 	#sequence = 1;
 
 	constructor(store = new Store(), client = CLIENT) {
 		this.store = store;
 		this.client = client;
-		store.apply(encodeBatch(this.timeMs, [opening(client)]));
+		store.apply(opening(client));
 	}
 
-	/** Time passes, at the pace that one batch may bring. */
+	/** The log's time passes. */
 	wait(ms: number): void {
-		for (let left = ms; left > 0; left -= TIME_STEP_MS_MAX) {
-			this.timeMs += Math.min(left, TIME_STEP_MS_MAX);
-			this.#batch.begin(this.client, 1, 0);
-			this.store.apply(encodeBatch(this.timeMs, [this.#batch.take()]));
-		}
+		this.store.passTime(ms);
 	}
 
 	/** Applies the operation under the next sequence, every earlier answer received. */
@@ -57,7 +50,7 @@ export class Client {
 	/** Applies the operation under an identity of the caller's choice. */
 	send(as: Identity, operation: Operation): Result {
 		const results: Result[] = [];
-		const value = encodeBatch(this.timeMs, [encodeCommand(as, operation)]);
+		const value = encodeCommand(as, operation);
 		this.store.apply(value, (_client, _sequence, result) => results.push(result));
 		const [result] = results;
 		if (!result) throw new Error('the command was not applied');

@@ -1,17 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeBatch, encodeCommand, type Operation } from '../../shared/store/command.ts';
+import { encodeCommand, type Operation } from '../../shared/store/command.ts';
 import { describeValue } from '../../shared/store/describe.ts';
 import { keyFault, prefixFault } from '../../shared/store/key.ts';
-import { identity, opening, put } from './commands.ts';
+import { concat, identity, opening, put } from './commands.ts';
 
 function textOf(...operations: readonly Operation[]): string {
-	return describeValue(
-		encodeBatch(
-			1,
-			operations.map((operation) => encodeCommand(identity(2), operation)),
-		),
-	).text;
+	return describeValue(concat(...operations.map((operation) => encodeCommand(identity(2), operation)))).text;
 }
 
 describe('a value as people read it', () => {
@@ -26,7 +21,7 @@ describe('a value as people read it', () => {
 		expect(textOf({ kind: 'deletePrefix', prefix: 'a/' })).toBe('delete all under a/');
 		expect(textOf({ kind: 'deletePrefix', prefix: '' })).toBe('delete all under ""');
 		expect(textOf(put('a', '1'), put('b', '2'), put('c', '3'))).toBe('put a = 1 + 2 more');
-		expect(describeValue(encodeBatch(1, [opening('Vx3longer')])).text).toBe('open client Vx3…');
+		expect(describeValue(opening('Vx3longer')).text).toBe('open client Vx3…');
 		expect(textOf({ kind: 'registerClient', client: identity(1).client }, put('a', '1'))).toBe('put a = 1');
 	});
 
@@ -40,8 +35,8 @@ describe('a value as people read it', () => {
 	});
 
 	it('tells two values apart, and equal ones not', () => {
-		const red = encodeBatch(1, [encodeCommand(identity(2), put('color', 'red'))]);
-		const blue = encodeBatch(1, [encodeCommand(identity(2), put('color', 'rec'))]);
+		const red = encodeCommand(identity(2), put('color', 'red'));
+		const blue = encodeCommand(identity(2), put('color', 'rec'));
 		expect(describeValue(red).digest).not.toBe(describeValue(blue).digest);
 		expect(describeValue(red)).toEqual(describeValue(red.slice()));
 	});

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MalformedError } from '../../shared/bytes/bytes.ts';
-import { encodeBatch, encodeCommand } from '../../shared/store/command.ts';
+import { encodeCommand } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
 import { TOMBSTONE_MS_MIN } from '../../shared/store/tombstones.ts';
 import { bytesOf, CLIENT, Client, concat, identity, opening, put, textOf } from './commands.ts';
@@ -215,25 +215,15 @@ describe('the index', () => {
 });
 
 describe("the log's time", () => {
-	it('never goes back, whatever the clocks of proposers say', () => {
-		const store = new Store();
-		const times: number[] = [];
-		for (const timeMs of [500, 900, 100, 901]) {
-			store.apply(encodeBatch(timeMs, [opening(`client of ${timeMs}`)]));
-			times.push(store.timeMs);
-		}
-		expect(times).toEqual([500, 900, 900, 901]);
-	});
-
-	it('is moved by no batch further than a bounded step, so that one clock far ahead is soon made up for', () => {
-		const store = new Store();
-		const ahead = 8 * 60 * 60_000;
-		const times: number[] = [];
-		for (const timeMs of [1_000_000, 1_000_000 + ahead, 1_000_500, 1_001_500]) {
-			store.apply(encodeBatch(timeMs, [opening(`client of ${timeMs}`)]));
-			times.push(store.timeMs);
-		}
-		expect(times).toEqual([1_000_000, 1_001_000, 1_001_000, 1_001_500]);
+	it('is the sum of what slots say, and nothing that a batch holds moves it', () => {
+		const client = new Client();
+		expect(client.store.timeMs).toBe(0);
+		client.wait(300);
+		client.apply(put('a', ''));
+		client.wait(0);
+		client.wait(1000);
+		expect(client.store.timeMs).toBe(1300);
+		expect(Store.restore(client.store.save()).timeMs).toBe(1300);
 	});
 });
 
@@ -243,10 +233,9 @@ describe('batches', () => {
 		fc.assert(
 			fc.property(fc.array(fc.array(command, { maxLength: 4 }), { maxLength: 6 }), (groups) => {
 				let sequence = 1;
-				const batches = groups.map((group, at) =>
-					encodeBatch(
-						at * 100,
-						group.map(([key, cas, isPut]) =>
+				const batches = groups.map((group) =>
+					concat(
+						...group.map(([key, cas, isPut]) =>
 							encodeCommand(identity(++sequence), isPut ? put(key, `${sequence}`, cas) : { kind: 'delete', key, cas }),
 						),
 					),
@@ -281,11 +270,11 @@ describe('a saved state', () => {
 		expect(restored.list('')).toEqual(client.store.list(''));
 		expect(restored.get('color')?.flags).toBe(0x2ddccbc058a50c18n);
 		expect([restored.revision, restored.timeMs]).toEqual([client.store.revision, client.store.timeMs]);
-		const next = encodeBatch(5000, [
+		const next = concat(
 			encodeCommand(identity(41), put('a', 'b')),
 			encodeCommand(identity(40), put('unanswered', 'again')),
 			encodeCommand(identity(31), { kind: 'deletePrefix', prefix: '' }),
-		]);
+		);
 		const results: unknown[][] = [[], []];
 		client.store.apply(next, (...result) => results[0]?.push(result));
 		restored.apply(next, (...result) => results[1]?.push(result));
@@ -314,7 +303,7 @@ describe('a saved state', () => {
 
 it('a store of one client counts one', () => {
 	const { store } = new Client();
-	store.apply(encodeBatch(1, [opening(CLIENT)]));
+	store.apply(opening(CLIENT));
 	expect([store.clientsCount, store.keysCount]).toEqual([1, 0]);
 });
 
