@@ -132,6 +132,11 @@ export class SimulatedDisk implements Disk {
 		});
 	}
 
+	/** Answers nothing for so long: what it was asked is done afterwards, in order. */
+	hang(us: number): void {
+		this.#busyUntil = Math.max(this.#busyUntil, this.#runtime.now) + us;
+	}
+
 	/** The process is gone, and with it all that it had not written yet. The machine goes on, unless it lost power. */
 	crash(next: DiskRuntime, lostPower: boolean): void {
 		for (const { name, bytes } of this.#creating) if (this.#random.chance(0.5)) this.#create(name, bytes);
