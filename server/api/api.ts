@@ -107,6 +107,7 @@ const EXPOSED_HEADERS = [
 	'X-Consul-LastContact',
 	'X-Consul-Effective-Consistency',
 	'X-Swarm-Outcome',
+	'X-Swarm-Refused',
 ].join(', ');
 
 /**

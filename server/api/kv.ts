@@ -99,6 +99,7 @@ async function write({ service, holdMs }: KvOptions, res: ServerResponse, operat
 			return answerJson(res, submitted.ok, false);
 		case 'kept':
 		case 'refused':
+			if (submitted.outcome === 'refused') res.setHeader('X-Swarm-Refused', submitted.why);
 			res.setHeader('X-Swarm-Outcome', 'not-applied');
 			return answerText(res, 500, submitted.outcome === 'refused' ? refusedText(submitted) : 'The slot was taken.');
 		case 'unknown':

@@ -1,9 +1,15 @@
 /** The errors of calls of `SwarmClient`. Each says whether the write may have happened. */
+import type { PassingRefusal } from './protocol.ts';
 
-/** The call surely did not and will not happen. `why` says what kept it from happening. */
+/**
+ * The call surely did not and will not happen. `why` says what kept it from happening: `noLeader` and `timeout`, that
+ * no leader or no node could be reached in time; `overloaded`, that too much waits already, in the client or at the
+ * node; `diskFull` and `diskBehind`, that the disk of the node has no room or does not keep up; `closed`, that the
+ * client was closed.
+ */
 export class RefusedError extends Error {
 	override readonly name = 'RefusedError';
-	readonly why: 'noLeader' | 'overloaded' | 'closed' | 'timeout';
+	readonly why: PassingRefusal | 'closed' | 'timeout';
 
 	constructor(why: RefusedError['why'], detail: string) {
 		super(detail);

@@ -20,7 +20,7 @@ import { asciiText, fromUtf8, toUtf8 } from '../bytes/text.ts';
 import { readFlags, writeFlags } from '../store/command.ts';
 
 export const CLIENT_PATH = '/client';
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** The bound on a frame in either direction. A single value of the largest size fits. */
 export const FRAME_BYTES_MAX = 1_114_112;
@@ -52,9 +52,15 @@ export type ReadMode = (typeof READ_MODES)[number];
 export const STATUSES = ['ok', 'conditionFailed', 'forgotten', 'unknownClient'] as const;
 export type Status = (typeof STATUSES)[number];
 
-/** The position in the list is the byte. */
-export const REFUSALS = ['noLeader', 'overloaded', 'badKey', 'badValue'] as const;
+/** Why a node did not take a batch or a read. The position in the list is the byte. */
+export const REFUSALS = ['noLeader', 'overloaded', 'badKey', 'badValue', 'diskFull', 'diskBehind'] as const;
 export type Refusal = (typeof REFUSALS)[number];
+/** The reason may be gone later, so what was refused is sent again until its time limit. */
+export type PassingRefusal = Exclude<Refusal, 'badKey' | 'badValue'>;
+
+export function isPassing(why: Refusal): why is PassingRefusal {
+	return why !== 'badKey' && why !== 'badValue';
+}
 
 export interface MemberAddress {
 	readonly id: string;

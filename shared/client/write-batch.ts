@@ -4,7 +4,15 @@ import { NEVER, type Refusable } from './again.ts';
 import type { Numbered } from './batches.ts';
 import type { WriteResult } from './core.ts';
 import { BadKeyError, BadValueError, RefusedError, UnknownOutcomeError } from './errors.ts';
-import type { Refusal, Status } from './protocol.ts';
+import { isPassing, type PassingRefusal, type Refusal, type Status } from './protocol.ts';
+
+/** By the reason of the last refusal. */
+const NOT_IN_TIME: Readonly<Record<PassingRefusal, string>> = {
+	noLeader: 'no leader took it in time',
+	overloaded: 'the node had no room for it in time',
+	diskFull: 'the disk of the node was full until its time was over',
+	diskBehind: 'the disk of the node did not keep up until its time was over',
+};
 
 export type WriteCall = Settle<WriteResult>;
 
@@ -123,8 +131,7 @@ export class WriteBatch implements Numbered, Refusable {
 	/** @param failure why there is no node, as the end of a sentence; '' where there is one */
 	tooLate(failure: string): Error {
 		if (this.mayHaveHappened) return new UnknownOutcomeError('it was sent, and not answered in time');
-		if (this.why === 'noLeader') return new RefusedError('noLeader', 'no leader took it in time');
-		if (this.why !== null) return new RefusedError('overloaded', 'the node had no room for it in time');
+		if (this.why !== null && isPassing(this.why)) return new RefusedError(this.why, NOT_IN_TIME[this.why]);
 		if (failure !== '') return new RefusedError('timeout', `no node could be reached in time${failure}`);
 		return new RefusedError('timeout', 'it waited in line, and was not sent in time');
 	}

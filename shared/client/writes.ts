@@ -13,7 +13,7 @@ import { Batches } from './batches.ts';
 import { Draft } from './draft.ts';
 import { BadValueError, RefusedError, UnknownOutcomeError } from './errors.ts';
 import { type CallLimits, lineCommandsMax } from './limits.ts';
-import { CLIENTS_PER_CONNECTION_MAX, type NodeSection } from './protocol.ts';
+import { CLIENTS_PER_CONNECTION_MAX, isPassing, type NodeSection } from './protocol.ts';
 import type { ClientRuntime } from './runtime.ts';
 import type { WriteBatch, WriteCall } from './write-batch.ts';
 
@@ -134,7 +134,7 @@ export class Writes {
 	refused({ first, count, why, mayHaveLeft }: NodeSection & { kind: 'refused' }): void {
 		for (const batch of this.#batches.within(first, first + count)) {
 			if (!batch.refused(why, mayHaveLeft)) continue;
-			if (why === 'noLeader' || why === 'overloaded') this.#again.refused(batch);
+			if (isPassing(why)) this.#again.refused(batch);
 			else this.#fail(batch, () => batch.refusedForGood());
 		}
 		this.#drainLine();

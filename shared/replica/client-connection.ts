@@ -13,7 +13,7 @@ import {
 import { BatchReader } from '../store/batch-reader.ts';
 import { KEY_BYTES_MAX, keyFault, prefixFault, VALUE_BYTES_MAX } from '../store/key.ts';
 import type { Result, Store } from '../store/store.ts';
-import { Batch, type BatchEnd, type SubmitOptions, type Submitter } from './batch.ts';
+import { Batch, type BatchEnd, type RefusedWhy, type SubmitOptions, type Submitter } from './batch.ts';
 import { ClientAnswers, type ClientRead } from './client-answers.ts';
 import type { ReplicaLimits } from './limits.ts';
 import type { DoorSocket } from './port.ts';
@@ -209,10 +209,11 @@ export class ClientConnection implements Submitter {
 		const why = faultOf(reader);
 		if (why !== null) return this.#refuse('write', first, count, why, false);
 		const { submissions, submitOptions } = this.#owner;
-		const isRefused =
-			this.#commandsInFlight + count > this.#owner.limits.inFlightMax ||
-			submissions.submit(new Batch(this, client, first, count, submitOptions, bytes)) !== null;
-		if (isRefused) return this.#refuse('write', first, count, 'overloaded', false);
+		if (this.#commandsInFlight + count > this.#owner.limits.inFlightMax) {
+			return this.#refuse('write', first, count, 'overloaded', false);
+		}
+		const refusal = submissions.submit(new Batch(this, client, first, count, submitOptions, bytes));
+		if (refusal !== null) return this.#refuse('write', first, count, wordOf(refusal.why), false);
 		this.#commandsInFlight += count;
 	}
 
@@ -224,6 +225,11 @@ export class ClientConnection implements Submitter {
 		if (mode === 'linearizable') this.#keysUnconfirmed += keys.length;
 		this.#owner.read(this, { mode, first, keys });
 	}
+}
+
+/** A client is told of its node's disk by name. Whatever else keeps a node from taking writes in is a matter of room. */
+function wordOf(why: RefusedWhy): Refusal {
+	return why === 'diskFull' || why === 'diskBehind' ? why : 'overloaded';
 }
 
 /** Why no door takes the batch in; null for a good one. */

@@ -117,7 +117,8 @@ export class User implements SocketUser {
 				if (this.#world.isWatchedByPeople) this.#world.note('', `${this.name}: ${String(error)}`);
 				if (error instanceof UnknownOutcomeError && call.operation !== null) return this.#calls.unknown(call);
 				if (!(error instanceof RefusedError)) throw error;
-				if (error.why === 'overloaded') counters.callsRefusedForRoom++;
+				if (error.why === 'overloaded' || error.why === 'diskFull' || error.why === 'diskBehind')
+					counters.callsRefusedForRoom++;
 				if (this.#world.now >= call.calledAt + this.timeoutMs * US_PER_MS) counters.clientTimeouts++;
 				this.#calls.refused(call);
 			},

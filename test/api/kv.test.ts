@@ -408,18 +408,34 @@ describe('a read', () => {
 
 describe('a write', () => {
 	const attempts = [] as const;
-	const failures: readonly [string, SubmitAnswer, string, string][] = [
+	const failures: readonly [string, SubmitAnswer, string, string, string?][] = [
 		[
 			'has no leader',
 			{ outcome: 'refused', why: 'noLeader', detail: 'none', attempts },
 			'No cluster leader',
 			'not-applied',
+			'noLeader',
 		],
 		[
 			'meets a node that stops',
 			{ outcome: 'refused', why: 'stopping', detail: 'the node is stopping', attempts },
 			'The write did not happen: the node is stopping',
 			'not-applied',
+			'stopping',
+		],
+		[
+			'meets a full disk',
+			{ outcome: 'refused', why: 'diskFull', detail: 'no space left on device', attempts },
+			'The write did not happen: no space left on device',
+			'not-applied',
+			'diskFull',
+		],
+		[
+			'meets a disk that hangs',
+			{ outcome: 'refused', why: 'diskBehind', detail: 'the disk does not keep up', attempts },
+			'The write did not happen: the disk does not keep up',
+			'not-applied',
+			'diskBehind',
 		],
 		[
 			'was proposed and not answered',
@@ -429,12 +445,13 @@ describe('a write', () => {
 		],
 	];
 
-	it.each(failures)('that %s answers 500 and says what is known', async (_, given, text, outcome) => {
+	it.each(failures)('that %s answers 500 and says what is known', async (_, given, text, outcome, refused) => {
 		for (const method of ['PUT', 'DELETE']) {
 			node.replica.answerNext = given;
 			const answer = await node.ask(method, '/v1/kv/a');
 			expect(answer).toMatchObject({ status: 500, text });
 			expect(answer.headers['x-swarm-outcome']).toBe(outcome);
+			expect(answer.headers['x-swarm-refused']).toBe(refused);
 		}
 	});
 

@@ -33,28 +33,34 @@ function refuse(batch: GotBatch, why: Refusal, mayHaveLeft: boolean): true {
 }
 
 describe('the limit of the caller', () => {
-	it.each(['noLeader', 'overloaded'] as const)('holds though the node refuses with %s before', (why) => {
-		const swarm = new VirtualSwarm(['n1']);
-		const identities: string[] = [];
-		let refusals = 0;
-		swarm.onWrite = (batch) => {
-			identities.push(`${batch.client}/${batch.first}`);
-			return swarm.time.nowMs < 30_000 && refuse(batch, why, ++refusals === 5);
-		};
-		const client = swarm.client({ timeoutMs: 60_000 });
-		const settled = put(swarm, client);
-		swarm.time.run(29_000);
-		expect(settled.times).toBe(0);
-		swarm.time.run(33_000);
-		expect(settled).toMatchObject({ times: 1, value: { ok: true } });
-		expect(new Set(identities).size).toBe(1);
-		expect(identities.length).toBeLessThan(200);
-	});
+	it.each(['noLeader', 'overloaded', 'diskFull', 'diskBehind'] as const)(
+		'holds though the node refuses with %s before',
+		(why) => {
+			const swarm = new VirtualSwarm(['n1']);
+			const identities: string[] = [];
+			let refusals = 0;
+			swarm.onWrite = (batch) => {
+				identities.push(`${batch.client}/${batch.first}`);
+				return swarm.time.nowMs < 30_000 && refuse(batch, why, ++refusals === 5);
+			};
+			const client = swarm.client({ timeoutMs: 60_000 });
+			const settled = put(swarm, client);
+			swarm.time.run(29_000);
+			expect(settled.times).toBe(0);
+			swarm.time.run(33_000);
+			expect(settled).toMatchObject({ times: 1, value: { ok: true } });
+			expect(new Set(identities).size).toBe(1);
+			expect(identities.length).toBeLessThan(200);
+		},
+	);
 
 	it.each([
 		['noLeader', false, 'RefusedError'],
 		['noLeader', true, 'UnknownOutcomeError'],
 		['overloaded', false, 'RefusedError'],
+		['diskFull', false, 'RefusedError'],
+		['diskBehind', false, 'RefusedError'],
+		['diskBehind', true, 'UnknownOutcomeError'],
 	] as const)('ends what was refused with %s (may have left: %s) by a %s', (why, mayHaveLeft, name) => {
 		const swarm = new VirtualSwarm(['n1']);
 		swarm.onWrite = (batch) => refuse(batch, why, mayHaveLeft);

@@ -1,9 +1,11 @@
 /** A disk that does not answer, or that is full, stops neither the swarm nor what the node can do without it. */
 import { describe, expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
+import { type NodeSection, readNodeFrame, WRITE, writeHello } from '../../shared/client/protocol.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { batchValue } from '../../shared/paxos/value.ts';
 import { DISK_SILENT_MS, DiskWatch } from '../../shared/replica/disk-watch.ts';
+import type { DoorSocket } from '../../shared/replica/port.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import { USUAL_BOUNDS } from '../../shared/simulation/bounds.ts';
 import { USUAL_CLOCKS } from '../../shared/simulation/clock.ts';
@@ -12,6 +14,7 @@ import type { SimulatedNode } from '../../shared/simulation/node.ts';
 import { US_PER_MS } from '../../shared/simulation/schedule.ts';
 import { USUAL_SOCKETS } from '../../shared/simulation/sockets.ts';
 import { World } from '../../shared/simulation/world.ts';
+import { encodeCommand } from '../../shared/store/command.ts';
 
 const TIMINGS = {
 	electionMinMs: 300,
@@ -99,6 +102,47 @@ describe.each(SEEDS)('a node whose log takes no values, seed %i', (seed) => {
 		replica?.submit({ kind: 'delete', key: 'a', cas: null }, options, (answer) => answers.push(answer));
 		world.run(world.now + 100 * US_PER_MS);
 		expect(answers[1]).toMatchObject({ outcome: 'chosen' });
+	});
+
+	it('tells a client at its door what is wrong with the disk, by name', () => {
+		const { world, hung } = hungLeader(Number.POSITIVE_INFINITY, seed);
+		const { replica } = hung.process ?? {};
+		if (!replica) throw new Error('it does not run');
+		const refused: NodeSection[] = [];
+		const socket: DoorSocket = {
+			unsentBytes: 0,
+			send: (frame) => refused.push(...readNodeFrame(frame).filter(({ kind }) => kind === 'refused')),
+			close: () => undefined,
+			terminate: () => undefined,
+		};
+		const connection = replica.clients.connect(socket, 'a client');
+		const hello = new Writer();
+		writeHello(hello, 'c');
+		connection.receive(hello.take());
+		let sequence = 0;
+		const put = () => {
+			const identity = { client: 'c', sequence: ++sequence, receivedThrough: 0 };
+			const operation = { kind: 'put', key: 'a', value: Uint8Array.of(0), flags: 0n, cas: null } as const;
+			const write = new Writer();
+			write.u8(WRITE);
+			write.raw(encodeCommand(identity, operation));
+			connection.receive(write.take());
+			world.run(world.now + 100 * US_PER_MS);
+		};
+		hung.waitingRecordsMax = 0;
+		put();
+		replica.lacksRoom('no space left on device');
+		put();
+		hung.waitingRecordsMax = 1_000;
+		put();
+		replica.lacksRoom(null);
+		put();
+		const told = { kind: 'refused', what: 'write', count: 1, mayHaveLeft: false };
+		expect(refused).toMatchObject([
+			{ ...told, first: 1, why: 'diskBehind' },
+			{ ...told, first: 2, why: 'diskFull' },
+			{ ...told, first: 3, why: 'diskFull' },
+		]);
 	});
 
 	it('hears nothing behind a value on the same link, and everything on the next one', () => {
