@@ -1,6 +1,7 @@
 /**
- * A node's two clocks. The wall clock has an offset, drifts, steps and freezes; the pace stretches every
- * timer of the node. Nothing in the protocol may depend on either for safety; that is what they are for.
+ * A node's clocks. The wall clock has an offset, drifts, steps and freezes. The monotonic one begins with each life of
+ * the node, and is a little too fast or too slow. The pace stretches every timer of the node. Nothing in the protocol
+ * may depend on them for safety; that is what they are for.
  */
 import type { WallTime } from '../paxos/ballot.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
@@ -15,6 +16,9 @@ export interface ClockTaste {
 
 export const USUAL_CLOCKS: ClockTaste = { spreadMs: 2_000, resolutionUs: 1 };
 
+/** Of 1: no monotonic clock is faster or slower than right by more. A real one is right to 0.0005 at least. */
+export const STEADY_ERROR_MAX = 0.005;
+
 /** Where virtual time begins on a right wall clock, milliseconds since 1970. */
 const WORLD_BEGINS_MS = 1_763_889_731_000;
 
@@ -25,9 +29,12 @@ export class Clock {
 	drift = 0;
 	#offsetUs: number;
 	readonly #resolutionUs: number;
+	readonly #steadyError: number;
 	#frozenAtUs: number | undefined;
 
-	constructor(offsetMs: number, resolutionUs = 1) {
+	/** @param steadyError of 1: how much too fast the monotonic clock is */
+	constructor(offsetMs: number, resolutionUs = 1, steadyError = 0) {
+		this.#steadyError = steadyError;
 		this.#resolutionUs = resolutionUs;
 		this.#offsetUs = Math.round(offsetMs * US_PER_MS);
 	}
@@ -37,6 +44,11 @@ export class Clock {
 		// No clock of a computer shows a time before 1970.
 		const us = Math.max(0, fineUs - (fineUs % this.#resolutionUs));
 		return { ms: Math.floor(us / US_PER_MS), ns: (us % US_PER_MS) * 1000 };
+	}
+
+	/** What the monotonic clock shows, milliseconds. @param begun when the life of the node began */
+	steadyMs(now: Instant, begun: Instant): number {
+		return ((now - begun) / US_PER_MS) * (1 + this.#steadyError);
 	}
 
 	/** @param byMs below zero for a step back */

@@ -11,13 +11,15 @@ import type { Decision, Effects } from '../paxos/effects.ts';
 import type { Event } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Envelope, Slot } from '../paxos/message.ts';
-import type { Result } from '../store/store.ts';
+import type { Result, Store } from '../store/store.ts';
 import { AppliedCommands } from './applied.ts';
 import type { Counters } from './counters.ts';
 import { type Ledger, Violation } from './ledger.ts';
 import { Life } from './life.ts';
 import { MessageRules } from './messages.ts';
 import { PromiseRules } from './promises.ts';
+import type { Instant } from './schedule.ts';
+import { TimeRules } from './time.ts';
 
 /** A leader that has more than so many slots to learn cannot apply anything for a while. */
 const FAR_BEHIND_SLOTS = 100;
@@ -35,6 +37,7 @@ export class Invariants {
 	readonly #lives: Life[];
 	readonly #messages: MessageRules;
 	readonly #promises: PromiseRules;
+	readonly #time = new TimeRules();
 	/** By slot: what the node that applied it first made of it, and of everything before. */
 	readonly #resultsAfter: number[] = [];
 	/** By command: the revision that it got. */
@@ -87,7 +90,8 @@ export class Invariants {
 	}
 
 	/** Leaves the node, for another one. */
-	sent(node: number, envelope: Envelope): void {
+	sent(node: number, envelope: Envelope, now: Instant): void {
+		if (envelope.message.kind === 'accept') this.#time.proposed(envelope.message, now);
 		this.#messages.sent(node, this.#life(node), envelope, this.acknowledgedThrough);
 	}
 
@@ -106,7 +110,8 @@ export class Invariants {
 	}
 
 	/** All commands of `slot` are applied. Equal state at equal revision: the same results all the way. */
-	applied(node: number, slot: Slot, revision: number): void {
+	applied(node: number, slot: Slot, { revision, timeMs }: Store, now: Instant): void {
+		this.#time.applied(slot, timeMs, this.#counters.leaders, now);
 		const life = this.#life(node);
 		const results = mixed(life.results, revision);
 		this.#resultsAfter[slot] ??= results;

@@ -21,7 +21,7 @@ import type { MeshPort } from '../replica/port.ts';
 import { Replica } from '../replica/replica.ts';
 import type { DiskFact, ReplicaAgent, ReplicaRuntime, ReplicaTimer } from '../replica/runtime.ts';
 import type { Bounds } from './bounds.ts';
-import { Clock, type ClockTaste } from './clock.ts';
+import { Clock, type ClockTaste, STEADY_ERROR_MAX } from './clock.ts';
 import type { Counters } from './counters.ts';
 import type { Damage } from './damage.ts';
 import { SimulatedDisk } from './disk.ts';
@@ -100,7 +100,8 @@ export class SimulatedNode {
 		this.gathers = this.random.chance(0.5);
 		this.waitingRecordsMax = this.random.pick([12, 100, Number.POSITIVE_INFINITY]);
 		const { spreadMs, resolutionUs } = world.clocks;
-		this.clock = new Clock(this.random.between(-spreadMs, spreadMs), resolutionUs);
+		const steadyError = new Random(seed, 0x73746561, index).between(-STEADY_ERROR_MAX, STEADY_ERROR_MAX);
+		this.clock = new Clock(this.random.between(-spreadMs, spreadMs), resolutionUs, steadyError);
 		const files = newLogFiles(config.id, SEGMENT_BYTES);
 		this.disk = new SimulatedDisk(new Random(seed, 0x6469736b, index), this.#diskRuntime(), files);
 	}
@@ -161,6 +162,7 @@ export class Process implements ReplicaRuntime {
 	readonly mesh: MeshPort;
 	readonly #log: Log;
 	readonly #world: Surroundings;
+	readonly #begun: Instant;
 	readonly #timers = new Map<ReplicaTimer, number>();
 	#timersAsked = 0;
 	#idsMade = 0;
@@ -177,6 +179,7 @@ export class Process implements ReplicaRuntime {
 		this.node = node;
 		this.epoch = node.epoch;
 		this.#world = world;
+		this.#begun = world.now;
 		this.mesh = this.#meshPort();
 		const { ledger, invariants } = world;
 		const { log, records, repairs } = Log.open(
@@ -204,7 +207,7 @@ export class Process implements ReplicaRuntime {
 			members: node.config.members.map((id) => ({ id, url: `http://${id}` })),
 			agent: this.#watchedAgent(),
 			log: this.#watchedLog(),
-			store: new WatchedStore(node.index, invariants, world.bounds),
+			store: new WatchedStore(node.index, world),
 			requestMs: REQUEST_MS,
 			limits: world.bounds.replica,
 			runtime: this,
@@ -251,7 +254,7 @@ export class Process implements ReplicaRuntime {
 	// What the replica asks for
 
 	nowMs(): number {
-		return this.#world.now / US_PER_MS;
+		return this.node.clock.steadyMs(this.#world.now, this.#begun);
 	}
 
 	wallTime(): WallTime {
@@ -304,7 +307,7 @@ export class Process implements ReplicaRuntime {
 		return {
 			send: (to, message) => {
 				// It is true as of now: what it says may be overtaken in this very turn, before it leaves.
-				this.#world.invariants.sent(this.node.index, { to, message });
+				this.#world.invariants.sent(this.node.index, { to, message }, this.#world.now);
 				const messages = this.#unsent.get(to);
 				if (messages) messages.push(message);
 				else this.#unsent.set(to, [message]);

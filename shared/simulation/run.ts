@@ -272,6 +272,7 @@ function learningMs(world: World, alive: readonly SimulatedNode[], { links, mess
 function runWithStableLeader(world: World, scenario: Scenario): void {
 	const stableMs = stableFromMs(scenario);
 	world.run(stableMs * US_PER_MS);
+	const beganMs = storeMs(world);
 	let before = world.ledger.chosenThrough;
 	for (let ms = stableMs + PROGRESS_EVERY_MS; ms <= PARTIAL_TIMES.endMs; ms += PROGRESS_EVERY_MS) {
 		const { writesAsked } = world.counters;
@@ -284,6 +285,14 @@ function runWithStableLeader(world: World, scenario: Scenario): void {
 		if (world.lastLedAt > stableMs * US_PER_MS) throw new Violation('StableLeader', `another leader before ${ms} ms`);
 		before = world.ledger.chosenThrough;
 	}
+	const passedMs = storeMs(world) - beganMs;
+	if (2 * passedMs >= PARTIAL_TIMES.endMs - stableMs) return;
+	throw new Violation('TimePasses', `${passedMs} ms of ${PARTIAL_TIMES.endMs - stableMs} under load`);
+}
+
+/** The time of the state machine, at the node that has applied most. */
+function storeMs(world: World): number {
+	return Math.max(0, ...world.nodes.map(({ process }) => process?.replica.store.timeMs ?? 0));
 }
 
 /** Whoever has applied as much has the same state, byte by byte; and an agent that goes on from a copy of its state has all of it. */

@@ -1,29 +1,29 @@
 /** The production store of a simulated node, with everything that it applies looked at. */
 import type { Slot } from '../paxos/message.ts';
 import { type OnResult, Store } from '../store/store.ts';
-import type { Bounds } from './bounds.ts';
-import type { Invariants } from './invariants.ts';
+import type { Surroundings } from './node.ts';
 
 export class WatchedStore extends Store {
 	readonly #node: number;
-	readonly #invariants: Invariants;
+	readonly #world: Surroundings;
 	#slot: Slot = 0;
 
-	constructor(node: number, invariants: Invariants, bounds: Bounds) {
-		super(bounds.store);
+	constructor(node: number, world: Surroundings) {
+		super(world.bounds.store);
 		this.#node = node;
-		this.#invariants = invariants;
+		this.#world = world;
 	}
 
 	override apply(commands: Uint8Array, onResult?: OnResult): boolean {
+		const { invariants, now } = this.#world;
 		this.#slot++;
-		const command = this.#invariants.commands.begin(this.#slot, commands);
+		const command = invariants.commands.begin(this.#slot, commands);
 		const whole = super.apply(commands, (client, sequence, result) => {
-			this.#invariants.result(this.#node, client, sequence, result);
+			invariants.result(this.#node, client, sequence, result);
 			command?.note(result);
 			onResult?.(client, sequence, result);
 		});
-		this.#invariants.applied(this.#node, this.#slot, this.revision);
+		invariants.applied(this.#node, this.#slot, this, now);
 		return whole;
 	}
 }

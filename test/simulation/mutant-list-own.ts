@@ -26,6 +26,28 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	...CLIENT_MUTANTS,
 	one(
 		0,
+		'a leader measures the time with its wall clock',
+		LEADERSHIP,
+		'const { steadyMs } = this.#context;',
+		'const { nowMs: steadyMs } = this.#context;',
+	),
+	one(
+		0,
+		'the first value of a leader moves the time',
+		LEADERSHIP,
+		'(this.state.measuredMs ?? steadyMs)',
+		'(this.state.measuredMs ?? 0)',
+	),
+	one(
+		0,
+		'the log is read again, and its time does not pass',
+		LOOP,
+		'this.#applyValue((view.entry(slot) as LogEntry).value);',
+		'this.store.apply(commandsOf((view.entry(slot) as LogEntry).value));',
+	),
+	one(0, 'the time stands still', LOOP, '		this.store.passTime(elapsedMsOf(value));\n', ''),
+	one(
+		0,
 		'a promise leaves out the last acceptance',
 		SLOT_LOG,
 		'for (let slot = this.state.chosenThrough + 1; slot <= this.lastSlot; slot++) {',

@@ -1,0 +1,61 @@
+/**
+ * The time of the state machine is real: what a leader writes into its values has passed since the one before, and what
+ * the slots add up to has passed in the world.
+ */
+import { ballotToText } from '../paxos/ballot.ts';
+import { ELAPSED_MS_MAX } from '../paxos/bounds.ts';
+import type { Accept, Slot } from '../paxos/message.ts';
+import { elapsedMsOf } from '../paxos/value.ts';
+import { STEADY_ERROR_MAX } from './clock.ts';
+import { Violation } from './ledger.ts';
+import { type Instant, US_PER_MS } from './schedule.ts';
+
+/** What the leader of one ballot has made of proposals. */
+interface Measured {
+	readonly since: Instant;
+	through: Slot;
+	sumMs: number;
+}
+
+export class TimeRules {
+	/** By ballot. */
+	readonly #measured = new Map<string, Measured>();
+	/** By slot: the time of the state machine once it is applied. */
+	readonly #appliedMs: number[] = [];
+
+	/** A leader proposes. What it has found, or proposes once more, carries what was written before. */
+	proposed({ ballot, slot, value, recoveredThrough }: Accept, now: Instant): void {
+		if (slot <= recoveredThrough) return;
+		const name = ballotToText(ballot);
+		let measured = this.#measured.get(name);
+		if (!measured) {
+			measured = { since: now, through: 0, sumMs: 0 };
+			this.#measured.set(name, measured);
+		}
+		if (slot <= measured.through) return;
+		measured.through = slot;
+		measured.sumMs += elapsedMsOf(value);
+		if (measured.sumMs <= passedMs(now - measured.since) + 1) return;
+		throw new Violation('TimeIsMeasured', `${name} moves the time by ${measured.sumMs} ms, which have not passed`);
+	}
+
+	/**
+	 * A node has applied the slot.
+	 *
+	 * @param leaders how many there were so far, of all nodes
+	 */
+	applied(slot: Slot, timeMs: number, leaders: number, now: Instant): void {
+		const before = this.#appliedMs[slot - 1] ?? 0;
+		const first = this.#appliedMs[slot] ?? timeMs;
+		this.#appliedMs[slot] = first;
+		if (first !== timeMs) throw new Violation('TimeIsReal', `slot ${slot} is at ${first} ms, and at ${timeMs} ms`);
+		if (timeMs < before) throw new Violation('TimeIsReal', `from ${before} ms back to ${timeMs} ms at slot ${slot}`);
+		if (timeMs <= passedMs(now) + leaders * ELAPSED_MS_MAX) return;
+		throw new Violation('TimeIsReal', `slot ${slot} is at ${timeMs} ms, which have not passed`);
+	}
+}
+
+/** The most that a monotonic clock shows after that long. */
+function passedMs(us: number): number {
+	return (us / US_PER_MS) * (1 + STEADY_ERROR_MAX);
+}
