@@ -110,8 +110,8 @@ export const MUTANTS: readonly Mutant[] = [
 		6,
 		'the same slot is proposed twice under one ballot',
 		LEADERSHIP,
-		"this.propose(this.state.nextSlot, value, 'own', ids);",
-		"this.propose(this.state.nextSlot % 16 === 0 ? this.state.nextSlot - 1 : this.state.nextSlot, value, 'own', ids);",
+		"this.propose(this.state.nextSlot, this.#made(values), 'own', ids);",
+		"this.propose(this.state.nextSlot % 16 === 0 ? this.state.nextSlot - 1 : this.state.nextSlot, this.#made(values), 'own', ids);",
 	),
 	one(
 		7,
