@@ -1,7 +1,7 @@
 /**
- * How long no write is acknowledged after the leader is gone: by SIGKILL, which closes its connections, and by
- * SIGSTOP, which leaves them open and silent. At each node that is left one client writes without pause, tries
- * again whatever fails, and says when a write that it began afterwards is acknowledged for the first time.
+ * Measures how long no write is acknowledged after the leader is gone: by SIGKILL, which closes its connections, and by
+ * SIGSTOP, which leaves them open and silent. At each other node one client writes without pause, tries again after each
+ * failure, and notes when a write that began after the fault is acknowledged for the first time.
  */
 import { put } from '../process/client.ts';
 import { Swarm, type TestNode } from '../process/swarm.ts';
@@ -14,15 +14,15 @@ export interface FailoverOptions {
 
 type Fault = 'SIGKILL' | 'SIGSTOP';
 
-/** Of the median. */
+/** The goal for the median. */
 const GOAL_MS: Readonly<Record<Fault, number>> = { SIGKILL: 300, SIGSTOP: 1_500 };
 const ROUND_MAX_MS = 30_000;
 
-/** In milliseconds since the fault. */
+/** Times in milliseconds since the fault. */
 interface Round {
-	/** A write at any node that is left was acknowledged. */
+	/** A write at one of the other nodes was acknowledged. */
 	readonly firstMs: number;
-	/** One at each of them was. */
+	/** A write at each of the other nodes was acknowledged. */
 	readonly everyMs: number;
 }
 
@@ -74,7 +74,7 @@ class Writer {
 		this.#done = this.#run();
 	}
 
-	/** When the first write that began after `sinceMs` was acknowledged; asked for before that. */
+	/** Resolves with the time at which the first write that began after `sinceMs` was acknowledged. */
 	async acknowledged(sinceMs: number): Promise<number> {
 		const deadlineMs = performance.now() + ROUND_MAX_MS;
 		while (this.#lastBeganMs <= sinceMs) {
@@ -126,7 +126,7 @@ function summarize(fault: Fault, rounds: readonly Round[]): Summary {
 
 function spreadOf(samplesMs: readonly number[]): Spread {
 	const sorted = samplesMs.toSorted((a, b) => a - b);
-	/** The nearest rank. */
+	/** By nearest rank. */
 	const at = (share: number): number => Math.round(sorted[Math.ceil(share * sorted.length) - 1] ?? Number.NaN);
 	return { medianMs: at(0.5), p90Ms: at(0.9), maxMs: at(1) };
 }

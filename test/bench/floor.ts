@@ -1,7 +1,7 @@
 /**
- * What this machine can do at best, without any protocol: how long a flush of a preallocated file takes, alone and
- * beside two others as three nodes on one machine have it, and how long a WebSocket takes there and back to
- * another process. Beside it, in the same run, one client's durable put: the distance between them is ours.
+ * Measures the floor of this machine, without any protocol: how long a flush of a preallocated file takes, alone and
+ * beside two others as with three nodes on one machine, and how long a message over a WebSocket to another process and
+ * back takes. In the same run it measures one client's durable put. The difference is the cost of this program.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -49,7 +49,7 @@ export async function floor({ rounds, warmUp, json }: FloorOptions): Promise<voi
 	}
 }
 
-/** The flushes of so many processes at once, those of the first. */
+/** The times of flushes of one process, while so many processes flush at once. */
 async function flushIn(folder: string, processes: number, rounds: number): Promise<Quantiles> {
 	const children = Array.from({ length: processes }, (_, index) => child('flush', join(folder, `${index}`), rounds));
 	const [first] = await Promise.all(children.map(answerOf));
@@ -104,7 +104,7 @@ async function answerOf(process: ChildProcess): Promise<unknown> {
 	return answer;
 }
 
-/** In a process of its own. */
+/** Runs in a process of its own. */
 function flushRounds(file: string, rounds: number): number[] {
 	const fd = openSync(file, constants.O_RDWR | constants.O_CREAT);
 	writeSync(fd, new Uint8Array(FILE_BYTES), 0, FILE_BYTES, 0);
@@ -120,7 +120,7 @@ function flushRounds(file: string, rounds: number): number[] {
 	return ms;
 }
 
-/** In a process of its own, until it is killed. */
+/** Runs in a process of its own, until it is killed. */
 async function echoServer(): Promise<number> {
 	const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
 	server.on('connection', (socket) => socket.on('message', (data) => socket.send(data)));

@@ -1,6 +1,6 @@
 /**
- * How throughput and latency change with the number of nodes, the size of values, the number of keys, and
- * watchers: one thing at a time, each row on a fresh swarm, all others as in the first row.
+ * Measures how throughput and latency change with the number of nodes, the size of values, the number of keys, and
+ * watchers. Each row has a fresh swarm, and differs from the first row in one of them.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -32,7 +32,7 @@ const CHANGES: readonly Partial<Row>[] = [
 	...[1000, 100_000, 1_000_000].map((keys) => ({ keys })),
 	...[1, 10].map((watchers) => ({ watchers })),
 ];
-/** Written by one row, at most: large values are written less often. */
+/** The bound on the bytes that one row writes, so large values are written less often. */
 const ROW_BYTES_MAX = 128 * 1024 * 1024;
 
 export async function growth(options: GrowthOptions): Promise<void> {
@@ -81,7 +81,7 @@ function line(cells: readonly (string | number)[]): string {
 	return `${cells.map((cell) => String(cell).padStart(10)).join('')}\n`;
 }
 
-/** In a process of its own, until it is killed: whoever watches is not to slow down whoever loads. */
+/** Watches until it is killed, in a process of its own, so that it does not slow down the load. */
 async function watch(watchersCount: number, nodes: readonly string[]): Promise<void> {
 	const watchers = Array.from({ length: watchersCount }, (_, i) =>
 		io(nodes[i % nodes.length] as string, { transports: ['websocket'], forceNew: true }),

@@ -1,6 +1,6 @@
 /**
- * Puts over HTTP, as other programs make them: `wrk`, a package of its own, on keep-alive connections to the
- * leader of a fresh swarm of real processes with a real disk. What it prints has the rate and the quantiles of `load.ts`.
+ * Puts over HTTP by `wrk`, which has to be installed, on keep-alive connections to the leader of a fresh swarm of real
+ * processes with a real disk. It prints the rate and the quantiles as `load.ts` does.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,14 +20,14 @@ interface HttpResult {
 	readonly opsPerSecond: number;
 	readonly p50Ms: number;
 	readonly p99Ms: number;
-	/** Answers that were no 200, and connections that failed. */
+	/** Answers with another status than 200, and connections that failed. */
 	readonly errors: number;
 }
 
-/** Before the clock starts: a fresh process has compiled nothing yet. */
+/** The load before the measurement, because a fresh process has compiled nothing yet. */
 const WARM_UP_SECONDS = 10;
 
-/** 10,000 keys, values of 128 bytes, each different from the one it replaces. */
+/** The script of `wrk`: 10,000 keys, and values of 128 bytes, each different from the one it replaces. */
 const SCRIPT = `
 local n = 0
 local filling = string.rep("x", 120)

@@ -1,7 +1,7 @@
 /**
- * Clients that put or get without pause, each with one request outstanding, over a number of connections to a
- * fresh swarm of real processes with a real disk. What it prints has the fields of the rivals' load programs,
- * so that one stands beside the other.
+ * Clients that put or get without pause, each with one request outstanding, over a number of connections to a fresh
+ * swarm of real processes with a real disk. It prints the same fields as the load programs of rivals, so that the figures
+ * can be compared.
  */
 import { WebSocket } from 'ws';
 import { SwarmClient } from '../../shared/client/client.ts';
@@ -10,18 +10,18 @@ import { Swarm } from '../process/swarm.ts';
 import { Progress } from './progress.ts';
 
 export interface LoadOptions {
-	/** Requests outstanding. */
+	/** The number of requests outstanding. */
 	readonly clients: number;
 	readonly connections: number;
 	readonly total: number;
 	readonly nodes: number;
-	/** Bytes of a value. */
+	/** The bytes of a value. */
 	readonly size: number;
-	/** Different keys. */
+	/** The number of different keys. */
 	readonly keys: number;
-	/** Puts before anything is measured. */
+	/** The number of puts before the measurement. */
 	readonly warmUp: number;
-	/** Linearizable reads instead of puts. */
+	/** Whether to make linearizable reads instead of puts. */
 	readonly get?: true;
 	readonly json?: true;
 }
@@ -35,11 +35,11 @@ export interface LoadResult {
 	readonly p99Ms: number;
 }
 
-/** The largest values take seconds where hundreds of clients write them. */
+/** The time limit of a call. The largest values take seconds when hundreds of clients write them. */
 const CALL_MAX_MS = 120_000;
 /**
- * A fresh process has compiled nothing yet, and takes some ten seconds under load to be as quick as it stays. So
- * many clients make the first puts, on so many connections; then come a few that are made as the measured ones are.
+ * The number of clients and of connections of the warm-up. A fresh process is compiled under load only, which takes some
+ * ten seconds. After the warm-up come a few puts that are made like the measured ones.
  */
 const WARM_UP = { clients: 256, connections: 16, size: 128, asMeasured: 5000 };
 
@@ -57,7 +57,7 @@ export async function load(options: LoadOptions): Promise<void> {
 	}
 }
 
-/** Loads a swarm that runs. @param nodes where they are, `http://host:port` */
+/** Loads a running swarm. @param nodes the addresses `http://host:port` of its nodes */
 export async function measure(nodes: readonly string[], options: LoadOptions): Promise<LoadResult> {
 	const { clients, total, keys } = options;
 	if (options.warmUp > 0) await warmUp(nodes, options);
@@ -111,7 +111,7 @@ function putter(keys: number, size: number): (client: SwarmClient, i: number) =>
 	return (client, i) => client.put(keyOf(i % keys), values.next());
 }
 
-/** So many workers, each with one request outstanding, until `total` were made. */
+/** Runs `workers` workers, each with one request outstanding, until `total` requests were made. */
 async function run(
 	all: readonly SwarmClient[],
 	workers: number,
@@ -125,13 +125,16 @@ async function run(
 	await Promise.all(Array.from({ length: workers }, (_, at) => worker(all[at % all.length] as SwarmClient)));
 }
 
-/** Masks hide from proxies what pages have chosen: this is no page, and zeros save a pass over every byte. */
+/**
+ * A mask of zeros saves a pass over every byte. Masks protect proxies from bytes that pages choose, and this is no
+ * page.
+ */
 function connect(url: string): ClientSocket {
 	const generateMask = (mask: Buffer): void => void mask.fill(0);
 	return new WebSocket(url, { perMessageDeflate: false, skipUTF8Validation: true, generateMask });
 }
 
-/** Each differs from the last one: a write of what is there already would change nothing. */
+/** Makes values each of which differs from the last one, because a write of the same value would change nothing. */
 class Values {
 	readonly #bytes: Uint8Array;
 	#count = 0;
@@ -140,7 +143,7 @@ class Values {
 		this.#bytes = new Uint8Array(size).fill('x'.charCodeAt(0));
 	}
 
-	/** Good until the next call. */
+	/** The next value. It is overwritten by the next call. */
 	next(): Uint8Array {
 		let rest = ++this.#count;
 		for (let i = 0; i < this.#bytes.length && rest > 0; i++) {

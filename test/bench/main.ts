@@ -1,6 +1,6 @@
 /**
- * The benchmarks, by name: real processes, real sockets, a real disk. They report and assert nothing: a number
- * that depends on the machine is no test. Each prints a table for people, or with `--json` one line.
+ * Runs a benchmark by its name, with real processes, real sockets and a real disk. Benchmarks report figures and assert
+ * nothing, because the figures depend on the machine. Each prints a table for people, or one line with `--json`.
  */
 import { Command, InvalidArgumentError } from 'commander';
 import { failover } from './failover.ts';

@@ -1,4 +1,4 @@
-/** A progress bar on a terminal, for whoever waits; nothing where standard error is none. */
+/** A progress bar on the terminal of standard error; nothing where there is none. */
 
 const CELLS = 30;
 const EVERY_MS = 200;

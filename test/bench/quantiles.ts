@@ -1,11 +1,11 @@
-/** What is told of many measured times. */
+/** Quantiles of measured times. */
 
 export interface Quantiles {
 	readonly p50Ms: number;
 	readonly p99Ms: number;
 }
 
-/** @param ms one at least, in any order */
+/** @param ms one time at least, in any order, milliseconds */
 export function quantilesOf(ms: ArrayLike<number>): Quantiles {
 	const sorted = Float64Array.from(ms).sort();
 	const at = (part: number) => thousandths(sorted[Math.floor(sorted.length * part)] as number);

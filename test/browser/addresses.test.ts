@@ -1,4 +1,4 @@
-/** The page of a swarm is whole wherever its nodes are reached: at IPv6 addresses, and behind ports that are mapped. */
+/** The page works with nodes at IPv6 addresses and behind mapped ports. */
 import { io } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connectionLimits, DESCRIPTORS_MIN } from '../../server/limits.ts';
@@ -12,7 +12,7 @@ beforeAll(async () => {
 	browser = await launchBrowser();
 });
 afterAll(() => browser.close());
-/** They stop after the page is closed, which was opened later: it complains of nodes that are gone. */
+/** The nodes stop after the page is closed, because a page complains of nodes that are gone. */
 async function start(...options: Parameters<typeof startListening>): Promise<Listening> {
 	const running = await startListening(...options);
 	onTestFinished(() => running.stop());

@@ -1,4 +1,6 @@
-/** What the other browser tests stand on: the browser starts, shows a page of ours, and a page that complains is a failure. */
+/**
+ * The base of the other browser tests: the browser starts and shows a page, and a page that complains fails the test.
+ */
 
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

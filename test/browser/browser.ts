@@ -1,6 +1,6 @@
 /**
- * The browser of the tests: a real Chromium, and pages that may not complain. A page that logs an error, or throws one,
- * fails the test that opened it. It must never reach beyond loopback on its own account.
+ * The browser of the tests: a real Chromium. A page that logs or throws an error fails the test that opened it. The
+ * browser must not use the network beyond loopback by itself.
  */
 
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
@@ -9,7 +9,7 @@ import { findBrowser, installCommand, thisMachine } from './find.mjs';
 
 const launchTimeoutMs = 30_000;
 
-/** Nothing of its own on the network, and no GPU that a test machine lacks. */
+/** Flags that keep the browser off the network and off a GPU, which a test machine may lack. */
 const quiet = [
 	'--disable-gpu',
 	'--disable-quic',
@@ -52,7 +52,7 @@ export async function launchBrowser(): Promise<TestBrowser> {
 	};
 }
 
-/** What a page complained about so far that was not to be expected, in order. */
+/** The unexpected complaints of a page so far, in order. */
 export function complaintsAbout(page: Page, expected: readonly RegExp[]): readonly string[] {
 	return (complaints.get(page) ?? []).filter((complaint) => !expected.some((known) => known.test(complaint)));
 }

@@ -1,4 +1,4 @@
-/** The decision view against the nodes' own facts: every ballot, promise, reported acceptance and vote. */
+/** The decision view shows the ballots, promises, reported acceptances and votes of the nodes' own facts. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Fact } from '../../shared/fact.ts';
@@ -122,7 +122,7 @@ test('a duel shows each refusal with the ballot that was refused and the higher 
 	await page.getByTestId('duel-second').selectOption('n4');
 	let refused: readonly Refusal[] = [];
 	for (let duels = 1; refused.length === 0; duels++) {
-		// Two that never met, or where each heard of the other before any acceptor refused it, were no duel.
+		// Two proposers that never met, or that heard of each other before an acceptor refused one, have had no duel.
 		expect(duels).toBeLessThanOrEqual(duelsMax);
 		await page.getByTestId('duel').click();
 		await playbackBegins(page);
@@ -184,7 +184,7 @@ interface Refusal {
 	readonly promised: string;
 }
 
-/** Of every ballot that was tried for the decision that is shown; everything else in it has to be true as well. */
+/** The refusals under every ballot that was tried for the shown decision. The rest of the page has to be true. */
 async function refusalsShown(page: Page): Promise<Refusal[]> {
 	const found: Refusal[] = [];
 	for (const ballot of (await readDecision(page)).rounds) {

@@ -1,6 +1,6 @@
 /**
- * The page for everyone: no violation that axe finds, in both themes and on both screens, in every state it can be in;
- * and on the small screen nothing to scroll for sideways and nothing too small to touch.
+ * The page is accessible: axe finds no violation in both themes, on both screens and in every state, and on the small
+ * screen nothing needs scrolling sideways or is too small to touch.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -17,10 +17,10 @@ const screens: readonly (readonly [string, PageOptions])[] = [
 	['1440x900', { viewport: wide }],
 	['390x844', { viewport: narrow, hasTouch: true, isMobile: true }],
 ];
-/** Each goes on from the one before. */
+/** The states of the page. Each goes on from the one before. */
 const states: readonly {
 	readonly state: string;
-	/** What becomes of the swarm before. */
+	/** Changes the swarm first. */
 	readonly prepare?: () => Promise<void>;
 	readonly reach: (page: Page) => Promise<void>;
 }[] = [
@@ -58,7 +58,7 @@ describe.each(states)('$state', ({ prepare, reach }) => {
 	});
 });
 
-/** With the one node killed that a state asks for, there is nothing to wait for but the others. */
+/** Opens the page. Where a node is killed in this state, the page is not expected to hear it. */
 async function openKnown(options: PageOptions): Promise<Page> {
 	const gone = stage.swarm.nodes.filter(({ isRunning }) => !isRunning);
 	if (gone.length === 0) return stage.open(stage.swarm.node('n2'), options);
@@ -89,8 +89,8 @@ async function violations(page: Page): Promise<string[]> {
 }
 
 /**
- * What can be pressed and is smaller than a finger, in either direction. A control in a label is as large as the label;
- * a ballot within a line of text is text first.
+ * The controls that are smaller than a finger in either direction. A control in a label counts with the size of the
+ * label, and a ballot in a line of text does not count.
  */
 function tooSmallToTouch(px: number): string[] {
 	const found: string[] = [];

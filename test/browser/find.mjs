@@ -1,7 +1,6 @@
 /**
- * Where the browser of the tests comes from: `CHROME_PATH`; an installed Chromium, Chrome or Edge; Playwright's
- * download; the distribution's package, only when this already runs as root. It must never ask for more rights, and
- * never wait without a limit.
+ * Finds the browser of the tests: `CHROME_PATH`; an installed Chromium, Chrome or Edge; Playwright's download; the
+ * distribution's package, but only as root. It must never ask for more rights, and never wait without a limit.
  */
 
 import { spawn } from 'node:child_process';
@@ -11,7 +10,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-/** What to run where no browser can be had. */
+/** The command that people are told where no browser is found. */
 export const installCommand = 'npx playwright-core install --with-deps chromium';
 
 const packageTimeoutMs = 180_000;
@@ -43,7 +42,7 @@ const macApplications = [
 	'Microsoft Edge.app/Contents/MacOS/Microsoft Edge',
 ];
 
-/** Each distribution's own way, and what it needs to know the package first. */
+/** The commands of each distribution that update its list of packages and install one. */
 const packageManagers = [
 	{ manager: 'apt-get', commands: [['update'], ['install', '-y', '--no-install-recommends', 'chromium']] },
 	{ manager: 'dnf', commands: [['install', '-y', 'chromium']] },

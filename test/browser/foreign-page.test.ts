@@ -1,4 +1,4 @@
-/** A page that some other server serves, open in a visitor's browser, cannot reach the swarm through any of its doors. */
+/** A page of another server in a visitor's browser cannot use the swarm through any of its doors. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -28,7 +28,7 @@ afterAll(async () => {
 	await stage.strike();
 });
 
-/** What the browser says of what it refuses, and of what the node does. */
+/** The browser's messages about requests that it or the node refuses. */
 const expectedComplaints = [
 	/CORS policy/,
 	/net::ERR_(FAILED|BLOCKED_BY_RESPONSE)/,
@@ -74,7 +74,7 @@ test('the mesh takes no page at all, not even of the swarm itself', async () => 
 	}
 });
 
-/** The node's own word that it turned this page away. */
+/** The node's log line that tells the refusal of this page. */
 function isRefusal(fact: Fact, door: 'http' | 'feed'): boolean {
 	return fact.node === node.id && fact.kind === 'malformed' && fact.door === door && fact.why.includes(foreignUrl);
 }
@@ -88,7 +88,7 @@ async function put(url: string): Promise<string> {
 	}
 }
 
-/** What a browser sends without asking the node first. */
+/** A request that a browser sends without a preflight. */
 async function post(url: string): Promise<string> {
 	try {
 		await fetch(`${url}/v1/kv/foreign`, { method: 'POST', mode: 'no-cors', body: 'x' });
@@ -98,7 +98,7 @@ async function post(url: string): Promise<string> {
 	}
 }
 
-/** socket.io's own packets: a page from elsewhere brings its own client. */
+/** Packets of socket.io, because a page of another server brings its own client. */
 function proposeOverFeed(url: string): Promise<string> {
 	return new Promise((resolve) => {
 		const socket = new WebSocket(`${url}/socket.io/?EIO=4&transport=websocket`);

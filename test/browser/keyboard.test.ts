@@ -1,4 +1,4 @@
-/** Everything that a proposal needs, and all playback, without a pointer. */
+/** Proposals and playback work without a pointer. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readDecision } from './shown-decision.ts';
@@ -40,7 +40,7 @@ test('a proposal is made, watched, contested and looked up with the keyboard alo
 	const first = await readOutcome(page);
 	expect(first).toMatchObject({ outcome: 'chosen', ballot: expect.stringMatching(/@n4$/) });
 
-	// The keys of the playback work from where the proposal left off.
+	// The keys of the playback work with the focus where the proposal has left it.
 	await playbackBegins(page);
 	await keyboard.press('[');
 	await poll(() => page.getByLabel('Speed').textContent()).toBe('0.5×');
@@ -104,7 +104,7 @@ test('whoever walks through the page with Tab sees where the focus is, and is no
 	expect(visited.join(' ')).toMatch(/theme.*propose-key.*propose-submit.*duel.*log-filter/);
 });
 
-/** What has the focus; null once it has left the page. A control drawn by its label is seen where the label's text is. */
+/** The element with the focus; null outside the page. A control that its label draws is seen at the label's text. */
 function describeFocus(): { name: string; seen: boolean } | null {
 	const element = document.activeElement;
 	if (!(element instanceof HTMLElement) || element === document.body) return null;
@@ -117,7 +117,7 @@ function describeFocus(): { name: string; seen: boolean } | null {
 	return { name: element.dataset.testid ?? element.className ?? element.tagName, seen };
 }
 
-/** Presses Tab until such an element has the focus. */
+/** Presses Tab until an element that fits has the focus. */
 async function tabTo(page: Page, testId: RegExp): Promise<void> {
 	for (let tabs = 0; tabs < 2 * tabsMax; tabs++) {
 		if (testId.test((await focused(page)) ?? '')) return;

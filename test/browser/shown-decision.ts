@@ -1,42 +1,42 @@
-/** The decision view as a person sees it, read from the page at one moment. It reads, and judges nothing. */
+/** Reads the decision view from the page at one moment, as a person sees it. It does not judge it. */
 import type { Page } from 'playwright-core';
 
 export const rows = ['1a', '1b', '2a', '2b', 'learned'] as const;
 export type Row = (typeof rows)[number];
 
-/** What stands in one cell; '' for what it does not say. */
+/** The content of one cell; '' where it does not show something. */
 export interface Mark {
 	/** `sent`, `arrived`, `promised`, `refused`, `accepted` or `chosen`. */
 	readonly state: string;
-	/** Its own; in a refusal, the higher one that was promised. */
+	/** The ballot; in a refusal, the higher one that was promised. */
 	readonly ballot: string;
-	/** `true` or `false` for a promise and a vote. */
+	/** Whether a promise or vote was counted: `true` or `false`. */
 	readonly counted: string;
 	/** The ballot of the acceptance that a promise reported. */
 	readonly reported: string;
-	/** How it was learned. */
+	/** How the slot was learned. */
 	readonly how: string;
-	/** Every ballot in the cell beside the text that is shown for it. */
+	/** Every ballot in the cell, with the text that is shown for it. */
 	readonly names: readonly (readonly [ballot: string, text: string])[];
 	readonly text: string;
 }
 
 export interface ShownDecision {
 	readonly slot: number;
-	/** From 1; 0 for live. */
+	/** The step, from 1; 0 for live. */
 	readonly step: number;
 	readonly steps: number;
 	readonly stepText: string;
-	/** Every ballot tried, lowest first. */
+	/** All ballots that were tried, the lowest first. */
 	readonly rounds: readonly string[];
-	/** The one that is shown. */
+	/** The ballot that is shown. */
 	readonly round: string;
 	readonly verdict: string;
-	/** By row and node, such as `1b n3`: only cells with something in them. */
+	/** The cells that are not empty, by row and node, such as `1b n3`. */
 	readonly cells: Readonly<Record<string, Mark>>;
-	/** The cells that the step is in. */
+	/** The cells of the present step. */
 	readonly now: readonly string[];
-	/** How many promises and votes the two bars show, and how many are needed. */
+	/** The numbers of promises and votes that the two bars show, and the number that is needed. */
 	readonly bars: Readonly<Record<'1b' | '2b', { readonly count: number; readonly needed: number }>>;
 	readonly why: Readonly<Record<Row, string>>;
 }
@@ -97,7 +97,7 @@ export function readDecision(page: Page): Promise<ShownDecision> {
 	}, rows);
 }
 
-/** Shows one of the ballots tried; with a single one it is shown already. */
+/** Shows one of the ballots that were tried. A single one is shown already. */
 export async function showRound(page: Page, ballot: string): Promise<void> {
 	const buttons = page.locator('.rounds > .round');
 	if ((await buttons.count()) === 0) return;

@@ -1,4 +1,4 @@
-/** A node that falls silent is unknown on the page, never what it last was; and when it answers again, it comes right. */
+/** A node that falls silent is shown as unknown and not with its last state, and is shown again when it answers. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { TestNode } from '../process/swarm.ts';
@@ -13,7 +13,7 @@ afterAll(async () => {
 	await stage.strike();
 });
 
-/** A follower, so that the others go on as they were. */
+/** The silent node is a follower, so that the others go on. */
 beforeEach(async () => {
 	const leader = await stage.swarm.leader();
 	silent = stage.swarm.nodes.findLast((node) => node !== leader && node.id !== 'n2') as TestNode;
@@ -24,7 +24,7 @@ describe.each([
 	['stopped in the middle of everything', async () => silent.pause(), async () => silent.resume()],
 ])('a node that is %s', (_, fall, rise) => {
 	test('becomes unknown with all that is drawn of it, and comes back right', async () => {
-		// A browser logs every refused connection as an error of its own.
+		// A browser logs every refused connection as an error.
 		const page = await stage.open(stage.swarm.node('n2'), {
 			expectedComplaints: [new RegExp(`(127\\.0\\.0\\.1|localhost):${silent.port}\\b`)],
 		});
@@ -38,7 +38,7 @@ describe.each([
 		const since = await card.textContent();
 		expect(since).toMatch(new RegExp(`^${silent.id}Unknown since \\d\\d:\\d\\d:\\d\\d: it does not answer\\.$`));
 
-		// The others go on, and nobody knows whether it does.
+		// The others go on, and the silent node is unknown.
 		const meanwhile = await propose(page, { at: 'n2', key: 'fruit', value: 'olive', route: 'leader' });
 		expect(meanwhile.outcome).toBe('chosen');
 		const markAt = (id: string) => page.getByTestId(`slot-${meanwhile.slot}-${id}`).getAttribute('data-mark');
@@ -68,7 +68,7 @@ test('every card says what its own node says', async () => {
 	}
 });
 
-/** Hatched, and with no last value as if it were current, wherever the node is drawn. */
+/** Expects the node to be hatched, and without its last values, everywhere on the page. */
 async function expectNothingKnown(page: Page, id: string): Promise<void> {
 	const card = page.getByTestId(`node-${id}`);
 	expect(await readCard(page, id)).toEqual({ role: null, promised: null, accepted: null, chosenThrough: null });

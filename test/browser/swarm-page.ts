@@ -1,7 +1,7 @@
 /**
- * What the tests of the dashboard share: a swarm of real nodes, all of them watched by the test itself as well, and the
- * page that one of them serves. Here is how the page is used and read; what it ought to show is in `told.ts`. It must
- * never ask the page's own code what is right.
+ * The swarm and page of the dashboard's tests: real nodes, which the test itself watches too, and the page that one of
+ * them serves. This file uses and reads the page; `told.ts` tells what the page ought to show. It must never ask the
+ * page's own code what is right.
  */
 import type { Page } from 'playwright-core';
 import { expect, onTestFailed } from 'vitest';
@@ -15,11 +15,11 @@ import { launchBrowser, type PageOptions, type TestBrowser } from './browser.ts'
 export const wide = { width: 1440, height: 900 };
 export const narrow = { width: 390, height: 844 };
 
-/** Patient: that a busy machine delays a heartbeat must not make a new leader in the middle of what is compared. */
+/** Long timings, so that a heartbeat that a busy machine delays does not make a new leader during a test. */
 const timings = { electionMinMs: 1_000, electionMaxMs: 1_500, requestMs: 20_000 };
 const waitMaxMs = 20_000;
 
-/** Five running nodes, five watches and a browser. */
+/** Five running nodes, five watchers and a browser. */
 export class Stage {
 	readonly swarm: Swarm;
 	readonly browser: TestBrowser;
@@ -49,7 +49,7 @@ export class Stage {
 		await this.swarm.dispose();
 	}
 
-	/** The page as `node` serves it, once it hears every node. Call it inside a test. */
+	/** Opens the page that `node` serves, and waits until it hears every node. It is called inside a test. */
 	async open(node: TestNode, options: PageOptions = {}): Promise<Page> {
 		onTestFailed(() => {
 			process.stderr.write(this.swarm.transcript());
@@ -61,18 +61,18 @@ export class Stage {
 		return page;
 	}
 
-	/** All that all nodes have told so far. */
+	/** The facts of all nodes so far. */
 	get facts(): readonly Fact[] {
 		return this.#watches.flatMap(({ facts }) => facts);
 	}
 
-	/** Whether the nodes told everything: nothing was added up instead, no number is missing. */
+	/** Whether the facts are complete: none was only counted, and no number is missing. */
 	get toldAll(): boolean {
 		return this.#watches.every(({ skipped, gaps }) => skipped === 0 && gaps === 0);
 	}
 }
 
-/** A node's own state, now. */
+/** A node's present state. */
 export async function snapshotOf(node: TestNode): Promise<NodeSnapshot> {
 	const watch = await Watch.open(node);
 	watch.close();
@@ -132,7 +132,7 @@ export async function readOutcome(page: Page): Promise<ShownOutcome> {
 	};
 }
 
-/** The playback has begun by itself, as it does after a proposal. */
+/** Waits until the playback has begun by itself, as it does after a proposal. */
 export async function playbackBegins(page: Page): Promise<void> {
 	await page.locator('[data-testid="decision"][data-live="false"]').waitFor();
 }
@@ -153,7 +153,7 @@ async function isPlaying(page: Page): Promise<boolean> {
 	return (await page.getByTestId('play').getAttribute('aria-label')) === 'Pause';
 }
 
-/** How a node's card stands; `null` for what it does not say. */
+/** The content of a node's card; null where it does not show something. */
 export interface ShownCard {
 	readonly role: string | null;
 	readonly promised: string | null;
@@ -175,7 +175,7 @@ export async function readCard(page: Page, id: string): Promise<ShownCard> {
 	});
 }
 
-/** The card that this state makes. */
+/** The content that a card has to have for a state. */
 export function cardOf(snapshot: NodeSnapshot): ShownCard {
 	const accepted = snapshot.slots.findLast(({ acceptedBallot }) => acceptedBallot !== '');
 	return {

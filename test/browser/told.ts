@@ -1,6 +1,6 @@
 /**
- * What the nodes themselves told of a decision, and how the page differs from it. It is worked out from the facts by
- * the rules of the protocol, and must never use the page's own model: that is what is being tested.
+ * A decision as the nodes' facts tell it, and the differences between it and the page. It is derived from the facts by
+ * the rules of the protocol, and must never use the page's own model, which is under test.
  */
 import type { Fact } from '../../shared/fact.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
@@ -8,7 +8,7 @@ import type { Mark, Row, ShownDecision } from './shown-decision.ts';
 
 type ToldMark = Pick<Mark, 'state' | 'ballot' | 'counted' | 'reported' | 'how'>;
 
-/** One slot under one ballot, when all is over: by row and node, such as `1b n3`. */
+/** One slot under one ballot after its last fact: the cells by row and node, such as `1b n3`. */
 function cellsTold(facts: readonly Fact[], slot: Slot, ballot: string): Map<string, ToldMark> {
 	const cells = new Map<string, ToldMark>();
 	const set = (row: Row, node: string, mark: Partial<ToldMark> & { readonly state: string }): void => {
@@ -29,7 +29,7 @@ function cellsTold(facts: readonly Fact[], slot: Slot, ballot: string): Map<stri
 
 	for (const fact of facts) {
 		if (fact.kind === 'chosen') {
-			// Whichever ballot it was learned by.
+			// It may have been learned by another ballot.
 			if (fact.slot === slot) set('learned', fact.node, { state: 'chosen', ballot: '', how: fact.how });
 			continue;
 		}
@@ -52,7 +52,7 @@ function cellsTold(facts: readonly Fact[], slot: Slot, ballot: string): Map<stri
 				break;
 			case 'refused': {
 				const row = fact.refused === 'prepare' ? '1b' : '2b';
-				// A second copy of what was promised or accepted before.
+				// The node has refused a second copy of a request that it had promised or accepted.
 				if (/promised|accepted/.test(cells.get(`${row} ${fact.node}`)?.state ?? '')) break;
 				set(row, fact.node, { state: 'refused', ballot: fact.promised });
 				break;
@@ -78,14 +78,17 @@ function ballotOf(fact: Fact): string {
 	return 'ballot' in told ? told.ballot : '';
 }
 
-/** Phase 1 names no slot: it is for all of them. A refused heartbeat is no part of any decision. */
+/**
+ * Whether a fact belongs to the slot. Phase 1 names none, because it is for all; a refused heartbeat belongs to
+ * none.
+ */
 function isOf(fact: Fact, slot: Slot): boolean {
 	if (fact.kind === 'refused') return fact.refused === 'prepare' || (fact.refused === 'accept' && fact.slot === slot);
 	const told = fact.kind === 'sent' || fact.kind === 'received' ? fact.message : fact;
 	return !('slot' in told) || told.slot === slot;
 }
 
-/** The facts that a person steps through: a decision's own, of all the ballots that were tried for it. */
+/** The facts that a person steps through: those of the decision, under all ballots that were tried for it. */
 export function stepsTold(facts: readonly Fact[], slot: Slot, ballots: readonly string[]): Fact[] {
 	return facts.filter((fact) => {
 		switch (fact.kind) {
@@ -107,7 +110,7 @@ export function stepsTold(facts: readonly Fact[], slot: Slot, ballots: readonly 
 	});
 }
 
-/** Every difference between the round that is shown, all of it over, and what the nodes told of it. */
+/** All differences between the shown round at its last step and the nodes' facts. */
 export function differences(shown: ShownDecision, facts: readonly Fact[]): string[] {
 	const told = cellsTold(facts, shown.slot, shown.round);
 	const found = falsehoods(shown, facts);
@@ -125,7 +128,7 @@ export function differences(shown: ShownDecision, facts: readonly Fact[]): strin
 	return found;
 }
 
-/** What is shown at any step although no node told it, or before what has to come before it. */
+/** All things that a step shows although no node told them, or before others that must come first. */
 export function falsehoods(shown: ShownDecision, facts: readonly Fact[]): string[] {
 	const told = cellsTold(facts, shown.slot, shown.round);
 	const found: string[] = [];
@@ -150,7 +153,7 @@ export function falsehoods(shown: ShownDecision, facts: readonly Fact[]): string
 	return found;
 }
 
-/** What is out of order in one moment of a decision's only ballot, by the algorithm itself. */
+/** The breaches of the algorithm's order at one moment of a decision with one ballot. */
 export function disorder({ cells, bars }: ShownDecision): string[] {
 	const found: string[] = [];
 	const has = (row: Row): boolean => Object.keys(cells).some((cell) => cell.startsWith(`${row} `));
@@ -164,7 +167,7 @@ export function disorder({ cells, bars }: ShownDecision): string[] {
 	return found;
 }
 
-/** The cells in which one of two moments says something else. */
+/** The cells that differ between two moments. */
 export function changed(before: ShownDecision, after: ShownDecision): string[] {
 	const said = (mark: Mark | undefined): string => (mark ? `${mark.state} ${mark.ballot} ${mark.counted}` : '');
 	return Object.keys(after.cells).filter((cell) => said(before.cells[cell]) !== said(after.cells[cell]));
@@ -175,7 +178,7 @@ const bars = [
 	['2b', 'voteCounted'],
 ] as const;
 
-/** Whose promises, or whose votes for the slot, the proposer counted. */
+/** The nodes whose promises, or whose votes for the slot, the proposer counted. */
 function votersTold(
 	facts: readonly Fact[],
 	kind: 'promiseCounted' | 'voteCounted',
@@ -185,7 +188,7 @@ function votersTold(
 	return facts.flatMap((fact) => (fact.kind === kind && fact.ballot === ballot && isOf(fact, slot) ? [fact.from] : []));
 }
 
-/** `early` may stand where `late` will. */
+/** Whether a cell may show `early` before it shows `late`. */
 function mayBecome(early: Mark, late: ToldMark): boolean {
 	if (early.state === 'sent' && late.state === 'arrived') return early.ballot === late.ballot;
 	if (early.state !== late.state || early.ballot !== late.ballot || early.how !== late.how) return false;
@@ -197,7 +200,10 @@ function describe({ state, ballot, counted, reported, how }: ToldMark): string {
 	return JSON.stringify({ state, ballot, counted, reported, how });
 }
 
-/** `…11.207 n3` is said of a ballot of n3 whose time of day is `14:02:11.207` and more. */
+/**
+ * Whether a short name such as `…11.207 n3` fits a ballot, here one of n3 whose time of day begins with
+ * `14:02:11.207`.
+ */
 export function names(text: string, ballot: string): boolean {
 	const [, said, node] = /^(?:…)?([\d:.]+) (\S+)$/.exec(text) ?? [];
 	const [, ms, ns, of] = /^(\d+)(\d{6})@(.+)$/.exec(ballot) ?? [];
@@ -206,5 +212,5 @@ export function names(text: string, ballot: string): boolean {
 	return said.length >= 3 && wholeGroups.some((cut) => time.slice(cut).startsWith(said));
 }
 
-/** Where the hours, minutes, seconds and their fraction begin. */
+/** The positions at which the hours, minutes, seconds and their fraction begin. */
 const wholeGroups = [0, 3, 6, 9];

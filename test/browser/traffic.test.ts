@@ -1,4 +1,4 @@
-/** Light traffic: slots advance while the page goes on answering, and it ends when it is told to. */
+/** Light traffic: slots advance while the page stays responsive, and it ends on request. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cardOf, poll, readCard, Stage, snapshotOf } from './swarm-page.ts';
@@ -19,7 +19,7 @@ test('with light traffic on, slots advance and the page answers; off, all that w
 	await page.getByTestId('traffic').click();
 	await poll(() => chosenThrough(page)).toBeGreaterThan(from);
 
-	// Everything a person might do meanwhile.
+	// A person may do all this meanwhile.
 	await page.getByTestId('theme').click();
 	await page.getByTestId('help').click();
 	await page.locator('dialog[open]').waitFor();

@@ -1,7 +1,7 @@
 /**
- * Kills nodes, again and again, while clients write, and looks afterwards for everything that was acknowledged, at each
- * node and on each disk: nothing may be missing, nothing may have been applied twice, and every counter must be exact.
- * It waits by events only: a round ends once writes are acknowledged again and every node is ready.
+ * Kills nodes again and again while clients write, and afterwards looks for all acknowledged writes at each node and on
+ * each disk: none may be missing, no command may have been applied twice, and every counter must be exact. It waits for
+ * events only: a round ends once writes are acknowledged again and every node is ready.
  */
 import { WebSocket } from 'ws';
 import { listing } from '../process/client.ts';
@@ -19,14 +19,14 @@ export interface KillOptions {
 	readonly counters: number;
 }
 
-/** So many puts are acknowledged between one kill and the next thing that happens. */
+/** So many puts are acknowledged between one kill and the next event. */
 const PUTS_BETWEEN = 40;
 /** A round that takes longer has hung. */
 const ROUND_MAX_MS = 60_000;
-/** Each node must have applied everything within this, once the writers have stopped. */
+/** The time limit for each node to have applied all writes once the writers have stopped. */
 const CATCH_UP_MAX_MS = 60_000;
 
-/** @returns what is wrong, one sentence each; none is fine */
+/** @returns the faults, one sentence each; none where all is well */
 export async function kills(options: KillOptions, say: (line: string) => void): Promise<readonly string[]> {
 	const swarm = await Swarm.create({ size: options.nodes });
 	const startedMs = performance.now();
@@ -70,7 +70,7 @@ async function play(swarm: Swarm, writers: Writers, round: Round): Promise<void>
 	await Promise.all(killed.map((node) => node.start()));
 }
 
-/** What each node itself says, once it has applied everything. */
+/** Checks the state of each node, once it has applied all writes. */
 async function checkNodes(swarm: Swarm, told: Told): Promise<string[]> {
 	const [first] = swarm.nodes as readonly [TestNode, ...TestNode[]];
 	const last = await first.fetch('/v1/kv/last', { method: 'PUT', body: 'of all' });
@@ -91,7 +91,7 @@ async function checkNodes(swarm: Swarm, told: Told): Promise<string[]> {
 	return problems;
 }
 
-/** What the logs say, read without the nodes: each command that was applied was applied once. */
+/** Checks the logs, read without the nodes: each command was applied at most once. */
 async function checkDisks(swarm: Swarm, told: Told): Promise<string[]> {
 	await Promise.all(swarm.nodes.map((node) => node.stop()));
 	const { store, commands } = replay(chosenValues(swarm.nodes.map(readDisk)));
@@ -115,7 +115,7 @@ function wrongWith(where: string, values: ReadonlyMap<string, string>, told: Tol
 	for (const [counter, raised] of told.raised) {
 		const [key, name] = counter.split(' ') as [string, string];
 		const counted = (JSON.parse(values.get(key) ?? '{}') as Record<string, number>)[name] ?? 0;
-		// The last write of a writer that was stopped may have happened without its knowledge.
+		// A writer that was stopped does not know whether its last write happened.
 		if (counted !== raised && counted !== raised + 1) {
 			problems.push(`${where}: ${key} was raised ${raised} times by ${name} and says ${counted}`);
 		}

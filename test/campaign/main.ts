@@ -1,4 +1,4 @@
-/** The long campaigns against real processes, by name. Each ends with status 0 only where nothing was found. */
+/** Runs a long campaign against real processes by its name. It ends with status 0 only where no fault was found. */
 import { Command, InvalidArgumentError } from 'commander';
 import { type KillOptions, kills } from './kills.ts';
 

@@ -1,13 +1,13 @@
 /**
- * Writers that load a swarm through the client and note what they were told: each put of a key of its own that was
- * acknowledged, each whose outcome is unknown, and counters that are raised by compare-and-set. They believe an
- * answer and nothing else, and they go on whatever fails until they are stopped.
+ * Writers that load a swarm through the client and note their answers: each put that was acknowledged or refused, or
+ * whose outcome is unknown, and counters that are raised by compare-and-set. They rely on answers alone, and go on after
+ * failures until they are stopped.
  */
 import { SwarmClient } from '../../shared/client/client.ts';
 import { RefusedError, UnknownOutcomeError } from '../../shared/client/errors.ts';
 import type { Connect } from '../../shared/client/socket.ts';
 
-/** A call may take this long, with every retry that the client makes inside it. */
+/** The time limit of a call, with all the client's retries. */
 const CALL_MAX_MS = 8_000;
 
 export interface Told {
@@ -50,7 +50,7 @@ export class Writers {
 		return new Promise((resolve) => this.#heard.push({ count: this.told.acknowledged.size + more, resolve }));
 	}
 
-	/** Lets every call end, however it ends. */
+	/** Stops the writers, and resolves when every call has ended. */
 	async stop(): Promise<void> {
 		this.#stopped = true;
 		await Promise.all(this.#running);

@@ -1,6 +1,6 @@
 /**
- * No file may know where it was written: not the registry that packages came from, not a home folder, not the folder
- * this very clone lies in. A file that does works on one machine only, or leaks its name.
+ * No file may name the place where it was written: a registry of packages, a home folder, or the folder of this clone.
+ * Such a file works on one machine only, or leaks its name.
  */
 
 import { readdirSync, readFileSync } from 'node:fs';

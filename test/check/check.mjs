@@ -1,6 +1,6 @@
 /**
- * `npm run check`: what keeps the repository true. Each check is asked for its problems and gets one line; all of them
- * run, also after one has failed. Plain JavaScript over what `npm ci` and a build left behind. It must never change a source.
+ * `npm run check`: checks of the repository. Each one returns its problems and gets one line, and all of them run even
+ * after one has failed. It is plain JavaScript, and needs the packages and a build. It must never change a source.
  */
 
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,9 @@ import { types } from './types.mjs';
 
 /** @typedef {(root: string) => string[] | Promise<string[]>} Check The problems it finds below `root`; none is fine. */
 
-/** @type {readonly (readonly [string, Check])[]} The quick ones first; the schema after the types, which build. */
+/**
+ * @type {readonly (readonly [string, Check])[]} Quick checks come first, and the schema after the types, which build.
+ */
 const checks = [
 	['top level holds nothing else', topLevel],
 	['no registry host, no path of a machine', addresses],

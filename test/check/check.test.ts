@@ -1,6 +1,6 @@
 /**
- * Every check of `npm run check` bites: on a small tree of its own that is fine at first, and then spoilt in one way. The
- * tree itself is judged by `npm run check`.
+ * Every check of `npm run check` finds its fault. Each runs on a small tree that is right, and then on one with a fault
+ * in it. `npm run check` itself checks this repository.
  */
 
 import { spawnSync } from 'node:child_process';

@@ -1,4 +1,4 @@
-/** Runs one of the tools that `npm ci` installed and hands back what it said. It must never wait for ever. */
+/** Runs one of the tools that `npm ci` installed, with a time limit, and returns its output. */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,10 +7,10 @@ import { join } from 'node:path';
 const toolTimeoutMs = 240_000;
 
 /**
- * @param {string} root where the tool runs; its `node_modules` has the tool
+ * @param {string} root the folder in which the tool runs, with the tool in its `node_modules`
  * @param {string} tool
  * @param {readonly string[]} args
- * @returns {Promise<string[]>} nothing when it ended with status 0, else one problem: all it printed
+ * @returns {Promise<string[]>} nothing where it ended with status 0, else its whole output as one problem
  */
 export async function tool(root, tool, args) {
 	const child = spawn(join(root, 'node_modules/.bin', tool), args, {

@@ -1,6 +1,6 @@
 /**
- * Where the browser comes from, branch by branch, on machines made of folders: a browser is a script that answers
- * `--version`, a downloader or package manager one that leaves such a script behind.
+ * The search for a browser, branch by branch, on fake machines made of folders. A browser is a script that answers
+ * `--version`; a downloader or package manager is a script that leaves such a script behind.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -127,7 +127,7 @@ describe('where none is installed', () => {
 		const held = join(folder, 'held');
 		execFileSync('mkfifo', [held]);
 		script('bin/npx', `/bin/sleep 1000 > ${held} & wait`);
-		// Ends when the last process that has it open is gone.
+		// The pipe ends when the last process that has it open is gone.
 		const ended = once(createReadStream(held).resume(), 'end');
 		expect(await obtainBrowser(machine({ downloadTimeoutMs: 3_000 }))).toBeUndefined();
 		await ended;
@@ -138,7 +138,7 @@ describe('where none is installed', () => {
 	});
 });
 
-/** A machine with nothing but what a test puts into its folders. */
+/** A machine with only the files that a test puts into its folders. */
 function machine(differences: Partial<Machine> = {}): Machine {
 	return {
 		platform: 'linux',
@@ -164,7 +164,7 @@ function script(path: string, body: string): string {
 	return file;
 }
 
-/** What a fake downloader runs to leave a browser behind. */
+/** The shell command by which a fake downloader leaves a browser behind. */
 function leaveBrowser(path: string): string {
 	const file = join(folder, path);
 	const tools = 'PATH=/bin:/usr/bin';

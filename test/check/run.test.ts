@@ -1,6 +1,6 @@
 /**
- * The last line of `npm test`, the table before it and its status tell the truth. The runner itself runs, over a bootstrap, checks, a browser
- * search and a Vitest that do as they are told.
+ * The last line of `npm test`, the table before it and its status are true. The real runner runs with stand-ins for the
+ * bootstrap, the checks, the search of a browser and Vitest.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -23,7 +23,7 @@ interface World {
 	readonly bootstrapStatus: number;
 	readonly checks: { readonly passed: number; readonly failed: number };
 	readonly browser: string | undefined;
-	/** What Vitest reports; undefined where it leaves no report. */
+	/** The report of Vitest; undefined where it leaves none. */
 	readonly report: readonly ReportedFile[] | undefined;
 	readonly vitestStatus: number;
 }

@@ -1,4 +1,4 @@
-/** Editors read `server/swarm.schema.json`; the program reads the zod schema of `server/config.ts`. They must say the same. */
+/** `server/swarm.schema.json`, which editors read, must be the JSON Schema of the zod schema that the program uses. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** The top level is the table of contents: it holds what is listed here, dotfiles, and what `.gitignore` names. */
+/** The top level of the repository may hold only the names listed here, dotfiles, and names in `.gitignore`. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
