@@ -1,4 +1,4 @@
-/** A node is behind by how long ago its leader had chosen no more than the node has applied. */
+/** A node is behind by the time since its leader had chosen no more than the node has applied. */
 import { describe, expect, it } from 'vitest';
 import { CatchUp } from '../../server/api/catch-up.ts';
 

@@ -224,7 +224,7 @@ describe('over HTTP', () => {
 			expect(policy).toMatch(new RegExp(`connect-src [^;]*http://${address} `));
 			expect(policy).toMatch(new RegExp(`connect-src [^;]*ws://${address}[ ;]`));
 		}
-		// What only works with HTTPS makes browsers complain without it.
+		// Browsers complain of headers that work only with HTTPS.
 		expect(policy).not.toContain('upgrade-insecure-requests');
 		for (const name of ['strict-transport-security', 'cross-origin-opener-policy', 'origin-agent-cluster']) {
 			expect(headers).not.toHaveProperty(name);

@@ -1,4 +1,4 @@
-/** Answers of any length: what they say, what they cost while nobody takes them, and who has to wait. */
+/** Answers of any length: their contents, their memory while nobody takes them, and the order of those that wait. */
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -11,7 +11,7 @@ import { TestNode } from './node.ts';
 
 let node: TestNode;
 let sockets: Socket[];
-/** Of all requests, in the order in which they came. */
+/** The responses to all requests, in the order in which they came. */
 let responses: ServerResponse[];
 beforeEach(() => {
 	node = new TestNode();
@@ -25,7 +25,7 @@ afterEach(async () => {
 	expect(node.errors).toEqual([]);
 });
 
-/** Puts them into the store, as if they had come from elsewhere. */
+/** Puts entries into the store, as if other nodes had proposed them. */
 function fill(count: number, bytes: (i: number) => Uint8Array, keyOf = (i: number) => `k/${i % 50}/ç${i}`): void {
 	for (let i = 0; i < count; i++) {
 		const operation = { kind: 'put', key: keyOf(i), value: bytes(i), flags: BigInt(i % 3), cas: null } as const;
@@ -35,7 +35,7 @@ function fill(count: number, bytes: (i: number) => Uint8Array, keyOf = (i: numbe
 
 const small = (i: number): Uint8Array => Buffer.from(i % 7 === 0 ? '' : `value ${i}`);
 
-/** All that the store holds, printed in one step. */
+/** All entries of the store, printed in one step. */
 function printed(pretty: boolean, entries = node.replica.store.list('')): string {
 	const toJson = ({ key, value, flags, createRevision, modifyRevision }: Entry) => ({
 		LockIndex: 0,
@@ -48,7 +48,7 @@ function printed(pretty: boolean, entries = node.replica.store.list('')): string
 	return printJson(entries.map(toJson), pretty ? '\n' : null);
 }
 
-/** Asks and reads nothing, until `resume` is called on the socket. */
+/** Sends a request, and reads nothing until `resume` is called on the socket. */
 async function askAndHold(...paths: readonly string[]): Promise<Socket> {
 	const socket = connect(node.port, '127.0.0.1').pause();
 	sockets.push(socket);
@@ -58,7 +58,7 @@ async function askAndHold(...paths: readonly string[]): Promise<Socket> {
 	return socket;
 }
 
-/** The body of the first answer, of chunks. */
+/** The body of the first answer, which is chunked. */
 async function bodyOf(socket: Socket): Promise<string> {
 	const chunks: Buffer[] = [];
 	for (let last = ''; last !== '0\r\n\r\n'; ) {
@@ -228,7 +228,7 @@ describe('readers that take nothing', () => {
 		const held = await askAndHold('/v1/kv/?recurse');
 		await isTaking();
 		for (let i = 1; i < 5; i++) fill(50, (at) => bytes(at + i));
-		// Only what the view shows is kept for it, not what came after.
+		// Only versions that the view shows are kept for it, and not later ones.
 		expect(node.replica.store.viewsCount).toBe(1);
 		void node.replica.submit({ kind: 'deletePrefix', prefix: '' }, { route: 'leader', contest: 0, timeoutMs: 1 });
 		node.replica.store.tidy(1000);
@@ -282,13 +282,13 @@ describe('more readers than there is room for', () => {
 	});
 });
 
-/** So many answers wait for their readers: the kernel takes no more of them. */
+/** Resolves when so many answers wait for their readers, because the kernel takes no more bytes of them. */
 async function isTaking(count = 1): Promise<void> {
 	while (node.replica.store.viewsCount < count) await turn();
 	for (let i = 0; i < 50; i++) await turn();
 }
 
-/** The node ends the connection, though the client does not. */
+/** Resolves when the node has ended the connection. */
 async function isCut(socket: Socket): Promise<void> {
 	while (responses.length === 0) await turn();
 	const [response] = responses as [ServerResponse];

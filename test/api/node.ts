@@ -1,6 +1,6 @@
 /**
- * One node's HTTP door over a replica that stands alone: a real store that applies what is submitted at once,
- * and leadership that the test decides. Requests go over a real socket, and leave exactly as they are written.
+ * One node's HTTP door over a fake replica: a real store that applies submitted commands at once, and a leader that the
+ * test sets. Requests go over a real socket, exactly as they are written.
  */
 import { EventEmitter } from 'node:events';
 import { type IncomingHttpHeaders, request } from 'node:http';
@@ -25,10 +25,10 @@ export const LOOP: LoopFigures = { longestMs: 61.5, over20Ms: 3, over50Ms: 1, ov
 export class LoneReplica implements ReplicaService {
 	readonly store = new Store();
 	readonly submitted: { readonly operation: Operation; readonly options: SubmitOptions }[] = [];
-	/** What `readBarrier` was asked for, each time. */
+	/** The time limits that `readBarrier` was called with. */
 	readonly barriers: number[] = [];
 	hasLeader = true;
-	/** Given instead of applying the next command. */
+	/** The answer to the next command, which is then not applied. */
 	answerNext: SubmitAnswer | null = null;
 	override: Partial<ReplicaView> = {};
 	peersKnown: readonly PeerView[] = [];
@@ -119,7 +119,7 @@ export interface Asked {
 
 export class TestNode {
 	readonly replica: LoneReplica;
-	/** `request`, with its message and response, for each that is let in. */
+	/** Emits `request`, with its message and response, for each request that is let in. */
 	readonly events = new EventEmitter();
 	readonly refused: string[] = [];
 	readonly errors: unknown[] = [];
@@ -145,7 +145,7 @@ export class TestNode {
 	async start(options: Partial<ApiOptions> = {}, frontOptions: Partial<FrontOptions> = {}): Promise<this> {
 		let doors = createDoors([]);
 		this.#front = new Front({
-			// Its own port is known once it listens.
+			// The node's own port is known only once it listens.
 			doors: { refusal: (headers, anyHost) => doors.refusal(headers, anyHost) },
 			limits: connectionLimits(DESCRIPTORS_ASSUMED),
 			refused: (_door, _from, why) => this.refused.push(why),
@@ -187,7 +187,7 @@ export class TestNode {
 		return this.front.close();
 	}
 
-	/** The path leaves as it is written: nothing is resolved or encoded on the way. */
+	/** Sends a request. Its path is sent as it is written, without resolving or encoding anything. */
 	ask(method: string, path: string, { headers = {}, body }: Asked = {}): Promise<Answer> {
 		return new Promise((resolve, reject) => {
 			const sent = request({ host: '127.0.0.1', port: this.port, method, path, headers, agent: false }, (answer) => {

@@ -1,4 +1,4 @@
-/** The page's files are served from memory, with what tells browsers how long they may keep them. */
+/** The page's files are served from memory, with headers that tell browsers how long they may keep them. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ beforeAll(async () => {
 	writeFileSync(join(folder, 'assets', 'index-abc.js'), 'let a;');
 	writeFileSync(join(folder, 'favicon.svg'), '<svg/>');
 	node = await new TestNode().start({ dashboardDir: folder });
-	// Nothing of it is opened again.
+	// No file of it is opened again.
 	rmSync(folder, { recursive: true });
 });
 afterAll(() => node.stop());

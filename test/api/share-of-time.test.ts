@@ -1,4 +1,7 @@
-/** While writes are applied, all long reads together have a quarter of the time, however many and however long they are. */
+/**
+ * While writes are applied, all long reads together have a quarter of the time, however many and however long they
+ * are.
+ */
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -7,10 +10,10 @@ import { type LongAnswer, LongReads } from '../../server/api/long-reads.ts';
 const READERS = 20;
 const TOTAL_MS = 10_000;
 
-/** The time that pieces took: the timers of the test run know nothing of it. */
+/** The time that pieces took, by the test's own clock. */
 let workedMs = 0;
 let revision = 0;
-/** What `setImmediate` was given. Vitest's own would take a millisecond. */
+/** The callbacks of `setImmediate`. Vitest's fake one would take a millisecond. */
 let turns: (() => void)[] = [];
 
 beforeEach(() => {

@@ -1,4 +1,4 @@
-/** A small stand-in for a node's HTTP API on a port of its own, which remembers what it was asked. */
+/** A small stand-in for a node's HTTP API on a port of its own. It remembers its requests. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -13,17 +13,17 @@ export interface Answer {
 	readonly status?: number;
 	readonly headers?: Readonly<Record<string, string>>;
 	readonly body?: string | Buffer;
-	/** Closes the connection instead of answering. */
+	/** Whether it closes the connection instead of answering. */
 	readonly hangUp?: true;
-	/** Takes what it is asked and never answers, as a process that is stopped. */
+	/** Whether it takes requests and never answers, as a stopped process does. */
 	readonly silent?: true;
 }
 
 export interface FakeApi {
 	readonly port: number;
-	/** Apart from whether it is alive. */
+	/** The requests so far, without those of `/livez`. */
 	readonly asked: Asked[];
-	/** What it answers from now on. */
+	/** Sets its answer from now on. */
 	answer: Answer;
 	close(): Promise<void>;
 }

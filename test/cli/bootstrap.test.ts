@@ -1,4 +1,4 @@
-/** A fresh clone becomes a running program by one command, also by five of them at once, and only once. */
+/** One command installs and builds a fresh clone and runs the program. Five at once do so too, and install once. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { connect } from 'node:net';
 const log = (line) => appendFileSync('log', line + '\\n');
 `;
 
-/** Installs what the lock file names, except what is for another platform; holds on until it is let go. */
+/** A fake npm that installs the packages of the lock file for this platform, and waits until it is let go. */
 const NPM = `${TELL}
 log('npm ' + process.argv.slice(2).join(' '));
 const socket = connect(Number(process.env.GATE), '127.0.0.1', () => socket.write(process.pid + '\\n'));
@@ -53,7 +53,7 @@ const BUILT = INSTALLED_AND_BUILT.slice(1);
 
 let folder = '';
 let gate: Server;
-/** Installs that may go on without being let go. */
+/** Whether installs go on without waiting. */
 let open = true;
 const running = new Set<ChildProcess>();
 
@@ -99,7 +99,7 @@ function writeLock(version: string): void {
 	write('package-lock.json', JSON.stringify({ packages }));
 }
 
-/** What npm, tsc and vite were called with since the last time. */
+/** The calls of npm, tsc and vite since the last call of this. */
 function log(): readonly string[] {
 	const file = join(folder, 'log');
 	if (!existsSync(file)) return [];
@@ -110,7 +110,7 @@ function log(): readonly string[] {
 
 interface Started {
 	readonly process: ChildProcess;
-	/** Resolves once its stderr has a line that matches, with what the parentheses hold. */
+	/** Resolves once its stderr has a line that matches, with the groups of the match. */
 	said(pattern: RegExp): Promise<string>;
 	readonly ended: Promise<{ status: number | null; signal: string | null; stdout: string; stderr: string }>;
 }
@@ -147,7 +147,7 @@ function start(...args: readonly string[]): Started {
 	};
 }
 
-/** The next install that begins: its process, and the way to let it end. */
+/** Resolves with the next install that begins: its process, and a function that lets it end. */
 async function nextInstall(): Promise<{ pid: number; socket: Socket }> {
 	const [socket] = (await once(gate, 'connection')) as [Socket];
 	socket.on('error', () => undefined);

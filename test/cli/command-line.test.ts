@@ -1,4 +1,4 @@
-/** A command line that cannot be meant as it is written does nothing, and says so; help is never taken for success. */
+/** A wrong command line does nothing and is refused, and help never looks like success of a command. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -57,7 +57,7 @@ describe('a wrong command line', () => {
 		expect([...first.asked, ...second.asked]).toEqual([]);
 	});
 
-	// Whatever was meant, nobody may take it for written.
+	// No script may take this for a successful write.
 	it.each([
 		'put k -5s',
 		'put k -h',

@@ -1,4 +1,4 @@
-/** Data on stdout, errors on stderr, and an exit status that a script can rely on. */
+/** Commands write data to stdout and errors to stderr, and have an exit status that a script can rely on. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FakeApi } from './api.ts';
 import { type Ended, FakeSwarm } from './fake-swarm.ts';

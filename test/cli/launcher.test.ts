@@ -1,4 +1,4 @@
-/** The primary process leaves nothing behind, hides nothing that happened, and never stops more than it must. */
+/** The primary process leaves no child behind, reports what happened, and stops no more nodes than it must. */
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { launch } from '../../server/launcher.ts';
 
-/** What a node's process does, without a node: its behaviour is its argument. */
+/** A stand-in for a node's process, whose argument says what it does. */
 const CHILD = `
 import { connectPrimary } from './launched.mjs';
 const behaviour = process.argv[2];
@@ -74,7 +74,7 @@ afterEach(() => {
 });
 
 interface Launched {
-	/** Everything it said, in order; complaints begin with "! ". */
+	/** All lines it has said, in order. Complaints begin with "! ". */
 	readonly lines: readonly string[];
 	/** Resolves once it has said this. */
 	said(line: string): Promise<void>;
@@ -163,7 +163,7 @@ it('ends, and not well, when no node is left', async () => {
 it('a second Ctrl-C waits for nobody', async () => {
 	const swarm = launched('stubborn');
 	await swarm.said('all ready');
-	// From here on the time that a stubborn child is given never passes by itself.
+	// From here on time is fake, so the time limit of a stubborn child passes only when the test says so.
 	vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
 	swarm.interrupt('SIGINT');
 	vi.advanceTimersByTime(1000);
@@ -186,7 +186,7 @@ it('a SIGKILL of the primary leaves no child behind', async () => {
 	const [line] = await once(createInterface(primary.stdout), 'line');
 	expect(line).toBe('all ready');
 	primary.kill('SIGKILL');
-	// Its children hold the same pipe: it closes when the last of them is gone.
+	// The children hold the same pipe, which closes when the last of them is gone.
 	const [, signal] = await once(primary, 'close');
 	expect(signal).toBe('SIGKILL');
 });

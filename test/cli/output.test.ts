@@ -1,4 +1,4 @@
-/** What a node says must never stop it, whatever becomes of those who read it. */
+/** A node's output never stops it, whatever happens to its reader. */
 import { Writable } from 'node:stream';
 import { expect, it, vi } from 'vitest';
 import { OUTPUT_BYTES_MAX, Output } from '../../server/cli/output.ts';
@@ -13,7 +13,7 @@ class Slow extends Writable {
 		this.#blocked = done;
 	}
 
-	/** Takes everything that waits, and stands still again before what comes later. */
+	/** Takes all writes that wait, and then stands still again. */
 	take(): void {
 		while (this.#blocked) {
 			const done = this.#blocked;

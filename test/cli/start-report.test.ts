@@ -1,4 +1,6 @@
-/** How far nodes are that start: a bar on a terminal, some lines elsewhere, and nothing where it is quick. */
+/**
+ * The progress of nodes that start is a bar on a terminal and some lines elsewhere, and is left out where it is quick.
+ */
 import { Writable } from 'node:stream';
 import { beforeEach, expect, it } from 'vitest';
 import { Output } from '../../server/cli/output.ts';

@@ -1,4 +1,4 @@
-/** What a client is handed in JavaScript may be anything: what is wrong fails alone, by a typed error, at once. */
+/** Arguments in JavaScript may be of any type: a wrong one fails its own call at once, with a typed error. */
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SwarmClient } from '../../shared/client/client.ts';
@@ -10,7 +10,7 @@ let swarm: TestSwarm | undefined;
 
 afterEach(() => swarm?.stop());
 
-/** As JavaScript calls it. */
+/** The client without its types. */
 type Untyped = Record<'get' | 'put' | 'delete', (...args: unknown[]) => Promise<unknown>>;
 
 function detached(): Uint8Array {

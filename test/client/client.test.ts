@@ -191,7 +191,7 @@ describe('a call', () => {
 	});
 });
 
-/** Puts to so many keys, a few at a time, and gives what came of each. */
+/** Puts to so many keys, a few at a time. @returns the result of each */
 async function whileCalling(
 	client: ReturnType<TestSwarm['client']>,
 	calls: number,
@@ -216,7 +216,7 @@ async function whileCalling(
 	return results;
 }
 
-/** Each applied command takes one revision: nothing is between the first and the last that was not asked for. */
+/** Expects consecutive revisions, because each applied command takes one: no other command was applied between them. */
 async function expectAppliedOnce(
 	client: ReturnType<TestSwarm['client']>,
 	results: readonly WriteResult[],
@@ -231,7 +231,7 @@ async function expectAppliedOnce(
 	expect((await client.put('last', '')).revision).toBe(first + results.length);
 }
 
-/** A read of a node's own state needs no leader: it is answered once the client is connected, however long that takes. */
+/** Waits until the client is connected, by a stale read, which needs no leader. */
 async function connected(client: SwarmClient): Promise<void> {
 	for (;;) {
 		const answered = await client.get('a', { stale: true }).then(

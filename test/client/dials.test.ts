@@ -1,4 +1,4 @@
-/** Clients whose nodes go and come back do not arrive together, and do not dial more than they must. */
+/** Clients whose nodes are gone and come back do not all dial together, nor more often than they must. */
 import { describe, expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
 import { writeWelcome } from '../../shared/client/protocol.ts';
@@ -11,7 +11,7 @@ function dialsOf(swarm: VirtualSwarm): number[] {
 	return swarm.nodes.flatMap(({ dialsMs }) => dialsMs).toSorted((a, b) => a - b);
 }
 
-/** The most of them within so many milliseconds, as a part of all. */
+/** The largest share of the times that lies within so many milliseconds. */
 function peak(timesMs: readonly number[], windowMs: number): number {
 	let most = 0;
 	let from = 0;
@@ -50,7 +50,7 @@ describe.each(['without calls', 'with a call each'])(
 			expect(clients.every(({ node }) => node === 'n2')).toBe(true);
 			const reached = dialsOf(swarm);
 			expect(reached.length / CLIENTS).toBeLessThanOrEqual(2);
-			// Those that found nobody cost the nodes nothing, and are few.
+			// Dials that found no node cost the nodes nothing, and are few.
 			expect((swarm.dials - before) / CLIENTS).toBeLessThan(what === 'without calls' ? 3 : 5);
 			expect(peak(reached, 100)).toBeLessThan(0.2);
 			if (what !== 'without calls') expect(calls.every(({ times, error }) => times === 1 && !error)).toBe(true);

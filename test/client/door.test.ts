@@ -143,7 +143,7 @@ describe('the clients’ door', () => {
 		];
 		socket.write(`GET ${path} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`);
 		expect(String((await once(socket, 'data'))[0])).toContain(status);
-		// Only who is gone answers with a reset, of which the next write hears.
+		// Only a socket that is gone answers with a reset, which the next write notices.
 		const isGone = (): boolean => {
 			if (!socket.destroyed) socket.write('still here');
 			return socket.destroyed;
@@ -156,7 +156,7 @@ describe('the clients’ door', () => {
 		await client.put('a', '1');
 		const socket = swarm.stranger('n1');
 		await once(socket, 'open');
-		// Each opens a client; the client's, used least recently, makes room.
+		// Each registers a client, and the least recently used one, which is the client's, is evicted.
 		for (let i = 0; i < 1024; i++) socket.send(concat(greeting(`client ${i}`), write(`client ${i}`)));
 		await expect.poll(async () => (await client.get('a'))?.createRevision).toBe(2);
 		socket.terminate();
@@ -179,7 +179,7 @@ function greeting(client: string): Uint8Array {
 	return out.take();
 }
 
-/** The opening of a client. */
+/** The batch that registers a client. */
 function write(client: string): Uint8Array {
 	const command = encodeCommand({ client, sequence: 1, receivedThrough: 0 }, { kind: 'registerClient', client });
 	return concat(Uint8Array.of(WRITE), command);

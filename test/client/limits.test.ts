@@ -1,4 +1,4 @@
-/** A call is settled once and by its limit, says what is true of it, and leaves nothing behind. */
+/** A call is settled once, within its time limit and with the truth, and leaves no memory behind. */
 import { describe, expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
 import type { ClientCore } from '../../shared/client/core.ts';
@@ -20,7 +20,7 @@ function get(swarm: VirtualSwarm, client: ClientCore, signal?: AbortSignal): Set
 	return settled;
 }
 
-/** The node answers this batch later, or never, by what `say` writes. */
+/** Lets the node answer this batch later, or never, by a call of `say`. */
 function sayLater({ socket }: GotBatch, say: (out: Writer) => void): true {
 	const out = new Writer();
 	say(out);
@@ -78,7 +78,7 @@ describe('the limit of the caller', () => {
 		swarm.onWrite = (batch) => {
 			batches++;
 			if (swarm.node('n1').leader !== '') return false;
-			// As a node does: it keeps the batch for a while first.
+			// The node keeps the batch for a while first, as a real one does.
 			swarm.time.after(500, () => refuse(batch, 'noLeader', false));
 			return true;
 		};
@@ -197,7 +197,7 @@ describe('a client that the swarm has dropped', () => {
 		const after = put(swarm, client);
 		swarm.time.run(300);
 		expect(after).toMatchObject({ times: 1, value: { ok: true } });
-		// The node throws where a batch comes whose client it was not told of.
+		// The node throws for a batch of a client that it was not told.
 		swarm.node('n1').cut();
 		swarm.time.run(4000);
 		expect(before).toMatchObject({ times: 1, error: { name: 'UnknownOutcomeError' } });
@@ -212,7 +212,7 @@ describe('a client that the swarm has dropped', () => {
 		const unknown = STATUSES.indexOf('unknownClient');
 		let batches = 0;
 		swarm.onWrite = (batch, out) => {
-			// Every third is never answered: it stays behind under its old name.
+			// Every third one is never answered, and stays behind under its old client.
 			if (++batches % 3 === 0) return true;
 			writeResults(out, batch.first, batch.count, unknown, 0);
 			return true;
@@ -308,7 +308,7 @@ describe('a signal', () => {
 		swarm.time.run(1000);
 		expect(all.map(({ error }) => error?.message)).toEqual(all.map((_, i) => (i % 2 === 0 ? 'enough' : undefined)));
 		expect([...all, ...reads].every(({ times }) => times === 1)).toBe(true);
-		// The first three had left in the turn itself: the node's room was full with them.
+		// The first three were sent in the turn itself, and the node had no room for more.
 		expect(commands).toBe(12);
 		expect(client.callsCount).toBe(0);
 	});

@@ -1,4 +1,4 @@
-/** Nodes in this process that listen where a test says, and proxies in front of them. */
+/** Nodes in this process at addresses that a test chooses, and proxies in front of them. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { pino } from 'pino';
@@ -12,7 +12,7 @@ export interface Listening {
 	stop(): Promise<void>;
 }
 
-/** @param changeOf what `swarm.json` says of the node at `index`, beside its id and port */
+/** @param changeOf the fields of the node at `index` in `swarm.json`, beside its id and port */
 export async function startListening(
 	size: number,
 	changeOf: (index: number, port: number) => Readonly<Record<string, unknown>>,
@@ -39,7 +39,7 @@ export async function startListening(
 	return { ports, nodes, stop };
 }
 
-/** Passes bytes on, as a mapped port does. `target` is asked for each connection. */
+/** Passes bytes on, as a mapped port does. `target` is called for each connection. */
 export async function startProxy(target: () => number): Promise<{ readonly port: number; stop(): void }> {
 	const server: Server = createServer((from) => {
 		const to = connect(target(), '127.0.0.1');

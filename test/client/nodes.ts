@@ -10,7 +10,7 @@ import { SwarmClient, type SwarmClientOptions } from '../../shared/client/client
 import { PING } from '../../shared/client/protocol.ts';
 import type { ClientSocket } from '../../shared/client/socket.ts';
 
-/** A client's socket fails by itself only where a test says so. */
+/** The time limit of calls is so long that a client's socket fails only where a test makes it fail. */
 const CALL_TIMEOUT_MS = 25_000;
 
 export class TestSwarm {
@@ -22,7 +22,7 @@ export class TestSwarm {
 		this.urls = urls;
 	}
 
-	/** @param running how many of them are started */
+	/** @param running the number of nodes that are started */
 	static async start(
 		size: number,
 		running = size,
@@ -55,7 +55,7 @@ export class TestSwarm {
 		return node;
 	}
 
-	/** A WebSocket to the clients' door that says whatever a test wants. */
+	/** A WebSocket to the clients' door, on which a test sends any bytes. */
 	stranger(id: string, options: { readonly origin?: string; readonly path?: string } = {}): WebSocket {
 		const { origin, path = '/client' } = options;
 		return new WebSocket(`${this.node(id).url.replace('http', 'ws')}${path}`, origin === undefined ? {} : { origin });
@@ -91,12 +91,12 @@ export class TestClient extends SwarmClient {
 		this.frames = frames;
 	}
 
-	/** How many sockets were ever opened. */
+	/** The number of sockets that were opened so far. */
 	get dials(): number {
 		return this.#sockets.length;
 	}
 
-	/** Every connection breaks, without a word to either end. */
+	/** Breaks all connections without telling either end. */
 	cut(): void {
 		for (const socket of this.#sockets) socket.terminate();
 	}

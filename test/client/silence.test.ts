@@ -38,7 +38,7 @@ describe('a node that says nothing', () => {
 		expect(settled).toMatchObject({ times: 1, value: { ok: true } });
 		expect(read).toMatchObject({ times: 1, value: null });
 		expect(client.node).not.toBe('n1');
-		// What n1 may have taken before it fell silent is the very command that another node was asked for.
+		// n1 may have taken the command before it fell silent, and another node was sent the same command.
 		swarm.node('n1').resume();
 		expect(new Set(batches.map((batch) => batch.slice(3))).size).toBe(2);
 	});
@@ -111,7 +111,7 @@ describe('a node that is slow', () => {
 		for (let i = 0; i < 5; i++) {
 			swarm.node('n1').delayMs = 5;
 			const settled = put(swarm, client);
-			// Nothing runs for two seconds: not even the timers that would ask for the answer.
+			// Nothing runs for two seconds, not even the timers that would ping.
 			swarm.time.nowMs += 2000;
 			swarm.time.run(swarm.time.nowMs + 50);
 			expect(settled.times).toBe(1);

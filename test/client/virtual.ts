@@ -1,6 +1,6 @@
 /**
- * A client in virtual time: its runtime, and nodes of one page each that do what a test wants of them. Nothing here
- * waits for a real clock, so a minute of silence takes no time, and each run is the same.
+ * A client in virtual time: its runtime, and small fake nodes that a test controls. Nothing waits for a real clock, so a
+ * minute of silence takes no time, and every run is the same.
  */
 import { Writer } from '../../shared/bytes/bytes.ts';
 import type { Settle } from '../../shared/client/abort.ts';
@@ -21,7 +21,7 @@ import type { ClientRuntime } from '../../shared/client/runtime.ts';
 import type { ClientSocket } from '../../shared/client/socket.ts';
 import { BatchReader } from '../../shared/store/batch-reader.ts';
 
-/** From one end to the other. */
+/** The delay of the network from one end to the other, milliseconds. */
 const DELAY_MS = 1;
 
 interface Due {
@@ -51,7 +51,7 @@ export class VirtualTime {
 		this.random = chance(seed);
 	}
 
-	/** Of one client. */
+	/** The timers of one client. */
 	get runtime(): ClientRuntime {
 		return {
 			nowMs: () => this.nowMs,
@@ -62,7 +62,7 @@ export class VirtualTime {
 		};
 	}
 
-	/** Timers that are still to fire. */
+	/** The number of timers that have not fired. */
 	get timersCount(): number {
 		return this.#due.filter(({ cancelled }) => !cancelled).length;
 	}
@@ -82,7 +82,7 @@ export class VirtualTime {
 		};
 	}
 
-	/** Lets everything happen that is due by then. */
+	/** Runs all that is due by then. */
 	run(untilMs: number): void {
 		while ((this.#due[0]?.atMs ?? Number.POSITIVE_INFINITY) <= untilMs) {
 			const due = this.#due.shift() as Due;
@@ -96,17 +96,17 @@ export class VirtualTime {
 
 export type Answer = 'answers' | 'is silent' | 'refuses the connection';
 
-/** One node: which clients are connected, what they said, and what becomes of it. */
+/** One node: its connections, the batches and reads that came, and its answers. */
 export class VirtualNode {
 	readonly id: string;
 	readonly url: string;
 	readonly #swarm: VirtualSwarm;
 	answer: Answer = 'answers';
-	/** How long it takes for everything, beyond the network's delay. Milliseconds. */
+	/** The delay of each of its answers, beside the network's, milliseconds. */
 	delayMs = 0;
-	/** Whom it tells as the leader. */
+	/** The leader that it tells. */
 	leader: string;
-	/** Dials that reached it, by time. */
+	/** The times of the dials that reached it. */
 	readonly dialsMs: number[] = [];
 	readonly sockets = new Set<VirtualSocket>();
 
@@ -117,12 +117,12 @@ export class VirtualNode {
 		this.leader = id;
 	}
 
-	/** Every connection breaks. */
+	/** Breaks all connections. */
 	cut(): void {
 		for (const socket of this.sockets) socket.endByNode();
 	}
 
-	/** It tells its clients of another leader. */
+	/** Tells its clients another leader. */
 	lead(leader: string): void {
 		this.leader = leader;
 		const out = new Writer();
@@ -138,7 +138,7 @@ export class VirtualNode {
 		if (out.length > 0) socket.toClient(out.take());
 	}
 
-	/** It goes on after a silence: what was said meanwhile is heard now. */
+	/** Goes on after a silence, and reads the frames that came meanwhile. */
 	resume(): void {
 		this.answer = 'answers';
 		for (const socket of this.sockets) for (const frame of socket.unread.splice(0)) this.receive(socket, frame);
@@ -181,18 +181,18 @@ export interface GotBatch {
 	readonly client: string;
 	readonly first: number;
 	readonly count: number;
-	/** Of its commands, as in `batch-format.ts`. */
+	/** The kinds of its commands, as in `batch-format.ts`. */
 	readonly kinds: readonly number[];
 }
 
 export class VirtualSwarm {
 	readonly time: VirtualTime;
 	readonly nodes: readonly VirtualNode[];
-	/** Every call of `connect`. */
+	/** The calls of `connect`. */
 	dials = 0;
-	/** Every client that a batch came from. */
+	/** The clients that batches came from. */
 	readonly clients = new Set<string>();
-	/** A test may answer a batch, a greeting or a read in another way: then true. */
+	/** By these a test may answer a batch, a greeting or a read itself. They return true where they have. */
 	onWrite: (batch: GotBatch, out: Writer) => boolean = () => false;
 	onHello: (node: VirtualNode, socket: VirtualSocket) => boolean = () => false;
 	onRead: (read: ClientSection & { kind: 'read' }, socket: VirtualSocket) => boolean = () => false;
@@ -225,7 +225,7 @@ export class VirtualSwarm {
 		});
 	}
 
-	/** The first of the batch's revisions: the same for each copy of it. */
+	/** The revision of the batch's first command, which is the same for each copy of the batch. */
 	revisionOf(client: string, first: number, count: number): number {
 		const name = `${client}/${first}`;
 		const before = this.#revisions.get(name);
@@ -249,9 +249,9 @@ export class VirtualSocket implements ClientSocket {
 	onmessage: ((event: never) => void) | null = null;
 	onclose: ((event: never) => void) | null = null;
 	onerror: ((event: never) => void) | null = null;
-	/** Clients that were named on it. */
+	/** The clients that were named on it. */
 	readonly greeted: string[] = [];
-	/** What a silent node has not read. */
+	/** The frames that a silent node has not read. */
 	readonly unread: Uint8Array[] = [];
 	readonly #time: VirtualTime;
 	readonly #node: VirtualNode | undefined;
@@ -298,16 +298,16 @@ export class VirtualSocket implements ClientSocket {
 	}
 }
 
-/** What became of one call. */
+/** The result of one call. */
 export interface Settled {
 	value?: unknown;
 	error?: Error & { readonly why?: string };
 	atMs?: number;
-	/** How often it was settled, which is once. */
+	/** How often it was settled, which has to be once. */
 	times: number;
 }
 
-/** How a call is to be settled, and what became of it. */
+/** Callbacks for a call, and its result. */
 export function watched(time: VirtualTime): Settled & Settle<unknown> {
 	const settled: Settled & Settle<unknown> = {
 		times: 0,

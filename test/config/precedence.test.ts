@@ -1,4 +1,6 @@
-/** Flags over environment over file over defaults; and no open door without a secret. */
+/**
+ * Flags come before the environment, the file and the defaults; and no node is open beyond loopback without a secret.
+ */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** A wrong swarm.json is refused with the path of every field that has to change, in words that say how. */
+/** A wrong swarm.json is refused with the path and the rule of every field that has to change. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { dialOf, listenUrlOf, parseSwarm, swarmJsonSchema, urlOf } from '../../server/config.ts';
@@ -11,7 +11,7 @@ const ADVERTISE = 'must be where others reach the node, http or https, without a
 const ALLOWED_HOST = 'must be a host, with a port or without, such as "swarm.example" or "10.1.2.3:8101"';
 const MS = 'must be a whole number of milliseconds from 1 to 600000';
 
-/** The text of a right one, but for what is given. */
+/** The text of a valid file, in which the given fields are replaced. */
 function swarm(changes: Readonly<Record<string, unknown>>): string {
 	return JSON.stringify({ name: 'swarm', nodes: [{ id: 'n1', port: 7101 }], ...changes });
 }

@@ -13,7 +13,7 @@ function history(): Fact[] {
 	return facts;
 }
 
-/** The facts of each node in its own order, the nodes' batches mixed as they may reach a page. */
+/** The facts of each node in their order, with the nodes' batches interleaved as they may reach a page. */
 function arrivals(facts: readonly Fact[], picks: readonly number[]): Entry[] {
 	const queues = ['n1', 'n2', 'n3', 'n4', 'n5'].map((node) => facts.filter((fact) => fact.node === node));
 	const arrived: Entry[] = [];

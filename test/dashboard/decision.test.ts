@@ -124,7 +124,7 @@ test('a contest of a slot that was chosen before the page came begins with what 
 	expect(first.chosen?.value.text).toBe('put color = red');
 	expect(first.learned.get('n5')?.how).toBe('known');
 	expect(whyLearn(first, MEMBERS, [])).toBe('It was chosen before this began.');
-	// Whoever saw all of it sees it begin with nothing.
+	// A page that has seen all facts begins without any mark.
 	expect(foldDecision(model.gather(1, []), 5, 0).chosen).toBeNull();
 });
 

@@ -1,6 +1,6 @@
 /**
- * Serves the fake swarm on real sockets, one socket.io server for each node, and the built page under a CSP as
- * strict as a node's own: for tests of the page's connections and of the page in a browser, without a swarm.
+ * Serves the fake swarm on real sockets, with a socket.io server for each node, and the built page under a CSP as strict
+ * as a node's own. It is for tests of the page's connections and of the page in a browser, without a swarm.
  */
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server as HttpServer } from 'node:http';
@@ -27,7 +27,7 @@ const HEARTBEAT_EVERY_MS = 100;
 export interface FakeFeed {
 	readonly swarm: FakeSwarm;
 	readonly members: readonly Member[];
-	/** Cuts a node off, as a killed process would be. */
+	/** Cuts a node off as if its process had been killed. */
 	kill(id: NodeId): void;
 	revive(id: NodeId): void;
 	close(): Promise<void>;

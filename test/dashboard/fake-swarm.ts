@@ -1,7 +1,7 @@
 /**
- * Tells facts as a swarm would, by the contract of `shared/fact.ts`: elections, decisions, a contested slot, a
- * duel with a nack, a dead node. A script rather than an agent, so that the page and its model can be tried
- * against known facts, one by one. It never talks to a socket.
+ * Tells facts as a swarm does, with the types of `shared/fact.ts`: elections, decisions, a contested slot, a duel with a
+ * nack, a dead node. It is a script and no agent, so that the page and its model are tested with known facts, one by one.
+ * It uses no socket.
  */
 import type { BallotText, Fact, FactBody } from '../../shared/fact.ts';
 import type { Attempt, Member, NodeSnapshot, ProposeAnswer, ProposeRequest, SlotView } from '../../shared/feed.ts';
@@ -44,7 +44,7 @@ export class FakeSwarm {
 		return node;
 	}
 
-	/** Moves the clock, never back. */
+	/** Moves the clock forward. */
 	at(ms: number): void {
 		this.#nowMs = Math.max(this.#nowMs, ms);
 	}
@@ -53,7 +53,7 @@ export class FakeSwarm {
 		return this.node(id).snapshot(this.#nowMs);
 	}
 
-	/** Both phases of one campaign, as far as it gets; the ballot, and by which promise it was halted. */
+	/** Runs both phases of one campaign as far as it gets. @returns the ballot, and the promise that halted it */
 	campaign(id: NodeId, why: 'noLeader' | 'proposal' | 'contest', contest: Slot = 0): Attempt {
 		const node = this.node(id);
 		const ballot = this.#begin(node, why, contest);
@@ -83,7 +83,7 @@ export class FakeSwarm {
 		return { lost: { ballot: low, haltedBy, givenUp: false }, slot };
 	}
 
-	/** Phase 2 of one slot. */
+	/** Runs phase 2 of one slot. */
 	decide(
 		node: FakeNode,
 		ballot: BallotText,
@@ -189,7 +189,7 @@ export class FakeSwarm {
 		}
 	}
 
-	/** With what it had on disk, and a new epoch. */
+	/** Starts a node again, with its durable state and a new epoch. */
 	revive(id: NodeId): void {
 		const node = this.node(id);
 		node.alive = true;
@@ -213,7 +213,7 @@ export class FakeSwarm {
 		return ballot;
 	}
 
-	/** One acceptor is asked; returns the promise that halted the campaign, '' for none. */
+	/** Asks one acceptor. @returns the promise that halted the campaign; '' for none */
 	#prepare(node: FakeNode, acceptor: FakeNode, ballot: BallotText, contest: Slot): BallotText {
 		const message: JsonMessage = { kind: 'prepare', ballot, contest };
 		this.#receive(acceptor, node, this.#send(node, acceptor, message), message);
@@ -373,7 +373,7 @@ export class FakeNode {
 	}
 }
 
-/** Equal texts are equal values. */
+/** The summary of a value. Equal texts are equal values. */
 export function summary(text: string): ValueSummary {
 	return { digest: text, bytes: text.length, commands: 1, text };
 }

@@ -82,7 +82,7 @@ test('a node that has no room for one more watcher is not lost: it says why it c
 	await front.close();
 });
 
-/** Each call waits for the next of its kind. */
+/** Each call waits for the next event of its kind. */
 function listen(url: string) {
 	const snapshots = new Awaited<NodeSnapshot>();
 	const batches = new Awaited<FactBatch>();

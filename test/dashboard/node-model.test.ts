@@ -3,7 +3,7 @@ import { NodeModel } from '../../dashboard/model/node-model.ts';
 import type { FactBatch, NodeSnapshot } from '../../shared/feed.ts';
 import { type Told, toldSwarm } from './told.ts';
 
-/** All that a node tells of itself and its facts must lead to; keys come with snapshots only. */
+/** The state that a node's facts must lead to. Keys come with snapshots only. */
 function shown(model: NodeModel) {
 	return {
 		node: model.id,

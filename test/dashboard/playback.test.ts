@@ -26,7 +26,7 @@ test('every message of a decision flies once, from a step to a later one', () =>
 	const { swarm, model } = toldSwarm();
 	swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
 	const { flights } = playbackOf(model.gather(1, []).entries);
-	// Four others; a node's messages to itself do not fly.
+	// There are four others, and a node's messages to itself are not drawn.
 	for (const kind of ['prepare', 'promise', 'accept', 'accepted'] as const) {
 		expect(flights.filter((flight) => flight.kind === kind)).toHaveLength(4);
 	}

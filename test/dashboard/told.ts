@@ -1,4 +1,4 @@
-/** A fake swarm and a model that is told everything it does, node by node, as the feed would tell it. */
+/** A fake swarm, and a model that gets the facts of each of its nodes, as from the feed. */
 import { SwarmModel } from '../../dashboard/model/swarm-model.ts';
 import type { Entry } from '../../dashboard/model/tape.ts';
 import type { Fact } from '../../shared/fact.ts';

@@ -1,4 +1,4 @@
-/** The feed's door over real sockets, with a replica that tells what the test says. */
+/** The feed's door over real sockets, with a fake replica that the test controls. */
 import { once } from 'node:events';
 import http from 'node:http';
 import { setFlagsFromString } from 'node:v8';
@@ -35,7 +35,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 const LIMITS = connectionLimits(DESCRIPTORS_ASSUMED);
 const ignore = (): void => undefined;
 
-/** Everything that the feed asks of a replica; its submissions wait until the test answers them. */
+/** A fake replica for the feed. Its submissions wait until the test answers them. */
 class FakeReplica extends ScriptedSource implements ReplicaService {
 	readonly store = new Store();
 	readonly submitted: { operation: Operation; options: SubmitOptions; answer: (answer: SubmitAnswer) => void }[] = [];
@@ -139,7 +139,7 @@ describe('the feed', () => {
 
 	const nextSnapshot = (page: Page) => new Promise<NodeSnapshot>((resolve) => page.once('snapshot', resolve));
 
-	/** Resolves once a refusal with these words was told. */
+	/** Resolves once a refusal with this text was told. */
 	function told(words: string): Promise<void> {
 		return new Promise((resolve) => {
 			onMalformed = () => {
@@ -208,7 +208,7 @@ describe('the feed', () => {
 		await attach({ limits });
 		const page = await openPage();
 		const quick = await openPage();
-		// What the kernel holds for it is soon full; then it must not be this process that grows.
+		// The kernel's buffer is soon full, and from then on this process must not grow.
 		const raw = rawSocketOf(page);
 		raw.pause();
 		const beforeBytes = heapBytes();
@@ -504,7 +504,7 @@ describe('the feed', () => {
 	});
 });
 
-/** What is in use, after collecting the rest. */
+/** The bytes in use after a garbage collection. */
 function heapBytes(): number {
 	collectGarbage();
 	const { heapUsed, external } = process.memoryUsage();

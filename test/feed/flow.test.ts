@@ -1,4 +1,4 @@
-/** What each watcher is owed, with time and readiness in the test's hands. */
+/** The facts and snapshots that each watcher gets. The test controls the time and the watchers' readiness. */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FactFlow, type FlowClock, type FlowLimits, type Outlet, type Watcher } from '../../server/feed/flow.ts';
@@ -13,10 +13,10 @@ const LIMITS: FlowLimits = {
 };
 const WINDOW_FACTS_MAX = LIMITS.factsPerSecondMax / LIMITS.snapshotsPerSecondMax;
 
-/** Follows the contract as a page would, and fails where it is broken. */
+/** A watcher that checks the rules of `shared/feed.ts`, and throws where one is broken. */
 class Page implements Watcher {
 	isReady = true;
-	/** The seq up to which it knows. */
+	/** The seq of the last fact that it knows. */
 	seq = Number.NaN;
 	snapshots = 0;
 	batches = 0;

@@ -1,4 +1,4 @@
-/** A replica that tells what it is told to: facts numbered from 1, and snapshots as of the last one. */
+/** A fake replica that tells the facts that a test gives it, numbered from 1, and snapshots after the last one. */
 
 import { randomBytes } from 'node:crypto';
 import type { FactSource } from '../../server/feed/flow.ts';
@@ -45,7 +45,7 @@ export class ScriptedSource implements FactSource {
 		};
 	}
 
-	/** Tells `count` facts: `applied` where nothing else is asked for. */
+	/** Tells `count` facts, by default of the kind `applied`. */
 	tell(count: number, body: 'applied' | 'linkUp' = 'applied'): void {
 		for (let index = 0; index < count; index++) {
 			const stamp = { node: 'n1', epoch: 'e1', seq: ++this.seq, time: 0 };

@@ -1,4 +1,4 @@
-/** A node is served at the address at which others know it, apart from where it listens. */
+/** A node answers at the address that it advertises, as well as at the one where it listens. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { SwarmClient } from '../../shared/client/client.ts';

@@ -1,4 +1,4 @@
-/** Nobody keeps a place by doing nothing, whatever the number; and nobody who asked for something is cut off. */
+/** However many connections there are, none keeps a place by doing nothing, and none with a request is cut off. */
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -15,14 +15,14 @@ const LIMITS: ConnectionLimits = {
 	connectionsPerAddressMax: 6,
 	clientsMax: 4,
 };
-/** No test waits for these. */
+/** These times are so long that no test reaches them. */
 const NEVER_MS = 1_000_000;
 const OTHER = { localAddress: '127.0.0.2' };
 
 let node: TestNode;
 let doors: WebSocketServer;
 let sockets: WebSocket[];
-/** The node's ends of them. */
+/** The node's ends of the connections. */
 let served: WebSocket[];
 
 async function start(
@@ -57,7 +57,7 @@ afterEach(async () => {
 
 const get = (path = '/v1/kv/a') => request('GET', path);
 
-/** A plain connection that has asked for something once, and has its answer. */
+/** A plain connection that has sent one request and got its answer. */
 async function used(options = {}): Promise<Wire> {
 	const wire = new Wire(node.port, options);
 	expect((await wire.write(get()).answer()).status).toBe(404);
@@ -78,7 +78,7 @@ async function greeted(options = {}): Promise<WebSocket> {
 	return socket;
 }
 
-/** One round, with the answer of each client. */
+/** Runs one round of pings, and waits for the pong of each client. */
 async function pingAll(): Promise<void> {
 	const answers = served.map((ws) => once(ws, 'pong'));
 	node.front.pingClients();

@@ -1,4 +1,4 @@
-/** A WebSocket whose other end sends and never reads costs a node little, and ends, on each of the three paths. */
+/** A WebSocket whose other end sends and never reads costs a node little and is ended, on each of the three paths. */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import { TestNode } from '../mesh/node.ts';
 import { Stranger } from '../mesh/stranger.ts';
 
 const MEGABYTE = 1024 * 1024;
-/** What a node may hold for one that does not read, and for all else that this process does meanwhile. */
+/** The bound on the memory for such a WebSocket, together with other memory that this process takes meanwhile. */
 const HELD_BYTES_MAX = 128 * MEGABYTE;
 
 const cleanUp: (() => unknown)[] = [];
@@ -31,7 +31,7 @@ function stopReading(ws: WebSocket): void {
 
 const heldBytes = () => process.memoryUsage().arrayBuffers;
 
-/** Pings until the node has had enough of it. */
+/** Sends pings until the node ends the connection. */
 async function flood(ws: WebSocket): Promise<void> {
 	const payload = Buffer.alloc(125);
 	const before = heldBytes();

@@ -1,4 +1,4 @@
-/** A node that is told to stop loses no answer and resets no connection: what rolling restarts rest on. */
+/** A node that is told to stop loses no answer and resets no connection, so that rolling restarts lose nothing. */
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
@@ -122,7 +122,7 @@ describe('a node that is told to stop', () => {
 	});
 
 	it('closes WebSockets with 1001, after what was asked on them is answered', async () => {
-		// Nobody else runs: a read waits until its time is up.
+		// No other node runs, so a read waits until its time limit.
 		const { swarm } = await startSwarm(3, 1, 500);
 		const socket = swarm.stranger('n1');
 		await once(socket, 'open');

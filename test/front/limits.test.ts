@@ -1,4 +1,4 @@
-/** All connections together leave the log, the page's files and this node's own links the descriptors that they need. */
+/** However many connections there are, enough descriptors are left for the log and the links that this node dials. */
 import { describe, expect, it } from 'vitest';
 import {
 	connectionLimits,
@@ -10,7 +10,7 @@ import {
 } from '../../server/limits.ts';
 import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
 
-/** What a node has open before anybody connects was 30 at most when this was written; its links come on top. */
+/** A node without connections had at most 30 descriptors open when this was written, without its links. */
 const OWN = 48 + (MEMBERS_MAX - 1);
 
 describe('the limits of a process', () => {

@@ -1,11 +1,11 @@
-/** Requests that a client sends ahead, on one connection, take effect in the order in which it sent them. */
+/** Requests that a client sends ahead on one connection take effect in their order. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PIPELINED_MAX } from '../../server/front/front.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import { LoneReplica, TestNode } from '../api/node.ts';
 import { request, Wire } from './wire.ts';
 
-/** A replica that takes a turn of the event loop, or several, for each write, and answers reads at once. */
+/** A fake replica that takes one or more turns of the event loop for each write, and answers reads at once. */
 class SlowReplica extends LoneReplica {
 	override async submit(...args: Parameters<LoneReplica['submit']>): Promise<SubmitAnswer> {
 		for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve));

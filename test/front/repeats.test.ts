@@ -1,4 +1,4 @@
-/** What happens again and again is told at a bounded rate, with how often it happened. */
+/** Events that repeat are told at a bounded rate, with their number. */
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';

@@ -1,4 +1,4 @@
-/** Requests of every shape that HTTP allows, or does not: each is answered, or refused before anything is done. */
+/** Requests of every shape, whether HTTP allows it or not, are answered, or refused before anything is done. */
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** A wish to upgrade that is none of ours is ignored: the request is served as if it had not been made. */
+/** An upgrade to another protocol than WebSocket is ignored, and the request is served without it. */
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import { WebSocketServer } from 'ws';
 import { TestNode } from '../api/node.ts';
 import { request, Wire } from './wire.ts';
 
-/** What curl --http2 and Java's HttpClient send on each first request. */
+/** The headers of each first request of `curl --http2` and Java's HttpClient. */
 const H2C = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'];
 const WEB_SOCKET = [
 	'Connection: Upgrade',
@@ -70,7 +70,7 @@ describe('an upgrade to HTTP/2', () => {
 		wire.write(put('a', 'red', H2C) + get('a'));
 		const first = await wire.answer();
 		expect(first.body).toBe('true');
-		// Newer versions of Node.js lose what follows: the client is told so, and asks again elsewhere.
+		// Newer versions of Node.js lose the bytes that follow. The answer closes the connection, and the client asks again.
 		if (first.headers.connection === 'close') expect(await wire.rest()).toBe('');
 		else expect((await wire.answer()).body).toBe('red');
 	});

@@ -1,16 +1,16 @@
-/** A client that writes bytes as a test says, and reads the answers that come on its one connection. */
+/** A client that writes the bytes of a test to one connection, and reads the answers. */
 import { connect, type Socket } from 'node:net';
 
 export interface WireAnswer {
 	readonly status: number;
-	/** Names in lower case. */
+	/** The headers, with names in lower case. */
 	readonly headers: Readonly<Record<string, string>>;
 	readonly body: string;
 }
 
 export class Wire {
 	readonly socket: Socket;
-	/** Resolves when the other end has closed, with how it did. */
+	/** Resolves when the other end has closed, and tells how. */
 	readonly closed: Promise<'end' | 'reset'>;
 	#received = Buffer.alloc(0);
 	#ended = false;
@@ -50,7 +50,7 @@ export class Wire {
 		}
 	}
 
-	/** Resolves when there is an answer, or none will come any more. */
+	/** Resolves when there is an answer, or when none can come any more. */
 	async closedOrAnswered(): Promise<void> {
 		await this.answer().catch(() => undefined);
 	}
@@ -62,7 +62,7 @@ export class Wire {
 		return bodies;
 	}
 
-	/** All that came and was not taken. Waits until the other end has closed. */
+	/** The bytes that were not read as answers, once the other end has closed. */
 	async rest(): Promise<string> {
 		await this.closed;
 		return this.#received.toString();
@@ -86,7 +86,7 @@ export class Wire {
 	}
 }
 
-/** A whole request, as it goes over the wire. */
+/** The text of a whole request. */
 export function request(
 	method: string,
 	path: string,
