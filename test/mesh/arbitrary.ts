@@ -1,4 +1,4 @@
-/** Every message there is, at random, for tests of properties. */
+/** Random messages of every kind, for tests of properties. */
 import fc from 'fast-check';
 import { type Ballot, NO_BALLOT } from '../../shared/paxos/ballot.ts';
 import { PROMISE_PARTS_MAX, SLOT_MAX, SLOTS_AHEAD_MAX } from '../../shared/paxos/bounds.ts';
@@ -21,7 +21,7 @@ const hearing = { leader: ballot, relays: fc.boolean(), recoveredThrough: throug
 const forwardId = { origin: nodeId, epoch: count, id: count };
 const refused = fc.constantFrom<Nack['refused']>('prepare', 'accept', 'heartbeat');
 
-/** One for every kind: the compiler refuses a missing one. */
+/** A generator for every kind. The compiler refuses a missing one. */
 export const ANY_MESSAGE_OF: { readonly [Kind in MessageKind]: fc.Arbitrary<Extract<Message, { kind: Kind }>> } = {
 	prepare: plainRecord({ kind: kind('prepare'), ballot, contest: through }),
 	promise: fc.integer({ min: 1, max: PROMISE_PARTS_MAX }).chain((parts) =>

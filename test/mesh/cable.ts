@@ -1,4 +1,4 @@
-/** A TCP cable that a test lays in front of a node, to cut it, or to stop what flows through it. */
+/** A TCP proxy in front of a node, by which a test cuts connections or stops their bytes. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
@@ -10,7 +10,7 @@ interface Strand {
 export class Cable {
 	readonly #server: Server;
 	readonly #strands = new Set<Strand>();
-	/** All connections that were ever made through it. */
+	/** The number of connections that were made through it so far. */
 	made = 0;
 
 	private constructor(server: Server, portOfNode: number) {
@@ -46,7 +46,7 @@ export class Cable {
 		}
 	}
 
-	/** Nothing passes any more, and nobody is told. */
+	/** Lets no bytes pass any more, without telling either end. */
 	freeze(): void {
 		for (const { near, far } of this.#strands) {
 			near.unpipe().pause();

@@ -85,7 +85,7 @@ describe('a stranger at the door', () => {
 		const n1 = await lonely();
 		const stranger = bench.add(await Stranger.at(n1));
 		stranger.ws.send(what);
-		// A frame above the largest is already refused by its header, as such.
+		// A frame above the largest is refused by its header already.
 		const code = await stranger.closed;
 		expect([REFUSALS[refusal].code, ...(what.length > FRAME_BYTES_MAX ? [1009] : [])]).toContain(code);
 		await n1.until(() => n1.refusals().length === 1);
@@ -228,7 +228,7 @@ describe('a stranger at a member’s address', () => {
 	});
 });
 
-/** n1, a member of a swarm with n2, which never comes. */
+/** n1, in a swarm with n2, which never starts. */
 async function lonely(change: NodeChange = {}): Promise<TestNode> {
 	const [n1, n2] = await bench.nodes('n1', 'n2');
 	n1.start([n1, n2], change);

@@ -131,7 +131,7 @@ function framesOf(lane: Lane): Frame[] {
 	return frames;
 }
 
-/** Two values, since one alone must be smaller. */
+/** It has two values, because a single value has to be smaller. */
 function messageOf(bytes: number): Message {
 	const ballot = { ms: 1, ns: 0, node: 'n1' };
 	const of = (...sizes: number[]): Message => {

@@ -112,7 +112,7 @@ describe('the handshake', () => {
 		const challenge = sent(listener.receive(recorded.opening));
 		const welcome = proven(listener.receive(sent(recorded.receive(challenge))));
 		const dialer = new DialerHandshake(sealed2, 'n1', nonce(4));
-		// The incarnation's digest is over the dialer's nonce, so a playback is known even before the proof.
+		// The incarnation's digest is over the dialer's nonce, so a replay is refused even before the proof.
 		expect(dialer.receive(challenge)).toEqual({ kind: 'refuse', refusal: 'otherIncarnation' });
 		const another = new DialerHandshake(sealed2, 'n1', nonce(5));
 		sent(another.receive(sent(new ListenerHandshake(sealed1, nonce(6)).receive(another.opening))));

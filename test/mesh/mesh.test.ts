@@ -53,7 +53,7 @@ describe('the mesh', () => {
 		const node = alone === 'n1' ? n1 : n2;
 		node.mesh.isolate(true, 'its disk does not answer');
 		for (const each of nodes) await each.until(() => each.mesh.linked().length === 0);
-		// n2 is the one that dials: it dials in vain, or not at all.
+		// n2 is the one that dials, and it fails or does not dial at all.
 		if (alone === 'n1') await n1.untilKnocked(2);
 		expect(n1.mesh.linked()).toEqual([]);
 		node.mesh.isolate(false, '');
@@ -137,7 +137,7 @@ describe('the mesh', () => {
 			n2.mesh.send('n1', forward('pong'));
 			n2.mesh.flush();
 		};
-		// The link's first ping stands in front of this, and its answer in front of the answer.
+		// The link's first ping was sent before this, and its pong comes before the answer.
 		n1.mesh.send('n2', forward('ping'));
 		n1.mesh.flush();
 		await n1.until(() => n1.messages().length === 1);
@@ -224,7 +224,7 @@ describe('the mesh', () => {
 		n2.start([n1, n2], { timings: { ...timings, silentMs: 20_000 } });
 		await n1.until(() => {
 			const up = n1.links('n2').length === 1;
-			// Its first ping has just left. The whole process sleeps, and only then can the answer be read.
+			// The link's first ping was just sent. The whole process sleeps, and can read the pong only afterwards.
 			if (up) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 700);
 			return up;
 		});

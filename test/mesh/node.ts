@@ -1,4 +1,4 @@
-/** A node of a test: a real HTTP server with a mesh behind `/mesh`, and a record of all that its handlers heard. */
+/** A node of a test: a real HTTP server with a mesh behind `/mesh`, and a record of the calls of its handlers. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -21,11 +21,11 @@ export interface NodeChange {
 	readonly incarnations?: Readonly<Record<NodeId, string>>;
 	readonly timings?: Partial<MeshOptions['timings']>;
 	readonly limits?: Partial<MeshLimits>;
-	/** Where to dial a peer, if not at its own port. */
+	/** The port at which a peer is dialed, if not its own. */
 	readonly ports?: Readonly<Record<NodeId, number>>;
 }
 
-/** Long silence is allowed: on a busy machine a test must not see links go down that it did not break. */
+/** A long silence is allowed, so that a busy machine does not break links that the test did not break. */
 const TEST_TIMINGS = {
 	...DEFAULT_MESH_TIMINGS,
 	reconnectMinMs: 5,
@@ -55,7 +55,7 @@ export class TestNode {
 		});
 	}
 
-	/** Has its port from now on, and answers 503 until it is started. */
+	/** Makes a node that has its port from now on, and answers 503 until it is started. */
 	static async listen(id: NodeId): Promise<TestNode> {
 		const server = createServer();
 		server.listen(0, '127.0.0.1');
@@ -102,7 +102,7 @@ export class TestNode {
 		this.#mesh.start();
 	}
 
-	/** Resolves when this node was dialed `times` times, in vain where it is not started. */
+	/** Resolves when this node was dialed `times` times, whether it is started or not. */
 	async untilKnocked(times: number): Promise<void> {
 		while (this.#knocks < times) await once(this.#server, 'upgrade');
 	}
@@ -127,7 +127,7 @@ export class TestNode {
 		});
 	}
 
-	/** Resolves as soon as `holds`, which is asked again whenever anything was heard. */
+	/** Resolves as soon as `holds` returns true. It is called again after each call of a handler. */
 	until(holds: () => boolean): Promise<void> {
 		return new Promise((resolve) => {
 			const ask = (): void => {
@@ -142,7 +142,7 @@ export class TestNode {
 		return this.until(() => peers.every((peer) => this.mesh.linked().includes(peer)));
 	}
 
-	/** What was heard of the link with `peer`, in order: `up`, or why it went down. */
+	/** The events of the link with `peer`, in order: `up`, or the reason why it went down. */
 	links(peer: NodeId): string[] {
 		return this.heard.flatMap((heard) => {
 			if (heard.kind === 'up' && heard.peer === peer) return ['up'];
@@ -166,7 +166,7 @@ export class TestNode {
 	}
 }
 
-/** Nodes and what else a test opened, to be closed after it. */
+/** The nodes and other things that a test has opened, which are closed after it. */
 export class Bench {
 	readonly #open: { close(): Promise<void> }[] = [];
 

@@ -56,7 +56,7 @@ describe('the queues of a link', () => {
 		n2.start([n1, n2], { limits: { consensusBytesMax: 2_000_000 }, ports: { n1: cable.port } });
 		await Promise.all([n1.untilLinked('n2'), n2.untilLinked('n1')]);
 		cable.freeze();
-		// What two kernels hold for a socket is far below this.
+		// The buffers of two kernels for a socket are far below this.
 		for (let sent = 0; n2.mesh.linked().length > 0; sent += 500_000) {
 			expect(sent).toBeLessThan(100_000_000);
 			n2.mesh.send('n1', forwardOf(sizedValue(500_000)));

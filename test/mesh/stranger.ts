@@ -1,4 +1,4 @@
-/** Somebody who connects to a node's `/mesh` and says whatever a test wants. */
+/** A client that connects to a node's `/mesh` and sends any bytes that a test wants. */
 import { once } from 'node:events';
 import { type ClientOptions, WebSocket } from 'ws';
 import { DialerHandshake, type Identity, NONCE_BYTES, PROTOCOL } from '../../server/mesh/handshake.ts';
@@ -9,7 +9,7 @@ export class Stranger {
 	readonly ws: WebSocket;
 	/** The close code. */
 	readonly closed: Promise<number>;
-	/** Everything binary that came. */
+	/** The binary frames that came. */
 	readonly received: Uint8Array[] = [];
 	#waiting: (() => void)[] = [];
 
@@ -42,7 +42,7 @@ export class Stranger {
 		}
 	}
 
-	/** The `count`th of what came, from 1. Rejects with why the connection was closed instead. */
+	/** The `count`th frame that came, from 1. Rejects with the reason where the connection was closed instead. */
 	async hears(count: number): Promise<Uint8Array> {
 		const closed = this.closed.then((code) => Promise.reject(new Error(refusalText(code) ?? `closed with ${code}`)));
 		while (this.received.length < count) {
@@ -58,7 +58,7 @@ export class Stranger {
 	}
 }
 
-/** What a node of the tests' swarm would say of itself. */
+/** The identity of a node of the tests' swarm. */
 export function identityOf(listener: TestNode, identity: Partial<Identity> & { self: string }): Identity {
 	const { self } = identity;
 	return {

@@ -116,6 +116,6 @@ function expectMessageOrMalformed(bytes: Uint8Array): void {
 		expect(error).toBeInstanceOf(MalformedError);
 		return;
 	}
-	// What was read as a message is one: it can be written and read again.
+	// Bytes that were read as a message are one: it can be written and read again.
 	expect(read(written(message))).toEqual(message);
 }

@@ -1,7 +1,7 @@
 /**
- * What users get: the packed tarball, installed into an empty folder with nothing but what it depends on, starts a swarm,
- * takes writes and stops cleanly; and it can be embedded, with its types. Packed from a copy, built from nothing, so that
- * no left-over of this tree can hide that a file is missing.
+ * The package as users get it: the tarball, installed into an empty folder with its dependencies only, starts a swarm,
+ * takes writes and stops cleanly, and it can be embedded, with its types. It is packed from a clean copy, so that no
+ * left-over of this tree can hide a missing file.
  */
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -20,7 +20,7 @@ const ignored = new Set(['.git', 'node_modules', 'dist', 'data']);
 const run = promisify(execFile);
 
 let folder: string;
-/** Where a user has installed it. */
+/** The folder in which a user has installed it. */
 let home: string;
 let packed: readonly string[];
 
@@ -31,7 +31,8 @@ beforeAll(async () => {
 	for (const name of readdirSync(repository).filter((name) => !ignored.has(name))) {
 		cpSync(join(repository, name), join(copy, name), { recursive: true });
 	}
-	// Through the link below, an install in the copy would replace the packages of this tree: they have to be right before.
+	// Through the link below, an install in the copy would replace the packages of this tree, so they have to be right
+	// before.
 	await run(process.execPath, ['server/bootstrap.mjs', '--only', 'install'], { cwd: repository });
 	symlinkSync(join(repository, 'node_modules'), join(copy, 'node_modules'));
 	const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: copy });
@@ -86,7 +87,7 @@ describe('a swarm in the folder', () => {
 		const page = await fetch(address(2));
 		expect([page.status, page.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/html')]);
 
-		// The shell that npx puts in between reports the signal as its end, so the status is looked at below.
+		// The shell between npx and the program reports the signal as its end, so the status is checked below.
 		await swarm.interrupt();
 		expect(swarm.said).not.toContainEqual(expect.stringContaining(' is down'));
 		for (const index of ports.keys()) await expect(fetch(`${address(index)}/livez`)).rejects.toThrow('fetch failed');
@@ -113,7 +114,7 @@ export const start: Promise<RunningNode> = startNode({ config, id: 'n1', memory:
 
 	test('its types reach the user', async () => {
 		const said = await compile('typescript', { 'types.ts': program }, { types: ['node'] });
-		// The console is no logger: that the compiler sees it shows that the types are there.
+		// The console is no logger. The compiler's error shows that the types are there.
 		expect(said).toMatch(/^types\.ts\(5,.*Console/);
 		expect(said.match(/error TS/g)).toHaveLength(1);
 	});
@@ -165,13 +166,13 @@ ${use}`;
 });
 
 interface Swarm {
-	/** All that it said so far, line by line. */
+	/** The lines of its output so far. */
 	readonly said: readonly string[];
-	/** As a Ctrl-C in a terminal: it reaches every process of the group. Resolves to status and signal when all are gone. */
+	/** Sends SIGINT to every process of the group, as Ctrl-C does. Resolves with status and signal when all are gone. */
 	interrupt(): Promise<unknown[]>;
 }
 
-/** What the compiler says to a program of a user. */
+/** The compiler's errors for a program of a user. */
 async function compile(
 	compiler: string,
 	files: Readonly<Record<string, string>>,
@@ -195,7 +196,7 @@ async function compile(
 	);
 }
 
-/** Resolves when every node is ready, which is when the address of the dashboard is told. */
+/** Resolves when every node is ready, because the address of the dashboard is printed then. */
 async function start(command: string, args: readonly string[]): Promise<Swarm> {
 	const child = spawn(command, args, { cwd: home, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
 	onTestFinished(() => killGroup(child));
@@ -219,7 +220,7 @@ async function start(command: string, args: readonly string[]): Promise<Swarm> {
 	};
 }
 
-/** Free a moment ago: all are held at once, so that they differ. */
+/** Ports that were free a moment ago. All are open at the same time, so that they differ. */
 async function freePorts(count: number): Promise<readonly number[]> {
 	const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
 	await Promise.all(servers.map((server) => once(server, 'listening')));

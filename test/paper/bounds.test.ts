@@ -1,4 +1,4 @@
-/** No number that comes in, from a peer or from the disk, makes a node walk, allocate, hang or stop. */
+/** No number from a peer or from the disk makes a node loop, allocate, hang or stop. */
 import { describe, expect, it } from 'vitest';
 import { MalformedError, Reader, Writer } from '../../shared/bytes/bytes.ts';
 import { PaxosAgent } from '../../shared/paxos/agent.ts';
@@ -150,7 +150,7 @@ describe('a slot beyond the window', () => {
 			lab.deliver(isBetween12);
 		}
 		expect(lab.chosen('n1')).toHaveLength(8);
-		// n3 has heard of nothing so far, and hears first of what is last.
+		// n3 has heard of no slot so far, and hears of the last one first.
 		lab.drop();
 		lab.propose('n1', 'last');
 		lab.drop(({ to }) => to === 'n2');

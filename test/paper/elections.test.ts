@@ -1,4 +1,4 @@
-/** Who stands for election, and who waits for another one. */
+/** Which node stands for election, and which one lets another node stand first. */
 import { describe, expect, it } from 'vitest';
 import type { Ballot } from '../../shared/paxos/ballot.ts';
 import { LAG_SLOTS_MAX, SLOT_MAX, YIELDS_MAX } from '../../shared/paxos/bounds.ts';

@@ -1,6 +1,6 @@
 /**
- * Agents on a bench: every message is delivered by hand, every flush and every timer happens when the test
- * says so. For tests of single rules; schedules at large are the simulator's.
+ * Agents whose messages, flushes and timers happen only when the test makes them happen. It is for tests of single
+ * rules; the simulator tests random schedules.
  */
 import { PaxosAgent } from '../../shared/paxos/agent.ts';
 import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
@@ -20,9 +20,9 @@ export interface InFlight {
 
 interface Bench {
 	agent: PaxosAgent;
-	/** What survives a crash. */
+	/** The durable records. */
 	durable: DurableRecord[];
-	/** What is written and not flushed, with what waits for it. */
+	/** The records that are not flushed yet, with the envelopes that wait for them. */
 	unflushed: { records: readonly DurableRecord[]; envelopes: readonly Envelope[] }[];
 	flushHeld: boolean;
 	applied: Decision[];
@@ -69,7 +69,7 @@ export class Lab {
 		this.#steadyMs += ms;
 	}
 
-	// What happens to a node
+	// The events of a node
 
 	step(id: NodeId, event: Event): Effects {
 		const bench = this.#bench(id);
@@ -84,13 +84,13 @@ export class Lab {
 		return effects;
 	}
 
-	/** A campaign under a ballot of this very time. */
+	/** Begins a campaign under a ballot of this time. */
 	campaign(id: NodeId, ms: number): Effects {
 		this.#bench(id).campaignAsked = false;
 		return this.step(id, { kind: 'campaign', now: { ms, ns: 0 } });
 	}
 
-	/** Asks for a campaign by way of a poll that a quorum answers, then campaigns. */
+	/** Lets a node poll, a quorum answer that it hears no leader, and the node campaign. */
 	elect(id: NodeId, ms: number): void {
 		this.step(id, { kind: 'timer', timer: 'poll' });
 		this.deliver();
@@ -110,7 +110,7 @@ export class Lab {
 		return proposal;
 	}
 
-	/** The state machine has applied what it was given, and settled these proposals. */
+	/** The state machine has applied all slots that it was given, and settled these proposals. */
 	applied(id: NodeId, settled: readonly number[] = []): void {
 		this.step(id, { kind: 'applied', through: this.#bench(id).applied.length, settled });
 	}
@@ -119,7 +119,7 @@ export class Lab {
 		this.#bench(id).flushHeld = true;
 	}
 
-	/** Everything written is durable; what waited for it leaves. */
+	/** All records are durable, and the envelopes that waited for them leave. */
 	flush(id: NodeId): void {
 		const bench = this.#bench(id);
 		bench.flushHeld = false;
@@ -133,14 +133,14 @@ export class Lab {
 		}
 	}
 
-	/** Stops the node, with what is not flushed lost, and starts it again. */
+	/** Stops the node, loses the records that are not flushed, and starts it again. */
 	restart(id: NodeId): void {
 		this.#boot(id, this.#bench(id).durable);
 	}
 
 	// The network
 
-	/** Delivers what passes, also what is sent on the way, until nothing that passes is left. */
+	/** Delivers all messages that pass the filter, with those that are sent meanwhile, until none is left. */
 	deliver(passes: Filter = () => true): void {
 		for (let found = this.net.findIndex(passes); found >= 0; found = this.net.findIndex(passes)) {
 			const [envelope] = this.net.splice(found, 1) as [InFlight];
@@ -148,7 +148,7 @@ export class Lab {
 		}
 	}
 
-	/** Loses what passes. */
+	/** Loses all messages that pass the filter. */
 	drop(passes: Filter = () => true): void {
 		this.net.splice(0, this.net.length, ...this.net.filter((envelope) => !passes(envelope)));
 	}
@@ -157,7 +157,7 @@ export class Lab {
 		return this.net.filter(({ message }) => message.kind === kind);
 	}
 
-	// What a node tells
+	// The facts of a node
 
 	agent(id: NodeId): PaxosAgent {
 		return this.#bench(id).agent;
@@ -237,7 +237,7 @@ export function text(value: Value): string {
 	return isNoop(value) ? 'no-op' : new TextDecoder().decode(commandsOf(value));
 }
 
-/** Between these nodes only. */
+/** A filter for messages between these nodes. */
 export function among(...ids: readonly NodeId[]): Filter {
 	return ({ from, to }) => ids.includes(from) && ids.includes(to);
 }

@@ -1,4 +1,4 @@
-/** The sentences of "Paxos Made Simple" (Lamport, 2001), held one by one against the agents. */
+/** The agents do what the sentences of "Paxos Made Simple" (Lamport, 2001) say, one test for each. */
 import { describe, expect, it } from 'vitest';
 import { NO_BALLOT } from '../../shared/paxos/ballot.ts';
 import { among, bytes, Lab, ofKind } from './lab.ts';

@@ -1,4 +1,4 @@
-/** A node that hears no leader, but a neighbour that does: what it has for the leader goes there by one hop. */
+/** A node that hears no leader sends its forwards and reads to the leader through one neighbour that hears it. */
 import { describe, expect, it } from 'vitest';
 import { Lab, ofKind } from './lab.ts';
 

@@ -1,4 +1,4 @@
-/** A link that stands loses nothing: what is sent again is sent when a link was made anew, and known where it is. */
+/** A link that stands loses nothing, so messages are sent again only on a new link, and their copies are recognized. */
 import { describe, expect, it } from 'vitest';
 import type { Event } from '../../shared/paxos/event.ts';
 import type { Forward } from '../../shared/paxos/message.ts';
@@ -6,7 +6,7 @@ import { among, bytes, Lab, ofKind } from './lab.ts';
 
 const PERIODS = 6;
 
-/** A long while passes at every node, and nothing arrives. */
+/** A long time passes at every node, and no message arrives. */
 function waitInVain(lab: Lab): void {
 	for (let period = 0; period < PERIODS; period++) {
 		for (const id of lab.members) for (const timer of ['fetch', 'forward', 'heartbeat'] as const) lab.timer(id, timer);

@@ -1,6 +1,6 @@
 /**
- * The rules of this implementation beyond the paper, one group each. Schedules at large are the simulator's,
- * incarnations the mesh's (`test/mesh/handshake.test.ts`), flushes of a real disk `test/process`'s.
+ * The rules of this implementation beyond the paper, one group each. Other tests check random schedules (the simulator),
+ * incarnations (`test/mesh/handshake.test.ts`) and flushes of a real disk (`test/process`).
  */
 import { describe, expect, it } from 'vitest';
 import { fromUtf8, toUtf8 } from '../../shared/bytes/text.ts';
@@ -342,7 +342,7 @@ describe('8. one campaign at a time, under a new ballot, for everything that wai
 		lab.deliver(among('n2', 'n3'));
 		lab.timer('n2', 'heartbeat');
 		lab.deliver(({ from, to, message }) => from === 'n2' && to === 'n1' && message.kind === 'heartbeat');
-		// n2 has taken 'early' up from n3's report or its own; until n1 knows, it may not send either again.
+		// n2 has adopted 'early' from its own or n3's report. Until n1 knows that, it may send neither again.
 		expect(lab.inFlight('forward')).toEqual([]);
 		lab.deliver();
 		expect(lab.chosen('n1')).toEqual(['early', 'new']);
@@ -392,7 +392,7 @@ describe('8. one campaign at a time, under a new ballot, for everything that wai
 
 	it('a contender that learns the contested slot before its window is there is told all the same', () => {
 		const lab = new Lab(3, { openSlotsMax: 1 });
-		// Of a leader that had a wider one.
+		// This is from a leader with a larger window.
 		for (const id of ['n2', 'n3']) for (const slot of [1, 2]) accepts(lab, id, slot, slot === 1 ? 'red' : 'green');
 		lab.drop();
 		const proposal = lab.propose('n3', 'blue', 'self', 2);
@@ -573,7 +573,7 @@ describe('a copy of its state', () => {
 	});
 });
 
-/** n1 leads and has it chosen; the others have accepted it and know no more. */
+/** n1 leads and knows the value to be chosen; the others have accepted it and do not know more. */
 function chosenInSecret(lab: Lab, value: string): void {
 	lab.elect('n1', 10);
 	lab.propose('n1', value);

@@ -1,7 +1,6 @@
 /**
- * Whatever comes in at a node's doors or on its command line: a clear error for whoever sent it, a line for
- * whoever runs the node, and nothing lost. After each test the same five nodes still run, and what was written
- * before is there.
+ * Bad input at a node's doors or on its command line gives a clear error to the sender and a log line to the operator, and
+ * loses nothing. After each test the same five nodes still run, and earlier writes are there.
  */
 import { once } from 'node:events';
 import { createServer, connect as dial, type Socket as TcpSocket } from 'node:net';
@@ -89,7 +88,7 @@ describe('five nodes', () => {
 		expect(await refusedUpgrade(n1, '/socket.io/?EIO=4&transport=websocket', { origin: FOREIGN })).toBe(403);
 
 		expect(await refusedUpgrade(n1, '/mesh', { origin: FOREIGN })).toBe(403);
-		// No node sends one, so not even a member's own page may.
+		// No node sends an Origin, so not even a member's own page may connect.
 		expect(await refusedUpgrade(n1, '/mesh', { origin: n1.url })).toBe(403);
 		expect(await get(n1, 'color')).toBeNull();
 	});
@@ -190,7 +189,7 @@ describe('three nodes, one of them a stranger', () => {
 	});
 	afterAll(() => swarm.dispose());
 
-	/** n1 and n2 agree; the other is there, told why it is alone, and changes nothing. */
+	/** Expects n1 and n2 to work together, and the third node to run alone, to log the reason, and to change nothing. */
 	async function expectStranger(options: Parameters<TestNode['launch']>[0], words: RegExp): Promise<void> {
 		onTestFailed(() => swarm.report());
 		const [, n2, n3] = swarm.nodes as [TestNode, TestNode, TestNode];
@@ -256,7 +255,7 @@ async function tcp(node: TestNode): Promise<TcpSocket> {
 	return socket;
 }
 
-/** The status that an upgrade is refused with. */
+/** The status with which an upgrade is refused. */
 async function refusedUpgrade(node: TestNode, path: string, headers: Record<string, string>): Promise<number> {
 	const socket = new WebSocket(`${node.url.replace('http', 'ws')}${path}`, { headers });
 	const refused = new Promise<number>((resolve, reject) => {

@@ -1,12 +1,12 @@
 /**
- * What tests write through a swarm, and what they know of it afterwards. A write counts as acknowledged by the
- * answer alone; one whose outcome is unknown is tried again at another node until it is.
+ * Reads and writes of tests. A write counts as acknowledged only by its answer; one whose outcome is unknown is tried
+ * again at another node until it is acknowledged.
  */
 import { type Swarm, type TestNode, until } from './swarm.ts';
 
 const ATTEMPTS_MAX = 1_000;
 
-/** As `/v1/kv?recurse` has it. */
+/** An entry as `/v1/kv?recurse` has it. */
 export interface Entry {
 	readonly Key: string;
 	readonly Value: string | null;
@@ -18,7 +18,7 @@ export function put(node: TestNode, key: string, value: string): Promise<Respons
 	return node.fetch(`/v1/kv/${key}`, { method: 'PUT', body: value });
 }
 
-/** The value, or null for none; `parameters` such as `&stale`. */
+/** Reads a value, null for none. @param parameters such as `&stale` */
 export async function get(node: TestNode, key: string, parameters = ''): Promise<string | null> {
 	const response = await node.fetch(`/v1/kv/${key}?raw${parameters}`);
 	if (response.status === 404) return null;
@@ -26,7 +26,7 @@ export async function get(node: TestNode, key: string, parameters = ''): Promise
 	return response.text();
 }
 
-/** Everything that a node has applied, as it is at this node alone. */
+/** All entries of a node, by a stale read. */
 export async function listing(node: TestNode): Promise<{ entries: Entry[]; revision: number }> {
 	const response = await node.fetch('/v1/kv/?recurse&stale');
 	const entries = response.status === 404 ? [] : ((await response.json()) as Entry[]);
@@ -35,10 +35,10 @@ export async function listing(node: TestNode): Promise<{ entries: Entry[]; revis
 }
 
 /**
- * Writes each key once, `writers` at a time, at the nodes in turn. Nodes may come and go meanwhile.
+ * Writes each key once, `writers` at a time, at the nodes in turn. Nodes may stop and start meanwhile.
  *
- * @param onAcknowledged told after each, with how many there are by now
- * @returns how many requests it took
+ * @param onAcknowledged called after each acknowledged write, with their number so far
+ * @returns the number of requests that it took
  */
 export async function writeAll(
 	swarm: Swarm,
@@ -82,7 +82,7 @@ async function isAcknowledged(node: TestNode, key: string): Promise<boolean> {
 		const response = await put(node, key, valueUnder(key));
 		return response.ok && (await response.text()).trim() === 'true';
 	} catch (error) {
-		// The connection went with the node.
+		// The connection was lost with the node.
 		if (error instanceof TypeError || (error instanceof DOMException && error.name === 'TimeoutError')) return false;
 		throw error;
 	}

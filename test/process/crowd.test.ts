@@ -1,4 +1,4 @@
-/** However many connect to a node, and whatever they leave undone, it keeps the descriptors that its own work needs. */
+/** However many connections there are, and whatever they do, a node keeps the descriptors that its own work needs. */
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -9,7 +9,7 @@ import { Swarm, type TestNode } from './swarm.ts';
 const DESCRIPTORS = 200;
 const CROWD = 250;
 const VALUE = 'x'.repeat(500_000);
-/** More than a segment of the log, so that a next one is opened. */
+/** More bytes than a segment of the log has, so that the next one is made. */
 const VALUES = 40;
 const FEED = '/socket.io/?EIO=4&transport=websocket';
 
@@ -37,7 +37,7 @@ function connect(node: TestNode, text: string): Wire {
 	return wire;
 }
 
-/** A WebSocket that never says anything, accepted or not. */
+/** Opens a WebSocket that never sends anything, and waits until it is accepted or refused. */
 async function mute(node: TestNode, path: string): Promise<void> {
 	const socket = new WebSocket(node.url.replace('http', 'ws') + path);
 	crowd.push({ destroy: () => socket.terminate() });
@@ -53,7 +53,7 @@ describe('a crowd', () => {
 			const all = Array.from({ length: CROWD / 10 }, async () => {
 				connect(n1, '');
 				connect(n1, request('PUT', '/v1/kv/a', { ...host(n1), body: 'red' }).slice(0, -1));
-				// One that came before many others may have had to go.
+				// A connection that came before many others may have been closed for them.
 				await connect(n1, request('GET', '/v1/kv/a?stale', host(n1))).closedOrAnswered();
 			});
 			const mutes = ['/client', '/mesh', FEED].flatMap((path) => [1, 2, 3, 4].map(() => mute(n1, path)));

@@ -1,6 +1,6 @@
 /**
- * What was acknowledged is never lost in silence: a node whose files are not those that it left refuses to start,
- * names the file and the place, and goes on once all is put back. The swarm's other nodes are not there to help.
+ * Acknowledged writes are never lost silently: a node whose files were changed refuses to start, names the file and the
+ * place, and starts once the files are put back. The other nodes of the swarm do not run.
  */
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -73,7 +73,7 @@ test('30 writes that n2 and n3 acknowledged are not gone in silence, whatever be
 		cpSync(whole, log, { recursive: true });
 	}
 
-	// Put back as it was when the node last ran, it serves what it acknowledged, to one that never heard of it.
+	// With the files as they were when it last ran, the node serves the acknowledged writes, also to a node without them.
 	await swarm.start([n1, n3]);
 	for (const key of keys) expect(await get(n1, key)).toBe(valueUnder(key));
 });
@@ -82,7 +82,7 @@ test('a node with a damaged format.json names it and the one remedy, which works
 	await swarm.start();
 	await n3.stop();
 	const path = join(n3.folder, 'format.json');
-	// In the incarnation of a healthy peer, which would then be refused as one that has lost its disk.
+	// The damage is in the incarnation of a healthy peer, which would then be refused as if it had lost its disk.
 	flip(path, readFileSync(path, 'latin1').indexOf('"n1": "') + 10);
 	const refused = n3.launch();
 	expect(await refused.ended).toBe(1);
@@ -97,7 +97,7 @@ test('a torn write that is cut off is said in the log of the node, with file and
 	await swarm.start();
 	await writeAll(swarm, keys, 3);
 	await Promise.all(swarm.nodes.map((node) => node.kill()));
-	// As if the machine had lost power in the middle of a frame of two sectors.
+	// This is the state after a loss of power in the middle of a frame of two sectors.
 	const { end } = readLog(diskOf(n3), readManifest(diskOf(n3)).owner);
 	const file = segmentName(end.segment);
 	const bytes = readFileSync(join(n3.folder, 'log', file));
@@ -107,7 +107,7 @@ test('a torn write that is cut off is said in the log of the node, with file and
 	expect(n3.output).toContain(`cut off 512 bytes of a write that a crash had torn, in ${file} at byte ${end.offset}`);
 	for (const key of keys) expect(await get(n3, key)).toBe(valueUnder(key));
 
-	/** The first sector of the frame that comes next. */
+	/** The first sector of the next frame. */
 	function tornFrame(): Uint8Array {
 		const manifest = readManifest(diskOf(n3));
 		const { last } = readLog(diskOf(n3), manifest.owner);

@@ -1,6 +1,6 @@
 /**
- * What the nodes of a stopped swarm have on disk, read without writing: the sequence of values that it chose,
- * put together from the logs of all, and what the state machine makes of it.
+ * Reads the disks of a stopped swarm's nodes, without writing: the sequence of values that it chose, from the logs of all
+ * nodes, and the state that they lead to.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ export interface DiskState {
 	readonly chosenThrough: Slot;
 }
 
-/** Of a node that is not running, to be read. */
+/** A read-only disk with the log of a node that is not running. */
 export function diskOf(node: TestNode): Disk {
 	const folder = join(node.folder, 'log');
 	const readOnly = (): never => {
@@ -37,7 +37,7 @@ export function diskOf(node: TestNode): Disk {
 	};
 }
 
-/** Of a node that is not running. */
+/** The durable state of a node that is not running. */
 export function readDisk(node: TestNode): DiskState {
 	const disk = diskOf(node);
 	const { records } = readLog(disk, readManifest(disk).owner);
@@ -66,8 +66,8 @@ export function readDisk(node: TestNode): DiskState {
 }
 
 /**
- * The chosen values in slot order. A slot counts as chosen where a node noted so, or where a majority has its
- * latest acceptance at one ballot.
+ * The chosen values in slot order. A slot counts as chosen where a node has noted it as chosen, or where the latest
+ * acceptances of a majority are of one ballot.
  *
  * @throws where two nodes disagree on a chosen value
  */
@@ -94,7 +94,7 @@ export function chosenValues(disks: readonly DiskState[]): Value[] {
 
 export interface Replay {
 	readonly store: Store;
-	/** By identity, `client/sequence`: the revisions of the times it was applied, and how often it was not again. */
+	/** By identity, `client/sequence`: the revisions at which a command was applied, and the number of its duplicates. */
 	readonly commands: ReadonlyMap<string, { readonly revisions: readonly number[]; readonly duplicates: number }>;
 }
 

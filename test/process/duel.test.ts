@@ -1,4 +1,4 @@
-/** Two proposers that both run both phases, and a slot that already has votes. */
+/** Two proposers that run both phases against each other, and a slot that already has votes. */
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import type { ProposeAnswer } from '../../shared/feed.ts';
 import { get } from './client.ts';
@@ -68,7 +68,7 @@ test('a slot that nothing was proposed for, with others open before it, cannot b
 	expect(await get(swarm.node('n1'), 'color')).toBeNull();
 });
 
-/** 200 proposals, up to 20 on their way at any time. */
+/** Makes 200 proposals, up to 20 at a time. */
 async function proposeMany(watch: Watch, at: string): Promise<{ at: string; answer: ProposeAnswer }[]> {
 	const answers: { at: string; answer: ProposeAnswer }[] = [];
 	let next = 0;

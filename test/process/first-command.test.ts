@@ -1,4 +1,7 @@
-/** A node opens a client with its first command. Where that fails, the next one must not wait for it for ever. */
+/**
+ * A node registers its client with its first command. Where that fails, the next command must not wait for it for
+ * ever.
+ */
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { put } from './client.ts';

@@ -1,4 +1,4 @@
-/** Five nodes as separate processes, many writers, and a leader that dies in the middle. */
+/** Five nodes in processes of their own, many writers, and a leader that is killed meanwhile. */
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import { listing, put, valueUnder, writeAll } from './client.ts';
 import { chosenValues, readDisk, replay } from './disk-log.ts';
@@ -66,7 +66,7 @@ async function killLeader(): Promise<TestNode> {
 	return leader;
 }
 
-/** Of a node, once it has applied `key`. */
+/** The node's entries, once it has applied `key`. */
 function stateWith(node: TestNode, key: string): ReturnType<typeof listing> {
 	return until(`${node.id} has ${key}`, async () => {
 		const state = await listing(node);
@@ -74,7 +74,7 @@ function stateWith(node: TestNode, key: string): ReturnType<typeof listing> {
 	});
 }
 
-/** Another order each time; the nodes may start in any. */
+/** The nodes in a random order, because they may start in any. */
 function shuffled<T>(items: readonly T[]): T[] {
 	return items
 		.map((item) => ({ item, place: Math.random() }))

@@ -1,7 +1,6 @@
 /**
- * A SIGKILL cannot show that a flush is missing: the system still has what the process wrote. So the flushes
- * are counted. Once by the best tracer that this machine has, and once by Node's own, so that neither way of
- * counting is left untried.
+ * A SIGKILL cannot show that a flush is missing, because the system still has the bytes that the process wrote. So the
+ * flushes are counted: once by the best tracer of this machine, and once by Node's own, so that both are tested.
  */
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import { put } from './client.ts';

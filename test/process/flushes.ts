@@ -1,7 +1,7 @@
 /**
- * Counts the fdatasync calls that a node's process makes, and when each was done: by strace where it can be
- * had, else by Node's own trace of its file system calls, which every platform has and which needs no rights.
- * Both see calls, not the disk; neither changes what the node does. Times are of the wall clock, milliseconds.
+ * Counts the fdatasync calls of a node's process, with their times: by strace where it can be installed, else by Node's
+ * trace of its file system calls, which works on every platform and without rights. Both see the calls and not the disk,
+ * and do not change the node's behaviour. Times are of the wall clock, milliseconds.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Swarm, type TestNode, until } from './swarm.ts';
 
-/** When a flush was asked for and when it was done. */
+/** The times at which a flush was called and returned. */
 export interface Flush {
 	readonly beganMs: number;
 	readonly doneMs: number;
@@ -17,15 +17,15 @@ export interface Flush {
 
 export interface FlushTracer {
 	readonly name: 'strace' | 'node';
-	/** Starts the node, traced. */
+	/** Starts the node under the tracer. */
 	start(swarm: Swarm, node: TestNode): Promise<void>;
-	/** Of a node that has ended. */
+	/** The flushes of a node that has ended. */
 	flushesOf(swarm: Swarm, node: TestNode): Promise<Flush[]>;
 }
 
 const INSTALL_MAX_MS = 60_000;
 
-/** strace where it runs, or can be installed by the distribution's package as root; else Node's own. */
+/** strace where it runs, or where root can install the distribution's package; else Node's own tracer. */
 export async function flushTracer(): Promise<FlushTracer> {
 	if (process.platform !== 'linux') return nodeTracer;
 	if (await runs('strace', ['-f', '-e', 'trace=fdatasync', 'true'])) return straceTracer;
@@ -39,7 +39,7 @@ export async function flushTracer(): Promise<FlushTracer> {
 export const straceTracer: FlushTracer = {
 	name: 'strace',
 	async start(swarm, node) {
-		// With -D the process that we start is the node itself, so that signals reach it.
+		// With -D the started process is the node itself, so that signals reach it.
 		const args = [
 			'-D',
 			'-f',
@@ -56,7 +56,7 @@ export const straceTracer: FlushTracer = {
 		await node.ready();
 	},
 	async flushesOf(swarm, node) {
-		// The tracer ends after what it traces.
+		// The tracer ends after the process that it traces.
 		const isWhole = new RegExp(`^${node.pid} .*\\+\\+\\+ exited`, 'm');
 		const text = await until('the trace is whole', async () => {
 			const written = readFileSync(straceFile(swarm, node), 'utf8');
@@ -87,7 +87,7 @@ function straceFile(swarm: Swarm, node: TestNode): string {
 	return join(swarm.folder, `${node.id}.strace`);
 }
 
-/** `PID SECONDS.MICROS fdatasync(21</path>) = 0 <0.000123>`, or in two halves where threads overlap. */
+/** A line is `PID SECONDS.MICROS fdatasync(21</path>) = 0 <0.000123>`, or two halves of it where threads overlap. */
 function parseStrace(text: string, folder: string): Flush[] {
 	const flushes: Flush[] = [];
 	const unfinished = new Map<string, number>();
@@ -111,7 +111,7 @@ function parseStrace(text: string, folder: string): Flush[] {
 	return flushes;
 }
 
-/** Its clock is the monotonic one of the machine, in microseconds; only the log flushes with fdatasync. */
+/** The trace has the machine's monotonic clock, microseconds. Only the log flushes with fdatasync. */
 function parseNodeTrace(text: string): Flush[] {
 	const { traceEvents } = JSON.parse(text) as {
 		traceEvents: { name: string; ph: string; ts: number; id?: string; id2?: { local?: string } }[];

@@ -1,4 +1,6 @@
-/** A node's memory on disk: one process at a time, never made up for, and `--memory` for a swarm without. */
+/**
+ * A node's data folder is used by one process at a time and is never replaced; `--memory` is for a swarm without one.
+ */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
@@ -40,7 +42,7 @@ test('a node whose folder was wiped is refused, also when it is made anew, and t
 	expect(existsSync(n3.folder)).toBe(false);
 	expect(await (await put(n1, 'color', 'blue')).text()).toBe('true');
 
-	// Formatted under the same names, it is another swarm's.
+	// A folder that was formatted again under the same names belongs to another swarm.
 	const anew = join(swarm.folder, 'anew');
 	expect((await swarm.run('init', '--data-dir', anew)).status).toBe(0);
 	const stranger = n3.launch({ environment: { SWARM_DATA_DIR: anew } });

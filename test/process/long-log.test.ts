@@ -1,4 +1,6 @@
-/** A node with a long log answers from the first moment: that it lives, and how far it is. It can be stopped meanwhile. */
+/**
+ * A node that reads a long log answers at once that it is alive, and tells its progress. It can be stopped meanwhile.
+ */
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import type { LoopFigures } from '../../server/loop-watch.ts';
 import { openFolder } from '../../server/storage/folder.ts';
@@ -69,7 +71,7 @@ async function ask(path: string, pattern: RegExp): Promise<Response | undefined>
 	return pattern.test(await response.text()) ? response : undefined;
 }
 
-/** As the node itself would have written it, in some time. */
+/** Writes a long log, as the node itself would have written it. */
 async function writeLongLog(): Promise<void> {
 	const folder = openFolder(swarm.dataDir, 'n1', { name: 'test', members: ['n1'] });
 	await new Promise<void>((resolve, reject) => {

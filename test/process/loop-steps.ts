@@ -1,4 +1,4 @@
-/** How long a real node's event loop stood still since some moment, as the node itself measured it. */
+/** The long steps of a real node's event loop since some moment, as the node itself measured them. */
 import type { LoopFigures } from '../../server/loop-watch.ts';
 import type { TestNode } from './swarm.ts';
 
@@ -11,14 +11,14 @@ export class LoopSteps {
 		this.#before = before;
 	}
 
-	/** From now on. */
+	/** Begins to measure. */
 	static async of(node: TestNode): Promise<LoopSteps> {
 		return new LoopSteps(node, await figuresOf(node));
 	}
 
 	/**
-	 * The steps since then: `expect(await steps.since()).toMatchObject({ over50Ms: 0 })`. `longestMs` alone is of the
-	 * process's whole life, to tell how far a bound was missed.
+	 * The steps since then: `expect(await steps.since()).toMatchObject({ over50Ms: 0 })`. `longestMs` is that of the
+	 * process's whole life, and only tells how far a bound was missed.
 	 */
 	async since(): Promise<LoopFigures> {
 		const { longestMs, over20Ms, over50Ms, over250Ms } = await figuresOf(this.#node);

@@ -1,4 +1,4 @@
-/** A node tells for how long its event loop stood still: by figures that other tests hold against a bound. */
+/** A node tells how long the steps of its event loop took. Other tests compare these figures with bounds. */
 import { beforeEach, expect, onTestFailed, onTestFinished, test } from 'vitest';
 import { LoopWatch } from '../../server/loop-watch.ts';
 import { LoopSteps } from './loop-steps.ts';

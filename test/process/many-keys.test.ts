@@ -1,6 +1,6 @@
 /**
- * No request stops a node: with a million keys its event loop stays free while it is asked for all of them, by a
- * hundred readers that take nothing among others, and while all of them are deleted. And memory stays bounded.
+ * With a million keys, a node's event loop stays free and its memory bounded, while readers ask for all keys, among them
+ * a hundred that take nothing, and while all keys are deleted.
  */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { Swarm, type TestNode } from './swarm.ts';
 const KEYS = 1_000_000;
 const LOAD_MAX_MS = 600_000;
 const SLOW_READERS = 100;
-/** What views may keep, and what each reader may have been sent and not taken, with the buffers around it. */
+/** The bound on the memory that views keep, and that readers were sent and have not taken, with their buffers. */
 const MEMORY_BYTES_MAX = KEPT_BYTES_MAX + VIEWS_MAX * 1024 * 1024;
 
 let swarm: Swarm;
@@ -23,13 +23,13 @@ let client: SwarmClient;
 let node: TestNode;
 const sockets: Socket[] = [];
 beforeAll(async () => {
-	// One node does what each of several does, and is filled sooner.
+	// A single node does the same work as each of several, and is filled sooner.
 	swarm = await Swarm.create({ size: 1 });
 	await swarm.start();
 	node = await swarm.leader();
 	client = new SwarmClient({ nodes: [node.url], connect: (url) => new WebSocket(url), timeoutMs: 120_000 });
 	await putAll(KEYS, keyOf);
-	// The first reads come with the collection of what the writes have left.
+	// During the first reads, the garbage of the writes is still collected.
 	await keysOf('/v1/kv/?keys');
 	await lengthOf('/v1/kv/?recurse');
 }, LOAD_MAX_MS);
@@ -62,7 +62,7 @@ test('a node of a million keys stays free, whatever is asked of it', { timeout: 
 	expect(await (await node.fetch(`/v1/kv/${keyOf(7)}?raw&stale`)).text()).toHaveLength(100);
 	expect(await steps.since()).toMatchObject({ over50Ms: 0 });
 
-	// All that they hold is deleted beside them.
+	// All keys that the readers hold are deleted meanwhile.
 	expect(await (await node.fetch('/v1/kv/key/?recurse', { method: 'DELETE' })).text()).toBe('true');
 	expect(await keysOf('/v1/kv/?keys')).toEqual([]);
 	expect(await steps.since()).toMatchObject({ over50Ms: 0 });

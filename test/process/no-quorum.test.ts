@@ -1,4 +1,4 @@
-/** Too few nodes: nothing is decided, and people see how far it came. */
+/** With too few nodes nothing is decided, and people see how far a proposal came. */
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import { Swarm } from './swarm.ts';
 import { Watch } from './watch.ts';

@@ -1,4 +1,6 @@
-/** What a read promises: everything acknowledged before it began, at any node; or just what one node has. */
+/**
+ * A read at any node shows every write that was acknowledged before it began; a stale one shows the node's own state.
+ */
 import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
 import { get, put } from './client.ts';
 import { Swarm, type TestNode, until } from './swarm.ts';

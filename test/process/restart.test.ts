@@ -1,4 +1,4 @@
-/** All nodes at once lose their processes: what left them must still be there. */
+/** All nodes are killed at once. Every promise and acceptance that they had sent must still be there. */
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import type { Fact } from '../../shared/fact.ts';
 import { ballotFromText, compareBallots, NO_BALLOT } from '../../shared/paxos/ballot.ts';
@@ -64,7 +64,7 @@ test('nothing acknowledged is lost and no promise goes back when all nodes are k
 	expect([...commands.values()].filter(({ revisions }) => revisions.length !== 1)).toEqual([]);
 });
 
-/** The promises that left the node, and those in its accepteds. */
+/** The highest ballot that the node has promised or accepted in a message that it sent. */
 function highestPromiseSent(facts: readonly Fact[]) {
 	let highest = NO_BALLOT;
 	for (const fact of facts) {
@@ -76,7 +76,7 @@ function highestPromiseSent(facts: readonly Fact[]) {
 	return highest;
 }
 
-/** The accepteds that left the node, and are not, nor anything later, on its disk. */
+/** The accepteds that the node has sent and whose acceptances, or later ones, are not on its disk. */
 function unkeptAcceptances(facts: readonly Fact[], disk: DiskState): Fact[] {
 	return facts.filter((fact) => {
 		if (fact.kind !== 'sent' || fact.message.kind !== 'accepted') return false;
@@ -85,7 +85,7 @@ function unkeptAcceptances(facts: readonly Fact[], disk: DiskState): Fact[] {
 	});
 }
 
-/** The listing after a linearizable read at the same node: it has applied all that was acknowledged. */
+/** The node's entries after a linearizable read there, by which it has applied all acknowledged writes. */
 async function consistent(node: TestNode): ReturnType<typeof listing> {
 	await node.fetch('/v1/kv/?keys&consistent');
 	return listing(node);

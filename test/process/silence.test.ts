@@ -1,4 +1,4 @@
-/** A leader that falls silent with all of its connections open, and comes back not knowing that it was away. */
+/** A leader falls silent with all its connections open, and comes back without knowing that it was deposed. */
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { SwarmClient } from '../../shared/client/client.ts';
@@ -24,7 +24,7 @@ test('a silent leader is replaced, and once it is back it answers no read from b
 	const successor = await swarm.leader(other);
 	expect(successor.id).not.toBe(old.id);
 
-	// The read waits in its socket, and is the first thing that it finds when it wakes up.
+	// The read waits in the leader's socket, and is the first request that it sees when it wakes up.
 	const read = get(old, 'color');
 	old.resume();
 	expect(await read).toBe('blue');

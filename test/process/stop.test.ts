@@ -1,4 +1,4 @@
-/** A node that is told to stop takes its leave: its peers hear so from it, and not from a connection that is gone. */
+/** A node that is told to stop tells its peers so before its connections end. */
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import { Swarm, until } from './swarm.ts';
 

@@ -1,7 +1,7 @@
 /**
- * Real nodes for tests: each a process of its own, made by the program that users run, in a temporary folder
- * and on free ports. It waits by events or by asking `/readyz`, always with a bound, and shows what the nodes
- * printed where that was in vain. It must leave nothing behind: no process, no folder.
+ * Real nodes for tests, each in a process of the program that users run, with a temporary folder and free ports. It waits
+ * for events or for `/readyz`, always with a time limit, and shows the nodes' output where that failed. It must leave no
+ * process and no folder behind.
  */
 import { type ChildProcess, execFile, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** The built program. This file itself may run from its source or from where it was built to. */
+/** The built program. This file may run from its source or from its own build. */
 export const MAIN = join(repository(), 'dist/server/main.js');
 
 const READY_MAX_MS = 30_000;
@@ -23,9 +23,9 @@ const PORT_TRIES_MAX = 1_000;
 
 export interface SwarmOptions {
 	readonly size: number;
-	/** Of `swarm.json`, in ms. */
+	/** The timings in `swarm.json`, milliseconds. */
 	readonly timings?: Readonly<Record<string, number>>;
-	/** Beside that of this process. */
+	/** Variables beside those of this process. */
 	readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -70,14 +70,14 @@ export class Swarm {
 		await Promise.all(nodes.map((node) => node.ready()));
 	}
 
-	/** A command line of the program, ended: `await swarm.run('put', 'color', 'red')`. */
+	/** Runs a command line of the program to its end: `await swarm.run('put', 'color', 'red')`. */
 	async run(...args: readonly string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
 		const program = this.program([...args, '--config', this.configFile]);
 		const status = await program.ended;
 		return { status, stdout: program.stdout, stderr: program.stderr };
 	}
 
-	/** Starts the program, or another one, which ends with the swarm at the latest. */
+	/** Starts the program, or another one. It is ended with the swarm at the latest. */
 	program(
 		args: readonly string[],
 		{ command = process.execPath, environment = {}, before = [MAIN], stdio }: RunOptions = {},
@@ -88,7 +88,7 @@ export class Swarm {
 		return program;
 	}
 
-	/** Whom a running node takes for the leader; waits until there is one. */
+	/** Waits until a running node hears a leader, and resolves with it. */
 	async leader(at: TestNode = this.#anyRunning()): Promise<TestNode> {
 		const id = await until(`${at.id} hears a leader`, async () => {
 			const response = await at.fetch('/v1/swarm');
@@ -98,7 +98,7 @@ export class Swarm {
 		return this.node(id);
 	}
 
-	/** Every process of this swarm, also those that others have started: they are told this folder's files. */
+	/** All processes of this swarm, also those that others have started, by the names of this folder's files in them. */
 	async processes(): Promise<RunningProcess[]> {
 		const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'pid=,stat=,args=']);
 		return stdout.split('\n').flatMap((line) => {
@@ -108,7 +108,7 @@ export class Swarm {
 		});
 	}
 
-	/** Ends every process, at once and for ever, and removes the folder. */
+	/** Kills all processes, and removes the folder. */
 	async dispose(): Promise<void> {
 		const programs = [...this.#programs];
 		for (const program of programs) program.signal('SIGKILL');
@@ -121,12 +121,12 @@ export class Swarm {
 		rmSync(this.folder, { recursive: true, force: true });
 	}
 
-	/** For a failed test. */
+	/** The output of the nodes, for a failed test. */
 	report(): void {
 		process.stderr.write(`${this.transcript()}\n`);
 	}
 
-	/** What all nodes printed last. */
+	/** The last output of all nodes. */
 	transcript(): string {
 		return this.nodes.map((node) => `--- ${node.id}\n${node.output}`).join('\n');
 	}
@@ -146,9 +146,9 @@ export interface RunningProcess {
 interface RunOptions {
 	readonly command?: string;
 	readonly environment?: Readonly<Record<string, string>>;
-	/** What stands before the arguments: the program's file. */
+	/** The first argument: the program's file. */
 	readonly before?: readonly string[];
-	/** Pipes for stdout and stderr unless told otherwise. */
+	/** The streams; pipes for stdout and stderr by default. */
 	readonly stdio?: StdioOptions | undefined;
 }
 
@@ -178,12 +178,12 @@ export class TestNode {
 		return this.#running().pid;
 	}
 
-	/** What it printed last, in this life of its process. */
+	/** Its last output in this life of its process. */
 	get output(): string {
 		return this.#program === null ? '' : this.#program.stdout + this.#program.stderr;
 	}
 
-	/** Starts the process and waits for nothing. */
+	/** Starts the process without waiting for anything. */
 	launch(options?: RunOptions): Program {
 		const args = ['node', this.id, '--config', this.#swarm.configFile];
 		this.#program = this.#swarm.program(args, options);
@@ -195,7 +195,7 @@ export class TestNode {
 		return this.launch({ command, before: [...args, MAIN] });
 	}
 
-	/** Starts the process, and waits until the node has a leader and what it missed. */
+	/** Starts the process, and waits until the node hears a leader and has caught up. */
 	async start(options?: RunOptions): Promise<void> {
 		this.launch(options);
 		await this.ready();
@@ -211,17 +211,17 @@ export class TestNode {
 		});
 	}
 
-	/** SIGKILL: what was not flushed by then is lost to the process, though not to the machine. */
+	/** Sends SIGKILL. Bytes that were written and not flushed are still in the system's memory. */
 	async kill(): Promise<void> {
 		await this.#end('SIGKILL');
 	}
 
-	/** As Ctrl-C does; returns the exit status. */
+	/** Sends SIGINT, as Ctrl-C does. Resolves with the exit status. */
 	async stop(): Promise<number | null> {
 		return this.#end('SIGTERM');
 	}
 
-	/** It falls silent with all of its connections open. */
+	/** Sends SIGSTOP: the node falls silent with all its connections open. */
 	pause(): void {
 		this.#running().signal('SIGSTOP');
 	}
@@ -230,7 +230,7 @@ export class TestNode {
 		this.#running().signal('SIGCONT');
 	}
 
-	/** One request on a connection of its own: none is left half used by a process that was killed. */
+	/** Sends one request on a connection of its own, so that none is reused after its process was killed. */
 	fetch(path: string, init: RequestInit = {}): Promise<Response> {
 		return fetch(this.url + path, {
 			signal: AbortSignal.timeout(READY_MAX_MS),
@@ -251,13 +251,13 @@ export class TestNode {
 	}
 }
 
-/** One process and what it printed. */
+/** One process and its output. */
 export class Program {
 	readonly #process: ChildProcess;
 	#stdout = '';
 	#stderr = '';
 	#heard: (() => void)[] = [];
-	/** Resolves when the process has ended and all that it printed is here, with its exit status; null for a signal. */
+	/** Resolves with the exit status (null for a signal) when the process has ended and its output was read. */
 	readonly ended: Promise<number | null>;
 
 	constructor(
@@ -302,12 +302,12 @@ export class Program {
 		this.#process.kill(signal);
 	}
 
-	/** Closes the other end of what it prints to, as `head -1` does when it has its line. */
+	/** Closes the reading end of its output, as `head -1` does when it has its line. */
 	stopReading(...streams: readonly ('stdout' | 'stderr')[]): void {
 		for (const stream of streams) this.#process[stream]?.destroy();
 	}
 
-	/** Resolves with the first match in what it prints; rejects when it ends without one. */
+	/** Resolves with the first match in its output; rejects when it ends without one. */
 	async printed(pattern: RegExp): Promise<RegExpExecArray> {
 		for (;;) {
 			const match = pattern.exec(`${this.#stdout}\n${this.#stderr}`);
@@ -322,7 +322,7 @@ export class Program {
 	}
 }
 
-/** Asks again until there is an answer other than undefined; a request that fails is one more try. */
+/** Calls `ask` until it returns something else than undefined. A request that fails counts as undefined. */
 export async function until<T>(what: string, ask: () => Promise<T | undefined>, maxMs = READY_MAX_MS): Promise<T> {
 	const deadlineMs = performance.now() + maxMs;
 	let lastError: unknown;
@@ -354,8 +354,8 @@ function killIfThere(pid: number): void {
 }
 
 /**
- * Ports that were free a moment ago, all different. Not those that the system hands out by itself: one that a
- * node leaves for a moment must not become somebody's other end.
+ * Different ports that were free a moment ago. They are not among those that the system gives to outgoing connections,
+ * because one of these could take the port of a node that is restarting.
  */
 export async function freePorts(count: number): Promise<number[]> {
 	const ports = new Set<number>();

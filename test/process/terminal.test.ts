@@ -1,6 +1,6 @@
 /**
- * A swarm whose terminal, shell or reader goes away stops where that was meant, and goes on where
- * it was meant to. That nobody takes its output never stops a node and never holds one up.
+ * A swarm whose terminal, shell or reader goes away stops or goes on, as it was started. A node whose output nobody takes
+ * is never stopped or delayed by that.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
@@ -24,7 +24,7 @@ describe('SIGHUP', () => {
 		await up.printed(/Ctrl-C stops it/);
 		for (const { pid } of await swarm.processes()) process.kill(pid, 'SIGHUP');
 		await kill('n2');
-		// A primary process that was stopping would say nothing of it.
+		// A primary process that was stopping would not print this.
 		await up.printed(/n2 is down: SIGKILL/);
 		await until('it is written', () => written());
 		up.signal('SIGTERM');
@@ -46,7 +46,7 @@ describe('SIGHUP', () => {
 
 	test('a terminal that is closed stops all nodes, with status 0', async () => {
 		const statusFile = join(swarm.folder, 'status');
-		// The system tells the shell alone that its terminal has gone, and a shell tells its jobs.
+		// The system sends SIGHUP to the shell alone, and the shell sends it to its jobs.
 		const shell = `'${process.execPath}' '${MAIN}' up --config '${swarm.configFile}' & up=$!
 			trap 'kill -HUP $up' HUP; wait $up; wait $up; echo $? > '${statusFile}'`;
 		const terminal = startInTerminal(shell);
@@ -117,13 +117,13 @@ function start(command: string, args: readonly string[], stdio?: ('ignore' | num
 	return program;
 }
 
-/** In a pseudo-terminal, which is closed when this program ends. */
+/** Runs in a pseudo-terminal, which is closed when this program ends. */
 function startInTerminal(command: string): Program {
 	const args = process.platform === 'linux' ? ['-qec', command, '/dev/null'] : ['-q', '/dev/null', 'sh', '-c', command];
 	return start('script', args);
 }
 
-/** The nodes serve, one of them is killed, and the others serve. */
+/** Checks that the nodes serve, kills one of them, and checks that the others serve. */
 async function goesOnWithout(id: string): Promise<void> {
 	await until('it is written', () => written());
 	await kill(id);
@@ -144,7 +144,7 @@ async function written(): Promise<true | undefined> {
 	return (await put(n1, 'color', 'red')).ok || undefined;
 }
 
-/** A pipe that takes nothing more. Both of its ends stay open here. */
+/** A full pipe, both ends of which stay open here. */
 function fullPipe(): number {
 	const path = join(swarm.folder, 'pipe');
 	execFileSync('mkfifo', [path]);

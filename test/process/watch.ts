@@ -1,4 +1,4 @@
-/** A watcher of one real node: follows the feed's contract, keeps what it is told, and proposes. */
+/** A watcher of one real node. It checks the numbering of the feed, keeps all facts, and can propose. */
 import { io, type Socket } from 'socket.io-client';
 import type { Fact } from '../../shared/fact.ts';
 import type {
@@ -15,9 +15,9 @@ const FACT_MAX_MS = 20_000;
 export class Watch {
 	readonly facts: Fact[] = [];
 	readonly snapshots: NodeSnapshot[] = [];
-	/** Facts that were counted and not told. */
+	/** The number of facts that were counted and not sent. */
 	skipped = 0;
-	/** Breaks in the numbering: none, ever, while connected. */
+	/** The number of gaps in the numbering, which has to be 0 while connected. */
 	gaps = 0;
 	readonly #socket: Socket<ServerToWatcher, WatcherToServer>;
 	readonly #waiting = new Set<() => void>();
@@ -40,19 +40,19 @@ export class Watch {
 		});
 	}
 
-	/** Connected, with a first snapshot. */
+	/** Connects, and waits for the first snapshot. */
 	static async open(node: TestNode): Promise<Watch> {
 		const watch = new Watch(node);
 		await watch.#until(`a snapshot of ${node.id}`, () => watch.snapshots[0]);
 		return watch;
 	}
 
-	/** Waits for the answer, whatever it is. */
+	/** Proposes, and waits for any answer. */
 	propose(request: Partial<ProposeRequest> & { readonly key: string }): Promise<ProposeAnswer> {
 		return this.#socket.emitWithAck('propose', { value: '', route: 'leader', contest: 0, ...request });
 	}
 
-	/** The first fact that was or will be told for which `fits` holds. */
+	/** Resolves with the first fact, past or future, for which `fits` returns true. */
 	async fact(what: string, fits: (fact: Fact) => boolean): Promise<Fact> {
 		return this.#until(what, () => this.facts.find(fits));
 	}
