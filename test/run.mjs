@@ -1,7 +1,7 @@
 /**
- * `npm test`: on a fresh clone with nothing installed it installs, builds, checks and runs every test there is. Ends with
- * its slowest parts and one line, `N passed, N failed`, and status 0 only where nothing failed. It must never skip in
- * silence: a missing browser, a file that does not load or a skipped test counts as failed.
+ * `npm test`: installs and builds where needed, checks, and runs all tests. It ends with a table of the slowest parts and
+ * one line, `N passed, N failed`, and with status 0 only where nothing failed. It must never skip silently: a missing
+ * browser, a file that does not load and a skipped test count as failed.
  */
 
 import { spawn } from 'node:child_process';
@@ -58,7 +58,7 @@ async function suites() {
 
 /** @returns {Promise<{ path?: string, problem?: string }>} */
 async function findBrowser() {
-	// It needs Playwright, which is not there before the install.
+	// It needs Playwright, which is installed only now.
 	const { installCommand, obtainBrowser, thisMachine } = await import('./browser/find.mjs');
 	try {
 		const path = await obtainBrowser(thisMachine());
@@ -69,12 +69,15 @@ async function findBrowser() {
 }
 
 /**
- * What Vitest reports. A failure that it blames on no test (an unhandled error, a file that does not load) counts too.
+ * Counts the results of Vitest. A failure outside any test (an unhandled error, a file that does not load) counts too.
  * @param {boolean} fine whether Vitest itself ended with status 0
  * @returns {Count}
  */
 function counted(fine) {
-	/** @type {{ name: string, status: string, startTime: number, endTime: number, assertionResults: { status: string }[] }[]} */
+	/**
+	 * @type {{ name: string, status: string, startTime: number, endTime: number, assertionResults: { status: string }[]
+	 * }[]}
+	 */
 	let files;
 	try {
 		files = JSON.parse(readFileSync(report, 'utf8')).testResults;

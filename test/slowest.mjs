@@ -1,9 +1,9 @@
-/** What `npm test` spends its time on, as a short table: each project that counts, and the slowest files of all. */
+/** A short table of the time that `npm test` takes: the projects that matter, and the slowest files of all. */
 
-/** @typedef {{ project: string, file: string, seconds: number }} Part a file of a project; '' for all that it is */
+/** @typedef {{ project: string, file: string, seconds: number }} Part a file of a project; '' for the whole project */
 
 const FILES_MAX = 12;
-/** A project that takes less than this of the whole is not worth a row. */
+/** A project that takes a smaller share than this has no row. */
 const SHARE_MIN = 0.01;
 
 /**

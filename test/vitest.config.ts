@@ -1,7 +1,7 @@
 /**
- * Which tests run, how, and how long they may take. Every folder of `test/` is a project of its own name, so none is
- * forgotten: `npx vitest run --config test/vitest.config.ts --project paper`. Those that start processes, packages or
- * browsers run after all others and one file at a time. It must never forgive: no retry, no `only`, no empty run.
+ * The configuration of Vitest. Every folder of `test/` is a project with its name, so that none is forgotten:
+ * `npx vitest run --config test/vitest.config.ts --project paper`. Projects that start processes, packages or browsers
+ * run after all others, one file at a time. Failures must never be hidden: no retry, no `only`, no empty run.
  */
 
 import { readdirSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** One file at a time, after the others: they fill the machine, or measure what they would disturb. */
+/** These projects run one file at a time, after the others, because they load the machine or measure it. */
 const serial = ['process', 'package', 'browser'];
 
 const testTimeoutMs: Readonly<Record<string, number>> = {
@@ -29,7 +29,7 @@ export default defineConfig({
 		allowOnly: false,
 		passWithNoTests: false,
 		dangerouslyIgnoreUnhandledErrors: false,
-		// Vitest leaves one processor to itself, which is half of a small machine.
+		// By default Vitest leaves one processor unused, which is half of a small machine.
 		maxWorkers: availableParallelism(),
 		projects: folders().map((name) => ({
 			extends: true,

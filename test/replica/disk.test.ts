@@ -1,4 +1,4 @@
-/** A disk that does not answer, or that is full, stops neither the swarm nor what the node can do without it. */
+/** A disk that hangs or is full stops neither the swarm nor the work that the node can do without it. */
 import { describe, expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
 import { type NodeSection, readNodeFrame, WRITE, writeHello } from '../../shared/client/protocol.ts';
@@ -30,7 +30,7 @@ const HANG_MS = 40_000;
 const PUT_EVERY_MS = 20;
 const PUT_TIMEOUT_MS = 1_000;
 const WAITING_RECORDS_MAX = 100;
-/** What one turn may add when the log is about to take no more. */
+/** The bytes that one turn may add when the log is about to take no more. */
 const RECORDS_OF_A_TURN_MAX = 64;
 /** What is claimed holds whichever node leads, and whatever its disk is asked before it hangs. */
 const SEEDS = [1, 4, 9, 15];
@@ -225,7 +225,7 @@ function watched() {
 	return { watch, log, told, timers, isolated };
 }
 
-/** Which messages its agent hears from now on. */
+/** Notes the messages that reach its agent from now on. */
 function hearing({ process }: SimulatedNode): () => string[] {
 	const heard: string[] = [];
 	const agent = process?.agent;
@@ -238,7 +238,7 @@ function hearing({ process }: SimulatedNode): () => string[] {
 	return () => heard;
 }
 
-/** Three nodes that are all asked to put something all the time, and the disk of their leader hangs. */
+/** Three nodes with writes at all of them all the time, and the disk of the leader hangs. */
 function hungLeader(waitingRecordsMax: number, seed: number) {
 	const config = {
 		openSlotsMax: 8,
@@ -273,7 +273,7 @@ function hungLeader(waitingRecordsMax: number, seed: number) {
 			const node = world.nodes[puts.length % world.nodes.length] as SimulatedNode;
 			const put = { node, atMs, answer: undefined as SubmitAnswer | undefined };
 			puts.push(put);
-			// The world knows each write by its number.
+			// The world distinguishes writes by their numbers.
 			const number = new Writer();
 			number.int(puts.length);
 			const operation = { kind: 'put', key: `${atMs % 10}`, value: number.take(), flags: 0n, cas: null } as const;

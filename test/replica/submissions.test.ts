@@ -1,7 +1,7 @@
 /**
- * Whatever becomes of proposals, each command gets one answer, the true one, none waits for ever, and nothing is kept
- * of what has its answer. The node's own client and clients of a door share one table; what becomes of a proposal is
- * drawn at random, and what is chosen goes into a real store.
+ * Each command gets one true answer, none waits for ever, and no memory is kept for a command with its answer, whatever
+ * happens to proposals. The node's own client and the clients of a door share one table. The fate of each proposal is
+ * drawn at random, and chosen values go into a real store.
  */
 import { describe, expect, it } from 'vitest';
 import { type Ballot, NO_BALLOT } from '../../shared/paxos/ballot.ts';
@@ -144,14 +144,14 @@ describe('a submitted command', () => {
 	});
 });
 
-/** A door's client: it submits batches, and again those that have no result, as one that comes back does. */
+/** A door's client. It submits batches, and submits again those without a result, as one that connects again does. */
 class DoorClient implements Submitter {
 	readonly results = new Map<number, Result>();
 	readonly ends = new Map<Batch, BatchEnd>();
 	readonly settledBatches = new Set<Batch>();
 
 	result(sequence: number, result: Result): void {
-		// A later copy is told as what it is: the first result counts.
+		// A later copy has the result `duplicate`. The first result counts.
 		if (!this.results.has(sequence)) this.results.set(sequence, result);
 	}
 
@@ -166,7 +166,7 @@ class DoorClient implements Submitter {
 	}
 }
 
-/** One node's submissions, and what chance makes of its proposals. */
+/** One node's submissions, whose proposals have a random fate. */
 class World {
 	readonly loop: FakeLoop;
 	readonly submissions: Submissions;
@@ -218,7 +218,7 @@ class World {
 		if (random.chance(0.01)) this.loop.dropClients();
 	}
 
-	/** From now on everything that is proposed is chosen; what was given up may be, too. */
+	/** From now on all proposals are chosen, and so may be those that were given up. */
 	heal(): void {
 		for (let round = 0; round < 20; round++) {
 			if (round < 3) this.#submit('healthy');
@@ -228,7 +228,7 @@ class World {
 		}
 	}
 
-	/** So that commands go without waiting for it. */
+	/** Registers the client, so that commands do not wait for that. */
 	register(): void {
 		this.submitOwn('leader', TIMEOUT_MS);
 		for (let round = 0; round < 3; round++) {
@@ -257,7 +257,7 @@ class World {
 		return this.#sendDoor(sequence, bytes);
 	}
 
-	/** The last that has no result goes once more. */
+	/** Submits the last batch without a result again. */
 	resendDoor(): void {
 		const last = this.#doorBatches.findLast(({ batch }) => !this.door.results.has(batch.first));
 		if (last) this.#sendDoor(last.batch.first, last.bytes);
@@ -281,7 +281,7 @@ class World {
 		this.#nowMs = untilMs;
 	}
 
-	/** What the door's client was told is true. */
+	/** Expects the results of the door's client to be true. */
 	checkDoor(seed: number): void {
 		const { results, ends, settledBatches } = this.door;
 		for (const { batch } of this.#doorBatches) {
@@ -338,15 +338,15 @@ class World {
 }
 
 interface Proposed extends Omit<Proposal, 'id'> {
-	/** It was sent to somebody. */
+	/** Whether it has left the node. */
 	readonly left: boolean;
 }
 
-/** What becomes of proposals, without a protocol; what is chosen goes into a real store, in that order. */
+/** Decides the fate of proposals without a protocol. Chosen values go into a real store, in their order. */
 class FakeLoop {
 	readonly store = new Store(FEW_CLIENTS);
 	readonly proposals = new Map<ProposalId, Proposed>();
-	/** Withdrawn, or settled by another copy: chosen later, or never. */
+	/** Proposals that were withdrawn, or settled by another copy. They may be chosen later. */
 	readonly late: Proposed[] = [];
 	submissions: Submissions | undefined;
 	#next: ProposalId = 1;
@@ -371,7 +371,7 @@ class FakeLoop {
 		this.#apply(proposed.value);
 	}
 
-	/** Nobody waits for it any more. */
+	/** Gives up a proposal. */
 	chooseLate(): void {
 		const proposed = this.late.shift();
 		if (proposed) this.#apply(proposed.value);
@@ -387,7 +387,7 @@ class FakeLoop {
 		this.submissions?.outcome({ kind: 'refused', proposal: id, reason: 'slotNotOpen', nextSlot: this.#slot + 1 });
 	}
 
-	/** So many others register one that each one of ours is the least recently used. */
+	/** Registers so many other clients that all clients of the test are evicted. */
 	dropClients(): void {
 		for (let i = 0; i < FEW_CLIENTS.clientsMax; i++) {
 			const client = `other ${this.#slot}`;
@@ -402,7 +402,7 @@ class FakeLoop {
 		return proposed;
 	}
 
-	/** @param value what a slot holds */
+	/** @param value a slot's value */
 	#apply(value: Uint8Array): void {
 		const slot = ++this.#slot;
 		this.store.apply(commandsOf(value), (client, sequence, result) =>

@@ -10,7 +10,7 @@ describe('what is told to a follower', () => {
 	let sent: Envelope[];
 	let released: number;
 	let nowMs: number;
-	/** How long the timer was asked for, each time. */
+	/** The times for which the timer was set, milliseconds. */
 	let asked: number[];
 	let tells: Tells;
 

@@ -1,6 +1,6 @@
 /**
- * Every rule that `.biome.json` adds bites in the rooms it is meant for, and lets pass what it should. The offences lie
- * in a copy of the tree that has nothing else, never in the tree itself; one run of Biome judges them all.
+ * Every rule that `.biome.json` adds finds its offence in the rooms it is meant for, and allows what it should. The
+ * offences are in a copy of the tree that has no other files, and one run of Biome checks them all.
  */
 
 import { spawnSync } from 'node:child_process';

@@ -1,17 +1,16 @@
 /**
- * One offence for each rule that `.biome.json` turns on, as small as it gets. They are text, so that they stay out of the
- * tree that has to be without any.
+ * One minimal offence for each rule that `.biome.json` turns on. They are text, because the tree itself may have none.
  */
 
 export interface Offence {
-	/** As Biome reports it. */
+	/** The rule, as Biome names it. */
 	readonly rule: string;
 	readonly what: string;
-	/** The first is the offender. */
+	/** The files. The first one has the offence. */
 	readonly files: readonly (readonly [path: string, code: string])[];
 }
 
-/** These hold everywhere; `shared/fact.ts` stands for any file. */
+/** Rules that hold everywhere; `shared/fact.ts` stands for any file. */
 const everywhere: readonly Offence[] = [
 	offence('correctness/noUndeclaredDependencies', 'a package that package.json does not list', "import 'left-pad';"),
 	offence('correctness/noUndeclaredVariables', 'a name nobody declared', 'export const a = nowhere;'),
@@ -83,7 +82,7 @@ const everywhere: readonly Offence[] = [
 	),
 ];
 
-/** Each denied global once; in the test every pure room gets all of these. */
+/** Each denied global once. The test puts all of these into every pure room. */
 export const impurities: readonly (readonly [rule: string, code: string])[] = [
 	['style/noRestrictedGlobals', 'Date.now()'],
 	['style/noRestrictedGlobals', 'new Date()'],
@@ -133,7 +132,7 @@ export const offences: readonly Offence[] = [
 	})),
 ];
 
-/** What the same rules must let pass. */
+/** Code that the same rules must allow. */
 export const allowed: readonly (readonly [path: string, code: string])[] = [
 	['dashboard/vite.config.ts', "import { join } from 'node:path';\n\nexport default { root: join('a', 'b') };\n"],
 	[

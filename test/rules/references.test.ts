@@ -1,6 +1,6 @@
 /**
- * The project references refuse an import of a room further up. In a copy of the tree that has every `tsconfig.json` but
- * of each room only one module and its imports of the others; one run of the compiler judges them all.
+ * The project references refuse an import of a room further up. The test has a copy of the tree with every
+ * `tsconfig.json`, but for each room only one module and its imports of the others. One run of the compiler checks all.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -12,7 +12,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { moduleOf, type Room, rooms, specifier, ways } from './rooms.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
-/** What tsc says to a file that belongs to a project that is not referenced. */
+/** The error code of tsc for a file of a project that is not referenced. */
 const notReferenced = 'TS6307';
 let copy: string;
 let said: string;

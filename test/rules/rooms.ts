@@ -1,14 +1,16 @@
-/** Who may import whom: the law that the compiler's project references and Biome's rules both have to hold. */
+/**
+ * The rooms and their allowed imports, which the compiler's project references and Biome's rules both have to enforce.
+ */
 
 import { dirname, relative } from 'node:path';
 
 export interface Room {
-	/** Its folder; `shared` is the files right in it. */
+	/** Its folder. `shared` stands for the files directly in it. */
 	readonly name: string;
 	readonly mayImport: readonly string[];
-	/** Pure: no clock, no randomness, no timer, no I/O. */
+	/** Whether it is pure: it has no clock, no randomness, no timer and no I/O. */
 	readonly pure: boolean;
-	/** A package that it may import, or null where it may import none. */
+	/** A package that it may import; null where it may import none. */
 	readonly itsPackage: string | null;
 }
 
@@ -55,25 +57,25 @@ export const rooms: readonly Room[] = [
 	{ name: 'test', mayImport: [...allShared, 'server', 'dashboard'], pure: false, itsPackage: 'vitest' },
 ];
 
-/** Each way from one room to another. */
+/** All pairs of rooms. */
 export const ways = rooms.flatMap((from) =>
 	rooms
 		.filter((to) => to !== from)
 		.map((to) => ({ from, to, may: from.mayImport.includes(to.name), file: fileOf(from, to) })),
 );
 
-/** The module that every room has in the copies that the tests make. */
+/** The module of every room in the copies that the tests make. */
 export function moduleOf(room: Room): string {
 	return `${room.name}/room.ts`;
 }
 
-/** How a file names the module of a room. */
+/** The path by which a file imports the module of a room. */
 export function specifier(file: string, room: Room): string {
 	const path = relative(dirname(file), moduleOf(room));
 	return path.startsWith('.') ? path : `./${path}`;
 }
 
-/** Where the copy has the import of one room in another. */
+/** The file of the copy in which one room imports another. */
 function fileOf(from: Room, to: Room): string {
 	return `${from.name}/imports-${to.name.replace('/', '-')}.ts`;
 }

@@ -1,6 +1,6 @@
 /**
- * Runs seeds as `seed-worker.ts` does, and tells at the end which code they have reached. The measure begins before
- * anything else is loaded: code that V8 has compiled before is not counted by block.
+ * Runs seeds as `seed-worker.ts` does, and tells at the end which code they have reached. The measurement begins before
+ * any other module is loaded, because V8 does not count blocks of code that it has compiled before.
  */
 import { Session } from 'node:inspector';
 import { parentPort } from 'node:worker_threads';
@@ -12,7 +12,7 @@ session.connect();
 session.post('Profiler.enable');
 session.post('Profiler.startPreciseCoverage', { callCount: false, detailed: true });
 
-// The port begins to deliver with its first listener, so that of the seeds comes first.
+// The port delivers from its first listener on, so the listener for seeds has to be the first.
 await import('./seed-worker.ts');
 
 parentPort?.on('message', (ask: Ask) => {

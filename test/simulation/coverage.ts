@@ -10,10 +10,10 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Unreached } from './unreached.ts';
 
-/** The rooms that the simulator runs; what they hold is the production code. */
+/** The rooms of production code that the simulator runs. */
 export const ROOMS = ['bytes', 'client', 'disk', 'paxos', 'replica', 'store'] as const;
 
-/** One compiled file, and which of its characters were reached. */
+/** One compiled file, with a mark for each of its characters that was reached. */
 export interface CoveredFile {
 	readonly url: string;
 	readonly reached: Uint8Array;
@@ -31,17 +31,17 @@ interface Line {
 	readonly text: string;
 }
 
-/** Nothing but the ends of blocks: V8 counts what follows a `return` in a block, though nothing is there. */
+/** Text that is only the end of blocks. V8 counts the end of a block after a `return` as code that is not reached. */
 const ONLY_ENDS = /^[\s)}\];,]*$/;
 const IS_OF_A_ROOM = new RegExp(`/dist/shared/(?:${ROOMS.join('|')})/[^/]+\\.js$`);
 
-/** What V8 has counted, of the rooms under test. */
+/** V8's counts for the rooms under test. */
 export function coveredFiles(scripts: readonly Profiler.ScriptCoverage[]): CoveredFile[] {
 	return scripts
 		.filter(({ url }) => IS_OF_A_ROOM.test(url))
 		.map(({ url, functions }) => {
 			const reached = new Uint8Array(sourceOf(url).length).fill(1);
-			// An inner range says more than the one around it.
+			// An inner range is more exact than the one around it.
 			const ranges = functions.flatMap((each) => each.ranges);
 			ranges.sort((a, b) => a.startOffset - b.startOffset || b.endOffset - a.endOffset);
 			for (const { startOffset, endOffset, count } of ranges) reached.fill(count > 0 ? 1 : 0, startOffset, endOffset);
@@ -49,7 +49,7 @@ export function coveredFiles(scripts: readonly Profiler.ScriptCoverage[]): Cover
 		});
 }
 
-/** Gathers what all workers have reached. */
+/** Gathers the counts of all workers. */
 export class Coverage {
 	readonly #files = new Map<string, Uint8Array>();
 
@@ -61,7 +61,7 @@ export class Coverage {
 		}
 	}
 
-	/** By room: how many lines hold code, and how many of them no seed has reached. */
+	/** For each room, the number of lines with code, and of those that no seed has reached. */
 	rooms(): RoomCoverage[] {
 		return ROOMS.map((room) => {
 			const files = [...this.#files].filter(([url]) => url.includes(`/dist/shared/${room}/`));
@@ -71,8 +71,8 @@ export class Coverage {
 	}
 
 	/**
-	 * What is wrong with the list of lines that are named as unreached: lines that are missing in it, and entries whose
-	 * text is in no such file any more. An entry that a seed has reached is none: rare lines are reached now and then.
+	 * The faults of the list of unreached lines: lines that are missing in it, and entries whose text is in no such file any
+	 * more. An entry that a seed has reached is no fault, because rare lines are reached now and then.
 	 */
 	problems(named: readonly Unreached[]): string[] {
 		const isNamed = new Set(named.flatMap(({ file, lines }) => lines.map((line) => `${file} ${line}`)));
@@ -90,7 +90,7 @@ export class Coverage {
 		return problems;
 	}
 
-	/** Entries that could be left out: seeds have reached them. */
+	/** The entries that seeds have reached, and that could be left out. */
 	reachedThoughNamed(named: readonly Unreached[]): string[] {
 		const unreached = new Set(this.#unreached().map(({ file, text }) => `${file} ${text}`));
 		return named.flatMap(({ file, lines }) =>
@@ -127,7 +127,7 @@ function linesOf(url: string, reached: Uint8Array): (Line & { isReached: boolean
 	return [...lines.values()];
 }
 
-/** The stretches of one compiled line that are reached, and those that are not; without blanks and ends of blocks. */
+/** The parts of one compiled line that are reached, and those that are not, without blanks and ends of blocks. */
 function piecesOf(reached: Uint8Array, offset: number, line: string): [from: number, to: number][] {
 	const pieces: [number, number][] = [];
 	for (let from = 0; from < line.length; ) {

@@ -1,4 +1,4 @@
-/** Walks once, within the bounds that it is given. */
+/** Runs one walk within its bounds. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Bounds, explore } from '../../shared/simulation/explore.ts';
 

@@ -1,4 +1,4 @@
-/** Every interleaving of a tiny world; the whole of it is `npm run explore`. */
+/** Interleavings of a tiny world. `npm run explore` walks all of them. */
 import { expect, it } from 'vitest';
 import { explore } from '../../shared/simulation/explore.ts';
 import { Fingerprints } from '../../shared/simulation/fingerprints.ts';

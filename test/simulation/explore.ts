@@ -1,8 +1,8 @@
 /**
- * `npm run explore`: every interleaving of the real agent for three acceptors, two proposers, one slot and one
- * ballot each: as it is, with one message twice, with one crash, and with both as far as it fits. Then rules
- * are left out, one by one, to see that each is found. Ends with status 1 for a violation, for a frontier that is not
- * empty, and for a rule whose absence goes unnoticed.
+ * `npm run explore`: every interleaving of the real agent for three acceptors, two proposers, one slot and one ballot
+ * each: without faults, with one duplicate message, with one crash, and with both up to a bound. Then rules of the agent
+ * are left out, one by one, and each has to be missed. It ends with status 1 for a violation, for a frontier that is not
+ * empty, and for a rule that is not missed.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
@@ -19,7 +19,7 @@ interface Walk {
 }
 
 const STATES_MAX = 60_000_000;
-/** Both at once does not end within reason: the bound is part of the result. */
+/** The walk with both faults is too large to end, so its bound is a part of the result. */
 const BOTH_STATES_MAX = 4_000_000;
 
 const WALKS: readonly Walk[] = [
@@ -30,9 +30,9 @@ const WALKS: readonly Walk[] = [
 ];
 
 /**
- * Rules of the agent: without any one of them, some interleaving of the walk that is named breaks agreement or an
- * invariant. That the value of the highest ballot is taken is not among them: with one ballot each, nobody is ever
- * told of two. The seeds find it (`mutants`).
+ * Rules of the agent. Without any one of them, some interleaving of the named walk breaks agreement or an invariant. The
+ * rule to take the value of the highest ballot is not among them, because with one ballot each no proposer is told two
+ * values. The seeds of `mutants` find that one.
  */
 const RULES: readonly { readonly broken: string; readonly walk: string }[] = [
 	{ broken: 'an accept is taken below the promised ballot', walk: 'neither' },
@@ -65,7 +65,7 @@ async function main(): Promise<void> {
 	if (json) process.stdout.write(`${JSON.stringify(results)}\n`);
 }
 
-/** A rule is left out, and some interleaving must show it. */
+/** Leaves out a rule, and expects some interleaving to show it. */
 async function isFound(broken: string, walk: string): Promise<boolean> {
 	const mutant = MUTANTS.find(({ name }) => name === broken);
 	const bounds = WALKS.find(({ name }) => name === walk)?.bounds;

@@ -1,6 +1,6 @@
 /**
- * `npm run simulate`, `explore` and `mutants`: builds what they run, then runs it. They are long, so they run
- * as plain JavaScript, in as many workers as there are processors.
+ * `npm run simulate`, `explore` and `mutants`: builds the program and runs it. These take long, so they run as plain
+ * JavaScript, in as many workers as there are processors.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';

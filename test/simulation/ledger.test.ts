@@ -1,4 +1,4 @@
-/** The ledger notices each way in which nodes can break the algorithm, by its name. */
+/** The ledger notices each way in which nodes can break the algorithm, and names the invariant. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Ballot } from '../../shared/paxos/ballot.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';

@@ -1,4 +1,6 @@
-/** The checker itself: histories known to be good and bad, and all orders tried by brute force on small ones. */
+/**
+ * The checker is right about known good and bad histories, and agrees with brute force over all orders of small ones.
+ */
 import { describe, expect, it } from 'vitest';
 import {
 	ABSENT,
@@ -39,7 +41,7 @@ function removeIf(called: number, returned: number, expected: number, ok: boolea
 	return { key: 'k', kind: 'delete', called, returned, expected, ok, revision };
 }
 
-/** A put of what others put too. */
+/** A put of a value that others put too. */
 function again(called: number, returned: number, value: number, revision: number): HistoryEntry {
 	return { key: 'k', kind: 'put', called, returned, value, revision, isRepeated: true };
 }
@@ -110,12 +112,12 @@ describe('on small random histories', () => {
 			expect({ seed, history, kind: checkHistory(history).kind }).toEqual({ seed, history, kind: expected });
 			verdicts[expected]++;
 		}
-		// Neither kind may be rare, or the comparison would say little.
+		// Neither kind may be rare, because the comparison would prove little.
 		expect(Math.min(verdicts.linearizable, verdicts.notLinearizable)).toBeGreaterThan(500);
 	});
 });
 
-/** What a correct store did, at random, and then often one answer changed. */
+/** A random history of a correct store, in which often one answer is changed. */
 function drawHistory(random: Random): HistoryEntry[] {
 	const count = random.integer(2, 6);
 	const spans = Array.from({ length: count }, () => {
@@ -166,7 +168,7 @@ function drawHistory(random: Random): HistoryEntry[] {
 	});
 }
 
-/** Every order of every subset that keeps calls and returns apart, one after the other. */
+/** Whether some order fits the history, by brute force over all orders that keep calls behind earlier returns. */
 function someOrderFits(history: readonly HistoryEntry[]): boolean {
 	const revisions = new Map(history.flatMap((entry) => (entry.kind === 'get' ? [[entry.value, entry.revision]] : [])));
 	const known = history.map(

@@ -1,10 +1,12 @@
-/** The links of a simulated world keep the mesh's promise: what is lost is told, and nothing passes until it was. */
+/**
+ * The links of a simulated world keep the mesh's promise: a loss is told to both ends, and nothing passes before that.
+ */
 import { expect, it } from 'vitest';
 import type { SimulatedNode } from '../../shared/simulation/node.ts';
 import { drawPlan, type Plan, runPlan } from '../../shared/simulation/run.ts';
 import type { Onlooker } from '../../shared/simulation/world.ts';
 
-/** What a seed with lossy links, cuts, crashes and pauses tells each end. */
+/** Records the events of each end in a seed with lossy links, cuts, crashes and pauses. */
 const PLAN: Plan = {
 	...drawPlan(5, 3),
 	regime: 'survivable',
@@ -45,7 +47,7 @@ it('each end is told linkUp and linkDown in turn, beginning with linkUp', () => 
 });
 
 it('after a message was lost its sender gets nothing through until it was told linkDown and linkUp', () => {
-	/** By end: whether something was lost since the last linkUp. */
+	/** For each end, whether a message was lost since the last linkUp. */
 	const loses = new Set<string>();
 	let ended = 0;
 	runPlan(PLAN, {

@@ -1,4 +1,4 @@
-/** What a simulated world is made of keeps its own promises. */
+/** The parts of a simulated world keep their own promises. */
 
 import { describe, expect, it } from 'vitest';
 import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
@@ -146,7 +146,7 @@ describe('a disk', () => {
 		for (let seed = 1; seed <= 50; seed++) {
 			const { disk, runtime } = setUp(seed);
 			disk.write('log', 0, new Uint8Array(512).fill(1), () => undefined);
-			// It waits for the first, so it was never handed to the system.
+			// This write waits for the first one, so it was never handed to the system.
 			disk.write('log', 512, new Uint8Array(512).fill(1), () => undefined);
 			disk.crash(runtime, false);
 			expect(sectorsOf(disk.read('log'))).toBe('10000000');

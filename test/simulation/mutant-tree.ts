@@ -1,6 +1,6 @@
 /**
- * A copy of the sources with one bug in it, compiled, in a folder of its own. The text that a patch replaces must
- * be there exactly once: a bug that cannot be put in is an error, never a pass.
+ * A compiled copy of the sources with one bug in it, in a folder of its own. The text that a patch replaces must be there
+ * exactly once: a patch that does not fit is an error, and never counts as caught.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import type { Mutant } from './mutant-list.ts';
 
 const TREES = resolve('dist/mutants');
-/** What a worker of the copy consists of. */
+/** The modules of a worker of the copy. */
 const WORKER_FILES = [
 	'tsconfig.json',
 	'seed-worker.ts',
@@ -30,7 +30,7 @@ export function plant(mutant: Mutant, worker: 'seed-worker' | 'explore-worker'):
 	mkdirSync(join(tree, 'test/simulation'), { recursive: true });
 	cpSync('shared', join(tree, 'shared'), { recursive: true });
 	for (const file of WORKER_FILES) cpSync(join('test/simulation', file), join(tree, 'test/simulation', file));
-	// A bug may leave something unused; that must not save us from it.
+	// A bug may leave a name unused. The compiler must not refuse it for that.
 	const options = readFileSync('tsconfig.json', 'utf8').replace(/"(noUnused\w+)": true/g, '"$1": false');
 	writeFileSync(join(tree, 'tsconfig.json'), options);
 	for (const [file, source] of mutated(mutant)) writeFileSync(join(tree, file), source);
@@ -41,7 +41,7 @@ export function plant(mutant: Mutant, worker: 'seed-worker' | 'explore-worker'):
 	return pathToFileURL(join(tree, `dist/test/simulation/${worker}.js`));
 }
 
-/** By file: its source with the bug in it. */
+/** The source of each patched file, with the bug in it. */
 export function mutated({ name, edits }: Mutant): Map<string, string> {
 	const sources = new Map<string, string>();
 	for (const { file, find, replace } of edits) {

@@ -1,4 +1,4 @@
-/** Each known bug can still be put into the sources as they are; `npm run mutants` shows that each is caught. */
+/** Each patch of a known bug still fits the sources. `npm run mutants` shows that each bug is caught. */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { ALL_MUTANTS } from './mutant-list-own.ts';

@@ -1,7 +1,7 @@
 /**
- * `npm run mutants`: puts one bug after the other into a copy of the sources, and tells which check caught it and
- * after how many seeds. A bug is a patch by exact text: where the text is gone, that is an error, never a pass.
- * Ends with status 1 where a bug survives.
+ * `npm run mutants`: puts one bug after the other into a copy of the sources, and prints which check caught it after how
+ * many seeds. A bug is a patch of exact text. Where the text is gone, that is an error, and never counts as caught. It
+ * ends with status 1 where a bug survives.
  */
 
 import { Command, InvalidArgumentError } from 'commander';
@@ -21,9 +21,9 @@ interface Flags {
 interface Verdict {
 	readonly name: string;
 	readonly bug: number;
-	/** The rule that found it; null: none did. */
+	/** The rule that found it; null where none did. */
 	readonly killedBy: string | null;
-	/** How its worker died before any check had spoken: no verdict, and so no kill. null: it did not die. */
+	/** How its worker died before any check failed, which does not count as caught; null where it did not die. */
 	readonly death: string | null;
 	readonly seeds: number;
 }

@@ -1,4 +1,4 @@
-/** A bar on a terminal; nothing where stderr is none. */
+/** A bar on the terminal of stderr; nothing where it is none. */
 
 const WIDTH = 30;
 const EVERY_MS = 100;

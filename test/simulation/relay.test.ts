@@ -21,7 +21,10 @@ const TIMINGS = {
 	backoffMaxMs: 500,
 };
 
-/** A poll that finds a neighbour, the way there and back, and some more where the link breaks again and again. */
+/**
+ * The time limit: for a poll that finds a neighbour, the way there and back, and more where the link breaks
+ * repeatedly.
+ */
 const WITHIN_MS = 400;
 const WITHIN_LOSSY_MS = 4_000;
 
@@ -47,7 +50,7 @@ class Bench {
 		return this.world.nodes.find(({ process }) => process?.agent.view().role === 'leader');
 	}
 
-	/** Nodes that have no link to the leader, and links to as many that hear it as make a quorum with themselves. */
+	/** The nodes without a link to the leader, and with links to so many that hear it that they make a quorum together. */
 	cutOff(): SimulatedNode[] {
 		const { nodes, network } = this.world;
 		const linked = (a: SimulatedNode, b: SimulatedNode) =>
@@ -59,7 +62,7 @@ class Bench {
 		});
 	}
 
-	/** Runs until `done` is called, and says how long that took. */
+	/** Runs until `done` is called. @returns how long that took, simulated milliseconds */
 	takes(begin: (done: () => void) => void, atMostMs: number): number {
 		const { world } = this;
 		const from = world.now;
@@ -93,7 +96,7 @@ describe.each(SCENARIOS)('%s', (scenario) => {
 		const nodes = scenario === 'lossyLink' ? bench.world.nodes : bench.cutOff();
 		if (scenario === 'oneLink' || scenario === 'chain') expect(nodes.length).toBeGreaterThan(0);
 		for (const node of nodes) {
-			// The first write opens the node's own client as well.
+			// The first write also registers the node's own client.
 			for (let i = 1; i <= 4; i++) {
 				const value = 10 * node.index + i;
 				expect(bench.takes((done) => bench.write(node, value, done), withinMs)).toBeLessThan(withinMs);

@@ -1,7 +1,6 @@
 /**
- * Runs many seeds on all processors. A worker is given a few seeds at a time and answers with each outcome as it
- * comes, so that a slow seed holds up nobody, and one that does not end is found. `simulate` and `mutants` run the
- * same workers.
+ * Runs many seeds on all processors. A worker gets a few seeds at a time and answers with each outcome at once, so that a
+ * slow seed does not delay others, and one that does not end is found. `simulate` and `mutants` run the same workers.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
@@ -13,16 +12,16 @@ import type { CoveredFile } from './coverage.ts';
 export interface Task {
 	readonly from: number;
 	readonly count: number;
-	/** How many nodes each swarm has; undefined: as each seed says. */
+	/** The number of nodes of each swarm; undefined where each seed draws it. */
 	readonly nodes: number | undefined;
-	/** The partial partition of each seed; undefined: as each seed says. */
+	/** The partial partition of each seed; undefined where each seed draws it. */
 	readonly scenario: Scenario | undefined;
 }
 
-/** What a worker is asked for: seeds, or at the end what they have reached. */
+/** A request to a worker: seeds to run or, at the end, the code that they have reached. */
 export type Ask = Task | 'coverage';
 
-/** What a worker answers. */
+/** An answer of a worker. */
 export type Answer =
 	| { readonly kind: 'outcome'; readonly outcome: Outcome }
 	| { readonly kind: 'done' }
@@ -37,17 +36,17 @@ export interface SeedsOptions {
 	/** The worker's module: of this tree, or of one with a bug in it. */
 	readonly worker: URL;
 	readonly workersMax?: number;
-	/** @returns false: enough is known, no further seed is begun */
+	/** @returns false to begin no further seed */
 	onOutcome(outcome: Outcome): boolean;
-	/** A worker has died, for example of a lack of memory; no further seed is begun. Default: rejects. */
+	/** A worker has died, for example for lack of memory, and no further seed is begun. By default the run rejects. */
 	onDeath?(why: string): void;
-	/** Each worker is asked for what it has reached, at its end. */
+	/** Gets the code that each worker has reached, at its end. */
 	onCoverage?(files: readonly CoveredFile[]): void;
 }
 
 /**
- * How long one seed may take. A seed takes a fifth of a second on a quiet processor; what takes so much longer goes
- * round in circles, in one step perhaps, where no count of events can stop it.
+ * The time limit of one seed. A seed takes a fifth of a second on a quiet processor. One that takes so much longer is in an
+ * endless loop, perhaps within one step, where no bound on events can stop it.
  */
 export const SEED_MS_MAX = 60_000;
 const SEEDS_AT_A_TIME = 5;
@@ -76,18 +75,18 @@ export async function runSeeds(options: SeedsOptions): Promise<void> {
 
 interface Queue {
 	take(): Task | undefined;
-	/** Nothing more is taken. */
+	/** Whether no further seed is taken. */
 	stop(): void;
 }
 
-/** One worker after the other, each until one of its seeds does not end. */
+/** Runs one worker after the other, each until one of its seeds does not end. */
 async function serve(options: SeedsOptions, queue: Queue): Promise<void> {
 	let left: Task | undefined;
 	do left = await serveUntilStuck(options, queue, left);
 	while (left);
 }
 
-/** @returns what is left to do of the task in which a seed did not end; undefined when all is done */
+/** @returns the rest of the task in which a seed did not end; undefined when all is done */
 function serveUntilStuck(options: SeedsOptions, queue: Queue, left: Task | undefined): Promise<Task | undefined> {
 	const worker = new Worker(options.worker, { resourceLimits: { maxOldGenerationSizeMb: WORKER_MB_MAX } });
 	const ask = (what: Ask) => worker.postMessage(what);

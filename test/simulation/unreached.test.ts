@@ -1,4 +1,4 @@
-/** Each line that is named as unreached is still there, once named; `npm run simulate -- --coverage` tells the rest. */
+/** Each line that is named as unreached exists, and is named once. `npm run simulate -- --coverage` checks the rest. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Coverage, coveredFiles } from './coverage.ts';

@@ -1,6 +1,6 @@
 /**
- * Lines of the rooms under test that no seed reaches, each with the reason. `npm run simulate -- --coverage` checks
- * that nothing is missing here and that nothing here is gone. A line is named by its text, without its indentation.
+ * The lines of the rooms under test that no seed reaches, each with the reason. `npm run simulate -- --coverage` checks
+ * that no line is missing here and that every line here still exists. A line is named by its text without indentation.
  */
 
 export interface Unreached {

@@ -13,7 +13,7 @@ const NODES = 5;
 const SEEDS = 60;
 const SCENARIO_SEEDS = 4;
 const FOUND = new URL('found/', import.meta.url);
-/** Too rare for so few seeds; a run of many demands them. */
+/** Counters that are too rare for so few seeds. A run of many seeds demands them. */
 const RARE = new Set<string>([
 	'noopsProposed',
 	'tornTails',
@@ -89,7 +89,7 @@ describe('a swarm under stress', () => {
 	});
 });
 
-/** By then each end knows that its connection is lost, milliseconds. */
+/** Each end knows within this time that its connection is lost, milliseconds. */
 const NOTICED_MS = 2_000;
 
 describe('everything that heals', () => {
@@ -108,7 +108,7 @@ describe('everything that heals', () => {
 		expect(runPlan(plan, trace).violation).toBeNull();
 		const lost = trace.lines.filter((line) => line.endsWith('LOST')).map((line) => Number.parseFloat(line));
 		expect(lost.length).toBeGreaterThan(100);
-		// A connection that has lost something before carries nothing until both ends have noticed.
+		// A connection that has lost a message carries nothing until both ends have noticed.
 		expect(lost.filter((ms) => ms > PLAN.healMs + NOTICED_MS)).toEqual([]);
 	});
 });

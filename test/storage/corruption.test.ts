@@ -1,4 +1,4 @@
-/** What was durable and has changed is refused, never dropped: it is told apart from a torn tail. */
+/** A durable record that has changed is refused and never dropped, because it is distinguished from a torn tail. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
@@ -99,7 +99,7 @@ describe('damage to what was whole is refused, wherever it is', () => {
 });
 
 describe('a log whose files are not those that were there is refused', () => {
-	/** Three segments, the last of which is made and not used yet. */
+	/** Three segments. The last of them was made and is not used yet. */
 	const three = () => {
 		const written = write(Array.from({ length: 13 }, (_, i) => [accepted(i + 1)]));
 		expect(written.disk.list()).toEqual([name(1), name(2), name(3), MANIFEST_NAME]);
@@ -283,7 +283,9 @@ test('a new log is refused a segment size that it cannot have', () => {
 	}
 });
 
-/** Bug 33, a corrupt record in the middle treated like a torn tail: how many frames it would give back. */
+/**
+ * The number of frames that a log with the bug "a corrupt record in the middle is taken for a torn tail" would read.
+ */
 function readUpToFirstBadFrame(disk: Disk): number {
 	const bytes = disk.read(name(1));
 	const address = addressOf(readManifest(disk), 1);
@@ -297,7 +299,7 @@ function readUpToFirstBadFrame(disk: Disk): number {
 	return frames;
 }
 
-/** Different ones, so that none is flipped back. */
+/** Different bits, so that none is flipped back. */
 function someBits(): fc.Arbitrary<[place: number, bit: number][]> {
 	return fc.uniqueArray(fc.tuple(fc.nat(), fc.nat(7)), {
 		minLength: 1,

@@ -1,14 +1,14 @@
 /**
- * A disk for tests, moved by hand. What is written is at once in `#memory`, as in a system's page cache, and
- * on the platter only when the call is finished; a call that fails leaves any part of itself there, and is not
- * written again later, as after a failed fsync on Linux.
+ * A disk whose calls finish only when a test says so. Bytes are at once in `#memory`, as in a system's page cache, and on
+ * the platter only when the call has finished. A call that fails leaves any part of its bytes there, and is not written
+ * again later, as after a failed fsync on Linux.
  */
 import type { Disk, Done } from '../../shared/disk/disk.ts';
 import { SECTOR_BYTES } from '../../shared/disk/frame.ts';
 import { MANIFEST_NAME, newLogFiles } from '../../shared/disk/manifest.ts';
 import { OWNER } from './records.ts';
 
-/** Says of one sector after the other whether it reached the platter. */
+/** Tells for each sector in turn whether it reached the platter. */
 export type Survives = () => boolean;
 
 type Call =
@@ -28,16 +28,16 @@ export class CrashDisk implements Disk {
 	readonly #platter: Map<string, Uint8Array>;
 	readonly #lies: boolean;
 	readonly #calls: Call[] = [];
-	/** Bytes of every write that was asked for, in order. */
+	/** The numbers of bytes of all writes, in order. */
 	readonly writes: number[] = [];
 
-	/** With a new log. */
+	/** A disk with a new log. */
 	static formatted(segmentBytes: number, lies = false, owner = OWNER): CrashDisk {
 		const files = new Map(newLogFiles(owner, segmentBytes).map(({ name, bytes }) => [name, bytes]));
 		return new CrashDisk(lies, files, files);
 	}
 
-	/** @param lies it says that it has flushed, and has not: for canaries */
+	/** @param lies whether it reports flushes that it has not done, for canaries */
 	constructor(lies = false, memory: Files = new Map(), platter: Files = new Map()) {
 		this.#lies = lies;
 		this.#memory = copy(memory);
@@ -66,7 +66,7 @@ export class CrashDisk implements Disk {
 		return this.#calls.map((call) => (call.name === MANIFEST_NAME ? 'note' : call.kind));
 	}
 
-	/** The oldest call is done. False where none waits. */
+	/** Finishes the oldest call. @returns false where none waits */
 	finish(): boolean {
 		const call = this.#calls.shift();
 		if (!call) return false;
@@ -80,7 +80,7 @@ export class CrashDisk implements Disk {
 		while (this.finish());
 	}
 
-	/** The oldest call fails, with a part of it done. False where none waits. */
+	/** Lets the oldest call fail, with a part of it done. @returns false where none waits */
 	fail(survives: Survives, error: Error = new Error('input/output error')): boolean {
 		const call = this.#calls.shift();
 		if (!call) return false;
@@ -94,13 +94,13 @@ export class CrashDisk implements Disk {
 		return true;
 	}
 
-	/** The process is gone; the system's memory is not. */
+	/** Ends the process. The system's memory stays. */
 	kill(survives: Survives): CrashDisk {
 		for (const call of this.#calls) if (call.kind === 'create' && survives()) this.#appear(call);
 		return new CrashDisk(this.#lies, this.#memory, this.#platter);
 	}
 
-	/** The machine is gone: of what was not flushed, any sector may be on the platter or not. */
+	/** Loses the machine: each sector that was not flushed may or may not be on the platter. */
 	losePower(survives: Survives): CrashDisk {
 		for (const call of this.#calls) if (call.kind === 'create' && survives()) this.#appear(call);
 		for (const [name, platter] of this.#platter) {
@@ -114,7 +114,7 @@ export class CrashDisk implements Disk {
 		return new CrashDisk(this.#lies, this.#platter, this.#platter);
 	}
 
-	/** One bit is not what was written. */
+	/** Flips one bit. */
 	flip(name: string, offset: number, bit: number): void {
 		for (const files of [this.#memory, this.#platter]) {
 			const bytes = this.#in(files, name);
@@ -122,7 +122,7 @@ export class CrashDisk implements Disk {
 		}
 	}
 
-	/** A file is another than it was, as after a mistake with `cp`; null: it is gone. */
+	/** Replaces a file, as by a mistake with `cp`; null removes it. */
 	put(name: string, bytes: Uint8Array | null): void {
 		for (const files of [this.#memory, this.#platter]) {
 			if (bytes) files.set(name, bytes.slice());

@@ -1,4 +1,4 @@
-/** Whatever a crash leaves of what was not flushed, nothing that was said to be durable is ever lost. */
+/** No record that was reported durable is ever lost, whatever a crash leaves of records that were not flushed. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
@@ -29,7 +29,7 @@ describe('a log through crashes', () => {
 	test('keeps what was said to be durable, and of the rest only a beginning, in order', () => {
 		const seen = { torn: 0, lost: 0, kept: 0, failed: 0, segments: 0, splits: 0 };
 		fc.assert(crashProperty(seen), { numRuns: 500 });
-		// A fault that never happens proves nothing.
+		// A test with a fault that never happens proves nothing.
 		for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThan(20);
 	});
 
@@ -39,13 +39,13 @@ describe('a log through crashes', () => {
 			endOnFailure: true,
 		});
 		expect(failed).toBe(true);
-		// Too few records were read, or the log noticed it itself.
+		// Either too few records were read, or the log noticed the fault itself.
 		expect(String(errorInstance)).toMatch(/expected \d+ to be greater than or equal to|CorruptLogError/);
 	});
 });
 
 function crashProperty(seen: Record<string, number>, disk = { lies: false }) {
-	// Without the size most histories are too short to reach a second segment.
+	// Without this size most histories are too short to reach a second segment.
 	return fc.property(fc.array(step, { minLength: 5, maxLength: 80, size: 'max' }), (steps) => {
 		const run = new Run(CrashDisk.formatted(SEGMENT_BYTES, disk.lies), seen);
 		for (const each of steps) run.take(each);
@@ -53,15 +53,18 @@ function crashProperty(seen: Record<string, number>, disk = { lies: false }) {
 	});
 }
 
-/** One history, checked at each start: what may be read, what must be. */
+/** One history. At each start it checks which records may be read, and which must be. */
 class Run {
 	readonly #seen: Record<string, number>;
 	#disk: CrashDisk;
 	#log: Log;
-	/** All that may be on disk, in order; of it the first `#promised` were said to be durable, in whichever life. */
+	/**
+	 * All records that may be on disk, in order. The first `#promised` of them were reported durable, in this or an
+	 * earlier life.
+	 */
 	#records: DurableRecord[] = [];
 	#promised = 0;
-	/** How many were read at the start of this life. */
+	/** The number of records that were read at the start of this life. */
 	#read = 0;
 	#heard = listen();
 
@@ -95,7 +98,7 @@ class Run {
 		this.#note();
 	}
 
-	/** Once nothing goes wrong any more, all that is appended stays. */
+	/** Expects all appended records to stay once nothing goes wrong any more. */
 	end(): void {
 		this.#disk = this.#disk.losePower(() => false);
 		this.#log = this.#open();
@@ -139,7 +142,7 @@ class Run {
 	}
 }
 
-/** The bytes of many records are compared in a hundredth of the time that `toEqual` takes for the records. */
+/** The bytes of records, because comparing them takes a hundredth of the time of `toEqual` for the records. */
 function encoded(records: readonly DurableRecord[]): Buffer {
 	const out = new Writer();
 	for (const record of records) writeRecord(out, record);

@@ -1,4 +1,4 @@
-/** What only the disk on real files does: flush off the loop, in order, once, and never again after an error. */
+/** The disk on real files flushes off the event loop, in order, once, and never again after an error. */
 import { type NoParamCallback, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FileDisk } from '../../server/storage/files.ts';
 import { NoRoomError } from '../../shared/disk/disk.ts';
 
-/** Flushes that were asked for and wait here until the test lets them go on; not held back unless asked. */
+/** Flushes that wait until the test lets them go on. They wait only where the test wants it. */
 const flushes = vi.hoisted(() => ({
 	held: false,
 	waiting: [] as (() => void)[],
@@ -16,7 +16,7 @@ const flushes = vi.hoisted(() => ({
 	error: null as Error | null,
 }));
 
-/** What was asked of the system, in order, and what it answers to a call whose name is among the errors. */
+/** The system calls in order, and the errors that calls of these names get. */
 const system = vi.hoisted(() => ({ calls: [] as string[], errors: new Map<string, string>() }));
 
 vi.mock('node:fs', async (original) => {
@@ -28,7 +28,7 @@ vi.mock('node:fs', async (original) => {
 		if (flushes.held) flushes.waiting.push(flush);
 		else flush();
 	};
-	/** As the system does it, unless the test wants an error. */
+	/** Calls the system, unless the test wants an error. */
 	const watched =
 		<Args extends unknown[]>(call: string, act: (...args: Args) => void) =>
 		(...args: Args): void => {
@@ -75,7 +75,7 @@ test('a slow disk does not block the event loop, and nothing is durable before i
 	const durable: string[] = [];
 	const small = write('a', 0, new Uint8Array(512).fill(1)).then(() => durable.push('small'));
 	const large = write('a', 512, new Uint8Array(200 * 1024).fill(2)).then(() => durable.push('large'));
-	// The loop turns, and reads files, while the disk is at it.
+	// The event loop goes on, and can read files, while the disk works.
 	for (let turns = 0; turns < 20; turns++) await turn();
 	expect((await readFile(join(folder, 'a')))[0]).toBe(1);
 	expect(durable).toEqual([]);
@@ -200,7 +200,7 @@ test('a folder with many files is served with five descriptors, and each of them
 	expect(await openHere()).toBe(0);
 });
 
-/** How many descriptors this process has in the folder, where the system tells. */
+/** The number of descriptors that this process has in the folder, where the system tells. */
 async function openHere(): Promise<number> {
 	const fds = await readdir('/proc/self/fd').catch(() => []);
 	const paths = await Promise.all(fds.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
@@ -211,7 +211,9 @@ function create(name: string, bytes: number): Promise<void> {
 	return new Promise((resolve, reject) => disk.create(name, bytes, (error) => (error ? reject(error) : resolve())));
 }
 
-/** Rejects where the disk answers with an error; fails the test where it answers before the call returns. */
+/**
+ * Resolves when the disk is done, and rejects with its error. The test fails where the disk answers inside the call.
+ */
 function write(name: string, offset: number, bytes: Uint8Array): Promise<void> {
 	return new Promise((resolve, reject) => {
 		let returned = false;

@@ -1,7 +1,7 @@
 /**
- * A process for `folder.test.ts`. `lock FOLDER` locks it and says `locked`, or `refused`. `formatOnceAndOpen DATADIR NODE MEMBER...` says
- * `ready`, waits for the word, and answers `opened` or `refused`. `fill DATADIR NODE MEMBER...` fills its log without
- * a descriptor to spare. All stay until they are killed.
+ * A process for `folder.test.ts`. `lock FOLDER` locks a folder, and sends `locked` or `refused`. `formatOnceAndOpen
+ * DATADIR NODE MEMBER...` sends `ready`, waits for a message, and then sends `opened` or `refused`. `fill DATADIR NODE
+ * MEMBER...` fills the node's log without a free descriptor. All of them stay until they are killed.
  */
 import { openSync } from 'node:fs';
 import { formatOnce, openFolder } from '../../server/storage/folder.ts';
@@ -42,7 +42,7 @@ if (task === 'fill') {
 	tell({ kind: 'ready' });
 }
 
-/** Takes every descriptor that is left, then writes three segments full. */
+/** Takes all free descriptors, and then fills three segments. */
 async function fill(): Promise<void> {
 	const { disk, owner } = openFolder(folder, node, { name: 'colours', members });
 	const lacks: string[] = [];
@@ -73,7 +73,7 @@ async function fill(): Promise<void> {
 	tell({ kind: 'filled', taken, lacks });
 }
 
-/** Until the system gives no more. */
+/** Opens files until the system refuses. */
 function takeDescriptors(): number {
 	for (let taken = 0; ; taken++) {
 		try {

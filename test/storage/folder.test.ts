@@ -1,4 +1,7 @@
-/** The data folder: formatted once, by one process; opened by one; refused, with the reason, in every other case. */
+/**
+ * The data folder is formatted once, by one process, and opened by one. In every other case it is refused with the
+ * reason.
+ */
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -32,7 +35,7 @@ beforeAll(async () => {
 		build: { ssr: fileURLToPath(new URL('folder-process.ts', import.meta.url)), outDir: program, emptyOutDir: true },
 	});
 	fs.renameSync(join(program, 'folder-process.js'), join(program, 'folder-process.mjs'));
-	// For a process of another user.
+	// A process of another user has to reach the folder.
 	fs.chmodSync(program, 0o755);
 });
 
@@ -126,7 +129,7 @@ describe('a folder is refused', () => {
 		formatSwarm(dataDir, swarm);
 	});
 
-	/** As a person would, with the checksum that goes with it. */
+	/** Edits the file as a person would who also corrects the checksum. */
 	const edit = (file: string, change: object) => {
 		const path = join(dataDir, file);
 		const { checksum: _, ...identity } = JSON.parse(fs.readFileSync(path, 'utf8')) as Record<string, unknown>;
@@ -249,7 +252,7 @@ describe('a folder is refused', () => {
 		expect(error.code).toBe(code);
 		for (const word of words()) expect(error.message).toContain(word);
 		if (code !== 'unknownFormat') expect(error.message).not.toContain('erase');
-		// Whoever is refused holds nothing back.
+		// A process that was refused holds no lock.
 		if (fs.existsSync(join(dataDir, 'n1'))) lockFolder(join(dataDir, 'n1'))();
 	});
 
@@ -316,7 +319,7 @@ describe('a folder is refused', () => {
 	});
 
 	test('that this user may not write to (notWritable)', async () => {
-		// Root may write everywhere, so the process asks as somebody else.
+		// Root may write everywhere, so the process runs as another user.
 		const isRoot = process.getuid?.() === 0;
 		fs.chmodSync(join(dataDir, '..'), 0o755);
 		if (!isRoot) fs.chmodSync(join(dataDir, 'n1'), 0o555);
@@ -383,14 +386,14 @@ describe('a lock', () => {
 		lockFolder(dataDir)();
 	});
 
-	// How it is locked on Linux: elsewhere the system locks the file as it opens it.
+	// This is the lock on Linux. Elsewhere the system locks the file as it opens it.
 	const isByProgram = process.platform === 'linux';
 
 	test('on a file that was removed before it was locked is worth nothing, so it is taken anew', () => {
 		const flock = spawnSync('sh', ['-c', 'command -v flock'], { encoding: 'utf8' }).stdout.trim();
 		const folder = join(dataDir, 'n1');
 		fs.mkdirSync(folder);
-		// As where the folder is erased and made anew between the opening of the file and its lock.
+		// The folder may be erased and made anew between the opening of the file and its lock.
 		const spoiler = `#!/bin/sh\nrm ${join(dataDir, 'flock')}; rm ${join(folder, 'lock')}; exec ${flock} "$@"\n`;
 		fs.writeFileSync(join(dataDir, 'flock'), spoiler, { mode: 0o755 });
 		vi.stubEnv('PATH', `${dataDir}:${process.env.PATH}`);
@@ -426,7 +429,7 @@ function open(id: string, members = swarm): OpenFolder {
 	return folder;
 }
 
-/** One record, durable; then the folder is closed. */
+/** Writes one durable record, and closes the folder. */
 async function writeTo(folder: OpenFolder): Promise<void> {
 	await new Promise<void>((resolve, reject) => {
 		const handlers = {
@@ -473,10 +476,10 @@ function start(...words: string[]): ChildProcess {
 }
 
 const [elsewhere = '', ...asElsewhere] = ['unshare', '--pid', '--fork', '--mount-proc'];
-/** Not every user may have process ids of their own. */
+/** Whether this user may make processes with process ids of their own. */
 const isElsewhere = spawnSync(elsewhere, [...asElsewhere, 'true']).status === 0;
 
-/** As in another container: a process that knows nobody's process id but its own, where this user may have one. */
+/** Starts a process with process ids of its own, as in another container, where this user may do so. */
 function startElsewhere(...words: string[]): ChildProcess {
 	const command = [process.execPath, join(program, 'folder-process.mjs'), ...words];
 	const [file = '', ...args] = isElsewhere ? [elsewhere, ...asElsewhere, '--kill-child', ...command] : command;
@@ -485,7 +488,7 @@ function startElsewhere(...words: string[]): ChildProcess {
 	return child;
 }
 
-/** The next message of a process; an error if it is of another kind, or if the process ends instead. */
+/** Resolves with the next message of a process. Rejects where it is of another kind, or where the process ends. */
 async function said(child: ChildProcess, kind: string): Promise<Record<string, unknown>> {
 	const message = await new Promise<Record<string, unknown>>((resolve, reject) => {
 		child.once('message', (value) => resolve(value as Record<string, unknown>));

@@ -1,6 +1,6 @@
 /**
- * Formatting survives a loss of power at any point: what is there is whole and durable before the marker says so. The
- * system is watched, for only the order of what it is asked for can show that.
+ * Formatting survives a loss of power at any point: all files are whole and durable before the marker is written. The
+ * test checks the order of the system calls, because nothing else can show that.
  */
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';

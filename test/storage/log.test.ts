@@ -1,4 +1,4 @@
-/** The log over each kind of disk, and what it does with a disk that is slow or broken. */
+/** The log over each kind of disk, and over slow and broken disks. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ afterEach(async () => {
 	for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
-/** A disk, and the way to the same files in another life. */
+/** A disk, and a function that opens the same files in another life. */
 type Kind = () => { readonly disk: Disk; again(): Promise<Disk> };
 
 const kinds: Readonly<Record<string, Kind>> = {
@@ -154,7 +154,7 @@ describe('a flush', () => {
 		log.flush();
 		expect(disk.waiting).toEqual(['create']);
 		disk.finish();
-		// It is used only once it would be missed.
+		// The reserve is used only when there is no other room.
 		expect(disk.waiting).toEqual(['note']);
 		disk.finish();
 		expect(disk.waiting).toEqual(['write']);
@@ -253,7 +253,7 @@ describe('after an error', () => {
 
 describe('a disk without room for the next segment', () => {
 	const full = new NoRoomError('the disk is full');
-	/** More than half of the only segment is used, and the next cannot be made. */
+	/** A log with more than half of its only segment used, on a disk without room for the next. */
 	const lacking = () => {
 		const settledLog = settled();
 		settledLog.log.append([accepted(1, SEGMENT_BYTES / 2)]);
@@ -323,7 +323,7 @@ describe('a disk without room for the next segment', () => {
 			expect(disk.finish()).toBe(true);
 			written++;
 		}
-		// Half of 64 sectors was used, eight are kept.
+		// Half of the 64 sectors were used, and eight are reserved.
 		expect(written).toBe(23);
 		for (let i = 0; i < 8; i++) {
 			log.append([{ kind: 'chosen', through: i }]);
@@ -425,7 +425,7 @@ test('a closed log writes nothing but how far it reached, and calls nothing back
 	expect(heard.failures).toEqual([]);
 });
 
-/** A new log that is open. */
+/** Opens a new log. */
 function settled() {
 	const opened = open(CrashDisk.formatted(SEGMENT_BYTES));
 	opened.disk.finishAll();

@@ -1,4 +1,4 @@
-/** Records for tests, and handlers that remember what they were told. */
+/** Records for tests, and handlers that note their calls. */
 import fc from 'fast-check';
 import type { LogHandlers } from '../../shared/disk/log.ts';
 import type { Ballot } from '../../shared/paxos/ballot.ts';
@@ -13,7 +13,7 @@ const ballot: fc.Arbitrary<Ballot> = fc.record({
 });
 const slot = fc.integer({ min: 1, max: SLOT_MAX });
 
-/** Values of up to `valueBytesMax` bytes: many small ones, some that take several sectors. */
+/** Values of up to `valueBytesMax` bytes: many small ones, and some that take several sectors. */
 export function anyRecord(valueBytesMax: number): fc.Arbitrary<DurableRecord> {
 	const value = fc
 		.tuple(fc.oneof(fc.nat(valueBytesMax), fc.nat(Math.min(valueBytesMax, 40))), fc.nat(255))
@@ -26,20 +26,20 @@ export function anyRecord(valueBytesMax: number): fc.Arbitrary<DurableRecord> {
 	);
 }
 
-/** `accepted` for slot `slot`, with a value of so many bytes, or with the no-op. */
+/** A record `accepted` for slot `slot`, with a value of so many bytes, or with the no-op. */
 export function accepted(slot: number, valueBytes = NOOP.length): DurableRecord {
 	const value = valueBytes <= NOOP.length ? NOOP : batchValue(new Uint8Array(valueBytes - BATCH_AT).fill(slot));
 	return { kind: 'accepted', slot, ballot: { ms: 1, ns: 0, node: 'n1' }, value };
 }
 
-/** Whose log it is, in tests. */
+/** The owner of the logs of tests. */
 export const OWNER = 'swarm/n1/incarnation';
 
 export interface Heard extends LogHandlers {
 	readonly durables: number[];
 	readonly failures: Error[];
 	readonly flushes: { readonly records: number; readonly bytes: number }[];
-	/** What was lacking, one after the other; null where there was room again. */
+	/** The errors of the lack of room, in order; null where there was room again. */
 	readonly lacks: (string | null)[];
 }
 

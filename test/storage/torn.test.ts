@@ -1,4 +1,4 @@
-/** A frame that a crash has torn is cut off, and is never in the way of what follows it. */
+/** A frame that a crash has torn is cut off, and never hides the frames that follow. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -54,7 +54,7 @@ describe('a torn frame', () => {
 		disk.finishAll();
 		log.append([accepted(2, 1000)]);
 		log.flush();
-		// Its first sector survives, with a header that is whole.
+		// The first sector survives, with a whole header.
 		let sector = 0;
 		const after = disk.losePower(() => sector++ === 0);
 		const { log: next, repairs } = Log.open(after, { owner: OWNER }, listen());
@@ -82,7 +82,7 @@ describe('a torn frame', () => {
 			const torn = disk.losePower(() => sector++ > 0);
 			const { repairs } = Log.open(torn, { owner: OWNER }, listen());
 			expect(repairs).toHaveLength(1);
-			// The last frame is durable once more, and the zeros are not.
+			// The last frame is durable again, and the zeros are not.
 			torn.finish();
 			if (isFailure) torn.fail(() => false);
 			const after = torn.kill(() => false);
@@ -156,7 +156,7 @@ test('the same frame is the same bytes, whatever was in the buffer before', () =
 				expect(header).toMatchObject({ sequence, previous: 0xfedcba98, checksum, bodyBytes: body.length });
 				expect(isWhole(used, 0, header, address)).toBe(true);
 				expect(readBody(used, 0, header)).toEqual(body);
-				// Files are read as Node's buffers: nothing may keep them.
+				// Files are read as Node's buffers, which may not be kept.
 				const read = readBody(Buffer.from(used), 0, header);
 				expect(read.buffer.byteLength).toBe(body.length);
 			},
@@ -165,7 +165,7 @@ test('the same frame is the same bytes, whatever was in the buffer before', () =
 });
 
 test('a client’s value that holds whole frames is never taken for one, wherever the frame around it is torn', () => {
-	// Of every frame that could come next, at every place where a sector of the value could begin.
+	// The value contains sectors of every frame that could come next, wherever a sector of it could begin.
 	const address = addressOf(readManifest(CrashDisk.formatted(SEGMENT_BYTES)), 1);
 	const forged = new Uint8Array(2500);
 	for (let at = 0; at + SECTOR_BYTES <= forged.length; at += 100) {
@@ -181,7 +181,7 @@ test('a client’s value that holds whole frames is never taken for one, whereve
 			log.flush();
 			let sector = 0;
 			const after = disk.losePower(() => survives[sector++] as boolean);
-			// A short frame over the torn one: what is left of that one follows it at once.
+			// A short frame overwrites the beginning of the torn one, the rest of which follows it directly.
 			const { log: next, records } = Log.open(after, { owner: OWNER }, listen());
 			expect(records.length).toBeGreaterThanOrEqual(1);
 			appendEach(next, after, [[accepted(3)]]);

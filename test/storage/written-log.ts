@@ -1,4 +1,4 @@
-/** A log that was written frame by frame, and the way to its sectors. */
+/** A log that was written frame by frame, with access to its sectors. */
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { Disk } from '../../shared/disk/disk.ts';
@@ -16,7 +16,7 @@ export interface Written {
 	readonly disk: CrashDisk;
 	readonly log: Log;
 	readonly batches: readonly (readonly DurableRecord[])[];
-	/** Where the frame of each batch is. */
+	/** The place of the frame of each batch. */
 	readonly frames: readonly { readonly file: string; readonly offset: number; readonly bytes: number }[];
 }
 

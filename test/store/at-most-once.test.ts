@@ -55,7 +55,7 @@ describe('a command', () => {
 });
 
 describe("a client's commands", () => {
-	/** Steps of a proposer: which of its commands goes out (again), and how far it has its answers by then. */
+	/** The steps of a proposer: which command it sends (again), and how far it has received answers by then. */
 	const schedule = fc.array(fc.nat({ max: 15 }), { maxLength: 80 });
 
 	it('in any order and any number of copies apply exactly once each, on all replicas alike', () => {
@@ -121,7 +121,7 @@ describe("a client's commands", () => {
 		expect(client.store.save().length).toBeLessThan(1.5 * full);
 		const { revision } = client.store;
 		expect(send(900)).toEqual({ kind: 'forgotten' });
-		// It was never applied, and now never will be.
+		// It was never applied, and never will be.
 		expect(send(700)).toEqual({ kind: 'forgotten' });
 		expect(send(901)).toMatchObject({ kind: 'duplicate' });
 		expect(client.store.revision).toBe(revision);
@@ -178,7 +178,7 @@ describe('a client', () => {
 		expect(CLIENT_LIMITS.clientsMax).toBeGreaterThanOrEqual(2 * MEMBERS_MAX * CONNECTIONS_OF_NODE_MAX);
 		expect(CLIENT_LIMITS.evictedMax).toBeGreaterThanOrEqual(CLIENT_LIMITS.clientsMax);
 		expect(CLIENT_LIMITS.outcomesOfAllMax).toBeGreaterThanOrEqual(2 * CLIENT_LIMITS.outcomesMax);
-		// A client gives out as many sequences before it waits for its first answer.
+		// A client uses as many sequences before it waits for its first answer.
 		expect(CLIENT_LIMITS.outcomesMax).toBeGreaterThanOrEqual(2 * IN_FLIGHT_MAX);
 	});
 
@@ -201,7 +201,7 @@ describe('a client', () => {
 		fc.assert(
 			fc.property(fc.array(id, { minLength: 60, maxLength: 300 }), fc.nat({ max: 299 }), (used, restoredAt) => {
 				let store = new Store(few);
-				/** The one that was used last is the last. */
+				/** The client that was used last is the last one. */
 				let open: string[] = [];
 				const evicted = new Set<string>();
 				const sequences = new Map<string, number>();
@@ -219,7 +219,7 @@ describe('a client', () => {
 					if (open.length > few.clientsMax) evicted.add(open.shift() as string);
 				}
 				expect(store.clientsCount).toBe(open.length);
-				// Nothing was acknowledged, so all that open clients did is kept, and nothing of others.
+				// No outcome was acknowledged, so those of all open clients are kept, and no others.
 				const kept = open.reduce((sum, client) => sum + (sequences.get(client) as number) - 1, 0);
 				expect(store.outcomesCount).toBe(kept);
 			}),

@@ -69,7 +69,7 @@ describe('commands', () => {
 			[identity(1), { kind: 'registerClient', client: 'another' }],
 		];
 		for (const [as, operation] of refused) expect(() => encodeCommand(as, operation)).toThrow(RangeError);
-		// Nothing of them is left over in what is written next.
+		// Nothing of them is left in the next batch.
 		expect(readCommands(encodeCommand(identity(2), put('a', 'b')))).toHaveLength(1);
 	});
 });
@@ -122,7 +122,7 @@ describe('a value that does not parse', () => {
 	});
 });
 
-/** One batch as its bytes are, whatever it says; by default it opens a client. */
+/** The bytes of one batch with any fields. By default it registers a client. */
 function batchOf({
 	client = 's',
 	first = 1,

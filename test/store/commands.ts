@@ -1,4 +1,4 @@
-/** Commands as a client would send them, for the tests of the store. */
+/** Commands of a client, for the tests of the store. */
 import { encodeCommand, type Identity, type Operation } from '../../shared/store/command.ts';
 import { type Result, Store } from '../../shared/store/store.ts';
 
@@ -41,7 +41,7 @@ export class Client {
 		this.store.passTime(ms);
 	}
 
-	/** Applies the operation under the next sequence, every earlier answer received. */
+	/** Applies the operation under the next sequence, with every earlier answer received. */
 	apply(operation: Operation): Result {
 		this.#sequence++;
 		return this.send(identity(this.#sequence, this.#sequence - 1, this.client), operation);

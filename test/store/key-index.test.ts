@@ -3,13 +3,13 @@ import { expect, it } from 'vitest';
 import { Kept } from '../../shared/store/entry.ts';
 import { CHUNK_ITEMS_MAX, KeyIndex } from '../../shared/store/key-index.ts';
 
-/** Few letters, so that keys are each other's prefixes. */
+/** Keys have few different letters, so that they are each other's prefixes. */
 const text = fc.string({ unit: fc.constantFrom('a', 'b', 'ç', '\u{1f980}'), maxLength: 2 });
 const step = fc.oneof(
 	fc.record({ do: fc.constant('change' as const), key: text }),
 	fc.record({ do: fc.constant('cut' as const), key: text }),
 	fc.record({ do: fc.constant('fill' as const), key: text, count: fc.nat({ max: 2 * CHUNK_ITEMS_MAX }) }),
-	/** Of the keys below it, one of so many stays. */
+	/** One of so many keys below the prefix stays. */
 	fc.record({ do: fc.constant('thin' as const), key: text, keep: fc.integer({ min: 2, max: 40 }) }),
 	fc.record({ do: fc.constant('tidy' as const), items: fc.nat({ max: 600 }) }),
 );

@@ -9,7 +9,7 @@ interface Item {
 }
 
 describe('a table of keys', () => {
-	/** So few different hashes that nearly all of them share their first slot with others. */
+	/** There are so few different hashes that nearly all share their first slot with others. */
 	const item = fc
 		.tuple(fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 4 }), fc.nat({ max: 3 }))
 		.map(([key, bits]): Item => ({ key, hash: (bits << 28) | ((key.charCodeAt(0) % 3) << 8) }));
@@ -95,7 +95,7 @@ function collisions(count: number): [string, string][] {
 	const seen = new Map<number, string>();
 	const pairs: [string, string][] = [];
 	for (let i = 0; pairs.length < count; i++) {
-		// Keys which differ in few characters seldom collide.
+		// The keys are random, because keys that differ in few characters seldom collide.
 		const key = Math.imul(i, 0x9e3779b1).toString(36) + Math.imul(i, 0x85ebca6b).toString(36);
 		const other = seen.get(hashOf(key));
 		if (other !== undefined) pairs.push([other, key]);

@@ -9,10 +9,10 @@ import type { View } from '../../shared/store/views.ts';
 import { Client, put, textOf } from './commands.ts';
 import { Model } from './model.ts';
 
-/** Few letters, so that keys are each other's prefixes; of one, two, three and four bytes in UTF-8. */
+/** Few letters, of one, two, three and four bytes in UTF-8, so that keys are each other's prefixes. */
 const letter = fc.constantFrom('a', '/', 'ç', '\uff01', '\u{1f980}');
 const key = fc.string({ unit: letter, maxLength: 2 });
-/** Short, so that there are keys below it. */
+/** Prefixes are short, so that there are keys below them. */
 const prefix = fc.string({ unit: letter, maxLength: 1 });
 const step = fc.oneof(
 	{
@@ -25,7 +25,7 @@ const step = fc.oneof(
 	},
 	{ weight: 4, arbitrary: fc.record({ do: fc.constant('delete' as const), key }) },
 	{ weight: 3, arbitrary: fc.record({ do: fc.constant('deletePrefix' as const), key: fc.oneof(key, prefix) }) },
-	/** More keys than a chunk has, in an order that is not theirs. */
+	/** More keys than a chunk holds, not in their order. */
 	{ weight: 2, arbitrary: fc.record({ do: fc.constant('fill' as const), key: prefix }) },
 	{
 		weight: 1,
@@ -58,11 +58,11 @@ type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
 interface OpenView {
 	readonly view: View;
-	/** What is left to be read: of each entry what it was when the view was opened. */
+	/** The entries that are still to be read, as they were when the view was opened. */
 	readonly expected: string[];
 }
 
-/** A model, a store that is read and tidied at odd times, and one that is not. */
+/** A model, a store that is read and tidied at random times, and a store that is not. */
 class Replicas {
 	readonly #model = new Model();
 	readonly #read = new Client();
@@ -131,7 +131,7 @@ class Replicas {
 	#apply(operation: Operation): void {
 		const [result, same] = [this.#read.apply(operation), this.#plain.apply(operation)];
 		const expected = { kind: 'applied', revision: this.#model.revision, ok: true };
-		// Most are right, and `expect` takes longer than all else.
+		// Most comparisons are equal, and `expect` would take longer than all the rest of the test.
 		for (const each of [result, same]) if (!isDeepStrictEqual(each, expected)) expect(each).toEqual(expected);
 	}
 

@@ -1,4 +1,4 @@
-/** The store as one would write it without any care for speed: what the real one is compared with. */
+/** The store as simple code without regard to speed, with which the real one is compared. */
 import { TOMBSTONE_MS_MIN, TOMBSTONES_MAX } from '../../shared/store/tombstones.ts';
 
 export interface ModelEntry {
@@ -20,7 +20,7 @@ export class Model {
 	readonly entries = new Map<string, ModelEntry>();
 	tombstones: ModelTombstone[] = [];
 	droppedThrough = 0;
-	/** Keys that may have a tombstone of their own. */
+	/** The keys that may have a tombstone of their own. */
 	readonly #deleted = new Set<string>();
 
 	put(key: string, value: string): void {
@@ -49,7 +49,7 @@ export class Model {
 		this.tombstones.push({ key: prefix, isOfPrefix: true, revision: this.revision, timeMs: this.timeMs });
 	}
 
-	/** In the order of their UTF-8 bytes. */
+	/** The keys in the order of their UTF-8 bytes. */
 	keys(prefix: string): string[] {
 		return [...this.entries.keys()]
 			.filter((key) => key.startsWith(prefix))
@@ -64,7 +64,7 @@ export class Model {
 		return Math.max(this.droppedThrough, ...ofEntries, ...ofDeletions) || Math.max(1, this.revision);
 	}
 
-	/** At most two tombstones go with each command. */
+	/** Drops at most two tombstones with each command. */
 	#next(): void {
 		for (let i = 0; i < 2; i++) {
 			const [oldest] = this.tombstones;

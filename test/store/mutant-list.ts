@@ -1,11 +1,11 @@
 /**
- * Bugs of the store that the simulator cannot see, or hardly: views, the index of keys, tombstones and the bounds of
- * the table of clients. Each is the smallest patch that makes the mistake, with the test file that fails by it.
+ * Bugs of the store that the simulator cannot find, or hardly: in views, the index of keys, tombstones and the bounds of
+ * the table of clients. Each is the smallest patch that makes the mistake, with the test file that finds it.
  */
 import { type Mutant, one } from '../simulation/mutant-list.ts';
 
 export interface StoreMutant extends Mutant {
-	/** In `test/store/`, without the ending. */
+	/** The file in `test/store/`, without its ending. */
 	readonly killedBy: string;
 }
 

@@ -1,4 +1,4 @@
-/** Each bug of the list can still be put into the store as it is, and names a test file that is there. */
+/** Each patch of the list still fits the store, and names an existing test file. */
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { mutated } from '../simulation/mutant-tree.ts';

@@ -190,7 +190,7 @@ describe('the index', () => {
 		comeAndGo();
 		expect(client.store.indexOfPrefix('a')).toBe(7);
 		expect(client.store.save().length).toBe(once);
-		// Once it is there again, nothing is left of its going.
+		// Once the key is there again, its tombstone is gone.
 		client.apply(put('a', ''));
 		const neverGone = new Client();
 		neverGone.apply(put('a', ''));
@@ -209,7 +209,7 @@ describe('the index', () => {
 		client.wait(1);
 		client.apply(put('c', ''));
 		expect(client.store.indexOfPrefix('a')).toBe(4);
-		// Whoever waits at b cannot be told any more that the deletion was none of its own.
+		// A reader that waits at b cannot be told any more that the deletion does not concern it.
 		expect(client.store.indexOfPrefix('b')).toBe(4);
 	});
 });

@@ -128,7 +128,7 @@ describe('views', () => {
 	});
 });
 
-/** Views of 100 entries of revision 5 with a bound of their own. `write` does what the store does to one of them. */
+/** Views of 100 entries of revision 5, with a bound of their own. `write` changes one entry as the store does. */
 function small(keptBytesMax: number) {
 	const views = new Views(keptBytesMax);
 	const entries = new KeyIndex<Kept>(views);
