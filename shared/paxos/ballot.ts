@@ -30,6 +30,8 @@ export const NO_BALLOT: Ballot = { ms: 0, ns: 0, node: '' };
 
 const NS_PER_MS = 1_000_000;
 const BALLOT_NS_MAX = 2n ** 62n;
+/** The milliseconds of a well-formed ballot are below this. */
+const BALLOT_MS_END = Number(BALLOT_NS_MAX / BigInt(NS_PER_MS));
 
 /** Negative, zero or positive, as `a` is below, equal to or above `b`. */
 export function compareBallots(a: Ballot, b: Ballot): number {
@@ -58,7 +60,7 @@ export function isWellFormed(ballot: Ballot): boolean {
 	return (
 		Number.isSafeInteger(ballot.ms) &&
 		ballot.ms >= 0 &&
-		ballot.ms < Number(BALLOT_NS_MAX / BigInt(NS_PER_MS)) &&
+		ballot.ms < BALLOT_MS_END &&
 		Number.isInteger(ballot.ns) &&
 		ballot.ns >= 0 &&
 		ballot.ns < NS_PER_MS &&

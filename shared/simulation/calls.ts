@@ -89,32 +89,34 @@ export class Calls {
 		counters.writes++;
 		const { planned, operation } = call;
 		if (operation === null) throw new Violation('AnswersFit', `${describe(call)} is answered as a write`);
-		const span = { key: keyOf(planned.key), called: call.calledTick, returned: ++this.#tick };
+		const key = keyOf(planned.key);
+		const called = call.calledTick;
+		const returned = ++this.#tick;
 		switch (operation.kind) {
 			case 'put': {
 				this.#mustBeApplied(call, ok, revision);
 				const { cas } = operation;
 				if (cas === null) {
 					if (!ok) throw new Violation('AnswersFit', `${describe(call)} is not ok`);
-					return void this.history.push({
-						...span,
-						kind: 'put',
-						value: planned.value,
-						revision,
-						isRepeated: isRepeated(planned),
-					});
+					const { value } = planned;
+					this.history.push({ kind: 'put', key, called, returned, value, revision, isRepeated: isRepeated(planned) });
+					return;
 				}
 				if (ok) counters.casHeld++;
 				else counters.casFailed++;
-				return void this.history.push({ ...span, kind: 'cas', expected: cas, value: planned.value, ok, revision });
+				const { value } = planned;
+				this.history.push({ kind: 'cas', key, called, returned, expected: cas, value, ok, revision });
+				return;
 			}
 			case 'delete':
 				if (operation.cas !== null) counters.conditionalDeletes++;
-				return void this.history.push({ ...span, kind: 'delete', expected: operation.cas, ok, revision });
+				this.history.push({ kind: 'delete', key, called, returned, expected: operation.cas, ok, revision });
+				return;
 			case 'deletePrefix':
 				counters.prefixesDeleted++;
-				for (let key = 0; key < this.keys; key++) {
-					this.history.push({ ...span, key: keyOf(key), kind: 'delete', expected: null, ok: true, revision });
+				for (let each = 0; each < this.keys; each++) {
+					const span = { key: keyOf(each), called, returned };
+					this.history.push({ kind: 'delete', ...span, expected: null, ok: true, revision });
 				}
 				return;
 			case 'registerClient':

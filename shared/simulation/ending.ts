@@ -1,6 +1,7 @@
 /** What must hold once every fault has ended and every client has its answer: nothing waits, and nothing is in turmoil. */
 import { Violation } from './ledger.ts';
-import type { Process, SimulatedNode } from './node.ts';
+import type { SimulatedNode } from './node.ts';
+import type { Process } from './process.ts';
 import type { Random } from './random.ts';
 import { US_PER_MS } from './schedule.ts';
 import type { World } from './world.ts';

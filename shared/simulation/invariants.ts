@@ -40,8 +40,8 @@ export class Invariants {
 	readonly #time = new TimeRules();
 	/** By slot: what the node that applied it first made of it, and of everything before. */
 	readonly #resultsAfter: number[] = [];
-	/** By command: the revision that it got. */
-	readonly #revisions = new Map<string, number>();
+	/** By client, then by sequence number: the revision that the command got. */
+	readonly #revisions = new Map<string, Map<number, number>>();
 
 	/** @param openSlotsMax how many slots beyond what is chosen a leader may propose in */
 	constructor(ledger: Ledger, ids: readonly string[], counters: Counters, openSlotsMax: number) {
@@ -101,7 +101,7 @@ export class Invariants {
 		life.results = mixed(life.results, sequence);
 		if (result.kind === 'applied' || result.kind === 'duplicate') {
 			life.results = mixed(mixed(life.results, result.revision), result.ok ? 1 : 2);
-			this.#appliedOnce(`${client}/${sequence}`, result.revision);
+			this.#appliedOnce(client, sequence, result.revision);
 			if (result.kind === 'duplicate') this.#counters.commandsChosenTwice++;
 		} else {
 			life.results = mixed(life.results, 3);
@@ -125,11 +125,18 @@ export class Invariants {
 		if (slot > this.acknowledgedThrough) this.acknowledgedThrough = slot;
 	}
 
-	#appliedOnce(command: string, revision: number): void {
-		const before = this.#revisions.get(command);
+	#appliedOnce(client: string, sequence: number, revision: number): void {
+		let revisions = this.#revisions.get(client);
+		if (!revisions) {
+			revisions = new Map();
+			this.#revisions.set(client, revisions);
+		}
+		const before = revisions.get(sequence);
 		if (before === revision) return;
-		if (before !== undefined) throw new Violation('AppliedOnce', `${command} at revision ${before} and ${revision}`);
-		this.#revisions.set(command, revision);
+		if (before !== undefined) {
+			throw new Violation('AppliedOnce', `${client}/${sequence} at revision ${before} and ${revision}`);
+		}
+		revisions.set(sequence, revision);
 	}
 
 	/** A node that starts has applied this again, from its log. */

@@ -4,6 +4,7 @@
  */
 import { type Ballot, ballotToText, compareBallots, NO_BALLOT, type NodeId, sameBallot } from '../paxos/ballot.ts';
 import type { Envelope, Leading, Message, Slot } from '../paxos/message.ts';
+import { type BallotId, BallotIds } from './ballots.ts';
 import type { Counters } from './counters.ts';
 import { type Ledger, Violation } from './ledger.ts';
 import type { Life } from './life.ts';
@@ -20,14 +21,15 @@ export class MessageRules {
 	readonly #counters: Counters;
 	/** By node, over all its lives: the campaign of the highest ballot that has left. */
 	readonly #prepared: Prepared[];
-	/** Every ballot that a campaign was begun under, as text. */
-	readonly #campaigned = new Set<string>();
+	readonly #ballots = new BallotIds();
+	/** Every ballot that a campaign was begun under. */
+	readonly #campaigned = new Set<BallotId>();
 	/** By ballot: up to which slot earlier ballots may have chosen something, as its leader said first. */
-	readonly #recovered = new Map<string, Slot>();
+	readonly #recovered = new Map<BallotId, Slot>();
 	/** By ballot: the highest round that its leader has asked to confirm. */
-	readonly #rounds = new Map<string, number>();
-	/** Every ballot that a node has polled with. */
-	readonly #polled = new Set<string>();
+	readonly #rounds = new Map<BallotId, number>();
+	/** By node: every ballot that it has polled with. */
+	readonly #polled: ReadonlyMap<NodeId, Set<BallotId>>;
 	/** By asker, epoch and round: what had been acknowledged to clients when the ask left. */
 	readonly #asks = new Map<string, Slot>();
 
@@ -36,12 +38,13 @@ export class MessageRules {
 		this.#ids = ids;
 		this.#counters = counters;
 		this.#prepared = ids.map(() => ({ ballot: NO_BALLOT, life: undefined }));
+		this.#polled = new Map(ids.map((id) => [id, new Set()]));
 	}
 
 	/** A campaign begins; its prepares leave once its ballot is durable. */
 	campaigned(node: number, ballot: Ballot): void {
 		this.#ballotIsOwn(node, ballot);
-		this.#campaigned.add(ballotToText(ballot));
+		this.#campaigned.add(this.#ballots.of(ballot));
 	}
 
 	/** @param acknowledgedThrough the highest slot of which a client has the answer */
@@ -52,7 +55,7 @@ export class MessageRules {
 				return this.#ledger.mustHavePromised(node, message.ballot);
 			case 'promise':
 				this.#goesToItsProposer(node, to, message);
-				this.#must(message.part < message.parts, node, message, 'a part that its promise does not have');
+				if (message.part >= message.parts) this.#lies(node, message, 'a part that its promise does not have');
 				this.#ledger.mustHavePromised(node, message.ballot);
 				this.#ledger.mustKnowDurably(node, message.chosenThrough);
 				return this.#ledger.mustBeChosenThrough(node, message.chosenThrough, 'a promise');
@@ -68,23 +71,24 @@ export class MessageRules {
 			case 'confirm': {
 				this.#goesToItsProposer(node, to, message);
 				this.#knows(node, life, message, message.chosenThrough);
-				const isPromised = compareBallots(life.promised, message.ballot) > 0;
-				this.#must(!isPromised, node, message, `though ${ballotToText(life.promised)} is promised`);
-				const asked = this.#rounds.get(ballotToText(message.ballot)) ?? 0;
-				return this.#must(
-					message.round > 0 && message.round <= asked,
-					node,
-					message,
-					`round ${message.round} of ${asked}`,
-				);
+				if (compareBallots(life.promised, message.ballot) > 0) {
+					this.#lies(node, message, `though ${ballotToText(life.promised)} is promised`);
+				}
+				const asked = this.#rounds.get(this.#ballots.of(message.ballot)) ?? 0;
+				if (message.round <= 0 || message.round > asked)
+					this.#lies(node, message, `round ${message.round} of ${asked}`);
+				return;
 			}
 			case 'poll':
-				this.#must(sameBallot(message.ballot, life.promised), node, message, 'another ballot than it has promised');
-				return void this.#polled.add(`${this.#ids[node]} ${ballotToText(message.ballot)}`);
+				if (!sameBallot(message.ballot, life.promised)) {
+					this.#lies(node, message, 'another ballot than it has promised');
+				}
+				return void this.#polled.get(this.#ids[node] as NodeId)?.add(this.#ballots.of(message.ballot));
 			case 'pollReply': {
 				this.#knows(node, life, message, message.chosenThrough);
-				const isAsked = this.#polled.has(`${to} ${ballotToText(message.ballot)}`);
-				this.#must(isAsked, node, message, `${to} has never polled with ${ballotToText(message.ballot)}`);
+				if (!this.#polled.get(to)?.has(this.#ballots.of(message.ballot))) {
+					this.#lies(node, message, `${to} has never polled with ${ballotToText(message.ballot)}`);
+				}
 				return this.#leaderIsKnown(node, message, message.leader);
 			}
 			case 'decisions':
@@ -94,11 +98,13 @@ export class MessageRules {
 				return this.#knows(node, life, message, message.trimmedThrough);
 			case 'fetch':
 				this.#counters.fetches++;
-				return this.#must(message.from <= life.chosenThrough + 1, node, message, `from ${message.from}, with a gap`);
+				if (message.from > life.chosenThrough + 1) this.#lies(node, message, `from ${message.from}, with a gap`);
+				return;
 			case 'nack':
 				return this.#nackIsTrue(node, life, message);
 			case 'forward':
-				return this.#must(message.value.length > 0, node, message, 'nothing');
+				if (message.value.length === 0) this.#lies(node, message, 'nothing');
+				return;
 			case 'noRoom':
 				return;
 			case 'hears':
@@ -111,15 +117,16 @@ export class MessageRules {
 			}
 			case 'readIndex': {
 				const least = this.#asks.get(`${message.origin} ${message.epoch} ${message.round}`);
-				if (least === undefined) return this.#must(false, node, message, `what ${to} has never asked`);
-				return this.#must(message.slot >= least, node, message, `${message.slot}, though ${least} was acknowledged`);
+				if (least === undefined) return this.#lies(node, message, `what ${to} has never asked`);
+				if (message.slot < least) this.#lies(node, message, `${message.slot}, though ${least} was acknowledged`);
+				return;
 			}
 		}
 	}
 
 	#leaderIsKnown(node: number, message: Message, leader: Ballot): void {
-		const isKnown = leader.node === '' || this.#campaigned.has(ballotToText(leader));
-		this.#must(isKnown, node, message, `nobody campaigned under ${ballotToText(leader)}`);
+		if (leader.node === '' || this.#campaigned.has(this.#ballots.of(leader))) return;
+		this.#lies(node, message, `nobody campaigned under ${ballotToText(leader)}`);
 	}
 
 	/** What a leader says with everything: that it leads, what is chosen, and what earlier ballots may have chosen. */
@@ -127,20 +134,23 @@ export class MessageRules {
 		const { ballot, chosenThrough, recoveredThrough } = leading;
 		this.#ballotIsOwn(node, ballot);
 		this.#knows(node, life, message, chosenThrough);
-		const name = ballotToText(ballot);
-		const before = this.#recovered.get(name);
+		const id = this.#ballots.of(ballot);
+		const before = this.#recovered.get(id);
 		if (before === undefined) {
 			this.#ledger.mustLead(node, ballot);
 			this.#ledger.mustBeRecovered(node, ballot, recoveredThrough);
-			this.#recovered.set(name, recoveredThrough);
-		} else
-			this.#must(before === recoveredThrough, node, message, `recovered through ${recoveredThrough}, then ${before}`);
+			this.#recovered.set(id, recoveredThrough);
+		} else if (before !== recoveredThrough) {
+			this.#lies(node, message, `recovered through ${recoveredThrough}, then ${before}`);
+		}
 	}
 
 	/** A node tells no more than it knows itself, and that is true. */
 	#knows(node: number, life: Life, message: Message, chosenThrough: Slot): void {
-		this.#ledger.mustBeChosenThrough(node, chosenThrough, `a message: ${message.kind}`);
-		this.#must(chosenThrough <= life.chosenThrough, node, message, `chosen through ${chosenThrough}, its own is less`);
+		this.#ledger.mustBeChosenThrough(node, chosenThrough, message.kind);
+		if (chosenThrough > life.chosenThrough) {
+			this.#lies(node, message, `chosen through ${chosenThrough}, its own is less`);
+		}
 	}
 
 	#asksToConfirm(node: number, life: Life, ballot: Ballot, round: number): void {
@@ -148,7 +158,7 @@ export class MessageRules {
 		if (round < life.round)
 			throw new Violation('RoundsGrow', `${this.#ids[node]} asks for ${round} after ${life.round}`);
 		life.round = round;
-		this.#rounds.set(ballotToText(ballot), round);
+		this.#rounds.set(this.#ballots.of(ballot), round);
 	}
 
 	#decisionsAreChosen(node: number, life: Life, message: Message & { kind: 'decisions' }): void {
@@ -156,7 +166,7 @@ export class MessageRules {
 		this.#knows(node, life, message, chosenThrough);
 		const last = from + decisions.length - 1;
 		// An empty answer tells of nothing, also where the receiver has asked for more than is known here.
-		this.#must(decisions.length === 0 || last <= chosenThrough, node, message, 'more than it knows');
+		if (decisions.length > 0 && last > chosenThrough) this.#lies(node, message, 'more than it knows');
 		for (const [index, { ballot, value }] of decisions.entries()) {
 			this.#ledger.mustBeChosen(node, from + index, value, 'decisions');
 			this.#ledger.mustBeProposed(node, ballot, from + index, value, 'decisions');
@@ -168,18 +178,15 @@ export class MessageRules {
 		if (compareBallots(promised, ballot) <= 0) {
 			throw new Violation('NackNamesHigher', `${this.#ids[node]} refuses ${ballotToText(ballot)} for nothing higher`);
 		}
-		this.#must(
-			sameBallot(promised, life.promised),
-			node,
-			message,
-			`${ballotToText(promised)}, which it did not promise`,
-		);
+		if (!sameBallot(promised, life.promised)) {
+			this.#lies(node, message, `${ballotToText(promised)}, which it did not promise`);
+		}
 		if (acceptance) this.#ledger.mustBeProposed(node, acceptance.ballot, acceptance.slot, acceptance.value, 'a nack');
 	}
 
 	/** Promises, accepteds and confirms are for the proposer of their ballot, and for nobody else. */
 	#goesToItsProposer(node: number, to: NodeId, message: Message & { readonly ballot: Ballot }): void {
-		this.#must(to === message.ballot.node, node, message, `to ${to}, of ${ballotToText(message.ballot)}`);
+		if (to !== message.ballot.node) this.#lies(node, message, `to ${to}, of ${ballotToText(message.ballot)}`);
 	}
 
 	/** No two nodes can form the same ballot, and no node forms one twice. */
@@ -199,7 +206,7 @@ export class MessageRules {
 		if (above > 0) this.#prepared[node] = { ballot, life };
 	}
 
-	#must(holds: boolean, node: number, { kind }: Message, what: string): void {
-		if (!holds) throw new Violation('MessagesAreTrue', `${this.#ids[node]} sends ${kind}: ${what}`);
+	#lies(node: number, { kind }: Message, what: string): never {
+		throw new Violation('MessagesAreTrue', `${this.#ids[node]} sends ${kind}: ${what}`);
 	}
 }

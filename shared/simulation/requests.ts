@@ -7,8 +7,9 @@ import type { SubmitOptions } from '../replica/batch.ts';
 import type { SubmitAnswer } from '../replica/submit-answer.ts';
 import { type Call, type Calls, keyOf, operationOf } from './calls.ts';
 import { Violation } from './ledger.ts';
-import type { Process, SimulatedNode } from './node.ts';
+import type { SimulatedNode } from './node.ts';
 import { CONTESTED_SLOTS, type PlannedOperation } from './operations.ts';
+import type { Process } from './process.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
 

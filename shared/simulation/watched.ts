@@ -1,0 +1,68 @@
+/** The production agent and log of a simulated process, with everything that passes through them looked at. */
+import type { Log } from '../disk/log.ts';
+import type { AgentView, PaxosAgent } from '../paxos/agent.ts';
+import type { Effects } from '../paxos/effects.ts';
+import type { Event, Moment } from '../paxos/event.ts';
+import type { DurableRecord } from '../paxos/record.ts';
+import type { LoopLog } from '../replica/loop.ts';
+import type { ReplicaAgent } from '../replica/runtime.ts';
+import type { Invariants } from './invariants.ts';
+import type { Ledger } from './ledger.ts';
+import type { Process } from './process.ts';
+
+/** The agent: its effects are checked before anything is done about them. */
+export class WatchedAgent implements ReplicaAgent {
+	readonly #node: number;
+	readonly #agent: PaxosAgent;
+	readonly #invariants: Invariants;
+
+	constructor(node: number, agent: PaxosAgent, invariants: Invariants) {
+		this.#node = node;
+		this.#agent = agent;
+		this.#invariants = invariants;
+	}
+
+	view(): AgentView {
+		return this.#agent.view();
+	}
+
+	step(event: Event, now: Moment): Effects {
+		const effects = this.#agent.step(event, now);
+		this.#invariants.stepped(this.#node, event, effects, this.#agent.view());
+		return effects;
+	}
+}
+
+/** The log: the ledger is told of every record that goes into it. */
+export class WatchedLog implements LoopLog {
+	readonly #process: Process;
+	readonly #log: Log;
+	readonly #ledger: Ledger;
+	readonly #canary: boolean;
+
+	/** @param canary what is written is called durable before it is: a bug, to see that it is caught */
+	constructor(process: Process, log: Log, ledger: Ledger, canary: boolean) {
+		this.#process = process;
+		this.#log = log;
+		this.#ledger = ledger;
+		this.#canary = canary;
+	}
+
+	get durableThrough(): number {
+		return this.#canary ? Number.POSITIVE_INFINITY : this.#log.durableThrough;
+	}
+
+	get takesValues(): boolean {
+		const { index, waitingRecordsMax } = this.#process.node;
+		return this.#log.takesValues && this.#ledger.waitingCount(index) < waitingRecordsMax;
+	}
+
+	append(records: readonly DurableRecord[]): number {
+		for (const record of records) this.#ledger.appended(this.#process.node.index, record);
+		return this.#log.append(records);
+	}
+
+	flush(): void {
+		if (!this.#process.isEnded) this.#log.flush();
+	}
+}
