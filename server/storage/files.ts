@@ -15,16 +15,17 @@ import { type Disk, type Done, NoRoomError } from '../../shared/disk/disk.ts';
 import { OpenFiles } from './open-files.ts';
 import { Pace } from './pace.ts';
 
-/** Up to here a write into the system's memory takes less time than a thread would take to be woken for it. */
+/** A write of up to so many bytes into the system's memory takes less time than waking a thread for it. */
 const BYTES_WRITTEN_AT_ONCE_MAX = 64 * 1024;
 /**
- * Little to flush means that few wait: the hand-over would be the longer part. While more is flushed, there is work.
+ * Up to so many bytes may be flushed on the event loop. With so few, few clients wait, and handing the flush to a thread
+ * would take most of the time. With more, the loop has other work during the flush.
  */
 const BYTES_FLUSHED_ON_LOOP_MAX = 2048;
 const ZEROS = new Uint8Array(1024 * 1024);
 const HALF_MADE = '.making';
 
-/** What the system says where a file cannot be made now but perhaps later, and what people say. */
+/** The system's errors where a file cannot be made now but perhaps later, with their texts for people. */
 const LACKS: Readonly<Record<string, string>> = {
 	ENOSPC: 'the disk is full',
 	EDQUOT: 'the disk quota is used up',

@@ -18,7 +18,7 @@ export type FolderErrorCode =
 	| 'unreadable'
 	| 'notWritable';
 
-/** What a message leaves to be done at its very end, by a command that the command line knows how to name. */
+/** The remedy that a message ends with, for which the command line adds the command. */
 export type FolderRemedy = 'format' | 'erase';
 
 /** A data folder that must not be used. The message is for people. */

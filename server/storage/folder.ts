@@ -34,13 +34,13 @@ export interface OpenFolder {
 	readonly swarmId: string;
 	readonly incarnation: string;
 	readonly incarnations: Readonly<Record<NodeId, string>>;
-	/** The node's log lives there. */
+	/** The disk of the node's log. */
 	readonly disk: FileDisk;
-	/** Whose log it is: for `Log.open`. */
+	/** The owner of the log, for `Log.open`. */
 	readonly owner: string;
-	/** What is said where the log turns out not to be whole. */
+	/** The error for people where the log is damaged. */
 	damaged(error: CorruptLogError): FolderError;
-	/** Waits for writes that are on their way, then lets another process have the folder. */
+	/** Waits for writes under way, and unlocks the folder. */
 	close(): Promise<void>;
 }
 

@@ -18,30 +18,30 @@ const identitySchema = z.strictObject({
 	format: z.literal(FORMAT),
 	name: z.string().min(1),
 	swarmId: z.string().min(1),
-	/** Of every member, so that a node knows a peer that lost its disk. */
+	/** The incarnations of all members, by which a node recognizes a peer that lost its disk. */
 	incarnations: z.record(z.string().min(1), z.string().min(1)),
 	checksum: z.string(),
 });
 
 export interface SwarmIdentity {
-	/** For people. */
+	/** The name of the swarm, for people. */
 	readonly name: string;
 	readonly swarmId: string;
 	readonly incarnations: Readonly<Record<NodeId, string>>;
 }
 
-/** As configured. */
+/** The name and members of the swarm in the configuration. */
 export interface SwarmMembers {
 	readonly name: string;
 	readonly members: readonly NodeId[];
 }
 
-/** Of a data folder: formatting was finished. Of a node's: it was begun. */
+/** Whether the formatting of a data folder was finished, or that of a node's folder was begun. */
 export function isFormatted(folder: string): boolean {
 	return fs.existsSync(join(folder, FILE));
 }
 
-/** The id of the swarm whose data is there; null where nothing was formatted, or nobody can say. */
+/** The id of the swarm whose data is there; null where nothing was formatted, or the file cannot be read. */
 export function swarmIdIn(dataDir: string): string | null {
 	return identityIn(dataDir)?.swarmId ?? null;
 }
@@ -169,7 +169,7 @@ function unreadable(path: string, dataDir: string, why: string, cause: unknown):
 	});
 }
 
-/** What helps where one of these files is damaged or lost. */
+/** The remedy where one of these files is damaged or lost. */
 function copyOver(dataDir: string, path: string): string {
 	const remedy = `Every ${FILE} of one swarm is the same and never changes, so copy another over it`;
 	const nodes = fs.existsSync(dataDir) ? fs.readdirSync(dataDir).map((name) => join(dataDir, name)) : [];

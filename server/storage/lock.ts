@@ -36,7 +36,7 @@ export class CannotLockError extends Error {
 	override readonly name = 'CannotLockError';
 }
 
-/** As in macOS, the BSDs and libuv for Windows, which Node does not name. */
+/** The flag of macOS, of the BSDs and of libuv for Windows, for which Node has no name. */
 const O_EXLOCK = process.platform === 'win32' ? 0x10000000 : 0x20;
 /** The exit status of `flock --nonblock` when another process holds the lock. */
 const FLOCK_IS_HELD = 1;
@@ -102,7 +102,7 @@ function isThere(fd: number, path: string): boolean {
 	return there !== undefined && there.ino === own.ino && there.dev === own.dev;
 }
 
-/** What the holder wrote of itself: for messages alone. */
+/** The holder as it has written itself into the file. This is for messages only. */
 function holderOf(path: string): Pick<LockedError, 'pid' | 'holder'> {
 	const [, pid, namespace] = /^(\d+) (\S+)\n$/.exec(readText(path)) ?? [];
 	if (!pid) return { pid: null, holder: 'another process' };
@@ -114,7 +114,7 @@ function readText(path: string): string {
 	try {
 		return fs.readFileSync(path, 'latin1');
 	} catch {
-		// Windows lets nobody else read a file that is locked.
+		// On Windows no other process can read a locked file.
 		return '';
 	}
 }

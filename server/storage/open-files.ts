@@ -14,7 +14,7 @@ export class OpenFiles {
 	readonly #files = new Map<string, number>();
 	#lastName = '';
 	#lastFd = -1;
-	/** Of the folder itself, to flush it. */
+	/** The descriptor of the folder, by which it is flushed. */
 	readonly folderFd: number;
 	/** The reserve: it is open only to be closed when a descriptor is needed. */
 	#reserveFd: number | null;

@@ -3,18 +3,18 @@
  * not, until many quick ones have followed.
  */
 
-/** The event loop may stand still for so long, now and then: far below a heartbeat. */
+/** A quick flush takes at most so long, which is far below the interval of heartbeats. */
 const QUICK_MS_MAX = 4;
-/** On the average of late; a disk with a write cache takes a tenth. */
+/** The recent mean of a quick disk is at most this. With a write cache it is a tenth of this. */
 const QUICK_MS_MEAN_MAX = 1.5;
-/** How much of the mean a flush leaves. */
+/** The weight of the old mean when a flush is measured. */
 const MEMORY = 31 / 32;
-/** So many in a row, each quick, and it is trusted again. */
+/** After so many quick flushes in a row the disk is trusted. */
 const QUICK_FLUSHES_MIN = 64;
 
 export class Pace {
 	#meanMs = 0;
-	/** Quick flushes that are still to come; 0 while it is trusted. A disk that was not seen yet is not. */
+	/** The number of quick flushes that are still needed; 0 while the disk is trusted. A new disk is not. */
 	#doubt = QUICK_FLUSHES_MIN;
 
 	get isQuick(): boolean {

@@ -1,4 +1,4 @@
-/** What both platforms have beyond the language, and what is pure: the same bytes for the same text, always. */
+/** The pure functions that Node and browsers have beyond the language. They give the same bytes for the same text. */
 
 declare class TextEncoder {
 	encode(text: string): Uint8Array;

@@ -227,7 +227,9 @@ export class ClientConnection implements Submitter {
 	}
 }
 
-/** A client is told of its node's disk by name. Whatever else keeps a node from taking writes in is a matter of room. */
+/**
+ * The refusal as a client is told it. Faults of the disk have words of their own; all other reasons are lack of room.
+ */
 function wordOf(why: RefusedWhy): Refusal {
 	return why === 'diskFull' || why === 'diskBehind' ? why : 'overloaded';
 }

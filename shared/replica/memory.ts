@@ -1,28 +1,30 @@
 /**
- * What nodes remember of each other's logs. A data folder that is put back from an older copy looks right, but it has
- * forgotten promises, and only other nodes can remember more. So whatever a node sends says up to which frame its log
- * is durable, each of its peers remembers the furthest, and says it to the node whenever their link is made. A node
- * that hears of a frame behind the end of its log was put back, and stops.
+ * Nodes remember how far each other's logs reach. A data folder that is put back from an older copy looks right, but it
+ * lacks promises, and only other nodes can know that. So every frame that a node sends tells up to which frame its log is
+ * durable. Each peer remembers the highest number, and tells it to the node whenever their link is made. A node that is
+ * told a number above the last frame of its log was put back, and stops.
  *
- * It stops before it has voted: a node that has just started does nothing before each peer has said what it remembers,
- * or has had the time that a link takes. So a peer that is up, and remembers, is heard before a quorum can form
+ * It stops before it has voted, because a node that has just started does nothing until each peer has told what it
+ * remembers, or has had the time that a link takes. So a peer that is up and remembers is heard before a quorum can form
  * without it.
  *
- * The word of one peer is enough. A peer that lies can therefore stop a node, which costs the swarm that node until it
- * is started without the liar; to wait for a second word would cost what clients were told is safe, because often only
- * one peer remembers. What is out of all proportion is not believed: damage must not stop a node.
+ * The word of one peer is enough, because often only one peer remembers, and to wait for a second one could lose
+ * acknowledged writes. So a peer that lies can stop a node, until it is started without that peer. Numbers that are far
+ * too high are not believed, so that damage does not stop a node.
  */
 import type { NodeId } from '../paxos/ballot.ts';
 
-/** Says how far a log goes: its frames are numbered from 1, through its whole life. 0 stands for "none". */
+/** The number of a frame of a log, from 1 through the log's whole life; 0 for none. */
 export type FrameNumber = number;
 
-/** Nobody puts back a folder that is older than this: with a thousand flushes a second these are two years. */
+/** A number that is further ahead than this is not believed. With a thousand flushes a second these are two years. */
 export const FRAMES_BEHIND_MAX = 2 ** 36;
-/** So many messages wait for what the peers have to say. More only come where something is wrong with a peer. */
+/**
+ * So many messages are held while the node waits for its peers. More come only where something is wrong with a peer.
+ */
 export const HELD_MESSAGES_MAX = 4096;
 
-/** The data folder is an older copy of what it was: this node must not vote with it. */
+/** The data folder is an older copy, and this node must not vote with it. */
 export class PutBackError extends Error {
 	override readonly name = 'PutBackError';
 	/** The node that remembers. */
@@ -39,37 +41,37 @@ export class PutBackError extends Error {
 	}
 }
 
-/** How far the logs of the peers were durable, as they said in this life of the process. */
+/** How far the peers' logs were durable, as they told in this life of the process. */
 export class PeerMemory {
 	readonly #reached = new Map<NodeId, FrameNumber>();
 
-	/** 0 where the peer has said nothing. */
+	/** The last durable frame of the peer's log; 0 where it has told none. */
 	of(peer: NodeId): FrameNumber {
 		return this.#reached.get(peer) ?? 0;
 	}
 
-	/** A peer says how far its log is durable. */
+	/** A peer has told how far its log is durable. */
 	told(peer: NodeId, reached: FrameNumber): void {
 		const before = this.#reached.get(peer);
 		const isFurther = before === undefined || (reached > before && reached - before <= FRAMES_BEHIND_MAX);
-		// A number out of all proportion may have come first: the next one that is not takes its place.
+		// A number that was far too high may have come first. The next plausible one replaces it.
 		if (isFurther || before - reached > FRAMES_BEHIND_MAX) this.#reached.set(peer, reached);
 	}
 }
 
 export interface RecallRuntime {
-	/** Calls `Recall.fire` after that long. */
+	/** Calls `Recall.fire` after so many milliseconds. */
 	setTimer(afterMs: number): void;
-	/** Nobody is waited for any more: what was handed in meanwhile is to be done. */
+	/** The wait is over, and input that came meanwhile is to be handled. */
 	over(): void;
-	/** A peer remembers what cannot be. @param detail the rest of a sentence that begins with the node */
+	/** A peer told a number that is not believed. @param detail the rest of a sentence that begins with the node */
 	disbelieved(detail: string): void;
 }
 
-/** What the peers remember of this node. */
+/** Collects the frames that the peers remember of this node's log, and decides when the wait for them is over. */
 export class Recall {
 	readonly #runtime: RecallRuntime;
-	/** Those that have not said yet what they remember; null once they are not waited for any more. */
+	/** The peers that have not told yet what they remember; null once the wait is over. */
 	#awaited: Set<NodeId> | null;
 	#messages = 0;
 
@@ -78,18 +80,18 @@ export class Recall {
 		this.#awaited = peers.length > 0 ? new Set(peers) : null;
 	}
 
-	/** @param waitMs the time that a link takes at most, where the peer is up, milliseconds */
+	/** @param waitMs the time that a link to a running peer takes at most, milliseconds */
 	start(waitMs: number): void {
 		if (this.#awaited) this.#runtime.setTimer(waitMs);
 	}
 
-	/** The node answers nobody yet. */
+	/** Whether the node still waits, and handles no input. */
 	get isWaiting(): boolean {
 		return this.#awaited !== null;
 	}
 
 	/**
-	 * A link to `peer` was made, and this is what the peer remembers of this node.
+	 * A link to `peer` was made, and the peer remembers frame `remembered` of this node's log.
 	 *
 	 * @param newest the last frame of this node's log, durable or not
 	 * @throws PutBackError
@@ -105,14 +107,14 @@ export class Recall {
 		if (this.#awaited?.size === 0) this.fire();
 	}
 
-	/** So many messages came. False: they are too many to wait. */
+	/** Counts messages that came. @returns false where they are too many to hold */
 	hasRoomFor(messages: number): boolean {
 		if (!this.#awaited) return true;
 		this.#messages += messages;
 		return this.#messages <= HELD_MESSAGES_MAX;
 	}
 
-	/** Nobody is waited for any more. */
+	/** Ends the wait. */
 	fire(): void {
 		if (!this.#awaited) return;
 		this.#awaited = null;

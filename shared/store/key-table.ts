@@ -77,9 +77,9 @@ const OFFSET_BASIS = 0x811c9dc5;
 let basis = OFFSET_BASIS;
 
 /**
- * Makes the hashes of this program differ from those of every other one. Otherwise somebody could choose many keys of
- * one hash, and each search for one of them would pass all the others. It has to be called before the first key is
- * hashed, because items keep their hashes.
+ * Makes the hashes of this process differ from those of others. Otherwise a client could choose many keys with one hash,
+ * and each search for one of them would pass all the others. It has to be called before the first key is hashed, because
+ * items keep their hashes.
  *
  * @param seed a random integer of 32 bits
  */
