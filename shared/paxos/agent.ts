@@ -7,22 +7,25 @@
  */
 
 import { Acceptor, type AcceptorState } from './acceptor.ts';
-import { type Ballot, compareBallots, type NodeId, sameBallot } from './ballot.ts';
+import { type Ballot, type NodeId, sameBallot } from './ballot.ts';
 import type { Phase1 } from './campaign.ts';
 import { Clocks, type ClocksState } from './clocks.ts';
 import type { AgentConfig, Context } from './config.ts';
 import type { Effects } from './effects.ts';
-import { Election, type ElectionState } from './election.ts';
 import type { Event, Moment, Timer } from './event.ts';
 import type { Role } from './fact.ts';
 import type { Leadership } from './leadership.ts';
 import { Learner, type LearnerState } from './learner.ts';
 import { type LogEntry, LogReplay, type LogState, SlotLog } from './log.ts';
-import type { Forward, Hearing, Leading, Message, Nack, NoRoom, ReadAsk, ReadIndex, Slot } from './message.ts';
+import type { Forward, Hearing, Leading, Message, NoRoom, ReadAsk, ReadIndex, Slot } from './message.ts';
+import { Neighbours, type NeighboursState } from './neighbours.ts';
 import { Outbox } from './outbox.ts';
-import { Proposer, type ProposerState } from './proposer.ts';
+import type { PendingState } from './pending.ts';
+import { Poll, type PollState } from './poll.ts';
+import { Proposals } from './proposals.ts';
 import { Reads, type ReadsState } from './reads.ts';
 import type { DurableRecord } from './record.ts';
+import { RoleMachine, type RoleState } from './role.ts';
 
 /** What may be looked at between steps. Copies nothing, and changes with the next step. */
 export interface AgentView {
@@ -55,30 +58,31 @@ export interface AgentView {
 export interface AgentState {
 	readonly epoch: number;
 	readonly appliedThrough: Slot;
-	readonly recoveredThrough: Slot;
 	readonly clocks: ClocksState;
 	readonly log: LogState;
 	readonly acceptor: AcceptorState;
 	readonly learner: LearnerState;
-	readonly proposer: ProposerState;
-	readonly election: ElectionState;
+	readonly pending: PendingState;
 	readonly reads: ReadsState;
+	readonly poll: PollState;
+	readonly neighbours: NeighboursState;
+	readonly role: RoleState;
 }
 
 export class PaxosAgent {
 	/** Whether facts of single messages are made. */
 	watched = false;
 	readonly #context: Context;
-	readonly #clocks: Clocks;
 	readonly #log: SlotLog;
+	readonly #clocks: Clocks;
 	readonly #acceptor: Acceptor;
 	readonly #learner: Learner;
-	readonly #proposer: Proposer;
-	readonly #election: Election;
+	readonly #proposals: Proposals;
 	readonly #reads: Reads;
+	readonly #poll: Poll;
+	readonly #neighbours: Neighbours;
+	readonly #role: RoleMachine;
 	#appliedThrough: Slot;
-	/** Of the leader that is heard: what lies above was not chosen before its ballot. */
-	#recoveredThrough: Slot;
 
 	/**
 	 * @param durable every record this node ever made durable, in the order of its log; or a replay of all of them
@@ -95,7 +99,6 @@ export class PaxosAgent {
 		const replay = durable instanceof LogReplay ? durable : replayed(durable, config, trimmedThrough);
 		const log = state ? new SlotLog(trimmedThrough, state.log) : replay.log;
 		this.#appliedThrough = state?.appliedThrough ?? trimmedThrough;
-		this.#recoveredThrough = state?.recoveredThrough ?? 0;
 		this.#context = {
 			config,
 			out: new Outbox(false),
@@ -105,13 +108,27 @@ export class PaxosAgent {
 			promised: () => this.#acceptor.promised,
 			chosenThrough: () => this.#log.chosenThrough,
 		};
-		this.#clocks = new Clocks(this.#context, state?.clocks);
+		const context = this.#context;
 		this.#log = log;
-		this.#acceptor = new Acceptor(this.#context, log, replay.promised, state?.acceptor);
-		this.#learner = new Learner(this.#context, log, state?.learner);
-		this.#proposer = new Proposer(this.#context, log, this.#acceptor, this.#learner, this.#clocks, state?.proposer);
-		this.#election = new Election(this.#context, state?.election);
-		this.#reads = new Reads(this.#context, state?.reads);
+		this.#clocks = new Clocks(context, state?.clocks);
+		this.#acceptor = new Acceptor(context, log, replay.promised, state?.acceptor);
+		this.#learner = new Learner(context, log, state?.learner);
+		this.#proposals = new Proposals(context, log, state?.pending);
+		this.#reads = new Reads(context, state?.reads);
+		this.#poll = new Poll(context, state?.poll);
+		this.#neighbours = new Neighbours(context, state?.neighbours);
+		const rooms = {
+			context,
+			log,
+			clocks: this.#clocks,
+			acceptor: this.#acceptor,
+			learner: this.#learner,
+			proposals: this.#proposals,
+			reads: this.#reads,
+			poll: this.#poll,
+			neighbours: this.#neighbours,
+		};
+		this.#role = new RoleMachine(rooms, state?.role);
 	}
 
 	/** @throws InvariantError when something happened that must not: the node has to stop */
@@ -121,29 +138,29 @@ export class PaxosAgent {
 		this.#context.nowMs = Math.max(0, Math.floor(wallMs));
 		this.#context.steadyMs = Math.max(0, Math.floor(steadyMs));
 		const chosenBefore = this.#log.chosenThrough;
-		const leaderBefore = this.#election.leader;
+		const leaderBefore = this.#role.leader;
 		this.#dispatch(event);
 		this.#sendOnTheirWay();
 		this.#askToRead();
-		this.#proposer.askForCampaign();
+		this.#role.askForCampaign();
 		this.#lead(chosenBefore);
 		this.#tellNeighbours(chosenBefore, leaderBefore);
 		return out;
 	}
 
 	view(): AgentView {
-		const leadership = this.#proposer.leadership;
+		const { leadership } = this.#role;
 		return {
-			role: this.#proposer.role,
-			ballot: this.#proposer.ballot,
+			role: this.#role.role,
+			ballot: this.#role.ballot,
 			promised: this.#acceptor.promised,
-			leader: this.#election.leader,
+			leader: this.#role.leader,
 			chosenThrough: this.#log.chosenThrough,
 			appliedThrough: this.#appliedThrough,
 			lastSlot: this.#log.lastSlot,
 			entry: (slot) => this.#log.entry(slot),
 			phase1: leadership?.phase1 ?? null,
-			pendingCount: this.#proposer.pendingCount,
+			pendingCount: this.#proposals.pending.size,
 			openSlotsCount: leadership?.openCount ?? 0,
 			queuedCount: leadership?.queuedCount ?? 0,
 			readsCount: this.#reads.count,
@@ -154,14 +171,15 @@ export class PaxosAgent {
 		return {
 			epoch: this.#context.epoch,
 			appliedThrough: this.#appliedThrough,
-			recoveredThrough: this.#recoveredThrough,
 			clocks: this.#clocks.state,
 			log: this.#log.state,
 			acceptor: this.#acceptor.state,
 			learner: this.#learner.state,
-			proposer: this.#proposer.state,
-			election: this.#election.state,
+			pending: this.#proposals.pending.state,
 			reads: this.#reads.state,
+			poll: this.#poll.state,
+			neighbours: this.#neighbours.state,
+			role: this.#role.state,
 		};
 	}
 
@@ -177,24 +195,23 @@ export class PaxosAgent {
 			case 'receive':
 				return this.#receive(event.from, event.message);
 			case 'propose':
-				return this.#proposer.propose(event.proposal);
+				return this.#proposals.propose(event.proposal);
 			case 'withdraw':
-				return this.#proposer.withdraw(event.proposal);
+				return this.#proposals.withdraw(event.proposal);
 			case 'read':
 				return this.#reads.add(event.read);
 			case 'timer':
 				return this.#timer(event.timer);
 			case 'campaign':
-				if (this.#proposer.campaign(event.now, this.#election.takeCampaignDue())) this.#afterCampaign();
-				return;
+				return this.#role.campaign(event.now);
 			case 'linkUp':
 				return this.#sendAgain(event.peer);
 			case 'linkDown':
 				this.#learner.linkDown(event.peer);
-				return this.#election.linkDown(event.peer);
+				return this.#role.linkDown(event.peer);
 			case 'applied':
 				this.#appliedThrough = event.through;
-				return this.#proposer.settled(event.settled);
+				return this.#proposals.settled(event.settled);
 		}
 	}
 
@@ -206,7 +223,7 @@ export class PaxosAgent {
 			const { ballot, value } = this.#log.entry(slot) as LogEntry;
 			this.#context.out.apply.push({ slot, ballot, value });
 		}
-		this.#election.start();
+		this.#role.start();
 	}
 
 	#receive(from: NodeId, message: Message): void {
@@ -220,48 +237,46 @@ export class PaxosAgent {
 		switch (message.kind) {
 			case 'prepare':
 				this.#acceptor.prepare(from, message);
-				return this.#afterPromise(from, message.ballot);
+				return this.#role.promisedTo(from, message.ballot);
 			case 'promise':
-				if (this.#proposer.promised(from, message)) this.#afterElection();
-				return;
+				return this.#role.promised(from, message);
 			case 'accept':
 				this.#acceptor.accept(from, message);
-				return this.#afterLeader(from, message);
+				return this.#follow(from, message);
 			case 'accepted':
-				this.#proposer.accepted(from, message);
-				return;
+				return this.#role.accepted(from, message);
 			case 'nack':
-				return this.#nacked(from, message);
+				return this.#role.halt(message.promised, from);
 			case 'heartbeat':
 				this.#acceptor.heartbeat(from, message);
-				return this.#afterLeader(from, message);
+				return this.#follow(from, message);
 			case 'confirm':
-				if (!sameBallot(message.ballot, this.#proposer.ballot)) return;
-				this.#proposer.leadership?.confirmed(from, message.chosenThrough);
+				if (!sameBallot(message.ballot, this.#role.ballot)) return;
+				this.#role.leadership?.confirmed(from, message.chosenThrough);
 				return this.#reads.confirmed(from, message.round);
 			case 'poll':
-				return this.#election.reply(from, message, this.#hearing);
+				return this.#neighbours.reply(from, message, this.#role.hearing);
 			case 'pollReply':
 				this.#clocks.named(from, message.leader);
-				this.#proposer.saw(message.leader);
+				this.#clocks.saw(message.leader);
 				this.#neighbourHears(from, message);
-				return this.#election.replied(from, message);
+				return this.#role.pollReplied(from, message);
 			case 'hears':
 				return this.#neighbourHears(from, message);
 			case 'fetch':
 				return this.#learner.answer(from, message);
 			case 'decisions':
-				return this.#learn(from, message);
+				return this.#role.learned(from, this.#learner.learn(from, message));
 			case 'trimmed':
 				return this.#learner.trimmed(from, message);
 			case 'forward':
-				if (this.#proposer.leadership) return this.#proposer.forwarded(from, message);
+				if (this.#role.leadership) return this.#forwarded(this.#role.leadership, from, message);
 				return this.#passOn(from, message);
 			case 'noRoom':
 				if (message.origin !== this.#context.config.id) return this.#passBack(message);
-				return this.#proposer.forwardRefused(message);
+				return this.#proposals.forwardRefused(message);
 			case 'readAsk':
-				if (this.#proposer.leadership) return this.#reads.ask(from, message);
+				if (this.#role.leadership) return this.#reads.ask(from, message);
 				return this.#passOn(from, message);
 			case 'readIndex':
 				if (message.origin !== this.#context.config.id) return this.#passBack(message);
@@ -278,180 +293,90 @@ export class PaxosAgent {
 		return null;
 	}
 
-	// After a message was taken
-
-	/** The campaign has a whole period, and so has whoever would poll meanwhile. */
-	#afterCampaign(): void {
-		this.#election.promisedTo(this.#proposer.ballot);
-		this.#election.armElection();
+	#follow(from: NodeId, leading: Leading): void {
+		if (this.#role.follow(from, leading)) this.#learner.told(from, leading.ballot, leading.chosenThrough);
 	}
 
-	/** This acceptor may have promised a higher ballot than this node's own proposer works under. */
-	#afterPromise(from: NodeId, ballot: Ballot): void {
-		if (!sameBallot(this.#acceptor.promised, ballot)) return;
-		if (from === this.#context.config.id) return;
-		this.#proposer.saw(ballot);
-		this.#halt(ballot, from);
-		this.#election.promisedTo(ballot);
+	/** A follower's proposal, at the leader, which has it now, or says that it has no room. */
+	#forwarded(leadership: Leadership, from: NodeId, forward: Forward): void {
+		if (leadership.takeForward(forward)) return;
+		const { origin, epoch, id } = forward;
+		this.#context.out.now(from, { kind: 'noRoom', origin, epoch, id });
 	}
-
-	#afterLeader(from: NodeId, leading: Leading): void {
-		if (compareBallots(leading.ballot, this.#acceptor.promised) < 0) return;
-		// Late, and of a leader that is known to be followed by another.
-		if (compareBallots(leading.ballot, this.#election.leader) < 0) return;
-		this.#proposer.saw(leading.ballot);
-		this.#halt(leading.ballot, from);
-		this.#proposer.follows();
-		if (this.#election.heardLeader(leading.ballot)) {
-			this.#reads.reset();
-			this.#proposer.forwardAgain({ ballot: leading.ballot, to: from });
-		}
-		this.#recoveredThrough = leading.recoveredThrough;
-		this.#learner.told(from, leading.ballot, leading.chosenThrough);
-	}
-
-	#afterElection(): void {
-		const { leadership } = this.#proposer;
-		if (!leadership) return;
-		const { ballot, promises, recoveredThrough } = leadership.phase1;
-		this.#recoveredThrough = recoveredThrough;
-		this.#reads.reset();
-		this.#election.leads(
-			ballot,
-			promises.map(({ from }) => from),
-		);
-		this.#armHeartbeat();
-		this.#reads.beat(leadership);
-	}
-
-	#nacked(from: NodeId, { promised }: Nack): void {
-		this.#proposer.saw(promised);
-		this.#halt(promised, from);
-	}
-
-	#learn(from: NodeId, message: Message & { kind: 'decisions' }): void {
-		if (this.#proposer.learned(from, this.#learner.learn(from, message))) this.#afterHalt([from]);
-	}
-
-	#halt(by: Ballot, from: NodeId): void {
-		if (this.#proposer.halt(by, from)) this.#afterHalt([by.node]);
-	}
-
-	#afterHalt(by: readonly NodeId[]): void {
-		this.#reads.reset();
-		this.#election.ended('higherBallot', by);
-	}
-
-	#checkLeadership(leadership: Leadership): void {
-		const hasQuorum = leadership.takeHasQuorum();
-		const isStuck = leadership.takeIsStuck();
-		if (hasQuorum && !isStuck) return;
-		this.#proposer.stepDown();
-		this.#reads.reset();
-		this.#election.ended('lostQuorum', []);
-		if (hasQuorum) this.#election.campaignAnew();
-	}
-
-	// Timers
 
 	#timer(timer: Timer): void {
 		switch (timer) {
 			case 'election':
-				this.#election.armElection();
-				if (this.#proposer.leadership) {
-					this.#checkLeadership(this.#proposer.leadership);
-				} else if (this.#proposer.role === 'candidate') {
-					if (this.#proposer.giveUpIfStuck()) this.#election.ended('lostQuorum', []);
-				} else {
-					this.#election.periodEnded();
-				}
-				return;
+				return this.#role.election();
 			case 'poll':
-				if (this.#proposer.role === 'follower') this.#election.poll();
-				return;
+				return this.#role.poll();
 			case 'heartbeat':
-				if (!this.#proposer.leadership) return;
-				this.#reads.beat(this.#proposer.leadership);
-				return this.#armHeartbeat();
+				return this.#role.heartbeat();
 			case 'fetch':
 				return this.#learner.askedInVain();
 			case 'forward':
-				return this.#proposer.retryForwards();
+				return this.#proposals.pending.retryRefused();
 		}
-	}
-
-	#armHeartbeat(): void {
-		const { heartbeatMs } = this.#context.config.timings;
-		this.#context.out.timer('heartbeat', heartbeatMs, heartbeatMs);
 	}
 
 	// What waits here
 
 	/** The fate of what left before is known once everything that could have been chosen is applied. */
 	#sendOnTheirWay(): void {
-		if (!this.#proposer.hasWaiting) return;
-		const { route, relayedRecoveredThrough } = this.#election;
-		if (route === null) return;
-		this.#proposer.dispatch(route, this.#appliedThrough >= (relayedRecoveredThrough ?? this.#recoveredThrough));
+		if (!this.#proposals.pending.hasWaiting) return;
+		const { route, recoveredThrough, leadership } = this.#role;
+		if (route !== null) this.#proposals.send(route, this.#appliedThrough >= recoveredThrough, leadership);
 	}
 
 	/** What was on its way when the link went down is lost. */
 	#sendAgain(peer: NodeId): void {
-		this.#proposer.resendTo(peer);
-		const { route } = this.#election;
+		this.#role.resendTo(peer);
+		const { route } = this.#role;
 		if (peer !== route?.to) return;
-		this.#proposer.forwardAgain(route);
+		this.#proposals.forwardAgain(route);
 		this.#reads.askAgain(peer);
 	}
 
 	#askToRead(): void {
 		if (!this.#reads.wantsToAsk) return;
-		const { route } = this.#election;
+		const { route } = this.#role;
 		if (route && route.to !== this.#context.config.id) this.#reads.askLeader(route.to);
 	}
 
 	// For a neighbour that does not reach the leader
 
-	get #hearing(): Hearing {
-		return this.#election.hearing(this.#log.chosenThrough, this.#recoveredThrough);
-	}
-
 	/** To the leader that this node hears. Only what a neighbour has itself is passed on: there is one hop, no more. */
 	#passOn(from: NodeId, message: Forward | ReadAsk): void {
-		const leader = this.#election.otherLeader;
+		const leader = this.#role.otherLeader;
 		if (message.origin !== from) return;
-		if (leader === null) return this.#context.out.now(from, { kind: 'hears', ...this.#hearing });
-		this.#election.relayFor(from);
+		if (leader === null) return this.#context.out.now(from, { kind: 'hears', ...this.#role.hearing });
+		this.#neighbours.relayFor(from);
 		this.#context.out.now(leader, message);
 	}
 
 	/** The neighbour is told how far this node is first: it has to get there before it can answer. */
 	#passBack(message: NoRoom | ReadIndex): void {
 		const { out } = this.#context;
-		out.now(message.origin, { kind: 'hears', ...this.#hearing });
+		out.now(message.origin, { kind: 'hears', ...this.#role.hearing });
 		out.now(message.origin, message);
 	}
 
 	#neighbourHears(from: NodeId, hearing: Hearing): void {
 		this.#learner.fetchFrom(from, hearing.chosenThrough);
-		if (this.#proposer.role !== 'follower' || !this.#clocks.believes(hearing.leader)) return;
-		if (this.#election.neighbourHears(from, hearing)) {
-			this.#reads.reset();
-			if (this.#election.route) this.#proposer.forwardAgain(this.#election.route);
-		}
+		this.#role.neighbourHears(from, hearing);
 	}
 
 	#tellNeighbours(chosenBefore: Slot, leaderBefore: Ballot): void {
-		const { relaysFor, leader } = this.#election;
+		if (this.#log.chosenThrough === chosenBefore && sameBallot(this.#role.leader, leaderBefore)) return;
+		const { relaysFor } = this.#neighbours;
 		if (relaysFor.length === 0) return;
-		if (this.#log.chosenThrough === chosenBefore && sameBallot(leader, leaderBefore)) return;
-		const hears = { kind: 'hears', ...this.#hearing } as const;
+		const hears = { kind: 'hears', ...this.#role.hearing } as const;
 		for (const neighbour of relaysFor) this.#context.out.now(neighbour, hears);
 	}
 
 	/** At the end of each step of a leader: what can be proposed, confirmed or told, now. */
 	#lead(chosenBefore: Slot): void {
-		const { leadership } = this.#proposer;
+		const { leadership } = this.#role;
 		if (!leadership) return;
 		leadership.place();
 		this.#reads.confirmWaiting(leadership);

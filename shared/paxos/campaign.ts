@@ -1,14 +1,16 @@
 /**
- * Phase 1 of one ballot, at its proposer: gathers promises until a quorum has made them, and says what they
- * oblige the proposer to. It sends nothing.
+ * Phase 1 of one ballot, at its proposer: it asks for promises, gathers them until a quorum has made them, and says what
+ * they oblige the proposer to.
  *
  * @source Paxos Made Simple 2.2, phase 2a: "where v is the value of the highest-numbered proposal among the
  * responses, or is any value if the responses reported no proposals"
  */
 
+import type { Acceptor } from './acceptor.ts';
 import { type Ballot, compareBallots, type NodeId } from './ballot.ts';
+import type { Context } from './config.ts';
 import type { Acceptance, Promised, Slot } from './message.ts';
-import { isQuorum, NO_VOTERS, type Voters, withVote } from './quorum.ts';
+import { hasVoted, isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withVote } from './quorum.ts';
 
 /** One acceptor's promise, whole once all of its parts have come. */
 interface Report {
@@ -51,17 +53,25 @@ export interface CampaignState {
 	voters: Voters;
 }
 
+/** What a campaign acts on. */
+export interface CampaignRooms {
+	readonly context: Context;
+	readonly acceptor: Acceptor;
+}
+
 export class Campaign {
 	readonly state: CampaignState;
-	readonly #members: readonly NodeId[];
+	readonly #context: Context;
+	readonly #acceptor: Acceptor;
 
-	constructor(members: readonly NodeId[], state: CampaignState) {
-		this.#members = members;
+	constructor({ context, acceptor }: CampaignRooms, state: CampaignState) {
+		this.#context = context;
+		this.#acceptor = acceptor;
 		this.state = state;
 	}
 
-	static begin(ballot: Ballot, contest: Slot, members: readonly NodeId[]): Campaign {
-		return new Campaign(members, { ballot, contest, reports: new Map(), voters: NO_VOTERS });
+	static begin(rooms: CampaignRooms, ballot: Ballot, contest: Slot): Campaign {
+		return new Campaign(rooms, { ballot, contest, reports: new Map(), voters: NO_VOTERS });
 	}
 
 	get ballot(): Ballot {
@@ -72,34 +82,58 @@ export class Campaign {
 		return this.state.contest;
 	}
 
-	get voters(): Voters {
-		return this.state.voters;
+	/** Phase 1a. A prepare leaves when this node's own promise is durable: no ballot is formed twice. */
+	prepare(): void {
+		const { out, config } = this.#context;
+		const { ballot, contest } = this.state;
+		const prepare = { kind: 'prepare', ballot, contest } as const;
+		this.#acceptor.prepare(config.id, prepare);
+		for (const member of config.members) if (member !== config.id) out.whenDurable(member, prepare);
+	}
+
+	/** The link to `peer` was made anew: the prepare that it has not answered may be lost. */
+	resendTo(peer: NodeId): void {
+		const { out, config } = this.#context;
+		const { ballot, contest, voters } = this.state;
+		if (!hasVoted(voters, peer, config.members)) out.whenDurable(peer, { kind: 'prepare', ballot, contest });
 	}
 
 	/**
 	 * Takes one part of a promise.
 	 *
-	 * @returns the promise, if this part made it complete
+	 * @returns true if this part made the promise complete
 	 */
-	add(from: NodeId, { part, parts, chosenThrough, accepted }: Promised): CompletePromise | undefined {
+	add(from: NodeId, { part, parts, chosenThrough, accepted }: Promised): boolean {
 		let report = this.state.reports.get(from);
 		// A repeated promise may be cut differently once its acceptor has learned more: never mix the two.
 		if (!report || report.chosenThrough !== chosenThrough || report.parts.length !== parts) {
-			if (report && isWhole(report)) return undefined;
+			if (report && isWhole(report)) return false;
 			report = { parts: new Array(parts).fill(undefined), missing: parts, chosenThrough };
 			this.state.reports.set(from, report);
 		}
-		if (report.parts[part] !== undefined) return undefined;
+		if (report.parts[part] !== undefined) return false;
 		report.parts[part] = accepted;
 		report.missing--;
-		if (!isWhole(report)) return undefined;
-		this.state.voters = withVote(this.state.voters, from, this.#members);
-		return { from, chosenThrough, reported: allOf(report) };
+		if (!isWhole(report)) return false;
+		const { out, config } = this.#context;
+		this.state.voters = withVote(this.state.voters, from, config.members);
+		if (out.watched) {
+			out.fact({
+				kind: 'promiseCounted',
+				ballot: this.state.ballot,
+				from,
+				chosenThrough,
+				reported: allOf(report),
+				voters: votersOf(this.state.voters, config.members),
+				needed: quorumSize(config.members),
+			});
+		}
+		return true;
 	}
 
 	/** What the promises oblige to; undefined until a quorum has made them. */
 	result(): Phase1 | undefined {
-		if (!isQuorum(this.state.voters, this.#members)) return undefined;
+		if (!isQuorum(this.state.voters, this.#context.config.members)) return undefined;
 		const promises = [...this.state.reports]
 			.filter(([, report]) => isWhole(report))
 			.map(([from, report]) => ({ from, chosenThrough: report.chosenThrough, reported: allOf(report) }));

@@ -38,6 +38,8 @@ export interface ClocksState {
 	readonly apart: Set<NodeId>;
 	/** The last ballot that was reported as not believed. */
 	disbelieved: Ballot;
+	/** The highest ballot that this node has met and believes: the next one of its own is above it. */
+	highestSeen: Ballot;
 }
 
 export class Clocks {
@@ -46,7 +48,13 @@ export class Clocks {
 
 	constructor(context: Context, state?: ClocksState) {
 		this.#context = context;
-		this.state = state ?? { toldMs: new Map(), named: new Map(), apart: new Set(), disbelieved: NO_BALLOT };
+		this.state = state ?? {
+			toldMs: new Map(),
+			named: new Map(),
+			apart: new Set(),
+			disbelieved: NO_BALLOT,
+			highestSeen: NO_BALLOT,
+		};
 	}
 
 	/** A peer tells what its clock shows. */
@@ -81,14 +89,22 @@ export class Clocks {
 		this.#context.out.fact({ kind: 'ignored', from, message, why });
 	}
 
+	/** A ballot was met. One that is not believed is not remembered: it may still end what is under way here. */
+	saw(ballot: Ballot): void {
+		if (!this.believes(ballot)) return;
+		if (compareBallots(ballot, this.state.highestSeen) > 0) this.state.highestSeen = ballot;
+	}
+
 	/**
-	 * The ballot that this node forms at `now`, above `floor`.
+	 * The ballot that this node forms at `now`, above every ballot that it has met or promised.
 	 *
 	 * @throws InvariantError where no ballot is left, rather than form one that nobody can read
 	 */
-	formBallot(floor: Ballot, now: WallTime): Ballot {
-		const ballot = ballotAbove(floor, this.#believedTime(now), this.#context.config.id);
+	formBallot(now: WallTime): Ballot {
+		this.saw(this.#context.promised());
+		const ballot = ballotAbove(this.state.highestSeen, this.#believedTime(now), this.#context.config.id);
 		if (!isWellFormed(ballot)) throw new InvariantError('there is no ballot above the highest one');
+		this.saw(ballot);
 		return ballot;
 	}
 

@@ -9,26 +9,20 @@
  * @source Paxos Made Simple 2.2, phase 2, and 3 (a leader runs phase 1 once for infinitely many instances)
  */
 
+import { sameBytes } from '../bytes/bytes.ts';
 import type { Acceptor } from './acceptor.ts';
-import { NO_BALLOT, type NodeId } from './ballot.ts';
+import { type Ballot, NO_BALLOT, type NodeId } from './ballot.ts';
 import { ELAPSED_MS_MAX } from './bounds.ts';
 import type { Phase1 } from './campaign.ts';
 import type { Context } from './config.ts';
+import type { Contest } from './contest.ts';
 import type { ProposalId } from './event.ts';
-import { Forwards, type ForwardsState } from './forwards.ts';
-import type { SlotLog } from './log.ts';
+import type { Learner } from './learner.ts';
+import type { LogEntry, SlotLog } from './log.ts';
 import type { Accept, Forward, Leading, Slot } from './message.ts';
+import { Queue, type Queued, type QueueState } from './queue.ts';
 import { hasVoted, isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withVote } from './quorum.ts';
-import { commandsLength, elapsedMsOf, joinBatches, NOOP, type Value } from './value.ts';
-
-/** Of proposals that wait at a leader; the origin of one that does not fit is told so, and asks again. */
-const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
-
-/** What waits to be placed: a proposal of this node, or one that was forwarded (0). */
-interface Queued {
-	readonly value: Value;
-	readonly id: ProposalId;
-}
+import { elapsedMsOf, joinBatches, NOOP, type Value } from './value.ts';
 
 interface OpenSlot {
 	readonly value: Value;
@@ -40,11 +34,8 @@ interface OpenSlot {
 export interface LeadershipState {
 	readonly phase1: Phase1;
 	readonly open: Map<Slot, OpenSlot>;
-	queue: Queued[];
-	/** What was taken from the queue lies before this index. */
-	queueHead: number;
-	queueBytes: number;
-	readonly forwards: ForwardsState;
+	readonly queue: QueueState;
+	/** The next slot that no value is proposed for yet. */
 	nextSlot: Slot;
 	/** What the monotonic clock showed when this leader last made a value of proposals; null before the first. */
 	measuredMs: number | null;
@@ -56,8 +47,18 @@ export interface LeadershipState {
 	answered: Voters;
 	/** By follower: how far it was when it last confirmed. */
 	readonly confirmedThrough: Map<NodeId, Slot>;
-	/** How far this node was at the last look. */
+	/** How far this node knew the slots to be chosen at the last look; -1 before the first one. */
 	chosenAtLook: Slot;
+	/** The slot that this leadership contests. */
+	contest: Contest | null;
+}
+
+/** What a leadership acts on. */
+export interface LeadershipRooms {
+	readonly context: Context;
+	readonly log: SlotLog;
+	readonly acceptor: Acceptor;
+	readonly learner: Learner;
 }
 
 export class Leadership {
@@ -65,26 +66,26 @@ export class Leadership {
 	readonly #context: Context;
 	readonly #log: SlotLog;
 	readonly #acceptor: Acceptor;
-	readonly #forwards: Forwards;
+	readonly #learner: Learner;
+	readonly #queue: Queue;
 
-	constructor(context: Context, log: SlotLog, acceptor: Acceptor, state: LeadershipState) {
+	constructor({ context, log, acceptor, learner }: LeadershipRooms, state: LeadershipState) {
 		this.#context = context;
 		this.#log = log;
 		this.#acceptor = acceptor;
+		this.#learner = learner;
+		this.#queue = new Queue(context, state.queue);
 		this.state = state;
-		this.#forwards = new Forwards(state.forwards);
 	}
 
-	static begin(context: Context, log: SlotLog, acceptor: Acceptor, phase1: Phase1): Leadership {
+	static begin(rooms: LeadershipRooms, phase1: Phase1): Leadership {
+		const { context, log } = rooms;
 		let answered = NO_VOTERS;
 		for (const { from } of phase1.promises) answered = withVote(answered, from, context.config.members);
-		return new Leadership(context, log, acceptor, {
+		return new Leadership(rooms, {
 			phase1,
 			open: new Map(),
-			queue: [],
-			queueHead: 0,
-			queueBytes: 0,
-			forwards: { known: new Map() },
+			queue: { waiting: [], head: 0, bytes: 0, forwards: { known: new Map() } },
 			nextSlot: Math.max(phase1.chosenThrough, log.chosenThrough) + 1,
 			measuredMs: null,
 			openMs: 0,
@@ -92,6 +93,7 @@ export class Leadership {
 			answered,
 			confirmedThrough: new Map(phase1.promises.map(({ from, chosenThrough }) => [from, chosenThrough])),
 			chosenAtLook: -1,
+			contest: null,
 		});
 	}
 
@@ -109,7 +111,7 @@ export class Leadership {
 	}
 
 	get queuedCount(): number {
-		return this.state.queue.length - this.state.queueHead;
+		return this.#queue.length;
 	}
 
 	/** How far this node's own acceptor would accept: what lies further ahead cannot have its vote yet. */
@@ -128,16 +130,12 @@ export class Leadership {
 
 	/** @returns false, and takes nothing, when the queue is full */
 	enqueue(value: Value, id: ProposalId): boolean {
-		if (!this.#hasRoom(value)) return false;
-		this.state.queue.push({ value, id });
-		this.state.queueBytes += commandsLength(value);
-		return true;
+		return this.#queue.add(value, id);
 	}
 
 	/** @returns false, and takes nothing, when there is no room */
 	takeForward(forward: Forward): boolean {
-		if (this.#forwards.has(forward)) return true;
-		return this.#hasRoom(forward.value) && this.#forwards.add(forward) && this.enqueue(forward.value, 0);
+		return this.#queue.takeForward(forward);
 	}
 
 	/** The slot, which phase 1 left free and which is to be proposed soon, is for this value alone. */
@@ -160,8 +158,8 @@ export class Leadership {
 				const acceptance = bound.get(this.state.nextSlot);
 				if (acceptance) this.propose(this.state.nextSlot, acceptance.value, 'reported', [], acceptance.ballot);
 				else this.propose(this.state.nextSlot, NOOP, 'noop', []);
-			} else if (this.queuedCount > 0) {
-				const { values, ids } = this.#takeBatch();
+			} else if (this.#queue.length > 0) {
+				const { values, ids } = this.#queue.takeBatch();
 				this.propose(this.state.nextSlot, this.#made(values), 'own', ids);
 			} else {
 				return;
@@ -214,20 +212,35 @@ export class Leadership {
 		return !before && isQuorum(open.voters, members);
 	}
 
-	/** A quorum has accepted this ballot's value for the slot. */
-	isChosen(slot: Slot): boolean {
-		const open = this.state.open.get(slot);
-		return open !== undefined && isQuorum(open.voters, this.#context.config.members);
+	/** A quorum has just accepted this ballot's value for the slot. */
+	chosen(slot: Slot): void {
+		if (slot <= this.#log.chosenThrough) this.#close(slot);
+		this.#advance();
+	}
+
+	/**
+	 * These slots were fetched: they are chosen, so that this leader need not propose them, or count votes for them, any
+	 * more.
+	 *
+	 * @returns null; or the ballot that has taken over, where one of them shows that this node leads no more
+	 */
+	learned(slots: readonly Slot[]): Ballot | null {
+		for (const slot of slots) {
+			const { ballot, value } = this.#log.entry(slot) as LogEntry;
+			const proposed = this.proposed(slot);
+			const isOurs = proposed ? sameBytes(proposed, value) : slot <= this.phase1.recoveredThrough;
+			if (!isOurs) return ballot;
+			// A contested slot is accepted again for all to see.
+			if (slot !== this.state.contest?.slot) this.#close(slot);
+			else if (!proposed) this.propose(slot, value, 'reported', [], ballot);
+		}
+		this.#advance();
+		return null;
 	}
 
 	/** The value that is proposed for the slot and waits for its quorum. */
 	proposed(slot: Slot): Value | undefined {
 		return this.state.open.get(slot)?.value;
-	}
-
-	close(slot: Slot): void {
-		this.state.openMs -= this.state.open.get(slot)?.elapsedMs ?? 0;
-		this.state.open.delete(slot);
 	}
 
 	/**
@@ -279,6 +292,20 @@ export class Leadership {
 		this.#resendTo(peer, 0);
 	}
 
+	/** A quorum has accepted this ballot's value for the slot. */
+	#isChosen(slot: Slot): boolean {
+		const open = this.state.open.get(slot);
+		return open !== undefined && isQuorum(open.voters, this.#context.config.members);
+	}
+
+	/** Marks, in order, every slot that a quorum has accepted. */
+	#advance(): void {
+		for (let slot = this.#log.chosenThrough + 1; this.#isChosen(slot); slot++) {
+			this.#learner.markChosen(slot, 'counted');
+			this.#close(slot);
+		}
+	}
+
 	#resendTo(peer: NodeId, above: Slot): void {
 		const { out, config } = this.#context;
 		for (const [slot, { value, voters }] of this.state.open) {
@@ -298,33 +325,6 @@ export class Leadership {
 		out.acceptSent = true;
 	}
 
-	#hasRoom(value: Value): boolean {
-		return this.state.queueBytes + commandsLength(value) <= QUEUE_BYTES_MAX;
-	}
-
-	/** As much of the queue, in order, as fits one slot. */
-	#takeBatch(): { values: Value[]; ids: ProposalId[] } {
-		const { valueBytesMax } = this.#context.config;
-		const ids: ProposalId[] = [];
-		const values: Value[] = [];
-		let bytes = 0;
-		while (this.state.queueHead < this.state.queue.length) {
-			const { value, id } = this.state.queue[this.state.queueHead] as Queued;
-			if (values.length > 0 && bytes + commandsLength(value) > valueBytesMax) break;
-			bytes += commandsLength(value);
-			values.push(value);
-			if (id !== 0) ids.push(id);
-			this.state.queueHead++;
-		}
-		this.state.queueBytes -= bytes;
-		// What was taken is let go once it is half of the array, so that each is moved once at most.
-		if (2 * this.state.queueHead >= this.state.queue.length) {
-			this.state.queue = this.state.queue.slice(this.state.queueHead);
-			this.state.queueHead = 0;
-		}
-		return { values, ids };
-	}
-
 	/**
 	 * One value of proposals. It moves the state machine's time by what has passed since this leader last made one, and
 	 * the first by nothing. What is above the bound is not made up for later.
@@ -338,8 +338,13 @@ export class Leadership {
 
 	/** A contested slot may be open already. */
 	#setOpen(slot: Slot, open: OpenSlot): void {
-		this.close(slot);
+		this.#close(slot);
 		this.state.open.set(slot, open);
 		this.state.openMs += open.elapsedMs;
+	}
+
+	#close(slot: Slot): void {
+		this.state.openMs -= this.state.open.get(slot)?.elapsedMs ?? 0;
+		this.state.open.delete(slot);
 	}
 }

@@ -9,6 +9,7 @@ import { type Ballot, type NodeId, sameBallot } from './ballot.ts';
 import { type Context, ENTRY_BYTES_MAX } from './config.ts';
 import type { SlotLog } from './log.ts';
 import type { Decisions, Fetch, Slot, Trimmed } from './message.ts';
+import { armFetch } from './timers.ts';
 
 export interface LearnerState {
 	/** The node that claims to know every slot up to `target`; null for none. */
@@ -146,11 +147,10 @@ export class Learner {
 
 	#ask(): void {
 		if (this.state.source === null) return;
-		const { out, config } = this.#context;
+		const { out } = this.#context;
 		const slot = this.#log.chosenThrough + 1;
 		this.state.asked = { node: this.state.source, from: slot };
-		const { retryMs } = config.timings;
-		out.timer('fetch', retryMs, retryMs, true);
+		armFetch(this.#context);
 		out.now(this.state.source, { kind: 'fetch', from: slot });
 		if (out.watched) out.fact({ kind: 'fetching', from: this.state.source, slot, through: this.state.target });
 	}

@@ -114,12 +114,17 @@ export class Reads {
 		}
 	}
 
-	/** This node leads no more, or now does: its own reads wait again, those of others are asked again. */
-	reset(): void {
-		this.state.waiting = [...(this.state.round?.own ?? []), ...this.state.asked, ...this.state.waiting];
-		this.state.asked = [];
-		this.state.asks.clear();
+	/** This node leads no more: the reads of its round wait again, and other nodes ask the next leader for theirs. */
+	leadershipEnded(): void {
+		if (this.state.round) this.state.waiting = [...this.state.round.own, ...this.state.waiting];
 		this.state.round = null;
+		this.state.asks.clear();
+	}
+
+	/** There is another leader, or another way to it: what was asked of the one before waits again. */
+	waitAgain(): void {
+		this.state.waiting = [...this.state.asked, ...this.state.waiting];
+		this.state.asked = [];
 	}
 
 	#beginRound(leadership: Leadership): void {

@@ -12,9 +12,11 @@ const BALLOT = 'shared/paxos/ballot.ts';
 const CAMPAIGN = 'shared/paxos/campaign.ts';
 const LEADERSHIP = 'shared/paxos/leadership.ts';
 const LEARNER = 'shared/paxos/learner.ts';
-const PROPOSER = 'shared/paxos/proposer.ts';
+const PROPOSALS = 'shared/paxos/proposals.ts';
+const QUEUE = 'shared/paxos/queue.ts';
 const READS = 'shared/paxos/reads.ts';
 const RECORD = 'shared/paxos/record.ts';
+const ROLE = 'shared/paxos/role.ts';
 const SLOT_LOG = 'shared/paxos/log.ts';
 const WIRE = 'shared/paxos/wire.ts';
 const LOOP = 'shared/replica/loop.ts';
@@ -70,16 +72,16 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	one(
 		0,
 		'a leader goes on although it fetched what another one chose',
-		PROPOSER,
-		'			if (!isOurs) {\n',
-		'			if (!isOurs && slot < 0) {\n',
+		LEADERSHIP,
+		'if (!isOurs) return ballot;',
+		'if (!isOurs && slot < 0) return ballot;',
 	),
 	one(
 		0,
 		'a confirm of an earlier leadership counts for this one',
 		AGENT,
-		'if (!sameBallot(message.ballot, this.#proposer.ballot)) return;\n				this.#proposer.leadership?.confirmed(',
-		'this.#proposer.leadership?.confirmed(',
+		'if (!sameBallot(message.ballot, this.#role.ballot)) return;\n				this.#role.leadership?.confirmed(',
+		'this.#role.leadership?.confirmed(',
 	),
 	one(
 		0,
@@ -92,15 +94,15 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		0,
 		'the reads of a round are dropped when its leader is deposed',
 		READS,
-		'[...(this.state.round?.own ?? []), ...this.state.asked, ...this.state.waiting]',
-		'[...this.state.asked, ...this.state.waiting]',
+		'[...this.state.round.own, ...this.state.waiting]',
+		'[...this.state.waiting]',
 	),
 	one(
 		0,
 		'the reads of an ask are dropped when another leader is heard',
 		READS,
-		'[...(this.state.round?.own ?? []), ...this.state.asked, ...this.state.waiting]',
-		'[...(this.state.round?.own ?? []), ...this.state.waiting]',
+		'[...this.state.asked, ...this.state.waiting]',
+		'[...this.state.waiting]',
 	),
 	one(
 		0,
@@ -134,9 +136,9 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	one(
 		0,
 		'the proposal behind a full batch is dropped',
-		LEADERSHIP,
-		'this.state.queue = this.state.queue.slice(this.state.queueHead);',
-		'this.state.queue = this.state.queue.slice(this.state.queueHead + 1);',
+		QUEUE,
+		'state.waiting = state.waiting.slice(state.head);',
+		'state.waiting = state.waiting.slice(state.head + 1);',
 	),
 	one(
 		0,
@@ -148,23 +150,23 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	one(
 		0,
 		'a proposal that is settled is cared for all the same',
-		PROPOSER,
-		'		for (const id of ids) this.#pending.remove(id);\n',
+		PROPOSALS,
+		'		for (const id of ids) this.pending.remove(id);\n',
 		'',
 	),
 	one(
 		0,
 		'a candidate that is refused goes on',
-		PROPOSER,
-		'if (sameBallot(ballot, NO_BALLOT) || compareBallots(by, ballot) <= 0) return false;',
-		'if (sameBallot(ballot, NO_BALLOT) || compareBallots(by, ballot) <= 0 || this.#campaign) return false;',
+		ROLE,
+		'if (sameBallot(ballot, NO_BALLOT) || compareBallots(by, ballot) <= 0) return;',
+		'if (sameBallot(ballot, NO_BALLOT) || compareBallots(by, ballot) <= 0 || this.#campaign) return;',
 	),
 	one(
 		0,
 		'a leader is not halted by its own promise to another one',
-		AGENT,
-		'		this.#proposer.saw(ballot);\n		this.#halt(ballot, from);\n		this.#election.promisedTo(ballot);',
-		'		this.#proposer.saw(ballot);\n		this.#election.promisedTo(ballot);',
+		ROLE,
+		'		this.halt(ballot, from);\n		this.#awaitLeader(ballot);',
+		'		this.#rooms.clocks.saw(ballot);\n		this.#awaitLeader(ballot);',
 	),
 	one(
 		0,

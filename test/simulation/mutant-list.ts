@@ -13,14 +13,18 @@ const ACCEPTOR = 'shared/paxos/acceptor.ts';
 const AGENT = 'shared/paxos/agent.ts';
 const BALLOT = 'shared/paxos/ballot.ts';
 const CAMPAIGN = 'shared/paxos/campaign.ts';
-const ELECTION = 'shared/paxos/election.ts';
+const CLOCKS = 'shared/paxos/clocks.ts';
+const CONTEST = 'shared/paxos/contest.ts';
 const LEADERSHIP = 'shared/paxos/leadership.ts';
 const LEARNER = 'shared/paxos/learner.ts';
 const SLOT_LOG = 'shared/paxos/log.ts';
-const PROPOSER = 'shared/paxos/proposer.ts';
+const POLL = 'shared/paxos/poll.ts';
+const PROPOSALS = 'shared/paxos/proposals.ts';
 const QUORUM = 'shared/paxos/quorum.ts';
 const READS = 'shared/paxos/reads.ts';
 const RECORD = 'shared/paxos/record.ts';
+const ROLE = 'shared/paxos/role.ts';
+const TIMERS = 'shared/paxos/timers.ts';
 const LOOP = 'shared/replica/loop.ts';
 const SUBMISSIONS = 'shared/replica/submissions.ts';
 const BARRIERS = 'shared/replica/barriers.ts';
@@ -83,9 +87,9 @@ export const MUTANTS: readonly Mutant[] = [
 	one(
 		4,
 		'a ballot is the time alone, also after the clock stepped back',
-		PROPOSER,
-		'this.#clocks.formBallot(this.#highestSeen, now)',
-		'this.#clocks.formBallot(NO_BALLOT, now)',
+		CLOCKS,
+		'ballotAbove(this.state.highestSeen, ',
+		'ballotAbove(NO_BALLOT, ',
 	),
 	one(
 		5,
@@ -124,16 +128,16 @@ export const MUTANTS: readonly Mutant[] = [
 	one(
 		8,
 		'accepteds of different ballots are added up',
-		PROPOSER,
-		'if (!leadership || !sameBallot(ballot, leadership.phase1.ballot)) return false;',
-		'if (!leadership || !ballot) return false;',
+		ROLE,
+		'if (!leadership || !sameBallot(ballot, leadership.phase1.ballot)) return;',
+		'if (!leadership || !ballot) return;',
 	),
 	one(
 		9,
 		'a nack is counted as an acceptance',
 		AGENT,
-		'#nacked(from: NodeId, { promised }: Nack): void {\n',
-		"#nacked(from: NodeId, { promised, refused, acceptance }: Nack): void {\n		if (refused === 'accept' && acceptance) return void this.#proposer.accepted(from, { kind: 'accepted', ballot: this.#proposer.ballot, slot: acceptance.slot });\n",
+		'				return this.#role.halt(message.promised, from);',
+		"				if (message.refused === 'accept' && message.acceptance) return this.#role.accepted(from, { kind: 'accepted', ballot: this.#role.ballot, slot: message.acceptance.slot });\n				return this.#role.halt(message.promised, from);",
 	),
 	one(
 		10,
@@ -269,9 +273,9 @@ export const MUTANTS: readonly Mutant[] = [
 	one(
 		24,
 		'a withdrawn proposal is called refused though it has left',
-		PROPOSER,
+		PROPOSALS,
 		'left: pending?.mayBeChosen ?? true',
-		'left: pending ? pending.leftUnder !== null && this.#leadership !== null : true',
+		'left: pending ? this.pending.state.left.has(id) : true',
 	),
 	one(31, 'a failed flush is ignored', LOG, '		if (!error) return true;\n', '		return true;\n', [
 		LOG,
@@ -321,13 +325,7 @@ export const MUTANTS: readonly Mutant[] = [
 		'			promised: this.state.promised,\n			acceptance: acceptance',
 		'			promised: ballot,\n			acceptance: acceptance',
 	),
-	one(
-		36,
-		'a nack is answered at once, without back-off',
-		PROPOSER,
-		'if (this.#halts === 0) return this.#context.out.timer',
-		'if (this.#halts >= 0) return this.#context.out.timer',
-	),
+	one(36, 'a nack is answered at once, without back-off', TIMERS, 'if (halts === 0) return', 'if (halts >= 0) return'),
 	one(
 		37,
 		'a lost accept is never sent again',
@@ -338,8 +336,8 @@ export const MUTANTS: readonly Mutant[] = [
 	one(
 		37,
 		'a lost forward is never sent again',
-		PROPOSER,
-		'for (const { proposal } of this.#pending.allLeft()) this.#forward(to, proposal);',
+		PROPOSALS,
+		'for (const { proposal } of this.pending.allLeft()) this.#forward(to, proposal);',
 		'',
 	),
 	one(37, 'a lost fetch is never sent again', AGENT, '				this.#learner.linkDown(event.peer);\n', '', [
@@ -348,11 +346,11 @@ export const MUTANTS: readonly Mutant[] = [
 		'				return;\n',
 	]),
 	one(37, 'a lost ask for a read is never sent again', AGENT, '		this.#reads.askAgain(peer);\n', ''),
-	one(38, 'a leader without a quorum holds on', AGENT, 'this.#checkLeadership(this.#proposer.leadership);', ''),
+	one(38, 'a leader without a quorum holds on', ROLE, 'if (hasQuorum && !isStuck) return;', 'if (leadership) return;'),
 	one(
 		38,
 		'a node that hears no leader campaigns without asking',
-		ELECTION,
+		POLL,
 		'		this.state.silent = withVote(NO_VOTERS, config.id, config.members);',
 		'		this.state.silent = 511;',
 	),
@@ -404,9 +402,9 @@ export const MUTANTS: readonly Mutant[] = [
 	one(
 		0,
 		'a slot that keeps the proposal is said to have kept another',
-		PROPOSER,
-		'if (!pending || sameCommands(pending.proposal.value, value)) continue;',
-		'if (!pending) continue;',
+		CONTEST,
+		'if (!lost || sameCommands(lost.proposal.value, value)) continue;',
+		'if (!lost) continue;',
 	),
 	one(
 		0,

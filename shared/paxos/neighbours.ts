@@ -1,0 +1,100 @@
+/**
+ * The neighbours: one that hears the leader while this node does not, and through which this node reaches it; and those
+ * for which this node does the same. There is one hop, never two.
+ */
+
+import { type Ballot, compareBallots, type NodeId, sameBallot } from './ballot.ts';
+import type { Context } from './config.ts';
+import type { Hearing, Poll, Slot } from './message.ts';
+import { NO_VOTERS, type Voters, votersOf, withoutVote, withVote } from './quorum.ts';
+
+/** The way to a leader: the leader itself, or a neighbour that hears it. */
+export interface Route {
+	/** The leader's ballot. */
+	readonly ballot: Ballot;
+	readonly to: NodeId;
+}
+
+export interface NeighboursState {
+	/** While no leader is heard: a neighbour that hears one, and that leader's `recoveredThrough`. */
+	relay: (Route & { readonly recoveredThrough: Slot }) | null;
+	/** The neighbours for which this node passes on. */
+	relaysFor: Voters;
+	/** The nodes that have polled this one in the present election period. */
+	polledBy: Voters;
+}
+
+export class Neighbours {
+	readonly state: NeighboursState;
+	readonly #context: Context;
+
+	constructor(context: Context, state?: NeighboursState) {
+		this.#context = context;
+		this.state = state ?? { relay: null, relaysFor: NO_VOTERS, polledBy: NO_VOTERS };
+	}
+
+	/** The way to a leader that this node does not hear itself. */
+	get relay(): NeighboursState['relay'] {
+		return this.state.relay;
+	}
+
+	/** The neighbours for which this node passes on. */
+	get relaysFor(): readonly NodeId[] {
+		const { relaysFor } = this.state;
+		return relaysFor === NO_VOTERS ? [] : votersOf(relaysFor, this.#context.config.members);
+	}
+
+	/** Another node polls this one. */
+	reply(to: NodeId, { ballot }: Poll, hearing: Hearing): void {
+		const { out, config, nowMs: timeMs } = this.#context;
+		this.state.polledBy = withVote(this.state.polledBy, to, config.members);
+		out.now(to, { kind: 'pollReply', ballot, ...hearing, timeMs });
+	}
+
+	/** This node passes on for a neighbour, and tells it from now on what it hears. */
+	relayFor(neighbour: NodeId): void {
+		const { members } = this.#context.config;
+		this.state.relaysFor = withVote(this.state.relaysFor, neighbour, members);
+		this.state.polledBy = withVote(this.state.polledBy, neighbour, members);
+	}
+
+	/**
+	 * A neighbour tells what it hears.
+	 *
+	 * @param hasLeader this node hears a leader itself, and needs no neighbour
+	 * @returns true where the neighbour is now the way to a leader, or to another leader than before
+	 */
+	hears(from: NodeId, { leader, relays, recoveredThrough }: Hearing, hasLeader: boolean): boolean {
+		const before = this.state.relay;
+		if (!relays || leader.node === this.#context.config.id) {
+			if (before?.to === from) this.state.relay = null;
+			return false;
+		}
+		if (hasLeader) return false;
+		if (before && before.to !== from && compareBallots(leader, before.ballot) <= 0) return false;
+		this.state.relay = { ballot: leader, to: from, recoveredThrough };
+		return !(before?.to === from && sameBallot(before.ballot, leader));
+	}
+
+	/** A leader is heard, by this node itself. */
+	heardLeader(): void {
+		this.state.relay = null;
+	}
+
+	/** A higher ballot than the leader's was promised: that leader is none any more. */
+	promised(ballot: Ballot): void {
+		const { relay } = this.state;
+		if (relay && compareBallots(ballot, relay.ballot) > 0) this.state.relay = null;
+	}
+
+	linkDown(peer: NodeId): void {
+		if (peer === this.state.relay?.to) this.state.relay = null;
+		this.state.relaysFor = withoutVote(this.state.relaysFor, peer, this.#context.config.members);
+	}
+
+	/** A neighbour that has not polled for a whole election period hears a leader itself. */
+	periodEnded(): void {
+		this.state.relaysFor &= this.state.polledBy;
+		this.state.polledBy = NO_VOTERS;
+	}
+}

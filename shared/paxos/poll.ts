@@ -1,0 +1,108 @@
+/**
+ * The poll: does a quorum hear no leader? A node asks before it campaigns, so that one that lost a single link does not
+ * depose a leader that the others follow.
+ *
+ * @source Raft thesis 9.6 (pre-vote) and OmniPaxos 5 (quorum-connectedness)
+ */
+
+import { type Ballot, NO_BALLOT, type NodeId, sameBallot } from './ballot.ts';
+import { LAG_SLOTS_MAX, YIELDS_MAX } from './bounds.ts';
+import type { Context } from './config.ts';
+import type { PollReply, Slot } from './message.ts';
+import { isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withVote } from './quorum.ts';
+
+export interface PollState {
+	/** The ballot that the poll under way asks with; null when none is under way. */
+	asking: Ballot | null;
+	/** The nodes that hear no leader, this one included. */
+	silent: Voters;
+	/** The nodes that hear a leader. */
+	hearing: Voters;
+	/** How far the furthest of those that answered knows the slots to be chosen. */
+	furthest: Slot;
+	/** In how many polls in a row this node did not stand, because it lags far behind. */
+	yields: number;
+}
+
+export class Poll {
+	readonly state: PollState;
+	readonly #context: Context;
+
+	constructor(context: Context, state?: PollState) {
+		this.#context = context;
+		this.state = state ?? { asking: null, silent: NO_VOTERS, hearing: NO_VOTERS, furthest: 0, yields: 0 };
+	}
+
+	/**
+	 * Asks every other node whether it hears a leader.
+	 *
+	 * @returns true where no answer is needed: this node is a quorum by itself, and is to campaign
+	 */
+	begin(): boolean {
+		const { out, config, nowMs: timeMs } = this.#context;
+		const ballot = this.#context.promised();
+		this.state.asking = ballot;
+		this.state.silent = withVote(NO_VOTERS, config.id, config.members);
+		this.state.hearing = NO_VOTERS;
+		this.state.furthest = 0;
+		const poll = { kind: 'poll', ballot, timeMs } as const;
+		for (const member of config.members) if (member !== config.id) out.now(member, poll);
+		return this.#decide();
+	}
+
+	/**
+	 * A peer that names a ballot of this node hears no leader: this node leads no more, though the peer has not noticed.
+	 *
+	 * @returns true where a quorum hears no leader, and this node is to campaign
+	 */
+	replied(from: NodeId, { ballot, leader, chosenThrough }: PollReply): boolean {
+		if (this.state.asking === null || !sameBallot(this.state.asking, ballot)) return false;
+		const { id, members } = this.#context.config;
+		this.state.furthest = Math.max(this.state.furthest, chosenThrough);
+		if (sameBallot(leader, NO_BALLOT) || leader.node === id) {
+			this.state.silent = withVote(this.state.silent, from, members);
+		} else {
+			this.state.hearing = withVote(this.state.hearing, from, members);
+		}
+		return this.#decide();
+	}
+
+	/** The answers that are still to come do not matter any more. */
+	stop(): void {
+		this.state.asking = null;
+	}
+
+	/** A leader is heard: this node has yielded long enough. */
+	heardLeader(): void {
+		this.state.asking = null;
+		this.state.yields = 0;
+	}
+
+	#decide(): boolean {
+		const { out, config } = this.#context;
+		if (isQuorum(this.state.silent, config.members)) {
+			this.state.asking = null;
+			return !this.#yieldsToOther();
+		}
+		if (isQuorum(this.state.hearing, config.members)) {
+			this.state.asking = null;
+			out.fact({
+				kind: 'pollHeld',
+				silent: votersOf(this.state.silent, config.members),
+				hearing: votersOf(this.state.hearing, config.members),
+				needed: quorumSize(config.members),
+			});
+		}
+		return false;
+	}
+
+	/** The swarm would wait for a leader that has to learn first. A node yields a few times only: perhaps no other can stand. */
+	#yieldsToOther(): boolean {
+		if (this.state.furthest <= this.#context.chosenThrough() + LAG_SLOTS_MAX || this.state.yields >= YIELDS_MAX) {
+			this.state.yields = 0;
+			return false;
+		}
+		this.state.yields++;
+		return true;
+	}
+}

@@ -1,0 +1,408 @@
+/**
+ * The role of a node: follower, candidate (phase 1 of a ballot of its own) or leader (phase 2). Here is every transition
+ * from one role to another, and with each what begins and ends with the role: the campaign, the leadership and its
+ * contest, the poll, the way to the leader, the rounds of reads and the timers.
+ *
+ *     follower -- campaign ----> candidate -- a quorum has promised ----> leader
+ *        ^                           |                                      |
+ *        +-- a higher ballot is met, or a quorum does not answer -----------+
+ *
+ * Who leads is about liveness only: whatever is decided here, no slot can have two values.
+ *
+ * @source Paxos Made Simple 2.4 (progress)
+ */
+
+import type { Acceptor } from './acceptor.ts';
+import { type Ballot, compareBallots, NO_BALLOT, type NodeId, sameBallot, type WallTime } from './ballot.ts';
+import { Campaign, type CampaignState, type Phase1 } from './campaign.ts';
+import { Candidacy, type CandidacyState } from './candidacy.ts';
+import type { Clocks } from './clocks.ts';
+import type { Context } from './config.ts';
+import { beginContest, endContest } from './contest.ts';
+import type { AgentFact, Role } from './fact.ts';
+import { Leadership, type LeadershipState } from './leadership.ts';
+import type { Learner } from './learner.ts';
+import type { SlotLog } from './log.ts';
+import type { Accepted, Hearing, Leading, PollReply, Promised, Slot } from './message.ts';
+import type { Neighbours, Route } from './neighbours.ts';
+import type { Poll } from './poll.ts';
+import type { Proposals } from './proposals.ts';
+import type { Reads } from './reads.ts';
+import { armElection, armHeartbeat, armPoll, armPollSoon } from './timers.ts';
+
+type Why = (AgentFact & { kind: 'role' })['why'];
+
+export interface RoleState {
+	/** The campaign of a candidate. */
+	campaign: CampaignState | null;
+	/** The leadership of a leader. */
+	leadership: LeadershipState | null;
+	/** The ballot of the leader that this node hears, its own where it leads; NO_BALLOT for none. */
+	leader: Ballot;
+	/** No slot above this one was chosen before the ballot of the leader that was heard last. */
+	recoveredThrough: Slot;
+	/** A leader, or a candidate that may become one, was heard in this election period. */
+	heard: boolean;
+	readonly candidacy: CandidacyState;
+}
+
+/** The rooms in which something begins or ends with the role. */
+export interface RoleRooms {
+	readonly context: Context;
+	readonly log: SlotLog;
+	readonly acceptor: Acceptor;
+	readonly learner: Learner;
+	readonly clocks: Clocks;
+	readonly proposals: Proposals;
+	readonly poll: Poll;
+	readonly neighbours: Neighbours;
+	readonly reads: Reads;
+}
+
+export class RoleMachine {
+	readonly state: RoleState;
+	readonly #rooms: RoleRooms;
+	readonly #context: Context;
+	readonly #candidacy: Candidacy;
+	#campaign: Campaign | null;
+	#leadership: Leadership | null;
+
+	constructor(rooms: RoleRooms, state?: RoleState) {
+		this.#rooms = rooms;
+		this.#context = rooms.context;
+		this.state = state ?? {
+			campaign: null,
+			leadership: null,
+			leader: NO_BALLOT,
+			recoveredThrough: 0,
+			heard: false,
+			candidacy: { due: false, asked: false, periods: 0, halts: 0 },
+		};
+		const { campaign, leadership, candidacy } = this.state;
+		this.#candidacy = new Candidacy(rooms.context, candidacy);
+		this.#campaign = campaign && new Campaign(rooms, campaign);
+		this.#leadership = leadership && new Leadership(rooms, leadership);
+	}
+
+	get role(): Role {
+		return this.#leadership ? 'leader' : this.#campaign ? 'candidate' : 'follower';
+	}
+
+	/** The ballot of the campaign or leadership under way; NO_BALLOT for a follower. */
+	get ballot(): Ballot {
+		return this.#leadership?.phase1.ballot ?? this.#campaign?.ballot ?? NO_BALLOT;
+	}
+
+	get leadership(): Leadership | null {
+		return this.#leadership;
+	}
+
+	/** The leader's ballot as this node hears it, its own if it leads; NO_BALLOT for none. */
+	get leader(): Ballot {
+		return this.state.leader;
+	}
+
+	/** The leader, where it is another node and is heard by this one. */
+	get otherLeader(): NodeId | null {
+		const { node } = this.state.leader;
+		return node === '' || node === this.#context.config.id ? null : node;
+	}
+
+	/** The way to the leader, which may be this node, or a neighbour that hears it; null where none is known. */
+	get route(): Route | null {
+		const { leader } = this.state;
+		return leader.node === '' ? this.#rooms.neighbours.relay : { ballot: leader, to: leader.node };
+	}
+
+	/** No slot above this one was chosen before the ballot of the leader that the route leads to. */
+	get recoveredThrough(): Slot {
+		const { leader, recoveredThrough } = this.state;
+		return (leader.node === '' ? this.#rooms.neighbours.relay?.recoveredThrough : undefined) ?? recoveredThrough;
+	}
+
+	/** What this node tells of the leader. A candidate that was promised in this period stands for the leader it may become. */
+	get hearing(): Hearing {
+		const { leader, heard, recoveredThrough } = this.state;
+		const relays = this.otherLeader !== null;
+		return {
+			leader: heard && sameBallot(leader, NO_BALLOT) ? this.#context.promised() : leader,
+			relays,
+			recoveredThrough: relays ? recoveredThrough : 0,
+			chosenThrough: this.#context.chosenThrough(),
+		};
+	}
+
+	start(): void {
+		armElection(this.#context);
+		armPoll(this.#context);
+	}
+
+	// A follower
+
+	/**
+	 * A leader was heard.
+	 *
+	 * @returns false, and changes nothing, where the message is late: a higher ballot is promised or leads
+	 */
+	follow(from: NodeId, { ballot, recoveredThrough }: Leading): boolean {
+		const { state } = this;
+		if (compareBallots(ballot, this.#context.promised()) < 0 || compareBallots(ballot, state.leader) < 0) return false;
+		this.halt(ballot, from);
+		// That leader is undisputed, unless a proposal here asks for a campaign.
+		if (!this.#rooms.proposals.pending.hasSelfRouted) this.#candidacy.undisputed();
+		state.heard = true;
+		this.#candidacy.forgo();
+		state.recoveredThrough = recoveredThrough;
+		this.#rooms.poll.heardLeader();
+		if (sameBallot(ballot, state.leader)) return true;
+		state.leader = ballot;
+		this.#rooms.neighbours.heardLeader();
+		this.#tellRole('heardLeader', [from]);
+		this.#newRoute();
+		return true;
+	}
+
+	/** This node's acceptor was asked for a promise: if it gave it, the candidate has a period to become the leader. */
+	promisedTo(from: NodeId, ballot: Ballot): void {
+		if (from === this.#context.config.id || !sameBallot(ballot, this.#context.promised())) return;
+		this.halt(ballot, from);
+		this.#awaitLeader(ballot);
+	}
+
+	/** A neighbour tells what it hears. It may be the way to the leader. */
+	neighbourHears(from: NodeId, hearing: Hearing): void {
+		const { clocks, neighbours } = this.#rooms;
+		if (this.role !== 'follower' || !clocks.believes(hearing.leader)) return;
+		if (neighbours.hears(from, hearing, this.state.leader.node !== '')) this.#newRoute();
+	}
+
+	linkDown(peer: NodeId): void {
+		this.#rooms.neighbours.linkDown(peer);
+		if (peer !== this.state.leader.node) return;
+		this.#loseLeader('leaderLinkDown');
+		armPoll(this.#context);
+	}
+
+	pollReplied(from: NodeId, reply: PollReply): void {
+		if (this.#rooms.poll.replied(from, reply)) this.#candidacy.due();
+	}
+
+	// A candidate
+
+	/** Begins a campaign, unless what asked for it is gone or is being cared for. */
+	campaign(now: WallTime): void {
+		const { clocks, log, proposals } = this.#rooms;
+		const { out } = this.#context;
+		const isDue = this.#candidacy.take() && sameBallot(this.state.leader, NO_BALLOT) && !this.#leadership;
+		const forProposals = this.#proposalWantsCampaign;
+		if (this.#campaign || !(forProposals || isDue)) return;
+		const ballot = clocks.formBallot(now);
+		const contest = proposals.pending.contest();
+		const campaign = Campaign.begin(this.#rooms, ballot, contest);
+		this.#become(campaign);
+		const why = contest > 0 ? 'contest' : forProposals ? 'proposal' : 'noLeader';
+		out.fact({ kind: 'campaign', ballot, why, contest, chosenThrough: log.chosenThrough });
+		if (forProposals) out.outcomes.push({ kind: 'attempt', ballot });
+		campaign.prepare();
+		this.#awaitLeader(ballot);
+		armElection(this.#context);
+	}
+
+	/** An acceptor has promised; perhaps a quorum has now. */
+	promised(from: NodeId, message: Promised): void {
+		const campaign = this.#campaign;
+		if (!campaign || !sameBallot(message.ballot, campaign.ballot)) return;
+		const phase1 = campaign.add(from, message) ? campaign.result() : undefined;
+		if (phase1) this.#lead(phase1);
+	}
+
+	// A leader
+
+	#lead(phase1: Phase1): void {
+		const { state } = this;
+		const { ballot, promises, chosenThrough, source, contest } = phase1;
+		const { learner, log, neighbours, proposals, reads } = this.#rooms;
+		const leadership = Leadership.begin(this.#rooms, phase1);
+		this.#become(leadership);
+		proposals.pending.under(ballot);
+		proposals.pending.campaigned(contest);
+		if (chosenThrough > log.chosenThrough) learner.fetchFrom(source, chosenThrough, true);
+		leadership.state.contest = beginContest(leadership, proposals);
+		state.leader = ballot;
+		state.recoveredThrough = phase1.recoveredThrough;
+		neighbours.heardLeader();
+		reads.waitAgain();
+		const by = promises.map(({ from }) => from);
+		this.#context.out.fact({ kind: 'role', role: 'leader', ballot, leader: ballot, why: 'promisedByQuorum', by });
+		armHeartbeat(this.#context);
+		reads.beat(leadership);
+	}
+
+	accepted(from: NodeId, { ballot, slot }: Accepted): void {
+		const leadership = this.#leadership;
+		if (!leadership || !sameBallot(ballot, leadership.phase1.ballot)) return;
+		if (!leadership.count(from, slot)) return;
+		this.#candidacy.undisputed();
+		const { contest } = leadership.state;
+		if (contest?.slot === slot) {
+			endContest(this.#context, contest, leadership, this.#rooms.proposals);
+			leadership.state.contest = null;
+		}
+		leadership.chosen(slot);
+	}
+
+	/** Slots were fetched: a leader may learn from them that another one has taken over. */
+	learned(from: NodeId, slots: readonly Slot[]): void {
+		const by = this.#leadership?.learned(slots);
+		if (by) this.#halted(by, from, from);
+	}
+
+	/** What was on its way to `peer` is lost: a prepare or accept that it has not answered leaves again. */
+	resendTo(peer: NodeId): void {
+		this.#campaign?.resendTo(peer);
+		this.#leadership?.resendTo(peer);
+	}
+
+	// The end of a candidate or a leader
+
+	/** A higher promise was met: the campaign or leadership of a lower ballot ends. */
+	halt(by: Ballot, from: NodeId): void {
+		this.#rooms.clocks.saw(by);
+		const { ballot } = this;
+		if (sameBallot(ballot, NO_BALLOT) || compareBallots(by, ballot) <= 0) return;
+		this.#halted(by, from, by.node);
+	}
+
+	#halted(by: Ballot, from: NodeId, leader: NodeId): void {
+		const { ballot } = this;
+		const { out } = this.#context;
+		out.fact({ kind: 'halted', ballot, by, from });
+		out.outcomes.push({ kind: 'halted', ballot, by });
+		this.#candidacy.halted();
+		this.#end('higherBallot', [leader]);
+	}
+
+	/** Too few answer, or no node that could tell what is chosen. */
+	#giveUp(): void {
+		const { ballot } = this;
+		const { out } = this.#context;
+		out.fact({ kind: 'givenUp', ballot });
+		out.outcomes.push({ kind: 'givenUp', ballot });
+		this.#end('lostQuorum', []);
+	}
+
+	/** The node that ended this one's campaign or leadership has some time to lead. */
+	#end(why: 'higherBallot' | 'lostQuorum', by: readonly NodeId[]): void {
+		this.#become(null);
+		this.state.leader = NO_BALLOT;
+		this.state.heard = false;
+		this.#tellRole(why, by);
+		armPollSoon(this.#context);
+	}
+
+	// What the transitions have in common
+
+	/** Changes the role. What began with the role before ends here, whatever the two are. */
+	#become(role: Campaign | Leadership | null): void {
+		const { state } = this;
+		const { proposals, poll, reads } = this.#rooms;
+		this.#campaign = role instanceof Campaign ? role : null;
+		this.#leadership = role instanceof Leadership ? role : null;
+		state.campaign = this.#campaign?.state ?? null;
+		state.leadership = this.#leadership?.state ?? null;
+		this.#candidacy.begin();
+		proposals.pending.leadershipEnded();
+		poll.stop();
+		reads.leadershipEnded();
+	}
+
+	/** A ballot is promised, to another node or this one: until its period is over, no leader of a lower one is heard. */
+	#awaitLeader(ballot: Ballot): void {
+		const { state } = this;
+		const { neighbours, poll } = this.#rooms;
+		state.heard = true;
+		this.#candidacy.forgo();
+		if (compareBallots(ballot, state.leader) > 0) state.leader = NO_BALLOT;
+		poll.stop();
+		neighbours.promised(ballot);
+	}
+
+	/** A follower has another way to a leader than before: what it asked on the old one is asked again. */
+	#newRoute(): void {
+		const { proposals, reads } = this.#rooms;
+		reads.waitAgain();
+		if (this.route) proposals.forwardAgain(this.route);
+	}
+
+	#loseLeader(why: Why): void {
+		const { node } = this.state.leader;
+		this.state.leader = NO_BALLOT;
+		this.state.heard = false;
+		this.#tellRole(why, [node]);
+	}
+
+	#tellRole(why: Why, by: readonly NodeId[]): void {
+		const { leader } = this.state;
+		this.#context.out.fact({ kind: 'role', role: 'follower', ballot: NO_BALLOT, leader, why, by });
+	}
+
+	// Timers
+
+	/** An election period is over. */
+	election(): void {
+		armElection(this.#context);
+		if (this.#leadership) this.#lookForQuorum(this.#leadership);
+		else if (this.#campaign) this.#losePatience();
+		else this.#periodEnded();
+	}
+
+	/** A leader that no quorum answers, or that learns nothing, leads no more. In the second case it campaigns anew. */
+	#lookForQuorum(leadership: Leadership): void {
+		const hasQuorum = leadership.takeHasQuorum();
+		const isStuck = leadership.takeIsStuck();
+		if (hasQuorum && !isStuck) return;
+		this.#giveUp();
+		if (hasQuorum) this.#candidacy.due();
+	}
+
+	/** A campaign that reaches no quorum is given up, later each time. */
+	#losePatience(): void {
+		if (this.#candidacy.periodEnded()) this.#giveUp();
+	}
+
+	#periodEnded(): void {
+		const { state } = this;
+		this.#rooms.neighbours.periodEnded();
+		if (state.heard) {
+			state.heard = false;
+			return;
+		}
+		if (!sameBallot(state.leader, NO_BALLOT)) this.#loseLeader('leaderSilent');
+		this.poll();
+	}
+
+	/** Polls, unless a leader or a candidate is heard. */
+	poll(): void {
+		const { state } = this;
+		if (this.role !== 'follower' || state.heard || !sameBallot(state.leader, NO_BALLOT)) return;
+		if (this.#rooms.poll.begin()) this.#candidacy.due();
+		else if (!this.#candidacy.state.due) armPollSoon(this.#context);
+	}
+
+	heartbeat(): void {
+		if (!this.#leadership) return;
+		this.#rooms.reads.beat(this.#leadership);
+		armHeartbeat(this.#context);
+	}
+
+	/** At the end of a step. */
+	askForCampaign(): void {
+		if (this.#proposalWantsCampaign) this.#candidacy.wanted();
+	}
+
+	/** Not while phase 2 of an earlier campaign for proposals of this node is under way. */
+	get #proposalWantsCampaign(): boolean {
+		const { pending } = this.#rooms.proposals;
+		return pending.wantsCampaign && !this.#campaign && !(this.#leadership && pending.hasCampaigned);
+	}
+}

@@ -1,0 +1,46 @@
+/** How long each timer waits. The runtime draws the time from the range, and may add one observed round. */
+
+import type { Context } from './config.ts';
+
+export function armElection({ out, config }: Context): void {
+	const { electionMinMs, electionMaxMs } = config.timings;
+	out.timer('election', electionMinMs, electionMaxMs, true);
+}
+
+export function armHeartbeat({ out, config }: Context): void {
+	const { heartbeatMs } = config.timings;
+	out.timer('heartbeat', heartbeatMs, heartbeatMs);
+}
+
+/** The leader is known to be gone. The nodes that know it do not all ask at once. */
+export function armPoll({ out, config }: Context): void {
+	out.timer('poll', 0, config.timings.pollMaxMs);
+}
+
+/** The leader is lost, or no poll had a result: the other nodes may only just have noticed. */
+export function armPollSoon({ out, config }: Context): void {
+	const { heartbeatMs } = config.timings;
+	out.timer('poll', heartbeatMs, 2 * heartbeatMs);
+}
+
+/** The runtime answers with the time of its clock, which becomes the ballot. */
+export function armCampaign({ out }: Context): void {
+	out.timer('campaign', 0, 0);
+}
+
+/** The back-off outlasts a round, so that the other proposer can finish. */
+export function armCampaignAfterHalts(context: Context, halts: number): void {
+	if (halts === 0) return armCampaign(context);
+	const { backoffMinMs, backoffMaxMs } = context.config.timings;
+	context.out.timer('campaign', backoffMinMs, Math.min(backoffMaxMs, backoffMinMs * 2 ** halts), true);
+}
+
+export function armFetch({ out, config }: Context): void {
+	const { retryMs } = config.timings;
+	out.timer('fetch', retryMs, retryMs, true);
+}
+
+export function armForward({ out, config }: Context): void {
+	const { retryMs } = config.timings;
+	out.timer('forward', retryMs, 2 * retryMs, true);
+}
