@@ -53,6 +53,7 @@ function lineOf(fact: RawFact): { level: 'debug' | 'info' | 'warn'; text: string
 		case 'ignored':
 			return { level: 'warn', text: `ignored ${fact.message} from ${fact.from}: ${fact.why}` };
 		case 'disk':
+		case 'state':
 			// The end of a trouble has the same level as its beginning, so that a reader of warnings sees both.
 			return { level: 'warn', text: fact.detail };
 		case 'clockSkew':

@@ -13,6 +13,7 @@ import type { Member } from '../shared/feed.ts';
 import type { NodeId } from '../shared/paxos/ballot.ts';
 import { SLOTS_AHEAD_MAX } from '../shared/paxos/bounds.ts';
 import type { AgentConfig } from '../shared/paxos/config.ts';
+import { PutBackError } from '../shared/replica/memory.ts';
 import { createApi } from './api/api.ts';
 import { CatchUp } from './api/catch-up.ts';
 import { startingApi } from './api/starting.ts';
@@ -72,6 +73,8 @@ const OPEN_SLOTS_MAX = 8;
 /** The bounds on a slot's value and on other messages are well below the largest message of the mesh. */
 const VALUE_BYTES_MAX = 1_048_576;
 const MESSAGE_BYTES_MAX = 524_288;
+/** A peer that is up dials this often, or is dialed at once; the handshake takes the rest. */
+const LINK_MS = 1.5 * DEFAULT_MESH_TIMINGS.reconnectMaxMs;
 /** The interval is well below READY_LAG_MS_MAX. */
 const CATCH_UP_LOOK_EVERY_MS = 100;
 
@@ -135,9 +138,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			secret: options.secret,
 			timings: DEFAULT_MESH_TIMINGS,
 			limits: { ...DEFAULT_MESH_LIMITS, unprovenMax: limits.unprovenMax },
+			reached: () => replica.reached,
+			remembered: (peer) => replica.remembered(peer),
 			handlers: {
-				messages: (from, peerEpoch, firstId, messages) => replica.receive(from, peerEpoch, firstId, messages),
-				linkUp: (peer) => replica.linkUp(peer),
+				frame: (from, peerEpoch, frame) => replica.receive(from, peerEpoch, frame),
+				linkUp: (peer, remembered) => replica.linkUp(peer, remembered),
 				linkDown: (peer, why) => replica.linkDown(peer, why),
 				malformed: (from, why) => malformed('mesh', from, why),
 			},
@@ -150,10 +155,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			swarm: { name: config.name, id: home.swarmId, members },
 			mesh,
 			requestMs: config.timings.requestMs,
+			linkMs: LINK_MS,
 			malformed: (from, why) => malformed('client', from, why),
 			fatal: (error) => {
-				log.fatal({ err: error }, 'the node stops');
-				void close(false).then(() => options.onFatal?.(error));
+				const reason = home.reasonOf(error);
+				log.fatal({ err: reason }, 'the node stops');
+				void close(false).then(() => options.onFatal?.(reason));
 			},
 			progress: tellProgress,
 		});
@@ -209,7 +216,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		replica.start();
 	} catch (error) {
 		await close(false);
-		throw error instanceof CorruptLogError ? home.damaged(error) : error;
+		throw error instanceof Error ? home.reasonOf(error) : error;
 	}
 	return { url: urlOf(self), close: () => close(true) };
 }
@@ -244,7 +251,8 @@ interface Refused {
 interface Home extends MemoryIdentity {
 	readonly disk: ReadableDisk;
 	readonly owner: string;
-	damaged(error: CorruptLogError): Error;
+	/** What is said of an error for which the node cannot start or go on: some are about the folder. */
+	reasonOf(error: Error): Error;
 	close(): Promise<void> | void;
 }
 
@@ -252,9 +260,14 @@ async function openHome({ config, id, memory }: NodeOptions, ids: readonly NodeI
 	if (memory) {
 		const owner = `${memory.swarmId}/${id}/${memory.incarnations[id]}`;
 		const disk = new MemoryDisk(newLogFiles(owner, SEGMENT_BYTES_DEFAULT));
-		return { ...memory, disk, owner, damaged: (error) => error, close: () => undefined };
+		return { ...memory, disk, owner, reasonOf: (error) => error, close: () => undefined };
 	}
-	return openFolder(config.dataDir, id, { name: config.name, members: ids });
+	const folder = openFolder(config.dataDir, id, { name: config.name, members: ids });
+	const reasonOf = (error: Error): Error => {
+		if (error instanceof CorruptLogError) return folder.damaged(error);
+		return error instanceof PutBackError ? folder.putBack(error) : error;
+	};
+	return { ...folder, reasonOf };
 }
 
 function agentConfig({ timings }: SwarmConfig, id: NodeId, members: readonly NodeId[]): AgentConfig {

@@ -60,6 +60,14 @@ export type RuntimeFact<B = BallotText, V = ValueSummary> =
 			/** The rest of a sentence that begins with the node, for people. */
 			readonly detail: string;
 	  }
+	/** What an operator should know of this node's state beside that of the others. */
+	| {
+			readonly kind: 'state';
+			/** A peer remembers what cannot be. */
+			readonly what: 'disbelieved';
+			/** For people: the rest of a sentence that begins with the node. */
+			readonly detail: string;
+	  }
 	| { readonly kind: 'flushed'; readonly records: number; readonly bytes: number; readonly ms: number }
 	| { readonly kind: 'applied'; readonly through: number; readonly revision: number };
 

@@ -43,6 +43,7 @@ export function groupOf(fact: Fact): FactGroup {
 		case 'flushed':
 		case 'applied':
 		case 'disk':
+		case 'state':
 			return 'disk';
 	}
 }
@@ -94,6 +95,7 @@ export function factText(fact: Fact, names: BallotNames): string {
 		case 'flushed':
 			return `flushed ${fact.records} record${fact.records === 1 ? '' : 's'}, ${fact.bytes} B in ${fact.ms.toFixed(2)} ms`;
 		case 'disk':
+		case 'state':
 			return fact.detail;
 		case 'applied':
 			return `applied through slot ${fact.through}, revision ${fact.revision}`;

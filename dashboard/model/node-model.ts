@@ -173,6 +173,7 @@ export class NodeModel {
 			case 'malformed':
 			case 'flushed':
 			case 'disk':
+			case 'state':
 				return;
 		}
 	}

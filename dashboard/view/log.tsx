@@ -157,6 +157,7 @@ function glyphOfFact(fact: Fact): GlyphKind {
 		case 'clockSkew':
 		case 'linkDown':
 		case 'disk':
+		case 'state':
 			return 'nack';
 		case 'chosen':
 		case 'fetching':

@@ -1,6 +1,7 @@
 /**
- * A frame is the content of one WebSocket message: the number of its first message, and then messages of one lane,
- * whose numbers follow without gaps. A lane writes each message into a frame once, when it is sent.
+ * A frame is the content of one WebSocket message: how far the log of its sender is durable as the frame leaves (six
+ * bytes), the number of its first message, and then messages of one lane, whose numbers follow without gaps. A lane
+ * writes each message into a frame once, when it is sent.
  *
  * Frames are of bounded size on both sides. This room knows no socket.
  */
@@ -18,8 +19,16 @@ export const FRAME_BYTES_MAX = FRAME_BYTES_FULL + MESSAGE_BYTES_MAX;
 
 /** The first byte of a frame. The steps of the handshake begin with other bytes. */
 const MESSAGES = 0x10;
+const REACHED_AT = 1;
+const REACHED_BYTES = 6;
+/** More frames no log is ever taken to have. */
+export const REACHED_MAX = 2 ** (8 * REACHED_BYTES) - 1;
+/** Its place is kept for what is known only when the frame leaves. */
+const REACHED_LATER = new Uint8Array(REACHED_BYTES);
 
 export interface Frame {
+	/** The last frame of the sender's log that is durable. */
+	readonly reached: number;
 	readonly firstId: number;
 	readonly messages: readonly Message[];
 }
@@ -32,13 +41,26 @@ export interface Frame {
 export function readFrame(bytes: Uint8Array): Frame {
 	const from = new Reader(bytes);
 	if (from.u8() !== MESSAGES) throw new MalformedError('not a frame of messages');
+	const reached = readReached(from.raw(REACHED_BYTES));
 	const firstId = from.int();
 	const messages: Message[] = [];
 	do {
 		if (messages.length === FRAME_MESSAGES_MAX) throw new MalformedError('too many messages in a frame');
 		messages.push(readMessage(from));
 	} while (!from.done);
-	return { firstId, messages };
+	return { reached, firstId, messages };
+}
+
+function readReached(bytes: Uint8Array): number {
+	return bytes.reduceRight((number, byte) => number * 0x100 + byte, 0);
+}
+
+function putReached(frame: Uint8Array, reached: number): void {
+	let rest = reached;
+	for (let at = REACHED_AT; at < REACHED_AT + REACHED_BYTES; at++) {
+		frame[at] = rest % 0x100;
+		rest = Math.floor(rest / 0x100);
+	}
 }
 
 /**
@@ -70,16 +92,21 @@ export class Encoder {
 export class Lane {
 	#nextId: number;
 	readonly #encoder: Encoder;
+	readonly #reached: () => number;
 	/** The frame that is being filled. */
 	readonly #writer = new Writer();
 	#messages = 0;
 	#full: Uint8Array[] = [];
 	#fullBytes = 0;
 
-	/** @param firstId the number of the first message; the others' follow for as long as the process lives */
-	constructor(firstId: number, encoder = new Encoder()) {
+	/**
+	 * @param firstId the number of the first message; the others' follow for as long as the process lives
+	 * @param reached says how far this node's log is durable
+	 */
+	constructor(firstId: number, encoder = new Encoder(), reached = () => 0) {
 		this.#nextId = firstId;
 		this.#encoder = encoder;
+		this.#reached = reached;
 	}
 
 	/** The bytes that wait here. */
@@ -96,6 +123,7 @@ export class Lane {
 		const id = this.#nextId++;
 		if (this.#messages === 0) {
 			this.#writer.u8(MESSAGES);
+			this.#writer.raw(REACHED_LATER);
 			this.#writer.int(id);
 		}
 		const size = this.#encoder.write(this.#writer, message);
@@ -124,13 +152,16 @@ export class Lane {
 
 	/** Drops all messages that wait. */
 	clear(): void {
-		this.#takeWritten();
+		this.#messages = 0;
+		this.#writer.take();
 		this.#full = [];
 		this.#fullBytes = 0;
 	}
 
 	#takeWritten(): Uint8Array {
 		this.#messages = 0;
-		return this.#writer.take();
+		const frame = this.#writer.take();
+		putReached(frame, this.#reached());
+		return frame;
 	}
 }

@@ -4,10 +4,11 @@
  *     dialer                                    listener
  *        | -- hello: versions, to, from, epoch ---> |   swarm and incarnation as digests
  *        | <-- challenge: version, epoch ---------- |   incarnation as a digest
- *        | -- proof ------------------------------> |   HMAC under the secret, empty without one
- *        | <-- welcome: proof --------------------- |
+ *        | -- proof, remembered ------------------> |   HMAC under the secret, empty without one
+ *        | <-- welcome: proof, remembered --------- |
  *
- * A proof covers both nonces, the prover's role, both ids, epochs and incarnations, the swarm and the
+ * Each end says how far the other's log was durable, as far as it remembers, so that nobody votes on a link before. A
+ * proof covers that, both nonces, the prover's role, both ids, epochs and incarnations, the swarm and the
  * versions offered, so it holds for this connection only, and cannot be replayed or reflected. The swarm id and the
  * incarnations are sent as digests over the nonces: a stranger does not learn them, and mistakes can still be told
  * apart. Without a secret nothing is proved, which is meant for loopback.
@@ -18,10 +19,11 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { MalformedError, Reader, Writer } from '../../shared/bytes/bytes.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { REACHED_MAX } from './frame.ts';
 import type { Refusal } from './refusal.ts';
 
 /** The versions of the protocol that this build speaks. */
-export const PROTOCOL: ProtocolRange = { min: 3, max: 3 };
+export const PROTOCOL: ProtocolRange = { min: 4, max: 4 };
 /** The bound on the bytes that one end may send before it has proved itself. */
 export const HANDSHAKE_BYTES_MAX = 4096;
 export const NONCE_BYTES = 32;
@@ -41,6 +43,8 @@ export interface Identity {
 	readonly incarnations: Readonly<Record<NodeId, string>>;
 	readonly secret: string | null;
 	readonly protocol: ProtocolRange;
+	/** Up to which frame the log of `peer` was durable, as far as this node remembers. */
+	remembered(peer: NodeId): number;
 }
 
 /** The other end, once it is proven. */
@@ -48,7 +52,12 @@ export interface Proven {
 	readonly id: NodeId;
 	readonly epoch: string;
 	readonly version: number;
+	/** Up to which frame the log of this node was durable, as far as that one remembers. */
+	readonly remembered: number;
 }
+
+/** The other end before that. */
+type Claimed = Omit<Proven, 'remembered'>;
 
 /** The action after a step: send and wait, refuse and close, or send (unless null) and begin. */
 export type Step =
@@ -82,7 +91,7 @@ export class DialerHandshake implements Handshake {
 	readonly claimed: NodeId;
 	readonly #identity: Identity;
 	readonly #nonce: Uint8Array;
-	#challenge: { readonly transcript: Transcript; readonly peer: Proven } | null = null;
+	#challenge: { readonly transcript: Transcript; readonly peer: Claimed } | null = null;
 
 	/** @param nonce NONCE_BYTES random bytes, never used before */
 	constructor(identity: Identity, peer: NodeId, nonce: Uint8Array) {
@@ -129,14 +138,13 @@ export class DialerHandshake implements Handshake {
 			listener: { id: this.claimed, epoch: listenerEpoch, nonce },
 		};
 		this.#challenge = { transcript, peer: { id: this.claimed, epoch: listenerEpoch, version } };
-		return { kind: 'send', bytes: withProof(PROOF, proofOf('dialer', transcript)) };
+		return { kind: 'send', bytes: withProof(PROOF, 'dialer', transcript) };
 	}
 
-	#verify(from: Reader, { transcript, peer }: { readonly transcript: Transcript; readonly peer: Proven }): Step {
+	#verify(from: Reader, { transcript, peer }: { readonly transcript: Transcript; readonly peer: Claimed }): Step {
 		expect(from, WELCOME);
-		const refusal = checkProof(from.bytes(), 'listener', transcript);
-		from.finish();
-		return refusal ? { kind: 'refuse', refusal } : { kind: 'proven', bytes: null, peer };
+		const { refusal, remembered } = readProof(from, 'listener', transcript);
+		return refusal ? { kind: 'refuse', refusal } : { kind: 'proven', bytes: null, peer: { ...peer, remembered } };
 	}
 }
 
@@ -145,7 +153,7 @@ export class ListenerHandshake implements Handshake {
 	readonly #identity: Identity;
 	readonly #nonce: Uint8Array;
 	#claimed: NodeId = '';
-	#hello: { readonly transcript: Transcript; readonly peer: Proven } | null = null;
+	#hello: { readonly transcript: Transcript; readonly peer: Claimed } | null = null;
 
 	/** @param nonce NONCE_BYTES random bytes, never used before */
 	constructor(identity: Identity, nonce: Uint8Array) {
@@ -204,12 +212,11 @@ export class ListenerHandshake implements Handshake {
 		return { kind: 'send', bytes: out.take() };
 	}
 
-	#verify(from: Reader, { transcript, peer }: { readonly transcript: Transcript; readonly peer: Proven }): Step {
+	#verify(from: Reader, { transcript, peer }: { readonly transcript: Transcript; readonly peer: Claimed }): Step {
 		expect(from, PROOF);
-		const refusal = checkProof(from.bytes(), 'dialer', transcript);
-		from.finish();
+		const { refusal, remembered } = readProof(from, 'dialer', transcript);
 		if (refusal) return { kind: 'refuse', refusal };
-		return { kind: 'proven', bytes: withProof(WELCOME, proofOf('listener', transcript)), peer };
+		return { kind: 'proven', bytes: withProof(WELCOME, 'listener', transcript), peer: { ...peer, remembered } };
 	}
 }
 
@@ -231,17 +238,33 @@ interface Transcript {
 	readonly listener: End;
 }
 
-function checkProof(proof: Uint8Array, role: Role, transcript: Transcript): Refusal | null {
-	const expected = proofOf(role, transcript);
+interface Proof {
+	/** Why it proves nothing; null where it does. */
+	readonly refusal: Refusal | null;
+	readonly remembered: number;
+}
+
+function readProof(from: Reader, role: Role, transcript: Transcript): Proof {
+	const proof = from.bytes();
+	const remembered = from.int();
+	from.finish();
+	if (remembered > REACHED_MAX) throw new MalformedError('a frame above the highest');
+	return { refusal: checkProof(proof, proofOf(role, transcript, remembered)), remembered };
+}
+
+function checkProof(proof: Uint8Array, expected: Uint8Array): Refusal | null {
 	if ((proof.length === 0) !== (expected.length === 0)) return 'secretOnOneSide';
 	if (proof.length !== expected.length) throw new MalformedError('a proof of another length');
 	return timingSafeEqual(proof, expected) ? null : 'wrongSecret';
 }
 
-function proofOf(role: Role, { identity, offered, version, dialer, listener }: Transcript): Uint8Array {
+/** @param remembered as the prover says */
+function proofOf(role: Role, transcript: Transcript, remembered: number): Uint8Array {
+	const { identity, offered, version, dialer, listener } = transcript;
 	if (identity.secret === null) return NO_PROOF;
 	const out = new Writer();
 	writeText(out, `paxos-swarm mesh ${role}`);
+	out.int(remembered);
 	out.int(offered.min);
 	out.int(offered.max);
 	out.int(version);
@@ -269,10 +292,13 @@ function digest(what: 'swarm' | 'incarnation', text: string, ...nonces: readonly
 	return createHash('sha256').update(out.take()).digest();
 }
 
-function withProof(step: number, proof: Uint8Array): Uint8Array {
+function withProof(step: number, role: Role, transcript: Transcript): Uint8Array {
+	const { identity, dialer, listener } = transcript;
+	const remembered = identity.remembered(role === 'dialer' ? listener.id : dialer.id);
 	const out = new Writer();
 	out.u8(step);
-	out.bytes(proof);
+	out.bytes(proofOf(role, transcript, remembered));
+	out.int(remembered);
 	return out.take();
 }
 

@@ -16,7 +16,15 @@ import type { Message } from '../../shared/paxos/message.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';
 import { Backoff } from './backoff.ts';
 import { Encoder, type Frame } from './frame.ts';
-import { DialerHandshake, dials, type Identity, ListenerHandshake, NONCE_BYTES, PROTOCOL } from './handshake.ts';
+import {
+	DialerHandshake,
+	dials,
+	type Identity,
+	ListenerHandshake,
+	NONCE_BYTES,
+	PROTOCOL,
+	type Proven,
+} from './handshake.ts';
 import { Link, type LinkOwner, SOCKET_OPTIONS } from './link.ts';
 import { type MeshLimits, Peer, type PeerAddress } from './peer.ts';
 
@@ -39,8 +47,9 @@ export interface MeshHandlers {
 	/**
 	 * All messages of one frame, in order. Message i has the id `${epoch}:${firstId + i}`. Values are views of the frame.
 	 */
-	messages(from: NodeId, epoch: string, firstId: number, messages: readonly Message[]): void;
-	linkUp(peer: NodeId): void;
+	frame(from: NodeId, epoch: string, frame: Frame): void;
+	/** @param remembered as `MeshOptions.remembered` of the peer says of this node */
+	linkUp(peer: NodeId, remembered: number): void;
 	linkDown(peer: NodeId, why: string): void;
 	/**
 	 * A frame or a handshake was refused, by this end or the other one. `from` is an address, with the id of the node that
@@ -61,6 +70,10 @@ export interface MeshOptions {
 	readonly secret: string | null;
 	readonly timings: MeshTimings;
 	readonly limits?: MeshLimits;
+	/** Up to which frame this node's log is durable: everything that is sent says it. */
+	reached(): number;
+	/** Up to which frame the log of `peer` was durable, as far as this node remembers: told to it in the handshake. */
+	remembered(peer: NodeId): number;
 	readonly handlers: MeshHandlers;
 }
 
@@ -102,9 +115,13 @@ export class Mesh {
 		const ids = [self, ...peers.map((peer) => peer.id)].sort();
 		for (const id of ids) if (!Object.hasOwn(incarnations, id)) throw new RangeError(`${id} has no incarnation`);
 		const ofMembers = Object.fromEntries(Object.entries(incarnations).filter(([id]) => ids.includes(id)));
-		this.#identity = { self, epoch, swarmId, incarnations: ofMembers, secret, protocol: PROTOCOL };
+		const remembered = (peer: NodeId) => options.remembered(peer);
+		this.#identity = { self, epoch, swarmId, incarnations: ofMembers, secret, protocol: PROTOCOL, remembered };
 		const encoder = new Encoder();
-		this.#peers = new Map(peers.map((peer) => [peer.id, new Peer(peer, ids.indexOf(peer.id), this.#limits, encoder)]));
+		const reached = () => options.reached();
+		this.#peers = new Map(
+			peers.map((peer) => [peer.id, new Peer(peer, ids.indexOf(peer.id), this.#limits, encoder, reached)]),
+		);
 	}
 
 	/** Begins to dial. Incoming connections are taken even before. */
@@ -233,23 +250,23 @@ export class Mesh {
 	}
 
 	readonly #owner: LinkOwner = {
-		proven: (link, { id, epoch }) => this.#proven(link, this.#peer(id), epoch),
+		proven: (link, proven) => this.#proven(link, this.#peer(proven.id), proven),
 		frame: (link, frame) => this.#frame(this.#peer(link.claimed), frame),
 		refused: (link, why) => this.#refused(link, why),
 		ended: (link, why) => this.#ended(link, why),
 		gone: (link) => this.#links.delete(link),
 	};
 
-	#proven(link: Link, peer: Peer, epoch: string): void {
+	#proven(link: Link, peer: Peer, { epoch, remembered }: Proven): void {
 		this.#unproven.delete(link);
 		if (this.#isAlone) return link.cut('this node makes no links until its disk answers');
 		peer.link?.replace();
 		peer.up(link, epoch);
-		this.#options.handlers.linkUp(peer.id);
+		this.#options.handlers.linkUp(peer.id, remembered);
 	}
 
-	#frame(peer: Peer, { firstId, messages }: Frame): void {
-		this.#options.handlers.messages(peer.id, peer.epoch, firstId, messages);
+	#frame(peer: Peer, frame: Frame): void {
+		this.#options.handlers.frame(peer.id, peer.epoch, frame);
 	}
 
 	/** Tells a refusal once, though it may repeat, because dialing goes on without end. */

@@ -49,14 +49,17 @@ export class Peer {
 	#bulkInFlight = false;
 	#heardAtMs = -Infinity;
 
-	/** @param index this peer's place among the members */
-	constructor(member: PeerAddress, index: number, limits: MeshLimits, encoder: Encoder) {
+	/**
+	 * @param index this peer's place among the members
+	 * @param reached says how far this node's log is durable
+	 */
+	constructor(member: PeerAddress, index: number, limits: MeshLimits, encoder: Encoder, reached: () => number) {
 		this.id = member.id;
 		this.address = `${member.host.includes(':') ? `[${member.host}]` : member.host}:${member.port}`;
 		this.url = `${member.secure ? 'wss' : 'ws'}://${this.address}/mesh`;
 		this.#limits = limits;
-		this.#consensus = new Lane(2 * index * LANE_IDS + 1, encoder);
-		this.#bulk = new Lane((2 * index + 1) * LANE_IDS + 1, encoder);
+		this.#consensus = new Lane(2 * index * LANE_IDS + 1, encoder, reached);
+		this.#bulk = new Lane((2 * index + 1) * LANE_IDS + 1, encoder, reached);
 	}
 
 	get link(): Link | undefined {

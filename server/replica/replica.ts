@@ -30,6 +30,13 @@ import { inSlices } from './slices.ts';
 // The stores of all nodes in this program are made after this module is loaded.
 seedHashes(randomInt(2 ** 32));
 
+/** The part of a frame of the mesh that the runtime uses. */
+export interface Frame {
+	readonly reached: number;
+	readonly firstId: number;
+	readonly messages: readonly Message[];
+}
+
 /** The part of the mesh that the runtime uses. */
 export interface Mesh {
 	/** @returns the message's number; -1 where the link is down */
@@ -54,6 +61,8 @@ export interface RunningReplicaOptions {
 	readonly mesh: Mesh;
 	/** The time limit of a client's request, milliseconds. */
 	readonly requestMs: number;
+	/** A link to a node that is up is made within this, milliseconds. */
+	readonly linkMs: number;
 	/** A client sent a malformed frame. `from` is the address that its door was given. */
 	malformed(from: string, why: string): void;
 	/** Is told the progress until the replica is started. */
@@ -122,6 +131,7 @@ export class RunningReplica implements ReplicaService {
 			log,
 			store: this.store,
 			requestMs,
+			linkMs: options.linkMs,
 			runtime: {
 				mesh: {
 					send: (to, message) => this.#send(to, message),
@@ -180,19 +190,27 @@ export class RunningReplica implements ReplicaService {
 
 	// From the mesh
 
-	receive(from: NodeId, epoch: string, firstId: number, messages: readonly Message[]): void {
+	get reached(): number {
+		return this.#replica.reached;
+	}
+
+	remembered(peer: NodeId): number {
+		return this.#replica.remembered(peer);
+	}
+
+	receive(from: NodeId, epoch: string, { firstId, messages, reached }: Frame): void {
 		if (this.#agent.watched) {
 			for (const [index, message] of messages.entries()) {
 				const messageId = `${epoch}:${firstId + index}`;
 				this.facts.tell({ kind: 'received', from, messageId, message });
 			}
 		}
-		this.#guard(() => this.#replica.receive(from, messages));
+		this.#guard(() => this.#replica.receive(from, messages, reached));
 	}
 
-	linkUp(peer: NodeId): void {
+	linkUp(peer: NodeId, remembered: number): void {
 		this.facts.tell({ kind: 'linkUp', peer });
-		this.#guard(() => this.#replica.linkUp(peer));
+		this.#guard(() => this.#replica.linkUp(peer, remembered));
 	}
 
 	linkDown(peer: NodeId, why: string): void {

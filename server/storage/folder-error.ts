@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { PutBackError } from '../../shared/replica/memory.ts';
 
 export type FolderErrorCode =
 	| 'unformatted'
@@ -9,6 +10,7 @@ export type FolderErrorCode =
 	| 'incomplete'
 	| 'missing'
 	| 'damaged'
+	| 'putBack'
 	| 'otherSwarm'
 	| 'otherNode'
 	| 'otherMembers'
@@ -53,6 +55,18 @@ export function damagedLog(folder: string, node: NodeId, error: CorruptLogError)
 		`Node ${node} cannot use its log: ${join(folder, error.file)}, at byte ${error.offset}: ${error.reason}. ` +
 			`Something that was durable is gone, so the node must not vote as if it remembered it, and nothing was changed. ` +
 			`Put ${folder} back as it was when the node last ran; an older copy has forgotten promises too. ${NOT_REPLACED}`,
+		{ cause: error },
+	);
+}
+
+/** @param folder of the log */
+export function putBack(folder: string, node: NodeId, error: PutBackError): FolderError {
+	const { peer, remembered, newest } = error;
+	return new FolderError(
+		'putBack',
+		`Node ${node} has an older copy of its data folder: ${folder} ends with frame ${newest}, and node ${peer} remembers ` +
+			`that it reached frame ${remembered}. What the node promised and accepted after that is not there, so it must ` +
+			`not vote. Put the folder back as it was when the node last ran. ${NOT_REPLACED}`,
 		{ cause: error },
 	);
 }

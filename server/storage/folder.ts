@@ -16,8 +16,9 @@ import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import { SEGMENT_BYTES_DEFAULT } from '../../shared/disk/log.ts';
 import { isSegmentName, newLogFiles, readManifest, segmentName } from '../../shared/disk/manifest.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { PutBackError } from '../../shared/replica/memory.ts';
 import { FileDisk, syncFolder } from './files.ts';
-import { damagedLog, FolderError, lostMemory } from './folder-error.ts';
+import { damagedLog, FolderError, lostMemory, putBack } from './folder-error.ts';
 import {
 	checkIdentity,
 	isFormatted,
@@ -40,6 +41,8 @@ export interface OpenFolder {
 	readonly owner: string;
 	/** The error for people where the log is damaged. */
 	damaged(error: CorruptLogError): FolderError;
+	/** The error for people where another node remembers more of the log than there is. */
+	putBack(error: PutBackError): FolderError;
 	/** Waits for writes under way, and unlocks the folder. */
 	close(): Promise<void>;
 }
@@ -108,6 +111,7 @@ export function openFolder(dataDir: string, nodeId: NodeId, swarm: SwarmMembers)
 			disk,
 			owner,
 			damaged,
+			putBack: (error) => putBack(log, nodeId, error),
 			close: () => disk.close().finally(unlock),
 		};
 	} catch (error) {

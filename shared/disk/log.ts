@@ -122,7 +122,7 @@ export class Log {
 		this.#handlers = handlers;
 		this.#segments = new Segments(disk, recovered.manifest, recovered.segments, {
 			succeeded: (error) => this.#succeeded(error),
-			reached: () => (this.#writing ? this.#sequence - 1 : this.#sequence),
+			reached: () => this.#durableFrame,
 			grown: () => this.#writeNext(),
 			room: (lack) => {
 				if (this.#state === 'open') handlers.room(lack);
@@ -140,6 +140,16 @@ export class Log {
 	/** Every record up to this position is durable. -1: not even what was read at the start is, yet. */
 	get durableThrough(): number {
 		return this.#durable;
+	}
+
+	/** The last frame that is surely durable; 0 for none, and until what was read at the start is. */
+	get reached(): number {
+		return this.#durable < 0 ? 0 : this.#durableFrame;
+	}
+
+	/** The last frame that was read or written, durable or not; 0 for none. */
+	get newest(): number {
+		return this.#sequence;
 	}
 
 	/**
@@ -191,6 +201,10 @@ export class Log {
 		if (this.#state !== 'open') return;
 		this.#stop('closed');
 		if (this.#durable >= 0) this.#segments.note();
+	}
+
+	get #durableFrame(): number {
+		return this.#writing ? this.#sequence - 1 : this.#sequence;
 	}
 
 	#collect(record: DurableRecord): void {

@@ -25,6 +25,9 @@ export interface LoopAgent {
 /** The part of `Log` that a loop uses. */
 export interface LoopLog {
 	readonly durableThrough: number;
+	/** See `Log.reached` and `Log.newest`. */
+	readonly reached: number;
+	readonly newest: number;
 	/** Whether values may be appended now: see `Log.takesValues`. */
 	readonly takesValues: boolean;
 	append(records: readonly DurableRecord[]): number;

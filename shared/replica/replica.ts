@@ -18,8 +18,10 @@ import type { Refusal, SubmitOptions } from './batch.ts';
 import { ClientDoor } from './client-door.ts';
 import { Deadlines } from './deadlines.ts';
 import { DiskWatch } from './disk-watch.ts';
+import { DISK_BEHIND, Intake } from './intake.ts';
 import { REPLICA_LIMITS } from './limits.ts';
 import { type LoopListener, type LoopLog, ReplicaLoop } from './loop.ts';
+import type { FrameNumber } from './memory.ts';
 import type { OnAnswer } from './own-batch.ts';
 import { OwnClient } from './own-client.ts';
 import { PeerTable } from './peers.ts';
@@ -28,8 +30,6 @@ import type { ReplicaAgent, ReplicaOptions, ReplicaRuntime, ReplicaTimer } from 
 import { Submissions } from './submissions.ts';
 import { Tells } from './tells.ts';
 import { type AgentSnapshot, type PeerView, type ReplicaView, snapshotOf } from './view.ts';
-
-const DISK_BEHIND: Refusal = { why: 'diskBehind', detail: 'the disk does not keep up' };
 
 export class Replica implements LoopListener {
 	readonly store: Store;
@@ -46,20 +46,20 @@ export class Replica implements LoopListener {
 	readonly #barriers: Barriers;
 	readonly #tells: Tells;
 	readonly #diskWatch: DiskWatch;
+	readonly #intake: Intake;
+	readonly #linkMs: number;
 	readonly #peers = new PeerTable();
 	readonly #doors: readonly Door[];
 	/** How many others make a quorum with this node. */
 	readonly #peersOfQuorum: number;
-	/**
-	 * A message of these peers was dropped, so all later ones on the same link are dropped too, until a new link is up.
-	 */
-	readonly #notHeard = new Set<NodeId>();
 	#lacksRoom: Refusal | null = null;
 	#turnIsAsked = false;
 	#stopped = false;
 
-	constructor({ id, members, agent, log, store, requestMs, limits = REPLICA_LIMITS, runtime }: ReplicaOptions) {
+	constructor(options: ReplicaOptions) {
+		const { id, members, agent, log, store, requestMs, limits = REPLICA_LIMITS, runtime } = options;
 		this.#id = id;
+		this.#linkMs = options.linkMs;
 		this.#memberIds = members.map((member) => member.id);
 		this.#peersOfQuorum = quorumSize(this.#memberIds) - 1;
 		this.#agent = agent;
@@ -81,6 +81,13 @@ export class Replica implements LoopListener {
 			setTimer: (afterMs) => runtime.setTimer('diskWatch', afterMs),
 			isolate: (isAlone, why) => mesh.isolate(isAlone, why),
 			told: (what, detail) => runtime.fact({ kind: 'disk', what, detail }),
+		});
+		const peers = this.#memberIds.filter((member) => member !== id);
+		this.#intake = new Intake(peers, log, {
+			setTimer: (afterMs) => runtime.setTimer('recall', afterMs),
+			over: soon,
+			disbelieved: (detail) => runtime.fact({ kind: 'state', what: 'disbelieved', detail }),
+			cut: (peer, why) => mesh.cut(peer, why),
 		});
 		this.#loop = new ReplicaLoop(
 			id,
@@ -130,6 +137,7 @@ export class Replica implements LoopListener {
 	}
 
 	start(): void {
+		this.#intake.recall.start(this.#linkMs);
 		this.#loop.start();
 	}
 
@@ -166,10 +174,25 @@ export class Replica implements LoopListener {
 
 	// From the runtime
 
-	/** Takes all messages of one frame. */
-	receive(from: NodeId, messages: readonly Message[]): void {
-		if (this.#stopped || this.#notHeard.has(from)) return;
-		const taken = this.#log.takesValues ? messages : this.#upToValues(from, messages);
+	/** Up to this frame the log of this node is durable. Everything that is sent says it. */
+	get reached(): FrameNumber {
+		return this.#log.reached;
+	}
+
+	/** Up to this frame the log of `peer` was durable, as far as this node remembers. It is said when a link is made. */
+	remembered(peer: NodeId): FrameNumber {
+		return this.#intake.remembered(peer);
+	}
+
+	/**
+	 * Takes all messages of one frame.
+	 *
+	 * @param reached how far the sender says that its log is durable
+	 */
+	receive(from: NodeId, messages: readonly Message[], reached: FrameNumber): void {
+		if (this.#stopped) return;
+		const taken = this.#intake.take(from, messages, reached);
+		if (taken.length === 0) return;
 		const wallMs = this.#runtime.wallTime().ms;
 		for (const message of taken) {
 			this.#peers.heard(from, message, wallMs);
@@ -178,14 +201,17 @@ export class Replica implements LoopListener {
 		this.#loop.receive(from, taken);
 	}
 
-	linkUp(peer: NodeId): void {
-		this.#notHeard.delete(peer);
-		if (!this.#stopped) this.#loop.linkUp(peer);
+	/** As `Intake.linkUp`. */
+	linkUp(peer: NodeId, remembered: FrameNumber): void {
+		if (this.#stopped) return;
+		this.#intake.linkUp(peer, remembered);
+		this.#loop.linkUp(peer);
 	}
 
 	linkDown(peer: NodeId): void {
-		this.#notHeard.delete(peer);
-		if (!this.#stopped) this.#loop.linkDown(peer);
+		if (this.#stopped) return;
+		this.#intake.linkDown(peer);
+		this.#loop.linkDown(peer);
 	}
 
 	/** A timer that was set by `ReplicaRuntime.setTimer` has fired. */
@@ -196,6 +222,8 @@ export class Replica implements LoopListener {
 				return this.#deadlines.fire();
 			case 'tell':
 				return this.#tells.fire();
+			case 'recall':
+				return this.#intake.recall.fire();
 			case 'diskWatch':
 				// A full disk has reported that it has no room, so it is not silent.
 				return this.#diskWatch.fire(this.#loop.waitsForDisk && this.#lacksRoom === null);
@@ -234,7 +262,7 @@ export class Replica implements LoopListener {
 		this.submissions.endTurn();
 		this.#barriers.endTurn();
 		this.#turnIsAsked = false;
-		this.#loop.turn();
+		if (!this.#intake.recall.isWaiting) this.#loop.turn();
 		this.#runtime.mesh.flush(this.#peersOfQuorum);
 		if (this.#stopped) return;
 		for (const door of this.#doors) door.answer();
@@ -305,20 +333,7 @@ export class Replica implements LoopListener {
 
 	#refusal(): Refusal | null {
 		if (this.#lacksRoom !== null) return this.#lacksRoom;
-		return this.#log.takesValues ? null : DISK_BEHIND;
-	}
-
-	/**
-	 * While the log takes no values, they would only wait in memory. So a message that brings a value is dropped, together
-	 * with all that came behind it on the same link, and the link is cut: its sender sends again on the next link what
-	 * still matters.
-	 */
-	#upToValues(from: NodeId, messages: readonly Message[]): readonly Message[] {
-		const first = messages.findIndex(bringsValues);
-		if (first < 0) return messages;
-		this.#notHeard.add(from);
-		this.#runtime.mesh.cut(from, DISK_BEHIND.detail);
-		return messages.slice(0, first);
+		return this.#log.takesValues ? null : { why: 'diskBehind', detail: DISK_BEHIND };
 	}
 
 	/** Asks for a turn, which takes all input that is ready by then. */
@@ -327,8 +342,4 @@ export class Replica implements LoopListener {
 		this.#turnIsAsked = true;
 		this.#runtime.soon();
 	}
-}
-
-function bringsValues({ kind }: Message): boolean {
-	return kind === 'accept' || kind === 'decisions' || kind === 'forward';
 }

@@ -11,10 +11,10 @@ import type { ReplicaLimits } from './limits.ts';
 import type { LoopAgent, LoopLog } from './loop.ts';
 import type { MeshPort } from './port.ts';
 
-export type ReplicaTimer = TimerRequest['timer'] | 'deadline' | 'tell' | 'diskWatch';
+export type ReplicaTimer = TimerRequest['timer'] | 'deadline' | 'tell' | 'diskWatch' | 'recall';
 
-/** A fact about the node's disk. */
-export type DiskFact = Extract<RuntimeFact, { readonly kind: 'disk' }>;
+/** A fact about the node's disk, or about its state beside that of the others. */
+export type ReplicaFact = Extract<RuntimeFact, { readonly kind: 'disk' | 'state' }>;
 
 /** The services that a replica needs. None of them may call back into the replica before it returns. */
 export interface ReplicaRuntime {
@@ -30,7 +30,7 @@ export interface ReplicaRuntime {
 	setTimer(timer: ReplicaTimer, afterMs: number): void;
 	/** Calls `turn()` soon, after all input that is ready by then was handed in. It is asked for once before each turn. */
 	soon(): void;
-	fact(fact: AgentFact | DiskFact): void;
+	fact(fact: AgentFact | ReplicaFact): void;
 	/** The state machine has applied every slot up to `through`, and is at `revision`. */
 	applied(through: Slot, revision: number): void;
 	/** A client sent a malformed frame. @param from as it was passed to `ClientDoor.connect` */
@@ -50,6 +50,8 @@ export interface ReplicaOptions {
 	readonly store: Store;
 	/** The time limit of a client's request, milliseconds. */
 	readonly requestMs: number;
+	/** A link to a node that is up is made within this, milliseconds. A node that starts waits so long for its peers. */
+	readonly linkMs: number;
 	/** REPLICA_LIMITS by default. */
 	readonly limits?: ReplicaLimits;
 	readonly runtime: ReplicaRuntime;

@@ -26,6 +26,8 @@ interface Truth {
 const INTEGER_MAX = Number.MAX_SAFE_INTEGER;
 /** The last that fits 32 bits, but for two. */
 const SLOT_FAR = 2 ** 32 - 2;
+/** The highest that a frame of the mesh can hold. */
+const REACHED_ABSURD = 2 ** 48 - 1;
 /** The highest that is well formed: 2^62 ns since 1970. */
 const BALLOT_MS_MAX = Math.floor(2 ** 62 / 1_000_000) - 1;
 
@@ -48,7 +50,7 @@ export function sendAbsurd(world: World, from: SimulatedNode, to: SimulatedNode,
 	const bytes = new Writer();
 	writeMessage(bytes, message);
 	try {
-		process.receive(from.id, [readMessage(new Reader(bytes.take()))]);
+		process.receive(from.id, [readMessage(new Reader(bytes.take()))], REACHED_ABSURD);
 	} catch (error) {
 		if (!(error instanceof MalformedError)) throw error;
 		world.counters.messagesMalformed++;

@@ -65,6 +65,9 @@ export const COUNTERS = [
 	'filesSwapped',
 	'foreignFiles',
 	'olderManifests',
+	'foldersPutBack',
+	'putBacksNoticed',
+	'putBacksUnnoticed',
 	// States of the protocol that are worth being in.
 	'campaigns',
 	'leaders',

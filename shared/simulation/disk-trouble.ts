@@ -2,6 +2,7 @@
 import type { CounterName } from './counters.ts';
 import { type Damage, damaged } from './damage.ts';
 import type { DiskFault } from './faults.ts';
+import type { SimulatedNode } from './node.ts';
 import type { Random } from './random.ts';
 import { US_PER_MS } from './schedule.ts';
 import type { World } from './world.ts';
@@ -73,7 +74,49 @@ export function causeDiskFault(fault: DiskFault, world: World, random: Random): 
 		}
 		case 'damage':
 			return damage(fault, world, random);
+		case 'putBack':
+			return putBack(fault, world, random);
 	}
+}
+
+/**
+ * The node is started on an older copy of its files, while a node that runs remembers more of them. It must stop as soon
+ * as it hears that; `SimulatedNode` looks that it does nothing before.
+ */
+function putBack(
+	{ node: index, isForGood, downMs }: Extract<DiskFault, { kind: 'putBack' }>,
+	world: World,
+	random: Random,
+) {
+	const node = world.node(index);
+	world.crash(node);
+	if (node.process || node.refuses || node.putBack) return;
+	node.disk.losePower();
+	const { now, before } = node.disk.noted;
+	const copy = [...random.pick([now, before])].map(([name, bytes]) => ({ name, bytes }));
+	if (copy.length === 0) return world.restartAfter(node, downMs);
+	node.putBack = { whole: node.disk.save(), isForGood, downMs };
+	node.disk.restore(copy);
+	world.startNode(node);
+	const { process } = world.node(index);
+	if (world.nodes.some((peer) => process?.isBehind(world.rememberedBy(peer.id, node)))) {
+		world.counters.foldersPutBack++;
+		return;
+	}
+	// Nobody can know.
+	node.putBack = { ...node.putBack, isForGood: false };
+	world.crash(node);
+	endPutBack(node, world);
+}
+
+/** The node, which does not run, gets its files back as they were when it last ran, or stays away. */
+export function endPutBack(node: SimulatedNode, world: World): void {
+	if (!node.putBack) return;
+	const { whole, isForGood, downMs } = node.putBack;
+	node.putBack = undefined;
+	node.disk.restore(whole);
+	if (isForGood) node.refuses = true;
+	else world.restartAfter(node, downMs);
 }
 
 /** The node is asked to start on what is left. Then all is put back as it was when it last ran, if it ever is. */

@@ -32,7 +32,9 @@ type DiskFaultBody =
 			readonly how: Damage;
 			readonly isForGood: boolean;
 			readonly downMs: number;
-	  };
+	  }
+	/** The node's files are all as they were before. It must stop as soon as it hears of it, until they are put back. */
+	| { readonly kind: 'putBack'; readonly node: number; readonly isForGood: boolean; readonly downMs: number };
 export type DiskFault = { readonly atMs: number } & DiskFaultBody;
 
 export type Fault = { readonly atMs: number } & (
@@ -140,6 +142,7 @@ const KINDS: readonly FaultKind[] = [
 	'absurd',
 	'stop',
 	'damage',
+	'putBack',
 ];
 
 /** Each seed has its own taste: some kinds often, some never. */
@@ -162,8 +165,8 @@ export function drawFaults(random: Random, nodes: number, regime: Regime): Fault
 			break;
 		}
 		const drawn = drawFault(random, kind, atMs, nodes, regime);
-		const isLost = drawn.kind === 'damage' && drawn.isForGood && mayBeLost-- > 0;
-		faults.push(drawn.kind === 'damage' ? { ...drawn, isForGood: isLost } : drawn);
+		const isLost = 'isForGood' in drawn && drawn.isForGood && mayBeLost-- > 0;
+		faults.push('isForGood' in drawn ? { ...drawn, isForGood: isLost } : drawn);
 		const last = faults.at(-1) as Fault;
 		if (last.kind === 'crash') faults.push(...drawRelapses(random, last, crashesAgain));
 		if (last.kind === 'late' && random.chance(LATE_WITH_CRASHES)) faults.push(...drawShortLives(random, last));
@@ -232,6 +235,8 @@ function drawFault(random: Random, kind: FaultKind, atMs: number, nodes: number,
 			return { atMs, kind, node, of: random.pick(WRITE_KINDS), downMs };
 		case 'damage':
 			return { atMs, kind, node, how: random.pick(DAMAGES), isForGood: random.chance(FOR_GOOD), downMs };
+		case 'putBack':
+			return { atMs, kind, node, isForGood: random.chance(FOR_GOOD), downMs };
 		case 'crashWithin':
 			return { atMs, kind, node, downMs, sends: random.integer(0, 6) };
 		case 'crashAll':

@@ -54,10 +54,10 @@ export class Invariants {
 		this.#promises = new PromiseRules(ledger, ids, counters);
 	}
 
-	/** A process begins, with what its log gave back. */
-	started(node: number, view: AgentView): void {
+	/** A process begins, with what its log gave back; null where that is older than what it must remember. */
+	started(node: number, view: AgentView | null): void {
 		this.#lives[node] = new Life();
-		if (compareBallots(view.promised, this.#ledger.promisedBy(node)) >= 0) return;
+		if (view === null || compareBallots(view.promised, this.#ledger.promisedBy(node)) >= 0) return;
 		throw new Violation('PromisesNeverGoBack', `node ${this.#ids[node]} has forgotten a promise over its restart`);
 	}
 

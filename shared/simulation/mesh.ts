@@ -17,6 +17,7 @@ interface Unsent {
 export class NodeMesh implements MeshPort {
 	readonly #node: SimulatedNode;
 	readonly #world: Surroundings;
+	readonly #reached: () => number;
 	/** The process ends in the middle of what it sends. */
 	readonly #endWithin: () => void;
 	#unsent: Unsent[] = [];
@@ -24,9 +25,11 @@ export class NodeMesh implements MeshPort {
 	readonly #heard = new Map<NodeId, Instant>();
 	readonly #linked = new Set<NodeId>();
 
-	constructor(node: SimulatedNode, world: Surroundings, endWithin: () => void) {
+	/** @param reached says how far the log of the node is durable */
+	constructor(node: SimulatedNode, world: Surroundings, reached: () => number, endWithin: () => void) {
 		this.#node = node;
 		this.#world = world;
+		this.#reached = reached;
 		this.#endWithin = endWithin;
 	}
 
@@ -78,7 +81,7 @@ export class NodeMesh implements MeshPort {
 	#leave(to: NodeId, messages: readonly Message[]): void {
 		for (const message of messages) {
 			if (this.#node.sendsLeft-- <= 0) return this.#endWithin();
-			this.#world.carry(this.#node, to, message);
+			this.#world.carry(this.#node, to, message, this.#reached());
 		}
 	}
 }

@@ -15,7 +15,7 @@ import type { Bounds } from './bounds.ts';
 import { Clock, type ClockTaste, STEADY_ERROR_MAX } from './clock.ts';
 import type { Counters } from './counters.ts';
 import type { Damage } from './damage.ts';
-import { type DiskRuntime, SimulatedDisk } from './disk.ts';
+import { type DiskRuntime, type NamedBytes, SimulatedDisk } from './disk.ts';
 import type { Invariants } from './invariants.ts';
 import { type Ledger, Violation } from './ledger.ts';
 import { Process } from './process.ts';
@@ -44,11 +44,23 @@ export interface Surroundings {
 	/** The node ends its link to `peer`. */
 	cut(node: SimulatedNode, peer: NodeId): void;
 	isolate(node: SimulatedNode, isAlone: boolean): void;
-	carry(from: SimulatedNode, to: NodeId, message: Message): void;
+	/** @param reached how far the log of `from` is durable */
+	carry(from: SimulatedNode, to: NodeId, message: Message, reached: number): void;
+	/** How far the log of `node` was durable, as the process of `peer` remembers; 0 where none runs. */
+	rememberedBy(peer: NodeId, node: SimulatedNode): number;
 	told(node: SimulatedNode, fact: AgentFact): void;
 	applied(node: SimulatedNode, through: Slot, revision: number): void;
 	/** The process has ended by itself. */
 	ended(node: SimulatedNode): void;
+}
+
+/** A node's files were replaced by an older copy of themselves: it must stop before it has done anything. */
+export interface PutBack {
+	/** Its files as they were when it last ran. */
+	readonly whole: readonly NamedBytes[];
+	/** It does not get those back. */
+	readonly isForGood: boolean;
+	readonly downMs: number;
 }
 
 /** What a node may wait for, for the hash of all events. */
@@ -66,6 +78,8 @@ export class SimulatedNode {
 	paused = false;
 	/** What became of its files: it may refuse to start. */
 	damage: Damage | undefined;
+	/** Its files are an older copy of what they were. */
+	putBack: PutBack | undefined;
 	/** It refuses to start, until its files are put back. */
 	refuses = false;
 	/** From now, so many messages leave; then the process ends. */

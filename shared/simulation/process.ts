@@ -5,13 +5,14 @@ import type { NodeId, WallTime } from '../paxos/ballot.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { LogEntry } from '../paxos/log.ts';
 import type { Message, Slot } from '../paxos/message.ts';
+import { FRAMES_BEHIND_MAX, PutBackError } from '../replica/memory.ts';
 import { Replica } from '../replica/replica.ts';
-import type { DiskFact, ReplicaRuntime, ReplicaTimer } from '../replica/runtime.ts';
+import type { ReplicaFact, ReplicaRuntime, ReplicaTimer } from '../replica/runtime.ts';
 import { Violation } from './ledger.ts';
 import { NodeMesh } from './mesh.ts';
 import type { SimulatedNode, Surroundings } from './node.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
-import { WatchedAgent, WatchedLog } from './watched.ts';
+import { PutBackAgent, WatchedAgent, WatchedLog } from './watched.ts';
 import { WatchedStore } from './watched-store.ts';
 
 const TURN_MAX_US = 500;
@@ -19,6 +20,8 @@ const TURN_MAX_US = 500;
 const TEND_EVERY_US = 1000 * US_PER_MS;
 /** How long a node cares for what a client of its door asks, milliseconds. */
 const REQUEST_MS = 2_000;
+/** A link is made within this, where nothing keeps it from being made. */
+const LINK_MS = 100;
 
 export class Process implements ReplicaRuntime {
 	readonly agent: PaxosAgent;
@@ -34,6 +37,8 @@ export class Process implements ReplicaRuntime {
 	readonly #timers = new Map<ReplicaTimer, number>();
 	#timersAsked = 0;
 	#idsMade = 0;
+	/** It has given its peers the time to link with it. */
+	#hasWaited = false;
 	#durable = 0;
 
 	/** @throws CorruptLogError */
@@ -42,7 +47,12 @@ export class Process implements ReplicaRuntime {
 		this.epoch = node.epoch;
 		this.#world = world;
 		this.#begun = world.now;
-		this.mesh = new NodeMesh(node, world, () => this.#endWithin());
+		this.mesh = new NodeMesh(
+			node,
+			world,
+			() => this.replica.reached,
+			() => this.#endWithin(),
+		);
 		const { ledger, invariants } = world;
 		const { log, records, repairs } = Log.open(
 			node.disk,
@@ -59,18 +69,21 @@ export class Process implements ReplicaRuntime {
 			},
 		);
 		if (repairs.length > 0) world.counters.tornTails++;
-		ledger.recovered(node.index, records);
+		if (!node.putBack) ledger.recovered(node.index, records);
 		this.#log = log;
 		this.agent = new PaxosAgent(node.config, records);
 		this.agent.watched = world.watched;
-		invariants.started(node.index, this.agent.view());
+		invariants.started(node.index, node.putBack ? null : this.agent.view());
 		this.replica = new Replica({
 			id: node.id,
 			members: node.config.members.map((id) => ({ id, url: `http://${id}` })),
-			agent: new WatchedAgent(node.index, this.agent, invariants),
+			agent: node.putBack
+				? new PutBackAgent(this.agent, () => this.#worksAsPutBack())
+				: new WatchedAgent(node.index, this.agent, invariants),
 			log: new WatchedLog(this, log, ledger, world.canary),
 			store: new WatchedStore(node.index, world),
 			requestMs: REQUEST_MS,
+			linkMs: LINK_MS,
 			limits: world.bounds.replica,
 			runtime: this,
 		});
@@ -98,19 +111,35 @@ export class Process implements ReplicaRuntime {
 		this.replica.halt();
 	}
 
-	receive(from: NodeId, messages: readonly Message[]): void {
+	/** @param reached how far the log of the sender was durable when it left */
+	receive(from: NodeId, messages: readonly Message[], reached: number): void {
 		this.mesh.heard(from);
-		this.replica.receive(from, messages);
+		this.replica.receive(from, messages, reached);
 	}
 
-	linkUp(peer: NodeId): void {
+	/** @param remembered how far the log of this node was durable, as the peer remembers */
+	linkUp(peer: NodeId, remembered: number): void {
 		this.mesh.linkUp(peer);
-		this.replica.linkUp(peer);
+		try {
+			this.replica.linkUp(peer, remembered);
+		} catch (error) {
+			if (!(error instanceof PutBackError)) throw error;
+			return this.#stopsAsPutBack(error);
+		}
+		if (this.node.putBack && this.isBehind(remembered)) {
+			throw new Violation('PutBackIsNoticed', `${this.node.id} goes on, though ${peer} remembers more`);
+		}
 	}
 
 	linkDown(peer: NodeId): void {
 		this.mesh.linkDown(peer);
 		this.replica.linkDown(peer);
+	}
+
+	/** Whether its log is an older copy, where a peer remembers so much of it. */
+	isBehind(remembered: number): boolean {
+		const { newest } = this.#log;
+		return remembered > newest && remembered - newest <= FRAMES_BEHIND_MAX;
 	}
 
 	// What the replica asks for
@@ -136,6 +165,7 @@ export class Process implements ReplicaRuntime {
 		this.#timers.set(timer, asked);
 		const time = this.#world.now + Math.ceil(afterMs * this.node.clock.pace * US_PER_MS);
 		this.#world.later(this.node, time, timer, () => {
+			if (timer === 'recall') this.#hasWaited = true;
 			if (this.#timers.get(timer) === asked) this.replica.fire(timer);
 		});
 	}
@@ -145,7 +175,8 @@ export class Process implements ReplicaRuntime {
 		this.#world.later(this.node, this.#world.now + afterUs, 'turn', () => this.replica.turn());
 	}
 
-	fact(fact: AgentFact | DiskFact): void {
+	fact(fact: AgentFact | ReplicaFact): void {
+		if (fact.kind === 'state') return;
 		if (fact.kind !== 'disk') return this.#world.told(this.node, fact);
 		if (fact.what === 'hangs') this.#world.counters.disksSilent++;
 	}
@@ -182,9 +213,32 @@ export class Process implements ReplicaRuntime {
 	}
 
 	#durableThrough(through: number): void {
-		this.#world.ledger.sureOfReadBack(this.node.index);
-		this.#world.ledger.durable(this.node.index, through - this.#durable);
+		if (!this.node.putBack) {
+			this.#world.ledger.sureOfReadBack(this.node.index);
+			this.#world.ledger.durable(this.node.index, through - this.#durable);
+		}
 		this.#durable = through;
 		this.replica.durable(through);
+	}
+
+	/** It was told that its files are an older copy. */
+	#stopsAsPutBack(error: PutBackError): void {
+		if (!this.node.putBack) throw new Violation('OnlyPutBackStops', `${this.node.id} stops: ${error.message}`);
+		this.#world.counters.putBacksNoticed++;
+		this.#fail();
+	}
+
+	/** It begins to work on an older copy of its files. That may be only where no node that it reaches knows better. */
+	#worksAsPutBack(): void {
+		const { id, config } = this.node;
+		const linked = this.mesh.linked();
+		if (!this.#hasWaited && linked.length < config.members.length - 1) {
+			throw new Violation('PutBackIsNoticed', `${id} works on an older copy before its peers could tell it`);
+		}
+		if (linked.some((peer) => this.isBehind(this.#world.rememberedBy(peer, this.node)))) {
+			throw new Violation('PutBackIsNoticed', `${id} works on an older copy, and a peer could have told it`);
+		}
+		this.#world.counters.putBacksUnnoticed++;
+		this.#fail();
 	}
 }

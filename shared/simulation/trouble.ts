@@ -4,7 +4,7 @@
  */
 import { sendAbsurd } from './absurd.ts';
 import type { Clock } from './clock.ts';
-import { causeDiskFault } from './disk-trouble.ts';
+import { causeDiskFault, endPutBack } from './disk-trouble.ts';
 import { allBut, type Cut, type Fault } from './faults.ts';
 import type { LinkQuality } from './network.ts';
 import type { SimulatedNode } from './node.ts';
@@ -68,6 +68,10 @@ export class Trouble {
 			node.disk.duringFlush = undefined;
 			node.disk.freeBytes = Number.POSITIVE_INFINITY;
 			node.sendsLeft = Number.POSITIVE_INFINITY;
+			if (node.putBack) {
+				this.#world.crash(node);
+				endPutBack(node, this.#world);
+			}
 			this.#world.startNode(node);
 		}
 		this.#world.links.heal();
@@ -214,6 +218,7 @@ export class Trouble {
 			case 'slowDisk':
 			case 'stop':
 			case 'damage':
+			case 'putBack':
 				return causeDiskFault(fault, this.#world, this.#random);
 			case 'absurd':
 				return sendAbsurd(this.#world, this.#world.node(fault.from), this.#world.node(fault.to), fault.which);

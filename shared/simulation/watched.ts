@@ -3,6 +3,7 @@ import type { Log } from '../disk/log.ts';
 import type { AgentView, PaxosAgent } from '../paxos/agent.ts';
 import type { Effects } from '../paxos/effects.ts';
 import type { Event, Moment } from '../paxos/event.ts';
+import { Outbox } from '../paxos/outbox.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import type { LoopLog } from '../replica/loop.ts';
 import type { ReplicaAgent } from '../replica/runtime.ts';
@@ -33,6 +34,27 @@ export class WatchedAgent implements ReplicaAgent {
 	}
 }
 
+/** The agent of a node on an older copy of its files. Whoever asks it for a step finds the process at its end. */
+export class PutBackAgent implements ReplicaAgent {
+	readonly #agent: PaxosAgent;
+	readonly #end: () => void;
+
+	/** @param end ends the process */
+	constructor(agent: PaxosAgent, end: () => void) {
+		this.#agent = agent;
+		this.#end = end;
+	}
+
+	view(): AgentView {
+		return this.#agent.view();
+	}
+
+	step(): Effects {
+		this.#end();
+		return new Outbox(false);
+	}
+}
+
 /** The log: the ledger is told of every record that goes into it. */
 export class WatchedLog implements LoopLog {
 	readonly #process: Process;
@@ -50,6 +72,14 @@ export class WatchedLog implements LoopLog {
 
 	get durableThrough(): number {
 		return this.#canary ? Number.POSITIVE_INFINITY : this.#log.durableThrough;
+	}
+
+	get reached(): number {
+		return this.#log.reached;
+	}
+
+	get newest(): number {
+		return this.#log.newest;
 	}
 
 	get takesValues(): boolean {

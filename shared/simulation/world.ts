@@ -17,6 +17,7 @@ import { readMessage, writeMessage } from '../paxos/wire.ts';
 import type { Bounds } from './bounds.ts';
 import type { ClockTaste } from './clock.ts';
 import { type Counters, noCounts } from './counters.ts';
+import { endPutBack } from './disk-trouble.ts';
 import { Invariants, mixed } from './invariants.ts';
 import { Ledger, Violation } from './ledger.ts';
 import { Links } from './links.ts';
@@ -75,6 +76,8 @@ interface Arrival {
 	readonly messageId: string;
 	readonly bytes: Uint8Array;
 	readonly hash: number;
+	/** How far the log of the sender was durable. */
+	readonly reached: number;
 }
 
 const CODES = [
@@ -92,6 +95,7 @@ const CODES = [
 	'tell',
 	'frame',
 	'diskWatch',
+	'recall',
 	'link',
 	'fault',
 	'client',
@@ -208,7 +212,7 @@ export class World implements Surroundings {
 		this.#schedule.at(time, { node, epoch: node.epoch, code: CODE[what], detail: node.index, act });
 	}
 
-	carry(from: SimulatedNode, to: NodeId, message: Message): void {
+	carry(from: SimulatedNode, to: NodeId, message: Message, reached: number): void {
 		const receiver = this.#nodeOf.get(to);
 		if (!receiver) throw new RangeError(`${from.id} sends to ${to}, who is not there`);
 		const { bytes, hash } = this.#encode(message);
@@ -223,12 +227,16 @@ export class World implements Surroundings {
 			if (carries) links.lost(from, receiver);
 			return;
 		}
-		const arrival = { from, to: receiver, connection, messageId, bytes, hash };
+		const arrival = { from, to: receiver, connection, messageId, bytes, hash, reached };
 		this.#arrive(arrival, delay);
 		const again = network.duplicateDelayOf(from.index, receiver.index, this.now);
 		if (again < 0) return;
 		this.counters.messagesDuplicated++;
 		this.#arrive(arrival, again);
+	}
+
+	rememberedBy(peer: NodeId, node: SimulatedNode): number {
+		return this.#nodeOf.get(peer)?.process?.replica.remembered(node.id) ?? 0;
 	}
 
 	/** `node` ends its link to `peer`: something that came on it was not taken in. */
@@ -245,7 +253,7 @@ export class World implements Surroundings {
 
 	linkTold(node: SimulatedNode, peer: SimulatedNode, works: boolean): void {
 		this.#onlooker?.link(this.now, node, peer.id, works);
-		if (works) node.process?.linkUp(peer.id);
+		if (works) node.process?.linkUp(peer.id, this.rememberedBy(peer.id, node));
 		else node.process?.linkDown(peer.id);
 	}
 
@@ -270,7 +278,8 @@ export class World implements Surroundings {
 	ended(node: SimulatedNode): void {
 		this.plan(this.now, undefined, 'fault', node.index, () => {
 			this.crash(node);
-			this.restartAfter(node, this.#downMs.get(node) ?? DOWN_MS);
+			if (node.putBack) endPutBack(node, this);
+			else this.restartAfter(node, this.#downMs.get(node) ?? DOWN_MS);
 		});
 	}
 
@@ -282,7 +291,7 @@ export class World implements Surroundings {
 		return this.#encoded;
 	}
 
-	#arrive({ from, to, connection, messageId, bytes, hash }: Arrival, delay: number): void {
+	#arrive({ from, to, connection, messageId, bytes, hash, reached }: Arrival, delay: number): void {
 		const time = this.now + delay;
 		const link = from.index * this.nodes.length + to.index;
 		if (time < (this.#latestArrival[link] ?? 0)) this.counters.messagesOvertaken++;
@@ -294,7 +303,7 @@ export class World implements Surroundings {
 			const message = readMessage(reader);
 			reader.finish();
 			this.#onlooker?.received(this.now, to, from.id, messageId, message);
-			to.process.receive(from.id, [message]);
+			to.process.receive(from.id, [message], reached);
 		};
 		this.#schedule.at(time, { node: to, epoch: 0, code: CODE.arrival, detail: hash, act });
 	}

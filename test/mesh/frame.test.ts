@@ -7,6 +7,7 @@ import {
 	type Frame,
 	Lane,
 	MESSAGE_BYTES_MAX,
+	REACHED_MAX,
 	readFrame,
 } from '../../server/mesh/frame.ts';
 import { MalformedError, Writer } from '../../shared/bytes/bytes.ts';
@@ -86,6 +87,19 @@ describe('a lane', () => {
 		);
 	});
 
+	test('says in each frame how far the log was durable as the frame left, not as its messages came', () => {
+		let reached = 5;
+		const lane = new Lane(1, new Encoder(), () => reached);
+		lane.add(forwardSized(FRAME_BYTES_MAX - MESSAGE_BYTES_MAX));
+		lane.add(forwardSized(10));
+		reached = REACHED_MAX;
+		lane.add(forwardSized(10));
+		expect(framesOf(lane).map((frame) => frame.reached)).toEqual([5, REACHED_MAX]);
+		reached = 0x1234;
+		lane.add(forwardSized(10));
+		expect(framesOf(lane)).toMatchObject([{ reached, firstId: 4, messages: [{ kind: 'forward' }] }]);
+	});
+
 	test('says how many bytes wait, and drops them when told', () => {
 		const lane = new Lane(7);
 		lane.add(forwardSized(300_000));
@@ -100,15 +114,17 @@ describe('a lane', () => {
 
 describe('a frame', () => {
 	test('of no messages, of another kind, or of none at all is malformed', () => {
-		for (const bytes of [[], [0x10], [0x10, 1], [0x11, 1, 9, 1], [1, 1, 9, 1]]) {
+		const reached = [0, 0, 0, 0, 0, 0];
+		for (const bytes of [[], [0x10], [0x10, ...reached, 1], [0x11, ...reached, 1, 9, 1], [1, ...reached, 1, 9, 1]]) {
 			expect(() => readFrame(Uint8Array.from(bytes))).toThrow(MalformedError);
 		}
 	});
 
 	test('of too many messages is malformed', () => {
 		const fetches = Array.from({ length: FRAME_MESSAGES_MAX + 1 }, () => [9, 1]).flat();
-		expect(() => readFrame(Uint8Array.of(0x10, 1, ...fetches))).toThrow(MalformedError);
-		expect(readFrame(Uint8Array.of(0x10, 1, ...fetches.slice(2))).messages).toHaveLength(FRAME_MESSAGES_MAX);
+		const frameOf = (messages: readonly number[]) => Uint8Array.of(0x10, 0, 0, 0, 0, 0, 0, 1, ...messages);
+		expect(() => readFrame(frameOf(fetches))).toThrow(MalformedError);
+		expect(readFrame(frameOf(fetches.slice(2))).messages).toHaveLength(FRAME_MESSAGES_MAX);
 	});
 
 	test('of any bytes leads to messages or a MalformedError', () => {

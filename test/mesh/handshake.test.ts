@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { REACHED_MAX } from '../../server/mesh/frame.ts';
 import {
 	DialerHandshake,
 	HANDSHAKE_BYTES_MAX,
@@ -35,6 +36,24 @@ describe('the handshake', () => {
 		});
 	});
 
+	test('tells each end how far its log was durable, as the other one remembers', () => {
+		const dialer = identityOf('n2', { secret: SECRET, remembered: (peer) => (peer === 'n1' ? 17 : 0) });
+		const listener = identityOf('n1', { secret: SECRET, remembered: (peer) => (peer === 'n2' ? REACHED_MAX : 0) });
+		const { dialerStep, listenerStep } = shake(dialer, listener);
+		expect(dialerStep).toMatchObject({ kind: 'proven', peer: { remembered: REACHED_MAX } });
+		expect(listenerStep).toMatchObject({ kind: 'proven', peer: { remembered: 17 } });
+	});
+
+	test('refuses a memory that the proof does not cover, or that no log can have reached', () => {
+		const dialer = new DialerHandshake(sealed2, 'n1', nonce(1));
+		const listener = new ListenerHandshake(sealed1, nonce(2));
+		const proof = sent(dialer.receive(sent(listener.receive(dialer.opening))));
+		expect(proof.at(-1)).toBe(0);
+		proof[proof.length - 1] = 1;
+		expect(listener.receive(proof)).toEqual({ kind: 'refuse', refusal: 'wrongSecret' });
+		expect(() => shake(identityOf('n2', { remembered: () => REACHED_MAX + 1 }), n1)).toThrow(MalformedError);
+	});
+
 	test('agrees on the highest version that both speak', () => {
 		const dialer = identityOf('n2', { secret: SECRET, protocol: { min: 2, max: 7 } });
 		const listener = identityOf('n1', { secret: SECRET, protocol: { min: 1, max: 5 } });
@@ -44,8 +63,8 @@ describe('the handshake', () => {
 	});
 
 	test.each<[string, Identity, Identity, Refusal]>([
-		['no common version, the dialer newer', identityOf('n2', { protocol: { min: 4, max: 5 } }), n1, 'noCommonVersion'],
-		['no common version, the dialer older', n2, identityOf('n1', { protocol: { min: 4, max: 5 } }), 'noCommonVersion'],
+		['no common version, the dialer newer', identityOf('n2', { protocol: { min: 8, max: 9 } }), n1, 'noCommonVersion'],
+		['no common version, the dialer older', n2, identityOf('n1', { protocol: { min: 8, max: 9 } }), 'noCommonVersion'],
 		['a node of another swarm', identityOf('n2', { swarmId: 'other' }), n1, 'otherSwarm'],
 		['a node that is no member', identityOf('n9', { incarnations: { n1: 'i1', n9: 'i9' } }), n1, 'unknownNode'],
 		['a node with our own id', identityOf('n1', {}), n1, 'unknownNode'],
@@ -95,7 +114,7 @@ describe('the handshake', () => {
 	test('the dialer refuses a listener that claims there is no secret', () => {
 		const dialer = new DialerHandshake(sealed2, 'n1', nonce(1));
 		sent(dialer.receive(sent(new ListenerHandshake(sealed1, nonce(2)).receive(dialer.opening))));
-		expect(dialer.receive(Uint8Array.of(4, 0))).toEqual({ kind: 'refuse', refusal: 'secretOnOneSide' });
+		expect(dialer.receive(Uint8Array.of(4, 0, 0))).toEqual({ kind: 'refuse', refusal: 'secretOnOneSide' });
 	});
 
 	test('a recorded handshake is refused when it is played back to the listener', () => {
@@ -222,6 +241,7 @@ function identityOf(self: string, change: Partial<Identity>): Identity {
 		incarnations,
 		secret: null,
 		protocol: PROTOCOL,
+		remembered: () => 0,
 		...change,
 	};
 }

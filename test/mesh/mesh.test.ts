@@ -60,6 +60,21 @@ describe('the mesh', () => {
 		for (const each of nodes) await each.until(() => each.mesh.linked().length === 1);
 	});
 
+	test('each end is told how far its log was durable, and every frame says how far it is', async () => {
+		const [n1, n2] = await bench.nodes('n1', 'n2');
+		n1.start([n1, n2], { reached: () => 17, remembered: (peer) => (peer === 'n2' ? 5 : 0) });
+		n2.start([n1, n2], { reached: () => 8, remembered: (peer) => (peer === 'n1' ? 12 : 0) });
+		await Promise.all([n1.untilLinked('n2'), n2.untilLinked('n1')]);
+		expect(n1.heard).toEqual([{ kind: 'up', peer: 'n2', remembered: 12 }]);
+		expect(n2.heard).toEqual([{ kind: 'up', peer: 'n1', remembered: 5 }]);
+		n1.mesh.send('n2', forward('one'));
+		n1.mesh.flush();
+		n2.mesh.send('n1', { kind: 'decisions', from: 1, chosenThrough: 1, decisions: [] });
+		n2.mesh.flush();
+		await Promise.all([n1, n2].map((node) => node.until(() => node.messages().length === 1)));
+		expect([n1.reached.get('n2'), n2.reached.get('n1')]).toEqual([8, 17]);
+	});
+
 	test('messages arrive in order and once, both ways, with the ids that send gave', async () => {
 		const [n1, n2] = await linkedPair();
 		const sent = { n1: [] as string[], n2: [] as string[] };

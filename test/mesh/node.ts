@@ -9,7 +9,7 @@ import type { Message } from '../../shared/paxos/message.ts';
 import { BATCH_AT, batchValue, commandsOf, type Value } from '../../shared/paxos/value.ts';
 
 export type Heard =
-	| { readonly kind: 'up'; readonly peer: NodeId }
+	| { readonly kind: 'up'; readonly peer: NodeId; readonly remembered: number }
 	| { readonly kind: 'down'; readonly peer: NodeId; readonly why: string }
 	| { readonly kind: 'malformed'; readonly from: string; readonly why: string }
 	| { readonly kind: 'message'; readonly from: NodeId; readonly id: string; readonly message: Message };
@@ -21,6 +21,8 @@ export interface NodeChange {
 	readonly incarnations?: Readonly<Record<NodeId, string>>;
 	readonly timings?: Partial<MeshOptions['timings']>;
 	readonly limits?: Partial<MeshLimits>;
+	reached?(): number;
+	remembered?(peer: NodeId): number;
 	/** The port at which a peer is dialed, if not its own. */
 	readonly ports?: Readonly<Record<NodeId, number>>;
 }
@@ -38,6 +40,8 @@ export class TestNode {
 	readonly id: NodeId;
 	readonly heard: Heard[] = [];
 	frames = 0;
+	/** By peer: how far its log was durable, as its last frame said. */
+	readonly reached = new Map<NodeId, number>();
 	/** Called for each message after it was recorded. */
 	onMessage: (message: Message, from: NodeId) => void = () => undefined;
 	readonly #server: Server;
@@ -85,15 +89,18 @@ export class TestNode {
 			secret: null,
 			timings: { ...TEST_TIMINGS, ...timings },
 			limits: { ...DEFAULT_MESH_LIMITS, ...limits },
+			reached: () => 0,
+			remembered: () => 0,
 			handlers: {
-				messages: (from, epoch, firstId, messages) => {
+				frame: (from, epoch, { firstId, messages, reached }) => {
 					this.frames++;
+					this.reached.set(from, reached);
 					messages.forEach((message, i) => {
 						this.#hear({ kind: 'message', from, id: `${epoch}:${firstId + i}`, message });
 						this.onMessage(message, from);
 					});
 				},
-				linkUp: (peer) => this.#hear({ kind: 'up', peer }),
+				linkUp: (peer, remembered) => this.#hear({ kind: 'up', peer, remembered }),
 				linkDown: (peer, why) => this.#hear({ kind: 'down', peer, why }),
 				malformed: (from, why) => this.#hear({ kind: 'malformed', from, why }),
 			},

@@ -67,6 +67,7 @@ export function identityOf(listener: TestNode, identity: Partial<Identity> & { s
 		incarnations: { [self]: `i-${self}`, [listener.id]: `i-${listener.id}` },
 		secret: null,
 		protocol: PROTOCOL,
+		remembered: () => 0,
 		...identity,
 	};
 }

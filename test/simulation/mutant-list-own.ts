@@ -20,6 +20,7 @@ const ROLE = 'shared/paxos/role.ts';
 const SLOT_LOG = 'shared/paxos/log.ts';
 const WIRE = 'shared/paxos/wire.ts';
 const LOOP = 'shared/replica/loop.ts';
+const MEMORY = 'shared/replica/memory.ts';
 const BARRIERS = 'shared/replica/barriers.ts';
 const SUBMISSIONS = 'shared/replica/submissions.ts';
 const STORE = 'shared/store/store.ts';
@@ -287,6 +288,27 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		'shared/store/client-table.ts',
 		'if (this.#open.size >= this.#limits.clientsMax) this.#evict(',
 		'if (this.#open.size >= 4) this.#evict(',
+	),
+	one(
+		0,
+		'a node that has just started does not wait for what its peers remember',
+		MEMORY,
+		'this.#awaited = peers.length > 0 ? new Set(peers) : null;',
+		'this.#awaited = null;',
+	),
+	one(
+		0,
+		'a node goes on with an older copy of its log than a peer remembers',
+		MEMORY,
+		'} else if (remembered > newest) {',
+		'} else if (remembered > newest + 1_000_000) {',
+	),
+	one(
+		0,
+		'a node tells of a frame of its log that is not durable yet',
+		'shared/disk/log.ts',
+		'return this.#durable < 0 ? 0 : this.#durableFrame;',
+		'return this.#sequence;',
 	),
 ];
 
