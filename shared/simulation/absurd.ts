@@ -12,11 +12,11 @@ import { Violation } from './ledger.ts';
 import type { SimulatedNode } from './node.ts';
 import type { World } from './world.ts';
 
-/** What is true of the receiver of an absurd message. */
+/** The state of the receiver of an absurd message. */
 interface Truth {
 	readonly from: NodeId;
 	readonly to: NodeId;
-	/** What the receiver has promised. */
+	/** The ballot that the receiver has promised. */
 	readonly promised: Ballot;
 	/** The ballot of the receiver's own campaign or leadership; NO_BALLOT for none. */
 	readonly ballot: Ballot;
@@ -24,7 +24,7 @@ interface Truth {
 }
 
 const INTEGER_MAX = Number.MAX_SAFE_INTEGER;
-/** The last that fits 32 bits, but for two. */
+/** Two below the last slot that fits 32 bits. */
 const SLOT_FAR = 2 ** 32 - 2;
 /** The highest that a frame of the mesh can hold. */
 const REACHED_ABSURD = 2 ** 48 - 1;
@@ -32,14 +32,14 @@ const REACHED_ABSURD = 2 ** 48 - 1;
 const BALLOT_MS_MAX = Math.floor(2 ** 62 / 1_000_000) - 1;
 
 /**
- * One of them arrives at `to`.
+ * An absurd message arrives at `to`.
  *
- * @param which any number: picks it
- * @throws Violation where the node takes over anything of it
+ * @param which any number, which selects the message
+ * @throws Violation where it changes the node's state for good
  */
 export function sendAbsurd(world: World, from: SimulatedNode, to: SimulatedNode, which: number): void {
 	const { process } = to;
-	// A node believes itself.
+	// A node believes its own messages.
 	if (from === to || !process || to.paused) return;
 	process.replica.turn();
 	const before = { ...process.agent.view() };
@@ -70,9 +70,9 @@ function absurdMessages(truth: Truth): Message[] {
 }
 
 function withAbsurdNumbers({ from, promised, ballot, chosenThrough }: Truth): Message[] {
-	/** The sender's own: the one that the receiver has promised it, or a lower one. */
+	/** A ballot of the sender: the one that the receiver has promised it, or a lower one. */
 	const own = promised.node === from ? promised : { ms: Math.max(0, promised.ms - 1), ns: promised.ns, node: from };
-	/** Refused for its ballot, so that a lie about what is chosen is none. */
+	/** It is refused for its ballot, so its false chosenThrough does no harm. */
 	const low = { ms: Math.max(0, promised.ms - 2), ns: promised.ns, node: from };
 	const leading = { ballot: own, chosenThrough: 0, recoveredThrough: 0 };
 	const reply = { kind: 'pollReply', ballot: promised, relays: true, timeMs: INTEGER_MAX } as const;

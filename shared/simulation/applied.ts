@@ -1,6 +1,6 @@
 /**
- * What was applied, by what it wrote. A command is known here by its value, which no other command has, and not by
- * its identity: a client that gives one command two identities is found.
+ * The applied commands, by the values that they wrote. Each command has a value of its own, by which it is known here and
+ * not by its identity. So a client that gives one command two identities is found.
  */
 import { Reader } from '../bytes/bytes.ts';
 import type { Slot } from '../paxos/message.ts';
@@ -18,15 +18,15 @@ export interface AppliedCommand {
 }
 
 export class AppliedCommands {
-	/** By the number that the command writes. */
+	/** The applied commands by the number that they write. */
 	readonly #applied = new Map<number, AppliedCommand>();
 	readonly #neverApplied = new Set<number>();
 	#through: Slot = 0;
 
 	/**
-	 * A node applies what the slot holds.
+	 * A node applies the value of the slot.
 	 *
-	 * @returns what is to be told of each command's result, in order; null where another node has told before
+	 * @returns the results of the commands, in order; null where another node has applied the slot before
 	 */
 	begin(slot: Slot, commands: Uint8Array): { note(result: Result): void } | null {
 		if (slot <= this.#through) return null;
@@ -43,12 +43,12 @@ export class AppliedCommands {
 		};
 	}
 
-	/** undefined where it was not applied. */
+	/** The result of a command; undefined where it was not applied. */
 	of(value: number): AppliedCommand | undefined {
 		return this.#applied.get(value);
 	}
 
-	/** Its client was told that it surely did not happen, and will not. */
+	/** The client was told that the command surely did not and will not happen. */
 	refused(value: number): void {
 		if (value >= SAME_VALUES_FROM) return;
 		this.#neverApplied.add(value);

@@ -1,4 +1,4 @@
-/** Bounds of clients, doors and the store, so small in many seeds that they are reached. */
+/** Bounds of clients, doors and the store. In many seeds they are so small that they are reached. */
 import type { CallLimits } from '../client/limits.ts';
 import { REPLICA_LIMITS, type ReplicaLimits } from '../replica/limits.ts';
 import { CLIENT_LIMITS, type ClientLimits } from '../store/client-limits.ts';
@@ -12,7 +12,7 @@ export interface Bounds {
 
 export const USUAL_BOUNDS: Bounds = { calls: {}, replica: REPLICA_LIMITS, store: CLIENT_LIMITS };
 
-/** Of 1: seeds in which a bound is small, for each of them. */
+/** The share of seeds in which a bound is small, for each bound. */
 const SMALL = 0.3;
 
 export function drawBounds(random: Random): Bounds {
@@ -21,7 +21,7 @@ export function drawBounds(random: Random): Bounds {
 	const outcomesMax = 4 * inFlightMax;
 	return {
 		calls: {
-			// A node that has less room than the client believes refuses: then it is asked again.
+			// A node with less room than the client believes refuses, and the client asks again.
 			inFlightMax: random.chance(0.8) ? inFlightMax : REPLICA_LIMITS.inFlightMax,
 			callsMax: small([6, 12], 1_048_576),
 			batchBytesFull: small([60, 500], REPLICA_LIMITS.frameBytesFull),

@@ -1,10 +1,9 @@
 /**
- * Every call of every client, from when it is made until it is settled, and what the answers say. They believe an
- * answer and nothing else: what was never answered is unknown, and is kept so in the history that the linearizability
- * checker reads.
+ * Every call of every client, from when it is made until it is settled, and its answer. Only an answer counts: a call
+ * without one is unknown, also in the history that the linearizability checker reads.
  *
- * Checked here: a call is settled once, and by its limit; what is called refused is never applied, and what is called
- * done is applied as the answer says.
+ * It checks that a call is settled once and within its time limit, that a refused one is never applied, and that a
+ * successful one is applied as the answer says.
  */
 import { Reader, Writer } from '../bytes/bytes.ts';
 import type { Operation } from '../store/command.ts';
@@ -15,7 +14,7 @@ import { type PlannedOperation, SAME_VALUES_FROM } from './operations.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
 import type { World } from './world.ts';
 
-/** What a read finds of one key. */
+/** The result of a read of one key. */
 export interface Found {
 	readonly value: Uint8Array;
 	readonly flags: bigint;
@@ -24,26 +23,26 @@ export interface Found {
 
 export interface Call {
 	readonly planned: PlannedOperation;
-	/** Null for a read. */
+	/** The write; null for a read. */
 	readonly operation: Operation | null;
 	readonly calledTick: number;
-	/** When it was made. */
+	/** The time at which it was made. */
 	readonly calledAt: Instant;
 	isSettled: boolean;
 }
 
-/** A timer may be as late as its rounding. */
+/** A timer may be late by its rounding. */
 const LATE_MAX_US = 2;
 
 export class Calls {
 	readonly history: HistoryEntry[] = [];
-	/** Calls with an answer. */
+	/** The number of calls with an answer. */
 	answered = 0;
-	/** How many keys there are. */
+	/** The number of keys. */
 	readonly keys: number;
 	readonly #world: World;
 	readonly #applied: AppliedCommands;
-	/** Calls and returns, in one order. */
+	/** The number of calls and returns so far, which orders them. */
 	#tick = 0;
 	readonly #open = new Set<Call>();
 
@@ -68,7 +67,7 @@ export class Calls {
 		return call;
 	}
 
-	/** The call has to be settled within so long. @param allowance what is added to that, when it is over */
+	/** The call has to be settled within this time. @param allowance what is added to the time when it is over */
 	mustEndWithin(call: Call, limitMs: number, allowanceUs: () => number): void {
 		const dueAt = call.calledAt + Math.ceil(limitMs * US_PER_MS) + LATE_MAX_US;
 		const look = (): void => {
@@ -80,7 +79,7 @@ export class Calls {
 		this.#world.at(dueAt, look);
 	}
 
-	// How a call ends
+	// The ends of a call
 
 	written(call: Call, ok: boolean, revision: number): void {
 		this.#settle(call);
@@ -124,7 +123,7 @@ export class Calls {
 		}
 	}
 
-	/** @param found by key, in the order of `keys`; null for nothing */
+	/** @param found the entries in the order of `keys`; null for an absent key */
 	readValues(call: Call, keys: readonly number[], found: readonly (Found | null)[]): void {
 		this.#settle(call);
 		this.answered++;
@@ -136,7 +135,7 @@ export class Calls {
 		}
 	}
 
-	/** A state that the swarm was in at some time: what it shows was written. */
+	/** Checks a stale read, which shows the state of some moment: each value in it was written. */
 	readStale(call: Call, found: Found | null): void {
 		this.#settle(call);
 		this.answered++;
@@ -144,7 +143,7 @@ export class Calls {
 		this.#valueOf(found, call.planned.key);
 	}
 
-	/** "It surely did not happen, and will not." */
+	/** The call was refused: it surely did not and will not happen. */
 	refused(call: Call): void {
 		this.#settle(call);
 		const { planned, operation } = call;
@@ -153,7 +152,7 @@ export class Calls {
 		if (operation.kind === 'put') this.#applied.refused(planned.value);
 	}
 
-	/** "It may have happened, and may yet." */
+	/** The outcome of the call is unknown: it may have happened or may yet happen. */
 	unknown(call: Call): void {
 		this.#settle(call);
 		const { planned, operation, calledTick } = call;
@@ -174,7 +173,7 @@ export class Calls {
 		}
 	}
 
-	/** Nothing that is still without an answer is waited for. */
+	/** Gives up all calls without an answer. */
 	finish(): void {
 		for (const call of this.#open) this.unknown(call);
 	}
@@ -215,13 +214,13 @@ export function keyOf(key: number): string {
 	return `key ${key}`;
 }
 
-/** Every third value has some, up to the largest. */
+/** Flags for every third value, up to the largest. */
 function flagsOf(value: number): bigint {
 	return value % 3 === 0 ? 2n ** 64n - BigInt(value) : 0n;
 }
 
 /**
- * @param seen the revision that the client saw last of the key
+ * @param seen the last revision of the key that the client saw
  * @returns null for a read
  */
 export function operationOf(planned: PlannedOperation, seen: number): Operation | null {

@@ -1,4 +1,4 @@
-/** Everyone who asks a simulated swarm for something, and what they were told. */
+/** All clients of a simulated swarm, and their calls. */
 import type { CallLimits } from '../client/limits.ts';
 import { Calls } from './calls.ts';
 import { Violation } from './ledger.ts';
@@ -17,7 +17,7 @@ export interface ClientsOptions {
 	readonly limits: Partial<CallLimits>;
 }
 
-/** Every call that is made while nothing goes wrong has its answer by then, milliseconds. */
+/** Every call that is made while nothing goes wrong is answered within this time, milliseconds. */
 export const CALL_MS_MAX = TIMEOUT_MAX_MS + 500;
 
 export class Clients {
@@ -43,13 +43,13 @@ export class Clients {
 		}
 	}
 
-	/** Calls that were neither answered nor given up. */
+	/** The number of calls that were neither answered nor given up. */
 	get waitingCount(): number {
 		this.#requests.giveUpLost();
 		return this.#calls.openCount;
 	}
 
-	/** Nothing is asked any more, and nothing that is still without an answer is waited for. */
+	/** Makes no more calls, and gives up those without an answer. */
 	finish(): void {
 		for (const user of this.#users) user.close();
 		this.#calls.finish();

@@ -1,38 +1,38 @@
 /**
  * A node's clocks. The wall clock has an offset, drifts, steps and freezes. The monotonic one begins with each life of
- * the node, and is a little too fast or too slow. The pace stretches every timer of the node. Nothing in the protocol
- * may depend on them for safety; that is what they are for.
+ * the node, and is a little too fast or too slow. The pace stretches every timer of the node. They are wrong on purpose,
+ * because the safety of the protocol may not depend on them.
  */
 import type { WallTime } from '../paxos/ballot.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
 
-/** How right the wall clocks of a swarm are, while no fault touches them. */
+/** The errors of a swarm's wall clocks without faults. */
 export interface ClockTaste {
-	/** No clock is further from the right time at the beginning. 0: all are equal. */
+	/** The largest difference from the right time at the beginning. With 0 all clocks are equal. */
 	readonly spreadMs: number;
-	/** A clock shows multiples of this. 1 is fine, 1,000 a millisecond, 1,000,000 a second. */
+	/** A clock shows multiples of this, microseconds. */
 	readonly resolutionUs: number;
 }
 
 export const USUAL_CLOCKS: ClockTaste = { spreadMs: 2_000, resolutionUs: 1 };
 
-/** Of 1: no monotonic clock is faster or slower than right by more. A real one is right to 0.0005 at least. */
+/** The largest relative error of a monotonic clock. A real one has at most 0.0005. */
 export const STEADY_ERROR_MAX = 0.005;
 
-/** Where virtual time begins on a right wall clock, milliseconds since 1970. */
+/** The right wall time at which virtual time begins, milliseconds since 1970. */
 const WORLD_BEGINS_MS = 1_763_889_731_000;
 
 export class Clock {
 	/** A timer of 1 ms takes so many milliseconds of the world. */
 	pace = 1;
-	/** Of 1: 0.01 gains a second in a hundred. */
+	/** The relative error of the wall clock. With 0.01 it gains a second in a hundred. */
 	drift = 0;
 	#offsetUs: number;
 	readonly #resolutionUs: number;
 	readonly #steadyError: number;
 	#frozenAtUs: number | undefined;
 
-	/** @param steadyError of 1: how much too fast the monotonic clock is */
+	/** @param steadyError the relative error of the monotonic clock; above 0 it is too fast */
 	constructor(offsetMs: number, resolutionUs = 1, steadyError = 0) {
 		this.#steadyError = steadyError;
 		this.#resolutionUs = resolutionUs;
@@ -46,7 +46,7 @@ export class Clock {
 		return { ms: Math.floor(us / US_PER_MS), ns: (us % US_PER_MS) * 1000 };
 	}
 
-	/** What the monotonic clock shows, milliseconds. @param begun when the life of the node began */
+	/** The time of the monotonic clock, milliseconds. @param begun the time at which the life of the node began */
 	steadyMs(now: Instant, begun: Instant): number {
 		return ((now - begun) / US_PER_MS) * (1 + this.#steadyError);
 	}

@@ -1,6 +1,6 @@
 /**
- * What happened "sometimes": each fault and each interesting state, counted. A count that stays at zero over
- * many seeds means that the world no longer goes there, so the run that was to prove something fails.
+ * Counts each fault and each interesting state. A counter that stays at zero over many seeds means that the world no
+ * longer reaches that state, and so the run fails, because it would prove less than it seems to.
  */
 export const COUNTERS = [
 	// Faults that took effect.
@@ -94,8 +94,8 @@ export const COUNTERS = [
 	'contestedSlotsKept',
 	'proposalsRefused',
 	'flushes',
-	// What clients saw.
-	/** At nodes that hear a leader. */
+	// Results of clients.
+	/** Counted at nodes that hear a leader. */
 	'writesAsked',
 	'writes',
 	'reads',
@@ -114,7 +114,7 @@ export const COUNTERS = [
 	'outcomesForgotten',
 	'unknownOutcomes',
 	'operationsOverlapping',
-	// What became of their connections, and of themselves.
+	// Events of clients and of their connections.
 	'socketsDialed',
 	'socketsOpened',
 	'socketsRefused',

@@ -1,13 +1,13 @@
 /**
- * Ways in which what a disk had made durable is not there any more as it was. Each reaches only what a log must miss:
- * what is behind the last note of its manifest. So after each the log must be refused, but where it says otherwise.
+ * Ways to damage durable data of a disk. Each damages only data that a log must miss, which is before the last note of its
+ * manifest. So after each of them the log must be refused, except where a comment says otherwise.
  */
 import { isSegmentName, MANIFEST_NAME } from '../disk/manifest.ts';
 import { type NamedBytes, SECTOR_BYTES, type SimulatedDisk } from './disk.ts';
 import type { Random } from './random.ts';
 
 export const DAMAGES = [
-	/** One bit or a few, in any file. */
+	/** One or a few bits are flipped in any file. */
 	'bits',
 	/** One sector is as it was before. */
 	'staleSector',
@@ -17,22 +17,22 @@ export const DAMAGES = [
 	'missing',
 	/** Two files are in each other's place. */
 	'swapped',
-	/** Of another node. */
+	/** A file is replaced by that of another node. */
 	'foreign',
-	/** The manifest is as it was before: this may do no harm. */
+	/** The manifest is as it was before, which may do no harm. */
 	'olderManifest',
 ] as const;
 
 export type Damage = (typeof DAMAGES)[number];
 
 const BITS_MAX = 4;
-/** Of 1: bits of the manifest, which is small beside the segments. */
+/** The share of flipped bits that are in the manifest, which is small beside the segments. */
 const MANIFEST_BITS = 0.4;
-/** Where the two versions of the manifest are. */
+/** The two versions of the manifest are in pages of this size. */
 const PAGE_BYTES = 4096;
 
 /**
- * The files of a disk after the damage; undefined where nothing is there yet that could be damaged so.
+ * The files of a disk after the damage; undefined where there is no data yet for this damage.
  *
  * @param other the disk of another node
  */
@@ -85,7 +85,7 @@ export function damaged(
 			return replace(name, new Uint8Array(files.get(name ?? '')?.length ?? 0));
 		}
 		case 'cutShort': {
-			// The last segment may hold nothing yet: it is missed all the same.
+			// The last segment is missed even where it holds no frame yet.
 			const name = random.pick([...segments, segments.at(-1) ?? MANIFEST_NAME, MANIFEST_NAME]);
 			const bytes = files.get(name);
 			return replace(name, bytes?.slice(0, random.integer(0, bytes.length - 1)));
@@ -110,7 +110,7 @@ export function damaged(
 	}
 }
 
-/** Where each begins. */
+/** The beginnings of the sectors in `bytes`. */
 function sectorsOf(bytes: Uint8Array | undefined): number[] {
 	return Array.from({ length: (bytes?.length ?? 0) / SECTOR_BYTES }, (_, sector) => sector * SECTOR_BYTES);
 }

@@ -1,4 +1,7 @@
-/** Makes the faults of disks happen, and those of which it matters what a disk has kept: the other half of `trouble.ts`. */
+/**
+ * Makes the faults of disks happen, and those faults that depend on the data a disk has kept. It is a part of
+ * `trouble.ts`.
+ */
 import type { CounterName } from './counters.ts';
 import { type Damage, damaged } from './damage.ts';
 import type { DiskFault } from './faults.ts';
@@ -7,7 +10,7 @@ import type { Random } from './random.ts';
 import { US_PER_MS } from './schedule.ts';
 import type { World } from './world.ts';
 
-/** A process that was told to stop has closed its log after this. */
+/** A process that was told to stop has closed its log within this time. */
 const CLOSE_MS = 5;
 
 export const DAMAGE_COUNTER: Readonly<Record<Damage, CounterName>> = {

@@ -1,20 +1,20 @@
 /**
- * A disk that loses what disks lose. What is written lies in the system's memory first: the next process reads it
- * there, though it may never have reached the disk. A flush takes it to the disk; one that fails takes any part of
- * it, and the system does not try again. When the machine loses power, what was not flushed survives as any subset
- * of its sectors, and the memory is gone. What was flushed stays, unless `damage.ts` is asked for.
+ * A disk with the faults of real ones. Written bytes are in the system's memory first, where the next process reads them
+ * although they may never have reached the disk. A flush takes them to the disk. One that fails takes any part of them,
+ * and the system does not try again. When the machine loses power, any subset of the sectors that were not flushed
+ * survives, and the memory is gone. Flushed bytes stay, unless `damage.ts` changes them.
  *
- * It answers in the order of the calls, as one queue: a slow write delays all later ones.
+ * Calls are done in their order, so a slow write delays all later ones.
  */
 import { type Disk, type Done, NoRoomError } from '../disk/disk.ts';
 import { MANIFEST_NAME } from '../disk/manifest.ts';
 import type { Random } from './random.ts';
 import type { Instant } from './schedule.ts';
 
-/** Of one process: what it still waits for when it ends never comes. */
+/** The callbacks of one process. Those that it still waits for when it ends never come. */
 export interface DiskRuntime {
 	readonly now: Instant;
-	/** Calls back at that time, unless the process has ended by then. */
+	/** Calls back at that time, unless the process has ended before. */
 	at(time: Instant, act: () => void): void;
 }
 
@@ -34,11 +34,11 @@ export const WRITE_KINDS = ['any', 'severalSectors', 'segmentStart', 'manifest']
 export type WriteKind = (typeof WRITE_KINDS)[number];
 
 interface File {
-	/** What a process reads. */
+	/** The bytes that a process reads. */
 	memory: Uint8Array;
-	/** What is durable. */
+	/** The durable bytes. */
 	platter: Uint8Array;
-	/** A copy of that, as long as it stays so. */
+	/** A copy of the durable bytes, while it is up to date. */
 	copy: Uint8Array | undefined;
 	/** The sectors that were written and not flushed. */
 	readonly dirty: Set<number>;
@@ -51,19 +51,19 @@ interface Noted {
 }
 
 export class SimulatedDisk implements Disk {
-	/** Drawn for each flush, in microseconds. */
+	/** The bounds of the time of a flush, which is drawn each time, microseconds. */
 	flushMinUs = 100;
 	flushMaxUs = 400;
 	/** The flush of the next write of this kind fails. */
 	failing: WriteKind | undefined;
-	/** The process ends while the next write of this kind is on its way: called then. */
+	/** Called while the next write of this kind is on its way, to end the process. */
 	duringFlush: { readonly of: WriteKind; act(): void } | undefined;
-	/** For files that may still be made. */
+	/** The bytes of room for new files. */
 	freeBytes = Number.POSITIVE_INFINITY;
-	/** Counted over all processes. */
+	/** Numbers of events, over all processes. */
 	flushed = 0;
 	torn = 0;
-	/** Of those torn, at the start of a segment. */
+	/** The number of torn frames at the beginning of a segment. */
 	tornAtStart = 0;
 	noted: Noted = { now: new Map(), before: new Map() };
 
@@ -73,7 +73,7 @@ export class SimulatedDisk implements Disk {
 	#busyUntil = 0;
 	#creating: { readonly name: string; readonly bytes: number }[] = [];
 
-	/** @param files those that are there from the beginning, durable */
+	/** @param files durable files that are there from the beginning */
 	constructor(random: Random, runtime: DiskRuntime, files: readonly NamedBytes[]) {
 		this.#random = random;
 		this.#runtime = runtime;
@@ -109,7 +109,7 @@ export class SimulatedDisk implements Disk {
 			const last = offset + bytes.length - 1;
 			for (let at = offset - (offset % SECTOR_BYTES); at <= last; at += SECTOR_BYTES) file.dirty.add(at);
 		};
-		// The bytes of a write that waits for another are in the process alone.
+		// The bytes of a write that waits for another one are only in the process.
 		if (this.#busyUntil <= this.#runtime.now) begin();
 		else this.#runtime.at(this.#busyUntil, begin);
 		if (this.duringFlush && isOfKind(this.duringFlush.of, name, offset, bytes)) {
@@ -132,12 +132,12 @@ export class SimulatedDisk implements Disk {
 		});
 	}
 
-	/** Answers nothing for so long: what it was asked is done afterwards, in order. */
+	/** Does nothing for so long. Calls are done afterwards, in order. */
 	hang(us: number): void {
 		this.#busyUntil = Math.max(this.#busyUntil, this.#runtime.now) + us;
 	}
 
-	/** The process is gone, and with it all that it had not written yet. The machine goes on, unless it lost power. */
+	/** Ends the process, with all bytes that it had not written yet. The machine goes on, unless it loses power. */
 	crash(next: DiskRuntime, lostPower: boolean): void {
 		for (const { name, bytes } of this.#creating) if (this.#random.chance(0.5)) this.#create(name, bytes);
 		this.#creating = [];

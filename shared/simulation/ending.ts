@@ -1,4 +1,6 @@
-/** What must hold once every fault has ended and every client has its answer: nothing waits, and nothing is in turmoil. */
+/**
+ * Checks after every fault has ended and every client has its answer: nothing waits, and no campaign disturbs another.
+ */
 import { Violation } from './ledger.ts';
 import type { SimulatedNode } from './node.ts';
 import type { Process } from './process.ts';
@@ -6,7 +8,7 @@ import type { Random } from './random.ts';
 import { US_PER_MS } from './schedule.ts';
 import type { World } from './world.ts';
 
-/** Longer than any run. */
+/** A time longer than any run. */
 const PATIENCE_MS = 600_000;
 /**
  * The bound on campaigns since everything healed, for each slot chosen since then and each node. In a duel every proposal asks
@@ -14,7 +16,7 @@ const PATIENCE_MS = 600_000;
  */
 const CAMPAIGNS_PER_DECISION_MAX = 3;
 
-/** A patient reader asks so often, somewhere. */
+/** The interval at which a patient reader asks a node. */
 const PATIENT_EVERY_MS = 500;
 
 /**

@@ -11,7 +11,7 @@ import { copyOf } from './snapshot.ts';
 
 const NOTHING = new Uint8Array(0);
 
-/** A node starts, and a proposer has something that it wants in the slot. */
+/** A node starts, and a proposer gets a value to propose. */
 export function begun(node: number, mayCrash: boolean): Local {
 	const agent = new PaxosAgent(configOf(node));
 	agent.step({ kind: 'start', epoch: 1 }, NOW);
@@ -72,7 +72,7 @@ export class Turn {
 		this.handle({ kind: 'campaign', now: { ms: this.#local.node + 1, ns: 0 } });
 	}
 
-	/** Everything written so far is durable, and what waited for it leaves. */
+	/** All records so far are durable, and the messages that waited for them leave. */
 	flush(): void {
 		const held = this.#held.map((number) => this.#numbers.envelope(number));
 		this.#harden();
@@ -80,13 +80,13 @@ export class Turn {
 		for (const envelope of held) this.#send(envelope);
 	}
 
-	/** @param keeping what was written became durable, though nobody was told */
+	/** @param keeping whether the records became durable although the process was not told */
 	crash(keeping: boolean): void {
 		if (keeping) this.#harden();
 		this.#unflushed = NOTHING;
 		this.#held = [];
 		this.#chosen = 0;
-		// The process is another one, and so it does not know what was proposed to it.
+		// The new process does not know the proposal.
 		this.#mayCampaign = false;
 		this.#agent = new PaxosAgent(configOf(this.#local.node), recordsOf(this.#durable));
 		this.#durable = NOTHING;
@@ -107,7 +107,7 @@ export class Turn {
 			mayCrash: this.#mayCrash,
 			promised: this.#agent.view().promised,
 			mayCampaign: this.#mayCampaign,
-			// A campaign whose own promise is still to be flushed has begun.
+			// A campaign has begun whose own promise is not flushed yet.
 			proposes,
 		};
 	}
@@ -137,7 +137,7 @@ export class Turn {
 	#harden(): void {
 		for (const record of recordsOf(this.#unflushed)) {
 			if (record.kind !== 'accepted' || record.slot !== SLOT) continue;
-			// One ballot each, so its node is its number.
+			// Each proposer has one ballot, so the node identifies it.
 			const ballot = IDS.indexOf(record.ballot.node);
 			this.#votes |= 1 << (4 * ballot + valueNumber(record.value));
 		}

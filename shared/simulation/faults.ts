@@ -16,16 +16,16 @@ export type Regime = 'survivable' | 'unbounded' | 'partial';
 /** A directed link that is cut: from, to. */
 export type Cut = readonly [number, number];
 
-/** Of a disk, or of what matters because of a disk. `disk-trouble.ts` makes them happen. */
+/** Faults of a disk, and those that depend on its data. `disk-trouble.ts` makes them happen. */
 type DiskFaultBody =
-	/** While the next write of that kind to its disk is on its way. */
+	/** The process ends while the next write of this kind to its disk is on its way. */
 	| { readonly kind: 'crashInFlush'; readonly node: number; readonly of: WriteKind; readonly downMs: number }
 	| { readonly kind: 'flushFails'; readonly node: number; readonly of: WriteKind; readonly downMs: number }
 	| { readonly kind: 'diskFull'; readonly node: number; readonly ms: number }
 	| { readonly kind: 'slowDisk'; readonly node: number; readonly flushMs: number; readonly ms: number }
 	/** The process is told to stop, and is started again. */
 	| { readonly kind: 'stop'; readonly node: number; readonly downMs: number }
-	/** The node's files are not as they were. It must refuse to start, until they are put back, or for good. */
+	/** The node's files are damaged. It must refuse to start until they are put back, or for good. */
 	| {
 			readonly kind: 'damage';
 			readonly node: number;
@@ -40,15 +40,15 @@ export type DiskFault = { readonly atMs: number } & DiskFaultBody;
 export type Fault = { readonly atMs: number } & (
 	| DiskFaultBody
 	| { readonly kind: 'crash'; readonly node: number; readonly downMs: number }
-	/** In the middle of what a step asked for: so many messages still leave. */
+	/** The process ends in the middle of carrying out a step, after so many messages have left. */
 	| { readonly kind: 'crashWithin'; readonly node: number; readonly sends: number; readonly downMs: number }
 	| { readonly kind: 'crashAll'; readonly downMs: number }
-	/** Both at the same moment, and both are back at the same moment. */
+	/** Two nodes crash at the same moment, and start again at the same moment. */
 	| { readonly kind: 'crashTwins'; readonly nodes: readonly [number, number]; readonly downMs: number }
-	/** The next node that has promised the most to a leader dies as soon as its promise is counted. */
+	/** The node that the next new leader would learn chosen slots from dies as soon as its promise is counted. */
 	| { readonly kind: 'crashReporter'; readonly downMs: number }
 	| { readonly kind: 'pause'; readonly node: number; readonly ms: number }
-	/** The node that leads now stands still for a part of each period, again and again. */
+	/** The present leader stands still for a part of each period, again and again. */
 	| { readonly kind: 'rhythm'; readonly stopMs: number; readonly everyMs: number; readonly times: number }
 	/** The node is cut off while the others choose, and is then the only one that can lead. */
 	| { readonly kind: 'laggard'; readonly node: number; readonly ms: number; readonly hubMs: number }
@@ -73,10 +73,13 @@ export type Fault = { readonly atMs: number } & (
 			readonly to: number;
 			readonly loss: number;
 			readonly ms: number;
-			/** As for `cuts`. */
+			/** See `cuts`. */
 			readonly leader?: number;
 	  }
-	/** Half of what comes to the node is late, by up to so much, so that answers may meet its next life or leadership. */
+	/**
+	 * Half of the messages to the node are late by up to this time, so that answers may come to its next life or
+	 * leadership.
+	 */
 	| {
 			readonly kind: 'late';
 			readonly node: number;
@@ -84,7 +87,7 @@ export type Fault = { readonly atMs: number } & (
 			readonly ms: number;
 	  }
 	| { readonly kind: 'clockStep'; readonly node: number; readonly byMs: number }
-	/** The wall clock says another decade, and after some time says what is right again. */
+	/** The wall clock is wrong by decades for some time. */
 	| { readonly kind: 'clockYears'; readonly node: number; readonly years: number; readonly ms: number }
 	| { readonly kind: 'clockFreeze'; readonly node: number; readonly ms: number }
 	| { readonly kind: 'clockDrift'; readonly node: number; readonly drift: number }
@@ -96,24 +99,24 @@ export type Fault = { readonly atMs: number } & (
 export type FaultKind = Fault['kind'];
 
 export interface PlanTimes {
-	/** Faults begin after this: a leader is there by then. */
+	/** Faults begin after this time, when there is a leader. */
 	readonly calmMs: number;
-	/** From here on nothing goes wrong. */
+	/** From this time on nothing goes wrong. */
 	readonly healMs: number;
 	readonly endMs: number;
 }
 
 export const PLAN: PlanTimes = { calmMs: 500, healMs: 25_000, endMs: 30_000 };
 
-/** One fault in so many milliseconds, on average. */
+/** The mean time between faults, milliseconds. */
 const FAULT_EVERY_MS = 2_500;
 
 const RELAPSES_MAX = 8;
 
-/** Of 1: files that are damaged and never put back. */
+/** The share of damaged files that are never put back. */
 const FOR_GOOD = 0.3;
 
-/** Of 1: how much of the time late links go together with a node that crashes again and again. */
+/** The share of late links that come together with a node that crashes again and again. */
 const LATE_WITH_CRASHES = 0.5;
 
 const KINDS: readonly FaultKind[] = [
@@ -145,7 +148,7 @@ const KINDS: readonly FaultKind[] = [
 	'putBack',
 ];
 
-/** Each seed has its own taste: some kinds often, some never. */
+/** Each seed has its own weights: it has some kinds of faults often and some never. */
 export function drawFaults(random: Random, nodes: number, regime: Regime): Fault[] {
 	const weights = KINDS.map((kind) => (random.chance(0.35) ? 0 : random.fraction() * usualWeight(kind)));
 	const total = weights.reduce((sum, weight) => sum + weight, 0);
@@ -170,7 +173,7 @@ export function drawFaults(random: Random, nodes: number, regime: Regime): Fault
 		const last = faults.at(-1) as Fault;
 		if (last.kind === 'crash') faults.push(...drawRelapses(random, last, crashesAgain));
 		if (last.kind === 'late' && random.chance(LATE_WITH_CRASHES)) faults.push(...drawShortLives(random, last));
-		// Trouble comes in company.
+		// Several faults come at the same time.
 		if (random.chance(0.3)) atMs -= Math.round(FAULT_EVERY_MS * 0.9);
 		atMs = Math.max(atMs, PLAN.calmMs);
 	}
@@ -279,7 +282,7 @@ function drawFault(random: Random, kind: FaultKind, atMs: number, nodes: number,
 				atMs,
 				kind,
 				node,
-				// Without bound there is time enough for a disk that hangs.
+				// In the regime `unbounded` there is enough time for a disk that hangs.
 				flushMs:
 					wild > 1 && random.chance(0.3) ? random.integer(2_500, 9_000) : Math.round(random.magnitude(5, 500) * wild),
 				ms,
@@ -312,7 +315,7 @@ function drawCuts(random: Random, nodes: number): Cuts {
 	}
 }
 
-/** Every link is cut, but those that `kept` says. */
+/** All links but those for which `kept` returns true. */
 export function allBut(everyone: readonly number[], kept: (x: number, y: number) => boolean): Cut[] {
 	return everyone.flatMap((x) => everyone.filter((y) => x !== y && !kept(x, y)).map((y): Cut => [x, y]));
 }

@@ -25,9 +25,9 @@ import { TimeRules } from './time.ts';
 const FAR_BEHIND_SLOTS = 100;
 
 export class Invariants {
-	/** The highest slot of which a client has the answer. */
+	/** The highest slot with a command whose answer a client has. */
 	acknowledgedThrough: Slot = 0;
-	/** Of all nodes. */
+	/** The number of steps of all nodes. */
 	steps = 0;
 	readonly commands = new AppliedCommands();
 	readonly #ledger: Ledger;
@@ -38,12 +38,12 @@ export class Invariants {
 	readonly #messages: MessageRules;
 	readonly #promises: PromiseRules;
 	readonly #time = new TimeRules();
-	/** By slot: what the node that applied it first made of it, and of everything before. */
+	/** By slot: a hash of the results of all slots up to it, at the node that applied it first. */
 	readonly #resultsAfter: number[] = [];
 	/** By client, then by sequence number: the revision that the command got. */
 	readonly #revisions = new Map<string, Map<number, number>>();
 
-	/** @param openSlotsMax how many slots beyond what is chosen a leader may propose in */
+	/** @param openSlotsMax the number of slots above chosenThrough that a leader may propose in */
 	constructor(ledger: Ledger, ids: readonly string[], counters: Counters, openSlotsMax: number) {
 		this.#ledger = ledger;
 		this.#openSlotsMax = openSlotsMax;
@@ -89,7 +89,7 @@ export class Invariants {
 		this.#count(event, effects, view);
 	}
 
-	/** Leaves the node, for another one. */
+	/** A message leaves the node for another one. */
 	sent(node: number, envelope: Envelope, now: Instant): void {
 		if (envelope.message.kind === 'accept') this.#time.proposed(envelope.message, now);
 		this.#messages.sent(node, this.#life(node), envelope, this.acknowledgedThrough);
@@ -139,7 +139,7 @@ export class Invariants {
 		revisions.set(sequence, revision);
 	}
 
-	/** A node that starts has applied this again, from its log. */
+	/** A node that starts has applied a slot again, from its log. */
 	replayed(node: number, decision: Decision): void {
 		this.#applies(node, this.#lives[node] as Life, decision);
 	}
@@ -152,7 +152,7 @@ export class Invariants {
 		this.#ledger.mustBeChosen(node, slot, value, 'apply');
 	}
 
-	/** What a higher promise has ended, this node's own or one that a nack names, goes on for not one step more. */
+	/** A campaign or leadership that a higher promise ends, this node's own or one in a nack, ends in that very step. */
 	#refusedStops(node: number, event: Event, { facts }: Effects, { ballot, promised }: AgentView): void {
 		if (ballot.node === '') return;
 		const nack = event.kind === 'receive' && event.message.kind === 'nack' ? event.message : null;
@@ -162,7 +162,7 @@ export class Invariants {
 		throw new Violation('RefusedStops', `${this.#ids[node]} goes on under ${ballotToText(ballot)}`);
 	}
 
-	/** A leader proposes only so far beyond what is chosen, so that the next one has no more than that to recover. */
+	/** A leader proposes only so far above chosenThrough, so that the next leader has no more than that to recover. */
 	#proposesInTheWindow(node: number, { send }: Effects, phase1: Phase1, view: AgentView): void {
 		const end = Math.max(view.chosenThrough, phase1.chosenThrough) + this.#openSlotsMax;
 		for (const { message } of send) {
@@ -171,7 +171,7 @@ export class Invariants {
 		}
 	}
 
-	/** States that are worth being in, and that only what happened and what came of it can tell. */
+	/** Counts interesting states, which an event and its effects tell. */
 	#count(event: Event, { send, facts, outcomes }: Effects, view: AgentView): void {
 		const counters = this.#counters;
 		const isHalted = facts.some(({ kind }) => kind === 'halted');
@@ -185,7 +185,7 @@ export class Invariants {
 		}
 	}
 
-	/** What a node tells of itself is true. */
+	/** Checks that the facts of a node are true. */
 	#told(node: number, fact: AgentFact, view: AgentView): void {
 		switch (fact.kind) {
 			case 'campaign':
@@ -239,12 +239,12 @@ export class Invariants {
 	}
 }
 
-/** A heartbeat that asks to confirm, for reads. */
+/** Whether it is a heartbeat that asks for confirmations, for reads. */
 function isRound({ message }: Envelope): boolean {
 	return message.kind === 'heartbeat' && message.round > 0;
 }
 
-/** One more number into a 32-bit hash. */
+/** Adds a number to a 32-bit hash. */
 export function mixed(hash: number, value: number): number {
 	let mix = Math.imul(hash ^ (value | 0), 0x85ebca6b);
 	mix ^= mix >>> 13;

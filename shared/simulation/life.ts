@@ -1,9 +1,9 @@
-/** What one life of one process has shown so far, for the rules that look at more than one of its steps. */
+/** The state of one life of one process so far, for the rules that look at more than one of its steps. */
 import { type Ballot, NO_BALLOT } from '../paxos/ballot.ts';
 import type { Slot } from '../paxos/message.ts';
 
 export class Life {
-	/** As the agent believes after its last step; durable or not. */
+	/** The agent's state after its last step, durable or not. */
 	chosenThrough: Slot = 0;
 	appliedThrough: Slot = 0;
 	promised: Ballot = NO_BALLOT;

@@ -9,17 +9,17 @@
  * configurations seen before
  */
 
-/** What is true of every operation. Call and return are places in one total order of all events. */
+/** The fields of every operation. Call and return are places in one total order of all events. */
 interface Span {
 	readonly key: string;
 	readonly called: number;
-	/** Infinity where the outcome is unknown; such an operation may have taken effect or not. */
+	/** The place of the return; Infinity where the outcome is unknown, and the operation may have taken effect or not. */
 	readonly returned: number;
 }
 
-/** No two writes write the same value, but for those that say so. `revision` is what the answer said; 0 for none. */
+/** No two writes have the same value, except those with `isRepeated`. `revision` is that of the answer; 0 for none. */
 export type HistoryEntry =
-	/** `isRepeated`: others write the same value, so a read of it does not tell whose it was. */
+	/** `isRepeated`: other writes have the same value, so a read of it does not tell which one it saw. */
 	| (Span & {
 			readonly kind: 'put';
 			readonly value: number;
@@ -41,13 +41,13 @@ export type HistoryEntry =
 			readonly ok: boolean;
 			readonly revision: number;
 	  })
-	/** `value` and `revision` 0: the key was absent. */
+	/** `value` and `revision` are 0 where the key was absent. */
 	| (Span & { readonly kind: 'get'; readonly value: number; readonly revision: number });
 
 export type Verdict =
 	| { readonly kind: 'linearizable' }
 	| { readonly kind: 'notLinearizable'; readonly key: string; readonly operations: readonly HistoryEntry[] }
-	/** More than `CONFIGURATIONS_MAX` were looked at. */
+	/** The search was given up after `CONFIGURATIONS_MAX` configurations. */
 	| { readonly kind: 'gaveUp'; readonly key: string };
 
 export const CONFIGURATIONS_MAX = 200_000;
@@ -101,7 +101,7 @@ export function takeEffect(state: Register, operation: HistoryEntry): Register |
 	}
 }
 
-/** @param value 0 where the key is gone, undefined where it stays as it is */
+/** @param value the new value; 0 where the key is removed, undefined where it stays as it is */
 function written(
 	state: Register,
 	{ revision }: { readonly revision: number },
@@ -110,7 +110,7 @@ function written(
 ): Register | undefined {
 	if (revision !== 0 && revision <= state.revisionKnown) return undefined;
 	const revisionKnown = Math.max(state.revisionKnown, revision);
-	// A write of what is there already changes nothing.
+	// A write of the same value changes nothing.
 	if (value === undefined || value === state.value) return { ...state, revisionKnown };
 	if (value === 0) return { value: 0, revision: 0, revisionKnown };
 	return { value, revision: revision !== 0 ? revision : isRepeated ? -2 : -1, revisionKnown };
@@ -128,13 +128,18 @@ function hasRevision(state: Register, expected: number, ok: boolean): boolean {
 /** One operation of one key, as the search needs it. */
 interface Step {
 	readonly operation: HistoryEntry;
-	/** It has taken effect for certain: it was answered, or what it wrote was read. */
+	/** Whether it has surely taken effect, because it was answered or its value was read. */
 	readonly certain: boolean;
-	/** Among those that nobody saw, one is as good as another of the same effect; 0 for what was seen. */
+	/**
+	 * Operations that were not seen and have the same effect have the same number, since any of them will do; 0 for
+	 * others.
+	 */
 	readonly unseenEffect: number;
 }
 
-/** In the order of their calls. A read of a value that was written once tells at which revision it came. */
+/**
+ * The operations in the order of their calls. A read of a value that was written once tells the revision of its write.
+ */
 function stepsOf(entries: readonly HistoryEntry[]): Step[] {
 	const repeated = new Set<number>();
 	for (const entry of entries) if (entry.kind === 'put' && entry.isRepeated) repeated.add(entry.value);
@@ -168,7 +173,7 @@ function unseenEffectOf(entry: HistoryEntry): number {
 class Search {
 	readonly #steps: readonly Step[];
 	readonly #done: Uint8Array;
-	/** Certain ones that have not taken effect yet. */
+	/** The number of certain operations that have not taken effect yet. */
 	#left: number;
 	/** Revisions grow, so those that are known take effect in this order. */
 	readonly #byRevision: readonly number[];
@@ -184,7 +189,7 @@ class Search {
 			.sort((a, b) => this.#revisionOf(a) - this.#revisionOf(b));
 	}
 
-	/** Undefined where it gave up. */
+	/** Undefined where the search was given up. */
 	run(): boolean | undefined {
 		return this.#from(ABSENT, 0);
 	}
@@ -198,7 +203,7 @@ class Search {
 		this.#seen.add(configuration);
 
 		const candidates = this.#candidates(first);
-		// A read that fits changes nothing, so it may as well be now.
+		// A read that fits changes nothing, so it may take effect now.
 		for (const index of candidates) {
 			if (this.#operation(index).kind !== 'get') continue;
 			const next = takeEffect(state, this.#operation(index));
@@ -238,7 +243,7 @@ class Search {
 		return found;
 	}
 
-	/** Those that were called before any other that is left returned. */
+	/** The operations that were called before any of the others returned. */
 	#candidates(first: number): number[] {
 		const candidates: number[] = [];
 		let returned = Number.POSITIVE_INFINITY;
@@ -252,7 +257,7 @@ class Search {
 		return candidates.filter((index) => this.#operation(index).called < returned);
 	}
 
-	/** Which operations have taken effect, and the state; text, because a set of arrays compares by identity. */
+	/** The operations that have taken effect, and the state, as a text, because a set of arrays compares by identity. */
 	#configuration(state: Register, first: number): string {
 		let lastDone = this.#done.length - 1;
 		while (lastDone > first && this.#done[lastDone] !== 1) lastDone--;
@@ -273,7 +278,7 @@ class Search {
 		return (this.#steps[index] as Step).operation;
 	}
 
-	/** At which it took effect; 0 for reads and where nobody knows. */
+	/** The revision at which it took effect; 0 for reads, and where it is not known. */
 	#revisionOf(index: number): number {
 		const operation = this.#operation(index);
 		return operation.kind === 'get' ? 0 : operation.revision;

@@ -13,22 +13,22 @@ import type { SimulatedNode } from './node.ts';
 import type { Random } from './random.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
 
-/** What the links need of their world. */
+/** The services that the links need from their world. */
 export interface LinksWorld {
 	readonly now: Instant;
 	readonly counters: Counters;
-	/** Calls back at that time; where `node` is given and paused by then, once it goes on. */
+	/** Calls back at that time. Where `node` is given and paused then, once it goes on. */
 	plan(time: Instant, node: SimulatedNode | undefined, what: 'link', detail: number, act: () => void): void;
-	/** A node is told that its link to `peer` stands, or that it is down. */
+	/** Tells a node that its link to `peer` is up or down. */
 	linkTold(node: SimulatedNode, peer: SimulatedNode, works: boolean): void;
 }
 
-/** An end notices within this that the other end has closed the connection, or that a new one stands. */
+/** An end notices within this time that the other end has closed the connection, or that a new one stands. */
 const CLOSE_NOTICED_MAX_MS = 30;
-/** An end notices within this that the other one has fallen silent: the mesh's pings went unanswered. */
+/** An end notices within this time, by unanswered pings, that the other one has fallen silent. */
 const SILENCE_NOTICED_MIN_MS = 500;
 const SILENCE_NOTICED_MAX_MS = 1_500;
-/** Of 1: a connection ends without a word, so that only silence tells, as when a machine loses power. */
+/** The share of connections that end without a packet, as when a machine loses power, so that only silence tells. */
 const SILENT_END = 0.3;
 
 /** 0 is the end of the listener, 1 the end of the dialer. */
@@ -38,11 +38,11 @@ class Connection {
 	readonly ends: readonly [listener: SimulatedNode, dialer: SimulatedNode];
 	/** Each new connection of the pair has the next number. */
 	number = 0;
-	/** Neither end has closed it, as far as the kernels know. */
+	/** Whether neither end has closed it, as far as the kernels know. */
 	stands = false;
-	/** By sender: whether something was lost, so that everything after it is lost too. */
+	/** By sender: whether a message was lost, so that all later ones are lost too. */
 	readonly losesFrom: [boolean, boolean] = [true, true];
-	/** By end: the number of the connection that the node takes for standing; 0 where it was told `linkDown`. */
+	/** By end: the number of the connection that the node believes is up; 0 where it was told `linkDown`. */
 	readonly told: [number, number] = [0, 0];
 
 	constructor(listener: SimulatedNode, dialer: SimulatedNode) {
@@ -58,9 +58,9 @@ export class Links {
 	readonly #world: LinksWorld;
 	readonly #network: Network;
 	readonly #random: Random;
-	/** By the higher index, then by the lower one. The node with the higher index dials. */
+	/** The pairs by the higher index, then by the lower one. The node with the higher index dials. */
 	readonly #connections: Connection[][];
-	/** These make no connections now. */
+	/** The nodes that make no connections now. */
 	readonly #alone = new Set<SimulatedNode>();
 
 	constructor(world: LinksWorld, network: Network, random: Random, nodes: readonly SimulatedNode[]) {
@@ -72,7 +72,7 @@ export class Links {
 		);
 	}
 
-	/** Whether something that `from` sends now goes onto a connection that still carries it. */
+	/** Whether a message that `from` sends now goes onto a connection that still carries it. */
 	carries(from: SimulatedNode, to: SimulatedNode): boolean {
 		const connection = this.#between(from, to);
 		const end = connection.endOf(from);
@@ -90,13 +90,13 @@ export class Links {
 		this.#noticeEnd(connection, isCut || this.#random.chance(SILENT_END));
 	}
 
-	/** Something of `from` arrives that was sent on connection `number`: its end knows that connection by then. */
+	/** A message of `from` arrives that was sent on connection `number`, so the receiver knows that connection by now. */
 	arrives(from: SimulatedNode, to: SimulatedNode, number: number): void {
 		const connection = this.#between(from, to);
 		if (connection.stands && connection.number === number) this.#tellUp(connection, connection.endOf(to));
 	}
 
-	/** The number of the connection that carries what `from` sends now. */
+	/** The number of the connection that carries a message that `from` sends now. */
 	numberOf(from: SimulatedNode, to: SimulatedNode): number {
 		return this.#between(from, to).number;
 	}
@@ -106,7 +106,7 @@ export class Links {
 		for (const connection of this.#of(node)) this.#planDial(connection);
 	}
 
-	/** `node` ends all its connections and makes no new ones; or makes them again. */
+	/** `node` ends all its connections and makes no new ones (true), or makes them again (false). */
 	isolate(node: SimulatedNode, isAlone: boolean): void {
 		if (!isAlone) {
 			this.#alone.delete(node);
@@ -119,7 +119,7 @@ export class Links {
 		}
 	}
 
-	/** The process of `node` has ended, and its sockets with it. */
+	/** The process of `node` has ended, with its sockets. */
 	crashed(node: SimulatedNode): void {
 		this.#alone.delete(node);
 		const silently = this.#random.chance(SILENT_END);
@@ -130,7 +130,7 @@ export class Links {
 		}
 	}
 
-	/** `node` does nothing from now on. Where that lasts, its peers take it for gone. */
+	/** `node` is paused from now on. If that lasts, its peers end their connections to it. */
 	paused(node: SimulatedNode): void {
 		for (const connection of this.#of(node)) {
 			this.#afterSilence(connection, () => {

@@ -129,7 +129,7 @@ export class MessageRules {
 		this.#lies(node, message, `nobody campaigned under ${ballotToText(leader)}`);
 	}
 
-	/** What a leader says with everything: that it leads, what is chosen, and what earlier ballots may have chosen. */
+	/** Checks the fields of every message of a leader: its ballot, chosenThrough and recoveredThrough. */
 	#leads(node: number, life: Life, message: Message, leading: Leading): void {
 		const { ballot, chosenThrough, recoveredThrough } = leading;
 		this.#ballotIsOwn(node, ballot);
@@ -145,7 +145,7 @@ export class MessageRules {
 		}
 	}
 
-	/** A node tells no more than it knows itself, and that is true. */
+	/** A node tells no more slots as chosen than it knows, and they are chosen. */
 	#knows(node: number, life: Life, message: Message, chosenThrough: Slot): void {
 		this.#ledger.mustBeChosenThrough(node, chosenThrough, message.kind);
 		if (chosenThrough > life.chosenThrough) {
@@ -184,7 +184,7 @@ export class MessageRules {
 		if (acceptance) this.#ledger.mustBeProposed(node, acceptance.ballot, acceptance.slot, acceptance.value, 'a nack');
 	}
 
-	/** Promises, accepteds and confirms are for the proposer of their ballot, and for nobody else. */
+	/** Promises, accepteds and confirms go only to the proposer of their ballot. */
 	#goesToItsProposer(node: number, to: NodeId, message: Message & { readonly ballot: Ballot }): void {
 		if (to !== message.ballot.node) this.#lies(node, message, `to ${to}, of ${ballotToText(message.ballot)}`);
 	}
@@ -195,7 +195,10 @@ export class MessageRules {
 		throw new Violation('BallotsAreUnique', `${this.#ids[node]} proposes under ${ballotToText(ballot)}`);
 	}
 
-	/** A ballot that has left is never used again; one that was lost in a crash before, nobody has seen. */
+	/**
+	 * A ballot that has left its node is never used again. One that was lost in a crash before may be, since no node saw
+	 * it.
+	 */
 	#campaignsAbove(node: number, life: Life, ballot: Ballot): void {
 		this.#ballotIsOwn(node, ballot);
 		const last = this.#prepared[node];

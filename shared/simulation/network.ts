@@ -7,16 +7,16 @@
 import { Random } from './random.ts';
 import { US_PER_MS } from './schedule.ts';
 
-/** How a link behaves while it is not cut. */
+/** The behaviour of a link while it is not cut. */
 export interface LinkQuality {
-	/** Of 1: the message is lost, and its connection ends by that. */
+	/** The share of messages that are lost, each of which ends its connection. */
 	readonly loss: number;
-	/** Of 1: the message comes a second time, later. */
+	/** The share of messages that come a second time, later. */
 	readonly duplication: number;
 	readonly delayMinMs: number;
 	/** The usual spread above `delayMinMs`; more than the time between two messages reorders them. */
 	readonly delaySpreadMs: number;
-	/** Of 1: takes `delayTailMs` longer. */
+	/** The share of messages that take `delayTailMs` longer. */
 	readonly tail: number;
 	readonly delayTailMs: number;
 }
@@ -36,9 +36,11 @@ export const LOST = -1;
 class Link {
 	readonly random: Random;
 	quality: LinkQuality = GOOD_LINK;
-	/** How many faults cut it now. */
+	/** The number of faults that cut it now. */
 	cuts = 0;
-	/** Nothing sent before this instant arrives before it: a clogged link delivers all at once, later. */
+	/**
+	 * Messages that are sent before this time arrive at it at the earliest: a clogged link delivers all at once, later.
+	 */
 	cloggedUntil = 0;
 
 	constructor(random: Random) {
@@ -59,7 +61,7 @@ export class Network {
 		}
 	}
 
-	/** In microseconds from now, when a message sent now arrives; `LOST` if never. The sender's connection ends then. */
+	/** The delay of a message that is sent now, microseconds; `LOST` where it never arrives, which ends the connection. */
 	delayOf(from: number, to: number, now: number): number {
 		const link = this.#link(from, to);
 		if (link.cuts > 0 || link.random.chance(link.quality.loss)) {
@@ -68,7 +70,7 @@ export class Network {
 		return this.#delay(link, now);
 	}
 
-	/** When a second copy of the message arrives; `LOST` where there is none. */
+	/** The delay of a second copy of the message, microseconds; `LOST` where there is none. */
 	duplicateDelayOf(from: number, to: number, now: number): number {
 		const link = this.#link(from, to);
 		if (link.cuts > 0 || !link.random.chance(link.quality.duplication)) return LOST;

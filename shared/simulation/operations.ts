@@ -1,25 +1,25 @@
 /**
- * The operations of clients, drawn from the seed before the run begins. Some clients keep a connection to a node's door and
- * pipeline what they ask (`users.ts`); others send one request to a node, as over HTTP (`requests.ts`).
+ * The operations of clients, drawn from the seed before the run begins. Some clients keep a connection to a node's door
+ * and pipeline their calls (`users.ts`); others send one request to a node, as over HTTP (`requests.ts`).
  */
 import type { Random } from './random.ts';
 
-/** One operation of the plan. What it finds out on the way (a revision to compare with) is not planned. */
+/** One operation of the plan. The revision that it compares with is known only when it is made. */
 export interface PlannedOperation {
 	readonly atMs: number;
 	readonly client: number;
 	readonly kind: 'put' | 'get' | 'delete' | 'cas' | 'staleGet' | 'deletePrefix' | 'list';
 	readonly key: number;
-	/** What it writes. No two write the same, but for those from `SAME_VALUES_FROM` on. */
+	/** The value that it writes. No two operations write the same, except values from `SAME_VALUES_FROM` on. */
 	readonly value: number;
 	readonly valueBytes: number;
-	/** Where a request is sent. */
+	/** The node that a request is sent to. */
 	readonly node: number;
 	/** `contest` asks for one slot, near the last that is chosen; `contestOld` for one that was chosen long before. */
 	readonly route: 'leader' | 'self' | 'contest' | 'contestOld';
-	/** Over the client's connection, or as a request of its own. Plans that were found before have it by their route. */
+	/** Whether it goes over the client's connection or as a request of its own. In older plans the route tells it. */
 	readonly by?: 'connection' | 'request';
-	/** A delete of what the client has seen, and of nothing else. */
+	/** A delete under the condition that the key is as the client has last seen it. */
 	readonly conditional?: boolean;
 }
 
@@ -29,26 +29,26 @@ export interface LoadOptions {
 	readonly operationsPerSecond: number;
 }
 
-/** From the last that is chosen on, as the value that is proposed says. */
+/** A contest is of one of so many slots, from the last chosen one on. The proposed value decides which. */
 export const CONTESTED_SLOTS = 3;
-/** A value from here on belongs to its key: whoever writes it writes what others have written. */
+/** Values from here on belong to a key, and all operations that write one write the same. */
 export const SAME_VALUES_FROM = 1_000_000_000;
 
-/** Of 1: what is asked of one node first, in seeds where clients have a favourite. */
+/** The share of requests that go to one node, in seeds in which clients prefer a node. */
 const FAVOURED = 0.8;
-/** Of 1, of what is asked. */
+/** Shares of all operations. */
 const DELETES_OF_ALL = 0.01;
 const LISTS = 0.03;
 const STALE = 0.15;
 const SAME_VALUES = 0.05;
 const CONDITIONAL = 0.5;
-/** Of 1: clients ask for several things in one turn, so many at most. */
+/** The share of turns in which a client makes several calls, and the most calls of a turn. */
 const BURSTS = 0.04;
 const BURST_MAX = 12;
 
 export function drawOperations(random: Random, nodes: number, load: LoadOptions, untilMs: number): PlannedOperation[] {
 	const operations: PlannedOperation[] = [];
-	// Each seed has its own taste.
+	// Each seed has its own weights.
 	const selfRouted = random.chance(0.5) ? 0 : random.fraction() * 0.3;
 	const large = random.chance(0.5) ? 0 : 0.15;
 	const reads = random.pick([0.2, 0.35, 0.7]);

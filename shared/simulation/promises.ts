@@ -9,21 +9,21 @@ import type { Acceptance, Promised, Slot } from '../paxos/message.ts';
 import type { Counters } from './counters.ts';
 import { type Ledger, Violation } from './ledger.ts';
 
-/** What an acceptor reported in one step. */
+/** The report of an acceptor in one step. */
 interface Cut {
 	readonly chosenThrough: Slot;
 	readonly reported: readonly Acceptance[];
 	readonly parts: number;
 }
 
-/** Cuts are kept for so many ballots; a promise of an older one than these counts for nobody. */
+/** Cuts are kept for so many ballots, because no proposer counts a promise of an older one. */
 const BALLOTS_KEPT_MAX = 256;
 
 export class PromiseRules {
 	readonly #ledger: Ledger;
 	readonly #ids: readonly NodeId[];
 	readonly #counters: Counters;
-	/** By ballot, then by acceptor. */
+	/** The cuts by ballot, then by acceptor. */
 	readonly #cuts = new Map<string, Map<NodeId, Cut[]>>();
 
 	constructor(ledger: Ledger, ids: readonly NodeId[], counters: Counters) {

@@ -1,6 +1,6 @@
 /**
- * Every choice of a simulated world comes from here, so that a seed is a run. A seeded generator (sfc32),
- * fast enough to be asked several times a message. This room must never use another source of chance.
+ * The seeded generator (sfc32) that makes every choice of a simulated world, so that a seed gives one run. It is fast
+ * enough for several numbers a message. No other source of randomness may be used.
  *
  * @source Chris Doty-Humphrey, PractRand: sfc
  */
@@ -35,7 +35,7 @@ export class Random {
 		return sum >>> 0;
 	}
 
-	/** At least 0, below 1. */
+	/** A number from 0 up to, not including, 1. */
 	fraction(): number {
 		return this.bits() / UINT32_RANGE;
 	}
@@ -49,7 +49,7 @@ export class Random {
 		return min + this.fraction() * (max - min);
 	}
 
-	/** As likely between 1 and 10 as between 10 and 100. */
+	/** Drawn evenly on a logarithmic scale: as likely between 1 and 10 as between 10 and 100. */
 	magnitude(min: number, max: number): number {
 		return min * (max / min) ** this.fraction();
 	}
@@ -63,7 +63,7 @@ export class Random {
 		return items[this.integer(0, items.length - 1)] as T;
 	}
 
-	/** In a random order, as an array of its own. */
+	/** A copy of the items in random order. */
 	shuffle<T>(items: readonly T[]): T[] {
 		const shuffled = items.slice();
 		for (let i = shuffled.length - 1; i > 0; i--) {

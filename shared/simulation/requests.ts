@@ -1,7 +1,7 @@
 /**
- * Requests of their own to one node, as over HTTP: what is asked gets its identity there, is asked once, and its answer
- * is lost with the node's process. Through this door go what a client's connection does not offer: both phases from
- * one node, the contest of a slot, deletes of a prefix and lists of keys.
+ * Single requests to one node, as over HTTP. A command gets its identity at the node, is sent once, and its answer is lost
+ * with the node's process. These requests include those that a client's connection does not offer: both phases from one
+ * node, the contest of a slot, deletes of a prefix and lists of keys.
  */
 import type { SubmitOptions } from '../replica/batch.ts';
 import type { SubmitAnswer } from '../replica/submit-answer.ts';
@@ -20,9 +20,9 @@ export class Requests {
 	readonly #world: World;
 	readonly #random: Random;
 	readonly #calls: Calls;
-	/** Which process has it. */
+	/** The process that has it. */
 	readonly #askedOf = new Map<Call, Process>();
-	/** By key: the revision that was seen last. */
+	/** The last revision that was seen, by key. */
 	readonly #seen = new Map<number, number>();
 
 	constructor(world: World, random: Random, calls: Calls) {
@@ -49,7 +49,7 @@ export class Requests {
 		});
 	}
 
-	/** What was asked of a process that has ended is never answered. */
+	/** The requests to a process that has ended are never answered. */
 	giveUpLost(): void {
 		for (const [call, process] of this.#askedOf) {
 			if (call.isSettled) this.#askedOf.delete(call);

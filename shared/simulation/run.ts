@@ -1,7 +1,6 @@
 /**
- * One seed, from its plan to its verdict. The plan, all that goes wrong and all that clients ask for, is drawn
- * first, as a list; leaving items out of it gives a smaller run of the same seed, which is how a failure is
- * shrunk.
+ * One seed, from its plan to its verdict. The plan is drawn first: a list of all faults and all operations of clients. A
+ * failure is shrunk by leaving items out of the list, which gives a smaller run of the same seed.
  */
 
 import { sameBytes } from '../bytes/bytes.ts';
@@ -31,17 +30,17 @@ export interface Plan {
 	readonly seed: number;
 	readonly nodes: number;
 	readonly regime: Regime;
-	/** Of the regime `partial`. */
+	/** The partial partition, in the regime `partial`. */
 	readonly scenario?: Scenario;
 	readonly links: LinkQuality;
-	/** Plans that were found before there were others have the usual ones. */
+	/** Older plans lack this, and have the usual ones. */
 	readonly clocks?: ClockTaste;
 	readonly sockets?: SocketTaste;
 	readonly bounds?: Bounds;
 	readonly openSlotsMax: number;
 	readonly messageBytesMax: number;
 	readonly watched: boolean;
-	/** A bug on purpose: what is written is taken for durable before it is. Something must notice. */
+	/** A deliberate bug, which some check must find: records are taken for durable before they are. */
 	readonly canary?: boolean;
 	readonly faults: readonly Fault[];
 	readonly operations: readonly PlannedOperation[];
@@ -59,7 +58,7 @@ export interface Outcome {
 	readonly violation: { readonly rule: string; readonly detail: string } | null;
 }
 
-/** As in a swarm.json without timings of its own. */
+/** The default timings of swarm.json. */
 const TIMINGS = {
 	electionMinMs: 300,
 	electionMaxMs: 500,
@@ -70,33 +69,33 @@ const TIMINGS = {
 	backoffMaxMs: 500,
 };
 
-/** From the end of all faults on, every node must have answered a read within this. */
+/** After the end of all faults every node must answer a read within this time. */
 const PROGRESS_MAX_MS = 4_000;
 /** Unless it has more to learn: it asks for the next slots when it has those before, and so many bytes are one. */
 const SLOT_BYTES = 512;
-/** A leader is there by then, after the end of all faults. */
+/** After the end of all faults there is a leader within this time. */
 const SETTLE_MS = 1_000;
-/** Of a node that gathers what comes: its turn, and its flush. */
+/** The time of a turn and its flush, of a node that gathers its input. */
 const FLUSH_MS = 1;
-/** In so long something is chosen under load, milliseconds. */
+/** Under load a slot is chosen within this time, milliseconds. */
 const PROGRESS_EVERY_MS = 1_000;
-/** So long after the end of all faults the nodes duel, with so many proposals each. */
+/** The nodes duel so long after the end of all faults, with so many proposals each. */
 const DUEL_AFTER_MS = 500;
 const DUEL_ROUNDS = 3;
-/** So long after the end of all faults clients still ask: what is healed must carry a load. */
+/** Clients make calls for so long after the end of all faults, because the healed swarm must carry a load. */
 const LOAD_AFTER_MS = 2_000;
-/** So that the slot next to be chosen is contested. */
+/** Values from here on make their proposals contest the next slot. */
 const DUEL_VALUES_FROM = CONTESTED_SLOTS * 1_000_000 + 1;
 const LOAD = { clients: 5, keys: 5, operationsPerSecond: 24 };
 
 /** So little that a node that lags has to learn before it can accept. */
 const SLOTS_AHEAD_FACTOR = 4;
 
-/** Of 1: how many seeds are partial partitions, and how many of the others faults without bound. */
+/** The share of seeds with a partial partition, and the share of the others with unbounded faults. */
 const PARTIAL = 0.06;
 const UNBOUNDED = 0.25;
 
-/** @param nodesWanted how many; undefined: as the seed says */
+/** @param nodesWanted the number of nodes; undefined where the seed draws it */
 export function drawPlan(seed: number, nodesWanted?: number): Plan {
 	const random = new Random(seed, 0x706c616e);
 	const nodes = nodesWanted ?? drawNodes(seed);
@@ -160,7 +159,7 @@ export function drawScenario(seed: number, scenario: Scenario, nodesWanted?: num
 		messageBytesMax: 64 * 1024,
 		watched: false,
 		faults: drawScenarioFaults(random, nodes, scenario),
-		// A proposal that asks for both phases from its own node takes the leadership, rightly.
+		// A proposal with route `self` rightly takes the leadership.
 		operations: drawOperations(random, nodes, LOAD, PARTIAL_TIMES.endMs).map((each) => ({ ...each, route: 'leader' })),
 	};
 }
@@ -259,7 +258,9 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 	}
 }
 
-/** How long it takes, at most, until whoever is behind most has learned what is chosen, one message after the other. */
+/**
+ * The longest time until the node that is furthest behind has learned all chosen slots, one message after the other.
+ */
 function learningMs(world: World, alive: readonly SimulatedNode[], { links, messageBytesMax }: Plan): number {
 	const applied = alive.map((node) => node.process?.replica.appliedThrough ?? 0);
 	const slots = world.ledger.chosenThrough - Math.min(...applied);
@@ -268,7 +269,7 @@ function learningMs(world: World, alive: readonly SimulatedNode[], { links, mess
 	return Math.ceil((slots / slotsAtOnce) * roundMs);
 }
 
-/** Some time after the cut one leader stays, and what it is asked for is chosen. */
+/** Some time after the cut one leader stays, and proposals are chosen. */
 function runWithStableLeader(world: World, scenario: Scenario): void {
 	const stableMs = stableFromMs(scenario);
 	world.run(stableMs * US_PER_MS);
@@ -295,7 +296,9 @@ function storeMs(world: World): number {
 	return Math.max(0, ...world.nodes.map(({ process }) => process?.replica.store.timeMs ?? 0));
 }
 
-/** Whoever has applied as much has the same state, byte by byte; and an agent that goes on from a copy of its state has all of it. */
+/**
+ * Nodes that have applied the same slots have the same bytes of state, and a copy of an agent's state has all of it.
+ */
 function checkStates(world: World): void {
 	const states = new Map<number, { readonly node: SimulatedNode; readonly bytes: Uint8Array }>();
 	for (const node of world.nodes) {

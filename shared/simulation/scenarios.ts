@@ -1,6 +1,6 @@
 /**
- * Partial partitions: nodes that cannot all reach each other, while at least one still reaches a quorum. The
- * known ways in which elections go on for ever, or never begin.
+ * Partial partitions: nodes that cannot all reach each other, while at least one still reaches a quorum. In these, some
+ * protocols elect leaders without end, or none.
  *
  * @source Ng, Haridi and Carbone 2023, Omni-Paxos: Breaking the Barriers of Partial Connectivity, 2
  */
@@ -12,17 +12,17 @@ export type Scenario = 'quorumLoss' | 'constrainedElection' | 'chain' | 'oneLink
 export const SCENARIOS: readonly Scenario[] = ['quorumLoss', 'constrainedElection', 'chain', 'oneLink', 'lossyLink'];
 
 const CUT_MS = 5_000;
-/** Of the default timings, the longest. */
+/** The longest election timeout of the default timings. */
 const ELECTION_TIMEOUT_MS = 500;
 
 export const PARTIAL_TIMES = { cutMs: CUT_MS, endMs: 30_000 };
 
-/** From when on, at the latest, one leader must stay and make progress. */
+/** The latest time from which one leader must stay and make progress. */
 export function stableFromMs(scenario: Scenario): number {
 	return CUT_MS + (scenario === 'lossyLink' ? 20 : 4) * ELECTION_TIMEOUT_MS;
 }
 
-/** How long the only node that can lead is cut off beforehand, so that it lacks what was chosen. */
+/** The time for which the only node that can lead is cut off before, so that it lacks chosen slots. */
 const BEHIND_MS = 250;
 
 export function drawScenarioFaults(random: Random, nodes: number, scenario: Scenario): Fault[] {
@@ -32,10 +32,10 @@ export function drawScenarioFaults(random: Random, nodes: number, scenario: Scen
 	const cut = { atMs: CUT_MS, kind: 'cuts', ms, leader } as const;
 	switch (scenario) {
 		case 'quorumLoss':
-			// The leader reaches the hub only; so does everyone. Only the hub has a quorum.
+			// All nodes, the leader too, reach the hub only. Only the hub has a quorum.
 			return [{ ...cut, shape: 'quorumLoss', cuts: allBut(everyone, (x, y) => x === hub || y === hub) }];
 		case 'constrainedElection': {
-			// As before, but the leader is alone, and the hub has missed what was chosen last.
+			// The same, but the leader is alone, and the hub lacks the last chosen slots.
 			const isolated = allBut(everyone, (x, y) => x !== hub && y !== hub);
 			const behind = { atMs: CUT_MS - BEHIND_MS, kind: 'cuts', shape: 'partition', ms: BEHIND_MS } as const;
 			const cuts = allBut(everyone, (x, y) => x !== leader && y !== leader && (x === hub || y === hub));
@@ -45,7 +45,7 @@ export function drawScenarioFaults(random: Random, nodes: number, scenario: Scen
 			];
 		}
 		case 'chain': {
-			// Each reaches its neighbours only, and the leader is at one end.
+			// Each node reaches its neighbours only, and the leader is at one end.
 			const neighbours = (x: number, y: number) => Math.abs(everyone.indexOf(x) - everyone.indexOf(y)) === 1;
 			return [{ ...cut, shape: 'chain', cuts: allBut(everyone, neighbours) }];
 		}

@@ -1,6 +1,6 @@
 /**
- * What will happen in a world, in the order of virtual time; at equal times, in the order it was asked for.
- * A binary heap. Time is whole microseconds since the world began: no clock is ever read here.
+ * The events of a world in the order of virtual time and, at equal times, in the order in which they were added. It is a
+ * binary heap. Time is whole microseconds since the world began; no clock is read here.
  */
 
 /** Whole microseconds since the world began. */
@@ -34,12 +34,12 @@ export class Schedule<Item> {
 		this.#put(hole, time, order, item);
 	}
 
-	/** The time of what comes next; Infinity for nothing. */
+	/** The time of the next event; Infinity for none. */
 	get nextTime(): Instant {
 		return this.#size === 0 ? Number.POSITIVE_INFINITY : (this.#times[0] as number);
 	}
 
-	/** Takes what comes next and sets `now` to its time. */
+	/** Takes the next event, and sets `now` to its time. */
 	take(): Item {
 		if (this.#size === 0) throw new RangeError('nothing is planned');
 		const item = this.#items[0] as Item;

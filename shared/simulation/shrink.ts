@@ -1,6 +1,6 @@
 /**
- * Makes a failing plan small: leaves out whatever the failure does not need, one half, quarter, … at a time,
- * and keeps what breaks the same rule. Whatever a plan still holds in the end is part of the story.
+ * Makes a failing plan small: it leaves out a half, a quarter, … of the items at a time, and keeps a plan that breaks the
+ * same rule. The failure needs each item that is left.
  *
  * @source Zeller and Hildebrandt 2002, Simplifying and isolating failure-inducing input (ddmin)
  */
@@ -14,7 +14,7 @@ export interface Shrunk {
 	readonly runs: number;
 }
 
-/** @param runsMax after so many tries the smallest plan so far is taken */
+/** @param runsMax the bound on runs, after which the smallest plan so far is taken */
 export function shrink(failing: Plan, outcome: Outcome, runsMax: number): Shrunk {
 	const rule = outcome.violation?.rule;
 	if (rule === undefined) throw new RangeError('only a failure can be shrunk');
@@ -51,7 +51,7 @@ function sizeOf({ faults, operations }: Plan): number {
 	return faults.length + operations.length;
 }
 
-/** Tries to do without each half of `items`, then each quarter, and so on to each single one. */
+/** Tries to leave out each half of `items`, then each quarter, and so on to each single item. */
 function leaveOut<Item>(items: readonly Item[], isEnough: (kept: readonly Item[]) => boolean): void {
 	let kept = items;
 	for (let chunk = Math.ceil(kept.length / 2); chunk >= 1; chunk = chunk === 1 ? 0 : Math.ceil(chunk / 2)) {

@@ -8,7 +8,10 @@ import { Writer } from '../bytes/bytes.ts';
 /** What comes in front of each value. */
 const TAG = { undefined: 0, null: 1, false: 2, true: 3, whole: 4, negative: 5, text: 6, bytes: 7, list: 8, record: 9 };
 
-/** A copy of plain data. What two places share, they share in the copy too. Byte arrays never change, and are not copied. */
+/**
+ * A copy of plain data. What two places share, they share in the copy too. Byte arrays never change, and are not
+ * copied.
+ */
 export function copyOf<T>(data: T): T {
 	return copied(data, new Map()) as T;
 }

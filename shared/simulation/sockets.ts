@@ -1,9 +1,9 @@
 /**
- * The WebSockets between simulated clients and the doors of nodes. What is sent arrives in order or not at all. A
- * connection may end, and each end is told or not: an end that is not told hears nothing any more, and must find that
- * out by itself. It may also stand still for a while, as for a client that does not read.
+ * The WebSockets between simulated clients and the doors of nodes. Frames arrive in order or not at all. A connection may
+ * end, and each end is told or not: an end that is not told gets no frames any more, and must find that out by itself. A
+ * connection may also stand still for a while, as with a client that does not read.
  *
- * What it must never do: tell one end anything of the other but through what arrives.
+ * What it must never do: let one end know anything of the other except by frames.
  */
 import { WRITE } from '../client/protocol.ts';
 import type { ClientSocket } from '../client/socket.ts';
@@ -16,17 +16,17 @@ import type { Random } from './random.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
 import type { World } from './world.ts';
 
-/** How connections of clients behave. */
+/** The behaviour of clients' connections. */
 export interface SocketTaste {
 	readonly delayMinMs: number;
 	readonly delaySpreadMs: number;
-	/** How long a connection lives on average, milliseconds; 0: for ever. */
+	/** The mean life of a connection, milliseconds; 0 where it lasts for ever. */
 	readonly livesMs: number;
-	/** Of 1, of the ends that come: the client is not told; nor is the node. */
+	/** The share of ended connections of which the client is not told. The same share holds for the node. */
 	readonly silence: number;
-	/** Of 1, of the connections: what the node says arrives only after a while, now and then. */
+	/** The share of connections on which the node's frames are sometimes delayed. */
 	readonly stalls: number;
-	/** So many bytes on their way count as taken by the network. */
+	/** The network takes so many bytes at a time. */
 	readonly windowBytes: number;
 }
 
@@ -54,23 +54,23 @@ export function drawSockets(random: Random): SocketTaste {
 const NODE_NOTICES_MS = 3_000;
 const STALL_MAX_MS = 1_500;
 const STALL_EVERY_MS = 4_000;
-/** Of 1: a dial to a node that is not there gets no answer, rather than a refusal. */
+/** The share of dials to a node that is down that get no answer instead of a refusal. */
 const UNANSWERED = 0.2;
 
-/** For whom frames arrive: a client's process may stand still, or be gone. */
+/** The receiver of frames: a client's process, which may stand still or have ended. */
 export interface SocketUser {
 	readonly name: string;
-	/** Runs it when the client's process runs. */
+	/** Calls `act` when the client's process runs. */
 	run(act: () => void): void;
 }
 
 /** One direction of a connection. */
 class Pipe {
 	bytes = 0;
-	/** Nothing arrives before. */
+	/** The time before which no frame arrives. */
 	#notBefore: Instant = 0;
 
-	/** @returns when what is sent now arrives: after all that was sent before */
+	/** @returns the time at which a frame that is sent now arrives, after all earlier ones */
 	arrival(world: World, random: Random, { delayMinMs, delaySpreadMs }: SocketTaste): Instant {
 		const delayMs = delayMinMs + random.fraction() * delaySpreadMs;
 		const at = Math.max(this.#notBefore, world.now + Math.ceil(delayMs * US_PER_MS));
@@ -87,7 +87,7 @@ export class Sockets {
 	readonly world: World;
 	readonly random: Random;
 	readonly taste: SocketTaste;
-	/** Connections that stand, as far as their nodes know. */
+	/** The connections that stand, as far as their nodes know. */
 	readonly standing = new Set<SimulatedSocket>();
 	/** Which came to a door before. */
 	readonly #batchesSeen = new Set<string>();
@@ -115,7 +115,7 @@ export class Sockets {
 		this.#batchesSeen.add(identity);
 	}
 
-	/** The node's process is gone, and with it what it knew of its connections. */
+	/** The node's process has ended, with its knowledge of its connections. */
 	crashed(node: SimulatedNode): void {
 		for (const socket of this.standing) if (socket.node === node) socket.nodeIsGone();
 	}
@@ -135,7 +135,7 @@ class SimulatedSocket implements ClientSocket {
 	readonly #toClient = new Pipe();
 	#process: Process | undefined;
 	#door: ClientConnection | undefined;
-	/** Nothing that is sent from now on arrives. */
+	/** Whether the connection is broken, and no frame that is sent arrives any more. */
 	#isBroken = false;
 	#clientIsTold = false;
 
@@ -277,7 +277,7 @@ class SimulatedSocket implements ClientSocket {
 		door?.closed();
 	}
 
-	/** At the node's process, unless that is gone by then; later where it stands still. */
+	/** Runs at the node's process, unless that has ended by then; later where it stands still. */
 	#atNode(act: () => void): void {
 		if (this.node.process !== this.#process || !this.#process) return;
 		const { world } = this.#sockets;
@@ -299,7 +299,7 @@ class SimulatedSocket implements ClientSocket {
 		});
 	}
 
-	/** Also of a connection that is broken: the end itself arrives. */
+	/** Tells the end of a connection, also of a broken one. */
 	#tellClientLater(how: 'onclose' | 'onerror'): void {
 		this.#later(this.#toClient, () => this.#atClient(() => this.#tellClient(how)));
 	}

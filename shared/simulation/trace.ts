@@ -1,6 +1,5 @@
 /**
- * Keeps what happened in a world: as lines for people, and as facts in the language that the live feed, trace
- * files and the dashboard share. It only listens.
+ * Records a world's events, as lines for people and as the facts of `shared/fact.ts`. It changes nothing.
  */
 import { type Fact, type FactBody, plain } from '../fact.ts';
 import type { NodeId } from '../paxos/ballot.ts';
@@ -15,7 +14,7 @@ import type { Onlooker } from './world.ts';
 export class Trace implements Onlooker {
 	readonly lines: string[] = [];
 	readonly facts: Fact[] = [];
-	/** By epoch: how many facts it has told. */
+	/** The number of facts so far, by epoch. */
 	readonly #told = new Map<string, number>();
 
 	note(time: Instant, node: NodeId | '', text: string): void {

@@ -1,6 +1,6 @@
 /**
- * Makes the plan's faults happen, each at its time, and ends them. What a fault is and when it comes was drawn before
- * the run (`faults.ts`); which node leads, for those faults that are about the leader, is looked up when it begins.
+ * Makes the plan's faults happen, each at its time, and ends them. The faults and their times were drawn before the run
+ * (`faults.ts`). A fault of the leader finds out which node leads when it begins.
  */
 import { sendAbsurd } from './absurd.ts';
 import type { Clock } from './clock.ts';
@@ -12,18 +12,18 @@ import type { Random } from './random.ts';
 import { US_PER_MS } from './schedule.ts';
 import type { World } from './world.ts';
 
-/** Of 1: how much of what comes to a node with late links is late. */
+/** The share of the messages to a node with late links that are late. */
 const LATE = 0.5;
 /** A leader that is to stay one, though it hears no quorum, has timers that take so many times as long. */
 const STALE_PACE = 4;
-/** How long a stale leader stays cut off from the others once its witness hears it again. */
+/** A stale leader stays cut off from the others for this long once its witness hears it again. */
 const STALE_ANSWER_MS = 50;
 const MS_PER_YEAR = 365.25 * 24 * 3_600 * 1_000;
 
 export class Trouble {
 	readonly #world: World;
 	readonly #random: Random;
-	/** Of every link that no fault makes worse. */
+	/** The behaviour of every link that no fault makes worse. */
 	#links: LinkQuality;
 	#isHealed = false;
 	readonly #yearsOffMs = new Map<Clock, number>();
@@ -41,7 +41,7 @@ export class Trouble {
 		}
 	}
 
-	/** Ends every fault, for good, and starts every node that can be started. Clocks stay as wrong as they are. */
+	/** Ends all faults for good, and starts every node that can be started. Clocks stay wrong. */
 	heal(): void {
 		this.#world.note('', 'everything heals');
 		this.#isHealed = true;
@@ -229,7 +229,7 @@ export class Trouble {
 		return this.#world.nodes.find((node) => node.process?.agent.view().role === 'leader');
 	}
 
-	/** The leader is cut from all but the witness, and the witness from all but the leader, for a while. */
+	/** For a while the leader is cut from all nodes but the witness, and the witness from all but the leader. */
 	#makeStale({ witness, awayMs, ms }: Extract<Fault, { kind: 'staleLeader' }>): void {
 		const leader = this.#leader();
 		if (!leader || leader.index === witness) return;
@@ -253,13 +253,13 @@ export class Trouble {
 		});
 	}
 
-	/** Takes back by how many years the clock was stepped. */
+	/** Takes the step of the clock by years back. */
 	#rightYear(clock: Clock): void {
 		clock.step(-(this.#yearsOffMs.get(clock) ?? 0));
 		this.#yearsOffMs.delete(clock);
 	}
 
-	/** The node that `label` stands for and the node that leads now change places. */
+	/** The cuts, with the node that `label` stands for and the present leader swapped. */
 	#aroundLeader(cuts: readonly Cut[], label: number | undefined): readonly Cut[] {
 		const leads = this.#leader()?.index ?? -1;
 		if (label === undefined || leads < 0) return cuts;

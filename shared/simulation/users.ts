@@ -18,9 +18,9 @@ import type { World } from './world.ts';
 
 const TIMEOUT_MIN_MS = 150;
 export const TIMEOUT_MAX_MS = 4_000;
-/** What comes in so long is one turn of a client that gathers. */
+/** Calls within this time are one turn of a client that gathers. */
 const TURN_MAX_US = 400;
-/** Of 1, of the operations: the client's process stands still before it, or ends and begins anew. */
+/** The shares of operations before which the client's process stands still, or ends and begins anew. */
 const STANDS_STILL = 0.004;
 const BEGINS_ANEW = 0.004;
 const STILL_MAX_MS = 2_500;
@@ -36,11 +36,11 @@ export class User implements SocketUser {
 	#core: ClientCore | undefined;
 	#names = 0;
 	#node = '';
-	/** The process stands still until then. */
+	/** The process stands still until this time. */
 	#stillUntil: Instant = 0;
-	/** For so long in all. */
+	/** The time for which it has stood still in all. */
 	#stillUs = 0;
-	/** By key: the revision that it saw last. */
+	/** The last revision that it saw, by key. */
 	readonly #seen = new Map<number, number>();
 
 	constructor(world: World, calls: Calls, index: number, seed: number, limits: Partial<CallLimits>) {
@@ -53,7 +53,7 @@ export class User implements SocketUser {
 		this.timeoutMs = this.#random.magnitude(TIMEOUT_MIN_MS, TIMEOUT_MAX_MS);
 	}
 
-	/** Calls that wait inside the client; 0 where there is none. */
+	/** The number of calls that wait inside the client; 0 where there is no client. */
 	get callsCount(): number {
 		return this.#core?.callsCount ?? 0;
 	}

@@ -1,4 +1,4 @@
-/** Known byte arrays by number, so that the ledger compares numbers. Nothing that is known is ever forgotten. */
+/** Numbers for byte arrays, so that the ledger compares numbers. None is ever forgotten. */
 import { sameBytes } from '../bytes/bytes.ts';
 import { isNoop, NOOP, type Value } from '../paxos/value.ts';
 
@@ -7,14 +7,14 @@ export type ValueId = number;
 
 /** Numbers for byte arrays, equal for equal bytes. */
 export class ValueIds {
-	/** By number. */
+	/** The arrays by number. */
 	readonly #bytes: Value[] = [NOOP];
 	readonly #idsByHash = new Map<number, ValueId[]>();
-	/** The same array is often asked for several times in a row. */
+	/** The last array, because the same one is often looked up several times in a row. */
 	#last = this.#bytes[0];
 	#lastId: ValueId = 0;
 
-	/** @param likely looked at first */
+	/** @param likely a number that is tried first */
 	of(bytes: Value, likely: ValueId = 0): ValueId {
 		if (bytes !== this.#last) {
 			this.#lastId = this.#is(likely, bytes) ? likely : this.#find(bytes);

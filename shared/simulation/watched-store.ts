@@ -1,4 +1,4 @@
-/** The production store of a simulated node, with everything that it applies looked at. */
+/** The production store of a simulated node, which also checks everything that it applies. */
 import type { Slot } from '../paxos/message.ts';
 import { type OnResult, Store } from '../store/store.ts';
 import type { Surroundings } from './node.ts';
