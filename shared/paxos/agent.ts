@@ -6,68 +6,24 @@
  * @source Paxos Made Simple 2 (the algorithm), 3 (the sequence of slots and the leader)
  */
 
-import { Acceptor, type AcceptorState } from './acceptor.ts';
+import { Acceptor } from './acceptor.ts';
 import { type Ballot, type NodeId, sameBallot } from './ballot.ts';
-import type { Phase1 } from './campaign.ts';
-import { Clocks, type ClocksState } from './clocks.ts';
+import { Clocks } from './clocks.ts';
 import type { AgentConfig, Context } from './config.ts';
 import type { Effects } from './effects.ts';
 import type { Event, Moment, Timer } from './event.ts';
-import type { Role } from './fact.ts';
 import type { Leadership } from './leadership.ts';
-import { Learner, type LearnerState } from './learner.ts';
-import { type LogEntry, LogReplay, type LogState, SlotLog } from './log.ts';
-import type { Forward, Hearing, Leading, Message, NoRoom, ReadAsk, ReadIndex, Slot } from './message.ts';
-import { Neighbours, type NeighboursState } from './neighbours.ts';
+import { Learner } from './learner.ts';
+import { type LogEntry, LogReplay, SlotLog } from './log.ts';
+import type { Forward, Hearing, Message, NoRoom, ReadAsk, ReadIndex, Slot } from './message.ts';
+import { Neighbours } from './neighbours.ts';
 import { Outbox } from './outbox.ts';
-import type { PendingState } from './pending.ts';
-import { Poll, type PollState } from './poll.ts';
+import { Poll } from './poll.ts';
 import { Proposals } from './proposals.ts';
-import { Reads, type ReadsState } from './reads.ts';
+import { Reads } from './reads.ts';
 import type { DurableRecord } from './record.ts';
-import { RoleMachine, type RoleState } from './role.ts';
-
-/** What may be looked at between steps. Copies nothing, and changes with the next step. */
-export interface AgentView {
-	readonly role: Role;
-	/** Of the campaign or leadership under way. */
-	readonly ballot: Ballot;
-	readonly promised: Ballot;
-	/** The leader's ballot as this node hears it, its own if it leads; NO_BALLOT for none. */
-	readonly leader: Ballot;
-	readonly chosenThrough: Slot;
-	readonly appliedThrough: Slot;
-	readonly lastSlot: Slot;
-	entry(slot: Slot): LogEntry | undefined;
-	/** At a leader: what its quorum promised. */
-	readonly phase1: Phase1 | null;
-	/** Proposals of this node that are not settled. */
-	readonly pendingCount: number;
-	readonly openSlotsCount: number;
-	/** At a leader: proposals that wait for a slot. */
-	readonly queuedCount: number;
-	/** Reads of this node that wait for a read index, and asks of followers that wait for one. */
-	readonly readsCount: number;
-}
-
-/**
- * Everything that an agent remembers, as plain data: objects, arrays, maps, sets, bytes and numbers, without a cycle.
- * Two agents whose states are equal behave alike from there on. It is the agent's own, and changes with the next step:
- * take a copy of it (`shared/simulation/snapshot.ts`).
- */
-export interface AgentState {
-	readonly epoch: number;
-	readonly appliedThrough: Slot;
-	readonly clocks: ClocksState;
-	readonly log: LogState;
-	readonly acceptor: AcceptorState;
-	readonly learner: LearnerState;
-	readonly pending: PendingState;
-	readonly reads: ReadsState;
-	readonly poll: PollState;
-	readonly neighbours: NeighboursState;
-	readonly role: RoleState;
-}
+import { RoleMachine } from './role.ts';
+import type { AgentState, AgentView } from './view.ts';
 
 export class PaxosAgent {
 	/** Whether facts of single messages are made. */
@@ -138,7 +94,7 @@ export class PaxosAgent {
 		this.#context.nowMs = Math.max(0, Math.floor(wallMs));
 		this.#context.steadyMs = Math.max(0, Math.floor(steadyMs));
 		const chosenBefore = this.#log.chosenThrough;
-		const leaderBefore = this.#role.leader;
+		const leaderBefore = this.#role.leader.ballot;
 		this.#dispatch(event);
 		this.#sendOnTheirWay();
 		this.#askToRead();
@@ -154,7 +110,7 @@ export class PaxosAgent {
 			role: this.#role.role,
 			ballot: this.#role.ballot,
 			promised: this.#acceptor.promised,
-			leader: this.#role.leader,
+			leader: this.#role.leader.ballot,
 			chosenThrough: this.#log.chosenThrough,
 			appliedThrough: this.#appliedThrough,
 			lastSlot: this.#log.lastSlot,
@@ -242,20 +198,20 @@ export class PaxosAgent {
 				return this.#role.promised(from, message);
 			case 'accept':
 				this.#acceptor.accept(from, message);
-				return this.#follow(from, message);
+				return this.#role.follow(from, message);
 			case 'accepted':
 				return this.#role.accepted(from, message);
 			case 'nack':
 				return this.#role.halt(message.promised, from);
 			case 'heartbeat':
 				this.#acceptor.heartbeat(from, message);
-				return this.#follow(from, message);
+				return this.#role.follow(from, message);
 			case 'confirm':
 				if (!sameBallot(message.ballot, this.#role.ballot)) return;
 				this.#role.leadership?.confirmed(from, message.chosenThrough);
 				return this.#reads.confirmed(from, message.round);
 			case 'poll':
-				return this.#neighbours.reply(from, message, this.#role.hearing);
+				return this.#neighbours.reply(from, message, this.#role.leader.hearing);
 			case 'pollReply':
 				this.#clocks.named(from, message.leader);
 				this.#clocks.saw(message.leader);
@@ -293,10 +249,6 @@ export class PaxosAgent {
 		return null;
 	}
 
-	#follow(from: NodeId, leading: Leading): void {
-		if (this.#role.follow(from, leading)) this.#learner.told(from, leading.ballot, leading.chosenThrough);
-	}
-
 	/** A follower's proposal, at the leader, which has it now, or says that it has no room. */
 	#forwarded(leadership: Leadership, from: NodeId, forward: Forward): void {
 		if (leadership.takeForward(forward)) return;
@@ -324,14 +276,15 @@ export class PaxosAgent {
 	/** The fate of what left before is known once everything that could have been chosen is applied. */
 	#sendOnTheirWay(): void {
 		if (!this.#proposals.pending.hasWaiting) return;
-		const { route, recoveredThrough, leadership } = this.#role;
+		const { leader, leadership } = this.#role;
+		const { route, recoveredThrough } = leader;
 		if (route !== null) this.#proposals.send(route, this.#appliedThrough >= recoveredThrough, leadership);
 	}
 
 	/** What was on its way when the link went down is lost. */
 	#sendAgain(peer: NodeId): void {
 		this.#role.resendTo(peer);
-		const { route } = this.#role;
+		const { route } = this.#role.leader;
 		if (peer !== route?.to) return;
 		this.#proposals.forwardAgain(route);
 		this.#reads.askAgain(peer);
@@ -339,7 +292,7 @@ export class PaxosAgent {
 
 	#askToRead(): void {
 		if (!this.#reads.wantsToAsk) return;
-		const { route } = this.#role;
+		const { route } = this.#role.leader;
 		if (route && route.to !== this.#context.config.id) this.#reads.askLeader(route.to);
 	}
 
@@ -347,9 +300,9 @@ export class PaxosAgent {
 
 	/** To the leader that this node hears. Only what a neighbour has itself is passed on: there is one hop, no more. */
 	#passOn(from: NodeId, message: Forward | ReadAsk): void {
-		const leader = this.#role.otherLeader;
+		const leader = this.#role.leader.otherNode;
 		if (message.origin !== from) return;
-		if (leader === null) return this.#context.out.now(from, { kind: 'hears', ...this.#role.hearing });
+		if (leader === null) return this.#context.out.now(from, { kind: 'hears', ...this.#role.leader.hearing });
 		this.#neighbours.relayFor(from);
 		this.#context.out.now(leader, message);
 	}
@@ -357,7 +310,7 @@ export class PaxosAgent {
 	/** The neighbour is told how far this node is first: it has to get there before it can answer. */
 	#passBack(message: NoRoom | ReadIndex): void {
 		const { out } = this.#context;
-		out.now(message.origin, { kind: 'hears', ...this.#role.hearing });
+		out.now(message.origin, { kind: 'hears', ...this.#role.leader.hearing });
 		out.now(message.origin, message);
 	}
 
@@ -367,10 +320,10 @@ export class PaxosAgent {
 	}
 
 	#tellNeighbours(chosenBefore: Slot, leaderBefore: Ballot): void {
-		if (this.#log.chosenThrough === chosenBefore && sameBallot(this.#role.leader, leaderBefore)) return;
+		if (this.#log.chosenThrough === chosenBefore && sameBallot(this.#role.leader.ballot, leaderBefore)) return;
 		const { relaysFor } = this.#neighbours;
 		if (relaysFor.length === 0) return;
-		const hears = { kind: 'hears', ...this.#role.hearing } as const;
+		const hears = { kind: 'hears', ...this.#role.leader.hearing } as const;
 		for (const neighbour of relaysFor) this.#context.out.now(neighbour, hears);
 	}
 

@@ -20,11 +20,12 @@ import type { Clocks } from './clocks.ts';
 import type { Context } from './config.ts';
 import { beginContest, endContest } from './contest.ts';
 import type { AgentFact, Role } from './fact.ts';
+import { HeardLeader, type HeardLeaderState } from './heard-leader.ts';
 import { Leadership, type LeadershipState } from './leadership.ts';
 import type { Learner } from './learner.ts';
 import type { SlotLog } from './log.ts';
 import type { Accepted, Hearing, Leading, PollReply, Promised, Slot } from './message.ts';
-import type { Neighbours, Route } from './neighbours.ts';
+import type { Neighbours } from './neighbours.ts';
 import type { Poll } from './poll.ts';
 import type { Proposals } from './proposals.ts';
 import type { Reads } from './reads.ts';
@@ -37,12 +38,7 @@ export interface RoleState {
 	campaign: CampaignState | null;
 	/** The leadership of a leader. */
 	leadership: LeadershipState | null;
-	/** The ballot of the leader that this node hears, its own where it leads; NO_BALLOT for none. */
-	leader: Ballot;
-	/** No slot above this one was chosen before the ballot of the leader that was heard last. */
-	recoveredThrough: Slot;
-	/** A leader, or a candidate that may become one, was heard in this election period. */
-	heard: boolean;
+	readonly leader: HeardLeaderState;
 	readonly candidacy: CandidacyState;
 }
 
@@ -61,6 +57,8 @@ export interface RoleRooms {
 
 export class RoleMachine {
 	readonly state: RoleState;
+	/** The leader that this node hears, or is. */
+	readonly leader: HeardLeader;
 	readonly #rooms: RoleRooms;
 	readonly #context: Context;
 	readonly #candidacy: Candidacy;
@@ -73,12 +71,11 @@ export class RoleMachine {
 		this.state = state ?? {
 			campaign: null,
 			leadership: null,
-			leader: NO_BALLOT,
-			recoveredThrough: 0,
-			heard: false,
+			leader: { ballot: NO_BALLOT, recoveredThrough: 0, inPeriod: false },
 			candidacy: { due: false, asked: false, periods: 0, halts: 0 },
 		};
-		const { campaign, leadership, candidacy } = this.state;
+		const { campaign, leadership, leader, candidacy } = this.state;
+		this.leader = new HeardLeader(rooms.context, rooms.neighbours, leader);
 		this.#candidacy = new Candidacy(rooms.context, candidacy);
 		this.#campaign = campaign && new Campaign(rooms, campaign);
 		this.#leadership = leadership && new Leadership(rooms, leadership);
@@ -97,41 +94,6 @@ export class RoleMachine {
 		return this.#leadership;
 	}
 
-	/** The leader's ballot as this node hears it, its own if it leads; NO_BALLOT for none. */
-	get leader(): Ballot {
-		return this.state.leader;
-	}
-
-	/** The leader, where it is another node and is heard by this one. */
-	get otherLeader(): NodeId | null {
-		const { node } = this.state.leader;
-		return node === '' || node === this.#context.config.id ? null : node;
-	}
-
-	/** The way to the leader, which may be this node, or a neighbour that hears it; null where none is known. */
-	get route(): Route | null {
-		const { leader } = this.state;
-		return leader.node === '' ? this.#rooms.neighbours.relay : { ballot: leader, to: leader.node };
-	}
-
-	/** No slot above this one was chosen before the ballot of the leader that the route leads to. */
-	get recoveredThrough(): Slot {
-		const { leader, recoveredThrough } = this.state;
-		return (leader.node === '' ? this.#rooms.neighbours.relay?.recoveredThrough : undefined) ?? recoveredThrough;
-	}
-
-	/** What this node tells of the leader. A candidate that was promised in this period stands for the leader it may become. */
-	get hearing(): Hearing {
-		const { leader, heard, recoveredThrough } = this.state;
-		const relays = this.otherLeader !== null;
-		return {
-			leader: heard && sameBallot(leader, NO_BALLOT) ? this.#context.promised() : leader,
-			relays,
-			recoveredThrough: relays ? recoveredThrough : 0,
-			chosenThrough: this.#context.chosenThrough(),
-		};
-	}
-
 	start(): void {
 		armElection(this.#context);
 		armPoll(this.#context);
@@ -139,27 +101,20 @@ export class RoleMachine {
 
 	// A follower
 
-	/**
-	 * A leader was heard.
-	 *
-	 * @returns false, and changes nothing, where the message is late: a higher ballot is promised or leads
-	 */
-	follow(from: NodeId, { ballot, recoveredThrough }: Leading): boolean {
-		const { state } = this;
-		if (compareBallots(ballot, this.#context.promised()) < 0 || compareBallots(ballot, state.leader) < 0) return false;
+	/** A leader was heard. The message is late, and changes nothing, where a higher ballot is promised or leads. */
+	follow(from: NodeId, { ballot, recoveredThrough, chosenThrough }: Leading): void {
+		if (compareBallots(ballot, this.#context.promised()) < 0) return;
+		if (compareBallots(ballot, this.leader.ballot) < 0) return;
 		this.halt(ballot, from);
 		// That leader is undisputed, unless a proposal here asks for a campaign.
 		if (!this.#rooms.proposals.pending.hasSelfRouted) this.#candidacy.undisputed();
-		state.heard = true;
 		this.#candidacy.forgo();
-		state.recoveredThrough = recoveredThrough;
 		this.#rooms.poll.heardLeader();
-		if (sameBallot(ballot, state.leader)) return true;
-		state.leader = ballot;
-		this.#rooms.neighbours.heardLeader();
-		this.#tellRole('heardLeader', [from]);
-		this.#newRoute();
-		return true;
+		if (this.leader.heard(ballot, recoveredThrough)) {
+			this.#tellRole('heardLeader', [from]);
+			this.#newRoute();
+		}
+		this.#rooms.learner.told(from, ballot, chosenThrough);
 	}
 
 	/** This node's acceptor was asked for a promise: if it gave it, the candidate has a period to become the leader. */
@@ -173,12 +128,12 @@ export class RoleMachine {
 	neighbourHears(from: NodeId, hearing: Hearing): void {
 		const { clocks, neighbours } = this.#rooms;
 		if (this.role !== 'follower' || !clocks.believes(hearing.leader)) return;
-		if (neighbours.hears(from, hearing, this.state.leader.node !== '')) this.#newRoute();
+		if (neighbours.hears(from, hearing, !this.leader.isNone)) this.#newRoute();
 	}
 
 	linkDown(peer: NodeId): void {
 		this.#rooms.neighbours.linkDown(peer);
-		if (peer !== this.state.leader.node) return;
+		if (peer !== this.leader.ballot.node) return;
 		this.#loseLeader('leaderLinkDown');
 		armPoll(this.#context);
 	}
@@ -193,7 +148,7 @@ export class RoleMachine {
 	campaign(now: WallTime): void {
 		const { clocks, log, proposals } = this.#rooms;
 		const { out } = this.#context;
-		const isDue = this.#candidacy.take() && sameBallot(this.state.leader, NO_BALLOT) && !this.#leadership;
+		const isDue = this.#candidacy.take() && this.leader.isNone && !this.#leadership;
 		const forProposals = this.#proposalWantsCampaign;
 		if (this.#campaign || !(forProposals || isDue)) return;
 		const ballot = clocks.formBallot(now);
@@ -219,18 +174,15 @@ export class RoleMachine {
 	// A leader
 
 	#lead(phase1: Phase1): void {
-		const { state } = this;
-		const { ballot, promises, chosenThrough, source, contest } = phase1;
-		const { learner, log, neighbours, proposals, reads } = this.#rooms;
+		const { ballot, promises, chosenThrough, source, contest, recoveredThrough } = phase1;
+		const { learner, log, proposals, reads } = this.#rooms;
 		const leadership = Leadership.begin(this.#rooms, phase1);
 		this.#become(leadership);
 		proposals.pending.under(ballot);
 		proposals.pending.campaigned(contest);
 		if (chosenThrough > log.chosenThrough) learner.fetchFrom(source, chosenThrough, true);
 		leadership.state.contest = beginContest(leadership, proposals);
-		state.leader = ballot;
-		state.recoveredThrough = phase1.recoveredThrough;
-		neighbours.heardLeader();
+		this.leader.heard(ballot, recoveredThrough);
 		reads.waitAgain();
 		const by = promises.map(({ from }) => from);
 		this.#context.out.fact({ kind: 'role', role: 'leader', ballot, leader: ballot, why: 'promisedByQuorum', by });
@@ -294,8 +246,7 @@ export class RoleMachine {
 	/** The node that ended this one's campaign or leadership has some time to lead. */
 	#end(why: 'higherBallot' | 'lostQuorum', by: readonly NodeId[]): void {
 		this.#become(null);
-		this.state.leader = NO_BALLOT;
-		this.state.heard = false;
+		this.leader.lost();
 		this.#tellRole(why, by);
 		armPollSoon(this.#context);
 	}
@@ -316,33 +267,27 @@ export class RoleMachine {
 		reads.leadershipEnded();
 	}
 
-	/** A ballot is promised, to another node or this one: until its period is over, no leader of a lower one is heard. */
+	/** A ballot is promised, to another node or this one: this node does not stand while its candidate may win. */
 	#awaitLeader(ballot: Ballot): void {
-		const { state } = this;
-		const { neighbours, poll } = this.#rooms;
-		state.heard = true;
+		this.leader.promised(ballot);
 		this.#candidacy.forgo();
-		if (compareBallots(ballot, state.leader) > 0) state.leader = NO_BALLOT;
-		poll.stop();
-		neighbours.promised(ballot);
+		this.#rooms.poll.stop();
 	}
 
 	/** A follower has another way to a leader than before: what it asked on the old one is asked again. */
 	#newRoute(): void {
 		const { proposals, reads } = this.#rooms;
 		reads.waitAgain();
-		if (this.route) proposals.forwardAgain(this.route);
+		const { route } = this.leader;
+		if (route) proposals.forwardAgain(route);
 	}
 
 	#loseLeader(why: Why): void {
-		const { node } = this.state.leader;
-		this.state.leader = NO_BALLOT;
-		this.state.heard = false;
-		this.#tellRole(why, [node]);
+		this.#tellRole(why, [this.leader.lost()]);
 	}
 
 	#tellRole(why: Why, by: readonly NodeId[]): void {
-		const { leader } = this.state;
+		const leader = this.leader.ballot;
 		this.#context.out.fact({ kind: 'role', role: 'follower', ballot: NO_BALLOT, leader, why, by });
 	}
 
@@ -371,20 +316,14 @@ export class RoleMachine {
 	}
 
 	#periodEnded(): void {
-		const { state } = this;
-		this.#rooms.neighbours.periodEnded();
-		if (state.heard) {
-			state.heard = false;
-			return;
-		}
-		if (!sameBallot(state.leader, NO_BALLOT)) this.#loseLeader('leaderSilent');
+		if (this.leader.periodEnded()) return;
+		if (!this.leader.isNone) this.#loseLeader('leaderSilent');
 		this.poll();
 	}
 
 	/** Polls, unless a leader or a candidate is heard. */
 	poll(): void {
-		const { state } = this;
-		if (this.role !== 'follower' || state.heard || !sameBallot(state.leader, NO_BALLOT)) return;
+		if (this.role !== 'follower' || !this.leader.isSilent) return;
 		if (this.#rooms.poll.begin()) this.#candidacy.due();
 		else if (!this.#candidacy.state.due) armPollSoon(this.#context);
 	}

@@ -6,7 +6,7 @@
  * What it must never do: let an envelope of `sendWhenDurable` go before every record of that step and of all
  * earlier ones is durable; do anything at all after `stop`.
  */
-import type { AgentView } from '../paxos/agent.ts';
+
 import { type Ballot, type NodeId, sameBallot, type WallTime } from '../paxos/ballot.ts';
 import type { Decision, Effects, Outcome, TimerRequest } from '../paxos/effects.ts';
 import type { Event, Moment, Proposal, ProposalId, ReadId } from '../paxos/event.ts';
@@ -15,6 +15,7 @@ import type { LogEntry } from '../paxos/log.ts';
 import type { Envelope, Message, Slot } from '../paxos/message.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import { commandsOf, elapsedMsOf, type Value } from '../paxos/value.ts';
+import type { AgentView } from '../paxos/view.ts';
 import type { OnResult, Result, Store } from '../store/store.ts';
 
 /** The part of `PaxosAgent` that a loop uses. */

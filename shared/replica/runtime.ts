@@ -1,11 +1,11 @@
 /** The parts of a replica, and the services it needs from its surroundings, the server or a simulated world. */
 import type { MemberAddress } from '../client/protocol.ts';
 import type { RuntimeFact } from '../fact.ts';
-import type { AgentView } from '../paxos/agent.ts';
 import type { NodeId, WallTime } from '../paxos/ballot.ts';
 import type { TimerRequest } from '../paxos/effects.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Slot } from '../paxos/message.ts';
+import type { AgentView } from '../paxos/view.ts';
 import type { Store } from '../store/store.ts';
 import type { ReplicaLimits } from './limits.ts';
 import type { LoopAgent, LoopLog } from './loop.ts';

@@ -5,11 +5,11 @@
 import { fromUtf8 } from '../bytes/text.ts';
 import { plain } from '../fact.ts';
 import type { EntryView, NodeSnapshot, Phase1View, SlotView } from '../feed.ts';
-import type { AgentView } from '../paxos/agent.ts';
 import { type Ballot, ballotToText, type NodeId } from '../paxos/ballot.ts';
 import type { Phase1 } from '../paxos/campaign.ts';
 import type { Role } from '../paxos/fact.ts';
 import type { Slot } from '../paxos/message.ts';
+import type { AgentView } from '../paxos/view.ts';
 import { wholeCharacters } from '../store/describe.ts';
 import type { Store } from '../store/store.ts';
 

@@ -3,10 +3,10 @@
  * ones have equal numbers.
  */
 import { Reader, Writer } from '../bytes/bytes.ts';
-import type { AgentState } from '../paxos/agent.ts';
 import type { Ballot, NodeId } from '../paxos/ballot.ts';
 import type { AgentConfig } from '../paxos/config.ts';
 import type { Envelope, Message } from '../paxos/message.ts';
+import type { AgentState } from '../paxos/view.ts';
 import { readMessage, writeMessage } from '../paxos/wire.ts';
 import { canonical } from './snapshot.ts';
 

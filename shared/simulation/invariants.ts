@@ -4,13 +4,13 @@
  * their view, and changes nothing. What they say to each other is checked in `messages.ts` and `promises.ts`.
  */
 
-import type { AgentView } from '../paxos/agent.ts';
 import { ballotToText, compareBallots, NO_BALLOT, sameBallot } from '../paxos/ballot.ts';
 import type { Phase1 } from '../paxos/campaign.ts';
 import type { Decision, Effects } from '../paxos/effects.ts';
 import type { Event } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Envelope, Slot } from '../paxos/message.ts';
+import type { AgentView } from '../paxos/view.ts';
 import type { Result, Store } from '../store/store.ts';
 import { AppliedCommands } from './applied.ts';
 import type { Counters } from './counters.ts';

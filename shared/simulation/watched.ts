@@ -1,10 +1,11 @@
 /** The production agent and log of a simulated process, with everything that passes through them looked at. */
 import type { Log } from '../disk/log.ts';
-import type { AgentView, PaxosAgent } from '../paxos/agent.ts';
+import type { PaxosAgent } from '../paxos/agent.ts';
 import type { Effects } from '../paxos/effects.ts';
 import type { Event, Moment } from '../paxos/event.ts';
 import { Outbox } from '../paxos/outbox.ts';
 import type { DurableRecord } from '../paxos/record.ts';
+import type { AgentView } from '../paxos/view.ts';
 import type { LoopLog } from '../replica/loop.ts';
 import type { ReplicaAgent } from '../replica/runtime.ts';
 import type { Invariants } from './invariants.ts';
