@@ -73,7 +73,7 @@ const OPEN_SLOTS_MAX = 8;
 /** The bounds on a slot's value and on other messages are well below the largest message of the mesh. */
 const VALUE_BYTES_MAX = 1_048_576;
 const MESSAGE_BYTES_MAX = 524_288;
-/** A peer that is up dials this often, or is dialed at once; the handshake takes the rest. */
+/** A link to a running peer is made within this time: the longest wait between its dials, and the handshake. */
 const LINK_MS = 1.5 * DEFAULT_MESH_TIMINGS.reconnectMaxMs;
 /** The interval is well below READY_LAG_MS_MAX. */
 const CATCH_UP_LOOK_EVERY_MS = 100;
@@ -251,7 +251,7 @@ interface Refused {
 interface Home extends MemoryIdentity {
 	readonly disk: ReadableDisk;
 	readonly owner: string;
-	/** What is said of an error for which the node cannot start or go on: some are about the folder. */
+	/** The error for people where the node cannot start or go on. Some errors are about the folder, and name it. */
 	reasonOf(error: Error): Error;
 	close(): Promise<void> | void;
 }

@@ -21,9 +21,9 @@ export const FRAME_BYTES_MAX = FRAME_BYTES_FULL + MESSAGE_BYTES_MAX;
 const MESSAGES = 0x10;
 const REACHED_AT = 1;
 const REACHED_BYTES = 6;
-/** More frames no log is ever taken to have. */
+/** The largest number of frames of a log that a frame of the mesh can tell. */
 export const REACHED_MAX = 2 ** (8 * REACHED_BYTES) - 1;
-/** Its place is kept for what is known only when the frame leaves. */
+/** Fills the place of the sender's last durable frame until the frame leaves. */
 const REACHED_LATER = new Uint8Array(REACHED_BYTES);
 
 export interface Frame {
@@ -101,7 +101,7 @@ export class Lane {
 
 	/**
 	 * @param firstId the number of the first message; the others' follow for as long as the process lives
-	 * @param reached says how far this node's log is durable
+	 * @param reached returns the last durable frame of this node's log
 	 */
 	constructor(firstId: number, encoder = new Encoder(), reached = () => 0) {
 		this.#nextId = firstId;

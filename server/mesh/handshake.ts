@@ -7,8 +7,8 @@
  *        | -- proof, remembered ------------------> |   HMAC under the secret, empty without one
  *        | <-- welcome: proof, remembered --------- |
  *
- * Each end says how far the other's log was durable, as far as it remembers, so that nobody votes on a link before. A
- * proof covers that, both nonces, the prover's role, both ids, epochs and incarnations, the swarm and the
+ * Each end also tells how far it remembers the other's log to have been durable, so that a node knows it before it votes.
+ * A proof covers that, both nonces, the prover's role, both ids, epochs and incarnations, the swarm and the
  * versions offered, so it holds for this connection only, and cannot be replayed or reflected. The swarm id and the
  * incarnations are sent as digests over the nonces: a stranger does not learn them, and mistakes can still be told
  * apart. Without a secret nothing is proved, which is meant for loopback.
@@ -43,7 +43,7 @@ export interface Identity {
 	readonly incarnations: Readonly<Record<NodeId, string>>;
 	readonly secret: string | null;
 	readonly protocol: ProtocolRange;
-	/** Up to which frame the log of `peer` was durable, as far as this node remembers. */
+	/** The last frame of the log of `peer` that was durable, as this node remembers it. */
 	remembered(peer: NodeId): number;
 }
 
@@ -52,11 +52,11 @@ export interface Proven {
 	readonly id: NodeId;
 	readonly epoch: string;
 	readonly version: number;
-	/** Up to which frame the log of this node was durable, as far as that one remembers. */
+	/** The last frame of this node's log that was durable, as the other end remembers it. */
 	readonly remembered: number;
 }
 
-/** The other end before that. */
+/** The other end before it is proven. */
 type Claimed = Omit<Proven, 'remembered'>;
 
 /** The action after a step: send and wait, refuse and close, or send (unless null) and begin. */
@@ -239,7 +239,7 @@ interface Transcript {
 }
 
 interface Proof {
-	/** Why it proves nothing; null where it does. */
+	/** Why the proof is refused; null for a good one. */
 	readonly refusal: Refusal | null;
 	readonly remembered: number;
 }
@@ -258,7 +258,7 @@ function checkProof(proof: Uint8Array, expected: Uint8Array): Refusal | null {
 	return timingSafeEqual(proof, expected) ? null : 'wrongSecret';
 }
 
-/** @param remembered as the prover says */
+/** @param remembered the last durable frame of the other end's log, as the prover tells it */
 function proofOf(role: Role, transcript: Transcript, remembered: number): Uint8Array {
 	const { identity, offered, version, dialer, listener } = transcript;
 	if (identity.secret === null) return NO_PROOF;

@@ -48,7 +48,7 @@ export interface MeshHandlers {
 	 * All messages of one frame, in order. Message i has the id `${epoch}:${firstId + i}`. Values are views of the frame.
 	 */
 	frame(from: NodeId, epoch: string, frame: Frame): void;
-	/** @param remembered as `MeshOptions.remembered` of the peer says of this node */
+	/** @param remembered the last frame of this node's log that was durable, as the peer remembers it */
 	linkUp(peer: NodeId, remembered: number): void;
 	linkDown(peer: NodeId, why: string): void;
 	/**
@@ -70,9 +70,12 @@ export interface MeshOptions {
 	readonly secret: string | null;
 	readonly timings: MeshTimings;
 	readonly limits?: MeshLimits;
-	/** Up to which frame this node's log is durable: everything that is sent says it. */
+	/** The last durable frame of this node's log, which every frame of the mesh tells. */
 	reached(): number;
-	/** Up to which frame the log of `peer` was durable, as far as this node remembers: told to it in the handshake. */
+	/**
+	 * The last frame of the log of `peer` that was durable, as this node remembers it. The handshake tells it to the
+	 * peer.
+	 */
 	remembered(peer: NodeId): number;
 	readonly handlers: MeshHandlers;
 }

@@ -51,7 +51,7 @@ export class Peer {
 
 	/**
 	 * @param index this peer's place among the members
-	 * @param reached says how far this node's log is durable
+	 * @param reached returns the last durable frame of this node's log
 	 */
 	constructor(member: PeerAddress, index: number, limits: MeshLimits, encoder: Encoder, reached: () => number) {
 		this.id = member.id;

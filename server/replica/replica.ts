@@ -61,7 +61,7 @@ export interface RunningReplicaOptions {
 	readonly mesh: Mesh;
 	/** The time limit of a client's request, milliseconds. */
 	readonly requestMs: number;
-	/** A link to a node that is up is made within this, milliseconds. */
+	/** A link to a running node is made within this time, milliseconds. */
 	readonly linkMs: number;
 	/** A client sent a malformed frame. `from` is the address that its door was given. */
 	malformed(from: string, why: string): void;

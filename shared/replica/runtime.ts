@@ -50,7 +50,7 @@ export interface ReplicaOptions {
 	readonly store: Store;
 	/** The time limit of a client's request, milliseconds. */
 	readonly requestMs: number;
-	/** A link to a node that is up is made within this, milliseconds. A node that starts waits so long for its peers. */
+	/** A link to a running node is made within this time, milliseconds. A node that starts waits so long for its peers. */
 	readonly linkMs: number;
 	/** REPLICA_LIMITS by default. */
 	readonly limits?: ReplicaLimits;
