@@ -7,6 +7,7 @@ export const COUNTERS = [
 	'messagesLost',
 	'messagesDuplicated',
 	'messagesOvertaken',
+	'framesOfSeveral',
 	'messagesToTheDead',
 	'linksLost',
 	'linksReplaced',

@@ -79,9 +79,10 @@ export class NodeMesh implements MeshPort {
 	}
 
 	#leave(to: NodeId, messages: readonly Message[]): void {
-		for (const message of messages) {
-			if (this.#node.sendsLeft-- <= 0) return this.#endWithin();
-			this.#world.carry(this.#node, to, message, this.#reached());
-		}
+		const left = Math.max(0, this.#node.sendsLeft);
+		this.#node.sendsLeft -= messages.length;
+		const leaving = left < messages.length ? messages.slice(0, left) : messages;
+		if (leaving.length > 0) this.#world.carry(this.#node, to, leaving, this.#reached());
+		if (left < messages.length) this.#endWithin();
 	}
 }

@@ -44,8 +44,12 @@ export interface Surroundings {
 	/** The node ends its link to `peer`. */
 	cut(node: SimulatedNode, peer: NodeId): void;
 	isolate(node: SimulatedNode, isAlone: boolean): void;
-	/** @param reached how far the log of `from` is durable */
-	carry(from: SimulatedNode, to: NodeId, message: Message, reached: number): void;
+	/**
+	 * The messages of one turn leave for another node, in order.
+	 *
+	 * @param reached how far the log of `from` is durable
+	 */
+	carry(from: SimulatedNode, to: NodeId, messages: readonly Message[], reached: number): void;
 	/** How far the log of `node` was durable, as the process of `peer` remembers; 0 where none runs. */
 	rememberedBy(peer: NodeId, node: SimulatedNode): number;
 	told(node: SimulatedNode, fact: AgentFact): void;

@@ -37,6 +37,8 @@ export interface Plan {
 	readonly clocks?: ClockTaste;
 	readonly sockets?: SocketTaste;
 	readonly bounds?: Bounds;
+	/** Of 1: how often what one turn sends to one node travels as one frame. */
+	readonly frames?: number;
 	readonly openSlotsMax: number;
 	readonly messageBytesMax: number;
 	readonly watched: boolean;
@@ -110,6 +112,7 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 		clocks: { spreadMs: random.pick([0, 1, 2_000]), resolutionUs: random.pick([1, 1, 1_000, 16_000, 1_000_000]) },
 		bounds: drawBounds(new Random(seed, 0x626f756e)),
 		sockets: drawSockets(new Random(seed, 0x736f636b)),
+		frames: new Random(seed, 0x6672616d).pick([0, 0.5, 1, 1]),
 		openSlotsMax: random.pick([1, 2, 8, 64]),
 		messageBytesMax: random.pick([64, 512, 64 * 1024]),
 		watched: random.chance(0.125),
@@ -190,6 +193,7 @@ export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 		clocks: plan.clocks ?? USUAL_CLOCKS,
 		sockets: plan.sockets ?? USUAL_SOCKETS,
 		bounds,
+		frames: plan.frames ?? 0,
 		onlooker,
 	});
 	const trouble = new Trouble(world, new Random(seed, 0x74726f75), links);

@@ -6,6 +6,7 @@ import { ballotToText } from '../paxos/ballot.ts';
 import { ELAPSED_MS_MAX } from '../paxos/bounds.ts';
 import type { Accept, Slot } from '../paxos/message.ts';
 import { elapsedMsOf } from '../paxos/value.ts';
+import { type BallotId, BallotIds } from './ballots.ts';
 import { STEADY_ERROR_MAX } from './clock.ts';
 import { Violation } from './ledger.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
@@ -19,24 +20,28 @@ interface Measured {
 
 export class TimeRules {
 	/** By ballot. */
-	readonly #measured = new Map<string, Measured>();
+	readonly #measured = new Map<BallotId, Measured>();
+	readonly #ballots = new BallotIds();
 	/** By slot: the time of the state machine once it is applied. */
 	readonly #appliedMs: number[] = [];
 
 	/** A leader proposes. What it has found, or proposes once more, carries what was written before. */
 	proposed({ ballot, slot, value, recoveredThrough }: Accept, now: Instant): void {
 		if (slot <= recoveredThrough) return;
-		const name = ballotToText(ballot);
-		let measured = this.#measured.get(name);
+		const id = this.#ballots.of(ballot);
+		let measured = this.#measured.get(id);
 		if (!measured) {
 			measured = { since: now, through: 0, sumMs: 0 };
-			this.#measured.set(name, measured);
+			this.#measured.set(id, measured);
 		}
 		if (slot <= measured.through) return;
 		measured.through = slot;
 		measured.sumMs += elapsedMsOf(value);
 		if (measured.sumMs <= passedMs(now - measured.since) + 1) return;
-		throw new Violation('TimeIsMeasured', `${name} moves the time by ${measured.sumMs} ms, which have not passed`);
+		throw new Violation(
+			'TimeIsMeasured',
+			`${ballotToText(ballot)} moves the time by ${measured.sumMs} ms, which have not passed`,
+		);
 	}
 
 	/**

@@ -7,26 +7,24 @@
  * hold ends the run.
  */
 
-import { Reader, Writer } from '../bytes/bytes.ts';
 import type { NodeId } from '../paxos/ballot.ts';
 import type { Phase1 } from '../paxos/campaign.ts';
 import type { AgentConfig } from '../paxos/config.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Message } from '../paxos/message.ts';
-import { readMessage, writeMessage } from '../paxos/wire.ts';
 import type { Bounds } from './bounds.ts';
+import { Carrier } from './carrier.ts';
 import type { ClockTaste } from './clock.ts';
 import { type Counters, noCounts } from './counters.ts';
 import { endPutBack } from './disk-trouble.ts';
 import { Invariants, mixed } from './invariants.ts';
 import { Ledger, Violation } from './ledger.ts';
 import { Links } from './links.ts';
-import { type LinkQuality, LOST, Network } from './network.ts';
+import { type LinkQuality, Network } from './network.ts';
 import { type Errand, SimulatedNode, type Surroundings } from './node.ts';
 import { Random } from './random.ts';
 import { type Instant, Schedule, US_PER_MS } from './schedule.ts';
 import { Sockets, type SocketTaste } from './sockets.ts';
-import { hashOf } from './values.ts';
 
 /** Who looks on: for traces and pictures, never needed for a verdict. */
 export interface Onlooker {
@@ -47,6 +45,8 @@ export interface WorldOptions {
 	readonly clocks: ClockTaste;
 	readonly sockets: SocketTaste;
 	readonly bounds: Bounds;
+	/** Of 1: how often the messages that leave for one node together arrive as one frame. */
+	readonly frames?: number;
 	/** How many slots a leader may have open, and how much goes into one message. */
 	readonly config: Omit<AgentConfig, 'id' | 'members'>;
 	/** Facts of single messages are made, and checked. */
@@ -65,19 +65,6 @@ interface Happening {
 	readonly code: number;
 	readonly detail: number;
 	act(): void;
-}
-
-/** A message on its way. */
-interface Arrival {
-	readonly from: SimulatedNode;
-	readonly to: SimulatedNode;
-	/** The number of the connection that it was sent on. */
-	readonly connection: number;
-	readonly messageId: string;
-	readonly bytes: Uint8Array;
-	readonly hash: number;
-	/** How far the log of the sender was durable. */
-	readonly reached: number;
 }
 
 const CODES = [
@@ -130,17 +117,12 @@ export class World implements Surroundings {
 	lastLedAt: Instant = 0;
 	readonly #schedule = new Schedule<Happening>();
 	readonly #nodeOf: ReadonlyMap<NodeId, SimulatedNode>;
-	readonly #onlooker: Onlooker | undefined;
+	readonly onlooker: Onlooker | undefined;
 	readonly #random: Random;
 	readonly #deferred = new Map<SimulatedNode, Happening[]>();
 	/** How long a node that ends by itself stays down, milliseconds. */
 	readonly #downMs = new Map<SimulatedNode, number>();
-	readonly #writer = new Writer(64 * 1024);
-	/** Numbers messages for onlookers. */
-	#messages = 0;
-	#encoded: { readonly message: Message; readonly bytes: Uint8Array; readonly hash: number } | undefined;
-	/** By receiver and sender: the latest arrival so far, to know what was overtaken. */
-	readonly #latestArrival: Instant[] = [];
+	readonly #carrier: Carrier;
 
 	constructor(options: WorldOptions) {
 		const { seed, nodes, links, config } = options;
@@ -148,7 +130,7 @@ export class World implements Surroundings {
 		this.canary = options.canary;
 		this.clocks = options.clocks;
 		this.bounds = options.bounds;
-		this.#onlooker = options.onlooker;
+		this.onlooker = options.onlooker;
 		this.#random = new Random(seed, 0x776f726c);
 		this.network = new Network(seed, nodes, links);
 		const members = Array.from({ length: nodes }, (_, index) => `n${index + 1}`);
@@ -156,6 +138,7 @@ export class World implements Surroundings {
 		this.invariants = new Invariants(this.ledger, members, this.counters, config.openSlotsMax);
 		this.nodes = members.map((id, index) => new SimulatedNode(index, { id, members, ...config }, seed, this));
 		this.#nodeOf = new Map(this.nodes.map((node) => [node.id, node]));
+		this.#carrier = new Carrier(this, new Random(seed, 0x6672616d), options.frames ?? 0);
 		this.links = new Links(this, this.network, new Random(seed, 0x6c696e6b), this.nodes);
 		this.sockets = new Sockets(this, new Random(seed, 0x736f636b), options.sockets);
 	}
@@ -199,11 +182,11 @@ export class World implements Surroundings {
 	}
 
 	note(node: NodeId | '', text: string): void {
-		this.#onlooker?.note(this.now, node, text);
+		this.onlooker?.note(this.now, node, text);
 	}
 
 	get isWatchedByPeople(): boolean {
-		return this.#onlooker !== undefined;
+		return this.onlooker !== undefined;
 	}
 
 	// What nodes ask for
@@ -212,27 +195,10 @@ export class World implements Surroundings {
 		this.#schedule.at(time, { node, epoch: node.epoch, code: CODE[what], detail: node.index, act });
 	}
 
-	carry(from: SimulatedNode, to: NodeId, message: Message, reached: number): void {
+	carry(from: SimulatedNode, to: NodeId, messages: readonly Message[], reached: number): void {
 		const receiver = this.#nodeOf.get(to);
 		if (!receiver) throw new RangeError(`${from.id} sends to ${to}, who is not there`);
-		const { bytes, hash } = this.#encode(message);
-		const { links, network } = this;
-		const connection = links.numberOf(from, receiver);
-		const carries = links.carries(from, receiver);
-		const delay = carries ? network.delayOf(from.index, receiver.index, this.now) : LOST;
-		const messageId = this.#onlooker ? `${from.id}-${from.epoch}:${++this.#messages}` : '';
-		this.#onlooker?.sent(this.now, from, to, messageId, message, delay < 0);
-		if (delay < 0) {
-			this.counters.messagesLost++;
-			if (carries) links.lost(from, receiver);
-			return;
-		}
-		const arrival = { from, to: receiver, connection, messageId, bytes, hash, reached };
-		this.#arrive(arrival, delay);
-		const again = network.duplicateDelayOf(from.index, receiver.index, this.now);
-		if (again < 0) return;
-		this.counters.messagesDuplicated++;
-		this.#arrive(arrival, again);
+		this.#carrier.carry(from, receiver, messages, reached);
 	}
 
 	rememberedBy(peer: NodeId, node: SimulatedNode): number {
@@ -252,7 +218,7 @@ export class World implements Surroundings {
 	}
 
 	linkTold(node: SimulatedNode, peer: SimulatedNode, works: boolean): void {
-		this.#onlooker?.link(this.now, node, peer.id, works);
+		this.onlooker?.link(this.now, node, peer.id, works);
 		if (works) node.process?.linkUp(peer.id, this.rememberedBy(peer.id, node));
 		else node.process?.linkDown(peer.id);
 	}
@@ -267,11 +233,11 @@ export class World implements Surroundings {
 			if (phase1) this.onLeader?.(phase1);
 		}
 		if (fact.kind === 'ignored') this.counters.messagesIgnored++;
-		this.#onlooker?.fact(this.now, node, fact);
+		this.onlooker?.fact(this.now, node, fact);
 	}
 
 	applied(node: SimulatedNode, through: number, revision: number): void {
-		this.#onlooker?.applied(this.now, node, through, revision);
+		this.onlooker?.applied(this.now, node, through, revision);
 	}
 
 	/** A process has stopped by itself, in the middle of a step or because its disk failed. */
@@ -283,28 +249,8 @@ export class World implements Surroundings {
 		});
 	}
 
-	#encode(message: Message) {
-		if (this.#encoded?.message === message) return this.#encoded;
-		writeMessage(this.#writer, message);
-		const bytes = this.#writer.take();
-		this.#encoded = { message, bytes, hash: hashOf(bytes) };
-		return this.#encoded;
-	}
-
-	#arrive({ from, to, connection, messageId, bytes, hash, reached }: Arrival, delay: number): void {
-		const time = this.now + delay;
-		const link = from.index * this.nodes.length + to.index;
-		if (time < (this.#latestArrival[link] ?? 0)) this.counters.messagesOvertaken++;
-		else this.#latestArrival[link] = time;
-		const act = () => {
-			if (!to.process) return void this.counters.messagesToTheDead++;
-			this.links.arrives(from, to, connection);
-			const reader = new Reader(bytes);
-			const message = readMessage(reader);
-			reader.finish();
-			this.#onlooker?.received(this.now, to, from.id, messageId, message);
-			to.process.receive(from.id, [message], reached);
-		};
+	/** The bytes of a frame are at a node, unless that stands still. @param hash for the hash of all events */
+	arrives(to: SimulatedNode, time: Instant, hash: number, act: () => void): void {
 		this.#schedule.at(time, { node: to, epoch: 0, code: CODE.arrival, detail: hash, act });
 	}
 
@@ -313,7 +259,7 @@ export class World implements Surroundings {
 	startNode(node: SimulatedNode): void {
 		if (node.process || node.refuses) return;
 		node.start();
-		if (this.#onlooker) this.note(node.id, node.process ? `starts (life ${node.epoch})` : 'refuses to start');
+		if (this.onlooker) this.note(node.id, node.process ? `starts (life ${node.epoch})` : 'refuses to start');
 		this.links.dialAll(node);
 	}
 
