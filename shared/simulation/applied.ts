@@ -4,7 +4,7 @@
  */
 import { Reader } from '../bytes/bytes.ts';
 import type { Slot } from '../paxos/message.ts';
-import { KIND_PUT } from '../store/batch-format.ts';
+import { KIND_PUT, KIND_REGISTER_CLIENT } from '../store/batch-format.ts';
 import { BatchReader } from '../store/batch-reader.ts';
 import type { Result } from '../store/store.ts';
 import { Violation } from './ledger.ts';
@@ -21,6 +21,8 @@ export class AppliedCommands {
 	/** The applied commands by the number that they write. */
 	readonly #applied = new Map<number, AppliedCommand>();
 	readonly #neverApplied = new Set<number>();
+	/** How many clients were registered. */
+	registered = 0;
 	#through: Slot = 0;
 
 	/**
@@ -35,6 +37,7 @@ export class AppliedCommands {
 		return {
 			note: (result) => {
 				while (!command.nextCommand()) command.nextBatch();
+				if (result.kind === 'applied' && command.kind === KIND_REGISTER_CLIENT) this.registered++;
 				if (result.kind !== 'applied' || command.kind !== KIND_PUT) return;
 				const { revision, ok } = result;
 				const name = `${command.client}/${command.sequence}`;

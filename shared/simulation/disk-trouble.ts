@@ -64,6 +64,16 @@ export function causeDiskFault(fault: DiskFault, world: World, random: Random): 
 				disk.flushMaxUs = 400;
 			});
 		}
+		case 'hungDisk': {
+			const node = world.node(fault.node);
+			const { disk, waitingRecordsMax } = node;
+			world.counters.disksHung++;
+			node.waitingRecordsMax = fault.waitingRecordsMax;
+			disk.hang(fault.ms * US_PER_MS);
+			return endsAfter(world, fault.ms, () => {
+				node.waitingRecordsMax = waitingRecordsMax;
+			});
+		}
 		case 'stop': {
 			const node = world.node(fault.node);
 			if (!node.process || node.paused) return;

@@ -4,7 +4,8 @@
  *
  * @source Ng, Haridi and Carbone 2023, Omni-Paxos: Breaking the Barriers of Partial Connectivity, 2
  */
-import { allBut, bothWays, type Cut, type Fault } from './faults.ts';
+import { allBut, bothWays, type Cut } from './cuts.ts';
+import type { Fault } from './faults.ts';
 import type { Random } from './random.ts';
 
 export type Scenario = 'quorumLoss' | 'constrainedElection' | 'chain' | 'oneLink' | 'lossyLink';

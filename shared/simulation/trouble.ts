@@ -4,8 +4,9 @@
  */
 import { sendAbsurd } from './absurd.ts';
 import type { Clock } from './clock.ts';
+import { allBut, type Cut } from './cuts.ts';
 import { causeDiskFault, endPutBack } from './disk-trouble.ts';
-import { allBut, type Cut, type Fault } from './faults.ts';
+import type { Fault } from './faults.ts';
 import type { LinkQuality } from './network.ts';
 import type { SimulatedNode } from './node.ts';
 import type { Random } from './random.ts';
@@ -216,6 +217,7 @@ export class Trouble {
 			case 'flushFails':
 			case 'diskFull':
 			case 'slowDisk':
+			case 'hungDisk':
 			case 'stop':
 			case 'damage':
 			case 'putBack':

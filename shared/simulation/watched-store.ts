@@ -15,7 +15,8 @@ export class WatchedStore extends Store {
 	}
 
 	override apply(commands: Uint8Array, onResult?: OnResult): boolean {
-		const { invariants, now } = this.#world;
+		const { invariants, now, counters, bounds } = this.#world;
+		const roomFor = Math.max(bounds.store.clientsMax, invariants.commands.registered);
 		this.#slot++;
 		const command = invariants.commands.begin(this.#slot, commands);
 		const whole = super.apply(commands, (client, sequence, result) => {
@@ -23,6 +24,7 @@ export class WatchedStore extends Store {
 			command?.note(result);
 			onResult?.(client, sequence, result);
 		});
+		counters.clientsEvictedByStores += Math.max(0, invariants.commands.registered - roomFor);
 		invariants.applied(this.#node, this.#slot, this, now);
 		return whole;
 	}
