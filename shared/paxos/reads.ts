@@ -13,8 +13,8 @@ import type { Leadership } from './leadership.ts';
 import type { ReadAsk, ReadIndex, Slot } from './message.ts';
 import { isQuorum, NO_VOTERS, type Voters, withVote } from './quorum.ts';
 
-/** By origin: its newest ask, and the node that it came from and that its answer goes to. */
-type Asks = ReadonlyMap<NodeId, { readonly from: NodeId; readonly ask: ReadAsk }>;
+/** By the way that it came: the newest ask, and the node that it came from and that its answer goes to. */
+type Asks = ReadonlyMap<string, { readonly from: NodeId; readonly ask: ReadAsk }>;
 
 /** A round of this leadership that is under way. */
 interface Round {
@@ -28,7 +28,7 @@ export interface ReadsState {
 	/** The reads of this node that are not yet part of a round or of an ask. */
 	waiting: ReadId[];
 	/** At a leader: the asks of the others, for the next round. */
-	asks: Map<NodeId, { readonly from: NodeId; readonly ask: ReadAsk }>;
+	asks: Map<string, { readonly from: NodeId; readonly ask: ReadAsk }>;
 	round: Round | null;
 	/** It grows over the whole life, so that no two rounds, of this leadership or another, are taken for one. */
 	roundNumber: number;
@@ -61,9 +61,16 @@ export class Reads {
 		this.state.waiting.push(read);
 	}
 
-	/** A follower's ask, at the leader. */
+	/**
+	 * A follower's ask, at the leader. An ask that came through a neighbour may arrive after a later one that came over
+	 * the follower's own link, or in its next life. It must not take that one's place, because no other answer serves
+	 * the follower, and the follower asks nothing more until it has its answer.
+	 */
 	ask(from: NodeId, ask: ReadAsk): void {
-		this.state.asks.set(ask.origin, { from, ask });
+		const way = from === ask.origin ? from : `${ask.origin} ${from}`;
+		const known = this.state.asks.get(way)?.ask;
+		if (known?.epoch === ask.epoch && known.round > ask.round) return;
+		this.state.asks.set(way, { from, ask });
 	}
 
 	/** Asks for everything that waits. @param leader the leader, or a neighbour that passes it on */

@@ -103,6 +103,28 @@ describe('a node that does not reach the leader', () => {
 	});
 });
 
+describe('a leader that is asked by one node in two ways', () => {
+	const ask = { kind: 'readAsk', origin: 'n5', epoch: 7 } as const;
+	it.each([
+		['an earlier ask that a neighbour passed on', 'n2', { ...ask, round: 10 }],
+		['an ask of an earlier life that a neighbour passed on', 'n2', { ...ask, epoch: 6, round: 12 }],
+		['an earlier ask that was overtaken on the same way', 'n5', { ...ask, round: 10 }],
+	])('answers the newest ask, although %s comes last', (_, from, earlier) => {
+		const lab = new Lab(5);
+		lab.elect('n1', 10);
+		lab.deliver();
+		// A round is under way, so both asks wait for the next one.
+		lab.step('n1', { kind: 'read', read: 1 });
+		lab.step('n1', { kind: 'receive', from: 'n5', message: { ...ask, round: 11 } });
+		lab.step('n1', { kind: 'receive', from, message: earlier });
+		lab.deliver((envelope) => envelope.message.kind !== 'readIndex');
+		const answers = lab.inFlight('readIndex').filter(({ to }) => to === 'n5');
+		expect(answers).toContainEqual(
+			expect.objectContaining({ message: expect.objectContaining({ epoch: 7, round: 11 }) }),
+		);
+	});
+});
+
 describe('a neighbour', () => {
 	it('passes on for the node that it came from only: one hop', () => {
 		const lab = cutOff();

@@ -388,8 +388,8 @@ export const MUTANTS: readonly Mutant[] = [
 		0,
 		'a follower’s read joins a round that began before it',
 		READS,
-		'		this.state.asks.set(ask.origin, { from, ask });',
-		'		((this.state.round?.asks as typeof this.state.asks | undefined) ?? this.state.asks).set(ask.origin, { from, ask });',
+		'		this.state.asks.set(way, { from, ask });',
+		'		((this.state.round?.asks as typeof this.state.asks | undefined) ?? this.state.asks).set(way, { from, ask });',
 	),
 	one(0, 'a late answer to an earlier life answers a read of this one', READS, 'epoch !== this.#context.epoch || ', ''),
 	one(
