@@ -65,7 +65,7 @@ async function rowOf(url: string, { nodes }: SwarmConfig): Promise<Row> {
 		const status = statusSchema.parse(JSON.parse(tried.answer.body.toString()));
 		return { id: status.node, url, status, why: '' };
 	} catch {
-		return { id, url, status: null, why: 'answers, but is no node of a swarm' };
+		return { id, url, status: null, why: 'it answers, but is no node of a swarm' };
 	}
 }
 

@@ -249,7 +249,7 @@ interface ConnectionError {
 /** The fault for which a connection was closed; null where it was only lost or left. */
 function refusalOf(reason: string, error: Error | undefined, hasJoined: boolean): string | null {
 	if (reason === 'parse error') return 'a packet that does not parse';
-	if (reason === 'forced close' && !hasJoined) return 'garbage instead of joining';
+	if (reason === 'forced close' && !hasJoined) return 'it sent something else instead of joining';
 	// These are texts of ws.
 	return /Max payload|Invalid (WebSocket|UTF)/.test(error?.message ?? '') ? `a bad frame: ${error?.message}` : null;
 }

@@ -3,7 +3,7 @@ import { CLIENT_PATH } from './protocol.ts';
 
 /** Why no client can dial `address`, as the end of a sentence that begins with it; null for a good one. */
 export function addressFault(address: unknown): string | null {
-	if (typeof address !== 'string') return 'is no text';
+	if (typeof address !== 'string') return 'is not a text';
 	let url: URL;
 	try {
 		url = new URL(address);

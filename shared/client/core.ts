@@ -133,7 +133,7 @@ export class ClientCore {
 		const { current } = this.#route;
 		if (!current) return false;
 		if (!current.greet(clientId)) {
-			current.end('it knows too many clients of this connection');
+			current.end('the node knows too many clients of this connection');
 			return false;
 		}
 		current.send(frame);

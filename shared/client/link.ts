@@ -129,7 +129,7 @@ export class Link {
 		try {
 			this.#socket?.send(bufferOf(frame));
 		} catch (error) {
-			this.end(`it takes nothing: ${String(error)}`);
+			this.end(`nothing can be sent to it: ${String(error)}`);
 		}
 	}
 
@@ -169,7 +169,7 @@ export class Link {
 			}
 		} catch (error) {
 			if (!(error instanceof MalformedError)) throw error;
-			this.end(`the node sent what no node sends: ${error.message}`);
+			this.end(`the node sent a malformed frame: ${error.message}`);
 		}
 	}
 

@@ -181,7 +181,7 @@ export class ClientConnection implements Submitter {
 
 	#hello(version: number, client: string): void {
 		if (version !== PROTOCOL_VERSION) throw new MalformedError(`protocol ${version}, not ${PROTOCOL_VERSION}`);
-		if (client === '') throw new MalformedError('a client of no client');
+		if (client === '') throw new MalformedError('a hello without a client');
 		if (!this.#clients.has(client)) this.#listen(client);
 		if (this.#isGreeted) return;
 		this.#isGreeted = true;
@@ -203,9 +203,9 @@ export class ClientConnection implements Submitter {
 
 	#write(bytes: Uint8Array): void {
 		const reader = new BatchReader(bytes);
-		if (!reader.nextBatch() || reader.count === 0) throw new MalformedError(reader.fault ?? 'a batch of no commands');
+		if (!reader.nextBatch() || reader.count === 0) throw new MalformedError(reader.fault ?? 'a batch without commands');
 		const { client, first, count } = reader;
-		if (!this.#clients.has(client)) throw new MalformedError('a batch of another client');
+		if (!this.#clients.has(client)) throw new MalformedError('a batch of a client that said no hello');
 		const why = faultOf(reader);
 		if (why !== null) return this.#refuse('write', first, count, why, false);
 		const { submissions, submitOptions } = this.#owner;

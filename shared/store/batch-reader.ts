@@ -130,12 +130,12 @@ export class BatchReader {
 		this.#end = bytes.length;
 		if (left <= CLIENT_AT) return this.#void('ends too early');
 		const length = this.#u32(start) + COUNT_AT;
-		if (length > left || length <= CLIENT_AT) return this.#void('a batch of a wrong length');
+		if (length > left || length <= CLIENT_AT) return this.#void('a batch with a wrong length');
 		this.#end = start + length;
 		this.count = this.#u32(start + COUNT_AT);
 		const clientChars = bytes[start + CLIENT_AT] as number;
 		this.#at = start + CLIENT_AT + 1 + clientChars;
-		if (clientChars === 0 || clientChars > CLIENT_CHARS_MAX) return this.#void('a batch of no client');
+		if (clientChars === 0 || clientChars > CLIENT_CHARS_MAX) return this.#void('a batch without a client');
 		if (this.#at > this.#end) return this.#void('ends too early');
 		if (textOf(bytes, this.#at - clientChars, this.#at) === OTHER) return this.#void('a client that is not ASCII');
 		this.client = asciiText(bytes, this.#at - clientChars, this.#at);
@@ -148,7 +148,7 @@ export class BatchReader {
 
 	#checkCommands(): void {
 		// A command takes at least one byte.
-		if (this.count > this.#end - this.#at) return this.#void('fewer commands than it says');
+		if (this.count > this.#end - this.#at) return this.#void('a batch with fewer commands than its count');
 		this.hasPlainKeys = true;
 		this.largestKeyBytes = 0;
 		this.largestValueBytes = 0;
@@ -161,7 +161,7 @@ export class BatchReader {
 			this.largestKeyBytes = Math.max(this.largestKeyBytes, this.#keyEnd - this.#keyAt);
 			this.largestValueBytes = Math.max(this.largestValueBytes, this.valueEnd - this.valueStart);
 		}
-		if (this.#wrong === null && this.#at !== this.#end) this.#void('bytes left over in a batch');
+		if (this.#wrong === null && this.#at !== this.#end) this.#void('a batch with bytes behind its commands');
 	}
 
 	/** Reads one command, and notes its fields. */
