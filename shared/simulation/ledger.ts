@@ -7,13 +7,13 @@
  *
  * @source Lamport, Paxos.tla: OneVote, OneValuePerBallot, VotesSafe, SafeAt, WontVoteIn, ChosenAt
  */
-import { sameBytes } from '../bytes/bytes.ts';
 import { type Ballot, ballotToText, compareBallots, NO_BALLOT, sameBallot } from '../paxos/ballot.ts';
 import type { Slot } from '../paxos/message.ts';
 import { countVotes, type Voters } from '../paxos/quorum.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import type { Value } from '../paxos/value.ts';
 import type { Counters } from './counters.ts';
+import { type Kept, KeptRecords, sameRecord } from './kept.ts';
 import { type ValueId, ValueIds } from './values.ts';
 
 export class Violation extends Error {
@@ -34,41 +34,16 @@ interface Vote {
 	voters: Voters;
 }
 
-/** A record in a log, and the number of its value; 0 where it has none. */
-interface Kept {
-	readonly record: DurableRecord;
-	readonly value: ValueId;
-}
-
 interface Chosen {
 	readonly value: ValueId;
 	readonly ballot: Ballot;
-}
-
-/** What one node has on disk, over all its lives. */
-class Acceptor {
-	/** Durable. */
-	promised: Ballot = NO_BALLOT;
-	/** In the log, perhaps not durable: what the process believes. */
-	promisedAppended: Ballot = NO_BALLOT;
-	/** By slot, the acceptance of the highest ballot in the log, perhaps not durable; and learned ones. */
-	readonly appended = new Map<Slot, { readonly ballot: Ballot; readonly value: ValueId }>();
-	/** Every slot up to here is chosen, as its durable records alone say. */
-	chosenDurably: Slot = 0;
-	/** Every durable record, in order. */
-	readonly durable: Kept[] = [];
-	/** Records in the log that are not durable, in order. */
-	readonly waiting: Kept[] = [];
-	/** How many of those were read back, and so may be in the system's memory only. */
-	readBack = 0;
-	highestSlot: Slot = 0;
 }
 
 export class Ledger {
 	/** Every slot up to here is chosen. */
 	chosenThrough: Slot = 0;
 	readonly #quorum: number;
-	readonly #acceptors: Acceptor[];
+	readonly #acceptors: KeptRecords[];
 	readonly #votes = new Map<Slot, Vote[]>();
 	readonly #chosen = new Map<Slot, Chosen>();
 	readonly #values = new ValueIds();
@@ -77,7 +52,7 @@ export class Ledger {
 	constructor(nodes: number, counters: Counters) {
 		this.#counters = counters;
 		this.#quorum = Math.floor(nodes / 2) + 1;
-		this.#acceptors = Array.from({ length: nodes }, () => new Acceptor());
+		this.#acceptors = Array.from({ length: nodes }, () => new KeptRecords());
 	}
 
 	/** A record went into a node's log. */
@@ -230,7 +205,7 @@ export class Ledger {
 		return this.#values.of(value);
 	}
 
-	#append(node: number, acceptor: Acceptor, { record, value }: Kept): void {
+	#append(node: number, acceptor: KeptRecords, { record, value }: Kept): void {
 		switch (record.kind) {
 			case 'promised':
 				if (compareBallots(record.ballot, acceptor.promisedAppended) < 0) {
@@ -250,27 +225,20 @@ export class Ledger {
 					);
 				}
 				acceptor.promisedAppended = record.ballot;
-				this.#remember(acceptor, record.slot, record.ballot, value);
+				acceptor.remember(record.slot, record.ballot, value);
 				return;
 			}
 			case 'learned':
 				this.#mustBeChosen(node, record.slot, value, 'a record');
-				this.#remember(acceptor, record.slot, record.ballot, value);
+				acceptor.remember(record.slot, record.ballot, value);
 				return;
 			case 'chosen':
 				return this.mustBeChosenThrough(node, record.through, 'a record');
 		}
 	}
 
-	#remember(acceptor: Acceptor, slot: Slot, ballot: Ballot, value: ValueId): void {
-		const before = acceptor.appended.get(slot);
-		if (before && compareBallots(before.ballot, ballot) > 0) return;
-		acceptor.appended.set(slot, { ballot, value });
-		if (slot > acceptor.highestSlot) acceptor.highestSlot = slot;
-	}
-
 	/** It is durable. */
-	#settle(node: number, acceptor: Acceptor, kept: Kept): void {
+	#settle(node: number, acceptor: KeptRecords, kept: Kept): void {
 		const { record, value } = kept;
 		acceptor.durable.push(kept);
 		if (record.kind === 'promised') acceptor.promised = record.ballot;
@@ -339,7 +307,7 @@ export class Ledger {
 		return undefined;
 	}
 
-	#acceptor(node: number): Acceptor {
+	#acceptor(node: number): KeptRecords {
 		const acceptor = this.#acceptors[node];
 		if (!acceptor) throw new RangeError(`there is no node ${node}`);
 		return acceptor;
@@ -349,14 +317,6 @@ export class Ledger {
 /** OneValuePerBallot. */
 function onlyValue({ ballot, value }: Vote, slot: Slot, other: ValueId): void {
 	if (value !== other) throw new Violation('OneValuePerBallot', `two values for ${describe(slot, ballot)}`);
-}
-
-function sameRecord(a: DurableRecord, b: DurableRecord): boolean {
-	if (a === b) return true;
-	if (a.kind === 'promised') return b.kind === 'promised' && sameBallot(a.ballot, b.ballot);
-	if (a.kind === 'chosen') return b.kind === 'chosen' && a.through === b.through;
-	if (b.kind !== a.kind) return false;
-	return a.slot === b.slot && sameBallot(a.ballot, b.ballot) && sameBytes(a.value, b.value);
 }
 
 function describe(slot: Slot, ballot: Ballot): string {
