@@ -258,16 +258,12 @@ export class PaxosAgent {
 
 	#timer(timer: Timer): void {
 		switch (timer) {
-			case 'election':
-				return this.#role.election();
-			case 'poll':
-				return this.#role.poll();
-			case 'heartbeat':
-				return this.#role.heartbeat();
 			case 'fetch':
 				return this.#learner.askedInVain();
 			case 'forward':
 				return this.#proposals.pending.retryRefused();
+			default:
+				return this.#role[timer]();
 		}
 	}
 

@@ -18,12 +18,16 @@ export interface Proposal {
 }
 
 export type Timer =
-	/** Was a leader heard since the last one? */
+	/** A follower: an election period is over, and a leader was heard in it, or not. */
 	| 'election'
-	/** A poll is to be sent. */
-	| 'poll'
-	/** A leader's beat: heartbeat, what was lost, and whether a quorum still answers. */
+	/** A candidate: an election period of its campaign is over, and no quorum has promised. */
+	| 'patience'
+	/** A leader: an election period is over, and a quorum has answered in it, or not. */
+	| 'quorum'
+	/** A leader: the next heartbeat is due. */
 	| 'heartbeat'
+	/** A follower that hears no leader: a poll is to be sent. */
+	| 'poll'
 	/** A node that was asked for what is chosen has not answered. */
 	| 'fetch'
 	/** What a leader had no room for may be forwarded again. */

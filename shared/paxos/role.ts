@@ -29,14 +29,15 @@ import type { Neighbours } from './neighbours.ts';
 import type { Poll } from './poll.ts';
 import type { Proposals } from './proposals.ts';
 import type { Reads } from './reads.ts';
-import { armElection, armHeartbeat, armPoll, armPollSoon } from './timers.ts';
+import { armHeartbeat, armPeriod, armPoll, armPollSoon } from './timers.ts';
 
 type Why = (AgentFact & { kind: 'role' })['why'];
 
+/** The timer of an election period, by role. */
+const PERIOD = { follower: 'election', candidate: 'patience', leader: 'quorum' } as const;
+
 export interface RoleState {
-	/** The campaign of a candidate. */
 	campaign: CampaignState | null;
-	/** The leadership of a leader. */
 	leadership: LeadershipState | null;
 	readonly leader: HeardLeaderState;
 	readonly candidacy: CandidacyState;
@@ -95,7 +96,7 @@ export class RoleMachine {
 	}
 
 	start(): void {
-		armElection(this.#context);
+		this.#armPeriod();
 		armPoll(this.#context);
 	}
 
@@ -160,7 +161,6 @@ export class RoleMachine {
 		if (forProposals) out.outcomes.push({ kind: 'attempt', ballot });
 		campaign.prepare();
 		this.#awaitLeader(ballot);
-		armElection(this.#context);
 	}
 
 	/** An acceptor has promised; perhaps a quorum has now. */
@@ -236,10 +236,9 @@ export class RoleMachine {
 
 	/** Too few answer, or no node that could tell what is chosen. */
 	#giveUp(): void {
-		const { ballot } = this;
-		const { out } = this.#context;
-		out.fact({ kind: 'givenUp', ballot });
-		out.outcomes.push({ kind: 'givenUp', ballot });
+		const givenUp = { kind: 'givenUp', ballot: this.ballot } as const;
+		this.#context.out.fact(givenUp);
+		this.#context.out.outcomes.push(givenUp);
 		this.#end('lostQuorum', []);
 	}
 
@@ -265,6 +264,7 @@ export class RoleMachine {
 		proposals.pending.leadershipEnded();
 		poll.stop();
 		reads.leadershipEnded();
+		this.#armPeriod();
 	}
 
 	/** A ballot is promised, to another node or this one: this node does not stand while its candidate may win. */
@@ -293,32 +293,35 @@ export class RoleMachine {
 
 	// Timers
 
-	/** An election period is over. */
+	/** The period that begins now is the role's own. The timer of another role may still fire, and says nothing then. */
+	#armPeriod(): void {
+		armPeriod(this.#context, PERIOD[this.role]);
+	}
+
+	/** A follower that has heard no leader for a whole period polls. */
 	election(): void {
-		armElection(this.#context);
-		if (this.#leadership) this.#lookForQuorum(this.#leadership);
-		else if (this.#campaign) this.#losePatience();
-		else this.#periodEnded();
-	}
-
-	/** A leader that no quorum answers, or that learns nothing, leads no more. In the second case it campaigns anew. */
-	#lookForQuorum(leadership: Leadership): void {
-		const hasQuorum = leadership.takeHasQuorum();
-		const isStuck = leadership.takeIsStuck();
-		if (hasQuorum && !isStuck) return;
-		this.#giveUp();
-		if (hasQuorum) this.#candidacy.due();
-	}
-
-	/** A campaign that reaches no quorum is given up, later each time. */
-	#losePatience(): void {
-		if (this.#candidacy.periodEnded()) this.#giveUp();
-	}
-
-	#periodEnded(): void {
+		if (this.role !== 'follower') return;
+		this.#armPeriod();
 		if (this.leader.periodEnded()) return;
 		if (!this.leader.isNone) this.#loseLeader('leaderSilent');
 		this.poll();
+	}
+
+	/** A campaign that reaches no quorum is given up, later each time. */
+	patience(): void {
+		if (!this.#campaign) return;
+		if (this.#candidacy.periodEnded()) this.#giveUp();
+		else this.#armPeriod();
+	}
+
+	/** A leader that no quorum answers, or that learns nothing, leads no more. In the second case it campaigns anew. */
+	quorum(): void {
+		if (!this.#leadership) return;
+		const hasQuorum = this.#leadership.takeHasQuorum();
+		const isStuck = this.#leadership.takeIsStuck();
+		if (hasQuorum && !isStuck) return this.#armPeriod();
+		this.#giveUp();
+		if (hasQuorum) this.#candidacy.due();
 	}
 
 	/** Polls, unless a leader or a candidate is heard. */

@@ -2,9 +2,10 @@
 
 import type { Context } from './config.ts';
 
-export function armElection({ out, config }: Context): void {
+/** An election period, which each role spends in its own way. */
+export function armPeriod({ out, config }: Context, timer: 'election' | 'patience' | 'quorum'): void {
 	const { electionMinMs, electionMaxMs } = config.timings;
-	out.timer('election', electionMinMs, electionMaxMs, true);
+	out.timer(timer, electionMinMs, electionMaxMs, true);
 }
 
 export function armHeartbeat({ out, config }: Context): void {

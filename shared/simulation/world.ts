@@ -73,6 +73,8 @@ const CODES = [
 	'turn',
 	'tend',
 	'election',
+	'patience',
+	'quorum',
 	'poll',
 	'heartbeat',
 	'fetch',

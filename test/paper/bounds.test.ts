@@ -196,7 +196,7 @@ describe('what a peer claims to know', () => {
 			lab.drop();
 			lab.timer('n3', 'heartbeat');
 			lab.deliver(among('n2', 'n3'));
-			lab.timer('n3', 'election');
+			lab.timer('n3', 'quorum');
 		}
 		lab.campaign('n3', 30);
 		lab.deliver(among('n2', 'n3'));

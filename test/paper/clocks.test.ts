@@ -154,7 +154,7 @@ describe('a node whose clock', () => {
 			lab.propose('n3', `alone ${round}`, 'self');
 			lab.campaign('n3', wrong);
 			lab.drop();
-			for (let period = 0; period < 8; period++) lab.timer('n3', 'election');
+			for (let period = 0; period < 8; period++) lab.timer('n3', 'patience');
 		}
 		lab.drop();
 		lab.setClock('n3', NOW);

@@ -175,7 +175,7 @@ describe('what a promise says to be chosen', () => {
 			lab.timer('n3', 'heartbeat');
 			lab.deliver(among('n2', 'n3'));
 			lab.drop();
-			lab.timer('n3', 'election');
+			lab.timer('n3', 'quorum');
 		}
 		lab.campaign('n3', 30);
 		lab.deliver(among('n2', 'n3'));
@@ -308,9 +308,9 @@ describe('7. before preparing because the leader seems gone, a node polls', () =
 		const lab = new Lab(3);
 		lab.elect('n1', 10);
 		lab.deliver();
-		lab.timer('n1', 'election');
+		lab.timer('n1', 'quorum');
 		lab.drop();
-		lab.timer('n1', 'election');
+		lab.timer('n1', 'quorum');
 		expect(lab.agent('n1').view().role).toBe('follower');
 	});
 });
@@ -558,7 +558,7 @@ describe('a copy of its state', () => {
 				...waiting
 					.filter(({ to }) => to === id)
 					.map(({ from, message }) => ({ kind: 'receive', from, message }) as const),
-				...(['heartbeat', 'fetch', 'forward', 'election', 'election', 'poll'] as const).map(
+				...(['heartbeat', 'fetch', 'forward', 'election', 'election', 'patience', 'quorum', 'poll'] as const).map(
 					(timer) => ({ kind: 'timer', timer }) as const,
 				),
 				{ kind: 'campaign', now: { ms: 30, ns: 0 } },

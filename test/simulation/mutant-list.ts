@@ -346,7 +346,13 @@ export const MUTANTS: readonly Mutant[] = [
 		'				return;\n',
 	]),
 	one(37, 'a lost ask for a read is never sent again', AGENT, '		this.#reads.askAgain(peer);\n', ''),
-	one(38, 'a leader without a quorum holds on', ROLE, 'if (hasQuorum && !isStuck) return;', 'if (leadership) return;'),
+	one(
+		38,
+		'a leader without a quorum holds on',
+		ROLE,
+		'if (hasQuorum && !isStuck) return this.#armPeriod();',
+		'if (this.#leadership) return this.#armPeriod();',
+	),
 	one(
 		38,
 		'a node that hears no leader campaigns without asking',
