@@ -23,8 +23,10 @@ export interface SwarmAnswer {
 /** A node holds a request for this long while there is no leader, beyond its own time limit. */
 const LEADER_WAIT_MS = 3000;
 const NETWORK_MS = 1000;
-/** A node that has not said within this time that it is alive is tried last. */
-const ALIVE_WITHIN_MS = 500;
+/** A node that has not said that it is alive so long after another one did is tried last. */
+const SILENT_AFTER_MS = 500;
+/** For how long a node is waited for that says it. */
+const ALIVE_WITHIN_MS = 2000;
 
 /** Failures before there was a connection, so nothing was sent. */
 const NOT_CONNECTED: readonly unknown[] = [
@@ -70,18 +72,22 @@ export async function askAny(
 	throw new CommandError(`No node could answer.\n${failures.join('\n')}`, { status: EXIT.unavailable });
 }
 
-/** The endpoints in their order, with silent ones last. One that cannot be reached fails at once, and is not silent. */
+/**
+ * The endpoints in their order, with silent ones last. One that cannot be reached fails at once, and is not silent.
+ * The first answer starts the clock, so that a program that is itself slow does not take all nodes for silent.
+ */
 async function silentLast(endpoints: readonly string[]): Promise<readonly string[]> {
 	if (endpoints.length < 2) return endpoints;
-	const said = await Promise.all(
-		endpoints.map(async (endpoint) => {
-			const tried = await ask(endpoint, { method: 'GET', path: '/livez' }, ALIVE_WITHIN_MS);
-			return { endpoint, isSilent: tried.kind === 'silent' };
-		}),
-	);
-	return [...said.filter(({ isSilent }) => !isSilent), ...said.filter(({ isSilent }) => isSilent)].map(
-		({ endpoint }) => endpoint,
-	);
+	const silent = new Set(endpoints);
+	const given = new AbortController();
+	const asks = endpoints.map(async (endpoint) => {
+		const tried = await ask(endpoint, { method: 'GET', path: '/livez' }, ALIVE_WITHIN_MS, given.signal);
+		if (given.signal.aborted || tried.kind === 'silent') return;
+		silent.delete(endpoint);
+		if (tried.kind === 'answered') setTimeout(() => given.abort(), SILENT_AFTER_MS).unref();
+	});
+	await Promise.all(asks);
+	return [...endpoints.filter((each) => !silent.has(each)), ...silent];
 }
 
 /** One request to one node. Never rejects. */
@@ -89,12 +95,14 @@ export async function ask(
 	endpoint: string,
 	{ method, path, body, contentType }: SwarmRequest,
 	timeoutMs: number,
+	signal?: AbortSignal,
 ): Promise<Tried> {
 	try {
+		const limit = AbortSignal.timeout(timeoutMs);
 		const response = await fetch(endpoint + path, {
 			method,
 			redirect: 'error',
-			signal: AbortSignal.timeout(timeoutMs),
+			signal: signal ? AbortSignal.any([limit, signal]) : limit,
 			...(body === undefined ? {} : { body }),
 			...(contentType === undefined ? {} : { headers: { 'content-type': contentType } }),
 		});
