@@ -8,6 +8,7 @@
  */
 import { type Disk, type Done, NoRoomError } from '../disk/disk.ts';
 import { MANIFEST_NAME } from '../disk/manifest.ts';
+import { Platter, type Snapshot } from './platter.ts';
 import type { Random } from './random.ts';
 import type { Instant } from './schedule.ts';
 
@@ -37,9 +38,7 @@ interface File {
 	/** The bytes that a process reads. */
 	memory: Uint8Array;
 	/** The durable bytes. */
-	platter: Uint8Array;
-	/** A copy of the durable bytes, while it is up to date. */
-	copy: Uint8Array | undefined;
+	readonly platter: Platter;
 	/** The sectors that were written and not flushed. */
 	readonly dirty: Set<number>;
 }
@@ -49,6 +48,8 @@ interface Noted {
 	readonly now: ReadonlyMap<string, Uint8Array>;
 	readonly before: ReadonlyMap<string, Uint8Array>;
 }
+
+type Snapshots = ReadonlyMap<string, Snapshot>;
 
 export class SimulatedDisk implements Disk {
 	/** The bounds of the time of a flush, which is drawn each time, microseconds. */
@@ -65,7 +66,8 @@ export class SimulatedDisk implements Disk {
 	torn = 0;
 	/** The number of torn frames at the beginning of a segment. */
 	tornAtStart = 0;
-	noted: Noted = { now: new Map(), before: new Map() };
+	#notedNow: Snapshots = new Map();
+	#notedBefore: Snapshots = new Map();
 
 	readonly #random: Random;
 	readonly #files = new Map<string, File>();
@@ -78,6 +80,10 @@ export class SimulatedDisk implements Disk {
 		this.#random = random;
 		this.#runtime = runtime;
 		this.restore(files);
+	}
+
+	get noted(): Noted {
+		return { now: bytesOf(this.#notedNow), before: bytesOf(this.#notedBefore) };
 	}
 
 	list(): readonly string[] {
@@ -102,7 +108,7 @@ export class SimulatedDisk implements Disk {
 	write(name: string, offset: number, bytes: Uint8Array, done: Done): void {
 		if (offset + bytes.length > this.#file(name).memory.length)
 			throw new DiskError('a write beyond the end of the file');
-		const notes = name === MANIFEST_NAME ? this.#platters() : undefined;
+		const notes = name === MANIFEST_NAME ? this.#snapshots() : undefined;
 		const begin = () => {
 			const file = this.#file(name);
 			file.memory.set(bytes, offset);
@@ -127,7 +133,10 @@ export class SimulatedDisk implements Disk {
 			}
 			this.#keep(file, [...file.dirty]);
 			file.dirty.clear();
-			if (notes) this.noted = { before: this.noted.now, now: notes };
+			if (notes) {
+				this.#notedBefore = this.#notedNow;
+				this.#notedNow = notes;
+			}
 			done(null);
 		});
 	}
@@ -150,20 +159,20 @@ export class SimulatedDisk implements Disk {
 	losePower(): void {
 		for (const file of this.#files.values()) {
 			this.#tear(file);
-			file.memory = file.platter.slice();
+			file.memory = file.platter.bytes();
 		}
 	}
 
 	/** A copy of what is durable. */
 	save(): NamedBytes[] {
-		return [...this.#files].map(([name, { platter }]) => ({ name, bytes: platter.slice() }));
+		return [...this.#files].map(([name, { platter }]) => ({ name, bytes: platter.bytes() }));
 	}
 
 	/** Other files take the place of those that are there, whole and durable. */
 	restore(files: readonly NamedBytes[]): void {
 		this.#files.clear();
 		for (const { name, bytes } of files) {
-			this.#files.set(name, { memory: bytes.slice(), platter: bytes.slice(), copy: undefined, dirty: new Set() });
+			this.#files.set(name, { memory: bytes.slice(), platter: new Platter(bytes), dirty: new Set() });
 		}
 	}
 
@@ -185,28 +194,17 @@ export class SimulatedDisk implements Disk {
 	}
 
 	#keep(file: File, sectors: readonly number[]): void {
-		file.copy = undefined;
-		for (const at of sectors) file.platter.set(file.memory.subarray(at, at + SECTOR_BYTES), at);
+		for (const at of sectors) file.platter.write(at, file.memory.subarray(at, at + SECTOR_BYTES));
 	}
 
 	#create(name: string, bytes: number): void {
 		this.freeBytes -= bytes;
-		const file = {
-			memory: new Uint8Array(bytes),
-			platter: new Uint8Array(bytes),
-			copy: undefined,
-			dirty: new Set<number>(),
-		};
-		this.#files.set(name, file);
+		const memory = new Uint8Array(bytes);
+		this.#files.set(name, { memory, platter: new Platter(memory), dirty: new Set() });
 	}
 
-	#platters(): ReadonlyMap<string, Uint8Array> {
-		return new Map(
-			[...this.#files].map(([name, file]) => {
-				file.copy ??= file.platter.slice();
-				return [name, file.copy];
-			}),
-		);
+	#snapshots(): Snapshots {
+		return new Map([...this.#files].map(([name, { platter }]) => [name, platter.snapshot()]));
 	}
 
 	#file(name: string): File {
@@ -221,6 +219,10 @@ export class SimulatedDisk implements Disk {
 		this.#busyUntil = Math.max(this.#busyUntil, this.#runtime.now) + latencyUs;
 		this.#runtime.at(this.#busyUntil, act);
 	}
+}
+
+function bytesOf(snapshots: Snapshots): ReadonlyMap<string, Uint8Array> {
+	return new Map([...snapshots].map(([name, { bytes }]) => [name, bytes]));
 }
 
 function isOfKind(kind: WriteKind, name: string, offset: number, bytes: Uint8Array): boolean {
