@@ -22,7 +22,7 @@ import { crc32c } from './crc32c.ts';
 export const SECTOR_BYTES = 512;
 const SUM_BYTES = 4;
 const SUM_AT = SECTOR_BYTES - SUM_BYTES;
-/** Tag and sequence. */
+/** The tag, and the low half of the sequence. */
 const HEAD_BYTES = 5;
 const FRAME_HEAD_BYTES = 21;
 const FIRST_BODY_BYTES_MAX = SUM_AT - FRAME_HEAD_BYTES;
@@ -41,21 +41,21 @@ export interface FrameHeader {
 	readonly sequence: number;
 	/** The checksum of the first sector of the frame before; 0 for the first frame. It binds all frames before this one. */
 	readonly previous: number;
-	/** Of the checksums of all sectors but the first: they were written together. */
+	/** The sum over the checksums of all sectors but the first. It proves that they were written together. */
 	readonly sectorsSum: number;
-	/** Of the first sector, and so of everything above. */
+	/** The checksum of the first sector, and so of all the fields above. */
 	readonly checksum: number;
 }
 
 /** What a sector is at a place where the frame `sequence` may have been written. */
 export type SectorState =
-	/** All zeros, or of an earlier frame. */
+	/** The sector holds zeros, or was written with an earlier frame. */
 	| 'old'
-	/** Of that very frame, as it was written. */
+	/** The sector is as it was written with that very frame. */
 	| 'new'
-	/** Of a later frame. */
+	/** The sector was written with a later frame. */
 	| 'later'
-	/** Anything else. */
+	/** The sector holds anything else. */
 	| 'damaged';
 
 /** How many bytes a frame takes, whole sectors, for a body of so many. */
@@ -72,7 +72,7 @@ export function bodyBytesWithin(bytes: number): number {
 /**
  * Writes a frame over the first `frameBytes(body.length)` bytes of `into`.
  *
- * @param address the number of its first sector, counted through the whole log: see `Addresses`
+ * @param address the number of its first sector, counted through the whole log: see `addressOf`
  * @returns the checksum of its first sector, which the next frame takes as `previous`
  */
 export function writeFrame(
@@ -173,12 +173,12 @@ export function isZero(bytes: Uint8Array, offset: number): boolean {
 	return true;
 }
 
-/** The place is where the sum begins: no two places of one log begin alike. */
+/** The sum begins with the place of the sector, so the same bytes have another sum at any other place of the log. */
 function sumOf(bytes: Uint8Array, offset: number, address: number): number {
 	return crc32c(bytes, offset, offset + SUM_AT, (address + offset / SECTOR_BYTES) >>> 0);
 }
 
-/** The order counts too. */
+/** The sum of sums with one more. It depends on their order too. */
 function folded(sums: number, sum: number): number {
 	return (((sums << 1) | (sums >>> 31)) ^ sum) >>> 0;
 }

@@ -18,22 +18,22 @@ import { type Place, type Recovered, readLog } from './recover.ts';
 import { Segments } from './segments.ts';
 
 export interface LogHandlers {
-	/** Every record up to this position is durable; 0: all that was read at the start is. Grows. */
+	/** Every record up to this position is durable. Position 0 stands for all that was read at the start. It only grows. */
 	durable(through: number): void;
 	/** The log has ended. Called once, and nothing else after it. */
 	failed(error: Error): void;
-	/** One flush is done: so many records, so many bytes on disk. */
+	/** One flush is done. It made so many records durable, and took so many bytes on disk. */
 	flushed(records: number, bytes: number): void;
-	/** The disk has no room for the next segment, for this reason; or it has room again, after it had none: null. */
+	/** The disk has no room for the next segment, for the reason `lack`. Null: it has room again, after it had none. */
 	room(lack: NoRoomError | null): void;
 }
 
 export interface LogOptions {
-	/** The one that the log was made for: see `Manifest`. */
+	/** The owner that the log was made for: see `Manifest.owner`. */
 	readonly owner: string;
 }
 
-/** What was left of a torn frame, and is cut off. */
+/** The place of what a torn frame left behind. Zeros are written over it. */
 export interface Repair {
 	readonly file: string;
 	readonly offset: number;
@@ -51,13 +51,13 @@ export const SEGMENT_BYTES_DEFAULT = 16 * 1024 * 1024;
 
 /** What waits is split into frames of about this size, so that word of what is durable comes steadily. */
 const FRAME_BYTES_GOAL = 4 * 1024 * 1024;
-/** At most what a record takes apart from its value. */
+/** A record takes at most so many bytes beside its value. */
 const RECORD_OVERHEAD_BYTES_MAX = 128;
-/** The next segment is made when so much of one is used, and so is there when it is needed. */
+/** The share of a segment that is used when the next one is made, so that it is there when it is needed. */
 const USED_BEFORE_NEXT_IS_MADE = 0.5;
-/** While there is no room for another segment, so much of the last one is kept for records without a value. */
+/** The share of the last segment that is kept for records without a value while there is no room for another. */
 const RESERVED = 1 / 8;
-/** More than this waits only where the disk does not keep up: some seconds of a busy swarm. */
+/** A busy swarm writes so much in some seconds. Where more waits, the disk does not keep up. */
 export const WAITING_BYTES_MAX = 32 * 1024 * 1024;
 
 interface Batch {
@@ -75,7 +75,7 @@ export class Log {
 	readonly #segments: Segments;
 	/** Where the next frame goes, unless it is too big for what is left of the segment. */
 	#end: Place;
-	/** Of the first sector of that segment. */
+	/** The address of the first sector of the segment that `#end` is in: see `addressOf`. */
 	#address: number;
 	#sequence: number;
 	/** The checksum of the first sector of the last frame. */
@@ -86,7 +86,7 @@ export class Log {
 	#frame = new Uint8Array(0);
 	/** Records that wait, in order: whole batches, then those that are still collected. */
 	readonly #batches: Batch[] = [];
-	/** Of all batches. */
+	/** The bytes of all batches. */
 	#batchesBytes = 0;
 	readonly #collecting = new Writer(64 * 1024);
 	#collected = 0;
@@ -137,7 +137,7 @@ export class Log {
 		this.#repair(recovered);
 	}
 
-	/** Every record up to this position is durable. -1: not even what was read at the start is, yet. */
+	/** Every record up to this position is durable. -1: it is not yet sure that even those read at the start are. */
 	get durableThrough(): number {
 		return this.#durable;
 	}
@@ -311,7 +311,7 @@ export class Log {
 		this.#writeNext();
 	}
 
-	/** Whether to go on after a call to the disk. */
+	/** Whether the log goes on after a call to the disk. */
 	#succeeded(error: Error | null): boolean {
 		if (this.#state !== 'open') return false;
 		if (!error) return true;

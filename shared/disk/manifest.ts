@@ -21,7 +21,7 @@ export const MANIFEST_BYTES = 2 * PAGE_BYTES;
 /** "pxl", and the format of the manifest and of the frames. */
 const MAGIC = [0x70, 0x78, 0x6c, 0x02] as const;
 const SUM_AT = SECTOR_BYTES - 4;
-/** It fits into the sector with all else. */
+/** An owner of so many bytes fits into the sector with everything else. */
 const OWNER_BYTES_MAX = 256;
 
 /** The smallest segment has room for a record with a value of some size; the largest can be read at once. */
@@ -30,12 +30,12 @@ export const SEGMENT_BYTES_MAX = 1024 * 1024 * 1024;
 export const SEGMENTS_MAX = 1_000_000;
 
 export interface Manifest {
-	/** One more each time. */
+	/** It grows by one each time that the manifest is written. */
 	readonly version: number;
 	/** Names one life of one node's disk: no other log is ever of the same owner. */
 	readonly owner: string;
 	readonly segmentBytes: number;
-	/** The segments 1 to this are there. One more may be, unused: it is made before the manifest tells of it. */
+	/** The segments 1 to this are there. One more may be there, unused: it is made before the manifest tells of it. */
 	readonly segments: number;
 	/** Every frame up to this one was durable when the manifest was written. */
 	readonly reached: number;

@@ -55,11 +55,11 @@ export interface Recovered {
 	readonly remains: readonly Remains[];
 }
 
-/** Before a file is read, and after each few frames. */
+/** How far the reading is. There is a step before each file, and after every few frames of it. */
 export interface ReadStep {
 	/** The file that is read next; null where a file is not finished. */
 	readonly next: string | null;
-	/** How much was read, of all files. */
+	/** So many bytes of all files were read. */
 	readonly bytes: number;
 	readonly bytesOfAll: number;
 	readonly records: number;
@@ -68,7 +68,7 @@ export interface ReadStep {
 /** How much of a file is looked at in one step. */
 const STEP_BYTES = 256 * 1024;
 
-/** As `readInSteps`, in one go. */
+/** Does all that `readInSteps` does, at once. */
 export function readLog(disk: Disk, owner: string): Recovered {
 	const steps = readInSteps(disk, owner);
 	for (;;) {
@@ -177,7 +177,7 @@ class Walk {
 		return (this.last?.header.sequence ?? 0) + 1;
 	}
 
-	/** False where the frame is not whole. */
+	/** Takes one frame into `records`. False where the frame is not whole. */
 	#take(segment: number, bytes: Uint8Array, offset: number, header: FrameHeader, address: number): boolean {
 		const file = segmentName(segment);
 		if (header.previous !== (this.last?.header.checksum ?? 0)) {

@@ -7,9 +7,9 @@
 import { type Disk, NoRoomError } from './disk.ts';
 import { addressOf, MANIFEST_NAME, type Manifest, manifestOffset, segmentName, writeManifest } from './manifest.ts';
 
-/** The log. */
+/** What the segments need of the log. */
 export interface SegmentsOwner {
-	/** Whether to go on after a call to the disk. */
+	/** Whether the log goes on after a call to the disk. */
 	succeeded(error: Error | null): boolean;
 	/** Every frame up to this one is durable. */
 	reached(): number;
@@ -22,11 +22,11 @@ export interface SegmentsOwner {
 export class Segments {
 	readonly #disk: Disk;
 	readonly #owner: SegmentsOwner;
-	/** As it is on disk. */
+	/** The manifest as it is on disk. */
 	#manifest: Manifest;
-	/** A version of it is being written. */
+	/** Whether a version of the manifest is being written. */
 	#noting = false;
-	/** Files that are there: at most one more than the manifest tells of. */
+	/** The number of segment files: at most one more than the manifest tells of. */
 	#made: number;
 	#making = false;
 	#hasRoom = true;
@@ -38,12 +38,12 @@ export class Segments {
 		this.#owner = owner;
 	}
 
-	/** Of each. */
+	/** The size of each segment, bytes. */
 	get bytes(): number {
 		return this.#manifest.segmentBytes;
 	}
 
-	/** Those that may be written to are numbered from 1 to this. */
+	/** The number of segments that may be written to; they are numbered from 1. */
 	get count(): number {
 		return this.#manifest.segments;
 	}
