@@ -8,7 +8,7 @@ import type { Profiler } from 'node:inspector';
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Unreached } from './unreached.ts';
+import { namedBy, REFUSAL, type Unreached } from './named.ts';
 
 /** The rooms of production code that the simulator runs. */
 export const ROOMS = ['bytes', 'client', 'disk', 'paxos', 'replica', 'store'] as const;
@@ -75,27 +75,20 @@ export class Coverage {
 	 * more. An entry that a seed has reached is no fault, because rare lines are reached now and then.
 	 */
 	problems(named: readonly Unreached[]): string[] {
-		const isNamed = new Set(named.flatMap(({ file, lines }) => lines.map((line) => `${file} ${line}`)));
-		const problems = this.#unreached()
-			.filter(({ file, text }) => !isNamed.has(`${file} ${text}`))
+		const entries = named.map(namedBy);
+		const places = new Set(entries.flatMap((entry) => entry.places));
+		const missing = this.#unreached()
+			.filter(({ file, number, text }) => !REFUSAL.test(text) && !places.has(`${file}:${number}`))
 			.map(({ file, number, text }) => `no seed reaches ${file}:${number}, and unreached.ts does not name it: ${text}`);
-		for (const { file, lines } of named) {
-			const texts = new Set(
-				readFileSync(file, 'utf8')
-					.split('\n')
-					.map((line) => line.trim()),
-			);
-			for (const line of lines) if (!texts.has(line)) problems.push(`unreached.ts names what ${file} lacks: ${line}`);
-		}
-		return problems;
+		return [...missing, ...entries.flatMap((entry) => entry.problems)];
 	}
 
 	/** The entries that seeds have reached, and that could be left out. */
 	reachedThoughNamed(named: readonly Unreached[]): string[] {
-		const unreached = new Set(this.#unreached().map(({ file, text }) => `${file} ${text}`));
-		return named.flatMap(({ file, lines }) =>
-			lines.filter((line) => !unreached.has(`${file} ${line}`)).map((line) => `${file}: ${line}`),
-		);
+		const unreached = new Set(this.#unreached().map(({ file, number }) => `${file}:${number}`));
+		return named
+			.filter((entry) => !namedBy(entry).places.some((place) => unreached.has(place)))
+			.map(({ file, why }) => `${file}: ${why}`);
 	}
 
 	#unreached(): Line[] {

@@ -15,6 +15,7 @@ const WORKER_FILES = [
 	'seed-worker.ts',
 	'seeds.ts',
 	'coverage.ts',
+	'named.ts',
 	'unreached.ts',
 	'explore-worker.ts',
 ];
