@@ -132,9 +132,11 @@ export class Links {
 
 	/** `node` is paused from now on. If that lasts, its peers end their connections to it. */
 	paused(node: SimulatedNode): void {
+		const { pauses } = node;
 		for (const connection of this.#of(node)) {
 			this.#afterSilence(connection, () => {
-				if (!node.paused || !connection.stands) return;
+				// It may have gone on since then, and stand still again.
+				if (!node.paused || node.pauses !== pauses || !connection.stands) return;
 				this.#world.counters.linksEndedByPause++;
 				this.#end(connection);
 				this.#noticeEnd(connection, false);

@@ -80,6 +80,8 @@ export class SimulatedNode {
 	epoch = 0;
 	process: Process | undefined;
 	paused = false;
+	/** How often it was paused. */
+	pauses = 0;
 	/** What became of its files: it may refuse to start. */
 	damage: Damage | undefined;
 	/** Its files are an older copy of what they were. */

@@ -286,6 +286,7 @@ export class World implements Surroundings {
 	/** The process stands still: everything that is for it waits, in order. */
 	pause(node: SimulatedNode): void {
 		node.paused = true;
+		node.pauses++;
 		this.#deferred.set(node, []);
 		this.links.paused(node);
 	}
