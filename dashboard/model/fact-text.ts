@@ -128,6 +128,8 @@ function messageText(message: JsonMessage, names: BallotNames): string {
 			return `heartbeat ${message.round}, chosen through ${message.chosenThrough}`;
 		case 'confirm':
 			return `confirm ${message.round}`;
+		case 'handOver':
+			return 'stand in my place';
 		case 'poll':
 			return 'poll: do you hear a leader?';
 		case 'pollReply':
@@ -153,6 +155,7 @@ function messageText(message: JsonMessage, names: BallotNames): string {
 
 const CAMPAIGN_WHY = {
 	noLeader: ' because it hears no leader',
+	handedOver: ' because the leader stands still too often, and asked it to',
 	proposal: ' for a proposal of its own',
 	contest: ' to contest slot',
 } as const;

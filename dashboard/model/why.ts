@@ -21,6 +21,8 @@ export function whyPrepare(round: Round, decision: Decision, names: BallotNames)
 			return `${proposer} runs both phases itself: it asks every node to promise ${ballot}.`;
 		case 'noLeader':
 			return `${proposer} heard no leader, so it asks every node to promise ${ballot}.`;
+		case 'handedOver':
+			return `The leader stood still too often and asked ${proposer} to take its place, so it asks every node to promise ${ballot}.`;
 		case undefined:
 			return decision.before
 				? 'It was over before this page was opened; shown is what the nodes hold now.'

@@ -39,6 +39,7 @@ export function glyphOf(kind: MessageKind): GlyphKind {
 		case 'trimmed':
 			return 'learn';
 		case 'heartbeat':
+		case 'handOver':
 		case 'poll':
 		case 'fetch':
 		case 'forward':

@@ -91,8 +91,8 @@ export class Acceptor {
 	heartbeat(from: NodeId, { ballot, round }: Heartbeat): void {
 		if (compareBallots(ballot, this.state.promised) < 0) return this.#refuse(from, 'heartbeat', ballot, 0);
 		if (round === 0) return;
-		const { out, nowMs: timeMs } = this.#context;
-		out.now(from, { kind: 'confirm', ballot, round, chosenThrough: this.#log.chosenThrough, timeMs });
+		const { out, nowMs: timeMs, stillMs } = this.#context;
+		out.now(from, { kind: 'confirm', ballot, round, chosenThrough: this.#log.chosenThrough, stillMs, timeMs });
 	}
 
 	#promise(ballot: Ballot, reported: number): void {

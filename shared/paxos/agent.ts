@@ -12,6 +12,7 @@ import { Clocks } from './clocks.ts';
 import type { AgentConfig, Context } from './config.ts';
 import type { Effects } from './effects.ts';
 import type { Event, Moment, Timer } from './event.ts';
+import { Handover } from './handover.ts';
 import type { Leadership } from './leadership.ts';
 import { Learner } from './learner.ts';
 import { type LogEntry, LogReplay, SlotLog } from './log.ts';
@@ -36,6 +37,7 @@ export class PaxosAgent {
 	readonly #proposals: Proposals;
 	readonly #reads: Reads;
 	readonly #poll: Poll;
+	readonly #handover: Handover;
 	readonly #neighbours: Neighbours;
 	readonly #role: RoleMachine;
 	#appliedThrough: Slot;
@@ -60,6 +62,7 @@ export class PaxosAgent {
 			out: new Outbox(false),
 			nowMs: 0,
 			steadyMs: 0,
+			stillMs: 0,
 			epoch: state?.epoch ?? 0,
 			promised: () => this.#acceptor.promised,
 			chosenThrough: () => this.#log.chosenThrough,
@@ -72,6 +75,7 @@ export class PaxosAgent {
 		this.#proposals = new Proposals(context, log, state?.pending);
 		this.#reads = new Reads(context, state?.reads);
 		this.#poll = new Poll(context, state?.poll);
+		this.#handover = new Handover(context, state?.handover);
 		this.#neighbours = new Neighbours(context, state?.neighbours);
 		const rooms = {
 			context,
@@ -88,11 +92,12 @@ export class PaxosAgent {
 	}
 
 	/** @throws InvariantError when something happened that must not: the node has to stop */
-	step(event: Event, { wallMs, steadyMs }: Moment): Effects {
+	step(event: Event, { wallMs, steadyMs, stillMs }: Moment): Effects {
 		const out = new Outbox(this.watched);
 		this.#context.out = out;
 		this.#context.nowMs = Math.max(0, Math.floor(wallMs));
 		this.#context.steadyMs = Math.max(0, Math.floor(steadyMs));
+		this.#context.stillMs = stillMs;
 		const chosenBefore = this.#log.chosenThrough;
 		const leaderBefore = this.#role.leader.ballot;
 		this.#dispatch(event);
@@ -134,6 +139,7 @@ export class PaxosAgent {
 			pending: this.#proposals.pending.state,
 			reads: this.#reads.state,
 			poll: this.#poll.state,
+			handover: this.#handover.state,
 			neighbours: this.#neighbours.state,
 			role: this.#role.state,
 		};
@@ -209,7 +215,10 @@ export class PaxosAgent {
 			case 'confirm':
 				if (!sameBallot(message.ballot, this.#role.ballot)) return;
 				this.#role.leadership?.confirmed(from, message.chosenThrough);
+				this.#handover.confirmed(from, message);
 				return this.#reads.confirmed(from, message.round);
+			case 'handOver':
+				return this.#role.candidacy.handedOver(message.ballot, this.#role.leader.ballot);
 			case 'poll':
 				return this.#neighbours.reply(from, message, this.#role.leader.hearing);
 			case 'pollReply':
@@ -262,6 +271,12 @@ export class PaxosAgent {
 				return this.#learner.askedInVain();
 			case 'forward':
 				return this.#proposals.pending.retryRefused();
+			case 'quorum':
+				this.#handover.periodEnded();
+				return this.#role.quorum();
+			case 'heartbeat':
+				this.#role.heartbeat();
+				return this.#handover.beat(this.#role.ballot);
 			default:
 				return this.#role[timer]();
 		}
@@ -340,6 +355,11 @@ function replayed(records: Iterable<DurableRecord>, { slotsAheadMax }: AgentConf
 }
 
 /** What a proposer sends under a ballot of its own. */
-function isProposers(message: Message): message is Message & { kind: 'prepare' | 'accept' | 'heartbeat' } {
-	return message.kind === 'prepare' || message.kind === 'accept' || message.kind === 'heartbeat';
+function isProposers(message: Message): message is Message & { kind: 'prepare' | 'accept' | 'heartbeat' | 'handOver' } {
+	return (
+		message.kind === 'prepare' ||
+		message.kind === 'accept' ||
+		message.kind === 'heartbeat' ||
+		message.kind === 'handOver'
+	);
 }

@@ -42,6 +42,15 @@ export const FORWARDS_MAX = 65_536;
 /** A node that lags by more slots than this lets a node that knows more stand for election first. */
 export const LAG_SLOTS_MAX = 256;
 
+/** A leader that stood still for longer than this, as `Moment.stillMs` counts it, hands over. Milliseconds. */
+export const STILL_MS_MAX = 2500;
+
+/** A node to hand over to stood still for less than the leader by this factor. */
+export const STEADIER_FACTOR = 2;
+
+/** A node hands over once in so long at most, whatever comes of it. Milliseconds. */
+export const HANDOVER_EVERY_MS = 10_000;
+
 /** So many polls in a row it does so: then nobody else stands, and it does. */
 export const YIELDS_MAX = 3;
 

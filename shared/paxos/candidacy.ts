@@ -5,6 +5,7 @@
  * @source Paxos Made Simple 2.4 (two proposers that never let each other finish)
  */
 
+import { type Ballot, compareBallots } from './ballot.ts';
 import type { Context } from './config.ts';
 import { armCampaign, armCampaignAfterHalts } from './timers.ts';
 
@@ -14,6 +15,8 @@ const HALTS_MAX = 6;
 export interface CandidacyState {
 	/** A quorum hears no leader, and this node has asked for the time to campaign. */
 	due: boolean;
+	/** The leader that has asked this node to take its place, and this node has asked for the time to campaign; null for none. */
+	handedOver: Ballot | null;
 	/** A proposal wants a campaign, and this node has asked for the time to begin it. */
 	asked: boolean;
 	/** How many election periods the campaign has lasted. */
@@ -28,12 +31,23 @@ export class Candidacy {
 
 	constructor(context: Context, state?: CandidacyState) {
 		this.#context = context;
-		this.state = state ?? { due: false, asked: false, periods: 0, halts: 0 };
+		this.state = state ?? { due: false, handedOver: null, asked: false, periods: 0, halts: 0 };
 	}
 
 	/** No leader is heard by a quorum: asks for a campaign at once. */
 	due(): void {
 		this.state.due = true;
+		armCampaign(this.#context);
+	}
+
+	/**
+	 * The leader of `ballot` asks this node to take its place. It leads on, and may be heard, meanwhile.
+	 *
+	 * @param leader the ballot of the leader that this node hears; NO_BALLOT for none
+	 */
+	handedOver(ballot: Ballot, leader: Ballot): void {
+		if (!this.#isLatest(ballot, leader)) return;
+		this.state.handedOver = ballot;
 		armCampaign(this.#context);
 	}
 
@@ -52,18 +66,22 @@ export class Candidacy {
 	/**
 	 * The time to campaign has come.
 	 *
-	 * @returns whether the campaign is due because no leader is heard
+	 * @param leader the ballot of the leader that this node hears; NO_BALLOT for none
+	 * @returns why the campaign is due, whatever is proposed here; null where it is not
 	 */
-	take(): boolean {
-		const { due } = this.state;
+	take(leader: Ballot): 'noLeader' | 'handedOver' | null {
+		const { due, handedOver } = this.state;
 		this.state.due = false;
+		this.state.handedOver = null;
 		this.state.asked = false;
-		return due;
+		if (handedOver !== null && this.#isLatest(handedOver, leader)) return 'handedOver';
+		return due && leader.node === '' ? 'noLeader' : null;
 	}
 
 	/** Another role begins: nothing is left of what this one waited for. */
 	begin(): void {
 		this.state.due = false;
+		this.state.handedOver = null;
 		this.state.periods = 0;
 	}
 
@@ -86,5 +104,10 @@ export class Candidacy {
 		if (++this.state.periods <= this.state.halts) return false;
 		this.halted();
 		return true;
+	}
+
+	/** Neither is a higher ballot promised here, nor another leader heard. */
+	#isLatest(ballot: Ballot, leader: Ballot): boolean {
+		return compareBallots(leader, ballot) <= 0 && compareBallots(this.#context.promised(), ballot) <= 0;
 	}
 }

@@ -45,6 +45,8 @@ export interface Context {
 	nowMs: number;
 	/** What its monotonic clock shows in the present step, whole milliseconds. Only differences say anything. */
 	steadyMs: number;
+	/** For how long this node stood still lately: see `Moment`. */
+	stillMs: number;
 	/** A number that no other life of this node has: a late answer to an earlier one must not be taken for one to this. */
 	epoch: number;
 	/** The acceptor's promise. */

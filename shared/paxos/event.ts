@@ -39,6 +39,8 @@ export interface Moment {
 	readonly wallMs: number;
 	/** Milliseconds since some moment of this life of the node, by a clock that is never set. */
 	readonly steadyMs: number;
+	/** For how long the node stood still in the last ten seconds, milliseconds; each time counts for a second at most. */
+	readonly stillMs: number;
 }
 
 export type Event =

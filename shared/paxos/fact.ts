@@ -13,7 +13,7 @@ export type AgentFact<B = Ballot, V = Value> =
 	| {
 			readonly kind: 'campaign';
 			readonly ballot: B;
-			readonly why: 'noLeader' | 'proposal' | 'contest';
+			readonly why: 'noLeader' | 'handedOver' | 'proposal' | 'contest';
 			readonly contest: Slot;
 			/** The slots up to here are known to be chosen: the campaign is for all above. */
 			readonly chosenThrough: Slot;

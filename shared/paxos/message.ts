@@ -103,8 +103,16 @@ export interface Confirm<B = Ballot> extends Timed {
 	readonly kind: 'confirm';
 	readonly ballot: B;
 	readonly round: number;
-	/** How far this acceptor's node is, for people. */
+	/** How far this acceptor's node is. */
 	readonly chosenThrough: Slot;
+	/** For how long it stood still lately: see `Moment`. */
+	readonly stillMs: number;
+}
+
+/** "Stand in my place": the leader of `ballot` stands still again and again, and the receiver much less. */
+export interface HandOver<B = Ballot> {
+	readonly kind: 'handOver';
+	readonly ballot: B;
 }
 
 /** "Do you hear a leader?" `ballot` is the asker's promise, echoed, so that an old reply is known. */
@@ -204,6 +212,7 @@ export type Message<B = Ballot, V = Value> =
 	| Nack<B, V>
 	| Heartbeat<B>
 	| Confirm<B>
+	| HandOver<B>
 	| Poll<B>
 	| PollReply<B>
 	| Hears<B>

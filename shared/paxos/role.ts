@@ -60,9 +60,9 @@ export class RoleMachine {
 	readonly state: RoleState;
 	/** The leader that this node hears, or is. */
 	readonly leader: HeardLeader;
+	readonly candidacy: Candidacy;
 	readonly #rooms: RoleRooms;
 	readonly #context: Context;
-	readonly #candidacy: Candidacy;
 	#campaign: Campaign | null;
 	#leadership: Leadership | null;
 
@@ -73,11 +73,11 @@ export class RoleMachine {
 			campaign: null,
 			leadership: null,
 			leader: { ballot: NO_BALLOT, recoveredThrough: 0, inPeriod: false },
-			candidacy: { due: false, asked: false, periods: 0, halts: 0 },
+			candidacy: { due: false, handedOver: null, asked: false, periods: 0, halts: 0 },
 		};
 		const { campaign, leadership, leader, candidacy } = this.state;
 		this.leader = new HeardLeader(rooms.context, rooms.neighbours, leader);
-		this.#candidacy = new Candidacy(rooms.context, candidacy);
+		this.candidacy = new Candidacy(rooms.context, candidacy);
 		this.#campaign = campaign && new Campaign(rooms, campaign);
 		this.#leadership = leadership && new Leadership(rooms, leadership);
 	}
@@ -108,8 +108,8 @@ export class RoleMachine {
 		if (compareBallots(ballot, this.leader.ballot) < 0) return;
 		this.halt(ballot, from);
 		// That leader is undisputed, unless a proposal here asks for a campaign.
-		if (!this.#rooms.proposals.pending.hasSelfRouted) this.#candidacy.undisputed();
-		this.#candidacy.forgo();
+		if (!this.#rooms.proposals.pending.hasSelfRouted) this.candidacy.undisputed();
+		this.candidacy.forgo();
 		this.#rooms.poll.heardLeader();
 		if (this.leader.heard(ballot, recoveredThrough)) {
 			this.#tellRole('heardLeader', [from]);
@@ -140,7 +140,7 @@ export class RoleMachine {
 	}
 
 	pollReplied(from: NodeId, reply: PollReply): void {
-		if (this.#rooms.poll.replied(from, reply)) this.#candidacy.due();
+		if (this.#rooms.poll.replied(from, reply)) this.candidacy.due();
 	}
 
 	// A candidate
@@ -149,14 +149,14 @@ export class RoleMachine {
 	campaign(now: WallTime): void {
 		const { clocks, log, proposals } = this.#rooms;
 		const { out } = this.#context;
-		const isDue = this.#candidacy.take() && this.leader.isNone && !this.#leadership;
+		const due = this.candidacy.take(this.leader.ballot);
 		const forProposals = this.#proposalWantsCampaign;
-		if (this.#campaign || !(forProposals || isDue)) return;
+		if (this.#campaign || !(forProposals || due)) return;
 		const ballot = clocks.formBallot(now);
 		const contest = proposals.pending.contest();
 		const campaign = Campaign.begin(this.#rooms, ballot, contest);
 		this.#become(campaign);
-		const why = contest > 0 ? 'contest' : forProposals ? 'proposal' : 'noLeader';
+		const why = contest > 0 ? 'contest' : forProposals || due === null ? 'proposal' : due;
 		out.fact({ kind: 'campaign', ballot, why, contest, chosenThrough: log.chosenThrough });
 		if (forProposals) out.outcomes.push({ kind: 'attempt', ballot });
 		campaign.prepare();
@@ -194,7 +194,7 @@ export class RoleMachine {
 		const leadership = this.#leadership;
 		if (!leadership || !sameBallot(ballot, leadership.phase1.ballot)) return;
 		if (!leadership.count(from, slot)) return;
-		this.#candidacy.undisputed();
+		this.candidacy.undisputed();
 		const { contest } = leadership.state;
 		if (contest?.slot === slot) {
 			endContest(this.#context, contest, leadership, this.#rooms.proposals);
@@ -230,7 +230,7 @@ export class RoleMachine {
 		const { out } = this.#context;
 		out.fact({ kind: 'halted', ballot, by, from });
 		out.outcomes.push({ kind: 'halted', ballot, by });
-		this.#candidacy.halted();
+		this.candidacy.halted();
 		this.#end('higherBallot', [leader]);
 	}
 
@@ -260,7 +260,7 @@ export class RoleMachine {
 		this.#leadership = role instanceof Leadership ? role : null;
 		state.campaign = this.#campaign?.state ?? null;
 		state.leadership = this.#leadership?.state ?? null;
-		this.#candidacy.begin();
+		this.candidacy.begin();
 		proposals.pending.leadershipEnded();
 		poll.stop();
 		reads.leadershipEnded();
@@ -270,7 +270,7 @@ export class RoleMachine {
 	/** A ballot is promised, to another node or this one: this node does not stand while its candidate may win. */
 	#awaitLeader(ballot: Ballot): void {
 		this.leader.promised(ballot);
-		this.#candidacy.forgo();
+		this.candidacy.forgo();
 		this.#rooms.poll.stop();
 	}
 
@@ -310,7 +310,7 @@ export class RoleMachine {
 	/** A campaign that reaches no quorum is given up, later each time. */
 	patience(): void {
 		if (!this.#campaign) return;
-		if (this.#candidacy.periodEnded()) this.#giveUp();
+		if (this.candidacy.periodEnded()) this.#giveUp();
 		else this.#armPeriod();
 	}
 
@@ -321,14 +321,14 @@ export class RoleMachine {
 		const isStuck = this.#leadership.takeIsStuck();
 		if (hasQuorum && !isStuck) return this.#armPeriod();
 		this.#giveUp();
-		if (hasQuorum) this.#candidacy.due();
+		if (hasQuorum) this.candidacy.due();
 	}
 
 	/** Polls, unless a leader or a candidate is heard. */
 	poll(): void {
 		if (this.role !== 'follower' || !this.leader.isSilent) return;
-		if (this.#rooms.poll.begin()) this.#candidacy.due();
-		else if (!this.#candidacy.state.due) armPollSoon(this.#context);
+		if (this.#rooms.poll.begin()) this.candidacy.due();
+		else if (!this.candidacy.state.due) armPollSoon(this.#context);
 	}
 
 	heartbeat(): void {
@@ -339,7 +339,7 @@ export class RoleMachine {
 
 	/** At the end of a step. */
 	askForCampaign(): void {
-		if (this.#proposalWantsCampaign) this.#candidacy.wanted();
+		if (this.#proposalWantsCampaign) this.candidacy.wanted();
 	}
 
 	/** Not while phase 2 of an earlier campaign for proposals of this node is under way. */

@@ -5,6 +5,7 @@ import type { Ballot } from './ballot.ts';
 import type { Phase1 } from './campaign.ts';
 import type { ClocksState } from './clocks.ts';
 import type { Role } from './fact.ts';
+import type { HandoverState } from './handover.ts';
 import type { LearnerState } from './learner.ts';
 import type { LogEntry, LogState } from './log.ts';
 import type { Slot } from './message.ts';
@@ -52,6 +53,7 @@ export interface AgentState {
 	readonly pending: PendingState;
 	readonly reads: ReadsState;
 	readonly poll: PollState;
+	readonly handover: HandoverState;
 	readonly neighbours: NeighboursState;
 	readonly role: RoleState;
 }

@@ -38,6 +38,7 @@ const KINDS: readonly MessageKind[] = [
 	'trimmed',
 	'noRoom',
 	'hears',
+	'handOver',
 ];
 const KIND_BYTES = Object.fromEntries(KINDS.map((kind, byte) => [kind, byte])) as Record<MessageKind, number>;
 const REFUSED: readonly Nack['refused'][] = ['prepare', 'accept', 'heartbeat'];
@@ -78,7 +79,10 @@ export function writeMessage(out: Writer, message: Message): void {
 			writeBallot(out, message.ballot);
 			out.int(message.round);
 			out.int(message.chosenThrough);
+			out.int(message.stillMs);
 			return out.int(message.timeMs);
+		case 'handOver':
+			return writeBallot(out, message.ballot);
 		case 'poll':
 			writeBallot(out, message.ballot);
 			return out.int(message.timeMs);
@@ -162,8 +166,11 @@ export function readMessage(from: Reader): Message {
 				ballot: readBallot(from),
 				round: from.int(),
 				chosenThrough: readThrough(from),
+				stillMs: from.int(),
 				timeMs: from.int(),
 			};
+		case 'handOver':
+			return { kind, ballot: readBallot(from) };
 		case 'poll':
 			return { kind, ballot: readBallot(from), timeMs: from.int() };
 		case 'pollReply':

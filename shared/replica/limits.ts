@@ -33,3 +33,12 @@ export const REPLICA_LIMITS: ReplicaLimits = {
 	proposalBytesMax: 524_288,
 	commandsMax: 50_000,
 };
+
+/** A timer fires so often to see whether the node stands still: `stillness.ts`. Milliseconds, as all of these. */
+export const BEAT_MS = 50;
+/** What is late by less is no pause. */
+export const BEAT_LATE_MS = 100;
+/** The longest pause counts for no more. */
+export const STILL_EACH_MS_MAX = 1000;
+/** Pauses that ended earlier are forgotten. */
+export const STILL_WINDOW_MS = 10_000;

@@ -40,6 +40,8 @@ export interface LoopRuntime {
 	/** Monotonic, milliseconds. */
 	nowMs(): number;
 	wallTime(): WallTime;
+	/** See `Moment`. */
+	stillMs(): number;
 	/** Drawn evenly from 0 up to, not including, 1. */
 	random(): number;
 	/** Calls `fire(timer)` once, after so many milliseconds. A new request for the same timer replaces the earlier one. */
@@ -202,7 +204,11 @@ export class ReplicaLoop {
 		if (this.#running || this.#stopped) return;
 		this.#running = true;
 		try {
-			const now = { wallMs: this.#runtime.wallTime().ms, steadyMs: this.#runtime.nowMs() };
+			const now = {
+				wallMs: this.#runtime.wallTime().ms,
+				steadyMs: this.#runtime.nowMs(),
+				stillMs: this.#runtime.stillMs(),
+			};
 			for (let at = 0; at < this.#mailbox.length && !this.#stopped; at++) {
 				this.#carryOut(this.#agent.step(this.#mailbox[at] as Event, now));
 			}

@@ -27,6 +27,7 @@ import { OwnClient } from './own-client.ts';
 import { PeerTable } from './peers.ts';
 import type { Door } from './port.ts';
 import type { ReplicaAgent, ReplicaOptions, ReplicaRuntime, ReplicaTimer } from './runtime.ts';
+import { Stillness } from './stillness.ts';
 import { Submissions } from './submissions.ts';
 import { Tells } from './tells.ts';
 import { type AgentSnapshot, type PeerView, type ReplicaView, snapshotOf } from './view.ts';
@@ -48,6 +49,7 @@ export class Replica implements LoopListener {
 	readonly #diskWatch: DiskWatch;
 	readonly #intake: Intake;
 	readonly #linkMs: number;
+	readonly #stillness: Stillness;
 	readonly #peers = new PeerTable();
 	readonly #doors: readonly Door[];
 	/** How many others make a quorum with this node. */
@@ -89,6 +91,7 @@ export class Replica implements LoopListener {
 			disbelieved: (detail) => runtime.fact({ kind: 'state', what: 'disbelieved', detail }),
 			cut: (peer, why) => mesh.cut(peer, why),
 		});
+		this.#stillness = new Stillness({ nowMs, setTimer: (afterMs) => runtime.setTimer('stillness', afterMs) });
 		this.#loop = new ReplicaLoop(
 			id,
 			agent,
@@ -97,6 +100,7 @@ export class Replica implements LoopListener {
 			{
 				nowMs,
 				wallTime: () => runtime.wallTime(),
+				stillMs: () => this.#stillness.stillMs,
 				random: () => runtime.random(),
 				setTimer: (timer, afterMs) => runtime.setTimer(timer, afterMs),
 				send: (envelope) => this.#tells.send(envelope),
@@ -138,6 +142,7 @@ export class Replica implements LoopListener {
 
 	start(): void {
 		this.#intake.recall.start(this.#linkMs);
+		this.#stillness.start();
 		this.#loop.start();
 	}
 
@@ -224,6 +229,8 @@ export class Replica implements LoopListener {
 				return this.#tells.fire();
 			case 'recall':
 				return this.#intake.recall.fire();
+			case 'stillness':
+				return this.#stillness.fire();
 			case 'diskWatch':
 				// A full disk has reported that it has no room, so it is not silent.
 				return this.#diskWatch.fire(this.#loop.waitsForDisk && this.#lacksRoom === null);

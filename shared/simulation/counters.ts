@@ -19,6 +19,7 @@ export const COUNTERS = [
 	'twinsCrashed',
 	'reportersCrashed',
 	'rhythms',
+	'leadershipsHandedOver',
 	'laggards',
 	'staleLeaders',
 	'recordsLost',

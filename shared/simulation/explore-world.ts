@@ -16,7 +16,7 @@ export const SLOT = 1;
 export const QUORUM = 2;
 export const PROPOSAL = 1;
 /** All clocks stand still. */
-export const NOW = { wallMs: 1, steadyMs: 0 };
+export const NOW = { wallMs: 1, steadyMs: 0, stillMs: 0 };
 
 const SHARED: Omit<AgentConfig, 'id'> = {
 	members: IDS,

@@ -221,6 +221,7 @@ class Exploration {
 		const receiver = this.#numbers.local(locals[to] as number);
 		switch (message.kind) {
 			case 'confirm':
+			case 'handOver':
 			case 'poll':
 				return false;
 			case 'prepare':

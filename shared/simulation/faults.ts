@@ -127,6 +127,12 @@ const FOR_GOOD = 0.3;
 /** The share of late links that come together with a node that crashes again and again. */
 const LATE_WITH_CRASHES = 0.5;
 
+/** For how long a leader stops, and how often. Each stop is shorter than most election timeouts. */
+const RHYTHMS = [
+	{ stopMs: 400, everyMs: 800 },
+	{ stopMs: 300, everyMs: 600 },
+] as const;
+
 const KINDS: readonly Exclude<FaultKind, 'hungDisk'>[] = [
 	'crash',
 	'crashWithin',
@@ -279,7 +285,7 @@ function drawFault(
 		case 'crashTwins':
 			return { atMs, kind, nodes: [node, to], downMs };
 		case 'rhythm':
-			return { atMs, kind, stopMs: 400, everyMs: 800, times: random.integer(2, 8) };
+			return { atMs, kind, ...random.pick(RHYTHMS), times: random.integer(2, 16) };
 		case 'laggard':
 			return { atMs, kind, node, ms: random.integer(1_000, 8_000), hubMs: random.integer(500, 3_000) };
 		case 'staleLeader': {

@@ -79,6 +79,10 @@ export class MessageRules {
 					this.#lies(node, message, `round ${message.round} of ${asked}`);
 				return;
 			}
+			case 'handOver':
+				this.#counters.leadershipsHandedOver++;
+				this.#ballotIsOwn(node, message.ballot);
+				return this.#ledger.mustLead(node, message.ballot);
 			case 'poll':
 				if (!sameBallot(message.ballot, life.promised)) {
 					this.#lies(node, message, 'another ballot than it has promised');

@@ -85,6 +85,7 @@ const CODES = [
 	'frame',
 	'diskWatch',
 	'recall',
+	'stillness',
 	'link',
 	'fault',
 	'client',

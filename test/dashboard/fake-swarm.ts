@@ -157,7 +157,14 @@ export class FakeSwarm {
 						follower.slots.has(view.slot) ? 'told' : 'fetched',
 					);
 			}
-			const reply: JsonMessage = { kind: 'confirm', ballot, round, chosenThrough: follower.chosenThrough, timeMs: 0 };
+			const reply: JsonMessage = {
+				kind: 'confirm',
+				ballot,
+				round,
+				chosenThrough: follower.chosenThrough,
+				stillMs: 0,
+				timeMs: 0,
+			};
 			this.#receive(leader, follower, this.#send(follower, leader, reply), reply);
 		}
 	}

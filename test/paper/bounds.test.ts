@@ -63,7 +63,14 @@ const MALFORMED: Record<string, Message> = {
 		round: 1,
 		timeMs: 0,
 	},
-	'a confirm that knows what cannot be': { kind: 'confirm', ballot, round: 1, chosenThrough: FAR, timeMs: 0 },
+	'a confirm that knows what cannot be': {
+		kind: 'confirm',
+		ballot,
+		round: 1,
+		chosenThrough: FAR,
+		stillMs: 0,
+		timeMs: 0,
+	},
 	'a poll reply that knows what cannot be': {
 		kind: 'pollReply',
 		ballot,

@@ -1,7 +1,8 @@
 /** Which node stands for election, and which one lets another node stand first. */
 import { describe, expect, it } from 'vitest';
 import type { Ballot } from '../../shared/paxos/ballot.ts';
-import { LAG_SLOTS_MAX, SLOT_MAX, YIELDS_MAX } from '../../shared/paxos/bounds.ts';
+import { HANDOVER_EVERY_MS, LAG_SLOTS_MAX, SLOT_MAX, STILL_MS_MAX, YIELDS_MAX } from '../../shared/paxos/bounds.ts';
+import type { Message } from '../../shared/paxos/message.ts';
 import { Lab, ofKind } from './lab.ts';
 
 const none: Ballot = { ms: 0, ns: 0, node: '' };
@@ -73,5 +74,95 @@ describe('a leader that was refused', () => {
 		lab.timer('n1', 'poll');
 		lab.deliver(ofKind('poll', 'pollReply'));
 		expect(lab.campaignAsked('n1')).toBe(false);
+	});
+});
+
+describe('a leader that stands still again and again', () => {
+	const UNSTEADY_MS = STILL_MS_MAX + 1;
+
+	/** n1 leads, and its followers tell with what they confirm for how long they stood still. */
+	function led({ n1 = 0, n2 = 0, n3 = 0 }): Lab {
+		const lab = new Lab(3);
+		lab.setStill('n2', n2);
+		lab.setStill('n3', n3);
+		lab.elect('n1', 10);
+		lab.setStill('n1', n1);
+		lab.timer('n1', 'heartbeat');
+		return lab;
+	}
+
+	it('asks the steadiest of its followers to stand, and leads on until that one is promised more', () => {
+		const lab = led({ n1: UNSTEADY_MS, n2: 500, n3: 200 });
+		expect(lab.inFlight('handOver')).toMatchObject([{ to: 'n3' }]);
+		lab.propose('n1', 'red');
+		lab.deliver();
+		expect(lab.chosen('n1')).toEqual(['red']);
+		expect(lab.agent('n1').view().role).toBe('leader');
+		expect(lab.campaignAsked('n3')).toBe(true);
+		// It hears its leader meanwhile, and stands all the same.
+		lab.timer('n1', 'heartbeat');
+		lab.deliver();
+		lab.campaign('n3', 20);
+		lab.deliver();
+		expect(lab.agent('n3').view().role).toBe('leader');
+		expect(lab.agent('n1').view().leader).toMatchObject({ node: 'n3' });
+		expect(lab.facts('n3', 'campaign')).toMatchObject([{ why: 'handedOver' }]);
+	});
+
+	it.each([
+		['that stands still as much', { n1: UNSTEADY_MS, n2: UNSTEADY_MS, n3: UNSTEADY_MS - 100 }],
+		['that is not much steadier', { n1: 4000, n2: 2000, n3: 3000 }],
+	])('keeps leading rather than ask a node %s', (_, stillMs) => {
+		expect(led(stillMs).inFlight('handOver')).toEqual([]);
+	});
+
+	it('keeps leading where it does not stand still much', () => {
+		expect(led({ n1: STILL_MS_MAX }).inFlight('handOver')).toEqual([]);
+	});
+
+	it('asks nobody of whom it has heard nothing in this period', () => {
+		const lab = led({});
+		lab.drop();
+		lab.timer('n1', 'quorum');
+		lab.drop();
+		lab.setStill('n1', UNSTEADY_MS);
+		lab.timer('n1', 'heartbeat');
+		expect(lab.inFlight('handOver')).toEqual([]);
+	});
+
+	it('asks once, and again only after a while', () => {
+		const lab = led({ n1: UNSTEADY_MS });
+		lab.drop(ofKind('handOver'));
+		const beat = () => {
+			lab.timer('n1', 'heartbeat');
+			return lab.inFlight('handOver').length;
+		};
+		lab.pass(HANDOVER_EVERY_MS - 1);
+		expect(beat()).toBe(0);
+		lab.pass(1);
+		expect(beat()).toBe(1);
+	});
+
+	it('is obeyed by a node that has only just missed it', () => {
+		const lab = led({ n1: UNSTEADY_MS, n3: 100 });
+		for (let i = 0; i < 2; i++) lab.timer('n2', 'election');
+		expect(lab.facts('n2', 'role').at(-1)).toMatchObject({ why: 'leaderSilent' });
+		lab.deliver(({ to, message }) => to === 'n2' && message.kind === 'handOver');
+		expect(lab.campaignAsked('n2')).toBe(true);
+		lab.campaign('n2', 20);
+		expect(lab.agent('n2').view().role).toBe('candidate');
+	});
+
+	it('is not obeyed by a node that follows another one by then', () => {
+		const lab = led({ n1: UNSTEADY_MS, n3: 100 });
+		const [{ from, to, message }] = lab.inFlight('handOver') as [{ from: string; to: string; message: Message }];
+		lab.drop();
+		lab.step('n2', { kind: 'linkDown', peer: 'n1' });
+		lab.propose(to, 'red', 'self');
+		lab.campaign(to, 20);
+		lab.drop();
+		lab.step(to, { kind: 'receive', from, message });
+		expect(lab.agent(to).view().role).toBe('candidate');
+		expect(lab.campaignAsked(to)).toBe(false);
 	});
 });

@@ -49,6 +49,7 @@ export class Lab {
 	readonly #benches = new Map<NodeId, Bench>();
 	readonly #config: Partial<AgentConfig>;
 	readonly #clocks = new Map<NodeId, number>();
+	readonly #stillMs = new Map<NodeId, number>();
 	#steadyMs = 0;
 	#proposalNext = 1;
 	#epochNext = 1;
@@ -64,6 +65,11 @@ export class Lab {
 		this.#clocks.set(id, ms);
 	}
 
+	/** From now on the node has stood still for so long lately. */
+	setStill(id: NodeId, ms: number): void {
+		this.#stillMs.set(id, ms);
+	}
+
 	/** So much time passes, by everybody's monotonic clock. */
 	pass(ms: number): void {
 		this.#steadyMs += ms;
@@ -73,7 +79,11 @@ export class Lab {
 
 	step(id: NodeId, event: Event): Effects {
 		const bench = this.#bench(id);
-		const effects = bench.agent.step(event, { wallMs: this.#clocks.get(id) ?? 0, steadyMs: this.#steadyMs });
+		const effects = bench.agent.step(event, {
+			wallMs: this.#clocks.get(id) ?? 0,
+			steadyMs: this.#steadyMs,
+			stillMs: this.#stillMs.get(id) ?? 0,
+		});
 		bench.facts.push(...effects.facts);
 		bench.outcomes.push(...effects.outcomes);
 		bench.applied.push(...effects.apply);

@@ -10,7 +10,7 @@ import { copyOf } from '../../shared/simulation/snapshot.ts';
 import { among, bytes, Lab } from './lab.ts';
 
 const ballot = { ms: 10, ns: 0, node: 'n1' };
-const NOW = { wallMs: 0, steadyMs: 0 };
+const NOW = { wallMs: 0, steadyMs: 0, stillMs: 0 };
 
 describe('a slot’s value', () => {
 	it('keeps one kind, in front, where batches are put together', () => {

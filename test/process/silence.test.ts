@@ -5,6 +5,10 @@ import { SwarmClient } from '../../shared/client/client.ts';
 import { get, put } from './client.ts';
 import { Swarm, type TestNode, until } from './swarm.ts';
 
+/** Shorter than an election timeout. */
+const STOP_MS = 400;
+const HANDED_OVER_MAX_MS = 90_000;
+
 let swarm: Swarm;
 beforeEach(async () => {
 	swarm = await Swarm.create({ size: 3 });
@@ -96,6 +100,38 @@ test('the status of a leader that fell silent is what nobody knows, not what it 
 		new RegExp(`^${old.id} .* no answer: .*; n\\d heard it \\d+\\.\\d s ago$`, 'm'),
 	);
 	old.resume();
+});
+
+test('a leader that is stopped again and again, never for long, asks a steadier node to stand', async () => {
+	let unsteady = await swarm.leader();
+	let isPaused = false;
+	const rhythm = setInterval(() => {
+		if (isPaused) unsteady.resume();
+		else unsteady.pause();
+		isPaused = !isPaused;
+	}, STOP_MS);
+	try {
+		await until(
+			'a node stands because it was asked',
+			async () => {
+				if (swarm.nodes.some(({ output }) => output.includes('(handedOver)'))) return true;
+				// On a busy machine a stop may last long enough for an election.
+				const leader = await swarm.leader(swarm.nodes.find((node) => node !== unsteady));
+				if (leader === unsteady) return undefined;
+				unsteady.resume();
+				unsteady = leader;
+				return undefined;
+			},
+			HANDED_OVER_MAX_MS,
+		);
+		const steady = swarm.nodes.find((node) => node !== unsteady) as TestNode;
+		await until('another node leads', async () => ((await swarm.leader(steady)) === unsteady ? undefined : true));
+		expect(await (await put(steady, 'color', 'red')).text()).toBe('true');
+	} finally {
+		clearInterval(rhythm);
+		unsteady.resume();
+	}
+	for (const node of swarm.nodes) expect(await get(node, 'color')).toBe('red');
 });
 
 async function writtenAt(node: TestNode, value: string): Promise<true | undefined> {

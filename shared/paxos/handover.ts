@@ -1,0 +1,71 @@
+/**
+ * A leader that stands still again and again, because its process is stopped or starved in a rhythm, is heard often
+ * enough to stay the leader for ever. It notices that itself, and asks the steadiest of its followers to stand. It leads
+ * on until that one has its majority, so nothing waits meanwhile.
+ *
+ * This room decides about liveness only. It must never ask a node that is not much steadier: where all nodes are starved
+ * alike, the leader stays.
+ *
+ * @source Raft thesis 3.10 (leadership transfer)
+ */
+
+import { type Ballot, NO_BALLOT, type NodeId, sameBallot } from './ballot.ts';
+import { HANDOVER_EVERY_MS, LAG_SLOTS_MAX, STEADIER_FACTOR, STILL_MS_MAX } from './bounds.ts';
+import type { Context } from './config.ts';
+import type { Confirm, Slot } from './message.ts';
+
+export interface HandoverState {
+	/** The ballot under which this node led last; NO_BALLOT for none. */
+	ballot: Ballot;
+	/** By follower: what it said to the leader of that ballot in this period. */
+	readonly followers: Map<NodeId, { readonly stillMs: number; readonly chosenThrough: Slot }>;
+	/** What the monotonic clock showed when this node last handed over; null for never. */
+	handedOverMs: number | null;
+}
+
+export class Handover {
+	readonly state: HandoverState;
+	readonly #context: Context;
+
+	constructor(context: Context, state?: HandoverState) {
+		this.#context = context;
+		this.state = state ?? { ballot: NO_BALLOT, followers: new Map(), handedOverMs: null };
+	}
+
+	/** At the leader of that ballot. */
+	confirmed(from: NodeId, { ballot, stillMs, chosenThrough }: Confirm): void {
+		if (!sameBallot(ballot, this.state.ballot)) this.state.followers.clear();
+		this.state.ballot = ballot;
+		this.state.followers.set(from, { stillMs, chosenThrough });
+	}
+
+	/** What followers said in the period before is old. */
+	periodEnded(): void {
+		this.state.followers.clear();
+	}
+
+	/** A beat. @param ballot this node leads under it; NO_BALLOT or a candidate's where it does not lead */
+	beat(ballot: Ballot): void {
+		const { stillMs, steadyMs, out } = this.#context;
+		if (stillMs <= STILL_MS_MAX || !sameBallot(ballot, this.state.ballot)) return;
+		const { handedOverMs } = this.state;
+		if (handedOverMs !== null && steadyMs - handedOverMs < HANDOVER_EVERY_MS) return;
+		const heir = this.#steadiest(stillMs / STEADIER_FACTOR);
+		if (heir === null) return;
+		this.state.handedOverMs = steadyMs;
+		out.now(heir, { kind: 'handOver', ballot });
+	}
+
+	/** The follower that stood still least, and for less than `belowMs`; not one that lags. */
+	#steadiest(belowMs: number): NodeId | null {
+		const enough = this.#context.chosenThrough() - LAG_SLOTS_MAX;
+		let heir: NodeId | null = null;
+		let leastMs = belowMs;
+		for (const [follower, { stillMs, chosenThrough }] of this.state.followers) {
+			if (stillMs >= leastMs || chosenThrough < enough) continue;
+			heir = follower;
+			leastMs = stillMs;
+		}
+		return heir;
+	}
+}
