@@ -63,8 +63,8 @@ export type RuntimeFact<B = BallotText, V = ValueSummary> =
 	/** What an operator should know of this node's state beside that of the others. */
 	| {
 			readonly kind: 'state';
-			/** A peer remembers what cannot be. */
-			readonly what: 'disbelieved';
+			/** A peer has another state, or the same one again; or it remembers what cannot be. */
+			readonly what: 'differs' | 'agrees' | 'disbelieved';
 			/** For people: the rest of a sentence that begins with the node. */
 			readonly detail: string;
 	  }

@@ -108,7 +108,8 @@ function isBeat(message: JsonMessage): boolean {
 		message.kind === 'heartbeat' ||
 		message.kind === 'confirm' ||
 		message.kind === 'readAsk' ||
-		message.kind === 'readIndex'
+		message.kind === 'readIndex' ||
+		message.kind === 'digest'
 	);
 }
 
@@ -150,6 +151,8 @@ function messageText(message: JsonMessage, names: BallotNames): string {
 			return `read ${message.round}`;
 		case 'readIndex':
 			return `read ${message.round} at slot ${message.slot}`;
+		case 'digest':
+			return `digest of its state after slot ${message.slot}`;
 	}
 }
 

@@ -44,6 +44,7 @@ export function glyphOf(kind: MessageKind): GlyphKind {
 		case 'fetch':
 		case 'forward':
 		case 'readAsk':
+		case 'digest':
 			return 'beat';
 		case 'confirm':
 		case 'pollReply':

@@ -74,13 +74,14 @@ export function createApi(options: ApiOptions): RequestListener {
 }
 
 function healthOf({ service, isDraining, lagMs }: ApiOptions): HealthView {
-	const { leader, chosenThrough, appliedThrough, diskFault } = service.view();
+	const { leader, chosenThrough, appliedThrough, diskFault, stateFault } = service.view();
 	return {
 		leader: leader.node,
 		chosenThrough,
 		appliedThrough,
 		lagMs: lagMs(),
 		diskFault,
+		stateFault,
 		isDraining: isDraining(),
 		storeFault: () => (service.store.get('') === undefined ? null : 'it holds a key without a name'),
 	};

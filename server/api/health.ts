@@ -15,6 +15,8 @@ export interface HealthView {
 	readonly lagMs: number;
 	/** Why the disk keeps the node from being ready; null where it does not. */
 	readonly diskFault: string | null;
+	/** In what the node's state is not that of the others, though no majority can say who is wrong; null for nothing. */
+	readonly stateFault: string | null;
 	/** Whether the node is going to stop, and gives its clients time to go elsewhere. */
 	readonly isDraining: boolean;
 	/** The fault of the state machine; null for none. */
@@ -46,6 +48,7 @@ const READY: Checks<HealthView> = {
 		return Number.isFinite(lagMs) ? `${(lagMs / 1000).toFixed(1)} s behind` : 'not caught up since it started';
 	},
 	disk: ({ diskFault }) => diskFault,
+	state: ({ stateFault }) => stateFault,
 	draining: ({ isDraining }) => (isDraining ? 'the node is about to stop' : null),
 };
 

@@ -27,6 +27,8 @@ export interface SwarmStatus {
 	readonly appliedThrough: number;
 	readonly revision: number;
 	readonly keys: number;
+	/** In what the state of this node is not that of others, though no majority can say who is wrong; null for nothing. */
+	readonly stateFault: string | null;
 	/** The longest steps of the answering node's event loop. */
 	readonly loop: LoopFigures;
 	readonly members: readonly MemberStatus[];
@@ -123,6 +125,7 @@ function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmSta
 		appliedThrough: view.appliedThrough,
 		revision: store.revision,
 		keys: store.keysCount,
+		stateFault: view.stateFault,
 		loop: loop(),
 		members,
 	};

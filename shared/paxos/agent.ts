@@ -228,6 +228,8 @@ export class PaxosAgent {
 				return this.#role.pollReplied(from, message);
 			case 'hears':
 				return this.#neighbourHears(from, message);
+			case 'digest':
+				return;
 			case 'fetch':
 				return this.#learner.answer(from, message);
 			case 'decisions':

@@ -204,6 +204,16 @@ export interface ReadIndex extends ReadRound {
 	readonly slot: Slot;
 }
 
+/**
+ * The digest of the sender's state machine after a slot. It is between replicas: agents send none, and take none in.
+ */
+export interface Digest {
+	readonly kind: 'digest';
+	readonly slot: Slot;
+	/** A signed integer of 32 bits. */
+	readonly digest: number;
+}
+
 export type Message<B = Ballot, V = Value> =
 	| Prepare<B>
 	| Promised<B, V>
@@ -222,7 +232,8 @@ export type Message<B = Ballot, V = Value> =
 	| Forward<V>
 	| NoRoom
 	| ReadAsk
-	| ReadIndex;
+	| ReadIndex
+	| Digest;
 
 export type MessageKind = Message['kind'];
 

@@ -39,6 +39,7 @@ const KINDS: readonly MessageKind[] = [
 	'noRoom',
 	'hears',
 	'handOver',
+	'digest',
 ];
 const KIND_BYTES = Object.fromEntries(KINDS.map((kind, byte) => [kind, byte])) as Record<MessageKind, number>;
 const REFUSED: readonly Nack['refused'][] = ['prepare', 'accept', 'heartbeat'];
@@ -115,6 +116,9 @@ export function writeMessage(out: Writer, message: Message): void {
 		case 'readIndex':
 			writeReadRound(out, message);
 			return out.int(message.slot);
+		case 'digest':
+			out.int(message.slot);
+			return out.int(message.digest >>> 0);
 	}
 }
 
@@ -196,6 +200,8 @@ export function readMessage(from: Reader): Message {
 			return { kind, ...readReadRound(from) };
 		case 'readIndex':
 			return { kind, ...readReadRound(from), slot: readThrough(from) };
+		case 'digest':
+			return { kind, slot: readSlot(from), digest: readDigest(from) };
 		default:
 			throw new MalformedError('unknown kind of message');
 	}
@@ -215,6 +221,12 @@ function readHearing(from: Reader): Hearing {
 		recoveredThrough: readThrough(from),
 		chosenThrough: readThrough(from),
 	};
+}
+
+function readDigest(from: Reader): number {
+	const digest = from.int();
+	if (digest >= 2 ** 32) throw new MalformedError('a digest above 32 bits');
+	return digest | 0;
 }
 
 function writeReadRound(out: Writer, { origin, epoch, round }: ReadRound): void {

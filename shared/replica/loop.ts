@@ -17,6 +17,7 @@ import type { DurableRecord } from '../paxos/record.ts';
 import { commandsOf, elapsedMsOf, type Value } from '../paxos/value.ts';
 import type { AgentView } from '../paxos/view.ts';
 import type { OnResult, Result, Store } from '../store/store.ts';
+import { DigestHistory } from './digests.ts';
 
 /** The part of `PaxosAgent` that a loop uses. */
 export interface LoopAgent {
@@ -87,6 +88,8 @@ const ROUND_MEMORY = 0.75;
 
 export class ReplicaLoop {
 	readonly store: Store;
+	/** The store's digests after the last slots. */
+	readonly digests = new DigestHistory();
 	appliedThrough: Slot = 0;
 	/** The observed duration of one round (request, flush, answer), milliseconds; 0 before the first. */
 	roundMs = 0;
@@ -125,8 +128,7 @@ export class ReplicaLoop {
 	*replay(view: Pick<AgentView, 'chosenThrough' | 'entry'>): Generator<Slot, void> {
 		const { chosenThrough } = view;
 		for (let slot = this.appliedThrough + 1; slot <= chosenThrough; slot++) {
-			this.#applyValue((view.entry(slot) as LogEntry).value);
-			this.appliedThrough = slot;
+			this.#applyValue(slot, (view.entry(slot) as LogEntry).value);
 			yield slot;
 		}
 	}
@@ -265,17 +267,18 @@ export class ReplicaLoop {
 	#apply(decisions: readonly Decision[]): void {
 		for (const decision of decisions) {
 			this.#applying = decision;
-			this.#applyValue(decision.value, this.#onResult);
-			this.appliedThrough = decision.slot;
+			this.#applyValue(decision.slot, decision.value, this.#onResult);
 		}
 		this.#applying = undefined;
 		const settled = this.#listener.applied(this.appliedThrough, this.store.revision);
 		this.#mailbox.push({ kind: 'applied', through: this.appliedThrough, settled });
 	}
 
-	#applyValue(value: Value, onResult?: OnResult): void {
+	#applyValue(slot: Slot, value: Value, onResult?: OnResult): void {
 		this.store.passTime(elapsedMsOf(value));
 		this.store.apply(commandsOf(value), onResult);
+		this.digests.note(slot, this.store.digest);
+		this.appliedThrough = slot;
 	}
 
 	/**

@@ -17,6 +17,7 @@ import { Barriers, type OnConfirmed } from './barriers.ts';
 import type { Refusal, SubmitOptions } from './batch.ts';
 import { ClientDoor } from './client-door.ts';
 import { Deadlines } from './deadlines.ts';
+import { Digests } from './digests.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { DISK_BEHIND, Intake } from './intake.ts';
 import { REPLICA_LIMITS } from './limits.ts';
@@ -30,7 +31,7 @@ import type { ReplicaAgent, ReplicaOptions, ReplicaRuntime, ReplicaTimer } from 
 import { Stillness } from './stillness.ts';
 import { Submissions } from './submissions.ts';
 import { Tells } from './tells.ts';
-import { type AgentSnapshot, type PeerView, type ReplicaView, snapshotOf } from './view.ts';
+import { type AgentSnapshot, type PeerView, type ReplicaView, replicaViewOf, snapshotOf } from './view.ts';
 
 export class Replica implements LoopListener {
 	readonly store: Store;
@@ -48,6 +49,7 @@ export class Replica implements LoopListener {
 	readonly #tells: Tells;
 	readonly #diskWatch: DiskWatch;
 	readonly #intake: Intake;
+	readonly #digests: Digests;
 	readonly #linkMs: number;
 	readonly #stillness: Stillness;
 	readonly #peers = new PeerTable();
@@ -109,6 +111,14 @@ export class Replica implements LoopListener {
 			},
 			this,
 		);
+		this.#digests = new Digests(this.#loop.digests, this.#peersOfQuorum + 1, {
+			setTimer: (afterMs) => runtime.setTimer('digest', afterMs),
+			tellAll: (message) => {
+				for (const peer of mesh.linked()) this.#tells.send({ to: peer, message });
+				mesh.flush();
+			},
+			report: (what, detail) => runtime.fact({ kind: 'state', what, detail }),
+		});
 		this.submissions = new Submissions(
 			this.#loop,
 			this.#deadlines,
@@ -143,6 +153,7 @@ export class Replica implements LoopListener {
 	start(): void {
 		this.#intake.recall.start(this.#linkMs);
 		this.#stillness.start();
+		this.#digests.start();
 		this.#loop.start();
 	}
 
@@ -189,11 +200,7 @@ export class Replica implements LoopListener {
 		return this.#intake.remembered(peer);
 	}
 
-	/**
-	 * Takes all messages of one frame.
-	 *
-	 * @param reached how far the sender says that its log is durable
-	 */
+	/** Takes all messages of one frame. @param reached how far the sender says that its log is durable */
 	receive(from: NodeId, messages: readonly Message[], reached: FrameNumber): void {
 		if (this.#stopped) return;
 		const taken = this.#intake.take(from, messages, reached);
@@ -202,6 +209,7 @@ export class Replica implements LoopListener {
 		for (const message of taken) {
 			this.#peers.heard(from, message, wallMs);
 			this.#tells.heard(from, message);
+			if (message.kind === 'digest') this.#digests.told(from, message);
 		}
 		this.#loop.receive(from, taken);
 	}
@@ -231,6 +239,8 @@ export class Replica implements LoopListener {
 				return this.#intake.recall.fire();
 			case 'stillness':
 				return this.#stillness.fire();
+			case 'digest':
+				return this.#digests.fire();
 			case 'diskWatch':
 				// A full disk has reported that it has no room, so it is not silent.
 				return this.#diskWatch.fire(this.#loop.waitsForDisk && this.#lacksRoom === null);
@@ -292,21 +302,8 @@ export class Replica implements LoopListener {
 	}
 
 	view(): ReplicaView {
-		const { mesh } = this.#runtime;
-		const { role, promised, leader, chosenThrough, appliedThrough } = this.#agent.view();
-		const lastContactMs =
-			leader.node === '' ? Number.POSITIVE_INFINITY : leader.node === this.#id ? 0 : mesh.lastHeardMs(leader.node);
-		return {
-			id: this.#id,
-			role,
-			promised,
-			leader,
-			chosenThrough,
-			appliedThrough,
-			lastContactMs,
-			linked: mesh.linked(),
-			diskFault: this.#diskWatch.fault,
-		};
+		const faults = { diskFault: this.#diskWatch.fault, stateFault: this.#digests.fault };
+		return replicaViewOf(this.#id, this.#agent.view(), this.#runtime.mesh, faults);
 	}
 
 	peers(): readonly PeerView[] {
@@ -335,6 +332,7 @@ export class Replica implements LoopListener {
 	applied(through: Slot, revision: number): readonly ProposalId[] {
 		this.#runtime.applied(through, revision);
 		this.#barriers.applied(through);
+		this.#digests.applied();
 		return this.submissions.takeSettled();
 	}
 

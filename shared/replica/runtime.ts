@@ -11,7 +11,14 @@ import type { ReplicaLimits } from './limits.ts';
 import type { LoopAgent, LoopLog } from './loop.ts';
 import type { MeshPort } from './port.ts';
 
-export type ReplicaTimer = TimerRequest['timer'] | 'deadline' | 'tell' | 'diskWatch' | 'recall' | 'stillness';
+export type ReplicaTimer =
+	| TimerRequest['timer']
+	| 'deadline'
+	| 'tell'
+	| 'diskWatch'
+	| 'recall'
+	| 'stillness'
+	| 'digest';
 
 /** A fact about the node's disk, or about its state beside that of the others. */
 export type ReplicaFact = Extract<RuntimeFact, { readonly kind: 'disk' | 'state' }>;

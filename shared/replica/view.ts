@@ -12,6 +12,7 @@ import type { Slot } from '../paxos/message.ts';
 import type { AgentView } from '../paxos/view.ts';
 import { wholeCharacters } from '../store/describe.ts';
 import type { Store } from '../store/store.ts';
+import type { MeshPort } from './port.ts';
 
 /** This node's own state. */
 export interface ReplicaView {
@@ -27,6 +28,8 @@ export interface ReplicaView {
 	readonly linked: readonly NodeId[];
 	/** Why the disk keeps the node from being ready, in a few words; null where it does not. */
 	readonly diskFault: string | null;
+	/** Why the state beside that of the others keeps the node from being ready, in a few words; null where it does not. */
+	readonly stateFault: string | null;
 }
 
 /** Another node's state as it was last heard. */
@@ -40,6 +43,20 @@ export interface PeerView {
 	readonly heardMs: number;
 	/** Milliseconds that its clock was ahead of this node's when it last told its time; null for never. */
 	readonly clockAheadMs: number | null;
+}
+
+/** @param agent the view of the node's agent */
+export function replicaViewOf(
+	id: NodeId,
+	agent: AgentView,
+	mesh: MeshPort,
+	faults: Pick<ReplicaView, 'diskFault' | 'stateFault'>,
+): ReplicaView {
+	const { role, promised, leader, chosenThrough, appliedThrough } = agent;
+	const lastContactMs =
+		leader.node === '' ? Number.POSITIVE_INFINITY : leader.node === id ? 0 : mesh.lastHeardMs(leader.node);
+	const linked = mesh.linked();
+	return { id, role, promised, leader, chosenThrough, appliedThrough, lastContactMs, linked, ...faults };
 }
 
 const SLOTS_MAX = 64;

@@ -19,6 +19,8 @@ export class MessageRules {
 	readonly #ledger: Ledger;
 	readonly #ids: readonly NodeId[];
 	readonly #counters: Counters;
+	/** By slot: the digest of the state after it, as it was told first. */
+	readonly #digests = new Map<Slot, number>();
 	/** By node, over all its lives: the campaign of the highest ballot that has left. */
 	readonly #prepared: Prepared[];
 	readonly #ballots = new BallotIds();
@@ -100,6 +102,12 @@ export class MessageRules {
 			case 'trimmed':
 				this.#knows(node, life, message, message.chosenThrough);
 				return this.#knows(node, life, message, message.trimmedThrough);
+			case 'digest': {
+				const told = this.#digests.get(message.slot) ?? message.digest;
+				this.#digests.set(message.slot, told);
+				if (told !== message.digest) this.#lies(node, message, `another digest of slot ${message.slot} than others`);
+				return;
+			}
 			case 'fetch':
 				this.#counters.fetches++;
 				if (message.from > life.chosenThrough + 1) this.#lies(node, message, `from ${message.from}, with a gap`);

@@ -86,6 +86,7 @@ const CODES = [
 	'diskWatch',
 	'recall',
 	'stillness',
+	'digest',
 	'link',
 	'fault',
 	'client',

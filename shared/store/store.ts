@@ -16,6 +16,7 @@ import { KIND_DELETE, KIND_PUT, KIND_REGISTER_CLIENT } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
 import { CLIENT_LIMITS, type ClientLimits } from './client-limits.ts';
 import { ClientTable } from './client-table.ts';
+import { digestOf, digestOfBytes } from './digest.ts';
 import { type Entry, Kept } from './entry.ts';
 import { KeptValues } from './kept-values.ts';
 import { KeyIndex } from './key-index.ts';
@@ -48,6 +49,7 @@ const TIDIED_PER_COMMAND = 4;
 export class Store {
 	#revision = 0;
 	#timeMs = 0;
+	#digest = 0;
 	readonly #views = new Views();
 	readonly #entries = new KeyIndex<Kept>(this.#views);
 	readonly #values = new KeptValues();
@@ -74,6 +76,14 @@ export class Store {
 	/** The log's time, in milliseconds that leaders have measured. It lags behind where little is written. */
 	get timeMs(): number {
 		return this.#timeMs;
+	}
+
+	/**
+	 * The digest of all that was applied (`digest.ts`), a signed integer of 32 bits. It is about the way to the state, and
+	 * no part of it: `restore` begins with 0.
+	 */
+	get digest(): number {
+		return this.#digest;
 	}
 
 	get keysCount(): number {
@@ -148,6 +158,7 @@ export class Store {
 	/** Moves the log's time ahead by what the next slot says, before its commands are applied. */
 	passTime(ms: number): void {
 		this.#timeMs += ms;
+		this.#digest = digestOf(this.#digest, ms);
 	}
 
 	/**
@@ -158,9 +169,11 @@ export class Store {
 	 */
 	apply(value: Uint8Array, onResult?: OnResult): boolean {
 		const command = new BatchReader(value);
+		this.#digest = digestOfBytes(this.#digest, value);
 		while (command.nextBatch()) {
 			while (command.nextCommand()) {
 				const result = this.#applyOnce(command);
+				this.#noteResult(result);
 				onResult?.(command.client, command.sequence, result);
 			}
 		}
@@ -238,19 +251,38 @@ export class Store {
 				return this.#put(command, revision);
 			case KIND_DELETE: {
 				const kept = this.#entries.get(key, keyHash);
+				this.#noteEntry(kept);
 				if (!kept) return true;
 				if (cas !== null && cas !== kept.modifyRevision) return false;
 				this.#remove(kept, revision);
 				return true;
 			}
 			default:
-				if (this.#entries.cut(key, revision) > 0) this.#tombstones.addPrefix(key, revision, this.#timeMs);
+				this.#cut(key, revision);
 				return true;
 		}
 	}
 
+	#cut(prefix: string, revision: number): void {
+		const count = this.#entries.cut(prefix, revision);
+		this.#digest = digestOf(this.#digest, count);
+		if (count > 0) this.#tombstones.addPrefix(prefix, revision, this.#timeMs);
+	}
+
+	/** What became of a command is in the digest, so that a store that makes something else of it is found. */
+	#noteResult(result: Result): void {
+		const isKnown = result.kind === 'applied' || result.kind === 'duplicate';
+		this.#digest = digestOf(this.#digest, isKnown ? 2 * result.revision + (result.ok ? 1 : 0) : 0);
+	}
+
+	/** So is what the command finds under its key. */
+	#noteEntry(kept: Kept | undefined): void {
+		this.#digest = digestOf(this.#digest, kept?.modifyRevision ?? 0);
+	}
+
 	#put({ key, keyHash, bytes, valueStart, valueEnd, flags, cas }: BatchReader, revision: number): boolean {
 		let kept = this.#entries.get(key, keyHash);
+		this.#noteEntry(kept);
 		if (cas !== null && cas !== (kept?.modifyRevision ?? 0)) return false;
 		if (!kept) {
 			kept = new Kept(key, keyHash);

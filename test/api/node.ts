@@ -69,6 +69,7 @@ export class LoneReplica implements ReplicaService {
 			appliedThrough: this.store.revision,
 			lastContactMs: 12.7,
 			diskFault: null,
+			stateFault: null,
 			linked: ['n1'],
 			...this.override,
 		};

@@ -49,6 +49,7 @@ describe('the status', () => {
 			appliedThrough: 40,
 			revision: 1,
 			keys: 0,
+			stateFault: null,
 			loop: LOOP,
 			members: [
 				{ ...n1, url: 'http://127.0.0.1:7101', ballot: ballotText, heardMs: 9 },
@@ -232,7 +233,7 @@ describe('health', () => {
 		expect(await node.get('/livez?verbose')).toMatchObject({ status: 200, text: '[+]store ok\n[+]applied ok\nok\n' });
 		expect(await node.get('/readyz')).toMatchObject({ status: 200, text: 'ok\n' });
 		expect((await node.get('/readyz?verbose')).text).toBe(
-			'[+]leader ok\n[+]caught-up ok\n[+]disk ok\n[+]draining ok\nok\n',
+			'[+]leader ok\n[+]caught-up ok\n[+]disk ok\n[+]state ok\n[+]draining ok\nok\n',
 		);
 		expect(await node.get('/readyz/leader')).toMatchObject({ status: 200, text: 'ok\n' });
 	});
@@ -244,9 +245,18 @@ describe('health', () => {
 		expect((await node.get('/livez')).status).toBe(200);
 	});
 
+	it('is not ready while it has another state than a peer, and nobody can say who is wrong', async () => {
+		node.replica.override = { stateFault: 'its state is not that of n1, and no majority can say who is wrong' };
+		const text = '[-]state failed: its state is not that of n1, and no majority can say who is wrong\n';
+		expect(await node.get('/readyz/state')).toMatchObject({ status: 503, text: `${text}not ok\n` });
+		expect((await node.get('/livez')).status).toBe(200);
+		expect((await node.get('/v1/swarm')).text).toContain('"stateFault":"its state is not that of n1');
+	});
+
 	it('is not ready without a leader, unless that is left out', async () => {
 		node.replica.hasLeader = false;
-		const text = '[-]leader failed: no leader is heard\n[+]caught-up ok\n[+]disk ok\n[+]draining ok\nnot ok\n';
+		const text =
+			'[-]leader failed: no leader is heard\n[+]caught-up ok\n[+]disk ok\n[+]state ok\n[+]draining ok\nnot ok\n';
 		expect(await node.get('/readyz')).toMatchObject({ status: 503, text });
 		expect((await node.get('/readyz/leader')).status).toBe(503);
 		expect((await node.get('/readyz/caught-up')).status).toBe(200);

@@ -73,6 +73,7 @@ export const ANY_MESSAGE_OF: { readonly [Kind in MessageKind]: fc.Arbitrary<Extr
 	forward: plainRecord({ kind: kind('forward'), ...forwardId, settledThrough: count, value }),
 	hears: plainRecord({ kind: kind('hears'), ...hearing }),
 	noRoom: plainRecord({ kind: kind('noRoom'), ...forwardId }),
+	digest: plainRecord({ kind: kind('digest'), slot, digest: fc.integer() }),
 	readAsk: plainRecord({ kind: kind('readAsk'), origin: nodeId, epoch: count, round: count }),
 	readIndex: plainRecord({ kind: kind('readIndex'), origin: nodeId, epoch: count, round: count, slot: through }),
 };

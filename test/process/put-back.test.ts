@@ -40,9 +40,9 @@ test('a folder put back from an older copy is refused by name, and the others go
 	expect(await refused.ended).toBe(1);
 	expect(refused.stderr).toContain(
 		`${victim.id} had to stop: Node ${victim.id} has an older copy of its data folder: ` +
-			`${join(victim.folder, 'log')} ends with frame ${found}, and node ${leader.id} remembers that it reached frame `,
+			`${join(victim.folder, 'log')} ends with frame ${found}, and node n`,
 	);
-	const remembered = Number(/remembers that it reached frame (\d+)/.exec(refused.stderr)?.[1]);
+	const remembered = Number(/and node n\d remembers that it reached frame (\d+)/.exec(refused.stderr)?.[1]);
 	expect(remembered).toBeGreaterThan(found);
 	expect(remembered).toBeLessThanOrEqual(reached);
 	expect(refused.stderr).toContain('cannot be replaced yet');
@@ -98,3 +98,40 @@ function lastFrame(node: TestNode): number {
 	const disk = diskOf(node);
 	return readLog(disk, readManifest(disk).owner).last?.header.sequence ?? 0;
 }
+
+test('where nobody remembers, the node from which a majority differs stops, and says so before it is known', async () => {
+	const [n1, n2, n3] = swarm.nodes as [TestNode, TestNode, TestNode];
+	await writeAll(swarm, keysOf('early'), 3);
+	await n3.stop();
+	const copy = copyOf(n3, 'copy');
+	await n1.stop();
+	await n3.start();
+	await writeAll(swarm, keysOf('late'), 3);
+	await Promise.all([n2.stop(), n3.stop()]);
+
+	// Neither of them remembers: what n2 and n3 acknowledged is gone, and other values take its place.
+	putBack(n3, copy);
+	await swarm.start([n1, n3]);
+	await writeAll(swarm, keysOf('other'), 3);
+	await Promise.all([n1.stop(), n3.stop()]);
+
+	// Of two that differ nobody can say who is wrong.
+	n1.launch();
+	n2.launch();
+	for (const node of [n1, n2]) {
+		const text = await until(`${node.id} says that it differs`, async () => {
+			const response = await node.fetch('/readyz/state').catch(() => undefined);
+			const said = await response?.text();
+			return said?.includes('[-]state failed') ? said : undefined;
+		});
+		expect(text).toContain('and no majority can say who is wrong');
+		expect(node.output).toMatch(/has another state than n[12] after slot \d+: one of the two is wrong/);
+	}
+
+	// The third one decides.
+	n3.launch();
+	await until('n2 stops', async () => !n2.isRunning || undefined);
+	expect(n2.output).toMatch(/n2 had to stop: its state after slot \d+ is not that of n1 and n3, which are a majority/);
+	await n1.ready();
+	expect(await get(n1, 'other1')).toBe(valueUnder('other1'));
+});

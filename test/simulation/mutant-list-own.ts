@@ -45,8 +45,8 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		0,
 		'the log is read again, and its time does not pass',
 		LOOP,
-		'this.#applyValue((view.entry(slot) as LogEntry).value);',
-		'this.store.apply(commandsOf((view.entry(slot) as LogEntry).value));',
+		'this.#applyValue(slot, (view.entry(slot) as LogEntry).value);',
+		'this.store.apply(commandsOf((view.entry(slot) as LogEntry).value)); this.appliedThrough = slot;',
 	),
 	one(0, 'the time stands still', LOOP, '		this.store.passTime(elapsedMsOf(value));\n', ''),
 	one(

@@ -81,8 +81,8 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
 		'model',
 		'a prefix is deleted where nothing was there, and that is a deletion',
 		STORE,
-		'if (this.#entries.cut(key, revision) > 0) this',
-		'if (this.#entries.cut(key, revision) >= 0) this',
+		'if (count > 0) this',
+		'if (count >= 0) this',
 	),
 	by(
 		'model',

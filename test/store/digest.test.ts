@@ -1,0 +1,60 @@
+/** Stores that have applied the same have the same digest; those that have not, or made something else of it, differ. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { encodeCommand, type Operation } from '../../shared/store/command.ts';
+import { Store } from '../../shared/store/store.ts';
+import { identity, opening, put } from './commands.ts';
+
+describe('the digest of a store', () => {
+	it('is the same where the same was applied', () => {
+		expect(storeOf(put('a', 'x'), put('b', 'y')).digest).toBe(storeOf(put('a', 'x'), put('b', 'y')).digest);
+	});
+
+	it('differs for any other byte of what was applied', () => {
+		const { digest } = storeOf(put('key', 'a value of some bytes'));
+		const bytes = batch(2, put('key', 'a value of some bytes'));
+		fc.assert(
+			fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+				const changed = Uint8Array.from(bytes);
+				changed[at] = (changed[at] as number) ^ flip;
+				const store = storeOf();
+				store.apply(changed);
+				expect(store.digest).not.toBe(digest);
+			}),
+		);
+	});
+
+	it('differs for another order, another time, and one slot more', () => {
+		const later = storeOf(put('a', 'x'), put('b', 'y'));
+		later.passTime(1);
+		const digests = [
+			storeOf(put('a', 'x'), put('b', 'y')).digest,
+			storeOf(put('b', 'y'), put('a', 'x')).digest,
+			storeOf(put('a', 'x'), put('b', 'y'), put('b', 'y')).digest,
+			later.digest,
+		];
+		expect(new Set(digests).size).toBe(digests.length);
+	});
+
+	it.each<[string, Operation]>([
+		['a put', put('a', 'z')],
+		['a delete', { kind: 'delete', key: 'a', cas: null }],
+		['a delete of a prefix', { kind: 'deletePrefix', prefix: 'a' }],
+	])('differs once %s finds an entry that is not what it was', (_, operation) => {
+		const [whole, strayed] = ['a', 'b'].map((key) => Store.restore(storeOf(put(key, 'x')).save())) as [Store, Store];
+		expect(strayed.digest).toBe(whole.digest);
+		for (const store of [whole, strayed]) store.apply(batch(3, operation));
+		expect(strayed.digest).not.toBe(whole.digest);
+	});
+});
+
+function storeOf(...operations: readonly Operation[]): Store {
+	const store = new Store();
+	store.apply(opening());
+	for (const [index, operation] of operations.entries()) store.apply(batch(index + 2, operation));
+	return store;
+}
+
+function batch(sequence: number, operation: Operation): Uint8Array {
+	return encodeCommand(identity(sequence), operation);
+}
