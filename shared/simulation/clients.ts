@@ -25,6 +25,7 @@ export class Clients {
 	readonly #calls: Calls;
 	readonly #requests: Requests;
 	readonly #users: readonly User[];
+	readonly #unserved = new Set<User>();
 
 	constructor(world: World, { seed, clients, keys, limits }: ClientsOptions) {
 		this.#world = world;
@@ -53,6 +54,22 @@ export class Clients {
 	finish(): void {
 		for (const user of this.#users) user.close();
 		this.#calls.finish();
+	}
+
+	/**
+	 * Each client that keeps a connection writes and reads until it is answered. A client that gets no answers any more would
+	 * not be found otherwise, since its calls end as unknown. All nodes together must have room for all clients.
+	 */
+	askUntilServed(): void {
+		for (const user of this.#users) {
+			this.#unserved.add(user);
+			user.askUntilServed(() => this.#unserved.delete(user));
+		}
+	}
+
+	/** The names of the clients that are not served yet. */
+	get unserved(): readonly string[] {
+		return [...this.#unserved].map(({ name }) => name);
 	}
 
 	/** @throws Violation where calls wait inside a client, though each was settled */

@@ -1,6 +1,7 @@
 /**
  * Checks after every fault has ended and every client has its answer: nothing waits, and no campaign disturbs another.
  */
+import type { Clients } from './clients.ts';
 import { Violation } from './ledger.ts';
 import type { SimulatedNode } from './node.ts';
 import type { Process } from './process.ts';
@@ -15,6 +16,12 @@ const PATIENCE_MS = 600_000;
  * for a campaign of its own, and each campaign halts some other.
  */
 const CAMPAIGNS_PER_DECISION_MAX = 3;
+/**
+ * After the end of all faults each client that keeps a connection is served within this time. It is longer than a client
+ * whose patience has grown stays with a node that says nothing.
+ */
+const SERVED_MAX_MS = 40_000;
+const LOOK_EVERY_MS = 1_000;
 
 /** The interval at which a patient reader asks a node. */
 const PATIENT_EVERY_MS = 500;
@@ -48,6 +55,19 @@ export class PatientReaders {
 			throw new Violation('EveryReadIsAnswered', `${process.node.id} has left ${count} reads without an answer`);
 		}
 	}
+}
+
+/** @throws Violation where a client that asks gets no answers any more, though nothing goes wrong */
+export function mustServe(world: World, clients: Clients): void {
+	if (clients.unserved.length === 0) return;
+	const endAt = world.now + SERVED_MAX_MS * US_PER_MS;
+	while (clients.unserved.length > 0) {
+		const [first] = clients.unserved;
+		if (world.now >= endAt) throw new Violation('EveryClientIsServed', `${first} gets no answers any more`);
+		world.run(world.now + LOOK_EVERY_MS * US_PER_MS);
+	}
+	// What its last call has left behind is settled.
+	world.run(world.now + LOOK_EVERY_MS * US_PER_MS);
 }
 
 /** @throws Violation where campaigns end each other rather than choose */

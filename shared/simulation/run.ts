@@ -10,7 +10,7 @@ import { type Bounds, drawBounds, USUAL_BOUNDS } from './bounds.ts';
 import { CALL_MS_MAX, Clients } from './clients.ts';
 import { type ClockTaste, USUAL_CLOCKS } from './clock.ts';
 import type { Counters } from './counters.ts';
-import { mustBound, mustHaveNothingLeft, PatientReaders } from './ending.ts';
+import { mustBound, mustHaveNothingLeft, mustServe, PatientReaders } from './ending.ts';
 import { drawFaults, type Fault, PLAN, type Regime } from './faults.ts';
 import { Violation } from './ledger.ts';
 import { checkHistory } from './linearizability.ts';
@@ -242,10 +242,12 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 	world.run((PLAN.healMs + progressMs) * US_PER_MS);
 	const [first] = silent;
 	if (first) throw new Violation('Progress', `${first.id} answers nothing ${progressMs} ms after all faults ended`);
+	if (alive.length * world.bounds.replica.connectionsMax >= LOAD.clients) clients.askUntilServed();
 	world.run(Math.max(PLAN.endMs, PLAN.healMs + progressMs + SETTLE_MS) * US_PER_MS);
 	if (clients.waitingCount > 0) world.run(world.now + CALL_MS_MAX * US_PER_MS);
 	if (clients.waitingCount > 0)
 		throw new Violation('Progress', `${clients.waitingCount} operations still have no answer`);
+	mustServe(world, clients);
 	clients.mustHaveNothingLeft();
 	readers.mustHaveAnswers();
 	const { chosenThrough } = world.ledger;

@@ -115,6 +115,14 @@ export class Sockets {
 		this.#batchesSeen.add(identity);
 	}
 
+	/**
+	 * Everything heals. Where connections end, all of them end once more, so that each client comes back while some node
+	 * does not know yet that it was gone.
+	 */
+	heal(): void {
+		if (this.taste.livesMs > 0) for (const socket of this.standing) socket.lose();
+	}
+
 	/** The node's process has ended, with its knowledge of its connections. */
 	crashed(node: SimulatedNode): void {
 		for (const socket of this.standing) if (socket.node === node) socket.nodeIsGone();
@@ -235,18 +243,24 @@ class SimulatedSocket implements ClientSocket {
 		if (taste.livesMs === 0) return;
 		const livesMs = -Math.log(1 - random.fraction()) * taste.livesMs;
 		world.at(world.now + Math.ceil(livesMs * US_PER_MS), () => {
-			if (this.#isBroken || this.#sockets.world.isHealed || !this.#door) return;
-			this.#isBroken = true;
-			if (random.chance(taste.silence)) {
-				world.counters.socketsSilent++;
-				this.#note('does not hear that its connection is lost');
-			} else {
-				world.counters.socketsLost++;
-				this.#tellClientLater('onclose');
-			}
-			const noticesMs = random.chance(taste.silence) ? NODE_NOTICES_MS : taste.delayMinMs;
-			world.at(world.now + Math.ceil(noticesMs * US_PER_MS), () => this.#atNode(() => this.#endAtNode()));
+			if (!world.isHealed) this.lose();
 		});
+	}
+
+	/** The connection is lost. Each end is told so, or not. */
+	lose(): void {
+		const { world, random, taste } = this.#sockets;
+		if (this.#isBroken || !this.#door) return;
+		this.#isBroken = true;
+		if (random.chance(taste.silence)) {
+			world.counters.socketsSilent++;
+			this.#note('does not hear that its connection is lost');
+		} else {
+			world.counters.socketsLost++;
+			this.#tellClientLater('onclose');
+		}
+		const noticesMs = random.chance(taste.silence) ? NODE_NOTICES_MS : taste.delayMinMs;
+		world.at(world.now + Math.ceil(noticesMs * US_PER_MS), () => this.#atNode(() => this.#endAtNode()));
 	}
 
 	#planStall(): void {

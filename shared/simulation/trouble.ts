@@ -76,6 +76,7 @@ export class Trouble {
 			this.#world.startNode(node);
 		}
 		this.#world.links.heal();
+		this.#world.sockets.heal();
 	}
 
 	#cause(fault: Fault): void {

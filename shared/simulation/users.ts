@@ -24,6 +24,10 @@ const TURN_MAX_US = 400;
 const STANDS_STILL = 0.004;
 const BEGINS_ANEW = 0.004;
 const STILL_MAX_MS = 2_500;
+/** No operation of a plan is of this key. */
+const OWN_KEY = 'served';
+/** A call that was not answered is made again after so long. */
+const AGAIN_US = 10 * US_PER_MS;
 
 export class User implements SocketUser {
 	readonly name: string;
@@ -71,6 +75,13 @@ export class User implements SocketUser {
 		});
 	}
 
+	/** Writes and then reads, and makes each of the two calls again until it is answered. */
+	askUntilServed(served: () => void): void {
+		const read = (): void =>
+			this.#askAgain((core, settle) => core.get(OWN_KEY, 'linearizable', undefined, settle), served);
+		this.#askAgain((core, settle) => core.delete(OWN_KEY, null, undefined, settle), read);
+	}
+
 	close(): void {
 		this.#core?.close();
 		if (this.#core?.callsCount) throw new Violation('NothingIsLeft', `${this.name} is closed with calls in it`);
@@ -104,6 +115,13 @@ export class User implements SocketUser {
 		} else if (operation.kind === 'delete') {
 			core.delete(operation.key, operation.cas, undefined, settle);
 		} else throw new Error(`a client knows no ${operation.kind}`);
+	}
+
+	#askAgain(ask: (core: ClientCore, settle: Settle<unknown>) => void, answered: () => void): void {
+		this.run(() => {
+			const reject = (): void => void this.#after(AGAIN_US, () => this.#askAgain(ask, answered));
+			ask(this.#core ?? this.#begin(), { resolve: answered, reject });
+		});
 	}
 
 	#settle<T>(call: Call, resolve: (result: T) => void): Settle<T> {

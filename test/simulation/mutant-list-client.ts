@@ -13,6 +13,7 @@ const BARRIERS = 'shared/replica/barriers.ts';
 const ANSWERS = 'shared/replica/client-answers.ts';
 const CONNECTION = 'shared/replica/client-connection.ts';
 const DOOR = 'shared/replica/client-door.ts';
+const SUBMISSIONS = 'shared/replica/submissions.ts';
 
 export const CLIENT_MUTANTS: readonly Mutant[] = [
 	one(
@@ -135,5 +136,12 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
 		ANSWERS,
 		'writeValues(this.#out, first + start, end - start);',
 		'writeValues(this.#out, first, end - start);',
+	),
+	one(
+		0,
+		'a connection that closes takes the results of the next one with it',
+		SUBMISSIONS,
+		'if (entry?.submitter !== submitter) return;',
+		'if (!entry) return;',
 	),
 ];
