@@ -358,10 +358,6 @@ function replayed(records: Iterable<DurableRecord>, { slotsAheadMax }: AgentConf
 
 /** What a proposer sends under a ballot of its own. */
 function isProposers(message: Message): message is Message & { kind: 'prepare' | 'accept' | 'heartbeat' | 'handOver' } {
-	return (
-		message.kind === 'prepare' ||
-		message.kind === 'accept' ||
-		message.kind === 'heartbeat' ||
-		message.kind === 'handOver'
-	);
+	const { kind } = message;
+	return kind === 'prepare' || kind === 'accept' || kind === 'heartbeat' || kind === 'handOver';
 }
