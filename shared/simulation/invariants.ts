@@ -91,7 +91,9 @@ export class Invariants {
 
 	/** A message leaves the node for another one. */
 	sent(node: number, envelope: Envelope, now: Instant): void {
-		if (envelope.message.kind === 'accept') this.#time.proposed(envelope.message, now);
+		const { message } = envelope;
+		if (message.kind === 'prepare') this.#time.campaigned(message, now);
+		if (message.kind === 'accept') this.#time.proposed(message, now);
 		this.#messages.sent(node, this.#life(node), envelope, this.acknowledgedThrough);
 	}
 

@@ -4,14 +4,14 @@
  */
 import { ballotToText } from '../paxos/ballot.ts';
 import { ELAPSED_MS_MAX } from '../paxos/bounds.ts';
-import type { Accept, Slot } from '../paxos/message.ts';
+import type { Accept, Prepare, Slot } from '../paxos/message.ts';
 import { elapsedMsOf } from '../paxos/value.ts';
 import { type BallotId, BallotIds } from './ballots.ts';
 import { STEADY_ERROR_MAX } from './clock.ts';
 import { Violation } from './ledger.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
 
-/** What the leader of one ballot has made of proposals. */
+/** What one ballot has made of proposals. */
 interface Measured {
 	readonly since: Instant;
 	through: Slot;
@@ -25,16 +25,17 @@ export class TimeRules {
 	/** By slot: the time of the state machine once it is applied. */
 	readonly #appliedMs: number[] = [];
 
+	/** A node campaigns. Its time begins here, because the first accept that leaves may not be the first that it made. */
+	campaigned({ ballot }: Prepare, now: Instant): void {
+		const id = this.#ballots.of(ballot);
+		if (!this.#measured.has(id)) this.#measured.set(id, { since: now, through: 0, sumMs: 0 });
+	}
+
 	/** A leader proposes. What it has found, or proposes once more, carries what was written before. */
 	proposed({ ballot, slot, value, recoveredThrough }: Accept, now: Instant): void {
-		if (slot <= recoveredThrough) return;
-		const id = this.#ballots.of(ballot);
-		let measured = this.#measured.get(id);
-		if (!measured) {
-			measured = { since: now, through: 0, sumMs: 0 };
-			this.#measured.set(id, measured);
-		}
-		if (slot <= measured.through) return;
+		const measured = this.#measured.get(this.#ballots.of(ballot));
+		if (!measured) throw new Violation('TimeIsMeasured', `${ballotToText(ballot)} proposes before it campaigns`);
+		if (slot <= Math.max(recoveredThrough, measured.through)) return;
 		measured.through = slot;
 		measured.sumMs += elapsedMsOf(value);
 		if (measured.sumMs <= passedMs(now - measured.since) + 1) return;
