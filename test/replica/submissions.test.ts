@@ -128,6 +128,25 @@ describe('a submitted command', () => {
 		expect(world.submitOwn('leader', 500)).toMatchObject([{ outcome: 'refused', why: 'stopping' }]);
 	});
 
+	it('is answered where its client is now, also when it has come back and no other result came meanwhile', () => {
+		const { submissions: table } = new World(1);
+		const told: string[] = [];
+		const door = (name: string): Submitter => ({
+			result: (sequence) => void told.push(`${name} ${sequence}`),
+			settled: () => undefined,
+			ended: () => undefined,
+		});
+		const [before, after] = [door('before'), door('after')];
+		const result: Result = { kind: 'applied', revision: 1, ok: true };
+		table.listen('back', before);
+		table.result('back', 1, result, 1, BALLOT);
+		table.takeSettled();
+		table.unlisten('back', before);
+		table.listen('back', after);
+		table.result('back', 2, result, 2, BALLOT);
+		expect(told).toEqual(['before 1', 'after 2']);
+	});
+
 	it('has its answer by whichever copy of it is chosen first, and the others are cared for no more', () => {
 		const world = new World(1);
 		world.register();
