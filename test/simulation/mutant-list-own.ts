@@ -5,6 +5,7 @@
  */
 import { MUTANTS, type Mutant, one } from './mutant-list.ts';
 import { CLIENT_MUTANTS } from './mutant-list-client.ts';
+import { NODE_MUTANTS } from './mutant-list-node.ts';
 
 const ACCEPTOR = 'shared/paxos/acceptor.ts';
 const AGENT = 'shared/paxos/agent.ts';
@@ -27,6 +28,7 @@ const STORE = 'shared/store/store.ts';
 
 export const OWN_MUTANTS: readonly Mutant[] = [
 	...CLIENT_MUTANTS,
+	...NODE_MUTANTS,
 	one(
 		0,
 		'a leader measures the time with its wall clock',

@@ -1,0 +1,114 @@
+/**
+ * Bugs that this project has made up, in the order of a turn and what it leaves behind: batches and their answers,
+ * deadlines, held heartbeats, the table of clients, the index of keys, and the client's reads and writes. Each was
+ * chosen without regard to what the world reaches.
+ */
+import { type Mutant, one } from './mutant-list.ts';
+
+const CLIENT_READS = 'shared/client/reads.ts';
+const WRITES = 'shared/client/writes.ts';
+const ACCEPTOR = 'shared/paxos/acceptor.ts';
+const LEARNER = 'shared/paxos/learner.ts';
+const ANSWERS = 'shared/replica/client-answers.ts';
+const LOOP = 'shared/replica/loop.ts';
+const SUBMISSIONS = 'shared/replica/submissions.ts';
+const TELLS = 'shared/replica/tells.ts';
+const CLIENT_TABLE = 'shared/store/client-table.ts';
+const KEY_INDEX = 'shared/store/key-index.ts';
+const STORE = 'shared/store/store.ts';
+
+export const NODE_MUTANTS: readonly Mutant[] = [
+	one(
+		0,
+		'what was only learned counts as accepted under its ballot',
+		ACCEPTOR,
+		'if (held?.accepted && sameBallot(held.ballot, ballot)) {',
+		'if (held && sameBallot(held.ballot, ballot)) {',
+	),
+	one(
+		0,
+		'what is held for a slot is taken for what is learned of it',
+		LEARNER,
+		'if (held && sameBytes(held.value, value)) {',
+		'if (held) {',
+	),
+	one(
+		0,
+		'a batch is told to be settled before its last result is told',
+		SUBMISSIONS,
+		'		client.submitter?.result(sequence, result, slot, chosenAt);\n		const batch = client.batches.get(sequence);\n		if (batch !== undefined) this.#settleAll(id, client, batch);',
+		'		const batch = client.batches.get(sequence);\n		if (batch !== undefined) this.#settleAll(id, client, batch);\n		client.submitter?.result(sequence, result, slot, chosenAt);',
+	),
+	one(
+		0,
+		'the timer of held heartbeats is set only once',
+		TELLS,
+		'		this.#timerIsSet = false;\n		if (this.#held.size === 0) return;',
+		'		if (this.#held.size === 0) return;',
+	),
+	one(
+		0,
+		'one flush lets out the envelopes of one step only',
+		LOOP,
+		'while (this.#held.length > 0 && (this.#held[0] as Held).position <= through) {',
+		'if (this.#held.length > 0 && (this.#held[0] as Held).position <= through) {',
+	),
+	one(
+		0,
+		'a read begins where the read before it ended',
+		ANSWERS,
+		'this.#nextKey = end < keys.length ? end : 0;',
+		'this.#nextKey = end < keys.length ? end : start;',
+	),
+	one(
+		0,
+		'the revisions of a run begin again with each batch',
+		WRITES,
+		'revision + batch.first + from - first)',
+		'revision)',
+	),
+	one(
+		0,
+		'reads that were out when the connection ended are out for ever',
+		CLIENT_READS,
+		'		this.#out = 0;\n		this.#line',
+		'		this.#line',
+	),
+	one(
+		0,
+		'other writes of a dropped client go under a new one, whether they may have happened or not',
+		WRITES,
+		'if (other.clientId === clientId && !other.mayHaveHappened) this',
+		'if (other.clientId === clientId) this',
+	),
+	one(
+		0,
+		'the highest sequence of a client is that of its last command',
+		CLIENT_TABLE,
+		'if (sequence > this.highest) this.highest = sequence;',
+		'this.highest = sequence;',
+	),
+	one(
+		0,
+		'a conditional put of a missing key always holds',
+		STORE,
+		'if (cas !== null && cas !== (kept?.modifyRevision ?? 0)) return false;',
+		'if (cas !== null && kept && cas !== kept.modifyRevision) return false;',
+	),
+	one(
+		0,
+		'a key of a deleted prefix is found until it is tidied',
+		KEY_INDEX,
+		'return item === undefined || item.chunk.isCut ? undefined : item;',
+		'return item;',
+	),
+	one(
+		0,
+		'an evicted client may register again',
+		STORE,
+		"		if (this.#clients.wasEvicted(id)) return { kind: 'unknownClient' };\n",
+		'',
+	),
+	one(0, 'a proposal that has ended keeps its deadline', SUBMISSIONS, '		this.#deadlines.remove(proposed);\n', ''),
+	one(0, 'a run of results has the status of its first', ANSWERS, '			status === this.#runStatus &&\n', ''),
+];
