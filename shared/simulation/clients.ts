@@ -3,6 +3,7 @@ import type { CallLimits } from '../client/limits.ts';
 import { Calls } from './calls.ts';
 import { Violation } from './ledger.ts';
 import type { HistoryEntry } from './linearizability.ts';
+import type { SimulatedNode } from './node.ts';
 import type { PlannedOperation } from './operations.ts';
 import { Random } from './random.ts';
 import { Requests } from './requests.ts';
@@ -25,7 +26,7 @@ export class Clients {
 	readonly #calls: Calls;
 	readonly #requests: Requests;
 	readonly #users: readonly User[];
-	readonly #unserved = new Set<User>();
+	readonly #unserved = new Set<string>();
 
 	constructor(world: World, { seed, clients, keys, limits }: ClientsOptions) {
 		this.#world = world;
@@ -57,19 +58,25 @@ export class Clients {
 	}
 
 	/**
-	 * Each client that keeps a connection writes and reads until it is answered. A client that gets no answers any more would
-	 * not be found otherwise, since its calls end as unknown. All nodes together must have room for all clients.
+	 * Each client that keeps a connection, and each node for a request, makes calls until it is answered. One that gets no
+	 * answers any more would not be found otherwise, since its calls end as unknown or refused.
+	 *
+	 * @param nodes those that run. All together must have room for all connections.
 	 */
-	askUntilServed(): void {
+	askUntilServed(nodes: readonly SimulatedNode[]): void {
 		for (const user of this.#users) {
-			this.#unserved.add(user);
-			user.askUntilServed(() => this.#unserved.delete(user));
+			this.#unserved.add(user.name);
+			user.askUntilServed(() => this.#unserved.delete(user.name));
+		}
+		for (const node of nodes) {
+			this.#unserved.add(node.id);
+			this.#requests.askUntilServed(node, () => this.#unserved.delete(node.id));
 		}
 	}
 
-	/** The names of the clients that are not served yet. */
+	/** The names of the clients, and of the nodes for requests, that are not served yet. */
 	get unserved(): readonly string[] {
-		return [...this.#unserved].map(({ name }) => name);
+		return [...this.#unserved];
 	}
 
 	/** @throws Violation where calls wait inside a client, though each was settled */

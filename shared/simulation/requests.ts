@@ -11,10 +11,15 @@ import type { SimulatedNode } from './node.ts';
 import { CONTESTED_SLOTS, type PlannedOperation } from './operations.ts';
 import type { Process } from './process.ts';
 import type { Random } from './random.ts';
+import { US_PER_MS } from './schedule.ts';
 import type { World } from './world.ts';
 
 const TIMEOUT_MIN_MS = 200;
 const TIMEOUT_MAX_MS = 2_500;
+/** No operation of a plan is of this key. */
+export const OWN_KEY = 'served';
+/** A call that was not answered is made again after so long. */
+export const AGAIN_US = 10 * US_PER_MS;
 
 export class Requests {
 	readonly #world: World;
@@ -46,6 +51,17 @@ export class Requests {
 			const options = { ...this.#routeOf(planned, process), timeoutMs };
 			if (process.agent.view().leader.node !== '') this.#world.counters.writesAsked++;
 			process.replica.submit(operation, options, (answer) => this.#answer(call, answer));
+		});
+	}
+
+	/** Sends a request to the node, again and again until it is answered. */
+	askUntilServed(node: SimulatedNode, served: () => void): void {
+		this.#world.later(node, this.#world.now + AGAIN_US, 'frame', () => {
+			const options = { route: 'leader', contest: 0, timeoutMs: TIMEOUT_MAX_MS } as const;
+			node.process?.replica.submit({ kind: 'delete', key: OWN_KEY, cas: null }, options, ({ outcome }) => {
+				if (outcome === 'chosen') served();
+				else this.askUntilServed(node, served);
+			});
 		});
 	}
 

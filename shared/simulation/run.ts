@@ -242,7 +242,7 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 	world.run((PLAN.healMs + progressMs) * US_PER_MS);
 	const [first] = silent;
 	if (first) throw new Violation('Progress', `${first.id} answers nothing ${progressMs} ms after all faults ended`);
-	if (alive.length * world.bounds.replica.connectionsMax >= LOAD.clients) clients.askUntilServed();
+	if (alive.length * world.bounds.replica.connectionsMax >= LOAD.clients) clients.askUntilServed(alive);
 	world.run(Math.max(PLAN.endMs, PLAN.healMs + progressMs + SETTLE_MS) * US_PER_MS);
 	if (clients.waitingCount > 0) world.run(world.now + CALL_MS_MAX * US_PER_MS);
 	if (clients.waitingCount > 0)

@@ -12,6 +12,7 @@ import { type Call, type Calls, operationOf } from './calls.ts';
 import { Violation } from './ledger.ts';
 import type { PlannedOperation } from './operations.ts';
 import { Random } from './random.ts';
+import { AGAIN_US, OWN_KEY } from './requests.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
 import type { SocketUser } from './sockets.ts';
 import type { World } from './world.ts';
@@ -24,10 +25,6 @@ const TURN_MAX_US = 400;
 const STANDS_STILL = 0.004;
 const BEGINS_ANEW = 0.004;
 const STILL_MAX_MS = 2_500;
-/** No operation of a plan is of this key. */
-const OWN_KEY = 'served';
-/** A call that was not answered is made again after so long. */
-const AGAIN_US = 10 * US_PER_MS;
 
 export class User implements SocketUser {
 	readonly name: string;

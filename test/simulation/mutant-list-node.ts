@@ -11,6 +11,7 @@ const ACCEPTOR = 'shared/paxos/acceptor.ts';
 const LEARNER = 'shared/paxos/learner.ts';
 const ANSWERS = 'shared/replica/client-answers.ts';
 const LOOP = 'shared/replica/loop.ts';
+const OWN_CLIENT = 'shared/replica/own-client.ts';
 const SUBMISSIONS = 'shared/replica/submissions.ts';
 const TELLS = 'shared/replica/tells.ts';
 const CLIENT_TABLE = 'shared/store/client-table.ts';
@@ -111,4 +112,11 @@ export const NODE_MUTANTS: readonly Mutant[] = [
 	),
 	one(0, 'a proposal that has ended keeps its deadline', SUBMISSIONS, '		this.#deadlines.remove(proposed);\n', ''),
 	one(0, 'a run of results has the status of its first', ANSWERS, '			status === this.#runStatus &&\n', ''),
+	one(
+		0,
+		'the registration of the own client ends, and none begins again',
+		OWN_CLIENT,
+		'		if (registers) this.#renew(client);\n',
+		'',
+	),
 ];
