@@ -206,8 +206,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			upgrade: (path) => upgrades[path] ?? null,
 		});
 		leave = async () => {
+			// Another node leads long before the clients are let go, and this one passes on what it is asked.
+			replica.leave();
 			await setTimeout(DRAIN_TIMINGS.unreadyMs);
-			// This is the place where a leader will hand over, once that is possible.
 			const { answersMs } = DRAIN_TIMINGS;
 			const feedDrained = feed.drain(answersMs).then(() => feed.close());
 			await Promise.all([front.drain(), feedDrained, clients.drain(answersMs).then(() => clients.close())]);

@@ -178,6 +178,11 @@ export class RunningReplica implements ReplicaService {
 		this.#guard(() => this.#replica.start());
 	}
 
+	/** As `Replica.leave`. */
+	leave(): void {
+		this.#guard(() => this.#replica.leave());
+	}
+
 	stop(): void {
 		if (this.#stopped) return;
 		this.#stopped = true;

@@ -171,6 +171,8 @@ export class PaxosAgent {
 			case 'linkDown':
 				this.#learner.linkDown(event.peer);
 				return this.#role.linkDown(event.peer);
+			case 'leave':
+				return this.#handover.leave(this.#role.ballot);
 			case 'applied':
 				this.#appliedThrough = event.through;
 				return this.#proposals.settled(event.settled);
@@ -218,6 +220,8 @@ export class PaxosAgent {
 				this.#handover.confirmed(from, message);
 				return this.#reads.confirmed(from, message.round);
 			case 'handOver':
+				// Where all nodes stop at once, the leadership would go around.
+				if (this.#handover.state.isLeaving) return;
 				return this.#role.candidacy.handedOver(message.ballot, this.#role.leader.ballot);
 			case 'poll':
 				return this.#neighbours.reply(from, message, this.#role.leader.hearing);

@@ -56,5 +56,7 @@ export type Event =
 	| { readonly kind: 'campaign'; readonly now: WallTime }
 	| { readonly kind: 'linkUp'; readonly peer: NodeId }
 	| { readonly kind: 'linkDown'; readonly peer: NodeId }
+	/** This node is about to stop: if it leads, another one is to take its place first. */
+	| { readonly kind: 'leave' }
 	/** The state machine has applied every slot up to `through`; `settled` proposals of ours need no more care. */
 	| { readonly kind: 'applied'; readonly through: Slot; readonly settled: readonly ProposalId[] };

@@ -1,10 +1,10 @@
 /**
- * A leader that stands still again and again, because its process is stopped or starved in a rhythm, is heard often
- * enough to stay the leader for ever. It notices that itself, and asks the steadiest of its followers to stand. It leads
- * on until that one has its majority, so nothing waits meanwhile.
+ * A leader asks the steadiest of its followers to stand, and leads on until that one has its majority, so nothing waits
+ * meanwhile. It does so for one of two reasons. It is about to stop; or it stands still again and again, because its
+ * process is stopped or starved in a rhythm, and is heard often enough to stay the leader for ever.
  *
- * This room decides about liveness only. It must never ask a node that is not much steadier: where all nodes are starved
- * alike, the leader stays.
+ * This room decides about liveness only. A leader that goes on must never ask a node that is not much steadier: where all
+ * nodes are starved alike, the leader stays.
  *
  * @source Raft thesis 3.10 (leadership transfer)
  */
@@ -21,6 +21,8 @@ export interface HandoverState {
 	readonly followers: Map<NodeId, { readonly stillMs: number; readonly chosenThrough: Slot }>;
 	/** What the monotonic clock showed when this node last handed over; null for never. */
 	handedOverMs: number | null;
+	/** This node is about to stop. */
+	isLeaving: boolean;
 }
 
 export class Handover {
@@ -29,7 +31,7 @@ export class Handover {
 
 	constructor(context: Context, state?: HandoverState) {
 		this.#context = context;
-		this.state = state ?? { ballot: NO_BALLOT, followers: new Map(), handedOverMs: null };
+		this.state = state ?? { ballot: NO_BALLOT, followers: new Map(), handedOverMs: null, isLeaving: false };
 	}
 
 	/** At the leader of that ballot. */
@@ -44,13 +46,20 @@ export class Handover {
 		this.state.followers.clear();
 	}
 
+	/** This node is about to stop. @param ballot as for `beat` */
+	leave(ballot: Ballot): void {
+		this.state.isLeaving = true;
+		this.beat(ballot);
+	}
+
 	/** A beat. @param ballot this node leads under it; NO_BALLOT or a candidate's where it does not lead */
 	beat(ballot: Ballot): void {
 		const { stillMs, steadyMs, out } = this.#context;
-		if (stillMs <= STILL_MS_MAX || !sameBallot(ballot, this.state.ballot)) return;
-		const { handedOverMs } = this.state;
-		if (handedOverMs !== null && steadyMs - handedOverMs < HANDOVER_EVERY_MS) return;
-		const heir = this.#steadiest(stillMs / STEADIER_FACTOR);
+		const { isLeaving, handedOverMs } = this.state;
+		if (!sameBallot(ballot, this.state.ballot)) return;
+		if (!isLeaving && stillMs <= STILL_MS_MAX) return;
+		if (!isLeaving && handedOverMs !== null && steadyMs - handedOverMs < HANDOVER_EVERY_MS) return;
+		const heir = this.#steadiest(isLeaving ? Number.POSITIVE_INFINITY : stillMs / STEADIER_FACTOR);
 		if (heir === null) return;
 		this.state.handedOverMs = steadyMs;
 		out.now(heir, { kind: 'handOver', ballot });

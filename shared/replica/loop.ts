@@ -160,6 +160,11 @@ export class ReplicaLoop {
 		this.#post(timer === 'campaign' ? { kind: 'campaign', now: this.#runtime.wallTime() } : { kind: 'timer', timer });
 	}
 
+	/** This node is about to stop: if it leads, it asks a follower to take its place. */
+	leave(): void {
+		this.#post({ kind: 'leave' });
+	}
+
 	/** Every record up to position `through` is durable: the envelopes that waited for it leave. */
 	durable(through: number): void {
 		if (this.#stopped) return;

@@ -157,6 +157,11 @@ export class Replica implements LoopListener {
 		this.#loop.start();
 	}
 
+	/** As `ReplicaLoop.leave`. It serves on until `stop`. */
+	leave(): void {
+		if (!this.#stopped) this.#loop.leave();
+	}
+
 	/** Stops for good, and answers all requests that wait. */
 	stop(): void {
 		if (this.#stopped) return;

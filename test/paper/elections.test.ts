@@ -1,6 +1,6 @@
 /** Which node stands for election, and which one lets another node stand first. */
 import { describe, expect, it } from 'vitest';
-import type { Ballot } from '../../shared/paxos/ballot.ts';
+import type { Ballot, NodeId } from '../../shared/paxos/ballot.ts';
 import { HANDOVER_EVERY_MS, LAG_SLOTS_MAX, SLOT_MAX, STILL_MS_MAX, YIELDS_MAX } from '../../shared/paxos/bounds.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { Lab, ofKind } from './lab.ts';
@@ -164,5 +164,63 @@ describe('a leader that stands still again and again', () => {
 		lab.step(to, { kind: 'receive', from, message });
 		expect(lab.agent(to).view().role).toBe('candidate');
 		expect(lab.campaignAsked(to)).toBe(false);
+	});
+});
+
+describe('a leader that is about to stop', () => {
+	function leaving(): Lab {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.timer('n1', 'heartbeat');
+		lab.deliver();
+		lab.step('n1', { kind: 'leave' });
+		return lab;
+	}
+
+	it('asks a follower to stand at once, and leads on until that one is promised more', () => {
+		const lab = leaving();
+		const to = lab.inFlight('handOver')[0]?.to as NodeId;
+		lab.propose('n1', 'red');
+		lab.deliver();
+		expect(lab.chosen('n1')).toEqual(['red']);
+		expect(lab.agent('n1').view().role).toBe('leader');
+		lab.campaign(to, 20);
+		lab.deliver();
+		expect(lab.agent(to).view().role).toBe('leader');
+		expect(lab.agent('n1').view().leader).toMatchObject({ node: to });
+	});
+
+	it('asks with each beat, until one of them is heard', () => {
+		const lab = leaving();
+		for (let beat = 0; beat < 2; beat++) {
+			lab.drop(ofKind('handOver'));
+			lab.timer('n1', 'heartbeat');
+			expect(lab.inFlight('handOver')).toHaveLength(1);
+			lab.deliver(({ message }) => message.kind !== 'handOver');
+		}
+	});
+
+	it('does not ask a node that lags', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.step('n1', { kind: 'linkDown', peer: 'n3' });
+		for (let i = 0; i <= LAG_SLOTS_MAX; i++) {
+			lab.propose('n1', `${i}`);
+			lab.deliver(({ from, to }) => from !== 'n3' && to !== 'n3');
+		}
+		lab.drop();
+		lab.timer('n1', 'heartbeat');
+		lab.deliver(ofKind('heartbeat', 'confirm'));
+		lab.step('n1', { kind: 'leave' });
+		expect(lab.inFlight('handOver')).toMatchObject([{ to: 'n2' }]);
+	});
+
+	it('is not asked to lead again, and neither is a follower that is about to stop', () => {
+		const lab = leaving();
+		const to = lab.inFlight('handOver')[0]?.to as NodeId;
+		lab.step(to, { kind: 'leave' });
+		lab.deliver();
+		expect(lab.campaignAsked(to)).toBe(false);
+		expect(lab.inFlight('handOver')).toEqual([]);
 	});
 });

@@ -1,6 +1,7 @@
 /** A node that is told to stop tells its peers so before its connections end. */
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
-import { Swarm, until } from './swarm.ts';
+import { put } from './client.ts';
+import { Swarm, type TestNode, until } from './swarm.ts';
 
 let swarm: Swarm;
 beforeEach(async () => {
@@ -22,4 +23,18 @@ test('a node that is told to stop is not ready at first, then says goodbye, and 
 	expect(await stopped).toBe(0);
 	await until('n1 hears of it', async () => n1.output.includes('link to n3 is down') || undefined);
 	expect(n1.output).toContain('link to n3 is down: the node stops');
+});
+
+test('a leader that is told to stop hands over first, and no write of others is refused meanwhile', async () => {
+	await swarm.start();
+	const leader = await swarm.leader();
+	const [other] = swarm.nodes.filter((node) => node !== leader) as [TestNode];
+	let isStopped = false;
+	const stopped = leader.stop().finally(() => {
+		isStopped = true;
+	});
+	while (!isStopped) expect(await (await put(other, 'color', 'red')).text()).toBe('true');
+	expect(await stopped).toBe(0);
+	const heirs = swarm.nodes.filter(({ output }) => output.includes('(handedOver)'));
+	expect(heirs).toEqual([await swarm.leader(other)]);
 });
