@@ -243,19 +243,6 @@ export function intAt(bytes: Uint8Array, at: number, length: number): number {
 	return value;
 }
 
-/** One array with the bytes of all `parts`, in their order. */
-export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-	let length = 0;
-	for (const part of parts) length += part.length;
-	const whole = new Uint8Array(length);
-	let at = 0;
-	for (const part of parts) {
-		whole.set(part, at);
-		at += part.length;
-	}
-	return whole;
-}
-
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 	if (a === b) return true;
 	if (a.length !== b.length) return false;

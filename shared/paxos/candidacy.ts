@@ -29,9 +29,9 @@ export class Candidacy {
 	readonly state: CandidacyState;
 	readonly #context: Context;
 
-	constructor(context: Context, state?: CandidacyState) {
+	constructor(context: Context, state: CandidacyState) {
 		this.#context = context;
-		this.state = state ?? { due: false, handedOver: null, asked: false, periods: 0, halts: 0 };
+		this.state = state;
 	}
 
 	/** No leader is heard by a quorum: asks for a campaign at once. */

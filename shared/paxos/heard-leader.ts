@@ -19,10 +19,10 @@ export class HeardLeader {
 	readonly #context: Context;
 	readonly #neighbours: Neighbours;
 
-	constructor(context: Context, neighbours: Neighbours, state?: HeardLeaderState) {
+	constructor(context: Context, neighbours: Neighbours, state: HeardLeaderState) {
 		this.#context = context;
 		this.#neighbours = neighbours;
-		this.state = state ?? { ballot: NO_BALLOT, recoveredThrough: 0, inPeriod: false };
+		this.state = state;
 	}
 
 	/** The leader's ballot; NO_BALLOT for none. */

@@ -62,10 +62,6 @@ export class ClientDoor implements Door, ConnectionOwner {
 		this.submitOptions = { route: 'leader', contest: 0, timeoutMs: options.requestMs };
 	}
 
-	get connectionsCount(): number {
-		return this.#connections.size;
-	}
-
 	/** Whether one more client may connect. */
 	get hasRoom(): boolean {
 		return this.#connections.size < this.limits.connectionsMax;

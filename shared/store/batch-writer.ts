@@ -33,11 +33,6 @@ export class BatchWriter {
 		return this.#length;
 	}
 
-	/** The number of commands in the batch so far. */
-	get count(): number {
-		return this.#count;
-	}
-
 	/**
 	 * Begins a batch, and drops one that was not taken.
 	 *

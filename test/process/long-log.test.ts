@@ -4,7 +4,6 @@
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import type { LoopFigures } from '../../server/loop-watch.ts';
 import { openFolder } from '../../server/storage/folder.ts';
-import { concatenate } from '../../shared/bytes/bytes.ts';
 import { Log } from '../../shared/disk/log.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { batchValue } from '../../shared/paxos/value.ts';
@@ -95,7 +94,7 @@ async function writeLongLog(): Promise<void> {
 				const value = new TextEncoder().encode('x');
 				return encodeCommand(identity, { kind: 'put', key: `k${slot}-${index}`, value, flags: 0n, cas: null });
 			});
-			const value = batchValue(concatenate(slot === 1 ? [opening, ...commands] : commands));
+			const value = batchValue(Buffer.concat(slot === 1 ? [opening, ...commands] : commands));
 			records.push({ kind: 'accepted', slot, ballot, value }, { kind: 'chosen', through: slot });
 			if (records.length < RECORDS_OF_FLUSH && slot < SLOTS) continue;
 			log.append(records);
