@@ -31,8 +31,11 @@ interface Line {
 	readonly text: string;
 }
 
-/** Text that is only the end of blocks. V8 counts the end of a block after a `return` as code that is not reached. */
-const ONLY_ENDS = /^[\s)}\];,]*$/;
+/**
+ * Text that does nothing: the beginnings and ends of blocks, and labels of a switch. V8 counts the beginning of a block
+ * with the block, whose lines are counted anyway, and the end of a block after a `return` as code that is not reached.
+ */
+const DOES_NOTHING = /^[\s)}\];,{]*(?:else\b|catch\b(?: \(\w+\))?|default:|case [^:]+:)?[\s{]*$/;
 const IS_OF_A_ROOM = new RegExp(`/dist/shared/(?:${ROOMS.join('|')})/[^/]+\\.js$`);
 
 /** V8's counts for the rooms under test. */
@@ -71,24 +74,25 @@ export class Coverage {
 	}
 
 	/**
-	 * The faults of the list of unreached lines: lines that are missing in it, and entries whose text is in no such file any
-	 * more. An entry that a seed has reached is no fault, because rare lines are reached now and then.
+	 * The faults of the list of unreached lines: lines that are missing in it, and names whose text is in no such file any
+	 * more. A name that a seed has reached is no fault, because rare lines are reached now and then.
 	 */
 	problems(named: readonly Unreached[]): string[] {
 		const entries = named.map(namedBy);
-		const places = new Set(entries.flatMap((entry) => entry.places));
+		const places = new Set(entries.flatMap((entry) => entry.names.flatMap((name) => name.places)));
 		const missing = this.#unreached()
 			.filter(({ file, number, text }) => !REFUSAL.test(text) && !places.has(`${file}:${number}`))
 			.map(({ file, number, text }) => `no seed reaches ${file}:${number}, and unreached.ts does not name it: ${text}`);
 		return [...missing, ...entries.flatMap((entry) => entry.problems)];
 	}
 
-	/** The entries that seeds have reached, and that could be left out. */
+	/** The names of lines that seeds have reached, and that could be left out. */
 	reachedThoughNamed(named: readonly Unreached[]): string[] {
 		const unreached = new Set(this.#unreached().map(({ file, number }) => `${file}:${number}`));
 		return named
-			.filter((entry) => !namedBy(entry).places.some((place) => unreached.has(place)))
-			.map(({ file, why }) => `${file}: ${why}`);
+			.flatMap((entry) => namedBy(entry).names)
+			.filter(({ places }) => !places.some((place) => unreached.has(place)))
+			.map(({ name }) => name);
 	}
 
 	#unreached(): Line[] {
@@ -120,7 +124,7 @@ function linesOf(url: string, reached: Uint8Array): (Line & { isReached: boolean
 	return [...lines.values()];
 }
 
-/** The parts of one compiled line that are reached, and those that are not, without blanks and ends of blocks. */
+/** The parts of one compiled line that are reached, and those that are not, without text that does nothing. */
 function piecesOf(reached: Uint8Array, offset: number, line: string): [from: number, to: number][] {
 	const pieces: [number, number][] = [];
 	for (let from = 0; from < line.length; ) {
@@ -128,7 +132,7 @@ function piecesOf(reached: Uint8Array, offset: number, line: string): [from: num
 		while (to < line.length && reached[offset + to] === reached[offset + from]) to++;
 		const text = line.slice(from, to);
 		const blanks = text.length - text.trimStart().length;
-		if (!ONLY_ENDS.test(text) && !text.trimStart().startsWith('//')) pieces.push([from + blanks, to]);
+		if (!DOES_NOTHING.test(text) && !text.trimStart().startsWith('//')) pieces.push([from + blanks, to]);
 		from = to;
 	}
 	return pieces;

@@ -3,18 +3,9 @@
  * that no line is missing here and that every line here still exists. Only refusals need no name (`named.ts`).
  */
 import type { Unreached } from './named.ts';
+import { BOUNDS } from './unreached-bounds.ts';
+import { CALLERS } from './unreached-callers.ts';
+import { INPUTS } from './unreached-inputs.ts';
+import { ORDERS } from './unreached-orders.ts';
 
-export const UNREACHED: readonly Unreached[] = [
-	{
-		file: 'shared/client/abort.ts',
-		why: 'No client of the world aborts a call.',
-	},
-	{
-		file: 'shared/replica/view.ts',
-		why: 'Snapshots of a node are for its watchers, and the world has none.',
-	},
-	{
-		file: 'shared/store/describe.ts',
-		why: 'Descriptions of commands are for watchers, and the world has none.',
-	},
-];
+export const UNREACHED: readonly Unreached[] = [...CALLERS, ...BOUNDS, ...INPUTS, ...ORDERS];

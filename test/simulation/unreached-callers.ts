@@ -1,0 +1,226 @@
+/** Lines that no seed reaches because nobody in the world calls them in that way. */
+import type { Unreached } from './named.ts';
+
+export const CALLERS: readonly Unreached[] = [
+	{
+		why: 'No client of the world aborts a call. `test/client/signal.test.ts` and `limits.test.ts` do.',
+		files: {
+			'shared/client/abort.ts': 'all',
+			'shared/client/core.ts': ['else if (signal?.aborted) settle.reject(signal.reason);'],
+			'shared/client/reads.ts': [
+				'return this.hasSignals && this.calls.every((call) => call === null || isAborted(call));',
+				'if (signal) open.hasSignals = true;',
+				'if (batch.isAborted) this.#remove(batch);',
+			],
+			'shared/client/writes.ts': ['if (hasAborted) {'],
+		},
+	},
+	{
+		why: 'No client of the world is closed twice, or used once it is closed. `test/client/client.test.ts` uses one.',
+		files: {
+			'shared/client/core.ts': [
+				{ 'close(): void {': ['if (this.#closed) return;'] },
+				"if (this.#closed) settle.reject(new RefusedError('closed', 'the client is closed'));",
+				{ '#isOver(signal: AbortSignal | undefined, settle: Settle<never>): boolean {': ['return true;'] },
+			],
+		},
+	},
+	{
+		why: 'All addresses and arguments of the world are good. `test/client/arguments.test.ts` tries bad ones.',
+		files: {
+			'shared/client/address.ts': [
+				"if (typeof address !== 'string') return 'is not a text';",
+				"return 'is no address such as http://127.0.0.1:7101';",
+				"if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'begins with neither http:// nor https://';",
+				"if (url.search !== '' || url.hash !== '' || address.endsWith('?') || address.endsWith('#')) {",
+				"if (url.username !== '' || url.password !== '') return 'has a user name or a password';",
+				'export function socketUrl(address: string): string {',
+				'export function nameOf(address: unknown): string {',
+			],
+			'shared/client/errors.ts': [
+				'export class BadKeyError extends Error {',
+				'export class BadValueError extends Error {',
+				'export class BadOptionsError extends Error {',
+			],
+			'shared/client/link.ts': [
+				{ 'constructor(': ['} catch (error) {'] },
+				'const unsentBytes = this.#socket?.bufferedAmount ?? 0;',
+				'if (!socket) return;',
+			],
+			'shared/client/writes.ts': [
+				'return settle.reject(badValue(error));',
+				'function badValue(error: unknown): unknown {',
+			],
+		},
+	},
+	{
+		why: 'The keys of the world are short ASCII text with a space, such as `key 3`. `test/store` and `test/client` have others.',
+		files: {
+			'shared/bytes/text.ts': [
+				'return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;',
+				'if (to - from > ASCII_CHARS_BY_HAND_MAX) return decoder.decode(bytes.subarray(from, to));',
+			],
+			'shared/client/protocol.ts': [
+				'if (!ascii) return out.bytes(toUtf8(text));',
+				'const text = fromUtf8(frame.subarray(at, at + length));',
+				{ 'function readText(from: Reader, frame: Uint8Array): string {': ['return text;'] },
+			],
+			'shared/replica/client-connection.ts': [
+				"if (why !== null) return this.#refuse('write', first, count, why, false);",
+				"if (keyFault(operation.key) !== null) return 'badKey';",
+			],
+			'shared/store/batch-reader.ts': [
+				"this.key = this.#keyText() ?? '';",
+				'if (this.#text === OTHER && this.#wrong === null && this.#keyText() === undefined) {',
+				'return fromUtf8(this.bytes.subarray(this.#keyAt, this.#keyEnd));',
+				'let text: Text = from < to && bytes[from] !== SLASH ? PLAIN : ASCII;',
+				'if (byte > 0x7f) return OTHER;',
+			],
+			'shared/store/batch-writer.ts': [
+				'this.#length = start + 1;',
+				'if (!hasUtf8Form(key)) {',
+				'const utf8 = toUtf8(key);',
+				'this.#room(VARINT_BYTES_MAX + utf8.length);',
+				'this.#int(utf8.length);',
+				'this.#bytes.set(utf8, this.#length);',
+				'this.#length += utf8.length;',
+				'if (unit > 0x7f) return false;',
+			],
+			'shared/store/key-table.ts': ['if (unit > 0x7f) {'],
+			'shared/store/key.ts': [
+				"return key === '' ? 'is empty' : prefixFault(key);",
+				'if (ORDINARY.test(prefix)) return null;',
+				"if (!hasUtf8Form(prefix)) return 'has half a surrogate pair, which has no UTF-8 form';",
+				// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a line.
+				'if (bytes > KEY_BYTES_MAX) return `has ${bytes} bytes, max size: ${KEY_BYTES_MAX} bytes`;',
+				"if (prefix.startsWith('/')) return 'begins with a slash';",
+				"if (prefix.startsWith(' ') || prefix.endsWith(' ')) return 'begins or ends with a space';",
+				"if (prefix.split('/').includes('..')) return 'has the segment \"..\"';",
+				"if (!/^[\\p{L}\\p{M}\\p{N}\\p{P}\\p{S} ]*$/u.test(prefix)) return 'has a character that cannot be printed';",
+			],
+		},
+	},
+	{
+		why: 'A prefix is deleted by a request of its own in the world, as over HTTP. No client sends that on its connection.',
+		files: {
+			'shared/replica/client-connection.ts': [
+				"if (prefixFault(operation.prefix) !== null) return 'badKey';",
+				{ 'function faultOf(batch: BatchReader): Refusal | null {': ['break;'] },
+			],
+			'shared/store/batch-reader.ts': ["return { kind: 'deletePrefix', prefix: key };"],
+		},
+	},
+	{
+		why: 'Views, snapshots, indexes and descriptions serve HTTP, the page and the command line. `test/api`, `test/store` and `test/dashboard` use them.',
+		files: {
+			'shared/paxos/ballot.ts': [
+				"if (ballot.node === '') return '';",
+				'export function ballotFromText(text: string): Ballot | undefined {',
+			],
+			'shared/replica/digests.ts': ['get fault(): string | null {'],
+			'shared/replica/disk-watch.ts': ['get fault(): string | null {'],
+			'shared/replica/peers.ts': ['of(peer: NodeId): Readonly<Heard> {'],
+			'shared/replica/replica.ts': [
+				'view(): ReplicaView {',
+				'peers(): readonly PeerView[] {',
+				'snapshot(): AgentSnapshot {',
+			],
+			'shared/replica/view.ts': 'all',
+			'shared/store/command.ts': ['export function readCommands(value: Uint8Array): Command[] {'],
+			'shared/store/describe.ts': 'all',
+			'shared/store/kept-values.ts': ['handOver(from: Place, to: Place): void {'],
+			'shared/store/key-index.ts': [
+				'replace(old: T, fresh: T): void {',
+				'highest(prefix: string): number {',
+				'arrays({ chunk }: Position, to: Position): (readonly T[])[] {',
+				'if (chunk.viewedFrom <= this.#holders.through) {',
+				'const NO_HOLDERS: Holders<unknown> = { through: 0, keptArray: () => undefined, keptCut: () => undefined };',
+			],
+			'shared/store/store.ts': [
+				'get keysCount(): number {',
+				'if (entries.length >= entriesMax) break;',
+				"view(prefix: string, after = ''): View | null {",
+				'indexOfKey(key: string): number {',
+				'indexOfPrefix(prefix: string): number {',
+				'} else if (kept.modifyRevision <= this.#views.through) {',
+				'#leaveToViews(kept: Kept): Kept {',
+				'if (kept.modifyRevision <= this.#views.through) this.#views.keptEntry(kept.modifyRevision, kept.end - kept.start);',
+			],
+			'shared/store/tombstones.ts': ['indexOf(prefix: string): number {'],
+			'shared/store/views.ts': 'all',
+		},
+	},
+	{
+		why: 'The server alone calls them: its mesh makes frames, its front asks which clients it may close, and it seeds the hashes. Their tests are in `test/mesh`, `test/front` and `test/store`.',
+		files: {
+			'shared/bytes/bytes.ts': ['tail(count: number): Uint8Array {'],
+			'shared/replica/client-connection.ts': [
+				'get isGreeted(): boolean {',
+				'get isSettled(): boolean {',
+				'close(): void {',
+			],
+			'shared/replica/client-door.ts': ['close(): void {'],
+			'shared/store/key-table.ts': ['export function seedHashes(seed: number): void {'],
+		},
+	},
+	{
+		why: 'Only tests and the explorer call them.',
+		files: {
+			'shared/paxos/value.ts': ['export function batchValue(commands: Uint8Array): Value {'],
+			'shared/replica/submissions.ts': ['get clientsCount(): number {'],
+			'shared/store/client-table.ts': [
+				'get size(): number {',
+				{ 'export class ClientTable {': ['get outcomesCount(): number {'] },
+			],
+			'shared/store/command.ts': [
+				'export function encodeCommand({ client, sequence, receivedThrough }: Identity, operation: Operation): Uint8Array {',
+			],
+			'shared/store/store.ts': [
+				'get clientsCount(): number {',
+				'get outcomesCount(): number {',
+				'get viewsCount(): number {',
+				'get isUntidy(): boolean {',
+			],
+		},
+	},
+	{
+		why: 'The world reads a log at once, and its replica applies what was chosen before the agent starts. The server reads in steps, and the agents of `test/paper` have no replica.',
+		files: {
+			'shared/paxos/agent.ts': [
+				'const replay = durable instanceof LogReplay ? durable : replayed(durable, config, trimmedThrough);',
+				'for (let slot = this.#appliedThrough + 1; slot <= chosenThrough; slot++) {',
+			],
+		},
+	},
+	{
+		why: 'The world copies an agent at the end of a run, when no campaign is under way. The explorer copies it in every state.',
+		files: { 'shared/paxos/role.ts': ['this.#campaign = campaign && new Campaign(rooms, campaign);'] },
+	},
+	{
+		why: 'No swarm of the world has one node. `test/client/door.test.ts` and `test/replica/memory.test.ts` have one.',
+		files: {
+			'shared/paxos/role.ts': ['if (this.#rooms.poll.begin()) this.candidacy.due();'],
+			'shared/replica/memory.ts': ['this.#awaited = peers.length > 0 ? new Set(peers) : null;'],
+		},
+	},
+	{
+		why: 'No log of the world begins above slot 0, because nothing is trimmed. The agents of `test/paper/value.test.ts` have such a log.',
+		files: {
+			'shared/paxos/acceptor.ts': [
+				"if (slot <= trimmedThrough) return out.now(from, { kind: 'trimmed', trimmedThrough, chosenThrough });",
+			],
+			'shared/paxos/agent.ts': ['return this.#learner.trimmed(from, message);'],
+			'shared/paxos/contest.ts': ["const reason = slot <= phase1.chosenThrough ? 'slotTrimmed' : 'slotNotOpen';"],
+			'shared/paxos/learner.ts': [
+				"if (from <= trimmedThrough) return out.now(to, { kind: 'trimmed', trimmedThrough, chosenThrough });",
+				'trimmed(from: NodeId, { trimmedThrough }: Trimmed): void {',
+			],
+			'shared/paxos/log.ts': ['if (record.slot <= log.trimmedThrough) return;'],
+			'shared/paxos/wire.ts': [
+				'out.int(message.trimmedThrough);',
+				'return out.int(message.chosenThrough);',
+				'return { kind, trimmedThrough: readThrough(from), chosenThrough: readThrough(from) };',
+			],
+		},
+	},
+];

@@ -1,0 +1,57 @@
+/** Lines that no seed reaches because their order of events is ruled out, or rare. */
+import type { Unreached } from './named.ts';
+
+export const ORDERS: readonly Unreached[] = [
+	{
+		why: 'The code around each of these rules the case out, and the types or the next reader do not know it.',
+		files: {
+			'shared/client/batches.ts': ['if (batch.isOver) return false;'],
+			'shared/client/reads.ts': ['if (!batch.isOut) continue;', 'if (!this.#batches.remove(batch)) return;'],
+			'shared/client/route.ts': [
+				{ '#dial(url: string, why: Why): void {': ['this.#dialing?.close();'] },
+				'if (link !== this.#current) return;',
+				{ '#ended(link: Link): void {': ['return;'] },
+			],
+			'shared/client/write-batch.ts': ['if (!this.isOut) return false;'],
+			'shared/client/writes.ts': [
+				'if (!batch.refused(why, mayHaveLeft)) continue;',
+				'if (!batches.remove(batch)) return;',
+			],
+			'shared/paxos/campaign.ts': ['return report.parts.flatMap((part) => part ?? []);'],
+			'shared/paxos/learner.ts': ['if (!entry) break;', 'if (this.state.source === null) return;'],
+			'shared/paxos/proposals.ts': [
+				"this.#context.out.outcomes.push({ kind: 'withdrawn', proposal: id, left: pending?.mayBeChosen ?? true });",
+				'if (to === this.#context.config.id) return;',
+			],
+			'shared/replica/barriers.ts': ['const asked = this.#asked ?? [];'],
+			'shared/replica/disk-watch.ts': [
+				'return ((this.#runtime.nowMs() - (this.#silentSinceMs ?? 0)) / 1000).toFixed(1);',
+			],
+			'shared/store/key-table.ts': ['if (table === undefined) return;'],
+			'shared/store/tombstones.ts': ['if (!oldest) return;'],
+		},
+	},
+	{
+		why: 'The world asks for them when a call has just been answered, or when nothing waits any more.',
+		files: {
+			'shared/client/route.ts': ["return this.#current ? this.#currentNode : '';"],
+			'shared/replica/barriers.ts': ['return this.#waiting.size + (this.#asked?.size ?? 0);'],
+			'shared/replica/own-client.ts': ['for (const batch of this.#batches) count += batch.commands.length;'],
+		},
+	},
+	{
+		why: 'The order of events is rare. `clocks`, `elections` and `rules.test.ts` in `test/paper` and `test/replica/submissions.test.ts` bring it about.',
+		files: {
+			'shared/paxos/clocks.ts': [
+				'if (sameBallot(ballot, this.state.disbelieved)) return;',
+				'return { ms: Math.min(Math.max(quorumMs ?? 0, WRITTEN_MS), WALL_MS_MAX), ns: 0 };',
+			],
+			'shared/paxos/handover.ts': ['if (heir === null) return;'],
+			'shared/paxos/leadership.ts': ["else if (!proposed) this.propose(slot, value, 'reported', [], ballot);"],
+			'shared/replica/submissions.ts': [
+				'this.#bytes -= chargeOf(batch.bytes);',
+				"batch.submitter.ended(batch, { kind: 'refused', ...STOPPING });",
+			],
+		},
+	},
+];
