@@ -206,10 +206,15 @@ export class ReplicaLoop {
 		return this.#appended > this.#log.durableThrough;
 	}
 
-	/** Steps the agent through all events that were handed in, and carries out the effects. */
-	turn(): void {
+	/**
+	 * Steps the agent through the events that were handed in, and carries out the effects.
+	 *
+	 * @param mayVote false where only requests of this node itself are handled, which lead to no vote; all else waits
+	 */
+	turn(mayVote: boolean): void {
 		if (this.#running || this.#stopped) return;
 		this.#running = true;
+		let waiting = 0;
 		try {
 			const now = {
 				wallMs: this.#runtime.wallTime().ms,
@@ -217,10 +222,12 @@ export class ReplicaLoop {
 				stillMs: this.#runtime.stillMs(),
 			};
 			for (let at = 0; at < this.#mailbox.length && !this.#stopped; at++) {
-				this.#carryOut(this.#agent.step(this.#mailbox[at] as Event, now));
+				const event = this.#mailbox[at] as Event;
+				if (mayVote || isOfThisNode(event)) this.#carryOut(this.#agent.step(event, now));
+				else this.#mailbox[waiting++] = event;
 			}
 		} finally {
-			this.#mailbox.length = 0;
+			this.#mailbox.length = waiting;
 			this.#running = false;
 		}
 	}
@@ -311,4 +318,9 @@ export class ReplicaLoop {
 		this.roundMs = this.roundMs === 0 ? observedMs : ROUND_MEMORY * this.roundMs + (1 - ROUND_MEMORY) * observedMs;
 		this.#probe = undefined;
 	}
+}
+
+/** Whether it is the start, or a request or a result of this node itself. A ballot needs a `campaign` to begin. */
+export function isOfThisNode({ kind }: Event): boolean {
+	return kind === 'start' || kind === 'propose' || kind === 'withdraw' || kind === 'read' || kind === 'applied';
 }

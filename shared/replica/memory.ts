@@ -4,8 +4,8 @@
  * durable. Each peer remembers the highest number, and tells it to the node whenever their link is made. A node that is
  * told a number above the last frame of its log was put back, and stops.
  *
- * It stops before it has voted, because a node that has just started does nothing until each peer has told what it
- * remembers, or has had the time that a link takes. So a peer that is up and remembers is heard before a quorum can form
+ * It stops before it has voted, because a node that has just started handles no message and no timer until each peer has
+ * told what it remembers, or has had the time that a link takes. So a peer that is up and remembers is heard before a quorum can form
  * without it.
  *
  * The word of one peer is enough, because often only one peer remembers, and to wait for a second one could lose
@@ -85,7 +85,7 @@ export class Recall {
 		if (this.#awaited) this.#runtime.setTimer(waitMs);
 	}
 
-	/** Whether the node still waits, and handles no input. */
+	/** Whether the node still waits, and handles nothing that may lead to a vote. */
 	get isWaiting(): boolean {
 		return this.#awaited !== null;
 	}

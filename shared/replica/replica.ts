@@ -284,7 +284,7 @@ export class Replica implements LoopListener {
 		this.submissions.endTurn();
 		this.#barriers.endTurn();
 		this.#turnIsAsked = false;
-		if (!this.#intake.recall.isWaiting) this.#loop.turn();
+		this.#loop.turn(!this.#intake.recall.isWaiting);
 		this.#runtime.mesh.flush(this.#peersOfQuorum);
 		if (this.#stopped) return;
 		for (const door of this.#doors) door.answer();

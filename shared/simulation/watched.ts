@@ -6,7 +6,7 @@ import type { Event, Moment } from '../paxos/event.ts';
 import { Outbox } from '../paxos/outbox.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import type { AgentView } from '../paxos/view.ts';
-import type { LoopLog } from '../replica/loop.ts';
+import { isOfThisNode, type LoopLog } from '../replica/loop.ts';
 import type { ReplicaAgent } from '../replica/runtime.ts';
 import type { Invariants } from './invariants.ts';
 import type { Ledger } from './ledger.ts';
@@ -35,7 +35,10 @@ export class WatchedAgent implements ReplicaAgent {
 	}
 }
 
-/** The agent of a node on an older copy of its files. Whoever asks it for a step finds the process at its end. */
+/**
+ * The agent of a node on an older copy of its files. The process ends with the first step that may lead to a vote. What
+ * the node may do before that has no effect.
+ */
 export class PutBackAgent implements ReplicaAgent {
 	readonly #agent: PaxosAgent;
 	readonly #end: () => void;
@@ -50,9 +53,12 @@ export class PutBackAgent implements ReplicaAgent {
 		return this.#agent.view();
 	}
 
-	step(): Effects {
-		this.#end();
-		return new Outbox(false);
+	step(event: Event, now: Moment): Effects {
+		const effects = new Outbox(false);
+		// The timers that are armed now fire after the wait.
+		if (event.kind === 'start') effects.timers.push(...this.#agent.step(event, now).timers);
+		else if (!isOfThisNode(event)) this.#end();
+		return effects;
 	}
 }
 

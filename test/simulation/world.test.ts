@@ -29,6 +29,7 @@ const RARE = new Set<string>([
 	'messagesTooMuch',
 	'disksSilent',
 	'nodesAloneForTheirDisk',
+	'putBacksUnnoticed',
 ]);
 
 describe('the same seed', () => {
