@@ -14,7 +14,7 @@ import { promisify } from 'node:util';
 /** The built program. This file may run from its source or from its own build. */
 export const MAIN = join(repository(), 'dist/server/main.js');
 
-const READY_MAX_MS = 30_000;
+const READY_MAX_MS = 120_000;
 const POLL_EVERY_MS = 20;
 const OUTPUT_CHARS_MAX = 20_000;
 const PORT_MIN = 20_000;
