@@ -23,9 +23,9 @@ export interface SwarmAnswer {
 /** A node holds a request for this long while there is no leader, beyond its own time limit. */
 const LEADER_WAIT_MS = 3000;
 const NETWORK_MS = 1000;
-/** A node that has not said that it is alive so long after another one did is tried last. */
+/** A node is tried last where another one has said that it is alive, and this one has not so long after. */
 const SILENT_AFTER_MS = 500;
-/** For how long a node is waited for that says it. */
+/** The nodes have so long to say that they are alive where none of them does. */
 const ALIVE_WITHIN_MS = 2000;
 
 /** Failures before there was a connection, so nothing was sent. */

@@ -209,7 +209,7 @@ export class ReplicaLoop {
 	/**
 	 * Steps the agent through the events that were handed in, and carries out the effects.
 	 *
-	 * @param mayVote false where only requests of this node itself are handled, which lead to no vote; all else waits
+	 * @param mayVote false where the node must not vote yet: then its own requests are handled, and all other events wait
 	 */
 	turn(mayVote: boolean): void {
 		if (this.#running || this.#stopped) return;
@@ -320,7 +320,7 @@ export class ReplicaLoop {
 	}
 }
 
-/** Whether it is the start, or a request or a result of this node itself. A ballot needs a `campaign` to begin. */
+/** Whether the event is the start, or a request or a result of this node. None of these alone begins a ballot. */
 export function isOfThisNode({ kind }: Event): boolean {
 	return kind === 'start' || kind === 'propose' || kind === 'withdraw' || kind === 'read' || kind === 'applied';
 }

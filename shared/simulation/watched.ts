@@ -36,8 +36,8 @@ export class WatchedAgent implements ReplicaAgent {
 }
 
 /**
- * The agent of a node on an older copy of its files. The process ends with the first step that may lead to a vote. What
- * the node may do before that has no effect.
+ * The agent of a node on an older copy of its files. The process ends with the first event that may lead to a vote. The
+ * node's own requests, which it handles before that, do nothing here.
  */
 export class PutBackAgent implements ReplicaAgent {
 	readonly #agent: PaxosAgent;
