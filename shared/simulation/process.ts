@@ -126,7 +126,8 @@ export class Process implements ReplicaRuntime {
 			if (!(error instanceof PutBackError)) throw error;
 			return this.#stopsAsPutBack(error);
 		}
-		if (this.node.putBack && this.isBehind(remembered)) {
+		// An earlier link may have told it in the same moment.
+		if (this.node.putBack && !this.isEnded && this.isBehind(remembered)) {
 			throw new Violation('PutBackIsNoticed', `${this.node.id} goes on, though ${peer} remembers more`);
 		}
 	}
