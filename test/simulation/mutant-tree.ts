@@ -9,37 +9,48 @@ import { pathToFileURL } from 'node:url';
 import type { Mutant } from './mutant-list.ts';
 
 const TREES = resolve('dist/mutants');
-/** The modules of a worker of the copy. */
-const WORKER_FILES = [
-	'tsconfig.json',
-	'seed-worker.ts',
-	'seeds.ts',
-	'coverage.ts',
-	'named.ts',
-	'unreached.ts',
-	'explore-worker.ts',
-];
+const WORKERS = 'test/simulation';
+/** The workers of which there is a copy without a bug. */
+const sound = new Set<WorkerName>();
+
+type WorkerName = 'seed-worker' | 'explore-worker';
 
 export function clearTrees(): void {
 	rmSync(TREES, { recursive: true, force: true });
+	sound.clear();
 }
 
 /** @returns the compiled worker of that name */
-export function plant(mutant: Mutant, worker: 'seed-worker' | 'explore-worker'): URL {
-	const { name } = mutant;
-	const tree = join(TREES, name.replace(/[^a-z0-9]+/gi, '-'));
-	mkdirSync(join(tree, 'test/simulation'), { recursive: true });
+export function plant(mutant: Mutant, worker: WorkerName): URL {
+	const tree = join(TREES, mutant.name.replace(/[^a-z0-9]+/gi, '-'));
+	rmSync(tree, { recursive: true, force: true });
+	cpSync(soundTree(worker), tree, { recursive: true, preserveTimestamps: true });
+	for (const [file, source] of mutated(mutant)) writeFileSync(join(tree, file), source);
+	compile(tree, mutant.name);
+	return pathToFileURL(join(tree, `dist/${WORKERS}/${worker}.js`));
+}
+
+/** A compiled copy without a bug. What a patch does not touch need not be compiled again in a copy of it. */
+function soundTree(worker: WorkerName): string {
+	const tree = join(TREES, worker);
+	if (sound.has(worker)) return tree;
+	mkdirSync(join(tree, WORKERS), { recursive: true });
 	cpSync('shared', join(tree, 'shared'), { recursive: true });
-	for (const file of WORKER_FILES) cpSync(join('test/simulation', file), join(tree, 'test/simulation', file));
+	const modules = modulesOf(`${worker}.ts`);
+	for (const file of ['tsconfig.json', ...modules]) cpSync(join(WORKERS, file), join(tree, WORKERS, file));
 	// A bug may leave a name unused. The compiler must not refuse it for that.
 	const options = readFileSync('tsconfig.json', 'utf8').replace(/"(noUnused\w+)": true/g, '"$1": false');
 	writeFileSync(join(tree, 'tsconfig.json'), options);
-	for (const [file, source] of mutated(mutant)) writeFileSync(join(tree, file), source);
-	const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b', join(tree, 'test/simulation')], {
+	compile(tree, worker);
+	sound.add(worker);
+	return tree;
+}
+
+function compile(tree: string, name: string): void {
+	const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b', join(tree, WORKERS)], {
 		encoding: 'utf8',
 	});
 	if (tsc.status !== 0) throw new Error(`${name} does not compile:\n${tsc.stdout}${tsc.stderr}`);
-	return pathToFileURL(join(tree, `dist/test/simulation/${worker}.js`));
 }
 
 /** The source of each patched file, with the bug in it. */
@@ -55,4 +66,13 @@ export function mutated({ name, edits }: Mutant): Map<string, string> {
 		);
 	}
 	return sources;
+}
+
+/** A module, and all that it imports from the same folder. */
+function modulesOf(module: string, found = new Set<string>()): ReadonlySet<string> {
+	if (found.has(module)) return found;
+	found.add(module);
+	const source = readFileSync(join(WORKERS, module), 'utf8');
+	for (const [, imported] of source.matchAll(/ from '\.\/([^']+)'/g)) modulesOf(imported as string, found);
+	return found;
 }
