@@ -81,6 +81,8 @@ export class Route {
 	/** The beginning of the present round of looking for a better node, and how many nodes it may still try. */
 	#lookedMs = 0;
 	#looksLeft = 0;
+	/** Whether this round may end with a dial of the current node. */
+	#mayDialAgain = false;
 
 	/** The leader, as the current node told it; '' for none. */
 	#leader = '';
@@ -148,6 +150,7 @@ export class Route {
 		if (silentMs < ms && !isLeaderless) return;
 		this.#lookedMs = nowMs;
 		this.#looksLeft = this.#urls.length - 1;
+		this.#mayDialAgain = !isLeaderless;
 		this.#look(isLeaderless ? 'leaderless' : 'silent');
 	}
 
@@ -187,9 +190,17 @@ export class Route {
 		return this.#urls[this.#nextUrl++ % this.#urls.length] as string;
 	}
 
-	/** Dials the next node of this round. After the last one, the client becomes more patient. */
+	/**
+	 * Dials the next node of this round, and last of all a silent current one itself: its connection may be gone without
+	 * a word, as when its machine has lost power, and it may be the only node with room. After the last dial of a round the
+	 * client becomes more patient.
+	 */
 	#look(why: Why): void {
 		if (this.#looksLeft-- > 0) return this.#dialNext(why);
+		if (this.#mayDialAgain && this.#current) {
+			this.#mayDialAgain = false;
+			return this.#dial(this.#current.url, why);
+		}
 		if (why === 'silent') return this.#patience.gaveUp();
 		this.#leaderlessMs = Math.min(LEADERLESS_MAX_MS, 2 * this.#leaderlessMs);
 		this.#leaderlessSinceMs = this.#nowMs;
@@ -223,7 +234,7 @@ export class Route {
 		}
 		this.#members = members.slice(0, MEMBERS_MAX).filter(({ url }) => addressFault(url) === null);
 		this.#urls = [...new Set([...this.#options.nodes, ...this.#members.map(({ url }) => url)])];
-		if (before && why !== 'follow') this.#hasLeft(before);
+		if (before && why !== 'follow') this.#hasLeft(before, link);
 		this.#current = link;
 		this.#currentNode = node;
 		const pauseMaxMs = this.#wasWelcome ? FOLLOW_MS : 0;
@@ -268,12 +279,13 @@ export class Route {
 	}
 
 	/**
-	 * A node was left though its connection stood. The client does not go back to it soon, and is more patient with the
-	 * next.
+	 * A link was left though its connection stood. The client does not go back to its node soon, unless the next link is to
+	 * the same node, and is more patient with the next link.
 	 */
-	#hasLeft(link: Link): void {
-		this.#leftUrl = link.url;
+	#hasLeft(link: Link, next: Link): void {
 		this.#patience.gaveUp();
+		if (link.url === next.url) return;
+		this.#leftUrl = link.url;
 		if (link.url !== this.#leaderUrl) return;
 		if (this.#nowMs - this.#currentSinceMs >= FOLLOW_AGAIN_MAX_MS) this.#followFailures = 0;
 		this.#followFailures++;

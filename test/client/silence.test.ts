@@ -87,6 +87,23 @@ describe('a node that says nothing', () => {
 	});
 });
 
+describe('a node that has lost its connections without a word', () => {
+	it.each([
+		['no other node has room', ['n1', 'n2', 'n3']],
+		['there is no other node', ['n1']],
+	])('is dialed again where %s', (_, ids) => {
+		const swarm = new VirtualSwarm(ids);
+		const client = swarm.client();
+		swarm.time.run(100);
+		expect(client.node).toBe('n1');
+		for (const node of swarm.nodes) if (node.id !== 'n1') node.answer = 'refuses the connection';
+		swarm.node('n1').forget();
+		const settled = put(swarm, client);
+		swarm.time.run(3000);
+		expect(settled).toMatchObject({ times: 1, value: { ok: true } });
+	});
+});
+
 describe('a node that is slow', () => {
 	it('is left a few times at most, by more and more patience, and calls are answered', () => {
 		const swarm = new VirtualSwarm(['n1', 'n2', 'n3']);

@@ -122,6 +122,11 @@ export class VirtualNode {
 		for (const socket of this.sockets) socket.endByNode();
 	}
 
+	/** Loses all connections without a word to their clients, as a machine that loses power. */
+	forget(): void {
+		this.sockets.clear();
+	}
+
 	/** Tells its clients another leader. */
 	lead(leader: string): void {
 		this.leader = leader;
@@ -132,6 +137,7 @@ export class VirtualNode {
 	}
 
 	receive(socket: VirtualSocket, frame: Uint8Array): void {
+		if (!this.sockets.has(socket)) return;
 		if (this.answer !== 'answers') return void socket.unread.push(frame);
 		const out = new Writer();
 		for (const section of readClientFrame(frame)) this.#take(socket, section, frame, out);
