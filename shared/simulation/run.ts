@@ -1,52 +1,25 @@
-/**
- * One seed, from its plan to its verdict. The plan is drawn first: a list of all faults and all operations of clients. A
- * failure is shrunk by leaving items out of the list, which gives a smaller run of the same seed.
- */
+/** One seed, from its plan to its verdict. */
 
 import { sameBytes } from '../bytes/bytes.ts';
 import { PaxosAgent } from '../paxos/agent.ts';
 import { Store } from '../store/store.ts';
-import { type Bounds, drawBounds, USUAL_BOUNDS } from './bounds.ts';
+import { USUAL_BOUNDS } from './bounds.ts';
 import { CALL_MS_MAX, Clients } from './clients.ts';
-import { type ClockTaste, USUAL_CLOCKS } from './clock.ts';
+import { USUAL_CLOCKS } from './clock.ts';
 import type { Counters } from './counters.ts';
 import { mustBound, mustHaveNothingLeft, mustServe, PatientReaders } from './ending.ts';
-import { drawFaults, type Fault, PLAN, type Regime } from './faults.ts';
+import { PLAN } from './faults.ts';
 import { Violation } from './ledger.ts';
 import { checkHistory } from './linearizability.ts';
-import type { LinkQuality } from './network.ts';
 import type { SimulatedNode } from './node.ts';
-import { CONTESTED_SLOTS, drawOperations, type PlannedOperation } from './operations.ts';
+import { LOAD, type Plan } from './plan.ts';
 import { Random } from './random.ts';
-import { drawScenarioFaults, PARTIAL_TIMES, SCENARIOS, type Scenario, stableFromMs } from './scenarios.ts';
+import { PARTIAL_TIMES, type Scenario, stableFromMs } from './scenarios.ts';
 import { US_PER_MS } from './schedule.ts';
 import { canonical, copyOf } from './snapshot.ts';
-import { drawSockets, type SocketTaste, USUAL_SOCKETS } from './sockets.ts';
+import { USUAL_SOCKETS } from './sockets.ts';
 import { Trouble } from './trouble.ts';
 import { type Onlooker, World } from './world.ts';
-
-/** Everything that a run depends on. */
-export interface Plan {
-	readonly seed: number;
-	readonly nodes: number;
-	readonly regime: Regime;
-	/** The partial partition, in the regime `partial`. */
-	readonly scenario?: Scenario;
-	readonly links: LinkQuality;
-	/** Older plans lack this, and have the usual ones. */
-	readonly clocks?: ClockTaste;
-	readonly sockets?: SocketTaste;
-	readonly bounds?: Bounds;
-	/** Of 1: how often what one turn sends to one node travels as one frame. */
-	readonly frames?: number;
-	readonly openSlotsMax: number;
-	readonly messageBytesMax: number;
-	readonly watched: boolean;
-	/** A deliberate bug, which some check must find: records are taken for durable before they are. */
-	readonly canary?: boolean;
-	readonly faults: readonly Fault[];
-	readonly operations: readonly PlannedOperation[];
-}
 
 export interface Outcome {
 	readonly seed: number;
@@ -81,102 +54,9 @@ const SETTLE_MS = 1_000;
 const FLUSH_MS = 1;
 /** Under load a slot is chosen within this time, milliseconds. */
 const PROGRESS_EVERY_MS = 1_000;
-/** The nodes duel so long after the end of all faults, with so many proposals each. */
-const DUEL_AFTER_MS = 500;
-const DUEL_ROUNDS = 3;
-/** Clients make calls for so long after the end of all faults, because the healed swarm must carry a load. */
-const LOAD_AFTER_MS = 2_000;
-/** Values from here on make their proposals contest the next slot. */
-const DUEL_VALUES_FROM = CONTESTED_SLOTS * 1_000_000 + 1;
-const LOAD = { clients: 5, keys: 5, operationsPerSecond: 24 };
 
 /** So little that a node that lags has to learn before it can accept. */
 const SLOTS_AHEAD_FACTOR = 4;
-
-/** The share of seeds with a partial partition, and the share of the others with unbounded faults. */
-const PARTIAL = 0.06;
-const UNBOUNDED = 0.25;
-
-/** @param nodesWanted the number of nodes; undefined where the seed draws it */
-export function drawPlan(seed: number, nodesWanted?: number): Plan {
-	const random = new Random(seed, 0x706c616e);
-	const nodes = nodesWanted ?? drawNodes(seed);
-	if (random.chance(PARTIAL)) return drawScenario(seed, random.pick(SCENARIOS), nodes);
-	const regime = random.chance(UNBOUNDED) ? 'unbounded' : 'survivable';
-	const untilMs = regime === 'survivable' ? PLAN.healMs + LOAD_AFTER_MS : PLAN.endMs;
-	return {
-		seed,
-		nodes,
-		regime,
-		links: drawLinks(random),
-		clocks: { spreadMs: random.pick([0, 1, 2_000]), resolutionUs: random.pick([1, 1, 1_000, 16_000, 1_000_000]) },
-		bounds: drawBounds(new Random(seed, 0x626f756e)),
-		sockets: drawSockets(new Random(seed, 0x736f636b)),
-		frames: new Random(seed, 0x6672616d).pick([0, 0.5, 1, 1]),
-		openSlotsMax: random.pick([1, 2, 8, 64]),
-		messageBytesMax: random.pick([64, 512, 64 * 1024]),
-		watched: random.chance(0.125),
-		faults: drawFaults(random, nodes, regime),
-		operations: [
-			...drawOperations(random, nodes, LOAD, untilMs),
-			...(regime === 'survivable' && random.chance(0.5) ? drawDuel(random, nodes) : []),
-		],
-	};
-}
-
-/** After everything has healed, every node wants both phases from itself, or even the same slot, at the same moment. */
-function drawDuel(random: Random, nodes: number): PlannedOperation[] {
-	const route = random.pick(['self', 'contest'] as const);
-	return Array.from({ length: nodes * DUEL_ROUNDS }, (_, index) => ({
-		atMs: PLAN.healMs + DUEL_AFTER_MS,
-		client: index % LOAD.clients,
-		kind: 'put',
-		key: random.integer(0, LOAD.keys - 1),
-		value: DUEL_VALUES_FROM + CONTESTED_SLOTS * index,
-		valueBytes: 16,
-		node: index % nodes,
-		route,
-	}));
-}
-
-/** A quorum of three is all but one; seven hold more minorities and rivals at once. */
-function drawNodes(seed: number): number {
-	return new Random(seed, 0x73697a65).pick([3, 5, 5, 7]);
-}
-
-/**
- * One of the partial partitions, under load.
- *
- * @param nodesWanted as of `drawPlan`
- */
-export function drawScenario(seed: number, scenario: Scenario, nodesWanted?: number): Plan {
-	const random = new Random(seed, 0x7363656e);
-	const nodes = nodesWanted ?? drawNodes(seed);
-	return {
-		seed,
-		nodes,
-		regime: 'partial',
-		scenario,
-		links: { ...drawLinks(random), loss: 0, duplication: 0, tail: 0 },
-		openSlotsMax: 64,
-		messageBytesMax: 64 * 1024,
-		watched: false,
-		faults: drawScenarioFaults(random, nodes, scenario),
-		// A proposal with route `self` rightly takes the leadership.
-		operations: drawOperations(random, nodes, LOAD, PARTIAL_TIMES.endMs).map((each) => ({ ...each, route: 'leader' })),
-	};
-}
-
-function drawLinks(random: Random): LinkQuality {
-	return {
-		loss: random.chance(0.4) ? 0 : random.magnitude(0.0003, 0.03),
-		duplication: random.chance(0.4) ? 0 : random.magnitude(0.001, 0.2),
-		delayMinMs: random.magnitude(0.05, 2),
-		delaySpreadMs: random.magnitude(0.05, 10),
-		tail: random.chance(0.5) ? 0 : random.magnitude(0.001, 0.05),
-		delayTailMs: random.magnitude(10, 1_000),
-	};
-}
 
 export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 	const { seed, nodes, links, openSlotsMax, messageBytesMax, watched } = plan;

@@ -6,7 +6,8 @@
  */
 
 import { GOOD_LINK } from './network.ts';
-import { type Outcome, type Plan, runPlan } from './run.ts';
+import type { Plan } from './plan.ts';
+import { type Outcome, runPlan } from './run.ts';
 
 export interface Shrunk {
 	readonly plan: Plan;

@@ -3,7 +3,8 @@
  */
 import { expect, it } from 'vitest';
 import type { SimulatedNode } from '../../shared/simulation/node.ts';
-import { drawPlan, type Plan, runPlan } from '../../shared/simulation/run.ts';
+import { drawPlan, type Plan } from '../../shared/simulation/plan.ts';
+import { runPlan } from '../../shared/simulation/run.ts';
 import type { Onlooker } from '../../shared/simulation/world.ts';
 
 /** Records the events of each end in a seed with lossy links, cuts, crashes and pauses. */

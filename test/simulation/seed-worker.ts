@@ -1,6 +1,7 @@
 /** Runs the seeds it is given, one after the other. */
 import { parentPort } from 'node:worker_threads';
-import { drawPlan, drawScenario, runPlan } from '../../shared/simulation/run.ts';
+import { drawPlan, drawScenario } from '../../shared/simulation/plan.ts';
+import { runPlan } from '../../shared/simulation/run.ts';
 import type { Answer, Ask } from './seeds.ts';
 
 const answer = (what: Answer) => parentPort?.postMessage(what);
