@@ -5,13 +5,11 @@
 import type { CounterName } from './counters.ts';
 import { type Damage, damaged } from './damage.ts';
 import type { DiskFault } from './faults.ts';
+import { stop } from './leaving.ts';
 import type { SimulatedNode } from './node.ts';
 import type { Random } from './random.ts';
 import { US_PER_MS } from './schedule.ts';
 import type { World } from './world.ts';
-
-/** A process that was told to stop has closed its log within this time. */
-const CLOSE_MS = 5;
 
 export const DAMAGE_COUNTER: Readonly<Record<Damage, CounterName>> = {
 	bits: 'bitsFlipped',
@@ -76,14 +74,9 @@ export function causeDiskFault(fault: DiskFault, world: World, random: Random): 
 		}
 		case 'stop': {
 			const node = world.node(fault.node);
-			if (!node.process || node.paused) return;
+			if (!node.process || node.process.isEnded || node.paused) return;
 			world.counters.cleanStops++;
-			node.process.close();
-			const { epoch } = node;
-			return endsAfter(world, CLOSE_MS, () => {
-				if (node.epoch === epoch) world.crash(node);
-				world.restartAfter(node, fault.downMs);
-			});
+			return stop(node, world, fault.downMs);
 		}
 		case 'damage':
 			return damage(fault, world, random);

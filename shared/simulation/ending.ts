@@ -23,6 +23,9 @@ const CAMPAIGNS_PER_DECISION_MAX = 3;
 const SERVED_MAX_MS = 40_000;
 const LOOK_EVERY_MS = 1_000;
 
+/** A leader that is told to stop, while nothing goes wrong, is followed by another one within this time. */
+const HANDOVER_MAX_MS = 1_000;
+
 /** The interval at which a patient reader asks a node. */
 const PATIENT_EVERY_MS = 500;
 
@@ -76,6 +79,26 @@ export function mustBound(campaigns: number, decisions: number): void {
 	throw new Violation(
 		'CampaignsAreBounded',
 		`${campaigns} campaigns since everything healed, for ${decisions} decisions`,
+	);
+}
+
+/**
+ * The leader is told to stop, and serves on.
+ *
+ * @throws Violation where no other node leads soon
+ */
+export function mustHandOver(world: World): void {
+	const leading = () => world.nodes.filter(({ process }) => process?.agent.view().role === 'leader');
+	const leaders = leading();
+	if (leaders.length === 0) throw new Violation('Progress', 'no node leads at the end');
+	if (world.nodes.filter(({ process }) => process).length < 2) return;
+	for (const { process } of leaders) process?.leave();
+	world.run(world.now + HANDOVER_MAX_MS * US_PER_MS);
+	if (leading().some((node) => !leaders.includes(node))) return;
+	const names = leaders.map(({ id }) => id).join(' and ');
+	throw new Violation(
+		'LeaversHandOver',
+		`${names} was told to stop, and no other node leads after ${HANDOVER_MAX_MS} ms`,
 	);
 }
 

@@ -28,7 +28,7 @@ type DiskFaultBody =
 			readonly waitingRecordsMax: number;
 			readonly ms: number;
 	  }
-	/** The process is told to stop, and is started again. */
+	/** The process stops and closes its log, as after a fault that it has noticed, and is started again. */
 	| { readonly kind: 'stop'; readonly node: number; readonly downMs: number }
 	/** The node's files are damaged. It must refuse to start until they are put back, or for good. */
 	| {
@@ -50,6 +50,18 @@ export type Fault = { readonly atMs: number } & (
 	| { readonly kind: 'crashAll'; readonly downMs: number }
 	/** Two nodes crash at the same moment, and start again at the same moment. */
 	| { readonly kind: 'crashTwins'; readonly nodes: readonly [number, number]; readonly downMs: number }
+	/**
+	 * The node, or the one that leads then, is told to stop. It serves on for `serveMs`, then takes nothing more from
+	 * clients, and stops when all have their answers, or after `answersMs`.
+	 */
+	| {
+			readonly kind: 'leave';
+			readonly node: number;
+			readonly isLeader: boolean;
+			readonly serveMs: number;
+			readonly answersMs: number;
+			readonly downMs: number;
+	  }
 	/** The node that the next new leader would learn chosen slots from dies as soon as its promise is counted. */
 	| { readonly kind: 'crashReporter'; readonly downMs: number }
 	| { readonly kind: 'pause'; readonly node: number; readonly ms: number }
@@ -102,6 +114,8 @@ export type Fault = { readonly atMs: number } & (
 );
 
 export type FaultKind = Fault['kind'];
+/** The others are planned for apart. */
+type DrawnKind = Exclude<FaultKind, 'hungDisk' | 'leave'>;
 
 export interface PlanTimes {
 	/** Faults begin after this time, when there is a leader. */
@@ -133,7 +147,7 @@ const RHYTHMS = [
 	{ stopMs: 300, everyMs: 600 },
 ] as const;
 
-const KINDS: readonly Exclude<FaultKind, 'hungDisk'>[] = [
+const KINDS: readonly DrawnKind[] = [
 	'crash',
 	'crashWithin',
 	'crashInFlush',
@@ -176,12 +190,12 @@ export function drawFaults(random: Random, nodes: number, regime: Regime): Fault
 			if (regime === 'unbounded' && random.chance(HANGS)) faults.push(drawHungDisk(random, nodes));
 			return faults;
 		}
-		let kind: (typeof KINDS)[number] = 'crash';
+		let kind: DrawnKind = 'crash';
 		let left = random.fraction() * total;
 		for (const [index, weight] of weights.entries()) {
 			left -= weight;
 			if (left >= 0) continue;
-			kind = KINDS[index] as (typeof KINDS)[number];
+			kind = KINDS[index] as DrawnKind;
 			break;
 		}
 		const drawn = drawFault(random, kind, atMs, nodes, regime);
@@ -254,13 +268,7 @@ function usualWeight(kind: FaultKind): number {
 	}
 }
 
-function drawFault(
-	random: Random,
-	kind: Exclude<FaultKind, 'hungDisk'>,
-	atMs: number,
-	nodes: number,
-	regime: Regime,
-): Fault {
+function drawFault(random: Random, kind: DrawnKind, atMs: number, nodes: number, regime: Regime): Fault {
 	const node = random.integer(0, nodes - 1);
 	const to = (node + random.integer(1, Math.max(1, nodes - 1))) % nodes;
 	const wild = regime === 'unbounded' ? 3 : 1;

@@ -68,7 +68,7 @@ export interface PutBack {
 }
 
 /** What a node may wait for, for the hash of all events. */
-export type Errand = 'disk' | 'turn' | 'tend' | 'frame' | ReplicaTimer;
+export type Errand = 'disk' | 'turn' | 'tend' | 'frame' | 'leave' | ReplicaTimer;
 
 export class SimulatedNode {
 	readonly index: number;
@@ -82,6 +82,11 @@ export class SimulatedNode {
 	paused = false;
 	/** How often it was paused. */
 	pauses = 0;
+	/**
+	 * How far its process is with a stop that it was told of: it serves on; or it reads nothing more from clients and lets
+	 * none in; or it has stopped and is about to end. Undefined where it was told of none.
+	 */
+	leaving: 'serves' | 'drains' | 'stopped' | undefined;
 	/** What became of its files: it may refuse to start. */
 	damage: Damage | undefined;
 	/** Its files are an older copy of what they were. */
@@ -137,6 +142,7 @@ export class SimulatedNode {
 		this.process.end();
 		this.process = undefined;
 		this.paused = false;
+		this.leaving = undefined;
 		this.sendsLeft = Number.POSITIVE_INFINITY;
 		const { torn, tornAtStart } = this.disk;
 		const lostPower = this.random.chance(LOSES_POWER);
@@ -145,6 +151,11 @@ export class SimulatedNode {
 		if (lostPower) counters.powerLosses++;
 		counters.tornWrites += this.disk.torn - torn;
 		counters.tornSegmentStarts += this.disk.tornAtStart - tornAtStart;
+	}
+
+	/** Whether clients may connect, and what they send is read. */
+	get letsClientsIn(): boolean {
+		return this.leaving === undefined || this.leaving === 'serves';
 	}
 
 	#diskRuntime(): DiskRuntime {

@@ -6,11 +6,12 @@
 import { type Bounds, drawBounds } from './bounds.ts';
 import type { ClockTaste } from './clock.ts';
 import { drawFaults, type Fault, PLAN, type Regime } from './faults.ts';
+import { drawLeaves } from './leaving.ts';
 import type { LinkQuality } from './network.ts';
 import { CONTESTED_SLOTS, drawOperations, type PlannedOperation } from './operations.ts';
 import { Random } from './random.ts';
 import { drawScenarioFaults, PARTIAL_TIMES, SCENARIOS, type Scenario } from './scenarios.ts';
-import { drawSockets, type SocketTaste } from './sockets.ts';
+import { drawSockets, type SocketTaste } from './socket-taste.ts';
 
 /** Everything that a run depends on. */
 export interface Plan {
@@ -67,7 +68,7 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 		openSlotsMax: random.pick([1, 2, 8, 64]),
 		messageBytesMax: random.pick([64, 512, 64 * 1024]),
 		watched: random.chance(0.125),
-		faults: drawFaults(random, nodes, regime),
+		faults: [...drawFaults(random, nodes, regime), ...drawLeaves(new Random(seed, 0x6c656176), nodes)],
 		operations: [
 			...drawOperations(random, nodes, LOAD, untilMs),
 			...(regime === 'survivable' && random.chance(0.5) ? drawDuel(random, nodes) : []),

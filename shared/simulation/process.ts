@@ -99,11 +99,29 @@ export class Process implements ReplicaRuntime {
 		this.replica.start();
 	}
 
-	/** As on a SIGTERM: it says how far its log has reached, and does nothing else any more. */
+	/** As on a SIGTERM, at first: if it leads, it asks another node to lead. It serves on. */
+	leave(): void {
+		this.replica.leave();
+	}
+
+	/**
+	 * As at the end of a stop: it tells its clients, answers every request that waits, says how far its log has reached,
+	 * and does nothing else any more.
+	 *
+	 * @throws Violation where a request is left without an answer
+	 */
 	close(): void {
 		this.isEnded = true;
+		this.replica.clients.close();
 		this.replica.stop();
 		this.#log.close();
+		if (this.owesRequests) throw new Violation('StopAnswersAll', `${this.node.id} stops and owes answers`);
+	}
+
+	/** Whether requests of its own client, or reads, wait for an answer. */
+	get owesRequests(): boolean {
+		const { unfinished } = this.replica;
+		return unfinished['commands of its own client'] !== 0 || unfinished['reads behind a barrier'] !== 0;
 	}
 
 	end(): void {

@@ -38,7 +38,7 @@ export class Requests {
 
 	ask(planned: PlannedOperation, node: SimulatedNode): void {
 		const { process } = node;
-		if (!process) return;
+		if (!process || !node.letsClientsIn) return;
 		const operation = operationOf(planned, this.#seen.get(planned.key) ?? 0);
 		const call = this.#calls.begin(planned, operation);
 		this.#askedOf.set(call, process);

@@ -7,7 +7,7 @@ import { USUAL_BOUNDS } from './bounds.ts';
 import { CALL_MS_MAX, Clients } from './clients.ts';
 import { USUAL_CLOCKS } from './clock.ts';
 import type { Counters } from './counters.ts';
-import { mustBound, mustHaveNothingLeft, mustServe, PatientReaders } from './ending.ts';
+import { mustBound, mustHandOver, mustHaveNothingLeft, mustServe, PatientReaders } from './ending.ts';
 import { PLAN } from './faults.ts';
 import { Violation } from './ledger.ts';
 import { checkHistory } from './linearizability.ts';
@@ -17,7 +17,7 @@ import { Random } from './random.ts';
 import { PARTIAL_TIMES, type Scenario, stableFromMs } from './scenarios.ts';
 import { US_PER_MS } from './schedule.ts';
 import { canonical, copyOf } from './snapshot.ts';
-import { USUAL_SOCKETS } from './sockets.ts';
+import { USUAL_SOCKETS } from './socket-taste.ts';
 import { Trouble } from './trouble.ts';
 import { type Onlooker, World } from './world.ts';
 
@@ -142,6 +142,7 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 		if (applied === chosenThrough) continue;
 		throw new Violation('Progress', `${node.id} has applied ${applied} of ${chosenThrough} at the end`);
 	}
+	mustHandOver(world);
 }
 
 /**

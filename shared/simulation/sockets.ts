@@ -14,41 +14,8 @@ import type { SimulatedNode } from './node.ts';
 import type { Process } from './process.ts';
 import type { Random } from './random.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
+import type { SocketTaste } from './socket-taste.ts';
 import type { World } from './world.ts';
-
-/** The behaviour of clients' connections. */
-export interface SocketTaste {
-	readonly delayMinMs: number;
-	readonly delaySpreadMs: number;
-	/** The mean life of a connection, milliseconds; 0 where it lasts for ever. */
-	readonly livesMs: number;
-	/** The share of ended connections of which the client is not told. The same share holds for the node. */
-	readonly silence: number;
-	/** The share of connections on which the node's frames are sometimes delayed. */
-	readonly stalls: number;
-	/** The network takes so many bytes at a time. */
-	readonly windowBytes: number;
-}
-
-export const USUAL_SOCKETS: SocketTaste = {
-	delayMinMs: 0.1,
-	delaySpreadMs: 0.5,
-	livesMs: 20_000,
-	silence: 0.3,
-	stalls: 0.2,
-	windowBytes: 4096,
-};
-
-export function drawSockets(random: Random): SocketTaste {
-	return {
-		delayMinMs: random.magnitude(0.05, 5),
-		delaySpreadMs: random.magnitude(0.05, 20),
-		livesMs: random.pick([0, 1_500, 6_000, 30_000]),
-		silence: random.pick([0, 0.3, 0.8]),
-		stalls: random.pick([0, 0.3, 1]),
-		windowBytes: random.pick([0, 100, 65_536]),
-	};
-}
 
 /** A node finds out by its own pings that a client is gone. */
 const NODE_NOTICES_MS = 3_000;
@@ -123,6 +90,12 @@ export class Sockets {
 		if (this.taste.livesMs > 0) for (const socket of this.standing) socket.lose();
 	}
 
+	/** Whether the node owes no client an answer. */
+	areSettled(node: SimulatedNode): boolean {
+		for (const socket of this.standing) if (socket.node === node && !socket.isSettled) return false;
+		return true;
+	}
+
 	/** The node's process has ended, with its knowledge of its connections. */
 	crashed(node: SimulatedNode): void {
 		for (const socket of this.standing) if (socket.node === node) socket.nodeIsGone();
@@ -156,6 +129,11 @@ class SimulatedSocket implements ClientSocket {
 		this.#later(this.#toNode, () => this.#arrive());
 	}
 
+	/** Whether the node has answered everything that it has read. */
+	get isSettled(): boolean {
+		return this.#door?.isSettled ?? true;
+	}
+
 	// The client's end
 
 	get bufferedAmount(): number {
@@ -166,6 +144,7 @@ class SimulatedSocket implements ClientSocket {
 		const frame = new Uint8Array(data.slice(0));
 		this.#toNode.bytes += frame.length;
 		this.#toNodeLater(() => {
+			if (!this.node.letsClientsIn) return;
 			this.#toNode.bytes -= frame.length;
 			if (frame[0] === WRITE) this.#sockets.countWrite(frame, this.node);
 			this.#door?.receive(frame);
@@ -194,7 +173,8 @@ class SimulatedSocket implements ClientSocket {
 
 	#open(process: Process): void {
 		const { world } = this.#sockets;
-		if (!process.replica.clients.hasRoom) return this.#toClientLater(() => this.#tellClient('onerror'));
+		const isFull = !process.replica.clients.hasRoom;
+		if (isFull || !this.node.letsClientsIn) return this.#toClientLater(() => this.#tellClient('onerror'));
 		this.#process = process;
 		this.#door = process.replica.clients.connect(this.#doorSocket(), this.#user.name);
 		this.#sockets.standing.add(this);

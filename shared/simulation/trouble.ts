@@ -7,6 +7,7 @@ import type { Clock } from './clock.ts';
 import { allBut, type Cut } from './cuts.ts';
 import { causeDiskFault, endPutBack } from './disk-trouble.ts';
 import type { Fault } from './faults.ts';
+import { leave } from './leaving.ts';
 import type { LinkQuality } from './network.ts';
 import type { SimulatedNode } from './node.ts';
 import type { Random } from './random.ts';
@@ -69,6 +70,7 @@ export class Trouble {
 			node.disk.duringFlush = undefined;
 			node.disk.freeBytes = Number.POSITIVE_INFINITY;
 			node.sendsLeft = Number.POSITIVE_INFINITY;
+			if (node.leaving) this.#world.crash(node);
 			if (node.putBack) {
 				this.#world.crash(node);
 				endPutBack(node, this.#world);
@@ -123,6 +125,10 @@ export class Trouble {
 					});
 				};
 				return;
+			case 'leave': {
+				const node = (fault.isLeader ? this.#leader() : undefined) ?? this.#world.node(fault.node);
+				return leave(fault, node, this.#world);
+			}
 			case 'rhythm': {
 				const leader = this.#leader();
 				if (!leader) return;

@@ -24,7 +24,8 @@ import { type LinkQuality, Network } from './network.ts';
 import { type Errand, SimulatedNode, type Surroundings } from './node.ts';
 import { Random } from './random.ts';
 import { type Instant, Schedule, US_PER_MS } from './schedule.ts';
-import { Sockets, type SocketTaste } from './sockets.ts';
+import type { SocketTaste } from './socket-taste.ts';
+import { Sockets } from './sockets.ts';
 
 /** Who looks on: for traces and pictures, never needed for a verdict. */
 export interface Onlooker {
@@ -90,6 +91,7 @@ const CODES = [
 	'link',
 	'fault',
 	'client',
+	'leave',
 ] as const;
 const CODE = Object.fromEntries(CODES.map((name, code) => [name, code + 1])) as Record<(typeof CODES)[number], number>;
 

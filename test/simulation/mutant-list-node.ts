@@ -8,10 +8,12 @@ import { type Mutant, one } from './mutant-list.ts';
 const CLIENT_READS = 'shared/client/reads.ts';
 const WRITES = 'shared/client/writes.ts';
 const ACCEPTOR = 'shared/paxos/acceptor.ts';
+const HANDOVER = 'shared/paxos/handover.ts';
 const LEARNER = 'shared/paxos/learner.ts';
 const ANSWERS = 'shared/replica/client-answers.ts';
 const LOOP = 'shared/replica/loop.ts';
 const OWN_CLIENT = 'shared/replica/own-client.ts';
+const REPLICA = 'shared/replica/replica.ts';
 const SUBMISSIONS = 'shared/replica/submissions.ts';
 const TELLS = 'shared/replica/tells.ts';
 const CLIENT_TABLE = 'shared/store/client-table.ts';
@@ -119,4 +121,12 @@ export const NODE_MUTANTS: readonly Mutant[] = [
 		'		if (registers) this.#renew(client);\n',
 		'',
 	),
+	one(
+		0,
+		'a leader that is told to stop asks nobody to lead',
+		HANDOVER,
+		'if (!isLeaving && stillMs <= STILL_MS_MAX) return;',
+		'if (stillMs <= STILL_MS_MAX) return;',
+	),
+	one(0, 'a node that stops leaves reads without an answer', REPLICA, '		this.#barriers.stop();\n', ''),
 ];

@@ -7,7 +7,7 @@ import { drawScenario } from '../../shared/simulation/plan.ts';
 import { Random } from '../../shared/simulation/random.ts';
 import { PARTIAL_TIMES, SCENARIOS, type Scenario, stableFromMs } from '../../shared/simulation/scenarios.ts';
 import { US_PER_MS } from '../../shared/simulation/schedule.ts';
-import { USUAL_SOCKETS } from '../../shared/simulation/sockets.ts';
+import { USUAL_SOCKETS } from '../../shared/simulation/socket-taste.ts';
 import { Trouble } from '../../shared/simulation/trouble.ts';
 import { World } from '../../shared/simulation/world.ts';
 

@@ -5,7 +5,7 @@ import { USUAL_CLOCKS } from '../../shared/simulation/clock.ts';
 import { GOOD_LINK } from '../../shared/simulation/network.ts';
 import type { SimulatedNode } from '../../shared/simulation/node.ts';
 import { US_PER_MS } from '../../shared/simulation/schedule.ts';
-import { USUAL_SOCKETS } from '../../shared/simulation/sockets.ts';
+import { USUAL_SOCKETS } from '../../shared/simulation/socket-taste.ts';
 import { World } from '../../shared/simulation/world.ts';
 
 const TIMINGS = {

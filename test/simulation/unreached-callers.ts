@@ -154,12 +154,7 @@ export const CALLERS: readonly Unreached[] = [
 		why: 'The server alone calls them: its mesh makes frames, its front asks which clients it may close, and it seeds the hashes. Their tests are in `test/mesh`, `test/front` and `test/store`.',
 		files: {
 			'shared/bytes/bytes.ts': ['tail(count: number): Uint8Array {'],
-			'shared/replica/client-connection.ts': [
-				'get isGreeted(): boolean {',
-				'get isSettled(): boolean {',
-				'close(): void {',
-			],
-			'shared/replica/client-door.ts': ['close(): void {'],
+			'shared/replica/client-connection.ts': ['get isGreeted(): boolean {'],
 			'shared/store/key-table.ts': ['export function seedHashes(seed: number): void {'],
 		},
 	},
