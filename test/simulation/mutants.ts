@@ -15,6 +15,7 @@ interface Flags {
 	readonly nodes?: number;
 	readonly only?: string;
 	readonly own: boolean;
+	readonly workers?: number;
 	readonly json: boolean;
 }
 
@@ -34,6 +35,7 @@ const flags = new Command('mutants')
 	.option('--nodes <count>', 'of each swarm (default: 3, 5 or 7, as the seed says)', whole)
 	.option('--only <text>', 'only bugs whose name contains this')
 	.option('--own', 'only bugs that this project has made up', false)
+	.option('--workers <count>', 'at most (default: as many as there are processors)', whole)
 	.option('--json', 'end with one line of JSON', false)
 	.parse()
 	.opts<Flags>();
@@ -64,6 +66,7 @@ async function hunt(mutant: Mutant): Promise<Verdict> {
 		count: flags.seeds,
 		nodes: flags.nodes,
 		worker,
+		workersMax: flags.workers,
 		onOutcome({ violation }) {
 			if (killedBy === null) {
 				seeds++;

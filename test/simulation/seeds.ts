@@ -35,7 +35,7 @@ export interface SeedsOptions {
 	readonly scenario?: Scenario | undefined;
 	/** The worker's module: of this tree, or of one with a bug in it. */
 	readonly worker: URL;
-	readonly workersMax?: number;
+	readonly workersMax?: number | undefined;
 	/** @returns false to begin no further seed */
 	onOutcome(outcome: Outcome): boolean;
 	/** A worker has died, for example for lack of memory, and no further seed is begun. By default the run rejects. */
