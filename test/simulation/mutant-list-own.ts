@@ -5,6 +5,7 @@
  */
 import { MUTANTS, type Mutant, one } from './mutant-list.ts';
 import { CLIENT_MUTANTS } from './mutant-list-client.ts';
+import { DISK_MUTANTS } from './mutant-list-disk.ts';
 import { NODE_MUTANTS } from './mutant-list-node.ts';
 
 const ACCEPTOR = 'shared/paxos/acceptor.ts';
@@ -29,6 +30,7 @@ const STORE = 'shared/store/store.ts';
 export const OWN_MUTANTS: readonly Mutant[] = [
 	...CLIENT_MUTANTS,
 	...NODE_MUTANTS,
+	...DISK_MUTANTS,
 	one(
 		0,
 		'a leader measures the time with its wall clock',
@@ -233,13 +235,6 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		BARRIERS,
 		'		this.#answerFrom = slot;\n		this.applied(this.#loop.appliedThrough);\n',
 		'		if (slot > this.#loop.appliedThrough) return;\n		this.#answerFrom = slot;\n		this.applied(this.#loop.appliedThrough);\n',
-	),
-	one(
-		0,
-		'a read is answered with the one that was under way when it came',
-		BARRIERS,
-		'		this.#waiting.add(waiter);',
-		'		(this.#asked ?? this.#waiting).add(waiter);',
 	),
 	one(0, 'the agent is not told what is settled', SUBMISSIONS, '				this.#settled.push(proposed.id);\n', ''),
 	one(

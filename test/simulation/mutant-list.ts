@@ -31,8 +31,6 @@ const BARRIERS = 'shared/replica/barriers.ts';
 const LOG = 'shared/disk/log.ts';
 const RECOVER = 'shared/disk/recover.ts';
 const SEGMENTS = 'shared/disk/segments.ts';
-const MANIFEST = 'shared/disk/manifest.ts';
-const FRAME = 'shared/disk/frame.ts';
 const STORE = 'shared/store/store.ts';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -395,7 +393,7 @@ export const MUTANTS: readonly Mutant[] = [
 		'a follower’s read joins a round that began before it',
 		READS,
 		'		this.state.asks.set(way, { from, ask });',
-		'		((this.state.round?.asks as typeof this.state.asks | undefined) ?? this.state.asks).set(way, { from, ask });',
+		'		((this.state.round?.asks as ReadsState["asks"] | undefined) ?? this.state.asks).set(way, { from, ask });',
 	),
 	one(0, 'a late answer to an earlier life answers a read of this one', READS, 'epoch !== this.#context.epoch || ', ''),
 	one(
@@ -419,104 +417,6 @@ export const MUTANTS: readonly Mutant[] = [
 		'if (command.sequence <= client.receivedThrough) return',
 		'if (command.sequence < client.receivedThrough) return',
 		[STORE, 'receive(client, command.receivedThrough);', 'receive(client, command.receivedThrough + 1);'],
-	),
-	one(
-		0,
-		'a record is called durable when its write begins',
-		LOG,
-		'		this.#writing = true;\n		this.#disk.write(segmentName(segment), offset,',
-		'		this.#writing = true;\n		this.#handlers.durable(this.#durable + batch.records);\n		this.#disk.write(segmentName(segment), offset,',
-	),
-	one(
-		0,
-		'a sector is taken for whole wherever in whichever log it stands',
-		FRAME,
-		'(address + offset / SECTOR_BYTES) >>> 0',
-		'address & 0',
-	),
-	one(
-		0,
-		'frames that are gone from the end of the log are not missed',
-		RECOVER,
-		'if (sequence < reached) throw',
-		'if (sequence < 0) throw',
-	),
-	one(
-		0,
-		'the last segment is not missed',
-		RECOVER,
-		'for (let segment = 1; segment <= segments; segment++) {\n		if (there',
-		'for (let segment = 1; segment < segments; segment++) {\n		if (there',
-	),
-	one(
-		0,
-		'a segment that was cut short is read as far as it goes',
-		RECOVER,
-		'if (bytes.length !== segmentBytes) {\n			throw',
-		'if (bytes.length > segmentBytes) {\n			throw',
-	),
-	one(
-		0,
-		'a torn write is taken for damage',
-		RECOVER,
-		"if (state === 'damaged') {",
-		"if (state === 'damaged' || state === 'new') {",
-	),
-	one(
-		0,
-		'a segment is used before the manifest tells of it',
-		SEGMENTS,
-		'		return this.#manifest.segments;',
-		'		return this.#made;',
-		[SEGMENTS, '			this.#made++;\n			this.note();', '			this.#made++;\n			this.#owner.grown();'],
-	),
-	one(
-		0,
-		'the last frame is not written once more',
-		LOG,
-		'if (last) writes.unshift',
-		'if (last && end.offset < 0) writes.unshift',
-	),
-	one(
-		0,
-		'the manifest is not written once more',
-		SEGMENTS,
-		'		this.#write(this.#manifest, done);',
-		'		this.#disk.write(MANIFEST_NAME, 1024, new Uint8Array(512), (error) => this.#owner.succeeded(error) && done());',
-	),
-	one(
-		0,
-		'a failed flush of the manifest is ignored',
-		SEGMENTS,
-		'			if (this.#owner.succeeded(error)) done();',
-		'			if (this.#owner.succeeded(error && null)) done();',
-	),
-	one(
-		0,
-		'room for a segment is asked for once',
-		LOG,
-		'		if (!this.#segments.hasRoom) this.#segments.makeNext();\n		this.#segments.note();',
-		'		this.#segments.note();',
-	),
-	one(
-		0,
-		'the older version of the manifest counts',
-		MANIFEST,
-		'return a.version > b.version ? a : b;',
-		'return a.version < b.version ? a : b;',
-	),
-	one(
-		0,
-		'a damaged half of the manifest is passed over',
-		MANIFEST,
-		"		if (manifest === undefined) throw corrupt('what stands there is not what was written there', page * PAGE_BYTES);\n		return manifest;",
-		'		return manifest ?? null;',
-		[
-			MANIFEST,
-			'}) as [Manifest, Manifest];',
-			'}).map((half, _, halves) => half ?? (halves.find((other) => other !== null) as Manifest)) as [Manifest, Manifest];',
-		],
-		[MANIFEST, 'if (Math.abs(a.version - b.version) !== 1) {', 'if (Math.abs(a.version - b.version) > 1) {'],
 	),
 ];
 

@@ -22,12 +22,38 @@ export function clearTrees(): void {
 
 /** @returns the compiled worker of that name */
 export function plant(mutant: Mutant, worker: WorkerName): URL {
-	const tree = join(TREES, mutant.name.replace(/[^a-z0-9]+/gi, '-'));
+	const tree = plantSources(mutant.name, mutated(mutant), worker);
+	return pathToFileURL(join(tree, `dist/${WORKERS}/${worker}.js`));
+}
+
+/**
+ * Compiles every bug, as many as fit at a time into one copy.
+ *
+ * @throws Error the sources do not compile with the bugs in them
+ */
+export function compileAll(mutants: readonly Mutant[]): void {
+	let left = mutants;
+	while (left.length > 0) {
+		let sources = new Map<string, string>();
+		const others: Mutant[] = [];
+		for (const mutant of left) {
+			const more = patched(mutant, sources);
+			if (typeof more === 'string') others.push(mutant);
+			else sources = more;
+		}
+		if (others.length === left.length) throw new Error(`${others[0]?.name} does not fit the sources`);
+		plantSources(`${left.length} bugs`, sources, 'seed-worker');
+		left = others;
+	}
+}
+
+function plantSources(name: string, sources: ReadonlyMap<string, string>, worker: WorkerName): string {
+	const tree = join(TREES, name.replace(/[^a-z0-9]+/gi, '-'));
 	rmSync(tree, { recursive: true, force: true });
 	cpSync(soundTree(worker), tree, { recursive: true, preserveTimestamps: true });
-	for (const [file, source] of mutated(mutant)) writeFileSync(join(tree, file), source);
-	compile(tree, mutant.name);
-	return pathToFileURL(join(tree, `dist/${WORKERS}/${worker}.js`));
+	for (const [file, source] of sources) writeFileSync(join(tree, file), source);
+	compile(tree, name);
+	return tree;
 }
 
 /** A compiled copy without a bug. What a patch does not touch need not be compiled again in a copy of it. */
@@ -54,12 +80,22 @@ function compile(tree: string, name: string): void {
 }
 
 /** The source of each patched file, with the bug in it. */
-export function mutated({ name, edits }: Mutant): Map<string, string> {
-	const sources = new Map<string, string>();
+export function mutated(mutant: Mutant): Map<string, string> {
+	const sources = patched(mutant, new Map());
+	if (typeof sources === 'string') throw new Error(`${mutant.name}: ${sources}`);
+	return sources;
+}
+
+/**
+ * @param before files that are patched already
+ * @returns all patched files with this bug, too; or the reason why it cannot be put in
+ */
+function patched({ edits }: Mutant, before: ReadonlyMap<string, string>): Map<string, string> | string {
+	const sources = new Map(before);
 	for (const { file, find, replace } of edits) {
 		const source = sources.get(file) ?? readFileSync(file, 'utf8');
 		const count = source.split(find).length - 1;
-		if (count !== 1) throw new Error(`${name}: ${file} holds the text to replace ${count} times, not once:\n${find}`);
+		if (count !== 1) return `${file} holds the text to replace ${count} times, not once:\n${find}`;
 		sources.set(
 			file,
 			source.replace(find, () => replace),
