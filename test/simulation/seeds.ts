@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { noCounts } from '../../shared/simulation/counters.ts';
 import type { Outcome } from '../../shared/simulation/run.ts';
 import type { Scenario } from '../../shared/simulation/scenarios.ts';
+import { US_PER_MS } from '../../shared/simulation/schedule.ts';
 import type { CoveredFile } from './coverage.ts';
 
 export interface Task {
@@ -45,10 +46,12 @@ export interface SeedsOptions {
 }
 
 /**
- * The time limit of one seed. A seed takes a fifth of a second on a quiet processor. One that takes so much longer is in an
- * endless loop, perhaps within one step, where no bound on events can stop it.
+ * The processor time that one seed may take, milliseconds. Most take a fifth of a second. One that takes so much longer is
+ * in an endless loop, perhaps within one step, where no bound on events can stop it. The time of a clock on the wall would
+ * tell nothing, because on a busy machine a worker may wait for long.
  */
 export const SEED_MS_MAX = 60_000;
+const LOOK_EVERY_MS = 5_000;
 const SEEDS_AT_A_TIME = 5;
 /** A seed takes some tens of megabytes. */
 const WORKER_MB_MAX = 1_000;
@@ -70,7 +73,7 @@ export async function runSeeds(options: SeedsOptions): Promise<void> {
 			next = end;
 		},
 	};
-	await Promise.all(Array.from({ length: workers }, () => serve(options, queue)));
+	await Promise.all(Array.from({ length: workers }, () => serve(options, queue, workers)));
 }
 
 interface Queue {
@@ -80,14 +83,19 @@ interface Queue {
 }
 
 /** Runs one worker after the other, each until one of its seeds does not end. */
-async function serve(options: SeedsOptions, queue: Queue): Promise<void> {
+async function serve(options: SeedsOptions, queue: Queue, workers: number): Promise<void> {
 	let left: Task | undefined;
-	do left = await serveUntilStuck(options, queue, left);
+	do left = await serveUntilStuck(options, queue, workers, left);
 	while (left);
 }
 
 /** @returns the rest of the task in which a seed did not end; undefined when all is done */
-function serveUntilStuck(options: SeedsOptions, queue: Queue, left: Task | undefined): Promise<Task | undefined> {
+function serveUntilStuck(
+	options: SeedsOptions,
+	queue: Queue,
+	workers: number,
+	left: Task | undefined,
+): Promise<Task | undefined> {
 	const worker = new Worker(options.worker, { resourceLimits: { maxOldGenerationSizeMb: WORKER_MB_MAX } });
 	const ask = (what: Ask) => worker.postMessage(what);
 	let task = left;
@@ -104,8 +112,13 @@ function serveUntilStuck(options: SeedsOptions, queue: Queue, left: Task | undef
 			resolve(seedsDone < count ? { from: from + seedsDone, count: count - seedsDone, ...rest } : queue.take());
 		};
 		const watch = () => {
-			clearTimeout(timer);
-			timer = setTimeout(stuck, SEED_MS_MAX);
+			clearInterval(timer);
+			const before = process.cpuUsage();
+			timer = setInterval(() => {
+				// The time of all workers. One that is in a loop gets its share of it at least.
+				const { user } = process.cpuUsage(before);
+				if (user >= SEED_MS_MAX * US_PER_MS * workers) stuck();
+			}, LOOK_EVERY_MS);
 		};
 		const begin = () => {
 			seedsDone = 0;
@@ -121,7 +134,7 @@ function serveUntilStuck(options: SeedsOptions, queue: Queue, left: Task | undef
 					watch();
 					return took(answer.outcome);
 				case 'done':
-					clearTimeout(timer);
+					clearInterval(timer);
 					task = queue.take();
 					return begin();
 				case 'coverage':
@@ -138,13 +151,13 @@ function serveUntilStuck(options: SeedsOptions, queue: Queue, left: Task | undef
 		task ??= queue.take();
 		begin();
 	}).finally(() => {
-		clearTimeout(timer);
+		clearInterval(timer);
 		return worker.terminate();
 	});
 }
 
 function endless(seed: number): Outcome {
-	const detail = `it has not ended after ${SEED_MS_MAX / 1000} s of wall time`;
+	const detail = `it has not ended after ${SEED_MS_MAX / 1000} s of processor time`;
 	return {
 		seed,
 		hash: 0,
