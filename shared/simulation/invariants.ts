@@ -152,6 +152,7 @@ export class Invariants {
 		}
 		life.appliedThrough = slot;
 		this.#ledger.mustBeChosen(node, slot, value, 'apply');
+		this.#time.chosen(slot, value);
 	}
 
 	/** A campaign or leadership that a higher promise ends, this node's own or one in a nack, ends in that very step. */

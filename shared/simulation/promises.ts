@@ -49,6 +49,10 @@ export class PromiseRules {
 
 	/** A quorum's promises have made their proposer the leader. */
 	counted(node: number, { ballot, promises }: Phase1): void {
+		if (2 * promises.length <= this.#ids.length) {
+			const what = `${ballotToText(ballot)} with ${promises.length} promises that are whole`;
+			throw new Violation('LeadersHaveAQuorum', `${this.#ids[node]} leads under ${what}`);
+		}
 		for (const { from, chosenThrough, reported } of promises) {
 			const cuts = this.#cuts.get(ballotToText(ballot))?.get(from) ?? [];
 			const isOne = cuts.some((cut) => cut.chosenThrough === chosenThrough && isSame(cut.reported, reported));

@@ -5,7 +5,7 @@
 import { ballotToText } from '../paxos/ballot.ts';
 import { ELAPSED_MS_MAX } from '../paxos/bounds.ts';
 import type { Accept, Prepare, Slot } from '../paxos/message.ts';
-import { elapsedMsOf } from '../paxos/value.ts';
+import { elapsedMsOf, type Value } from '../paxos/value.ts';
 import { type BallotId, BallotIds } from './ballots.ts';
 import { STEADY_ERROR_MAX } from './clock.ts';
 import { Violation } from './ledger.ts';
@@ -22,6 +22,8 @@ export class TimeRules {
 	/** By ballot. */
 	readonly #measured = new Map<BallotId, Measured>();
 	readonly #ballots = new BallotIds();
+	/** By slot: by how much its value moves the time. */
+	readonly #carriedMs: number[] = [];
 	/** By slot: the time of the state machine once it is applied. */
 	readonly #appliedMs: number[] = [];
 
@@ -45,6 +47,11 @@ export class TimeRules {
 		);
 	}
 
+	/** The value is chosen for the slot, and about to be applied. */
+	chosen(slot: Slot, value: Value): void {
+		this.#carriedMs[slot] ??= elapsedMsOf(value);
+	}
+
 	/**
 	 * A node has applied the slot.
 	 *
@@ -55,7 +62,13 @@ export class TimeRules {
 		const first = this.#appliedMs[slot] ?? timeMs;
 		this.#appliedMs[slot] = first;
 		if (first !== timeMs) throw new Violation('TimeIsReal', `slot ${slot} is at ${first} ms, and at ${timeMs} ms`);
-		if (timeMs < before) throw new Violation('TimeIsReal', `from ${before} ms back to ${timeMs} ms at slot ${slot}`);
+		const carriedMs = this.#carriedMs[slot] ?? 0;
+		if (timeMs !== before + carriedMs) {
+			throw new Violation(
+				'TimeIsReal',
+				`slot ${slot} carries ${carriedMs} ms, and moves the time by ${timeMs - before} ms`,
+			);
+		}
 		if (timeMs <= passedMs(now) + leaders * ELAPSED_MS_MAX) return;
 		throw new Violation('TimeIsReal', `slot ${slot} is at ${timeMs} ms, which have not passed`);
 	}
