@@ -143,6 +143,26 @@ describe('over a link that was made anew', () => {
 		lab.deliver();
 		expect(lab.chosen('n3')).toEqual(['red']);
 	});
+
+	it('an answer to a fetch that a heartbeat has made old leads to the next fetch at once', () => {
+		const lab = new Lab(3, { messageBytesMax: 1 });
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.propose('n1', 'blue');
+		lab.deliver(among('n1', 'n2'));
+		lab.timer('n1', 'heartbeat');
+		lab.deliver(({ to, message }) => to === 'n3' && message.kind === 'heartbeat');
+		lab.deliver(ofKind('fetch'));
+		expect(lab.inFlight('decisions')).toMatchObject([{ message: { from: 1, decisions: [{}] } }]);
+		// Slot 1 comes by an accept and is told to be chosen, both before the answer.
+		lab.deliver(({ to, message }) => to === 'n3' && message.kind === 'accept' && message.slot === 1);
+		lab.timer('n1', 'heartbeat');
+		lab.deliver(({ to, message }) => to === 'n3' && message.kind === 'heartbeat');
+		expect(lab.chosen('n3')).toEqual(['red']);
+		expect(lab.inFlight('fetch')).toEqual([]);
+		lab.deliver(ofKind('decisions'));
+		expect(lab.inFlight('fetch')).toMatchObject([{ message: { from: 2 } }]);
+	});
 });
 
 describe('a forwarded proposal', () => {
