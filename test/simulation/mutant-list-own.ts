@@ -67,12 +67,20 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		'		this.#recordChosen();\n		const parts',
 		'		const parts',
 	),
+	// `test/paper/cuts.test.ts` catches this one and the next, which few seeds can reach.
 	one(
 		0,
 		'parts of two cuts of one promise are put together',
 		CAMPAIGN,
 		'if (!report || report.chosenThrough !== chosenThrough || report.parts.length !== parts) {',
 		'if (!report || report.parts.length !== parts) {',
+	),
+	one(
+		0,
+		'a part of another cut takes the place of a promise that is whole',
+		CAMPAIGN,
+		'			if (report && isWhole(report)) return false;\n',
+		'',
 	),
 	one(
 		0,
