@@ -1,7 +1,8 @@
 /**
  * The configuration of Vitest. Every folder of `test/` is a project with its name, so that none is forgotten:
  * `npx vitest run --config test/vitest.config.ts --project paper`. Projects that start processes, packages or browsers
- * run after all others, one file at a time. Failures must never be hidden: no retry, no `only`, no empty run.
+ * run after all others, and those that measure come last, one file at a time. Failures must never be hidden: no retry,
+ * no `only`, no empty run.
  */
 
 import { readdirSync } from 'node:fs';
@@ -11,15 +12,21 @@ import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** These projects run one file at a time, after the others, because they load the machine or measure it. */
-const serial = ['process', 'package', 'browser'];
+/** The files of these projects start many processes each, so they run after the others, and few at a time. */
+const heavy = ['process', 'package', 'browser'];
+const heavyWorkersMax = 4;
+/** The files of these projects measure a node, so each of them has the machine for itself. */
+const measuring = ['measured'];
+/**
+ * The files of these projects share their processes, because they have no state outside their tests: no file, no
+ * socket, no clock but their own. To start a process for each of them would take longer than most of them run.
+ */
+const stateless = ['bytes', 'config', 'dashboard', 'paper', 'replica', 'rules', 'simulation', 'store'];
 
 const testTimeoutMs: Readonly<Record<string, number>> = {
-	simulation: 120_000,
-	rules: 120_000,
 	process: 180_000,
+	measured: 180_000,
 	package: 300_000,
-	browser: 120_000,
 };
 const testTimeoutDefaultMs = 120_000;
 
@@ -29,8 +36,6 @@ export default defineConfig({
 		allowOnly: false,
 		passWithNoTests: false,
 		dangerouslyIgnoreUnhandledErrors: false,
-		// By default Vitest leaves one processor unused, which is half of a small machine.
-		maxWorkers: availableParallelism(),
 		projects: folders().map((name) => ({
 			extends: true,
 			test: {
@@ -42,12 +47,23 @@ export default defineConfig({
 				hookTimeout: testTimeoutMs[name] ?? testTimeoutDefaultMs,
 				teardownTimeout: 10_000,
 				restoreMocks: true,
-				fileParallelism: !serial.includes(name),
-				sequence: { groupOrder: serial.indexOf(name) + 1 },
+				isolate: !stateless.includes(name),
+				...timeOf(name),
 			},
 		})),
 	},
 });
+
+/** When the files of a project run, and how many at a time. */
+function timeOf(project: string): { maxWorkers: number; sequence: { groupOrder: number } } {
+	// By default Vitest leaves one processor unused, which is half of a small machine.
+	const processors = availableParallelism();
+	if (measuring.includes(project)) return { maxWorkers: 1, sequence: { groupOrder: 2 } };
+	if (heavy.includes(project)) {
+		return { maxWorkers: Math.min(heavyWorkersMax, processors), sequence: { groupOrder: 1 } };
+	}
+	return { maxWorkers: processors, sequence: { groupOrder: 0 } };
+}
 
 /** The folders of `test/`, in the order of their names. */
 function folders(): string[] {

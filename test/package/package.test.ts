@@ -7,13 +7,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { freePorts } from '../process/swarm.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const ignored = new Set(['.git', 'node_modules', 'dist', 'data']);
@@ -218,18 +218,6 @@ async function start(command: string, args: readonly string[]): Promise<Swarm> {
 			return closed;
 		},
 	};
-}
-
-/** Ports that were free a moment ago. All are open at the same time, so that they differ. */
-async function freePorts(count: number): Promise<readonly number[]> {
-	const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-	await Promise.all(servers.map((server) => once(server, 'listening')));
-	const ports = servers.map((server) => {
-		const address = server.address();
-		return typeof address === 'object' && address !== null ? address.port : 0;
-	});
-	await Promise.all(servers.map((server) => once(server.close(), 'close')));
-	return ports;
 }
 
 function killGroup({ pid, exitCode, signalCode }: ChildProcess): void {

@@ -17,8 +17,10 @@ export const MAIN = join(repository(), 'dist/server/main.js');
 const READY_MAX_MS = 120_000;
 const POLL_EVERY_MS = 20;
 const OUTPUT_CHARS_MAX = 20_000;
-const PORT_MIN = 20_000;
-const PORT_MAX = 32_000;
+/** Each worker of Vitest has ports of its own, so that none takes the port of another's node that is restarting. */
+const PORTS_OF_WORKER = 1_500;
+const PORT_WORKERS = 8;
+const PORT_MIN = 20_000 + PORTS_OF_WORKER * (Number(process.env.VITEST_POOL_ID ?? 0) % PORT_WORKERS);
 const PORT_TRIES_MAX = 1_000;
 
 export interface SwarmOptions {
@@ -361,7 +363,7 @@ export async function freePorts(count: number): Promise<number[]> {
 	const ports = new Set<number>();
 	for (let tries = 0; ports.size < count; tries++) {
 		if (tries > PORT_TRIES_MAX) throw new Error(`no ${count} ports are free`);
-		const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN));
+		const port = PORT_MIN + Math.floor(Math.random() * PORTS_OF_WORKER);
 		if (await isFree(port)) ports.add(port);
 	}
 	return [...ports];

@@ -94,7 +94,7 @@ export const BOUNDS: readonly Unreached[] = [
 		},
 	},
 	{
-		why: 'A run writes too little for the bounds of a log in bytes, and no record larger than a segment. `test/storage/log.test.ts` and `test/process/long-log.test.ts` write enough.',
+		why: 'A run writes too little for the bounds of a log in bytes, and no record larger than a segment. `test/storage/log.test.ts` and `test/measured/long-log.test.ts` write enough.',
 		files: {
 			'shared/disk/log.ts': [
 				'if (waitingBytes > WAITING_BYTES_MAX) return false;',

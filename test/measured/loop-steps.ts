@@ -1,6 +1,6 @@
 /** The long steps of a real node's event loop since some moment, as the node itself measured them. */
 import type { LoopFigures } from '../../server/loop-watch.ts';
-import type { TestNode } from './swarm.ts';
+import type { TestNode } from '../process/swarm.ts';
 
 export class LoopSteps {
 	readonly #node: TestNode;

@@ -9,8 +9,8 @@ import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { SwarmClient } from '../../shared/client/client.ts';
 import { KEPT_BYTES_MAX, VIEWS_MAX } from '../../shared/store/views.ts';
+import { Swarm, type TestNode } from '../process/swarm.ts';
 import { LoopSteps } from './loop-steps.ts';
-import { Swarm, type TestNode } from './swarm.ts';
 
 const KEYS = 1_000_000;
 const LOAD_MAX_MS = 600_000;

@@ -8,8 +8,8 @@ import { Log } from '../../shared/disk/log.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { batchValue } from '../../shared/paxos/value.ts';
 import { encodeCommand } from '../../shared/store/command.ts';
-import { get, put } from './client.ts';
-import { Swarm, type TestNode, until } from './swarm.ts';
+import { get, put } from '../process/client.ts';
+import { Swarm, type TestNode, until } from '../process/swarm.ts';
 
 const SLOTS = 4000;
 const COMMANDS_OF_SLOT = 100;

@@ -1,8 +1,8 @@
 /** A node tells how long the steps of its event loop took. Other tests compare these figures with bounds. */
 import { beforeEach, expect, onTestFailed, onTestFinished, test } from 'vitest';
 import { LoopWatch } from '../../server/loop-watch.ts';
+import { Swarm, type TestNode, until } from '../process/swarm.ts';
 import { LoopSteps } from './loop-steps.ts';
-import { Swarm, type TestNode, until } from './swarm.ts';
 
 const clocks = { at: 0, waited: 0, nowMs: () => clocks.at, waitedMs: () => clocks.waited };
 let watch: LoopWatch;
