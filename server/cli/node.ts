@@ -3,7 +3,6 @@
  * server. After a broken invariant or a failed disk the process ends.
  */
 import { type Logger, pino } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 import { type LoadedConfig, listenUrlOf, loadConfig, loadSecret, type SwarmConfig } from '../config.ts';
 import { connectPrimary, type Primary } from '../launched.ts';
 import { type NodeOptions, type RunningNode, startNode } from '../node.ts';
@@ -125,7 +124,7 @@ async function start(
 	const { config } = loaded;
 	const secret = loadSecret(config, terminal.environment, options.insecure === true);
 	const memory = primary ? memoryIdentityOf(terminal.environment) : null;
-	const log = createLog(id, options.logLevel ?? 'info', stderr);
+	const log = await createLog(id, options.logLevel ?? 'info', stderr);
 	process.on('uncaughtException', (error) => {
 		log.fatal(error, `${id} stops: ${error.message}`);
 		process.exit(EXIT.error);
@@ -152,8 +151,10 @@ async function describeTaken(id: string, { name, nodes, dataDir }: SwarmConfig):
 }
 
 /** A log of lines for people on a terminal, and of JSON elsewhere. */
-function createLog(id: string, level: string, output: Output): Logger {
-	const forPeople = output.isTTY ? prettyFactory({ ignore: 'pid,hostname,node' }) : (line: string) => line;
+async function createLog(id: string, level: string, output: Output): Promise<Logger> {
+	const forPeople = output.isTTY
+		? (await import('pino-pretty')).prettyFactory({ ignore: 'pid,hostname,node' })
+		: (line: string) => line;
 	const log = pino({ level, base: { node: id } }, { write: (line) => output.write(forPeople(line)) });
 	output.onCaughtUp = (leftOut) => log.warn(describeLeftOut(leftOut));
 	return log;
