@@ -3,7 +3,8 @@
  * are made of. The pure rooms import no package, and a format that is durable for years should not depend on one.
  * It must never know what the bytes mean.
  *
- * Integers are unsigned LEB128 up to 2^53 - 1. Strings and byte arrays are preceded by their length.
+ * Integers are unsigned LEB128 up to 2^53 - 1, in as few bytes as they need, so that equal bytes and equal values are
+ * the same thing. Strings and byte arrays are preceded by their length.
  */
 
 /** The bytes that were read are not what a `Writer` wrote: they are too few, too many, or out of range. */
@@ -142,7 +143,7 @@ export class Reader {
 
 	int(): number {
 		const length = intLength(this.#bytes, this.#at, this.#end);
-		if (length === 0) throw new MalformedError('an integer that is cut short or above 2^53 - 1');
+		if (length === 0) throw new MalformedError('an integer that is cut short, too long or above 2^53 - 1');
 		const value = intAt(this.#bytes, this.#at, length);
 		this.#at += length;
 		return value;
@@ -224,12 +225,16 @@ export function putInt(bytes: Uint8Array, at: number, value: number): number {
 	return end;
 }
 
-/** How many bytes the integer at `at` takes. Returns 0 where it is cut short by `end`, or above 2^53 - 1. */
+/**
+ * How many bytes the integer at `at` takes. Returns 0 where it is cut short by `end`, is above 2^53 - 1, or takes more
+ * bytes than it needs.
+ */
 export function intLength(bytes: Uint8Array, at: number, end: number): number {
 	if (at < end && (bytes[at] as number) < 0x80) return 1;
 	for (let i = at + 1; i < end && i < at + VARINT_BYTES_MAX; i++) {
 		const byte = bytes[i] as number;
 		if (byte >= 0x80) continue;
+		if (byte === 0) return 0;
 		// The eighth byte has room for four bits: seven times seven are below it.
 		return i - at === VARINT_BYTES_MAX - 1 && byte > 0x0f ? 0 : i - at + 1;
 	}

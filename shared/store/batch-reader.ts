@@ -231,7 +231,7 @@ export class BatchReader {
 	#int(): number {
 		const length = intLength(this.bytes, this.#at, this.#end);
 		if (length === 0) {
-			this.#void('an integer that is cut short or above 2^53 - 1');
+			this.#void('an integer that is cut short, too long or above 2^53 - 1');
 			return 0;
 		}
 		const value = intAt(this.bytes, this.#at, length);
