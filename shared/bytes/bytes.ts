@@ -6,6 +6,7 @@
  * Integers are unsigned LEB128 up to 2^53 - 1, in as few bytes as they need, so that equal bytes and equal values are
  * the same thing. Strings and byte arrays are preceded by their length.
  */
+import { asciiText, fromUtf8, toUtf8 } from './text.ts';
 
 /** The bytes that were read are not what a `Writer` wrote: they are too few, too many, or out of range. */
 export class MalformedError extends Error {
@@ -17,6 +18,8 @@ export const VARINT_BYTES_MAX = 8;
 /** JavaScript shifts 32 bits. An integer is therefore written as its low 28 bits, four bytes of seven, and the rest. */
 const LOW_BITS = 28;
 const LOW_RANGE = 2 ** LOW_BITS;
+/** Shorter arrays are copied faster byte by byte. */
+const PART_BYTES_BY_HAND_MAX = 256;
 /** The longest identifier, in characters. */
 export const ID_CHARS_MAX = 64;
 
@@ -61,11 +64,36 @@ export class Writer {
 		this.raw(value);
 	}
 
+	/** Writes a part of an array as `bytes` does, without a view of it where it is short. */
+	part(bytes: Uint8Array, start: number, end: number): void {
+		const length = end - start;
+		this.int(length);
+		if (length > PART_BYTES_BY_HAND_MAX) return this.raw(bytes.subarray(start, end));
+		this.#makeRoom(length);
+		const to = this.#bytes;
+		const at = this.#end;
+		for (let i = 0; i < length; i++) to[at + i] = bytes[start + i] as number;
+		this.#end += length;
+	}
+
 	/** Writes the bytes without their length in front. */
 	raw(value: Uint8Array): void {
 		this.#makeRoom(value.length);
 		this.#bytes.set(value, this.#end);
 		this.#end += value.length;
+	}
+
+	/** Writes text as UTF-8, with the number of its bytes in front. @param text has no half of a surrogate pair */
+	text(text: string): void {
+		const { length } = text;
+		this.#makeRoom(VARINT_BYTES_MAX + length);
+		let at = putInt(this.#bytes, this.#end, length);
+		for (let i = 0; i < length; i++) {
+			const unit = text.charCodeAt(i);
+			if (unit > 0x7f) return this.bytes(toUtf8(text));
+			this.#bytes[at++] = unit;
+		}
+		this.#end = at;
 	}
 
 	/** @param id ASCII, at most `ID_CHARS_MAX` characters */
@@ -160,6 +188,21 @@ export class Reader {
 		const from = this.#at;
 		this.#at += length;
 		return this.#bytes.subarray(from, this.#at);
+	}
+
+	/** Reads what `Writer.text` wrote. */
+	text(): string {
+		const length = this.int();
+		if (length > this.#end - this.#at) throw new MalformedError('ends too early');
+		const from = this.#at;
+		this.#at += length;
+		for (let i = from; i < this.#at; i++) {
+			if ((this.#bytes[i] as number) <= 0x7f) continue;
+			const text = fromUtf8(this.#bytes.subarray(from, this.#at));
+			if (text === undefined) throw new MalformedError('text that is not UTF-8');
+			return text;
+		}
+		return asciiText(this.#bytes, from, this.#at);
 	}
 
 	id(): string {

@@ -25,6 +25,18 @@ export function hasUtf8Form(text: string): boolean {
 	return !/\p{Surrogate}/u.test(text);
 }
 
+/** The number of UTF-8 bytes of the text, without making them. */
+export function utf8Length(text: string): number {
+	let bytes = text.length;
+	for (let i = 0; i < text.length; i++) {
+		const unit = text.charCodeAt(i);
+		if (unit <= 0x7f) continue;
+		// A surrogate pair is two units and takes four bytes.
+		bytes += unit <= 0x7ff || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
+	}
+	return bytes;
+}
+
 /** Negative, zero or positive, as the UTF-8 bytes of `a` are below, equal to or above those of `b`. */
 export function compareUtf8(a: string, b: string): number {
 	const length = Math.min(a.length, b.length);

@@ -5,7 +5,7 @@
 import { type Ballot, NO_BALLOT } from '../paxos/ballot.ts';
 import type { ProposalId } from '../paxos/event.ts';
 import type { Slot } from '../paxos/message.ts';
-import type { Result } from '../store/store.ts';
+import type { Result } from '../store/result.ts';
 import { Attempts } from './attempts.ts';
 import { Limited } from './deadlines.ts';
 

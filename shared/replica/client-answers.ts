@@ -19,7 +19,8 @@ import {
 	writeValues,
 	writeWelcome,
 } from '../client/protocol.ts';
-import type { Result, Store } from '../store/store.ts';
+import type { Result } from '../store/result.ts';
+import type { Store } from '../store/store.ts';
 import type { ReplicaLimits } from './limits.ts';
 import type { DoorSocket } from './port.ts';
 

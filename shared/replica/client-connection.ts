@@ -12,7 +12,8 @@ import {
 } from '../client/protocol.ts';
 import { BatchReader } from '../store/batch-reader.ts';
 import { KEY_BYTES_MAX, keyFault, prefixFault, VALUE_BYTES_MAX } from '../store/key.ts';
-import type { Result, Store } from '../store/store.ts';
+import type { Result } from '../store/result.ts';
+import type { Store } from '../store/store.ts';
 import { Batch, type BatchEnd, type RefusedWhy, type SubmitOptions, type Submitter } from './batch.ts';
 import { ClientAnswers, type ClientRead } from './client-answers.ts';
 import type { ReplicaLimits } from './limits.ts';

@@ -16,7 +16,8 @@ import type { Envelope, Message, Slot } from '../paxos/message.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import { commandsOf, elapsedMsOf, type Value } from '../paxos/value.ts';
 import type { AgentView } from '../paxos/view.ts';
-import type { OnResult, Result, Store } from '../store/store.ts';
+import type { OnResult, Result } from '../store/result.ts';
+import type { Store } from '../store/store.ts';
 import { DigestHistory } from './digests.ts';
 
 /** The part of `PaxosAgent` that a loop uses. */

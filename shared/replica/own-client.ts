@@ -13,7 +13,7 @@ import type { Slot } from '../paxos/message.ts';
 import { BatchWriter } from '../store/batch-writer.ts';
 import type { Operation } from '../store/command.ts';
 import { KEY_BYTES_MAX } from '../store/key.ts';
-import type { Result } from '../store/store.ts';
+import type { Result } from '../store/result.ts';
 import type { Batch, BatchEnd, Proposed, Refusal, SubmitOptions, Submitter } from './batch.ts';
 import type { Deadlines } from './deadlines.ts';
 import { Command, type OnAnswer, OwnBatch } from './own-batch.ts';

@@ -11,7 +11,7 @@ import type { ProposalOutcome } from '../paxos/effects.ts';
 import type { Proposal, ProposalId } from '../paxos/event.ts';
 import type { Slot } from '../paxos/message.ts';
 import { BATCH_AT, commandsOf, VALUE_KIND } from '../paxos/value.ts';
-import type { Result } from '../store/store.ts';
+import type { Result } from '../store/result.ts';
 import { type Batch, type BatchEnd, Proposed, type Refusal, type Submitter } from './batch.ts';
 import type { Deadlines } from './deadlines.ts';
 import { REPLICA_LIMITS, type ReplicaLimits } from './limits.ts';

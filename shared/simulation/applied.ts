@@ -6,7 +6,7 @@ import { Reader } from '../bytes/bytes.ts';
 import type { Slot } from '../paxos/message.ts';
 import { KIND_PUT, KIND_REGISTER_CLIENT } from '../store/batch-format.ts';
 import { BatchReader } from '../store/batch-reader.ts';
-import type { Result } from '../store/store.ts';
+import type { Result } from '../store/result.ts';
 import { Violation } from './ledger.ts';
 import { SAME_VALUES_FROM } from './operations.ts';
 

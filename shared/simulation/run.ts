@@ -2,7 +2,7 @@
 
 import { sameBytes } from '../bytes/bytes.ts';
 import { PaxosAgent } from '../paxos/agent.ts';
-import { Store } from '../store/store.ts';
+import { restoredStore } from '../store/restore.ts';
 import { USUAL_BOUNDS } from './bounds.ts';
 import { CALL_MS_MAX, Clients } from './clients.ts';
 import { USUAL_CLOCKS } from './clock.ts';
@@ -199,7 +199,7 @@ function checkStates(world: World): void {
 		// By slot, not by revision: a command that was applied before takes none, and may yet acknowledge outcomes.
 		const { store, appliedThrough } = node.process.replica;
 		const bytes = store.save();
-		if (!sameBytes(bytes, Store.restore(bytes, world.bounds.store).save())) {
+		if (!sameBytes(bytes, restoredStore(bytes, world.bounds.store).save())) {
 			throw new Violation('SavedIsWhole', `the store of ${node.id} is another one after save and restore`);
 		}
 		world.counters.storesRestored++;

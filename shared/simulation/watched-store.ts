@@ -1,6 +1,7 @@
 /** The production store of a simulated node, which also checks everything that it applies. */
 import type { Slot } from '../paxos/message.ts';
-import { type OnResult, Store } from '../store/store.ts';
+import type { OnResult } from '../store/result.ts';
+import { Store } from '../store/store.ts';
 import type { Surroundings } from './node.ts';
 
 export class WatchedStore extends Store {

@@ -9,7 +9,8 @@
  *
  * @source Ongaro 2014 (dissertation), 6.3: clients registered through the log, outcomes kept until acknowledged
  */
-import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
+import { MalformedError } from '../bytes/bytes.ts';
+import { type ClientImage, ClientsCut } from './client-cut.ts';
 import type { ClientLimits } from './client-limits.ts';
 
 export interface Outcome {
@@ -29,9 +30,14 @@ export class ClientTable {
 	/** A ring: the client that was evicted first is at `#evictedFirst`. */
 	readonly #evictedOrder: string[] = [];
 	#evictedFirst = 0;
+	/** A cut that is being written: a client is kept for it before it is changed. */
+	#cut: ClientsCut | null = null;
+	/** The number of times that a client took the last place in the order of use. */
+	#usesCount = 0;
 
 	constructor(limits: ClientLimits) {
 		this.#limits = limits;
+		this.#ends.usedAt = Number.POSITIVE_INFINITY;
 	}
 
 	get size(): number {
@@ -61,13 +67,15 @@ export class ClientTable {
 	/** The client has received the outcomes up to `through`, which are dropped. */
 	receive(client: ClientEntry, through: number): void {
 		if (through <= client.receivedThrough) return;
+		if (this.#cut !== null) this.#cut.changes(client);
 		const before = client.outcomesCount;
 		client.receive(through);
 		this.#outcomesCount += client.outcomesCount - before;
 	}
 
 	applied(client: ClientEntry, sequence: number, revision: number, ok: boolean): void {
-		client.keep(sequence, revision, ok);
+		if (this.#cut !== null) this.#cut.changes(client);
+		client.keep(sequence, 2 * revision + (ok ? 1 : 0));
 		this.#outcomesCount++;
 		this.#used(client);
 		const { outcomesMax, outcomesOfAllMax } = this.#limits;
@@ -113,6 +121,7 @@ export class ClientTable {
 	}
 
 	#insertLast(client: ClientEntry): void {
+		client.usedAt = ++this.#usesCount;
 		const last = this.#ends.before;
 		client.before = last;
 		client.next = this.#ends;
@@ -122,35 +131,55 @@ export class ClientTable {
 	}
 
 	#remove(client: ClientEntry): void {
+		if (this.#cut !== null) this.#cut.leaves(client);
 		if (this.#firstWithOutcomes === client) this.#firstWithOutcomes = client.next;
 		client.before.next = client.next;
 		client.next.before = client.before;
 	}
 
-	save(out: Writer): void {
-		out.int(this.#open.size);
-		for (let client = this.#ends.next; client !== this.#ends; client = client.next) client.save(out);
-		out.int(this.#evictedOrder.length);
-		for (let i = 0; i < this.#evictedOrder.length; i++) {
-			out.id(this.#evictedOrder[(this.#evictedFirst + i) % this.#evictedOrder.length] as string);
-		}
+	/** The table as it is now, to be read later. There must be no other open cut. */
+	openCut(): ClientsCut {
+		this.#cut = this.show();
+		return this.#cut;
 	}
 
-	/** @throws MalformedError */
-	static restore(from: Reader, limits: ClientLimits): ClientTable {
-		const clients = new ClientTable(limits);
-		const count = from.int();
-		if (count > limits.clientsMax) throw new MalformedError('more clients than there may be');
-		for (let left = count; left > 0; left--) {
-			const client = ClientEntry.restore(from);
-			if (clients.#open.has(client.id)) throw new MalformedError('a client that is open twice');
-			clients.#append(client);
-			clients.#outcomesCount += client.outcomesCount;
+	/** The bytes that are kept for an open cut. */
+	get cutBytes(): number {
+		return this.#cut?.keptBytes ?? 0;
+	}
+
+	closeCut(): void {
+		this.#cut = null;
+	}
+
+	/** A cut that is not open: it is right only until the next command. */
+	show(): ClientsCut {
+		const evicted = this.#evictedOrder.slice();
+		const { next } = this.#ends;
+		return new ClientsCut(next, this.#usesCount, this.size, this.#outcomesCount, evicted, this.#evictedFirst);
+	}
+
+	/** Adds the next client of a cut, in the order of use. @throws MalformedError where it was added before */
+	restore(client: ClientEntry): void {
+		if (this.#open.has(client.id)) throw new MalformedError('a client that is open twice');
+		this.#append(client);
+	}
+
+	/** Adds the next outcome of the client. @throws MalformedError where that is none, or out of order */
+	restoreOutcome(client: ClientEntry, sequence: number, packed: PackedOutcome): void {
+		const { receivedThrough, lastRevision } = client;
+		if (sequence <= receivedThrough || client.outcomeOf(sequence) || revisionOf(packed) <= lastRevision) {
+			throw new MalformedError('an outcome out of order');
 		}
-		const evictedCount = from.int();
-		if (evictedCount > limits.evictedMax) throw new MalformedError('more evicted clients than are remembered');
-		for (let left = evictedCount; left > 0; left--) clients.#rememberEvicted(from.id());
-		return clients;
+		client.keep(sequence, packed);
+		this.#outcomesCount++;
+	}
+
+	/** Adds the next evicted client of a cut, the first one first. @throws MalformedError where it is known already */
+	restoreEvicted(id: string): void {
+		if (this.#open.has(id) || this.#evicted.has(id))
+			throw new MalformedError('an evicted client that is known already');
+		this.#rememberEvicted(id);
 	}
 }
 
@@ -167,6 +196,8 @@ export class ClientEntry {
 	receivedThrough = 0;
 	/** The highest sequence that was applied. */
 	highest = 0;
+	/** Its place in the order of use: higher than that of each client that was used less recently. */
+	usedAt = 0;
 	/** The last command that was applied, and its outcome; 0 where it was dropped. It is not among `#others`. */
 	#lastSequence = 0;
 	#last: PackedOutcome = 0;
@@ -180,24 +211,30 @@ export class ClientEntry {
 		this.openedRevision = openedRevision;
 	}
 
+	/** The revision of the last command that has an outcome here, or of the registration. */
+	get lastRevision(): number {
+		return this.#last === 0 ? this.openedRevision : revisionOf(this.#last);
+	}
+
 	/** The number of outcomes kept, all above `receivedThrough`. */
 	get outcomesCount(): number {
 		return (this.#last === 0 ? 0 : 1) + (this.#others === null ? 0 : this.#others.size);
 	}
 
-	/** @param sequence above `receivedThrough` @returns undefined where the command was not applied */
+	/** @returns undefined where the command was not applied, or its outcome is not kept any more */
 	outcomeOf(sequence: number): Outcome | undefined {
 		const packed = sequence === this.#lastSequence ? this.#last : this.#others?.get(sequence);
 		return packed ? unpacked(packed) : undefined;
 	}
 
-	keep(sequence: number, revision: number, ok: boolean): void {
+	/** @param packed the outcome of a later revision than all before */
+	keep(sequence: number, packed: PackedOutcome): void {
 		if (this.#last !== 0) {
 			this.#others ??= new Map();
 			this.#others.set(this.#lastSequence, this.#last);
 		}
 		this.#lastSequence = sequence;
-		this.#last = 2 * revision + (ok ? 1 : 0);
+		this.#last = packed;
 		if (sequence > this.highest) this.highest = sequence;
 	}
 
@@ -217,44 +254,34 @@ export class ClientEntry {
 		this.receivedThrough = through;
 	}
 
-	save(out: Writer): void {
-		out.id(this.id);
-		out.int(this.openedRevision);
-		out.int(this.receivedThrough);
-		out.int(this.highest);
-		out.int(this.outcomesCount);
-		for (const [sequence, packed] of this.#others ?? []) saveOutcome(out, sequence, packed);
-		if (this.#last !== 0) saveOutcome(out, this.#lastSequence, this.#last);
-	}
-
-	static restore(from: Reader): ClientEntry {
-		const client = new ClientEntry(from.id(), from.int());
-		client.receivedThrough = from.int();
-		const highest = from.int();
-		for (let left = from.int(); left > 0; left--) {
-			const sequence = from.int();
-			const revision = from.int();
-			const ok = from.u8();
-			const isInRange = sequence > client.receivedThrough && sequence <= highest && revision < REVISIONS_MAX;
-			if (!isInRange || ok > 1 || client.outcomeOf(sequence)) throw new MalformedError('an outcome out of range');
-			client.keep(sequence, revision, ok === 1);
+	/** A copy of the client as it is now. The cost is a walk over its outcomes. */
+	image(): ClientImage {
+		const { id, openedRevision, receivedThrough, highest, usedAt } = this;
+		const count = this.outcomesCount;
+		const outcomes = count === 0 ? NO_OUTCOMES : new Float64Array(2 * count);
+		let at = 0;
+		// A loop over the pairs of a map makes an array for each of them.
+		this.#others?.forEach((packed, sequence) => {
+			outcomes[at++] = sequence;
+			outcomes[at++] = packed;
+		});
+		if (this.#last !== 0) {
+			outcomes[at++] = this.#lastSequence;
+			outcomes[at] = this.#last;
 		}
-		client.highest = highest;
-		return client;
+		return { id, openedRevision, receivedThrough, highest, outcomes, usedAt };
 	}
 }
+
+const NO_OUTCOMES = new Float64Array(0);
 
 /** 2 * revision, + 1 where the command's condition held. A number takes less memory than an `Outcome`. */
-type PackedOutcome = number;
-const REVISIONS_MAX = Number.MAX_SAFE_INTEGER / 2;
+export type PackedOutcome = number;
 
-function unpacked(packed: PackedOutcome): Outcome {
-	return { revision: Math.floor(packed / 2), ok: packed % 2 === 1 };
+export function revisionOf(packed: PackedOutcome): number {
+	return Math.floor(packed / 2);
 }
 
-function saveOutcome(out: Writer, sequence: number, packed: PackedOutcome): void {
-	const { revision, ok } = unpacked(packed);
-	out.int(sequence);
-	out.int(revision);
-	out.bool(ok);
+function unpacked(packed: PackedOutcome): Outcome {
+	return { revision: revisionOf(packed), ok: packed % 2 === 1 };
 }

@@ -1,7 +1,4 @@
 /** A key with its value and revisions, as readers get it and as the store keeps it. */
-import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
-import { fromUtf8, toUtf8 } from '../bytes/text.ts';
-import { readFlags, writeFlags } from './command.ts';
 import { type Place, valueAt } from './kept-values.ts';
 import { type Indexed, NOWHERE } from './key-index.ts';
 import { hashOf } from './key-table.ts';
@@ -55,26 +52,5 @@ export class Kept implements Place, ViewedEntry, Indexed<Kept> {
 		if (valueEnd - valueStart !== length) return false;
 		for (let i = 0; i < length; i++) if (bytes[start + i] !== value[valueStart + i]) return false;
 		return true;
-	}
-
-	save(out: Writer): void {
-		out.bytes(toUtf8(this.key));
-		out.bytes(this.bytes.subarray(this.start, this.end));
-		writeFlags(out, this.flags);
-		out.int(this.createRevision);
-		out.int(this.modifyRevision);
-	}
-
-	/** @throws MalformedError */
-	static restore(from: Reader): Kept {
-		const key = fromUtf8(from.bytes());
-		if (key === undefined) throw new MalformedError('a key that is not UTF-8');
-		const kept = new Kept(key);
-		kept.bytes = new Uint8Array(from.bytes());
-		kept.end = kept.bytes.length;
-		kept.flags = readFlags(from);
-		kept.createRevision = from.int();
-		kept.modifyRevision = from.int();
-		return kept;
 	}
 }

@@ -8,12 +8,16 @@
  */
 import { compareUtf8 } from '../bytes/text.ts';
 import { type Hashed, hashOf, KeyTable } from './key-table.ts';
+import { type Position, positionIn, seek } from './sorted.ts';
 
 export const CHUNK_ITEMS_MAX = 256;
 /**
  * A chunk that has shrunk below this size joins its neighbour, where both together have no more than twice as many items.
  */
 const CHUNK_ITEMS_MIN = CHUNK_ITEMS_MAX / 4;
+/** A chunk that was filled by `append` still has room. */
+const CHUNK_ITEMS_APPENDED = 0.75 * CHUNK_ITEMS_MAX;
+
 export interface Indexed<T> extends Hashed {
 	/** `KeyIndex.changed` must be called after each change of it. */
 	modifyRevision: number;
@@ -37,12 +41,6 @@ export interface Chunk<T> {
 	cutRevision: number;
 	/** The chunk that is to be tidied after this one. */
 	nextCut: Chunk<T> | null;
-}
-
-/** A position before the item at `item` of the chunk at `chunk`. At the end, `chunk` is the number of chunks. */
-export interface Position {
-	readonly chunk: number;
-	readonly item: number;
 }
 
 /** The views that hold items of an index, as the index sees them. */
@@ -119,6 +117,20 @@ export class KeyIndex<T extends Indexed<T>> {
 		item.chunk = chunk;
 		if (item.modifyRevision > chunk.highest) chunk.highest = item.modifyRevision;
 		if (items.length > CHUNK_ITEMS_MAX) this.#split(chunk, at);
+	}
+
+	/** @param item of a key above all keys in the index. A sorted index is filled faster so */
+	append(item: T): void {
+		const chunk = this.#chunks.at(-1);
+		if (!chunk || chunk.items.length >= CHUNK_ITEMS_APPENDED) {
+			this.#chunks.push(this.#newChunk([item]));
+		} else {
+			this.#owned(chunk).push(item);
+			item.chunk = chunk;
+			if (item.modifyRevision > chunk.highest) chunk.highest = item.modifyRevision;
+		}
+		this.#table.set(item);
+		this.#size++;
 	}
 
 	/** The item got a modifyRevision that is higher than those of all other items. */
@@ -315,44 +327,6 @@ export class KeyIndex<T extends Indexed<T>> {
 	#seek(isBelow: (key: string) => boolean): Position {
 		return seek(this.#chunks.length, (at) => (this.#chunks[at] as Chunk<T>).items, isBelow);
 	}
-}
-
-/**
- * The position of the first item for whose key `isBelow` is false. `isBelow` must be true for the lowest keys only.
- */
-export function seek<T extends { readonly key: string }>(
-	chunksCount: number,
-	itemsOf: (chunk: number) => readonly T[],
-	isBelow: (key: string) => boolean,
-): Position {
-	const chunk = countBelow(chunksCount, (at) => isBelow((itemsOf(at)[0] as T).key)) - 1;
-	if (chunk < 0) return { chunk: 0, item: 0 };
-	const items = itemsOf(chunk);
-	const item = countBelow(items.length, (at) => isBelow((items[at] as T).key));
-	return item < items.length ? { chunk, item } : { chunk: chunk + 1, item: 0 };
-}
-
-function countBelow(count: number, isBelow: (at: number) => boolean): number {
-	let low = 0;
-	let high = count;
-	while (low < high) {
-		const middle = (low + high) >>> 1;
-		if (isBelow(middle)) low = middle + 1;
-		else high = middle;
-	}
-	return low;
-}
-
-/** The position of the first item whose key is not below `key`. */
-function positionIn<T extends Indexed<T>>(items: readonly T[], key: string): number {
-	let low = 0;
-	let high = items.length;
-	while (low < high) {
-		const middle = (low + high) >>> 1;
-		if (compareUtf8((items[middle] as T).key, key) < 0) low = middle + 1;
-		else high = middle;
-	}
-	return low;
 }
 
 function firstKey<T extends Indexed<T>>({ items }: Chunk<T>): string {

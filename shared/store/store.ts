@@ -10,59 +10,52 @@
  * Its time is the sum of what leaders have measured with their monotonic clocks, which the slots carry. It never goes
  * back, it is equal on every node at the same slot, and it stands still while nothing is chosen. No wall clock moves it.
  */
-import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
-import { compareUtf8 } from '../bytes/text.ts';
+import { Writer } from '../bytes/bytes.ts';
 import { KIND_DELETE, KIND_PUT, KIND_REGISTER_CLIENT } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
-import { CLIENT_LIMITS, type ClientLimits } from './client-limits.ts';
-import { ClientTable } from './client-table.ts';
+import type { ClientsCut } from './client-cut.ts';
+import { CLIENT_LIMITS } from './client-limits.ts';
+import { Cut } from './cut.ts';
 import { digestOf, digestOfBytes } from './digest.ts';
 import { type Entry, Kept } from './entry.ts';
 import { KeptValues } from './kept-values.ts';
-import { KeyIndex } from './key-index.ts';
-import { Tombstones } from './tombstones.ts';
-import { type View, Views } from './views.ts';
+import { FORGOTTEN, type OnResult, type Result, UNKNOWN_CLIENT } from './result.ts';
+import { emptyState, type StoreState } from './state.ts';
+import type { View } from './views.ts';
 
-/** The result of a command. */
-export type Result =
-	/** The command was applied now. `ok` is false where its condition did not hold. */
-	| { readonly kind: 'applied'; readonly revision: number; readonly ok: boolean }
-	/** The command was applied before, with this outcome. */
-	| { readonly kind: 'duplicate'; readonly revision: number; readonly ok: boolean }
-	/** The command was not applied now, and its earlier outcome, if there was one, is not kept any more. */
-	| { readonly kind: 'forgotten' }
-	/** The command was not applied: its client was never registered, or was evicted to make room. */
-	| { readonly kind: 'unknownClient' };
-
-export type OnResult = (client: string, sequence: number, result: Result) => void;
-
-const UNKNOWN_CLIENT: Result = { kind: 'unknownClient' };
-const FORGOTTEN: Result = { kind: 'forgotten' };
-
-/** The first byte of a saved state. A state of another format is refused. */
-const SAVE_FORMAT = 3;
+/** About how many bytes a part has in `Store.save`. */
+const SAVED_PART_BYTES = 65_536;
 /**
  * Each command drops so many entries of deleted prefixes. It is more than a command can add, so they do not pile up.
  */
 const TIDIED_PER_COMMAND = 4;
 
 export class Store {
-	#revision = 0;
-	#timeMs = 0;
-	#digest = 0;
-	readonly #views = new Views();
-	readonly #entries = new KeyIndex<Kept>(this.#views);
-	readonly #values = new KeptValues();
+	#revision: number;
+	#timeMs: number;
+	#digest: number;
+	#views: StoreState['views'];
+	#entries: StoreState['entries'];
+	#values: StoreState['values'];
 	/** Old values that only views show. They have slabs of their own, which are free when the views are closed. */
-	readonly #viewedValues = new KeptValues();
-	#tombstones = new Tombstones();
-	readonly #clientLimits: ClientLimits;
-	#clients: ClientTable;
+	#viewedValues = new KeptValues();
+	#tombstones: StoreState['tombstones'];
+	#clients: StoreState['clients'];
+	#openCut: Cut | null = null;
 
-	/** @param clientLimits the same at every node */
-	constructor(clientLimits = CLIENT_LIMITS) {
-		this.#clientLimits = clientLimits;
-		this.#clients = new ClientTable(clientLimits);
+	/**
+	 * @param clientLimits the same at every node
+	 * @param state what `StoreRestore` has put together; by default an empty store
+	 */
+	constructor(clientLimits = CLIENT_LIMITS, state = emptyState(clientLimits)) {
+		this.#revision = state.revision;
+		this.#timeMs = state.timeMs;
+		this.#digest = state.digest;
+		this.#views = state.views;
+		this.#entries = state.entries;
+		this.#values = state.values;
+		this.#tombstones = state.tombstones;
+		this.#clients = state.clients;
 	}
 
 	/**
@@ -79,8 +72,8 @@ export class Store {
 	}
 
 	/**
-	 * The digest of all that was applied (`digest.ts`), a signed integer of 32 bits. It is about the way to the state, and
-	 * no part of it: `restore` begins with 0.
+	 * The digest of all that was applied (`digest.ts`), a signed integer of 32 bits. It is a part of the state, so a store
+	 * that was restored from a cut goes on with the digest of the cut.
 	 */
 	get digest(): number {
 		return this.#digest;
@@ -99,7 +92,7 @@ export class Store {
 		return this.#clients.outcomesCount;
 	}
 
-	/** The number of open views. */
+	/** The number of readers' open views. */
 	get viewsCount(): number {
 		return this.#views.size;
 	}
@@ -180,38 +173,74 @@ export class Store {
 		return command.fault === null;
 	}
 
-	/** The whole state as bytes: equal states give equal bytes. */
+	/**
+	 * What became of a client's command, as a second copy of it would be told: for a node that takes over a state, and has
+	 * not seen the results that led there.
+	 *
+	 * @returns undefined where the command was not applied, or its outcome is not kept any more
+	 */
+	outcomeOf(client: string, sequence: number): Result | undefined {
+		const outcome = this.#clients.get(client)?.outcomeOf(sequence);
+		return outcome && { kind: 'duplicate', revision: outcome.revision, ok: outcome.ok };
+	}
+
+	/** The same of the client's registration, whose sequence is not kept. @returns undefined where it is not open */
+	registrationOf(client: string): Result | undefined {
+		const entry = this.#clients.get(client);
+		return entry && { kind: 'duplicate', revision: entry.openedRevision, ok: true };
+	}
+
+	/**
+	 * Takes a cut of the whole state as it is now, which is read while commands go on. It has to be closed. See `Cut` for
+	 * what it costs. @throws Error where a cut is open already
+	 */
+	cut(): Cut {
+		if (this.#openCut !== null) throw new Error('a cut of this store is open already');
+		const view = this.#views.openForCut(this.#entries, this.#revision);
+		this.#openCut = this.#asCut(view, this.#clients.openCut(), () => {
+			this.#openCut = null;
+			this.#clients.closeCut();
+		});
+		return this.#openCut;
+	}
+
+	/** The bytes that are kept in memory for an open cut; 0 where none is open. The estimate is never too low. */
+	get cutBytes(): number {
+		return this.#views.cutBytes + this.#clients.cutBytes;
+	}
+
+	/** The parts of a cut one behind the other, in one step: equal states give equal bytes. For tests and the simulator. */
 	save(): Uint8Array {
 		const out = new Writer(4096);
-		out.u8(SAVE_FORMAT);
-		out.int(this.#revision);
-		out.int(this.#timeMs);
-		out.int(this.#entries.size);
-		for (const kept of this.#entries.startingWith('')) kept.save(out);
-		this.#tombstones.save(out);
-		this.#clients.save(out);
+		const cut = this.#asCut(this.#views.show(this.#entries, '', this.#revision), this.#clients.show());
+		while (cut.write(out, SAVED_PART_BYTES));
 		return out.take();
 	}
 
-	/** @throws MalformedError for bytes that `save` did not write */
-	static restore(bytes: Uint8Array, clientLimits = CLIENT_LIMITS): Store {
-		const from = new Reader(bytes);
-		if (from.u8() !== SAVE_FORMAT) throw new MalformedError('a saved state of another format');
-		const store = new Store(clientLimits);
-		store.#revision = from.int();
-		store.#timeMs = from.int();
-		let before = '';
-		for (let left = from.int(); left > 0; left--) {
-			const kept = Kept.restore(from);
-			if (store.#entries.size > 0 && compareUtf8(before, kept.key) >= 0) throw new MalformedError('keys out of order');
-			if (kept.modifyRevision > store.#revision) throw new MalformedError('a key of a later revision');
-			store.#entries.add(kept);
-			before = kept.key;
+	/**
+	 * Takes over the whole state of `other`, which must not be used afterwards. Open views and an open cut of this store
+	 * are closed, and their readers begin again.
+	 */
+	become(other: Store): void {
+		for (const each of [this, other]) {
+			each.#openCut?.close();
+			each.#views.closeAll();
 		}
-		store.#tombstones = Tombstones.restore(from, store.#revision);
-		store.#clients = ClientTable.restore(from, store.#clientLimits);
-		from.finish();
-		return store;
+		this.#revision = other.#revision;
+		this.#timeMs = other.#timeMs;
+		this.#digest = other.#digest;
+		this.#views = other.#views;
+		this.#entries = other.#entries;
+		this.#values = other.#values;
+		this.#viewedValues = other.#viewedValues;
+		this.#tombstones = other.#tombstones;
+		this.#clients = other.#clients;
+	}
+
+	#asCut(view: View, clients: ClientsCut, closed?: () => void): Cut {
+		const { revision, timeMs, digest, keysCount } = this;
+		const deletions = this.#tombstones.cut(revision);
+		return new Cut({ revision, timeMs, digest, keysCount, entries: view, deletions, clients }, closed);
 	}
 
 	#applyOnce(command: BatchReader): Result {
@@ -238,7 +267,7 @@ export class Store {
 	}
 
 	#nextRevision(): number {
-		this.#tombstones.trim(this.#timeMs);
+		this.#tombstones.trim(this.#timeMs, this.#revision + 1);
 		if (this.#entries.isUntidy || this.#tombstones.isUntidy) this.tidy(TIDIED_PER_COMMAND);
 		return ++this.#revision;
 	}
@@ -288,7 +317,7 @@ export class Store {
 			kept = new Kept(key, keyHash);
 			kept.createRevision = revision;
 			this.#entries.add(kept);
-			this.#tombstones.remove(key, keyHash);
+			this.#tombstones.remove(key, keyHash, revision);
 		} else if (kept.flags === flags && kept.holds(bytes, valueStart, valueEnd)) {
 			return true;
 		} else if (kept.modifyRevision <= this.#views.through) {

@@ -6,8 +6,7 @@
  * Tombstones are bounded by age and by number. One that is dropped raises the lowest index, so that no reader misses
  * its deletion. Their time is the log's (`Store.timeMs`): by any other clock the replicas would differ.
  */
-import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
-import { fromUtf8, toUtf8 } from '../bytes/text.ts';
+import { MalformedError } from '../bytes/bytes.ts';
 import { type Indexed, KeyIndex, NOWHERE } from './key-index.ts';
 import { hashOf } from './key-table.ts';
 
@@ -19,14 +18,33 @@ const DROPPED_PER_COMMAND_MAX = 2;
 /** The queue by age is rewritten when more than so many of its tombstones are gone, and more than half of them. */
 const GONE_MAX = 1024;
 
-class Tombstone implements Indexed<Tombstone> {
+/** A deletion. It never changes. */
+export interface Deletion {
 	/** The deleted key or prefix. */
 	readonly key: string;
-	readonly hash: number;
 	readonly isOfPrefix: boolean;
 	/** The revision of the deletion. */
 	readonly modifyRevision: number;
+	/** The log's time of the deletion. */
 	readonly timeMs: number;
+}
+
+/** The deletions that are remembered at one moment. */
+export interface Deletions {
+	readonly droppedThrough: number;
+	readonly count: number;
+	/** The oldest first. It may be walked once, at any later time. */
+	readonly all: Iterator<Deletion>;
+}
+
+class Tombstone implements Deletion, Indexed<Tombstone> {
+	readonly key: string;
+	readonly hash: number;
+	readonly isOfPrefix: boolean;
+	readonly modifyRevision: number;
+	readonly timeMs: number;
+	/** The revision of the command that removed it alone, and not with a prefix; 0 where none has. */
+	goneRevision = 0;
 	chunk: Indexed<Tombstone>['chunk'] = NOWHERE;
 	/** For a prefix: the tombstone of the longest other deleted prefix that this one begins with, which is older. */
 	outer: Tombstone | undefined;
@@ -41,6 +59,11 @@ class Tombstone implements Indexed<Tombstone> {
 
 	get isGone(): boolean {
 		return this.chunk.isCut;
+	}
+
+	/** Whether it was gone already once the command of this revision was applied. */
+	wasGoneAt(revision: number): boolean {
+		return this.isGone && Math.max(this.goneRevision, this.chunk.cutRevision) <= revision;
 	}
 }
 
@@ -70,19 +93,24 @@ export class Tombstones {
 		this.#append(new Tombstone(prefix, true, revision, timeMs));
 	}
 
-	/** The key was written again, and so needs no tombstone. @param hash `hashOf(key)` */
-	remove(key: string, hash: number): void {
+	/** The key was written again at `revision`, and so needs no tombstone. @param hash `hashOf(key)` */
+	remove(key: string, hash: number, revision: number): void {
 		const tombstone = this.#keys.get(key, hash);
-		if (tombstone) this.#keys.delete(tombstone);
+		if (!tombstone) return;
+		tombstone.goneRevision = revision;
+		this.#keys.delete(tombstone);
 	}
 
-	/** Drops a few of the tombstones that are too old or too many. It is called once for each command. */
-	trim(timeMs: number): void {
+	/**
+	 * Drops a few of the tombstones that are too old or too many. It is called once for each command, with its revision.
+	 */
+	trim(timeMs: number, revision: number): void {
 		if (this.size === 0) return;
 		for (let i = 0; i < DROPPED_PER_COMMAND_MAX; i++) {
 			const oldest = this.#nextByAge();
 			if (!oldest) return;
 			if (this.size <= TOMBSTONES_MAX && timeMs - oldest.timeMs < TOMBSTONE_MS_MIN) return;
+			oldest.goneRevision = revision;
 			this.#indexOf(oldest).delete(oldest);
 			this.#droppedThrough = Math.max(this.#droppedThrough, oldest.modifyRevision);
 		}
@@ -111,35 +139,29 @@ export class Tombstones {
 		);
 	}
 
-	save(out: Writer): void {
-		out.int(this.#droppedThrough);
-		out.int(this.size);
-		for (let at = this.#oldest; at < this.#byAge.length; at++) {
-			const { key, isOfPrefix, isGone, modifyRevision, timeMs } = this.#byAge[at] as Tombstone;
-			if (isGone) continue;
-			out.bytes(toUtf8(key));
-			out.bool(isOfPrefix);
-			out.int(modifyRevision);
-			out.int(timeMs);
-		}
+	/** The deletions that are remembered at `revision`, which is the present one. It costs no time. */
+	cut(revision: number): Deletions {
+		// The array is only ever appended to, so its present tombstones stay where they are.
+		const all = shownAt(revision, this.#byAge, this.#oldest, this.#byAge.length);
+		return { droppedThrough: this.#droppedThrough, count: this.size, all };
 	}
 
-	/** @param revisionMax the store's revision */
-	static restore(from: Reader, revisionMax: number): Tombstones {
-		const tombstones = new Tombstones();
-		let before = from.int();
-		tombstones.#droppedThrough = before;
-		for (let left = from.int(); left > 0; left--) {
-			const key = fromUtf8(from.bytes());
-			if (key === undefined) throw new MalformedError('a tombstone that is not UTF-8');
-			const tombstone = new Tombstone(key, from.bool(), from.int(), from.int());
-			if (tombstones.#indexOf(tombstone).get(key)) throw new MalformedError('two tombstones of one key');
-			if (tombstone.modifyRevision <= before) throw new MalformedError('tombstones out of order');
-			before = tombstone.modifyRevision;
-			tombstones.#append(tombstone);
+	/** Begins to fill an empty table with the deletions of a cut. */
+	restoreFloor(droppedThrough: number): void {
+		this.#droppedThrough = droppedThrough;
+	}
+
+	/** @throws MalformedError for a deletion that does not follow the one before it in any cut */
+	restore({ key, isOfPrefix, modifyRevision, timeMs }: Deletion): void {
+		const before = this.#byAge.at(-1);
+		if (modifyRevision <= (before?.modifyRevision ?? this.#droppedThrough) || timeMs < (before?.timeMs ?? 0)) {
+			throw new MalformedError('deletions out of order');
 		}
-		if (before > revisionMax) throw new MalformedError('a deletion of a later revision');
-		return tombstones;
+		const isThere = isOfPrefix
+			? Math.max(this.#keys.highest(key), this.#prefixes.highest(key)) > 0
+			: this.#keys.get(key) !== undefined;
+		if (isThere) throw new MalformedError('a deletion that a later one has replaced');
+		this.#append(new Tombstone(key, isOfPrefix, modifyRevision, timeMs));
 	}
 
 	#append(tombstone: Tombstone): void {
@@ -171,6 +193,18 @@ export class Tombstones {
 		const length = outer ? commonLength(outer.key, key) : 0;
 		while (outer && outer.key.length > length) outer = outer.outer;
 		return outer?.isGone ? undefined : outer;
+	}
+}
+
+function* shownAt(
+	revision: number,
+	byAge: readonly Tombstone[],
+	from: number,
+	to: number,
+): Generator<Deletion, undefined> {
+	for (let at = from; at < to; at++) {
+		const tombstone = byAge[at] as Tombstone;
+		if (!tombstone.wasGoneAt(revision)) yield tombstone;
 	}
 }
 

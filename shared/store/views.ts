@@ -2,12 +2,16 @@
  * Stable views of the store: the entries below a prefix as they were at one revision, for readers that take more than
  * one turn. While a view is open, the entries that it shows are not changed: a write makes a new entry beside them.
  *
- * The number of views is bounded, and so are the bytes that are kept in memory for views alone. Above that bound the
- * oldest view is closed, and its reader has to begin again. Views must never change the effect of a command.
+ * The number of readers' views is bounded, and so are the bytes that are kept in memory for them alone. Above that bound
+ * the oldest of them is closed, and its reader has to begin again. Views must never change the effect of a command.
+ *
+ * One more view may be that of a cut (`cut.ts`), which has to be written to its end. It counts against neither bound, is
+ * never closed to make room, and bytes that it holds are not charged to readers, even those that hold them too.
  */
 import { compareUtf8 } from '../bytes/text.ts';
 import type { Kept, ViewedEntry } from './entry.ts';
-import { type Holders, type KeyIndex, type Position, seek } from './key-index.ts';
+import type { Holders, KeyIndex } from './key-index.ts';
+import { type Position, seek } from './sorted.ts';
 
 export const VIEWS_MAX = 128;
 /** The bound on the bytes of old values, entries and arrays that are kept for views alone. */
@@ -23,18 +27,27 @@ export class Views implements Holders<Kept> {
 	/** The oldest first. */
 	readonly #open: View[] = [];
 	#keptBytes = 0;
+	/** The view of the cut, which is one of the open views; null where there is none. */
+	#ofCut: View | null = null;
+	#cutBytes = 0;
 
 	constructor(keptBytesMax = KEPT_BYTES_MAX) {
 		this.#keptBytesMax = keptBytesMax;
 	}
 
+	/** The number of readers' views. */
 	get size(): number {
-		return this.#open.length;
+		return this.#open.length - (this.#ofCut === null ? 0 : 1);
 	}
 
-	/** The bytes that are kept in memory for open views alone. The estimate may be too high, and is never too low. */
+	/** The bytes that are kept in memory for readers' views alone. The estimate may be too high, and is never too low. */
 	get keptBytes(): number {
 		return this.#keptBytes;
+	}
+
+	/** The bytes that are kept in memory for the view of a cut, by the same estimate. */
+	get cutBytes(): number {
+		return this.#cutBytes;
 	}
 
 	/**
@@ -43,28 +56,50 @@ export class Views implements Holders<Kept> {
 	 * @returns null where too many views are open
 	 */
 	open(entries: KeyIndex<Kept>, prefix: string, after: string, revision: number): View | null {
-		if (this.#open.length >= VIEWS_MAX) return null;
-		const [from, to] = entries.range(prefix);
-		const arrays = entries.arrays(from, to);
-		const view = new View(this, revision, arrays, from.item, to.item);
+		if (this.size >= VIEWS_MAX) return null;
+		const view = this.show(entries, prefix, revision);
 		if (after !== '') view.skip((key) => compareUtf8(key, after) <= 0);
-		this.#open.push(view);
-		this.through = revision;
-		view.bytesOfOwn = arrays.length * PLACE_BYTES;
-		this.#keptBytes += view.bytesOfOwn;
+		this.#add(view);
 		return view;
+	}
+
+	/** Opens the view of a cut, which shows all entries. There must be no other one. */
+	openForCut(entries: KeyIndex<Kept>, revision: number): View {
+		const view = this.show(entries, '', revision);
+		this.#ofCut = view;
+		this.#add(view);
+		return view;
+	}
+
+	/** A view that is not open: it is right only until the next command. */
+	show(entries: KeyIndex<Kept>, prefix: string, revision: number): View {
+		const [from, to] = entries.range(prefix);
+		return new View(this, revision, entries.arrays(from, to), from.item, to.item);
 	}
 
 	/** Called by the view itself. */
 	closed(view: View): void {
 		const at = this.#open.indexOf(view);
 		if (at < 0) return;
+		const older = this.#open[at - 1];
+		if (view === this.#ofCut) {
+			if (older) older.bytesOfOlder += view.bytesOfOlder;
+			for (const each of this.#open) each.mergeCut();
+			this.#ofCut = null;
+		} else if (older === this.#ofCut && older !== undefined) {
+			older.bytesOfOlder += view.bytesOfCut;
+		} else if (older) {
+			older.bytesOfOlder += view.bytesOfOlder;
+			older.bytesOfCut += view.bytesOfCut;
+		}
 		this.#open.splice(at, 1);
 		this.through = this.#open.at(-1)?.revision ?? 0;
-		const older = this.#open[at - 1];
-		if (older) older.bytesOfOlder += view.bytesOfOlder;
-		else this.#keptBytes -= view.bytesOfOlder;
-		this.#keptBytes -= view.bytesOfOwn;
+		this.#count();
+		this.#closeOldest();
+	}
+
+	closeAll(): void {
+		for (const view of [...this.#open]) view.close();
 	}
 
 	/** An old entry of revision `since`, with a value of `valueBytes` bytes, is from now on kept for views alone. */
@@ -88,6 +123,13 @@ export class Views implements Holders<Kept> {
 		this.#closeOldest();
 	}
 
+	#add(view: View): void {
+		this.#open.push(view);
+		this.through = view.revision;
+		view.bytesOfOwn = view.arraysCount * PLACE_BYTES;
+		this.#count();
+	}
+
 	/**
 	 * Charges bytes that are there since revision `since` to a view. @param at the index of the newest view that holds
 	 * them
@@ -96,22 +138,44 @@ export class Views implements Holders<Kept> {
 		const view = this.#open[at];
 		if (!view) return;
 		const older = this.#open[at - 1];
-		if (older && since <= older.revision) view.bytesOfOlder += bytes;
+		const isOfCut = this.#ofCut !== null && since <= this.#ofCut.revision && this.#open.indexOf(this.#ofCut) < at;
+		if (isOfCut) view.bytesOfCut += bytes;
+		else if (older && since <= older.revision) view.bytesOfOlder += bytes;
 		else view.bytesOfOwn += bytes;
-		this.#keptBytes += bytes;
+		if (isOfCut || view === this.#ofCut) this.#cutBytes += bytes;
+		else this.#keptBytes += bytes;
+	}
+
+	/** Adds up the bytes of all open views. */
+	#count(): void {
+		this.#keptBytes = 0;
+		this.#cutBytes = 0;
+		for (const view of this.#open) {
+			const bytes = view.bytesOfOwn + view.bytesOfOlder;
+			if (view === this.#ofCut) this.#cutBytes += bytes;
+			else this.#keptBytes += bytes;
+			this.#cutBytes += view.bytesOfCut;
+		}
 	}
 
 	#closeOldest(): void {
-		while (this.#keptBytes > this.#keptBytesMax) (this.#open[0] as View).close();
+		while (this.#keptBytes > this.#keptBytesMax) {
+			const oldest = this.#open.find((view) => view !== this.#ofCut) as View;
+			oldest.close();
+		}
 	}
 }
 
 export class View {
 	/** It shows the state at this revision. */
 	readonly revision: number;
-	/** Bytes kept for this view and no newer one: `bytesOfOwn` for it alone, `bytesOfOlder` for older views too. */
+	/**
+	 * Bytes kept for this view and no newer one: `bytesOfOwn` for it alone, `bytesOfOlder` for older views too, and
+	 * `bytesOfCut` for older views of which one is that of a cut.
+	 */
 	bytesOfOwn = 0;
 	bytesOfOlder = 0;
+	bytesOfCut = 0;
 	readonly #views: Views;
 	/** The arrays of entries, in order; null once the view is closed. */
 	#arrays: readonly (readonly Kept[])[] | null;
@@ -133,6 +197,16 @@ export class View {
 		this.#arrays = arrays;
 		this.#item = firstItem;
 		this.#lastItems = lastItems;
+	}
+
+	get arraysCount(): number {
+		return this.#arrays?.length ?? 0;
+	}
+
+	/** Called when the cut is closed: what it has held may be held by other older views. */
+	mergeCut(): void {
+		this.bytesOfOlder += this.bytesOfCut;
+		this.bytesOfCut = 0;
 	}
 
 	/** Whether the view was closed, by its reader or to make room. */

@@ -9,6 +9,7 @@ import {
 	VARINT_BYTES_MAX,
 	Writer,
 } from '../../shared/bytes/bytes.ts';
+import { utf8Length } from '../../shared/bytes/text.ts';
 
 /** Every length has its first and its last integer. */
 const edges = Array.from({ length: VARINT_BYTES_MAX }, (_, i) => 2 ** (7 * (i + 1))).flatMap((edge) => [
@@ -60,5 +61,34 @@ describe('an integer', () => {
 	])('%s is none', (_, bytes) => {
 		expect(intLength(Uint8Array.from(bytes), 0, bytes.length)).toBe(0);
 		expect(() => new Reader(Uint8Array.from(bytes)).int()).toThrow(MalformedError);
+	});
+});
+
+describe('text', () => {
+	it('reads back as it was written, as its UTF-8 bytes with their number in front', () => {
+		fc.assert(
+			fc.property(fc.string({ unit: 'grapheme' }), fc.nat({ max: 300 }), (text, repeats) => {
+				const long = `${text}${'x'.repeat(repeats)}`;
+				const utf8 = new TextEncoder().encode(long);
+				const out = new Writer(1);
+				out.text(long);
+				const written = out.take();
+				out.part(utf8, 0, utf8.length);
+				expect(out.take()).toEqual(written);
+				expect(new Reader(written).bytes()).toEqual(utf8);
+				expect(new Reader(written).text()).toBe(long);
+				expect(utf8Length(long)).toBe(utf8.length);
+			}),
+		);
+	});
+
+	it('that is not UTF-8, or cut short, is none', () => {
+		for (const bytes of [
+			[1, 0xff],
+			[2, 0xc3, 0x28],
+			[3, 0x61, 0x62],
+		]) {
+			expect(() => new Reader(Uint8Array.from(bytes)).text()).toThrow(MalformedError);
+		}
 	});
 });

@@ -9,7 +9,8 @@ import { InvariantError } from '../../shared/paxos/config.ts';
 import type { Event } from '../../shared/paxos/event.ts';
 import { canonical, copyOf } from '../../shared/simulation/snapshot.ts';
 import { encodeCommand, type Operation } from '../../shared/store/command.ts';
-import { type Result, Store } from '../../shared/store/store.ts';
+import type { Result } from '../../shared/store/result.ts';
+import { Store } from '../../shared/store/store.ts';
 import { among, bytes, Lab, ofKind, text } from './lab.ts';
 
 const ballot = (ms: number, node: string) => ({ ms, ns: 0, node });

@@ -16,7 +16,8 @@ import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import { Random } from '../../shared/simulation/random.ts';
 import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
 import { encodeCommand } from '../../shared/store/command.ts';
-import { type Result, Store } from '../../shared/store/store.ts';
+import type { Result } from '../../shared/store/result.ts';
+import { Store } from '../../shared/store/store.ts';
 
 const FEW_CLIENTS = { ...CLIENT_LIMITS, clientsMax: 20 };
 const SEEDS = 300;

@@ -63,7 +63,6 @@ export const BOUNDS: readonly Unreached[] = [
 					],
 				},
 				'else if (this.#untidiedLast !== null) this.#untidiedLast.nextCut = chunk;',
-				'return item < items.length ? { chunk, item } : { chunk: chunk + 1, item: 0 };',
 			],
 			'shared/store/key-table.ts': [
 				'if (4 * table.count > 3 * table.slots.length) resize(table, 2 * table.slots.length);',

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Operation } from '../../shared/store/command.ts';
 import { CHUNK_ITEMS_MAX } from '../../shared/store/key-index.ts';
-import { Store } from '../../shared/store/store.ts';
+import { restoredStore } from '../../shared/store/restore.ts';
 import { TOMBSTONE_MS_MIN } from '../../shared/store/tombstones.ts';
 import type { View } from '../../shared/store/views.ts';
 import { Client, put, textOf } from './commands.ts';
@@ -113,7 +113,7 @@ class Replicas {
 		const { store } = this.#read;
 		const saved = this.#plain.store.save();
 		expect(store.save()).toEqual(saved);
-		const restored = Store.restore(saved);
+		const restored = restoredStore(saved);
 		expect(restored.save()).toEqual(saved);
 		expect([store.keysCount, store.revision]).toEqual([this.#model.entries.size, this.#model.revision]);
 		for (const prefix of prefixes) {

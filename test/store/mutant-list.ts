@@ -11,6 +11,7 @@ export interface StoreMutant extends Mutant {
 
 const CLIENTS = 'shared/store/client-table.ts';
 const INDEX = 'shared/store/key-index.ts';
+const RESTORE = 'shared/store/restore.ts';
 const STORE = 'shared/store/store.ts';
 const TABLE = 'shared/store/key-table.ts';
 const TOMBSTONES = 'shared/store/tombstones.ts';
@@ -40,7 +41,13 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
 		'this.through = this.#open.at(-1)?.revision ?? 0;',
 		'this.through = 0;',
 	),
-	by('views', 'what a closed view kept is never given back', VIEWS, '		this.#keptBytes -= view.bytesOfOwn;\n', ''),
+	by(
+		'views',
+		'what a closed view kept is never given back',
+		VIEWS,
+		'revision ?? 0;\n		this.#count();\n',
+		'revision ?? 0;\n',
+	),
 	by(
 		'model',
 		'a page begins at the key that it comes after',
@@ -139,6 +146,50 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
 		CLIENTS,
 		'			this.#others.set(this.#lastSequence, this.#last);\n',
 		'',
+	),
+	by(
+		'cut',
+		'a client that changes is not kept for the cut that shows it',
+		CLIENTS,
+		'		if (this.#cut !== null) this.#cut.changes(client);\n		const before',
+		'		const before',
+	),
+	by(
+		'cut',
+		'a client that leaves its place is not kept for the cut that shows it',
+		CLIENTS,
+		'		if (this.#cut !== null) this.#cut.leaves(client);\n',
+		'',
+	),
+	by('cut', 'a deletion that is dropped is dropped from a cut too', TOMBSTONES, '&& Math.max(', '|| Math.max('),
+	by(
+		'views',
+		'the view of a cut is closed to make room',
+		VIEWS,
+		'this.#open.find((view) => view !== this.#ofCut) as View',
+		'this.#open[0] as View',
+	),
+	by(
+		'views',
+		'what a cut and a reader held is forgotten with the cut',
+		VIEWS,
+		'		this.bytesOfOlder += this.bytesOfCut;\n',
+		'',
+	),
+	by(
+		'cut',
+		'a client may have any highest sequence',
+		RESTORE,
+		'client.highest === this.#highest : ',
+		'client.highest <= this.#highest : ',
+	),
+	by('cut', 'a store that becomes another one leaves its views open', STORE, '			each.#views.closeAll();\n', ''),
+	by(
+		'digest',
+		'a store that was restored begins with a digest of 0',
+		STORE,
+		'this.#digest = state.digest;',
+		'this.#digest = 0;',
 	),
 ];
 

@@ -128,6 +128,53 @@ describe('views', () => {
 	});
 });
 
+describe('the view of a cut', () => {
+	it('is never closed to make room, and what it holds is not charged to readers, older or newer', () => {
+		const { views, entries, write } = small(6000);
+		const older = views.open(entries, '', '', 10) as View;
+		const cut = views.openForCut(entries, 11);
+		const newer = views.open(entries, '', '', 11) as View;
+		const [opened, openedCut] = [views.keptBytes, views.cutBytes];
+		for (let i = 0; i < 90; i++) write(i, 12 + i, 100);
+		expect([older.isClosed, cut.isClosed, newer.isClosed]).toEqual([false, false, false]);
+		expect(views.keptBytes).toBe(opened);
+		expect(views.cutBytes).toBeGreaterThan(openedCut + 90 * 100);
+		// What the cut never showed is a reader's alone.
+		const newest = views.open(entries, '', '', 200) as View;
+		for (let i = 0; i < 90; i++) write(i, 201 + i, 100);
+		expect([older.isClosed, cut.isClosed, newer.isClosed, newest.isClosed]).toEqual([true, false, true, true]);
+		expect([views.size, views.keptBytes]).toEqual([0, 0]);
+		cut.close();
+		expect([views.cutBytes, views.through]).toEqual([0, 0]);
+	});
+
+	it('leaves to readers what they hold too, and their bound is kept from then on', () => {
+		const { views, entries, write } = small(6000);
+		const older = views.open(entries, '', '', 10) as View;
+		const cut = views.openForCut(entries, 10);
+		const newer = views.open(entries, '', '', 10) as View;
+		for (let i = 0; i < 10; i++) write(i, 11 + i, 100);
+		const kept = views.cutBytes;
+		cut.close();
+		expect([older.isClosed, newer.isClosed, views.cutBytes]).toEqual([false, false, 0]);
+		expect(views.keptBytes).toBeGreaterThan(10 * 100);
+		expect(views.keptBytes).toBeLessThanOrEqual(kept + 100);
+		for (let i = 10; i < 80; i++) write(i, 21 + i, 100);
+		expect([older.isClosed, newer.isClosed, views.keptBytes]).toEqual([true, true, 0]);
+	});
+
+	it('takes over what a newer view held with it', () => {
+		const { views, entries, write } = small(6000);
+		const cut = views.openForCut(entries, 10);
+		const newer = views.open(entries, '', '', 11) as View;
+		for (let i = 0; i < 10; i++) write(i, 12 + i, 100);
+		newer.close();
+		expect(views.cutBytes).toBeGreaterThan(10 * 100);
+		cut.close();
+		expect([views.cutBytes, views.keptBytes]).toEqual([0, 0]);
+	});
+});
+
 /** Views of 100 entries of revision 5, with a bound of their own. `write` changes one entry as the store does. */
 function small(keptBytesMax: number) {
 	const views = new Views(keptBytesMax);

@@ -1,0 +1,206 @@
+/**
+ * A cut: the whole state of a store at one moment, which is written part by part while commands go on. `StoreRestore`
+ * makes a store of it.
+ */
+import type { Writer } from '../bytes/bytes.ts';
+import { utf8Length } from '../bytes/text.ts';
+import type { ClientPiece, ClientsCut } from './client-cut.ts';
+import { writeFlags } from './command.ts';
+import { PART, type PartKind, STATE_FORMAT } from './cut-format.ts';
+import type { ViewedEntry } from './entry.ts';
+import type { Deletion, Deletions } from './tombstones.ts';
+import type { View } from './views.ts';
+
+/** What a cut shows. */
+export interface CutState {
+	readonly revision: number;
+	readonly timeMs: number;
+	readonly digest: number;
+	readonly keysCount: number;
+	readonly entries: View;
+	readonly deletions: Deletions;
+	readonly clients: ClientsCut;
+}
+
+/**
+ * Taking a cut costs one step over the clients and over the arrays of entries, but not over entries, tombstones or
+ * outcomes. While it is open, the first change of an entry makes a copy of it, and the first change of a client that was
+ * not written yet copies its outcomes, at most `ClientLimits.outcomesMax`.
+ *
+ * So it costs memory for references to the arrays of entries, to the tombstones, the clients and the evicted names, some
+ * 3 MB with all tables full, and for what has changed since: at most as much as all entries of the cut and all outcomes
+ * take. `Store.cutBytes` says how much that is. The bound on the memory of readers' views does not apply to it.
+ */
+export class Cut {
+	/** The revision of the last command that is in the cut. */
+	readonly revision: number;
+	readonly #view: View;
+	readonly #closed: (() => void) | undefined;
+	/** The sections that are not written yet, the next one first. */
+	#sections: Section[];
+	#isClosed = false;
+
+	/** @param closed called once the cut is closed */
+	constructor(state: CutState, closed?: () => void) {
+		const { entries, deletions, clients } = state;
+		this.revision = state.revision;
+		this.#view = entries;
+		this.#closed = closed;
+		this.#sections = [
+			new SectionOf(PART.head, iterated([state].values()), () => HEAD_BYTES, writeHead),
+			new SectionOf(PART.entries, () => entries.next(), entryBytes, writeEntry),
+			new SectionOf(PART.tombstones, iterated(deletions.all), deletionBytes, writeDeletion),
+			new SectionOf(PART.clients, iterated(clients.pieces()), pieceBytes, writePiece),
+			new SectionOf(PART.evicted, iterated(clients.evicted()), idBytes, (out, id) => out.id(id)),
+		];
+	}
+
+	/** Whether the cut was closed, by its reader or because the store has taken over another state. */
+	get isClosed(): boolean {
+		return this.#isClosed;
+	}
+
+	/**
+	 * Writes the next part, of about `bytesGoal` bytes; it is larger only where one item alone is. The parts of equal
+	 * states are equal, whatever happened since the cut was taken.
+	 *
+	 * @returns false, with nothing written, once all was written
+	 * @throws Error where the cut is closed
+	 */
+	write(out: Writer, bytesGoal: number): boolean {
+		if (this.#isClosed) throw new Error('the cut is closed');
+		for (let [section] = this.#sections; section !== undefined; [section] = this.#sections) {
+			if (section.write(out, bytesGoal)) return true;
+			this.#sections.shift();
+		}
+		return false;
+	}
+
+	/** Gives back all memory that is kept for the cut. */
+	close(): void {
+		if (this.#isClosed) return;
+		this.#isClosed = true;
+		this.#sections = [];
+		this.#view.close();
+		this.#closed?.();
+	}
+}
+
+interface Section {
+	/** Writes the next part. @returns false where no item is left */
+	write(out: Writer, bytesGoal: number): boolean;
+}
+
+/** Items of one kind. A part begins with their number, so they are collected before they are written. */
+class SectionOf<T> implements Section {
+	readonly #kind: PartKind;
+	readonly #read: () => T | undefined;
+	readonly #bytesOf: (item: T) => number;
+	readonly #write: (out: Writer, item: T) => void;
+	/** An item that was read, and had no room in the last part. */
+	#next: T | undefined;
+	#written = 0;
+
+	constructor(
+		kind: PartKind,
+		read: () => T | undefined,
+		bytesOf: (item: T) => number,
+		write: (out: Writer, item: T) => void,
+	) {
+		this.#kind = kind;
+		this.#read = read;
+		this.#bytesOf = bytesOf;
+		this.#write = write;
+	}
+
+	write(out: Writer, bytesGoal: number): boolean {
+		const items = this.#take(bytesGoal);
+		if (items.length === 0) return false;
+		out.u8(this.#kind);
+		out.int(this.#written);
+		out.int(items.length);
+		this.#written += items.length;
+		for (const item of items) this.#write(out, item);
+		return true;
+	}
+
+	#take(bytesGoal: number): T[] {
+		const items: T[] = [];
+		let bytes = 0;
+		for (let item = this.#next ?? this.#read(); item !== undefined; item = this.#read()) {
+			this.#next = item;
+			bytes += this.#bytesOf(item);
+			if (items.length > 0 && bytes > bytesGoal) return items;
+			items.push(item);
+		}
+		this.#next = undefined;
+		return items;
+	}
+}
+
+function iterated<T>(items: Iterator<T, undefined>): () => T | undefined {
+	return () => items.next().value;
+}
+
+/** About so many bytes are those of an item's integers. */
+const HEAD_BYTES = 40;
+const ENTRY_BYTES = 20;
+const DELETION_BYTES = 16;
+const CLIENT_BYTES = 16;
+const OUTCOME_BYTES = 10;
+
+function writeHead(out: Writer, { revision, timeMs, digest, keysCount, deletions, clients }: CutState): void {
+	out.u8(STATE_FORMAT);
+	out.int(revision);
+	out.int(timeMs);
+	for (let shift = 0; shift < 32; shift += 8) out.u8((digest >>> shift) & 0xff);
+	out.int(keysCount);
+	out.int(deletions.droppedThrough);
+	out.int(deletions.count);
+	out.int(clients.count);
+	out.int(clients.outcomesCount);
+	out.int(clients.evictedCount);
+}
+
+function entryBytes({ key, start, end }: ViewedEntry): number {
+	return ENTRY_BYTES + utf8Length(key) + end - start;
+}
+
+function writeEntry(out: Writer, { key, bytes, start, end, flags, createRevision, modifyRevision }: ViewedEntry): void {
+	out.text(key);
+	out.part(bytes, start, end);
+	writeFlags(out, flags);
+	out.int(createRevision);
+	out.int(modifyRevision);
+}
+
+function deletionBytes({ key }: Deletion): number {
+	return DELETION_BYTES + utf8Length(key);
+}
+
+function writeDeletion(out: Writer, { key, isOfPrefix, modifyRevision, timeMs }: Deletion): void {
+	out.text(key);
+	out.bool(isOfPrefix);
+	out.int(modifyRevision);
+	out.int(timeMs);
+}
+
+function pieceBytes({ client, from, to }: ClientPiece): number {
+	return (from === 0 ? CLIENT_BYTES + client.id.length : 0) + (to - from) * OUTCOME_BYTES;
+}
+
+function writePiece(out: Writer, { client, from, to }: ClientPiece): void {
+	const { id, openedRevision, receivedThrough, highest, outcomes } = client;
+	if (from === 0) {
+		out.id(id);
+		out.int(openedRevision);
+		out.int(receivedThrough);
+		out.int(highest);
+		out.int(outcomes.length / 2);
+	}
+	for (let at = 2 * from; at < 2 * to; at++) out.int(outcomes[at] as number);
+}
+
+function idBytes(id: string): number {
+	return 1 + id.length;
+}
