@@ -1,0 +1,60 @@
+/** What a client is told of a batch that its node has given up. */
+import { expect, it } from 'vitest';
+import { Writer } from '../../shared/bytes/bytes.ts';
+import { readNodeFrame, WRITE, writeHello } from '../../shared/client/protocol.ts';
+import { ClientDoor } from '../../shared/replica/client-door.ts';
+import { Deadlines } from '../../shared/replica/deadlines.ts';
+import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
+import { Submissions } from '../../shared/replica/submissions.ts';
+import { encodeCommand } from '../../shared/store/command.ts';
+import { Store } from '../../shared/store/store.ts';
+
+const CLIENT = 'a client';
+
+it.each([
+	['may have left the node', true],
+	['surely has not left the node', false],
+])('a batch that %s is refused with that word', (_, left) => {
+	const proposer = { propose: () => 7, withdraw: () => undefined };
+	const deadlines = new Deadlines({ nowMs: () => 0, setTimer: () => undefined });
+	const submissions = new Submissions(proposer, deadlines, { soon: () => undefined, refusal: () => null });
+	const door = new ClientDoor({
+		store: new Store(),
+		submissions,
+		barriers: { wait: () => undefined },
+		node: 'n1',
+		members: [],
+		requestMs: 100,
+		limits: REPLICA_LIMITS,
+		leader: () => 'n1',
+		soon: () => undefined,
+		malformed: (from, why) => expect.fail(`${from}: ${why}`),
+	});
+	const frames: Uint8Array[] = [];
+	const connection = door.connect(
+		{
+			unsentBytes: 0,
+			send: (frame) => frames.push(frame),
+			close: () => expect.fail('it is closed'),
+			terminate: () => expect.fail('it is ended'),
+		},
+		CLIENT,
+	);
+	const hello = new Writer();
+	writeHello(hello, CLIENT);
+	connection.receive(hello.take());
+	const command = encodeCommand(
+		{ client: CLIENT, sequence: 5, receivedThrough: 0 },
+		{ kind: 'put', key: 'key', value: new Uint8Array(1), flags: 0n, cas: null },
+	);
+	connection.receive(Uint8Array.of(WRITE, ...command));
+	submissions.endTurn();
+	door.answer();
+	frames.length = 0;
+
+	submissions.outcome({ kind: 'withdrawn', proposal: 7, left });
+	door.answer();
+	expect(frames.flatMap(readNodeFrame)).toEqual([
+		{ kind: 'refused', what: 'write', first: 5, count: 1, why: 'noLeader', mayHaveLeft: left },
+	]);
+});
