@@ -2,13 +2,13 @@
  * One frame: what one flush puts on disk. Bytes to a frame and back; which frames follow each other is
  * `recover.ts`'s business.
  *
- *     sector 0   tag 0xF1 | sequence, low | body bytes | sequence, high | previous | sectors' sum | body ... | sum
- *     sector n   tag 0xC0 | sequence, low | body ...   | zeros where the body has ended                     | sum
+ *     sector 0   tag 0xF1 | sequence, low | body bytes | sequence, high | previous | sectors' sum | body ... | place | sum
+ *     sector n   tag 0xC0 | sequence, low | body ...   | zeros where the body has ended                     | place | sum
  *
- * Every sector carries a checksum of its own, of all bytes before it and of the place in the log where the sector
- * belongs. So each sector alone can be told to be what was written there, or never written, or damaged, and a frame
- * that a crash has torn is told from one that was whole once. What another log wrote, or this one elsewhere, does not
- * count as written there: the place is in the sum, not in the sector.
+ * Every sector carries its place in the log, and a checksum of its own, of all bytes before it and of which log it is.
+ * So each sector alone can be told to be what was written there, or never written, or written at another place of this
+ * log, or damaged. A frame that a crash has torn is told from one that was whole once. What another log wrote counts as
+ * damage.
  *
  * A frame begins at a sector, so writing one never touches a sector that an earlier one made durable. The first byte
  * of every sector says whether a frame begins or goes on there, so nothing inside a body, a client's value least of
@@ -22,11 +22,12 @@ import { crc32c } from './crc32c.ts';
 export const SECTOR_BYTES = 512;
 const SUM_BYTES = 4;
 const SUM_AT = SECTOR_BYTES - SUM_BYTES;
+const PLACE_AT = SUM_AT - 4;
 /** The tag, and the low half of the sequence. */
 const HEAD_BYTES = 5;
 const FRAME_HEAD_BYTES = 21;
-const FIRST_BODY_BYTES_MAX = SUM_AT - FRAME_HEAD_BYTES;
-const BODY_BYTES_MAX = SUM_AT - HEAD_BYTES;
+const FIRST_BODY_BYTES_MAX = PLACE_AT - FRAME_HEAD_BYTES;
+const BODY_BYTES_MAX = PLACE_AT - HEAD_BYTES;
 
 const BEGINS = 0xf1;
 const GOES_ON = 0xc0;
@@ -34,6 +35,14 @@ const GOES_ON = 0xc0;
 const SEQUENCE_LOW = 2 ** 32;
 /** Numbers of frames stay below this: more than a log ever writes, and exact in JavaScript. */
 export const SEQUENCE_MAX = 2 ** 53 - 1;
+
+/** The place of a sector: see `addressOf`. */
+export interface Address {
+	/** Tells this log from others. Each checksum of the log begins with it. An unsigned integer of 32 bits. */
+	readonly log: number;
+	/** The number of the sector, counted through the whole log. Each sector carries its low 32 bits. */
+	readonly sector: number;
+}
 
 export interface FrameHeader {
 	readonly bodyBytes: number;
@@ -49,12 +58,14 @@ export interface FrameHeader {
 
 /** What a sector is at a place where the frame `sequence` may have been written. */
 export type SectorState =
-	/** The sector holds zeros, or was written with an earlier frame. */
+	/** The sector holds zeros, or was written there with an earlier frame. */
 	| 'old'
 	/** The sector is as it was written with that very frame. */
 	| 'new'
 	/** The sector was written with a later frame. */
 	| 'later'
+	/** The sector is as this log wrote it, but at another place. */
+	| 'elsewhere'
 	/** The sector holds anything else. */
 	| 'damaged';
 
@@ -72,13 +83,13 @@ export function bodyBytesWithin(bytes: number): number {
 /**
  * Writes a frame over the first `frameBytes(body.length)` bytes of `into`.
  *
- * @param address the number of its first sector, counted through the whole log: see `addressOf`
+ * @param address of its first sector
  * @returns the checksum of its first sector, which the next frame takes as `previous`
  */
 export function writeFrame(
 	into: Uint8Array,
 	body: Uint8Array,
-	{ sequence, previous, address }: { readonly sequence: number; readonly previous: number; readonly address: number },
+	{ sequence, previous, address }: { readonly sequence: number; readonly previous: number; readonly address: Address },
 ): number {
 	const end = frameBytes(body.length);
 	const low = sequence % SEQUENCE_LOW;
@@ -89,8 +100,9 @@ export function writeFrame(
 		into[sector] = GOES_ON;
 		put32(into, sector + 1, low);
 		into.set(body.subarray(read, read + BODY_BYTES_MAX), sector + HEAD_BYTES);
-		if (sector + SECTOR_BYTES === end) into.fill(0, end - SUM_BYTES - padding, end - SUM_BYTES);
+		if (sector + SECTOR_BYTES === end) into.fill(0, sector + PLACE_AT - padding, sector + PLACE_AT);
 		read += BODY_BYTES_MAX;
+		put32(into, sector + PLACE_AT, address.sector + sector / SECTOR_BYTES);
 		const sum = sumOf(into, sector, address);
 		put32(into, sector + SUM_AT, sum);
 		sectorsSum = folded(sectorsSum, sum);
@@ -102,7 +114,8 @@ export function writeFrame(
 	put32(into, 13, previous);
 	put32(into, 17, sectorsSum);
 	into.set(body.subarray(0, FIRST_BODY_BYTES_MAX), FRAME_HEAD_BYTES);
-	if (end === SECTOR_BYTES) into.fill(0, SUM_AT - padding, SUM_AT);
+	if (end === SECTOR_BYTES) into.fill(0, PLACE_AT - padding, PLACE_AT);
+	put32(into, PLACE_AT, address.sector);
 	const checksum = sumOf(into, 0, address);
 	put32(into, SUM_AT, checksum);
 	return checksum;
@@ -114,10 +127,10 @@ export function writeFrame(
  *
  * @param address of the first sector of `bytes`
  */
-export function readHeader(bytes: Uint8Array, offset: number, address: number): FrameHeader | undefined {
+export function readHeader(bytes: Uint8Array, offset: number, address: Address): FrameHeader | undefined {
 	if (bytes[offset] !== BEGINS || offset + SECTOR_BYTES > bytes.length) return undefined;
 	const checksum = get32(bytes, offset + SUM_AT);
-	if (sumOf(bytes, offset, address) !== checksum) return undefined;
+	if (sumOf(bytes, offset, address) !== checksum || awayBy(bytes, offset, address) !== 0) return undefined;
 	return {
 		bodyBytes: get32(bytes, offset + 5),
 		sequence: get32(bytes, offset + 1) + get32(bytes, offset + 9) * SEQUENCE_LOW,
@@ -131,7 +144,7 @@ export function readHeader(bytes: Uint8Array, offset: number, address: number): 
  * Whether all sectors behind the first are of one frame, written together with its header at `offset`. They must be
  * within `bytes`.
  */
-export function isWhole(bytes: Uint8Array, offset: number, header: FrameHeader, address: number): boolean {
+export function isWhole(bytes: Uint8Array, offset: number, header: FrameHeader, address: Address): boolean {
 	const end = offset + frameBytes(header.bodyBytes);
 	let sectorsSum = 0;
 	for (let sector = offset + SECTOR_BYTES; sector < end; sector += SECTOR_BYTES) {
@@ -147,7 +160,7 @@ export function readBody(bytes: Uint8Array, offset: number, header: FrameHeader)
 	let from = offset + FRAME_HEAD_BYTES;
 	for (let written = 0; written < body.length; ) {
 		const sector = from - (from % SECTOR_BYTES);
-		const piece = bytes.subarray(from, Math.min(sector + SUM_AT, from + body.length - written));
+		const piece = bytes.subarray(from, Math.min(sector + PLACE_AT, from + body.length - written));
 		body.set(piece, written);
 		written += piece.length;
 		from = sector + SECTOR_BYTES + HEAD_BYTES;
@@ -156,10 +169,11 @@ export function readBody(bytes: Uint8Array, offset: number, header: FrameHeader)
 }
 
 /** @param address of the first sector of `bytes` */
-export function stateOf(bytes: Uint8Array, offset: number, address: number, sequence: number): SectorState {
+export function stateOf(bytes: Uint8Array, offset: number, address: Address, sequence: number): SectorState {
 	const tag = bytes[offset];
 	if (tag === BEGINS || tag === GOES_ON) {
 		if (sumOf(bytes, offset, address) !== get32(bytes, offset + SUM_AT)) return 'damaged';
+		if (awayBy(bytes, offset, address) !== 0) return 'elsewhere';
 		// Only the low half is there. A log does not hold 2^31 frames more or less than its neighbours.
 		const ahead = (get32(bytes, offset + 1) - (sequence % SEQUENCE_LOW)) | 0;
 		return ahead === 0 ? 'new' : ahead < 0 ? 'old' : 'later';
@@ -173,9 +187,18 @@ export function isZero(bytes: Uint8Array, offset: number): boolean {
 	return true;
 }
 
-/** The sum begins with the place of the sector, so the same bytes have another sum at any other place of the log. */
-function sumOf(bytes: Uint8Array, offset: number, address: number): number {
-	return crc32c(bytes, offset, offset + SUM_AT, (address + offset / SECTOR_BYTES) >>> 0);
+/**
+ * How far behind its place in this log a whole sector was written, in sectors, modulo 2^32; 0 where it belongs there.
+ *
+ * @param address of the first sector of `bytes`
+ */
+function awayBy(bytes: Uint8Array, offset: number, address: Address): number {
+	return (address.sector + offset / SECTOR_BYTES - get32(bytes, offset + PLACE_AT)) >>> 0;
+}
+
+/** The sum begins with a number of the log, so the same bytes have another sum in any other log. */
+function sumOf(bytes: Uint8Array, offset: number, { log }: Address): number {
+	return crc32c(bytes, offset, offset + SUM_AT, log);
 }
 
 /** The sum of sums with one more. It depends on their order too. */

@@ -12,7 +12,7 @@
 import { Writer } from '../bytes/bytes.ts';
 import { type DurableRecord, writeRecord } from '../paxos/record.ts';
 import type { Disk, NoRoomError } from './disk.ts';
-import { bodyBytesWithin, frameBytes, SECTOR_BYTES, writeFrame } from './frame.ts';
+import { type Address, bodyBytesWithin, frameBytes, SECTOR_BYTES, writeFrame } from './frame.ts';
 import { segmentName } from './manifest.ts';
 import { type Place, type Recovered, readLog } from './recover.ts';
 import { Segments } from './segments.ts';
@@ -75,8 +75,8 @@ export class Log {
 	readonly #segments: Segments;
 	/** Where the next frame goes, unless it is too big for what is left of the segment. */
 	#end: Place;
-	/** The address of the first sector of the segment that `#end` is in: see `addressOf`. */
-	#address: number;
+	/** The address of the first sector of the segment that `#end` is in. */
+	#address: Address;
 	#sequence: number;
 	/** The checksum of the first sector of the last frame. */
 	#previous: number;
@@ -248,7 +248,7 @@ export class Log {
 		this.#previous = writeFrame(this.#frame, batch.body, {
 			sequence: this.#sequence,
 			previous: this.#previous,
-			address: this.#address + offset / SECTOR_BYTES,
+			address: { ...this.#address, sector: this.#address.sector + offset / SECTOR_BYTES },
 		});
 		this.#end = { segment, offset: offset + bytes };
 		this.#writing = true;

@@ -11,7 +11,7 @@ import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
 import { CorruptLogError } from './corrupt-log-error.ts';
 import { crc32c } from './crc32c.ts';
 import type { Disk } from './disk.ts';
-import { SECTOR_BYTES, SEQUENCE_MAX } from './frame.ts';
+import { type Address, SECTOR_BYTES, SEQUENCE_MAX } from './frame.ts';
 
 export const MANIFEST_NAME = 'manifest';
 /** Disks write pages of this size as a whole, or at least do not mix two of them. */
@@ -19,7 +19,7 @@ const PAGE_BYTES = 4096;
 export const MANIFEST_BYTES = 2 * PAGE_BYTES;
 
 /** "pxl", and the format of the manifest and of the frames. */
-const MAGIC = [0x70, 0x78, 0x6c, 0x02] as const;
+const MAGIC = [0x70, 0x78, 0x6c, 0x03] as const;
 const SUM_AT = SECTOR_BYTES - 4;
 /** An owner of so many bytes fits into the sector with everything else. */
 const OWNER_BYTES_MAX = 256;
@@ -135,12 +135,9 @@ export function segmentName(segment: number): string {
 	return `${String(segment).padStart(12, '0')}.log`;
 }
 
-/**
- * The number of the first sector of a segment, counted through the whole log. The count begins at a number that the
- * owner gives, so that no sector of another log is taken for one of this.
- */
-export function addressOf({ owner, segmentBytes }: Manifest, segment: number): number {
-	return (crc32c(bytesOf(owner)) + (segment - 1) * (segmentBytes / SECTOR_BYTES)) >>> 0;
+/** The address of the first sector of a segment. */
+export function addressOf({ owner, segmentBytes }: Manifest, segment: number): Address {
+	return { log: crc32c(bytesOf(owner)), sector: (segment - 1) * (segmentBytes / SECTOR_BYTES) };
 }
 
 function bytesOf(owner: string): Uint8Array {

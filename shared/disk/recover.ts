@@ -20,6 +20,7 @@ import { type DurableRecord, readRecord } from '../paxos/record.ts';
 import { CorruptLogError } from './corrupt-log-error.ts';
 import type { Disk } from './disk.ts';
 import {
+	type Address,
 	type FrameHeader,
 	frameBytes,
 	isWhole,
@@ -178,7 +179,7 @@ class Walk {
 	}
 
 	/** Takes one frame into `records`. False where the frame is not whole. */
-	#take(segment: number, bytes: Uint8Array, offset: number, header: FrameHeader, address: number): boolean {
+	#take(segment: number, bytes: Uint8Array, offset: number, header: FrameHeader, address: Address): boolean {
 		const file = segmentName(segment);
 		if (header.previous !== (this.last?.header.checksum ?? 0)) {
 			const { sequence } = header;
@@ -198,14 +199,14 @@ class Walk {
 	}
 
 	/** What is behind the last frame of a segment: nothing, or what is left of a torn one. */
-	*#readRemains(segment: number, bytes: Uint8Array, from: number, address: number): Generator<number, void> {
+	*#readRemains(segment: number, bytes: Uint8Array, from: number, address: Address): Generator<number, void> {
 		let first = -1;
 		let end = -1;
 		for (let at = from; at < bytes.length; at += SECTOR_BYTES) {
 			if (at % STEP_BYTES === 0) yield at;
 			if (isZero(bytes, at)) continue;
 			const state: SectorState = stateOf(bytes, at, address, this.#sequenceNext);
-			if (state === 'damaged') {
+			if (state === 'damaged' || state === 'elsewhere') {
 				const reason =
 					'what stands there is not what this log wrote there, nor was it left by a write that a crash cut off';
 				throw new CorruptLogError(reason, { file: segmentName(segment), offset: at });

@@ -5,6 +5,7 @@
  * A disk without room for another segment is no error: `makeNext` may be asked again.
  */
 import { type Disk, NoRoomError } from './disk.ts';
+import type { Address } from './frame.ts';
 import { addressOf, MANIFEST_NAME, type Manifest, manifestOffset, segmentName, writeManifest } from './manifest.ts';
 
 /** What the segments need of the log. */
@@ -52,8 +53,8 @@ export class Segments {
 		return this.#hasRoom;
 	}
 
-	/** The number of a segment's first sector, counted through the whole log. */
-	addressOf(segment: number): number {
+	/** The address of a segment's first sector. */
+	addressOf(segment: number): Address {
 		return addressOf(this.#manifest, segment);
 	}
 

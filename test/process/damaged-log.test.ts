@@ -112,10 +112,11 @@ test('a torn write that is cut off is said in the log of the node, with file and
 		const manifest = readManifest(diskOf(n3));
 		const { last } = readLog(diskOf(n3), manifest.owner);
 		const into = new Uint8Array(1024);
+		const address = addressOf(manifest, end.segment);
 		writeFrame(into, new Uint8Array(600), {
 			sequence: (last?.header.sequence ?? 0) + 1,
 			previous: last?.header.checksum ?? 0,
-			address: addressOf(manifest, end.segment) + end.offset / 512,
+			address: { ...address, sector: address.sector + end.offset / 512 },
 		});
 		return into.subarray(0, 512);
 	}

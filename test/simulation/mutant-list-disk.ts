@@ -22,8 +22,13 @@ export const DISK_MUTANTS: readonly Mutant[] = [
 		0,
 		'a sector is taken for whole wherever in whichever log it stands',
 		FRAME,
-		'(address + offset / SECTOR_BYTES) >>> 0',
-		'address & 0',
+		'return (address.sector + offset / SECTOR_BYTES - get32(bytes, offset + PLACE_AT)) >>> 0;',
+		'return 0;',
+		[
+			FRAME,
+			'return crc32c(bytes, offset, offset + SUM_AT, log);',
+			'return crc32c(bytes, offset, offset + SUM_AT, log & 0);',
+		],
 	),
 	one(
 		0,
@@ -50,8 +55,8 @@ export const DISK_MUTANTS: readonly Mutant[] = [
 		0,
 		'a torn write is taken for damage',
 		RECOVER,
-		"if (state === 'damaged') {",
-		"if (state === 'damaged' || state === 'new') {",
+		"if (state === 'damaged' || state === 'elsewhere') {",
+		"if (state === 'damaged' || state === 'elsewhere' || state === 'new') {",
 	),
 	one(
 		0,

@@ -298,7 +298,7 @@ export const MUTANTS: readonly Mutant[] = [
 		33,
 		'a corrupt record in the middle is taken for a torn tail',
 		RECOVER,
-		"if (state === 'damaged') {",
+		"if (state === 'damaged' || state === 'elsewhere') {",
 		"if (state === 'damaged' && at < 0) {",
 		[RECOVER, "if (state === 'later') throw", "if (state === 'later' && at < 0) throw"],
 	),

@@ -208,14 +208,14 @@ describe('a folder is refused', () => {
 		[
 			'of a later format',
 			'unknownFormat',
-			() => edit('n1/format.json', { format: 5, more: true }),
-			() => ['has format 5', 'knows format 4 only'],
+			() => edit('n1/format.json', { format: 6, more: true }),
+			() => ['has format 6', 'knows format 5 only'],
 		],
 		[
 			'of an earlier format',
 			'unknownFormat',
-			() => fs.writeFileSync(join(dataDir, 'n1/format.json'), '{"format": 3, "name": "colours", "node": "n1"}'),
-			() => ['has format 3', 'knows format 4 only. Run the version that made it, or erase the data of every node'],
+			() => fs.writeFileSync(join(dataDir, 'n1/format.json'), '{"format": 4, "name": "colours", "node": "n1"}'),
+			() => ['has format 4', 'knows format 5 only. Run the version that made it, or erase the data of every node'],
 		],
 		[
 			'whose format.json is not JSON',

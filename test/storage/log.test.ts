@@ -71,7 +71,7 @@ describe.each(Object.entries(kinds))('a log over %s', (_, make) => {
 	test('takes a value as large as a segment allows, and says so of a larger one', async () => {
 		const { disk, again } = make();
 		const { log, heard } = open(disk);
-		const large = accepted(2, SEGMENT_BYTES - 800);
+		const large = accepted(2, SEGMENT_BYTES - 1200);
 		log.append([accepted(1), large, accepted(3)]);
 		expect(() => log.append([accepted(4, SEGMENT_BYTES)])).toThrow(RangeError);
 		log.append([accepted(5)]);

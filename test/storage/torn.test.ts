@@ -113,18 +113,19 @@ describe('a torn frame', () => {
 	});
 
 	test('is never made whole by what is left of an earlier attempt at the same frame', () => {
+		const PLACE = { log: 7, sector: 0 };
 		const bytes = (fill: number) => Uint8Array.from({ length: 1200 }, () => fill);
 		const frame = (fill: number) => {
 			const into = new Uint8Array(SEGMENT_BYTES);
-			writeFrame(into, bytes(fill), { sequence: 1, previous: 0, address: 0 });
+			writeFrame(into, bytes(fill), { sequence: 1, previous: 0, address: PLACE });
 			return into;
 		};
 		const mixed = frame(1);
 		mixed.set(frame(2).subarray(2 * SECTOR_BYTES, 3 * SECTOR_BYTES), 2 * SECTOR_BYTES);
-		const header = readHeader(mixed, 0, 0) as FrameHeader;
-		for (const sector of [0, 1, 2]) expect(stateOf(mixed, sector * SECTOR_BYTES, 0, 1)).toBe('new');
-		expect(isWhole(mixed, 0, header, 0)).toBe(false);
-		expect(isWhole(frame(1), 0, header, 0)).toBe(true);
+		const header = readHeader(mixed, 0, PLACE) as FrameHeader;
+		for (const sector of [0, 1, 2]) expect(stateOf(mixed, sector * SECTOR_BYTES, PLACE, 1)).toBe('new');
+		expect(isWhole(mixed, 0, header, PLACE)).toBe(false);
+		expect(isWhole(frame(1), 0, header, PLACE)).toBe(true);
 	});
 
 	test('with damage in one of its sectors is refused: it may have been whole', () => {
@@ -139,12 +140,28 @@ describe('a torn frame', () => {
 	});
 });
 
+test('a sector that this log wrote at another place is told from damage, and from what another log wrote', () => {
+	const frame = new Uint8Array(frameBytes(1200));
+	const here = { log: 7, sector: 40 };
+	writeFrame(frame, new Uint8Array(1200).fill(3), { sequence: 5, previous: 0, address: here });
+	for (let sector = 0; sector < frame.length; sector += SECTOR_BYTES) {
+		expect(stateOf(frame, sector, here, 5)).toBe('new');
+		expect(stateOf(frame, sector, { log: 7, sector: 41 }, 5)).toBe('elsewhere');
+		expect(stateOf(frame, sector, { log: 8, sector: 40 }, 5)).toBe('damaged');
+		for (let at = 0; at < SECTOR_BYTES; at++) {
+			const damaged = frame.slice();
+			damaged[sector + at] = (damaged[sector + at] as number) ^ (1 << (at % 8));
+			expect(stateOf(damaged, sector, here, 5), `byte ${at}`).toBe('damaged');
+		}
+	}
+});
+
 test('the same frame is the same bytes, whatever was in the buffer before', () => {
 	fc.assert(
 		fc.property(
 			fc.uint8Array({ minLength: 1, maxLength: 1500 }),
 			fc.integer({ min: 1, max: 2 ** 53 - 1 }),
-			fc.nat(2 ** 32 - 1),
+			fc.record({ log: fc.nat(2 ** 32 - 1), sector: fc.nat(2 ** 40) }),
 			(body, sequence, address) => {
 				const ties = { sequence, previous: 0xfedcba98, address };
 				const clean = new Uint8Array(frameBytes(body.length));
@@ -169,7 +186,11 @@ test('a client’s value that holds whole frames is never taken for one, whereve
 	const address = addressOf(readManifest(CrashDisk.formatted(SEGMENT_BYTES)), 1);
 	const forged = new Uint8Array(2500);
 	for (let at = 0; at + SECTOR_BYTES <= forged.length; at += 100) {
-		writeFrame(forged.subarray(at), new Uint8Array(9), { sequence: 2 + (at % 3), previous: 0, address: address + at });
+		writeFrame(forged.subarray(at), new Uint8Array(9), {
+			sequence: 2 + (at % 3),
+			previous: 0,
+			address: { ...address, sector: at },
+		});
 	}
 	fc.assert(
 		fc.property(fc.nat(400), fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }), (shift, survives) => {
