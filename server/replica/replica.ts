@@ -317,8 +317,14 @@ export class RunningReplica implements ReplicaService {
 function timed(disk: Disk, onWritten: (ms: number) => void): Disk {
 	return {
 		list: () => disk.list(),
-		read: (name) => disk.read(name),
+		read: (name, part) => disk.read(name, part),
+		readPart: (name, part, done) => disk.readPart(name, part, done),
 		create: (name, bytes, done) => disk.create(name, bytes, done),
+		append: (name, bytes, done) => disk.append(name, bytes, done),
+		publish: (name, done) => disk.publish(name, done),
+		abandon: (name) => disk.abandon(name),
+		rename: (from, to, done) => disk.rename(from, to, done),
+		remove: (name, done) => disk.remove(name, done),
 		write: (name, offset, bytes, done) => {
 			const startedMs = performance.now();
 			disk.write(name, offset, bytes, (error) => {

@@ -6,12 +6,12 @@
  * as long again. A large write, and every write to a slow disk (`pace.ts`), is flushed in the thread pool, so that the
  * loop can do other work meanwhile, such as heartbeats.
  *
- * Writes are done one after the other. A new file is made at the same time, under another name until it is durable.
+ * Writes are done one after the other. Files are made, renamed and removed meanwhile (`file-changes.ts`).
  */
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { type Disk, type Done, NoRoomError } from '../../shared/disk/disk.ts';
+import { type Disk, type Done, type FilePart, NoRoomError } from '../../shared/disk/disk.ts';
+import { FileChanges, HALF_MADE } from './file-changes.ts';
 import { OpenFiles } from './open-files.ts';
 import { Pace } from './pace.ts';
 
@@ -22,21 +22,6 @@ const BYTES_WRITTEN_AT_ONCE_MAX = 64 * 1024;
  * would take most of the time. With more, the loop has other work during the flush.
  */
 const BYTES_FLUSHED_ON_LOOP_MAX = 2048;
-const ZEROS = new Uint8Array(1024 * 1024);
-const HALF_MADE = '.making';
-
-/** The system's errors where a file cannot be made now but perhaps later, with their texts for people. */
-const LACKS: Readonly<Record<string, string>> = {
-	ENOSPC: 'the disk is full',
-	EDQUOT: 'the disk quota is used up',
-	EMFILE: 'this process has too many files open',
-	ENFILE: 'the system has too many files open',
-};
-
-const write = promisify(fs.write);
-const fsync = promisify(fs.fsync);
-const rename = promisify(fs.rename);
-
 interface Write {
 	readonly name: string;
 	readonly offset: number;
@@ -51,7 +36,7 @@ export class FileDisk implements Disk {
 	#writing = false;
 	readonly #pace = new Pace();
 	readonly #open: OpenFiles;
-	#making: Promise<void> = Promise.resolve();
+	readonly #changes: FileChanges;
 	readonly #whenIdle: (() => void)[] = [];
 	#fetched: { readonly name: string; readonly bytes: Uint8Array } | null = null;
 	#isClosed = false;
@@ -65,10 +50,14 @@ export class FileDisk implements Disk {
 		for (const name of fs.readdirSync(folder)) if (name.endsWith(HALF_MADE)) fs.rmSync(join(folder, name));
 		this.#open = new OpenFiles(folder);
 		fs.fsyncSync(this.#open.folderFd);
+		this.#changes = new FileChanges(folder, this.#open);
 	}
 
 	list(): readonly string[] {
-		return fs.readdirSync(this.#folder).sort();
+		return fs
+			.readdirSync(this.#folder)
+			.filter((name) => !name.endsWith(HALF_MADE))
+			.sort();
 	}
 
 	/** Fetches a file in the thread pool: the next `read` of it does not wait for the disk. */
@@ -76,7 +65,8 @@ export class FileDisk implements Disk {
 		this.#fetched = { name, bytes: await fs.promises.readFile(join(this.#folder, name)) };
 	}
 
-	read(name: string): Uint8Array {
+	read(name: string, part?: FilePart): Uint8Array {
+		if (part) return this.#readNow(name, part);
 		// The files that are read last are written first, so they stay open.
 		this.#open.of(name);
 		const fetched = this.#fetched;
@@ -84,14 +74,39 @@ export class FileDisk implements Disk {
 		return fetched?.name === name ? fetched.bytes : fs.readFileSync(join(this.#folder, name));
 	}
 
+	readPart(name: string, part: FilePart, done: (error: Error | null, bytes: Uint8Array | null) => void): void {
+		this.#readLater(name, part).then(
+			(bytes) => void setImmediate(done, null, bytes),
+			(error: Error) => void setImmediate(done, error, null),
+		);
+	}
+
 	create(name: string, bytes: number, done: Done): void {
-		this.#making = this.#making
-			.then(() => this.#make(name, bytes))
-			.then(
-				() => null,
-				(error: Error) => (error instanceof NoRoomError ? error : this.#fail(error)),
-			)
-			.then((error) => void setImmediate(done, error));
+		this.#change([name], () => this.#changes.create(name, bytes), done);
+	}
+
+	append(name: string, bytes: Uint8Array, done: Done): void {
+		this.#change([name], () => this.#changes.append(name, bytes), done);
+	}
+
+	publish(name: string, done: Done): void {
+		this.#change([name], () => this.#changes.publish(name), done);
+	}
+
+	abandon(name: string): void {
+		this.#change(
+			[name],
+			async () => this.#changes.abandon(name),
+			() => undefined,
+		);
+	}
+
+	rename(from: string, to: string, done: Done): void {
+		this.#change([from, to], () => this.#changes.rename(from, to), done);
+	}
+
+	remove(name: string, done: Done): void {
+		this.#change([name], () => this.#changes.remove(name), done);
 	}
 
 	write(name: string, offset: number, bytes: Uint8Array, done: Done): void {
@@ -101,32 +116,44 @@ export class FileDisk implements Disk {
 
 	/** Waits for writes under way, then closes the files. Later calls fail. */
 	async close(): Promise<void> {
-		await this.#making;
+		await this.#changes.end();
 		if (this.#writing) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
 		this.#fail(new Error('the disk is closed'));
 		if (!this.#isClosed) this.#open.close();
 		this.#isClosed = true;
 	}
 
-	async #make(name: string, bytes: number): Promise<void> {
-		if (this.#error) throw this.#error;
-		const halfMade = join(this.#folder, name + HALF_MADE);
-		let fd: number | undefined;
+	/** A lack of room is no end. After any other error nothing is done any more. */
+	#change(names: readonly string[], act: () => Promise<void>, done: Done): void {
+		const unlessFailed = async () => {
+			if (this.#error) throw this.#error;
+			await act();
+		};
+		this.#changes.inOrder(names, unlessFailed).then(
+			() => void setImmediate(done, null),
+			(error: Error) => void setImmediate(done, error instanceof NoRoomError ? error : this.#fail(error)),
+		);
+	}
+
+	#readNow(name: string, { offset, bytes }: FilePart): Uint8Array {
+		const fd = fs.openSync(join(this.#folder, name), 'r');
 		try {
-			fd = this.#open.make(halfMade);
-			for (let at = 0; at < bytes; ) {
-				at += (await write(fd, ZEROS, 0, Math.min(bytes - at, ZEROS.length), at)).bytesWritten;
-				await fsync(fd);
-			}
-			await rename(halfMade, join(this.#folder, name));
-			await fsync(this.#open.folderFd);
-			this.#open.keep(name, fd);
-		} catch (error) {
-			// A half-made file would take room that is lacking.
-			fs.rmSync(halfMade, { force: true });
-			if (fd !== undefined) this.#open.drop(fd);
-			const lack = LACKS[(error as NodeJS.ErrnoException).code ?? ''];
-			throw lack === undefined ? error : new NoRoomError(lack, { cause: error });
+			const part = new Uint8Array(bytes);
+			return part.subarray(0, fs.readSync(fd, part, 0, bytes, offset));
+		} finally {
+			fs.closeSync(fd);
+		}
+	}
+
+	async #readLater(name: string, { offset, bytes }: FilePart): Promise<Uint8Array> {
+		if (this.#error) throw this.#error;
+		const file = await fs.promises.open(join(this.#folder, name), 'r');
+		try {
+			const part = new Uint8Array(bytes);
+			const { bytesRead } = await file.read(part, 0, bytes, offset);
+			return part.subarray(0, bytesRead);
+		} finally {
+			await file.close();
 		}
 	}
 

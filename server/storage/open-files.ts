@@ -39,6 +39,22 @@ export class OpenFiles {
 		return this.#open(path, 'w+');
 	}
 
+	/** Hands over the descriptor of a file that is there, which gets another name. To be handed to `keep` or `drop`. */
+	take(name: string): number {
+		const fd = this.#files.get(name);
+		if (fd === undefined) return this.#open(join(this.#folder, name), 'r+');
+		this.#delete(name);
+		return fd;
+	}
+
+	/** Closes a file that is removed. */
+	forget(name: string): void {
+		const fd = this.#files.get(name);
+		if (fd === undefined) return;
+		this.#delete(name);
+		this.drop(fd);
+	}
+
 	keep(name: string, fd: number): void {
 		this.#files.delete(name);
 		this.#files.set(name, fd);
@@ -62,8 +78,7 @@ export class OpenFiles {
 		const [oldest] = this.#files;
 		if (oldest && this.#files.size >= OPEN_FILES_MAX) {
 			fs.closeSync(oldest[1]);
-			this.#files.delete(oldest[0]);
-			if (this.#lastName === oldest[0]) this.#lastName = '';
+			this.#delete(oldest[0]);
 		} else if (this.#files.size === OPEN_FILES_MAX - 1 && this.#reserveFd !== null) {
 			fs.closeSync(this.#reserveFd);
 			this.#reserveFd = null;
@@ -74,6 +89,11 @@ export class OpenFiles {
 			if (this.#files.size < OPEN_FILES_MAX) this.#reserve();
 			throw error;
 		}
+	}
+
+	#delete(name: string): void {
+		this.#files.delete(name);
+		if (this.#lastName === name) this.#lastName = '';
 	}
 
 	#reserve(): void {

@@ -181,6 +181,28 @@ export function stateOf(bytes: Uint8Array, offset: number, address: Address, seq
 	return isZero(bytes, offset) ? 'old' : 'damaged';
 }
 
+/** The limits of what an earlier use of a file can have left in a segment. */
+export interface EarlierUse {
+	/** The segment is so many segments behind the first one that is kept. */
+	readonly ahead: number;
+	/** The size of a segment, sectors. */
+	readonly segmentSectors: number;
+	/** The number of the first frame that is kept. */
+	readonly firstSequence: number;
+}
+
+/**
+ * Whether a sector that is `elsewhere` was left by an earlier use of the file, which was that of a trimmed segment: it
+ * stood at the same place of that segment, and belongs to no frame that is kept.
+ */
+export function isOfEarlierUse(bytes: Uint8Array, offset: number, address: Address, limits: EarlierUse): boolean {
+	const { ahead, segmentSectors, firstSequence } = limits;
+	const awaySegments = awayBy(bytes, offset, address) / segmentSectors;
+	if (!Number.isInteger(awaySegments) || awaySegments <= ahead) return false;
+	// A torn frame may have had the number of the first one that is kept.
+	return ((get32(bytes, offset + 1) - (firstSequence % SEQUENCE_LOW)) | 0) <= 0;
+}
+
 export function isZero(bytes: Uint8Array, offset: number): boolean {
 	const end = offset + SECTOR_BYTES;
 	for (let at = offset; at < end; at++) if (bytes[at] !== 0) return false;

@@ -9,13 +9,19 @@
  * A disk without room for the next segment is no error. It is noticed while half of the present segment is free, and
  * told to the owner, who then lets no new values in. That half is for what the protocol has to remember meanwhile.
  */
-import { Writer } from '../bytes/bytes.ts';
-import { type DurableRecord, writeRecord } from '../paxos/record.ts';
-import type { Disk, NoRoomError } from './disk.ts';
+import type { Slot } from '../paxos/message.ts';
+import type { DurableRecord } from '../paxos/record.ts';
+import { CARRIED_BYTES_MAX, type Carried } from './carried.ts';
+import type { Disk, FilePart, NoRoomError } from './disk.ts';
 import { type Address, bodyBytesWithin, frameBytes, SECTOR_BYTES, writeFrame } from './frame.ts';
 import { segmentName } from './manifest.ts';
+import { type LogState, ManifestNotes } from './notes.ts';
 import { type Place, type Recovered, readLog } from './recover.ts';
 import { Segments } from './segments.ts';
+import { type SnapshotNote, type SnapshotSubject, snapshotName } from './snapshot-file.ts';
+import { Snapshots, type SnapshotWriter } from './snapshots.ts';
+import { Waiting } from './waiting.ts';
+import { writeAgain } from './write-again.ts';
 
 export interface LogHandlers {
 	/** Every record up to this position is durable. Position 0 stands for all that was read at the start. It only grows. */
@@ -49,10 +55,6 @@ export interface OpenedLog {
 /** 16 MiB: made in some ten milliseconds, and room for several values of 1 MiB in one frame. */
 export const SEGMENT_BYTES_DEFAULT = 16 * 1024 * 1024;
 
-/** What waits is split into frames of about this size, so that word of what is durable comes steadily. */
-const FRAME_BYTES_GOAL = 4 * 1024 * 1024;
-/** A record takes at most so many bytes beside its value. */
-const RECORD_OVERHEAD_BYTES_MAX = 128;
 /** The share of a segment that is used when the next one is made, so that it is there when it is needed. */
 const USED_BEFORE_NEXT_IS_MADE = 0.5;
 /** The share of the last segment that is kept for records without a value while there is no room for another. */
@@ -60,19 +62,14 @@ const RESERVED = 1 / 8;
 /** A busy swarm writes so much in some seconds. Where more waits, the disk does not keep up. */
 export const WAITING_BYTES_MAX = 32 * 1024 * 1024;
 
-interface Batch {
-	readonly records: number;
-	readonly body: Uint8Array;
-}
-
 export class Log {
 	readonly #disk: Disk;
 	readonly #handlers: LogHandlers;
-	readonly #bodyBytesMax: number;
-	readonly #bodyBytesGoal: number;
 	#state: 'open' | 'failed' | 'closed' = 'open';
 
+	readonly #notes: ManifestNotes;
 	readonly #segments: Segments;
+	readonly #snapshots: Snapshots;
 	/** Where the next frame goes, unless it is too big for what is left of the segment. */
 	#end: Place;
 	/** The address of the first sector of the segment that `#end` is in. */
@@ -84,12 +81,9 @@ export class Log {
 	/** A write is on its way. Its bytes are in `#frame`, which is used again for the next. */
 	#writing = false;
 	#frame = new Uint8Array(0);
-	/** Records that wait, in order: whole batches, then those that are still collected. */
-	readonly #batches: Batch[] = [];
-	/** The bytes of all batches. */
-	#batchesBytes = 0;
-	readonly #collecting = new Writer(64 * 1024);
-	#collected = 0;
+	readonly #waiting: Waiting;
+	/** What the next segment begins with: of all that was written. */
+	#carried: Carried;
 	#flushWanted = false;
 
 	#appended = 0;
@@ -120,21 +114,26 @@ export class Log {
 	private constructor(disk: Disk, handlers: LogHandlers, recovered: Recovered) {
 		this.#disk = disk;
 		this.#handlers = handlers;
-		this.#segments = new Segments(disk, recovered.manifest, recovered.segments, {
+		const state: LogState = {
 			succeeded: (error) => this.#succeeded(error),
 			reached: () => this.#durableFrame,
+		};
+		this.#notes = new ManifestNotes(disk, recovered.manifest, state);
+		this.#segments = new Segments(disk, this.#notes, recovered, {
+			...state,
 			grown: () => this.#writeNext(),
 			room: (lack) => {
 				if (this.#state === 'open') handlers.room(lack);
 			},
 		});
-		this.#bodyBytesMax = bodyBytesWithin(this.#segments.bytes);
-		this.#bodyBytesGoal = Math.min(this.#bodyBytesMax, FRAME_BYTES_GOAL);
+		this.#snapshots = new Snapshots(disk, this.#notes, state);
+		this.#waiting = new Waiting(bodyBytesWithin(this.#segments.bytes) - CARRIED_BYTES_MAX, recovered.carried);
 		this.#end = recovered.end;
 		this.#address = this.#segments.addressOf(this.#end.segment);
-		this.#sequence = recovered.last?.header.sequence ?? 0;
-		this.#previous = recovered.last?.header.checksum ?? 0;
-		this.#repair(recovered);
+		this.#carried = recovered.carried;
+		this.#sequence = recovered.last?.header.sequence ?? recovered.manifest.firstSequence - 1;
+		this.#previous = recovered.last?.header.checksum ?? recovered.manifest.firstPrevious;
+		writeAgain(disk, recovered, state, () => this.#begin(recovered.leftovers));
 	}
 
 	/** Every record up to this position is durable. -1: it is not yet sure that even those read at the start are. */
@@ -157,12 +156,23 @@ export class Log {
 	 * the log is for records without a value. What is appended all the same waits in memory for as long as it takes.
 	 */
 	get takesValues(): boolean {
-		const waitingBytes = this.#batchesBytes + this.#collecting.length;
+		const waitingBytes = this.#waiting.bytes;
 		if (waitingBytes > WAITING_BYTES_MAX) return false;
 		if (this.#segments.hasRoom) return true;
-		const { count, bytes } = this.#segments;
-		const freeBytes = (count - this.#end.segment + 1) * bytes - this.#end.offset;
+		const { last, bytes } = this.#segments;
+		const freeBytes = (last - this.#end.segment + 1) * bytes - this.#end.offset;
 		return freeBytes - waitingBytes > bytes * RESERVED;
+	}
+
+	/** The bytes of the segments that are kept, up to the end of the log. */
+	get bytes(): number {
+		const { first, bytes } = this.#segments;
+		return (this.#end.segment - first) * bytes + this.#end.offset;
+	}
+
+	/** The snapshot that is durable: null for none. */
+	get snapshot(): SnapshotNote | null {
+		return this.#snapshots.note;
 	}
 
 	/**
@@ -174,7 +184,7 @@ export class Log {
 	 */
 	append(records: readonly DurableRecord[]): number {
 		for (const record of records) {
-			if (this.#state === 'open') this.#collect(record);
+			if (this.#state === 'open') this.#waiting.add(record);
 			this.#appended++;
 		}
 		return this.#appended;
@@ -187,69 +197,77 @@ export class Log {
 	}
 
 	/**
+	 * Begins a snapshot, which this node has cut or which a peer sends. It is written beside the log, and becomes the
+	 * log's own when it is finished. Only called once `durableThrough` is 0 or more, and while the log is open.
+	 *
+	 * @throws RangeError another one is being written, or the log has one through this slot or a later one
+	 */
+	beginSnapshot(subject: SnapshotSubject): SnapshotWriter {
+		return this.#snapshots.begin(subject);
+	}
+
+	/**
+	 * Reads up to so many bytes of the file of the snapshot through this slot, fewer at its end. It fails where that
+	 * snapshot is not there any more.
+	 */
+	readSnapshot(through: Slot, part: FilePart, done: (error: Error | null, bytes: Uint8Array | null) => void): void {
+		this.#disk.readPart(snapshotName(through), part, done);
+	}
+
+	/**
+	 * Drops the segments at the beginning that hold values of slots up to this one only, as far as the snapshot stands for
+	 * them. What was promised in them is kept.
+	 */
+	trim(through: Slot): void {
+		if (this.#state !== 'open' || this.#durable < 0) return;
+		this.#segments.trim(Math.min(through, this.snapshot?.through ?? 0));
+	}
+
+	/**
 	 * Does what can wait: it asks again for room where there was none, and notes how far the log has reached. The owner
 	 * calls this about once a second: what is lost of the log's end is noticed only as far back as the last note.
 	 */
 	tend(): void {
 		if (this.#state !== 'open' || this.#durable < 0) return;
 		if (!this.#segments.hasRoom) this.#segments.makeNext();
-		this.#segments.note();
+		this.#notes.noteReached();
 	}
 
 	/** Notes how far the log has reached. Nothing else is written or called back any more. */
 	close(): void {
 		if (this.#state !== 'open') return;
 		this.#stop('closed');
-		if (this.#durable >= 0) this.#segments.note();
+		if (this.#durable >= 0) this.#notes.noteReached();
 	}
 
 	get #durableFrame(): number {
 		return this.#writing ? this.#sequence - 1 : this.#sequence;
 	}
 
-	#collect(record: DurableRecord): void {
-		const bytesMax = RECORD_OVERHEAD_BYTES_MAX + ('value' in record ? record.value.length : 0);
-		if (bytesMax > this.#bodyBytesMax) {
-			const { bytes } = this.#segments;
-			throw new RangeError(`a record of up to ${bytesMax} bytes does not fit into a segment of ${bytes}`);
-		}
-		if (this.#collected > 0 && this.#collecting.length + bytesMax > this.#bodyBytesGoal) this.#seal();
-		writeRecord(this.#collecting, record);
-		this.#collected++;
-	}
-
-	/** What is collected becomes a batch of its own. */
-	#seal(): void {
-		const body = this.#collecting.take();
-		this.#batches.push({ records: this.#collected, body });
-		this.#batchesBytes += body.length;
-		this.#collected = 0;
-	}
-
 	#writeNext(): void {
 		if (this.#state !== 'open' || this.#writing || this.#durable < 0 || !this.#flushWanted) return;
-		const bodyBytes = this.#batches[0]?.body.length ?? this.#collecting.length;
-		if (bodyBytes === 0) {
+		const { nextBytes } = this.#waiting;
+		if (nextBytes === 0) {
 			this.#flushWanted = false;
 			return;
 		}
-		const bytes = frameBytes(bodyBytes);
-		if (!this.#moveToRoomFor(bytes)) return;
+		if (!this.#moveToRoomFor(nextBytes)) return;
 
-		if (this.#batches.length === 0) {
-			this.#seal();
-			this.#flushWanted = false;
-		}
-		const batch = this.#batches.shift() as Batch;
-		this.#batchesBytes -= batch.body.length;
-		if (this.#frame.length < bytes) this.#frame = new Uint8Array(bytes);
+		const batch = this.#waiting.take();
+		if (this.#waiting.bytes === 0) this.#flushWanted = false;
 		const { segment, offset } = this.#end;
+		const body = offset === 0 ? joined(this.#carried.bytes(), batch.body) : batch.body;
+		const bytes = frameBytes(body.length);
+		if (this.#frame.length < bytes) this.#frame = new Uint8Array(bytes);
 		this.#sequence++;
-		this.#previous = writeFrame(this.#frame, batch.body, {
+		const previous = this.#previous;
+		this.#previous = writeFrame(this.#frame, body, {
 			sequence: this.#sequence,
-			previous: this.#previous,
+			previous,
 			address: { ...this.#address, sector: this.#address.sector + offset / SECTOR_BYTES },
 		});
+		this.#segments.holds({ segment, sequence: this.#sequence, previous, slotMax: batch.slotMax });
+		this.#carried = batch.carried;
 		this.#end = { segment, offset: offset + bytes };
 		this.#writing = true;
 		this.#disk.write(segmentName(segment), offset, this.#frame.subarray(0, bytes), (error) => {
@@ -261,10 +279,10 @@ export class Log {
 	}
 
 	/** Goes on to the next segment if need be. False while that one is still being made. */
-	#moveToRoomFor(bytes: number): boolean {
+	#moveToRoomFor(bodyBytes: number): boolean {
 		const { segment, offset } = this.#end;
-		if (offset + bytes <= this.#segments.bytes) return true;
-		if (segment < this.#segments.count) {
+		if (offset === 0 || offset + frameBytes(bodyBytes) <= this.#segments.bytes) return true;
+		if (segment < this.#segments.last) {
 			this.#end = { segment: segment + 1, offset: 0 };
 			this.#address = this.#segments.addressOf(segment + 1);
 			return true;
@@ -274,39 +292,25 @@ export class Log {
 	}
 
 	/**
-	 * Writes the last frame once more, because it may have been read from the system's memory though its flush failed
-	 * or was never done. It overwrites what is left of a torn one with zeros, so that the next frame finds none of it.
-	 * The manifest is written once more too. A later version of it comes only after that: both must always be there.
+	 * All that was read is durable now. The manifest is written once more too, before a later version of it: both must
+	 * always be there. What it does not tell of may be removed only then.
 	 */
-	#repair({ last, end, remains }: Recovered): void {
-		const writes: (Place & { readonly bytes: Uint8Array })[] = remains.map(({ segment, offset, bytes }) => ({
-			segment,
-			offset,
-			bytes: new Uint8Array(bytes),
-		}));
-		if (last) writes.unshift({ ...end, offset: end.offset - last.bytes.length, bytes: last.bytes });
-		const writeNext = (): void => {
-			const write = writes.shift();
-			if (!write) {
-				return this.#segments.renew(() => {
-					this.#written(0);
-					this.#segments.note();
-					this.#handlers.durable(0);
-				});
-			}
-			this.#disk.write(segmentName(write.segment), write.offset, write.bytes, (error) => {
-				if (this.#succeeded(error)) writeNext();
-			});
-		};
-		writeNext();
+	#begin(leftovers: readonly string[]): void {
+		this.#notes.renew(() => {
+			for (const name of leftovers) this.#disk.remove(name, (error) => this.#succeeded(error));
+			this.#written(0);
+			this.#segments.useMade();
+			this.#notes.noteReached();
+			this.#handlers.durable(0);
+		});
 	}
 
 	/** The next write goes first, so that the disk works while the handlers do. */
 	#written(durableThrough: number): void {
 		this.#writing = false;
 		this.#durable = durableThrough;
-		const { count, bytes, hasRoom } = this.#segments;
-		const isHalfUsed = this.#end.segment === count && this.#end.offset > bytes * USED_BEFORE_NEXT_IS_MADE;
+		const { last, bytes, hasRoom } = this.#segments;
+		const isHalfUsed = this.#end.segment === last && this.#end.offset > bytes * USED_BEFORE_NEXT_IS_MADE;
 		if (isHalfUsed && hasRoom) this.#segments.makeNext();
 		this.#writeNext();
 	}
@@ -322,9 +326,14 @@ export class Log {
 
 	#stop(state: 'failed' | 'closed'): void {
 		this.#state = state;
-		this.#batches.length = 0;
-		this.#batchesBytes = 0;
-		this.#collecting.take();
-		this.#collected = 0;
+		this.#snapshots.abandon();
+		this.#waiting.clear();
 	}
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+	const bytes = new Uint8Array(a.length + b.length);
+	bytes.set(a);
+	bytes.set(b, a.length);
+	return bytes;
 }

@@ -1,17 +1,20 @@
 /**
- * The manifest: a small file beside the segments that says whose log it is, of which segments it consists, and how
- * far it surely reached. So a segment that is missing or cut short, and frames that are gone from the log's end, are
- * noticed, and so is another node's log in this one's place. What it says is never more than what is durable.
+ * The manifest: a small file beside the segments that says whose log it is, of which segments and which snapshot it
+ * consists, and how far it surely reached. So a segment or a snapshot that is missing or cut short, and frames that are
+ * gone from the log's end, are noticed, and so is another node's log in this one's place. What it says is never more than
+ * what is durable.
  *
  * It is written in two places in turn, each one sector in a page of its own, so the one before is always there as a
  * whole. Both are written when the log is formatted, so each must be readable for ever after, and the two must follow
  * each other: anything else is damage.
  */
 import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
+import { readSlot } from '../paxos/bounds.ts';
 import { CorruptLogError } from './corrupt-log-error.ts';
 import { crc32c } from './crc32c.ts';
 import type { Disk } from './disk.ts';
 import { type Address, SECTOR_BYTES, SEQUENCE_MAX } from './frame.ts';
+import type { SnapshotNote } from './snapshot-file.ts';
 
 export const MANIFEST_NAME = 'manifest';
 /** Disks write pages of this size as a whole, or at least do not mix two of them. */
@@ -27,7 +30,9 @@ const OWNER_BYTES_MAX = 256;
 /** The smallest segment has room for a record with a value of some size; the largest can be read at once. */
 export const SEGMENT_BYTES_MIN = 4 * SECTOR_BYTES;
 export const SEGMENT_BYTES_MAX = 1024 * 1024 * 1024;
+/** The number of segments that are kept at a time, and the number of the last one, are at most these. */
 export const SEGMENTS_MAX = 1_000_000;
+export const SEGMENT_NUMBER_MAX = 999_999_999_999;
 
 export interface Manifest {
 	/** It grows by one each time that the manifest is written. */
@@ -35,10 +40,17 @@ export interface Manifest {
 	/** Names one life of one node's disk: no other log is ever of the same owner. */
 	readonly owner: string;
 	readonly segmentBytes: number;
-	/** The segments 1 to this are there. One more may be there, unused: it is made before the manifest tells of it. */
-	readonly segments: number;
+	/** The first segment that is kept. Those before it may still be there: they are used again or removed. */
+	readonly first: number;
+	/** The number of the first frame of that segment, and the checksum that this frame names as the one before: 0 for none. */
+	readonly firstSequence: number;
+	readonly firstPrevious: number;
+	/** The segments up to this are there. One more may be there, unused: it is made before the manifest tells of it. */
+	readonly last: number;
 	/** Every frame up to this one was durable when the manifest was written. */
 	readonly reached: number;
+	/** What stands for the segments before the first. Null where there is no snapshot yet. */
+	readonly snapshot: SnapshotNote | null;
 }
 
 /** The files of a new log. They must all be durable before it is opened. */
@@ -51,7 +63,17 @@ export function newLogFiles(
 	}
 	const bytes = new Uint8Array(MANIFEST_BYTES);
 	for (const version of [1, 2]) {
-		const manifest: Manifest = { version, owner, segmentBytes, segments: 1, reached: 0 };
+		const manifest: Manifest = {
+			version,
+			owner,
+			segmentBytes,
+			first: 1,
+			firstSequence: 1,
+			firstPrevious: 0,
+			last: 1,
+			reached: 0,
+			snapshot: null,
+		};
 		bytes.set(writeManifest(manifest), manifestOffset(version));
 	}
 	return [
@@ -68,8 +90,16 @@ export function writeManifest(manifest: Manifest): Uint8Array {
 	for (const byte of MAGIC) out.u8(byte);
 	out.int(manifest.version);
 	out.int(manifest.segmentBytes);
-	out.int(manifest.segments);
+	out.int(manifest.first);
+	out.int(manifest.firstSequence);
+	out.int(manifest.firstPrevious);
+	out.int(manifest.last);
 	out.int(manifest.reached);
+	out.maybe(manifest.snapshot, ({ through, bytes, sum }) => {
+		out.int(through);
+		out.int(bytes);
+		out.int(sum);
+	});
 	out.bytes(owner);
 	const sector = new Uint8Array(SECTOR_BYTES);
 	sector.set(out.take());
@@ -87,7 +117,7 @@ export function manifestOffset(version: number): number {
  *
  * @throws CorruptLogError
  */
-export function readManifest(disk: Disk): Manifest {
+export function readManifest(disk: Pick<Disk, 'list' | 'read'>): Manifest {
 	const corrupt = (reason: string, offset = 0) => new CorruptLogError(reason, { file: MANIFEST_NAME, offset });
 	if (!disk.list().includes(MANIFEST_NAME)) throw corrupt('the file is missing');
 	const bytes = disk.read(MANIFEST_NAME);
@@ -112,17 +142,30 @@ function readPage(sector: Uint8Array): Manifest | undefined {
 	try {
 		const from = new Reader(sector, 0, SUM_AT);
 		if (MAGIC.some((byte) => from.u8() !== byte)) return undefined;
-		const [version, segmentBytes, segments, reached] = [from.int(), from.int(), from.int(), from.int()];
-		const owner = String.fromCharCode(...from.bytes());
-		if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX || segmentBytes % SECTOR_BYTES !== 0) {
-			return undefined;
-		}
-		if (segments < 1 || segments > SEGMENTS_MAX || reached > SEQUENCE_MAX) return undefined;
-		return { version, owner, segmentBytes, segments, reached };
+		const manifest: Manifest = {
+			version: from.int(),
+			segmentBytes: from.int(),
+			first: from.int(),
+			firstSequence: from.int(),
+			firstPrevious: from.int(),
+			last: from.int(),
+			reached: from.int(),
+			snapshot: from.maybe(() => ({ through: readSlot(from), bytes: from.int(), sum: from.int() })),
+			owner: String.fromCharCode(...from.bytes()),
+		};
+		return isPossible(manifest) ? manifest : undefined;
 	} catch (error) {
 		if (error instanceof MalformedError) return undefined;
 		throw error;
 	}
+}
+
+function isPossible({ segmentBytes, first, firstSequence, last, reached, snapshot }: Manifest): boolean {
+	if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX || segmentBytes % SECTOR_BYTES !== 0) {
+		return false;
+	}
+	if (first < 1 || last < first || last - first >= SEGMENTS_MAX || last > SEGMENT_NUMBER_MAX) return false;
+	return firstSequence >= 1 && reached <= SEQUENCE_MAX && (first === 1 || snapshot !== null);
 }
 
 const SEGMENT_NAME = /^\d{12}\.log$/;

@@ -1,52 +1,63 @@
 /**
- * The segments of a log, as the manifest tells of them: which may be written to, and the next one made before it is
- * needed. A segment is used only once a manifest that tells of it is durable, so one that is lost is missed.
+ * The segments of a log, as the manifest tells of them: which may be written to, the next one made before it is needed,
+ * and which are kept. A segment is used only once a manifest that tells of it is durable, so one that is lost is missed.
  *
- * A disk without room for another segment is no error: `makeNext` may be asked again.
+ * A segment that is trimmed becomes the next one under another name. What it holds is of no use there, and is
+ * overwritten: each sector says where it belongs. A disk without room for another segment is no error: `makeNext` may be
+ * asked again.
  */
+import type { Slot } from '../paxos/message.ts';
 import { type Disk, NoRoomError } from './disk.ts';
 import type { Address } from './frame.ts';
-import { addressOf, MANIFEST_NAME, type Manifest, manifestOffset, segmentName, writeManifest } from './manifest.ts';
+import { addressOf, segmentName } from './manifest.ts';
+import type { LogState, ManifestNotes } from './notes.ts';
+import type { KeptSegment, Recovered } from './recover.ts';
 
 /** What the segments need of the log. */
-export interface SegmentsOwner {
-	/** Whether the log goes on after a call to the disk. */
-	succeeded(error: Error | null): boolean;
-	/** Every frame up to this one is durable. */
-	reached(): number;
+export interface SegmentsOwner extends LogState {
 	/** There is one more segment to write to. */
 	grown(): void;
 	/** As `LogHandlers.room`. */
 	room(lack: NoRoomError | null): void;
 }
 
+/** So many trimmed segments wait to be used again. More than that are removed. */
+const SPARES_MAX = 2;
+
 export class Segments {
 	readonly #disk: Disk;
+	readonly #notes: ManifestNotes;
 	readonly #owner: SegmentsOwner;
-	/** The manifest as it is on disk. */
-	#manifest: Manifest;
-	/** Whether a version of the manifest is being written. */
-	#noting = false;
-	/** The number of segment files: at most one more than the manifest tells of. */
+	/** Those that hold frames, in order. The last one is written. */
+	readonly #kept: KeptSegment[];
+	/** The numbers of trimmed segments whose files are to be used again. */
+	readonly #spares: number[] = [];
+	/** The last segment that is there: at most one more than the manifest tells of. */
 	#made: number;
 	#making = false;
 	#hasRoom = true;
 
-	constructor(disk: Disk, manifest: Manifest, made: number, owner: SegmentsOwner) {
+	constructor(disk: Disk, notes: ManifestNotes, { kept, lastMade }: Recovered, owner: SegmentsOwner) {
 		this.#disk = disk;
-		this.#manifest = manifest;
-		this.#made = made;
+		this.#notes = notes;
+		this.#kept = [...kept];
+		this.#made = lastMade;
 		this.#owner = owner;
 	}
 
 	/** The size of each segment, bytes. */
 	get bytes(): number {
-		return this.#manifest.segmentBytes;
+		return this.#notes.now.segmentBytes;
 	}
 
-	/** The number of segments that may be written to; they are numbered from 1. */
-	get count(): number {
-		return this.#manifest.segments;
+	/** The last segment that may be written to. */
+	get last(): number {
+		return this.#notes.now.last;
+	}
+
+	/** The first segment that is kept. */
+	get first(): number {
+		return this.#kept[0]?.segment ?? this.#notes.now.first;
 	}
 
 	get hasRoom(): boolean {
@@ -55,51 +66,65 @@ export class Segments {
 
 	/** The address of a segment's first sector. */
 	addressOf(segment: number): Address {
-		return addressOf(this.#manifest, segment);
+		return addressOf(this.#notes.now, segment);
+	}
+
+	/** A frame is written, for the first time, to the segment that is written now, or it is the first one of the next. */
+	holds({ slotMax, ...frame }: KeptSegment): void {
+		const last = this.#kept.at(-1);
+		if (last?.segment !== frame.segment) this.#kept.push({ ...frame, slotMax });
+		else this.#kept[this.#kept.length - 1] = { ...last, slotMax: Math.max(last.slotMax, slotMax) };
+	}
+
+	/** Uses the segment that a crash left made, of which the manifest does not tell. */
+	useMade(): void {
+		if (this.#made > this.last) this.#notes.write({ last: this.#made }, () => this.#hasGrown());
 	}
 
 	/** Makes one more segment, unless that is under way. */
 	makeNext(): void {
-		if (this.#making || this.#made > this.count) return;
+		if (this.#making || this.#made > this.last) return;
 		this.#making = true;
-		this.#disk.create(segmentName(this.#made + 1), this.bytes, (error) => {
+		const name = segmentName(this.#made + 1);
+		const spare = this.#spares.shift();
+		const made = (error: Error | null) => {
 			this.#making = false;
-			if (error instanceof NoRoomError) return this.#lacksRoom(error);
+			if (error instanceof NoRoomError) {
+				if (spare !== undefined) this.#spares.unshift(spare);
+				return this.#lacksRoom(error);
+			}
 			if (!this.#owner.succeeded(error)) return;
 			this.#made++;
-			this.note();
-		});
-	}
-
-	/** Writes the next version of the manifest where there is more to tell, unless that is under way. */
-	note(): void {
-		const reached = this.#owner.reached();
-		if (this.#noting || (reached <= this.#manifest.reached && this.#made <= this.count)) return;
-		const manifest: Manifest = {
-			...this.#manifest,
-			version: this.#manifest.version + 1,
-			segments: this.#made,
-			reached,
+			this.useMade();
 		};
-		this.#write(manifest, () => {
-			const hasGrown = manifest.segments > this.count;
-			this.#manifest = manifest;
-			if (this.#made > this.count) this.note();
-			if (hasGrown) this.#hasGrown();
+		if (spare === undefined) this.#disk.create(name, this.bytes, made);
+		else this.#disk.rename(segmentName(spare), name, made);
+	}
+
+	/**
+	 * Keeps no segment any more that comes before all others and holds no slot above `through`. Those that are kept begin
+	 * with a frame that is durable: it says what was promised before.
+	 */
+	trim(through: Slot): void {
+		const reached = this.#owner.reached();
+		const trimmed: number[] = [];
+		for (let [oldest, next] = this.#kept; oldest && next; [oldest, next] = this.#kept) {
+			if (oldest.slotMax > through || next.sequence > reached) break;
+			trimmed.push(oldest.segment);
+			this.#kept.shift();
+		}
+		const [first] = this.#kept;
+		if (trimmed.length === 0 || !first) return;
+		const { segment, sequence, previous } = first;
+		this.#notes.write({ first: segment, firstSequence: sequence, firstPrevious: previous }, () => {
+			for (const each of trimmed) this.#free(each);
 		});
 	}
 
-	/** Writes the manifest as it was read, because it may have been in the system's memory only. */
-	renew(done: () => void): void {
-		this.#write(this.#manifest, done);
-	}
-
-	#write(manifest: Manifest, done: () => void): void {
-		this.#noting = true;
-		this.#disk.write(MANIFEST_NAME, manifestOffset(manifest.version), writeManifest(manifest), (error) => {
-			this.#noting = false;
-			if (this.#owner.succeeded(error)) done();
-		});
+	/** The manifest that does not tell of this segment any more is durable. */
+	#free(segment: number): void {
+		if (this.#spares.length < SPARES_MAX) this.#spares.push(segment);
+		else this.#disk.remove(segmentName(segment), (error) => this.#owner.succeeded(error));
 	}
 
 	#lacksRoom(error: NoRoomError): void {

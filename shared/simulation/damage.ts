@@ -2,7 +2,8 @@
  * Ways to damage durable data of a disk. Each damages only data that a log must miss, which is before the last note of its
  * manifest. So after each of them the log must be refused, except where a comment says otherwise.
  */
-import { isSegmentName, MANIFEST_NAME } from '../disk/manifest.ts';
+import { isZero, stateOf } from '../disk/frame.ts';
+import { addressOf, isSegmentName, MANIFEST_NAME, readManifest, segmentName } from '../disk/manifest.ts';
 import { type NamedBytes, SECTOR_BYTES, type SimulatedDisk } from './disk.ts';
 import type { Random } from './random.ts';
 
@@ -44,9 +45,20 @@ export function damaged(
 ): readonly NamedBytes[] | undefined {
 	const files = new Map(disk.save().map(({ name, bytes }) => [name, bytes]));
 	const { now, before } = disk.noted;
-	const segments = [...now.keys()].filter(isSegmentName);
-	/** Those in which something was noted: their sectors in which it was. */
-	const noted = (name: string) => sectorsOf(now.get(name)).filter((at) => !isZero(now.get(name), at));
+	const manifest = readManifest({
+		list: () => [...files.keys()],
+		read: (name) => files.get(name) ?? new Uint8Array(0),
+	});
+	const { first, last } = manifest;
+	const isKept = (name: string) => name >= segmentName(first) && name <= segmentName(last);
+	const segments = [...now.keys()].filter((name) => isSegmentName(name) && isKept(name));
+	/** The sectors of a segment in which something was noted. What an earlier use of its file left there does not count. */
+	const noted = (name: string) => {
+		const bytes = now.get(name);
+		const address = addressOf(manifest, Number.parseInt(name, 10));
+		const isOwn = (at: number) => bytes && !isZero(bytes, at) && stateOf(bytes, at, address, 0) !== 'elsewhere';
+		return sectorsOf(bytes).filter(isOwn);
+	};
 	const grown = (name: string) => noted(name).filter((at) => !isSame(now.get(name), before.get(name), at));
 	const pickOf = (names: readonly string[]) => (names.length > 0 ? random.pick(names) : undefined);
 	const replace = (name: string | undefined, bytes: Uint8Array | undefined) => {
@@ -113,10 +125,6 @@ export function damaged(
 /** The beginnings of the sectors in `bytes`. */
 function sectorsOf(bytes: Uint8Array | undefined): number[] {
 	return Array.from({ length: (bytes?.length ?? 0) / SECTOR_BYTES }, (_, sector) => sector * SECTOR_BYTES);
-}
-
-function isZero(bytes: Uint8Array | undefined, at: number): boolean {
-	return bytes?.subarray(at, at + SECTOR_BYTES).every((byte) => byte === 0) ?? true;
 }
 
 function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined, at: number): boolean {

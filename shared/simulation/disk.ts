@@ -4,11 +4,13 @@
  * and the system does not try again. When the machine loses power, any subset of the sectors that were not flushed
  * survives, and the memory is gone. Flushed bytes stay, unless `damage.ts` changes them.
  *
- * Calls are done in their order, so a slow write delays all later ones.
+ * Writes are done in their order, so a slow one delays all later ones. What is appended, published, renamed and removed is
+ * done in an order of its own. Of those calls that were on their way when the process ended, any may have been done. What
+ * was not published is gone.
  */
-import { type Disk, type Done, NoRoomError } from '../disk/disk.ts';
+import { type Disk, type Done, type FilePart, NoRoomError } from '../disk/disk.ts';
 import { MANIFEST_NAME } from '../disk/manifest.ts';
-import { Platter, type Snapshot } from './platter.ts';
+import { joined, Platter, type Snapshot } from './platter.ts';
 import type { Random } from './random.ts';
 import type { Instant } from './schedule.ts';
 
@@ -72,8 +74,13 @@ export class SimulatedDisk implements Disk {
 	readonly #random: Random;
 	readonly #files = new Map<string, File>();
 	#runtime: DiskRuntime;
+	/** The ends of the calls before, of writes and of all others. */
 	#busyUntil = 0;
-	#creating: { readonly name: string; readonly bytes: number }[] = [];
+	#busyAsideUntil = 0;
+	/** Calls on their way that change which files there are. */
+	#changing: (() => void)[] = [];
+	/** Files that are not published; null where there was no room. */
+	readonly #growing = new Map<string, Uint8Array[] | null>();
 
 	/** @param files durable files that are there from the beginning */
 	constructor(random: Random, runtime: DiskRuntime, files: readonly NamedBytes[]) {
@@ -90,18 +97,70 @@ export class SimulatedDisk implements Disk {
 		return [...this.#files.keys()].sort();
 	}
 
-	read(name: string): Uint8Array {
-		return this.#file(name).memory.slice();
+	read(name: string, part: FilePart = { offset: 0, bytes: Number.POSITIVE_INFINITY }): Uint8Array {
+		return this.#file(name).memory.slice(part.offset, part.offset + part.bytes);
+	}
+
+	readPart(name: string, part: FilePart, done: (error: Error | null, bytes: Uint8Array | null) => void): void {
+		this.#aside(() => {
+			if (this.#files.has(name)) done(null, this.read(name, part));
+			else done(new DiskError(`there is no file ${name}`), null);
+		});
 	}
 
 	create(name: string, bytes: number, done: Done): void {
-		const creating = { name, bytes };
-		this.#creating.push(creating);
+		const create = () => this.#create(name, new Uint8Array(bytes));
+		this.#changing.push(create);
 		this.#later(() => {
-			this.#creating = this.#creating.filter((other) => other !== creating);
+			this.#changing = this.#changing.filter((other) => other !== create);
 			if (bytes > this.freeBytes) return done(new NoRoomError('the disk is full'));
-			this.#create(name, bytes);
+			create();
 			done(null);
+		});
+	}
+
+	append(name: string, bytes: Uint8Array, done: Done): void {
+		this.#aside(() => {
+			if (this.#takesFault(done)) return;
+			const pieces = this.#growing.get(name);
+			if (pieces === null || bytes.length > this.freeBytes) {
+				this.#forget(name);
+				this.#growing.set(name, null);
+				return done(new NoRoomError('the disk is full'));
+			}
+			this.freeBytes -= bytes.length;
+			this.#growing.set(name, [...(pieces ?? []), bytes.slice()]);
+			done(null);
+		});
+	}
+
+	publish(name: string, done: Done): void {
+		this.#change(done, () => {
+			const pieces = this.#growing.get(name);
+			if (!pieces) return new NoRoomError('the disk is full');
+			this.#forget(name);
+			this.#create(name, joined(pieces));
+			return null;
+		});
+	}
+
+	abandon(name: string): void {
+		this.#aside(() => this.#forget(name));
+	}
+
+	rename(from: string, to: string, done: Done): void {
+		this.#change(done, () => {
+			this.#files.set(to, this.#file(from));
+			this.#files.delete(from);
+			return null;
+		});
+	}
+
+	remove(name: string, done: Done): void {
+		this.#change(done, () => {
+			this.freeBytes += this.#file(name).memory.length;
+			this.#files.delete(name);
+			return null;
 		});
 	}
 
@@ -118,10 +177,7 @@ export class SimulatedDisk implements Disk {
 		// The bytes of a write that waits for another one are only in the process.
 		if (this.#busyUntil <= this.#runtime.now) begin();
 		else this.#runtime.at(this.#busyUntil, begin);
-		if (this.duringFlush && isOfKind(this.duringFlush.of, name, offset, bytes)) {
-			this.#runtime.at(Math.max(this.#busyUntil, this.#runtime.now), this.duringFlush.act);
-			this.duringFlush = undefined;
-		}
+		if (this.duringFlush && isOfKind(this.duringFlush.of, name, offset, bytes)) this.#interrupt(this.#busyUntil);
 		const fails = this.failing !== undefined && isOfKind(this.failing, name, offset, bytes);
 		if (fails) this.failing = undefined;
 		this.#later(() => {
@@ -144,13 +200,16 @@ export class SimulatedDisk implements Disk {
 	/** Does nothing for so long. Calls are done afterwards, in order. */
 	hang(us: number): void {
 		this.#busyUntil = Math.max(this.#busyUntil, this.#runtime.now) + us;
+		this.#busyAsideUntil = Math.max(this.#busyAsideUntil, this.#runtime.now) + us;
 	}
 
 	/** Ends the process, with all bytes that it had not written yet. The machine goes on, unless it loses power. */
 	crash(next: DiskRuntime, lostPower: boolean): void {
-		for (const { name, bytes } of this.#creating) if (this.#random.chance(0.5)) this.#create(name, bytes);
-		this.#creating = [];
+		for (const change of this.#changing) if (this.#random.chance(0.5)) change();
+		this.#changing = [];
+		for (const name of [...this.#growing.keys()]) this.#forget(name);
 		this.#busyUntil = 0;
+		this.#busyAsideUntil = 0;
 		this.#runtime = next;
 		if (lostPower) this.losePower();
 	}
@@ -171,6 +230,7 @@ export class SimulatedDisk implements Disk {
 	/** Other files take the place of those that are there, whole and durable. */
 	restore(files: readonly NamedBytes[]): void {
 		this.#files.clear();
+		this.#growing.clear();
 		for (const { name, bytes } of files) {
 			this.#files.set(name, { memory: bytes.slice(), platter: new Platter(bytes), dirty: new Set() });
 		}
@@ -197,9 +257,37 @@ export class SimulatedDisk implements Disk {
 		for (const at of sectors) file.platter.write(at, file.memory.subarray(at, at + SECTOR_BYTES));
 	}
 
-	#create(name: string, bytes: number): void {
-		this.freeBytes -= bytes;
-		const memory = new Uint8Array(bytes);
+	/** One of the calls that change which files there are. Where the process ends meanwhile, it may have been done. */
+	#change(done: Done, act: () => NoRoomError | null): void {
+		if (this.duringFlush?.of === 'any') this.#interrupt(this.#busyAsideUntil);
+		this.#changing.push(act);
+		this.#aside(() => {
+			this.#changing = this.#changing.filter((other) => other !== act);
+			if (!this.#takesFault(done)) done(act());
+		});
+	}
+
+	/** Whether this call fails. */
+	#takesFault(done: Done): boolean {
+		if (this.failing !== 'any') return false;
+		this.failing = undefined;
+		done(new DiskError('input/output error'));
+		return true;
+	}
+
+	/** Ends the process while the call that begins at this time is on its way. */
+	#interrupt(begun: Instant): void {
+		if (this.duringFlush) this.#runtime.at(Math.max(begun, this.#runtime.now), this.duringFlush.act);
+		this.duringFlush = undefined;
+	}
+
+	#forget(name: string): void {
+		for (const { length } of this.#growing.get(name) ?? []) this.freeBytes += length;
+		this.#growing.delete(name);
+	}
+
+	#create(name: string, memory: Uint8Array): void {
+		this.freeBytes -= memory.length;
 		this.#files.set(name, { memory, platter: new Platter(memory), dirty: new Set() });
 	}
 
@@ -215,9 +303,18 @@ export class SimulatedDisk implements Disk {
 
 	/** As one queue. */
 	#later(act: () => void): void {
-		const latencyUs = this.#random.integer(this.flushMinUs, this.flushMaxUs);
-		this.#busyUntil = Math.max(this.#busyUntil, this.#runtime.now) + latencyUs;
+		this.#busyUntil = Math.max(this.#busyUntil, this.#runtime.now) + this.#latencyUs();
 		this.#runtime.at(this.#busyUntil, act);
+	}
+
+	/** As another queue. */
+	#aside(act: () => void): void {
+		this.#busyAsideUntil = Math.max(this.#busyAsideUntil, this.#runtime.now) + this.#latencyUs();
+		this.#runtime.at(this.#busyAsideUntil, act);
+	}
+
+	#latencyUs(): number {
+		return this.#random.integer(this.flushMinUs, this.flushMaxUs);
 	}
 }
 

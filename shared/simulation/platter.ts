@@ -53,7 +53,7 @@ export class Platter {
 	}
 }
 
-function joined(pages: readonly Uint8Array[]): Uint8Array {
+export function joined(pages: readonly Uint8Array[]): Uint8Array {
 	let length = 0;
 	for (const page of pages) length += page.length;
 	const bytes = new Uint8Array(length);

@@ -35,7 +35,7 @@ test('30 writes that n2 and n3 acknowledged are not gone in silence, whatever be
 	const log = join(n3.folder, 'log');
 	const whole = join(swarm.folder, 'whole');
 	cpSync(log, whole, { recursive: true });
-	const lastSegment = segmentName(readManifest(diskOf(n3)).segments);
+	const lastSegment = segmentName(readManifest(diskOf(n3)).last);
 	const { end, last } = readLog(diskOf(n3), readManifest(diskOf(n3)).owner);
 	const written = segmentName(end.segment);
 	const lastFrameAt = end.offset - (last?.bytes.length ?? 0);

@@ -31,9 +31,18 @@ export function diskOf(node: TestNode): Disk {
 	};
 	return {
 		list: () => readdirSync(folder).sort(),
-		read: (name) => readFileSync(join(folder, name)),
+		read: (name, part) => {
+			const bytes = readFileSync(join(folder, name));
+			return part ? bytes.subarray(part.offset, part.offset + part.bytes) : bytes;
+		},
+		readPart: readOnly,
 		create: readOnly,
 		write: readOnly,
+		append: readOnly,
+		publish: readOnly,
+		abandon: readOnly,
+		rename: readOnly,
+		remove: readOnly,
 	};
 }
 

@@ -7,6 +7,8 @@ import { type Mutant, one } from './mutant-list.ts';
 const LOG = 'shared/disk/log.ts';
 const RECOVER = 'shared/disk/recover.ts';
 const SEGMENTS = 'shared/disk/segments.ts';
+const NOTES = 'shared/disk/notes.ts';
+const WRITE_AGAIN = 'shared/disk/write-again.ts';
 const MANIFEST = 'shared/disk/manifest.ts';
 const FRAME = 'shared/disk/frame.ts';
 
@@ -41,8 +43,8 @@ export const DISK_MUTANTS: readonly Mutant[] = [
 		0,
 		'the last segment is not missed',
 		RECOVER,
-		'for (let segment = 1; segment <= segments; segment++) {\n		if (there',
-		'for (let segment = 1; segment < segments; segment++) {\n		if (there',
+		'for (let segment = first; segment <= last; segment++) {\n		if (there',
+		'for (let segment = first; segment < last; segment++) {\n		if (there',
 	),
 	one(
 		0,
@@ -62,37 +64,37 @@ export const DISK_MUTANTS: readonly Mutant[] = [
 		0,
 		'a segment is used before the manifest tells of it',
 		SEGMENTS,
-		'		return this.#manifest.segments;',
+		'		return this.#notes.now.last;',
 		'		return this.#made;',
-		[SEGMENTS, '			this.#made++;\n			this.note();', '			this.#made++;\n			this.#owner.grown();'],
+		[SEGMENTS, '			this.#made++;\n			this.useMade();', '			this.#made++;\n			this.#owner.grown();'],
 	),
 	one(
 		0,
 		'the last frame is not written once more',
-		LOG,
+		WRITE_AGAIN,
 		'if (last) writes.unshift',
 		'if (last && end.offset < 0) writes.unshift',
 	),
 	one(
 		0,
 		'the manifest is not written once more',
-		SEGMENTS,
-		'		this.#write(this.#manifest, done);',
-		'		this.#disk.write(MANIFEST_NAME, 1024, new Uint8Array(512), (error) => this.#owner.succeeded(error) && done());',
+		NOTES,
+		'		this.#write(this.#now, done);',
+		'		this.#disk.write(MANIFEST_NAME, 1024, new Uint8Array(512), (error) => this.#log.succeeded(error) && done());',
 	),
 	one(
 		0,
 		'a failed flush of the manifest is ignored',
-		SEGMENTS,
-		'			if (this.#owner.succeeded(error)) done();',
-		'			if (this.#owner.succeeded(error && null)) done();',
+		NOTES,
+		'			if (this.#log.succeeded(error)) done();',
+		'			if (this.#log.succeeded(error && null)) done();',
 	),
 	one(
 		0,
 		'room for a segment is asked for once',
 		LOG,
-		'		if (!this.#segments.hasRoom) this.#segments.makeNext();\n		this.#segments.note();',
-		'		this.#segments.note();',
+		'		if (!this.#segments.hasRoom) this.#segments.makeNext();\n		this.#notes.noteReached();',
+		'		this.#notes.noteReached();',
 	),
 	one(
 		0,

@@ -306,7 +306,7 @@ export const MUTANTS: readonly Mutant[] = [
 		34,
 		'a full disk is taken for a segment that was made',
 		SEGMENTS,
-		'			if (error instanceof NoRoomError) return this.#lacksRoom(error);\n			if (!this.#owner.succeeded(error)) return;\n',
+		'			if (error instanceof NoRoomError) {\n				if (spare !== undefined) this.#spares.unshift(spare);\n				return this.#lacksRoom(error);\n			}\n			if (!this.#owner.succeeded(error)) return;\n',
 		'',
 	),
 	one(

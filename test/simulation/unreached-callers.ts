@@ -3,6 +3,35 @@ import type { Unreached } from './named.ts';
 
 export const CALLERS: readonly Unreached[] = [
 	{
+		why: 'No replica cuts, takes or sends a snapshot yet, and none trims its log. `test/storage/trim.test.ts` and `test/storage/snapshot-file.test.ts` do.',
+		files: {
+			'shared/disk/frame.ts': [
+				"if (awayBy(bytes, offset, address) !== 0) return 'elsewhere';",
+				'export function isOfEarlierUse(bytes: Uint8Array, offset: number, address: Address, limits: EarlierUse): boolean {',
+			],
+			'shared/disk/log.ts': [
+				'get bytes(): number {',
+				'get snapshot(): SnapshotNote | null {',
+				'beginSnapshot(subject: SnapshotSubject): SnapshotWriter {',
+				'readSnapshot(through: Slot, part: FilePart, done: (error: Error | null, bytes: Uint8Array | null) => void): void {',
+				'trim(through: Slot): void {',
+			],
+			'shared/disk/segments.ts': [
+				'if (spare !== undefined) this.#spares.unshift(spare);',
+				'else this.#disk.rename(segmentName(spare), name, made);',
+				'get first(): number {',
+				'trim(through: Slot): void {',
+				'#free(segment: number): void {',
+			],
+			'shared/disk/snapshots.ts': [
+				'get note(): SnapshotNote | null {',
+				'begin(subject: SnapshotSubject): SnapshotWriter {',
+				{ 'abandon(): void {': ['this.#disk.abandon(snapshotName(this.#next));', 'this.#next = null;'] },
+				'#note(snapshot: SnapshotNote, done: SnapshotDone): void {',
+			],
+		},
+	},
+	{
 		why: 'No client of the world aborts a call. `test/client/signal.test.ts` and `limits.test.ts` do.',
 		files: {
 			'shared/client/abort.ts': 'all',

@@ -90,7 +90,7 @@ export const INPUTS: readonly Unreached[] = [
 			'shared/disk/manifest.ts': ['if (Math.abs(a.version - b.version) !== 1) {'],
 			'shared/disk/recover.ts': [
 				'if (manifest.owner !== owner) {',
-				'if (header.previous !== (this.last?.header.checksum ?? 0)) {',
+				'if (header.previous !== (this.last?.header.checksum ?? this.#manifest.firstPrevious)) {',
 				"throw new CorruptLogError('the frame would go on behind the end of the file', { file, offset });",
 				'} catch (cause) {',
 			],
@@ -103,16 +103,19 @@ export const INPUTS: readonly Unreached[] = [
 				'if (MAGIC.some((byte) => from.u8() !== byte)) return undefined;',
 				{
 					'function readPage(sector: Uint8Array): Manifest | undefined {': [
-						'if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX || segmentBytes % SECTOR_BYTES !== 0) {',
-						'if (segments < 1 || segments > SEGMENTS_MAX || reached > SEQUENCE_MAX) return undefined;',
+						'return isPossible(manifest) ? manifest : undefined;',
 						'} catch (error) {',
+					],
+					'function isPossible({ segmentBytes, first, firstSequence, last, reached, snapshot }: Manifest): boolean {': [
+						'if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX || segmentBytes % SECTOR_BYTES !== 0) {',
+						'if (first < 1 || last < first || last - first >= SEGMENTS_MAX || last > SEGMENT_NUMBER_MAX) return false;',
 					],
 				},
 			],
 		},
 	},
 	{
-		why: 'No segment is written a second time, so that no sector holds a frame older than the one before it.',
+		why: 'No place of a log is written a second time, but with another attempt at the same frame, so that no sector holds an older one.',
 		files: { 'shared/disk/frame.ts': ["return ahead === 0 ? 'new' : ahead < 0 ? 'old' : 'later';"] },
 	},
 	{

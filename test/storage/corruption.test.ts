@@ -1,6 +1,7 @@
 /** A durable record that has changed is refused and never dropped, because it is distinguished from a torn tail. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Carried } from '../../shared/disk/carried.ts';
 import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import type { Disk } from '../../shared/disk/disk.ts';
 import { frameBytes, isWhole, readHeader, SECTOR_BYTES, writeFrame } from '../../shared/disk/frame.ts';
@@ -190,7 +191,7 @@ describe('a log whose files are not those that were there is refused', () => {
 			disk.finishAll();
 		}
 		disk.put(MANIFEST_NAME, older);
-		expect(() => read(disk)).toThrow('it tells of 1 segments, but 000000000002.log is in use too');
+		expect(() => read(disk)).toThrow('it tells of segments up to 1, but 000000000002.log is in use too');
 	});
 
 	test('one half of the manifest is older than the one before', () => {
@@ -243,7 +244,7 @@ describe('a log whose files are not those that were there is refused', () => {
 		const disk = CrashDisk.formatted(SEGMENT_BYTES);
 		const bytes = disk.read(name(1));
 		const address = addressOf(readManifest(disk), 1);
-		writeFrame(bytes, Uint8Array.of(99), { sequence: 1, previous: 0, address });
+		writeFrame(bytes, Uint8Array.from([...new Carried().bytes(), 99]), { sequence: 1, previous: 0, address });
 		disk.put(name(1), bytes);
 		expect(() => read(disk)).toThrow('a record of the frame cannot be read: unknown kind');
 	});

@@ -3,7 +3,7 @@
  * the platter only when the call has finished. A call that fails leaves any part of its bytes there, and is not written
  * again later, as after a failed fsync on Linux.
  */
-import type { Disk, Done } from '../../shared/disk/disk.ts';
+import type { Disk, Done, FilePart } from '../../shared/disk/disk.ts';
 import { SECTOR_BYTES } from '../../shared/disk/frame.ts';
 import { MANIFEST_NAME, newLogFiles } from '../../shared/disk/manifest.ts';
 import { OWNER } from './records.ts';
@@ -12,7 +12,15 @@ import { OWNER } from './records.ts';
 export type Survives = () => boolean;
 
 type Call =
-	| { readonly kind: 'create'; readonly name: string; readonly bytes: number; readonly done: Done }
+	/** Changes which files there are: done at once, or not at all. */
+	| {
+			readonly kind: 'create' | 'publish' | 'rename' | 'remove';
+			readonly name: string;
+			readonly act: () => void;
+			readonly done: Done;
+	  }
+	| { readonly kind: 'append'; readonly name: string; readonly bytes: Uint8Array; readonly done: Done }
+	| { readonly kind: 'abandon'; readonly name: string; readonly done: Done }
 	| {
 			readonly kind: 'write';
 			readonly name: string;
@@ -27,6 +35,8 @@ export class CrashDisk implements Disk {
 	readonly #memory: Map<string, Uint8Array>;
 	readonly #platter: Map<string, Uint8Array>;
 	readonly #lies: boolean;
+	/** What was appended and is not published. */
+	readonly #growing = new Map<string, Uint8Array>();
 	readonly #calls: Call[] = [];
 	/** The numbers of bytes of all writes, in order. */
 	readonly writes: number[] = [];
@@ -48,12 +58,56 @@ export class CrashDisk implements Disk {
 		return [...this.#memory.keys()].sort();
 	}
 
-	read(name: string): Uint8Array {
-		return this.#in(this.#memory, name).slice();
+	read(name: string, part: FilePart = { offset: 0, bytes: Number.POSITIVE_INFINITY }): Uint8Array {
+		return this.#in(this.#memory, name).slice(part.offset, part.offset + part.bytes);
+	}
+
+	readPart(name: string, part: FilePart, done: (error: Error | null, bytes: Uint8Array | null) => void): void {
+		queueMicrotask(() => {
+			if (this.#memory.has(name)) done(null, this.read(name, part));
+			else done(new Error(`there is no file ${name}`), null);
+		});
 	}
 
 	create(name: string, bytes: number, done: Done): void {
-		this.#calls.push({ kind: 'create', name, bytes, done });
+		const act = () => this.#appear(name, new Uint8Array(bytes));
+		this.#calls.push({ kind: 'create', name, act, done });
+	}
+
+	append(name: string, bytes: Uint8Array, done: Done): void {
+		this.#calls.push({ kind: 'append', name, bytes, done });
+	}
+
+	publish(name: string, done: Done): void {
+		const act = () => {
+			this.#appear(name, this.#in(this.#growing, name));
+			this.#growing.delete(name);
+		};
+		this.#calls.push({ kind: 'publish', name, act, done });
+	}
+
+	abandon(name: string): void {
+		this.#calls.push({ kind: 'abandon', name, done: () => undefined });
+	}
+
+	rename(from: string, to: string, done: Done): void {
+		const act = () => {
+			for (const files of [this.#memory, this.#platter]) {
+				files.set(to, this.#in(files, from));
+				files.delete(from);
+			}
+		};
+		this.#calls.push({ kind: 'rename', name: to, act, done });
+	}
+
+	remove(name: string, done: Done): void {
+		const act = () => {
+			for (const files of [this.#memory, this.#platter]) {
+				this.#in(files, name);
+				files.delete(name);
+			}
+		};
+		this.#calls.push({ kind: 'remove', name, act, done });
 	}
 
 	write(name: string, offset: number, bytes: Uint8Array, done: Done): void {
@@ -66,12 +120,18 @@ export class CrashDisk implements Disk {
 		return this.#calls.map((call) => (call.name === MANIFEST_NAME ? 'note' : call.kind));
 	}
 
-	/** Finishes the oldest call. @returns false where none waits */
-	finish(): boolean {
-		const call = this.#calls.shift();
+	/**
+	 * Finishes the oldest call, or the oldest one of another file.
+	 *
+	 * @param which counts the files for which calls wait
+	 * @returns false where none waits
+	 */
+	finish(which = 0): boolean {
+		const first = this.#calls.filter(({ name }, i) => this.#calls.findIndex((other) => other.name === name) === i);
+		const call = first[which % first.length];
 		if (!call) return false;
-		if (call.kind === 'create') this.#appear(call);
-		else if (!this.#lies) this.#in(this.#platter, call.name).set(call.bytes, call.offset);
+		this.#calls.splice(this.#calls.indexOf(call), 1);
+		this.#do(call);
 		call.done(null);
 		return true;
 	}
@@ -96,13 +156,13 @@ export class CrashDisk implements Disk {
 
 	/** Ends the process. The system's memory stays. */
 	kill(survives: Survives): CrashDisk {
-		for (const call of this.#calls) if (call.kind === 'create' && survives()) this.#appear(call);
+		for (const call of this.#calls) if ('act' in call && survives()) call.act();
 		return new CrashDisk(this.#lies, this.#memory, this.#platter);
 	}
 
 	/** Loses the machine: each sector that was not flushed may or may not be on the platter. */
 	losePower(survives: Survives): CrashDisk {
-		for (const call of this.#calls) if (call.kind === 'create' && survives()) this.#appear(call);
+		for (const call of this.#calls) if ('act' in call && survives()) call.act();
 		for (const [name, platter] of this.#platter) {
 			const memory = this.#in(this.#memory, name);
 			for (let at = 0; at < platter.length; at += SECTOR_BYTES) {
@@ -130,9 +190,25 @@ export class CrashDisk implements Disk {
 		}
 	}
 
-	#appear({ name, bytes }: { readonly name: string; readonly bytes: number }): void {
-		this.#memory.set(name, new Uint8Array(bytes));
-		this.#platter.set(name, new Uint8Array(bytes));
+	#do(call: Call): void {
+		switch (call.kind) {
+			case 'write':
+				if (!this.#lies) this.#in(this.#platter, call.name).set(call.bytes, call.offset);
+				return;
+			case 'append':
+				this.#growing.set(call.name, Buffer.concat([this.#growing.get(call.name) ?? new Uint8Array(0), call.bytes]));
+				return;
+			case 'abandon':
+				this.#growing.delete(call.name);
+				return;
+			default:
+				return call.act();
+		}
+	}
+
+	#appear(name: string, bytes: Uint8Array): void {
+		this.#memory.set(name, bytes.slice());
+		this.#platter.set(name, bytes.slice());
 	}
 
 	#in(files: Files, name: string): Uint8Array {

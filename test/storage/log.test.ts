@@ -147,7 +147,7 @@ describe('a flush', () => {
 
 	test('waits for a segment that is not made yet', () => {
 		const { disk, log, heard } = settled();
-		log.append([accepted(1, SEGMENT_BYTES - 1000)]);
+		log.append([accepted(1, SEGMENT_BYTES - 1200)]);
 		log.flush();
 		disk.finish();
 		log.append([accepted(2, 2000)]);

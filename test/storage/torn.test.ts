@@ -31,7 +31,7 @@ describe('a torn frame', () => {
 				while (disk.waiting[0] !== 'write') disk.finish();
 				let sector = 0;
 				const after = disk.losePower(() => sectors[sector++] === true);
-				const count = frameBytes(bytes + 10) / SECTOR_BYTES;
+				const count = (disk.writes.at(-1) ?? 0) / SECTOR_BYTES;
 				fc.pre(sectors.slice(0, count).some((kept) => !kept));
 				const { records, repairs } = Log.open(after, { owner: OWNER }, listen());
 				expect(records).toEqual(batches.flat());
@@ -59,13 +59,13 @@ describe('a torn frame', () => {
 		const after = disk.losePower(() => sector++ === 0);
 		const { log: next, repairs } = Log.open(after, { owner: OWNER }, listen());
 		expect(repairs).toEqual([{ file: name(1), offset: SECTOR_BYTES, bytes: SECTOR_BYTES }]);
-		appendEach(next, after, [[accepted(3, SEGMENT_BYTES - 300)], [accepted(4)]]);
+		appendEach(next, after, [[accepted(3, SEGMENT_BYTES - 400)], [accepted(4)]]);
 		expect(readHeader(after.read(name(2)), 0, addressOf(readManifest(after), 2))?.sequence).toBe(2);
 		const { records, remains } = readLog(
 			after.losePower(() => false),
 			OWNER,
 		);
-		expect(records).toEqual([accepted(1), accepted(3, SEGMENT_BYTES - 300), accepted(4)]);
+		expect(records).toEqual([accepted(1), accepted(3, SEGMENT_BYTES - 400), accepted(4)]);
 		expect(remains).toEqual([]);
 	});
 
@@ -92,7 +92,7 @@ describe('a torn frame', () => {
 		};
 
 		test.each([
-			['is in the next segment', [[accepted(3, SEGMENT_BYTES - 300)], [accepted(4)]], 1],
+			['is in the next segment', [[accepted(3, SEGMENT_BYTES - 400)], [accepted(4)]], 1],
 			['is over its first sector, and another in the next segment', [[accepted(3)], [accepted(4, 3500)]], 1],
 			['is over its first sector, and others over the rest', [[accepted(3)], [accepted(4)], [accepted(5)]], 0],
 		])('is not in the way when the disk has it again, and the next frame %s', (_where, batches, repaired) => {

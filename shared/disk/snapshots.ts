@@ -1,0 +1,102 @@
+/**
+ * The snapshots of a log: the one that the manifest notes, and the next one while it is written. A crash at any point
+ * leaves the one or the other, never none and never both.
+ */
+import type { Slot } from '../paxos/message.ts';
+import { type Disk, NoRoomError } from './disk.ts';
+import type { LogState, ManifestNotes } from './notes.ts';
+import { SnapshotEncoder, type SnapshotNote, type SnapshotSubject, snapshotName } from './snapshot-file.ts';
+
+/** Not called where the log ends before. `NoRoomError`: the disk has no room, and the snapshot is abandoned. */
+export type SnapshotDone = (lack: NoRoomError | null) => void;
+
+/** Writes one snapshot, beside the log. After `finish`, `abandon` or a lack of room nothing more may be called. */
+export interface SnapshotWriter {
+	readonly through: Slot;
+	/**
+	 * Adds a payload, which must stay as it is until `done`. It is on the disk then.
+	 *
+	 * @throws RangeError the payload is empty, or larger than `PAYLOAD_BYTES_MAX`
+	 */
+	append(payload: Uint8Array, done: SnapshotDone): void;
+	/** Makes it the snapshot of the log, durably, in the place of the one before, which is removed afterwards. */
+	finish(done: SnapshotDone): void;
+	/** Removes what was written. */
+	abandon(): void;
+}
+
+export class Snapshots {
+	readonly #disk: Disk;
+	readonly #notes: ManifestNotes;
+	readonly #log: LogState;
+	/** The one that is being written. */
+	#next: Slot | null = null;
+
+	constructor(disk: Disk, notes: ManifestNotes, log: LogState) {
+		this.#disk = disk;
+		this.#notes = notes;
+		this.#log = log;
+	}
+
+	/** The one that is durable. */
+	get note(): SnapshotNote | null {
+		return this.#notes.now.snapshot;
+	}
+
+	/** @throws RangeError another one is being written, or the log has one through this slot or a later one */
+	begin(subject: SnapshotSubject): SnapshotWriter {
+		const { through } = subject;
+		if (this.#next !== null) throw new RangeError(`the snapshot through slot ${this.#next} is being written already`);
+		if (through <= (this.note?.through ?? 0)) {
+			throw new RangeError(`there is a snapshot through slot ${this.note?.through} already, and not ${through}`);
+		}
+		this.#next = through;
+		const name = snapshotName(through);
+		const encoder = new SnapshotEncoder(subject);
+		const next =
+			(done: SnapshotDone, act: () => void) =>
+			(error: Error | null): void => {
+				if (error instanceof NoRoomError) {
+					if (this.#next !== through) return;
+					this.abandon();
+					return done(error);
+				}
+				if (this.#log.succeeded(error) && this.#next === through) act();
+			};
+		return {
+			through,
+			append: (payload, done) =>
+				this.#disk.append(
+					name,
+					encoder.payload(payload),
+					next(done, () => done(null)),
+				),
+			finish: (done) => {
+				const { bytes, note } = encoder.end();
+				const noted = next(done, () => this.#note(note, done));
+				const written = next(done, () => this.#disk.publish(name, noted));
+				this.#disk.append(name, bytes, written);
+			},
+			abandon: () => {
+				if (this.#next === through) this.abandon();
+			},
+		};
+	}
+
+	/** Abandons the snapshot that is being written, if there is one. */
+	abandon(): void {
+		if (this.#next === null) return;
+		this.#disk.abandon(snapshotName(this.#next));
+		this.#next = null;
+	}
+
+	/** The file is published. */
+	#note(snapshot: SnapshotNote, done: SnapshotDone): void {
+		const before = this.note;
+		this.#notes.write({ snapshot }, () => {
+			this.#next = null;
+			if (before) this.#disk.remove(snapshotName(before.through), (error) => this.#log.succeeded(error));
+			done(null);
+		});
+	}
+}
