@@ -160,6 +160,8 @@ export class TestNode {
 	readonly url: string;
 	readonly #swarm: Swarm;
 	#program: Program | null = null;
+	/** The process that has said that the node listens. */
+	#listening: Program | null = null;
 
 	constructor(swarm: Swarm, id: string, port: number) {
 		this.#swarm = swarm;
@@ -188,8 +190,16 @@ export class TestNode {
 	/** Starts the process without waiting for anything. */
 	launch(options?: RunOptions): Program {
 		const args = ['node', this.id, '--config', this.#swarm.configFile];
-		this.#program = this.#swarm.program(args, options);
-		return this.#program;
+		const program = this.#swarm.program(args, options);
+		this.#program = program;
+		program.printed(new RegExp(`^${this.id} ready `, 'm')).then(
+			() => {
+				this.#listening = program;
+			},
+			// A node that ends before is noticed where the test waits for it.
+			() => undefined,
+		);
+		return program;
 	}
 
 	/** Starts the process by another program, such as a tracer: its arguments come before the node's own. */
@@ -207,6 +217,8 @@ export class TestNode {
 		const program = this.#running();
 		await until(`${this.id} is ready`, async () => {
 			if (!program.isRunning) throw new Error(`${this.id} ended`);
+			// Requests that nothing answers would only slow down the nodes that start.
+			if (this.#listening !== program) return undefined;
 			return (await this.fetch('/readyz')).ok || undefined;
 		}).catch((error: unknown) => {
 			throw new Error(`${this.id} did not get ready:\n${this.#swarm.transcript()}`, { cause: error });
