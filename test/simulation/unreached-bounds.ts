@@ -79,7 +79,9 @@ export const BOUNDS: readonly Unreached[] = [
 				},
 				'function resize<T extends Hashed>(table: Table<T>, slotsCount: number): void {',
 			],
+			'shared/store/sorted.ts': ['return item < items.length ? { chunk, item } : { chunk: chunk + 1, item: 0 };'],
 			'shared/store/tombstones.ts': [
+				'oldest.goneRevision = revision;',
 				'this.#indexOf(oldest).delete(oldest);',
 				'this.#droppedThrough = Math.max(this.#droppedThrough, oldest.modifyRevision);',
 				'if (goneCount <= GONE_MAX || goneCount <= this.size) return;',

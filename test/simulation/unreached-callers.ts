@@ -188,6 +188,55 @@ export const CALLERS: readonly Unreached[] = [
 		},
 	},
 	{
+		why: 'The world saves the states of its stores in one step, and they are small. `test/store/cut.test.ts` writes large cuts while commands go on.',
+		files: {
+			'shared/bytes/bytes.ts': [
+				'if (length > PART_BYTES_BY_HAND_MAX) return this.raw(bytes.subarray(start, end));',
+				'if (unit > 0x7f) return this.bytes(toUtf8(text));',
+				'const text = fromUtf8(this.#bytes.subarray(from, this.#at));',
+				{ 'text(): string {': ['return text;'] },
+			],
+			'shared/bytes/text.ts': ['bytes += unit <= 0x7ff || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;'],
+			'shared/store/client-cut.ts': [
+				'get keptBytes(): number {',
+				'changes(client: ClientEntry): void {',
+				'leaves(client: ClientEntry): void {',
+				'#awaits({ usedAt }: ClientEntry): boolean {',
+				'#kept(image: ClientImage): ClientImage {',
+				'if (left !== undefined && left.usedAt < next.usedAt) {',
+				'this.#changed.delete(next);',
+				{ '#nextImage(): ClientImage | undefined {': ['this.#keptBytes -= bytesOf(image);', 'return image;'] },
+				'add(image: ClientImage): void {',
+				'removeFirst(): void {',
+				'function bytesOf({ outcomes }: ClientImage): number {',
+			],
+			'shared/store/client-table.ts': [
+				'if (this.#cut !== null) this.#cut.changes(client);',
+				'if (this.#cut !== null) this.#cut.leaves(client);',
+				'openCut(): ClientsCut {',
+				'get cutBytes(): number {',
+				'closeCut(): void {',
+			],
+			'shared/store/cut.ts': [
+				'get isClosed(): boolean {',
+				"if (this.#isClosed) throw new Error('the cut is closed');",
+				'close(): void {',
+				'if (items.length > 0 && bytes > bytesGoal) return items;',
+			],
+			'shared/store/restore.ts': [
+				'if (kind === PART.clients && this.#ofClientLeft > 0) return this.#readOutcomes(from);',
+				'if (this.#ofClientLeft > 0) return;',
+			],
+			'shared/store/store.ts': [
+				'outcomeOf(client: string, sequence: number): Result | undefined {',
+				'registrationOf(client: string): Result | undefined {',
+				'cut(): Cut {',
+				'get cutBytes(): number {',
+				'become(other: Store): void {',
+			],
+		},
+	},
+	{
 		why: 'Only tests and the explorer call them.',
 		files: {
 			'shared/paxos/value.ts': ['export function batchValue(commands: Uint8Array): Value {'],
