@@ -181,6 +181,48 @@ describe('a disk', () => {
 		expect(answers).toEqual(Array.from({ length: 20 }, (_, call) => call));
 	});
 
+	it('has done, or not, what was on its way when the process ended, and has nothing that was not published', () => {
+		const outcomes = new Map<string, Set<string>>();
+		for (let seed = 1; seed <= 50; seed++) {
+			for (const call of ['publish', 'rename', 'remove'] as const) {
+				const { disk, runtime, runAll } = setUp(seed);
+				disk.append('made', new Uint8Array(600), () => undefined);
+				runAll();
+				if (call === 'publish') disk.publish('made', () => expect.unreachable());
+				else if (call === 'rename') disk.rename('log', 'moved', () => expect.unreachable());
+				else disk.remove('log', () => expect.unreachable());
+				disk.crash({ now: 0, at: () => undefined }, seed % 2 === 0);
+				disk.crash(runtime, false);
+				outcomes.set(call, (outcomes.get(call) ?? new Set()).add(disk.list().join()));
+			}
+		}
+		expect([...outcomes].map(([call, lists]) => [call, [...lists].sort()])).toEqual([
+			['publish', ['log', 'log,made']],
+			['rename', ['log', 'moved']],
+			['remove', ['', 'log']],
+		]);
+	});
+
+	it('has no room for what is appended where it is full, until something is removed', () => {
+		const { disk, runAll } = setUp(3);
+		disk.freeBytes = 700;
+		const errors: (string | undefined)[] = [];
+		const append = () => disk.append('made', new Uint8Array(600), (error) => errors.push(error?.message));
+		append();
+		append();
+		append();
+		disk.abandon('made');
+		append();
+		runAll();
+		expect(errors).toEqual([undefined, 'the disk is full', 'the disk is full', undefined]);
+		disk.publish('made', () => undefined);
+		runAll();
+		expect([disk.freeBytes, disk.list().length]).toEqual([100, 2]);
+		disk.remove('made', () => undefined);
+		runAll();
+		expect(disk.freeBytes).toBe(700);
+	});
+
 	it('says so when a flush fails and when it is full', () => {
 		const { disk, runAll } = setUp(3);
 		const errors: (string | undefined)[] = [];
@@ -197,10 +239,13 @@ describe('a disk', () => {
 		const owner = 'n1';
 		let happened = 0;
 		for (let seed = 1; seed <= 40; seed++) {
-			const { disk, runAll } = setUp(seed, newLogFiles(owner, 16 * 512));
-			const { disk: other, runAll: runOther } = setUp(seed, newLogFiles('n2', 16 * 512));
-			writeLog(disk, owner, runAll);
-			writeLog(other, 'n2', runOther);
+			// The log of every other seed is trimmed, and its files are used again.
+			const isTrimmed = seed % 2 === 0;
+			const segmentBytes = (isTrimmed ? 6 : 16) * 512;
+			const { disk, runAll } = setUp(seed, newLogFiles(owner, segmentBytes));
+			const { disk: other, runAll: runOther } = setUp(seed, newLogFiles('n2', segmentBytes));
+			writeLog(disk, owner, runAll, isTrimmed);
+			writeLog(other, 'n2', runOther, isTrimmed);
 			const { length } = readLog(disk, owner).records;
 			const whole = disk.save();
 			const files = damaged(how, disk, other, new Random(seed));
@@ -216,7 +261,7 @@ describe('a disk', () => {
 });
 
 /** Some thirty frames, noted now and then. */
-function writeLog(disk: SimulatedDisk, owner: string, runAll: () => void): void {
+function writeLog(disk: SimulatedDisk, owner: string, runAll: () => void, isTrimmed: boolean): void {
 	const handlers = {
 		durable: () => undefined,
 		failed: () => undefined,
@@ -233,5 +278,10 @@ function writeLog(disk: SimulatedDisk, owner: string, runAll: () => void): void 
 		runAll();
 		if (slot % 7 === 0) log.tend();
 		runAll();
+		if (!isTrimmed || slot % 10 !== 0 || slot === 30) continue;
+		const writer = log.beginSnapshot({ swarm: 'swarm', through: slot - 5 });
+		writer.append(new Uint8Array(100), () => writer.finish(() => log.trim(slot)));
+		runAll();
 	}
+	expect(log.bytes / 512).toBe(isTrimmed ? 18 : 30);
 }
