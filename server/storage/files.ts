@@ -10,10 +10,14 @@
  */
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { useNativeCrc32 } from '../../shared/disk/crc32.ts';
 import { type Disk, type Done, type FilePart, NoRoomError } from '../../shared/disk/disk.ts';
 import { FileChanges, HALF_MADE } from './file-changes.ts';
+import { nativeCrc32 } from './native-crc32.ts';
 import { OpenFiles } from './open-files.ts';
 import { Pace } from './pace.ts';
+
+useNativeCrc32(nativeCrc32);
 
 /** A write of up to so many bytes into the system's memory takes less time than waking a thread for it. */
 const BYTES_WRITTEN_AT_ONCE_MAX = 64 * 1024;

@@ -14,9 +14,9 @@
  * of every sector says whether a frame begins or goes on there, so nothing inside a body, a client's value least of
  * all, can be taken for a frame: not in a torn frame, not in what is left of one.
  *
- * Integers are little-endian and of four bytes, the sums are CRC-32C.
+ * Integers are little-endian and of four bytes, the sums are CRC-32.
  */
-import { crc32c } from './crc32c.ts';
+import { crc32 } from './crc32.ts';
 
 /** What a disk writes whole or not at all. */
 export const SECTOR_BYTES = 512;
@@ -220,7 +220,7 @@ function awayBy(bytes: Uint8Array, offset: number, address: Address): number {
 
 /** The sum begins with a number of the log, so the same bytes have another sum in any other log. */
 function sumOf(bytes: Uint8Array, offset: number, { log }: Address): number {
-	return crc32c(bytes, offset, offset + SUM_AT, log);
+	return crc32(bytes, offset, offset + SUM_AT, log);
 }
 
 /** The sum of sums with one more. It depends on their order too. */

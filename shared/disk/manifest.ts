@@ -11,7 +11,7 @@
 import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
 import { readSlot } from '../paxos/bounds.ts';
 import { CorruptLogError } from './corrupt-log-error.ts';
-import { crc32c } from './crc32c.ts';
+import { crc32 } from './crc32.ts';
 import type { Disk } from './disk.ts';
 import { type Address, SECTOR_BYTES, SEQUENCE_MAX } from './frame.ts';
 import type { SnapshotNote } from './snapshot-file.ts';
@@ -103,7 +103,7 @@ export function writeManifest(manifest: Manifest): Uint8Array {
 	out.bytes(owner);
 	const sector = new Uint8Array(SECTOR_BYTES);
 	sector.set(out.take());
-	new DataView(sector.buffer).setUint32(SUM_AT, crc32c(sector, 0, SUM_AT), true);
+	new DataView(sector.buffer).setUint32(SUM_AT, crc32(sector, 0, SUM_AT), true);
 	return sector;
 }
 
@@ -138,7 +138,7 @@ export function readManifest(disk: Pick<Disk, 'list' | 'read'>): Manifest {
 /** Undefined where the sector is not whole, or holds a number out of its bounds. */
 function readPage(sector: Uint8Array): Manifest | undefined {
 	const sum = new DataView(sector.buffer, sector.byteOffset).getUint32(SUM_AT, true);
-	if (crc32c(sector, 0, SUM_AT) !== sum) return undefined;
+	if (crc32(sector, 0, SUM_AT) !== sum) return undefined;
 	try {
 		const from = new Reader(sector, 0, SUM_AT);
 		if (MAGIC.some((byte) => from.u8() !== byte)) return undefined;
@@ -180,7 +180,7 @@ export function segmentName(segment: number): string {
 
 /** The address of the first sector of a segment. */
 export function addressOf({ owner, segmentBytes }: Manifest, segment: number): Address {
-	return { log: crc32c(bytesOf(owner)), sector: (segment - 1) * (segmentBytes / SECTOR_BYTES) };
+	return { log: crc32(bytesOf(owner)), sector: (segment - 1) * (segmentBytes / SECTOR_BYTES) };
 }
 
 function bytesOf(owner: string): Uint8Array {

@@ -13,7 +13,7 @@ import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
 import { readThrough } from '../paxos/bounds.ts';
 import type { Slot } from '../paxos/message.ts';
 import { CorruptLogError } from './corrupt-log-error.ts';
-import { crc32c } from './crc32c.ts';
+import { crc32 } from './crc32.ts';
 import type { Disk } from './disk.ts';
 
 /** "pxs", and the format. */
@@ -265,7 +265,7 @@ function sumOf(
 	to: number,
 	{ before, length }: { readonly before: number; readonly length: number },
 ): number {
-	return crc32c(bytes, from, to, (before ^ length) >>> 0);
+	return crc32(bytes, from, to, (before ^ length) >>> 0);
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -28,8 +28,8 @@ export const DISK_MUTANTS: readonly Mutant[] = [
 		'return 0;',
 		[
 			FRAME,
-			'return crc32c(bytes, offset, offset + SUM_AT, log);',
-			'return crc32c(bytes, offset, offset + SUM_AT, log & 0);',
+			'return crc32(bytes, offset, offset + SUM_AT, log);',
+			'return crc32(bytes, offset, offset + SUM_AT, log & 0);',
 		],
 	),
 	one(
