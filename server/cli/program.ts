@@ -1,14 +1,11 @@
-/** The commands of `paxos-swarm`, with their options and help. Each command is carried out by the file of its name. */
+/**
+ * The commands of `paxos-swarm`, with their options and help. Each command is carried out by the file of its name, which
+ * is loaded only where the command is run.
+ */
 import { Command, CommanderError, Option } from 'commander';
-import { swarmJsonSchema } from '../config.ts';
-import { init } from './init.ts';
-import { del, get, put } from './key-value.ts';
 import { slotNumber, wholeNumber, withDataDir, withEndpoint, withServe } from './options.ts';
-import { propose } from './propose.ts';
 import { reasonOf } from './reason.ts';
-import { status } from './status.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
-import { up } from './up.ts';
 
 /** The file of this program. */
 export interface ProgramFile {
@@ -80,7 +77,7 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.description('start every node of swarm.json, each in a process of its own, until Ctrl-C')
 		.option('--memory', 'keep nothing on disk: a throw-away swarm, whose stopped nodes never rejoin')
 		.addHelpText('after', example('up --base-port 7201', 'five nodes at the ports 7201 to 7205'))
-		.action((options) => ended(up(options, terminal, path)));
+		.action(async (options) => ended((await import('./up.ts')).up(options, terminal, path)));
 
 	withServe(program.command('node'))
 		.argument('<id>', 'the node of swarm.json to run')
@@ -89,14 +86,13 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.addOption(new Option('--memory').hideHelp())
 		.addOption(new Option('--launched').hideHelp())
 		.addHelpText('after', example('node n3', 'the node n3 in this terminal'))
-		// The server is loaded only here, because the other commands do not need it.
 		.action(async (id, options) => ended((await import('./node.ts')).node(id, options, terminal)));
 
 	withDataDir(program.command('init'))
 		.description('make the data folders of all nodes: the identity of a new swarm')
 		.option('--force', 'also where there are some: all that the swarm remembers is lost')
 		.addHelpText('after', example('init --data-dir /var/lib/swarm', 'new folders, one for each node'))
-		.action((options) => ended(init(options, terminal)));
+		.action(async (options) => ended((await import('./init.ts')).init(options, terminal)));
 
 	withData(program.command('put'), 'KEY VALUE')
 		.argument('<key>')
@@ -107,7 +103,7 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.option('--json', 'say what happened as JSON')
 		.addHelpText('after', example('put color red', 'writes "red" under "color"'))
 		.addHelpText('after', '  paxos-swarm put color -- -5s   what begins with "-" goes behind "--"')
-		.action((key, value, options) => ended(put(key, value, options, terminal)));
+		.action(async (key, value, options) => ended((await import('./key-value.ts')).put(key, value, options, terminal)));
 
 	withData(program.command('get'), 'KEY')
 		.argument('<key>')
@@ -115,7 +111,7 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.option('--stale', 'as the node that answers has it: perhaps an old one, but also without a quorum')
 		.option('--json', 'with its indexes and flags, as the HTTP API has it')
 		.addHelpText('after', example('get color', 'prints "red"'))
-		.action((key, options) => ended(get(key, options, terminal)));
+		.action(async (key, options) => ended((await import('./key-value.ts')).get(key, options, terminal)));
 
 	withData(program.command('del'), 'KEY')
 		.argument('<key>')
@@ -123,7 +119,7 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.option('--cas <index>', 'only if its ModifyIndex is this', wholeNumber)
 		.option('--json', 'say what happened as JSON')
 		.addHelpText('after', example('del color', '"color" is gone'))
-		.action((key, options) => ended(del(key, options, terminal)));
+		.action(async (key, options) => ended((await import('./key-value.ts')).del(key, options, terminal)));
 
 	withData(program.command('propose'), 'KEY VALUE')
 		.argument('<key>')
@@ -138,19 +134,22 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.option('--slot <slot>', 'with --route self: contest this slot', slotNumber)
 		.option('--json', 'the answer as JSON')
 		.addHelpText('after', example('propose color red --at n4 --route self', 'prepare and accept from n4'))
-		.action((key, value, options) => ended(propose(key, value, options, terminal)));
+		.action(async (key, value, options) =>
+			ended((await import('./propose.ts')).propose(key, value, options, terminal)),
+		);
 
 	withEndpoint(program.command('status'))
 		.description('show every node as it sees itself')
 		.option('--json', 'all of it as JSON')
 		.addHelpText('after', example('status', 'a line for each node, and who leads'))
-		.action((options) => ended(status(options, terminal)));
+		.action(async (options) => ended((await import('./status.ts')).status(options, terminal)));
 
 	program
 		.command('schema')
 		.description('print the JSON Schema of swarm.json')
 		.addHelpText('after', example('schema > swarm.schema.json', 'for editors'))
-		.action(() => {
+		.action(async () => {
+			const { swarmJsonSchema } = await import('../config.ts');
 			terminal.stdout.write(`${JSON.stringify(swarmJsonSchema(), null, 2)}\n`);
 		});
 
