@@ -6,7 +6,11 @@ import type { Random } from './random.ts';
 
 export interface Bounds {
 	readonly calls: Partial<CallLimits>;
+	/** Of every node that has none of its own. */
 	readonly replica: ReplicaLimits;
+	/** Of each node, by its index. Older plans lack this. */
+	readonly replicas?: readonly ReplicaLimits[];
+	/** All nodes have the same, because they decide about the state. */
 	readonly store: ClientLimits;
 }
 
@@ -14,10 +18,26 @@ export const USUAL_BOUNDS: Bounds = { calls: {}, replica: REPLICA_LIMITS, store:
 
 /** The share of seeds in which a bound is small, for each bound. */
 const SMALL = 0.3;
+/** The share of seeds in which each node has bounds of its own. */
+const OF_EACH = 0.5;
 
-export function drawBounds(random: Random): Bounds {
+/** @param nodes the number of nodes */
+export function drawBounds(random: Random, nodes: number): Bounds {
 	const small = <T>(values: readonly T[], usual: T): T => (random.chance(SMALL) ? random.pick(values) : usual);
-	const inFlightMax = small([2, 3, 8], REPLICA_LIMITS.inFlightMax);
+	const drawReplica = (): ReplicaLimits => ({
+		...REPLICA_LIMITS,
+		connectionsMax: small([2, 4], REPLICA_LIMITS.connectionsMax),
+		inFlightMax: small([2, 3, 8], REPLICA_LIMITS.inFlightMax),
+		unsentBytesMax: small([1, 200], REPLICA_LIMITS.unsentBytesMax),
+		unreadBytesMax: small([400, 4_000], REPLICA_LIMITS.unreadBytesMax),
+		frameBytesFull: small([40, 400], REPLICA_LIMITS.frameBytesFull),
+		submittedBytesMax: small([6_500, 12_000], REPLICA_LIMITS.submittedBytesMax),
+		proposalBytesMax: small([100, 1_000], REPLICA_LIMITS.proposalBytesMax),
+		commandsMax: small([1, 2, 6], REPLICA_LIMITS.commandsMax),
+	});
+	const replica = drawReplica();
+	const replicas = random.chance(OF_EACH) ? Array.from({ length: nodes }, drawReplica) : undefined;
+	const inFlightMax = Math.min(...(replicas ?? [replica]).map((each) => each.inFlightMax));
 	const outcomesMax = 4 * inFlightMax;
 	return {
 		calls: {
@@ -27,17 +47,8 @@ export function drawBounds(random: Random): Bounds {
 			batchBytesFull: small([60, 500], REPLICA_LIMITS.frameBytesFull),
 			readKeysMax: Math.min(inFlightMax, small([1, 3], 4096)),
 		},
-		replica: {
-			...REPLICA_LIMITS,
-			connectionsMax: small([2, 4], REPLICA_LIMITS.connectionsMax),
-			inFlightMax,
-			unsentBytesMax: small([1, 200], REPLICA_LIMITS.unsentBytesMax),
-			unreadBytesMax: small([400, 4_000], REPLICA_LIMITS.unreadBytesMax),
-			frameBytesFull: small([40, 400], REPLICA_LIMITS.frameBytesFull),
-			submittedBytesMax: small([6_500, 12_000], REPLICA_LIMITS.submittedBytesMax),
-			proposalBytesMax: small([100, 1_000], REPLICA_LIMITS.proposalBytesMax),
-			commandsMax: small([2, 6], REPLICA_LIMITS.commandsMax),
-		},
+		replica,
+		...(replicas && { replicas }),
 		store: {
 			...CLIENT_LIMITS,
 			clientsMax: small([3, 6, 10], CLIENT_LIMITS.clientsMax),
@@ -45,4 +56,9 @@ export function drawBounds(random: Random): Bounds {
 			outcomesOfAllMax: small([2 * outcomesMax], CLIENT_LIMITS.outcomesOfAllMax),
 		},
 	};
+}
+
+/** The bounds of one node, by its index. */
+export function replicaLimits({ replica, replicas }: Bounds, node: number): ReplicaLimits {
+	return replicas?.[node] ?? replica;
 }

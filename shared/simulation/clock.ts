@@ -23,10 +23,11 @@ export const STEADY_ERROR_MAX = 0.005;
 const WORLD_BEGINS_MS = 1_763_889_731_000;
 
 export class Clock {
-	/** A timer of 1 ms takes so many milliseconds of the world. */
-	pace = 1;
 	/** The relative error of the wall clock. With 0.01 it gains a second in a hundred. */
 	drift = 0;
+	/** How often the pace was changed. */
+	paceChanges = 0;
+	#pace = 1;
 	#offsetUs: number;
 	readonly #resolutionUs: number;
 	readonly #steadyError: number;
@@ -37,6 +38,16 @@ export class Clock {
 		this.#steadyError = steadyError;
 		this.#resolutionUs = resolutionUs;
 		this.#offsetUs = Math.round(offsetMs * US_PER_MS);
+	}
+
+	/** A timer of 1 ms takes so many milliseconds of the world. */
+	get pace(): number {
+		return this.#pace;
+	}
+
+	set pace(pace: number) {
+		this.#pace = pace;
+		this.paceChanges++;
 	}
 
 	wallTime(now: Instant): WallTime {

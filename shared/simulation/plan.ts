@@ -62,7 +62,7 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 		regime,
 		links: drawLinks(random),
 		clocks: { spreadMs: random.pick([0, 1, 2_000]), resolutionUs: random.pick([1, 1, 1_000, 16_000, 1_000_000]) },
-		bounds: drawBounds(new Random(seed, 0x626f756e)),
+		bounds: drawBounds(new Random(seed, 0x626f756e), nodes),
 		sockets: drawSockets(new Random(seed, 0x736f636b)),
 		frames: new Random(seed, 0x6672616d).pick([0, 0.5, 1, 1]),
 		openSlotsMax: random.pick([1, 2, 8, 64]),

@@ -8,6 +8,7 @@ import type { Message, Slot } from '../paxos/message.ts';
 import { FRAMES_BEHIND_MAX, PutBackError } from '../replica/memory.ts';
 import { Replica } from '../replica/replica.ts';
 import type { ReplicaFact, ReplicaRuntime, ReplicaTimer } from '../replica/runtime.ts';
+import { replicaLimits } from './bounds.ts';
 import { Violation } from './ledger.ts';
 import { NodeMesh } from './mesh.ts';
 import type { SimulatedNode, Surroundings } from './node.ts';
@@ -84,7 +85,7 @@ export class Process implements ReplicaRuntime {
 			store: new WatchedStore(node.index, world),
 			requestMs: REQUEST_MS,
 			linkMs: LINK_MS,
-			limits: world.bounds.replica,
+			limits: replicaLimits(world.bounds, node.index),
 			runtime: this,
 		});
 		this.#planTend();

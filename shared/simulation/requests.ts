@@ -16,6 +16,8 @@ import type { World } from './world.ts';
 
 const TIMEOUT_MIN_MS = 200;
 const TIMEOUT_MAX_MS = 2_500;
+/** The time from the end of a request's limit to its answer. */
+const ANSWER_MS = 100;
 /** No operation of a plan is of this key. */
 export const OWN_KEY = 'served';
 /** A call that was not answered is made again after so long. */
@@ -47,6 +49,7 @@ export class Requests {
 			this.#world.note(node.id, `request: ${planned.kind} ${planned.key} ${planned.value} by ${planned.route}`);
 		}
 		this.#world.later(node, this.#world.now, 'frame', () => {
+			this.#mustEnd(call, node);
 			if (operation === null) return this.#read(call, process, timeoutMs);
 			const options = { ...this.#routeOf(planned, process), timeoutMs };
 			if (process.agent.view().leader.node !== '') this.#world.counters.writesAsked++;
@@ -74,6 +77,24 @@ export class Requests {
 				this.#calls.unknown(call);
 			}
 		}
+	}
+
+	/**
+	 * The node answers the request, or refuses it, unless its process has ended. The time limit is the longest of any
+	 * request, because the latest limit of a batch holds for all commands in it.
+	 */
+	#mustEnd(call: Call, node: SimulatedNode): void {
+		const { pauses, clock } = node;
+		const { pace, paceChanges } = clock;
+		const limitMs = Math.max(1, pace) * TIMEOUT_MAX_MS + ANSWER_MS;
+		const at = this.#world.now + Math.ceil(limitMs * US_PER_MS);
+		this.#world.later(node, at, 'frame', () => {
+			if (call.isSettled || node.process?.isEnded) return;
+			// A process that stood still, or whose timers became slower, has the whole time once more.
+			if (node.pauses !== pauses || clock.paceChanges !== paceChanges) return this.#mustEnd(call, node);
+			const { kind, value } = call.planned;
+			throw new Violation('RequestsEnd', `${node.id} has not answered the ${kind} of ${value} in ${limitMs} ms`);
+		});
 	}
 
 	#routeOf({ route, value }: PlannedOperation, { agent }: Process): Pick<SubmitOptions, 'route' | 'contest'> {

@@ -3,7 +3,7 @@
 import { sameBytes } from '../bytes/bytes.ts';
 import { PaxosAgent } from '../paxos/agent.ts';
 import { restoredStore } from '../store/restore.ts';
-import { USUAL_BOUNDS } from './bounds.ts';
+import { replicaLimits, USUAL_BOUNDS } from './bounds.ts';
 import { CALL_MS_MAX, Clients } from './clients.ts';
 import { USUAL_CLOCKS } from './clock.ts';
 import type { Counters } from './counters.ts';
@@ -122,7 +122,8 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 	world.run((PLAN.healMs + progressMs) * US_PER_MS);
 	const [first] = silent;
 	if (first) throw new Violation('Progress', `${first.id} answers nothing ${progressMs} ms after all faults ended`);
-	if (alive.length * world.bounds.replica.connectionsMax >= LOAD.clients) clients.askUntilServed(alive);
+	const places = alive.map(({ index }) => replicaLimits(world.bounds, index).connectionsMax);
+	if (places.reduce((sum, each) => sum + each, 0) >= LOAD.clients) clients.askUntilServed(alive);
 	world.run(Math.max(PLAN.endMs, PLAN.healMs + progressMs + SETTLE_MS) * US_PER_MS);
 	if (clients.waitingCount > 0) world.run(world.now + CALL_MS_MAX * US_PER_MS);
 	if (clients.waitingCount > 0)

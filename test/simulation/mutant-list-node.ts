@@ -128,5 +128,12 @@ export const NODE_MUTANTS: readonly Mutant[] = [
 		'if (!isLeaving && stillMs <= STILL_MS_MAX) return;',
 		'if (stillMs <= STILL_MS_MAX) return;',
 	),
+	one(
+		0,
+		'a proposal whose time is over is not given up',
+		SUBMISSIONS,
+		'this.#proposer.withdraw(proposed.id);',
+		'void proposed;',
+	),
 	one(0, 'a node that stops leaves reads without an answer', REPLICA, '		this.#barriers.stop();\n', ''),
 ];
