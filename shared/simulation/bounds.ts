@@ -10,6 +10,8 @@ export interface Bounds {
 	readonly replica: ReplicaLimits;
 	/** Of each node, by its index. Older plans lack this. */
 	readonly replicas?: readonly ReplicaLimits[];
+	/** The size of a segment of each log. Older plans lack this. */
+	readonly segmentBytes?: number;
 	/** All nodes have the same, because they decide about the state. */
 	readonly store: ClientLimits;
 }
@@ -18,6 +20,20 @@ export const USUAL_BOUNDS: Bounds = { calls: {}, replica: REPLICA_LIMITS, store:
 
 /** The share of seeds in which a bound is small, for each bound. */
 const SMALL = 0.3;
+/**
+ * So small that a run fills many segments, and large enough for what clients hand in while there is no leader: a record
+ * has to fit into a segment.
+ */
+export const SEGMENT_BYTES = 128 * 1024;
+/**
+ * The same where proposals are small too, so that logs move from segment to segment all the time. A leader puts up to
+ * 16 KiB of proposals into one slot.
+ */
+const SMALL_SEGMENT_BYTES = 32 * 1024;
+/** The share of seeds with small segments, and the bounds of a batch and of a proposal in these. */
+const SMALL_SEGMENTS = 0.15;
+const SMALL_BATCH_BYTES = 500;
+const SMALL_PROPOSAL_BYTES = 1_000;
 /** The share of seeds in which each node has bounds of its own. */
 const OF_EACH = 0.5;
 
@@ -35,26 +51,36 @@ export function drawBounds(random: Random, nodes: number): Bounds {
 		proposalBytesMax: small([100, 1_000], REPLICA_LIMITS.proposalBytesMax),
 		commandsMax: small([1, 2, 6], REPLICA_LIMITS.commandsMax),
 	});
-	const replica = drawReplica();
-	const replicas = random.chance(OF_EACH) ? Array.from({ length: nodes }, drawReplica) : undefined;
-	const inFlightMax = Math.min(...(replicas ?? [replica]).map((each) => each.inFlightMax));
+	const usual = drawReplica();
+	const each = random.chance(OF_EACH) ? Array.from({ length: nodes }, drawReplica) : undefined;
+	const inFlightMax = Math.min(...(each ?? [usual]).map((limits) => limits.inFlightMax));
 	const outcomesMax = 4 * inFlightMax;
+	const calls = {
+		// A node with less room than the client believes refuses, and the client asks again.
+		inFlightMax: random.chance(0.8) ? inFlightMax : REPLICA_LIMITS.inFlightMax,
+		callsMax: small([6, 12], 1_048_576),
+		batchBytesFull: small([60, 500], REPLICA_LIMITS.frameBytesFull),
+		readKeysMax: Math.min(inFlightMax, small([1, 3], 4096)),
+	};
+	const store = {
+		...CLIENT_LIMITS,
+		clientsMax: small([3, 6, 10], CLIENT_LIMITS.clientsMax),
+		outcomesMax: small([outcomesMax], CLIENT_LIMITS.outcomesMax),
+		outcomesOfAllMax: small([2 * outcomesMax], CLIENT_LIMITS.outcomesOfAllMax),
+	};
+	if (!random.chance(SMALL_SEGMENTS)) {
+		return { calls, replica: usual, ...(each && { replicas: each }), segmentBytes: SEGMENT_BYTES, store };
+	}
+	const withSmallProposals = (limits: ReplicaLimits): ReplicaLimits => ({
+		...limits,
+		proposalBytesMax: Math.min(limits.proposalBytesMax, SMALL_PROPOSAL_BYTES),
+	});
 	return {
-		calls: {
-			// A node with less room than the client believes refuses, and the client asks again.
-			inFlightMax: random.chance(0.8) ? inFlightMax : REPLICA_LIMITS.inFlightMax,
-			callsMax: small([6, 12], 1_048_576),
-			batchBytesFull: small([60, 500], REPLICA_LIMITS.frameBytesFull),
-			readKeysMax: Math.min(inFlightMax, small([1, 3], 4096)),
-		},
-		replica,
-		...(replicas && { replicas }),
-		store: {
-			...CLIENT_LIMITS,
-			clientsMax: small([3, 6, 10], CLIENT_LIMITS.clientsMax),
-			outcomesMax: small([outcomesMax], CLIENT_LIMITS.outcomesMax),
-			outcomesOfAllMax: small([2 * outcomesMax], CLIENT_LIMITS.outcomesOfAllMax),
-		},
+		calls: { ...calls, batchBytesFull: Math.min(calls.batchBytesFull, SMALL_BATCH_BYTES) },
+		replica: withSmallProposals(usual),
+		...(each && { replicas: each.map(withSmallProposals) }),
+		segmentBytes: SMALL_SEGMENT_BYTES,
+		store,
 	};
 }
 

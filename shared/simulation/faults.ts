@@ -141,6 +141,9 @@ const FOR_GOOD = 0.3;
 /** The share of late links that come together with a node that crashes again and again. */
 const LATE_WITH_CRASHES = 0.5;
 
+/** One in so many absurd messages comes to a process that has just begun. */
+const ABSURD_AT_START = 4;
+
 /** For how long a leader stops, and how often. Each stop is shorter than most election timeouts. */
 const RHYTHMS = [
 	{ stopMs: 400, everyMs: 800 },
@@ -203,6 +206,7 @@ export function drawFaults(random: Random, nodes: number, regime: Regime): Fault
 		faults.push('isForGood' in drawn ? { ...drawn, isForGood: isLost } : drawn);
 		const last = faults.at(-1) as Fault;
 		if (last.kind === 'crash') faults.push(...drawRelapses(random, last, crashesAgain));
+		if (last.kind === 'absurd' && last.which % ABSURD_AT_START === 0) faults.push(newLife(last));
 		if (last.kind === 'late' && random.chance(LATE_WITH_CRASHES)) faults.push(...drawShortLives(random, last));
 		// Several faults come at the same time.
 		if (random.chance(0.3)) atMs -= Math.round(FAULT_EVERY_MS * 0.9);
@@ -237,6 +241,12 @@ function drawRelapses(random: Random, first: Crash, crashesAgain: number): Crash
 		relapses.push({ ...first, atMs, downMs });
 	}
 	return relapses;
+}
+
+/** The receiver of an absurd message has just begun, so that it has nothing to compare the numbers with. */
+function newLife({ atMs, to }: Extract<Fault, { kind: 'absurd' }>): Crash {
+	const downMs = 5;
+	return { kind: 'crash', node: to, atMs: atMs - downMs - 1, downMs };
 }
 
 /** A node that lives just long enough to ask for something, again and again, while answers to it are late. */

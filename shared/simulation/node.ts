@@ -11,7 +11,7 @@ import type { AgentConfig } from '../paxos/config.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Message, Slot } from '../paxos/message.ts';
 import type { ReplicaTimer } from '../replica/runtime.ts';
-import type { Bounds } from './bounds.ts';
+import { type Bounds, SEGMENT_BYTES } from './bounds.ts';
 import { Clock, type ClockTaste, STEADY_ERROR_MAX } from './clock.ts';
 import type { Counters } from './counters.ts';
 import type { Damage } from './damage.ts';
@@ -21,9 +21,6 @@ import { type Ledger, Violation } from './ledger.ts';
 import { Process } from './process.ts';
 import { Random } from './random.ts';
 import type { Instant } from './schedule.ts';
-
-/** Small, so that a run fills many, but with room for all that clients hand in while there is no leader. */
-const SEGMENT_BYTES = 128 * 1024;
 
 /** Of 1: a crash of the machine, not of the process alone. */
 const LOSES_POWER = 0.7;
@@ -113,7 +110,7 @@ export class SimulatedNode {
 		const { spreadMs, resolutionUs } = world.clocks;
 		const steadyError = new Random(seed, 0x73746561, index).between(-STEADY_ERROR_MAX, STEADY_ERROR_MAX);
 		this.clock = new Clock(this.random.between(-spreadMs, spreadMs), resolutionUs, steadyError);
-		const files = newLogFiles(config.id, SEGMENT_BYTES);
+		const files = newLogFiles(config.id, world.bounds.segmentBytes ?? SEGMENT_BYTES);
 		this.disk = new SimulatedDisk(new Random(seed, 0x6469736b, index), this.#diskRuntime(), files);
 	}
 
