@@ -10,6 +10,8 @@ export interface Bounds {
 	readonly replica: ReplicaLimits;
 	/** Of each node, by its index. Older plans lack this. */
 	readonly replicas?: readonly ReplicaLimits[];
+	/** How long a node cares for what a client of its door asks, milliseconds. Older plans lack this. */
+	readonly requestMs?: number;
 	/** The size of a segment of each log. Older plans lack this. */
 	readonly segmentBytes?: number;
 	/** All nodes have the same, because they decide about the state. */
@@ -17,6 +19,8 @@ export interface Bounds {
 }
 
 export const USUAL_BOUNDS: Bounds = { calls: {}, replica: REPLICA_LIMITS, store: CLIENT_LIMITS };
+
+export const REQUEST_MS = 2_000;
 
 /** The share of seeds in which a bound is small, for each bound. */
 const SMALL = 0.3;
@@ -68,8 +72,11 @@ export function drawBounds(random: Random, nodes: number): Bounds {
 		outcomesMax: small([outcomesMax], CLIENT_LIMITS.outcomesMax),
 		outcomesOfAllMax: small([2 * outcomesMax], CLIENT_LIMITS.outcomesOfAllMax),
 	};
-	if (!random.chance(SMALL_SEGMENTS)) {
-		return { calls, replica: usual, ...(each && { replicas: each }), segmentBytes: SEGMENT_BYTES, store };
+	const hasSmallSegments = random.chance(SMALL_SEGMENTS);
+	// A door may give a batch up long before its client does, which sends it again.
+	const requestMs = small([100, 400], REQUEST_MS);
+	if (!hasSmallSegments) {
+		return { calls, replica: usual, ...(each && { replicas: each }), requestMs, segmentBytes: SEGMENT_BYTES, store };
 	}
 	const withSmallProposals = (limits: ReplicaLimits): ReplicaLimits => ({
 		...limits,
@@ -79,6 +86,7 @@ export function drawBounds(random: Random, nodes: number): Bounds {
 		calls: { ...calls, batchBytesFull: Math.min(calls.batchBytesFull, SMALL_BATCH_BYTES) },
 		replica: withSmallProposals(usual),
 		...(each && { replicas: each.map(withSmallProposals) }),
+		requestMs,
 		segmentBytes: SMALL_SEGMENT_BYTES,
 		store,
 	};

@@ -8,7 +8,7 @@ import type { Message, Slot } from '../paxos/message.ts';
 import { FRAMES_BEHIND_MAX, PutBackError } from '../replica/memory.ts';
 import { Replica } from '../replica/replica.ts';
 import type { ReplicaFact, ReplicaRuntime, ReplicaTimer } from '../replica/runtime.ts';
-import { replicaLimits } from './bounds.ts';
+import { REQUEST_MS, replicaLimits } from './bounds.ts';
 import { Violation } from './ledger.ts';
 import { NodeMesh } from './mesh.ts';
 import type { SimulatedNode, Surroundings } from './node.ts';
@@ -19,8 +19,6 @@ import { WatchedStore } from './watched-store.ts';
 const TURN_MAX_US = 500;
 /** See `Log.tend`. */
 const TEND_EVERY_US = 1000 * US_PER_MS;
-/** How long a node cares for what a client of its door asks, milliseconds. */
-const REQUEST_MS = 2_000;
 /** A link is made within this, where nothing keeps it from being made. */
 const LINK_MS = 100;
 
@@ -83,7 +81,7 @@ export class Process implements ReplicaRuntime {
 				: new WatchedAgent(node.index, this.agent, invariants),
 			log: new WatchedLog(this, log, ledger, world.canary),
 			store: new WatchedStore(node.index, world),
-			requestMs: REQUEST_MS,
+			requestMs: world.bounds.requestMs ?? REQUEST_MS,
 			linkMs: LINK_MS,
 			limits: replicaLimits(world.bounds, node.index),
 			runtime: this,
