@@ -6,10 +6,26 @@ export const CALLERS: readonly Unreached[] = [
 		why: 'No replica cuts, takes or sends a snapshot yet, and none trims its log. `test/storage/trim.test.ts` and `test/storage/snapshot-file.test.ts` do.',
 		files: {
 			'shared/disk/frame.ts': [
-				"if (awayBy(bytes, offset, address) !== 0) return 'elsewhere';",
 				'export function isOfEarlierUse(bytes: Uint8Array, offset: number, address: Address, limits: EarlierUse): boolean {',
 			],
+			'shared/disk/carried.ts': [
+				"if (this.#promised.node !== '') records.push({ kind: 'promised', ballot: this.#promised });",
+				"if (this.#chosenThrough > 0) records.push({ kind: 'chosen', through: this.#chosenThrough });",
+			],
+			'shared/disk/manifest.ts': [
+				'out.maybe(manifest.snapshot, ({ through, bytes, sum }) => {',
+				'snapshot: from.maybe(() => ({ through: readSlot(from), bytes: from.int(), sum: from.int() })),',
+			],
+			'shared/disk/recover.ts': [
+				'const noted = snapshot ? snapshotName(snapshot.through) : null;',
+				'if (noted !== null && !names.includes(noted)) {',
+				'const leftovers = names.filter((name) => isSnapshotName(name) && name !== noted);',
+				'there.delete(name);',
+				'leftovers.push(name);',
+				'if (!isLeft(bytes, at, { segment, address, manifest })) return false;',
+			],
 			'shared/disk/log.ts': [
+				'for (const name of leftovers) this.#disk.remove(name, (error) => this.#succeeded(error));',
 				'get bytes(): number {',
 				'get snapshot(): SnapshotNote | null {',
 				'beginSnapshot(subject: SnapshotSubject): SnapshotWriter {',
@@ -30,6 +46,10 @@ export const CALLERS: readonly Unreached[] = [
 				'#note(snapshot: SnapshotNote, done: SnapshotDone): void {',
 			],
 		},
+	},
+	{
+		why: 'The world has no routine of a runtime for checksums. `test/storage/crc32.test.ts` has one.',
+		files: { 'shared/disk/crc32.ts': ['export function useNativeCrc32(native: Crc32): void {'] },
 	},
 	{
 		why: 'No client of the world aborts a call. `test/client/signal.test.ts` and `limits.test.ts` do.',
