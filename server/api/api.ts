@@ -13,7 +13,7 @@ import type { ReplicaService } from '../replica/service.ts';
 import { answerNothing, answerText, HttpError } from './answer.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { type HealthView, healthRoutes } from './health.ts';
-import { type Headers, isKv, KV_HEADERS, kvHandler } from './kv.ts';
+import { type Headers, isKv, isPlainWrite, kvHandler, setKvHeaders } from './kv.ts';
 import type { LongReadLimits } from './long-reads.ts';
 import { statusRoutes } from './status.ts';
 
@@ -66,11 +66,20 @@ export function createApi(options: ApiOptions): RequestListener {
 	const pageHeaders = securityHeaders(doors);
 	return (req, res) => {
 		const ofKv = isKv(req.url as string);
-		for (const [name, value] of ofKv ? KV_HEADERS : pageHeaders) res.setHeader(name, value);
+		if (ofKv && isPlainWrite(req)) return answerKv(req, res);
+		if (ofKv) setKvHeaders(res);
+		else for (const [name, value] of pageHeaders) res.setHeader(name, value);
 		if (isPreflight(req, res)) return;
-		if (ofKv) kv(req, res).catch((error) => answerError(res, error, options.onError));
+		if (ofKv) answerKv(req, res);
 		else app(req, res);
 	};
+
+	function answerKv(req: IncomingMessage, res: ServerResponse): void {
+		kv(req, res).catch((error) => {
+			if (!res.headersSent) setKvHeaders(res);
+			answerError(res, error, options.onError);
+		});
+	}
 }
 
 function healthOf({ service, isDraining, lagMs }: ApiOptions): HealthView {

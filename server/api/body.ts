@@ -18,8 +18,9 @@ export function readBody(req: IncomingMessage, bytesMax: number): Promise<Uint8A
 		const announced = Number(req.headers['content-length'] ?? 0);
 		if (announced > bytesMax) return refuse(announced);
 		req.on('data', keep);
-		req.once('end', () => resolve(Buffer.concat(chunks, bytes)));
-		req.once('close', () => {
+		// These come once, and `on` takes less time than `once`.
+		req.on('end', () => resolve(Buffer.concat(chunks, bytes)));
+		req.on('close', () => {
 			if (!req.complete) reject(new HttpError(400, 'The request was cut off.'));
 		});
 

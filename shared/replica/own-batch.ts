@@ -12,6 +12,8 @@ export type OnAnswer = (answer: SubmitAnswer) => void;
 /** One operation until it is answered. It has a deadline of its own only while it waits for a batch. */
 export class Command extends Limited {
 	readonly operation: Operation;
+	/** At least as many as the operation takes when it is written. */
+	readonly bytes: number;
 	readonly options: SubmitOptions;
 	readonly answer: OnAnswer;
 	/** The monotonic time at which its time limit is over, milliseconds. */
@@ -21,6 +23,7 @@ export class Command extends Limited {
 	constructor(
 		owner: { overdue(command: Command): void },
 		operation: Operation,
+		bytes: number,
 		options: SubmitOptions,
 		endsMs: number,
 		answer: OnAnswer,
@@ -28,6 +31,7 @@ export class Command extends Limited {
 		super();
 		this.#owner = owner;
 		this.operation = operation;
+		this.bytes = bytes;
 		this.options = options;
 		this.endsMs = endsMs;
 		this.answer = answer;

@@ -69,9 +69,10 @@ export class OwnClient implements Submitter {
 	}
 
 	submit(operation: Operation, options: SubmitOptions, answer: OnAnswer): void {
-		const refusal = this.#refusal(operation);
+		const bytes = sizeOf(operation);
+		const refusal = this.#refusal(bytes);
 		if (refusal !== null) return answer({ outcome: 'refused', ...refusal, attempts: [] });
-		this.#wait(new Command(this, operation, options, this.#runtime.nowMs() + options.timeoutMs, answer));
+		this.#wait(new Command(this, operation, bytes, options, this.#runtime.nowMs() + options.timeoutMs, answer));
 	}
 
 	/**
@@ -144,7 +145,7 @@ export class OwnClient implements Submitter {
 		command.answer({ outcome: 'refused', ...NOT_REGISTERED, attempts: [] });
 	}
 
-	#refusal(operation: Operation): Refusal | null {
+	#refusal(bytes: number): Refusal | null {
 		if (this.#stopped) return STOPPING;
 		const [oldest] = this.#batches;
 		const ahead = oldest === undefined ? 0 : this.#sequence + 1 - oldest.first;
@@ -152,18 +153,18 @@ export class OwnClient implements Submitter {
 		if (ahead + this.#waiting.size >= commandsMax) {
 			return { why: 'overloaded', detail: `${commandsMax} commands wait already` };
 		}
-		return this.#submissions.refusal(this.#waitingBytes + sizeOf(operation));
+		return this.#submissions.refusal(this.#waitingBytes + bytes);
 	}
 
 	#wait(command: Command): void {
 		this.#waiting.add(command);
-		this.#waitingBytes += sizeOf(command.operation);
+		this.#waitingBytes += command.bytes;
 		this.#runtime.soon();
 	}
 
 	#take(command: Command): void {
 		this.#waiting.delete(command);
-		this.#waitingBytes -= sizeOf(command.operation);
+		this.#waitingBytes -= command.bytes;
 		this.#deadlines.remove(command);
 	}
 
@@ -221,7 +222,7 @@ export class OwnClient implements Submitter {
 		for (const command of [...this.#waiting]) {
 			this.#take(command);
 			const isAlone = command.options.route === 'self';
-			const isTooMuch = this.#writer.length + sizeOf(command.operation) > this.#submissions.limits.proposalBytesMax;
+			const isTooMuch = this.#writer.length + command.bytes > this.#submissions.limits.proposalBytesMax;
 			if (together.length > 0 && (isAlone || isTooMuch)) {
 				this.#submitTogether(together);
 				together = [];
