@@ -129,6 +129,42 @@ describe('a submitted command', () => {
 		expect(world.submitOwn('leader', 500)).toMatchObject([{ outcome: 'refused', why: 'stopping' }]);
 	});
 
+	it('goes on by an earlier copy of it that has more time, where a later one ends', () => {
+		const world = new World(1);
+		const told: string[] = [];
+		const submitter: Submitter = {
+			result: () => void told.push('result'),
+			settled: ({ options }) => void told.push(`settled ${options.timeoutMs}`),
+			ended: ({ options }, { kind }) => void told.push(`${kind} ${options.timeoutMs}`),
+		};
+		world.submissions.listen('twice', submitter);
+		const identity = { client: 'twice', sequence: 1, receivedThrough: 0 };
+		for (const timeoutMs of [500, 100]) {
+			const bytes = encodeCommand(identity, { kind: 'registerClient', client: 'twice' });
+			const options = { route: 'leader', contest: 0, timeoutMs } as const;
+			world.submissions.submit(new Batch(submitter, 'twice', 1, 1, options, bytes));
+			world.turn();
+		}
+		const [first] = world.loop.proposals.keys() as Iterable<ProposalId>;
+		world.passMs(101);
+		expect(told).toEqual(['refused 100']);
+		world.loop.choose(first as ProposalId);
+		expect(told).toEqual(['refused 100', 'result', 'settled 500']);
+		expect(world.left()).toMatchObject({ proposals: 0, bytes: 0, deadlines: 0 });
+	});
+
+	it('that is chosen while it is being withdrawn has its answer, and the end of its proposal changes nothing', () => {
+		const world = new World(1);
+		world.register();
+		const answers = world.submitOwn('leader', 500);
+		world.turn();
+		const [id] = world.loop.proposals.keys() as Iterable<ProposalId>;
+		world.loop.choose(id as ProposalId);
+		world.submissions.outcome({ kind: 'withdrawn', proposal: id as ProposalId, left: true });
+		expect(answers).toMatchObject([{ outcome: 'chosen' }]);
+		expect(world.left()).toMatchObject({ proposals: 0, bytes: 0, own: 0, deadlines: 0 });
+	});
+
 	it('is answered where its client is now, also when it has come back and no other result came meanwhile', () => {
 		const { submissions: table } = new World(1);
 		const told: string[] = [];

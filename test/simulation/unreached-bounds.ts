@@ -99,6 +99,10 @@ export const BOUNDS: readonly Unreached[] = [
 		files: {
 			'shared/disk/log.ts': ['if (waitingBytes > WAITING_BYTES_MAX) return false;'],
 			'shared/disk/recover.ts': ['told = offset;', 'yield offset;'],
+			'shared/disk/waiting.ts': [
+				'return this.#batches[0]?.body.length ?? this.#collecting.length;',
+				'if (this.#collected > 0 && this.#collecting.length + bytesMax > this.#bodyBytesGoal) this.#seal();',
+			],
 		},
 	},
 	{

@@ -32,23 +32,34 @@ export const ORDERS: readonly Unreached[] = [
 		},
 	},
 	{
-		why: 'The world asks for them when a call has just been answered, or when nothing waits any more.',
+		why: 'The world asks for it when a call has just been answered.',
 		files: {
 			'shared/client/route.ts': ["return this.#current ? this.#currentNode : '';"],
-			'shared/replica/barriers.ts': ['return this.#waiting.size + (this.#asked?.size ?? 0);'],
-			'shared/replica/own-client.ts': ['for (const batch of this.#batches) count += batch.commands.length;'],
 		},
 	},
 	{
-		why: 'The order of events is rare. `clocks`, `elections` and `rules.test.ts` in `test/paper` and `test/replica/submissions.test.ts` bring it about.',
+		why: 'The order of events is rare. `clocks`, `cuts`, `elections` and `rules.test.ts` in `test/paper` and `test/replica/submissions.test.ts` bring it about.',
 		files: {
+			'shared/paxos/campaign.ts': ['if (report && isWhole(report)) return false;'],
 			'shared/paxos/clocks.ts': [
+				'if (!this.believes(ballot)) return;',
 				'if (sameBallot(ballot, this.state.disbelieved)) return;',
 				'return { ms: Math.min(Math.max(quorumMs ?? 0, WRITTEN_MS), WALL_MS_MAX), ns: 0 };',
 			],
-			'shared/paxos/handover.ts': ['if (heir === null) return;'],
 			'shared/paxos/leadership.ts': ["else if (!proposed) this.propose(slot, value, 'reported', [], ballot);"],
 			'shared/replica/submissions.ts': [
+				{ '#end(id: ProposalId, end: BatchEnd): void {': ['if (!proposed) return;'] },
+				{
+					'#unlist(batch: Batch): boolean {': [
+						'let listed = client?.batches.get(batch.last) ?? null;',
+						'if (!client || listed === null) return false;',
+						'else client.batches.set(batch.last, batch.copy);',
+						'while (listed.copy !== null && listed.copy !== batch) listed = listed.copy;',
+						'if (listed.copy === null) return false;',
+						'listed.copy = batch.copy;',
+						'return true;',
+					],
+				},
 				'this.#bytes -= chargeOf(batch.bytes);',
 				"batch.submitter.ended(batch, { kind: 'refused', ...STOPPING });",
 			],
