@@ -3,10 +3,9 @@
  * swarm of real processes with a real disk. It prints the same fields as the load programs of rivals, so that the figures
  * can be compared.
  */
-import { WebSocket } from 'ws';
-import { SwarmClient } from '../../shared/client/client.ts';
-import type { ClientSocket } from '../../shared/client/socket.ts';
+import type { SwarmClient } from '../../shared/client/client.ts';
 import { Swarm } from '../process/swarm.ts';
+import { connected, keyOf, putter, run } from './clients.ts';
 import { Progress } from './progress.ts';
 
 export interface LoadOptions {
@@ -35,8 +34,6 @@ export interface LoadResult {
 	readonly p99Ms: number;
 }
 
-/** The time limit of a call. The largest values take seconds when hundreds of clients write them. */
-const CALL_MAX_MS = 120_000;
 /**
  * The number of clients and of connections of the warm-up. A fresh process is compiled under load only, which takes some
  * ten seconds. After the warm-up come a few puts that are made like the measured ones.
@@ -100,62 +97,6 @@ async function warmUp(nodes: readonly string[], { warmUp, keys }: LoadOptions): 
 	} finally {
 		for (const client of all) client.close();
 	}
-}
-
-function connected(nodes: readonly string[], connections: number): SwarmClient[] {
-	return Array.from({ length: connections }, () => new SwarmClient({ nodes, connect, timeoutMs: CALL_MAX_MS }));
-}
-
-function putter(keys: number, size: number): (client: SwarmClient, i: number) => Promise<unknown> {
-	const values = new Values(size);
-	return (client, i) => client.put(keyOf(i % keys), values.next());
-}
-
-/** Runs `workers` workers, each with one request outstanding, until `total` requests were made. */
-async function run(
-	all: readonly SwarmClient[],
-	workers: number,
-	total: number,
-	one: (client: SwarmClient, i: number) => Promise<unknown>,
-): Promise<void> {
-	let next = 0;
-	const worker = async (client: SwarmClient): Promise<void> => {
-		for (let i = next++; i < total; i = next++) await one(client, i);
-	};
-	await Promise.all(Array.from({ length: workers }, (_, at) => worker(all[at % all.length] as SwarmClient)));
-}
-
-/**
- * A mask of zeros saves a pass over every byte. Masks protect proxies from bytes that pages choose, and this is no
- * page.
- */
-function connect(url: string): ClientSocket {
-	const generateMask = (mask: Buffer): void => void mask.fill(0);
-	return new WebSocket(url, { perMessageDeflate: false, skipUTF8Validation: true, generateMask });
-}
-
-/** Makes values each of which differs from the last one, because a write of the same value would change nothing. */
-class Values {
-	readonly #bytes: Uint8Array;
-	#count = 0;
-
-	constructor(size: number) {
-		this.#bytes = new Uint8Array(size).fill('x'.charCodeAt(0));
-	}
-
-	/** The next value. It is overwritten by the next call. */
-	next(): Uint8Array {
-		let rest = ++this.#count;
-		for (let i = 0; i < this.#bytes.length && rest > 0; i++) {
-			this.#bytes[i] = rest;
-			rest >>>= 8;
-		}
-		return this.#bytes;
-	}
-}
-
-function keyOf(number: number): string {
-	return `key${String(number).padStart(7, '0')}`;
 }
 
 function hundredths(value: number): number {

@@ -8,6 +8,7 @@ import { floor } from './floor.ts';
 import { growth } from './growth.ts';
 import { http } from './http.ts';
 import { load } from './load.ts';
+import { soak } from './soak.ts';
 
 const program = new Command('npm run bench --').description('Measures a swarm of real nodes on this machine.');
 
@@ -59,6 +60,19 @@ program
 	.option('--warm-up <count>', 'puts before each row is measured', wholeNumber, 300_000)
 	.option('--json', 'a line of JSON for each row')
 	.action(growth);
+
+program
+	.command('soak')
+	.description('overwrites without end: the size of the folders and processes; and how long a start takes afterwards')
+	.option('--total <count>', 'puts', positive, 2_000_000)
+	.option('--every <count>', 'puts between two looks', positive, 500_000)
+	.option('--clients <count>', 'requests outstanding', positive, 256)
+	.option('--connections <count>', 'that they share', positive, 16)
+	.option('--nodes <count>', 'members of the swarm', positive, 3)
+	.option('--size <bytes>', 'of a value', positive, 128)
+	.option('--keys <count>', 'different keys', positive, 10_000)
+	.option('--json', 'lines of JSON')
+	.action(soak);
 
 await program.parseAsync();
 

@@ -1,0 +1,103 @@
+/**
+ * Overwrites the same keys without end, and shows that neither the data folders nor the memory of the nodes grow with the
+ * number of writes. Then it kills all nodes, and measures how long they take to be ready again.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Swarm, type TestNode } from '../process/swarm.ts';
+import { connected, putter, run } from './clients.ts';
+
+export interface SoakOptions {
+	/** The number of puts. */
+	readonly total: number;
+	/** Figures are taken after so many puts, again and again. */
+	readonly every: number;
+	readonly clients: number;
+	readonly connections: number;
+	readonly nodes: number;
+	/** The bytes of a value. */
+	readonly size: number;
+	/** The number of different keys. */
+	readonly keys: number;
+	readonly json?: true;
+}
+
+interface Figures {
+	readonly puts: number;
+	readonly putsPerSecond: number;
+	/** Of the node that has most. */
+	readonly folderMiB: number;
+	readonly memoryMiB: number;
+	/** The slots that the node which has trimmed least keeps no more. */
+	readonly trimmedThrough: number;
+}
+
+const MIB = 1024 * 1024;
+
+export async function soak(options: SoakOptions): Promise<void> {
+	const { total, every, clients, connections, keys, size, json } = options;
+	const swarm = await Swarm.create({ size: options.nodes });
+	const say = (line: string, figures: object): void => {
+		process.stdout.write(json ? `${JSON.stringify({ bench: 'soak', ...figures })}\n` : `${line}\n`);
+	};
+	try {
+		await swarm.start();
+		const all = connected(
+			swarm.nodes.map(({ url }) => url),
+			connections,
+		);
+		const put = putter(keys, size);
+		for (let puts = 0; puts < total; ) {
+			const count = Math.min(every, total - puts);
+			const startedMs = performance.now();
+			await run(all, clients, count, put);
+			puts += count;
+			const seconds = (performance.now() - startedMs) / 1000;
+			const figures = await figuresOf(swarm.nodes, puts, Math.round(count / seconds));
+			say(describe(figures), figures);
+		}
+		for (const client of all) client.close();
+		await Promise.all(swarm.nodes.map((node) => node.kill()));
+		const startedMs = performance.now();
+		await swarm.start();
+		const readyMs = Math.round(performance.now() - startedMs);
+		say(`all nodes were killed, and were ready again after ${readyMs} ms`, { readyMs });
+	} finally {
+		await swarm.dispose();
+	}
+}
+
+async function figuresOf(nodes: readonly TestNode[], puts: number, putsPerSecond: number): Promise<Figures> {
+	const trimmed = await Promise.all(
+		nodes.map(async (node) => {
+			const status = (await (await node.fetch('/v1/swarm')).json()) as { trimmedThrough: number };
+			return status.trimmedThrough;
+		}),
+	);
+	return {
+		puts,
+		putsPerSecond,
+		folderMiB: Math.round(Math.max(...nodes.map(folderBytes)) / MIB),
+		memoryMiB: Math.round(Math.max(...nodes.map(memoryBytes)) / MIB),
+		trimmedThrough: Math.min(...trimmed),
+	};
+}
+
+function folderBytes(node: TestNode): number {
+	const folder = join(node.folder, 'log');
+	return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+}
+
+/** The memory of the process that is in use, as Linux tells it; 0 elsewhere. */
+function memoryBytes({ pid }: TestNode): number {
+	try {
+		const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+		return Number(kib ?? 0) * 1024;
+	} catch {
+		return 0;
+	}
+}
+
+function describe({ puts, putsPerSecond, folderMiB, memoryMiB, trimmedThrough }: Figures): string {
+	return `${puts} puts, ${putsPerSecond}/s; the largest folder ${folderMiB} MiB, the largest process ${memoryMiB} MiB; trimmed through slot ${trimmedThrough}`;
+}
