@@ -56,6 +56,10 @@ function lineOf(fact: RawFact): { level: 'debug' | 'info' | 'warn'; text: string
 		case 'state':
 			// The end of a trouble has the same level as its beginning, so that a reader of warnings sees both.
 			return { level: 'warn', text: fact.detail };
+		case 'snapshot':
+			return { level: fact.what === 'abandoned' ? 'warn' : 'info', text: fact.detail };
+		case 'installed':
+			return { level: 'info', text: `has taken over a snapshot: it knows every slot through ${fact.through}` };
 		case 'clockSkew':
 			return { level: 'warn', text: skewText(fact.peer, fact.aheadMs) };
 		case 'promised':

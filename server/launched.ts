@@ -57,5 +57,6 @@ export function isChildMessage(message: unknown): message is ChildMessage {
 function isProgress(progress: unknown): progress is StartProgress {
 	if (typeof progress !== 'object' || progress === null) return false;
 	const { doing, count, percent } = progress as Partial<Record<keyof StartProgress, unknown>>;
-	return (doing === 'reading' || doing === 'applying') && typeof count === 'number' && typeof percent === 'number';
+	const isKnown = doing === 'restoring' || doing === 'reading' || doing === 'applying';
+	return isKnown && typeof count === 'number' && typeof percent === 'number';
 }

@@ -156,6 +156,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			mesh,
 			requestMs: config.timings.requestMs,
 			linkMs: LINK_MS,
+			logBytesMin: config.logMiB * 1024 * 1024,
 			malformed: (from, why) => malformed('client', from, why),
 			fatal: (error) => {
 				const reason = home.reasonOf(error);

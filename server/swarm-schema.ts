@@ -5,6 +5,7 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
 import { MEMBERS_MAX } from '../shared/paxos/quorum.ts';
+import { SNAPSHOT_LIMITS } from '../shared/replica/snapshots.ts';
 import { countOf, must, shortJson } from './config-errors.ts';
 import { ANY_ADDRESS } from './doors.ts';
 
@@ -20,6 +21,10 @@ export const ADVERTISE_RULE =
 export const ALLOWED_HOST_RULE = 'must be a host, with a port or without, such as "swarm.example" or "10.1.2.3:8101"';
 const ALLOWED_HOSTS_MAX = 64;
 const ALLOWED_HOSTS_RULE = `must be a list of at most ${ALLOWED_HOSTS_MAX} hosts`;
+const MIB = 1024 * 1024;
+const DEFAULT_LOG_MIB = SNAPSHOT_LIMITS.logBytesMin / MIB;
+const LOG_MIB_MAX = 65_536;
+const LOG_RULE = `must be a whole number of MiB from 1 to ${LOG_MIB_MAX}`;
 const PORT_RULE = `must be a whole number from 1 to ${PORT_MAX}`;
 
 const nodeSchema = z
@@ -123,6 +128,15 @@ export const swarmSchema = z
 				.min(1, must('must be the path of a folder'))
 				.meta({ description: 'The folder that holds a folder with the log of each node. Relative to this file.' })
 				.default('data'),
+			logMiB: z
+				.int(must(LOG_RULE))
+				.min(1, must(LOG_RULE))
+				.max(LOG_MIB_MAX, must(LOG_RULE))
+				.meta({
+					description:
+						'In MiB. A node whose log is larger than this, and larger than its last snapshot, takes a snapshot and trims the log.',
+				})
+				.default(DEFAULT_LOG_MIB),
 			allowedHosts: z
 				.array(
 					z.string(must(ALLOWED_HOST_RULE)).refine(isAllowedHost, must(ALLOWED_HOST_RULE)),

@@ -10,7 +10,7 @@
 import type { Ballot, NodeId } from './paxos/ballot.ts';
 import { ballotToText } from './paxos/ballot.ts';
 import type { AgentFact } from './paxos/fact.ts';
-import type { Message } from './paxos/message.ts';
+import type { Message, SnapshotPart } from './paxos/message.ts';
 import { commandsOf, type Value } from './paxos/value.ts';
 import { describeValue, type ValueSummary } from './store/describe.ts';
 
@@ -68,6 +68,20 @@ export type RuntimeFact<B = BallotText, V = ValueSummary> =
 			/** For people: the rest of a sentence that begins with the node. */
 			readonly detail: string;
 	  }
+	/** What becomes of this node's snapshots. */
+	| {
+			readonly kind: 'snapshot';
+			/**
+			 * `cut`: a snapshot is taken and is being written. `written`: it is durable. `abandoned`: it will not be. `trimmed`:
+			 * the log keeps no slot up to `through`. `sending`, `receiving`: another node gets the snapshot of this one, or this
+			 * node gets that of another.
+			 */
+			readonly what: 'cut' | 'written' | 'abandoned' | 'trimmed' | 'sending' | 'receiving';
+			/** The snapshot holds, or the log lacks, every slot up to here. */
+			readonly through: number;
+			/** For people: the rest of a sentence that begins with the node. */
+			readonly detail: string;
+	  }
 	| { readonly kind: 'flushed'; readonly records: number; readonly bytes: number; readonly ms: number }
 	| { readonly kind: 'applied'; readonly through: number; readonly revision: number };
 
@@ -106,10 +120,16 @@ function summaryOf(value: Value): ValueSummary {
 	return summary;
 }
 
+/** The bytes of a part are no commands, and nobody reads them. */
+function partOf(part: SnapshotPart): SnapshotPart<ValueSummary> {
+	return { ...part, bytes: { digest: '', bytes: part.bytes.length, commands: 0, text: 'part of a snapshot' } };
+}
+
 function rewrite(raw: unknown): unknown {
 	if (raw === null || typeof raw !== 'object') return raw;
 	if (raw instanceof Uint8Array) return summaryOf(raw);
 	if (Array.isArray(raw)) return raw.map(rewrite);
+	if ('kind' in raw && raw.kind === 'snapshotPart') return partOf(raw as SnapshotPart);
 	if ('ms' in raw && 'ns' in raw && 'node' in raw) return ballotToText(raw as Ballot);
 	return Object.fromEntries(Object.entries(raw).map(([key, value]) => [key, rewrite(value)]));
 }

@@ -60,6 +60,8 @@ export interface NodeSnapshot {
 	readonly leader: BallotText;
 	readonly chosenThrough: Slot;
 	readonly appliedThrough: Slot;
+	/** The node keeps no slot up to here any more: its snapshot stands for them. */
+	readonly trimmedThrough: Slot;
 	readonly revision: number;
 	/** The most recent slots, at most 64, in slot order. */
 	readonly slots: readonly SlotView[];

@@ -27,6 +27,7 @@ export function groupOf(fact: Fact): FactGroup {
 			return 'nack';
 		case 'chosen':
 		case 'fetching':
+		case 'installed':
 			return 'chosen';
 		case 'role':
 		case 'pollHeld':
@@ -43,6 +44,7 @@ export function groupOf(fact: Fact): FactGroup {
 		case 'flushed':
 		case 'applied':
 		case 'disk':
+		case 'snapshot':
 		case 'state':
 			return 'disk';
 	}
@@ -78,6 +80,8 @@ export function factText(fact: Fact, names: BallotNames): string {
 			return `does not campaign: ${list(fact.hearing)} still hear${fact.hearing.length === 1 ? 's' : ''} a leader, ${list(fact.silent)} not`;
 		case 'fetching':
 			return `fetches slots ${fact.slot} to ${fact.through} from ${fact.from}`;
+		case 'installed':
+			return `has taken over a snapshot, and so knows every slot through ${fact.through}`;
 		case 'clockSkew':
 			return skewText(fact.peer, fact.aheadMs);
 		case 'ignored':
@@ -95,6 +99,7 @@ export function factText(fact: Fact, names: BallotNames): string {
 		case 'flushed':
 			return `flushed ${fact.records} record${fact.records === 1 ? '' : 's'}, ${fact.bytes} B in ${fact.ms.toFixed(2)} ms`;
 		case 'disk':
+		case 'snapshot':
 		case 'state':
 			return fact.detail;
 		case 'applied':
@@ -153,6 +158,10 @@ function messageText(message: JsonMessage, names: BallotNames): string {
 			return `read ${message.round} at slot ${message.slot}`;
 		case 'digest':
 			return `digest of its state after slot ${message.slot}`;
+		case 'snapshotAsk':
+			return message.through === 0 ? 'send me your snapshot' : `snapshot from byte ${message.offset}`;
+		case 'snapshotPart':
+			return `snapshot through slot ${message.through}, ${message.bytes.bytes} of ${message.bytesOfAll} bytes`;
 	}
 }
 

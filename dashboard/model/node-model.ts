@@ -33,6 +33,8 @@ export class NodeModel {
 	leader: BallotText = '';
 	chosenThrough: Slot = 0;
 	appliedThrough: Slot = 0;
+	/** The node keeps no slot up to here any more: its snapshot stands for them. */
+	trimmedThrough: Slot = 0;
 	revision = 0;
 	/** The most recent slots by number, in no order. */
 	readonly slots = new Map<Slot, SlotView>();
@@ -65,6 +67,7 @@ export class NodeModel {
 		this.leader = snapshot.leader;
 		this.chosenThrough = snapshot.chosenThrough;
 		this.appliedThrough = snapshot.appliedThrough;
+		this.trimmedThrough = snapshot.trimmedThrough;
 		this.revision = snapshot.revision;
 		this.slots.clear();
 		this.lastAccepted = null;
@@ -135,6 +138,11 @@ export class NodeModel {
 				this.appliedThrough = fact.through;
 				this.revision = fact.revision;
 				return;
+			case 'installed':
+				this.chosenThrough = Math.max(this.chosenThrough, fact.through);
+				return this.#trim(fact.through);
+			case 'snapshot':
+				return fact.what === 'trimmed' ? this.#trim(fact.through) : undefined;
 			case 'campaign':
 				this.#campaign = {
 					ballot: fact.ballot,
@@ -176,6 +184,11 @@ export class NodeModel {
 			case 'state':
 				return;
 		}
+	}
+
+	#trim(through: Slot): void {
+		this.trimmedThrough = Math.max(this.trimmedThrough, through);
+		for (const slot of this.slots.keys()) if (slot <= through) this.slots.delete(slot);
 	}
 
 	#put(view: SlotView): void {

@@ -32,6 +32,7 @@ function Card({ node, names }: { node: NodeModel; names: BallotNames }) {
 			data-role={node.isUp ? node.role : 'unknown'}
 			data-promised={node.isUp ? node.promised : undefined}
 			data-chosen-through={node.isUp ? node.chosenThrough : undefined}
+			data-trimmed-through={node.isUp ? node.trimmedThrough : undefined}
 			data-seq={node.isUp ? node.seq : undefined}
 		>
 			<h3>
@@ -66,6 +67,12 @@ function Known({ node, names }: { node: NodeModel; names: BallotNames }) {
 				<span class="muted"> · revision </span>
 				<span class="mono">{node.revision}</span>
 			</Row>
+			{node.trimmedThrough > 0 && (
+				<Row term="in its snapshot">
+					<span class="muted">slots through </span>
+					<span class="mono">{node.trimmedThrough}</span>
+				</Row>
+			)}
 		</dl>
 	);
 }

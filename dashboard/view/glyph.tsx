@@ -37,11 +37,13 @@ export function glyphOf(kind: MessageKind): GlyphKind {
 			return kind;
 		case 'decisions':
 		case 'trimmed':
+		case 'snapshotPart':
 			return 'learn';
 		case 'heartbeat':
 		case 'handOver':
 		case 'poll':
 		case 'fetch':
+		case 'snapshotAsk':
 		case 'forward':
 		case 'readAsk':
 		case 'digest':

@@ -161,6 +161,8 @@ function glyphOfFact(fact: Fact): GlyphKind {
 			return 'nack';
 		case 'chosen':
 		case 'fetching':
+		case 'installed':
+		case 'snapshot':
 		case 'applied':
 			return 'learn';
 		case 'role':

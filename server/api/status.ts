@@ -25,6 +25,8 @@ export interface SwarmStatus {
 	readonly ballot: BallotText;
 	readonly chosenThrough: number;
 	readonly appliedThrough: number;
+	/** The log of this node keeps no slot up to here: its snapshot stands for them. 0 for none. */
+	readonly trimmedThrough: number;
 	readonly revision: number;
 	readonly keys: number;
 	/** In what the state of this node is not that of others, though no majority can say who is wrong; null for nothing. */
@@ -123,6 +125,7 @@ function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmSta
 		ballot: ballotToText(view.leader),
 		chosenThrough: view.chosenThrough,
 		appliedThrough: view.appliedThrough,
+		trimmedThrough: view.trimmedThrough,
 		revision: store.revision,
 		keys: store.keysCount,
 		stateFault: view.stateFault,

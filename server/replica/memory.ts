@@ -2,12 +2,17 @@
  * Reads a node's log back and makes its agent from it, while the event loop goes on. Nothing is written here. Until it
  * is done, requests may be answered only with the progress.
  */
+import { MalformedError } from '../../shared/bytes/bytes.ts';
+import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import type { Disk } from '../../shared/disk/disk.ts';
 import { type Recovered, readInSteps } from '../../shared/disk/recover.ts';
+import { readSnapshot, type SnapshotNote, type SnapshotStep, snapshotName } from '../../shared/disk/snapshot-file.ts';
 import { PaxosAgent } from '../../shared/paxos/agent.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
 import { LogReplay } from '../../shared/paxos/log.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
+import { StoreRestore } from '../../shared/store/restore.ts';
+import { Store } from '../../shared/store/store.ts';
 import { inSlices } from './slices.ts';
 
 export interface ReadableDisk extends Disk {
@@ -15,10 +20,13 @@ export interface ReadableDisk extends Disk {
 	fetch?(name: string): Promise<void>;
 }
 
-/** The progress of a node that starts: it reads the records of its log, and then applies the slots that were chosen. */
+/**
+ * The progress of a node that starts: it reads the records of its log, restores its snapshot, and applies the slots
+ * behind it.
+ */
 export interface StartProgress {
-	readonly doing: 'reading' | 'applying';
-	/** The number of records read or of slots applied. */
+	readonly doing: 'restoring' | 'reading' | 'applying';
+	/** The number of keys restored, records read or slots applied. */
 	readonly count: number;
 	/** Percent of the whole work. An integer, below 100 before the end. */
 	readonly percent: number;
@@ -27,43 +35,92 @@ export interface StartProgress {
 export interface Memory {
 	readonly recovered: Recovered;
 	readonly agent: PaxosAgent;
+	/** The state after the last slot of the snapshot. */
+	readonly store: Store;
 }
 
-/** The part of the reading, percent. Applying a log takes about four times as long as reading it. */
+export interface MemoryOptions {
+	readonly disk: ReadableDisk;
+	/** The owner of the log on the disk: see `LogOptions`. */
+	readonly logOwner: string;
+	/** The swarm that its snapshot has to be of. */
+	readonly swarmId: string;
+	readonly config: AgentConfig;
+	progress(progress: StartProgress): void;
+}
+
+/** The part of each kind of work, percent. To restore a key or apply a slot takes longer than to read it. */
 const READING_PERCENT = 20;
+const RESTORING_PERCENT = 30;
 /** The number of records in one step of the work, after which the clock is looked at. */
 const RECORDS_OF_STEP = 256;
 
 /** @throws CorruptLogError where the disk holds what this node cannot have written */
-export async function remember(
-	disk: ReadableDisk,
-	logOwner: string,
-	config: AgentConfig,
-	onProgress: (progress: StartProgress) => void,
-): Promise<Memory> {
+export async function remember({ disk, logOwner, swarmId, config, progress }: MemoryOptions): Promise<Memory> {
 	const recovered = await inSlices(readInSteps(disk, logOwner), {
 		between: ({ next, bytes, bytesOfAll, records }) => {
 			const percent = Math.floor((READING_PERCENT * bytes) / bytesOfAll);
-			onProgress({ doing: 'reading', count: records, percent });
+			progress({ doing: 'reading', count: records, percent });
 			return next === null ? undefined : disk.fetch?.(next);
 		},
 		endsSlice: ({ next }) => next !== null,
 	});
-	const replay = new LogReplay(config.slotsAheadMax);
+	const { snapshot } = recovered.manifest;
+	const store = snapshot ? await restore(disk, snapshot, swarmId, progress) : new Store();
+	const replay = new LogReplay(config.slotsAheadMax, snapshot?.through ?? 0);
 	await inSlices(replayRecords(recovered.records, replay), { between: () => undefined });
-	return { recovered, agent: new PaxosAgent(config, replay) };
+	return { recovered, agent: new PaxosAgent(config, replay, snapshot?.through ?? 0), store };
 }
 
-/** @param of the number of slots to apply */
-export function applying(slot: number, of: number): StartProgress {
-	const percent = READING_PERCENT + Math.floor(((99 - READING_PERCENT) * slot) / of);
-	return { doing: 'applying', count: slot, percent };
+/** @param done the number of slots that are applied, of `count` */
+export function applying(done: number, count: number): StartProgress {
+	const before = READING_PERCENT + RESTORING_PERCENT;
+	return { doing: 'applying', count: done, percent: before + Math.floor(((99 - before) * done) / count) };
 }
 
 /** A text such as `42 % done, 8000 records of its log are read`. */
 export function describeStart({ doing, count, percent }: StartProgress): string {
-	const part = doing === 'reading' ? `${count} records of its log are read` : `${count} slots of its log are applied`;
+	const part = {
+		restoring: `${count} keys of its snapshot are restored`,
+		reading: `${count} records of its log are read`,
+		applying: `${count} slots of its log are applied`,
+	}[doing];
 	return `${percent} % done, ${part}`;
+}
+
+/** Reads the snapshot that the log's manifest notes. */
+async function restore(
+	disk: ReadableDisk,
+	note: SnapshotNote,
+	swarmId: string,
+	progress: MemoryOptions['progress'],
+): Promise<Store> {
+	const restored = new StoreRestore();
+	const file = snapshotName(note.through);
+	try {
+		await inSlices(restoring(readSnapshot(disk, note, swarmId), restored), {
+			between: ({ bytes, bytesOfAll }) => {
+				const percent = READING_PERCENT + Math.floor((RESTORING_PERCENT * bytes) / bytesOfAll);
+				progress({ doing: 'restoring', count: restored.keysCount, percent });
+			},
+		});
+		return restored.finish();
+	} catch (error) {
+		// The checksums are right: the file was written so.
+		if (!(error instanceof MalformedError)) throw error;
+		throw new CorruptLogError(`its content is no state of a store: ${error.message}`, {
+			file,
+			offset: 0,
+			cause: error,
+		});
+	}
+}
+
+function* restoring(steps: Iterable<SnapshotStep>, restored: StoreRestore): Generator<SnapshotStep, void> {
+	for (const step of steps) {
+		for (const payload of step.payloads) restored.add(payload);
+		yield step;
+	}
 }
 
 function* replayRecords(records: readonly DurableRecord[], replay: LogReplay): Generator<number, void> {

@@ -17,11 +17,12 @@ import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { ClientDoor } from '../../shared/replica/client-door.ts';
 import { Replica } from '../../shared/replica/replica.ts';
 import type { ReplicaTimer } from '../../shared/replica/runtime.ts';
+import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { seedHashes } from '../../shared/store/key-table.ts';
-import { Store } from '../../shared/store/store.ts';
+import type { Store } from '../../shared/store/store.ts';
 import { FactStream } from './fact-stream.ts';
 import { applying, type Memory, type ReadableDisk, remember, type StartProgress } from './memory.ts';
 import type { ReplicaService } from './service.ts';
@@ -63,6 +64,8 @@ export interface RunningReplicaOptions {
 	readonly requestMs: number;
 	/** A link to a running node is made within this time, milliseconds. */
 	readonly linkMs: number;
+	/** A log of more bytes is trimmed: see `SnapshotLimits.logBytesMin`. */
+	readonly logBytesMin: number;
 	/** A client sent a malformed frame. `from` is the address that its door was given. */
 	malformed(from: string, why: string): void;
 	/** Is told the progress until the replica is started. */
@@ -77,7 +80,7 @@ const TEND_EVERY_MS = 1000;
 const TIDIED_ENTRIES_MAX = 20_000;
 
 export class RunningReplica implements ReplicaService {
-	readonly store = new Store();
+	readonly store: Store;
 	readonly facts: FactStream;
 	readonly #options: RunningReplicaOptions;
 	readonly #id: NodeId;
@@ -99,12 +102,13 @@ export class RunningReplica implements ReplicaService {
 	 * @throws CorruptLogError where the disk holds bytes that this node cannot have written
 	 */
 	static async open(options: RunningReplicaOptions): Promise<RunningReplica> {
-		const { disk, logOwner, agent, progress } = options;
-		return new RunningReplica(options, await remember(disk, logOwner, agent, progress));
+		const { disk, logOwner, swarm, agent: config, progress } = options;
+		return new RunningReplica(options, await remember({ disk, logOwner, swarmId: swarm.id, config, progress }));
 	}
 
-	private constructor(options: RunningReplicaOptions, { recovered, agent }: Memory) {
+	private constructor(options: RunningReplicaOptions, { recovered, agent, store }: Memory) {
 		this.#options = options;
+		this.store = store;
 		this.#id = options.agent.id;
 		this.facts = new FactStream(this.#id, options.epoch, wallMs);
 		const { log, repairs } = Log.continue(
@@ -129,7 +133,9 @@ export class RunningReplica implements ReplicaService {
 			members: swarm.members,
 			agent: this.#agent,
 			log,
-			store: this.store,
+			store,
+			swarm: swarm.id,
+			snapshotLimits: { ...SNAPSHOT_LIMITS, logBytesMin: options.logBytesMin },
 			requestMs,
 			linkMs: options.linkMs,
 			runtime: {
@@ -160,9 +166,9 @@ export class RunningReplica implements ReplicaService {
 	 * Applies the slots that were chosen before the last stop, while the event loop goes on. It is called before `start`.
 	 */
 	replay(): Promise<void> {
-		const { chosenThrough } = this.#agent.view();
+		const { chosenThrough, appliedThrough: first } = this.#agent.view();
 		return inSlices(this.#replica.replay(), {
-			between: (slot) => this.#options.progress(applying(slot, chosenThrough)),
+			between: (slot) => this.#options.progress(applying(slot - first, chosenThrough - first)),
 		});
 	}
 

@@ -118,6 +118,7 @@ export class PaxosAgent {
 			leader: this.#role.leader.ballot,
 			chosenThrough: this.#log.chosenThrough,
 			appliedThrough: this.#appliedThrough,
+			trimmedThrough: this.#log.trimmedThrough,
 			lastSlot: this.#log.lastSlot,
 			entry: (slot) => this.#log.entry(slot),
 			phase1: leadership?.phase1 ?? null,
@@ -173,8 +174,10 @@ export class PaxosAgent {
 				return this.#role.linkDown(event.peer);
 			case 'leave':
 				return this.#handover.leave(this.#role.ballot);
+			case 'snapshot':
+				return this.#snapshot(event.through);
 			case 'applied':
-				this.#appliedThrough = event.through;
+				this.#appliedThrough = Math.max(this.#appliedThrough, event.through);
 				return this.#proposals.settled(event.settled);
 		}
 	}
@@ -188,6 +191,18 @@ export class PaxosAgent {
 			this.#context.out.apply.push({ slot, ballot, value });
 		}
 		this.#role.start();
+	}
+
+	/** The slots up to `through` are needed no more; or they are new to this node, which has them all at once. */
+	#snapshot(through: Slot): void {
+		const isNew = through > this.#log.chosenThrough;
+		this.#role.trimmed(through);
+		this.#log.trim(through);
+		if (!isNew) return;
+		this.#appliedThrough = through;
+		this.#context.out.fact({ kind: 'installed', through });
+		this.#role.installed();
+		this.#learner.installed();
 	}
 
 	#receive(from: NodeId, message: Message): void {
@@ -233,12 +248,15 @@ export class PaxosAgent {
 			case 'hears':
 				return this.#neighbourHears(from, message);
 			case 'digest':
+			case 'snapshotAsk':
+			case 'snapshotPart':
 				return;
 			case 'fetch':
 				return this.#learner.answer(from, message);
 			case 'decisions':
 				return this.#role.learned(from, this.#learner.learn(from, message));
 			case 'trimmed':
+				this.#role.trimmed(message.trimmedThrough);
 				return this.#learner.trimmed(from, message);
 			case 'forward':
 				if (this.#role.leadership) return this.#forwarded(this.#role.leadership, from, message);

@@ -39,6 +39,9 @@ export const ELAPSED_MS_MAX = 1000;
 /** A leader takes no more proposals of one other node than so many that are not settled there. */
 export const FORWARDS_MAX = 65_536;
 
+/** One message of a snapshot that is sent to another node has at most so many bytes of it. */
+export const SNAPSHOT_PART_BYTES_MAX = 256 * 1024;
+
 /** A node that lags by more slots than this lets a node that knows more stand for election first. */
 export const LAG_SLOTS_MAX = 256;
 

@@ -10,7 +10,7 @@ import type { ProposalId } from './event.ts';
 import type { Leadership } from './leadership.ts';
 import type { Slot } from './message.ts';
 import type { Proposals } from './proposals.ts';
-import { sameCommands, type Value } from './value.ts';
+import { sameCommands } from './value.ts';
 
 /** The slot that a leadership contests. It is forgotten with the leadership. */
 export interface Contest {
@@ -49,7 +49,8 @@ export function beginContest(leadership: Leadership, proposals: Proposals): Cont
 export function endContest({ out }: Context, contest: Contest, leadership: Leadership, { pending }: Proposals): void {
 	const { slot } = contest;
 	const { ballot } = leadership.phase1;
-	const value = leadership.proposed(slot) as Value;
+	const value = leadership.proposed(slot);
+	if (value === undefined) return;
 	for (const id of contest.losing) {
 		const lost = pending.get(id);
 		if (!lost || sameCommands(lost.proposal.value, value)) continue;

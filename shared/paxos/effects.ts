@@ -1,5 +1,5 @@
 /** What an agent asks its runtime to do after a step. Read only; nothing in it is shared with later steps. */
-import type { Ballot } from './ballot.ts';
+import type { Ballot, NodeId } from './ballot.ts';
 import type { ProposalId, ReadId, Timer } from './event.ts';
 import type { AgentFact } from './fact.ts';
 import type { Envelope, Slot } from './message.ts';
@@ -38,7 +38,7 @@ export interface TimerRequest {
 }
 
 /** What became of what this node was asked. */
-export type Outcome = ProposalOutcome | ReadOutcome;
+export type Outcome = ProposalOutcome | ReadOutcome | LacksSnapshot;
 
 export type ProposalOutcome =
 	/** Our proposals went into this slot, under this ballot of ours. */
@@ -68,6 +68,12 @@ export type ProposalOutcome =
 	  }
 	/** The withdrawn proposal: `left` tells whether it was ever placed or forwarded, so that it may yet be chosen. */
 	| { readonly kind: 'withdrawn'; readonly proposal: ProposalId; readonly left: boolean };
+
+/** The next slot that this node needs is kept no more at `from`: it has to take over the snapshot that `from` has. */
+export interface LacksSnapshot {
+	readonly kind: 'lacksSnapshot';
+	readonly from: NodeId;
+}
 
 /** The read may be answered from a state that has applied `slot`. */
 export interface ReadOutcome {

@@ -58,5 +58,10 @@ export type Event =
 	| { readonly kind: 'linkDown'; readonly peer: NodeId }
 	/** This node is about to stop: if it leads, another one is to take its place first. */
 	| { readonly kind: 'leave' }
+	/**
+	 * A durable snapshot stands for every slot up to `through`. Where this node has not applied all of them, its state
+	 * machine has taken the snapshot over.
+	 */
+	| { readonly kind: 'snapshot'; readonly through: Slot }
 	/** The state machine has applied every slot up to `through`; `settled` proposals of ours need no more care. */
 	| { readonly kind: 'applied'; readonly through: Slot; readonly settled: readonly ProposalId[] };

@@ -97,6 +97,8 @@ export type AgentFact<B = Ballot, V = Value> =
 	  }
 	/** What is chosen is fetched from `from`. */
 	| { readonly kind: 'fetching'; readonly from: NodeId; readonly slot: Slot; readonly through: Slot }
+	/** The state machine has taken over a snapshot, which holds every slot up to `through`. */
+	| { readonly kind: 'installed'; readonly through: Slot }
 	/** The clock of `peer` is now much ahead of this node's (behind it, below zero), or not any more. */
 	| { readonly kind: 'clockSkew'; readonly peer: NodeId; readonly aheadMs: number }
 	/** A message of a node that is no member, or one that makes no sense here. */
@@ -110,6 +112,7 @@ export const COARSE_FACTS: ReadonlySet<AgentFact['kind']> = new Set([
 	'role',
 	'promised',
 	'pollHeld',
+	'installed',
 	'clockSkew',
 	'ignored',
 ]);

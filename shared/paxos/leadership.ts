@@ -238,6 +238,17 @@ export class Leadership {
 		return null;
 	}
 
+	/**
+	 * This node has taken over a snapshot. What it has proposed in those slots is chosen or not: only the snapshot tells.
+	 * Another leader may have taken over, which this one learns when its next accept is refused.
+	 */
+	installed(): void {
+		const { chosenThrough } = this.#log;
+		for (const slot of [...this.state.open.keys()]) if (slot <= chosenThrough) this.#close(slot);
+		if (this.state.contest && this.state.contest.slot <= chosenThrough) this.state.contest = null;
+		this.#advance();
+	}
+
 	/** The value that is proposed for the slot and waits for its quorum. */
 	proposed(slot: Slot): Value | undefined {
 		return this.state.open.get(slot)?.value;

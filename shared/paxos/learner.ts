@@ -17,6 +17,8 @@ export interface LearnerState {
 	target: Slot;
 	/** The fetch under way: the node that it asks, and the slot that it asks from. */
 	asked: { readonly node: NodeId; readonly from: Slot } | null;
+	/** The node that was asked keeps the next slot no more, so only its snapshot helps. No node is asked for a while. */
+	lacksSnapshot: boolean;
 }
 
 export class Learner {
@@ -27,7 +29,7 @@ export class Learner {
 	constructor(context: Context, log: SlotLog, state?: LearnerState) {
 		this.#context = context;
 		this.#log = log;
-		this.state = state ?? { source: null, target: 0, asked: null };
+		this.state = state ?? { source: null, target: 0, asked: null, lacksSnapshot: false };
 	}
 
 	/** The leader of `ballot` says that every slot up to `through` is chosen. */
@@ -55,6 +57,7 @@ export class Learner {
 	 */
 	fetchFrom(from: NodeId, through: Slot, atOnce = false): void {
 		if (through <= this.#log.chosenThrough || from === this.#context.config.id) return;
+		if (this.state.lacksSnapshot && !atOnce) return;
 		const underWay = this.#isBehind && this.state.asked !== null;
 		if (this.#isBehind && through < this.state.target && !atOnce) return;
 		this.state.source = from;
@@ -87,13 +90,20 @@ export class Learner {
 		out.now(to, { kind: 'decisions', from, chosenThrough, decisions });
 	}
 
-	/** What this node lacks cannot be had from there: it keeps no slot up to `trimmedThrough`. */
-	trimmed(from: NodeId, { trimmedThrough }: Trimmed): void {
-		const slot = this.#log.chosenThrough + 1;
-		if (from !== this.state.source || slot > trimmedThrough) return;
+	/** What this node lacks is kept no more there, up to `trimmedThrough`. The runtime is told that it needs the snapshot. */
+	trimmed(from: NodeId, { trimmedThrough, chosenThrough }: Trimmed): void {
+		if (this.#log.chosenThrough >= trimmedThrough) return;
+		if (from !== this.state.source) return this.fetchFrom(from, chosenThrough);
 		this.#forget();
-		const why = `slot ${slot} is needed here and kept no more there`;
-		this.#context.out.fact({ kind: 'ignored', from, message: 'trimmed', why });
+		this.state.lacksSnapshot = true;
+		armFetch(this.#context);
+		this.#context.out.outcomes.push({ kind: 'lacksSnapshot', from });
+	}
+
+	/** The state machine has taken over a snapshot: what comes behind it is fetched as ever. */
+	installed(): void {
+		this.state.lacksSnapshot = false;
+		if (this.#isBehind && this.state.asked === null) this.#ask();
 	}
 
 	/** @returns the slots that were learned */
@@ -132,6 +142,7 @@ export class Learner {
 	 * still. It is left for the next node that claims to know more.
 	 */
 	askedInVain(): void {
+		this.state.lacksSnapshot = false;
 		if (this.state.asked !== null) this.#forget();
 	}
 

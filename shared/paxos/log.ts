@@ -19,9 +19,9 @@ export interface LogEntry {
 
 export interface LogState {
 	/** The slots up to here are chosen, and no entry is kept for them. */
-	readonly trimmedThrough: Slot;
+	trimmedThrough: Slot;
 	/** `entries[i]` is the entry of slot `trimmedThrough + 1 + i`. */
-	readonly entries: (LogEntry | undefined)[];
+	entries: (LogEntry | undefined)[];
 	/** Every slot up to here is chosen; above `trimmedThrough`, the entry holds what was chosen. */
 	chosenThrough: Slot;
 }
@@ -89,6 +89,18 @@ export class SlotLog {
 			if (entry) open.push({ slot, ballot: entry.ballot, value: entry.value });
 		}
 		return open;
+	}
+
+	/**
+	 * Something else, such as a snapshot, stands for the slots up to here: they are chosen, and their entries are dropped.
+	 * This acceptor's own acceptances above them stay.
+	 */
+	trim(through: Slot): void {
+		const { state } = this;
+		if (through <= state.trimmedThrough) return;
+		state.entries = state.entries.slice(through - state.trimmedThrough);
+		state.trimmedThrough = through;
+		if (state.chosenThrough < through) state.chosenThrough = through;
 	}
 
 	#set(slot: Slot, entry: LogEntry): void {

@@ -14,6 +14,7 @@
  *     before preparing:  poll -> pollReply        is a leader heard by a quorum?
  *     behind:            fetch -> decisions       what is chosen is fetched, not decided again
  *                              -> trimmed         it is kept no more
+ *                        snapshotAsk -> snapshotPart   and so the state is taken over as a whole
  *     at a follower:     forward -> (2a at the leader) or noRoom;  readAsk -> readIndex
  *     without a leader:  the same through a neighbour that hears one, which tells what it hears
  *
@@ -214,6 +215,25 @@ export interface Digest {
 	readonly digest: number;
 }
 
+/** "Send me your snapshot, from this byte on." It is between replicas, as `Digest` is. */
+export interface SnapshotAsk {
+	readonly kind: 'snapshotAsk';
+	/** The snapshot through this slot, of which the bytes before `offset` have come already; 0 for any. */
+	readonly through: Slot;
+	readonly offset: number;
+}
+
+/** A part of the file of a snapshot. It is another snapshot than the one that was asked for where that one is gone. */
+export interface SnapshotPart<V = Uint8Array> {
+	readonly kind: 'snapshotPart';
+	/** The snapshot holds every slot up to here. 0: the sender has no snapshot. */
+	readonly through: Slot;
+	/** The size of the file. */
+	readonly bytesOfAll: number;
+	readonly offset: number;
+	readonly bytes: V;
+}
+
 export type Message<B = Ballot, V = Value> =
 	| Prepare<B>
 	| Promised<B, V>
@@ -233,7 +253,9 @@ export type Message<B = Ballot, V = Value> =
 	| NoRoom
 	| ReadAsk
 	| ReadIndex
-	| Digest;
+	| Digest
+	| SnapshotAsk
+	| SnapshotPart<V>;
 
 export type MessageKind = Message['kind'];
 
@@ -246,5 +268,5 @@ export interface Envelope {
 }
 
 export function laneOf(message: Message): Lane {
-	return message.kind === 'decisions' ? 'bulk' : 'consensus';
+	return message.kind === 'decisions' || message.kind === 'snapshotPart' ? 'bulk' : 'consensus';
 }

@@ -195,18 +195,37 @@ export class RoleMachine {
 		if (!leadership || !sameBallot(ballot, leadership.phase1.ballot)) return;
 		if (!leadership.count(from, slot)) return;
 		this.candidacy.undisputed();
-		const { contest } = leadership.state;
-		if (contest?.slot === slot) {
-			endContest(this.#context, contest, leadership, this.#rooms.proposals);
-			leadership.state.contest = null;
-		}
+		if (leadership.state.contest?.slot === slot) this.#endContest(leadership);
 		leadership.chosen(slot);
+	}
+
+	/**
+	 * Some acceptor, perhaps this node's own, keeps no slot up to here and does not vote for them any more. A contested
+	 * slot among them that is known to be chosen keeps what it has, though no quorum may say so again.
+	 */
+	trimmed(through: Slot): void {
+		const leadership = this.#leadership;
+		const slot = leadership?.state.contest?.slot;
+		if (!leadership || slot === undefined || slot > Math.min(through, this.#rooms.log.chosenThrough)) return;
+		this.#endContest(leadership);
+		leadership.chosen(slot);
+	}
+
+	#endContest(leadership: Leadership): void {
+		const { contest } = leadership.state;
+		if (contest) endContest(this.#context, contest, leadership, this.#rooms.proposals);
+		leadership.state.contest = null;
 	}
 
 	/** Slots were fetched: a leader may learn from them that another one has taken over. */
 	learned(from: NodeId, slots: readonly Slot[]): void {
 		const by = this.#leadership?.learned(slots);
 		if (by) this.#halted(by, from, from);
+	}
+
+	/** The state machine has taken over a snapshot. */
+	installed(): void {
+		this.#leadership?.installed();
 	}
 
 	/** What was on its way to `peer` is lost: a prepare or accept that it has not answered leaves again. */
@@ -321,7 +340,8 @@ export class RoleMachine {
 		const isStuck = this.#leadership.takeIsStuck();
 		if (hasQuorum && !isStuck) return this.#armPeriod();
 		this.#giveUp();
-		if (hasQuorum) this.candidacy.due();
+		// A node that needs a snapshot first lets one stand that does not.
+		if (hasQuorum && !this.#rooms.learner.state.lacksSnapshot) this.candidacy.due();
 	}
 
 	/** Polls, unless a leader or a candidate is heard. */

@@ -25,6 +25,8 @@ export interface AgentView {
 	readonly leader: Ballot;
 	readonly chosenThrough: Slot;
 	readonly appliedThrough: Slot;
+	/** No entry is kept of the slots up to here. */
+	readonly trimmedThrough: Slot;
 	readonly lastSlot: Slot;
 	entry(slot: Slot): LogEntry | undefined;
 	/** At a leader: what its quorum promised. */

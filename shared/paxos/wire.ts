@@ -5,7 +5,14 @@
 
 import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import { readBallot, writeBallot } from './ballot.ts';
-import { PROMISE_PARTS_MAX, REPORTED_MAX, readSlot, readThrough, SLOTS_AHEAD_MAX } from './bounds.ts';
+import {
+	PROMISE_PARTS_MAX,
+	REPORTED_MAX,
+	readSlot,
+	readThrough,
+	SLOTS_AHEAD_MAX,
+	SNAPSHOT_PART_BYTES_MAX,
+} from './bounds.ts';
 import type {
 	Acceptance,
 	Decisions,
@@ -16,6 +23,7 @@ import type {
 	Nack,
 	Promised,
 	ReadRound,
+	SnapshotPart,
 } from './message.ts';
 import { readValue } from './value.ts';
 
@@ -40,6 +48,8 @@ const KINDS: readonly MessageKind[] = [
 	'hears',
 	'handOver',
 	'digest',
+	'snapshotAsk',
+	'snapshotPart',
 ];
 const KIND_BYTES = Object.fromEntries(KINDS.map((kind, byte) => [kind, byte])) as Record<MessageKind, number>;
 const REFUSED: readonly Nack['refused'][] = ['prepare', 'accept', 'heartbeat'];
@@ -119,6 +129,14 @@ export function writeMessage(out: Writer, message: Message): void {
 		case 'digest':
 			out.int(message.slot);
 			return out.int(message.digest >>> 0);
+		case 'snapshotAsk':
+			out.int(message.through);
+			return out.int(message.offset);
+		case 'snapshotPart':
+			out.int(message.through);
+			out.int(message.bytesOfAll);
+			out.int(message.offset);
+			return out.bytes(message.bytes);
 	}
 }
 
@@ -202,6 +220,16 @@ export function readMessage(from: Reader): Message {
 			return { kind, ...readReadRound(from), slot: readThrough(from) };
 		case 'digest':
 			return { kind, slot: readSlot(from), digest: readDigest(from) };
+		case 'snapshotAsk':
+			return { kind, through: readThrough(from), offset: from.int() };
+		case 'snapshotPart':
+			return checkedPart({
+				kind,
+				through: readThrough(from),
+				bytesOfAll: from.int(),
+				offset: from.int(),
+				bytes: from.bytes(),
+			});
 		default:
 			throw new MalformedError('unknown kind of message');
 	}
@@ -268,6 +296,13 @@ function checkedPromise(promise: Promised): Promised {
 		if (slot > chosenThrough + SLOTS_AHEAD_MAX) throw new MalformedError('an acceptance beyond the window');
 	}
 	return promise;
+}
+
+function checkedPart(part: SnapshotPart): SnapshotPart {
+	const { bytesOfAll, offset, bytes } = part;
+	if (bytes.length > SNAPSHOT_PART_BYTES_MAX) throw new MalformedError('a part of a snapshot above the largest');
+	if (offset + bytes.length > bytesOfAll) throw new MalformedError('a part beyond the end of its snapshot');
+	return part;
 }
 
 function checkedDecisions(message: Decisions): Decisions {

@@ -56,6 +56,8 @@ export class Batch {
 	readonly first: number;
 	readonly count: number;
 	readonly options: SubmitOptions;
+	/** Whether the batch begins with the registration of its client. */
+	readonly registers: boolean;
 	/**
 	 * The batch as `BatchWriter` wrote it, perhaps a view of a larger buffer. Empty once it was copied into a proposal.
 	 */
@@ -72,6 +74,7 @@ export class Batch {
 		count: number,
 		options: SubmitOptions,
 		bytes: Uint8Array,
+		registers: boolean,
 	) {
 		this.submitter = submitter;
 		this.client = client;
@@ -79,6 +82,7 @@ export class Batch {
 		this.count = count;
 		this.options = options;
 		this.bytes = bytes;
+		this.registers = registers;
 	}
 
 	get last(): number {

@@ -205,7 +205,7 @@ export class ClientConnection implements Submitter {
 	#write(bytes: Uint8Array): void {
 		const reader = new BatchReader(bytes);
 		if (!reader.nextBatch() || reader.count === 0) throw new MalformedError(reader.fault ?? 'a batch without commands');
-		const { client, first, count } = reader;
+		const { client, first, count, registers } = reader;
 		if (!this.#clients.has(client)) throw new MalformedError('a batch of a client that said no hello');
 		const why = faultOf(reader);
 		if (why !== null) return this.#refuse('write', first, count, why, false);
@@ -213,7 +213,7 @@ export class ClientConnection implements Submitter {
 		if (this.#commandsInFlight + count > this.#owner.limits.inFlightMax) {
 			return this.#refuse('write', first, count, 'overloaded', false);
 		}
-		const refusal = submissions.submit(new Batch(this, client, first, count, submitOptions, bytes));
+		const refusal = submissions.submit(new Batch(this, client, first, count, submitOptions, bytes, registers));
 		if (refusal !== null) return this.#refuse('write', first, count, wordOf(refusal.why), false);
 		this.#commandsInFlight += count;
 	}

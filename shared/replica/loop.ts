@@ -7,7 +7,7 @@
  * earlier ones is durable; do anything at all after `stop`.
  */
 
-import { type Ballot, type NodeId, sameBallot, type WallTime } from '../paxos/ballot.ts';
+import type { Ballot, NodeId, WallTime } from '../paxos/ballot.ts';
 import type { Decision, Effects, Outcome, TimerRequest } from '../paxos/effects.ts';
 import type { Event, Moment, Proposal, ProposalId, ReadId } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
@@ -19,6 +19,7 @@ import type { AgentView } from '../paxos/view.ts';
 import type { OnResult, Result } from '../store/result.ts';
 import type { Store } from '../store/store.ts';
 import { DigestHistory } from './digests.ts';
+import { RoundEstimate } from './round.ts';
 
 /** The part of `PaxosAgent` that a loop uses. */
 export interface LoopAgent {
@@ -65,6 +66,8 @@ export interface LoopListener {
 	result(client: string, sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void;
 	/** The state machine has applied every slot up to `through`. @returns this node's proposals that are settled since */
 	applied(through: Slot, revision: number): readonly ProposalId[];
+	/** The state machine has taken over a snapshot, which holds every slot up to `through`. `applied` follows. */
+	installed(through: Slot): void;
 }
 
 /** Envelopes that wait until the log is durable up to `position`. */
@@ -73,27 +76,14 @@ interface Held {
 	readonly envelopes: readonly Envelope[];
 }
 
-/** A request to another node whose answer is timed. */
-interface Probe {
-	readonly ballot: Ballot;
-	readonly slot: Slot;
-	readonly sentMs: number;
-}
-
 /** An epoch is drawn from so many numbers. */
 const EPOCHS = 2 ** 52;
-/** A probe that has had no answer for this long is replaced by the next one. */
-const PROBE_AGE_MAX_MS = 10_000;
-/** The weight of the old estimate of a round when a new round is observed. */
-const ROUND_MEMORY = 0.75;
-
 export class ReplicaLoop {
 	readonly store: Store;
 	/** The store's digests after the last slots. */
 	readonly digests = new DigestHistory();
-	appliedThrough: Slot = 0;
-	/** The observed duration of one round (request, flush, answer), milliseconds; 0 before the first. */
-	roundMs = 0;
+	appliedThrough: Slot;
+	readonly #round: RoundEstimate;
 
 	readonly #id: NodeId;
 	readonly #agent: LoopAgent;
@@ -109,14 +99,27 @@ export class ReplicaLoop {
 	#proposalNext: ProposalId = 1;
 	#readNext: ReadId = 1;
 	#applying: Decision | undefined;
-	#probe: Probe | undefined;
+	/** A snapshot of another node that is durable here and waits for its turn. */
+	#snapshot: { readonly through: Slot; readonly store: Store } | undefined;
 
-	constructor(id: NodeId, agent: LoopAgent, log: LoopLog, store: Store, runtime: LoopRuntime, listener: LoopListener) {
+	/** @param appliedThrough the last slot that the store holds already, from a snapshot; 0 for none */
+	constructor(
+		id: NodeId,
+		agent: LoopAgent,
+		log: LoopLog,
+		store: Store,
+		appliedThrough: Slot,
+		runtime: LoopRuntime,
+		listener: LoopListener,
+	) {
 		this.#id = id;
+		this.appliedThrough = appliedThrough;
+		if (appliedThrough > 0) this.digests.note(appliedThrough, store.digest);
 		this.#agent = agent;
 		this.#log = log;
 		this.store = store;
 		this.#runtime = runtime;
+		this.#round = new RoundEstimate(() => runtime.nowMs());
 		this.#listener = listener;
 	}
 
@@ -142,7 +145,7 @@ export class ReplicaLoop {
 	/** Takes all messages of one frame, which share one flush. */
 	receive(from: NodeId, messages: readonly Message[]): void {
 		for (const message of messages) {
-			this.#answerProbe(from, message);
+			if (from !== this.#id) this.#round.received(message);
 			this.#mailbox.push({ kind: 'receive', from, message });
 		}
 		this.#runtime.soon();
@@ -164,6 +167,17 @@ export class ReplicaLoop {
 	/** This node is about to stop: if it leads, it asks a follower to take its place. */
 	leave(): void {
 		this.#post({ kind: 'leave' });
+	}
+
+	/** A durable snapshot of this node holds every slot up to `through`, and the agent needs to keep them no more. */
+	trim(through: Slot): void {
+		this.#post({ kind: 'snapshot', through });
+	}
+
+	/** The state machine takes over a snapshot of another node, which is durable here. @param restored its state */
+	install(through: Slot, restored: Store): void {
+		this.#snapshot = { through, store: restored };
+		this.#post({ kind: 'snapshot', through });
 	}
 
 	/** Every record up to position `through` is durable: the envelopes that waited for it leave. */
@@ -224,8 +238,12 @@ export class ReplicaLoop {
 			};
 			for (let at = 0; at < this.#mailbox.length && !this.#stopped; at++) {
 				const event = this.#mailbox[at] as Event;
-				if (mayVote || isOfThisNode(event)) this.#carryOut(this.#agent.step(event, now));
-				else this.#mailbox[waiting++] = event;
+				if (!mayVote && !isOfThisNode(event)) {
+					this.#mailbox[waiting++] = event;
+					continue;
+				}
+				if (event.kind === 'snapshot') this.#takeOver(event.through);
+				this.#carryOut(this.#agent.step(event, now));
 			}
 		} finally {
 			this.#mailbox.length = waiting;
@@ -259,7 +277,7 @@ export class ReplicaLoop {
 	 */
 	#hold(envelopes: readonly Envelope[]): void {
 		if (envelopes.length === 0) return;
-		for (const envelope of envelopes) this.#startProbe(envelope.message);
+		for (const { message } of envelopes) this.#round.sent(message);
 		if (this.#appended > this.#log.durableThrough) this.#held.push({ position: this.#appended, envelopes });
 		else for (const envelope of envelopes) this.#send(envelope);
 	}
@@ -267,14 +285,14 @@ export class ReplicaLoop {
 	#send(envelope: Envelope): void {
 		if (envelope.to === this.#id) this.#mailbox.push({ kind: 'receive', from: this.#id, message: envelope.message });
 		else {
-			this.#startProbe(envelope.message);
+			this.#round.sent(envelope.message);
 			this.#runtime.send(envelope);
 		}
 	}
 
 	#setTimer(request: TimerRequest): void {
 		const drawnMs = request.minMs + this.#runtime.random() * (request.maxMs - request.minMs);
-		this.#runtime.setTimer(request.timer, request.plusRound ? drawnMs + this.roundMs : drawnMs);
+		this.#runtime.setTimer(request.timer, request.plusRound ? drawnMs + this.#round.ms : drawnMs);
 	}
 
 	#apply(decisions: readonly Decision[]): void {
@@ -285,6 +303,20 @@ export class ReplicaLoop {
 		this.#applying = undefined;
 		const settled = this.#listener.applied(this.appliedThrough, this.store.revision);
 		this.#mailbox.push({ kind: 'applied', through: this.appliedThrough, settled });
+	}
+
+	/** Nothing is taken over where the event is about this node's own snapshot, or the slots have come by another way. */
+	#takeOver(through: Slot): void {
+		const snapshot = this.#snapshot;
+		if (snapshot?.through !== through) return;
+		this.#snapshot = undefined;
+		if (through <= this.appliedThrough) return;
+		this.store.become(snapshot.store);
+		this.appliedThrough = through;
+		this.digests.note(through, this.store.digest);
+		this.#listener.installed(through);
+		const settled = this.#listener.applied(through, this.store.revision);
+		this.#mailbox.push({ kind: 'applied', through, settled });
 	}
 
 	#applyValue(slot: Slot, value: Value, onResult?: OnResult): void {
@@ -301,24 +333,6 @@ export class ReplicaLoop {
 		const { slot, ballot } = this.#applying as Decision;
 		this.#listener.result(client, sequence, result, slot, ballot);
 	};
-
-	#startProbe(message: Message): void {
-		if (message.kind !== 'prepare' && message.kind !== 'accept') return;
-		const nowMs = this.#runtime.nowMs();
-		if (this.#probe && nowMs - this.#probe.sentMs < PROBE_AGE_MAX_MS) return;
-		this.#probe = { ballot: message.ballot, slot: message.kind === 'accept' ? message.slot : 0, sentMs: nowMs };
-	}
-
-	#answerProbe(from: NodeId, message: Message): void {
-		const probe = this.#probe;
-		if (!probe || from === this.#id) return;
-		if (message.kind !== 'promise' && message.kind !== 'accepted' && message.kind !== 'nack') return;
-		if (!sameBallot(message.ballot, probe.ballot)) return;
-		if (message.kind === 'accepted' && message.slot !== probe.slot) return;
-		const observedMs = this.#runtime.nowMs() - probe.sentMs;
-		this.roundMs = this.roundMs === 0 ? observedMs : ROUND_MEMORY * this.roundMs + (1 - ROUND_MEMORY) * observedMs;
-		this.#probe = undefined;
-	}
 }
 
 /** Whether the event is the start, or a request or a result of this node. None of these alone begins a ballot. */

@@ -44,9 +44,8 @@ export class Command extends Limited {
 
 /** A batch of the node's own client, with the commands in it. */
 export class OwnBatch extends Batch {
+	/** Without the registration, where the batch begins with it. */
 	readonly commands: readonly Command[];
-	/** Whether the batch begins with the registration of the client, which is not among `commands`. */
-	readonly registers: boolean;
 
 	constructor(
 		submitter: Submitter,
@@ -57,9 +56,8 @@ export class OwnBatch extends Batch {
 		options: SubmitOptions,
 		bytes: Uint8Array,
 	) {
-		super(submitter, client, first, commands.length + (registers ? 1 : 0), options, bytes);
+		super(submitter, client, first, commands.length + (registers ? 1 : 0), options, bytes, registers);
 		this.commands = commands;
-		this.registers = registers;
 	}
 
 	has(sequence: number): boolean {

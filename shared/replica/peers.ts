@@ -49,6 +49,9 @@ export class PeerTable {
 			case 'pollReply':
 				heard.chosenThrough = message.chosenThrough;
 				return;
+			case 'digest':
+				heard.chosenThrough = message.slot;
+				return;
 			default:
 				return;
 		}

@@ -11,6 +11,7 @@ import type { Outcome } from '../paxos/effects.ts';
 import type { ProposalId } from '../paxos/event.ts';
 import type { Message, Slot } from '../paxos/message.ts';
 import { quorumSize } from '../paxos/quorum.ts';
+import { CLIENT_LIMITS } from '../store/client-limits.ts';
 import type { Operation } from '../store/command.ts';
 import type { Result } from '../store/result.ts';
 import type { Store } from '../store/store.ts';
@@ -29,6 +30,8 @@ import { OwnClient } from './own-client.ts';
 import { PeerTable } from './peers.ts';
 import type { Door } from './port.ts';
 import type { ReplicaAgent, ReplicaOptions, ReplicaRuntime, ReplicaTimer } from './runtime.ts';
+import { SNAPSHOT_LIMITS, type SnapshotLog } from './snapshots.ts';
+import { StateTransfer } from './state-transfer.ts';
 import { Stillness } from './stillness.ts';
 import { Submissions } from './submissions.ts';
 import { Tells } from './tells.ts';
@@ -41,7 +44,7 @@ export class Replica implements LoopListener {
 	readonly #id: NodeId;
 	readonly #memberIds: readonly NodeId[];
 	readonly #agent: ReplicaAgent;
-	readonly #log: LoopLog;
+	readonly #log: LoopLog & SnapshotLog;
 	readonly #runtime: ReplicaRuntime;
 	readonly #loop: ReplicaLoop;
 	readonly #deadlines: Deadlines;
@@ -51,6 +54,7 @@ export class Replica implements LoopListener {
 	readonly #diskWatch: DiskWatch;
 	readonly #intake: Intake;
 	readonly #digests: Digests;
+	readonly #stateTransfer: StateTransfer;
 	readonly #linkMs: number;
 	readonly #stillness: Stillness;
 	readonly #peers = new PeerTable();
@@ -100,6 +104,7 @@ export class Replica implements LoopListener {
 			agent,
 			log,
 			store,
+			agent.view().appliedThrough,
 			{
 				nowMs,
 				wallTime: () => runtime.wallTime(),
@@ -120,6 +125,23 @@ export class Replica implements LoopListener {
 			},
 			report: (what, detail) => runtime.fact({ kind: 'state', what, detail }),
 		});
+		const { swarm, clientLimits = CLIENT_LIMITS, snapshotLimits = SNAPSHOT_LIMITS } = options;
+		this.#stateTransfer = new StateTransfer(
+			store,
+			log,
+			{ swarm, clientLimits, limits: snapshotLimits },
+			{
+				nowMs,
+				setTimer: (timer, afterMs) => runtime.setTimer(timer, afterMs),
+				fact: (fact) => runtime.fact(fact),
+				linked: () => mesh.linked(),
+				send: (to, message) => this.#sendNow(to, message),
+				reachedBy: (peer) => this.#peers.of(peer).chosenThrough,
+				appliedThrough: () => this.#loop.appliedThrough,
+				trimmed: (through) => this.#loop.trim(through),
+				received: (through, restored) => this.#loop.install(through, restored),
+			},
+		);
 		this.submissions = new Submissions(
 			this.#loop,
 			this.#deadlines,
@@ -155,6 +177,7 @@ export class Replica implements LoopListener {
 		this.#intake.recall.start(this.#linkMs);
 		this.#stillness.start();
 		this.#digests.start();
+		this.#stateTransfer.start();
 		this.#loop.start();
 	}
 
@@ -216,6 +239,7 @@ export class Replica implements LoopListener {
 			this.#peers.heard(from, message, wallMs);
 			this.#tells.heard(from, message);
 			if (message.kind === 'digest') this.#digests.told(from, message);
+			this.#stateTransfer.heard(from, message);
 		}
 		this.#loop.receive(from, taken);
 	}
@@ -224,6 +248,7 @@ export class Replica implements LoopListener {
 	linkUp(peer: NodeId, remembered: FrameNumber): void {
 		if (this.#stopped) return;
 		this.#intake.linkUp(peer, remembered);
+		this.#stateTransfer.linkUp(peer);
 		this.#loop.linkUp(peer);
 	}
 
@@ -247,6 +272,10 @@ export class Replica implements LoopListener {
 				return this.#stillness.fire();
 			case 'digest':
 				return this.#digests.fire();
+			case 'snapshot':
+			case 'snapshotPart':
+			case 'transfer':
+				return this.#stateTransfer.fire(timer);
 			case 'diskWatch':
 				// A full disk has reported that it has no room, so it is not silent.
 				return this.#diskWatch.fire(this.#loop.waitsForDisk && this.#lacksRoom === null);
@@ -328,7 +357,12 @@ export class Replica implements LoopListener {
 
 	outcome(outcome: Outcome): void {
 		if (outcome.kind === 'readAt') this.#barriers.readAt(outcome.slot);
+		else if (outcome.kind === 'lacksSnapshot') this.#stateTransfer.lacks(outcome.from);
 		else this.submissions.outcome(outcome);
+	}
+
+	installed(through: Slot): void {
+		this.submissions.installed(this.store, through);
 	}
 
 	result(client: string, sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void {
@@ -340,6 +374,12 @@ export class Replica implements LoopListener {
 		this.#barriers.applied(through);
 		this.#digests.applied();
 		return this.submissions.takeSettled();
+	}
+
+	/** Sends what does not belong to a turn. */
+	#sendNow(to: NodeId, message: Message): void {
+		this.#tells.send({ to, message });
+		this.#runtime.mesh.flush();
 	}
 
 	#refusal(): Refusal | null {

@@ -6,10 +6,12 @@ import type { TimerRequest } from '../paxos/effects.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Slot } from '../paxos/message.ts';
 import type { AgentView } from '../paxos/view.ts';
+import type { ClientLimits } from '../store/client-limits.ts';
 import type { Store } from '../store/store.ts';
 import type { ReplicaLimits } from './limits.ts';
 import type { LoopAgent, LoopLog } from './loop.ts';
 import type { MeshPort } from './port.ts';
+import type { SnapshotLimits, SnapshotLog } from './snapshots.ts';
 
 export type ReplicaTimer =
 	| TimerRequest['timer']
@@ -18,10 +20,13 @@ export type ReplicaTimer =
 	| 'diskWatch'
 	| 'recall'
 	| 'stillness'
-	| 'digest';
+	| 'digest'
+	| 'snapshot'
+	| 'snapshotPart'
+	| 'transfer';
 
-/** A fact about the node's disk, or about its state beside that of the others. */
-export type ReplicaFact = Extract<RuntimeFact, { readonly kind: 'disk' | 'state' }>;
+/** A fact about the node's disk, its snapshots, or its state beside that of the others. */
+export type ReplicaFact = Extract<RuntimeFact, { readonly kind: 'disk' | 'state' | 'snapshot' }>;
 
 /** The services that a replica needs. None of them may call back into the replica before it returns. */
 export interface ReplicaRuntime {
@@ -53,7 +58,8 @@ export interface ReplicaOptions {
 	readonly id: NodeId;
 	readonly members: readonly MemberAddress[];
 	readonly agent: ReplicaAgent;
-	readonly log: LoopLog;
+	readonly log: LoopLog & SnapshotLog;
+	/** The state after slot `agent.view().appliedThrough`. */
 	readonly store: Store;
 	/** The time limit of a client's request, milliseconds. */
 	readonly requestMs: number;
@@ -61,5 +67,11 @@ export interface ReplicaOptions {
 	readonly linkMs: number;
 	/** REPLICA_LIMITS by default. */
 	readonly limits?: ReplicaLimits;
+	/** Names the swarm in the headers of its snapshots: the same at every node, and never of another swarm. ASCII. */
+	readonly swarm: string;
+	/** Those of the store; CLIENT_LIMITS by default. */
+	readonly clientLimits?: ClientLimits;
+	/** SNAPSHOT_LIMITS by default. */
+	readonly snapshotLimits?: SnapshotLimits;
 	readonly runtime: ReplicaRuntime;
 }

@@ -6,12 +6,13 @@
  * What it must never do: call a batch refused when a copy of it may have left this node; keep memory for a batch that
  * has its results or its end; take in more than its bounds.
  */
-import type { Ballot } from '../paxos/ballot.ts';
+import { type Ballot, NO_BALLOT } from '../paxos/ballot.ts';
 import type { ProposalOutcome } from '../paxos/effects.ts';
 import type { Proposal, ProposalId } from '../paxos/event.ts';
 import type { Slot } from '../paxos/message.ts';
 import { BATCH_AT, commandsOf, VALUE_KIND } from '../paxos/value.ts';
 import type { Result } from '../store/result.ts';
+import type { Store } from '../store/store.ts';
 import { type Batch, type BatchEnd, Proposed, type Refusal, type Submitter } from './batch.ts';
 import type { Deadlines } from './deadlines.ts';
 import { REPLICA_LIMITS, type ReplicaLimits } from './limits.ts';
@@ -236,6 +237,22 @@ export class Submissions {
 		client.submitter?.result(sequence, result, slot, chosenAt);
 		const batch = client.batches.get(sequence);
 		if (batch !== undefined) this.#settleAll(id, client, batch);
+	}
+
+	/**
+	 * The store has taken over a snapshot, which holds every slot up to `through`. Commands of this table that were applied
+	 * in slots which this node never saw have their results in it.
+	 */
+	installed(store: Pick<Store, 'outcomeOf' | 'registrationOf'>, through: Slot): void {
+		for (const [id, { batches }] of [...this.#clients]) {
+			for (const { first, last, registers } of [...batches.values()]) {
+				for (let sequence = first; sequence <= last; sequence++) {
+					const isRegistration = registers && sequence === first;
+					const result = isRegistration ? store.registrationOf(id) : store.outcomeOf(id, sequence);
+					if (result) this.result(id, sequence, result, through, NO_BALLOT);
+				}
+			}
+		}
 	}
 
 	/** @returns the proposals that were settled since the last call */

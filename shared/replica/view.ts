@@ -23,6 +23,8 @@ export interface ReplicaView {
 	readonly leader: Ballot;
 	readonly chosenThrough: Slot;
 	readonly appliedThrough: Slot;
+	/** The log keeps no slot up to here any more: a snapshot stands for them. 0 for none. */
+	readonly trimmedThrough: Slot;
 	/** Milliseconds since the leader was last heard; 0 where this node leads, Infinity where no leader is known. */
 	readonly lastContactMs: number;
 	readonly linked: readonly NodeId[];
@@ -52,11 +54,12 @@ export function replicaViewOf(
 	mesh: MeshPort,
 	faults: Pick<ReplicaView, 'diskFault' | 'stateFault'>,
 ): ReplicaView {
-	const { role, promised, leader, chosenThrough, appliedThrough } = agent;
+	const { role, promised, leader, chosenThrough, appliedThrough, trimmedThrough } = agent;
 	const lastContactMs =
 		leader.node === '' ? Number.POSITIVE_INFINITY : leader.node === id ? 0 : mesh.lastHeardMs(leader.node);
 	const linked = mesh.linked();
-	return { id, role, promised, leader, chosenThrough, appliedThrough, lastContactMs, linked, ...faults };
+	const slots = { chosenThrough, appliedThrough, trimmedThrough };
+	return { id, role, promised, leader, ...slots, lastContactMs, linked, ...faults };
 }
 
 const SLOTS_MAX = 64;
@@ -73,6 +76,7 @@ export function snapshotOf(view: AgentView, store: Store): AgentSnapshot {
 		leader: ballotToText(view.leader),
 		chosenThrough: view.chosenThrough,
 		appliedThrough: view.appliedThrough,
+		trimmedThrough: view.trimmedThrough,
 		revision: store.revision,
 		slots: recentSlots(view),
 		entries: firstEntries(store),
@@ -83,7 +87,7 @@ export function snapshotOf(view: AgentView, store: Store): AgentSnapshot {
 
 function recentSlots(view: AgentView): SlotView[] {
 	const slots: SlotView[] = [];
-	for (let slot = Math.max(1, view.lastSlot - SLOTS_MAX + 1); slot <= view.lastSlot; slot++) {
+	for (let slot = Math.max(view.trimmedThrough, view.lastSlot - SLOTS_MAX) + 1; slot <= view.lastSlot; slot++) {
 		const entry = view.entry(slot);
 		slots.push({
 			slot,

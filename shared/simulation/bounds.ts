@@ -1,6 +1,7 @@
 /** Bounds of clients, doors and the store. In many seeds they are so small that they are reached. */
 import type { CallLimits } from '../client/limits.ts';
 import { REPLICA_LIMITS, type ReplicaLimits } from '../replica/limits.ts';
+import { SNAPSHOT_LIMITS, type SnapshotLimits } from '../replica/snapshots.ts';
 import { CLIENT_LIMITS, type ClientLimits } from '../store/client-limits.ts';
 import type { Random } from './random.ts';
 
@@ -16,6 +17,8 @@ export interface Bounds {
 	readonly segmentBytes?: number;
 	/** All nodes have the same, because they decide about the state. */
 	readonly store: ClientLimits;
+	/** Of every node. Older plans lack this. */
+	readonly snapshots?: SnapshotLimits;
 }
 
 export const USUAL_BOUNDS: Bounds = { calls: {}, replica: REPLICA_LIMITS, store: CLIENT_LIMITS };
@@ -75,8 +78,15 @@ export function drawBounds(random: Random, nodes: number): Bounds {
 	const hasSmallSegments = random.chance(SMALL_SEGMENTS);
 	// A door may give a batch up long before its client does, which sends it again.
 	const requestMs = small([100, 400], REQUEST_MS);
+	const snapshots = {
+		logBytesMin: random.pick([30_000, 100_000, 300_000, SNAPSHOT_LIMITS.logBytesMin]),
+		keptFactor: random.pick([1, 2, SNAPSHOT_LIMITS.keptFactor]),
+		partBytes: random.pick([200, 2_000, SNAPSHOT_LIMITS.partBytes]),
+		sentBytes: random.pick([300, 3_000, SNAPSHOT_LIMITS.sentBytes]),
+	};
+	const usualSize = { ...(each && { replicas: each }), requestMs, segmentBytes: SEGMENT_BYTES };
 	if (!hasSmallSegments) {
-		return { calls, replica: usual, ...(each && { replicas: each }), requestMs, segmentBytes: SEGMENT_BYTES, store };
+		return { calls, replica: usual, ...usualSize, store, snapshots };
 	}
 	const withSmallProposals = (limits: ReplicaLimits): ReplicaLimits => ({
 		...limits,
@@ -89,6 +99,7 @@ export function drawBounds(random: Random, nodes: number): Bounds {
 		requestMs,
 		segmentBytes: SMALL_SEGMENT_BYTES,
 		store,
+		snapshots,
 	};
 }
 

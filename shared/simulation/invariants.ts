@@ -39,8 +39,9 @@ export class Invariants {
 	readonly #messages: MessageRules;
 	readonly #promises: PromiseRules;
 	readonly #time = new TimeRules();
-	/** By slot: a hash of the results of all slots up to it, at the node that applied it first. */
+	/** By slot: a hash of the results of all slots up to it, and the digest of the store, at the node that applied it first. */
 	readonly #resultsAfter: number[] = [];
+	readonly #digestAfter: number[] = [];
 	/** By client, then by sequence number: the revision that the command got. */
 	readonly #revisions = new Map<string, Map<number, number>>();
 
@@ -57,7 +58,9 @@ export class Invariants {
 
 	/** A process begins, with what its log gave back; null where that is older than what it must remember. */
 	started(node: number, view: AgentView | null): void {
-		this.#lives[node] = new Life();
+		const life = new Life();
+		this.#lives[node] = life;
+		life.chosenThrough = view?.trimmedThrough ?? 0;
 		if (view === null || compareBallots(view.promised, this.#ledger.promisedBy(node)) >= 0) return;
 		throw new Violation('PromisesNeverGoBack', `node ${this.#ids[node]} has forgotten a promise over its restart`);
 	}
@@ -113,13 +116,25 @@ export class Invariants {
 	}
 
 	/** All commands of `slot` are applied. Equal state at equal revision: the same results all the way. */
-	applied(node: number, slot: Slot, { revision, timeMs }: Store, now: Instant): void {
+	applied(node: number, slot: Slot, { revision, timeMs, digest }: Store, now: Instant): void {
 		this.#time.applied(slot, timeMs, this.#counters.leaders, now);
 		const life = this.#life(node);
-		const results = mixed(life.results, revision);
-		this.#resultsAfter[slot] ??= results;
-		if (this.#resultsAfter[slot] === results) return;
+		life.results = mixed(life.results, revision);
+		this.#resultsAfter[slot] ??= life.results;
+		this.#digestAfter[slot] ??= digest;
+		if (this.#resultsAfter[slot] === life.results && this.#digestAfter[slot] === digest) return;
 		throw new Violation('EqualStateAtEqualRevision', `${this.#ids[node]} made something else of slot ${slot}`);
+	}
+
+	/** A node goes on from a snapshot, its own or another node's: it is what all slots up to `through` make. */
+	installed(node: number, through: Slot, { digest }: Store): void {
+		this.#ledger.mustBeChosenThrough(node, through, 'a snapshot');
+		if (this.#digestAfter[through] !== digest) {
+			throw new Violation('SnapshotIsThePrefix', `${this.#ids[node]} has another state after slot ${through}`);
+		}
+		const life = this.#life(node);
+		life.appliedThrough = through;
+		life.results = this.#resultsAfter[through] as number;
 	}
 
 	/** A client has the answer of a command that was applied in that slot. */
@@ -224,6 +239,7 @@ export class Invariants {
 			case 'accepted':
 			case 'fetching':
 			case 'givenUp':
+			case 'installed':
 			case 'clockSkew':
 			case 'ignored':
 				return;

@@ -13,7 +13,7 @@ import { countVotes, type Voters } from '../paxos/quorum.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import type { Value } from '../paxos/value.ts';
 import type { Counters } from './counters.ts';
-import { type Kept, KeptRecords, sameRecord } from './kept.ts';
+import { endOf, type Kept, KeptRecords, type RecoveredLog } from './kept.ts';
 import { type ValueId, ValueIds } from './values.ts';
 
 export class Violation extends Error {
@@ -80,31 +80,43 @@ export class Ledger {
 	/**
 	 * A node starts again with what its log gave back: everything durable, in order, and perhaps some of what
 	 * was appended after it, from the first of those on.
+	 *
+	 * @param log.trimmed records at the beginning may be missing, whose slots the snapshot holds
+	 * @param log.snapshotThrough the last slot of the snapshot; 0 for none
 	 */
-	recovered(node: number, records: readonly DurableRecord[]): void {
+	recovered(node: number, records: readonly DurableRecord[], log: RecoveredLog): void {
 		const acceptor = this.#acceptor(node);
 		const known = acceptor.durable.concat(acceptor.waiting);
-		if (records.length < acceptor.durable.length || records.length > known.length) {
+		const through = endOf(acceptor, known, records, log);
+		if (through === null) {
 			throw new Violation(
 				'DurableStaysDurable',
-				`node ${node} had ${acceptor.durable.length} durable records of ${known.length}, and found ${records.length}`,
+				`node ${node} had ${acceptor.durable.length} durable records of ${known.length}, and found other ${records.length}`,
 			);
 		}
-		for (let i = 0; i < records.length; i++) {
-			if (sameRecord(records[i] as DurableRecord, (known[i] as Kept).record)) continue;
-			throw new Violation('DurableStaysDurable', `node ${node} reads its record ${i} not as it was written`);
-		}
-		this.#counters.recordsLost += known.length - records.length;
-		this.#counters.recordsKeptUnflushed += records.length - acceptor.durable.length;
+		this.#counters.recordsLost += known.length - through;
+		this.#counters.recordsKeptUnflushed += through - acceptor.durable.length;
 		acceptor.waiting.length = 0;
-		acceptor.readBack = records.length - acceptor.durable.length;
+		acceptor.readBack = through - acceptor.durable.length;
 		acceptor.appended.clear();
 		acceptor.promisedAppended = NO_BALLOT;
 		for (const kept of acceptor.durable) this.#append(node, acceptor, kept);
-		for (const kept of known.slice(acceptor.durable.length, records.length)) {
+		for (const kept of known.slice(acceptor.durable.length, through)) {
 			this.#append(node, acceptor, kept);
 			acceptor.waiting.push(kept);
 		}
+		this.snapshot(node, log.snapshotThrough);
+	}
+
+	/** A snapshot of the node is durable, and holds every slot up to here. */
+	snapshot(node: number, through: Slot): void {
+		const acceptor = this.#acceptor(node);
+		if (through < acceptor.snapshotThrough) {
+			throw new Violation('SnapshotsNeverGoBack', `node ${node} has one through ${through} after a later one`);
+		}
+		this.mustBeChosenThrough(node, through, 'a snapshot');
+		acceptor.snapshotThrough = through;
+		acceptor.chosenDurably = Math.max(acceptor.chosenDurably, through);
 	}
 
 	/** Phase 2a leaves the proposer. */

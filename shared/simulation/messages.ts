@@ -102,6 +102,10 @@ export class MessageRules {
 			case 'trimmed':
 				this.#knows(node, life, message, message.chosenThrough);
 				return this.#knows(node, life, message, message.trimmedThrough);
+			case 'snapshotAsk':
+				return;
+			case 'snapshotPart':
+				return this.#knows(node, life, message, message.through);
 			case 'digest': {
 				const told = this.#digests.get(message.slot) ?? message.digest;
 				this.#digests.set(message.slot, told);

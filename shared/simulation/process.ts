@@ -1,5 +1,7 @@
 /** One life of one simulated node: the production replica over its disk, and the services that the replica asks for. */
 import { Log } from '../disk/log.ts';
+import { readLog } from '../disk/recover.ts';
+import { readSnapshot, type SnapshotNote } from '../disk/snapshot-file.ts';
 import { PaxosAgent } from '../paxos/agent.ts';
 import type { NodeId, WallTime } from '../paxos/ballot.ts';
 import type { AgentFact } from '../paxos/fact.ts';
@@ -8,6 +10,7 @@ import type { Message, Slot } from '../paxos/message.ts';
 import { FRAMES_BEHIND_MAX, PutBackError } from '../replica/memory.ts';
 import { Replica } from '../replica/replica.ts';
 import type { ReplicaFact, ReplicaRuntime, ReplicaTimer } from '../replica/runtime.ts';
+import { StoreRestore } from '../store/restore.ts';
 import { REQUEST_MS, replicaLimits } from './bounds.ts';
 import { Violation } from './ledger.ts';
 import { NodeMesh } from './mesh.ts';
@@ -19,8 +22,19 @@ import { WatchedStore } from './watched-store.ts';
 const TURN_MAX_US = 500;
 /** See `Log.tend`. */
 const TEND_EVERY_US = 1000 * US_PER_MS;
+/** See `SnapshotSubject`. */
+const SWARM = 'simulated';
 /** A link is made within this, where nothing keeps it from being made. */
 const LINK_MS = 100;
+
+const SNAPSHOT_COUNTERS = {
+	cut: 'snapshotsCut',
+	written: 'snapshotsWritten',
+	abandoned: 'snapshotsAbandoned',
+	trimmed: 'logsTrimmed',
+	sending: 'snapshotsSent',
+	receiving: 'snapshotsReceived',
+} as const;
 
 export class Process implements ReplicaRuntime {
 	readonly agent: PaxosAgent;
@@ -31,6 +45,7 @@ export class Process implements ReplicaRuntime {
 	/** It does nothing any more, though the world may not have noticed yet. */
 	isEnded = false;
 	readonly #log: Log;
+	readonly #store: WatchedStore;
 	readonly #world: Surroundings;
 	readonly #begun: Instant;
 	readonly #timers = new Map<ReplicaTimer, number>();
@@ -53,26 +68,28 @@ export class Process implements ReplicaRuntime {
 			() => this.#endWithin(),
 		);
 		const { ledger, invariants } = world;
-		const { log, records, repairs } = Log.open(
-			node.disk,
-			{ owner: node.id },
-			{
-				durable: (through) => this.#durableThrough(through),
-				failed: () => this.#fail(),
-				flushed: () => world.counters.flushes++,
-				room: (lack) => {
-					this.replica.lacksRoom(lack?.message ?? null);
-					if (lack) world.counters.roomLacked++;
-					else world.counters.roomHadAgain++;
-				},
+		const recovered = readLog(node.disk, node.id);
+		const { snapshot } = recovered.manifest;
+		const through = snapshot?.through ?? 0;
+		const { log, records, repairs } = Log.continue(node.disk, recovered, {
+			durable: (through) => this.#durableThrough(through),
+			failed: () => this.#fail(),
+			flushed: () => world.counters.flushes++,
+			room: (lack) => {
+				this.replica.lacksRoom(lack?.message ?? null);
+				if (lack) world.counters.roomLacked++;
+				else world.counters.roomHadAgain++;
 			},
-		);
+		});
 		if (repairs.length > 0) world.counters.tornTails++;
-		if (!node.putBack) ledger.recovered(node.index, records);
+		const isTrimmed = recovered.manifest.first > 1;
+		if (!node.putBack) ledger.recovered(node.index, records, { isTrimmed, snapshotThrough: through });
 		this.#log = log;
-		this.agent = new PaxosAgent(node.config, records);
+		this.agent = new PaxosAgent(node.config, records, through);
 		this.agent.watched = world.watched;
 		invariants.started(node.index, node.putBack ? null : this.agent.view());
+		this.#store = new WatchedStore(node.index, world);
+		if (snapshot) this.#startFrom(snapshot);
 		this.replica = new Replica({
 			id: node.id,
 			members: node.config.members.map((id) => ({ id, url: `http://${id}` })),
@@ -80,7 +97,10 @@ export class Process implements ReplicaRuntime {
 				? new PutBackAgent(this.agent, () => this.#worksAsPutBack())
 				: new WatchedAgent(node.index, this.agent, invariants),
 			log: new WatchedLog(this, log, ledger, world.canary),
-			store: new WatchedStore(node.index, world),
+			store: this.#store,
+			swarm: SWARM,
+			clientLimits: world.bounds.store,
+			...(world.bounds.snapshots && { snapshotLimits: world.bounds.snapshots }),
 			requestMs: world.bounds.requestMs ?? REQUEST_MS,
 			linkMs: LINK_MS,
 			limits: replicaLimits(world.bounds, node.index),
@@ -195,16 +215,28 @@ export class Process implements ReplicaRuntime {
 
 	fact(fact: AgentFact | ReplicaFact): void {
 		if (fact.kind === 'state') return;
+		if (fact.kind === 'snapshot') return void this.#world.counters[SNAPSHOT_COUNTERS[fact.what]]++;
 		if (fact.kind !== 'disk') return this.#world.told(this.node, fact);
 		if (fact.what === 'hangs') this.#world.counters.disksSilent++;
 	}
 
 	applied(through: Slot, revision: number): void {
+		if (this.#store.holds(through)) this.#world.counters.snapshotsTakenOver++;
 		this.#world.applied(this.node, through, revision);
 	}
 
 	malformed(from: string, why: string): void {
 		throw new Violation('ClientsAreWellFormed', `${this.node.id} is sent by ${from}: ${why}`);
+	}
+
+	#startFrom(snapshot: SnapshotNote): void {
+		const restore = new StoreRestore(this.#world.bounds.store);
+		for (const { payloads } of readSnapshot(this.node.disk, snapshot, SWARM)) {
+			for (const payload of payloads) restore.add(payload);
+		}
+		this.#store.become(restore.finish());
+		this.#store.holds(snapshot.through);
+		this.#world.counters.startsFromASnapshot++;
 	}
 
 	#planTend(): void {

@@ -7,12 +7,25 @@ import type { Surroundings } from './node.ts';
 export class WatchedStore extends Store {
 	readonly #node: number;
 	readonly #world: Surroundings;
+	/** The last slot that it holds. */
 	#slot: Slot = 0;
 
 	constructor(node: number, world: Surroundings) {
 		super(world.bounds.store);
 		this.#node = node;
 		this.#world = world;
+	}
+
+	/**
+	 * It holds every slot up to `through`.
+	 *
+	 * @returns whether it has taken over a snapshot, because it has not applied them all
+	 */
+	holds(through: Slot): boolean {
+		if (through === this.#slot) return false;
+		this.#slot = through;
+		this.#world.invariants.installed(this.#node, through, this);
+		return true;
 	}
 
 	override apply(commands: Uint8Array, onResult?: OnResult): boolean {

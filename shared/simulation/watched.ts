@@ -1,13 +1,17 @@
 /** The production agent and log of a simulated process, with everything that passes through them looked at. */
+import type { FilePart } from '../disk/disk.ts';
 import type { Log } from '../disk/log.ts';
+import type { SnapshotNote, SnapshotSubject } from '../disk/snapshot-file.ts';
 import type { PaxosAgent } from '../paxos/agent.ts';
 import type { Effects } from '../paxos/effects.ts';
 import type { Event, Moment } from '../paxos/event.ts';
+import type { Slot } from '../paxos/message.ts';
 import { Outbox } from '../paxos/outbox.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import type { AgentView } from '../paxos/view.ts';
 import { isOfThisNode, type LoopLog } from '../replica/loop.ts';
 import type { ReplicaAgent } from '../replica/runtime.ts';
+import type { SnapshotLog, SnapshotWriter } from '../replica/snapshots.ts';
 import type { Invariants } from './invariants.ts';
 import type { Ledger } from './ledger.ts';
 import type { Process } from './process.ts';
@@ -63,7 +67,7 @@ export class PutBackAgent implements ReplicaAgent {
 }
 
 /** The log: the ledger is told of every record that goes into it. */
-export class WatchedLog implements LoopLog {
+export class WatchedLog implements LoopLog, SnapshotLog {
 	readonly #process: Process;
 	readonly #log: Log;
 	readonly #ledger: Ledger;
@@ -101,5 +105,35 @@ export class WatchedLog implements LoopLog {
 
 	flush(): void {
 		if (!this.#process.isEnded) this.#log.flush();
+	}
+
+	get bytes(): number {
+		return this.#log.bytes;
+	}
+
+	get snapshot(): SnapshotNote | null {
+		return this.#log.snapshot;
+	}
+
+	beginSnapshot(subject: SnapshotSubject): SnapshotWriter {
+		const writer = this.#log.beginSnapshot(subject);
+		const { node } = this.#process;
+		return {
+			append: (payload, done) => writer.append(payload, done),
+			abandon: () => writer.abandon(),
+			finish: (done) =>
+				writer.finish((lack) => {
+					if (lack === null && !node.putBack) this.#ledger.snapshot(node.index, subject.through);
+					done(lack);
+				}),
+		};
+	}
+
+	readSnapshot(through: Slot, part: FilePart, done: (error: Error | null, bytes: Uint8Array | null) => void): void {
+		this.#log.readSnapshot(through, part, done);
+	}
+
+	trim(through: Slot): void {
+		if (!this.#process.isEnded) this.#log.trim(through);
 	}
 }

@@ -37,6 +37,8 @@ export class BatchReader {
 	hasPlainKeys = true;
 	largestKeyBytes = 0;
 	largestValueBytes = 0;
+	/** Whether the batch begins with the registration of its client. */
+	registers = false;
 
 	// The present command
 	sequence = 0;
@@ -154,6 +156,7 @@ export class BatchReader {
 		this.largestValueBytes = 0;
 		for (let left = this.count; left > 0 && this.#wrong === null; left--) {
 			this.#command();
+			if (left === this.count) this.registers = this.kind === KIND_REGISTER_CLIENT;
 			if (this.#text !== PLAIN) this.hasPlainKeys = false;
 			if (this.#text === OTHER && this.#wrong === null && this.#keyText() === undefined) {
 				this.#void('a key that is not UTF-8');

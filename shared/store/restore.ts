@@ -42,6 +42,11 @@ export class StoreRestore {
 		this.#state = emptyState(limits);
 	}
 
+	/** The number of keys that were taken in. */
+	get keysCount(): number {
+		return this.#state.entries.size;
+	}
+
 	/**
 	 * Takes in the next part, or several one behind the other. The cost is bounded by their bytes. They must not be changed
 	 * afterwards, because large values may stay in them.

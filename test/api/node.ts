@@ -67,6 +67,7 @@ export class LoneReplica implements ReplicaService {
 			leader: this.hasLeader ? BALLOT : NO_BALLOT,
 			chosenThrough: this.store.revision,
 			appliedThrough: this.store.revision,
+			trimmedThrough: 0,
 			lastContactMs: 12.7,
 			diskFault: null,
 			stateFault: null,

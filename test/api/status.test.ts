@@ -26,7 +26,7 @@ describe('the status', () => {
 
 	it('of the swarm tells each member as this node knows it', async () => {
 		const ballotText = '1763889731207000003@n1';
-		node.replica.override = { chosenThrough: 41, appliedThrough: 40 };
+		node.replica.override = { chosenThrough: 41, appliedThrough: 40, trimmedThrough: 30 };
 		const n1 = {
 			id: 'n1',
 			linked: true,
@@ -47,6 +47,7 @@ describe('the status', () => {
 			ballot: ballotText,
 			chosenThrough: 41,
 			appliedThrough: 40,
+			trimmedThrough: 30,
 			revision: 1,
 			keys: 0,
 			stateFault: null,

@@ -17,6 +17,8 @@ export interface KillOptions {
 	readonly nodes: number;
 	readonly putters: number;
 	readonly counters: number;
+	/** `logMiB` of the swarm. */
+	readonly logMib: number;
 }
 
 /** So many puts are acknowledged between one kill and the next event. */
@@ -28,7 +30,7 @@ const CATCH_UP_MAX_MS = 60_000;
 
 /** @returns the faults, one sentence each; none where all is well */
 export async function kills(options: KillOptions, say: (line: string) => void): Promise<readonly string[]> {
-	const swarm = await Swarm.create({ size: options.nodes });
+	const swarm = await Swarm.create({ size: options.nodes, logMiB: options.logMib });
 	const startedMs = performance.now();
 	try {
 		await swarm.start();
@@ -91,7 +93,7 @@ async function checkNodes(swarm: Swarm, told: Told): Promise<string[]> {
 	return problems;
 }
 
-/** Checks the logs, read without the nodes: each command was applied at most once. */
+/** Checks the logs behind the newest snapshot, read without the nodes: each command was applied at most once. */
 async function checkDisks(swarm: Swarm, told: Told): Promise<string[]> {
 	await Promise.all(swarm.nodes.map((node) => node.stop()));
 	const { store, commands } = replay(chosenValues(swarm.nodes.map(readDisk)));

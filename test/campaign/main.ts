@@ -12,6 +12,7 @@ program
 	.option('--nodes <count>', 'members of the swarm', count, 5)
 	.option('--putters <count>', 'clients that put keys of their own', count, 8)
 	.option('--counters <count>', 'counters, each raised by two clients', count, 2)
+	.option('--log-mib <count>', 'a log of more MiB is trimmed behind a snapshot', count, 64)
 	.action(async (options: KillOptions) => {
 		const problems = await kills(options, (line) => process.stdout.write(`${line}\n`));
 		for (const problem of problems) process.stdout.write(`FAIL ${problem}\n`);

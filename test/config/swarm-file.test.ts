@@ -177,6 +177,7 @@ describe('swarm.json', () => {
 				requestMs: expect.any(Number),
 			},
 			dataDir: 'data',
+			logMiB: 64,
 			allowedHosts: [],
 		});
 	});

@@ -196,6 +196,21 @@ export class FakeSwarm {
 		}
 	}
 
+	/** The node has a snapshot, and keeps no slot up to `through` any more. */
+	trim(id: NodeId, through: Slot): void {
+		const node = this.node(id);
+		node.trim(through);
+		this.#fact(node, { kind: 'snapshot', what: 'trimmed', through, detail: 'keeps fewer slots' });
+	}
+
+	/** The node has taken over the snapshot of another one. */
+	install(id: NodeId, through: Slot): void {
+		const node = this.node(id);
+		node.trim(through);
+		node.chosenThrough = Math.max(node.chosenThrough, through);
+		this.#fact(node, { kind: 'installed', through });
+	}
+
 	/** Starts a node again, with its durable state and a new epoch. */
 	revive(id: NodeId): void {
 		const node = this.node(id);
@@ -329,6 +344,7 @@ export class FakeNode {
 	promised: BallotText = '';
 	leader: BallotText = '';
 	chosenThrough: Slot = 0;
+	trimmedThrough: Slot = 0;
 	revision = 0;
 	phase1: NodeSnapshot['phase1'] = null;
 	readonly slots = new Map<Slot, SlotView>();
@@ -343,6 +359,11 @@ export class FakeNode {
 
 	get epoch(): string {
 		return `${this.id}-${this.lives}`;
+	}
+
+	trim(through: Slot): void {
+		this.trimmedThrough = through;
+		for (const slot of this.slots.keys()) if (slot <= through) this.slots.delete(slot);
 	}
 
 	restart(): void {
@@ -365,6 +386,7 @@ export class FakeNode {
 			leader: this.leader,
 			chosenThrough: this.chosenThrough,
 			appliedThrough: this.chosenThrough,
+			trimmedThrough: this.trimmedThrough,
 			revision: this.revision,
 			slots: [...this.slots.values()].sort((a, b) => a.slot - b.slot).slice(-64),
 			entries: [...this.entries].map(([key, value]) => ({

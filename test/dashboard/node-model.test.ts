@@ -14,6 +14,7 @@ function shown(model: NodeModel) {
 		leader: model.leader,
 		chosenThrough: model.chosenThrough,
 		appliedThrough: model.appliedThrough,
+		trimmedThrough: model.trimmedThrough,
 		revision: model.revision,
 		slots: [...model.slots.values()].toSorted((a, b) => a.slot - b.slot),
 		linked: [...model.linked].toSorted(),
@@ -49,6 +50,9 @@ test('what is shown of every node equals its own state, at every step of electio
 	swarm.kill('n1');
 	swarm.propose('n2', { key: 'color', value: 'pink', route: 'leader', contest: 0 });
 	swarm.node('n1').alive = true;
+	expectEqualAtEveryNode(world);
+	swarm.trim('n2', 2);
+	swarm.install('n1', 4);
 	expectEqualAtEveryNode(world);
 });
 

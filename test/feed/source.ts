@@ -26,6 +26,7 @@ export class ScriptedSource implements FactSource {
 			leader: '',
 			chosenThrough: 0,
 			appliedThrough: 0,
+			trimmedThrough: 0,
 			revision: 0,
 			slots: [],
 			entries: [],

@@ -74,6 +74,14 @@ export const ANY_MESSAGE_OF: { readonly [Kind in MessageKind]: fc.Arbitrary<Extr
 	hears: plainRecord({ kind: kind('hears'), ...hearing }),
 	noRoom: plainRecord({ kind: kind('noRoom'), ...forwardId }),
 	digest: plainRecord({ kind: kind('digest'), slot, digest: fc.integer() }),
+	snapshotAsk: plainRecord({ kind: kind('snapshotAsk'), through, offset: count }),
+	snapshotPart: plainRecord({
+		kind: kind('snapshotPart'),
+		through,
+		bytesOfAll: fc.integer({ min: 2_000, max: 2 ** 40 }),
+		offset: fc.integer({ min: 0, max: 1_000 }),
+		bytes: fc.uint8Array({ maxLength: 1_000 }),
+	}),
 	readAsk: plainRecord({ kind: kind('readAsk'), origin: nodeId, epoch: count, round: count }),
 	readIndex: plainRecord({ kind: kind('readIndex'), origin: nodeId, epoch: count, round: count, slot: through }),
 };

@@ -7,10 +7,12 @@ import { join } from 'node:path';
 import type { Disk } from '../../shared/disk/disk.ts';
 import { readManifest } from '../../shared/disk/manifest.ts';
 import { readLog } from '../../shared/disk/recover.ts';
+import { readSnapshot, type SnapshotNote } from '../../shared/disk/snapshot-file.ts';
 import { type Ballot, ballotToText, compareBallots, NO_BALLOT } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { commandsOf, type Value } from '../../shared/paxos/value.ts';
+import { StoreRestore } from '../../shared/store/restore.ts';
 import { Store } from '../../shared/store/store.ts';
 import type { TestNode } from './swarm.ts';
 
@@ -21,6 +23,9 @@ export interface DiskState {
 	/** The acceptance of the highest ballot of each slot, or what was fetched for it. */
 	readonly accepted: ReadonlyMap<Slot, { readonly ballot: Ballot; readonly value: Value }>;
 	readonly chosenThrough: Slot;
+	/** The last slot of its snapshot, and the state that the snapshot holds; 0 and an empty store where it has none. */
+	readonly snapshotThrough: Slot;
+	readonly snapshot: Store;
 }
 
 /** A read-only disk with the log of a node that is not running. */
@@ -49,7 +54,7 @@ export function diskOf(node: TestNode): Disk {
 /** The durable state of a node that is not running. */
 export function readDisk(node: TestNode): DiskState {
 	const disk = diskOf(node);
-	const { records } = readLog(disk, readManifest(disk).owner);
+	const { records, manifest } = readLog(disk, readManifest(disk).owner);
 	let promised = NO_BALLOT;
 	let chosenThrough = 0;
 	const accepted = new Map<Slot, { ballot: Ballot; value: Value }>();
@@ -71,18 +76,41 @@ export function readDisk(node: TestNode): DiskState {
 				break;
 		}
 	}
-	return { records, promised, accepted, chosenThrough };
+	const snapshotThrough = manifest.snapshot?.through ?? 0;
+	const snapshot = manifest.snapshot ? restored(disk, manifest.snapshot) : new Store();
+	return {
+		records,
+		promised,
+		accepted,
+		chosenThrough: Math.max(chosenThrough, snapshotThrough),
+		snapshotThrough,
+		snapshot,
+	};
+}
+
+function restored(disk: Disk, note: SnapshotNote): Store {
+	const restore = new StoreRestore();
+	const swarm = readManifest(disk).owner.split('/')[0] as string;
+	for (const { payloads } of readSnapshot(disk, note, swarm)) for (const payload of payloads) restore.add(payload);
+	return restore.finish();
+}
+
+/** What a swarm has chosen: the state after a slot, by the snapshot that goes furthest, and the values of later slots. */
+export interface Chosen {
+	readonly store: Store;
+	readonly values: readonly Value[];
 }
 
 /**
- * The chosen values in slot order. A slot counts as chosen where a node has noted it as chosen, or where the latest
- * acceptances of a majority are of one ballot.
+ * The chosen values in slot order, behind the newest snapshot. A slot counts as chosen where a node has noted it as
+ * chosen, or where the latest acceptances of a majority are of one ballot.
  *
  * @throws where two nodes disagree on a chosen value
  */
-export function chosenValues(disks: readonly DiskState[]): Value[] {
+export function chosenValues(disks: readonly DiskState[]): Chosen {
+	const newest = disks.reduce((a, b) => (b.snapshotThrough > a.snapshotThrough ? b : a));
 	const values: Value[] = [];
-	for (let slot = 1; ; slot++) {
+	for (let slot = newest.snapshotThrough + 1; ; slot++) {
 		const found = disks.flatMap((disk) => {
 			const acceptance = disk.accepted.get(slot);
 			return acceptance ? [{ ...acceptance, isNoted: slot <= disk.chosenThrough }] : [];
@@ -93,7 +121,7 @@ export function chosenValues(disks: readonly DiskState[]): Value[] {
 			({ ballot, isNoted }) => isNoted || (votes.get(ballotToText(ballot)) ?? 0) > disks.length / 2,
 		);
 		const [first] = chosen;
-		if (first === undefined) return values;
+		if (first === undefined) return { store: newest.snapshot, values };
 		for (const other of chosen) {
 			if (!Buffer.from(first.value).equals(other.value)) throw new Error(`two values are chosen in slot ${slot}`);
 		}
@@ -103,13 +131,12 @@ export function chosenValues(disks: readonly DiskState[]): Value[] {
 
 export interface Replay {
 	readonly store: Store;
-	/** By identity, `client/sequence`: the revisions at which a command was applied, and the number of its duplicates. */
+	/** Of the values: by identity, `client/sequence`: the revisions at which a command was applied, and the number of its duplicates. */
 	readonly commands: ReadonlyMap<string, { readonly revisions: readonly number[]; readonly duplicates: number }>;
 }
 
-/** Applies the chosen values to a state machine of its own. */
-export function replay(values: readonly Value[]): Replay {
-	const store = new Store();
+/** Applies the chosen values to the state before them. */
+export function replay({ store, values }: Chosen): Replay {
 	const commands = new Map<string, { revisions: number[]; duplicates: number }>();
 	for (const [index, value] of values.entries()) {
 		const fine = store.apply(commandsOf(value), (client, sequence, result) => {
@@ -119,7 +146,7 @@ export function replay(values: readonly Value[]): Replay {
 			if (result.kind === 'applied') command.revisions.push(result.revision);
 			else command.duplicates++;
 		});
-		if (!fine) throw new Error(`the value of slot ${index + 1} does not parse`);
+		if (!fine) throw new Error(`value ${index + 1} does not parse`);
 	}
 	return { store, commands };
 }

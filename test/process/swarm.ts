@@ -27,6 +27,8 @@ export interface SwarmOptions {
 	readonly size: number;
 	/** The timings in `swarm.json`, milliseconds. */
 	readonly timings?: Readonly<Record<string, number>>;
+	/** `logMiB` in `swarm.json`. */
+	readonly logMiB?: number;
 	/** Variables beside those of this process. */
 	readonly environment?: Readonly<Record<string, string>>;
 }
@@ -37,14 +39,14 @@ export class Swarm {
 	readonly environment: Readonly<Record<string, string | undefined>>;
 	readonly #programs = new Set<Program>();
 
-	private constructor(ports: readonly number[], { timings, environment }: SwarmOptions) {
+	private constructor(ports: readonly number[], { timings, logMiB, environment }: SwarmOptions) {
 		if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: npm test builds it`);
 		this.folder = mkdtempSync(join(tmpdir(), 'paxos-swarm-'));
 		const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SWARM_'));
 		this.environment = { ...Object.fromEntries(inherited), ...environment };
 		this.nodes = ports.map((port, index) => new TestNode(this, `n${index + 1}`, port));
 		const nodes = this.nodes.map(({ id, port }) => ({ id, port }));
-		writeFileSync(this.configFile, JSON.stringify({ name: 'test', nodes, dataDir: 'data', timings }));
+		writeFileSync(this.configFile, JSON.stringify({ name: 'test', nodes, dataDir: 'data', timings, logMiB }));
 	}
 
 	/** Writes `swarm.json`; starts nothing. */

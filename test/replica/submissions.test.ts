@@ -358,7 +358,7 @@ class World {
 
 	#sendDoor(sequence: number, bytes: Uint8Array): Refusal | null {
 		const options = { route: 'leader', contest: 0, timeoutMs: TIMEOUT_MS } as const;
-		const batch = new Batch(this.door, 'door', sequence, 1, options, bytes);
+		const batch = new Batch(this.door, 'door', sequence, 1, options, bytes, false);
 		const refusal = this.submissions.submit(batch);
 		if (refusal === null) this.#doorBatches.push({ batch, bytes });
 		return refusal;

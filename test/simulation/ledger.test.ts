@@ -40,6 +40,9 @@ function rule(act: () => void): string | undefined {
 	return undefined;
 }
 
+/** A log of which nothing was trimmed. */
+const WHOLE = { isTrimmed: false, snapshotThrough: 0 };
+
 describe('the ledger', () => {
 	it('takes a value for chosen once a quorum has durably accepted it at one ballot', () => {
 		for (const node of [0, 1]) write(node, promised(low));
@@ -105,15 +108,15 @@ describe('the ledger', () => {
 
 	it('notices that a durable record is gone or another one after a restart', () => {
 		write(0, promised(low), promised(middle));
-		expect(rule(() => ledger.recovered(0, [promised(low)]))).toBe('DurableStaysDurable');
-		expect(rule(() => ledger.recovered(0, [promised(low), promised(high)]))).toBe('DurableStaysDurable');
-		expect(rule(() => ledger.recovered(0, [promised(low), promised(middle)]))).toBeUndefined();
+		expect(rule(() => ledger.recovered(0, [promised(low)], WHOLE))).toBe('DurableStaysDurable');
+		expect(rule(() => ledger.recovered(0, [promised(low), promised(high)], WHOLE))).toBe('DurableStaysDurable');
+		expect(rule(() => ledger.recovered(0, [promised(low), promised(middle)], WHOLE))).toBeUndefined();
 	});
 
 	it('takes for durable what a restart finds of what was not flushed once it is sure of it, and forgets the rest', () => {
 		for (const node of [0, 1]) write(node, promised(low));
 		for (const value of [RED, BLUE]) ledger.appended(0, accepted(low, value, value === RED ? 1 : 2));
-		ledger.recovered(0, [promised(low), accepted(low, RED)]);
+		ledger.recovered(0, [promised(low), accepted(low, RED)], WHOLE);
 		expect(rule(() => ledger.mustHaveAccepted(0, low, 1))).toBe('AcceptedIsDurable');
 		ledger.sureOfReadBack(0);
 		expect(rule(() => ledger.mustHaveAccepted(0, low, 1))).toBeUndefined();

@@ -296,24 +296,4 @@ export const CALLERS: readonly Unreached[] = [
 			'shared/replica/memory.ts': ['this.#awaited = peers.length > 0 ? new Set(peers) : null;'],
 		},
 	},
-	{
-		why: 'No log of the world begins above slot 0, because nothing is trimmed. The agents of `test/paper/value.test.ts` have such a log.',
-		files: {
-			'shared/paxos/acceptor.ts': [
-				"if (slot <= trimmedThrough) return out.now(from, { kind: 'trimmed', trimmedThrough, chosenThrough });",
-			],
-			'shared/paxos/agent.ts': ['return this.#learner.trimmed(from, message);'],
-			'shared/paxos/contest.ts': ["const reason = slot <= phase1.chosenThrough ? 'slotTrimmed' : 'slotNotOpen';"],
-			'shared/paxos/learner.ts': [
-				"if (from <= trimmedThrough) return out.now(to, { kind: 'trimmed', trimmedThrough, chosenThrough });",
-				'trimmed(from: NodeId, { trimmedThrough }: Trimmed): void {',
-			],
-			'shared/paxos/log.ts': ['if (record.slot <= log.trimmedThrough) return;'],
-			'shared/paxos/wire.ts': [
-				'out.int(message.trimmedThrough);',
-				'return out.int(message.chosenThrough);',
-				'return { kind, trimmedThrough: readThrough(from), chosenThrough: readThrough(from) };',
-			],
-		},
-	},
 ];

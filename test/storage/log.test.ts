@@ -183,23 +183,6 @@ describe('what was read at the start', () => {
 		expect(heard.durables).toEqual([]);
 	});
 
-	test('is not durable before the manifest was written once more, too: a later version takes the place of an older', () => {
-		const first = settled();
-		first.log.append([accepted(1)]);
-		first.log.flush();
-		first.disk.finishAll();
-		first.log.tend();
-		expect(first.disk.waiting).toEqual(['note']);
-		const { disk, log } = open(first.disk.kill(() => false));
-		disk.finishAll();
-		log.append([accepted(2)]);
-		log.flush();
-		disk.finishAll();
-		log.tend();
-		disk.finishAll();
-		expect(open(disk.losePower(() => false)).records).toEqual([accepted(1), accepted(2)]);
-	});
-
 	test('comes before anything that is appended', () => {
 		const first = settled();
 		first.log.append([accepted(1)]);

@@ -1,0 +1,175 @@
+/**
+ * Takes snapshots of the state machine, and trims the log behind them. When the log has grown by more than the last
+ * snapshot, and by more than a minimum, the store is cut in one moment. The cut is written out in parts, beside all
+ * other work, and once the snapshot is durable the log keeps no slot that the snapshot holds, but for those that a
+ * linked node still lacks.
+ *
+ * What it must never do: trim what no durable snapshot holds; write for so long at a time that others wait.
+ *
+ * @source Ongaro 2014 (dissertation), 5.1 (memory-based state machines)
+ */
+import { Writer } from '../bytes/bytes.ts';
+import type { Log } from '../disk/log.ts';
+import type { SnapshotNote, SnapshotSubject } from '../disk/snapshot-file.ts';
+import type { SnapshotWriter as DiskSnapshotWriter } from '../disk/snapshots.ts';
+import { SNAPSHOT_PART_BYTES_MAX } from '../paxos/bounds.ts';
+import type { Slot } from '../paxos/message.ts';
+import type { Cut } from '../store/cut.ts';
+import type { Store } from '../store/store.ts';
+
+/** The file of a snapshot while it is written. */
+export type SnapshotWriter = Pick<DiskSnapshotWriter, 'append' | 'finish' | 'abandon'>;
+
+/** The part of `Log` that snapshots use. */
+export interface SnapshotLog extends Pick<Log, 'durableThrough' | 'bytes' | 'snapshot' | 'trim' | 'readSnapshot'> {
+	beginSnapshot(subject: SnapshotSubject): SnapshotWriter;
+}
+
+export interface SnapshotsRuntime {
+	/** Monotonic, milliseconds. */
+	nowMs(): number;
+	/** Calls `Snapshots.fire` after so many milliseconds. */
+	setTimer(afterMs: number): void;
+	/** Calls `Snapshots.writeNext` after so many milliseconds. */
+	setPartTimer(afterMs: number): void;
+	appliedThrough(): Slot;
+	/** The lowest slot that a linked node is known to have reached: it still lacks those above. */
+	neededAbove(): Slot;
+	/** Whether a snapshot is on its way to or from another node. No new one is cut meanwhile. */
+	isTransferring(): boolean;
+	/** The agent keeps no slot any more up to `through`. */
+	trimmed(through: Slot): void;
+	/** @param detail the rest of a sentence that begins with the node */
+	report(what: 'cut' | 'written' | 'abandoned' | 'trimmed', through: Slot, detail: string): void;
+}
+
+export interface SnapshotLimits {
+	/** A log of fewer bytes is not trimmed. */
+	readonly logBytesMin: number;
+	/** Above so many times what makes a snapshot due, the log is trimmed although a linked node lacks what it holds. */
+	readonly keptFactor: number;
+	/** The size of a part of a snapshot, unless a single entry is larger. */
+	readonly partBytes: number;
+	/** The bytes of one message that carries a piece of a snapshot; SNAPSHOT_PART_BYTES_MAX at most. */
+	readonly sentBytes: number;
+}
+
+export const SNAPSHOT_LIMITS: SnapshotLimits = {
+	logBytesMin: 64 * 1024 * 1024,
+	keptFactor: 4,
+	partBytes: 256 * 1024,
+	sentBytes: SNAPSHOT_PART_BYTES_MAX,
+};
+
+/** How often it is looked whether a snapshot is due, milliseconds. */
+export const SNAPSHOT_LOOK_MS = 1000;
+/** After a part was written, so many times as long goes to other work. */
+const PAUSE_FACTOR = 2;
+
+export class Snapshots {
+	readonly #store: Store;
+	readonly #log: SnapshotLog;
+	readonly #swarm: string;
+	readonly #limits: SnapshotLimits;
+	readonly #runtime: SnapshotsRuntime;
+	/** The snapshot that is being written. */
+	#writing: { readonly through: Slot; readonly cut: Cut; readonly writer: SnapshotWriter } | null = null;
+	readonly #part: Writer;
+	/** The agent keeps no slot up to here. */
+	#trimmedThrough: Slot = 0;
+
+	/** @param swarm as of `SnapshotSubject` */
+	constructor(store: Store, log: SnapshotLog, swarm: string, limits: SnapshotLimits, runtime: SnapshotsRuntime) {
+		this.#store = store;
+		this.#swarm = swarm;
+		this.#log = log;
+		this.#limits = limits;
+		this.#runtime = runtime;
+		this.#part = new Writer(limits.partBytes);
+	}
+
+	start(): void {
+		this.#runtime.setTimer(SNAPSHOT_LOOK_MS);
+	}
+
+	/** Whether a snapshot is being written. */
+	get isWriting(): boolean {
+		return this.#writing !== null;
+	}
+
+	/** The timer has fired: takes a snapshot where one is due, and trims what nobody needs any more. */
+	fire(): void {
+		this.start();
+		this.#trim();
+		const through = this.#runtime.appliedThrough();
+		const isNew = through > (this.#log.snapshot?.through ?? 0);
+		if (!isNew || this.#log.bytes <= this.#dueBytes || this.#log.durableThrough < 0) return;
+		if (!this.isWriting && !this.#runtime.isTransferring()) this.#begin(through);
+	}
+
+	/** Writes the next part. */
+	writeNext(): void {
+		const writing = this.#writing;
+		if (writing === null) return;
+		const startedMs = this.#runtime.nowMs();
+		if (!writing.cut.write(this.#part, this.#limits.partBytes)) {
+			return writing.writer.finish((error) => this.#finished(writing.through, error));
+		}
+		writing.writer.append(this.#part.take(), (error) => {
+			if (this.#writing !== writing) return;
+			if (error) return this.abandon(error.message);
+			this.#runtime.setPartTimer(PAUSE_FACTOR * (this.#runtime.nowMs() - startedMs));
+		});
+	}
+
+	/** The snapshot that is being written is not wanted any more, or cannot be written. */
+	abandon(why: string): void {
+		const writing = this.#writing;
+		if (writing === null) return;
+		this.#end();
+		writing.writer.abandon();
+		this.#runtime.report('abandoned', writing.through, `does not write a snapshot now: ${why}`);
+	}
+
+	/** A log above this size is to be trimmed. */
+	get #dueBytes(): number {
+		return Math.max(this.#limits.logBytesMin, this.#log.snapshot?.bytes ?? 0);
+	}
+
+	#begin(through: Slot): void {
+		this.#writing = {
+			through,
+			cut: this.#store.cut(),
+			writer: this.#log.beginSnapshot({ swarm: this.#swarm, through }),
+		};
+		this.#runtime.report('cut', through, `writes a snapshot of its state after slot ${through}`);
+		this.writeNext();
+	}
+
+	#finished(through: Slot, error: Error | null): void {
+		if (this.#writing?.through !== through) return;
+		if (error) return this.abandon(error.message);
+		this.#end();
+		const { bytes } = this.#log.snapshot as SnapshotNote;
+		this.#runtime.report('written', through, `has a snapshot of its state after slot ${through}, of ${bytes} bytes`);
+		this.#trim();
+	}
+
+	#end(): void {
+		this.#writing?.cut.close();
+		this.#writing = null;
+		this.#part.take();
+	}
+
+	#trim(): void {
+		const { snapshot } = this.#log;
+		if (snapshot === null) return;
+		const mayKeep = this.#log.bytes <= this.#limits.keptFactor * this.#dueBytes;
+		const through = mayKeep ? Math.min(snapshot.through, this.#runtime.neededAbove()) : snapshot.through;
+		if (through <= this.#trimmedThrough) return;
+		this.#trimmedThrough = through;
+		this.#log.trim(through);
+		this.#runtime.trimmed(through);
+		this.#runtime.report('trimmed', through, `keeps no slot up to ${through} in its log any more`);
+	}
+}

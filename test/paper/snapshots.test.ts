@@ -1,0 +1,220 @@
+/**
+ * What stands for slots once a snapshot does: the log begins above them, a node that lacks them needs the snapshot, and
+ * one that has taken it over goes on as if it had learned every slot. Sources: Paxos Made Simple 2.2 and 3.
+ */
+import { describe, expect, it } from 'vitest';
+import { PaxosAgent } from '../../shared/paxos/agent.ts';
+import { copyOf } from '../../shared/simulation/snapshot.ts';
+import { among, bytes, Lab, ofKind } from './lab.ts';
+
+const ballot = { ms: 10, ns: 0, node: 'n1' };
+const NOW = { wallMs: 0, steadyMs: 0, stillMs: 0 };
+
+describe('a log that is trimmed', () => {
+	const TRIMMED = 5;
+	const config = new Lab(3).configOf('n2');
+
+	function trimmed(): PaxosAgent {
+		return new PaxosAgent(config, [{ kind: 'accepted', slot: 6, ballot, value: bytes('six') }], TRIMMED);
+	}
+
+	it('begins above its base, and is applied from there', () => {
+		const agent = new PaxosAgent(
+			config,
+			[
+				{ kind: 'accepted', slot: 3, ballot, value: bytes('three') },
+				{ kind: 'accepted', slot: 6, ballot, value: bytes('six') },
+				{ kind: 'chosen', through: 6 },
+			],
+			TRIMMED,
+		);
+		expect(agent.view()).toMatchObject({ chosenThrough: 6, appliedThrough: TRIMMED, lastSlot: 6 });
+		expect(agent.view().entry(3)).toBeUndefined();
+		expect(agent.step({ kind: 'start', epoch: 1 }, NOW).apply).toEqual([{ slot: 6, ballot, value: bytes('six') }]);
+		expect(PaxosAgent.from(config, copyOf(agent.state)).state).toEqual(agent.state);
+	});
+
+	it('is asked for nothing below its base', () => {
+		const agent = trimmed();
+		agent.step({ kind: 'start', epoch: 1 }, NOW);
+		const message = { kind: 'heartbeat', ballot, chosenThrough: 9, recoveredThrough: 0, round: 1, timeMs: 0 } as const;
+		const { send } = agent.step({ kind: 'receive', from: 'n1', message }, NOW);
+		expect(send).toContainEqual({ to: 'n1', message: { kind: 'fetch', from: 7 } });
+	});
+
+	it('answers a fetch and an accept of what it keeps no more', () => {
+		const agent = trimmed();
+		const answer = { to: 'n3', message: { kind: 'trimmed', trimmedThrough: TRIMMED, chosenThrough: TRIMMED } };
+		const higher = { ...ballot, ms: 20, node: 'n3' };
+		const accept = { ballot: higher, slot: 2, value: bytes('two'), chosenThrough: 0, recoveredThrough: 0 };
+		for (const message of [{ kind: 'fetch', from: 2 } as const, { kind: 'accept', ...accept } as const]) {
+			const { send, sendWhenDurable, persist } = agent.step({ kind: 'receive', from: 'n3', message }, NOW);
+			expect([...send, ...sendWhenDurable]).toEqual([answer]);
+			expect(persist).toEqual([]);
+		}
+	});
+
+	it('has an answer for those who contest a slot below its base', () => {
+		const lab = new Lab(3);
+		lab.propose('n1', 'blue', 'self', 2);
+		lab.campaign('n1', 20);
+		lab.drop(({ to }) => to === 'n3');
+		const agent = trimmed();
+		for (const { from, message } of lab.net.splice(0).filter(({ to }) => to === 'n2')) {
+			const { sendWhenDurable } = agent.step({ kind: 'receive', from, message }, NOW);
+			for (const envelope of sendWhenDurable) lab.net.push({ from: 'n2', ...envelope });
+		}
+		lab.deliver(among('n1', 'n2'));
+		expect(lab.outcomes('n1', 'refused')).toMatchObject([{ reason: 'slotTrimmed', nextSlot: 7 }]);
+	});
+});
+
+/** A leader n1 whose slots n1 and n2 have all, n3 only the first, and which keeps none up to `trimmed` any more. */
+function trimmedLab(slots: number, trimmed: number): Lab {
+	const lab = new Lab(3);
+	lab.elect('n1', 10);
+	const proposed = [lab.propose('n1', 'v1')];
+	lab.deliver();
+	for (let slot = 2; slot <= slots; slot++) {
+		proposed.push(lab.propose('n1', `v${slot}`));
+		lab.deliver(among('n1', 'n2'));
+	}
+	lab.drop();
+	for (const id of ['n1', 'n2']) {
+		lab.applied(id, id === 'n1' ? proposed : []);
+		lab.step(id, { kind: 'snapshot', through: trimmed });
+	}
+	return lab;
+}
+
+describe('a node that has a snapshot of its own', () => {
+	it('keeps what the snapshot does not hold', () => {
+		const lab = trimmedLab(6, 4);
+		const view = lab.agent('n1').view();
+		expect(view).toMatchObject({ trimmedThrough: 4, chosenThrough: 6, appliedThrough: 6, lastSlot: 6 });
+		expect([4, 5].map((slot) => view.entry(slot)?.value)).toEqual([undefined, bytes('v5')]);
+	});
+
+	it('keeps its acceptances above it, chosen or not, and reports them in a promise', () => {
+		const lab = trimmedLab(3, 3);
+		lab.propose('n1', 'open');
+		lab.deliver(ofKind('accept'));
+		lab.drop();
+		lab.step('n2', { kind: 'snapshot', through: 3 });
+		lab.propose('n3', 'mine', 'self');
+		lab.campaign('n3', 20);
+		lab.deliver(({ to, from }) => to === 'n2' && from === 'n3');
+		const [promise] = lab.inFlight('promise');
+		expect(promise?.message).toMatchObject({ accepted: [{ slot: 4, value: bytes('open') }] });
+	});
+
+	it('goes on above it, and no older snapshot takes it back', () => {
+		const lab = trimmedLab(6, 4);
+		lab.step('n1', { kind: 'snapshot', through: 2 });
+		lab.propose('n1', 'v7');
+		lab.deliver();
+		expect(lab.agent('n1').view()).toMatchObject({ trimmedThrough: 4, chosenThrough: 7 });
+		expect(lab.chosen('n2').at(-1)).toBe('v7');
+	});
+});
+
+describe('a node that lacks slots which are kept nowhere', () => {
+	it('says whose snapshot it needs, and asks for no slot until a while has passed', () => {
+		const lab = trimmedLab(6, 4);
+		lab.timer('n1', 'heartbeat');
+		lab.deliver(among('n1', 'n3'));
+		expect(lab.outcomes('n3', 'lacksSnapshot')).toEqual([{ kind: 'lacksSnapshot', from: 'n1' }]);
+		for (let beat = 0; beat < 3; beat++) {
+			lab.timer('n1', 'heartbeat');
+			lab.deliver(among('n1', 'n3'));
+		}
+		expect(lab.outcomes('n3', 'lacksSnapshot')).toHaveLength(1);
+		lab.timer('n3', 'fetch');
+		lab.timer('n1', 'heartbeat');
+		lab.deliver(among('n1', 'n3'));
+		expect(lab.outcomes('n3', 'lacksSnapshot')).toHaveLength(2);
+	});
+
+	it('fetches from a node that still keeps them', () => {
+		const lab = trimmedLab(6, 4);
+		lab.timer('n1', 'heartbeat');
+		lab.deliver(among('n1', 'n3'));
+		lab.timer('n3', 'fetch');
+		const decisions = {
+			kind: 'decisions',
+			from: 2,
+			chosenThrough: 3,
+			decisions: [2, 3].map((slot) => ({ ballot, value: bytes(`v${slot}`) })),
+		} as const;
+		lab.step('n3', { kind: 'receive', from: 'n2', message: decisions });
+		expect(lab.chosen('n3')).toEqual(['v1', 'v2', 'v3']);
+	});
+
+	it('learns what comes behind the snapshot once its state machine has taken it over', () => {
+		const lab = trimmedLab(6, 4);
+		lab.step('n3', { kind: 'snapshot', through: 5 });
+		expect(lab.agent('n3').view()).toMatchObject({ trimmedThrough: 5, chosenThrough: 5, appliedThrough: 5 });
+		lab.timer('n1', 'heartbeat');
+		lab.deliver();
+		expect(lab.agent('n3').view()).toMatchObject({ trimmedThrough: 5, chosenThrough: 6 });
+		expect(lab.chosen('n3')).toEqual(['v1', 'v6']);
+	});
+
+	it('is not moved back by slots that were applied before', () => {
+		const lab = trimmedLab(6, 4);
+		lab.step('n3', { kind: 'snapshot', through: 5 });
+		lab.step('n3', { kind: 'applied', through: 1, settled: [] });
+		expect(lab.agent('n3').view().appliedThrough).toBe(5);
+	});
+
+	it('leaves the leadership to others when it has won it, and does not stand again at once', () => {
+		const lab = trimmedLab(6, 4);
+		lab.step('n3', { kind: 'receive', from: 'n1', message: { kind: 'handOver', ballot } });
+		lab.campaign('n3', 20);
+		lab.deliver(({ message }) => message.kind === 'prepare' || message.kind === 'promise');
+		expect(lab.agent('n3').view().role).toBe('leader');
+		lab.deliver(ofKind('fetch', 'trimmed', 'heartbeat', 'confirm'));
+		lab.timer('n3', 'quorum');
+		lab.timer('n3', 'heartbeat');
+		lab.deliver();
+		lab.timer('n3', 'quorum');
+		expect(lab.agent('n3').view().role).toBe('follower');
+		expect(lab.campaignAsked('n3')).toBe(false);
+	});
+
+	it('leads on above the snapshot when it has taken it over as the leader', () => {
+		const lab = trimmedLab(6, 4);
+		lab.propose('n3', 'mine', 'self');
+		lab.campaign('n3', 20);
+		lab.deliver(({ message }) => message.kind === 'prepare' || message.kind === 'promise');
+		lab.drop(ofKind('fetch'));
+		lab.step('n3', { kind: 'snapshot', through: 6 });
+		lab.deliver();
+		expect(lab.agent('n3').view()).toMatchObject({ role: 'leader', chosenThrough: 7 });
+		expect(lab.chosen('n1').at(-1)).toBe('mine');
+	});
+});
+
+describe('a contested slot that acceptors keep no more', () => {
+	it('keeps what it has, as soon as one of them says so', () => {
+		const lab = trimmedLab(6, 4);
+		const loser = lab.propose('n2', 'rival', 'self', 5);
+		lab.campaign('n2', 20);
+		lab.deliver(({ message }) => message.kind === 'prepare' || message.kind === 'promise');
+		lab.step('n1', { kind: 'snapshot', through: 6 });
+		lab.deliver(among('n1', 'n2'));
+		expect(lab.outcomes('n2', 'kept')).toMatchObject([{ proposal: loser, slot: 5, value: bytes('v5') }]);
+		expect(lab.agent('n2').view().openSlotsCount).toBe(0);
+	});
+
+	it('keeps what it has, when its own leader trims it', () => {
+		const lab = trimmedLab(6, 4);
+		const loser = lab.propose('n2', 'rival', 'self', 5);
+		lab.campaign('n2', 20);
+		lab.deliver(({ message }) => message.kind === 'prepare' || message.kind === 'promise');
+		lab.drop();
+		lab.step('n2', { kind: 'snapshot', through: 6 });
+		expect(lab.outcomes('n2', 'kept')).toMatchObject([{ proposal: loser, slot: 5, value: bytes('v5') }]);
+		expect(lab.agent('n2').view().openSlotsCount).toBe(0);
+	});
+});

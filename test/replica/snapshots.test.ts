@@ -1,0 +1,179 @@
+/** When a snapshot is taken, how it is written beside other work, and what the log keeps behind it. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { NoRoomError } from '../../shared/disk/disk.ts';
+import { SnapshotChecker } from '../../shared/disk/snapshot-file.ts';
+import { Snapshots } from '../../shared/replica/snapshots.ts';
+import { StoreRestore } from '../../shared/store/restore.ts';
+import type { Store } from '../../shared/store/store.ts';
+import { FakeSnapshotLog, SWARM } from './fake-snapshot-log.ts';
+import { storeOf } from './stores.ts';
+
+const LIMITS = { logBytesMin: 1000, keptFactor: 4, partBytes: 100, sentBytes: 100 };
+
+let log: FakeSnapshotLog;
+let store: Store;
+let snapshots: Snapshots;
+let nowMs: number;
+let applied: number;
+let needed: number;
+let isTransferring: boolean;
+let trimmed: number[];
+let told: string[];
+/** After how many milliseconds the next part is to be written; null where none is. */
+let partAfterMs: number | null;
+
+beforeEach(() => {
+	log = new FakeSnapshotLog();
+	store = storeOf(40);
+	nowMs = 0;
+	applied = 41;
+	needed = Number.POSITIVE_INFINITY;
+	isTransferring = false;
+	trimmed = [];
+	told = [];
+	partAfterMs = null;
+	snapshots = new Snapshots(store, log, SWARM, LIMITS, {
+		nowMs: () => nowMs,
+		setTimer: () => undefined,
+		setPartTimer: (afterMs) => {
+			partAfterMs = afterMs;
+		},
+		appliedThrough: () => applied,
+		neededAbove: () => needed,
+		isTransferring: () => isTransferring,
+		trimmed: (through) => trimmed.push(through),
+		report: (what) => told.push(what),
+	});
+});
+
+/** Writes all parts, and answers the disk's calls at once. */
+function writeAll(): void {
+	do {
+		partAfterMs = null;
+		log.answer();
+		if (partAfterMs !== null) snapshots.writeNext();
+	} while (snapshots.isWriting);
+}
+
+function restored(): Store {
+	const { through } = log.snapshot as { through: number };
+	const checker = new SnapshotChecker({ swarm: SWARM, through });
+	const restore = new StoreRestore();
+	for (const part of checker.add(log.file)) restore.add(part);
+	expect(checker.note).toEqual(log.snapshot);
+	return restore.finish();
+}
+
+describe('a snapshot', () => {
+	it('is taken once the log is larger than the minimum, and holds the state of that moment', () => {
+		log.bytes = 1000;
+		snapshots.fire();
+		expect(snapshots.isWriting).toBe(false);
+		log.bytes = 1001;
+		const before = store.save();
+		snapshots.fire();
+		store.passTime(5);
+		writeAll();
+		expect(log.snapshot?.through).toBe(41);
+		expect(restored().save()).toEqual(before);
+		expect(trimmed).toEqual([41]);
+		expect(log.trimmedThrough).toBe(41);
+		expect(told).toEqual(['cut', 'written', 'trimmed']);
+	});
+
+	it('is taken again only when the log is larger than the last one, and there is something new', () => {
+		log.bytes = 1001;
+		snapshots.fire();
+		writeAll();
+		const { bytes } = log.snapshot as { bytes: number };
+		expect(bytes).toBeGreaterThan(1001);
+		applied = 50;
+		log.bytes = bytes;
+		snapshots.fire();
+		expect(snapshots.isWriting).toBe(false);
+		log.bytes = bytes + 1;
+		snapshots.fire();
+		expect(log.writing).toEqual([50]);
+		writeAll();
+		snapshots.fire();
+		expect(snapshots.isWriting).toBe(false);
+	});
+
+	it('is not taken while one is on its way from node to node', () => {
+		log.bytes = 1001;
+		isTransferring = true;
+		snapshots.fire();
+		expect(snapshots.isWriting).toBe(false);
+		isTransferring = false;
+		snapshots.fire();
+		expect(snapshots.isWriting).toBe(true);
+	});
+
+	it('leaves twice as much time to other work as it takes', () => {
+		log.bytes = 1001;
+		snapshots.fire();
+		nowMs = 7;
+		log.answer(1);
+		expect(partAfterMs).toBe(14);
+	});
+
+	it('is abandoned where there is no room, keeps the one before, and is tried again', () => {
+		log.bytes = 1001;
+		snapshots.fire();
+		writeAll();
+		const before = log.snapshot;
+		log.bytes = 100_000;
+		applied = 60;
+		snapshots.fire();
+		log.error = new NoRoomError('the disk is full');
+		log.answer(1);
+		expect(snapshots.isWriting).toBe(false);
+		expect(log.writing).toEqual([]);
+		expect(log.snapshot).toBe(before);
+		expect(told.at(-1)).toBe('abandoned');
+		snapshots.fire();
+		writeAll();
+		expect(log.snapshot?.through).toBe(60);
+	});
+
+	it('gives back what the store keeps for it, however it ends', () => {
+		log.bytes = 1001;
+		snapshots.fire();
+		snapshots.abandon('something else begins');
+		log.answer();
+		expect(() => store.cut().close()).not.toThrow();
+		expect(log.snapshot).toBeNull();
+	});
+});
+
+describe('the log behind a snapshot', () => {
+	it('keeps what a linked node still lacks, until that node has it', () => {
+		needed = 30;
+		log.bytes = 1001;
+		snapshots.fire();
+		writeAll();
+		expect(trimmed).toEqual([30]);
+		needed = 35;
+		snapshots.fire();
+		needed = 80;
+		snapshots.fire();
+		expect(trimmed).toEqual([30, 35, 41]);
+		snapshots.fire();
+		expect(trimmed).toEqual([30, 35, 41]);
+	});
+
+	it('does not wait for a node that lags for so long that the log becomes too large', () => {
+		needed = 30;
+		log.bytes = 1001;
+		snapshots.fire();
+		writeAll();
+		const { bytes } = log.snapshot as { bytes: number };
+		log.bytes = LIMITS.keptFactor * bytes;
+		isTransferring = true;
+		snapshots.fire();
+		expect(trimmed).toEqual([30]);
+		log.bytes++;
+		snapshots.fire();
+		expect(trimmed).toEqual([30, 41]);
+	});
+});

@@ -1,0 +1,217 @@
+/** The way of a snapshot from one node to another, over links that break and disks that are slow or full. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { NoRoomError } from '../../shared/disk/disk.ts';
+import type { Message } from '../../shared/paxos/message.ts';
+import { Snapshots } from '../../shared/replica/snapshots.ts';
+import { Transfer } from '../../shared/replica/transfer.ts';
+import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
+import type { Store } from '../../shared/store/store.ts';
+import { FakeSnapshotLog, SWARM } from './fake-snapshot-log.ts';
+import { put, storeOf } from './stores.ts';
+
+const LIMITS = { logBytesMin: 0, keptFactor: 4, partBytes: 200, sentBytes: 300 };
+
+/** A node with its transfer, whose messages the test carries. */
+class Node {
+	readonly log = new FakeSnapshotLog();
+	readonly sent: { to: string; message: Message }[] = [];
+	readonly told: string[] = [];
+	readonly linked = new Set(['n1', 'n2', 'n3']);
+	readonly transfer: Transfer;
+	nowMs = 0;
+	applied = 0;
+	received: { through: number; restored: Store } | null = null;
+
+	constructor(readonly id: string) {
+		this.transfer = new Transfer(
+			this.log,
+			{ swarm: SWARM, clientLimits: CLIENT_LIMITS, limits: LIMITS },
+			{
+				nowMs: () => this.nowMs,
+				setTimer: () => undefined,
+				isLinked: (peer) => this.linked.has(peer),
+				send: (to, message) => this.sent.push({ to, message }),
+				appliedThrough: () => this.applied,
+				receiving: () => undefined,
+				received: (through, restored) => {
+					this.received = { through, restored };
+				},
+				report: (what) => this.told.push(what),
+			},
+		);
+	}
+
+	/** It writes a snapshot of `store`. */
+	snapshotOf(store: Store, through: number): void {
+		const runtime = {
+			nowMs: () => 0,
+			setTimer: () => undefined,
+			setPartTimer: () => snapshots.writeNext(),
+			appliedThrough: () => through,
+			neededAbove: () => 0,
+			isTransferring: () => false,
+			trimmed: () => undefined,
+			report: () => undefined,
+		};
+		const snapshots: Snapshots = new Snapshots(store, this.log, SWARM, LIMITS, runtime);
+		this.log.bytes = Number.MAX_SAFE_INTEGER;
+		snapshots.fire();
+		this.log.answer();
+	}
+
+	hear(from: string, message: Message): void {
+		if (message.kind === 'snapshotAsk') this.transfer.asked(from, message);
+		else if (message.kind === 'snapshotPart') this.transfer.part(from, message);
+	}
+}
+
+let sender: Node;
+let other: Node;
+let receiver: Node;
+let store: Store;
+
+beforeEach(() => {
+	[sender, other, receiver] = ['n1', 'n2', 'n3'].map((id) => new Node(id)) as [Node, Node, Node];
+	store = storeOf(60);
+	for (const node of [sender, other]) node.snapshotOf(store, 61);
+});
+
+/** Carries messages and answers disks until nothing moves. @param parts so many parts arrive, and the next one is lost */
+function carry(parts = Number.POSITIVE_INFINITY): number {
+	let arrived = 0;
+	for (;;) {
+		const envelopes = [sender, other, receiver].flatMap((node) =>
+			node.sent.splice(0).map((envelope) => ({ from: node.id, ...envelope })),
+		);
+		if (envelopes.length === 0) return arrived;
+		for (const { from, to, message } of envelopes) {
+			if (message.kind === 'snapshotPart' && ++arrived > parts) return parts;
+			const node = [sender, other, receiver].find(({ id }) => id === to) as Node;
+			node.hear(from, message);
+		}
+		for (const node of [sender, other, receiver]) node.log.answer();
+	}
+}
+
+describe('a snapshot on its way', () => {
+	it('comes whole, is durable where it arrives, and is handed over once', () => {
+		receiver.transfer.lacks('n1');
+		expect(carry()).toBeGreaterThan(5);
+		expect(receiver.log.file).toEqual(sender.log.file);
+		expect(receiver.received?.through).toBe(61);
+		expect(receiver.received?.restored.save()).toEqual(store.save());
+		expect(receiver.transfer.isUnderWay).toBe(false);
+	});
+
+	it('is not handed over before it is durable', () => {
+		receiver.transfer.lacks('n1');
+		const parts = Math.ceil(sender.log.file.length / LIMITS.sentBytes);
+		carry(parts - 1);
+		receiver.transfer.linkUp('n1');
+		const [ask] = receiver.sent.splice(0) as [(typeof receiver.sent)[number]];
+		sender.hear('n3', ask.message);
+		sender.log.answer();
+		const [part] = sender.sent.splice(0) as [(typeof sender.sent)[number]];
+		receiver.hear('n1', part.message);
+		expect(receiver.received).toBeNull();
+		receiver.log.answer();
+		expect(receiver.received).not.toBeNull();
+	});
+
+	it('goes on at the byte where a link broke', () => {
+		receiver.transfer.lacks('n1');
+		carry(3);
+		receiver.transfer.linkUp('n1');
+		expect(receiver.sent.at(-1)?.message).toEqual({ kind: 'snapshotAsk', through: 61, offset: 3 * LIMITS.sentBytes });
+		carry();
+		expect(receiver.received?.restored.save()).toEqual(store.save());
+	});
+
+	it('goes on at another node that has the same snapshot, where the first is gone', () => {
+		receiver.transfer.lacks('n1');
+		carry(3);
+		receiver.transfer.lacks('n2');
+		expect(receiver.sent).toEqual([]);
+		receiver.linked.delete('n1');
+		receiver.transfer.lacks('n2');
+		carry();
+		expect(receiver.received?.restored.save()).toEqual(store.save());
+		expect(other.told).toEqual(['sending']);
+	});
+
+	it('begins again where the sender has a newer one', () => {
+		receiver.transfer.lacks('n1');
+		carry(3);
+		put(store, 62, 'more');
+		sender.snapshotOf(store, 62);
+		receiver.transfer.linkUp('n1');
+		carry();
+		expect(receiver.received?.through).toBe(62);
+		expect(receiver.received?.restored.save()).toEqual(store.save());
+		expect(receiver.log.writing).toEqual([]);
+	});
+
+	it('is given up when its sender is silent, and another node is asked', () => {
+		receiver.transfer.lacks('n1');
+		carry(3);
+		receiver.transfer.fire();
+		expect(receiver.transfer.isUnderWay).toBe(true);
+		receiver.transfer.fire();
+		expect(receiver.transfer.isUnderWay).toBe(false);
+		expect(receiver.log.writing).toEqual([]);
+		expect(receiver.told.at(-1)).toBe('abandoned');
+		receiver.transfer.lacks('n2');
+		carry();
+		expect(receiver.received?.through).toBe(61);
+	});
+
+	it('is given up when the slots have come by another way', () => {
+		receiver.transfer.lacks('n1');
+		carry(3);
+		receiver.applied = 61;
+		receiver.transfer.linkUp('n1');
+		carry();
+		expect(receiver.received).toBeNull();
+		expect(receiver.log.writing).toEqual([]);
+	});
+
+	it('is given up when the disk has no room for it', () => {
+		receiver.transfer.lacks('n1');
+		receiver.log.error = new NoRoomError('the disk is full');
+		carry();
+		expect(receiver.received).toBeNull();
+		expect(receiver.told).toEqual(['receiving', 'abandoned']);
+		expect(receiver.log.writing).toEqual([]);
+	});
+
+	it.each([0, 9, 400, 2000])('is given up, and never taken over, where byte %i is another one', (at) => {
+		sender.log.file[at] = (sender.log.file[at] as number) ^ 1;
+		receiver.transfer.lacks('n1');
+		carry();
+		expect(receiver.received).toBeNull();
+		expect(receiver.told).toEqual(['receiving', 'abandoned']);
+	});
+
+	it('is not moved by a part that nobody asked for, or that came twice', () => {
+		receiver.transfer.part('n1', {
+			kind: 'snapshotPart',
+			through: 61,
+			bytesOfAll: 9,
+			offset: 0,
+			bytes: new Uint8Array(9),
+		});
+		expect(receiver.told).toEqual([]);
+		receiver.transfer.lacks('n1');
+		receiver.transfer.linkUp('n1');
+		carry();
+		expect(receiver.received?.restored.save()).toEqual(store.save());
+	});
+
+	it('is under way at its sender, too, for a while after the last part was asked for', () => {
+		receiver.transfer.lacks('n1');
+		carry(3);
+		expect(sender.transfer.isUnderWay).toBe(true);
+		sender.nowMs += 10_001;
+		expect(sender.transfer.isUnderWay).toBe(false);
+	});
+});
