@@ -142,7 +142,7 @@ describe('a submitted command', () => {
 		for (const timeoutMs of [500, 100]) {
 			const bytes = encodeCommand(identity, { kind: 'registerClient', client: 'twice' });
 			const options = { route: 'leader', contest: 0, timeoutMs } as const;
-			world.submissions.submit(new Batch(submitter, 'twice', 1, 1, options, bytes));
+			world.submissions.submit(new Batch(submitter, 'twice', 1, 1, options, bytes, true));
 			world.turn();
 		}
 		const [first] = world.loop.proposals.keys() as Iterable<ProposalId>;
