@@ -1,7 +1,10 @@
 /**
  * Measures how long single steps of this process's event loop take, because while one runs no request is answered and no
  * heartbeat leaves. A timer ticks every `TICK_MS`. A step between two ticks took at most the time between them, so a
- * figure may be too high by one tick, and is never too low.
+ * figure may be too high by one tick.
+ *
+ * A tick costs a tenth of a millisecond where the thread would sleep otherwise. So while the loop has little to do the
+ * timer ticks every `IDLE_TICK_MS` only, and the time in which the loop waited for events is subtracted.
  *
  * Time in which the thread was ready to run and had no processor is subtracted where the system tells it (Linux), because
  * it is the fault of the machine's other programs. Garbage collection counts, because requests wait for it.
@@ -24,9 +27,14 @@ export interface LoopClocks {
 	nowMs(): number;
 	/** How long the thread has waited for a processor in all, milliseconds; 0 where the system does not tell. */
 	waitedMs(): number;
+	/** How long the loop has waited for events in all, milliseconds. */
+	idleMs(): number;
 }
 
-const TICK_MS = 10;
+export const TICK_MS = 10;
+export const IDLE_TICK_MS = 40;
+/** The loop has little to do while it waits for events for this share of the time. */
+const IDLE_SHARE = 0.5;
 /** Room for the three numbers of the file and the spaces between them. */
 const SCHEDSTAT_BYTES_MAX = 64;
 
@@ -34,6 +42,8 @@ export class LoopWatch {
 	readonly #clocks: LoopClocks;
 	#tickedMs: number;
 	#waitedMs: number;
+	#idleMs: number;
+	#everyMs = TICK_MS;
 	#longestMs = 0;
 	#over20Ms = 0;
 	#over50Ms = 0;
@@ -43,19 +53,27 @@ export class LoopWatch {
 		this.#clocks = clocks;
 		this.#tickedMs = clocks.nowMs();
 		this.#waitedMs = clocks.waitedMs();
+		this.#idleMs = clocks.idleMs();
 	}
 
-	/** It has to be called every `TICK_MS`, or as soon after that as the loop allows. */
-	tick(): void {
+	/** @returns after how many milliseconds it has to be called again, or as soon after that as the loop allows */
+	tick(): number {
 		const nowMs = this.#clocks.nowMs();
 		const waitedMs = this.#clocks.waitedMs();
-		const stepMs = nowMs - this.#tickedMs - (waitedMs - this.#waitedMs);
+		const idleMs = this.#clocks.idleMs();
+		const spanMs = nowMs - this.#tickedMs;
+		// The timer ends each wait. A longer one is a process that was stopped meanwhile.
+		const spanIdleMs = Math.min(idleMs - this.#idleMs, this.#everyMs);
+		const stepMs = spanMs - (waitedMs - this.#waitedMs) - (this.#everyMs > TICK_MS ? spanIdleMs : 0);
 		this.#tickedMs = nowMs;
 		this.#waitedMs = waitedMs;
+		this.#idleMs = idleMs;
+		this.#everyMs = spanIdleMs >= IDLE_SHARE * spanMs ? IDLE_TICK_MS : TICK_MS;
 		if (stepMs > this.#longestMs) this.#longestMs = stepMs;
 		if (stepMs > 20) this.#over20Ms++;
 		if (stepMs > 50) this.#over50Ms++;
 		if (stepMs > 250) this.#over250Ms++;
+		return this.#everyMs;
 	}
 
 	get figures(): LoopFigures {
@@ -76,12 +94,19 @@ export interface RunningLoopWatch {
 /** Watches the loop of this thread, which has to be the main thread. It does not keep the process running. */
 export function watchLoop(): RunningLoopWatch {
 	const processor = openProcessorClock();
-	const watch = new LoopWatch({ nowMs: () => performance.now(), waitedMs: processor.waitedMs });
-	const timer = setInterval(() => watch.tick(), TICK_MS).unref();
+	const watch = new LoopWatch({
+		nowMs: () => performance.now(),
+		waitedMs: processor.waitedMs,
+		idleMs: () => performance.nodeTiming.idleTime,
+	});
+	let timer = setTimeout(tick, TICK_MS).unref();
+	function tick(): void {
+		timer = setTimeout(tick, watch.tick()).unref();
+	}
 	return {
 		figures: () => watch.figures,
 		stop: () => {
-			clearInterval(timer);
+			clearTimeout(timer);
 			processor.close();
 		},
 	};

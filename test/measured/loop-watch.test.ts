@@ -1,10 +1,17 @@
 /** A node tells how long the steps of its event loop took. Other tests compare these figures with bounds. */
 import { beforeEach, expect, onTestFailed, onTestFinished, test } from 'vitest';
-import { LoopWatch } from '../../server/loop-watch.ts';
+import { IDLE_TICK_MS, LoopWatch, TICK_MS } from '../../server/loop-watch.ts';
 import { Swarm, type TestNode, until } from '../process/swarm.ts';
 import { LoopSteps } from './loop-steps.ts';
 
-const clocks = { at: 0, waited: 0, nowMs: () => clocks.at, waitedMs: () => clocks.waited };
+const clocks = {
+	at: 0,
+	waited: 0,
+	idle: 0,
+	nowMs: () => clocks.at,
+	waitedMs: () => clocks.waited,
+	idleMs: () => clocks.idle,
+};
 let watch: LoopWatch;
 beforeEach(() => {
 	clocks.at = 1_000;
@@ -23,6 +30,19 @@ test('time without a processor is no part of a step', () => {
 	expect(watch.figures).toEqual({ longestMs: 60, over20Ms: 1, over50Ms: 1, over250Ms: 0 });
 });
 
+test('a loop with little to do is looked at less often, and its waits for events are no steps', () => {
+	expect(tick(10, 0, 9)).toBe(IDLE_TICK_MS);
+	expect(tick(60, 0, 38)).toBe(IDLE_TICK_MS);
+	expect(watch.figures).toEqual({ longestMs: 22, over20Ms: 1, over50Ms: 0, over250Ms: 0 });
+	expect(tick(41, 0, 5)).toBe(TICK_MS);
+});
+
+test('a process that was stopped while its loop waited for events says so', () => {
+	tick(10, 0, 9);
+	tick(640, 0, 640);
+	expect(watch.figures).toMatchObject({ longestMs: 600, over250Ms: 1 });
+});
+
 test('a node that stood still says so, and one that only had no work does not', async () => {
 	const swarm = await Swarm.create({ size: 3 });
 	onTestFinished(() => swarm.dispose());
@@ -37,10 +57,11 @@ test('a node that stood still says so, and one that only had no work does not', 
 	expect(await ofOther.since()).toMatchObject({ over250Ms: 0 });
 });
 
-function tick(stepMs: number, withoutProcessorMs = 0): void {
-	clocks.at += stepMs;
+function tick(spanMs: number, withoutProcessorMs = 0, idleMs = 0): number {
+	clocks.at += spanMs;
 	clocks.waited += withoutProcessorMs;
-	watch.tick();
+	clocks.idle += idleMs;
+	return watch.tick();
 }
 
 async function heardMs(at: TestNode, of: TestNode): Promise<number> {
