@@ -80,13 +80,14 @@ export class Requests {
 	}
 
 	/**
-	 * The node answers the request, or refuses it, unless its process has ended. The time limit is the longest of any
-	 * request, because the latest limit of a batch holds for all commands in it.
+	 * The node answers the request, or refuses it, unless its process has ended. The time limit is twice the longest of
+	 * any request: a command may wait for its client to be registered for as long as its own, and then goes with commands
+	 * that came later, whose latest limit holds for all.
 	 */
 	#mustEnd(call: Call, node: SimulatedNode): void {
 		const { pauses, clock } = node;
 		const { pace, paceChanges } = clock;
-		const limitMs = Math.max(1, pace) * TIMEOUT_MAX_MS + ANSWER_MS;
+		const limitMs = Math.max(1, pace) * 2 * TIMEOUT_MAX_MS + ANSWER_MS;
 		const at = this.#world.now + Math.ceil(limitMs * US_PER_MS);
 		this.#world.later(node, at, 'frame', () => {
 			if (call.isSettled || node.process?.isEnded) return;
