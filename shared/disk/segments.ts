@@ -21,8 +21,11 @@ export interface SegmentsOwner extends LogState {
 	room(lack: NoRoomError | null): void;
 }
 
-/** So many trimmed segments wait to be used again. More than that are removed. */
-const SPARES_MAX = 2;
+/**
+ * So many trimmed segments wait to be used again, which is what a log of the usual size trims at a time. More than that
+ * are removed.
+ */
+const SPARES_MAX = 4;
 
 export class Segments {
 	readonly #disk: Disk;

@@ -8,6 +8,7 @@ import { floor } from './floor.ts';
 import { growth } from './growth.ts';
 import { http } from './http.ts';
 import { load } from './load.ts';
+import { snapshot } from './snapshot.ts';
 import { soak } from './soak.ts';
 
 const program = new Command('npm run bench --').description('Measures a swarm of real nodes on this machine.');
@@ -73,6 +74,18 @@ program
 	.option('--keys <count>', 'different keys', positive, 10_000)
 	.option('--json', 'lines of JSON')
 	.action(soak);
+
+program
+	.command('snapshot')
+	.description('the pace of puts while snapshots of a large state are written, and the longest steps of event loops')
+	.option('--clients <count>', 'requests outstanding', positive, 256)
+	.option('--connections <count>', 'that they share', positive, 16)
+	.option('--nodes <count>', 'members of the swarm', positive, 3)
+	.option('--size <bytes>', 'of a value', positive, 128)
+	.option('--keys <count>', 'different keys', positive, 1_000_000)
+	.option('--total <count>', 'puts that are measured', positive, 1_500_000)
+	.option('--json', 'one line of JSON')
+	.action(snapshot);
 
 await program.parseAsync();
 
