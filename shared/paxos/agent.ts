@@ -230,8 +230,9 @@ export class PaxosAgent {
 				this.#acceptor.heartbeat(from, message);
 				return this.#role.follow(from, message);
 			case 'confirm':
-				if (!sameBallot(message.ballot, this.#role.ballot)) return;
-				this.#role.leadership?.confirmed(from, message.chosenThrough);
+				// A follower has no ballot, and an empty one is no answer to it.
+				if (!this.#role.leadership || !sameBallot(message.ballot, this.#role.ballot)) return;
+				this.#role.leadership.confirmed(from, message.chosenThrough);
 				this.#handover.confirmed(from, message);
 				return this.#reads.confirmed(from, message.round);
 			case 'handOver':

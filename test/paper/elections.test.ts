@@ -1,6 +1,7 @@
 /** Which node stands for election, and which one lets another node stand first. */
 import { describe, expect, it } from 'vitest';
 import type { Ballot, NodeId } from '../../shared/paxos/ballot.ts';
+import { NO_BALLOT } from '../../shared/paxos/ballot.ts';
 import { HANDOVER_EVERY_MS, LAG_SLOTS_MAX, SLOT_MAX, STILL_MS_MAX, YIELDS_MAX } from '../../shared/paxos/bounds.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { Lab, ofKind } from './lab.ts';
@@ -213,6 +214,21 @@ describe('a leader that is about to stop', () => {
 		lab.deliver(ofKind('heartbeat', 'confirm'));
 		lab.step('n1', { kind: 'leave' });
 		expect(lab.inFlight('handOver')).toMatchObject([{ to: 'n2' }]);
+	});
+
+	it('asks nobody while it follows, whatever it was told under no ballot at all', () => {
+		const lab = new Lab(3);
+		const confirm = {
+			kind: 'confirm',
+			ballot: NO_BALLOT,
+			round: 1,
+			chosenThrough: 0,
+			stillMs: 0,
+			timeMs: 0,
+		} as const;
+		lab.step('n2', { kind: 'receive', from: 'n3', message: confirm });
+		lab.step('n2', { kind: 'leave' });
+		expect(lab.inFlight('handOver')).toEqual([]);
 	});
 
 	it('is not asked to lead again, and neither is a follower that is about to stop', () => {

@@ -93,8 +93,8 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		0,
 		'a confirm of an earlier leadership counts for this one',
 		AGENT,
-		'if (!sameBallot(message.ballot, this.#role.ballot)) return;\n				this.#role.leadership?.confirmed(',
-		'this.#role.leadership?.confirmed(',
+		'if (!this.#role.leadership || !sameBallot(message.ballot, this.#role.ballot)) return;',
+		'if (!this.#role.leadership) return;',
 	),
 	one(
 		0,
