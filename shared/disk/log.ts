@@ -219,8 +219,9 @@ export class Log {
 	 * them. What was promised in them is kept.
 	 */
 	trim(through: Slot): void {
-		if (this.#state !== 'open' || this.#durable < 0) return;
-		this.#segments.trim(Math.min(through, this.snapshot?.through ?? 0));
+		const { snapshot } = this;
+		if (this.#state !== 'open' || this.#durable < 0 || snapshot === null) return;
+		this.#segments.trim(Math.min(through, snapshot.through));
 	}
 
 	/**

@@ -276,6 +276,21 @@ describe('trimming', () => {
 		expect(slotsOf(disk)).toEqual([11, 12, 13, 14, 15, 16]);
 	});
 
+	test('keeps everything where there is no snapshot, segments that hold only promises too', () => {
+		const disk = CrashDisk.formatted(SEGMENT_BYTES);
+		const { log } = Log.open(disk, { owner: OWNER }, listen());
+		disk.finishAll();
+		for (let ns = 1; ns <= 20; ns++) {
+			log.append([{ kind: 'promised', ballot: { ms: 1, ns, node: 'n1' } }]);
+			log.flush();
+			disk.finishAll();
+		}
+		log.trim(20);
+		disk.finishAll();
+		expect(log.bytes).toBeGreaterThan(SEGMENT_BYTES);
+		expect(readManifest(disk).first).toBe(1);
+	});
+
 	test('keeps a segment whose successor has no durable frame yet: the promise is in it', () => {
 		const { disk, log } = filled(2);
 		snapshot(disk, log, 2);
