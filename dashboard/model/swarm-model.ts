@@ -87,6 +87,11 @@ export class SwarmModel {
 		return decision;
 	}
 
+	/** Whether a node that is heard says that the slot is chosen, and that only its snapshot stands for it. */
+	isTrimmed(slot: Slot): boolean {
+		return this.nodes.some((node) => node.isUp && slot <= node.trimmedThrough);
+	}
+
 	/** The nodes that know the slot to be chosen although the page missed the fact. */
 	#addKnown(decision: Decision): void {
 		for (const node of this.nodes) {

@@ -59,7 +59,7 @@ function Known({ node, names }: { node: NodeModel; names: BallotNames }) {
 						{lastAccepted.value?.bytes === 0 ? 'no-op' : lastAccepted.value?.text}
 					</span>
 				) : (
-					<span class="muted">nothing yet</span>
+					<span class="muted">{node.trimmedThrough > 0 ? 'nothing above its snapshot' : 'nothing yet'}</span>
 				)}
 			</Row>
 			<Row term="chosen through">

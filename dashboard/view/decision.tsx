@@ -63,7 +63,10 @@ export function DecisionPanel() {
 
 function Verdict({ decision, slot }: { decision: Decision; slot: number }) {
 	if (slot === 0) return null;
-	if (!decision.chosen) return <p class="verdict open">open: no value is chosen yet</p>;
+	if (!decision.chosen) {
+		const state = swarm.isTrimmed(slot) ? 'chosen: only snapshots keep it' : 'open: no value is chosen yet';
+		return <p class="verdict open">{state}</p>;
+	}
 	return (
 		<p class="verdict" data-testid="verdict">
 			<Glyph kind="learn" /> chosen <strong>{quoted(decision.chosen.value)}</strong>

@@ -226,7 +226,7 @@ export interface SnapshotAsk {
 /** A part of the file of a snapshot. It is another snapshot than the one that was asked for where that one is gone. */
 export interface SnapshotPart<V = Uint8Array> {
 	readonly kind: 'snapshotPart';
-	/** The snapshot holds every slot up to here. 0: the sender has no snapshot. */
+	/** The snapshot holds every slot up to here. */
 	readonly through: Slot;
 	/** The size of the file. */
 	readonly bytesOfAll: number;

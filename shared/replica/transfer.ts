@@ -85,12 +85,6 @@ export class Transfer {
 		return this.#incoming !== null || this.#isSending;
 	}
 
-	/** What is known of the snapshot that is on its way here; null where none is. */
-	get progress(): { readonly from: NodeId; readonly bytes: number; readonly bytesOfAll: number } | null {
-		const incoming = this.#incoming;
-		return incoming && { from: incoming.from, bytes: incoming.offset, bytesOfAll: incoming.bytesOfAll };
-	}
-
 	// At the node that receives
 
 	/** The agent needs slots that `from` keeps only in its snapshot. */

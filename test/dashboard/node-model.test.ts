@@ -112,6 +112,17 @@ test('a node that fell silent is unknown since it was last heard, and known agai
 	expect(model.upCount).toBe(5);
 });
 
+test('a slot is trimmed once a node that is heard keeps it in its snapshot only', () => {
+	const { swarm, model } = toldSwarm();
+	swarm.campaign('n3', 'noLeader');
+	for (const value of ['red', 'blue']) swarm.propose('n1', { key: 'color', value, route: 'leader', contest: 0 });
+	expect(model.isTrimmed(1)).toBe(false);
+	swarm.trim('n2', 1);
+	expect([1, 2].map((slot) => model.isTrimmed(slot))).toEqual([true, false]);
+	model.lost('n2', 0);
+	expect(model.isTrimmed(1)).toBe(false);
+});
+
 test('however many slots there are, only the most recent are kept', () => {
 	const { swarm, model } = toldSwarm(1);
 	swarm.campaign('n1', 'noLeader');
