@@ -1,7 +1,7 @@
 /**
  * The configuration of Vitest. Every folder of `test/` is a project with its name, so that none is forgotten:
- * `npx vitest run --config test/vitest.config.ts --project paper`. Projects that start processes, packages or browsers
- * run after all others, and those that measure come last, one file at a time. Failures must never be hidden: no retry,
+ * `npx vitest run --config test/vitest.config.ts --project paper`. Projects that start processes or packages run after
+ * all others, then those with a browser, and those that measure come last, one file at a time. Failures must never be hidden: no retry,
  * no `only`, no empty run.
  */
 
@@ -13,8 +13,10 @@ import { defineConfig } from 'vitest/config';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** The files of these projects start many processes each, so they run after the others, and few at a time. */
-const heavy = ['process', 'package', 'browser'];
+const heavy = ['process', 'package'];
 const heavyWorkersMax = 4;
+/** A browser takes most of a small machine, so the files of these projects run one at a time. */
+const browsing = ['browser'];
 /** The files of these projects measure a node, so each of them has the machine for itself. */
 const measuring = ['measured'];
 /**
@@ -54,7 +56,8 @@ export default defineConfig({
 function timeOf(project: string): { maxWorkers: number; sequence: { groupOrder: number } } {
 	// By default Vitest leaves one processor unused, which is half of a small machine.
 	const processors = availableParallelism();
-	if (measuring.includes(project)) return { maxWorkers: 1, sequence: { groupOrder: 2 } };
+	if (measuring.includes(project)) return { maxWorkers: 1, sequence: { groupOrder: 3 } };
+	if (browsing.includes(project)) return { maxWorkers: 1, sequence: { groupOrder: 2 } };
 	if (heavy.includes(project)) {
 		return { maxWorkers: Math.min(heavyWorkersMax, processors), sequence: { groupOrder: 1 } };
 	}
