@@ -167,7 +167,7 @@ function messageText(message: JsonMessage, names: BallotNames): string {
 
 const CAMPAIGN_WHY = {
 	noLeader: ' because it hears no leader',
-	handedOver: ' because the leader stands still too often, and asked it to',
+	handedOver: ' because the leader asked it to lead instead',
 	proposal: ' for a proposal of its own',
 	contest: ' to contest slot',
 } as const;

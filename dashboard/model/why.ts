@@ -22,7 +22,7 @@ export function whyPrepare(round: Round, decision: Decision, names: BallotNames)
 		case 'noLeader':
 			return `${proposer} heard no leader, so it asks every node to promise ${ballot}.`;
 		case 'handedOver':
-			return `The leader stood still too often and asked ${proposer} to take its place, so it asks every node to promise ${ballot}.`;
+			return `The leader asked ${proposer} to take its place, so it asks every node to promise ${ballot}.`;
 		case undefined:
 			return decision.before
 				? 'It was over before this page was opened; shown is what the nodes hold now.'

@@ -14,6 +14,7 @@ import { answerNothing, answerText, HttpError } from './answer.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { type HealthView, healthRoutes } from './health.ts';
 import { type Headers, isKv, isPlainWrite, kvHandler, setKvHeaders } from './kv.ts';
+import { leaderRoutes } from './leader.ts';
 import type { LongReadLimits } from './long-reads.ts';
 import { statusRoutes } from './status.ts';
 
@@ -51,6 +52,7 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.set('case sensitive routing', true);
 	app.disable('x-powered-by');
 	app.use('/v1', statusRoutes({ service, swarm, version, loop, proposeTimeoutMs }));
+	app.use('/v1', leaderRoutes({ service, swarm, transferMs: Math.min(HOLD_MS, proposeTimeoutMs) }));
 	app.use('/v1', (_req, res) => answerText(res, 404, 'Not supported by this swarm.'));
 	app.use(healthRoutes(() => healthOf(options)));
 	app.use(dashboardRoutes(options.dashboardDir));

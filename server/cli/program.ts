@@ -144,6 +144,18 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.addHelpText('after', example('status', 'a line for each node, and who leads'))
 		.action(async (options) => ended((await import('./status.ts')).status(options, terminal)));
 
+	const leader = program
+		.command('leader')
+		.description('let another node lead')
+		.helpCommand(false)
+		.addHelpText('after', example('leader transfer n2', 'n2 leads'));
+	withEndpoint(leader.command('transfer'))
+		.argument('[id]', 'the node that is to lead; by default the follower that suits best')
+		.description('let another node lead, while the swarm serves on')
+		.option('--json', 'say who leads now as JSON')
+		.addHelpText('after', example('leader transfer n2', 'n2 leads'))
+		.action(async (id, options) => ended((await import('./leader.ts')).transferLeader(id, options, terminal)));
+
 	program
 		.command('schema')
 		.description('print the JSON Schema of swarm.json')

@@ -10,7 +10,7 @@ import { Log, type Repair } from '../../shared/disk/log.ts';
 import type { RawFact } from '../../shared/fact.ts';
 import type { Member, NodeSnapshot } from '../../shared/feed.ts';
 import type { PaxosAgent } from '../../shared/paxos/agent.ts';
-import type { NodeId, WallTime } from '../../shared/paxos/ballot.ts';
+import type { Ballot, NodeId, WallTime } from '../../shared/paxos/ballot.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
@@ -241,6 +241,10 @@ export class RunningReplica implements ReplicaService {
 
 	readBarrier(timeoutMs: number): Promise<boolean> {
 		return new Promise((resolve) => this.#replica.whenConfirmed(timeoutMs, resolve));
+	}
+
+	handOver(to: NodeId | null, timeoutMs: number): Promise<Ballot> {
+		return new Promise((resolve) => this.#replica.handOver(to, timeoutMs, resolve));
 	}
 
 	view(): ReplicaView {

@@ -1,6 +1,7 @@
 /** The services of a replica for the doors of its node: the HTTP API and the feed. */
 import type { RawFact } from '../../shared/fact.ts';
 import type { NodeSnapshot } from '../../shared/feed.ts';
+import type { Ballot, NodeId } from '../../shared/paxos/ballot.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
@@ -20,6 +21,12 @@ export interface ReplicaService {
 	 * leader has confirmed it within `timeoutMs`.
 	 */
 	readBarrier(timeoutMs: number): Promise<boolean>;
+	/**
+	 * Where this node leads, it asks `to` to lead instead, or the follower that suits best (null), again and again. Resolves
+	 * with the ballot of the node that leads then, which may be a third one; with NO_BALLOT where none does within
+	 * `timeoutMs`.
+	 */
+	handOver(to: NodeId | null, timeoutMs: number): Promise<Ballot>;
 	view(): ReplicaView;
 	peers(): readonly PeerView[];
 	/** This node's state after the last fact. */

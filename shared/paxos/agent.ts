@@ -174,6 +174,8 @@ export class PaxosAgent {
 				return this.#role.linkDown(event.peer);
 			case 'leave':
 				return this.#handover.leave(this.#role.ballot);
+			case 'handOver':
+				return this.#handover.wanted(event.to, this.#role.ballot);
 			case 'snapshot':
 				return this.#snapshot(event.through);
 			case 'applied':

@@ -58,6 +58,8 @@ export type Event =
 	| { readonly kind: 'linkDown'; readonly peer: NodeId }
 	/** This node is about to stop: if it leads, another one is to take its place first. */
 	| { readonly kind: 'leave' }
+	/** If this node leads, `to` is to lead instead, or the follower that suits best (null). It may take several requests. */
+	| { readonly kind: 'handOver'; readonly to: NodeId | null }
 	/**
 	 * A durable snapshot stands for every slot up to `through`. Where this node has not applied all of them, its state
 	 * machine has taken the snapshot over.

@@ -1,7 +1,8 @@
 /**
- * A leader asks the steadiest of its followers to stand, and leads on until that one has its majority, so nothing waits
- * meanwhile. It does so for one of two reasons. It is about to stop; or it stands still again and again, because its
- * process is stopped or starved in a rhythm, and is heard often enough to stay the leader for ever.
+ * A leader asks one of its followers to stand, the steadiest as a rule, and leads on until that one has its majority, so
+ * nothing waits meanwhile. It does so for one of three reasons. It is about to stop; or people want another leader; or it
+ * stands still again and again, because its process is stopped or starved in a rhythm, and is heard often enough to stay
+ * the leader for ever.
  *
  * This room decides about liveness only. A leader that goes on must never ask a node that is not much steadier: where all
  * nodes are starved alike, the leader stays.
@@ -52,29 +53,51 @@ export class Handover {
 		this.beat(ballot);
 	}
 
+	/**
+	 * People want another leader. Where no follower suits, nothing happens, and they have to ask again.
+	 *
+	 * @param to the follower that is to lead; null for the one that suits best
+	 * @param ballot as for `beat`
+	 */
+	wanted(to: NodeId | null, ballot: Ballot): void {
+		if (!sameBallot(ballot, this.state.ballot)) return;
+		if (to === null) return this.#ask(this.#steadiest(Number.POSITIVE_INFINITY));
+		const follower = this.state.followers.get(to);
+		if (follower && this.#isFarEnough(follower.chosenThrough)) this.#ask(to);
+	}
+
 	/** A beat. @param ballot this node leads under it; NO_BALLOT or a candidate's where it does not lead */
 	beat(ballot: Ballot): void {
-		const { stillMs, steadyMs, out } = this.#context;
+		const { stillMs, steadyMs } = this.#context;
 		const { isLeaving, handedOverMs } = this.state;
 		if (!sameBallot(ballot, this.state.ballot)) return;
 		if (!isLeaving && stillMs <= STILL_MS_MAX) return;
 		if (!isLeaving && handedOverMs !== null && steadyMs - handedOverMs < HANDOVER_EVERY_MS) return;
-		const heir = this.#steadiest(isLeaving ? Number.POSITIVE_INFINITY : stillMs / STEADIER_FACTOR);
-		if (heir === null) return;
-		this.state.handedOverMs = steadyMs;
-		out.now(heir, { kind: 'handOver', ballot });
+		this.#ask(this.#steadiest(isLeaving ? Number.POSITIVE_INFINITY : stillMs / STEADIER_FACTOR));
 	}
 
-	/** The follower that stood still least, and for less than `belowMs`; not one that lags. */
+	#ask(heir: NodeId | null): void {
+		const { steadyMs, out } = this.#context;
+		if (heir === null) return;
+		this.state.handedOverMs = steadyMs;
+		out.now(heir, { kind: 'handOver', ballot: this.state.ballot });
+	}
+
+	/** The follower that stood still least, and for less than `belowMs`, and of such the furthest; not one that lags. */
 	#steadiest(belowMs: number): NodeId | null {
-		const enough = this.#context.chosenThrough() - LAG_SLOTS_MAX;
 		let heir: NodeId | null = null;
-		let leastMs = belowMs;
-		for (const [follower, { stillMs, chosenThrough }] of this.state.followers) {
-			if (stillMs >= leastMs || chosenThrough < enough) continue;
+		let least = { stillMs: belowMs, chosenThrough: Number.POSITIVE_INFINITY };
+		for (const [follower, told] of this.state.followers) {
+			if (!this.#isFarEnough(told.chosenThrough) || told.stillMs > least.stillMs) continue;
+			if (told.stillMs === least.stillMs && told.chosenThrough <= least.chosenThrough) continue;
 			heir = follower;
-			leastMs = stillMs;
+			least = told;
 		}
 		return heir;
+	}
+
+	/** A swarm must not wait for its leader to learn. */
+	#isFarEnough(chosenThrough: Slot): boolean {
+		return chosenThrough >= this.#context.chosenThrough() - LAG_SLOTS_MAX;
 	}
 }

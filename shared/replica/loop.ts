@@ -169,6 +169,11 @@ export class ReplicaLoop {
 		this.#post({ kind: 'leave' });
 	}
 
+	/** People want another leader: see the agent's event. */
+	handOver(to: NodeId | null): void {
+		this.#post({ kind: 'handOver', to });
+	}
+
 	/** A durable snapshot of this node holds every slot up to `through`, and the agent needs to keep them no more. */
 	trim(through: Slot): void {
 		this.#post({ kind: 'snapshot', through });

@@ -6,7 +6,7 @@
  * What it must never do: read a clock, draw a number or wait. Those are its `ReplicaRuntime`. An error that it throws
  * is a broken invariant, and the node has to stop.
  */
-import type { Ballot, NodeId } from '../paxos/ballot.ts';
+import { type Ballot, NO_BALLOT, type NodeId } from '../paxos/ballot.ts';
 import type { Outcome } from '../paxos/effects.ts';
 import type { ProposalId } from '../paxos/event.ts';
 import type { Message, Slot } from '../paxos/message.ts';
@@ -34,6 +34,7 @@ import { SNAPSHOT_LIMITS, type SnapshotLog } from './snapshots.ts';
 import { StateTransfer } from './state-transfer.ts';
 import { Stillness } from './stillness.ts';
 import { Submissions } from './submissions.ts';
+import { type OnSucceeded, Succession } from './succession.ts';
 import { Tells } from './tells.ts';
 import { type AgentSnapshot, type PeerView, type ReplicaView, replicaViewOf, snapshotOf } from './view.ts';
 
@@ -50,6 +51,7 @@ export class Replica implements LoopListener {
 	readonly #deadlines: Deadlines;
 	readonly #own: OwnClient;
 	readonly #barriers: Barriers;
+	readonly #succession: Succession;
 	readonly #tells: Tells;
 	readonly #diskWatch: DiskWatch;
 	readonly #intake: Intake;
@@ -153,6 +155,11 @@ export class Replica implements LoopListener {
 		);
 		this.#own = new OwnClient(this.submissions, this.#deadlines, { nowMs, newId: () => runtime.newId(), soon });
 		this.#barriers = new Barriers(this.#loop, this.#deadlines, soon);
+		this.#succession = new Succession(
+			id,
+			{ handOver: (to) => this.#loop.handOver(to), leader: () => agent.view().leader },
+			this.#deadlines,
+		);
 		this.clients = new ClientDoor({
 			store,
 			submissions: this.submissions,
@@ -193,6 +200,7 @@ export class Replica implements LoopListener {
 		this.#own.stop();
 		this.submissions.stop();
 		this.#barriers.stop();
+		this.#succession.stop();
 	}
 
 	/** Stops for good, and leaves all requests that wait without an answer, as a crash does. */
@@ -212,6 +220,7 @@ export class Replica implements LoopListener {
 			'bytes of commands': this.submissions.bytes,
 			'commands of its own client': this.#own.count,
 			'reads behind a barrier': this.#barriers.count,
+			'requests for another leader': this.#succession.count,
 			deadlines: this.#deadlines.count,
 			'nodes to be told': this.#tells.count,
 		};
@@ -279,6 +288,9 @@ export class Replica implements LoopListener {
 			case 'diskWatch':
 				// A full disk has reported that it has no room, so it is not silent.
 				return this.#diskWatch.fire(this.#loop.waitsForDisk && this.#lacksRoom === null);
+			case 'heartbeat':
+				this.#succession.beat();
+				return this.#loop.fire(timer);
 			default:
 				return this.#loop.fire(timer);
 		}
@@ -318,6 +330,7 @@ export class Replica implements LoopListener {
 		this.#runtime.mesh.flush(this.#peersOfQuorum);
 		if (this.#stopped) return;
 		for (const door of this.#doors) door.answer();
+		this.#succession.endTurn();
 		this.#loop.flush();
 		if (this.#loop.waitsForDisk) this.#diskWatch.waits();
 		this.#runtime.mesh.flush();
@@ -334,6 +347,15 @@ export class Replica implements LoopListener {
 	whenConfirmed(timeoutMs: number, done: OnConfirmed): void {
 		if (this.#stopped) return done(false);
 		this.#barriers.wait(timeoutMs, done);
+	}
+
+	/**
+	 * This node leads, and `to` is to lead instead, or the follower that suits best (null). Another one may win the
+	 * election all the same. @param done as `OnSucceeded`
+	 */
+	handOver(to: NodeId | null, timeoutMs: number, done: OnSucceeded): void {
+		if (this.#stopped) return done(NO_BALLOT);
+		this.#succession.begin(to, timeoutMs, done);
 	}
 
 	view(): ReplicaView {

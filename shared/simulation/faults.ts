@@ -62,6 +62,13 @@ export type Fault = { readonly atMs: number } & (
 			readonly answersMs: number;
 			readonly downMs: number;
 	  }
+	/** People ask the present leader to let `node` lead, or the follower that suits best where `isNamed` is false. */
+	| {
+			readonly kind: 'handOver';
+			readonly node: number;
+			readonly isNamed: boolean;
+			readonly timeoutMs: number;
+	  }
 	/** The node that the next new leader would learn chosen slots from dies as soon as its promise is counted. */
 	| { readonly kind: 'crashReporter'; readonly downMs: number }
 	| { readonly kind: 'pause'; readonly node: number; readonly ms: number }
@@ -115,7 +122,7 @@ export type Fault = { readonly atMs: number } & (
 
 export type FaultKind = Fault['kind'];
 /** The others are planned for apart. */
-type DrawnKind = Exclude<FaultKind, 'hungDisk' | 'leave'>;
+type DrawnKind = Exclude<FaultKind, 'hungDisk' | 'leave' | 'handOver'>;
 
 export interface PlanTimes {
 	/** Faults begin after this time, when there is a leader. */

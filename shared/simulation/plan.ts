@@ -6,6 +6,7 @@
 import { type Bounds, drawBounds } from './bounds.ts';
 import type { ClockTaste } from './clock.ts';
 import { drawFaults, type Fault, PLAN, type Regime } from './faults.ts';
+import { drawHandOvers } from './handing-over.ts';
 import { drawLeaves } from './leaving.ts';
 import type { LinkQuality } from './network.ts';
 import { CONTESTED_SLOTS, drawOperations, type PlannedOperation } from './operations.ts';
@@ -68,7 +69,11 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 		openSlotsMax: random.pick([1, 2, 8, 64]),
 		messageBytesMax: random.pick([64, 512, 64 * 1024]),
 		watched: random.chance(0.125),
-		faults: [...drawFaults(random, nodes, regime), ...drawLeaves(new Random(seed, 0x6c656176), nodes)],
+		faults: [
+			...drawFaults(random, nodes, regime),
+			...drawLeaves(new Random(seed, 0x6c656176), nodes),
+			...drawHandOvers(new Random(seed, 0x68616e64), nodes),
+		],
 		operations: [
 			...drawOperations(random, nodes, LOAD, untilMs),
 			...(regime === 'survivable' && random.chance(0.5) ? drawDuel(random, nodes) : []),

@@ -7,6 +7,7 @@ import type { Clock } from './clock.ts';
 import { allBut, type Cut } from './cuts.ts';
 import { causeDiskFault, endPutBack } from './disk-trouble.ts';
 import type { Fault } from './faults.ts';
+import { handOver } from './handing-over.ts';
 import { leave } from './leaving.ts';
 import type { LinkQuality } from './network.ts';
 import type { SimulatedNode } from './node.ts';
@@ -128,6 +129,10 @@ export class Trouble {
 			case 'leave': {
 				const node = (fault.isLeader ? this.#leader() : undefined) ?? this.#world.node(fault.node);
 				return leave(fault, node, this.#world);
+			}
+			case 'handOver': {
+				const leader = this.#leader();
+				return leader && handOver(fault, leader, this.#world);
 			}
 			case 'rhythm': {
 				const leader = this.#leader();

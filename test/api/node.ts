@@ -11,7 +11,7 @@ import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/limits.ts';
 import type { LoopFigures } from '../../server/loop-watch.ts';
 import type { ReplicaService } from '../../server/replica/service.ts';
 import type { NodeSnapshot } from '../../shared/feed.ts';
-import { type Ballot, NO_BALLOT } from '../../shared/paxos/ballot.ts';
+import { type Ballot, NO_BALLOT, type NodeId } from '../../shared/paxos/ballot.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
@@ -27,6 +27,9 @@ export class LoneReplica implements ReplicaService {
 	readonly submitted: { readonly operation: Operation; readonly options: SubmitOptions }[] = [];
 	/** The time limits that `readBarrier` was called with. */
 	readonly barriers: number[] = [];
+	readonly handOvers: { readonly to: NodeId | null; readonly timeoutMs: number }[] = [];
+	/** The ballot of the node that leads after `handOver`. */
+	successor: Ballot = NO_BALLOT;
 	hasLeader = true;
 	/** The answer to the next command, which is then not applied. */
 	answerNext: SubmitAnswer | null = null;
@@ -57,6 +60,11 @@ export class LoneReplica implements ReplicaService {
 	readBarrier(timeoutMs: number): Promise<boolean> {
 		this.barriers.push(timeoutMs);
 		return Promise.resolve(this.hasLeader);
+	}
+
+	handOver(to: NodeId | null, timeoutMs: number): Promise<Ballot> {
+		this.handOvers.push({ to, timeoutMs });
+		return Promise.resolve(this.successor);
 	}
 
 	view(): ReplicaView {

@@ -252,3 +252,43 @@ describe('schema', () => {
 		expect({ status, title: JSON.parse(stdout).title }).toEqual({ status: 0, title: 'swarm.json' });
 	});
 });
+
+describe('leader transfer', () => {
+	it('names the node that is to lead, and says who leads instead of whom', async () => {
+		first.answer = { body: '{"from":"n1","leader":"n2","ballot":"1763889731207000003@n2"}' };
+		const { status, stdout } = await swarm('leader transfer n2');
+		expect(status).toBe(0);
+		expect(stdout).toMatch(/^n2 leads instead of n1, under ballot n2 /);
+		expect(first.asked).toEqual([{ method: 'POST', url: '/v1/leader/transfer', body: '{"to":"n2"}' }]);
+	});
+
+	it('names nobody where none is given', async () => {
+		first.answer = { body: '{"from":"n1","leader":"n2","ballot":"5@n2"}' };
+		expect(JSON.parse((await swarm('leader transfer --json')).stdout)).toEqual({
+			from: 'n1',
+			leader: 'n2',
+			ballot: '5@n2',
+		});
+		expect(first.asked).toMatchObject([{ body: '{}' }]);
+	});
+
+	it.each([
+		['a refusal', { status: 409, body: 'n2 leads already.' }, 1, 'n2 leads already.\n'],
+		[
+			'an unknown outcome',
+			{ status: 504, headers: { 'X-Swarm-Outcome': 'unknown' }, body: 'n2 has not become the leader in time.' },
+			4,
+			expect.stringContaining('n2 has not become the leader in time.'),
+		],
+	])('tells %s with its exit status', async (_, answer, status, stderr) => {
+		first.answer = answer;
+		expect(await swarm('leader transfer n2')).toEqual({ status, stdout: '', stderr });
+		expect(second.asked).toEqual([]);
+	});
+
+	it('asks the next node where the first one hears no leader', async () => {
+		first.answer = { status: 503, headers: { 'X-Swarm-Outcome': 'not-applied' }, body: 'No cluster leader.' };
+		second.answer = { body: '{"from":"n1","leader":"n2","ballot":"5@n2"}' };
+		expect((await swarm('leader transfer')).status).toBe(0);
+	});
+});

@@ -48,6 +48,10 @@ class FakeReplica extends ScriptedSource implements ReplicaService {
 		throw new Error('the feed reads nothing');
 	}
 
+	handOver(): never {
+		throw new Error('the feed asks for no other leader');
+	}
+
 	view(): never {
 		throw new Error('the feed views nothing');
 	}

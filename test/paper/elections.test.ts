@@ -240,3 +240,75 @@ describe('a leader that is about to stop', () => {
 		expect(lab.inFlight('handOver')).toEqual([]);
 	});
 });
+
+describe('a leader that people want another one for', () => {
+	/** n1 leads, and n3 stood still less than n2. */
+	function led(): Lab {
+		const lab = new Lab(3);
+		lab.setStill('n2', 500);
+		lab.elect('n1', 10);
+		lab.timer('n1', 'heartbeat');
+		lab.deliver();
+		return lab;
+	}
+
+	it.each([
+		['the node that they name', 'n2', 'n2'],
+		['the steadiest one where they name none', null, 'n3'],
+	] as const)('asks %s, and leads on until that one is promised more', (_, to, heir) => {
+		const lab = led();
+		lab.step('n1', { kind: 'handOver', to });
+		expect(lab.inFlight('handOver')).toMatchObject([{ to: heir }]);
+		lab.propose('n1', 'red');
+		lab.deliver();
+		expect(lab.chosen('n1')).toEqual(['red']);
+		lab.campaign(heir, 20);
+		lab.deliver();
+		expect(lab.agent(heir).view().role).toBe('leader');
+		expect(lab.agent('n1').view().leader).toMatchObject({ node: heir });
+		expect(lab.facts(heir, 'campaign')).toMatchObject([{ why: 'handedOver' }]);
+	});
+
+	it('asks the furthest of those that are as steady', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.deliver();
+		lab.propose('n1', 'red');
+		lab.deliver(({ from, to }) => from !== 'n2' && to !== 'n2');
+		lab.drop();
+		lab.timer('n1', 'heartbeat');
+		lab.deliver(({ to }) => to !== 'n2');
+		const late = lab.agent('n2').view().chosenThrough;
+		const ballot = lab.agent('n1').view().ballot;
+		const confirm = { kind: 'confirm', ballot, round: 1, chosenThrough: late, stillMs: 0, timeMs: 0 } as const;
+		lab.step('n1', { kind: 'receive', from: 'n2', message: confirm });
+		lab.step('n1', { kind: 'handOver', to: null });
+		expect(lab.inFlight('handOver')).toMatchObject([{ to: 'n3' }]);
+	});
+
+	it('asks nobody that lags or is not heard, though they name it, and does nothing later', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.step('n1', { kind: 'linkDown', peer: 'n3' });
+		for (let i = 0; i <= LAG_SLOTS_MAX; i++) {
+			lab.propose('n1', `${i}`);
+			lab.deliver(({ from, to }) => from !== 'n3' && to !== 'n3');
+		}
+		lab.timer('n1', 'quorum');
+		lab.step('n1', { kind: 'handOver', to: 'n3' });
+		expect(lab.inFlight('handOver')).toEqual([]);
+		lab.drop();
+		lab.timer('n1', 'heartbeat');
+		lab.deliver(ofKind('heartbeat', 'confirm'));
+		lab.step('n1', { kind: 'handOver', to: 'n3' });
+		lab.timer('n1', 'heartbeat');
+		expect(lab.inFlight('handOver')).toEqual([]);
+	});
+
+	it('asks nobody where it follows, or is named itself', () => {
+		const lab = led();
+		lab.step('n2', { kind: 'handOver', to: 'n3' });
+		lab.step('n1', { kind: 'handOver', to: 'n1' });
+		expect(lab.inFlight('handOver')).toEqual([]);
+	});
+});
