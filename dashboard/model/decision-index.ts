@@ -91,7 +91,11 @@ export class DecisionIndex {
 				const phase1 = phase1Of(ballot, facts) ?? leaderships.find((view) => view.ballot === ballot);
 				if (phase1) earlier.set(ballot, { ...phase1, uncounted: promisersOf(facts, phase1) });
 			}
-			for (const entry of facts?.entries ?? []) if (own || ofAccept(entry.fact)) entries.push(entry);
+			const quorum = this.#quorum(slot, ballot);
+			for (const entry of facts?.entries ?? []) {
+				if (!own && !ofAccept(entry.fact)) continue;
+				if (quorum === undefined || entry.index < quorum.index || !isEnd(entry.fact)) entries.push(entry);
+			}
 		}
 		return { slot, ballots, entries: causalOrder([...new Set(entries)]), earlier };
 	}
@@ -104,6 +108,15 @@ export class DecisionIndex {
 				for (const b of this.#attemptsBefore(ballot)) ballots.add(b);
 		}
 		return [...ballots].sort(compareBallotTexts);
+	}
+
+	/** The vote that made a quorum under the ballot. A later end of the ballot is no part of the decision. */
+	#quorum(slot: Slot, ballot: BallotText): Entry | undefined {
+		return this.#slots
+			.get(slot)
+			?.entries.find(
+				({ fact }) => fact.kind === 'voteCounted' && fact.ballot === ballot && fact.voters.length >= fact.needed,
+			);
 	}
 
 	/** Whether phase 1 ran for this slot alone, and not once for all slots. */
@@ -218,12 +231,17 @@ function ofPhase1(fact: Fact): boolean {
 
 /** Such a fact belongs to phase 2, but it names no slot, so it is kept with its ballot. */
 function ofAccept(fact: Fact): boolean {
-	if (fact.kind === 'halted' || fact.kind === 'givenUp') return true;
+	if (isEnd(fact)) return true;
 	return (
 		(fact.kind === 'sent' || fact.kind === 'received') &&
 		fact.message.kind === 'nack' &&
 		fact.message.refused === 'accept'
 	);
+}
+
+/** Whether the fact ends a campaign or a leadership. */
+function isEnd(fact: Fact): boolean {
+	return fact.kind === 'halted' || fact.kind === 'givenUp';
 }
 
 function promisersOf(facts: BallotFacts | undefined, { promises }: Phase1View): NodeId[] {

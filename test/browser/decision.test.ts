@@ -6,7 +6,7 @@ import type { Slot } from '../../shared/paxos/message.ts';
 import { complaintsAbout } from './browser.ts';
 import { readDecision, showRound } from './shown-decision.ts';
 import { type Proposal, playbackBegins, poll, propose, type ShownOutcome, Stage, stepTo } from './swarm-page.ts';
-import { changed, differences, disorder, falsehoods, names, stepsTold } from './told.ts';
+import { changed, differences, disorder, falsehoods, names, placeTold, stepsTold } from './told.ts';
 
 const duelsMax = 10;
 const proposalsMax = 5;
@@ -46,15 +46,7 @@ test('a decision that n4 makes with both phases is stepped through on the page o
 		if (step === shown.steps) break;
 	}
 	await poll(async () => differences(await readDecision(page), stage.facts)).toEqual([]);
-	const places = told().map((fact) => {
-		if (fact.kind === 'campaign') return `1a ${fact.node}`;
-		if (fact.kind === 'promised') return `1b ${fact.node}`;
-		if (fact.kind === 'promiseCounted') return `1b ${fact.from}`;
-		if (fact.kind === 'proposed') return `2a ${fact.node}`;
-		if (fact.kind === 'accepted') return `2b ${fact.node}`;
-		if (fact.kind === 'voteCounted') return `2b ${fact.from}`;
-		return `learned ${fact.node}`;
-	});
+	const places = told().map(placeTold);
 	expect(seen.sort()).toEqual(places.sort());
 	expect(before.verdict).toContain('put color = red');
 

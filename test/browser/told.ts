@@ -95,8 +95,10 @@ export function stepsTold(facts: readonly Fact[], slot: Slot, ballots: readonly 
 			case 'campaign':
 			case 'promised':
 			case 'promiseCounted':
-			case 'halted':
 				return ballots.includes(fact.ballot);
+			case 'halted':
+			case 'givenUp':
+				return ballots.includes(fact.ballot) && !hadQuorum(facts, slot, fact);
 			case 'refused':
 				return ballots.includes(fact.ballot) && isOf(fact, slot);
 			case 'proposed':
@@ -108,6 +110,42 @@ export function stepsTold(facts: readonly Fact[], slot: Slot, ballots: readonly 
 				return false;
 		}
 	});
+}
+
+/** The cell of the table, such as `1b n3`, in which a step is shown. */
+export function placeTold(fact: Fact): string {
+	switch (fact.kind) {
+		case 'campaign':
+			return `1a ${fact.node}`;
+		case 'promised':
+			return `1b ${fact.node}`;
+		case 'promiseCounted':
+			return `1b ${fact.from}`;
+		case 'refused':
+			return `${fact.refused === 'prepare' ? '1b' : '2b'} ${fact.node}`;
+		case 'proposed':
+			return `2a ${fact.node}`;
+		case 'accepted':
+			return `2b ${fact.node}`;
+		case 'voteCounted':
+			return `2b ${fact.from}`;
+		case 'chosen':
+			return `learned ${fact.node}`;
+		default:
+			throw new Error(`${fact.kind} has no place of its own`);
+	}
+}
+
+/** Whether a quorum had voted for the slot under a ballot before its proposer told of the ballot's end. */
+function hadQuorum(facts: readonly Fact[], slot: Slot, end: Fact & { readonly ballot: string }): boolean {
+	return facts.some(
+		(fact) =>
+			fact.kind === 'voteCounted' &&
+			fact.slot === slot &&
+			fact.ballot === end.ballot &&
+			fact.voters.length >= fact.needed &&
+			fact.seq < end.seq,
+	);
 }
 
 /** All differences between the shown round at its last step and the nodes' facts. */

@@ -93,6 +93,27 @@ test('a promise refused shows both ballots, and the halted attempt belongs to th
 	expect(whyAccept(halted, decision, names)).toContain('Never reached');
 });
 
+test('the end of a leadership belongs to no decision that it had made', () => {
+	const { swarm, model } = toldSwarm();
+	const answer = swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	const later = swarm.propose('n4', { key: 'color', value: 'blue', route: 'leader', contest: 0 });
+	if (answer.outcome !== 'chosen' || later.outcome !== 'chosen') throw new Error(later.outcome);
+	expect(later.ballot).toBe(answer.ballot);
+	const before = [answer.slot, later.slot].map((slot) => model.gather(slot, []).entries);
+	swarm.halt('n4', 'n2');
+	expect([answer.slot, later.slot].map((slot) => model.gather(slot, []).entries)).toEqual(before);
+});
+
+test('the end of a leadership belongs to the decisions that were open', () => {
+	const { swarm, model } = toldSwarm();
+	swarm.campaign('n4', 'noLeader');
+	for (const id of ['n1', 'n3', 'n5']) swarm.kill(id);
+	swarm.propose('n4', { key: 'color', value: 'red', route: 'leader', contest: 0 });
+	swarm.halt('n4', 'n2');
+	const [round] = model.decision(model.gather(1, [])).rounds;
+	expect(round).toMatchObject({ proposer: 'n4', votes: ['n2', 'n4'], halted: { from: 'n2' } });
+});
+
 test('a second copy that is refused takes nothing back of the first', () => {
 	const { swarm, model } = toldSwarm();
 	const answer = swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });

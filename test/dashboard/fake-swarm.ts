@@ -188,6 +188,14 @@ export class FakeSwarm {
 		return { outcome: 'chosen', slot, ballot: node.leader, chosenAt: node.leader, revision: node.revision, attempts };
 	}
 
+	/** A campaign of `from` ends the leadership of a node. */
+	halt(id: NodeId, from: NodeId): void {
+		const node = this.node(id);
+		const by = this.#begin(this.node(from), 'noLeader', 0);
+		this.#fact(node, { kind: 'halted', ballot: node.leader, by, from });
+		this.#role(node, 'follower', '', '', 'higherBallot', [from]);
+	}
+
 	kill(id: NodeId): void {
 		this.node(id).alive = false;
 		for (const other of this.#alive()) {
