@@ -77,14 +77,13 @@ export class TestClient extends SwarmClient {
 		const frames = { sent: 0 };
 		const connect = (url: string): ClientSocket => {
 			const socket = new WebSocket(url);
-			const send = socket.send.bind(socket) as (data: Uint8Array) => void;
-			socket.send = (data: unknown) => {
-				const frame = data as Uint8Array;
-				if (frame[0] !== PING) frames.sent++;
+			const send = socket.send.bind(socket) as (frame: ArrayBuffer) => void;
+			const count = (frame: ArrayBuffer): void => {
+				if (new Uint8Array(frame)[0] !== PING) frames.sent++;
 				send(frame);
 			};
 			sockets.push(socket);
-			return socket;
+			return Object.assign(socket, { send: count });
 		};
 		super({ ...options, connect });
 		this.#sockets = sockets;
