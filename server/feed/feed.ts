@@ -27,6 +27,8 @@ export interface FeedOptions {
 	readonly limits?: FlowLimits;
 	/** The time limit from the handshake to joining, milliseconds. */
 	readonly joinMs?: number;
+	/** The time limit for a watcher's answer to a ping, milliseconds. */
+	readonly pongTimeoutMs?: number;
 }
 
 /** The largest proposal fits, where JSON writes each byte as six (`\u0000`). */
@@ -70,7 +72,7 @@ export class Feed {
 			httpCompression: false,
 			maxHttpBufferSize: FRAME_BYTES_MAX,
 			pingInterval: PING_EVERY_MS,
-			pingTimeout: PONG_TIMEOUT_MS,
+			pingTimeout: options.pongTimeoutMs ?? PONG_TIMEOUT_MS,
 			// Other pages than those of members were refused by the front.
 			cors: { origin: true },
 			wsEngine: webSocketServerOf((ws) => {

@@ -209,7 +209,8 @@ describe('the feed', () => {
 			batchesPerSecondMax: 60,
 			snapshotsPerSecondMax: 4,
 		};
-		await attach({ limits });
+		// The watcher answers no ping until it reads again, however long the rounds take.
+		await attach({ limits, pongTimeoutMs: 3_600_000 });
 		const page = await openPage();
 		const quick = await openPage();
 		// The kernel's buffer is soon full, and from then on this process must not grow.
