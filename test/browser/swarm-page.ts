@@ -140,11 +140,12 @@ export async function playbackBegins(page: Page): Promise<void> {
 /** Halts the playback and goes to a step, from 1, by the step buttons alone. */
 export async function stepTo(page: Page, step: number): Promise<void> {
 	const text = page.getByTestId('step-text');
+	// The first press of any of them halts the playback, which may have moved on since the step was read.
+	while (await isPlaying(page)) await page.getByTestId('step-back').click();
 	for (;;) {
 		const at = Number(await text.getAttribute('data-step'));
-		if (at === step && !(await isPlaying(page))) return;
+		if (at === step) return;
 		await page.getByTestId(at > step ? 'step-back' : 'step-forward').click();
-		if (at === step) continue;
 		await page.locator(`[data-testid="step-text"]:not([data-step="${at}"])`).waitFor();
 	}
 }
