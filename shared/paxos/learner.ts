@@ -59,7 +59,8 @@ export class Learner {
 		if (through <= this.#log.chosenThrough || from === this.#context.config.id) return;
 		if (this.state.lacksSnapshot && !atOnce) return;
 		const underWay = this.#isBehind && this.state.asked !== null;
-		if (this.#isBehind && through < this.state.target && !atOnce) return;
+		// A higher claim counts only while its node is asked: one that came unasked may be wrong, and would last for ever.
+		if (underWay && through < this.state.target && !atOnce) return;
 		this.state.source = from;
 		this.state.target = through;
 		if (!underWay || atOnce) this.#ask();

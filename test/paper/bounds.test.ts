@@ -184,6 +184,19 @@ describe('what a peer claims to know', () => {
 		expect(lab.inFlight('fetch')).toEqual([]);
 	});
 
+	it.each([
+		['with no decision', []],
+		['with one', [{ ballot, value }]],
+	])('unasked, %s, keeps nobody from asking another', (_, decisions) => {
+		const lab = new Lab(3);
+		lab.drop();
+		const claim = { kind: 'decisions', from: 1, chosenThrough: SLOT_MAX, decisions } as const;
+		lab.step('n2', { kind: 'receive', from: 'n3', message: claim });
+		const told = { kind: 'heartbeat', ...leading, chosenThrough: 9, round: 0, timeMs: 0 } as const;
+		lab.step('n2', { kind: 'receive', from: 'n1', message: told });
+		expect(lab.inFlight('fetch')).toMatchObject([{ from: 'n2', to: 'n1', message: { from: decisions.length + 1 } }]);
+	});
+
 	it('is answered without a walk where it is asked for from far away', () => {
 		const lab = new Lab(3);
 		lab.step('n2', { kind: 'receive', from: 'n1', message: { kind: 'fetch', from: SLOT_MAX } });
