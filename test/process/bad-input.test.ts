@@ -183,17 +183,15 @@ describe('three nodes, one of them a stranger', () => {
 	beforeAll(async () => {
 		swarm = await Swarm.create({ size: 3, environment: { SWARM_SECRET: 'the right one' } });
 		n1 = swarm.node('n1');
+		await swarm.start([n1, swarm.node('n2')]);
 	});
-	afterEach(async () => {
-		await Promise.all(swarm.nodes.filter(({ isRunning }) => isRunning).map((node) => node.stop()));
-	});
+	afterEach(() => swarm.node('n3').stop());
 	afterAll(() => swarm.dispose());
 
 	/** Expects n1 and n2 to work together, and the third node to run alone, to log the reason, and to change nothing. */
 	async function expectStranger(options: Parameters<TestNode['launch']>[0], words: RegExp): Promise<void> {
 		onTestFailed(() => swarm.report());
 		const [, n2, n3] = swarm.nodes as [TestNode, TestNode, TestNode];
-		await swarm.start([n1, n2]);
 		expect(await (await put(n1, 'before', 'kept')).text()).toBe('true');
 		const watch = await Watch.open(n1);
 		const stranger = n3.launch(options);

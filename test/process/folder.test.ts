@@ -1,98 +1,111 @@
 /**
  * A node's data folder is used by one process at a time and is never replaced; `--memory` is for a swarm without one.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 import { get, put } from './client.ts';
 import { freePorts, Swarm, type TestNode, until } from './swarm.ts';
 
 let swarm: Swarm;
 let n1: TestNode;
 let n3: TestNode;
-beforeEach(async () => {
+beforeEach(() => onTestFailed(() => swarm.report()));
+
+async function create(): Promise<void> {
 	swarm = await Swarm.create({ size: 3 });
 	n1 = swarm.node('n1');
 	n3 = swarm.node('n3');
-	onTestFailed(() => swarm.report());
-});
-afterEach(() => swarm.dispose());
+}
 
-test('a data folder in use by a second process is refused, and the first goes on', async () => {
-	await swarm.start();
-	const [port = 0] = await freePorts(1);
-	const { status, stderr } = await swarm.run('node', 'n3', '--base-port', String(port - 2));
-	expect(status).toBe(1);
-	expect(stderr).toContain(n3.folder);
-	expect(stderr).toContain(`process ${n3.pid}`);
-	expect(await (await put(n3, 'color', 'red')).text()).toBe('true');
-});
+describe('a running swarm', () => {
+	beforeAll(async () => {
+		await create();
+		await swarm.start();
+	});
+	afterAll(() => swarm.dispose());
 
-test('a node whose folder was wiped is refused, also when it is made anew, and the others go on', async () => {
-	await swarm.start();
-	expect(await (await put(n3, 'color', 'red')).text()).toBe('true');
-	await n3.stop();
-	rmSync(n3.folder, { recursive: true });
-	const wiped = n3.launch();
-	expect(await wiped.ended).toBe(1);
-	expect(wiped.stderr).toMatch(/has lost its memory/);
-	expect(wiped.stderr).toContain(`${n3.folder} is missing`);
-	expect(wiped.stderr).toContain('cannot be replaced yet');
-	expect(wiped.stderr).not.toContain('erase');
-	expect(existsSync(n3.folder)).toBe(false);
-	expect(await (await put(n1, 'color', 'blue')).text()).toBe('true');
+	test('a data folder in use by a second process is refused, and the first goes on', async () => {
+		const [port = 0] = await freePorts(1);
+		const { status, stderr } = await swarm.run('node', 'n3', '--base-port', String(port - 2));
+		expect(status).toBe(1);
+		expect(stderr).toContain(n3.folder);
+		expect(stderr).toContain(`process ${n3.pid}`);
+		expect(await (await put(n3, 'color', 'red')).text()).toBe('true');
+	});
 
-	// A folder that was formatted again under the same names belongs to another swarm.
-	const anew = join(swarm.folder, 'anew');
-	expect((await swarm.run('init', '--data-dir', anew)).status).toBe(0);
-	const stranger = n3.launch({ environment: { SWARM_DATA_DIR: anew } });
-	await stranger.printed(/another swarm/);
-	expect((await n3.fetch('/readyz')).status).toBe(503);
-	expect(await get(n1, 'color')).toBe('blue');
-});
+	test('a folder with a hole in its log is refused, and the others go on', async () => {
+		expect(await (await put(n3, 'color', 'red')).text()).toBe('true');
+		await n3.stop();
+		renameSync(join(n3.folder, 'log'), join(swarm.folder, 'log of n3'));
+		const holed = n3.launch();
+		expect(await holed.ended).toBe(1);
+		expect(holed.stderr).toMatch(/has lost its memory/);
+		expect(await get(n1, 'color')).toBe('red');
 
-test('a folder with a hole in its log is refused, and the others go on', async () => {
-	await swarm.start();
-	expect(await (await put(n3, 'color', 'red')).text()).toBe('true');
-	await n3.stop();
-	rmSync(join(n3.folder, 'log'), { recursive: true });
-	const holed = n3.launch();
-	expect(await holed.ended).toBe(1);
-	expect(holed.stderr).toMatch(/has lost its memory/);
-	expect(await get(n1, 'color')).toBe('red');
-});
+		renameSync(join(swarm.folder, 'log of n3'), join(n3.folder, 'log'));
+		await n3.start();
+	});
 
-test('init refuses to erase what is there unless it is told to', async () => {
-	expect((await swarm.run('init')).status).toBe(0);
-	const again = await swarm.run('init');
-	expect(again).toMatchObject({ status: 1, stderr: expect.stringContaining('--force') });
-	await swarm.start();
-	const inUse = await swarm.run('init', '--force');
-	expect(inUse.status).toBe(1);
-	expect(inUse.stderr).toContain(`process ${n1.pid}`);
-	await Promise.all(swarm.nodes.map((node) => node.stop()));
-	expect((await swarm.run('init', '--force')).status).toBe(0);
-	await swarm.start();
-	expect(await get(n1, 'color')).toBeNull();
+	test('a node whose folder was wiped is refused, also when it is made anew, and the others go on', async () => {
+		expect(await (await put(n3, 'color', 'red')).text()).toBe('true');
+		await n3.stop();
+		rmSync(n3.folder, { recursive: true });
+		const wiped = n3.launch();
+		expect(await wiped.ended).toBe(1);
+		expect(wiped.stderr).toMatch(/has lost its memory/);
+		expect(wiped.stderr).toContain(`${n3.folder} is missing`);
+		expect(wiped.stderr).toContain('cannot be replaced yet');
+		expect(wiped.stderr).not.toContain('erase');
+		expect(existsSync(n3.folder)).toBe(false);
+		expect(await (await put(n1, 'color', 'blue')).text()).toBe('true');
+
+		// A folder that was formatted again under the same names belongs to another swarm.
+		const anew = join(swarm.folder, 'anew');
+		expect((await swarm.run('init', '--data-dir', anew)).status).toBe(0);
+		const stranger = n3.launch({ environment: { SWARM_DATA_DIR: anew } });
+		await stranger.printed(/another swarm/);
+		expect((await n3.fetch('/readyz')).status).toBe(503);
+		expect(await get(n1, 'color')).toBe('blue');
+	});
 });
 
-test('--memory keeps nothing on disk, and a node of it that ended never rejoins', async () => {
-	const up = swarm.program(['up', '--memory', '--config', swarm.configFile]);
-	await up.printed(/Data {7}in memory/);
-	await until('it is written', async () => ((await put(n1, 'color', 'red')).ok ? true : undefined));
-	expect(existsSync(swarm.dataDir)).toBe(false);
+describe('before it runs', () => {
+	beforeEach(create);
+	afterEach(() => swarm.dispose());
 
-	const victim = (await swarm.processes()).find(({ args }) => args.includes('n3'));
-	if (victim === undefined) throw new Error('n3 has no process');
-	process.kill(victim.pid, 'SIGKILL');
-	const [down] = await up.printed(/n3 is down[\s\S]*?must never rejoin/);
-	expect(down).toContain('SIGKILL');
-	const rejoining = await swarm.run('node', 'n3', '--memory');
-	expect(rejoining.status).toBe(2);
-	expect(rejoining.stderr).toContain('must never rejoin');
-	expect(await get(n1, 'color')).toBe('red');
-	up.signal('SIGINT');
-	expect(await up.ended).toBe(0);
-	expect(await swarm.processes()).toEqual([]);
-	expect(existsSync(swarm.dataDir)).toBe(false);
+	test('init refuses to erase what is there unless it is told to', async () => {
+		expect((await swarm.run('init')).status).toBe(0);
+		const again = await swarm.run('init');
+		expect(again).toMatchObject({ status: 1, stderr: expect.stringContaining('--force') });
+		await swarm.start();
+		const inUse = await swarm.run('init', '--force');
+		expect(inUse.status).toBe(1);
+		expect(inUse.stderr).toContain(`process ${n1.pid}`);
+		await Promise.all(swarm.nodes.map((node) => node.stop()));
+		expect((await swarm.run('init', '--force')).status).toBe(0);
+		await swarm.start();
+		expect(await get(n1, 'color')).toBeNull();
+	});
+
+	test('--memory keeps nothing on disk, and a node of it that ended never rejoins', async () => {
+		const up = swarm.program(['up', '--memory', '--config', swarm.configFile]);
+		await up.printed(/Data {7}in memory/);
+		await until('it is written', async () => ((await put(n1, 'color', 'red')).ok ? true : undefined));
+		expect(existsSync(swarm.dataDir)).toBe(false);
+
+		const victim = (await swarm.processes()).find(({ args }) => args.includes('n3'));
+		if (victim === undefined) throw new Error('n3 has no process');
+		process.kill(victim.pid, 'SIGKILL');
+		const [down] = await up.printed(/n3 is down[\s\S]*?must never rejoin/);
+		expect(down).toContain('SIGKILL');
+		const rejoining = await swarm.run('node', 'n3', '--memory');
+		expect(rejoining.status).toBe(2);
+		expect(rejoining.stderr).toContain('must never rejoin');
+		expect(await get(n1, 'color')).toBe('red');
+		up.signal('SIGINT');
+		expect(await up.ended).toBe(0);
+		expect(await swarm.processes()).toEqual([]);
+		expect(existsSync(swarm.dataDir)).toBe(false);
+	});
 });

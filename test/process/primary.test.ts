@@ -1,5 +1,5 @@
 /** The primary process and its children, as Ctrl-C and the out-of-memory killer see them. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 import { get, put } from './client.ts';
 import { freePorts, type Program, Swarm, type TestNode, until } from './swarm.ts';
 
@@ -49,11 +49,25 @@ describe('while it runs', () => {
 		);
 		expect(await (await put(n1, 'color', 'red')).text()).toBe('true');
 	});
+
+	test('a child that dies is reported with the command that starts it again, and the others go on', async () => {
+		const victim = (await swarm.processes()).find(({ args }) => args.includes('n2'));
+		if (victim === undefined) throw new Error('n2 has no process');
+		process.kill(victim.pid, 'SIGKILL');
+		const [, command] = await up.printed(/n2 is down: SIGKILL\n.*Start it again: (.*)\n/);
+		expect(command).toMatch(/node.* n2/);
+		expect(command).toContain(swarm.configFile);
+		expect(await until('it is written', async () => ((await put(n1, 'color', 'red')).ok ? true : undefined))).toBe(
+			true,
+		);
+		await swarm.node('n2').start();
+		expect(await get(swarm.node('n2'), 'color')).toBe('red');
+	});
 });
 
 describe('its end', () => {
-	beforeEach(startUp);
-	afterEach(() => swarm.dispose());
+	beforeAll(startUp);
+	afterAll(() => swarm.dispose());
 
 	test('Ctrl-C stops all nodes cleanly, and nothing acknowledged is lost', async () => {
 		expect(await (await put(n1, 'color', 'red')).text()).toBe('true');
@@ -68,20 +82,6 @@ describe('its end', () => {
 	test('a SIGKILL of the primary leaves no child behind', async () => {
 		up.signal('SIGKILL');
 		await until('no process is left', async () => ((await swarm.processes()).length === 0 ? true : undefined));
-	});
-
-	test('a child that dies is reported with the command that starts it again, and the others go on', async () => {
-		const victim = (await swarm.processes()).find(({ args }) => args.includes('n2'));
-		if (victim === undefined) throw new Error('n2 has no process');
-		process.kill(victim.pid, 'SIGKILL');
-		const [, command] = await up.printed(/n2 is down: SIGKILL\n.*Start it again: (.*)\n/);
-		expect(command).toMatch(/node.* n2/);
-		expect(command).toContain(swarm.configFile);
-		expect(await until('it is written', async () => ((await put(n1, 'color', 'red')).ok ? true : undefined))).toBe(
-			true,
-		);
-		await swarm.node('n2').start();
-		expect(await get(swarm.node('n2'), 'color')).toBe('red');
 	});
 });
 

@@ -4,7 +4,7 @@
  */
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 import { readManifest } from '../../shared/disk/manifest.ts';
 import { readLog } from '../../shared/disk/recover.ts';
 import { get, put, valueUnder, writeAll } from './client.ts';
@@ -15,67 +15,118 @@ let swarm: Swarm;
 let leader: TestNode;
 let follower: TestNode;
 let victim: TestNode;
-beforeEach(async () => {
+beforeEach(() => onTestFailed(() => swarm.report()));
+
+async function startThree(): Promise<void> {
 	swarm = await Swarm.create({ size: 3 });
-	onTestFailed(() => swarm.report());
 	await swarm.start();
-	leader = await swarm.leader();
-	[follower, victim] = swarm.nodes.filter((node) => node !== leader) as [TestNode, TestNode];
+}
+
+describe('where others remember', () => {
+	beforeAll(startThree);
+	beforeEach(async () => {
+		leader = await swarm.leader();
+		[follower, victim] = swarm.nodes.filter((node) => node !== leader) as [TestNode, TestNode];
+	});
+	afterAll(() => swarm.dispose());
+
+	test('a folder put back from an older copy is refused by name, and the others go on', async () => {
+		await writeAll(swarm, keysOf('early'), 3);
+		await victim.stop();
+		const copy = copyOf(victim, 'copy');
+		await victim.start();
+		await writeAll(swarm, keysOf('late'), 3);
+		await victim.kill();
+		const newest = copyOf(victim, 'newest');
+		const reached = lastFrame(victim);
+
+		putBack(victim, copy);
+		const found = lastFrame(victim);
+		const refused = victim.launch();
+		expect(await refused.ended).toBe(1);
+		expect(refused.stderr).toContain(
+			`${victim.id} had to stop: Node ${victim.id} has an older copy of its data folder: ` +
+				`${join(victim.folder, 'log')} ends with frame ${found}, and node n`,
+		);
+		const remembered = Number(/and node n\d remembers that it reached frame (\d+)/.exec(refused.stderr)?.[1]);
+		expect(remembered).toBeGreaterThan(found);
+		expect(remembered).toBeLessThanOrEqual(reached);
+		expect(refused.stderr).toContain('cannot be replaced yet');
+		expect(refused.stderr).not.toContain('erase');
+		expect(readDisk(victim).accepted.size).toBeLessThan(60);
+		expect(await (await put(follower, 'color', 'blue')).text()).toBe('true');
+
+		// Put back as it was when the node last ran, it is one of them again.
+		putBack(victim, newest);
+		await victim.start();
+		expect(await get(victim, 'color')).toBe('blue');
+		for (const key of keysOf('late')) expect(await get(victim, key)).toBe(valueUnder(key));
+	});
+
+	test('a folder in which only a promise is missing is refused too', async () => {
+		await writeAll(swarm, keysOf('last'), 3);
+		await victim.stop();
+		const copy = copyOf(victim, 'without a promise');
+		const before = readDisk(victim);
+		await victim.start();
+		// The next leader is promised by the two that are left, and has nothing to propose.
+		await leader.kill();
+		await until('another node leads', async () => (await swarm.leader(victim)) !== leader || undefined);
+		await victim.kill();
+		const after = readDisk(victim);
+		expect(after.promised).not.toEqual(before.promised);
+		expect([...after.accepted]).toEqual([...before.accepted]);
+
+		putBack(victim, copy);
+		const refused = victim.launch();
+		expect(await refused.ended).toBe(1);
+		expect(refused.stderr).toContain(`node ${follower.id} remembers that it reached frame`);
+		expect(readDisk(victim).promised).toEqual(before.promised);
+	});
 });
-afterEach(() => swarm.dispose());
 
-test('a folder put back from an older copy is refused by name, and the others go on', async () => {
-	await writeAll(swarm, keysOf('early'), 3);
-	await victim.stop();
-	const copy = copyOf(victim, 'copy');
-	await victim.start();
-	await writeAll(swarm, keysOf('late'), 3);
-	await victim.kill();
-	const newest = copyOf(victim, 'newest');
-	const reached = lastFrame(victim);
+describe('where nobody remembers', () => {
+	beforeAll(startThree);
+	afterAll(() => swarm.dispose());
 
-	putBack(victim, copy);
-	const found = lastFrame(victim);
-	const refused = victim.launch();
-	expect(await refused.ended).toBe(1);
-	expect(refused.stderr).toContain(
-		`${victim.id} had to stop: Node ${victim.id} has an older copy of its data folder: ` +
-			`${join(victim.folder, 'log')} ends with frame ${found}, and node n`,
-	);
-	const remembered = Number(/and node n\d remembers that it reached frame (\d+)/.exec(refused.stderr)?.[1]);
-	expect(remembered).toBeGreaterThan(found);
-	expect(remembered).toBeLessThanOrEqual(reached);
-	expect(refused.stderr).toContain('cannot be replaced yet');
-	expect(refused.stderr).not.toContain('erase');
-	expect(readDisk(victim).accepted.size).toBeLessThan(60);
-	expect(await (await put(follower, 'color', 'blue')).text()).toBe('true');
+	test('the node from which a majority differs stops, and says so before it is known', async () => {
+		const [n1, n2, n3] = swarm.nodes as [TestNode, TestNode, TestNode];
+		await writeAll(swarm, keysOf('early'), 3);
+		await n3.stop();
+		const copy = copyOf(n3, 'copy');
+		await n1.stop();
+		await n3.start();
+		await writeAll(swarm, keysOf('late'), 3);
+		await Promise.all([n2.stop(), n3.stop()]);
 
-	// Put back as it was when the node last ran, it is one of them again.
-	putBack(victim, newest);
-	await victim.start();
-	expect(await get(victim, 'color')).toBe('blue');
-	for (const key of keysOf('late')) expect(await get(victim, key)).toBe(valueUnder(key));
-});
+		// Neither of them remembers: what n2 and n3 acknowledged is gone, and other values take its place.
+		putBack(n3, copy);
+		await swarm.start([n1, n3]);
+		await writeAll(swarm, keysOf('other'), 3);
+		await Promise.all([n1.stop(), n3.stop()]);
 
-test('a folder in which only a promise is missing is refused too', async () => {
-	await writeAll(swarm, keysOf('early'), 3);
-	await victim.stop();
-	const copy = copyOf(victim, 'copy');
-	const before = readDisk(victim);
-	await victim.start();
-	// The next leader is promised by the two that are left, and has nothing to propose.
-	await leader.kill();
-	await until('another node leads', async () => (await swarm.leader(victim)) !== leader || undefined);
-	await victim.kill();
-	const after = readDisk(victim);
-	expect(after.promised).not.toEqual(before.promised);
-	expect([...after.accepted]).toEqual([...before.accepted]);
+		// Of two that differ nobody can say who is wrong.
+		n1.launch();
+		n2.launch();
+		for (const node of [n1, n2]) {
+			const text = await until(`${node.id} says that it differs`, async () => {
+				const response = await node.fetch('/readyz/state').catch(() => undefined);
+				const said = await response?.text();
+				return said?.includes('[-]state failed') ? said : undefined;
+			});
+			expect(text).toContain('and no majority can say who is wrong');
+			expect(node.output).toMatch(/has another state than n[12] after slot \d+: one of the two is wrong/);
+		}
 
-	putBack(victim, copy);
-	const refused = victim.launch();
-	expect(await refused.ended).toBe(1);
-	expect(refused.stderr).toContain(`node ${follower.id} remembers that it reached frame`);
-	expect(readDisk(victim).promised).toEqual(before.promised);
+		// The third one decides.
+		n3.launch();
+		await until('n2 stops', async () => !n2.isRunning || undefined);
+		expect(n2.output).toMatch(
+			/n2 had to stop: its state after slot \d+ is not that of n1 and n3, which are a majority/,
+		);
+		await n1.ready();
+		expect(await get(n1, 'other1')).toBe(valueUnder('other1'));
+	});
 });
 
 function keysOf(prefix: string): string[] {
@@ -98,40 +149,3 @@ function lastFrame(node: TestNode): number {
 	const disk = diskOf(node);
 	return readLog(disk, readManifest(disk).owner).last?.header.sequence ?? 0;
 }
-
-test('where nobody remembers, the node from which a majority differs stops, and says so before it is known', async () => {
-	const [n1, n2, n3] = swarm.nodes as [TestNode, TestNode, TestNode];
-	await writeAll(swarm, keysOf('early'), 3);
-	await n3.stop();
-	const copy = copyOf(n3, 'copy');
-	await n1.stop();
-	await n3.start();
-	await writeAll(swarm, keysOf('late'), 3);
-	await Promise.all([n2.stop(), n3.stop()]);
-
-	// Neither of them remembers: what n2 and n3 acknowledged is gone, and other values take its place.
-	putBack(n3, copy);
-	await swarm.start([n1, n3]);
-	await writeAll(swarm, keysOf('other'), 3);
-	await Promise.all([n1.stop(), n3.stop()]);
-
-	// Of two that differ nobody can say who is wrong.
-	n1.launch();
-	n2.launch();
-	for (const node of [n1, n2]) {
-		const text = await until(`${node.id} says that it differs`, async () => {
-			const response = await node.fetch('/readyz/state').catch(() => undefined);
-			const said = await response?.text();
-			return said?.includes('[-]state failed') ? said : undefined;
-		});
-		expect(text).toContain('and no majority can say who is wrong');
-		expect(node.output).toMatch(/has another state than n[12] after slot \d+: one of the two is wrong/);
-	}
-
-	// The third one decides.
-	n3.launch();
-	await until('n2 stops', async () => !n2.isRunning || undefined);
-	expect(n2.output).toMatch(/n2 had to stop: its state after slot \d+ is not that of n1 and n3, which are a majority/);
-	await n1.ready();
-	expect(await get(n1, 'other1')).toBe(valueUnder('other1'));
-});
