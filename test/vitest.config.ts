@@ -20,10 +20,11 @@ const browsing = ['browser'];
 /** The files of these projects measure a node, so each of them has the machine for itself. */
 const measuring = ['measured'];
 /**
- * The files of these projects share their processes, because they have no state outside their tests: no file, no
- * socket, no clock but their own. To start a process for each of them would take longer than most of them run.
+ * Each file of these projects has a process for itself: it measures memory or time, or ends, replaces or reads what a
+ * process has but once. Files of the others share processes, because to start one for each would take longer than most
+ * of them run. Nothing of such a file may outlive it: no socket, no timer, no child, no changed global.
  */
-const stateless = ['bytes', 'config', 'dashboard', 'paper', 'replica', 'rules', 'simulation', 'store'];
+const alone = ['check', 'feed', 'measured', 'package', 'storage'];
 
 /** It only ends what hangs: on a busy machine a test may take ten times as long as it does alone. */
 const testTimeoutMs = 300_000;
@@ -45,7 +46,7 @@ export default defineConfig({
 				hookTimeout: testTimeoutMs,
 				teardownTimeout: 10_000,
 				restoreMocks: true,
-				isolate: !stateless.includes(name),
+				isolate: alone.includes(name),
 				...timeOf(name),
 			},
 		})),

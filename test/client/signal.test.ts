@@ -1,12 +1,13 @@
 /** One AbortSignal may be given to any number of calls: it has one listener while they last, and none afterwards. */
 import { getEventListeners } from 'node:events';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { VirtualSwarm, watched } from './virtual.ts';
 
 const VALUE = new Uint8Array(8);
 const warned = vi.fn();
-process.on('warning', warned);
 
+beforeAll(() => void process.on('warning', warned));
+afterAll(() => void process.off('warning', warned));
 afterEach(() => warned.mockClear());
 
 describe('one signal on many calls of many clients', () => {
