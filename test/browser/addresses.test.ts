@@ -1,6 +1,6 @@
 /** The page works with nodes at IPv6 addresses and behind mapped ports. */
 import { io } from 'socket.io-client';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connectionLimits, DESCRIPTORS_MIN } from '../../server/limits.ts';
 import { type Listening, startListening, startProxy } from '../client/listening.ts';
 import { launchBrowser, type TestBrowser } from './browser.ts';
@@ -11,7 +11,6 @@ let browser: TestBrowser;
 beforeAll(async () => {
 	browser = await launchBrowser();
 });
-afterAll(() => browser.close());
 /** The nodes stop after the page is closed, because a page complains of nodes that are gone. */
 async function start(...options: Parameters<typeof startListening>): Promise<Listening> {
 	const running = await startListening(...options);

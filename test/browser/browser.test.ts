@@ -2,6 +2,7 @@
  * The base of the other browser tests: the browser starts and shows a page, and a page that complains fails the test.
  */
 
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,12 +18,12 @@ beforeAll(async () => {
 		response.setHeader('content-type', 'text/html');
 		response.end(decodeURIComponent((request.url ?? '').slice(1)));
 	}).listen(0, '127.0.0.1');
+	await once(server, 'listening');
 	browser = await launchBrowser();
 	origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
 
-afterAll(async () => {
-	await browser.close();
+afterAll(() => {
 	server.close();
 	server.closeAllConnections();
 });

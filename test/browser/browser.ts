@@ -1,6 +1,7 @@
 /**
- * The browser of the tests: a real Chromium. A page that logs or throws an error fails the test that opened it. The
- * browser must not use the network beyond loopback by itself.
+ * The browser of the tests: a real Chromium, which all files that run in one process share, and which ends with it. A
+ * page that logs or throws an error fails the test that opened it. The browser must not use the network beyond loopback
+ * by itself.
  */
 
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
@@ -30,26 +31,29 @@ export interface PageOptions extends BrowserContextOptions {
 export interface TestBrowser {
 	/** A page with a context of its own, closed with the test that opened it; call it inside a test. */
 	openPage(options?: PageOptions): Promise<Page>;
-	close(): Promise<void>;
 }
+
+let running: Promise<Browser> | undefined;
 
 /**
  * @throws {Error} with the one command that installs a browser, where there is none
  */
 export async function launchBrowser(): Promise<TestBrowser> {
+	running ??= launch();
+	const browser = await running;
+	return { openPage: (options) => openPage(browser, options) };
+}
+
+async function launch(): Promise<Browser> {
 	const machine = thisMachine();
 	const executablePath = await findBrowser(machine);
 	if (executablePath === undefined) throw new Error(`no browser found; run: ${installCommand}`);
-	const browser = await chromium.launch({
+	return chromium.launch({
 		executablePath,
 		args: quiet,
 		chromiumSandbox: !machine.isRoot, // Chromium refuses to run as root without --no-sandbox.
 		timeout: launchTimeoutMs,
 	});
-	return {
-		openPage: (options) => openPage(browser, options),
-		close: () => browser.close(),
-	};
 }
 
 /** The unexpected complaints of a page so far, in order. */

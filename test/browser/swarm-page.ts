@@ -45,7 +45,6 @@ export class Stage {
 
 	async strike(): Promise<void> {
 		for (const watch of this.#watches) watch.close();
-		await this.browser.close();
 		await this.swarm.dispose();
 	}
 
