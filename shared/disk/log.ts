@@ -19,7 +19,7 @@ import { type LogState, ManifestNotes } from './notes.ts';
 import { type Place, type Recovered, readLog } from './recover.ts';
 import { Segments } from './segments.ts';
 import { type SnapshotNote, type SnapshotSubject, snapshotName } from './snapshot-file.ts';
-import { Snapshots, type SnapshotWriter } from './snapshots.ts';
+import { type HeldSnapshot, Snapshots, type SnapshotWriter } from './snapshots.ts';
 import { Waiting } from './waiting.ts';
 import { writeAgain } from './write-again.ts';
 
@@ -204,6 +204,14 @@ export class Log {
 	 */
 	beginSnapshot(subject: SnapshotSubject): SnapshotWriter {
 		return this.#snapshots.begin(subject);
+	}
+
+	/**
+	 * Keeps the file of the snapshot, though a newer one takes its place, until it is released; null where there is none.
+	 * A crash, or a stop, ends that too.
+	 */
+	holdSnapshot(): HeldSnapshot | null {
+		return this.#snapshots.hold();
 	}
 
 	/**

@@ -53,10 +53,15 @@ export interface Manifest {
 	readonly snapshot: SnapshotNote | null;
 }
 
-/** The files of a new log. They must all be durable before it is opened. */
+/**
+ * The files of a new log. They must all be durable before it is opened.
+ *
+ * @param snapshot what the log goes on behind, whose file must be durable too; null for none
+ */
 export function newLogFiles(
 	owner: string,
 	segmentBytes: number,
+	snapshot: SnapshotNote | null = null,
 ): readonly { readonly name: string; readonly bytes: Uint8Array }[] {
 	if (segmentBytes % SECTOR_BYTES !== 0 || segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > SEGMENT_BYTES_MAX) {
 		throw new RangeError(`segmentBytes: ${segmentBytes} is not a multiple of ${SECTOR_BYTES} within the bounds`);
@@ -72,7 +77,7 @@ export function newLogFiles(
 			firstPrevious: 0,
 			last: 1,
 			reached: 0,
-			snapshot: null,
+			snapshot,
 		};
 		bytes.set(writeManifest(manifest), manifestOffset(version));
 	}

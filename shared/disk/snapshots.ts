@@ -25,12 +25,21 @@ export interface SnapshotWriter {
 	abandon(): void;
 }
 
+/** A snapshot whose file stays readable, also when a newer one takes its place. */
+export interface HeldSnapshot {
+	readonly note: SnapshotNote;
+	/** To be called when no call for the file is on its way. It does nothing when it is called again. */
+	release(): void;
+}
+
 export class Snapshots {
 	readonly #disk: Disk;
 	readonly #notes: ManifestNotes;
 	readonly #log: LogState;
 	/** The one that is being written. */
 	#next: Slot | null = null;
+	/** How many hold a snapshot, by its last slot. */
+	readonly #holders = new Map<Slot, number>();
 
 	constructor(disk: Disk, notes: ManifestNotes, log: LogState) {
 		this.#disk = disk;
@@ -83,6 +92,24 @@ export class Snapshots {
 		};
 	}
 
+	/** Keeps the file of the one that is durable until it is released; null where there is none. */
+	hold(): HeldSnapshot | null {
+		const { note } = this;
+		if (note === null) return null;
+		const { through } = note;
+		this.#holders.set(through, (this.#holders.get(through) ?? 0) + 1);
+		let isHeld = true;
+		const release = (): void => {
+			if (!isHeld) return;
+			isHeld = false;
+			const left = (this.#holders.get(through) as number) - 1;
+			if (left > 0) this.#holders.set(through, left);
+			else this.#holders.delete(through);
+			if (through !== this.note?.through && this.#log.succeeded(null)) this.#remove(through);
+		};
+		return { note, release };
+	}
+
 	/** Abandons the snapshot that is being written, if there is one. */
 	abandon(): void {
 		if (this.#next === null) return;
@@ -95,8 +122,14 @@ export class Snapshots {
 		const before = this.note;
 		this.#notes.write({ snapshot }, () => {
 			this.#next = null;
-			if (before) this.#disk.remove(snapshotName(before.through), (error) => this.#log.succeeded(error));
+			if (before) this.#remove(before.through);
 			done(null);
 		});
+	}
+
+	/** Removes the file of an older one, unless somebody holds it. */
+	#remove(through: Slot): void {
+		if (this.#holders.has(through)) return;
+		this.#disk.remove(snapshotName(through), (error) => this.#log.succeeded(error));
 	}
 }

@@ -30,7 +30,7 @@ import { OwnClient } from './own-client.ts';
 import { PeerTable } from './peers.ts';
 import type { Door } from './port.ts';
 import type { ReplicaAgent, ReplicaOptions, ReplicaRuntime, ReplicaTimer } from './runtime.ts';
-import { SNAPSHOT_LIMITS, type SnapshotLog } from './snapshots.ts';
+import { type OnSnapshot, SNAPSHOT_LIMITS, type SnapshotLog } from './snapshots.ts';
 import { StateTransfer } from './state-transfer.ts';
 import { Stillness } from './stillness.ts';
 import { Submissions } from './submissions.ts';
@@ -201,6 +201,7 @@ export class Replica implements LoopListener {
 		this.submissions.stop();
 		this.#barriers.stop();
 		this.#succession.stop();
+		this.#stateTransfer.stop();
 	}
 
 	/** Stops for good, and leaves all requests that wait without an answer, as a crash does. */
@@ -356,6 +357,12 @@ export class Replica implements LoopListener {
 	handOver(to: NodeId | null, timeoutMs: number, done: OnSucceeded): void {
 		if (this.#stopped) return done(NO_BALLOT);
 		this.#succession.begin(to, timeoutMs, done);
+	}
+
+	/** Makes sure of a durable snapshot that holds all that this node has applied: see `Snapshots.want`. */
+	wantSnapshot(done: OnSnapshot): void {
+		if (this.#stopped) return done('the node stops');
+		this.#stateTransfer.want(done);
 	}
 
 	view(): ReplicaView {

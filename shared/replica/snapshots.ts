@@ -61,6 +61,9 @@ export const SNAPSHOT_LIMITS: SnapshotLimits = {
 	sentBytes: SNAPSHOT_PART_BYTES_MAX,
 };
 
+/** Called once: with null when the snapshot is there, else with why there is none. */
+export type OnSnapshot = (lack: string | null) => void;
+
 /** How often it is looked whether a snapshot is due, milliseconds. */
 export const SNAPSHOT_LOOK_MS = 1000;
 /** After a part was written, so many times as long goes to other work. */
@@ -75,6 +78,8 @@ export class Snapshots {
 	/** The snapshot that is being written. */
 	#writing: { readonly through: Slot; readonly cut: Cut; readonly writer: SnapshotWriter } | null = null;
 	readonly #part: Writer;
+	/** Those who wait for a snapshot that holds every slot up to `through`. */
+	#wanted: { readonly through: Slot; readonly done: OnSnapshot }[] = [];
 	/** The agent keeps no slot up to here. */
 	#trimmedThrough: Slot = 0;
 
@@ -107,6 +112,22 @@ export class Snapshots {
 		if (!this.isWriting && !this.#runtime.isTransferring()) this.#begin(through);
 	}
 
+	/**
+	 * Makes sure of a durable snapshot that holds all that is applied now. It is refused where none may be written. `done`
+	 * may be called from inside this call.
+	 */
+	want(done: OnSnapshot): void {
+		const through = this.#runtime.appliedThrough();
+		if (through === 0) return done('nothing was ever written');
+		this.#wanted.push({ through, done });
+		this.#serve();
+	}
+
+	/** The node stops. */
+	stop(): void {
+		this.#refuse('the node stops');
+	}
+
 	/** Writes the next part. */
 	writeNext(): void {
 		const writing = this.#writing;
@@ -128,6 +149,7 @@ export class Snapshots {
 		if (writing === null) return;
 		this.#end();
 		writing.writer.abandon();
+		this.#refuse(why);
 		this.#runtime.report('abandoned', writing.through, `does not write a snapshot now: ${why}`);
 	}
 
@@ -153,6 +175,25 @@ export class Snapshots {
 		const { bytes } = this.#log.snapshot as SnapshotNote;
 		this.#runtime.report('written', through, `has a snapshot of its state after slot ${through}, of ${bytes} bytes`);
 		this.#trim();
+		this.#serve();
+	}
+
+	/** Answers those who have waited long enough, and begins a snapshot for the others. */
+	#serve(): void {
+		const through = this.#log.snapshot?.through ?? 0;
+		const served = this.#wanted.filter((each) => each.through <= through);
+		this.#wanted = this.#wanted.filter((each) => each.through > through);
+		for (const { done } of served) done(null);
+		if (this.#wanted.length === 0 || this.isWriting) return;
+		if (this.#runtime.isTransferring()) return this.#refuse('a snapshot is on its way to or from another node');
+		if (this.#log.durableThrough < 0) return this.#refuse('its disk is not ready yet');
+		this.#begin(this.#runtime.appliedThrough());
+	}
+
+	#refuse(why: string): void {
+		const refused = this.#wanted;
+		this.#wanted = [];
+		for (const { done } of refused) done(why);
 	}
 
 	#end(): void {

@@ -6,7 +6,7 @@ import type { NodeId } from '../paxos/ballot.ts';
 import type { Message, Slot } from '../paxos/message.ts';
 import type { Store } from '../store/store.ts';
 import type { ReplicaFact, ReplicaTimer } from './runtime.ts';
-import { type SnapshotLog, Snapshots } from './snapshots.ts';
+import { type OnSnapshot, type SnapshotLog, Snapshots } from './snapshots.ts';
 import { Transfer, type TransferOptions } from './transfer.ts';
 
 export interface StateTransferRuntime {
@@ -57,6 +57,15 @@ export class StateTransfer {
 
 	start(): void {
 		this.#snapshots.start();
+	}
+
+	/** As `Snapshots.want`. */
+	want(done: OnSnapshot): void {
+		this.#snapshots.want(done);
+	}
+
+	stop(): void {
+		this.#snapshots.stop();
 	}
 
 	/** The agent needs slots that `from` keeps only in its snapshot. */

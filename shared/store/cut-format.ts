@@ -17,6 +17,8 @@
  * and each of the others the next ones, as many as are left up to this number, and nothing else.
  */
 
+import { MalformedError, Reader } from '../bytes/bytes.ts';
+
 export const PART = {
 	head: 1,
 	entries: 2,
@@ -29,3 +31,22 @@ export type PartKind = (typeof PART)[keyof typeof PART];
 
 /** A state of another format is refused. */
 export const STATE_FORMAT = 4;
+
+/** What the head of a state tells of it. */
+export interface StateHead {
+	readonly revision: number;
+	readonly keysCount: number;
+}
+
+/** @param part the first one of a state @throws MalformedError for what no cut of this format begins with */
+export function readStateHead(part: Uint8Array): StateHead {
+	const from = new Reader(part);
+	if (from.u8() !== PART.head || from.int() !== 0 || from.int() !== 1) throw new MalformedError('no head of a state');
+	if (from.u8() !== STATE_FORMAT) throw new MalformedError('a saved state of another format');
+	const revision = from.int();
+	from.int();
+	for (let at = 0; at < DIGEST_BYTES; at++) from.u8();
+	return { revision, keysCount: from.int() };
+}
+
+const DIGEST_BYTES = 4;

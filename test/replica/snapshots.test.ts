@@ -177,3 +177,66 @@ describe('the log behind a snapshot', () => {
 		expect(trimmed).toEqual([30, 41]);
 	});
 });
+
+describe('a snapshot that is asked for', () => {
+	let answers: (string | null)[];
+	beforeEach(() => {
+		answers = [];
+	});
+	const want = (): void => snapshots.want((lack) => answers.push(lack));
+
+	it('is written at once, however small the log is, and is there when the answer comes', () => {
+		want();
+		expect(answers).toEqual([]);
+		writeAll();
+		expect(answers).toEqual([null]);
+		expect(log.snapshot?.through).toBe(41);
+		expect(restored().save()).toEqual(store.save());
+	});
+
+	it('is the last one where nothing was applied since', () => {
+		want();
+		writeAll();
+		want();
+		expect(answers).toEqual([null, null]);
+		expect(log.writing).toEqual([]);
+	});
+
+	it('is not the one that is being written, where that lacks what was applied before the request', () => {
+		log.bytes = 1001;
+		snapshots.fire();
+		applied = 42;
+		want();
+		want();
+		while (log.snapshot === null) {
+			log.answer();
+			if (log.snapshot === null) snapshots.writeNext();
+		}
+		expect(answers).toEqual([]);
+		expect(log.writing).toEqual([42]);
+		snapshots.writeNext();
+		writeAll();
+		expect(answers).toEqual([null, null]);
+		expect(log.snapshot.through).toBe(42);
+	});
+
+	it('is refused where another node gives or takes one, and where nothing was ever written', () => {
+		isTransferring = true;
+		want();
+		applied = 0;
+		want();
+		expect(answers).toEqual(['a snapshot is on its way to or from another node', 'nothing was ever written']);
+		expect(log.writing).toEqual([]);
+	});
+
+	it('is refused where there is no room, where another begins to come, and where the node stops', () => {
+		want();
+		log.error = new NoRoomError('the disk is full');
+		log.answer(1);
+		want();
+		snapshots.abandon('that of another node is on its way here');
+		want();
+		snapshots.stop();
+		expect(answers).toEqual(['the disk is full', 'that of another node is on its way here', 'the node stops']);
+	});
+});

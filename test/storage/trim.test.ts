@@ -409,6 +409,49 @@ describe('a snapshot', () => {
 		expect(await read(0, 7)).toBeNull();
 	});
 
+	test('that is held stays as a whole behind newer ones, until the last one who holds it releases it', () => {
+		const { disk, log } = filled(5);
+		expect(log.holdSnapshot()).toBeNull();
+		snapshot(disk, log, 2);
+		const whole = Buffer.from(disk.read(snapshotName(2)));
+		const [first, second] = [log.holdSnapshot(), log.holdSnapshot()];
+		expect(first?.note).toEqual(log.snapshot);
+		snapshot(disk, log, 3);
+		snapshot(disk, log, 4);
+		const files = () => disk.list().filter((file) => file.endsWith('.snapshot'));
+		expect(files()).toEqual([snapshotName(2), snapshotName(4)]);
+		first?.release();
+		first?.release();
+		disk.finishAll();
+		expect(Buffer.from(disk.read(snapshotName(2)))).toEqual(whole);
+		second?.release();
+		disk.finishAll();
+		expect(files()).toEqual([snapshotName(4)]);
+	});
+
+	test('that is held and still the one of the log stays when it is released', () => {
+		const { disk, log } = filled(4);
+		snapshot(disk, log, 2);
+		log.holdSnapshot()?.release();
+		disk.finishAll();
+		expect(disk.list()).toContain(snapshotName(2));
+	});
+
+	test('that is held is gone at the next start, and is not touched once the log is closed', () => {
+		const { disk, log } = filled(4);
+		snapshot(disk, log, 2);
+		const held = log.holdSnapshot();
+		snapshot(disk, log, 3);
+		log.close();
+		disk.finishAll();
+		held?.release();
+		expect(disk.waiting).toEqual([]);
+		const again = disk.kill(() => true);
+		Log.open(again, { owner: OWNER }, listen());
+		again.finishAll();
+		expect(again.list().filter((file) => file.endsWith('.snapshot'))).toEqual([snapshotName(3)]);
+	});
+
 	test('is abandoned when the log is closed', () => {
 		const { disk, log } = filled(4);
 		const writer = log.beginSnapshot({ swarm: SWARM, through: 3 });
