@@ -16,6 +16,7 @@ import { type HealthView, healthRoutes } from './health.ts';
 import { type Headers, isKv, isPlainWrite, kvHandler, setKvHeaders } from './kv.ts';
 import { leaderRoutes } from './leader.ts';
 import type { LongReadLimits } from './long-reads.ts';
+import { type SnapshotAnswerLimits, snapshotRoutes } from './snapshot.ts';
 import { statusRoutes } from './status.ts';
 
 export interface ApiOptions {
@@ -37,6 +38,8 @@ export interface ApiOptions {
 	readonly proposeTimeoutMs?: number;
 	/** The bounds on answers that may be long; LONG_READ_LIMITS by default. */
 	readonly longReadLimits?: LongReadLimits;
+	/** The bounds on snapshots that are given out; SNAPSHOT_ANSWER_LIMITS by default. */
+	readonly snapshotLimits?: SnapshotAnswerLimits | undefined;
 	/** Is told of a handler's unexpected failure. The client only learns that there was one. */
 	readonly onError?: (error: unknown) => void;
 }
@@ -52,7 +55,9 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.set('case sensitive routing', true);
 	app.disable('x-powered-by');
 	app.use('/v1', statusRoutes({ service, swarm, version, loop, proposeTimeoutMs }));
-	app.use('/v1', leaderRoutes({ service, swarm, transferMs: Math.min(HOLD_MS, proposeTimeoutMs) }));
+	const holdMs = Math.min(HOLD_MS, proposeTimeoutMs);
+	app.use('/v1', leaderRoutes({ service, swarm, transferMs: holdMs }));
+	app.use('/v1', snapshotRoutes({ service, swarm, holdMs, limits: options.snapshotLimits }));
 	app.use('/v1', (_req, res) => answerText(res, 404, 'Not supported by this swarm.'));
 	app.use(healthRoutes(() => healthOf(options)));
 	app.use(dashboardRoutes(options.dashboardDir));
@@ -62,7 +67,7 @@ export function createApi(options: ApiOptions): RequestListener {
 	const kv = kvHandler({
 		service,
 		datacenter: swarm.name,
-		holdMs: Math.min(HOLD_MS, proposeTimeoutMs),
+		holdMs,
 		longReadLimits: options.longReadLimits,
 	});
 	const pageHeaders = securityHeaders(doors);

@@ -5,8 +5,9 @@
 import { randomInt } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { nanoid } from 'nanoid';
-import type { Disk, NoRoomError } from '../../shared/disk/disk.ts';
+import type { Disk, FilePart, NoRoomError } from '../../shared/disk/disk.ts';
 import { Log, type Repair } from '../../shared/disk/log.ts';
+import type { HeldSnapshot } from '../../shared/disk/snapshots.ts';
 import type { RawFact } from '../../shared/fact.ts';
 import type { Member, NodeSnapshot } from '../../shared/feed.ts';
 import type { PaxosAgent } from '../../shared/paxos/agent.ts';
@@ -25,7 +26,7 @@ import { seedHashes } from '../../shared/store/key-table.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { FactStream } from './fact-stream.ts';
 import { applying, type Memory, type ReadableDisk, remember, type StartProgress } from './memory.ts';
-import type { ReplicaService } from './service.ts';
+import type { OpenSnapshot, ReplicaService } from './service.ts';
 import { inSlices } from './slices.ts';
 
 // The stores of all nodes in this program are made after this module is loaded.
@@ -247,6 +248,12 @@ export class RunningReplica implements ReplicaService {
 		return new Promise((resolve) => this.#replica.handOver(to, timeoutMs, resolve));
 	}
 
+	openSnapshot(): Promise<OpenSnapshot | string> {
+		return new Promise((resolve) =>
+			this.#guard(() => this.#replica.wantSnapshot((lack) => resolve(lack ?? this.#holdSnapshot()))),
+		);
+	}
+
 	view(): ReplicaView {
 		return this.#replica.view();
 	}
@@ -276,6 +283,17 @@ export class RunningReplica implements ReplicaService {
 			this.#watchersCount--;
 			this.#agent.watched = this.#watchersCount > 0;
 		};
+	}
+
+	#holdSnapshot(): OpenSnapshot {
+		const { note, release } = this.#log.holdSnapshot() as HeldSnapshot;
+		const read = (part: FilePart): Promise<Uint8Array> =>
+			new Promise((resolve, reject) =>
+				this.#log.readSnapshot(note.through, part, (error, bytes) =>
+					error || bytes === null ? reject(error) : resolve(bytes),
+				),
+			);
+		return { note, read, close: release };
 	}
 
 	// For the replica

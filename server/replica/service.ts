@@ -1,4 +1,6 @@
 /** The services of a replica for the doors of its node: the HTTP API and the feed. */
+import type { FilePart } from '../../shared/disk/disk.ts';
+import type { SnapshotNote } from '../../shared/disk/snapshot-file.ts';
 import type { RawFact } from '../../shared/fact.ts';
 import type { NodeSnapshot } from '../../shared/feed.ts';
 import type { Ballot, NodeId } from '../../shared/paxos/ballot.ts';
@@ -7,6 +9,14 @@ import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import type { Store } from '../../shared/store/store.ts';
+
+/** The file of a snapshot, which is there until it is closed. */
+export interface OpenSnapshot {
+	readonly note: SnapshotNote;
+	/** Fewer bytes only at the end of the file. One call at a time. @throws Error where the disk fails */
+	read(part: FilePart): Promise<Uint8Array>;
+	close(): void;
+}
 
 export interface ReplicaService {
 	/** The state machine. The doors read it and never write to it. */
@@ -27,6 +37,12 @@ export interface ReplicaService {
 	 * `timeoutMs`.
 	 */
 	handOver(to: NodeId | null, timeoutMs: number): Promise<Ballot>;
+	/**
+	 * A durable snapshot of this node that holds all that it has applied, which may have to be written first.
+	 *
+	 * @returns in a few words why there is none, where the node cannot
+	 */
+	openSnapshot(): Promise<OpenSnapshot | string>;
 	view(): ReplicaView;
 	peers(): readonly PeerView[];
 	/** This node's state after the last fact. */

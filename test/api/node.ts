@@ -9,7 +9,7 @@ import { createDoors } from '../../server/doors.ts';
 import { Front, type FrontOptions, type UpgradeDoor } from '../../server/front/front.ts';
 import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/limits.ts';
 import type { LoopFigures } from '../../server/loop-watch.ts';
-import type { ReplicaService } from '../../server/replica/service.ts';
+import type { OpenSnapshot, ReplicaService } from '../../server/replica/service.ts';
 import type { NodeSnapshot } from '../../shared/feed.ts';
 import { type Ballot, NO_BALLOT, type NodeId } from '../../shared/paxos/ballot.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
@@ -30,6 +30,8 @@ export class LoneReplica implements ReplicaService {
 	readonly handOvers: { readonly to: NodeId | null; readonly timeoutMs: number }[] = [];
 	/** The ballot of the node that leads after `handOver`. */
 	successor: Ballot = NO_BALLOT;
+	/** null where it cannot give one. */
+	snapshotFile: OpenSnapshot | null = null;
 	hasLeader = true;
 	/** The answer to the next command, which is then not applied. */
 	answerNext: SubmitAnswer | null = null;
@@ -65,6 +67,10 @@ export class LoneReplica implements ReplicaService {
 	handOver(to: NodeId | null, timeoutMs: number): Promise<Ballot> {
 		this.handOvers.push({ to, timeoutMs });
 		return Promise.resolve(this.successor);
+	}
+
+	openSnapshot(): Promise<OpenSnapshot | string> {
+		return Promise.resolve(this.snapshotFile ?? 'its disk is full');
 	}
 
 	view(): ReplicaView {

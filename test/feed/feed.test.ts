@@ -52,6 +52,10 @@ class FakeReplica extends ScriptedSource implements ReplicaService {
 		throw new Error('the feed asks for no other leader');
 	}
 
+	openSnapshot(): never {
+		throw new Error('the feed opens no snapshot');
+	}
+
 	view(): never {
 		throw new Error('the feed views nothing');
 	}
