@@ -49,6 +49,17 @@ export function endpointsOf({ nodes }: SwarmConfig, endpoint: string | undefined
 	return endpoint === undefined ? nodes.map(urlOf) : [endpoint.replace(/\/+$/, '')];
 }
 
+/** The address of the node of this name. @throws CommandError `usage` where there is no such node */
+export function endpointAt(id: string, { nodes }: SwarmConfig): string {
+	const node = nodes.find((candidate) => candidate.id === id);
+	if (node) return urlOf(node);
+	throw new CommandError(`There is no node "${id}"; swarm.json names ${idsOf(nodes)}.`, { status: EXIT.usage });
+}
+
+export function idsOf(nodes: SwarmConfig['nodes']): string {
+	return nodes.map(({ id }) => id).join(', ');
+}
+
 /**
  * The first answer with a status below 500.
  *
@@ -76,7 +87,7 @@ export async function askAny(
  * The endpoints in their order, with silent ones last. One that cannot be reached fails at once, and is not silent.
  * The first answer starts the clock, so that a program that is itself slow does not take all nodes for silent.
  */
-async function silentLast(endpoints: readonly string[]): Promise<readonly string[]> {
+export async function silentLast(endpoints: readonly string[]): Promise<readonly string[]> {
 	if (endpoints.length < 2) return endpoints;
 	const silent = new Set(endpoints);
 	const given = new AbortController();

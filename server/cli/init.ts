@@ -17,13 +17,17 @@ export async function init(options: InitOptions, terminal: Terminal): Promise<Ex
 	const { swarmId } = await withRemedy(loaded, terminal, () =>
 		formatSwarm(config.dataDir, membersOf(config), { force: options.force === true }),
 	);
+	terminal.stdout.write(`${[`Swarm ${swarmId} in ${config.dataDir}`, ...movingSteps(config)].join('\n')}\n`);
+	return EXIT.ok;
+}
+
+/** What is left to do for nodes on other machines, a line for each. */
+export function movingSteps(config: SwarmConfig): string[] {
 	const away = config.nodes.filter(({ host }) => !isLoopback(host));
-	const steps = away.map(
+	return away.map(
 		(node) =>
 			`Move ${join(config.dataDir, node.id)} to the machine of ${machineOf(node)}, and copy ${join(config.dataDir, 'format.json')} there.`,
 	);
-	terminal.stdout.write(`${[`Swarm ${swarmId} in ${config.dataDir}`, ...steps].join('\n')}\n`);
-	return EXIT.ok;
 }
 
 /**

@@ -156,6 +156,32 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.addHelpText('after', example('leader transfer n2', 'n2 leads'))
 		.action(async (id, options) => ended((await import('./leader.ts')).transferLeader(id, options, terminal)));
 
+	const snapshot = program
+		.command('snapshot')
+		.description('the whole state in one file, and a new swarm from it')
+		.helpCommand(false)
+		.addHelpText('after', example('snapshot save state.backup', 'everything that was acknowledged so far'));
+	withEndpoint(snapshot.command('save'))
+		.argument('<file>')
+		.description('save the state of a running swarm, with all that was acknowledged before')
+		.option('--node <id>', 'from this node; by default from the first one that gives it')
+		.option('--stale', 'as the node has it: perhaps an old one, but also without a quorum')
+		.option('--force', 'replace the file, if it is there')
+		.addHelpText('after', example('snapshot save state.backup', 'everything that was acknowledged so far'))
+		.action(async (file, options) => ended((await import('./snapshot.ts')).save(file, options, terminal)));
+	snapshot
+		.command('status')
+		.argument('<file>')
+		.description('check a saved file to its last byte, and say what is in it')
+		.option('--json', 'as JSON')
+		.addHelpText('after', example('snapshot status state.backup', 'how many keys, and when it was taken'))
+		.action(async (file, options) => ended((await import('./snapshot.ts')).status(file, options, terminal)));
+	withDataDir(snapshot.command('restore'))
+		.argument('<file>')
+		.description('make the data folders of a new swarm from a saved file')
+		.addHelpText('after', example('snapshot restore state.backup --data-dir new', 'a new swarm with the same keys'))
+		.action(async (file, options) => ended((await import('./snapshot.ts')).restore(file, options, terminal)));
+
 	program
 		.command('schema')
 		.description('print the JSON Schema of swarm.json')

@@ -1,9 +1,9 @@
 /** `propose`: proposes one value from the node of one's choice, and shows its campaigns and its outcome. */
 import * as z from 'zod';
 import type { Attempt, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
-import { loadConfig, type SwarmConfig, urlOf } from '../config.ts';
+import { loadConfig, type SwarmConfig } from '../config.ts';
 import { ballotForPeople } from './ballot.ts';
-import { ask, clientTimeoutMs, endpointsOf, textOf } from './client.ts';
+import { ask, clientTimeoutMs, endpointAt, endpointsOf, idsOf, textOf } from './client.ts';
 import type { ConnectOptions } from './options.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 
@@ -50,7 +50,7 @@ export async function propose(
 	}
 	const request: ProposeRequest = { key, value, route: options.route, contest };
 	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
-	const endpoint = endpointAt(options, config);
+	const endpoint = endpointToPropose(options, config);
 	const body = JSON.stringify(request);
 	const post = { method: 'POST', path: '/v1/swarm/propose', body, contentType: 'application/json' } as const;
 	const tried = await ask(endpoint, post, clientTimeoutMs(config));
@@ -76,13 +76,11 @@ export async function propose(
 }
 
 /** The address of the node that is to propose. */
-function endpointAt({ at, endpoint }: ProposeOptions, config: SwarmConfig): string {
+function endpointToPropose({ at, endpoint }: ProposeOptions, config: SwarmConfig): string {
 	if (endpoint !== undefined) return endpointsOf(config, endpoint)[0] ?? endpoint;
-	const node = config.nodes.find(({ id }) => id === at);
-	if (node) return urlOf(node);
-	const ids = config.nodes.map(({ id }) => id).join(', ');
-	const message = at === undefined ? 'Say at which node: --at ID' : `There is no node "${at}"`;
-	throw new CommandError(`${message}; swarm.json names ${ids}.`, { status: EXIT.usage });
+	if (at !== undefined) return endpointAt(at, config);
+	const message = `Say at which node: --at ID; swarm.json names ${idsOf(config.nodes)}.`;
+	throw new CommandError(message, { status: EXIT.usage });
 }
 
 function jsonOf(body: Buffer): unknown {

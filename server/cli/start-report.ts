@@ -5,14 +5,12 @@
 import type { Environment } from '../config.ts';
 import { describeStart, type StartProgress } from '../replica/memory.ts';
 import type { Output } from './output.ts';
+import { barOf, CLEAR_LINE, canDraw, fitted } from './progress-bar.ts';
 
 /** A start that takes less than this is not reported. */
 const QUIET_MS = 1000;
 /** Where there is no terminal, a line is written for each step of so many percent. */
 const LINE_PERCENT = 10;
-const BAR_CHARS = 20;
-const COLUMNS_DEFAULT = 80;
-const CLEAR_LINE = '\r\x1b[K';
 
 export class StartReport {
 	readonly #output: Output;
@@ -27,7 +25,7 @@ export class StartReport {
 
 	constructor(output: Output, environment: Environment, nowMs: () => number) {
 		this.#output = output;
-		this.#draws = output.isTTY && environment.TERM !== 'dumb';
+		this.#draws = canDraw(output.isTTY, environment);
 		this.#nowMs = nowMs;
 	}
 
@@ -69,11 +67,7 @@ export class StartReport {
 		const nodes = [...this.#starting].map(([id, { percent }]) => `${id} ${percent} %`);
 		const percents = [...this.#starting.values()].map(({ percent }) => percent);
 		const mean = percents.reduce((sum, percent) => sum + percent, 0) / percents.length;
-		const full = Math.round((BAR_CHARS * mean) / 100);
-		const bar = '█'.repeat(full) + '░'.repeat(BAR_CHARS - full);
-		// A line that wraps could not be cleared.
-		const width = (this.#output.columns ?? COLUMNS_DEFAULT) - 1;
-		this.#output.write(`${bar} ${nodes.join('  ')}`.slice(0, width).trimEnd());
+		this.#output.write(fitted(`${barOf(mean)} ${nodes.join('  ')}`, this.#output.columns));
 		this.#isDrawn = true;
 	}
 }

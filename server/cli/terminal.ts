@@ -8,7 +8,7 @@ export interface Terminal {
 	/** Takes data only. */
 	readonly stdout: Writable & { readonly isTTY?: boolean };
 	/** Takes messages for people. */
-	readonly stderr: Writable & { readonly isTTY?: boolean };
+	readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
 	readonly environment: Environment;
 	readonly workingDir: string;
 	/** Called once by a command that runs nodes: from then on a failing output is no error. */

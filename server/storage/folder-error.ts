@@ -18,7 +18,8 @@ export type FolderErrorCode =
 	| 'notLockable'
 	| 'unknownFormat'
 	| 'unreadable'
-	| 'notWritable';
+	| 'notWritable'
+	| 'noRoom';
 
 /** The remedy that a message ends with, for which the command line adds the command. */
 export type FolderRemedy = 'format' | 'erase';

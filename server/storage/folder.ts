@@ -15,6 +15,7 @@ import { nanoid } from 'nanoid';
 import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import { SEGMENT_BYTES_DEFAULT } from '../../shared/disk/log.ts';
 import { isSegmentName, newLogFiles, readManifest, segmentName } from '../../shared/disk/manifest.ts';
+import type { SnapshotNote } from '../../shared/disk/snapshot-file.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { PutBackError } from '../../shared/replica/memory.ts';
 import { FileDisk, syncFolder } from './files.ts';
@@ -87,6 +88,71 @@ export function formatOnce(dataDir: string, swarm: SwarmMembers): boolean {
 	});
 }
 
+/** The folders of a new swarm, while its logs are made. */
+export interface NewSwarm {
+	readonly identity: SwarmIdentity;
+	/** The folder of a node's log. */
+	logOf(node: NodeId): string;
+	/** Makes the log of a node, durably, behind a snapshot whose file is durable there. */
+	makeLog(node: NodeId, snapshot: SnapshotNote): void;
+}
+
+/**
+ * Makes the folders of all nodes of a new swarm, whose logs do not begin empty. They are durable when it resolves. Where
+ * it fails, nothing of them is left.
+ *
+ * @param make makes the log of each node
+ * @returns the id of the new swarm
+ * @throws FolderError `alreadyFormatted`, `incomplete`, `inUse`, `notWritable`, and what `make` throws
+ */
+export async function newSwarm(
+	dataDir: string,
+	swarm: SwarmMembers,
+	make: (made: NewSwarm) => Promise<void>,
+): Promise<string> {
+	const wasThere = fs.existsSync(dataDir);
+	const unlock = lockToFormat(dataDir);
+	try {
+		if (isFormatted(dataDir)) {
+			throw new FolderError(
+				'alreadyFormatted',
+				`${dataDir} holds the data of a swarm already. Move that away, or choose another folder with --data-dir`,
+			);
+		}
+		for (const node of swarm.members) refuseDataWithoutMarker(dataDir, node);
+		const identity = newIdentity(swarm);
+		try {
+			writable(dataDir, () => {
+				for (const node of swarm.members) madeLogFolder(dataDir, node);
+			});
+			const logOf = (node: NodeId): string => join(dataDir, node, 'log');
+			await make({
+				identity,
+				logOf,
+				makeLog: (node, snapshot) => makeLog(logOf(node), ownerOf(identity, node), snapshot),
+			});
+			writable(dataDir, () => {
+				for (const node of swarm.members) writeIdentity(join(dataDir, node), identity);
+				syncFolder(dataDir);
+				writeIdentity(dataDir, identity);
+			});
+		} catch (error) {
+			removeIdentity(dataDir);
+			for (const node of swarm.members) {
+				const folder = join(dataDir, node);
+				if (!fs.existsSync(folder)) continue;
+				erase(folder);
+				removeIfEmpty(folder);
+			}
+			if (!wasThere) removeIfEmpty(dataDir);
+			throw explained(dataDir, error);
+		}
+		return identity.swarmId;
+	} finally {
+		unlock();
+	}
+}
+
 /**
  * Opens the folder of one node, for this process alone.
  *
@@ -153,21 +219,29 @@ function ownerOf({ swarmId, incarnations }: SwarmIdentity, node: NodeId): string
 }
 
 /** Caller holds the lock of the data folder. The marker comes last. */
-function format(dataDir: string, { name, members }: SwarmMembers): SwarmIdentity {
-	for (const node of members) refuseDataWithoutMarker(dataDir, node);
-	const incarnations = Object.fromEntries(members.map((node) => [node, nanoid()]));
-	const identity: SwarmIdentity = { name, swarmId: nanoid(), incarnations };
+function format(dataDir: string, swarm: SwarmMembers): SwarmIdentity {
+	for (const node of swarm.members) refuseDataWithoutMarker(dataDir, node);
+	const identity = newIdentity(swarm);
 	return writable(dataDir, () => {
-		for (const node of members) {
-			const folder = join(dataDir, node);
-			fs.mkdirSync(join(folder, 'log'), { recursive: true });
-			makeLog(join(folder, 'log'), ownerOf(identity, node));
-			writeIdentity(folder, identity);
+		for (const node of swarm.members) {
+			makeLog(madeLogFolder(dataDir, node), ownerOf(identity, node));
+			writeIdentity(join(dataDir, node), identity);
 		}
 		syncFolder(dataDir);
 		writeIdentity(dataDir, identity);
 		return identity;
 	});
+}
+
+function newIdentity({ name, members }: SwarmMembers): SwarmIdentity {
+	const incarnations = Object.fromEntries(members.map((node) => [node, nanoid()]));
+	return { name, swarmId: nanoid(), incarnations };
+}
+
+function madeLogFolder(dataDir: string, node: NodeId): string {
+	const log = join(dataDir, node, 'log');
+	fs.mkdirSync(log, { recursive: true });
+	return log;
 }
 
 /** Without the marker, formatting was cut off before any node could start: the first segments are all zeros. */
@@ -184,8 +258,8 @@ function refuseDataWithoutMarker(dataDir: string, node: NodeId): void {
 	if (used) throw notFinished(dataDir, node);
 }
 
-function makeLog(folder: string, owner: string): void {
-	for (const { name, bytes } of newLogFiles(owner, SEGMENT_BYTES_DEFAULT)) {
+function makeLog(folder: string, owner: string, snapshot: SnapshotNote | null = null): void {
+	for (const { name, bytes } of newLogFiles(owner, SEGMENT_BYTES_DEFAULT, snapshot)) {
 		const fd = fs.openSync(join(folder, name), 'w');
 		try {
 			fs.writeFileSync(fd, bytes);
@@ -209,15 +283,18 @@ function wipe(dataDir: string, members: readonly NodeId[]): void {
 		for (const node of nodes) unlocks.push(lockNode(join(dataDir, node), node));
 		writable(dataDir, () => {
 			removeIdentity(dataDir);
-			for (const node of nodes) {
-				removeIdentity(join(dataDir, node));
-				fs.rmSync(join(dataDir, node, 'log'), { recursive: true, force: true });
-			}
+			for (const node of nodes) erase(join(dataDir, node));
 		});
 	} finally {
 		for (const unlock of unlocks) unlock();
 	}
 	for (const node of nodes) removeIfEmpty(join(dataDir, node));
+}
+
+/** Removes what formatting and the log have made in the folder of a node. */
+function erase(folder: string): void {
+	removeIdentity(folder);
+	fs.rmSync(join(folder, 'log'), { recursive: true, force: true });
 }
 
 /** Without its marker no process opens the folder any more, so its lock file may be removed too. */
@@ -243,9 +320,18 @@ function lockNode(folder: string, node: NodeId): () => void {
 	});
 }
 
-/** Makes the data folder where it is missing. Waits while another process formats it. */
 function whileLocked<T>(dataDir: string, act: () => T): T {
-	const unlock = writable(dataDir, () => {
+	const unlock = lockToFormat(dataDir);
+	try {
+		return act();
+	} finally {
+		unlock();
+	}
+}
+
+/** Makes the data folder where it is missing. Waits while another process formats it. @returns a function that unlocks it */
+function lockToFormat(dataDir: string): () => void {
+	return writable(dataDir, () => {
 		makeFolder(dataDir);
 		for (let waitedMs = 0; ; ) {
 			try {
@@ -263,11 +349,6 @@ function whileLocked<T>(dataDir: string, act: () => T): T {
 			}
 		}
 	});
-	try {
-		return act();
-	} finally {
-		unlock();
-	}
 }
 
 /** Makes a folder with its parents. Unlike `mkdir` of Node with `recursive`, it tells the true obstacle. */
@@ -291,13 +372,22 @@ function writable<T>(folder: string, act: () => T): T {
 	try {
 		return act();
 	} catch (cause) {
-		if (cause instanceof CannotLockError) {
-			const message = `${folder} cannot be locked against a second process: ${cause.message}. Install that, or choose another folder with --data-dir`;
-			throw new FolderError('notLockable', message, { cause });
-		}
-		const code = (cause as NodeJS.ErrnoException).code;
-		if (cause instanceof FolderError || code === undefined) throw cause;
-		const message = `${folder} cannot be written: ${(cause as Error).message}. Make it writable for this user, or choose another with --data-dir`;
-		throw new FolderError('notWritable', message, { cause });
+		throw explained(folder, cause);
 	}
+}
+
+/** The error for people where the file system has refused something in the folder; any other error as it is. */
+function explained(folder: string, cause: unknown): unknown {
+	if (cause instanceof CannotLockError) {
+		const message = `${folder} cannot be locked against a second process: ${cause.message}. Install that, or choose another folder with --data-dir`;
+		return new FolderError('notLockable', message, { cause });
+	}
+	if (cause instanceof FolderError || !(cause instanceof Error) || !('code' in cause)) return cause;
+	if (cause.code === 'ENOSPC' || cause.code === 'EDQUOT') {
+		const message = `${folder} has no room: ${cause.message}. Make room there, or choose another folder with --data-dir`;
+		return new FolderError('noRoom', message, { cause });
+	}
+	if (typeof cause.code !== 'string') return cause;
+	const message = `${folder} cannot be written: ${cause.message}. Make it writable for this user, or choose another with --data-dir`;
+	return new FolderError('notWritable', message, { cause });
 }

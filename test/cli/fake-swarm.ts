@@ -31,9 +31,9 @@ export class FakeSwarm {
 	}
 
 	/** Arguments are split at spaces. */
-	async run(line: string, stdin = ''): Promise<Ended> {
+	async run(line: string, stdin = '', { isTTY = false } = {}): Promise<Ended> {
 		const stdout = new PassThrough();
-		const stderr = new PassThrough();
+		const stderr = Object.assign(new PassThrough(), isTTY ? { isTTY, columns: 60 } : {});
 		const args = line.split(' ').filter((arg) => arg !== '');
 		const status = await run(
 			args,

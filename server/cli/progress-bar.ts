@@ -1,0 +1,52 @@
+/** A bar that is redrawn in place on a terminal. Elsewhere nothing is written. */
+import type { Environment } from '../config.ts';
+import type { Terminal } from './terminal.ts';
+
+const BAR_CHARS = 20;
+const COLUMNS_DEFAULT = 80;
+export const CLEAR_LINE = '\r\x1b[K';
+
+/** @param percent from 0 to 100 */
+export function barOf(percent: number): string {
+	const full = Math.round((BAR_CHARS * percent) / 100);
+	return '█'.repeat(full) + '░'.repeat(BAR_CHARS - full);
+}
+
+/** A line that wraps could not be cleared. @param columns of the terminal; undefined where it is not known */
+export function fitted(line: string, columns: number | undefined): string {
+	return line.slice(0, (columns ?? COLUMNS_DEFAULT) - 1).trimEnd();
+}
+
+export function canDraw(isTTY: boolean | undefined, { TERM }: Environment): boolean {
+	return isTTY === true && TERM !== 'dumb';
+}
+
+export class ProgressBar {
+	readonly #output: Terminal['stderr'];
+	readonly #draws: boolean;
+	readonly #what: string;
+	#drawn = '';
+
+	/** @param what what is done, such as "saving" */
+	constructor({ stderr, environment }: Terminal, what: string) {
+		this.#output = stderr;
+		this.#draws = canDraw(stderr.isTTY, environment);
+		this.#what = what;
+	}
+
+	/** So many bytes are done. */
+	update(bytes: number, bytesOfAll: number): void {
+		if (!this.#draws) return;
+		const percent = Math.min(100, Math.floor((100 * bytes) / Math.max(1, bytesOfAll)));
+		const line = fitted(`${barOf(percent)} ${this.#what} ${percent} %`, this.#output.columns);
+		if (line === this.#drawn) return;
+		this.#output.write(`${CLEAR_LINE}${line}`);
+		this.#drawn = line;
+	}
+
+	/** Takes the bar away. */
+	clear(): void {
+		if (this.#drawn !== '') this.#output.write(CLEAR_LINE);
+		this.#drawn = '';
+	}
+}

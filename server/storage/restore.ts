@@ -1,0 +1,70 @@
+/**
+ * Makes the data folders of a new swarm from the snapshot of another one. The identity is new, so that nodes and files of
+ * the two never mix. The logs of all nodes begin behind the same snapshot, and have promised nothing.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SnapshotEncoder, type SnapshotNote, snapshotName } from '../../shared/disk/snapshot-file.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Backup } from '../backup/file.ts';
+import type { BackupStep } from '../backup/read.ts';
+import { syncFolder } from './files.ts';
+import { type NewSwarm, newSwarm } from './folder.ts';
+import type { SwarmMembers } from './identity.ts';
+
+export interface RestoreSource {
+	/** Reads the file, from the beginning. */
+	steps(): AsyncGenerator<BackupStep, Backup>;
+	/** Aborted where the command is told to stop. */
+	readonly signal: AbortSignal;
+}
+
+/**
+ * The folders are durable when it resolves. Where it fails, nothing of them is left.
+ *
+ * @param backup what is in the file, which was read to its end before
+ * @returns the id of the new swarm
+ * @throws FolderError `alreadyFormatted`, `incomplete`, `inUse`, `notWritable`, `noRoom`; BackupError
+ */
+export async function restoreSwarm(
+	dataDir: string,
+	swarm: SwarmMembers,
+	backup: Backup,
+	{ steps, signal }: RestoreSource,
+): Promise<string> {
+	return newSwarm(dataDir, swarm, async (made) => {
+		const note = await writeSnapshots(made, swarm.members, backup, steps(), signal);
+		for (const node of swarm.members) made.makeLog(node, note);
+		signal.throwIfAborted();
+	});
+}
+
+/** Each node has the same file. */
+async function writeSnapshots(
+	{ identity, logOf }: NewSwarm,
+	members: readonly NodeId[],
+	{ label }: Backup,
+	steps: AsyncGenerator<BackupStep, Backup>,
+	signal: AbortSignal,
+): Promise<SnapshotNote> {
+	const { through } = label;
+	const encoder = new SnapshotEncoder({ swarm: identity.swarmId, through });
+	const files: FileHandle[] = [];
+	const write = async (bytes: Uint8Array): Promise<void> => {
+		for (const file of files) await file.writeFile(bytes);
+	};
+	try {
+		for (const node of members) files.push(await open(join(logOf(node), snapshotName(through)), 'w'));
+		for await (const { payloads } of steps) {
+			signal.throwIfAborted();
+			for (const payload of payloads) await write(encoder.payload(payload));
+		}
+		const { bytes, note } = encoder.end();
+		await write(bytes);
+		for (const file of files) await file.sync();
+		for (const node of members) syncFolder(logOf(node));
+		return note;
+	} finally {
+		for (const file of files) await file.close();
+	}
+}
