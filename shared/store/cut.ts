@@ -24,8 +24,8 @@ export interface CutState {
 
 /**
  * Taking a cut costs one step over the clients and over the arrays of entries, but not over entries, tombstones or
- * outcomes. While it is open, the first change of an entry makes a copy of it, and the first change of a client that was
- * not written yet copies its outcomes, at most `ClientLimits.outcomesMax`.
+ * outcomes. While it is open, the first change of an entry that was not written yet makes a copy of it, and the first
+ * change of a client that was not written yet copies its outcomes, at most `ClientLimits.outcomesMax`.
  *
  * So it costs memory for references to the arrays of entries, to the tombstones, the clients and the evicted names, some
  * 3 MB with all tables full, and for what has changed since: at most as much as all entries of the cut and all outcomes

@@ -320,7 +320,7 @@ export class Store {
 			this.#tombstones.remove(key, keyHash, revision);
 		} else if (kept.flags === flags && kept.holds(bytes, valueStart, valueEnd)) {
 			return true;
-		} else if (kept.modifyRevision <= this.#views.through) {
+		} else if (this.#views.needs(kept)) {
 			kept = this.#leaveToViews(kept);
 		}
 		kept.flags = flags;
@@ -343,7 +343,7 @@ export class Store {
 
 	#remove(kept: Kept, revision: number): void {
 		this.#entries.delete(kept);
-		if (kept.modifyRevision <= this.#views.through) this.#views.keptEntry(kept.modifyRevision, kept.end - kept.start);
+		if (this.#views.needs(kept)) this.#views.keptEntry(kept.modifyRevision, kept.end - kept.start);
 		this.#tombstones.add(kept.key, revision, this.#timeMs);
 	}
 }

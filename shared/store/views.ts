@@ -51,6 +51,15 @@ export class Views implements Holders<Kept> {
 	}
 
 	/**
+	 * Whether the entry has to stay as it is for a view. A cut reads its entries once and in order, so those that it has
+	 * passed are nothing to it any more.
+	 */
+	needs({ key, modifyRevision }: Kept): boolean {
+		if (modifyRevision > this.through) return false;
+		return this.#open.length > 1 || this.#ofCut === null || !this.#ofCut.hasPassed(key);
+	}
+
+	/**
 	 * Opens a view of the entries whose keys begin with `prefix` and are above `after`.
 	 *
 	 * @returns null where too many views are open
@@ -182,6 +191,8 @@ export class View {
 	/** The position of the next entry. */
 	#array = 0;
 	#item: number;
+	/** The entry that was read last. */
+	#last: Kept | null = null;
 	/** The view ends before this position of the last array, or at its end where this is 0. */
 	readonly #lastItems: number;
 
@@ -226,12 +237,18 @@ export class View {
 	next(): ViewedEntry | undefined {
 		if (this.isAtEnd || this.#arrays === null) return undefined;
 		const array = this.#arrays[this.#array] as readonly Kept[];
-		const entry = array[this.#item++];
+		const entry = array[this.#item++] as Kept;
+		this.#last = entry;
 		if (this.#item === array.length && this.#array < this.#arrays.length - 1) {
 			this.#array++;
 			this.#item = 0;
 		}
 		return entry;
+	}
+
+	/** Whether an entry behind this key was read. The last entry that was read is not passed: its reader may still hold it. */
+	hasPassed(key: string): boolean {
+		return this.#last !== null && compareUtf8(key, this.#last.key) < 0;
 	}
 
 	/** Passes over entries by binary search. @param isPassed true for the lowest keys only */

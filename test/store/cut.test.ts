@@ -10,7 +10,7 @@ import { restoredStore, StoreRestore } from '../../shared/store/restore.ts';
 import { Store } from '../../shared/store/store.ts';
 import { TOMBSTONE_MS_MIN } from '../../shared/store/tombstones.ts';
 import { VIEWS_MAX } from '../../shared/store/views.ts';
-import { Client, identity, opening, put } from './commands.ts';
+import { Client, identity, opening, put, textOf } from './commands.ts';
 
 /** Few enough that clients are evicted, names are forgotten, and outcomes are dropped in each run. */
 const FEW: ClientLimits = { clientsMax: 4, evictedMax: 3, outcomesMax: 5, outcomesOfAllMax: 12 };
@@ -126,6 +126,43 @@ describe('a cut', () => {
 		expect(store.cutBytes).toBeGreaterThan(opened + 10 * 'before'.length);
 		cut.close();
 		expect([store.cutBytes, store.viewsCount]).toEqual([0, VIEWS_MAX]);
+	});
+
+	it.each([1, 2, 3, 4])('is the same where every entry changes after part %i', (changedAfter) => {
+		const client = new Client(new Store(), 'one');
+		const change = (value: string) => {
+			for (let i = 10; i < 30; i++) client.apply(put(`k${i}`, value));
+		};
+		change('before');
+		const expected = partsOf(client.store.cut(), 200);
+		const cut = client.store.cut();
+		const parts: Uint8Array[] = [];
+		for (const out = new Writer(); cut.write(out, 200); ) {
+			parts.push(out.take());
+			if (parts.length === changedAfter) change('after');
+		}
+		cut.close();
+		expect(parts).toEqual(expected);
+	});
+
+	it('holds nothing of the entries that it has passed, and leaves readers theirs', () => {
+		const client = new Client(new Store(), 'one');
+		for (let i = 10; i < 30; i++) client.apply(put(`k${i}`, 'before'));
+		const { store } = client;
+		const cut = store.cut();
+		const out = new Writer();
+		for (let parts = 0; parts < 3; parts++) cut.write(out, 200);
+		client.apply(put('k10', 'after'));
+		const none = store.cutBytes;
+		client.apply(put('k11', 'after'));
+		expect(store.cutBytes).toBe(none);
+		client.apply(put('k29', 'after'));
+		expect(store.cutBytes).toBeGreaterThan(none);
+		const view = store.view('k12');
+		client.apply(put('k12', 'after'));
+		const shown = view?.next();
+		expect(textOf(shown?.bytes.slice(shown.start, shown.end))).toBe('before');
+		cut.close();
 	});
 
 	it('keeps one copy of a client however often that changes, and none of clients that come later', () => {

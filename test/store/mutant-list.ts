@@ -22,9 +22,23 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
 	by(
 		'views',
 		'an entry that a view shows is changed in place',
-		STORE,
-		'kept.modifyRevision <= this.#views.through) {',
-		'kept.modifyRevision < this.#views.through) {',
+		VIEWS,
+		'if (modifyRevision > this.through) return false;',
+		'if (modifyRevision >= this.through) return false;',
+	),
+	by(
+		'cut',
+		'the entry that a cut has read last is changed in place, though it is not written yet',
+		VIEWS,
+		'compareUtf8(key, this.#last.key) < 0;',
+		'compareUtf8(key, this.#last.key) <= 0;',
+	),
+	by(
+		'cut',
+		'what a cut has written is changed in place, though a view shows it',
+		VIEWS,
+		'return this.#open.length > 1 || this',
+		'return this',
 	),
 	by(
 		'views',
