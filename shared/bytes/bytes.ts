@@ -119,16 +119,23 @@ export class Writer {
 		if (item !== null) write(item);
 	}
 
-	/** Returns a view of the last `count` bytes that were written. Nothing is ever written over it. */
+	/** Returns a view of the last `count` bytes that were written. Nothing is written over it before a call of `reuse`. */
 	tail(count: number): Uint8Array {
 		return this.#bytes.subarray(this.#end - count, this.#end);
 	}
 
-	/** Hands over what was written since the last call. Nothing is ever written over it. */
+	/** Hands over what was written since the last call. Nothing is written over it before a call of `reuse`. */
 	take(): Uint8Array {
 		const taken = this.#bytes.subarray(this.#start, this.#end);
 		this.#start = this.#end;
 		return taken;
+	}
+
+	/** Writes over all that was taken, because nobody reads it any more. Nothing happens while some bytes are not taken. */
+	reuse(): void {
+		if (this.length > 0) return;
+		this.#start = 0;
+		this.#end = 0;
 	}
 
 	/** A larger array takes over what is not taken yet. It is twice as large as that, so that growing stays rare. */

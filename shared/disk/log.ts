@@ -275,6 +275,7 @@ export class Log {
 			previous,
 			address: { ...this.#address, sector: this.#address.sector + offset / SECTOR_BYTES },
 		});
+		this.#waiting.reuse();
 		this.#segments.holds({ segment, sequence: this.#sequence, previous, slotMax: batch.slotMax });
 		this.#carried = batch.carried;
 		this.#end = { segment, offset: offset + bytes };

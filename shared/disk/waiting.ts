@@ -65,12 +65,17 @@ export class Waiting {
 		this.#collected++;
 	}
 
-	/** Takes the next batch out. Something waits. */
+	/** Takes the next batch out. Its body is good until `reuse` is called. Something waits. */
 	take(): Batch {
 		if (this.#batches.length === 0) this.#seal();
 		const batch = this.#batches.shift() as Batch;
 		this.#batchesBytes -= batch.body.length;
 		return batch;
+	}
+
+	/** The bodies of all batches that were taken are in use no more, and records that come are written over them. */
+	reuse(): void {
+		if (this.#batches.length === 0) this.#collecting.reuse();
 	}
 
 	clear(): void {
