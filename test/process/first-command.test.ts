@@ -2,18 +2,18 @@
  * A node registers its client with its first command. Where that fails, the next command must not wait for it for
  * ever.
  */
-import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { put } from './client.ts';
 import { Swarm, type TestNode, until } from './swarm.ts';
 import { Watch } from './watch.ts';
 
 let swarm: Swarm;
-beforeEach(async () => {
+beforeAll(async () => {
 	swarm = await Swarm.create({ size: 3, timings: { requestMs: 2_000 } });
-	onTestFailed(() => swarm.report());
 });
-afterEach(() => swarm.dispose());
+beforeEach(() => onTestFailed(() => swarm.report()));
+afterAll(() => swarm.dispose());
 
 test('a node whose first write found no leader takes the next one once there is a leader', async () => {
 	const [alone, ...others] = swarm.nodes as [TestNode, ...TestNode[]];
@@ -26,7 +26,6 @@ test('a node whose first write found no leader takes the next one once there is 
 });
 
 test('a node whose first proposal lost its slot takes the next one', async () => {
-	await swarm.start();
 	const [first, second] = swarm.nodes as [TestNode, TestNode];
 	expect((await put(first, 'color', 'red')).status).toBe(200);
 	const watch = await Watch.open(second);
@@ -37,8 +36,7 @@ test('a node whose first proposal lost its slot takes the next one', async () =>
 });
 
 test('a first proposal of the largest value takes the free slot that it contests', async () => {
-	await swarm.start();
-	const watch = await Watch.open(swarm.nodes[1] as TestNode);
+	const watch = await Watch.open(swarm.nodes[2] as TestNode);
 	const slot = (watch.snapshots[0]?.chosenThrough ?? 0) + 1;
 	const value = 'x'.repeat(VALUE_BYTES_MAX);
 	expect(await watch.propose({ key: 'large', value, route: 'self', contest: slot })).toMatchObject({

@@ -1,17 +1,20 @@
 /** People choose the leader. */
-import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest';
 import { put } from './client.ts';
 import { Swarm, type TestNode } from './swarm.ts';
 
+/** Long, so that a heartbeat that a busy machine delays makes no other leader. */
+const timings = { electionMinMs: 1_000, electionMaxMs: 1_500 };
+
 let swarm: Swarm;
-beforeEach(async () => {
-	swarm = await Swarm.create({ size: 3 });
-	onTestFailed(() => swarm.report());
+beforeAll(async () => {
+	swarm = await Swarm.create({ size: 3, timings });
+	await swarm.start();
 });
-afterEach(() => swarm.dispose());
+beforeEach(() => onTestFailed(() => swarm.report()));
+afterAll(() => swarm.dispose());
 
 test('leader transfer lets the named node lead, and no write is refused meanwhile', async () => {
-	await swarm.start();
 	const before = await swarm.leader();
 	const [heir, third] = swarm.nodes.filter((node) => node !== before) as [TestNode, TestNode];
 	let isDone = false;
@@ -30,7 +33,6 @@ test('leader transfer lets the named node lead, and no write is refused meanwhil
 });
 
 test('leader transfer chooses a node itself, and refuses one that does not run', async () => {
-	await swarm.start();
 	const before = await swarm.leader();
 	const { status, stdout } = await swarm.run('leader', 'transfer', '--json');
 	expect(status).toBe(0);
