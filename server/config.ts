@@ -9,6 +9,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
+import type { Member } from '../shared/paxos/change.ts';
 import { describeIssue, listed, shortJson } from './config-errors.ts';
 import { ANY_ADDRESS, isLoopback } from './doors.ts';
 import { findJsonError } from './json-error.ts';
@@ -156,6 +157,11 @@ export function loadSecret(config: SwarmConfig, environment: Environment, insecu
 		);
 	}
 	return null;
+}
+
+/** The members that a swarm of this configuration begins with. */
+export function firstMembersOf({ nodes }: SwarmConfig): Member[] {
+	return nodes.map((node) => ({ id: node.id, url: urlOf(node), isVoter: true, replaces: null }));
 }
 
 /** The address, such as `http://host:port`, at which others reach a node's dashboard, API and feed. */

@@ -1,6 +1,6 @@
 /** Writes log lines for operators, one for each coarse fact. */
 import type { Logger } from 'pino';
-import type { RawFact } from '../shared/fact.ts';
+import { membersText, type RawFact } from '../shared/fact.ts';
 import { ballotToText } from '../shared/paxos/ballot.ts';
 import { skewText } from '../shared/skew.ts';
 import { kindOfText, Repeats } from './repeats.ts';
@@ -60,6 +60,8 @@ function lineOf(fact: RawFact): { level: 'debug' | 'info' | 'warn'; text: string
 			return { level: fact.what === 'abandoned' ? 'warn' : 'info', text: fact.detail };
 		case 'installed':
 			return { level: 'info', text: `has taken over a snapshot: it knows every slot through ${fact.through}` };
+		case 'members':
+			return { level: 'info', text: `the members from slot ${fact.from} on are ${membersText(fact.members)}` };
 		case 'clockSkew':
 			return { level: 'warn', text: skewText(fact.peer, fact.aheadMs) };
 		case 'promised':

@@ -18,7 +18,7 @@ import { createApi } from './api/api.ts';
 import { CatchUp } from './api/catch-up.ts';
 import { startingApi } from './api/starting.ts';
 import { ClientSockets } from './client/sockets.ts';
-import { dialOf, type SwarmConfig, urlOf } from './config.ts';
+import { dialOf, firstMembersOf, type SwarmConfig, urlOf } from './config.ts';
 import { createDoors } from './doors.ts';
 import { logFacts } from './fact-log.ts';
 import { FEED_PATH, Feed } from './feed/feed.ts';
@@ -56,6 +56,8 @@ export interface NodeOptions {
 	onProgress?(progress: StartProgress): void;
 	/** The node has stopped by itself, and is closed, because its disk failed or an invariant is broken. */
 	onFatal?(error: Error): void;
+	/** The node was removed from the swarm, has stopped, and is closed. */
+	onRemoved?(): void;
 }
 
 export interface RunningNode {
@@ -148,7 +150,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			},
 		});
 		const replica: RunningReplica = await RunningReplica.open({
-			agent: agentConfig(config, id, ids),
+			agent: agentConfig(config, id),
 			epoch,
 			disk: home.disk,
 			logOwner: home.owner,
@@ -157,6 +159,10 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			requestMs: config.timings.requestMs,
 			linkMs: LINK_MS,
 			logBytesMin: config.logMiB * 1024 * 1024,
+			removed: (slot) => {
+				log.info({ slot }, 'the node is no member any more, and stops');
+				void close(true).then(() => options.onRemoved?.());
+			},
 			malformed: (from, why) => malformed('client', from, why),
 			fatal: (error) => {
 				const reason = home.reasonOf(error);
@@ -272,15 +278,15 @@ async function openHome({ config, id, memory }: NodeOptions, ids: readonly NodeI
 	return { ...folder, reasonOf };
 }
 
-function agentConfig({ timings }: SwarmConfig, id: NodeId, members: readonly NodeId[]): AgentConfig {
+function agentConfig(config: SwarmConfig, id: NodeId): AgentConfig {
 	return {
 		id,
-		members,
+		members: firstMembersOf(config),
 		openSlotsMax: OPEN_SLOTS_MAX,
 		slotsAheadMax: SLOTS_AHEAD_MAX,
 		valueBytesMax: VALUE_BYTES_MAX,
 		messageBytesMax: MESSAGE_BYTES_MAX,
-		timings,
+		timings: config.timings,
 	};
 }
 

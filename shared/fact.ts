@@ -9,9 +9,10 @@
 
 import type { Ballot, NodeId } from './paxos/ballot.ts';
 import { ballotToText } from './paxos/ballot.ts';
+import type { Member } from './paxos/change.ts';
 import type { AgentFact } from './paxos/fact.ts';
 import type { Message, SnapshotPart } from './paxos/message.ts';
-import { commandsOf, type Value } from './paxos/value.ts';
+import { changeOf, commandsOf, isMembersChange, type Value } from './paxos/value.ts';
 import { describeValue, type ValueSummary } from './store/describe.ts';
 
 export type BallotText = string;
@@ -114,10 +115,20 @@ const summaries = new WeakMap<Value, ValueSummary>();
 function summaryOf(value: Value): ValueSummary {
 	let summary = summaries.get(value);
 	if (!summary) {
-		summary = describeValue(commandsOf(value));
+		summary = isMembersChange(value) ? describeMembers(changeOf(value).members) : describeValue(commandsOf(value));
 		summaries.set(value, summary);
 	}
 	return summary;
+}
+
+function describeMembers(members: readonly Member[]): ValueSummary {
+	const text = `members ${membersText(members)}`;
+	return { digest: '', bytes: text.length, commands: 0, text };
+}
+
+/** Such as `n1, n2, n4 (learns)`. */
+export function membersText(members: readonly Member[]): string {
+	return members.map(({ id, isVoter }) => (isVoter ? id : `${id} (learns)`)).join(', ');
 }
 
 /** The bytes of a part are no commands, and nobody reads them. */

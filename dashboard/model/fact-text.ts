@@ -1,5 +1,5 @@
 /** Says a fact in one line, and tells to which kind of the event log it belongs. */
-import type { BallotText, Fact } from '../../shared/fact.ts';
+import { type BallotText, type Fact, membersText } from '../../shared/fact.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { skewText } from '../../shared/skew.ts';
 import type { ValueSummary } from '../../shared/store/describe.ts';
@@ -28,6 +28,7 @@ export function groupOf(fact: Fact): FactGroup {
 		case 'chosen':
 		case 'fetching':
 		case 'installed':
+		case 'members':
 			return 'chosen';
 		case 'role':
 		case 'pollHeld':
@@ -82,6 +83,8 @@ export function factText(fact: Fact, names: BallotNames): string {
 			return `fetches slots ${fact.slot} to ${fact.through} from ${fact.from}`;
 		case 'installed':
 			return `has taken over a snapshot, and so knows every slot through ${fact.through}`;
+		case 'members':
+			return `knows the members from slot ${fact.from} on: ${membersText(fact.members)}`;
 		case 'clockSkew':
 			return skewText(fact.peer, fact.aheadMs);
 		case 'ignored':

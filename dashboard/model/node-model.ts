@@ -182,6 +182,7 @@ export class NodeModel {
 			case 'flushed':
 			case 'disk':
 			case 'state':
+			case 'members':
 				return;
 		}
 	}

@@ -162,6 +162,7 @@ function glyphOfFact(fact: Fact): GlyphKind {
 		case 'chosen':
 		case 'fetching':
 		case 'installed':
+		case 'members':
 		case 'snapshot':
 		case 'applied':
 			return 'learn';

@@ -14,6 +14,9 @@ import { fromUtf8, toUtf8 } from '../../shared/bytes/text.ts';
 import { crc32 } from '../../shared/disk/crc32.ts';
 import { SnapshotChecker, SnapshotError } from '../../shared/disk/snapshot-file.ts';
 import { SLOT_MAX } from '../../shared/paxos/bounds.ts';
+import type { Member } from '../../shared/paxos/change.ts';
+import type { MembersState } from '../../shared/paxos/members.ts';
+import { readMembersPart } from '../../shared/replica/restore.ts';
 import { readStateHead, type StateHead } from '../../shared/store/cut-format.ts';
 
 const MAGIC = Uint8Array.of(0x70, 0x78, 0x62, 0x01);
@@ -43,6 +46,8 @@ export type BackupLabel = Readonly<z.infer<typeof labelSchema>>;
 /** What is in a file. */
 export interface Backup extends StateHead {
 	readonly label: BackupLabel;
+	/** Those of the swarm when the snapshot was taken. A restore gives the state to other ones. */
+	readonly members: readonly Member[];
 	/** The size of the whole file. */
 	readonly bytes: number;
 }
@@ -72,6 +77,7 @@ export class BackupChecker {
 	#label: BackupLabel | null = null;
 	#labelBytes = 0;
 	#snapshot: SnapshotChecker | null = null;
+	#members: MembersState | null = null;
 	#state: StateHead | null = null;
 
 	/** null before it has come as a whole. */
@@ -112,8 +118,9 @@ export class BackupChecker {
 	/** No more bytes come. @throws BackupError */
 	finish(): Backup {
 		const { label } = this;
+		const members = this.#members;
 		const state = this.#state;
-		if (label === null || state === null || !this.#snapshot?.note) {
+		if (label === null || members === null || state === null || !this.#snapshot?.note) {
 			const expected = this.bytesOfAll === null ? '' : ` of ${this.bytesOfAll}`;
 			throw new BackupError(`is cut off: it ends after ${this.bytes}${expected} bytes`);
 		}
@@ -121,13 +128,19 @@ export class BackupChecker {
 		if (bytes !== label.bytes || sum !== label.sum) {
 			throw damaged(this.#labelBytes, 'it is another snapshot than its label tells of');
 		}
-		return { label, ...state, bytes: this.bytes };
+		return { label, members: members.sets[0].members, ...state, bytes: this.bytes };
+	}
+
+	/** The members come first, and then the head of the state. */
+	#look(payload: Uint8Array): void {
+		if (this.#members === null) this.#members = readMembersPart(payload);
+		else this.#state ??= readStateHead(payload);
 	}
 
 	#addSnapshot(snapshot: SnapshotChecker, bytes: Uint8Array): Uint8Array[] {
 		try {
 			const payloads = snapshot.add(bytes);
-			if (payloads[0]) this.#state ??= readStateHead(payloads[0]);
+			for (const payload of payloads) this.#look(payload);
 			return payloads;
 		} catch (error) {
 			if (error instanceof SnapshotError) throw damaged(this.#labelBytes + error.offset, error.message);

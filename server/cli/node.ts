@@ -63,7 +63,7 @@ async function serve(
 	const end = watchForEnd(primary, serving.stopSignals);
 	const report = new StartReport(serving.stdout, terminal.environment, () => performance.now());
 	const onProgress = primary ? tellsProgress(primary) : (progress: StartProgress) => report.update(id, progress);
-	const starting = start(id, loaded, options, terminal, serving, { primary, onFatal: end.onFatal, onProgress });
+	const starting = start(id, loaded, options, terminal, serving, { primary, ...end, onProgress });
 	const running = await Promise.race([starting, end.ended.then(() => null)]);
 	// A node that still reads its log has nothing to close, so the process just ends.
 	if (running === null) process.exit((await end.ended) ? EXIT.error : EXIT.ok);
@@ -89,15 +89,16 @@ function tellsProgress(primary: Primary): (progress: StartProgress) => void {
 }
 
 interface End {
-	/** Resolves with the error that broke the node, or with null where it was told to stop. */
+	/** Resolves with the error that broke the node, or with null where it was told to stop or is no member any more. */
 	readonly ended: Promise<Error | null>;
 	onFatal(error: Error): void;
+	onRemoved(): void;
 }
 
 function watchForEnd(primary: Primary | null, stopSignals: readonly NodeJS.Signals[]): End {
-	let onFatal: End['onFatal'] = () => undefined;
+	let end = (_: Error | null): void => undefined;
 	const ended = new Promise<Error | null>((resolve) => {
-		onFatal = resolve;
+		end = resolve;
 		const stop = (): void => resolve(null);
 		process.on('SIGTERM', stop);
 		if (primary) {
@@ -110,7 +111,7 @@ function watchForEnd(primary: Primary | null, stopSignals: readonly NodeJS.Signa
 		process.on('SIGINT', stop);
 		for (const signal of stopSignals) process.on(signal, stop);
 	});
-	return { ended, onFatal };
+	return { ended, onFatal: end, onRemoved: () => end(null) };
 }
 
 async function start(
@@ -119,7 +120,10 @@ async function start(
 	options: NodeCommandOptions,
 	terminal: Terminal,
 	{ stderr }: ServingTerminal,
-	{ primary, ...heard }: { readonly primary: Primary | null } & Pick<Required<NodeOptions>, 'onFatal' | 'onProgress'>,
+	{
+		primary,
+		...heard
+	}: { readonly primary: Primary | null } & Pick<Required<NodeOptions>, 'onFatal' | 'onRemoved' | 'onProgress'>,
 ): Promise<RunningNode> {
 	const { config } = loaded;
 	const secret = loadSecret(config, terminal.environment, options.insecure === true);

@@ -11,7 +11,7 @@ import { PaxosAgent } from '../../shared/paxos/agent.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
 import { LogReplay } from '../../shared/paxos/log.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
-import { StoreRestore } from '../../shared/store/restore.ts';
+import { Restore, type Restored } from '../../shared/replica/restore.ts';
 import { Store } from '../../shared/store/store.ts';
 import { inSlices } from './slices.ts';
 
@@ -66,10 +66,11 @@ export async function remember({ disk, logOwner, swarmId, config, progress }: Me
 		endsSlice: ({ next }) => next !== null,
 	});
 	const { snapshot } = recovered.manifest;
-	const store = snapshot ? await restore(disk, snapshot, swarmId, progress) : new Store();
-	const replay = new LogReplay(config.slotsAheadMax, snapshot?.through ?? 0);
+	const restored = snapshot && (await restore(disk, snapshot, swarmId, progress));
+	const replay = new LogReplay(config, snapshot?.through, restored?.members);
 	await inSlices(replayRecords(recovered.records, replay), { between: () => undefined });
-	return { recovered, agent: new PaxosAgent(config, replay, snapshot?.through ?? 0), store };
+	const agent = new PaxosAgent(config, replay, snapshot?.through);
+	return { recovered, agent, store: restored?.store ?? new Store() };
 }
 
 /** @param done the number of slots that are applied, of `count` */
@@ -94,8 +95,8 @@ async function restore(
 	note: SnapshotNote,
 	swarmId: string,
 	progress: MemoryOptions['progress'],
-): Promise<Store> {
-	const restored = new StoreRestore();
+): Promise<Restored> {
+	const restored = new Restore();
 	const file = snapshotName(note.through);
 	try {
 		await inSlices(restoring(readSnapshot(disk, note, swarmId), restored), {
@@ -116,7 +117,7 @@ async function restore(
 	}
 }
 
-function* restoring(steps: Iterable<SnapshotStep>, restored: StoreRestore): Generator<SnapshotStep, void> {
+function* restoring(steps: Iterable<SnapshotStep>, restored: Restore): Generator<SnapshotStep, void> {
 	for (const step of steps) {
 		for (const payload of step.payloads) restored.add(payload);
 		yield step;

@@ -13,7 +13,7 @@ import type { Member, NodeSnapshot } from '../../shared/feed.ts';
 import type { PaxosAgent } from '../../shared/paxos/agent.ts';
 import type { Ballot, NodeId, WallTime } from '../../shared/paxos/ballot.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
-import type { Message } from '../../shared/paxos/message.ts';
+import type { Message, Slot } from '../../shared/paxos/message.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { ClientDoor } from '../../shared/replica/client-door.ts';
 import { Replica } from '../../shared/replica/replica.ts';
@@ -67,6 +67,8 @@ export interface RunningReplicaOptions {
 	readonly linkMs: number;
 	/** A log of more bytes is trimmed: see `SnapshotLimits.logBytesMin`. */
 	readonly logBytesMin: number;
+	/** As of `ReplicaRuntime`. */
+	removed(chosenAt: Slot): void;
 	/** A client sent a malformed frame. `from` is the address that its door was given. */
 	malformed(from: string, why: string): void;
 	/** Is told the progress until the replica is started. */
@@ -131,7 +133,7 @@ export class RunningReplica implements ReplicaService {
 		const turn = () => this.#guard(() => this.#replica.turn());
 		this.#replica = new Replica({
 			id: this.#id,
-			members: swarm.members,
+			addresses: swarm.members,
 			agent: this.#agent,
 			log,
 			store,
@@ -158,6 +160,7 @@ export class RunningReplica implements ReplicaService {
 				applied: (through, revision) => {
 					if (this.#agent.watched) this.facts.tell({ kind: 'applied', through, revision });
 				},
+				removed: (chosenAt) => options.removed(chosenAt),
 				malformed: options.malformed,
 			},
 		});

@@ -5,12 +5,13 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SnapshotEncoder, type SnapshotNote, snapshotName } from '../../shared/disk/snapshot-file.ts';
-import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Member } from '../../shared/paxos/change.ts';
+import { firstMembers } from '../../shared/paxos/members.ts';
+import { membersPart } from '../../shared/replica/restore.ts';
 import type { Backup } from '../backup/file.ts';
 import type { BackupStep } from '../backup/read.ts';
 import { syncFolder } from './files.ts';
 import { type NewSwarm, newSwarm } from './folder.ts';
-import type { SwarmMembers } from './identity.ts';
 
 export interface RestoreSource {
 	/** Reads the file, from the beginning. */
@@ -28,21 +29,22 @@ export interface RestoreSource {
  */
 export async function restoreSwarm(
 	dataDir: string,
-	swarm: SwarmMembers,
+	swarm: { readonly name: string; readonly members: readonly Member[] },
 	backup: Backup,
 	{ steps, signal }: RestoreSource,
 ): Promise<string> {
-	return newSwarm(dataDir, swarm, async (made) => {
+	const ids = swarm.members.map(({ id }) => id);
+	return newSwarm(dataDir, { name: swarm.name, members: ids }, async (made) => {
 		const note = await writeSnapshots(made, swarm.members, backup, steps(), signal);
-		for (const node of swarm.members) made.makeLog(node, note);
+		for (const node of ids) made.makeLog(node, note);
 		signal.throwIfAborted();
 	});
 }
 
-/** Each node has the same file. */
+/** Each node has the same file: that of the backup, with the members of the new swarm. */
 async function writeSnapshots(
 	{ identity, logOf }: NewSwarm,
-	members: readonly NodeId[],
+	members: readonly Member[],
 	{ label }: Backup,
 	steps: AsyncGenerator<BackupStep, Backup>,
 	signal: AbortSignal,
@@ -54,15 +56,21 @@ async function writeSnapshots(
 		for (const file of files) await file.writeFile(bytes);
 	};
 	try {
-		for (const node of members) files.push(await open(join(logOf(node), snapshotName(through)), 'w'));
+		for (const { id } of members) files.push(await open(join(logOf(id), snapshotName(through)), 'w'));
+		await write(encoder.payload(membersPart(firstMembers(members))));
+		let isState = false;
 		for await (const { payloads } of steps) {
 			signal.throwIfAborted();
-			for (const payload of payloads) await write(encoder.payload(payload));
+			for (const payload of payloads) {
+				// The first one tells the members of the old swarm.
+				if (isState) await write(encoder.payload(payload));
+				isState = true;
+			}
 		}
 		const { bytes, note } = encoder.end();
 		await write(bytes);
 		for (const file of files) await file.sync();
-		for (const node of members) syncFolder(logOf(node));
+		for (const { id } of members) syncFolder(logOf(id));
 		return note;
 	} finally {
 		for (const file of files) await file.close();

@@ -47,7 +47,7 @@ export class Acceptor {
 		if (contested) reported.unshift(contested);
 		this.#promise(ballot, reported.length);
 		// What the promise says to be chosen must be chosen here after a restart, too: others rely on asking for it.
-		this.#recordChosen();
+		this.recordChosen();
 		const parts = inParts(reported, this.#context.config.messageBytesMax);
 		for (const [part, accepted] of parts.entries()) {
 			this.#context.out.whenDurable(from, {
@@ -81,7 +81,7 @@ export class Acceptor {
 			this.state.promised = ballot;
 			this.#log.accept(slot, ballot, value);
 			out.persist.push({ kind: 'accepted', slot, ballot, value });
-			this.#recordChosen();
+			this.recordChosen();
 			if (out.watched) out.fact({ kind: 'accepted', ballot, slot, value });
 		}
 		out.whenDurable(from, { kind: 'accepted', ballot, slot });
@@ -112,9 +112,13 @@ export class Acceptor {
 		this.#context.out.fact({ kind: 'ignored', from, message: 'accept', why });
 	}
 
-	/** Rides on what waits for a flush anyway. */
-	#recordChosen(): void {
-		if (this.#log.chosenThrough === this.state.chosenRecorded) return;
+	/**
+	 * Records what is known to be chosen here. It rides on what waits for a flush anyway.
+	 *
+	 * @param again also where the last record says it: one that an earlier life has left may not be durable
+	 */
+	recordChosen(again = false): void {
+		if (this.#log.chosenThrough === this.state.chosenRecorded && !again) return;
 		this.state.chosenRecorded = this.#log.chosenThrough;
 		this.#context.out.persist.push({ kind: 'chosen', through: this.state.chosenRecorded });
 	}

@@ -10,13 +10,15 @@ import { Acceptor } from './acceptor.ts';
 import { type Ballot, type NodeId, sameBallot } from './ballot.ts';
 import { Clocks } from './clocks.ts';
 import type { AgentConfig, Context } from './config.ts';
+import { Departure } from './departure.ts';
 import type { Effects } from './effects.ts';
 import type { Event, Moment, Timer } from './event.ts';
 import { Handover } from './handover.ts';
 import type { Leadership } from './leadership.ts';
 import { Learner } from './learner.ts';
 import { type LogEntry, LogReplay, SlotLog } from './log.ts';
-import type { Forward, Hearing, Message, NoRoom, ReadAsk, ReadIndex, Slot } from './message.ts';
+import { Members, type MembersState } from './members.ts';
+import type { Forward, Hearing, Message, NoRoom, Prepare, ReadAsk, ReadIndex, Slot } from './message.ts';
 import { Neighbours } from './neighbours.ts';
 import { Outbox } from './outbox.ts';
 import { Poll } from './poll.ts';
@@ -38,6 +40,7 @@ export class PaxosAgent {
 	readonly #reads: Reads;
 	readonly #poll: Poll;
 	readonly #handover: Handover;
+	readonly #departure: Departure;
 	readonly #neighbours: Neighbours;
 	readonly #role: RoleMachine;
 	#appliedThrough: Slot;
@@ -45,6 +48,7 @@ export class PaxosAgent {
 	/**
 	 * @param durable every record this node ever made durable, in the order of its log; or a replay of all of them
 	 * @param trimmedThrough the last slot that the state machine begins with; the records need not hold it
+	 * @param members those as of that slot; those of the configuration where it is 0
 	 * @param state for `from`
 	 * @throws InvariantError for records that no agent writes
 	 */
@@ -52,13 +56,17 @@ export class PaxosAgent {
 		config: AgentConfig,
 		durable: Iterable<DurableRecord> | LogReplay = [],
 		trimmedThrough: Slot = 0,
+		members?: MembersState,
 		state?: AgentState,
 	) {
-		const replay = durable instanceof LogReplay ? durable : replayed(durable, config, trimmedThrough);
-		const log = state ? new SlotLog(trimmedThrough, state.log) : replay.log;
+		const replay = durable instanceof LogReplay ? durable : replayed(durable, config, trimmedThrough, members);
+		const log = state
+			? new SlotLog(new Members(config.openSlotsMax, state.members), trimmedThrough, state.log)
+			: replay.log;
 		this.#appliedThrough = state?.appliedThrough ?? trimmedThrough;
 		this.#context = {
 			config,
+			members: log.members,
 			out: new Outbox(false),
 			nowMs: 0,
 			steadyMs: 0,
@@ -76,6 +84,7 @@ export class PaxosAgent {
 		this.#reads = new Reads(context, state?.reads);
 		this.#poll = new Poll(context, state?.poll);
 		this.#handover = new Handover(context, state?.handover);
+		this.#departure = new Departure(context, state?.departure);
 		this.#neighbours = new Neighbours(context, state?.neighbours);
 		const rooms = {
 			context,
@@ -91,6 +100,11 @@ export class PaxosAgent {
 		this.#role = new RoleMachine(rooms, state?.role);
 	}
 
+	/** The members as this node knows them. They change with a step; only the agent changes them. */
+	get members(): Members {
+		return this.#log.members;
+	}
+
 	/** @throws InvariantError when something happened that must not: the node has to stop */
 	step(event: Event, { wallMs, steadyMs, stillMs }: Moment): Effects {
 		const out = new Outbox(this.watched);
@@ -100,7 +114,10 @@ export class PaxosAgent {
 		this.#context.stillMs = stillMs;
 		const chosenBefore = this.#log.chosenThrough;
 		const leaderBefore = this.#role.leader.ballot;
+		const membersBefore = this.#context.members.last;
 		this.#dispatch(event);
+		if (this.#context.members.last !== membersBefore) this.#membersChosen();
+		this.#role.settle();
 		this.#sendOnTheirWay();
 		this.#askToRead();
 		this.#role.askForCampaign();
@@ -126,6 +143,8 @@ export class PaxosAgent {
 			openSlotsCount: leadership?.openCount ?? 0,
 			queuedCount: leadership?.queuedCount ?? 0,
 			readsCount: this.#reads.count,
+			members: this.#context.members.state,
+			confirmedThrough: leadership?.state.confirmedThrough ?? null,
 		};
 	}
 
@@ -135,12 +154,14 @@ export class PaxosAgent {
 			appliedThrough: this.#appliedThrough,
 			clocks: this.#clocks.state,
 			log: this.#log.state,
+			members: this.#context.members.state,
 			acceptor: this.#acceptor.state,
 			learner: this.#learner.state,
 			pending: this.#proposals.pending.state,
 			reads: this.#reads.state,
 			poll: this.#poll.state,
 			handover: this.#handover.state,
+			departure: this.#departure.state,
 			neighbours: this.#neighbours.state,
 			role: this.#role.state,
 		};
@@ -148,7 +169,7 @@ export class PaxosAgent {
 
 	/** An agent that goes on from this state, which is the agent's from now on. */
 	static from(config: AgentConfig, state: AgentState): PaxosAgent {
-		return new PaxosAgent(config, [], state.log.trimmedThrough, state);
+		return new PaxosAgent(config, [], state.log.trimmedThrough, undefined, state);
 	}
 
 	#dispatch(event: Event): void {
@@ -176,8 +197,10 @@ export class PaxosAgent {
 				return this.#handover.leave(this.#role.ballot);
 			case 'handOver':
 				return this.#handover.wanted(event.to, this.#role.ballot);
+			case 'changeMembers':
+				return this.#changeMembers(event);
 			case 'snapshot':
-				return this.#snapshot(event.through);
+				return this.#snapshot(event.through, event.members);
 			case 'applied':
 				this.#appliedThrough = Math.max(this.#appliedThrough, event.through);
 				return this.#proposals.settled(event.settled);
@@ -196,10 +219,10 @@ export class PaxosAgent {
 	}
 
 	/** The slots up to `through` are needed no more; or they are new to this node, which has them all at once. */
-	#snapshot(through: Slot): void {
+	#snapshot(through: Slot, members: MembersState | null): void {
 		const isNew = through > this.#log.chosenThrough;
 		this.#role.trimmed(through);
-		this.#log.trim(through);
+		this.#log.trim(through, members);
 		if (!isNew) return;
 		this.#appliedThrough = through;
 		this.#context.out.fact({ kind: 'installed', through });
@@ -217,6 +240,7 @@ export class PaxosAgent {
 		if (adopted && !this.#clocks.believes(adopted)) return this.#clocks.disbelieve(from, message.kind, adopted);
 		switch (message.kind) {
 			case 'prepare':
+				if (this.#isNoVoter(from, message)) return this.#tellHearing(from);
 				this.#acceptor.prepare(from, message);
 				return this.#role.promisedTo(from, message.ballot);
 			case 'promise':
@@ -242,10 +266,13 @@ export class PaxosAgent {
 				if (this.#handover.state.isLeaving) return;
 				return this.#role.candidacy.handedOver(message.ballot, this.#role.leader.ballot);
 			case 'poll':
+				// A node that leaves is told only of what cannot be forgotten.
+				if (this.#context.members.past.includes(from)) this.#acceptor.recordChosen(true);
 				return this.#neighbours.reply(from, message, this.#role.leader.hearing);
 			case 'pollReply':
 				this.#clocks.named(from, message.leader);
 				this.#clocks.saw(message.leader);
+				this.#departure.told(from, message.chosenThrough);
 				this.#neighbourHears(from, message);
 				return this.#role.pollReplied(from, message);
 			case 'hears':
@@ -276,13 +303,38 @@ export class PaxosAgent {
 		}
 	}
 
-	/** Why the message makes no sense from this sender; null if it does. */
+	/**
+	 * Why the message makes no sense from this sender; null if it does. That the sender is no member is no reason: it may be
+	 * one by a change that this node has not learned. Its votes count only where it is.
+	 */
 	#refusal(from: NodeId, message: Message): string | null {
-		const { members } = this.#context.config;
-		if (!members.includes(from)) return 'not a member';
-		if ('origin' in message && !members.includes(message.origin)) return 'its origin is not a member';
 		if (isProposers(message) && message.ballot.node !== from) return 'the ballot is another node’s';
 		return null;
+	}
+
+	/**
+	 * Whether the sender stands for election, and is no voter any more: this node knows all slots to be chosen that the
+	 * sender knows, and the sender is a voter in none that follow. It learns so from what this node knows.
+	 */
+	#isNoVoter(from: NodeId, { chosenThrough }: Prepare): boolean {
+		return chosenThrough <= this.#log.chosenThrough && !this.#context.members.isVoter(from);
+	}
+
+	#tellHearing(to: NodeId): void {
+		this.#context.out.now(to, { kind: 'hears', ...this.#role.leader.hearing });
+	}
+
+	#changeMembers({ id, members, follows }: Event & { kind: 'changeMembers' }): void {
+		const { leadership } = this.#role;
+		const why = leadership ? leadership.change(id, { members, follows }) : 'notLeader';
+		if (why !== null) this.#context.out.outcomes.push({ kind: 'changeRefused', id, why });
+	}
+
+	#membersChosen(): void {
+		const { last } = this.#context.members;
+		const { chosenAt, from, members } = last;
+		this.#context.out.fact({ kind: 'members', chosenAt, from, members });
+		this.#role.membersChosen(last);
 	}
 
 	/** A follower's proposal, at the leader, which has it now, or says that it has no room. */
@@ -340,16 +392,15 @@ export class PaxosAgent {
 	#passOn(from: NodeId, message: Forward | ReadAsk): void {
 		const leader = this.#role.leader.otherNode;
 		if (message.origin !== from) return;
-		if (leader === null) return this.#context.out.now(from, { kind: 'hears', ...this.#role.leader.hearing });
+		if (leader === null) return this.#tellHearing(from);
 		this.#neighbours.relayFor(from);
 		this.#context.out.now(leader, message);
 	}
 
 	/** The neighbour is told how far this node is first: it has to get there before it can answer. */
 	#passBack(message: NoRoom | ReadIndex): void {
-		const { out } = this.#context;
-		out.now(message.origin, { kind: 'hears', ...this.#role.leader.hearing });
-		out.now(message.origin, message);
+		this.#tellHearing(message.origin);
+		this.#context.out.now(message.origin, message);
 	}
 
 	#neighbourHears(from: NodeId, hearing: Hearing): void {
@@ -359,10 +410,7 @@ export class PaxosAgent {
 
 	#tellNeighbours(chosenBefore: Slot, leaderBefore: Ballot): void {
 		if (this.#log.chosenThrough === chosenBefore && sameBallot(this.#role.leader.ballot, leaderBefore)) return;
-		const { relaysFor } = this.#neighbours;
-		if (relaysFor.length === 0) return;
-		const hears = { kind: 'hears', ...this.#role.leader.hearing } as const;
-		for (const neighbour of relaysFor) this.#context.out.now(neighbour, hears);
+		for (const neighbour of this.#neighbours.relaysFor) this.#tellHearing(neighbour);
 	}
 
 	/** At the end of each step of a leader: what can be proposed, confirmed or told, now. */
@@ -371,12 +419,17 @@ export class PaxosAgent {
 		if (!leadership) return;
 		leadership.place();
 		this.#reads.confirmWaiting(leadership);
-		if (this.#log.chosenThrough > chosenBefore && !this.#context.out.acceptSent) leadership.tell();
+		if (this.#log.chosenThrough > chosenBefore) leadership.tell();
 	}
 }
 
-function replayed(records: Iterable<DurableRecord>, { slotsAheadMax }: AgentConfig, trimmedThrough: Slot): LogReplay {
-	const replay = new LogReplay(slotsAheadMax, trimmedThrough);
+function replayed(
+	records: Iterable<DurableRecord>,
+	config: AgentConfig,
+	trimmedThrough: Slot,
+	members?: MembersState,
+): LogReplay {
+	const replay = new LogReplay(config, trimmedThrough, members);
 	for (const record of records) replay.add(record);
 	return replay;
 }

@@ -1,16 +1,18 @@
 /**
  * Phase 1 of one ballot, at its proposer: it asks for promises, gathers them until a quorum has made them, and says what
- * they oblige the proposer to.
+ * they oblige the proposer to. It goes on while its proposer leads: where the leader learns of other members that govern
+ * later slots, a quorum of those has to promise, too.
  *
  * @source Paxos Made Simple 2.2, phase 2a: "where v is the value of the highest-numbered proposal among the
  * responses, or is any value if the responses reported no proposals"
  */
 
 import type { Acceptor } from './acceptor.ts';
-import { type Ballot, compareBallots, type NodeId } from './ballot.ts';
+import { type Ballot, compareBallots, type NodeId, sameBallot } from './ballot.ts';
 import type { Context } from './config.ts';
-import type { Acceptance, Promised, Slot } from './message.ts';
-import { hasVoted, isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withVote } from './quorum.ts';
+import type { MemberSet } from './members.ts';
+import type { Acceptance, Prepare, Promised, Slot } from './message.ts';
+import { isQuorumOf, quorumSize } from './quorum.ts';
 
 /** One acceptor's promise, whole once all of its parts have come. */
 interface Report {
@@ -50,7 +52,7 @@ export interface CampaignState {
 	readonly contest: Slot;
 	readonly reports: Map<NodeId, Report>;
 	/** The acceptors whose promises are complete. */
-	voters: Voters;
+	readonly promisers: Set<NodeId>;
 }
 
 /** What a campaign acts on. */
@@ -71,7 +73,7 @@ export class Campaign {
 	}
 
 	static begin(rooms: CampaignRooms, ballot: Ballot, contest: Slot): Campaign {
-		return new Campaign(rooms, { ballot, contest, reports: new Map(), voters: NO_VOTERS });
+		return new Campaign(rooms, { ballot, contest, reports: new Map(), promisers: new Set() });
 	}
 
 	get ballot(): Ballot {
@@ -84,18 +86,32 @@ export class Campaign {
 
 	/** Phase 1a. A prepare leaves when this node's own promise is durable: no ballot is formed twice. */
 	prepare(): void {
-		const { out, config } = this.#context;
-		const { ballot, contest } = this.state;
-		const prepare = { kind: 'prepare', ballot, contest } as const;
-		this.#acceptor.prepare(config.id, prepare);
-		for (const member of config.members) if (member !== config.id) out.whenDurable(member, prepare);
+		const { members, config, out } = this.#context;
+		const request = this.#request;
+		this.#acceptor.prepare(config.id, request);
+		for (const voter of members.voters) if (voter !== config.id) out.whenDurable(voter, request);
+	}
+
+	/** Those voters of the set that have not promised are asked: they may not have been members before. */
+	prepareFor({ voters }: MemberSet): void {
+		const { config } = this.#context;
+		for (const voter of voters) if (voter !== config.id) this.resendTo(voter);
 	}
 
 	/** The link to `peer` was made anew: the prepare that it has not answered may be lost. */
 	resendTo(peer: NodeId): void {
-		const { out, config } = this.#context;
-		const { ballot, contest, voters } = this.state;
-		if (!hasVoted(voters, peer, config.members)) out.whenDurable(peer, { kind: 'prepare', ballot, contest });
+		const { out, members } = this.#context;
+		if (!this.state.promisers.has(peer) && members.isVoter(peer)) out.whenDurable(peer, this.#request);
+	}
+
+	/** Whether a quorum of each set has promised that governs the next slots. */
+	get coversAll(): boolean {
+		return this.#context.members.isQuorum(this.state.promisers);
+	}
+
+	/** Whether a quorum of the set has promised. */
+	covers({ voters }: MemberSet): boolean {
+		return isQuorumOf(this.state.promisers, voters);
 	}
 
 	/**
@@ -115,33 +131,45 @@ export class Campaign {
 		report.parts[part] = accepted;
 		report.missing--;
 		if (!isWhole(report)) return false;
-		const { out, config } = this.#context;
-		this.state.voters = withVote(this.state.voters, from, config.members);
-		if (out.watched) {
-			out.fact({
-				kind: 'promiseCounted',
-				ballot: this.state.ballot,
-				from,
-				chosenThrough,
-				reported: allOf(report),
-				voters: votersOf(this.state.voters, config.members),
-				needed: quorumSize(config.members),
-			});
-		}
+		this.state.promisers.add(from);
+		if (this.#context.out.watched) this.#tell(from, report);
 		return true;
 	}
 
-	/** What the promises oblige to; undefined until a quorum has made them. */
+	/** What the promises oblige to; undefined until a quorum of each set has made them that governs the next slots. */
 	result(): Phase1 | undefined {
-		if (!isQuorum(this.state.voters, this.#context.config.members)) return undefined;
+		if (!this.coversAll) return undefined;
 		const promises = [...this.state.reports]
 			.filter(([, report]) => isWhole(report))
 			.map(([from, report]) => ({ from, chosenThrough: report.chosenThrough, reported: allOf(report) }));
 		return phase1Of(this.ballot, this.contest, promises);
 	}
+
+	get #request(): Prepare {
+		const { ballot, contest } = this.state;
+		return { kind: 'prepare', ballot, contest, chosenThrough: this.#context.chosenThrough() };
+	}
+
+	/** The fact is about the set that still lacks a quorum, or else about the last one. */
+	#tell(from: NodeId, report: Report): void {
+		const { out, members } = this.#context;
+		const { voters } = members.sets.find((set) => !this.covers(set)) ?? members.last;
+		out.fact({
+			kind: 'promiseCounted',
+			ballot: this.state.ballot,
+			from,
+			chosenThrough: report.chosenThrough,
+			reported: allOf(report),
+			voters: voters.filter((voter) => this.state.promisers.has(voter)),
+			needed: quorumSize(voters),
+		});
+	}
 }
 
-/** What these promises of a quorum oblige the proposer of `ballot` to. */
+/**
+ * What these promises of a quorum oblige the proposer of `ballot` to. A late promise may report what its acceptor accepted
+ * under this very ballot.
+ */
 export function phase1Of(ballot: Ballot, contest: Slot, promises: readonly CompletePromise[]): Phase1 {
 	const furthest = promises.reduce((a, b) => (b.chosenThrough > a.chosenThrough ? b : a));
 	const { chosenThrough } = furthest;
@@ -156,6 +184,7 @@ export function phase1Of(ballot: Ballot, contest: Slot, promises: readonly Compl
 				if (slot === contest && slot <= promise.chosenThrough) contested = higher(contested, acceptance);
 				continue;
 			}
+			if (sameBallot(acceptance.ballot, ballot)) continue;
 			bound.set(slot, higher(bound.get(slot) ?? null, acceptance));
 			recoveredThrough = Math.max(recoveredThrough, slot);
 		}

@@ -111,7 +111,11 @@ export class Clocks {
 	/** A quorum, this node included, has clocks that show this time or a later one; undefined where too few are known. */
 	#quorumMs(ownMs: number): number | undefined {
 		const latestFirst = [...this.state.toldMs.values(), ownMs].sort((a, b) => b - a);
-		return latestFirst[quorumSize(this.#context.config.members) - 1];
+		return latestFirst[this.#quorumSize - 1];
+	}
+
+	get #quorumSize(): number {
+		return quorumSize(this.#context.members.last.voters);
 	}
 
 	#believedTime(now: WallTime): WallTime {
@@ -124,7 +128,7 @@ export class Clocks {
 	/** The highest ballot that a quorum follows at least, by what its members named. */
 	#followedByQuorum(): Ballot {
 		const highestFirst = [...this.state.named.values()].sort((a, b) => compareBallots(b, a));
-		return highestFirst[quorumSize(this.#context.config.members) - 1] ?? NO_BALLOT;
+		return highestFirst[this.#quorumSize - 1] ?? NO_BALLOT;
 	}
 }
 

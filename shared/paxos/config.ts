@@ -1,5 +1,7 @@
 /** What an agent is told once, and what its rooms share during a step. */
 import type { Ballot, NodeId } from './ballot.ts';
+import type { Member } from './change.ts';
+import type { Members } from './members.ts';
 import type { Slot } from './message.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -21,9 +23,12 @@ export interface Timings {
 
 export interface AgentConfig {
 	readonly id: NodeId;
-	/** All members, in the same order on every node; 1 to 9. */
-	readonly members: readonly NodeId[];
-	/** How many slots may be proposed beyond what is chosen. */
+	/** The members that the swarm began with, in the same order on every node; 1 to 9. What the log says goes above it. */
+	readonly members: readonly Member[];
+	/**
+	 * How many slots may be proposed beyond what is chosen. It is also α, the number of slots from the one in which a change
+	 * of members is chosen to the first one that it governs. So it is the same on all nodes, for ever.
+	 */
 	readonly openSlotsMax: number;
 	/** How far above what it knows to be chosen an acceptor accepts; above `openSlotsMax`, at most SLOTS_AHEAD_MAX. */
 	readonly slotsAheadMax: number;
@@ -40,6 +45,7 @@ export const ENTRY_BYTES_MAX = 96;
 /** What every room of an agent sees. `out` is the one of the present step. */
 export interface Context {
 	readonly config: AgentConfig;
+	readonly members: Members;
 	out: Outbox;
 	/** What this node's wall clock shows in the present step, milliseconds since 1970. No room keeps it. */
 	nowMs: number;

@@ -1,6 +1,6 @@
 /** What an agent asks its runtime to do after a step. Read only; nothing in it is shared with later steps. */
 import type { Ballot, NodeId } from './ballot.ts';
-import type { ProposalId, ReadId, Timer } from './event.ts';
+import type { ChangeId, ProposalId, ReadId, Timer } from './event.ts';
 import type { AgentFact } from './fact.ts';
 import type { Envelope, Slot } from './message.ts';
 import type { DurableRecord } from './record.ts';
@@ -38,7 +38,7 @@ export interface TimerRequest {
 }
 
 /** What became of what this node was asked. */
-export type Outcome = ProposalOutcome | ReadOutcome | LacksSnapshot;
+export type Outcome = ProposalOutcome | ReadOutcome | LacksSnapshot | ChangeOutcome;
 
 export type ProposalOutcome =
 	/** Our proposals went into this slot, under this ballot of ours. */
@@ -53,8 +53,8 @@ export type ProposalOutcome =
 	| {
 			readonly kind: 'refused';
 			readonly proposal: ProposalId;
-			/** The contested slot is too far ahead, or so old that nobody keeps it; or the value is no batch, or too large. */
-			readonly reason: 'slotNotOpen' | 'slotTrimmed' | 'notABatch' | 'tooLarge';
+			/** The contested slot is too far ahead, or so old that nobody keeps it; or the value is no batch, or too large; or this node has no vote. */
+			readonly reason: 'slotNotOpen' | 'slotTrimmed' | 'notABatch' | 'tooLarge' | 'notAVoter';
 			/** The first slot that nothing was proposed for, as far as this node knows. */
 			readonly nextSlot: Slot;
 	  }
@@ -81,3 +81,25 @@ export interface ReadOutcome {
 	readonly read: ReadId;
 	readonly slot: Slot;
 }
+
+export type ChangeRefusal =
+	/** Another node leads, or none. */
+	| 'notLeader'
+	/** The leader has yet to learn what earlier leaders may have chosen. */
+	| 'notSettled'
+	/** A change is not in force yet. */
+	| 'underWay'
+	/** The members are others by now than those that the change was made for. */
+	| 'outdated'
+	/** No swarm can have these members: see `membersFault`. */
+	| 'noVoter'
+	| 'tooMany'
+	| 'sameId';
+
+/** What became of a change of members that this node was asked to propose. */
+export type ChangeOutcome =
+	| { readonly kind: 'changeRefused'; readonly id: ChangeId; readonly why: ChangeRefusal }
+	/** It was proposed in this slot. The slot may yet get another value, if this node is deposed. */
+	| { readonly kind: 'changePlaced'; readonly id: ChangeId; readonly slot: Slot }
+	/** This node is no member any more, and no other one needs it for what it knows: it is to stop. */
+	| { readonly kind: 'removed'; readonly chosenAt: Slot };

@@ -1,11 +1,14 @@
 /** What may happen to an agent. Time, ids and everything drawn at random come in here or not at all. */
 import type { NodeId, WallTime } from './ballot.ts';
+import type { Member } from './change.ts';
+import type { MembersState } from './members.ts';
 import type { Message, Slot } from './message.ts';
 import type { Value } from './value.ts';
 
 /** A handle, unique within one life of one process, by which the runtime knows its own proposal again. */
 export type ProposalId = number;
 export type ReadId = number;
+export type ChangeId = number;
 
 export interface Proposal {
 	readonly id: ProposalId;
@@ -61,9 +64,19 @@ export type Event =
 	/** If this node leads, `to` is to lead instead, or the follower that suits best (null). It may take several requests. */
 	| { readonly kind: 'handOver'; readonly to: NodeId | null }
 	/**
-	 * A durable snapshot stands for every slot up to `through`. Where this node has not applied all of them, its state
-	 * machine has taken the snapshot over.
+	 * This node, if it leads, is to propose these members. `follows` is the slot of the change that they were made for: the
+	 * last one, so that no change undoes another one unseen.
 	 */
-	| { readonly kind: 'snapshot'; readonly through: Slot }
+	| {
+			readonly kind: 'changeMembers';
+			readonly id: ChangeId;
+			readonly members: readonly Member[];
+			readonly follows: Slot;
+	  }
+	/**
+	 * A durable snapshot stands for every slot up to `through`. Where this node has not applied all of them, its state
+	 * machine has taken the snapshot over. Then `members` are those that govern the slots behind it.
+	 */
+	| { readonly kind: 'snapshot'; readonly through: Slot; readonly members: MembersState | null }
 	/** The state machine has applied every slot up to `through`; `settled` proposals of ours need no more care. */
 	| { readonly kind: 'applied'; readonly through: Slot; readonly settled: readonly ProposalId[] };

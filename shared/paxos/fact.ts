@@ -3,6 +3,7 @@
  * which order (`shared/fact.ts`). Generic in how ballots and values are written: raw here, text in JSON.
  */
 import type { Ballot, NodeId } from './ballot.ts';
+import type { Member } from './change.ts';
 import type { Acceptance, MessageKind, Nack, Slot } from './message.ts';
 import type { Value } from './value.ts';
 
@@ -99,9 +100,11 @@ export type AgentFact<B = Ballot, V = Value> =
 	| { readonly kind: 'fetching'; readonly from: NodeId; readonly slot: Slot; readonly through: Slot }
 	/** The state machine has taken over a snapshot, which holds every slot up to `through`. */
 	| { readonly kind: 'installed'; readonly through: Slot }
+	/** A change of members is chosen, in slot `chosenAt`. These members govern the slots from `from` on. */
+	| { readonly kind: 'members'; readonly chosenAt: Slot; readonly from: Slot; readonly members: readonly Member[] }
 	/** The clock of `peer` is now much ahead of this node's (behind it, below zero), or not any more. */
 	| { readonly kind: 'clockSkew'; readonly peer: NodeId; readonly aheadMs: number }
-	/** A message of a node that is no member, or one that makes no sense here. */
+	/** A message that makes no sense here. */
 	| { readonly kind: 'ignored'; readonly from: NodeId; readonly message: MessageKind; readonly why: string };
 
 /** Facts that are made even while nobody watches: rare, and what logs and metrics are derived from. */
@@ -113,6 +116,7 @@ export const COARSE_FACTS: ReadonlySet<AgentFact['kind']> = new Set([
 	'promised',
 	'pollHeld',
 	'installed',
+	'members',
 	'clockSkew',
 	'ignored',
 ]);

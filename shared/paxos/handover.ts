@@ -1,8 +1,8 @@
 /**
  * A leader asks one of its followers to stand, the steadiest as a rule, and leads on until that one has its majority, so
- * nothing waits meanwhile. It does so for one of three reasons. It is about to stop; or people want another leader; or it
- * stands still again and again, because its process is stopped or starved in a rhythm, and is heard often enough to stay
- * the leader for ever.
+ * nothing waits meanwhile. It does so for one of four reasons. It is about to stop; or it is no voter any more; or people
+ * want another leader; or it stands still again and again, because its process is stopped or starved in a rhythm, and is
+ * heard often enough to stay the leader for ever.
  *
  * This room decides about liveness only. A leader that goes on must never ask a node that is not much steadier: where all
  * nodes are starved alike, the leader stays.
@@ -63,13 +63,14 @@ export class Handover {
 		if (!sameBallot(ballot, this.state.ballot)) return;
 		if (to === null) return this.#ask(this.#steadiest(Number.POSITIVE_INFINITY));
 		const follower = this.state.followers.get(to);
-		if (follower && this.#isFarEnough(follower.chosenThrough)) this.#ask(to);
+		if (follower && this.#mayLead(to, follower.chosenThrough)) this.#ask(to);
 	}
 
 	/** A beat. @param ballot this node leads under it; NO_BALLOT or a candidate's where it does not lead */
 	beat(ballot: Ballot): void {
-		const { stillMs, steadyMs } = this.#context;
-		const { isLeaving, handedOverMs } = this.state;
+		const { stillMs, steadyMs, config, members } = this.#context;
+		const { handedOverMs } = this.state;
+		const isLeaving = this.state.isLeaving || !members.sets[0].voters.includes(config.id);
 		if (!sameBallot(ballot, this.state.ballot)) return;
 		if (!isLeaving && stillMs <= STILL_MS_MAX) return;
 		if (!isLeaving && handedOverMs !== null && steadyMs - handedOverMs < HANDOVER_EVERY_MS) return;
@@ -88,7 +89,7 @@ export class Handover {
 		let heir: NodeId | null = null;
 		let least = { stillMs: belowMs, chosenThrough: Number.POSITIVE_INFINITY };
 		for (const [follower, told] of this.state.followers) {
-			if (!this.#isFarEnough(told.chosenThrough) || told.stillMs > least.stillMs) continue;
+			if (!this.#mayLead(follower, told.chosenThrough) || told.stillMs > least.stillMs) continue;
 			if (told.stillMs === least.stillMs && told.chosenThrough <= least.chosenThrough) continue;
 			heir = follower;
 			least = told;
@@ -96,8 +97,10 @@ export class Handover {
 		return heir;
 	}
 
-	/** A swarm must not wait for its leader to learn. */
-	#isFarEnough(chosenThrough: Slot): boolean {
-		return chosenThrough >= this.#context.chosenThrough() - LAG_SLOTS_MAX;
+	/** A swarm must not wait for its leader to learn, and must not have one that is about to go, or has no vote. */
+	#mayLead(follower: NodeId, chosenThrough: Slot): boolean {
+		const { members } = this.#context;
+		const isFarEnough = chosenThrough >= this.#context.chosenThrough() - LAG_SLOTS_MAX;
+		return isFarEnough && members.last.voters.includes(follower);
 	}
 }

@@ -8,7 +8,7 @@ import type { Neighbours, Route } from './neighbours.ts';
 export interface HeardLeaderState {
 	/** The leader's ballot; NO_BALLOT for none. */
 	ballot: Ballot;
-	/** No slot above this one was chosen before the ballot of the leader that was heard last. */
+	/** As of `Leading`, of the leader that was heard last. */
 	recoveredThrough: Slot;
 	/** A leader, or a candidate that may become one, was heard in this election period. */
 	inPeriod: boolean;
@@ -72,8 +72,12 @@ export class HeardLeader {
 	/** @returns true when this leader is new to the node */
 	heard(ballot: Ballot, recoveredThrough: Slot): boolean {
 		this.state.inPeriod = true;
+		if (sameBallot(ballot, this.state.ballot)) {
+			// A late message says less: its sender did not know it yet.
+			this.state.recoveredThrough = Math.min(this.state.recoveredThrough, recoveredThrough);
+			return false;
+		}
 		this.state.recoveredThrough = recoveredThrough;
-		if (sameBallot(ballot, this.state.ballot)) return false;
 		this.state.ballot = ballot;
 		this.#neighbours.heardLeader();
 		return true;

@@ -12,27 +12,43 @@
 import { sameBytes } from '../bytes/bytes.ts';
 import type { Acceptor } from './acceptor.ts';
 import { type Ballot, NO_BALLOT, type NodeId } from './ballot.ts';
-import { ELAPSED_MS_MAX } from './bounds.ts';
-import type { Phase1 } from './campaign.ts';
+import { ELAPSED_MS_MAX, SLOT_MAX } from './bounds.ts';
+import type { Campaign, Phase1 } from './campaign.ts';
+import { type MembersChange, membersFault } from './change.ts';
 import type { Context } from './config.ts';
 import type { Contest } from './contest.ts';
-import type { ProposalId } from './event.ts';
+import type { ChangeRefusal } from './effects.ts';
+import type { ChangeId, ProposalId } from './event.ts';
 import type { Learner } from './learner.ts';
 import type { LogEntry, SlotLog } from './log.ts';
 import type { Accept, Forward, Leading, Slot } from './message.ts';
 import { Queue, type Queued, type QueueState } from './queue.ts';
 import { hasVoted, isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withVote } from './quorum.ts';
-import { elapsedMsOf, joinBatches, NOOP, type Value } from './value.ts';
+import { elapsedMsOf, isMembersChange, joinBatches, membersValue, NOOP, type Value } from './value.ts';
 
 interface OpenSlot {
 	readonly value: Value;
+	/** Those whose votes count for the slot. */
+	readonly electorate: readonly NodeId[];
 	/** The milliseconds that this leader wrote into the value; 0 for a value that it did not make. */
 	readonly elapsedMs: number;
 	voters: Voters;
 }
 
+interface WaitingChange {
+	readonly id: ChangeId;
+	readonly change: MembersChange;
+}
+
 export interface LeadershipState {
-	readonly phase1: Phase1;
+	/** What phase 1 has obliged to so far. It grows until the leadership is settled. */
+	phase1: Phase1;
+	/**
+	 * Everything that an earlier ballot may have chosen is known to be chosen. Then no slot above was or will be chosen
+	 * under an earlier ballot, whichever members govern it: such a slot would have been proposed by a leader that knew all
+	 * slots up to α below it, and the quorum of the first one that is not known here has promised to decide no such thing.
+	 */
+	isSettled: boolean;
 	readonly open: Map<Slot, OpenSlot>;
 	readonly queue: QueueState;
 	/** The next slot that no value is proposed for yet. */
@@ -41,10 +57,12 @@ export interface LeadershipState {
 	measuredMs: number | null;
 	/** The sum of `elapsedMs` over all open slots. */
 	openMs: number;
+	/** A change of members that waits for a slot; null for none. */
+	change: WaitingChange | null;
 	/** A slot that one proposal contests, and that phase 1 left free. */
 	reserved: (Queued & { readonly slot: Slot }) | null;
 	/** The nodes that answered since the last look: a leader that reaches no quorum is none. */
-	answered: Voters;
+	answered: Set<NodeId>;
 	/** By follower: how far it was when it last confirmed. */
 	readonly confirmedThrough: Map<NodeId, Slot>;
 	/** How far this node knew the slots to be chosen at the last look; -1 before the first one. */
@@ -67,30 +85,33 @@ export class Leadership {
 	readonly #log: SlotLog;
 	readonly #acceptor: Acceptor;
 	readonly #learner: Learner;
+	readonly #campaign: Campaign;
 	readonly #queue: Queue;
 
-	constructor({ context, log, acceptor, learner }: LeadershipRooms, state: LeadershipState) {
+	/** @param campaign the one that was won; it goes on */
+	constructor({ context, log, acceptor, learner }: LeadershipRooms, campaign: Campaign, state: LeadershipState) {
 		this.#context = context;
 		this.#log = log;
 		this.#acceptor = acceptor;
 		this.#learner = learner;
+		this.#campaign = campaign;
 		this.#queue = new Queue(context, state.queue);
 		this.state = state;
 	}
 
-	static begin(rooms: LeadershipRooms, phase1: Phase1): Leadership {
-		const { context, log } = rooms;
-		let answered = NO_VOTERS;
-		for (const { from } of phase1.promises) answered = withVote(answered, from, context.config.members);
-		return new Leadership(rooms, {
+	static begin(rooms: LeadershipRooms, campaign: Campaign, phase1: Phase1): Leadership {
+		const { log } = rooms;
+		return new Leadership(rooms, campaign, {
 			phase1,
+			isSettled: false,
 			open: new Map(),
 			queue: { waiting: [], head: 0, bytes: 0, forwards: { known: new Map() } },
 			nextSlot: Math.max(phase1.chosenThrough, log.chosenThrough) + 1,
 			measuredMs: null,
 			openMs: 0,
+			change: null,
 			reserved: null,
-			answered,
+			answered: new Set(phase1.promises.map(({ from }) => from)),
 			confirmedThrough: new Map(phase1.promises.map(({ from, chosenThrough }) => [from, chosenThrough])),
 			chosenAtLook: -1,
 			contest: null,
@@ -124,8 +145,19 @@ export class Leadership {
 		return {
 			ballot: this.phase1.ballot,
 			chosenThrough: this.#log.chosenThrough,
-			recoveredThrough: this.phase1.recoveredThrough,
+			recoveredThrough: this.state.isSettled ? this.phase1.recoveredThrough : SLOT_MAX,
 		};
+	}
+
+	/** Whether a read may be answered from what is chosen and recovered, once a quorum has confirmed this leader. */
+	get mayRead(): boolean {
+		return this.state.isSettled && !this.#changesMembers;
+	}
+
+	/** A change of members was proposed here and is not known to be chosen: soon others may decide than this node knows. */
+	get #changesMembers(): boolean {
+		for (const { value } of this.state.open.values()) if (isMembersChange(value)) return true;
+		return false;
 	}
 
 	/** @returns false, and takes nothing, when the queue is full */
@@ -143,13 +175,47 @@ export class Leadership {
 		this.state.reserved = { slot, value, id };
 	}
 
-	/** Proposes as much as the window of open slots allows. */
+	/**
+	 * An acceptor has promised late. Until the leadership is settled, what a quorum of later members reports obliges it as
+	 * what the first quorum reported.
+	 */
+	promised(): void {
+		const phase1 = this.state.isSettled ? undefined : this.#campaign.result();
+		if (!phase1) return;
+		this.state.phase1 = phase1;
+		if (phase1.chosenThrough > this.#log.chosenThrough) this.#learner.fetchFrom(phase1.source, phase1.chosenThrough);
+	}
+
+	/** @returns true when the leadership has just been settled */
+	settle(): boolean {
+		if (this.state.isSettled || this.#log.chosenThrough < this.phase1.recoveredThrough) return false;
+		this.state.isSettled = this.#campaign.coversAll;
+		return this.state.isSettled;
+	}
+
+	/** Takes a change of members, to be proposed soon. @returns why not; null where it is taken */
+	change(id: ChangeId, change: MembersChange): ChangeRefusal | null {
+		const { last, sets } = this.#context.members;
+		if (!this.state.isSettled) return 'notSettled';
+		if (sets.length > 1 || this.state.change || this.#changesMembers) return 'underWay';
+		if (change.follows !== last.chosenAt) return 'outdated';
+		const fault = membersFault(change.members);
+		if (fault === null) this.state.change = { id, change };
+		return fault;
+	}
+
+	/** A change of members that was not proposed is not taken over by the next leader. */
+	ended(): void {
+		const { change } = this.state;
+		if (change) this.#context.out.outcomes.push({ kind: 'changeRefused', id: change.id, why: 'notLeader' });
+	}
+
+	/** Proposes as much as the window of open slots allows, to the members that have promised. */
 	place(): void {
 		const { recoveredThrough, bound, chosenThrough } = this.phase1;
-		// What was fetched meanwhile is chosen, though perhaps not by this leader.
-		this.state.nextSlot = Math.max(this.state.nextSlot, this.#log.chosenThrough + 1);
-		const { openSlotsMax } = this.#context.config;
-		const windowEnd = Math.min(Math.max(this.#log.chosenThrough, chosenThrough) + openSlotsMax, this.acceptableThrough);
+		// What was fetched meanwhile, or is to be fetched, is chosen, though perhaps not by this leader.
+		this.state.nextSlot = Math.max(this.state.nextSlot, chosenThrough + 1, this.#log.chosenThrough + 1);
+		const windowEnd = this.#windowEnd;
 		while (this.state.nextSlot <= windowEnd) {
 			if (this.state.nextSlot === this.state.reserved?.slot) {
 				const { slot, value, id } = this.state.reserved;
@@ -158,13 +224,34 @@ export class Leadership {
 				const acceptance = bound.get(this.state.nextSlot);
 				if (acceptance) this.propose(this.state.nextSlot, acceptance.value, 'reported', [], acceptance.ballot);
 				else this.propose(this.state.nextSlot, NOOP, 'noop', []);
+			} else if (this.state.change) {
+				this.#proposeChange(this.state.change);
 			} else if (this.#queue.length > 0) {
 				const { values, ids } = this.#queue.takeBatch();
 				this.propose(this.state.nextSlot, this.#made(values), 'own', ids);
+			} else if (this.state.nextSlot < this.#context.members.last.from) {
+				// A change of members is in force as soon as all slots before it are chosen.
+				this.propose(this.state.nextSlot, NOOP, 'noop', []);
 			} else {
 				return;
 			}
 		}
+	}
+
+	#proposeChange({ id, change }: WaitingChange): void {
+		const slot = this.state.nextSlot;
+		this.state.change = null;
+		this.#context.out.outcomes.push({ kind: 'changePlaced', id, slot });
+		this.propose(slot, membersValue(change), 'own', []);
+	}
+
+	/** Which acceptors decide the slots above is known so far, and how far their quorums have promised. */
+	get #windowEnd(): Slot {
+		const { config, members } = this.#context;
+		const end = this.#log.chosenThrough + config.openSlotsMax;
+		const [inForce, next] = members.sets;
+		if (!this.#campaign.covers(inForce)) return this.#log.chosenThrough;
+		return next && !this.#campaign.covers(next) ? Math.min(end, next.from - 1) : end;
 	}
 
 	/** Phase 2a, for one slot: the window's next, or a contested one. */
@@ -177,12 +264,15 @@ export class Leadership {
 	): void {
 		const { out } = this.#context;
 		const { ballot } = this.phase1;
-		this.#setOpen(slot, { value, voters: NO_VOTERS, elapsedMs: origin === 'own' ? elapsedMsOf(value) : 0 });
+		const electorate = this.#context.members.governing(slot).voters;
+		const elapsedMs = origin === 'own' ? elapsedMsOf(value) : 0;
+		this.#setOpen(slot, { value, electorate, voters: NO_VOTERS, elapsedMs });
 		if (slot >= this.state.nextSlot) this.state.nextSlot = slot + 1;
 		if (ids.length > 0) out.outcomes.push({ kind: 'placed', proposals: ids, slot, ballot });
 		if (out.watched) out.fact({ kind: 'proposed', ballot, slot, value, origin, reportedAt });
 		const accept = this.#accept(slot, value);
-		this.#send(accept, NO_VOTERS);
+		for (const voter of electorate) if (voter !== this.#context.config.id) out.now(voter, accept);
+		out.acceptSent = true;
 		this.#acceptor.accept(this.#context.config.id, accept);
 	}
 
@@ -192,12 +282,13 @@ export class Leadership {
 	 * @returns true when it made the quorum
 	 */
 	count(from: NodeId, slot: Slot): boolean {
-		const { members } = this.#context.config;
-		this.state.answered = withVote(this.state.answered, from, members);
+		this.state.answered.add(from);
 		const open = this.state.open.get(slot);
-		if (!open || hasVoted(open.voters, from, members)) return false;
-		const before = isQuorum(open.voters, members);
-		open.voters = withVote(open.voters, from, members);
+		if (!open) return false;
+		const { electorate } = open;
+		const before = open.voters;
+		open.voters = withVote(before, from, electorate);
+		if (open.voters === before) return false;
 		const { out } = this.#context;
 		if (out.watched) {
 			out.fact({
@@ -205,11 +296,11 @@ export class Leadership {
 				ballot: this.phase1.ballot,
 				slot,
 				from,
-				voters: votersOf(open.voters, members),
-				needed: quorumSize(members),
+				voters: votersOf(open.voters, electorate),
+				needed: quorumSize(electorate),
 			});
 		}
-		return !before && isQuorum(open.voters, members);
+		return !isQuorum(before, electorate) && isQuorum(open.voters, electorate);
 	}
 
 	/** A quorum has just accepted this ballot's value for the slot. */
@@ -228,8 +319,8 @@ export class Leadership {
 		for (const slot of slots) {
 			const { ballot, value } = this.#log.entry(slot) as LogEntry;
 			const proposed = this.proposed(slot);
-			const isOurs = proposed ? sameBytes(proposed, value) : slot <= this.phase1.recoveredThrough;
-			if (!isOurs) return ballot;
+			const mayBeEarlier = !this.state.isSettled || slot <= this.phase1.recoveredThrough;
+			if (proposed ? !sameBytes(proposed, value) : !mayBeEarlier) return ballot;
 			// A contested slot is accepted again for all to see.
 			if (slot !== this.state.contest?.slot) this.#close(slot);
 			else if (!proposed) this.propose(slot, value, 'reported', [], ballot);
@@ -267,15 +358,15 @@ export class Leadership {
 	}
 
 	heardFrom(peer: NodeId): void {
-		this.state.answered = withVote(this.state.answered, peer, this.#context.config.members);
+		this.state.answered.add(peer);
 	}
 
-	/** Whether a quorum, this node included, answered since it was last asked. */
+	/** Whether a quorum of each set of members, this node included, answered since it was last asked. */
 	takeHasQuorum(): boolean {
-		const { id, members } = this.#context.config;
-		const answered = withVote(this.state.answered, id, members);
-		this.state.answered = NO_VOTERS;
-		return isQuorum(answered, members);
+		const { config, members } = this.#context;
+		const { answered } = this.state;
+		this.state.answered = new Set();
+		return members.isQuorum(answered.add(config.id));
 	}
 
 	/**
@@ -289,11 +380,13 @@ export class Leadership {
 		return isStuck;
 	}
 
-	/** Tells the acceptors what is chosen, when nothing else that leaves would. */
+	/** Tells the other members what is chosen. Voters that are sent an accept in this step know it from that. */
 	tell(): void {
-		const { out, config, nowMs: timeMs } = this.#context;
+		const { out, config, members, nowMs: timeMs } = this.#context;
+		const told = out.acceptSent ? members.learners : members.ids;
+		if (told.length === 0) return;
 		const heartbeat = { kind: 'heartbeat', ...this.stamp, round: 0, timeMs } as const;
-		for (const member of config.members) if (member !== config.id) out.now(member, heartbeat);
+		for (const member of told) if (member !== config.id) out.now(member, heartbeat);
 	}
 
 	/** The link to `peer` was made anew: what it has not voted for may be lost. */
@@ -306,7 +399,7 @@ export class Leadership {
 	/** A quorum has accepted this ballot's value for the slot. */
 	#isChosen(slot: Slot): boolean {
 		const open = this.state.open.get(slot);
-		return open !== undefined && isQuorum(open.voters, this.#context.config.members);
+		return open !== undefined && isQuorum(open.voters, open.electorate);
 	}
 
 	/** Marks, in order, every slot that a quorum has accepted. */
@@ -318,22 +411,14 @@ export class Leadership {
 	}
 
 	#resendTo(peer: NodeId, above: Slot): void {
-		const { out, config } = this.#context;
-		for (const [slot, { value, voters }] of this.state.open) {
-			if (slot > above && !hasVoted(voters, peer, config.members)) out.now(peer, this.#accept(slot, value));
+		for (const [slot, { value, voters, electorate }] of this.state.open) {
+			if (slot <= above || !electorate.includes(peer) || hasVoted(voters, peer, electorate)) continue;
+			this.#context.out.now(peer, this.#accept(slot, value));
 		}
 	}
 
 	#accept(slot: Slot, value: Value): Accept {
 		return { kind: 'accept', ...this.stamp, slot, value };
-	}
-
-	#send(accept: Accept, voted: Voters): void {
-		const { out, config } = this.#context;
-		for (const member of config.members) {
-			if (member !== config.id && !hasVoted(voted, member, config.members)) out.now(member, accept);
-		}
-		out.acceptSent = true;
 	}
 
 	/**

@@ -5,7 +5,8 @@
 
 import { sameBytes } from '../bytes/bytes.ts';
 import { type Ballot, compareBallots, NO_BALLOT } from './ballot.ts';
-import { InvariantError } from './config.ts';
+import { type AgentConfig, InvariantError } from './config.ts';
+import { firstMembers, Members, type MembersState } from './members.ts';
 import type { Acceptance, Slot } from './message.ts';
 import type { DurableRecord } from './record.ts';
 import type { Value } from './value.ts';
@@ -28,9 +29,15 @@ export interface LogState {
 
 export class SlotLog {
 	readonly state: LogState;
+	/** The members as the slots say them that are known to be chosen. */
+	readonly members: Members;
 
-	/** @param trimmedThrough the last slot that something else, such as a snapshot, stands for; 0 for none */
-	constructor(trimmedThrough: Slot = 0, state?: LogState) {
+	/**
+	 * @param trimmedThrough the last slot that something else, such as a snapshot, stands for; 0 for none
+	 * @param members as of that slot
+	 */
+	constructor(members: Members, trimmedThrough: Slot = 0, state?: LogState) {
+		this.members = members;
 		this.state = state ?? { trimmedThrough, entries: [], chosenThrough: trimmedThrough };
 	}
 
@@ -70,14 +77,14 @@ export class SlotLog {
 	learn(slot: Slot, ballot: Ballot, value: Value): void {
 		if (slot !== this.state.chosenThrough + 1) throw new InvariantError(`slot ${slot} learned out of order`);
 		this.#set(slot, { ballot, value, accepted: false });
-		this.state.chosenThrough = slot;
+		this.#chosen(slot, value);
 	}
 
 	/** What is accepted here in the next slot is chosen. */
 	markChosen(slot: Slot): LogEntry {
 		const entry = this.entry(slot);
 		if (slot !== this.state.chosenThrough + 1 || !entry) throw new InvariantError(`slot ${slot} chosen out of order`);
-		this.state.chosenThrough = slot;
+		this.#chosen(slot, entry.value);
 		return entry;
 	}
 
@@ -94,13 +101,23 @@ export class SlotLog {
 	/**
 	 * Something else, such as a snapshot, stands for the slots up to here: they are chosen, and their entries are dropped.
 	 * This acceptor's own acceptances above them stay.
+	 *
+	 * @param members those as of that slot; they matter where it was not known to be chosen
 	 */
-	trim(through: Slot): void {
+	trim(through: Slot, members: MembersState | null): void {
 		const { state } = this;
 		if (through <= state.trimmedThrough) return;
 		state.entries = state.entries.slice(through - state.trimmedThrough);
 		state.trimmedThrough = through;
-		if (state.chosenThrough < through) state.chosenThrough = through;
+		if (state.chosenThrough >= through) return;
+		if (!members) throw new InvariantError(`slot ${through} is trimmed, and was not known to be chosen`);
+		state.chosenThrough = through;
+		this.members.become(members);
+	}
+
+	#chosen(slot: Slot, value: Value): void {
+		this.state.chosenThrough = slot;
+		this.members.chosen(slot, value);
 	}
 
 	#set(slot: Slot, entry: LogEntry): void {
@@ -119,11 +136,15 @@ export class LogReplay {
 	readonly #slotsAheadMax: number;
 
 	/**
-	 * @param slotsAheadMax as of the configuration
 	 * @param trimmedThrough as of `SlotLog`; what records say of slots up to it is known already
+	 * @param state the members as of that slot
 	 */
-	constructor(slotsAheadMax: number, trimmedThrough: Slot = 0) {
-		this.log = new SlotLog(trimmedThrough);
+	constructor(
+		{ members, openSlotsMax, slotsAheadMax }: Pick<AgentConfig, 'members' | 'openSlotsMax' | 'slotsAheadMax'>,
+		trimmedThrough: Slot = 0,
+		state: MembersState = firstMembers(members),
+	) {
+		this.log = new SlotLog(new Members(openSlotsMax, state), trimmedThrough);
 		this.#slotsAheadMax = slotsAheadMax;
 	}
 

@@ -38,6 +38,8 @@ export interface Prepare<B = Ballot> {
 	readonly kind: 'prepare';
 	readonly ballot: B;
 	readonly contest: Slot;
+	/** How far the proposer knows the slots to be chosen, and with them the members. */
+	readonly chosenThrough: Slot;
 }
 
 /**
@@ -58,7 +60,10 @@ export interface Leading<B = Ballot> {
 	readonly ballot: B;
 	/** Every slot up to here is chosen, and this leader knows the values. */
 	readonly chosenThrough: Slot;
-	/** No slot above this one was chosen under any earlier ballot: the highest that phase 1 reported. */
+	/**
+	 * No slot above this one was or will be chosen under any earlier ballot. It is the highest that phase 1 reported, or
+	 * SLOT_MAX as long as the leader has not learned all slots up to there: one of them may change the members.
+	 */
 	readonly recoveredThrough: Slot;
 }
 

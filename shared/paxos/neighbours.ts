@@ -6,7 +6,6 @@
 import { type Ballot, compareBallots, type NodeId, sameBallot } from './ballot.ts';
 import type { Context } from './config.ts';
 import type { Hearing, Poll, Slot } from './message.ts';
-import { NO_VOTERS, type Voters, votersOf, withoutVote, withVote } from './quorum.ts';
 
 /** The way to a leader: the leader itself, or a neighbour that hears it. */
 export interface Route {
@@ -19,9 +18,9 @@ export interface NeighboursState {
 	/** While no leader is heard: a neighbour that hears one, and that leader's `recoveredThrough`. */
 	relay: (Route & { readonly recoveredThrough: Slot }) | null;
 	/** The neighbours for which this node passes on. */
-	relaysFor: Voters;
+	readonly relaysFor: Set<NodeId>;
 	/** The nodes that have polled this one in the present election period. */
-	polledBy: Voters;
+	readonly polledBy: Set<NodeId>;
 }
 
 export class Neighbours {
@@ -30,7 +29,7 @@ export class Neighbours {
 
 	constructor(context: Context, state?: NeighboursState) {
 		this.#context = context;
-		this.state = state ?? { relay: null, relaysFor: NO_VOTERS, polledBy: NO_VOTERS };
+		this.state = state ?? { relay: null, relaysFor: new Set(), polledBy: new Set() };
 	}
 
 	/** The way to a leader that this node does not hear itself. */
@@ -39,23 +38,23 @@ export class Neighbours {
 	}
 
 	/** The neighbours for which this node passes on. */
-	get relaysFor(): readonly NodeId[] {
-		const { relaysFor } = this.state;
-		return relaysFor === NO_VOTERS ? [] : votersOf(relaysFor, this.#context.config.members);
+	get relaysFor(): ReadonlySet<NodeId> {
+		return this.state.relaysFor;
 	}
 
 	/** Another node polls this one. */
 	reply(to: NodeId, { ballot }: Poll, hearing: Hearing): void {
-		const { out, config, nowMs: timeMs } = this.#context;
-		this.state.polledBy = withVote(this.state.polledBy, to, config.members);
-		out.now(to, { kind: 'pollReply', ballot, ...hearing, timeMs });
+		const { out, members, nowMs: timeMs } = this.#context;
+		this.state.polledBy.add(to);
+		const reply = { kind: 'pollReply', ballot, ...hearing, timeMs } as const;
+		if (members.past.includes(to)) out.whenDurable(to, reply);
+		else out.now(to, reply);
 	}
 
 	/** This node passes on for a neighbour, and tells it from now on what it hears. */
 	relayFor(neighbour: NodeId): void {
-		const { members } = this.#context.config;
-		this.state.relaysFor = withVote(this.state.relaysFor, neighbour, members);
-		this.state.polledBy = withVote(this.state.polledBy, neighbour, members);
+		this.state.relaysFor.add(neighbour);
+		this.state.polledBy.add(neighbour);
 	}
 
 	/**
@@ -89,12 +88,13 @@ export class Neighbours {
 
 	linkDown(peer: NodeId): void {
 		if (peer === this.state.relay?.to) this.state.relay = null;
-		this.state.relaysFor = withoutVote(this.state.relaysFor, peer, this.#context.config.members);
+		this.state.relaysFor.delete(peer);
 	}
 
 	/** A neighbour that has not polled for a whole election period hears a leader itself. */
 	periodEnded(): void {
-		this.state.relaysFor &= this.state.polledBy;
-		this.state.polledBy = NO_VOTERS;
+		const { relaysFor, polledBy } = this.state;
+		for (const neighbour of relaysFor) if (!polledBy.has(neighbour)) relaysFor.delete(neighbour);
+		polledBy.clear();
 	}
 }

@@ -147,6 +147,11 @@ export class Pending {
 		return this.state.wanting.size > 0;
 	}
 
+	/** What asks for both phases from here, and had no campaign yet. */
+	wanting(): ProposalId[] {
+		return [...this.state.wanting.keys()];
+	}
+
 	/** Whether phase 2 of a campaign that was run for something here is under way. */
 	get hasCampaigned(): boolean {
 		return this.state.campaigned.size > 0;

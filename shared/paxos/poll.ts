@@ -9,15 +9,15 @@ import { type Ballot, NO_BALLOT, type NodeId, sameBallot } from './ballot.ts';
 import { LAG_SLOTS_MAX, YIELDS_MAX } from './bounds.ts';
 import type { Context } from './config.ts';
 import type { PollReply, Slot } from './message.ts';
-import { isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withVote } from './quorum.ts';
+import { isQuorumOf, quorumSize } from './quorum.ts';
 
 export interface PollState {
 	/** The ballot that the poll under way asks with; null when none is under way. */
 	asking: Ballot | null;
 	/** The nodes that hear no leader, this one included. */
-	silent: Voters;
+	silent: Set<NodeId>;
 	/** The nodes that hear a leader. */
-	hearing: Voters;
+	hearing: Set<NodeId>;
 	/** How far the furthest of those that answered knows the slots to be chosen. */
 	furthest: Slot;
 	/** In how many polls in a row this node did not stand, because it lags far behind. */
@@ -30,23 +30,23 @@ export class Poll {
 
 	constructor(context: Context, state?: PollState) {
 		this.#context = context;
-		this.state = state ?? { asking: null, silent: NO_VOTERS, hearing: NO_VOTERS, furthest: 0, yields: 0 };
+		this.state = state ?? { asking: null, silent: new Set(), hearing: new Set(), furthest: 0, yields: 0 };
 	}
 
 	/**
-	 * Asks every other node whether it hears a leader.
+	 * Asks every other voter whether it hears a leader.
 	 *
 	 * @returns true where no answer is needed: this node is a quorum by itself, and is to campaign
 	 */
 	begin(): boolean {
-		const { out, config, nowMs: timeMs } = this.#context;
+		const { out, config, members, nowMs: timeMs } = this.#context;
 		const ballot = this.#context.promised();
 		this.state.asking = ballot;
-		this.state.silent = withVote(NO_VOTERS, config.id, config.members);
-		this.state.hearing = NO_VOTERS;
+		this.state.silent = new Set([config.id]);
+		this.state.hearing = new Set();
 		this.state.furthest = 0;
 		const poll = { kind: 'poll', ballot, timeMs } as const;
-		for (const member of config.members) if (member !== config.id) out.now(member, poll);
+		for (const voter of members.voters) if (voter !== config.id) out.now(voter, poll);
 		return this.#decide();
 	}
 
@@ -57,13 +57,10 @@ export class Poll {
 	 */
 	replied(from: NodeId, { ballot, leader, chosenThrough }: PollReply): boolean {
 		if (this.state.asking === null || !sameBallot(this.state.asking, ballot)) return false;
-		const { id, members } = this.#context.config;
+		const { id } = this.#context.config;
 		this.state.furthest = Math.max(this.state.furthest, chosenThrough);
-		if (sameBallot(leader, NO_BALLOT) || leader.node === id) {
-			this.state.silent = withVote(this.state.silent, from, members);
-		} else {
-			this.state.hearing = withVote(this.state.hearing, from, members);
-		}
+		const isSilent = sameBallot(leader, NO_BALLOT) || leader.node === id;
+		(isSilent ? this.state.silent : this.state.hearing).add(from);
 		return this.#decide();
 	}
 
@@ -78,20 +75,19 @@ export class Poll {
 		this.state.yields = 0;
 	}
 
+	/** A node that has no vote stands for nothing, whatever it hears. */
 	#decide(): boolean {
-		const { out, config } = this.#context;
-		if (isQuorum(this.state.silent, config.members)) {
+		const { out, config, members } = this.#context;
+		const { silent, hearing } = this.state;
+		if (members.isQuorum(silent) && members.isVoter(config.id)) {
 			this.state.asking = null;
 			return !this.#yieldsToOther();
 		}
-		if (isQuorum(this.state.hearing, config.members)) {
+		const { voters } = members.sets[0];
+		if (isQuorumOf(hearing, voters)) {
 			this.state.asking = null;
-			out.fact({
-				kind: 'pollHeld',
-				silent: votersOf(this.state.silent, config.members),
-				hearing: votersOf(this.state.hearing, config.members),
-				needed: quorumSize(config.members),
-			});
+			const among = (nodes: ReadonlySet<NodeId>): NodeId[] => voters.filter((voter) => nodes.has(voter));
+			out.fact({ kind: 'pollHeld', silent: among(silent), hearing: among(hearing), needed: quorumSize(voters) });
 		}
 		return false;
 	}

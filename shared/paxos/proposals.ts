@@ -47,6 +47,11 @@ export class Proposals {
 		this.#context.out.outcomes.push({ kind: 'refused', proposal, reason, nextSlot });
 	}
 
+	/** This node has no vote: it will run no campaign for what asks for one. */
+	refuseWanting(): void {
+		for (const id of this.pending.wanting()) this.refuse(id, 'notAVoter', this.#log.lastSlot + 1);
+	}
+
 	/** The leader has no room for a proposal of this node: it is forwarded again after a while. */
 	forwardRefused({ epoch, id }: NoRoom): void {
 		if (epoch !== this.#context.epoch) return;

@@ -7,7 +7,7 @@
  */
 import type { NodeId } from './ballot.ts';
 
-/** A set of members: bit i stands for `members[i]`. */
+/** A set of members of one list: bit i stands for `members[i]`. It is meant for the votes of one slot. */
 export type Voters = number;
 
 export const NO_VOTERS: Voters = 0;
@@ -24,12 +24,6 @@ export function withVote(voters: Voters, node: NodeId, members: readonly NodeId[
 	return index < 0 ? voters : voters | (1 << index);
 }
 
-/** `voters` without `node`. */
-export function withoutVote(voters: Voters, node: NodeId, members: readonly NodeId[]): Voters {
-	const index = members.indexOf(node);
-	return index < 0 ? voters : voters & ~(1 << index);
-}
-
 export function hasVoted(voters: Voters, node: NodeId, members: readonly NodeId[]): boolean {
 	const index = members.indexOf(node);
 	return index >= 0 && (voters & (1 << index)) !== 0;
@@ -43,6 +37,13 @@ export function countVotes(voters: Voters): number {
 
 export function isQuorum(voters: Voters, members: readonly NodeId[]): boolean {
 	return countVotes(voters) >= quorumSize(members);
+}
+
+/** Whether a quorum of these voters is among the nodes, some of which may be no voters. */
+export function isQuorumOf(nodes: ReadonlySet<NodeId>, voters: readonly NodeId[]): boolean {
+	let count = 0;
+	for (const voter of voters) if (nodes.has(voter)) count++;
+	return count >= quorumSize(voters);
 }
 
 export function votersOf(voters: Voters, members: readonly NodeId[]): NodeId[] {

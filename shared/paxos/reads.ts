@@ -11,7 +11,6 @@ import type { Context } from './config.ts';
 import type { ReadId } from './event.ts';
 import type { Leadership } from './leadership.ts';
 import type { ReadAsk, ReadIndex, Slot } from './message.ts';
-import { isQuorum, NO_VOTERS, type Voters, withVote } from './quorum.ts';
 
 /** By the way that it came: the newest ask, and the node that it came from and that its answer goes to. */
 type Asks = ReadonlyMap<string, { readonly from: NodeId; readonly ask: ReadAsk }>;
@@ -21,7 +20,7 @@ interface Round {
 	readonly slot: Slot;
 	readonly own: readonly ReadId[];
 	readonly asks: Asks;
-	voters: Voters;
+	readonly confirmers: Set<NodeId>;
 }
 
 export interface ReadsState {
@@ -95,6 +94,7 @@ export class Reads {
 
 	/** Begins a round for everything that waits, unless one is under way. */
 	confirmWaiting(leadership: Leadership): void {
+		if (!leadership.mayRead) return;
 		if (this.state.round === null && (this.state.waiting.length > 0 || this.state.asks.size > 0))
 			this.#beginRound(leadership);
 	}
@@ -109,9 +109,9 @@ export class Reads {
 	confirmed(from: NodeId, round: number): void {
 		const current = this.state.round;
 		if (current === null || round !== this.state.roundNumber) return;
-		const { out, config } = this.#context;
-		current.voters = withVote(current.voters, from, config.members);
-		if (!isQuorum(current.voters, config.members)) return;
+		const { out, members } = this.#context;
+		current.confirmers.add(from);
+		if (!members.isQuorum(current.confirmers)) return;
 		this.state.round = null;
 		const { slot } = current;
 		for (const read of current.own) out.outcomes.push({ kind: 'readAt', read, slot });
@@ -134,25 +134,32 @@ export class Reads {
 		this.state.asked = [];
 	}
 
+	/**
+	 * A round that begins before the leadership may answer reads is for no read: it only says that this node leads. What it
+	 * does not know yet, such as slots that other members have decided, may have been acknowledged.
+	 */
 	#beginRound(leadership: Leadership): void {
-		const { chosenThrough, recoveredThrough } = leadership.stamp;
+		const { mayRead, stamp } = leadership;
+		const { waiting, asks } = this.state;
 		this.state.roundNumber++;
 		this.state.round = {
-			slot: Math.max(chosenThrough, recoveredThrough),
-			own: this.state.waiting,
-			asks: this.state.asks,
-			voters: NO_VOTERS,
+			slot: stamp.chosenThrough,
+			own: mayRead ? waiting : [],
+			asks: mayRead ? asks : new Map(),
+			confirmers: new Set(),
 		};
-		this.state.waiting = [];
-		this.state.asks = new Map();
+		if (mayRead) {
+			this.state.waiting = [];
+			this.state.asks = new Map();
+		}
 		this.#sendRound(leadership);
 		this.confirmed(this.#context.config.id, this.state.roundNumber);
 	}
 
 	#sendRound(leadership: Leadership): void {
-		const { out, config, nowMs: timeMs } = this.#context;
+		const { out, config, members, nowMs: timeMs } = this.#context;
 		const heartbeat = { kind: 'heartbeat', ...leadership.stamp, round: this.state.roundNumber, timeMs } as const;
-		for (const member of config.members) if (member !== config.id) out.now(member, heartbeat);
+		for (const member of members.ids) if (member !== config.id) out.now(member, heartbeat);
 		out.acceptSent = true;
 	}
 

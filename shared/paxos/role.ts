@@ -24,6 +24,7 @@ import { HeardLeader, type HeardLeaderState } from './heard-leader.ts';
 import { Leadership, type LeadershipState } from './leadership.ts';
 import type { Learner } from './learner.ts';
 import type { SlotLog } from './log.ts';
+import type { MemberSet } from './members.ts';
 import type { Accepted, Hearing, Leading, PollReply, Promised, Slot } from './message.ts';
 import type { Neighbours } from './neighbours.ts';
 import type { Poll } from './poll.ts';
@@ -63,6 +64,7 @@ export class RoleMachine {
 	readonly candidacy: Candidacy;
 	readonly #rooms: RoleRooms;
 	readonly #context: Context;
+	/** It goes on under the leadership that it has won. */
 	#campaign: Campaign | null;
 	#leadership: Leadership | null;
 
@@ -79,7 +81,7 @@ export class RoleMachine {
 		this.leader = new HeardLeader(rooms.context, rooms.neighbours, leader);
 		this.candidacy = new Candidacy(rooms.context, candidacy);
 		this.#campaign = campaign && new Campaign(rooms, campaign);
-		this.#leadership = leadership && new Leadership(rooms, leadership);
+		this.#leadership = this.#campaign && leadership && new Leadership(rooms, this.#campaign, leadership);
 	}
 
 	get role(): Role {
@@ -88,7 +90,7 @@ export class RoleMachine {
 
 	/** The ballot of the campaign or leadership under way; NO_BALLOT for a follower. */
 	get ballot(): Ballot {
-		return this.#leadership?.phase1.ballot ?? this.#campaign?.ballot ?? NO_BALLOT;
+		return this.#campaign?.ballot ?? NO_BALLOT;
 	}
 
 	get leadership(): Leadership | null {
@@ -151,11 +153,11 @@ export class RoleMachine {
 		const { out } = this.#context;
 		const due = this.candidacy.take(this.leader.ballot);
 		const forProposals = this.#proposalWantsCampaign;
-		if (this.#campaign || !(forProposals || due)) return;
+		if (this.role === 'candidate' || !this.#isVoter || !(forProposals || due)) return;
 		const ballot = clocks.formBallot(now);
 		const contest = proposals.pending.contest();
 		const campaign = Campaign.begin(this.#rooms, ballot, contest);
-		this.#become(campaign);
+		this.#become(campaign, null);
 		const why = contest > 0 ? 'contest' : forProposals || due === null ? 'proposal' : due;
 		out.fact({ kind: 'campaign', ballot, why, contest, chosenThrough: log.chosenThrough });
 		if (forProposals) out.outcomes.push({ kind: 'attempt', ballot });
@@ -167,27 +169,42 @@ export class RoleMachine {
 	promised(from: NodeId, message: Promised): void {
 		const campaign = this.#campaign;
 		if (!campaign || !sameBallot(message.ballot, campaign.ballot)) return;
-		const phase1 = campaign.add(from, message) ? campaign.result() : undefined;
-		if (phase1) this.#lead(phase1);
+		if (!campaign.add(from, message)) return;
+		if (this.#leadership) return this.#leadership.promised();
+		const phase1 = campaign.result();
+		if (phase1) this.#lead(campaign, phase1);
+	}
+
+	/** Other members are chosen: those of them that have not promised to this node are asked to. */
+	membersChosen(set: MemberSet): void {
+		if (this.role === 'candidate' && !this.#isVoter) this.#giveUp();
+		else this.#campaign?.prepareFor(set);
 	}
 
 	// A leader
 
-	#lead(phase1: Phase1): void {
-		const { ballot, promises, chosenThrough, source, contest, recoveredThrough } = phase1;
+	#lead(campaign: Campaign, phase1: Phase1): void {
+		const { ballot, promises, chosenThrough, source, contest } = phase1;
 		const { learner, log, proposals, reads } = this.#rooms;
-		const leadership = Leadership.begin(this.#rooms, phase1);
-		this.#become(leadership);
+		const leadership = Leadership.begin(this.#rooms, campaign, phase1);
+		this.#become(campaign, leadership);
 		proposals.pending.under(ballot);
 		proposals.pending.campaigned(contest);
 		if (chosenThrough > log.chosenThrough) learner.fetchFrom(source, chosenThrough, true);
 		leadership.state.contest = beginContest(leadership, proposals);
-		this.leader.heard(ballot, recoveredThrough);
+		leadership.settle();
+		this.leader.heard(ballot, leadership.stamp.recoveredThrough);
 		reads.waitAgain();
 		const by = promises.map(({ from }) => from);
 		this.#context.out.fact({ kind: 'role', role: 'leader', ballot, leader: ballot, why: 'promisedByQuorum', by });
 		armHeartbeat(this.#context);
 		reads.beat(leadership);
+	}
+
+	/** Before what waits for the fate of earlier proposals is looked at. */
+	settle(): void {
+		const leadership = this.#leadership;
+		if (leadership?.settle()) this.leader.heard(leadership.phase1.ballot, leadership.phase1.recoveredThrough);
 	}
 
 	accepted(from: NodeId, { ballot, slot }: Accepted): void {
@@ -263,7 +280,7 @@ export class RoleMachine {
 
 	/** The node that ended this one's campaign or leadership has some time to lead. */
 	#end(why: 'higherBallot' | 'lostQuorum', by: readonly NodeId[]): void {
-		this.#become(null);
+		this.#become(null, null);
 		this.leader.lost();
 		this.#tellRole(why, by);
 		armPollSoon(this.#context);
@@ -272,13 +289,14 @@ export class RoleMachine {
 	// What the transitions have in common
 
 	/** Changes the role. What began with the role before ends here, whatever the two are. */
-	#become(role: Campaign | Leadership | null): void {
+	#become(campaign: Campaign | null, leadership: Leadership | null): void {
 		const { state } = this;
 		const { proposals, poll, reads } = this.#rooms;
-		this.#campaign = role instanceof Campaign ? role : null;
-		this.#leadership = role instanceof Leadership ? role : null;
-		state.campaign = this.#campaign?.state ?? null;
-		state.leadership = this.#leadership?.state ?? null;
+		this.#leadership?.ended();
+		this.#campaign = campaign;
+		this.#leadership = leadership;
+		state.campaign = campaign?.state ?? null;
+		state.leadership = leadership?.state ?? null;
 		this.candidacy.begin();
 		proposals.pending.leadershipEnded();
 		poll.stop();
@@ -328,7 +346,7 @@ export class RoleMachine {
 
 	/** A campaign that reaches no quorum is given up, later each time. */
 	patience(): void {
-		if (!this.#campaign) return;
+		if (this.role !== 'candidate') return;
 		if (this.candidacy.periodEnded()) this.#giveUp();
 		else this.#armPeriod();
 	}
@@ -359,12 +377,20 @@ export class RoleMachine {
 
 	/** At the end of a step. */
 	askForCampaign(): void {
+		if (!this.#isVoter) this.#rooms.proposals.refuseWanting();
 		if (this.#proposalWantsCampaign) this.candidacy.wanted();
 	}
 
 	/** Not while phase 2 of an earlier campaign for proposals of this node is under way. */
 	get #proposalWantsCampaign(): boolean {
 		const { pending } = this.#rooms.proposals;
-		return pending.wantsCampaign && !this.#campaign && !(this.#leadership && pending.hasCampaigned);
+		if (!pending.wantsCampaign || !this.#isVoter || this.role === 'candidate') return false;
+		return !(this.#leadership && pending.hasCampaigned);
+	}
+
+	/** The ballot of a node that has no vote would depose a leader for nothing. */
+	get #isVoter(): boolean {
+		const { config, members } = this.#context;
+		return members.isVoter(config.id);
 	}
 }

@@ -2,11 +2,12 @@
  * The value of a slot: one byte that names its kind, and then the bytes of that kind. A batch goes on with two bytes,
  * little-endian: the milliseconds by which it moves the state machine's time. The leader that first proposes the value
  * writes them. A later leader that proposes it again changes nothing of it, because it may be chosen. The agent reads
- * no further, because the commands of a batch are the state machine's business.
+ * no further in a batch, because its commands are the state machine's business.
  */
 
-import { MalformedError, type Reader, sameBytes } from '../bytes/bytes.ts';
+import { MalformedError, Reader, sameBytes, Writer } from '../bytes/bytes.ts';
 import { ELAPSED_MS_MAX, SLOT_VALUE_BYTES_MAX } from './bounds.ts';
+import { type MembersChange, readChange, writeChange } from './change.ts';
 
 /** The bytes of a slot's value. They are encoded once and never changed. The first one is a `ValueKind`. */
 export type Value = Uint8Array;
@@ -17,7 +18,7 @@ export const VALUE_KIND = {
 	noop: 0,
 	/** The milliseconds follow, and then batches of commands, one behind the other. */
 	batch: 1,
-	/** A change of members. Reserved: it is neither proposed nor read yet. */
+	/** A change of members follows: see `change.ts`. */
 	members: 2,
 } as const;
 
@@ -34,9 +35,9 @@ export function batchValue(commands: Uint8Array): Value {
 	return value;
 }
 
-/** What the state machine applies: the batches of commands in the value; no bytes for a no-op. A view, not a copy. */
+/** What the state machine applies: the batches of commands in the value; no bytes for another kind. A view, not a copy. */
 export function commandsOf(value: Value): Uint8Array {
-	return value.subarray(BATCH_AT);
+	return value.subarray(isBatch(value) ? BATCH_AT : value.length);
 }
 
 /** How many bytes the value adds to a batch that it is put into. */
@@ -60,6 +61,26 @@ export function isBatch(value: Value): boolean {
 
 export function isNoop(value: Value): boolean {
 	return value[0] === VALUE_KIND.noop && value.length === 1;
+}
+
+export function isMembersChange(value: Value): boolean {
+	return value[0] === VALUE_KIND.members;
+}
+
+export function membersValue(change: MembersChange): Value {
+	const out = new Writer();
+	out.u8(VALUE_KIND.members);
+	writeChange(out, change);
+	return out.take();
+}
+
+/** @throws MalformedError for a value that is no change of members, or one to members that no swarm can have */
+export function changeOf(value: Value): MembersChange {
+	if (!isMembersChange(value)) throw new MalformedError('no change of members');
+	const from = new Reader(value, 1);
+	const change = readChange(from);
+	from.finish();
+	return change;
 }
 
 /**
@@ -87,7 +108,8 @@ export function joinBatches(values: readonly Value[], elapsedMs: number): Value 
 export function readValue(from: Reader): Value {
 	const value = from.bytes();
 	if (value.length > SLOT_VALUE_BYTES_MAX) throw new MalformedError('a value above the largest');
-	if (!isBatch(value) && !isNoop(value)) throw new MalformedError('a value of unknown kind');
+	if (isMembersChange(value)) changeOf(value);
+	else if (!isBatch(value) && !isNoop(value)) throw new MalformedError('a value of unknown kind');
 	if (elapsedMsOf(value) > ELAPSED_MS_MAX) throw new MalformedError('a value that moves the time too far');
 	return value;
 }

@@ -1,13 +1,15 @@
 /** What may be seen of an agent, and what it remembers. */
 
 import type { AcceptorState } from './acceptor.ts';
-import type { Ballot } from './ballot.ts';
+import type { Ballot, NodeId } from './ballot.ts';
 import type { Phase1 } from './campaign.ts';
 import type { ClocksState } from './clocks.ts';
+import type { DepartureState } from './departure.ts';
 import type { Role } from './fact.ts';
 import type { HandoverState } from './handover.ts';
 import type { LearnerState } from './learner.ts';
 import type { LogEntry, LogState } from './log.ts';
+import type { MembersState } from './members.ts';
 import type { Slot } from './message.ts';
 import type { NeighboursState } from './neighbours.ts';
 import type { PendingState } from './pending.ts';
@@ -29,8 +31,12 @@ export interface AgentView {
 	readonly trimmedThrough: Slot;
 	readonly lastSlot: Slot;
 	entry(slot: Slot): LogEntry | undefined;
+	/** The members as the slots say them that are known to be chosen. */
+	readonly members: MembersState;
 	/** At a leader: what its quorum promised. */
 	readonly phase1: Phase1 | null;
+	/** At a leader, by follower: how far it was when it last confirmed. */
+	readonly confirmedThrough: ReadonlyMap<NodeId, Slot> | null;
 	/** Proposals of this node that are not settled. */
 	readonly pendingCount: number;
 	readonly openSlotsCount: number;
@@ -50,12 +56,14 @@ export interface AgentState {
 	readonly appliedThrough: Slot;
 	readonly clocks: ClocksState;
 	readonly log: LogState;
+	readonly members: MembersState;
 	readonly acceptor: AcceptorState;
 	readonly learner: LearnerState;
 	readonly pending: PendingState;
 	readonly reads: ReadsState;
 	readonly poll: PollState;
 	readonly handover: HandoverState;
+	readonly departure: DepartureState;
 	readonly neighbours: NeighboursState;
 	readonly role: RoleState;
 }

@@ -59,7 +59,8 @@ export function writeMessage(out: Writer, message: Message): void {
 	switch (message.kind) {
 		case 'prepare':
 			writeBallot(out, message.ballot);
-			return out.int(message.contest);
+			out.int(message.contest);
+			return out.int(message.chosenThrough);
 		case 'promise':
 			writeBallot(out, message.ballot);
 			out.int(message.part);
@@ -145,7 +146,7 @@ export function readMessage(from: Reader): Message {
 	const kind = KINDS[from.u8()];
 	switch (kind) {
 		case 'prepare':
-			return { kind, ballot: readBallot(from), contest: readThrough(from) };
+			return { kind, ballot: readBallot(from), contest: readThrough(from), chosenThrough: readThrough(from) };
 		case 'promise':
 			return checkedPromise({
 				kind,

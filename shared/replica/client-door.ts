@@ -23,7 +23,8 @@ export interface ClientDoorOptions {
 	readonly submissions: Submissions;
 	readonly barriers: Pick<Barriers, 'wait'>;
 	readonly node: string;
-	readonly members: readonly MemberAddress[];
+	/** Where clients reach the members. */
+	members(): readonly MemberAddress[];
 	/** The time limit of a request, milliseconds. After it the request is refused, or its outcome is unknown. */
 	readonly requestMs: number;
 	readonly limits: ReplicaLimits;
@@ -108,8 +109,8 @@ export class ClientDoor implements Door, ConnectionOwner {
 	// For the connections
 
 	welcome() {
-		const { node, members } = this.#options;
-		return { node, leader: this.#options.leader(), members };
+		const { node } = this.#options;
+		return { node, leader: this.#options.leader(), members: this.#options.members() };
 	}
 
 	read(connection: ClientConnection, read: ClientRead): void {

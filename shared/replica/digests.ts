@@ -55,6 +55,8 @@ export class DigestHistory {
 export interface DigestsRuntime {
 	/** Calls `Digests.fire` after that long. */
 	setTimer(afterMs: number): void;
+	/** Whether these nodes are a majority of the voters. */
+	isQuorum(nodes: ReadonlySet<NodeId>): boolean;
 	/** Sends to every peer that is linked, at once. */
 	tellAll(message: Digest): void;
 	/** @param detail the rest of a sentence that begins with the node */
@@ -63,17 +65,16 @@ export interface DigestsRuntime {
 
 export class Digests {
 	readonly #history: DigestHistory;
-	/** How many nodes make a quorum. */
-	readonly #quorum: number;
+	readonly #id: NodeId;
 	readonly #runtime: DigestsRuntime;
 	/** Of each peer, what it told of the earliest slot that this node has not applied yet. */
 	readonly #waiting = new Map<NodeId, Digest>();
 	readonly #agree = new Set<NodeId>();
 	readonly #differ = new Set<NodeId>();
 
-	constructor(history: DigestHistory, quorum: number, runtime: DigestsRuntime) {
+	constructor(id: NodeId, history: DigestHistory, runtime: DigestsRuntime) {
+		this.#id = id;
 		this.#history = history;
-		this.#quorum = quorum;
 		this.#runtime = runtime;
 	}
 
@@ -91,7 +92,7 @@ export class Digests {
 
 	/** Why this node is not ready, in a few words; null for no reason. */
 	get fault(): string | null {
-		if (this.#differ.size === 0 || this.#agree.size + 1 >= this.#quorum) return null;
+		if (this.#differ.size === 0 || this.#runtime.isQuorum(new Set([...this.#agree, this.#id]))) return null;
 		return `its state is not that of ${[...this.#differ].join(' and ')}, and no majority can say who is wrong`;
 	}
 
@@ -127,7 +128,7 @@ export class Digests {
 		this.#agree.delete(peer);
 		if (this.#differ.has(peer)) return;
 		this.#differ.add(peer);
-		if (this.#differ.size >= this.#quorum) throw new StateDiffersError(slot, [...this.#differ]);
+		if (this.#runtime.isQuorum(this.#differ)) throw new StateDiffersError(slot, [...this.#differ]);
 		this.#runtime.report('differs', `has another state than ${peer} after slot ${slot}: one of the two is wrong`);
 	}
 }

@@ -8,8 +8,9 @@
  */
 
 import type { Ballot, NodeId, WallTime } from '../paxos/ballot.ts';
+import type { MembersChange } from '../paxos/change.ts';
 import type { Decision, Effects, Outcome, TimerRequest } from '../paxos/effects.ts';
-import type { Event, Moment, Proposal, ProposalId, ReadId } from '../paxos/event.ts';
+import type { ChangeId, Event, Moment, Proposal, ProposalId, ReadId } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { LogEntry } from '../paxos/log.ts';
 import type { Envelope, Message, Slot } from '../paxos/message.ts';
@@ -19,6 +20,7 @@ import type { AgentView } from '../paxos/view.ts';
 import type { OnResult, Result } from '../store/result.ts';
 import type { Store } from '../store/store.ts';
 import { DigestHistory } from './digests.ts';
+import type { Restored } from './restore.ts';
 import { RoundEstimate } from './round.ts';
 
 /** The part of `PaxosAgent` that a loop uses. */
@@ -174,15 +176,20 @@ export class ReplicaLoop {
 		this.#post({ kind: 'handOver', to });
 	}
 
-	/** A durable snapshot of this node holds every slot up to `through`, and the agent needs to keep them no more. */
-	trim(through: Slot): void {
-		this.#post({ kind: 'snapshot', through });
+	/** As the agent's event `changeMembers`. */
+	changeMembers(id: ChangeId, { members, follows }: MembersChange): void {
+		this.#post({ kind: 'changeMembers', id, members, follows });
 	}
 
-	/** The state machine takes over a snapshot of another node, which is durable here. @param restored its state */
-	install(through: Slot, restored: Store): void {
-		this.#snapshot = { through, store: restored };
-		this.#post({ kind: 'snapshot', through });
+	/** A durable snapshot of this node holds every slot up to `through`, and the agent needs to keep them no more. */
+	trim(through: Slot): void {
+		this.#post({ kind: 'snapshot', through, members: null });
+	}
+
+	/** This node takes over a snapshot of another node, which is durable here. @param restored what is in it */
+	install(through: Slot, { store, members }: Restored): void {
+		this.#snapshot = { through, store };
+		this.#post({ kind: 'snapshot', through, members });
 	}
 
 	/** Every record up to position `through` is durable: the envelopes that waited for it leave. */

@@ -7,10 +7,10 @@
  * is a broken invariant, and the node has to stop.
  */
 import { type Ballot, NO_BALLOT, type NodeId } from '../paxos/ballot.ts';
-import type { Outcome } from '../paxos/effects.ts';
+import type { ChangeOutcome, Outcome } from '../paxos/effects.ts';
 import type { ProposalId } from '../paxos/event.ts';
 import type { Message, Slot } from '../paxos/message.ts';
-import { quorumSize } from '../paxos/quorum.ts';
+import { isQuorumOf, quorumSize } from '../paxos/quorum.ts';
 import { CLIENT_LIMITS } from '../store/client-limits.ts';
 import type { Operation } from '../store/command.ts';
 import type { Result } from '../store/result.ts';
@@ -24,6 +24,7 @@ import { DiskWatch } from './disk-watch.ts';
 import { DISK_BEHIND, Intake } from './intake.ts';
 import { REPLICA_LIMITS } from './limits.ts';
 import { type LoopListener, type LoopLog, ReplicaLoop } from './loop.ts';
+import { Membership, type MembersRequest, type OnMembers } from './membership.ts';
 import type { FrameNumber } from './memory.ts';
 import type { OnAnswer } from './own-batch.ts';
 import { OwnClient } from './own-client.ts';
@@ -43,7 +44,6 @@ export class Replica implements LoopListener {
 	readonly clients: ClientDoor;
 	readonly submissions: Submissions;
 	readonly #id: NodeId;
-	readonly #memberIds: readonly NodeId[];
 	readonly #agent: ReplicaAgent;
 	readonly #log: LoopLog & SnapshotLog;
 	readonly #runtime: ReplicaRuntime;
@@ -57,26 +57,24 @@ export class Replica implements LoopListener {
 	readonly #intake: Intake;
 	readonly #digests: Digests;
 	readonly #stateTransfer: StateTransfer;
+	readonly #membership: Membership;
 	readonly #linkMs: number;
 	readonly #stillness: Stillness;
 	readonly #peers = new PeerTable();
 	readonly #doors: readonly Door[];
-	/** How many others make a quorum with this node. */
-	readonly #peersOfQuorum: number;
 	#lacksRoom: Refusal | null = null;
 	#turnIsAsked = false;
 	#stopped = false;
 
 	constructor(options: ReplicaOptions) {
-		const { id, members, agent, log, store, requestMs, limits = REPLICA_LIMITS, runtime } = options;
+		const { id, agent, log, store, requestMs, limits = REPLICA_LIMITS, runtime } = options;
 		this.#id = id;
 		this.#linkMs = options.linkMs;
-		this.#memberIds = members.map((member) => member.id);
-		this.#peersOfQuorum = quorumSize(this.#memberIds) - 1;
 		this.#agent = agent;
 		this.#log = log;
 		this.#runtime = runtime;
 		this.store = store;
+		const urls = new Map(options.addresses.map((member) => [member.id, member.url]));
 		const { mesh } = runtime;
 		const nowMs = () => runtime.nowMs();
 		const soon = () => this.#soon();
@@ -93,8 +91,7 @@ export class Replica implements LoopListener {
 			isolate: (isAlone, why) => mesh.isolate(isAlone, why),
 			told: (what, detail) => runtime.fact({ kind: 'disk', what, detail }),
 		});
-		const peers = this.#memberIds.filter((member) => member !== id);
-		this.#intake = new Intake(peers, log, {
+		this.#intake = new Intake(this.#peerIds, log, {
 			setTimer: (afterMs) => runtime.setTimer('recall', afterMs),
 			over: soon,
 			disbelieved: (detail) => runtime.fact({ kind: 'state', what: 'disbelieved', detail }),
@@ -119,8 +116,9 @@ export class Replica implements LoopListener {
 			},
 			this,
 		);
-		this.#digests = new Digests(this.#loop.digests, this.#peersOfQuorum + 1, {
+		this.#digests = new Digests(id, this.#loop.digests, {
 			setTimer: (afterMs) => runtime.setTimer('digest', afterMs),
+			isQuorum: (nodes) => isQuorumOf(nodes, agent.members.last.voters),
 			tellAll: (message) => {
 				for (const peer of mesh.linked()) this.#tells.send({ to: peer, message });
 				mesh.flush();
@@ -140,10 +138,17 @@ export class Replica implements LoopListener {
 				send: (to, message) => this.#sendNow(to, message),
 				reachedBy: (peer) => this.#peers.of(peer).chosenThrough,
 				appliedThrough: () => this.#loop.appliedThrough,
+				members: () => agent.members.state,
 				trimmed: (through) => this.#loop.trim(through),
 				received: (through, restored) => this.#loop.install(through, restored),
 			},
 		);
+		this.#membership = new Membership(agent.members, this.#deadlines, {
+			setTimer: (afterMs) => runtime.setTimer('members', afterMs),
+			view: () => agent.view(),
+			linked: () => mesh.linked(),
+			change: (id, change) => this.#loop.changeMembers(id, change),
+		});
 		this.submissions = new Submissions(
 			this.#loop,
 			this.#deadlines,
@@ -165,7 +170,7 @@ export class Replica implements LoopListener {
 			submissions: this.submissions,
 			barriers: this.#barriers,
 			node: id,
-			members,
+			members: () => agent.members.last.members.map(({ id, url }) => ({ id, url: urls.get(id) ?? url })),
 			requestMs,
 			limits,
 			leader: () => agent.view().leader.node,
@@ -185,6 +190,7 @@ export class Replica implements LoopListener {
 		this.#stillness.start();
 		this.#digests.start();
 		this.#stateTransfer.start();
+		this.#membership.start();
 		this.#loop.start();
 	}
 
@@ -202,6 +208,7 @@ export class Replica implements LoopListener {
 		this.#barriers.stop();
 		this.#succession.stop();
 		this.#stateTransfer.stop();
+		this.#membership.stop();
 	}
 
 	/** Stops for good, and leaves all requests that wait without an answer, as a crash does. */
@@ -222,6 +229,7 @@ export class Replica implements LoopListener {
 			'commands of its own client': this.#own.count,
 			'reads behind a barrier': this.#barriers.count,
 			'requests for another leader': this.#succession.count,
+			'changes of members': this.#membership.count,
 			deadlines: this.#deadlines.count,
 			'nodes to be told': this.#tells.count,
 		};
@@ -282,6 +290,8 @@ export class Replica implements LoopListener {
 				return this.#stillness.fire();
 			case 'digest':
 				return this.#digests.fire();
+			case 'members':
+				return this.#membership.fire();
 			case 'snapshot':
 			case 'snapshotPart':
 			case 'transfer':
@@ -344,6 +354,12 @@ export class Replica implements LoopListener {
 		this.#own.submit(operation, options, answer);
 	}
 
+	/** As `Membership.request`. */
+	changeMembers(request: MembersRequest, timeoutMs: number, done: OnMembers): void {
+		if (this.#stopped) return done({ kind: 'unknown' });
+		this.#membership.request(request, timeoutMs, done);
+	}
+
 	/** Calls `done` once, and tells it whether `store` may now answer a linearizable read that began before this call. */
 	whenConfirmed(timeoutMs: number, done: OnConfirmed): void {
 		if (this.#stopped) return done(false);
@@ -373,13 +389,25 @@ export class Replica implements LoopListener {
 	peers(): readonly PeerView[] {
 		const { mesh } = this.#runtime;
 		const linked = new Set(mesh.linked());
-		return this.#memberIds
-			.filter((id) => id !== this.#id)
-			.map((id) => ({ id, linked: linked.has(id), heardMs: mesh.lastHeardMs(id), ...this.#peers.of(id) }));
+		return this.#peerIds.map((id) => ({
+			id,
+			linked: linked.has(id),
+			heardMs: mesh.lastHeardMs(id),
+			...this.#peers.of(id),
+		}));
 	}
 
 	snapshot(): AgentSnapshot {
 		return snapshotOf(this.#agent.view(), this.store);
+	}
+
+	get #peerIds(): NodeId[] {
+		return this.#agent.members.ids.filter((id) => id !== this.#id);
+	}
+
+	/** How many others make a quorum with this node. */
+	get #peersOfQuorum(): number {
+		return quorumSize(this.#agent.members.last.voters) - 1;
 	}
 
 	// For the loop
@@ -387,6 +415,7 @@ export class Replica implements LoopListener {
 	outcome(outcome: Outcome): void {
 		if (outcome.kind === 'readAt') this.#barriers.readAt(outcome.slot);
 		else if (outcome.kind === 'lacksSnapshot') this.#stateTransfer.lacks(outcome.from);
+		else if (isOfMembers(outcome)) this.#membersChange(outcome);
 		else this.submissions.outcome(outcome);
 	}
 
@@ -402,7 +431,13 @@ export class Replica implements LoopListener {
 		this.#runtime.applied(through, revision);
 		this.#barriers.applied(through);
 		this.#digests.applied();
+		this.#membership.applied(through);
 		return this.submissions.takeSettled();
+	}
+
+	#membersChange(outcome: ChangeOutcome): void {
+		if (outcome.kind === 'removed') this.#runtime.removed(outcome.chosenAt);
+		else this.#membership.outcome(outcome);
 	}
 
 	/** Sends what does not belong to a turn. */
@@ -422,4 +457,8 @@ export class Replica implements LoopListener {
 		this.#turnIsAsked = true;
 		this.#runtime.soon();
 	}
+}
+
+function isOfMembers(outcome: Outcome): outcome is ChangeOutcome {
+	return outcome.kind === 'changeRefused' || outcome.kind === 'changePlaced' || outcome.kind === 'removed';
 }

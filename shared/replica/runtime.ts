@@ -4,6 +4,7 @@ import type { RuntimeFact } from '../fact.ts';
 import type { NodeId, WallTime } from '../paxos/ballot.ts';
 import type { TimerRequest } from '../paxos/effects.ts';
 import type { AgentFact } from '../paxos/fact.ts';
+import type { Members } from '../paxos/members.ts';
 import type { Slot } from '../paxos/message.ts';
 import type { AgentView } from '../paxos/view.ts';
 import type { ClientLimits } from '../store/client-limits.ts';
@@ -21,6 +22,7 @@ export type ReplicaTimer =
 	| 'recall'
 	| 'stillness'
 	| 'digest'
+	| 'members'
 	| 'snapshot'
 	| 'snapshotPart'
 	| 'transfer';
@@ -45,18 +47,23 @@ export interface ReplicaRuntime {
 	fact(fact: AgentFact | ReplicaFact): void;
 	/** The state machine has applied every slot up to `through`, and is at `revision`. */
 	applied(through: Slot, revision: number): void;
+	/** This node is no member any more, by the change that was chosen in that slot, and no other node needs it. */
+	removed(chosenAt: Slot): void;
 	/** A client sent a malformed frame. @param from as it was passed to `ClientDoor.connect` */
 	malformed(from: string, why: string): void;
 }
 
 /** The part of `PaxosAgent` that a replica uses. */
 export interface ReplicaAgent extends LoopAgent {
+	/** It is only looked at. */
+	readonly members: Members;
 	view(): AgentView;
 }
 
 export interface ReplicaOptions {
 	readonly id: NodeId;
-	readonly members: readonly MemberAddress[];
+	/** Where clients reach the members, as the configuration says. One that it does not name they reach where the log says. */
+	readonly addresses: readonly MemberAddress[];
 	readonly agent: ReplicaAgent;
 	readonly log: LoopLog & SnapshotLog;
 	/** The state after slot `agent.view().appliedThrough`. */

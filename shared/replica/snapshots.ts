@@ -13,6 +13,7 @@ import type { Log } from '../disk/log.ts';
 import type { SnapshotNote, SnapshotSubject } from '../disk/snapshot-file.ts';
 import type { SnapshotWriter as DiskSnapshotWriter } from '../disk/snapshots.ts';
 import { SNAPSHOT_PART_BYTES_MAX } from '../paxos/bounds.ts';
+import { type MembersState, writeMembersState } from '../paxos/members.ts';
 import type { Slot } from '../paxos/message.ts';
 import type { Cut } from '../store/cut.ts';
 import type { Store } from '../store/store.ts';
@@ -33,6 +34,8 @@ export interface SnapshotsRuntime {
 	/** Calls `Snapshots.writeNext` after so many milliseconds. */
 	setPartTimer(afterMs: number): void;
 	appliedThrough(): Slot;
+	/** Those that govern the slots behind that one. */
+	members(): MembersState;
 	/** The lowest slot that a linked node is known to have reached: it still lacks those above. */
 	neededAbove(): Slot;
 	/** Whether a snapshot is on its way to or from another node. No new one is cut meanwhile. */
@@ -136,7 +139,13 @@ export class Snapshots {
 		if (!writing.cut.write(this.#part, this.#limits.partBytes)) {
 			return writing.writer.finish((error) => this.#finished(writing.through, error));
 		}
-		writing.writer.append(this.#part.take(), (error) => {
+		this.#append(startedMs);
+	}
+
+	/** @param startedMs when the work on this part began */
+	#append(startedMs: number): void {
+		const writing = this.#writing;
+		writing?.writer.append(this.#part.take(), (error) => {
 			if (this.#writing !== writing) return;
 			if (error) return this.abandon(error.message);
 			this.#runtime.setPartTimer(PAUSE_FACTOR * (this.#runtime.nowMs() - startedMs));
@@ -165,7 +174,8 @@ export class Snapshots {
 			writer: this.#log.beginSnapshot({ swarm: this.#swarm, through }),
 		};
 		this.#runtime.report('cut', through, `writes a snapshot of its state after slot ${through}`);
-		this.writeNext();
+		writeMembersState(this.#part, this.#runtime.members());
+		this.#append(this.#runtime.nowMs());
 	}
 
 	#finished(through: Slot, error: Error | null): void {

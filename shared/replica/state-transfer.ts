@@ -3,8 +3,10 @@
  * One is never written while another one comes or goes.
  */
 import type { NodeId } from '../paxos/ballot.ts';
+import type { MembersState } from '../paxos/members.ts';
 import type { Message, Slot } from '../paxos/message.ts';
 import type { Store } from '../store/store.ts';
+import type { Restored } from './restore.ts';
 import type { ReplicaFact, ReplicaTimer } from './runtime.ts';
 import { type OnSnapshot, type SnapshotLog, Snapshots } from './snapshots.ts';
 import { Transfer, type TransferOptions } from './transfer.ts';
@@ -20,10 +22,12 @@ export interface StateTransferRuntime {
 	/** How far a node is known to be. */
 	reachedBy(peer: NodeId): Slot;
 	appliedThrough(): Slot;
+	/** Those that govern the slots behind that one. */
+	members(): MembersState;
 	/** As `ReplicaLoop.trim`. */
 	trimmed(through: Slot): void;
 	/** As `ReplicaLoop.install`. */
-	received(through: Slot, restored: Store): void;
+	received(through: Slot, restored: Restored): void;
 }
 
 export class StateTransfer {
@@ -38,6 +42,7 @@ export class StateTransfer {
 			setTimer: (afterMs) => runtime.setTimer('snapshot', afterMs),
 			setPartTimer: (afterMs) => runtime.setTimer('snapshotPart', afterMs),
 			appliedThrough: () => runtime.appliedThrough(),
+			members: () => runtime.members(),
 			neededAbove: () => Math.min(...runtime.linked().map((peer) => runtime.reachedBy(peer))),
 			isTransferring: () => this.#transfer.isUnderWay,
 			trimmed: (through) => runtime.trimmed(through),

@@ -13,8 +13,7 @@ import { SnapshotChecker, SnapshotError } from '../disk/snapshot-file.ts';
 import type { NodeId } from '../paxos/ballot.ts';
 import type { Message, Slot, SnapshotAsk, SnapshotPart } from '../paxos/message.ts';
 import type { ClientLimits } from '../store/client-limits.ts';
-import { StoreRestore } from '../store/restore.ts';
-import type { Store } from '../store/store.ts';
+import { Restore, type Restored } from './restore.ts';
 import type { SnapshotLimits, SnapshotLog, SnapshotWriter } from './snapshots.ts';
 
 export interface TransferOptions {
@@ -34,8 +33,8 @@ export interface TransferRuntime {
 	appliedThrough(): Slot;
 	/** A snapshot begins to come: none is to be written beside it. */
 	receiving(): void;
-	/** The snapshot is durable here, and `restored` is its state. */
-	received(through: Slot, restored: Store): void;
+	/** The snapshot is durable here, and `restored` is what is in it. */
+	received(through: Slot, restored: Restored): void;
 	/** @param detail the rest of a sentence that begins with the node */
 	report(what: 'sending' | 'receiving' | 'abandoned', through: Slot, detail: string): void;
 }
@@ -50,7 +49,7 @@ interface Incoming {
 	bytesOfAll: number;
 	writer: SnapshotWriter | null;
 	checker: SnapshotChecker | null;
-	restore: StoreRestore | null;
+	restore: Restore | null;
 	/** A part is being written. */
 	isStoring: boolean;
 	/** A part has come since the timer was set. */
@@ -176,7 +175,7 @@ export class Transfer {
 		incoming.bytesOfAll = bytesOfAll;
 		incoming.writer = this.#log.beginSnapshot({ swarm: this.#swarm, through });
 		incoming.checker = new SnapshotChecker({ swarm: this.#swarm, through });
-		incoming.restore = new StoreRestore(this.#clientLimits);
+		incoming.restore = new Restore(this.#clientLimits);
 		const detail = `takes over the snapshot of ${incoming.from} through slot ${through}, of ${bytesOfAll} bytes`;
 		this.#runtime.report('receiving', through, detail);
 	}
@@ -190,7 +189,7 @@ export class Transfer {
 	/** @throws MalformedError */
 	#take(incoming: Incoming, bytes: Uint8Array): void {
 		const parts = (incoming.checker as SnapshotChecker).add(bytes);
-		for (const part of parts) (incoming.restore as StoreRestore).add(part);
+		for (const part of parts) (incoming.restore as Restore).add(part);
 		incoming.offset += bytes.length;
 		incoming.isMoving = true;
 		incoming.isStoring = true;
@@ -211,7 +210,7 @@ export class Transfer {
 		incoming.isStoring = false;
 		if (incoming.offset < incoming.bytesOfAll) return this.#ask();
 		if (!incoming.checker?.note) throw new MalformedError('it ends too early');
-		const restored = (incoming.restore as StoreRestore).finish();
+		const restored = (incoming.restore as Restore).finish();
 		incoming.isStoring = true;
 		writer.finish((error) => {
 			if (this.#incoming !== incoming) return;

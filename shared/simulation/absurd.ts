@@ -81,7 +81,7 @@ function withAbsurdNumbers({ from, promised, ballot, chosenThrough }: Truth): Me
 	];
 	for (const slot of [SLOT_FAR, INTEGER_MAX, chosenThrough + 1_000_000]) {
 		messages.push(
-			{ kind: 'prepare', ballot: low, contest: slot },
+			{ kind: 'prepare', ballot: low, contest: slot, chosenThrough: slot },
 			{ kind: 'accept', ...leading, slot, value: NOOP },
 			{ kind: 'heartbeat', ballot: low, chosenThrough: slot, recoveredThrough: slot, round: 1, timeMs: INTEGER_MAX },
 			{ ...reply, leader: promised, recoveredThrough: slot, chosenThrough: slot },
@@ -102,7 +102,7 @@ function withAbsurdBallots({ from, to, promised, chosenThrough }: Truth): Messag
 	const last = (node: NodeId): Ballot => ({ ms: BALLOT_MS_MAX, ns: 999_999, node });
 	const leading = { ballot: last(from), chosenThrough, recoveredThrough: chosenThrough };
 	return [
-		{ kind: 'prepare', ballot: last(from), contest: 0 },
+		{ kind: 'prepare', ballot: last(from), contest: 0, chosenThrough },
 		{ kind: 'accept', ...leading, slot: chosenThrough + 1, value: NOOP },
 		{ kind: 'heartbeat', ...leading, round: 1, timeMs: 0 },
 		{ kind: 'nack', refused: 'prepare', ballot: last(to), promised: last(from), acceptance: null },

@@ -74,9 +74,10 @@ export class Clients {
 		}
 	}
 
-	/** The names of the clients, and of the nodes for requests, that are not served yet. */
+	/** The names of the clients, and of the nodes for requests, that are not served yet. A node that was removed serves none. */
 	get unserved(): readonly string[] {
-		return [...this.#unserved];
+		const away = this.#world.nodes.filter(({ isAway }) => isAway).map(({ id }) => id);
+		return [...this.#unserved].filter((name) => !away.includes(name));
 	}
 
 	/** @throws Violation where calls wait inside a client, though each was settled */

@@ -110,6 +110,13 @@ export const COUNTERS = [
 	'snapshotsTakenOver',
 	'startsFromASnapshot',
 	'logsTrimmed',
+	// Changes of members.
+	'changesAsked',
+	'changesRefused',
+	'changesUnknown',
+	'membersChanged',
+	'leadersRemoved',
+	'membersGone',
 	'clientsEvictedByStores',
 	'slotsContested',
 	'contestedSlotsKept',

@@ -91,7 +91,8 @@ export function mustHandOver(world: World): void {
 	const leading = () => world.nodes.filter(({ process }) => process?.agent.view().role === 'leader');
 	const leaders = leading();
 	if (leaders.length === 0) throw new Violation('Progress', 'no node leads at the end');
-	if (world.nodes.filter(({ process }) => process).length < 2) return;
+	const isVoter = ({ index }: SimulatedNode): boolean => (world.ledger.electorates.last.voters & (1 << index)) !== 0;
+	if (world.nodes.filter((node) => node.process && isVoter(node)).length < 2) return;
 	for (const { process } of leaders) process?.leave();
 	world.run(world.now + HANDOVER_MAX_MS * US_PER_MS);
 	if (leading().some((node) => !leaders.includes(node))) return;
@@ -100,6 +101,14 @@ export function mustHandOver(world: World): void {
 		'LeaversHandOver',
 		`${names} was told to stop, and no other node leads after ${HANDOVER_MAX_MS} ms`,
 	);
+}
+
+/** @throws Violation where a node runs on that was removed */
+export function mustHaveLeft({ nodes, ledger }: World): void {
+	for (const { id, index, process } of nodes) {
+		if (!process || !ledger.electorates.wasMember(index)) continue;
+		throw new Violation('RemovedLeave', `${id} is no member any more, and runs on`);
+	}
 }
 
 /** @throws Violation where something waits at the node, though everyone who asked has an answer */

@@ -8,6 +8,7 @@ import type { AgentConfig } from '../paxos/config.ts';
 import type { Envelope, Message } from '../paxos/message.ts';
 import type { AgentState } from '../paxos/view.ts';
 import { readMessage, writeMessage } from '../paxos/wire.ts';
+import { votersNamed } from './node.ts';
 import { canonical } from './snapshot.ts';
 
 export const IDS: readonly NodeId[] = ['n1', 'n2', 'n3'];
@@ -19,7 +20,7 @@ export const PROPOSAL = 1;
 export const NOW = { wallMs: 1, steadyMs: 0, stillMs: 0 };
 
 const SHARED: Omit<AgentConfig, 'id'> = {
-	members: IDS,
+	members: votersNamed(IDS),
 	openSlotsMax: 1,
 	slotsAheadMax: 4,
 	valueBytesMax: 1,

@@ -48,6 +48,12 @@ export type Fault = { readonly atMs: number } & (
 	/** The process ends in the middle of carrying out a step, after so many messages have left. */
 	| { readonly kind: 'crashWithin'; readonly node: number; readonly sends: number; readonly downMs: number }
 	| { readonly kind: 'crashAll'; readonly downMs: number }
+	/** The present leader is asked for a change of members. `which` picks the one that is meant. */
+	| {
+			readonly kind: 'changeMembers';
+			readonly what: 'add' | 'replace' | 'remove' | 'removeLeader';
+			readonly which: number;
+	  }
 	/** Two nodes crash at the same moment, and start again at the same moment. */
 	| { readonly kind: 'crashTwins'; readonly nodes: readonly [number, number]; readonly downMs: number }
 	/**
@@ -122,7 +128,7 @@ export type Fault = { readonly atMs: number } & (
 
 export type FaultKind = Fault['kind'];
 /** The others are planned for apart. */
-type DrawnKind = Exclude<FaultKind, 'hungDisk' | 'leave' | 'handOver'>;
+type DrawnKind = Exclude<FaultKind, 'hungDisk' | 'leave' | 'handOver' | 'changeMembers'>;
 
 export interface PlanTimes {
 	/** Faults begin after this time, when there is a leader. */

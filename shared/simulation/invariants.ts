@@ -4,7 +4,7 @@
  * their view, and changes nothing. What they say to each other is checked in `messages.ts` and `promises.ts`.
  */
 
-import { ballotToText, compareBallots, NO_BALLOT, sameBallot } from '../paxos/ballot.ts';
+import { type Ballot, ballotToText, compareBallots, NO_BALLOT, sameBallot } from '../paxos/ballot.ts';
 import type { Phase1 } from '../paxos/campaign.ts';
 import type { Decision, Effects } from '../paxos/effects.ts';
 import type { Event } from '../paxos/event.ts';
@@ -93,10 +93,14 @@ export class Invariants {
 		this.#count(event, effects, view);
 	}
 
+	/** A node campaigns. */
+	campaigned(ballot: Ballot, now: Instant): void {
+		this.#time.campaigned(ballot, now);
+	}
+
 	/** A message leaves the node for another one. */
 	sent(node: number, envelope: Envelope, now: Instant): void {
 		const { message } = envelope;
-		if (message.kind === 'prepare') this.#time.campaigned(message, now);
 		if (message.kind === 'accept') this.#time.proposed(message, now);
 		this.#messages.sent(node, this.#life(node), envelope, this.acknowledgedThrough);
 	}
@@ -183,7 +187,7 @@ export class Invariants {
 
 	/** A leader proposes only so far above chosenThrough, so that the next leader has no more than that to recover. */
 	#proposesInTheWindow(node: number, { send }: Effects, phase1: Phase1, view: AgentView): void {
-		const end = Math.max(view.chosenThrough, phase1.chosenThrough) + this.#openSlotsMax;
+		const end = view.chosenThrough + this.#openSlotsMax;
 		for (const { message } of send) {
 			if (message.kind !== 'accept' || message.slot <= end || message.slot === phase1.contest) continue;
 			throw new Violation('WindowIsBounded', `${this.#ids[node]} proposes in slot ${message.slot}, the last is ${end}`);
@@ -240,6 +244,7 @@ export class Invariants {
 			case 'fetching':
 			case 'givenUp':
 			case 'installed':
+			case 'members':
 			case 'clockSkew':
 			case 'ignored':
 				return;
@@ -247,7 +252,7 @@ export class Invariants {
 	}
 
 	#leads(node: number, phase1: Phase1, { chosenThrough }: AgentView): void {
-		this.#promises.counted(node, phase1);
+		this.#promises.counted(node, phase1, chosenThrough);
 		if (phase1.chosenThrough > chosenThrough) this.#counters.leadersBehind++;
 		if (phase1.chosenThrough > chosenThrough + FAR_BEHIND_SLOTS) this.#counters.leadersFarBehind++;
 	}

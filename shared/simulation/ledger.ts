@@ -9,10 +9,11 @@
  */
 import { type Ballot, ballotToText, compareBallots, NO_BALLOT, sameBallot } from '../paxos/ballot.ts';
 import type { Slot } from '../paxos/message.ts';
-import { countVotes, type Voters } from '../paxos/quorum.ts';
+import type { Voters } from '../paxos/quorum.ts';
 import type { DurableRecord } from '../paxos/record.ts';
-import type { Value } from '../paxos/value.ts';
+import { isMembersChange, type Value } from '../paxos/value.ts';
 import type { Counters } from './counters.ts';
+import { type Electorate, type Electorates, isQuorumFor } from './electorates.ts';
 import { endOf, type Kept, KeptRecords, type RecoveredLog } from './kept.ts';
 import { type ValueId, ValueIds } from './values.ts';
 
@@ -42,17 +43,19 @@ interface Chosen {
 export class Ledger {
 	/** Every slot up to here is chosen. */
 	chosenThrough: Slot = 0;
-	readonly #quorum: number;
+	readonly electorates: Electorates;
 	readonly #acceptors: KeptRecords[];
 	readonly #votes = new Map<Slot, Vote[]>();
 	readonly #chosen = new Map<Slot, Chosen>();
+	/** The slots that hold a change of members. */
+	readonly #changes = new Map<Slot, Value>();
 	readonly #values = new ValueIds();
 	readonly #counters: Counters;
 
-	constructor(nodes: number, counters: Counters) {
+	constructor(electorates: Electorates, counters: Counters) {
 		this.#counters = counters;
-		this.#quorum = Math.floor(nodes / 2) + 1;
-		this.#acceptors = Array.from({ length: nodes }, () => new KeptRecords());
+		this.electorates = electorates;
+		this.#acceptors = Array.from({ length: electorates.nodesCount }, () => new KeptRecords());
 	}
 
 	/** A record went into a node's log. */
@@ -168,9 +171,13 @@ export class Ledger {
 		);
 	}
 
-	/** @throws Violation unless a quorum has durably promised `ballot`, or a higher one since */
-	mustLead(node: number, ballot: Ballot): void {
-		if (countVotes(this.#promised(ballot, 0)) >= this.#quorum) return;
+	/**
+	 * @param chosenThrough how far the leader knows the slots to be chosen
+	 * @throws Violation unless a quorum of those that decide the next slots has durably promised `ballot`, or a higher one
+	 */
+	mustLead(node: number, ballot: Ballot, chosenThrough: Slot): void {
+		const promisers = this.#promised(ballot, 0);
+		if (this.electorates.above(chosenThrough).every((each) => isQuorumFor(each, promisers))) return;
 		throw new Violation(
 			'LeadersHaveAQuorum',
 			`node ${node} leads under ${ballotToText(ballot)}, not promised by a quorum`,
@@ -262,22 +269,47 @@ export class Ledger {
 		const vote = this.#voteAt(slot, ballot) ?? this.#newVote(ballot, slot, value);
 		onlyValue(vote, slot, value);
 		vote.voters |= 1 << node;
-		if (countVotes(vote.voters) >= this.#quorum) this.#choose(slot, vote);
+		if (isQuorumFor(this.electorates.of(slot), vote.voters)) this.#choose(slot, vote, record.value);
 	}
 
-	#choose(slot: Slot, { ballot, value }: Vote): void {
+	/** Whether it is a member of the last set that was chosen. */
+	isMember(node: number): boolean {
+		return (this.electorates.last.members & (1 << node)) !== 0;
+	}
+
+	/** @throws Violation where the node may not go: it is a member, or those that are do not know all it knows */
+	mustBeRemoved(node: number): void {
+		const { electorates, chosenThrough } = this;
+		const isMember = electorates.above(chosenThrough).some(({ members }) => (members & (1 << node)) !== 0);
+		if (isMember) throw new Violation('OnlyRemovedLeave', `node ${node} is a member and leaves`);
+		if (electorates.without(node, chosenThrough).some((each) => this.#isInformed(each))) return;
+		throw new Violation('LeaversAreNotNeeded', `node ${node} leaves, and too few know what it knows`);
+	}
+
+	#choose(slot: Slot, { ballot, value }: Vote, bytes: Value): void {
 		const before = this.#chosen.get(slot);
 		if (before) {
 			if (before.value === value) return;
 			throw new Violation('Agreement', `slot ${slot} has a second value chosen, at ${ballotToText(ballot)}`);
 		}
 		this.#chosen.set(slot, { value, ballot });
-		while (this.#chosen.has(this.chosenThrough + 1)) this.chosenThrough++;
+		if (isMembersChange(bytes)) this.#changes.set(slot, bytes);
+		while (this.#chosen.has(this.chosenThrough + 1)) this.#advance();
+	}
+
+	#advance(): void {
+		const slot = ++this.chosenThrough;
+		const change = this.#changes.get(slot);
+		if (!change) return;
+		if (this.electorates.chosen(slot, change)) this.#counters.membersChanged++;
 	}
 
 	/** VotesSafe: the first time that anything is proposed or accepted for `slot` at `ballot`. */
 	#newVote(ballot: Ballot, slot: Slot, value: ValueId): Vote {
-		if (countVotes(this.#promised(ballot, 0)) < this.#quorum) {
+		const electorate = this.#electorateOf(slot, ballot);
+		// A contested slot that is chosen may be accepted again by others than those that have decided it.
+		const isChosen = this.#chosen.get(slot)?.value === value;
+		if (!isChosen && !isQuorumFor(electorate, this.#promised(ballot, 0))) {
 			throw new Violation('VotesSafe', `no quorum has promised before ${describe(slot, ballot)}`);
 		}
 		let votes = this.#votes.get(slot);
@@ -291,13 +323,19 @@ export class Ledger {
 			else this.#counters.rivalValuesInOneSlot++;
 			if (earlier.value === value || compareBallots(earlier.ballot, ballot) > 0) continue;
 			const wontVote = this.#promised(earlier.ballot, 1) & ~earlier.voters;
-			if (countVotes(wontVote) >= this.#quorum) continue;
+			if (isQuorumFor(electorate, wontVote)) continue;
 			const rival = ballotToText(earlier.ballot);
 			throw new Violation('VotesSafe', `${describe(slot, ballot)}: another value may be chosen at ${rival}`);
 		}
 		const vote = { ballot, value, voters: 0 };
 		votes.push(vote);
 		return vote;
+	}
+
+	/** Nobody proposes for a slot before it is known who decides it. */
+	#electorateOf(slot: Slot, ballot: Ballot): Electorate {
+		if (slot <= this.chosenThrough + this.electorates.alpha) return this.electorates.of(slot);
+		throw new Violation('MembersAreKnown', `${describe(slot, ballot)}, though only ${this.chosenThrough} are chosen`);
 	}
 
 	/** Who has durably promised at least `ballot`; with `above` 1, only those that promised a higher one. */
@@ -307,6 +345,15 @@ export class Ledger {
 			if (Math.sign(compareBallots(this.#acceptor(node).promised, ballot)) >= above) voters |= 1 << node;
 		}
 		return voters;
+	}
+
+	/** Whether a quorum of those that decide the slots from some slot on durably knows all slots before. */
+	#isInformed(electorate: Electorate): boolean {
+		let informed = 0;
+		for (const [index, { chosenDurably }] of this.#acceptors.entries()) {
+			if (chosenDurably >= electorate.from - 1) informed |= 1 << index;
+		}
+		return isQuorumFor(electorate, informed);
 	}
 
 	#voteAt(slot: Slot, ballot: Ballot): Vote | undefined {

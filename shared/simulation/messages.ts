@@ -3,6 +3,7 @@
  * the sender believes, or against what the receiver has asked. It sees messages only, and changes nothing.
  */
 import { type Ballot, ballotToText, compareBallots, NO_BALLOT, type NodeId, sameBallot } from '../paxos/ballot.ts';
+import { SLOT_MAX } from '../paxos/bounds.ts';
 import type { Envelope, Leading, Message, Slot } from '../paxos/message.ts';
 import { type BallotId, BallotIds } from './ballots.ts';
 import type { Counters } from './counters.ts';
@@ -26,6 +27,8 @@ export class MessageRules {
 	readonly #ballots = new BallotIds();
 	/** Every ballot that a campaign was begun under. */
 	readonly #campaigned = new Set<BallotId>();
+	/** Every ballot that a node has led under. */
+	readonly #led = new Set<BallotId>();
 	/** By ballot: up to which slot earlier ballots may have chosen something, as its leader said first. */
 	readonly #recovered = new Map<BallotId, Slot>();
 	/** By ballot: the highest round that its leader has asked to confirm. */
@@ -84,7 +87,8 @@ export class MessageRules {
 			case 'handOver':
 				this.#counters.leadershipsHandedOver++;
 				this.#ballotIsOwn(node, message.ballot);
-				return this.#ledger.mustLead(node, message.ballot);
+				if (!this.#led.has(this.#ballots.of(message.ballot))) this.#lies(node, message, 'it does not lead');
+				return;
 			case 'poll':
 				if (!sameBallot(message.ballot, life.promised)) {
 					this.#lies(node, message, 'another ballot than it has promised');
@@ -151,9 +155,14 @@ export class MessageRules {
 		this.#ballotIsOwn(node, ballot);
 		this.#knows(node, life, message, chosenThrough);
 		const id = this.#ballots.of(ballot);
+		if (!this.#led.has(id)) {
+			this.#led.add(id);
+			this.#ledger.mustLead(node, ballot, chosenThrough);
+		}
+		// A new leader does not know it yet.
+		if (recoveredThrough === SLOT_MAX) return;
 		const before = this.#recovered.get(id);
 		if (before === undefined) {
-			this.#ledger.mustLead(node, ballot);
 			this.#ledger.mustBeRecovered(node, ballot, recoveredThrough);
 			this.#recovered.set(id, recoveredThrough);
 		} else if (before !== recoveredThrough) {

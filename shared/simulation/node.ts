@@ -7,6 +7,7 @@
 import { CorruptLogError } from '../disk/corrupt-log-error.ts';
 import { newLogFiles } from '../disk/manifest.ts';
 import type { NodeId } from '../paxos/ballot.ts';
+import type { Member } from '../paxos/change.ts';
 import type { AgentConfig } from '../paxos/config.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Message, Slot } from '../paxos/message.ts';
@@ -24,6 +25,11 @@ import type { Instant } from './schedule.ts';
 
 /** Of 1: a crash of the machine, not of the process alone. */
 const LOSES_POWER = 0.7;
+
+/** Members of that name, all of them voters. */
+export function votersNamed(ids: readonly NodeId[]): Member[] {
+	return ids.map((id) => ({ id, url: `http://${id}`, isVoter: true, replaces: null }));
+}
 
 /** What a node needs of its world. */
 export interface Surroundings {
@@ -51,6 +57,8 @@ export interface Surroundings {
 	rememberedBy(peer: NodeId, node: SimulatedNode): number;
 	told(node: SimulatedNode, fact: AgentFact): void;
 	applied(node: SimulatedNode, through: Slot, revision: number): void;
+	/** The node is no member any more, and is about to end for good. */
+	removed(node: SimulatedNode): void;
 	/** The process has ended by itself. */
 	ended(node: SimulatedNode): void;
 }
@@ -90,6 +98,10 @@ export class SimulatedNode {
 	putBack: PutBack | undefined;
 	/** It refuses to start, until its files are put back. */
 	refuses = false;
+	/** It may come in, and was never asked to. */
+	isSpare = false;
+	/** It was never asked to come in, or it was a member and is none any more: no process of it runs. */
+	isAway = false;
 	/** From now, so many messages leave; then the process ends. */
 	sendsLeft = Number.POSITIVE_INFINITY;
 	readonly random: Random;
@@ -115,7 +127,7 @@ export class SimulatedNode {
 	}
 
 	start(): void {
-		if (this.process || this.refuses) return;
+		if (this.process || this.refuses || this.isAway) return;
 		this.epoch++;
 		try {
 			this.process = new Process(this, this.#world);

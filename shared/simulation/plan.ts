@@ -4,6 +4,7 @@
  */
 
 import { type Bounds, drawBounds } from './bounds.ts';
+import { drawChanges, SPARES_MAX } from './changes.ts';
 import type { ClockTaste } from './clock.ts';
 import { drawFaults, type Fault, PLAN, type Regime } from './faults.ts';
 import { drawHandOvers } from './handing-over.ts';
@@ -18,6 +19,8 @@ import { drawSockets, type SocketTaste } from './socket-taste.ts';
 export interface Plan {
 	readonly seed: number;
 	readonly nodes: number;
+	/** The nodes that may come in later; none in older plans. */
+	readonly spares?: number;
 	readonly regime: Regime;
 	/** The partial partition, in the regime `partial`. */
 	readonly scenario?: Scenario;
@@ -56,10 +59,12 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 	const nodes = nodesWanted ?? drawNodes(seed);
 	if (random.chance(PARTIAL)) return drawScenario(seed, random.pick(SCENARIOS), nodes);
 	const regime = random.chance(UNBOUNDED) ? 'unbounded' : 'survivable';
+	const changes = drawChanges(new Random(seed, 0x6d656d62));
 	const untilMs = regime === 'survivable' ? PLAN.healMs + LOAD_AFTER_MS : PLAN.endMs;
 	return {
 		seed,
 		nodes,
+		spares: changes.length > 0 ? SPARES_MAX : 0,
 		regime,
 		links: drawLinks(random),
 		clocks: { spreadMs: random.pick([0, 1, 2_000]), resolutionUs: random.pick([1, 1, 1_000, 16_000, 1_000_000]) },
@@ -70,15 +75,21 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 		messageBytesMax: random.pick([64, 512, 64 * 1024]),
 		watched: random.chance(0.125),
 		faults: [
-			...drawFaults(random, nodes, regime),
+			...drawFaults(random, nodes, regime).map((fault) => (changes.length > 0 ? mended(fault) : fault)),
 			...drawLeaves(new Random(seed, 0x6c656176), nodes),
 			...drawHandOvers(new Random(seed, 0x68616e64), nodes),
+			...changes,
 		],
 		operations: [
 			...drawOperations(random, nodes, LOAD, untilMs),
 			...(regime === 'survivable' && random.chance(0.5) ? drawDuel(random, nodes) : []),
 		],
 	};
+}
+
+/** Where voters are removed, those that are left may all be needed: what was lost for good comes back in the end. */
+function mended(fault: Fault): Fault {
+	return 'isForGood' in fault ? { ...fault, isForGood: false } : fault;
 }
 
 /** After everything has healed, every node wants both phases from itself, or even the same slot, at the same moment. */

@@ -9,8 +9,8 @@ import type { LogEntry } from '../paxos/log.ts';
 import type { Message, Slot } from '../paxos/message.ts';
 import { FRAMES_BEHIND_MAX, PutBackError } from '../replica/memory.ts';
 import { Replica } from '../replica/replica.ts';
+import { Restore, type Restored } from '../replica/restore.ts';
 import type { ReplicaFact, ReplicaRuntime, ReplicaTimer } from '../replica/runtime.ts';
-import { StoreRestore } from '../store/restore.ts';
 import { REQUEST_MS, replicaLimits } from './bounds.ts';
 import { Violation } from './ledger.ts';
 import { NodeMesh } from './mesh.ts';
@@ -85,14 +85,15 @@ export class Process implements ReplicaRuntime {
 		const isTrimmed = recovered.manifest.first > 1;
 		if (!node.putBack) ledger.recovered(node.index, records, { isTrimmed, snapshotThrough: through });
 		this.#log = log;
-		this.agent = new PaxosAgent(node.config, records, through);
+		const restored = snapshot && this.#restored(snapshot);
+		this.agent = new PaxosAgent(node.config, records, through, restored?.members);
 		this.agent.watched = world.watched;
 		invariants.started(node.index, node.putBack ? null : this.agent.view());
 		this.#store = new WatchedStore(node.index, world);
-		if (snapshot) this.#startFrom(snapshot);
+		if (restored) this.#startFrom(restored, through);
 		this.replica = new Replica({
 			id: node.id,
-			members: node.config.members.map((id) => ({ id, url: `http://${id}` })),
+			addresses: [],
 			agent: node.putBack
 				? new PutBackAgent(this.agent, () => this.#worksAsPutBack())
 				: new WatchedAgent(node.index, this.agent, invariants),
@@ -225,17 +226,26 @@ export class Process implements ReplicaRuntime {
 		this.#world.applied(this.node, through, revision);
 	}
 
+	removed(): void {
+		this.#world.removed(this.node);
+		this.#fail();
+	}
+
 	malformed(from: string, why: string): void {
 		throw new Violation('ClientsAreWellFormed', `${this.node.id} is sent by ${from}: ${why}`);
 	}
 
-	#startFrom(snapshot: SnapshotNote): void {
-		const restore = new StoreRestore(this.#world.bounds.store);
+	#restored(snapshot: SnapshotNote): Restored {
+		const restore = new Restore(this.#world.bounds.store);
 		for (const { payloads } of readSnapshot(this.node.disk, snapshot, SWARM)) {
 			for (const payload of payloads) restore.add(payload);
 		}
-		this.#store.become(restore.finish());
-		this.#store.holds(snapshot.through);
+		return restore.finish();
+	}
+
+	#startFrom({ store }: Restored, through: Slot): void {
+		this.#store.become(store);
+		this.#store.holds(through);
 		this.#world.counters.startsFromASnapshot++;
 	}
 
@@ -280,9 +290,9 @@ export class Process implements ReplicaRuntime {
 
 	/** It begins to work on an older copy of its files. That may be only where no node that it reaches knows better. */
 	#worksAsPutBack(): void {
-		const { id, config } = this.node;
+		const { id } = this.node;
 		const linked = this.mesh.linked();
-		if (!this.#hasWaited && linked.length < config.members.length - 1) {
+		if (!this.#hasWaited && linked.length < this.agent.members.ids.length - 1) {
 			throw new Violation('PutBackIsNoticed', `${id} works on an older copy before its peers could tell it`);
 		}
 		if (linked.some((peer) => this.isBehind(this.#world.rememberedBy(peer, this.node)))) {

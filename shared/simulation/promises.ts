@@ -7,6 +7,7 @@ import type { Phase1 } from '../paxos/campaign.ts';
 import type { Effects } from '../paxos/effects.ts';
 import type { Acceptance, Promised, Slot } from '../paxos/message.ts';
 import type { Counters } from './counters.ts';
+import { isQuorumFor } from './electorates.ts';
 import { type Ledger, Violation } from './ledger.ts';
 
 /** The report of an acceptor in one step. */
@@ -47,9 +48,15 @@ export class PromiseRules {
 		}
 	}
 
-	/** A quorum's promises have made their proposer the leader. */
-	counted(node: number, { ballot, promises }: Phase1): void {
-		if (2 * promises.length <= this.#ids.length) {
+	/**
+	 * A quorum's promises have made their proposer the leader.
+	 *
+	 * @param knownThrough how far it knows the slots to be chosen, and with them the members
+	 */
+	counted(node: number, { ballot, promises }: Phase1, knownThrough: Slot): void {
+		let promisers = 0;
+		for (const { from } of promises) promisers |= 1 << this.#ids.indexOf(from);
+		if (!this.#ledger.electorates.above(knownThrough).every((each) => isQuorumFor(each, promisers))) {
 			const what = `${ballotToText(ballot)} with ${promises.length} promises that are whole`;
 			throw new Violation('LeadersHaveAQuorum', `${this.#ids[node]} leads under ${what}`);
 		}

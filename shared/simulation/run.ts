@@ -7,7 +7,7 @@ import { replicaLimits, USUAL_BOUNDS } from './bounds.ts';
 import { CALL_MS_MAX, Clients } from './clients.ts';
 import { USUAL_CLOCKS } from './clock.ts';
 import type { Counters } from './counters.ts';
-import { mustBound, mustHandOver, mustHaveNothingLeft, mustServe, PatientReaders } from './ending.ts';
+import { mustBound, mustHandOver, mustHaveLeft, mustHaveNothingLeft, mustServe, PatientReaders } from './ending.ts';
 import { PLAN } from './faults.ts';
 import { Violation } from './ledger.ts';
 import { checkHistory } from './linearizability.ts';
@@ -66,6 +66,7 @@ export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 	const world = new World({
 		seed,
 		nodes,
+		spares: plan.spares ?? 0,
 		links,
 		config,
 		watched,
@@ -111,7 +112,7 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 	world.run(PLAN.healMs * US_PER_MS);
 	trouble.heal();
 	const before = { campaigns: world.counters.campaigns, chosen: world.ledger.chosenThrough };
-	const alive = world.nodes.filter((node) => node.process);
+	const alive = world.nodes.filter((node) => node.process && world.ledger.isMember(node.index));
 	const progressMs = Math.max(PROGRESS_MAX_MS, SETTLE_MS + learningMs(world, alive, plan));
 	const silent = new Set<SimulatedNode>();
 	world.run((PLAN.healMs + SETTLE_MS) * US_PER_MS);
@@ -120,7 +121,7 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 		node.process?.replica.whenConfirmed(PROGRESS_MAX_MS, (confirmed) => confirmed && silent.delete(node));
 	}
 	world.run((PLAN.healMs + progressMs) * US_PER_MS);
-	const [first] = silent;
+	const first = [...silent].find(({ isAway }) => !isAway);
 	if (first) throw new Violation('Progress', `${first.id} answers nothing ${progressMs} ms after all faults ended`);
 	const places = alive.map(({ index }) => replicaLimits(world.bounds, index).connectionsMax);
 	if (places.reduce((sum, each) => sum + each, 0) >= LOAD.clients) clients.askUntilServed(alive);
@@ -134,7 +135,8 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 	const { chosenThrough } = world.ledger;
 	const campaigns = world.counters.campaigns - before.campaigns;
 	mustBound(campaigns, chosenThrough - before.chosen + alive.length);
-	for (const node of alive) {
+	mustHaveLeft(world);
+	for (const node of alive.filter(({ isAway }) => !isAway)) {
 		if (world.ledger.waitingCount(node.index) > 0) {
 			throw new Violation('Progress', `${node.id} has still not flushed what it wrote`);
 		}

@@ -2,9 +2,9 @@
  * The time of the state machine is real: what a leader writes into its values has passed since the one before, and what
  * the slots add up to has passed in the world.
  */
-import { ballotToText } from '../paxos/ballot.ts';
+import { type Ballot, ballotToText } from '../paxos/ballot.ts';
 import { ELAPSED_MS_MAX } from '../paxos/bounds.ts';
-import type { Accept, Prepare, Slot } from '../paxos/message.ts';
+import type { Accept, Slot } from '../paxos/message.ts';
 import { elapsedMsOf, type Value } from '../paxos/value.ts';
 import { type BallotId, BallotIds } from './ballots.ts';
 import { STEADY_ERROR_MAX } from './clock.ts';
@@ -28,7 +28,7 @@ export class TimeRules {
 	readonly #appliedMs: number[] = [];
 
 	/** A node campaigns. Its time begins here, because the first accept that leaves may not be the first that it made. */
-	campaigned({ ballot }: Prepare, now: Instant): void {
+	campaigned(ballot: Ballot, now: Instant): void {
 		const id = this.#ballots.of(ballot);
 		if (!this.#measured.has(id)) this.#measured.set(id, { since: now, through: 0, sumMs: 0 });
 	}

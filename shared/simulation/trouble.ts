@@ -3,6 +3,7 @@
  * (`faults.ts`). A fault of the leader finds out which node leads when it begins.
  */
 import { sendAbsurd } from './absurd.ts';
+import { changeMembers } from './changes.ts';
 import type { Clock } from './clock.ts';
 import { allBut, type Cut } from './cuts.ts';
 import { causeDiskFault, endPutBack } from './disk-trouble.ts';
@@ -126,6 +127,8 @@ export class Trouble {
 					});
 				};
 				return;
+			case 'changeMembers':
+				return changeMembers(fault, this.#world);
 			case 'leave': {
 				const node = (fault.isLeader ? this.#leader() : undefined) ?? this.#world.node(fault.node);
 				return leave(fault, node, this.#world);

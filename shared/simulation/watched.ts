@@ -5,6 +5,7 @@ import type { SnapshotNote, SnapshotSubject } from '../disk/snapshot-file.ts';
 import type { PaxosAgent } from '../paxos/agent.ts';
 import type { Effects } from '../paxos/effects.ts';
 import type { Event, Moment } from '../paxos/event.ts';
+import type { Members } from '../paxos/members.ts';
 import type { Slot } from '../paxos/message.ts';
 import { Outbox } from '../paxos/outbox.ts';
 import type { DurableRecord } from '../paxos/record.ts';
@@ -26,6 +27,10 @@ export class WatchedAgent implements ReplicaAgent {
 		this.#node = node;
 		this.#agent = agent;
 		this.#invariants = invariants;
+	}
+
+	get members(): Members {
+		return this.#agent.members;
 	}
 
 	view(): AgentView {
@@ -51,6 +56,10 @@ export class PutBackAgent implements ReplicaAgent {
 	constructor(agent: PaxosAgent, end: () => void) {
 		this.#agent = agent;
 		this.#end = end;
+	}
+
+	get members(): Members {
+		return this.#agent.members;
 	}
 
 	view(): AgentView {

@@ -17,11 +17,12 @@ import { Carrier } from './carrier.ts';
 import type { ClockTaste } from './clock.ts';
 import { type Counters, noCounts } from './counters.ts';
 import { endPutBack } from './disk-trouble.ts';
+import { Electorates } from './electorates.ts';
 import { Invariants, mixed } from './invariants.ts';
 import { Ledger, Violation } from './ledger.ts';
 import { Links } from './links.ts';
 import { type LinkQuality, Network } from './network.ts';
-import { type Errand, SimulatedNode, type Surroundings } from './node.ts';
+import { type Errand, SimulatedNode, type Surroundings, votersNamed } from './node.ts';
 import { Random } from './random.ts';
 import { type Instant, Schedule, US_PER_MS } from './schedule.ts';
 import type { SocketTaste } from './socket-taste.ts';
@@ -41,7 +42,10 @@ export interface Onlooker {
 
 export interface WorldOptions {
 	readonly seed: number;
+	/** The members that the swarm begins with. */
 	readonly nodes: number;
+	/** The nodes that may come in later. */
+	readonly spares?: number;
 	readonly links: LinkQuality;
 	readonly clocks: ClockTaste;
 	readonly sockets: SocketTaste;
@@ -88,6 +92,7 @@ const CODES = [
 	'recall',
 	'stillness',
 	'digest',
+	'members',
 	'snapshot',
 	'snapshotPart',
 	'transfer',
@@ -134,18 +139,23 @@ export class World implements Surroundings {
 	readonly #carrier: Carrier;
 
 	constructor(options: WorldOptions) {
-		const { seed, nodes, links, config } = options;
+		const { seed, nodes, spares = 0, links, config } = options;
 		this.watched = options.watched;
 		this.canary = options.canary;
 		this.clocks = options.clocks;
 		this.bounds = options.bounds;
 		this.onlooker = options.onlooker;
 		this.#random = new Random(seed, 0x776f726c);
-		this.network = new Network(seed, nodes, links);
-		const members = Array.from({ length: nodes }, (_, index) => `n${index + 1}`);
-		this.ledger = new Ledger(nodes, this.counters);
-		this.invariants = new Invariants(this.ledger, members, this.counters, config.openSlotsMax);
-		this.nodes = members.map((id, index) => new SimulatedNode(index, { id, members, ...config }, seed, this));
+		this.network = new Network(seed, nodes + spares, links);
+		const ids = Array.from({ length: nodes + spares }, (_, index) => `n${index + 1}`);
+		const members = votersNamed(ids.slice(0, nodes));
+		this.ledger = new Ledger(new Electorates(ids, nodes, config.openSlotsMax), this.counters);
+		this.invariants = new Invariants(this.ledger, ids, this.counters, config.openSlotsMax);
+		this.nodes = ids.map((id, index) => new SimulatedNode(index, { id, members, ...config }, seed, this));
+		for (const spare of this.nodes.slice(nodes)) {
+			spare.isSpare = true;
+			spare.isAway = true;
+		}
 		this.#nodeOf = new Map(this.nodes.map((node) => [node.id, node]));
 		this.#carrier = new Carrier(this, new Random(seed, 0x6672616d), options.frames ?? 0);
 		this.links = new Links(this, this.network, new Random(seed, 0x6c696e6b), this.nodes);
@@ -233,6 +243,7 @@ export class World implements Surroundings {
 	}
 
 	told(node: SimulatedNode, fact: AgentFact): void {
+		if (fact.kind === 'campaign') this.invariants.campaigned(fact.ballot, this.now);
 		if (fact.kind === 'campaign' && node.clock.wallTime(this.now).ms < fact.ballot.ms) {
 			this.counters.ballotsFormedAgainstTheClock++;
 		}
@@ -247,6 +258,12 @@ export class World implements Surroundings {
 
 	applied(node: SimulatedNode, through: number, revision: number): void {
 		this.onlooker?.applied(this.now, node, through, revision);
+	}
+
+	removed(node: SimulatedNode): void {
+		this.ledger.mustBeRemoved(node.index);
+		this.counters.membersGone++;
+		node.isAway = true;
 	}
 
 	/** A process has stopped by itself, in the middle of a step or because its disk failed. */
@@ -266,7 +283,7 @@ export class World implements Surroundings {
 	// Nodes come and go
 
 	startNode(node: SimulatedNode): void {
-		if (node.process || node.refuses) return;
+		if (node.process || node.refuses || node.isAway) return;
 		node.start();
 		if (this.onlooker) this.note(node.id, node.process ? `starts (life ${node.epoch})` : 'refuses to start');
 		this.links.dialAll(node);

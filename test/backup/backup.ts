@@ -2,6 +2,9 @@
 import { type BackupLabel, encodeLabel } from '../../server/backup/file.ts';
 import { Writer } from '../../shared/bytes/bytes.ts';
 import { SnapshotEncoder } from '../../shared/disk/snapshot-file.ts';
+import { firstMembers } from '../../shared/paxos/members.ts';
+import { membersPart } from '../../shared/replica/restore.ts';
+import { votersNamed } from '../../shared/simulation/node.ts';
 import { storeOf } from '../replica/stores.ts';
 
 export const SWARM = 'swarm id';
@@ -21,6 +24,7 @@ export function backupOf(keys: number, { through = keys + 1, partBytes = 100 } =
 	const encoder = new SnapshotEncoder({ swarm: SWARM, through });
 	const part = new Writer(partBytes);
 	const chunks: Uint8Array[] = [];
+	chunks.push(encoder.payload(membersPart(firstMembers(votersNamed(['n1', 'n2', 'n3'])))));
 	while (cut.write(part, partBytes)) chunks.push(encoder.payload(part.take()));
 	cut.close();
 	const { bytes, note } = encoder.end();

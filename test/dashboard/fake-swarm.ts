@@ -245,7 +245,7 @@ export class FakeSwarm {
 
 	/** Asks one acceptor. @returns the promise that halted the campaign; '' for none */
 	#prepare(node: FakeNode, acceptor: FakeNode, ballot: BallotText, contest: Slot): BallotText {
-		const message: JsonMessage = { kind: 'prepare', ballot, contest };
+		const message: JsonMessage = { kind: 'prepare', ballot, contest, chosenThrough: 0 };
 		this.#receive(acceptor, node, this.#send(node, acceptor, message), message);
 		const promised = acceptor.promised;
 		if (promised > ballot) {

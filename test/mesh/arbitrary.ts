@@ -23,7 +23,7 @@ const refused = fc.constantFrom<Nack['refused']>('prepare', 'accept', 'heartbeat
 
 /** A generator for every kind. The compiler refuses a missing one. */
 export const ANY_MESSAGE_OF: { readonly [Kind in MessageKind]: fc.Arbitrary<Extract<Message, { kind: Kind }>> } = {
-	prepare: plainRecord({ kind: kind('prepare'), ballot, contest: through }),
+	prepare: plainRecord({ kind: kind('prepare'), ballot, contest: through, chosenThrough: through }),
 	promise: fc.integer({ min: 1, max: PROMISE_PARTS_MAX }).chain((parts) =>
 		plainRecord({
 			kind: kind('promise'),

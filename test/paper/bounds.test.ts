@@ -25,7 +25,7 @@ const large = batchValue(new Uint8Array(SLOT_VALUE_BYTES_MAX));
 const reported = (slot: number) => ({ slot, ballot, value });
 
 const MALFORMED: Record<string, Message> = {
-	'a contest of a slot that cannot be': { kind: 'prepare', ballot, contest: FAR },
+	'a contest of a slot that cannot be': { kind: 'prepare', ballot, contest: FAR, chosenThrough: 0 },
 	'a promise of too many parts': { ...promise, parts: PROMISE_PARTS_MAX + 1 },
 	'a promise of 2^53 - 1 parts': { ...promise, parts: Number.MAX_SAFE_INTEGER },
 	'a part behind the last': { ...promise, part: 3, parts: 3 },

@@ -44,7 +44,7 @@ function everyLogIsReadable(lab: Lab): void {
 describe('a peer that sends the highest well-formed ballot', () => {
 	const leading = { chosenThrough: 0, recoveredThrough: 0 };
 	const messages: Record<string, Message> = {
-		'in a prepare': { kind: 'prepare', ballot: highest('n3'), contest: 0 },
+		'in a prepare': { kind: 'prepare', ballot: highest('n3'), contest: 0, chosenThrough: 0 },
 		'in an accept': { kind: 'accept', ballot: highest('n3'), slot: 1, value: bytes('red'), ...leading },
 		'in a heartbeat': { kind: 'heartbeat', ballot: highest('n3'), round: 1, timeMs: NOW, ...leading },
 		'in a nack': {
@@ -95,7 +95,7 @@ describe('a peer that sends the highest well-formed ballot', () => {
 
 	it('is refused with a fact, once', () => {
 		const lab = threeNodes();
-		const message = { kind: 'prepare', ballot: highest('n3'), contest: 0 } as const;
+		const message = { kind: 'prepare', ballot: highest('n3'), contest: 0, chosenThrough: 0 } as const;
 		for (let i = 0; i < 3; i++) lab.step('n1', { kind: 'receive', from: 'n3', message });
 		expect(lab.facts('n1', 'ignored')).toMatchObject(
 			[{ from: 'n3', message: 'prepare', why: /90 years ahead/ }].map(({ why, ...rest }) => ({
@@ -109,7 +109,11 @@ describe('a peer that sends the highest well-formed ballot', () => {
 		const lab = threeNodes();
 		for (let years = 1; years < 80; years++) {
 			const ballot = { ms: NOW + years * YEAR_MS, ns: 0, node: 'n3' };
-			lab.step('n1', { kind: 'receive', from: 'n3', message: { kind: 'prepare', ballot, contest: 0 } });
+			lab.step('n1', {
+				kind: 'receive',
+				from: 'n3',
+				message: { kind: 'prepare', ballot, contest: 0, chosenThrough: 0 },
+			});
 		}
 		expect(lab.agent('n1').view().promised.ms).toBeLessThanOrEqual(NOW + BALLOT_AHEAD_MAX_MS);
 	});

@@ -2,15 +2,27 @@
  * Agents whose messages, flushes and timers happen only when the test makes them happen. It is for tests of single
  * rules; the simulator tests random schedules.
  */
+
+import { membersText } from '../../shared/fact.ts';
 import { PaxosAgent } from '../../shared/paxos/agent.ts';
 import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
 import type { Decision, Effects, Outcome } from '../../shared/paxos/effects.ts';
 import type { Event, Timer } from '../../shared/paxos/event.ts';
 import type { AgentFact } from '../../shared/paxos/fact.ts';
+import { firstMembers, type MembersState } from '../../shared/paxos/members.ts';
 import type { Envelope, Message, MessageKind } from '../../shared/paxos/message.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
-import { batchValue, commandsOf, elapsedMsOf, isNoop, type Value } from '../../shared/paxos/value.ts';
+import {
+	batchValue,
+	changeOf,
+	commandsOf,
+	elapsedMsOf,
+	isMembersChange,
+	isNoop,
+	type Value,
+} from '../../shared/paxos/value.ts';
+import { votersNamed } from '../../shared/simulation/node.ts';
 
 export interface InFlight {
 	readonly from: NodeId;
@@ -54,10 +66,11 @@ export class Lab {
 	#proposalNext = 1;
 	#epochNext = 1;
 
-	constructor(size: number, config: Partial<AgentConfig> = {}) {
+	/** @param spares nodes that are no members at first */
+	constructor(size: number, config: Partial<AgentConfig> = {}, spares: readonly NodeId[] = []) {
 		this.members = Array.from({ length: size }, (_, index) => `n${index + 1}`);
 		this.#config = config;
-		for (const id of this.members) this.#boot(id, []);
+		for (const id of [...this.members, ...spares]) this.#boot(id, []);
 	}
 
 	/** From now on the node's wall clock shows this. */
@@ -73,6 +86,11 @@ export class Lab {
 	/** So much time passes, by everybody's monotonic clock. */
 	pass(ms: number): void {
 		this.#steadyMs += ms;
+	}
+
+	/** The members that all nodes begin with. */
+	get firstMembers(): MembersState {
+		return firstMembers(votersNamed(this.members));
 	}
 
 	// The events of a node
@@ -205,7 +223,7 @@ export class Lab {
 	configOf(id: NodeId): AgentConfig {
 		return {
 			id,
-			members: this.members,
+			members: votersNamed(this.members),
 			openSlotsMax: 4,
 			slotsAheadMax: 16,
 			valueBytesMax: 1000,
@@ -244,6 +262,7 @@ export function bytes(text: string): Value {
 }
 
 export function text(value: Value): string {
+	if (isMembersChange(value)) return `members ${membersText(changeOf(value).members)}`;
 	return isNoop(value) ? 'no-op' : new TextDecoder().decode(commandsOf(value));
 }
 

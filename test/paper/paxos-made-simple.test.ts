@@ -4,7 +4,8 @@ import { NO_BALLOT } from '../../shared/paxos/ballot.ts';
 import { among, bytes, Lab, ofKind } from './lab.ts';
 
 const ballot = (ms: number, node: string) => ({ ms, ns: 0, node });
-const prepare = (ms: number, node: string) => ({ kind: 'prepare', ballot: ballot(ms, node), contest: 0 }) as const;
+const prepare = (ms: number, node: string) =>
+	({ kind: 'prepare', ballot: ballot(ms, node), contest: 0, chosenThrough: 0 }) as const;
 const accept = (ms: number, node: string, slot: number, value: string) =>
 	({
 		kind: 'accept',

@@ -82,7 +82,7 @@ function trimmedLab(slots: number, trimmed: number): Lab {
 	lab.drop();
 	for (const id of ['n1', 'n2']) {
 		lab.applied(id, id === 'n1' ? proposed : []);
-		lab.step(id, { kind: 'snapshot', through: trimmed });
+		lab.step(id, { kind: 'snapshot', through: trimmed, members: lab.firstMembers });
 	}
 	return lab;
 }
@@ -100,7 +100,7 @@ describe('a node that has a snapshot of its own', () => {
 		lab.propose('n1', 'open');
 		lab.deliver(ofKind('accept'));
 		lab.drop();
-		lab.step('n2', { kind: 'snapshot', through: 3 });
+		lab.step('n2', { kind: 'snapshot', through: 3, members: lab.firstMembers });
 		lab.propose('n3', 'mine', 'self');
 		lab.campaign('n3', 20);
 		lab.deliver(({ to, from }) => to === 'n2' && from === 'n3');
@@ -110,7 +110,7 @@ describe('a node that has a snapshot of its own', () => {
 
 	it('goes on above it, and no older snapshot takes it back', () => {
 		const lab = trimmedLab(6, 4);
-		lab.step('n1', { kind: 'snapshot', through: 2 });
+		lab.step('n1', { kind: 'snapshot', through: 2, members: lab.firstMembers });
 		lab.propose('n1', 'v7');
 		lab.deliver();
 		expect(lab.agent('n1').view()).toMatchObject({ trimmedThrough: 4, chosenThrough: 7 });
@@ -152,7 +152,7 @@ describe('a node that lacks slots which are kept nowhere', () => {
 
 	it('learns what comes behind the snapshot once its state machine has taken it over', () => {
 		const lab = trimmedLab(6, 4);
-		lab.step('n3', { kind: 'snapshot', through: 5 });
+		lab.step('n3', { kind: 'snapshot', through: 5, members: lab.firstMembers });
 		expect(lab.agent('n3').view()).toMatchObject({ trimmedThrough: 5, chosenThrough: 5, appliedThrough: 5 });
 		lab.timer('n1', 'heartbeat');
 		lab.deliver();
@@ -162,7 +162,7 @@ describe('a node that lacks slots which are kept nowhere', () => {
 
 	it('is not moved back by slots that were applied before', () => {
 		const lab = trimmedLab(6, 4);
-		lab.step('n3', { kind: 'snapshot', through: 5 });
+		lab.step('n3', { kind: 'snapshot', through: 5, members: lab.firstMembers });
 		lab.step('n3', { kind: 'applied', through: 1, settled: [] });
 		expect(lab.agent('n3').view().appliedThrough).toBe(5);
 	});
@@ -188,7 +188,7 @@ describe('a node that lacks slots which are kept nowhere', () => {
 		lab.campaign('n3', 20);
 		lab.deliver(({ message }) => message.kind === 'prepare' || message.kind === 'promise');
 		lab.drop(ofKind('fetch'));
-		lab.step('n3', { kind: 'snapshot', through: 6 });
+		lab.step('n3', { kind: 'snapshot', through: 6, members: lab.firstMembers });
 		lab.deliver();
 		expect(lab.agent('n3').view()).toMatchObject({ role: 'leader', chosenThrough: 7 });
 		expect(lab.chosen('n1').at(-1)).toBe('mine');
@@ -201,7 +201,7 @@ describe('a contested slot that acceptors keep no more', () => {
 		const loser = lab.propose('n2', 'rival', 'self', 5);
 		lab.campaign('n2', 20);
 		lab.deliver(({ message }) => message.kind === 'prepare' || message.kind === 'promise');
-		lab.step('n1', { kind: 'snapshot', through: 6 });
+		lab.step('n1', { kind: 'snapshot', through: 6, members: lab.firstMembers });
 		lab.deliver(among('n1', 'n2'));
 		expect(lab.outcomes('n2', 'kept')).toMatchObject([{ proposal: loser, slot: 5, value: bytes('v5') }]);
 		expect(lab.agent('n2').view().openSlotsCount).toBe(0);
@@ -213,7 +213,7 @@ describe('a contested slot that acceptors keep no more', () => {
 		lab.campaign('n2', 20);
 		lab.deliver(({ message }) => message.kind === 'prepare' || message.kind === 'promise');
 		lab.drop();
-		lab.step('n2', { kind: 'snapshot', through: 6 });
+		lab.step('n2', { kind: 'snapshot', through: 6, members: lab.firstMembers });
 		expect(lab.outcomes('n2', 'kept')).toMatchObject([{ proposal: loser, slot: 5, value: bytes('v5') }]);
 		expect(lab.agent('n2').view().openSlotsCount).toBe(0);
 	});

@@ -23,7 +23,7 @@ it.each([
 		submissions,
 		barriers: { wait: () => undefined },
 		node: 'n1',
-		members: [],
+		members: () => [],
 		requestMs: 100,
 		limits: REPLICA_LIMITS,
 		leader: () => 'n1',

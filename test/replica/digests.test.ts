@@ -77,7 +77,8 @@ function digestsOf(quorum: number, applied = 0) {
 	const history = new DigestHistory();
 	for (let slot = 1; slot <= applied; slot++) history.note(slot, slot);
 	const did: string[] = [];
-	const digests = new Digests(history, quorum, {
+	const digests = new Digests('n1', history, {
+		isQuorum: (nodes) => nodes.size >= quorum,
 		setTimer: (afterMs) => did.push(`timer ${afterMs}`),
 		tellAll: ({ slot, digest }) => did.push(`tells ${digest} after ${slot}`),
 		report: (what, detail) => did.push(`${what}: ${detail}`),

@@ -2,8 +2,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { NoRoomError } from '../../shared/disk/disk.ts';
 import { SnapshotChecker } from '../../shared/disk/snapshot-file.ts';
+import { firstMembers } from '../../shared/paxos/members.ts';
+import { Restore } from '../../shared/replica/restore.ts';
 import { Snapshots } from '../../shared/replica/snapshots.ts';
-import { StoreRestore } from '../../shared/store/restore.ts';
+import { votersNamed } from '../../shared/simulation/node.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { FakeSnapshotLog, SWARM } from './fake-snapshot-log.ts';
 import { storeOf } from './stores.ts';
@@ -12,6 +14,8 @@ const LIMITS = { logBytesMin: 1000, keptFactor: 4, partBytes: 100, sentBytes: 10
 
 let log: FakeSnapshotLog;
 let store: Store;
+const MEMBERS = firstMembers(votersNamed(['n1', 'n2', 'n3']));
+
 let snapshots: Snapshots;
 let nowMs: number;
 let applied: number;
@@ -39,6 +43,7 @@ beforeEach(() => {
 			partAfterMs = afterMs;
 		},
 		appliedThrough: () => applied,
+		members: () => MEMBERS,
 		neededAbove: () => needed,
 		isTransferring: () => isTransferring,
 		trimmed: (through) => trimmed.push(through),
@@ -58,10 +63,10 @@ function writeAll(): void {
 function restored(): Store {
 	const { through } = log.snapshot as { through: number };
 	const checker = new SnapshotChecker({ swarm: SWARM, through });
-	const restore = new StoreRestore();
+	const restore = new Restore();
 	for (const part of checker.add(log.file)) restore.add(part);
 	expect(checker.note).toEqual(log.snapshot);
-	return restore.finish();
+	return restore.finish().store;
 }
 
 describe('a snapshot', () => {

@@ -1,9 +1,12 @@
 /** The way of a snapshot from one node to another, over links that break and disks that are slow or full. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { NoRoomError } from '../../shared/disk/disk.ts';
+import { firstMembers } from '../../shared/paxos/members.ts';
 import type { Message } from '../../shared/paxos/message.ts';
+import type { Restored } from '../../shared/replica/restore.ts';
 import { Snapshots } from '../../shared/replica/snapshots.ts';
 import { Transfer } from '../../shared/replica/transfer.ts';
+import { votersNamed } from '../../shared/simulation/node.ts';
 import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { FakeSnapshotLog, SWARM } from './fake-snapshot-log.ts';
@@ -20,7 +23,7 @@ class Node {
 	readonly transfer: Transfer;
 	nowMs = 0;
 	applied = 0;
-	received: { through: number; restored: Store } | null = null;
+	received: { through: number; restored: Restored } | null = null;
 
 	constructor(readonly id: string) {
 		this.transfer = new Transfer(
@@ -48,6 +51,7 @@ class Node {
 			setTimer: () => undefined,
 			setPartTimer: () => snapshots.writeNext(),
 			appliedThrough: () => through,
+			members: () => MEMBERS,
 			neededAbove: () => 0,
 			isTransferring: () => false,
 			trimmed: () => undefined,
@@ -64,6 +68,8 @@ class Node {
 		else if (message.kind === 'snapshotPart') this.transfer.part(from, message);
 	}
 }
+
+const MEMBERS = firstMembers(votersNamed(['n1', 'n2', 'n3']));
 
 let sender: Node;
 let other: Node;
@@ -99,7 +105,7 @@ describe('a snapshot on its way', () => {
 		expect(carry()).toBeGreaterThan(5);
 		expect(receiver.log.file).toEqual(sender.log.file);
 		expect(receiver.received?.through).toBe(61);
-		expect(receiver.received?.restored.save()).toEqual(store.save());
+		expect(receiver.received?.restored.store.save()).toEqual(store.save());
 		expect(receiver.transfer.isUnderWay).toBe(false);
 	});
 
@@ -124,7 +130,7 @@ describe('a snapshot on its way', () => {
 		receiver.transfer.linkUp('n1');
 		expect(receiver.sent.at(-1)?.message).toEqual({ kind: 'snapshotAsk', through: 61, offset: 3 * LIMITS.sentBytes });
 		carry();
-		expect(receiver.received?.restored.save()).toEqual(store.save());
+		expect(receiver.received?.restored.store.save()).toEqual(store.save());
 	});
 
 	it('goes on at another node that has the same snapshot, where the first is gone', () => {
@@ -135,7 +141,7 @@ describe('a snapshot on its way', () => {
 		receiver.linked.delete('n1');
 		receiver.transfer.lacks('n2');
 		carry();
-		expect(receiver.received?.restored.save()).toEqual(store.save());
+		expect(receiver.received?.restored.store.save()).toEqual(store.save());
 		expect(other.told).toEqual(['sending']);
 	});
 
@@ -147,7 +153,7 @@ describe('a snapshot on its way', () => {
 		receiver.transfer.linkUp('n1');
 		carry();
 		expect(receiver.received?.through).toBe(62);
-		expect(receiver.received?.restored.save()).toEqual(store.save());
+		expect(receiver.received?.restored.store.save()).toEqual(store.save());
 		expect(receiver.log.writing).toEqual([]);
 	});
 
@@ -204,7 +210,7 @@ describe('a snapshot on its way', () => {
 		receiver.transfer.lacks('n1');
 		receiver.transfer.linkUp('n1');
 		carry();
-		expect(receiver.received?.restored.save()).toEqual(store.save());
+		expect(receiver.received?.restored.store.save()).toEqual(store.save());
 	});
 
 	it('is under way at its sender, too, for a while after the last part was asked for', () => {

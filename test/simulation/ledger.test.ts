@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Ballot } from '../../shared/paxos/ballot.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { noCounts } from '../../shared/simulation/counters.ts';
+import { Electorates } from '../../shared/simulation/electorates.ts';
 import { Ledger, Violation } from '../../shared/simulation/ledger.ts';
 
 const RED = new Uint8Array([1]);
@@ -14,7 +15,7 @@ const high: Ballot = { ms: 3, ns: 0, node: 'n3' };
 let ledger: Ledger;
 
 beforeEach(() => {
-	ledger = new Ledger(3, noCounts());
+	ledger = new Ledger(new Electorates(['n1', 'n2', 'n3'], 3, 8), noCounts());
 });
 
 function write(node: number, ...records: readonly DurableRecord[]): void {

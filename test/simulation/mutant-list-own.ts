@@ -6,6 +6,7 @@
 import { MUTANTS, type Mutant, one } from './mutant-list.ts';
 import { CLIENT_MUTANTS } from './mutant-list-client.ts';
 import { DISK_MUTANTS } from './mutant-list-disk.ts';
+import { MEMBERS_MUTANTS } from './mutant-list-members.ts';
 import { NODE_MUTANTS } from './mutant-list-node.ts';
 
 const ACCEPTOR = 'shared/paxos/acceptor.ts';
@@ -31,6 +32,7 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	...CLIENT_MUTANTS,
 	...NODE_MUTANTS,
 	...DISK_MUTANTS,
+	...MEMBERS_MUTANTS,
 	one(
 		0,
 		'a leader measures the time with its wall clock',
@@ -64,7 +66,7 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		0,
 		'a promise says chosen what its acceptor forgets in a crash',
 		ACCEPTOR,
-		'		this.#recordChosen();\n		const parts',
+		'		this.recordChosen();\n		const parts',
 		'		const parts',
 	),
 	// `test/paper/cuts.test.ts` catches this one and the next, which few seeds can reach.
@@ -86,8 +88,8 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		0,
 		'a leader goes on although it fetched what another one chose',
 		LEADERSHIP,
-		'if (!isOurs) return ballot;',
-		'if (!isOurs && slot < 0) return ballot;',
+		'if (proposed ? !sameBytes(proposed, value) : !mayBeEarlier) return ballot;',
+		'if (slot < 0 && (proposed ? !sameBytes(proposed, value) : !mayBeEarlier)) return ballot;',
 	),
 	one(
 		0,
@@ -143,8 +145,8 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		0,
 		'a leader opens one slot too many',
 		LEADERSHIP,
-		'const { openSlotsMax } = this.#context.config;\n		const windowEnd',
-		'const openSlotsMax = this.#context.config.openSlotsMax + 1;\n		const windowEnd',
+		'const end = this.#log.chosenThrough + config.openSlotsMax;',
+		'const end = this.#log.chosenThrough + config.openSlotsMax + 1;',
 	),
 	one(
 		0,

@@ -280,7 +280,7 @@ export const CALLERS: readonly Unreached[] = [
 		why: 'The world reads a log at once, and its replica applies what was chosen before the agent starts. The server reads in steps, and the agents of `test/paper` have no replica.',
 		files: {
 			'shared/paxos/agent.ts': [
-				'const replay = durable instanceof LogReplay ? durable : replayed(durable, config, trimmedThrough);',
+				'const replay = durable instanceof LogReplay ? durable : replayed(durable, config, trimmedThrough, members);',
 				'for (let slot = this.#appliedThrough + 1; slot <= chosenThrough; slot++) {',
 			],
 		},

@@ -53,18 +53,13 @@ export const INPUTS: readonly Unreached[] = [
 		files: {
 			'shared/paxos/agent.ts': [
 				"return this.#context.out.fact({ kind: 'ignored', from, message: message.kind, why: refusal });",
-				"if (!members.includes(from)) return 'not a member';",
-				"if ('origin' in message && !members.includes(message.origin)) return 'its origin is not a member';",
 				"if (isProposers(message) && message.ballot.node !== from) return 'the ballot is another node’s';",
 			],
 			'shared/paxos/proposals.ts': [
 				"if (!isBatch(value)) return this.refuse(id, 'notABatch', this.#log.lastSlot + 1);",
 				"if (value.length > SLOT_VALUE_BYTES_MAX) return this.refuse(id, 'tooLarge', this.#log.lastSlot + 1);",
 			],
-			'shared/paxos/quorum.ts': [
-				'return index < 0 ? voters : voters | (1 << index);',
-				'return index < 0 ? voters : voters & ~(1 << index);',
-			],
+			'shared/paxos/quorum.ts': ['return index < 0 ? voters : voters | (1 << index);'],
 		},
 	},
 	{
@@ -78,7 +73,7 @@ export const INPUTS: readonly Unreached[] = [
 				'this.#agree.delete(peer);',
 				'if (this.#differ.has(peer)) return;',
 				'this.#differ.add(peer);',
-				'if (this.#differ.size >= this.#quorum) throw new StateDiffersError(slot, [...this.#differ]);',
+				'if (this.#runtime.isQuorum(this.#differ)) throw new StateDiffersError(slot, [...this.#differ]);',
 				// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a line.
 				"this.#runtime.report('differs', `has another state than ${peer} after slot ${slot}: one of the two is wrong`);",
 			],

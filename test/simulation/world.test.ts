@@ -33,6 +33,7 @@ const RARE = new Set<string>([
 	'disksSilent',
 	'nodesAloneForTheirDisk',
 	'putBacksUnnoticed',
+	'changesUnknown',
 	// These have a plan of their own below.
 	'roomLacked',
 	'roomHadAgain',

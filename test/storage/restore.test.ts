@@ -10,7 +10,8 @@ import { FolderError } from '../../server/storage/folder-error.ts';
 import { restoreSwarm } from '../../server/storage/restore.ts';
 import { readManifest } from '../../shared/disk/manifest.ts';
 import { readSnapshot, type SnapshotNote } from '../../shared/disk/snapshot-file.ts';
-import { StoreRestore } from '../../shared/store/restore.ts';
+import { Restore } from '../../shared/replica/restore.ts';
+import { votersNamed } from '../../shared/simulation/node.ts';
 import { backupOf, SWARM } from '../backup/backup.ts';
 
 /** The system's answer to writes of so many bytes or more; none while it is empty. */
@@ -32,6 +33,7 @@ vi.mock('node:fs/promises', async (original) => {
 });
 
 const swarm = { name: 'paints', members: ['n1', 'n2', 'n3'] };
+const members = votersNamed(swarm.members);
 const made = backupOf(200);
 
 let folder: string;
@@ -49,8 +51,8 @@ afterEach(() => {
 });
 
 function restore(signal = new AbortController().signal): Promise<string> {
-	const backup = { label: made.label, keysCount: 200, revision: 201, bytes: made.bytes.length };
-	return restoreSwarm(dataDir, swarm, backup, { steps: () => readBackup(file), signal });
+	const backup = { label: made.label, members, keysCount: 200, revision: 201, bytes: made.bytes.length };
+	return restoreSwarm(dataDir, { name: swarm.name, members }, backup, { steps: () => readBackup(file), signal });
 }
 
 test('each node begins with the whole state, under a new identity', async () => {
@@ -65,11 +67,12 @@ test('each node begins with the whole state, under a new identity', async () => 
 		expect(owner).toBe(opened.owner);
 		expect(reached).toBe(0);
 		expect(snapshot?.through).toBe(made.label.through);
-		const store = new StoreRestore();
+		const restore = new Restore();
 		for (const { payloads } of readSnapshot(opened.disk, snapshot as SnapshotNote, swarmId)) {
-			for (const payload of payloads) store.add(payload);
+			for (const payload of payloads) restore.add(payload);
 		}
-		const restored = store.finish();
+		const { store: restored, members: first } = restore.finish();
+		expect(first.sets).toMatchObject([{ chosenAt: 0, voters: swarm.members }]);
 		expect(restored.save()).toEqual(made.state);
 		// A command that a client sends again is not applied a second time.
 		expect(restored.outcomeOf('client', 201)).toEqual({ kind: 'duplicate', revision: 201, ok: true });

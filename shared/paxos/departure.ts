@@ -1,0 +1,38 @@
+/**
+ * The end of a member. A node that is removed may be one of few that know the last slots before the change, so it stays
+ * until a quorum of the members that govern the slots from then on know them all. It asks them by its polls.
+ */
+
+import type { NodeId } from './ballot.ts';
+import type { Context } from './config.ts';
+import type { Slot } from './message.ts';
+import { isQuorumOf } from './quorum.ts';
+
+export interface DepartureState {
+	/** The voters in force that know every slot before the change by which they came into force. */
+	readonly informed: Set<NodeId>;
+	/** The runtime was told that this node may stop. */
+	isOver: boolean;
+}
+
+export class Departure {
+	readonly state: DepartureState;
+	readonly #context: Context;
+
+	constructor(context: Context, state?: DepartureState) {
+		this.#context = context;
+		this.state = state ?? { informed: new Set(), isOver: false };
+	}
+
+	/** Another node says how far it knows the slots to be chosen. */
+	told(from: NodeId, chosenThrough: Slot): void {
+		const { config, members, out } = this.#context;
+		if (this.state.isOver || !members.past.includes(config.id)) return;
+		const { chosenAt, from: inForceFrom, voters } = members.sets[0];
+		if (chosenThrough < inForceFrom - 1) return;
+		this.state.informed.add(from);
+		if (!isQuorumOf(this.state.informed, voters)) return;
+		this.state.isOver = true;
+		out.outcomes.push({ kind: 'removed', chosenAt });
+	}
+}

@@ -1,0 +1,157 @@
+/**
+ * Bugs that this project has made up, in changes of members: who decides which slot, what a leader must know and must have
+ * been promised before it proposes, and when a node that was removed may go.
+ */
+import { type Mutant, one } from './mutant-list.ts';
+
+const MEMBERS = 'shared/paxos/members.ts';
+const CAMPAIGN = 'shared/paxos/campaign.ts';
+const LEADERSHIP = 'shared/paxos/leadership.ts';
+const AGENT = 'shared/paxos/agent.ts';
+const DEPARTURE = 'shared/paxos/departure.ts';
+const NEIGHBOURS = 'shared/paxos/neighbours.ts';
+const MEMBERSHIP = 'shared/replica/membership.ts';
+const SNAPSHOTS = 'shared/replica/snapshots.ts';
+
+export const MEMBERS_MUTANTS: readonly Mutant[] = [
+	one(
+		0,
+		'a change governs the slots from the one behind it on',
+		MEMBERS,
+		'memberSet(slot, slot + this.#alpha, members)',
+		'memberSet(slot, slot + 1, members)',
+	),
+	one(
+		0,
+		'a slot is decided by the last members that were chosen',
+		LEADERSHIP,
+		'this.#context.members.governing(slot).voters',
+		'this.#context.members.last.voters',
+	),
+	one(
+		0,
+		'a leader proposes to members of which no quorum has promised',
+		LEADERSHIP,
+		'return next && !this.#campaign.covers(next) ? Math.min(end, next.from - 1) : end;',
+		'return next ? end : end;',
+	),
+	one(
+		0,
+		'a leader proposes beyond what it knows the members of',
+		LEADERSHIP,
+		'const end = this.#log.chosenThrough + config.openSlotsMax;',
+		'const end = Math.max(this.#log.chosenThrough, this.phase1.chosenThrough) + config.openSlotsMax;',
+	),
+	one(
+		0,
+		'a quorum of the members in force is taken for one of those that follow',
+		MEMBERS,
+		'return this.#state.sets.every(({ voters })',
+		'return this.#state.sets.slice(0, 1).every(({ voters })',
+	),
+	one(
+		0,
+		'what late promises report is not looked at',
+		LEADERSHIP,
+		'const phase1 = this.state.isSettled ? undefined : this.#campaign.result();',
+		'const phase1 = this.state.isSettled ? undefined : this.phase1;',
+	),
+	one(
+		0,
+		'a leadership is settled with its first quorum',
+		LEADERSHIP,
+		'if (this.state.isSettled || this.#log.chosenThrough < this.phase1.recoveredThrough) return false;',
+		'if (this.state.isSettled) return false;',
+	),
+	one(
+		0,
+		'a read is answered while a change of members is proposed',
+		LEADERSHIP,
+		'return this.state.isSettled && !this.#changesMembers;',
+		'return this.state.isSettled;',
+	),
+	one(
+		0,
+		'a read is answered before the leadership is settled',
+		LEADERSHIP,
+		'return this.state.isSettled && !this.#changesMembers;',
+		'return !this.#changesMembers;',
+	),
+	one(
+		0,
+		'a removed node deposes the leader',
+		AGENT,
+		'if (this.#isNoVoter(from, message)) return this.#tellHearing(from);',
+		'if (this.#isNoVoter(from, message)) this.#tellHearing(from);',
+	),
+	one(
+		0,
+		'a removed node goes at once',
+		DEPARTURE,
+		'if (!isQuorumOf(this.state.informed, voters)) return;',
+		'if (voters.length === 0) return;',
+	),
+	one(
+		0,
+		'a removed node believes what a crash can take back',
+		NEIGHBOURS,
+		'if (members.past.includes(to)) out.whenDurable(to, reply);',
+		'if (members.past.length < 0) out.whenDurable(to, reply);',
+	),
+	one(
+		0,
+		'a removed node never goes',
+		DEPARTURE,
+		'if (chosenThrough < inForceFrom - 1) return;',
+		'if (chosenThrough < inForceFrom + 1_000_000) return;',
+	),
+	one(
+		0,
+		'a change counts although it does not follow the last one',
+		MEMBERS,
+		'if (follows !== chosenAt || slot < from ||',
+		'if (follows < 0 || chosenAt < 0 || slot < from ||',
+	),
+	one(
+		0,
+		'later members are never asked to promise',
+		CAMPAIGN,
+		'for (const voter of voters) if (voter !== config.id) this.resendTo(voter);',
+		'for (const voter of voters.slice(0, 0)) if (voter !== config.id) this.resendTo(voter);',
+	),
+	one(
+		0,
+		'a learner is a voter before it has learned anything',
+		MEMBERSHIP,
+		'(confirmedThrough.get(id) ?? -1) >= before',
+		'(confirmedThrough.get(id) ?? -1) >= -1 || before < 0',
+	),
+	one(
+		0,
+		'a learner never becomes a voter',
+		MEMBERSHIP,
+		'if (ready) this.#want(withVoter(members, ready), PROMOTION_MS, () => undefined);',
+		'if (ready?.isVoter) this.#want(withVoter(members, ready), PROMOTION_MS, () => undefined);',
+	),
+	one(
+		0,
+		'a snapshot begins with the members of its receiver',
+		SNAPSHOTS,
+		'writeMembersState(this.#part, this.#runtime.members());',
+		'writeMembersState(this.#part, { ...this.#runtime.members(), past: [] });',
+	),
+	one(
+		0,
+		'a leader that has taken over a snapshot goes on with the members that it knew',
+		'shared/paxos/log.ts',
+		'this.members.become(members);',
+		'if (members.sets.length > 9) this.members.become(members);',
+	),
+	one(
+		0,
+		'the slots before a change is in force stay empty',
+		LEADERSHIP,
+		'} else if (this.state.nextSlot < this.#context.members.last.from) {',
+		'} else if (this.state.nextSlot < 0) {',
+	),
+];
