@@ -70,10 +70,13 @@ export interface RunningNode {
 	close(): Promise<void>;
 }
 
-/** A leader proposes so many slots at a time. More would only make the batches smaller. */
-const OPEN_SLOTS_MAX = 8;
+/**
+ * A leader proposes so many slots at a time. More would only make the batches smaller. A change of members is in force so
+ * many slots later, so another number would make something else of the logs that there are.
+ */
+export const OPEN_SLOTS_MAX = 8;
 /** The bounds on a slot's value and on other messages are well below the largest message of the mesh. */
-const VALUE_BYTES_MAX = 1_048_576;
+export const VALUE_BYTES_MAX = 1_048_576;
 const MESSAGE_BYTES_MAX = 524_288;
 /** A link to a running peer is made within this time: the longest wait between its dials, and the handshake. */
 const LINK_MS = 1.5 * DEFAULT_MESH_TIMINGS.reconnectMaxMs;

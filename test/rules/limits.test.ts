@@ -1,0 +1,45 @@
+/** The table of limits in the README says what the code has. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { OPEN_SLOTS_MAX, VALUE_BYTES_MAX as SLOT_BYTES_MAX } from '../../server/node.ts';
+import { IN_FLIGHT_MAX } from '../../shared/client/protocol.ts';
+import { SEGMENT_BYTES_DEFAULT, WAITING_BYTES_MAX } from '../../shared/disk/log.ts';
+import { SLOT_MAX } from '../../shared/paxos/bounds.ts';
+import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
+import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
+import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
+import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
+import { TOMBSTONES_MAX } from '../../shared/store/tombstones.ts';
+
+const MIB = 1024 * 1024;
+
+/** By the beginning of the first cell: the number in the second one. */
+const LIMITS: Readonly<Record<string, number>> = {
+	'a key': KEY_BYTES_MAX,
+	'a value': VALUE_BYTES_MAX,
+	'what one slot holds': SLOT_BYTES_MAX,
+	members: MEMBERS_MAX,
+	'slots that a leader has open': OPEN_SLOTS_MAX,
+	'writes that wait at one node': REPLICA_LIMITS.submittedBytesMax,
+	'writes that wait for one disk': WAITING_BYTES_MAX,
+	'commands of one client': IN_FLIGHT_MAX,
+	'clients that are open': CLIENT_LIMITS.clientsMax,
+	'outcomes that are kept for one client': CLIENT_LIMITS.outcomesMax,
+	'outcomes that are kept for all clients': CLIENT_LIMITS.outcomesOfAllMax,
+	'deleted keys': TOMBSTONES_MAX,
+	'the log of one node': SNAPSHOT_LIMITS.logBytesMin / MIB,
+	'one file of the log': SEGMENT_BYTES_DEFAULT,
+	'slots in the life': SLOT_MAX,
+};
+
+const readme = readFileSync(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8');
+const rows = [...readme.matchAll(/^\| (?<what>[^|]+) \| (?<most>[^|]+) \| [^|]+ \|$/gm)].map(({ groups }) => groups);
+
+test.each(Object.entries(LIMITS))('%s', (what, limit) => {
+	const row = rows.find((candidate) => candidate?.what?.startsWith(what));
+	const [written = ''] = /\d+\^\d+|\d[\d,]*/.exec(row?.most ?? '') ?? [];
+	const [base, exponent = '1'] = written.replaceAll(',', '').split('^');
+	expect(Number(base) ** Number(exponent)).toBe(limit);
+});
