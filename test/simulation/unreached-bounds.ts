@@ -62,6 +62,7 @@ export const BOUNDS: readonly Unreached[] = [
 						'chunk.highest = highestOf(chunk.items);',
 					],
 				},
+				'if (this.#untidied === null) this.#untidied = chunk;',
 				'else if (this.#untidiedLast !== null) this.#untidiedLast.nextCut = chunk;',
 			],
 			'shared/store/key-table.ts': [

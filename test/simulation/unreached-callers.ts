@@ -3,51 +3,6 @@ import type { Unreached } from './named.ts';
 
 export const CALLERS: readonly Unreached[] = [
 	{
-		why: 'No replica cuts, takes or sends a snapshot yet, and none trims its log. `test/storage/trim.test.ts` and `test/storage/snapshot-file.test.ts` do.',
-		files: {
-			'shared/disk/frame.ts': [
-				'export function isOfEarlierUse(bytes: Uint8Array, offset: number, address: Address, limits: EarlierUse): boolean {',
-			],
-			'shared/disk/carried.ts': [
-				"if (this.#promised.node !== '') records.push({ kind: 'promised', ballot: this.#promised });",
-				"if (this.#chosenThrough > 0) records.push({ kind: 'chosen', through: this.#chosenThrough });",
-			],
-			'shared/disk/manifest.ts': [
-				'out.maybe(manifest.snapshot, ({ through, bytes, sum }) => {',
-				'snapshot: from.maybe(() => ({ through: readSlot(from), bytes: from.int(), sum: from.int() })),',
-			],
-			'shared/disk/recover.ts': [
-				'const noted = snapshot ? snapshotName(snapshot.through) : null;',
-				'if (noted !== null && !names.includes(noted)) {',
-				'const leftovers = names.filter((name) => isSnapshotName(name) && name !== noted);',
-				'there.delete(name);',
-				'leftovers.push(name);',
-				'if (!isLeft(bytes, at, { segment, address, manifest })) return false;',
-			],
-			'shared/disk/log.ts': [
-				'for (const name of leftovers) this.#disk.remove(name, (error) => this.#succeeded(error));',
-				'get bytes(): number {',
-				'get snapshot(): SnapshotNote | null {',
-				'beginSnapshot(subject: SnapshotSubject): SnapshotWriter {',
-				'readSnapshot(through: Slot, part: FilePart, done: (error: Error | null, bytes: Uint8Array | null) => void): void {',
-				'trim(through: Slot): void {',
-			],
-			'shared/disk/segments.ts': [
-				'if (spare !== undefined) this.#spares.unshift(spare);',
-				'else this.#disk.rename(segmentName(spare), name, made);',
-				'get first(): number {',
-				'trim(through: Slot): void {',
-				'#free(segment: number): void {',
-			],
-			'shared/disk/snapshots.ts': [
-				'get note(): SnapshotNote | null {',
-				'begin(subject: SnapshotSubject): SnapshotWriter {',
-				{ 'abandon(): void {': ['this.#disk.abandon(snapshotName(this.#next));', 'this.#next = null;'] },
-				'#note(snapshot: SnapshotNote, done: SnapshotDone): void {',
-			],
-		},
-	},
-	{
 		why: 'The world has no routine of a runtime for checksums. `test/storage/crc32.test.ts` has one.',
 		files: { 'shared/disk/crc32.ts': ['export function useNativeCrc32(native: Crc32): void {'] },
 	},
@@ -106,6 +61,7 @@ export const CALLERS: readonly Unreached[] = [
 		why: 'The keys of the world are short ASCII text with a space, such as `key 3`. `test/store` and `test/client` have others.',
 		files: {
 			'shared/bytes/text.ts': [
+				'export function fromUtf8(bytes: Uint8Array): string | undefined {',
 				'return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;',
 				'if (to - from > ASCII_CHARS_BY_HAND_MAX) return decoder.decode(bytes.subarray(from, to));',
 			],
@@ -160,7 +116,7 @@ export const CALLERS: readonly Unreached[] = [
 		},
 	},
 	{
-		why: 'Views, snapshots, indexes and descriptions serve HTTP, the page and the command line. `test/api`, `test/store` and `test/dashboard` use them.',
+		why: 'Views, indexes and descriptions serve HTTP, the page and the command line. `test/api`, `test/store` and `test/dashboard` use them.',
 		files: {
 			'shared/paxos/ballot.ts': [
 				"if (ballot.node === '') return '';",
@@ -168,7 +124,6 @@ export const CALLERS: readonly Unreached[] = [
 			],
 			'shared/replica/digests.ts': ['get fault(): string | null {'],
 			'shared/replica/disk-watch.ts': ['get fault(): string | null {'],
-			'shared/replica/peers.ts': ['of(peer: NodeId): Readonly<Heard> {'],
 			'shared/replica/replica.ts': [
 				'view(): ReplicaView {',
 				'peers(): readonly PeerView[] {',
@@ -177,26 +132,46 @@ export const CALLERS: readonly Unreached[] = [
 			'shared/replica/view.ts': 'all',
 			'shared/store/command.ts': ['export function readCommands(value: Uint8Array): Command[] {'],
 			'shared/store/describe.ts': 'all',
-			'shared/store/kept-values.ts': ['handOver(from: Place, to: Place): void {'],
 			'shared/store/key-index.ts': [
-				'replace(old: T, fresh: T): void {',
 				'highest(prefix: string): number {',
 				'arrays({ chunk }: Position, to: Position): (readonly T[])[] {',
-				'if (chunk.viewedFrom <= this.#holders.through) {',
 				'const NO_HOLDERS: Holders<unknown> = { through: 0, keptArray: () => undefined, keptCut: () => undefined };',
 			],
 			'shared/store/store.ts': [
-				'get keysCount(): number {',
 				'if (entries.length >= entriesMax) break;',
 				"view(prefix: string, after = ''): View | null {",
 				'indexOfKey(key: string): number {',
 				'indexOfPrefix(prefix: string): number {',
-				'} else if (this.#views.needs(kept)) {',
-				'#leaveToViews(kept: Kept): Kept {',
-				'if (this.#views.needs(kept)) this.#views.keptEntry(kept.modifyRevision, kept.end - kept.start);',
 			],
 			'shared/store/tombstones.ts': ['indexOf(prefix: string): number {'],
-			'shared/store/views.ts': 'all',
+			'shared/store/views.ts': [
+				'get size(): number {',
+				'get keptBytes(): number {',
+				'get cutBytes(): number {',
+				'open(entries: KeyIndex<Kept>, prefix: string, after: string, revision: number): View | null {',
+				'if (at < 0) return;',
+				'if (older) older.bytesOfOlder += view.bytesOfOlder;',
+				'} else if (older === this.#ofCut && older !== undefined) {',
+				'older.bytesOfOlder += view.bytesOfOlder;',
+				'older.bytesOfCut += view.bytesOfCut;',
+				'this.through = this.#open.at(-1)?.revision ?? 0;',
+				'for (const view of [...this.#open]) view.close();',
+				'for (let i = from; i < to; i++) {',
+				'this.#closeOldest();',
+				'if (!view) return;',
+				'if (isOfCut) view.bytesOfCut += bytes;',
+				'else if (older && since <= older.revision) view.bytesOfOlder += bytes;',
+				'else this.#keptBytes += bytes;',
+				'const oldest = this.#open.find((view) => view !== this.#ofCut) as View;',
+				'oldest.close();',
+				'return this.#arrays?.length ?? 0;',
+				'get isClosed(): boolean {',
+				'return isLast && this.#item >= (this.#lastItems > 0 ? this.#lastItems : array.length);',
+				'this.#array++;',
+				{ 'next(): ViewedEntry | undefined {': ['this.#item = 0;'] },
+				'skip(isPassed: (key: string) => boolean): void {',
+				{ 'close(): void {': ['if (this.#arrays === null) return;'] },
+			],
 		},
 	},
 	{
@@ -208,57 +183,9 @@ export const CALLERS: readonly Unreached[] = [
 		},
 	},
 	{
-		why: 'The world saves the states of its stores in one step, and they are small. `test/store/cut.test.ts` writes large cuts while commands go on.',
-		files: {
-			'shared/bytes/bytes.ts': [
-				'if (length > PART_BYTES_BY_HAND_MAX) return this.raw(bytes.subarray(start, end));',
-				'if (unit > 0x7f) return this.bytes(toUtf8(text));',
-				'const text = fromUtf8(this.#bytes.subarray(from, this.#at));',
-				{ 'text(): string {': ['return text;'] },
-			],
-			'shared/bytes/text.ts': ['bytes += unit <= 0x7ff || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;'],
-			'shared/store/client-cut.ts': [
-				'get keptBytes(): number {',
-				'changes(client: ClientEntry): void {',
-				'leaves(client: ClientEntry): void {',
-				'#awaits({ usedAt }: ClientEntry): boolean {',
-				'#kept(image: ClientImage): ClientImage {',
-				'if (left !== undefined && left.usedAt < next.usedAt) {',
-				'this.#changed.delete(next);',
-				{ '#nextImage(): ClientImage | undefined {': ['this.#keptBytes -= bytesOf(image);', 'return image;'] },
-				'add(image: ClientImage): void {',
-				'removeFirst(): void {',
-				'function bytesOf({ outcomes }: ClientImage): number {',
-			],
-			'shared/store/client-table.ts': [
-				'if (this.#cut !== null) this.#cut.changes(client);',
-				'if (this.#cut !== null) this.#cut.leaves(client);',
-				'openCut(): ClientsCut {',
-				'get cutBytes(): number {',
-				'closeCut(): void {',
-			],
-			'shared/store/cut.ts': [
-				'get isClosed(): boolean {',
-				"if (this.#isClosed) throw new Error('the cut is closed');",
-				'close(): void {',
-				'if (items.length > 0 && bytes > bytesGoal) return items;',
-			],
-			'shared/store/restore.ts': [
-				'if (kind === PART.clients && this.#ofClientLeft > 0) return this.#readOutcomes(from);',
-				'if (this.#ofClientLeft > 0) return;',
-			],
-			'shared/store/store.ts': [
-				'outcomeOf(client: string, sequence: number): Result | undefined {',
-				'registrationOf(client: string): Result | undefined {',
-				'cut(): Cut {',
-				'get cutBytes(): number {',
-				'become(other: Store): void {',
-			],
-		},
-	},
-	{
 		why: 'Only tests and the explorer call them.',
 		files: {
+			'shared/disk/log.ts': ['static open(disk: Disk, options: LogOptions, handlers: LogHandlers): OpenedLog {'],
 			'shared/paxos/value.ts': ['export function batchValue(commands: Uint8Array): Value {'],
 			'shared/replica/submissions.ts': ['get clientsCount(): number {'],
 			'shared/store/client-table.ts': [

@@ -10,7 +10,6 @@ export const INPUTS: readonly Unreached[] = [
 				'if (byte === 0) return 0;',
 				{ 'export function intLength(bytes: Uint8Array, at: number, end: number): number {': ['return 0;'] },
 			],
-			'shared/bytes/text.ts': ['return undefined;'],
 			'shared/replica/client-connection.ts': [
 				{ 'receive(frame: Uint8Array | null): void {': ['if (!this.#isOpen) return;', '} catch (error) {'] },
 			],
@@ -84,7 +83,18 @@ export const INPUTS: readonly Unreached[] = [
 		why: 'The world damages files, and neither forges frames nor mixes the halves of manifests. `test/storage/corruption.test.ts` does.',
 		files: {
 			'shared/disk/manifest.ts': ['if (Math.abs(a.version - b.version) !== 1) {'],
+			'shared/disk/frame.ts': ['if (!Number.isInteger(awaySegments) || awaySegments <= ahead) return false;'],
 			'shared/disk/recover.ts': [
+				{
+					'if (stranger !== undefined || (hasNext && !isUnused(disk.read(next), last + 1, manifest))) {': [
+						// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a line.
+						'const reason = `it tells of segments up to ${last}, but ${stranger ?? next} is in use too`;',
+						'throw new CorruptLogError(reason, { file: MANIFEST_NAME, offset: 0 });',
+					],
+				},
+				'if (bytes.length !== manifest.segmentBytes) return false;',
+				"if (stateOf(bytes, at, address, manifest.firstSequence) !== 'elsewhere') return false;",
+				'if (!isLeft(bytes, at, { segment, address, manifest })) return false;',
 				'if (manifest.owner !== owner) {',
 				'if (header.previous !== (this.last?.header.checksum ?? this.#manifest.firstPrevious)) {',
 				"throw new CorruptLogError('the frame would go on behind the end of the file', { file, offset });",
@@ -128,7 +138,9 @@ export const INPUTS: readonly Unreached[] = [
 				{ 'linkDown(peer: NodeId): void {': ['if (this.#stopped) return;'] },
 				{ 'durable(through: number): void {': ['if (this.#stopped) return;'] },
 				'if (this.#stopped) return done(false);',
+				'if (this.#stopped) return done(NO_BALLOT);',
 			],
+			'shared/replica/succession.ts': ['for (const wish of this.#wishes) this.#end(wish, NO_BALLOT);'],
 			'shared/replica/submissions.ts': [
 				'if (this.#stopped) return STOPPING;',
 				{ 'stop(): void {': ['if (this.#stopped) return;'] },

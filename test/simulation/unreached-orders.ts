@@ -23,6 +23,7 @@ export const ORDERS: readonly Unreached[] = [
 				"this.#context.out.outcomes.push({ kind: 'withdrawn', proposal: id, left: pending?.mayBeChosen ?? true });",
 				'if (to === this.#context.config.id) return;',
 			],
+			'shared/disk/segments.ts': ['return this.#kept[0]?.segment ?? this.#notes.now.first;'],
 			'shared/replica/barriers.ts': ['const asked = this.#asked ?? [];'],
 			'shared/replica/disk-watch.ts': [
 				'return ((this.#runtime.nowMs() - (this.#silentSinceMs ?? 0)) / 1000).toFixed(1);',
@@ -38,13 +39,21 @@ export const ORDERS: readonly Unreached[] = [
 		},
 	},
 	{
-		why: 'The order of events is rare. `clocks`, `cuts`, `elections` and `rules.test.ts` in `test/paper` and `test/replica/submissions.test.ts` bring it about.',
+		why: 'The order of events is rare. `bounds`, `clocks`, `cuts`, `elections` and `rules.test.ts` in `test/paper` and `test/replica/submissions.test.ts` bring it about.',
 		files: {
 			'shared/paxos/campaign.ts': ['if (report && isWhole(report)) return false;'],
 			'shared/paxos/clocks.ts': [
 				'if (!this.believes(ballot)) return;',
 				'if (sameBallot(ballot, this.state.disbelieved)) return;',
 				'return { ms: Math.min(Math.max(quorumMs ?? 0, WRITTEN_MS), WALL_MS_MAX), ns: 0 };',
+				'return highestFirst[this.#quorumSize - 1] ?? NO_BALLOT;',
+			],
+			'shared/paxos/learner.ts': ['if (decisions.length === 0) this.#forget();'],
+			'shared/paxos/queue.ts': ['if (values.length > 0 && bytes + commandsLength(value) > valueBytesMax) break;'],
+			'shared/replica/own-client.ts': [
+				"return command?.answer({ outcome: 'refused', ...NOT_REMEMBERED, attempts: [] });",
+				'#refuseWaiting(refusal: Refusal): void {',
+				'if (refusal !== null) this.#refuseWaiting(refusal);',
 			],
 			'shared/paxos/leadership.ts': ["else if (!proposed) this.propose(slot, value, 'reported', [], ballot);"],
 			'shared/replica/submissions.ts': [

@@ -7,5 +7,6 @@ import { BOUNDS } from './unreached-bounds.ts';
 import { CALLERS } from './unreached-callers.ts';
 import { INPUTS } from './unreached-inputs.ts';
 import { ORDERS } from './unreached-orders.ts';
+import { SNAPSHOTS } from './unreached-snapshots.ts';
 
-export const UNREACHED: readonly Unreached[] = [...CALLERS, ...BOUNDS, ...INPUTS, ...ORDERS];
+export const UNREACHED: readonly Unreached[] = [...CALLERS, ...BOUNDS, ...INPUTS, ...ORDERS, ...SNAPSHOTS];
