@@ -148,6 +148,7 @@ export class Snapshots {
 		writing?.writer.append(this.#part.take(), (error) => {
 			if (this.#writing !== writing) return;
 			if (error) return this.abandon(error.message);
+			this.#part.reuse();
 			this.#runtime.setPartTimer(PAUSE_FACTOR * (this.#runtime.nowMs() - startedMs));
 		});
 	}
