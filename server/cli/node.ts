@@ -4,6 +4,7 @@
  */
 import { type Logger, pino } from 'pino';
 import { type LoadedConfig, listenUrlOf, loadConfig, loadSecret, type SwarmConfig } from '../config.ts';
+import { markHeapLater } from '../garbage.ts';
 import { connectPrimary, type Primary } from '../launched.ts';
 import { type NodeOptions, type RunningNode, startNode } from '../node.ts';
 import type { StartProgress } from '../replica/memory.ts';
@@ -59,6 +60,7 @@ async function serve(
 		const ids = loaded.config.nodes.map((candidate) => candidate.id).join(', ');
 		throw new CommandError(`There is no node "${id}"; swarm.json names ${ids}.`, { status: EXIT.usage });
 	}
+	markHeapLater();
 	const serving = terminal.serve();
 	const end = watchForEnd(primary, serving.stopSignals);
 	const report = new StartReport(serving.stdout, terminal.environment, () => performance.now());
