@@ -96,7 +96,7 @@ function putBack(
 ) {
 	const node = world.node(index);
 	world.crash(node);
-	if (node.process || node.refuses || node.putBack) return;
+	if (node.process || node.refuses || node.isAway || node.putBack) return;
 	node.disk.losePower();
 	const { now, before } = node.disk.noted;
 	const copy = [...random.pick([now, before])].map(([name, bytes]) => ({ name, bytes }));
@@ -134,7 +134,7 @@ function damage(
 	const { nodes, counters } = world;
 	const node = world.node(index);
 	world.crash(node);
-	if (node.process || node.refuses) return;
+	if (node.process || node.refuses || node.isAway) return;
 	node.disk.losePower();
 	const whole = node.disk.save();
 	const other = world.node((index + 1) % nodes.length);
