@@ -3,6 +3,7 @@
  * nothing, because the figures depend on the machine. Each prints a table for people, or one line with `--json`.
  */
 import { Command, InvalidArgumentError } from 'commander';
+import { catchUp } from './catch-up.ts';
 import { failover } from './failover.ts';
 import { floor } from './floor.ts';
 import { growth } from './growth.ts';
@@ -86,6 +87,18 @@ program
 	.option('--total <count>', 'puts that are measured', positive, 1_500_000)
 	.option('--json', 'one line of JSON')
 	.action(snapshot);
+
+program
+	.command('catchup')
+	.description('a node that was away comes back under load: how long it takes, and how many writes the others keep')
+	.option('--clients <count>', 'requests outstanding', positive, 256)
+	.option('--connections <count>', 'that they share', positive, 16)
+	.option('--nodes <count>', 'members of the swarm', positive, 3)
+	.option('--size <bytes>', 'of a value', positive, 128)
+	.option('--keys <count>', 'different keys', positive, 200_000)
+	.option('--missed <count>', 'puts that the node misses', positive, 500_000)
+	.option('--json', 'lines of JSON')
+	.action(catchUp);
 
 await program.parseAsync();
 
