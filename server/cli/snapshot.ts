@@ -68,6 +68,8 @@ async function saveFrom(endpoint: string, path: string, context: SaveContext): P
 	const url = `${endpoint}/v1/snapshot${stale ? '?stale' : ''}`;
 	const file = await NewFile.create(path, force === true);
 	const bar = new ProgressBar(terminal, 'saving');
+	// A node may have to write its snapshot before anything comes.
+	bar.update(0, 1);
 	try {
 		return await download(url, { silentMs: SILENT_MS, signal }, async (status, pieces) => {
 			if (status !== 200) throw new DownloadError((await textOf(pieces)) || `HTTP status ${status}`);

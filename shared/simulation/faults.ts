@@ -75,6 +75,8 @@ export type Fault = { readonly atMs: number } & (
 			readonly isNamed: boolean;
 			readonly timeoutMs: number;
 	  }
+	/** People ask the node for its whole state, and read a part of it every `partMs`. */
+	| { readonly kind: 'save'; readonly node: number; readonly partMs: number }
 	/** The node that the next new leader would learn chosen slots from dies as soon as its promise is counted. */
 	| { readonly kind: 'crashReporter'; readonly downMs: number }
 	| { readonly kind: 'pause'; readonly node: number; readonly ms: number }
@@ -128,7 +130,7 @@ export type Fault = { readonly atMs: number } & (
 
 export type FaultKind = Fault['kind'];
 /** The others are planned for apart. */
-type DrawnKind = Exclude<FaultKind, 'hungDisk' | 'leave' | 'handOver' | 'changeMembers'>;
+type DrawnKind = Exclude<FaultKind, 'hungDisk' | 'leave' | 'handOver' | 'changeMembers' | 'save'>;
 
 export interface PlanTimes {
 	/** Faults begin after this time, when there is a leader. */

@@ -73,7 +73,7 @@ export interface PutBack {
 }
 
 /** What a node may wait for, for the hash of all events. */
-export type Errand = 'disk' | 'turn' | 'tend' | 'frame' | 'leave' | ReplicaTimer;
+export type Errand = 'disk' | 'turn' | 'tend' | 'frame' | 'leave' | 'save' | ReplicaTimer;
 
 export class SimulatedNode {
 	readonly index: number;

@@ -12,6 +12,7 @@ import { drawLeaves } from './leaving.ts';
 import type { LinkQuality } from './network.ts';
 import { CONTESTED_SLOTS, drawOperations, type PlannedOperation } from './operations.ts';
 import { Random } from './random.ts';
+import { drawSaves } from './saving.ts';
 import { drawScenarioFaults, PARTIAL_TIMES, SCENARIOS, type Scenario } from './scenarios.ts';
 import { drawSockets, type SocketTaste } from './socket-taste.ts';
 
@@ -79,6 +80,7 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 			...drawLeaves(new Random(seed, 0x6c656176), nodes),
 			...drawHandOvers(new Random(seed, 0x68616e64), nodes),
 			...changes,
+			...drawSaves(new Random(seed, 0x73617665), nodes),
 		],
 		operations: [
 			...drawOperations(random, nodes, LOAD, untilMs),

@@ -23,7 +23,7 @@ const TURN_MAX_US = 500;
 /** See `Log.tend`. */
 const TEND_EVERY_US = 1000 * US_PER_MS;
 /** See `SnapshotSubject`. */
-const SWARM = 'simulated';
+export const SWARM = 'simulated';
 /** A link is made within this, where nothing keeps it from being made. */
 const LINK_MS = 100;
 
@@ -136,6 +136,11 @@ export class Process implements ReplicaRuntime {
 		this.replica.stop();
 		this.#log.close();
 		if (this.owesRequests) throw new Violation('StopAnswersAll', `${this.node.id} stops and owes answers`);
+	}
+
+	/** The snapshot that is durable, as `Log.holdSnapshot` gives it, and parts of its file. */
+	get log(): Pick<Log, 'snapshot' | 'holdSnapshot' | 'readSnapshot'> {
+		return this.#log;
 	}
 
 	/** Whether requests of its own client, or reads, wait for an answer. */

@@ -13,6 +13,7 @@ import { leave } from './leaving.ts';
 import type { LinkQuality } from './network.ts';
 import type { SimulatedNode } from './node.ts';
 import type { Random } from './random.ts';
+import { saveState } from './saving.ts';
 import { US_PER_MS } from './schedule.ts';
 import type { World } from './world.ts';
 
@@ -137,6 +138,8 @@ export class Trouble {
 				const leader = this.#leader();
 				return leader && handOver(fault, leader, this.#world);
 			}
+			case 'save':
+				return saveState(fault, this.#world);
 			case 'rhythm': {
 				const leader = this.#leader();
 				if (!leader) return;

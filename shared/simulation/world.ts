@@ -100,6 +100,7 @@ const CODES = [
 	'fault',
 	'client',
 	'leave',
+	'save',
 ] as const;
 const CODE = Object.fromEntries(CODES.map((name, code) => [name, code + 1])) as Record<(typeof CODES)[number], number>;
 

@@ -7,6 +7,7 @@ import { type Mutant, one } from './mutant-list.ts';
 
 const CLIENT_READS = 'shared/client/reads.ts';
 const WRITES = 'shared/client/writes.ts';
+const DISK_SNAPSHOTS = 'shared/disk/snapshots.ts';
 const ACCEPTOR = 'shared/paxos/acceptor.ts';
 const HANDOVER = 'shared/paxos/handover.ts';
 const LEARNER = 'shared/paxos/learner.ts';
@@ -14,6 +15,7 @@ const ANSWERS = 'shared/replica/client-answers.ts';
 const LOOP = 'shared/replica/loop.ts';
 const OWN_CLIENT = 'shared/replica/own-client.ts';
 const REPLICA = 'shared/replica/replica.ts';
+const SNAPSHOTS = 'shared/replica/snapshots.ts';
 const SUBMISSIONS = 'shared/replica/submissions.ts';
 const TELLS = 'shared/replica/tells.ts';
 const CLIENT_TABLE = 'shared/store/client-table.ts';
@@ -136,4 +138,18 @@ export const NODE_MUTANTS: readonly Mutant[] = [
 		'void proposed;',
 	),
 	one(0, 'a node that stops leaves reads without an answer', REPLICA, '		this.#barriers.stop();\n', ''),
+	one(
+		0,
+		'a state is saved from the last snapshot, however old that is',
+		SNAPSHOTS,
+		'this.#wanted.push({ through, done });',
+		'this.#wanted.push({ through: 1, done });',
+	),
+	one(
+		0,
+		'a snapshot that is still read goes with the next one',
+		DISK_SNAPSHOTS,
+		'if (this.#holders.has(through)) return;',
+		'',
+	),
 ];

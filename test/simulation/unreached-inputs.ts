@@ -139,6 +139,7 @@ export const INPUTS: readonly Unreached[] = [
 				{ 'durable(through: number): void {': ['if (this.#stopped) return;'] },
 				'if (this.#stopped) return done(false);',
 				'if (this.#stopped) return done(NO_BALLOT);',
+				"if (this.#stopped) return done('the node stops');",
 			],
 			'shared/replica/succession.ts': ['for (const wish of this.#wishes) this.#end(wish, NO_BALLOT);'],
 			'shared/replica/submissions.ts': [

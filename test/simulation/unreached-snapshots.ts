@@ -73,17 +73,15 @@ export const SNAPSHOTS: readonly Unreached[] = [
 		},
 	},
 	{
-		why: 'Nobody in the world asks for the whole state, as people do over HTTP. `test/replica/snapshots.test.ts` and `test/api` do.',
+		why: 'People of the world save a state once something was written and the disk is ready, release it once, and look at no part of it. `test/storage/trim.test.ts`, `test/replica/snapshots.test.ts` and `test/backup/file.test.ts` go further.',
 		files: {
-			'shared/disk/log.ts': ['holdSnapshot(): HeldSnapshot | null {'],
-			'shared/disk/snapshots.ts': ['hold(): HeldSnapshot | null {', 'if (this.#holders.has(through)) return;'],
-			'shared/replica/replica.ts': ['wantSnapshot(done: OnSnapshot): void {'],
-			'shared/replica/snapshots.ts': [
-				'want(done: OnSnapshot): void {',
-				'#serve(): void {',
-				'for (const { done } of refused) done(why);',
+			'shared/disk/snapshots.ts': [
+				{ 'hold(): HeldSnapshot | null {': ['if (note === null) return null;', 'if (!isHeld) return;'] },
 			],
-			'shared/replica/state-transfer.ts': ['want(done: OnSnapshot): void {'],
+			'shared/replica/snapshots.ts': [
+				"if (through === 0) return done('nothing was ever written');",
+				"if (this.#log.durableThrough < 0) return this.#refuse('its disk is not ready yet');",
+			],
 			'shared/store/cut-format.ts': ['export function readStateHead(part: Uint8Array): StateHead {'],
 		},
 	},
