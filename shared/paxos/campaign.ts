@@ -104,6 +104,11 @@ export class Campaign {
 		if (!this.state.promisers.has(peer) && members.isVoter(peer)) out.whenDurable(peer, this.#request);
 	}
 
+	/** How many promises are complete. */
+	get promisesCount(): number {
+		return this.state.promisers.size;
+	}
+
 	/** Whether a quorum of each set has promised that governs the next slots. */
 	get coversAll(): boolean {
 		return this.#context.members.isQuorum(this.state.promisers);
@@ -136,9 +141,8 @@ export class Campaign {
 		return true;
 	}
 
-	/** What the promises oblige to; undefined until a quorum of each set has made them that governs the next slots. */
-	result(): Phase1 | undefined {
-		if (!this.coversAll) return undefined;
+	/** What the promises that are complete oblige to. It is enough to propose in the slots of a set that is covered. */
+	result(): Phase1 {
 		const promises = [...this.state.reports]
 			.filter(([, report]) => isWhole(report))
 			.map(([from, report]) => ({ from, chosenThrough: report.chosenThrough, reported: allOf(report) }));

@@ -176,21 +176,22 @@ export class Leadership {
 	}
 
 	/**
-	 * An acceptor has promised late. Until the leadership is settled, what a quorum of later members reports obliges it as
-	 * what the first quorum reported.
+	 * Until the leadership is settled, what acceptors report that have promised late obliges it as what the first quorum
+	 * reported.
+	 *
+	 * @returns true when the leadership has just been settled
 	 */
-	promised(): void {
-		const phase1 = this.state.isSettled ? undefined : this.#campaign.result();
-		if (!phase1) return;
-		this.state.phase1 = phase1;
-		if (phase1.chosenThrough > this.#log.chosenThrough) this.#learner.fetchFrom(phase1.source, phase1.chosenThrough);
+	settle(): boolean {
+		if (this.state.isSettled) return false;
+		if (this.phase1.promises.length < this.#campaign.promisesCount) this.#takeReports();
+		this.state.isSettled = this.#campaign.coversAll && this.#log.chosenThrough >= this.phase1.recoveredThrough;
+		return this.state.isSettled;
 	}
 
-	/** @returns true when the leadership has just been settled */
-	settle(): boolean {
-		if (this.state.isSettled || this.#log.chosenThrough < this.phase1.recoveredThrough) return false;
-		this.state.isSettled = this.#campaign.coversAll;
-		return this.state.isSettled;
+	#takeReports(): void {
+		const phase1 = this.#campaign.result();
+		this.state.phase1 = phase1;
+		if (phase1.chosenThrough > this.#log.chosenThrough) this.#learner.fetchFrom(phase1.source, phase1.chosenThrough);
 	}
 
 	/** Takes a change of members, to be proposed soon. @returns why not; null where it is taken */

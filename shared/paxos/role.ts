@@ -169,10 +169,8 @@ export class RoleMachine {
 	promised(from: NodeId, message: Promised): void {
 		const campaign = this.#campaign;
 		if (!campaign || !sameBallot(message.ballot, campaign.ballot)) return;
-		if (!campaign.add(from, message)) return;
-		if (this.#leadership) return this.#leadership.promised();
-		const phase1 = campaign.result();
-		if (phase1) this.#lead(campaign, phase1);
+		const isComplete = campaign.add(from, message);
+		if (isComplete && !this.#leadership && campaign.coversAll) this.#lead(campaign, campaign.result());
 	}
 
 	/** Other members are chosen: those of them that have not promised to this node are asked to. */
@@ -201,7 +199,7 @@ export class RoleMachine {
 		reads.beat(leadership);
 	}
 
-	/** Before what waits for the fate of earlier proposals is looked at. */
+	/** After each event, before what waits for the fate of earlier proposals is looked at. */
 	settle(): void {
 		const leadership = this.#leadership;
 		if (leadership?.settle()) this.leader.heard(leadership.phase1.ballot, leadership.phase1.recoveredThrough);

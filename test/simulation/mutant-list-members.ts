@@ -28,6 +28,7 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 		'this.#context.members.governing(slot).voters',
 		'this.#context.members.last.voters',
 	),
+	// `test/paper/members.test.ts` catches this one: where one member changes at a time, those that are left mostly suffice.
 	one(
 		0,
 		'a leader proposes to members of which no quorum has promised',
@@ -53,15 +54,15 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 		0,
 		'what late promises report is not looked at',
 		LEADERSHIP,
-		'const phase1 = this.state.isSettled ? undefined : this.#campaign.result();',
-		'const phase1 = this.state.isSettled ? undefined : this.phase1;',
+		'if (this.phase1.promises.length < this.#campaign.promisesCount) this.#takeReports();',
+		'if (this.phase1.promises.length < 0) this.#takeReports();',
 	),
 	one(
 		0,
 		'a leadership is settled with its first quorum',
 		LEADERSHIP,
-		'if (this.state.isSettled || this.#log.chosenThrough < this.phase1.recoveredThrough) return false;',
-		'if (this.state.isSettled) return false;',
+		'this.state.isSettled = this.#campaign.coversAll && this.#log.chosenThrough >= this.phase1.recoveredThrough;',
+		'this.state.isSettled = true;',
 	),
 	one(
 		0,
