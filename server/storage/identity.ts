@@ -11,7 +11,7 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { syncFolder } from './files.ts';
 import { FolderError } from './folder-error.ts';
 
-const FORMAT = 5;
+const FORMAT = 6;
 const FILE = 'format.json';
 
 const identitySchema = z.strictObject({

@@ -208,14 +208,14 @@ describe('a folder is refused', () => {
 		[
 			'of a later format',
 			'unknownFormat',
-			() => edit('n1/format.json', { format: 6, more: true }),
-			() => ['has format 6', 'knows format 5 only'],
+			() => edit('n1/format.json', { format: 7, more: true }),
+			() => ['has format 7', 'knows format 6 only'],
 		],
 		[
 			'of an earlier format',
 			'unknownFormat',
 			() => fs.writeFileSync(join(dataDir, 'n1/format.json'), '{"format": 4, "name": "colours", "node": "n1"}'),
-			() => ['has format 4', 'knows format 5 only. Run the version that made it, or erase the data of every node'],
+			() => ['has format 4', 'knows format 6 only. Run the version that made it, or erase the data of every node'],
 		],
 		[
 			'whose format.json is not JSON',
