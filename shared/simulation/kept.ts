@@ -31,12 +31,30 @@ export class KeptRecords {
 	readBack = 0;
 	highestSlot: Slot = 0;
 
+	/** A manifest that knows the snapshot is not there any more: only records tell what is chosen. */
+	forgetSnapshot(): void {
+		this.snapshotThrough = 0;
+		this.chosenDurably = 0;
+		for (const { record } of this.durable) this.#chosenBy(record);
+	}
+
+	/** A record is durable. */
+	settle(kept: Kept): void {
+		this.durable.push(kept);
+		this.#chosenBy(kept.record);
+	}
+
 	/** An acceptance or a learned value is in the log. One of a higher ballot stays. */
 	remember(slot: Slot, ballot: Ballot, value: ValueId): void {
 		const before = this.appended.get(slot);
 		if (before && compareBallots(before.ballot, ballot) > 0) return;
 		this.appended.set(slot, { ballot, value });
 		if (slot > this.highestSlot) this.highestSlot = slot;
+	}
+
+	#chosenBy(record: DurableRecord): void {
+		if (record.kind === 'chosen') this.chosenDurably = Math.max(this.chosenDurably, record.through);
+		if (record.kind === 'learned') this.chosenDurably = Math.max(this.chosenDurably, record.slot);
 	}
 }
 
@@ -46,6 +64,8 @@ export interface RecoveredLog {
 	readonly isTrimmed: boolean;
 	/** The last slot of its snapshot; 0 for none. */
 	readonly snapshotThrough: Slot;
+	/** Its manifest may be an older version, which knows no snapshot or an earlier one. */
+	readonly mayBeOlder: boolean;
 }
 
 /**

@@ -108,6 +108,7 @@ export class Ledger {
 			this.#append(node, acceptor, kept);
 			acceptor.waiting.push(kept);
 		}
+		if (log.mayBeOlder) acceptor.forgetSnapshot();
 		this.snapshot(node, log.snapshotThrough);
 	}
 
@@ -259,10 +260,8 @@ export class Ledger {
 	/** It is durable. */
 	#settle(node: number, acceptor: KeptRecords, kept: Kept): void {
 		const { record, value } = kept;
-		acceptor.durable.push(kept);
+		acceptor.settle(kept);
 		if (record.kind === 'promised') acceptor.promised = record.ballot;
-		if (record.kind === 'chosen') acceptor.chosenDurably = Math.max(acceptor.chosenDurably, record.through);
-		if (record.kind === 'learned') acceptor.chosenDurably = Math.max(acceptor.chosenDurably, record.slot);
 		if (record.kind !== 'accepted') return;
 		if (compareBallots(record.ballot, acceptor.promised) > 0) acceptor.promised = record.ballot;
 		const { slot, ballot } = record;

@@ -83,7 +83,10 @@ export class Process implements ReplicaRuntime {
 		});
 		if (repairs.length > 0) world.counters.tornTails++;
 		const isTrimmed = recovered.manifest.first > 1;
-		if (!node.putBack) ledger.recovered(node.index, records, { isTrimmed, snapshotThrough: through });
+		if (!node.putBack) {
+			const mayBeOlder = node.damage === 'olderManifest';
+			ledger.recovered(node.index, records, { isTrimmed, snapshotThrough: through, mayBeOlder });
+		}
 		this.#log = log;
 		const restored = snapshot && this.#restored(snapshot);
 		this.agent = new PaxosAgent(node.config, records, through, restored?.members);

@@ -42,7 +42,7 @@ function rule(act: () => void): string | undefined {
 }
 
 /** A log of which nothing was trimmed. */
-const WHOLE = { isTrimmed: false, snapshotThrough: 0 };
+const WHOLE = { isTrimmed: false, snapshotThrough: 0, mayBeOlder: false };
 
 describe('the ledger', () => {
 	it('takes a value for chosen once a quorum has durably accepted it at one ballot', () => {
