@@ -181,7 +181,8 @@ export class Links {
 				? this.#random.between(SILENCE_NOTICED_MIN_MS, SILENCE_NOTICED_MAX_MS)
 				: this.#random.between(0.5, CLOSE_NOTICED_MAX_MS);
 			this.#plan(connection, end, ms, () => {
-				if (connection.told[end] === number) {
+				// A pair that was never linked has the number of no connection, and nothing to be told.
+				if (number > 0 && connection.told[end] === number) {
 					if (connection.number === number) this.#end(connection);
 					this.#tellDown(connection, end);
 				}
