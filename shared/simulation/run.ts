@@ -118,7 +118,7 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 	world.run((PLAN.healMs + SETTLE_MS) * US_PER_MS);
 	for (const node of alive) {
 		silent.add(node);
-		node.process?.replica.whenConfirmed(PROGRESS_MAX_MS, (confirmed) => confirmed && silent.delete(node));
+		node.process?.replica.whenConfirmed(progressMs, (confirmed) => confirmed && silent.delete(node));
 	}
 	world.run((PLAN.healMs + progressMs) * US_PER_MS);
 	const first = [...silent].find(({ isAway }) => !isAway);
