@@ -18,7 +18,6 @@ const CHANGES_MAX = 12;
 export const SPARES_MAX = 4;
 /** No node is removed where fewer voters would be left. */
 const VOTERS_MIN = 2;
-const TIMEOUT_MS = 2_000;
 /** The first change comes once there was time for a leader. */
 const FIRST_MS = 1_000;
 
@@ -29,6 +28,7 @@ export function drawChanges(random: Random): Change[] {
 		atMs: random.integer(FIRST_MS, PLAN.healMs - 1),
 		what: random.pick(['add', 'add', 'replace', 'remove', 'removeLeader'] as const),
 		which: random.integer(0, 1_000),
+		timeoutMs: Math.round(random.magnitude(1, 3_000)),
 	}));
 }
 
@@ -40,7 +40,7 @@ export function changeMembers(change: Change, world: World): void {
 	if (request === null) return;
 	world.counters.changesAsked++;
 	const { process } = leader;
-	process.replica.changeMembers(request, TIMEOUT_MS, (answer) => answered(request, answer, leader, world));
+	process.replica.changeMembers(request, change.timeoutMs, (answer) => answered(request, answer, leader, world));
 }
 
 function requestOf({ what, which }: Change, leader: SimulatedNode, world: World): MembersRequest | null {

@@ -53,6 +53,7 @@ export type Fault = { readonly atMs: number } & (
 			readonly kind: 'changeMembers';
 			readonly what: 'add' | 'replace' | 'remove' | 'removeLeader';
 			readonly which: number;
+			readonly timeoutMs: number;
 	  }
 	/** Two nodes crash at the same moment, and start again at the same moment. */
 	| { readonly kind: 'crashTwins'; readonly nodes: readonly [number, number]; readonly downMs: number }
