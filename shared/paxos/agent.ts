@@ -331,10 +331,9 @@ export class PaxosAgent {
 	}
 
 	#membersChosen(): void {
-		const { last } = this.#context.members;
-		const { chosenAt, from, members } = last;
+		const { chosenAt, from, members } = this.#context.members.last;
 		this.#context.out.fact({ kind: 'members', chosenAt, from, members });
-		this.#role.membersChosen(last);
+		this.#role.membersChosen();
 	}
 
 	/** A follower's proposal, at the leader, which has it now, or says that it has no room. */

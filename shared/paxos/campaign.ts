@@ -92,10 +92,10 @@ export class Campaign {
 		for (const voter of members.voters) if (voter !== config.id) out.whenDurable(voter, request);
 	}
 
-	/** Those voters of the set that have not promised are asked: they may not have been members before. */
-	prepareFor({ voters }: MemberSet): void {
-		const { config } = this.#context;
-		for (const voter of voters) if (voter !== config.id) this.resendTo(voter);
+	/** The voters that have not promised are asked: some may not have been members before. */
+	prepareAgain(): void {
+		const { config, members } = this.#context;
+		for (const voter of members.voters) if (voter !== config.id) this.resendTo(voter);
 	}
 
 	/** The link to `peer` was made anew: the prepare that it has not answered may be lost. */

@@ -53,7 +53,10 @@ export type ProposalOutcome =
 	| {
 			readonly kind: 'refused';
 			readonly proposal: ProposalId;
-			/** The contested slot is too far ahead, or so old that nobody keeps it; or the value is no batch, or too large; or this node has no vote. */
+			/**
+			 * The contested slot is too far ahead, or so old that nobody keeps it; the value is no batch, or too large; or this
+			 * node has no vote.
+			 */
 			readonly reason: 'slotNotOpen' | 'slotTrimmed' | 'notABatch' | 'tooLarge' | 'notAVoter';
 			/** The first slot that nothing was proposed for, as far as this node knows. */
 			readonly nextSlot: Slot;

@@ -1,7 +1,7 @@
 /**
  * The members of the swarm, as the log says them. A change of members is a value that is chosen in a slot like any other.
- * A change that is chosen in slot i governs the slots from i + α on, where α is `openSlotsMax`. So whoever knows all
- * slots up to i knows which acceptors decide every slot up to i + α, and a leader proposes no further than that.
+ * A change that is chosen in slot i governs the slots from i + α on, where α is `openSlotsMax`. So a node
+ * that knows all slots up to i knows which acceptors decide every slot up to i + α. No leader proposes further than that.
  *
  * A change names the whole new list of members, and the change that it follows. It counts only where that one is the last
  * and is in force: of two changes that were proposed at once, the second one counts nowhere. So at any time at most two
@@ -38,7 +38,7 @@ export interface MembersState {
 	readonly past: readonly NodeId[];
 }
 
-/** So many past members are remembered. */
+/** A node remembers so many past members. */
 export const PAST_MEMBERS_MAX = 1024;
 
 export class Members {

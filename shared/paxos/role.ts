@@ -24,7 +24,6 @@ import { HeardLeader, type HeardLeaderState } from './heard-leader.ts';
 import { Leadership, type LeadershipState } from './leadership.ts';
 import type { Learner } from './learner.ts';
 import type { SlotLog } from './log.ts';
-import type { MemberSet } from './members.ts';
 import type { Accepted, Hearing, Leading, PollReply, Promised, Slot } from './message.ts';
 import type { Neighbours } from './neighbours.ts';
 import type { Poll } from './poll.ts';
@@ -174,9 +173,9 @@ export class RoleMachine {
 	}
 
 	/** Other members are chosen: those of them that have not promised to this node are asked to. */
-	membersChosen(set: MemberSet): void {
+	membersChosen(): void {
 		if (this.role === 'candidate' && !this.#isVoter) this.#giveUp();
-		else this.#campaign?.prepareFor(set);
+		else this.#campaign?.prepareAgain();
 	}
 
 	// A leader

@@ -242,6 +242,19 @@ describe('phase 1 and phase 2', () => {
 		expect(lab.outcomes('n1', 'readAt')).toHaveLength(1);
 	});
 
+	it('a leader that takes over a snapshot asks the members of both sets in it', () => {
+		const lab = labOf(3, 'n4', 'n5', 'n6');
+		lab.deliver();
+		const all = new Members(ALPHA, lab.firstMembers);
+		for (let slot = 1; slot <= 6; slot++) {
+			const value = slot === 1 ? change(0, 'n1', 'n4', 'n5') : slot === 5 ? change(1, 'n1', 'n5', 'n6') : NOOP;
+			all.chosen(slot, value);
+		}
+		expect(all.sets).toMatchObject([{ chosenAt: 1 }, { chosenAt: 5 }]);
+		lab.step('n1', { kind: 'snapshot', through: 6, members: all.state });
+		expect(lab.inFlight('prepare').map(({ to }) => to)).toEqual(['n4', 'n5', 'n6']);
+	});
+
 	it('a leader of members of which no quorum answers gives up', () => {
 		const lab = labOf(3, 'n4', 'n5');
 		lab.deliver();

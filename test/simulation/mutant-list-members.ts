@@ -117,8 +117,8 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 		0,
 		'later members are never asked to promise',
 		CAMPAIGN,
-		'for (const voter of voters) if (voter !== config.id) this.resendTo(voter);',
-		'for (const voter of voters.slice(0, 0)) if (voter !== config.id) this.resendTo(voter);',
+		'for (const voter of members.voters) if (voter !== config.id) this.resendTo(voter);',
+		'for (const voter of members.voters.slice(0, 0)) if (voter !== config.id) this.resendTo(voter);',
 	),
 	one(
 		0,
