@@ -27,8 +27,35 @@ export interface Doors {
 	 * @param anyHost whether the request may name any host, because its answer is no secret and changes nothing
 	 */
 	refusal(headers: IncomingHttpHeaders, anyHost?: boolean): Refusal | null;
-	/** The addresses that a page of this swarm may connect to, as sources of a content security policy. */
+	/**
+	 * The addresses that a page of this swarm may connect to, as sources of a content security policy. Other sources are
+	 * another list.
+	 */
 	readonly connectSources: readonly string[];
+}
+
+/** The doors of a swarm whose members change. */
+export class ChangingDoors implements Doors {
+	readonly #allowedHosts: readonly string[];
+	#doors: Doors;
+
+	/** As `createDoors`. */
+	constructor(members: readonly Address[], allowedHosts: readonly string[]) {
+		this.#allowedHosts = allowedHosts;
+		this.#doors = createDoors(members, allowedHosts);
+	}
+
+	become(members: readonly Address[]): void {
+		this.#doors = createDoors(members, this.#allowedHosts);
+	}
+
+	refusal(headers: IncomingHttpHeaders, anyHost?: boolean): Refusal | null {
+		return this.#doors.refusal(headers, anyHost);
+	}
+
+	get connectSources(): readonly string[] {
+		return this.#doors.connectSources;
+	}
 }
 
 const HTTP_PORT = 80;

@@ -9,17 +9,17 @@ import { CLIENT_PATH } from '../shared/client/protocol.ts';
 import { CorruptLogError } from '../shared/disk/corrupt-log-error.ts';
 import { SEGMENT_BYTES_DEFAULT } from '../shared/disk/log.ts';
 import { newLogFiles } from '../shared/disk/manifest.ts';
-import type { Member } from '../shared/feed.ts';
 import type { NodeId } from '../shared/paxos/ballot.ts';
 import { SLOTS_AHEAD_MAX } from '../shared/paxos/bounds.ts';
 import type { AgentConfig } from '../shared/paxos/config.ts';
+import { firstMembers } from '../shared/paxos/members.ts';
 import { PutBackError } from '../shared/replica/memory.ts';
 import { createApi } from './api/api.ts';
 import { CatchUp } from './api/catch-up.ts';
 import { startingApi } from './api/starting.ts';
 import { ClientSockets } from './client/sockets.ts';
 import { dialOf, firstMembersOf, type SwarmConfig, urlOf } from './config.ts';
-import { createDoors } from './doors.ts';
+import { ChangingDoors } from './doors.ts';
 import { logFacts } from './fact-log.ts';
 import { FEED_PATH, Feed } from './feed/feed.ts';
 import { DRAIN_TIMINGS } from './front/drain.ts';
@@ -34,6 +34,7 @@ import { RunningReplica } from './replica/replica.ts';
 import type { ReplicaService } from './replica/service.ts';
 import { openFolder } from './storage/folder.ts';
 import { MemoryDisk } from './storage/memory.ts';
+import { Swarm } from './swarm.ts';
 
 /** The identity of a throw-away swarm. The primary process makes it for all nodes, and it is never used twice. */
 export interface MemoryIdentity {
@@ -91,11 +92,10 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 	const { config, id, log } = options;
 	const self = config.nodes.find((node) => node.id === id);
 	if (!self) throw new RangeError(`${id} is not in the configuration`);
-	const members: Member[] = config.nodes.map((node) => ({ id: node.id, url: urlOf(node) }));
-	const ids = members.map((member) => member.id);
+	const ids = config.nodes.map((node) => node.id);
 	const epoch = nanoid(8);
 
-	const doors = createDoors(config.nodes, config.allowedHosts);
+	const doors = new ChangingDoors(config.nodes, config.allowedHosts);
 	const limits = connectionLimits(options.descriptors ?? descriptorLimit());
 	let tellRefused = ({ door, from, why }: Refused): void => log.warn(`${door}: ${why} (from ${from})`);
 	const refusals = new Repeats<Refused>((last, count) =>
@@ -134,6 +134,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 	};
 
 	try {
+		const swarm = new Swarm(config.name, home.swarmId, config.nodes, firstMembers(firstMembersOf(config)));
 		const mesh: Mesh = new Mesh({
 			self: id,
 			epoch,
@@ -157,7 +158,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			epoch,
 			disk: home.disk,
 			logOwner: home.owner,
-			swarm: { name: config.name, id: home.swarmId, members },
+			swarm,
+			membersAre: (state) => {
+				swarm.become(state);
+				doors.become(swarm.addresses);
+			},
 			mesh,
 			requestMs: config.timings.requestMs,
 			linkMs: LINK_MS,
@@ -187,7 +192,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		const api = createApi({
 			service: replica,
 			doors,
-			swarm: { name: config.name, id: home.swarmId, members },
+			swarm,
 			version: packageVersion,
 			dashboardDir,
 			proposeTimeoutMs: config.timings.requestMs,

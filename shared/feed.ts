@@ -17,6 +17,32 @@ export interface Member {
 	readonly url: string;
 }
 
+/** A member as the log says. */
+export interface SwarmMember extends Member {
+	/** Its votes count. A learner only learns what is chosen. */
+	readonly isVoter: boolean;
+	/** Of a learner: the member that leaves when this one becomes a voter; null for none. */
+	readonly replaces: NodeId | null;
+}
+
+/** The members that govern the slots from `from` on. */
+export interface MembersView {
+	/** The slot in which the change was chosen that brought them; 0 for the members that the swarm began with. */
+	readonly chosenAt: Slot;
+	readonly from: Slot;
+	readonly members: readonly SwarmMember[];
+}
+
+/** The swarm as a node knows it. */
+export interface SwarmView {
+	readonly name: string;
+	readonly id: string;
+	/** The members of all of `sets`. */
+	readonly members: readonly Member[];
+	/** The members in force, and behind them those of a change that is chosen and not yet in force. */
+	readonly sets: readonly MembersView[];
+}
+
 export interface SlotView {
 	readonly slot: Slot;
 	/** The highest acceptance of this node; '' and null where it has none. */
@@ -53,7 +79,7 @@ export interface NodeSnapshot {
 	readonly epoch: string;
 	readonly seq: number;
 	readonly time: number;
-	readonly swarm: { readonly name: string; readonly id: string; readonly members: readonly Member[] };
+	readonly swarm: SwarmView;
 	readonly role: Role;
 	readonly promised: BallotText;
 	/** The leader's ballot as this node hears it; '' for none. */

@@ -6,7 +6,7 @@ import { IncomingMessage, type RequestListener, ServerResponse } from 'node:http
 import { Socket } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
 import helmet from 'helmet';
-import type { Member } from '../../shared/feed.ts';
+import type { SwarmView } from '../../shared/feed.ts';
 import type { Doors } from '../doors.ts';
 import type { LoopFigures } from '../loop-watch.ts';
 import type { ReplicaService } from '../replica/service.ts';
@@ -22,7 +22,8 @@ import { statusRoutes } from './status.ts';
 export interface ApiOptions {
 	readonly service: ReplicaService;
 	readonly doors: Doors;
-	readonly swarm: { readonly name: string; readonly id: string; readonly members: readonly Member[] };
+	/** Its members are looked at for each request, because they change. */
+	readonly swarm: SwarmView;
 	readonly version: string;
 	/** The folder of the built page; null for none. */
 	readonly dashboardDir: string | null;
@@ -70,12 +71,19 @@ export function createApi(options: ApiOptions): RequestListener {
 		holdMs,
 		longReadLimits: options.longReadLimits,
 	});
-	const pageHeaders = securityHeaders(doors);
+	let sources = doors.connectSources;
+	let pageHeaders = securityHeaders(sources);
 	return (req, res) => {
 		const ofKv = isKv(req.url as string);
 		if (ofKv && isPlainWrite(req)) return answerKv(req, res);
 		if (ofKv) setKvHeaders(res);
-		else for (const [name, value] of pageHeaders) res.setHeader(name, value);
+		else {
+			if (sources !== doors.connectSources) {
+				sources = doors.connectSources;
+				pageHeaders = securityHeaders(sources);
+			}
+			for (const [name, value] of pageHeaders) res.setHeader(name, value);
+		}
 		if (isPreflight(req, res)) return;
 		if (ofKv) answerKv(req, res);
 		else app(req, res);
@@ -129,9 +137,9 @@ const EXPOSED_HEADERS = [
 
 /**
  * The page may run its own files only, and connect to the members only. Headers that browsers heed over HTTPS only are
- * left out. The headers are the same for every request, so they are made once.
+ * left out. The headers are the same for every request until the members change, so they are kept.
  */
-function securityHeaders(doors: Doors): Headers {
+function securityHeaders(connectSources: readonly string[]): Headers {
 	const secure = helmet({
 		contentSecurityPolicy: {
 			useDefaults: false,
@@ -143,7 +151,7 @@ function securityHeaders(doors: Doors): Headers {
 				imgSrc: ["'self'", 'data:'],
 				fontSrc: ["'self'"],
 				manifestSrc: ["'self'"],
-				connectSrc: ["'self'", ...doors.connectSources],
+				connectSrc: ["'self'", ...connectSources],
 				baseUri: ["'none'"],
 				formAction: ["'none'"],
 				frameAncestors: ["'none'"],

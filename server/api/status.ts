@@ -66,14 +66,15 @@ const PROPOSE_BYTES_MAX = 6 * VALUE_BYTES_MAX + 65_536;
 /** Mounted at `/v1`. */
 export function statusRoutes(options: StatusOptions): Router {
 	const { service, swarm } = options;
-	const addressOf = new Map(swarm.members.map(({ id, url }) => [id, url.replace(/^https?:\/\//, '')]));
 	const routes = Router({ caseSensitive: true });
 
 	routes.all('/status/leader', onlyMethods('GET', 'HEAD'), (req, res) => {
-		answerJson(res, addressOf.get(service.view().leader.node) ?? '', isPretty(req));
+		const { leader } = service.view();
+		const member = swarm.members.find(({ id }) => id === leader.node);
+		answerJson(res, member ? addressOf(member) : '', isPretty(req));
 	});
 	routes.all('/status/peers', onlyMethods('GET', 'HEAD'), (req, res) => {
-		answerJson(res, [...addressOf.values()], isPretty(req));
+		answerJson(res, swarm.members.map(addressOf), isPretty(req));
 	});
 	routes.all('/swarm', onlyMethods('GET', 'HEAD'), (req, res) => {
 		answerJson(res, swarmStatus(options), isPretty(req));
@@ -85,6 +86,11 @@ export function statusRoutes(options: StatusOptions): Router {
 		answerPropose(req, res, answer.outcome === 'chosen' || answer.outcome === 'kept' ? 200 : 500, answer);
 	});
 	return routes;
+}
+
+/** Host and port, as Consul writes them. */
+function addressOf({ url }: Member): string {
+	return url.replace(/^https?:\/\//, '');
 }
 
 function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmStatus {

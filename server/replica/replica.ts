@@ -9,13 +9,16 @@ import type { Disk, FilePart, NoRoomError } from '../../shared/disk/disk.ts';
 import { Log, type Repair } from '../../shared/disk/log.ts';
 import type { HeldSnapshot } from '../../shared/disk/snapshots.ts';
 import type { RawFact } from '../../shared/fact.ts';
-import type { Member, NodeSnapshot } from '../../shared/feed.ts';
+import type { NodeSnapshot, SwarmView } from '../../shared/feed.ts';
 import type { PaxosAgent } from '../../shared/paxos/agent.ts';
 import type { Ballot, NodeId, WallTime } from '../../shared/paxos/ballot.ts';
+import type { Member } from '../../shared/paxos/change.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
+import type { MembersState } from '../../shared/paxos/members.ts';
 import type { Message, Slot } from '../../shared/paxos/message.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { ClientDoor } from '../../shared/replica/client-door.ts';
+import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
 import { Replica } from '../../shared/replica/replica.ts';
 import type { ReplicaTimer } from '../../shared/replica/runtime.ts';
 import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
@@ -53,13 +56,19 @@ export interface Mesh {
 	lastHeardMs(peer: NodeId): number;
 }
 
+/** The swarm, and where its members are reached. */
+export interface AddressedSwarm extends SwarmView {
+	urlOf(member: Member): string;
+}
+
 export interface RunningReplicaOptions {
 	readonly agent: AgentConfig;
 	readonly epoch: string;
 	readonly disk: ReadableDisk;
 	/** The owner of the log on the disk: see `LogOptions`. */
 	readonly logOwner: string;
-	readonly swarm: { readonly name: string; readonly id: string; readonly members: readonly Member[] };
+	/** It is looked at for each answer, because its members change. */
+	readonly swarm: AddressedSwarm;
 	readonly mesh: Mesh;
 	/** The time limit of a client's request, milliseconds. */
 	readonly requestMs: number;
@@ -67,6 +76,8 @@ export interface RunningReplicaOptions {
 	readonly linkMs: number;
 	/** A log of more bytes is trimmed: see `SnapshotLimits.logBytesMin`. */
 	readonly logBytesMin: number;
+	/** The members as the log says them, at the start and after each change. */
+	membersAre(state: MembersState): void;
 	/** As of `ReplicaRuntime`. */
 	removed(chosenAt: Slot): void;
 	/** A client sent a malformed frame. `from` is the address that its door was given. */
@@ -130,10 +141,11 @@ export class RunningReplica implements ReplicaService {
 		this.#repairs = repairs;
 		this.#agent = agent;
 		const { mesh, swarm, requestMs } = options;
+		options.membersAre(agent.members.state);
 		const turn = () => this.#guard(() => this.#replica.turn());
 		this.#replica = new Replica({
 			id: this.#id,
-			addresses: swarm.members,
+			urlOf: (member) => swarm.urlOf(member),
 			agent: this.#agent,
 			log,
 			store,
@@ -160,6 +172,7 @@ export class RunningReplica implements ReplicaService {
 				applied: (through, revision) => {
 					if (this.#agent.watched) this.facts.tell({ kind: 'applied', through, revision });
 				},
+				membersChanged: () => options.membersAre(this.#agent.members.state),
 				removed: (chosenAt) => options.removed(chosenAt),
 				malformed: options.malformed,
 			},
@@ -251,6 +264,10 @@ export class RunningReplica implements ReplicaService {
 		return new Promise((resolve) => this.#replica.handOver(to, timeoutMs, resolve));
 	}
 
+	changeMembers(request: MembersRequest, timeoutMs: number): Promise<MembersAnswer> {
+		return new Promise((resolve) => this.#replica.changeMembers(request, timeoutMs, resolve));
+	}
+
 	openSnapshot(): Promise<OpenSnapshot | string> {
 		return new Promise((resolve) =>
 			this.#guard(() => this.#replica.wantSnapshot((lack) => resolve(lack ?? this.#holdSnapshot()))),
@@ -271,7 +288,7 @@ export class RunningReplica implements ReplicaService {
 			epoch: this.facts.epoch,
 			seq: this.facts.seq,
 			time: wallMs(),
-			swarm: this.#options.swarm,
+			swarm: this.#swarm,
 			linked: this.#options.mesh.linked(),
 			...this.#replica.snapshot(),
 		};
@@ -286,6 +303,11 @@ export class RunningReplica implements ReplicaService {
 			this.#watchersCount--;
 			this.#agent.watched = this.#watchersCount > 0;
 		};
+	}
+
+	get #swarm(): SwarmView {
+		const { name, id, members, sets } = this.#options.swarm;
+		return { name, id, members, sets };
 	}
 
 	#holdSnapshot(): OpenSnapshot {

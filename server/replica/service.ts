@@ -5,6 +5,7 @@ import type { RawFact } from '../../shared/fact.ts';
 import type { NodeSnapshot } from '../../shared/feed.ts';
 import type { Ballot, NodeId } from '../../shared/paxos/ballot.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
+import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import type { Operation } from '../../shared/store/command.ts';
@@ -43,6 +44,8 @@ export interface ReplicaService {
 	 * @returns in a few words why there is none, where the node cannot
 	 */
 	openSnapshot(): Promise<OpenSnapshot | string>;
+	/** As `Replica.changeMembers`. */
+	changeMembers(request: MembersRequest, timeoutMs: number): Promise<MembersAnswer>;
 	view(): ReplicaView;
 	peers(): readonly PeerView[];
 	/** This node's state after the last fact. */

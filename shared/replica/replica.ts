@@ -9,6 +9,7 @@
 import { type Ballot, NO_BALLOT, type NodeId } from '../paxos/ballot.ts';
 import type { ChangeOutcome, Outcome } from '../paxos/effects.ts';
 import type { ProposalId } from '../paxos/event.ts';
+import type { MembersState } from '../paxos/members.ts';
 import type { Message, Slot } from '../paxos/message.ts';
 import { isQuorumOf, quorumSize } from '../paxos/quorum.ts';
 import { CLIENT_LIMITS } from '../store/client-limits.ts';
@@ -63,6 +64,8 @@ export class Replica implements LoopListener {
 	readonly #peers = new PeerTable();
 	readonly #doors: readonly Door[];
 	#lacksRoom: Refusal | null = null;
+	/** As the runtime was last told. */
+	#members: MembersState;
 	#turnIsAsked = false;
 	#stopped = false;
 
@@ -73,8 +76,8 @@ export class Replica implements LoopListener {
 		this.#agent = agent;
 		this.#log = log;
 		this.#runtime = runtime;
+		this.#members = agent.members.state;
 		this.store = store;
-		const urls = new Map(options.addresses.map((member) => [member.id, member.url]));
 		const { mesh } = runtime;
 		const nowMs = () => runtime.nowMs();
 		const soon = () => this.#soon();
@@ -170,7 +173,7 @@ export class Replica implements LoopListener {
 			submissions: this.submissions,
 			barriers: this.#barriers,
 			node: id,
-			members: () => agent.members.last.members.map(({ id, url }) => ({ id, url: urls.get(id) ?? url })),
+			members: () => agent.members.last.members.map((member) => ({ id: member.id, url: options.urlOf(member) })),
 			requestMs,
 			limits,
 			leader: () => agent.view().leader.node,
@@ -338,6 +341,7 @@ export class Replica implements LoopListener {
 		this.#barriers.endTurn();
 		this.#turnIsAsked = false;
 		this.#loop.turn(!this.#intake.recall.isWaiting);
+		this.#tellMembers();
 		this.#runtime.mesh.flush(this.#peersOfQuorum);
 		if (this.#stopped) return;
 		for (const door of this.#doors) door.answer();
@@ -438,6 +442,13 @@ export class Replica implements LoopListener {
 	#membersChange(outcome: ChangeOutcome): void {
 		if (outcome.kind === 'removed') this.#runtime.removed(outcome.chosenAt);
 		else this.#membership.outcome(outcome);
+	}
+
+	#tellMembers(): void {
+		const { state } = this.#agent.members;
+		if (state === this.#members) return;
+		this.#members = state;
+		this.#runtime.membersChanged();
 	}
 
 	/** Sends what does not belong to a turn. */

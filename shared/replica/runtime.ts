@@ -1,7 +1,7 @@
 /** The parts of a replica, and the services it needs from its surroundings, the server or a simulated world. */
-import type { MemberAddress } from '../client/protocol.ts';
 import type { RuntimeFact } from '../fact.ts';
 import type { NodeId, WallTime } from '../paxos/ballot.ts';
+import type { Member } from '../paxos/change.ts';
 import type { TimerRequest } from '../paxos/effects.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Members } from '../paxos/members.ts';
@@ -47,6 +47,8 @@ export interface ReplicaRuntime {
 	fact(fact: AgentFact | ReplicaFact): void;
 	/** The state machine has applied every slot up to `through`, and is at `revision`. */
 	applied(through: Slot, revision: number): void;
+	/** The agent's `members` are others than before. It is called before the frames of the turn leave. */
+	membersChanged(): void;
 	/** This node is no member any more, by the change that was chosen in that slot, and no other node needs it. */
 	removed(chosenAt: Slot): void;
 	/** A client sent a malformed frame. @param from as it was passed to `ClientDoor.connect` */
@@ -62,8 +64,8 @@ export interface ReplicaAgent extends LoopAgent {
 
 export interface ReplicaOptions {
 	readonly id: NodeId;
-	/** Where clients reach the members, as the configuration says. One that it does not name they reach where the log says. */
-	readonly addresses: readonly MemberAddress[];
+	/** The URL at which clients reach a member. */
+	urlOf(member: Member): string;
 	readonly agent: ReplicaAgent;
 	readonly log: LoopLog & SnapshotLog;
 	/** The state after slot `agent.view().appliedThrough`. */

@@ -96,7 +96,7 @@ export class Process implements ReplicaRuntime {
 		if (restored) this.#startFrom(restored, through);
 		this.replica = new Replica({
 			id: node.id,
-			addresses: [],
+			urlOf: ({ url }) => url,
 			agent: node.putBack
 				? new PutBackAgent(this.agent, () => this.#worksAsPutBack())
 				: new WatchedAgent(node.index, this.agent, invariants),
@@ -232,6 +232,10 @@ export class Process implements ReplicaRuntime {
 	applied(through: Slot, revision: number): void {
 		if (this.#store.holds(through)) this.#world.counters.snapshotsTakenOver++;
 		this.#world.applied(this.node, through, revision);
+	}
+
+	membersChanged(): void {
+		// The simulated network links all nodes, members or not.
 	}
 
 	removed(): void {

@@ -83,7 +83,7 @@ describe('POST /v1/leader/transfer', () => {
 
 	it('is not served by the only node of a swarm', async () => {
 		const alone = await started({
-			swarm: { name: 'test', id: 'id', members: [{ id: 'n2', url: 'http://127.0.0.1' }] },
+			swarm: { name: 'test', id: 'id', members: [{ id: 'n2', url: 'http://127.0.0.1' }], sets: [] },
 		});
 		leads(alone);
 		expect(await transfer('', {}, alone)).toMatchObject({ status: 409, text: expect.stringContaining('only node') });
@@ -100,6 +100,7 @@ describe('a node that does not lead', () => {
 			swarm: {
 				name: 'test',
 				id: 'swarm id',
+				sets: [],
 				members: [
 					{ id: 'n1', url: 'http://127.0.0.1:7101' },
 					{ id: 'n2', url: `http://127.0.0.1:${node.port}` },
@@ -124,7 +125,7 @@ describe('a node that does not lead', () => {
 			{ id: 'n1', url: `http://127.0.0.1:${port}` },
 			{ id: 'n2', url: 'http://127.0.0.1:7102' },
 		];
-		const follower = await started({ swarm: { name: 'test', id: 'swarm id', members } });
+		const follower = await started({ swarm: { name: 'test', id: 'swarm id', members, sets: [] } });
 		const { status, text } = await transfer('', {}, follower);
 		expect(status).toBe(502);
 		expect(text).toMatch(/^n1 leads, and cannot be asked at http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/);

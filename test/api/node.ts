@@ -13,6 +13,7 @@ import type { OpenSnapshot, ReplicaService } from '../../server/replica/service.
 import type { NodeSnapshot } from '../../shared/feed.ts';
 import { type Ballot, NO_BALLOT, type NodeId } from '../../shared/paxos/ballot.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
+import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import { encodeCommand, type Operation } from '../../shared/store/command.ts';
@@ -27,6 +28,9 @@ export class LoneReplica implements ReplicaService {
 	readonly submitted: { readonly operation: Operation; readonly options: SubmitOptions }[] = [];
 	/** The time limits that `readBarrier` was called with. */
 	readonly barriers: number[] = [];
+	readonly membersRequests: MembersRequest[] = [];
+	/** The answer of `changeMembers`. */
+	membersAnswer: MembersAnswer = { kind: 'unknown' };
 	readonly handOvers: { readonly to: NodeId | null; readonly timeoutMs: number }[] = [];
 	/** The ballot of the node that leads after `handOver`. */
 	successor: Ballot = NO_BALLOT;
@@ -62,6 +66,11 @@ export class LoneReplica implements ReplicaService {
 	readBarrier(timeoutMs: number): Promise<boolean> {
 		this.barriers.push(timeoutMs);
 		return Promise.resolve(this.hasLeader);
+	}
+
+	changeMembers(request: MembersRequest): Promise<MembersAnswer> {
+		this.membersRequests.push(request);
+		return Promise.resolve(this.membersAnswer);
 	}
 
 	handOver(to: NodeId | null, timeoutMs: number): Promise<Ballot> {
@@ -180,7 +189,7 @@ export class TestNode {
 		const request = createApi({
 			service: this.replica,
 			doors,
-			swarm: { name: 'test', id: 'swarm id', members },
+			swarm: { name: 'test', id: 'swarm id', members, sets: [] },
 			version: '0.0.0',
 			dashboardDir: null,
 			isDraining: () => this.isDraining,

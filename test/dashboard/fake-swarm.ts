@@ -388,7 +388,7 @@ export class FakeNode {
 			epoch: this.epoch,
 			seq: this.seq,
 			time,
-			swarm: { name: 'fruit', id: 'fake', members: this.#members },
+			swarm: { name: 'fruit', id: 'fake', members: this.#members, sets: [] },
 			role: this.role,
 			promised: this.promised,
 			leader: this.leader,

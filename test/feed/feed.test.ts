@@ -48,6 +48,10 @@ class FakeReplica extends ScriptedSource implements ReplicaService {
 		throw new Error('the feed reads nothing');
 	}
 
+	changeMembers(): never {
+		throw new Error('the feed changes no members');
+	}
+
 	handOver(): never {
 		throw new Error('the feed asks for no other leader');
 	}

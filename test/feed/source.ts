@@ -20,7 +20,7 @@ export class ScriptedSource implements FactSource {
 			epoch: 'e1',
 			seq: this.seq,
 			time: 0,
-			swarm: { name: 'test', id: 's1', members: [] },
+			swarm: { name: 'test', id: 's1', members: [], sets: [] },
 			role: 'follower',
 			promised: '',
 			leader: '',

@@ -1,0 +1,84 @@
+/**
+ * The swarm as this node knows it, for its doors: its name, its members as the log says, and where they are reached.
+ * `swarm.json` says where the nodes are that it names, because a port may be another one at each start; the log says it
+ * of all others.
+ */
+import type { MembersView, SwarmMember, SwarmView } from '../shared/feed.ts';
+import { nameOf } from '../shared/member-name.ts';
+import type { NodeId } from '../shared/paxos/ballot.ts';
+import type { Member } from '../shared/paxos/change.ts';
+import type { MembersState } from '../shared/paxos/members.ts';
+import { dialOf, type NodeConfig, urlOf } from './config.ts';
+import type { Address } from './doors.ts';
+import type { PeerAddress } from './mesh/peer.ts';
+
+export class Swarm implements SwarmView {
+	readonly name: string;
+	readonly id: string;
+	readonly #nodes: ReadonlyMap<string, NodeConfig>;
+	#state: MembersState;
+	#sets: readonly MembersView[] = [];
+	#members: readonly SwarmMember[] = [];
+
+	/** @param id the id of the swarm @param state the members that this node knows so far */
+	constructor(name: string, id: string, nodes: readonly NodeConfig[], state: MembersState) {
+		this.name = name;
+		this.id = id;
+		this.#nodes = new Map(nodes.map((node) => [node.id, node]));
+		this.#state = state;
+		this.become(state);
+	}
+
+	/** The log says other members. */
+	become(state: MembersState): void {
+		this.#state = state;
+		this.#sets = state.sets.map(({ chosenAt, from, members }) => ({
+			chosenAt,
+			from,
+			members: members.map((member) => ({ ...member, url: this.urlOf(member) })),
+		}));
+		// A member of both sets is shown as the later one has it.
+		this.#members = [...new Map(this.#sets.flatMap(({ members }) => members.map((one) => [one.id, one]))).values()];
+	}
+
+	/** All members of the sets that govern slots which this node does not know to be chosen. */
+	get members(): readonly SwarmMember[] {
+		return this.#members;
+	}
+
+	get sets(): readonly MembersView[] {
+		return this.#sets;
+	}
+
+	/** Whether `id` was a member once, and is none any more. */
+	wasMember(id: NodeId): boolean {
+		return this.#state.past.includes(id);
+	}
+
+	/** The address at which pages and clients reach the member. */
+	urlOf({ id, url }: Pick<Member, 'id' | 'url'>): string {
+		const node = this.#nodes.get(nameOf(id));
+		return node ? urlOf(node) : url;
+	}
+
+	/** The address at which this node dials the member. */
+	dialOf({ id, url }: Pick<Member, 'id' | 'url'>): PeerAddress {
+		const node = this.#nodes.get(nameOf(id));
+		if (node) return { ...dialOf(node), id };
+		const { protocol, hostname, port } = new URL(url);
+		const secure = protocol === 'https:';
+		return {
+			id,
+			host: hostname.replace(/^\[|\]$/g, ''),
+			port: port === '' ? (secure ? 443 : 80) : Number(port),
+			secure,
+		};
+	}
+
+	/** The addresses that requests may ask for, and whose pages may use this swarm. */
+	get addresses(): readonly Address[] {
+		const others = this.#members.filter(({ id }) => !this.#nodes.has(nameOf(id)));
+		const ofOthers = others.map((member) => ({ ...this.dialOf(member), advertise: member.url }));
+		return [...this.#nodes.values(), ...ofOthers];
+	}
+}
