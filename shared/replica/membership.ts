@@ -18,7 +18,10 @@ import type { AgentView } from '../paxos/view.ts';
 import { type Deadlines, Limited } from './deadlines.ts';
 
 export type MembersRequest =
-	/** `id` comes in, as a learner at first. `replaces` is the member that leaves as soon as `id` votes; null for none. */
+	/**
+	 * `id` comes in, as a learner at first. `replaces` is the member that leaves as soon as `id` votes; null for none.
+	 * Another learner that was to replace the same member leaves with this change.
+	 */
 	| { readonly kind: 'add'; readonly id: NodeId; readonly url: string; readonly replaces: NodeId | null }
 	| { readonly kind: 'remove'; readonly id: NodeId };
 
@@ -162,7 +165,7 @@ export class Membership {
 			return refusal('usedBefore', `${id} was a member before, and its name stands for what that one has promised`);
 		}
 		if (replaces !== null && !members.some((member) => member.id === replaces)) return noMember(replaces);
-		return [...members, { id, url, isVoter: false, replaces }];
+		return [...withoutHeirs(members, replaces), { id, url, isVoter: false, replaces }];
 	}
 
 	#want(members: readonly Member[], timeoutMs: number, done: OnMembers): void {
@@ -185,6 +188,11 @@ function withVoter(members: readonly Member[], { id, url, replaces }: Member): M
 	const voter: Member = { id, url, isVoter: true, replaces: null };
 	const rest = members.filter((member) => member.id !== id && member.id !== replaces);
 	return [...rest, voter];
+}
+
+/** One node comes in the place of another: the learners that were to do so before have lost their disks too. */
+function withoutHeirs(members: readonly Member[], replaced: NodeId | null): readonly Member[] {
+	return replaced === null ? members : members.filter(({ replaces }) => replaces !== replaced);
 }
 
 /** A learner that was to come in the place of that node comes in all the same. */

@@ -105,6 +105,27 @@ describe('a node that comes in', () => {
 		expect(names()).toBe('n1 n3 n4');
 	});
 
+	it('takes the place of the learner that was to replace the same member, and of no other one', () => {
+		add('n4', 'n2');
+		choose();
+		add('n5', 'n3');
+		choose();
+		add('n6');
+		choose();
+		add('n7', 'n2');
+		choose();
+		expect(names()).toBe('n1 n2 n3 (n5) (n6) (n7)');
+		add('n8');
+		choose();
+		expect(names()).toBe('n1 n2 n3 (n5) (n6) (n7) (n8)');
+		add('n4');
+		expect(whys().at(-1)).toBe('usedBefore');
+		linked = ['n7'];
+		look(['n7', chosenThrough]);
+		choose();
+		expect(names()).toBe('n1 n3 (n5) (n6) (n8) n7');
+	});
+
 	it('comes in all the same where the one that it was to replace has left before', () => {
 		add('n4', 'n2');
 		choose();
