@@ -12,7 +12,7 @@ import { ANY_ADDRESS } from './doors.ts';
 export const PORT_MAX = 65_535;
 const TIMING_MS_MAX = 600_000;
 /** Ids are in lower case only, because on some file systems the data folders `n1` and `N1` are the same. */
-const ID_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
+export const ID_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
 const ID_RULE = 'must be 1 to 32 characters of a-z, 0-9 and -, beginning with a letter or digit';
 const HOST_PATTERN = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
 const HOST_RULE = 'must be an IP address or a host name that the other nodes can reach';

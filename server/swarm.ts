@@ -7,12 +7,19 @@ import type { MembersView, SwarmMember, SwarmView } from '../shared/feed.ts';
 import { nameOf } from '../shared/member-name.ts';
 import type { NodeId } from '../shared/paxos/ballot.ts';
 import type { Member } from '../shared/paxos/change.ts';
-import type { MembersState } from '../shared/paxos/members.ts';
+import type { MemberSet, MembersState } from '../shared/paxos/members.ts';
 import { dialOf, type NodeConfig, urlOf } from './config.ts';
 import type { Address } from './doors.ts';
 import type { PeerAddress } from './mesh/peer.ts';
 
-export class Swarm implements SwarmView {
+/** The part of the swarm that the HTTP API uses. */
+export interface KnownSwarm extends SwarmView {
+	readonly members: readonly SwarmMember[];
+	/** The address at which pages and clients reach the member. */
+	urlOf(member: Pick<Member, 'id' | 'url'>): string;
+}
+
+export class Swarm implements KnownSwarm {
 	readonly name: string;
 	readonly id: string;
 	readonly #nodes: ReadonlyMap<string, NodeConfig>;
@@ -32,11 +39,7 @@ export class Swarm implements SwarmView {
 	/** The log says other members. */
 	become(state: MembersState): void {
 		this.#state = state;
-		this.#sets = state.sets.map(({ chosenAt, from, members }) => ({
-			chosenAt,
-			from,
-			members: members.map((member) => ({ ...member, url: this.urlOf(member) })),
-		}));
+		this.#sets = state.sets.map((set) => viewOf(set, this));
 		// A member of both sets is shown as the later one has it.
 		this.#members = [...new Map(this.#sets.flatMap(({ members }) => members.map((one) => [one.id, one]))).values()];
 	}
@@ -55,7 +58,6 @@ export class Swarm implements SwarmView {
 		return this.#state.past.includes(id);
 	}
 
-	/** The address at which pages and clients reach the member. */
 	urlOf({ id, url }: Pick<Member, 'id' | 'url'>): string {
 		const node = this.#nodes.get(nameOf(id));
 		return node ? urlOf(node) : url;
@@ -81,4 +83,9 @@ export class Swarm implements SwarmView {
 		const ofOthers = others.map((member) => ({ ...this.dialOf(member), advertise: member.url }));
 		return [...this.#nodes.values(), ...ofOthers];
 	}
+}
+
+/** The set with the addresses at which pages and clients reach its members. */
+export function viewOf({ chosenAt, from, members }: MemberSet, swarm: Pick<KnownSwarm, 'urlOf'>): MembersView {
+	return { chosenAt, from, members: members.map((member) => ({ ...member, url: swarm.urlOf(member) })) };
 }

@@ -6,16 +6,17 @@ import { IncomingMessage, type RequestListener, ServerResponse } from 'node:http
 import { Socket } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
 import helmet from 'helmet';
-import type { SwarmView } from '../../shared/feed.ts';
 import type { Doors } from '../doors.ts';
 import type { LoopFigures } from '../loop-watch.ts';
 import type { ReplicaService } from '../replica/service.ts';
+import type { KnownSwarm } from '../swarm.ts';
 import { answerNothing, answerText, HttpError } from './answer.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { type HealthView, healthRoutes } from './health.ts';
 import { type Headers, isKv, isPlainWrite, kvHandler, setKvHeaders } from './kv.ts';
 import { leaderRoutes } from './leader.ts';
 import type { LongReadLimits } from './long-reads.ts';
+import { membersRoutes } from './members.ts';
 import { type SnapshotAnswerLimits, snapshotRoutes } from './snapshot.ts';
 import { statusRoutes } from './status.ts';
 
@@ -23,7 +24,7 @@ export interface ApiOptions {
 	readonly service: ReplicaService;
 	readonly doors: Doors;
 	/** Its members are looked at for each request, because they change. */
-	readonly swarm: SwarmView;
+	readonly swarm: KnownSwarm;
 	readonly version: string;
 	/** The folder of the built page; null for none. */
 	readonly dashboardDir: string | null;
@@ -58,6 +59,7 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.use('/v1', statusRoutes({ service, swarm, version, loop, proposeTimeoutMs }));
 	const holdMs = Math.min(HOLD_MS, proposeTimeoutMs);
 	app.use('/v1', leaderRoutes({ service, swarm, transferMs: holdMs }));
+	app.use('/v1', membersRoutes({ service, swarm, changeMs: holdMs }));
 	app.use('/v1', snapshotRoutes({ service, swarm, holdMs, limits: options.snapshotLimits }));
 	app.use('/v1', (_req, res) => answerText(res, 404, 'Not supported by this swarm.'));
 	app.use(healthRoutes(() => healthOf(options)));

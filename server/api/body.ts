@@ -4,6 +4,7 @@
  * `requestTimeout` ends a body that never ends.
  */
 import type { IncomingMessage } from 'node:http';
+import { fromUtf8 } from '../../shared/bytes/text.ts';
 import { HttpError } from './answer.ts';
 
 /**
@@ -36,4 +37,13 @@ export function readBody(req: IncomingMessage, bytesMax: number): Promise<Uint8A
 			reject(new HttpError(413, `Request body(${size} bytes) too large, max size: ${bytesMax} bytes.`));
 		}
 	});
+}
+
+/** The body as JSON; undefined where it is none, which is no valid request either. */
+export function jsonOf(body: Uint8Array): unknown {
+	try {
+		return JSON.parse(fromUtf8(body) ?? '');
+	} catch {
+		return undefined;
+	}
 }

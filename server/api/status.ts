@@ -1,17 +1,15 @@
 /** The swarm as this node knows it, without asking the others, and proposals in JSON. */
 import { type Request, type Response, Router } from 'express';
-import { fromUtf8 } from '../../shared/bytes/text.ts';
 import type { BallotText } from '../../shared/fact.ts';
-import type { Member, ProposeAnswer } from '../../shared/feed.ts';
+import type { Member, ProposeAnswer, SwarmMember } from '../../shared/feed.ts';
 import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
-import type { Role } from '../../shared/paxos/fact.ts';
-import type { PeerView } from '../../shared/replica/view.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { LoopFigures } from '../loop-watch.ts';
 import { propose, readProposeRequest } from '../replica/propose.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import { answerJson, isPretty, onlyMethods } from './answer.ts';
-import { readBody } from './body.ts';
+import { jsonOf, readBody } from './body.ts';
+import { type MemberStatus, memberStatuses } from './member-status.ts';
 
 /** The answer of `GET /v1/swarm`. */
 export interface SwarmStatus {
@@ -19,6 +17,8 @@ export interface SwarmStatus {
 	readonly id: string;
 	/** The node that answers. */
 	readonly node: NodeId;
+	/** Whether it is a member, as far as it knows. A node that is none waits to be let in. */
+	readonly isMember: boolean;
 	readonly version: string;
 	/** The leader that this node hears; null for none. */
 	readonly leader: NodeId | null;
@@ -36,30 +36,14 @@ export interface SwarmStatus {
 	readonly members: readonly MemberStatus[];
 }
 
-/** One member, as the answering node last heard it. */
-export interface MemberStatus extends Member {
-	readonly linked: boolean;
-	/** Its role when it was last heard; 'unknown' where that was too long ago to be still true. */
-	readonly role: Role | 'unknown';
-	/** The ballot that it promised, accepted or led under when it was last heard; '' for none. */
-	readonly ballot: BallotText;
-	readonly chosenThrough: number;
-	/** Whole milliseconds since it was last heard; 0 for the answering node itself, null for never. */
-	readonly heardMs: number | null;
-	/** Milliseconds that its clock was ahead of the answering node's when it last told its time; null for never. */
-	readonly clockAheadMs: number | null;
-}
-
 export interface StatusOptions {
 	readonly service: ReplicaService;
-	readonly swarm: { readonly name: string; readonly id: string; readonly members: readonly Member[] };
+	readonly swarm: { readonly name: string; readonly id: string; readonly members: readonly SwarmMember[] };
 	readonly version: string;
 	readonly proposeTimeoutMs: number;
 	readonly loop: () => LoopFigures;
 }
 
-/** The role of a node that was not heard for this long is unknown. The mesh's pings come twice a second. */
-const ROLE_AGE_MS_MAX = 2000;
 /** The bound on the body of a proposal. JSON may write one byte of a value as six, such as `\u0001`. */
 const PROPOSE_BYTES_MAX = 6 * VALUE_BYTES_MAX + 65_536;
 
@@ -80,7 +64,7 @@ export function statusRoutes(options: StatusOptions): Router {
 		answerJson(res, swarmStatus(options), isPretty(req));
 	});
 	routes.all('/swarm/propose', onlyMethods('POST'), async (req, res) => {
-		const request = readProposeRequest(parsed(await readBody(req, PROPOSE_BYTES_MAX)));
+		const request = readProposeRequest(jsonOf(await readBody(req, PROPOSE_BYTES_MAX)));
 		if (typeof request === 'string') return answerPropose(req, res, 400, refused(request));
 		const answer = await propose(service, request, options.proposeTimeoutMs);
 		answerPropose(req, res, answer.outcome === 'chosen' || answer.outcome === 'kept' ? 200 : 500, answer);
@@ -96,36 +80,11 @@ function addressOf({ url }: Member): string {
 function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmStatus {
 	const { store } = service;
 	const view = service.view();
-	const peers = new Map(service.peers().map((peer) => [peer.id, peer]));
-	const members = swarm.members.map(({ id, url }): MemberStatus => {
-		if (id === view.id) {
-			const { role, chosenThrough } = view;
-			const ballot = ballotToText(view.promised);
-			return { id, url, linked: true, role, ballot, chosenThrough, heardMs: 0, clockAheadMs: 0 };
-		}
-		const peer = peers.get(id);
-		if (!peer) {
-			const nothing = { role: 'unknown', ballot: '', chosenThrough: 0, heardMs: null, clockAheadMs: null } as const;
-			return { id, url, linked: false, ...nothing };
-		}
-		const { linked, chosenThrough, heardMs, clockAheadMs } = peer;
-		const role = roleNow(peer, view.leader.node);
-		const ballot = ballotToText(peer.ballot);
-		return {
-			id,
-			url,
-			linked,
-			role,
-			ballot,
-			chosenThrough,
-			heardMs: Number.isFinite(heardMs) ? Math.round(heardMs) : null,
-			clockAheadMs,
-		};
-	});
 	return {
 		name: swarm.name,
 		id: swarm.id,
 		node: view.id,
+		isMember: swarm.members.some(({ id }) => id === view.id),
 		version,
 		leader: view.leader.node === '' ? null : view.leader.node,
 		ballot: ballotToText(view.leader),
@@ -136,14 +95,8 @@ function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmSta
 		keys: store.keysCount,
 		stateFault: view.stateFault,
 		loop: loop(),
-		members,
+		members: memberStatuses(service, swarm),
 	};
-}
-
-/** The role of a peer when it was last heard, where that can still be true. */
-function roleNow({ id, role, heardMs }: PeerView, leader: NodeId): MemberStatus['role'] {
-	const wasDeposed = role === 'leader' && id !== leader;
-	return wasDeposed || heardMs > ROLE_AGE_MS_MAX ? 'unknown' : role;
 }
 
 function answerPropose(req: Request, res: Response, status: number, answer: ProposeAnswer): void {
@@ -154,13 +107,4 @@ function answerPropose(req: Request, res: Response, status: number, answer: Prop
 
 function refused(why: string): ProposeAnswer {
 	return { outcome: 'refused', why, attempts: [] };
-}
-
-/** The body as JSON; undefined where it is none, which is no valid request either. */
-function parsed(body: Uint8Array): unknown {
-	try {
-		return JSON.parse(fromUtf8(body) ?? '');
-	} catch {
-		return undefined;
-	}
 }

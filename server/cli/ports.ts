@@ -3,6 +3,7 @@
  */
 import { createServer } from 'node:net';
 import * as z from 'zod';
+import { nameOf } from '../../shared/member-name.ts';
 import { listenUrlOf, type NodeConfig, type SwarmConfig } from '../config.ts';
 
 export type PortState =
@@ -64,7 +65,7 @@ export async function runningSwarm(node: NodeConfig, name: string): Promise<stri
 	try {
 		const response = await fetch(`${listenUrlOf(node)}/v1/swarm`, { signal: AbortSignal.timeout(PROBE_MAX_MS) });
 		const answer = swarmSchema.safeParse(await response.json());
-		const isIt = answer.success && answer.data.name === name && answer.data.node === node.id;
+		const isIt = answer.success && answer.data.name === name && nameOf(answer.data.node) === node.id;
 		return isIt ? answer.data.id : null;
 	} catch {
 		return null;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ballotToText } from '../../shared/paxos/ballot.ts';
-import { BALLOT, TestNode } from './node.ts';
+import { BALLOT, swarmOf, TestNode } from './node.ts';
 
 /** The node n2 of the swarm n1, n2. */
 let node: TestNode;
@@ -58,6 +58,20 @@ describe('POST /v1/leader/transfer', () => {
 		expect(node.replica.handOvers).toEqual([]);
 	});
 
+	it('means the node whose disk was replaced by its name, and refuses one that has no vote yet', async () => {
+		const learner = { id: 'n4', url: 'http://127.0.0.1:7104', isVoter: false, replaces: null };
+		const at = await started({
+			swarm: swarmOf({ 'n1~k2xp7': 'http://127.0.0.1:7101', n2: 'http://127.0.0.1' }, [learner]),
+		});
+		leads(at);
+		at.replica.override = { ...at.replica.override, linked: ['n1~k2xp7', 'n4'] };
+		at.replica.successor = { ...BALLOT, node: 'n1~k2xp7' };
+		expect((await transfer('{"to":"n1"}', {}, at)).json).toMatchObject({ leader: 'n1~k2xp7' });
+		const text = 'n4 cannot lead before it votes: it still learns.';
+		expect(await transfer('{"to":"n4"}', {}, at)).toMatchObject({ status: 409, text });
+		expect(at.replica.handOvers.map(({ to }) => to)).toEqual(['n1~k2xp7']);
+	});
+
 	it('is refused, and surely not done, where there is no leader', async () => {
 		node.replica.override = {};
 		node.replica.hasLeader = false;
@@ -82,9 +96,7 @@ describe('POST /v1/leader/transfer', () => {
 	});
 
 	it('is not served by the only node of a swarm', async () => {
-		const alone = await started({
-			swarm: { name: 'test', id: 'id', members: [{ id: 'n2', url: 'http://127.0.0.1' }], sets: [] },
-		});
+		const alone = await started({ swarm: swarmOf({ n2: 'http://127.0.0.1' }) });
 		leads(alone);
 		expect(await transfer('', {}, alone)).toMatchObject({ status: 409, text: expect.stringContaining('only node') });
 	});
@@ -96,17 +108,8 @@ describe('POST /v1/leader/transfer', () => {
 
 describe('a node that does not lead', () => {
 	it('passes the request on to the leader, and its answer back, whatever it is', async () => {
-		const follower = await started({
-			swarm: {
-				name: 'test',
-				id: 'swarm id',
-				sets: [],
-				members: [
-					{ id: 'n1', url: 'http://127.0.0.1:7101' },
-					{ id: 'n2', url: `http://127.0.0.1:${node.port}` },
-				],
-			},
-		});
+		const swarm = swarmOf({ n1: 'http://127.0.0.1:7101', n2: `http://127.0.0.1:${node.port}` });
+		const follower = await started({ swarm });
 		follower.replica.override = { id: 'n1', leader: { ...BALLOT, node: 'n2' } };
 		node.replica.successor = BALLOT;
 		const done = { status: 200, json: { from: 'n2', leader: 'n1', ballot: ballotToText(BALLOT) } };
@@ -117,15 +120,19 @@ describe('a node that does not lead', () => {
 		expect(node.replica.handOvers.map(({ to }) => to)).toEqual(['n1', 'n1']);
 	});
 
+	it('asks nobody while it does not know where the leader is', async () => {
+		node.replica.override = { leader: { ...BALLOT, node: 'n7' } };
+		const { status, headers, text } = await transfer('');
+		expect({ status, text }).toEqual({ status: 503, text: 'n7 leads, and n2 has yet to learn where it is.' });
+		expect(headers['x-swarm-outcome']).toBe('not-applied');
+	});
+
 	it('says that the leader cannot be asked', async () => {
 		const gone = await started();
 		const port = gone.port;
 		await gone.stop();
-		const members = [
-			{ id: 'n1', url: `http://127.0.0.1:${port}` },
-			{ id: 'n2', url: 'http://127.0.0.1:7102' },
-		];
-		const follower = await started({ swarm: { name: 'test', id: 'swarm id', members, sets: [] } });
+		const swarm = swarmOf({ n1: `http://127.0.0.1:${port}`, n2: 'http://127.0.0.1:7102' });
+		const follower = await started({ swarm });
 		const { status, text } = await transfer('', {}, follower);
 		expect(status).toBe(502);
 		expect(text).toMatch(/^n1 leads, and cannot be asked at http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/);

@@ -10,7 +10,8 @@ import { Front, type FrontOptions, type UpgradeDoor } from '../../server/front/f
 import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/limits.ts';
 import type { LoopFigures } from '../../server/loop-watch.ts';
 import type { OpenSnapshot, ReplicaService } from '../../server/replica/service.ts';
-import type { NodeSnapshot } from '../../shared/feed.ts';
+import type { KnownSwarm } from '../../server/swarm.ts';
+import type { NodeSnapshot, SwarmMember } from '../../shared/feed.ts';
 import { type Ballot, NO_BALLOT, type NodeId } from '../../shared/paxos/ballot.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
@@ -23,14 +24,22 @@ export const BALLOT: Ballot = { ms: 1763889731207, ns: 3, node: 'n1' };
 const CLIENT = 'client of the test';
 export const LOOP: LoopFigures = { longestMs: 61.5, over20Ms: 3, over50Ms: 1, over250Ms: 0 };
 
+/** @param urls those of the voters, by their ids @param others learners */
+export function swarmOf(urls: Readonly<Record<NodeId, string>>, others: readonly SwarmMember[] = []): KnownSwarm {
+	const voters = Object.entries(urls).map(([id, url]) => ({ id, url, isVoter: true, replaces: null }));
+	const members = [...voters, ...others];
+	const sets = [{ chosenAt: 0, from: 1, members }];
+	return { name: 'test', id: 'swarm id', members, sets, urlOf: ({ url }) => url };
+}
+
 export class LoneReplica implements ReplicaService {
 	readonly store = new Store();
 	readonly submitted: { readonly operation: Operation; readonly options: SubmitOptions }[] = [];
 	/** The time limits that `readBarrier` was called with. */
 	readonly barriers: number[] = [];
 	readonly membersRequests: MembersRequest[] = [];
-	/** The answer of `changeMembers`. */
-	membersAnswer: MembersAnswer = { kind: 'unknown' };
+	/** The answers of `changeMembers`, of which the last one is given again and again. */
+	membersAnswers: MembersAnswer[] = [{ kind: 'unknown' }];
 	readonly handOvers: { readonly to: NodeId | null; readonly timeoutMs: number }[] = [];
 	/** The ballot of the node that leads after `handOver`. */
 	successor: Ballot = NO_BALLOT;
@@ -70,7 +79,9 @@ export class LoneReplica implements ReplicaService {
 
 	changeMembers(request: MembersRequest): Promise<MembersAnswer> {
 		this.membersRequests.push(request);
-		return Promise.resolve(this.membersAnswer);
+		const [answer = { kind: 'unknown' }, ...later] = this.membersAnswers;
+		if (later.length > 0) this.membersAnswers = later;
+		return Promise.resolve(answer);
 	}
 
 	handOver(to: NodeId | null, timeoutMs: number): Promise<Ballot> {
@@ -178,10 +189,6 @@ export class TestNode {
 			...frontOptions,
 		});
 		await this.front.listen('127.0.0.1', 0);
-		const members = [
-			{ id: 'n1', url: 'http://127.0.0.1:7101' },
-			{ id: 'n2', url: `http://127.0.0.1:${this.port}` },
-		];
 		doors = createDoors([
 			{ host: '127.0.0.1', port: 7101 },
 			{ host: '127.0.0.1', port: this.port },
@@ -189,7 +196,7 @@ export class TestNode {
 		const request = createApi({
 			service: this.replica,
 			doors,
-			swarm: { name: 'test', id: 'swarm id', members, sets: [] },
+			swarm: swarmOf({ n1: 'http://127.0.0.1:7101', n2: `http://127.0.0.1:${this.port}` }),
 			version: '0.0.0',
 			dashboardDir: null,
 			isDraining: () => this.isDraining,

@@ -42,6 +42,7 @@ describe('the status', () => {
 			name: 'test',
 			id: 'swarm id',
 			node: 'n2',
+			isMember: true,
 			version: '0.0.0',
 			leader: 'n1',
 			ballot: ballotText,
@@ -53,19 +54,37 @@ describe('the status', () => {
 			stateFault: null,
 			loop: LOOP,
 			members: [
-				{ ...n1, url: 'http://127.0.0.1:7101', ballot: ballotText, heardMs: 9 },
+				{
+					...n1,
+					name: 'n1',
+					url: 'http://127.0.0.1:7101',
+					isVoter: true,
+					replaces: null,
+					ballot: ballotText,
+					behind: 0,
+					heardMs: 9,
+				},
 				{
 					id: 'n2',
+					name: 'n2',
 					url,
+					isVoter: true,
+					replaces: null,
 					linked: true,
 					role: 'follower',
 					ballot: ballotText,
 					chosenThrough: 41,
+					behind: 1,
 					heardMs: 0,
 					clockAheadMs: 0,
 				},
 			],
 		});
+	});
+
+	it('of a node that waits to be let in says that it is no member', async () => {
+		node.replica.override = { id: 'n2~k2xp7' };
+		expect((await node.get('/v1/swarm')).json).toMatchObject({ node: 'n2~k2xp7', isMember: false });
 	});
 
 	it('shows a member that was never heard as unknown, and no leader as null', async () => {
