@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net';
 import * as z from 'zod';
+import { nameOf } from '../shared/member-name.ts';
 import { MEMBERS_MAX } from '../shared/paxos/quorum.ts';
 import { SNAPSHOT_LIMITS } from '../shared/replica/snapshots.ts';
 import { countOf, must, shortJson } from './config-errors.ts';
@@ -12,7 +13,9 @@ import { ANY_ADDRESS } from './doors.ts';
 export const PORT_MAX = 65_535;
 const TIMING_MS_MAX = 600_000;
 /** Ids are in lower case only, because on some file systems the data folders `n1` and `N1` are the same. */
-export const ID_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
+const ID_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
+/** What follows the name of a node in the id of a later disk. */
+const LIFE_PATTERN = /^(~[a-z0-9]{1,16})?$/;
 const ID_RULE = 'must be 1 to 32 characters of a-z, 0-9 and -, beginning with a letter or digit';
 const HOST_PATTERN = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
 const HOST_RULE = 'must be an IP address or a host name that the other nodes can reach';
@@ -168,6 +171,12 @@ function timing(defaultMs: number, description: string) {
 /** Whether it is an IP address or a host name. */
 function isHost(host: string): boolean {
 	return isIP(host) !== 0 || (HOST_PATTERN.test(host) && !/^[\d.]+$/.test(host));
+}
+
+/** Whether a member may have this id: the name of a node, with what stands for a later disk or without. */
+export function isMemberId(text: string): boolean {
+	const name = nameOf(text);
+	return ID_PATTERN.test(name) && LIFE_PATTERN.test(text.slice(name.length));
 }
 
 /** Whether it is `http://host:port`, without a path, a user name or a password. */

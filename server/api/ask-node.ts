@@ -4,8 +4,8 @@
  */
 import * as z from 'zod';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { isMemberId } from '../swarm-schema.ts';
 import { HttpError } from './answer.ts';
-import { isMemberId } from './member-named.ts';
 import type { StartingStatus } from './starting.ts';
 import type { SwarmStatus } from './status.ts';
 

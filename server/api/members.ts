@@ -13,11 +13,11 @@ import type { Slot } from '../../shared/paxos/message.ts';
 import type { MembersAnswer, MembersRefusal, MembersRequest } from '../../shared/replica/membership.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import { type KnownSwarm, viewOf } from '../swarm.ts';
-import { isOrigin } from '../swarm-schema.ts';
+import { isMemberId, isOrigin } from '../swarm-schema.ts';
 import { answerJson, HttpError, isPretty, onlyMethods } from './answer.ts';
 import { idOfNodeAt } from './ask-node.ts';
 import { jsonOf, readBody } from './body.ts';
-import { isMemberId, memberNamed } from './member-named.ts';
+import { memberNamed } from './member-named.ts';
 import { type MemberStatus, memberStatuses } from './member-status.ts';
 import { isForLeader, refuse } from './pass-on.ts';
 

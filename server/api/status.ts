@@ -1,12 +1,13 @@
 /** The swarm as this node knows it, without asking the others, and proposals in JSON. */
 import { type Request, type Response, Router } from 'express';
 import type { BallotText } from '../../shared/fact.ts';
-import type { Member, ProposeAnswer, SwarmMember } from '../../shared/feed.ts';
+import type { Member, ProposeAnswer } from '../../shared/feed.ts';
 import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { LoopFigures } from '../loop-watch.ts';
 import { propose, readProposeRequest } from '../replica/propose.ts';
 import type { ReplicaService } from '../replica/service.ts';
+import type { KnownSwarm } from '../swarm.ts';
 import { answerJson, isPretty, onlyMethods } from './answer.ts';
 import { jsonOf, readBody } from './body.ts';
 import { type MemberStatus, memberStatuses } from './member-status.ts';
@@ -19,6 +20,8 @@ export interface SwarmStatus {
 	readonly node: NodeId;
 	/** Whether it is a member, as far as it knows. A node that is none waits to be let in. */
 	readonly isMember: boolean;
+	/** Whether a change of members is chosen and not yet in force. */
+	readonly isChanging: boolean;
 	readonly version: string;
 	/** The leader that this node hears; null for none. */
 	readonly leader: NodeId | null;
@@ -38,7 +41,7 @@ export interface SwarmStatus {
 
 export interface StatusOptions {
 	readonly service: ReplicaService;
-	readonly swarm: { readonly name: string; readonly id: string; readonly members: readonly SwarmMember[] };
+	readonly swarm: KnownSwarm;
 	readonly version: string;
 	readonly proposeTimeoutMs: number;
 	readonly loop: () => LoopFigures;
@@ -85,6 +88,7 @@ function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmSta
 		id: swarm.id,
 		node: view.id,
 		isMember: swarm.members.some(({ id }) => id === view.id),
+		isChanging: swarm.sets.length > 1,
 		version,
 		leader: view.leader.node === '' ? null : view.leader.node,
 		ballot: ballotToText(view.leader),

@@ -1,7 +1,7 @@
 /** The options that several commands share. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ConfigFlags } from '../config.ts';
-import { PORT_MAX } from '../swarm-schema.ts';
+import { isMemberId, isOrigin, PORT_MAX } from '../swarm-schema.ts';
 
 /** Adds the options of every command. */
 export function withConfig(command: Command): Command {
@@ -30,6 +30,13 @@ export function withDataDir(command: Command): Command {
 		.option('--data-dir <folder>', 'where the nodes keep their logs (or SWARM_DATA_DIR)')
 		.option('--advertise <id=url>', 'where others reach a node; once for each node (or SWARM_ADVERTISE)', collect)
 		.option('--allow-host <host>', 'a further host to answer to; may be repeated (or SWARM_ALLOWED_HOSTS)', collect);
+}
+
+/** The options of commands that change the members. */
+export function withChange(command: Command): Command {
+	return withEndpoint(command)
+		.option('--no-wait', 'do not wait until it is done')
+		.option('--json', 'say what became of it as JSON');
 }
 
 /** The options of commands that run nodes. */
@@ -70,6 +77,18 @@ export function slotNumber(text: string): string {
 	const slot = /^\d+$/.test(text) ? Number(text) : 0;
 	if (slot < 1 || !Number.isSafeInteger(slot)) throw new InvalidArgumentError('It must be a slot: 1 or more.');
 	return text;
+}
+
+/** The name of a node, or the full id of a member. */
+export function memberId(text: string): string {
+	if (!isMemberId(text)) throw new InvalidArgumentError('It must be a node, such as n4.');
+	return text;
+}
+
+/** Where others reach a node. */
+export function nodeUrl(text: string): string {
+	if (!isOrigin(text)) throw new InvalidArgumentError('It must look like http://10.1.2.3:7101, without a path.');
+	return new URL(text).origin;
 }
 
 function portNumber(text: string): string {

@@ -23,22 +23,23 @@ export function canDraw(isTTY: boolean | undefined, { TERM }: Environment): bool
 
 export class ProgressBar {
 	readonly #output: Terminal['stderr'];
-	readonly #draws: boolean;
-	readonly #what: string;
+	/** Whether there is a terminal to draw on. */
+	readonly draws: boolean;
+	/** What is done, such as "saving". */
+	what: string;
 	#drawn = '';
 
-	/** @param what what is done, such as "saving" */
 	constructor({ stderr, environment }: Terminal, what: string) {
 		this.#output = stderr;
-		this.#draws = canDraw(stderr.isTTY, environment);
-		this.#what = what;
+		this.draws = canDraw(stderr.isTTY, environment);
+		this.what = what;
 	}
 
-	/** So many bytes are done. */
-	update(bytes: number, bytesOfAll: number): void {
-		if (!this.#draws) return;
-		const percent = Math.min(100, Math.floor((100 * bytes) / Math.max(1, bytesOfAll)));
-		const line = fitted(`${barOf(percent)} ${this.#what} ${percent} %`, this.#output.columns);
+	/** So much is done, of so much: bytes, or slots. */
+	update(done: number, all: number): void {
+		if (!this.draws) return;
+		const percent = Math.min(100, Math.floor((100 * done) / Math.max(1, all)));
+		const line = fitted(`${barOf(percent)} ${this.what} ${percent} %`, this.#output.columns);
 		if (line === this.#drawn) return;
 		this.#output.write(`${CLEAR_LINE}${line}`);
 		this.#drawn = line;

@@ -1,4 +1,7 @@
-/** `status`: a table of all nodes, each as it describes itself. */
+/**
+ * `status`: a table of all nodes, each as it describes itself. They are those that `swarm.json` names, and the members
+ * that these know beside them.
+ */
 import * as z from 'zod';
 import type { StartingStatus } from '../api/starting.ts';
 import type { SwarmStatus } from '../api/status.ts';
@@ -6,6 +9,7 @@ import { loadConfig, type SwarmConfig, urlOf } from '../config.ts';
 import { ballotForPeople } from './ballot.ts';
 import { ask, endpointsOf, type SwarmAnswer, textOf } from './client.ts';
 import type { ConnectOptions } from './options.ts';
+import { tableOf } from './table.ts';
 import { EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 
 export interface StatusOptions extends ConnectOptions {
@@ -19,6 +23,7 @@ const ANSWER_MAX_MS = 2000;
 const statusSchema = z.looseObject({
 	node: z.string(),
 	leader: z.string().nullable(),
+	isChanging: z.boolean(),
 	chosenThrough: z.number(),
 	appliedThrough: z.number(),
 	revision: z.number(),
@@ -26,9 +31,13 @@ const statusSchema = z.looseObject({
 	members: z.array(
 		z.looseObject({
 			id: z.string(),
+			url: z.string(),
+			isVoter: z.boolean(),
+			replaces: z.string().nullable(),
 			role: z.string(),
 			ballot: z.string(),
 			linked: z.boolean(),
+			behind: z.number().nullable(),
 			heardMs: z.number().nullable(),
 		}),
 	),
@@ -37,9 +46,10 @@ const statusSchema = z.looseObject({
 const startingSchema = z.object({ starting: z.string() }) satisfies z.ZodType<Pick<StartingStatus, 'starting'>>;
 
 type NodeStatus = z.output<typeof statusSchema>;
+type MemberStatus = NodeStatus['members'][number];
 
 interface Row {
-	/** The id that the node tells; while it does not answer, that in swarm.json. */
+	/** The id that the node tells; while it does not answer, that of the member there, or else that in swarm.json. */
 	readonly id: string;
 	readonly url: string;
 	readonly status: NodeStatus | null;
@@ -49,14 +59,24 @@ interface Row {
 
 export async function status(options: StatusOptions, terminal: Terminal): Promise<ExitStatus> {
 	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
-	const rows = await Promise.all(endpointsOf(config, options.endpoint).map((url) => rowOf(url, config)));
+	const endpoints = endpointsOf(config, options.endpoint);
+	const first = await Promise.all(endpoints.map((url) => rowOf(url, idAt(url, config))));
+	const members = membersKnown(first);
+	const asked = new Set(first.flatMap(({ id, url }) => [id, url]));
+	const others =
+		options.endpoint === undefined ? members.filter(({ id, url }) => !asked.has(id) && !asked.has(url)) : [];
+	const found = [...first, ...(await Promise.all(others.map(({ id, url }) => rowOf(url, id))))];
+	const rows = found.map((row) => (row.status ? row : { ...row, id: memberAt(row, members)?.id ?? row.id }));
 	const leaders = [...new Set(rows.flatMap(({ status }) => status?.leader ?? []))];
-	terminal.stdout.write(options.json ? `${JSON.stringify(rows, null, 2)}\n` : `${table(rows)}\n${describe(leaders)}\n`);
+	terminal.stdout.write(options.json ? `${JSON.stringify(rows, null, 2)}\n` : `${describe(rows, leaders)}\n`);
 	return leaders.length > 0 ? EXIT.ok : EXIT.unavailable;
 }
 
-async function rowOf(url: string, { nodes }: SwarmConfig): Promise<Row> {
-	const id = nodes.find((node) => urlOf(node) === url)?.id ?? '?';
+function idAt(url: string, { nodes }: SwarmConfig): string {
+	return nodes.find((node) => urlOf(node) === url)?.id ?? '?';
+}
+
+async function rowOf(url: string, id: string): Promise<Row> {
 	const tried = await ask(url, { method: 'GET', path: '/v1/swarm' }, ANSWER_MAX_MS);
 	if (tried.kind !== 'answered') return { id, url, status: null, why: tried.why };
 	if (tried.answer.status !== 200)
@@ -78,40 +98,63 @@ function startingOf({ body }: SwarmAnswer): string | null {
 	}
 }
 
+/** The members as the node knows them that knows most; none where no node answers. */
+function membersKnown(rows: readonly Row[]): readonly MemberStatus[] {
+	const statuses = rows.flatMap(({ status }) => status ?? []);
+	const [best] = statuses.sort((a, b) => b.chosenThrough - a.chosenThrough);
+	return best?.members ?? [];
+}
+
+function memberAt({ id, url }: Row, members: readonly MemberStatus[]): MemberStatus | undefined {
+	return members.find((member) => member.id === id) ?? members.find((member) => member.url === url);
+}
+
+function describe(rows: readonly Row[], leaders: readonly string[]): string {
+	const members = membersKnown(rows);
+	const isChanging = rows.some(({ status }) => status?.isChanging);
+	return [
+		tableOf([
+			['NODE', 'ADDRESS', 'ROLE', 'VOTES', 'BALLOT', 'CHOSEN', 'BEHIND', 'APPLIED', 'REVISION', 'KEYS', 'LINKS'],
+			...rows.map((row) => cells(row, rows, members)),
+		]),
+		describeLeaders(leaders),
+		...(isChanging ? ['A change of members is under way.'] : []),
+	].join('\n');
+}
+
 /** Nodes that have no connection to each other may name different leaders. */
-function describe(leaders: readonly string[]): string {
+function describeLeaders(leaders: readonly string[]): string {
 	if (leaders.length === 0) return 'There is no leader.';
 	return leaders.length === 1 ? `The leader is ${leaders[0]}.` : `Nodes hear different leaders: ${leaders.join(', ')}.`;
 }
 
-function table(rows: readonly Row[]): string {
-	const lines = [
-		['NODE', 'ADDRESS', 'ROLE', 'BALLOT', 'CHOSEN', 'APPLIED', 'REVISION', 'KEYS', 'LINKS'],
-		...rows.map((row) => cells(row, rows)),
-	];
-	const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => widthOf(line, column)))) ?? [];
-	return lines
-		.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
-		.map((line) => line.trimEnd())
-		.join('\n');
-}
-
-function cells({ id, url, status, why }: Row, rows: readonly Row[]): string[] {
-	if (!status) return [id, url, `no answer: ${why}${lastHeard(id, rows)}`];
-	const self = status.members.find((member) => member.id === status.node);
-	const others = status.members.filter((member) => member.id !== status.node);
-	const linked = others.filter((member) => member.linked);
+function cells({ id, url, status, why }: Row, rows: readonly Row[], members: readonly MemberStatus[]): string[] {
+	const member = members.find((candidate) => candidate.id === id);
+	if (!status) {
+		const what = member || members.length === 0 ? 'no answer' : 'no member, and no answer';
+		return [id, url, `${what}: ${why}${lastHeard(id, rows)}`];
+	}
+	const self = status.members.find((candidate) => candidate.id === status.node);
+	const others = status.members.filter((candidate) => candidate.id !== status.node);
+	const linked = others.filter((candidate) => candidate.linked);
 	return [
 		id,
 		url,
 		self?.role ?? '-',
+		votesOf(member),
 		ballotForPeople(self?.ballot ?? ''),
 		String(status.chosenThrough),
+		String(self?.behind ?? '-'),
 		String(status.appliedThrough),
 		String(status.revision),
 		String(status.keys),
 		`${linked.length} of ${others.length}`,
 	];
+}
+
+function votesOf(member: MemberStatus | undefined): string {
+	if (!member) return 'no member';
+	return member.isVoter ? 'yes' : 'learns';
 }
 
 /** When the nodes that answer last heard one that does not. */
@@ -122,9 +165,4 @@ function lastHeard(id: string, rows: readonly Row[]): string {
 	});
 	const [latest] = heard.sort((a, b) => a.heardMs - b.heardMs);
 	return latest ? `; ${latest.by} heard it ${(latest.heardMs / 1000).toFixed(1)} s ago` : '';
-}
-
-/** The last cell of a line does not count, because no column follows it. */
-function widthOf(line: readonly string[], column: number): number {
-	return column === line.length - 1 ? 0 : (line[column]?.length ?? 0);
 }

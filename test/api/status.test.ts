@@ -43,6 +43,7 @@ describe('the status', () => {
 			id: 'swarm id',
 			node: 'n2',
 			isMember: true,
+			isChanging: false,
 			version: '0.0.0',
 			leader: 'n1',
 			ballot: ballotText,

@@ -25,22 +25,24 @@ export interface FakeApi {
 	readonly asked: Asked[];
 	/** Sets its answer from now on. */
 	answer: Answer;
+	/** The answers that come before that one. */
+	readonly next: Answer[];
 	close(): Promise<void>;
 }
 
 export async function fakeApi(answer: Answer = {}): Promise<FakeApi> {
 	const server = createServer(async (request, response) => {
 		const { method = '', url = '' } = request;
-		const { status = 200, headers = {}, body = '', hangUp, silent } = api.answer;
-		if (silent) return;
+		if (api.answer.silent) return;
 		if (url === '/livez') return void response.end('ok');
+		const { status = 200, headers = {}, body = '', hangUp } = api.next.shift() ?? api.answer;
 		api.asked.push({ method, url, body: await text(request) });
 		if (hangUp) request.socket.destroy();
 		else response.writeHead(status, headers).end(body);
 	});
 	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 	const { port } = server.address() as AddressInfo;
-	const api: FakeApi = { port, asked: [], answer, close: () => closed(server) };
+	const api: FakeApi = { port, asked: [], answer, next: [], close: () => closed(server) };
 	return api;
 }
 

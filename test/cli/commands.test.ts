@@ -1,6 +1,6 @@
 /** Commands write data to stdout and errors to stderr, and have an exit status that a script can rely on. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FakeApi } from './api.ts';
+import { type FakeApi, fakeApi } from './api.ts';
 import { type Ended, FakeSwarm } from './fake-swarm.ts';
 
 let fake: FakeSwarm;
@@ -212,11 +212,21 @@ describe('propose', () => {
 });
 
 describe('status', () => {
+	const member = {
+		url: 'http://127.0.0.1:1',
+		isVoter: true,
+		replaces: null,
+		linked: false,
+		behind: 0,
+		heardMs: 12_345,
+	};
+	const ballot = '1795428788840771728@n1';
 	const members = [
-		{ id: 'n1', role: 'leader', ballot: '1795428788840771728@n1', linked: true, heardMs: 0 },
-		{ id: 'n2', role: 'unknown', ballot: '1795428788840771728@n1', linked: false, heardMs: 12_345 },
+		{ ...member, id: 'n1', role: 'leader', ballot, linked: true, heardMs: 0 },
+		{ ...member, id: 'n2', role: 'unknown', ballot },
 	];
-	const answer = { node: 'n1', leader: 'n1', chosenThrough: 12, appliedThrough: 11, revision: 9, keys: 3, members };
+	const numbers = { chosenThrough: 12, appliedThrough: 11, revision: 9, keys: 3 };
+	const answer = { node: 'n1', leader: 'n1', isChanging: false, ...numbers, members };
 
 	it('has a line for each node in its own words, also for one that does not answer', async () => {
 		first.answer = { body: JSON.stringify(answer) };
@@ -224,10 +234,44 @@ describe('status', () => {
 		const { status, stdout } = await swarm('status');
 		const [head, ...lines] = stdout.split('\n');
 		expect(status).toBe(0);
-		expect(head).toMatch(/^NODE {2}ADDRESS +ROLE +BALLOT +CHOSEN {2}APPLIED {2}REVISION {2}KEYS {2}LINKS$/);
-		expect(lines[0]).toMatch(/^n1 {4}http:\S+ {2}leader {2}n1 [\d:.]{12} {2}12 +11 +9 +3 +0 of 1$/);
+		expect(head).toMatch(
+			/^NODE {2}ADDRESS +ROLE +VOTES +BALLOT +CHOSEN {2}BEHIND {2}APPLIED {2}REVISION {2}KEYS {2}LINKS$/,
+		);
+		expect(lines[0]).toMatch(/^n1 {4}http:\S+ {2}leader {2}yes +n1 [\d:.]{12} {2}12 +0 +11 +9 +3 +0 of 1$/);
 		expect(lines[1]).toMatch(/^n2 {4}http:\S+ {2}no answer: no connection \(ECONNREFUSED\); n1 heard it 12\.3 s ago$/);
-		expect(lines[2]).toBe('The leader is n1.');
+		expect(lines.slice(2)).toEqual(['The leader is n1.', '']);
+	});
+
+	it('asks the members that the nodes name beside those of swarm.json, and tells who votes', async () => {
+		const third = await fakeApi();
+		try {
+			const [n1] = members;
+			const learner = {
+				...member,
+				id: 'n2~k2xp7',
+				role: 'follower',
+				ballot,
+				replaces: 'n2',
+				isVoter: false,
+				behind: 7,
+			};
+			const n4 = { ...member, id: 'n4', url: `http://127.0.0.1:${third.port}`, role: 'follower', ballot };
+			const known = [n1, { ...learner, url: `http://127.0.0.1:${second.port}` }, n4];
+			first.answer = { body: JSON.stringify({ ...answer, isChanging: true, members: known }) };
+			// It does not know yet that it is let in.
+			second.answer = { body: JSON.stringify({ ...answer, node: 'n2~k2xp7', chosenThrough: 5, members }) };
+			third.answer = { body: JSON.stringify({ ...answer, node: 'n4', members: known }) };
+			const { stdout } = await swarm('status');
+			expect(stdout).toMatch(/^n1 .* yes .*\nn2~k2xp7 .* learns .*\nn4 .* yes /m);
+			expect(stdout).toContain('A change of members is under way.');
+			await second.close();
+			expect((await swarm('status')).stdout).toMatch(/^n2~k2xp7 +http:\S+ +no answer: .*; n1 heard it /m);
+			first.answer = { body: JSON.stringify({ ...answer, members: [n1, n4] }) };
+			expect((await swarm('status')).stdout).toMatch(/^n2 +http:\S+ +no member, and no answer: no connection /m);
+			expect(third.asked).toEqual(Array(3).fill({ method: 'GET', url: '/v1/swarm', body: '' }));
+		} finally {
+			await third.close();
+		}
 	});
 
 	it('ends with status 4 where no node hears a leader', async () => {

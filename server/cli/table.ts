@@ -1,0 +1,14 @@
+/** Tables for people: each column is as wide as its longest cell. */
+
+export function tableOf(lines: readonly (readonly string[])[]): string {
+	const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => widthOf(line, column)))) ?? [];
+	return lines
+		.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
+		.map((line) => line.trimEnd())
+		.join('\n');
+}
+
+/** The last cell of a line does not count, because no column follows it. */
+function widthOf(line: readonly string[], column: number): number {
+	return column === line.length - 1 ? 0 : (line[column]?.length ?? 0);
+}
