@@ -15,6 +15,7 @@ import { ANY_ADDRESS, isLoopback } from './doors.ts';
 import { findJsonError } from './json-error.ts';
 import type { PeerAddress } from './mesh/peer.ts';
 import { packageDir } from './package.ts';
+import type { FirstMembers, SwarmMembers } from './storage/identity.ts';
 import {
 	ADVERTISE_RULE,
 	ALLOWED_HOST_RULE,
@@ -159,9 +160,19 @@ export function loadSecret(config: SwarmConfig, environment: Environment, insecu
 	return null;
 }
 
-/** The members that a swarm of this configuration begins with. */
-export function firstMembersOf({ nodes }: SwarmConfig): Member[] {
-	return nodes.map((node) => ({ id: node.id, url: urlOf(node), isVoter: true, replaces: null }));
+/** Whether all nodes listen on loopback, and so share a machine. */
+export function isOnLoopback({ nodes }: SwarmConfig): boolean {
+	return nodes.every(({ host }) => isLoopback(host));
+}
+
+/** The swarm that this configuration makes. */
+export function swarmMembersOf({ name, nodes }: SwarmConfig): SwarmMembers {
+	return { name, members: Object.fromEntries(nodes.map((node) => [node.id, urlOf(node)])) };
+}
+
+/** The first members as the agent is told them. */
+export function firstVotersOf(members: FirstMembers): Member[] {
+	return Object.entries(members).map(([id, url]) => ({ id, url, isVoter: true, replaces: null }));
 }
 
 /** The address, such as `http://host:port`, at which others reach a node's dashboard, API and feed. */

@@ -18,36 +18,40 @@ import { createApi } from './api/api.ts';
 import { CatchUp } from './api/catch-up.ts';
 import { startingApi } from './api/starting.ts';
 import { ClientSockets } from './client/sockets.ts';
-import { dialOf, firstMembersOf, type SwarmConfig, urlOf } from './config.ts';
+import { firstVotersOf, type SwarmConfig, swarmMembersOf, urlOf } from './config.ts';
 import { ChangingDoors } from './doors.ts';
 import { logFacts } from './fact-log.ts';
 import { FEED_PATH, Feed } from './feed/feed.ts';
 import { DRAIN_TIMINGS } from './front/drain.ts';
 import { type DoorName, Front, type UpgradeDoor } from './front/front.ts';
+import { Joining } from './joining.ts';
 import { connectionLimits, descriptorLimit } from './limits.ts';
 import { watchLoop } from './loop-watch.ts';
 import { DEFAULT_MESH_LIMITS, DEFAULT_MESH_TIMINGS, Mesh } from './mesh/mesh.ts';
+import type { PeerAddress } from './mesh/peer.ts';
 import { dashboardDir, packageVersion } from './package.ts';
 import { kindOfText, Repeats } from './repeats.ts';
 import type { ReadableDisk, StartProgress } from './replica/memory.ts';
 import { RunningReplica } from './replica/replica.ts';
 import type { ReplicaService } from './replica/service.ts';
-import { openFolder } from './storage/folder.ts';
+import { openFolder, ownerOf } from './storage/folder.ts';
+import type { FirstMembers } from './storage/identity.ts';
 import { MemoryDisk } from './storage/memory.ts';
 import { Swarm } from './swarm.ts';
 
 /** The identity of a throw-away swarm. The primary process makes it for all nodes, and it is never used twice. */
 export interface MemoryIdentity {
 	readonly swarmId: string;
-	readonly incarnations: Readonly<Record<NodeId, string>>;
 }
 
 export interface NodeOptions {
 	readonly config: SwarmConfig;
-	/** One of `config.nodes`. */
-	readonly id: NodeId;
+	/** The name of the node: one of `config.nodes`. */
+	readonly name: string;
 	/** null where the node has a data folder, which was formatted before. */
 	readonly memory: MemoryIdentity | null;
+	/** Whether a node with a new disk asks by itself to take the place of the member of its name; false by default. */
+	readonly asksToJoin?: boolean;
 	/** The secret of all nodes; null for none. */
 	readonly secret: string | null;
 	readonly log: Logger;
@@ -89,10 +93,9 @@ const CATCH_UP_LOOK_EVERY_MS = 100;
  * that is taken
  */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-	const { config, id, log } = options;
-	const self = config.nodes.find((node) => node.id === id);
-	if (!self) throw new RangeError(`${id} is not in the configuration`);
-	const ids = config.nodes.map((node) => node.id);
+	const { config, name, log } = options;
+	const self = config.nodes.find((node) => node.id === name);
+	if (!self) throw new RangeError(`${name} is not in the configuration`);
 	const epoch = nanoid(8);
 
 	const doors = new ChangingDoors(config.nodes, config.allowedHosts);
@@ -110,11 +113,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		failed: (error) => log.error({ err: error }, 'a connection could not be accepted'),
 	});
 	await front.listen(self.host, self.port);
-	const home = await openHome(options, ids).catch(async (error: unknown) => {
+	const home = await openHome(options).catch(async (error: unknown) => {
 		await front.close();
 		throw error;
 	});
 
+	const { id } = home;
 	let progress: StartProgress = { doing: 'reading', count: 0, percent: 0 };
 	const tellProgress = (newest: StartProgress): void => {
 		progress = newest;
@@ -134,13 +138,13 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 	};
 
 	try {
-		const swarm = new Swarm(config.name, home.swarmId, config.nodes, firstMembers(firstMembersOf(config)));
+		const agent = agentConfig(config, home);
+		const swarm = new Swarm(config.name, home.swarmId, config.nodes, firstMembers(agent.members));
+		const joining = new Joining({ id, url: urlOf(self), swarm, asks: options.asksToJoin === true, log });
 		const mesh: Mesh = new Mesh({
 			self: id,
 			epoch,
 			swarmId: home.swarmId,
-			peers: config.nodes.filter((node) => node.id !== id).map(dialOf),
-			incarnations: home.incarnations,
 			secret: options.secret,
 			timings: DEFAULT_MESH_TIMINGS,
 			limits: { ...DEFAULT_MESH_LIMITS, unprovenMax: limits.unprovenMax },
@@ -154,7 +158,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			},
 		});
 		const replica: RunningReplica = await RunningReplica.open({
-			agent: agentConfig(config, id),
+			agent,
 			epoch,
 			disk: home.disk,
 			logOwner: home.owner,
@@ -162,6 +166,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			membersAre: (state) => {
 				swarm.become(state);
 				doors.become(swarm.addresses);
+				mesh.become(dialedBy(id, urlOf(self), swarm));
+				joining.membersChanged();
 			},
 			mesh,
 			requestMs: config.timings.requestMs,
@@ -181,6 +187,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		});
 		const stopLogging = logFacts(replica.facts, log);
 		closing.unshift(
+			() => joining.stop(),
 			() => replica.stop(),
 			() => mesh.close(),
 			() => refusals.stop(),
@@ -230,6 +237,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		};
 		mesh.start();
 		replica.start();
+		if (!swarm.wasMember(id)) joining.start();
 	} catch (error) {
 		await close(false);
 		throw error instanceof Error ? home.reasonOf(error) : error;
@@ -256,6 +264,19 @@ function watchCatchUp(service: ReplicaService, closing: (() => unknown)[]): () =
 	};
 }
 
+/**
+ * The addresses of the other members, voters first, because a quorum of them is to be told first. A member is left out
+ * where another one, or this node, comes in its place at the same address.
+ */
+function dialedBy(id: NodeId, ownUrl: string, swarm: Swarm): PeerAddress[] {
+	const { members } = swarm;
+	const others = members.filter((member) => {
+		const heirs = members.filter(({ replaces }) => replaces === member.id);
+		return member.id !== id && member.url !== ownUrl && heirs.every(({ url }) => url !== member.url);
+	});
+	return others.toSorted((a, b) => Number(b.isVoter) - Number(a.isVoter)).map((member) => swarm.dialOf(member));
+}
+
 /** A connection or request that was refused. */
 interface Refused {
 	readonly door: DoorName;
@@ -265,6 +286,10 @@ interface Refused {
 }
 
 interface Home extends MemoryIdentity {
+	/** The node's id. */
+	readonly id: NodeId;
+	/** The members that the swarm began with. */
+	readonly members: FirstMembers;
 	readonly disk: ReadableDisk;
 	readonly owner: string;
 	/** The error for people where the node cannot start or go on. Some errors are about the folder, and name it. */
@@ -272,13 +297,14 @@ interface Home extends MemoryIdentity {
 	close(): Promise<void> | void;
 }
 
-async function openHome({ config, id, memory }: NodeOptions, ids: readonly NodeId[]): Promise<Home> {
+async function openHome({ config, name, memory }: NodeOptions): Promise<Home> {
 	if (memory) {
-		const owner = `${memory.swarmId}/${id}/${memory.incarnations[id]}`;
+		const owner = ownerOf(memory.swarmId, name);
 		const disk = new MemoryDisk(newLogFiles(owner, SEGMENT_BYTES_DEFAULT));
-		return { ...memory, disk, owner, reasonOf: (error) => error, close: () => undefined };
+		const { members } = swarmMembersOf(config);
+		return { ...memory, id: name, members, disk, owner, reasonOf: (error) => error, close: () => undefined };
 	}
-	const folder = openFolder(config.dataDir, id, { name: config.name, members: ids });
+	const folder = openFolder(config.dataDir, name, config.name);
 	const reasonOf = (error: Error): Error => {
 		if (error instanceof CorruptLogError) return folder.damaged(error);
 		return error instanceof PutBackError ? folder.putBack(error) : error;
@@ -286,10 +312,10 @@ async function openHome({ config, id, memory }: NodeOptions, ids: readonly NodeI
 	return { ...folder, reasonOf };
 }
 
-function agentConfig(config: SwarmConfig, id: NodeId): AgentConfig {
+function agentConfig(config: SwarmConfig, { id, members }: Home): AgentConfig {
 	return {
 		id,
-		members: firstMembersOf(config),
+		members: firstVotersOf(members),
 		openSlotsMax: OPEN_SLOTS_MAX,
 		slotsAheadMax: SLOTS_AHEAD_MAX,
 		valueBytesMax: VALUE_BYTES_MAX,

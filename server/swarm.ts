@@ -15,6 +15,8 @@ import type { PeerAddress } from './mesh/peer.ts';
 /** The part of the swarm that the HTTP API uses. */
 export interface KnownSwarm extends SwarmView {
 	readonly members: readonly SwarmMember[];
+	/** The members that the swarm began with: by id, the URL at which each is reached. */
+	readonly first: Readonly<Record<NodeId, string>>;
 	/** The address at which pages and clients reach the member. */
 	urlOf(member: Pick<Member, 'id' | 'url'>): string;
 }
@@ -22,18 +24,20 @@ export interface KnownSwarm extends SwarmView {
 export class Swarm implements KnownSwarm {
 	readonly name: string;
 	readonly id: string;
+	readonly first: Readonly<Record<NodeId, string>>;
 	readonly #nodes: ReadonlyMap<string, NodeConfig>;
 	#state: MembersState;
 	#sets: readonly MembersView[] = [];
 	#members: readonly SwarmMember[] = [];
 
-	/** @param id the id of the swarm @param state the members that this node knows so far */
+	/** @param id the id of the swarm @param state the members that it began with */
 	constructor(name: string, id: string, nodes: readonly NodeConfig[], state: MembersState) {
 		this.name = name;
 		this.id = id;
 		this.#nodes = new Map(nodes.map((node) => [node.id, node]));
 		this.#state = state;
 		this.become(state);
+		this.first = Object.fromEntries(this.#members.map((member) => [member.id, member.url]));
 	}
 
 	/** The log says other members. */

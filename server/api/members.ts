@@ -33,6 +33,8 @@ export interface MembersStatus {
 	readonly chosenThrough: Slot;
 	/** Whether a change of members is chosen and not yet in force. */
 	readonly isChanging: boolean;
+	/** The members that the swarm began with: by id, the URL at which each is reached. */
+	readonly first: Readonly<Record<NodeId, string>>;
 	/** The members in force, and behind them those of a change that is not yet in force. */
 	readonly sets: readonly MembersView[];
 	/** The members of all of `sets`. */
@@ -104,6 +106,7 @@ function membersStatus({ service, swarm }: MembersOptions): MembersStatus {
 		leader: leader.node === '' ? null : leader.node,
 		chosenThrough,
 		isChanging: swarm.sets.length > 1,
+		first: swarm.first,
 		sets: swarm.sets,
 		members: memberStatuses(service, swarm),
 	};

@@ -26,7 +26,11 @@ export async function withRemedy<T>(
 		return await act();
 	} catch (cause) {
 		if (!(cause instanceof FolderError) || cause.remedy === null) throw cause;
-		const init = command(terminal, 'init', [...(cause.remedy === 'erase' ? ['--force'] : []), ...flags]);
-		throw new CommandError(`${cause.message}: ${init}`, { status: EXIT.error, cause });
+		throw new CommandError(`${cause.message}: ${remedyOf(cause, flags, terminal)}`, { status: EXIT.error, cause });
 	}
+}
+
+function remedyOf({ remedy, node }: FolderError, flags: readonly string[], terminal: Terminal): string {
+	if (remedy === 'newDisk') return command(terminal, 'node', [node, '--join', ...flags]);
+	return command(terminal, 'init', [...(remedy === 'erase' ? ['--force'] : []), ...flags]);
 }

@@ -1,6 +1,14 @@
 /** Makes the data folders of a new swarm: on request, or without one where that can do no harm. */
 import { join } from 'node:path';
-import { type ConfigFlags, loadConfig, type NodeConfig, type SwarmConfig, urlOf } from '../config.ts';
+import {
+	type ConfigFlags,
+	isOnLoopback,
+	loadConfig,
+	type NodeConfig,
+	type SwarmConfig,
+	swarmMembersOf,
+	urlOf,
+} from '../config.ts';
 import { ANY_ADDRESS, isLoopback } from '../doors.ts';
 import { formatOnce, formatSwarm } from '../storage/folder.ts';
 import { withRemedy } from './commands.ts';
@@ -15,7 +23,7 @@ export async function init(options: InitOptions, terminal: Terminal): Promise<Ex
 	const loaded = loadConfig(options, terminal.environment, terminal.workingDir);
 	const { config } = loaded;
 	const { swarmId } = await withRemedy(loaded, terminal, () =>
-		formatSwarm(config.dataDir, membersOf(config), { force: options.force === true }),
+		formatSwarm(config.dataDir, swarmMembersOf(config), { force: options.force === true }),
 	);
 	terminal.stdout.write(`${[`Swarm ${swarmId} in ${config.dataDir}`, ...movingSteps(config)].join('\n')}\n`);
 	return EXIT.ok;
@@ -38,14 +46,10 @@ export function movingSteps(config: SwarmConfig): string[] {
  * @throws FolderError
  */
 export function formatFirst(config: SwarmConfig): boolean {
-	return config.nodes.every(({ host }) => isLoopback(host)) && formatOnce(config.dataDir, membersOf(config));
+	return isOnLoopback(config) && formatOnce(config.dataDir, swarmMembersOf(config));
 }
 
 /** The node's host. Where that stands for all addresses of a machine, the host that the node advertises. */
 function machineOf(node: NodeConfig): string {
 	return ANY_ADDRESS.includes(node.host) ? new URL(urlOf(node)).hostname : node.host;
-}
-
-function membersOf({ name, nodes }: SwarmConfig) {
-	return { name, members: nodes.map(({ id }) => id) };
 }

@@ -1,21 +1,20 @@
 /**
  * The identity of a swarm without data folders (`--memory`). The primary process makes it once, and hands it to its
- * children through the environment. A node's incarnation ends with its process.
+ * children through the environment. A node's memory ends with its process, so it never comes back under its id.
  */
 import { nanoid } from 'nanoid';
 import * as z from 'zod';
-import type { Environment, SwarmConfig } from '../config.ts';
+import type { Environment } from '../config.ts';
 import type { MemoryIdentity } from '../node.ts';
 
 const VARIABLE = 'SWARM_MEMORY_IDENTITY';
 
 const identitySchema: z.ZodType<MemoryIdentity> = z.object({
 	swarmId: z.string().min(1),
-	incarnations: z.record(z.string(), z.string().min(1)),
 });
 
-export function makeMemoryIdentity({ nodes }: SwarmConfig): MemoryIdentity {
-	return { swarmId: nanoid(), incarnations: Object.fromEntries(nodes.map(({ id }) => [id, nanoid()])) };
+export function makeMemoryIdentity(): MemoryIdentity {
+	return { swarmId: nanoid() };
 }
 
 export function withMemoryIdentity(environment: Environment, identity: MemoryIdentity): Environment {

@@ -3,15 +3,15 @@
  * server. After a broken invariant or a failed disk the process ends.
  */
 import { type Logger, pino } from 'pino';
-import { type LoadedConfig, listenUrlOf, loadConfig, loadSecret, type SwarmConfig } from '../config.ts';
+import { isOnLoopback, type LoadedConfig, listenUrlOf, loadConfig, loadSecret, type SwarmConfig } from '../config.ts';
 import { markHeapLater } from '../garbage.ts';
 import { connectPrimary, type Primary } from '../launched.ts';
 import { type NodeOptions, type RunningNode, startNode } from '../node.ts';
 import type { StartProgress } from '../replica/memory.ts';
 import { swarmIdIn } from '../storage/identity.ts';
 import { withRemedy } from './commands.ts';
-import { formatFirst } from './init.ts';
 import { memoryIdentityOf } from './memory.ts';
+import { type DataOptions, makeData } from './new-disk.ts';
 import type { ServeOptions } from './options.ts';
 import { describeLeftOut, type Output } from './output.ts';
 import { runningSwarm } from './ports.ts';
@@ -19,7 +19,7 @@ import { reasonOf } from './reason.ts';
 import { StartReport } from './start-report.ts';
 import { CommandError, EXIT, type ExitStatus, type ServingTerminal, type Terminal } from './terminal.ts';
 
-export interface NodeCommandOptions extends ServeOptions {
+export interface NodeCommandOptions extends ServeOptions, DataOptions {
 	/** Whether the launcher started it: then it ends with the primary process, which also handles Ctrl-C for it. */
 	readonly launched?: true;
 	readonly memory?: true;
@@ -136,9 +136,9 @@ async function start(
 		process.exit(EXIT.error);
 	});
 	try {
-		return await withRemedy(loaded, terminal, () => {
-			if (memory === null && formatFirst(config)) stderr.write(`Made the data folders in ${config.dataDir}\n`);
-			return startNode({ config, id, memory, secret, log, ...heard });
+		return await withRemedy(loaded, terminal, async () => {
+			if (memory === null) await makeData(config, id, options, (line) => stderr.write(`${line}\n`));
+			return startNode({ config, name: id, memory, asksToJoin: isOnLoopback(config), secret, log, ...heard });
 		});
 	} catch (cause) {
 		if (!(cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE')) throw cause;

@@ -91,6 +91,7 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 	withServe(program.command('node'))
 		.argument('<id>', 'the node of swarm.json to run')
 		.description('start one node, until Ctrl-C')
+		.option('--join', 'begin with a new disk where the node has no data: it waits to be let in by the members')
 		// It is known here so that `node` can refuse it with the reason.
 		.addOption(new Option('--memory').hideHelp())
 		.addOption(new Option('--launched').hideHelp())

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { type Backup, BackupChecker, BackupError } from '../backup/file.ts';
 import { NewFile, NewFileError } from '../backup/new-file.ts';
 import { type BackupStep, readBackup } from '../backup/read.ts';
-import { type ConfigFlags, firstMembersOf, loadConfig } from '../config.ts';
+import { type ConfigFlags, loadConfig, swarmMembersOf } from '../config.ts';
 import { restoreSwarm } from '../storage/restore.ts';
 import { endpointAt, endpointsOf, silentLast } from './client.ts';
 import { command, withRemedy } from './commands.ts';
@@ -124,7 +124,7 @@ export async function restore(file: string, options: ConfigFlags, terminal: Term
 		// A damaged file is refused before anything is made of it.
 		const found = await checked(path, terminal);
 		const restored = stoppable((signal) =>
-			restoreSwarm(config.dataDir, { name: config.name, members: firstMembersOf(config) }, found, {
+			restoreSwarm(config.dataDir, swarmMembersOf(config), found, {
 				steps: () => watched(readBackup(path), bar),
 				signal,
 			}),

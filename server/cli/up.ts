@@ -43,7 +43,7 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 		return EXIT.ok;
 	}
 	for (const node of running) say(`${node.id} runs already  ${urlOf(node)}`);
-	const identity = options.memory ? makeMemoryIdentity(config) : null;
+	const identity = options.memory ? makeMemoryIdentity() : null;
 	if (!identity) await withRemedy(loaded, terminal, () => formatFirst(config));
 
 	const fine = await launch({

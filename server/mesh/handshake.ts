@@ -2,16 +2,17 @@
  * The handshake of a link. Four steps tell each end who the other is, before any frame counts:
  *
  *     dialer                                    listener
- *        | -- hello: versions, to, from, epoch ---> |   swarm and incarnation as digests
- *        | <-- challenge: version, epoch ---------- |   incarnation as a digest
+ *        | -- hello: versions, to, from, epoch ---> |   swarm as a digest
+ *        | <-- challenge: version, epoch ---------- |
  *        | -- proof, remembered ------------------> |   HMAC under the secret, empty without one
  *        | <-- welcome: proof, remembered --------- |
  *
  * Each end also tells how far it remembers the other's log to have been durable, so that a node knows it before it votes.
- * A proof covers that, both nonces, the prover's role, both ids, epochs and incarnations, the swarm and the
- * versions offered, so it holds for this connection only, and cannot be replayed or reflected. The swarm id and the
- * incarnations are sent as digests over the nonces: a stranger does not learn them, and mistakes can still be told
- * apart. Without a secret nothing is proved, which is meant for loopback.
+ * A proof covers that, both nonces, the prover's role, both ids and epochs, the swarm and the versions offered, so it
+ * holds for this connection only, and cannot be replayed or reflected. The swarm id is sent as a digest over the nonce: a
+ * stranger does not learn it, and mistakes can still be told apart. Without a secret nothing is proved, which is meant
+ * for loopback. Any node of the swarm is let in, members or not: an id stands for one disk, and whose votes count is not
+ * decided here.
  *
  * Frames after the handshake are neither signed nor encrypted: the network between the nodes is trusted not to change
  * them. This file has no socket, no clock and no randomness; its nonces are passed to it.
@@ -23,7 +24,7 @@ import { REACHED_MAX } from './frame.ts';
 import type { Refusal } from './refusal.ts';
 
 /** The versions of the protocol that this build speaks. */
-export const PROTOCOL: ProtocolRange = { min: 5, max: 5 };
+export const PROTOCOL: ProtocolRange = { min: 6, max: 6 };
 /** The bound on the bytes that one end may send before it has proved itself. */
 export const HANDSHAKE_BYTES_MAX = 4096;
 export const NONCE_BYTES = 32;
@@ -39,10 +40,10 @@ export interface Identity {
 	/** One life of this process. */
 	readonly epoch: string;
 	readonly swarmId: string;
-	/** The incarnations of all members, this node included. */
-	readonly incarnations: Readonly<Record<NodeId, string>>;
 	readonly secret: string | null;
 	readonly protocol: ProtocolRange;
+	/** Why a node of the swarm may not make a link to this one now; null where it may. */
+	refusalOf(peer: NodeId): Refusal | null;
 	/** The last frame of the log of `peer` that was durable, as this node remembers it. */
 	remembered(peer: NodeId): number;
 }
@@ -107,8 +108,7 @@ export class DialerHandshake implements Handshake {
 		out.id(peer);
 		out.id(identity.self);
 		out.id(identity.epoch);
-		out.raw(digest('swarm', identity.swarmId, nonce));
-		out.raw(digest('incarnation', incarnationOf(identity, identity.self), nonce));
+		out.raw(swarmDigest(identity.swarmId, nonce));
 		this.opening = out.take();
 	}
 
@@ -124,12 +124,7 @@ export class DialerHandshake implements Handshake {
 		if (version < protocol.min || version > protocol.max) return { kind: 'refuse', refusal: 'noCommonVersion' };
 		const nonce = from.raw(NONCE_BYTES);
 		const listenerEpoch = readName(from);
-		const theirIncarnation = from.raw(DIGEST_BYTES);
 		from.finish();
-		const incarnation = incarnationOf(this.#identity, this.claimed);
-		if (!timingSafeEqual(theirIncarnation, digest('incarnation', incarnation, this.#nonce, nonce))) {
-			return { kind: 'refuse', refusal: 'otherIncarnation' };
-		}
 		const transcript: Transcript = {
 			identity: this.#identity,
 			offered: protocol,
@@ -175,7 +170,7 @@ export class ListenerHandshake implements Handshake {
 		expect(from, HELLO);
 		for (const byte of MAGIC) if (from.u8() !== byte) throw new MalformedError('not a hello');
 		const offered = { min: from.int(), max: from.int() };
-		const { self, epoch, swarmId, incarnations, protocol } = this.#identity;
+		const { self, epoch, swarmId, protocol } = this.#identity;
 		const version = Math.min(offered.max, protocol.max);
 		if (version < offered.min || version < protocol.min) return { kind: 'refuse', refusal: 'noCommonVersion' };
 		const nonce = from.raw(NONCE_BYTES);
@@ -183,18 +178,14 @@ export class ListenerHandshake implements Handshake {
 		const id = readName(from);
 		const dialerEpoch = readName(from);
 		const theirSwarm = from.raw(DIGEST_BYTES);
-		const theirIncarnation = from.raw(DIGEST_BYTES);
 		from.finish();
 		this.#claimed = id;
-		if (!timingSafeEqual(theirSwarm, digest('swarm', swarmId, nonce))) {
+		if (!timingSafeEqual(theirSwarm, swarmDigest(swarmId, nonce))) {
 			return { kind: 'refuse', refusal: 'otherSwarm' };
 		}
 		if (to !== self) return { kind: 'refuse', refusal: 'otherNode' };
-		if (id === self || !Object.hasOwn(incarnations, id)) return { kind: 'refuse', refusal: 'unknownNode' };
-		if (!dials(id, self)) return { kind: 'refuse', refusal: 'wrongDirection' };
-		if (!timingSafeEqual(theirIncarnation, digest('incarnation', incarnationOf(this.#identity, id), nonce))) {
-			return { kind: 'refuse', refusal: 'otherIncarnation' };
-		}
+		const refusal = id === self ? 'sameNode' : this.#identity.refusalOf(id);
+		if (refusal) return { kind: 'refuse', refusal };
 		const transcript: Transcript = {
 			identity: this.#identity,
 			offered,
@@ -208,7 +199,6 @@ export class ListenerHandshake implements Handshake {
 		out.int(version);
 		out.raw(this.#nonce);
 		out.id(epoch);
-		out.raw(digest('incarnation', incarnationOf(this.#identity, self), nonce, this.#nonce));
 		return { kind: 'send', bytes: out.take() };
 	}
 
@@ -272,23 +262,16 @@ function proofOf(role: Role, transcript: Transcript, remembered: number): Uint8A
 	for (const end of [dialer, listener]) {
 		writeText(out, end.id);
 		writeText(out, end.epoch);
-		writeText(out, incarnationOf(identity, end.id));
 		out.bytes(end.nonce);
 	}
 	return createHmac('sha256', identity.secret).update(out.take()).digest();
 }
 
-function incarnationOf(identity: Identity, node: NodeId): string {
-	const incarnation = identity.incarnations[node];
-	if (incarnation === undefined) throw new RangeError(`${node} has no incarnation in this swarm's format`);
-	return incarnation;
-}
-
-function digest(what: 'swarm' | 'incarnation', text: string, ...nonces: readonly Uint8Array[]): Uint8Array {
+function swarmDigest(swarmId: string, nonce: Uint8Array): Uint8Array {
 	const out = new Writer();
-	writeText(out, what);
-	writeText(out, text);
-	for (const nonce of nonces) out.bytes(nonce);
+	writeText(out, 'swarm');
+	writeText(out, swarmId);
+	out.bytes(nonce);
 	return createHash('sha256').update(out.take()).digest();
 }
 

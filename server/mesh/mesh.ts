@@ -1,8 +1,10 @@
 /**
  * The mesh: one persistent WebSocket for each pair of nodes, on the path `/mesh` of the node's one HTTP port.
  *
- * Of two nodes the one with the higher id dials, and dials again without end. For each peer `linkUp` and `linkDown`
- * alternate. Messages arrive in order and once, unless a `linkDown` tells that some may be lost.
+ * Of two members the one with the higher id dials, and dials again without end. Only after a long time without a link
+ * the other one dials too, because it may be no member in the eyes of the one with the higher id, which then knows no
+ * address of it. A node that is no member may dial at any time, and is a guest as long as its link stands. For each peer
+ * `linkUp` and `linkDown` alternate. Messages arrive in order and once, unless a `linkDown` tells that some may be lost.
  *
  * Handlers are called from socket events and timers, never from inside `send`, `flush` or `close`, and not after
  * `close`. The mesh knows nothing of the meaning of messages.
@@ -27,6 +29,7 @@ import {
 } from './handshake.ts';
 import { Link, type LinkOwner, SOCKET_OPTIONS } from './link.ts';
 import { type MeshLimits, Peer, type PeerAddress } from './peer.ts';
+import type { Refusal } from './refusal.ts';
 
 /** Times in milliseconds. */
 export interface MeshTimings {
@@ -41,6 +44,8 @@ export interface MeshTimings {
 	readonly silentMs: number;
 	/** The time limit from the first packet to the last proof. */
 	readonly handshakeMs: number;
+	/** A member with a lower id dials after so long without a link. */
+	readonly lateMs: number;
 }
 
 export interface MeshHandlers {
@@ -63,10 +68,6 @@ export interface MeshOptions {
 	/** The name of this life of the process. ASCII, at most 64 characters, as are node ids. */
 	readonly epoch: string;
 	readonly swarmId: string;
-	/** All other members. */
-	readonly peers: readonly PeerAddress[];
-	/** The incarnations of all members, this node included, as in the swarm's format. */
-	readonly incarnations: Readonly<Record<NodeId, string>>;
 	readonly secret: string | null;
 	readonly timings: MeshTimings;
 	readonly limits?: MeshLimits;
@@ -86,7 +87,11 @@ export const DEFAULT_MESH_TIMINGS: MeshTimings = {
 	pingIntervalMs: 500,
 	silentMs: 2000,
 	handshakeMs: 3000,
+	lateMs: 5000,
 };
+
+/** At most so many nodes that are no members have a link. */
+const GUESTS_MAX = 16;
 
 export const DEFAULT_MESH_LIMITS: MeshLimits = {
 	consensusBytesMax: 33_554_432,
@@ -98,46 +103,66 @@ export class Mesh {
 	readonly #options: MeshOptions;
 	readonly #limits: MeshLimits;
 	readonly #identity: Identity;
-	readonly #peers: ReadonlyMap<NodeId, Peer>;
+	/** The other members, and guests that have a link, in the order in which their frames leave. */
+	#peers: ReadonlyMap<NodeId, Peer> = new Map();
+	#peersMade = 0;
 	readonly #server = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true, clientTracking: false });
 	/** Every link whose socket is not closed yet. */
 	readonly #links = new Set<Link>();
 	/** The incoming links that are not proven yet, the oldest first. */
 	readonly #unproven = new Set<Link>();
 	readonly #dialing = new Map<NodeId, Dialing>();
+	readonly #encoder = new Encoder();
+	#isStarted = false;
 	#pinger: NodeJS.Timeout | undefined;
 	#pingedAtMs = 0;
 	#isAlone = false;
 	#closed: Promise<void> | undefined;
 
-	/** @throws RangeError where a member has no incarnation */
 	constructor(options: MeshOptions) {
-		const { self, epoch, swarmId, incarnations, secret, peers } = options;
+		const { self, epoch, swarmId, secret } = options;
 		this.#options = options;
 		this.#limits = options.limits ?? DEFAULT_MESH_LIMITS;
-		const ids = [self, ...peers.map((peer) => peer.id)].sort();
-		for (const id of ids) if (!Object.hasOwn(incarnations, id)) throw new RangeError(`${id} has no incarnation`);
-		const ofMembers = Object.fromEntries(Object.entries(incarnations).filter(([id]) => ids.includes(id)));
-		const remembered = (peer: NodeId) => options.remembered(peer);
-		this.#identity = { self, epoch, swarmId, incarnations: ofMembers, secret, protocol: PROTOCOL, remembered };
-		const encoder = new Encoder();
-		const reached = () => options.reached();
-		this.#peers = new Map(
-			peers.map((peer) => [peer.id, new Peer(peer, ids.indexOf(peer.id), this.#limits, encoder, reached)]),
-		);
+		this.#identity = {
+			self,
+			epoch,
+			swarmId,
+			secret,
+			protocol: PROTOCOL,
+			refusalOf: (peer) => this.#refusalOf(peer),
+			remembered: (peer) => options.remembered(peer),
+		};
+	}
+
+	/**
+	 * The members are these, this node left out. A member that is none any more stays as a guest while its link stands.
+	 *
+	 * @param members those first whose frames are to leave first
+	 */
+	become(members: readonly PeerAddress[]): void {
+		const before = this.#peers;
+		const peers = new Map<NodeId, Peer>();
+		for (const member of members) {
+			const peer = before.get(member.id) ?? this.#newPeer(member.id);
+			peer.isAt(member);
+			peers.set(peer.id, peer);
+		}
+		for (const peer of before.values()) {
+			if (peers.has(peer.id)) continue;
+			peer.isGuest();
+			this.#endDialing(peer);
+			if (peer.link) peers.set(peer.id, peer);
+		}
+		this.#peers = peers;
+		if (this.#isStarted) this.#beginDialing();
 	}
 
 	/** Begins to dial. Incoming connections are taken even before. */
 	start(): void {
-		const { reconnectMinMs, reconnectMaxMs, pingIntervalMs } = this.#options.timings;
-		for (const peer of this.#peers.values()) {
-			if (!dials(this.#options.self, peer.id)) continue;
-			const backoff = new Backoff(reconnectMinMs, reconnectMaxMs);
-			this.#dialing.set(peer.id, { backoff, timer: undefined });
-			this.#dial(peer);
-		}
+		this.#isStarted = true;
+		this.#beginDialing();
 		this.#pingedAtMs = performance.now();
-		this.#pinger = setInterval(() => this.#ping(), pingIntervalMs);
+		this.#pinger = setInterval(() => this.#ping(), this.#options.timings.pingIntervalMs);
 	}
 
 	/** Takes an upgrade of `/mesh`. One with an Origin is refused, because it comes from a page. */
@@ -162,13 +187,13 @@ export class Mesh {
 	/**
 	 * Queues a message in its lane.
 	 *
-	 * @returns the number in its id, `${epoch}:${number}`; -1 where it is dropped, because the link is down or the bulk
+	 * @returns the number in its id, `${epoch}:${number}`; -1 where it is dropped, because there is no link or the bulk
 	 *   lane is full
-	 * @throws RangeError where `to` is no peer, or for a message above MESSAGE_BYTES_MAX, with which all messages of its
-	 *   lane are dropped. Either is a bug of the caller, and the node has to stop
+	 * @throws RangeError for a message above MESSAGE_BYTES_MAX, with which all messages of its lane are dropped. That is a
+	 *   bug of the caller, and the node has to stop
 	 */
 	send(to: NodeId, message: Message): number {
-		return this.#peer(to).send(message);
+		return this.#peers.get(to)?.send(message) ?? -1;
 	}
 
 	/**
@@ -192,17 +217,17 @@ export class Mesh {
 
 	/** The round trip of the newest answered ping on the present link, milliseconds; undefined for none. */
 	roundTripMs(peer: NodeId): number | undefined {
-		return this.#peer(peer).link?.roundTripMs;
+		return this.#peers.get(peer)?.link?.roundTripMs;
 	}
 
 	/** Milliseconds since bytes last came from `peer`; Infinity for never. */
 	lastHeardMs(peer: NodeId): number {
-		return performance.now() - this.#peer(peer).heardAtMs;
+		return performance.now() - (this.#peers.get(peer)?.heardAtMs ?? -Infinity);
 	}
 
 	/** Ends the link to `peer`, if there is one. A new one is made as after every other end. */
 	cut(peer: NodeId, why: string): void {
-		const { link } = this.#peer(peer);
+		const link = this.#peers.get(peer)?.link;
 		if (link?.isUp) link.cutSoon(why);
 	}
 
@@ -220,20 +245,49 @@ export class Mesh {
 		return this.#closed;
 	}
 
-	#peer(id: NodeId): Peer {
-		const peer = this.#peers.get(id);
-		if (!peer) throw new RangeError(`${id} is no peer of ${this.#options.self}`);
-		return peer;
+	#newPeer(id: NodeId): Peer {
+		return new Peer(id, this.#peersMade++, this.#limits, this.#encoder, () => this.#options.reached());
+	}
+
+	/** Why that node may not make a link; null where it may. */
+	#refusalOf(id: NodeId): Refusal | null {
+		const { self } = this.#options;
+		const known = this.#peers.get(id);
+		if (known) return known.isMember && dials(self, id) ? 'wrongDirection' : null;
+		const guests = [...this.#peers.values()].filter((peer) => !peer.isMember);
+		return guests.length < GUESTS_MAX ? null : 'tooManyGuests';
+	}
+
+	#beginDialing(): void {
+		const { self, timings } = this.#options;
+		for (const peer of this.#peers.values()) {
+			if (!peer.isMember || this.#dialing.has(peer.id)) continue;
+			const dialing: Dialing = {
+				backoff: new Backoff(timings.reconnectMinMs, timings.reconnectMaxMs),
+				timer: undefined,
+			};
+			this.#dialing.set(peer.id, dialing);
+			if (dials(self, peer.id)) this.#dial(peer);
+			else this.#dialAfter(peer, dialing, timings.lateMs);
+		}
+	}
+
+	#endDialing(peer: Peer): void {
+		clearTimeout(this.#dialing.get(peer.id)?.timer);
+		this.#dialing.delete(peer.id);
+	}
+
+	#dialAfter(peer: Peer, dialing: Dialing, ms: number): void {
+		dialing.timer = setTimeout(() => this.#dial(peer), ms);
 	}
 
 	#dial(peer: Peer): void {
 		const dialing = this.#dialing.get(peer.id);
-		if (this.#isAlone && dialing) {
-			dialing.timer = setTimeout(() => this.#dial(peer), this.#options.timings.reconnectMaxMs);
-			return;
-		}
+		if (!dialing || peer.url === null) return;
+		const { handshakeMs, reconnectMaxMs, lateMs } = this.#options.timings;
+		if (this.#isAlone) return this.#dialAfter(peer, dialing, reconnectMaxMs);
+		if (peer.link) return this.#dialAfter(peer, dialing, lateMs);
 		const handshake = new DialerHandshake(this.#identity, peer.id, randomBytes(NONCE_BYTES));
-		const { handshakeMs } = this.#options.timings;
 		const ws = new WebSocket(peer.url, { ...SOCKET_OPTIONS, generateMask });
 		this.#links.add(new Link(ws, null, { address: peer.address, handshakeMs }, handshake, this.#owner));
 	}
@@ -253,23 +307,26 @@ export class Mesh {
 	}
 
 	readonly #owner: LinkOwner = {
-		proven: (link, proven) => this.#proven(link, this.#peer(proven.id), proven),
-		frame: (link, frame) => this.#frame(this.#peer(link.claimed), frame),
+		proven: (link, proven) => this.#proven(link, proven),
+		frame: (link, frame) => this.#frame(link, frame),
 		refused: (link, why) => this.#refused(link, why),
 		ended: (link, why) => this.#ended(link, why),
 		gone: (link) => this.#links.delete(link),
 	};
 
-	#proven(link: Link, peer: Peer, { epoch, remembered }: Proven): void {
+	#proven(link: Link, { id, epoch, remembered }: Proven): void {
 		this.#unproven.delete(link);
 		if (this.#isAlone) return link.cut('this node makes no links until its disk answers');
+		const peer = this.#peers.get(id) ?? this.#newPeer(id);
+		if (!this.#peers.has(id)) this.#peers = new Map([...this.#peers, [id, peer]]);
 		peer.link?.replace();
 		peer.up(link, epoch);
-		this.#options.handlers.linkUp(peer.id, remembered);
+		this.#options.handlers.linkUp(id, remembered);
 	}
 
-	#frame(peer: Peer, frame: Frame): void {
-		this.#options.handlers.frame(peer.id, peer.epoch, frame);
+	#frame(link: Link, frame: Frame): void {
+		const peer = this.#peers.get(link.claimed);
+		if (peer) this.#options.handlers.frame(peer.id, peer.epoch, frame);
 	}
 
 	/** Tells a refusal once, though it may repeat, because dialing goes on without end. */
@@ -288,10 +345,13 @@ export class Mesh {
 		if (wasUp) peer.down();
 		const dialing = link.dialed ? this.#dialing.get(peer.id) : undefined;
 		if (dialing) {
+			const { self, timings } = this.#options;
 			const waitMs = dialing.backoff.next(link.stoodMs(performance.now()), Math.random());
-			dialing.timer = setTimeout(() => this.#dial(peer), waitMs);
+			this.#dialAfter(peer, dialing, dials(self, peer.id) ? waitMs : Math.max(waitMs, timings.lateMs));
 		}
-		if (wasUp) this.#options.handlers.linkDown(peer.id, why);
+		if (!wasUp) return;
+		this.#options.handlers.linkDown(peer.id, why);
+		if (!peer.isMember) this.#peers = new Map([...this.#peers].filter(([id]) => id !== peer.id));
 	}
 }
 

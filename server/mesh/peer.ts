@@ -1,6 +1,6 @@
 /**
- * One other member: the link to it, if there is one, and the messages that wait to be sent on it, in two lanes of
- * bounded size.
+ * One other node: the link to it, if there is one, and the messages that wait to be sent on it, in two lanes of bounded
+ * size.
  *
  * No message is lost silently: it is numbered and handed to the link in order, or `send` tells that it is dropped, or
  * the link goes down. Messages that wait when a link goes down are dropped.
@@ -22,9 +22,11 @@ export interface MeshLimits {
 }
 
 /** Each lane of each peer numbers its messages in a range of its own, so the numbers of a frame have no gaps. */
-const LANE_IDS = 2 ** 47;
+const LANE_IDS = 2 ** 42;
+/** A peer behind so many others takes the ranges of the first again. */
+const PEERS_OF_IDS = 2 ** 53 / (2 * LANE_IDS) - 1;
 
-/** The address at which another member is dialed. */
+/** The address at which a member is dialed. */
 export interface PeerAddress {
 	readonly id: NodeId;
 	readonly host: string;
@@ -35,10 +37,10 @@ export interface PeerAddress {
 
 export class Peer {
 	readonly id: NodeId;
-	/** Host and port, such as `127.0.0.1:7103`. */
-	readonly address: string;
-	/** The URL at which it is dialed, where this node dials. */
-	readonly url: string;
+	/** The URL at which it is dialed; null for a node that is no member, which has to dial by itself. */
+	url: string | null = null;
+	/** Host and port, such as `127.0.0.1:7103`; '' for a node that was never a member. */
+	address = '';
 	/** The newest refusal that was told since a link was up; '' for none. */
 	refusal = '';
 	readonly #consensus: Lane;
@@ -50,16 +52,30 @@ export class Peer {
 	#heardAtMs = -Infinity;
 
 	/**
-	 * @param index this peer's place among the members
+	 * @param index how many peers were made before this one
 	 * @param reached returns the last durable frame of this node's log
 	 */
-	constructor(member: PeerAddress, index: number, limits: MeshLimits, encoder: Encoder, reached: () => number) {
-		this.id = member.id;
-		this.address = `${member.host.includes(':') ? `[${member.host}]` : member.host}:${member.port}`;
-		this.url = `${member.secure ? 'wss' : 'ws'}://${this.address}/mesh`;
+	constructor(id: NodeId, index: number, limits: MeshLimits, encoder: Encoder, reached: () => number) {
+		this.id = id;
 		this.#limits = limits;
-		this.#consensus = new Lane(2 * index * LANE_IDS + 1, encoder, reached);
-		this.#bulk = new Lane((2 * index + 1) * LANE_IDS + 1, encoder, reached);
+		const place = index % PEERS_OF_IDS;
+		this.#consensus = new Lane(2 * place * LANE_IDS + 1, encoder, reached);
+		this.#bulk = new Lane((2 * place + 1) * LANE_IDS + 1, encoder, reached);
+	}
+
+	/** It is a member, and dialed there. */
+	isAt({ host, port, secure }: PeerAddress): void {
+		this.address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+		this.url = `${secure ? 'wss' : 'ws'}://${this.address}/mesh`;
+	}
+
+	/** It is no member, or none any more. */
+	isGuest(): void {
+		this.url = null;
+	}
+
+	get isMember(): boolean {
+		return this.url !== null;
 	}
 
 	get link(): Link | undefined {

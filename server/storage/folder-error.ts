@@ -9,11 +9,11 @@ export type FolderErrorCode =
 	| 'alreadyFormatted'
 	| 'incomplete'
 	| 'missing'
+	| 'lost'
 	| 'damaged'
 	| 'putBack'
 	| 'otherSwarm'
 	| 'otherNode'
-	| 'otherMembers'
 	| 'inUse'
 	| 'notLockable'
 	| 'unknownFormat'
@@ -22,30 +22,44 @@ export type FolderErrorCode =
 	| 'noRoom';
 
 /** The remedy that a message ends with, for which the command line adds the command. */
-export type FolderRemedy = 'format' | 'erase';
+export type FolderRemedy = 'format' | 'erase' | 'newDisk';
 
 /** A data folder that must not be used. The message is for people. */
 export class FolderError extends Error {
 	override readonly name = 'FolderError';
 	readonly code: FolderErrorCode;
 	readonly remedy: FolderRemedy | null;
+	/** The name of the node whose folder it is; '' where the remedy is for all nodes. */
+	readonly node: string;
 
-	constructor(code: FolderErrorCode, message: string, options: ErrorOptions & { readonly remedy?: FolderRemedy } = {}) {
+	constructor(
+		code: FolderErrorCode,
+		message: string,
+		options: ErrorOptions & { readonly remedy?: FolderRemedy; readonly node?: string } = {},
+	) {
 		super(message, options);
 		this.code = code;
 		this.remedy = options.remedy ?? null;
+		this.node = options.node ?? '';
 	}
 }
 
-const NOT_REPLACED =
-	'The others go on without it while they are a majority; a member that lost its memory cannot be replaced yet';
+/** A way that is always open while a majority of the others is well. @param folder the folder of the log */
+function orReplace(folder: string): string {
+	return (
+		`Where that is not possible, move ${folder} away and start the node again: it begins with a new disk, and takes ` +
+		'the place of its old self, as long as a majority of the members is well'
+	);
+}
 
-/** The swarm was formatted, and a part of what the node promised and accepted is missing. */
-export function lostMemory(node: NodeId, what: string): FolderError {
+/** The swarm was formatted, and the node has no log. */
+export function lostMemory(node: string, what: string): FolderError {
 	return new FolderError(
-		'missing',
-		`Node ${node} has lost its memory: ${what}. It must not vote as if it remembered what it promised. ` +
-			`Put the folder back as it was when the node last ran; an older copy has forgotten promises too. ${NOT_REPLACED}`,
+		'lost',
+		`Node ${node} has no data: ${what}. Where its disk is lost, it must not vote as if it remembered what it promised. ` +
+			'Put the folder back as it was when the node last ran; an older copy has forgotten promises too. ' +
+			'Where that is not possible, or where the node is new, let it begin with a new disk',
+		{ remedy: 'newDisk', node },
 	);
 }
 
@@ -55,7 +69,7 @@ export function damagedLog(folder: string, node: NodeId, error: CorruptLogError)
 		'damaged',
 		`Node ${node} cannot use its log: ${join(folder, error.file)}, at byte ${error.offset}: ${error.reason}. ` +
 			`Something that was durable is gone, so the node must not vote as if it remembered it, and nothing was changed. ` +
-			`Put ${folder} back as it was when the node last ran; an older copy has forgotten promises too. ${NOT_REPLACED}`,
+			`Put ${folder} back as it was when the node last ran; an older copy has forgotten promises too. ${orReplace(folder)}`,
 		{ cause: error },
 	);
 }
@@ -67,7 +81,7 @@ export function putBack(folder: string, node: NodeId, error: PutBackError): Fold
 		'putBack',
 		`Node ${node} has an older copy of its data folder: ${folder} ends with frame ${newest}, and node ${peer} remembers ` +
 			`that it reached frame ${remembered}. What the node promised and accepted after that is not there, so it must ` +
-			`not vote. Put the folder back as it was when the node last ran. ${NOT_REPLACED}`,
+			`not vote. Put the folder back as it was when the node last ran. ${orReplace(folder)}`,
 		{ cause: error },
 	);
 }

@@ -2,12 +2,13 @@
  * The data folder. It is formatted once, and then opened by one process for each node.
  *
  *     <dataDir>/format.json            written last: all below is whole
- *     <dataDir>/<node>/format.json     the same: whose folder this is, and the incarnations of all members
- *     <dataDir>/<node>/log/            the manifest, which names the node, and the segments
+ *     <dataDir>/<node>/format.json     the same: which swarm this is, and the members that it began with
+ *     <dataDir>/<node>/log/            the manifest, which names the swarm and the node's id, and the segments
  *     <dataDir>/lock, <dataDir>/<node>/lock   who uses the folder now (`lock.ts`)
  *
- * A node whose folder is gone must not vote as if it remembered. So a missing part is never replaced here: a folder is
- * used as it was formatted, or refused.
+ * A node whose folder is gone must not vote as if it remembered. So a missing part is never replaced: a folder is used as
+ * it was formatted, or refused. What can be made is a new folder, whose node has a new id, and is no member until the
+ * members let it in.
  */
 import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -16,12 +17,14 @@ import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import { SEGMENT_BYTES_DEFAULT } from '../../shared/disk/log.ts';
 import { isSegmentName, newLogFiles, readManifest, segmentName } from '../../shared/disk/manifest.ts';
 import type { SnapshotNote } from '../../shared/disk/snapshot-file.ts';
+import { nameOf, newIdOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { PutBackError } from '../../shared/replica/memory.ts';
 import { FileDisk, syncFolder } from './files.ts';
 import { damagedLog, FolderError, lostMemory, putBack } from './folder-error.ts';
 import {
 	checkIdentity,
+	type FirstMembers,
 	isFormatted,
 	neverFormatted,
 	notFinished,
@@ -34,8 +37,10 @@ import { CannotLockError, LOCK_FILE, LockedError, lockFolder } from './lock.ts';
 
 export interface OpenFolder {
 	readonly swarmId: string;
-	readonly incarnation: string;
-	readonly incarnations: Readonly<Record<NodeId, string>>;
+	/** The node's id: see `shared/member-name.ts`. */
+	readonly id: NodeId;
+	/** The members that the swarm began with. */
+	readonly members: FirstMembers;
 	/** The disk of the node's log. */
 	readonly disk: FileDisk;
 	/** The owner of the log, for `Log.open`. */
@@ -60,7 +65,7 @@ const FORMAT_RETRY_MAX_MS = 50;
  */
 export function formatSwarm(dataDir: string, swarm: SwarmMembers, options: { force?: boolean } = {}): SwarmIdentity {
 	return whileLocked(dataDir, () => {
-		if (options.force) wipe(dataDir, swarm.members);
+		if (options.force) wipe(dataDir, Object.keys(swarm.members));
 		else if (isFormatted(dataDir)) {
 			throw new FolderError(
 				'alreadyFormatted',
@@ -119,26 +124,27 @@ export async function newSwarm(
 				`${dataDir} holds the data of a swarm already. Move that away, or choose another folder with --data-dir`,
 			);
 		}
-		for (const node of swarm.members) refuseDataWithoutMarker(dataDir, node);
+		const nodes = Object.keys(swarm.members);
+		for (const node of nodes) refuseDataWithoutMarker(dataDir, node);
 		const identity = newIdentity(swarm);
 		try {
 			writable(dataDir, () => {
-				for (const node of swarm.members) madeLogFolder(dataDir, node);
+				for (const node of nodes) madeLogFolder(dataDir, node);
 			});
 			const logOf = (node: NodeId): string => join(dataDir, node, 'log');
 			await make({
 				identity,
 				logOf,
-				makeLog: (node, snapshot) => makeLog(logOf(node), ownerOf(identity, node), snapshot),
+				makeLog: (node, snapshot) => makeLog(logOf(node), ownerOf(identity.swarmId, node), snapshot),
 			});
 			writable(dataDir, () => {
-				for (const node of swarm.members) writeIdentity(join(dataDir, node), identity);
+				for (const node of nodes) writeIdentity(join(dataDir, node), identity);
 				syncFolder(dataDir);
 				writeIdentity(dataDir, identity);
 			});
 		} catch (error) {
 			removeIdentity(dataDir);
-			for (const node of swarm.members) {
+			for (const node of nodes) {
 				const folder = join(dataDir, node);
 				if (!fs.existsSync(folder)) continue;
 				erase(folder);
@@ -153,29 +159,65 @@ export async function newSwarm(
 	}
 }
 
+/** Whether there is a log of the node, of whatever swarm. */
+export function hasLog(dataDir: string, node: string): boolean {
+	return fs.existsSync(join(dataDir, node, 'log'));
+}
+
+/**
+ * Makes the folder of a node that has no log, under a new id. The node is no member until the members let it in. The
+ * folder is durable when it returns. Where another process was faster, nothing is done.
+ *
+ * @param swarm a data folder that is of no swarm yet becomes one of this swarm
+ * @returns the node's id; null where it has a log already
+ * @throws FolderError `inUse`, `noRoom`, `notLockable`, `notWritable`
+ */
+export function makeNewDisk(dataDir: string, node: string, swarm: SwarmIdentity): NodeId | null {
+	return whileLocked(dataDir, () => {
+		if (hasLog(dataDir, node)) return null;
+		const id = newIdOf(node, Math.random);
+		const folder = join(dataDir, node);
+		const log = join(folder, 'log');
+		return writable(folder, () => {
+			const made = `${log}.new`;
+			fs.rmSync(made, { recursive: true, force: true });
+			fs.mkdirSync(made, { recursive: true });
+			makeLog(made, ownerOf(swarm.swarmId, id));
+			writeIdentity(folder, swarm);
+			syncFolder(dataDir);
+			// A log is there as a whole or not at all.
+			fs.renameSync(made, log);
+			syncFolder(folder);
+			if (!isFormatted(dataDir)) writeIdentity(dataDir, swarm);
+			return id;
+		});
+	});
+}
+
 /**
  * Opens the folder of one node, for this process alone.
  *
+ * @param nodeId the name of the node
+ * @param swarmName the name of the swarm
  * @throws FolderError any code but `alreadyFormatted`
  */
-export function openFolder(dataDir: string, nodeId: NodeId, swarm: SwarmMembers): OpenFolder {
+export function openFolder(dataDir: string, nodeId: string, swarmName: string): OpenFolder {
 	const folder = join(dataDir, nodeId);
 	const log = join(folder, 'log');
 	refuseMissing(dataDir, nodeId, folder);
 	const unlock = lockNode(folder, nodeId);
 	try {
-		const identity = checkIdentity(dataDir, nodeId, swarm);
+		const identity = checkIdentity(dataDir, nodeId, swarmName);
 		refuseMissing(dataDir, nodeId, log);
-		const owner = ownerOf(identity, nodeId);
 		const damaged = (error: CorruptLogError): FolderError => damagedLog(log, nodeId, error);
 		const disk = writable(folder, () => new FileDisk(log));
-		refuseOtherLog(disk, owner, log, damaged);
+		const id = idOfLog(disk, identity.swarmId, nodeId, log, damaged);
 		return {
 			swarmId: identity.swarmId,
-			incarnation: identity.incarnations[nodeId] as string,
-			incarnations: identity.incarnations,
+			id,
+			members: identity.members,
 			disk,
-			owner,
+			owner: ownerOf(identity.swarmId, id),
 			damaged,
 			putBack: (error) => putBack(log, nodeId, error),
 			close: () => disk.close().finally(unlock),
@@ -192,17 +234,21 @@ function refuseMissing(dataDir: string, nodeId: NodeId, folder: string): void {
 	throw lostMemory(nodeId, `${folder} is missing, though the swarm was formatted`);
 }
 
-/** Two nodes with one memory could choose two values. */
-function refuseOtherLog(disk: FileDisk, owner: string, log: string, damaged: OpenFolder['damaged']): void {
+/** The id of the node whose log this is. Two nodes with one memory could choose two values, so its name has to fit. */
+function idOfLog(
+	disk: FileDisk,
+	ownSwarmId: string,
+	nodeId: string,
+	log: string,
+	damaged: OpenFolder['damaged'],
+): NodeId {
 	try {
-		const found = readManifest(disk).owner;
-		if (found === owner) return;
-		const [swarmId, node] = found.split('/');
-		const [ownSwarmId, nodeId] = owner.split('/');
+		const [swarmId, id = ''] = readManifest(disk).owner.split('/');
+		if (swarmId === ownSwarmId && nameOf(id) === nodeId) return id;
 		const [code, whose] =
 			swarmId === ownSwarmId
-				? (['otherNode', `of node ${node}`] as const)
-				: (['otherSwarm', `of node ${node} of another swarm (${swarmId})`] as const);
+				? (['otherNode', `of node ${nameOf(id)}`] as const)
+				: (['otherSwarm', `of node ${nameOf(id)} of another swarm (${swarmId})`] as const);
 		throw new FolderError(
 			code,
 			`${log} is the log ${whose}, not of node ${nodeId}. Put the log of node ${nodeId} in its place`,
@@ -213,18 +259,19 @@ function refuseOtherLog(disk: FileDisk, owner: string, log: string, damaged: Ope
 	}
 }
 
-/** Names one life of one node's disk. */
-function ownerOf({ swarmId, incarnations }: SwarmIdentity, node: NodeId): string {
-	return `${swarmId}/${node}/${incarnations[node]}`;
+/** Names one node's disk. Neither id contains a slash. */
+export function ownerOf(swarmId: string, id: NodeId): string {
+	return `${swarmId}/${id}`;
 }
 
 /** Caller holds the lock of the data folder. The marker comes last. */
 function format(dataDir: string, swarm: SwarmMembers): SwarmIdentity {
-	for (const node of swarm.members) refuseDataWithoutMarker(dataDir, node);
+	const nodes = Object.keys(swarm.members);
+	for (const node of nodes) refuseDataWithoutMarker(dataDir, node);
 	const identity = newIdentity(swarm);
 	return writable(dataDir, () => {
-		for (const node of swarm.members) {
-			makeLog(madeLogFolder(dataDir, node), ownerOf(identity, node));
+		for (const node of nodes) {
+			makeLog(madeLogFolder(dataDir, node), ownerOf(identity.swarmId, node));
 			writeIdentity(join(dataDir, node), identity);
 		}
 		syncFolder(dataDir);
@@ -234,8 +281,7 @@ function format(dataDir: string, swarm: SwarmMembers): SwarmIdentity {
 }
 
 function newIdentity({ name, members }: SwarmMembers): SwarmIdentity {
-	const incarnations = Object.fromEntries(members.map((node) => [node, nanoid()]));
-	return { name, swarmId: nanoid(), incarnations };
+	return { name, swarmId: nanoid(), members };
 }
 
 function madeLogFolder(dataDir: string, node: NodeId): string {

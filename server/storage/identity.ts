@@ -1,7 +1,8 @@
 /**
- * `format.json`: which swarm a data folder belongs to, and the incarnations of all its members. One lies in the data
+ * `format.json`: which swarm a data folder belongs to, and the members that the swarm began with. One lies in the data
  * folder itself and says that formatting was finished, one in each node's folder. All of one swarm are the same, and
- * none ever changes, so one that is damaged or lost can be copied from any other. Written whole or not at all.
+ * none ever changes, so one that is damaged or lost can be copied from any other. Written whole or not at all. Who the
+ * members are now, and which of them a folder is of, the log says.
  */
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
@@ -11,15 +12,15 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { syncFolder } from './files.ts';
 import { FolderError } from './folder-error.ts';
 
-const FORMAT = 6;
+const FORMAT = 7;
 const FILE = 'format.json';
 
 const identitySchema = z.strictObject({
 	format: z.literal(FORMAT),
 	name: z.string().min(1),
 	swarmId: z.string().min(1),
-	/** The incarnations of all members, by which a node recognizes a peer that lost its disk. */
-	incarnations: z.record(z.string().min(1), z.string().min(1)),
+	/** The members that the swarm began with, and where each was reached then. */
+	members: z.record(z.string().min(1), z.string()),
 	checksum: z.string(),
 });
 
@@ -27,13 +28,16 @@ export interface SwarmIdentity {
 	/** The name of the swarm, for people. */
 	readonly name: string;
 	readonly swarmId: string;
-	readonly incarnations: Readonly<Record<NodeId, string>>;
+	readonly members: FirstMembers;
 }
 
-/** The name and members of the swarm in the configuration. */
+/** The members that a swarm begins with: by id, the URL at which it is reached. */
+export type FirstMembers = Readonly<Record<NodeId, string>>;
+
+/** A swarm that is to be made. */
 export interface SwarmMembers {
 	readonly name: string;
-	readonly members: readonly NodeId[];
+	readonly members: FirstMembers;
 }
 
 /** Whether the formatting of a data folder was finished, or that of a node's folder was begun. */
@@ -47,11 +51,20 @@ export function swarmIdIn(dataDir: string): string | null {
 }
 
 /**
- * Which swarm the folder of this node belongs to, if it is the one that is asked for.
+ * The swarm that the data folder belongs to; null where nothing was formatted.
  *
  * @throws FolderError
  */
-export function checkIdentity(dataDir: string, nodeId: NodeId, { name, members }: SwarmMembers): SwarmIdentity {
+export function readSwarm(dataDir: string): SwarmIdentity | null {
+	return readIdentity(dataDir, dataDir) ?? null;
+}
+
+/**
+ * Which swarm the folder of this node belongs to, if it is the one of that name.
+ *
+ * @throws FolderError
+ */
+export function checkIdentity(dataDir: string, nodeId: NodeId, name: string): SwarmIdentity {
 	const folder = join(dataDir, nodeId);
 	const swarm = readIdentity(dataDir, dataDir);
 	const own = readIdentity(folder, dataDir);
@@ -71,23 +84,14 @@ export function checkIdentity(dataDir: string, nodeId: NodeId, { name, members }
 				`Put the folder of node ${nodeId} that belongs there in its place`,
 		);
 	}
-	const formatted = Object.keys(own.incarnations).sort().join(', ');
-	const configured = [...members].sort().join(', ');
-	if (formatted !== configured) {
-		throw new FolderError(
-			'otherMembers',
-			`${dataDir} was formatted for the members ${formatted}, but swarm.json names ${configured}. Changing members ` +
-				`is not supported yet. Name those again, ${restart}`,
-		);
-	}
 	return own;
 }
 
 /** Durable when it returns; a crash leaves it whole or not at all. */
 export function writeIdentity(folder: string, identity: SwarmIdentity): void {
 	const path = join(folder, FILE);
-	const { name, swarmId, incarnations } = identity;
-	const content = { format: FORMAT, name, swarmId, incarnations };
+	const { name, swarmId, members } = identity;
+	const content = { format: FORMAT, name, swarmId, members };
 	const fd = fs.openSync(`${path}.new`, 'w');
 	try {
 		fs.writeFileSync(fd, `${JSON.stringify({ ...content, checksum: checksumOf(content) }, null, 2)}\n`);

@@ -1,6 +1,6 @@
 /**
  * A disk in memory, for `--memory`: writes are done at once, and lost with the process. A node on it must never come back
- * under the same incarnation.
+ * under the same id.
  */
 import type { Disk, Done, FilePart } from '../../shared/disk/disk.ts';
 

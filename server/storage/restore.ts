@@ -10,8 +10,10 @@ import { firstMembers } from '../../shared/paxos/members.ts';
 import { membersPart } from '../../shared/replica/restore.ts';
 import type { Backup } from '../backup/file.ts';
 import type { BackupStep } from '../backup/read.ts';
+import { firstVotersOf } from '../config.ts';
 import { syncFolder } from './files.ts';
 import { type NewSwarm, newSwarm } from './folder.ts';
+import type { SwarmMembers } from './identity.ts';
 
 export interface RestoreSource {
 	/** Reads the file, from the beginning. */
@@ -29,14 +31,13 @@ export interface RestoreSource {
  */
 export async function restoreSwarm(
 	dataDir: string,
-	swarm: { readonly name: string; readonly members: readonly Member[] },
+	swarm: SwarmMembers,
 	backup: Backup,
 	{ steps, signal }: RestoreSource,
 ): Promise<string> {
-	const ids = swarm.members.map(({ id }) => id);
-	return newSwarm(dataDir, { name: swarm.name, members: ids }, async (made) => {
-		const note = await writeSnapshots(made, swarm.members, backup, steps(), signal);
-		for (const node of ids) made.makeLog(node, note);
+	return newSwarm(dataDir, swarm, async (made) => {
+		const note = await writeSnapshots(made, firstVotersOf(swarm.members), backup, steps(), signal);
+		for (const node of Object.keys(swarm.members)) made.makeLog(node, note);
 		signal.throwIfAborted();
 	});
 }

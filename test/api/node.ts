@@ -29,7 +29,7 @@ export function swarmOf(urls: Readonly<Record<NodeId, string>>, others: readonly
 	const voters = Object.entries(urls).map(([id, url]) => ({ id, url, isVoter: true, replaces: null }));
 	const members = [...voters, ...others];
 	const sets = [{ chosenAt: 0, from: 1, members }];
-	return { name: 'test', id: 'swarm id', members, sets, urlOf: ({ url }) => url };
+	return { name: 'test', id: 'swarm id', members, first: urls, sets, urlOf: ({ url }) => url };
 }
 
 export class LoneReplica implements ReplicaService {

@@ -23,15 +23,15 @@ export async function startListening(
 	const { swarm, ...options } = more;
 	const timings = { electionMinMs: 1000, electionMaxMs: 1500, requestMs: 20_000 };
 	const config = parseSwarm(JSON.stringify({ name: 'test', nodes: members, timings, ...swarm }), 'swarm.json');
-	const incarnations = Object.fromEntries(members.map(({ id }) => [id, `incarnation of ${id}`]));
-	const memory = { swarmId: 'swarm', incarnations };
+	const memory = { swarmId: 'swarm' };
 	const log = pino({ level: 'silent' });
 	const nodes: RunningNode[] = [];
 	const stop = async (): Promise<void> => {
 		await Promise.all(nodes.map((node) => node.close()));
 	};
 	try {
-		for (const { id } of members) nodes.push(await startNode({ config, id, memory, secret: null, log, ...options }));
+		for (const { id } of members)
+			nodes.push(await startNode({ config, name: id, memory, secret: null, log, ...options }));
 	} catch (error) {
 		await stop();
 		throw error;

@@ -33,12 +33,11 @@ export class TestSwarm {
 		const members = ports.map((port, index) => ({ id: `n${index + 1}`, port }));
 		const text = JSON.stringify({ name: 'test', nodes: members, timings: { requestMs } });
 		const config = parseSwarm(text, 'swarm.json');
-		const incarnations = Object.fromEntries(members.map(({ id }) => [id, `incarnation of ${id}`]));
-		const memory = { swarmId: 'swarm', incarnations };
+		const memory = { swarmId: 'swarm' };
 		const log = pino({ level: 'silent' });
 		const swarm = new TestSwarm(members.map(({ port }) => `http://127.0.0.1:${port}`));
 		for (const { id } of members.slice(0, running)) {
-			swarm.nodes.set(id, await startNode({ config, id, memory, secret: null, log, ...more }));
+			swarm.nodes.set(id, await startNode({ config, name: id, memory, secret: null, log, ...more }));
 		}
 		return swarm;
 	}

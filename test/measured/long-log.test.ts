@@ -72,7 +72,7 @@ async function ask(path: string, pattern: RegExp): Promise<Response | undefined>
 
 /** Writes a long log, as the node itself would have written it. */
 async function writeLongLog(): Promise<void> {
-	const folder = openFolder(swarm.dataDir, 'n1', { name: 'test', members: ['n1'] });
+	const folder = openFolder(swarm.dataDir, 'n1', 'test');
 	await new Promise<void>((resolve, reject) => {
 		const { log } = Log.open(folder.disk, folder, {
 			durable: (through) => {

@@ -19,8 +19,6 @@ describe('two nodes that do not belong together', () => {
 		['with another secret', { secret: 'right' }, { secret: 'wrong' }, 'wrongSecret', 'n1'],
 		['with a secret at the dialer only', {}, { secret: 'right' }, 'secretOnOneSide', 'n1'],
 		['with a secret at the listener only', { secret: 'right' }, {}, 'secretOnOneSide', 'n1'],
-		['where the dialer’s disk was wiped', {}, { incarnations: { n1: 'i-n1', n2: 'new' } }, 'otherIncarnation', 'n1'],
-		['where the listener’s disk was wiped', { incarnations: { n1: 'new', n2: 'i-n2' } }, {}, 'otherIncarnation', 'n2'],
 	])('%s are told apart on both sides, once, however often they try', async (_, change1, change2, refusal, refuser) => {
 		const [n1, n2] = await bench.nodes('n1', 'n2');
 		n1.start([n1, n2], change1);
@@ -120,7 +118,7 @@ describe('a stranger at the door', () => {
 
 	test('that plays a recorded handshake back is refused', async () => {
 		const n1 = await lonely({ secret: 'right' });
-		const identity = identityOf(n1, { self: 'n2', secret: 'right' });
+		const identity = identityOf({ self: 'n2', secret: 'right' });
 		const member = bench.add(await Stranger.at(n1));
 		const handshake = new DialerHandshake(identity, 'n1', new Uint8Array(NONCE_BYTES));
 		member.ws.send(handshake.opening);
@@ -136,11 +134,30 @@ describe('a stranger at the door', () => {
 		expect(n1.links('n2')).toEqual(['up']);
 	});
 
-	test('that is in the table of incarnations but not among our peers is refused', async () => {
-		const incarnations = { n1: 'i-n1', n2: 'i-n2', n9: 'i-n9' };
-		const n1 = await lonely({ incarnations });
-		await expect(Stranger.proven(n1, { self: 'n9', incarnations })).rejects.toThrow(REFUSALS.unknownNode.text);
+	test('that is a node of the swarm and no member is a guest until its link ends', async () => {
+		const n1 = await lonely();
+		const guest = bench.add(await Stranger.proven(n1, { self: 'n9' }));
+		await n1.untilLinked('n9');
+		expect(n1.mesh.send('n9', forward('to a guest'))).toBeGreaterThan(0);
+		n1.mesh.flush();
+		await guest.hears(3);
+		await guest.close();
+		await n1.until(() => n1.links('n9').length === 2);
 		expect(n1.mesh.linked()).toEqual([]);
+		expect(n1.mesh.send('n9', forward('to nobody'))).toBe(-1);
+	});
+
+	test('is refused where there are many guests already', async () => {
+		const n1 = await lonely();
+		for (let i = 0; i < 16; i++) bench.add(await Stranger.proven(n1, { self: `guest${i}` }));
+		await n1.untilLinked('guest15');
+		await expect(Stranger.proven(n1, { self: 'n9' })).rejects.toThrow(REFUSALS.tooManyGuests.text);
+		expect(n1.mesh.linked()).toHaveLength(16);
+	});
+
+	test('with the id of the node itself is refused', async () => {
+		const n1 = await lonely();
+		await expect(Stranger.proven(n1, { self: 'n1' })).rejects.toThrow(REFUSALS.sameNode.text);
 	});
 
 	test('with a name that would break a line of the log is refused', async () => {
@@ -154,7 +171,7 @@ describe('a stranger at the door', () => {
 		const n1 = await lonely({ secret: 'right' });
 		const stranger = bench.add(await Stranger.at(n1));
 		stranger.ws.on('message', (data) => stranger.ws.send(data));
-		stranger.ws.send(new DialerHandshake(identityOf(n1, { self: 'n2' }), 'n1', new Uint8Array(NONCE_BYTES)).opening);
+		stranger.ws.send(new DialerHandshake(identityOf({ self: 'n2' }), 'n1', new Uint8Array(NONCE_BYTES)).opening);
 		expect(await stranger.closed).toBe(REFUSALS.malformedHandshake.code);
 		expect(n1.mesh.linked()).toEqual([]);
 	});

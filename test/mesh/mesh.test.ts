@@ -290,12 +290,68 @@ describe('the mesh', () => {
 		expect(await n1.connections()).toBe(0);
 	});
 
-	test('a message to no peer is a mistake of the caller, and so is a member without an incarnation', async () => {
+	test('a message to a node without a link is dropped, whether it is a member or not', async () => {
 		const [n1, n2] = await linkedPair();
-		expect(() => n1.mesh.send('n9', forward('x'))).toThrow(RangeError);
-		expect(() => n1.mesh.send('n1', forward('x'))).toThrow(RangeError);
+		expect(n1.mesh.send('n9', forward('x'))).toBe(-1);
 		await n2.stop();
-		expect(() => n2.start([n1, n2], { incarnations: { n1: 'i-n1' } })).toThrow('n2 has no incarnation');
+		await n1.until(() => n1.mesh.linked().length === 0);
+		expect(n1.mesh.send('n2', forward('x'))).toBe(-1);
+	});
+});
+
+describe('members that change', () => {
+	test('a member that comes in is linked, whichever of the two dials', async () => {
+		const [n1, n2, n3] = await bench.nodes('n1', 'n2', 'n3');
+		n2.start([n2]);
+		n1.start([n1, n2]);
+		n3.start([n2, n3]);
+		n2.become([n1, n2, n3]);
+		await n2.untilLinked('n1', 'n3');
+		await Promise.all([n1.untilLinked('n2'), n3.untilLinked('n2')]);
+	});
+
+	test('a member that has left stays linked, and is not dialed again once its link has ended', async () => {
+		const [n1, n2] = await linkedPair();
+		n2.become([n2]);
+		expect(n2.mesh.linked()).toEqual(['n1']);
+		n2.mesh.send('n1', forward('a last word'));
+		n2.mesh.flush();
+		await n1.until(() => n1.messages().length === 1);
+		n2.mesh.cut('n1', 'a test');
+		await n2.until(() => n2.links('n1').length === 2);
+		expect(n2.mesh.linked()).toEqual([]);
+	});
+
+	test('a node that takes itself for a member dials late where nobody dials it, and is a guest there', async () => {
+		const [n1, n2] = await bench.nodes('n1', 'n2');
+		n2.start([n2]);
+		n1.start([n1, n2], { timings: { lateMs: 10 } });
+		await Promise.all([n1.untilLinked('n2'), n2.untilLinked('n1')]);
+		expect(n2.refusals()).toEqual([]);
+	});
+
+	test('a guest that becomes a member keeps its link', async () => {
+		const [n1, n2] = await bench.nodes('n1', 'n2');
+		n2.start([n2]);
+		n1.start([n1, n2], { timings: { lateMs: 10 } });
+		await n2.untilLinked('n1');
+		n2.become([n1, n2]);
+		n2.mesh.send('n1', forward('welcome'));
+		n2.mesh.flush();
+		await n1.until(() => n1.messages().length === 1);
+		expect(n2.links('n1')).toEqual(['up']);
+	});
+
+	test('messages to two nodes that came one after the other have numbers of their own', async () => {
+		const [n1, n2, n3] = await bench.nodes('n1', 'n2', 'n3');
+		n1.start([n1, n2]);
+		n2.start([n1, n2]);
+		n3.start([n1, n3]);
+		await n1.untilLinked('n2');
+		const first = n1.mesh.send('n2', forward('x'));
+		n1.become([n1, n3]);
+		await n1.untilLinked('n3');
+		expect(n1.mesh.send('n3', forward('x'))).not.toBe(first);
 	});
 });
 

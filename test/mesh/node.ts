@@ -18,7 +18,6 @@ export interface NodeChange {
 	readonly epoch?: string;
 	readonly swarmId?: string;
 	readonly secret?: string | null;
-	readonly incarnations?: Readonly<Record<NodeId, string>>;
 	readonly timings?: Partial<MeshOptions['timings']>;
 	readonly limits?: Partial<MeshLimits>;
 	reached?(): number;
@@ -82,10 +81,6 @@ export class TestNode {
 			self: this.id,
 			epoch: `${this.id}-1`,
 			swarmId: 'swarm',
-			peers: members
-				.filter((member) => member !== this)
-				.map(({ id, port }) => ({ id, host: '127.0.0.1', port: ports[id] ?? port })),
-			incarnations: Object.fromEntries(members.map(({ id }) => [id, `i-${id}`])),
 			secret: null,
 			timings: { ...TEST_TIMINGS, ...timings },
 			limits: { ...DEFAULT_MESH_LIMITS, ...limits },
@@ -106,7 +101,14 @@ export class TestNode {
 			},
 			...rest,
 		});
+		this.become(members, ports);
 		this.#mesh.start();
+	}
+
+	/** The members are these. @param ports the port at which a peer is dialed, if not its own */
+	become(members: readonly TestNode[], ports: Readonly<Record<NodeId, number>> = {}): void {
+		const others = members.filter((member) => member !== this);
+		this.mesh.become(others.map(({ id, port }) => ({ id, host: '127.0.0.1', port: ports[id] ?? port })));
 	}
 
 	/** Resolves when this node was dialed `times` times, whether it is started or not. */

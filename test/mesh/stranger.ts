@@ -32,7 +32,7 @@ export class Stranger {
 	/** Connects and proves itself to be the node of `identity`. */
 	static async proven(node: TestNode, identity: Partial<Identity> & { self: string }): Promise<Stranger> {
 		const stranger = await Stranger.at(node);
-		const handshake = new DialerHandshake(identityOf(node, identity), node.id, new Uint8Array(NONCE_BYTES));
+		const handshake = new DialerHandshake(identityOf(identity), node.id, new Uint8Array(NONCE_BYTES));
 		stranger.ws.send(handshake.opening);
 		for (let steps = 1; ; steps++) {
 			const step = handshake.receive(await stranger.hears(steps));
@@ -59,12 +59,12 @@ export class Stranger {
 }
 
 /** The identity of a node of the tests' swarm. */
-export function identityOf(listener: TestNode, identity: Partial<Identity> & { self: string }): Identity {
+export function identityOf(identity: Partial<Identity> & { self: string }): Identity {
 	const { self } = identity;
 	return {
 		epoch: `${self}-1`,
 		swarmId: 'swarm',
-		incarnations: { [self]: `i-${self}`, [listener.id]: `i-${listener.id}` },
+		refusalOf: () => null,
 		secret: null,
 		protocol: PROTOCOL,
 		remembered: () => 0,

@@ -66,7 +66,7 @@ test('30 writes that n2 and n3 acknowledged are not gone in silence, whatever be
 		const refused = n3.launch();
 		expect(await refused.ended, what).toBe(1);
 		expect(refused.stderr, what).toContain(`Node n3 cannot use its log: ${log}/${words}`);
-		expect(refused.stderr, what).toContain('cannot be replaced yet');
+		expect(refused.stderr, what).toContain(`move ${log} away and start the node again`);
 		expect(refused.stderr, what).not.toContain('erase');
 		expect(readdirSync(log), what).toEqual(before);
 		rmSync(log, { recursive: true });
@@ -82,7 +82,7 @@ test('a node with a damaged format.json names it and the one remedy, which works
 	await swarm.start();
 	await n3.stop();
 	const path = join(n3.folder, 'format.json');
-	// The damage is in the incarnation of a healthy peer, which would then be refused as if it had lost its disk.
+	// The damage is in the address of a healthy peer.
 	flip(path, readFileSync(path, 'latin1').indexOf('"n1": "') + 10);
 	const refused = n3.launch();
 	expect(await refused.ended).toBe(1);

@@ -51,7 +51,7 @@ describe('where others remember', () => {
 		const remembered = Number(/and node n\d remembers that it reached frame (\d+)/.exec(refused.stderr)?.[1]);
 		expect(remembered).toBeGreaterThan(found);
 		expect(remembered).toBeLessThanOrEqual(reached);
-		expect(refused.stderr).toContain('cannot be replaced yet');
+		expect(refused.stderr).toContain(`move ${join(victim.folder, 'log')} away and start the node again`);
 		expect(refused.stderr).not.toContain('erase');
 		expect(readDisk(victim).accepted.size).toBeLessThan(60);
 		expect(await (await put(follower, 'color', 'blue')).text()).toBe('true');

@@ -10,6 +10,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { nameOf } from '../../shared/member-name.ts';
 
 /** The built program. This file may run from its source or from its own build. */
 export const MAIN = join(repository(), 'dist/server/main.js');
@@ -99,7 +100,7 @@ export class Swarm {
 			const { leader } = (await response.json()) as { leader: string | null };
 			return leader || undefined;
 		});
-		return this.node(id);
+		return this.node(nameOf(id));
 	}
 
 	/** All processes of this swarm, also those that others have started, by the names of this folder's files in them. */
@@ -150,6 +151,8 @@ export interface RunningProcess {
 interface RunOptions {
 	readonly command?: string;
 	readonly environment?: Readonly<Record<string, string>>;
+	/** Flags of a node, beside the configuration. */
+	readonly flags?: readonly string[];
 	/** The first argument: the program's file. */
 	readonly before?: readonly string[];
 	/** The streams; pipes for stdout and stderr by default. */
@@ -191,7 +194,7 @@ export class TestNode {
 
 	/** Starts the process without waiting for anything. */
 	launch(options?: RunOptions): Program {
-		const args = ['node', this.id, '--config', this.#swarm.configFile];
+		const args = ['node', this.id, '--config', this.#swarm.configFile, ...(options?.flags ?? [])];
 		const program = this.#swarm.program(args, options);
 		this.#program = program;
 		program.printed(new RegExp(`^${this.id} ready `, 'm')).then(

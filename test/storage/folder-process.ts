@@ -17,10 +17,10 @@ const tell = (message: object) => process.send?.(message);
 process.on('disconnect', () => process.exit());
 process.on('message', (word) => {
 	if (word === 'goAsNobody') process.setuid?.(65_534);
-	const swarm = { name: 'colours', members };
+	const swarm = { name: 'colours', members: Object.fromEntries(members.map((id) => [id, `http://${id}`])) };
 	try {
 		const formatted = formatOnce(folder, swarm);
-		const { swarmId } = openFolder(folder, node, swarm);
+		const { swarmId } = openFolder(folder, node, swarm.name);
 		tell({ kind: 'opened', formatted, swarmId });
 	} catch (error) {
 		if (!(error instanceof FolderError)) throw error;
@@ -44,7 +44,7 @@ if (task === 'fill') {
 
 /** Takes all free descriptors, and then fills three segments. */
 async function fill(): Promise<void> {
-	const { disk, owner } = openFolder(folder, node, { name: 'colours', members });
+	const { disk, owner } = openFolder(folder, node, 'colours');
 	const lacks: string[] = [];
 	let wake = (): void => undefined;
 	const { log } = Log.open(

@@ -11,14 +11,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { formatOnce, formatSwarm, type OpenFolder, openFolder } from '../../server/storage/folder.ts';
+import { formatOnce, formatSwarm, makeNewDisk, type OpenFolder, openFolder } from '../../server/storage/folder.ts';
 import { FolderError, type FolderErrorCode } from '../../server/storage/folder-error.ts';
-import { checkIdentity } from '../../server/storage/identity.ts';
+import { checkIdentity, type SwarmMembers } from '../../server/storage/identity.ts';
 import { LockedError, lockFolder } from '../../server/storage/lock.ts';
 import { Log } from '../../shared/disk/log.ts';
 import { accepted, listen } from './records.ts';
 
-const swarm = { name: 'colours', members: ['n1', 'n2', 'n3'] };
+const nodes = ['n1', 'n2', 'n3'];
+const swarm = swarmOf('colours', nodes);
 
 /** The code that the processes of these tests run. */
 let program: string;
@@ -57,14 +58,9 @@ afterEach(async () => {
 });
 
 describe('formatting', () => {
-	test('gives every node a folder that says whose it is, and knows the incarnation of every other', () => {
-		const { swarmId, incarnations } = formatSwarm(dataDir, swarm);
-		expect(Object.keys(incarnations)).toEqual(swarm.members);
-		expect(new Set(Object.values(incarnations)).size).toBe(3);
-		for (const id of swarm.members) {
-			const { swarmId: ownSwarmId, incarnation, incarnations: all } = open(id);
-			expect([ownSwarmId, incarnation, all]).toEqual([swarmId, incarnations[id], incarnations]);
-		}
+	test('gives every node a folder that says whose it is, and knows the members that the swarm began with', () => {
+		const { swarmId } = formatSwarm(dataDir, swarm);
+		for (const node of nodes) expect(open(node)).toMatchObject({ swarmId, id: node, members: swarm.members });
 	});
 
 	test('is refused a second time', () => {
@@ -75,10 +71,10 @@ describe('formatting', () => {
 	});
 
 	test('with force starts afresh, and touches nothing that is not its own', async () => {
-		const first = formatSwarm(dataDir, { name: 'old', members: ['n1', 'n9'] });
+		const first = formatSwarm(dataDir, swarmOf('old', ['n1', 'n9']));
 		fs.writeFileSync(join(dataDir, 'notes.txt'), 'mine');
 		fs.mkdirSync(join(dataDir, 'pictures'));
-		await writeTo(open('n1', { name: 'old', members: ['n1', 'n9'] }));
+		await writeTo(open('n1', 'old'));
 		const second = formatSwarm(dataDir, swarm, { force: true });
 		expect(second.swarmId).not.toBe(first.swarmId);
 		const { disk, owner } = open('n1');
@@ -98,7 +94,7 @@ describe('formatting', () => {
 		fs.rmSync(join(dataDir, 'format.json'));
 		fs.rmSync(join(dataDir, 'n3'), { recursive: true });
 		expect(formatOnce(dataDir, swarm)).toBe(true);
-		for (const id of swarm.members) open(id);
+		for (const id of nodes) open(id);
 	});
 
 	test('never wipes a log by itself, also where format.json is gone', async () => {
@@ -121,6 +117,52 @@ describe('formatting', () => {
 		expect(answers.filter(({ formatted }) => formatted)).toHaveLength(1);
 		expect(new Set(answers.map(({ swarmId }) => swarmId)).size).toBe(1);
 		expect(fs.readdirSync(dataDir)).toEqual(['format.json', 'lock', ...members]);
+	});
+});
+
+describe('a new disk', () => {
+	test('is of the same node and swarm, under an id that no other disk has', () => {
+		const identity = formatSwarm(dataDir, swarm);
+		fs.rmSync(join(dataDir, 'n3'), { recursive: true });
+		const id = makeNewDisk(dataDir, 'n3', identity);
+		expect(id).toMatch(/^n3~[a-z2-9]{5}$/);
+		expect(open('n3')).toMatchObject({ id, swarmId: identity.swarmId, members: swarm.members });
+	});
+
+	test('is made for a node that the swarm did not begin with, and in a data folder of no swarm yet', () => {
+		const identity = formatSwarm(dataDir, swarm);
+		const elsewhere = join(dataDir, '..', 'elsewhere');
+		const id = makeNewDisk(elsewhere, 'n4', identity);
+		const folder = openFolder(elsewhere, 'n4', swarm.name);
+		opened.push(folder);
+		expect(folder).toMatchObject({ id, swarmId: identity.swarmId, members: swarm.members });
+		expect(fs.readdirSync(elsewhere)).toEqual(['format.json', 'lock', 'n4']);
+	});
+
+	test('is not made where there is a log, of which nothing is changed', async () => {
+		const identity = formatSwarm(dataDir, swarm);
+		await writeTo(open('n1'));
+		expect(makeNewDisk(dataDir, 'n1', identity)).toBe(null);
+		const { disk, owner, id } = open('n1');
+		expect(id).toBe('n1');
+		expect(Log.open(disk, { owner }, listen()).records).toHaveLength(1);
+	});
+
+	test('whose making was cut off is made anew', () => {
+		const identity = formatSwarm(dataDir, swarm);
+		fs.renameSync(join(dataDir, 'n2/log'), join(dataDir, 'n2/log.new'));
+		const id = makeNewDisk(dataDir, 'n2', identity);
+		expect(open('n2').id).toBe(id);
+		expect(fs.readdirSync(join(dataDir, 'n2'))).toEqual(['format.json', 'lock', 'log']);
+	});
+
+	test('of another node is refused, whatever its id', () => {
+		const identity = formatSwarm(dataDir, swarm);
+		fs.rmSync(join(dataDir, 'n3'), { recursive: true });
+		makeNewDisk(dataDir, 'n3', identity);
+		fs.rmSync(join(dataDir, 'n1'), { recursive: true });
+		fs.renameSync(join(dataDir, 'n3'), join(dataDir, 'n1'));
+		expect(errorOf(() => open('n1')).message).toContain('is the log of node n3, not of node n1');
 	});
 });
 
@@ -152,8 +194,8 @@ describe('a folder is refused', () => {
 
 	const refusals: readonly [string, FolderErrorCode, () => void, () => readonly string[]][] = [
 		['that was never formatted', 'unformatted', () => remove('.'), () => ['not formatted yet', 'To format it, once']],
-		['that is gone', 'missing', () => remove('n1'), () => ['Node n1 has lost its memory', `${dataDir}/n1 is missing`]],
-		['whose log is gone', 'missing', () => remove('n1/log'), () => ['lost its memory', 'n1/log is missing']],
+		['that is gone', 'lost', () => remove('n1'), () => ['Node n1 has no data', `${dataDir}/n1 is missing`]],
+		['whose log is gone', 'lost', () => remove('n1/log'), () => ['Node n1 has no data', 'n1/log is missing']],
 		['whose format.json is gone', 'missing', () => remove('n1/format.json'), () => [oneRemedy()]],
 		[
 			'whose manifest is gone',
@@ -165,7 +207,10 @@ describe('a folder is refused', () => {
 			'whose manifest is cut short',
 			'damaged',
 			() => fs.truncateSync(join(dataDir, 'n1/log/manifest'), 100),
-			() => ['n1/log/manifest, at byte 0: the file has 100 bytes', 'cannot be replaced yet'],
+			() => [
+				'n1/log/manifest, at byte 0: the file has 100 bytes',
+				`move ${dataDir}/n1/log away and start the node again`,
+			],
 		],
 		[
 			'of a swarm with another name',
@@ -208,14 +253,14 @@ describe('a folder is refused', () => {
 		[
 			'of a later format',
 			'unknownFormat',
-			() => edit('n1/format.json', { format: 7, more: true }),
-			() => ['has format 7', 'knows format 6 only'],
+			() => edit('n1/format.json', { format: 8, more: true }),
+			() => ['has format 8', 'knows format 7 only'],
 		],
 		[
 			'of an earlier format',
 			'unknownFormat',
 			() => fs.writeFileSync(join(dataDir, 'n1/format.json'), '{"format": 4, "name": "colours", "node": "n1"}'),
-			() => ['has format 4', 'knows format 6 only. Run the version that made it, or erase the data of every node'],
+			() => ['has format 4', 'knows format 7 only. Run the version that made it, or erase the data of every node'],
 		],
 		[
 			'whose format.json is not JSON',
@@ -226,11 +271,11 @@ describe('a folder is refused', () => {
 		[
 			'whose format.json lacks something',
 			'unreadable',
-			() => edit('n1/format.json', { incarnations: undefined }),
-			() => ['n1/format.json is damaged', 'incarnations', oneRemedy()],
+			() => edit('n1/format.json', { members: undefined }),
+			() => ['n1/format.json is damaged', 'members', oneRemedy()],
 		],
 		[
-			'whose format.json names another incarnation of a healthy peer',
+			'whose format.json has another address of a member',
 			'unreadable',
 			() => replace('n1/format.json', '"n2": "', '"n2": "x'),
 			() => [`${dataDir}/n1/format.json is damaged: its checksum does not fit what it says.`, oneRemedy()],
@@ -256,16 +301,6 @@ describe('a folder is refused', () => {
 		if (fs.existsSync(join(dataDir, 'n1'))) lockFolder(join(dataDir, 'n1'))();
 	});
 
-	test.each([
-		['one more', ['n1', 'n2', 'n3', 'n4']],
-		['one less', ['n1', 'n2']],
-		['others', ['n1', 'n2', 'n4']],
-	])('with %s in swarm.json than it was formatted for (otherMembers)', (_, members) => {
-		const error = errorOf(() => open('n1', { ...swarm, members }));
-		expect(error.code).toBe('otherMembers');
-		expect(error.message).toContain(`formatted for the members n1, n2, n3, but swarm.json names ${members.join(', ')}`);
-	});
-
 	test('whose format.json has any bit flipped, or is none the worse for it', () => {
 		const path = join(dataDir, 'n1/format.json');
 		const whole = fs.readFileSync(path);
@@ -275,7 +310,7 @@ describe('a folder is refused', () => {
 			damaged[at] = (damaged[at] as number) ^ (1 << (at % 7));
 			fs.writeFileSync(path, damaged);
 			try {
-				expect(checkIdentity(dataDir, 'n1', swarm).swarmId).toBe(swarmId);
+				expect(checkIdentity(dataDir, 'n1', swarm.name).swarmId).toBe(swarmId);
 				expect(JSON.parse(Buffer.from(damaged).toString())).toEqual(JSON.parse(whole.toString()));
 			} catch (error) {
 				if (!(error instanceof FolderError)) throw error;
@@ -300,7 +335,7 @@ describe('a folder is refused', () => {
 	});
 
 	test('that another process has opened (inUse), until that one is killed', async () => {
-		const child = start('formatOnceAndOpen', dataDir, 'n1', ...swarm.members);
+		const child = start('formatOnceAndOpen', dataDir, 'n1', ...nodes);
 		await said(child, 'ready');
 		child.send('go');
 		await said(child, 'opened');
@@ -323,7 +358,7 @@ describe('a folder is refused', () => {
 		const isRoot = process.getuid?.() === 0;
 		fs.chmodSync(join(dataDir, '..'), 0o755);
 		if (!isRoot) fs.chmodSync(join(dataDir, 'n1'), 0o555);
-		const child = start('formatOnceAndOpen', dataDir, 'n1', ...swarm.members);
+		const child = start('formatOnceAndOpen', dataDir, 'n1', ...nodes);
 		await said(child, 'ready');
 		child.send(isRoot ? 'goAsNobody' : 'go');
 		const { code, message } = await said(child, 'refused');
@@ -336,7 +371,7 @@ describe('a folder is refused', () => {
 test('a log goes on from segment to segment in a process that has no descriptor left', async () => {
 	formatSwarm(dataDir, swarm);
 	const command = `ulimit -n 64; exec "$0" "$@"`;
-	const args = [process.execPath, join(program, 'folder-process.mjs'), 'fill', dataDir, 'n1', ...swarm.members];
+	const args = [process.execPath, join(program, 'folder-process.mjs'), 'fill', dataDir, 'n1', ...nodes];
 	const child = spawn('sh', ['-c', command, ...args], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 	children.push(child);
 	const filled = await said(child, 'filled');
@@ -406,7 +441,7 @@ describe('a lock', () => {
 	test('that cannot be had for want of the program flock is refused, with what to install', () => {
 		formatSwarm(join(dataDir, 'swarm'), swarm);
 		vi.stubEnv('PATH', dataDir);
-		const open = () => openFolder(join(dataDir, 'swarm'), 'n1', swarm);
+		const open = () => openFolder(join(dataDir, 'swarm'), 'n1', swarm.name);
 		if (!isByProgram) return void open().close();
 		const error = errorOf(open);
 		expect(error.code).toBe('notLockable');
@@ -423,8 +458,12 @@ describe('a lock', () => {
 	});
 });
 
-function open(id: string, members = swarm): OpenFolder {
-	const folder = openFolder(dataDir, id, members);
+function swarmOf(name: string, members: readonly string[]): SwarmMembers {
+	return { name, members: Object.fromEntries(members.map((id) => [id, `http://${id}`])) };
+}
+
+function open(id: string, name = swarm.name): OpenFolder {
+	const folder = openFolder(dataDir, id, name);
 	opened.push(folder);
 	return folder;
 }

@@ -42,7 +42,7 @@ beforeEach(() => {
 afterEach(() => fs.rmSync(folder, { recursive: true }));
 
 test('every file is durable before its name, every name before the marker, and the marker comes last', () => {
-	formatSwarm(folder, { name: 'colours', members: ['n1'] });
+	formatSwarm(folder, { name: 'colours', members: { n1: 'http://127.0.0.1:7101' } });
 	const calls = watched.calls.map(([call, path]) => `${call} ${relative(folder, path) || '.'}`);
 	expect(calls.filter((call) => !call.endsWith('lock'))).toEqual([
 		'write n1/log/manifest',

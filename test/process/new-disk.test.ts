@@ -1,0 +1,149 @@
+/**
+ * A node whose disk is lost comes back with a new one under a new id, and takes the place of its old self. A node that is
+ * new comes in, and one that is removed stops.
+ */
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
+import { get, put } from './client.ts';
+import { freePorts, Swarm, TestNode, until } from './swarm.ts';
+
+let swarm: Swarm;
+let n1: TestNode;
+let n2: TestNode;
+let n3: TestNode;
+beforeEach(() => onTestFailed(() => swarm.report()));
+afterEach(() => swarm.dispose());
+
+async function create(environment: Readonly<Record<string, string>> = {}): Promise<void> {
+	swarm = await Swarm.create({ size: 3, environment });
+	[n1, n2, n3] = swarm.nodes as [TestNode, TestNode, TestNode];
+}
+
+interface Told {
+	readonly isChanging: boolean;
+	readonly members: readonly { readonly id: string; readonly isVoter: boolean }[];
+}
+
+/** Waits until these are the voters in force, and there are no learners. @param ids patterns */
+async function membersAre(at: TestNode, ...ids: readonly RegExp[]): Promise<readonly string[]> {
+	return until(`${at.id} knows the members ${ids.join(', ')}`, async () => {
+		const { isChanging, members } = (await (await at.fetch('/v1/members')).json()) as Told;
+		const fits = members.length === ids.length && members.every(({ id }, i) => ids[i]?.test(id));
+		return fits && !isChanging && members.every(({ isVoter }) => isVoter) ? members.map(({ id }) => id) : undefined;
+	});
+}
+
+async function addNode(id: string): Promise<TestNode> {
+	const [port = 0] = await freePorts(1);
+	const config = JSON.parse(readFileSync(swarm.configFile, 'utf8')) as { nodes: object[] };
+	writeFileSync(swarm.configFile, JSON.stringify({ ...config, nodes: [...config.nodes, { id, port }] }));
+	return new TestNode(swarm, id, port);
+}
+
+test('a node whose folder is gone takes the place of its old self by itself, and votes', async () => {
+	await create();
+	await swarm.start();
+	expect((await put(n1, 'color', 'red')).ok).toBe(true);
+	await n3.stop();
+	renameSync(n3.folder, join(swarm.folder, 'old'));
+	expect((await put(n1, 'color', 'green')).ok).toBe(true);
+
+	const program = n3.launch();
+	await program.printed(/has a new disk, and asks to take the place of n3 as n3~[a-z2-9]{5}/);
+	await n3.ready();
+	expect(await get(n3, 'color')).toBe('green');
+	await membersAre(n1, /^n1$/, /^n2$/, /^n3~/);
+	await program.printed(/votes from now on/);
+	// A quorum needs its vote.
+	await n1.kill();
+	await until('it is written', async () => ((await put(n2, 'color', 'blue')).ok ? true : undefined));
+	await n1.start();
+
+	// The old disk is no member's any more.
+	await n3.stop();
+	rmSync(n3.folder, { recursive: true });
+	renameSync(join(swarm.folder, 'old'), n3.folder);
+	const old = n3.launch();
+	expect(await old.ended).toBe(0);
+	expect(old.stderr).toContain('no member any more');
+	expect(await get(n1, 'color')).toBe('blue');
+});
+
+test('disks are lost one after the other, until none of the first is left', async () => {
+	await create();
+	await swarm.start();
+	expect((await put(n1, 'color', 'red')).ok).toBe(true);
+	for (const node of [n3, n1, n2]) {
+		await node.kill();
+		rmSync(node.folder, { recursive: true });
+		await node.start();
+		await until(`${node.id} votes`, async () => (node.output.includes('votes from now on') ? true : undefined));
+	}
+	await membersAre(n1, /^n3~/, /^n1~/, /^n2~/);
+	for (const node of swarm.nodes) expect(await get(node, 'color')).toBe('red');
+	// They find each other again at their next start, though swarm.json knows nothing of their ids.
+	await Promise.all(swarm.nodes.map((node) => node.stop()));
+	await swarm.start();
+	expect((await put(n1, 'color', 'blue')).ok).toBe(true);
+});
+
+test('a new node waits until it is added, and stops once it is removed', async () => {
+	await create();
+	await swarm.start();
+	expect((await put(n1, 'color', 'red')).ok).toBe(true);
+	const n4 = await addNode('n4');
+	const program = n4.launch();
+	await program.printed(/is not let in yet .*let it in by paxos-swarm member add n4 http:/);
+	const added = await n2.fetch('/v1/members', {
+		method: 'POST',
+		headers: { 'Content-Type': 'application/json' },
+		body: JSON.stringify({ id: 'n4', url: n4.url }),
+	});
+	expect([added.status, await added.text()]).toEqual([200, expect.stringMatching(/n4~/)]);
+	await n4.ready();
+	await membersAre(n4, /^n1$/, /^n2$/, /^n3$/, /^n4~/);
+	expect(await get(n4, 'color')).toBe('red');
+
+	expect((await n1.fetch('/v1/members/n4', { method: 'DELETE' })).status).toBe(200);
+	expect(await program.ended).toBe(0);
+	await membersAre(n1, /^n1$/, /^n2$/, /^n3$/);
+	expect((await put(n1, 'color', 'blue')).ok).toBe(true);
+});
+
+test('a leader that is removed hands over and stops, and the others go on', async () => {
+	await create();
+	await swarm.start();
+	const leader = await swarm.leader();
+	const rest = swarm.nodes.filter((node) => node !== leader);
+	expect((await rest[0]?.fetch(`/v1/members/${leader.id}`, { method: 'DELETE' }))?.status).toBe(200);
+	await until(`${leader.id} ends`, async () => (leader.isRunning ? undefined : true));
+	await until('it is written', async () => ((await put(rest[0] as TestNode, 'color', 'blue')).ok ? true : undefined));
+	expect(await get(rest[1] as TestNode, 'color')).toBe('blue');
+});
+
+test('elsewhere than on one machine, a node without data is refused until it is told to join and let in', async () => {
+	await create({ SWARM_SECRET: 'of this test' });
+	const config = JSON.parse(readFileSync(swarm.configFile, 'utf8')) as { nodes: { id: string; port: number }[] };
+	const nodes = config.nodes.map((node) => ({ ...node, host: '0.0.0.0', advertise: `http://127.0.0.1:${node.port}` }));
+	writeFileSync(swarm.configFile, JSON.stringify({ ...config, nodes }));
+	expect((await swarm.run('init')).status).toBe(0);
+	await swarm.start();
+	expect((await put(n1, 'color', 'red')).ok).toBe(true);
+	await n3.stop();
+	rmSync(n3.folder, { recursive: true });
+	const refused = n3.launch();
+	expect(await refused.ended).toBe(1);
+	expect(refused.stderr).toMatch(/Node n3 has no data.*: .*node n3 .*--join/s);
+
+	// On its machine there is no other node's folder either.
+	const program = n3.launch({
+		environment: { SWARM_DATA_DIR: join(swarm.folder, 'other machine') },
+		flags: ['--join'],
+	});
+	await program.printed(/waits as n3~[a-z2-9]{5} to be let in/);
+	expect((await n1.fetch('/v1/members/n3/replace', { method: 'POST' })).status).toBe(200);
+	await n3.ready();
+	await membersAre(n3, /^n1$/, /^n2$/, /^n3~/);
+	expect(await get(n3, 'color')).toBe('red');
+});
