@@ -1,57 +1,99 @@
-/** The running swarm as a source: the page's own node first, then every member that its snapshot names. */
-import type { Member, NodeSnapshot, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
+/**
+ * The running swarm as a source: the page's own node first, then every member that a snapshot names. Members come and go,
+ * so the newest word on who they are is followed. An address may be answered by another member than before, with a new
+ * disk: what comes from it is that member's.
+ */
+import type { Member, MembersView, NodeSnapshot, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
 import type { Source, SourceListener } from '../model/source.ts';
 import { NodeConnection } from './node-connection.ts';
 
+/** An address, and who is heard there. */
+interface Place {
+	readonly connection: NodeConnection;
+	/** The member that is expected; then the one that has answered. '' before the page's own node has answered. */
+	node: NodeId;
+}
+
 export class LiveSource implements Source {
-	readonly #connections = new Map<NodeId, NodeConnection>();
+	readonly #places = new Map<string, Place>();
 	#listener: SourceListener | null = null;
+	/** How new the word is that was followed last. */
+	#newest: readonly [Slot, Slot] = [0, 0];
 
 	start(listener: SourceListener): void {
 		this.#listener = listener;
-		let own: NodeId | undefined;
-		const connection = new NodeConnection(location.origin, {
-			snapshot: (snapshot) => {
-				own = snapshot.node;
-				this.#connections.set(own, connection);
-				this.#meet(snapshot);
-				listener.snapshot(snapshot.node, snapshot);
-			},
-			batch: (batch) => {
-				if (own !== undefined) listener.batch(own, batch);
-			},
-			lost: (sinceMs) => {
-				if (own !== undefined) listener.lost(own, sinceMs);
-			},
-			refused: (why) => listener.refused(own ?? null, why),
-		});
+		this.#open(location.origin, '');
 	}
 
 	resync(node: NodeId): void {
-		this.#connections.get(node)?.resync();
+		this.#placeOf(node)?.connection.resync();
 	}
 
 	async propose(node: NodeId, request: ProposeRequest): Promise<ProposeAnswer> {
-		const connection = this.#connections.get(node);
-		if (!connection) return { outcome: 'refused', why: `${node} is not known`, attempts: [] };
-		return connection.propose(request);
+		const place = this.#placeOf(node);
+		if (!place) return { outcome: 'refused', why: `${node} is not known`, attempts: [] };
+		return place.connection.propose(request);
 	}
 
-	#meet({ swarm }: NodeSnapshot): void {
-		this.#listener?.members(swarm.members, swarm.name);
-		for (const member of swarm.members) this.#connect(member);
-	}
-
-	#connect({ id, url }: Member): void {
+	#open(url: string, node: NodeId): void {
 		const listener = this.#listener;
-		if (!listener || this.#connections.has(id)) return;
-		const connection = new NodeConnection(url, {
-			snapshot: (snapshot) => listener.snapshot(id, snapshot),
-			batch: (batch) => listener.batch(id, batch),
-			lost: (sinceMs) => listener.lost(id, sinceMs),
-			refused: (why) => listener.refused(id, why),
-		});
-		this.#connections.set(id, connection);
+		if (!listener) return;
+		const place: Place = {
+			node,
+			connection: new NodeConnection(url, {
+				snapshot: (snapshot) => {
+					this.#answered(url, place, snapshot.node);
+					listener.snapshot(snapshot.node, snapshot);
+					this.#follow(snapshot);
+				},
+				batch: (batch) => listener.batch(place.node, batch),
+				lost: (sinceMs) => {
+					if (place.node !== '') listener.lost(place.node, sinceMs);
+				},
+				refused: (why) => listener.refused(place.node === '' ? null : place.node, why),
+			}),
+		};
+		this.#places.set(url, place);
 	}
+
+	/** Who is at this address? */
+	#answered(url: string, place: Place, node: NodeId): void {
+		if (place.node !== '' && place.node !== node) this.#listener?.lost(place.node, Date.now());
+		place.node = node;
+		if (url !== location.origin) return;
+		this.#listener?.entry(node);
+		// The members name the page's own node by an address that may be another one.
+		for (const [other, { node: there, connection }] of this.#places) {
+			if (other === url || there !== node) continue;
+			connection.close();
+			this.#places.delete(other);
+		}
+	}
+
+	#follow({ swarm }: NodeSnapshot): void {
+		const age = ageOf(swarm.sets);
+		if (age[0] < this.#newest[0] || (age[0] === this.#newest[0] && age[1] < this.#newest[1])) return;
+		this.#newest = age;
+		for (const [url, place] of this.#places) {
+			if (place.node === '' || swarm.members.some(({ id }) => id === place.node)) continue;
+			place.connection.retire();
+			this.#places.delete(url);
+		}
+		for (const member of swarm.members) this.#meet(member);
+	}
+
+	#meet({ id, url }: Member): void {
+		if (!this.#placeOf(id) && !this.#places.has(url)) this.#open(url, id);
+	}
+
+	#placeOf(node: NodeId): Place | undefined {
+		return [...this.#places.values()].find((place) => place.node === node);
+	}
+}
+
+/** Later sets come into force in later slots. */
+function ageOf(sets: readonly MembersView[]): readonly [Slot, Slot] {
+	return [sets[0]?.chosenAt ?? 0, sets.at(-1)?.chosenAt ?? 0];
 }

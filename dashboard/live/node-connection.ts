@@ -38,6 +38,7 @@ export class NodeConnection {
 	readonly #listener: NodeListener;
 	#heardMs = Date.now();
 	#silent = false;
+	#isRetired = false;
 	readonly #listening: ReturnType<typeof setInterval>;
 
 	constructor(url: string, listener: NodeListener) {
@@ -65,10 +66,18 @@ export class NodeConnection {
 		this.#listening = setInterval(() => this.#listen(), LISTEN_EVERY_MS);
 	}
 
-	/** Closes the connection for good. A page never does; the owner of several connections may. */
+	/** Nothing is heard any more. */
 	close(): void {
+		this.#isRetired = true;
 		clearInterval(this.#listening);
 		this.#socket.off().disconnect();
+	}
+
+	/** The node is no member any more and will stop: it is heard until then, and not looked for again. */
+	retire(): void {
+		this.#isRetired = true;
+		this.#socket.io.reconnection(false);
+		if (!this.#socket.connected) this.close();
 	}
 
 	resync(): void {
@@ -98,16 +107,23 @@ export class NodeConnection {
 	#failed({ data }: Error & { readonly data?: unknown }): void {
 		if (!isJoinRefusal(data)) return this.#lost();
 		this.#silent = true;
-		setTimeout(() => this.#socket.connect(), FULL_RETRY_MS);
+		this.#connectAfter(FULL_RETRY_MS);
 		this.#listener.refused(`${data.watchersMax} pages watch it already`);
 	}
 
 	#lost(): void {
 		// The library does not try again after the server itself refused.
-		if (!this.#socket.active) setTimeout(() => this.#socket.connect(), RECONNECT_MS_MAX);
+		if (!this.#socket.active) this.#connectAfter(RECONNECT_MS_MAX);
+		if (this.#isRetired && !this.#socket.connected) this.close();
 		if (this.#silent) return;
 		this.#silent = true;
 		this.#listener.lost(this.#heardMs);
+	}
+
+	#connectAfter(ms: number): void {
+		setTimeout(() => {
+			if (!this.#isRetired) this.#socket.connect();
+		}, ms);
 	}
 }
 

@@ -3,13 +3,16 @@
  * the proposal and the votes, node by node. A pure fold, so that playing back is folding fewer facts.
  */
 import type { BallotText, Fact } from '../../shared/fact.ts';
+import type { MembersView } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { AgentFact } from '../../shared/paxos/fact.ts';
 import type { Acceptance, Slot } from '../../shared/paxos/message.ts';
 import type { ValueSummary } from '../../shared/store/describe.ts';
 import { ballotNode, compareBallotTexts } from './ballot-names.ts';
 import type { EarlierPhase1, Gathered } from './decision-index.ts';
+import { electorateOf, isQuorum, type MemberHistory } from './members.ts';
 import type { NodeModel } from './node-model.ts';
+import { membersOfRound, type RoundMembers } from './round-members.ts';
 import type { Entry } from './tape.ts';
 
 type Reported = Acceptance<BallotText, ValueSummary>;
@@ -33,7 +36,7 @@ export type VoteCell =
 	| { readonly state: 'refused'; readonly promised: BallotText };
 
 /** What happened under one ballot. A node that is missing from a map has done nothing yet. */
-export interface Round {
+export interface Round extends RoundMembers {
 	readonly ballot: BallotText;
 	readonly proposer: NodeId;
 	why: CampaignWhy | undefined;
@@ -42,11 +45,16 @@ export interface Round {
 	onceAbove: Slot | undefined;
 	readonly prepare: Map<NodeId, RequestCell>;
 	readonly promise: Map<NodeId, PromiseCell>;
+	/** The nodes whose promises were counted, whatever slots they have a vote in. */
 	promiseVoters: readonly NodeId[];
+	/** A quorum of those who decide the slot has promised. */
+	isPromised: boolean;
 	proposal: { readonly value: ValueSummary; readonly origin: ProposalOrigin; readonly reportedAt: BallotText } | null;
 	readonly accept: Map<NodeId, RequestCell>;
 	readonly vote: Map<NodeId, VoteCell>;
 	votes: readonly NodeId[];
+	/** A quorum has accepted. */
+	isChosen: boolean;
 	halted: { readonly by: BallotText; readonly from: NodeId } | null;
 	/** It ended because too few answered. */
 	givenUp: boolean;
@@ -59,9 +67,10 @@ export interface Learned {
 
 export interface Decision {
 	readonly slot: Slot;
-	/** How many nodes there are, and how many make a quorum. */
-	readonly members: number;
-	readonly needed: number;
+	/** The members that govern the slot; null where the page was not told. */
+	readonly set: MembersView | null;
+	/** The members that the change in this slot brought; null where it holds no change that counts. */
+	readonly brings: MembersView | null;
 	/** Lowest ballot first. */
 	readonly rounds: readonly Round[];
 	chosen: { readonly ballot: BallotText; readonly value: ValueSummary } | null;
@@ -73,26 +82,31 @@ export interface Decision {
 }
 
 /** @param through how many of the facts, in causal order, have happened; all of them where left out */
-export function foldDecision(gathered: Gathered, members: number, through = gathered.entries.length): Decision {
-	const rounds = gathered.ballots.map((ballot) => newRound(gathered.slot, ballot, gathered.earlier.get(ballot)));
+export function foldDecision(gathered: Gathered, history: MemberHistory, through = gathered.entries.length): Decision {
+	const { slot, entries } = gathered;
+	const rounds = gathered.ballots.map((ballot) =>
+		newRound(slot, ballot, membersOfRound(ballot, gathered, history), gathered.earlier.get(ballot)),
+	);
 	const decision: Decision = {
-		slot: gathered.slot,
-		members,
-		needed: Math.floor(members / 2) + 1,
+		slot,
+		set: history.governing(slot),
+		brings: history.broughtBy(slot),
 		rounds,
 		chosen: null,
 		learned: new Map(),
 		before: false,
 		chosenEarlier: false,
 	};
-	addChosenEarlier(decision, gathered.entries);
+	addChosenEarlier(decision, entries);
 	const byBallot = new Map(rounds.map((round) => [round.ballot, round]));
-	for (const { fact } of gathered.entries.slice(0, through)) foldFact(decision, byBallot, fact);
+	for (const { fact } of entries.slice(0, through)) foldFact(decision, byBallot, fact);
 	return decision;
 }
 
 /** Builds a decision from the nodes' present states, where the page has no fact of it any more. */
-export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[]): Decision {
+export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[], history: MemberHistory): Decision {
+	const set = history.governing(slot);
+	const members: RoundMembers = { electorate: set && electorateOf(set), alsoNeeded: [] };
 	const byBallot = new Map<BallotText, Round>();
 	const learned = new Map<NodeId, Learned>();
 	let chosen: Decision['chosen'] = null;
@@ -101,11 +115,12 @@ export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[]): Deci
 		if (!node.isUp || !view) continue;
 		if (view.acceptedBallot !== '' && view.value) {
 			const ballot = view.acceptedBallot;
-			const round = byBallot.get(ballot) ?? newRound(slot, ballot, earlierPhase1(slot, ballot, nodes));
+			const round = byBallot.get(ballot) ?? newRound(slot, ballot, members, earlierPhase1(slot, ballot, nodes));
 			byBallot.set(ballot, round);
 			round.proposal ??= { value: view.value, ...originOf(round) };
 			round.vote.set(node.id, { state: 'accepted', counted: false });
 			round.votes = [...round.votes, node.id];
+			round.isChosen = round.electorate !== null && isQuorum(round.electorate, round.votes);
 		}
 		if (view.chosen && view.value) {
 			learned.set(node.id, { how: 'known', ballot: view.acceptedBallot });
@@ -113,17 +128,7 @@ export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[]): Deci
 		}
 	}
 	const rounds = [...byBallot.values()].sort((a, b) => compareBallotTexts(a.ballot, b.ballot));
-	const members = nodes.length;
-	return {
-		slot,
-		members,
-		needed: Math.floor(members / 2) + 1,
-		rounds,
-		chosen,
-		learned,
-		before: true,
-		chosenEarlier: false,
-	};
+	return { slot, set, brings: history.broughtBy(slot), rounds, chosen, learned, before: true, chosenEarlier: false };
 }
 
 /** A promise tells up to which slot its acceptor knew everything to be chosen, and what it held there. */
@@ -163,20 +168,23 @@ function originOf(round: Round): { readonly origin: ProposalOrigin; readonly rep
 	return { origin: reportedAt === '' ? 'own' : 'reported', reportedAt };
 }
 
-function newRound(slot: Slot, ballot: BallotText, earlier: EarlierPhase1 | undefined): Round {
+function newRound(slot: Slot, ballot: BallotText, members: RoundMembers, earlier: EarlierPhase1 | undefined): Round {
 	const round: Round = {
 		ballot,
 		proposer: ballotNode(ballot),
 		why: undefined,
 		contest: 0,
 		onceAbove: earlier?.chosenThrough,
+		...members,
 		prepare: new Map(),
 		promise: new Map(),
 		promiseVoters: [],
+		isPromised: false,
 		proposal: null,
 		accept: new Map(),
 		vote: new Map(),
 		votes: [],
+		isChosen: false,
 		halted: null,
 		givenUp: false,
 	};
@@ -186,6 +194,7 @@ function newRound(slot: Slot, ballot: BallotText, earlier: EarlierPhase1 | undef
 		round.promise.set(from, { state: 'promised', reported: own, chosenThrough, counted: true });
 		round.promiseVoters = [...round.promiseVoters, from];
 	}
+	round.isPromised = round.electorate !== null && isQuorum(round.electorate, round.promiseVoters);
 	for (const node of earlier?.uncounted ?? []) {
 		round.prepare.set(node, 'arrived');
 		round.promise.set(node, { state: 'promised', reported: null, chosenThrough: undefined, counted: false });
@@ -218,7 +227,10 @@ function foldFact(decision: Decision, rounds: ReadonlyMap<BallotText, Round>, fa
 		case 'promiseCounted': {
 			const round = rounds.get(fact.ballot);
 			if (!round || round.onceAbove !== undefined) return;
-			round.promiseVoters = fact.voters;
+			round.promiseVoters = [...new Set([...round.promiseVoters, ...fact.voters, fact.from])];
+			round.isPromised ||= round.electorate
+				? isQuorum(round.electorate, round.promiseVoters)
+				: fact.voters.length >= fact.needed;
 			const { chosenThrough } = fact;
 			const reported = fact.reported.find((acceptance) => acceptance.slot === decision.slot) ?? null;
 			round.promise.set(fact.from, { state: 'promised', reported, chosenThrough, counted: true });
@@ -254,6 +266,7 @@ function foldFact(decision: Decision, rounds: ReadonlyMap<BallotText, Round>, fa
 			const round = rounds.get(fact.ballot);
 			if (!round) return;
 			round.votes = fact.voters;
+			round.isChosen ||= fact.voters.length >= fact.needed;
 			round.vote.set(fact.from, { state: 'accepted', counted: true });
 			return;
 		}

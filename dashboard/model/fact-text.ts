@@ -7,7 +7,18 @@ import type { BallotNames } from './ballot-names.ts';
 import { list, quoted } from './why.ts';
 
 /** The kinds of facts that the log can be filtered by. */
-export type FactGroup = 'phase1' | 'phase2' | 'nack' | 'chosen' | 'leader' | 'messages' | 'beats' | 'links' | 'disk';
+export type FactGroup =
+	| 'phase1'
+	| 'phase2'
+	| 'nack'
+	| 'chosen'
+	| 'members'
+	| 'snapshots'
+	| 'leader'
+	| 'messages'
+	| 'beats'
+	| 'links'
+	| 'disk';
 
 type JsonMessage = Message<BallotText, ValueSummary>;
 
@@ -27,9 +38,12 @@ export function groupOf(fact: Fact): FactGroup {
 			return 'nack';
 		case 'chosen':
 		case 'fetching':
-		case 'installed':
-		case 'members':
 			return 'chosen';
+		case 'members':
+			return 'members';
+		case 'installed':
+		case 'snapshot':
+			return 'snapshots';
 		case 'role':
 		case 'pollHeld':
 			return 'leader';
@@ -45,7 +59,6 @@ export function groupOf(fact: Fact): FactGroup {
 		case 'flushed':
 		case 'applied':
 		case 'disk':
-		case 'snapshot':
 		case 'state':
 			return 'disk';
 	}
@@ -84,7 +97,7 @@ export function factText(fact: Fact, names: BallotNames): string {
 		case 'installed':
 			return `has taken over a snapshot, and so knows every slot through ${fact.through}`;
 		case 'members':
-			return `knows the members from slot ${fact.from} on: ${membersText(fact.members)}`;
+			return `knows a change, chosen in slot ${fact.chosenAt}: members ${membersText(fact.members)} from slot ${fact.from} on`;
 		case 'clockSkew':
 			return skewText(fact.peer, fact.aheadMs);
 		case 'ignored':

@@ -2,6 +2,7 @@
 import type { BallotText } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { ballotNode, compareBallotTexts } from './ballot-names.ts';
+import type { Standing } from './standing.ts';
 import type { SwarmModel } from './swarm-model.ts';
 
 export interface Ladder {
@@ -16,9 +17,15 @@ export interface Ladder {
 	readonly leading: BallotText;
 }
 
+/** A learner promises nothing, and the promise of a former member binds nobody. */
+function hasNoVote({ place, becomes }: Standing): boolean {
+	return place === 'gone' || ((place === 'learner' || place === 'incoming') && becomes !== 'votes');
+}
+
 /** Every ballot that is promised somewhere now, and the highest others, at most `rungsMax` in all. */
 export function ballotLadder(swarm: SwarmModel, rungsMax: number): Ladder {
-	const up = swarm.nodes.filter((node) => node.isUp);
+	const voting = swarm.nodes.filter(({ id }) => !hasNoVote(swarm.standing(id)));
+	const up = voting.filter((node) => node.isUp);
 	const held = new Set(up.map((node) => node.promised).filter((ballot) => ballot !== ''));
 	const others = [...swarm.index.ballots].filter((ballot) => !held.has(ballot)).sort(compareBallotTexts);
 	const spare = Math.max(0, rungsMax - held.size);
@@ -26,7 +33,7 @@ export function ballotLadder(swarm: SwarmModel, rungsMax: number): Ladder {
 	const leaders = up.filter((node) => node.role === 'leader').map((node) => node.leader);
 	return {
 		ballots,
-		rails: swarm.nodes.map((node) => ({
+		rails: voting.map((node) => ({
 			node: node.id,
 			at: node.isUp ? ballots.indexOf(node.promised) : undefined,
 		})),

@@ -4,7 +4,7 @@
  * snapshot.
  */
 import type { BallotText, Fact } from '../../shared/fact.ts';
-import type { EntryView, FactBatch, Member, NodeSnapshot, Phase1View, SlotView } from '../../shared/feed.ts';
+import type { EntryView, FactBatch, MembersView, NodeSnapshot, Phase1View, SlotView } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Role } from '../../shared/paxos/fact.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
@@ -20,7 +20,6 @@ const SLOTS_KEPT_MAX = 128;
 
 export class NodeModel {
 	readonly id: NodeId;
-	readonly url: string;
 	status: NodeStatus = 'connecting';
 	/** When the node was last heard, in milliseconds since 1970. It is set while `status` is `unknown`. */
 	unknownSinceMs = 0;
@@ -46,11 +45,14 @@ export class NodeModel {
 	entries: readonly EntryView[] = [];
 	entriesCount = 0;
 	entriesRevision = 0;
+	/** The sets of members as the node told them last; the first may be over meanwhile. None where facts of them are missing. */
+	sets: readonly MembersView[] = [];
+	/** The snapshot of another node that this one takes over; null for none. The bytes are those that have come. */
+	arriving: { readonly through: Slot; readonly bytes: number; readonly bytesOfAll: number } | null = null;
 	#campaign: Phase1View | null = null;
 
-	constructor(member: Member) {
-		this.id = member.id;
-		this.url = member.url;
+	constructor(id: NodeId) {
+		this.id = id;
 	}
 
 	/** Whether the node's present state is known: it is neither silent nor behind. */
@@ -79,6 +81,7 @@ export class NodeModel {
 		this.entries = snapshot.entries;
 		this.entriesCount = snapshot.entriesCount;
 		this.entriesRevision = snapshot.revision;
+		this.sets = snapshot.swarm.sets;
 	}
 
 	/**
@@ -140,8 +143,21 @@ export class NodeModel {
 				return;
 			case 'installed':
 				this.chosenThrough = Math.max(this.chosenThrough, fact.through);
+				this.arriving = null;
+				// The snapshot may have brought other members, and the changes between are not told.
+				this.sets = [];
 				return this.#trim(fact.through);
+			case 'members':
+				this.sets = this.#setsWith(fact);
+				return;
+			case 'received':
+				if (fact.message.kind === 'snapshotPart') {
+					const { through, offset, bytes, bytesOfAll } = fact.message;
+					this.arriving = { through, bytes: offset + bytes.bytes, bytesOfAll };
+				}
+				return;
 			case 'snapshot':
+				if (fact.what === 'abandoned' && fact.through === this.arriving?.through) this.arriving = null;
 				return fact.what === 'trimmed' ? this.#trim(fact.through) : undefined;
 			case 'campaign':
 				this.#campaign = {
@@ -177,14 +193,21 @@ export class NodeModel {
 			case 'fetching':
 			case 'ignored':
 			case 'sent':
-			case 'received':
 			case 'malformed':
 			case 'flushed':
 			case 'disk':
 			case 'state':
-			case 'members':
 				return;
 		}
+	}
+
+	/**
+	 * A node that learns of two changes at once tells only the second, which was proposed when the first was in force. So
+	 * this one is the next one where no change of a slot that the node has yet to apply could be in force before it.
+	 */
+	#setsWith({ chosenAt, from, members }: Fact & { readonly kind: 'members' }): readonly MembersView[] {
+		const before = this.sets.at(-1);
+		return before && chosenAt <= this.appliedThrough + (from - chosenAt) ? [before, { chosenAt, from, members }] : [];
 	}
 
 	#trim(through: Slot): void {

@@ -1,22 +1,30 @@
 /** The recent slots: what each node holds for each slot, and how many nodes hold the same. */
 import type { BallotText } from '../../shared/fact.ts';
+import type { MembersView } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { higherBallot } from './ballot-names.ts';
+import { countVoters, electorateOf } from './members.ts';
 import type { NodeModel } from './node-model.ts';
 import type { SwarmModel } from './swarm-model.ts';
 
 /**
- * `promised`: the node has accepted nothing, but its promise covers the slot. Of these four, the last one that is true
- * counts.
+ * `promised`: the node has accepted nothing, but its promise covers the slot. `trimmed`: the slot is chosen, and the node
+ * keeps it no more, because its snapshot stands for it. Of these five, the last one that is true counts.
  */
-export type SlotMark = 'unknown' | 'none' | 'promised' | 'accepted' | 'chosen';
+export type SlotMark = 'unknown' | 'none' | 'promised' | 'accepted' | 'chosen' | 'trimmed';
 
 export interface SlotColumn {
 	readonly slot: Slot;
 	readonly marks: readonly { readonly node: NodeId; readonly mark: SlotMark }[];
-	/** How many nodes hold the acceptance of the highest ballot; undefined where no node holds one. */
+	/** How many of those who decide the slot hold the acceptance of the highest ballot; undefined where none holds one. */
 	readonly votes: number | undefined;
+	/** These votes are a quorum. */
+	readonly isReached: boolean;
+	/** The members that the change in this slot brought; null for no change. */
+	readonly brings: MembersView | null;
+	/** Other members govern this slot than the one before. */
+	readonly isFirst: boolean;
 	readonly text: string;
 }
 
@@ -30,6 +38,7 @@ export function slotGrid(swarm: SwarmModel, columnsMax: number): SlotColumn[] {
 export function markOf(node: NodeModel, slot: Slot): SlotMark {
 	if (!node.isUp) return 'unknown';
 	const view = node.slots.get(slot);
+	if (slot <= node.trimmedThrough) return 'trimmed';
 	if (slot <= node.chosenThrough || view?.chosen) return 'chosen';
 	if (view && view.acceptedBallot !== '') return 'accepted';
 	return node.promised === '' ? 'none' : 'promised';
@@ -45,10 +54,17 @@ function columnOf(swarm: SwarmModel, slot: Slot): SlotColumn {
 		if (view.value) text = view.value.bytes === 0 ? 'no-op' : view.value.text;
 	}
 	const holders = swarm.nodes.filter((node) => node.isUp && node.slots.get(slot)?.acceptedBallot === ballot);
+	const set = swarm.history.governing(slot);
+	const electorate = set && electorateOf(set);
+	const ids = holders.map(({ id }) => id);
+	const votes = electorate ? countVoters(electorate, ids) : ids.length;
 	return {
 		slot,
 		marks: swarm.nodes.map((node) => ({ node: node.id, mark: markOf(node, slot) })),
-		votes: ballot === '' ? undefined : holders.length,
+		votes: ballot === '' ? undefined : votes,
+		isReached: ballot !== '' && electorate !== null && votes >= electorate.needed,
+		brings: swarm.history.broughtBy(slot),
+		isFirst: set !== null && set.chosenAt > 0 && set.from === slot,
 		text,
 	};
 }

@@ -2,7 +2,7 @@
  * Where facts come from. The live swarm is one source; a simulator in the page and a saved trace are others
  * that will feed the same model through the same few calls. No source knows the model, nor the model a source.
  */
-import type { FactBatch, Member, NodeSnapshot, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
+import type { FactBatch, NodeSnapshot, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 
 export interface Source {
@@ -18,7 +18,8 @@ export interface Source {
 }
 
 export interface SourceListener {
-	members(members: readonly Member[], swarm: string): void;
+	/** The page comes from this node. It may have another id later, with a new disk. */
+	entry(node: NodeId): void;
 	snapshot(node: NodeId, snapshot: NodeSnapshot): void;
 	batch(node: NodeId, batch: FactBatch): void;
 	/** Nothing was heard of `node` since `sinceMs` (milliseconds since 1970). */

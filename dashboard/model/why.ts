@@ -8,21 +8,22 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { ValueSummary } from '../../shared/store/describe.ts';
 import type { BallotNames } from './ballot-names.ts';
 import type { Decision, Round } from './decision.ts';
+import { countVoters, electorateOf, isQuorum } from './members.ts';
 
 export function whyPrepare(round: Round, decision: Decision, names: BallotNames): string {
 	const { proposer } = round;
 	const ballot = names.full(round.ballot);
 	if (round.onceAbove !== undefined)
-		return `Once, for all slots from ${round.onceAbove + 1}, under ${ballot}: ${proposer} need not ask again.`;
+		return `Once, for all slots from ${countText(round.onceAbove + 1)}, under ${ballot}: ${proposer} need not ask again.`;
 	switch (round.why) {
 		case 'contest':
-			return `${proposer} contests slot ${decision.slot}: it asks every node to promise ${ballot} and to report what it accepted.`;
+			return `${proposer} contests slot ${countText(decision.slot)}: it asks every voter to promise ${ballot} and to report what it accepted.`;
 		case 'proposal':
-			return `${proposer} runs both phases itself: it asks every node to promise ${ballot}.`;
+			return `${proposer} runs both phases itself: it asks every voter to promise ${ballot}.`;
 		case 'noLeader':
-			return `${proposer} heard no leader, so it asks every node to promise ${ballot}.`;
+			return `${proposer} heard no leader, so it asks every voter to promise ${ballot}.`;
 		case 'handedOver':
-			return `The leader asked ${proposer} to take its place, so it asks every node to promise ${ballot}.`;
+			return `The leader asked ${proposer} to take its place, so it asks every voter to promise ${ballot}.`;
 		case undefined:
 			return decision.before
 				? 'It was over before this page was opened; shown is what the nodes hold now.'
@@ -31,20 +32,21 @@ export function whyPrepare(round: Round, decision: Decision, names: BallotNames)
 }
 
 export function whyPromise(round: Round, decision: Decision, names: BallotNames): string {
-	const { needed } = decision;
-	const voters = round.promiseVoters.length;
-	if (round.onceAbove !== undefined && voters >= needed)
-		return `${round.proposer} counted ${voters} of ${decision.members} promises then. They hold until a higher one is made.`;
+	const counted = share(round, round.promiseVoters);
+	if (round.onceAbove !== undefined && round.isPromised)
+		return `${round.proposer} counted ${counted} promises then. They hold until a higher one is made.`;
 	if (round.onceAbove !== undefined) return 'Those are the promises that this page knows of.';
 	if (round.why === undefined) return 'The promises are no longer known.';
 	const refusal = refusalOf(round.promise, round, names);
-	if (voters >= needed)
-		return `${round.proposer} counted ${voters} of ${decision.members} promises, a quorum. No lower ballot can win any more.`;
+	const others = othersNeeded(round, decision);
+	if (round.isPromised)
+		return `${round.proposer} counted ${counted} promises, a quorum. No lower ballot can win any more.${others}`;
 	if (round.givenUp) return `${round.proposer} gave this ballot up: too few nodes answered in time.`;
 	if (round.halted && refusal) return `${refusal} ${round.proposer} gives this ballot up.`;
 	if (round.halted) return `Halted: ${names.full(round.halted.by)} is higher and was promised elsewhere.`;
 	if (refusal) return refusal;
-	if (voters > 0) return `${voters} promised so far, ${needed} are needed.`;
+	if (round.promiseVoters.length > 0)
+		return `${countOf(round, round.promiseVoters)} promised so far${needed(round)}.${others}`;
 	return 'A node promises only if it has promised nothing higher, and reports what it has accepted.';
 }
 
@@ -52,36 +54,35 @@ export function whyAccept(round: Round, decision: Decision, names: BallotNames):
 	const { proposal, proposer } = round;
 	if (!proposal && round.givenUp) return 'Never reached: this ballot was given up.';
 	if (!proposal && round.halted) return `Never reached: this ballot was halted by ${names.full(round.halted.by)}.`;
-	if (!proposal && round.promiseVoters.length >= decision.needed)
-		return `The quorum is there: ${proposer} proposes next.`;
-	if (!proposal) return `Phase 2 begins once ${decision.needed} promises are counted.`;
+	if (!proposal && isThrough(round)) return `The quorum is there: ${proposer} proposes next.`;
+	if (!proposal) return `Phase 2 begins once ${quorumText(round)} counted.${othersNeeded(round, decision)}`;
 	if (round.why === undefined && round.onceAbove === undefined) return `The value was ${quoted(proposal.value)}.`;
 	switch (proposal.origin) {
 		case 'own':
 			return round.onceAbove !== undefined
-				? `Slot ${decision.slot} lies above all that was reported, so ${proposer} is free to propose ${quoted(proposal.value)}.`
-				: `No promise reported a value for slot ${decision.slot}, so ${proposer} is free to propose its own.`;
+				? `Slot ${countText(decision.slot)} lies above all that was reported, so ${proposer} is free to propose ${quoted(proposal.value)}.`
+				: `No promise reported a value for slot ${countText(decision.slot)}, so ${proposer} is free to propose its own.`;
 		case 'reported':
 			return `A promise reported ${quoted(proposal.value)} under ${names.full(proposal.reportedAt)}: ${proposer} must propose that again, not its own.`;
 		case 'noop':
-			return `No promise reported a value for slot ${decision.slot}, but one for a later slot: ${proposer} fills the gap with a no-op.`;
+			return `No promise reported a value for slot ${countText(decision.slot)}, but one for a later slot: ${proposer} fills the gap with a no-op.`;
 	}
 }
 
 export function whyVote(round: Round, decision: Decision, names: BallotNames): string {
-	const { needed } = decision;
-	const votes = round.votes.length;
+	const votes = share(round, round.votes);
 	const refusal = refusalOf(round.vote, round, names);
-	if (decision.before) return `${votes} of ${decision.members} hold it, accepted under this ballot.`;
-	if (votes >= needed)
-		return `${round.proposer} counted ${votes} of ${decision.members} votes, a quorum: ${quoted(round.proposal?.value)} is chosen.`;
+	if (decision.before) return `${votes} hold it, accepted under this ballot.`;
+	if (round.isChosen)
+		return `${round.proposer} counted ${votes} votes, a quorum: ${quoted(round.proposal?.value)} is chosen.`;
 	if (refusal) return `${refusal} It accepts nothing below its promise.`;
 	if (!round.proposal)
 		return round.halted ? 'Nothing was proposed, so nothing could be accepted.' : 'Not yet: nothing is proposed.';
 	const accepted = [...round.vote.values()].filter((cell) => cell.state === 'accepted').length;
-	if (accepted > votes)
-		return `${accepted} accepted, ${votes} of their answers reached ${round.proposer}; ${needed} are needed.`;
-	return `${votes} accepted so far, ${needed} are needed.`;
+	const counted = round.votes.length;
+	if (accepted > counted)
+		return `${accepted} accepted, ${counted} of their answers reached ${round.proposer}${needed(round)}.`;
+	return `${counted} accepted so far${needed(round)}.`;
 }
 
 /** @param silent nodes that do not answer: what they know is unknown */
@@ -111,10 +112,10 @@ export function outcomeSentence(answer: ProposeAnswer, names: BallotNames): stri
 	switch (answer.outcome) {
 		case 'chosen': {
 			const under = names.full(answer.chosenAt || answer.ballot);
-			return `chosen in slot ${answer.slot} under ${under}, revision ${answer.revision}${attempts}`;
+			return `chosen in slot ${countText(answer.slot)} under ${under}, revision ${answer.revision}${attempts}`;
 		}
 		case 'kept':
-			return `slot ${answer.slot} keeps ${quoted(answer.value)}; yours was not chosen${attempts}`;
+			return `slot ${countText(answer.slot)} keeps ${quoted(answer.value)}; yours was not chosen${attempts}`;
 		case 'refused':
 			return `refused: ${answer.why}. It surely did not happen${attempts}`;
 		case 'unknown':
@@ -140,6 +141,11 @@ export function shortValue(value: ValueSummary): string {
 	return value.bytes === 0 ? 'a no-op' : value.text.replace(/^put /, '');
 }
 
+/** A number of slots, or the number of one: `1,234`. */
+export function countText(count: number): string {
+	return count.toLocaleString('en');
+}
+
 export function list(names: readonly string[]): string {
 	if (names.length < 2) return names[0] ?? 'nobody';
 	return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
@@ -147,6 +153,43 @@ export function list(names: readonly string[]): string {
 
 export function ordinal(n: number): string {
 	return ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth'][n - 1] ?? `${n}th`;
+}
+
+/** Such as `3 of 5`; without the number of all where that is not known. */
+function share(round: Round, nodes: readonly NodeId[]): string {
+	const { electorate } = round;
+	return electorate ? `${countVoters(electorate, nodes)} of ${electorate.voters.length}` : `${nodes.length}`;
+}
+
+function countOf({ electorate }: Round, nodes: readonly NodeId[]): number {
+	return electorate ? countVoters(electorate, nodes) : nodes.length;
+}
+
+function needed({ electorate }: Round): string {
+	return electorate ? `, ${electorate.needed} ${electorate.needed === 1 ? 'is' : 'are'} needed` : '';
+}
+
+function quorumText({ electorate }: Round): string {
+	if (!electorate) return 'a quorum of promises is';
+	return electorate.needed === 1 ? '1 promise is' : `${electorate.needed} promises are`;
+}
+
+/** Whether the proposer may propose: a quorum of every set that the campaign needs has promised. */
+function isThrough({ isPromised, alsoNeeded, promiseVoters }: Round): boolean {
+	return isPromised && alsoNeeded.every((set) => isQuorum(electorateOf(set), promiseVoters));
+}
+
+/** The sets of which the campaign needs a quorum too, because they govern other slots that it may propose in. */
+function othersNeeded({ electorate, alsoNeeded, promiseVoters }: Round, { slot, set }: Decision): string {
+	if (!electorate || !set) return '';
+	return alsoNeeded
+		.map((other) => {
+			const { voters, needed } = electorateOf(other);
+			const where = other.from > slot ? `from slot ${countText(other.from)} on` : `before slot ${countText(set.from)}`;
+			const promised = countVoters({ voters, needed }, promiseVoters);
+			return ` Needed too are ${needed} of those who decide ${where}, ${list(voters)}: ${promised} promised.`;
+		})
+		.join('');
 }
 
 function attemptsSentence(answer: ProposeAnswer, names: BallotNames): string {

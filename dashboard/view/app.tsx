@@ -7,6 +7,7 @@ import { Keys } from './keys.tsx';
 import { LadderPanel } from './ladder.tsx';
 import { Log } from './log.tsx';
 import { Mesh } from './mesh.tsx';
+import { Notices } from './notices.tsx';
 import { Propose } from './propose.tsx';
 import { Scenarios } from './scenarios.tsx';
 import { Slots } from './slots.tsx';
@@ -35,6 +36,7 @@ export function App() {
 			</a>
 			<TopBar onHelp={() => help.current?.showModal()} />
 			<main class="board">
+				<Notices />
 				<div class="left">
 					<Propose />
 					<Scenarios />

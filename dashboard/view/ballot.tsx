@@ -18,7 +18,7 @@ export function Ballot({ ballot, names, short }: { ballot: BallotText; names: Ba
 	};
 	return (
 		<button type="button" class="ballot" data-ballot={ballot} onClick={copy}>
-			{short ? names.short(ballot) : names.full(ballot)}
+			<WithLife text={short ? names.short(ballot) : names.full(ballot)} />
 			<span class="whole">
 				{copied.value ? 'copied ' : ''}
 				{ballotNumber(ballot)} ns
@@ -32,8 +32,21 @@ export function BallotLabel({ ballot, names }: { ballot: BallotText; names: Ball
 	if (ballot === '') return <span class="muted">none</span>;
 	return (
 		<span class="mono" data-ballot={ballot} title={`${ballot}\n${names.full(ballot)}`}>
-			{names.short(ballot)}
+			<WithLife text={names.short(ballot)} />
 		</span>
+	);
+}
+
+/** The node's name is in the text, and what tells its disk from earlier ones is smaller. */
+function WithLife({ text }: { text: string }) {
+	const [, before, life, after] = /^(.*?)(~\w+)(.*)$/.exec(text) ?? [];
+	if (life === undefined) return <>{text}</>;
+	return (
+		<>
+			{before}
+			<small>{life}</small>
+			{after}
+		</>
 	);
 }
 

@@ -2,7 +2,10 @@
 import type { ComponentChildren } from 'preact';
 import { type BallotNames, clock, nameBallots } from '../model/ballot-names.ts';
 import type { NodeModel } from '../model/node-model.ts';
+import { progressOf } from '../model/progress.ts';
+import { type Place, standingText } from '../model/standing.ts';
 import { Ballot } from './ballot.tsx';
+import { NodeName } from './node-name.tsx';
 import { frame, swarm } from './state.ts';
 import { stateOf } from './top-bar.tsx';
 
@@ -24,11 +27,15 @@ export function Cards() {
 }
 
 function Card({ node, names }: { node: NodeModel; names: BallotNames }) {
+	const standing = swarm.standing(node.id);
+	const { place } = standing;
+	const text = standingText(standing);
 	return (
 		<article
-			class={`card state-${node.status}`}
+			class={`card state-${node.status} place-${place}`}
 			data-testid={`node-${node.id}`}
 			data-state={stateOf(node)}
+			data-place={place}
 			data-role={node.isUp ? node.role : 'unknown'}
 			data-promised={node.isUp ? node.promised : undefined}
 			data-chosen-through={node.isUp ? node.chosenThrough : undefined}
@@ -37,15 +44,27 @@ function Card({ node, names }: { node: NodeModel; names: BallotNames }) {
 		>
 			<h3>
 				<i class="dot" />
-				{node.id}
-				{node.isUp && <span class={`role role-${node.role}`}>{node.role}</span>}
+				<NodeName id={node.id} />
+				{node.isUp && <span class={`role role-${node.role}`}>{roleText(node, place)}</span>}
 			</h3>
-			{node.isUp ? <Known node={node} names={names} /> : <p class="absent">{absence(node)}</p>}
+			{text !== '' && <p class="standing">{text}</p>}
+			{place === 'gone' ? null : node.isUp ? (
+				<Known node={node} names={names} place={place} />
+			) : (
+				<p class="absent">{absence(node)}</p>
+			)}
 		</article>
 	);
 }
 
-function Known({ node, names }: { node: NodeModel; names: BallotNames }) {
+/** A node that has no vote follows the leader, and is more than that a learner. */
+function roleText({ role }: NodeModel, place: Place): string {
+	if (place === 'gone') return 'removed';
+	return role === 'follower' && (place === 'learner' || place === 'incoming') ? 'learner' : role;
+}
+
+function Known({ node, names, place }: { node: NodeModel; names: BallotNames; place: Place }) {
+	if (place === 'learner' || place === 'incoming') return <Learner node={node} />;
 	const { lastAccepted } = node;
 	return (
 		<dl>
@@ -62,6 +81,25 @@ function Known({ node, names }: { node: NodeModel; names: BallotNames }) {
 					<span class="muted">{node.trimmedThrough > 0 ? 'nothing above its snapshot' : 'nothing yet'}</span>
 				)}
 			</Row>
+			<ChosenRows node={node} />
+			{node.arriving && <ProgressRow node={node} />}
+		</dl>
+	);
+}
+
+/** It promises and accepts nothing. */
+function Learner({ node }: { node: NodeModel }) {
+	return (
+		<dl>
+			<ProgressRow node={node} />
+			<ChosenRows node={node} />
+		</dl>
+	);
+}
+
+function ChosenRows({ node }: { node: NodeModel }) {
+	return (
+		<>
 			<Row term="chosen through">
 				<span class="mono">{node.chosenThrough}</span>
 				<span class="muted"> · revision </span>
@@ -73,7 +111,20 @@ function Known({ node, names }: { node: NodeModel; names: BallotNames }) {
 					<span class="mono">{node.trimmedThrough}</span>
 				</Row>
 			)}
-		</dl>
+		</>
+	);
+}
+
+function ProgressRow({ node }: { node: NodeModel }) {
+	const { share, text } = progressOf(node, swarm.chosenThrough);
+	return (
+		<div class="progress" data-testid={`progress-${node.id}`}>
+			<dt>learns</dt>
+			<dd>
+				<progress max={1} value={share} aria-label={`${node.id} learns`} />
+				<span>{text}</span>
+			</dd>
+		</div>
 	);
 }
 

@@ -3,10 +3,13 @@ import type { ComponentChildren, JSX } from 'preact';
 import type { Fact } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { BallotNames } from '../model/ballot-names.ts';
+import { columnsOf } from '../model/columns.ts';
 import type { Decision, Round } from '../model/decision.ts';
+import { countVoters } from '../model/members.ts';
 import { whyAccept, whyLearn, whyPrepare, whyPromise, whyVote } from '../model/why.ts';
 import { acceptCell, learnCell, prepareCell, promiseCell, voteCell } from './decision-cells.tsx';
 import { Glyph, type GlyphKind } from './glyph.tsx';
+import { NodeName } from './node-name.tsx';
 import { QuorumBar } from './quorum-bar.tsx';
 import { Scroller } from './scroller.tsx';
 import { swarm } from './state.ts';
@@ -21,22 +24,21 @@ export function Phases(props: {
 	now: Fact | undefined;
 }) {
 	const { decision, round, names, now } = props;
-	const nodes = swarm.nodes;
-	const members = nodes.map((node) => node.id);
-	const silent = nodes.filter((node) => !node.isUp).map((node) => node.id);
+	const nodes = columnsOf(decision, round, swarm);
+	const silent = nodes.filter(isSilent);
+	const learners = nodes.filter((id) => decision.learned.has(id) || !isGone(id));
 	if (!round) return <p class="empty">The facts of this slot are no longer kept; the nodes know it to be chosen.</p>;
 	const cells = (row: RowName, cell: (node: NodeId) => JSX.Element | null) =>
-		nodes.map((node) => (
+		nodes.map((id) => (
 			<td
-				key={node.id}
-				data-testid={`cell-${row}-${node.id}`}
-				data-now={now !== undefined && isNow(now, row, node.id, round) ? '' : undefined}
-				class={node.isUp ? '' : 'absent-cell'}
+				key={id}
+				data-testid={`cell-${row}-${id}`}
+				data-now={now !== undefined && isNow(now, row, id, round) ? '' : undefined}
+				class={isSilent(id) ? 'absent-cell' : ''}
 			>
-				{cell(node.id) ?? <span class="nothing">{node.isUp ? '–' : 'unknown'}</span>}
+				{cell(id) ?? <span class="nothing">{nothingText(id, row, decision)}</span>}
 			</td>
 		));
-	const { needed } = decision;
 	const of = nodes.length;
 	return (
 		<Scroller class="scroll-x" label="Phases, node by node">
@@ -46,10 +48,10 @@ export function Phases(props: {
 				</caption>
 				<thead>
 					<tr>
-						{nodes.map((node) => (
-							<th key={node.id} scope="col" class={node.id === round.proposer ? 'proposer' : ''}>
-								{node.id}
-								{node.id === round.proposer && <small> proposes</small>}
+						{nodes.map((id) => (
+							<th key={id} scope="col" class={id === round.proposer ? 'proposer' : ''}>
+								<NodeName id={id} />
+								{id === round.proposer && <small> proposes</small>}
 							</th>
 						))}
 					</tr>
@@ -63,7 +65,9 @@ export function Phases(props: {
 					glyph="promise"
 					why={whyPromise(round, decision, names)}
 					span={of}
-					bar={<QuorumBar count={round.promiseVoters.length} of={of} needed={needed} tone="promise" what="promised" />}
+					bar={
+						arePromisesKnown(round) && <Bar round={round} nodes={round.promiseVoters} tone="promise" what="promised" />
+					}
 				>
 					{cells('1b', (node) => promiseCell(round, node, names))}
 				</Phase>
@@ -76,16 +80,50 @@ export function Phases(props: {
 					glyph="accepted"
 					why={whyVote(round, decision, names)}
 					span={of}
-					bar={<QuorumBar count={round.votes.length} of={of} needed={needed} tone="accepted" what="accepted" />}
+					bar={<Bar round={round} nodes={round.votes} tone="accepted" what="accepted" />}
 				>
 					{cells('2b', (node) => voteCell(round, node, names))}
 				</Phase>
-				<Phase row="learned" title="" glyph="learn" why={whyLearn(decision, members, silent)} span={of}>
+				<Phase row="learned" title="" glyph="learn" why={whyLearn(decision, learners, silent)} span={of}>
 					{cells('learned', (node) => learnCell(decision, node))}
 				</Phase>
 			</table>
 		</Scroller>
 	);
+}
+
+/** Phase 1 may have been long before the page was opened. */
+function arePromisesKnown({ why, onceAbove, promiseVoters }: Round): boolean {
+	return why !== undefined || onceAbove !== undefined || promiseVoters.length > 0;
+}
+
+/** Nothing is drawn where the page was not told who decides. */
+function Bar(props: { round: Round; nodes: readonly NodeId[]; tone: 'promise' | 'accepted'; what: string }) {
+	const { round, nodes, tone, what } = props;
+	const { electorate } = round;
+	if (!electorate) return null;
+	const { voters, needed } = electorate;
+	const count = countVoters(electorate, nodes);
+	return <QuorumBar count={count} of={voters.length} needed={needed} tone={tone} what={what} />;
+}
+
+function isGone(id: NodeId): boolean {
+	return swarm.standing(id).place === 'gone';
+}
+
+function isSilent(id: NodeId): boolean {
+	return !isGone(id) && swarm.node(id)?.isUp === false;
+}
+
+/** What stands in an empty cell. A node that has no vote in the slot does not owe one. */
+function nothingText(id: NodeId, row: RowName, { set }: Decision): string {
+	if (row !== 'learned' && set) {
+		const member = set.members.find((one) => one.id === id);
+		if (!member) return 'no vote';
+		if (!member.isVoter) return 'learns';
+	}
+	if (isGone(id)) return 'removed';
+	return isSilent(id) ? 'unknown' : '–';
 }
 
 type RowName = '1a' | '1b' | '2a' | '2b' | 'learned';
@@ -96,7 +134,7 @@ function Phase(props: {
 	glyph: GlyphKind;
 	why: string;
 	span: number;
-	bar?: JSX.Element;
+	bar?: JSX.Element | false;
 	children: ComponentChildren;
 }) {
 	const { row, title, glyph, why, span, bar, children } = props;

@@ -5,9 +5,11 @@
 import { useSignal } from '@preact/signals';
 import type { BallotText, Fact } from '../../shared/fact.ts';
 import { type BallotNames, nameBallots } from '../model/ballot-names.ts';
+import { changeText } from '../model/change-text.ts';
 import type { Decision, Round } from '../model/decision.ts';
 import { ballotOf } from '../model/decision-index.ts';
-import { quoted } from '../model/why.ts';
+import { electorateOf } from '../model/members.ts';
+import { countText, list, quoted } from '../model/why.ts';
 import { Ballot } from './ballot.tsx';
 import { Phases } from './decision-phases.tsx';
 import { Glyph } from './glyph.tsx';
@@ -33,7 +35,7 @@ export function DecisionPanel() {
 			data-live={at === null}
 		>
 			<div class="panel-head">
-				<h2 id="decision-title">{slot === 0 ? 'Decision' : `Slot ${slot}`}</h2>
+				<h2 id="decision-title">{slot === 0 ? 'Decision' : `Slot ${countText(slot)}`}</h2>
 				<Verdict decision={shown} slot={slot} />
 				{chosenSlot.value !== null && (
 					<button type="button" class="quiet small" data-testid="follow" onClick={() => showSlot(null)}>
@@ -45,6 +47,7 @@ export function DecisionPanel() {
 				<Empty />
 			) : (
 				<>
+					<Members decision={shown} />
 					<Rounds
 						decision={shown}
 						shown={round}
@@ -69,7 +72,27 @@ function Verdict({ decision, slot }: { decision: Decision; slot: number }) {
 	}
 	return (
 		<p class="verdict" data-testid="verdict">
-			<Glyph kind="learn" /> chosen <strong>{quoted(decision.chosen.value)}</strong>
+			<Glyph kind="learn" /> chosen{' '}
+			<strong>{decision.brings ? 'a change of members' : quoted(decision.chosen.value)}</strong>
+		</p>
+	);
+}
+
+/** What the slot changes of the members, and who decides it where those are not the members of now. */
+function Members({ decision: { slot, set, brings, chosen } }: { decision: Decision }) {
+	const isPast = set !== null && swarm.sets[0] !== undefined && set.from < swarm.sets[0].from;
+	const isNext = set !== null && set === swarm.sets[1];
+	if (!isPast && !isNext && !(brings && chosen)) return null;
+	const { voters, needed } = set ? electorateOf(set) : { voters: [], needed: 0 };
+	return (
+		<p class="decision-members" data-testid="decision-members">
+			{brings && chosen && <span>{changeText(set, brings)}.</span>}{' '}
+			{set && (isPast || isNext) && (
+				<span class="muted">
+					Slot {countText(slot)} is decided by the members {isPast ? 'of that time' : 'to come'}: {needed} of{' '}
+					{list(voters)}.
+				</span>
+			)}
 		</p>
 	);
 }
@@ -136,14 +159,14 @@ function roundToShow(decision: Decision, now: Fact | undefined, picked: BallotTe
 	return (
 		current ??
 		find(picked ?? undefined) ??
-		decision.rounds.findLast((round) => round.votes.length >= decision.needed) ??
+		decision.rounds.findLast((round) => round.isChosen) ??
 		decision.rounds.at(-1)
 	);
 }
 
 function roundState(round: Round, decision: Decision): string {
-	if (round.votes.length >= decision.needed) {
-		const first = decision.rounds.find((other) => other.votes.length >= decision.needed);
+	if (round.isChosen) {
+		const first = decision.rounds.find((other) => other.isChosen);
 		return first === round ? 'chosen' : 'chosen again';
 	}
 	if (round.halted) return 'halted';

@@ -7,6 +7,7 @@ import { useRef } from 'preact/hooks';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { clock } from '../model/ballot-names.ts';
 import type { NodeModel } from '../model/node-model.ts';
+import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
 import { calm, resync, swarm } from './state.ts';
 
@@ -16,13 +17,13 @@ export function Keys() {
 	calm.value;
 	const picked = useSignal<NodeId>('');
 	const askedMs = useRef(0);
-	const { nodes } = swarm;
-	const node = nodes.find(({ id }) => id === picked.value) ?? nodes[0];
+	const nodes = members();
+	const node = shownOf(nodes, picked.value);
 
 	useSignalEffect(() => {
 		calm.value;
 		const now = performance.now();
-		const shown = swarm.node(picked.value) ?? swarm.nodes[0];
+		const shown = shownOf(members(), picked.value);
 		if (!shown?.isUp || shown.revision === shown.entriesRevision || now - askedMs.current < REFRESH_EVERY_MS) return;
 		askedMs.current = now;
 		resync(shown.id);
@@ -43,7 +44,7 @@ export function Keys() {
 								picked.value = id;
 							}}
 						>
-							{id}
+							<NodeName id={id} />
 						</button>
 					))}
 				</fieldset>
@@ -51,6 +52,14 @@ export function Keys() {
 			{node && <Table node={node} />}
 		</section>
 	);
+}
+
+function members(): readonly NodeModel[] {
+	return swarm.nodes.filter(({ id }) => swarm.standing(id).place !== 'gone');
+}
+
+function shownOf(nodes: readonly NodeModel[], picked: NodeId): NodeModel | undefined {
+	return nodes.find(({ id }) => id === picked) ?? nodes[0];
 }
 
 function Table({ node }: { node: NodeModel }) {

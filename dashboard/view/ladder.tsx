@@ -2,6 +2,7 @@
 import { nameBallots } from '../model/ballot-names.ts';
 import { ballotLadder } from '../model/ladder.ts';
 import { BallotLabel } from './ballot.tsx';
+import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
 import { calm, swarm } from './state.ts';
 
@@ -21,7 +22,7 @@ export function LadderPanel() {
 				<p class="empty">No node has promised anything yet.</p>
 			) : (
 				<Scroller class="scroll-x" label="Promises by ballot" newestRight>
-					<table class="ladder">
+					<table class="ladder" style={{ '--rungs': ladder.ballots.length }}>
 						<thead>
 							<tr>
 								<th scope="col">
@@ -38,7 +39,9 @@ export function LadderPanel() {
 						<tbody>
 							{ladder.rails.map(({ node, at }) => (
 								<tr key={node} class={at === undefined ? 'absent-row' : ''} data-testid={`rail-${node}`}>
-									<th scope="row">{node}</th>
+									<th scope="row">
+										<NodeName id={node} />
+									</th>
 									{ladder.ballots.map((ballot, index) => (
 										<td
 											key={ballot}

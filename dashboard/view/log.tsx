@@ -8,15 +8,19 @@ import { type FactGroup, factText, groupOf } from '../model/fact-text.ts';
 import type { Entry } from '../model/tape.ts';
 import { Time } from './ballot.tsx';
 import { Glyph, type GlyphKind } from './glyph.tsx';
+import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
 import { calm, showSlot, swarm } from './state.ts';
 
 const ROWS_MAX = 120;
+const SHOWN_FIRST = ['phase1', 'phase2', 'nack', 'chosen', 'members', 'snapshots', 'leader', 'links'] as const;
 const CHIPS: readonly (readonly [FactGroup, string])[] = [
 	['phase1', 'phase 1'],
 	['phase2', 'phase 2'],
 	['nack', 'refusals'],
 	['chosen', 'chosen'],
+	['members', 'members'],
+	['snapshots', 'snapshots'],
 	['leader', 'leadership'],
 	['links', 'links'],
 	['messages', 'messages'],
@@ -25,7 +29,7 @@ const CHIPS: readonly (readonly [FactGroup, string])[] = [
 ];
 
 export function Log() {
-	const shown = useSignal<ReadonlySet<FactGroup>>(new Set(['phase1', 'phase2', 'nack', 'chosen', 'leader', 'links']));
+	const shown = useSignal<ReadonlySet<FactGroup>>(new Set(SHOWN_FIRST));
 	const filter = useSignal('');
 	const paused = useSignal(false);
 	const reading = useSignal(false);
@@ -104,11 +108,19 @@ export function Log() {
 }
 
 function Row({ fact, text }: { fact: Fact; text: string }) {
-	const slot = slotOf(fact);
+	const slot = fact.kind === 'members' ? fact.chosenAt : slotOf(fact);
 	return (
-		<li data-testid="log-row" data-kind={fact.kind} data-node={fact.node} data-slot={slot || undefined}>
+		<li
+			class={isLandmark(fact) ? 'landmark' : ''}
+			data-testid="log-row"
+			data-kind={fact.kind}
+			data-node={fact.node}
+			data-slot={slot || undefined}
+		>
 			<Time ms={fact.time} />
-			<b>{fact.node}</b>
+			<b>
+				<NodeName id={fact.node} />
+			</b>
 			<Glyph kind={glyphOfFact(fact)} size={12} />
 			<span class="log-text" title={text}>
 				{text}
@@ -120,6 +132,11 @@ function Row({ fact, text }: { fact: Fact; text: string }) {
 			)}
 		</li>
 	);
+}
+
+/** What the log begins anew with: other members, or a cut below which no slot is kept. */
+function isLandmark(fact: Fact): boolean {
+	return fact.kind === 'members' || fact.kind === 'installed' || (fact.kind === 'snapshot' && fact.what === 'trimmed');
 }
 
 function rowsOf(groups: ReadonlySet<FactGroup>, filter: string): { entry: Entry; text: string }[] {

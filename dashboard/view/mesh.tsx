@@ -4,8 +4,12 @@
  */
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Moment } from '../model/moment.ts';
+import type { NodeModel } from '../model/node-model.ts';
+import { progressOf } from '../model/progress.ts';
+import { standingWord } from '../model/standing.ts';
 import { FlightLayer, type Point } from './flight-layer.ts';
 import { Glyph, type GlyphKind } from './glyph.tsx';
 import { calm, moments, playback, position, shownSlot, swarm } from './state.ts';
@@ -42,28 +46,20 @@ export function Mesh() {
 						) : null;
 					}),
 				)}
+				{nodes.map(({ id }) => {
+					const { replaces } = swarm.standing(id);
+					const [p, q] = [places.get(id), places.get(replaces ?? '')];
+					return p && q ? <path key={id} class="takes" d={arrow(p, q)} /> : null;
+				})}
 				<g ref={layer} class="flights" />
 				{nodes.map((node) => {
 					const at = places.get(node.id);
-					if (!at) return null;
-					return (
-						<g
-							key={node.id}
-							class={`mesh-node state-${node.status} role-${node.role}`}
-							transform={`translate(${at.x} ${at.y})`}
-						>
-							{node.isUp && node.role === 'leader' && <circle class="crown" r={NODE_RADIUS + 4} />}
-							<circle class="body" r={NODE_RADIUS} />
-							<text dy="0.36em">{node.id}</text>
-						</g>
-					);
+					return at && <Disc key={node.id} node={node} at={at} />;
 				})}
 			</svg>
 			<p class="sr">
 				{nodes
-					.map((node) =>
-						node.isUp ? `${node.id}, ${node.role}, linked with ${node.linked.size}` : `${node.id}, unknown`,
-					)
+					.map((node) => [node.id, nodeText(node), standingWord(swarm.standing(node.id))].filter(Boolean).join(', '))
 					.join('; ')}
 			</p>
 			<ul class="key" aria-label="Messages">
@@ -75,6 +71,50 @@ export function Mesh() {
 			</ul>
 		</section>
 	);
+}
+
+/** A node. A member without a vote has a ring that closes as it learns. */
+function Disc({ node, at }: { node: NodeModel; at: Point }) {
+	const { id, status, role, isUp } = node;
+	const { place } = swarm.standing(id);
+	const name = nameOf(id);
+	const isLearner = place === 'learner' || place === 'incoming';
+	return (
+		<g class={`mesh-node state-${status} role-${role} place-${place}`} transform={`translate(${at.x} ${at.y})`}>
+			{isUp && role === 'leader' && <circle class="crown" r={NODE_RADIUS + 4} />}
+			<circle class="body" r={NODE_RADIUS} />
+			{isUp && isLearner && (
+				<circle
+					class="learned"
+					r={NODE_RADIUS}
+					pathLength={1}
+					stroke-dasharray={`${progressOf(node, swarm.chosenThrough).share} 1`}
+					transform="rotate(-90)"
+				/>
+			)}
+			<text dy={name === id ? '0.36em' : '0'}>{name}</text>
+			{name !== id && (
+				<text class="life" dy="1.1em">
+					{id.slice(name.length)}
+				</text>
+			)}
+		</g>
+	);
+}
+
+function nodeText({ isUp, role, linked }: NodeModel): string {
+	return isUp ? `${role}, linked with ${linked.size}` : 'unknown';
+}
+
+/** From beside one node to beside the one whose place it takes. */
+function arrow(from: Point, to: Point): string {
+	const [dx, dy] = [to.x - from.x, to.y - from.y];
+	const length = Math.hypot(dx, dy) || 1;
+	const [ux, uy] = [dx / length, dy / length];
+	const at = (point: Point, along: number, aside: number): string =>
+		`${(point.x + ux * along - uy * aside).toFixed(1)} ${(point.y + uy * along + ux * aside).toFixed(1)}`;
+	const gap = NODE_RADIUS + 3;
+	return `M${at(from, gap, 0)}L${at(to, -gap, 0)}M${at(to, -gap - 7, 4.5)}L${at(to, -gap, 0)}L${at(to, -gap - 7, -4.5)}`;
 }
 
 const KEY: readonly (readonly [GlyphKind, string])[] = [

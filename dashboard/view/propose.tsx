@@ -3,6 +3,7 @@ import { signal, useSignal } from '@preact/signals';
 import type { ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
+import { NodeName } from './node-name.tsx';
 import { type Outcome, OutcomeView } from './outcome.tsx';
 import { calm, playSlot, propose, swarm } from './state.ts';
 
@@ -19,8 +20,9 @@ export function Propose() {
 	const route = useSignal<ProposeRequest['route']>('self');
 	const contest = useSignal('');
 	const pending = useSignal(false);
-	const { nodes } = swarm;
-	const selected = node.value || (nodes.find((candidate) => candidate.isUp)?.id ?? '');
+	const nodes = swarm.voters;
+	const isThere = nodes.some(({ id }) => id === node.value);
+	const selected = isThere ? node.value : (nodes.find((candidate) => candidate.isUp)?.id ?? '');
 
 	const submit = async (event: Event) => {
 		event.preventDefault();
@@ -60,7 +62,9 @@ export function Propose() {
 										node.value = id;
 									}}
 								/>
-								<span>{id}</span>
+								<span>
+									<NodeName id={id} />
+								</span>
 							</label>
 						))}
 					</div>

@@ -26,8 +26,9 @@ const duel = signal<{ readonly tally: Tally; readonly between: string; readonly 
 export function Scenarios() {
 	calm.value;
 	const pair = useSignal<readonly [NodeId, NodeId] | null>(null);
-	const { nodes } = swarm;
-	const [a, b] = pair.value ?? [nodes[1]?.id ?? '', nodes[3]?.id ?? nodes[0]?.id ?? ''];
+	const nodes = swarm.voters;
+	const isThere = pair.value?.every((id) => nodes.some((node) => node.id === id));
+	const [a, b] = (isThere && pair.value) || [nodes[1]?.id ?? '', nodes[3]?.id ?? nodes[0]?.id ?? ''];
 	const running = duel.value?.running ?? false;
 	return (
 		<section class="panel scenarios-panel" aria-labelledby="scenarios-title">
@@ -88,7 +89,7 @@ function NodeSelect({ label, value, onChange }: { label: string; value: NodeId; 
 			value={value}
 			onChange={(event) => onChange(event.currentTarget.value)}
 		>
-			{swarm.nodes.map(({ id }) => (
+			{swarm.voters.map(({ id }) => (
 				<option key={id} value={id}>
 					{id}
 				</option>
@@ -107,7 +108,7 @@ function toggleTraffic(): void {
 	showSlot(null);
 	timer.value = setInterval(() => {
 		const { asked, chosen, refused, unknown } = traffic.value;
-		const up = swarm.nodes.filter((node) => node.isUp);
+		const up = swarm.voters.filter((node) => node.isUp);
 		const node = anyOf(up);
 		if (!node || asked - chosen - refused - unknown >= TRAFFIC_IN_FLIGHT_MAX) return;
 		traffic.value = { ...traffic.value, asked: asked + 1 };

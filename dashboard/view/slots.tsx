@@ -4,8 +4,10 @@
  */
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { membersText } from '../../shared/fact.ts';
 import { type SlotColumn, type SlotMark, slotGrid } from '../model/slot-grid.ts';
-import { list } from '../model/why.ts';
+import { countText, list } from '../model/why.ts';
+import { NodeName } from './node-name.tsx';
 import { calm, shownSlot, showSlot, swarm } from './state.ts';
 
 const COLUMN_PX = 30;
@@ -39,14 +41,17 @@ export function Slots() {
 			<div class="panel-head">
 				<h2 id="slots-title">Recent slots</h2>
 				<p class="legend">
-					<Mark mark="promised" /> promised <Mark mark="accepted" /> accepted <Mark mark="chosen" /> chosen
+					<Mark mark="promised" /> promised <Mark mark="accepted" /> accepted <Mark mark="chosen" /> chosen{' '}
+					<Mark mark="trimmed" /> in the snapshot
 				</p>
 			</div>
 			<div class={`slot-grid ${columns.length === 0 ? 'bare' : ''}`}>
 				<div class="slot-names" aria-hidden="true">
 					<span />
 					{swarm.nodes.map((node) => (
-						<span key={node.id}>{node.id}</span>
+						<span key={node.id}>
+							<NodeName id={node.id} />
+						</span>
 					))}
 					<span>votes</span>
 				</div>
@@ -71,10 +76,12 @@ function Column({ column, shown, focusable }: { column: SlotColumn; shown: boole
 	return (
 		<button
 			type="button"
-			class="slot-column"
+			class={`slot-column ${column.isFirst ? 'first' : ''} ${column.brings ? 'brings' : ''}`}
 			data-testid={`slot-${slot}`}
 			aria-pressed={shown}
-			title={`slot ${slot}: ${column.text}`}
+			data-first={column.isFirst || undefined}
+			data-brings={column.brings?.from}
+			title={`slot ${slot}: ${said(column)}`}
 			tabIndex={focusable ? 0 : -1}
 			onClick={() => showSlot(slot)}
 		>
@@ -85,7 +92,7 @@ function Column({ column, shown, focusable }: { column: SlotColumn; shown: boole
 					<Mark mark={mark} />
 				</span>
 			))}
-			<span class={`slot-votes ${votes !== undefined && votes >= swarm.needed ? 'reached' : ''}`} data-votes={votes}>
+			<span class={`slot-votes ${column.isReached ? 'reached' : ''}`} data-votes={votes}>
 				{votes ?? '–'} <span class="sr">votes</span>
 			</span>
 		</button>
@@ -96,7 +103,7 @@ function Column({ column, shown, focusable }: { column: SlotColumn; shown: boole
 function Mark({ mark }: { mark: SlotMark }) {
 	return (
 		<svg class={`slot-mark k-${mark}`} width="16" height="16" viewBox="-8 -8 16 16" aria-hidden="true">
-			{mark === 'chosen' ? (
+			{mark === 'chosen' || mark === 'trimmed' ? (
 				<path d="M0-6 6 0 0 6-6 0z" />
 			) : mark === 'unknown' ? (
 				<path d="M-4 4 4-4" />
@@ -108,13 +115,23 @@ function Mark({ mark }: { mark: SlotMark }) {
 	);
 }
 
-function sentence({ marks, text }: SlotColumn): string {
-	const kinds: SlotMark[] = ['chosen', 'accepted', 'promised', 'none', 'unknown'];
-	const said = kinds.flatMap((kind) => {
+/** The value, and what it is to the members. */
+function said({ slot, text, brings, isFirst }: SlotColumn): string {
+	const value = brings ? `members ${membersText(brings.members)} from slot ${countText(brings.from)} on` : text;
+	return isFirst ? `${value || 'value not known'}; from slot ${countText(slot)} on other members decide` : value;
+}
+
+function sentence(column: SlotColumn): string {
+	const { marks } = column;
+	const text = said(column);
+	const kinds: SlotMark[] = ['trimmed', 'chosen', 'accepted', 'promised', 'none', 'unknown'];
+	const held = kinds.flatMap((kind) => {
 		const nodes = marks.filter(({ mark }) => mark === kind).map(({ node }) => node);
-		return nodes.length === 0 ? [] : [`${kind === 'none' ? 'nothing' : kind} at ${list(nodes)}`];
+		return nodes.length === 0
+			? []
+			: [`${kind === 'none' ? 'nothing' : kind === 'trimmed' ? 'in the snapshot' : kind} at ${list(nodes)}`];
 	});
-	return `${text || 'value not known'}: ${said.join('; ')};`;
+	return `${text || 'value not known'}: ${held.join('; ')};`;
 }
 
 function moveFocus(event: KeyboardEvent): void {

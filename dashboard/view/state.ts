@@ -13,6 +13,7 @@ import { MomentRecorder } from '../model/moment.ts';
 import { type Playback, playbackOf, stepAt } from '../model/playback.ts';
 import type { Source } from '../model/source.ts';
 import { SwarmModel } from '../model/swarm-model.ts';
+import { followNews } from './news.ts';
 
 export const swarm = new SwarmModel();
 export const moments = new MomentRecorder();
@@ -59,6 +60,7 @@ export function start(from: Source): void {
 	const fold = () => {
 		frameAsked = false;
 		for (const task of queue.splice(0)) task();
+		followNews(swarm);
 		const now = performance.now();
 		batch(() => {
 			frame.value++;
@@ -88,7 +90,10 @@ export function start(from: Source): void {
 	}, 1000);
 
 	from.start({
-		members: (members, name) => enqueue(() => swarm.members(members, name)),
+		entry: (node) =>
+			enqueue(() => {
+				swarm.entry = node;
+			}),
 		snapshot: (node, snapshot) => enqueue(() => swarm.snapshot(node, snapshot)),
 		lost: (node, sinceMs) => enqueue(() => swarm.lost(node, sinceMs)),
 		refused: (node, why) => enqueue(() => swarm.refused(node, why)),
@@ -96,6 +101,8 @@ export function start(from: Source): void {
 			enqueue(() => {
 				const entries = swarm.batch(node, told);
 				if (entries === 'gap') return from.resync(node);
+				// Facts do not tell where new members are reached, nor what a snapshot brought.
+				if (entries.some(({ fact }) => fact.kind === 'members' || fact.kind === 'installed')) from.resync(node);
 				facts += entries.length;
 				const nowMs = performance.now();
 				for (const entry of entries) moments.add(entry, nowMs);

@@ -1,13 +1,17 @@
 /** Shows which nodes are there and whether they make a quorum, and has the page's own switches. */
 import { clock } from '../model/ballot-names.ts';
 import type { NodeModel } from '../model/node-model.ts';
+import { standingWord } from '../model/standing.ts';
+import type { Health } from '../model/swarm-model.ts';
+import { countText } from '../model/why.ts';
+import { NodeName } from './node-name.tsx';
 import { QuorumBar } from './quorum-bar.tsx';
 import { calm, factsPerSecond, swarm } from './state.ts';
 import { nextTheme, theme } from './theme.ts';
 
 export function TopBar({ onHelp }: { onHelp: () => void }) {
 	calm.value;
-	const { nodes, upCount, needed } = swarm;
+	const { nodes, health } = swarm;
 	return (
 		<header class="top">
 			<h1>
@@ -23,20 +27,11 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
 				))}
 			</ul>
 			<p class="health" data-testid="quorum-health" aria-live="polite">
-				{nodes.length === 0 ? (
-					swarm.entryRefusal === '' ? (
-						'Connecting…'
-					) : (
-						`This node runs and cannot be watched: ${swarm.entryRefusal}.`
-					)
-				) : (
-					<>
-						<QuorumBar count={upCount} of={nodes.length} needed={needed} tone="up" what="nodes up" />
-						<span class={upCount >= needed ? '' : 'bad'}>
-							{upCount} of {nodes.length} up, {needed} needed
-						</span>
-					</>
-				)}
+				{nodes.length === 0
+					? swarm.entryRefusal === ''
+						? 'Connecting…'
+						: `This node runs and cannot be watched: ${swarm.entryRefusal}.`
+					: health.map((of, index) => <Quorum key={of.from} health={of} isNext={index > 0} />)}
 			</p>
 			<p class="rate" title="Facts told by all nodes in the last second">
 				<span class="mono">{factsPerSecond.value.toLocaleString('en')}</span> facts/s
@@ -55,11 +50,25 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
 	);
 }
 
-function Pill({ node }: { node: NodeModel }) {
+/** Whether those who decide the slots of one set are up. */
+function Quorum({ health, isNext }: { health: Health; isNext: boolean }) {
+	const { up, of, needed, from } = health;
 	return (
-		<li class={`pill state-${node.status}`} data-testid={`pill-${node.id}`} data-state={stateOf(node)}>
+		<span class="quorum">
+			<QuorumBar count={up} of={of} needed={needed} tone="up" what="voters up" />
+			<span class={up >= needed ? '' : 'bad'}>
+				{up} of {of} up, {needed} needed{isNext && ` from slot ${countText(from)} on`}
+			</span>
+		</span>
+	);
+}
+
+function Pill({ node }: { node: NodeModel }) {
+	const { place } = swarm.standing(node.id);
+	return (
+		<li class={`pill state-${node.status} place-${place}`} data-testid={`pill-${node.id}`} data-state={stateOf(node)}>
 			<i class="dot" />
-			{node.id}
+			<NodeName id={node.id} />
 			<small>{pillText(node)}</small>
 		</li>
 	);
@@ -77,6 +86,12 @@ export function stateOf(node: NodeModel): string {
 }
 
 function pillText(node: NodeModel): string {
+	const standing = swarm.standing(node.id);
+	if (standing.place === 'gone') return standingWord(standing);
+	return [stateText(node), standingWord(standing)].filter(Boolean).join(', ');
+}
+
+function stateText(node: NodeModel): string {
 	switch (node.status) {
 		case 'up':
 			return node.role === 'follower' ? '' : node.role === 'leader' ? 'leads' : 'campaigns';

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { Server } from 'socket.io';
 import type { Fact } from '../../shared/fact.ts';
-import type { Member, ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
+import type { Member, ServerToWatcher, SwarmMember, WatcherToServer } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { FakeSwarm } from './fake-swarm.ts';
 
@@ -26,7 +26,10 @@ const HEARTBEAT_EVERY_MS = 100;
 
 export interface FakeFeed {
 	readonly swarm: FakeSwarm;
+	/** The members that the swarm began with. */
 	readonly members: readonly Member[];
+	/** Starts the process of a node that is to be a member. @returns how a change names it, as a learner */
+	join(id: NodeId, replaces?: NodeId): Promise<SwarmMember>;
 	/** Cuts a node off as if its process had been killed. */
 	kill(id: NodeId): void;
 	revive(id: NodeId): void;
@@ -34,12 +37,8 @@ export interface FakeFeed {
 }
 
 export async function startFakeFeed(count: number): Promise<FakeFeed> {
-	const https = Array.from({ length: count }, () => createServer());
-	await Promise.all(https.map((server) => new Promise<void>((done) => server.listen(0, '127.0.0.1', done))));
-	const members = https.map((server, index) => ({
-		id: `n${index + 1}`,
-		url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-	}));
+	const https = await Promise.all(Array.from({ length: count }, listen));
+	const members = https.map(({ url }, index) => ({ id: `n${index + 1}`, url }));
 	const feeds = new Map<NodeId, Server<WatcherToServer, ServerToWatcher>>();
 	const swarm = new FakeSwarm(members, Date.now(), (fact: Fact) => {
 		if (!swarm.node(fact.node).alive) return;
@@ -53,6 +52,12 @@ export async function startFakeFeed(count: number): Promise<FakeFeed> {
 			feeds.get(id)?.disconnectSockets(true);
 		},
 		revive: (id) => swarm.revive(id),
+		async join(id, replaces) {
+			const { server, url } = await listen();
+			swarm.join(id);
+			feeds.set(id, serve(server, id, swarm));
+			return { id, url, isVoter: false, replaces: replaces ?? null };
+		},
 		async close() {
 			clearInterval(beat);
 			await Promise.all([...feeds.values()].map((server) => server.close()));
@@ -60,13 +65,19 @@ export async function startFakeFeed(count: number): Promise<FakeFeed> {
 	};
 	for (const [index, { id }] of members.entries()) {
 		const http = https[index];
-		if (http) feeds.set(id, serve(http, id, swarm));
+		if (http) feeds.set(id, serve(http.server, id, swarm));
 	}
 	const beat = setInterval(() => {
 		swarm.at(Date.now());
 		swarm.heartbeat();
 	}, HEARTBEAT_EVERY_MS);
 	return feed;
+}
+
+async function listen(): Promise<{ readonly server: HttpServer; readonly url: string }> {
+	const server = createServer();
+	await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+	return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
 function serve(http: HttpServer, id: NodeId, swarm: FakeSwarm): Server<WatcherToServer, ServerToWatcher> {

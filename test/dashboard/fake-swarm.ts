@@ -1,10 +1,20 @@
 /**
  * Tells facts as a swarm does, with the types of `shared/fact.ts`: elections, decisions, a contested slot, a duel with a
- * nack, a dead node. It is a script and no agent, so that the page and its model are tested with known facts, one by one.
+ * nack, a dead node, a change of members. It is a script and no agent, so that the page and its model are tested with known facts, one by one.
  * It uses no socket.
  */
 import type { BallotText, Fact, FactBody } from '../../shared/fact.ts';
-import type { Attempt, Member, NodeSnapshot, ProposeAnswer, ProposeRequest, SlotView } from '../../shared/feed.ts';
+import { membersText } from '../../shared/fact.ts';
+import type {
+	Attempt,
+	Member,
+	MembersView,
+	NodeSnapshot,
+	ProposeAnswer,
+	ProposeRequest,
+	SlotView,
+	SwarmMember,
+} from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Role } from '../../shared/paxos/fact.ts';
 import type { Acceptance, Message, Slot } from '../../shared/paxos/message.ts';
@@ -14,24 +24,26 @@ type JsonMessage = Message<BallotText, ValueSummary>;
 type Reported = Acceptance<BallotText, ValueSummary>;
 
 const STEP_MS = 0.09;
+/** A change that is chosen in slot i governs the slots from i and so many on. */
+export const ALPHA = 4;
 
 export class FakeSwarm {
-	readonly nodes: readonly FakeNode[];
-	readonly members: readonly Member[];
+	readonly nodes: FakeNode[];
+	/** All sets of members so far, in the order of their slots. */
+	readonly sets: MembersView[];
 	readonly #tell: (fact: Fact) => void;
 	#nowMs: number;
 	#messages = 0;
 	#round = 0;
 
 	constructor(members: readonly Member[], startMs: number, tell: (fact: Fact) => void) {
-		this.members = members;
-		this.nodes = members.map(({ id }) => new FakeNode(id, members));
+		this.sets = [
+			{ chosenAt: 0, from: 1, members: members.map((member) => ({ ...member, isVoter: true, replaces: null })) },
+		];
+		this.nodes = members.map(({ id }) => new FakeNode(id, this.sets));
+		for (const node of this.nodes) for (const { id } of members) if (id !== node.id) node.linked.add(id);
 		this.#nowMs = startMs;
 		this.#tell = tell;
-	}
-
-	get needed(): number {
-		return Math.floor(this.nodes.length / 2) + 1;
 	}
 
 	get leader(): FakeNode | undefined {
@@ -57,12 +69,57 @@ export class FakeSwarm {
 	campaign(id: NodeId, why: 'noLeader' | 'proposal' | 'contest', contest: Slot = 0): Attempt {
 		const node = this.node(id);
 		const ballot = this.#begin(node, why, contest);
-		for (const acceptor of this.#alive()) {
+		for (const acceptor of this.#votersOf(node.sets)) {
 			const haltedBy = this.#prepare(node, acceptor, ballot, contest);
 			if (haltedBy !== '') return { ballot, haltedBy, givenUp: false };
 		}
+		const promised = node.phase1?.promises.map(({ from }) => from) ?? [];
+		if (!node.sets.every((set) => isCovered(set, promised))) {
+			this.#fact(node, { kind: 'givenUp', ballot });
+			this.#role(node, 'follower', ballot, '', 'lostQuorum', []);
+			return { ballot, haltedBy: '', givenUp: true };
+		}
 		this.#lead(node, ballot);
 		return { ballot, haltedBy: '', givenUp: false };
+	}
+
+	/** The leader changes the members. They govern the slots from the one that is returned on. */
+	change(members: readonly SwarmMember[]): Slot {
+		const leader = this.leader;
+		if (!leader) throw new Error('no leader');
+		const slot = this.nextSlot();
+		this.sets.push({ chosenAt: slot, from: slot + ALPHA, members });
+		const text = `members ${membersText(members)}`;
+		this.decide(leader, leader.leader, slot, { digest: '', bytes: text.length, commands: 0, text }, 'own', '');
+		return slot + ALPHA;
+	}
+
+	/** The leader fills up with no-ops until the last change is in force. */
+	fill(): void {
+		for (;;) {
+			const leader = this.leader;
+			const slot = this.nextSlot();
+			if (!leader || slot >= (this.sets.at(-1)?.from ?? 0)) return;
+			this.decide(leader, leader.leader, slot, { digest: '', bytes: 0, commands: 0, text: 'no-op' }, 'noop', '');
+		}
+	}
+
+	/** The process of a new member starts, and knows nothing. Its links are there. */
+	join(id: NodeId): FakeNode {
+		const node = new FakeNode(id, this.sets);
+		this.nodes.push(node);
+		for (const other of this.#alive()) {
+			if (other === node) continue;
+			node.linked.add(other.id);
+			other.linked.add(id);
+			this.#fact(other, { kind: 'linkUp', peer: id });
+		}
+		return node;
+	}
+
+	/** As a change names the members of now. */
+	get members(): readonly SwarmMember[] {
+		return this.sets.at(-1)?.members ?? [];
 	}
 
 	/** Two proposers at once: the lower ballot gets `lowerPromises` promises and is then refused. */
@@ -102,7 +159,9 @@ export class FakeSwarm {
 			slot,
 			value,
 		};
-		const ids = this.#alive().map((acceptor) => [acceptor, this.#send(node, acceptor, message)] as const);
+		const set = this.#governing(slot);
+		const { voters, needed } = electorate(set);
+		const ids = this.#votersOf([set]).map((acceptor) => [acceptor, this.#send(node, acceptor, message)] as const);
 		const answers = ids.map(([acceptor, id]) => {
 			this.#receive(acceptor, node, id, message);
 			acceptor.slots.set(slot, {
@@ -115,19 +174,19 @@ export class FakeSwarm {
 			const answer: JsonMessage = { kind: 'accepted', ballot, slot };
 			return [acceptor, this.#send(acceptor, node, answer), answer] as const;
 		});
-		const voters: NodeId[] = [];
+		const counted: NodeId[] = [];
 		for (const [acceptor, id, answer] of answers) {
 			this.#receive(node, acceptor, id, answer);
-			voters.push(acceptor.id);
+			counted.push(acceptor.id);
 			this.#fact(node, {
 				kind: 'voteCounted',
 				ballot,
 				slot,
 				from: acceptor.id,
-				voters: [...voters],
-				needed: this.needed,
+				voters: voters.filter((voter) => counted.includes(voter)),
+				needed,
 			});
-			if (voters.length === this.needed) this.#choose(node, ballot, slot, value, 'counted');
+			if (counted.length === needed) this.#choose(node, ballot, slot, value, 'counted');
 		}
 		this.heartbeat();
 	}
@@ -148,7 +207,7 @@ export class FakeSwarm {
 		for (const follower of this.#alive().filter((node) => node !== leader)) {
 			this.#receive(follower, leader, this.#send(leader, follower, message), message);
 			for (const view of leader.slots.values()) {
-				if (view.chosen && view.value && !follower.slots.get(view.slot)?.chosen)
+				if (view.chosen && view.value && view.slot > follower.chosenThrough)
 					this.#choose(
 						follower,
 						view.acceptedBallot,
@@ -272,15 +331,17 @@ export class FakeSwarm {
 			const recoveredThrough = Math.max(node.phase1.recoveredThrough, ...through);
 			node.phase1 = { ...node.phase1, recoveredThrough, promises };
 		}
-		const voters = promises.map((known) => known.from);
+		const promisers = promises.map((known) => known.from);
+		const set = node.sets.find((one) => !isCovered(one, promisers)) ?? node.sets.at(-1);
+		const { voters, needed } = electorate(set ?? this.#governing(1));
 		this.#fact(node, {
 			kind: 'promiseCounted',
 			ballot,
 			from: acceptor.id,
 			chosenThrough,
 			reported: accepted,
-			voters,
-			needed: this.needed,
+			voters: voters.filter((voter) => promisers.includes(voter)),
+			needed,
 		});
 		return '';
 	}
@@ -318,6 +379,8 @@ export class FakeSwarm {
 		node.slots.set(slot, { slot, acceptedBallot: known?.acceptedBallot ?? '', value, chosen: true });
 		this.#fact(node, { kind: 'chosen', ballot, slot, value, how });
 		while (node.slots.get(node.chosenThrough + 1)?.chosen) node.chosenThrough++;
+		for (const { chosenAt, from, members } of this.sets)
+			if (chosenAt === slot) this.#fact(node, { kind: 'members', chosenAt, from, members });
 		node.revision++;
 		this.#fact(node, { kind: 'applied', through: node.chosenThrough, revision: node.revision });
 	}
@@ -336,6 +399,17 @@ export class FakeSwarm {
 		return this.nodes.filter((node) => node.alive);
 	}
 
+	#governing(slot: Slot): MembersView {
+		const set = this.sets.findLast(({ from }) => from <= slot);
+		if (!set) throw new Error(`no members for slot ${slot}`);
+		return set;
+	}
+
+	#votersOf(sets: readonly MembersView[]): FakeNode[] {
+		const voters = sets.flatMap((set) => electorate(set).voters);
+		return this.#alive().filter(({ id }) => voters.includes(id));
+	}
+
 	#fact(node: FakeNode, body: FactBody): void {
 		this.#nowMs += STEP_MS;
 		this.#tell({ node: node.id, epoch: node.epoch, seq: ++node.seq, time: this.#nowMs, ...body });
@@ -344,7 +418,7 @@ export class FakeSwarm {
 
 export class FakeNode {
 	readonly id: NodeId;
-	readonly #members: readonly Member[];
+	readonly #allSets: readonly MembersView[];
 	alive = true;
 	lives = 1;
 	seq = 0;
@@ -357,16 +431,27 @@ export class FakeNode {
 	phase1: NodeSnapshot['phase1'] = null;
 	readonly slots = new Map<Slot, SlotView>();
 	readonly entries = new Map<string, string>();
-	readonly linked: Set<NodeId>;
+	readonly linked = new Set<NodeId>();
 
-	constructor(id: NodeId, members: readonly Member[]) {
+	/** @param allSets the sets of the swarm, of which the node knows those that it knows to be chosen */
+	constructor(id: NodeId, allSets: readonly MembersView[]) {
 		this.id = id;
-		this.#members = members;
-		this.linked = new Set(members.map((member) => member.id).filter((other) => other !== id));
+		this.#allSets = allSets;
+	}
+
+	/** The set in force at this node, and the one that follows. */
+	get sets(): MembersView[] {
+		const known = this.#allSets.filter(({ chosenAt }) => chosenAt <= this.chosenThrough);
+		return known.slice(known.findLastIndex(({ from }) => from <= this.chosenThrough + 1));
 	}
 
 	get epoch(): string {
 		return `${this.id}-${this.lives}`;
+	}
+
+	get #members(): Member[] {
+		const members = this.sets.flatMap((set) => set.members.map(({ id, url }) => ({ id, url })));
+		return [...new Map(members.map((member) => [member.id, member])).values()];
 	}
 
 	trim(through: Slot): void {
@@ -388,7 +473,7 @@ export class FakeNode {
 			epoch: this.epoch,
 			seq: this.seq,
 			time,
-			swarm: { name: 'fruit', id: 'fake', members: this.#members, sets: [] },
+			swarm: { name: 'fruit', id: 'fake', members: this.#members, sets: this.sets },
 			role: this.role,
 			promised: this.promised,
 			leader: this.leader,
@@ -408,6 +493,16 @@ export class FakeNode {
 			phase1: this.role === 'leader' ? this.phase1 : null,
 		};
 	}
+}
+
+function electorate({ members }: MembersView): { readonly voters: readonly NodeId[]; readonly needed: number } {
+	const voters = members.filter(({ isVoter }) => isVoter).map(({ id }) => id);
+	return { voters, needed: Math.floor(voters.length / 2) + 1 };
+}
+
+function isCovered(set: MembersView, promised: readonly NodeId[]): boolean {
+	const { voters, needed } = electorate(set);
+	return voters.filter((voter) => promised.includes(voter)).length >= needed;
 }
 
 /** The summary of a value. Equal texts are equal values. */

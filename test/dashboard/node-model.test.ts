@@ -58,7 +58,7 @@ test('what is shown of every node equals its own state, at every step of electio
 
 test('a batch that does not follow is a gap: nothing of it is folded until a snapshot comes', () => {
 	const { swarm, facts } = toldSwarm();
-	const model = new NodeModel({ id: 'n1', url: '' });
+	const model = new NodeModel('n1');
 	model.snapshot(swarm.snapshot('n1'));
 	swarm.campaign('n1', 'noLeader');
 	const own = facts.filter((fact) => fact.node === 'n1');
@@ -75,7 +75,7 @@ test('a batch that does not follow is a gap: nothing of it is folded until a sna
 
 test('a batch of another epoch is a gap, even where its numbers would follow', () => {
 	const { swarm, facts } = toldSwarm();
-	const model = new NodeModel({ id: 'n1', url: '' });
+	const model = new NodeModel('n1');
 	model.snapshot(swarm.snapshot('n1'));
 	swarm.campaign('n1', 'noLeader');
 	const own = facts.filter((fact) => fact.node === 'n1').slice(0, 2);
@@ -84,7 +84,7 @@ test('a batch of another epoch is a gap, even where its numbers would follow', (
 
 test('what a snapshot already holds is not folded twice', () => {
 	const { swarm, facts } = toldSwarm();
-	const model = new NodeModel({ id: 'n2', url: '' });
+	const model = new NodeModel('n2');
 	model.snapshot(swarm.snapshot('n2'));
 	swarm.campaign('n2', 'noLeader');
 	const own = facts.filter((fact) => fact.node === 'n2');
@@ -95,7 +95,7 @@ test('what a snapshot already holds is not folded twice', () => {
 
 test('facts that were added up instead of sent leave the node catching up until its snapshot', () => {
 	const { swarm } = toldSwarm();
-	const model = new NodeModel({ id: 'n1', url: '' });
+	const model = new NodeModel('n1');
 	model.snapshot(swarm.snapshot('n1'));
 	expect(model.batch({ epoch: model.epoch, from: model.seq + 1, facts: [], skipped: { sent: 412 } })).toEqual([]);
 	expect(model.status).toBe('catchingUp');
@@ -107,9 +107,9 @@ test('a node that fell silent is unknown since it was last heard, and known agai
 	model.lost('n3', 1234);
 	expect(model.node('n3')?.status).toBe('unknown');
 	expect(model.node('n3')?.unknownSinceMs).toBe(1234);
-	expect(model.upCount).toBe(4);
+	expect(model.health).toEqual([{ up: 4, of: 5, needed: 3, from: 1 }]);
 	model.snapshot('n3', swarm.snapshot('n3'));
-	expect(model.upCount).toBe(5);
+	expect(model.health).toEqual([{ up: 5, of: 5, needed: 3, from: 1 }]);
 });
 
 test('a slot is trimmed once a node that is heard keeps it in its snapshot only', () => {

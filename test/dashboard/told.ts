@@ -22,7 +22,6 @@ export function toldSwarm(count = 5): Told {
 		const kept = model.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
 		if (kept !== 'gap') entries.push(...kept);
 	});
-	model.members(swarm.members, 'fruit');
 	for (const { id } of swarm.nodes) model.snapshot(id, swarm.snapshot(id));
 	return { swarm, model, facts, entries };
 }

@@ -1,0 +1,57 @@
+/** What a person should know of the members now: a change of them, and that the page's own node is removed. */
+import { changeText } from '../model/change-text.ts';
+import { countText } from '../model/why.ts';
+import { news } from './news.ts';
+import { calm, showSlot, swarm } from './state.ts';
+
+export function Notices() {
+	return (
+		<div class="notices" aria-live="polite">
+			<EntryGone />
+			<Change />
+		</div>
+	);
+}
+
+function EntryGone() {
+	calm.value;
+	const { entry } = swarm;
+	const { place, from } = swarm.standing(entry);
+	if (entry === '' || place !== 'gone') return null;
+	const other = swarm.voters.find(({ isUp }) => isUp);
+	return (
+		<p class="notice" data-testid="entry-gone">
+			{entry}, which this page comes from, is no member {from > 0 ? `from slot ${countText(from)} on` : 'any more'}. The
+			page goes on with the others, as long as it is open.
+			{other && (
+				<>
+					{' '}
+					<a href={swarm.addressOf(other.id)}>Open it at {other.id}</a>
+				</>
+			)}
+		</p>
+	);
+}
+
+function Change() {
+	calm.value;
+	const change = news.value;
+	if (!change) return null;
+	const { chosenAt, from } = change;
+	const left = from - 1 - swarm.chosenThrough;
+	return (
+		<p class="notice" data-testid="change" data-in-force={left <= 0}>
+			<span>
+				{changeText(swarm.history.governing(chosenAt), change)}.{' '}
+				{left > 0
+					? `It is chosen, and in force after ${countText(left)} more slot${left === 1 ? '' : 's'}.`
+					: 'It is in force.'}
+			</span>
+			{chosenAt > 0 && (
+				<button type="button" class="quiet small" onClick={() => showSlot(chosenAt)}>
+					Show slot {countText(chosenAt)}
+				</button>
+			)}
+		</p>
+	);
+}

@@ -1,0 +1,266 @@
+/** The members change while the page looks on: who decides which slot, what is shown of each node, and in which words. */
+import { expect, test } from 'vitest';
+import { nameBallots } from '../../dashboard/model/ballot-names.ts';
+import { changeText } from '../../dashboard/model/change-text.ts';
+import { columnsOf } from '../../dashboard/model/columns.ts';
+import { type Decision, foldDecision, type Round } from '../../dashboard/model/decision.ts';
+import { ballotLadder } from '../../dashboard/model/ladder.ts';
+import { MemberHistory } from '../../dashboard/model/members.ts';
+import { NodeModel } from '../../dashboard/model/node-model.ts';
+import { progressOf } from '../../dashboard/model/progress.ts';
+import { slotGrid } from '../../dashboard/model/slot-grid.ts';
+import { standingText, standingWord } from '../../dashboard/model/standing.ts';
+import { whyAccept, whyPromise, whyVote } from '../../dashboard/model/why.ts';
+import type { MembersView, SwarmMember } from '../../shared/feed.ts';
+import { ALPHA } from './fake-swarm.ts';
+import { type Told, toldSwarm } from './told.ts';
+
+const NEW = 'n3~k2xp7';
+const names = nameBallots([]);
+
+function member(id: string, isVoter = true, replaces: string | null = null): SwarmMember {
+	return { id, url: `http://${id.replace('~', '-')}.test`, isVoter, replaces };
+}
+
+function put({ swarm }: Told, count = 1): void {
+	for (let i = 0; i < count; i++) swarm.propose('n1', { key: 'color', value: `red ${i}`, route: 'leader', contest: 0 });
+}
+
+/** As the page does after a change: a node that told of one is asked for a snapshot, which names the addresses. */
+function resync({ swarm, model }: Told): void {
+	for (const { id, alive } of swarm.nodes) if (alive) model.snapshot(id, swarm.snapshot(id));
+}
+
+/** n3 has lost its disk. Its new one comes in as a learner, learns, votes in its place, and n3 is gone. */
+function replaceN3(told: Told, through: 'learns' | 'chosen' | 'inForce'): Told {
+	const { swarm, model } = told;
+	swarm.campaign('n1', 'noLeader');
+	put(told, 3);
+	swarm.kill('n3');
+	model.lost('n3', 1);
+	swarm.change([...swarm.members, member(NEW, false, 'n3')]);
+	swarm.fill();
+	swarm.join(NEW);
+	swarm.heartbeat();
+	resync(told);
+	if (through === 'learns') return told;
+	swarm.change([...['n1', 'n2', 'n4', 'n5'].map((id) => member(id)), member(NEW)]);
+	if (through === 'chosen') return told;
+	swarm.fill();
+	put(told);
+	resync(told);
+	return told;
+}
+
+function last(decision: Decision): Round {
+	const round = decision.rounds.at(-1);
+	if (!round) throw new Error('no round');
+	return round;
+}
+
+function decisionOf({ model }: Told, slot: number): Decision {
+	return model.decision(model.gather(slot, []));
+}
+
+test('a learner is a member without a vote: it counts in no quorum, is asked for no promise, and shows how far it is', () => {
+	const told = replaceN3(toldSwarm(), 'learns');
+	const { model, swarm } = told;
+	expect(model.health).toEqual([expect.objectContaining({ up: 4, of: 5, needed: 3 })]);
+	expect(model.voters.map(({ id }) => id)).toEqual(['n1', 'n2', 'n3', 'n4', 'n5']);
+	expect(model.nodes.map(({ id }) => id)).toEqual(['n1', 'n2', 'n3', NEW, 'n4', 'n5']);
+	const standing = model.standing(NEW);
+	expect(standingWord(standing)).toBe('learns');
+	expect(standingText(standing)).toBe('It has no vote yet: it only learns what is chosen. It takes the place of n3.');
+	expect(ballotLadder(model, 7).rails.map(({ node }) => node)).toEqual(['n1', 'n2', 'n3', 'n4', 'n5']);
+
+	put(told);
+	const decision = decisionOf(told, swarm.nextSlot() - 1);
+	const round = last(decision);
+	expect(round.electorate).toEqual({ voters: ['n1', 'n2', 'n3', 'n4', 'n5'], needed: 3 });
+	expect(round.votes).toEqual(['n1', 'n2', 'n4', 'n5']);
+	expect(whyVote(round, decision, names)).toContain('n1 counted 4 of 5 votes, a quorum');
+	expect(columnsOf(decision, round, model)).toEqual(['n1', 'n2', 'n3', NEW, 'n4', 'n5']);
+	expect(slotGrid(model, 1)).toMatchObject([{ votes: 4, isReached: true }]);
+});
+
+test('a learner’s progress is that of its slots, or that of the snapshot it takes over', () => {
+	const learner = new NodeModel(NEW);
+	learner.chosenThrough = 1200;
+	expect(progressOf(learner, 4800)).toEqual({ share: 0.25, text: '3,600 slots behind' });
+	expect(progressOf(learner, 1201).text).toBe('1 slot behind');
+	expect(progressOf(learner, 1200)).toEqual({ share: 1, text: 'knows every slot that is chosen' });
+	learner.arriving = { through: 4000, bytes: 2_500_000, bytesOfAll: 10_000_000 };
+	expect(progressOf(learner, 4800)).toEqual({
+		share: 0.25,
+		text: 'takes over the snapshot through slot 4,000, 2.5 MB of 10.0 MB',
+	});
+});
+
+test('a change that is chosen and not yet in force is shown with the slot from which it is, and the old members decide until then', () => {
+	const told = replaceN3(toldSwarm(), 'chosen');
+	const { model, swarm } = told;
+	const [inForce, next] = model.sets;
+	const chosenAt = swarm.nextSlot() - 1;
+	expect(next).toMatchObject({ chosenAt, from: chosenAt + ALPHA });
+	expect(model.health).toEqual([
+		{ up: 4, of: 5, needed: 3, from: inForce?.from },
+		{ up: 5, of: 5, needed: 3, from: chosenAt + ALPHA },
+	]);
+	expect(standingWord(model.standing(NEW))).toBe('will vote');
+	expect(standingWord(model.standing('n3'))).toBe('leaves');
+	expect(standingText(model.standing('n3'))).toBe(`It is no member from slot ${chosenAt + ALPHA} on.`);
+	expect(standingText(model.standing(NEW))).toContain(`It votes from slot ${chosenAt + ALPHA} on.`);
+
+	const decision = decisionOf(told, chosenAt);
+	expect(decision.brings).toBe(next);
+	expect(last(decision).electorate?.voters).toContain('n3');
+	expect(decision.brings && changeText(decision.set, decision.brings)).toBe(
+		`Members n1, n2, n4, n5, ${NEW} from slot ${chosenAt + ALPHA} on; ${NEW} votes in the place of n3`,
+	);
+	expect(slotGrid(model, 1)).toMatchObject([{ brings: { from: chosenAt + ALPHA } }]);
+});
+
+test('each slot is decided by the members that govern it, also after they have changed', () => {
+	const told = replaceN3(toldSwarm(), 'inForce');
+	const { model, swarm } = told;
+	const from = swarm.sets.at(-1)?.from ?? 0;
+	expect(last(decisionOf(told, from - 1)).electorate?.voters).toEqual(['n1', 'n2', 'n3', 'n4', 'n5']);
+	const after = decisionOf(told, from);
+	expect(last(after).electorate?.voters).toEqual(['n1', 'n2', 'n4', 'n5', NEW]);
+	expect(last(after).vote.get(NEW)).toEqual({ state: 'accepted', counted: true });
+	expect(columnsOf(after, last(after), model)).toEqual(['n1', 'n2', NEW, 'n4', 'n5']);
+	expect(columnsOf(decisionOf(told, 1), last(decisionOf(told, 1)), model)).toEqual(['n1', 'n2', 'n3', NEW, 'n4', 'n5']);
+	expect(slotGrid(model, 2).map(({ slot, isFirst }) => [slot, isFirst])).toEqual([
+		[from - 1, false],
+		[from, true],
+	]);
+});
+
+test('a member that was removed is gone, and then drawn no more; the decisions that it took part in still show it', () => {
+	const told = replaceN3(toldSwarm(), 'inForce');
+	const { model, swarm } = told;
+	const from = swarm.sets.at(-1)?.from ?? 0;
+	expect(model.gone.map(({ id }) => id)).toEqual(['n3']);
+	expect(standingText(model.standing('n3'))).toBe(`Removed: no member from slot ${from} on.`);
+	expect(model.voters.map(({ id }) => id)).toEqual(['n1', 'n2', NEW, 'n4', 'n5']);
+	model.forget('n1');
+	model.forget('n3');
+	expect(model.nodes.map(({ id }) => id)).toEqual(['n1', 'n2', NEW, 'n4', 'n5']);
+	const first = decisionOf(told, 1);
+	expect(columnsOf(first, last(first), model)).toContain('n3');
+	// A node that lags behind may still tell the old members.
+	model.snapshot('n2', {
+		...swarm.snapshot('n2'),
+		chosenThrough: 2,
+		swarm: { ...swarm.snapshot('n2').swarm, sets: swarm.sets.slice(0, 1) },
+	});
+	expect(model.sets).toHaveLength(1);
+	expect(model.standing('n3').place).toBe('gone');
+});
+
+test('a campaign while a change is under way needs a quorum of both sets, and says so', () => {
+	const told = toldSwarm(3);
+	const { model, swarm } = told;
+	swarm.campaign('n1', 'noLeader');
+	for (const id of ['n4', 'n5', 'n6']) swarm.join(id);
+	const from = swarm.change(['n1', 'n4', 'n5', 'n6'].map((id) => member(id)));
+	resync(told);
+	for (const id of ['n4', 'n5', 'n6']) swarm.kill(id);
+	const halted = swarm.campaign('n2', 'proposal');
+	expect(halted.givenUp).toBe(true);
+	const open = model.decision(model.gather(from - 1, [halted.ballot]));
+	const [round] = open.rounds;
+	if (!round) throw new Error('no round');
+	expect(round.isPromised).toBe(true);
+	const needed = `Needed too are 3 of those who decide from slot ${from} on, n1, n4, n5 and n6: 1 promised.`;
+	expect(whyPromise(round, open, names)).toContain(needed);
+	expect(whyAccept({ ...round, givenUp: false }, open, names)).toContain(needed);
+	// Seen from a slot of the new members it is the other way round.
+	const later = model.decision(model.gather(from, [halted.ballot]));
+	expect(later.rounds[0]).toMatchObject({ isPromised: false, electorate: { needed: 3 } });
+
+	for (const id of ['n4', 'n5', 'n6']) swarm.node(id).alive = true;
+	swarm.propose('n2', { key: 'color', value: 'blue', route: 'self', contest: 0 });
+	const decision = decisionOf(told, from - ALPHA + 1);
+	const whole = last(decision);
+	expect(whole).toMatchObject({ isPromised: true, isChosen: true, electorate: { voters: ['n1', 'n2', 'n3'] } });
+	expect(whole.promiseVoters).toEqual(['n1', 'n2', 'n3', 'n4', 'n5', 'n6']);
+	expect(whyPromise(whole, decision, names)).toContain('n2 counted 3 of 3 promises, a quorum');
+	const { entries } = model.gather(decision.slot, []);
+	for (let through = 0; through <= entries.length; through++) {
+		for (const { proposal, isPromised } of foldDecision(model.gather(decision.slot, []), model.history, through).rounds)
+			if (proposal) expect(isPromised).toBe(true);
+	}
+});
+
+test('an old slot that is contested is voted on by the members of now', () => {
+	const told = replaceN3(toldSwarm(), 'inForce');
+	told.swarm.propose('n2', { key: 'color', value: 'blue', route: 'self', contest: 1 });
+	const decision = decisionOf(told, 1);
+	expect(decision.rounds.map(({ electorate }) => electorate?.voters.includes('n3'))).toEqual([true, false]);
+});
+
+test('of slots between two sets that were told nothing is said, if a third one may have been between', () => {
+	const view = (chosenAt: number, ids: readonly string[]): MembersView => ({
+		chosenAt,
+		from: chosenAt === 0 ? 1 : chosenAt + ALPHA,
+		members: ids.map((id) => member(id)),
+	});
+	const [a, b, c] = [view(0, ['n1']), view(100, ['n1', 'n2']), view(200, ['n2', 'n3'])];
+	const history = new MemberHistory();
+	expect(history.governing(1)).toBeNull();
+	expect(history.at(0)).toEqual([]);
+	history.told([a], 50);
+	history.told([c], 230);
+	expect([1, 51, 52, 203, 204, 999].map((slot) => history.governing(slot))).toEqual([a, a, null, null, c, c]);
+	expect(history.at(60)).toEqual([]);
+	history.told([a, b], 101);
+	expect([52, 103, 104, 105, 203].map((slot) => history.governing(slot))).toEqual([a, a, b, null, null]);
+	expect(history.at(99)).toEqual([a]);
+	expect(history.at(100)).toEqual([a, b]);
+	history.told([b, c], 200);
+	expect([105, 203, 204].map((slot) => history.governing(slot))).toEqual([b, b, c]);
+	expect([a, b, c].map(({ chosenAt }) => history.broughtBy(chosenAt))).toEqual([null, b, c]);
+	expect(['n1', 'n2', 'n3', 'n9'].map((id) => history.leftFrom(id))).toEqual([204, 0, 0, 0]);
+});
+
+test('a node that may have learned of two changes at once is not said to know the one before', () => {
+	const { swarm } = toldSwarm(3);
+	const node = new NodeModel('n2');
+	node.snapshot(swarm.snapshot('n2'));
+	const told = (seq: number, chosenAt: number) => ({
+		epoch: node.epoch,
+		from: seq,
+		facts: [
+			{
+				node: 'n2',
+				epoch: node.epoch,
+				seq,
+				time: 0,
+				kind: 'members' as const,
+				chosenAt,
+				from: chosenAt + ALPHA,
+				members: [member('n2')],
+			},
+		],
+		skipped: {},
+	});
+	node.batch(told(node.seq + 1, ALPHA));
+	expect(node.sets.map(({ chosenAt }) => chosenAt)).toEqual([0, ALPHA]);
+	node.batch(told(node.seq + 1, 3 * ALPHA));
+	expect(node.sets).toEqual([]);
+});
+
+test('where no node has told the members, nothing is said of them', () => {
+	const { swarm, model } = toldSwarm();
+	const late = toldSwarm();
+	swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	const decision = foldDecision(model.gather(1, []), new MemberHistory());
+	const round = last(decision);
+	expect(round).toMatchObject({ electorate: null, isPromised: true, isChosen: true });
+	expect(whyPromise(round, decision, names)).toContain('n3 counted 5 promises, a quorum');
+	expect(whyVote(round, decision, names)).toContain('n3 counted 5 votes, a quorum');
+	const open = foldDecision(model.gather(1, []), new MemberHistory(), 0);
+	expect(whyAccept(last(open), open, names)).toBe('Phase 2 begins once a quorum of promises is counted.');
+	expect(late.model.standing('n9')).toMatchObject({ place: 'gone', from: 0 });
+});
