@@ -1,6 +1,7 @@
 /** Runs a long campaign against real processes by its name. It ends with status 0 only where no fault was found. */
 import { Command, InvalidArgumentError } from 'commander';
 import { type KillOptions, kills } from './kills.ts';
+import { type MembersOptions, members } from './members.ts';
 
 const program = new Command('npm run campaign --').description('Long trials of a swarm of real nodes.');
 
@@ -13,16 +14,31 @@ program
 	.option('--putters <count>', 'clients that put keys of their own', count, 8)
 	.option('--counters <count>', 'counters, each raised by two clients', count, 2)
 	.option('--log-mib <count>', 'a log of more MiB is trimmed behind a snapshot', count, 64)
-	.action(async (options: KillOptions) => {
-		const problems = await kills(options, (line) => process.stdout.write(`${line}\n`));
-		for (const problem of problems) process.stdout.write(`FAIL ${problem}\n`);
-		process.stdout.write(
-			problems.length === 0 ? 'nothing is missing, nothing is twice\n' : `${problems.length} problems\n`,
-		);
-		process.exitCode = problems.length === 0 ? 0 : 1;
-	});
+	.action(async (options: KillOptions) => report(await kills(options, say)));
+
+program
+	.command('members')
+	.description('Disks are lost, members come in and leave under load: is everything there that was acknowledged, once?')
+	.option('--wipes <count>', 'disks that are lost, each of a member drawn at random', count, 20)
+	.option('--leaders <count>', 'disks that are lost, each of the leader', count, 20)
+	.option('--tours <count>', 'times that three members become five, and three again', count, 10)
+	.option('--putters <count>', 'clients that put keys of their own', count, 8)
+	.option('--counters <count>', 'counters, each raised by two clients', count, 2)
+	.option('--log-mib <count>', 'a log of more MiB is trimmed behind a snapshot', count, 1)
+	.action(async (options: MembersOptions) => report(await members(options, say)));
 
 await program.parseAsync();
+
+function say(line: string): void {
+	process.stdout.write(`${line}\n`);
+}
+
+/** @param problems one sentence each */
+function report(problems: readonly string[]): void {
+	for (const problem of problems) say(`FAIL ${problem}`);
+	say(problems.length === 0 ? 'nothing is missing, nothing is twice' : `${problems.length} problems`);
+	process.exitCode = problems.length === 0 ? 0 : 1;
+}
 
 function count(text: string): number {
 	if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 0 to 999999.');
