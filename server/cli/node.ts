@@ -11,7 +11,7 @@ import type { StartProgress } from '../replica/memory.ts';
 import { swarmIdIn } from '../storage/identity.ts';
 import { withRemedy } from './commands.ts';
 import { memoryIdentityOf } from './memory.ts';
-import { type DataOptions, makeData } from './new-disk.ts';
+import { type DataOptions, makeData, startOrReplace } from './new-disk.ts';
 import type { ServeOptions } from './options.ts';
 import { describeLeftOut, type Output } from './output.ts';
 import { runningSwarm } from './ports.ts';
@@ -137,8 +137,11 @@ async function start(
 	});
 	try {
 		return await withRemedy(loaded, terminal, async () => {
-			if (memory === null) await makeData(config, id, options, (line) => stderr.write(`${line}\n`));
-			return startNode({ config, name: id, memory, asksToJoin: isOnLoopback(config), secret, log, ...heard });
+			const nodeOptions = { config, name: id, memory, asksToJoin: isOnLoopback(config), secret, log, ...heard };
+			if (memory !== null) return startNode(nodeOptions);
+			const say = (line: string): unknown => stderr.write(`${line}\n`);
+			await makeData(config, id, options, say);
+			return startOrReplace(config, id, () => startNode(nodeOptions), say);
 		});
 	} catch (cause) {
 		if (!(cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE')) throw cause;

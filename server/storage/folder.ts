@@ -195,6 +195,30 @@ export function makeNewDisk(dataDir: string, node: string, swarm: SwarmIdentity)
 }
 
 /**
+ * Moves the log of a node aside, so that it can begin with a new disk. Nothing of it is erased.
+ *
+ * @returns where the log is then
+ * @throws FolderError `inUse`, `notLockable`, `notWritable`
+ */
+export function setAside(dataDir: string, node: string): string {
+	const folder = join(dataDir, node);
+	const unlock = lockNode(folder, node);
+	try {
+		const log = join(folder, 'log');
+		let count = 1;
+		while (fs.existsSync(`${log}.damaged-${count}`)) count++;
+		const aside = `${log}.damaged-${count}`;
+		writable(folder, () => {
+			fs.renameSync(log, aside);
+			syncFolder(folder);
+		});
+		return aside;
+	} finally {
+		unlock();
+	}
+}
+
+/**
  * Opens the folder of one node, for this process alone.
  *
  * @param nodeId the name of the node

@@ -2,7 +2,7 @@
  * A node whose disk is lost comes back with a new one under a new id, and takes the place of its old self. A node that is
  * new comes in, and one that is removed stops.
  */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import { get, put } from './client.ts';
@@ -86,6 +86,22 @@ test('disks are lost one after the other, until none of the first is left', asyn
 	await Promise.all(swarm.nodes.map((node) => node.stop()));
 	await swarm.start();
 	expect((await put(n1, 'color', 'blue')).ok).toBe(true);
+});
+
+test('a node whose log is damaged keeps it aside, and takes the place of its old self, where the others have a leader', async () => {
+	await create();
+	await swarm.start();
+	expect((await put(n1, 'color', 'red')).ok).toBe(true);
+	await n3.kill();
+	const log = join(n3.folder, 'log');
+	truncateSync(join(log, 'manifest'), 100);
+	const damaged = readFileSync(join(log, 'manifest'));
+	const program = n3.launch();
+	await program.printed(/Node n3 cannot use its log[\s\S]*The others have a leader without it[\s\S]*votes from now on/);
+	await n3.ready();
+	expect(await get(n3, 'color')).toBe('red');
+	await membersAre(n3, /^n1$/, /^n2$/, /^n3~/);
+	expect(readFileSync(join(n3.folder, 'log.damaged-1/manifest')).equals(damaged)).toBe(true);
 });
 
 test('a new node waits until it is added, and stops once it is removed', async () => {
