@@ -59,8 +59,6 @@ export interface MembersOptions {
 }
 
 const BODY_BYTES_MAX = 4096;
-/** A node says who it is within this time, and within `changeMs`, milliseconds. */
-const ASK_MS = 2000;
 /** What passes by itself is waited for, with looks at this interval, milliseconds. */
 const PASSES_EVERY_MS = 100;
 const PASSES: readonly MembersRefusal[] = ['underWay', 'notSettled', 'outdated'];
@@ -164,7 +162,7 @@ async function idOf(
 	url: string,
 	{ swarm, changeMs }: MembersOptions,
 ): Promise<NodeId> {
-	const question = { url, name: nameOf(named), swarmId: swarm.id, timeoutMs: Math.min(ASK_MS, changeMs) };
+	const question = { url, name: nameOf(named), swarmId: swarm.id, timeoutMs: changeMs };
 	const id = asks ?? (await idOfNodeAt(question));
 	if (id === named || nameOf(id) === named) return id;
 	throw new HttpError(409, `The node at ${url} is ${id}, and not ${named}.`);
