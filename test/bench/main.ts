@@ -9,6 +9,8 @@ import { floor } from './floor.ts';
 import { growth } from './growth.ts';
 import { http } from './http.ts';
 import { load } from './load.ts';
+import { restart } from './restart.ts';
+import { rolling } from './rolling.ts';
 import { snapshot } from './snapshot.ts';
 import { soak } from './soak.ts';
 
@@ -65,7 +67,7 @@ program
 
 program
 	.command('soak')
-	.description('overwrites without end: the size of the folders and processes; and how long a start takes afterwards')
+	.description('overwrites without end: the size of the folders and processes')
 	.option('--total <count>', 'puts', positive, 2_000_000)
 	.option('--every <count>', 'puts between two looks', positive, 500_000)
 	.option('--clients <count>', 'requests outstanding', positive, 256)
@@ -75,6 +77,29 @@ program
 	.option('--keys <count>', 'different keys', positive, 10_000)
 	.option('--json', 'lines of JSON')
 	.action(soak);
+
+program
+	.command('restart')
+	.description('how long all nodes take to be ready again, with ever more writes behind them')
+	.option('--total <count>', 'puts before each restart', positive, 2_000_000)
+	.option('--restarts <count>', 'how many', positive, 2)
+	.option('--clients <count>', 'requests outstanding', positive, 256)
+	.option('--connections <count>', 'that they share', positive, 16)
+	.option('--nodes <count>', 'members of the swarm', positive, 3)
+	.option('--size <bytes>', 'of a value', positive, 128)
+	.option('--keys <count>', 'different keys', positive, 10_000)
+	.option('--json', 'lines of JSON')
+	.action(restart);
+
+program
+	.command('rolling')
+	.description('each node is stopped and started in turn, under load: how long no write is acknowledged')
+	.option('--rounds <count>', 'restarts of each node', positive, 5)
+	.option('--clients <count>', 'requests outstanding', positive, 64)
+	.option('--connections <count>', 'that they share', positive, 8)
+	.option('--nodes <count>', 'members of the swarm', positive, 3)
+	.option('--json', 'one line of JSON')
+	.action(rolling);
 
 program
 	.command('snapshot')

@@ -1,6 +1,6 @@
 /**
  * Overwrites the same keys without end, and shows that neither the data folders nor the memory of the nodes grow with the
- * number of writes. Then it kills all nodes, and measures how long they take to be ready again.
+ * number of writes.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -57,11 +57,6 @@ export async function soak(options: SoakOptions): Promise<void> {
 			say(describe(figures), figures);
 		}
 		for (const client of all) client.close();
-		await Promise.all(swarm.nodes.map((node) => node.kill()));
-		const startedMs = performance.now();
-		await swarm.start();
-		const readyMs = Math.round(performance.now() - startedMs);
-		say(`all nodes were killed, and were ready again after ${readyMs} ms`, { readyMs });
 	} finally {
 		await swarm.dispose();
 	}
