@@ -150,6 +150,7 @@ export class ClientCore {
 				return section.what === 'write' ? this.#writes.refused(section) : this.#reads.refused(section);
 			case 'welcome':
 			case 'leader':
+			case 'members':
 			case 'pong':
 		}
 	}

@@ -8,6 +8,7 @@
  *                      ping     nothing; it is here because a page cannot send the WebSocket's own ping
  *     node -> client   welcome  version, node, leader, members
  *                      leader   node, or nothing
+ *                      members  other members than before
  *                      results  first sequence, count, status, revision of the first; the others' follow by ones
  *                      values   first id, count, entries
  *                      refused  what, first, count, why, whether it may have left
@@ -20,7 +21,7 @@ import { asciiText, fromUtf8, toUtf8 } from '../bytes/text.ts';
 import { readFlags, writeFlags } from '../store/command.ts';
 
 export const CLIENT_PATH = '/client';
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /** The bound on a frame in either direction. A single value of the largest size fits. */
 export const FRAME_BYTES_MAX = 1_114_112;
@@ -43,6 +44,7 @@ export const RESULTS = 0x83;
 export const VALUES = 0x84;
 export const REFUSED = 0x85;
 export const PONG = 0x86;
+export const MEMBERS = 0x87;
 
 /** The position in the list is the byte. */
 export const READ_MODES = ['linearizable', 'stale'] as const;
@@ -91,6 +93,7 @@ export type NodeSection =
 			readonly members: readonly MemberAddress[];
 	  }
 	| { readonly kind: 'leader'; readonly leader: string }
+	| { readonly kind: 'members'; readonly members: readonly MemberAddress[] }
 	| {
 			readonly kind: 'results';
 			readonly first: number;
@@ -170,6 +173,15 @@ export function writeWelcome(out: Writer, node: string, leader: string, members:
 	out.int(PROTOCOL_VERSION);
 	out.id(node);
 	out.id(leader);
+	writeAddresses(out, members);
+}
+
+export function writeMembers(out: Writer, members: readonly MemberAddress[]): void {
+	out.u8(MEMBERS);
+	writeAddresses(out, members);
+}
+
+function writeAddresses(out: Writer, members: readonly MemberAddress[]): void {
 	out.list(members, ({ id, url }) => {
 		out.id(id);
 		writeText(out, url);
@@ -233,6 +245,10 @@ export function readNodeFrame(frame: Uint8Array): NodeSection[] {
 	return sections;
 }
 
+function readAddresses(from: Reader, frame: Uint8Array): MemberAddress[] {
+	return from.list(() => ({ id: from.id(), url: readText(from, frame) }));
+}
+
 function readNodeSection(from: Reader, frame: Uint8Array): NodeSection {
 	switch (from.u8()) {
 		case WELCOME:
@@ -241,10 +257,12 @@ function readNodeSection(from: Reader, frame: Uint8Array): NodeSection {
 				version: from.int(),
 				node: from.id(),
 				leader: from.id(),
-				members: from.list(() => ({ id: from.id(), url: readText(from, frame) })),
+				members: readAddresses(from, frame),
 			};
 		case LEADER:
 			return { kind: 'leader', leader: from.id() };
+		case MEMBERS:
+			return { kind: 'members', members: readAddresses(from, frame) };
 		case RESULTS: {
 			const first = from.int();
 			const count = from.int();

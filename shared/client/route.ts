@@ -232,8 +232,7 @@ export class Route {
 			link.close();
 			return this.#look(why);
 		}
-		this.#members = members.slice(0, MEMBERS_MAX).filter(({ url }) => addressFault(url) === null);
-		this.#urls = [...new Set([...this.#options.nodes, ...this.#members.map(({ url }) => url)])];
+		this.#membersAre(members);
 		if (before && why !== 'follow') this.#hasLeft(before, link);
 		this.#current = link;
 		this.#currentNode = node;
@@ -246,8 +245,17 @@ export class Route {
 		this.#options.up();
 	}
 
+	#membersAre(members: readonly MemberAddress[]): void {
+		this.#members = members.slice(0, MEMBERS_MAX).filter(({ url }) => addressFault(url) === null);
+		this.#urls = [...new Set([...this.#options.nodes, ...this.#members.map(({ url }) => url)])];
+	}
+
 	#section(link: Link, section: Exclude<NodeSection, Welcome>): void {
 		if (link !== this.#current) return;
+		if (section.kind === 'members') {
+			this.#membersAre(section.members);
+			return this.#follow(this.#leader, FOLLOW_MS);
+		}
 		if (section.kind === 'leader') {
 			this.#follow(section.leader, FOLLOW_MS);
 			if (section.leader !== '') this.#options.leaderKnown();

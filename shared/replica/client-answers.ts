@@ -13,6 +13,7 @@ import {
 	STATUSES,
 	writeEntry,
 	writeLeader,
+	writeMembers,
 	writePong,
 	writeRefused,
 	writeResults,
@@ -62,6 +63,11 @@ export class ClientAnswers {
 	welcome(node: string, leader: string, members: readonly MemberAddress[]): void {
 		this.#endRun();
 		writeWelcome(this.#out, node, leader, members);
+	}
+
+	members(members: readonly MemberAddress[]): void {
+		this.#endRun();
+		writeMembers(this.#out, members);
 	}
 
 	leader(leader: string): void {

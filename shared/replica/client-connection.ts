@@ -105,6 +105,12 @@ export class ClientConnection implements Submitter {
 
 	// From the door
 
+	tellMembers(members: readonly MemberAddress[]): void {
+		if (!this.#isGreeted || !this.#isOpen) return;
+		this.#answers.members(members);
+		this.#owner.answered(this);
+	}
+
 	tellLeader(leader: string): void {
 		if (!this.#isGreeted || !this.#isOpen) return;
 		this.#answers.leader(leader);

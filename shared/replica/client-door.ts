@@ -52,6 +52,7 @@ export class ClientDoor implements Door, ConnectionOwner {
 	#reads: UnconfirmedRead[] = [];
 	/** The leader that the clients were last told. */
 	#leader = '';
+	#membersAreNew = false;
 	/** Connections with answers to send. */
 	readonly #answered = new Set<ClientConnection>();
 
@@ -95,7 +96,17 @@ export class ClientDoor implements Door, ConnectionOwner {
 		});
 	}
 
+	/** The members are others: the clients are told so in this turn. */
+	membersChanged(): void {
+		this.#membersAreNew = true;
+	}
+
 	answer(): void {
+		if (this.#membersAreNew) {
+			this.#membersAreNew = false;
+			const members = this.#options.members();
+			for (const connection of this.#connections) connection.tellMembers(members);
+		}
 		const leader = this.#options.leader();
 		if (leader !== this.#leader) {
 			this.#leader = leader;

@@ -448,6 +448,7 @@ export class Replica implements LoopListener {
 		const { state } = this.#agent.members;
 		if (state === this.#members) return;
 		this.#members = state;
+		this.clients.membersChanged();
 		this.#runtime.membersChanged();
 	}
 

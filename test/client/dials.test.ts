@@ -87,6 +87,29 @@ describe('a client', () => {
 		expect(swarm.dials).toBeLessThan(60);
 	});
 
+	it('follows a leader that comes in as a member while it is connected, and finds it again', () => {
+		const swarm = new VirtualSwarm(['n1', 'n2', 'n3']);
+		const [first] = swarm.members;
+		if (!first) throw new Error('there is no member');
+		swarm.onHello = (node, socket) => {
+			if (node.id !== 'n1') return false;
+			const out = new Writer();
+			writeWelcome(out, 'n1', 'n1', [first]);
+			socket.toClient(out.take());
+			return true;
+		};
+		const client = swarm.client({ nodes: [first.url] });
+		swarm.time.run(1000);
+		expect(client.node).toBe('n1');
+		for (const node of swarm.nodes) node.lead('n3');
+		swarm.time.run(6000);
+		// The leader has no address yet, and n1 passes everything on to it.
+		expect(client.node).toBe('n1');
+		swarm.node('n1').tellMembers(swarm.members);
+		swarm.time.run(11_000);
+		expect(client.node).toBe('n3');
+	});
+
 	it('passes over addresses that a node tells and that cannot be any', () => {
 		const swarm = new VirtualSwarm(['n1', 'n2']);
 		const bad = ['', 'http://', 'not an address', 'ftp://n3', 'http://n3:99999', 'http://n3/?a'];

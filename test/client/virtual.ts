@@ -12,6 +12,7 @@ import {
 	STATUSES,
 	writeEntry,
 	writeLeader,
+	writeMembers,
 	writePong,
 	writeResults,
 	writeValues,
@@ -125,6 +126,14 @@ export class VirtualNode {
 	/** Loses all connections without a word to their clients, as a machine that loses power. */
 	forget(): void {
 		this.sockets.clear();
+	}
+
+	/** Tells its clients other members. */
+	tellMembers(members: readonly MemberAddress[]): void {
+		const out = new Writer();
+		writeMembers(out, members);
+		const frame = out.take();
+		for (const socket of this.sockets) socket.toClient(frame);
 	}
 
 	/** Tells its clients another leader. */
