@@ -21,6 +21,11 @@ export interface SegmentsOwner extends LogState {
 	room(lack: NoRoomError | null): void;
 }
 
+interface Held extends KeptSegment {
+	/** Nearly every frame raises it, so it is changed in place. */
+	slotMax: Slot;
+}
+
 /**
  * So many trimmed segments wait to be used again, which is what a log of the usual size trims at a time. More than that
  * are removed.
@@ -32,7 +37,7 @@ export class Segments {
 	readonly #notes: ManifestNotes;
 	readonly #owner: SegmentsOwner;
 	/** Those that hold frames, in order. The last one is written. */
-	readonly #kept: KeptSegment[];
+	readonly #kept: Held[];
 	/** The numbers of trimmed segments whose files are to be used again. */
 	readonly #spares: number[] = [];
 	/** The last segment that is there: at most one more than the manifest tells of. */
@@ -43,7 +48,7 @@ export class Segments {
 	constructor(disk: Disk, notes: ManifestNotes, { kept, lastMade }: Recovered, owner: SegmentsOwner) {
 		this.#disk = disk;
 		this.#notes = notes;
-		this.#kept = [...kept];
+		this.#kept = kept.map((each) => ({ ...each }));
 		this.#made = lastMade;
 		this.#owner = owner;
 	}
@@ -73,10 +78,10 @@ export class Segments {
 	}
 
 	/** A frame is written, for the first time, to the segment that is written now, or it is the first one of the next. */
-	holds({ slotMax, ...frame }: KeptSegment): void {
+	holds({ segment, sequence, previous, slotMax }: KeptSegment): void {
 		const last = this.#kept.at(-1);
-		if (last?.segment !== frame.segment) this.#kept.push({ ...frame, slotMax });
-		else this.#kept[this.#kept.length - 1] = { ...last, slotMax: Math.max(last.slotMax, slotMax) };
+		if (last?.segment !== segment) this.#kept.push({ segment, sequence, previous, slotMax });
+		else last.slotMax = Math.max(last.slotMax, slotMax);
 	}
 
 	/** Uses the segment that a crash left made, of which the manifest does not tell. */
