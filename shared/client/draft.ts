@@ -74,10 +74,8 @@ export class Draft {
 
 	/** Ends the batch. @param first the sequence of its first command; for the line, its place there */
 	take(first: number): WriteBatch {
-		const batch = this.#writer.take();
-		const frame = new Uint8Array(1 + batch.length);
+		const frame = this.#writer.take(1);
 		frame[0] = WRITE;
-		frame.set(batch, 1);
 		const calls = this.#calls;
 		this.#calls = [];
 		const { deadlineMs, opens } = this;

@@ -99,11 +99,12 @@ export class BatchWriter {
 		this.#end(cas);
 	}
 
-	/** Ends the batch. @returns its bytes, in an array of their own */
-	take(): Uint8Array {
+	/** Ends the batch. @returns its bytes, in an array of their own that has `spaceBytes` zeros in front of them */
+	take(spaceBytes = 0): Uint8Array {
 		put32(this.#bytes, 0, this.#length - COUNT_AT);
 		put32(this.#bytes, COUNT_AT, this.#count);
-		const taken = this.#bytes.slice(0, this.#length);
+		const taken = new Uint8Array(spaceBytes + this.#length);
+		taken.set(this.#bytes.subarray(0, this.#length), spaceBytes);
 		this.#length = 0;
 		this.#count = 0;
 		return taken;
