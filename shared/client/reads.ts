@@ -207,7 +207,10 @@ export class Reads {
 
 	#send(batch: ReadBatch): boolean {
 		writeRead(this.#writer, batch.mode, batch.first, batch.keys);
-		const isSent = this.#owner.send(this.#writer.take());
+		// The link would copy a part of an array, and slower.
+		const frame = new Uint8Array(this.#writer.take());
+		this.#writer.reuse();
+		const isSent = this.#owner.send(frame);
 		batch.isOut = isSent;
 		batch.againMs = NEVER;
 		if (isSent) this.#out += batch.count;
