@@ -207,9 +207,9 @@ export class ReplicaLoop {
 	}
 
 	/** @returns the number under which the listener is told the outcome */
-	propose(proposal: Omit<Proposal, 'id'>): ProposalId {
+	propose({ value, route, contest }: Omit<Proposal, 'id'>): ProposalId {
 		const id = this.#proposalNext++;
-		this.#post({ kind: 'propose', proposal: { id, ...proposal } });
+		this.#post({ kind: 'propose', proposal: { id, value, route, contest } });
 		return id;
 	}
 
