@@ -17,6 +17,9 @@ export const FRAME_MESSAGES_MAX = 4096;
 /** The largest frame: it was almost full before its last message, which is of the largest size. */
 export const FRAME_BYTES_MAX = FRAME_BYTES_FULL + MESSAGE_BYTES_MAX;
 
+/** The frames of a lane lie side by side in arrays of this size, because an array for every few frames costs more. */
+const LANE_BYTES = 65_536;
+
 /** The first byte of a frame. The steps of the handshake begin with other bytes. */
 const MESSAGES = 0x10;
 const REACHED_AT = 1;
@@ -94,7 +97,7 @@ export class Lane {
 	readonly #encoder: Encoder;
 	readonly #reached: () => number;
 	/** The frame that is being filled. */
-	readonly #writer = new Writer();
+	readonly #writer = new Writer(LANE_BYTES);
 	#messages = 0;
 	#full: Uint8Array[] = [];
 	#fullBytes = 0;
