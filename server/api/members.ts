@@ -5,7 +5,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { type Request, type Response, Router } from 'express';
 import * as z from 'zod';
-import type { MembersView, SwarmMember } from '../../shared/feed.ts';
+import type { MembersView } from '../../shared/feed.ts';
 import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { URL_CHARS_MAX } from '../../shared/paxos/change.ts';
@@ -119,6 +119,7 @@ async function add(req: Request, res: Response, options: MembersOptions): Promis
 	if (member) {
 		const name = nameOf(named);
 		const text = `${name} is a member already; where it has lost its disk, replace it: paxos-swarm member replace ${name}`;
+		res.setHeader('X-Swarm-Refused', 'inUse' satisfies MembersRefusal);
 		throw new HttpError(409, text);
 	}
 	const id = await idOf(named, asks, url, options);
@@ -134,18 +135,24 @@ async function replace(req: Request, res: Response, options: MembersOptions): Pr
 	const url = given.url ?? replaced.url;
 	const name = nameOf(replaced.id);
 	const id = await idOf(name, given.asks, url, options);
-	if (id === replaced.id) {
+	if (id === replaced.id && replaced.isVoter) {
+		res.setHeader('X-Swarm-Refused', 'inUse' satisfies MembersRefusal);
 		throw new HttpError(409, `${id} at ${url} is the member itself: only a node with a new disk takes its place.`);
 	}
 	// A learner in the place of another one comes in the place of the member that both replace.
-	await comesIn(req, res, { kind: 'add', id, url, replaces: replaced.replaces ?? replaced.id }, options);
+	const replaces = replaced.replaces ?? replaced.id;
+	const set = swarm.sets.at(-1) as MembersView;
+	const isIn = set.members.some((member) => member.id === id && member.replaces === replaces);
+	// The change was asked for before, such as by the node itself.
+	if (isIn) return answerJson(res, { id, replaces, set } satisfies MembersChanged, isPretty(req));
+	await comesIn(req, res, { kind: 'add', id, url, replaces }, options);
 }
 
 async function remove(req: Request, res: Response, options: MembersOptions): Promise<void> {
 	const { swarm } = options;
 	if (!(await leads(req, res, await readBody(req, BODY_BYTES_MAX), options))) return;
 	const { id } = memberNamed(req.params.id as string, swarm.members, 404);
-	const heir = lastOf(swarm).find(({ replaces }) => replaces === id);
+	const heir = swarm.sets.at(-1)?.members.find(({ replaces }) => replaces === id);
 	if (heir) throw new HttpError(409, `${heir.id} is about to take the place of ${id}: remove ${heir.id} first.`);
 	await change(req, res, { kind: 'remove', id }, options);
 }
@@ -220,10 +227,6 @@ async function onceNothingPasses(
 		if (!passes || leftMs < PASSES_EVERY_MS) return answer;
 		await setTimeout(PASSES_EVERY_MS);
 	}
-}
-
-function lastOf({ sets }: KnownSwarm): readonly SwarmMember[] {
-	return sets.at(-1)?.members ?? [];
 }
 
 /** @throws HttpError 400 */

@@ -175,7 +175,8 @@ describe('a node that comes in', () => {
 
 	it('is refused where it is a member, also under another id', async () => {
 		const text = 'n1 is a member already; where it has lost its disk, replace it: paxos-swarm member replace n1';
-		expect(await add({ id: 'n1', url: URL_1 })).toMatchObject({ status: 409, text });
+		const headers = { 'x-swarm-refused': 'inUse' };
+		expect(await add({ id: 'n1', url: URL_1 })).toMatchObject({ status: 409, text, headers });
 		expect(await add({ id: 'n1~k2xp7', url: URL_1, asks: 'n1~k2xp7' })).toMatchObject({ status: 409, text });
 	});
 
@@ -248,6 +249,15 @@ describe('a node that replaces a member', () => {
 		expect((await ask('POST', `/v1/members/${named}/replace`, body, at)).json).toMatchObject({ replaces: 'n1' });
 	});
 
+	it.each(['n1', 'n1~k2xp7'])('is answered as before where it has come in already: %s', async (named) => {
+		const swarm = swarmOf({ n1: URL_1, n2: URL_2 }, [learner('n1~k2xp7', 'n1')]);
+		const at = await leading({ swarm });
+		const { status, json } = await ask('POST', `/v1/members/${named}/replace`, { asks: 'n1~k2xp7' }, at);
+		const [set] = swarm.sets;
+		expect({ status, json }).toEqual({ status: 200, json: { id: 'n1~k2xp7', replaces: 'n1', set } });
+		expect(at.replica.membersRequests).toEqual([]);
+	});
+
 	it('is refused where there is no such member, or the member itself answers, or a node of another name', async () => {
 		const itself = await waiting('n1');
 		const other = await waiting('n5');
@@ -255,7 +265,8 @@ describe('a node that replaces a member', () => {
 		const unknown = 'There is no node "n9": the members are n1, n2.';
 		expect(await replace('n9', URL_4)).toMatchObject({ status: 404, text: unknown });
 		const same = `n1 at ${itself} is the member itself: only a node with a new disk takes its place.`;
-		expect(await replace('n1', itself)).toMatchObject({ status: 409, text: same });
+		const headers = { 'x-swarm-refused': 'inUse' };
+		expect(await replace('n1', itself)).toMatchObject({ status: 409, text: same, headers });
 		const text = `The node at ${other} is n5, and not n1.`;
 		expect(await replace('n1', other)).toMatchObject({ status: 409, text });
 		expect(await replace('n1', 'nowhere')).toMatchObject({ status: 400, text: expect.stringContaining('or empty') });
