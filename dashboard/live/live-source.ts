@@ -24,7 +24,14 @@ export class LiveSource implements Source {
 
 	start(listener: SourceListener): void {
 		this.#listener = listener;
+		document.addEventListener('securitypolicyviolation', ({ blockedURI }) => this.#forbidden(blockedURI));
 		this.#open(location.origin, '');
+	}
+
+	/** Nothing is heard any more. */
+	stop(): void {
+		this.#listener = null;
+		for (const { connection } of this.#places.values()) connection.close();
 	}
 
 	resync(node: NodeId): void {
@@ -82,6 +89,15 @@ export class LiveSource implements Source {
 			this.#places.delete(url);
 		}
 		for (const member of swarm.members) this.#meet(member);
+	}
+
+	/** The page may only reach the addresses that its node knew when it served the page. */
+	#forbidden(blocked: string): void {
+		for (const [url, { node, connection }] of this.#places) {
+			if (!URL.canParse(blocked) || new URL(blocked).host !== new URL(url).host) continue;
+			connection.close();
+			this.#listener?.newer(node);
+		}
 	}
 
 	#meet({ id, url }: Member): void {

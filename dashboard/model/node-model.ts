@@ -12,9 +12,9 @@ import { compareBallotTexts, higherBallot } from './ballot-names.ts';
 
 /**
  * `connecting`: the node was not heard yet. `catchingUp`: facts were missed, and a snapshot is on its way. `refused`:
- * the node answers, and cannot be watched.
+ * the node answers, and cannot be watched. `newer`: it came in after the page was opened, which may not reach it.
  */
-export type NodeStatus = 'connecting' | 'up' | 'catchingUp' | 'unknown' | 'refused';
+export type NodeStatus = 'connecting' | 'up' | 'catchingUp' | 'unknown' | 'refused' | 'newer';
 
 const SLOTS_KEPT_MAX = 128;
 
@@ -112,6 +112,10 @@ export class NodeModel {
 	refused(why: string): void {
 		this.status = 'refused';
 		this.refusal = why;
+	}
+
+	newer(): void {
+		this.status = 'newer';
 	}
 
 	#fold(fact: Fact): void {

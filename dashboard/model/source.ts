@@ -26,4 +26,6 @@ export interface SourceListener {
 	lost(node: NodeId, sinceMs: number): void;
 	/** `node` runs and cannot be watched, for the reason given. null: the page's own node, whose name it has not told. */
 	refused(node: NodeId | null, why: string): void;
+	/** The page may not reach `node`, which came in after the page was opened. It may once it is loaded again. */
+	newer(node: NodeId): void;
 }

@@ -142,6 +142,10 @@ export class SwarmModel {
 		else this.#byId.get(id)?.refused(why);
 	}
 
+	newer(id: NodeId): void {
+		this.#byId.get(id)?.newer();
+	}
+
 	gather(slot: Slot, attempts: readonly string[]): Gathered {
 		return this.index.gather(slot, attempts, this.#leaderships());
 	}

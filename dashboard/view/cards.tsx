@@ -145,6 +145,8 @@ function absence(node: NodeModel): string {
 			return `Unknown since ${clock(node.unknownSinceMs)}: it does not answer.`;
 		case 'refused':
 			return `It runs and cannot be watched from here: ${node.refusal}.`;
+		case 'newer':
+			return 'It came in after this page was opened. Load the page again to watch it.';
 		case 'connecting':
 		case 'up':
 			return 'Connecting…';

@@ -6,8 +6,8 @@ import { signal } from '@preact/signals';
 import type { MembersView } from '../../shared/feed.ts';
 import type { SwarmModel } from '../model/swarm-model.ts';
 
-/** How long it is said after the change is in force. */
-const NEWS_MS = 20_000;
+/** How long it is said after the change is in force, unless a person has read it before. */
+const NEWS_MS = 60_000;
 
 /** The last change; null where it is no news. */
 export const news = signal<MembersView | null>(null);
@@ -26,11 +26,14 @@ export function followNews(swarm: SwarmModel): void {
 	}
 	const isOver = swarm.sets.length < 2 && (news.value !== null || swarm.gone.length > 0);
 	if (!isOver || ending !== null) return;
-	ending = setTimeout(() => {
-		ending = null;
-		news.value = null;
-		for (const { id } of swarm.gone) swarm.forget(id);
-	}, NEWS_MS);
+	ending = setTimeout(() => endNews(swarm), NEWS_MS);
+}
+
+/** The change is no news any more, and the nodes that it removed are drawn no more. */
+export function endNews(swarm: SwarmModel): void {
+	stop();
+	news.value = null;
+	for (const { id } of swarm.gone) swarm.forget(id);
 }
 
 function stop(): void {

@@ -1,13 +1,14 @@
 /** What a person should know of the members now: a change of them, and that the page's own node is removed. */
 import { changeText } from '../model/change-text.ts';
-import { countText } from '../model/why.ts';
-import { news } from './news.ts';
+import { countText, list } from '../model/why.ts';
+import { endNews, news } from './news.ts';
 import { calm, showSlot, swarm } from './state.ts';
 
 export function Notices() {
 	return (
 		<div class="notices" aria-live="polite">
 			<EntryGone />
+			<Newer />
 			<Change />
 		</div>
 	);
@@ -33,6 +34,24 @@ function EntryGone() {
 	);
 }
 
+/** A page may only reach the addresses that its node knew when it served the page. */
+function Newer() {
+	calm.value;
+	const newer = swarm.nodes.filter(({ id, status }) => status === 'newer' && swarm.standing(id).place !== 'gone');
+	if (newer.length === 0) return null;
+	return (
+		<p class="notice" data-testid="newer">
+			<span>
+				{list(newer.map(({ id }) => id))} came in after this page was opened. Load it again to watch{' '}
+				{newer.length === 1 ? 'that node' : 'those nodes'} too.
+			</span>
+			<button type="button" class="quiet small" data-testid="reload" onClick={() => location.reload()}>
+				Load it again
+			</button>
+		</p>
+	);
+}
+
 function Change() {
 	calm.value;
 	const change = news.value;
@@ -47,11 +66,16 @@ function Change() {
 					? `It is chosen, and in force after ${countText(left)} more slot${left === 1 ? '' : 's'}.`
 					: 'It is in force.'}
 			</span>
-			{chosenAt > 0 && (
-				<button type="button" class="quiet small" onClick={() => showSlot(chosenAt)}>
-					Show slot {countText(chosenAt)}
+			<span class="buttons">
+				{chosenAt > 0 && (
+					<button type="button" class="quiet small" data-testid="change-slot" onClick={() => showSlot(chosenAt)}>
+						Show slot {countText(chosenAt)}
+					</button>
+				)}
+				<button type="button" class="quiet small" data-testid="change-read" onClick={() => endNews(swarm)}>
+					Close
 				</button>
-			)}
+			</span>
 		</p>
 	);
 }

@@ -97,6 +97,7 @@ export function start(from: Source): void {
 		snapshot: (node, snapshot) => enqueue(() => swarm.snapshot(node, snapshot)),
 		lost: (node, sinceMs) => enqueue(() => swarm.lost(node, sinceMs)),
 		refused: (node, why) => enqueue(() => swarm.refused(node, why)),
+		newer: (node) => enqueue(() => swarm.newer(node)),
 		batch: (node, told) =>
 			enqueue(() => {
 				const entries = swarm.batch(node, told);

@@ -102,6 +102,7 @@ function stateText(node: NodeModel): string {
 		case 'unknown':
 			return `unknown since ${clock(node.unknownSinceMs)}`;
 		case 'refused':
+		case 'newer':
 			return 'not watched';
 	}
 }

@@ -2,16 +2,11 @@
  * The page is accessible: axe finds no violation in both themes, on both screens and in every state, and on the small
  * screen nothing needs scrolling sideways or is too small to touch.
  */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isTooWide, tooSmallToTouch, violations } from './accessible.ts';
 import type { PageOptions } from './browser.ts';
 import { narrow, playbackBegins, propose, Stage, stateBecomes, stepTo, wide } from './swarm-page.ts';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const touchPx = 44;
 
 const screens: readonly (readonly [string, PageOptions])[] = [
 	['1440x900', { viewport: wide }],
@@ -53,8 +48,8 @@ describe.each(states)('$state', ({ prepare, reach }) => {
 			expect(await violations(page)).toEqual([]);
 		}
 		if (screen !== '390x844') return;
-		expect(await page.evaluate(() => document.scrollingElement?.scrollWidth)).toBeLessThanOrEqual(narrow.width);
-		expect(await page.evaluate(tooSmallToTouch, touchPx)).toEqual([]);
+		expect(await isTooWide(page)).toBe(false);
+		expect(await tooSmallToTouch(page)).toEqual([]);
 	});
 });
 
@@ -78,29 +73,4 @@ async function playDecision(page: Page): Promise<void> {
 	await propose(page, { at: 'n4', key: 'color', value: 'red' });
 	await playbackBegins(page);
 	await stepTo(page, 8);
-}
-
-async function violations(page: Page): Promise<string[]> {
-	await page.evaluate(axe);
-	const results = await page.evaluate(() => (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run());
-	return results.violations.flatMap(({ id, help, nodes }) =>
-		nodes.map(({ target, failureSummary }) => `${id} (${help}): ${target.join(' ')}: ${failureSummary}`),
-	);
-}
-
-/**
- * The controls that are smaller than a finger in either direction. A control in a label counts with the size of the
- * label, and a ballot in a line of text does not count.
- */
-function tooSmallToTouch(px: number): string[] {
-	const found: string[] = [];
-	for (const element of document.querySelectorAll<HTMLElement>('a, button, input, select, summary')) {
-		const target = element.closest('label') ?? element;
-		const { width, height } = target.getBoundingClientRect();
-		const isHidden = width === 0 || height === 0 || getComputedStyle(element).visibility === 'hidden';
-		const isSkipLink = element.classList.contains('skip');
-		if (isHidden || isSkipLink || (width >= px - 0.5 && height >= px - 0.5)) continue;
-		found.push(`${element.dataset.testid ?? element.className} ${element.textContent}: ${width} x ${height}`);
-	}
-	return found;
 }

@@ -1,0 +1,44 @@
+/** Whether everyone can use the page as it is now: what axe finds, and whether it fits the screen and a finger. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
+import type { Page } from 'playwright-core';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const touchPx = 44;
+
+/** What axe finds. */
+export async function violations(page: Page): Promise<string[]> {
+	await page.evaluate(axe);
+	const results = await page.evaluate(() => (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run());
+	return results.violations.flatMap(({ id, help, nodes }) =>
+		nodes.map(({ target, failureSummary }) => `${id} (${help}): ${target.join(' ')}: ${failureSummary}`),
+	);
+}
+
+/** Whether the page has to be scrolled sideways. */
+export function isTooWide(page: Page): Promise<boolean> {
+	return page.evaluate(() => (document.scrollingElement?.scrollWidth ?? 0) > innerWidth);
+}
+
+/** The controls that are smaller than a finger. */
+export function tooSmallToTouch(page: Page): Promise<string[]> {
+	return page.evaluate(tooSmall, touchPx);
+}
+
+/**
+ * The controls that are smaller than a finger in either direction. A control in a label counts with the size of the
+ * label, and a ballot in a line of text does not count.
+ */
+function tooSmall(px: number): string[] {
+	const found: string[] = [];
+	for (const element of document.querySelectorAll<HTMLElement>('a, button, input, select, summary')) {
+		const target = element.closest('label') ?? element;
+		const { width, height } = target.getBoundingClientRect();
+		const isHidden = width === 0 || height === 0 || getComputedStyle(element).visibility === 'hidden';
+		const isSkipLink = element.classList.contains('skip');
+		if (isHidden || isSkipLink || (width >= px - 0.5 && height >= px - 0.5)) continue;
+		found.push(`${element.dataset.testid ?? element.className} ${element.textContent}: ${width} x ${height}`);
+	}
+	return found;
+}
