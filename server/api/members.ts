@@ -81,6 +81,7 @@ const replaceSchema = z.strictObject({ url: url.optional(), asks });
 const NEXT: Readonly<Partial<Record<MembersRefusal, string>>> = {
 	noVoter: 'add another one first',
 	tooMany: 'remove one first',
+	noQuorumLeft: 'start the others first, or remove one of those instead',
 	usedBefore: 'start it with an empty data folder, so that it comes up under a new id',
 };
 

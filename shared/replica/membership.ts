@@ -4,6 +4,7 @@
  * the place of another node, that one leaves with the same change, so the number of voters does not rise in between.
  *
  * What it must never do: propose a change that its caller did not see the members for; the agent refuses such a one.
+ * Nor may it propose one after which too few voters are there to choose anything: no later change could mend that.
  *
  * @source Ongaro 2014 (dissertation), 4.2.1 (catching up new servers)
  */
@@ -13,7 +14,7 @@ import type { ChangeOutcome, ChangeRefusal } from '../paxos/effects.ts';
 import type { ChangeId } from '../paxos/event.ts';
 import type { MemberSet, Members } from '../paxos/members.ts';
 import type { Slot } from '../paxos/message.ts';
-import { MEMBERS_MAX } from '../paxos/quorum.ts';
+import { isQuorumOf, MEMBERS_MAX } from '../paxos/quorum.ts';
 import type { AgentView } from '../paxos/view.ts';
 import { type Deadlines, Limited } from './deadlines.ts';
 
@@ -33,7 +34,7 @@ export type MembersAnswer =
 	/** The node stopped, or leads no more: the change may yet be chosen, or not. */
 	| { readonly kind: 'unknown' };
 
-export type MembersRefusal = ChangeRefusal | 'noSuchMember' | 'usedBefore' | 'inUse';
+export type MembersRefusal = ChangeRefusal | 'noSuchMember' | 'usedBefore' | 'inUse' | 'noQuorumLeft';
 
 export type OnMembers = (answer: MembersAnswer) => void;
 
@@ -83,6 +84,7 @@ class Wanted extends Limited {
 }
 
 export class Membership {
+	readonly #id: NodeId;
 	readonly #members: Members;
 	readonly #deadlines: Deadlines;
 	readonly #runtime: MembershipRuntime;
@@ -92,7 +94,8 @@ export class Membership {
 	/** How far this node knew the slots to be chosen at the last tick. */
 	#chosenAtTick: Slot = Number.POSITIVE_INFINITY;
 
-	constructor(members: Members, deadlines: Deadlines, runtime: MembershipRuntime) {
+	constructor(id: NodeId, members: Members, deadlines: Deadlines, runtime: MembershipRuntime) {
+		this.#id = id;
 		this.#members = members;
 		this.#deadlines = deadlines;
 		this.#runtime = runtime;
@@ -124,6 +127,8 @@ export class Membership {
 		const { members } = this.#members.last;
 		const after = request.kind === 'add' ? this.#withLearner(request) : withoutMember(members, request.id);
 		if (!Array.isArray(after)) return done(after);
+		const lack = this.#lackOfQuorum(after);
+		if (lack !== null) return done(refusal('noQuorumLeft', lack));
 		this.#want(after, timeoutMs, done);
 	}
 
@@ -166,6 +171,15 @@ export class Membership {
 		}
 		if (replaces !== null && !members.some((member) => member.id === replaces)) return noMember(replaces);
 		return [...withoutHeirs(members, replaces), { id, url, isVoter: false, replaces }];
+	}
+
+	/** Why these members could choose nothing, as far as this node sees; null if they could. */
+	#lackOfQuorum(members: readonly Member[]): string | null {
+		const voters = members.filter(({ isVoter }) => isVoter).map(({ id }) => id);
+		const there = new Set([this.#id, ...this.#runtime.linked()]);
+		if (isQuorumOf(there, voters) || voters.length === 0) return null;
+		const present = voters.filter((id) => there.has(id));
+		return `Of the voters that would be left, ${voters.join(' and ')}, only ${present.join(' and ') || 'none'} can be reached now, which is no majority`;
 	}
 
 	#want(members: readonly Member[], timeoutMs: number, done: OnMembers): void {

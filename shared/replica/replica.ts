@@ -146,7 +146,7 @@ export class Replica implements LoopListener {
 				received: (through, restored) => this.#loop.install(through, restored),
 			},
 		);
-		this.#membership = new Membership(agent.members, this.#deadlines, {
+		this.#membership = new Membership(id, agent.members, this.#deadlines, {
 			setTimer: (afterMs) => runtime.setTimer('members', afterMs),
 			view: () => agent.view(),
 			linked: () => mesh.linked(),

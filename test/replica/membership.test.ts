@@ -32,7 +32,7 @@ beforeEach(() => {
 	asked = [];
 	answers = [];
 	deadlines = new Deadlines({ nowMs: () => nowMs, setTimer: () => undefined });
-	membership = new Membership(members, deadlines, {
+	membership = new Membership('n1', members, deadlines, {
 		setTimer: () => undefined,
 		view: () => ({ role, chosenThrough, confirmedThrough }),
 		linked: () => linked,
@@ -74,6 +74,35 @@ function names(): string {
 function whys(): string[] {
 	return answers.map((answer) => (answer.kind === 'refused' ? answer.why : answer.kind));
 }
+
+describe('a removal', () => {
+	it('is refused where the voters that are left and can be reached are no majority of those that are left', () => {
+		linked = ['n3'];
+		remove('n3');
+		expect(asked).toEqual([]);
+		expect(answers).toEqual([
+			{
+				kind: 'refused',
+				why: 'noQuorumLeft',
+				detail: 'Of the voters that would be left, n1 and n2, only n1 can be reached now, which is no majority',
+			},
+		]);
+		// The node that cannot be reached may leave.
+		remove('n2');
+		choose();
+		expect(names()).toBe('n1 n3');
+	});
+
+	it('of the leader counts the others only', () => {
+		linked = ['n2'];
+		remove('n1');
+		linked = ['n2', 'n3'];
+		remove('n1');
+		choose();
+		expect(whys()).toEqual(['noQuorumLeft', 'chosen']);
+		expect(names()).toBe('n2 n3');
+	});
+});
 
 describe('a node that comes in', () => {
 	it('is a learner first, and a voter once it has what was chosen at the look before', () => {
