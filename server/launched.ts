@@ -9,6 +9,8 @@ export type ChildMessage =
 	| { readonly kind: 'ready' }
 	/** Its progress, before it is ready. */
 	| { readonly kind: 'progress'; readonly progress: StartProgress }
+	/** The node is no member of the swarm any more, and its process ends with status 0. */
+	| { readonly kind: 'removed' }
 	/** It could not start, and ends with a status that is not 0. */
 	| { readonly kind: 'failed'; readonly why: string };
 
@@ -44,6 +46,7 @@ export function isChildMessage(message: unknown): message is ChildMessage {
 	if (typeof message !== 'object' || message === null || !('kind' in message)) return false;
 	switch (message.kind) {
 		case 'ready':
+		case 'removed':
 			return true;
 		case 'failed':
 			return 'why' in message && typeof message.why === 'string';

@@ -27,11 +27,11 @@ export interface LaunchOptions {
 	readonly stopSignals: readonly NodeJS.Signals[];
 	say(line: string): void;
 	complain(line: string): void;
-	/** Says in a sentence what it means that so many of the nodes started here are left. */
-	whenLeft(count: number): string;
+	/** Says in a sentence what it means that so many of the nodes started here are left, and so many were removed. */
+	whenLeft(count: number, removed: number): string;
 	/** The progress of a node that starts; null where it is ready or has ended. */
 	onProgress(id: string, progress: StartProgress | null): void;
-	/** All nodes are ready. */
+	/** All nodes are ready, beside those that were removed from the swarm. */
 	onReady(): void;
 }
 
@@ -58,6 +58,8 @@ interface Child {
 	state: ChildState;
 	/** Why it could not start, as it told; '' where it told nothing. */
 	why: string;
+	/** It is no member of the swarm any more. */
+	isRemoved: boolean;
 }
 
 class Launcher {
@@ -85,10 +87,11 @@ class Launcher {
 	#spawn(node: LaunchedNode): Child {
 		const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const;
 		const started = spawn(process.execPath, node.args, { env: { ...this.#options.environment }, stdio: [...stdio] });
-		const child: Child = { node, process: started, state: 'starting', why: '' };
+		const child: Child = { node, process: started, state: 'starting', why: '', isRemoved: false };
 		started.on('message', (message) => {
 			if (!isChildMessage(message)) return;
 			if (message.kind === 'failed') child.why = message.why;
+			else if (message.kind === 'removed') child.isRemoved = true;
 			else if (message.kind === 'ready') this.#ready(child);
 			else if (child.state === 'starting') this.#options.onProgress(node.id, message.progress);
 		});
@@ -103,7 +106,11 @@ class Launcher {
 		this.#options.onProgress(child.node.id, null);
 		if (this.#phase !== 'running') return;
 		this.#options.say(`${child.node.id} ready  ${child.node.url}`);
-		if (this.#children.every(({ state }) => state === 'ready')) this.#options.onReady();
+		this.#tellReady();
+	}
+
+	#tellReady(): void {
+		if (this.#children.every(({ state, isRemoved }) => state === 'ready' || isRemoved)) this.#options.onReady();
 	}
 
 	#ended(child: Child, how: string): void {
@@ -113,9 +120,13 @@ class Launcher {
 		this.#options.onProgress(child.node.id, null);
 		if (this.#phase === 'running') {
 			const why = child.why === '' ? how : child.why;
-			if (before === 'starting') this.#fail(`${child.node.id} could not start: ${why}`);
+			if (child.isRemoved) {
+				this.#options.say(`${child.node.id} is no member of the swarm any more, and has stopped.`);
+				if (before === 'starting') this.#tellReady();
+			} else if (before === 'starting') this.#fail(`${child.node.id} could not start: ${why}`);
 			else {
-				const left = this.#options.whenLeft(this.#running().length);
+				const removed = this.#children.filter(({ isRemoved }) => isRemoved).length;
+				const left = this.#options.whenLeft(this.#running().length, removed);
 				this.#options.complain(`${child.node.id} is down: ${why}\n${left} ${child.node.whenDown}`);
 			}
 		}

@@ -113,7 +113,11 @@ function watchForEnd(primary: Primary | null, stopSignals: readonly NodeJS.Signa
 		process.on('SIGINT', stop);
 		for (const signal of stopSignals) process.on(signal, stop);
 	});
-	return { ended, onFatal: end, onRemoved: () => end(null) };
+	const onRemoved = async (): Promise<void> => {
+		await primary?.tell({ kind: 'removed' });
+		end(null);
+	};
+	return { ended, onFatal: end, onRemoved };
 }
 
 async function start(

@@ -62,7 +62,7 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 			stderr.write(`${line}\n`);
 		},
 		onProgress: (id, progress) => report.update(id, progress),
-		whenLeft: (left) => whenLeft(running.length + left, config),
+		whenLeft: (left, removed) => whenLeft(running.length + left, removed, config),
 		onReady: () => say(introduction(loaded, options, terminal)),
 	});
 	return fine ? EXIT.ok : EXIT.error;
@@ -89,8 +89,9 @@ function whenDown(id: string, { flags }: LoadedConfig, options: UpOptions, termi
 	return `Start it again: ${command(terminal, 'node', args)}`;
 }
 
-function whenLeft(left: number, { nodes }: SwarmConfig): string {
-	const needed = quorumSize(nodes.map(({ id }) => id));
+/** @param removed so many of `nodes` are no members any more */
+function whenLeft(left: number, removed: number, { nodes }: SwarmConfig): string {
+	const needed = quorumSize(nodes.slice(removed).map(({ id }) => id));
 	if (left >= needed) return 'The others go on.';
 	return `Of those started here ${left} are left, and ${needed} are needed: unless others run, nothing can be decided.`;
 }

@@ -27,7 +27,15 @@ if (behaviour === 'reads') {
 	await primary.tell({ kind: 'progress', progress: { doing: 'nothing' } });
 	await primary.tell({ kind: 'progress', progress: { doing: 'reading', count: 7, percent: 12 } });
 }
+if (behaviour === 'never') {
+	await primary.tell({ kind: 'removed' });
+	process.exit(0);
+}
 await primary.tell({ kind: 'ready' });
+if (behaviour === 'removed') {
+	await primary.tell({ kind: 'removed' });
+	process.exit(0);
+}
 if (behaviour === 'crashes') process.exit(7);
 if (behaviour === 'killed') process.kill(process.pid, 'SIGKILL');
 `;
@@ -103,7 +111,7 @@ function launched(...behaviours: readonly string[]): Launched {
 		stopSignals: ['SIGTERM'],
 		say,
 		complain: (line) => say(`! ${line}`),
-		whenLeft: (count) => `${count} left.`,
+		whenLeft: (count, removed) => `${count} left, ${removed} removed.`,
 		onProgress: (id, progress) => progress && say(`${id} ${progress.percent} %`),
 		onReady: () => say('all ready'),
 	});
@@ -140,10 +148,20 @@ it.each([
 	['killed', 'SIGKILL'],
 ])('reports a child that %s with the command that starts it again, and the others go on', async (behaviour, how) => {
 	const swarm = launched('steady', behaviour);
-	await swarm.said(`! n2 is down: ${how}\n1 left. npm run node n2`);
+	await swarm.said(`! n2 is down: ${how}\n1 left, 0 removed. npm run node n2`);
 	swarm.interrupt('SIGTERM');
 	expect(await swarm.fine).toBe(true);
 	expect(swarm.lines.filter((line) => line.startsWith('!'))).toHaveLength(1);
+});
+
+it('says of a node that was removed from the swarm that it has stopped, and lets nobody start it again', async () => {
+	const swarm = launched('steady', 'removed', 'never');
+	const gone = (id: string) => `${id} is no member of the swarm any more, and has stopped.`;
+	await Promise.all(['all ready', gone('n2'), gone('n3')].map((line) => swarm.said(line)));
+	expect(swarm.lines.filter((line) => line === 'all ready')).toHaveLength(1);
+	expect(swarm.lines.filter((line) => line.startsWith('!'))).toEqual([]);
+	swarm.interrupt('SIGTERM');
+	expect(await swarm.fine).toBe(true);
 });
 
 it('stops the others where one cannot start, and says why once', async () => {
