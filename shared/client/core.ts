@@ -52,7 +52,13 @@ export class ClientCore {
 		this.#runtime = runtime;
 		this.#clientId = runtime.newId();
 		const limits = { ...LIMITS, ...some };
-		const owner = { runtime, limits, failure: () => this.#route.failure, soon: () => this.#soon() };
+		const owner = {
+			runtime,
+			limits,
+			deadlineMs: () => this.#deadlineMs,
+			failure: () => this.#route.failure,
+			soon: () => this.#soon(),
+		};
 		this.#writes = new Writes({
 			...owner,
 			clientId: () => this.#clientId,
@@ -95,15 +101,15 @@ export class ClientCore {
 		signal: AbortSignal | undefined,
 		settle: Settle<WriteResult>,
 	): void {
-		if (!this.#isOver(signal, settle)) this.#writes.put(key, value, flags, cas, signal, this.#deadlineMs, settle);
+		if (!this.#isOver(signal, settle)) this.#writes.put(key, value, flags, cas, signal, settle);
 	}
 
 	delete(key: string, cas: number | null, signal: AbortSignal | undefined, settle: Settle<WriteResult>): void {
-		if (!this.#isOver(signal, settle)) this.#writes.delete(key, cas, signal, this.#deadlineMs, settle);
+		if (!this.#isOver(signal, settle)) this.#writes.delete(key, cas, signal, settle);
 	}
 
 	get(key: string, mode: ReadMode, signal: AbortSignal | undefined, settle: Settle<ReadEntry | null>): void {
-		if (!this.#isOver(signal, settle)) this.#reads.get(key, mode, signal, this.#deadlineMs, settle);
+		if (!this.#isOver(signal, settle)) this.#reads.get(key, mode, signal, settle);
 	}
 
 	/** Closes the connection, and fails all unanswered calls: as unknown writes that were sent, as refused all others. */

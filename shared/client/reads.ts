@@ -18,6 +18,8 @@ import type { ClientRuntime } from './runtime.ts';
 export interface ReadsOwner {
 	readonly runtime: ClientRuntime;
 	readonly limits: CallLimits;
+	/** The deadline of a call that is made now. It is asked for once for each batch, because the clock is read for it. */
+	deadlineMs(): number;
 	/** @returns false while there is no node */
 	send(frame: Uint8Array): boolean;
 	/** Why there is no node, as the end of a sentence; '' where there is one. */
@@ -94,7 +96,7 @@ export class Reads {
 		this.#again = new Again(owner.runtime, (nowMs) => this.#sendRefused(nowMs));
 	}
 
-	get(key: string, mode: ReadMode, signal: AbortSignal | undefined, deadlineMs: number, settle: Call): void {
+	get(key: string, mode: ReadMode, signal: AbortSignal | undefined, settle: Call): void {
 		const { callsMax, bytesMax, readKeysMax } = this.#owner.limits;
 		if (this.#calls >= callsMax || this.#chars + key.length > bytesMax) {
 			return settle.reject(new RefusedError('overloaded', `${this.#calls} reads wait already`));
@@ -102,7 +104,7 @@ export class Reads {
 		if (this.#open[mode]?.keys.length === readKeysMax) this.#endBatch(mode);
 		let open = this.#open[mode];
 		if (!open) {
-			open = { keys: [], calls: [], hasSignals: false, deadlineMs };
+			open = { keys: [], calls: [], hasSignals: false, deadlineMs: this.#owner.deadlineMs() };
 			this.#open[mode] = open;
 			this.#owner.soon();
 		}

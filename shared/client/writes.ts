@@ -20,6 +20,8 @@ import type { WriteBatch, WriteCall } from './write-batch.ts';
 export interface WritesOwner {
 	readonly runtime: ClientRuntime;
 	readonly limits: CallLimits;
+	/** The deadline of a call that is made now. It is asked for once for each batch, because the clock is read for it. */
+	deadlineMs(): number;
 	/** The present name of the client. */
 	clientId(): string;
 	/** The swarm has dropped the client of this name, which needs a new one. */
@@ -70,10 +72,9 @@ export class Writes {
 		flags: bigint,
 		cas: number | null,
 		signal: AbortSignal | undefined,
-		deadlineMs: number,
 		settle: WriteCall,
 	): void {
-		if (!this.#begin(boundOf(key, value.length), deadlineMs)) return settle.reject(this.#overloaded());
+		if (!this.#begin(boundOf(key, value.length))) return settle.reject(this.#overloaded());
 		try {
 			this.#draft.put(key, value, flags, cas);
 		} catch (error) {
@@ -82,14 +83,8 @@ export class Writes {
 		this.#draft.call(abortable(signal, settle), signal !== undefined);
 	}
 
-	delete(
-		key: string,
-		cas: number | null,
-		signal: AbortSignal | undefined,
-		deadlineMs: number,
-		settle: WriteCall,
-	): void {
-		if (!this.#begin(boundOf(key, 0), deadlineMs)) return settle.reject(this.#overloaded());
+	delete(key: string, cas: number | null, signal: AbortSignal | undefined, settle: WriteCall): void {
+		if (!this.#begin(boundOf(key, 0))) return settle.reject(this.#overloaded());
 		try {
 			this.#draft.delete(key, cas);
 		} catch (error) {
@@ -168,10 +163,10 @@ export class Writes {
 	// Into a batch
 
 	/** Makes room for one more command. @returns false where there are too many already */
-	#begin(bytes: number, deadlineMs: number): boolean {
+	#begin(bytes: number): boolean {
 		const { callsMax, bytesMax } = this.#owner.limits;
 		if (this.count >= callsMax || this.#bytes + this.#draft.bytes + bytes > bytesMax) return false;
-		this.#makeRoom(bytes, deadlineMs, this.#line.oldest !== undefined);
+		this.#makeRoom(bytes, this.#line.oldest !== undefined);
 		return true;
 	}
 
@@ -179,8 +174,9 @@ export class Writes {
 	 * Makes the draft ready for one more command, and begins a new batch where it has to.
 	 *
 	 * @param isForLine whether a new batch goes into the line; it also does where the node has no room for it
+	 * @param deadlineMs that of a new batch; by default that of a call that is made now
 	 */
-	#makeRoom(bytes: number, deadlineMs: number, isForLine: boolean): void {
+	#makeRoom(bytes: number, isForLine: boolean, deadlineMs?: number): void {
 		const draft = this.#draft;
 		if (draft.count > 0) {
 			const { limits } = this.#owner;
@@ -191,11 +187,12 @@ export class Writes {
 		}
 		const clientId = this.#owner.clientId();
 		const opens = this.#opening !== clientId;
+		const deadline = deadlineMs ?? this.#owner.deadlineMs();
 		if (isForLine || !this.#hasRoom(opens ? 2 : 1)) {
-			draft.begin(clientId, 1, 0, deadlineMs, true);
+			draft.begin(clientId, 1, 0, deadline, true);
 		} else {
 			const oldest = this.#batches.oldest?.first ?? this.#nextSequence;
-			draft.begin(clientId, this.#nextSequence, oldest - 1, deadlineMs, false);
+			draft.begin(clientId, this.#nextSequence, oldest - 1, deadline, false);
 			if (opens) draft.open();
 			this.#opening = clientId;
 		}
@@ -249,7 +246,7 @@ export class Writes {
 		for (const call of calls) {
 			command.nextCommand();
 			if (!call || isAborted(call)) continue;
-			this.#makeRoom(boundOf(command.key, command.value.length), deadlineMs, isForLine);
+			this.#makeRoom(boundOf(command.key, command.value.length), isForLine, deadlineMs);
 			this.#draft.add(command.operation(), call);
 		}
 		this.#endBatch();
