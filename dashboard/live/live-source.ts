@@ -14,11 +14,15 @@ interface Place {
 	readonly connection: NodeConnection;
 	/** The member that is expected; then the one that has answered. '' before the page's own node has answered. */
 	node: NodeId;
+	/** It was told that `node` is not heard. */
+	isLost: boolean;
 }
 
 export class LiveSource implements Source {
 	readonly #places = new Map<string, Place>();
 	#listener: SourceListener | null = null;
+	/** Everyone who was named as a member. A node that waits to be let in is none of them. */
+	readonly #named = new Set<NodeId>();
 	/** How new the word is that was followed last. */
 	#newest: readonly [Slot, Slot] = [0, 0];
 
@@ -49,6 +53,7 @@ export class LiveSource implements Source {
 		if (!listener) return;
 		const place: Place = {
 			node,
+			isLost: false,
 			connection: new NodeConnection(url, {
 				snapshot: (snapshot) => {
 					this.#answered(url, place, snapshot.node);
@@ -57,6 +62,7 @@ export class LiveSource implements Source {
 				},
 				batch: (batch) => listener.batch(place.node, batch),
 				lost: (sinceMs) => {
+					place.isLost = true;
 					if (place.node !== '') listener.lost(place.node, sinceMs);
 				},
 				refused: (why) => listener.refused(place.node === '' ? null : place.node, why),
@@ -67,8 +73,9 @@ export class LiveSource implements Source {
 
 	/** Who is at this address? */
 	#answered(url: string, place: Place, node: NodeId): void {
-		if (place.node !== '' && place.node !== node) this.#listener?.lost(place.node, Date.now());
+		if (place.node !== '' && place.node !== node && !place.isLost) this.#listener?.lost(place.node, Date.now());
 		place.node = node;
+		place.isLost = false;
 		if (url !== location.origin) return;
 		this.#listener?.entry(node);
 		// The members name the page's own node by an address that may be another one.
@@ -83,8 +90,10 @@ export class LiveSource implements Source {
 		const age = ageOf(swarm.sets);
 		if (age[0] < this.#newest[0] || (age[0] === this.#newest[0] && age[1] < this.#newest[1])) return;
 		this.#newest = age;
+		for (const { id } of swarm.members) this.#named.add(id);
 		for (const [url, place] of this.#places) {
-			if (place.node === '' || swarm.members.some(({ id }) => id === place.node)) continue;
+			const isMembers = swarm.members.some((member) => member.id === place.node || member.url === url);
+			if (isMembers || !this.#named.has(place.node)) continue;
 			place.connection.retire();
 			this.#places.delete(url);
 		}

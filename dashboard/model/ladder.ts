@@ -2,7 +2,7 @@
 import type { BallotText } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { ballotNode, compareBallotTexts } from './ballot-names.ts';
-import type { Standing } from './standing.ts';
+import { isNoMember, type Standing } from './standing.ts';
 import type { SwarmModel } from './swarm-model.ts';
 
 export interface Ladder {
@@ -18,8 +18,9 @@ export interface Ladder {
 }
 
 /** A learner promises nothing, and the promise of a former member binds nobody. */
-function hasNoVote({ place, becomes }: Standing): boolean {
-	return place === 'gone' || ((place === 'learner' || place === 'incoming') && becomes !== 'votes');
+function hasNoVote(standing: Standing): boolean {
+	const { place, becomes } = standing;
+	return isNoMember(standing) || ((place === 'learner' || place === 'incoming') && becomes !== 'votes');
 }
 
 /** Every ballot that is promised somewhere now, and the highest others, at most `rungsMax` in all. */

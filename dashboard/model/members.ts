@@ -85,11 +85,6 @@ export class MemberHistory {
 		return last < 0 ? 0 : (this.#spans[last + 1]?.set.from ?? 0);
 	}
 
-	/** The first slots of all sets that a change brought. */
-	get changes(): readonly MembersView[] {
-		return this.#spans.map(({ set }) => set).filter(({ chosenAt }) => chosenAt > 0);
-	}
-
 	#governs(set: MembersView, through: Slot): void {
 		const known = this.#spans.find((span) => span.set.chosenAt === set.chosenAt);
 		if (known) {

@@ -4,8 +4,11 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { countText } from './why.ts';
 
-/** `incoming`: it is a member from a later slot on. `gone`: it was a member once. `unknown`: the page was not told. */
-export type Place = 'voter' | 'learner' | 'incoming' | 'gone' | 'unknown';
+/**
+ * `incoming`: it is a member from a later slot on. `gone`: it was a member once. `outside`: it is no member, and was none
+ * as far as the page was told. `unknown`: the page was not told the members.
+ */
+export type Place = 'voter' | 'learner' | 'incoming' | 'gone' | 'outside' | 'unknown';
 
 export interface Standing {
 	readonly place: Place;
@@ -25,8 +28,13 @@ export function standingOf(id: NodeId, sets: readonly MembersView[], leftFrom: S
 	const then = next ? memberOf(next, id) : now;
 	const becomes = next ? changeOf(now, then) : null;
 	const replaces = now?.replaces ?? then?.replaces ?? null;
-	const place = now ? (now.isVoter ? 'voter' : 'learner') : then ? 'incoming' : 'gone';
+	const place = now ? (now.isVoter ? 'voter' : 'learner') : then ? 'incoming' : leftFrom > 0 ? 'gone' : 'outside';
 	return { place, replaces, becomes, from: next && becomes ? next.from : place === 'gone' ? leftFrom : 0 };
+}
+
+/** Neither a member now nor by the change under way. */
+export function isNoMember({ place }: Standing): boolean {
+	return place === 'gone' || place === 'outside';
 }
 
 function memberOf({ members }: MembersView, id: NodeId): SwarmMember | undefined {
@@ -50,6 +58,8 @@ export function standingWord({ place, becomes }: Standing): string {
 			return 'comes in';
 		case 'gone':
 			return 'removed';
+		case 'outside':
+			return 'no member';
 		case 'voter':
 		case 'unknown':
 			return '';
@@ -61,8 +71,8 @@ export function standingText({ place, replaces, becomes, from }: Standing): stri
 	const slot = countText(from);
 	const said: string[] = [];
 	if (place === 'learner') said.push('It has no vote yet: it only learns what is chosen.');
-	if (place === 'gone')
-		said.push(from > 0 ? `Removed: no member from slot ${slot} on.` : 'Removed: no member any more.');
+	if (place === 'gone') said.push(`Removed: no member from slot ${slot} on.`);
+	if (place === 'outside') said.push('It is no member.');
 	if (replaces !== null) said.push(`It takes the place of ${replaces}.`);
 	if (becomes === 'votes') said.push(`It votes from slot ${slot} on.`);
 	if (becomes === 'learns') said.push(`From slot ${slot} on it is a member that learns.`);

@@ -79,9 +79,12 @@ export class SwarmModel {
 		return this.#nodes.filter(({ id }) => voters.includes(id));
 	}
 
-	/** The nodes that are no members any more. */
+	/** The nodes that are no members any more, or that are none and not heard. */
 	get gone(): readonly NodeModel[] {
-		return this.#nodes.filter(({ id }) => this.standing(id).place === 'gone');
+		return this.#nodes.filter(({ id, isUp }) => {
+			const { place } = this.standing(id);
+			return place === 'gone' || (place === 'outside' && !isUp);
+		});
 	}
 
 	node(id: NodeId): NodeModel | undefined {
@@ -103,9 +106,9 @@ export class SwarmModel {
 		return this.#addresses.get(id) ?? '';
 	}
 
-	/** A former member is drawn no more. */
+	/** A node of `gone` is drawn no more. */
 	forget(id: NodeId): void {
-		if (this.standing(id).place === 'gone' && this.#byId.delete(id)) this.#order();
+		if (this.gone.some((node) => node.id === id) && this.#byId.delete(id)) this.#order();
 	}
 
 	snapshot(id: NodeId, snapshot: NodeSnapshot): void {

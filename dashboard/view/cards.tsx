@@ -60,11 +60,12 @@ function Card({ node, names }: { node: NodeModel; names: BallotNames }) {
 /** A node that has no vote follows the leader, and is more than that a learner. */
 function roleText({ role }: NodeModel, place: Place): string {
 	if (place === 'gone') return 'removed';
+	if (place === 'outside') return 'no member';
 	return role === 'follower' && (place === 'learner' || place === 'incoming') ? 'learner' : role;
 }
 
 function Known({ node, names, place }: { node: NodeModel; names: BallotNames; place: Place }) {
-	if (place === 'learner' || place === 'incoming') return <Learner node={node} />;
+	if (place === 'learner' || place === 'incoming' || place === 'outside') return <Learner node={node} />;
 	const { lastAccepted } = node;
 	return (
 		<dl>

@@ -10,7 +10,7 @@ export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }
 			</h2>
 			<p>
 				Real processes that agree on one log, slot by slot, by Paxos. A value is <b>chosen</b> in a slot once a quorum,
-				more than half of the nodes, has accepted it under one ballot. After that it can never change.
+				more than half of the voters, has accepted it under one ballot. After that it can never change.
 			</p>
 			<dl class="help-phases">
 				<dt>
@@ -46,6 +46,11 @@ export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }
 			<p class="muted">
 				Ballots are times of the proposer’s clock with its name; point at one for the whole number, press it to copy. A
 				node that does not answer is hatched: its last state is not shown as if it were current.
+			</p>
+			<p class="muted">
+				The members may change. A new one has no vote and only learns: its ring in the mesh closes meanwhile, and an
+				arrow points at the node whose place it takes. A change is chosen in a slot like any value, and the new members
+				decide from a later slot on.
 			</p>
 			<dl class="help-keys">
 				{KEYS.map(([key, what]) => (

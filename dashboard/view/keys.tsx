@@ -7,6 +7,7 @@ import { useRef } from 'preact/hooks';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { clock } from '../model/ballot-names.ts';
 import type { NodeModel } from '../model/node-model.ts';
+import { isNoMember } from '../model/standing.ts';
 import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
 import { calm, resync, swarm } from './state.ts';
@@ -55,7 +56,7 @@ export function Keys() {
 }
 
 function members(): readonly NodeModel[] {
-	return swarm.nodes.filter(({ id }) => swarm.standing(id).place !== 'gone');
+	return swarm.nodes.filter(({ id }) => !isNoMember(swarm.standing(id)));
 }
 
 function shownOf(nodes: readonly NodeModel[], picked: NodeId): NodeModel | undefined {

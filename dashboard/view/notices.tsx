@@ -1,5 +1,6 @@
 /** What a person should know of the members now: a change of them, and that the page's own node is removed. */
 import { changeText } from '../model/change-text.ts';
+import { isNoMember } from '../model/standing.ts';
 import { countText, list } from '../model/why.ts';
 import { endNews, news } from './news.ts';
 import { calm, showSlot, swarm } from './state.ts';
@@ -17,13 +18,14 @@ export function Notices() {
 function EntryGone() {
 	calm.value;
 	const { entry } = swarm;
-	const { place, from } = swarm.standing(entry);
-	if (entry === '' || place !== 'gone') return null;
+	const standing = swarm.standing(entry);
+	if (entry === '' || !isNoMember(standing)) return null;
+	const { from } = standing;
 	const other = swarm.voters.find(({ isUp }) => isUp);
 	return (
 		<p class="notice" data-testid="entry-gone">
-			{entry}, which this page comes from, is no member {from > 0 ? `from slot ${countText(from)} on` : 'any more'}. The
-			page goes on with the others, as long as it is open.
+			{entry}, which this page comes from, is no member{from > 0 && ` from slot ${countText(from)} on`}. The page goes
+			on with the others, as long as it is open.
 			{other && (
 				<>
 					{' '}
@@ -37,7 +39,7 @@ function EntryGone() {
 /** A page may only reach the addresses that its node knew when it served the page. */
 function Newer() {
 	calm.value;
-	const newer = swarm.nodes.filter(({ id, status }) => status === 'newer' && swarm.standing(id).place !== 'gone');
+	const newer = swarm.nodes.filter(({ id, status }) => status === 'newer' && !isNoMember(swarm.standing(id)));
 	if (newer.length === 0) return null;
 	return (
 		<p class="notice" data-testid="newer">

@@ -33,12 +33,16 @@ export interface FakeFeed {
 	/** Cuts a node off as if its process had been killed. */
 	kill(id: NodeId): void;
 	revive(id: NodeId): void;
+	/** The node at this address has lost its disk, and is another one from now on, which is no member yet. */
+	newDisk(id: NodeId, newId: NodeId): void;
 	close(): Promise<void>;
 }
 
 export async function startFakeFeed(count: number): Promise<FakeFeed> {
 	const https = await Promise.all(Array.from({ length: count }, listen));
 	const members = https.map(({ url }, index) => ({ id: `n${index + 1}`, url }));
+	/** Who is at the address of a first member now, if it is not that one. */
+	const speakers = new Map<NodeId, NodeId>();
 	const feeds = new Map<NodeId, Server<WatcherToServer, ServerToWatcher>>();
 	const swarm = new FakeSwarm(members, Date.now(), (fact: Fact) => {
 		if (!swarm.node(fact.node).alive) return;
@@ -52,10 +56,20 @@ export async function startFakeFeed(count: number): Promise<FakeFeed> {
 			feeds.get(id)?.disconnectSockets(true);
 		},
 		revive: (id) => swarm.revive(id),
+		newDisk(id, newId) {
+			feed.kill(id);
+			swarm.join(newId);
+			speakers.set(id, newId);
+			const server = feeds.get(id);
+			if (server) feeds.set(newId, server);
+		},
 		async join(id, replaces) {
 			const { server, url } = await listen();
 			swarm.join(id);
-			feeds.set(id, serve(server, id, swarm));
+			feeds.set(
+				id,
+				serve(server, () => id, swarm),
+			);
 			return { id, url, isVoter: false, replaces: replaces ?? null };
 		},
 		async close() {
@@ -65,7 +79,11 @@ export async function startFakeFeed(count: number): Promise<FakeFeed> {
 	};
 	for (const [index, { id }] of members.entries()) {
 		const http = https[index];
-		if (http) feeds.set(id, serve(http.server, id, swarm));
+		if (http)
+			feeds.set(
+				id,
+				serve(http.server, () => speakers.get(id) ?? id, swarm),
+			);
 	}
 	const beat = setInterval(() => {
 		swarm.at(Date.now());
@@ -80,7 +98,7 @@ async function listen(): Promise<{ readonly server: HttpServer; readonly url: st
 	return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-function serve(http: HttpServer, id: NodeId, swarm: FakeSwarm): Server<WatcherToServer, ServerToWatcher> {
+function serve(http: HttpServer, speaker: () => NodeId, swarm: FakeSwarm): Server<WatcherToServer, ServerToWatcher> {
 	http.on('request', async (request, response) => {
 		const path = request.url ?? '/';
 		if (path.startsWith('/socket.io')) return;
@@ -96,13 +114,13 @@ function serve(http: HttpServer, id: NodeId, swarm: FakeSwarm): Server<WatcherTo
 		}
 	});
 	const io = new Server<WatcherToServer, ServerToWatcher>(http, { serveClient: false, pingInterval: PING_EVERY_MS });
-	io.use((_, next) => next(swarm.node(id).alive ? undefined : new Error('this node is down')));
+	io.use((_, next) => next(swarm.node(speaker()).alive ? undefined : new Error('this node is down')));
 	io.on('connection', (socket) => {
-		socket.emit('snapshot', swarm.snapshot(id));
-		socket.on('resync', () => socket.emit('snapshot', swarm.snapshot(id)));
+		socket.emit('snapshot', swarm.snapshot(speaker()));
+		socket.on('resync', () => socket.emit('snapshot', swarm.snapshot(speaker())));
 		socket.on('propose', (request, answer) => {
 			swarm.at(Date.now());
-			answer(swarm.propose(id, request));
+			answer(swarm.propose(speaker(), request));
 		});
 	});
 	return io;

@@ -74,6 +74,22 @@ test('a member that left is heard until it stops, and is then not looked for', a
 	expect(await source.propose('n3', put)).toMatchObject({ outcome: 'chosen' });
 });
 
+test('the address of a member may be answered by a new disk, which is heard as itself, and by one connection', async () => {
+	feed.newDisk('n3', 'n3~k2xp7');
+	await line('lost n3');
+	await line('snapshot n3~k2xp7 of n1,n2,n3');
+	const learner = { id: 'n3~k2xp7', url: feed.members[2]?.url ?? '', isVoter: false, replaces: 'n3' };
+	feed.swarm.change([...feed.swarm.members, learner]);
+	await line('snapshot n1 of n1,n2,n3,n3~k2xp7');
+	feed.swarm.fill();
+	feed.swarm.change([...feed.swarm.members.slice(0, 2), { ...learner, isVoter: true, replaces: null }]);
+	feed.swarm.fill();
+	source.resync('n3~k2xp7');
+	await line('snapshot n3~k2xp7 of n1,n2,n3~k2xp7');
+	expect(told.filter((one) => one === 'snapshot n3~k2xp7 of n1,n2,n3' || one.startsWith('lost'))).toEqual([]);
+	expect(await source.propose('n3~k2xp7', put)).toMatchObject({ outcome: 'chosen' });
+});
+
 test('a node that came in behind the page’s back, at an address that the page may not reach, is not tried for ever', async () => {
 	const n4 = await feed.join('n4');
 	feed.swarm.change([...feed.swarm.members, n4]);

@@ -158,6 +158,23 @@ test('a member that was removed is gone, and then drawn no more; the decisions t
 	expect(model.standing('n3').place).toBe('gone');
 });
 
+test('a node that is no member yet is shown as none, and in no slot', () => {
+	const told = toldSwarm(3);
+	const { model, swarm } = told;
+	swarm.campaign('n1', 'noLeader');
+	swarm.join(NEW);
+	model.snapshot(NEW, swarm.snapshot(NEW));
+	put(told);
+	expect(standingText(model.standing(NEW))).toBe('It is no member.');
+	expect(model.health).toEqual([{ up: 3, of: 3, needed: 2, from: 1 }]);
+	expect(ballotLadder(model, 7).rails.map(({ node }) => node)).toEqual(['n1', 'n2', 'n3']);
+	expect(model.gone).toEqual([]);
+	model.lost(NEW, 1);
+	expect(model.gone.map(({ id }) => id)).toEqual([NEW]);
+	model.forget(NEW);
+	expect(model.nodes.map(({ id }) => id)).toEqual(['n1', 'n2', 'n3']);
+});
+
 test('a campaign while a change is under way needs a quorum of both sets, and says so', () => {
 	const told = toldSwarm(3);
 	const { model, swarm } = told;
@@ -262,5 +279,5 @@ test('where no node has told the members, nothing is said of them', () => {
 	expect(whyVote(round, decision, names)).toContain('n3 counted 5 votes, a quorum');
 	const open = foldDecision(model.gather(1, []), new MemberHistory(), 0);
 	expect(whyAccept(last(open), open, names)).toBe('Phase 2 begins once a quorum of promises is counted.');
-	expect(late.model.standing('n9')).toMatchObject({ place: 'gone', from: 0 });
+	expect(late.model.standing('n9')).toMatchObject({ place: 'outside', from: 0 });
 });
