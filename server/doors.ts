@@ -39,7 +39,7 @@ export class ChangingDoors implements Doors {
 	readonly #allowedHosts: readonly string[];
 	#doors: Doors;
 
-	/** As `createDoors`. */
+	/** Takes the same as `createDoors`. */
 	constructor(members: readonly Address[], allowedHosts: readonly string[]) {
 		this.#allowedHosts = allowedHosts;
 		this.#doors = createDoors(members, allowedHosts);

@@ -17,9 +17,9 @@ export interface JoiningOptions {
 	/** Whether it asks the members by itself, which is for swarms on one machine. */
 	readonly asks: boolean;
 	readonly log: Logger;
-	/** As the global one. */
+	/** The global one is the default. */
 	readonly fetch?: typeof fetch;
-	/** As the global ones. */
+	/** The global ones are the default. */
 	readonly timers?: Pick<typeof globalThis, 'setTimeout' | 'clearTimeout'>;
 }
 

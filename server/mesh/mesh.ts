@@ -90,7 +90,7 @@ export const DEFAULT_MESH_TIMINGS: MeshTimings = {
 	lateMs: 5000,
 };
 
-/** At most so many nodes that are no members have a link. */
+/** The bound on nodes that have a link and are no members. */
 const GUESTS_MAX = 16;
 
 export const DEFAULT_MESH_LIMITS: MeshLimits = {

@@ -64,7 +64,7 @@ export class Replica implements LoopListener {
 	readonly #peers = new PeerTable();
 	readonly #doors: readonly Door[];
 	#lacksRoom: Refusal | null = null;
-	/** As the runtime was last told. */
+	/** The members that the runtime was last told. */
 	#members: MembersState;
 	#turnIsAsked = false;
 	#stopped = false;

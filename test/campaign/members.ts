@@ -25,7 +25,7 @@ export interface MembersOptions {
 
 type Round = 'wipe' | 'wipe of the leader' | 'tour';
 
-/** So many puts are acknowledged between one event and the next. */
+/** The number of puts that are acknowledged between one event and the next. */
 const PUTS_BETWEEN = 40;
 const SMALL = 3;
 const LARGE = 5;
