@@ -189,7 +189,12 @@ export function listenUrlOf({ host, port }: Pick<NodeConfig, 'host' | 'port'>): 
 /** The address at which other nodes dial it. */
 export function dialOf({ id, host, port, advertise }: NodeConfig): PeerAddress {
 	if (advertise === undefined || !ANY_ADDRESS.includes(host)) return { id, host, port, secure: false };
-	const { protocol, hostname, port: written } = new URL(advertise);
+	return dialAt(id, advertise);
+}
+
+/** The same for a node of which only the URL is known. */
+export function dialAt(id: string, url: string): PeerAddress {
+	const { protocol, hostname, port: written } = new URL(url);
 	const secure = protocol === 'https:';
 	const usualPort = secure ? 443 : 80;
 	return { id, host: hostname.replace(/^\[|\]$/g, ''), port: written === '' ? usualPort : Number(written), secure };

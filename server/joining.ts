@@ -19,8 +19,6 @@ export interface JoiningOptions {
 	readonly log: Logger;
 	/** The global one is the default. */
 	readonly fetch?: typeof fetch;
-	/** The global ones are the default. */
-	readonly timers?: Pick<typeof globalThis, 'setTimeout' | 'clearTimeout'>;
 }
 
 const ASK_EVERY_MS = 500;
@@ -97,7 +95,7 @@ export class Joining {
 	}
 
 	#askAfter(ms: number): void {
-		this.#timer = (this.#options.timers ?? globalThis).setTimeout(() => void this.#ask(), ms);
+		this.#timer = setTimeout(() => void this.#ask(), ms);
 	}
 
 	/** @returns null where it is let in, which this node learns from its log */
@@ -130,6 +128,6 @@ export class Joining {
 	}
 
 	#clearTimer(): void {
-		(this.#options.timers ?? globalThis).clearTimeout(this.#timer);
+		clearTimeout(this.#timer);
 	}
 }

@@ -8,7 +8,7 @@ import { nameOf } from '../shared/member-name.ts';
 import type { NodeId } from '../shared/paxos/ballot.ts';
 import type { Member } from '../shared/paxos/change.ts';
 import type { MemberSet, MembersState } from '../shared/paxos/members.ts';
-import { dialOf, type NodeConfig, urlOf } from './config.ts';
+import { dialAt, dialOf, type NodeConfig, urlOf } from './config.ts';
 import type { Address } from './doors.ts';
 import type { PeerAddress } from './mesh/peer.ts';
 
@@ -70,15 +70,7 @@ export class Swarm implements KnownSwarm {
 	/** The address at which this node dials the member. */
 	dialOf({ id, url }: Pick<Member, 'id' | 'url'>): PeerAddress {
 		const node = this.#nodes.get(nameOf(id));
-		if (node) return { ...dialOf(node), id };
-		const { protocol, hostname, port } = new URL(url);
-		const secure = protocol === 'https:';
-		return {
-			id,
-			host: hostname.replace(/^\[|\]$/g, ''),
-			port: port === '' ? (secure ? 443 : 80) : Number(port),
-			secure,
-		};
+		return node ? { ...dialOf(node), id } : dialAt(id, url);
 	}
 
 	/** The addresses that requests may ask for, and whose pages may use this swarm. */

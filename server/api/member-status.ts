@@ -18,7 +18,7 @@ export interface MemberStatus extends SwarmMember {
 	/** The ballot that it promised, accepted or led under when it was last heard; '' for none. */
 	readonly ballot: BallotText;
 	readonly chosenThrough: Slot;
-	/** So many slots that the leader knew to be chosen it did not know; null where this node has not heard both. */
+	/** The number of slots that the leader knew to be chosen and this member did not; null where either was never heard. */
 	readonly behind: number | null;
 	/** Whole milliseconds since it was last heard; 0 for the answering node itself, null for never. */
 	readonly heardMs: number | null;

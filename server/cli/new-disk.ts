@@ -1,6 +1,7 @@
 /** The data of a node that is about to start: what there is, or folders that are made for it first. */
 import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
+import { jsonOf } from '../api/body.ts';
 import { isOnLoopback, type SwarmConfig, urlOf } from '../config.ts';
 import { hasLog, makeNewDisk, setAside } from '../storage/folder.ts';
 import { FolderError } from '../storage/folder-error.ts';
@@ -89,15 +90,6 @@ async function haveLeader({ nodes }: SwarmConfig, name: string): Promise<boolean
 		const waitedMs = performance.now() - startedMs;
 		if (waitedMs > (answers.length > 0 ? ELECT_MAX_MS : LISTEN_MAX_MS)) return false;
 		await setTimeout(LOOK_EVERY_MS);
-	}
-}
-
-/** undefined where it is no JSON */
-function jsonOf(body: Buffer): unknown {
-	try {
-		return JSON.parse(body.toString());
-	} catch {
-		return undefined;
 	}
 }
 

@@ -35,7 +35,7 @@ export class ProgressBar {
 		this.what = what;
 	}
 
-	/** So much is done, of so much: bytes, or slots. */
+	/** Shows how much of the whole work is done, in bytes or slots. */
 	update(done: number, all: number): void {
 		if (!this.draws) return;
 		const percent = Math.min(100, Math.floor((100 * done) / Math.max(1, all)));

@@ -278,6 +278,7 @@ export class Mesh {
 	}
 
 	#dialAfter(peer: Peer, dialing: Dialing, ms: number): void {
+		clearTimeout(dialing.timer);
 		dialing.timer = setTimeout(() => this.#dial(peer), ms);
 	}
 
@@ -343,8 +344,8 @@ export class Mesh {
 		if (!peer) return;
 		const wasUp = peer.link === link;
 		if (wasUp) peer.down();
-		const dialing = link.dialed ? this.#dialing.get(peer.id) : undefined;
-		if (dialing) {
+		const dialing = this.#dialing.get(peer.id);
+		if (dialing && (link.dialed || wasUp)) {
 			const { self, timings } = this.#options;
 			const waitMs = dialing.backoff.next(link.stoodMs(performance.now()), Math.random());
 			this.#dialAfter(peer, dialing, dials(self, peer.id) ? waitMs : Math.max(waitMs, timings.lateMs));

@@ -342,6 +342,18 @@ describe('members that change', () => {
 		expect(n2.links('n1')).toEqual(['up']);
 	});
 
+	test('a guest that became a member is dialed again as soon as its link has ended', async () => {
+		const [n1, n2] = await bench.nodes('n1', 'n2');
+		n2.start([n2], { timings: { lateMs: 600_000 } });
+		n1.start([n1, n2], { timings: { lateMs: 10 } });
+		await n2.untilLinked('n1');
+		// From here on n2 dials. Its own late check is far away.
+		n2.become([n1, n2]);
+		n2.mesh.cut('n1', 'a test');
+		await n1.untilKnocked(1);
+		await Promise.all([n1.untilLinked('n2'), n2.untilLinked('n1')]);
+	});
+
 	test('messages to two nodes that came one after the other have numbers of their own', async () => {
 		const [n1, n2, n3] = await bench.nodes('n1', 'n2', 'n3');
 		n1.start([n1, n2]);
