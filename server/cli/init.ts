@@ -10,7 +10,7 @@ import {
 	urlOf,
 } from '../config.ts';
 import { ANY_ADDRESS, isLoopback } from '../doors.ts';
-import { formatOnce, formatSwarm } from '../storage/folder.ts';
+import { formatOnce, formatSwarm } from '../storage/new-folder.ts';
 import { withRemedy } from './commands.ts';
 import { EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 

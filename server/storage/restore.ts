@@ -12,8 +12,8 @@ import type { Backup } from '../backup/file.ts';
 import type { BackupStep } from '../backup/read.ts';
 import { firstVotersOf } from '../config.ts';
 import { syncFolder } from './files.ts';
-import { type NewSwarm, newSwarm } from './folder.ts';
 import type { SwarmMembers } from './identity.ts';
+import { type NewSwarm, newSwarm } from './new-folder.ts';
 
 export interface RestoreSource {
 	/** Reads the file, from the beginning. */

@@ -11,10 +11,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { formatOnce, formatSwarm, makeNewDisk, type OpenFolder, openFolder } from '../../server/storage/folder.ts';
+import { type OpenFolder, openFolder } from '../../server/storage/folder.ts';
 import { FolderError, type FolderErrorCode } from '../../server/storage/folder-error.ts';
 import { checkIdentity, type SwarmMembers } from '../../server/storage/identity.ts';
 import { LockedError, lockFolder } from '../../server/storage/lock.ts';
+import { formatOnce, formatSwarm, makeNewDisk } from '../../server/storage/new-folder.ts';
 import { Log } from '../../shared/disk/log.ts';
 import { accepted, listen } from './records.ts';
 

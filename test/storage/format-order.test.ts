@@ -6,7 +6,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { formatSwarm } from '../../server/storage/folder.ts';
+import { formatSwarm } from '../../server/storage/new-folder.ts';
 
 const watched = vi.hoisted(() => ({
 	calls: [] as (readonly [call: string, path: string])[],
