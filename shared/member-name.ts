@@ -24,3 +24,17 @@ export function newIdOf(name: string, random: () => number): NodeId {
 	const char = (): string => LIFE_ALPHABET.charAt(Math.floor(random() * LIFE_ALPHABET.length));
 	return `${name}${MARK}${Array.from({ length: LIFE_CHARS }, char).join('')}`;
 }
+
+/**
+ * The member that people mean. Of two members of one name, a learner is to replace the other: the name alone means that
+ * other one.
+ *
+ * @param named the name of a node, or a full id
+ */
+export function memberOf<M extends { readonly id: NodeId; readonly replaces: NodeId | null }>(
+	named: string,
+	members: readonly M[],
+): M | undefined {
+	const sameName = members.filter(({ id }) => nameOf(id) === named);
+	return members.find(({ id }) => id === named) ?? sameName.find(({ replaces }) => replaces === null) ?? sameName[0];
+}

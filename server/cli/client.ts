@@ -49,14 +49,7 @@ export function endpointsOf({ nodes }: SwarmConfig, endpoint: string | undefined
 	return endpoint === undefined ? nodes.map(urlOf) : [endpoint.replace(/\/+$/, '')];
 }
 
-/** The address of the node of this name. @throws CommandError `usage` where there is no such node */
-export function endpointAt(id: string, { nodes }: SwarmConfig): string {
-	const node = nodes.find((candidate) => candidate.id === id);
-	if (node) return urlOf(node);
-	throw new CommandError(`There is no node "${id}"; swarm.json names ${idsOf(nodes)}.`, { status: EXIT.usage });
-}
-
-export function idsOf(nodes: SwarmConfig['nodes']): string {
+export function idsOf(nodes: readonly { readonly id: string }[]): string {
 	return nodes.map(({ id }) => id).join(', ');
 }
 

@@ -1,8 +1,9 @@
-/** Asks a running swarm for its members, as `GET /v1/members` has them. */
+/** The members of a running swarm, as `GET /v1/members` has them, and the address of one of them. */
 import * as z from 'zod';
+import { memberOf } from '../../shared/member-name.ts';
 import type { MembersStatus } from '../api/members.ts';
-import type { SwarmConfig } from '../config.ts';
-import { askAny, clientTimeoutMs, endpointsOf, textOf } from './client.ts';
+import { type SwarmConfig, urlOf } from '../config.ts';
+import { askAny, clientTimeoutMs, endpointsOf, idsOf, textOf } from './client.ts';
 import { CommandError, EXIT } from './terminal.ts';
 
 /** A set of members, as an answer has it. */
@@ -66,4 +67,25 @@ export class MembersSource {
 		if (answer.status !== 200) throw new CommandError(textOf(answer), { status: EXIT.error });
 		return membersSchema.parse(JSON.parse(answer.body.toString()));
 	}
+}
+
+/**
+ * The address of one node: that of swarm.json, or else that of a member that the swarm has let in since.
+ *
+ * @param named the name of a node, or the full id of a member
+ * @throws CommandError `usage` where there is no such node; `unavailable` where swarm.json does not name it, and no node
+ * says who the members are
+ */
+export async function addressOf(named: string, config: SwarmConfig): Promise<string> {
+	const node = config.nodes.find(({ id }) => id === named);
+	if (node) return urlOf(node);
+	const { members } = await new MembersSource(config, undefined).ask().catch((error: unknown) => {
+		if (!(error instanceof CommandError)) throw error;
+		const message = `swarm.json does not name node "${named}", and the members of the swarm are not known. ${error.message}`;
+		throw new CommandError(message, { status: error.status, cause: error });
+	});
+	const member = memberOf(named, members);
+	if (member) return member.url;
+	const message = `There is no node "${named}": swarm.json names ${idsOf(config.nodes)}, and the members are ${idsOf(members)}.`;
+	throw new CommandError(message, { status: EXIT.usage });
 }

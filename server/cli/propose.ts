@@ -3,7 +3,8 @@ import * as z from 'zod';
 import type { Attempt, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import { loadConfig, type SwarmConfig } from '../config.ts';
 import { ballotForPeople } from './ballot.ts';
-import { ask, clientTimeoutMs, endpointAt, endpointsOf, idsOf, textOf } from './client.ts';
+import { ask, clientTimeoutMs, endpointsOf, idsOf, textOf } from './client.ts';
+import { addressOf } from './members.ts';
 import type { ConnectOptions } from './options.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 
@@ -50,7 +51,7 @@ export async function propose(
 	}
 	const request: ProposeRequest = { key, value, route: options.route, contest };
 	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
-	const endpoint = endpointToPropose(options, config);
+	const endpoint = await endpointToPropose(options, config);
 	const body = JSON.stringify(request);
 	const post = { method: 'POST', path: '/v1/swarm/propose', body, contentType: 'application/json' } as const;
 	const tried = await ask(endpoint, post, clientTimeoutMs(config));
@@ -76,9 +77,9 @@ export async function propose(
 }
 
 /** The address of the node that is to propose. */
-function endpointToPropose({ at, endpoint }: ProposeOptions, config: SwarmConfig): string {
+async function endpointToPropose({ at, endpoint }: ProposeOptions, config: SwarmConfig): Promise<string> {
 	if (endpoint !== undefined) return endpointsOf(config, endpoint)[0] ?? endpoint;
-	if (at !== undefined) return endpointAt(at, config);
+	if (at !== undefined) return addressOf(at, config);
 	const message = `Say at which node: --at ID; swarm.json names ${idsOf(config.nodes)}.`;
 	throw new CommandError(message, { status: EXIT.usage });
 }

@@ -5,11 +5,12 @@ import { NewFile, NewFileError } from '../backup/new-file.ts';
 import { type BackupStep, readBackup } from '../backup/read.ts';
 import { type ConfigFlags, loadConfig, swarmMembersOf } from '../config.ts';
 import { restoreSwarm } from '../storage/restore.ts';
-import { endpointAt, endpointsOf, silentLast } from './client.ts';
+import { endpointsOf, silentLast } from './client.ts';
 import { command, withRemedy } from './commands.ts';
 import { DownloadError, download } from './download.ts';
 import { movingSteps } from './init.ts';
 import { stoppable } from './interrupt.ts';
+import { addressOf } from './members.ts';
 import type { ConnectOptions } from './options.ts';
 import { ProgressBar } from './progress-bar.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
@@ -29,7 +30,7 @@ export async function save(file: string, options: SaveOptions, terminal: Termina
 	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
 	const path = resolve(terminal.workingDir, file);
 	const endpoints =
-		options.node === undefined ? endpointsOf(config, options.endpoint) : [endpointAt(options.node, config)];
+		options.node === undefined ? endpointsOf(config, options.endpoint) : [await addressOf(options.node, config)];
 	const saved = await foreseen(() =>
 		stoppable((signal) => saveFromAny(endpoints, path, { ...options, signal, terminal })),
 	);

@@ -44,7 +44,6 @@ describe('a wrong command line', () => {
 		['put a b --endpoint nowhere', 'It must look like http://127.0.0.1:7101.'],
 		['get ..', '".." cannot be a key.'],
 		['propose a b', 'Say at which node: --at ID; swarm.json names n1, n2.'],
-		['propose a b --at n7', 'There is no node "n7"; swarm.json names n1, n2.'],
 		['propose a b --at n1 --slot 3', '--slot contests a slot, which takes both phases: add --route self.'],
 		['propose a b --at n1 --route self --slot 0', 'It must be a slot: 1 or more.'],
 		['propose a b --at n1 --route x', 'Allowed choices are leader, self.'],

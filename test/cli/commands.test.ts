@@ -204,6 +204,44 @@ describe('propose', () => {
 		expect(ended.stdout).toContain('because');
 	});
 
+	describe('where swarm.json does not name the node', () => {
+		const members = (...ids: readonly (readonly [id: string, replaces: string | null])[]) => {
+			const all = ids.map(([id, replaces]) => {
+				const url = `http://127.0.0.1:${second.port}`;
+				return { id, url, isVoter: replaces === null, replaces, linked: true, role: 'follower', behind: 0, heardMs: 1 };
+			});
+			const sets = [{ chosenAt: 0, from: 1, members: all }];
+			return {
+				body: JSON.stringify({ node: 'n1', leader: null, chosenThrough: 9, isChanging: false, sets, members: all }),
+			};
+		};
+
+		it.each(['n4', 'n4~k2xp7'])('asks the member %s, which the swarm has let in since', async (at) => {
+			first.answer = members(['n4~k2xp7', null]);
+			second.answer = { body: JSON.stringify({ ...chosen, revision: 7, attempts: [] }) };
+			expect((await swarm(`propose color red --at ${at}`)).status).toBe(0);
+			expect(first.asked.map(({ url }) => url)).toEqual(['/v1/members']);
+			expect(second.asked.map(({ url }) => url)).toEqual(['/v1/swarm/propose']);
+		});
+
+		it('says which nodes there are, and asks none to propose', async () => {
+			first.answer = members(['n1', null], ['n4~k2xp7', null]);
+			expect(await swarm('propose color red --at n7')).toMatchObject({
+				status: 2,
+				stderr: 'There is no node "n7": swarm.json names n1, n2, and the members are n1, n4~k2xp7.\n',
+			});
+			expect([...first.asked, ...second.asked].map(({ url }) => url)).toEqual(['/v1/members']);
+		});
+
+		it('says so where no node knows the members', async () => {
+			first.answer = { status: 503, body: 'down' };
+			second.answer = { status: 503, body: 'down' };
+			const { status, stderr } = await swarm('propose color red --at n7');
+			expect(status).toBe(4);
+			expect(stderr).toContain('swarm.json does not name node "n7", and the members of the swarm are not known.');
+		});
+	});
+
 	it('prints the whole answer with --json', async () => {
 		const answer = { ...chosen, revision: 7, attempts };
 		first.answer = { body: JSON.stringify(answer) };

@@ -49,9 +49,28 @@ describe('snapshot save', () => {
 		second.answer = whole;
 		expect((await fake.run('snapshot save a.backup --node n2')).status).toBe(0);
 		expect(first.asked).toEqual([]);
+	});
+
+	it('asks a member that swarm.json does not name', async () => {
+		const url = `http://127.0.0.1:${second.port}`;
+		const n4 = {
+			id: 'n4~k2xp7',
+			url,
+			isVoter: true,
+			replaces: null,
+			linked: true,
+			role: 'follower',
+			behind: 0,
+			heardMs: 1,
+		};
+		const sets = [{ chosenAt: 0, from: 1, members: [n4] }];
+		const known = { node: 'n1', leader: null, chosenThrough: 9, isChanging: false, sets, members: [n4] };
+		first.answer = { body: JSON.stringify(known) };
+		second.answer = whole;
+		expect((await fake.run('snapshot save a.backup --node n4')).status).toBe(0);
 		expect(await fake.run('snapshot save b.backup --node n9')).toMatchObject({
 			status: 2,
-			stderr: 'There is no node "n9"; swarm.json names n1, n2.\n',
+			stderr: 'There is no node "n9": swarm.json names n1, n2, and the members are n4~k2xp7.\n',
 		});
 	});
 
