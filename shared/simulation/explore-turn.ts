@@ -1,24 +1,28 @@
 /** One node of the world that `explore.ts` walks handles one event, and all that follows from it within the node. */
 import { Reader, Writer } from '../bytes/bytes.ts';
 import { PaxosAgent } from '../paxos/agent.ts';
-import { NO_BALLOT } from '../paxos/ballot.ts';
+import { NO_BALLOT, type NodeId } from '../paxos/ballot.ts';
 import type { Event } from '../paxos/event.ts';
 import type { Envelope } from '../paxos/message.ts';
 import { type DurableRecord, readRecord, writeRecord } from '../paxos/record.ts';
-import { batchValue, commandsOf, isNoop, type Value } from '../paxos/value.ts';
-import { configOf, IDS, type Local, NOW, type Numbers, PROPOSAL, PROPOSERS, SLOT } from './explore-world.ts';
+import { commandsOf } from '../paxos/value.ts';
+import { configOf, type Local, NOW, type Numbers, proposalOf, proposerOf } from './explore-world.ts';
+import { votersNamed } from './node.ts';
 import { copyOf } from './snapshot.ts';
 
 const NOTHING = new Uint8Array(0);
+/** What a proposer campaigns for, and what it proposes under the last members. */
+const FIRST_PROPOSAL = 1;
+const LAST_PROPOSAL = 2;
 
 /** A node starts, and a proposer gets a value to propose. */
-export function begun(node: number, mayCrash: boolean): Local {
-	const agent = new PaxosAgent(configOf(node));
+export function begun({ world }: Numbers, node: number, mayCrash: boolean): Local {
+	const agent = new PaxosAgent(configOf(world, node));
 	agent.step({ kind: 'start', epoch: 1 }, NOW);
-	const proposes = node < PROPOSERS;
+	const proposes = node < world.proposers;
 	if (proposes) {
-		const value = batchValue(Uint8Array.of(node + 1));
-		agent.step({ kind: 'propose', proposal: { id: PROPOSAL, value, route: 'self', contest: SLOT } }, NOW);
+		const [id, value] = [FIRST_PROPOSAL, proposalOf(node, FIRST_PROPOSAL)];
+		agent.step({ kind: 'propose', proposal: { id, value, route: 'self', contest: world.contest ?? 0 } }, NOW);
 	}
 	return {
 		node,
@@ -27,7 +31,7 @@ export function begun(node: number, mayCrash: boolean): Local {
 		unflushed: NOTHING,
 		held: [],
 		votes: 0,
-		chosen: 0,
+		chosen: [],
 		mayCrash,
 		promised: NO_BALLOT,
 		mayCampaign: proposes,
@@ -45,26 +49,31 @@ export class Turn {
 	#unflushed: Uint8Array;
 	#held: number[];
 	#votes: number;
-	#chosen: number;
+	#chosen: number[];
 	#mayCampaign: boolean;
+	/** In this turn the leader was asked to follow the change of that slot; -1 for none. */
+	#asked = -1;
 	readonly #mailbox: Event[] = [];
 
 	constructor(numbers: Numbers, local: Local) {
 		this.#numbers = numbers;
 		this.#local = local;
 		this.#mayCrash = local.mayCrash;
-		this.#agent = PaxosAgent.from(configOf(local.node), copyOf(local.agent));
+		this.#agent = PaxosAgent.from(configOf(numbers.world, local.node), copyOf(local.agent));
 		this.#durable = local.durable;
 		this.#unflushed = local.unflushed;
 		this.#held = [...local.held];
 		this.#votes = local.votes;
-		this.#chosen = local.chosen;
+		this.#chosen = [...local.chosen];
 		this.#mayCampaign = local.mayCampaign;
 	}
 
 	handle(event: Event): void {
 		this.#mailbox.push(event);
-		for (let next = this.#mailbox.shift(); next; next = this.#mailbox.shift()) this.#step(next);
+		for (let next = this.#mailbox.shift(); next; next = this.#mailbox.shift()) {
+			this.#step(next);
+			if (this.#mailbox.length === 0) this.#ask();
+		}
 	}
 
 	campaign(): void {
@@ -85,10 +94,10 @@ export class Turn {
 		if (keeping) this.#harden();
 		this.#unflushed = NOTHING;
 		this.#held = [];
-		this.#chosen = 0;
+		this.#chosen = [];
 		// The new process does not know the proposal.
 		this.#mayCampaign = false;
-		this.#agent = new PaxosAgent(configOf(this.#local.node), recordsOf(this.#durable));
+		this.#agent = new PaxosAgent(configOf(this.#numbers.world, this.#local.node), recordsOf(this.#durable));
 		this.#durable = NOTHING;
 		this.#mayCrash = false;
 		this.handle({ kind: 'start', epoch: 2 });
@@ -124,9 +133,30 @@ export class Turn {
 			else this.#held.push(this.#numbers.messageNumber(this.#local.node, envelope));
 		}
 		for (const { value, slot } of effects.apply) {
-			if (slot === SLOT) this.#chosen = valueNumber(value);
-			const settled = valueNumber(value) === this.#local.node + 1 ? [PROPOSAL] : [];
-			this.#mailbox.push({ kind: 'applied', through: slot, settled });
+			this.#chosen[slot - 1] = this.#numbers.valueNumber(value);
+			const proposal = proposerOf(value) === this.#local.node ? commandsOf(value)[1] : undefined;
+			this.#mailbox.push({ kind: 'applied', through: slot, settled: proposal === undefined ? [] : [proposal] });
+		}
+	}
+
+	/** A leader is asked for the next members as soon as it may change them, and for a value under the last ones. */
+	#ask(): void {
+		const { sets, ids } = this.#numbers.world;
+		const { role, members, lastSlot, pendingCount } = this.#agent.view();
+		const [inForce, following] = members.sets;
+		if (role !== 'leader' || following || sets.length === 1) return;
+		const wanted = sets[sets.findIndex((set) => sameNodes(set, inForce.voters)) + 1];
+		if (wanted) {
+			if (this.#asked === inForce.chosenAt) return;
+			this.#asked = inForce.chosenAt;
+			// The list begins at the node that asks, so that what two leaders ask for are two values.
+			const first = ids[this.#local.node] as NodeId;
+			const inOrder = [...wanted].sort((a, b) => Number(b === first) - Number(a === first));
+			const members = votersNamed(inOrder);
+			this.#mailbox.push({ kind: 'changeMembers', id: 1, members, follows: inForce.chosenAt });
+		} else if (lastSlot < inForce.from && pendingCount === 0) {
+			const [id, value] = [LAST_PROPOSAL, proposalOf(this.#local.node, LAST_PROPOSAL)];
+			this.#mailbox.push({ kind: 'propose', proposal: { id, value, route: 'leader', contest: 0 } });
 		}
 	}
 
@@ -136,19 +166,18 @@ export class Turn {
 
 	#harden(): void {
 		for (const record of recordsOf(this.#unflushed)) {
-			if (record.kind !== 'accepted' || record.slot !== SLOT) continue;
-			// Each proposer has one ballot, so the node identifies it.
-			const ballot = IDS.indexOf(record.ballot.node);
-			this.#votes |= 1 << (4 * ballot + valueNumber(record.value));
+			if (record.kind !== 'accepted') continue;
+			const ballot = this.#numbers.world.ids.indexOf(record.ballot.node);
+			const value = this.#numbers.valueNumber(record.value);
+			this.#votes = this.#numbers.withVote(this.#votes, { slot: record.slot, ballot, value });
 		}
 		if (this.#mayCrash) this.#durable = joined(this.#durable, this.#unflushed);
 		this.#unflushed = NOTHING;
 	}
 }
 
-/** 1 or 2 for the proposers' values, 3 for the no-op. */
-function valueNumber(value: Value): number {
-	return isNoop(value) ? 3 : (commandsOf(value)[0] as number);
+function sameNodes(a: readonly NodeId[], b: readonly NodeId[]): boolean {
+	return a.length === b.length && a.every((id) => b.includes(id));
 }
 
 function bytesOf(records: readonly DurableRecord[]): Uint8Array {

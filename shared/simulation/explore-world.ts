@@ -1,28 +1,61 @@
 /**
- * The tiny world that `explore.ts` walks: who is in it, and the numbers that its local states and messages go by. Equal
- * ones have equal numbers.
+ * The tiny worlds that `explore.ts` walks: who is in them, and the numbers that their local states, messages, values and
+ * votes go by. Equal ones have equal numbers.
  */
 import { Reader, Writer } from '../bytes/bytes.ts';
 import type { Ballot, NodeId } from '../paxos/ballot.ts';
 import type { AgentConfig } from '../paxos/config.ts';
-import type { Envelope, Message } from '../paxos/message.ts';
+import type { Envelope, Message, Slot } from '../paxos/message.ts';
+import { batchValue, commandsOf, type Value } from '../paxos/value.ts';
 import type { AgentState } from '../paxos/view.ts';
 import { readMessage, writeMessage } from '../paxos/wire.ts';
 import { votersNamed } from './node.ts';
 import { canonical } from './snapshot.ts';
 
-export const IDS: readonly NodeId[] = ['n1', 'n2', 'n3'];
-export const PROPOSERS = 2;
-export const SLOT = 1;
-export const QUORUM = 2;
-export const PROPOSAL = 1;
+/** Plain data, so that a worker can be given it. */
+export interface World {
+	readonly ids: readonly NodeId[];
+	/** The first so many nodes run one campaign each, under ballots of their own. The last of them has the highest. */
+	readonly proposers: number;
+	/**
+	 * The members that the swarm begins with, and those that each leader asks for one after the other, as soon as it may.
+	 * The first set is the head of `ids`.
+	 */
+	readonly sets: readonly (readonly NodeId[])[];
+	/** A change of members is in force so many slots after the one in which it is chosen. */
+	readonly alpha: number;
+	/** The slot that all proposers contest, and the only one; null for as many slots as they need. */
+	readonly contest: Slot | null;
+}
+
+/** Three acceptors, two of which propose, one slot. */
+export const ONE_SLOT: World = {
+	ids: ['n1', 'n2', 'n3'],
+	proposers: 2,
+	sets: [['n1', 'n2', 'n3']],
+	alpha: 1,
+	contest: 1,
+};
+
+/** One member comes in, and then the first leader goes; the other proposer is a member all the time. */
+export const MEMBERS_CHANGE: World = {
+	ids: ['n1', 'n2', 'n3', 'n4'],
+	proposers: 2,
+	sets: [
+		['n1', 'n2', 'n3'],
+		['n1', 'n2', 'n3', 'n4'],
+		['n2', 'n3', 'n4'],
+	],
+	alpha: 2,
+	contest: null,
+};
+
 /** All clocks stand still. */
 export const NOW = { wallMs: 1, steadyMs: 0, stillMs: 0 };
 
-const SHARED: Omit<AgentConfig, 'id'> = {
-	members: votersNamed(IDS),
-	openSlotsMax: 1,
-	slotsAheadMax: 4,
+const SHARED: Omit<AgentConfig, 'id' | 'members' | 'openSlotsMax'> = {
+	// No accept is too far ahead for anybody.
+	slotsAheadMax: 16,
 	valueBytesMax: 1,
 	messageBytesMax: 1_000,
 	timings: {
@@ -36,8 +69,19 @@ const SHARED: Omit<AgentConfig, 'id'> = {
 	},
 };
 
-export function configOf(node: number): AgentConfig {
-	return { ...SHARED, id: IDS[node] as NodeId };
+export function configOf({ ids, sets, alpha }: World, node: number): AgentConfig {
+	const members = votersNamed(sets[0] as readonly NodeId[]);
+	return { ...SHARED, id: ids[node] as NodeId, members, openSlotsMax: alpha };
+}
+
+/** A value that only this node proposes. It says by which proposal. */
+export function proposalOf(node: number, proposal: number): Value {
+	return batchValue(Uint8Array.of(node, proposal));
+}
+
+/** The node that has proposed the value; undefined for one that is not of `proposalOf`. */
+export function proposerOf(value: Value): number | undefined {
+	return commandsOf(value)[0];
 }
 
 /** What is the matter with one node. */
@@ -49,10 +93,10 @@ export interface Local {
 	/** Written and not flushed, and what waits for that. */
 	readonly unflushed: Uint8Array;
 	readonly held: readonly number[];
-	/** Which values this node has durably accepted at which ballots: bit 4 · ballot + value. */
+	/** What this node has durably accepted, by the number of the list of its votes. */
 	readonly votes: number;
-	/** The value it takes for chosen, by number; 0 for none. */
-	readonly chosen: number;
+	/** The values it takes for chosen, by number, from the first slot on. */
+	readonly chosen: readonly number[];
 	/** It has not crashed, and may: so a flush takes its time. */
 	readonly mayCrash: boolean;
 	readonly promised: Ballot;
@@ -62,6 +106,13 @@ export interface Local {
 	readonly proposes: boolean;
 }
 
+/** A proposer has one ballot, so its node identifies the ballot. */
+export interface Vote {
+	readonly slot: Slot;
+	readonly ballot: number;
+	readonly value: number;
+}
+
 interface Numbered {
 	readonly from: number;
 	readonly to: number;
@@ -69,17 +120,15 @@ interface Numbered {
 }
 
 export class Numbers {
-	readonly #locals: Local[] = [];
-	readonly #localNumbers = new Map<string, number>();
-	readonly #messages: Numbered[] = [];
-	readonly #messageNumbers = new Map<string, number>();
+	readonly world: World;
+	readonly locals = new Interned<Local>();
+	readonly messages = new Interned<Numbered>();
+	readonly values = new Interned<Value>();
+	readonly #votes = new Interned<readonly Vote[]>();
 
-	get localsCount(): number {
-		return this.#locals.length;
-	}
-
-	get messagesCount(): number {
-		return this.#messages.length;
+	constructor(world: World) {
+		this.world = world;
+		this.#votes.number('', () => []);
 	}
 
 	messageNumber(from: number, { to, message }: Envelope): number {
@@ -88,54 +137,76 @@ export class Numbers {
 		out.id(to);
 		writeMessage(out, message);
 		const bytes = out.take();
-		const key = keyOf(bytes);
-		const known = this.#messageNumbers.get(key);
-		if (known !== undefined) return known;
-		const number = this.#messages.length;
-		const reader = new Reader(bytes);
-		reader.int();
-		reader.id();
-		this.#messages.push({ from, to: IDS.indexOf(to), message: readMessage(reader) });
-		this.#messageNumbers.set(key, number);
-		return number;
+		return this.messages.number(keyOf(bytes), () => {
+			const reader = new Reader(bytes);
+			reader.int();
+			reader.id();
+			return { from, to: this.world.ids.indexOf(to), message: readMessage(reader) };
+		});
 	}
 
 	envelope(number: number): Envelope {
-		const { to, message } = this.message(number);
-		return { to: IDS[to] as NodeId, message };
+		const { to, message } = this.messages.at(number);
+		return { to: this.world.ids[to] as NodeId, message };
 	}
 
 	localNumber(local: Local): number {
 		const flags = [
 			local.node,
 			local.votes,
-			local.chosen,
+			local.chosen.join(),
 			local.mayCampaign ? 1 : 0,
 			local.mayCrash ? 1 : 0,
 			local.held.join(),
 		];
 		const key = `${flags.join('/')}|${keyOf(local.durable)}|${keyOf(local.unflushed)}|${keyOf(canonical(local.agent))}`;
-		const known = this.#localNumbers.get(key);
+		return this.locals.number(key, () => local);
+	}
+
+	valueNumber(value: Value): number {
+		return this.values.number(keyOf(value), () => value);
+	}
+
+	votes(number: number): readonly Vote[] {
+		return this.#votes.at(number);
+	}
+
+	/** @returns the number of these votes and one more; 0 is the number of no votes */
+	withVote(before: number, vote: Vote): number {
+		const isSame = ({ slot, ballot, value }: Vote) =>
+			slot === vote.slot && ballot === vote.ballot && value === vote.value;
+		const votes = this.votes(before);
+		if (votes.some(isSame)) return before;
+		const texts = [...votes, vote].map(({ slot, ballot, value }) => `${slot}/${ballot}/${value}`);
+		return this.#votes.number(texts.sort().join(), () => [...votes, vote]);
+	}
+}
+
+/** Things that are known again by a text, and go by numbers from 0. */
+class Interned<T> {
+	readonly #all: T[] = [];
+	readonly #numbers = new Map<string, number>();
+
+	get count(): number {
+		return this.#all.length;
+	}
+
+	number(key: string, make: () => T): number {
+		const known = this.#numbers.get(key);
 		if (known !== undefined) return known;
-		const number = this.#locals.length;
-		this.#locals.push(local);
-		this.#localNumbers.set(key, number);
+		const number = this.#all.length;
+		this.#all.push(make());
+		this.#numbers.set(key, number);
 		return number;
 	}
 
-	local(number: number): Local {
-		return this.#locals[number] as Local;
-	}
-
-	message(number: number): Numbered {
-		const message = this.#messages[number];
-		if (!message) throw new RangeError('no such message');
-		return message;
+	/** @throws RangeError for a number that nothing has */
+	at(number: number): T {
+		if (number < 0 || number >= this.#all.length) throw new RangeError('nothing has this number');
+		return this.#all[number] as T;
 	}
 }
 
 function keyOf(bytes: Uint8Array): string {
-	let key = '';
-	for (const byte of bytes) key += String.fromCharCode(byte);
-	return key;
+	return String.fromCharCode(...bytes);
 }

@@ -1,8 +1,13 @@
 /**
- * Walks every interleaving of the real agent in a tiny world: three acceptors, two of which propose, one slot,
- * one ballot each. What the simulator samples is complete here, within these bounds:
+ * Walks every interleaving of the real agent in a tiny world, which is one of `explore-world.ts`. In one of them three
+ * acceptors decide one slot. In the other one the members change from three to four and to three others, over as many
+ * slots as that takes. Two nodes propose, under one ballot each. What the simulator samples is complete here, within these
+ * bounds:
  *
- * - A message may arrive at any later moment, in any order, or never. Once, it may arrive twice.
+ * - A message may arrive at any later moment, in any order, or never. Where more than one slot is decided, that is true of
+ *   so many messages as `late` says, whichever they are, and the others arrive in the order in which they were sent: all
+ *   orders of so many messages are too many. Once, a message may arrive twice.
+ * - A node campaigns at any moment. A leader is asked for the next change of members as soon as it may make it.
  * - One node may crash, once, at any moment, and starts again from what is durable. Until then, what it writes
  *   is flushed at any later moment; a crash loses what is not flushed, or keeps it, though nothing that waited
  *   for it has left. The others flush at once: their later flush would be the same as messages that come later,
@@ -22,21 +27,30 @@
  * - what a proposer asks for (prepare, accept, heartbeat) below the promise of a node that can no longer crash,
  *   so that the promise never goes back, once that proposer campaigns and leads no more: it is refused, and the
  *   nack is one of those above.
- * - `decisions` at a node that knows them already and can no longer crash, since chosenThrough never goes back;
- *   and a `fetch` that such a node has sent.
+ * - in a world of one slot, `decisions` at a node that knows it already and can no longer crash, since chosenThrough never
+ *   goes back; and a `fetch` that such a node has sent.
+ * - where no slot is contested, an `accepted` at a node that knows its slot to be chosen: it counts no vote for it any more.
  * - a heartbeat of a leader that has chosen nothing: what it makes its receiver do (follow, give a lower ballot
  *   up, or refuse) the accept of the same ballot does as well, and that one always follows it.
  *
- * @source Lamport, Specifying Systems 14 (explicit-state checking, fingerprints)
+ * @source Lamport, Specifying Systems 14 (explicit-state checking, fingerprints); Emmi, Qadeer, Rakamarić 2011,
+ *   Delay-bounded scheduling (a number of deviations from one order as the bound)
  */
 
 import { ballotToText, compareBallots, type NodeId } from '../paxos/ballot.ts';
+import { Checks } from './explore-check.ts';
 import { begun, Turn } from './explore-turn.ts';
-import { IDS, type Local, Numbers, PROPOSERS, QUORUM, SLOT } from './explore-world.ts';
+import { type Local, Numbers, type World } from './explore-world.ts';
 import { Fingerprints } from './fingerprints.ts';
 import { Violation } from './ledger.ts';
 
 export interface Bounds {
+	readonly world: World;
+	/**
+	 * How many messages come late, in one run: at any later moment, or never. All others come in the order in which they were
+	 * sent, all nodes taken together. null where any number may be late.
+	 */
+	readonly late: number | null;
 	/** Whether one node, any of them, crashes once. */
 	readonly crash: boolean;
 	/** How many messages arrive twice, in one run. */
@@ -52,9 +66,11 @@ export interface Explored {
 	readonly messages: number;
 	/** The frontier ended empty. */
 	readonly complete: boolean;
-	/** In how many of the states a value is chosen; both must be possible. */
+	/** In how many of the states a value of the first proposer is chosen, and of the second; both must be possible. */
 	readonly chosenFirst: number;
 	readonly chosenSecond: number;
+	/** In how many of the states a value is chosen in a slot that the last members of the world decide. */
+	readonly chosenByLast: number;
 	readonly violation: { readonly rule: string; readonly detail: string; readonly trace: readonly string[] } | null;
 }
 
@@ -70,12 +86,20 @@ const CAMPAIGN = -1;
 const FLUSH = -2;
 const CRASH_LOSING = -3;
 const CRASH_KEEPING = -4;
-const LOCAL_EVENTS = 4;
+/** The message at the head of the line is late. */
+const DELAY = -5;
+const EVENTS_BELOW_ZERO = 5;
+const EVENTS_MAX = 2 ** 20;
 
-/** A state: the three local states, how many messages may still come twice, and those under way, sorted. */
+/**
+ * A state: the local state of each node, and then, at these places behind them, how many messages may still come twice,
+ * how many may still be late, how many are late, those, sorted, and those that are in the line, in its order.
+ */
 type State = readonly number[];
-const DUPLICATES_LEFT = 3;
-const MESSAGES_FROM = 4;
+const DUPLICATES_LEFT = 0;
+const LATE_LEFT = 1;
+const LATE_COUNT = 2;
+const MESSAGES = 3;
 
 /** A state and how it was reached; only those that lead to the frontier are kept. */
 interface Reached {
@@ -91,25 +115,29 @@ export function explore(bounds: Bounds, onProgress?: (states: number, frontier: 
 
 class Exploration {
 	readonly #bounds: Bounds;
-	readonly #numbers = new Numbers();
+	readonly #numbers: Numbers;
+	readonly #checks: Checks;
+	readonly #nodes: number;
 	/** By local state and event. */
 	readonly #steps = new Map<number, Transition>();
 	readonly #visited = new Fingerprints();
 	#transitions = 0;
 	/** What is being worked out. */
 	#taking = { node: 0, event: 0 };
-	#chosenFirst = 0;
-	#chosenSecond = 0;
 
 	constructor(bounds: Bounds) {
 		this.#bounds = bounds;
+		this.#numbers = new Numbers(bounds.world);
+		this.#checks = new Checks(this.#numbers);
+		this.#nodes = bounds.world.ids.length;
 	}
 
 	run(onProgress?: (states: number, frontier: number) => void): Explored {
-		const { crash, duplicates, statesMax } = this.#bounds;
+		const { world, late, crash, duplicates, statesMax } = this.#bounds;
 		const frontier: Reached[] = [];
-		for (const crashing of crash ? [0, 1, 2] : [-1]) {
-			const state = [...IDS.map((_, node) => this.#numbers.localNumber(begun(node, node === crashing))), duplicates];
+		for (const crashing of crash ? world.ids.keys() : [-1]) {
+			const nodes = world.ids.map((_, node) => begun(this.#numbers, node, node === crashing));
+			const state = [...nodes.map((local) => this.#numbers.localNumber(local)), duplicates, late ?? 0, 0];
 			if (this.#visited.add(state)) frontier.push({ state, before: undefined, node: 0, event: 0 });
 		}
 		let violation: Explored['violation'] = null;
@@ -117,7 +145,7 @@ class Exploration {
 		try {
 			for (reached = frontier.pop(); reached && this.#visited.size < statesMax; reached = frontier.pop()) {
 				const before = reached;
-				this.#check(before.state);
+				this.#checks.check(this.#localsOf(before.state));
 				this.#expand(before.state, (state, node, event) => {
 					this.#transitions++;
 					if (this.#visited.add(state)) frontier.push({ state, before, node, event });
@@ -132,52 +160,42 @@ class Exploration {
 		return {
 			states: this.#visited.size,
 			transitions: this.#transitions,
-			localStates: this.#numbers.localsCount,
-			messages: this.#numbers.messagesCount,
+			localStates: this.#numbers.locals.count,
+			messages: this.#numbers.messages.count,
 			complete: violation === null && frontier.length === 0,
-			chosenFirst: this.#chosenFirst,
-			chosenSecond: this.#chosenSecond,
+			chosenFirst: this.#checks.chosenFirst,
+			chosenSecond: this.#checks.chosenSecond,
+			chosenByLast: this.#checks.chosenByLast,
 			violation,
 		};
 	}
 
-	/** Agreement, of what is chosen by the votes and of what nodes believe. */
-	#check(state: State): void {
-		const locals = [0, 1, 2].map((node) => this.#numbers.local(state[node] as number));
-		let chosen = 0;
-		for (let vote = 0; vote < PROPOSERS * 4; vote++) {
-			if (locals.filter(({ votes }) => (votes & (1 << vote)) !== 0).length < QUORUM) continue;
-			const value = vote % 4;
-			if (chosen !== 0 && chosen !== value) throw new Violation('Agreement', 'two values are chosen');
-			chosen = value;
-		}
-		for (const { node, chosen: believed } of locals) {
-			if (believed !== 0 && believed !== chosen)
-				throw new Violation('OnlyChosenIsLearned', `${IDS[node]} believes otherwise`);
-		}
-		if (chosen === 1) this.#chosenFirst++;
-		if (chosen === 2) this.#chosenSecond++;
+	#localsOf(state: State): Local[] {
+		return state.slice(0, this.#nodes).map((number) => this.#numbers.locals.at(number));
 	}
 
 	#expand(state: State, visit: (next: State, node: number, event: number) => void): void {
-		const take = (node: number, event: number, again = false) => {
+		const take = (node: number, event: number, at = -1, again = false) => {
 			this.#taking = { node, event };
-			visit(this.#after(state, node, event, again), node, event);
+			visit(this.#after(state, node, event, at, again), node, event);
 		};
-		for (let node = 0; node < IDS.length; node++) {
-			const local = this.#numbers.local(state[node] as number);
+		for (let node = 0; node < this.#nodes; node++) {
+			const local = this.#numbers.locals.at(state[node] as number);
 			if (local.mayCampaign) take(node, CAMPAIGN);
 			if (local.unflushed.length > 0) take(node, FLUSH);
 			if (!local.mayCrash) continue;
 			take(node, CRASH_LOSING);
 			if (local.unflushed.length > 0) take(node, CRASH_KEEPING);
 		}
-		for (let index = MESSAGES_FROM; index < state.length; index++) {
-			const message = state[index] as number;
-			if (index > MESSAGES_FROM && state[index - 1] === message) continue;
-			const { to } = this.#numbers.message(message);
-			take(to, message);
-			if ((state[DUPLICATES_LEFT] as number) > 0) take(to, message, true);
+		const first = this.#nodes + MESSAGES;
+		const line = first + (state[this.#nodes + LATE_COUNT] as number);
+		for (let at = first; at < Math.min(line + 1, state.length); at++) {
+			const message = state[at] as number;
+			if (at > first && at < line && state[at - 1] === message) continue;
+			const { to } = this.#numbers.messages.at(message);
+			take(to, message, at);
+			if ((state[this.#nodes + DUPLICATES_LEFT] as number) > 0) take(to, message, at, true);
+			if (at === line && (state[this.#nodes + LATE_LEFT] as number) > 0) visit(this.#delayed(state), message, DELAY);
 		}
 	}
 
@@ -189,36 +207,64 @@ class Exploration {
 	}
 
 	#describe(node: number, event: number): string {
-		const id = IDS[node] as NodeId;
+		const { ids } = this.#bounds.world;
+		if (event === DELAY) return `${this.#messageText(node)} is late`;
+		const id = ids[node] as NodeId;
 		if (event === CAMPAIGN) return `${id} campaigns`;
 		if (event === FLUSH) return `${id} flushes`;
 		if (event === CRASH_LOSING) return `${id} crashes, and loses what is not flushed`;
 		if (event === CRASH_KEEPING) return `${id} crashes, and keeps what it wrote`;
-		const { from, message } = this.#numbers.message(event);
-		const ballot = 'ballot' in message ? ` ${ballotToText(message.ballot)}` : '';
-		return `${id} receives ${message.kind}${ballot} from ${IDS[from]}`;
+		return `${id} receives ${this.#messageText(event)}`;
 	}
 
-	/** @param again the message arrives, and is still under way */
-	#after(state: State, node: number, event: number, again = false): State {
+	#messageText(number: number): string {
+		const { from, to, message } = this.#numbers.messages.at(number);
+		const { ids } = this.#bounds.world;
+		const ballot = 'ballot' in message ? ` ${ballotToText(message.ballot)}` : '';
+		const slot = 'slot' in message ? ` of slot ${message.slot}` : '';
+		return `${message.kind}${ballot}${slot} from ${ids[from]} to ${ids[to]}`;
+	}
+
+	/**
+	 * @param at where the message stands that arrives; -1 for another event
+	 * @param again it comes once more, late
+	 */
+	#after(state: State, node: number, event: number, at: number, again: boolean): State {
 		const { next, sent } = this.#step(state[node] as number, event);
-		const messages = state.slice(MESSAGES_FROM);
-		if (event >= 0 && !again) messages.splice(messages.indexOf(event), 1);
-		const after = [state[0] as number, state[1] as number, state[2] as number];
-		after[node] = next;
+		const nodes = state.slice(0, this.#nodes);
+		nodes[node] = next;
 		const crashed = event === CRASH_LOSING || event === CRASH_KEEPING ? node : -1;
-		const underWay = [...messages, ...sent]
-			.filter((message) => this.#matters(message, after, crashed))
-			.sort((a, b) => a - b);
-		return [...after, (state[DUPLICATES_LEFT] as number) - (again ? 1 : 0), ...underWay];
+		const locals = this.#localsOf(nodes);
+		const matters = (message: number) => this.#matters(message, locals, crashed);
+		const first = this.#nodes + MESSAGES;
+		const lineAt = first + (state[this.#nodes + LATE_COUNT] as number);
+		const late = state.slice(first, lineAt).filter((_, index) => first + index !== at);
+		const line = state.slice(lineAt).filter((_, index) => lineAt + index !== at);
+		if (again) late.push(event);
+		(this.#bounds.late === null ? late : line).push(...sent);
+		const lateLeft = late.filter(matters).sort((a, b) => a - b);
+		const duplicates = (state[this.#nodes + DUPLICATES_LEFT] as number) - (again ? 1 : 0);
+		const delays = state[this.#nodes + LATE_LEFT] as number;
+		return [...nodes, duplicates, delays, lateLeft.length, ...lateLeft, ...line.filter(matters)];
+	}
+
+	/** The head of the line is late from now on. */
+	#delayed(state: State): State {
+		const first = this.#nodes + MESSAGES;
+		const line = first + (state[this.#nodes + LATE_COUNT] as number);
+		const late = state.slice(first, line + 1).sort((a, b) => a - b);
+		const after = [...state.slice(0, first), ...late, ...state.slice(line + 1)];
+		after[this.#nodes + LATE_LEFT] = (state[this.#nodes + LATE_LEFT] as number) - 1;
+		after[this.#nodes + LATE_COUNT] = late.length;
+		return after;
 	}
 
 	/** @param crashed what this node was to tell itself went with its process */
-	#matters(number: number, locals: readonly number[], crashed: number): boolean {
-		const { from, to, message } = this.#numbers.message(number);
+	#matters(number: number, locals: readonly Local[], crashed: number): boolean {
+		const { from, to, message } = this.#numbers.messages.at(number);
 		if (from === crashed && to === crashed) return false;
-		const sender = this.#numbers.local(locals[from] as number);
-		const receiver = this.#numbers.local(locals[to] as number);
+		const sender = locals[from] as Local;
+		const receiver = locals[to] as Local;
 		switch (message.kind) {
 			case 'confirm':
 			case 'handOver':
@@ -227,26 +273,33 @@ class Exploration {
 			case 'prepare':
 			case 'accept':
 			case 'heartbeat':
-				if (message.kind === 'heartbeat' && message.chosenThrough < SLOT) return false;
+				if (message.kind === 'heartbeat' && message.chosenThrough === 0) return false;
 				return sender.proposes || receiver.mayCrash || compareBallots(message.ballot, receiver.promised) >= 0;
 			case 'fetch':
-				return sender.mayCrash || sender.chosen === 0;
-			case 'promise':
+				return sender.mayCrash || !this.#knowsAll(sender);
 			case 'accepted':
+				// A contest ends with a vote.
+				return receiver.proposes && (this.#bounds.world.contest !== null || receiver.chosen.length < message.slot);
+			case 'promise':
 			case 'nack':
 				return receiver.proposes;
 			case 'decisions':
-				return receiver.mayCrash || receiver.chosen === 0;
+				return receiver.mayCrash || !this.#knowsAll(receiver);
 			default:
 				return true;
 		}
 	}
 
+	/** Nothing more is chosen, because there is one slot. */
+	#knowsAll({ chosen }: Local): boolean {
+		return this.#bounds.world.contest !== null && chosen.length > 0;
+	}
+
 	#step(local: number, event: number): Transition {
-		const key = local * 65_536 + event + LOCAL_EVENTS;
+		const key = local * EVENTS_MAX + event + EVENTS_BELOW_ZERO;
 		const known = this.#steps.get(key);
 		if (known) return known;
-		const transition = this.#workOut(this.#numbers.local(local), event);
+		const transition = this.#workOut(this.#numbers.locals.at(local), event);
 		this.#steps.set(key, transition);
 		return transition;
 	}
@@ -267,8 +320,8 @@ class Exploration {
 				turn.crash(true);
 				break;
 			default: {
-				const { from, message } = this.#numbers.message(event);
-				turn.handle({ kind: 'receive', from: IDS[from] as NodeId, message });
+				const { from, message } = this.#numbers.messages.at(event);
+				turn.handle({ kind: 'receive', from: this.#bounds.world.ids[from] as NodeId, message });
 			}
 		}
 		return { next: this.#numbers.localNumber(turn.end()), sent: turn.sent };

@@ -1,14 +1,16 @@
 /**
  * `npm run explore`: every interleaving of the real agent for three acceptors, two proposers, one slot and one ballot
- * each: without faults, with one duplicate message, with one crash, and with both up to a bound. Then rules of the agent
- * are left out, one by one, and each has to be missed. It ends with status 1 for a violation, for a frontier that is not
+ * each: without faults, with one duplicate message, with one crash, and with both up to a bound. Then a change of members
+ * from three to four to three, with every way in which one message can be late. Then rules of the agent are left out, one
+ * by one, and each has to be missed. It ends with status 1 for a violation, for a frontier that is not
  * empty, and for a rule that is not missed.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { Command } from 'commander';
 import type { Bounds, Explored } from '../../shared/simulation/explore.ts';
-import { MUTANTS } from './mutant-list.ts';
+import { MEMBERS_CHANGE, ONE_SLOT } from '../../shared/simulation/explore-world.ts';
+import { ALL_MUTANTS } from './mutant-list-own.ts';
 import { plant } from './mutant-tree.ts';
 
 interface Walk {
@@ -22,12 +24,23 @@ const STATES_MAX = 60_000_000;
 /** The walk with both faults is too large to end, so its bound is a part of the result. */
 const BOTH_STATES_MAX = 4_000_000;
 
+const ONE = { world: ONE_SLOT, late: null, statesMax: STATES_MAX };
+
 const WALKS: readonly Walk[] = [
-	{ name: 'neither', bounds: { crash: false, duplicates: 0, statesMax: STATES_MAX }, whole: true },
-	{ name: 'one crash', bounds: { crash: true, duplicates: 0, statesMax: STATES_MAX }, whole: true },
-	{ name: 'one duplicate', bounds: { crash: false, duplicates: 1, statesMax: STATES_MAX }, whole: true },
-	{ name: 'both, as far as it fits', bounds: { crash: true, duplicates: 1, statesMax: BOTH_STATES_MAX }, whole: false },
+	{ name: 'neither', bounds: { ...ONE, crash: false, duplicates: 0 }, whole: true },
+	{ name: 'one crash', bounds: { ...ONE, crash: true, duplicates: 0 }, whole: true },
+	{ name: 'one duplicate', bounds: { ...ONE, crash: false, duplicates: 1 }, whole: true },
+	{
+		name: 'both, as far as it fits',
+		bounds: { ...ONE, crash: true, duplicates: 1, statesMax: BOTH_STATES_MAX },
+		whole: false,
+	},
+	{ name: 'members change', bounds: membersChange(1), whole: true },
 ];
+
+function membersChange(late: number): Bounds {
+	return { world: MEMBERS_CHANGE, late, crash: false, duplicates: 0, statesMax: STATES_MAX };
+}
 
 /**
  * Rules of the agent. Without any one of them, some interleaving of the named walk breaks agreement or an invariant. The
@@ -40,6 +53,9 @@ const RULES: readonly { readonly broken: string; readonly walk: string }[] = [
 	{ broken: 'a nack is counted as an acceptance', walk: 'neither' },
 	{ broken: 'a promise is forgotten over a restart', walk: 'one crash' },
 	{ broken: 'a duplicate accepted is counted twice', walk: 'one duplicate' },
+	{ broken: 'a change governs the slots from the one behind it on', walk: 'members change' },
+	{ broken: 'a slot is decided by the last members that were chosen', walk: 'members change' },
+	{ broken: 'a leader proposes beyond what it knows the members of', walk: 'members change' },
 ];
 
 await main();
@@ -67,7 +83,7 @@ async function main(): Promise<void> {
 
 /** Leaves out a rule, and expects some interleaving to show it. */
 async function isFound(broken: string, walk: string): Promise<boolean> {
-	const mutant = MUTANTS.find(({ name }) => name === broken);
+	const mutant = ALL_MUTANTS.find(({ name }) => name === broken);
 	const bounds = WALKS.find(({ name }) => name === walk)?.bounds;
 	if (!mutant || !bounds) throw new Error(`no bug, or no walk, is called so: ${broken}, ${walk}`);
 	const { violation, states } = await inWorker(plant(mutant, 'explore-worker'), bounds);
