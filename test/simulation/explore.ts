@@ -1,13 +1,13 @@
 /**
  * `npm run explore`: every interleaving of the real agent for three acceptors, two proposers, one slot and one ballot
  * each: without faults, with one duplicate message, with one crash, and with both up to a bound. Then a change of members
- * from three to four to three, with every way in which one message can be late. Then rules of the agent are left out, one
- * by one, and each has to be missed. It ends with status 1 for a violation, for a frontier that is not
+ * from three to four to three: with one message that is late, with one crash, and with one duplicate. Then rules of the
+ * agent are left out, one by one, and each has to be missed. It ends with status 1 for a violation, for a frontier that is not
  * empty, and for a rule that is not missed.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import type { Bounds, Explored } from '../../shared/simulation/explore.ts';
 import { MEMBERS_CHANGE, ONE_SLOT } from '../../shared/simulation/explore-world.ts';
 import { ALL_MUTANTS } from './mutant-list-own.ts';
@@ -36,6 +36,8 @@ const WALKS: readonly Walk[] = [
 		whole: false,
 	},
 	{ name: 'members change', bounds: membersChange(1), whole: true },
+	{ name: 'members change, one crash', bounds: { ...membersChange(0), crash: true }, whole: true },
+	{ name: 'members change, one duplicate', bounds: { ...membersChange(0), duplicates: 1 }, whole: true },
 ];
 
 function membersChange(late: number): Bounds {
@@ -61,12 +63,17 @@ const RULES: readonly { readonly broken: string; readonly walk: string }[] = [
 await main();
 
 async function main(): Promise<void> {
-	const { json } = new Command('explore')
-		.description('Walks every interleaving of the real agent in a tiny world.')
+	const { json, late } = new Command('explore')
+		.description('Walks every interleaving of the real agent in tiny worlds.')
 		.option('--json', 'end with one line of JSON', false)
+		.option('--late <count>', 'walk only the change of members, with so many late messages', countOf)
 		.parse()
-		.opts<{ json: boolean }>();
-	const waiting = [...WALKS];
+		.opts<{ json: boolean; late?: number }>();
+	const walks: readonly Walk[] =
+		late === undefined
+			? WALKS
+			: [{ name: `members change, late messages: ${late}`, bounds: membersChange(late), whole: true }];
+	const waiting = [...walks];
 	const results: Record<string, Explored> = {};
 	const work = async () => {
 		for (let walk = waiting.shift(); walk; walk = waiting.shift()) {
@@ -76,9 +83,15 @@ async function main(): Promise<void> {
 			if (result.violation || (walk.whole && !result.complete)) process.exitCode = 1;
 		}
 	};
-	await Promise.all(Array.from({ length: Math.min(availableParallelism(), WALKS.length) }, work));
-	for (const { broken, walk } of RULES) if (!(await isFound(broken, walk))) process.exitCode = 1;
+	await Promise.all(Array.from({ length: Math.min(availableParallelism(), walks.length) }, work));
+	const rules = late === undefined ? RULES : [];
+	for (const { broken, walk } of rules) if (!(await isFound(broken, walk))) process.exitCode = 1;
 	if (json) process.stdout.write(`${JSON.stringify(results)}\n`);
+}
+
+function countOf(text: string): number {
+	if (!/^\d$/.test(text)) throw new InvalidArgumentError('a whole number below ten is wanted');
+	return Number(text);
 }
 
 /** Leaves out a rule, and expects some interleaving to show it. */
