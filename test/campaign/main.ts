@@ -1,5 +1,6 @@
 /** Runs a long campaign against real processes by its name. It ends with status 0 only where no fault was found. */
 import { Command, InvalidArgumentError } from 'commander';
+import { type FlipOptions, flips } from './flips.ts';
 import { type KillOptions, kills } from './kills.ts';
 import { type MembersOptions, members } from './members.ts';
 
@@ -27,16 +28,26 @@ program
 	.option('--log-mib <count>', 'a log of more MiB is trimmed behind a snapshot', count, 1)
 	.action(async (options: MembersOptions) => report(await members(options, say)));
 
+program
+	.command('flips')
+	.description('Damaged files: is everything that is read right, or is the data refused with a remedy?')
+	.option('--openings <count>', 'damages that are opened in one process', count, 6000)
+	.option('--processes <count>', 'damages with which a node starts alone', count, 80)
+	.option('--joins <count>', 'damages with which a node starts while its peers run', count, 20)
+	.action(async (options: FlipOptions) =>
+		report(await flips(options, say), 'all was read right, or refused with a remedy'),
+	);
+
 await program.parseAsync();
 
 function say(line: string): void {
 	process.stdout.write(`${line}\n`);
 }
 
-/** @param problems one sentence each */
-function report(problems: readonly string[]): void {
+/** @param problems one sentence each @param well what is said where there are none */
+function report(problems: readonly string[], well = 'nothing is missing, nothing is twice'): void {
 	for (const problem of problems) say(`FAIL ${problem}`);
-	say(problems.length === 0 ? 'nothing is missing, nothing is twice' : `${problems.length} problems`);
+	say(problems.length === 0 ? well : `${problems.length} problems`);
 	process.exitCode = problems.length === 0 ? 0 : 1;
 }
 
