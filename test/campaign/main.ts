@@ -1,6 +1,7 @@
 /** Runs a long campaign against real processes by its name. It ends with status 0 only where no fault was found. */
 import { Command, InvalidArgumentError } from 'commander';
 import { type FlipOptions, flips } from './flips.ts';
+import { type FullDiskOptions, fullDisk } from './full-disk.ts';
 import { type KillOptions, kills } from './kills.ts';
 import { type MembersOptions, members } from './members.ts';
 
@@ -37,6 +38,15 @@ program
 	.action(async (options: FlipOptions) =>
 		report(await flips(options, say), 'all was read right, or refused with a remedy'),
 	);
+
+program
+	.command('full-disk')
+	.description('Full disks, on a small tmpfs that root may mount: are writes refused, reads served, and none is lost?')
+	.option('--rounds <count>', 'times that each of a follower, the leader and all nodes have a full disk', count, 3)
+	.option('--disk-mib <count>', 'room for the data of one node, before it is enlarged', count, 44)
+	.option('--log-mib <count>', 'a log of more MiB is trimmed behind a snapshot', count, 16)
+	.option('--value-kib <count>', 'the size of each value', count, 16)
+	.action(async (options: FullDiskOptions) => report(await fullDisk(options, say)));
 
 await program.parseAsync();
 
