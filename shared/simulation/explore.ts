@@ -26,7 +26,8 @@
  *
  * - what a proposer asks for (prepare, accept, heartbeat) below the promise of a node that can no longer crash,
  *   so that the promise never goes back, once that proposer campaigns and leads no more: it is refused, and the
- *   nack is one of those above.
+ *   nack is one of those above. A node that is told of the leader instead, because it is no voter any more, is not told here:
+ *   that is as if the answer never came.
  * - in a world of one slot, `decisions` at a node that knows it already and can no longer crash, since chosenThrough never
  *   goes back; and a `fetch` that such a node has sent.
  * - where no slot is contested, an `accepted` at a node that knows its slot to be chosen: it counts no vote for it any more.
