@@ -91,7 +91,7 @@ class Launcher {
 		started.on('message', (message) => {
 			if (!isChildMessage(message)) return;
 			if (message.kind === 'failed') child.why = message.why;
-			else if (message.kind === 'removed') child.isRemoved = true;
+			else if (message.kind === 'removed') this.#removed(child);
 			else if (message.kind === 'ready') this.#ready(child);
 			else if (child.state === 'starting') this.#options.onProgress(node.id, message.progress);
 		});
@@ -101,7 +101,7 @@ class Launcher {
 	}
 
 	#ready(child: Child): void {
-		if (child.state !== 'starting') return;
+		if (child.state !== 'starting' || child.isRemoved) return;
 		child.state = 'ready';
 		this.#options.onProgress(child.node.id, null);
 		if (this.#phase !== 'running') return;
@@ -109,6 +109,14 @@ class Launcher {
 		this.#tellReady();
 	}
 
+	/** It ends by itself. The others are waited for without it. */
+	#removed(child: Child): void {
+		if (child.isRemoved) return;
+		child.isRemoved = true;
+		if (this.#phase === 'running' && child.state === 'starting') this.#tellReady();
+	}
+
+	/** Called once for each child, when it is ready, or is removed before that. The last of these calls tells. */
 	#tellReady(): void {
 		if (this.#children.every(({ state, isRemoved }) => state === 'ready' || isRemoved)) this.#options.onReady();
 	}
@@ -122,7 +130,6 @@ class Launcher {
 			const why = child.why === '' ? how : child.why;
 			if (child.isRemoved) {
 				this.#options.say(`${child.node.id} is no member of the swarm any more, and has stopped.`);
-				if (before === 'starting') this.#tellReady();
 			} else if (before === 'starting') this.#fail(`${child.node.id} could not start: ${why}`);
 			else {
 				const removed = this.#children.filter(({ isRemoved }) => isRemoved).length;

@@ -12,6 +12,8 @@ import { launch } from '../../server/launcher.ts';
 
 /** A stand-in for a node's process, whose argument says what it does. */
 const CHILD = `
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connectPrimary } from './launched.mjs';
 const behaviour = process.argv[2];
 const primary = connectPrimary();
@@ -19,6 +21,16 @@ process.on('SIGTERM', () => behaviour === 'stubborn' || process.exit(0));
 process.on('SIGINT', () => {});
 primary.gone.then(() => process.exit(0));
 setInterval(() => {}, 60_000);
+const told = async (name) => {
+	while (!existsSync(new URL(name, import.meta.url))) await sleep(10);
+};
+if (behaviour === 'waits') await told('be-ready');
+if (behaviour === 'lingers') {
+	await primary.tell({ kind: 'removed' });
+	await primary.tell({ kind: 'progress', progress: { doing: 'reading', count: 1, percent: 50 } });
+	await told('be-gone');
+	process.exit(0);
+}
 if (behaviour === 'fails') {
 	await primary.tell({ kind: 'failed', why: 'no luck' });
 	process.exit(1);
@@ -160,6 +172,18 @@ it('says of a node that was removed from the swarm that it has stopped, and lets
 	await Promise.all(['all ready', gone('n2'), gone('n3')].map((line) => swarm.said(line)));
 	expect(swarm.lines.filter((line) => line === 'all ready')).toHaveLength(1);
 	expect(swarm.lines.filter((line) => line.startsWith('!'))).toEqual([]);
+	swarm.interrupt('SIGTERM');
+	expect(await swarm.fine).toBe(true);
+});
+
+it('says once that all are ready, though a node that was removed ends only after that', async () => {
+	const swarm = launched('waits', 'lingers');
+	await swarm.said('n2 50 %');
+	writeFileSync(join(folder, 'be-ready'), '');
+	await swarm.said('all ready');
+	writeFileSync(join(folder, 'be-gone'), '');
+	await swarm.said('n2 is no member of the swarm any more, and has stopped.');
+	expect(swarm.lines.filter((line) => line === 'all ready')).toHaveLength(1);
 	swarm.interrupt('SIGTERM');
 	expect(await swarm.fine).toBe(true);
 });
