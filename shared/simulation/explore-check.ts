@@ -1,5 +1,5 @@
 /**
- * What must hold in every state that `explore.ts` visits. Who decides a slot is worked out from the votes in the slots
+ * Checks each state that `explore.ts` visits. Who decides a slot is worked out from the votes in the slots
  * before it, apart from what any agent believes.
  *
  * - `Agreement`: in one slot at most one value is accepted by a quorum of those that decide the slot. The votes of others,
@@ -14,7 +14,7 @@ import { Electorates, isQuorumFor } from './electorates.ts';
 import { type Local, type Numbers, proposerOf } from './explore-world.ts';
 import { Violation } from './ledger.ts';
 
-/** What the votes of all nodes amount to. */
+/** The outcome of the votes of all nodes. */
 interface Verdict {
 	/** The chosen values by number, from the first slot on; undefined where none is. */
 	readonly chosen: readonly (number | undefined)[];

@@ -33,11 +33,11 @@ export interface FlipOptions {
 const SEGMENT_BYTES = 256 * 1024;
 const VALUE_CHARS = 1500;
 const KEYS = 60;
-/** So many writes make a log of more than 1 MiB, which is trimmed behind a snapshot, and some segments behind that. */
+/** This number of writes makes a log of more than 1 MiB. It is trimmed behind a snapshot, and some segments follow it. */
 const WRITES = 1300;
 /** The node is killed and started so many times while its data are made. */
 const LIVES = 4;
-/** What was damaged most recently is damaged in a log that has grown by so many writes. */
+/** The number of writes that the log grows by between two damages. */
 const WRITES_BETWEEN = 30;
 const SAY_EVERY = 1000;
 
@@ -49,7 +49,7 @@ export async function flips(options: FlipOptions, say: (line: string) => void): 
 	return problems;
 }
 
-/** What the damages did. */
+/** Counts what became of each damage, and collects the faults. */
 class Outcomes {
 	readonly problems: string[] = [];
 	readonly #counts = new Map<string, number>();

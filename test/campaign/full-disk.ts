@@ -28,9 +28,9 @@ export interface FullDiskOptions {
 const CASES = ['a follower', 'the leader', 'all nodes'] as const;
 type Case = (typeof CASES)[number];
 
-/** So many writes in a row are refused before a disk counts as full, and taken before it counts as mended. */
+/** A disk counts as full when this number of writes in a row are refused, and as mended when as many are taken. */
 const IN_A_ROW = 20;
-/** So many acknowledged writes are read at each node while a disk is full. */
+/** The number of acknowledged writes that are read at each node while a disk is full. */
 const READS = 20;
 const WRITERS = 4;
 /** The disk is enlarged to so many times its size. */
