@@ -18,6 +18,8 @@ export interface ConnectionLimits {
 	readonly connectionsMax: number;
 	/** Plain HTTP connections and clients' WebSockets from one address. */
 	readonly connectionsPerAddressMax: number;
+	/** Blocking reads that wait, at most. A connection with one is not closed for a newcomer, so others need the rest. */
+	readonly waitsMax: number;
 	/** WebSockets at `/client`. */
 	readonly clientsMax: number;
 	/** WebSockets at `/socket.io/`: those of watchers, and those that have not joined yet. */
@@ -46,6 +48,8 @@ const UNPROVEN_MAX = 64;
 /** The shares of all connections that one address may have, and that clients' WebSockets may have. */
 const ADDRESS_SHARE = 0.75;
 const CLIENTS_SHARE = 0.75;
+/** As many blocking reads may wait as this share of all connections. */
+const WAITS_SHARE = 0.5;
 
 export function connectionLimits(descriptors: number): ConnectionLimits {
 	const free = Math.max(descriptors, DESCRIPTORS_MIN) - RESERVED;
@@ -61,6 +65,7 @@ export function connectionLimits(descriptors: number): ConnectionLimits {
 		arrivingMax,
 		connectionsMax,
 		connectionsPerAddressMax: Math.ceil(connectionsMax * ADDRESS_SHARE),
+		waitsMax: Math.floor(connectionsMax * WAITS_SHARE),
 		clientsMax: Math.min(CONNECTIONS_OF_NODE_MAX, Math.ceil(connectionsMax * CLIENTS_SHARE)),
 		feedMax,
 		watchersMax,

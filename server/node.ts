@@ -205,6 +205,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			proposeTimeoutMs: config.timings.requestMs,
 			isDraining: () => closed !== undefined,
 			lagMs: watchCatchUp(replica, closing),
+			waitsMax: limits.waitsMax,
 			loop: loopWatch.figures,
 			onError: (error) => log.error({ err: error }, 'a request failed'),
 		});
@@ -232,8 +233,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			replica.leave();
 			await setTimeout(DRAIN_TIMINGS.unreadyMs);
 			const { answersMs } = DRAIN_TIMINGS;
+			const frontDrained = front.drain();
+			// Their answers already say that they are the last ones on their connections, so nobody asks again here.
+			replica.endWaits();
 			const feedDrained = feed.drain(answersMs).then(() => feed.close());
-			await Promise.all([front.drain(), feedDrained, clients.drain(answersMs).then(() => clients.close())]);
+			await Promise.all([frontDrained, feedDrained, clients.drain(answersMs).then(() => clients.close())]);
 		};
 		mesh.start();
 		replica.start();

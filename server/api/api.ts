@@ -11,12 +11,14 @@ import type { LoopFigures } from '../loop-watch.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import type { KnownSwarm } from '../swarm.ts';
 import { answerNothing, answerText, HttpError } from './answer.ts';
+import { BlockingReads } from './blocking.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { type HealthView, healthRoutes } from './health.ts';
 import { type Headers, isKv, isPlainWrite, kvHandler, setKvHeaders } from './kv.ts';
 import { leaderRoutes } from './leader.ts';
 import type { LongReadLimits } from './long-reads.ts';
 import { membersRoutes } from './members.ts';
+import type { ReadOptions } from './read.ts';
 import { type SnapshotAnswerLimits, snapshotRoutes } from './snapshot.ts';
 import { statusRoutes } from './status.ts';
 
@@ -38,6 +40,8 @@ export interface ApiOptions {
 	 * The time limit of a proposal, milliseconds. It is longer than that of a write, because a duel takes many ballots.
 	 */
 	readonly proposeTimeoutMs?: number;
+	/** The bound on blocking reads that wait. */
+	readonly waitsMax: number;
 	/** The bounds on answers that may be long; LONG_READ_LIMITS by default. */
 	readonly longReadLimits?: LongReadLimits;
 	/** The bounds on snapshots that are given out; SNAPSHOT_ANSWER_LIMITS by default. */
@@ -67,12 +71,8 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.use((_req, res) => answerText(res, 404, 'Not found.'));
 	app.use(((error, _req, res, _next) => answerError(res, error, options.onError)) satisfies ErrorRequestHandler);
 
-	const kv = kvHandler({
-		service,
-		datacenter: swarm.name,
-		holdMs,
-		longReadLimits: options.longReadLimits,
-	});
+	const reads: ReadOptions = { service, blocking: new BlockingReads(service, options.waitsMax), holdMs };
+	const kv = kvHandler({ ...reads, datacenter: swarm.name, longReadLimits: options.longReadLimits });
 	let sources = doors.connectSources;
 	let pageHeaders = securityHeaders(sources);
 	return (req, res) => {

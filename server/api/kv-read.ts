@@ -1,21 +1,18 @@
 /**
- * Reads of `/v1/kv`: one barrier where the read has to be linearizable, then a look at the store. Answers that may be
- * long go through `LongReads`, and show the state of one moment too.
+ * Reads of `/v1/kv`: a look at the store, once it may answer. Answers that may be long go through `LongReads`, and show
+ * the state of one moment too.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Entry, ViewedEntry } from '../../shared/store/entry.ts';
 import type { View } from '../../shared/store/views.ts';
-import type { ReplicaService } from '../replica/service.ts';
 import { answer, answerJson, answerNothing, HttpError, isSet, type Json } from './answer.ts';
 import { entriesBody, entryBody, keysBody, type ListOptions, rawBody, VALUE_SLICE_BYTES } from './kv-bodies.ts';
 import type { LongAnswer, LongReads } from './long-reads.ts';
-import { checkBlocking, limitOf, type ReadMode, readMode } from './query.ts';
+import { limitOf } from './query.ts';
+import { type ReadOptions, whenReadable } from './read.ts';
 
-export interface KvReadOptions {
-	readonly service: ReplicaService;
+export interface KvReadOptions extends ReadOptions {
 	readonly longReads: LongReads;
-	/** How long a read waits for a leader, milliseconds. */
-	readonly holdMs: number;
 }
 
 /** Whether the read is of all keys that begin with the given one, as `keys` and `recurse` ask for. */
@@ -25,33 +22,24 @@ export function isOfMany(query: URLSearchParams): boolean {
 
 /** @param key a key that was checked; a prefix, where the read `isOfMany` */
 export async function read(
-	{ service, longReads, holdMs }: KvReadOptions,
+	options: KvReadOptions,
 	req: IncomingMessage,
 	res: ServerResponse,
 	key: string,
 	query: URLSearchParams,
 ): Promise<void> {
-	const mode = readMode(query);
-	checkBlocking(query);
+	const { longReads } = options;
+	const { store } = options.service;
 	const many = isOfMany(query);
-	const options = listOptions(key, query);
-	const contactMs = service.view().lastContactMs;
-	const isStale = mode.kind === 'stale' && contactMs <= mode.ageMaxMs;
-	if (!isStale && !(await service.readBarrier(holdMs))) throw new HttpError(500, 'No cluster leader');
-
-	const { store } = service;
-	const setHeaders = (index: number): void => {
-		res.setHeader('X-Consul-Index', index);
-		res.setHeader('X-Consul-KnownLeader', String(service.view().leader.node !== ''));
-		res.setHeader('X-Consul-LastContact', isStale ? Math.min(Math.floor(contactMs), Number.MAX_SAFE_INTEGER) : 0);
-		res.setHeader('X-Consul-Effective-Consistency', isStale ? 'stale' : consistencyOf(mode));
-	};
+	const list = listOptions(key, query);
+	const setHeaders = await whenReadable(options, req, res, query, { kind: many ? 'prefix' : 'key', name: key });
+	if (!setHeaders) return;
 	if (many) {
 		return longReads.answer(req, res, () => {
-			const view = store.view(key, options.after);
+			const view = store.view(key, list.after);
 			if (!view) throw new HttpError(503, 'Too many long reads are under way at this node.');
 			setHeaders(store.indexOfPrefix(key));
-			return isSet(query, 'keys') ? beginKeys(res, view, options) : beginEntries(res, view, options);
+			return isSet(query, 'keys') ? beginKeys(res, view, list) : beginEntries(res, view, list);
 		});
 	}
 	setHeaders(store.indexOfKey(key));
@@ -59,9 +47,9 @@ export async function read(
 	if (!entry) return answerNothing(res, 404);
 	const raw = isSet(query, 'raw');
 	if (entry.value.length > VALUE_SLICE_BYTES) {
-		return longReads.answer(req, res, () => beginValue(res, asViewed(entry), raw, options.pretty));
+		return longReads.answer(req, res, () => beginValue(res, asViewed(entry), raw, list.pretty));
 	}
-	if (!raw) return answerJson(res, [toJson(entry)], options.pretty);
+	if (!raw) return answerJson(res, [toJson(entry)], list.pretty);
 	answer(res, 200, 'text/plain', asBuffer(entry.value));
 }
 
@@ -73,10 +61,6 @@ function listOptions(prefix: string, query: URLSearchParams): ListOptions {
 		itemsMax: limitOf(query),
 		pretty: isSet(query, 'pretty'),
 	};
-}
-
-function consistencyOf({ kind }: ReadMode): string {
-	return kind === 'consistent' ? 'consistent' : 'leader';
 }
 
 /** Where there are no keys, the answer is 404; but an empty list for the root, and for a page behind the last one. */

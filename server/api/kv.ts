@@ -8,18 +8,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Operation } from '../../shared/store/command.ts';
 import { keyFault, prefixFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
-import type { ReplicaService } from '../replica/service.ts';
 import { allows, answerText, HttpError, isSet, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
 import { isOfMany, read } from './kv-read.ts';
 import { LONG_READ_LIMITS, type LongReadLimits, LongReads } from './long-reads.ts';
 import { casOf, flagsOf, refuseConflicting } from './query.ts';
+import type { ReadOptions } from './read.ts';
 
-export interface KvOptions {
-	readonly service: ReplicaService;
+export interface KvOptions extends ReadOptions {
 	readonly datacenter: string;
-	/** How long a read waits for a leader and a write for its outcome, milliseconds. */
-	readonly holdMs: number;
 	readonly longReadLimits?: LongReadLimits | undefined;
 }
 

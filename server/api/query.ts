@@ -22,10 +22,24 @@ export function readMode(query: URLSearchParams): ReadMode {
 	return { kind: 'stale', ageMaxMs };
 }
 
-/** Checks the parameters of a blocking read, which is answered at once for now. */
-export function checkBlocking(query: URLSearchParams): void {
-	if (unsigned64(query.get('index') || '0') === null) throw new HttpError(400, 'Invalid index');
-	if (durationMs(query.get('wait') || '0s') === null) throw new HttpError(400, 'Invalid wait time');
+/** A read that waits while the index of what it reads is `after` or less. */
+export interface Blocking {
+	readonly after: number;
+	/** Milliseconds. */
+	readonly waitMs: number;
+}
+
+export const WAIT_MS_DEFAULT = 5 * 60_000;
+export const WAIT_MS_MAX = 10 * 60_000;
+
+/** null for a read that does not wait: no `index`, or 0. */
+export function blockingOf(query: URLSearchParams): Blocking | null {
+	const index = unsigned64(query.get('index') || '0');
+	if (index === null) throw new HttpError(400, 'Invalid index');
+	const asked = durationMs(query.get('wait') || '0s');
+	if (asked === null) throw new HttpError(400, 'Invalid wait time');
+	if (index === 0n) return null;
+	return { after: Number(index), waitMs: asked === 0 ? WAIT_MS_DEFAULT : Math.min(asked, WAIT_MS_MAX) };
 }
 
 /** The flags; 0 where none were given. */

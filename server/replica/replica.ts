@@ -24,6 +24,7 @@ import type { ReplicaTimer } from '../../shared/replica/runtime.ts';
 import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
+import type { Subject } from '../../shared/replica/waits.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { seedHashes } from '../../shared/store/key-table.ts';
 import type { Store } from '../../shared/store/store.ts';
@@ -206,6 +207,11 @@ export class RunningReplica implements ReplicaService {
 		this.#guard(() => this.#replica.leave());
 	}
 
+	/** As `Replica.endWaits`. */
+	endWaits(): void {
+		this.#replica.endWaits();
+	}
+
 	stop(): void {
 		if (this.#stopped) return;
 		this.#stopped = true;
@@ -258,6 +264,10 @@ export class RunningReplica implements ReplicaService {
 
 	readBarrier(timeoutMs: number): Promise<boolean> {
 		return new Promise((resolve) => this.#replica.whenConfirmed(timeoutMs, resolve));
+	}
+
+	whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null {
+		return this.#replica.whenChanged(subject, index, waitMs, done);
 	}
 
 	handOver(to: NodeId | null, timeoutMs: number): Promise<Ballot> {

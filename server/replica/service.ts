@@ -8,6 +8,7 @@ import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
+import type { Subject } from '../../shared/replica/waits.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import type { Store } from '../../shared/store/store.ts';
 
@@ -32,6 +33,8 @@ export interface ReplicaService {
 	 * leader has confirmed it within `timeoutMs`.
 	 */
 	readBarrier(timeoutMs: number): Promise<boolean>;
+	/** As `Replica.whenChanged`. */
+	whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null;
 	/**
 	 * Where this node leads, it asks `to` to lead instead, or the follower that suits best (null), again and again. Resolves
 	 * with the ballot of the node that leads then, which may be a third one; with NO_BALLOT where none does within

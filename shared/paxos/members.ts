@@ -139,6 +139,15 @@ export class Members {
 	}
 }
 
+/**
+ * A number that grows with each change of the sets: when a change is chosen, and when it comes into force. It is derived
+ * from slots, because the revisions of the store do not count changes of members.
+ */
+export function membersIndex(sets: readonly Pick<MemberSet, 'chosenAt' | 'from'>[]): number {
+	const [inForce, next] = sets;
+	return next ? next.chosenAt + 1 : (inForce?.from ?? 1);
+}
+
 /** The members that a swarm begins with. */
 export function firstMembers(members: readonly Member[]): MembersState {
 	return { sets: [memberSet(0, 1, members)], past: [] };

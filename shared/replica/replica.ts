@@ -9,7 +9,7 @@
 import { type Ballot, NO_BALLOT, type NodeId } from '../paxos/ballot.ts';
 import type { ChangeOutcome, Outcome } from '../paxos/effects.ts';
 import type { ProposalId } from '../paxos/event.ts';
-import type { MembersState } from '../paxos/members.ts';
+import { type MembersState, membersIndex } from '../paxos/members.ts';
 import type { Message, Slot } from '../paxos/message.ts';
 import { isQuorumOf, quorumSize } from '../paxos/quorum.ts';
 import { CLIENT_LIMITS } from '../store/client-limits.ts';
@@ -39,6 +39,7 @@ import { Submissions } from './submissions.ts';
 import { type OnSucceeded, Succession } from './succession.ts';
 import { Tells } from './tells.ts';
 import { type AgentSnapshot, type PeerView, type ReplicaView, replicaViewOf, snapshotOf } from './view.ts';
+import { type Subject, Waits } from './waits.ts';
 
 export class Replica implements LoopListener {
 	readonly store: Store;
@@ -52,6 +53,7 @@ export class Replica implements LoopListener {
 	readonly #deadlines: Deadlines;
 	readonly #own: OwnClient;
 	readonly #barriers: Barriers;
+	readonly #waits: Waits;
 	readonly #succession: Succession;
 	readonly #tells: Tells;
 	readonly #diskWatch: DiskWatch;
@@ -163,6 +165,15 @@ export class Replica implements LoopListener {
 		);
 		this.#own = new OwnClient(this.submissions, this.#deadlines, { nowMs, newId: () => runtime.newId(), soon });
 		this.#barriers = new Barriers(this.#loop, this.#deadlines, soon);
+		this.#waits = new Waits({
+			nowMs,
+			setTimer: (afterMs) => runtime.setTimer('wait', afterMs),
+			random: () => runtime.random(),
+			changeOf: (subject) => this.#changeOf(subject),
+			listen: (listens) => {
+				store.listener = listens ? this.#waits : null;
+			},
+		});
 		this.#succession = new Succession(
 			id,
 			{ handOver: (to) => this.#loop.handOver(to), leader: () => agent.view().leader },
@@ -209,6 +220,7 @@ export class Replica implements LoopListener {
 		this.#own.stop();
 		this.submissions.stop();
 		this.#barriers.stop();
+		this.#waits.stop();
 		this.#succession.stop();
 		this.#stateTransfer.stop();
 		this.#membership.stop();
@@ -231,6 +243,7 @@ export class Replica implements LoopListener {
 			'bytes of commands': this.submissions.bytes,
 			'commands of its own client': this.#own.count,
 			'reads behind a barrier': this.#barriers.count,
+			'reads that wait for a change': this.#waits.count,
 			'requests for another leader': this.#succession.count,
 			'changes of members': this.#membership.count,
 			deadlines: this.#deadlines.count,
@@ -285,6 +298,8 @@ export class Replica implements LoopListener {
 		switch (timer) {
 			case 'deadline':
 				return this.#deadlines.fire();
+			case 'wait':
+				return this.#waits.fire();
 			case 'tell':
 				return this.#tells.fire();
 			case 'recall':
@@ -346,6 +361,7 @@ export class Replica implements LoopListener {
 		if (this.#stopped) return;
 		for (const door of this.#doors) door.answer();
 		this.#succession.endTurn();
+		this.#waits.endTurn();
 		this.#loop.flush();
 		if (this.#loop.waitsForDisk) this.#diskWatch.waits();
 		this.#runtime.mesh.flush();
@@ -368,6 +384,19 @@ export class Replica implements LoopListener {
 	whenConfirmed(timeoutMs: number, done: OnConfirmed): void {
 		if (this.#stopped) return done(false);
 		this.#barriers.wait(timeoutMs, done);
+	}
+
+	/**
+	 * As `Waits.wait`. The index of a change of a key or prefix is its revision, that of a change of the members is
+	 * `membersIndex`.
+	 */
+	whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null {
+		return this.#waits.wait(subject, index, waitMs, done);
+	}
+
+	/** Ends every wait of `whenChanged`, and begins no other one. Everything else goes on until `stop`. */
+	endWaits(): void {
+		this.#waits.stop();
 	}
 
 	/**
@@ -425,6 +454,7 @@ export class Replica implements LoopListener {
 
 	installed(through: Slot): void {
 		this.submissions.installed(this.store, through);
+		this.#waits.allChanged();
 	}
 
 	result(client: string, sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void {
@@ -449,7 +479,19 @@ export class Replica implements LoopListener {
 		if (state === this.#members) return;
 		this.#members = state;
 		this.clients.membersChanged();
+		this.#waits.membersChanged();
 		this.#runtime.membersChanged();
+	}
+
+	#changeOf({ kind, name }: Subject): number {
+		switch (kind) {
+			case 'key':
+				return this.store.changeOfKey(name);
+			case 'prefix':
+				return this.store.changeOfPrefix(name);
+			case 'members':
+				return membersIndex(this.#agent.members.sets);
+		}
 	}
 
 	/** Sends what does not belong to a turn. */

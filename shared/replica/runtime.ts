@@ -17,6 +17,7 @@ import type { SnapshotLimits, SnapshotLog } from './snapshots.ts';
 export type ReplicaTimer =
 	| TimerRequest['timer']
 	| 'deadline'
+	| 'wait'
 	| 'tell'
 	| 'diskWatch'
 	| 'recall'

@@ -101,6 +101,7 @@ const CODES = [
 	'client',
 	'leave',
 	'save',
+	'wait',
 ] as const;
 const CODE = Object.fromEntries(CODES.map((name, code) => [name, code + 1])) as Record<(typeof CODES)[number], number>;
 

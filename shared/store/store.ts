@@ -13,6 +13,7 @@
 import { Writer } from '../bytes/bytes.ts';
 import { KIND_DELETE, KIND_PUT, KIND_REGISTER_CLIENT } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
+import type { ChangeListener } from './change-listener.ts';
 import type { ClientsCut } from './client-cut.ts';
 import { CLIENT_LIMITS } from './client-limits.ts';
 import { Cut } from './cut.ts';
@@ -31,6 +32,10 @@ const SAVED_PART_BYTES = 65_536;
 const TIDIED_PER_COMMAND = 4;
 
 export class Store {
+	/**
+	 * Is told of each change of an entry; null for nobody. When `become` takes over another state, its owner has to tell.
+	 */
+	listener: ChangeListener | null = null;
 	#revision: number;
 	#timeMs: number;
 	#digest: number;
@@ -127,12 +132,25 @@ export class Store {
 	}
 
 	/**
-	 * The index of a read of `prefix`: the highest revision of its entries and of the deletions that concern it, or
-	 * the store's revision where there are neither. 1 or more. The cost is a walk over chunks of entries.
+	 * The index of a read of `prefix`: that of its last change, or the store's revision where none is remembered. 1 or
+	 * more. The cost is a walk over chunks of entries.
 	 */
 	indexOfPrefix(prefix: string): number {
-		const index = Math.max(this.#tombstones.indexOf(prefix), this.#entries.highest(prefix));
+		const index = this.changeOfPrefix(prefix);
 		return index > 0 ? index : Math.max(1, this.#revision);
+	}
+
+	/**
+	 * The revision of the last change of `key`: of its last write, or where it is missing of the last deletion that
+	 * concerns it; 0 where none is remembered. It is never too low by a deletion that was forgotten.
+	 */
+	changeOfKey(key: string): number {
+		return this.#entries.get(key)?.modifyRevision ?? this.#tombstones.ofKey(key);
+	}
+
+	/** The highest revision of the entries below `prefix` and of the deletions that concern it; 0 for neither. */
+	changeOfPrefix(prefix: string): number {
+		return Math.max(this.#tombstones.indexOf(prefix), this.#entries.highest(prefix));
 	}
 
 	/** Whether deleted entries wait for `tidy`. */
@@ -295,7 +313,9 @@ export class Store {
 	#cut(prefix: string, revision: number): void {
 		const count = this.#entries.cut(prefix, revision);
 		this.#digest = digestOf(this.#digest, count);
-		if (count > 0) this.#tombstones.addPrefix(prefix, revision, this.#timeMs);
+		if (count === 0) return;
+		this.#tombstones.addPrefix(prefix, revision, this.#timeMs);
+		this.listener?.cut(prefix);
 	}
 
 	/** What became of a command is in the digest, so that a store that makes something else of it is found. */
@@ -327,6 +347,7 @@ export class Store {
 		kept.modifyRevision = revision;
 		this.#entries.changed(kept);
 		this.#values.keep(kept, bytes, valueStart, valueEnd);
+		this.listener?.changed(key);
 		return true;
 	}
 
@@ -345,5 +366,6 @@ export class Store {
 		this.#entries.delete(kept);
 		if (this.#views.needs(kept)) this.#views.keptEntry(kept.modifyRevision, kept.end - kept.start);
 		this.#tombstones.add(kept.key, revision, this.#timeMs);
+		this.listener?.changed(kept.key);
 	}
 }

@@ -139,6 +139,15 @@ export class Tombstones {
 		);
 	}
 
+	/**
+	 * The revision of the last deletion that concerns the key, which must be missing, or the highest that was dropped if
+	 * that is higher; 0 for none.
+	 */
+	ofKey(key: string): number {
+		const ofKey = this.#keys.get(key)?.modifyRevision ?? 0;
+		return Math.max(this.#droppedThrough, ofKey, this.#outerOf(key)?.modifyRevision ?? 0);
+	}
+
 	/** The deletions that are remembered at `revision`, which is the present one. It costs no time. */
 	cut(revision: number): Deletions {
 		// The array is only ever appended to, so its present tombstones stay where they are.

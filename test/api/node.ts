@@ -17,6 +17,7 @@ import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
+import { type Subject, Waits } from '../../shared/replica/waits.ts';
 import { encodeCommand, type Operation } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
 
@@ -46,14 +47,29 @@ export class LoneReplica implements ReplicaService {
 	/** null where it cannot give one. */
 	snapshotFile: OpenSnapshot | null = null;
 	hasLeader = true;
+	/** The reads that wait, by a clock and a random number that the test sets. */
+	readonly waits: Waits;
+	nowMs = 0;
+	random = 0;
+	membersIndex = 1;
 	/** The answer to the next command, which is then not applied. */
 	answerNext: SubmitAnswer | null = null;
 	override: Partial<ReplicaView> = {};
 	peersKnown: readonly PeerView[] = [];
 	#sequence = 1;
 	#onSubmitted: () => void = () => undefined;
+	#onWait: () => void = () => undefined;
 
 	constructor() {
+		this.waits = new Waits({
+			nowMs: () => this.nowMs,
+			setTimer: () => undefined,
+			random: () => this.random,
+			changeOf: (subject) => this.#changeOf(subject),
+			listen: (listens) => {
+				this.store.listener = listens ? this.waits : null;
+			},
+		});
 		this.store.apply(encodeCommand(this.#identity(), { kind: 'registerClient', client: CLIENT }));
 	}
 
@@ -75,6 +91,25 @@ export class LoneReplica implements ReplicaService {
 	readBarrier(timeoutMs: number): Promise<boolean> {
 		this.barriers.push(timeoutMs);
 		return Promise.resolve(this.hasLeader);
+	}
+
+	/** Resolves when the next read has begun to wait. */
+	nextWait(): Promise<void> {
+		return new Promise((resolve) => {
+			this.#onWait = resolve;
+		});
+	}
+
+	/** The time of the test goes on, and waits that are over end. */
+	pass(ms: number): void {
+		this.nowMs += ms;
+		this.waits.fire();
+	}
+
+	whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null {
+		const giveUp = this.waits.wait(subject, index, waitMs, done);
+		if (giveUp) this.#onWait();
+		return giveUp;
 	}
 
 	changeMembers(request: MembersRequest): Promise<MembersAnswer> {
@@ -122,6 +157,11 @@ export class LoneReplica implements ReplicaService {
 		throw new Error('the API watches no facts');
 	}
 
+	#changeOf({ kind, name }: Subject): number {
+		if (kind === 'members') return this.membersIndex;
+		return kind === 'key' ? this.store.changeOfKey(name) : this.store.changeOfPrefix(name);
+	}
+
 	#identity(): { client: string; sequence: number; receivedThrough: number } {
 		this.#sequence++;
 		return { client: CLIENT, sequence: this.#sequence, receivedThrough: this.#sequence - 1 };
@@ -136,6 +176,7 @@ export class LoneReplica implements ReplicaService {
 			const slot = revision;
 			answer = { outcome: 'chosen', ok, revision, slot, ballot: BALLOT, chosenAt: BALLOT, attempts: [] };
 		});
+		this.waits.endTurn();
 		if (!answer) throw new Error('a command had no result');
 		return answer;
 	}
@@ -201,6 +242,7 @@ export class TestNode {
 			dashboardDir: null,
 			isDraining: () => this.isDraining,
 			lagMs: () => this.lagMs,
+			waitsMax: connectionLimits(DESCRIPTORS_ASSUMED).waitsMax,
 			loop: () => LOOP,
 			onError: (error) => this.errors.push(error),
 			...options,

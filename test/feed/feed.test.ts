@@ -48,6 +48,10 @@ class FakeReplica extends ScriptedSource implements ReplicaService {
 		throw new Error('the feed reads nothing');
 	}
 
+	whenChanged(): never {
+		throw new Error('the feed waits for no change');
+	}
+
 	changeMembers(): never {
 		throw new Error('the feed changes no members');
 	}

@@ -56,6 +56,19 @@ describe('a node that is told to stop', () => {
 		expect(last).toHaveLength(12);
 	});
 
+	it('answers reads that wait for a change with the present state, and says that it is the last', async () => {
+		const { swarm, port } = await startSwarm(1);
+		await swarm.client().put('a', 'ready');
+		const wire = new Wire(port);
+		const { headers } = await wire.write(get('/v1/kv/a')).answer();
+		wire.write(get(`/v1/kv/a?raw&index=${headers['x-consul-index']}`));
+		const closed = swarm.node('n1').close();
+		const answer = await wire.answer();
+		expect(answer).toMatchObject({ status: 200, body: 'ready' });
+		expect(answer.headers.connection).toBe('close');
+		await closed;
+	});
+
 	it('is not ready any more, and serves on until then', async () => {
 		const { swarm, port } = await startSwarm(1);
 		await swarm.client().put('a', 'ready');

@@ -22,6 +22,7 @@ describe('the limits of a process', () => {
 			for (const limit of Object.values(limits)) expect(limit).toBeGreaterThanOrEqual(1);
 			expect(limits.connectionsPerAddressMax).toBeLessThan(limits.connectionsMax);
 			expect(limits.clientsMax).toBeLessThan(limits.connectionsMax);
+			expect(limits.waitsMax).toBeLessThan(limits.connectionsPerAddressMax);
 			expect(limits.meshMax).toBeGreaterThan(limits.unprovenMax + MEMBERS_MAX - 1);
 			expect(limits.feedMax).toBe(limits.watchersMax + limits.unjoinedMax);
 		},
@@ -36,6 +37,7 @@ describe('the limits of a process', () => {
 			connectionsMax: 8192,
 			connectionsPerAddressMax: 6144,
 			clientsMax: 4096,
+			waitsMax: 4096,
 			arrivingMax: 512,
 			watchersMax: 64,
 			unjoinedMax: 16,

@@ -34,6 +34,21 @@ test('a read says how it was answered, and at which index', async () => {
 	expect((await n1.fetch('/v1/kv/round?stale&consistent')).status).toBe(400);
 });
 
+test('a blocking read at any node waits for a write at another one, and then shows it', async () => {
+	onTestFailed(() => swarm.report());
+	const [n1, , , , n5] = swarm.nodes as [TestNode, TestNode, TestNode, TestNode, TestNode];
+	await put(n1, 'awaited/key', 'first');
+	const index = (await n1.fetch('/v1/kv/awaited/key')).headers.get('x-consul-index');
+	const paths = ['awaited/key?raw&', 'awaited/?keys&'].map((path) => `/v1/kv/${path}index=${index}&wait=9m`);
+	const answers = Promise.all(swarm.nodes.flatMap((node) => paths.map((path) => node.fetch(path))));
+	for (let other = 0; other < 10; other++) await put(n5, 'other', String(other));
+	await put(n5, 'awaited/key', 'second');
+	for (const answer of await answers) {
+		expect(['second', '["awaited/key"]']).toContain(await answer.text());
+		expect(Number(answer.headers.get('x-consul-index'))).toBeGreaterThan(Number(index));
+	}
+});
+
 test('without a quorum a stale read is answered and a linearizable one is not, nor is a write', async () => {
 	onTestFailed(() => swarm.report());
 	const leader = await swarm.leader();

@@ -7,6 +7,27 @@ export const CALLERS: readonly Unreached[] = [
 		files: { 'shared/disk/crc32.ts': ['export function useNativeCrc32(native: Crc32): void {'] },
 	},
 	{
+		why: 'Reads that wait come by HTTP only, and the world has none. `test/replica/waits.test.ts` checks them.',
+		files: {
+			'shared/paxos/members.ts': [
+				"export function membersIndex(sets: readonly Pick<MemberSet, 'chosenAt' | 'from'>[]): number {",
+			],
+			'shared/replica/prefixes.ts': 'all',
+			'shared/replica/replica.ts': [
+				'changeOf: (subject) => this.#changeOf(subject),',
+				'listen: (listens) => {',
+				"case 'wait':",
+				'return this.#waits.fire();',
+				'whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null {',
+				'endWaits(): void {',
+				'#changeOf({ kind, name }: Subject): number {',
+			],
+			'shared/replica/waits.ts': 'all',
+			'shared/store/store.ts': ['changeOfKey(key: string): number {'],
+			'shared/store/tombstones.ts': ['ofKey(key: string): number {'],
+		},
+	},
+	{
 		why: 'No client of the world aborts a call. `test/client/signal.test.ts` and `limits.test.ts` do.',
 		files: {
 			'shared/client/abort.ts': 'all',

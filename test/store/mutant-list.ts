@@ -102,8 +102,8 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
 		'model',
 		'a prefix is deleted where nothing was there, and that is a deletion',
 		STORE,
-		'if (count > 0) this',
-		'if (count >= 0) this',
+		'if (count === 0) return;',
+		'if (count < 0) return;',
 	),
 	by(
 		'model',

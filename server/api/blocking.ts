@@ -1,0 +1,65 @@
+/**
+ * Blocking reads while they wait. The replica knows what changes; here is what belongs to HTTP: a client that goes away
+ * ends its wait, and only so many reads of a node wait at a time, because the connection of each is kept for it.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Subject } from '../../shared/replica/waits.ts';
+import type { ReplicaService } from '../replica/service.ts';
+import { HttpError } from './answer.ts';
+import type { Blocking } from './query.ts';
+
+/** `now`: there was nothing to wait for. `waited`: the read is to be answered now. `gone`: nobody can be answered. */
+export type WaitEnd = 'now' | 'waited' | 'gone';
+
+export class BlockingReads {
+	readonly #service: Pick<ReplicaService, 'whenChanged'>;
+	readonly #waitsMax: number;
+	#count = 0;
+
+	constructor(service: Pick<ReplicaService, 'whenChanged'>, waitsMax: number) {
+		this.#service = service;
+		this.#waitsMax = waitsMax;
+	}
+
+	/** @throws HttpError 503 where too many reads wait already */
+	wait(req: IncomingMessage, res: ServerResponse, subject: Subject, { after, waitMs }: Blocking): Promise<WaitEnd> {
+		const { socket } = req;
+		if (socket.destroyed) return Promise.resolve('gone');
+		if (socket.readableEnded) return Promise.resolve('now');
+		return new Promise((resolve, reject) => {
+			const giveUp = this.#service.whenChanged(subject, after, waitMs, () => end('waited'));
+			if (giveUp === null) return resolve('now');
+			if (this.#count >= this.#waitsMax) {
+				giveUp();
+				const text = `This node lets ${this.#waitsMax} blocking reads wait, and no more; try again later.`;
+				return reject(new HttpError(503, text));
+			}
+			this.#count++;
+			// A response that never gets its turn on its connection is never closed, so the request has to tell.
+			req.once('close', gone);
+			res.once('close', gone);
+			// Each request that was sent ahead on the connection may wait, and listens.
+			socket.setMaxListeners(0);
+			socket.once('end', leaving);
+
+			const end = (how: WaitEnd): void => {
+				this.#count--;
+				req.off('close', gone);
+				res.off('close', gone);
+				socket.off('end', leaving);
+				resolve(how);
+			};
+
+			function gone(): void {
+				giveUp?.();
+				end('gone');
+			}
+
+			/** A client that has ended its side is mostly gone. One that still reads takes the present state. */
+			function leaving(): void {
+				giveUp?.();
+				end('waited');
+			}
+		});
+	}
+}

@@ -1,0 +1,61 @@
+/**
+ * What all reads have in common, of whatever: their consistency, their headers, and that they may wait for a change.
+ * One barrier comes before the answer where the read has to be linearizable, and another one where it has waited.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Subject } from '../../shared/replica/waits.ts';
+import type { ReplicaService } from '../replica/service.ts';
+import { HttpError } from './answer.ts';
+import type { BlockingReads } from './blocking.ts';
+import { blockingOf, type ReadMode, readMode } from './query.ts';
+
+export interface ReadOptions {
+	readonly service: ReplicaService;
+	readonly blocking: BlockingReads;
+	/** How long a read waits for a leader, and a write for its outcome, milliseconds. */
+	readonly holdMs: number;
+}
+
+/** Sets the headers of a read. @param index the index of what it answers */
+export type SetHeaders = (index: number) => void;
+
+/**
+ * Resolves when this node's own state may answer the read, by the parameters in `query`.
+ *
+ * @returns null where the client is gone
+ * @throws HttpError
+ */
+export async function whenReadable(
+	{ service, blocking, holdMs }: ReadOptions,
+	req: IncomingMessage,
+	res: ServerResponse,
+	query: URLSearchParams,
+	subject: Subject,
+): Promise<SetHeaders | null> {
+	const mode = readMode(query);
+	const asked = blockingOf(query);
+	let isStale = await confirm(service, mode, holdMs);
+	if (asked) {
+		const end = await blocking.wait(req, res, subject, asked);
+		if (end === 'gone') return null;
+		if (end === 'waited') isStale = await confirm(service, mode, holdMs);
+	}
+	return (index) => {
+		const { leader, lastContactMs } = service.view();
+		res.setHeader('X-Consul-Index', index);
+		res.setHeader('X-Consul-KnownLeader', String(leader.node !== ''));
+		res.setHeader('X-Consul-LastContact', isStale ? Math.min(Math.floor(lastContactMs), Number.MAX_SAFE_INTEGER) : 0);
+		res.setHeader('X-Consul-Effective-Consistency', isStale ? 'stale' : linearizable(mode));
+	};
+}
+
+/** @returns whether the answer may be stale @throws HttpError where it may not, and no leader confirms the state */
+async function confirm(service: ReplicaService, mode: ReadMode, holdMs: number): Promise<boolean> {
+	if (mode.kind === 'stale' && service.view().lastContactMs <= mode.ageMaxMs) return true;
+	if (!(await service.readBarrier(holdMs))) throw new HttpError(500, 'No cluster leader');
+	return false;
+}
+
+function linearizable({ kind }: ReadMode): string {
+	return kind === 'consistent' ? 'consistent' : 'leader';
+}
