@@ -18,6 +18,7 @@ import { type Headers, isKv, isPlainWrite, kvHandler, setKvHeaders } from './kv.
 import { leaderRoutes } from './leader.ts';
 import type { LongReadLimits } from './long-reads.ts';
 import { membersRoutes } from './members.ts';
+import { nodesRoutes } from './nodes.ts';
 import type { ReadOptions } from './read.ts';
 import { type SnapshotAnswerLimits, snapshotRoutes } from './snapshot.ts';
 import { statusRoutes } from './status.ts';
@@ -62,6 +63,8 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.disable('x-powered-by');
 	app.use('/v1', statusRoutes({ service, swarm, version, loop, proposeTimeoutMs }));
 	const holdMs = Math.min(HOLD_MS, proposeTimeoutMs);
+	const reads: ReadOptions = { service, blocking: new BlockingReads(service, options.waitsMax), holdMs };
+	app.use('/v1', nodesRoutes({ ...reads, swarm, version }));
 	app.use('/v1', leaderRoutes({ service, swarm, transferMs: holdMs }));
 	app.use('/v1', membersRoutes({ service, swarm, changeMs: holdMs }));
 	app.use('/v1', snapshotRoutes({ service, swarm, holdMs, limits: options.snapshotLimits }));
@@ -71,7 +74,6 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.use((_req, res) => answerText(res, 404, 'Not found.'));
 	app.use(((error, _req, res, _next) => answerError(res, error, options.onError)) satisfies ErrorRequestHandler);
 
-	const reads: ReadOptions = { service, blocking: new BlockingReads(service, options.waitsMax), holdMs };
 	const kv = kvHandler({ ...reads, datacenter: swarm.name, longReadLimits: options.longReadLimits });
 	let sources = doors.connectSources;
 	let pageHeaders = securityHeaders(sources);

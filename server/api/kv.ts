@@ -12,7 +12,7 @@ import { allows, answerText, HttpError, isSet, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
 import { isOfMany, read } from './kv-read.ts';
 import { LONG_READ_LIMITS, type LongReadLimits, LongReads } from './long-reads.ts';
-import { casOf, flagsOf, refuseConflicting } from './query.ts';
+import { casOf, flagsOf, refuseConflicting, refuseOtherDatacenter } from './query.ts';
 import type { ReadOptions } from './read.ts';
 
 export interface KvOptions extends ReadOptions {
@@ -168,8 +168,4 @@ function checkKey(key: string, isPrefix: boolean): void {
 	if (key === '' && !isPrefix) throw new HttpError(400, 'Missing key name');
 	const fault = isPrefix ? prefixFault(key) : keyFault(key);
 	if (fault !== null) throw new HttpError(400, `Invalid key name: the key ${fault}`);
-}
-
-function refuseOtherDatacenter(query: URLSearchParams, ours: string): void {
-	if ((query.get('dc') || ours) !== ours) throw new HttpError(500, 'No path to datacenter');
 }

@@ -5,21 +5,29 @@ import { HttpError, isSet } from './answer.ts';
 export type ReadMode =
 	/** Linearizable by either name. A header of the answer repeats the name. */
 	| { readonly kind: 'leader' | 'consistent' }
-	/** From this node's own state, where a leader was heard at most `ageMaxMs` milliseconds ago; else linearizable. */
-	| { readonly kind: 'stale'; readonly ageMaxMs: number };
+	/**
+	 * From this node's own state, where a leader was heard less than `ageMaxMs` milliseconds ago; else linearizable. null:
+	 * in any case.
+	 */
+	| { readonly kind: 'stale'; readonly ageMaxMs: number | null };
 
 export function readMode(query: URLSearchParams): ReadMode {
-	const maxStale = query.get('max_stale');
+	const maxStale = query.get('max_stale') || null;
 	const stale = isSet(query, 'stale') || maxStale !== null;
 	const consistent = isSet(query, 'consistent');
 	if (stale && consistent) {
 		throw new HttpError(400, 'Cannot specify ?stale with ?consistent, conflicting semantics.');
 	}
 	if (!stale) return { kind: consistent ? 'consistent' : 'leader' };
-	if (maxStale === null) return { kind: 'stale', ageMaxMs: Number.POSITIVE_INFINITY };
+	if (maxStale === null) return { kind: 'stale', ageMaxMs: null };
 	const ageMaxMs = durationMs(maxStale);
 	if (ageMaxMs === null) throw new HttpError(400, `Invalid max_stale value ${JSON.stringify(maxStale)}`);
 	return { kind: 'stale', ageMaxMs };
+}
+
+/** @param ours the name of the swarm */
+export function refuseOtherDatacenter(query: URLSearchParams, ours: string): void {
+	if ((query.get('dc') || ours) !== ours) throw new HttpError(500, 'No path to datacenter');
 }
 
 /** A read that waits while the index of what it reads is `after` or less. */

@@ -51,7 +51,7 @@ export async function whenReadable(
 
 /** @returns whether the answer may be stale @throws HttpError where it may not, and no leader confirms the state */
 async function confirm(service: ReplicaService, mode: ReadMode, holdMs: number): Promise<boolean> {
-	if (mode.kind === 'stale' && service.view().lastContactMs <= mode.ageMaxMs) return true;
+	if (mode.kind === 'stale' && (mode.ageMaxMs === null || service.view().lastContactMs < mode.ageMaxMs)) return true;
 	if (!(await service.readBarrier(holdMs))) throw new HttpError(500, 'No cluster leader');
 	return false;
 }

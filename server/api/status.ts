@@ -1,7 +1,7 @@
 /** The swarm as this node knows it, without asking the others, and proposals in JSON. */
 import { type Request, type Response, Router } from 'express';
 import type { BallotText } from '../../shared/fact.ts';
-import type { Member, ProposeAnswer } from '../../shared/feed.ts';
+import type { ProposeAnswer } from '../../shared/feed.ts';
 import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { LoopFigures } from '../loop-watch.ts';
@@ -52,17 +52,9 @@ const PROPOSE_BYTES_MAX = 6 * VALUE_BYTES_MAX + 65_536;
 
 /** Mounted at `/v1`. */
 export function statusRoutes(options: StatusOptions): Router {
-	const { service, swarm } = options;
+	const { service } = options;
 	const routes = Router({ caseSensitive: true });
 
-	routes.all('/status/leader', onlyMethods('GET', 'HEAD'), (req, res) => {
-		const { leader } = service.view();
-		const member = swarm.members.find(({ id }) => id === leader.node);
-		answerJson(res, member ? addressOf(member) : '', isPretty(req));
-	});
-	routes.all('/status/peers', onlyMethods('GET', 'HEAD'), (req, res) => {
-		answerJson(res, swarm.members.map(addressOf), isPretty(req));
-	});
 	routes.all('/swarm', onlyMethods('GET', 'HEAD'), (req, res) => {
 		answerJson(res, swarmStatus(options), isPretty(req));
 	});
@@ -73,11 +65,6 @@ export function statusRoutes(options: StatusOptions): Router {
 		answerPropose(req, res, answer.outcome === 'chosen' || answer.outcome === 'kept' ? 200 : 500, answer);
 	});
 	return routes;
-}
-
-/** Host and port, as Consul writes them. */
-function addressOf({ url }: Member): string {
-	return url.replace(/^https?:\/\//, '');
 }
 
 function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmStatus {

@@ -378,10 +378,25 @@ describe('a read', () => {
 		expect((await node.get('/v1/kv/a?stale')).headers['x-consul-lastcontact']).toMatch(/^\d+$/);
 	});
 
-	it('beyond max_stale goes to the leader', async () => {
-		const { headers } = await node.get('/v1/kv/a?max_stale=12ms');
-		expect(headers['x-consul-effective-consistency']).toBe('leader');
+	it.each([
+		['max_stale=12ms', 12.7],
+		['max_stale=0', 0],
+		['stale&max_stale=0s', 0],
+		['max_stale=10s', 10_000],
+	])('with %s goes to the leader where the last contact is %d ms old', async (query, lastContactMs) => {
+		node.replica.override = { lastContactMs };
+		const { headers } = await node.get(`/v1/kv/a?${query}`);
+		expect(headers).toMatchObject({ 'x-consul-effective-consistency': 'leader', 'x-consul-lastcontact': '0' });
 		expect(node.replica.barriers).toEqual([3000]);
+	});
+
+	it('of the leader itself may be stale too, and its last contact is now', async () => {
+		node.replica.override = { lastContactMs: 0 };
+		for (const query of ['stale', 'max_stale=1ms', 'stale&max_stale=']) {
+			const { headers } = await node.get(`/v1/kv/a?${query}`);
+			expect(headers).toMatchObject({ 'x-consul-effective-consistency': 'stale', 'x-consul-lastcontact': '0' });
+		}
+		expect(node.replica.barriers).toEqual([]);
 	});
 
 	it.each([

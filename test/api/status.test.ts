@@ -17,13 +17,6 @@ afterEach(async () => {
 });
 
 describe('the status', () => {
-	it('names the leader and the peers by host and port', async () => {
-		expect((await node.get('/v1/status/leader')).text).toBe('"127.0.0.1:7101"');
-		expect((await node.get('/v1/status/peers')).json).toEqual(['127.0.0.1:7101', `127.0.0.1:${node.port}`]);
-		node.replica.hasLeader = false;
-		expect((await node.get('/v1/status/leader')).text).toBe('""');
-	});
-
 	it('of the swarm tells each member as this node knows it', async () => {
 		const ballotText = '1763889731207000003@n1';
 		node.replica.override = { chosenThrough: 41, appliedThrough: 40, trimmedThrough: 30 };
@@ -110,7 +103,7 @@ describe('the status', () => {
 	});
 
 	it('answers other methods 405, and paths it does not have 404', async () => {
-		for (const path of ['/v1/swarm', '/v1/status/leader', '/v1/status/peers', '/livez', '/readyz', '/readyz/leader']) {
+		for (const path of ['/v1/swarm', '/livez', '/readyz', '/readyz/leader']) {
 			expect(await node.put(path)).toMatchObject({ status: 405, text: 'method PUT not allowed' });
 		}
 		for (const path of ['/v1', '/v1/txn', '/v1/client/create', '/v1/swarm/nothing', '/livez/nothing', '/nothing']) {

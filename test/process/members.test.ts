@@ -112,6 +112,8 @@ test('a fourth node comes in, and votes once it has learned everything', async (
 	n4 = swarm.program(['node', 'n4', '--config', config]);
 	const id = await waits(url4);
 	expect(id).toMatch(/^n4~\w{5}$/);
+	const [n1] = swarm.nodes as [TestNode];
+	const catalog = n1.fetch('/v1/catalog/nodes?index=1&wait=9m');
 
 	expect(await swarm.run('member', 'add', 'n4', url4)).toEqual({
 		status: 0,
@@ -125,6 +127,8 @@ test('a fourth node comes in, and votes once it has learned everything', async (
 		});
 		expect(all.toSorted()).toEqual(['n1', 'n2', 'n3', id]);
 	}
+	const nodes = (await (await catalog).json()) as { Node: string }[];
+	expect(nodes.map(({ Node }) => Node)).toEqual(['n1', 'n2', 'n3', 'n4']);
 	const again = await swarm.run('member', 'add', 'n4', url4);
 	expect(again).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(/^n4 is a member already; /) });
 	const list = await swarm.run('status');
