@@ -8,6 +8,7 @@ import './style/decision.css';
 import './style/propose.css';
 import './style/nodes.css';
 import './style/tables.css';
+import './style/rail.css';
 import './style/help.css';
 import { App } from './view/app.tsx';
 import { start } from './view/state.ts';

@@ -7,7 +7,6 @@ import type { Phase1View } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { ballotNode, compareBallotTexts } from './ballot-names.ts';
-import { causalOrder } from './causal-order.ts';
 import type { Entry } from './tape.ts';
 
 /** Everything that the page knows of one decision. */
@@ -15,7 +14,7 @@ export interface Gathered {
 	readonly slot: Slot;
 	/** Every ballot used for it, lowest first. */
 	readonly ballots: readonly BallotText[];
-	/** The facts, in causal order. */
+	/** The facts, in the order of the tape. */
 	readonly entries: readonly Entry[];
 	/** The phase 1 of a ballot, where it ran earlier and for all open slots at once. */
 	readonly earlier: ReadonlyMap<BallotText, EarlierPhase1>;
@@ -38,6 +37,8 @@ interface SlotFacts {
 }
 
 interface BallotFacts {
+	/** The first fact of it that the page was told. */
+	readonly first: Entry;
 	readonly entries: Entry[];
 	campaign: (Fact & { readonly kind: 'campaign' }) | null;
 	/** It was halted or given up. */
@@ -52,9 +53,9 @@ export class DecisionIndex {
 	readonly #slots = new Map<Slot, SlotFacts>();
 	readonly #ballots = new Map<BallotText, BallotFacts>();
 
-	/** The recent ballots, in no particular order. */
-	get ballots(): Iterable<BallotText> {
-		return this.#ballots.keys();
+	/** The recent ballots that were known after the place `through` of the tape, in no particular order. */
+	ballots(through = Number.POSITIVE_INFINITY): BallotText[] {
+		return [...this.#ballots].flatMap(([ballot, { first }]) => (first.at <= through ? [ballot] : []));
 	}
 
 	add(entry: Entry): void {
@@ -66,10 +67,10 @@ export class DecisionIndex {
 			if (usesBallot(entry.fact)) facts.ballots.add(ballot);
 		}
 		if (ballot !== '' && ofPhase1(entry.fact)) {
-			const facts = this.#ofBallot(ballot);
+			const facts = this.#ofBallot(ballot, entry);
 			if (facts.entries.length < FACTS_OF_ONE_MAX) facts.entries.push(entry);
 		}
-		this.#note(entry.fact);
+		this.#note(entry);
 	}
 
 	/** A number that changes whenever the result of `gather` for the same arguments changes. */
@@ -97,7 +98,7 @@ export class DecisionIndex {
 				if (quorum === undefined || entry.index < quorum.index || !isEnd(entry.fact)) entries.push(entry);
 			}
 		}
-		return { slot, ballots, entries: causalOrder([...new Set(entries)]), earlier };
+		return { slot, ballots, entries: [...new Set(entries)].sort((a, b) => a.at - b.at), earlier };
 	}
 
 	ballotsOf(slot: Slot, attempts: readonly BallotText[]): BallotText[] {
@@ -143,22 +144,24 @@ export class DecisionIndex {
 		return attempts;
 	}
 
-	#note(fact: Fact): void {
-		if (fact.kind === 'campaign') this.#ofBallot(fact.ballot).campaign = fact;
-		else if (fact.kind === 'halted' || fact.kind === 'givenUp') this.#ofBallot(fact.ballot).ended = true;
+	#note(entry: Entry): void {
+		const { fact } = entry;
+		if (fact.kind === 'campaign') this.#ofBallot(fact.ballot, entry).campaign = fact;
+		else if (fact.kind === 'halted' || fact.kind === 'givenUp') this.#ofBallot(fact.ballot, entry).ended = true;
 		else if (fact.kind === 'proposed') {
-			const facts = this.#ofBallot(fact.ballot);
+			const facts = this.#ofBallot(fact.ballot, entry);
 			if (fact.origin !== 'own') facts.recovered.add(fact.slot);
 			else if (facts.firstOwnSlot === 0) facts.firstOwnSlot = fact.slot;
 		}
 	}
 
-	#ofBallot(ballot: BallotText): BallotFacts {
+	#ofBallot(ballot: BallotText, first: Entry): BallotFacts {
 		return kept(
 			this.#ballots,
 			ballot,
 			BALLOTS_MAX,
 			(): BallotFacts => ({
+				first,
 				entries: [],
 				campaign: null,
 				ended: false,

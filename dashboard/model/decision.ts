@@ -1,5 +1,5 @@
 /**
- * One decision as it stands after some of its facts: every ballot used for a slot, and in each the promises,
+ * One decision as it stands after some of its facts: every ballot used so far for a slot, and in each the promises,
  * the proposal and the votes, node by node. A pure fold, so that playing back is folding fewer facts.
  */
 import type { BallotText, Fact } from '../../shared/fact.ts';
@@ -9,7 +9,7 @@ import type { AgentFact } from '../../shared/paxos/fact.ts';
 import type { Acceptance, Slot } from '../../shared/paxos/message.ts';
 import type { ValueSummary } from '../../shared/store/describe.ts';
 import { ballotNode, compareBallotTexts } from './ballot-names.ts';
-import type { EarlierPhase1, Gathered } from './decision-index.ts';
+import { ballotOf, type EarlierPhase1, type Gathered } from './decision-index.ts';
 import { electorateOf, isQuorum, type MemberHistory } from './members.ts';
 import type { NodeModel } from './node-model.ts';
 import { membersOfRound, type RoundMembers } from './round-members.ts';
@@ -81,10 +81,13 @@ export interface Decision {
 	chosenEarlier: boolean;
 }
 
-/** @param through how many of the facts, in causal order, have happened; all of them where left out */
+/** @param through how many of the facts have happened; all of them where left out */
 export function foldDecision(gathered: Gathered, history: MemberHistory, through = gathered.entries.length): Decision {
 	const { slot, entries } = gathered;
-	const rounds = gathered.ballots.map((ballot) =>
+	const happened = entries.slice(0, through);
+	const begun = new Set(happened.map(({ fact }) => ballotOf(fact)));
+	const ballots = through < entries.length ? gathered.ballots.filter((ballot) => begun.has(ballot)) : gathered.ballots;
+	const rounds = ballots.map((ballot) =>
 		newRound(slot, ballot, membersOfRound(ballot, gathered, history), gathered.earlier.get(ballot)),
 	);
 	const decision: Decision = {
@@ -99,7 +102,7 @@ export function foldDecision(gathered: Gathered, history: MemberHistory, through
 	};
 	addChosenEarlier(decision, entries);
 	const byBallot = new Map(rounds.map((round) => [round.ballot, round]));
-	for (const { fact } of entries.slice(0, through)) foldFact(decision, byBallot, fact);
+	for (const { fact } of happened) foldFact(decision, byBallot, fact);
 	return decision;
 }
 

@@ -23,12 +23,12 @@ function hasNoVote(standing: Standing): boolean {
 	return isNoMember(standing) || ((place === 'learner' || place === 'incoming') && becomes !== 'votes');
 }
 
-/** Every ballot that is promised somewhere now, and the highest others, at most `rungsMax` in all. */
-export function ballotLadder(swarm: SwarmModel, rungsMax: number): Ladder {
+/** Every ballot that is promised somewhere, and the highest others of those `known`, at most `rungsMax` in all. */
+export function ballotLadder(swarm: SwarmModel, known: readonly BallotText[], rungsMax: number): Ladder {
 	const voting = swarm.nodes.filter(({ id }) => !hasNoVote(swarm.standing(id)));
 	const up = voting.filter((node) => node.isUp);
 	const held = new Set(up.map((node) => node.promised).filter((ballot) => ballot !== ''));
-	const others = [...swarm.index.ballots].filter((ballot) => !held.has(ballot)).sort(compareBallotTexts);
+	const others = known.filter((ballot) => !held.has(ballot)).sort(compareBallotTexts);
 	const spare = Math.max(0, rungsMax - held.size);
 	const ballots = [...held, ...(spare > 0 ? others.slice(-spare) : [])].sort(compareBallotTexts);
 	const leaders = up.filter((node) => node.role === 'leader').map((node) => node.leader);

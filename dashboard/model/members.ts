@@ -85,6 +85,13 @@ export class MemberHistory {
 		return last < 0 ? 0 : (this.#spans[last + 1]?.set.from ?? 0);
 	}
 
+	/** A copy that changes apart from this one. */
+	clone(): MemberHistory {
+		const copy = new MemberHistory();
+		copy.#spans = this.#spans.map((span) => ({ ...span }));
+		return copy;
+	}
+
 	#governs(set: MembersView, through: Slot): void {
 		const known = this.#spans.find((span) => span.set.chosenAt === set.chosenAt);
 		if (known) {

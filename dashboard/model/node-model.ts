@@ -36,9 +36,9 @@ export class NodeModel {
 	trimmedThrough: Slot = 0;
 	revision = 0;
 	/** The most recent slots by number, in no order. */
-	readonly slots = new Map<Slot, SlotView>();
+	slots = new Map<Slot, SlotView>();
 	lastAccepted: SlotView | null = null;
-	readonly linked = new Set<NodeId>();
+	linked = new Set<NodeId>();
 	/** The phase 1 that made this node the leader, where it leads. */
 	phase1: Phase1View | null = null;
 	/** The keys as of the last snapshot, at `entriesRevision`, because facts carry no keys. */
@@ -85,23 +85,25 @@ export class NodeModel {
 	}
 
 	/**
-	 * Returns the facts that were folded, or `gap`, after which a snapshot has to be asked for. Nothing is folded while
-	 * a snapshot is awaited.
+	 * The facts of the batch that are to be folded, or `gap` where facts before them are missing. There are none while a
+	 * snapshot is awaited. Nothing is changed.
 	 */
-	batch(batch: FactBatch): readonly Fact[] | 'gap' {
+	fresh(batch: FactBatch): readonly Fact[] | 'gap' {
 		if (this.status !== 'up' && this.status !== 'unknown') return [];
 		const known = batch.epoch === this.epoch ? this.seq + 1 - batch.from : -1;
-		if (known < 0) {
-			this.status = 'catchingUp';
-			return 'gap';
-		}
+		if (known < 0) return 'gap';
 		// A fact that a snapshot already contains may follow the snapshot once more.
-		const fresh = known === 0 ? batch.facts : batch.facts.slice(known);
-		for (const fact of fresh) this.#fold(fact);
-		this.seq += fresh.length;
-		// A snapshot follows by itself.
-		this.status = Object.keys(batch.skipped).length > 0 ? 'catchingUp' : 'up';
-		return fresh;
+		return known === 0 ? batch.facts : batch.facts.slice(known);
+	}
+
+	/** Facts are missing, and a snapshot is on its way. */
+	missing(): void {
+		this.status = 'catchingUp';
+	}
+
+	/** It is heard again, and nothing has happened at it meanwhile. */
+	heard(): void {
+		this.status = 'up';
 	}
 
 	lost(sinceMs: number): void {
@@ -118,7 +120,10 @@ export class NodeModel {
 		this.status = 'newer';
 	}
 
-	#fold(fact: Fact): void {
+	/** @param fact the next one, except that facts which change nothing here may be left out */
+	fold(fact: Fact): void {
+		this.status = 'up';
+		this.seq = fact.seq;
 		switch (fact.kind) {
 			case 'promised':
 				this.promised = higherBallot(this.promised, fact.ballot);
@@ -203,6 +208,16 @@ export class NodeModel {
 			case 'state':
 				return;
 		}
+	}
+
+	/** A copy that changes apart from this one. */
+	clone(): NodeModel {
+		const copy = Object.assign(new NodeModel(this.id), this, {
+			slots: new Map(this.slots),
+			linked: new Set(this.linked),
+		});
+		copy.#campaign = this.#campaign;
+		return copy;
 	}
 
 	/**

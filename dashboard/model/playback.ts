@@ -12,6 +12,8 @@ import type { Entry } from './tape.ts';
 export interface Step {
 	/** How many facts have happened once this step has. */
 	readonly through: number;
+	/** The last of them: the moment of the step. */
+	readonly moment: Entry;
 	readonly fact: Fact;
 	readonly ballot: BallotText;
 	/** When it happens, milliseconds from the start of the playback. */
@@ -71,7 +73,7 @@ function stepsOf(entries: readonly Entry[]): Step[] {
 	const unitMs = Math.max(STEP_MS_MIN, (DURATION_MS - LAST_STEP_RESTS_MS) / Math.max(total, 1));
 	let atMs = 0;
 	return cuts.map(({ through, fact, weight }) => {
-		const step = { through, fact, ballot: ballotOf(fact), atMs };
+		const step = { through, moment: entries[through - 1] as Entry, fact, ballot: ballotOf(fact), atMs };
 		atMs += weight * unitMs;
 		return step;
 	});

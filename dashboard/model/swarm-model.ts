@@ -1,20 +1,16 @@
 /**
- * All nodes of the swarm, their recent facts and decisions: what the whole page is drawn from. It is fed by a
- * source, folds what it is told, and asks back only for a snapshot. It knows no time, no socket and no DOM.
+ * The swarm at one moment: all nodes, the members, and whether they make quorums. It is folded from what the page was
+ * told, item by item, and knows no time.
  */
 import type { Fact } from '../../shared/fact.ts';
-import type { FactBatch, MembersView, NodeSnapshot, Phase1View } from '../../shared/feed.ts';
+import type { MembersView, NodeSnapshot } from '../../shared/feed.ts';
 import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
-import { type Decision, decisionFromNodes, foldDecision } from './decision.ts';
-import { DecisionIndex, type Gathered } from './decision-index.ts';
 import { electorateOf, MemberHistory } from './members.ts';
 import { NodeModel } from './node-model.ts';
 import { type Standing, standingOf } from './standing.ts';
-import { type Entry, Tape } from './tape.ts';
-
-const TAPE_FACTS_MAX = 6000;
+import type { Told } from './tape.ts';
 
 /** How many voters of a set are up, of those that govern the slots from `from` on. */
 export interface Health {
@@ -26,23 +22,19 @@ export interface Health {
 
 export class SwarmModel {
 	name = '';
-	readonly tape = new Tape(TAPE_FACTS_MAX);
-	readonly index = new DecisionIndex();
-	/** How many facts nodes added up instead of sending them, since the page was opened. */
-	skippedCount = 0;
 	newestSlot: Slot = 0;
-	readonly history = new MemberHistory();
+	history = new MemberHistory();
 	/** The node that the page comes from; '' while it has not told. */
 	entry: NodeId = '';
 	/** Why the page's own node cannot be watched, while it has not told the members; '' for no such reason. */
 	entryRefusal = '';
 	/** How many snapshots were folded. A snapshot may tell more of a decision than its facts do. */
 	snapshotsCount = 0;
-	readonly #byId = new Map<NodeId, NodeModel>();
-	readonly #addresses = new Map<NodeId, string>();
+	#byId = new Map<NodeId, NodeModel>();
+	#addresses = new Map<NodeId, string>();
 	#nodes: readonly NodeModel[] = [];
 	/** All names, in the order in which they were told. */
-	readonly #names = new Set<string>();
+	#names = new Set<string>();
 	#sets: readonly MembersView[] = [];
 	/** The furthest slot through which a node has told to know all. */
 	#chosenThrough: Slot = 0;
@@ -106,12 +98,50 @@ export class SwarmModel {
 		return this.#addresses.get(id) ?? '';
 	}
 
-	/** A node of `gone` is drawn no more. */
-	forget(id: NodeId): void {
-		if (this.gone.some((node) => node.id === id) && this.#byId.delete(id)) this.#order();
+	/** Takes in one thing that was told of a node. */
+	fold(id: NodeId, told: Told): void {
+		switch (told.kind) {
+			case 'fact':
+				return this.#fact(id, told.fact);
+			case 'snapshot':
+				return this.#snapshot(id, told.snapshot);
+			case 'missing':
+				return this.#byId.get(id)?.missing();
+			case 'heard':
+				return this.#byId.get(id)?.heard();
+			case 'lost':
+				return this.#byId.get(id)?.lost(told.sinceMs);
+			case 'refused':
+				if (id === '') this.entryRefusal = told.why;
+				return this.#byId.get(id)?.refused(told.why);
+			case 'newer':
+				return this.#byId.get(id)?.newer();
+			case 'entry':
+				this.entry = id;
+				return;
+			case 'forgotten':
+				if (this.gone.some((node) => node.id === id) && this.#byId.delete(id)) this.#order();
+		}
 	}
 
-	snapshot(id: NodeId, snapshot: NodeSnapshot): void {
+	/** A copy that is folded on apart from this one. */
+	clone(): SwarmModel {
+		const copy = Object.assign(new SwarmModel(), this, { history: this.history.clone() });
+		copy.#byId = new Map([...this.#byId].map(([id, node]) => [id, node.clone()]));
+		copy.#addresses = new Map(this.#addresses);
+		copy.#names = new Set(this.#names);
+		copy.#sets = this.#sets;
+		copy.#chosenThrough = this.#chosenThrough;
+		copy.#order();
+		return copy;
+	}
+
+	/** Whether a node that is heard says that the slot is chosen, and that only its snapshot stands for it. */
+	isTrimmed(slot: Slot): boolean {
+		return this.nodes.some((node) => node.isUp && slot <= node.trimmedThrough);
+	}
+
+	#snapshot(id: NodeId, snapshot: NodeSnapshot): void {
 		const { name, members, sets } = snapshot.swarm;
 		this.entryRefusal = '';
 		this.name = name;
@@ -125,46 +155,13 @@ export class SwarmModel {
 		this.newestSlot = Math.max(this.newestSlot, snapshot.chosenThrough, snapshot.slots.at(-1)?.slot ?? 0);
 	}
 
-	/** Returns the entries that were new, or `gap`, after which the node must be asked for a snapshot. */
-	batch(id: NodeId, batch: FactBatch): readonly Entry[] | 'gap' {
+	#fact(id: NodeId, fact: Fact): void {
 		const node = this.#byId.get(id);
-		const facts = node?.batch(batch) ?? [];
-		if (facts === 'gap') return 'gap';
-		if (node && (this.#chosenThrough < node.chosenThrough || facts.some(({ kind }) => kind === 'members')))
-			this.#learnMembers(node);
-		for (const count of Object.values(batch.skipped)) this.skippedCount += count;
-		return facts.map((fact) => this.#keep(fact));
-	}
-
-	lost(id: NodeId, sinceMs: number): void {
-		this.#byId.get(id)?.lost(sinceMs);
-	}
-
-	refused(id: NodeId | null, why: string): void {
-		if (id === null) this.entryRefusal = why;
-		else this.#byId.get(id)?.refused(why);
-	}
-
-	newer(id: NodeId): void {
-		this.#byId.get(id)?.newer();
-	}
-
-	gather(slot: Slot, attempts: readonly string[]): Gathered {
-		return this.index.gather(slot, attempts, this.#leaderships());
-	}
-
-	/** The decision as it stands, or as it stood after `through` of its facts. */
-	decision(gathered: Gathered, through?: number): Decision {
-		const nodes = this.nodes;
-		if (gathered.entries.length === 0) return decisionFromNodes(gathered.slot, nodes, this.history);
-		const decision = foldDecision(gathered, this.history, through);
-		if (through === undefined) this.#addKnown(decision);
-		return decision;
-	}
-
-	/** Whether a node that is heard says that the slot is chosen, and that only its snapshot stands for it. */
-	isTrimmed(slot: Slot): boolean {
-		return this.nodes.some((node) => node.isUp && slot <= node.trimmedThrough);
+		if (!node) return;
+		node.fold(fact);
+		if (this.#chosenThrough < node.chosenThrough || fact.kind === 'members') this.#learnMembers(node);
+		if (fact.kind === 'proposed' || fact.kind === 'accepted' || fact.kind === 'chosen')
+			this.newestSlot = Math.max(this.newestSlot, fact.slot);
 	}
 
 	/** Folds who the members are, as far as this node has told. */
@@ -187,27 +184,5 @@ export class SwarmModel {
 	#order(): void {
 		for (const id of this.#byId.keys()) this.#names.add(nameOf(id));
 		this.#nodes = this.inOrder([...this.#byId.keys()]).flatMap((id) => this.#byId.get(id) ?? []);
-	}
-
-	/** The nodes that know the slot to be chosen although the page missed the fact. */
-	#addKnown(decision: Decision): void {
-		for (const node of this.nodes) {
-			const view = node.slots.get(decision.slot);
-			if (!node.isUp || !view?.chosen || !view.value || decision.learned.has(node.id)) continue;
-			decision.learned.set(node.id, { how: 'known', ballot: view.acceptedBallot });
-			decision.chosen ??= { ballot: view.acceptedBallot, value: view.value };
-		}
-	}
-
-	#leaderships(): Phase1View[] {
-		return this.nodes.flatMap((node) => (node.isUp && node.phase1 ? [node.phase1] : []));
-	}
-
-	#keep(fact: Fact): Entry {
-		const entry = this.tape.push(fact);
-		this.index.add(entry);
-		if ('slot' in fact && (fact.kind === 'proposed' || fact.kind === 'accepted' || fact.kind === 'chosen'))
-			this.newestSlot = Math.max(this.newestSlot, fact.slot);
-		return entry;
 	}
 }

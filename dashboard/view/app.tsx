@@ -9,9 +9,10 @@ import { Log } from './log.tsx';
 import { Mesh } from './mesh.tsx';
 import { Notices } from './notices.tsx';
 import { Propose } from './propose.tsx';
+import { Rail } from './rail.tsx';
 import { Scenarios } from './scenarios.tsx';
 import { Slots } from './slots.tsx';
-import { changeSpeed, pause, play, playing, stepBy, toLive } from './state.ts';
+import { changeSpeed, follow, pause, play, playing, stepBy } from './state.ts';
 import { TopBar } from './top-bar.tsx';
 
 export function App() {
@@ -55,6 +56,7 @@ export function App() {
 					<Keys />
 				</div>
 			</main>
+			<Rail />
 			<nav class="jump" aria-label="Sections">
 				<a href="#propose">Propose</a>
 				<a href="#decision">Decision</a>
@@ -73,8 +75,8 @@ const ACTIONS: Readonly<Record<string, () => void>> = {
 	'.': () => stepBy(1),
 	'[': () => changeSpeed(-1),
 	']': () => changeSpeed(1),
-	l: toLive,
-	L: toLive,
+	l: follow,
+	L: follow,
 	'/': () => document.getElementById('log-filter')?.focus(),
 };
 

@@ -6,12 +6,12 @@ import { progressOf } from '../model/progress.ts';
 import { type Place, standingText } from '../model/standing.ts';
 import { Ballot } from './ballot.tsx';
 import { NodeName } from './node-name.tsx';
-import { frame, swarm } from './state.ts';
+import { frame, swarmShown } from './state.ts';
 import { stateOf } from './top-bar.tsx';
 
 export function Cards() {
 	frame.value;
-	const { nodes } = swarm;
+	const { nodes } = swarmShown();
 	const names = nameBallots(nodes.flatMap((node) => [node.promised, node.lastAccepted?.acceptedBallot ?? '']));
 	return (
 		<section class="panel cards-panel" id="nodes" aria-labelledby="nodes-title">
@@ -27,7 +27,7 @@ export function Cards() {
 }
 
 function Card({ node, names }: { node: NodeModel; names: BallotNames }) {
-	const standing = swarm.standing(node.id);
+	const standing = swarmShown().standing(node.id);
 	const { place } = standing;
 	const text = standingText(standing);
 	return (
@@ -117,7 +117,7 @@ function ChosenRows({ node }: { node: NodeModel }) {
 }
 
 function ProgressRow({ node }: { node: NodeModel }) {
-	const { share, text } = progressOf(node, swarm.chosenThrough);
+	const { share, text } = progressOf(node, swarmShown().chosenThrough);
 	return (
 		<div class="progress" data-testid={`progress-${node.id}`}>
 			<dt>learns</dt>

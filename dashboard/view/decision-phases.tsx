@@ -12,7 +12,7 @@ import { Glyph, type GlyphKind } from './glyph.tsx';
 import { NodeName } from './node-name.tsx';
 import { QuorumBar } from './quorum-bar.tsx';
 import { Scroller } from './scroller.tsx';
-import { swarm } from './state.ts';
+import { swarmShown } from './state.ts';
 
 /** With more nodes than this the cells are set tighter. */
 const COMFORTABLE_MAX = 6;
@@ -24,7 +24,7 @@ export function Phases(props: {
 	now: Fact | undefined;
 }) {
 	const { decision, round, names, now } = props;
-	const nodes = columnsOf(decision, round, swarm);
+	const nodes = columnsOf(decision, round, swarmShown());
 	const silent = nodes.filter(isSilent);
 	const learners = nodes.filter((id) => decision.learned.has(id) || !isGone(id));
 	if (!round) return <p class="empty">The facts of this slot are no longer kept; the nodes know it to be chosen.</p>;
@@ -108,11 +108,11 @@ function Bar(props: { round: Round; nodes: readonly NodeId[]; tone: 'promise' | 
 }
 
 function isGone(id: NodeId): boolean {
-	return swarm.standing(id).place === 'gone';
+	return swarmShown().standing(id).place === 'gone';
 }
 
 function isSilent(id: NodeId): boolean {
-	return !isGone(id) && swarm.node(id)?.isUp === false;
+	return !isGone(id) && swarmShown().node(id)?.isUp === false;
 }
 
 /** What stands in an empty cell. A node that has no vote in the slot does not owe one. */

@@ -13,7 +13,7 @@ import { countText, list, quoted } from '../model/why.ts';
 import { Ballot } from './ballot.tsx';
 import { Phases } from './decision-phases.tsx';
 import { Glyph } from './glyph.tsx';
-import { chosenSlot, decision, frame, playback, shownSlot, showSlot, step, swarm } from './state.ts';
+import { decision, frame, gathered, moment, playback, shownSlot, step, swarmShown } from './state.ts';
 import { Transport } from './transport.tsx';
 
 export function DecisionPanel() {
@@ -32,18 +32,13 @@ export function DecisionPanel() {
 			aria-labelledby="decision-title"
 			data-testid="decision"
 			data-slot={slot}
-			data-live={at === null}
+			data-live={moment.value === null}
 		>
 			<div class="panel-head">
 				<h2 id="decision-title">{slot === 0 ? 'Decision' : `Slot ${countText(slot)}`}</h2>
 				<Verdict decision={shown} slot={slot} />
-				{chosenSlot.value !== null && (
-					<button type="button" class="quiet small" data-testid="follow" onClick={() => showSlot(null)}>
-						Follow the newest
-					</button>
-				)}
 			</div>
-			{slot === 0 || swarm.nodes.length === 0 ? (
+			{slot === 0 || swarmShown().nodes.length === 0 ? (
 				<Empty />
 			) : (
 				<>
@@ -56,7 +51,11 @@ export function DecisionPanel() {
 							picked.value = picked.value === ballot ? null : ballot;
 						}}
 					/>
-					<Phases decision={shown} round={round} names={names} now={now} />
+					{round || gathered.value.entries.length === 0 ? (
+						<Phases decision={shown} round={round} names={names} now={now} />
+					) : (
+						<p class="empty">Nothing has happened for this slot yet at this moment.</p>
+					)}
 					<Transport names={names} />
 				</>
 			)}
@@ -67,7 +66,7 @@ export function DecisionPanel() {
 function Verdict({ decision, slot }: { decision: Decision; slot: number }) {
 	if (slot === 0) return null;
 	if (!decision.chosen) {
-		const state = swarm.isTrimmed(slot) ? 'chosen: only snapshots keep it' : 'open: no value is chosen yet';
+		const state = swarmShown().isTrimmed(slot) ? 'chosen: only snapshots keep it' : 'open: no value is chosen yet';
 		return <p class="verdict open">{state}</p>;
 	}
 	return (
@@ -80,8 +79,9 @@ function Verdict({ decision, slot }: { decision: Decision; slot: number }) {
 
 /** What the slot changes of the members, and who decides it where those are not the members of now. */
 function Members({ decision: { slot, set, brings, chosen } }: { decision: Decision }) {
-	const isPast = set !== null && swarm.sets[0] !== undefined && set.from < swarm.sets[0].from;
-	const isNext = set !== null && set === swarm.sets[1];
+	const [inForce, next] = swarmShown().sets;
+	const isPast = set !== null && inForce !== undefined && set.from < inForce.from;
+	const isNext = set !== null && set === next;
 	if (!isPast && !isNext && !(brings && chosen)) return null;
 	const { voters, needed } = set ? electorateOf(set) : { voters: [], needed: 0 };
 	return (

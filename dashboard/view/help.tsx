@@ -48,6 +48,10 @@ export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }
 				node that does not answer is hatched: its last state is not shown as if it were current.
 			</p>
 			<p class="muted">
+				Everything on the page shows the same moment. The rail at the bottom moves it back, to any place of the last
+				minute and to any event on it, and says how far behind the present you are.
+			</p>
+			<p class="muted">
 				The members may change. A new one has no vote and only learns: its ring in the mesh closes meanwhile, and an
 				arrow points at the node whose place it takes. A change is chosen in a slot like any value, and the new members
 				decide from a later slot on.
@@ -73,7 +77,7 @@ const KEYS = [
 	['Space', 'play or pause'],
 	[', .', 'step back, forward'],
 	['[ ]', 'slower, faster'],
-	['L', 'back to live'],
+	['L', 'back to now, and to the newest slot'],
 	['← →', 'other slot, in the grid'],
 	['/', 'filter the log'],
 	['?', 'this help'],

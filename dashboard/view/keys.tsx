@@ -10,7 +10,7 @@ import type { NodeModel } from '../model/node-model.ts';
 import { isNoMember } from '../model/standing.ts';
 import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
-import { calm, resync, swarm } from './state.ts';
+import { calm, moment, resync, swarmShown } from './state.ts';
 
 const REFRESH_EVERY_MS = 800;
 
@@ -24,10 +24,11 @@ export function Keys() {
 	useSignalEffect(() => {
 		calm.value;
 		const now = performance.now();
-		const shown = shownOf(members(), picked.value);
-		if (!shown?.isUp || shown.revision === shown.entriesRevision || now - askedMs.current < REFRESH_EVERY_MS) return;
+		const looked = shownOf(members(), picked.value);
+		if (moment.value !== null || !looked?.isUp || looked.revision === looked.entriesRevision) return;
+		if (now - askedMs.current < REFRESH_EVERY_MS) return;
 		askedMs.current = now;
-		resync(shown.id);
+		resync(looked.id);
 	});
 
 	return (
@@ -56,7 +57,7 @@ export function Keys() {
 }
 
 function members(): readonly NodeModel[] {
-	return swarm.nodes.filter(({ id }) => !isNoMember(swarm.standing(id)));
+	return swarmShown().nodes.filter(({ id }) => !isNoMember(swarmShown().standing(id)));
 }
 
 function shownOf(nodes: readonly NodeModel[], picked: NodeId): NodeModel | undefined {

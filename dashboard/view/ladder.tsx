@@ -4,13 +4,13 @@ import { ballotLadder } from '../model/ladder.ts';
 import { BallotLabel } from './ballot.tsx';
 import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
-import { calm, swarm } from './state.ts';
+import { calm, moment, story, swarmShown } from './state.ts';
 
 const RUNGS_MAX = 7;
 
 export function LadderPanel() {
 	calm.value;
-	const ladder = ballotLadder(swarm, RUNGS_MAX);
+	const ladder = ballotLadder(swarmShown(), story.index.ballots(moment.value?.at), RUNGS_MAX);
 	const names = nameBallots(ladder.ballots);
 	return (
 		<section class="panel ladder-panel" id="ballots" aria-labelledby="ladder-title">

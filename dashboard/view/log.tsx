@@ -10,7 +10,7 @@ import { Time } from './ballot.tsx';
 import { Glyph, type GlyphKind } from './glyph.tsx';
 import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
-import { calm, showSlot, swarm } from './state.ts';
+import { calm, moment, showSlot, story } from './state.ts';
 
 const ROWS_MAX = 120;
 const SHOWN_FIRST = ['phase1', 'phase2', 'nack', 'chosen', 'members', 'snapshots', 'leader', 'links'] as const;
@@ -34,15 +34,17 @@ export function Log() {
 	const paused = useSignal(false);
 	const reading = useSignal(false);
 	const stop = paused.value || reading.value;
-	const version = stop ? -1 : calm.value;
-	const rows = useMemo(() => rowsOf(shown.value, filter.value), [version, shown.value, filter.value]);
+	const through = moment.value?.at;
+	// A moment of the past has its events, and they stay the same.
+	const version = stop || through !== undefined ? -1 : calm.value;
+	const rows = useMemo(() => rowsOf(shown.value, filter.value, through), [version, shown.value, filter.value, through]);
 	return (
 		<section class="panel log-panel" id="log" aria-labelledby="log-title">
 			<div class="panel-head">
 				<h2 id="log-title">Event log</h2>
-				{swarm.skippedCount > 0 && (
+				{story.skippedCount > 0 && (
 					<p class="muted" data-testid="skipped">
-						<small>{swarm.skippedCount.toLocaleString('en')} more were counted by their nodes, not sent</small>
+						<small>{story.skippedCount.toLocaleString('en')} more were counted by their nodes, not sent</small>
 					</p>
 				)}
 				<input
@@ -139,15 +141,16 @@ function isLandmark(fact: Fact): boolean {
 	return fact.kind === 'members' || fact.kind === 'installed' || (fact.kind === 'snapshot' && fact.what === 'trimmed');
 }
 
-function rowsOf(groups: ReadonlySet<FactGroup>, filter: string): { entry: Entry; text: string }[] {
+function rowsOf(groups: ReadonlySet<FactGroup>, filter: string, through?: number): { entry: Entry; text: string }[] {
 	const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
 	const exact = nameBallots([]);
-	const found = swarm.tape.newest(ROWS_MAX, ({ fact }) => {
+	const wanted = ({ fact }: Entry) => {
 		if (!groups.has(groupOf(fact))) return false;
 		if (words.length === 0) return true;
 		const text = `${fact.node} ${fact.kind} ${factText(fact, exact)}`.toLowerCase();
 		return words.every((word) => text.includes(word));
-	});
+	};
+	const found = story.tape.newest(ROWS_MAX, wanted, through);
 	const names = nameBallots(
 		found.flatMap(({ fact }) => [ballotOf(fact), fact.kind === 'refused' ? fact.promised : '']),
 	);

@@ -1,23 +1,23 @@
 /**
- * The nodes in a ring and their messages: the decision's own while it plays, else moments of what goes on,
+ * The nodes in a ring and their messages: the decision's own while it plays, else flurries of what goes on,
  * slowed down. Messages are moved by setting attributes of a few pooled shapes, outside the component tree.
  */
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
-import type { Moment } from '../model/moment.ts';
+import type { Flurry } from '../model/flurry.ts';
 import type { NodeModel } from '../model/node-model.ts';
 import { progressOf } from '../model/progress.ts';
 import { standingWord } from '../model/standing.ts';
 import { FlightLayer, type Point } from './flight-layer.ts';
 import { Glyph, type GlyphKind } from './glyph.tsx';
-import { calm, moments, playback, position, shownSlot, swarm } from './state.ts';
+import { calm, flurries, playback, position, shownSlot, swarmShown } from './state.ts';
 
 const WIDTH = 320;
 const HEIGHT = 264;
 const NODE_RADIUS = 21;
-/** A moment lasts at least this long on the page, so that a single heartbeat does not flash by. */
+/** A flurry lasts at least this long on the page, so that a single heartbeat does not flash by. */
 const IDLE_MS = 400;
 
 export function Mesh() {
@@ -25,7 +25,7 @@ export function Mesh() {
 	const caption = useSignal('');
 	useFlights(layer, caption);
 	calm.value;
-	const { nodes } = swarm;
+	const { nodes } = swarmShown();
 	const places = ring(nodes.map((node) => node.id));
 	const playingBack = position.value !== null;
 	return (
@@ -47,7 +47,7 @@ export function Mesh() {
 					}),
 				)}
 				{nodes.map(({ id }) => {
-					const { replaces } = swarm.standing(id);
+					const { replaces } = swarmShown().standing(id);
 					const [p, q] = [places.get(id), places.get(replaces ?? '')];
 					return p && q ? <path key={id} class="takes" d={arrow(p, q)} /> : null;
 				})}
@@ -59,7 +59,9 @@ export function Mesh() {
 			</svg>
 			<p class="sr">
 				{nodes
-					.map((node) => [node.id, nodeText(node), standingWord(swarm.standing(node.id))].filter(Boolean).join(', '))
+					.map((node) =>
+						[node.id, nodeText(node), standingWord(swarmShown().standing(node.id))].filter(Boolean).join(', '),
+					)
 					.join('; ')}
 			</p>
 			<ul class="key" aria-label="Messages">
@@ -76,7 +78,7 @@ export function Mesh() {
 /** A node. A member without a vote has a ring that closes as it learns. */
 function Disc({ node, at }: { node: NodeModel; at: Point }) {
 	const { id, status, role, isUp } = node;
-	const { place } = swarm.standing(id);
+	const { place } = swarmShown().standing(id);
 	const name = nameOf(id);
 	const isLearner = place === 'learner' || place === 'incoming';
 	return (
@@ -88,7 +90,7 @@ function Disc({ node, at }: { node: NodeModel; at: Point }) {
 					class="learned"
 					r={NODE_RADIUS}
 					pathLength={1}
-					stroke-dasharray={`${progressOf(node, swarm.chosenThrough).share} 1`}
+					stroke-dasharray={`${progressOf(node, swarmShown().chosenThrough).share} 1`}
 					transform="rotate(-90)"
 				/>
 			)}
@@ -128,11 +130,11 @@ const KEY: readonly (readonly [GlyphKind, string])[] = [
 	['beatReply', 'its reply'],
 ];
 
-/** Draws the playback whenever its position moves, and moments one after another while it is live. */
+/** Draws the playback whenever its position moves, and flurries one after another while it is live. */
 function useFlights(element: { readonly current: SVGGElement | null }, caption: { value: string }): void {
 	const layer = useRef<FlightLayer | null>(null);
-	const loop = useRef({ running: false, moment: null as Moment | null, startedMs: 0 });
-	const place = (node: NodeId) => ring(swarm.nodes.map(({ id }) => id)).get(node);
+	const loop = useRef({ running: false, flurry: null as Flurry | null, startedMs: 0 });
+	const place = (node: NodeId) => ring(swarmShown().nodes.map(({ id }) => id)).get(node);
 
 	useEffect(() => {
 		if (element.current) layer.current = new FlightLayer(element.current, place, NODE_RADIUS);
@@ -145,7 +147,7 @@ function useFlights(element: { readonly current: SVGGElement | null }, caption: 
 		const at = position.value;
 		if (at === null) return;
 		loop.current.running = false;
-		loop.current.moment = null;
+		loop.current.flurry = null;
 		layer.current?.draw(playback.value.flights, at);
 	});
 
@@ -159,25 +161,25 @@ function useFlights(element: { readonly current: SVGGElement | null }, caption: 
 	function live(nowMs: number): void {
 		const state = loop.current;
 		if (!state.running) return;
-		if (!state.moment || nowMs - state.startedMs > state.moment.durationMs + IDLE_MS) {
-			state.moment = moments.take(nowMs);
+		if (!state.flurry || nowMs - state.startedMs > state.flurry.durationMs + IDLE_MS) {
+			state.flurry = flurries.take(nowMs);
 			state.startedMs = nowMs;
-			if (state.moment) caption.value = captionOf(state.moment);
+			if (state.flurry) caption.value = captionOf(state.flurry);
 		}
-		if (!state.moment) {
+		if (!state.flurry) {
 			// There is nothing to show. The next fact wakes the loop.
 			layer.current?.draw([], 0);
 			state.running = false;
 			return;
 		}
-		layer.current?.draw(state.moment.flights, nowMs - state.startedMs);
+		layer.current?.draw(state.flurry.flights, nowMs - state.startedMs);
 		requestAnimationFrame(live);
 	}
 }
 
-function captionOf(moment: Moment): string {
-	const seconds = (moment.durationMs / 1000).toFixed(1);
-	return `${moment.realMs < 10 ? moment.realMs.toFixed(1) : Math.round(moment.realMs)} ms, shown in ${seconds} s`;
+function captionOf(flurry: Flurry): string {
+	const seconds = (flurry.durationMs / 1000).toFixed(1);
+	return `${flurry.realMs < 10 ? flurry.realMs.toFixed(1) : Math.round(flurry.realMs)} ms, shown in ${seconds} s`;
 }
 
 function ring(ids: readonly NodeId[]): Map<NodeId, Point> {

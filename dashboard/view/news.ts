@@ -4,7 +4,7 @@
  */
 import { signal } from '@preact/signals';
 import type { MembersView } from '../../shared/feed.ts';
-import type { SwarmModel } from '../model/swarm-model.ts';
+import type { Story } from '../model/story.ts';
 
 /** How long it is said after the change is in force, unless a person has read it before. */
 const NEWS_MS = 60_000;
@@ -16,7 +16,8 @@ let seen: MembersView | null = null;
 let ending: ReturnType<typeof setTimeout> | null = null;
 
 /** Is called after facts were folded. */
-export function followNews(swarm: SwarmModel): void {
+export function followNews(story: Story): void {
+	const swarm = story.live;
 	const { last } = swarm.history;
 	if (last !== seen) {
 		// The first set that the page is told is no news, unless it is not yet in force.
@@ -26,14 +27,14 @@ export function followNews(swarm: SwarmModel): void {
 	}
 	const isOver = swarm.sets.length < 2 && (news.value !== null || swarm.gone.length > 0);
 	if (!isOver || ending !== null) return;
-	ending = setTimeout(() => endNews(swarm), NEWS_MS);
+	ending = setTimeout(() => endNews(story), NEWS_MS);
 }
 
 /** The change is no news any more, and the nodes that it removed are drawn no more. */
-export function endNews(swarm: SwarmModel): void {
+export function endNews(story: Story): void {
 	stop();
 	news.value = null;
-	for (const { id } of swarm.gone) swarm.forget(id);
+	for (const { id } of story.live.gone) story.forget(id);
 }
 
 function stop(): void {

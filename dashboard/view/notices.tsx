@@ -3,7 +3,7 @@ import { changeText } from '../model/change-text.ts';
 import { isNoMember } from '../model/standing.ts';
 import { countText, list } from '../model/why.ts';
 import { endNews, news } from './news.ts';
-import { calm, showSlot, swarm } from './state.ts';
+import { calm, moment, showSlot, story } from './state.ts';
 
 export function Notices() {
 	return (
@@ -17,11 +17,12 @@ export function Notices() {
 
 function EntryGone() {
 	calm.value;
-	const { entry } = swarm;
-	const standing = swarm.standing(entry);
+	const { live } = story;
+	const { entry } = live;
+	const standing = live.standing(entry);
 	if (entry === '' || !isNoMember(standing)) return null;
 	const { from } = standing;
-	const other = swarm.voters.find(({ isUp }) => isUp);
+	const other = live.voters.find(({ isUp }) => isUp);
 	return (
 		<p class="notice" data-testid="entry-gone">
 			{entry}, which this page comes from, is no member{from > 0 && ` from slot ${countText(from)} on`}. The page goes
@@ -29,7 +30,7 @@ function EntryGone() {
 			{other && (
 				<>
 					{' '}
-					<a href={swarm.addressOf(other.id)}>Open it at {other.id}</a>
+					<a href={live.addressOf(other.id)}>Open it at {other.id}</a>
 				</>
 			)}
 		</p>
@@ -39,7 +40,8 @@ function EntryGone() {
 /** A page may only reach the addresses that its node knew when it served the page. */
 function Newer() {
 	calm.value;
-	const newer = swarm.nodes.filter(({ id, status }) => status === 'newer' && !isNoMember(swarm.standing(id)));
+	const { live } = story;
+	const newer = live.nodes.filter(({ id, status }) => status === 'newer' && !isNoMember(live.standing(id)));
 	if (newer.length === 0) return null;
 	return (
 		<p class="notice" data-testid="newer">
@@ -57,13 +59,14 @@ function Newer() {
 function Change() {
 	calm.value;
 	const change = news.value;
-	if (!change) return null;
+	// It is news of now.
+	if (!change || moment.value !== null) return null;
 	const { chosenAt, from } = change;
-	const left = from - 1 - swarm.chosenThrough;
+	const left = from - 1 - story.live.chosenThrough;
 	return (
 		<p class="notice" data-testid="change" data-in-force={left <= 0}>
 			<span>
-				{changeText(swarm.history.governing(chosenAt), change)}.{' '}
+				{changeText(story.live.history.governing(chosenAt), change)}.{' '}
 				{left > 0
 					? `It is chosen, and in force after ${countText(left)} more slot${left === 1 ? '' : 's'}.`
 					: 'It is in force.'}
@@ -74,7 +77,7 @@ function Change() {
 						Show slot {countText(chosenAt)}
 					</button>
 				)}
-				<button type="button" class="quiet small" data-testid="change-read" onClick={() => endNews(swarm)}>
+				<button type="button" class="quiet small" data-testid="change-read" onClick={() => endNews(story)}>
 					Close
 				</button>
 			</span>

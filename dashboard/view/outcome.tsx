@@ -5,7 +5,7 @@ import { clock, nameBallots } from '../model/ballot-names.ts';
 import { ballotsOfAnswer, outcomeSentence } from '../model/why.ts';
 import { Ballot } from './ballot.tsx';
 import { Glyph } from './glyph.tsx';
-import { playSlot } from './state.ts';
+import { moment, playSlot } from './state.ts';
 
 export interface Outcome {
 	readonly id: number;
@@ -13,12 +13,27 @@ export interface Outcome {
 	readonly request: ProposeRequest;
 	readonly answer: ProposeAnswer;
 	readonly timeMs: number;
+	/** When its facts had come too, in milliseconds of the page's clock. Before that moment there was no outcome. */
+	readonly settledMs: number;
 }
 
 export function OutcomeView({ outcome, newest }: { outcome: Outcome; newest: boolean }) {
-	const { node, request, answer, timeMs } = outcome;
+	const { node, request, answer, timeMs, settledMs } = outcome;
 	const names = nameBallots(ballotsOfAnswer(answer));
 	const tried = answer.attempts.map((attempt) => attempt.ballot);
+	if (moment.value !== null && moment.value.whenMs < settledMs) {
+		return (
+			<article class="outcome o-later" data-testid={newest ? 'outcome' : undefined} data-outcome="later">
+				<p class="outcome-head">
+					<strong class="clip">
+						{request.key} = {request.value}
+					</strong>
+					<small>at {node}</small>
+				</p>
+				<p class="muted">At the moment that the page shows, it has no outcome yet.</p>
+			</article>
+		);
+	}
 	return (
 		<article
 			class={`outcome o-${answer.outcome}`}

@@ -5,7 +5,7 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
 import { NodeName } from './node-name.tsx';
 import { type Outcome, OutcomeView } from './outcome.tsx';
-import { calm, playSlot, propose, swarm } from './state.ts';
+import { calm, playSlot, propose, SETTLE_MS, story } from './state.ts';
 
 const OUTCOMES_MAX = 8;
 
@@ -20,7 +20,7 @@ export function Propose() {
 	const route = useSignal<ProposeRequest['route']>('self');
 	const contest = useSignal('');
 	const pending = useSignal(false);
-	const nodes = swarm.voters;
+	const nodes = story.live.voters;
 	const isThere = nodes.some(({ id }) => id === node.value);
 	const selected = isThere ? node.value : (nodes.find((candidate) => candidate.isUp)?.id ?? '');
 
@@ -32,7 +32,8 @@ export function Propose() {
 		pending.value = true;
 		const answer = await propose(selected, request);
 		pending.value = false;
-		const outcome = { id: ++outcomesCount, node: selected, request, answer, timeMs: Date.now() };
+		const settledMs = performance.now() + SETTLE_MS;
+		const outcome = { id: ++outcomesCount, node: selected, request, answer, timeMs: Date.now(), settledMs };
 		outcomes.value = [outcome, ...outcomes.value].slice(0, OUTCOMES_MAX);
 		if (answer.outcome === 'chosen' || answer.outcome === 'kept') {
 			bringDecisionIntoView();

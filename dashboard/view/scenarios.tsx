@@ -2,7 +2,7 @@
 import { signal, useSignal } from '@preact/signals';
 import type { ProposeAnswer } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
-import { calm, playSlot, propose, showSlot, swarm } from './state.ts';
+import { calm, playSlot, propose, showSlot, story } from './state.ts';
 
 const TRAFFIC_EVERY_MS = 300;
 const TRAFFIC_IN_FLIGHT_MAX = 8;
@@ -26,7 +26,7 @@ const duel = signal<{ readonly tally: Tally; readonly between: string; readonly 
 export function Scenarios() {
 	calm.value;
 	const pair = useSignal<readonly [NodeId, NodeId] | null>(null);
-	const nodes = swarm.voters;
+	const nodes = story.live.voters;
 	const isThere = pair.value?.every((id) => nodes.some((node) => node.id === id));
 	const [a, b] = (isThere && pair.value) || [nodes[1]?.id ?? '', nodes[3]?.id ?? nodes[0]?.id ?? ''];
 	const running = duel.value?.running ?? false;
@@ -89,7 +89,7 @@ function NodeSelect({ label, value, onChange }: { label: string; value: NodeId; 
 			value={value}
 			onChange={(event) => onChange(event.currentTarget.value)}
 		>
-			{swarm.voters.map(({ id }) => (
+			{story.live.voters.map(({ id }) => (
 				<option key={id} value={id}>
 					{id}
 				</option>
@@ -108,7 +108,7 @@ function toggleTraffic(): void {
 	showSlot(null);
 	timer.value = setInterval(() => {
 		const { asked, chosen, refused, unknown } = traffic.value;
-		const up = swarm.voters.filter((node) => node.isUp);
+		const up = story.live.voters.filter((node) => node.isUp);
 		const node = anyOf(up);
 		if (!node || asked - chosen - refused - unknown >= TRAFFIC_IN_FLIGHT_MAX) return;
 		traffic.value = { ...traffic.value, asked: asked + 1 };

@@ -8,7 +8,7 @@ import { membersText } from '../../shared/fact.ts';
 import { type SlotColumn, type SlotMark, slotGrid } from '../model/slot-grid.ts';
 import { countText, list } from '../model/why.ts';
 import { NodeName } from './node-name.tsx';
-import { calm, shownSlot, showSlot, swarm } from './state.ts';
+import { calm, shownSlot, showSlot, swarmShown } from './state.ts';
 
 const COLUMN_PX = 30;
 const COLUMN_TOUCH_PX = 44;
@@ -33,7 +33,7 @@ export function Slots() {
 		return () => observer.disconnect();
 	}, [columnsMax]);
 
-	const columns = slotGrid(swarm, columnsMax.value);
+	const columns = slotGrid(swarmShown(), columnsMax.value);
 	const shown = shownSlot.value;
 	const focusable = columns.some((column) => column.slot === shown) ? shown : columns.at(-1)?.slot;
 	return (
@@ -48,7 +48,7 @@ export function Slots() {
 			<div class={`slot-grid ${columns.length === 0 ? 'bare' : ''}`}>
 				<div class="slot-names" aria-hidden="true">
 					<span />
-					{swarm.nodes.map((node) => (
+					{swarmShown().nodes.map((node) => (
 						<span key={node.id}>
 							<NodeName id={node.id} />
 						</span>

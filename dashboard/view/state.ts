@@ -1,24 +1,27 @@
 /**
- * What the components share: the model, folded once per animation frame, and what the person chose to look at.
- * Components read `frame` or, where ten times a second is enough, `calm`, and then the model itself.
+ * What the components share: the story, folded once per animation frame, and what the person chose to look at. The whole
+ * page shows one moment, which is now or in the past. Components read `frame` or, where ten times a second is enough,
+ * `calm`, and then the swarm of that moment by `swarmShown`. What a person does happens now, so forms use `story.live`.
  */
-import { batch, computed, signal } from '@preact/signals';
+import { batch, computed, effect, signal, untracked } from '@preact/signals';
 import type { BallotText } from '../../shared/fact.ts';
 import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import type { Decision } from '../model/decision.ts';
 import type { Gathered } from '../model/decision-index.ts';
-import { MomentRecorder } from '../model/moment.ts';
+import { FlurryRecorder } from '../model/flurry.ts';
 import { type Playback, playbackOf, stepAt } from '../model/playback.ts';
 import type { Source } from '../model/source.ts';
-import { SwarmModel } from '../model/swarm-model.ts';
+import { Story } from '../model/story.ts';
+import type { SwarmModel } from '../model/swarm-model.ts';
+import type { Item } from '../model/tape.ts';
 import { followNews } from './news.ts';
 
-export const swarm = new SwarmModel();
-export const moments = new MomentRecorder();
+export const story = new Story(() => performance.now());
+export const flurries = new FlurryRecorder();
 
-/** Grows with every frame in which something was folded. */
+/** Grows with every frame in which something was folded, and whenever the page shows another moment. */
 export const frame = signal(0);
 /** The same number, updated at most ten times a second, for lists and tables. */
 export const calm = signal(0);
@@ -30,9 +33,13 @@ export const chosenSlot = signal<Slot | null>(null);
 /** Ballots that an answer listed as tried for `chosenSlot`. */
 export const attempts = signal<readonly BallotText[]>([]);
 const newestShown = signal<Slot>(0);
-export const shownSlot = computed(() => chosenSlot.value ?? newestShown.value);
 
-/** The playback, or null for the live view. */
+/** The page shows the moment just after this item; null: now. */
+export const moment = signal<Item | null>(null);
+/**
+ * How far the shown decision is played at `moment`, milliseconds of its playback; below 0 before its first step; null where
+ * the moment is now. Between two steps it tells how far the messages have flown.
+ */
 export const position = signal<number | null>(null);
 export const playing = signal(false);
 export const speed = signal(1);
@@ -42,9 +49,31 @@ export const SPEEDS: readonly number[] = [0.25, 0.5, 1, 2, 4];
 const NEWEST_SHOWN_MS = 1500;
 const CALM_MS = 100;
 /** The other nodes learn with the leader's next message, so a playback waits this long for it. */
-const SETTLE_MS = 450;
+export const SETTLE_MS = 450;
 /** A hidden tab gets no animation frames. Facts are then folded at once, so that they do not pile up. */
 const QUEUE_MAX = 256;
+
+/**
+ * The swarm at the moment that the page shows. Panels read `frame` or `calm` to be drawn again. This reads no signal,
+ * because a component that reads one is drawn again only when its properties or its signals change, and the swarm is
+ * neither.
+ */
+export function swarmShown(): SwarmModel {
+	const at = moment.peek();
+	return at === null ? story.live : story.at(at);
+}
+
+export const shownSlot = computed(
+	() => chosenSlot.value ?? (moment.value === null ? newestShown.value : swarmShown().newestSlot),
+);
+
+effect(() => {
+	moment.value;
+	untracked(() => {
+		frame.value++;
+		calm.value = frame.value;
+	});
+});
 
 let source: Source | null = null;
 /** Only the newest run of a playback may move it on. */
@@ -57,17 +86,19 @@ export function start(from: Source): void {
 	let facts = 0;
 	let newestShownMs = Number.NEGATIVE_INFINITY;
 
+	const follow = (nowMs: number) => {
+		newestShown.value = story.live.newestSlot;
+		newestShownMs = nowMs;
+	};
+	const isBehind = () =>
+		newestShown.value !== story.live.newestSlot && performance.now() - newestShownMs > NEWEST_SHOWN_MS;
 	const fold = () => {
 		frameAsked = false;
 		for (const task of queue.splice(0)) task();
-		followNews(swarm);
-		const now = performance.now();
+		followNews(story);
 		batch(() => {
 			frame.value++;
-			if (newestShown.value !== swarm.newestSlot && now - newestShownMs > NEWEST_SHOWN_MS) {
-				newestShown.value = swarm.newestSlot;
-				newestShownMs = now;
-			}
+			if (isBehind()) follow(performance.now());
 		});
 	};
 	const askFrame = () => {
@@ -82,7 +113,8 @@ export function start(from: Source): void {
 	};
 	setInterval(() => {
 		if (calm.value !== frame.value) calm.value = frame.value;
-		if (newestShown.value !== swarm.newestSlot && performance.now() - newestShownMs > NEWEST_SHOWN_MS) askFrame();
+		if (isBehind()) askFrame();
+		forgetOldMoment();
 	}, CALM_MS);
 	setInterval(() => {
 		factsPerSecond.value = facts;
@@ -90,23 +122,20 @@ export function start(from: Source): void {
 	}, 1000);
 
 	from.start({
-		entry: (node) =>
-			enqueue(() => {
-				swarm.entry = node;
-			}),
-		snapshot: (node, snapshot) => enqueue(() => swarm.snapshot(node, snapshot)),
-		lost: (node, sinceMs) => enqueue(() => swarm.lost(node, sinceMs)),
-		refused: (node, why) => enqueue(() => swarm.refused(node, why)),
-		newer: (node) => enqueue(() => swarm.newer(node)),
+		entry: (node) => enqueue(() => story.entry(node)),
+		snapshot: (node, snapshot) => enqueue(() => story.snapshot(node, snapshot)),
+		lost: (node, sinceMs) => enqueue(() => story.lost(node, sinceMs)),
+		refused: (node, why) => enqueue(() => story.refused(node, why)),
+		newer: (node) => enqueue(() => story.newer(node)),
 		batch: (node, told) =>
 			enqueue(() => {
-				const entries = swarm.batch(node, told);
+				const entries = story.batch(node, told);
 				if (entries === 'gap') return from.resync(node);
 				// Facts do not tell where new members are reached, nor what a snapshot brought.
 				if (entries.some(({ fact }) => fact.kind === 'members' || fact.kind === 'installed')) from.resync(node);
 				facts += entries.length;
 				const nowMs = performance.now();
-				for (const entry of entries) moments.add(entry, nowMs);
+				for (const entry of entries) flurries.add(entry, nowMs);
 			}),
 	});
 }
@@ -120,7 +149,7 @@ export async function propose(node: NodeId, request: ProposeRequest): Promise<Pr
 	return source.propose(node, request);
 }
 
-/** What is known of the shown slot, gathered again only when it changed. */
+/** All that is known of the shown slot, also what happened after the moment that is shown. */
 export const gathered = computed((): Gathered => {
 	frame.value;
 	return gatherOnce(shownSlot.value, attempts.value);
@@ -128,26 +157,31 @@ export const gathered = computed((): Gathered => {
 
 let lastGathered: { readonly key: string; readonly value: Gathered } | null = null;
 
+/** It is gathered again only when it changed. */
 function gatherOnce(slot: Slot, tried: readonly BallotText[]): Gathered {
-	const key = `${slot} ${tried.join()} ${swarm.index.version(slot, tried)} ${swarm.snapshotsCount}`;
-	if (lastGathered?.key !== key) lastGathered = { key, value: swarm.gather(slot, tried) };
+	const key = `${slot} ${tried.join()} ${story.index.version(slot, tried)} ${story.live.snapshotsCount}`;
+	story.tape.settle();
+	if (lastGathered?.key !== key || !isInOrder(lastGathered.value)) {
+		lastGathered = { key, value: story.gather(slot, tried) };
+	}
 	return lastGathered.value;
+}
+
+/** The tape may have put facts of it into another order since. */
+function isInOrder({ entries }: Gathered): boolean {
+	return entries.every(({ at }, i) => at > (entries[i - 1]?.at ?? -1));
 }
 
 export const playback = computed((): Playback => playbackOf(gathered.value.entries));
 
-/** The step that has happened last; null in the live view, where all have. */
+/** The step that has happened last; null where the moment is now, when all have. */
 export const step = computed((): number | null =>
 	position.value === null ? null : stepAt(playback.value.steps, position.value),
 );
 
 export const decision = computed((): Decision => {
-	const at = step.value;
-	if (at === null) {
-		frame.value;
-		return swarm.decision(gathered.value);
-	}
-	return swarm.decision(gathered.value, playback.value.steps[at]?.through ?? 0);
+	if (moment.value === null) frame.value;
+	return story.decision(gathered.value, moment.value);
 });
 
 export function showSlot(slot: Slot | null, tried: readonly BallotText[] = []): void {
@@ -162,15 +196,16 @@ export function showSlot(slot: Slot | null, tried: readonly BallotText[] = []): 
 export function playSlot(slot: Slot, tried: readonly BallotText[]): void {
 	showSlot(slot, tried);
 	setTimeout(() => {
-		if (chosenSlot.value === slot && position.value === null) play();
+		if (chosenSlot.value === slot && moment.value === null) play();
 	}, SETTLE_MS);
 }
 
 export function play(): void {
 	if (playback.value.steps.length === 0) return;
 	batch(() => {
-		if (chosenSlot.value === null) chosenSlot.value = shownSlot.value;
-		position.value ??= 0;
+		pin();
+		// Where the playback has ended it begins anew.
+		if (position.value === null || position.value >= playback.value.durationMs) moveTo(0);
 		playing.value = true;
 	});
 	const own = ++run;
@@ -189,19 +224,39 @@ export function stepBy(by: 1 | -1): void {
 	seek(steps[target]?.atMs ?? 0);
 }
 
+/** Goes to a place in the playback of the shown decision. */
 export function seek(ms: number): void {
 	batch(() => {
-		if (chosenSlot.value === null) chosenSlot.value = shownSlot.value;
+		pin();
 		playing.value = false;
-		position.value = ms;
+		moveTo(ms);
 	});
 }
 
+/** Goes to a moment of the whole swarm. Where no slot was chosen, the newest one of that moment is shown. */
+export function seekMoment(item: Item): void {
+	batch(() => {
+		playing.value = false;
+		moment.value = item;
+		const { steps } = playback.value;
+		const through = steps.filter(({ moment }) => moment.at <= item.at).length;
+		const isPast = through === steps.length && item.at > (steps.at(-1)?.moment.at ?? 0);
+		position.value = isPast ? playback.value.durationMs : (steps[through - 1]?.atMs ?? -1);
+	});
+}
+
+/** Back to now, with the slot that is shown. */
 export function toLive(): void {
 	batch(() => {
 		playing.value = false;
+		moment.value = null;
 		position.value = null;
 	});
+}
+
+/** Back to now, and to the newest slot. */
+export function follow(): void {
+	showSlot(null);
 }
 
 export function changeSpeed(by: 1 | -1): void {
@@ -209,11 +264,29 @@ export function changeSpeed(by: 1 | -1): void {
 	speed.value = SPEEDS[Math.min(Math.max(at + by, 0), SPEEDS.length - 1)] ?? 1;
 }
 
+/** The slot that is shown stays the same while time moves on. */
+function pin(): void {
+	if (chosenSlot.value === null) chosenSlot.value = shownSlot.value;
+}
+
+/** Moves both hands of the clock to a place in the playback. */
+function moveTo(ms: number): void {
+	const { steps } = playback.value;
+	moment.value = steps[Math.max(0, stepAt(steps, ms))]?.moment ?? null;
+	position.value = moment.value && ms;
+}
+
+/** The tape forgets old moments, and a page that shows one of them would show another one without a word. */
+function forgetOldMoment(): void {
+	const { first } = story.tape;
+	if (moment.value !== null && first && moment.value.at < first.at) seekMoment(first);
+}
+
 function advance(own: number, beforeMs: number, nowMs: number): void {
 	if (own !== run || !playing.value || position.value === null) return;
 	const next = position.value + (nowMs - beforeMs) * speed.value;
-	// At its end the playback has shown everything, which is the present.
+	// At its end the playback has shown everything, which is the present of this slot.
 	if (next >= playback.value.durationMs) return toLive();
-	position.value = next;
+	moveTo(next);
 	requestAnimationFrame((later) => advance(own, nowMs, later));
 }

@@ -6,12 +6,12 @@ import type { Health } from '../model/swarm-model.ts';
 import { countText } from '../model/why.ts';
 import { NodeName } from './node-name.tsx';
 import { QuorumBar } from './quorum-bar.tsx';
-import { calm, factsPerSecond, swarm } from './state.ts';
+import { calm, factsPerSecond, moment, swarmShown } from './state.ts';
 import { nextTheme, theme } from './theme.ts';
 
 export function TopBar({ onHelp }: { onHelp: () => void }) {
 	calm.value;
-	const { nodes, health } = swarm;
+	const { nodes, health } = swarmShown();
 	return (
 		<header class="top">
 			<h1>
@@ -19,7 +19,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
 					<circle class="logo-ring" cx="16" cy="16" r="11.5" />
 					<path class="logo-core" d="m16 10.5 5.5 5.5-5.5 5.5-5.5-5.5z" />
 				</svg>
-				paxos-swarm <small>{swarm.name}</small>
+				paxos-swarm <small>{swarmShown().name}</small>
 			</h1>
 			<ul class="pills" aria-label="Nodes">
 				{nodes.map((node) => (
@@ -28,13 +28,13 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
 			</ul>
 			<p class="health" data-testid="quorum-health" aria-live="polite">
 				{nodes.length === 0
-					? swarm.entryRefusal === ''
+					? swarmShown().entryRefusal === ''
 						? 'Connecting…'
-						: `This node runs and cannot be watched: ${swarm.entryRefusal}.`
+						: `This node runs and cannot be watched: ${swarmShown().entryRefusal}.`
 					: health.map((of, index) => <Quorum key={of.from} health={of} isNext={index > 0} />)}
 			</p>
 			<p class="rate" title="Facts told by all nodes in the last second">
-				<span class="mono">{factsPerSecond.value.toLocaleString('en')}</span> facts/s
+				<span class="mono">{moment.value === null ? factsPerSecond.value.toLocaleString('en') : '–'}</span> facts/s
 			</p>
 			<button type="button" class="quiet theme-button" data-testid="theme" data-theme={theme.value} onClick={nextTheme}>
 				<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">
@@ -64,7 +64,7 @@ function Quorum({ health, isNext }: { health: Health; isNext: boolean }) {
 }
 
 function Pill({ node }: { node: NodeModel }) {
-	const { place } = swarm.standing(node.id);
+	const { place } = swarmShown().standing(node.id);
 	return (
 		<li class={`pill state-${node.status} place-${place}`} data-testid={`pill-${node.id}`} data-state={stateOf(node)}>
 			<i class="dot" />
@@ -86,7 +86,7 @@ export function stateOf(node: NodeModel): string {
 }
 
 function pillText(node: NodeModel): string {
-	const standing = swarm.standing(node.id);
+	const standing = swarmShown().standing(node.id);
 	if (standing.place === 'gone') return standingWord(standing);
 	return [stateText(node), standingWord(standing)].filter(Boolean).join(', ');
 }

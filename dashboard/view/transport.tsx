@@ -3,6 +3,7 @@ import type { BallotNames } from '../model/ballot-names.ts';
 import { factText } from '../model/fact-text.ts';
 import {
 	changeSpeed,
+	moment,
 	pause,
 	play,
 	playback,
@@ -67,7 +68,7 @@ export function Transport({ names }: { names: BallotNames }) {
 				max={Math.round(durationMs)}
 				step={1}
 				value={position.value ?? durationMs}
-				aria-valuetext={at === null ? 'live' : `step ${at + 1} of ${steps.length}`}
+				aria-valuetext={at === null ? 'now' : `step ${at + 1} of ${steps.length}`}
 				onInput={(event) => seek(event.currentTarget.valueAsNumber)}
 			/>
 			<div class="speed">
@@ -97,15 +98,8 @@ export function Transport({ names }: { names: BallotNames }) {
 					<Icon d="M3 8h10M8 3v10" />
 				</button>
 			</div>
-			<button
-				type="button"
-				class="live"
-				data-testid="live"
-				aria-pressed={at === null}
-				aria-keyshortcuts="L"
-				onClick={toLive}
-			>
-				<i class="dot" /> Live
+			<button type="button" class="live" data-testid="live" aria-pressed={moment.value === null} onClick={toLive}>
+				<i class="dot" /> Now
 			</button>
 			<p class="step-text" data-testid="step-text" data-step={at === null ? 'live' : at + 1} data-steps={steps.length}>
 				{now ? (
@@ -116,7 +110,7 @@ export function Transport({ names }: { names: BallotNames }) {
 						<strong>{now.fact.node}</strong> {factText(now.fact, names)}
 					</>
 				) : at === null ? (
-					<span class="muted">Live: all {steps.length} steps have happened. Press play to see them one by one.</span>
+					<span class="muted">All {steps.length} steps have happened. Press play to see them one by one.</span>
 				) : (
 					<span class="muted">Before the first step.</span>
 				)}

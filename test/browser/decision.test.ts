@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Fact } from '../../shared/fact.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { complaintsAbout } from './browser.ts';
-import { readDecision, showRound } from './shown-decision.ts';
+import { readDecision, type ShownDecision, showRound } from './shown-decision.ts';
 import { type Proposal, playbackBegins, poll, propose, type ShownOutcome, Stage, stepTo } from './swarm-page.ts';
 import { changed, differences, disorder, falsehoods, names, placeTold, stepsTold } from './told.ts';
 
@@ -42,6 +42,7 @@ test('a decision that n4 makes with both phases is stepped through on the page o
 		expect(answers.filter((cell) => !shown.now.includes(cell))).toEqual([]);
 		expect(shown.verdict !== '').toBe(Object.keys(shown.cells).some((cell) => cell.startsWith('learned')));
 		seen.push(...shown.now);
+		expect(await disagreements(page, shown)).toEqual([]);
 		before = shown;
 		if (step === shown.steps) break;
 	}
@@ -55,6 +56,33 @@ test('a decision that n4 makes with both phases is stepped through on the page o
 	expect(differences(await readDecision(page), stage.facts)).toEqual([]);
 	expect(stage.toldAll).toBe(true);
 	expect(complaintsAbout(page, [])).toEqual([]);
+});
+
+test('the rail goes to an event of the past with the whole page, and back to now with one key', async () => {
+	const page = await stage.open(stage.swarm.node('n2'));
+	const { slot } = await propose(page, { at: 'n3', key: 'color', value: 'blue' });
+	await playbackBegins(page);
+	const rail = page.getByTestId('rail');
+	await page.keyboard.press('l');
+	await page.locator('[data-testid="rail"][data-now="true"]').waitFor();
+	await poll(() => page.getByTestId(`slot-${slot}-n1`).getAttribute('data-mark')).toBe('chosen');
+
+	// The events of this proposal are its election and its choice. Before them nobody has the slot.
+	const back = page.getByTestId('event-before');
+	await back.click();
+	expect(await rail.getAttribute('data-now')).toBe('false');
+	expect(await page.getByTestId('rail-text').textContent()).toMatch(/^You are at [\d:.]+, [\d.]+ s behind live/);
+	while (/slot|leads/.test((await page.getByTestId('rail-text').textContent()) ?? '') && (await back.isEnabled())) {
+		if ((await page.getByTestId(`slot-${slot}`).count()) === 0) break;
+		await back.click();
+	}
+	expect(await page.getByTestId(`slot-${slot}`).count()).toBe(0);
+	const times = await page.locator('[data-testid="log-row"] time').allTextContents();
+	expect(times[0] ?? '').toBe(/at ([\d:.]+)/.exec((await page.getByTestId('rail-text').textContent()) ?? '')?.[1]);
+
+	await page.keyboard.press('l');
+	await page.locator('[data-testid="rail"][data-now="true"]').waitFor();
+	expect(await page.getByTestId(`slot-${slot}-n1`).getAttribute('data-mark')).toBe('chosen');
 });
 
 test('a contested slot keeps its value: the promises report it, and it is proposed again', async () => {
@@ -152,6 +180,27 @@ test('a duel shows each refusal with the ballot that was refused and the higher 
 	}
 	expect(told.length).toBeGreaterThanOrEqual(refused.length);
 });
+
+/** What cards, slots and the outcome say of another moment than the decision does, whose ballot is the highest. */
+function disagreements(page: Page, { slot, round, cells, step, steps }: ShownDecision): Promise<string[]> {
+	const told = ['n1', 'n2', 'n3', 'n4', 'n5'].map((node) => ({
+		node,
+		promised: cells[`1b ${node}`]?.state === 'promised' || cells[`2b ${node}`]?.state === 'accepted',
+		chosen: cells[`learned ${node}`] !== undefined,
+	}));
+	return page.evaluate(
+		({ told, slot, round, isEnd }) => {
+			const find = (id: string): HTMLElement | null => document.querySelector(`[data-testid="${id}"]`);
+			const wrong = told.flatMap(({ node, promised, chosen }) => [
+				(find(`node-${node}`)?.dataset.promised === round) === promised ? [] : [`the card of ${node}`],
+				(find(`slot-${slot}-${node}`)?.dataset.mark === 'chosen') === chosen ? [] : [`the mark of ${node}`],
+			]);
+			const outcome = find('outcome')?.dataset.outcome === 'later' || isEnd ? [] : ['the outcome'];
+			return [...wrong.flat(), ...outcome];
+		},
+		{ told, slot, round, isEnd: step === steps },
+	);
+}
 
 /**
  * Proposes until one ballot was enough, and its playback has begun: on a busy machine another node may campaign at

@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readDecision } from './shown-decision.ts';
-import { playbackBegins, poll, readOutcome, Stage } from './swarm-page.ts';
+import { nextOutcome, playbackBegins, poll, Stage } from './swarm-page.ts';
 
 const tabsMax = 80;
 
@@ -35,9 +35,7 @@ test('a proposal is made, watched, contested and looked up with the keyboard alo
 	await keyboard.press('ArrowUp');
 	expect(await focused(page)).toBe('propose-route-self');
 	await tabTo(page, /^propose-submit$/);
-	await keyboard.press('Enter');
-	await page.getByTestId('outcome').waitFor();
-	const first = await readOutcome(page);
+	const [first] = await Promise.all([nextOutcome(page), keyboard.press('Enter')]);
 	expect(first).toMatchObject({ outcome: 'chosen', ballot: expect.stringMatching(/@n4$/) });
 
 	// The keys of the playback work with the focus where the proposal has left it.
@@ -59,9 +57,8 @@ test('a proposal is made, watched, contested and looked up with the keyboard alo
 
 	await tabTo(page, /^propose-contest$/);
 	await keyboard.type(String(first.slot));
-	await keyboard.press('Enter');
-	await page.getByTestId('outcomes').locator('article').nth(1).waitFor();
-	expect(await readOutcome(page)).toMatchObject({ outcome: 'kept', slot: first.slot });
+	const [contested] = await Promise.all([nextOutcome(page), keyboard.press('Enter')]);
+	expect(contested).toMatchObject({ outcome: 'kept', slot: first.slot });
 
 	await tabTo(page, /^slot-\d+$/);
 	await keyboard.press('ArrowLeft');

@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { TestNode } from '../process/swarm.ts';
-import { cardOf, poll, propose, readCard, Stage, snapshotOf, stateBecomes } from './swarm-page.ts';
+import { cardOf, poll, proposeAndFollow, readCard, Stage, snapshotOf, stateBecomes } from './swarm-page.ts';
 
 let stage: Stage;
 let silent: TestNode;
@@ -28,7 +28,7 @@ describe.each([
 		const page = await stage.open(stage.swarm.node('n2'), {
 			expectedComplaints: [new RegExp(`(127\\.0\\.0\\.1|localhost):${silent.port}\\b`)],
 		});
-		await propose(page, { at: 'n2', key: 'fruit', value: 'mango' });
+		await proposeAndFollow(page, { at: 'n2', key: 'fruit', value: 'mango' });
 		await poll(() => readCard(page, silent.id)).toMatchObject({ accepted: expect.stringContaining('mango') });
 
 		await fall();
@@ -39,7 +39,7 @@ describe.each([
 		expect(since).toMatch(new RegExp(`^${silent.id}Unknown since \\d\\d:\\d\\d:\\d\\d: it does not answer\\.$`));
 
 		// The others go on, and the silent node is unknown.
-		const meanwhile = await propose(page, { at: 'n2', key: 'fruit', value: 'olive', route: 'leader' });
+		const meanwhile = await proposeAndFollow(page, { at: 'n2', key: 'fruit', value: 'olive', route: 'leader' });
 		expect(meanwhile.outcome).toBe('chosen');
 		const markAt = (id: string) => page.getByTestId(`slot-${meanwhile.slot}-${id}`).getAttribute('data-mark');
 		await poll(() => markAt('n2')).toBe('chosen');
@@ -62,7 +62,7 @@ describe.each([
 
 test('every card says what its own node says', async () => {
 	const page = await stage.open(stage.swarm.node('n2'));
-	await propose(page, { at: 'n3', key: 'fruit', value: 'quince' });
+	await proposeAndFollow(page, { at: 'n3', key: 'fruit', value: 'quince' });
 	for (const node of stage.swarm.nodes) {
 		await poll(async () => differs(await readCard(page, node.id), cardOf(await snapshotOf(node)))).toBe('');
 	}

@@ -106,8 +106,6 @@ export async function propose(
 	page: Page,
 	{ at, key, value, route = 'self', contest }: Proposal,
 ): Promise<ShownOutcome> {
-	const outcomes = page.getByTestId('outcomes').locator('article');
-	const before = await outcomes.count();
 	await page
 		.getByTestId('propose-form')
 		.locator('label', { hasText: new RegExp(`^${at}$`) })
@@ -116,19 +114,34 @@ export async function propose(
 	await page.getByTestId('propose-value').fill(value);
 	await page.getByTestId(`propose-route-${route}`).check();
 	if (route === 'self') await page.getByTestId('propose-contest').fill(contest === undefined ? '' : String(contest));
-	await page.getByTestId('propose-submit').click();
-	await outcomes.nth(before).waitFor();
-	return readOutcome(page);
+	const [outcome] = await Promise.all([nextOutcome(page), page.getByTestId('propose-submit').click()]);
+	return outcome;
 }
 
-export async function readOutcome(page: Page): Promise<ShownOutcome> {
-	const outcome = page.getByTestId('outcome');
-	return {
-		outcome: await outcome.getAttribute('data-outcome'),
-		slot: Number(await outcome.getAttribute('data-slot')),
-		ballot: (await outcome.getAttribute('data-ballot')) ?? '',
-		text: (await page.getByTestId('outcome-text').textContent()) ?? '',
-	};
+/**
+ * Waits for one more outcome than there is, and reads it. The page shows it until the playback begins, and hides it as
+ * long as it shows a moment before the outcome. So this has to be called before the proposal is made.
+ */
+export async function nextOutcome(page: Page): Promise<ShownOutcome> {
+	const count = await page.getByTestId('outcomes').locator('article').count();
+	const read = await page.waitForFunction((before) => {
+		const outcome = document.querySelector<HTMLElement>('[data-testid="outcome"]:not([data-outcome="later"])');
+		if (outcome === null || document.querySelectorAll('[data-testid="outcomes"] article').length === before)
+			return null;
+		const { outcome: what = null, slot, ballot = '' } = outcome.dataset;
+		const text = outcome.querySelector('[data-testid="outcome-text"]')?.textContent ?? '';
+		return { outcome: what, slot: Number(slot), ballot, text };
+	}, count);
+	return (await read.jsonValue()) as ShownOutcome;
+}
+
+/** The same, and then back to now from the playback that begins by itself. */
+export async function proposeAndFollow(page: Page, proposal: Proposal): Promise<ShownOutcome> {
+	const outcome = await propose(page, proposal);
+	await playbackBegins(page);
+	await page.getByTestId('follow').click();
+	await page.locator('[data-testid="rail"][data-now="true"]').waitFor();
+	return outcome;
 }
 
 /** Waits until the playback has begun by itself, as it does after a proposal. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { causalOrder } from '../../dashboard/model/causal-order.ts';
-import { type Entry, Tape } from '../../dashboard/model/tape.ts';
+import { type Entry, type Item, Tape } from '../../dashboard/model/tape.ts';
 import type { Fact } from '../../shared/fact.ts';
 import { toldSwarm } from './told.ts';
 
@@ -20,9 +20,13 @@ function arrivals(facts: readonly Fact[], picks: readonly number[]): Entry[] {
 	for (let i = 0; arrived.length < facts.length; i++) {
 		const left = queues.filter((queue) => queue.length > 0);
 		const fact = left[(picks[i % picks.length] ?? 0) % left.length]?.shift();
-		if (fact) arrived.push({ fact, index: arrived.length });
+		if (fact) arrived.push(entryOf(fact, arrived.length));
 	}
 	return arrived;
+}
+
+function entryOf(fact: Fact, index: number): Entry {
+	return { node: fact.node, told: { kind: 'fact', fact }, fact, index, at: index, whenMs: 0 };
 }
 
 function expectCausal(ordered: readonly Entry[]): void {
@@ -65,17 +69,15 @@ test('facts that contradict themselves are all kept', () => {
 	const [first] = history().filter((fact) => fact.kind === 'sent');
 	if (!first) throw new Error('no message was sent');
 	const received: Fact = { ...first, kind: 'received', from: first.to, node: first.node, seq: first.seq - 1 };
-	const ordered = causalOrder([
-		{ fact: received, index: 0 },
-		{ fact: first, index: 1 },
-	]);
+	const ordered = causalOrder([entryOf(received, 0), entryOf(first, 1)]);
 	expect(ordered).toHaveLength(2);
 });
 
 test('the tape puts a late batch in its place, and keeps no more than its bound', () => {
 	const facts = history();
-	const tape = new Tape(50);
-	for (const { fact } of arrivals(facts, [4, 4, 0])) tape.push(fact);
+	const dropped: Item[] = [];
+	const tape = new Tape(50, { dropped: (item) => dropped.push(item), reordered: () => undefined });
+	for (const { fact } of arrivals(facts, [4, 4, 0])) tape.push(fact.node, { kind: 'fact', fact }, 0);
 	const kept = tape.newest(1000, () => true);
 	expect(kept.length).toBeLessThanOrEqual(50);
 	expect(kept[0]?.fact).toEqual(facts.at(-1));

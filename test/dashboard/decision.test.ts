@@ -13,10 +13,10 @@ function last<T>(items: readonly T[]): T {
 }
 
 test('both phases of a proposal are shown node by node, as the facts say', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, story } = toldSwarm();
 	const answer = swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
 	if (answer.outcome !== 'chosen') throw new Error(answer.outcome);
-	const decision = model.decision(model.gather(answer.slot, []));
+	const decision = story.decision(story.gather(answer.slot, []));
 	expect(decision.rounds).toHaveLength(1);
 	const round = last(decision.rounds);
 	expect(round).toMatchObject({ ballot: answer.ballot, proposer: 'n4', why: 'proposal', onceAbove: undefined });
@@ -31,10 +31,10 @@ test('both phases of a proposal are shown node by node, as the facts say', () =>
 });
 
 test('at every step of the playback: nothing is proposed before a quorum promised, nothing chosen before a quorum voted', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, model, story } = toldSwarm();
 	swarm.duel('n2', 'n4', 'n4');
 	const { slot } = swarm.duel('n5', 'n1', 'n1');
-	const gathered = model.gather(slot, []);
+	const gathered = story.gather(slot, []);
 	const counts = (rounds: readonly Round[]) => rounds.map((round) => [round.promiseVoters.length, round.votes.length]);
 	let before = counts(foldDecision(gathered, model.history, 0).rounds).flat();
 	for (let through = 0; through <= gathered.entries.length; through++) {
@@ -48,37 +48,37 @@ test('at every step of the playback: nothing is proposed before a quorum promise
 });
 
 test('under a stable leader the real promises of its phase 1 are shown, once, for all slots above', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, story } = toldSwarm();
 	swarm.campaign('n3', 'noLeader');
 	swarm.propose('n1', { key: 'a', value: '1', route: 'leader', contest: 0 });
 	swarm.propose('n1', { key: 'b', value: '2', route: 'leader', contest: 0 });
-	const round = last(model.decision(model.gather(2, [])).rounds);
+	const round = last(story.decision(story.gather(2, [])).rounds);
 	expect(round.onceAbove).toBe(0);
 	expect(round.promiseVoters).toEqual(MEMBERS);
-	expect(model.gather(2, []).entries.some(({ fact }) => fact.kind === 'campaign')).toBe(false);
+	expect(story.gather(2, []).entries.some(({ fact }) => fact.kind === 'campaign')).toBe(false);
 });
 
 test('a page that came after the election takes the promises from the leader’s snapshot', () => {
 	const { swarm, facts } = toldSwarm();
 	const late = toldSwarm();
 	swarm.campaign('n3', 'noLeader');
-	for (const { id } of swarm.nodes) late.model.snapshot(id, swarm.snapshot(id));
+	for (const { id } of swarm.nodes) late.story.snapshot(id, swarm.snapshot(id));
 	const before = facts.length;
 	swarm.propose('n1', { key: 'a', value: '1', route: 'leader', contest: 0 });
 	for (const fact of facts.slice(before)) {
-		late.model.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
+		late.story.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
 	}
-	const decision = late.model.decision(late.model.gather(1, []));
+	const decision = late.story.decision(late.story.gather(1, []));
 	expect(last(decision.rounds)).toMatchObject({ onceAbove: 0, promiseVoters: MEMBERS });
 	expect(decision.chosen?.value.text).toBe('put a = 1');
 });
 
 test('a promise refused shows both ballots, and the halted attempt belongs to the decision that followed', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, story } = toldSwarm();
 	const { lost } = swarm.duel('n2', 'n4', 'n4');
 	const answer = swarm.propose('n2', { key: 'duel', value: 'n2', route: 'self', contest: 0 });
 	if (answer.outcome !== 'chosen') throw new Error(answer.outcome);
-	const decision = model.decision(model.gather(answer.slot, []));
+	const decision = story.decision(story.gather(answer.slot, []));
 	expect(decision.rounds.map((round) => round.ballot)).toEqual([lost.ballot, answer.ballot]);
 	const [halted] = decision.rounds;
 	expect(halted?.halted?.by).toBe(lost.haltedBy);
@@ -93,31 +93,31 @@ test('a promise refused shows both ballots, and the halted attempt belongs to th
 });
 
 test('the end of a leadership belongs to no decision that it had made', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, story } = toldSwarm();
 	const answer = swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
 	const later = swarm.propose('n4', { key: 'color', value: 'blue', route: 'leader', contest: 0 });
 	if (answer.outcome !== 'chosen' || later.outcome !== 'chosen') throw new Error(later.outcome);
 	expect(later.ballot).toBe(answer.ballot);
-	const before = [answer.slot, later.slot].map((slot) => model.gather(slot, []).entries);
+	const before = [answer.slot, later.slot].map((slot) => story.gather(slot, []).entries);
 	swarm.halt('n4', 'n2');
-	expect([answer.slot, later.slot].map((slot) => model.gather(slot, []).entries)).toEqual(before);
+	expect([answer.slot, later.slot].map((slot) => story.gather(slot, []).entries)).toEqual(before);
 });
 
 test('the end of a leadership belongs to the decisions that were open', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, story } = toldSwarm();
 	swarm.campaign('n4', 'noLeader');
 	for (const id of ['n1', 'n3', 'n5']) swarm.kill(id);
 	swarm.propose('n4', { key: 'color', value: 'red', route: 'leader', contest: 0 });
 	swarm.halt('n4', 'n2');
-	const [round] = model.decision(model.gather(1, [])).rounds;
+	const [round] = story.decision(story.gather(1, [])).rounds;
 	expect(round).toMatchObject({ proposer: 'n4', votes: ['n2', 'n4'], halted: { from: 'n2' } });
 });
 
 test('a second copy that is refused takes nothing back of the first', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, model, story } = toldSwarm();
 	const answer = swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
 	if (answer.outcome !== 'chosen') throw new Error(answer.outcome);
-	const gathered = model.gather(answer.slot, []);
+	const gathered = story.gather(answer.slot, []);
 	const [entry] = gathered.entries;
 	if (!entry) throw new Error('nothing there');
 	const { node, epoch, seq, time } = entry.fact;
@@ -131,29 +131,29 @@ test('a second copy that is refused takes nothing back of the first', () => {
 });
 
 test('a contest of a slot that was chosen before the page came begins with what was chosen', () => {
-	const { swarm, model, facts } = toldSwarm();
+	const { swarm, model, facts, story } = toldSwarm();
 	const late = toldSwarm();
 	swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });
-	for (const { id } of swarm.nodes) late.model.snapshot(id, swarm.snapshot(id));
+	for (const { id } of swarm.nodes) late.story.snapshot(id, swarm.snapshot(id));
 	const before = facts.length;
 	swarm.propose('n1', { key: 'color', value: 'blue', route: 'self', contest: 1 });
 	for (const fact of facts.slice(before)) {
-		late.model.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
+		late.story.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
 	}
-	const first = foldDecision(late.model.gather(1, []), late.model.history, 0);
+	const first = foldDecision(late.story.gather(1, []), late.model.history, 0);
 	expect(first.chosen?.value.text).toBe('put color = red');
 	expect(first.learned.get('n5')?.how).toBe('known');
 	expect(whyLearn(first, MEMBERS, [])).toBe('It was chosen before this began.');
 	// A page that has seen all facts begins without any mark.
-	expect(foldDecision(model.gather(1, []), model.history, 0).chosen).toBeNull();
+	expect(foldDecision(story.gather(1, []), model.history, 0).chosen).toBeNull();
 });
 
 test('a contested slot: its promises report the accepted value with its ballot, and that value is proposed again', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, story } = toldSwarm();
 	const first = swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });
 	const answer = swarm.propose('n1', { key: 'color', value: 'blue', route: 'self', contest: 1 });
 	if (first.outcome !== 'chosen' || answer.outcome !== 'kept') throw new Error(answer.outcome);
-	const decision = model.decision(model.gather(1, []));
+	const decision = story.decision(story.gather(1, []));
 	const round = last(decision.rounds);
 	expect(round).toMatchObject({ why: 'contest', contest: 1, ballot: answer.ballot });
 	for (const node of MEMBERS) {
@@ -169,8 +169,8 @@ test('a slot of which no fact is known is shown from what the nodes hold, and sa
 	const { swarm } = toldSwarm();
 	const late = toldSwarm();
 	swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });
-	for (const { id } of swarm.nodes) late.model.snapshot(id, { ...swarm.snapshot(id), phase1: null });
-	const decision = late.model.decision(late.model.gather(1, []));
+	for (const { id } of swarm.nodes) late.story.snapshot(id, { ...swarm.snapshot(id), phase1: null });
+	const decision = late.story.decision(late.story.gather(1, []));
 	expect(decision.before).toBe(true);
 	expect(decision.chosen?.value.text).toBe('put color = red');
 	const round = last(decision.rounds);
@@ -182,8 +182,8 @@ test('a slot of which no fact is known still shows the promises that its leader 
 	const { swarm } = toldSwarm();
 	const late = toldSwarm();
 	swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });
-	for (const { id } of swarm.nodes) late.model.snapshot(id, swarm.snapshot(id));
-	const decision = late.model.decision(late.model.gather(1, []));
+	for (const { id } of swarm.nodes) late.story.snapshot(id, swarm.snapshot(id));
+	const decision = late.story.decision(late.story.gather(1, []));
 	const round = last(decision.rounds);
 	expect(decision.before).toBe(true);
 	expect(round.isPromised).toBe(true);
@@ -191,19 +191,19 @@ test('a slot of which no fact is known still shows the promises that its leader 
 });
 
 test('a silent node is not said to lack what nobody can know it lacks', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, story } = toldSwarm();
 	swarm.kill('n5');
 	swarm.propose('n1', { key: 'color', value: 'red', route: 'self', contest: 0 });
-	const decision = model.decision(model.gather(1, []));
+	const decision = story.decision(story.gather(1, []));
 	const sentence = whyLearn(decision, MEMBERS, ['n5']);
 	expect(sentence).toContain('of n5 it is unknown');
 	expect(whyVote(last(decision.rounds), decision, nameBallots([]))).toContain('4 of 5 votes, a quorum');
 });
 
 test('the index forgets the oldest slots and ballots, and never grows without bound', () => {
-	const { swarm, model } = toldSwarm(3);
+	const { swarm, story } = toldSwarm(3);
 	for (let i = 0; i < 400; i++) swarm.propose('n1', { key: 'k', value: `${i}`, route: 'self', contest: 0 });
-	expect([...model.index.ballots].length).toBeLessThanOrEqual(256);
-	expect(model.gather(1, []).entries).toEqual([]);
-	expect(model.gather(400, []).entries.length).toBeGreaterThan(0);
+	expect(story.index.ballots().length).toBeLessThanOrEqual(256);
+	expect(story.gather(1, []).entries).toEqual([]);
+	expect(story.gather(400, []).entries.length).toBeGreaterThan(0);
 });

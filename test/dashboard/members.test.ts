@@ -27,17 +27,17 @@ function put({ swarm }: Told, count = 1): void {
 }
 
 /** As the page does after a change: a node that told of one is asked for a snapshot, which names the addresses. */
-function resync({ swarm, model }: Told): void {
-	for (const { id, alive } of swarm.nodes) if (alive) model.snapshot(id, swarm.snapshot(id));
+function resync({ swarm, story }: Told): void {
+	for (const { id, alive } of swarm.nodes) if (alive) story.snapshot(id, swarm.snapshot(id));
 }
 
 /** n3 has lost its disk. Its new one comes in as a learner, learns, votes in its place, and n3 is gone. */
 function replaceN3(told: Told, through: 'learns' | 'chosen' | 'inForce'): Told {
-	const { swarm, model } = told;
+	const { swarm, story } = told;
 	swarm.campaign('n1', 'noLeader');
 	put(told, 3);
 	swarm.kill('n3');
-	model.lost('n3', 1);
+	story.lost('n3', 1);
 	swarm.change([...swarm.members, member(NEW, false, 'n3')]);
 	swarm.fill();
 	swarm.join(NEW);
@@ -58,20 +58,26 @@ function last(decision: Decision): Round {
 	return round;
 }
 
-function decisionOf({ model }: Told, slot: number): Decision {
-	return model.decision(model.gather(slot, []));
+function decisionOf({ story }: Told, slot: number): Decision {
+	return story.decision(story.gather(slot, []));
 }
 
 test('a learner is a member without a vote: it counts in no quorum, is asked for no promise, and shows how far it is', () => {
 	const told = replaceN3(toldSwarm(), 'learns');
-	const { model, swarm } = told;
+	const { model, swarm, story } = told;
 	expect(model.health).toEqual([expect.objectContaining({ up: 4, of: 5, needed: 3 })]);
 	expect(model.voters.map(({ id }) => id)).toEqual(['n1', 'n2', 'n3', 'n4', 'n5']);
 	expect(model.nodes.map(({ id }) => id)).toEqual(['n1', 'n2', 'n3', NEW, 'n4', 'n5']);
 	const standing = model.standing(NEW);
 	expect(standingWord(standing)).toBe('learns');
 	expect(standingText(standing)).toBe('It has no vote yet: it only learns what is chosen. It takes the place of n3.');
-	expect(ballotLadder(model, 7).rails.map(({ node }) => node)).toEqual(['n1', 'n2', 'n3', 'n4', 'n5']);
+	expect(ballotLadder(model, story.index.ballots(), 7).rails.map(({ node }) => node)).toEqual([
+		'n1',
+		'n2',
+		'n3',
+		'n4',
+		'n5',
+	]);
 
 	put(told);
 	const decision = decisionOf(told, swarm.nextSlot() - 1);
@@ -138,18 +144,18 @@ test('each slot is decided by the members that govern it, also after they have c
 
 test('a member that was removed is gone, and then drawn no more; the decisions that it took part in still show it', () => {
 	const told = replaceN3(toldSwarm(), 'inForce');
-	const { model, swarm } = told;
+	const { model, swarm, story } = told;
 	const from = swarm.sets.at(-1)?.from ?? 0;
 	expect(model.gone.map(({ id }) => id)).toEqual(['n3']);
 	expect(standingText(model.standing('n3'))).toBe(`Removed: no member from slot ${from} on.`);
 	expect(model.voters.map(({ id }) => id)).toEqual(['n1', 'n2', NEW, 'n4', 'n5']);
-	model.forget('n1');
-	model.forget('n3');
+	story.forget('n1');
+	story.forget('n3');
 	expect(model.nodes.map(({ id }) => id)).toEqual(['n1', 'n2', NEW, 'n4', 'n5']);
 	const first = decisionOf(told, 1);
 	expect(columnsOf(first, last(first), model)).toContain('n3');
 	// A node that lags behind may still tell the old members.
-	model.snapshot('n2', {
+	story.snapshot('n2', {
 		...swarm.snapshot('n2'),
 		chosenThrough: 2,
 		swarm: { ...swarm.snapshot('n2').swarm, sets: swarm.sets.slice(0, 1) },
@@ -160,24 +166,24 @@ test('a member that was removed is gone, and then drawn no more; the decisions t
 
 test('a node that is no member yet is shown as none, and in no slot', () => {
 	const told = toldSwarm(3);
-	const { model, swarm } = told;
+	const { model, swarm, story } = told;
 	swarm.campaign('n1', 'noLeader');
 	swarm.join(NEW);
-	model.snapshot(NEW, swarm.snapshot(NEW));
+	story.snapshot(NEW, swarm.snapshot(NEW));
 	put(told);
 	expect(standingText(model.standing(NEW))).toBe('It is no member.');
 	expect(model.health).toEqual([{ up: 3, of: 3, needed: 2, from: 1 }]);
-	expect(ballotLadder(model, 7).rails.map(({ node }) => node)).toEqual(['n1', 'n2', 'n3']);
+	expect(ballotLadder(model, story.index.ballots(), 7).rails.map(({ node }) => node)).toEqual(['n1', 'n2', 'n3']);
 	expect(model.gone).toEqual([]);
-	model.lost(NEW, 1);
+	story.lost(NEW, 1);
 	expect(model.gone.map(({ id }) => id)).toEqual([NEW]);
-	model.forget(NEW);
+	story.forget(NEW);
 	expect(model.nodes.map(({ id }) => id)).toEqual(['n1', 'n2', 'n3']);
 });
 
 test('a campaign while a change is under way needs a quorum of both sets, and says so', () => {
 	const told = toldSwarm(3);
-	const { model, swarm } = told;
+	const { model, swarm, story } = told;
 	swarm.campaign('n1', 'noLeader');
 	for (const id of ['n4', 'n5', 'n6']) swarm.join(id);
 	const from = swarm.change(['n1', 'n4', 'n5', 'n6'].map((id) => member(id)));
@@ -185,7 +191,7 @@ test('a campaign while a change is under way needs a quorum of both sets, and sa
 	for (const id of ['n4', 'n5', 'n6']) swarm.kill(id);
 	const halted = swarm.campaign('n2', 'proposal');
 	expect(halted.givenUp).toBe(true);
-	const open = model.decision(model.gather(from - 1, [halted.ballot]));
+	const open = story.decision(story.gather(from - 1, [halted.ballot]));
 	const [round] = open.rounds;
 	if (!round) throw new Error('no round');
 	expect(round.isPromised).toBe(true);
@@ -193,7 +199,7 @@ test('a campaign while a change is under way needs a quorum of both sets, and sa
 	expect(whyPromise(round, open, names)).toContain(needed);
 	expect(whyAccept({ ...round, givenUp: false }, open, names)).toContain(needed);
 	// Seen from a slot of the new members it is the other way round.
-	const later = model.decision(model.gather(from, [halted.ballot]));
+	const later = story.decision(story.gather(from, [halted.ballot]));
 	expect(later.rounds[0]).toMatchObject({ isPromised: false, electorate: { needed: 3 } });
 
 	for (const id of ['n4', 'n5', 'n6']) swarm.node(id).alive = true;
@@ -203,9 +209,9 @@ test('a campaign while a change is under way needs a quorum of both sets, and sa
 	expect(whole).toMatchObject({ isPromised: true, isChosen: true, electorate: { voters: ['n1', 'n2', 'n3'] } });
 	expect(whole.promiseVoters).toEqual(['n1', 'n2', 'n3', 'n4', 'n5', 'n6']);
 	expect(whyPromise(whole, decision, names)).toContain('n2 counted 3 of 3 promises, a quorum');
-	const { entries } = model.gather(decision.slot, []);
+	const { entries } = story.gather(decision.slot, []);
 	for (let through = 0; through <= entries.length; through++) {
-		for (const { proposal, isPromised } of foldDecision(model.gather(decision.slot, []), model.history, through).rounds)
+		for (const { proposal, isPromised } of foldDecision(story.gather(decision.slot, []), model.history, through).rounds)
 			if (proposal) expect(isPromised).toBe(true);
 	}
 });
@@ -245,39 +251,32 @@ test('a node that may have learned of two changes at once is not said to know th
 	const { swarm } = toldSwarm(3);
 	const node = new NodeModel('n2');
 	node.snapshot(swarm.snapshot('n2'));
-	const told = (seq: number, chosenAt: number) => ({
+	const told = (chosenAt: number) => ({
+		node: 'n2',
 		epoch: node.epoch,
-		from: seq,
-		facts: [
-			{
-				node: 'n2',
-				epoch: node.epoch,
-				seq,
-				time: 0,
-				kind: 'members' as const,
-				chosenAt,
-				from: chosenAt + ALPHA,
-				members: [member('n2')],
-			},
-		],
-		skipped: {},
+		seq: node.seq + 1,
+		time: 0,
+		kind: 'members' as const,
+		chosenAt,
+		from: chosenAt + ALPHA,
+		members: [member('n2')],
 	});
-	node.batch(told(node.seq + 1, ALPHA));
+	node.fold(told(ALPHA));
 	expect(node.sets.map(({ chosenAt }) => chosenAt)).toEqual([0, ALPHA]);
-	node.batch(told(node.seq + 1, 3 * ALPHA));
+	node.fold(told(3 * ALPHA));
 	expect(node.sets).toEqual([]);
 });
 
 test('where no node has told the members, nothing is said of them', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, story } = toldSwarm();
 	const late = toldSwarm();
 	swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });
-	const decision = foldDecision(model.gather(1, []), new MemberHistory());
+	const decision = foldDecision(story.gather(1, []), new MemberHistory());
 	const round = last(decision);
 	expect(round).toMatchObject({ electorate: null, isPromised: true, isChosen: true });
 	expect(whyPromise(round, decision, names)).toContain('n3 counted 5 promises, a quorum');
 	expect(whyVote(round, decision, names)).toContain('n3 counted 5 votes, a quorum');
-	const open = foldDecision(model.gather(1, []), new MemberHistory(), 0);
+	const open = foldDecision(story.gather(1, []), new MemberHistory(), 1);
 	expect(whyAccept(last(open), open, names)).toBe('Phase 2 begins once a quorum of promises is counted.');
 	expect(late.model.standing('n9')).toMatchObject({ place: 'outside', from: 0 });
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { NodeModel } from '../../dashboard/model/node-model.ts';
+import type { NodeModel } from '../../dashboard/model/node-model.ts';
+import { Story } from '../../dashboard/model/story.ts';
 import type { FactBatch, NodeSnapshot } from '../../shared/feed.ts';
 import { type Told, toldSwarm } from './told.ts';
 
@@ -56,70 +57,83 @@ test('what is shown of every node equals its own state, at every step of electio
 	expectEqualAtEveryNode(world);
 });
 
+/** A story of one node. */
+function watched(id: string) {
+	const story = new Story(() => 0);
+	const node = (): NodeModel => {
+		const found = story.live.node(id);
+		if (!found) throw new Error(`${id} is not shown`);
+		return found;
+	};
+	return { story, node };
+}
+
 test('a batch that does not follow is a gap: nothing of it is folded until a snapshot comes', () => {
 	const { swarm, facts } = toldSwarm();
-	const model = new NodeModel('n1');
-	model.snapshot(swarm.snapshot('n1'));
+	const { story, node: model } = watched('n1');
+	story.snapshot('n1', swarm.snapshot('n1'));
 	swarm.campaign('n1', 'noLeader');
 	const own = facts.filter((fact) => fact.node === 'n1');
-	expect(model.batch(batchOf(own.slice(0, 2)))).toHaveLength(2);
-	const before = model.promised;
-	expect(model.batch(batchOf(own.slice(3)))).toBe('gap');
-	expect(model.status).toBe('catchingUp');
-	expect(model.batch(batchOf(own.slice(2)))).toEqual([]);
-	expect(model.promised).toBe(before);
-	model.snapshot(swarm.snapshot('n1'));
-	expect(shown(model)).toEqual(told(swarm.snapshot('n1')));
-	expect(model.status).toBe('up');
+	expect(story.batch('n1', batchOf(own.slice(0, 2)))).toHaveLength(2);
+	const before = model().promised;
+	expect(story.batch('n1', batchOf(own.slice(3)))).toBe('gap');
+	expect(model().status).toBe('catchingUp');
+	expect(story.batch('n1', batchOf(own.slice(2)))).toEqual([]);
+	expect(model().promised).toBe(before);
+	story.snapshot('n1', swarm.snapshot('n1'));
+	expect(shown(model())).toEqual(told(swarm.snapshot('n1')));
+	expect(model().status).toBe('up');
 });
 
 test('a batch of another epoch is a gap, even where its numbers would follow', () => {
 	const { swarm, facts } = toldSwarm();
-	const model = new NodeModel('n1');
-	model.snapshot(swarm.snapshot('n1'));
+	const { story } = watched('n1');
+	story.snapshot('n1', swarm.snapshot('n1'));
 	swarm.campaign('n1', 'noLeader');
 	const own = facts.filter((fact) => fact.node === 'n1').slice(0, 2);
-	expect(model.batch({ ...batchOf(own), epoch: 'another life' })).toBe('gap');
+	expect(story.batch('n1', { ...batchOf(own), epoch: 'another life' })).toBe('gap');
 });
 
 test('what a snapshot already holds is not folded twice', () => {
 	const { swarm, facts } = toldSwarm();
-	const model = new NodeModel('n2');
-	model.snapshot(swarm.snapshot('n2'));
+	const { story, node: model } = watched('n2');
+	story.snapshot('n2', swarm.snapshot('n2'));
 	swarm.campaign('n2', 'noLeader');
 	const own = facts.filter((fact) => fact.node === 'n2');
-	model.batch(batchOf(own.slice(0, 4)));
-	expect(model.batch(batchOf(own.slice(2)))).toEqual(own.slice(4));
-	expect(model.seq).toBe(own.at(-1)?.seq);
+	story.batch('n2', batchOf(own.slice(0, 4)));
+	expect(story.batch('n2', batchOf(own.slice(2)))).toMatchObject(own.slice(4).map((fact) => ({ fact })));
+	expect(model().seq).toBe(own.at(-1)?.seq);
 });
 
 test('facts that were added up instead of sent leave the node catching up until its snapshot', () => {
 	const { swarm } = toldSwarm();
-	const model = new NodeModel('n1');
-	model.snapshot(swarm.snapshot('n1'));
-	expect(model.batch({ epoch: model.epoch, from: model.seq + 1, facts: [], skipped: { sent: 412 } })).toEqual([]);
-	expect(model.status).toBe('catchingUp');
-	expect(model.isUp).toBe(false);
+	const { story, node: model } = watched('n1');
+	story.snapshot('n1', swarm.snapshot('n1'));
+	expect(story.batch('n1', { epoch: model().epoch, from: model().seq + 1, facts: [], skipped: { sent: 412 } })).toEqual(
+		[],
+	);
+	expect(model().status).toBe('catchingUp');
+	expect(model().isUp).toBe(false);
 });
 
 test('a node that fell silent is unknown since it was last heard, and known again with its next snapshot', () => {
-	const { swarm, model } = toldSwarm();
-	model.lost('n3', 1234);
+	const { swarm, model, story } = toldSwarm();
+	story.lost('n3', 1234);
 	expect(model.node('n3')?.status).toBe('unknown');
 	expect(model.node('n3')?.unknownSinceMs).toBe(1234);
 	expect(model.health).toEqual([{ up: 4, of: 5, needed: 3, from: 1 }]);
-	model.snapshot('n3', swarm.snapshot('n3'));
+	story.snapshot('n3', swarm.snapshot('n3'));
 	expect(model.health).toEqual([{ up: 5, of: 5, needed: 3, from: 1 }]);
 });
 
 test('a slot is trimmed once a node that is heard keeps it in its snapshot only', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, model, story } = toldSwarm();
 	swarm.campaign('n3', 'noLeader');
 	for (const value of ['red', 'blue']) swarm.propose('n1', { key: 'color', value, route: 'leader', contest: 0 });
 	expect(model.isTrimmed(1)).toBe(false);
 	swarm.trim('n2', 1);
 	expect([1, 2].map((slot) => model.isTrimmed(slot))).toEqual([true, false]);
-	model.lost('n2', 0);
+	story.lost('n2', 0);
 	expect(model.isTrimmed(1)).toBe(false);
 });
 

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
+import { FlurryRecorder } from '../../dashboard/model/flurry.ts';
 import { ballotLadder } from '../../dashboard/model/ladder.ts';
-import { MomentRecorder } from '../../dashboard/model/moment.ts';
 import { playbackOf, stepAt } from '../../dashboard/model/playback.ts';
 import { slotGrid } from '../../dashboard/model/slot-grid.ts';
 import { toldSwarm } from './told.ts';
 
 test('a decision plays back in about six seconds, each step after the one before, the last with all facts', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, story } = toldSwarm();
 	swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
-	const { entries } = model.gather(1, []);
+	const { entries } = story.gather(1, []);
 	const { steps, durationMs } = playbackOf(entries);
 	expect(durationMs).toBeGreaterThan(5000);
 	expect(durationMs).toBeLessThan(7000);
@@ -23,9 +23,9 @@ test('a decision plays back in about six seconds, each step after the one before
 });
 
 test('every message of a decision flies once, from a step to a later one', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, story } = toldSwarm();
 	swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
-	const { flights } = playbackOf(model.gather(1, []).entries);
+	const { flights } = playbackOf(story.gather(1, []).entries);
 	// There are four others, and a node's messages to itself are not drawn.
 	for (const kind of ['prepare', 'promise', 'accept', 'accepted'] as const) {
 		expect(flights.filter((flight) => flight.kind === kind)).toHaveLength(4);
@@ -37,9 +37,9 @@ test('every message of a decision flies once, from a step to a later one', () =>
 });
 
 test('a message that was sent and never received is shown as lost', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, story } = toldSwarm();
 	swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
-	const entries = model.gather(1, []).entries.filter(({ fact }) => !(fact.kind === 'received' && fact.node === 'n5'));
+	const entries = story.gather(1, []).entries.filter(({ fact }) => !(fact.kind === 'received' && fact.node === 'n5'));
 	const lost = playbackOf(entries).flights.filter((flight) => flight.lost);
 	expect(lost.map((flight) => flight.to)).toEqual(['n5', 'n5']);
 });
@@ -47,7 +47,7 @@ test('a message that was sent and never received is shown as lost', () => {
 test('a moment of the mesh shows a reply only after the request has arrived', () => {
 	const { swarm, entries } = toldSwarm();
 	swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
-	const recorder = new MomentRecorder();
+	const recorder = new FlurryRecorder();
 	for (const entry of entries) recorder.add(entry, 1000);
 	expect(recorder.take(1001)).toBeNull();
 	const moment = recorder.take(2000);
@@ -64,7 +64,7 @@ test('a moment of the mesh shows a reply only after the request has arrived', ()
 test('a moment that decides something is not replaced by a newer one of heartbeats only', () => {
 	const { swarm, entries } = toldSwarm();
 	swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
-	const recorder = new MomentRecorder();
+	const recorder = new FlurryRecorder();
 	for (const entry of entries.splice(0)) recorder.add(entry, 1000);
 	swarm.heartbeat();
 	for (const entry of entries) recorder.add(entry, 2000);
@@ -72,9 +72,9 @@ test('a moment that decides something is not replaced by a newer one of heartbea
 });
 
 test('the slot grid marks what each node holds, hatches the silent one, and counts the votes', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, model, story } = toldSwarm();
 	swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
-	model.lost('n2', 1);
+	story.lost('n2', 1);
 	const [column] = slotGrid(model, 10);
 	expect(column?.marks.map(({ mark }) => mark)).toEqual(['chosen', 'unknown', 'chosen', 'chosen', 'chosen']);
 	expect(column?.votes).toBe(4);
@@ -82,10 +82,10 @@ test('the slot grid marks what each node holds, hatches the silent one, and coun
 });
 
 test('the ladder stands in the order of ballots, with every promise on its rung and none for a silent node', () => {
-	const { swarm, model } = toldSwarm();
+	const { swarm, model, story } = toldSwarm();
 	const { lost } = swarm.duel('n2', 'n4', 'n4');
-	model.lost('n5', 1);
-	const ladder = ballotLadder(model, 7);
+	story.lost('n5', 1);
+	const ladder = ballotLadder(model, story.index.ballots(), 7);
 	expect(ladder.ballots).toEqual([lost.ballot, lost.haltedBy]);
 	expect(ladder.leading).toBe(lost.haltedBy);
 	expect(ladder.rails.map(({ at }) => at)).toEqual([1, 1, 1, 1, undefined]);

@@ -1,7 +1,7 @@
 /**
  * The live mesh at a pace a person can follow. On one machine a round takes a millisecond, so the mesh shows
- * moments: a short stretch of real messages, in slow motion and causal order, then the newest stretch again.
- * Messages between two moments are counted elsewhere and not drawn.
+ * flurries: a short stretch of real messages, in slow motion and causal order, then the newest stretch again.
+ * Messages between two flurries are counted elsewhere and not drawn.
  */
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { MessageKind } from '../../shared/paxos/message.ts';
@@ -9,7 +9,7 @@ import { causalOrder } from './causal-order.ts';
 import type { Flight } from './playback.ts';
 import type { Entry } from './tape.ts';
 
-export interface Moment {
+export interface Flurry {
 	readonly flights: readonly Flight[];
 	readonly durationMs: number;
 	/** How long it really took, in milliseconds, by the receivers' clocks. */
@@ -20,10 +20,10 @@ export interface Moment {
 	readonly decides: boolean;
 }
 
-const MOMENT_MS_MAX = 250;
+const FLURRY_MS_MAX = 250;
 const FACTS_MAX = 400;
 const FLIGHTS_MAX = 48;
-/** A longer chain of causes is cut here, because the next moment is more interesting than the rest of this one. */
+/** A longer chain of causes is cut here, because the next flurry is more interesting than the rest of this one. */
 const DEPTH_MAX = 6;
 const FLIGHT_MS = 850;
 const STAGGER_MS = 45;
@@ -31,10 +31,10 @@ const STAGGERED_MAX = 8;
 
 const DECIDING: ReadonlySet<MessageKind> = new Set(['prepare', 'promise', 'accept', 'accepted', 'nack', 'decisions']);
 
-export class MomentRecorder {
+export class FlurryRecorder {
 	#entries: Entry[] = [];
 	#startedMs = 0;
-	#closed: Moment | null = null;
+	#closed: Flurry | null = null;
 
 	add(entry: Entry, nowMs: number): void {
 		const { fact } = entry;
@@ -45,8 +45,8 @@ export class MomentRecorder {
 		if (this.#entries.length < FACTS_MAX) this.#entries.push(entry);
 	}
 
-	/** The most telling moment since the last call; null for none. */
-	take(nowMs: number): Moment | null {
+	/** The most telling flurry since the last call; null for none. */
+	take(nowMs: number): Flurry | null {
 		this.#closeIfDue(nowMs);
 		const taken = this.#closed;
 		this.#closed = null;
@@ -54,16 +54,16 @@ export class MomentRecorder {
 	}
 
 	#closeIfDue(nowMs: number): void {
-		if (this.#startedMs === 0 || nowMs - this.#startedMs <= MOMENT_MS_MAX) return;
-		const moment = momentOf(this.#entries, this.#startedMs);
-		if (moment && (moment.decides || !this.#closed?.decides)) this.#closed = moment;
+		if (this.#startedMs === 0 || nowMs - this.#startedMs <= FLURRY_MS_MAX) return;
+		const flurry = flurryOf(this.#entries, this.#startedMs);
+		if (flurry && (flurry.decides || !this.#closed?.decides)) this.#closed = flurry;
 		this.#entries = [];
 		this.#startedMs = 0;
 	}
 }
 
 /** Each message departs when all that its sender had received before has arrived. */
-function momentOf(entries: readonly Entry[], startedMs: number): Moment | null {
+function flurryOf(entries: readonly Entry[], startedMs: number): Flurry | null {
 	const depthOfNode = new Map<NodeId, number>();
 	const depthOfMessage = new Map<string, number>();
 	const countAtDepth = new Map<number, number>();

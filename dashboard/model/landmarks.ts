@@ -1,0 +1,77 @@
+/** What a person looks for on the rail: what was chosen and refused, elections, deaths and returns, other members. */
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { SwarmModel } from './swarm-model.ts';
+import type { Item, Told } from './tape.ts';
+import { countText, quoted } from './why.ts';
+
+export type LandmarkGlyph = 'promise' | 'nack' | 'learn' | 'beat';
+
+export interface Landmark {
+	readonly item: Item;
+	readonly glyph: LandmarkGlyph;
+	readonly text: string;
+}
+
+/** A busy swarm chooses so much that its choices must not push out an election. */
+const CHOICES_MAX = 200;
+const OTHERS_MAX = 200;
+
+export class Landmarks {
+	#choices: Landmark[] = [];
+	#others: Landmark[] = [];
+
+	/** @param before the swarm just before the item was told */
+	add(item: Item, before: SwarmModel): void {
+		const said = landmarkOf(item.node, item.told, before);
+		if (!said) return;
+		const [glyph, text] = said;
+		if (glyph === 'learn') keep(this.#choices, { item, glyph, text }, CHOICES_MAX);
+		else keep(this.#others, { item, glyph, text }, OTHERS_MAX);
+	}
+
+	/** Those behind place `after` of the tape, in its order. */
+	since(after: number): Landmark[] {
+		return [...this.#choices, ...this.#others]
+			.filter(({ item }) => item.at >= after)
+			.sort((a, b) => a.item.at - b.item.at);
+	}
+}
+
+function keep(landmarks: Landmark[], landmark: Landmark, countMax: number): void {
+	landmarks.push(landmark);
+	if (landmarks.length > countMax) landmarks.shift();
+}
+
+function landmarkOf(node: NodeId, told: Told, before: SwarmModel): readonly [LandmarkGlyph, string] | undefined {
+	const isUnknown = before.node(node)?.status === 'unknown';
+	switch (told.kind) {
+		case 'lost':
+			return isUnknown ? undefined : ['beat', `${node} is not heard any more`];
+		case 'heard':
+		case 'snapshot':
+			return isUnknown ? ['beat', `${node} is heard again`] : undefined;
+		case 'fact':
+			break;
+		default:
+			return undefined;
+	}
+	const { fact } = told;
+	switch (fact.kind) {
+		case 'chosen':
+			return fact.how === 'counted'
+				? ['learn', `slot ${countText(fact.slot)}: ${quoted(fact.value)} is chosen`]
+				: undefined;
+		case 'role':
+			return fact.role === 'leader' ? ['promise', `${node} leads`] : undefined;
+		case 'refused':
+			return fact.refused === 'heartbeat' ? undefined : ['nack', `${node} refuses ${fact.refused}`];
+		case 'givenUp':
+			return ['nack', `${node} gives up, because too few answer`];
+		case 'members':
+			return fact.chosenAt > (before.history.last?.chosenAt ?? 0)
+				? ['promise', `other members decide from slot ${countText(fact.from)} on`]
+				: undefined;
+		default:
+			return undefined;
+	}
+}
