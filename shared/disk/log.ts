@@ -7,8 +7,10 @@
  * flush that failed may have dropped the pages it could not write. Nothing written is kept in memory.
  *
  * A disk without room for the next segment is no error. It is noticed while half of the present segment is free, and
- * told to the owner, who then lets no new values in. That half is for what the protocol has to remember meanwhile.
+ * told to the owner, who then lets no new values in. That half is for what is on its way, and for what the protocol has
+ * to remember meanwhile.
  */
+import type { LogRoom } from '../paxos/event.ts';
 import type { Slot } from '../paxos/message.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import { CARRIED_BYTES_MAX, type Carried } from './carried.ts';
@@ -57,8 +59,10 @@ export const SEGMENT_BYTES_DEFAULT = 16 * 1024 * 1024;
 
 /** The share of a segment that is used when the next one is made, so that it is there when it is needed. */
 const USED_BEFORE_NEXT_IS_MADE = 0.5;
-/** The share of the last segment that is kept for records without a value while there is no room for another. */
-const RESERVED = 1 / 8;
+/** While there is no room for another segment, this share of the last one takes no values that clients write. */
+const RESERVED = 1 / 4;
+/** And this one takes promises alone, and what says how far slots are chosen. */
+const RESERVED_FOR_PROMISES = 1 / 16;
 /** A busy swarm writes so much in some seconds. Where more waits, the disk does not keep up. */
 export const WAITING_BYTES_MAX = 32 * 1024 * 1024;
 
@@ -152,16 +156,17 @@ export class Log {
 	}
 
 	/**
-	 * Whether values should be appended now. False while the disk does not keep up, or has no room and what is left of
-	 * the log is for records without a value. What is appended all the same waits in memory for as long as it takes.
+	 * What should be appended now. It is less than everything while the disk does not keep up, or has no room and what is
+	 * left of the log is reserved. What is appended all the same waits in memory for as long as it takes.
 	 */
-	get takesValues(): boolean {
+	get room(): LogRoom {
 		const waitingBytes = this.#waiting.bytes;
-		if (waitingBytes > WAITING_BYTES_MAX) return false;
-		if (this.#segments.hasRoom) return true;
+		if (waitingBytes > WAITING_BYTES_MAX) return 'promises';
+		if (this.#segments.hasRoom) return 'everything';
 		const { last, bytes } = this.#segments;
-		const freeBytes = (last - this.#end.segment + 1) * bytes - this.#end.offset;
-		return freeBytes - waitingBytes > bytes * RESERVED;
+		const freeBytes = (last - this.#end.segment + 1) * bytes - this.#end.offset - waitingBytes;
+		if (freeBytes > bytes * RESERVED) return 'everything';
+		return freeBytes > bytes * RESERVED_FOR_PROMISES ? 'recovery' : 'promises';
 	}
 
 	/** The bytes of the segments that are kept, up to the end of the log. */
@@ -176,7 +181,7 @@ export class Log {
 	}
 
 	/**
-	 * Takes records, to be written by the next flush. What waits is bounded by the caller alone: see `takesValues`.
+	 * Takes records, to be written by the next flush. What waits is bounded by the caller alone: see `room`.
 	 *
 	 * @returns the position reached: how many records were ever appended in this life. Once the log has failed
 	 * or was closed it still counts, so that no position is taken for durable that is not.

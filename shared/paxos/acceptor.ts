@@ -2,6 +2,9 @@
  * Phases 1b and 2b: the two promises. It never answers yes before the record behind the answer is durable,
  * and it does not know who leads or what is chosen.
  *
+ * An accept that its log has no room for is as one that was lost: it is not answered. The next confirm says so, and
+ * the leader sends again what was left out once a later confirm says that there is room.
+ *
  * @source Paxos Made Simple 2.2, P1a: "An acceptor can accept a proposal numbered n iff it has not responded
  * to a prepare request having a number greater than n."
  */
@@ -11,7 +14,10 @@ import { type Ballot, compareBallots, type NodeId, sameBallot } from './ballot.t
 import { type Context, ENTRY_BYTES_MAX, InvariantError } from './config.ts';
 import type { SlotLog } from './log.ts';
 import type { Accept, Acceptance, Heartbeat, Nack, Prepare, Slot } from './message.ts';
+import { isBatch, type Value } from './value.ts';
 
+/** Why a value is left out. */
+export const LEFT_OUT = 'its log has no room for the value';
 /** A nack shows an acceptance of at most this many bytes. */
 const NACK_VALUE_BYTES_MAX = 4096;
 
@@ -21,6 +27,8 @@ export interface AcceptorState {
 	chosenRecorded: Slot;
 	/** An accept was too far ahead, and none has come since that was not. */
 	ignoresFar: boolean;
+	/** A value was left out for want of room, and no confirm has said since then that there is room again. */
+	leavesOut: boolean;
 }
 
 export class Acceptor {
@@ -31,7 +39,7 @@ export class Acceptor {
 	constructor(context: Context, log: SlotLog, promised: Ballot, state?: AcceptorState) {
 		this.#context = context;
 		this.#log = log;
-		this.state = state ?? { promised, chosenRecorded: log.chosenThrough, ignoresFar: false };
+		this.state = state ?? { promised, chosenRecorded: log.chosenThrough, ignoresFar: false, leavesOut: false };
 	}
 
 	/** No ballot below this one is promised or accepted any more. */
@@ -62,7 +70,7 @@ export class Acceptor {
 	}
 
 	/** Phase 2b. The answer goes to the proposer only. What is chosen here otherwise is answered with what it is. */
-	accept(from: NodeId, { ballot, slot, value }: Accept): void {
+	accept(from: NodeId, { ballot, slot, value, recoveredThrough }: Accept): void {
 		if (compareBallots(ballot, this.state.promised) < 0) return this.#refuse(from, 'accept', ballot, slot);
 		const { out } = this.#context;
 		const { trimmedThrough, chosenThrough } = this.#log;
@@ -77,6 +85,8 @@ export class Acceptor {
 		}
 		if (held?.accepted && sameBallot(held.ballot, ballot)) {
 			if (!sameBytes(held.value, value)) throw new InvariantError(`two values for slot ${slot} under one ballot`);
+		} else if (!this.#takes(slot, value, recoveredThrough)) {
+			return this.#leaveOut(from);
 		} else {
 			this.state.promised = ballot;
 			this.#log.accept(slot, ballot, value);
@@ -91,8 +101,35 @@ export class Acceptor {
 	heartbeat(from: NodeId, { ballot, round }: Heartbeat): void {
 		if (compareBallots(ballot, this.state.promised) < 0) return this.#refuse(from, 'heartbeat', ballot, 0);
 		if (round === 0) return;
-		const { out, nowMs: timeMs, stillMs } = this.#context;
-		out.now(from, { kind: 'confirm', ballot, round, chosenThrough: this.#log.chosenThrough, stillMs, timeMs });
+		const { out, nowMs: timeMs, stillMs, room } = this.#context;
+		const { chosenThrough } = this.#log;
+		const takesValues = room === 'everything' && !this.state.leavesOut;
+		out.now(from, { kind: 'confirm', ballot, round, chosenThrough, stillMs, takesValues, timeMs });
+		if (room === 'everything') this.state.leavesOut = false;
+	}
+
+	/**
+	 * Where this node leads: whether its log now takes what was left out of it before. True once.
+	 */
+	takesAgain(): boolean {
+		if (!this.state.leavesOut || this.#context.room !== 'everything') return false;
+		this.state.leavesOut = false;
+		return true;
+	}
+
+	/**
+	 * Without what earlier leaders left undecided no leader can answer reads, and without changes of members no full disk
+	 * can be replaced: so they have room for longer than what clients write.
+	 */
+	#takes(slot: Slot, value: Value, recoveredThrough: Slot): boolean {
+		const { room } = this.#context;
+		return room === 'everything' || (room === 'recovery' && (slot <= recoveredThrough || !isBatch(value)));
+	}
+
+	#leaveOut(from: NodeId): void {
+		if (this.state.leavesOut) return;
+		this.state.leavesOut = true;
+		this.#context.out.fact({ kind: 'ignored', from, message: 'accept', why: LEFT_OUT });
 	}
 
 	#promise(ballot: Ballot, reported: number): void {

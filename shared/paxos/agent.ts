@@ -71,6 +71,7 @@ export class PaxosAgent {
 			nowMs: 0,
 			steadyMs: 0,
 			stillMs: 0,
+			room: 'everything',
 			epoch: state?.epoch ?? 0,
 			promised: () => this.#acceptor.promised,
 			chosenThrough: () => this.#log.chosenThrough,
@@ -106,12 +107,13 @@ export class PaxosAgent {
 	}
 
 	/** @throws InvariantError when something happened that must not: the node has to stop */
-	step(event: Event, { wallMs, steadyMs, stillMs }: Moment): Effects {
+	step(event: Event, { wallMs, steadyMs, stillMs, room }: Moment): Effects {
 		const out = new Outbox(this.watched);
 		this.#context.out = out;
 		this.#context.nowMs = Math.max(0, Math.floor(wallMs));
 		this.#context.steadyMs = Math.max(0, Math.floor(steadyMs));
 		this.#context.stillMs = stillMs;
+		this.#context.room = room;
 		const chosenBefore = this.#log.chosenThrough;
 		const leaderBefore = this.#role.leader.ballot;
 		const membersBefore = this.#context.members.last;
@@ -258,7 +260,7 @@ export class PaxosAgent {
 			case 'confirm':
 				// A follower has no ballot, and an empty one is no answer to it.
 				if (!this.#role.leadership || !sameBallot(message.ballot, this.#role.ballot)) return;
-				this.#role.leadership.confirmed(from, message.chosenThrough);
+				this.#role.leadership.confirmed(from, message);
 				this.#handover.confirmed(from, message);
 				return this.#reads.confirmed(from, message.round);
 			case 'handOver':

@@ -1,6 +1,7 @@
 /** What an agent is told once, and what its rooms share during a step. */
 import type { Ballot, NodeId } from './ballot.ts';
 import type { Member } from './change.ts';
+import type { LogRoom } from './event.ts';
 import type { Members } from './members.ts';
 import type { Slot } from './message.ts';
 import type { Outbox } from './outbox.ts';
@@ -53,6 +54,8 @@ export interface Context {
 	steadyMs: number;
 	/** For how long this node stood still lately: see `Moment`. */
 	stillMs: number;
+	/** What its log takes in the present step. */
+	room: LogRoom;
 	/** A number that no other life of this node has: a late answer to an earlier one must not be taken for one to this. */
 	epoch: number;
 	/** The acceptor's promise. */

@@ -36,7 +36,13 @@ export type Timer =
 	/** What a leader had no room for may be forwarded again. */
 	| 'forward';
 
-/** What a node's clocks show in a step. */
+/**
+ * What the log of a node takes while its disk is full, or does not keep up: everything; or, beside promises, only what a
+ * new leader has to recover and values that no client waits for; or promises alone.
+ */
+export type LogRoom = 'everything' | 'recovery' | 'promises';
+
+/** What a node's clocks show in a step, and what its log takes. */
 export interface Moment {
 	/** The wall clock, milliseconds since 1970; it may be wrong, and step. */
 	readonly wallMs: number;
@@ -44,6 +50,7 @@ export interface Moment {
 	readonly steadyMs: number;
 	/** For how long the node stood still in the last ten seconds, milliseconds; each time counts for a second at most. */
 	readonly stillMs: number;
+	readonly room: LogRoom;
 }
 
 export type Event =

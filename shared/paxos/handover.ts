@@ -1,7 +1,7 @@
 /**
  * A leader asks one of its followers to stand, the steadiest as a rule, and leads on until that one has its majority, so
- * nothing waits meanwhile. It does so for one of four reasons. It is about to stop; or it is no voter any more; or people
- * want another leader; or it stands still again and again, because its process is stopped or starved in a rhythm, and is
+ * nothing waits meanwhile. It does so for one of five reasons. It is about to stop; or it is no voter any more; or people
+ * want another leader; or its log takes no values, while those of a quorum do; or it stands still again and again, because its process is stopped or starved in a rhythm, and is
  * heard often enough to stay the leader for ever.
  *
  * This room decides about liveness only. A leader that goes on must never ask a node that is not much steadier: where all
@@ -19,7 +19,7 @@ export interface HandoverState {
 	/** The ballot under which this node led last; NO_BALLOT for none. */
 	ballot: Ballot;
 	/** By follower: what it said to the leader of that ballot in this period. */
-	readonly followers: Map<NodeId, { readonly stillMs: number; readonly chosenThrough: Slot }>;
+	readonly followers: Map<NodeId, Pick<Confirm, 'stillMs' | 'chosenThrough' | 'takesValues'>>;
 	/** What the monotonic clock showed when this node last handed over; null for never. */
 	handedOverMs: number | null;
 	/** This node is about to stop. */
@@ -36,10 +36,10 @@ export class Handover {
 	}
 
 	/** At the leader of that ballot. */
-	confirmed(from: NodeId, { ballot, stillMs, chosenThrough }: Confirm): void {
+	confirmed(from: NodeId, { ballot, stillMs, chosenThrough, takesValues }: Confirm): void {
 		if (!sameBallot(ballot, this.state.ballot)) this.state.followers.clear();
 		this.state.ballot = ballot;
-		this.state.followers.set(from, { stillMs, chosenThrough });
+		this.state.followers.set(from, { stillMs, chosenThrough, takesValues });
 	}
 
 	/** What followers said in the period before is old. */
@@ -72,6 +72,7 @@ export class Handover {
 		const { handedOverMs } = this.state;
 		const isLeaving = this.state.isLeaving || !members.sets[0].voters.includes(config.id);
 		if (!sameBallot(ballot, this.state.ballot)) return;
+		if (!isLeaving && this.#othersHaveRoom) return this.#ask(this.#steadiest(Number.POSITIVE_INFINITY, true));
 		if (!isLeaving && stillMs <= STILL_MS_MAX) return;
 		if (!isLeaving && handedOverMs !== null && steadyMs - handedOverMs < HANDOVER_EVERY_MS) return;
 		this.#ask(this.#steadiest(isLeaving ? Number.POSITIVE_INFINITY : stillMs / STEADIER_FACTOR));
@@ -84,12 +85,26 @@ export class Handover {
 		out.now(heir, { kind: 'handOver', ballot: this.state.ballot });
 	}
 
-	/** The follower that stood still least, and for less than `belowMs`, and of such the furthest; not one that lags. */
-	#steadiest(belowMs: number): NodeId | null {
+	/** This node cannot propose what clients write, and a follower can. */
+	get #othersHaveRoom(): boolean {
+		const { room, members } = this.#context;
+		if (room === 'everything') return false;
+		const withRoom = [...this.state.followers].filter(([, { takesValues }]) => takesValues);
+		return members.isQuorum(new Set(withRoom.map(([follower]) => follower)));
+	}
+
+	/**
+	 * The follower that stood still least, and for less than `belowMs`, and of such the furthest; not one that lags.
+	 *
+	 * @param takesValues whether only those come into question that take values
+	 */
+	#steadiest(belowMs: number, takesValues = false): NodeId | null {
 		let heir: NodeId | null = null;
-		let least = { stillMs: belowMs, chosenThrough: Number.POSITIVE_INFINITY };
+		let least: { readonly stillMs: number; readonly chosenThrough: Slot };
+		least = { stillMs: belowMs, chosenThrough: Number.POSITIVE_INFINITY };
 		for (const [follower, told] of this.state.followers) {
 			if (!this.#mayLead(follower, told.chosenThrough) || told.stillMs > least.stillMs) continue;
+			if (takesValues && !told.takesValues) continue;
 			if (told.stillMs === least.stillMs && told.chosenThrough <= least.chosenThrough) continue;
 			heir = follower;
 			least = told;

@@ -21,7 +21,7 @@ import type { ChangeRefusal } from './effects.ts';
 import type { ChangeId, ProposalId } from './event.ts';
 import type { Learner } from './learner.ts';
 import type { LogEntry, SlotLog } from './log.ts';
-import type { Accept, Forward, Leading, Slot } from './message.ts';
+import type { Accept, Confirm, Forward, Leading, Slot } from './message.ts';
 import { Queue, type Queued, type QueueState } from './queue.ts';
 import { hasVoted, isQuorum, NO_VOTERS, quorumSize, type Voters, votersOf, withVote } from './quorum.ts';
 import { elapsedMsOf, isMembersChange, joinBatches, membersValue, NOOP, type Value } from './value.ts';
@@ -65,6 +65,8 @@ export interface LeadershipState {
 	answered: Set<NodeId>;
 	/** By follower: how far it was when it last confirmed. */
 	readonly confirmedThrough: Map<NodeId, Slot>;
+	/** The followers that have confirmed last that they take no values, or have left one out. */
+	readonly full: Set<NodeId>;
 	/** How far this node knew the slots to be chosen at the last look; -1 before the first one. */
 	chosenAtLook: Slot;
 	/** The slot that this leadership contests. */
@@ -113,6 +115,7 @@ export class Leadership {
 			reserved: null,
 			answered: new Set(phase1.promises.map(({ from }) => from)),
 			confirmedThrough: new Map(phase1.promises.map(({ from, chosenThrough }) => [from, chosenThrough])),
+			full: new Set(),
 			chosenAtLook: -1,
 			contest: null,
 		});
@@ -160,14 +163,22 @@ export class Leadership {
 		return false;
 	}
 
-	/** @returns false, and takes nothing, when the queue is full */
+	/** @returns false, and takes nothing, when the queue is full, or too few logs have room */
 	enqueue(value: Value, id: ProposalId): boolean {
-		return this.#queue.add(value, id);
+		return this.#hasRoom && this.#queue.add(value, id);
 	}
 
 	/** @returns false, and takes nothing, when there is no room */
 	takeForward(forward: Forward): boolean {
-		return this.#queue.takeForward(forward);
+		return this.#hasRoom && this.#queue.takeForward(forward);
+	}
+
+	/** Whether this node's log and those of a quorum take values. Otherwise a value would only wait, and might be chosen later. */
+	get #hasRoom(): boolean {
+		const { room, members } = this.#context;
+		const { full } = this.state;
+		if (room !== 'everything') return false;
+		return full.size === 0 || members.isQuorum(new Set(members.ids.filter((id) => !full.has(id))));
 	}
 
 	/** The slot, which phase 1 left free and which is to be proposed soon, is for this value alone. */
@@ -213,6 +224,7 @@ export class Leadership {
 
 	/** Proposes as much as the window of open slots allows, to the members that have promised. */
 	place(): void {
+		if (this.#acceptor.takesAgain()) this.#acceptAgain();
 		const { recoveredThrough, bound, chosenThrough } = this.phase1;
 		// What was fetched meanwhile, or is to be fetched, is chosen, though perhaps not by this leader.
 		this.state.nextSlot = Math.max(this.state.nextSlot, chosenThrough + 1, this.#log.chosenThrough + 1);
@@ -227,7 +239,7 @@ export class Leadership {
 				else this.propose(this.state.nextSlot, NOOP, 'noop', []);
 			} else if (this.state.change) {
 				this.#proposeChange(this.state.change);
-			} else if (this.#queue.length > 0) {
+			} else if (this.#queue.length > 0 && this.#hasRoom) {
 				const { values, ids } = this.#queue.takeBatch();
 				this.propose(this.state.nextSlot, this.#made(values), 'own', ids);
 			} else if (this.state.nextSlot < this.#context.members.last.from) {
@@ -348,9 +360,13 @@ export class Leadership {
 
 	/**
 	 * A follower confirms, and says how far it is. What was too far ahead for it before, and is no more, it has ignored.
+	 * So it has where it took no values before, and does now.
 	 */
-	confirmed(from: NodeId, chosenThrough: Slot): void {
+	confirmed(from: NodeId, { chosenThrough, takesValues }: Confirm): void {
 		this.heardFrom(from);
+		const { full } = this.state;
+		if (!takesValues) full.add(from);
+		else if (full.delete(from)) this.#resendTo(from, 0);
 		const { slotsAheadMax } = this.#context.config;
 		const before = this.state.confirmedThrough.get(from) ?? 0;
 		this.state.confirmedThrough.set(from, chosenThrough);
@@ -394,6 +410,7 @@ export class Leadership {
 	resendTo(peer: NodeId): void {
 		// It may have been started anew, and then be less far than it was.
 		this.state.confirmedThrough.delete(peer);
+		this.state.full.delete(peer);
 		this.#resendTo(peer, 0);
 	}
 
@@ -415,6 +432,14 @@ export class Leadership {
 		for (const [slot, { value, voters, electorate }] of this.state.open) {
 			if (slot <= above || !electorate.includes(peer) || hasVoted(voters, peer, electorate)) continue;
 			this.#context.out.now(peer, this.#accept(slot, value));
+		}
+	}
+
+	/** This node accepts what its log had no room for before. */
+	#acceptAgain(): void {
+		const { id } = this.#context.config;
+		for (const [slot, { value, voters, electorate }] of this.state.open) {
+			if (!hasVoted(voters, id, electorate)) this.#acceptor.accept(id, this.#accept(slot, value));
 		}
 	}
 

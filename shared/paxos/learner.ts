@@ -117,6 +117,8 @@ export class Learner {
 			const held = this.#log.entry(slot);
 			if (held && sameBytes(held.value, value)) {
 				this.#log.markChosen(slot);
+			} else if (this.#context.room !== 'everything') {
+				break;
 			} else {
 				this.#log.learn(slot, ballot, value);
 				out.persist.push({ kind: 'learned', slot, ballot, value });
@@ -159,8 +161,10 @@ export class Learner {
 
 	#ask(): void {
 		if (this.state.source === null) return;
-		const { out } = this.#context;
+		const { out, room } = this.#context;
 		const slot = this.#log.chosenThrough + 1;
+		// What it accepted it learns without a record. For the rest it asks again when there is room.
+		if (room !== 'everything' && !this.#log.entry(slot)) return;
 		this.state.asked = { node: this.state.source, from: slot };
 		armFetch(this.#context);
 		out.now(this.state.source, { kind: 'fetch', from: slot });

@@ -113,6 +113,8 @@ export interface Confirm<B = Ballot> extends Timed {
 	readonly chosenThrough: Slot;
 	/** For how long it stood still lately: see `Moment`. */
 	readonly stillMs: number;
+	/** False where its log has no room for values, or has left one out since its last confirm. */
+	readonly takesValues: boolean;
 }
 
 /** "Stand in my place": the leader of `ballot` stands still again and again, and the receiver much less. */

@@ -92,9 +92,14 @@ export class Poll {
 		return false;
 	}
 
-	/** The swarm would wait for a leader that has to learn first. A node yields a few times only: perhaps no other can stand. */
+	/**
+	 * The swarm would wait for a leader that has to learn first, and a node without room for values learns nothing. A node
+	 * yields a few times only: perhaps no other can stand.
+	 */
 	#yieldsToOther(): boolean {
-		if (this.state.furthest <= this.#context.chosenThrough() + LAG_SLOTS_MAX || this.state.yields >= YIELDS_MAX) {
+		const { room } = this.#context;
+		const lagMax = room === 'everything' ? LAG_SLOTS_MAX : 0;
+		if (this.state.furthest <= this.#context.chosenThrough() + lagMax || this.state.yields >= YIELDS_MAX) {
 			this.state.yields = 0;
 			return false;
 		}

@@ -355,8 +355,9 @@ export class RoleMachine {
 		const isStuck = this.#leadership.takeIsStuck();
 		if (hasQuorum && !isStuck) return this.#armPeriod();
 		this.#giveUp();
-		// A node that needs a snapshot first lets one stand that does not.
-		if (hasQuorum && !this.#rooms.learner.state.lacksSnapshot) this.candidacy.due();
+		// A node that needs a snapshot first, or has no room for what it would learn, lets one stand that does not.
+		const mayLearn = this.#context.room === 'everything' && !this.#rooms.learner.state.lacksSnapshot;
+		if (hasQuorum && mayLearn) this.candidacy.due();
 	}
 
 	/** Polls, unless a leader or a candidate is heard. */

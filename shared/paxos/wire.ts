@@ -92,6 +92,7 @@ export function writeMessage(out: Writer, message: Message): void {
 			out.int(message.round);
 			out.int(message.chosenThrough);
 			out.int(message.stillMs);
+			out.bool(message.takesValues);
 			return out.int(message.timeMs);
 		case 'handOver':
 			return writeBallot(out, message.ballot);
@@ -190,6 +191,7 @@ export function readMessage(from: Reader): Message {
 				round: from.int(),
 				chosenThrough: readThrough(from),
 				stillMs: from.int(),
+				takesValues: from.bool(),
 				timeMs: from.int(),
 			};
 		case 'handOver':

@@ -20,7 +20,7 @@ export interface DiskWatchRuntime {
 export const DISK_SILENT_MS = 2000;
 
 export class DiskWatch {
-	readonly #log: Pick<LoopLog, 'durableThrough' | 'takesValues'>;
+	readonly #log: Pick<LoopLog, 'durableThrough' | 'room'>;
 	readonly #runtime: DiskWatchRuntime;
 	#timerIsSet = false;
 	/** `LoopLog.durableThrough` when the timer was set. */
@@ -29,7 +29,7 @@ export class DiskWatch {
 	#silentSinceMs: number | null = null;
 	#isAlone = false;
 
-	constructor(log: Pick<LoopLog, 'durableThrough' | 'takesValues'>, runtime: DiskWatchRuntime) {
+	constructor(log: Pick<LoopLog, 'durableThrough' | 'room'>, runtime: DiskWatchRuntime) {
 		this.#log = log;
 		this.#runtime = runtime;
 	}
@@ -55,7 +55,7 @@ export class DiskWatch {
 	/** More records are durable than before. @param waits whether others still wait for the disk */
 	durable(waits: boolean): void {
 		if (this.#silentSinceMs === null) return;
-		if (this.#isAlone && waits && !this.#log.takesValues) return;
+		if (this.#isAlone && waits && this.#log.room !== 'everything') return;
 		this.#runtime.told('answers', `is answered by its disk again, after ${this.#silentSeconds()} s`);
 		this.#silentSinceMs = null;
 		if (!this.#isAlone) return;
@@ -69,7 +69,7 @@ export class DiskWatch {
 			const detail = `has waited for its disk for ${this.#silentSeconds()} s, and is not ready until it answers`;
 			this.#runtime.told('hangs', detail);
 		}
-		if (this.#isAlone || this.#log.takesValues) return;
+		if (this.#isAlone || this.#log.room === 'everything') return;
 		this.#isAlone = true;
 		this.#runtime.told('hangs', 'makes no links until its disk answers, because too much waits for it');
 		this.#runtime.isolate(true, 'its disk does not answer');

@@ -1,7 +1,7 @@
 /**
- * Decides which messages of the other nodes are taken in. A message that cannot be taken in is dropped, together with
- * all that comes behind it on the same link, and the link is cut: its sender sends again on the next link what still
- * matters. Here is also heard what the peers remember of this node (`memory.ts`).
+ * Decides which messages of the other nodes are taken in, which is all of them but for more than may wait while the node
+ * starts. Those are dropped, together with all that comes behind them on the same link, and the link is cut: their sender
+ * sends again on the next link what still matters. Here is also heard what the peers remember of this node (`memory.ts`).
  */
 import type { NodeId } from '../paxos/ballot.ts';
 import type { Message } from '../paxos/message.ts';
@@ -13,7 +13,6 @@ export interface IntakeRuntime extends RecallRuntime {
 	cut(peer: NodeId, why: string): void;
 }
 
-export const DISK_BEHIND = 'the disk does not keep up';
 const STARTING = 'the node has just started, and more was sent than may wait';
 
 export class Intake {
@@ -42,11 +41,10 @@ export class Intake {
 	take(from: NodeId, messages: readonly Message[], reached: FrameNumber): readonly Message[] {
 		if (this.#notHeard.has(from)) return [];
 		this.#memory.told(from, reached);
-		if (!this.recall.hasRoomFor(messages.length)) return this.#upTo(0, from, messages, STARTING);
-		if (this.#log.takesValues) return messages;
-		// A value would only wait in memory.
-		const first = messages.findIndex(bringsValues);
-		return first < 0 ? messages : this.#upTo(first, from, messages, DISK_BEHIND);
+		if (this.recall.hasRoomFor(messages.length)) return messages;
+		this.#notHeard.add(from);
+		this.#runtime.cut(from, STARTING);
+		return [];
 	}
 
 	/**
@@ -63,14 +61,4 @@ export class Intake {
 	linkDown(peer: NodeId): void {
 		this.#notHeard.delete(peer);
 	}
-
-	#upTo(first: number, from: NodeId, messages: readonly Message[], why: string): readonly Message[] {
-		this.#notHeard.add(from);
-		this.#runtime.cut(from, why);
-		return messages.slice(0, first);
-	}
-}
-
-function bringsValues({ kind }: Message): boolean {
-	return kind === 'accept' || kind === 'decisions' || kind === 'forward';
 }

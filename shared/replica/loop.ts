@@ -10,7 +10,7 @@
 import type { Ballot, NodeId, WallTime } from '../paxos/ballot.ts';
 import type { MembersChange } from '../paxos/change.ts';
 import type { Decision, Effects, Outcome, TimerRequest } from '../paxos/effects.ts';
-import type { ChangeId, Event, Moment, Proposal, ProposalId, ReadId } from '../paxos/event.ts';
+import type { ChangeId, Event, LogRoom, Moment, Proposal, ProposalId, ReadId } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { LogEntry } from '../paxos/log.ts';
 import type { Envelope, Message, Slot } from '../paxos/message.ts';
@@ -34,8 +34,8 @@ export interface LoopLog {
 	/** See `Log.reached` and `Log.newest`. */
 	readonly reached: number;
 	readonly newest: number;
-	/** Whether values may be appended now: see `Log.takesValues`. */
-	readonly takesValues: boolean;
+	/** See `Log.room`. */
+	readonly room: LogRoom;
 	append(records: readonly DurableRecord[]): number;
 	flush(): void;
 }
@@ -247,6 +247,7 @@ export class ReplicaLoop {
 				wallMs: this.#runtime.wallTime().ms,
 				steadyMs: this.#runtime.nowMs(),
 				stillMs: this.#runtime.stillMs(),
+				room: this.#log.room,
 			};
 			for (let at = 0; at < this.#mailbox.length && !this.#stopped; at++) {
 				const event = this.#mailbox[at] as Event;

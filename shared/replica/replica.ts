@@ -22,7 +22,7 @@ import { ClientDoor } from './client-door.ts';
 import { Deadlines } from './deadlines.ts';
 import { Digests } from './digests.ts';
 import { DiskWatch } from './disk-watch.ts';
-import { DISK_BEHIND, Intake } from './intake.ts';
+import { Intake } from './intake.ts';
 import { REPLICA_LIMITS } from './limits.ts';
 import { type LoopListener, type LoopLog, ReplicaLoop } from './loop.ts';
 import { Membership, type MembersRequest, type OnMembers } from './membership.ts';
@@ -40,6 +40,8 @@ import { type OnSucceeded, Succession } from './succession.ts';
 import { Tells } from './tells.ts';
 import { type AgentSnapshot, type PeerView, type ReplicaView, replicaViewOf, snapshotOf } from './view.ts';
 import { type Subject, Waits } from './waits.ts';
+
+const DISK_BEHIND: Refusal = { why: 'diskBehind', detail: 'the disk does not keep up' };
 
 export class Replica implements LoopListener {
 	readonly store: Store;
@@ -502,7 +504,7 @@ export class Replica implements LoopListener {
 
 	#refusal(): Refusal | null {
 		if (this.#lacksRoom !== null) return this.#lacksRoom;
-		return this.#log.takesValues ? null : { why: 'diskBehind', detail: DISK_BEHIND };
+		return this.#log.room === 'everything' ? null : DISK_BEHIND;
 	}
 
 	/** Asks for a turn, which takes all input that is ready by then. */

@@ -77,7 +77,15 @@ function withAbsurdNumbers({ from, promised, ballot, chosenThrough }: Truth): Me
 	const leading = { ballot: own, chosenThrough: 0, recoveredThrough: 0 };
 	const reply = { kind: 'pollReply', ballot: promised, relays: true, timeMs: INTEGER_MAX } as const;
 	const messages: Message[] = [
-		{ kind: 'confirm', ballot, round: INTEGER_MAX, chosenThrough: SLOT_FAR, stillMs: 0, timeMs: INTEGER_MAX },
+		{
+			kind: 'confirm',
+			ballot,
+			round: INTEGER_MAX,
+			chosenThrough: SLOT_FAR,
+			stillMs: 0,
+			takesValues: true,
+			timeMs: INTEGER_MAX,
+		},
 	];
 	for (const slot of [SLOT_FAR, INTEGER_MAX, chosenThrough + 1_000_000]) {
 		messages.push(

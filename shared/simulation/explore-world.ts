@@ -5,6 +5,7 @@
 import { Reader, Writer } from '../bytes/bytes.ts';
 import type { Ballot, NodeId } from '../paxos/ballot.ts';
 import type { AgentConfig } from '../paxos/config.ts';
+import type { Moment } from '../paxos/event.ts';
 import type { Envelope, Message, Slot } from '../paxos/message.ts';
 import { batchValue, commandsOf, type Value } from '../paxos/value.ts';
 import type { AgentState } from '../paxos/view.ts';
@@ -51,7 +52,7 @@ export const MEMBERS_CHANGE: World = {
 };
 
 /** All clocks stand still. */
-export const NOW = { wallMs: 1, steadyMs: 0, stillMs: 0 };
+export const NOW: Moment = { wallMs: 1, steadyMs: 0, stillMs: 0, room: 'everything' };
 
 const SHARED: Omit<AgentConfig, 'id' | 'members' | 'openSlotsMax'> = {
 	// No accept is too far ahead for anybody.

@@ -150,6 +150,8 @@ const RELAPSES_MAX = 8;
 
 /** The share of seeds of the regime `unbounded` in which a disk hangs. */
 const HANGS = 0.4;
+/** The share of seeds in which all disks are full for a while. */
+const ALL_FULL = 0.2;
 
 /** The share of damaged files that are never put back. */
 const FOR_GOOD = 0.3;
@@ -242,6 +244,17 @@ function drawHungDisk(random: Random, nodes: number): Fault {
 		waitingRecordsMax: random.pick([4, 12, 100]),
 		ms: random.integer(3_000, 10_000),
 	};
+}
+
+/**
+ * The disks of all nodes are full at the same time. That is rare where it has to come together by itself, so it is planned
+ * for.
+ */
+export function drawFullDisks(random: Random, nodes: number): Fault[] {
+	if (!random.chance(ALL_FULL)) return [];
+	const atMs = random.integer(2_000, 10_000);
+	const ms = random.integer(3_000, 12_000);
+	return Array.from({ length: nodes }, (_, node) => ({ atMs, kind: 'diskFull', node, ms }));
 }
 
 type Crash = Extract<Fault, { kind: 'crash' }>;

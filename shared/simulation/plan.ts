@@ -6,7 +6,7 @@
 import { type Bounds, drawBounds } from './bounds.ts';
 import { drawChanges, SPARES_MAX } from './changes.ts';
 import type { ClockTaste } from './clock.ts';
-import { drawFaults, type Fault, PLAN, type Regime } from './faults.ts';
+import { drawFaults, drawFullDisks, type Fault, PLAN, type Regime } from './faults.ts';
 import { drawHandOvers } from './handing-over.ts';
 import { drawLeaves } from './leaving.ts';
 import type { LinkQuality } from './network.ts';
@@ -81,6 +81,7 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 			...drawHandOvers(new Random(seed, 0x68616e64), nodes),
 			...changes,
 			...drawSaves(new Random(seed, 0x73617665), nodes),
+			...drawFullDisks(new Random(seed, 0x66756c6c), nodes),
 		],
 		operations: [
 			...drawOperations(random, nodes, LOAD, untilMs),

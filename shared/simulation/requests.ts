@@ -159,6 +159,7 @@ export class Requests {
 					keys.map((key) => found.get(keyOf(key)) ?? null),
 				);
 			}
+			if (process.replica.submissions.refusal(0)?.why === 'diskFull') this.#world.counters.readsWhileFull++;
 			const entry = store.get(keyOf(planned.key)) ?? null;
 			this.#seen.set(planned.key, entry?.modifyRevision ?? 0);
 			this.#calls.readValues(call, [planned.key], [entry]);

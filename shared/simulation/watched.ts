@@ -4,7 +4,7 @@ import type { Log } from '../disk/log.ts';
 import type { SnapshotNote, SnapshotSubject } from '../disk/snapshot-file.ts';
 import type { PaxosAgent } from '../paxos/agent.ts';
 import type { Effects } from '../paxos/effects.ts';
-import type { Event, Moment } from '../paxos/event.ts';
+import type { Event, LogRoom, Moment } from '../paxos/event.ts';
 import type { Members } from '../paxos/members.ts';
 import type { Slot } from '../paxos/message.ts';
 import { Outbox } from '../paxos/outbox.ts';
@@ -102,9 +102,9 @@ export class WatchedLog implements LoopLog, SnapshotLog {
 		return this.#log.newest;
 	}
 
-	get takesValues(): boolean {
+	get room(): LogRoom {
 		const { index, waitingRecordsMax } = this.#process.node;
-		return this.#log.takesValues && this.#ledger.waitingCount(index) < waitingRecordsMax;
+		return this.#ledger.waitingCount(index) < waitingRecordsMax ? this.#log.room : 'promises';
 	}
 
 	append(records: readonly DurableRecord[]): number {

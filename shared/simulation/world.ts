@@ -7,6 +7,7 @@
  * hold ends the run.
  */
 
+import { LEFT_OUT } from '../paxos/acceptor.ts';
 import type { NodeId } from '../paxos/ballot.ts';
 import type { Phase1 } from '../paxos/campaign.ts';
 import type { AgentConfig } from '../paxos/config.ts';
@@ -230,7 +231,6 @@ export class World implements Surroundings {
 	cut(node: SimulatedNode, peer: NodeId): void {
 		const other = this.#nodeOf.get(peer);
 		if (other) this.links.lost(other, node);
-		this.counters.messagesTooMuch++;
 	}
 
 	isolate(node: SimulatedNode, isAlone: boolean): void {
@@ -254,7 +254,7 @@ export class World implements Surroundings {
 			const phase1 = node.process?.agent.view().phase1;
 			if (phase1) this.onLeader?.(phase1);
 		}
-		if (fact.kind === 'ignored') this.counters.messagesIgnored++;
+		if (fact.kind === 'ignored') this.counters[fact.why === LEFT_OUT ? 'valuesLeftOut' : 'messagesIgnored']++;
 		this.onlooker?.fact(this.now, node, fact);
 	}
 

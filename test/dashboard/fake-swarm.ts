@@ -222,6 +222,7 @@ export class FakeSwarm {
 				round,
 				chosenThrough: follower.chosenThrough,
 				stillMs: 0,
+				takesValues: true,
 				timeMs: 0,
 			};
 			this.#receive(leader, follower, this.#send(follower, leader, reply), reply);

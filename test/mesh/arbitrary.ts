@@ -57,6 +57,7 @@ export const ANY_MESSAGE_OF: { readonly [Kind in MessageKind]: fc.Arbitrary<Extr
 		round: count,
 		chosenThrough: through,
 		stillMs: count,
+		takesValues: fc.boolean(),
 		timeMs: count,
 	}),
 	handOver: plainRecord({ kind: kind('handOver'), ballot }),

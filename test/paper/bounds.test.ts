@@ -69,6 +69,7 @@ const MALFORMED: Record<string, Message> = {
 		round: 1,
 		chosenThrough: FAR,
 		stillMs: 0,
+		takesValues: true,
 		timeMs: 0,
 	},
 	'a poll reply that knows what cannot be': {

@@ -224,6 +224,7 @@ describe('a leader that is about to stop', () => {
 			round: 1,
 			chosenThrough: 0,
 			stillMs: 0,
+			takesValues: true,
 			timeMs: 0,
 		} as const;
 		lab.step('n2', { kind: 'receive', from: 'n3', message: confirm });
@@ -280,7 +281,15 @@ describe('a leader that people want another one for', () => {
 		lab.deliver(({ to }) => to !== 'n2');
 		const late = lab.agent('n2').view().chosenThrough;
 		const ballot = lab.agent('n1').view().ballot;
-		const confirm = { kind: 'confirm', ballot, round: 1, chosenThrough: late, stillMs: 0, timeMs: 0 } as const;
+		const confirm = {
+			kind: 'confirm',
+			ballot,
+			round: 1,
+			chosenThrough: late,
+			stillMs: 0,
+			takesValues: true,
+			timeMs: 0,
+		} as const;
 		lab.step('n1', { kind: 'receive', from: 'n2', message: confirm });
 		lab.step('n1', { kind: 'handOver', to: null });
 		expect(lab.inFlight('handOver')).toMatchObject([{ to: 'n3' }]);

@@ -8,7 +8,7 @@ import { PaxosAgent } from '../../shared/paxos/agent.ts';
 import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
 import type { Decision, Effects, Outcome } from '../../shared/paxos/effects.ts';
-import type { Event, Timer } from '../../shared/paxos/event.ts';
+import type { Event, LogRoom, Timer } from '../../shared/paxos/event.ts';
 import type { AgentFact } from '../../shared/paxos/fact.ts';
 import { firstMembers, type MembersState } from '../../shared/paxos/members.ts';
 import type { Envelope, Message, MessageKind } from '../../shared/paxos/message.ts';
@@ -62,6 +62,7 @@ export class Lab {
 	readonly #config: Partial<AgentConfig>;
 	readonly #clocks = new Map<NodeId, number>();
 	readonly #stillMs = new Map<NodeId, number>();
+	readonly #rooms = new Map<NodeId, LogRoom>();
 	#steadyMs = 0;
 	#proposalNext = 1;
 	#epochNext = 1;
@@ -83,6 +84,11 @@ export class Lab {
 		this.#stillMs.set(id, ms);
 	}
 
+	/** From now on the node's log takes no more than this. */
+	setRoom(id: NodeId, room: LogRoom): void {
+		this.#rooms.set(id, room);
+	}
+
 	/** So much time passes, by everybody's monotonic clock. */
 	pass(ms: number): void {
 		this.#steadyMs += ms;
@@ -101,6 +107,7 @@ export class Lab {
 			wallMs: this.#clocks.get(id) ?? 0,
 			steadyMs: this.#steadyMs,
 			stillMs: this.#stillMs.get(id) ?? 0,
+			room: this.#rooms.get(id) ?? 'everything',
 		});
 		bench.facts.push(...effects.facts);
 		bench.outcomes.push(...effects.outcomes);

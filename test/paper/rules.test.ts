@@ -571,7 +571,7 @@ describe('a copy of its state', () => {
 				{ kind: 'campaign', now: { ms: 30, ns: 0 } },
 				{ kind: 'withdraw', proposal: 2 },
 			];
-			const now = { wallMs: 5, steadyMs: 7, stillMs: 0 };
+			const now = { wallMs: 5, steadyMs: 7, stillMs: 0, room: 'everything' } as const;
 			for (const event of events) {
 				expect(twin.step(event, now)).toEqual(lab.agent(id).step(event, now));
 				expect(canonical(twin.state)).toEqual(canonical(lab.agent(id).state));

@@ -8,7 +8,7 @@ import { copyOf } from '../../shared/simulation/snapshot.ts';
 import { among, bytes, Lab, ofKind } from './lab.ts';
 
 const ballot = { ms: 10, ns: 0, node: 'n1' };
-const NOW = { wallMs: 0, steadyMs: 0, stillMs: 0 };
+const NOW = { wallMs: 0, steadyMs: 0, stillMs: 0, room: 'everything' } as const;
 
 describe('a log that is trimmed', () => {
 	const TRIMMED = 5;

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
 import { type NodeSection, readNodeFrame, WRITE, writeHello } from '../../shared/client/protocol.ts';
+import type { LogRoom } from '../../shared/paxos/event.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { batchValue } from '../../shared/paxos/value.ts';
 import { DISK_SILENT_MS, DiskWatch } from '../../shared/replica/disk-watch.ts';
@@ -145,11 +146,11 @@ describe.each(SEEDS)('a node whose log takes no values, seed %i', (seed) => {
 		]);
 	});
 
-	it('hears nothing behind a value on the same link, and everything on the next one', () => {
+	it('keeps its links, hears all messages, and has no value of another node in its memory', () => {
 		const { world, hung, other } = hungLeader(Number.POSITIVE_INFINITY, seed);
 		const { replica } = hung.process ?? {};
 		if (!replica) throw new Error('it does not run');
-		const poll: Message = { kind: 'fetch', from: 1 };
+		const fetch: Message = { kind: 'fetch', from: 1 };
 		const forward: Message = {
 			kind: 'forward',
 			origin: other.id,
@@ -158,21 +159,45 @@ describe.each(SEEDS)('a node whose log takes no values, seed %i', (seed) => {
 			settledThrough: 0,
 			value: batchValue(Uint8Array.of(1)),
 		};
-		const cutsBefore = world.counters.messagesTooMuch;
+		const linksBefore = world.counters.linksLost;
 		const events = hearing(hung);
 		hung.waitingRecordsMax = 0;
-		replica.receive(other.id, [poll, forward, poll], 0);
-		replica.receive(other.id, [poll], 0);
-		hung.waitingRecordsMax = 1_000;
-		replica.receive(other.id, [forward], 0);
+		replica.receive(other.id, [fetch, forward, fetch], 0);
 		replica.turn();
-		expect(events()).toEqual(['fetch']);
-		expect(world.counters.messagesTooMuch).toBe(cutsBefore + 1);
-		replica.linkDown(other.id);
-		replica.linkUp(other.id, 0);
-		replica.receive(other.id, [poll], 0);
-		replica.turn();
-		expect(events()).toEqual(['fetch', 'fetch']);
+		expect(events()).toEqual(['fetch', 'forward', 'fetch']);
+		expect(hung.process?.agent.view()).toMatchObject({ queuedCount: 0, openSlotsCount: 0 });
+		expect(world.counters.linksLost).toBe(linksBefore);
+		expect(replica.peers().every(({ linked }) => linked)).toBe(true);
+	});
+});
+
+describe.each(SEEDS)('disks that are all full, seed %i', (seed) => {
+	const swarm = fullDisks(seed);
+
+	it('do not keep the nodes from linearizable reads, under one leader', () => {
+		const { reads, leaders } = swarm;
+		expect(reads.before.length).toBe(1_200);
+		expect(reads.before.filter(({ isUpToDate }) => isUpToDate).length).toBeGreaterThanOrEqual(800);
+		expect(reads.before.filter(({ isUpToDate, isConfirmed }) => isUpToDate && !isConfirmed)).toEqual([]);
+		expect(leaders.size).toBe(1);
+	});
+
+	it('do not keep them from it when the leader is gone, with slots that it left undecided', () => {
+		const { reads } = swarm;
+		expect(reads.after.length).toBe(1_200);
+		expect(reads.after.filter(({ isUpToDate }) => isUpToDate).length).toBeGreaterThanOrEqual(800);
+		expect(reads.after.filter(({ isUpToDate, isConfirmed }) => isUpToDate && !isConfirmed)).toEqual([]);
+	});
+
+	it('keep each write from being taken in, which is refused and not unknown', () => {
+		expect(swarm.writes.whileFull.length).toBeGreaterThan(100);
+		expect(new Set(swarm.writes.whileFull.map((answer) => answer?.outcome))).toEqual(new Set(['refused']));
+	});
+
+	it('take writes again when there is room, and the nodes have one state', () => {
+		expect(new Set(swarm.writes.afterwards.map((answer) => answer?.outcome))).toEqual(new Set(['chosen']));
+		const stores = swarm.world.nodes.map(({ process }) => process?.replica.store.save());
+		expect(stores).toEqual(stores.map(() => stores[0]));
 	});
 });
 
@@ -197,7 +222,7 @@ describe('a disk that is watched', () => {
 		watch.waits();
 		watch.fire(true);
 		expect(isolated).toEqual([]);
-		log.takesValues = false;
+		log.room = 'promises';
 		watch.fire(true);
 		watch.fire(true);
 		expect(isolated).toEqual([true]);
@@ -212,7 +237,7 @@ describe('a disk that is watched', () => {
 });
 
 function watched() {
-	const log = { durableThrough: 0, takesValues: true };
+	const log = { durableThrough: 0, room: 'everything' as LogRoom };
 	const told: string[] = [];
 	const timers: number[] = [];
 	const isolated: boolean[] = [];
@@ -238,8 +263,7 @@ function hearing({ process }: SimulatedNode): () => string[] {
 	return () => heard;
 }
 
-/** Three nodes with writes at all of them all the time, and the disk of the leader hangs. */
-function hungLeader(waitingRecordsMax: number, seed: number) {
+function swarmOf(seed: number): World {
 	const config = {
 		openSlotsMax: 8,
 		slotsAheadMax: 1024,
@@ -247,7 +271,7 @@ function hungLeader(waitingRecordsMax: number, seed: number) {
 		messageBytesMax: 64 * 1024,
 		timings: TIMINGS,
 	};
-	const world = new World({
+	return new World({
 		seed,
 		nodes: 3,
 		links: GOOD_LINK,
@@ -258,6 +282,11 @@ function hungLeader(waitingRecordsMax: number, seed: number) {
 		watched: false,
 		canary: false,
 	});
+}
+
+/** Three nodes with writes at all of them all the time, and the disk of the leader hangs. */
+function hungLeader(waitingRecordsMax: number, seed: number) {
+	const world = swarmOf(seed);
 	world.start();
 	world.run(1_000 * US_PER_MS);
 	const hung = world.nodes.find(({ process }) => process?.agent.view().role === 'leader');
@@ -304,4 +333,92 @@ function hungLeader(waitingRecordsMax: number, seed: number) {
 		faultsWhile: (fromMs: number, toMs: number) =>
 			new Set(faults.filter(({ atMs }) => atMs >= fromMs && atMs < toMs).map(({ fault }) => fault)),
 	};
+}
+
+/**
+ * Three nodes with writes and reads at all of them all the time. The disks of the followers are full from a moment on, so
+ * that the leader has proposed what they do not take, and then its own is. Later the leader crashes and comes back. In
+ * the end there is room.
+ */
+function fullDisks(seed: number) {
+	const world = swarmOf(seed);
+	world.start();
+	world.run(1_000 * US_PER_MS);
+	const leader = (): SimulatedNode | undefined =>
+		world.nodes.find(({ process }) => process?.agent.view().role === 'leader');
+	const first = leader();
+	if (!first) throw new Error('nobody leads');
+	const isRefusing = (node: SimulatedNode): boolean => node.process?.replica.submissions.refusal(0)?.why === 'diskFull';
+	const put = (count: number, bytes: number, node: SimulatedNode, answered: (answer: SubmitAnswer) => void): void => {
+		const number = new Writer();
+		number.int(count);
+		number.raw(new Uint8Array(bytes));
+		const operation = { kind: 'put', key: `${count % 10}`, value: number.take(), flags: 0n, cas: null } as const;
+		const options = { route: 'leader', contest: 0, timeoutMs: PUT_TIMEOUT_MS } as const;
+		node.process?.replica.submit(operation, options, answered);
+	};
+	const leaders = new Set<number>();
+	const reads = { before: [] as Read[], after: [] as Read[] };
+	const writes = { whileFull: [] as (SubmitAnswer | undefined)[], afterwards: [] as (SubmitAnswer | undefined)[] };
+	/** The revision that the leader had when all disks were full. */
+	let chosenThrough = 0;
+	let puts = 0;
+	const read = (into: Read[]): void => {
+		for (const node of world.nodes) {
+			const { process } = node;
+			if (!process) continue;
+			const isUpToDate = process.replica.appliedThrough >= chosenThrough;
+			const one: Read = { isUpToDate, isConfirmed: false };
+			into.push(one);
+			process.replica.whenConfirmed(PUT_TIMEOUT_MS, (isConfirmed) => {
+				one.isConfirmed = isConfirmed;
+			});
+		}
+	};
+	const run = (ms: number): void => world.run(world.now + ms * US_PER_MS);
+
+	// The leader has room, and goes on until it hears that the others have none.
+	const followers = world.nodes.filter((node) => node !== first);
+	for (const node of followers) node.disk.freeBytes = 0;
+	for (let turn = 0; turn < 100; turn++) {
+		for (const node of world.nodes) put(++puts, 4_000, node, () => undefined);
+		run(20);
+	}
+	if (!followers.every(isRefusing)) throw new Error('a disk is not full');
+	first.disk.freeBytes = 0;
+	run(2 * PUT_TIMEOUT_MS);
+	chosenThrough = first.process?.agent.view().chosenThrough ?? 0;
+	leaders.add(leader()?.index ?? -1);
+	for (let turn = 0; turn < 400; turn++) {
+		read(reads.before);
+		for (const node of world.nodes) {
+			put(++puts, 100, node, (answer) => writes.whileFull.push(answer));
+		}
+		run(20);
+		leaders.add(leader()?.index ?? -1);
+	}
+	run(2 * PUT_TIMEOUT_MS);
+	const crashed = leader() ?? first;
+	world.crash(crashed);
+	world.restartAfter(crashed, 1_000);
+	run(5_000);
+	for (let turn = 0; turn < 400; turn++) {
+		read(reads.after);
+		run(20);
+	}
+	run(2 * PUT_TIMEOUT_MS);
+	for (const node of world.nodes) node.disk.freeBytes = Number.POSITIVE_INFINITY;
+	run(5_000);
+	for (let turn = 0; turn < 50; turn++) {
+		for (const node of world.nodes) put(++puts, 100, node, (answer) => writes.afterwards.push(answer));
+		run(20);
+	}
+	run(2 * PUT_TIMEOUT_MS);
+	return { world, reads, writes, leaders, first, chosenThrough };
+}
+
+interface Read {
+	/** Whether its node had applied all that was ever chosen. */
+	readonly isUpToDate: boolean;
+	isConfirmed: boolean;
 }

@@ -10,6 +10,7 @@ const WRITES = 'shared/client/writes.ts';
 const DISK_SNAPSHOTS = 'shared/disk/snapshots.ts';
 const ACCEPTOR = 'shared/paxos/acceptor.ts';
 const HANDOVER = 'shared/paxos/handover.ts';
+const LEADERSHIP = 'shared/paxos/leadership.ts';
 const LEARNER = 'shared/paxos/learner.ts';
 const ANSWERS = 'shared/replica/client-answers.ts';
 const LOOP = 'shared/replica/loop.ts';
@@ -129,6 +130,13 @@ export const NODE_MUTANTS: readonly Mutant[] = [
 		HANDOVER,
 		'if (!isLeaving && stillMs <= STILL_MS_MAX) return;',
 		'if (stillMs <= STILL_MS_MAX) return;',
+	),
+	one(
+		0,
+		'what a full node has left out is not sent again when it has room',
+		LEADERSHIP,
+		'		else if (full.delete(from)) this.#resendTo(from, 0);',
+		'		else full.delete(from);',
 	),
 	one(
 		0,

@@ -98,7 +98,7 @@ export const BOUNDS: readonly Unreached[] = [
 	{
 		why: 'A run writes too little for the bounds of a log in bytes, and no record larger than a segment. `test/storage/log.test.ts` and `test/measured/long-log.test.ts` write enough.',
 		files: {
-			'shared/disk/log.ts': ['if (waitingBytes > WAITING_BYTES_MAX) return false;'],
+			'shared/disk/log.ts': ["if (waitingBytes > WAITING_BYTES_MAX) return 'promises';"],
 			'shared/disk/recover.ts': ['told = offset;', 'yield offset;'],
 			'shared/disk/waiting.ts': [
 				'return this.#batches[0]?.body.length ?? this.#collecting.length;',
@@ -110,7 +110,7 @@ export const BOUNDS: readonly Unreached[] = [
 		why: 'A run chooses some hundred slots, so that no node lags by 256 slots and every digest is kept. `test/paper/elections.test.ts` and `test/replica/digests.test.ts` have more.',
 		files: {
 			'shared/paxos/poll.ts': [
-				'if (this.state.furthest <= this.#context.chosenThrough() + LAG_SLOTS_MAX || this.state.yields >= YIELDS_MAX) {',
+				'if (this.state.furthest <= this.#context.chosenThrough() + lagMax || this.state.yields >= YIELDS_MAX) {',
 				'this.state.yields++;',
 				{ '#yieldsToOther(): boolean {': ['return true;'] },
 			],
@@ -125,7 +125,14 @@ export const BOUNDS: readonly Unreached[] = [
 		why: 'So many messages would have to come before the links of a node are made, within a tenth of a second. `test/replica/memory.test.ts` sends them.',
 		files: {
 			'shared/replica/intake.ts': [
-				'if (!this.recall.hasRoomFor(messages.length)) return this.#upTo(0, from, messages, STARTING);',
+				'if (this.#notHeard.has(from)) return [];',
+				'this.#notHeard.add(from);',
+				'this.#runtime.cut(from, STARTING);',
+				{
+					'take(from: NodeId, messages: readonly Message[], reached: FrameNumber): readonly Message[] {': [
+						'return [];',
+					],
+				},
 			],
 		},
 	},

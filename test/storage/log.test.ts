@@ -260,7 +260,7 @@ describe('a disk without room for the next segment', () => {
 		settledLog.log.flush();
 		settledLog.disk.finish();
 		expect(settledLog.disk.waiting).toEqual(['create']);
-		expect(settledLog.log.takesValues).toBe(true);
+		expect(settledLog.log.room).toBe('everything');
 		settledLog.disk.fail(() => false, full);
 		return settledLog;
 	};
@@ -314,46 +314,53 @@ describe('a disk without room for the next segment', () => {
 		expect(disk.waiting).toEqual([]);
 	});
 
-	test('keeps the last eighth of the segment for records without a value', () => {
+	test('keeps a quarter of the segment for what has to be recovered, and of that a quarter for promises', () => {
 		const { disk, log, heard } = lacking();
 		let written = 0;
-		while (log.takesValues) {
+		while (log.room === 'everything') {
 			log.append([accepted(2, 400)]);
 			log.flush();
 			expect(disk.finish()).toBe(true);
 			written++;
 		}
-		// Half of the 64 sectors were used, and eight are reserved.
-		expect(written).toBe(23);
-		for (let i = 0; i < 8; i++) {
+		// Half of the 64 sectors were used, and sixteen are reserved.
+		expect(written).toBe(15);
+		while (log.room === 'recovery') {
+			log.append([accepted(2, 400)]);
+			log.flush();
+			expect(disk.finish()).toBe(true);
+			written++;
+		}
+		expect(written).toBe(27);
+		for (let i = 0; i < 4; i++) {
 			log.append([{ kind: 'chosen', through: i }]);
 			log.flush();
 			expect(disk.finish()).toBe(true);
 		}
-		expect(heard.durables.at(-1)).toBe(1 + written + 8);
+		expect(heard.durables.at(-1)).toBe(1 + written + 4);
 		log.append([{ kind: 'chosen', through: 9 }]);
 		log.flush();
 		expect(disk.waiting).toEqual([]);
 		log.tend();
 		disk.finishAll();
-		expect(log.takesValues).toBe(true);
-		expect(heard.durables.at(-1)).toBe(1 + written + 9);
+		expect(log.room).toBe('everything');
+		expect(heard.durables.at(-1)).toBe(1 + written + 5);
 	});
 });
 
 test('a disk that does not answer is given no more values than are good to have in memory', () => {
 	const { disk, log } = settled();
 	for (let bytes = 0; bytes < WAITING_BYTES_MAX; bytes += 30_000) {
-		expect(log.takesValues).toBe(true);
+		expect(log.room).toBe('everything');
 		log.append([accepted(1, 30_000)]);
 		log.flush();
 	}
 	log.append([accepted(1, 30_000)]);
 	log.append([accepted(1, 30_000)]);
 	log.append([accepted(1, 30_000)]);
-	expect(log.takesValues).toBe(false);
+	expect(log.room).toBe('promises');
 	disk.finishAll();
-	expect(log.takesValues).toBe(true);
+	expect(log.room).toBe('everything');
 });
 
 describe('how far the log has reached', () => {
