@@ -17,6 +17,7 @@ import { type MembersState, writeMembersState } from '../paxos/members.ts';
 import type { Slot } from '../paxos/message.ts';
 import type { Cut } from '../store/cut.ts';
 import type { Store } from '../store/store.ts';
+import { GrowingPause, type PauseBounds } from './growing-pause.ts';
 
 /** The file of a snapshot while it is written. */
 export type SnapshotWriter = Pick<DiskSnapshotWriter, 'append' | 'finish' | 'abandon'>;
@@ -69,6 +70,8 @@ export type OnSnapshot = (lack: string | null) => void;
 
 /** How often it is looked whether a snapshot is due, milliseconds. */
 export const SNAPSHOT_LOOK_MS = 1000;
+/** On a full disk each snapshot that is begun is work for nothing, so it is begun again after such a pause. */
+export const SNAPSHOT_PAUSE: PauseBounds = { firstMs: SNAPSHOT_LOOK_MS, maxMs: 64_000 };
 /** After a part was written, so many times as long goes to other work. */
 const PAUSE_FACTOR = 2;
 
@@ -81,6 +84,7 @@ export class Snapshots {
 	/** The snapshot that is being written. */
 	#writing: { readonly through: Slot; readonly cut: Cut; readonly writer: SnapshotWriter } | null = null;
 	readonly #part: Writer;
+	readonly #pause: GrowingPause;
 	/** Those who wait for a snapshot that holds every slot up to `through`. */
 	#wanted: { readonly through: Slot; readonly done: OnSnapshot }[] = [];
 	/** The agent keeps no slot up to here. */
@@ -93,6 +97,7 @@ export class Snapshots {
 		this.#log = log;
 		this.#limits = limits;
 		this.#runtime = runtime;
+		this.#pause = new GrowingPause(() => runtime.nowMs(), SNAPSHOT_PAUSE);
 		this.#part = new Writer(limits.partBytes);
 	}
 
@@ -112,7 +117,8 @@ export class Snapshots {
 		const through = this.#runtime.appliedThrough();
 		const isNew = through > (this.#log.snapshot?.through ?? 0);
 		if (!isNew || this.#log.bytes <= this.#dueBytes || this.#log.durableThrough < 0) return;
-		if (!this.isWriting && !this.#runtime.isTransferring()) this.#begin(through);
+		if (this.isWriting || this.#runtime.isTransferring() || !this.#pause.isOver) return;
+		this.#begin(through);
 	}
 
 	/**
@@ -147,13 +153,13 @@ export class Snapshots {
 		const writing = this.#writing;
 		writing?.writer.append(this.#part.take(), (error) => {
 			if (this.#writing !== writing) return;
-			if (error) return this.abandon(error.message);
+			if (error) return this.#lacksRoom(error);
 			this.#part.reuse();
 			this.#runtime.setPartTimer(PAUSE_FACTOR * (this.#runtime.nowMs() - startedMs));
 		});
 	}
 
-	/** The snapshot that is being written is not wanted any more, or cannot be written. */
+	/** The snapshot that is being written is not wanted any more, or cannot be written now. */
 	abandon(why: string): void {
 		const writing = this.#writing;
 		if (writing === null) return;
@@ -161,6 +167,11 @@ export class Snapshots {
 		writing.writer.abandon();
 		this.#refuse(why);
 		this.#runtime.report('abandoned', writing.through, `does not write a snapshot now: ${why}`);
+	}
+
+	#lacksRoom(error: Error): void {
+		this.#pause.failed();
+		this.abandon(error.message);
 	}
 
 	/** A log above this size is to be trimmed. */
@@ -181,8 +192,9 @@ export class Snapshots {
 
 	#finished(through: Slot, error: Error | null): void {
 		if (this.#writing?.through !== through) return;
-		if (error) return this.abandon(error.message);
+		if (error) return this.#lacksRoom(error);
 		this.#end();
+		this.#pause.succeeded();
 		const { bytes } = this.#log.snapshot as SnapshotNote;
 		this.#runtime.report('written', through, `has a snapshot of its state after slot ${through}, of ${bytes} bytes`);
 		this.#trim();

@@ -13,8 +13,9 @@ import { SnapshotChecker, SnapshotError } from '../disk/snapshot-file.ts';
 import type { NodeId } from '../paxos/ballot.ts';
 import type { Message, Slot, SnapshotAsk, SnapshotPart } from '../paxos/message.ts';
 import type { ClientLimits } from '../store/client-limits.ts';
+import { GrowingPause } from './growing-pause.ts';
 import { Restore, type Restored } from './restore.ts';
-import type { SnapshotLimits, SnapshotLog, SnapshotWriter } from './snapshots.ts';
+import { SNAPSHOT_PAUSE, type SnapshotLimits, type SnapshotLog, type SnapshotWriter } from './snapshots.ts';
 
 export interface TransferOptions {
 	/** The name that every snapshot of this swarm has in its header. */
@@ -68,6 +69,7 @@ export class Transfer {
 	readonly #limits: SnapshotLimits;
 	readonly #runtime: TransferRuntime;
 	#incoming: Incoming | null = null;
+	readonly #pause: GrowingPause;
 	/** When each node last asked for a part. */
 	readonly #askedMs = new Map<NodeId, number>();
 
@@ -77,6 +79,7 @@ export class Transfer {
 		this.#clientLimits = clientLimits;
 		this.#limits = limits;
 		this.#runtime = runtime;
+		this.#pause = new GrowingPause(() => runtime.nowMs(), SNAPSHOT_PAUSE);
 	}
 
 	/** Whether a snapshot is on its way, to this node or to another one. */
@@ -86,12 +89,13 @@ export class Transfer {
 
 	// At the node that receives
 
-	/** The agent needs slots that `from` keeps only in its snapshot. */
+	/** The agent needs slots that `from` keeps only in its snapshot. On a full disk nothing begins to come until a pause is over. */
 	lacks(from: NodeId): void {
 		const incoming = this.#incoming;
 		if (incoming && this.#runtime.isLinked(incoming.from)) return;
 		if (incoming) incoming.from = from;
-		else this.#begin(from);
+		else if (this.#pause.isOver) this.#begin(from);
+		else return;
 		if (!incoming?.isStoring) this.#ask();
 	}
 
@@ -203,7 +207,7 @@ export class Transfer {
 		if (part) {
 			return writer.append(part, (error) => {
 				if (this.#incoming !== incoming || incoming.writer !== writer) return;
-				if (error) return this.#abandon(error.message);
+				if (error) return this.#lacksRoom(error);
 				this.#guarded(incoming, () => this.#store(incoming, rest));
 			});
 		}
@@ -214,10 +218,16 @@ export class Transfer {
 		incoming.isStoring = true;
 		writer.finish((error) => {
 			if (this.#incoming !== incoming) return;
-			if (error) return this.#abandon(error.message);
+			if (error) return this.#lacksRoom(error);
+			this.#pause.succeeded();
 			this.#incoming = null;
 			this.#runtime.received(incoming.through, restored);
 		});
+	}
+
+	#lacksRoom(error: Error): void {
+		this.#pause.failed();
+		this.#abandon(error.message);
 	}
 
 	#guarded(incoming: Incoming, act: () => void): void {

@@ -4,7 +4,7 @@ import { NoRoomError } from '../../shared/disk/disk.ts';
 import { SnapshotChecker } from '../../shared/disk/snapshot-file.ts';
 import { firstMembers } from '../../shared/paxos/members.ts';
 import { Restore } from '../../shared/replica/restore.ts';
-import { Snapshots } from '../../shared/replica/snapshots.ts';
+import { SNAPSHOT_PAUSE, Snapshots } from '../../shared/replica/snapshots.ts';
 import { votersNamed } from '../../shared/simulation/node.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { FakeSnapshotLog, SWARM } from './fake-snapshot-log.ts';
@@ -136,9 +136,38 @@ describe('a snapshot', () => {
 		expect(log.writing).toEqual([]);
 		expect(log.snapshot).toBe(before);
 		expect(told.at(-1)).toBe('abandoned');
+		nowMs += SNAPSHOT_PAUSE.firstMs;
 		snapshots.fire();
 		writeAll();
 		expect(log.snapshot?.through).toBe(60);
+	});
+
+	it('for which there is no room is begun again after a pause that doubles up to a bound, and begins anew after one that was written', () => {
+		/** The pause after one that could not be written. */
+		const pauseMs = (): number => {
+			const fromMs = nowMs;
+			log.error = new NoRoomError('the disk is full');
+			log.answer(1);
+			for (snapshots.fire(); !snapshots.isWriting; snapshots.fire()) nowMs += SNAPSHOT_PAUSE.firstMs;
+			return nowMs - fromMs;
+		};
+		log.bytes = 1001;
+		snapshots.fire();
+		const seconds = Array.from({ length: 9 }, () => pauseMs() / SNAPSHOT_PAUSE.firstMs);
+		expect(seconds).toEqual([1, 2, 4, 8, 16, 32, 64, 64, 64]);
+		writeAll();
+		applied = 60;
+		log.bytes = 100_000;
+		snapshots.fire();
+		expect(pauseMs()).toBe(SNAPSHOT_PAUSE.firstMs);
+	});
+
+	it('that gives way to the one of another node is begun again without a pause', () => {
+		log.bytes = 1001;
+		snapshots.fire();
+		snapshots.abandon('that of another node is on its way here');
+		snapshots.fire();
+		expect(snapshots.isWriting).toBe(true);
 	});
 
 	it('gives back what the store keeps for it, however it ends', () => {

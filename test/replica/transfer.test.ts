@@ -4,7 +4,7 @@ import { NoRoomError } from '../../shared/disk/disk.ts';
 import { firstMembers } from '../../shared/paxos/members.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import type { Restored } from '../../shared/replica/restore.ts';
-import { Snapshots } from '../../shared/replica/snapshots.ts';
+import { SNAPSHOT_PAUSE, Snapshots } from '../../shared/replica/snapshots.ts';
 import { Transfer } from '../../shared/replica/transfer.ts';
 import { votersNamed } from '../../shared/simulation/node.ts';
 import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
@@ -188,6 +188,19 @@ describe('a snapshot on its way', () => {
 		expect(receiver.received).toBeNull();
 		expect(receiver.told).toEqual(['receiving', 'abandoned']);
 		expect(receiver.log.writing).toEqual([]);
+	});
+
+	it('is asked for again only after a pause where the disk had no room for it', () => {
+		receiver.transfer.lacks('n1');
+		receiver.log.error = new NoRoomError('the disk is full');
+		carry();
+		receiver.nowMs = SNAPSHOT_PAUSE.firstMs - 1;
+		receiver.transfer.lacks('n1');
+		expect(receiver.sent).toEqual([]);
+		receiver.nowMs++;
+		receiver.transfer.lacks('n1');
+		carry();
+		expect(receiver.received?.restored.store.save()).toEqual(store.save());
 	});
 
 	it.each([0, 9, 400, 2000])('is given up, and never taken over, where byte %i is another one', (at) => {
