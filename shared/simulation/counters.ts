@@ -81,6 +81,7 @@ export const COUNTERS = [
 	'filesSwapped',
 	'foreignFiles',
 	'olderManifests',
+	'snapshotsDamaged',
 	'foldersPutBack',
 	'putBacksNoticed',
 	'putBacksUnnoticed',

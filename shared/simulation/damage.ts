@@ -1,17 +1,21 @@
 /**
- * Ways to damage durable data of a disk. Each damages only data that a log must miss, which is before the last note of its
- * manifest. So after each of them the log must be refused, except where a comment says otherwise.
+ * Ways to damage durable data of a disk. Each damages only data that a log must miss: what is before the last note of its
+ * manifest, and the snapshot that is noted there. So after each of them the log must be refused, except where a comment
+ * says otherwise.
  */
+import { sameBytes } from '../bytes/bytes.ts';
 import { isZero, stateOf } from '../disk/frame.ts';
 import { addressOf, isSegmentName, MANIFEST_NAME, readManifest, segmentName } from '../disk/manifest.ts';
+import { isSnapshotName, snapshotName } from '../disk/snapshot-file.ts';
 import { type NamedBytes, SECTOR_BYTES, type SimulatedDisk } from './disk.ts';
 import type { Random } from './random.ts';
 
 export const DAMAGES = [
 	/** One or a few bits are flipped in any file. */
 	'bits',
-	/** One sector is as it was before. */
+	/** One sector is as it was before. In a snapshot, which is written once, it is as if it was never written. */
 	'staleSector',
+	/** A segment is as it was before. A snapshot is written once. */
 	'olderFile',
 	'zeros',
 	'cutShort',
@@ -27,6 +31,8 @@ export const DAMAGES = [
 export type Damage = (typeof DAMAGES)[number];
 
 const BITS_MAX = 4;
+/** Where there is a snapshot, so often it is what is damaged. */
+const IN_SNAPSHOT = 0.25;
 /** The share of flipped bits that are in the manifest, which is small beside the segments. */
 const MANIFEST_BITS = 0.4;
 /** The two versions of the manifest are in pages of this size. */
@@ -60,6 +66,9 @@ export function damaged(
 		return sectorsOf(bytes).filter(isOwn);
 	};
 	const grown = (name: string) => noted(name).filter((at) => !isSame(now.get(name), before.get(name), at));
+	const snapshot = manifest.snapshot === null ? undefined : snapshotName(manifest.snapshot.through);
+	/** The snapshot, in its share of the cases; undefined in all others. */
+	const snapshotNow = snapshot !== undefined && random.chance(IN_SNAPSHOT) ? snapshot : undefined;
 	const pickOf = (names: readonly string[]) => (names.length > 0 ? random.pick(names) : undefined);
 	const replace = (name: string | undefined, bytes: Uint8Array | undefined) => {
 		if (name === undefined || bytes === undefined) return undefined;
@@ -69,7 +78,8 @@ export function damaged(
 
 	switch (how) {
 		case 'bits': {
-			const name = random.chance(MANIFEST_BITS) ? MANIFEST_NAME : random.pick([...segments, MANIFEST_NAME]);
+			const usual = random.chance(MANIFEST_BITS) ? MANIFEST_NAME : random.pick([...segments, MANIFEST_NAME]);
+			const name = snapshotNow ?? usual;
 			const bytes = files.get(name)?.slice();
 			if (!bytes) return undefined;
 			const places = new Set<number>();
@@ -81,11 +91,13 @@ export function damaged(
 			return replace(name, bytes);
 		}
 		case 'staleSector': {
-			const name = pickOf(segments.filter((segment) => grown(segment).length > 0));
+			const name = snapshotNow ?? pickOf(segments.filter((segment) => grown(segment).length > 0));
 			if (name === undefined) return undefined;
-			const at = random.pick(grown(name));
+			const written = sectorsOf(files.get(name)).filter((sector) => !isZeros(files.get(name), sector));
+			const at = random.pick(name === snapshot ? written : grown(name));
 			const bytes = files.get(name)?.slice();
-			bytes?.set(before.get(name)?.subarray(at, at + SECTOR_BYTES) ?? new Uint8Array(SECTOR_BYTES), at);
+			const old = name === snapshot ? undefined : before.get(name)?.subarray(at, at + SECTOR_BYTES);
+			bytes?.set(old ?? new Uint8Array(Math.min(SECTOR_BYTES, bytes.length - at)), at);
 			return replace(name, bytes);
 		}
 		case 'olderFile': {
@@ -93,27 +105,32 @@ export function damaged(
 			return replace(name, before.get(name ?? ''));
 		}
 		case 'zeros': {
-			const name = pickOf(segments.filter((segment) => noted(segment).length > 0));
+			const name = snapshotNow ?? pickOf(segments.filter((segment) => noted(segment).length > 0));
 			return replace(name, new Uint8Array(files.get(name ?? '')?.length ?? 0));
 		}
 		case 'cutShort': {
 			// The last segment is missed even where it holds no frame yet.
-			const name = random.pick([...segments, segments.at(-1) ?? MANIFEST_NAME, MANIFEST_NAME]);
+			const name = snapshotNow ?? random.pick([...segments, segments.at(-1) ?? MANIFEST_NAME, MANIFEST_NAME]);
 			const bytes = files.get(name);
 			return replace(name, bytes?.slice(0, random.integer(0, bytes.length - 1)));
 		}
 		case 'missing': {
-			files.delete(random.pick([...segments, MANIFEST_NAME]));
+			files.delete(snapshotNow ?? random.pick([...segments, MANIFEST_NAME]));
 			return [...files].map(([name, bytes]) => ({ name, bytes }));
 		}
 		case 'swapped': {
-			const [one, two] = random.shuffle(segments.filter((segment) => noted(segment).length > 0));
+			const shuffled = random.shuffle(segments.filter((segment) => noted(segment).length > 0));
+			const [one, two] = snapshotNow === undefined ? shuffled : [snapshotNow, ...shuffled];
 			if (one === undefined || two === undefined) return undefined;
 			const bytes = files.get(one);
 			replace(one, files.get(two));
 			return replace(two, bytes);
 		}
 		case 'foreign': {
+			// Snapshots through the same slot are the same on all nodes.
+			const mine = files.get(snapshotNow ?? '');
+			const foreign = other.save().find(({ name, bytes }) => mine && isSnapshotName(name) && !sameBytes(bytes, mine));
+			if (foreign) return replace(snapshotNow, foreign.bytes);
 			const name = pickOf(segments.filter((segment) => noted(segment).length > 0));
 			return replace(name, other.save().find((file) => file.name === name)?.bytes);
 		}
@@ -124,7 +141,11 @@ export function damaged(
 
 /** The beginnings of the sectors in `bytes`. */
 function sectorsOf(bytes: Uint8Array | undefined): number[] {
-	return Array.from({ length: (bytes?.length ?? 0) / SECTOR_BYTES }, (_, sector) => sector * SECTOR_BYTES);
+	return Array.from({ length: Math.ceil((bytes?.length ?? 0) / SECTOR_BYTES) }, (_, sector) => sector * SECTOR_BYTES);
+}
+
+function isZeros(bytes: Uint8Array | undefined, at: number): boolean {
+	return bytes?.subarray(at, at + SECTOR_BYTES).every((byte) => byte === 0) ?? true;
 }
 
 function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined, at: number): boolean {

@@ -2,8 +2,11 @@
  * Makes the faults of disks happen, and those faults that depend on the data a disk has kept. It is a part of
  * `trouble.ts`.
  */
+import { sameBytes } from '../bytes/bytes.ts';
+import { isSnapshotName } from '../disk/snapshot-file.ts';
 import type { CounterName } from './counters.ts';
 import { type Damage, damaged } from './damage.ts';
+import type { NamedBytes } from './disk.ts';
 import type { DiskFault } from './faults.ts';
 import { stop } from './leaving.ts';
 import type { SimulatedNode } from './node.ts';
@@ -141,6 +144,7 @@ function damage(
 	const files = damaged(how, node.disk, other.disk, random);
 	if (!files) return world.restartAfter(node, downMs);
 	counters[DAMAGE_COUNTER[how]]++;
+	if (whole.some((file) => isSnapshotName(file.name) && !isAmong(files, file))) counters.snapshotsDamaged++;
 	node.damage = how;
 	node.disk.restore(files);
 	world.startNode(node);
@@ -150,6 +154,10 @@ function damage(
 	node.damage = undefined;
 	node.refuses = false;
 	world.restartAfter(node, downMs);
+}
+
+function isAmong(files: readonly NamedBytes[], { name, bytes }: NamedBytes): boolean {
+	return files.some((file) => file.name === name && sameBytes(file.bytes, bytes));
 }
 
 function endsAfter(world: World, ms: number, act: () => void): void {

@@ -71,6 +71,7 @@ export class Process implements ReplicaRuntime {
 		const recovered = readLog(node.disk, node.id);
 		const { snapshot } = recovered.manifest;
 		const through = snapshot?.through ?? 0;
+		const restored = snapshot && this.#restored(snapshot);
 		const { log, records, repairs } = Log.continue(node.disk, recovered, {
 			durable: (through) => this.#durableThrough(through),
 			failed: () => this.#fail(),
@@ -88,7 +89,6 @@ export class Process implements ReplicaRuntime {
 			ledger.recovered(node.index, records, { isTrimmed, snapshotThrough: through, mayBeOlder });
 		}
 		this.#log = log;
-		const restored = snapshot && this.#restored(snapshot);
 		this.agent = new PaxosAgent(node.config, records, through, restored?.members);
 		this.agent.watched = world.watched;
 		invariants.started(node.index, node.putBack ? null : this.agent.view());

@@ -1,10 +1,13 @@
 /** The parts of a simulated world keep their own promises. */
 
 import { describe, expect, it } from 'vitest';
+import { sameBytes } from '../../shared/bytes/bytes.ts';
 import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import { Log } from '../../shared/disk/log.ts';
 import { newLogFiles } from '../../shared/disk/manifest.ts';
 import { readLog } from '../../shared/disk/recover.ts';
+import { readSnapshot, snapshotName } from '../../shared/disk/snapshot-file.ts';
+import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { batchValue } from '../../shared/paxos/value.ts';
 import { Clock } from '../../shared/simulation/clock.ts';
 import { DAMAGES, damaged } from '../../shared/simulation/damage.ts';
@@ -12,6 +15,8 @@ import { type NamedBytes, SimulatedDisk } from '../../shared/simulation/disk.ts'
 import { GOOD_LINK, Network } from '../../shared/simulation/network.ts';
 import { Random } from '../../shared/simulation/random.ts';
 import { Schedule } from '../../shared/simulation/schedule.ts';
+
+const SWARM = 'swarm';
 
 describe('random numbers', () => {
 	it('are the same for the same seed and stream, and others for any other', () => {
@@ -238,6 +243,7 @@ describe('a disk', () => {
 	it.each(DAMAGES)('can be damaged (%s), which a log on it notices, and is whole again when all is put back', (how) => {
 		const owner = 'n1';
 		let happened = 0;
+		let inSnapshots = 0;
 		for (let seed = 1; seed <= 40; seed++) {
 			// The log of every other seed is trimmed, and its files are used again.
 			const isTrimmed = seed % 2 === 0;
@@ -246,19 +252,36 @@ describe('a disk', () => {
 			const { disk: other, runAll: runOther } = setUp(seed, newLogFiles('n2', segmentBytes));
 			writeLog(disk, owner, runAll, isTrimmed);
 			writeLog(other, 'n2', runOther, isTrimmed);
-			const { length } = readLog(disk, owner).records;
+			const { length } = readAll(disk, owner);
 			const whole = disk.save();
 			const files = damaged(how, disk, other, new Random(seed));
 			if (!files) continue;
 			happened++;
+			const name = snapshotName(readLog(disk, owner).manifest.snapshot?.through ?? 0);
+			const isInSnapshot = isTrimmed && !sameFile(whole, files, name);
+			if (isInSnapshot) inSnapshots++;
 			disk.restore(files);
-			if (how !== 'olderManifest') expect(() => readLog(disk, owner), `seed ${seed}`).toThrow(CorruptLogError);
+			if (how !== 'olderManifest') expect(() => readAll(disk, owner), `seed ${seed}`).toThrow(CorruptLogError);
 			disk.restore(whole);
-			expect(readLog(disk, owner).records).toHaveLength(length);
+			expect(readAll(disk, owner)).toHaveLength(length);
 		}
 		expect(happened).toBeGreaterThan(30);
+		if (how === 'olderManifest' || how === 'olderFile') expect(inSnapshots).toBe(0);
+		else expect(inSnapshots).toBeGreaterThan(0);
 	});
 });
+
+/** All records of the log, of which the snapshot is read too. @throws CorruptLogError */
+function readAll(disk: SimulatedDisk, owner: string): readonly DurableRecord[] {
+	const { manifest, records } = readLog(disk, owner);
+	if (manifest.snapshot) for (const _ of readSnapshot(disk, manifest.snapshot, SWARM));
+	return records;
+}
+
+function sameFile(some: readonly NamedBytes[], others: readonly NamedBytes[], name: string): boolean {
+	const [one, other] = [some, others].map((files) => files.find((file) => file.name === name)?.bytes);
+	return one !== undefined && other !== undefined && sameBytes(one, other);
+}
 
 /** Some thirty frames, noted now and then. */
 function writeLog(disk: SimulatedDisk, owner: string, runAll: () => void, isTrimmed: boolean): void {
@@ -279,8 +302,10 @@ function writeLog(disk: SimulatedDisk, owner: string, runAll: () => void, isTrim
 		if (slot % 7 === 0) log.tend();
 		runAll();
 		if (!isTrimmed || slot % 10 !== 0 || slot === 30) continue;
-		const writer = log.beginSnapshot({ swarm: 'swarm', through: slot - 5 });
-		writer.append(new Uint8Array(100), () => writer.finish(() => log.trim(slot)));
+		const writer = log.beginSnapshot({ swarm: SWARM, through: slot - 5 });
+		writer.append(new TextEncoder().encode(`the state of ${owner} after slot ${slot - 5}`), () =>
+			writer.finish(() => log.trim(slot)),
+		);
 		runAll();
 	}
 	expect(log.bytes / 512).toBe(isTrimmed ? 18 : 30);

@@ -23,6 +23,7 @@ const RARE = new Set<string>([
 	'tornWrites',
 	'tornSegmentStarts',
 	...Object.values(DAMAGE_COUNTER),
+	'snapshotsDamaged',
 	'chains',
 	'promisesInParts',
 	'promisesCutAnew',
