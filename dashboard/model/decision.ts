@@ -106,6 +106,16 @@ export function foldDecision(gathered: Gathered, history: MemberHistory, through
 	return decision;
 }
 
+/** The round of the present step, or the picked one, or the last one that chose, or the highest. */
+export function roundToShow(
+	{ rounds }: Decision,
+	present: BallotText | undefined,
+	picked: BallotText | null,
+): Round | undefined {
+	const find = (ballot: BallotText | null | undefined) => rounds.find((round) => round.ballot === ballot);
+	return find(present) ?? find(picked) ?? rounds.findLast((round) => round.isChosen) ?? rounds.at(-1);
+}
+
 /** Builds a decision from the nodes' present states, where the page has no fact of it any more. */
 export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[], history: MemberHistory): Decision {
 	const set = history.governing(slot);

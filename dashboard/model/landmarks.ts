@@ -2,7 +2,7 @@
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { SwarmModel } from './swarm-model.ts';
 import type { Item, Told } from './tape.ts';
-import { countText, quoted } from './why.ts';
+import { countText, list, quoted } from './why.ts';
 
 export type LandmarkGlyph = 'promise' | 'nack' | 'learn' | 'beat';
 
@@ -42,6 +42,12 @@ function keep(landmarks: Landmark[], landmark: Landmark, countMax: number): void
 	if (landmarks.length > countMax) landmarks.shift();
 }
 
+function leadsText(node: NodeId, by: readonly NodeId[], { voters }: SwarmModel): string {
+	if (by.length === 0) return `${node} leads`;
+	const share = by.every((id) => voters.some((voter) => voter.id === id)) ? ` (${by.length} of ${voters.length})` : '';
+	return `${node} leads, because ${list(by)} promised its ballot${share}`;
+}
+
 function landmarkOf(node: NodeId, told: Told, before: SwarmModel): readonly [LandmarkGlyph, string] | undefined {
 	const isUnknown = before.node(node)?.status === 'unknown';
 	switch (told.kind) {
@@ -62,7 +68,7 @@ function landmarkOf(node: NodeId, told: Told, before: SwarmModel): readonly [Lan
 				? ['learn', `slot ${countText(fact.slot)}: ${quoted(fact.value)} is chosen`]
 				: undefined;
 		case 'role':
-			return fact.role === 'leader' ? ['promise', `${node} leads`] : undefined;
+			return fact.role === 'leader' ? ['promise', leadsText(node, fact.by, before)] : undefined;
 		case 'refused':
 			return fact.refused === 'heartbeat' ? undefined : ['nack', `${node} refuses ${fact.refused}`];
 		case 'givenUp':

@@ -2,29 +2,37 @@
  * The decision view: one slot, nodes as columns, 1a, 1b, 2a, 2b and learned as rows, a sentence of why for
  * each row. It shows what the model folded, live or up to the step that is played, and decides nothing.
  */
-import { useSignal } from '@preact/signals';
-import type { BallotText, Fact } from '../../shared/fact.ts';
+import type { BallotText } from '../../shared/fact.ts';
 import { type BallotNames, nameBallots } from '../model/ballot-names.ts';
 import { changeText } from '../model/change-text.ts';
 import type { Decision, Round } from '../model/decision.ts';
-import { ballotOf } from '../model/decision-index.ts';
 import { electorateOf } from '../model/members.ts';
 import { countText, list, quoted } from '../model/why.ts';
 import { Ballot } from './ballot.tsx';
 import { Phases } from './decision-phases.tsx';
 import { Glyph } from './glyph.tsx';
-import { decision, frame, gathered, moment, playback, shownSlot, step, swarmShown } from './state.ts';
+import {
+	decision,
+	frame,
+	gathered,
+	moment,
+	pickedBallot,
+	playback,
+	shownRound,
+	shownSlot,
+	step,
+	swarmShown,
+} from './state.ts';
 import { Transport } from './transport.tsx';
 
 export function DecisionPanel() {
 	frame.value;
 	const slot = shownSlot.value;
-	const picked = useSignal<BallotText | null>(null);
 	const shown = decision.value;
 	const at = step.value;
 	const now = at === null ? undefined : playback.value.steps[at]?.fact;
 	const names = nameBallots(ballotsIn(shown));
-	const round = roundToShow(shown, now, picked.value);
+	const round = shownRound.value;
 	return (
 		<section
 			class="panel decision-panel"
@@ -48,7 +56,7 @@ export function DecisionPanel() {
 						shown={round}
 						names={names}
 						onPick={(ballot) => {
-							picked.value = picked.value === ballot ? null : ballot;
+							pickedBallot.value = pickedBallot.value === ballot ? null : ballot;
 						}}
 					/>
 					{round || gathered.value.entries.length === 0 ? (
@@ -149,18 +157,6 @@ function Rounds(props: {
 				</button>
 			))}
 		</fieldset>
-	);
-}
-
-/** The round that the played step is in, the one that was picked, the one that chose, or the highest. */
-function roundToShow(decision: Decision, now: Fact | undefined, picked: BallotText | null): Round | undefined {
-	const find = (ballot: BallotText | undefined) => decision.rounds.find((round) => round.ballot === ballot);
-	const current = now ? find(ballotOf(now)) : undefined;
-	return (
-		current ??
-		find(picked ?? undefined) ??
-		decision.rounds.findLast((round) => round.isChosen) ??
-		decision.rounds.at(-1)
 	);
 }
 

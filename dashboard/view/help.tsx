@@ -48,6 +48,11 @@ export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }
 				node that does not answer is hatched: its last state is not shown as if it were current.
 			</p>
 			<p class="muted">
+				In the mesh a node is half full once it has promised, full once it has voted, and green once it knows the value
+				to be chosen. The ring around the proposer has a part for each voter whose answer it counted, and a mark at the
+				quorum.
+			</p>
+			<p class="muted">
 				Everything on the page shows the same moment. The rail at the bottom moves it back, to any place of the last
 				minute and to any event on it, and says how far behind the present you are.
 			</p>

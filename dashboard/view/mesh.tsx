@@ -6,17 +6,25 @@ import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Round } from '../model/decision.ts';
 import type { Flurry } from '../model/flurry.ts';
+import { countVoters } from '../model/members.ts';
 import type { NodeModel } from '../model/node-model.ts';
+import { type Part, partOf } from '../model/part.ts';
 import { progressOf } from '../model/progress.ts';
 import { standingWord } from '../model/standing.ts';
 import { FlightLayer, type Point } from './flight-layer.ts';
 import { Glyph, type GlyphKind } from './glyph.tsx';
-import { calm, flurries, playback, position, shownSlot, swarmShown } from './state.ts';
+import { calm, decision, flurries, playback, position, shownRound, shownSlot, swarmShown } from './state.ts';
 
 const WIDTH = 320;
 const HEIGHT = 264;
 const NODE_RADIUS = 21;
+const RING_RADIUS = NODE_RADIUS + 8;
+/** The part of a voter's place in the ring that is left free. */
+const RING_GAP = 0.12;
+/** The lower half of a disc. */
+const HALF = `M${3 - NODE_RADIUS} 0A${NODE_RADIUS - 3} ${NODE_RADIUS - 3} 0 0 0 ${NODE_RADIUS - 3} 0z`;
 /** A flurry lasts at least this long on the page, so that a single heartbeat does not flash by. */
 const IDLE_MS = 400;
 
@@ -26,6 +34,8 @@ export function Mesh() {
 	useFlights(layer, caption);
 	calm.value;
 	const { nodes } = swarmShown();
+	const decided = decision.value;
+	const round = shownRound.value;
 	const places = ring(nodes.map((node) => node.id));
 	const playingBack = position.value !== null;
 	return (
@@ -54,14 +64,19 @@ export function Mesh() {
 				<g ref={layer} class="flights" />
 				{nodes.map((node) => {
 					const at = places.get(node.id);
-					return at && <Disc key={node.id} node={node} at={at} />;
+					return at && <Disc key={node.id} node={node} at={at} part={partOf(decided, round, node)} />;
 				})}
+				{round && <QuorumRing round={round} at={places.get(round.proposer)} />}
 			</svg>
 			<p class="sr">
 				{nodes
-					.map((node) =>
-						[node.id, nodeText(node), standingWord(swarmShown().standing(node.id))].filter(Boolean).join(', '),
-					)
+					.map((node) => {
+						const part = partOf(decided, round, node);
+						const said = part && `${part} in slot ${decided.slot}`;
+						return [node.id, nodeText(node), said, standingWord(swarmShown().standing(node.id))]
+							.filter(Boolean)
+							.join(', ');
+					})
 					.join('; ')}
 			</p>
 			<ul class="key" aria-label="Messages">
@@ -75,8 +90,11 @@ export function Mesh() {
 	);
 }
 
-/** A node. A member without a vote has a ring that closes as it learns. */
-function Disc({ node, at }: { node: NodeModel; at: Point }) {
+/**
+ * A node. It is half full once it has promised the ballot of the shown decision, full once it has voted, and green once it
+ * knows the value to be chosen. A member without a vote has a ring that closes as it learns.
+ */
+function Disc({ node, at, part }: { node: NodeModel; at: Point; part: Part | null }) {
 	const { id, status, role, isUp } = node;
 	const { place } = swarmShown().standing(id);
 	const name = nameOf(id);
@@ -85,6 +103,8 @@ function Disc({ node, at }: { node: NodeModel; at: Point }) {
 		<g class={`mesh-node state-${status} role-${role} place-${place}`} transform={`translate(${at.x} ${at.y})`}>
 			{isUp && role === 'leader' && <circle class="crown" r={NODE_RADIUS + 4} />}
 			<circle class="body" r={NODE_RADIUS} />
+			{part === 'promised' && <path class="part promised" d={HALF} />}
+			{(part === 'accepted' || part === 'chosen') && <circle class={`part ${part}`} r={NODE_RADIUS - 3} />}
 			{isUp && isLearner && (
 				<circle
 					class="learned"
@@ -100,6 +120,34 @@ function Disc({ node, at }: { node: NodeModel; at: Point }) {
 					{id.slice(name.length)}
 				</text>
 			)}
+		</g>
+	);
+}
+
+/** The proposer counts answers: a part of the ring for each voter. It closes behind the mark of the quorum. */
+function QuorumRing({ round, at }: { round: Round; at: Point | undefined }) {
+	const { electorate, promiseVoters, proposal, votes } = round;
+	if (!at || !electorate) return null;
+	const of = electorate.voters.length;
+	const count = countVoters(electorate, proposal ? votes : promiseVoters);
+	const length = 1 - RING_GAP * (of > 1 ? 1 : 0);
+	return (
+		<g class={`quorum-ring ${proposal ? 'votes' : 'promises'}`} transform={`translate(${at.x} ${at.y}) rotate(-90)`}>
+			{electorate.voters.map((voter, i) => (
+				<circle
+					key={voter}
+					class={i < count ? 'counted' : 'open'}
+					r={RING_RADIUS}
+					pathLength={of}
+					stroke-dasharray={`${length} ${of - length}`}
+					stroke-dashoffset={-i}
+				/>
+			))}
+			<path
+				class="needed"
+				d={`M${RING_RADIUS - 4} 0H${RING_RADIUS + 4}`}
+				transform={`rotate(${(electorate.needed / of) * 360 - (RING_GAP / 2 / of) * 360})`}
+			/>
 		</g>
 	);
 }

@@ -3,15 +3,35 @@ import { changeText } from '../model/change-text.ts';
 import { isNoMember } from '../model/standing.ts';
 import { countText, list } from '../model/why.ts';
 import { endNews, news } from './news.ts';
-import { calm, moment, showSlot, story } from './state.ts';
+import { calm, moment, showSlot, story, swarmShown } from './state.ts';
 
 export function Notices() {
 	return (
 		<div class="notices" aria-live="polite">
+			<NoQuorum />
 			<EntryGone />
 			<Newer />
 			<Change />
 		</div>
+	);
+}
+
+/** It is said of the moment that the page shows. */
+function NoQuorum() {
+	calm.value;
+	const { health, voters } = swarmShown();
+	const lacking = health.find(({ up, needed }) => up < needed);
+	if (!lacking || voters.some(({ status }) => status === 'connecting')) return null;
+	const { up, of, needed } = lacking;
+	return (
+		<p class="notice bad" data-testid="no-quorum">
+			<span>
+				<strong>
+					{up} of {of} voters {up === 1 ? 'is' : 'are'} heard, and {needed} are needed.
+				</strong>{' '}
+				While no more are up, nothing can be chosen, and nothing that was chosen is lost.
+			</span>
+		</p>
 	);
 }
 

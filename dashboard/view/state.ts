@@ -8,8 +8,8 @@ import type { BallotText } from '../../shared/fact.ts';
 import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
-import type { Decision } from '../model/decision.ts';
-import type { Gathered } from '../model/decision-index.ts';
+import { type Decision, type Round, roundToShow } from '../model/decision.ts';
+import { ballotOf, type Gathered } from '../model/decision-index.ts';
 import { FlurryRecorder } from '../model/flurry.ts';
 import { type Playback, playbackOf, stepAt } from '../model/playback.ts';
 import type { Source } from '../model/source.ts';
@@ -182,6 +182,16 @@ export const step = computed((): number | null =>
 export const decision = computed((): Decision => {
 	if (moment.value === null) frame.value;
 	return story.decision(gathered.value, moment.value);
+});
+
+/** The ballot that the person picked of those that were tried for the shown slot; null for none. */
+export const pickedBallot = signal<BallotText | null>(null);
+
+/** What happened under one ballot of the shown decision: the one of the present step, else the picked one. */
+export const shownRound = computed((): Round | undefined => {
+	const at = step.value;
+	const fact = at === null ? undefined : playback.value.steps[at]?.fact;
+	return roundToShow(decision.value, fact && ballotOf(fact), pickedBallot.value);
 });
 
 export function showSlot(slot: Slot | null, tried: readonly BallotText[] = []): void {

@@ -60,6 +60,20 @@ describe.each([
 	});
 });
 
+test('a page that hears too few voters says what that means, and what it does not mean', async () => {
+	const page = await stage.open(stage.swarm.node('n2'));
+	const paused = ['n1', 'n3', 'n4'].map((id) => stage.swarm.node(id));
+	for (const node of paused) node.pause();
+	const notice = page.getByTestId('no-quorum');
+	await notice.waitFor();
+	expect(await notice.textContent()).toBe(
+		'2 of 5 voters are heard, and 3 are needed. While no more are up, nothing can be chosen, and nothing that was chosen is lost.',
+	);
+	for (const node of paused) node.resume();
+	await notice.waitFor({ state: 'detached' });
+	for (const { id } of paused) await stateBecomes(page, id, 'up');
+});
+
 test('every card says what its own node says', async () => {
 	const page = await stage.open(stage.swarm.node('n2'));
 	await proposeAndFollow(page, { at: 'n3', key: 'fruit', value: 'quince' });

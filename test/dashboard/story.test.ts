@@ -2,8 +2,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compareBallotTexts } from '../../dashboard/model/ballot-names.ts';
+import { roundToShow } from '../../dashboard/model/decision.ts';
 import { ballotLadder } from '../../dashboard/model/ladder.ts';
 import { NodeModel } from '../../dashboard/model/node-model.ts';
+import { partOf } from '../../dashboard/model/part.ts';
 import { playbackOf } from '../../dashboard/model/playback.ts';
 import { slotGrid } from '../../dashboard/model/slot-grid.ts';
 import { Story } from '../../dashboard/model/story.ts';
@@ -220,4 +222,28 @@ test('the steps of a playback are moments that never go back, from one before th
 		const end = story.decision(gathered, steps.at(-1)?.moment);
 		expect(end.chosen).toEqual(story.decision(gathered).chosen);
 	}
+});
+
+test('in a playback a node is drawn as one that promised, then accepted, then knows what is chosen, and never goes back', () => {
+	const order = [null, 'promised', 'accepted', 'chosen'];
+	const { story } = tell(recorded(), [12, 3, 30]);
+	const seen = new Set<string | null>();
+	for (const slot of [1, 2]) {
+		const gathered = story.gather(slot, []);
+		const { steps } = playbackOf(gathered.entries);
+		const before = new Map<string, number>();
+		for (const { moment, ballot } of steps) {
+			const decision = story.decision(gathered, moment);
+			const round = roundToShow(decision, ballot, null);
+			expect(round?.ballot).toBe(ballot);
+			for (const node of story.at(moment).nodes) {
+				const part = partOf(decision, round, node);
+				const key = `${ballot} ${node.id}`;
+				expect(order.indexOf(part)).toBeGreaterThanOrEqual(before.get(key) ?? 0);
+				before.set(key, order.indexOf(part));
+				seen.add(part);
+			}
+		}
+	}
+	expect([...seen].sort()).toEqual([...order].sort());
 });
