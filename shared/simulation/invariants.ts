@@ -130,9 +130,9 @@ export class Invariants {
 		throw new Violation('EqualStateAtEqualRevision', `${this.#ids[node]} made something else of slot ${slot}`);
 	}
 
-	/** A node goes on from a snapshot, its own or another node's: it is what all slots up to `through` make. */
+	/** A node goes on from a snapshot, its own or another node's: it is durable, and what all slots up to `through` make. */
 	installed(node: number, through: Slot, { digest }: Store): void {
-		this.#ledger.mustBeChosenThrough(node, through, 'a snapshot');
+		this.#ledger.mustHaveSnapshot(node, through);
 		if (this.#digestAfter[through] !== digest) {
 			throw new Violation('SnapshotIsThePrefix', `${this.#ids[node]} has another state after slot ${through}`);
 		}

@@ -123,6 +123,14 @@ export class Ledger {
 		acceptor.chosenDurably = Math.max(acceptor.chosenDurably, through);
 	}
 
+	/** @throws Violation unless a snapshot that holds every slot up to `through` is durable at `node` */
+	mustHaveSnapshot(node: number, through: Slot): void {
+		const { snapshotThrough } = this.#acceptor(node);
+		if (through <= snapshotThrough) return;
+		const detail = `node ${node} goes on from one through ${through}, durable: ${snapshotThrough}`;
+		throw new Violation('SnapshotIsDurable', detail);
+	}
+
 	/** Phase 2a leaves the proposer. */
 	proposed(ballot: Ballot, slot: Slot, value: Value): void {
 		const id = this.#values.of(value);
