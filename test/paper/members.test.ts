@@ -351,6 +351,24 @@ describe('a node that is removed', () => {
 		expect(lab.outcomes('n2', 'removed')).toEqual([{ kind: 'removed', chosenAt: 1 }]);
 	});
 
+	it('counts nobody that lacks a slot before the change is in force', () => {
+		const lab = labOf(3, 'n4');
+		changeTo(lab, 'n1', ['n1', 'n4']);
+		lab.deliver(among('n1', 'n2', 'n3'));
+		lab.timer('n1', 'heartbeat');
+		lab.deliver(among('n1', 'n2'));
+		lab.drop();
+		for (let i = 0; i < 2; i++) polls(lab, 'n2', 'n1');
+		const { promised: ballot } = lab.agent('n2').view();
+		const inForceFrom = 1 + ALPHA;
+		const reply = { kind: 'pollReply', ballot, leader: ballot, relays: false, recoveredThrough: 0, timeMs: 0 } as const;
+		for (const chosenThrough of [inForceFrom - 2, inForceFrom - 1]) {
+			expect(lab.outcomes('n2', 'removed')).toEqual([]);
+			lab.step('n2', { kind: 'receive', from: 'n4', message: { ...reply, chosenThrough } });
+		}
+		expect(lab.outcomes('n2', 'removed')).toHaveLength(1);
+	});
+
 	it('goes by nothing that a crash could take back', () => {
 		const lab = labOf(2);
 		changeTo(lab, 'n1', ['n1']);

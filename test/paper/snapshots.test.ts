@@ -160,6 +160,19 @@ describe('a node that lacks slots which are kept nowhere', () => {
 		expect(lab.chosen('n3')).toEqual(['v1', 'v6']);
 	});
 
+	it('keeps its acceptances above it, and reports them in a promise', () => {
+		const lab = trimmedLab(6, 4);
+		lab.propose('n1', 'open');
+		lab.deliver(ofKind('accept'));
+		lab.drop();
+		lab.step('n3', { kind: 'snapshot', through: 5, members: lab.firstMembers });
+		lab.propose('n2', 'mine', 'self');
+		lab.campaign('n2', 20);
+		lab.deliver(({ to, from }) => to === 'n3' && from === 'n2');
+		const [promise] = lab.inFlight('promise');
+		expect(promise?.message).toMatchObject({ chosenThrough: 5, accepted: [{ slot: 7, value: bytes('open') }] });
+	});
+
 	it('is not moved back by slots that were applied before', () => {
 		const lab = trimmedLab(6, 4);
 		lab.step('n3', { kind: 'snapshot', through: 5, members: lab.firstMembers });
