@@ -10,6 +10,7 @@ const LEADERSHIP = 'shared/paxos/leadership.ts';
 const AGENT = 'shared/paxos/agent.ts';
 const DEPARTURE = 'shared/paxos/departure.ts';
 const NEIGHBOURS = 'shared/paxos/neighbours.ts';
+const QUORUM = 'shared/paxos/quorum.ts';
 const MEMBERSHIP = 'shared/replica/membership.ts';
 const SNAPSHOTS = 'shared/replica/snapshots.ts';
 
@@ -154,5 +155,35 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 		LEADERSHIP,
 		'} else if (this.state.nextSlot < this.#context.members.last.from) {',
 		'} else if (this.state.nextSlot < 0) {',
+	),
+	// `test/replica/membership.test.ts` catches this one and the next.
+	one(
+		0,
+		'a removal is proposed though no majority of the others can be reached',
+		MEMBERSHIP,
+		'if (lack !== null) return done(',
+		"if (lack === '') return done(",
+	),
+	one(
+		0,
+		'the node that is replaced stays a voter',
+		MEMBERSHIP,
+		'member.id !== id && member.id !== replaces);',
+		'member.id !== id);',
+	),
+	// `test/paper/members.test.ts` catches this one and the next, which few seeds can reach.
+	one(
+		0,
+		'a removed node goes though a quorum lacks the slots between the change and its first slot',
+		DEPARTURE,
+		'if (chosenThrough < inForceFrom - 1) return;',
+		'if (chosenThrough < Math.min(chosenAt, inForceFrom)) return;',
+	),
+	one(
+		0,
+		'nodes that do not vote count for a quorum',
+		QUORUM,
+		'	for (const voter of voters) if (nodes.has(voter)) count++;',
+		'	count = nodes.size;',
 	),
 ];

@@ -8,6 +8,7 @@ import { CLIENT_MUTANTS } from './mutant-list-client.ts';
 import { DISK_MUTANTS } from './mutant-list-disk.ts';
 import { MEMBERS_MUTANTS } from './mutant-list-members.ts';
 import { NODE_MUTANTS } from './mutant-list-node.ts';
+import { SNAPSHOT_MUTANTS } from './mutant-list-snapshots.ts';
 
 const ACCEPTOR = 'shared/paxos/acceptor.ts';
 const AGENT = 'shared/paxos/agent.ts';
@@ -33,6 +34,7 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	...NODE_MUTANTS,
 	...DISK_MUTANTS,
 	...MEMBERS_MUTANTS,
+	...SNAPSHOT_MUTANTS,
 	one(
 		0,
 		'a leader measures the time with its wall clock',
@@ -104,6 +106,21 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		READS,
 		'		this.state.waiting.push(read);',
 		'		((this.state.round?.own as ReadId[] | undefined) ?? this.state.waiting).push(read);',
+	),
+	one(
+		0,
+		'a read is confirmed for one slot less than is chosen',
+		READS,
+		'slot: stamp.chosenThrough,',
+		'slot: stamp.chosenThrough - 1,',
+	),
+	// `test/paper/relay.test.ts` catches this one, which few seeds can reach.
+	one(
+		0,
+		'an earlier ask of a follower takes the place of a later one',
+		READS,
+		'		if (known?.epoch === ask.epoch && known.round > ask.round) return;\n',
+		'		if (known === ask) return;\n',
 	),
 	one(
 		0,
@@ -309,6 +326,14 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		MEMORY,
 		'} else if (remembered > newest) {',
 		'} else if (remembered > newest + 1_000_000) {',
+	),
+	// `test/replica/memory.test.ts` catches this one, which few seeds can reach.
+	one(
+		0,
+		'a peer forgets how far a log has reached when it tells less after a restart',
+		MEMORY,
+		'(reached > before && reached - before <= FRAMES_BEHIND_MAX)',
+		'(reached !== before && reached - before <= FRAMES_BEHIND_MAX)',
 	),
 	one(
 		0,

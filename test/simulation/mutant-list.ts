@@ -390,6 +390,7 @@ export const MUTANTS: readonly Mutant[] = [
 		'		this.state.asks.set(way, { from, ask });',
 		'		((this.state.round?.asks as ReadsState["asks"] | undefined) ?? this.state.asks).set(way, { from, ask });',
 	),
+	// `test/paper/reads.test.ts` catches this one, which few seeds can reach.
 	one(0, 'a late answer to an earlier life answers a read of this one', READS, 'epoch !== this.#context.epoch || ', ''),
 	one(
 		0,

@@ -1,0 +1,123 @@
+/**
+ * Bugs that this project has made up, in snapshots and what goes with them: how they are written and taken over, which
+ * part of the log is trimmed behind them, and how a node learns what others do not keep any more.
+ */
+import { type Mutant, one } from './mutant-list.ts';
+
+const CARRIED = 'shared/disk/carried.ts';
+const SEGMENTS = 'shared/disk/segments.ts';
+const ACCEPTOR = 'shared/paxos/acceptor.ts';
+const LEARNER = 'shared/paxos/learner.ts';
+const SLOT_LOG = 'shared/paxos/log.ts';
+const LOOP = 'shared/replica/loop.ts';
+const SNAPSHOTS = 'shared/replica/snapshots.ts';
+const TRANSFER = 'shared/replica/transfer.ts';
+
+export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
+	one(
+		0,
+		'a snapshot is noted for one slot more than it holds',
+		SNAPSHOTS,
+		'writer: this.#log.beginSnapshot({ swarm: this.#swarm, through }),',
+		'writer: this.#log.beginSnapshot({ swarm: this.#swarm, through: through + 1 }),',
+	),
+	// `test/replica/snapshots.test.ts` catches this one, which few seeds can reach.
+	one(
+		0,
+		'a snapshot is cut while that of another node comes',
+		SNAPSHOTS,
+		'if (this.isWriting || this.#runtime.isTransferring() || ',
+		'if (this.isWriting || ',
+	),
+	one(
+		0,
+		'a snapshot that has come is taken over before it is durable',
+		TRANSFER,
+		'		incoming.isStoring = true;\n		writer.finish((error) => {',
+		'		incoming.isStoring = true;\n		this.#runtime.received(incoming.through, restored);\n		writer.finish((error) => {',
+		[
+			TRANSFER,
+			'			this.#incoming = null;\n			this.#runtime.received(incoming.through, restored);',
+			'			this.#incoming = null;',
+		],
+	),
+	// `test/replica/transfer.test.ts` catches this one and the next: a snapshot comes within few milliseconds in the world.
+	one(
+		0,
+		'pieces of two snapshots are put together',
+		TRANSFER,
+		'const begin = through === snapshot.through && offset < snapshot.bytes ? offset : 0;',
+		'const begin = through > 0 && offset < snapshot.bytes ? offset : 0;',
+		[TRANSFER, 'if (part.through !== incoming.through) {', 'if (incoming.through === 0) {'],
+	),
+	one(
+		0,
+		'a state is taken over though a later one is here',
+		LOOP,
+		'		if (through <= this.appliedThrough) return;\n		this.store.become',
+		'		this.store.become',
+		[
+			TRANSFER,
+			"		if (part.through <= this.#runtime.appliedThrough()) return this.#abandon('the slots have come by another way');\n",
+			'',
+		],
+	),
+	// `test/paper/snapshots.test.ts` catches this one, which few seeds can reach.
+	one(
+		0,
+		'acceptances behind a snapshot that is taken over are dropped',
+		SLOT_LOG,
+		'state.entries = state.entries.slice(through - state.trimmedThrough);',
+		'state.entries = state.chosenThrough < through ? [] : state.entries.slice(through - state.trimmedThrough);',
+	),
+	one(
+		0,
+		'an accept for a trimmed slot is taken',
+		ACCEPTOR,
+		"		if (slot <= trimmedThrough) return out.now(from, { kind: 'trimmed', trimmedThrough, chosenThrough });\n",
+		'',
+	),
+	one(
+		0,
+		'who asks for a trimmed slot is told nothing of it',
+		LEARNER,
+		"		if (from <= trimmedThrough) return out.now(to, { kind: 'trimmed', trimmedThrough, chosenThrough });\n",
+		'',
+	),
+	// `test/storage/trim.test.ts` catches this one and the next three: the next snapshot mostly comes before the next crash.
+	one(
+		0,
+		'a segment is trimmed though a snapshot lacks its last slots',
+		SEGMENTS,
+		'oldest.slotMax > through ||',
+		'oldest.slotMax > through + 8 ||',
+	),
+	one(
+		0,
+		'a segment is trimmed before the next one begins durably',
+		SEGMENTS,
+		'oldest.slotMax > through || next.sequence > reached',
+		'oldest.slotMax > through || reached < 0',
+	),
+	one(
+		0,
+		'the highest slot of a segment is that of its last frame',
+		SEGMENTS,
+		'last.slotMax = Math.max(last.slotMax, slotMax);',
+		'last.slotMax = slotMax;',
+	),
+	one(
+		0,
+		'a segment begins without what acceptances before it have promised',
+		CARRIED,
+		"			case 'promised':\n			case 'accepted':",
+		"			case 'accepted':\n				return;\n			case 'promised':",
+	),
+	one(
+		0,
+		'a segment begins without what was known to be chosen before it',
+		CARRIED,
+		'if (record.through > this.#chosenThrough) this.#chosenThrough = record.through;',
+		'if (record.through < this.#chosenThrough) this.#chosenThrough = record.through;',
+	),
+];
