@@ -242,6 +242,23 @@ describe('phase 1 and phase 2', () => {
 		expect(lab.outcomes('n1', 'readAt')).toHaveLength(1);
 	});
 
+	it('a round of reads that a change overtakes needs a quorum of both sets', () => {
+		const lab = labOf(3, 'n4', 'n5');
+		lab.timer('n1', 'heartbeat');
+		lab.deliver();
+		lab.step('n1', { kind: 'read', read: 1 });
+		changeTo(lab, 'n1', ['n1', 'n4', 'n5']);
+		lab.deliver(({ message }) => 'slot' in message && message.slot === 1);
+		expect(lab.agent('n1').members.sets).toHaveLength(2);
+		const confirm = (by: NodeId): void =>
+			lab.deliver((envelope) => among('n1', by)(envelope) && ofKind('heartbeat', 'confirm')(envelope));
+		confirm('n2');
+		expect(lab.outcomes('n1', 'readAt')).toEqual([]);
+		lab.timer('n1', 'heartbeat');
+		confirm('n4');
+		expect(lab.outcomes('n1', 'readAt')).toMatchObject([{ read: 1 }]);
+	});
+
 	it('a leader that takes over a snapshot asks the members of both sets in it', () => {
 		const lab = labOf(3, 'n4', 'n5', 'n6');
 		lab.deliver();

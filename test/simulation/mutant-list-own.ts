@@ -114,7 +114,14 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		'slot: stamp.chosenThrough,',
 		'slot: stamp.chosenThrough - 1,',
 	),
-	// `test/paper/relay.test.ts` catches this one, which few seeds can reach.
+	// `test/paper/members.test.ts` catches this one, and `test/paper/relay.test.ts` the next. Few seeds can reach them.
+	one(
+		0,
+		'a round is confirmed by the members in force alone',
+		READS,
+		'if (!members.isQuorum(current.confirmers)) return;',
+		'const { voters } = members.sets[0];\n		if (2 * voters.filter((id) => current.confirmers.has(id)).length <= voters.length) return;',
+	),
 	one(
 		0,
 		'an earlier ask of a follower takes the place of a later one',
