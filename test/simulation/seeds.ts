@@ -46,7 +46,7 @@ export interface SeedsOptions {
 }
 
 /**
- * The processor time that one seed may take, milliseconds. Most take a fifth of a second. One that takes so much longer is
+ * The processor time that one seed may take, milliseconds. Most take half a second. One that takes so much longer is
  * in an endless loop, perhaps within one step, where no bound on events can stop it. The time of a clock on the wall would
  * tell nothing, because on a busy machine a worker may wait for long.
  */
