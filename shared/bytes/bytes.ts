@@ -18,8 +18,8 @@ export const VARINT_BYTES_MAX = 8;
 /** JavaScript shifts 32 bits. An integer is therefore written as its low 28 bits, four bytes of seven, and the rest. */
 const LOW_BITS = 28;
 const LOW_RANGE = 2 ** LOW_BITS;
-/** Shorter arrays are copied faster byte by byte. */
-const PART_BYTES_BY_HAND_MAX = 256;
+/** Up to this length it is faster to copy byte by byte than to make a view for `set`. */
+const BY_HAND_MAX = 48;
 /** The longest identifier, in characters. */
 export const ID_CHARS_MAX = 64;
 
@@ -64,15 +64,12 @@ export class Writer {
 		this.raw(value);
 	}
 
-	/** Writes a part of an array as `bytes` does, without a view of it where it is short. */
+	/** Writes a part of an array as `bytes` does. */
 	part(bytes: Uint8Array, start: number, end: number): void {
 		const length = end - start;
 		this.int(length);
-		if (length > PART_BYTES_BY_HAND_MAX) return this.raw(bytes.subarray(start, end));
 		this.#makeRoom(length);
-		const to = this.#bytes;
-		const at = this.#end;
-		for (let i = 0; i < length; i++) to[at + i] = bytes[start + i] as number;
+		copyBytes(this.#bytes, this.#end, bytes, start, end);
 		this.#end += length;
 	}
 
@@ -296,6 +293,13 @@ export function intAt(bytes: Uint8Array, at: number, length: number): number {
 	let value = bytes[at + length - 1] as number;
 	for (let i = at + length - 2; i >= at; i--) value = value * 0x80 + ((bytes[i] as number) & 0x7f);
 	return value;
+}
+
+/** Copies the bytes from `start` to before `end` of `from` to the place `at` of `to`. */
+export function copyBytes(to: Uint8Array, at: number, from: Uint8Array, start: number, end: number): void {
+	const length = end - start;
+	if (length > BY_HAND_MAX) return to.set(from.subarray(start, end), at);
+	for (let i = 0; i < length; i++) to[at + i] = from[start + i] as number;
 }
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

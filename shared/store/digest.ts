@@ -19,14 +19,10 @@ export function digestOf(digest: number, value: number): number {
 export function digestOfBytes(digest: number, bytes: Uint8Array): number {
 	const { length } = bytes;
 	const whole = length - (length % 4);
+	const words = new DataView(bytes.buffer, bytes.byteOffset, length);
 	let mix = digest;
 	for (let at = 0; at < whole; at += 4) {
-		const word =
-			(bytes[at] as number) |
-			((bytes[at + 1] as number) << 8) |
-			((bytes[at + 2] as number) << 16) |
-			((bytes[at + 3] as number) << 24);
-		mix = Math.imul(mix ^ word, 0x9e3779b1);
+		mix = Math.imul(mix ^ words.getUint32(at, true), 0x9e3779b1);
 		mix ^= mix >>> 15;
 	}
 	for (let at = whole; at < length; at++) mix = Math.imul(mix ^ (bytes[at] as number), 0x01000193);

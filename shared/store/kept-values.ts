@@ -5,6 +5,8 @@
  * a view shows hands its place over before it is written.
  */
 
+import { copyBytes } from '../bytes/bytes.ts';
+
 /** The place of a value in memory, from `start` to before `end`. */
 export interface Place {
 	bytes: Uint8Array;
@@ -29,9 +31,7 @@ export class KeptValues {
 		const length = end - start;
 		if (length > SHARED_BYTES_MAX) return keepApart(place, bytes, start, end);
 		if (place.end - place.start !== length) this.#makeRoom(place, length);
-		const to = place.bytes;
-		const at = place.start;
-		for (let i = 0; i < length; i++) to[at + i] = bytes[start + i] as number;
+		copyBytes(place.bytes, place.start, bytes, start, end);
 	}
 
 	/**

@@ -1,6 +1,7 @@
-/** How long the bytes that a `Writer` hands over stay as they are. */
+/** How long the bytes that a `Writer` hands over stay as they are, and how bytes are copied. */
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { Writer } from '../../shared/bytes/bytes.ts';
+import { copyBytes, Writer } from '../../shared/bytes/bytes.ts';
 
 it('writes over nothing that was taken', () => {
 	const out = new Writer(4);
@@ -29,4 +30,17 @@ it('does not write over what is not taken yet', () => {
 	out.reuse();
 	out.u8(2);
 	expect([...out.take()]).toEqual([1, 2]);
+});
+
+it('copies any part of an array to any place, and touches nothing beside it', () => {
+	const lengths = fc.oneof(fc.integer({ min: 0, max: 64 }), fc.integer({ min: 65, max: 2000 }));
+	fc.assert(
+		fc.property(lengths, fc.nat({ max: 9 }), fc.nat({ max: 9 }), (length, start, at) => {
+			const from = Uint8Array.from({ length: start + length + 5 }, (_, i) => (31 * i + 7) & 0xff);
+			const to = new Uint8Array(at + length + 5).fill(0xee);
+			copyBytes(to, at, from, start, start + length);
+			expect([...to.subarray(at, at + length)]).toEqual([...from.subarray(start, start + length)]);
+			expect([...to.subarray(0, at), ...to.subarray(at + length)].every((byte) => byte === 0xee)).toBe(true);
+		}),
+	);
 });
