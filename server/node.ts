@@ -68,6 +68,8 @@ export interface NodeOptions {
 export interface RunningNode {
 	/** The address of its dashboard, API and feed. */
 	readonly url: string;
+	/** Whether it is a member as it starts. One with a new disk waits to be let in. */
+	readonly isMember: boolean;
 	/**
 	 * Stops the node: it is not ready any more, answers the requests under way, stops listening, and unlocks the data
 	 * folder.
@@ -132,6 +134,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 	let closed: Promise<void> | undefined;
 	/** Lets clients go without losing their answers. A node that broke must not wait for this. */
 	let leave = (): Promise<unknown> => Promise.resolve();
+	let isMember: boolean;
 	const close = (gently: boolean): Promise<void> => {
 		closed ??= inOrder(gently ? [() => leave(), ...closing] : closing);
 		return closed;
@@ -242,11 +245,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		mesh.start();
 		replica.start();
 		if (!swarm.wasMember(id)) joining.start();
+		isMember = swarm.members.some((member) => member.id === id);
 	} catch (error) {
 		await close(false);
 		throw error instanceof Error ? home.reasonOf(error) : error;
 	}
-	return { url: urlOf(self), close: () => close(true) };
+	return { url: urlOf(self), isMember, close: () => close(true) };
 }
 
 /** Measures how far the node is behind its leader, until it closes. @returns a function that tells it, milliseconds */

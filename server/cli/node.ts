@@ -71,7 +71,7 @@ async function serve(
 	if (running === null) process.exit((await end.ended) ? EXIT.error : EXIT.ok);
 	report.update(id, null);
 	if (primary) await primary.tell({ kind: 'ready' });
-	else report.say(`${id} ready  ${running.url}`);
+	else report.say(`${id} ${running.isMember ? 'ready' : 'waits to be let in'}  ${running.url}`);
 
 	const error = await end.ended;
 	setTimeout(() => process.exit(error ? EXIT.error : EXIT.ok), CLOSE_MAX_MS).unref();

@@ -112,6 +112,8 @@ test('a fourth node comes in, and votes once it has learned everything', async (
 	n4 = swarm.program(['node', 'n4', '--config', config]);
 	const id = await waits(url4);
 	expect(id).toMatch(/^n4~\w{5}$/);
+	await n4.printed(/^n4 waits to be let in {2}http/m);
+	expect(n4.stdout).not.toContain('ready');
 	const [n1] = swarm.nodes as [TestNode];
 	const catalog = n1.fetch('/v1/catalog/nodes?index=1&wait=9m');
 
