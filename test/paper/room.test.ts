@@ -168,18 +168,20 @@ describe('a leader', () => {
 		expect(lab.chosen('n2')).toEqual(['red']);
 	});
 
-	it('that needs to learn, and has no room for it, gives up and does not stand while another one knows more', () => {
+	it.each([
+		['does not stand while another one knows more, where it has no room to learn', 'recovery', false],
+		['stands where it has room, and learns', 'everything', true],
+	] as const)('that would lack a slot %s', (_, room, stands) => {
 		const lab = led([]);
 		lab.propose('n1', 'red');
 		lab.deliver(({ to }) => to !== 'n3');
 		lab.drop();
-		lab.setRoom('n3', 'recovery');
-		lab.timer('n3', 'election');
-		lab.drop();
-		lab.timer('n3', 'election');
-		lab.step('n1', { kind: 'linkDown', peer: 'n2' });
+		expect(lab.agent('n2').view().chosenThrough).toBe(1);
+		lab.setRoom('n3', room);
+		for (const other of ['n2', 'n3']) lab.step(other, { kind: 'linkDown', peer: 'n1' });
+		lab.timer('n3', 'poll');
 		lab.deliver();
-		expect(lab.campaignAsked('n3')).toBe(false);
+		expect(lab.campaignAsked('n3')).toBe(stands);
 	});
 });
 
