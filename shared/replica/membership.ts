@@ -179,7 +179,8 @@ export class Membership {
 		const there = new Set([this.#id, ...this.#runtime.linked()]);
 		if (isQuorumOf(there, voters) || voters.length === 0) return null;
 		const present = voters.filter((id) => there.has(id));
-		return `Of the voters that would be left, ${voters.join(' and ')}, only ${present.join(' and ') || 'none'} can be reached now, which is no majority`;
+		const reached = present.length > 0 ? `only ${present.join(' and ')}` : 'none';
+		return `Of the voters that would be left, ${voters.join(' and ')}, ${reached} can be reached now, which is no majority`;
 	}
 
 	#want(members: readonly Member[], timeoutMs: number, done: OnMembers): void {

@@ -94,6 +94,11 @@ describe('a removal', () => {
 	});
 
 	it('of the leader counts the others only', () => {
+		linked = [];
+		remove('n1');
+		expect(answers.pop()).toMatchObject({
+			detail: 'Of the voters that would be left, n2 and n3, none can be reached now, which is no majority',
+		});
 		linked = ['n2'];
 		remove('n1');
 		linked = ['n2', 'n3'];
