@@ -45,6 +45,8 @@ export const SNAPSHOTS: readonly Unreached[] = [
 						'this.#runtime.setTimer(TRANSFER_SILENT_MS);',
 					],
 				},
+				'if (incoming) incoming.from = from;',
+				'if (!incoming?.isStoring) this.#ask();',
 				'if (part.offset !== 0) return;',
 				'if (snapshot === null) return;',
 				'if (error || piece === null) return;',
@@ -84,6 +86,10 @@ export const SNAPSHOTS: readonly Unreached[] = [
 			],
 			'shared/store/cut-format.ts': ['export function readStateHead(part: Uint8Array): StateHead {'],
 		},
+	},
+	{
+		why: 'All that was written is taken before a writer of the world is used again. `test/bytes/writer.test.ts` has the other case.',
+		files: { 'shared/bytes/bytes.ts': [{ 'reuse(): void {': ['if (this.length > 0) return;'] }] },
 	},
 	{
 		why: 'The states of the world are small, their texts are ASCII, and nobody looks at a cut from outside. `test/store/cut.test.ts` writes large ones.',
