@@ -22,6 +22,7 @@ import { nodesRoutes } from './nodes.ts';
 import type { ReadOptions } from './read.ts';
 import { type SnapshotAnswerLimits, snapshotRoutes } from './snapshot.ts';
 import { statusRoutes } from './status.ts';
+import { txnRoutes } from './txn.ts';
 
 export interface ApiOptions {
 	readonly service: ReplicaService;
@@ -68,6 +69,7 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.use('/v1', leaderRoutes({ service, swarm, transferMs: holdMs }));
 	app.use('/v1', membersRoutes({ service, swarm, changeMs: holdMs }));
 	app.use('/v1', snapshotRoutes({ service, swarm, holdMs, limits: options.snapshotLimits }));
+	app.use('/v1', txnRoutes({ service, datacenter: swarm.name, holdMs }));
 	app.use('/v1', (_req, res) => answerText(res, 404, 'Not supported by this swarm.'));
 	app.use(healthRoutes(() => healthOf(options)));
 	app.use(dashboardRoutes(options.dashboardDir));

@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Entry, ViewedEntry } from '../../shared/store/entry.ts';
 import type { View } from '../../shared/store/views.ts';
-import { answer, answerJson, answerNothing, HttpError, isSet, type Json } from './answer.ts';
+import { answer, answerJson, answerNothing, HttpError, isSet } from './answer.ts';
 import { entriesBody, entryBody, keysBody, type ListOptions, rawBody, VALUE_SLICE_BYTES } from './kv-bodies.ts';
 import type { LongAnswer, LongReads } from './long-reads.ts';
 import { limitOf } from './query.ts';
@@ -49,7 +49,7 @@ export async function read(
 	if (entry.value.length > VALUE_SLICE_BYTES) {
 		return longReads.answer(req, res, () => beginValue(res, asViewed(entry), raw, list.pretty));
 	}
-	if (!raw) return answerJson(res, [toJson(entry)], list.pretty);
+	if (!raw) return answerJson(res, [entryJson(entry)], list.pretty);
 	answer(res, 200, 'text/plain', asBuffer(entry.value));
 }
 
@@ -92,7 +92,8 @@ function nothing(res: ServerResponse, view: View): null {
 	return null;
 }
 
-function toJson(entry: Entry): Json {
+/** An entry as the API tells it. */
+export function entryJson(entry: Entry): object {
 	return {
 		LockIndex: 0,
 		Key: entry.key,

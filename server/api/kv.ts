@@ -8,12 +8,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Operation } from '../../shared/store/command.ts';
 import { keyFault, prefixFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
-import { allows, answerText, HttpError, isSet, queryOf } from './answer.ts';
+import { allows, HttpError, isSet, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
 import { isOfMany, read } from './kv-read.ts';
 import { LONG_READ_LIMITS, type LongReadLimits, LongReads } from './long-reads.ts';
 import { casOf, flagsOf, refuseConflicting, refuseOtherDatacenter } from './query.ts';
 import type { ReadOptions } from './read.ts';
+import { answerUnapplied } from './unapplied.ts';
 
 export interface KvOptions extends ReadOptions {
 	readonly datacenter: string;
@@ -109,20 +110,9 @@ async function remove(options: KvOptions, res: ServerResponse, key: string, quer
 
 async function write({ service, holdMs }: KvOptions, res: ServerResponse, operation: Operation): Promise<void> {
 	const submitted = await service.submit(operation, { route: 'leader', contest: 0, timeoutMs: holdMs });
-	switch (submitted.outcome) {
-		case 'chosen':
-			return answerWritten(res, submitted.ok);
-		case 'kept':
-		case 'refused':
-			setKvHeaders(res);
-			if (submitted.outcome === 'refused') res.setHeader('X-Swarm-Refused', submitted.why);
-			res.setHeader('X-Swarm-Outcome', 'not-applied');
-			return answerText(res, 500, submitted.outcome === 'refused' ? refusedText(submitted) : 'The slot was taken.');
-		case 'unknown':
-			setKvHeaders(res);
-			res.setHeader('X-Swarm-Outcome', 'unknown');
-			return answerText(res, 500, `It is unknown whether the write happened: ${submitted.detail}`);
-	}
+	if (submitted.outcome === 'chosen') return answerWritten(res, submitted.ok);
+	setKvHeaders(res);
+	answerUnapplied(res, submitted);
 }
 
 function answerWritten(res: ServerResponse, ok: boolean): void {
@@ -137,10 +127,6 @@ function writtenHeaders(body: string): string[] {
 		['Content-Length', String(body.length)],
 	];
 	return [...KV_HEADERS, ...ofBody].flat();
-}
-
-function refusedText(answer: { readonly why: string; readonly detail: string }): string {
-	return answer.why === 'noLeader' ? 'No cluster leader' : `The write did not happen: ${answer.detail}`;
 }
 
 /** The key in the URL: `a/b` in `/v1/kv/a%2Fb?raw`. */

@@ -19,13 +19,14 @@ import type { Message, Slot } from '../../shared/paxos/message.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { ClientDoor } from '../../shared/replica/client-door.ts';
 import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
+import type { OnPart } from '../../shared/replica/own-batch.ts';
 import { Replica } from '../../shared/replica/replica.ts';
 import type { ReplicaTimer } from '../../shared/replica/runtime.ts';
 import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import type { Subject } from '../../shared/replica/waits.ts';
-import type { Operation } from '../../shared/store/command.ts';
+import type { Operation, PartOfTransaction } from '../../shared/store/command.ts';
 import { seedHashes } from '../../shared/store/key-table.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { FactStream } from './fact-stream.ts';
@@ -260,6 +261,10 @@ export class RunningReplica implements ReplicaService {
 
 	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer> {
 		return new Promise((resolve) => this.#replica.submit(operation, options, resolve));
+	}
+
+	transact(operations: readonly PartOfTransaction[], timeoutMs: number, onPart: OnPart): Promise<SubmitAnswer> {
+		return new Promise((resolve) => this.#replica.transact(operations, timeoutMs, onPart, resolve));
 	}
 
 	readBarrier(timeoutMs: number): Promise<boolean> {

@@ -6,10 +6,11 @@ import type { NodeSnapshot } from '../../shared/feed.ts';
 import type { Ballot, NodeId } from '../../shared/paxos/ballot.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
+import type { OnPart } from '../../shared/replica/own-batch.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import type { Subject } from '../../shared/replica/waits.ts';
-import type { Operation } from '../../shared/store/command.ts';
+import type { Operation, PartOfTransaction } from '../../shared/store/command.ts';
 import type { Store } from '../../shared/store/store.ts';
 
 /** The file of a snapshot, which is there until it is closed. */
@@ -28,6 +29,8 @@ export interface ReplicaService {
 	 * `options.timeoutMs` the answer is `refused` where no copy has left this node, and `unknown` otherwise. Never rejects.
 	 */
 	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer>;
+	/** As `OwnClient.transact`. Never rejects. */
+	transact(operations: readonly PartOfTransaction[], timeoutMs: number, onPart: OnPart): Promise<SubmitAnswer>;
 	/**
 	 * Resolves with true once `store` may answer a linearizable read that began before this call, and with false when no
 	 * leader has confirmed it within `timeoutMs`.

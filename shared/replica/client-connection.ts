@@ -250,9 +250,12 @@ function faultOf(batch: BatchReader): Refusal | null {
 		switch (operation.kind) {
 			case 'put':
 			case 'delete':
+			case 'check':
+			case 'read':
 				if (keyFault(operation.key) !== null) return 'badKey';
 				break;
 			case 'deletePrefix':
+			case 'readTree':
 				if (prefixFault(operation.prefix) !== null) return 'badKey';
 				break;
 			case 'registerClient':

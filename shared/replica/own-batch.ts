@@ -2,6 +2,7 @@
  * The commands of the node's own client, each with the callback that waits for its answer, and the batches they go in.
  */
 import type { Operation } from '../store/command.ts';
+import type { Result } from '../store/result.ts';
 import { Batch, type SubmitOptions, type Submitter } from './batch.ts';
 import { Limited } from './deadlines.ts';
 import type { SubmitAnswer } from './submit-answer.ts';
@@ -9,10 +10,23 @@ import type { SubmitAnswer } from './submit-answer.ts';
 /** Called once, perhaps from inside the call that submits. */
 export type OnAnswer = (answer: SubmitAnswer) => void;
 
-/** One operation until it is answered. It has a deadline of its own only while it waits for a batch. */
+/**
+ * Is told the result of each operation of a transaction, in their order. `store` has applied the operations up to this
+ * one then, and no other ones, unless the result is that of a duplicate.
+ */
+export type OnPart = (index: number, result: Extract<Result, { readonly ok: boolean }>) => void;
+
+/**
+ * One operation, or those of a transaction, until they are answered. It has a deadline of its own only while it waits for
+ * a batch.
+ */
 export class Command extends Limited {
-	readonly operation: Operation;
-	/** At least as many as the operation takes when it is written. */
+	readonly operations: readonly Operation[];
+	/** null for a single operation, which is no transaction. */
+	readonly onPart: OnPart | null;
+	/** Whether all conditions hold, as far as the results say. */
+	ok = true;
+	/** At least as many as the operations take when they are written. */
 	readonly bytes: number;
 	readonly options: SubmitOptions;
 	readonly answer: OnAnswer;
@@ -22,7 +36,8 @@ export class Command extends Limited {
 
 	constructor(
 		owner: { overdue(command: Command): void },
-		operation: Operation,
+		operations: readonly Operation[],
+		onPart: OnPart | null,
 		bytes: number,
 		options: SubmitOptions,
 		endsMs: number,
@@ -30,7 +45,8 @@ export class Command extends Limited {
 	) {
 		super();
 		this.#owner = owner;
-		this.operation = operation;
+		this.operations = operations;
+		this.onPart = onPart;
 		this.bytes = bytes;
 		this.options = options;
 		this.endsMs = endsMs;
@@ -42,7 +58,7 @@ export class Command extends Limited {
 	}
 }
 
-/** A batch of the node's own client, with the commands in it. */
+/** A batch of the node's own client, with the commands in it: single operations, or one transaction. */
 export class OwnBatch extends Batch {
 	/** Without the registration, where the batch begins with it. */
 	readonly commands: readonly Command[];
@@ -56,8 +72,15 @@ export class OwnBatch extends Batch {
 		options: SubmitOptions,
 		bytes: Uint8Array,
 	) {
-		super(submitter, client, first, commands.length + (registers ? 1 : 0), options, bytes, registers);
+		const count = commands.reduce((sum, { operations }) => sum + operations.length, registers ? 1 : 0);
+		super(submitter, client, first, count, options, bytes, registers);
 		this.commands = commands;
+	}
+
+	/** The transaction; null where the batch is none. */
+	get transaction(): Command | null {
+		const [command] = this.commands;
+		return command?.onPart ? command : null;
 	}
 
 	has(sequence: number): boolean {

@@ -11,12 +11,12 @@ import type { Attempt } from '../feed.ts';
 import type { Ballot } from '../paxos/ballot.ts';
 import type { Slot } from '../paxos/message.ts';
 import { BatchWriter } from '../store/batch-writer.ts';
-import type { Operation } from '../store/command.ts';
+import type { Operation, PartOfTransaction } from '../store/command.ts';
 import { KEY_BYTES_MAX } from '../store/key.ts';
 import type { Result } from '../store/result.ts';
 import type { Batch, BatchEnd, Proposed, Refusal, SubmitOptions, Submitter } from './batch.ts';
 import type { Deadlines } from './deadlines.ts';
-import { Command, type OnAnswer, OwnBatch } from './own-batch.ts';
+import { Command, type OnAnswer, type OnPart, OwnBatch } from './own-batch.ts';
 import { STOPPING, type Submissions } from './submissions.ts';
 import type { SubmitAnswer } from './submit-answer.ts';
 
@@ -49,6 +49,7 @@ export class OwnClient implements Submitter {
 	/** Commands that came in this turn, or that wait until the client is registered. */
 	readonly #waiting = new Set<Command>();
 	#waitingBytes = 0;
+	#waitingOperations = 0;
 	/** Batches without results or an end, in the order of their sequences. */
 	readonly #batches = new Set<OwnBatch>();
 	/** The batch that the last result belonged to. */
@@ -69,10 +70,24 @@ export class OwnClient implements Submitter {
 	}
 
 	submit(operation: Operation, options: SubmitOptions, answer: OnAnswer): void {
-		const bytes = sizeOf(operation);
+		this.#accept([operation], null, options, answer);
+	}
+
+	/**
+	 * Submits a transaction: all operations have their effect, or none has. It goes through the leader.
+	 *
+	 * @param timeoutMs as of `SubmitOptions`
+	 */
+	transact(operations: readonly PartOfTransaction[], timeoutMs: number, onPart: OnPart, answer: OnAnswer): void {
+		this.#accept(operations, onPart, { route: 'leader', contest: 0, timeoutMs }, answer);
+	}
+
+	#accept(operations: readonly Operation[], onPart: OnPart | null, options: SubmitOptions, answer: OnAnswer): void {
+		const bytes = operations.reduce((sum, operation) => sum + sizeOf(operation), 0);
 		const refusal = this.#refusal(bytes);
 		if (refusal !== null) return answer({ outcome: 'refused', ...refusal, attempts: [] });
-		this.#wait(new Command(this, operation, bytes, options, this.#runtime.nowMs() + options.timeoutMs, answer));
+		const endsMs = this.#runtime.nowMs() + options.timeoutMs;
+		this.#wait(new Command(this, operations, onPart, bytes, options, endsMs, answer));
 	}
 
 	/**
@@ -101,7 +116,14 @@ export class OwnClient implements Submitter {
 		// The batch has ended before, and its commands were answered then.
 		if (batch === undefined) return;
 		const index = sequence - batch.first - (batch.registers ? 1 : 0);
-		const command = batch.commands[index];
+		const { transaction } = batch;
+		if (transaction && 'ok' in result) {
+			transaction.ok &&= result.ok;
+			transaction.onPart?.(index, result);
+		}
+		// A transaction is answered with its last result.
+		if (transaction && sequence !== batch.last) return;
+		const command = transaction ?? batch.commands[index];
 		switch (result.kind) {
 			case 'applied':
 			case 'duplicate': {
@@ -109,7 +131,7 @@ export class OwnClient implements Submitter {
 				const { placedUnder, attempts } = batch.proposed as Proposed;
 				return command.answer({
 					outcome: 'chosen',
-					ok: result.ok,
+					ok: transaction ? transaction.ok : result.ok,
 					revision: result.revision,
 					slot,
 					ballot: placedUnder.node === '' ? chosenAt : placedUnder,
@@ -150,7 +172,7 @@ export class OwnClient implements Submitter {
 		const [oldest] = this.#batches;
 		const ahead = oldest === undefined ? 0 : this.#sequence + 1 - oldest.first;
 		const { commandsMax } = this.#submissions.limits;
-		if (ahead + this.#waiting.size >= commandsMax) {
+		if (ahead + this.#waitingOperations >= commandsMax) {
 			return { why: 'overloaded', detail: `${commandsMax} commands wait already` };
 		}
 		return this.#submissions.refusal(this.#waitingBytes + bytes);
@@ -159,12 +181,14 @@ export class OwnClient implements Submitter {
 	#wait(command: Command): void {
 		this.#waiting.add(command);
 		this.#waitingBytes += command.bytes;
+		this.#waitingOperations += command.operations.length;
 		this.#runtime.soon();
 	}
 
 	#take(command: Command): void {
 		this.#waiting.delete(command);
 		this.#waitingBytes -= command.bytes;
+		this.#waitingOperations -= command.operations.length;
 		this.#deadlines.remove(command);
 	}
 
@@ -191,7 +215,7 @@ export class OwnClient implements Submitter {
 		for (const command of commands) this.#take(command);
 		this.#writer.begin(this.#client, this.#sequence + 1, this.#receivedThrough);
 		this.#writer.add({ kind: 'registerClient', client: this.#client });
-		for (const { operation } of commands) this.#writer.add(operation);
+		for (const { operations } of commands) for (const operation of operations) this.#writer.add(operation);
 		const refusal = this.#submit(commands, true, options);
 		if (refusal !== null) this.#refuseWaiting(refusal);
 	}
@@ -213,6 +237,7 @@ export class OwnClient implements Submitter {
 	 * The state machine had dropped the client, so it surely did not apply the command, which goes under the next client.
 	 */
 	#submitAgain(command: Command): void {
+		command.ok = true;
 		if (command.endsMs > this.#runtime.nowMs()) return this.#wait(command);
 		command.answer({ outcome: 'refused', ...NOT_REGISTERED, attempts: [] });
 	}
@@ -221,14 +246,17 @@ export class OwnClient implements Submitter {
 		let together: Command[] = [];
 		for (const command of [...this.#waiting]) {
 			this.#take(command);
-			const isAlone = command.options.route === 'self';
+			const isTransaction = command.onPart !== null;
+			const isAlone = isTransaction || command.options.route === 'self';
 			const isTooMuch = this.#writer.length + command.bytes > this.#submissions.limits.proposalBytesMax;
 			if (together.length > 0 && (isAlone || isTooMuch)) {
 				this.#submitTogether(together);
 				together = [];
 			}
-			if (together.length === 0) this.#writer.begin(this.#client, this.#sequence + 1, this.#receivedThrough);
-			this.#writer.add(command.operation);
+			if (together.length === 0) {
+				this.#writer.begin(this.#client, this.#sequence + 1, this.#receivedThrough, isTransaction);
+			}
+			for (const operation of command.operations) this.#writer.add(operation);
 			together.push(command);
 			if (!isAlone) continue;
 			this.#submitTogether(together);

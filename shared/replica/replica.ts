@@ -13,7 +13,7 @@ import { type MembersState, membersIndex } from '../paxos/members.ts';
 import type { Message, Slot } from '../paxos/message.ts';
 import { isQuorumOf, quorumSize } from '../paxos/quorum.ts';
 import { CLIENT_LIMITS } from '../store/client-limits.ts';
-import type { Operation } from '../store/command.ts';
+import type { Operation, PartOfTransaction } from '../store/command.ts';
 import type { Result } from '../store/result.ts';
 import type { Store } from '../store/store.ts';
 import { Barriers, type OnConfirmed } from './barriers.ts';
@@ -27,7 +27,7 @@ import { REPLICA_LIMITS } from './limits.ts';
 import { type LoopListener, type LoopLog, ReplicaLoop } from './loop.ts';
 import { Membership, type MembersRequest, type OnMembers } from './membership.ts';
 import type { FrameNumber } from './memory.ts';
-import type { OnAnswer } from './own-batch.ts';
+import type { OnAnswer, OnPart } from './own-batch.ts';
 import { OwnClient } from './own-client.ts';
 import { PeerTable } from './peers.ts';
 import type { Door } from './port.ts';
@@ -374,6 +374,11 @@ export class Replica implements LoopListener {
 	/** Gives the command an identity and proposes it. It is applied at most once, however often it is proposed again. */
 	submit(operation: Operation, options: SubmitOptions, answer: OnAnswer): void {
 		this.#own.submit(operation, options, answer);
+	}
+
+	/** As `OwnClient.transact`. */
+	transact(operations: readonly PartOfTransaction[], timeoutMs: number, onPart: OnPart, answer: OnAnswer): void {
+		this.#own.transact(operations, timeoutMs, onPart, answer);
 	}
 
 	/** As `Membership.request`. */

@@ -1,12 +1,14 @@
 /**
  * The applied commands, by the values that they wrote. Each command has a value of its own, by which it is known here and
- * not by its identity. So a client that gives one command two identities is found.
+ * not by its identity. So a client that gives one command two identities is found. Of a transaction either all commands
+ * have taken effect, or none has.
  */
 import { Reader } from '../bytes/bytes.ts';
 import type { Slot } from '../paxos/message.ts';
 import { KIND_PUT, KIND_REGISTER_CLIENT } from '../store/batch-format.ts';
 import { BatchReader } from '../store/batch-reader.ts';
 import type { Result } from '../store/result.ts';
+import type { Store } from '../store/store.ts';
 import { Violation } from './ledger.ts';
 import { SAME_VALUES_FROM } from './operations.ts';
 
@@ -14,7 +16,15 @@ export interface AppliedCommand {
 	readonly command: string;
 	readonly slot: Slot;
 	readonly revision: number;
+	/** Whether it took effect: for a command of a transaction, whether all conditions held. */
 	readonly ok: boolean;
+}
+
+/** A command of a transaction that is being applied. */
+interface Part {
+	/** The number that it writes, and its key; null for what is no write of a value. */
+	readonly put: { readonly value: number; readonly key: string } | null;
+	readonly applied: AppliedCommand;
 }
 
 export class AppliedCommands {
@@ -28,20 +38,30 @@ export class AppliedCommands {
 	/**
 	 * A node applies the value of the slot.
 	 *
+	 * @param store it has applied the commands whose results are noted, and no other ones
 	 * @returns the results of the commands, in order; null where another node has applied the slot before
 	 */
-	begin(slot: Slot, commands: Uint8Array): { note(result: Result): void } | null {
+	begin(slot: Slot, commands: Uint8Array, store: Pick<Store, 'get'>): { note(result: Result): void } | null {
 		if (slot <= this.#through) return null;
 		this.#through = slot;
 		const command = new BatchReader(commands);
+		let parts: Part[] = [];
 		return {
 			note: (result) => {
 				while (!command.nextCommand()) command.nextBatch();
 				if (result.kind === 'applied' && command.kind === KIND_REGISTER_CLIENT) this.registered++;
-				if (result.kind !== 'applied' || command.kind !== KIND_PUT) return;
+				if (result.kind !== 'applied') return;
 				const { revision, ok } = result;
-				const name = `${command.client}/${command.sequence}`;
-				this.#note(new Reader(command.value).int(), { command: name, slot, revision, ok });
+				const applied = { command: `${command.client}/${command.sequence}`, slot, revision, ok };
+				const value = command.kind === KIND_PUT ? new Reader(command.value).int() : null;
+				if (!command.isTransaction) {
+					if (value !== null) this.#note(value, applied);
+					return;
+				}
+				parts.push({ put: value === null ? null : { value, key: command.key }, applied });
+				if (command.sequence < command.first + command.count - 1) return;
+				this.#noteAll(parts, command.count, store);
+				parts = [];
 			},
 		};
 	}
@@ -57,6 +77,23 @@ export class AppliedCommands {
 		this.#neverApplied.add(value);
 		const applied = this.#applied.get(value);
 		if (applied) throw new Violation('RefusedNeverHappens', `value ${value} was applied as ${applied.command}`);
+	}
+
+	#noteAll(parts: readonly Part[], count: number, store: Pick<Store, 'get'>): void {
+		const ok = parts.every(({ applied }) => applied.ok);
+		for (const { put, applied } of parts) {
+			if (parts.length !== count)
+				throw new Violation('AllOrNothing', `${applied.command} is applied without the others`);
+			if (put === null) continue;
+			const isThere = store.get(put.key)?.modifyRevision === applied.revision;
+			if (isThere !== ok) {
+				throw new Violation(
+					'AllOrNothing',
+					`${applied.command} took ${isThere ? '' : 'no '}effect, but not the others`,
+				);
+			}
+			this.#note(put.value, { ...applied, ok });
+		}
 	}
 
 	#note(value: number, applied: AppliedCommand): void {

@@ -25,6 +25,8 @@ export interface Call {
 	readonly planned: PlannedOperation;
 	/** The write; null for a read. */
 	readonly operation: Operation | null;
+	/** The write that a transaction makes beside it, without a condition; null where it is no transaction. */
+	readonly twin: PlannedOperation | null;
 	readonly calledTick: number;
 	/** The time at which it was made. */
 	readonly calledAt: Instant;
@@ -60,9 +62,9 @@ export class Calls {
 		return this.#open;
 	}
 
-	begin(planned: PlannedOperation, operation: Operation | null): Call {
+	begin(planned: PlannedOperation, operation: Operation | null, twin: PlannedOperation | null = null): Call {
 		if (this.#open.size > 0) this.#world.counters.operationsOverlapping++;
-		const call = { planned, operation, calledTick: ++this.#tick, calledAt: this.#world.now, isSettled: false };
+		const call = { planned, operation, twin, calledTick: ++this.#tick, calledAt: this.#world.now, isSettled: false };
 		this.#open.add(call);
 		return call;
 	}
@@ -104,6 +106,7 @@ export class Calls {
 				if (ok) counters.casHeld++;
 				else counters.casFailed++;
 				const { value } = planned;
+				if (call.twin) this.#twinWritten(call.twin, ok, called, returned);
 				this.history.push({ kind: 'cas', key, called, returned, expected: cas, value, ok, revision });
 				return;
 			}
@@ -118,8 +121,11 @@ export class Calls {
 					this.history.push({ kind: 'delete', ...span, expected: null, ok: true, revision });
 				}
 				return;
+			case 'check':
+			case 'read':
+			case 'readTree':
 			case 'registerClient':
-				throw new Error('no client is asked to be registered');
+				throw new Error(`no client is asked for ${operation.kind} alone`);
 		}
 	}
 
@@ -150,6 +156,7 @@ export class Calls {
 		if (operation === null) return;
 		this.#world.counters.writesRefused++;
 		if (operation.kind === 'put') this.#applied.refused(planned.value);
+		if (call.twin) this.#applied.refused(call.twin.value);
 	}
 
 	/** The outcome of the call is unknown: it may have happened or may yet happen. */
@@ -160,6 +167,10 @@ export class Calls {
 		this.#world.counters.unknownOutcomes++;
 		const span = { key: keyOf(planned.key), called: calledTick, returned: Number.POSITIVE_INFINITY };
 		const { value } = planned;
+		if (call.twin) {
+			const { key, value } = call.twin;
+			this.history.push({ ...span, key: keyOf(key), kind: 'put', value, revision: 0 });
+		}
 		if (operation.kind === 'put' && operation.cas === null) {
 			this.history.push({ ...span, kind: 'put', value, revision: 0, isRepeated: isRepeated(planned) });
 		} else if (operation.kind === 'put') {
@@ -176,6 +187,17 @@ export class Calls {
 	/** Gives up all calls without an answer. */
 	finish(): void {
 		for (const call of this.#open) this.unknown(call);
+	}
+
+	#twinWritten({ key, value }: PlannedOperation, ok: boolean, called: number, returned: number): void {
+		const { counters } = this.#world;
+		if (!ok) {
+			counters.transactionsFailed++;
+			return;
+		}
+		counters.transactionsHeld++;
+		const revision = this.#applied.of(value)?.revision ?? 0;
+		this.history.push({ kind: 'put', key: keyOf(key), called, returned, value, revision });
 	}
 
 	#settle(call: Call): void {

@@ -134,6 +134,8 @@ export const COUNTERS = [
 	'reads',
 	'casHeld',
 	'casFailed',
+	'transactionsHeld',
+	'transactionsFailed',
 	'conditionalDeletes',
 	'prefixesDeleted',
 	'prefixesRead',

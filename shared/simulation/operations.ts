@@ -34,6 +34,21 @@ export const CONTESTED_SLOTS = 3;
 /** Values from here on belong to a key, and all operations that write one write the same. */
 export const SAME_VALUES_FROM = 1_000_000_000;
 
+/**
+ * Every second compare-and-set that is a request by the leader is a transaction: another key is written first, without a
+ * condition, and must keep its value where the compare-and-set fails. The value for the other key is so much higher.
+ */
+export const TWIN_VALUES_FROM = 500_000_000;
+
+export function isTransaction({ kind, route, value }: PlannedOperation): boolean {
+	return kind === 'cas' && route === 'leader' && value % 2 === 0;
+}
+
+/** The write of the other key. */
+export function twinOf(planned: PlannedOperation, keys: number): PlannedOperation {
+	return { ...planned, kind: 'put', key: (planned.key + 1) % keys, value: TWIN_VALUES_FROM + planned.value };
+}
+
 /** The share of requests that go to one node, in seeds in which clients prefer a node. */
 const FAVOURED = 0.8;
 /** Shares of all operations. */

@@ -5,10 +5,11 @@
  */
 import type { SubmitOptions } from '../replica/batch.ts';
 import type { SubmitAnswer } from '../replica/submit-answer.ts';
+import type { PartOfTransaction, Put } from '../store/command.ts';
 import { type Call, type Calls, keyOf, operationOf } from './calls.ts';
 import { Violation } from './ledger.ts';
 import type { SimulatedNode } from './node.ts';
-import { CONTESTED_SLOTS, type PlannedOperation } from './operations.ts';
+import { CONTESTED_SLOTS, isTransaction, type PlannedOperation, twinOf } from './operations.ts';
 import type { Process } from './process.ts';
 import type { Random } from './random.ts';
 import { US_PER_MS } from './schedule.ts';
@@ -42,7 +43,8 @@ export class Requests {
 		const { process } = node;
 		if (!process || !node.letsClientsIn) return;
 		const operation = operationOf(planned, this.#seen.get(planned.key) ?? 0);
-		const call = this.#calls.begin(planned, operation);
+		const twin = isTransaction(planned) ? twinOf(planned, this.#calls.keys) : null;
+		const call = this.#calls.begin(planned, operation, twin);
 		this.#askedOf.set(call, process);
 		const timeoutMs = this.#random.between(TIMEOUT_MIN_MS, TIMEOUT_MAX_MS);
 		if (this.#world.isWatchedByPeople) {
@@ -53,7 +55,9 @@ export class Requests {
 			if (operation === null) return this.#read(call, process, timeoutMs);
 			const options = { ...this.#routeOf(planned, process), timeoutMs };
 			if (process.agent.view().leader.node !== '') this.#world.counters.writesAsked++;
-			process.replica.submit(operation, options, (answer) => this.#answer(call, answer));
+			const answered = (answer: SubmitAnswer): void => this.#answer(call, answer);
+			if (twin === null) return process.replica.submit(operation, options, answered);
+			process.replica.transact(transactionOf(twin, operation as Put), timeoutMs, () => undefined, answered);
 		});
 	}
 
@@ -165,4 +169,10 @@ export class Requests {
 			this.#calls.readValues(call, [planned.key], [entry]);
 		});
 	}
+}
+
+/** The first command has no condition. The others have the same one, so that all hold or only the first one does. */
+function transactionOf(twin: PlannedOperation, write: Put): PartOfTransaction[] {
+	const { key, cas } = write;
+	return [operationOf(twin, 0) as Put, { kind: 'check', key, cas }, { kind: 'read', key }, write];
 }

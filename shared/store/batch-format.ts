@@ -12,11 +12,20 @@ export const CLIENT_CHARS_MAX = 64;
 export const COUNT_AT = 4;
 export const CLIENT_AT = 8;
 
+/** Beside the number of commands: the batch is a transaction, of which all commands have their effect, or none has. */
+export const IS_TRANSACTION = 0x8000_0000;
+
+/** Each command of a transaction costs a lookup among the effects of those before it. */
+export const TRANSACTION_COMMANDS_MAX = 64;
+
 /** The low half of a command's first byte. */
 export const KIND_PUT = 0;
 export const KIND_DELETE = 1;
 export const KIND_DELETE_PREFIX = 2;
 export const KIND_REGISTER_CLIENT = 3;
+export const KIND_CHECK = 4;
+export const KIND_READ = 5;
+export const KIND_READ_TREE = 6;
 export const KIND_MASK = 0x0f;
 /** Flags follow, as two u32, the high half first. Flags of 0 are left out. */
 export const HAS_FLAGS = 0x10;

@@ -13,11 +13,16 @@ import {
 	COUNT_AT,
 	HAS_CAS,
 	HAS_FLAGS,
+	IS_TRANSACTION,
+	KIND_CHECK,
 	KIND_DELETE,
 	KIND_DELETE_PREFIX,
 	KIND_MASK,
 	KIND_PUT,
+	KIND_READ,
+	KIND_READ_TREE,
 	KIND_REGISTER_CLIENT,
+	TRANSACTION_COMMANDS_MAX,
 } from './batch-format.ts';
 import type { Operation } from './command.ts';
 import { hashOfBytes } from './key-table.ts';
@@ -33,6 +38,8 @@ export class BatchReader {
 	receivedThrough = 0;
 	/** The number of commands in the batch. */
 	count = 0;
+	/** Whether all commands have their effect, or none has. */
+	isTransaction = false;
 	/** Whether every key in the batch surely follows the rules of `key.ts`: see `textOf`. */
 	hasPlainKeys = true;
 	largestKeyBytes = 0;
@@ -113,6 +120,12 @@ export class BatchReader {
 				return { kind: 'delete', key, cas };
 			case KIND_DELETE_PREFIX:
 				return { kind: 'deletePrefix', prefix: key };
+			case KIND_CHECK:
+				return { kind: 'check', key, cas };
+			case KIND_READ:
+				return { kind: 'read', key };
+			case KIND_READ_TREE:
+				return { kind: 'readTree', prefix: key };
 			default:
 				return { kind: 'registerClient', client: this.client };
 		}
@@ -134,7 +147,9 @@ export class BatchReader {
 		const length = this.#u32(start) + COUNT_AT;
 		if (length > left || length <= CLIENT_AT) return this.#void('a batch with a wrong length');
 		this.#end = start + length;
-		this.count = this.#u32(start + COUNT_AT);
+		const count = this.#u32(start + COUNT_AT);
+		this.isTransaction = count >= IS_TRANSACTION;
+		this.count = this.isTransaction ? count - IS_TRANSACTION : count;
 		const clientChars = bytes[start + CLIENT_AT] as number;
 		this.#at = start + CLIENT_AT + 1 + clientChars;
 		if (clientChars === 0 || clientChars > CLIENT_CHARS_MAX) return this.#void('a batch without a client');
@@ -144,6 +159,8 @@ export class BatchReader {
 		this.first = this.#int();
 		this.receivedThrough = this.#int();
 		if (this.first === 0) return this.#void('sequences begin at 1');
+		if (this.isTransaction && this.count > TRANSACTION_COMMANDS_MAX)
+			return this.#void('a transaction that is too long');
 		if (!Number.isSafeInteger(this.first + this.count - 1)) return this.#void('a sequence above 2^53 - 1');
 		this.#commandsAt = this.#at;
 	}
@@ -156,7 +173,9 @@ export class BatchReader {
 		this.largestValueBytes = 0;
 		for (let left = this.count; left > 0 && this.#wrong === null; left--) {
 			this.#command();
-			if (left === this.count) this.registers = this.kind === KIND_REGISTER_CLIENT;
+			const registers = this.kind === KIND_REGISTER_CLIENT;
+			if (left === this.count) this.registers = registers;
+			if (registers && this.isTransaction) return this.#void('a registration in a transaction');
 			if (this.#text !== PLAIN) this.hasPlainKeys = false;
 			if (this.#text === OTHER && this.#wrong === null && this.#keyText() === undefined) {
 				this.#void('a key that is not UTF-8');
@@ -179,7 +198,7 @@ export class BatchReader {
 		this.#keyEnd = this.#at;
 		this.valueStart = this.#at;
 		this.valueEnd = this.#at;
-		if (kind === KIND_REGISTER_CLIENT ? head !== kind : kind > KIND_REGISTER_CLIENT || !mayHave(kind, head)) {
+		if (kind === KIND_REGISTER_CLIENT ? head !== kind : kind > KIND_READ_TREE || !mayHave(kind, head)) {
 			return this.#void('unknown kind of command');
 		}
 		if (kind === KIND_REGISTER_CLIENT) return;
@@ -252,7 +271,8 @@ export class BatchReader {
 }
 
 function mayHave(kind: number, head: number): boolean {
-	const allowed = kind === KIND_PUT ? HAS_FLAGS | HAS_CAS : kind === KIND_DELETE ? HAS_CAS : 0;
+	const hasCondition = kind === KIND_PUT || kind === KIND_DELETE || kind === KIND_CHECK;
+	const allowed = (kind === KIND_PUT ? HAS_FLAGS : 0) | (hasCondition ? HAS_CAS : 0);
 	return (head & ~KIND_MASK & ~allowed) === 0;
 }
 

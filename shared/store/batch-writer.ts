@@ -13,9 +13,13 @@ import {
 	FLAGS_MAX,
 	HAS_CAS,
 	HAS_FLAGS,
+	IS_TRANSACTION,
+	KIND_CHECK,
 	KIND_DELETE,
 	KIND_DELETE_PREFIX,
 	KIND_PUT,
+	KIND_READ,
+	KIND_READ_TREE,
 	KIND_REGISTER_CLIENT,
 } from './batch-format.ts';
 import type { Operation } from './command.ts';
@@ -27,6 +31,7 @@ export class BatchWriter {
 	#length = 0;
 	#count = 0;
 	#client = '';
+	#isTransaction = false;
 
 	/** The bytes of the batch so far. */
 	get length(): number {
@@ -38,9 +43,10 @@ export class BatchWriter {
 	 *
 	 * @param first the sequence of the first command; the others have the sequences after it
 	 * @param receivedThrough the client has the answers of all its commands up to this sequence
+	 * @param isTransaction whether all commands have their effect, or none has
 	 * @throws RangeError
 	 */
-	begin(client: string, first: number, receivedThrough: number): void {
+	begin(client: string, first: number, receivedThrough: number, isTransaction = false): void {
 		if (!/^[\x20-\x7e]+$/.test(client) || client.length > CLIENT_CHARS_MAX) {
 			throw new RangeError(`a client is named in 1 to ${CLIENT_CHARS_MAX} ASCII characters`);
 		}
@@ -49,6 +55,7 @@ export class BatchWriter {
 			throw new RangeError('receivedThrough is 0 or more');
 		}
 		this.#client = client;
+		this.#isTransaction = isTransaction;
 		this.#count = 0;
 		this.#length = CLIENT_AT;
 		this.#room(1 + client.length);
@@ -67,6 +74,15 @@ export class BatchWriter {
 				return this.delete(operation.key, operation.cas);
 			case 'deletePrefix':
 				this.#begin(KIND_DELETE_PREFIX, operation.prefix, null);
+				break;
+			case 'check':
+				this.#begin(KIND_CHECK, operation.key, operation.cas);
+				return this.#end(operation.cas);
+			case 'read':
+				this.#begin(KIND_READ, operation.key, null);
+				break;
+			case 'readTree':
+				this.#begin(KIND_READ_TREE, operation.prefix, null);
 				break;
 			case 'registerClient':
 				if (operation.client !== this.#client) throw new RangeError('a client registers only itself');
@@ -102,7 +118,7 @@ export class BatchWriter {
 	/** Ends the batch. @returns its bytes, in an array of their own that has `spaceBytes` zeros in front of them */
 	take(spaceBytes = 0): Uint8Array {
 		put32(this.#bytes, 0, this.#length - COUNT_AT);
-		put32(this.#bytes, COUNT_AT, this.#count);
+		put32(this.#bytes, COUNT_AT, this.#isTransaction ? this.#count + IS_TRANSACTION : this.#count);
 		const taken = new Uint8Array(spaceBytes + this.#length);
 		taken.set(this.#bytes.subarray(0, this.#length), spaceBytes);
 		this.#length = 0;

@@ -8,6 +8,8 @@
  *
  *     u32 bytes that follow | u32 commands | client | first sequence | receivedThrough | commands ...
  *
+ * The highest bit of the number of commands makes the batch a transaction: all commands have their effect, or none has.
+ *
  * Integers named with their size are little-endian; all others are varints.
  */
 import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
@@ -15,7 +17,9 @@ import { BatchReader } from './batch-reader.ts';
 import { BatchWriter } from './batch-writer.ts';
 
 /** One operation of a client on the store. */
-export type Operation = Write | RegisterClient;
+export type Operation = PartOfTransaction | RegisterClient;
+/** An operation that may be one of several in a transaction. */
+export type PartOfTransaction = Write | Check | Read | ReadTree;
 export type Write = Put | Delete | DeletePrefix;
 
 export interface Put {
@@ -38,6 +42,26 @@ export interface Delete {
 export interface DeletePrefix {
 	readonly kind: 'deletePrefix';
 	/** The empty prefix deletes every key. */
+	readonly prefix: string;
+}
+
+/** Changes nothing, and is of use in a transaction only. */
+export interface Check {
+	readonly kind: 'check';
+	readonly key: string;
+	/** Holds where the key has this modifyRevision; 0: where it is absent; null: where it is there. */
+	readonly cas: number | null;
+}
+
+/** Changes nothing: its place in a transaction is the state at which its proposer reads the key. */
+export interface Read {
+	readonly kind: 'read';
+	readonly key: string;
+}
+
+/** The same for all keys below a prefix. It does not hold where they are too many: see `TREE_KEYS_MAX`. */
+export interface ReadTree {
+	readonly kind: 'readTree';
 	readonly prefix: string;
 }
 
@@ -73,6 +97,18 @@ const single = new BatchWriter();
 export function encodeCommand({ client, sequence, receivedThrough }: Identity, operation: Operation): Uint8Array {
 	single.begin(client, sequence, receivedThrough);
 	single.add(operation);
+	return single.take();
+}
+
+/**
+ * Encodes a transaction.
+ *
+ * @param identity that of its first operation; the others have the sequences after it
+ * @throws RangeError as `encodeCommand`
+ */
+export function encodeTransaction(identity: Identity, operations: readonly PartOfTransaction[]): Uint8Array {
+	single.begin(identity.client, identity.sequence, identity.receivedThrough, true);
+	for (const operation of operations) single.add(operation);
 	return single.take();
 }
 

@@ -50,6 +50,12 @@ function describeOperation(operation: Operation): string {
 			return `delete ${operation.key}${describeCas(operation.cas)}`;
 		case 'deletePrefix':
 			return `delete all under ${operation.prefix === '' ? '""' : operation.prefix}`;
+		case 'check':
+			return `check ${operation.key}${describeCas(operation.cas)}`;
+		case 'read':
+			return `read ${operation.key}`;
+		case 'readTree':
+			return `read all under ${operation.prefix === '' ? '""' : operation.prefix}`;
 		case 'registerClient':
 			return `open client ${operation.client.slice(0, CLIENT_CHARS_SHOWN)}…`;
 	}

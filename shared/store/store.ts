@@ -11,17 +11,19 @@
  * back, it is equal on every node at the same slot, and it stands still while nothing is chosen. No wall clock moves it.
  */
 import { Writer } from '../bytes/bytes.ts';
-import { KIND_DELETE, KIND_PUT, KIND_REGISTER_CLIENT } from './batch-format.ts';
+import { KIND_CHECK, KIND_DELETE, KIND_DELETE_PREFIX, KIND_PUT, KIND_REGISTER_CLIENT } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
 import type { ChangeListener } from './change-listener.ts';
 import type { ClientsCut } from './client-cut.ts';
 import { CLIENT_LIMITS } from './client-limits.ts';
+import type { ClientEntry } from './client-table.ts';
 import { Cut } from './cut.ts';
 import { digestOf, digestOfBytes } from './digest.ts';
 import { type Entry, Kept } from './entry.ts';
 import { KeptValues } from './kept-values.ts';
 import { FORGOTTEN, type OnResult, type Result, UNKNOWN_CLIENT } from './result.ts';
 import { emptyState, type StoreState } from './state.ts';
+import { checkHolds, conditionsOf } from './transaction.ts';
 import type { View } from './views.ts';
 
 /** About how many bytes a part has in `Store.save`. */
@@ -182,8 +184,9 @@ export class Store {
 		const command = new BatchReader(value);
 		this.#digest = digestOfBytes(this.#digest, value);
 		while (command.nextBatch()) {
-			while (command.nextCommand()) {
-				const result = this.#applyOnce(command);
+			const held = command.isTransaction ? this.#foresee(command) : null;
+			for (let at = 0; command.nextCommand(); at++) {
+				const result = held === null ? this.#applyOnce(command) : this.#applyPart(command, held, at);
 				this.#noteResult(result);
 				onResult?.(command.client, command.sequence, result);
 			}
@@ -269,9 +272,44 @@ export class Store {
 		if (command.sequence <= client.receivedThrough) return FORGOTTEN;
 		const before = client.outcomeOf(command.sequence);
 		if (before) return { kind: 'duplicate', revision: before.revision, ok: before.ok };
+		// Of a transaction either all commands are new or none is, where the client keeps the rules.
+		if (command.isTransaction) return FORGOTTEN;
 		const revision = this.#nextRevision();
 		const ok = this.#change(command, revision);
 		this.#clients.applied(client, command.sequence, revision, ok);
+		return { kind: 'applied', revision, ok };
+	}
+
+	/**
+	 * Whether the conditions of the commands of a transaction hold, one for each; null where the transaction is not new,
+	 * and so must not have any effect. The batch is at its beginning before and afterwards.
+	 */
+	#foresee(command: BatchReader): readonly boolean[] | null {
+		const client = this.#clients.get(command.client);
+		if (!client) return null;
+		const { first, count, receivedThrough } = command;
+		if (first <= Math.max(client.receivedThrough, receivedThrough)) return null;
+		for (let sequence = first; sequence < first + count; sequence++) if (client.outcomeOf(sequence)) return null;
+		this.#clients.receive(client, receivedThrough);
+		const held = conditionsOf(command, {
+			revision: this.#revision,
+			get: (key, hash) => this.#entries.get(key, hash),
+			startingWith: (prefix) => this.#entries.startingWith(prefix),
+		});
+		command.rewind();
+		return held;
+	}
+
+	/**
+	 * Applies one command of a new transaction, which has its effect only where all conditions hold. Its result says
+	 * whether its own one does.
+	 */
+	#applyPart(command: BatchReader, held: readonly boolean[], at: number): Result {
+		const client = this.#clients.get(command.client) as ClientEntry;
+		const revision = this.#nextRevision();
+		const ok = held.includes(false) ? (held[at] as boolean) : this.#change(command, revision);
+		// An outcome before it may have taken the last room, and then this one is forgotten at once.
+		if (command.sequence > client.receivedThrough) this.#clients.applied(client, command.sequence, revision, ok);
 		return { kind: 'applied', revision, ok };
 	}
 
@@ -304,8 +342,15 @@ export class Store {
 				this.#remove(kept, revision);
 				return true;
 			}
-			default:
+			case KIND_DELETE_PREFIX:
 				this.#cut(key, revision);
+				return true;
+			case KIND_CHECK: {
+				const kept = this.#entries.get(key, keyHash);
+				this.#noteEntry(kept);
+				return checkHolds(cas, kept?.modifyRevision ?? 0);
+			}
+			default:
 				return true;
 		}
 	}

@@ -15,10 +15,16 @@ import type { NodeSnapshot, SwarmMember } from '../../shared/feed.ts';
 import { type Ballot, NO_BALLOT, type NodeId } from '../../shared/paxos/ballot.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
+import type { OnPart } from '../../shared/replica/own-batch.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import { type Subject, Waits } from '../../shared/replica/waits.ts';
-import { encodeCommand, type Operation } from '../../shared/store/command.ts';
+import {
+	encodeCommand,
+	encodeTransaction,
+	type Operation,
+	type PartOfTransaction,
+} from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
 
 export const BALLOT: Ballot = { ms: 1763889731207, ns: 3, node: 'n1' };
@@ -36,6 +42,9 @@ export function swarmOf(urls: Readonly<Record<NodeId, string>>, others: readonly
 export class LoneReplica implements ReplicaService {
 	readonly store = new Store();
 	readonly submitted: { readonly operation: Operation; readonly options: SubmitOptions }[] = [];
+	readonly transactions: { readonly operations: readonly PartOfTransaction[]; readonly timeoutMs: number }[] = [];
+	/** Whether results of transactions come as those of duplicates. */
+	isLate = false;
 	/** The time limits that `readBarrier` was called with. */
 	readonly barriers: number[] = [];
 	readonly membersRequests: MembersRequest[] = [];
@@ -84,6 +93,13 @@ export class LoneReplica implements ReplicaService {
 		this.submitted.push({ operation, options });
 		this.#onSubmitted();
 		const answer = this.answerNext ?? this.#apply(operation);
+		this.answerNext = null;
+		return Promise.resolve(answer);
+	}
+
+	transact(operations: readonly PartOfTransaction[], timeoutMs: number, onPart: OnPart): Promise<SubmitAnswer> {
+		this.transactions.push({ operations, timeoutMs });
+		const answer = this.answerNext ?? this.#applyAll(operations, onPart);
 		this.answerNext = null;
 		return Promise.resolve(answer);
 	}
@@ -165,6 +181,21 @@ export class LoneReplica implements ReplicaService {
 	#identity(): { client: string; sequence: number; receivedThrough: number } {
 		this.#sequence++;
 		return { client: CLIENT, sequence: this.#sequence, receivedThrough: this.#sequence - 1 };
+	}
+
+	#applyAll(operations: readonly PartOfTransaction[], onPart: OnPart): SubmitAnswer {
+		const first = this.#sequence + 1;
+		this.#sequence += operations.length;
+		const value = encodeTransaction({ client: CLIENT, sequence: first, receivedThrough: first - 1 }, operations);
+		let ok = true;
+		this.store.apply(value, (_client, sequence, result) => {
+			if (result.kind !== 'applied') throw new Error(`a fresh command was ${result.kind}`);
+			ok &&= result.ok;
+			onPart(sequence - first, this.isLate ? { ...result, kind: 'duplicate' } : result);
+		});
+		this.waits.endTurn();
+		const { revision } = this.store;
+		return { outcome: 'chosen', ok, revision, slot: 1, ballot: BALLOT, chosenAt: BALLOT, attempts: [] };
 	}
 
 	#apply(operation: Operation): SubmitAnswer {

@@ -106,7 +106,7 @@ describe('the status', () => {
 		for (const path of ['/v1/swarm', '/livez', '/readyz', '/readyz/leader']) {
 			expect(await node.put(path)).toMatchObject({ status: 405, text: 'method PUT not allowed' });
 		}
-		for (const path of ['/v1', '/v1/txn', '/v1/client/create', '/v1/swarm/nothing', '/livez/nothing', '/nothing']) {
+		for (const path of ['/v1', '/v1/client/create', '/v1/swarm/nothing', '/livez/nothing', '/nothing']) {
 			expect((await node.get(path)).status).toBe(404);
 		}
 	});

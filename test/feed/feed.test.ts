@@ -44,6 +44,10 @@ class FakeReplica extends ScriptedSource implements ReplicaService {
 		return new Promise((answer) => this.submitted.push({ operation, options, answer }));
 	}
 
+	transact(): never {
+		throw new Error('the feed makes no transactions');
+	}
+
 	readBarrier(): never {
 		throw new Error('the feed reads nothing');
 	}

@@ -49,6 +49,44 @@ test('a blocking read at any node waits for a write at another one, and then sho
 	}
 });
 
+test('transactions at all nodes move amounts between keys, and none is lost or made', async () => {
+	onTestFailed(() => swarm.report());
+	const accounts = ['account/a', 'account/b', 'account/c'];
+	const [n1] = swarm.nodes as [TestNode];
+	for (const account of accounts) await put(n1, account, '100');
+	const txn = (node: TestNode, operations: object[]): Promise<Response> =>
+		node.fetch('/v1/txn', { method: 'PUT', body: JSON.stringify(operations.map((KV) => ({ KV }))) });
+	const all = async (node: TestNode): Promise<{ Key: string; Value: string; ModifyIndex: number }[]> => {
+		const { Results } = (await (await txn(node, [{ Verb: 'get-tree', Key: 'account/' }])).json()) as {
+			Results: { KV: { Key: string; Value: string; ModifyIndex: number } }[];
+		};
+		return Results.map(({ KV }) => KV);
+	};
+	const amountOf = ({ Value }: { Value: string }): number => Number(Buffer.from(Value, 'base64').toString());
+	const amounts = async (node: TestNode): Promise<number[]> => (await all(node)).map(amountOf);
+	const encoded = (amount: number): string => Buffer.from(String(amount)).toString('base64');
+	let moved = 0;
+	await Promise.all(
+		swarm.nodes.map(async (node, index) => {
+			for (let round = 0; round < 10; round++) {
+				const entries = await all(node);
+				const [from, to] = [entries[(index + round) % 3], entries[(index + round + 1) % 3]];
+				if (!from || !to) throw new Error('an account is missing');
+				const answer = await txn(node, [
+					{ Verb: 'cas', Key: from.Key, Value: encoded(amountOf(from) - 1), Index: from.ModifyIndex },
+					{ Verb: 'cas', Key: to.Key, Value: encoded(amountOf(to) + 1), Index: to.ModifyIndex },
+				]);
+				expect([200, 409]).toContain(answer.status);
+				if (answer.status === 200) moved++;
+				expect((await amounts(node)).reduce((sum, amount) => sum + amount)).toBe(300);
+			}
+		}),
+	);
+	expect(moved).toBeGreaterThan(0);
+	const states = await Promise.all(swarm.nodes.map(amounts));
+	for (const state of states) expect(state).toEqual(states[0]);
+});
+
 test('without a quorum a stale read is answered and a linearizable one is not, nor is a write', async () => {
 	onTestFailed(() => swarm.report());
 	const leader = await swarm.leader();

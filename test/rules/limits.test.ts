@@ -9,9 +9,11 @@ import { SLOT_MAX } from '../../shared/paxos/bounds.ts';
 import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
 import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
 import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
+import { TRANSACTION_COMMANDS_MAX } from '../../shared/store/batch-format.ts';
 import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { TOMBSTONES_MAX } from '../../shared/store/tombstones.ts';
+import { TREE_KEYS_MAX } from '../../shared/store/transaction.ts';
 
 const MIB = 1024 * 1024;
 
@@ -20,6 +22,8 @@ const LIMITS: Readonly<Record<string, number>> = {
 	'a key': KEY_BYTES_MAX,
 	'a value': VALUE_BYTES_MAX,
 	'what one slot holds': SLOT_BYTES_MAX,
+	'operations of a transaction': TRANSACTION_COMMANDS_MAX,
+	'keys that a transaction reads': TREE_KEYS_MAX,
 	members: MEMBERS_MAX,
 	'slots that a leader has open': OPEN_SLOTS_MAX,
 	'writes that wait at one node': REPLICA_LIMITS.submittedBytesMax,

@@ -315,6 +315,13 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	),
 	one(
 		0,
+		'a transaction with a condition that does not hold changes what its other commands say',
+		STORE,
+		'held.includes(false) ? (held[at] as boolean)',
+		'held[at] === false ? false',
+	),
+	one(
+		0,
 		'a client is evicted though the table has room',
 		'shared/store/client-table.ts',
 		'if (this.#open.size >= this.#limits.clientsMax) this.#evict(',

@@ -137,6 +137,29 @@ export const CALLERS: readonly Unreached[] = [
 		},
 	},
 	{
+		why: 'A transaction of the world writes one key, and checks, reads and writes another one. `test/store/transaction.test.ts` does more.',
+		files: {
+			'shared/store/batch-reader.ts': [
+				"return { kind: 'check', key, cas };",
+				"return { kind: 'read', key };",
+				'case KIND_READ_TREE:',
+				"return { kind: 'readTree', prefix: key };",
+			],
+			'shared/store/batch-writer.ts': ["case 'readTree':", 'this.#begin(KIND_READ_TREE, operation.prefix, null);'],
+			'shared/store/store.ts': ['if (command.isTransaction) return FORGOTTEN;'],
+			'shared/store/transaction.ts': [
+				'case KIND_DELETE: {',
+				'case KIND_DELETE_PREFIX:',
+				'for (const changed of this.#changed.keys()) if (changed.startsWith(key)) this.#changed.set(changed, null);',
+				'this.#cuts.push(key);',
+				'case KIND_READ_TREE:',
+				'return this.#readTree(key);',
+				'#readTree(prefix: string): boolean {',
+				'*#mayBeBelow(prefix: string): Iterable<Kept> {',
+			],
+		},
+	},
+	{
 		why: 'Views, indexes and descriptions serve HTTP, the page and the command line. `test/api`, `test/store` and `test/dashboard` use them.',
 		files: {
 			'shared/paxos/ballot.ts': [

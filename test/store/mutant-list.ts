@@ -15,10 +15,53 @@ const RESTORE = 'shared/store/restore.ts';
 const STORE = 'shared/store/store.ts';
 const TABLE = 'shared/store/key-table.ts';
 const TOMBSTONES = 'shared/store/tombstones.ts';
+const TRANSACTION = 'shared/store/transaction.ts';
 const VALUES = 'shared/store/kept-values.ts';
 const VIEWS = 'shared/store/views.ts';
 
 export const STORE_MUTANTS: readonly StoreMutant[] = [
+	by(
+		'transaction',
+		'a transaction with a condition that does not hold changes what its other commands say',
+		STORE,
+		'held.includes(false) ? (held[at] as boolean)',
+		'held[at] === false ? false',
+	),
+	by(
+		'transaction',
+		'of a transaction that is only half known the other half is applied',
+		STORE,
+		'		if (command.isTransaction) return FORGOTTEN;\n',
+		'',
+	),
+	by(
+		'transaction',
+		'an outcome is kept though its command was forgotten already',
+		STORE,
+		'if (command.sequence > client.receivedThrough) this.#clients',
+		'this.#clients',
+	),
+	by(
+		'transaction',
+		'a condition is judged without the deletion of a prefix before it',
+		TRANSACTION,
+		'				this.#cuts.push(key);\n',
+		'',
+	),
+	by(
+		'transaction',
+		'a key that the transaction has written is there after the deletion of its prefix',
+		TRANSACTION,
+		'if (changed.startsWith(key)) this.#changed.set(changed, null);',
+		'if (changed === key) this.#changed.set(changed, null);',
+	),
+	by(
+		'transaction',
+		'a write of the same value counts as a change for the conditions behind it',
+		TRANSACTION,
+		'if (found && found.flags === flags && found.holds(bytes, valueStart, valueEnd)) return true;',
+		'if (found && found.flags !== flags && found.holds(bytes, valueStart, valueEnd)) return true;',
+	),
 	by(
 		'views',
 		'an entry that a view shows is changed in place',

@@ -1,0 +1,123 @@
+/** Reads the body of a transaction: what each operation is for the store, what it answers, and why it may fail. */
+import * as z from 'zod';
+import { fromUtf8 } from '../../shared/bytes/text.ts';
+import { CAS_MAX, FLAGS_MAX, TRANSACTION_COMMANDS_MAX } from '../../shared/store/batch-format.ts';
+import type { PartOfTransaction } from '../../shared/store/command.ts';
+import { keyFault, prefixFault } from '../../shared/store/key.ts';
+import { TREE_BYTES_MAX, TREE_KEYS_MAX } from '../../shared/store/transaction.ts';
+import { HttpError } from './answer.ts';
+
+export interface TxnOperation {
+	readonly operation: PartOfTransaction;
+	/** What it answers: the entry without its value, or with it, all entries below a prefix, or nothing. */
+	readonly answers: 'entry' | 'value' | 'tree' | 'nothing';
+	/** What is wrong where its condition does not hold. */
+	readonly unmet: string;
+}
+
+/** An operation that can never be carried out. */
+export interface TxnFault {
+	readonly fault: string;
+}
+
+/** Above 2^53 a number of JSON is read as a bigint. */
+const unsigned = z
+	.union([z.number().int().nonnegative(), z.bigint()])
+	.transform(BigInt)
+	.refine((value) => value >= 0n && value <= FLAGS_MAX);
+const operationSchema = z.object({
+	KV: z.object({
+		Verb: z.string(),
+		Key: z.string().default(''),
+		Value: z.base64().nullish(),
+		Flags: unsigned.default(0n),
+		Index: unsigned.default(0n),
+	}),
+});
+const bodySchema = z.array(operationSchema);
+type Kv = z.output<typeof operationSchema>['KV'];
+
+/** @throws HttpError 400 for a body that cannot be parsed; 413 for too many operations */
+export function readTxn(body: Uint8Array): (TxnOperation | TxnFault)[] {
+	const parsed = bodySchema.safeParse(jsonOf(body));
+	if (!parsed.success) {
+		const [issue] = parsed.error.issues;
+		const where = issue?.path.length ? `${issue.path.join('.')}: ` : '';
+		throw new HttpError(400, `Failed to parse body: ${where}${issue?.message}`);
+	}
+	const { length } = parsed.data;
+	if (length > TRANSACTION_COMMANDS_MAX) {
+		const text = `Transaction contains too many operations (${length} > ${TRANSACTION_COMMANDS_MAX})`;
+		throw new HttpError(413, text);
+	}
+	return parsed.data.map(({ KV }) => operationOf(KV));
+}
+
+const PREFIXED: readonly string[] = ['get-tree', 'delete-tree'];
+
+function operationOf(kv: Kv): TxnOperation | TxnFault {
+	const { Verb, Key: key, Value, Flags: flags, Index } = kv;
+	const cas = Number(Index > BigInt(CAS_MAX) ? CAS_MAX : Index);
+	const name = JSON.stringify(key);
+	const stale = cas === 0 ? `the key ${name} is there already` : `the key ${name} does not have the index ${Index}`;
+	const value = Buffer.from(Value ?? '', 'base64');
+	const known = ((): TxnOperation | null => {
+		switch (Verb) {
+			case 'set':
+				return { operation: { kind: 'put', key, value, flags, cas: null }, answers: 'entry', unmet: '' };
+			case 'cas':
+				return { operation: { kind: 'put', key, value, flags, cas }, answers: 'entry', unmet: stale };
+			case 'get':
+				return { operation: { kind: 'check', key, cas: null }, answers: 'value', unmet: `the key ${name} is missing` };
+			case 'get-or-empty':
+				return { operation: { kind: 'read', key }, answers: 'value', unmet: '' };
+			case 'get-tree': {
+				const unmet = `more than ${TREE_KEYS_MAX} keys or ${TREE_BYTES_MAX} bytes of values are to be read below prefixes`;
+				return { operation: { kind: 'readTree', prefix: key }, answers: 'tree', unmet };
+			}
+			case 'check-index': {
+				// No key has the index 0, and a check of 0 would hold for a missing one.
+				const unmet = `the key ${name} does not have the index ${Index}`;
+				return { operation: { kind: 'check', key, cas: cas || CAS_MAX }, answers: 'entry', unmet };
+			}
+			case 'check-not-exists':
+				return { operation: { kind: 'check', key, cas: 0 }, answers: 'nothing', unmet: `the key ${name} is there` };
+			case 'delete':
+				return { operation: { kind: 'delete', key, cas: null }, answers: 'nothing', unmet: '' };
+			case 'delete-cas': {
+				const unmet = `the key ${name} does not have the index ${Index}`;
+				return { operation: { kind: 'delete', key, cas }, answers: 'nothing', unmet };
+			}
+			case 'delete-tree':
+				return { operation: { kind: 'deletePrefix', prefix: key }, answers: 'nothing', unmet: '' };
+			default:
+				return null;
+		}
+	})();
+	if (known === null) return { fault: `unknown verb ${JSON.stringify(Verb)}` };
+	const fault = PREFIXED.includes(Verb) ? prefixFault(key) : keyFault(key);
+	return fault === null ? known : { fault: `the key ${fault}` };
+}
+
+/** A string, which is passed over, or an integer of so many digits that a number might lose some. */
+const LONG_INTEGER = /("(?:[^"\\]|\\.)*")|(?<![\d.eE+-])(\d{16,20})(?![\d.eE])/g;
+const MARK = '\u0000integer ';
+
+/** JSON in which long integers are bigints. @returns undefined for what is no JSON */
+function jsonOf(body: Uint8Array): unknown {
+	const text = fromUtf8(body) ?? '';
+	const marked = text.replace(LONG_INTEGER, (all, _string, digits) =>
+		digits === undefined ? all : JSON.stringify(MARK + digits),
+	);
+	try {
+		return JSON.parse(marked, (_name, value) =>
+			typeof value === 'string' && value.startsWith(MARK) ? longInteger(value.slice(MARK.length)) : value,
+		);
+	} catch {
+		return undefined;
+	}
+}
+
+function longInteger(digits: string): bigint | undefined {
+	return /^\d{16,20}$/.test(digits) ? BigInt(digits) : undefined;
+}

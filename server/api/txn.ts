@@ -1,0 +1,81 @@
+/**
+ * `PUT /v1/txn`: several operations of which all have their effect, or none has. They are one batch in the log, and what
+ * they answer is read while this node applies it, each behind the operations before it.
+ */
+import { type Request, type Response, Router } from 'express';
+import type { Entry } from '../../shared/store/entry.ts';
+import type { ReplicaService } from '../replica/service.ts';
+import { answerJson, answerText, isPretty, type Json, onlyMethods, queryOf } from './answer.ts';
+import { readBody } from './body.ts';
+import { entryJson } from './kv-read.ts';
+import { refuseOtherDatacenter } from './query.ts';
+import { readTxn, type TxnFault, type TxnOperation } from './txn-body.ts';
+import { answerUnapplied } from './unapplied.ts';
+
+export interface TxnOptions {
+	readonly service: ReplicaService;
+	readonly datacenter: string;
+	/** How long a transaction waits for its outcome, milliseconds. */
+	readonly holdMs: number;
+}
+
+const BODY_BYTES_MAX = 524_288;
+
+/** Mounted at `/v1`. */
+export function txnRoutes(options: TxnOptions): Router {
+	const routes = Router({ caseSensitive: true });
+	routes.all('/txn', onlyMethods('PUT'), (req, res) => txn(req, res, options));
+	return routes;
+}
+
+async function txn(req: Request, res: Response, { service, datacenter, holdMs }: TxnOptions): Promise<void> {
+	refuseOtherDatacenter(queryOf(req), datacenter);
+	const asked = readTxn(await readBody(req, BODY_BYTES_MAX));
+	const faults = asked.map((each) => ('fault' in each ? each.fault : null));
+	if (faults.some((fault) => fault !== null)) return answerFailed(req, res, faults);
+	const all = asked.filter((each): each is Exclude<typeof each, TxnFault> => !('fault' in each));
+	if (all.length === 0) return answerDone(req, res, []);
+
+	const held: boolean[] = [];
+	const results: Json[][] = [];
+	let isLate = false;
+	const operations = all.map(({ operation }) => operation);
+	const submitted = await service.transact(operations, holdMs, (index, { kind, ok }) => {
+		held[index] = ok;
+		results[index] = resultsOf(all[index] as TxnOperation, service);
+		isLate ||= kind === 'duplicate';
+	});
+	if (submitted.outcome !== 'chosen') return answerUnapplied(res, submitted);
+	if (!submitted.ok)
+		return answerFailed(
+			req,
+			res,
+			all.map(({ unmet }, index) => (held[index] ? null : unmet)),
+		);
+	if (!isLate) return answerDone(req, res, results.flat());
+	// It came with the snapshot of another node, so this node never was at the state that it read.
+	res.setHeader('X-Swarm-Outcome', 'applied');
+	answerText(res, 500, 'The transaction has happened, and what it has read is not known.');
+}
+
+/** What the operation answers, by the state that it has just left. */
+function resultsOf({ operation, answers }: TxnOperation, { store }: ReplicaService): Json[] {
+	if (answers === 'nothing') return [];
+	if ('prefix' in operation) return store.list(operation.prefix).map((entry) => entryJson(entry));
+	if (!('key' in operation)) return [];
+	const { key } = operation;
+	const entry: Entry = store.get(key) ?? { key, value: NO_BYTES, flags: 0n, createRevision: 0, modifyRevision: 0 };
+	return [answers === 'entry' ? { ...entryJson(entry), Value: null } : entryJson(entry)];
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+function answerDone(req: Request, res: Response, entries: readonly Json[]): void {
+	answerJson(res, { Results: entries.map((KV) => ({ KV })), Errors: null }, isPretty(req));
+}
+
+/** @param faults what is wrong with each operation; null for nothing */
+function answerFailed(req: Request, res: Response, faults: readonly (string | null)[]): void {
+	const errors = faults.flatMap((What, OpIndex) => (What === null ? [] : [{ OpIndex, What }]));
+	answerJson(res, { Results: null, Errors: errors }, isPretty(req), 409);
+}

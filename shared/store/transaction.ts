@@ -1,0 +1,119 @@
+/**
+ * Whether the conditions of a transaction hold: a batch of which all commands have their effect, or none has. Each
+ * condition is judged by the state that the commands before it would leave, but nothing is changed. So a transaction
+ * whose conditions all hold can be carried out command by command, and one with a condition that does not hold tells
+ * every such condition.
+ *
+ * What it must never do: judge a condition otherwise than the store does when it carries out the commands.
+ */
+import { KIND_CHECK, KIND_DELETE, KIND_DELETE_PREFIX, KIND_PUT, KIND_READ_TREE } from './batch-format.ts';
+import type { BatchReader } from './batch-reader.ts';
+import { Kept } from './entry.ts';
+
+/**
+ * A transaction reads what is below prefixes only where these are so many keys in all, with values of so many bytes. Keys
+ * that it deletes, and former values of those that it writes, are counted too.
+ */
+export const TREE_KEYS_MAX = 1024;
+export const TREE_BYTES_MAX = 1_048_576;
+
+/** The part of the store that is looked at. */
+export interface PresentState {
+	readonly revision: number;
+	get(key: string, hash: number): Kept | undefined;
+	startingWith(prefix: string): Iterable<Kept>;
+}
+
+/**
+ * Reads the rest of the batch. Its commands take the revisions that follow the present one, each of them one.
+ *
+ * @returns for each command whether its condition holds
+ */
+export function conditionsOf(command: BatchReader, present: PresentState): boolean[] {
+	const effects = new Effects(present);
+	const held: boolean[] = [];
+	while (command.nextCommand()) held.push(effects.foresee(command, present.revision + held.length + 1));
+	return held;
+}
+
+/** Whether `check` holds. @param modifyRevision of the key; 0 where it is missing */
+export function checkHolds(cas: number | null, modifyRevision: number): boolean {
+	return cas === null ? modifyRevision > 0 : cas === modifyRevision;
+}
+
+/** What the commands so far would have changed. */
+class Effects {
+	readonly #present: PresentState;
+	/** By key; null for a key that would be missing. */
+	readonly #changed = new Map<string, Kept | null>();
+	readonly #cuts: string[] = [];
+	/** What is read below prefixes, in all. */
+	#treeKeys = 0;
+	#treeBytes = 0;
+
+	constructor(present: PresentState) {
+		this.#present = present;
+	}
+
+	/** @returns whether the condition of the command holds; where it does not, the command would change nothing */
+	foresee(command: BatchReader, revision: number): boolean {
+		const { kind, key, keyHash, cas } = command;
+		switch (kind) {
+			case KIND_PUT:
+				return this.#put(command, revision);
+			case KIND_DELETE: {
+				const found = this.#get(key, keyHash);
+				if (!found) return true;
+				if (cas !== null && cas !== found.modifyRevision) return false;
+				this.#changed.set(key, null);
+				return true;
+			}
+			case KIND_DELETE_PREFIX:
+				for (const changed of this.#changed.keys()) if (changed.startsWith(key)) this.#changed.set(changed, null);
+				this.#cuts.push(key);
+				return true;
+			case KIND_CHECK:
+				return checkHolds(cas, this.#get(key, keyHash)?.modifyRevision ?? 0);
+			case KIND_READ_TREE:
+				return this.#readTree(key);
+			default:
+				return true;
+		}
+	}
+
+	#put({ key, keyHash, bytes, valueStart, valueEnd, flags, cas }: BatchReader, revision: number): boolean {
+		const found = this.#get(key, keyHash);
+		if (cas !== null && cas !== (found?.modifyRevision ?? 0)) return false;
+		if (found && found.flags === flags && found.holds(bytes, valueStart, valueEnd)) return true;
+		const changed = new Kept(key, keyHash);
+		changed.modifyRevision = revision;
+		changed.flags = flags;
+		changed.bytes = bytes;
+		changed.start = valueStart;
+		changed.end = valueEnd;
+		this.#changed.set(key, changed);
+		return true;
+	}
+
+	#get(key: string, hash: number): Kept | null {
+		const changed = this.#changed.get(key);
+		if (changed !== undefined) return changed;
+		if (this.#cuts.some((prefix) => key.startsWith(prefix))) return null;
+		return this.#present.get(key, hash) ?? null;
+	}
+
+	#readTree(prefix: string): boolean {
+		for (const { start, end } of this.#mayBeBelow(prefix)) {
+			this.#treeKeys++;
+			this.#treeBytes += end - start;
+			if (this.#treeKeys > TREE_KEYS_MAX || this.#treeBytes > TREE_BYTES_MAX) return false;
+		}
+		return true;
+	}
+
+	/** Without a look at what was deleted, so that the bound on what is read is one on the steps that it takes. */
+	*#mayBeBelow(prefix: string): Iterable<Kept> {
+		for (const [key, changed] of this.#changed) if (changed && key.startsWith(prefix)) yield changed;
+		yield* this.#present.startingWith(prefix);
+	}
+}
