@@ -10,12 +10,13 @@ import { batchValue, commandsOf, NOOP } from '../../shared/paxos/value.ts';
 import { Batch, type BatchEnd, type Refusal, type SubmitOptions, type Submitter } from '../../shared/replica/batch.ts';
 import { Deadlines } from '../../shared/replica/deadlines.ts';
 import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
+import type { OnPart } from '../../shared/replica/own-batch.ts';
 import { OwnClient } from '../../shared/replica/own-client.ts';
 import { Submissions } from '../../shared/replica/submissions.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import { Random } from '../../shared/simulation/random.ts';
 import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
-import { encodeCommand } from '../../shared/store/command.ts';
+import { encodeCommand, type PartOfTransaction } from '../../shared/store/command.ts';
 import type { Result } from '../../shared/store/result.ts';
 import { Store } from '../../shared/store/store.ts';
 
@@ -201,6 +202,56 @@ describe('a submitted command', () => {
 });
 
 /** A door's client. It submits batches, and submits again those without a result, as one that connects again does. */
+describe('a transaction', () => {
+	const operations: readonly PartOfTransaction[] = [
+		{ kind: 'put', key: 'a', value: new Uint8Array(1), flags: 0n, cas: 0 },
+		{ kind: 'read', key: 'a' },
+		{ kind: 'deletePrefix', prefix: '' },
+		{ kind: 'check', key: 'a', cas: 0 },
+	];
+
+	it('goes with the other commands of its turn, and each result is told at the state behind it', () => {
+		const world = new World(1);
+		world.register();
+		const before = world.submitOwn('leader', 500);
+		const { answers, seen } = world.transact(operations);
+		const after = world.submitOwn('leader', 500);
+		world.turn();
+		expect(world.loop.proposals.size).toBe(1);
+		for (const id of world.loop.proposals.keys()) world.loop.choose(id);
+		expect(seen).toEqual(['0 true, a is there', '1 true, a is there', '2 true, a is missing', '3 true, a is missing']);
+		expect([before, answers, after]).toMatchObject([[{ ok: true }], [{ ok: true }], [{ ok: true }]]);
+		expect(world.loop.store.list('').map(({ key }) => key)).toHaveLength(1);
+		expect(world.left()).toMatchObject({ own: 0, bytes: 0 });
+	});
+
+	it('with a condition that does not hold is answered once, with what each one is', () => {
+		const world = new World(1);
+		world.register();
+		const { answers, seen } = world.transact([...operations, { kind: 'check', key: 'b', cas: null }]);
+		world.turn();
+		for (const id of world.loop.proposals.keys()) world.loop.choose(id);
+		expect(seen.map((told) => told.split(',')[0])).toEqual(['0 true', '1 true', '2 true', '3 true', '4 false']);
+		expect(answers).toMatchObject([{ outcome: 'chosen', ok: false }]);
+		expect(world.loop.store.get('a')).toBeUndefined();
+		expect(world.loop.store.keysCount).toBeGreaterThan(0);
+	});
+
+	it('of a client that the swarm has dropped goes as a whole under the next one', () => {
+		const world = new World(1);
+		world.register();
+		const { answers, seen } = world.transact(operations);
+		world.turn();
+		world.loop.dropClients();
+		for (let round = 0; round < 4; round++) {
+			for (const id of [...world.loop.proposals.keys()]) world.loop.choose(id);
+			world.turn();
+		}
+		expect(answers).toMatchObject([{ outcome: 'chosen', ok: true }]);
+		expect(seen).toHaveLength(operations.length);
+	});
+});
+
 class DoorClient implements Submitter {
 	readonly results = new Map<number, Result>();
 	readonly ends = new Map<Batch, BatchEnd>();
@@ -297,6 +348,16 @@ class World {
 		const answers: SubmitAnswer[] = [];
 		this.#put(`key${this.#keys++}`, { route, contest: 0, timeoutMs }, answers, valueBytes);
 		return answers;
+	}
+
+	/** Submits a transaction. @returns its answers, and what was seen with each result: whether the key a is there */
+	transact(operations: readonly PartOfTransaction[]): { answers: SubmitAnswer[]; seen: string[] } {
+		const answers: SubmitAnswer[] = [];
+		const seen: string[] = [];
+		const onPart: OnPart = (index, { ok }) =>
+			seen.push(`${index} ${ok}, a is ${this.loop.store.get('a') ? 'there' : 'missing'}`);
+		this.own.transact(operations, TIMEOUT_MS, onPart, (answer) => answers.push(answer));
+		return { answers, seen };
 	}
 
 	submitDoor(valueBytes = 3): Refusal | null {
