@@ -14,7 +14,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * The files of these projects start many processes each, so they run after the others, and few at a time. Their time is
- * mostly spent in waiting for those processes to start and to stop, so there is one file more than there are processors.
+ * mostly spent in waiting for those processes to start and to stop, so there are two files more than there are processors.
  */
 const heavy = ['process', 'package'];
 const heavyWorkersMax = 4;
@@ -63,7 +63,7 @@ function timeOf(project: string): { maxWorkers: number; sequence: { groupOrder: 
 	if (measuring.includes(project)) return { maxWorkers: 1, sequence: { groupOrder: 3 } };
 	if (browsing.includes(project)) return { maxWorkers: 1, sequence: { groupOrder: 2 } };
 	if (heavy.includes(project)) {
-		return { maxWorkers: Math.min(heavyWorkersMax, processors + 1), sequence: { groupOrder: 1 } };
+		return { maxWorkers: Math.min(heavyWorkersMax, processors + 2), sequence: { groupOrder: 1 } };
 	}
 	return { maxWorkers: processors, sequence: { groupOrder: 0 } };
 }
