@@ -4,7 +4,7 @@ import { fromUtf8 } from '../../shared/bytes/text.ts';
 import { CAS_MAX, FLAGS_MAX, TRANSACTION_COMMANDS_MAX } from '../../shared/store/batch-format.ts';
 import type { PartOfTransaction } from '../../shared/store/command.ts';
 import { keyFault, prefixFault } from '../../shared/store/key.ts';
-import { TREE_BYTES_MAX, TREE_KEYS_MAX } from '../../shared/store/transaction.ts';
+import { READ_BYTES_MAX, TREE_KEYS_MAX } from '../../shared/store/transaction.ts';
 import { HttpError } from './answer.ts';
 
 export interface TxnOperation {
@@ -53,6 +53,7 @@ export function readTxn(body: Uint8Array): (TxnOperation | TxnFault)[] {
 	return parsed.data.map(({ KV }) => operationOf(KV));
 }
 
+const TOO_MUCH = `more than ${READ_BYTES_MAX} bytes of values are to be read`;
 const PREFIXED: readonly string[] = ['get-tree', 'delete-tree'];
 
 function operationOf(kv: Kv): TxnOperation | TxnFault {
@@ -68,11 +69,15 @@ function operationOf(kv: Kv): TxnOperation | TxnFault {
 			case 'cas':
 				return { operation: { kind: 'put', key, value, flags, cas }, answers: 'entry', unmet: stale };
 			case 'get':
-				return { operation: { kind: 'check', key, cas: null }, answers: 'value', unmet: `the key ${name} is missing` };
+				return {
+					operation: { kind: 'check', key, cas: null },
+					answers: 'value',
+					unmet: `the key ${name} is missing, or ${TOO_MUCH}`,
+				};
 			case 'get-or-empty':
-				return { operation: { kind: 'read', key }, answers: 'value', unmet: '' };
+				return { operation: { kind: 'read', key }, answers: 'value', unmet: TOO_MUCH };
 			case 'get-tree': {
-				const unmet = `more than ${TREE_KEYS_MAX} keys or ${TREE_BYTES_MAX} bytes of values are to be read below prefixes`;
+				const unmet = `more than ${TREE_KEYS_MAX} keys are to be read below prefixes, or ${TOO_MUCH}`;
 				return { operation: { kind: 'readTree', prefix: key }, answers: 'tree', unmet };
 			}
 			case 'check-index': {

@@ -49,17 +49,23 @@ export interface DeletePrefix {
 export interface Check {
 	readonly kind: 'check';
 	readonly key: string;
-	/** Holds where the key has this modifyRevision; 0: where it is absent; null: where it is there. */
+	/**
+	 * Holds where the key has this modifyRevision; 0: where it is absent; null: where it is there, and its value may be read
+	 * too, as of `Read`.
+	 */
 	readonly cas: number | null;
 }
 
-/** Changes nothing: its place in a transaction is the state at which its proposer reads the key. */
+/**
+ * Changes nothing: its place in a transaction is the state at which its proposer reads the key. It does not hold where too
+ * much is read: see `READ_BYTES_MAX`.
+ */
 export interface Read {
 	readonly kind: 'read';
 	readonly key: string;
 }
 
-/** The same for all keys below a prefix. It does not hold where they are too many: see `TREE_KEYS_MAX`. */
+/** The same for all keys below a prefix. It does not hold where they are too many either: see `TREE_KEYS_MAX`. */
 export interface ReadTree {
 	readonly kind: 'readTree';
 	readonly prefix: string;

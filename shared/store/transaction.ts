@@ -6,16 +6,17 @@
  *
  * What it must never do: judge a condition otherwise than the store does when it carries out the commands.
  */
-import { KIND_CHECK, KIND_DELETE, KIND_DELETE_PREFIX, KIND_PUT, KIND_READ_TREE } from './batch-format.ts';
+import { KIND_CHECK, KIND_DELETE, KIND_DELETE_PREFIX, KIND_PUT, KIND_READ, KIND_READ_TREE } from './batch-format.ts';
 import type { BatchReader } from './batch-reader.ts';
 import { Kept } from './entry.ts';
 
 /**
- * A transaction reads what is below prefixes only where these are so many keys in all, with values of so many bytes. Keys
- * that it deletes, and former values of those that it writes, are counted too.
+ * A transaction reads what is below prefixes only where these are so many keys in all. Keys that it deletes, and those that
+ * it writes twice, are counted too.
  */
 export const TREE_KEYS_MAX = 1024;
-export const TREE_BYTES_MAX = 1_048_576;
+/** A transaction reads values of so many bytes in all, of keys and below prefixes, because they are answered at once. */
+export const READ_BYTES_MAX = 1_048_576;
 
 /** The part of the store that is looked at. */
 export interface PresentState {
@@ -47,9 +48,10 @@ class Effects {
 	/** By key; null for a key that would be missing. */
 	readonly #changed = new Map<string, Kept | null>();
 	readonly #cuts: string[] = [];
-	/** What is read below prefixes, in all. */
+	/** How many keys are read below prefixes, in all. */
 	#treeKeys = 0;
-	#treeBytes = 0;
+	/** How many bytes of values are read, in all. */
+	#readBytes = 0;
 
 	constructor(present: PresentState) {
 		this.#present = present;
@@ -72,8 +74,13 @@ class Effects {
 				for (const changed of this.#changed.keys()) if (changed.startsWith(key)) this.#changed.set(changed, null);
 				this.#cuts.push(key);
 				return true;
-			case KIND_CHECK:
-				return checkHolds(cas, this.#get(key, keyHash)?.modifyRevision ?? 0);
+			case KIND_CHECK: {
+				const found = this.#get(key, keyHash);
+				// Only that a key is there is asked for together with its value.
+				return checkHolds(cas, found?.modifyRevision ?? 0) && (cas !== null || this.#mayRead(found));
+			}
+			case KIND_READ:
+				return this.#mayRead(this.#get(key, keyHash));
 			case KIND_READ_TREE:
 				return this.#readTree(key);
 			default:
@@ -103,12 +110,16 @@ class Effects {
 	}
 
 	#readTree(prefix: string): boolean {
-		for (const { start, end } of this.#mayBeBelow(prefix)) {
+		for (const found of this.#mayBeBelow(prefix)) {
 			this.#treeKeys++;
-			this.#treeBytes += end - start;
-			if (this.#treeKeys > TREE_KEYS_MAX || this.#treeBytes > TREE_BYTES_MAX) return false;
+			if (!this.#mayRead(found) || this.#treeKeys > TREE_KEYS_MAX) return false;
 		}
 		return true;
+	}
+
+	#mayRead(found: Kept | null): boolean {
+		if (found) this.#readBytes += found.end - found.start;
+		return this.#readBytes <= READ_BYTES_MAX;
 	}
 
 	/** Without a look at what was deleted, so that the bound on what is read is one on the steps that it takes. */

@@ -75,7 +75,7 @@ describe('a transaction', () => {
 			Errors: [
 				{ OpIndex: 1, What: 'the key "a" does not have the index 9' },
 				{ OpIndex: 2, What: 'the key "a" is there already' },
-				{ OpIndex: 3, What: 'the key "none" is missing' },
+				{ OpIndex: 3, What: 'the key "none" is missing, or more than 1048576 bytes of values are to be read' },
 				{ OpIndex: 4, What: 'the key "a" does not have the index 0' },
 				{ OpIndex: 5, What: 'the key "none" does not have the index 0' },
 				{ OpIndex: 6, What: 'the key "new" is there' },

@@ -13,7 +13,7 @@ import { TRANSACTION_COMMANDS_MAX } from '../../shared/store/batch-format.ts';
 import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { TOMBSTONES_MAX } from '../../shared/store/tombstones.ts';
-import { TREE_KEYS_MAX } from '../../shared/store/transaction.ts';
+import { READ_BYTES_MAX, TREE_KEYS_MAX } from '../../shared/store/transaction.ts';
 
 const MIB = 1024 * 1024;
 
@@ -24,6 +24,7 @@ const LIMITS: Readonly<Record<string, number>> = {
 	'what one slot holds': SLOT_BYTES_MAX,
 	'operations of a transaction': TRANSACTION_COMMANDS_MAX,
 	'keys that a transaction reads': TREE_KEYS_MAX,
+	'bytes of values that a transaction reads': READ_BYTES_MAX,
 	members: MEMBERS_MAX,
 	'slots that a leader has open': OPEN_SLOTS_MAX,
 	'writes that wait at one node': REPLICA_LIMITS.submittedBytesMax,

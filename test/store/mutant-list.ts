@@ -63,6 +63,20 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
 		'if (found && found.flags !== flags && found.holds(bytes, valueStart, valueEnd)) return true;',
 	),
 	by(
+		'transaction',
+		'a transaction reads keys without a bound',
+		TRANSACTION,
+		'				return this.#mayRead(this.#get(key, keyHash));',
+		'				return true;',
+	),
+	by(
+		'transaction',
+		'the values of keys that must be there are read without a bound',
+		TRANSACTION,
+		' && (cas !== null || this.#mayRead(found));',
+		';',
+	),
+	by(
 		'views',
 		'an entry that a view shows is changed in place',
 		VIEWS,

@@ -8,7 +8,7 @@ import { describeValue } from '../../shared/store/describe.ts';
 import { restoredStore } from '../../shared/store/restore.ts';
 import type { Result } from '../../shared/store/result.ts';
 import { Store } from '../../shared/store/store.ts';
-import { TREE_BYTES_MAX, TREE_KEYS_MAX } from '../../shared/store/transaction.ts';
+import { READ_BYTES_MAX, TREE_KEYS_MAX } from '../../shared/store/transaction.ts';
 import { bytesOf, CLIENT, Client, identity, opening, put, savedState } from './commands.ts';
 
 /** Few letters, so that keys are each other's prefixes and are often the same. */
@@ -155,7 +155,7 @@ describe('a transaction', () => {
 		const client = new Client();
 		const { store } = client;
 		for (let i = 0; i < TREE_KEYS_MAX; i++) client.apply(put(`many/${i}`, 'x'));
-		for (const name of ['a', 'b']) client.apply(put(`large/${name}`, new Uint8Array(TREE_BYTES_MAX / 2)));
+		for (const name of ['a', 'b']) client.apply(put(`large/${name}`, new Uint8Array(READ_BYTES_MAX / 2)));
 		const first = TREE_KEYS_MAX + 4;
 		const tree = (prefix: string): PartOfTransaction => ({ kind: 'readTree', prefix });
 		expect(oksOf(transact(store, first, [tree('many/')]))).toEqual([true]);
@@ -166,6 +166,34 @@ describe('a transaction', () => {
 		const byOne = [put('large/c', 'x') as PartOfTransaction, tree('large/')];
 		expect(oksOf(transact(store, first + 6, byOne))).toEqual([true, false]);
 		expect(store.get('many/new') ?? store.get('large/c')).toBeUndefined();
+	});
+});
+
+describe('what a transaction reads', () => {
+	it('is bounded in bytes of values, over keys and prefixes', () => {
+		const client = new Client();
+		const { store } = client;
+		const half = new Uint8Array(READ_BYTES_MAX / 2);
+		for (const name of ['a', 'b']) client.apply(put(`large/${name}`, half));
+		client.apply(put('small', 'x'));
+		const check = (key: string): PartOfTransaction => ({ kind: 'check', key, cas: null });
+		const read = (key: string): PartOfTransaction => ({ kind: 'read', key });
+		let sequence = 5;
+		const oks = (...operations: PartOfTransaction[]): boolean[] => {
+			const held = oksOf(transact(store, sequence, operations));
+			sequence += operations.length;
+			return held;
+		};
+		expect(oks(check('large/a'), read('large/b'), read('missing'))).toEqual([true, true, true]);
+		expect(oks(read('large/a'), check('large/b'), read('small'))).toEqual([true, true, false]);
+		expect(oks(read('large/a'), read('large/a'), check('small'))).toEqual([true, true, false]);
+		expect(oks({ kind: 'readTree', prefix: 'large/' }, read('small'))).toEqual([true, false]);
+		// A value that the transaction itself has written counts as it is then.
+		expect(oks(put('large/a', 'x') as PartOfTransaction, read('large/a'), read('large/b'))).toEqual([true, true, true]);
+		// What is not read is not counted.
+		const cas = store.get('large/b')?.modifyRevision ?? 0;
+		const unread: PartOfTransaction = { kind: 'check', key: 'large/b', cas };
+		expect(oks(unread, unread, unread, read('small'))).toEqual([true, true, true, true]);
 	});
 });
 
