@@ -197,7 +197,7 @@ export class TestNode {
 		const args = ['node', this.id, '--config', this.#swarm.configFile, ...(options?.flags ?? [])];
 		const program = this.#swarm.program(args, options);
 		this.#program = program;
-		program.printed(new RegExp(`^${this.id} ready `, 'm')).then(
+		program.printed(new RegExp(`^${this.id} (ready|waits to be let in) `, 'm')).then(
 			() => {
 				this.#listening = program;
 			},
