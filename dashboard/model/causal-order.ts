@@ -47,12 +47,13 @@ function byNode<T extends Item>(items: readonly T[]): T[][] {
 }
 
 /**
- * Takes the earliest item, by its node's clock, whose cause was taken. Where the facts contradict each other it takes the
- * earliest of all.
+ * Takes the earliest item, by its node's clock, whose cause was taken. Where every fact waits for its cause, that may
+ * stand behind something that the page has noticed. Where the facts contradict each other it takes the earliest of all.
  */
 function nextOf<T extends Item>(queues: readonly T[][], unsent: ReadonlySet<string>): T[] | undefined {
 	let ready: T[] | undefined;
 	let readyMs = Number.POSITIVE_INFINITY;
+	let noticed: T[] | undefined;
 	let any: T[] | undefined;
 	let anyMs = Number.POSITIVE_INFINITY;
 	for (const queue of queues) {
@@ -62,6 +63,7 @@ function nextOf<T extends Item>(queues: readonly T[][], unsent: ReadonlySet<stri
 		if (timeMs === undefined) {
 			// The page itself has noticed it, when everything had come that arrived before.
 			if (isFirst(item, queues)) return queue;
+			noticed = queue;
 			continue;
 		}
 		if (timeMs < anyMs) [any, anyMs] = [queue, timeMs];
@@ -69,7 +71,7 @@ function nextOf<T extends Item>(queues: readonly T[][], unsent: ReadonlySet<stri
 			continue;
 		if (timeMs < readyMs) [ready, readyMs] = [queue, timeMs];
 	}
-	return ready ?? any;
+	return ready ?? noticed ?? any;
 }
 
 /** When it was told, by the node's clock; undefined for what the node did not tell itself. */

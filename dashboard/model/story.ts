@@ -43,7 +43,11 @@ export class Story {
 	constructor(nowMs: () => number, itemsMax = ITEMS_MAX) {
 		this.#nowMs = nowMs;
 		this.tape = new Tape(itemsMax, {
-			dropped: ({ node, told }) => this.#base.fold(node, told),
+			dropped: ({ node, told, at }) => {
+				this.#base.fold(node, told);
+				// A model that has not folded this item can never fold it any more.
+				if (this.#past !== null && this.#past.at < at) this.#past = null;
+			},
 			reordered: (from) => {
 				this.#checkpoints = this.#checkpoints.filter(({ at }) => at < from);
 				if (this.#past !== null && this.#past.at >= from) this.#past = null;

@@ -63,6 +63,19 @@ export class SwarmModel {
 		});
 	}
 
+	/**
+	 * The set of which so many voters are silent that the others are no quorum; null where there is none. A node that is
+	 * heard and catches up, or that cannot be watched, is not silent, and one that was never heard may yet be.
+	 */
+	get withoutQuorum(): { readonly heard: number; readonly of: number; readonly needed: number } | null {
+		for (const set of this.#sets) {
+			const { voters, needed } = electorateOf(set);
+			const heard = voters.filter((voter) => this.#byId.get(voter)?.status !== 'unknown').length;
+			if (heard < needed) return { heard, of: voters.length, needed };
+		}
+		return null;
+	}
+
 	/** The nodes that vote now; all nodes where the page was not told. */
 	get voters(): readonly NodeModel[] {
 		const [inForce] = this.#sets;

@@ -1,4 +1,7 @@
-/** What a person should know of the members now: a change of them, and that the page's own node is removed. */
+/**
+ * What a person should know at once: that there is no quorum, that the page's own node is removed, that a node cannot be
+ * watched yet, and that the members change.
+ */
 import { changeText } from '../model/change-text.ts';
 import { isNoMember } from '../model/standing.ts';
 import { countText, list } from '../model/why.ts';
@@ -19,15 +22,14 @@ export function Notices() {
 /** It is said of the moment that the page shows. */
 function NoQuorum() {
 	calm.value;
-	const { health, voters } = swarmShown();
-	const lacking = health.find(({ up, needed }) => up < needed);
-	if (!lacking || voters.some(({ status }) => status === 'connecting')) return null;
-	const { up, of, needed } = lacking;
+	const lacking = swarmShown().withoutQuorum;
+	if (!lacking) return null;
+	const { heard, of, needed } = lacking;
 	return (
 		<p class="notice bad" data-testid="no-quorum">
 			<span>
 				<strong>
-					{up} of {of} voters {up === 1 ? 'is' : 'are'} heard, and {needed} are needed.
+					{heard} of {of} voters {heard === 1 ? 'is' : 'are'} heard, and {needed} are needed.
 				</strong>{' '}
 				While no more are up, nothing can be chosen, and nothing that was chosen is lost.
 			</span>

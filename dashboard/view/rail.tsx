@@ -15,8 +15,7 @@ import { Glyph } from './glyph.tsx';
 import { calm, chosenSlot, follow, moment, seekMoment, story } from './state.ts';
 
 const SPAN_MS = 60_000;
-const TICK_MS = 10_000;
-/** A moment before the span that ends now is shown with so much of what came after it. */
+/** Where the moment is older than the span, the span ends so long after it. */
 const AFTER_MS = 15_000;
 /** A pointer this close to an event means the event. It is about five pixels. */
 const SNAP_MS = 350;
@@ -43,7 +42,7 @@ export function Rail() {
 	const isPinned = at !== null || chosenSlot.value !== null;
 	return (
 		<section class="rail" aria-label="The moment that the page shows" data-testid="rail" data-now={at === null}>
-			<p class="rail-text" data-testid="rail-text" data-behind-ms={at === null ? 0 : Math.round(nowMs - at.whenMs)}>
+			<p class="rail-text" data-testid="rail-text">
 				{at === null ? <strong>Now</strong> : <PastText item={at} nowMs={nowMs} />}
 				{at === null && chosenSlot.value !== null && <span class="muted">, at slot {countText(chosenSlot.value)}</span>}
 			</p>
@@ -64,7 +63,6 @@ export function Rail() {
 					max={SPAN_MS}
 					step={100}
 					value={at === null ? SPAN_MS : at.whenMs - startMs}
-					style={{ '--ticks': SPAN_MS / TICK_MS }}
 					onInput={({ currentTarget }) => go(startMs + currentTarget.valueAsNumber, currentTarget.matches(':active'))}
 				/>
 			</div>

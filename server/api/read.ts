@@ -1,6 +1,6 @@
 /**
- * What all reads have in common, of whatever: their consistency, their headers, and that they may wait for a change.
- * One barrier comes before the answer where the read has to be linearizable, and another one where it has waited.
+ * Reads of keys, prefixes and members have this in common: their consistency, their headers, and that they may wait for
+ * a change. One barrier comes before the answer where the read has to be linearizable, and another one where it has waited.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Subject } from '../../shared/replica/waits.ts';

@@ -108,9 +108,7 @@ export class Acceptor {
 		if (room === 'everything') this.state.leavesOut = false;
 	}
 
-	/**
-	 * Where this node leads: whether its log now takes what was left out of it before. True once.
-	 */
+	/** Tells the leader of this node, once, that its own log takes again what was left out of it. */
 	takesAgain(): boolean {
 		if (!this.state.leavesOut || this.#context.room !== 'everything') return false;
 		this.state.leavesOut = false;

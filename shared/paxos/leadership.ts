@@ -360,7 +360,7 @@ export class Leadership {
 
 	/**
 	 * A follower confirms, and says how far it is. What was too far ahead for it before, and is no more, it has ignored.
-	 * So it has where it took no values before, and does now.
+	 * A value that its log had no room for it has ignored too.
 	 */
 	confirmed(from: NodeId, { chosenThrough, takesValues }: Confirm): void {
 		this.heardFrom(from);

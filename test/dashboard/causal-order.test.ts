@@ -82,3 +82,15 @@ test('the tape puts a late batch in its place, and keeps no more than its bound'
 	expect(kept.length).toBeLessThanOrEqual(50);
 	expect(kept[0]?.fact).toEqual(facts.at(-1));
 });
+
+test('what the page has noticed of a node never makes an effect stand before its cause', () => {
+	const facts = history().filter(({ node }) => node === 'n1' || node === 'n3');
+	const sent = facts.find((fact) => fact.kind === 'sent' && fact.node === 'n3' && fact.to === 'n1');
+	if (sent?.kind !== 'sent') throw new Error('no message was sent');
+	const received = facts.find((fact) => fact.kind === 'received' && fact.messageId === sent.messageId);
+	if (!received) throw new Error('it was not received');
+	// n1 tells first, then n3 is not heard for a moment, and then its own facts come.
+	const lost: Item = { node: 'n3', told: { kind: 'lost', sinceMs: 0 }, index: 1, at: 1, whenMs: 0 };
+	const ordered = causalOrder([entryOf(received, 0), lost, entryOf(sent, 2)]);
+	expect(ordered.map(({ index }) => index)).toEqual([1, 2, 0]);
+});

@@ -199,6 +199,46 @@ test('what the tape has dropped is in the swarm of its first moment', () => {
 	}
 });
 
+test('a moment that was shown while older ones were dropped lacks nothing when a later one is shown', () => {
+	const { snapshots, facts } = recorded(100);
+	const [story, whole] = [1500, undefined].map((itemsMax) => tell({ snapshots, facts: [] }, [1], itemsMax).story);
+	if (!story || !whole) throw new Error('no story');
+	const tellAll = (told: readonly Fact[]): void => {
+		for (const fact of told) {
+			for (const each of [story, whole]) {
+				each.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
+			}
+		}
+	};
+	tellAll(facts.slice(0, 1000));
+	// It is so long ago that nothing is put before it any more, and the tape drops it while the page stays there.
+	story.at(itemsOf(story)[20] as Item);
+	tellAll(facts.slice(1000));
+	const first = story.tape.first as Item;
+	expect(first.index).toBeGreaterThan(1000);
+	const same = itemsOf(whole).find(({ index }) => index === first.index) as Item;
+	for (const id of ids) {
+		const { seq: _, ...state } = stateOf(story.at(first).node(id));
+		const { seq: __, ...expected } = stateOf(alone(id, itemsOf(whole), same));
+		expect(state).toEqual(expected);
+	}
+});
+
+test('a page hears no quorum only where too many voters are silent', () => {
+	const { story } = tell(recorded(), [30]);
+	const [a, b, c] = ['n2', 'n3', 'n4'] as const;
+	expect(story.live.withoutQuorum).toBeNull();
+	// Four members are left, of which three are needed. A node that catches up, or cannot be watched, is heard.
+	story.batch(a, { epoch: 'another life', from: 1, facts: [], skipped: {} });
+	story.refused(b, '64 pages watch it already');
+	story.newer(c);
+	expect(story.live.withoutQuorum).toBeNull();
+	story.lost(a, START_MS);
+	expect(story.live.withoutQuorum).toBeNull();
+	story.lost(b, START_MS);
+	expect(story.live.withoutQuorum).toMatchObject({ heard: 2, of: 4, needed: 3 });
+});
+
 test('a node that falls silent is known until then and unknown afterwards', () => {
 	const { story } = tell(recorded(), [30]);
 	const before = story.tape.last as Item;
