@@ -17,7 +17,7 @@ import { isatty } from 'node:tty';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const MAIN = join(ROOT, 'dist/server/main.js');
+const MAIN = join(ROOT, 'dist/program/main.js');
 /** This folder is ignored by git, and is not in node_modules, which `npm ci` removes. */
 const STATE_DIR = join(ROOT, 'dist/.bootstrap');
 const BUILT_FILE = join(STATE_DIR, 'built');
@@ -25,6 +25,7 @@ const SOURCE_DIRS = ['shared', 'server', 'dashboard'];
 const SOURCE_FILES = ['package-lock.json', 'tsconfig.json'];
 const BUILD = [
 	['tsc', '-b', 'server'],
+	['vite', 'build', '--config', 'server/vite.config.ts'],
 	['vite', 'build', '--config', 'dashboard/vite.config.ts'],
 ];
 const LOCK_POLL_MS = 100;

@@ -40,15 +40,20 @@ if (readFileSync('server/a.ts', 'utf8') === 'wrong') {
 	process.stdout.write('server/a.ts: this is wrong');
 	process.exit(2);
 }
-mkdirSync('dist/server', { recursive: true });
-writeFileSync('dist/server/main.js', 'process.stdout.write("ran " + process.argv.slice(2).join(" "))');
+mkdirSync('dist/program', { recursive: true });
+writeFileSync('dist/program/main.js', 'process.stdout.write("ran " + process.argv.slice(2).join(" "))');
 `;
 
 const VITE = `${TELL}
 log('vite ' + process.argv.slice(2).join(' '));
 `;
 
-const INSTALLED_AND_BUILT = ['npm ci --include=dev', 'tsc -b server', 'vite build --config dashboard/vite.config.ts'];
+const INSTALLED_AND_BUILT = [
+	'npm ci --include=dev',
+	'tsc -b server',
+	'vite build --config server/vite.config.ts',
+	'vite build --config dashboard/vite.config.ts',
+];
 const BUILT = INSTALLED_AND_BUILT.slice(1);
 
 let folder = '';

@@ -54,7 +54,8 @@ describe('the tarball', () => {
 		'CHANGELOG.md',
 		'swarm.json',
 		'server/swarm.schema.json',
-		'dist/server/main.js',
+		'dist/program/main.js',
+		'dist/program/licenses.md',
 		'dist/server/node.js',
 		'dist/server/node.d.ts',
 		'dist/dashboard/index.html',
@@ -63,9 +64,9 @@ describe('the tarball', () => {
 	});
 
 	test('has no source, test, map or record of a build', () => {
-		expect(packed.filter((path) => /(?<!\.d)\.tsx?$|^test|\/test\/|\.map$|\.tsbuildinfo|\/\.\w/.test(path))).toEqual(
-			[],
-		);
+		expect(
+			packed.filter((path) => /(?<!\.d)\.tsx?$|^test|\/test\/|\.map$|\.tsbuildinfo|vite\.config|\/\.\w/.test(path)),
+		).toEqual([]);
 	});
 });
 

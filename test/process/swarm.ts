@@ -13,7 +13,7 @@ import { promisify } from 'node:util';
 import { nameOf } from '../../shared/member-name.ts';
 
 /** The built program. This file may run from its source or from its own build. */
-export const MAIN = join(repository(), 'dist/server/main.js');
+export const MAIN = join(repository(), 'dist/program/main.js');
 
 const READY_MAX_MS = 120_000;
 const POLL_EVERY_MS = 20;
