@@ -5,10 +5,8 @@
 import * as z from 'zod';
 import { hasUtf8Form, toUtf8 } from '../../shared/bytes/text.ts';
 import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
-import { ballotToText } from '../../shared/paxos/ballot.ts';
-import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
+import { proposeAnswerOf } from '../../shared/replica/propose-answer.ts';
 import type { Operation } from '../../shared/store/command.ts';
-import { describeValue } from '../../shared/store/describe.ts';
 import { keyFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { ReplicaService } from './service.ts';
 
@@ -46,7 +44,7 @@ export async function propose(
 		value === null
 			? { kind: 'delete', key, cas: null }
 			: { kind: 'put', key, value: toUtf8(value), flags: 0n, cas: null };
-	return toJson(await service.submit(operation, { route, contest, timeoutMs }));
+	return proposeAnswerOf(await service.submit(operation, { route, contest, timeoutMs }));
 }
 
 /** The request, or its fault in a text such as `key: the key is empty`. */
@@ -62,22 +60,4 @@ function valueFault(value: string): string | null {
 	if (!hasUtf8Form(value)) return 'has half a surrogate pair, which has no UTF-8 form';
 	const bytes = toUtf8(value).length;
 	return bytes <= VALUE_BYTES_MAX ? null : `has ${bytes} bytes, max size: ${VALUE_BYTES_MAX} bytes`;
-}
-
-function toJson(answer: SubmitAnswer): ProposeAnswer {
-	const { attempts } = answer;
-	switch (answer.outcome) {
-		case 'chosen': {
-			const { outcome, slot, revision } = answer;
-			const ballot = ballotToText(answer.ballot);
-			return { outcome, slot, ballot, chosenAt: ballotToText(answer.chosenAt), revision, attempts };
-		}
-		case 'kept': {
-			const { outcome, slot } = answer;
-			return { outcome, slot, ballot: ballotToText(answer.ballot), value: describeValue(answer.value), attempts };
-		}
-		case 'refused':
-		case 'unknown':
-			return { outcome: answer.outcome, why: answer.detail, attempts };
-	}
 }

@@ -3,7 +3,7 @@
  * mesh sends them. A frame arrives whole or not at all, and its receiver takes in all of it before its next turn.
  */
 import { Reader, Writer } from '../bytes/bytes.ts';
-import type { Message } from '../paxos/message.ts';
+import type { Message, MessageKind } from '../paxos/message.ts';
 import { readMessage, writeMessage } from '../paxos/wire.ts';
 import { mixed } from './invariants.ts';
 import { LOST } from './network.ts';
@@ -22,12 +22,14 @@ interface Encoded {
 
 /** A message in a frame. */
 interface Carried {
+	readonly kind: MessageKind;
 	readonly bytes: Uint8Array;
 	/** For onlookers; empty where there are none. */
 	readonly messageId: string;
 }
 
-interface Frame {
+/** What one node sends to another at once. */
+export interface Frame {
 	readonly from: SimulatedNode;
 	readonly to: SimulatedNode;
 	/** The number of the connection that it was sent on. */
@@ -93,7 +95,7 @@ export class Carrier {
 			const encoded = this.#encode(message);
 			const messageId = onlooker ? `${from.id}-${from.epoch}:${++this.#messages}` : '';
 			onlooker?.sent(now, from, to.id, messageId, message, isLost);
-			carried.push({ bytes: encoded.bytes, messageId });
+			carried.push({ kind: message.kind, bytes: encoded.bytes, messageId });
 			hash = hash === 0 ? encoded.hash : mixed(hash, encoded.hash);
 		}
 		return { carried, hash };
@@ -114,7 +116,7 @@ export class Carrier {
 		const link = from.index * world.nodes.length + to.index;
 		if (time < (this.#latestArrival[link] ?? 0)) world.counters.messagesOvertaken += frame.messages.length;
 		else this.#latestArrival[link] = time;
-		world.arrives(to, time, frame.hash, () => this.#takeIn(frame));
+		world.arrives(frame, time, () => this.#takeIn(frame));
 	}
 
 	#takeIn({ from, to, connection, messages, reached }: Frame): void {

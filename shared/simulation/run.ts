@@ -18,6 +18,7 @@ import { PARTIAL_TIMES, type Scenario, stableFromMs } from './scenarios.ts';
 import { US_PER_MS } from './schedule.ts';
 import { canonical, copyOf } from './snapshot.ts';
 import { USUAL_SOCKETS } from './socket-taste.ts';
+import { USUAL_TIMINGS } from './timings.ts';
 import { Trouble } from './trouble.ts';
 import { type Onlooker, World } from './world.ts';
 
@@ -32,17 +33,6 @@ export interface Outcome {
 	readonly counters: Counters;
 	readonly violation: { readonly rule: string; readonly detail: string } | null;
 }
-
-/** The default timings of swarm.json. */
-const TIMINGS = {
-	electionMinMs: 300,
-	electionMaxMs: 500,
-	heartbeatMs: 75,
-	pollMaxMs: 40,
-	retryMs: 250,
-	backoffMinMs: 5,
-	backoffMaxMs: 500,
-};
 
 /** After the end of all faults every node must answer a read within this time. */
 const PROGRESS_MAX_MS = 4_000;
@@ -61,7 +51,7 @@ const SLOTS_AHEAD_FACTOR = 4;
 export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 	const { seed, nodes, links, openSlotsMax, messageBytesMax, watched } = plan;
 	const slotsAheadMax = SLOTS_AHEAD_FACTOR * openSlotsMax;
-	const config = { openSlotsMax, slotsAheadMax, valueBytesMax: 16 * 1024, messageBytesMax, timings: TIMINGS };
+	const config = { openSlotsMax, slotsAheadMax, valueBytesMax: 16 * 1024, messageBytesMax, timings: USUAL_TIMINGS };
 	const bounds = plan.bounds ?? USUAL_BOUNDS;
 	const world = new World({
 		seed,

@@ -14,7 +14,7 @@ import type { AgentConfig } from '../paxos/config.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Message } from '../paxos/message.ts';
 import type { Bounds } from './bounds.ts';
-import { Carrier } from './carrier.ts';
+import { Carrier, type Frame } from './carrier.ts';
 import type { ClockTaste } from './clock.ts';
 import { type Counters, noCounts } from './counters.ts';
 import { endPutBack } from './disk-trouble.ts';
@@ -169,6 +169,11 @@ export class World implements Surroundings {
 		return this.#schedule.now;
 	}
 
+	/** The time of the next event; Infinity for none. */
+	get nextTime(): Instant {
+		return this.#schedule.nextTime;
+	}
+
 	start(): void {
 		for (const node of this.nodes) {
 			this.plan(this.#random.integer(0, 100) * US_PER_MS, undefined, 'fault', node.index, () => this.startNode(node));
@@ -277,8 +282,8 @@ export class World implements Surroundings {
 		});
 	}
 
-	/** The bytes of a frame are at a node, unless that stands still. @param hash for the hash of all events */
-	arrives(to: SimulatedNode, time: Instant, hash: number, act: () => void): void {
+	/** The bytes of a frame are at its receiver at that time, unless that stands still. */
+	arrives({ to, hash }: Frame, time: Instant, act: () => void): void {
 		this.#schedule.at(time, { node: to, epoch: 0, code: CODE.arrival, detail: hash, act });
 	}
 

@@ -173,6 +173,7 @@ export const CALLERS: readonly Unreached[] = [
 				'peers(): readonly PeerView[] {',
 				'snapshot(): AgentSnapshot {',
 			],
+			'shared/replica/propose-answer.ts': 'all',
 			'shared/replica/view.ts': 'all',
 			'shared/store/command.ts': ['export function readCommands(value: Uint8Array): Command[] {'],
 			'shared/store/describe.ts': 'all',
