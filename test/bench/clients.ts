@@ -1,14 +1,21 @@
 /** The clients of benchmarks: each worker has one request outstanding, and workers share connections. */
 import { WebSocket } from 'ws';
-import { SwarmClient } from '../../shared/client/client.ts';
+import { SwarmClient, type SwarmClientOptions } from '../../shared/client/client.ts';
 import type { ClientSocket } from '../../shared/client/socket.ts';
 
 /** The time limit of a call. The largest values take seconds when hundreds of clients write them. */
 const CALL_MAX_MS = 120_000;
 
+/** Makes a client, of this version or of another. */
+export type MakeClient = (options: SwarmClientOptions) => SwarmClient;
+
 /** Clients, each with a connection of its own. @param nodes the addresses `http://host:port` of the nodes */
-export function connected(nodes: readonly string[], connections: number): SwarmClient[] {
-	return Array.from({ length: connections }, () => new SwarmClient({ nodes, connect, timeoutMs: CALL_MAX_MS }));
+export function connected(
+	nodes: readonly string[],
+	connections: number,
+	make: MakeClient = (options) => new SwarmClient(options),
+): SwarmClient[] {
+	return Array.from({ length: connections }, () => make({ nodes, connect, timeoutMs: CALL_MAX_MS }));
 }
 
 /** Puts keys in turn, each with another value than the last. */

@@ -43,7 +43,8 @@ export async function failover({ rounds, nodes, json }: FailoverOptions): Promis
 	}
 }
 
-async function measure(swarm: Swarm, fault: Fault): Promise<Round> {
+/** One round: the leader gets `fault`, and is well again at the end. */
+export async function measure(swarm: Swarm, fault: Fault): Promise<Round> {
 	const leader = await swarm.leader();
 	const left = swarm.nodes.filter((node) => node !== leader);
 	const writers = left.map((node) => new Writer(node));

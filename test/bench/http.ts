@@ -20,8 +20,6 @@ interface HttpResult {
 	readonly opsPerSecond: number;
 	readonly p50Ms: number;
 	readonly p99Ms: number;
-	/** Answers with another status than 200, and connections that failed. */
-	readonly errors: number;
 }
 
 /** The load before the measurement, because a fresh process has compiled nothing yet. */
@@ -37,6 +35,7 @@ request = function()
   n = n + 1
   return wrk.format("PUT", paths[n % 10000], nil, filling .. (10000000 + n))
 end
+-- Errors are answers with another status than 200, and connections that failed.
 done = function(summary, latency)
   local e = summary.errors
   io.write(string.format('{"opsPerSecond":%.0f,"p50Ms":%.2f,"p99Ms":%.2f,"errors":%d}',
@@ -46,16 +45,13 @@ end
 `;
 
 export async function http({ connections, seconds, nodes, json }: HttpOptions): Promise<void> {
-	const folder = mkdtempSync(join(tmpdir(), 'paxos-swarm-http-'));
+	const wrk = new Wrk();
 	const swarm = await Swarm.create({ size: nodes });
 	try {
-		const script = join(folder, 'put.lua');
-		writeFileSync(script, SCRIPT);
 		await swarm.start();
 		const { url } = await swarm.leader();
-		await wrk(script, url, connections, WARM_UP_SECONDS);
-		const { errors, ...result } = await wrk(script, url, connections, seconds);
-		if (errors > 0) throw new Error(`${errors} requests failed`);
+		await wrk.run(url, connections, WARM_UP_SECONDS);
+		const result = await wrk.run(url, connections, seconds);
 		const { opsPerSecond, p50Ms, p99Ms } = result;
 		process.stdout.write(
 			json
@@ -64,15 +60,31 @@ export async function http({ connections, seconds, nodes, json }: HttpOptions): 
 		);
 	} finally {
 		await swarm.dispose();
-		rmSync(folder, { recursive: true, force: true });
+		wrk.dispose();
 	}
 }
 
-/** @throws where `wrk` is not installed */
-async function wrk(script: string, url: string, connections: number, seconds: number): Promise<HttpResult> {
-	const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, url];
-	const { stdout } = await promisify(execFile)('wrk', args).catch((error: NodeJS.ErrnoException) => {
-		throw error.code === 'ENOENT' ? new Error('wrk is not installed; it is a package of that name') : error;
-	});
-	return JSON.parse(stdout.slice(stdout.lastIndexOf('{'))) as HttpResult;
+/** The program `wrk` with its script, which lies in a temporary folder. */
+export class Wrk {
+	readonly #folder = mkdtempSync(join(tmpdir(), 'paxos-swarm-http-'));
+	readonly #script = join(this.#folder, 'put.lua');
+
+	constructor() {
+		writeFileSync(this.#script, SCRIPT);
+	}
+
+	/** @throws where `wrk` is not installed, and where a request failed */
+	async run(url: string, connections: number, seconds: number): Promise<HttpResult> {
+		const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', this.#script, url];
+		const { stdout } = await promisify(execFile)('wrk', args).catch((error: NodeJS.ErrnoException) => {
+			throw error.code === 'ENOENT' ? new Error('wrk is not installed; it is a package of that name') : error;
+		});
+		const { errors, ...result } = JSON.parse(stdout.slice(stdout.lastIndexOf('{'))) as HttpResult & { errors: number };
+		if (errors > 0) throw new Error(`${errors} requests failed`);
+		return result;
+	}
+
+	dispose(): void {
+		rmSync(this.#folder, { recursive: true, force: true });
+	}
 }

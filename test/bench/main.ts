@@ -2,8 +2,9 @@
  * Runs a benchmark by its name, with real processes, real sockets and a real disk. Benchmarks report figures and assert
  * nothing, because the figures depend on the machine. Each prints a table for people, or one line with `--json`.
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { catchUp } from './catch-up.ts';
+import { compare, WORK_NAMES } from './compare.ts';
 import { failover } from './failover.ts';
 import { floor } from './floor.ts';
 import { growth } from './growth.ts';
@@ -46,6 +47,16 @@ program
 	.option('--nodes <count>', 'members of the swarm', positive, 3)
 	.option('--json', 'one line of JSON')
 	.action(http);
+
+program
+	.command('compare')
+	.description('this version and another one, both loaded in turn: how much better this one is')
+	.requiredOption('--with <folder>', 'a checkout of the other version, in which something was run before')
+	.addOption(new Option('--work <name>', 'what they do').choices(WORK_NAMES).default('put'))
+	.option('--rounds <count>', 'that count', positive, 20)
+	.option('--warm-up <count>', 'rounds before those', wholeNumber, 10)
+	.option('--json', 'one line of JSON')
+	.action(compare);
 
 program
 	.command('floor')

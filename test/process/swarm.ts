@@ -32,16 +32,20 @@ export interface SwarmOptions {
 	readonly logMiB?: number;
 	/** Variables beside those of this process. */
 	readonly environment?: Readonly<Record<string, string>>;
+	/** The file of the program; `MAIN` by default. */
+	readonly main?: string;
 }
 
 export class Swarm {
 	readonly folder: string;
+	readonly main: string;
 	readonly nodes: readonly TestNode[];
 	readonly environment: Readonly<Record<string, string | undefined>>;
 	readonly #programs = new Set<Program>();
 
-	private constructor(ports: readonly number[], { timings, logMiB, environment }: SwarmOptions) {
-		if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: npm test builds it`);
+	private constructor(ports: readonly number[], { timings, logMiB, environment, main = MAIN }: SwarmOptions) {
+		if (!existsSync(main)) throw new Error(`${main} is missing: npm test builds it`);
+		this.main = main;
 		this.folder = mkdtempSync(join(tmpdir(), 'paxos-swarm-'));
 		const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SWARM_'));
 		this.environment = { ...Object.fromEntries(inherited), ...environment };
@@ -85,7 +89,7 @@ export class Swarm {
 	/** Starts the program, or another one. It is ended with the swarm at the latest. */
 	program(
 		args: readonly string[],
-		{ command = process.execPath, environment = {}, before = [MAIN], stdio }: RunOptions = {},
+		{ command = process.execPath, environment = {}, before = [this.main], stdio }: RunOptions = {},
 	): Program {
 		const program = new Program(command, [...before, ...args], { ...this.environment, ...environment }, stdio);
 		this.#programs.add(program);
@@ -209,7 +213,7 @@ export class TestNode {
 
 	/** Starts the process by another program, such as a tracer: its arguments come before the node's own. */
 	launchUnder(command: string, args: readonly string[]): Program {
-		return this.launch({ command, before: [...args, MAIN] });
+		return this.launch({ command, before: [...args, this.#swarm.main] });
 	}
 
 	/** Starts the process, and waits until the node hears a leader and has caught up. */
