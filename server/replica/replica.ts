@@ -26,6 +26,7 @@ import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import type { Subject } from '../../shared/replica/waits.ts';
+import type { Watch, Watcher } from '../../shared/replica/watches.ts';
 import type { Operation, PartOfTransaction } from '../../shared/store/command.ts';
 import { seedHashes } from '../../shared/store/key-table.ts';
 import type { Store } from '../../shared/store/store.ts';
@@ -273,6 +274,10 @@ export class RunningReplica implements ReplicaService {
 
 	whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null {
 		return this.#replica.whenChanged(subject, index, waitMs, done);
+	}
+
+	openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null {
+		return this.#replica.openWatch(prefix, after, watcher);
 	}
 
 	handOver(to: NodeId | null, timeoutMs: number): Promise<Ballot> {

@@ -10,6 +10,7 @@ import type { OnPart } from '../../shared/replica/own-batch.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import type { Subject } from '../../shared/replica/waits.ts';
+import type { Watch, Watcher } from '../../shared/replica/watches.ts';
 import type { Operation, PartOfTransaction } from '../../shared/store/command.ts';
 import type { Store } from '../../shared/store/store.ts';
 
@@ -38,6 +39,8 @@ export interface ReplicaService {
 	readBarrier(timeoutMs: number): Promise<boolean>;
 	/** As `Replica.whenChanged`. */
 	whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null;
+	/** As `Replica.openWatch`. */
+	openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null;
 	/**
 	 * Where this node leads, it asks `to` to lead instead, or the follower that suits best (null), again and again. Resolves
 	 * with the ballot of the node that leads then, which may be a third one; with NO_BALLOT where none does within

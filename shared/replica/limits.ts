@@ -1,8 +1,9 @@
 /** The bounds of a replica towards its clients, in one place. The simulator makes them small in order to reach them. */
 import { FRAME_BYTES_FULL, IN_FLIGHT_MAX } from '../client/protocol.ts';
 import { CONNECTIONS_OF_NODE_MAX } from '../store/client-limits.ts';
+import type { HistoryLimits } from './history.ts';
 
-export interface ReplicaLimits {
+export interface ReplicaLimits extends HistoryLimits {
 	/** Clients' connections. */
 	readonly connectionsMax: number;
 	/** For each connection: commands that are proposed and not settled; and, counted by themselves, keys to be read. */
@@ -32,6 +33,8 @@ export const REPLICA_LIMITS: ReplicaLimits = {
 	submittedBytesMax: 67_108_864,
 	proposalBytesMax: 524_288,
 	commandsMax: 50_000,
+	historyChangesMax: 65_536,
+	historyBytesMax: 33_554_432,
 };
 
 /** A timer fires so often to see whether the node stands still: `stillness.ts`. Milliseconds, as all of these. */

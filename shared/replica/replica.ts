@@ -22,6 +22,7 @@ import { ClientDoor } from './client-door.ts';
 import { Deadlines } from './deadlines.ts';
 import { Digests } from './digests.ts';
 import { DiskWatch } from './disk-watch.ts';
+import { History } from './history.ts';
 import { Intake } from './intake.ts';
 import { REPLICA_LIMITS } from './limits.ts';
 import { type LoopListener, type LoopLog, ReplicaLoop } from './loop.ts';
@@ -40,6 +41,7 @@ import { type OnSucceeded, Succession } from './succession.ts';
 import { Tells } from './tells.ts';
 import { type AgentSnapshot, type PeerView, type ReplicaView, replicaViewOf, snapshotOf } from './view.ts';
 import { type Subject, Waits } from './waits.ts';
+import { type Watch, type Watcher, Watches } from './watches.ts';
 
 const DISK_BEHIND: Refusal = { why: 'diskBehind', detail: 'the disk does not keep up' };
 
@@ -56,6 +58,7 @@ export class Replica implements LoopListener {
 	readonly #own: OwnClient;
 	readonly #barriers: Barriers;
 	readonly #waits: Waits;
+	readonly #watches: Watches;
 	readonly #succession: Succession;
 	readonly #tells: Tells;
 	readonly #diskWatch: DiskWatch;
@@ -167,14 +170,22 @@ export class Replica implements LoopListener {
 		);
 		this.#own = new OwnClient(this.submissions, this.#deadlines, { nowMs, newId: () => runtime.newId(), soon });
 		this.#barriers = new Barriers(this.#loop, this.#deadlines, soon);
+		const history = new History(store.revision, limits);
+		store.listener = history;
 		this.#waits = new Waits({
 			nowMs,
 			setTimer: (afterMs) => runtime.setTimer('wait', afterMs),
 			random: () => runtime.random(),
 			changeOf: (subject) => this.#changeOf(subject),
 			listen: (listens) => {
-				store.listener = listens ? this.#waits : null;
+				history.also = listens ? this.#waits : null;
 			},
+		});
+		this.#watches = new Watches({
+			history,
+			revision: () => store.revision,
+			changeOfPrefix: (prefix) => store.changeOfPrefix(prefix),
+			soon,
 		});
 		this.#succession = new Succession(
 			id,
@@ -223,6 +234,7 @@ export class Replica implements LoopListener {
 		this.submissions.stop();
 		this.#barriers.stop();
 		this.#waits.stop();
+		this.#watches.stop();
 		this.#succession.stop();
 		this.#stateTransfer.stop();
 		this.#membership.stop();
@@ -364,6 +376,7 @@ export class Replica implements LoopListener {
 		for (const door of this.#doors) door.answer();
 		this.#succession.endTurn();
 		this.#waits.endTurn();
+		this.#watches.endTurn();
 		this.#loop.flush();
 		if (this.#loop.waitsForDisk) this.#diskWatch.waits();
 		this.#runtime.mesh.flush();
@@ -401,9 +414,15 @@ export class Replica implements LoopListener {
 		return this.#waits.wait(subject, index, waitMs, done);
 	}
 
-	/** Ends every wait of `whenChanged`, and begins no other one. Everything else goes on until `stop`. */
+	/** As `Watches.open`. */
+	openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null {
+		return this.#watches.open(prefix, after, watcher);
+	}
+
+	/** Ends every wait of `whenChanged` and every watch, and begins no other one. Everything else goes on until `stop`. */
 	endWaits(): void {
 		this.#waits.stop();
+		this.#watches.stop();
 	}
 
 	/**
@@ -462,6 +481,7 @@ export class Replica implements LoopListener {
 	installed(through: Slot): void {
 		this.submissions.installed(this.store, through);
 		this.#waits.allChanged();
+		this.#watches.stateReplaced();
 	}
 
 	result(client: string, sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void {

@@ -122,7 +122,11 @@ export class Waits implements ChangeListener {
 		}
 	}
 
-	changed(key: string): void {
+	put({ key }: { readonly key: string }): void {
+		this.deleted(key);
+	}
+
+	deleted(key: string): void {
 		const group = this.#keys.get(key);
 		if (group) this.#mark(group);
 		if (this.#prefixes.size === 0) return;
@@ -134,6 +138,10 @@ export class Waits implements ChangeListener {
 		for (const [key, group] of this.#keys) if (key.startsWith(prefix)) this.#mark(group);
 		for (const inner of this.#prefixes.startingWith(prefix)) this.#mark(inner);
 		for (let of = this.#prefixes.longestOf(prefix); of !== null; of = of.outer) this.#mark(of);
+	}
+
+	together(): void {
+		// Waits are looked at when the turn is over, and by then the whole transaction has been applied.
 	}
 
 	membersChanged(): void {

@@ -1,7 +1,16 @@
-/** How a store tells what changes, to someone who waits for it. The listener must not use the store meanwhile. */
+/** How a store tells what changes, in the order of revisions. The listener must not use the store meanwhile. */
+import type { ViewedEntry } from './entry.ts';
+
 export interface ChangeListener {
-	/** The key was written or deleted. A write that changes nothing is not told. */
-	changed(key: string): void;
+	/**
+	 * The key was written. A write that changes nothing is not told. The entry may be changed later, so a listener has to
+	 * copy what it keeps.
+	 */
+	put(entry: ViewedEntry): void;
+	/** The key was deleted. */
+	deleted(key: string, revision: number): void;
 	/** Keys that begin with `prefix` were deleted, all of them. */
-	cut(prefix: string): void;
+	cut(prefix: string, revision: number): void;
+	/** All changes up to this revision, which are told next, belong to one transaction. */
+	together(through: number): void;
 }

@@ -185,6 +185,7 @@ export class Store {
 		this.#digest = digestOfBytes(this.#digest, value);
 		while (command.nextBatch()) {
 			const held = command.isTransaction ? this.#foresee(command) : null;
+			if (held !== null) this.listener?.together(this.#revision + held.length);
 			for (let at = 0; command.nextCommand(); at++) {
 				const result = held === null ? this.#applyOnce(command) : this.#applyPart(command, held, at);
 				this.#noteResult(result);
@@ -360,7 +361,7 @@ export class Store {
 		this.#digest = digestOf(this.#digest, count);
 		if (count === 0) return;
 		this.#tombstones.addPrefix(prefix, revision, this.#timeMs);
-		this.listener?.cut(prefix);
+		this.listener?.cut(prefix, revision);
 	}
 
 	/** What became of a command is in the digest, so that a store that makes something else of it is found. */
@@ -392,7 +393,7 @@ export class Store {
 		kept.modifyRevision = revision;
 		this.#entries.changed(kept);
 		this.#values.keep(kept, bytes, valueStart, valueEnd);
-		this.listener?.changed(key);
+		this.listener?.put(kept);
 		return true;
 	}
 
@@ -411,6 +412,6 @@ export class Store {
 		this.#entries.delete(kept);
 		if (this.#views.needs(kept)) this.#views.keptEntry(kept.modifyRevision, kept.end - kept.start);
 		this.#tombstones.add(kept.key, revision, this.#timeMs);
-		this.listener?.changed(kept.key);
+		this.listener?.deleted(kept.key, revision);
 	}
 }

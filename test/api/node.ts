@@ -14,11 +14,14 @@ import type { KnownSwarm } from '../../server/swarm.ts';
 import type { NodeSnapshot, SwarmMember } from '../../shared/feed.ts';
 import { type Ballot, NO_BALLOT, type NodeId } from '../../shared/paxos/ballot.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
+import { History } from '../../shared/replica/history.ts';
+import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
 import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
 import type { OnPart } from '../../shared/replica/own-batch.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import { type Subject, Waits } from '../../shared/replica/waits.ts';
+import { type Watch, type Watcher, Watches } from '../../shared/replica/watches.ts';
 import {
 	encodeCommand,
 	encodeTransaction,
@@ -58,6 +61,7 @@ export class LoneReplica implements ReplicaService {
 	hasLeader = true;
 	/** The reads that wait, by a clock and a random number that the test sets. */
 	readonly waits: Waits;
+	readonly watches: Watches;
 	nowMs = 0;
 	random = 0;
 	membersIndex = 1;
@@ -69,15 +73,24 @@ export class LoneReplica implements ReplicaService {
 	#onSubmitted: () => void = () => undefined;
 	#onWait: () => void = () => undefined;
 
-	constructor() {
+	/** @param historyChangesMax how many changes are kept for watches */
+	constructor({ historyChangesMax = REPLICA_LIMITS.historyChangesMax } = {}) {
+		const history = new History(0, { ...REPLICA_LIMITS, historyChangesMax });
+		this.store.listener = history;
 		this.waits = new Waits({
 			nowMs: () => this.nowMs,
 			setTimer: () => undefined,
 			random: () => this.random,
 			changeOf: (subject) => this.#changeOf(subject),
 			listen: (listens) => {
-				this.store.listener = listens ? this.waits : null;
+				history.also = listens ? this.waits : null;
 			},
+		});
+		this.watches = new Watches({
+			history,
+			revision: () => this.store.revision,
+			changeOfPrefix: (prefix) => this.store.changeOfPrefix(prefix),
+			soon: () => setImmediate(() => this.watches.endTurn()),
 		});
 		this.store.apply(encodeCommand(this.#identity(), { kind: 'registerClient', client: CLIENT }));
 	}
@@ -128,6 +141,10 @@ export class LoneReplica implements ReplicaService {
 		return giveUp;
 	}
 
+	openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null {
+		return this.watches.open(prefix, after, watcher);
+	}
+
 	changeMembers(request: MembersRequest): Promise<MembersAnswer> {
 		this.membersRequests.push(request);
 		const [answer = { kind: 'unknown' }, ...later] = this.membersAnswers;
@@ -173,6 +190,11 @@ export class LoneReplica implements ReplicaService {
 		throw new Error('the API watches no facts');
 	}
 
+	#endTurn(): void {
+		this.waits.endTurn();
+		this.watches.endTurn();
+	}
+
 	#changeOf({ kind, name }: Subject): number {
 		if (kind === 'members') return this.membersIndex;
 		return kind === 'key' ? this.store.changeOfKey(name) : this.store.changeOfPrefix(name);
@@ -193,7 +215,7 @@ export class LoneReplica implements ReplicaService {
 			ok &&= result.ok;
 			onPart(sequence - first, this.isLate ? { ...result, kind: 'duplicate' } : result);
 		});
-		this.waits.endTurn();
+		this.#endTurn();
 		const { revision } = this.store;
 		return { outcome: 'chosen', ok, revision, slot: 1, ballot: BALLOT, chosenAt: BALLOT, attempts: [] };
 	}
@@ -207,7 +229,7 @@ export class LoneReplica implements ReplicaService {
 			const slot = revision;
 			answer = { outcome: 'chosen', ok, revision, slot, ballot: BALLOT, chosenAt: BALLOT, attempts: [] };
 		});
-		this.waits.endTurn();
+		this.#endTurn();
 		if (!answer) throw new Error('a command had no result');
 		return answer;
 	}

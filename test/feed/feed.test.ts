@@ -56,6 +56,10 @@ class FakeReplica extends ScriptedSource implements ReplicaService {
 		throw new Error('the feed waits for no change');
 	}
 
+	openWatch(): never {
+		throw new Error('the feed watches no keys');
+	}
+
 	changeMembers(): never {
 		throw new Error('the feed changes no members');
 	}

@@ -33,6 +33,8 @@ const LIMITS: Readonly<Record<string, number>> = {
 	'clients that are open': CLIENT_LIMITS.clientsMax,
 	'outcomes that are kept for one client': CLIENT_LIMITS.outcomesMax,
 	'outcomes that are kept for all clients': CLIENT_LIMITS.outcomesOfAllMax,
+	'changes that a node remembers': REPLICA_LIMITS.historyChangesMax,
+	'bytes of these changes': REPLICA_LIMITS.historyBytesMax,
 	'deleted keys': TOMBSTONES_MAX,
 	'the log of one node': SNAPSHOT_LIMITS.logBytesMin / MIB,
 	'one file of the log': SEGMENT_BYTES_DEFAULT,

@@ -7,7 +7,7 @@ export const CALLERS: readonly Unreached[] = [
 		files: { 'shared/disk/crc32.ts': ['export function useNativeCrc32(native: Crc32): void {'] },
 	},
 	{
-		why: 'Reads that wait come by HTTP only, and the world has none. `test/replica/waits.test.ts` checks them.',
+		why: 'Reads that wait and watches come by HTTP only, and the world has none. `test/replica/waits.test.ts` and `watches.test.ts` check them.',
 		files: {
 			'shared/paxos/members.ts': [
 				"export function membersIndex(sets: readonly Pick<MemberSet, 'chosenAt' | 'from'>[]): number {",
@@ -19,10 +19,18 @@ export const CALLERS: readonly Unreached[] = [
 				"case 'wait':",
 				'return this.#waits.fire();',
 				'whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null {',
+				'openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null {',
+				'changeOfPrefix: (prefix) => store.changeOfPrefix(prefix),',
 				'endWaits(): void {',
 				'#changeOf({ kind, name }: Subject): number {',
 			],
+			'shared/replica/history.ts': [
+				'at(position: number): Change {',
+				'behind(revision: number): number {',
+				'get bytes(): number {',
+			],
 			'shared/replica/waits.ts': 'all',
+			'shared/replica/watches.ts': 'all',
 			'shared/store/store.ts': ['changeOfKey(key: string): number {'],
 			'shared/store/tombstones.ts': ['ofKey(key: string): number {'],
 		},
