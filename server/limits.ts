@@ -18,7 +18,10 @@ export interface ConnectionLimits {
 	readonly connectionsMax: number;
 	/** Plain HTTP connections and clients' WebSockets from one address. */
 	readonly connectionsPerAddressMax: number;
-	/** Blocking reads that wait, at most. A connection with one is not closed for a newcomer, so others need the rest. */
+	/**
+	 * Blocking reads that wait and watches, together. A connection with one is not closed for a newcomer, so others need the
+	 * rest.
+	 */
 	readonly waitsMax: number;
 	/** WebSockets at `/client`. */
 	readonly clientsMax: number;
@@ -48,7 +51,7 @@ const UNPROVEN_MAX = 64;
 /** The shares of all connections that one address may have, and that clients' WebSockets may have. */
 const ADDRESS_SHARE = 0.75;
 const CLIENTS_SHARE = 0.75;
-/** As many blocking reads may wait as this share of all connections. */
+/** Blocking reads that wait and watches may take this share of all connections. */
 const WAITS_SHARE = 0.5;
 
 export function connectionLimits(descriptors: number): ConnectionLimits {

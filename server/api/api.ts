@@ -14,6 +14,7 @@ import { answerNothing, answerText, HttpError } from './answer.ts';
 import { BlockingReads } from './blocking.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { type HealthView, healthRoutes } from './health.ts';
+import { HeldPlaces } from './held.ts';
 import { type Headers, isKv, isPlainWrite, kvHandler, setKvHeaders } from './kv.ts';
 import { leaderRoutes } from './leader.ts';
 import type { LongReadLimits } from './long-reads.ts';
@@ -23,6 +24,7 @@ import type { ReadOptions } from './read.ts';
 import { type SnapshotAnswerLimits, snapshotRoutes } from './snapshot.ts';
 import { statusRoutes } from './status.ts';
 import { txnRoutes } from './txn.ts';
+import { watchRoutes } from './watch.ts';
 
 export interface ApiOptions {
 	readonly service: ReplicaService;
@@ -42,8 +44,10 @@ export interface ApiOptions {
 	 * The time limit of a proposal, milliseconds. It is longer than that of a write, because a duel takes many ballots.
 	 */
 	readonly proposeTimeoutMs?: number;
-	/** The bound on blocking reads that wait. */
+	/** The bound on blocking reads that wait and watches, together. */
 	readonly waitsMax: number;
+	/** See `WatchOptions.beatMs`. */
+	readonly watchBeatMs?: number;
 	/** The bounds on answers that may be long; LONG_READ_LIMITS by default. */
 	readonly longReadLimits?: LongReadLimits;
 	/** The bounds on snapshots that are given out; SNAPSHOT_ANSWER_LIMITS by default. */
@@ -64,12 +68,14 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.disable('x-powered-by');
 	app.use('/v1', statusRoutes({ service, swarm, version, loop, proposeTimeoutMs }));
 	const holdMs = Math.min(HOLD_MS, proposeTimeoutMs);
-	const reads: ReadOptions = { service, blocking: new BlockingReads(service, options.waitsMax), holdMs };
+	const held = new HeldPlaces(options.waitsMax);
+	const reads: ReadOptions = { service, blocking: new BlockingReads(service, held), holdMs };
 	app.use('/v1', nodesRoutes({ ...reads, swarm, version }));
 	app.use('/v1', leaderRoutes({ service, swarm, transferMs: holdMs }));
 	app.use('/v1', membersRoutes({ service, swarm, changeMs: holdMs }));
 	app.use('/v1', snapshotRoutes({ service, swarm, holdMs, limits: options.snapshotLimits }));
 	app.use('/v1', txnRoutes({ service, datacenter: swarm.name, holdMs }));
+	app.use('/v1', watchRoutes({ service, held, datacenter: swarm.name, beatMs: options.watchBeatMs }));
 	app.use('/v1', (_req, res) => answerText(res, 404, 'Not supported by this swarm.'));
 	app.use(healthRoutes(() => healthOf(options)));
 	app.use(dashboardRoutes(options.dashboardDir));
@@ -126,7 +132,10 @@ function isPreflight(req: IncomingMessage, res: ServerResponse): boolean {
 	res.setHeader('Access-Control-Expose-Headers', EXPOSED_HEADERS);
 	if (req.method !== 'OPTIONS' || req.headers['access-control-request-method'] === undefined) return false;
 	res.setHeader('Access-Control-Allow-Methods', 'GET, HEAD, PUT, POST, DELETE');
-	res.setHeader('Access-Control-Allow-Headers', 'Content-Type, Authorization, X-Consul-Token, Idempotency-Key');
+	res.setHeader(
+		'Access-Control-Allow-Headers',
+		'Content-Type, Authorization, X-Consul-Token, Idempotency-Key, Last-Event-ID',
+	);
 	res.setHeader('Access-Control-Max-Age', '600');
 	answerNothing(res, 204);
 	return true;

@@ -1,11 +1,11 @@
 /**
  * Blocking reads while they wait. The replica knows what changes; here is what belongs to HTTP: a client that goes away
- * ends its wait, and only so many reads of a node wait at a time, because the connection of each is kept for it.
+ * ends its wait, and each takes a place, because its connection is kept for it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Subject } from '../../shared/replica/waits.ts';
 import type { ReplicaService } from '../replica/service.ts';
-import { HttpError } from './answer.ts';
+import type { HeldPlaces } from './held.ts';
 import type { Blocking } from './query.ts';
 
 /** `now`: there was nothing to wait for. `waited`: the read is to be answered now. `gone`: nobody can be answered. */
@@ -13,15 +13,14 @@ export type WaitEnd = 'now' | 'waited' | 'gone';
 
 export class BlockingReads {
 	readonly #service: Pick<ReplicaService, 'whenChanged'>;
-	readonly #waitsMax: number;
-	#count = 0;
+	readonly #held: HeldPlaces;
 
-	constructor(service: Pick<ReplicaService, 'whenChanged'>, waitsMax: number) {
+	constructor(service: Pick<ReplicaService, 'whenChanged'>, held: HeldPlaces) {
 		this.#service = service;
-		this.#waitsMax = waitsMax;
+		this.#held = held;
 	}
 
-	/** @throws HttpError 503 where too many reads wait already */
+	/** @throws HttpError 503 where there is no place for one more read that waits */
 	wait(req: IncomingMessage, res: ServerResponse, subject: Subject, { after, waitMs }: Blocking): Promise<WaitEnd> {
 		const { socket } = req;
 		if (socket.destroyed) return Promise.resolve('gone');
@@ -29,12 +28,12 @@ export class BlockingReads {
 		return new Promise((resolve, reject) => {
 			const giveUp = this.#service.whenChanged(subject, after, waitMs, () => end('waited'));
 			if (giveUp === null) return resolve('now');
-			if (this.#count >= this.#waitsMax) {
+			try {
+				this.#held.take();
+			} catch (error) {
 				giveUp();
-				const text = `This node lets ${this.#waitsMax} blocking reads wait, and no more; try again later.`;
-				return reject(new HttpError(503, text));
+				return reject(error);
 			}
-			this.#count++;
 			// A response that never gets its turn on its connection is never closed, so the request has to tell.
 			req.once('close', gone);
 			res.once('close', gone);
@@ -43,7 +42,7 @@ export class BlockingReads {
 			socket.once('end', leaving);
 
 			const end = (how: WaitEnd): void => {
-				this.#count--;
+				this.#held.free();
 				req.off('close', gone);
 				res.off('close', gone);
 				socket.off('end', leaving);

@@ -50,6 +50,11 @@ export function rawBody({ bytes, start, end }: ViewedEntry): LongAnswer {
 	return { isDone: true, isLost: false, next: () => bytes.subarray(start, end), close: () => undefined };
 }
 
+/** The entry in one line, as an item of a list. */
+export function entryText(entry: ViewedEntry): string {
+	return printEntry(entry, base64Of(entry.bytes, entry.start, entry.end), false);
+}
+
 class ListBody implements LongAnswer {
 	isDone = false;
 	readonly #view: Pick<View, 'isClosed' | 'close'>;

@@ -7,9 +7,10 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Operation } from '../../shared/store/command.ts';
-import { keyFault, prefixFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
+import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { allows, HttpError, isSet, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
+import { checkKey, decodedKeyOf, pathOf } from './key-of-url.ts';
 import { isOfMany, read } from './kv-read.ts';
 import { LONG_READ_LIMITS, type LongReadLimits, LongReads } from './long-reads.ts';
 import { casOf, flagsOf, refuseConflicting, refuseOtherDatacenter } from './query.ts';
@@ -69,7 +70,7 @@ export function kvHandler(options: KvOptions): (req: IncomingMessage, res: Serve
 		if (!allows(METHODS, req, res)) return;
 		const query = queryOf(req);
 		refuseOtherDatacenter(query, options.datacenter);
-		const key = keyOf(req.url as string);
+		const key = decodedKeyOf(req.url as string, PATH);
 		if (req.method === 'PUT') return put(options, req, res, key, query);
 		if (req.method === 'DELETE') return remove(options, res, key, query);
 		checkKey(key, isOfMany(query));
@@ -127,31 +128,4 @@ function writtenHeaders(body: string): string[] {
 		['Content-Length', String(body.length)],
 	];
 	return [...KV_HEADERS, ...ofBody].flat();
-}
-
-/** The key in the URL: `a/b` in `/v1/kv/a%2Fb?raw`. */
-function keyOf(url: string): string {
-	const written = pathOf(url).slice(PATH.length + 1);
-	const key = written.includes('%') ? percentDecoded(written) : written;
-	if (key === null) throw new HttpError(400, 'Invalid key name: the key is not percent-encoded UTF-8');
-	return key;
-}
-
-function pathOf(url: string): string {
-	const end = url.indexOf('?');
-	return end < 0 ? url : url.slice(0, end);
-}
-
-function percentDecoded(text: string): string | null {
-	try {
-		return decodeURIComponent(text);
-	} catch {
-		return null;
-	}
-}
-
-function checkKey(key: string, isPrefix: boolean): void {
-	if (key === '' && !isPrefix) throw new HttpError(400, 'Missing key name');
-	const fault = isPrefix ? prefixFault(key) : keyFault(key);
-	if (fault !== null) throw new HttpError(400, `Invalid key name: the key ${fault}`);
 }

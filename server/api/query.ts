@@ -42,12 +42,18 @@ export const WAIT_MS_MAX = 10 * 60_000;
 
 /** null for a read that does not wait: no `index`, or 0. */
 export function blockingOf(query: URLSearchParams): Blocking | null {
-	const index = unsigned64(query.get('index') || '0');
-	if (index === null) throw new HttpError(400, 'Invalid index');
+	const index = indexOf(query.get('index') || '0', 'index');
 	const asked = durationMs(query.get('wait') || '0s');
 	if (asked === null) throw new HttpError(400, 'Invalid wait time');
-	if (index === 0n) return null;
-	return { after: Number(index), waitMs: asked === 0 ? WAIT_MS_DEFAULT : Math.min(asked, WAIT_MS_MAX) };
+	if (index === 0) return null;
+	return { after: index, waitMs: asked === 0 ? WAIT_MS_DEFAULT : Math.min(asked, WAIT_MS_MAX) };
+}
+
+/** An index in the text of the parameter or header of this name. */
+export function indexOf(text: string, name: string): number {
+	const index = unsigned64(text);
+	if (index === null) throw new HttpError(400, `Invalid ${name}`);
+	return Number(index);
 }
 
 /** The flags; 0 where none were given. */

@@ -184,7 +184,7 @@ describe('many blocking reads', () => {
 		await node.start({ waitsMax: 2 });
 		const first = await begin('/v1/kv/a?index=2');
 		const second = await begin('/v1/kv/a?index=2');
-		const text = 'This node lets 2 blocking reads wait, and no more; try again later.';
+		const text = 'This node has 2 blocking reads and watches, and takes no more; try again later.';
 		expect(await node.get('/v1/kv/a?index=2')).toMatchObject({ status: 503, text });
 		expect((await node.get('/v1/kv/a?index=1')).status).toBe(200);
 		expect(waiting()).toBe(2);

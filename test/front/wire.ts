@@ -50,6 +50,21 @@ export class Wire {
 		}
 	}
 
+	/** The text that was not read as answers. */
+	get received(): string {
+		return this.#received.toString();
+	}
+
+	/** Resolves when this text has come, and was not read as an answer. Rejects where the connection is closed before. */
+	async receives(text = '\n'): Promise<void> {
+		while (!this.received.includes(text)) {
+			if (this.#ended) throw new Error(`closed after ${JSON.stringify(this.received)}`);
+			await new Promise<void>((resolve) => {
+				this.#wake = resolve;
+			});
+		}
+	}
+
 	/** Resolves when there is an answer, or when none can come any more. */
 	async closedOrAnswered(): Promise<void> {
 		await this.answer().catch(() => undefined);
