@@ -4,6 +4,7 @@
  */
 import { type Request, type Response, Router } from 'express';
 import type { Entry } from '../../shared/store/entry.ts';
+import { NEVER_HELD } from '../../shared/store/locks.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import { answerJson, answerText, isPretty, type Json, onlyMethods, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
@@ -64,11 +65,12 @@ function resultsOf({ operation, answers }: TxnOperation, { store }: ReplicaServi
 	if ('prefix' in operation) return store.list(operation.prefix).map((entry) => entryJson(entry));
 	if (!('key' in operation)) return [];
 	const { key } = operation;
-	const entry: Entry = store.get(key) ?? { key, value: NO_BYTES, flags: 0n, createRevision: 0, modifyRevision: 0 };
+	const entry: Entry = store.get(key) ?? { key, ...MISSING };
 	return [answers === 'entry' ? { ...entryJson(entry), Value: null } : entryJson(entry)];
 }
 
-const NO_BYTES = new Uint8Array(0);
+/** What is told of a missing key. */
+const MISSING = { value: new Uint8Array(0), flags: 0n, lock: NEVER_HELD, createRevision: 0, modifyRevision: 0 };
 
 function answerDone(req: Request, res: Response, entries: readonly Json[]): void {
 	answerJson(res, { Results: entries.map((KV) => ({ KV })), Errors: null }, isPretty(req));

@@ -252,13 +252,16 @@ function faultOf(batch: BatchReader): Refusal | null {
 			case 'delete':
 			case 'check':
 			case 'read':
+			case 'acquire':
+			case 'release':
+			case 'checkSession':
 				if (keyFault(operation.key) !== null) return 'badKey';
 				break;
 			case 'deletePrefix':
 			case 'readTree':
 				if (prefixFault(operation.prefix) !== null) return 'badKey';
 				break;
-			case 'registerClient':
+			default:
 		}
 	}
 	return null;

@@ -10,6 +10,7 @@
 import type { ChangeListener } from '../store/change-listener.ts';
 import type { ViewedEntry } from '../store/entry.ts';
 import { KeptValues, type Place } from '../store/kept-values.ts';
+import type { Lock } from '../store/locks.ts';
 
 /** A change of the store. It never changes. */
 export type Change = Written | Deleted;
@@ -21,16 +22,18 @@ export class Written implements ViewedEntry, Place {
 	start = 0;
 	end = 0;
 	readonly flags: bigint;
+	readonly lock: Lock;
 	readonly createRevision: number;
 	readonly modifyRevision: number;
 	/** See `Deleted.index`. */
 	readonly index: number;
 
 	/** The value is still to be kept. */
-	constructor({ key, bytes, flags, createRevision, modifyRevision }: ViewedEntry, index: number) {
+	constructor({ key, bytes, flags, lock, createRevision, modifyRevision }: ViewedEntry, index: number) {
 		this.key = key;
 		this.bytes = bytes;
 		this.flags = flags;
+		this.lock = lock;
 		this.createRevision = createRevision;
 		this.modifyRevision = modifyRevision;
 		this.index = index;
@@ -139,6 +142,10 @@ export class History implements ChangeListener {
 	together(through: number): void {
 		this.#togetherThrough = through;
 		this.also?.together(through);
+	}
+
+	sessionsChanged(): void {
+		this.also?.sessionsChanged();
 	}
 
 	#indexOf(revision: number): number {

@@ -516,6 +516,8 @@ export class Replica implements LoopListener {
 				return this.store.changeOfKey(name);
 			case 'prefix':
 				return this.store.changeOfPrefix(name);
+			case 'sessions':
+				return this.store.changeOfSessions;
 			case 'members':
 				return membersIndex(this.#agent.members.sets);
 		}

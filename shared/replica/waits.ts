@@ -1,5 +1,5 @@
 /**
- * Reads that wait until what they read has changed: a key, the keys below a prefix, or the members. Changes mark what is
+ * Reads that wait until what they read has changed: a key, the keys below a prefix, the sessions, or the members. Changes mark what is
  * waited for, and at the end of the turn each marked thing is looked at once, however often it has changed in the turn.
  * So a write finds those that wait for its key by one lookup, and pays nothing at all while nobody waits.
  *
@@ -15,7 +15,7 @@ import { Prefixes } from './prefixes.ts';
 /** What a read may wait for. The name is the key or the prefix. */
 export type Subject =
 	| { readonly kind: 'key' | 'prefix'; readonly name: string }
-	| { readonly kind: 'members'; readonly name: '' };
+	| { readonly kind: 'members' | 'sessions'; readonly name: '' };
 
 export interface WaitsOptions extends DeadlineClock {
 	/** Drawn evenly from 0 up to, not including, 1. */
@@ -70,6 +70,7 @@ export class Waits implements ChangeListener {
 	readonly #prefixes = new Prefixes<Group>();
 	readonly #prefixesByName = new Map<string, Group>();
 	readonly #members = new Group({ kind: 'members', name: '' });
+	readonly #sessions = new Group({ kind: 'sessions', name: '' });
 	/** Those of which something has changed in this turn. */
 	readonly #marked: Group[] = [];
 	#count = 0;
@@ -144,6 +145,10 @@ export class Waits implements ChangeListener {
 		// Waits are looked at when the turn is over, and by then the whole transaction has been applied.
 	}
 
+	sessionsChanged(): void {
+		this.#mark(this.#sessions);
+	}
+
 	membersChanged(): void {
 		this.#mark(this.#members);
 	}
@@ -175,6 +180,7 @@ export class Waits implements ChangeListener {
 
 	#groupOf(subject: Subject): Group {
 		if (subject.kind === 'members') return this.#members;
+		if (subject.kind === 'sessions') return this.#sessions;
 		const groups = subject.kind === 'key' ? this.#keys : this.#prefixesByName;
 		let group = groups.get(subject.name);
 		if (group) return group;
@@ -196,5 +202,6 @@ export class Waits implements ChangeListener {
 		yield* this.#keys.values();
 		yield* this.#prefixesByName.values();
 		yield this.#members;
+		yield this.#sessions;
 	}
 }

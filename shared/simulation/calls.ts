@@ -121,10 +121,7 @@ export class Calls {
 					this.history.push({ kind: 'delete', ...span, expected: null, ok: true, revision });
 				}
 				return;
-			case 'check':
-			case 'read':
-			case 'readTree':
-			case 'registerClient':
+			default:
 				throw new Error(`no client is asked for ${operation.kind} alone`);
 		}
 	}

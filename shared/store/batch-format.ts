@@ -26,6 +26,13 @@ export const KIND_REGISTER_CLIENT = 3;
 export const KIND_CHECK = 4;
 export const KIND_READ = 5;
 export const KIND_READ_TREE = 6;
+export const KIND_CREATE_SESSION = 7;
+export const KIND_RENEW_SESSION = 8;
+export const KIND_END_SESSION = 9;
+export const KIND_ACQUIRE = 10;
+export const KIND_RELEASE = 11;
+export const KIND_CHECK_SESSION = 12;
+export const KIND_TICK = 13;
 export const KIND_MASK = 0x0f;
 /** Flags follow, as two u32, the high half first. Flags of 0 are left out. */
 export const HAS_FLAGS = 0x10;

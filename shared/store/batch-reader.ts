@@ -14,18 +14,26 @@ import {
 	HAS_CAS,
 	HAS_FLAGS,
 	IS_TRANSACTION,
+	KIND_ACQUIRE,
 	KIND_CHECK,
+	KIND_CHECK_SESSION,
+	KIND_CREATE_SESSION,
 	KIND_DELETE,
 	KIND_DELETE_PREFIX,
+	KIND_END_SESSION,
 	KIND_MASK,
 	KIND_PUT,
 	KIND_READ,
 	KIND_READ_TREE,
 	KIND_REGISTER_CLIENT,
+	KIND_RELEASE,
+	KIND_RENEW_SESSION,
+	KIND_TICK,
 	TRANSACTION_COMMANDS_MAX,
 } from './batch-format.ts';
 import type { Operation } from './command.ts';
 import { hashOfBytes } from './key-table.ts';
+import { attributesAt, isSessionId, SESSION_ID_CHARS, type SessionAttributes } from './sessions.ts';
 
 export class BatchReader {
 	/** Why the first void batch was void; null where none was. */
@@ -51,7 +59,10 @@ export class BatchReader {
 	sequence = 0;
 	/** One of the kinds in `batch-format.ts`. */
 	kind = KIND_PUT;
-	/** The key of the command; the prefix of a deletion of a prefix; empty for a registration. */
+	/**
+	 * The key of the command; the prefix of a deletion of a prefix; the id of a session that is created, renewed or ended;
+	 * empty for a registration and for a tick.
+	 */
 	key = '';
 	/** `hashOf(key)` */
 	keyHash = 0;
@@ -60,6 +71,8 @@ export class BatchReader {
 	valueEnd = 0;
 	flags = 0n;
 	cas: number | null = null;
+	/** The session of an operation on a lock. */
+	session = '';
 
 	readonly bytes: Uint8Array;
 	#at = 0;
@@ -110,9 +123,14 @@ export class BatchReader {
 		return this.bytes.subarray(this.valueStart, this.valueEnd);
 	}
 
+	/** The attributes of a session that is created; undefined where the value is none. */
+	get attributes(): SessionAttributes | undefined {
+		return attributesAt(this.bytes, this.valueStart, this.valueEnd);
+	}
+
 	/** The present command as an object. Its value is a view of `bytes`. */
 	operation(): Operation {
-		const { key, value, flags, cas } = this;
+		const { key, value, flags, cas, session } = this;
 		switch (this.kind) {
 			case KIND_PUT:
 				return { kind: 'put', key, value, flags, cas };
@@ -126,6 +144,20 @@ export class BatchReader {
 				return { kind: 'read', key };
 			case KIND_READ_TREE:
 				return { kind: 'readTree', prefix: key };
+			case KIND_ACQUIRE:
+				return { kind: 'acquire', key, value, flags, session };
+			case KIND_RELEASE:
+				return { kind: 'release', key, value, flags, session };
+			case KIND_CHECK_SESSION:
+				return { kind: 'checkSession', key, session };
+			case KIND_CREATE_SESSION:
+				return { kind: 'createSession', session: key, attributes: this.attributes as SessionAttributes };
+			case KIND_RENEW_SESSION:
+				return { kind: 'renewSession', session: key };
+			case KIND_END_SESSION:
+				return { kind: 'endSession', session: key, renewed: cas };
+			case KIND_TICK:
+				return { kind: 'tick' };
 			default:
 				return { kind: 'registerClient', client: this.client };
 		}
@@ -176,10 +208,12 @@ export class BatchReader {
 			const registers = this.kind === KIND_REGISTER_CLIENT;
 			if (left === this.count) this.registers = registers;
 			if (registers && this.isTransaction) return this.#void('a registration in a transaction');
+			if (this.isTransaction && isOfSession(this.kind)) return this.#void('a session or a tick in a transaction');
 			if (this.#text !== PLAIN) this.hasPlainKeys = false;
 			if (this.#text === OTHER && this.#wrong === null && this.#keyText() === undefined) {
 				this.#void('a key that is not UTF-8');
 			}
+			if (isOfSession(this.kind) && this.#wrong === null) this.#checkSession();
 			this.largestKeyBytes = Math.max(this.largestKeyBytes, this.#keyEnd - this.#keyAt);
 			this.largestValueBytes = Math.max(this.largestValueBytes, this.valueEnd - this.valueStart);
 		}
@@ -193,22 +227,23 @@ export class BatchReader {
 		this.kind = kind;
 		this.flags = 0n;
 		this.cas = null;
+		this.session = '';
 		this.#text = PLAIN;
 		this.#keyAt = this.#at;
 		this.#keyEnd = this.#at;
 		this.valueStart = this.#at;
 		this.valueEnd = this.#at;
-		if (kind === KIND_REGISTER_CLIENT ? head !== kind : kind > KIND_READ_TREE || !mayHave(kind, head)) {
+		if (kind > KIND_TICK || (head & ~KIND_MASK & ~(MAY_HAVE[kind] as number)) !== 0) {
 			return this.#void('unknown kind of command');
 		}
-		if (kind === KIND_REGISTER_CLIENT) return;
+		if (kind === KIND_REGISTER_CLIENT || kind === KIND_TICK) return;
 		const keyBytes = this.#int();
 		this.#keyAt = this.#at;
 		this.#skip(keyBytes);
 		this.#keyEnd = this.#at;
 		if (this.#wrong !== null) return;
 		this.#text = textOf(this.bytes, this.#keyAt, this.#keyEnd);
-		if (kind === KIND_PUT) {
+		if (hasValue(kind)) {
 			const valueBytes = this.#int();
 			this.valueStart = this.#at;
 			this.#skip(valueBytes);
@@ -220,6 +255,25 @@ export class BatchReader {
 			if (cas > CAS_MAX) return this.#void('a condition above the largest revision');
 			this.cas = cas;
 		}
+		if (kind === KIND_ACQUIRE || kind === KIND_RELEASE || kind === KIND_CHECK_SESSION) this.#readSession();
+	}
+
+	#readSession(): void {
+		const chars = this.#int();
+		if (chars > SESSION_ID_CHARS) return this.#void('no id of a session');
+		const at = this.#at;
+		this.#skip(chars);
+		if (this.#wrong !== null) return;
+		this.session = asciiText(this.bytes, at, this.#at);
+		const mayBeNone = this.kind === KIND_CHECK_SESSION && chars === 0;
+		if (!mayBeNone && !isSessionId(this.session)) this.#void('no id of a session');
+	}
+
+	/** The present command creates, renews or ends a session, or is a tick. */
+	#checkSession(): void {
+		if (this.kind === KIND_TICK) return;
+		if (!isSessionId(this.#keyText() ?? '')) this.#void('no id of a session');
+		if (this.kind === KIND_CREATE_SESSION && !this.attributes) this.#void('a session with wrong attributes');
 	}
 
 	#readFlags(): void {
@@ -270,10 +324,30 @@ export class BatchReader {
 	}
 }
 
-function mayHave(kind: number, head: number): boolean {
-	const hasCondition = kind === KIND_PUT || kind === KIND_DELETE || kind === KIND_CHECK;
-	const allowed = (kind === KIND_PUT ? HAS_FLAGS : 0) | (hasCondition ? HAS_CAS : 0);
-	return (head & ~KIND_MASK & ~allowed) === 0;
+/** What a command of a kind may have beside its key and its value. */
+const MAY_HAVE: readonly number[] = Array.from({ length: KIND_TICK + 1 }, (_, kind) => {
+	switch (kind) {
+		case KIND_PUT:
+			return HAS_FLAGS | HAS_CAS;
+		case KIND_DELETE:
+		case KIND_CHECK:
+		case KIND_END_SESSION:
+			return HAS_CAS;
+		case KIND_ACQUIRE:
+		case KIND_RELEASE:
+			return HAS_FLAGS;
+		default:
+			return 0;
+	}
+});
+
+function hasValue(kind: number): boolean {
+	return kind === KIND_PUT || kind === KIND_ACQUIRE || kind === KIND_RELEASE || kind === KIND_CREATE_SESSION;
+}
+
+/** Whether the command creates, renews or ends a session, or is a tick. */
+function isOfSession(kind: number): boolean {
+	return kind === KIND_TICK || (kind >= KIND_CREATE_SESSION && kind <= KIND_END_SESSION);
 }
 
 type Text = 0 | 1 | 2;

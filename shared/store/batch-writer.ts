@@ -14,15 +14,23 @@ import {
 	HAS_CAS,
 	HAS_FLAGS,
 	IS_TRANSACTION,
+	KIND_ACQUIRE,
 	KIND_CHECK,
+	KIND_CHECK_SESSION,
+	KIND_CREATE_SESSION,
 	KIND_DELETE,
 	KIND_DELETE_PREFIX,
+	KIND_END_SESSION,
 	KIND_PUT,
 	KIND_READ,
 	KIND_READ_TREE,
 	KIND_REGISTER_CLIENT,
+	KIND_RELEASE,
+	KIND_RENEW_SESSION,
+	KIND_TICK,
 } from './batch-format.ts';
-import type { Operation } from './command.ts';
+import type { OfLock, Operation } from './command.ts';
+import { attributesFault, encodeAttributes, isSessionId, type SessionAttributes } from './sessions.ts';
 
 const BYTES_INITIAL = 4096;
 
@@ -84,6 +92,22 @@ export class BatchWriter {
 			case 'readTree':
 				this.#begin(KIND_READ_TREE, operation.prefix, null);
 				break;
+			case 'acquire':
+			case 'release':
+			case 'checkSession':
+				return this.#ofLock(operation);
+			case 'createSession':
+				return this.#createSession(operation.session, operation.attributes);
+			case 'renewSession':
+				this.#begin(KIND_RENEW_SESSION, sessionId(operation.session), null);
+				break;
+			case 'endSession':
+				this.#begin(KIND_END_SESSION, sessionId(operation.session), operation.renewed);
+				return this.#end(operation.renewed);
+			case 'tick':
+				this.#room(1);
+				this.#bytes[this.#length++] = KIND_TICK;
+				break;
 			case 'registerClient':
 				if (operation.client !== this.#client) throw new RangeError('a client registers only itself');
 				this.#room(1);
@@ -94,18 +118,7 @@ export class BatchWriter {
 
 	/** @throws RangeError */
 	put(key: string, value: Uint8Array, flags: bigint, cas: number | null): void {
-		const plain = flags === 0n;
-		if (!plain && (flags < 0n || flags > FLAGS_MAX)) throw new RangeError('flags are unsigned 64 bits');
-		this.#begin(plain ? KIND_PUT : KIND_PUT | HAS_FLAGS, key, cas);
-		this.#room(VARINT_BYTES_MAX + value.length + 8);
-		this.#int(value.length);
-		this.#bytes.set(value, this.#length);
-		this.#length += value.length;
-		if (!plain) {
-			put32(this.#bytes, this.#length, Number(flags >> 32n));
-			put32(this.#bytes, this.#length + 4, Number(flags & 0xffff_ffffn));
-			this.#length += 8;
-		}
+		this.#write(KIND_PUT, key, value, flags, cas);
 		this.#end(cas);
 	}
 
@@ -124,6 +137,43 @@ export class BatchWriter {
 		this.#length = 0;
 		this.#count = 0;
 		return taken;
+	}
+
+	/** Writes all of a write but its condition, or its session. */
+	#write(kind: number, key: string, value: Uint8Array, flags: bigint, cas: number | null): void {
+		const plain = flags === 0n;
+		if (!plain && (flags < 0n || flags > FLAGS_MAX)) throw new RangeError('flags are unsigned 64 bits');
+		this.#begin(plain ? kind : kind | HAS_FLAGS, key, cas);
+		this.#room(VARINT_BYTES_MAX + value.length + 8);
+		this.#int(value.length);
+		this.#bytes.set(value, this.#length);
+		this.#length += value.length;
+		if (plain) return;
+		put32(this.#bytes, this.#length, Number(flags >> 32n));
+		put32(this.#bytes, this.#length + 4, Number(flags & 0xffff_ffffn));
+		this.#length += 8;
+	}
+
+	#ofLock(operation: OfLock): void {
+		const { kind, key, session } = operation;
+		if (kind === 'checkSession') {
+			if (session !== '') sessionId(session);
+			this.#begin(KIND_CHECK_SESSION, key, null);
+		} else {
+			sessionId(session);
+			this.#write(kind === 'acquire' ? KIND_ACQUIRE : KIND_RELEASE, key, operation.value, operation.flags, null);
+		}
+		this.#room(VARINT_BYTES_MAX + session.length);
+		this.#int(session.length);
+		this.#ascii(session);
+		this.#count++;
+	}
+
+	#createSession(session: string, attributes: SessionAttributes): void {
+		const fault = attributesFault(attributes);
+		if (fault !== null) throw new RangeError(`a session ${fault}`);
+		this.#write(KIND_CREATE_SESSION, sessionId(session), encodeAttributes(attributes), 0n, null);
+		this.#count++;
 	}
 
 	/** Writes the kind and the key. Everything that can be wrong is checked before the batch is changed. */
@@ -181,6 +231,12 @@ export class BatchWriter {
 		grown.set(this.#bytes.subarray(0, this.#length));
 		this.#bytes = grown;
 	}
+}
+
+/** @throws RangeError for what names no session */
+function sessionId(id: string): string {
+	if (!isSessionId(id)) throw new RangeError('a session is named by a UUID in small letters');
+	return id;
 }
 
 function put32(bytes: Uint8Array, at: number, value: number): void {

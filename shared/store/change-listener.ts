@@ -11,6 +11,11 @@ export interface ChangeListener {
 	deleted(key: string, revision: number): void;
 	/** Keys that begin with `prefix` were deleted, all of them. */
 	cut(prefix: string, revision: number): void;
-	/** All changes up to this revision, which are told next, belong to one transaction. */
+	/**
+	 * All changes up to this revision, which are told next, belong together: those of one transaction, or of the end of one
+	 * session, which all have one revision.
+	 */
 	together(through: number): void;
+	/** A session was created, or has ended. */
+	sessionsChanged(): void;
 }

@@ -4,6 +4,7 @@
  * and where it leaves its place in the ring, the copy waits for its turn.
  */
 import type { ClientEntry } from './client-table.ts';
+import { Heap } from './heap.ts';
 
 /** A client as it was at one moment. */
 export interface ClientImage {
@@ -42,8 +43,8 @@ export class ClientsCut {
 	#writtenThrough = 0;
 	/** Copies of clients that have changed, and are still in their places. */
 	readonly #changed = new Map<ClientEntry, ClientImage>();
-	/** Copies of clients that have left their places. */
-	readonly #left = new Queue();
+	/** Copies of clients that have left their places, in the order of use. */
+	readonly #left = new Heap<ClientImage>((a, b) => a.usedAt < b.usedAt);
 	#evicted: readonly string[];
 	readonly #evictedFirst: number;
 	#keptBytes = 0;
@@ -139,43 +140,6 @@ export class ClientsCut {
 		this.#changed.delete(next);
 		this.#keptBytes -= bytesOf(image);
 		return image;
-	}
-}
-
-/** Images in the order of use: a binary heap, in which each image is used before the two below it. */
-class Queue {
-	readonly #heap: ClientImage[] = [];
-
-	get first(): ClientImage | undefined {
-		return this.#heap[0];
-	}
-
-	add(image: ClientImage): void {
-		const heap = this.#heap;
-		let at = heap.length;
-		while (at > 0) {
-			const above = (at - 1) >> 1;
-			if ((heap[above] as ClientImage).usedAt < image.usedAt) break;
-			heap[at] = heap[above] as ClientImage;
-			at = above;
-		}
-		heap[at] = image;
-	}
-
-	removeFirst(): void {
-		const heap = this.#heap;
-		const last = heap.pop() as ClientImage;
-		const { length } = heap;
-		if (length === 0) return;
-		let at = 0;
-		for (let below = 1; below < length; below = 2 * at + 1) {
-			const right = heap[below + 1];
-			if (right !== undefined && right.usedAt < (heap[below] as ClientImage).usedAt) below++;
-			if ((heap[below] as ClientImage).usedAt > last.usedAt) break;
-			heap[at] = heap[below] as ClientImage;
-			at = below;
-		}
-		heap[at] = last;
 	}
 }
 

@@ -15,11 +15,12 @@
 import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import { BatchReader } from './batch-reader.ts';
 import { BatchWriter } from './batch-writer.ts';
+import type { SessionAttributes } from './sessions.ts';
 
 /** One operation of a client on the store. */
-export type Operation = PartOfTransaction | RegisterClient;
+export type Operation = PartOfTransaction | OfSession | Tick | RegisterClient;
 /** An operation that may be one of several in a transaction. */
-export type PartOfTransaction = Write | Check | Read | ReadTree;
+export type PartOfTransaction = Write | OfLock | Check | Read | ReadTree;
 export type Write = Put | Delete | DeletePrefix;
 
 export interface Put {
@@ -69,6 +70,66 @@ export interface Read {
 export interface ReadTree {
 	readonly kind: 'readTree';
 	readonly prefix: string;
+}
+
+export type OfLock = Acquire | Release | CheckSession;
+
+/**
+ * Writes a key and holds it for a session. It does so where the session is there, no other one holds the key, the key does
+ * not wait after the end of another one, and the session holds few enough keys.
+ */
+export interface Acquire {
+	readonly kind: 'acquire';
+	readonly key: string;
+	readonly value: Uint8Array;
+	readonly flags: bigint;
+	/** The id of the session. */
+	readonly session: string;
+}
+
+/** Writes a key and lets it go, where this session holds it. */
+export interface Release {
+	readonly kind: 'release';
+	readonly key: string;
+	readonly value: Uint8Array;
+	readonly flags: bigint;
+	readonly session: string;
+}
+
+/** Changes nothing. Holds where the key is there and this session holds it; '': where nobody does. */
+export interface CheckSession {
+	readonly kind: 'checkSession';
+	readonly key: string;
+	readonly session: string;
+}
+
+export type OfSession = CreateSession | RenewSession | EndSession;
+
+/** Fails where the session is there already, or there are `SESSIONS_MAX`. */
+export interface CreateSession {
+	readonly kind: 'createSession';
+	/** A UUID in small letters that no other session has or ever had: who creates a session draws it. */
+	readonly session: string;
+	readonly attributes: SessionAttributes;
+}
+
+/** The time-out of the session begins anew. Fails where there is no such session. */
+export interface RenewSession {
+	readonly kind: 'renewSession';
+	readonly session: string;
+}
+
+/** Ends the session: the keys that it holds are let go, or deleted. It may have ended before. */
+export interface EndSession {
+	readonly kind: 'endSession';
+	readonly session: string;
+	/** Only where this is the revision of its last renewal: its time-out is over. null: in any case. */
+	readonly renewed: number | null;
+}
+
+/** Changes nothing: its slot carries the time, which something waits for. */
+export interface Tick {
+	readonly kind: 'tick';
 }
 
 export interface RegisterClient {

@@ -5,8 +5,13 @@
  * nothing else is said.
  *
  *     head       format | revision | time in ms | digest (u32, little-endian) | counts
- *     counts     entries | droppedThrough | tombstones | clients | outcomes | evicted clients
- *     entry      key | value | flags | createRevision | modifyRevision            in the order of keys
+ *     counts     entries | sessions | revision of the last creation or end of a session | lock delays
+ *                | droppedThrough | tombstones | clients | outcomes | evicted clients
+ *     session    id | attributes (`sessions.ts`) | createRevision | revision of the last renewal
+ *                                                                     in the order of their creation
+ *     entry      key | value | flags | LockIndex | id of the session that holds it, '' for none
+ *                | createRevision | modifyRevision                                in the order of keys
+ *     delay      key | time in ms at which it is over                             the first one first
  *     tombstone  key | 1 for a prefix, 0 for a key | revision | time in ms         the oldest first
  *     client     id | openedRevision | receivedThrough | highest sequence | number of outcomes | outcomes
  *                                                                     the least recently used first
@@ -21,16 +26,18 @@ import { MalformedError, Reader } from '../bytes/bytes.ts';
 
 export const PART = {
 	head: 1,
-	entries: 2,
-	tombstones: 3,
-	clients: 4,
-	evicted: 5,
+	sessions: 2,
+	entries: 3,
+	delays: 4,
+	tombstones: 5,
+	clients: 6,
+	evicted: 7,
 } as const;
 
 export type PartKind = (typeof PART)[keyof typeof PART];
 
 /** A state of another format is refused. */
-export const STATE_FORMAT = 4;
+export const STATE_FORMAT = 5;
 
 /** What the head of a state tells of it. */
 export interface StateHead {

@@ -8,6 +8,8 @@ import type { ClientPiece, ClientsCut } from './client-cut.ts';
 import { writeFlags } from './command.ts';
 import { PART, type PartKind, STATE_FORMAT } from './cut-format.ts';
 import type { ViewedEntry } from './entry.ts';
+import type { LockDelay } from './lock-delays.ts';
+import { type Session, writeAttributes } from './sessions.ts';
 import type { Deletion, Deletions } from './tombstones.ts';
 import type { View } from './views.ts';
 
@@ -17,14 +19,16 @@ export interface CutState {
 	readonly timeMs: number;
 	readonly digest: number;
 	readonly keysCount: number;
+	readonly sessions: { readonly all: readonly Session[]; readonly changedRevision: number };
 	readonly entries: View;
+	readonly delays: readonly LockDelay[];
 	readonly deletions: Deletions;
 	readonly clients: ClientsCut;
 }
 
 /**
- * Taking a cut costs one step over the clients and over the arrays of entries, but not over entries, tombstones or
- * outcomes. While it is open, the first change of an entry that was not written yet makes a copy of it, and the first
+ * Taking a cut costs one step over the clients, the sessions, the lock delays and the arrays of entries, but not over
+ * entries, tombstones or outcomes. While it is open, the first change of an entry that was not written yet makes a copy of it, and the first
  * change of a client that was not written yet copies its outcomes, at most `ClientLimits.outcomesMax`.
  *
  * So it costs memory for references to the arrays of entries, to the tombstones, the clients and the evicted names, some
@@ -42,13 +46,15 @@ export class Cut {
 
 	/** @param closed called once the cut is closed */
 	constructor(state: CutState, closed?: () => void) {
-		const { entries, deletions, clients } = state;
+		const { sessions, entries, delays, deletions, clients } = state;
 		this.revision = state.revision;
 		this.#view = entries;
 		this.#closed = closed;
 		this.#sections = [
 			new SectionOf(PART.head, iterated([state].values()), () => HEAD_BYTES, writeHead),
+			new SectionOf(PART.sessions, iterated(sessions.all.values()), sessionBytes, writeSession),
 			new SectionOf(PART.entries, () => entries.next(), entryBytes, writeEntry),
+			new SectionOf(PART.delays, iterated(delays.values()), delayBytes, writeDelay),
 			new SectionOf(PART.tombstones, iterated(deletions.all), deletionBytes, writeDeletion),
 			new SectionOf(PART.clients, iterated(clients.pieces()), pieceBytes, writePiece),
 			new SectionOf(PART.evicted, iterated(clients.evicted()), idBytes, (out, id) => out.id(id)),
@@ -143,18 +149,24 @@ function iterated<T>(items: Iterator<T, undefined>): () => T | undefined {
 }
 
 /** About so many bytes are those of an item's integers. */
-const HEAD_BYTES = 40;
-const ENTRY_BYTES = 20;
+const HEAD_BYTES = 48;
+const SESSION_BYTES = 24;
+const ENTRY_BYTES = 22;
+const DELAY_BYTES = 10;
 const DELETION_BYTES = 16;
 const CLIENT_BYTES = 16;
 const OUTCOME_BYTES = 10;
 
-function writeHead(out: Writer, { revision, timeMs, digest, keysCount, deletions, clients }: CutState): void {
+function writeHead(out: Writer, state: CutState): void {
+	const { revision, timeMs, digest, keysCount, sessions, delays, deletions, clients } = state;
 	out.u8(STATE_FORMAT);
 	out.int(revision);
 	out.int(timeMs);
 	for (let shift = 0; shift < 32; shift += 8) out.u8((digest >>> shift) & 0xff);
 	out.int(keysCount);
+	out.int(sessions.all.length);
+	out.int(sessions.changedRevision);
+	out.int(delays.length);
 	out.int(deletions.droppedThrough);
 	out.int(deletions.count);
 	out.int(clients.count);
@@ -162,16 +174,39 @@ function writeHead(out: Writer, { revision, timeMs, digest, keysCount, deletions
 	out.int(clients.evictedCount);
 }
 
-function entryBytes({ key, start, end }: ViewedEntry): number {
-	return ENTRY_BYTES + utf8Length(key) + end - start;
+function sessionBytes({ id, name, node }: Session): number {
+	return SESSION_BYTES + id.length + utf8Length(name) + utf8Length(node);
 }
 
-function writeEntry(out: Writer, { key, bytes, start, end, flags, createRevision, modifyRevision }: ViewedEntry): void {
+function writeSession(out: Writer, session: Session): void {
+	out.id(session.id);
+	writeAttributes(out, session);
+	out.int(session.createRevision);
+	out.int(session.renewedRevision);
+}
+
+function entryBytes({ key, start, end, lock }: ViewedEntry): number {
+	return ENTRY_BYTES + utf8Length(key) + end - start + lock.session.length;
+}
+
+function writeEntry(out: Writer, entry: ViewedEntry): void {
+	const { key, bytes, start, end, flags, lock, createRevision, modifyRevision } = entry;
 	out.text(key);
 	out.part(bytes, start, end);
 	writeFlags(out, flags);
+	out.int(lock.index);
+	out.id(lock.session);
 	out.int(createRevision);
 	out.int(modifyRevision);
+}
+
+function delayBytes({ key }: LockDelay): number {
+	return DELAY_BYTES + utf8Length(key);
+}
+
+function writeDelay(out: Writer, { key, untilMs }: LockDelay): void {
+	out.text(key);
+	out.int(untilMs);
 }
 
 function deletionBytes({ key }: Deletion): number {

@@ -21,6 +21,7 @@ const TEXT_CHARS_MAX = 60;
 /** So many bytes of a value are decoded, which is enough to fill the text. */
 const VALUE_BYTES_SHOWN_MAX = 4 * TEXT_CHARS_MAX;
 const CLIENT_CHARS_SHOWN = 3;
+const SESSION_CHARS_SHOWN = 8;
 
 export function describeValue(value: Uint8Array): ValueSummary {
 	const digest = digestOf(value);
@@ -56,9 +57,34 @@ function describeOperation(operation: Operation): string {
 			return `read ${operation.key}`;
 		case 'readTree':
 			return `read all under ${operation.prefix === '' ? '""' : operation.prefix}`;
+		case 'acquire':
+			return `acquire ${operation.key} = ${describeBytes(operation.value)} for session ${shortId(operation.session)}`;
+		case 'release':
+			return `release ${operation.key} = ${describeBytes(operation.value)} of session ${shortId(operation.session)}`;
+		case 'checkSession': {
+			const { key, session } = operation;
+			return session === '' ? `check that nobody holds ${key}` : `check that session ${shortId(session)} holds ${key}`;
+		}
+		case 'createSession':
+			return `create session ${shortId(operation.session)}${describeName(operation.attributes.name)}`;
+		case 'renewSession':
+			return `renew session ${shortId(operation.session)}`;
+		case 'endSession':
+			return `end session ${shortId(operation.session)}${operation.renewed === null ? '' : ', which was not renewed'}`;
+		case 'tick':
+			return 'let time pass';
 		case 'registerClient':
 			return `open client ${operation.client.slice(0, CLIENT_CHARS_SHOWN)}…`;
 	}
+}
+
+/** As much of a session's id as people need to tell sessions apart. */
+function shortId(session: string): string {
+	return `${session.slice(0, SESSION_CHARS_SHOWN)}…`;
+}
+
+function describeName(name: string): string {
+	return name === '' ? '' : ` "${name}"`;
 }
 
 function describeCas(cas: number | null): string {

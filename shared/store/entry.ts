@@ -2,6 +2,7 @@
 import { type Place, valueAt } from './kept-values.ts';
 import { type Indexed, NOWHERE } from './key-index.ts';
 import { hashOf } from './key-table.ts';
+import { type Lock, NEVER_HELD } from './locks.ts';
 
 /** A key with its value and revisions as they were when it was read. */
 export interface Entry {
@@ -9,8 +10,9 @@ export interface Entry {
 	/** These bytes never change. They may be a view, of an array that is at most twice as long. */
 	readonly value: Uint8Array;
 	readonly flags: bigint;
+	readonly lock: Lock;
 	readonly createRevision: number;
-	/** The revision of the last command that changed the key. A write of the same value and flags is no change. */
+	/** The revision of the last command that changed the key. A write of the same value, flags and lock is no change. */
 	readonly modifyRevision: number;
 }
 
@@ -32,6 +34,7 @@ export class Kept implements Place, ViewedEntry, Indexed<Kept> {
 	start = 0;
 	end = 0;
 	flags = 0n;
+	lock = NEVER_HELD;
 	createRevision = 0;
 	modifyRevision = 0;
 	chunk: Indexed<Kept>['chunk'] = NOWHERE;
@@ -42,8 +45,8 @@ export class Kept implements Place, ViewedEntry, Indexed<Kept> {
 	}
 
 	entry(): Entry {
-		const { key, flags, createRevision, modifyRevision } = this;
-		return { key, value: valueAt(this), flags, createRevision, modifyRevision };
+		const { key, flags, lock, createRevision, modifyRevision } = this;
+		return { key, value: valueAt(this), flags, lock, createRevision, modifyRevision };
 	}
 
 	holds(value: Uint8Array, valueStart: number, valueEnd: number): boolean {

@@ -11,12 +11,21 @@ import { ClientEntry, revisionOf } from './client-table.ts';
 import { readFlags } from './command.ts';
 import { PART, STATE_FORMAT } from './cut-format.ts';
 import { Kept } from './entry.ts';
+import { LOCKS_MAX } from './locks.ts';
+import { isSessionId, LOCK_DELAY_MS_MAX, readAttributes, SESSIONS_MAX } from './sessions.ts';
 import { emptyState, type StoreState } from './state.ts';
 import { Store } from './store.ts';
 import { TOMBSTONES_MAX } from './tombstones.ts';
 
 /** The kinds of parts in their order, without the head. */
-const SECTIONS: readonly number[] = [PART.entries, PART.tombstones, PART.clients, PART.evicted];
+const SECTIONS: readonly number[] = [
+	PART.sessions,
+	PART.entries,
+	PART.delays,
+	PART.tombstones,
+	PART.clients,
+	PART.evicted,
+];
 
 export class StoreRestore {
 	readonly #limits: ClientLimits;
@@ -44,7 +53,7 @@ export class StoreRestore {
 
 	/** The number of keys that were taken in. */
 	get keysCount(): number {
-		return this.#state.entries.size;
+		return this.#state.keys.entries.size;
 	}
 
 	/**
@@ -92,9 +101,12 @@ export class StoreRestore {
 		state.timeMs = from.int();
 		for (let shift = 0; shift < 32; shift += 8) state.digest |= from.u8() << shift;
 		this.#left.set(PART.entries, from.int());
-		state.tombstones.restoreFloor(this.#revision(from.int()));
-		// Each command drops two where there are too many, and then adds one at most.
-		this.#left.set(PART.tombstones, atMost(TOMBSTONES_MAX + 1, from.int()));
+		this.#left.set(PART.sessions, atMost(SESSIONS_MAX, from.int()));
+		state.sessions.restoreChange(this.#revision(from.int()));
+		this.#left.set(PART.delays, atMost(LOCKS_MAX, from.int()));
+		state.keys.tombstones.restoreFloor(this.#revision(from.int()));
+		// Each command drops two where there are too many, and then adds one, or those of the keys that a session held.
+		this.#left.set(PART.tombstones, atMost(TOMBSTONES_MAX + LOCKS_MAX + 1, from.int()));
 		this.#left.set(PART.clients, atMost(clientsMax, from.int()));
 		this.#outcomesLeft = atMost(outcomesOfAllMax, from.int());
 		this.#left.set(PART.evicted, atMost(evictedMax, from.int()));
@@ -117,6 +129,10 @@ export class StoreRestore {
 		if (left === 0) throw new MalformedError('a state with more items than its head says');
 		this.#left.set(kind, left - 1);
 		switch (kind) {
+			case PART.sessions:
+				return this.#readSession(from);
+			case PART.delays:
+				return this.#readDelay(from);
 			case PART.entries:
 				return this.#readEntry(from, bytes);
 			case PART.tombstones:
@@ -128,8 +144,23 @@ export class StoreRestore {
 		}
 	}
 
+	#readSession(from: Reader): void {
+		const id = from.id();
+		if (!isSessionId(id)) throw new MalformedError('no id of a session');
+		const attributes = readAttributes(from);
+		const createRevision = from.int();
+		this.#state.sessions.restore({ ...attributes, id, createRevision, renewedRevision: this.#revision(from.int()) });
+	}
+
+	#readDelay(from: Reader): void {
+		const key = from.text();
+		const untilMs = from.int();
+		if (untilMs > this.#state.timeMs + LOCK_DELAY_MS_MAX) throw new MalformedError('a lock delay above the longest');
+		this.#state.locks.restoreDelay(key, untilMs);
+	}
+
 	#readEntry(from: Reader, bytes: Uint8Array): void {
-		const { entries, values } = this.#state;
+		const { entries, values } = this.#state.keys;
 		const key = from.text();
 		if (this.#lastKey !== undefined && compareUtf8(this.#lastKey, key) >= 0)
 			throw new MalformedError('keys out of order');
@@ -138,6 +169,7 @@ export class StoreRestore {
 		const { length } = from.bytes();
 		values.keep(kept, bytes, from.at - length, from.at);
 		kept.flags = readFlags(from);
+		this.#readLock(from, kept);
 		kept.createRevision = from.int();
 		kept.modifyRevision = this.#revision(from.int());
 		if (kept.createRevision === 0 || kept.createRevision > kept.modifyRevision) {
@@ -146,8 +178,20 @@ export class StoreRestore {
 		entries.append(kept);
 	}
 
+	#readLock(from: Reader, kept: Kept): void {
+		const { sessions, locks } = this.#state;
+		const index = from.int();
+		const session = from.id();
+		if (index === 0 && session === '') return;
+		kept.lock = { session, index };
+		if (session === '') return;
+		if (index === 0 || !sessions.get(session)) throw new MalformedError('a key that is held by nobody');
+		locks.restoreHeld(kept, session);
+	}
+
 	#readTombstone(from: Reader): void {
-		const { entries, tombstones, timeMs } = this.#state;
+		const { timeMs } = this.#state;
+		const { entries, tombstones } = this.#state.keys;
 		const deletion = { key: from.text(), isOfPrefix: flag(from), modifyRevision: from.int(), timeMs: from.int() };
 		this.#revision(deletion.modifyRevision);
 		if (deletion.timeMs > timeMs) throw new MalformedError('a deletion of a later time');

@@ -1,12 +1,13 @@
 /**
  * Recent deletions, of keys and of whole prefixes, with one tombstone each. By them the index of a prefix shows a
  * deletion and never goes back. The index of a prefix inside a deleted one is at least the revision of the deletion,
- * even where there was nothing inside it to delete.
+ * even where there was nothing inside it to delete. The end of a session may delete several keys at one revision.
  *
  * Tombstones are bounded by age and by number. One that is dropped raises the lowest index, so that no reader misses
  * its deletion. Their time is the log's (`Store.timeMs`): by any other clock the replicas would differ.
  */
 import { MalformedError } from '../bytes/bytes.ts';
+import { compareUtf8 } from '../bytes/text.ts';
 import { type Indexed, KeyIndex, NOWHERE } from './key-index.ts';
 import { hashOf } from './key-table.ts';
 
@@ -163,8 +164,12 @@ export class Tombstones {
 	/** @throws MalformedError for a deletion that does not follow the one before it in any cut */
 	restore({ key, isOfPrefix, modifyRevision, timeMs }: Deletion): void {
 		const before = this.#byAge.at(-1);
-		if (modifyRevision <= (before?.modifyRevision ?? this.#droppedThrough) || timeMs < (before?.timeMs ?? 0)) {
+		if (modifyRevision < (before?.modifyRevision ?? this.#droppedThrough) || timeMs < (before?.timeMs ?? 0)) {
 			throw new MalformedError('deletions out of order');
+		}
+		const isTogether = modifyRevision === before?.modifyRevision;
+		if (isTogether && (isOfPrefix || before.isOfPrefix || compareUtf8(before.key, key) >= 0)) {
+			throw new MalformedError('deletions of one command out of order');
 		}
 		const isThere = isOfPrefix
 			? Math.max(this.#keys.highest(key), this.#prefixes.highest(key)) > 0

@@ -6,9 +6,20 @@
  *
  * What it must never do: judge a condition otherwise than the store does when it carries out the commands.
  */
-import { KIND_CHECK, KIND_DELETE, KIND_DELETE_PREFIX, KIND_PUT, KIND_READ, KIND_READ_TREE } from './batch-format.ts';
+import {
+	KIND_ACQUIRE,
+	KIND_CHECK,
+	KIND_CHECK_SESSION,
+	KIND_DELETE,
+	KIND_DELETE_PREFIX,
+	KIND_PUT,
+	KIND_READ,
+	KIND_READ_TREE,
+	KIND_RELEASE,
+} from './batch-format.ts';
 import type { BatchReader } from './batch-reader.ts';
 import { Kept } from './entry.ts';
+import { acquired, type Lock, NEVER_HELD, released } from './locks.ts';
 
 /**
  * A transaction reads what is below prefixes only where these are so many keys in all. Keys that it deletes, and those that
@@ -23,6 +34,10 @@ export interface PresentState {
 	readonly revision: number;
 	get(key: string, hash: number): Kept | undefined;
 	startingWith(prefix: string): Iterable<Kept>;
+	/** How many more keys the session may acquire; 0 where it is not there. */
+	roomOf(session: string): number;
+	/** Whether the key waits after the end of a session. */
+	holdsBack(key: string): boolean;
 }
 
 /**
@@ -42,6 +57,24 @@ export function checkHolds(cas: number | null, modifyRevision: number): boolean 
 	return cas === null ? modifyRevision > 0 : cas === modifyRevision;
 }
 
+/**
+ * The lock of a key once the session has acquired it.
+ *
+ * @param found the entry of the key; null where it is missing
+ * @param room how many more keys the session may acquire; 0 where it is not there
+ * @returns null where the session may not acquire it
+ */
+export function lockAcquired(
+	{ key, session }: Pick<BatchReader, 'key' | 'session'>,
+	found: Kept | null,
+	room: number,
+	holdsBack: (key: string) => boolean,
+): Lock | null {
+	const lock = found?.lock ?? NEVER_HELD;
+	if (lock.session === session) return lock;
+	return lock.session === '' && room > 0 && !holdsBack(key) ? acquired(lock, session) : null;
+}
+
 /** What the commands so far would have changed. */
 class Effects {
 	readonly #present: PresentState;
@@ -52,6 +85,8 @@ class Effects {
 	#treeKeys = 0;
 	/** How many bytes of values are read, in all. */
 	#readBytes = 0;
+	/** How many keys are acquired. What is deleted or released makes no room for them. */
+	#acquired = 0;
 
 	constructor(present: PresentState) {
 		this.#present = present;
@@ -83,18 +118,46 @@ class Effects {
 				return this.#mayRead(this.#get(key, keyHash));
 			case KIND_READ_TREE:
 				return this.#readTree(key);
+			case KIND_ACQUIRE:
+				return this.#acquire(command, revision);
+			case KIND_RELEASE: {
+				const found = this.#get(key, keyHash);
+				if (found?.lock.session !== command.session) return false;
+				return this.#write(command, found, released(found.lock), revision);
+			}
+			case KIND_CHECK_SESSION:
+				return this.#get(key, keyHash)?.lock.session === command.session;
 			default:
 				return true;
 		}
 	}
 
-	#put({ key, keyHash, bytes, valueStart, valueEnd, flags, cas }: BatchReader, revision: number): boolean {
-		const found = this.#get(key, keyHash);
-		if (cas !== null && cas !== (found?.modifyRevision ?? 0)) return false;
-		if (found && found.flags === flags && found.holds(bytes, valueStart, valueEnd)) return true;
+	#put(command: BatchReader, revision: number): boolean {
+		const found = this.#get(command.key, command.keyHash);
+		if (command.cas !== null && command.cas !== (found?.modifyRevision ?? 0)) return false;
+		return this.#write(command, found, found?.lock ?? NEVER_HELD, revision);
+	}
+
+	#acquire(command: BatchReader, revision: number): boolean {
+		const found = this.#get(command.key, command.keyHash);
+		const room = this.#present.roomOf(command.session) - this.#acquired;
+		const lock = lockAcquired(command, found, room, (key) => this.#present.holdsBack(key));
+		if (lock === null) return false;
+		if (lock !== found?.lock) this.#acquired++;
+		return this.#write(command, found, lock, revision);
+	}
+
+	#write(
+		{ key, keyHash, bytes, valueStart, valueEnd, flags }: BatchReader,
+		found: Kept | null,
+		lock: Lock,
+		revision: number,
+	): true {
+		if (found?.flags === flags && found.lock === lock && found.holds(bytes, valueStart, valueEnd)) return true;
 		const changed = new Kept(key, keyHash);
 		changed.modifyRevision = revision;
 		changed.flags = flags;
+		changed.lock = lock;
 		changed.bytes = bytes;
 		changed.start = valueStart;
 		changed.end = valueEnd;

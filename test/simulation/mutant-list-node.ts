@@ -21,6 +21,7 @@ const SUBMISSIONS = 'shared/replica/submissions.ts';
 const TELLS = 'shared/replica/tells.ts';
 const CLIENT_TABLE = 'shared/store/client-table.ts';
 const KEY_INDEX = 'shared/store/key-index.ts';
+const CARRY_OUT = 'shared/store/carry-out.ts';
 const STORE = 'shared/store/store.ts';
 
 export const NODE_MUTANTS: readonly Mutant[] = [
@@ -97,7 +98,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
 	one(
 		0,
 		'a conditional put of a missing key always holds',
-		STORE,
+		CARRY_OUT,
 		'if (cas !== null && cas !== (kept?.modifyRevision ?? 0)) return false;',
 		'if (cas !== null && kept && cas !== kept.modifyRevision) return false;',
 	),
@@ -112,7 +113,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
 		0,
 		'an evicted client may register again',
 		STORE,
-		"		if (this.#clients.wasEvicted(id)) return { kind: 'unknownClient' };\n",
+		"		if (this.#state.clients.wasEvicted(id)) return { kind: 'unknownClient' };\n",
 		'',
 	),
 	one(0, 'a proposal that has ended keeps its deadline', SUBMISSIONS, '		this.#deadlines.remove(proposed);\n', ''),

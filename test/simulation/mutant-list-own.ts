@@ -27,6 +27,7 @@ const LOOP = 'shared/replica/loop.ts';
 const MEMORY = 'shared/replica/memory.ts';
 const BARRIERS = 'shared/replica/barriers.ts';
 const SUBMISSIONS = 'shared/replica/submissions.ts';
+const CARRY_OUT = 'shared/store/carry-out.ts';
 const STORE = 'shared/store/store.ts';
 
 export const OWN_MUTANTS: readonly Mutant[] = [
@@ -295,7 +296,7 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	one(
 		0,
 		'a compare-and-set compares with the revision that made the key',
-		STORE,
+		CARRY_OUT,
 		'if (cas !== null && cas !== (kept?.modifyRevision ?? 0)) return false;',
 		'if (cas !== null && cas !== (kept?.createRevision ?? 0)) return false;',
 	),
@@ -309,9 +310,9 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	one(
 		0,
 		'a condition that does not hold changes the key all the same',
-		STORE,
-		'if (cas !== null && cas !== (kept?.modifyRevision ?? 0)) return false;\n		if (!kept) {',
-		'const holds = cas === null || cas === (kept?.modifyRevision ?? 0);\n		if (!kept && !holds) return false;\n		if (!kept) {',
+		CARRY_OUT,
+		'if (cas !== null && cas !== (kept?.modifyRevision ?? 0)) return false;',
+		'if (cas !== null && cas !== (kept?.modifyRevision ?? 0) && !kept) return false;',
 	),
 	one(
 		0,

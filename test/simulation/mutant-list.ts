@@ -308,8 +308,8 @@ export const MUTANTS: readonly Mutant[] = [
 		35,
 		'apply draws a random number',
 		STORE,
-		'this.#timeMs += ms;',
-		'this.#timeMs += ms + Math.floor(Math.random() * 2);',
+		'this.#state.timeMs += ms;',
+		'this.#state.timeMs += ms + Math.floor(Math.random() * 2);',
 	),
 	one(
 		36,

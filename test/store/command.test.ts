@@ -81,7 +81,7 @@ describe('a value that does not parse', () => {
 	const malformed: readonly [string, Uint8Array][] = [
 		['has bytes left over', batchOf({ commands: concat(OPENING, Uint8Array.of(3)), count: 1 })],
 		['promises more commands than it has', batchOf({ commands: OPENING, count: 2 ** 31 })],
-		['has a command of no kind', batchOf({ commands: Uint8Array.of(9) })],
+		['has a command of no kind', batchOf({ commands: Uint8Array.of(14) })],
 		['has an opening with a condition', batchOf({ commands: Uint8Array.of(0x23, 1) })],
 		['has a sequence of 0', batchOf({ first: 0 })],
 		['has sequences above what is an integer', batchOf({ first: Number.MAX_SAFE_INTEGER, count: 2 })],

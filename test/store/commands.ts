@@ -18,6 +18,19 @@ export function put(key: string, value: string | Uint8Array, cas: number | null 
 	return { kind: 'put', key, value: typeof value === 'string' ? bytesOf(value) : value, flags, cas };
 }
 
+export function acquire(key: string, session: string, value: string, flags = 0n): Operation {
+	return { kind: 'acquire', key, value: bytesOf(value), flags, session };
+}
+
+export function release(key: string, session: string, value: string, flags = 0n): Operation {
+	return { kind: 'release', key, value: bytesOf(value), flags, session };
+}
+
+/** A UUID, another one for each number. */
+export function sessionId(number: number): string {
+	return `${number.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`;
+}
+
 export function bytesOf(text: string): Uint8Array {
 	return new TextEncoder().encode(text);
 }
@@ -28,7 +41,8 @@ export function textOf(bytes: Uint8Array | undefined): string | undefined {
 
 /** A store with one open client, and a client that numbers its commands from 2. */
 export class Client {
-	readonly store: Store;
+	/** Another store may take its place, which is in the same state. */
+	store: Store;
 	readonly client: string;
 	#sequence = 1;
 

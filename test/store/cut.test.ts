@@ -5,23 +5,34 @@ import { OUTCOMES_OF_PIECE_MAX } from '../../shared/store/client-cut.ts';
 import { CLIENT_LIMITS, type ClientLimits } from '../../shared/store/client-limits.ts';
 import { encodeCommand, type Operation } from '../../shared/store/command.ts';
 import type { Cut } from '../../shared/store/cut.ts';
+import { PART } from '../../shared/store/cut-format.ts';
 import { CHUNK_ITEMS_MAX } from '../../shared/store/key-index.ts';
 import { restoredStore, StoreRestore } from '../../shared/store/restore.ts';
+import type { SessionAttributes } from '../../shared/store/sessions.ts';
 import { Store } from '../../shared/store/store.ts';
 import { TOMBSTONE_MS_MIN } from '../../shared/store/tombstones.ts';
 import { VIEWS_MAX } from '../../shared/store/views.ts';
-import { Client, identity, opening, put, textOf } from './commands.ts';
+import { acquire, Client, identity, opening, put, release, sessionId, textOf } from './commands.ts';
 
 /** Few enough that clients are evicted, names are forgotten, and outcomes are dropped in each run. */
 const FEW: ClientLimits = { clientsMax: 4, evictedMax: 3, outcomesMax: 5, outcomesOfAllMax: 12 };
 
 const key = fc.string({ unit: fc.constantFrom('a', '/', 'ç', '\u{1f980}'), maxLength: 2 });
+const session = fc.integer({ min: 1, max: 3 }).map(sessionId);
+const DELETING: SessionAttributes = { name: 'ç', node: 'n', ttlMs: 10_000, lockDelayMs: 9000, behavior: 'delete' };
 const operation: fc.Arbitrary<Operation> = fc.oneof(
 	{ weight: 4, arbitrary: fc.tuple(key, fc.string({ maxLength: 3 })).map(([key, value]) => put(key, value)) },
 	{ weight: 1, arbitrary: fc.tuple(key, fc.nat({ max: 40 })).map(([key, cas]) => put(key, 'cas', cas, 2n ** 40n)) },
 	{ weight: 1, arbitrary: key.map((key) => put(key, new Uint8Array(1500).fill(key.length))) },
 	{ weight: 3, arbitrary: key.map((key) => ({ kind: 'delete' as const, key, cas: null })) },
 	{ weight: 1, arbitrary: key.map((prefix) => ({ kind: 'deletePrefix' as const, prefix })) },
+	{ weight: 2, arbitrary: fc.tuple(key, session).map(([key, session]) => acquire(key, session, 'held')) },
+	{
+		weight: 2,
+		arbitrary: session.map((session) => ({ kind: 'createSession' as const, session, attributes: DELETING })),
+	},
+	{ weight: 1, arbitrary: session.map((session) => ({ kind: 'renewSession' as const, session })) },
+	{ weight: 1, arbitrary: session.map((session) => ({ kind: 'endSession' as const, session, renewed: null })) },
 );
 const step = fc.oneof(
 	{
@@ -86,7 +97,7 @@ describe('a cut', () => {
 			client.send(identity(sequence, sequence - 5), put('a', ''));
 		}
 		expect(parts).toEqual(expected);
-		expect(parts.filter(([kind]) => kind === 4)).toHaveLength(4);
+		expect(parts.filter(([kind]) => kind === PART.clients)).toHaveLength(4);
 		cut.close();
 		const restored = restoredOf(parts);
 		expect(restored.outcomesCount).toBe(last - 1);
@@ -184,7 +195,7 @@ describe('a restore', () => {
 	it('of all parts gives the store, part by part or several at once', () => {
 		const store = busyStore();
 		expect(parts.length).toBeGreaterThan(10);
-		expect(new Set(parts.map(([kind]) => kind))).toEqual(new Set([1, 2, 3, 4, 5]));
+		expect(new Set(parts.map(([kind]) => kind))).toEqual(new Set(Object.values(PART)));
 		expect(restoredOf(parts, FEW).save()).toEqual(store.save());
 		expect(partsOf(restoredStore(store.save(), FEW).cut(), 40)).toEqual(parts);
 	});
@@ -300,6 +311,16 @@ function busyStore(): Store {
 	client.apply({ kind: 'deletePrefix', prefix: 'c/' });
 	const quiet = clients.at(-2) as Client;
 	for (const sequence of [5, 3, 4]) quiet.send(identity(sequence, 2, quiet.client), put('k', `${sequence}`, sequence));
+	for (const each of [1, 2, 3]) {
+		const attributes = { ...DELETING, ttlMs: each, behavior: each === 3 ? ('release' as const) : DELETING.behavior };
+		client.apply({ kind: 'createSession', session: sessionId(each), attributes });
+	}
+	client.apply({ kind: 'renewSession', session: sessionId(2) });
+	for (const each of ['m', 'l', 'n']) client.apply(acquire(each, sessionId(3), 'waits'));
+	client.apply(release('n', sessionId(3), 'not'));
+	client.apply(acquire('o', sessionId(1), 'deleted'));
+	client.apply(acquire('e', sessionId(2), 'held'));
+	for (const each of [1, 3]) client.apply({ kind: 'endSession', session: sessionId(each), renewed: null });
 	client.send(identity(30, 28, client.client), put('f', ''));
 	client.send(identity(29, 28, client.client), put('g', ''));
 	return store;

@@ -10,7 +10,11 @@ export interface StoreMutant extends Mutant {
 }
 
 const CLIENTS = 'shared/store/client-table.ts';
+const CARRY_OUT = 'shared/store/carry-out.ts';
+const DELAYS = 'shared/store/lock-delays.ts';
 const INDEX = 'shared/store/key-index.ts';
+const KEYSPACE = 'shared/store/keyspace.ts';
+const LOCKS = 'shared/store/locks.ts';
 const RESTORE = 'shared/store/restore.ts';
 const STORE = 'shared/store/store.ts';
 const TABLE = 'shared/store/key-table.ts';
@@ -20,6 +24,94 @@ const VALUES = 'shared/store/kept-values.ts';
 const VIEWS = 'shared/store/views.ts';
 
 export const STORE_MUTANTS: readonly StoreMutant[] = [
+	by(
+		'locks',
+		'a key that another session holds is acquired',
+		TRANSACTION,
+		"return lock.session === '' && room > 0",
+		'return room > 0',
+	),
+	by(
+		'locks',
+		'a key that waits after the end of a session is acquired',
+		TRANSACTION,
+		'&& !holdsBack(key) ? acquired',
+		'? acquired',
+	),
+	by('locks', 'the index of a lock stays when its holder changes', LOCKS, 'index: index + 1 }', 'index }'),
+	by(
+		'locks',
+		'the index of a lock is lost when it is let go',
+		LOCKS,
+		"{ session: '', index };\n}",
+		"{ session: '', index: index - 1 };\n}",
+	),
+	by(
+		'locks',
+		'a session that lets a key go keeps it on its list',
+		CARRY_OUT,
+		'			state.locks.letGo(kept);\n			write(',
+		'			write(',
+	),
+	by(
+		'locks',
+		'a key that is deleted stays on the list of its session',
+		CARRY_OUT,
+		'			state.locks.letGo(kept);\n			remove(',
+		'			remove(',
+	),
+	by(
+		'locks',
+		'a key that is deleted with a prefix stays on the list of its session',
+		CARRY_OUT,
+		'	state.locks.letGoBelow(prefix);\n',
+		'',
+	),
+	by(
+		'locks',
+		'the end of a session makes no key wait',
+		CARRY_OUT,
+		'		if (session.lockDelayMs > 0) locks.delays.add(key, timeMs + session.lockDelayMs);\n',
+		'',
+	),
+	by(
+		'locks',
+		'a session that was renewed is ended for its time-out',
+		CARRY_OUT,
+		'cas !== session?.renewedRevision',
+		'cas < (session?.createRevision ?? cas + 1)',
+	),
+	by(
+		'locks',
+		'the end of a session changes what a view shows',
+		KEYSPACE,
+		'const kept = this.#changeable(found);',
+		'const kept = found;',
+	),
+	by(
+		'locks',
+		'a lock that changes alone is no change of the key',
+		KEYSPACE,
+		'kept.flags === flags && kept.lock === lock &&',
+		'kept.flags === flags &&',
+	),
+	by('locks', 'a key waits one millisecond less', DELAYS, 'timeMs < delay.untilMs;', 'timeMs < delay.untilMs - 1;'),
+	by('locks', 'a key that is acquired after it has waited counts twice', LOCKS, '		this.delays.remove(key);\n', ''),
+	by(
+		'locks',
+		'a transaction acquires more keys than there is room for',
+		TRANSACTION,
+		'roomOf(command.session) - this.#acquired',
+		'roomOf(command.session)',
+	),
+	by('locks', 'a restored session has lost its keys', RESTORE, '		locks.restoreHeld(kept, session);\n', ''),
+	by(
+		'cut',
+		'the keys of a session are deleted in the order in which they were acquired',
+		LOCKS,
+		'key).sort(compareUtf8)',
+		'key)',
+	),
 	by(
 		'transaction',
 		'a transaction with a condition that does not hold changes what its other commands say',
@@ -38,8 +130,8 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
 		'transaction',
 		'an outcome is kept though its command was forgotten already',
 		STORE,
-		'if (command.sequence > client.receivedThrough) this.#clients',
-		'this.#clients',
+		'if (command.sequence > client.receivedThrough) this.#state',
+		'this.#state',
 	),
 	by(
 		'transaction',
@@ -59,8 +151,8 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
 		'transaction',
 		'a write of the same value counts as a change for the conditions behind it',
 		TRANSACTION,
-		'if (found && found.flags === flags && found.holds(bytes, valueStart, valueEnd)) return true;',
-		'if (found && found.flags !== flags && found.holds(bytes, valueStart, valueEnd)) return true;',
+		'if (found?.flags === flags && found.lock',
+		'if (found && found.flags !== flags && found.lock',
 	),
 	by(
 		'transaction',
@@ -158,9 +250,9 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
 	by(
 		'model',
 		'a prefix is deleted where nothing was there, and that is a deletion',
-		STORE,
-		'if (count === 0) return;',
-		'if (count < 0) return;',
+		KEYSPACE,
+		'if (count > 0) this.tombstones',
+		'if (count >= 0) this.tombstones',
 	),
 	by(
 		'model',
@@ -254,13 +346,19 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
 		'client.highest === this.#highest : ',
 		'client.highest <= this.#highest : ',
 	),
-	by('cut', 'a store that becomes another one leaves its views open', STORE, '			each.#views.closeAll();\n', ''),
+	by(
+		'cut',
+		'a store that becomes another one leaves its views open',
+		STORE,
+		'			each.#state.keys.views.closeAll();\n',
+		'',
+	),
 	by(
 		'digest',
 		'a store that was restored begins with a digest of 0',
 		STORE,
-		'this.#digest = state.digest;',
-		'this.#digest = 0;',
+		'this.#state = state;',
+		'this.#state = { ...state, digest: 0 };',
 	),
 ];
 
