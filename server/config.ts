@@ -160,6 +160,26 @@ export function loadSecret(config: SwarmConfig, environment: Environment, insecu
 	return null;
 }
 
+/** What the variables of Consul's clients say; null where they say nothing. */
+export interface ConsulSettings {
+	/** The base address of a node. */
+	readonly address: string | null;
+	readonly token: string | null;
+}
+
+/** @throws ConfigError */
+export function consulSettings(environment: Environment): ConsulSettings {
+	const written = given(environment, 'CONSUL_HTTP_ADDR');
+	const token = given(environment, 'CONSUL_HTTP_TOKEN') ?? null;
+	if (written === undefined) return { address: null, token };
+	const scheme = /^(true|1)$/i.test(given(environment, 'CONSUL_HTTP_SSL') ?? '') ? 'https' : 'http';
+	const url = /^https?:\/\//i.test(written) ? written : `${scheme}://${written}`;
+	if (!URL.canParse(url)) {
+		throw new ConfigError(`CONSUL_HTTP_ADDR: must look like 127.0.0.1:7101, not ${shortJson(written)}`);
+	}
+	return { address: url.replace(/\/+$/, ''), token };
+}
+
 /** Whether all nodes listen on loopback, and so share a machine. */
 export function isOnLoopback({ nodes }: SwarmConfig): boolean {
 	return nodes.every(({ host }) => isLoopback(host));

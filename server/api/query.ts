@@ -1,5 +1,6 @@
 /** Reads the parameters of a request. A malformed one is a 400 that names it. */
 import { CAS_MAX, FLAGS_MAX } from '../../shared/store/batch-format.ts';
+import { durationMs } from '../duration.ts';
 import { HttpError, isSet } from './answer.ts';
 
 export type ReadMode =
@@ -94,24 +95,6 @@ export function refuseConflicting(query: URLSearchParams, names: readonly string
 	const sorted = new URLSearchParams(query);
 	sorted.sort();
 	throw new HttpError(400, `Conflicting flags: ${sorted}`);
-}
-
-const MS_PER_UNIT: Readonly<Record<string, number>> = {
-	ns: 1e-6,
-	us: 1e-3,
-	µs: 1e-3,
-	ms: 1,
-	s: 1000,
-	m: 60_000,
-	h: 3_600_000,
-};
-
-/** Milliseconds of a duration such as `1h30m`, `1.5s` or `0`; null for a text that is none. */
-export function durationMs(text: string): number | null {
-	if (text === '0') return 0;
-	const parts = [...text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g)];
-	if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) return null;
-	return parts.reduce((ms, [, amount, unit]) => ms + Number(amount) * (MS_PER_UNIT[unit as string] as number), 0);
 }
 
 function unsigned64(text: string): bigint | null {

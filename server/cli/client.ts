@@ -12,6 +12,7 @@ export interface SwarmRequest {
 	readonly path: string;
 	readonly body?: Buffer | string;
 	readonly contentType?: string;
+	readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface SwarmAnswer {
@@ -97,7 +98,7 @@ export async function silentLast(endpoints: readonly string[]): Promise<readonly
 /** One request to one node. Never rejects. */
 export async function ask(
 	endpoint: string,
-	{ method, path, body, contentType }: SwarmRequest,
+	{ method, path, body, contentType, headers }: SwarmRequest,
 	timeoutMs: number,
 	signal?: AbortSignal,
 ): Promise<Tried> {
@@ -108,7 +109,7 @@ export async function ask(
 			redirect: 'error',
 			signal: signal ? AbortSignal.any([limit, signal]) : limit,
 			...(body === undefined ? {} : { body }),
-			...(contentType === undefined ? {} : { headers: { 'content-type': contentType } }),
+			headers: { ...headers, ...(contentType === undefined ? {} : { 'content-type': contentType }) },
 		});
 		const bytes = Buffer.from(await response.arrayBuffer());
 		return { kind: 'answered', answer: { status: response.status, headers: response.headers, body: bytes } };

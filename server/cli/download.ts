@@ -13,7 +13,16 @@ export class DownloadError extends Error {
 export interface DownloadOptions {
 	/** A node that says nothing for so long is given up, milliseconds. */
 	readonly silentMs: number;
+	readonly headers?: Readonly<Record<string, string>>;
 	readonly signal: AbortSignal;
+}
+
+/** An answer that has begun. It has to be closed. */
+export interface Download {
+	readonly status: number;
+	/** To be taken once. Throws DownloadError, or the reason of the signal. */
+	readonly pieces: AsyncIterable<Buffer>;
+	close(): void;
 }
 
 /**
@@ -22,30 +31,52 @@ export interface DownloadOptions {
  */
 export async function download<T>(
 	url: string,
-	{ silentMs, signal }: DownloadOptions,
+	options: DownloadOptions,
 	use: (status: number, pieces: AsyncIterable<Buffer>) => Promise<T>,
 ): Promise<T> {
-	const silent = new AbortController();
-	const timer = setTimeout(() => silent.abort(), silentMs);
-	const heard = (): void => void timer.refresh();
-	let answer: IncomingMessage | undefined;
+	const answer = await beginDownload(url, options);
 	try {
-		answer = await answered(url, AbortSignal.any([silent.signal, signal]), heard);
-		return await use(answer.statusCode ?? 0, pieces(answer, heard));
-	} catch (error) {
-		if (signal.aborted) throw signal.reason;
-		if (silent.signal.aborted) throw new DownloadError(`it said nothing for ${silentMs / 1000} s`, { cause: error });
-		throw error;
+		return await use(answer.status, answer.pieces);
 	} finally {
-		clearTimeout(timer);
-		answer?.destroy();
+		answer.close();
 	}
 }
 
-function answered(url: string, signal: AbortSignal, heard: () => void): Promise<IncomingMessage> {
+/** Resolves when the head of the answer is there. @throws DownloadError, or the reason of the signal */
+export async function beginDownload(
+	url: string,
+	{ silentMs, headers = {}, signal }: DownloadOptions,
+): Promise<Download> {
+	const silent = new AbortController();
+	const timer = setTimeout(() => silent.abort(), silentMs);
+	const heard = (): void => void timer.refresh();
+	const explained = (error: unknown): unknown => {
+		if (signal.aborted) return signal.reason;
+		if (!silent.signal.aborted) return error;
+		return new DownloadError(`it said nothing for ${silentMs / 1000} s`, { cause: error });
+	};
+	try {
+		const answer = await answered(url, headers, AbortSignal.any([silent.signal, signal]), heard);
+		const close = (): void => {
+			clearTimeout(timer);
+			answer.destroy();
+		};
+		return { status: answer.statusCode ?? 0, pieces: pieces(answer, heard, explained), close };
+	} catch (error) {
+		clearTimeout(timer);
+		throw explained(error);
+	}
+}
+
+function answered(
+	url: string,
+	headers: Readonly<Record<string, string>>,
+	signal: AbortSignal,
+	heard: () => void,
+): Promise<IncomingMessage> {
 	const send = url.startsWith('https:') ? requestHttps : requestHttp;
 	return new Promise((resolve, reject) => {
-		const request = send(url, { signal, agent: false });
+		const request = send(url, { headers, signal, agent: false });
 		request.on('information', heard);
 		request.on('response', (response) => {
 			heard();
@@ -60,14 +91,20 @@ function answered(url: string, signal: AbortSignal, heard: () => void): Promise<
 	});
 }
 
-async function* pieces(answer: IncomingMessage, heard: () => void): AsyncGenerator<Buffer, void> {
-	try {
-		for await (const piece of answer) {
-			heard();
-			yield piece as Buffer;
-			heard();
-		}
-	} catch (error) {
-		throw new DownloadError('its answer was cut off', { cause: error });
+async function* pieces(
+	answer: IncomingMessage,
+	heard: () => void,
+	explained: (error: unknown) => unknown,
+): AsyncGenerator<Buffer, void> {
+	// An error of the taker is thrown in no piece, and so is none of the answer.
+	const taken = answer[Symbol.asyncIterator]();
+	for (;;) {
+		const next = await taken.next().catch((error: unknown) => {
+			throw explained(new DownloadError('its answer was cut off', { cause: error }));
+		});
+		if (next.done) return;
+		heard();
+		yield next.value as Buffer;
+		heard();
 	}
 }

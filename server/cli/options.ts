@@ -97,7 +97,14 @@ function portNumber(text: string): string {
 	return text;
 }
 
-function httpUrl(text: string): string {
+/** A number of 1 or more. */
+export function positiveNumber(text: string): string {
+	const number = wholeNumber(text);
+	if (BigInt(number) === 0n) throw new InvalidArgumentError('It must be 1 or more.');
+	return number;
+}
+
+export function httpUrl(text: string): string {
 	if (!URL.canParse(text) || !/^https?:\/\//i.test(text)) {
 		throw new InvalidArgumentError('It must look like http://127.0.0.1:7101.');
 	}

@@ -2,17 +2,11 @@
  * The commands of `paxos-swarm`, with their options and help. Each command is carried out by the file of its name, which
  * is loaded only where the command is run.
  */
-import { Command, CommanderError, Option } from 'commander';
-import {
-	memberId,
-	nodeUrl,
-	slotNumber,
-	wholeNumber,
-	withChange,
-	withDataDir,
-	withEndpoint,
-	withServe,
-} from './options.ts';
+import { Argument, Command, CommanderError, Option } from 'commander';
+import { completionOf, SHELLS, type Shell } from './completion.ts';
+import { commandAt, example, takesAnyText } from './help.ts';
+import { addKv, addShortCommands } from './kv/commands.ts';
+import { memberId, nodeUrl, slotNumber, withChange, withDataDir, withEndpoint, withServe } from './options.ts';
 import { reasonOf } from './reason.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 
@@ -53,16 +47,18 @@ export async function run(args: readonly string[], file: ProgramFile, terminal: 
 }
 
 /**
- * Turns `--help` into `help`, and both `--help put` and `put --help` into `help put`. An unknown command is left without
- * its arguments, so that the parser complains of its name and of nothing else.
+ * Turns `--help` into `help`, and both `--help kv put` and `kv put --help` into `help kv put`. An unknown command is left
+ * without its arguments, so that the parser complains of its name and of nothing else.
  */
 function withoutHelpFlags(args: readonly string[], program: Command): readonly string[] {
 	const [first = '', ...rest] = args;
 	if (HELP_FLAGS.includes(first)) return withoutHelpFlags(['help', ...rest], program);
 	const named = first === 'help' ? (rest[0] ?? first) : first;
-	const isKnown = program.commands.some((command) => command.name() === named);
+	const isKnown = commandAt(program, [named]).rest.length === 0;
 	if (!isKnown && named !== '' && !named.startsWith('-')) return [named];
-	return rest.length === 1 && HELP_FLAGS.includes(rest[0] as string) ? ['help', first] : args;
+	const { command, rest: left } = commandAt(program, args);
+	const asksHelp = command !== program && left.length === 1 && HELP_FLAGS.includes(left[0] as string);
+	return asksHelp ? ['help', ...args.slice(0, -1)] : args;
 }
 
 const HELP_FLAGS: readonly string[] = ['-h', '--help'];
@@ -104,34 +100,10 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.addHelpText('after', example('init --data-dir /var/lib/swarm', 'new folders, one for each node'))
 		.action(async (options) => ended((await import('./init.ts')).init(options, terminal)));
 
-	withData(program.command('put'), 'KEY VALUE')
-		.argument('<key>')
-		.argument('<value>', '"-" reads it from stdin')
-		.description('write a value')
-		.option('--cas <index>', 'only if the ModifyIndex of the key is this; 0: only if there is no such key', wholeNumber)
-		.option('--flags <number>', 'any number, kept with the value', wholeNumber)
-		.option('--json', 'say what happened as JSON')
-		.addHelpText('after', example('put color red', 'writes "red" under "color"'))
-		.addHelpText('after', '  paxos-swarm put color -- -5s   what begins with "-" goes behind "--"')
-		.action(async (key, value, options) => ended((await import('./key-value.ts')).put(key, value, options, terminal)));
+	addShortCommands(program, terminal, ended);
+	addKv(program, terminal, ended);
 
-	withData(program.command('get'), 'KEY')
-		.argument('<key>')
-		.description('print a value, byte for byte')
-		.option('--stale', 'as the node that answers has it: perhaps an old one, but also without a quorum')
-		.option('--json', 'with its indexes and flags, as the HTTP API has it')
-		.addHelpText('after', example('get color', 'prints "red"'))
-		.action(async (key, options) => ended((await import('./key-value.ts')).get(key, options, terminal)));
-
-	withData(program.command('del'), 'KEY')
-		.argument('<key>')
-		.description('delete a key, if it is there')
-		.option('--cas <index>', 'only if its ModifyIndex is this', wholeNumber)
-		.option('--json', 'say what happened as JSON')
-		.addHelpText('after', example('del color', '"color" is gone'))
-		.action(async (key, options) => ended((await import('./key-value.ts')).del(key, options, terminal)));
-
-	withData(program.command('propose'), 'KEY VALUE')
+	takesAnyText(withEndpoint(program.command('propose')), 'KEY VALUE')
 		.argument('<key>')
 		.argument('<value>')
 		.description('propose a value at a node of your choice, and see what became of it')
@@ -220,6 +192,33 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.addHelpText('after', example('snapshot restore state.backup --data-dir new', 'a new swarm with the same keys'))
 		.action(async (file, options) => ended((await import('./snapshot.ts')).restore(file, options, terminal)));
 
+	withEndpoint(program.command('health'))
+		.description('say whether every node is ready: that it hears a leader, has caught up and its disk answers')
+		.option('--json', 'as JSON')
+		.addHelpText('after', '\nThe exit status is 0 where all are ready, and 4 otherwise.')
+		.addHelpText('after', example('health', 'a line for each node, with the checks that fail'))
+		.action(async (options) => ended((await import('./health.ts')).health(options, terminal)));
+
+	const config = program
+		.command('config')
+		.description('check a swarm.json')
+		.helpCommand(false)
+		.addHelpText('after', example('config validate swarm.json', 'all that is wrong in it, each with its place'));
+	withDataDir(config.command('validate'))
+		.argument('[file]', 'by default the one that a node would use')
+		.description('check a swarm.json with the flags and the environment, as a node would')
+		.addHelpText('after', example('config validate swarm.json', 'all that is wrong in it, each with its place'))
+		.action(async (file, options) => ended((await import('./config-validate.ts')).validate(file, options, terminal)));
+
+	program
+		.command('completion')
+		.addArgument(new Argument('<shell>').choices(SHELLS))
+		.description('print a script by which the shell completes command lines of this program')
+		.addHelpText('after', example('completion bash > ~/.local/share/bash-completion/completions/paxos-swarm', ''))
+		.action((shell: Shell) => {
+			terminal.stdout.write(completionOf(program, shell));
+		});
+
 	program
 		.command('schema')
 		.description('print the JSON Schema of swarm.json')
@@ -231,29 +230,13 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 
 	program
 		.command('help')
-		.argument('[command]')
+		.argument('[command...]')
 		.description('display help for a command')
 		.helpOption(false)
-		.action((name: string | undefined) => {
-			const command = name === 'help' ? undefined : program.commands.find((candidate) => candidate.name() === name);
-			(command ?? program).outputHelp();
+		.action((names: readonly string[], _options, help: Command) => {
+			const { command, rest } = commandAt(program, names);
+			if (rest.length > 0) help.error(`error: too many arguments: ${rest.join(' ')}`);
+			(command === help ? program : command).outputHelp();
 		});
 	return program;
-}
-
-/**
- * A command whose arguments may be any text. It has no help option among its arguments, because a user whose key or
- * value looks like that flag must not get help and status 0.
- */
-function withData(command: Command, names: string): Command {
-	const line = `paxos-swarm ${command.name()} [options] -- ${names}`;
-	return withEndpoint(command)
-		.helpOption(false)
-		.showHelpAfterError(
-			`A key or value that begins with "-" goes behind "--": ${line}\nTry it with: paxos-swarm help ${command.name()}`,
-		);
-}
-
-function example(command: string, what: string): string {
-	return `\nExample:\n  paxos-swarm ${command}    ${what}`;
 }

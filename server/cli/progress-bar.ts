@@ -4,6 +4,7 @@ import type { Terminal } from './terminal.ts';
 
 const BAR_CHARS = 20;
 const COLUMNS_DEFAULT = 80;
+const COUNT_STEP = 64;
 export const CLEAR_LINE = '\r\x1b[K';
 
 /** @param percent from 0 to 100 */
@@ -39,15 +40,24 @@ export class ProgressBar {
 	update(done: number, all: number): void {
 		if (!this.draws) return;
 		const percent = Math.min(100, Math.floor((100 * done) / Math.max(1, all)));
-		const line = fitted(`${barOf(percent)} ${this.what} ${percent} %`, this.#output.columns);
-		if (line === this.#drawn) return;
-		this.#output.write(`${CLEAR_LINE}${line}`);
-		this.#drawn = line;
+		this.#draw(`${barOf(percent)} ${this.what} ${percent} %`);
+	}
+
+	/** The same where nobody knows how much the whole work is. Not every number is shown. @param of such as "keys" */
+	count(done: number, of: string): void {
+		if (this.draws && done % COUNT_STEP === 0) this.#draw(`${this.what}: ${done} ${of}`);
 	}
 
 	/** Takes the bar away. */
 	clear(): void {
 		if (this.#drawn !== '') this.#output.write(CLEAR_LINE);
 		this.#drawn = '';
+	}
+
+	#draw(text: string): void {
+		const line = fitted(text, this.#output.columns);
+		if (line === this.#drawn) return;
+		this.#output.write(`${CLEAR_LINE}${line}`);
+		this.#drawn = line;
 	}
 }

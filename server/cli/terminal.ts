@@ -6,7 +6,7 @@ import type { Output } from './output.ts';
 export interface Terminal {
 	readonly stdin: Readable;
 	/** Takes data only. */
-	readonly stdout: Writable & { readonly isTTY?: boolean };
+	readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
 	/** Takes messages for people. */
 	readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
 	readonly environment: Environment;

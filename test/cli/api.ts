@@ -1,5 +1,5 @@
 /** A small stand-in for a node's HTTP API on a port of its own. It remembers its requests. */
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
@@ -23,6 +23,8 @@ export interface FakeApi {
 	readonly port: number;
 	/** The requests so far, without those of `/livez`. */
 	readonly asked: Asked[];
+	/** The headers of these requests. */
+	readonly headers: IncomingHttpHeaders[];
 	/** Sets its answer from now on. */
 	answer: Answer;
 	/** The answers that come before that one. */
@@ -36,13 +38,14 @@ export async function fakeApi(answer: Answer = {}): Promise<FakeApi> {
 		if (api.answer.silent) return;
 		if (url === '/livez') return void response.end('ok');
 		const { status = 200, headers = {}, body = '', hangUp } = api.next.shift() ?? api.answer;
+		api.headers.push(request.headers);
 		api.asked.push({ method, url, body: await text(request) });
 		if (hangUp) request.socket.destroy();
 		else response.writeHead(status, headers).end(body);
 	});
 	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 	const { port } = server.address() as AddressInfo;
-	const api: FakeApi = { port, asked: [], answer, next: [], close: () => closed(server) };
+	const api: FakeApi = { port, asked: [], headers: [], answer, next: [], close: () => closed(server) };
 	return api;
 }
 

@@ -14,6 +14,12 @@ export interface Ended {
 	readonly stderr: string;
 }
 
+export interface RunOptions {
+	/** Whether stdout and stderr are a terminal of 60 columns. */
+	readonly isTTY?: boolean;
+	readonly environment?: Readonly<Record<string, string>>;
+}
+
 export class FakeSwarm {
 	readonly folder = mkdtempSync(join(tmpdir(), 'swarm-cli-'));
 	readonly first: FakeApi;
@@ -31,9 +37,15 @@ export class FakeSwarm {
 	}
 
 	/** Arguments are split at spaces. */
-	async run(line: string, stdin = '', { isTTY = false } = {}): Promise<Ended> {
-		const stdout = new PassThrough();
-		const stderr = Object.assign(new PassThrough(), isTTY ? { isTTY, columns: 60 } : {});
+	async run(
+		line: string,
+		stdin: string | Buffer = '',
+		{ isTTY = false, environment = {} }: RunOptions = {},
+	): Promise<Ended> {
+		const terminal = isTTY ? { isTTY, columns: 60 } : {};
+		const stdout = Object.assign(new PassThrough(), terminal);
+		const stderr = Object.assign(new PassThrough(), terminal);
+		const printed = Promise.all([text(stdout), text(stderr)]);
 		const args = line.split(' ').filter((arg) => arg !== '');
 		const status = await run(
 			args,
@@ -42,14 +54,15 @@ export class FakeSwarm {
 				stdin: Readable.from([stdin]),
 				stdout,
 				stderr,
-				environment: {},
+				environment,
 				workingDir: this.folder,
 				serve: () => ({ stdout: new Output(stdout), stderr: new Output(stderr), stopSignals: [] }),
 			},
 		);
 		stdout.end();
 		stderr.end();
-		return { status, stdout: await text(stdout), stderr: await text(stderr) };
+		const [out, errors] = await printed;
+		return { status, stdout: out, stderr: errors };
 	}
 
 	async close(): Promise<void> {

@@ -1,0 +1,159 @@
+/**
+ * `kv import`: writes the keys of an export, many in one transaction. A write that is sent again does no harm, so one
+ * whose outcome is unknown is tried again.
+ */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import * as z from 'zod';
+import { TRANSACTION_COMMANDS_MAX } from '../../../shared/store/batch-format.ts';
+import { keyFault, VALUE_BYTES_MAX } from '../../../shared/store/key.ts';
+import type { SwarmRequest } from '../client.ts';
+import { ProgressBar } from '../progress-bar.ts';
+import { CommandError, EXIT, type ExitStatus, type Terminal } from '../terminal.ts';
+import { askSwarm, type Connection, connectionOf, type KvOptions, keyPath, refuseError } from './connection.ts';
+import { JsonListError, jsonItems } from './json-list.ts';
+import { openInput } from './value.ts';
+
+/** The bound on the body of a transaction. */
+const BODY_BYTES_MAX = 524_288;
+const TRIES_MAX = 5;
+const PAUSE_MS = 500;
+
+const itemSchema = z.object({
+	key: z.string().refine((key) => keyFault(key) === null, { error: 'is no key' }),
+	/** In text, because it may have 64 bits. */
+	flags: z.string().default('0'),
+	value: z.base64().default(''),
+});
+
+type Item = z.output<typeof itemSchema>;
+
+export async function importKeys(file: string, options: KvOptions, terminal: Terminal): Promise<ExitStatus> {
+	const connection = connectionOf(options, terminal);
+	const bar = new ProgressBar(terminal, 'importing');
+	const bytesOfAll = sizeOf(file, terminal);
+	let bytes = 0;
+	let done = 0;
+	const batch = new Batch();
+	const send = async (): Promise<void> => {
+		await write(connection, batch.request());
+		done += batch.size;
+		batch.clear();
+		if (bytesOfAll === null) bar.count(done, 'keys');
+		else bar.update(bytes, bytesOfAll);
+	};
+	try {
+		for await (const text of jsonItems(counted(openInput(file, terminal), (more) => (bytes += more)))) {
+			const item = itemOf(text, done + batch.size);
+			if (!batch.hasRoomFor(item)) await send();
+			batch.add(item);
+		}
+		if (batch.size > 0) await send();
+	} catch (error) {
+		throw explained(error, file, done);
+	} finally {
+		bar.clear();
+	}
+	terminal.stdout.write(`${done} ${done === 1 ? 'key was' : 'keys were'} written\n`);
+	return EXIT.ok;
+}
+
+function explained(error: unknown, file: string, done: number): unknown {
+	const before = done === 0 ? 'Nothing was written.' : `The first ${done} keys were written, and no others.`;
+	if (error instanceof JsonListError)
+		return new CommandError(`${file}: ${error.message}. ${before}`, { status: EXIT.error });
+	if (error instanceof CommandError) return new CommandError(`${error.message}\n${before}`, { status: error.status });
+	return error;
+}
+
+function itemOf(text: string, at: number): Item {
+	let json: unknown;
+	try {
+		json = JSON.parse(text.replace(/"flags":\s*(\d+)/g, '"flags":"$1"'));
+	} catch {
+		throw new JsonListError(`item ${at} is not JSON`);
+	}
+	const parsed = itemSchema.safeParse(json);
+	if (parsed.success) return parsed.data;
+	const [issue] = parsed.error.issues;
+	throw new JsonListError(`item ${at}: ${issue?.path.join('.') || 'it'}: ${issue?.message}`);
+}
+
+/** The keys that go into one request. */
+class Batch {
+	#operations: string[] = [];
+	#bytes = 0;
+	/** The only item, where there is one alone. It may be too large for a transaction. */
+	#first: Item | null = null;
+
+	get size(): number {
+		return this.#operations.length;
+	}
+
+	hasRoomFor(item: Item): boolean {
+		if (this.size === 0) return true;
+		return this.size < TRANSACTION_COMMANDS_MAX && this.#bytes + lengthOf(operationOf(item)) < BODY_BYTES_MAX;
+	}
+
+	add(item: Item): void {
+		this.#first ??= item;
+		const operation = operationOf(item);
+		this.#operations.push(operation);
+		this.#bytes += lengthOf(operation);
+	}
+
+	clear(): void {
+		this.#operations = [];
+		this.#bytes = 0;
+		this.#first = null;
+	}
+
+	request(): SwarmRequest {
+		if (this.size === 1 && this.#first !== null) return putOf(this.#first);
+		const body = `[${this.#operations.join(',')}]`;
+		return { method: 'PUT', path: '/v1/txn', body, contentType: 'application/json' };
+	}
+}
+
+function putOf({ key, flags, value }: Item): SwarmRequest {
+	const body = Buffer.from(value, 'base64');
+	if (body.length > VALUE_BYTES_MAX) throw new JsonListError(`the value of "${key}" is over ${VALUE_BYTES_MAX} bytes`);
+	return { method: 'PUT', path: keyPath(key, { flags }), body, contentType: 'application/octet-stream' };
+}
+
+function operationOf({ key, flags, value }: Item): string {
+	return `{"KV":{"Verb":"set","Key":${JSON.stringify(key)},"Flags":${flags},"Value":"${value}"}}`;
+}
+
+/** With the brackets and the comma around it. */
+function lengthOf(operation: string): number {
+	return Buffer.byteLength(operation) + 2;
+}
+
+async function write(connection: Connection, request: SwarmRequest): Promise<void> {
+	for (let tries = 1; ; tries++) {
+		try {
+			return refuseError(await askSwarm(connection, request));
+		} catch (error) {
+			const isPassing = error instanceof CommandError && error.status === EXIT.unavailable;
+			if (!isPassing || tries === TRIES_MAX) throw error;
+			await setTimeout(PAUSE_MS);
+		}
+	}
+}
+
+async function* counted(pieces: AsyncIterable<Buffer | string>, add: (bytes: number) => void): AsyncGenerator<Buffer> {
+	for await (const piece of pieces) {
+		const bytes = Buffer.from(piece as Buffer);
+		add(bytes.length);
+		yield bytes;
+	}
+}
+
+/** null where it is not known. */
+function sizeOf(file: string, { workingDir }: Terminal): number | null {
+	if (file === '-') return null;
+	const stats = statSync(resolve(workingDir, file));
+	return stats.isFile() ? stats.size : null;
+}
