@@ -16,6 +16,11 @@ export function wrongKey(key: unknown): Error | null {
 	return fault === null ? null : new BadKeyError(`the key ${fault}`);
 }
 
+/** Why the prefix is refused; null for a good one, such as the empty one. */
+export function wrongPrefix(prefix: unknown): Error | null {
+	return prefix === '' ? null : wrongKey(prefix);
+}
+
 /** The value's bytes, or why it is refused. */
 export function bytesOf(value: unknown): Uint8Array | Error {
 	if (typeof value === 'string') {
@@ -52,6 +57,16 @@ export function wrongReadOptions(options: unknown): Error | null {
 	if (!isObject(options)) return new BadOptionsError(`the options are ${typeOf(options)}, not an object`);
 	const { stale, signal } = options;
 	if (stale !== undefined && typeof stale !== 'boolean') return new BadOptionsError('stale is true or false');
+	return wrongSignal(signal);
+}
+
+/** Why the options of a watch are refused; null for good ones. */
+export function wrongWatchOptions(options: unknown): Error | null {
+	if (!isObject(options)) return new BadOptionsError(`the options are ${typeOf(options)}, not an object`);
+	const { from, signal } = options;
+	if (from !== undefined && !(Number.isSafeInteger(from) && (from as number) >= 0)) {
+		return new BadOptionsError('from is a revision or 0');
+	}
 	return wrongSignal(signal);
 }
 

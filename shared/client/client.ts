@@ -8,13 +8,16 @@
  * them, a call fails with RefusedError at once (`limits.ts`).
  */
 import { addressFault, nameOf } from './address.ts';
-import { bytesOf, wrongKey, wrongReadOptions, wrongWriteOptions } from './arguments.ts';
+import { bytesOf, wrongKey, wrongPrefix, wrongReadOptions, wrongWatchOptions, wrongWriteOptions } from './arguments.ts';
+import type { WatchedChange } from './changes.ts';
 import { ClientCore, type WriteResult } from './core.ts';
 import { platform } from './platform.ts';
 import type { ReadEntry } from './protocol.ts';
 import type { ClientSocket, Connect } from './socket.ts';
+import { WatchIterator } from './watch-iterator.ts';
+import type { WatchedChanges } from './watches.ts';
 
-export type { ClientSocket, ReadEntry, WriteResult };
+export type { ClientSocket, ReadEntry, WatchedChange, WatchedChanges, WriteResult };
 
 export interface SwarmClientOptions {
 	/** Addresses `http://host:port` of members, one at least. The client learns those of the others from the nodes. */
@@ -46,6 +49,14 @@ export interface PutOptions extends WriteOptions {
 export interface ReadOptions extends CallOptions {
 	/** Reads from the node's own state, which may lag behind, without asking other nodes. */
 	readonly stale?: boolean;
+}
+
+export interface WatchOptions extends CallOptions {
+	/**
+	 * The changes above this revision are told, such as that of a write or of the last changes that came. Left out: those
+	 * that come after the present state of the node that the watch begins at.
+	 */
+	readonly from?: number;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -112,8 +123,26 @@ export class SwarmClient {
 	}
 
 	/**
-	 * Closes the connection. Unanswered writes that were sent fail with UnknownOutcomeError, all other calls with
-	 * RefusedError.
+	 * Every change of the keys that begin with `prefix`, once and in order, also while the client goes from node to node:
+	 * `for await (const { revision, changes } of client.watch('app/'))`. The changes of a transaction come together. Values
+	 * are views of received frames. A node tells what it has applied, and so may be some time behind a write.
+	 *
+	 * The watch begins with this call and ends when the loop is left. A loop that is slow takes what a node still has:
+	 * about 1 MiB waits for it here.
+	 *
+	 * @returns an iterator that fails with CompactedError where changes are not kept any more, BadKeyError,
+	 * BadOptionsError, RefusedError (`closed`, or `overloaded` above 64 watches), or the signal's reason
+	 */
+	watch(prefix: string, options: WatchOptions = {}): AsyncIterableIterator<WatchedChanges, undefined> {
+		const wrong = wrongPrefix(prefix) ?? wrongWatchOptions(options);
+		return new WatchIterator(wrong ? AbortSignal.abort(wrong) : options.signal, (watcher) =>
+			this.#core.watch(prefix, options.from ?? null, watcher),
+		);
+	}
+
+	/**
+	 * Closes the connection. Unanswered writes that were sent fail with UnknownOutcomeError, all other calls and watches
+	 * with RefusedError.
 	 */
 	close(): void {
 		this.#core.close();

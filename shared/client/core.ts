@@ -12,6 +12,7 @@ import { Reads } from './reads.ts';
 import { Route } from './route.ts';
 import type { ClientRuntime } from './runtime.ts';
 import type { Connect } from './socket.ts';
+import { ClientWatches, type Watcher, type WatchHandle } from './watches.ts';
 import { Writes } from './writes.ts';
 
 export interface CoreOptions {
@@ -33,12 +34,15 @@ export interface WriteResult {
 
 /** While calls wait, the client checks its node and its deadlines at this interval. */
 const WATCH_EVERY_MS = 100;
+/** The same while it only has watches, which may hear nothing for long. */
+const WATCH_IDLE_EVERY_MS = 1000;
 
 export class ClientCore {
 	readonly #timeoutMs: number;
 	readonly #runtime: ClientRuntime;
 	readonly #writes: Writes;
 	readonly #reads: Reads;
+	readonly #watches: ClientWatches;
 	readonly #route: Route;
 	#clientId: string;
 	#turnEnds = false;
@@ -67,15 +71,21 @@ export class ClientCore {
 			send: (frame, clientId) => this.#send(frame, clientId),
 		});
 		this.#reads = new Reads({ ...owner, send: (frame) => this.#send(frame, this.#clientId) });
+		this.#watches = new ClientWatches({
+			send: (frame) => this.#send(frame, this.#clientId),
+			soon: () => this.#soon(),
+		});
 		this.#route = new Route({
 			nodes,
 			connect,
 			runtime,
 			clientId: () => this.#clientId,
 			hasCalls: () => this.callsCount > 0,
+			hasWatches: () => this.#watches.count > 0,
 			up: () => {
 				this.#writes.sendAgain();
 				this.#reads.sendAgain();
+				this.#watches.sendAgain();
 			},
 			leaderKnown: () => this.#writes.leaderKnown(),
 			section: (section) => this.#section(section),
@@ -112,6 +122,22 @@ export class ClientCore {
 		if (!this.#isOver(signal, settle)) this.#reads.get(key, mode, signal, settle);
 	}
 
+	/**
+	 * Begins a watch of the keys that begin with `prefix`. It has no time limit.
+	 *
+	 * @param after the changes above this revision are told; null for those above the present one of the node
+	 */
+	watch(prefix: string, after: number | null, watcher: Watcher): WatchHandle {
+		const handle = this.#watches.open(prefix, after, watcher);
+		if (this.#closed) this.#watches.closeAll();
+		return handle;
+	}
+
+	/** The number of watches. */
+	get watchesCount(): number {
+		return this.#watches.count;
+	}
+
 	/** Closes the connection, and fails all unanswered calls: as unknown writes that were sent, as refused all others. */
 	close(): void {
 		if (this.#closed) return;
@@ -120,6 +146,7 @@ export class ClientCore {
 		this.#route.close();
 		this.#writes.close();
 		this.#reads.close();
+		this.#watches.closeAll();
 	}
 
 	get #deadlineMs(): number {
@@ -152,6 +179,10 @@ export class ClientCore {
 				return this.#writes.results(section);
 			case 'values':
 				return this.#reads.values(section.first, section.entries);
+			case 'changes':
+				return this.#watches.changes(section);
+			case 'watchEnded':
+				return this.#watches.ended(section);
 			case 'refused':
 				return section.what === 'write' ? this.#writes.refused(section) : this.#reads.refused(section);
 			case 'welcome':
@@ -174,6 +205,7 @@ export class ClientCore {
 			if (this.#closed) return;
 			this.#writes.endTurn();
 			this.#reads.endTurn();
+			this.#watches.endTurn();
 			this.#route.wake();
 			this.#watchBy(this.#deadlineMs);
 		});
@@ -182,7 +214,8 @@ export class ClientCore {
 	/** Checks the node and the deadlines again, at `deadlineMs` at the latest. */
 	#watchBy(deadlineMs: number): void {
 		const nowMs = this.#runtime.nowMs();
-		const atMs = Math.min(nowMs + WATCH_EVERY_MS, deadlineMs);
+		const everyMs = this.callsCount > 0 ? WATCH_EVERY_MS : WATCH_IDLE_EVERY_MS;
+		const atMs = Math.min(nowMs + everyMs, deadlineMs);
 		if (atMs >= this.#watchAtMs) return;
 		this.#cancelWatch?.();
 		this.#watchAtMs = atMs;
@@ -193,7 +226,7 @@ export class ClientCore {
 		this.#watchAtMs = Number.POSITIVE_INFINITY;
 		const nowMs = this.#runtime.nowMs();
 		const deadlineMs = Math.min(this.#writes.sweep(nowMs), this.#reads.sweep(nowMs));
-		if (this.callsCount === 0) return;
+		if (this.callsCount === 0 && this.#watches.count === 0) return;
 		this.#route.watch();
 		this.#watchBy(deadlineMs);
 	}

@@ -22,6 +22,21 @@ export class UnknownOutcomeError extends Error {
 	override readonly name = 'UnknownOutcomeError';
 }
 
+/**
+ * A watch cannot go on: changes behind its revision are not kept any more by the node. Read the present state, and watch
+ * from there.
+ */
+export class CompactedError extends Error {
+	override readonly name = 'CompactedError';
+	/** Every change up to this revision was told. */
+	readonly revision: number;
+
+	constructor(revision: number) {
+		super(`changes behind revision ${revision} are not kept any more`);
+		this.revision = revision;
+	}
+}
+
 /** The key breaks the rules of `shared/store/key.ts`. The call had no effect. */
 export class BadKeyError extends Error {
 	override readonly name = 'BadKeyError';

@@ -5,6 +5,8 @@
  *     client -> node   hello    version, client
  *                      write    one batch, as it is proposed (shared/store/command.ts)
  *                      read     mode, first id, count, keys
+ *                      watch    id, 0 or the revision to begin behind and 1, prefix
+ *                      unwatch  id
  *                      ping     nothing; it is here because a page cannot send the WebSocket's own ping
  *     node -> client   welcome  version, node, leader, members
  *                      leader   node, or nothing
@@ -12,6 +14,8 @@
  *                      results  first sequence, count, status, revision of the first; the others' follow by ones
  *                      values   first id, count, entries
  *                      refused  what, first, count, why, whether it may have left
+ *                      changes  id, and what `changes.ts` says
+ *                      watchEnded  id, why
  *                      pong     nothing; it tells that the node is there, though answers may take longer
  *
  * Reading throws a MalformedError for bytes that these writers could not have written.
@@ -19,9 +23,10 @@
 import { MalformedError, Reader, type Writer } from '../bytes/bytes.ts';
 import { asciiText, fromUtf8, toUtf8 } from '../bytes/text.ts';
 import { readFlags, writeFlags } from '../store/command.ts';
+import { type ChangesSection, readChanges } from './changes.ts';
 
 export const CLIENT_PATH = '/client';
-export const PROTOCOL_VERSION = 5;
+export const PROTOCOL_VERSION = 6;
 
 /** The bound on a frame in either direction. A single value of the largest size fits. */
 export const FRAME_BYTES_MAX = 1_114_112;
@@ -33,11 +38,15 @@ export const READ_KEYS_MAX = 4096;
 export const IN_FLIGHT_MAX = 65_536;
 /** A node takes batches of the last so many clients that a connection has named in its hellos. */
 export const CLIENTS_PER_CONNECTION_MAX = 4;
+/** The bound on the watches of one connection. */
+export const WATCHES_PER_CONNECTION_MAX = 64;
 
 export const HELLO = 0x01;
 export const WRITE = 0x02;
 export const READ = 0x03;
 export const PING = 0x04;
+export const WATCH = 0x05;
+export const UNWATCH = 0x06;
 export const WELCOME = 0x81;
 export const LEADER = 0x82;
 export const RESULTS = 0x83;
@@ -45,6 +54,8 @@ export const VALUES = 0x84;
 export const REFUSED = 0x85;
 export const PONG = 0x86;
 export const MEMBERS = 0x87;
+export const CHANGES = 0x88;
+export const WATCH_ENDED = 0x89;
 
 /** The position in the list is the byte. */
 export const READ_MODES = ['linearizable', 'stale'] as const;
@@ -59,6 +70,13 @@ export const REFUSALS = ['noLeader', 'overloaded', 'badKey', 'badValue', 'diskFu
 export type Refusal = (typeof REFUSALS)[number];
 /** The reason may be gone later, so what was refused is sent again until its time limit. */
 export type PassingRefusal = Exclude<Refusal, 'badKey' | 'badValue'>;
+
+/**
+ * Why a node ended a watch: it does not keep the changes that come next, it is going to stop, or the connection has too
+ * many. The position in the list is the byte.
+ */
+export const WATCH_ENDS = ['compacted', 'stopping', 'tooMany'] as const;
+export type WatchEndReason = (typeof WATCH_ENDS)[number];
 
 export function isPassing(why: Refusal): why is PassingRefusal {
 	return why !== 'badKey' && why !== 'badValue';
@@ -82,6 +100,9 @@ export type ClientSection =
 	/** The batch is in the frame, from `from` to before `to`. */
 	| { readonly kind: 'write'; readonly from: number; readonly to: number }
 	| { readonly kind: 'read'; readonly mode: ReadMode; readonly first: number; readonly keys: readonly string[] }
+	/** `after` is null for a watch that begins with the present state. */
+	| { readonly kind: 'watch'; readonly id: number; readonly after: number | null; readonly prefix: string }
+	| { readonly kind: 'unwatch'; readonly id: number }
 	| { readonly kind: 'ping' };
 
 export type NodeSection =
@@ -110,6 +131,8 @@ export type NodeSection =
 			readonly why: Refusal;
 			readonly mayHaveLeft: boolean;
 	  }
+	| ({ readonly kind: 'changes'; readonly id: number } & ChangesSection)
+	| { readonly kind: 'watchEnded'; readonly id: number; readonly why: WatchEndReason }
 	| { readonly kind: 'pong' };
 
 export function writeHello(out: Writer, clientId: string): void {
@@ -124,6 +147,19 @@ export function writeRead(out: Writer, mode: ReadMode, first: number, keys: read
 	out.int(first);
 	out.int(keys.length);
 	for (const key of keys) writeText(out, key);
+}
+
+/** @param after as of the section */
+export function writeWatch(out: Writer, id: number, after: number | null, prefix: string): void {
+	out.u8(WATCH);
+	out.int(id);
+	out.int(after === null ? 0 : after + 1);
+	writeText(out, prefix);
+}
+
+export function writeUnwatch(out: Writer, id: number): void {
+	out.u8(UNWATCH);
+	out.int(id);
 }
 
 export function writePing(out: Writer): void {
@@ -159,6 +195,13 @@ function readClientSection(from: Reader, frame: Uint8Array): ClientSection {
 			for (let i = 0; i < count; i++) keys.push(readText(from, frame));
 			return { kind: 'read', mode, first, keys };
 		}
+		case WATCH: {
+			const id = from.int();
+			const after = from.int() - 1;
+			return { kind: 'watch', id, after: after < 0 ? null : after, prefix: readText(from, frame) };
+		}
+		case UNWATCH:
+			return { kind: 'unwatch', id: from.int() };
 		case PING:
 			return { kind: 'ping' };
 		default:
@@ -199,6 +242,19 @@ export function writeResults(out: Writer, first: number, count: number, status: 
 	out.int(count);
 	out.u8(status);
 	out.int(revision);
+}
+
+/** @param section as `writeChanges` writes it */
+export function writeChangesSection(out: Writer, id: number, section: Uint8Array): void {
+	out.u8(CHANGES);
+	out.int(id);
+	out.raw(section);
+}
+
+export function writeWatchEnded(out: Writer, id: number, why: WatchEndReason): void {
+	out.u8(WATCH_ENDED);
+	out.int(id);
+	out.u8(WATCH_ENDS.indexOf(why));
 }
 
 export function writePong(out: Writer): void {
@@ -285,6 +341,14 @@ function readNodeSection(from: Reader, frame: Uint8Array): NodeSection {
 			const why = REFUSALS[from.u8()];
 			if (why === undefined) throw new MalformedError('refused for no known reason');
 			return { kind: 'refused', what, first, count, why, mayHaveLeft: from.bool() };
+		}
+		case CHANGES:
+			return { kind: 'changes', id: from.int(), ...readChanges(from) };
+		case WATCH_ENDED: {
+			const id = from.int();
+			const why = WATCH_ENDS[from.u8()];
+			if (why === undefined) throw new MalformedError('a watch ended for no known reason');
+			return { kind: 'watchEnded', id, why };
 		}
 		case PONG:
 			return { kind: 'pong' };

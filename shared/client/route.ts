@@ -22,6 +22,8 @@ export interface RouteOptions {
 	clientId(): string;
 	/** Whether calls wait for an answer. */
 	hasCalls(): boolean;
+	/** Whether there are watches, which wait for changes. */
+	hasWatches(): boolean;
 	/** There is a new current link, on which unanswered calls are to be sent again. */
 	up(): void;
 	/** The current node has told of a new leader. */
@@ -31,6 +33,8 @@ export interface RouteOptions {
 
 /** While calls wait, a node that was not heard for this long is pinged. */
 const PING_AFTER_MS = 250;
+/** The same while the client only has watches. */
+const IDLE_PING_AFTER_MS = 5000;
 /** The bounds of the pauses between dials that fail in a row, while calls wait. */
 const PAUSE = { firstMs: 50, growth: 4, maxMs: 2000 };
 /** The same without calls. They are longer, because nobody waits and a swarm that is down need not be dialed often. */
@@ -137,12 +141,15 @@ export class Route {
 		if (!this.#current && !this.#dialing && this.#pauseIsIdle) this.#pauseThenDial();
 	}
 
-	/** Leaves a node that is silent or knows no leader for too long. It has to be called often while calls wait. */
+	/**
+	 * Leaves a node that is silent or knows no leader for too long. It has to be called often while calls wait, and now and
+	 * then while there are watches.
+	 */
 	watch(): void {
 		const link = this.#current;
 		if (!link) return;
 		const nowMs = this.#nowMs;
-		if (nowMs - link.heardMs >= PING_AFTER_MS) link.ping();
+		if (nowMs - link.heardMs >= (this.#options.hasCalls() ? PING_AFTER_MS : IDLE_PING_AFTER_MS)) link.ping();
 		const silentMs = link.silence();
 		const { ms } = this.#patience;
 		if (this.#dialing || nowMs - this.#lookedMs < ms) return;
@@ -208,7 +215,7 @@ export class Route {
 
 	/** Called while there is no link and none is being dialed. */
 	#pauseThenDial(): void {
-		const isIdle = !this.#options.hasCalls();
+		const isIdle = !this.#options.hasCalls() && !this.#options.hasWatches();
 		const { firstMs, growth, maxMs } = isIdle ? IDLE_PAUSE : PAUSE;
 		const { runtime } = this.#options;
 		const pauseMs = runtime.random() * Math.min(maxMs, firstMs * growth ** (this.#failures - 1));

@@ -11,6 +11,8 @@ import {
 	type ReadMode,
 	type Refusal,
 	STATUSES,
+	type WatchEndReason,
+	writeChangesSection,
 	writeEntry,
 	writeLeader,
 	writeMembers,
@@ -18,6 +20,7 @@ import {
 	writeRefused,
 	writeResults,
 	writeValues,
+	writeWatchEnded,
 	writeWelcome,
 } from '../client/protocol.ts';
 import type { Result } from '../store/result.ts';
@@ -44,6 +47,7 @@ export class ClientAnswers {
 	readonly #socket: DoorSocket;
 	readonly #store: Store;
 	readonly #limits: ReplicaLimits;
+	readonly #hasRoom: () => void;
 	readonly #out = new Writer(1024);
 	/** The run of results that is not written yet. A count of 0 says that there is none. */
 	#runFirst = 0;
@@ -54,7 +58,9 @@ export class ClientAnswers {
 	#reads: ClientRead[] = [];
 	#nextKey = 0;
 
-	constructor(socket: DoorSocket, store: Store, limits: ReplicaLimits) {
+	/** @param hasRoom is called when the network has taken a frame, and the socket has room for values and changes */
+	constructor(socket: DoorSocket, store: Store, limits: ReplicaLimits, hasRoom: () => void) {
+		this.#hasRoom = hasRoom;
 		this.#limits = limits;
 		this.#socket = socket;
 		this.#store = store;
@@ -119,6 +125,22 @@ export class ClientAnswers {
 		this.keysWaiting += read.keys.length;
 	}
 
+	/** Whether the socket has no room for more changes. */
+	get isFull(): boolean {
+		return this.#socket.unsentBytes + this.#out.length >= this.#limits.unsentBytesMax;
+	}
+
+	changes(id: number, section: Uint8Array): void {
+		this.#endRun();
+		writeChangesSection(this.#out, id, section);
+		if (this.#out.length >= this.#limits.frameBytesFull) this.#send();
+	}
+
+	watchEnded(id: number, why: WatchEndReason): void {
+		this.#endRun();
+		writeWatchEnded(this.#out, id, why);
+	}
+
 	/** Sends the answers that have gathered. */
 	flush(): void {
 		this.#endRun();
@@ -167,5 +189,6 @@ export class ClientAnswers {
 	/** The network has taken a frame, so there may be room for values that waited. */
 	readonly #sent = (): void => {
 		if (this.#reads.length > 0) this.flush();
+		if (!this.isFull) this.#hasRoom();
 	};
 }

@@ -5,6 +5,7 @@
 import { MalformedError } from '../bytes/bytes.ts';
 import {
 	CLIENTS_PER_CONNECTION_MAX,
+	type ClientSection,
 	type MemberAddress,
 	PROTOCOL_VERSION,
 	type Refusal,
@@ -16,9 +17,11 @@ import type { Result } from '../store/result.ts';
 import type { Store } from '../store/store.ts';
 import { Batch, type BatchEnd, type RefusedWhy, type SubmitOptions, type Submitter } from './batch.ts';
 import { ClientAnswers, type ClientRead } from './client-answers.ts';
+import { type ChangeSections, ClientWatches } from './client-watches.ts';
 import type { ReplicaLimits } from './limits.ts';
 import type { DoorSocket } from './port.ts';
 import type { Submissions } from './submissions.ts';
+import type { Watch, Watcher } from './watches.ts';
 
 /** The part of the door that a connection uses. */
 export interface ConnectionOwner {
@@ -29,6 +32,9 @@ export interface ConnectionOwner {
 	readonly submitOptions: SubmitOptions;
 	welcome(): { readonly node: string; readonly leader: string; readonly members: readonly MemberAddress[] };
 	read(connection: ClientConnection, read: ClientRead): void;
+	readonly changeSections: ChangeSections;
+	/** As `Watches.open`. */
+	openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null;
 	/** Asks for a call of `flush` at the end of the turn. */
 	answered(connection: ClientConnection): void;
 	/** Asks for a turn. */
@@ -49,6 +55,7 @@ export class ClientConnection implements Submitter {
 	readonly #socket: DoorSocket;
 	readonly #owner: ConnectionOwner;
 	readonly #answers: ClientAnswers;
+	readonly #watches: ClientWatches;
 	/**
 	 * The names of the clients that the connection speaks for, in the order of their hellos: the last is the present one.
 	 */
@@ -64,7 +71,14 @@ export class ClientConnection implements Submitter {
 		this.#socket = socket;
 		this.from = from;
 		this.#owner = owner;
-		this.#answers = new ClientAnswers(socket, owner.store, owner.limits);
+		this.#answers = new ClientAnswers(socket, owner.store, owner.limits, () => this.#watches.resume());
+		this.#watches = new ClientWatches({
+			answers: this.#answers,
+			sections: owner.changeSections,
+			watchesMax: owner.limits.watchesMax,
+			openWatch: (prefix, after, watcher) => owner.openWatch(prefix, after, watcher),
+			answered: () => owner.answered(this),
+		});
 	}
 
 	/** Whether the client has said hello. */
@@ -100,6 +114,7 @@ export class ClientConnection implements Submitter {
 		for (const client of this.#clients) this.#owner.submissions.unlisten(client, this);
 		this.#clients.clear();
 		this.#answers.end();
+		this.#watches.closeAll();
 		this.#owner.closed(this);
 	}
 
@@ -178,6 +193,12 @@ export class ClientConnection implements Submitter {
 				case 'read':
 					this.#read(section);
 					break;
+				case 'watch':
+					this.#watch(section);
+					break;
+				case 'unwatch':
+					this.#watches.close(section.id);
+					break;
 				case 'ping':
 					this.#answers.pong();
 					this.#owner.answered(this);
@@ -222,6 +243,15 @@ export class ClientConnection implements Submitter {
 		const refusal = submissions.submit(new Batch(this, client, first, count, submitOptions, bytes, registers));
 		if (refusal !== null) return this.#refuse('write', first, count, wordOf(refusal.why), false);
 		this.#commandsInFlight += count;
+	}
+
+	#watch({ id, after, prefix }: ClientSection & { kind: 'watch' }): void {
+		if (!this.#isGreeted) throw new MalformedError('a watch before the greeting');
+		if (this.#watches.has(id)) throw new MalformedError('a watch with the id of another one');
+		const fault = prefixFault(prefix);
+		if (fault !== null) throw new MalformedError(`a watch of a prefix that ${fault}`);
+		this.#watches.open(id, prefix, after);
+		this.#owner.soon();
 	}
 
 	#read({ mode, first, keys }: ClientRead): void {

@@ -13,9 +13,11 @@ import type { Barriers } from './barriers.ts';
 import type { SubmitOptions } from './batch.ts';
 import type { ClientRead } from './client-answers.ts';
 import { ClientConnection, type ConnectionOwner } from './client-connection.ts';
+import { ChangeSections } from './client-watches.ts';
 import type { ReplicaLimits } from './limits.ts';
 import type { Door, DoorSocket } from './port.ts';
 import type { Submissions } from './submissions.ts';
+import type { Watch, Watcher } from './watches.ts';
 
 export interface ClientDoorOptions {
 	/** The door reads the store and never writes to it. */
@@ -25,6 +27,8 @@ export interface ClientDoorOptions {
 	readonly node: string;
 	/** Where clients reach the members. */
 	members(): readonly MemberAddress[];
+	/** As `Watches.open`. */
+	openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null;
 	/** The time limit of a request, milliseconds. After it the request is refused, or its outcome is unknown. */
 	readonly requestMs: number;
 	readonly limits: ReplicaLimits;
@@ -46,6 +50,7 @@ export class ClientDoor implements Door, ConnectionOwner {
 	readonly submissions: Submissions;
 	readonly limits: ReplicaLimits;
 	readonly submitOptions: SubmitOptions;
+	readonly changeSections = new ChangeSections();
 	readonly #options: ClientDoorOptions;
 	readonly #connections = new Set<ClientConnection>();
 	/** Linearizable reads that came in this turn. */
@@ -112,6 +117,11 @@ export class ClientDoor implements Door, ConnectionOwner {
 			this.#leader = leader;
 			for (const connection of this.#connections) connection.tellLeader(leader);
 		}
+		this.sendAnswers();
+	}
+
+	/** Sends what has gathered for the clients. */
+	sendAnswers(): void {
 		if (this.#answered.size === 0) return;
 		for (const connection of this.#answered) connection.flush();
 		this.#answered.clear();
@@ -128,6 +138,10 @@ export class ClientDoor implements Door, ConnectionOwner {
 		if (read.mode === 'linearizable') this.#reads.push({ connection, read });
 		else connection.answerRead(read);
 		this.#options.soon();
+	}
+
+	openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null {
+		return this.#options.openWatch(prefix, after, watcher);
 	}
 
 	answered(connection: ClientConnection): void {

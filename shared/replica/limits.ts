@@ -1,5 +1,5 @@
 /** The bounds of a replica towards its clients, in one place. The simulator makes them small in order to reach them. */
-import { FRAME_BYTES_FULL, IN_FLIGHT_MAX } from '../client/protocol.ts';
+import { FRAME_BYTES_FULL, IN_FLIGHT_MAX, WATCHES_PER_CONNECTION_MAX } from '../client/protocol.ts';
 import { CONNECTIONS_OF_NODE_MAX } from '../store/client-limits.ts';
 import type { HistoryLimits } from './history.ts';
 
@@ -12,6 +12,8 @@ export interface ReplicaLimits extends HistoryLimits {
 	readonly unsentBytesMax: number;
 	/** For each connection: above so many bytes that the network has not taken, the connection is cut. */
 	readonly unreadBytesMax: number;
+	/** For each connection: watches of keys. */
+	readonly watchesMax: number;
 	/** A frame to a client takes no more values once it has reached this size. */
 	readonly frameBytesFull: number;
 	/** The bytes of all batches that have neither results nor an end, each with its overhead. */
@@ -29,6 +31,7 @@ export const REPLICA_LIMITS: ReplicaLimits = {
 	inFlightMax: IN_FLIGHT_MAX,
 	unsentBytesMax: 1_048_576,
 	unreadBytesMax: 67_108_864,
+	watchesMax: WATCHES_PER_CONNECTION_MAX,
 	frameBytesFull: FRAME_BYTES_FULL,
 	submittedBytesMax: 67_108_864,
 	proposalBytesMax: 524_288,

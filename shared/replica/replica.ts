@@ -198,6 +198,7 @@ export class Replica implements LoopListener {
 			barriers: this.#barriers,
 			node: id,
 			members: () => agent.members.last.members.map((member) => ({ id: member.id, url: options.urlOf(member) })),
+			openWatch: (prefix, after, watcher) => this.#watches.open(prefix, after, watcher),
 			requestMs,
 			limits,
 			leader: () => agent.view().leader.node,
@@ -376,7 +377,9 @@ export class Replica implements LoopListener {
 		for (const door of this.#doors) door.answer();
 		this.#succession.endTurn();
 		this.#waits.endTurn();
+		// Those who wait for an answer come before those who watch.
 		this.#watches.endTurn();
+		this.clients.sendAnswers();
 		this.#loop.flush();
 		if (this.#loop.waitsForDisk) this.#diskWatch.waits();
 		this.#runtime.mesh.flush();

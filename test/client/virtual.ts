@@ -169,6 +169,9 @@ export class VirtualNode {
 				return;
 			case 'ping':
 				return writePong(out);
+			case 'watch':
+			case 'unwatch':
+				return swarm.onWatch(this, socket, section);
 			case 'read':
 				if (swarm.onRead(section, socket)) return;
 				writeValues(out, section.first, section.keys.length);
@@ -211,6 +214,9 @@ export class VirtualSwarm {
 	onWrite: (batch: GotBatch, out: Writer) => boolean = () => false;
 	onHello: (node: VirtualNode, socket: VirtualSocket) => boolean = () => false;
 	onRead: (read: ClientSection & { kind: 'read' }, socket: VirtualSocket) => boolean = () => false;
+	/** Is told of each watch that is begun or given up. */
+	onWatch: (node: VirtualNode, socket: VirtualSocket, section: ClientSection & { kind: 'watch' | 'unwatch' }) => void =
+		() => undefined;
 	#revision = 0;
 	readonly #revisions = new Map<string, number>();
 

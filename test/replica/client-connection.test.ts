@@ -19,6 +19,7 @@ it.each([
 	const deadlines = new Deadlines({ nowMs: () => 0, setTimer: () => undefined });
 	const submissions = new Submissions(proposer, deadlines, { soon: () => undefined, refusal: () => null });
 	const door = new ClientDoor({
+		openWatch: () => null,
 		store: new Store(),
 		submissions,
 		barriers: { wait: () => undefined },
