@@ -1,6 +1,7 @@
 /** Writes log lines for operators, one for each coarse fact. */
 import type { Logger } from 'pino';
 import { membersText, type RawFact } from '../shared/fact.ts';
+import { ACTED, faultText } from '../shared/lab.ts';
 import { ballotToText } from '../shared/paxos/ballot.ts';
 import { skewText } from '../shared/skew.ts';
 import { kindOfText, Repeats } from './repeats.ts';
@@ -48,6 +49,10 @@ function lineOf(fact: RawFact): { level: 'debug' | 'info' | 'warn'; text: string
 			return { level: 'info', text: `link to ${fact.peer} is up` };
 		case 'linkDown':
 			return { level: 'info', text: `link to ${fact.peer} is down: ${fact.why}` };
+		case 'linkFault':
+			return { level: 'warn', text: `lab: the messages of ${fact.from} ${faultText(fact)}` };
+		case 'nodeFault':
+			return { level: 'warn', text: `lab: ${fact.target} is ${ACTED[fact.act]}` };
 		case 'malformed':
 			return { level: 'warn', text: `${fact.door}: ${fact.why} (from ${fact.from})` };
 		case 'ignored':

@@ -1,12 +1,14 @@
 /**
  * The primary process: it starts every node as a child process, reports when one is ready or down, and stops them all.
  *
- * It knows nothing of Paxos, ports or data folders. No child outlives it, because each watches the IPC channel. It never
- * starts a node a second time: it tells people how to do that.
+ * It knows nothing of Paxos, ports or data folders. No child outlives it, because each watches the IPC channel. It starts
+ * a node a second time only in a lab, where people ask for it; elsewhere it tells them how to do that.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { EventEmitter } from 'node:events';
-import { isChildMessage } from './launched.ts';
+import { type EventEmitter, once } from 'node:events';
+import type { NodeAct } from '../shared/lab.ts';
+import { holdStill } from './lab/hold-still.ts';
+import { type ActedMessage, type ChildMessage, isChildMessage } from './launched.ts';
 import type { StartProgress } from './replica/memory.ts';
 
 export interface LaunchedNode {
@@ -18,8 +20,18 @@ export interface LaunchedNode {
 	readonly whenDown: string;
 }
 
+/** What only a lab does to nodes. */
+export interface LaunchLab {
+	/** Why a node that is down must not be started again, a sentence; null where it may. */
+	readonly neverAgain: string | null;
+	/** Removes the data of a node that is down. */
+	wipe(id: string): void;
+}
+
 export interface LaunchOptions {
 	readonly nodes: readonly LaunchedNode[];
+	/** null where nodes may do nothing to each other. */
+	readonly lab: LaunchLab | null;
 	readonly environment: Readonly<Record<string, string | undefined>>;
 	/** The emitter of signals: `process`. */
 	readonly signals: EventEmitter;
@@ -60,12 +72,18 @@ interface Child {
 	why: string;
 	/** It is no member of the swarm any more. */
 	isRemoved: boolean;
+	/** It was started again in a lab. */
+	readonly isAgain: boolean;
+	/** Lets a paused process go on; null for one that is not paused. */
+	goOn: (() => void) | null;
 }
 
 class Launcher {
 	readonly #options: LaunchOptions;
 	readonly #done: (fine: boolean) => void;
-	readonly #children: Child[] = [];
+	/** The newest process of each node. */
+	#children: Child[] = [];
+	#toldReady = false;
 	/** `failing`: a child could not start, so the others are stopped. */
 	#phase: 'running' | 'stopping' | 'failing' = 'running';
 	#interruptedMs = 0;
@@ -81,23 +99,94 @@ class Launcher {
 	start(): void {
 		this.#options.signals.on('SIGINT', this.#onInterrupt);
 		for (const signal of this.#options.stopSignals) this.#options.signals.on(signal, this.#onTerminate);
-		for (const node of this.#options.nodes) this.#children.push(this.#spawn(node));
+		for (const node of this.#options.nodes) this.#children.push(this.#spawn(node, false));
 	}
 
-	#spawn(node: LaunchedNode): Child {
+	#spawn(node: LaunchedNode, isAgain: boolean): Child {
 		const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const;
 		const started = spawn(process.execPath, node.args, { env: { ...this.#options.environment }, stdio: [...stdio] });
-		const child: Child = { node, process: started, state: 'starting', why: '', isRemoved: false };
+		const child: Child = {
+			node,
+			process: started,
+			state: 'starting',
+			why: '',
+			isRemoved: false,
+			isAgain,
+			goOn: null,
+		};
 		started.on('message', (message) => {
-			if (!isChildMessage(message)) return;
-			if (message.kind === 'failed') child.why = message.why;
-			else if (message.kind === 'removed') this.#removed(child);
-			else if (message.kind === 'ready') this.#ready(child);
-			else if (child.state === 'starting') this.#options.onProgress(node.id, message.progress);
+			if (isChildMessage(message)) this.#told(child, message);
 		});
 		started.on('error', (error) => this.#ended(child, error.message));
 		started.on('exit', (status, signal) => this.#ended(child, signal ?? `exit status ${status}`));
 		return child;
+	}
+
+	#told(child: Child, message: ChildMessage): void {
+		switch (message.kind) {
+			case 'failed':
+				child.why = message.why;
+				return;
+			case 'removed':
+				return this.#removed(child);
+			case 'ready':
+				return this.#ready(child);
+			case 'progress':
+				if (child.state === 'starting') this.#options.onProgress(child.node.id, message.progress);
+				return;
+			case 'act':
+				void this.#answer(child, message);
+		}
+	}
+
+	async #answer(
+		{ process: asker }: Child,
+		{ number, act, node }: ChildMessage & { readonly kind: 'act' },
+	): Promise<void> {
+		const why = await this.#act(act, node).catch((error: Error) => `It failed: ${error.message}`);
+		const answer: ActedMessage = { kind: 'acted', number, why };
+		// A node that asked for its own end hears no answer.
+		if (asker.connected) asker.send(answer, () => undefined);
+	}
+
+	/** @returns why it cannot be done, a sentence; null where it is done */
+	async #act(act: NodeAct, id: string): Promise<string | null> {
+		const { lab } = this.#options;
+		const child = this.#children.find(({ node }) => node.id === id);
+		if (lab === null) return 'The primary process was started without --lab.';
+		if (!child) return `${id} was not started by this primary process.`;
+		if (this.#phase !== 'running') return 'The swarm is stopping.';
+		const isDown = child.state === 'ended';
+		const isLast = this.#running().every((other) => other === child || other.goOn !== null);
+		switch (act) {
+			case 'start':
+				if (!isDown) return `${id} runs already.`;
+				if (lab.neverAgain !== null) return lab.neverAgain;
+				this.#children = this.#children.map((other) => (other === child ? this.#spawn(child.node, true) : other));
+				return null;
+			case 'resume':
+				if (child.goOn === null) return `${id} is not paused.`;
+				child.goOn();
+				child.goOn = null;
+				return null;
+			case 'pause':
+				if (isDown) return `${id} is down.`;
+				if (child.goOn !== null) return `${id} is paused already.`;
+				if (isLast) return lastText(id);
+				child.goOn = await holdStill(child.process);
+				return null;
+			case 'kill':
+			case 'wipe':
+				if (isDown && act === 'kill') return `${id} is down already.`;
+				if (!isDown && isLast) return lastText(id);
+				if (!isDown) {
+					const exited = once(child.process, 'exit');
+					child.process.kill('SIGKILL');
+					await exited;
+				}
+				if (act === 'wipe') lab.wipe(id);
+				return null;
+		}
 	}
 
 	#ready(child: Child): void {
@@ -118,19 +207,23 @@ class Launcher {
 
 	/** Called once for each child, when it is ready, or is removed before that. The last of these calls tells. */
 	#tellReady(): void {
-		if (this.#children.every(({ state, isRemoved }) => state === 'ready' || isRemoved)) this.#options.onReady();
+		if (this.#toldReady || !this.#children.every(({ state, isRemoved }) => state === 'ready' || isRemoved)) return;
+		this.#toldReady = true;
+		this.#options.onReady();
 	}
 
 	#ended(child: Child, how: string): void {
 		if (child.state === 'ended') return;
 		const before = child.state;
 		child.state = 'ended';
+		child.goOn?.();
+		child.goOn = null;
 		this.#options.onProgress(child.node.id, null);
 		if (this.#phase === 'running') {
 			const why = child.why === '' ? how : child.why;
 			if (child.isRemoved) {
 				this.#options.say(`${child.node.id} is no member of the swarm any more, and has stopped.`);
-			} else if (before === 'starting') this.#fail(`${child.node.id} could not start: ${why}`);
+			} else if (before === 'starting' && !child.isAgain) this.#fail(`${child.node.id} could not start: ${why}`);
 			else {
 				const removed = this.#children.filter(({ isRemoved }) => isRemoved).length;
 				const left = this.#options.whenLeft(this.#running().length, removed);
@@ -164,7 +257,10 @@ class Launcher {
 	}
 
 	#askToEnd(): void {
-		for (const child of this.#running()) child.process.kill('SIGTERM');
+		for (const child of this.#running()) {
+			child.goOn?.();
+			child.process.kill('SIGTERM');
+		}
 		this.#killTimer = setTimeout(() => this.#kill(), STOP_MAX_MS);
 	}
 
@@ -183,4 +279,8 @@ class Launcher {
 	#running(): readonly Child[] {
 		return this.#children.filter(({ state }) => state !== 'ended');
 	}
+}
+
+function lastText(id: string): string {
+	return `${id} is the only node left that can be asked. Start or resume another one first.`;
 }

@@ -25,6 +25,7 @@ import { FEED_PATH, Feed } from './feed/feed.ts';
 import { DRAIN_TIMINGS } from './front/drain.ts';
 import { type DoorName, Front, type UpgradeDoor } from './front/front.ts';
 import { Joining } from './joining.ts';
+import { Lab, type NodeActor, REAL_LAB_CLOCK } from './lab/lab.ts';
 import { connectionLimits, descriptorLimit } from './limits.ts';
 import { watchLoop } from './loop-watch.ts';
 import { DEFAULT_MESH_LIMITS, DEFAULT_MESH_TIMINGS, Mesh } from './mesh/mesh.ts';
@@ -55,6 +56,8 @@ export interface NodeOptions {
 	/** The secret of all nodes; null for none. */
 	readonly secret: string | null;
 	readonly log: Logger;
+	/** Whether people may make faults in its links, and in nodes by the primary process; none by default. */
+	readonly lab?: { readonly primary: NodeActor | null };
 	/** How many files and sockets this process may have open; the system's limit by default. */
 	readonly descriptors?: number;
 	/** Is told the progress of the start from time to time, because a long log takes a while. */
@@ -154,12 +157,27 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			reached: () => replica.reached,
 			remembered: (peer) => replica.remembered(peer),
 			handlers: {
-				frame: (from, peerEpoch, frame) => replica.receive(from, peerEpoch, frame),
+				frame: (from, peerEpoch, frame) =>
+					lab ? lab.arrive(from, peerEpoch, frame) : replica.receive(from, peerEpoch, frame),
 				linkUp: (peer, remembered) => replica.linkUp(peer, remembered),
-				linkDown: (peer, why) => replica.linkDown(peer, why),
+				linkDown: (peer, why) => {
+					lab?.linkDown(peer);
+					replica.linkDown(peer, why);
+				},
 				malformed: (from, why) => malformed('mesh', from, why),
 			},
 		});
+		const lab = options.lab
+			? new Lab({
+					...options.lab,
+					clock: REAL_LAB_CLOCK,
+					peers: () => swarm.members.map((member) => member.id).filter((peer) => peer !== id),
+					deliver: (from, peerEpoch, frame) => replica.receive(from, peerEpoch, frame),
+					renew: (peer, why) => mesh.cut(peer, why),
+					part: (peer, isApart, why) => mesh.part(peer, isApart, why),
+					tell: (fact) => replica.facts.tell(fact),
+				})
+			: null;
 		const replica: RunningReplica = await RunningReplica.open({
 			agent,
 			epoch,
@@ -173,6 +191,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 				joining.membersChanged();
 			},
 			mesh,
+			faults: () => lab?.faults ?? null,
 			requestMs: config.timings.requestMs,
 			linkMs: LINK_MS,
 			logBytesMin: config.logMiB * 1024 * 1024,
@@ -192,6 +211,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		closing.unshift(
 			() => joining.stop(),
 			() => replica.stop(),
+			() => lab?.stop(),
 			() => mesh.close(),
 			() => refusals.stop(),
 			stopLogging,
@@ -204,6 +224,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			doors,
 			swarm,
 			version: packageVersion,
+			lab,
 			dashboardDir,
 			proposeTimeoutMs: config.timings.requestMs,
 			isDraining: () => closed !== undefined,

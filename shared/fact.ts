@@ -7,6 +7,7 @@
  * one that only counts facts does not.
  */
 
+import type { LinkFaultFrom, NodeAct } from './lab.ts';
 import type { Ballot, NodeId } from './paxos/ballot.ts';
 import { ballotToText } from './paxos/ballot.ts';
 import type { Member } from './paxos/change.ts';
@@ -43,6 +44,10 @@ export type RuntimeFact<B = BallotText, V = ValueSummary> =
 	  }
 	| { readonly kind: 'linkUp'; readonly peer: NodeId }
 	| { readonly kind: 'linkDown'; readonly peer: NodeId; readonly why: string }
+	/** In a lab: people have changed what becomes of the messages of `from` to this node. */
+	| ({ readonly kind: 'linkFault' } & LinkFaultFrom)
+	/** In a lab: people have done this to the process of `target`, and asked this node to. */
+	| { readonly kind: 'nodeFault'; readonly act: NodeAct; readonly target: NodeId }
 	/** A frame, a handshake or a request that was refused, and why. */
 	| {
 			readonly kind: 'malformed';

@@ -6,6 +6,7 @@
  * `skipped` facts, and then a new `snapshot`. A watcher that sees a gap emits `resync`, and gets a new `snapshot` too.
  */
 import type { BallotText, Fact, FactKind } from './fact.ts';
+import type { LinkFaultFrom } from './lab.ts';
 import type { NodeId } from './paxos/ballot.ts';
 import type { Role } from './paxos/fact.ts';
 import type { Acceptance, Slot } from './paxos/message.ts';
@@ -98,6 +99,8 @@ export interface NodeSnapshot {
 	readonly linked: readonly NodeId[];
 	/** Null where this node is no leader. */
 	readonly phase1: Phase1View | null;
+	/** The faults that people made in what others send to this node; null where it does not run as a lab. */
+	readonly faults: readonly LinkFaultFrom[] | null;
 }
 
 export interface FactBatch {

@@ -1,5 +1,6 @@
 /** Says a fact in one line, and tells to which kind of the event log it belongs. */
 import { type BallotText, type Fact, membersText } from '../../shared/fact.ts';
+import { ACTED, faultText } from '../../shared/lab.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { skewText } from '../../shared/skew.ts';
 import type { ValueSummary } from '../../shared/store/describe.ts';
@@ -52,6 +53,8 @@ export function groupOf(fact: Fact): FactGroup {
 			return isBeat(fact.message) ? 'beats' : 'messages';
 		case 'linkUp':
 		case 'linkDown':
+		case 'linkFault':
+		case 'nodeFault':
 		case 'malformed':
 		case 'ignored':
 		case 'clockSkew':
@@ -110,6 +113,10 @@ export function factText(fact: Fact, names: BallotNames): string {
 			return `is linked with ${fact.peer}`;
 		case 'linkDown':
 			return `lost the link with ${fact.peer}: ${fact.why}`;
+		case 'linkFault':
+			return `lab: the messages of ${fact.from} to it ${faultText(fact)}`;
+		case 'nodeFault':
+			return `lab: ${fact.target} is ${ACTED[fact.act]}`;
 		case 'malformed':
 			return `refused what ${fact.from} sent to its ${fact.door} door: ${fact.why}`;
 		case 'flushed':

@@ -1,4 +1,5 @@
 /** What a person looks for on the rail: what was chosen and refused, elections, deaths and returns, other members. */
+import { ACTED, faultText } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { SwarmModel } from './swarm-model.ts';
 import type { Item, Told } from './tape.ts';
@@ -73,6 +74,10 @@ function landmarkOf(node: NodeId, told: Told, before: SwarmModel): readonly [Lan
 			return fact.refused === 'heartbeat' ? undefined : ['nack', `${node} refuses ${fact.refused}`];
 		case 'givenUp':
 			return ['nack', `${node} gives up, because too few answer`];
+		case 'linkFault':
+			return ['nack', `lab: the messages of ${fact.from} to ${node} ${faultText(fact)}`];
+		case 'nodeFault':
+			return ['nack', `lab: ${fact.target} is ${ACTED[fact.act]}`];
 		case 'members':
 			return fact.chosenAt > (before.history.last?.chosenAt ?? 0)
 				? ['promise', `other members decide from slot ${countText(fact.from)} on`]

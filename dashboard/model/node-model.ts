@@ -5,6 +5,7 @@
  */
 import type { BallotText, Fact } from '../../shared/fact.ts';
 import type { EntryView, FactBatch, MembersView, NodeSnapshot, Phase1View, SlotView } from '../../shared/feed.ts';
+import { isFault, type LinkFaultFrom } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Role } from '../../shared/paxos/fact.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
@@ -49,6 +50,8 @@ export class NodeModel {
 	sets: readonly MembersView[] = [];
 	/** The snapshot of another node that this one takes over; null for none. The bytes are those that have come. */
 	arriving: { readonly through: Slot; readonly bytes: number; readonly bytesOfAll: number } | null = null;
+	/** The faults that people made in what others send to this node, by sender; null where it does not run as a lab. */
+	faults: ReadonlyMap<NodeId, LinkFaultFrom> | null = null;
 	#campaign: Phase1View | null = null;
 
 	constructor(id: NodeId) {
@@ -82,6 +85,7 @@ export class NodeModel {
 		this.entriesCount = snapshot.entriesCount;
 		this.entriesRevision = snapshot.revision;
 		this.sets = snapshot.swarm.sets;
+		this.faults = snapshot.faults && new Map(snapshot.faults.map((fault) => [fault.from, fault]));
 	}
 
 	/**
@@ -192,6 +196,10 @@ export class NodeModel {
 			case 'linkDown':
 				this.linked.delete(fact.peer);
 				return;
+			case 'linkFault':
+				this.faults = withFault(this.faults, fact);
+				return;
+			case 'nodeFault':
 			case 'refused':
 			case 'halted':
 			case 'givenUp':
@@ -260,4 +268,13 @@ function withPromise(phase1: Phase1View, fact: Fact & { readonly kind: 'promiseC
 		),
 		promises: [...others, { from: fact.from, chosenThrough: fact.chosenThrough, reported: fact.reported }],
 	};
+}
+
+function withFault(
+	faults: ReadonlyMap<NodeId, LinkFaultFrom> | null,
+	{ from, cut, delayMs, loss, hold }: LinkFaultFrom,
+): ReadonlyMap<NodeId, LinkFaultFrom> {
+	const others = [...(faults ?? [])].filter(([sender]) => sender !== from);
+	const fault = { from, cut, delayMs, loss, hold };
+	return new Map(isFault(fault) ? [...others, [from, fault]] : others);
 }

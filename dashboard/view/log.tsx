@@ -176,6 +176,8 @@ function glyphOfFact(fact: Fact): GlyphKind {
 		case 'ignored':
 		case 'clockSkew':
 		case 'linkDown':
+		case 'linkFault':
+		case 'nodeFault':
 		case 'disk':
 		case 'state':
 			return 'nack';

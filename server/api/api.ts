@@ -7,6 +7,7 @@ import { Socket } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
 import helmet from 'helmet';
 import type { Doors } from '../doors.ts';
+import type { Lab } from '../lab/lab.ts';
 import type { LoopFigures } from '../loop-watch.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import type { KnownSwarm } from '../swarm.ts';
@@ -16,6 +17,7 @@ import { dashboardRoutes } from './dashboard.ts';
 import { type HealthView, healthRoutes } from './health.ts';
 import { HeldPlaces } from './held.ts';
 import { type Headers, isKv, isPlainWrite, kvHandler, setKvHeaders } from './kv.ts';
+import { labRoutes } from './lab.ts';
 import { leaderRoutes } from './leader.ts';
 import type { LongReadLimits } from './long-reads.ts';
 import { membersRoutes } from './members.ts';
@@ -32,6 +34,8 @@ export interface ApiOptions {
 	/** Its members are looked at for each request, because they change. */
 	readonly swarm: KnownSwarm;
 	readonly version: string;
+	/** null where the node was started without `--lab`. */
+	readonly lab?: Lab | null;
 	/** The folder of the built page; null for none. */
 	readonly dashboardDir: string | null;
 	/** Whether the node is going to stop, and so is not ready any more, but still answers. */
@@ -72,6 +76,7 @@ export function createApi(options: ApiOptions): RequestListener {
 	const reads: ReadOptions = { service, blocking: new BlockingReads(service, held), holdMs };
 	app.use('/v1', nodesRoutes({ ...reads, swarm, version }));
 	app.use('/v1', leaderRoutes({ service, swarm, transferMs: holdMs }));
+	app.use('/v1', labRoutes({ lab: options.lab ?? null, service, swarm }));
 	app.use('/v1', membersRoutes({ service, swarm, changeMs: holdMs }));
 	app.use('/v1', snapshotRoutes({ service, swarm, holdMs, limits: options.snapshotLimits }));
 	app.use('/v1', txnRoutes({ service, datacenter: swarm.name, holdMs }));

@@ -5,7 +5,12 @@ import type { LoadedConfig } from '../config.ts';
 import { FolderError } from '../storage/folder-error.ts';
 import { CommandError, EXIT, type Terminal } from './terminal.ts';
 
-const SCRIPTS = { up: 'npm start', node: 'npm run node', init: 'npm run swarm init' } as const;
+const SCRIPTS = {
+	up: 'npm start',
+	node: 'npm run node',
+	init: 'npm run swarm init',
+	lab: 'npm run swarm lab',
+} as const;
 
 /** An npm script in the repository, `npx paxos-swarm` elsewhere. @param args other arguments first, then flags */
 export function command(terminal: Terminal, name: keyof typeof SCRIPTS, args: readonly string[]): string {

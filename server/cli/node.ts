@@ -10,6 +10,7 @@ import { type NodeOptions, type RunningNode, startNode } from '../node.ts';
 import type { StartProgress } from '../replica/memory.ts';
 import { swarmIdIn } from '../storage/identity.ts';
 import { withRemedy } from './commands.ts';
+import { mustBeOnLoopback } from './loopback.ts';
 import { memoryIdentityOf } from './memory.ts';
 import { type DataOptions, makeData, startOrReplace } from './new-disk.ts';
 import type { ServeOptions } from './options.ts';
@@ -23,6 +24,8 @@ export interface NodeCommandOptions extends ServeOptions, DataOptions {
 	/** Whether the launcher started it: then it ends with the primary process, which also handles Ctrl-C for it. */
 	readonly launched?: true;
 	readonly memory?: true;
+	/** Whether people may make faults in its links, and in its process where the launcher started it. */
+	readonly lab?: true;
 }
 
 const PROGRESS_EVERY_MS = 200;
@@ -60,6 +63,7 @@ async function serve(
 		const ids = loaded.config.nodes.map((candidate) => candidate.id).join(', ');
 		throw new CommandError(`There is no node "${id}"; swarm.json names ${ids}.`, { status: EXIT.usage });
 	}
+	if (options.lab) mustBeOnLoopback(loaded.config);
 	markHeapLater();
 	const serving = terminal.serve();
 	const end = watchForEnd(primary, serving.stopSignals);
@@ -141,7 +145,8 @@ async function start(
 	});
 	try {
 		return await withRemedy(loaded, terminal, async () => {
-			const nodeOptions = { config, name: id, memory, asksToJoin: isOnLoopback(config), secret, log, ...heard };
+			const lab = options.lab ? { lab: { primary } } : {};
+			const nodeOptions = { ...lab, config, name: id, memory, asksToJoin: isOnLoopback(config), secret, log, ...heard };
 			if (memory !== null) return startNode(nodeOptions);
 			const say = (line: string): unknown => stderr.write(`${line}\n`);
 			await makeData(config, id, options, say);

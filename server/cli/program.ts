@@ -6,6 +6,7 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import { completionOf, SHELLS, type Shell } from './completion.ts';
 import { commandAt, example, takesAnyText } from './help.ts';
 import { addKv, addShortCommands } from './kv/commands.ts';
+import { labCommand } from './lab-commands.ts';
 import { memberId, nodeUrl, slotNumber, withChange, withDataDir, withEndpoint, withServe } from './options.ts';
 import { reasonOf } from './reason.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
@@ -81,6 +82,7 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 	withServe(program.command('up'))
 		.description('start every node of swarm.json, each in a process of its own, until Ctrl-C')
 		.option('--memory', 'keep nothing on disk: a throw-away swarm, whose stopped nodes never rejoin')
+		.option('--lab', 'let people make faults, in links and nodes: see the command lab')
 		.addHelpText('after', example('up --base-port 7201', 'five nodes at the ports 7201 to 7205'))
 		.action(async (options) => ended((await import('./up.ts')).up(options, terminal, path)));
 
@@ -88,6 +90,7 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.argument('<id>', 'the node of swarm.json to run')
 		.description('start one node, until Ctrl-C')
 		.option('--join', 'begin with a new disk where the node has no data: it waits to be let in by the members')
+		.option('--lab', 'let people make faults in its links: see the command lab')
 		// It is known here so that `node` can refuse it with the reason.
 		.addOption(new Option('--memory').hideHelp())
 		.addOption(new Option('--launched').hideHelp())
@@ -218,6 +221,8 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.action((shell: Shell) => {
 			terminal.stdout.write(completionOf(program, shell));
 		});
+
+	program.addCommand(labCommand(terminal, ended));
 
 	program
 		.command('schema')

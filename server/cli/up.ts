@@ -2,10 +2,12 @@
 import { relative } from 'node:path';
 import { quorumSize } from '../../shared/paxos/quorum.ts';
 import { type LoadedConfig, loadConfig, loadSecret, type SwarmConfig, urlOf } from '../config.ts';
-import { launch } from '../launcher.ts';
+import { type LaunchLab, launch } from '../launcher.ts';
+import { removeNode } from '../storage/folder.ts';
 import { swarmIdIn } from '../storage/identity.ts';
 import { command, withRemedy } from './commands.ts';
 import { formatFirst } from './init.ts';
+import { mustBeOnLoopback } from './loopback.ts';
 import { makeMemoryIdentity, withMemoryIdentity } from './memory.ts';
 import type { ServeOptions } from './options.ts';
 import { type BlockedPort, lookAtPorts } from './ports.ts';
@@ -14,6 +16,7 @@ import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.t
 
 export interface UpOptions extends ServeOptions {
 	readonly memory?: true;
+	readonly lab?: true;
 }
 
 /** Where ports are taken, others are suggested that are higher by this. */
@@ -29,6 +32,7 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 	const say = (line: string): void => report.say(line);
 	const loaded = loadConfig(options, terminal.environment, terminal.workingDir);
 	const { config } = loaded;
+	if (options.lab) mustBeOnLoopback(config);
 	loadSecret(config, terminal.environment, options.insecure === true);
 	if (loaded.fileIsDefault)
 		say(`There is no swarm.json here: nodes ${namesOf(config.nodes)}, as in the package's own.`);
@@ -53,6 +57,7 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 			args: [program, 'node', node.id, ...childFlags(loaded, options)],
 			whenDown: whenDown(node.id, loaded, options, terminal),
 		})),
+		lab: options.lab ? labOf(config, options) : null,
 		environment: identity ? withMemoryIdentity(terminal.environment, identity) : terminal.environment,
 		signals: process,
 		stopSignals,
@@ -68,6 +73,17 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 	return fine ? EXIT.ok : EXIT.error;
 }
 
+function labOf(config: SwarmConfig, { memory }: UpOptions): LaunchLab {
+	return {
+		neverAgain: memory
+			? 'With --memory a node that is down has forgotten what it promised, so it must never rejoin.'
+			: null,
+		wipe: (id) => {
+			if (!memory) removeNode(config.dataDir, id);
+		},
+	};
+}
+
 function describeBlocked(blocked: readonly BlockedPort[], { config, flags }: LoadedConfig, terminal: Terminal): string {
 	const lines = blocked.map(({ node, why }) => `${node.id}: ${why}`);
 	if (!blocked.every(({ kind }) => kind === 'taken')) return [...lines, 'Nothing was started.'].join('\n');
@@ -80,7 +96,8 @@ function describeBlocked(blocked: readonly BlockedPort[], { config, flags }: Loa
 
 function childFlags({ flags }: LoadedConfig, options: UpOptions): string[] {
 	const insecure = options.insecure ? ['--insecure'] : [];
-	return ['--launched', ...flags, ...insecure, '--log-level', options.logLevel ?? 'warn'];
+	const lab = options.lab ? ['--lab'] : [];
+	return ['--launched', ...flags, ...insecure, ...lab, '--log-level', options.logLevel ?? 'warn'];
 }
 
 function whenDown(id: string, { flags }: LoadedConfig, options: UpOptions, terminal: Terminal): string {
@@ -102,7 +119,8 @@ function introduction({ config, flags }: LoadedConfig, options: UpOptions, termi
 	const data = options.memory
 		? 'Data       in memory: gone when it stops'
 		: `Data       ${dataDir}\nReset      stop it, then: ${command(terminal, 'init', ['--force', ...flags])}`;
-	return `${data}\n${dashboardLine(config)}\nCtrl-C stops it.`;
+	const lab = options.lab ? `\nLab        ${command(terminal, 'lab', ['help'])}` : '';
+	return `${data}\n${dashboardLine(config)}${lab}\nCtrl-C stops it.`;
 }
 
 function dashboardLine({ nodes }: SwarmConfig): string {

@@ -117,6 +117,8 @@ export class Mesh {
 	#pinger: NodeJS.Timeout | undefined;
 	#pingedAtMs = 0;
 	#isAlone = false;
+	/** Peers to which no link is made. */
+	readonly #apart = new Set<NodeId>();
 	#closed: Promise<void> | undefined;
 
 	constructor(options: MeshOptions) {
@@ -237,6 +239,13 @@ export class Mesh {
 		if (isAlone) for (const peer of this.#peers.keys()) this.cut(peer, why);
 	}
 
+	/** Ends the link to `peer` and makes no new one from either side (true), or makes one again (false). */
+	part(peer: NodeId, isApart: boolean, why: string): void {
+		if (!isApart) return void this.#apart.delete(peer);
+		this.#apart.add(peer);
+		this.cut(peer, why);
+	}
+
 	/** Ends all links, and tells the peers that this node stops. Resolves when every socket is closed. */
 	close(): Promise<void> {
 		clearInterval(this.#pinger);
@@ -286,7 +295,7 @@ export class Mesh {
 		const dialing = this.#dialing.get(peer.id);
 		if (!dialing || peer.url === null) return;
 		const { handshakeMs, reconnectMaxMs, lateMs } = this.#options.timings;
-		if (this.#isAlone) return this.#dialAfter(peer, dialing, reconnectMaxMs);
+		if (this.#isAlone || this.#apart.has(peer.id)) return this.#dialAfter(peer, dialing, reconnectMaxMs);
 		if (peer.link) return this.#dialAfter(peer, dialing, lateMs);
 		const handshake = new DialerHandshake(this.#identity, peer.id, randomBytes(NONCE_BYTES));
 		const ws = new WebSocket(peer.url, { ...SOCKET_OPTIONS, generateMask });
@@ -318,6 +327,7 @@ export class Mesh {
 	#proven(link: Link, { id, epoch, remembered }: Proven): void {
 		this.#unproven.delete(link);
 		if (this.#isAlone) return link.cut('this node makes no links until its disk answers');
+		if (this.#apart.has(id)) return link.cut('the link to it is cut');
 		const peer = this.#peers.get(id) ?? this.#newPeer(id);
 		if (!this.#peers.has(id)) this.#peers = new Map([...this.#peers, [id, peer]]);
 		peer.link?.replace();

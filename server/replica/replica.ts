@@ -10,6 +10,7 @@ import { Log, type Repair } from '../../shared/disk/log.ts';
 import type { HeldSnapshot } from '../../shared/disk/snapshots.ts';
 import type { RawFact } from '../../shared/fact.ts';
 import type { NodeSnapshot, SwarmView } from '../../shared/feed.ts';
+import type { LinkFaultFrom } from '../../shared/lab.ts';
 import type { PaxosAgent } from '../../shared/paxos/agent.ts';
 import type { Ballot, NodeId, WallTime } from '../../shared/paxos/ballot.ts';
 import type { Member } from '../../shared/paxos/change.ts';
@@ -73,6 +74,8 @@ export interface RunningReplicaOptions {
 	/** It is looked at for each answer, because its members change. */
 	readonly swarm: AddressedSwarm;
 	readonly mesh: Mesh;
+	/** The faults of a lab, for watchers; null where there is none. */
+	faults(): readonly LinkFaultFrom[] | null;
 	/** The time limit of a client's request, milliseconds. */
 	readonly requestMs: number;
 	/** A link to a running node is made within this time, milliseconds. */
@@ -310,6 +313,7 @@ export class RunningReplica implements ReplicaService {
 			time: wallMs(),
 			swarm: this.#swarm,
 			linked: this.#options.mesh.linked(),
+			faults: this.#options.faults(),
 			...this.#replica.snapshot(),
 		};
 	}

@@ -69,6 +69,18 @@ export function setAside(dataDir: string, node: string): string {
 	}
 }
 
+/** Erases all that a node has, of whatever swarm. @throws FolderError `inUse`, `notLockable`, `notWritable` */
+export function removeNode(dataDir: string, node: string): void {
+	const folder = join(dataDir, node);
+	if (!fs.existsSync(folder)) return;
+	const unlock = lockNode(folder, node);
+	try {
+		writable(folder, () => fs.rmSync(folder, { recursive: true }));
+	} finally {
+		unlock();
+	}
+}
+
 /**
  * Opens the folder of one node, for this process alone.
  *

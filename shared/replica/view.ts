@@ -67,7 +67,7 @@ const ENTRIES_MAX = 100;
 const VALUE_CHARS_MAX = 80;
 const VALUE_BYTES_SHOWN_MAX = 4 * VALUE_CHARS_MAX + 4;
 
-export type AgentSnapshot = Omit<NodeSnapshot, 'node' | 'epoch' | 'seq' | 'time' | 'swarm' | 'linked'>;
+export type AgentSnapshot = Omit<NodeSnapshot, 'node' | 'epoch' | 'seq' | 'time' | 'swarm' | 'linked' | 'faults'>;
 
 export function snapshotOf(view: AgentView, store: Store): AgentSnapshot {
 	return {

@@ -151,6 +151,7 @@ export class Stage {
 		const { sets } = process.agent.members.state;
 		return {
 			node: id,
+			faults: null,
 			epoch: String(node.epoch),
 			seq: this.#facts.seqOf(node),
 			time: wallMsOf(node, this.#now),

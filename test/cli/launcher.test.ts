@@ -1,18 +1,18 @@
 /** The primary process leaves no child behind, reports what happened, and stops no more nodes than it must. */
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { launch } from '../../server/launcher.ts';
+import { type LaunchLab, launch } from '../../server/launcher.ts';
 
 /** A stand-in for a node's process, whose argument says what it does. */
 const CHILD = `
-import { existsSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectPrimary } from './launched.mjs';
 const behaviour = process.argv[2];
@@ -49,6 +49,14 @@ if (behaviour === 'removed') {
 	process.exit(0);
 }
 if (behaviour === 'crashes') process.exit(7);
+if (behaviour === 'asks') {
+	for (const asked of readFileSync(new URL('asked', import.meta.url), 'utf8').split('\\n')) {
+		const [act, node] = asked.split(' ');
+		const why = await primary.act(act, node);
+		appendFileSync(new URL('answers', import.meta.url), asked + ': ' + (why ?? 'done') + '\\n');
+	}
+	writeFileSync(new URL('all-asked', import.meta.url), '');
+}
 if (behaviour === 'killed') process.kill(process.pid, 'SIGKILL');
 `;
 
@@ -61,6 +69,7 @@ await launch({
 	stopSignals: ['SIGTERM', 'SIGHUP'],
 	say: () => {},
 	complain: () => {},
+	lab: null,
 	whenLeft: () => '',
 	onProgress: () => {},
 	onReady: () => console.log('all ready'),
@@ -102,8 +111,12 @@ interface Launched {
 	readonly fine: Promise<boolean>;
 }
 
-/** Nodes n1, n2, … with these behaviours. */
+/** Nodes n1, n2, … with these behaviours, in a lab where one is given. */
 function launched(...behaviours: readonly string[]): Launched {
+	return launchedIn(null, behaviours);
+}
+
+function launchedIn(lab: LaunchLab | null, behaviours: readonly string[]): Launched {
 	const signals = new EventEmitter();
 	const lines: string[] = [];
 	const heard = new EventEmitter();
@@ -118,6 +131,7 @@ function launched(...behaviours: readonly string[]): Launched {
 			args: [join(folder, 'child.mjs'), behaviour],
 			whenDown: `npm run node n${index + 1}`,
 		})),
+		lab,
 		environment: process.env,
 		signals,
 		stopSignals: ['SIGTERM'],
@@ -231,4 +245,61 @@ it('a SIGKILL of the primary leaves no child behind', async () => {
 	// The children hold the same pipe, which closes when the last of them is gone.
 	const [, signal] = await once(primary, 'close');
 	expect(signal).toBe('SIGKILL');
+});
+
+it('in a lab a node may have others paused, killed, wiped and started, and the last one goes on', async () => {
+	const wiped: string[] = [];
+	const asked = [
+		'kill n9',
+		'start n2',
+		'resume n2',
+		'pause n2',
+		'pause n2',
+		'kill n1',
+		'resume n2',
+		'kill n2',
+		'kill n2',
+		'pause n2',
+		'wipe n2',
+		'start n2',
+	];
+	writeFileSync(join(folder, 'asked'), asked.join('\n'));
+	const swarm = launchedIn({ neverAgain: null, wipe: (id) => wiped.push(id) }, ['asks', 'steady']);
+	await swarm.said('! n2 is down: SIGKILL\n1 left, 0 removed. npm run node n2');
+	await vi.waitFor(() => expect(existsSync(join(folder, 'all-asked'))).toBe(true), { timeout: 60_000 });
+	const answers = readFileSync(join(folder, 'answers'), 'utf8').trimEnd().split('\n');
+	const lastOne = 'n1 is the only node left that can be asked. Start or resume another one first.';
+	expect(answers).toEqual([
+		'kill n9: n9 was not started by this primary process.',
+		'start n2: n2 runs already.',
+		'resume n2: n2 is not paused.',
+		'pause n2: done',
+		'pause n2: n2 is paused already.',
+		`kill n1: ${lastOne}`,
+		'resume n2: done',
+		'kill n2: done',
+		'kill n2: n2 is down already.',
+		'pause n2: n2 is down.',
+		'wipe n2: done',
+		'start n2: done',
+	]);
+	expect(wiped).toEqual(['n2']);
+	await vi.waitFor(() => expect(swarm.lines.filter((line) => line === 'n2 ready  url2')).toHaveLength(2), {
+		timeout: 60_000,
+	});
+	expect(swarm.lines.filter((line) => line === 'all ready')).toHaveLength(1);
+	swarm.interrupt('SIGTERM');
+	expect(await swarm.fine).toBe(true);
+});
+
+it('without a lab a node can do nothing to others', async () => {
+	writeFileSync(join(folder, 'asked'), 'kill n2');
+	for (const name of ['answers', 'all-asked']) rmSync(join(folder, name), { force: true });
+	const swarm = launched('asks', 'steady');
+	await vi.waitFor(() => expect(existsSync(join(folder, 'all-asked'))).toBe(true), { timeout: 60_000 });
+	expect(readFileSync(join(folder, 'answers'), 'utf8')).toBe(
+		'kill n2: The primary process was started without --lab.\n',
+	);
+	swarm.interrupt('SIGTERM');
+	expect(await swarm.fine).toBe(true);
 });

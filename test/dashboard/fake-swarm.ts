@@ -15,6 +15,7 @@ import type {
 	SlotView,
 	SwarmMember,
 } from '../../shared/feed.ts';
+import { isFault, type LinkFault, type LinkFaultFrom } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Role } from '../../shared/paxos/fact.ts';
 import type { Acceptance, Message, Slot } from '../../shared/paxos/message.ts';
@@ -271,6 +272,14 @@ export class FakeSwarm {
 		this.#fact(node, { kind: 'snapshot', what: 'trimmed', through, detail: 'keeps fewer slots' });
 	}
 
+	/** In a lab people change what becomes of the messages of `from`. */
+	fault(id: NodeId, from: NodeId, fault: LinkFault): void {
+		const node = this.node(id);
+		const others = node.faults.filter((each) => each.from !== from);
+		node.faults = isFault(fault) ? [...others, { from, ...fault }] : others;
+		this.#fact(node, { kind: 'linkFault', from, ...fault });
+	}
+
 	/** The node has taken over the snapshot of another one. */
 	install(id: NodeId, through: Slot): void {
 		const node = this.node(id);
@@ -430,6 +439,7 @@ export class FakeNode {
 	trimmedThrough: Slot = 0;
 	revision = 0;
 	phase1: NodeSnapshot['phase1'] = null;
+	faults: readonly LinkFaultFrom[] = [];
 	readonly slots = new Map<Slot, SlotView>();
 	readonly entries = new Map<string, string>();
 	readonly linked = new Set<NodeId>();
@@ -492,6 +502,7 @@ export class FakeNode {
 			entriesCount: this.entries.size,
 			linked: [...this.linked],
 			phase1: this.role === 'leader' ? this.phase1 : null,
+			faults: this.faults,
 		};
 	}
 }

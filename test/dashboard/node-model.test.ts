@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { NodeModel } from '../../dashboard/model/node-model.ts';
 import { Story } from '../../dashboard/model/story.ts';
 import type { FactBatch, NodeSnapshot } from '../../shared/feed.ts';
+import { NO_FAULT } from '../../shared/lab.ts';
 import { type Told, toldSwarm } from './told.ts';
 
 /** The state that a node's facts must lead to. Keys come with snapshots only. */
@@ -20,6 +21,7 @@ function shown(model: NodeModel) {
 		slots: [...model.slots.values()].toSorted((a, b) => a.slot - b.slot),
 		linked: [...model.linked].toSorted(),
 		phase1: model.phase1,
+		faults: model.faults && [...model.faults.values()],
 	};
 }
 
@@ -54,6 +56,12 @@ test('what is shown of every node equals its own state, at every step of electio
 	expectEqualAtEveryNode(world);
 	swarm.trim('n2', 2);
 	swarm.install('n1', 4);
+	expectEqualAtEveryNode(world);
+	swarm.fault('n2', 'n1', { ...NO_FAULT, cut: true });
+	swarm.fault('n2', 'n3', { ...NO_FAULT, delayMs: 300 });
+	swarm.fault('n2', 'n3', { ...NO_FAULT, delayMs: 100, hold: true });
+	expectEqualAtEveryNode(world);
+	swarm.fault('n2', 'n1', NO_FAULT);
 	expectEqualAtEveryNode(world);
 });
 

@@ -33,6 +33,7 @@ export class ScriptedSource implements FactSource {
 			entriesCount: 0,
 			linked: [],
 			phase1: null,
+			faults: null,
 		};
 	}
 

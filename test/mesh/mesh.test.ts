@@ -60,6 +60,25 @@ describe('the mesh', () => {
 		for (const each of nodes) await each.until(() => each.mesh.linked().length === 1);
 	});
 
+	test.each(['n1', 'n2'])(
+		'%s makes no link to the other one until it may, and keeps those to others',
+		async (apart) => {
+			const [n1, n2, n3] = await bench.nodes('n1', 'n2', 'n3');
+			const nodes = [n1, n2, n3];
+			for (const each of nodes) each.start(nodes);
+			for (const each of nodes) await each.untilLinked(...nodes.filter((other) => other !== each).map(({ id }) => id));
+			const [node, other] = apart === 'n1' ? [n1, n2] : [n2, n1];
+			node.mesh.part(other.id, true, 'the cable is cut');
+			for (const each of [n1, n2]) await each.until(() => each.mesh.linked().join() === 'n3');
+			// n2 is the one that dials, and it fails or does not dial at all.
+			if (apart === 'n1') await n1.untilKnocked(4);
+			expect([n1, n2, n3].map(({ mesh }) => mesh.linked())).toEqual([['n3'], ['n3'], ['n1', 'n2']]);
+			expect(node.links(other.id).slice(0, 2)).toEqual(['up', 'the cable is cut']);
+			node.mesh.part(other.id, false, '');
+			await Promise.all([n1.untilLinked('n2', 'n3'), n2.untilLinked('n1', 'n3')]);
+		},
+	);
+
 	test('each end is told how far its log was durable, and every frame says how far it is', async () => {
 		const [n1, n2] = await bench.nodes('n1', 'n2');
 		n1.start([n1, n2], { reached: () => 17, remembered: (peer) => (peer === 'n2' ? 5 : 0) });

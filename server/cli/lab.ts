@@ -1,0 +1,173 @@
+/**
+ * `lab`: faults in the links and the processes of a swarm that was started with `--lab`. The messages of A to B are
+ * B's to lose, so each command asks the nodes at which the messages arrive.
+ */
+import * as z from 'zod';
+import { ACTED, faultText, isFault, type LinkFault, NO_FAULT, type NodeAct } from '../../shared/lab.ts';
+import { nameOf } from '../../shared/member-name.ts';
+import type { LabAnswer, ReleaseAnswer } from '../api/lab.ts';
+import { loadConfig, type SwarmConfig, urlOf } from '../config.ts';
+import { ask, askAny, endpointsOf, type SwarmRequest, textOf } from './client.ts';
+import type { ConnectOptions } from './options.ts';
+import { tableOf } from './table.ts';
+import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
+
+export interface LinkOptions extends ConnectOptions {
+	/** Only what the first node sends to the second. */
+	readonly oneWay?: true;
+}
+
+const ANSWER_MAX_MS = 5000;
+
+const labSchema: z.ZodType<LabAnswer> = z.object({
+	node: z.string(),
+	links: z.array(
+		z.object({
+			from: z.string(),
+			cut: z.boolean(),
+			delayMs: z.number(),
+			loss: z.number(),
+			hold: z.boolean(),
+			waitingCount: z.number(),
+			waiting: z.array(z.object({ id: z.string(), kind: z.string() })),
+		}),
+	),
+}) as z.ZodType<LabAnswer>;
+
+const releaseSchema: z.ZodType<ReleaseAnswer> = z.object({ released: z.number() });
+
+/** Changes what becomes of the messages between two nodes. */
+export async function link(
+	from: string,
+	to: string,
+	fault: Partial<LinkFault>,
+	options: LinkOptions,
+	terminal: Terminal,
+): Promise<ExitStatus> {
+	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
+	const ways = options.oneWay
+		? [[from, to]]
+		: [
+				[from, to],
+				[to, from],
+			];
+	for (const [sender, receiver] of ways as [string, string][]) {
+		const answer = await askNode(config, receiver, put(`/v1/lab/links/${sender}`, fault));
+		const now = answer.links.find((each) => nameOf(each.from) === nameOf(sender)) ?? NO_FAULT;
+		terminal.stdout.write(`The messages of ${sender} to ${receiver} ${faultText(now)}.\n`);
+	}
+	return EXIT.ok;
+}
+
+/** Delays everything between all nodes. */
+export async function slow(delayMs: number, options: ConnectOptions, terminal: Terminal): Promise<ExitStatus> {
+	const count = await everywhere(options, terminal, put('/v1/lab/links', { delayMs }));
+	terminal.stdout.write(`At ${nodes(count)} all messages ${faultText({ ...NO_FAULT, delayMs })}.\n`);
+	return EXIT.ok;
+}
+
+/** Ends every fault of a link. */
+export async function heal(options: ConnectOptions, terminal: Terminal): Promise<ExitStatus> {
+	const count = await everywhere(options, terminal, { method: 'DELETE', path: '/v1/lab/links' });
+	terminal.stdout.write(`At ${nodes(count)} all messages ${faultText(NO_FAULT)}.\n`);
+	return EXIT.ok;
+}
+
+/** Lets messages arrive that are held. */
+export async function release(
+	from: string,
+	to: string,
+	count: number,
+	options: ConnectOptions,
+	terminal: Terminal,
+): Promise<ExitStatus> {
+	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
+	const path = `/v1/lab/links/${from}/release?count=${count}`;
+	const answer = releaseSchema.parse(await askJson(addressOf(config, to), { method: 'POST', path }));
+	terminal.stdout.write(`${answer.released} of ${from}'s messages have arrived at ${to}.\n`);
+	return EXIT.ok;
+}
+
+/** Does something to a node's process. Any node that answers asks the primary process for it. */
+export async function act(
+	what: NodeAct,
+	node: string,
+	options: ConnectOptions,
+	terminal: Terminal,
+): Promise<ExitStatus> {
+	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
+	// The node itself comes last, because it could not answer after its own end.
+	const others = config.nodes.filter(({ id }) => id !== nameOf(node));
+	const self = config.nodes.filter(({ id }) => id === nameOf(node));
+	const endpoints =
+		options.endpoint === undefined ? [...others, ...self].map(urlOf) : endpointsOf(config, options.endpoint);
+	const request = { method: 'POST', path: `/v1/lab/nodes/${node}/${what}` } as const;
+	const answer = await askAny(endpoints, request, ANSWER_MAX_MS);
+	if (answer.status !== 200) throw new CommandError(textOf(answer), { status: EXIT.error });
+	terminal.stdout.write(`${node} is ${ACTED[what]}.\n`);
+	return EXIT.ok;
+}
+
+/** Shows the faults there are, and what waits. */
+export async function faults(options: ConnectOptions, terminal: Terminal): Promise<ExitStatus> {
+	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
+	const rows: string[][] = [];
+	for (const endpoint of endpointsOf(config, options.endpoint)) {
+		const tried = await ask(endpoint, { method: 'GET', path: '/v1/lab' }, ANSWER_MAX_MS);
+		if (tried.kind !== 'answered') {
+			rows.push([endpoint, '', tried.why, '']);
+			continue;
+		}
+		if (tried.answer.status !== 200) throw new CommandError(textOf(tried.answer), { status: EXIT.error });
+		const { node, links } = labSchema.parse(JSON.parse(tried.answer.body.toString()));
+		for (const each of links) {
+			if (isFault(each) || each.waitingCount > 0)
+				rows.push([each.from, node, faultText(each), String(each.waitingCount)]);
+		}
+	}
+	const table = tableOf([['from', 'to', 'messages', 'waiting'], ...rows]);
+	terminal.stdout.write(rows.length === 0 ? 'There is no fault in any link.\n' : `${table}\n`);
+	return EXIT.ok;
+}
+
+function put(path: string, body: object): SwarmRequest {
+	return { method: 'PUT', path, body: JSON.stringify(body), contentType: 'application/json' };
+}
+
+/** @returns how many nodes have answered @throws CommandError where none has */
+async function everywhere(options: ConnectOptions, terminal: Terminal, request: SwarmRequest): Promise<number> {
+	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
+	let count = 0;
+	let why = '';
+	for (const endpoint of endpointsOf(config, options.endpoint)) {
+		const tried = await ask(endpoint, request, ANSWER_MAX_MS);
+		if (tried.kind === 'answered' && tried.answer.status === 200) count++;
+		else why = tried.kind === 'answered' ? textOf(tried.answer) : `${endpoint}: ${tried.why}`;
+	}
+	if (count === 0) throw new CommandError(why, { status: EXIT.unavailable });
+	return count;
+}
+
+async function askNode(config: SwarmConfig, node: string, request: SwarmRequest): Promise<LabAnswer> {
+	return labSchema.parse(await askJson(addressOf(config, node), request));
+}
+
+function addressOf({ nodes: known }: SwarmConfig, node: string): string {
+	const found = known.find(({ id }) => id === nameOf(node));
+	if (found) return urlOf(found);
+	const ids = known.map(({ id }) => id).join(', ');
+	throw new CommandError(`There is no node ${JSON.stringify(node)}: swarm.json names ${ids}.`, { status: EXIT.usage });
+}
+
+async function askJson(endpoint: string, request: SwarmRequest): Promise<unknown> {
+	const tried = await ask(endpoint, request, ANSWER_MAX_MS);
+	if (tried.kind !== 'answered') {
+		throw new CommandError(`${endpoint}: ${tried.why}`, { status: EXIT.unavailable });
+	}
+	if (tried.answer.status !== 200) throw new CommandError(textOf(tried.answer), { status: EXIT.error });
+	return JSON.parse(tried.answer.body.toString());
+}
+
+function nodes(count: number): string {
+	return count === 1 ? 'one node' : `${count} nodes`;
+}
