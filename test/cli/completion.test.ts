@@ -48,7 +48,7 @@ describe('bash', () => {
 		for (const word of await completed('')) {
 			if (!word.startsWith('-')) expect(help).toMatch(new RegExp(`^ {2}(\\w+\\|)?${word}\\b`, 'm'));
 		}
-		expect(await completed('node --l')).toEqual(['--log-level']);
+		expect(await completed('node --l')).toEqual(['--log-level', '--lab']);
 	});
 });
 
