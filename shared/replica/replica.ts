@@ -39,6 +39,7 @@ import { Stillness } from './stillness.ts';
 import { Submissions } from './submissions.ts';
 import { type OnSucceeded, Succession } from './succession.ts';
 import { Tells } from './tells.ts';
+import { TimeOuts } from './time-outs.ts';
 import { type AgentSnapshot, type PeerView, type ReplicaView, replicaViewOf, snapshotOf } from './view.ts';
 import { type Subject, Waits } from './waits.ts';
 import { type Watch, type Watcher, Watches } from './watches.ts';
@@ -66,6 +67,7 @@ export class Replica implements LoopListener {
 	readonly #digests: Digests;
 	readonly #stateTransfer: StateTransfer;
 	readonly #membership: Membership;
+	readonly #timeOuts: TimeOuts;
 	readonly #linkMs: number;
 	readonly #stillness: Stillness;
 	readonly #peers = new PeerTable();
@@ -169,6 +171,13 @@ export class Replica implements LoopListener {
 			limits,
 		);
 		this.#own = new OwnClient(this.submissions, this.#deadlines, { nowMs, newId: () => runtime.newId(), soon });
+		this.#timeOuts = new TimeOuts(store, {
+			nowMs,
+			setTimer: (afterMs) => runtime.setTimer('timeOuts', afterMs),
+			leads: () => (agent.view().role === 'leader' ? agent.view().ballot : NO_BALLOT),
+			propose: (operation, done) =>
+				this.#own.submit(operation, { route: 'leader', contest: 0, timeoutMs: requestMs }, done),
+		});
 		this.#barriers = new Barriers(this.#loop, this.#deadlines, soon);
 		const history = new History(store.revision, limits);
 		store.listener = history;
@@ -219,6 +228,7 @@ export class Replica implements LoopListener {
 		this.#digests.start();
 		this.#stateTransfer.start();
 		this.#membership.start();
+		this.#timeOuts.start();
 		this.#loop.start();
 	}
 
@@ -325,6 +335,8 @@ export class Replica implements LoopListener {
 				return this.#digests.fire();
 			case 'members':
 				return this.#membership.fire();
+			case 'timeOuts':
+				return this.#timeOuts.fire();
 			case 'snapshot':
 			case 'snapshotPart':
 			case 'transfer':

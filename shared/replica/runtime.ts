@@ -24,6 +24,7 @@ export type ReplicaTimer =
 	| 'stillness'
 	| 'digest'
 	| 'members'
+	| 'timeOuts'
 	| 'snapshot'
 	| 'snapshotPart'
 	| 'transfer';

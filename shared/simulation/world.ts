@@ -94,6 +94,7 @@ const CODES = [
 	'stillness',
 	'digest',
 	'members',
+	'timeOuts',
 	'snapshot',
 	'snapshotPart',
 	'transfer',
