@@ -9,8 +9,11 @@ import { KIND_PUT, KIND_REGISTER_CLIENT } from '../store/batch-format.ts';
 import { BatchReader } from '../store/batch-reader.ts';
 import type { Result } from '../store/result.ts';
 import type { Store } from '../store/store.ts';
+import type { Counters } from './counters.ts';
 import { Violation } from './ledger.ts';
+import { LockRules } from './lock-rules.ts';
 import { SAME_VALUES_FROM } from './operations.ts';
+import type { Instant } from './schedule.ts';
 
 export interface AppliedCommand {
 	readonly command: string;
@@ -28,6 +31,7 @@ interface Part {
 }
 
 export class AppliedCommands {
+	readonly locks: LockRules;
 	/** The applied commands by the number that they write. */
 	readonly #applied = new Map<number, AppliedCommand>();
 	readonly #neverApplied = new Set<number>();
@@ -35,13 +39,23 @@ export class AppliedCommands {
 	registered = 0;
 	#through: Slot = 0;
 
+	constructor(counters: Counters) {
+		this.locks = new LockRules(counters);
+	}
+
 	/**
 	 * A node applies the value of the slot.
 	 *
 	 * @param store it has applied the commands whose results are noted, and no other ones
+	 * @param now the time of the world
 	 * @returns the results of the commands, in order; null where another node has applied the slot before
 	 */
-	begin(slot: Slot, commands: Uint8Array, store: Pick<Store, 'get'>): { note(result: Result): void } | null {
+	begin(
+		slot: Slot,
+		commands: Uint8Array,
+		store: Pick<Store, 'get' | 'timeMs'>,
+		now: Instant,
+	): { note(result: Result): void } | null {
 		if (slot <= this.#through) return null;
 		this.#through = slot;
 		const command = new BatchReader(commands);
@@ -52,6 +66,7 @@ export class AppliedCommands {
 				if (result.kind === 'applied' && command.kind === KIND_REGISTER_CLIENT) this.registered++;
 				if (result.kind !== 'applied') return;
 				const { revision, ok } = result;
+				this.locks.applied(command, revision, ok, store, now);
 				const applied = { command: `${command.client}/${command.sequence}`, slot, revision, ok };
 				const value = command.kind === KIND_PUT ? new Reader(command.value).int() : null;
 				if (!command.isTransaction) {

@@ -112,6 +112,24 @@ export function mustHaveLeft({ nodes, ledger }: World): void {
 }
 
 /** @throws Violation where something waits at the node, though everyone who asked has an answer */
+/** The longest time-out of a session in the world, the lock delay behind it, and the ticks in which a leader sees both. */
+const SESSIONS_MS_MAX = 5_000;
+
+/** Sessions that nobody renews end, and no key waits for ever for the end of one. It runs the world as long as that takes. */
+export function mustEndSessions(world: World): void {
+	if (leftOver(world) === undefined) return;
+	world.run(world.now + SESSIONS_MS_MAX * US_PER_MS);
+	const left = leftOver(world);
+	if (left) throw new Violation('SessionsEnd', `${left.id} still has sessions that nobody renews, or keys that wait`);
+}
+
+function leftOver({ nodes }: World): SimulatedNode | undefined {
+	return nodes.find(({ process, isAway }) => {
+		const store = process?.replica.store;
+		return store !== undefined && !isAway && (store.sessionsCount > 0 || store.hasLockDelays);
+	});
+}
+
 export function mustHaveNothingLeft({ id, process }: SimulatedNode): void {
 	if (!process) return;
 	const { pendingCount, openSlotsCount, queuedCount, readsCount } = process.agent.view();

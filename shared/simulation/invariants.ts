@@ -30,7 +30,7 @@ export class Invariants {
 	acknowledgedThrough: Slot = 0;
 	/** The number of steps of all nodes. */
 	steps = 0;
-	readonly commands = new AppliedCommands();
+	readonly commands: AppliedCommands;
 	readonly #ledger: Ledger;
 	readonly #ids: readonly string[];
 	readonly #counters: Counters;
@@ -51,6 +51,7 @@ export class Invariants {
 		this.#openSlotsMax = openSlotsMax;
 		this.#ids = ids;
 		this.#counters = counters;
+		this.commands = new AppliedCommands(counters);
 		this.#lives = ids.map(() => new Life());
 		this.#messages = new MessageRules(ledger, ids, counters);
 		this.#promises = new PromiseRules(ledger, ids, counters);

@@ -39,6 +39,8 @@ export interface Plan {
 	readonly canary?: boolean;
 	readonly faults: readonly Fault[];
 	readonly operations: readonly PlannedOperation[];
+	/** Users of sessions and locks; none in older plans. */
+	readonly lockUsers?: number;
 }
 
 /** The nodes duel so long after the end of all faults, with so many proposals each. */
@@ -83,6 +85,7 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 			...drawSaves(new Random(seed, 0x73617665), nodes),
 			...drawFullDisks(new Random(seed, 0x66756c6c), nodes),
 		],
+		lockUsers: new Random(seed, 0x6c6f636b).pick([0, 0, 3, 5]),
 		operations: [
 			...drawOperations(random, nodes, LOAD, untilMs),
 			...(regime === 'survivable' && random.chance(0.5) ? drawDuel(random, nodes) : []),

@@ -7,10 +7,19 @@ import { replicaLimits, USUAL_BOUNDS } from './bounds.ts';
 import { CALL_MS_MAX, Clients } from './clients.ts';
 import { USUAL_CLOCKS } from './clock.ts';
 import type { Counters } from './counters.ts';
-import { mustBound, mustHandOver, mustHaveLeft, mustHaveNothingLeft, mustServe, PatientReaders } from './ending.ts';
+import {
+	mustBound,
+	mustEndSessions,
+	mustHandOver,
+	mustHaveLeft,
+	mustHaveNothingLeft,
+	mustServe,
+	PatientReaders,
+} from './ending.ts';
 import { PLAN } from './faults.ts';
 import { Violation } from './ledger.ts';
 import { checkHistory } from './linearizability.ts';
+import { LockUsers } from './lock-users.ts';
 import type { SimulatedNode } from './node.ts';
 import { LOAD, type Plan } from './plan.ts';
 import { Random } from './random.ts';
@@ -74,6 +83,7 @@ export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 		world.start();
 		trouble.schedule(plan.faults);
 		clients.schedule(plan.operations);
+		new LockUsers(world, seed, plan.lockUsers ?? 0).begin();
 		if (plan.regime === 'survivable') runUntilProgress(world, trouble, clients, plan);
 		else if (plan.scenario) runWithStableLeader(world, plan.scenario);
 		else world.run(PLAN.endMs * US_PER_MS);
@@ -116,6 +126,7 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 	const places = alive.map(({ index }) => replicaLimits(world.bounds, index).connectionsMax);
 	if (places.reduce((sum, each) => sum + each, 0) >= LOAD.clients) clients.askUntilServed(alive);
 	world.run(Math.max(PLAN.endMs, PLAN.healMs + progressMs + SETTLE_MS) * US_PER_MS);
+	mustEndSessions(world);
 	if (clients.waitingCount > 0) world.run(world.now + CALL_MS_MAX * US_PER_MS);
 	if (clients.waitingCount > 0)
 		throw new Violation('Progress', `${clients.waitingCount} operations still have no answer`);

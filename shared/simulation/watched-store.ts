@@ -32,7 +32,7 @@ export class WatchedStore extends Store {
 		const { invariants, now, counters, bounds } = this.#world;
 		const roomFor = Math.max(bounds.store.clientsMax, invariants.commands.registered);
 		this.#slot++;
-		const command = invariants.commands.begin(this.#slot, commands, this);
+		const command = invariants.commands.begin(this.#slot, commands, this, now);
 		const whole = super.apply(commands, (client, sequence, result) => {
 			invariants.result(this.#node, client, sequence, result);
 			command?.note(result);

@@ -6,6 +6,7 @@
 import { MUTANTS, type Mutant, one } from './mutant-list.ts';
 import { CLIENT_MUTANTS } from './mutant-list-client.ts';
 import { DISK_MUTANTS } from './mutant-list-disk.ts';
+import { LOCK_MUTANTS } from './mutant-list-locks.ts';
 import { MEMBERS_MUTANTS } from './mutant-list-members.ts';
 import { NODE_MUTANTS } from './mutant-list-node.ts';
 import { SNAPSHOT_MUTANTS } from './mutant-list-snapshots.ts';
@@ -34,6 +35,7 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	...CLIENT_MUTANTS,
 	...NODE_MUTANTS,
 	...DISK_MUTANTS,
+	...LOCK_MUTANTS,
 	...MEMBERS_MUTANTS,
 	...SNAPSHOT_MUTANTS,
 	one(

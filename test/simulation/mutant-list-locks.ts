@@ -1,0 +1,64 @@
+/** Bugs in sessions and locks that this project has made up, as patches. */
+import { type Mutant, one } from './mutant-list.ts';
+
+const CARRY_OUT = 'shared/store/carry-out.ts';
+const DELAYS = 'shared/store/lock-delays.ts';
+const LOCKS = 'shared/store/locks.ts';
+const RESTORE = 'shared/store/restore.ts';
+const TIME_OUTS = 'shared/replica/time-outs.ts';
+const TRANSACTION = 'shared/store/transaction.ts';
+
+export const LOCK_MUTANTS: readonly Mutant[] = [
+	one(
+		0,
+		'a key that another session holds is acquired',
+		TRANSACTION,
+		"return lock.session === '' && room > 0",
+		'return room > 0',
+	),
+	one(
+		0,
+		'the index of a lock stays when its holder changes',
+		LOCKS,
+		'return { session, index: index + 1 };',
+		'return { session, index: Math.max(1, index) };',
+	),
+	one(
+		0,
+		'a session that has ended holds one key still',
+		CARRY_OUT,
+		'for (const key of locks.letGoOf(session.id)) {',
+		'for (const key of locks.letGoOf(session.id).slice(1)) {',
+	),
+	one(
+		0,
+		'a session that was renewed is ended for its time-out',
+		CARRY_OUT,
+		'cas !== session?.renewedRevision',
+		'cas < (session?.createRevision ?? cas + 1)',
+	),
+	one(0, 'a key waits 100 ms less', DELAYS, 'timeMs < delay.untilMs;', 'timeMs < delay.untilMs - 100;'),
+	one(
+		0,
+		'a session is ended after half its time-out',
+		TIME_OUTS,
+		'TTL_FACTOR * session.ttlMs)',
+		'(TTL_FACTOR * session.ttlMs) / 3)',
+	),
+	one(0, 'nobody ends a session that is not renewed', TIME_OUTS, '		this.#endSessions();\n', ''),
+	one(0, 'no time passes for a key that waits', TIME_OUTS, '		this.#letTimePass();\n', ''),
+	one(
+		0,
+		'an end of a session that came to nothing is not proposed again',
+		TIME_OUTS,
+		'			watched.isProposed = false;\n',
+		'',
+	),
+	one(
+		0,
+		'a restored session has forgotten its renewal',
+		RESTORE,
+		'renewedRevision: this.#revision(from.int()) });',
+		'renewedRevision: Math.min(createRevision, this.#revision(from.int())) });',
+	),
+];
