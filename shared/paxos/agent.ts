@@ -26,7 +26,7 @@ import { Proposals } from './proposals.ts';
 import { Reads } from './reads.ts';
 import type { DurableRecord } from './record.ts';
 import { RoleMachine } from './role.ts';
-import type { AgentState, AgentView } from './view.ts';
+import { type AgentState, type AgentView, LiveView } from './view.ts';
 
 export class PaxosAgent {
 	/** Whether facts of single messages are made. */
@@ -43,6 +43,7 @@ export class PaxosAgent {
 	readonly #departure: Departure;
 	readonly #neighbours: Neighbours;
 	readonly #role: RoleMachine;
+	readonly #view: AgentView;
 	#appliedThrough: Slot;
 
 	/**
@@ -99,6 +100,7 @@ export class PaxosAgent {
 			neighbours: this.#neighbours,
 		};
 		this.#role = new RoleMachine(rooms, state?.role);
+		this.#view = new LiveView({ ...rooms, role: this.#role }, () => this.#appliedThrough);
 	}
 
 	/** The members as this node knows them. They change with a step; only the agent changes them. */
@@ -128,26 +130,9 @@ export class PaxosAgent {
 		return out;
 	}
 
+	/** One object for the whole life of the agent. */
 	view(): AgentView {
-		const { leadership } = this.#role;
-		return {
-			role: this.#role.role,
-			ballot: this.#role.ballot,
-			promised: this.#acceptor.promised,
-			leader: this.#role.leader.ballot,
-			chosenThrough: this.#log.chosenThrough,
-			appliedThrough: this.#appliedThrough,
-			trimmedThrough: this.#log.trimmedThrough,
-			lastSlot: this.#log.lastSlot,
-			entry: (slot) => this.#log.entry(slot),
-			phase1: leadership?.phase1 ?? null,
-			pendingCount: this.#proposals.pending.size,
-			openSlotsCount: leadership?.openCount ?? 0,
-			queuedCount: leadership?.queuedCount ?? 0,
-			readsCount: this.#reads.count,
-			members: this.#context.members.state,
-			confirmedThrough: leadership?.state.confirmedThrough ?? null,
-		};
+		return this.#view;
 	}
 
 	get state(): AgentState {

@@ -1,6 +1,6 @@
 /** What may be seen of an agent, and what it remembers. */
 
-import type { AcceptorState } from './acceptor.ts';
+import type { Acceptor, AcceptorState } from './acceptor.ts';
 import type { Ballot, NodeId } from './ballot.ts';
 import type { Phase1 } from './campaign.ts';
 import type { ClocksState } from './clocks.ts';
@@ -8,14 +8,15 @@ import type { DepartureState } from './departure.ts';
 import type { Role } from './fact.ts';
 import type { HandoverState } from './handover.ts';
 import type { LearnerState } from './learner.ts';
-import type { LogEntry, LogState } from './log.ts';
+import type { LogEntry, LogState, SlotLog } from './log.ts';
 import type { MembersState } from './members.ts';
 import type { Slot } from './message.ts';
 import type { NeighboursState } from './neighbours.ts';
 import type { PendingState } from './pending.ts';
 import type { PollState } from './poll.ts';
-import type { ReadsState } from './reads.ts';
-import type { RoleState } from './role.ts';
+import type { Proposals } from './proposals.ts';
+import type { Reads, ReadsState } from './reads.ts';
+import type { RoleMachine, RoleState } from './role.ts';
 
 /** What may be looked at between steps. Copies nothing, and changes with the next step. */
 export interface AgentView {
@@ -66,4 +67,88 @@ export interface AgentState {
 	readonly departure: DepartureState;
 	readonly neighbours: NeighboursState;
 	readonly role: RoleState;
+}
+
+/** The rooms of an agent that its view looks into. */
+interface ViewedRooms {
+	readonly log: SlotLog;
+	readonly acceptor: Acceptor;
+	readonly proposals: Proposals;
+	readonly reads: Reads;
+	readonly role: RoleMachine;
+}
+
+/** Reads each number where it is kept, at the moment when it is asked for, so that looking costs nothing else. */
+export class LiveView implements AgentView {
+	readonly #rooms: ViewedRooms;
+	readonly #appliedThrough: () => Slot;
+
+	constructor(rooms: ViewedRooms, appliedThrough: () => Slot) {
+		this.#rooms = rooms;
+		this.#appliedThrough = appliedThrough;
+	}
+
+	get role(): Role {
+		return this.#rooms.role.role;
+	}
+
+	get ballot(): Ballot {
+		return this.#rooms.role.ballot;
+	}
+
+	get promised(): Ballot {
+		return this.#rooms.acceptor.promised;
+	}
+
+	get leader(): Ballot {
+		return this.#rooms.role.leader.ballot;
+	}
+
+	get chosenThrough(): Slot {
+		return this.#rooms.log.chosenThrough;
+	}
+
+	get appliedThrough(): Slot {
+		return this.#appliedThrough();
+	}
+
+	get trimmedThrough(): Slot {
+		return this.#rooms.log.trimmedThrough;
+	}
+
+	get lastSlot(): Slot {
+		return this.#rooms.log.lastSlot;
+	}
+
+	entry(slot: Slot): LogEntry | undefined {
+		return this.#rooms.log.entry(slot);
+	}
+
+	get members(): MembersState {
+		return this.#rooms.log.members.state;
+	}
+
+	get phase1(): Phase1 | null {
+		return this.#rooms.role.leadership?.phase1 ?? null;
+	}
+
+	get confirmedThrough(): ReadonlyMap<NodeId, Slot> | null {
+		return this.#rooms.role.leadership?.state.confirmedThrough ?? null;
+	}
+
+	get pendingCount(): number {
+		return this.#rooms.proposals.pending.size;
+	}
+
+	get openSlotsCount(): number {
+		return this.#rooms.role.leadership?.openCount ?? 0;
+	}
+
+	get queuedCount(): number {
+		return this.#rooms.role.leadership?.queuedCount ?? 0;
+	}
+
+	get readsCount(): number {
+		return this.#rooms.reads.count;
+	}
 }

@@ -42,8 +42,8 @@ export function sendAbsurd(world: World, from: SimulatedNode, to: SimulatedNode,
 	// A node believes its own messages.
 	if (from === to || !process || to.paused) return;
 	process.replica.turn();
-	const before = { ...process.agent.view() };
-	const all = absurdMessages({ from: from.id, to: to.id, ...before });
+	const { promised, ballot, chosenThrough, lastSlot } = process.agent.view();
+	const all = absurdMessages({ from: from.id, to: to.id, promised, ballot, chosenThrough });
 	const message = all[which % all.length] as Message;
 	world.counters.absurdMessages++;
 	if (world.isWatchedByPeople) world.note(to.id, `absurd, of ${from.id}: ${JSON.stringify(message)}`);
@@ -59,9 +59,7 @@ export function sendAbsurd(world: World, from: SimulatedNode, to: SimulatedNode,
 	process.replica.turn();
 	const after = process.agent.view();
 	const isUntouched =
-		sameBallot(after.promised, before.promised) &&
-		after.chosenThrough === before.chosenThrough &&
-		after.lastSlot === before.lastSlot;
+		sameBallot(after.promised, promised) && after.chosenThrough === chosenThrough && after.lastSlot === lastSlot;
 	if (!isUntouched) throw new Violation('AbsurdIsRefused', `${to.id} takes ${JSON.stringify(message)}`);
 }
 
