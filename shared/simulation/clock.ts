@@ -20,7 +20,7 @@ export const USUAL_CLOCKS: ClockTaste = { spreadMs: 2_000, resolutionUs: 1 };
 export const STEADY_ERROR_MAX = 0.005;
 
 /** The right wall time at which virtual time begins, milliseconds since 1970. */
-const WORLD_BEGINS_MS = 1_763_889_731_000;
+export const WORLD_BEGINS_MS = 1_763_889_731_000;
 
 export class Clock {
 	/** The relative error of the wall clock. With 0.01 it gains a second in a hundred. */

@@ -42,6 +42,8 @@ export interface Surroundings {
 	/** Whether facts of single messages are made. */
 	readonly watched: boolean;
 	readonly canary: boolean;
+	/** Whether every write is known by the number that it begins with. */
+	readonly numbersWrites: boolean;
 	/** Calls back at that time, unless the node's process has ended by then; later where it is paused. */
 	later(node: SimulatedNode, time: Instant, what: Errand, act: () => void): void;
 	/** The node ends its link to `peer`. */

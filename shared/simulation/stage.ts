@@ -95,6 +95,7 @@ export class Stage {
 			config: CONFIG,
 			watched: true,
 			canary: false,
+			numbersWrites: false,
 			onlooker: this.#facts,
 		});
 		this.#world.start();

@@ -29,10 +29,10 @@ export class WatchedStore extends Store {
 	}
 
 	override apply(commands: Uint8Array, onResult?: OnResult): boolean {
-		const { invariants, now, counters, bounds } = this.#world;
+		const { invariants, now, counters, bounds, numbersWrites } = this.#world;
 		const roomFor = Math.max(bounds.store.clientsMax, invariants.commands.registered);
 		this.#slot++;
-		const command = invariants.commands.begin(this.#slot, commands, this, now);
+		const command = numbersWrites ? invariants.commands.begin(this.#slot, commands, this, now) : null;
 		const whole = super.apply(commands, (client, sequence, result) => {
 			invariants.result(this.#node, client, sequence, result);
 			command?.note(result);

@@ -59,6 +59,8 @@ export interface WorldOptions {
 	readonly watched: boolean;
 	/** What is written is taken for durable before it is: a bug, to see that it is caught. */
 	readonly canary: boolean;
+	/** False where people write what they like. What simulated clients write begins with a number that no other write has. */
+	readonly numbersWrites?: boolean;
 	readonly onlooker?: Onlooker | undefined;
 }
 
@@ -119,6 +121,7 @@ export class World implements Surroundings {
 	readonly nodes: readonly SimulatedNode[];
 	readonly watched: boolean;
 	readonly canary: boolean;
+	readonly numbersWrites: boolean;
 	readonly clocks: ClockTaste;
 	readonly bounds: Bounds;
 	readonly network: Network;
@@ -146,6 +149,7 @@ export class World implements Surroundings {
 		const { seed, nodes, spares = 0, links, config } = options;
 		this.watched = options.watched;
 		this.canary = options.canary;
+		this.numbersWrites = options.numbersWrites ?? true;
 		this.clocks = options.clocks;
 		this.bounds = options.bounds;
 		this.onlooker = options.onlooker;

@@ -151,6 +151,14 @@ test('without a quorum nothing is chosen; a node that is back remembers what it 
 	expect((alone.stage.snapshot('n3')?.promised ?? '') >= (promised ?? '')).toBe(true);
 });
 
+test('two people may write the same, or nothing at all', () => {
+	const same = settled();
+	for (const node of ['n1', 'n2', 'n3']) same.stage.act(propose(node, 'red', 'leader'));
+	same.stage.act(propose('n4', '', 'leader'));
+	run(same, 500);
+	expect(proposed(same).map(({ outcome }) => outcome)).toEqual(['chosen', 'chosen', 'chosen', 'chosen']);
+});
+
 test('a process that ends owes no answers, and one that stands still keeps what is for it', () => {
 	const both = settled();
 	both.stage.act(propose('n2', 'red'));
