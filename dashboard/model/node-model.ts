@@ -131,7 +131,7 @@ export class NodeModel {
 		switch (fact.kind) {
 			case 'promised':
 				this.promised = higherBallot(this.promised, fact.ballot);
-				return;
+				return this.#awaitLeader(fact.ballot);
 			case 'accepted':
 				this.promised = higherBallot(this.promised, fact.ballot);
 				return this.#put({
@@ -179,7 +179,9 @@ export class NodeModel {
 					recoveredThrough: fact.chosenThrough,
 					promises: [],
 				};
-				return;
+				this.role = 'candidate';
+				this.phase1 = null;
+				return this.#awaitLeader(fact.ballot);
 			case 'promiseCounted':
 				if (this.#campaign?.ballot === fact.ballot) this.#campaign = withPromise(this.#campaign, fact);
 				if (this.phase1?.ballot === fact.ballot) this.phase1 = withPromise(this.phase1, fact);
@@ -226,6 +228,11 @@ export class NodeModel {
 		});
 		copy.#campaign = this.#campaign;
 		return copy;
+	}
+
+	/** A node that promises a ballot hears no leader of a lower one any more, and tells no other fact of that. */
+	#awaitLeader(ballot: BallotText): void {
+		if (compareBallotTexts(ballot, this.leader) > 0) this.leader = '';
 	}
 
 	/**
