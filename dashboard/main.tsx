@@ -1,4 +1,7 @@
-/** Starts the page: the live swarm as the source, one tree of components. */
+/**
+ * Starts the page: a source, and one tree of components. The source is the live swarm, or a sandbox where the address asks
+ * for one (`?sandbox`) or the page was built as one. The sandbox is loaded only then.
+ */
 import { render } from 'preact';
 import { LiveSource } from './live/live-source.ts';
 import './style/theme.css';
@@ -15,6 +18,14 @@ import { start } from './view/state.ts';
 import { applyStoredTheme } from './view/theme.ts';
 
 applyStoredTheme();
-start(new LiveSource());
 const root = document.getElementById('app');
-if (root) render(<App />, root);
+if (root) void open(root);
+
+async function open(root: HTMLElement): Promise<void> {
+	if (import.meta.env.MODE === 'sandbox' || new URLSearchParams(location.search).has('sandbox')) {
+		const { openSandbox } = await import('./sandbox/open.tsx');
+		return render(<App directing={openSandbox()} />, root);
+	}
+	start(new LiveSource());
+	render(<App />, root);
+}

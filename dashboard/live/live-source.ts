@@ -18,7 +18,11 @@ interface Place {
 	isLost: boolean;
 }
 
+/** The last minute is on the rail. */
+const SPAN_MS = 60_000;
+
 export class LiveSource implements Source {
+	readonly isDirected = false;
 	readonly #places = new Map<string, Place>();
 	#listener: SourceListener | null = null;
 	/** Everyone who was named as a member. A node that waits to be let in is none of them. */
@@ -46,6 +50,22 @@ export class LiveSource implements Source {
 		const place = this.#placeOf(node);
 		if (!place) return { outcome: 'refused', why: `${node} is not known`, attempts: [] };
 		return place.connection.propose(request);
+	}
+
+	nowMs(): number {
+		return performance.now();
+	}
+
+	wallMs(): number {
+		return Date.now();
+	}
+
+	spanMs(): number {
+		return SPAN_MS;
+	}
+
+	flightsAt(): null {
+		return null;
 	}
 
 	#open(url: string, node: NodeId): void {

@@ -1,11 +1,14 @@
 /**
- * Where facts come from. The live swarm is one source; a simulator in the page and a saved trace are others
- * that will feed the same model through the same few calls. No source knows the model, nor the model a source.
+ * Where facts come from. The live swarm is one source, and a simulated one in the page is another. All feed the same model
+ * through the same few calls. No source knows the model, nor the model a source.
  */
 import type { FactBatch, NodeSnapshot, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Flight } from './playback.ts';
 
 export interface Source {
+	/** Time passes, and things go wrong, only where the person wants it. */
+	readonly isDirected: boolean;
 	/** Begins to deliver facts. It is called once. */
 	start(listener: SourceListener): void;
 	/** Asks a node for a whole snapshot of its state. */
@@ -13,11 +16,25 @@ export interface Source {
 	/**
 	 * Never rejects. The answer is `refused` where the node cannot be asked, and `unknown` where it fell silent after it
 	 * was asked.
+	 *
+	 * @param atMs the moment that the page shows, by the clock of the source; null for now. Only a directed source goes there.
 	 */
-	propose(node: NodeId, request: ProposeRequest): Promise<ProposeAnswer>;
+	propose(node: NodeId, request: ProposeRequest, atMs: number | null): Promise<ProposeAnswer>;
+	/** The clock by which things are told, milliseconds. It never goes back, but `begin` may set it anew. */
+	nowMs(): number;
+	/** The right time of day, milliseconds since 1970. */
+	wallMs(): number;
+	/** The rail shows so much of the past, milliseconds. */
+	spanMs(): number;
+	/** What was on its way at that time; null where nobody knows but by the facts. */
+	flightsAt(ms: number): readonly Flight[] | null;
 }
 
 export interface SourceListener {
+	/** Another run begins. What was told before is no part of it. */
+	begin(): void;
+	/** The clock of a directed source has moved on. */
+	moved(): void;
 	/** The page comes from this node. It may have another id later, with a new disk. */
 	entry(node: NodeId): void;
 	snapshot(node: NodeId, snapshot: NodeSnapshot): void;

@@ -2,6 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { Cards } from './cards.tsx';
 import { DecisionPanel } from './decision.tsx';
+import type { Directing } from './directing.ts';
 import { Help } from './help.tsx';
 import { Keys } from './keys.tsx';
 import { LadderPanel } from './ladder.tsx';
@@ -15,12 +16,12 @@ import { Slots } from './slots.tsx';
 import { changeSpeed, follow, pause, play, playing, stepBy } from './state.ts';
 import { TopBar } from './top-bar.tsx';
 
-export function App() {
+export function App({ directing }: { directing?: Directing }) {
 	const help = useRef<HTMLDialogElement>(null);
 	useEffect(() => {
 		const onKey = (event: KeyboardEvent) => {
 			if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTaken(event)) return;
-			const action = ACTIONS[event.key];
+			const action = directing?.keys[event.key] ?? ACTIONS[event.key];
 			if (event.key === '?') help.current?.showModal();
 			else if (action) action();
 			else return;
@@ -36,19 +37,26 @@ export function App() {
 				Skip to the decision
 			</a>
 			<TopBar onHelp={() => help.current?.showModal()} />
-			<main class="board">
+			<main class={directing ? 'board directed' : 'board'}>
 				<Notices />
 				<div class="left">
+					{directing && <directing.Aside />}
 					<Propose />
-					<Scenarios />
+					{!directing && <Scenarios />}
 				</div>
 				<div class="centre">
+					{directing && (
+						<div class="stage">
+							<directing.Head />
+							<Mesh Handles={directing.Handles} />
+						</div>
+					)}
 					<DecisionPanel />
 					<Slots />
 					<LadderPanel />
 				</div>
 				<div class="right">
-					<Mesh />
+					{!directing && <Mesh />}
 					<Cards />
 				</div>
 				<div class="below">
@@ -56,7 +64,7 @@ export function App() {
 					<Keys />
 				</div>
 			</main>
-			<Rail />
+			<Rail Dial={directing?.Dial} />
 			<nav class="jump" aria-label="Sections">
 				<a href="#propose">Propose</a>
 				<a href="#decision">Decision</a>

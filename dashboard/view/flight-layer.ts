@@ -47,15 +47,12 @@ export class FlightLayer {
 	#drawOne(flight: Flight, progress: number, index: number): boolean {
 		const [from, to] = [this.#place(flight.from), this.#place(flight.to)];
 		if (!from || !to) return false;
-		const [dx, dy] = [to.x - from.x, to.y - from.y];
-		const length = Math.hypot(dx, dy) || 1;
-		const margin = Math.min(this.#nodeRadius / length, 0.4);
-		const end = flight.lost ? LOST_AT : 1 - margin;
-		const along = this.#still.matches ? 0.5 : margin + (end - margin) * eased(progress);
-		const x = from.x + dx * along - (dy / length) * KEEP_RIGHT;
-		const y = from.y + dy * along + (dx / length) * KEEP_RIGHT;
+		const { x, y, angle } = flightPoint(
+			{ from, to, progress, lost: flight.lost, isStill: this.#still.matches },
+			this.#nodeRadius,
+		);
 		const glyph = glyphOf(flight.kind);
-		const turn = glyph === 'prepare' || glyph === 'promise' ? (Math.atan2(dy, dx) * 180) / Math.PI : 0;
+		const turn = glyph === 'prepare' || glyph === 'promise' ? angle : 0;
 		const shape = this.#shape(index);
 		if (shape.glyph !== glyph) {
 			shape.path.setAttribute('d', SHAPES[glyph]);
@@ -78,6 +75,30 @@ export class FlightLayer {
 		this.#pool.push(shape);
 		return shape;
 	}
+}
+
+interface Way {
+	readonly from: Point;
+	readonly to: Point;
+	/** From 0 to 1. */
+	readonly progress: number;
+	readonly lost: boolean;
+	/** It does not move. */
+	readonly isStill: boolean;
+}
+
+/** Where a message is drawn: on the right of its link, from beside one node to beside the other. The angle is in degrees. */
+export function flightPoint({ from, to, progress, lost, isStill }: Way, nodeRadius: number): Point & { angle: number } {
+	const [dx, dy] = [to.x - from.x, to.y - from.y];
+	const length = Math.hypot(dx, dy) || 1;
+	const margin = Math.min(nodeRadius / length, 0.4);
+	const end = lost ? LOST_AT : 1 - margin;
+	const along = isStill ? 0.5 : margin + (end - margin) * eased(progress);
+	return {
+		x: from.x + dx * along - (dy / length) * KEEP_RIGHT,
+		y: from.y + dy * along + (dx / length) * KEEP_RIGHT,
+		angle: (Math.atan2(dy, dx) * 180) / Math.PI,
+	};
 }
 
 /** The movement is slow at both ends, because people look there. */

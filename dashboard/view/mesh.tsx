@@ -3,6 +3,7 @@
  * slowed down. Messages are moved by setting attributes of a few pooled shapes, outside the component tree.
  */
 import { useSignal, useSignalEffect } from '@preact/signals';
+import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
@@ -13,9 +14,24 @@ import type { NodeModel } from '../model/node-model.ts';
 import { type Part, partOf } from '../model/part.ts';
 import { progressOf } from '../model/progress.ts';
 import { standingWord } from '../model/standing.ts';
+import type { MeshPlaces } from './directing.ts';
 import { FlightLayer, type Point } from './flight-layer.ts';
 import { Glyph, type GlyphKind } from './glyph.tsx';
-import { calm, decision, flurries, playback, position, shownRound, shownSlot, swarmShown } from './state.ts';
+import {
+	calm,
+	decision,
+	directedMs,
+	flightsShown,
+	flurries,
+	frame,
+	isDirected,
+	playback,
+	position,
+	shownMs,
+	shownRound,
+	shownSlot,
+	swarmShown,
+} from './state.ts';
 
 const WIDTH = 320;
 const HEIGHT = 264;
@@ -28,7 +44,8 @@ const HALF = `M${3 - NODE_RADIUS} 0A${NODE_RADIUS - 3} ${NODE_RADIUS - 3} 0 0 0 
 /** A flurry lasts at least this long on the page, so that a single heartbeat does not flash by. */
 const IDLE_MS = 400;
 
-export function Mesh() {
+/** @param Handles lies over it, where a person directs what happens */
+export function Mesh({ Handles }: { Handles?: ComponentType<MeshPlaces> }) {
 	const layer = useRef<SVGGElement>(null);
 	const caption = useSignal('');
 	useFlights(layer, caption);
@@ -43,31 +60,41 @@ export function Mesh() {
 			<div class="panel-head">
 				<h2 id="mesh-title">Mesh</h2>
 				<p class="legend" data-testid="mesh-caption">
-					{playingBack ? `slot ${shownSlot.value}, played back` : caption.value}
+					{playingBack ? `slot ${shownSlot.value}, played back` : isDirected() ? '' : caption.value}
 				</p>
 			</div>
-			<svg class="mesh" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
-				{nodes.flatMap((a, i) =>
-					nodes.slice(i + 1).map((b) => {
-						const linked = (a.isUp && a.linked.has(b.id)) || (b.isUp && b.linked.has(a.id));
-						const [p, q] = [places.get(a.id), places.get(b.id)];
-						return p && q ? (
-							<line key={`${a.id} ${b.id}`} class={linked ? 'link' : 'link cut'} x1={p.x} y1={p.y} x2={q.x} y2={q.y} />
-						) : null;
-					}),
-				)}
-				{nodes.map(({ id }) => {
-					const { replaces } = swarmShown().standing(id);
-					const [p, q] = [places.get(id), places.get(replaces ?? '')];
-					return p && q ? <path key={id} class="takes" d={arrow(p, q)} /> : null;
-				})}
-				<g ref={layer} class="flights" />
-				{nodes.map((node) => {
-					const at = places.get(node.id);
-					return at && <Disc key={node.id} node={node} at={at} part={partOf(decided, round, node)} />;
-				})}
-				{round && <QuorumRing round={round} at={places.get(round.proposer)} />}
-			</svg>
+			<div class="mesh-box">
+				<svg class="mesh" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
+					{nodes.flatMap((a, i) =>
+						nodes.slice(i + 1).map((b) => {
+							const linked = (a.isUp && a.linked.has(b.id)) || (b.isUp && b.linked.has(a.id));
+							const [p, q] = [places.get(a.id), places.get(b.id)];
+							return p && q ? (
+								<line
+									key={`${a.id} ${b.id}`}
+									class={linked ? 'link' : 'link cut'}
+									x1={p.x}
+									y1={p.y}
+									x2={q.x}
+									y2={q.y}
+								/>
+							) : null;
+						}),
+					)}
+					{nodes.map(({ id }) => {
+						const { replaces } = swarmShown().standing(id);
+						const [p, q] = [places.get(id), places.get(replaces ?? '')];
+						return p && q ? <path key={id} class="takes" d={arrow(p, q)} /> : null;
+					})}
+					<g ref={layer} class="flights" />
+					{nodes.map((node) => {
+						const at = places.get(node.id);
+						return at && <Disc key={node.id} node={node} at={at} part={partOf(decided, round, node)} />;
+					})}
+					{round && <QuorumRing round={round} at={places.get(round.proposer)} />}
+				</svg>
+				{Handles && <Handles places={places} width={WIDTH} height={HEIGHT} nodeRadius={NODE_RADIUS} />}
+			</div>
 			<p class="sr">
 				{nodes
 					.map((node) => {
@@ -200,8 +227,16 @@ function useFlights(element: { readonly current: SVGGElement | null }, caption: 
 	});
 
 	useSignalEffect(() => {
+		directedMs.value;
+		frame.value;
+		if (position.value !== null) return;
+		const flights = flightsShown();
+		if (flights) layer.current?.draw(flights, shownMs());
+	});
+
+	useSignalEffect(() => {
 		calm.value;
-		if (position.value !== null || loop.current.running) return;
+		if (position.value !== null || loop.current.running || isDirected()) return;
 		loop.current.running = true;
 		requestAnimationFrame(live);
 	});

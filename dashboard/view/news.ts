@@ -37,6 +37,13 @@ export function endNews(story: Story): void {
 	for (const { id } of story.live.gone) story.forget(id);
 }
 
+/** Another run begins, of which nothing is known yet. */
+export function forgetNews(): void {
+	stop();
+	news.value = null;
+	seen = null;
+}
+
 function stop(): void {
 	if (ending !== null) clearTimeout(ending);
 	ending = null;

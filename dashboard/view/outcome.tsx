@@ -9,11 +9,13 @@ import { moment, playSlot } from './state.ts';
 
 export interface Outcome {
 	readonly id: number;
+	/** As `run` of `state.ts`. */
+	readonly run: number;
 	readonly node: NodeId;
 	readonly request: ProposeRequest;
 	readonly answer: ProposeAnswer;
 	readonly timeMs: number;
-	/** When its facts had come too, in milliseconds of the page's clock. Before that moment there was no outcome. */
+	/** When its facts had come too, by the clock of the source. Before that moment there was no outcome. */
 	readonly settledMs: number;
 }
 

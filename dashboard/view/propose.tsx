@@ -5,7 +5,7 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
 import { NodeName } from './node-name.tsx';
 import { type Outcome, OutcomeView } from './outcome.tsx';
-import { calm, playSlot, propose, SETTLE_MS, story } from './state.ts';
+import { calm, playSlot, propose, run, settledMs, story, wallMs } from './state.ts';
 
 const OUTCOMES_MAX = 8;
 
@@ -22,6 +22,7 @@ export function Propose() {
 	const pending = useSignal(false);
 	const nodes = story.live.voters;
 	const isThere = nodes.some(({ id }) => id === node.value);
+	const shown = outcomes.value.filter((outcome) => outcome.run === run.value);
 	const selected = isThere ? node.value : (nodes.find((candidate) => candidate.isUp)?.id ?? '');
 
 	const submit = async (event: Event) => {
@@ -32,8 +33,8 @@ export function Propose() {
 		pending.value = true;
 		const answer = await propose(selected, request);
 		pending.value = false;
-		const settledMs = performance.now() + SETTLE_MS;
-		const outcome = { id: ++outcomesCount, node: selected, request, answer, timeMs: Date.now(), settledMs };
+		const times = { timeMs: wallMs(), settledMs: settledMs() };
+		const outcome = { id: ++outcomesCount, run: run.peek(), node: selected, request, answer, ...times };
 		outcomes.value = [outcome, ...outcomes.value].slice(0, OUTCOMES_MAX);
 		if (answer.outcome === 'chosen' || answer.outcome === 'kept') {
 			bringDecisionIntoView();
@@ -145,13 +146,13 @@ export function Propose() {
 				</button>
 			</form>
 			<div class="outcomes" aria-live="polite" data-testid="outcomes">
-				{outcomes.value.length === 0 && (
+				{shown.length === 0 && (
 					<p class="hint" data-testid="hint">
 						<strong>Start here.</strong> Press Propose: the node asks the others for promises, then for votes, and the
 						decision plays back in the middle.
 					</p>
 				)}
-				{outcomes.value.map((outcome, index) => (
+				{shown.map((outcome, index) => (
 					<OutcomeView key={outcome.id} outcome={outcome} newest={index === 0} />
 				))}
 			</div>

@@ -1,8 +1,9 @@
 /**
- * The clock of the page, at its bottom: the last minute with what happened in it, the moment that everything else shows,
+ * The clock of the page, at its bottom: the last minute, or a directed run, with what happened in it, the moment that everything else shows,
  * and the one way back to now.
  */
 import { useSignal } from '@preact/signals';
+import type { ComponentType } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { nameBallots } from '../model/ballot-names.ts';
 import { ballotOf } from '../model/decision-index.ts';
@@ -12,44 +13,59 @@ import type { Item } from '../model/tape.ts';
 import { countText } from '../model/why.ts';
 import { Time } from './ballot.tsx';
 import { Glyph } from './glyph.tsx';
-import { calm, chosenSlot, follow, moment, seekMoment, story } from './state.ts';
+import { calm, chosenSlot, follow, isDirected, moment, nowMs, run, seekMoment, spanMs, story } from './state.ts';
 
-const SPAN_MS = 60_000;
-/** Where the moment is older than the span, the span ends so long after it. */
-const AFTER_MS = 15_000;
-/** A pointer this close to an event means the event. It is about five pixels. */
-const SNAP_MS = 350;
+/** Where the moment is older than the span, so much of the span is after it. */
+const AFTER = 0.25;
+/** A pointer this close to an event means the event: about five pixels, as a part of the span. */
+const SNAP = 0.006;
+/** The places of the range. */
+const PLACES = 600;
 
-export function Rail() {
+/** @param Dial stands before it, where the person directs what happens */
+export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 	calm.value;
+	run.value;
 	const at = moment.value;
-	const nowMs = performance.now();
+	const now = nowMs();
 	// The span stands still while the moment is in the past, so that nothing moves under the pointer.
-	const held = useSignal(nowMs);
+	const held = useSignal({ endMs: now, spanMs: spanMs() });
 	useEffect(() => {
-		if (at !== null) held.value = Math.max(performance.now(), held.peek());
-	}, [at === null]);
-	const endMs = at === null ? nowMs : at.whenMs < held.value - SPAN_MS ? at.whenMs + AFTER_MS : held.value;
-	const startMs = endMs - SPAN_MS;
+		held.value = { endMs: nowMs(), spanMs: spanMs() };
+	}, [at === null, run.value]);
+	const span = at === null ? spanMs() : held.value.spanMs;
+	const heldMs = held.value.endMs;
+	const endMs = at === null ? now : at.whenMs < heldMs - span ? at.whenMs + AFTER * span : Math.max(heldMs, at.whenMs);
+	const startMs = endMs - span;
 	const landmarks = story.landmarks;
 	const inSpan = landmarks.filter(({ item }) => item.whenMs >= startMs && item.whenMs <= endMs);
 	const go = (ms: number, isDragged: boolean) => {
 		if (ms >= endMs && at === null) return;
-		const near = isDragged ? nearest(inSpan, ms) : undefined;
+		const near = isDragged ? nearest(inSpan, ms, SNAP * span) : undefined;
 		const item = near ?? story.tape.itemAt(ms);
 		if (item) seekMoment(item);
 	};
 	const isPinned = at !== null || chosenSlot.value !== null;
 	return (
-		<section class="rail" aria-label="The moment that the page shows" data-testid="rail" data-now={at === null}>
+		<section
+			class={Dial ? 'rail directed' : 'rail'}
+			aria-label="The moment that the page shows"
+			data-testid="rail"
+			data-now={at === null}
+		>
+			{Dial && <Dial />}
 			<p class="rail-text" data-testid="rail-text">
-				{at === null ? <strong>Now</strong> : <PastText item={at} nowMs={nowMs} />}
+				{at === null ? (
+					<strong>{isDirected() ? `${timeText(now)} into the run` : 'Now'}</strong>
+				) : (
+					<PastText item={at} nowMs={now} />
+				)}
 				{at === null && chosenSlot.value !== null && <span class="muted">, at slot {countText(chosenSlot.value)}</span>}
 			</p>
 			<div class="rail-track">
 				<div class="rail-marks" aria-hidden="true">
 					{inSpan.map(({ item, glyph }) => (
-						<span key={item.index} class="rail-mark" style={{ left: `${((item.whenMs - startMs) / SPAN_MS) * 100}%` }}>
+						<span key={item.index} class="rail-mark" style={{ left: `${((item.whenMs - startMs) / span) * 100}%` }}>
 							<Glyph kind={glyph} size={12} />
 						</span>
 					))}
@@ -57,13 +73,15 @@ export function Rail() {
 				<input
 					type="range"
 					data-testid="rail-range"
-					aria-label="Moment, in the last minute"
-					aria-valuetext={at === null ? 'now' : `${((nowMs - at.whenMs) / 1000).toFixed(1)} seconds ago`}
+					aria-label={isDirected() ? 'Moment of the run' : 'Moment, in the last minute'}
+					aria-valuetext={at === null ? 'now' : `${timeText(now - at.whenMs)} ago`}
 					min={0}
-					max={SPAN_MS}
-					step={100}
-					value={at === null ? SPAN_MS : at.whenMs - startMs}
-					onInput={({ currentTarget }) => go(startMs + currentTarget.valueAsNumber, currentTarget.matches(':active'))}
+					max={PLACES}
+					step={1}
+					value={at === null ? PLACES : ((at.whenMs - startMs) / span) * PLACES}
+					onInput={({ currentTarget }) =>
+						go(startMs + (currentTarget.valueAsNumber / PLACES) * span, currentTarget.matches(':active'))
+					}
 				/>
 			</div>
 			<div class="buttons">
@@ -77,7 +95,7 @@ export function Rail() {
 					aria-keyshortcuts="L"
 					onClick={follow}
 				>
-					<i class="dot" /> Live
+					<i class="dot" /> {isDirected() ? 'Newest' : 'Live'}
 				</button>
 			</div>
 		</section>
@@ -85,15 +103,15 @@ export function Rail() {
 }
 
 /** The event that a pointer at `ms` means; undefined where none is near. */
-function nearest(landmarks: readonly Landmark[], ms: number): Item | undefined {
+function nearest(landmarks: readonly Landmark[], ms: number, withinMs: number): Item | undefined {
 	const distances = landmarks.map(({ item }) => Math.abs(item.whenMs - ms));
 	const least = Math.min(...distances);
-	return least <= SNAP_MS ? landmarks[distances.indexOf(least)]?.item : undefined;
+	return least <= withinMs ? landmarks[distances.indexOf(least)]?.item : undefined;
 }
 
 /** The time is that of the node whose fact it is. What a node did not tell itself has no such time. */
 function PastText({ item: { told, node, whenMs }, nowMs }: { item: Item; nowMs: number }) {
-	const behind = `${((nowMs - whenMs) / 1000).toFixed(1)} s behind live`;
+	const behind = `${timeText(nowMs - whenMs)} behind ${isDirected() ? 'the newest moment' : 'live'}`;
 	if (told.kind !== 'fact') return <strong>You are {behind}</strong>;
 	return (
 		<>
@@ -105,6 +123,11 @@ function PastText({ item: { told, node, whenMs }, nowMs }: { item: Item; nowMs: 
 			</span>
 		</>
 	);
+}
+
+/** Messages take less than a millisecond. */
+function timeText(ms: number): string {
+	return isDirected() ? `${ms.toFixed(3)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
 /** Goes from event to event, for those who use no pointer. */

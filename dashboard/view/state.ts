@@ -11,20 +11,26 @@ import type { Slot } from '../../shared/paxos/message.ts';
 import { type Decision, type Round, roundToShow } from '../model/decision.ts';
 import { ballotOf, type Gathered } from '../model/decision-index.ts';
 import { FlurryRecorder } from '../model/flurry.ts';
-import { type Playback, playbackOf, stepAt } from '../model/playback.ts';
+import { type Flight, type Playback, playbackOf, stepAt } from '../model/playback.ts';
 import type { Source } from '../model/source.ts';
 import { Story } from '../model/story.ts';
 import type { SwarmModel } from '../model/swarm-model.ts';
 import type { Item } from '../model/tape.ts';
-import { followNews } from './news.ts';
+import { followNews, forgetNews } from './news.ts';
 
-export const story = new Story(() => performance.now());
-export const flurries = new FlurryRecorder();
+/** When what is being folded was told, by the clock of the source. */
+let toldMs = 0;
+export let story = new Story(() => toldMs);
+export let flurries = new FlurryRecorder();
 
 /** Grows with every frame in which something was folded, and whenever the page shows another moment. */
 export const frame = signal(0);
 /** The same number, updated at most ten times a second, for lists and tables. */
 export const calm = signal(0);
+/** Grows with every run that begins: what was said of another one is not true of it. */
+export const run = signal(0);
+/** The clock of a directed source, milliseconds. */
+export const directedMs = signal(0);
 /** Facts folded in the last whole second. */
 export const factsPerSecond = signal(0);
 
@@ -49,7 +55,7 @@ export const SPEEDS: readonly number[] = [0.25, 0.5, 1, 2, 4];
 const NEWEST_SHOWN_MS = 1500;
 const CALM_MS = 100;
 /** The other nodes learn with the leader's next message, so a playback waits this long for it. */
-export const SETTLE_MS = 450;
+const SETTLE_MS = 450;
 /** A hidden tab gets no animation frames. Facts are then folded at once, so that they do not pile up. */
 const QUEUE_MAX = 256;
 
@@ -76,8 +82,43 @@ effect(() => {
 });
 
 let source: Source | null = null;
-/** Only the newest run of a playback may move it on. */
-let run = 0;
+/** Only the newest start of a playback may move it on. */
+let starts = 0;
+
+/** Whether the person directs what happens. */
+export function isDirected(): boolean {
+	return source?.isDirected ?? false;
+}
+
+/** The clock by which the page is told. */
+export function nowMs(): number {
+	return source?.nowMs() ?? 0;
+}
+
+/** The right time of day, milliseconds since 1970. */
+export function wallMs(): number {
+	return source?.wallMs() ?? 0;
+}
+
+/** The rail shows so much of the past, milliseconds. */
+export function spanMs(): number {
+	return source?.spanMs() ?? 0;
+}
+
+/** When everything that belongs to what is known now has been told. */
+export function settledMs(): number {
+	return nowMs() + (isDirected() ? 0 : SETTLE_MS);
+}
+
+/** What is on its way at the moment that is shown; null where only facts tell. */
+export function flightsShown(): readonly Flight[] | null {
+	return source?.flightsAt(shownMs()) ?? null;
+}
+
+/** The time of the moment that is shown, by the clock of the source. */
+export function shownMs(): number {
+	return moment.peek()?.whenMs ?? nowMs();
+}
 
 export function start(from: Source): void {
 	source = from;
@@ -107,7 +148,11 @@ export function start(from: Source): void {
 		requestAnimationFrame(fold);
 	};
 	const enqueue = (task: () => void) => {
-		queue.push(task);
+		const ms = from.nowMs();
+		queue.push(() => {
+			toldMs = ms;
+			task();
+		});
 		if (queue.length > QUEUE_MAX) fold();
 		else askFrame();
 	};
@@ -122,6 +167,13 @@ export function start(from: Source): void {
 	}, 1000);
 
 	from.start({
+		begin: () => {
+			queue.length = 0;
+			batch(forgetAll);
+		},
+		moved: () => {
+			directedMs.value = from.nowMs();
+		},
 		entry: (node) => enqueue(() => story.entry(node)),
 		snapshot: (node, snapshot) => enqueue(() => story.snapshot(node, snapshot)),
 		lost: (node, sinceMs) => enqueue(() => story.lost(node, sinceMs)),
@@ -146,7 +198,7 @@ export function resync(node: NodeId): void {
 
 export async function propose(node: NodeId, request: ProposeRequest): Promise<ProposeAnswer> {
 	if (!source) return { outcome: 'refused', why: 'not connected yet', attempts: [] };
-	return source.propose(node, request);
+	return source.propose(node, request, moment.peek()?.whenMs ?? null);
 }
 
 /** All that is known of the shown slot, also what happened after the moment that is shown. */
@@ -202,9 +254,10 @@ export function showSlot(slot: Slot | null, tried: readonly BallotText[] = []): 
 	});
 }
 
-/** Shows `slot` from its first fact on, once its facts are in. */
+/** Shows `slot` from its first fact on, once its facts are in. Who directs what happens has seen it happen. */
 export function playSlot(slot: Slot, tried: readonly BallotText[]): void {
 	showSlot(slot, tried);
+	if (isDirected()) return;
 	setTimeout(() => {
 		if (chosenSlot.value === slot && moment.value === null) play();
 	}, SETTLE_MS);
@@ -218,7 +271,7 @@ export function play(): void {
 		if (position.value === null || position.value >= playback.value.durationMs) moveTo(0);
 		playing.value = true;
 	});
-	const own = ++run;
+	const own = ++starts;
 	requestAnimationFrame((now) => advance(own, now, now));
 }
 
@@ -286,6 +339,19 @@ function moveTo(ms: number): void {
 	position.value = moment.value && ms;
 }
 
+function forgetAll(): void {
+	story = new Story(() => toldMs);
+	flurries = new FlurryRecorder();
+	forgetNews();
+	lastGathered = null;
+	toldMs = 0;
+	run.value++;
+	newestShown.value = 0;
+	pickedBallot.value = null;
+	showSlot(null);
+	frame.value++;
+}
+
 /** The tape forgets old moments, and a page that shows one of them would show another one without a word. */
 function forgetOldMoment(): void {
 	const { first } = story.tape;
@@ -293,7 +359,7 @@ function forgetOldMoment(): void {
 }
 
 function advance(own: number, beforeMs: number, nowMs: number): void {
-	if (own !== run || !playing.value || position.value === null) return;
+	if (own !== starts || !playing.value || position.value === null) return;
 	const next = position.value + (nowMs - beforeMs) * speed.value;
 	// At its end the playback has shown everything, which is the present of this slot.
 	if (next >= playback.value.durationMs) return toLive();

@@ -6,7 +6,7 @@ import type { Health } from '../model/swarm-model.ts';
 import { countText } from '../model/why.ts';
 import { NodeName } from './node-name.tsx';
 import { QuorumBar } from './quorum-bar.tsx';
-import { calm, factsPerSecond, moment, swarmShown } from './state.ts';
+import { calm, factsPerSecond, isDirected, moment, swarmShown } from './state.ts';
 import { nextTheme, theme } from './theme.ts';
 
 export function TopBar({ onHelp }: { onHelp: () => void }) {
@@ -33,9 +33,11 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
 						: `This node runs and cannot be watched: ${swarmShown().entryRefusal}.`
 					: health.map((of, index) => <Quorum key={of.from} health={of} isNext={index > 0} />)}
 			</p>
-			<p class="rate" title="Facts told by all nodes in the last second">
-				<span class="mono">{moment.value === null ? factsPerSecond.value.toLocaleString('en') : '–'}</span> facts/s
-			</p>
+			{!isDirected() && (
+				<p class="rate" title="Facts told by all nodes in the last second">
+					<span class="mono">{moment.value === null ? factsPerSecond.value.toLocaleString('en') : '–'}</span> facts/s
+				</p>
+			)}
 			<button type="button" class="quiet theme-button" data-testid="theme" data-theme={theme.value} onClick={nextTheme}>
 				<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">
 					<circle cx="8" cy="8" r="6" />

@@ -3,6 +3,7 @@ import type { BallotNames } from '../model/ballot-names.ts';
 import { factText } from '../model/fact-text.ts';
 import {
 	changeSpeed,
+	isDirected,
 	moment,
 	pause,
 	play,
@@ -34,7 +35,7 @@ export function Transport({ names }: { names: BallotNames }) {
 					class="icon"
 					data-testid="step-back"
 					aria-label="Step back"
-					aria-keyshortcuts=","
+					aria-keyshortcuts={shortcut(',')}
 					onClick={() => stepBy(-1)}
 				>
 					<Icon d="M11 3 4 8l7 5zM3 3v10" />
@@ -44,7 +45,7 @@ export function Transport({ names }: { names: BallotNames }) {
 					class="icon primary"
 					data-testid="play"
 					aria-label={playing.value ? 'Pause' : 'Play'}
-					aria-keyshortcuts="Space"
+					aria-keyshortcuts={shortcut('Space')}
 					onClick={() => (playing.value ? pause() : play())}
 				>
 					<Icon d={playing.value ? 'M5 3v10M11 3v10' : 'M5 3l8 5-8 5z'} />
@@ -54,7 +55,7 @@ export function Transport({ names }: { names: BallotNames }) {
 					class="icon"
 					data-testid="step-forward"
 					aria-label="Step forward"
-					aria-keyshortcuts="."
+					aria-keyshortcuts={shortcut('.')}
 					onClick={() => stepBy(1)}
 				>
 					<Icon d="M5 3l7 5-7 5zM13 3v10" />
@@ -77,7 +78,7 @@ export function Transport({ names }: { names: BallotNames }) {
 					class="icon"
 					data-testid="slower"
 					aria-label="Slower"
-					aria-keyshortcuts="["
+					aria-keyshortcuts={shortcut('[')}
 					disabled={speed.value === SPEEDS[0]}
 					onClick={() => changeSpeed(-1)}
 				>
@@ -91,7 +92,7 @@ export function Transport({ names }: { names: BallotNames }) {
 					class="icon"
 					data-testid="faster"
 					aria-label="Faster"
-					aria-keyshortcuts="]"
+					aria-keyshortcuts={shortcut(']')}
 					disabled={speed.value === SPEEDS.at(-1)}
 					onClick={() => changeSpeed(1)}
 				>
@@ -117,6 +118,11 @@ export function Transport({ names }: { names: BallotNames }) {
 			</p>
 		</fieldset>
 	);
+}
+
+/** The keys direct the run where a person does. */
+function shortcut(key: string): string | undefined {
+	return isDirected() ? undefined : key;
 }
 
 function Icon({ d }: { d: string }) {

@@ -21,6 +21,8 @@ beforeEach(async () => {
 		heard();
 	};
 	source.start({
+		begin: () => undefined,
+		moved: () => undefined,
 		entry: (node) => tell(`entry ${node}`),
 		snapshot: (node, { swarm }) => tell(`snapshot ${node} of ${swarm.members.map(({ id }) => id)}`),
 		batch: (node, { facts }) => {

@@ -1,0 +1,106 @@
+/** The stories, and the run: how it was made, what was done in it, and the branches that came of acting in the past. */
+import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
+import { NODES_MAX, NODES_MIN } from '../../shared/simulation/stage.ts';
+import { branch, branches, director, openBranch, openNew, script, stage } from './directed.ts';
+import { actionText } from './possible.ts';
+import { STORIES } from './stories.ts';
+
+const SIZES = Array.from({ length: NODES_MAX - NODES_MIN + 1 }, (_, i) => NODES_MIN + i);
+const ACTIONS_SHOWN_MAX = 12;
+
+export function Aside() {
+	return (
+		<>
+			<Stories />
+			<Run />
+		</>
+	);
+}
+
+function Stories() {
+	const staged = director.value?.story;
+	return (
+		<section class="panel stories-panel" id="stories" aria-labelledby="stories-title">
+			<h2 id="stories-title">Stories</h2>
+			<ol class="stories">
+				{STORIES.map((story) => (
+					<li key={story.id}>
+						<button
+							type="button"
+							data-testid={`story-${story.id}`}
+							aria-pressed={story === staged}
+							onClick={() => stage(story, true)}
+						>
+							{story.title}
+							<small>{story.about}</small>
+						</button>
+					</li>
+				))}
+			</ol>
+		</section>
+	);
+}
+
+function Run() {
+	const { seed, nodes, actions } = script.value;
+	return (
+		<section class="panel run-panel" aria-labelledby="run-title">
+			<h2 id="run-title">Run</h2>
+			<div class="run-new">
+				<label class="field">
+					<span>nodes</span>
+					<select
+						data-testid="run-nodes"
+						value={nodes}
+						onChange={(event) => openNew(Number(event.currentTarget.value), seed)}
+					>
+						{SIZES.map((size) => (
+							<option key={size} value={size}>
+								{size}
+							</option>
+						))}
+					</select>
+				</label>
+				<button type="button" data-testid="run-new" onClick={() => openNew(nodes)}>
+					New run
+				</button>
+			</div>
+			<p class="muted">
+				Seed <span class="mono">{seed}</span>
+				{actions.length === 0 ? ', and nothing was done in it yet.' : ', and what was done in it:'}
+			</p>
+			<ol class="run-actions" data-testid="run-actions">
+				{actions.slice(-ACTIONS_SHOWN_MAX).map((timed, i) => (
+					<li key={i}>
+						<span class="mono">{msText(timed.at)}</span> {actionText(timed)}
+					</li>
+				))}
+			</ol>
+			<Branches />
+		</section>
+	);
+}
+
+function Branches() {
+	if (branches.value.length < 2) return null;
+	return (
+		<fieldset class="branches" aria-label="Branches of the run">
+			{branches.value.map(({ number, forked }, index) => (
+				<button
+					type="button"
+					key={number}
+					data-testid={`branch-${number}`}
+					aria-pressed={index === branch.value}
+					onClick={() => openBranch(index)}
+				>
+					Branch {number}
+					<small>{forked ? `off ${forked.from} at ${msText(forked.at)}` : 'the first one'}</small>
+				</button>
+			))}
+		</fieldset>
+	);
+}
+
+function msText(us: Instant): string {
+	return `${(us / US_PER_MS).toFixed(1)} ms`;
+}

@@ -1,0 +1,171 @@
+/** What the parts of the sandbox's page share: the sandbox, the story that is staged in it, and what is picked. */
+import { computed, effect, signal, untracked } from '@preact/signals';
+import type { Action } from '../../shared/simulation/action.ts';
+import { US_PER_MS } from '../../shared/simulation/schedule.ts';
+import { follow, moment, start, toLive } from '../view/state.ts';
+import { AddressError, addressOf, type RunAt, runOfAddress, SEED_MAX } from './address.ts';
+import { Director } from './director.ts';
+import type { Picked } from './possible.ts';
+import { Sandbox, SHOWN_FROM_US, SPEEDS } from './sandbox.ts';
+import type { StagedStory } from './scene.ts';
+
+const NODES = 5;
+const SEED = 7;
+const HASH = '#sandbox=';
+/** The address follows the run at this pace. */
+const ADDRESS_EVERY_MS = 400;
+
+/** Grows with everything that changes in the sandbox. */
+const changes = signal(0);
+/** Why the address opened no run; '' where it did, or was none. */
+export const addressFault = signal('');
+export const sandbox = new Sandbox(runOfPage() ?? newRun(NODES, SEED));
+export const director = signal<Director | null>(null);
+export const picked = signal<Picked | null>(null);
+
+/** The value of `read`, which is read again after each change. */
+function shown<T>(read: () => T) {
+	return computed(() => {
+		changes.value;
+		return read();
+	});
+}
+
+export const isPlaying = shown(() => sandbox.isPlaying);
+export const speed = shown(() => sandbox.speed);
+export const branches = shown(() => sandbox.branches);
+export const branch = shown(() => sandbox.branch);
+export const answers = shown(() => sandbox.answers);
+export const violation = shown(() => sandbox.stage.violation);
+export const isOver = shown(() => sandbox.isOver);
+export const actionsCount = shown(() => sandbox.stage.script.actions.length);
+export const script = shown(() => sandbox.stage.script);
+/** Grows with every scene, and whenever the story pauses or goes on. */
+export const scene = shown(() => {
+	const at = director.value;
+	return at ? `${at.scene} ${at.isDone} ${at.isPlaying}` : '';
+});
+
+/** Begins: the page is told of the run, and time passes in it. */
+export function direct(): void {
+	sandbox.listen({ changed: () => changes.value++, takenOver: leaveStory });
+	start(sandbox);
+	let beforeMs = performance.now();
+	const pass = (nowMs: number) => {
+		if (director.peek()?.pass(nowMs - beforeMs)) changes.value++;
+		sandbox.pass(nowMs - beforeMs);
+		beforeMs = nowMs;
+		requestAnimationFrame(pass);
+	};
+	requestAnimationFrame(pass);
+	followAddress();
+}
+
+/** Does it at the moment that is shown. What asks for an answer plays on until that is there. */
+export function act(actions: readonly Action[]): void {
+	leaveStory();
+	picked.value = null;
+	const at = moment.peek();
+	let atUs = at && Math.round(at.whenMs * US_PER_MS);
+	const before = sandbox.answers.length;
+	toLive();
+	for (const action of actions) {
+		sandbox.act(action, atUs);
+		atUs = null;
+		const isAsked = action.kind === 'read' || action.kind === 'addMember' || action.kind === 'removeMember';
+		if (isAsked && !sandbox.isPlaying) sandbox.play(() => sandbox.answers.length > before);
+	}
+}
+
+export function toggle(): void {
+	const { isPlaying } = sandbox;
+	const at = director.peek();
+	if (moment.peek() !== null) follow();
+	if (at && !at.isOver) {
+		if (isPlaying || at.isPlaying) at.pause();
+		else at.play();
+		return void changes.value++;
+	}
+	if (isPlaying) sandbox.pause();
+	else sandbox.play();
+}
+
+export function step(): void {
+	if (moment.peek() !== null) follow();
+	director.peek()?.pause();
+	sandbox.step();
+}
+
+export function changeSpeed(by: 1 | -1): void {
+	const at = SPEEDS.indexOf(sandbox.speed) + by;
+	sandbox.speed = SPEEDS[Math.min(Math.max(at, 0), SPEEDS.length - 1)] ?? 'auto';
+	changes.value++;
+}
+
+export function stage(story: StagedStory, isPlaying: boolean): void {
+	picked.value = null;
+	director.value = new Director(story, sandbox, isPlaying);
+}
+
+export function nextScene(): void {
+	director.peek()?.next();
+	changes.value++;
+}
+
+export function leaveStory(): void {
+	director.peek()?.leave();
+	director.value = null;
+}
+
+/** @param seed drawn where it is undefined */
+export function openNew(nodes: number, seed = Math.floor(Math.random() * SEED_MAX)): void {
+	sandbox.open(newRun(nodes, seed));
+}
+
+export function openBranch(index: number): void {
+	sandbox.openBranch(index);
+}
+
+/** The address of this page at the moment that is shown. */
+export function addressShown(): string {
+	const at = moment.peek();
+	return HASH + addressOf(sandbox.runAt(at ? Math.round(at.whenMs * US_PER_MS) : undefined));
+}
+
+function newRun(nodes: number, seed: number): RunAt {
+	return { script: { seed, nodes, actions: [] }, at: SHOWN_FROM_US };
+}
+
+/** The run that the address of the page names; null where it names none. */
+function runOfPage(): RunAt | null {
+	addressFault.value = '';
+	if (!location.hash.startsWith(HASH)) return null;
+	try {
+		return runOfAddress(location.hash.slice(HASH.length));
+	} catch (error) {
+		if (!(error instanceof AddressError)) throw error;
+		addressFault.value = error.message;
+		return null;
+	}
+}
+
+/** The address is always that of the moment that is shown, so it can be passed on at any time. */
+function followAddress(): void {
+	let isPlanned = false;
+	effect(() => {
+		changes.value;
+		moment.value;
+		if (isPlanned) return;
+		isPlanned = true;
+		setTimeout(() => {
+			isPlanned = false;
+			const address = untracked(addressShown);
+			if (address !== location.hash) history.replaceState(null, '', address);
+		}, ADDRESS_EVERY_MS);
+	});
+	addEventListener('hashchange', () => {
+		const run = runOfPage();
+		if (!run) return;
+		sandbox.open(run);
+	});
+}

@@ -1,0 +1,161 @@
+/** What there is to see, in one sentence: of the sandbox, or of the scene of the story that is staged in it. */
+import { useSignal } from '@preact/signals';
+import {
+	act,
+	addressFault,
+	addressShown,
+	answers,
+	director,
+	leaveStory,
+	nextScene,
+	scene,
+	script,
+	stage,
+	toggle,
+	violation,
+} from './directed.ts';
+import type { Director } from './director.ts';
+import { answerText } from './possible.ts';
+import { STORIES } from './stories.ts';
+
+const COUNTS: Readonly<Record<number, readonly [string, string]>> = {
+	3: ['Three', 'any one'],
+	4: ['Four', 'any one'],
+	5: ['Five', 'any two'],
+	6: ['Six', 'any two'],
+	7: ['Seven', 'any three'],
+};
+
+export function Head() {
+	scene.value;
+	const staged = director.value;
+	return (
+		<section class="panel head-panel" id="stage" aria-labelledby="stage-title">
+			{staged ? <Staged staged={staged} /> : <Free />}
+			<Broken />
+		</section>
+	);
+}
+
+function Free() {
+	const [count, dead] = COUNTS[script.value.nodes] ?? ['Some', 'some'];
+	const [first] = STORIES;
+	const [newest] = answers.value;
+	const said = newest ? answerText(newest.of, newest.answer) : '';
+	return (
+		<>
+			<h2 id="stage-title" class="headline">
+				{count} processes must agree on one value although {dead} may die.
+			</h2>
+			{addressFault.value !== '' && (
+				<p class="notice bad" data-testid="address-fault">
+					The address names no run that can be opened: {addressFault.value}. This is a new one.
+				</p>
+			)}
+			<p class="head-text" data-testid="answer" aria-live="polite">
+				{said || 'Pick a node, a link or a message in the mesh, and break what you like.'}
+			</p>
+			<div class="buttons">
+				{first && (
+					<button type="button" class="primary" data-testid="watch" onClick={() => stage(first, true)}>
+						Watch a decision
+					</button>
+				)}
+				<button type="button" data-testid="heal-all" onClick={() => act([{ kind: 'healAll' }])}>
+					Heal all links
+				</button>
+				<button type="button" data-testid="add-node" onClick={() => act([{ kind: 'addMember', replaces: null }])}>
+					Add a node
+				</button>
+				<CopyAddress />
+			</div>
+		</>
+	);
+}
+
+function Staged({ staged }: { staged: Director }) {
+	const { story, scene, isOver, isDone, isPlaying } = staged;
+	const following = STORIES[STORIES.indexOf(story) + 1];
+	return (
+		<>
+			<div class="head-kicker">
+				<h2 id="stage-title">{story.title}</h2>
+				<span class="muted">{isOver ? 'the end' : `scene ${scene + 1} of ${story.scenes.length}`}</span>
+			</div>
+			<p
+				class="headline"
+				data-testid="scene-text"
+				data-scene={isOver ? 'end' : scene + 1}
+				data-done={isDone}
+				aria-live="polite"
+			>
+				{staged.says}
+			</p>
+			<progress
+				max={story.scenes.length}
+				value={isOver ? story.scenes.length : scene + (isDone ? 1 : 0)}
+				aria-label="Scenes"
+			/>
+			<div class="buttons">
+				{isOver ? (
+					<>
+						<button type="button" data-testid="story-again" onClick={() => stage(story, true)}>
+							Watch it again
+						</button>
+						{following && (
+							<button type="button" class="primary" data-testid="story-next" onClick={() => stage(following, true)}>
+								{following.title}
+							</button>
+						)}
+					</>
+				) : (
+					<>
+						<button type="button" class="primary" data-testid="scene-next" onClick={nextScene}>
+							{isDone ? 'Next scene' : 'On to the end of the scene'}
+						</button>
+						<button type="button" data-testid="story-play" aria-pressed={isPlaying} onClick={toggle}>
+							{isPlaying ? 'Pause' : 'Play all'}
+						</button>
+					</>
+				)}
+				<button type="button" data-testid="story-leave" onClick={leaveStory}>
+					Take over
+				</button>
+				<CopyAddress />
+			</div>
+		</>
+	);
+}
+
+/** The rules of Paxos are checked at every step of every node, as in the simulator. */
+function Broken() {
+	const broken = violation.value;
+	if (!broken) return null;
+	return (
+		<p class="notice bad" data-testid="violation" role="alert">
+			A rule is broken, and the run ends here: {broken.message}
+		</p>
+	);
+}
+
+function CopyAddress() {
+	const isCopied = useSignal(false);
+	return (
+		<button
+			type="button"
+			class="quiet copy"
+			data-testid="copy-address"
+			onClick={() => {
+				const { origin, pathname, search } = location;
+				void navigator.clipboard.writeText(origin + pathname + search + addressShown()).then(() => {
+					isCopied.value = true;
+					setTimeout(() => {
+						isCopied.value = false;
+					}, 1500);
+				});
+			}}
+		>
+			{isCopied.value ? 'Copied' : 'Copy the link to this moment'}
+		</button>
+	);
+}

@@ -1,0 +1,354 @@
+/**
+ * A run in the page as a source: a stage, the time that passes in it, and the branches that came of acting in the past. It
+ * knows no DOM and no clock: who shows it lets the time pass.
+ */
+import type { FactBatch, NodeSnapshot, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Action, Script, TimedAction } from '../../shared/simulation/action.ts';
+import { WORLD_BEGINS_MS } from '../../shared/simulation/clock.ts';
+import type { Flight as StagedFlight } from '../../shared/simulation/flights.ts';
+import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
+import { type Answer, RUN_US_MAX, Stage } from '../../shared/simulation/stage.ts';
+import { keyFault } from '../../shared/store/key.ts';
+import type { Flight } from '../model/playback.ts';
+import type { Source, SourceListener } from '../model/source.ts';
+import { ACTIONS_MAX, type RunAt, VALUE_CHARS_MAX } from './address.ts';
+import { Flown, isTelling, mostTelling } from './flown.ts';
+
+/** Of virtual time in a second of the page; `auto` is slow while something tells happens, and fast in between. */
+export type Speed = number | 'auto';
+export const SPEEDS: readonly Speed[] = ['auto', 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
+const AUTO_SLOW = 0.0007;
+const AUTO_FAST = 0.1;
+/** What arrives later than this does not slow the time down. */
+const SOON_US = 5 * US_PER_MS;
+/** A step goes on for so long where nothing happens. */
+const STEP_US_MAX = 1_000 * US_PER_MS;
+/** The longest time until all that is skipped has its answer, and then until everyone has heard of it. */
+const SKIP_US_MAX = 2_000 * US_PER_MS;
+const SKIP_US_AFTER = 20 * US_PER_MS;
+/** The page skips at most this much of its own time at once, such as after it was hidden. */
+const PASS_MS_MAX = 100;
+const ANSWERS_MAX = 20;
+const BRANCHES_MAX = 12;
+/** A run is shown from here on: a leader is there. */
+export const SHOWN_FROM_US: Instant = 1_000 * US_PER_MS;
+/** So long is what is left of the way of a message that waits at its receiver. */
+const WAITS_MS = 0.001;
+/** The rail shows at least so much. */
+const SPAN_MS_MIN = 10;
+
+export interface Branch {
+	readonly number: number;
+	/** As of the moment at which it was left; of the present one, of the moment at which it was opened. */
+	readonly run: RunAt;
+	/** When it went off from another branch, and from which; null for one that did not. */
+	readonly forked: { readonly from: number; readonly at: Instant } | null;
+}
+
+/** What an action brought. */
+export interface Answered {
+	readonly of: TimedAction;
+	readonly answer: Answer;
+	readonly at: Instant;
+}
+
+export interface SandboxListener {
+	/** Something changed that is not told as a fact: the time, the speed, an answer, a branch. */
+	changed(): void;
+	batch?(batch: FactBatch): void;
+	/** A person proposes by the form, or another run is shown: no story is staged in it any more. */
+	takenOver?(): void;
+}
+
+export class Sandbox implements Source {
+	readonly isDirected = true;
+	speed: Speed = 'auto';
+	isPlaying = false;
+	/** The answers, newest first. */
+	answers: readonly Answered[] = [];
+	branches: readonly Branch[] = [];
+	/** The branch that is shown. */
+	branch = 0;
+	readonly #listeners = new Set<SandboxListener>();
+	#toPage: SourceListener | null = null;
+	#stage: Stage;
+	#flown = new Flown();
+	/** Where the rail begins. */
+	#openedAt: Instant = 0;
+	/** Virtual time that has passed and is less than a microsecond. */
+	#rest = 0;
+	#isEnough: (() => boolean) | null = null;
+	/** Telling facts so far. */
+	#telling = 0;
+	readonly #proposals = new Map<TimedAction, (answer: ProposeAnswer) => void>();
+
+	constructor(run: RunAt) {
+		this.branches = [{ number: 1, run, forked: null }];
+		this.#stage = this.#newStage(run.script);
+	}
+
+	// As a source
+
+	start(listener: SourceListener): void {
+		this.#toPage = listener;
+		this.#replay((this.branches[0] as Branch).run);
+	}
+
+	resync(node: NodeId): void {
+		const snapshot = this.#stage.snapshot(node);
+		if (snapshot) this.#toPage?.snapshot(node, snapshot);
+	}
+
+	/** It plays on until the answer is there. */
+	propose(node: NodeId, request: ProposeRequest, atMs: number | null): Promise<ProposeAnswer> {
+		if (atMs !== null) this.#goTo(Math.round(atMs * US_PER_MS));
+		const fault = faultOf(request, this.#stage);
+		if (fault !== null) return Promise.resolve({ outcome: 'refused', why: fault, attempts: [] });
+		for (const listener of this.#listeners) listener.takenOver?.();
+		return new Promise((resolve) => {
+			const timed = this.#act({ kind: 'propose', node, ...request });
+			if (!timed) return resolve({ outcome: 'refused', why: 'the run has ended', attempts: [] });
+			const answered = this.answers.find(({ of }) => of === timed)?.answer;
+			if (answered?.kind === 'propose') return resolve(answered.answer);
+			this.#proposals.set(timed, resolve);
+			if (!this.isPlaying) this.play(() => !this.#proposals.has(timed));
+		});
+	}
+
+	nowMs(): number {
+		return this.#stage.now / US_PER_MS;
+	}
+
+	wallMs(): number {
+		return WORLD_BEGINS_MS + this.nowMs();
+	}
+
+	spanMs(): number {
+		return Math.max(SPAN_MS_MIN, (this.#stage.now - this.#openedAt) / US_PER_MS);
+	}
+
+	flightsAt(ms: number): readonly Flight[] {
+		const flown = this.#flown.at(ms);
+		if (ms < this.nowMs()) return flown;
+		const flying = inFlight(this.#stage);
+		const isFlying = (one: Flight) =>
+			flying.some(({ from, to, departMs }) => from === one.from && to === one.to && departMs === one.departMs);
+		return [...flying, ...flown.filter((one) => one.lost && !isFlying(one))];
+	}
+
+	// The run
+
+	listen(listener: SandboxListener): () => void {
+		this.#listeners.add(listener);
+		return () => this.#listeners.delete(listener);
+	}
+
+	get stage(): Stage {
+		return this.#stage;
+	}
+
+	/** What opens the run again at that moment. */
+	runAt(at: Instant = this.#stage.now): RunAt {
+		return { script: scriptUpTo(this.#stage.script, at), at };
+	}
+
+	/** What is on its way now. */
+	get flights(): readonly StagedFlight[] {
+		return [...this.#stage.flights];
+	}
+
+	/** @param isEnough asked after each instant; it pauses once that is true */
+	play(isEnough: (() => boolean) | null = null): void {
+		if (this.isOver) return;
+		this.#isEnough = isEnough;
+		this.isPlaying = true;
+		this.#changed();
+	}
+
+	pause(): void {
+		this.isPlaying = false;
+		this.#isEnough = null;
+		this.#changed();
+	}
+
+	/** On to the next thing that happens and is no heartbeat. */
+	step(): void {
+		this.isPlaying = false;
+		const before = this.#telling;
+		this.#stage.run(this.#stage.now + STEP_US_MAX, () => this.#telling > before);
+		this.#changed();
+	}
+
+	/** Nothing more can happen: a rule was broken, or the run is as long as runs may be. */
+	get isOver(): boolean {
+		return this.#stage.violation !== null || this.#stage.now >= RUN_US_MAX;
+	}
+
+	/** So many milliseconds of the page have passed. */
+	pass(pageMs: number): void {
+		if (!this.isPlaying) return;
+		let leftMs = Math.min(pageMs, PASS_MS_MAX);
+		while (leftMs > 0 && this.isPlaying) {
+			const { now, nextTime } = this.#stage;
+			const usPerMs = (this.speed === 'auto' ? this.#autoSpeed() : this.speed) * US_PER_MS;
+			const wanted = this.#rest + leftMs * usPerMs;
+			const until = Math.min(nextTime, now + Math.floor(wanted));
+			// What is left of the page's time goes at the speed that is right after this event.
+			const passed = until - now;
+			leftMs -= Math.max(0, passed - this.#rest) / usPerMs;
+			this.#rest = until === nextTime ? 0 : wanted - passed;
+			this.#run(until);
+			if (until < nextTime) break;
+		}
+		this.#changed();
+	}
+
+	/**
+	 * Does it now, or in the past: then the run goes on from there as another branch, and this one is kept.
+	 *
+	 * @param at the moment at which it is done; null for now
+	 */
+	act(action: Action, at: Instant | null = null): void {
+		if (at !== null) this.#goTo(at);
+		this.#act(action);
+		this.#changed();
+	}
+
+	/** All of it has its answer at once, and the rail begins behind it. */
+	skip(actions: readonly Action[]): void {
+		for (const action of actions) this.#act(action);
+		this.#stage.run(this.#stage.now + SKIP_US_MAX, () => this.answers.length >= actions.length);
+		this.#stage.run(this.#stage.now + SKIP_US_AFTER);
+		this.#openedAt = this.#stage.now;
+		this.answers = [];
+		this.#changed();
+	}
+
+	/** Another run takes the place of all branches. */
+	open(run: RunAt): void {
+		this.branches = [{ number: 1, run, forked: null }];
+		this.branch = 0;
+		this.#replay(run);
+	}
+
+	openBranch(index: number): void {
+		const branch = this.branches[index];
+		if (!branch || index === this.branch) return;
+		this.#keepBranch();
+		this.branch = index;
+		this.#replay(branch.run);
+	}
+
+	#goTo(at: Instant): void {
+		if (at >= this.#stage.now) return;
+		const from = (this.branches[this.branch] as Branch).number;
+		const run = this.runAt(at);
+		this.#keepBranch();
+		const number = Math.max(...this.branches.map((branch) => branch.number)) + 1;
+		this.branches = [...this.branches.slice(1 - BRANCHES_MAX), { number, run, forked: { from, at } }];
+		this.branch = this.branches.length - 1;
+		this.#replay(run);
+	}
+
+	#keepBranch(): void {
+		const run = this.runAt();
+		this.branches = this.branches.map((branch, index) => (index === this.branch ? { ...branch, run } : branch));
+	}
+
+	#replay({ script, at }: RunAt): void {
+		this.isPlaying = false;
+		this.#isEnough = null;
+		this.answers = [];
+		for (const resolve of this.#proposals.values()) {
+			resolve({ outcome: 'unknown', why: 'the page went to another run', attempts: [] });
+		}
+		this.#proposals.clear();
+		this.#flown = new Flown();
+		this.#rest = 0;
+		this.#toPage?.begin();
+		for (const listener of this.#listeners) listener.takenOver?.();
+		this.#stage = this.#newStage(script);
+		this.#stage.run(at);
+		const first = script.actions[0]?.at ?? at;
+		this.#openedAt = Math.min(at, Math.max(first - US_PER_MS, 0));
+		this.#changed();
+	}
+
+	#run(until: Instant): void {
+		this.#stage.run(until, () => this.#isEnough?.() ?? false);
+		if (this.isOver || this.#isEnough?.()) {
+			this.isPlaying = false;
+			this.#isEnough = null;
+		}
+	}
+
+	#act(action: Action): TimedAction | null {
+		if (this.isOver || this.#stage.script.actions.length >= ACTIONS_MAX) return null;
+		this.#stage.act(action);
+		return this.#stage.script.actions.at(-1) ?? null;
+	}
+
+	#autoSpeed(): number {
+		const { now } = this.#stage;
+		for (const { kinds, due } of this.#stage.flights) {
+			if (due > now && due - now < SOON_US && isTelling(mostTelling(kinds))) return AUTO_SLOW;
+		}
+		return AUTO_FAST;
+	}
+
+	#newStage(script: Script): Stage {
+		const stage: Stage = new Stage(script, {
+			snapshot: (node: NodeId, snapshot: NodeSnapshot) => this.#toPage?.snapshot(node, snapshot),
+			batch: (node, batch) => {
+				for (const { kind } of batch.facts) if (!QUIET.has(kind)) this.#telling++;
+				this.#flown.told(batch, stage.now / US_PER_MS);
+				this.#toPage?.batch(node, batch);
+				for (const listener of this.#listeners) listener.batch?.(batch);
+			},
+			silent: (node, sinceMs) => this.#toPage?.lost(node, sinceMs),
+			answered: (of, answer) => {
+				const answered = { of, answer, at: stage.now };
+				this.answers = [answered, ...this.answers].slice(0, ANSWERS_MAX);
+				if (answer.kind === 'propose') this.#proposals.get(of)?.(answer.answer);
+				this.#proposals.delete(of);
+			},
+		});
+		return stage;
+	}
+
+	#changed(): void {
+		this.#toPage?.moved();
+		for (const listener of this.#listeners) listener.changed();
+	}
+}
+
+function inFlight(stage: Stage): Flight[] {
+	const nowMs = stage.now / US_PER_MS;
+	return [...stage.flights].map(({ number, from, to, kinds, departed, due }) => ({
+		id: String(number),
+		from,
+		to,
+		kind: mostTelling(kinds),
+		departMs: departed / US_PER_MS,
+		// Where the receiver stands still, it waits there.
+		arriveMs: Math.max(due / US_PER_MS, nowMs + WAITS_MS),
+		lost: false,
+	}));
+}
+
+/** Facts at which a step does not end. Messages are telling by their kind. */
+const QUIET: ReadonlySet<string> = new Set(['sent', 'received', 'flushed', 'applied']);
+
+function scriptUpTo(script: Script, at: Instant): Script {
+	return { ...script, actions: script.actions.filter((timed) => timed.at <= at) };
+}
+
+function faultOf({ key, value }: ProposeRequest, stage: Stage): string | null {
+	if (stage.script.actions.length >= ACTIONS_MAX) return `a run has ${ACTIONS_MAX} actions at most`;
+	if (value !== null && value.length > VALUE_CHARS_MAX) {
+		return `a value has ${VALUE_CHARS_MAX} characters at most here, because it is a part of the address`;
+	}
+	const fault = keyFault(key);
+	return fault === null ? null : `the key ${fault}`;
+}

@@ -1,0 +1,25 @@
+/** What the page has beside its panels where a person directs what happens. It is loaded only then. */
+import type { ComponentType } from 'preact';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Point } from './flight-layer.ts';
+
+/** Where the nodes stand in the drawing of the mesh, and how large it and a node are. */
+export interface MeshPlaces {
+	readonly places: ReadonlyMap<NodeId, Point>;
+	readonly width: number;
+	readonly height: number;
+	readonly nodeRadius: number;
+}
+
+export interface Directing {
+	/** Stands above the mesh: what is to be seen. */
+	readonly Head: ComponentType;
+	/** Stands beside it: the stories. */
+	readonly Aside: ComponentType;
+	/** Lies over the mesh: nodes, links and messages that can be picked. */
+	readonly Handles: ComponentType<MeshPlaces>;
+	/** Stands before the rail: how fast time passes. */
+	readonly Dial: ComponentType;
+	/** By `KeyboardEvent.key`. */
+	readonly keys: Readonly<Record<string, () => void>>;
+}
