@@ -27,6 +27,7 @@ const BUILD = [
 	['tsc', '-b', 'server'],
 	['vite', 'build', '--config', 'server/vite.config.ts'],
 	['vite', 'build', '--config', 'dashboard/vite.config.ts'],
+	['vite', 'build', '--config', 'dashboard/vite.config.ts', '--mode', 'sandbox'],
 ];
 const LOCK_POLL_MS = 100;
 const LOCK_WAIT_MAX_MS = 600_000;

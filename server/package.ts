@@ -11,6 +11,9 @@ export const packageVersion: string = JSON.parse(readFileSync(join(packageDir, '
 /** The folder of the built page, which may not exist. */
 export const dashboardDir = join(packageDir, 'dist', 'dashboard');
 
+/** The folder of the built page of the sandbox, which may not exist. */
+export const sandboxDir = join(packageDir, 'dist', 'sandbox');
+
 function findRoot(folder: string): string {
 	if (existsSync(join(folder, 'package.json'))) return folder;
 	return findRoot(dirname(folder));

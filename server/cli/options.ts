@@ -91,7 +91,7 @@ export function nodeUrl(text: string): string {
 	return new URL(text).origin;
 }
 
-function portNumber(text: string): string {
+export function portNumber(text: string): string {
 	const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
 	if (port < 1 || port > PORT_MAX) throw new InvalidArgumentError(`It must be a port, 1 to ${PORT_MAX}.`);
 	return text;

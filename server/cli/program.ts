@@ -7,7 +7,16 @@ import { completionOf, SHELLS, type Shell } from './completion.ts';
 import { commandAt, example, takesAnyText } from './help.ts';
 import { addKv, addShortCommands } from './kv/commands.ts';
 import { labCommand } from './lab-commands.ts';
-import { memberId, nodeUrl, slotNumber, withChange, withDataDir, withEndpoint, withServe } from './options.ts';
+import {
+	memberId,
+	nodeUrl,
+	portNumber,
+	slotNumber,
+	withChange,
+	withDataDir,
+	withEndpoint,
+	withServe,
+} from './options.ts';
 import { reasonOf } from './reason.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 
@@ -223,6 +232,13 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		});
 
 	program.addCommand(labCommand(terminal, ended));
+
+	program
+		.command('sandbox')
+		.description('serve a page in which nodes run without a server, to watch Paxos and to break it, until Ctrl-C')
+		.addOption(new Option('--port <port>', 'where, on this machine only').argParser(portNumber).default('7100'))
+		.addHelpText('after', example('sandbox --port 8080', 'the sandbox at http://127.0.0.1:8080/'))
+		.action(async (options) => ended((await import('./sandbox.ts')).sandbox(options, terminal)));
 
 	program
 		.command('schema')

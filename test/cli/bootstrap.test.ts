@@ -53,6 +53,7 @@ const INSTALLED_AND_BUILT = [
 	'tsc -b server',
 	'vite build --config server/vite.config.ts',
 	'vite build --config dashboard/vite.config.ts',
+	'vite build --config dashboard/vite.config.ts --mode sandbox',
 ];
 const BUILT = INSTALLED_AND_BUILT.slice(1);
 

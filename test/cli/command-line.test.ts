@@ -39,6 +39,7 @@ describe('a wrong command line', () => {
 		['put a b --cas x', 'It must be a whole number.'],
 		['put a b --cas 99999999999999999999', 'It must be at most 18446744073709551615.'],
 		['put a/../b c', 'The key '],
+		['sandbox --port 80000', 'It must be a port, 1 to 65535.'],
 		['status --base-port 80000', 'It must be a port, 1 to 65535.'],
 		['up --memory --data-dir x', '--memory keeps nothing on disk'],
 		['put a b --endpoint nowhere', 'It must look like http://127.0.0.1:7101.'],
@@ -95,7 +96,7 @@ describe('a wrong command line', () => {
 });
 
 describe('help', () => {
-	it.each(['up', 'node', 'init', 'put', 'get', 'del', 'propose', 'status', 'schema'])(
+	it.each(['up', 'node', 'init', 'put', 'get', 'del', 'propose', 'status', 'sandbox', 'schema'])(
 		'of %s is data, has an example, and is no error',
 		async (command) => {
 			const { status, stdout, stderr } = await swarm(`${command} --help`);

@@ -59,6 +59,7 @@ describe('the tarball', () => {
 		'dist/server/node.js',
 		'dist/server/node.d.ts',
 		'dist/dashboard/index.html',
+		'dist/sandbox/index.html',
 	])('has %s', (path) => {
 		expect(packed).toContain(path);
 	});

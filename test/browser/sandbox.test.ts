@@ -1,0 +1,172 @@
+/** The sandbox as any web host serves it: from a folder, without a node. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import express from 'express';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { dashboardRoutes } from '../../server/api/dashboard.ts';
+import { freePorts } from '../process/swarm.ts';
+import { isTooWide, tooSmallToTouch, violations } from './accessible.ts';
+import { launchBrowser, type TestBrowser } from './browser.ts';
+
+const BUILT = fileURLToPath(new URL('../../dist/sandbox', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../dist/program/main.js', import.meta.url));
+
+let browser: TestBrowser;
+let server: Server;
+let url: string;
+
+beforeAll(async () => {
+	browser = await launchBrowser();
+	server = createServer(express().use('/some/folder', dashboardRoutes(BUILT)));
+	server.listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/some/folder/`;
+});
+
+afterAll(async () => {
+	server.closeAllConnections();
+	server.close();
+	await once(server, 'close');
+});
+
+async function open(options: Parameters<TestBrowser['openPage']>[0] = {}, address = ''): Promise<Page> {
+	const page = await browser.openPage(options);
+	await page.goto(url + address);
+	await page.locator('[data-testid="node-n5"][data-state="up"]').waitFor();
+	return page;
+}
+
+/** The address follows the run a moment later. */
+async function settledAddress(page: Page, names: RegExp): Promise<string> {
+	await page.waitForFunction((source) => new RegExp(source).test(location.hash), names.source);
+	return page.evaluate(() => location.hash);
+}
+
+test('a decision is watched, scene by scene, until everyone knows the value', async () => {
+	const page = await open();
+	await page.getByTestId('watch').click();
+	const text = page.getByTestId('scene-text');
+	for (const scene of ['1', '2', '3', '4', '5', '6', 'end']) {
+		await page.locator(`[data-testid="scene-text"][data-scene="${scene}"]`).waitFor();
+	}
+	expect(await text.textContent()).toContain('Two quorums always have a node in common');
+	for (const id of ['n1', 'n2', 'n3', 'n4', 'n5']) {
+		expect(await page.getByTestId(`node-${id}`).getAttribute('data-chosen-through')).toBe('1');
+	}
+	expect(await page.getByTestId('verdict').textContent()).toContain('red');
+});
+
+test('a link is cut and a node crashed by keyboard alone, and the menu gives the focus back', async () => {
+	const page = await open();
+	await page.getByTestId('pick-n1-n3').focus();
+	await page.keyboard.press('Enter');
+	await page.getByRole('menuitem', { name: 'Cut it', exact: true }).waitFor();
+	await page.keyboard.press('ArrowDown');
+	await page.keyboard.press('ArrowUp');
+	await page.keyboard.press('Enter');
+	await page.getByRole('button', { name: 'Link between n1 and n3, cut' }).waitFor();
+	expect(await page.evaluate(() => document.activeElement?.getAttribute('data-testid'))).toBe('pick-n1-n3');
+	await page.getByTestId('pick-n3').focus();
+	await page.keyboard.press('Enter');
+	await page.getByTestId('menu').waitFor();
+	await page.keyboard.press('Escape');
+	expect(await page.getByTestId('menu').count()).toBe(0);
+	expect(await page.evaluate(() => document.activeElement?.getAttribute('data-testid'))).toBe('pick-n3');
+	await page.keyboard.press('Enter');
+	await page.keyboard.press('Enter');
+	await page.locator('[data-testid="node-n3"][data-state="unknown"]').waitFor();
+	expect(await page.getByTestId('run-actions').textContent()).toContain('n3 crashes');
+});
+
+test('who acts in the past forks the run, and its address opens the same moment again', async () => {
+	const page = await open();
+	await page.getByTestId('propose-node-n2').check();
+	await page.getByTestId('propose-submit').click();
+	await page.locator('[data-testid="outcome"][data-outcome="chosen"]').waitFor();
+	// The newest event is the choice itself, and the one before is the election.
+	await page.getByTestId('event-before').click();
+	await page.locator('[data-testid="rail"][data-now="false"]').waitFor();
+	await page.getByTestId('event-before').click();
+	await page.getByTestId('pick-n4').click();
+	await page.getByRole('menuitem', { name: 'Crash it' }).click();
+	await page.getByTestId('branch-2').waitFor();
+	expect(await page.getByTestId('branch-2').getAttribute('aria-pressed')).toBe('true');
+	expect(await page.getByTestId('rail').getAttribute('data-now')).toBe('true');
+	const address = await settledAddress(page, /\.c\.4$/);
+	const shown = await cards(page);
+	expect(shown.find((card) => card.startsWith('n4'))).toContain('unknown');
+
+	await page.reload();
+	await page.locator('[data-testid="node-n4"][data-state="unknown"]').waitFor();
+	expect(await cards(page)).toEqual(shown);
+	expect(await page.evaluate(() => location.hash)).toBe(address);
+});
+
+test('a step goes on to the next event, and time stands still until then', async () => {
+	const page = await open();
+	const text = page.getByTestId('rail-text');
+	const before = await text.textContent();
+	await page.keyboard.press('.');
+	await page.waitForFunction(
+		([testId, was]) => document.querySelector(`[data-testid="${testId}"]`)?.textContent !== was,
+		['rail-text', before],
+	);
+	await page.keyboard.press(']');
+	expect(await page.getByTestId('run-speed').textContent()).not.toBe('auto');
+});
+
+test('an address that names no run opens a new one, and says why', async () => {
+	const page = await open({}, '#sandbox=1~7~99~0');
+	expect(await page.getByTestId('address-fault').textContent()).toContain('in the place of a number');
+});
+
+test.each(['light', 'dark'] as const)('everyone can use it, in the %s theme', async (colorScheme) => {
+	for (const viewport of [
+		{ width: 390, height: 844 },
+		{ width: 1440, height: 900 },
+	]) {
+		const page = await open({ colorScheme, viewport });
+		expect(await violations(page)).toEqual([]);
+		expect(await isTooWide(page)).toBe(false);
+		if (viewport.width < 760) expect(await tooSmallToTouch(page)).toEqual([]);
+		await page.getByTestId('pick-n3').click();
+		await page.getByTestId('menu').waitFor();
+		expect(await violations(page)).toEqual([]);
+		await page.keyboard.press('Escape');
+		await page.getByTestId('story-rivals').click();
+		await page.locator('[data-testid="scene-text"][data-scene="2"]').waitFor();
+		expect(await violations(page)).toEqual([]);
+		expect(await isTooWide(page)).toBe(false);
+	}
+});
+
+test('the command line serves it until Ctrl-C', async () => {
+	const [port = 0] = await freePorts(1);
+	const program: ChildProcess = spawn(process.execPath, [PROGRAM, 'sandbox', '--port', String(port)]);
+	onTestFinished(() => void program.kill('SIGKILL'));
+	if (!program.stdout) throw new Error('it has no output');
+	const [line] = await once(createInterface(program.stdout), 'line');
+	expect(line).toBe(`The sandbox: http://127.0.0.1:${port}/`);
+	const page = await browser.openPage();
+	await page.goto(`http://127.0.0.1:${port}/`);
+	await page.locator('[data-testid="node-n5"][data-state="up"]').waitFor();
+	const ended = once(program, 'exit');
+	program.kill('SIGINT');
+	expect(await ended).toEqual([0, null]);
+});
+
+/** What the cards of the nodes show. */
+function cards(page: Page): Promise<string[]> {
+	return page
+		.locator('.card')
+		.evaluateAll((all) =>
+			all.map(
+				(card) => `${card.querySelector('h3')?.textContent} ${card.getAttribute('data-state')} ${card.textContent}`,
+			),
+		);
+}
