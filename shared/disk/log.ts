@@ -130,7 +130,8 @@ export class Log {
 				if (this.#state === 'open') handlers.room(lack);
 			},
 		});
-		this.#snapshots = new Snapshots(disk, this.#notes, state);
+		// What waits to be used again by the log is room that the next snapshot may need.
+		this.#snapshots = new Snapshots(disk, this.#notes, state, () => this.#segments.dropSpares());
 		this.#waiting = new Waiting(bodyBytesWithin(this.#segments.bytes) - CARRIED_BYTES_MAX, recovered.carried);
 		this.#end = recovered.end;
 		this.#address = this.#segments.addressOf(this.#end.segment);

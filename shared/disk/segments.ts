@@ -26,12 +26,6 @@ interface Held extends KeptSegment {
 	slotMax: Slot;
 }
 
-/**
- * So many trimmed segments wait to be used again, which is what a log of the usual size trims at a time. More than that
- * are removed.
- */
-const SPARES_MAX = 4;
-
 export class Segments {
 	readonly #disk: Disk;
 	readonly #notes: ManifestNotes;
@@ -40,6 +34,11 @@ export class Segments {
 	readonly #kept: Held[];
 	/** The numbers of trimmed segments whose files are to be used again. */
 	readonly #spares: number[] = [];
+	/**
+	 * The log is to have so many segments again. Trimmed ones beyond them are removed. It is the most that there were, less
+	 * one for each trim since, so that a log which was long once does not take that room for ever.
+	 */
+	#mostKept = 0;
 	/** The last segment that is there: at most one more than the manifest tells of. */
 	#made: number;
 	#making = false;
@@ -115,6 +114,7 @@ export class Segments {
 	 */
 	trim(through: Slot): void {
 		const reached = this.#owner.reached();
+		this.#mostKept = Math.max(this.#mostKept - 1, this.#kept.length);
 		const trimmed: number[] = [];
 		for (let [oldest, next] = this.#kept; oldest && next; [oldest, next] = this.#kept) {
 			if (oldest.slotMax > through || next.sequence > reached) break;
@@ -125,14 +125,19 @@ export class Segments {
 		if (trimmed.length === 0 || !first) return;
 		const { segment, sequence, previous } = first;
 		this.#notes.write({ first: segment, firstSequence: sequence, firstPrevious: previous }, () => {
-			for (const each of trimmed) this.#free(each);
+			this.#spares.push(...trimmed);
+			this.#keepSpares(this.#mostKept - this.#kept.length);
 		});
 	}
 
-	/** The manifest that does not tell of this segment any more is durable. */
-	#free(segment: number): void {
-		if (this.#spares.length < SPARES_MAX) this.#spares.push(segment);
-		else this.#disk.remove(segmentName(segment), (error) => this.#owner.succeeded(error));
+	/** Gives the room of all segments back that are to be used again. */
+	dropSpares(): void {
+		this.#keepSpares(0);
+	}
+
+	#keepSpares(countMax: number): void {
+		const surplus = this.#spares.splice(Math.max(0, countMax));
+		for (const each of surplus) this.#disk.remove(segmentName(each), (error) => this.#owner.succeeded(error));
 	}
 
 	#lacksRoom(error: NoRoomError): void {

@@ -36,15 +36,18 @@ export class Snapshots {
 	readonly #disk: Disk;
 	readonly #notes: ManifestNotes;
 	readonly #log: LogState;
+	readonly #lacksRoom: () => void;
 	/** The one that is being written. */
 	#next: Slot | null = null;
 	/** How many hold a snapshot, by its last slot. */
 	readonly #holders = new Map<Slot, number>();
 
-	constructor(disk: Disk, notes: ManifestNotes, log: LogState) {
+	/** @param lacksRoom is told that a snapshot was abandoned because the disk has no room */
+	constructor(disk: Disk, notes: ManifestNotes, log: LogState, lacksRoom: () => void) {
 		this.#disk = disk;
 		this.#notes = notes;
 		this.#log = log;
+		this.#lacksRoom = lacksRoom;
 	}
 
 	/** The one that is durable. */
@@ -68,6 +71,7 @@ export class Snapshots {
 				if (error instanceof NoRoomError) {
 					if (this.#next !== through) return;
 					this.abandon();
+					this.#lacksRoom();
 					return done(error);
 				}
 				if (this.#log.succeeded(error) && this.#next === through) act();

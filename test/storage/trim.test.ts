@@ -255,16 +255,14 @@ describe('trimming', () => {
 		expect(slotsOf(disk)).toEqual([9, 10, 11, 12]);
 	});
 
-	test('uses files again, makes none of zeros meanwhile, and keeps four at most for later', () => {
+	test('uses files again, makes none of zeros meanwhile, and keeps as many as the log may need again', () => {
 		const { disk, log } = filled(12);
 		snapshot(disk, log, 12);
 		expect(log.bytes).toBe(6 * SEGMENT_BYTES - 512);
 		log.trim(12);
 		expect(disk.waiting).toEqual(['note']);
-		disk.finish();
-		expect(disk.waiting).toEqual(['remove']);
 		disk.finishAll();
-		expect(disk.list()).toEqual([1, 2, 3, 4, 6, 7].map(name).concat(snapshotName(12), 'manifest'));
+		expect(disk.list()).toEqual([1, 2, 3, 4, 5, 6, 7].map(name).concat(snapshotName(12), 'manifest'));
 		expect(log.bytes).toBe(SEGMENT_BYTES - 512);
 		const calls: string[] = [];
 		for (let slot = 13; slot <= 16; slot++) {
@@ -272,8 +270,43 @@ describe('trimming', () => {
 			for (log.flush(); disk.waiting.length > 0; disk.finish()) calls.push(disk.waiting[0] as string);
 		}
 		expect(calls.filter((call) => call !== 'write' && call !== 'note')).toEqual(['rename', 'rename']);
-		expect(disk.list()).toEqual([3, 4, 6, 7, 8, 9].map(name).concat(snapshotName(12), 'manifest'));
+		expect(disk.list()).toEqual([3, 4, 5, 6, 7, 8, 9].map(name).concat(snapshotName(12), 'manifest'));
 		expect(slotsOf(disk)).toEqual([11, 12, 13, 14, 15, 16]);
+	});
+
+	test('gives back one file with each trim of a log that stays shorter than it was', () => {
+		const { disk, log } = filled(12);
+		snapshot(disk, log, 12);
+		log.trim(12);
+		disk.finishAll();
+		const counts: number[] = [];
+		for (let slot = 13; slot <= 24; slot += 2) {
+			for (const each of [slot, slot + 1]) append(log, each);
+			log.flush();
+			disk.finishAll();
+			snapshot(disk, log, slot + 1);
+			log.trim(slot + 1);
+			disk.finishAll();
+			counts.push(disk.list().filter((file) => file.endsWith('.log')).length);
+		}
+		expect(counts).toEqual([6, 5, 4, 3, 3, 3]);
+	});
+
+	test('gives all of them back where a snapshot finds no room', () => {
+		const { disk, log } = filled(12);
+		snapshot(disk, log, 12);
+		log.trim(12);
+		disk.finishAll();
+		append(log, 13);
+		log.flush();
+		disk.finishAll();
+		const before = disk.list().filter((file) => file.endsWith('.log')).length;
+		log.beginSnapshot({ swarm: SWARM, through: 13 }).append(new Uint8Array(1), () => undefined);
+		disk.fail(() => false, new NoRoomError('the disk is full'));
+		disk.finishAll();
+		const after = disk.list().filter((file) => file.endsWith('.log')).length;
+		expect([before, after]).toEqual([7, 2]);
+		expect(slotsOf(disk)).toEqual([11, 12, 13]);
 	});
 
 	test('keeps everything where there is no snapshot, segments that hold only promises too', () => {
