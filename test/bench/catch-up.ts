@@ -19,27 +19,32 @@ export interface CatchUpOptions {
 
 interface Figures {
 	readonly by: 'log' | 'snapshot';
+	/** While the node is away: the others have its share of the machine too. */
 	readonly beforePerSecond: number;
 	readonly meanwhilePerSecond: number;
+	/** When it has caught up, and only takes part. */
+	readonly afterPerSecond: number;
 	/** From the start of its process until it is ready, at most two seconds behind. */
 	readonly readyMs: number;
 }
 
 /** So much that nothing is trimmed. */
 const LARGE_LOG_MIB = 4096;
-/** The load alone is measured for so long. */
-const BEFORE_MS = 5000;
+/** The load alone is measured for so long, before and after. */
+const ALONE_MS = 5000;
 
 export async function catchUp(options: CatchUpOptions): Promise<void> {
 	for (const by of ['log', 'snapshot'] as const) {
 		const figures = await measure(by, options);
-		const { beforePerSecond, meanwhilePerSecond, readyMs } = figures;
-		const kept = Math.round((100 * meanwhilePerSecond) / beforePerSecond);
+		const { beforePerSecond, meanwhilePerSecond, afterPerSecond, readyMs } = figures;
+		const ofAfter = Math.round((100 * meanwhilePerSecond) / afterPerSecond);
+		const ofBefore = Math.round((100 * meanwhilePerSecond) / beforePerSecond);
 		process.stdout.write(
 			options.json
 				? `${JSON.stringify({ bench: 'catchup', ...figures })}\n`
 				: `by ${by}: ${options.missed} missed puts, ready after ${readyMs} ms; ` +
-						`${beforePerSecond} puts/s before, ${meanwhilePerSecond}/s meanwhile (${kept} %)\n`,
+						`${beforePerSecond} puts/s without it, ${meanwhilePerSecond}/s meanwhile (${ofBefore} %), ` +
+						`${afterPerSecond}/s with it (${ofAfter} %)\n`,
 		);
 	}
 }
@@ -74,8 +79,10 @@ async function measure(by: Figures['by'], options: CatchUpOptions): Promise<Figu
 			const ms = performance.now() - startedMs;
 			return { perSecond: Math.round(((puts - putsBefore) * 1000) / ms), ms: Math.round(ms) };
 		};
-		const before = await perSecond(() => new Promise((resolve) => setTimeout(resolve, BEFORE_MS)));
+		const alone = () => perSecond(() => new Promise((resolve) => setTimeout(resolve, ALONE_MS)));
+		const before = await alone();
 		const meanwhile = await perSecond(() => away.start());
+		const after = await alone();
 		isOver = true;
 		await load;
 		for (const client of all) client.close();
@@ -83,6 +90,7 @@ async function measure(by: Figures['by'], options: CatchUpOptions): Promise<Figu
 			by,
 			beforePerSecond: before.perSecond,
 			meanwhilePerSecond: meanwhile.perSecond,
+			afterPerSecond: after.perSecond,
 			readyMs: meanwhile.ms,
 		};
 	} finally {
