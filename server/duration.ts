@@ -17,3 +17,13 @@ export function durationMs(text: string): number | null {
 	if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) return null;
 	return parts.reduce((ms, [, amount, unit]) => ms + Number(amount) * (MS_PER_UNIT[unit as string] as number), 0);
 }
+
+/** `10s`, `1m30s`, `24h0m0s`, as Go writes it. @param ms a whole number */
+export function durationText(ms: number): string {
+	if (ms > 0 && ms < 1000) return `${ms}ms`;
+	const hours = Math.floor(ms / 3_600_000);
+	const minutes = Math.floor(ms / 60_000) % 60;
+	const seconds = `${(ms % 60_000) / 1000}s`;
+	if (hours > 0) return `${hours}h${minutes}m${seconds}`;
+	return minutes > 0 ? `${minutes}m${seconds}` : seconds;
+}

@@ -220,6 +220,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		await replica.replay();
 
 		const api = createApi({
+			sessionTtlMinMs: config.timings.sessionTtlMinMs,
 			service: replica,
 			doors,
 			swarm,

@@ -68,6 +68,9 @@ const nodeSchema = z
 		context.addIssue({ code: 'custom', path: ['host'], message });
 	});
 
+/** The shortest time-out that a session may have where swarm.json says nothing. */
+export const SESSION_TTL_MS_MIN = 10_000;
+
 const timingsSchema = z
 	.strictObject(
 		{
@@ -87,6 +90,10 @@ const timingsSchema = z
 			requestMs: timing(
 				5000,
 				'The time limit of a client’s request, after which it is refused or its outcome is unknown; at /v1/kv 3000 at most.',
+			),
+			sessionTtlMinMs: timing(
+				SESSION_TTL_MS_MIN,
+				'The shortest time-out that a session may have. A leader looks for sessions to end every 500.',
 			),
 		},
 		must('must be an object of milliseconds'),

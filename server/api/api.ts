@@ -11,6 +11,7 @@ import type { Lab } from '../lab/lab.ts';
 import type { LoopFigures } from '../loop-watch.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import type { KnownSwarm } from '../swarm.ts';
+import { SESSION_TTL_MS_MIN } from '../swarm-schema.ts';
 import { answerNothing, answerText, HttpError } from './answer.ts';
 import { BlockingReads } from './blocking.ts';
 import { dashboardRoutes } from './dashboard.ts';
@@ -23,6 +24,7 @@ import type { LongReadLimits } from './long-reads.ts';
 import { membersRoutes } from './members.ts';
 import { nodesRoutes } from './nodes.ts';
 import type { ReadOptions } from './read.ts';
+import { sessionsRoutes } from './sessions.ts';
 import { type SnapshotAnswerLimits, snapshotRoutes } from './snapshot.ts';
 import { statusRoutes } from './status.ts';
 import { txnRoutes } from './txn.ts';
@@ -48,6 +50,8 @@ export interface ApiOptions {
 	 * The time limit of a proposal, milliseconds. It is longer than that of a write, because a duel takes many ballots.
 	 */
 	readonly proposeTimeoutMs?: number;
+	/** The shortest time-out that a session may have, milliseconds; SESSION_TTL_MS_MIN by default. */
+	readonly sessionTtlMinMs?: number;
 	/** The bound on blocking reads that wait and watches, together. */
 	readonly waitsMax: number;
 	/** See `WatchOptions.beatMs`. */
@@ -66,6 +70,7 @@ const PROPOSE_TIMEOUT_MS = 10_000;
 
 export function createApi(options: ApiOptions): RequestListener {
 	const { service, doors, swarm, version, loop, proposeTimeoutMs = PROPOSE_TIMEOUT_MS } = options;
+	const { sessionTtlMinMs = SESSION_TTL_MS_MIN } = options;
 	const app = express();
 	app.set('etag', false);
 	app.set('case sensitive routing', true);
@@ -74,7 +79,8 @@ export function createApi(options: ApiOptions): RequestListener {
 	const holdMs = Math.min(HOLD_MS, proposeTimeoutMs);
 	const held = new HeldPlaces(options.waitsMax);
 	const reads: ReadOptions = { service, blocking: new BlockingReads(service, held), holdMs };
-	app.use('/v1', nodesRoutes({ ...reads, swarm, version }));
+	app.use('/v1', nodesRoutes({ ...reads, swarm, version, sessionTtlMinMs }));
+	app.use('/v1', sessionsRoutes({ ...reads, swarm, ttlMinMs: sessionTtlMinMs }));
 	app.use('/v1', leaderRoutes({ service, swarm, transferMs: holdMs }));
 	app.use('/v1', labRoutes({ lab: options.lab ?? null, service, swarm }));
 	app.use('/v1', membersRoutes({ service, swarm, changeMs: holdMs }));

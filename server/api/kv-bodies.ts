@@ -157,13 +157,15 @@ function printedAround(entry: ViewedEntry, pretty: boolean): [head: string, tail
 
 /** The entry as an item of a list. An empty value is printed as null. */
 function printEntry(entry: ViewedEntry, value: string, pretty: boolean): string {
-	const { key, flags, createRevision, modifyRevision } = entry;
+	const { key, flags, lock, createRevision, modifyRevision } = entry;
+	const { session } = lock;
 	if (pretty) {
 		const json = {
-			LockIndex: 0,
+			LockIndex: lock.index,
 			Key: key,
 			Flags: flags,
 			Value: value === '' ? null : value,
+			...(session !== '' && { Session: session }),
 			CreateIndex: createRevision,
 			ModifyIndex: modifyRevision,
 		};
@@ -171,7 +173,8 @@ function printEntry(entry: ViewedEntry, value: string, pretty: boolean): string 
 	}
 	const printedValue = value === '' ? 'null' : `"${value}"`;
 	const printedKey = JSON.stringify(key);
-	return `{"LockIndex":0,"Key":${printedKey},"Flags":${flags},"Value":${printedValue},"CreateIndex":${createRevision},"ModifyIndex":${modifyRevision}}`;
+	const printedSession = session === '' ? '' : `"Session":"${session}",`;
+	return `{"LockIndex":${lock.index},"Key":${printedKey},"Flags":${flags},"Value":${printedValue},${printedSession}"CreateIndex":${createRevision},"ModifyIndex":${modifyRevision}}`;
 }
 
 function base64Of({ buffer, byteOffset }: Uint8Array, start: number, end: number): string {

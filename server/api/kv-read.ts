@@ -95,10 +95,11 @@ function nothing(res: ServerResponse, view: View): null {
 /** An entry as the API tells it. */
 export function entryJson(entry: Entry): object {
 	return {
-		LockIndex: 0,
+		LockIndex: entry.lock.index,
 		Key: entry.key,
 		Flags: entry.flags,
 		Value: entry.value.length === 0 ? null : asBuffer(entry.value).toString('base64'),
+		...(entry.lock.session !== '' && { Session: entry.lock.session }),
 		CreateIndex: entry.createRevision,
 		ModifyIndex: entry.modifyRevision,
 	};

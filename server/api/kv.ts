@@ -11,11 +11,12 @@ import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { allows, HttpError, isSet, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
 import { checkKey, decodedKeyOf, pathOf } from './key-of-url.ts';
+import { changeLock } from './kv-lock.ts';
 import { isOfMany, read } from './kv-read.ts';
 import { LONG_READ_LIMITS, type LongReadLimits, LongReads } from './long-reads.ts';
 import { casOf, flagsOf, refuseConflicting, refuseOtherDatacenter } from './query.ts';
 import type { ReadOptions } from './read.ts';
-import { answerUnapplied } from './unapplied.ts';
+import { answerUnapplied, type Unapplied } from './unapplied.ts';
 
 export interface KvOptions extends ReadOptions {
 	readonly datacenter: string;
@@ -90,11 +91,13 @@ async function put(
 	const flags = flagsOf(query);
 	const cas = casOf(query);
 	const value = await readBody(req, VALUE_BYTES_MAX);
-	// There are no sessions yet, so no session is valid and no lock is held.
 	const session = query.get('acquire') ?? query.get('release');
 	if (session === '') throw new HttpError(500, 'missing session');
-	if (query.has('acquire')) throw new HttpError(500, `invalid session ${JSON.stringify(session)}`);
-	if (query.has('release')) return answerWritten(res, false);
+	if (session !== null) {
+		const kind = query.has('acquire') ? 'acquire' : 'release';
+		const done = await changeLock(options.service, { kind, key, value, flags, session }, options.holdMs);
+		return typeof done === 'boolean' ? answerWritten(res, done) : answerNotWritten(res, done);
+	}
 	return write(options, res, { kind: 'put', key, value, flags, cas });
 }
 
@@ -112,6 +115,10 @@ async function remove(options: KvOptions, res: ServerResponse, key: string, quer
 async function write({ service, holdMs }: KvOptions, res: ServerResponse, operation: Operation): Promise<void> {
 	const submitted = await service.submit(operation, { route: 'leader', contest: 0, timeoutMs: holdMs });
 	if (submitted.outcome === 'chosen') return answerWritten(res, submitted.ok);
+	answerNotWritten(res, submitted);
+}
+
+function answerNotWritten(res: ServerResponse, submitted: Unapplied): void {
 	setKvHeaders(res);
 	answerUnapplied(res, submitted);
 }

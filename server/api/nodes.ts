@@ -15,10 +15,11 @@ import { type ReadOptions, whenReadable } from './read.ts';
 export interface NodesOptions extends ReadOptions {
 	readonly swarm: KnownSwarm;
 	readonly version: string;
+	/** The shortest time-out that a session may have, milliseconds. */
+	readonly sessionTtlMinMs: number;
 }
 
-/** The shortest time to live that a session may have, nanoseconds. */
-const SESSION_TTL_NS_MIN = 10_000_000_000;
+const NS_PER_MS = 1_000_000;
 /** How Consul's agents write that a member is alive. */
 const STATUS_ALIVE = 1;
 
@@ -65,7 +66,7 @@ function agentOf(options: NodesOptions): Json {
 			NodeName: nameOf(id),
 			Version: version,
 			Server: true,
-			SessionTTLMin: SESSION_TTL_NS_MIN,
+			SessionTTLMin: options.sessionTtlMinMs * NS_PER_MS,
 		},
 		Member: {
 			Name: nameOf(id),

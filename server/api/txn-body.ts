@@ -2,10 +2,12 @@
 import * as z from 'zod';
 import { fromUtf8 } from '../../shared/bytes/text.ts';
 import { CAS_MAX, FLAGS_MAX, TRANSACTION_COMMANDS_MAX } from '../../shared/store/batch-format.ts';
-import type { PartOfTransaction } from '../../shared/store/command.ts';
+import type { OfLock, PartOfTransaction } from '../../shared/store/command.ts';
 import { keyFault, prefixFault } from '../../shared/store/key.ts';
+import { isSessionId } from '../../shared/store/sessions.ts';
 import { READ_BYTES_MAX, TREE_KEYS_MAX } from '../../shared/store/transaction.ts';
 import { HttpError } from './answer.ts';
+import { invalidSession } from './kv-lock.ts';
 
 export interface TxnOperation {
 	readonly operation: PartOfTransaction;
@@ -32,6 +34,7 @@ const operationSchema = z.object({
 		Value: z.base64().nullish(),
 		Flags: unsigned.default(0n),
 		Index: unsigned.default(0n),
+		Session: z.string().default(''),
 	}),
 });
 const bodySchema = z.array(operationSchema);
@@ -57,11 +60,12 @@ const TOO_MUCH = `more than ${READ_BYTES_MAX} bytes of values are to be read`;
 const PREFIXED: readonly string[] = ['get-tree', 'delete-tree'];
 
 function operationOf(kv: Kv): TxnOperation | TxnFault {
-	const { Verb, Key: key, Value, Flags: flags, Index } = kv;
+	const { Verb, Key: key, Value, Flags: flags, Index, Session: session } = kv;
 	const cas = Number(Index > BigInt(CAS_MAX) ? CAS_MAX : Index);
 	const name = JSON.stringify(key);
 	const stale = cas === 0 ? `the key ${name} is there already` : `the key ${name} does not have the index ${Index}`;
 	const value = Buffer.from(Value ?? '', 'base64');
+	const notHeld = `the key ${name} is not held by the session ${JSON.stringify(session)}`;
 	const known = ((): TxnOperation | null => {
 		switch (Verb) {
 			case 'set':
@@ -93,6 +97,16 @@ function operationOf(kv: Kv): TxnOperation | TxnFault {
 				const unmet = `the key ${name} does not have the index ${Index}`;
 				return { operation: { kind: 'delete', key, cas }, answers: 'nothing', unmet };
 			}
+			case 'lock': {
+				const unmet = `the key ${name} is held by another session, or nobody may acquire it yet, or "${session}" holds too many`;
+				return { operation: { kind: 'acquire', key, value, flags, session }, answers: 'entry', unmet };
+			}
+			case 'unlock':
+				return { operation: { kind: 'release', key, value, flags, session }, answers: 'entry', unmet: notHeld };
+			case 'check-session': {
+				const unmet = session === '' ? `the key ${name} is missing, or held by a session` : notHeld;
+				return { operation: { kind: 'checkSession', key, session }, answers: 'entry', unmet };
+			}
 			case 'delete-tree':
 				return { operation: { kind: 'deletePrefix', prefix: key }, answers: 'nothing', unmet: '' };
 			default:
@@ -101,7 +115,15 @@ function operationOf(kv: Kv): TxnOperation | TxnFault {
 	})();
 	if (known === null) return { fault: `unknown verb ${JSON.stringify(Verb)}` };
 	const fault = PREFIXED.includes(Verb) ? prefixFault(key) : keyFault(key);
-	return fault === null ? known : { fault: `the key ${fault}` };
+	if (fault !== null) return { fault: `the key ${fault}` };
+	return 'session' in known.operation ? withSession(known, known.operation) : known;
+}
+
+/** What no session can be named is refused at once: the log has no place for it. */
+function withSession(known: TxnOperation, { kind, session }: OfLock): TxnOperation | TxnFault {
+	if (isSessionId(session) || (kind === 'checkSession' && session === '')) return known;
+	if (session === '') return { fault: 'missing session' };
+	return { fault: kind === 'acquire' ? invalidSession(session) : known.unmet };
 }
 
 /** A string, which is passed over, or an integer of so many digits that a number might lose some. */

@@ -8,6 +8,7 @@ import { NEVER_HELD } from '../../shared/store/locks.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import { answerJson, answerText, isPretty, type Json, onlyMethods, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
+import { invalidSession } from './kv-lock.ts';
 import { entryJson } from './kv-read.ts';
 import { refuseOtherDatacenter } from './query.ts';
 import { readTxn, type TxnFault, type TxnOperation } from './txn-body.ts';
@@ -51,12 +52,18 @@ async function txn(req: Request, res: Response, { service, datacenter, holdMs }:
 		return answerFailed(
 			req,
 			res,
-			all.map(({ unmet }, index) => (held[index] ? null : unmet)),
+			all.map((each, index) => (held[index] ? null : unmetOf(each, service))),
 		);
 	if (!isLate) return answerDone(req, res, results.flat());
 	// It came with the snapshot of another node, so this node never was at the state that it read.
 	res.setHeader('X-Swarm-Outcome', 'applied');
 	answerText(res, 500, 'The transaction has happened, and what it has read is not known.');
+}
+
+/** What is wrong with an operation whose condition does not hold. */
+function unmetOf({ operation, unmet }: TxnOperation, { store }: ReplicaService): string {
+	const isInvalid = operation.kind === 'acquire' && !store.session(operation.session);
+	return isInvalid ? invalidSession(operation.session) : unmet;
 }
 
 /** What the operation answers, by the state that it has just left. */

@@ -197,6 +197,7 @@ export class LoneReplica implements ReplicaService {
 
 	#changeOf({ kind, name }: Subject): number {
 		if (kind === 'members') return this.membersIndex;
+		if (kind === 'sessions') return this.store.changeOfSessions;
 		return kind === 'key' ? this.store.changeOfKey(name) : this.store.changeOfPrefix(name);
 	}
 

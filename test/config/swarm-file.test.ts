@@ -175,6 +175,7 @@ describe('swarm.json', () => {
 				backoffMinMs: expect.any(Number),
 				backoffMaxMs: expect.any(Number),
 				requestMs: expect.any(Number),
+				sessionTtlMinMs: 10_000,
 			},
 			dataDir: 'data',
 			logMiB: 64,

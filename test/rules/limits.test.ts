@@ -12,6 +12,8 @@ import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
 import { TRANSACTION_COMMANDS_MAX } from '../../shared/store/batch-format.ts';
 import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
+import { LOCKS_MAX, SESSION_KEYS_MAX } from '../../shared/store/locks.ts';
+import { LOCK_DELAY_MS_MAX, SESSION_TTL_MS_MAX, SESSIONS_MAX } from '../../shared/store/sessions.ts';
 import { TOMBSTONES_MAX } from '../../shared/store/tombstones.ts';
 import { READ_BYTES_MAX, TREE_KEYS_MAX } from '../../shared/store/transaction.ts';
 
@@ -25,6 +27,11 @@ const LIMITS: Readonly<Record<string, number>> = {
 	'operations of a transaction': TRANSACTION_COMMANDS_MAX,
 	'keys that a transaction reads': TREE_KEYS_MAX,
 	'bytes of values that a transaction reads': READ_BYTES_MAX,
+	sessions: SESSIONS_MAX,
+	'keys that one session holds': SESSION_KEYS_MAX,
+	'keys that are held': LOCKS_MAX,
+	'the time-out of a session': SESSION_TTL_MS_MAX,
+	'the lock delay of a session': LOCK_DELAY_MS_MAX,
 	members: MEMBERS_MAX,
 	'slots that a leader has open': OPEN_SLOTS_MAX,
 	'writes that wait at one node': REPLICA_LIMITS.submittedBytesMax,

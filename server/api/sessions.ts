@@ -1,0 +1,148 @@
+/**
+ * `/v1/session`: sessions, for which clients hold keys. They are created, renewed and ended at any node, each by one
+ * command, and read as keys are.
+ */
+import { randomUUID } from 'node:crypto';
+import { type Request, type Response, Router } from 'express';
+import { nameOf } from '../../shared/member-name.ts';
+import type { OfSession } from '../../shared/store/command.ts';
+import { isSessionId, SESSIONS_MAX, type Session } from '../../shared/store/sessions.ts';
+import type { KnownSwarm } from '../swarm.ts';
+import { answerJson, HttpError, isPretty, type Json, onlyMethods, queryOf } from './answer.ts';
+import { readBody } from './body.ts';
+import { refuseOtherDatacenter } from './query.ts';
+import { type ReadOptions, whenReadable } from './read.ts';
+import { readSession } from './session-body.ts';
+import { answerUnapplied } from './unapplied.ts';
+
+export interface SessionsOptions extends ReadOptions {
+	readonly swarm: KnownSwarm;
+	/** The shortest time-out that a session may have, milliseconds. */
+	readonly ttlMinMs: number;
+}
+
+type Answer = (req: Request, res: Response, options: SessionsOptions) => Promise<void>;
+
+const BODY_BYTES_MAX = 65_536;
+const NS_PER_MS = 1_000_000;
+
+const WRITES: Readonly<Record<string, Answer>> = {
+	'/session/create': create,
+	'/session/renew{/:id}': renew,
+	'/session/destroy{/:id}': destroy,
+};
+const READS: Readonly<Record<string, Answer>> = {
+	'/session/list': (req, res, options) => answerSessions(req, res, options, ({ sessions }) => sessions()),
+	'/session/info{/:id}': (req, res, options) => {
+		const id = idOf(req);
+		return answerSessions(req, res, options, ({ session }) => [session(id)].filter((each) => each !== undefined));
+	},
+	'/session/node{/:node}': (req, res, options) => {
+		const { node } = req.params;
+		if (!node) throw new HttpError(400, 'Missing node name');
+		return answerSessions(req, res, options, ({ sessions }) => sessions().filter((each) => each.node === node));
+	},
+};
+
+/** Mounted at `/v1`. */
+export function sessionsRoutes(options: SessionsOptions): Router {
+	const routes = Router({ caseSensitive: true });
+	const add = (paths: Readonly<Record<string, Answer>>, ...methods: readonly string[]): void => {
+		for (const [path, answer] of Object.entries(paths)) {
+			routes.all(path, onlyMethods(...methods), (req, res) => {
+				refuseOtherDatacenter(queryOf(req), options.swarm.name);
+				return answer(req, res, options);
+			});
+		}
+	};
+	add(WRITES, 'PUT');
+	add(READS, 'GET', 'HEAD');
+	return routes;
+}
+
+async function create(req: Request, res: Response, options: SessionsOptions): Promise<void> {
+	const { service, swarm, ttlMinMs } = options;
+	const names = swarm.members.map(({ id }) => nameOf(id));
+	const attributes = readSession(await readBody(req, BODY_BYTES_MAX), {
+		node: nameOf(service.view().id),
+		ttlMinMs,
+		isNode: (name) => names.includes(name),
+	});
+	const session = randomUUID();
+	const isCreated = await submit(res, options, { kind: 'createSession', session, attributes });
+	if (isCreated === null) return;
+	if (!isCreated) throw new HttpError(500, `There are ${SESSIONS_MAX} sessions already, and no more can be created`);
+	answerJson(res, { ID: session }, isPretty(req));
+}
+
+async function renew(req: Request, res: Response, options: SessionsOptions): Promise<void> {
+	const session = idOf(req);
+	const isThere = isSessionId(session) && (await submit(res, options, { kind: 'renewSession', session }));
+	if (isThere === null) return;
+	const found = isThere ? options.service.store.session(session) : undefined;
+	if (!found) throw new HttpError(404, `Session id '${session}' not found`);
+	answerJson(res, [sessionJson(found)], isPretty(req));
+}
+
+async function destroy(req: Request, res: Response, options: SessionsOptions): Promise<void> {
+	const session = idOf(req);
+	if (isSessionId(session)) {
+		const isEnded = await submit(res, options, { kind: 'endSession', session, renewed: null });
+		if (isEnded === null) return;
+	}
+	answerJson(res, true, isPretty(req));
+}
+
+function idOf(req: Request): string {
+	const { id } = req.params;
+	if (!id) throw new HttpError(400, 'Missing session');
+	return String(id);
+}
+
+/** @returns whether its condition held; null where it was not applied, which is answered */
+async function submit(
+	res: Response,
+	{ service, holdMs }: SessionsOptions,
+	operation: OfSession,
+): Promise<boolean | null> {
+	const submitted = await service.submit(operation, { route: 'leader', contest: 0, timeoutMs: holdMs });
+	if (submitted.outcome === 'chosen') return submitted.ok;
+	answerUnapplied(res, submitted);
+	return null;
+}
+
+/** The part of the store that reads of sessions look at. */
+interface Table {
+	readonly session: (id: string) => Session | undefined;
+	readonly sessions: () => readonly Session[];
+}
+
+async function answerSessions(
+	req: Request,
+	res: Response,
+	options: SessionsOptions,
+	read: (table: Table) => readonly Session[],
+): Promise<void> {
+	const { store } = options.service;
+	const setHeaders = await whenReadable(options, req, res, queryOf(req), { kind: 'sessions', name: '' });
+	if (!setHeaders) return;
+	setHeaders(Math.max(1, store.changeOfSessions));
+	const found = read({ session: (id) => store.session(id), sessions: () => store.sessions() });
+	answerJson(res, found.map(sessionJson), isPretty(req));
+}
+
+/** A session as the API tells it. It never changes, so it was last modified when it was created. */
+function sessionJson({ id, name, node, lockDelayMs, behavior, ttlMs, createRevision }: Session): Json {
+	return {
+		ID: id,
+		Name: name,
+		Node: node,
+		LockDelay: lockDelayMs * NS_PER_MS,
+		Behavior: behavior,
+		TTL: ttlMs === 0 ? '' : ttlMs % 1000 === 0 ? `${ttlMs / 1000}s` : `${ttlMs}ms`,
+		NodeChecks: [],
+		ServiceChecks: [],
+		CreateIndex: createRevision,
+		ModifyIndex: createRevision,
+	};
+}
