@@ -65,7 +65,7 @@ export function whyAccept(round: Round, decision: Decision, names: BallotNames):
 		case 'reported':
 			return `A promise reported ${quoted(proposal.value)} under ${names.full(proposal.reportedAt)}: ${proposer} must propose that again, not its own.`;
 		case 'noop':
-			return `No promise reported a value for slot ${countText(decision.slot)}, but one for a later slot: ${proposer} fills the gap with a no-op.`;
+			return `No promise reported a value for slot ${countText(decision.slot)}. ${proposer} fills it with a no-op, because a later slot or a change of members needs all slots before it.`;
 	}
 }
 

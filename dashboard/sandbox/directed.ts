@@ -1,13 +1,14 @@
 /** What the parts of the sandbox's page share: the sandbox, the story that is staged in it, and what is picked. */
 import { computed, effect, signal, untracked } from '@preact/signals';
 import type { Action } from '../../shared/simulation/action.ts';
-import { US_PER_MS } from '../../shared/simulation/schedule.ts';
+import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
 import { follow, moment, start, toLive } from '../view/state.ts';
 import { AddressError, addressOf, type RunAt, runOfAddress, SEED_MAX } from './address.ts';
 import { Director } from './director.ts';
 import type { Picked } from './possible.ts';
 import { Sandbox, SHOWN_FROM_US, SPEEDS } from './sandbox.ts';
 import type { StagedStory } from './scene.ts';
+import { type Situation, situationAt } from './situation.ts';
 
 const NODES = 5;
 const SEED = 7;
@@ -46,6 +47,12 @@ export const scene = shown(() => {
 	return at ? `${at.scene} ${at.isDone} ${at.isPlaying}` : '';
 });
 
+/** At the moment that is shown. */
+export function situationShown(): Situation {
+	const at = momentUs();
+	return at === null ? sandbox.stage : situationAt(sandbox.stage.script, at);
+}
+
 /** Begins: the page is told of the run, and time passes in it. */
 export function direct(): void {
 	sandbox.listen({ changed: () => changes.value++, takenOver: leaveStory });
@@ -65,8 +72,7 @@ export function direct(): void {
 export function act(actions: readonly Action[]): void {
 	leaveStory();
 	picked.value = null;
-	const at = moment.peek();
-	let atUs = at && Math.round(at.whenMs * US_PER_MS);
+	let atUs = momentUs();
 	const before = sandbox.answers.length;
 	toLive();
 	for (const action of actions) {
@@ -128,8 +134,13 @@ export function openBranch(index: number): void {
 
 /** The address of this page at the moment that is shown. */
 export function addressShown(): string {
+	return HASH + addressOf(sandbox.runAt(momentUs() ?? undefined));
+}
+
+/** The moment that is shown; null for the newest one. */
+function momentUs(): Instant | null {
 	const at = moment.peek();
-	return HASH + addressOf(sandbox.runAt(at ? Math.round(at.whenMs * US_PER_MS) : undefined));
+	return at && Math.round(at.whenMs * US_PER_MS);
 }
 
 function newRun(nodes: number, seed: number): RunAt {

@@ -9,48 +9,47 @@ import type { MeshPlaces } from '../view/directing.ts';
 import { flightPoint, type Point } from '../view/flight-layer.ts';
 import { Glyph } from '../view/glyph.tsx';
 import { calm, directedMs, moment, swarmShown } from '../view/state.ts';
-import { act, actionsCount, picked, sandbox } from './directed.ts';
+import { act, actionsCount, picked, sandbox, situationShown } from './directed.ts';
 import { flightText, type Picked, PRESENCE, possibleFor, titleOf } from './possible.ts';
+import type { Situation } from './situation.ts';
 
 /** The handle of a link lies off its middle, because the links of an even number of nodes cross there. */
 const LINK_HANDLE_AT = 0.42;
 /** The mark of a cut direction lies nearer to the node that is not reached. */
 const CUT_MARK_AT = 0.66;
-const CUT_TEXTS = ['', ', cut one way', ', cut'];
 
 export function Handles(mesh: MeshPlaces) {
 	calm.value;
 	actionsCount.value;
 	const box = useRef<HTMLDivElement>(null);
 	const { places } = mesh;
-	const { stage } = sandbox;
+	moment.value;
+	const situation = situationShown();
 	const nodes = swarmShown().nodes.filter(({ id }) => places.has(id) && !isNoMember(swarmShown().standing(id)));
 	const ids = nodes.map(({ id }) => id);
 	return (
 		<div class="handles" ref={box}>
-			<CutLines mesh={mesh} ids={ids} />
+			<CutLines mesh={mesh} ids={ids} situation={situation} />
 			{ids.flatMap((a, i) =>
 				ids.slice(i + 1).map((b) => {
 					const [p, q] = [places.get(a), places.get(b)];
 					if (!p || !q) return null;
-					const cuts = [stage.isCut(a, b) && ([p, q] as const), stage.isCut(b, a) && ([q, p] as const)].filter(
-						(cut) => cut !== false,
-					);
+					const marks = cutMarks(p, q, situation.isCut(a, b), situation.isCut(b, a));
 					return (
 						<Handle
 							key={`${a} ${b}`}
 							mesh={mesh}
 							at={between(p, q, LINK_HANDLE_AT)}
 							of={{ kind: 'link', a, b }}
-							label={`Link between ${a} and ${b}${CUT_TEXTS[cuts.length]}`}
-							cuts={cuts}
+							label={`Link between ${a} and ${b}${cutText(a, b, situation)}`}
+							marks={marks}
 						/>
 					);
 				}),
 			)}
 			{ids.map((id) => {
 				const at = places.get(id);
-				const presence = stage.presence(id);
+				const presence = situation.presence(id);
 				return (
 					at && (
 						<Handle
@@ -71,14 +70,15 @@ export function Handles(mesh: MeshPlaces) {
 }
 
 /** The half of a link that leads to the node which is not reached. */
-function CutLines({ mesh, ids }: { mesh: MeshPlaces; ids: readonly NodeId[] }) {
+function CutLines(props: { mesh: MeshPlaces; ids: readonly NodeId[]; situation: Situation }) {
+	const { mesh, ids, situation } = props;
 	const { places, width, height, nodeRadius } = mesh;
 	return (
 		<svg class="cut-lines" viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
 			{ids.flatMap((from) =>
 				ids.map((to) => {
 					const [p, q] = [places.get(from), places.get(to)];
-					if (from === to || !p || !q || !sandbox.stage.isCut(from, to)) return null;
+					if (from === to || !p || !q || !situation.isCut(from, to)) return null;
 					const [half, end] = [between(p, q, 0.5), between(p, q, 1 - nodeRadius / Math.hypot(q.x - p.x, q.y - p.y))];
 					return <line key={`${from} ${to}`} x1={half.x} y1={half.y} x2={end.x} y2={end.y} />;
 				}),
@@ -108,11 +108,11 @@ interface HandleProps {
 	readonly of: Picked;
 	readonly label: string;
 	readonly text?: string;
-	/** The directions that are cut. */
-	readonly cuts?: readonly (readonly [from: Point, to: Point])[];
+	/** Where something is lost. */
+	readonly marks?: readonly Point[];
 }
 
-function Handle({ mesh, at, of, label, text = '', cuts = [] }: HandleProps) {
+function Handle({ mesh, at, of, label, text = '', marks = [] }: HandleProps) {
 	return (
 		<>
 			<button
@@ -130,8 +130,8 @@ function Handle({ mesh, at, of, label, text = '', cuts = [] }: HandleProps) {
 			>
 				{text !== '' && <span class="handle-text">{text}</span>}
 			</button>
-			{cuts.map(([from, to]) => (
-				<span key={`${to.x} ${to.y}`} class="cut-mark" style={positionOf(between(from, to, CUT_MARK_AT), mesh)}>
+			{marks.map((mark) => (
+				<span key={`${mark.x} ${mark.y}`} class="cut-mark" style={positionOf(mark, mesh)}>
 					<Glyph kind="nack" size={18} />
 				</span>
 			))}
@@ -143,8 +143,8 @@ function Handle({ mesh, at, of, label, text = '', cuts = [] }: HandleProps) {
 function Menu({ of, mesh, box }: { of: Picked; mesh: MeshPlaces; box: { readonly current: HTMLDivElement | null } }) {
 	actionsCount.value;
 	const list = useRef<HTMLDivElement>(null);
-	const { stage } = sandbox;
-	const possible = possibleFor(of, stage);
+	const situation = situationShown();
+	const possible = possibleFor(of, situation);
 	const at = placeOf(of, mesh);
 	useEffect(() => {
 		const items = list.current?.querySelectorAll('button');
@@ -170,7 +170,7 @@ function Menu({ of, mesh, box }: { of: Picked; mesh: MeshPlaces; box: { readonly
 			class="menu"
 			role="menu"
 			tabIndex={-1}
-			aria-label={titleOf(of, stage)}
+			aria-label={titleOf(of, situation)}
 			data-testid="menu"
 			style={style}
 			ref={list}
@@ -180,7 +180,7 @@ function Menu({ of, mesh, box }: { of: Picked; mesh: MeshPlaces; box: { readonly
 			}}
 		>
 			<p class="menu-title" aria-hidden="true">
-				{titleOf(of, stage)}
+				{titleOf(of, situation)}
 			</p>
 			{possible.map(({ label, actions }) => (
 				<button type="button" role="menuitem" key={label} onClick={() => act(actions)}>
@@ -222,6 +222,20 @@ function keyOf(of: Picked): string {
 		case 'flight':
 			return `flight-${of.flight}`;
 	}
+}
+
+/** One mark where both directions are cut, else one nearer to the node that is not reached. */
+function cutMarks(p: Point, q: Point, there: boolean, back: boolean): Point[] {
+	if (there && back) return [between(p, q, 0.5)];
+	if (there) return [between(p, q, CUT_MARK_AT)];
+	return back ? [between(q, p, CUT_MARK_AT)] : [];
+}
+
+function cutText(a: NodeId, b: NodeId, situation: Situation): string {
+	const [there, back] = [situation.isCut(a, b), situation.isCut(b, a)];
+	if (there && back) return ', cut';
+	if (there) return `, cut from ${a} to ${b}`;
+	return back ? `, cut from ${b} to ${a}` : '';
 }
 
 function between(p: Point, q: Point, part: number): Point {

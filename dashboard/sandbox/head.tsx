@@ -111,7 +111,7 @@ function Staged({ staged }: { staged: Director }) {
 				) : (
 					<>
 						<button type="button" class="primary" data-testid="scene-next" onClick={nextScene}>
-							{isDone ? 'Next scene' : 'On to the end of the scene'}
+							{isDone ? 'Next scene' : 'Finish scene'}
 						</button>
 						<button type="button" data-testid="story-play" aria-pressed={isPlaying} onClick={toggle}>
 							{isPlaying ? 'Pause' : 'Play all'}

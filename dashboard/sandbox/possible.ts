@@ -2,8 +2,9 @@
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Action, TimedAction } from '../../shared/simulation/action.ts';
 import type { Flight, FlightNumber } from '../../shared/simulation/flights.ts';
-import type { Answer, Presence, Stage } from '../../shared/simulation/stage.ts';
+import type { Answer, Presence } from '../../shared/simulation/stage.ts';
 import { isTelling } from './flown.ts';
+import type { Situation } from './situation.ts';
 
 /** What a person has picked in the mesh. */
 export type Picked =
@@ -22,14 +23,14 @@ const HOLD_MS = 20;
 /** The key of the read of a node's menu: what the form proposes by default. */
 const READ_KEY = 'color';
 
-export function titleOf(picked: Picked, stage: Stage): string {
+export function titleOf(picked: Picked, situation: Situation): string {
 	switch (picked.kind) {
 		case 'node':
-			return `${picked.node}, ${PRESENCE[stage.presence(picked.node)]}`;
+			return `${picked.node}, ${PRESENCE[situation.presence(picked.node)]}`;
 		case 'link':
 			return `Link ${picked.a} – ${picked.b}`;
 		case 'flight': {
-			const flight = flightOf(picked.flight, stage);
+			const flight = flightOf(picked.flight, situation);
 			return flight ? flightText(flight) : 'It has arrived';
 		}
 	}
@@ -51,19 +52,19 @@ export function flightText({ from, to, kinds }: Flight): string {
 }
 
 /** Nothing for what is no longer there. */
-export function possibleFor(picked: Picked, stage: Stage): readonly Possible[] {
+export function possibleFor(picked: Picked, situation: Situation): readonly Possible[] {
 	switch (picked.kind) {
 		case 'node':
-			return forNode(picked.node, stage);
+			return forNode(picked.node, situation);
 		case 'link':
-			return forLink(picked.a, picked.b, stage);
+			return forLink(picked.a, picked.b, situation);
 		case 'flight':
-			return flightOf(picked.flight, stage) ? forFlight(picked.flight) : [];
+			return flightOf(picked.flight, situation) ? forFlight(picked.flight) : [];
 	}
 }
 
-function forNode(node: NodeId, stage: Stage): readonly Possible[] {
-	switch (stage.presence(node)) {
+function forNode(node: NodeId, situation: Situation): readonly Possible[] {
+	switch (situation.presence(node)) {
 		case 'up':
 			return [
 				one('Crash it', { kind: 'crash', node }),
@@ -86,8 +87,8 @@ function forNode(node: NodeId, stage: Stage): readonly Possible[] {
 	}
 }
 
-function forLink(a: NodeId, b: NodeId, stage: Stage): readonly Possible[] {
-	const [there, back] = [stage.isCut(a, b), stage.isCut(b, a)];
+function forLink(a: NodeId, b: NodeId, situation: Situation): readonly Possible[] {
+	const [there, back] = [situation.isCut(a, b), situation.isCut(b, a)];
 	const cuts: Possible[] = [];
 	if (!there && !back) {
 		cuts.push({
@@ -114,7 +115,7 @@ function forFlight(flight: FlightNumber): readonly Possible[] {
 	];
 }
 
-function flightOf(number: FlightNumber, { flights }: Stage): Flight | undefined {
+function flightOf(number: FlightNumber, { flights }: Situation): Flight | undefined {
 	return [...flights].find((flight) => flight.number === number);
 }
 

@@ -6,6 +6,7 @@ import type { Item } from '../../dashboard/model/tape.ts';
 import { AddressError, addressOf, runOfAddress, VALUE_CHARS_MAX } from '../../dashboard/sandbox/address.ts';
 import { actionText, answerText, possibleFor, titleOf } from '../../dashboard/sandbox/possible.ts';
 import { SHOWN_FROM_US } from '../../dashboard/sandbox/sandbox.ts';
+import { situationAt } from '../../dashboard/sandbox/situation.ts';
 import type { NodeSnapshot, ProposeRequest } from '../../shared/feed.ts';
 import type { Action } from '../../shared/simulation/action.ts';
 import { DELAY_MS_MAX, RUN_US_MAX, STEP_CLOCK_MS_MAX } from '../../shared/simulation/stage.ts';
@@ -289,6 +290,35 @@ test('only what can be done is offered, and all that is offered can be said', ()
 	const read = { at: 0, action: { kind: 'read', node: 'n1', key: 'color' } } as const;
 	expect(answerText(read, { kind: 'read', isConfirmed: true, value: null })).toContain('color is not there');
 	expect(answerText(read, { kind: 'read', isConfirmed: false, value: null })).toContain('no quorum confirms');
+});
+
+test('a moment of the past offers what could be done then', () => {
+	const page = openSandbox();
+	const { sandbox } = page;
+	const moments: { readonly at: number; readonly presence: string; readonly isCut: boolean }[] = [];
+	const actions: Action[] = [
+		{ kind: 'pause', node: 'n3' },
+		{ kind: 'cut', from: 'n3', to: 'n1' },
+		{ kind: 'resume', node: 'n3' },
+		{ kind: 'crash', node: 'n3' },
+		{ kind: 'heal', a: 'n1', b: 'n3' },
+		{ kind: 'restart', node: 'n3' },
+		{ kind: 'cut', from: 'n3', to: 'n1' },
+		{ kind: 'loseDisk', node: 'n3' },
+		{ kind: 'crash', node: 'n3' },
+		{ kind: 'healAll' },
+	];
+	for (const action of actions) {
+		pass(page, 5);
+		sandbox.act(action);
+		const { now } = sandbox.stage;
+		moments.push({ at: now, presence: sandbox.stage.presence('n3'), isCut: sandbox.stage.isCut('n3', 'n1') });
+	}
+	for (const { at, presence, isCut } of moments) {
+		const past = situationAt(sandbox.stage.script, at);
+		expect([past.presence('n3'), past.isCut('n3', 'n1')], `at ${at}`).toEqual([presence, isCut]);
+	}
+	expect(situationAt(sandbox.stage.script, 0).presence('n6')).toBe('spare');
 });
 
 test('another run begins with nothing of the one before', () => {
