@@ -10,6 +10,7 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { type Decision, decisionFromNodes, foldDecision } from './decision.ts';
 import { DecisionIndex, type Gathered } from './decision-index.ts';
+import { Lamps } from './lamps.ts';
 import { type Landmark, Landmarks } from './landmarks.ts';
 import { SwarmModel } from './swarm-model.ts';
 import { type Entry, type Item, isEntry, Tape, type Told } from './tape.ts';
@@ -28,6 +29,8 @@ export class Story {
 	/** The swarm as of everything that was told. */
 	readonly live = new SwarmModel();
 	readonly index = new DecisionIndex();
+	/** What must never happen, and whether it has. */
+	readonly lamps = new Lamps();
 	readonly tape: Tape;
 	/** How many facts nodes added up instead of sending them, since the page was opened. */
 	skippedCount = 0;
@@ -151,7 +154,10 @@ export class Story {
 		const item = this.tape.push(node, told, this.#nowMs());
 		this.#landmarks.add(item, this.live);
 		this.live.fold(node, told);
-		if (isEntry(item)) this.index.add(item);
+		if (isEntry(item)) {
+			this.index.add(item);
+			this.lamps.add(item);
+		}
 		return item;
 	}
 }

@@ -1,7 +1,7 @@
 /** The stories, and the run: how it was made, what was done in it, and the branches that came of acting in the past. */
 import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
 import { NODES_MAX, NODES_MIN } from '../../shared/simulation/stage.ts';
-import { branch, branches, director, openBranch, openNew, script, stage } from './directed.ts';
+import { branch, branches, director, openBranch, openNew, runShown, script, stage } from './directed.ts';
 import { actionText } from './possible.ts';
 import { STORIES } from './stories.ts';
 
@@ -42,7 +42,8 @@ function Stories() {
 }
 
 function Run() {
-	const { seed, nodes, actions } = script.value;
+	const { seed, nodes } = script.value;
+	const { actions } = runShown().script;
 	return (
 		<section class="panel run-panel" aria-labelledby="run-title">
 			<h2 id="run-title">Run</h2>

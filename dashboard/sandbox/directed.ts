@@ -132,9 +132,15 @@ export function openBranch(index: number): void {
 	sandbox.openBranch(index);
 }
 
+/** The run up to the moment that is shown. */
+export function runShown(): RunAt {
+	moment.value;
+	return sandbox.runAt(momentUs() ?? undefined);
+}
+
 /** The address of this page at the moment that is shown. */
 export function addressShown(): string {
-	return HASH + addressOf(sandbox.runAt(momentUs() ?? undefined));
+	return HASH + addressOf(runShown());
 }
 
 /** The moment that is shown; null for the newest one. */

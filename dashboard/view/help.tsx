@@ -53,6 +53,10 @@ export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }
 				quorum.
 			</p>
 			<p class="muted">
+				The lamps below the mesh say what must never happen. The page finds that out itself, from what the nodes tell
+				it, and a lamp that turns red names the fact that broke the rule.
+			</p>
+			<p class="muted">
 				Everything on the page shows the same moment. The rail at the bottom moves it back, to any place of the last
 				minute and to any event on it, and says how far behind the present you are.
 			</p>

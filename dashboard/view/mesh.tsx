@@ -17,6 +17,7 @@ import { standingWord } from '../model/standing.ts';
 import type { MeshPlaces } from './directing.ts';
 import { FlightLayer, type Point } from './flight-layer.ts';
 import { Glyph, type GlyphKind } from './glyph.tsx';
+import { LampList } from './lamps.tsx';
 import {
 	calm,
 	decision,
@@ -113,6 +114,7 @@ export function Mesh({ Handles }: { Handles?: ComponentType<MeshPlaces> }) {
 					</li>
 				))}
 			</ul>
+			<LampList />
 		</section>
 	);
 }

@@ -1,0 +1,94 @@
+/**
+ * What must never happen, looked up in the facts that the page is told, apart from the nodes' own checks. A rule that is
+ * broken stays so, and names the fact that broke it. Facts may be missing where nodes have added them up: then something
+ * may go unseen, but nothing that is right looks broken.
+ *
+ * @source Lamport, Paxos.tla: Agreement, OneValuePerBallot, and maxBal that never decreases
+ */
+import type { BallotText, Fact } from '../../shared/fact.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
+import type { ValueSummary } from '../../shared/store/describe.ts';
+import { compareBallotTexts, higherBallot } from './ballot-names.ts';
+import type { Entry } from './tape.ts';
+
+export const RULES = ['oneValue', 'oneProposal', 'promises'] as const;
+export type Rule = (typeof RULES)[number];
+
+export const RULE_TEXTS: Readonly<Record<Rule, string>> = {
+	oneValue: 'No slot has two values',
+	oneProposal: 'No ballot has two values in a slot',
+	promises: 'No promise is broken',
+};
+
+/** The most recent slots that are remembered. */
+const SLOTS_MAX = 2_000;
+
+interface SlotSeen {
+	chosen: string | null;
+	readonly accepted: Map<BallotText, string>;
+}
+
+export class Lamps {
+	readonly #slots = new Map<Slot, SlotSeen>();
+	/** By acceptor: the highest ballot that it has promised, in all of its lives. */
+	readonly #promised = new Map<NodeId, BallotText>();
+	readonly #brokenBy = new Map<Rule, Entry>();
+
+	/** @param entry of one node they come in the order in which it told them */
+	add(entry: Entry): void {
+		const { fact } = entry;
+		const rule = this.#broken(fact);
+		if (rule !== null && !this.#brokenBy.has(rule)) this.#brokenBy.set(rule, entry);
+	}
+
+	/** The fact that broke the rule, as far as it had happened by that place of the tape; null where the rule holds. */
+	brokenBy(rule: Rule, at: number): Entry | null {
+		const entry = this.#brokenBy.get(rule);
+		return entry && entry.at <= at ? entry : null;
+	}
+
+	#broken(fact: Fact): Rule | null {
+		switch (fact.kind) {
+			case 'chosen': {
+				const seen = this.#seen(fact.slot);
+				const value = keyOf(fact.value);
+				seen.chosen ??= value;
+				return seen.chosen === value ? null : 'oneValue';
+			}
+			case 'accepted': {
+				const { accepted } = this.#seen(fact.slot);
+				const value = keyOf(fact.value);
+				const first = accepted.get(fact.ballot) ?? value;
+				accepted.set(fact.ballot, first);
+				if (first !== value) return 'oneProposal';
+				return this.#keepsPromise(fact.node, fact.ballot) ? null : 'promises';
+			}
+			case 'promised':
+				return this.#keepsPromise(fact.node, fact.ballot) ? null : 'promises';
+			default:
+				return null;
+		}
+	}
+
+	#keepsPromise(node: NodeId, ballot: BallotText): boolean {
+		const before = this.#promised.get(node) ?? '';
+		this.#promised.set(node, higherBallot(before, ballot));
+		return compareBallotTexts(ballot, before) >= 0;
+	}
+
+	#seen(slot: Slot): SlotSeen {
+		const known = this.#slots.get(slot);
+		if (known) return known;
+		const seen = { chosen: null, accepted: new Map() };
+		this.#slots.set(slot, seen);
+		const [oldest] = this.#slots.keys();
+		if (this.#slots.size > SLOTS_MAX && oldest !== undefined) this.#slots.delete(oldest);
+		return seen;
+	}
+}
+
+/** Commands are told apart by their digest, and all other values by their text. */
+function keyOf({ digest, text }: ValueSummary): string {
+	return `${digest} ${text}`;
+}
