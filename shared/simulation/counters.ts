@@ -29,6 +29,7 @@ export const COUNTERS = [
 	'statesNotSaved',
 	'laggards',
 	'staleLeaders',
+	'leadersWithRivals',
 	'recordsLost',
 	'recordsKeptUnflushed',
 	'tornTails',

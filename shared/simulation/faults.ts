@@ -91,6 +91,12 @@ export type Fault = { readonly atMs: number } & (
 	 * before it hears of this one again.
 	 */
 	| { readonly kind: 'staleLeader'; readonly witness: number; readonly awayMs: number; readonly ms: number }
+	/**
+	 * For a while each new leader is cut off for `cutMs`, at the moment when it begins to lead. It hears nobody, and only some
+	 * hear it: what it proposes is accepted by these, and the next leader has to find it. Half of all messages are late by
+	 * up to `byMs` meanwhile, so that accepts overtake prepares, and come after those of later ballots.
+	 */
+	| { readonly kind: 'rivals'; readonly cutMs: number; readonly byMs: number; readonly ms: number }
 	| {
 			readonly kind: 'cuts';
 			readonly shape: CutShape;
@@ -131,7 +137,7 @@ export type Fault = { readonly atMs: number } & (
 
 export type FaultKind = Fault['kind'];
 /** The others are planned for apart. */
-type DrawnKind = Exclude<FaultKind, 'hungDisk' | 'leave' | 'handOver' | 'changeMembers' | 'save'>;
+type DrawnKind = Exclude<FaultKind, 'hungDisk' | 'leave' | 'handOver' | 'changeMembers' | 'save' | 'rivals'>;
 
 export interface PlanTimes {
 	/** Faults begin after this time, when there is a leader. */
@@ -152,6 +158,8 @@ const RELAPSES_MAX = 8;
 const HANGS = 0.4;
 /** The share of seeds in which all disks are full for a while. */
 const ALL_FULL = 0.2;
+/** The share of seeds in which each of several leaders in turn has its values accepted by too few. */
+const RIVALS = 0.4;
 
 /** The share of damaged files that are never put back. */
 const FOR_GOOD = 0.3;
@@ -255,6 +263,17 @@ export function drawFullDisks(random: Random, nodes: number): Fault[] {
 	const atMs = random.integer(2_000, 10_000);
 	const ms = random.integer(3_000, 12_000);
 	return Array.from({ length: nodes }, (_, node) => ({ atMs, kind: 'diskFull', node, ms }));
+}
+
+/**
+ * Leaders of whom each leaves other values behind in the same slots. That is rare where it has to come together by itself,
+ * so it is planned for.
+ */
+export function drawRivals(random: Random): Fault[] {
+	if (!random.chance(RIVALS)) return [];
+	const cutMs = random.integer(200, 1_000);
+	const byMs = random.pick([0, 20, 1_000]);
+	return [{ atMs: random.integer(1_000, 8_000), kind: 'rivals', cutMs, byMs, ms: random.integer(5_000, 15_000) }];
 }
 
 type Crash = Extract<Fault, { kind: 'crash' }>;

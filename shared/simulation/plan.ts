@@ -6,7 +6,7 @@
 import { type Bounds, drawBounds } from './bounds.ts';
 import { drawChanges, SPARES_MAX } from './changes.ts';
 import type { ClockTaste } from './clock.ts';
-import { drawFaults, drawFullDisks, type Fault, PLAN, type Regime } from './faults.ts';
+import { drawFaults, drawFullDisks, drawRivals, type Fault, PLAN, type Regime } from './faults.ts';
 import { drawHandOvers } from './handing-over.ts';
 import { drawLeaves } from './leaving.ts';
 import type { LinkQuality } from './network.ts';
@@ -84,6 +84,7 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 			...changes,
 			...drawSaves(new Random(seed, 0x73617665), nodes),
 			...drawFullDisks(new Random(seed, 0x66756c6c), nodes),
+			...drawRivals(new Random(seed, 0x72697661)),
 		],
 		lockUsers: new Random(seed, 0x6c6f636b).pick([0, 0, 3, 5]),
 		operations: [

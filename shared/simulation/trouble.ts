@@ -2,10 +2,11 @@
  * Makes the plan's faults happen, each at its time, and ends them. The faults and their times were drawn before the run
  * (`faults.ts`). A fault of the leader finds out which node leads when it begins.
  */
+import type { Phase1 } from '../paxos/campaign.ts';
 import { sendAbsurd } from './absurd.ts';
 import { changeMembers } from './changes.ts';
 import type { Clock } from './clock.ts';
-import { allBut, type Cut } from './cuts.ts';
+import { allBut, bothWays, type Cut } from './cuts.ts';
 import { causeDiskFault, endPutBack } from './disk-trouble.ts';
 import type { Fault } from './faults.ts';
 import { handOver } from './handing-over.ts';
@@ -51,7 +52,7 @@ export class Trouble {
 		this.#world.note('', 'everything heals');
 		this.#isHealed = true;
 		this.#world.isHealed = true;
-		this.#world.onLeader = undefined;
+		this.#world.onLeader.clear();
 		this.#links = { ...this.#links, loss: 0, tail: 0 };
 		const everyone = this.#world.nodes;
 		for (const from of everyone) {
@@ -117,17 +118,7 @@ export class Trouble {
 				}
 				return;
 			case 'crashReporter':
-				this.#world.onLeader = (phase1) => {
-					const reporter = this.#world.nodes.find(({ id }) => id === phase1.source);
-					if (!reporter || phase1.source === phase1.ballot.node) return;
-					this.#world.onLeader = undefined;
-					counters.reportersCrashed++;
-					this.#endsAfter(0, () => {
-						this.#world.crash(reporter);
-						this.#world.restartAfter(reporter, fault.downMs);
-					});
-				};
-				return;
+				return this.#crashReporter(fault.downMs);
 			case 'changeMembers':
 				return changeMembers(fault, this.#world);
 			case 'leave': {
@@ -171,6 +162,8 @@ export class Trouble {
 			}
 			case 'staleLeader':
 				return this.#makeStale(fault);
+			case 'rivals':
+				return this.#makeRivals(fault);
 			case 'pause': {
 				const node = this.#world.node(fault.node);
 				if (!node.process || node.paused) return;
@@ -270,6 +263,50 @@ export class Trouble {
 		leader.clock.pace = STALE_PACE;
 		this.#endsAfter(ms, () => {
 			leader.clock.pace = 1;
+		});
+	}
+
+	/** The node that the next leader would learn chosen slots from crashes, unless that is the leader itself. */
+	#crashReporter(downMs: number): void {
+		const { counters, nodes, onLeader } = this.#world;
+		const crash = ({ source, ballot }: Phase1): void => {
+			const reporter = nodes.find(({ id }) => id === source);
+			if (!reporter || source === ballot.node) return;
+			onLeader.delete(crash);
+			counters.reportersCrashed++;
+			this.#endsAfter(0, () => {
+				this.#world.crash(reporter);
+				this.#world.restartAfter(reporter, downMs);
+			});
+		};
+		onLeader.add(crash);
+	}
+
+	/** Each leader that begins meanwhile hears nobody, and reaches too few for a quorum, or just enough. */
+	#makeRivals({ cutMs, byMs, ms }: Extract<Fault, { kind: 'rivals' }>): void {
+		const { counters, nodes, onLeader } = this.#world;
+		const cutOff = ({ ballot }: Phase1): void => {
+			const leader = nodes.findIndex(({ id }) => id === ballot.node);
+			const others = this.#random.shuffle(nodes.filter(({ index, isAway }) => index !== leader && !isAway));
+			const everyone = others.map(({ index }) => index);
+			const reached = everyone.slice(0, this.#random.integer(0, Math.ceil(everyone.length / 2)));
+			const lost = everyone.slice(reached.length);
+			// Or else the next leader may hear of the value at once.
+			const areApart = this.#random.chance(0.5);
+			const cuts = everyone.map((from): Cut => [from, leader]);
+			for (const to of lost) {
+				cuts.push([leader, to]);
+				if (areApart) cuts.push(...bothWays(reached.map((from): Cut => [from, to])));
+			}
+			counters.leadersWithRivals++;
+			this.#cutFor(cuts, cutMs);
+		};
+		onLeader.add(cutOff);
+		const late = { ...this.#links, tail: LATE, delayTailMs: byMs };
+		if (byMs > 0) for (const node of nodes) this.#setQualityTo(node, late);
+		this.#endsAfter(ms, () => {
+			onLeader.delete(cutOff);
+			if (byMs > 0) for (const node of nodes) this.#setQualityTo(node, this.#links);
 		});
 	}
 

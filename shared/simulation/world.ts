@@ -132,8 +132,8 @@ export class World implements Surroundings {
 	/** Of all events so far. */
 	hash = 0;
 	events = 0;
-	/** Called when a node becomes the leader, for faults that wait for one. */
-	onLeader: ((phase1: Phase1) => void) | undefined;
+	/** Called when a node becomes the leader, before anything of its leadership leaves it, for faults that wait for one. */
+	readonly onLeader = new Set<(phase1: Phase1) => void>();
 	/** When a node last became the leader. */
 	lastLedAt: Instant = 0;
 	readonly #schedule = new Schedule<Happening>();
@@ -262,7 +262,7 @@ export class World implements Surroundings {
 		if (fact.kind === 'role' && fact.role === 'leader') {
 			this.lastLedAt = this.now;
 			const phase1 = node.process?.agent.view().phase1;
-			if (phase1) this.onLeader?.(phase1);
+			if (phase1) for (const act of [...this.onLeader]) act(phase1);
 		}
 		if (fact.kind === 'ignored') this.counters[fact.why === LEFT_OUT ? 'valuesLeftOut' : 'messagesIgnored']++;
 		this.onlooker?.fact(this.now, node, fact);
