@@ -1,7 +1,18 @@
 /** The stories, and the run: how it was made, what was done in it, and the branches that came of acting in the past. */
 import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
 import { NODES_MAX, NODES_MIN } from '../../shared/simulation/stage.ts';
-import { branch, branches, director, openBranch, openNew, runShown, script, stage } from './directed.ts';
+import {
+	actionsCount,
+	branch,
+	branches,
+	director,
+	openBranch,
+	openNew,
+	runShown,
+	seed,
+	size,
+	stage,
+} from './directed.ts';
 import { actionText } from './possible.ts';
 import { STORIES } from './stories.ts';
 
@@ -42,7 +53,7 @@ function Stories() {
 }
 
 function Run() {
-	const { seed, nodes } = script.value;
+	actionsCount.value;
 	const { actions } = runShown().script;
 	return (
 		<section class="panel run-panel" aria-labelledby="run-title">
@@ -52,8 +63,8 @@ function Run() {
 					<span>nodes</span>
 					<select
 						data-testid="run-nodes"
-						value={nodes}
-						onChange={(event) => openNew(Number(event.currentTarget.value), seed)}
+						value={size.value}
+						onChange={(event) => openNew(Number(event.currentTarget.value), seed.value)}
 					>
 						{SIZES.map((size) => (
 							<option key={size} value={size}>
@@ -62,12 +73,12 @@ function Run() {
 						))}
 					</select>
 				</label>
-				<button type="button" data-testid="run-new" onClick={() => openNew(nodes)}>
+				<button type="button" data-testid="run-new" onClick={() => openNew(size.value)}>
 					New run
 				</button>
 			</div>
 			<p class="muted">
-				Seed <span class="mono">{seed}</span>
+				Seed <span class="mono">{seed.value}</span>
 				{actions.length === 0 ? ', and nothing was done in it yet.' : ', and what was done in it:'}
 			</p>
 			<ol class="run-actions" data-testid="run-actions">

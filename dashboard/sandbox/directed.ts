@@ -40,7 +40,8 @@ export const answers = shown(() => sandbox.answers);
 export const violation = shown(() => sandbox.stage.violation);
 export const isOver = shown(() => sandbox.isOver);
 export const actionsCount = shown(() => sandbox.stage.script.actions.length);
-export const script = shown(() => sandbox.stage.script);
+export const size = shown(() => sandbox.stage.script.nodes);
+export const seed = shown(() => sandbox.stage.script.seed);
 /** Grows with every scene, and whenever the story pauses or goes on. */
 export const scene = shown(() => {
 	const at = director.value;

@@ -2,7 +2,7 @@
  * What can be picked in the mesh: a button lies over each node, over each link and over each message in flight, and opens
  * a menu of what can be done to it now. All of them are reached by keyboard.
  */
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { isNoMember } from '../model/standing.ts';
 import type { MeshPlaces } from '../view/directing.ts';
@@ -146,7 +146,7 @@ function Menu({ of, mesh, box }: { of: Picked; mesh: MeshPlaces; box: { readonly
 	const situation = situationShown();
 	const possible = possibleFor(of, situation);
 	const at = placeOf(of, mesh);
-	useEffect(() => {
+	useLayoutEffect(() => {
 		const items = list.current?.querySelectorAll('button');
 		items?.[0]?.focus();
 		return () => {
@@ -224,9 +224,9 @@ function keyOf(of: Picked): string {
 	}
 }
 
-/** One mark where both directions are cut, else one nearer to the node that is not reached. */
+/** One mark, on the handle, where both directions are cut, else one nearer to the node that is not reached. */
 function cutMarks(p: Point, q: Point, there: boolean, back: boolean): Point[] {
-	if (there && back) return [between(p, q, 0.5)];
+	if (there && back) return [between(p, q, LINK_HANDLE_AT)];
 	if (there) return [between(p, q, CUT_MARK_AT)];
 	return back ? [between(q, p, CUT_MARK_AT)] : [];
 }

@@ -9,7 +9,7 @@ import {
 	leaveStory,
 	nextScene,
 	scene,
-	script,
+	size,
 	stage,
 	toggle,
 	violation,
@@ -38,7 +38,7 @@ export function Head() {
 }
 
 function Free() {
-	const [count, dead] = COUNTS[script.value.nodes] ?? ['Some', 'some'];
+	const [count, dead] = COUNTS[size.value] ?? ['Some', 'some'];
 	const [first] = STORIES;
 	const [newest] = answers.value;
 	const said = newest ? answerText(newest.of, newest.answer) : '';

@@ -13,7 +13,19 @@ import type { Item } from '../model/tape.ts';
 import { countText } from '../model/why.ts';
 import { Time } from './ballot.tsx';
 import { Glyph } from './glyph.tsx';
-import { calm, chosenSlot, follow, isDirected, moment, nowMs, run, seekMoment, spanMs, story } from './state.ts';
+import {
+	calm,
+	chosenSlot,
+	directedCalmMs,
+	follow,
+	isDirected,
+	moment,
+	nowMs,
+	run,
+	seekMoment,
+	spanMs,
+	story,
+} from './state.ts';
 
 /** Where the moment is older than the span, so much of the span is after it. */
 const AFTER = 0.25;
@@ -25,6 +37,7 @@ const PLACES = 600;
 /** @param Dial stands before it, where the person directs what happens */
 export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 	calm.value;
+	directedCalmMs.value;
 	run.value;
 	const at = moment.value;
 	const now = nowMs();

@@ -31,6 +31,8 @@ export const calm = signal(0);
 export const run = signal(0);
 /** The clock of a directed source, milliseconds. */
 export const directedMs = signal(0);
+/** The same, updated at most ten times a second. */
+export const directedCalmMs = signal(0);
 /** Facts folded in the last whole second. */
 export const factsPerSecond = signal(0);
 
@@ -158,6 +160,7 @@ export function start(from: Source): void {
 	};
 	setInterval(() => {
 		if (calm.value !== frame.value) calm.value = frame.value;
+		directedCalmMs.value = directedMs.value;
 		if (isBehind()) askFrame();
 		forgetOldMoment();
 	}, CALM_MS);
