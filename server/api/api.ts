@@ -20,7 +20,7 @@ import { HeldPlaces } from './held.ts';
 import { type Headers, isKv, isPlainWrite, kvHandler, setKvHeaders } from './kv.ts';
 import { labRoutes } from './lab.ts';
 import { leaderRoutes } from './leader.ts';
-import type { LongReadLimits } from './long-reads.ts';
+import { type LongReadLimits, LongReads } from './long-reads.ts';
 import { membersRoutes } from './members.ts';
 import { nodesRoutes } from './nodes.ts';
 import type { ReadOptions } from './read.ts';
@@ -80,7 +80,12 @@ export function createApi(options: ApiOptions): RequestListener {
 	const held = new HeldPlaces(options.waitsMax);
 	const reads: ReadOptions = { service, blocking: new BlockingReads(service, held), holdMs };
 	app.use('/v1', nodesRoutes({ ...reads, swarm, version, sessionTtlMinMs }));
-	app.use('/v1', sessionsRoutes({ ...reads, swarm, ttlMinMs: sessionTtlMinMs }));
+	const longReads = new LongReads({
+		nowMs: () => performance.now(),
+		revision: () => service.store.revision,
+		...(options.longReadLimits && { limits: options.longReadLimits }),
+	});
+	app.use('/v1', sessionsRoutes({ ...reads, swarm, longReads, ttlMinMs: sessionTtlMinMs }));
 	app.use('/v1', leaderRoutes({ service, swarm, transferMs: holdMs }));
 	app.use('/v1', labRoutes({ lab: options.lab ?? null, service, swarm }));
 	app.use('/v1', membersRoutes({ service, swarm, changeMs: holdMs }));
@@ -93,7 +98,7 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.use((_req, res) => answerText(res, 404, 'Not found.'));
 	app.use(((error, _req, res, _next) => answerError(res, error, options.onError)) satisfies ErrorRequestHandler);
 
-	const kv = kvHandler({ ...reads, datacenter: swarm.name, longReadLimits: options.longReadLimits });
+	const kv = kvHandler({ ...reads, datacenter: swarm.name, longReads });
 	let sources = doors.connectSources;
 	let pageHeaders = securityHeaders(sources);
 	return (req, res) => {

@@ -45,6 +45,16 @@ export function entryBody(entry: ViewedEntry, pretty: boolean): LongAnswer & { r
 	return Object.assign(body, { length });
 }
 
+/** A JSON list of these items, each printed with `newlineOfItems`. */
+export function listBody(items: Iterable<string>, pretty: boolean): LongAnswer {
+	return new ListBody({ isClosed: false, close: () => undefined }, printList(items, pretty));
+}
+
+/** As `printJson` takes it. */
+export function newlineOfItems(pretty: boolean): string | null {
+	return pretty ? NEWLINE_OF_ITEMS : null;
+}
+
 /** The bytes of a value, which must never be overwritten. */
 export function rawBody({ bytes, start, end }: ViewedEntry): LongAnswer {
 	return { isDone: true, isLost: false, next: () => bytes.subarray(start, end), close: () => undefined };

@@ -13,14 +13,14 @@ import { readBody } from './body.ts';
 import { checkKey, decodedKeyOf, pathOf } from './key-of-url.ts';
 import { changeLock } from './kv-lock.ts';
 import { isOfMany, read } from './kv-read.ts';
-import { LONG_READ_LIMITS, type LongReadLimits, LongReads } from './long-reads.ts';
+import type { LongReads } from './long-reads.ts';
 import { casOf, flagsOf, refuseConflicting, refuseOtherDatacenter } from './query.ts';
 import type { ReadOptions } from './read.ts';
 import { answerUnapplied, type Unapplied } from './unapplied.ts';
 
 export interface KvOptions extends ReadOptions {
 	readonly datacenter: string;
-	readonly longReadLimits?: LongReadLimits | undefined;
+	readonly longReads: LongReads;
 }
 
 const PATH = '/v1/kv';
@@ -60,13 +60,6 @@ export function isKv(url: string): boolean {
  * with an HttpError for the client, or with an unexpected error.
  */
 export function kvHandler(options: KvOptions): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
-	const { service, longReadLimits = LONG_READ_LIMITS } = options;
-	const longReads = new LongReads({
-		nowMs: () => performance.now(),
-		revision: () => service.store.revision,
-		limits: longReadLimits,
-	});
-	const readOptions = { ...options, longReads };
 	return async (req, res) => {
 		if (!allows(METHODS, req, res)) return;
 		const query = queryOf(req);
@@ -75,7 +68,7 @@ export function kvHandler(options: KvOptions): (req: IncomingMessage, res: Serve
 		if (req.method === 'PUT') return put(options, req, res, key, query);
 		if (req.method === 'DELETE') return remove(options, res, key, query);
 		checkKey(key, isOfMany(query));
-		return read(readOptions, req, res, key, query);
+		return read(options, req, res, key, query);
 	};
 }
 

@@ -8,8 +8,10 @@ import { nameOf } from '../../shared/member-name.ts';
 import type { OfSession } from '../../shared/store/command.ts';
 import { isSessionId, SESSIONS_MAX, type Session } from '../../shared/store/sessions.ts';
 import type { KnownSwarm } from '../swarm.ts';
-import { answerJson, HttpError, isPretty, type Json, onlyMethods, queryOf } from './answer.ts';
+import { answerJson, HttpError, isPretty, type Json, onlyMethods, printJson, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
+import { listBody, newlineOfItems } from './kv-bodies.ts';
+import type { LongReads } from './long-reads.ts';
 import { refuseOtherDatacenter } from './query.ts';
 import { type ReadOptions, whenReadable } from './read.ts';
 import { readSession } from './session-body.ts';
@@ -17,6 +19,7 @@ import { answerUnapplied } from './unapplied.ts';
 
 export interface SessionsOptions extends ReadOptions {
 	readonly swarm: KnownSwarm;
+	readonly longReads: LongReads;
 	/** The shortest time-out that a session may have, milliseconds. */
 	readonly ttlMinMs: number;
 }
@@ -24,6 +27,8 @@ export interface SessionsOptions extends ReadOptions {
 type Answer = (req: Request, res: Response, options: SessionsOptions) => Promise<void>;
 
 const BODY_BYTES_MAX = 65_536;
+/** More sessions are printed in pieces, as long reads are. */
+const ANSWERED_AT_ONCE_MAX = 100;
 const NS_PER_MS = 1_000_000;
 
 const WRITES: Readonly<Record<string, Answer>> = {
@@ -128,7 +133,16 @@ async function answerSessions(
 	if (!setHeaders) return;
 	setHeaders(Math.max(1, store.changeOfSessions));
 	const found = read({ session: (id) => store.session(id), sessions: () => store.sessions() });
-	answerJson(res, found.map(sessionJson), isPretty(req));
+	const pretty = isPretty(req);
+	if (found.length <= ANSWERED_AT_ONCE_MAX) return answerJson(res, found.map(sessionJson), pretty);
+	return options.longReads.answer(req, res, () => {
+		res.setHeader('Content-Type', 'application/json; charset=utf-8');
+		return listBody(printed(found, pretty), pretty);
+	});
+}
+
+function* printed(sessions: readonly Session[], pretty: boolean): Iterable<string> {
+	for (const session of sessions) yield printJson(sessionJson(session), newlineOfItems(pretty));
 }
 
 /** A session as the API tells it. It never changes, so it was last modified when it was created. */

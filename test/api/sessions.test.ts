@@ -108,6 +108,18 @@ describe('PUT /v1/session/create', () => {
 			status: 500,
 			text: 'There are 16384 sessions already, and no more can be created',
 		});
+		// So many are answered in pieces, which together are what is printed for few.
+		const { text, json, headers } = await node.get('/v1/session/list');
+		expect([headers['content-type'], headers['x-consul-index']]).toEqual([
+			'application/json; charset=utf-8',
+			String(SESSIONS_MAX + 1),
+		]);
+		expect(JSON.stringify(json)).toBe(text);
+		expect((json as { ID: string }[]).map(({ ID }) => ID)).toEqual(
+			Array.from({ length: SESSIONS_MAX }, (_, i) => sessionId(i)),
+		);
+		const pretty = await node.get('/v1/session/list?pretty');
+		expect(pretty.text).toBe(JSON.stringify(json, null, 4));
 	});
 
 	it('has a lowest TTL that is configured, and that the agent tells', async () => {
