@@ -12,7 +12,7 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { syncFolder } from './files.ts';
 import { FolderError } from './folder-error.ts';
 
-const FORMAT = 7;
+const FORMAT = 8;
 const FILE = 'format.json';
 
 const identitySchema = z.strictObject({

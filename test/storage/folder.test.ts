@@ -254,14 +254,14 @@ describe('a folder is refused', () => {
 		[
 			'of a later format',
 			'unknownFormat',
-			() => edit('n1/format.json', { format: 8, more: true }),
-			() => ['has format 8', 'knows format 7 only'],
+			() => edit('n1/format.json', { format: 9, more: true }),
+			() => ['has format 9', 'knows format 8 only'],
 		],
 		[
 			'of an earlier format',
 			'unknownFormat',
 			() => fs.writeFileSync(join(dataDir, 'n1/format.json'), '{"format": 4, "name": "colours", "node": "n1"}'),
-			() => ['has format 4', 'knows format 7 only. Run the version that made it, or erase the data of every node'],
+			() => ['has format 4', 'knows format 8 only. Run the version that made it, or erase the data of every node'],
 		],
 		[
 			'whose format.json is not JSON',
