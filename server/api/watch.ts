@@ -122,8 +122,8 @@ class Stream implements Watcher {
 		this.#write(positionText(watch.position));
 	}
 
-	take(changes: readonly Change[]): boolean {
-		return this.#write(this.#events.of(changes));
+	take(changes: readonly Change[]): void {
+		this.#write(this.#events.of(changes));
 	}
 
 	ended(why: WatchEnd): void {
@@ -136,8 +136,9 @@ class Stream implements Watcher {
 		else this.#isStalled = true;
 	}
 
-	#write(bytes: Buffer | string): boolean {
-		if (!this.#res.write(bytes)) this.#isFull = true;
-		return !this.#isFull;
+	#write(bytes: Buffer | string): void {
+		if (this.#res.write(bytes)) return;
+		this.#isFull = true;
+		this.#watch?.pause();
 	}
 }

@@ -144,8 +144,9 @@ export class ClientWatches {
 		const watch = this.#byId.get(id);
 		if (!watch) return;
 		this.#isNowhere(watch);
+		// A node tells where a watch begins before anything else, so `after` is known.
 		// Where the node is going to stop, its connection is about to end, and the watch goes on with the next one.
-		if (why === 'compacted') this.#fail(watch, new CompactedError(watch.after ?? 0));
+		if (why === 'compacted') this.#fail(watch, new CompactedError(watch.after as number));
 		if (why === 'tooMany') {
 			this.#fail(watch, new RefusedError('overloaded', 'the node has too many watches of this client'));
 		}

@@ -182,8 +182,8 @@ export class ClientAnswers {
 	}
 
 	#send(): void {
+		if (this.#socket.unsentBytes > this.#limits.unreadBytesMax) return this.#socket.terminate();
 		this.#socket.send(this.#out.take(), this.#sent);
-		if (this.#socket.unsentBytes > this.#limits.unreadBytesMax) this.#socket.terminate();
 	}
 
 	/** The network has taken a frame, so there may be room for values that waited. */

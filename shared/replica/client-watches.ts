@@ -69,8 +69,8 @@ function sectionsOf(changes: readonly Change[]): Uint8Array[] {
 export class ClientWatches {
 	readonly #options: ClientWatchesOptions;
 	readonly #watches = new Map<number, Watch>();
-	/** Watches that take no more until the socket has room. */
-	readonly #full = new Set<Watch>();
+	/** Whether all watches are paused until the socket has room. */
+	#isFull = false;
 
 	constructor(options: ClientWatchesOptions) {
 		this.#options = options;
@@ -102,7 +102,6 @@ export class ClientWatches {
 		if (!watch) return;
 		watch.close();
 		this.#watches.delete(id);
-		this.#full.delete(watch);
 	}
 
 	/** The connection is closed. */
@@ -112,17 +111,18 @@ export class ClientWatches {
 
 	/** The socket has room again. */
 	resume(): void {
-		const full = [...this.#full];
-		this.#full.clear();
-		for (const watch of full) watch.resume();
+		if (!this.#isFull) return;
+		this.#isFull = false;
+		for (const watch of this.#watches.values()) watch.resume();
 	}
 
-	#take(id: number, changes: readonly Change[]): boolean {
+	#take(id: number, changes: readonly Change[]): void {
 		const { answers, sections, answered } = this.#options;
 		for (const section of sections.of(changes)) answers.changes(id, section);
 		answered();
-		if (answers.isFull) this.#full.add(this.#watches.get(id) as Watch);
-		return !answers.isFull;
+		if (!answers.isFull) return;
+		this.#isFull = true;
+		for (const watch of this.#watches.values()) watch.pause();
 	}
 
 	#ended(id: number, why: WatchEnd): void {

@@ -54,6 +54,13 @@ export interface HistoryLimits {
 	readonly historyChangesMax: number;
 	/** The bytes that they take in memory, by an estimate that is not too low. */
 	readonly historyBytesMax: number;
+	/**
+	 * A list of changes for a watch grows no more once their bytes have reached this. Where a turn has changed more for a
+	 * watch, it reads the history.
+	 */
+	readonly historyListBytesFull: number;
+	/** Watches that read the history look at so many changes in a turn, all of them together. */
+	readonly historyLookedAtMax: number;
 }
 
 /** The memory of a change without its key and value. */

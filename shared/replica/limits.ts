@@ -10,7 +10,7 @@ export interface ReplicaLimits extends HistoryLimits {
 	readonly inFlightMax: number;
 	/** For each connection: above so many bytes that the socket holds and the network has not taken, values wait. */
 	readonly unsentBytesMax: number;
-	/** For each connection: above so many bytes that the network has not taken, the connection is cut. */
+	/** For each connection: above so many bytes that the network has not taken, it is cut when more is to be sent. */
 	readonly unreadBytesMax: number;
 	/** For each connection: watches of keys. */
 	readonly watchesMax: number;
@@ -38,6 +38,8 @@ export const REPLICA_LIMITS: ReplicaLimits = {
 	commandsMax: 50_000,
 	historyChangesMax: 65_536,
 	historyBytesMax: 33_554_432,
+	historyListBytesFull: 65_536,
+	historyLookedAtMax: 4096,
 };
 
 /** A timer fires so often to see whether the node stands still: `stillness.ts`. Milliseconds, as all of these. */

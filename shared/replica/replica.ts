@@ -192,6 +192,7 @@ export class Replica implements LoopListener {
 		});
 		this.#watches = new Watches({
 			history,
+			limits,
 			revision: () => store.revision,
 			changeOfPrefix: (prefix) => store.changeOfPrefix(prefix),
 			soon,

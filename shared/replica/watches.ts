@@ -10,16 +10,12 @@
  * What it must never do: tell a part of changes that belong together, leave out a change, or tell one twice. Where the
  * history is too short to go on, the watch ends as `compacted`; but not where nothing below its prefix has changed.
  */
-import { bytesOf, type Change, type History } from './history.ts';
+import { bytesOf, type Change, type History, type HistoryLimits } from './history.ts';
 import { type OfPrefix, Prefixes } from './prefixes.ts';
 
 export interface Watcher {
-	/**
-	 * Takes the next changes, of which there is one at least. The list is never changed.
-	 *
-	 * @returns whether it takes more now; where it does not, it has to call `Watch.resume`, and never from inside this call
-	 */
-	take(changes: readonly Change[]): boolean;
+	/** Takes the next changes, of which there is one at least. The list is never changed. It may pause or close its watch. */
+	take(changes: readonly Change[]): void;
 	/** The watch is over. `take` is not called any more. */
 	ended(why: WatchEnd): void;
 }
@@ -34,7 +30,8 @@ export interface Watch {
 	readonly prefix: string;
 	/** Every change up to this revision was told. A watch that begins there, at any node, goes on without a gap. */
 	readonly position: number;
-	/** The watcher takes more again. */
+	/** Nothing more is told until `resume`. */
+	pause(): void;
 	resume(): void;
 	/** The watcher is gone. */
 	close(): void;
@@ -42,6 +39,7 @@ export interface Watch {
 
 export interface WatchesOptions {
 	readonly history: History;
+	readonly limits: HistoryLimits;
 	/** The revision of the store. */
 	revision(): number;
 	/** The revision of the last change below the prefix, never too low; 0 where none is known. */
@@ -50,21 +48,17 @@ export interface WatchesOptions {
 	soon(): void;
 }
 
-/** Watches that read the history look at so many changes in a turn, all of them together. */
-const LOOKED_AT_MAX = 4096;
-/** A list of changes from the history grows no more once their bytes have reached this. */
-const LIST_BYTES_FULL = 65_536;
-
-/** `live`: it is told what each turn changes. `behind`: it reads the history. `full`: its watcher takes no more now. */
-type Phase = 'live' | 'behind' | 'full' | 'over';
+/** `live`: it is told what each turn changes. `behind`: it reads the history. `paused`: its watcher takes no more now. */
+type Phase = 'live' | 'behind' | 'paused' | 'over';
 
 /** All live watches of one prefix. */
 class Group implements OfPrefix<Group> {
 	readonly prefix: string;
 	outer: Group | null = null;
 	readonly watches = new Set<OpenWatch>();
-	/** What the present turn has changed below the prefix. */
+	/** What the present turn has changed below the prefix, and its bytes. */
 	changes: Change[] = [];
+	bytes = 0;
 
 	constructor(prefix: string) {
 		this.prefix = prefix;
@@ -88,6 +82,10 @@ class OpenWatch implements Watch {
 
 	get position(): number {
 		return this.phase === 'live' ? Math.max(this.after, this.#watches.seenThrough) : this.after;
+	}
+
+	pause(): void {
+		this.#watches.pause(this);
 	}
 
 	resume(): void {
@@ -116,7 +114,7 @@ export class Watches {
 	readonly #groups = new Map<string, Group>();
 	readonly #prefixes = new Prefixes<Group>();
 	readonly #behind = new Set<OpenWatch>();
-	readonly #full = new Set<OpenWatch>();
+	readonly #paused = new Set<OpenWatch>();
 	/** The position in the history up to which live watches were told. */
 	#seen: number;
 	#isStopped = false;
@@ -131,7 +129,7 @@ export class Watches {
 	get count(): number {
 		let live = 0;
 		for (const { watches } of this.#groups.values()) live += watches.size;
-		return live + this.#behind.size + this.#full.size;
+		return live + this.#behind.size + this.#paused.size;
 	}
 
 	/**
@@ -172,12 +170,17 @@ export class Watches {
 	stop(): void {
 		this.#isStopped = true;
 		this.#allFallBehind();
-		for (const watch of [...this.#behind, ...this.#full]) this.#end(watch, 'stopping');
+		for (const watch of [...this.#behind, ...this.#paused]) this.#end(watch, 'stopping');
+	}
+
+	/** Called by the watch itself. */
+	pause(watch: OpenWatch): void {
+		if (watch.phase !== 'over') this.#enter(watch, 'paused');
 	}
 
 	/** Called by the watch itself. */
 	resume(watch: OpenWatch): void {
-		if (watch.phase !== 'full') return;
+		if (watch.phase !== 'paused') return;
 		this.#enter(watch, 'behind');
 		this.#options.soon();
 	}
@@ -193,20 +196,26 @@ export class Watches {
 			const change = this.#options.history.at(at);
 			for (const group of this.#groupsOf(change)) {
 				group.changes.push(change);
+				group.bytes += bytesOf(change);
 				told.add(group);
 			}
 		}
 		const through = this.#options.revision();
 		for (const group of told) {
-			const { changes } = group;
+			const { changes, bytes } = group;
 			group.changes = [];
+			group.bytes = 0;
+			if (bytes > this.#options.limits.historyListBytesFull) {
+				this.#fallsBehind(group);
+				continue;
+			}
 			for (const watch of group.watches) {
+				const { after } = watch;
+				watch.after = Math.max(after, through);
 				// A watch may have begun at a revision that this node had yet to reach.
-				const isNew = ({ modifyRevision }: Change): boolean => modifyRevision > watch.after;
+				const isNew = ({ modifyRevision }: Change): boolean => modifyRevision > after;
 				const news = isNew(changes[0] as Change) ? changes : changes.filter(isNew);
-				if (news.length === 0 || watch.watcher.take(news) || watch.phase === 'over') continue;
-				watch.after = Math.max(watch.after, through);
-				this.#enter(watch, 'full');
+				if (news.length > 0) watch.watcher.take(news);
 			}
 		}
 	}
@@ -219,17 +228,16 @@ export class Watches {
 	}
 
 	#allFallBehind(): void {
-		for (const { watches } of [...this.#groups.values()]) {
-			for (const watch of watches) {
-				watch.after = watch.position;
-				this.#enter(watch, 'behind');
-			}
-		}
+		for (const group of [...this.#groups.values()]) this.#fallsBehind(group);
+	}
+
+	#fallsBehind({ watches }: Group): void {
+		for (const watch of watches) this.#enter(watch, 'behind');
 	}
 
 	/** Tells watches that are behind a bounded number of changes, in turn, and asks for another turn for the rest. */
 	#catchUp(): void {
-		let left = LOOKED_AT_MAX;
+		let left = this.#options.limits.historyLookedAtMax;
 		/** Watches that have missed the same are told the same list. */
 		let stretch: Stretch | null = null;
 		for (const watch of [...this.#behind]) {
@@ -244,18 +252,11 @@ export class Watches {
 				left -= stretch.lookedAt;
 			}
 			watch.after = Math.max(watch.after, stretch.through);
-			const takesMore = stretch.changes.length === 0 || watch.watcher.take(stretch.changes);
 			// `enter` also puts a watch that is still behind at the end of the line.
-			if (this.#isOver(watch)) continue;
-			if (!takesMore) this.#enter(watch, 'full');
-			else this.#enter(watch, stretch.through < this.seenThrough ? 'behind' : 'live');
+			this.#enter(watch, stretch.through < this.seenThrough ? 'behind' : 'live');
+			if (stretch.changes.length > 0) watch.watcher.take(stretch.changes);
 		}
 		if (this.#behind.size > 0) this.#options.soon();
-	}
-
-	/** A watcher may close its watch while it takes changes. */
-	#isOver({ phase }: OpenWatch): boolean {
-		return phase === 'over';
 	}
 
 	/** The history is too short for the watch. Where nothing below its prefix has changed since, it has missed nothing. */
@@ -266,7 +267,7 @@ export class Watches {
 	}
 
 	#stretchFor({ prefix, after }: OpenWatch, lookedAtMax: number): Stretch {
-		const { history } = this.#options;
+		const { history, limits } = this.#options;
 		const changes: Change[] = [];
 		const first = history.behind(after);
 		let bytes = 0;
@@ -275,7 +276,7 @@ export class Watches {
 		while (at < history.end) {
 			const change = history.at(at);
 			// The list ends between changes that do not belong together.
-			if (change.index > through && (at - first >= lookedAtMax || bytes >= LIST_BYTES_FULL)) break;
+			if (change.index > through && (at - first >= lookedAtMax || bytes >= limits.historyListBytesFull)) break;
 			through = change.index;
 			at++;
 			if (!concerns(change, prefix)) continue;
@@ -292,13 +293,16 @@ export class Watches {
 	}
 
 	#enter(watch: OpenWatch, phase: Phase): void {
-		if (watch.phase === 'live') this.#leaveGroup(watch);
+		if (watch.phase === 'live') {
+			watch.after = watch.position;
+			this.#leaveGroup(watch);
+		}
 		this.#behind.delete(watch);
-		this.#full.delete(watch);
+		this.#paused.delete(watch);
 		watch.phase = phase;
 		if (phase === 'live') this.#groupOf(watch.prefix).watches.add(watch);
 		else if (phase === 'behind') this.#behind.add(watch);
-		else if (phase === 'full') this.#full.add(watch);
+		else if (phase === 'paused') this.#paused.add(watch);
 	}
 
 	#groupOf(prefix: string): Group {

@@ -88,6 +88,7 @@ export class LoneReplica implements ReplicaService {
 		});
 		this.watches = new Watches({
 			history,
+			limits: REPLICA_LIMITS,
 			revision: () => this.store.revision,
 			changeOfPrefix: (prefix) => this.store.changeOfPrefix(prefix),
 			soon: () => setImmediate(() => this.watches.endTurn()),

@@ -32,6 +32,7 @@ class World {
 		};
 		this.watches = new Watches({
 			history: this.history,
+			limits: { ...REPLICA_LIMITS, ...limits },
 			revision: () => this.store.revision,
 			changeOfPrefix: (prefix) => this.store.changeOfPrefix(prefix),
 			soon: () => {
@@ -96,7 +97,7 @@ class Listener implements Watcher {
 	isFull = false;
 	watch: Watch | null = null;
 
-	take(changes: readonly Change[]): boolean {
+	take(changes: readonly Change[]): void {
 		expect([this.end, this.isFull, changes.length > 0]).toEqual([undefined, false, true]);
 		this.lists.push(changes);
 		for (const change of changes) {
@@ -105,7 +106,7 @@ class Listener implements Watcher {
 		}
 		this.room--;
 		this.isFull = this.room <= 0;
-		return !this.isFull;
+		if (this.isFull) this.watch?.pause();
 	}
 
 	ended(why: WatchEnd): void {
@@ -151,10 +152,16 @@ describe('a watch', () => {
 		settles: fc.boolean(),
 	});
 
+	const limits = fc.record({
+		historyChangesMax: fc.constantFrom(3, 8, 1000),
+		historyListBytesFull: fc.constantFrom(1, 500, 65_536),
+		historyLookedAtMax: fc.constantFrom(1, 3, 4096),
+	});
+
 	it('is told each change of its prefix once and in order, or ends where some are not kept any more', () => {
 		fc.assert(
-			fc.property(fc.array(turn, { maxLength: 15 }), fc.constantFrom(3, 8, 1000), (turns, historyChangesMax) => {
-				const world = new World({ historyChangesMax });
+			fc.property(fc.array(turn, { maxLength: 15 }), limits, (turns, few) => {
+				const world = new World(few);
 				const begun: { readonly listener: Listener; readonly prefix: string; readonly after: number }[] = [];
 				const check = (): void => {
 					for (const { listener, prefix: of, after } of begun) {
@@ -301,7 +308,7 @@ describe('a watch', () => {
 		const watch = world.watches.open('', null, {
 			take: (changes) => {
 				watch?.close();
-				return closing.take(changes);
+				closing.take(changes);
 			},
 			ended: () => expect.unreachable(),
 		});
