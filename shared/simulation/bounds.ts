@@ -46,6 +46,18 @@ const OF_EACH = 0.5;
 
 /** @param nodes the number of nodes */
 export function drawBounds(random: Random, nodes: number): Bounds {
+	const drawn = drawOthers(random, nodes);
+	const historyChangesMax = random.chance(SMALL) ? random.pick([1, 4, 20]) : REPLICA_LIMITS.historyChangesMax;
+	const historyBytesMax = random.chance(SMALL) ? random.pick([300, 5_000]) : REPLICA_LIMITS.historyBytesMax;
+	const historyListBytesFull = random.chance(SMALL) ? random.pick([1, 1_000]) : REPLICA_LIMITS.historyListBytesFull;
+	const historyLookedAtMax = random.chance(SMALL) ? random.pick([1, 10]) : REPLICA_LIMITS.historyLookedAtMax;
+	const history = { historyChangesMax, historyBytesMax, historyListBytesFull, historyLookedAtMax };
+	const withHistory = (limits: ReplicaLimits): ReplicaLimits => ({ ...limits, ...history });
+	const { replica, replicas } = drawn;
+	return { ...drawn, replica: withHistory(replica), ...(replicas && { replicas: replicas.map(withHistory) }) };
+}
+
+function drawOthers(random: Random, nodes: number): Bounds {
 	const small = <T>(values: readonly T[], usual: T): T => (random.chance(SMALL) ? random.pick(values) : usual);
 	const drawReplica = (): ReplicaLimits => ({
 		...REPLICA_LIMITS,

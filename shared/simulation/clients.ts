@@ -27,6 +27,8 @@ export class Clients {
 	readonly #requests: Requests;
 	readonly #users: readonly User[];
 	readonly #unserved = new Set<string>();
+	/** Whether all nodes together have room for all connections. */
+	#hasRoom = false;
 
 	constructor(world: World, { seed, clients, keys, limits }: ClientsOptions) {
 		this.#world = world;
@@ -64,6 +66,7 @@ export class Clients {
 	 * @param nodes those that run. All together must have room for all connections.
 	 */
 	askUntilServed(nodes: readonly SimulatedNode[]): void {
+		this.#hasRoom = true;
 		for (const user of this.#users) {
 			this.#unserved.add(user.name);
 			user.askUntilServed(() => this.#unserved.delete(user.name));
@@ -78,6 +81,12 @@ export class Clients {
 	get unserved(): readonly string[] {
 		const away = this.#world.nodes.filter(({ isAway }) => isAway).map(({ id }) => id);
 		return [...this.#unserved].filter((name) => !away.includes(name));
+	}
+
+	/** The names of the clients whose watches still have to be told something. */
+	get watchesBehind(): readonly string[] {
+		if (!this.#hasRoom) return [];
+		return this.#users.filter(({ isWatchBehind }) => isWatchBehind).map(({ name }) => name);
 	}
 
 	/** @throws Violation where calls wait inside a client, though each was settled */

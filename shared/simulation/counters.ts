@@ -172,6 +172,11 @@ export const COUNTERS = [
 	'clientsChangedNodes',
 	'clientsEvicted',
 	'clientsStoodStill',
+	'watchesBegun',
+	'watchesResumed',
+	'watchesPaused',
+	'watchesCompacted',
+	'changesWatchedTogether',
 ] as const;
 
 export type CounterName = (typeof COUNTERS)[number];

@@ -73,6 +73,17 @@ export function mustServe(world: World, clients: Clients): void {
 	world.run(world.now + LOOK_EVERY_MS * US_PER_MS);
 }
 
+/** @throws Violation where a watch is not told any more what it has to be told, though nothing goes wrong */
+export function mustTellWatches(world: World, clients: Clients): void {
+	const endAt = world.now + SERVED_MAX_MS * US_PER_MS;
+	for (;;) {
+		const [first] = clients.watchesBehind;
+		if (first === undefined) return;
+		if (world.now >= endAt) throw new Violation('WatchesGoOn', `the watch of ${first} is told nothing any more`);
+		world.run(world.now + LOOK_EVERY_MS * US_PER_MS);
+	}
+}
+
 /** @throws Violation where campaigns end each other rather than choose */
 export function mustBound(campaigns: number, decisions: number): void {
 	if (campaigns <= CAMPAIGNS_PER_DECISION_MAX * decisions) return;

@@ -14,6 +14,7 @@ import type { AgentView } from '../paxos/view.ts';
 import type { Result } from '../store/result.ts';
 import type { Store } from '../store/store.ts';
 import { AppliedCommands } from './applied.ts';
+import { ChangedKeys } from './changed-keys.ts';
 import type { Counters } from './counters.ts';
 import { type Ledger, Violation } from './ledger.ts';
 import { Life } from './life.ts';
@@ -31,6 +32,7 @@ export class Invariants {
 	/** The number of steps of all nodes. */
 	steps = 0;
 	readonly commands: AppliedCommands;
+	readonly changedKeys = new ChangedKeys();
 	readonly #ledger: Ledger;
 	readonly #ids: readonly string[];
 	readonly #counters: Counters;

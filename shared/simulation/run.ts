@@ -14,6 +14,7 @@ import {
 	mustHaveLeft,
 	mustHaveNothingLeft,
 	mustServe,
+	mustTellWatches,
 	PatientReaders,
 } from './ending.ts';
 import { PLAN } from './faults.ts';
@@ -131,6 +132,7 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 	if (clients.waitingCount > 0)
 		throw new Violation('Progress', `${clients.waitingCount} operations still have no answer`);
 	mustServe(world, clients);
+	mustTellWatches(world, clients);
 	clients.mustHaveNothingLeft();
 	readers.mustHaveAnswers();
 	const { chosenThrough } = world.ledger;
@@ -202,6 +204,7 @@ function checkStates(world: World): void {
 		}
 		// By slot, not by revision: a command that was applied before takes none, and may yet acknowledge outcomes.
 		const { store, appliedThrough } = node.process.replica;
+		world.invariants.changedKeys.mustMakeUp(node.id, appliedThrough, store);
 		const bytes = store.save();
 		if (!sameBytes(bytes, restoredStore(bytes, world.bounds.store).save())) {
 			throw new Violation('SavedIsWhole', `the store of ${node.id} is another one after save and restore`);

@@ -9,6 +9,7 @@ import type { CallLimits } from '../client/limits.ts';
 import type { ReadEntry } from '../client/protocol.ts';
 import type { ClientRuntime } from '../client/runtime.ts';
 import { type Call, type Calls, operationOf } from './calls.ts';
+import { KeyWatch } from './key-watch.ts';
 import { Violation } from './ledger.ts';
 import type { PlannedOperation } from './operations.ts';
 import { Random } from './random.ts';
@@ -25,6 +26,8 @@ const TURN_MAX_US = 400;
 const STANDS_STILL = 0.004;
 const BEGINS_ANEW = 0.004;
 const STILL_MAX_MS = 2_500;
+/** The share of clients that watch keys. */
+const WATCHES = 0.4;
 
 export class User implements SocketUser {
 	readonly name: string;
@@ -34,6 +37,8 @@ export class User implements SocketUser {
 	readonly #random: Random;
 	readonly #limits: Partial<CallLimits>;
 	readonly #gathers: boolean;
+	/** The watch that its process keeps, from client to client; null for none. */
+	readonly #watch: KeyWatch | null;
 	#core: ClientCore | undefined;
 	#names = 0;
 	#node = '';
@@ -51,12 +56,18 @@ export class User implements SocketUser {
 		this.#random = new Random(seed, 0x75736572, index);
 		this.#limits = limits;
 		this.#gathers = this.#random.chance(0.5);
+		this.#watch = this.#drawWatch(new Random(seed, 0x77617463, index));
 		this.timeoutMs = this.#random.magnitude(TIMEOUT_MIN_MS, TIMEOUT_MAX_MS);
 	}
 
 	/** The number of calls that wait inside the client; 0 where there is no client. */
 	get callsCount(): number {
 		return this.#core?.callsCount ?? 0;
+	}
+
+	/** Whether its watch still has to be told something. */
+	get isWatchBehind(): boolean {
+		return this.#watch?.isBehind ?? false;
 	}
 
 	run(act: () => void): void {
@@ -81,6 +92,7 @@ export class User implements SocketUser {
 
 	close(): void {
 		this.#core?.close();
+		if (this.#core?.watchesCount) throw new Violation('NothingIsLeft', `${this.name} is closed with a watch in it`);
 		if (this.#core?.callsCount) throw new Violation('NothingIsLeft', `${this.name} is closed with calls in it`);
 		this.#core = undefined;
 	}
@@ -149,7 +161,20 @@ export class User implements SocketUser {
 			runtime: this.#runtime(),
 			limits: this.#limits,
 		});
+		this.#watch?.begin(this.#core);
 		return this.#core;
+	}
+
+	#drawWatch(random: Random): KeyWatch | null {
+		if (!random.chance(WATCHES)) return null;
+		return new KeyWatch({
+			name: this.name,
+			world: this.#world,
+			random,
+			prefix: random.pick(['', 'key', 'key 1', 'key 2']),
+			beginsNow: random.chance(0.5),
+			after: (us, act) => void this.#after(us, act),
+		});
 	}
 
 	#runtime(): ClientRuntime {

@@ -33,11 +33,14 @@ export class WatchedStore extends Store {
 		const roomFor = Math.max(bounds.store.clientsMax, invariants.commands.registered);
 		this.#slot++;
 		const command = numbersWrites ? invariants.commands.begin(this.#slot, commands, this, now) : null;
+		const { listener } = this;
+		if (command) this.listener = invariants.changedKeys.begin(this.#slot, listener);
 		const whole = super.apply(commands, (client, sequence, result) => {
 			invariants.result(this.#node, client, sequence, result);
 			command?.note(result);
 			onResult?.(client, sequence, result);
 		});
+		this.listener = listener;
 		counters.clientsEvictedByStores += Math.max(0, invariants.commands.registered - roomFor);
 		invariants.applied(this.#node, this.#slot, this, now);
 		return whole;

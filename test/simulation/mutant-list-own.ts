@@ -10,6 +10,7 @@ import { LOCK_MUTANTS } from './mutant-list-locks.ts';
 import { MEMBERS_MUTANTS } from './mutant-list-members.ts';
 import { NODE_MUTANTS } from './mutant-list-node.ts';
 import { SNAPSHOT_MUTANTS } from './mutant-list-snapshots.ts';
+import { WATCH_MUTANTS } from './mutant-list-watches.ts';
 
 const ACCEPTOR = 'shared/paxos/acceptor.ts';
 const AGENT = 'shared/paxos/agent.ts';
@@ -38,6 +39,7 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	...LOCK_MUTANTS,
 	...MEMBERS_MUTANTS,
 	...SNAPSHOT_MUTANTS,
+	...WATCH_MUTANTS,
 	one(
 		0,
 		'a leader measures the time with its wall clock',

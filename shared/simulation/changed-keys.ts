@@ -1,0 +1,96 @@
+/**
+ * Every change of the keys, in order, as the node tells it to its watches that applies it first. All together have to
+ * make up the state, so that a store that leaves one out is found.
+ */
+import type { WatchedChange } from '../client/changes.ts';
+import type { Slot } from '../paxos/message.ts';
+import type { ChangeListener } from '../store/change-listener.ts';
+import { digestOfBytes } from '../store/digest.ts';
+import type { ViewedEntry } from '../store/entry.ts';
+import type { Store } from '../store/store.ts';
+import { Violation } from './ledger.ts';
+
+export interface ChangedKey {
+	readonly kind: WatchedChange['kind'];
+	/** The key, or the prefix. */
+	readonly key: string;
+	readonly revision: number;
+	/** The highest revision of those that belong together. */
+	readonly index: number;
+	/** Of the value, with its flags and the revision of its creation; 0 for a deletion. */
+	readonly digest: number;
+}
+
+export class ChangedKeys {
+	readonly all: ChangedKey[] = [];
+	/** The state that the changes make: the revision of each key. */
+	readonly #revisions = new Map<string, number>();
+	/** All changes up to this slot are here. */
+	#through: Slot = 0;
+	#togetherThrough = 0;
+
+	/** A node applies the slot before all others, and tells its changes to `also`. */
+	begin(slot: Slot, also: ChangeListener | null): ChangeListener {
+		this.#through = slot;
+		return {
+			put: (entry) => {
+				this.#put(entry);
+				also?.put(entry);
+			},
+			deleted: (key, revision) => {
+				this.#revisions.delete(key);
+				this.#add('delete', key, revision, 0);
+				also?.deleted(key, revision);
+			},
+			cut: (prefix, revision) => {
+				for (const key of this.#revisions.keys()) if (key.startsWith(prefix)) this.#revisions.delete(key);
+				this.#add('deletePrefix', prefix, revision, 0);
+				also?.cut(prefix, revision);
+			},
+			together: (through) => {
+				this.#togetherThrough = through;
+				also?.together(through);
+			},
+			sessionsChanged: () => also?.sessionsChanged(),
+		};
+	}
+
+	/** The position of the first change above `revision`. */
+	behind(revision: number): number {
+		const at = this.all.findIndex((change) => change.revision > revision);
+		return at < 0 ? this.all.length : at;
+	}
+
+	/** @throws Violation where the store holds something else than the changes make */
+	mustMakeUp(id: string, appliedThrough: Slot, store: Store): void {
+		if (appliedThrough !== this.#through) return;
+		const entries = store.list('');
+		const isSame = ({ key, modifyRevision }: { readonly key: string; readonly modifyRevision: number }): boolean =>
+			this.#revisions.get(key) === modifyRevision;
+		if (entries.length === this.#revisions.size && entries.every(isSame)) return;
+		throw new Violation('ChangesMakeTheState', `${id} holds other keys than its changes make`);
+	}
+
+	#put({ key, modifyRevision, createRevision, flags, bytes, start, end }: ViewedEntry): void {
+		this.#revisions.set(key, modifyRevision);
+		this.#add('put', key, modifyRevision, digestOfValue(bytes.subarray(start, end), flags, createRevision));
+	}
+
+	#add(kind: ChangedKey['kind'], key: string, revision: number, digest: number): void {
+		this.all.push({ kind, key, revision, index: Math.max(revision, this.#togetherThrough), digest });
+	}
+}
+
+/** The change as it was told to a client. */
+export function isToldAs({ kind, key, revision, digest }: ChangedKey, told: WatchedChange | undefined): boolean {
+	if (told?.kind !== kind || told.key !== key || told.modifyRevision !== revision) return false;
+	return told.kind !== 'put' || digestOfValue(told.value, told.flags, told.createRevision) === digest;
+}
+
+export function concerns({ kind, key }: ChangedKey, prefix: string): boolean {
+	return key.startsWith(prefix) || (kind === 'deletePrefix' && prefix.startsWith(key));
+}
+
+function digestOfValue(value: Uint8Array, flags: bigint, createRevision: number): number {
+	return digestOfBytes(Number(flags % 0x7fffn) + createRevision, value);
+}

@@ -1,0 +1,61 @@
+/** Bugs that this project has made up, as patches to the watches of keys: each leaves a change out, or tells one twice. */
+import { type Mutant, one } from './mutant-list.ts';
+
+const CARRY_OUT = 'shared/store/carry-out.ts';
+const CLIENT = 'shared/client/watches.ts';
+const HISTORY = 'shared/replica/history.ts';
+const WATCHES = 'shared/replica/watches.ts';
+
+export const WATCH_MUTANTS: readonly Mutant[] = [
+	one(
+		0,
+		'a watch is told what comes before the revision that it begins behind',
+		WATCHES,
+		'const news = isNew(changes[0] as Change) ? changes : changes.filter(isNew);',
+		'const news = changes;',
+	),
+	one(
+		0,
+		'a watch that reads the history is told a part of a transaction',
+		WATCHES,
+		'if (change.index > through && (at - first >= lookedAtMax || bytes >= limits.historyListBytesFull)) break;',
+		'if (change.modifyRevision > through && (at - first >= lookedAtMax || changes.length > 0)) break;',
+	),
+	one(
+		0,
+		'a watch goes on though the history has lost what comes next',
+		WATCHES,
+		"if (this.#options.changeOfPrefix(watch.prefix) > watch.after) return this.#end(watch, 'compacted');",
+		'',
+	),
+	one(
+		0,
+		'a watch that was paused is told again what it has',
+		WATCHES,
+		'				watch.after = Math.max(after, through);\n',
+		'',
+	),
+	one(0, 'the history does not know what it has dropped', HISTORY, '		this.floor = oldest.index;\n', ''),
+	one(
+		0,
+		'the history goes on over a snapshot',
+		WATCHES,
+		'		this.#options.history.restart(this.#options.revision());\n',
+		'',
+	),
+	one(0, 'the changes of a transaction do not belong together', HISTORY, 'this.#togetherThrough = through;', ''),
+	one(
+		0,
+		'a client begins its watch anew behind the first changes that came',
+		CLIENT,
+		'watch.after = Math.max(watch.after ?? 0, revision);',
+		'watch.after ??= revision;',
+	),
+	one(
+		0,
+		'the deletion of a prefix is not told',
+		CARRY_OUT,
+		'	if (count > 0) listener?.cut(prefix, state.revision);\n',
+		'',
+	),
+];
