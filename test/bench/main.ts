@@ -14,6 +14,7 @@ import { restart } from './restart.ts';
 import { rolling } from './rolling.ts';
 import { snapshot } from './snapshot.ts';
 import { soak } from './soak.ts';
+import { watch } from './watch.ts';
 
 const program = new Command('npm run bench --').description('Measures a swarm of real nodes on this machine.');
 
@@ -75,6 +76,21 @@ program
 	.option('--warm-up <count>', 'puts before each row is measured', wholeNumber, 300_000)
 	.option('--json', 'a line of JSON for each row')
 	.action(growth);
+
+program
+	.command('watch')
+	.description('puts with and without watches at the leader, in turn: what the watches cost')
+	.option('--watchers <count>', 'watches', positive, 1000)
+	.option('--rounds <count>', 'of each', positive, 5)
+	.option('--clients <count>', 'requests outstanding', positive, 256)
+	.option('--connections <count>', 'that they share', positive, 16)
+	.option('--total <count>', 'puts of each round', positive, 50_000)
+	.option('--nodes <count>', 'members of the swarm', positive, 3)
+	.option('--size <bytes>', 'of a value', positive, 128)
+	.option('--keys <count>', 'different keys', positive, 10_000)
+	.option('--warm-up <count>', 'puts before anything is measured', wholeNumber, 300_000)
+	.option('--json', 'a line of JSON for each row')
+	.action(watch);
 
 program
 	.command('soak')
