@@ -337,7 +337,7 @@ function inFlight(stage: Stage): Flight[] {
 	}));
 }
 
-/** Facts at which a step does not end. Messages are telling by their kind. */
+/** Facts at which a step does not end: what a message does to its receiver is told by others. */
 const QUIET: ReadonlySet<string> = new Set(['sent', 'received', 'flushed', 'applied']);
 
 function scriptUpTo(script: Script, at: Instant): Script {

@@ -16,7 +16,7 @@ export const FIRST_DECISION: StagedStory = {
 		},
 		{
 			says: 'Each node promises to take nothing below that ballot, and reports what it has accepted before: nothing yet.',
-			until: ({ news }) => countOf(news, ({ kind }) => kind === 'promised') >= 4,
+			until: ({ news }) => countOf(news, ({ kind }) => kind === 'promised') >= 3,
 		},
 		{
 			says: ({ cast: [, a] }) =>

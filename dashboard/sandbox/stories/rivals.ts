@@ -16,7 +16,7 @@ export const RIVALS: StagedStory = {
 		},
 		{
 			says: 'One ballot is higher. A node that has promised it refuses the lower one, and names what it has promised.',
-			until: ({ news }) => hasFact(news, 'halted'),
+			until: ({ news, cast: [, a, , c] }) => hasFact(news, 'halted', ({ node }) => node === a || node === c),
 		},
 		{
 			says: 'The node that was refused gives its ballot up and waits for a random time, which grows with every refusal, so that the other one gets through.',
