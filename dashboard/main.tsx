@@ -1,7 +1,9 @@
 /**
  * Starts the page: a source, and one tree of components. The source is the live swarm, or a sandbox where the address asks
- * for one (`?sandbox`) or the page was built as one. The sandbox is loaded only then.
+ * for one (`?sandbox`) or the page was built as one. The sandbox is loaded only then, and what a lab adds only where the
+ * nodes run as one.
  */
+import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { LiveSource } from './live/live-source.ts';
 import './style/theme.css';
@@ -14,7 +16,7 @@ import './style/tables.css';
 import './style/rail.css';
 import './style/help.css';
 import { App } from './view/app.tsx';
-import { start } from './view/state.ts';
+import { calm, start, story } from './view/state.ts';
 import { applyStoredTheme } from './view/theme.ts';
 
 applyStoredTheme();
@@ -28,4 +30,19 @@ async function open(root: HTMLElement): Promise<void> {
 	}
 	start(new LiveSource());
 	render(<App />, root);
+	await whenLab();
+	const { lab } = await import('./lab/open.tsx');
+	render(<App directing={lab} />, root);
+}
+
+/** Resolves when a node tells that it runs as a lab. */
+function whenLab(): Promise<void> {
+	return new Promise((resolve) => {
+		const stop = effect(() => {
+			calm.value;
+			if (!story.live.nodes.some(({ faults }) => faults !== null)) return;
+			resolve();
+			queueMicrotask(() => stop());
+		});
+	});
 }

@@ -1,4 +1,5 @@
 /** The sandbox as a page: what it has beside the panels that all sources share. */
+import '../style/directed.css';
 import '../style/sandbox.css';
 import type { Directing } from '../view/directing.ts';
 import { Aside } from './aside.tsx';

@@ -14,12 +14,12 @@ export interface MeshPlaces {
 export interface Directing {
 	/** Stands above the mesh: what is to be seen. */
 	readonly Head: ComponentType;
-	/** Stands beside it: the stories. */
+	/** Stands beside it. */
 	readonly Aside: ComponentType;
-	/** Lies over the mesh: nodes, links and messages that can be picked. */
+	/** Lies over the mesh: what can be picked in it. */
 	readonly Handles: ComponentType<MeshPlaces>;
-	/** Stands before the rail: how fast time passes. */
-	readonly Dial: ComponentType;
+	/** Stands before the rail: how fast time passes, where a person decides that. */
+	readonly Dial?: ComponentType;
 	/** By `KeyboardEvent.key`. */
 	readonly keys: Readonly<Record<string, () => void>>;
 }

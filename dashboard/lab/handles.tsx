@@ -1,0 +1,134 @@
+/** What can be picked in the mesh of a lab: each node and each link, with what can be done to the real one. */
+import { signal } from '@preact/signals';
+import { isFault, NO_FAULT } from '../../shared/lab.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { isNoMember } from '../model/standing.ts';
+import type { MeshPlaces } from '../view/directing.ts';
+import { Cuts, cutText, Handle, linkPoint, Menu, type MenuItem, pairsOf } from '../view/handles.tsx';
+import { calm, story, swarmShown } from '../view/state.ts';
+import { actOn, faultOf, setFault } from './acting.ts';
+
+type Picked =
+	| { readonly kind: 'node'; readonly node: NodeId }
+	| { readonly kind: 'link'; readonly a: NodeId; readonly b: NodeId };
+
+const DELAY_MS = 500;
+const LOSS = 0.2;
+
+const picked = signal<Picked | null>(null);
+
+export function Handles(mesh: MeshPlaces) {
+	calm.value;
+	const shown = swarmShown();
+	const ids = shown.nodes.map(({ id }) => id).filter((id) => mesh.places.has(id) && !isNoMember(shown.standing(id)));
+	const isCut = (from: NodeId, to: NodeId) => shown.node(to)?.faults?.get(from)?.cut === true;
+	const of = picked.value;
+	return (
+		<div class="handles">
+			<Cuts mesh={mesh} ids={ids} isCut={isCut} />
+			{pairsOf(ids).map(([a, b]) => (
+				<Pick
+					key={`${a} ${b}`}
+					mesh={mesh}
+					of={{ kind: 'link', a, b }}
+					label={`Link between ${a} and ${b}${cutText(a, b, isCut)}`}
+				/>
+			))}
+			{ids.map((id) => (
+				<Pick
+					key={id}
+					mesh={mesh}
+					of={{ kind: 'node', node: id }}
+					label={`${id}, ${shown.node(id)?.isUp ? 'up' : 'not heard'}`}
+				/>
+			))}
+			{of && (
+				<Menu
+					key={keyOf(of)}
+					mesh={mesh}
+					at={placeOf(of, mesh)}
+					title={of.kind === 'node' ? of.node : `Link ${of.a} – ${of.b}`}
+					items={(of.kind === 'node' ? forNode(of.node) : forLink(of.a, of.b)).map(({ label, act }) => ({
+						label,
+						act: () => {
+							close();
+							act();
+						},
+					}))}
+					of={keyOf(of)}
+					onClose={close}
+				/>
+			)}
+		</div>
+	);
+}
+
+function Pick({ mesh, of, label }: { mesh: MeshPlaces; of: Picked; label: string }) {
+	const at = placeOf(of, mesh);
+	if (!at) return null;
+	return (
+		<Handle
+			mesh={mesh}
+			at={at}
+			kind={of.kind}
+			id={keyOf(of)}
+			label={label}
+			isOpen={picked.value !== null && keyOf(picked.value) === keyOf(of)}
+			onPick={() => {
+				picked.value = of;
+			}}
+		/>
+	);
+}
+
+/** Whether a silent node is paused or down is known to the primary process, which refuses what makes no sense. */
+function forNode(node: NodeId): readonly MenuItem[] {
+	const item = (label: string, act: Parameters<typeof actOn>[0]): MenuItem => ({
+		label,
+		act: () => void actOn(act, node),
+	});
+	const ends = [item('Kill it', 'kill'), item('Kill it and wipe its disk', 'wipe')];
+	if (story.live.node(node)?.isUp) return [item('Pause it', 'pause'), ...ends];
+	return [item('Let it go on', 'resume'), item('Start it again', 'start'), ...ends];
+}
+
+function forLink(a: NodeId, b: NodeId): readonly MenuItem[] {
+	const ways: readonly (readonly [NodeId, NodeId])[] = [
+		[a, b],
+		[b, a],
+	];
+	const both = (label: string, fault: Parameters<typeof setFault>[2]): MenuItem => ({
+		label,
+		act: () => {
+			for (const [from, to] of ways) void setFault(from, to, fault);
+		},
+	});
+	const heal = both('Make it whole again', NO_FAULT);
+	const faults = [
+		both('Cut it', { cut: true }),
+		...ways.map(([from, to]) => ({
+			label: `Cut ${from} → ${to} only`,
+			act: () => void setFault(from, to, { cut: true }),
+		})),
+		...ways.map(([from, to]) => ({
+			label: `Hold what ${from} sends to ${to}`,
+			act: () => void setFault(from, to, { hold: true }),
+		})),
+		both(`Delay it by ${DELAY_MS} ms`, { delayMs: DELAY_MS }),
+		both(`Lose ${LOSS * 100} % of its frames`, { loss: LOSS }),
+	];
+	const isHurt = ways.some(([from, to]) => isFault(faultOf(from, to)));
+	return isHurt ? [heal, ...faults] : faults;
+}
+
+function close(): void {
+	picked.value = null;
+}
+
+function placeOf(of: Picked, mesh: MeshPlaces) {
+	return of.kind === 'node' ? mesh.places.get(of.node) : linkPoint(of.a, of.b, mesh);
+}
+
+function keyOf(of: Picked): string {
+	return of.kind === 'node' ? of.node : `${of.a}-${of.b}`;
+}

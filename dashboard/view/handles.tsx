@@ -1,0 +1,178 @@
+/**
+ * Buttons that lie over nodes, links and messages of the mesh, and the menu that one of them opens. What they do is said
+ * by the sandbox and by the lab. All of them are reached by keyboard.
+ */
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { MeshPlaces } from './directing.ts';
+import type { Point } from './flight-layer.ts';
+import { Glyph } from './glyph.tsx';
+
+/** The handle of a link lies off its middle, because the links of an even number of nodes cross there. */
+const LINK_HANDLE_AT = 0.42;
+/** The mark of a cut direction lies nearer to the node that is not reached. */
+const CUT_MARK_AT = 0.66;
+
+export interface HandleProps {
+	readonly mesh: MeshPlaces;
+	readonly at: Point;
+	readonly kind: 'node' | 'link' | 'flight';
+	/** It tells this handle from the others, and names it in the page. */
+	readonly id: string;
+	readonly label: string;
+	/** Stands below it. */
+	readonly text?: string;
+	readonly isOpen: boolean;
+	readonly onPick: () => void;
+}
+
+export function Handle({ mesh, at, kind, id, label, text = '', isOpen, onPick }: HandleProps) {
+	return (
+		<button
+			type="button"
+			class={`handle of-${kind}`}
+			style={positionOf(at, mesh)}
+			data-testid={`pick-${id}`}
+			aria-haspopup="menu"
+			aria-expanded={isOpen}
+			aria-label={label}
+			onClick={onPick}
+		>
+			{text !== '' && <span class="handle-text">{text}</span>}
+		</button>
+	);
+}
+
+export interface MenuItem {
+	readonly label: string;
+	readonly act: () => void;
+}
+
+export interface MenuProps {
+	readonly mesh: MeshPlaces;
+	/** Where what was picked lies; undefined where it is not there any more. */
+	readonly at: Point | undefined;
+	readonly title: string;
+	readonly items: readonly MenuItem[];
+	/** The `id` of the handle to which the focus returns. */
+	readonly of: string;
+	readonly onClose: () => void;
+}
+
+/** The arrow keys go through it, Escape closes it, and the focus returns to where it was. */
+export function Menu({ mesh, at, title, items, of, onClose }: MenuProps) {
+	const list = useRef<HTMLDivElement>(null);
+	useLayoutEffect(() => {
+		const { current } = list;
+		const box = current?.parentElement;
+		current?.querySelector('button')?.focus();
+		return () => {
+			if (!current?.contains(document.activeElement) && document.activeElement !== document.body) return;
+			box?.querySelector<HTMLElement>(`[data-testid="pick-${of}"]`)?.focus();
+		};
+	}, []);
+	const onKey = (event: KeyboardEvent) => {
+		const buttons = [...(list.current?.querySelectorAll('button') ?? [])];
+		const index = buttons.indexOf(document.activeElement as HTMLButtonElement);
+		const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+		if (event.key === 'Escape') onClose();
+		else if (by !== undefined) buttons[(index + by + buttons.length) % buttons.length]?.focus();
+		else return;
+		event.preventDefault();
+		event.stopPropagation();
+	};
+	return (
+		<div
+			class="menu"
+			role="menu"
+			tabIndex={-1}
+			aria-label={title}
+			data-testid="menu"
+			style={at ? menuPosition(at, mesh) : 'left: 50%; top: 50%'}
+			ref={list}
+			onKeyDown={onKey}
+			onFocusOut={({ relatedTarget, currentTarget }) => {
+				if (relatedTarget instanceof Node && !currentTarget.contains(relatedTarget)) onClose();
+			}}
+		>
+			<p class="menu-title" aria-hidden="true">
+				{title}
+			</p>
+			{items.map(({ label, act }) => (
+				<button type="button" role="menuitem" key={label} onClick={act}>
+					{label}
+				</button>
+			))}
+			<button type="button" role="menuitem" class="quiet" onClick={onClose}>
+				Nothing
+			</button>
+		</div>
+	);
+}
+
+/** Whether nothing arrives of what the first node sends to the second. */
+type IsCut = (from: NodeId, to: NodeId) => boolean;
+
+/** The half of each cut direction that leads to the node which is not reached, and a mark on it. */
+export function Cuts({ mesh, ids, isCut }: { mesh: MeshPlaces; ids: readonly NodeId[]; isCut: IsCut }) {
+	const { places, width, height, nodeRadius } = mesh;
+	const cuts = ids.flatMap((from) =>
+		ids.flatMap((to) => {
+			const [p, q] = [places.get(from), places.get(to)];
+			if (from === to || !p || !q || !isCut(from, to)) return [];
+			// Both directions share one mark, on the handle, which lies off the middle as seen from the first node.
+			const isBoth = isCut(to, from);
+			const shared = ids.indexOf(from) < ids.indexOf(to) ? LINK_HANDLE_AT : 1 - LINK_HANDLE_AT;
+			return [{ key: `${from} ${to}`, p, q, markAt: isBoth ? shared : CUT_MARK_AT }];
+		}),
+	);
+	return (
+		<>
+			<svg class="cut-lines" viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
+				{cuts.map(({ key, p, q }) => {
+					const [half, end] = [between(p, q, 0.5), between(p, q, 1 - nodeRadius / Math.hypot(q.x - p.x, q.y - p.y))];
+					return <line key={key} x1={half.x} y1={half.y} x2={end.x} y2={end.y} />;
+				})}
+			</svg>
+			{cuts.map(({ key, p, q, markAt }) => (
+				<span key={key} class="cut-mark" style={positionOf(between(p, q, markAt), mesh)}>
+					<Glyph kind="nack" size={18} />
+				</span>
+			))}
+		</>
+	);
+}
+
+/** All pairs of nodes that are drawn, in order. */
+export function pairsOf(ids: readonly NodeId[]): readonly (readonly [NodeId, NodeId])[] {
+	return ids.flatMap((a, i) => ids.slice(i + 1).map((b) => [a, b] as const));
+}
+
+/** Where the handle of a link lies; undefined where one of its nodes is not drawn. */
+export function linkPoint(a: NodeId, b: NodeId, { places }: MeshPlaces): Point | undefined {
+	const [p, q] = [places.get(a), places.get(b)];
+	return p && q && between(p, q, LINK_HANDLE_AT);
+}
+
+/** Such as `, cut from n1 to n2`; '' where neither direction is cut. */
+export function cutText(a: NodeId, b: NodeId, isCut: IsCut): string {
+	const [there, back] = [isCut(a, b), isCut(b, a)];
+	if (there && back) return ', cut';
+	if (there) return `, cut from ${a} to ${b}`;
+	return back ? `, cut from ${b} to ${a}` : '';
+}
+
+export function between(p: Point, q: Point, part: number): Point {
+	return { x: p.x + (q.x - p.x) * part, y: p.y + (q.y - p.y) * part };
+}
+
+export function positionOf({ x, y }: Point, { width, height }: MeshPlaces): string {
+	return `left: ${((x / width) * 100).toFixed(2)}%; top: ${((y / height) * 100).toFixed(2)}%`;
+}
+
+/** It opens towards the middle of the mesh. */
+function menuPosition({ x, y }: Point, { width, height }: MeshPlaces): string {
+	const [left, top] = [(x / width) * 100, (y / height) * 100];
+	const side = left > 50 ? `right: ${(100 - left).toFixed(1)}%` : `left: ${left.toFixed(1)}%`;
+	return top > 50 ? `${side}; bottom: ${(100 - top).toFixed(1)}%` : `${side}; top: ${top.toFixed(1)}%`;
+}
