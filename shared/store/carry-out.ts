@@ -18,7 +18,7 @@ import type { BatchReader } from './batch-reader.ts';
 import type { ChangeListener } from './change-listener.ts';
 import { digestOf } from './digest.ts';
 import type { Kept } from './entry.ts';
-import { released } from './locks.ts';
+import { type Lock, NEVER_HELD, released } from './locks.ts';
 import type { Session, SessionAttributes } from './sessions.ts';
 import { roomOf, type StoreState } from './state.ts';
 import { checkHolds, lockAcquired } from './transaction.ts';
@@ -35,7 +35,7 @@ export function carryOut(command: BatchReader, state: StoreState, listener: Chan
 		case KIND_PUT: {
 			const kept = find(command, state);
 			if (cas !== null && cas !== (kept?.modifyRevision ?? 0)) return false;
-			write(command, kept, kept?.lock, state, listener);
+			write(command, kept, kept?.lock ?? NEVER_HELD, state, listener);
 			return true;
 		}
 		case KIND_DELETE: {
@@ -116,7 +116,7 @@ function endSession(session: Session, state: StoreState, listener: ChangeListene
 function write(
 	command: BatchReader,
 	kept: Kept | undefined,
-	lock: Kept['lock'] | undefined,
+	lock: Lock,
 	{ keys, revision }: StoreState,
 	listener: ChangeListener | null,
 ): void {

@@ -9,7 +9,7 @@
 import { Kept } from './entry.ts';
 import { KeptValues } from './kept-values.ts';
 import { KeyIndex } from './key-index.ts';
-import { type Lock, NEVER_HELD } from './locks.ts';
+import type { Lock } from './locks.ts';
 import { Tombstones } from './tombstones.ts';
 import { Views } from './views.ts';
 
@@ -58,10 +58,10 @@ export class Keyspace {
 	}
 
 	/**
-	 * Writes a key. @param found its entry @param lock what its lock is then; by default what it was
+	 * Writes a key. @param found its entry @param lock what its lock is then
 	 * @returns the entry as it is then; null where it has this value, these flags and this lock already
 	 */
-	put(found: Kept | undefined, written: Written, revision: number, lock = found?.lock ?? NEVER_HELD): Kept | null {
+	put(found: Kept | undefined, written: Written, revision: number, lock: Lock): Kept | null {
 		const { key, keyHash, bytes, valueStart, valueEnd, flags } = written;
 		let kept = found;
 		if (!kept) {

@@ -58,11 +58,6 @@ export class Locks {
 	readonly #held = new KeyIndex<HeldKey>();
 	readonly #ofSession = new Map<string, Set<HeldKey>>();
 
-	/** The number of keys that are held. */
-	get heldCount(): number {
-		return this.#held.size;
-	}
-
 	/** The number of keys that the session holds. */
 	countOf(session: string): number {
 		return this.#ofSession.get(session)?.size ?? 0;

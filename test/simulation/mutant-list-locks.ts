@@ -46,7 +46,6 @@ export const LOCK_MUTANTS: readonly Mutant[] = [
 		'(TTL_FACTOR * session.ttlMs) / 3)',
 	),
 	one(0, 'nobody ends a session that is not renewed', TIME_OUTS, '		this.#endSessions();\n', ''),
-	one(0, 'no time passes for a key that waits', TIME_OUTS, '		this.#letTimePass();\n', ''),
 	one(
 		0,
 		'an end of a session that came to nothing is not proposed again',

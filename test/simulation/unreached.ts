@@ -6,8 +6,17 @@ import type { Unreached } from './named.ts';
 import { BOUNDS } from './unreached-bounds.ts';
 import { CALLERS } from './unreached-callers.ts';
 import { INPUTS } from './unreached-inputs.ts';
+import { LOCKS } from './unreached-locks.ts';
 import { MEMBERS } from './unreached-members.ts';
 import { ORDERS } from './unreached-orders.ts';
 import { SNAPSHOTS } from './unreached-snapshots.ts';
 
-export const UNREACHED: readonly Unreached[] = [...CALLERS, ...BOUNDS, ...INPUTS, ...MEMBERS, ...ORDERS, ...SNAPSHOTS];
+export const UNREACHED: readonly Unreached[] = [
+	...CALLERS,
+	...BOUNDS,
+	...INPUTS,
+	...LOCKS,
+	...MEMBERS,
+	...ORDERS,
+	...SNAPSHOTS,
+];
