@@ -63,6 +63,11 @@ describe('kv put, get and del', () => {
 		expect([status, stderr]).toEqual([1, expect.stringContaining('ENOENT')]);
 	});
 
+	it('put for short writes what begins with "@" as it is', async () => {
+		expect((await fake.run(`put text @@value --endpoints ${url()}`)).status).toBe(0);
+		expect(await done('get text')).toBe('@@value');
+	});
+
 	it('obey conditions, and say with status 3 that one does not hold', async () => {
 		await done('put color red --cas 0');
 		expect(await kv('put color red --cas 0')).toMatchObject({

@@ -16,17 +16,21 @@ A value that is "-" is read from stdin, and one that begins with "@" from the fi
 
 /** Adds `put`, `get` and `del`. @param to the program, or its command `kv` */
 export function addShortCommands(to: Command, terminal: Terminal, ended: Ended): void {
+	// The short form has always written "@file" as it is.
+	const takesFiles = pathOfCommand(to) !== '';
 	withData(to.command('put'), 'KEY VALUE')
 		.argument('<key>')
-		.argument('<value>', '"-" reads it from stdin, "@file" from a file')
+		.argument('<value>', takesFiles ? '"-" reads it from stdin, "@file" from a file' : '"-" reads it from stdin')
 		.description('write a value')
 		.option('--cas <index>', 'only if the ModifyIndex of the key is this; 0: only if there is no such key', wholeNumber)
 		.option('--flags <number>', 'any number, kept with the value', wholeNumber)
 		.option('--json', 'say what happened as JSON: the same as -w json')
-		.addHelpText('after', VALUES)
+		.addHelpText('after', takesFiles ? VALUES : '')
 		.addHelpText('after', exampleOf(to, 'put color red', 'writes "red" under "color"'))
 		.addHelpText('after', '  paxos-swarm put color -- -5s   what begins with "-" goes behind "--"')
-		.action(async (key, value, options) => ended((await import('./put.ts')).put(key, value, options, terminal)));
+		.action(async (key, value, options) =>
+			ended((await import('./put.ts')).put(key, value, takesFiles, options, terminal)),
+		);
 
 	withData(to.command('get'), 'KEY')
 		.argument('<key>')

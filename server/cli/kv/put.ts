@@ -8,9 +8,16 @@ export interface PutOptions extends WriteOptions {
 	readonly flags?: string;
 }
 
-export async function put(key: string, value: string, options: PutOptions, terminal: Terminal): Promise<ExitStatus> {
+/** @param takesFiles as of `readArgument` */
+export async function put(
+	key: string,
+	value: string,
+	takesFiles: boolean,
+	options: PutOptions,
+	terminal: Terminal,
+): Promise<ExitStatus> {
 	const path = keyPath(key, { cas: options.cas, flags: options.flags });
-	const body = await readArgument(value, terminal);
+	const body = await readArgument(value, takesFiles, terminal);
 	const request = { method: 'PUT', path, body, contentType: 'application/octet-stream' } as const;
 	return reportWrite(await askSwarm(connectionOf(options, terminal), request), key, options, terminal);
 }

@@ -6,9 +6,14 @@ import { fromUtf8 } from '../../../shared/bytes/text.ts';
 import { VALUE_BYTES_MAX } from '../../../shared/store/key.ts';
 import { CommandError, EXIT, type Terminal } from '../terminal.ts';
 
-/** The value that an argument stands for: `-` is stdin, `@file` the contents of a file, and `@@text` the text `@text`. */
-export async function readArgument(argument: string, terminal: Terminal): Promise<Buffer> {
+/**
+ * The value that an argument stands for: `-` is stdin.
+ *
+ * @param takesFiles whether `@file` is the contents of a file, and `@@text` the text `@text`
+ */
+export async function readArgument(argument: string, takesFiles: boolean, terminal: Terminal): Promise<Buffer> {
 	if (argument === '-') return readValue(terminal.stdin);
+	if (!takesFiles) return Buffer.from(argument);
 	if (argument.startsWith('@@')) return Buffer.from(argument.slice(1));
 	if (!argument.startsWith('@')) return Buffer.from(argument);
 	return readValue(openFile(argument.slice(1), terminal));
