@@ -215,6 +215,19 @@ describe('phase 1 and phase 2', () => {
 		expect(lab.chosen('n1')).toContain('blue');
 	});
 
+	it('a leader proposes in no slot of later members before a quorum of them has promised, though its window is open', () => {
+		const lab = labOf(3, 'n4', 'n5');
+		changeTo(lab, 'n1', ['n1', 'n4', 'n5']);
+		for (const value of ['a', 'b', 'c', 'd']) lab.propose('n1', value);
+		// Only the change is chosen, in slot 1, so that slot 5 is the first of the later members.
+		lab.deliver(({ message }) => (message.kind === 'accept' || message.kind === 'accepted') && message.slot === 1);
+		const slots = () => lab.inFlight('accept').map(({ message }) => (message as { readonly slot: Slot }).slot);
+		expect(lab.agent('n1').members.sets).toHaveLength(2);
+		expect(Math.max(...slots())).toBe(ALPHA);
+		lab.deliver(among('n1', 'n4'));
+		expect(slots()).toContain(ALPHA + 1);
+	});
+
 	it('a new leader is bound by what later members report, once it learns of them', () => {
 		const lab = labOf(3, 'n4', 'n5');
 		changeTo(lab, 'n1', ['n1', 'n4', 'n5']);
@@ -228,6 +241,21 @@ describe('phase 1 and phase 2', () => {
 		lab.campaign('n3', 20);
 		lab.deliver(({ from, to }) => from !== 'n1' && to !== 'n1');
 		expect(lab.chosen('n3')).toContain('blue');
+	});
+
+	it('a new leader is bound by what a later member has accepted and does not know to be chosen', () => {
+		const lab = labOf(3, 'n4', 'n5');
+		changeTo(lab, 'n1', ['n3', 'n4', 'n5']);
+		lab.deliver(({ from, to }) => from !== 'n3' && to !== 'n3');
+		lab.propose('n1', 'blue');
+		lab.deliver(({ to, message }) => ['n4', 'n5'].includes(to) && message.kind === 'accept');
+		lab.deliver(({ to, message }) => to === 'n1' && message.kind === 'accepted');
+		expect([lab.chosen('n1').at(-1), lab.chosen('n4')]).toEqual(['blue', expect.not.arrayContaining(['blue'])]);
+		lab.drop();
+		lab.propose('n3', 'red', 'self');
+		lab.campaign('n3', 20);
+		lab.deliver(among('n2', 'n3', 'n4'));
+		expect(lab.chosen('n3').slice(-2)).toEqual(['blue', 'red']);
 	});
 
 	it('a leader answers no read before it knows who decides, though a quorum of those it knows confirms it', () => {
