@@ -17,7 +17,7 @@ export interface LabClock {
 }
 
 export interface DirectionHandlers {
-	/** The frame has arrived. It is not called from inside `set` or `release`. */
+	/** The frame has arrived. It is not called from inside `set`. */
 	deliver(epoch: string, frame: Frame): void;
 	/** Ends the link, of which a new one may be made at once. */
 	renew(why: string): void;
@@ -120,14 +120,11 @@ export class Direction {
 
 	/** Lets the first `count` messages that wait arrive. @returns how many did */
 	release(count: number): number {
-		const released = this.#waiting.splice(0, count).map(({ epoch, frame }) => ({ epoch, frame }));
-		if (released.length === 0) return 0;
+		const released = this.#waiting.splice(0, count);
 		const messages = released.reduce((sum, { frame }) => sum + frame.messages.length, 0);
 		this.#messages -= messages;
-		this.#clock.after(0, () => {
-			for (const { epoch, frame } of released) this.#handlers.deliver(epoch, frame);
-		});
 		this.#schedule();
+		for (const { epoch, frame } of released) this.#handlers.deliver(epoch, frame);
 		return messages;
 	}
 

@@ -151,12 +151,9 @@ describe('a hold', () => {
 			{ id: 'e:2', kind: 'forward' },
 		]);
 		expect(direction.release(1)).toBe(1);
-		expect(heard).toEqual([]);
-		clock.pass(0);
 		expect(heard).toEqual(['0 a']);
 		expect(direction.release(5)).toBe(2);
 		expect(direction.release(5)).toBe(0);
-		clock.pass(0);
 		expect(heard).toEqual(['0 a', '0 b', '0 c']);
 	});
 

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { NoRoomError } from '../../shared/disk/disk.ts';
 import { SnapshotChecker } from '../../shared/disk/snapshot-file.ts';
 import { firstMembers } from '../../shared/paxos/members.ts';
-import { Restore } from '../../shared/replica/restore.ts';
+import { Restore, type Restored } from '../../shared/replica/restore.ts';
 import { SNAPSHOT_PAUSE, Snapshots } from '../../shared/replica/snapshots.ts';
 import { votersNamed } from '../../shared/simulation/node.ts';
 import type { Store } from '../../shared/store/store.ts';
@@ -14,7 +14,8 @@ const LIMITS = { logBytesMin: 1000, keptFactor: 4, partBytes: 100, sentBytes: 10
 
 let log: FakeSnapshotLog;
 let store: Store;
-const MEMBERS = firstMembers(votersNamed(['n1', 'n2', 'n3']));
+/** One was a member before, and must never come back. */
+const MEMBERS = { ...firstMembers(votersNamed(['n1', 'n2', 'n3'])), past: ['n0'] };
 
 let snapshots: Snapshots;
 let nowMs: number;
@@ -61,12 +62,16 @@ function writeAll(): void {
 }
 
 function restored(): Store {
+	return restore().store;
+}
+
+function restore(): Restored {
 	const { through } = log.snapshot as { through: number };
 	const checker = new SnapshotChecker({ swarm: SWARM, through });
 	const restore = new Restore();
 	for (const part of checker.add(log.file)) restore.add(part);
 	expect(checker.note).toEqual(log.snapshot);
-	return restore.finish().store;
+	return restore.finish();
 }
 
 describe('a snapshot', () => {
@@ -81,6 +86,7 @@ describe('a snapshot', () => {
 		writeAll();
 		expect(log.snapshot?.through).toBe(41);
 		expect(restored().save()).toEqual(before);
+		expect(restore().members).toEqual(MEMBERS);
 		expect(trimmed).toEqual([41]);
 		expect(log.trimmedThrough).toBe(41);
 		expect(told).toEqual(['cut', 'written', 'trimmed']);
