@@ -14,12 +14,13 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * The files of these projects start many processes each, so they run after the others, and few at a time. Their time is
- * mostly spent in waiting for those processes to start and to stop, so there are two files more than there are processors.
+ * mostly spent in waiting for those processes to start and to stop, so there are three files for each processor.
  */
 const heavy = ['process', 'package'];
-const heavyWorkersMax = 4;
-/** A browser takes most of a small machine, so the files of these projects run one at a time. */
+const heavyWorkersMax = 6;
+/** A browser takes much of a small machine, so of the files of these projects two run at a time. */
 const browsing = ['browser'];
+const browsersMax = 2;
 /** The files of these projects measure a node, so each of them has the machine for itself. */
 const measuring = ['measured'];
 /**
@@ -61,9 +62,11 @@ function timeOf(project: string): { maxWorkers: number; sequence: { groupOrder: 
 	// By default Vitest leaves one processor unused, which is half of a small machine.
 	const processors = availableParallelism();
 	if (measuring.includes(project)) return { maxWorkers: 1, sequence: { groupOrder: 3 } };
-	if (browsing.includes(project)) return { maxWorkers: 1, sequence: { groupOrder: 2 } };
+	if (browsing.includes(project)) {
+		return { maxWorkers: Math.min(browsersMax, processors), sequence: { groupOrder: 2 } };
+	}
 	if (heavy.includes(project)) {
-		return { maxWorkers: Math.min(heavyWorkersMax, processors + 2), sequence: { groupOrder: 1 } };
+		return { maxWorkers: Math.min(heavyWorkersMax, 3 * processors), sequence: { groupOrder: 1 } };
 	}
 	return { maxWorkers: processors, sequence: { groupOrder: 0 } };
 }
