@@ -35,7 +35,13 @@ export const WATCH_MUTANTS: readonly Mutant[] = [
 		'				watch.after = Math.max(after, through);\n',
 		'',
 	),
-	one(0, 'the history does not know what it has dropped', HISTORY, '		this.floor = oldest.index;\n', ''),
+	one(
+		0,
+		'the history does not know what it has dropped',
+		HISTORY,
+		'		this.floor = table.indexes[row] as number;\n',
+		'',
+	),
 	one(
 		0,
 		'the history goes on over a snapshot',

@@ -59,13 +59,7 @@ export const CALLERS: readonly Unreached[] = [
 				'openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null {',
 			],
 			'shared/replica/watches.ts': ['get count(): number {', 'if (this.#isStopped) return null;'],
-			'shared/replica/history.ts': [
-				'get bytes(): number {',
-				'if (this.#first <= DROPPED_MAX || 2 * this.#first <= this.#changes.length) return;',
-				'this.#before += this.#first;',
-				'this.#changes = this.#changes.slice(this.#first);',
-				{ '#dropOldest(): void {': ['this.#first = 0;'] },
-			],
+			'shared/replica/history.ts': ['get bytes(): number {'],
 		},
 	},
 	{
