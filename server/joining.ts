@@ -3,7 +3,7 @@
  * it asks them by itself to take the place of the member that has its name. It says what it does in the node's log.
  */
 import type { Logger } from 'pino';
-import type { SwarmMember } from '../shared/feed.ts';
+import type { MembersView, SwarmMember } from '../shared/feed.ts';
 import { nameOf } from '../shared/member-name.ts';
 import type { NodeId } from '../shared/paxos/ballot.ts';
 
@@ -13,7 +13,7 @@ export interface JoiningOptions {
 	/** Where pages and clients reach this node. */
 	readonly url: string;
 	/** The members as this node knows them. They change as its log grows. */
-	readonly swarm: { readonly members: readonly SwarmMember[] };
+	readonly swarm: { readonly members: readonly SwarmMember[]; readonly sets: readonly MembersView[] };
 	/** Whether it asks the members by itself, which is for swarms on one machine. */
 	readonly asks: boolean;
 	readonly log: Logger;
@@ -66,7 +66,8 @@ export class Joining {
 		const self = swarm.members.find((member) => member.id === id);
 		if (!self || this.#state === 'votes') return;
 		this.#clearTimer();
-		if (self.isVoter) {
+		// Until the change is in force the members before it decide, and the node that it replaces is still needed.
+		if (swarm.sets[0]?.members.find((member) => member.id === id)?.isVoter) {
 			if (this.#state !== 'outside') log.warn(`votes from now on, as ${id}`);
 			this.#state = 'votes';
 		} else if (this.#state === 'outside') {

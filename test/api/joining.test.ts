@@ -1,12 +1,12 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Joining } from '../../server/joining.ts';
-import type { SwarmMember } from '../../shared/feed.ts';
+import type { MembersView, SwarmMember } from '../../shared/feed.ts';
 
 const voter = (id: string): SwarmMember => ({ id, url: `http://${id}`, isVoter: true, replaces: null });
 const SELF = 'n3~k2xp7';
 
-let swarm: { members: SwarmMember[] };
+let swarm: { members: SwarmMember[]; sets: MembersView[] };
 let said: string[];
 let asked: { readonly url: string; readonly body: unknown }[];
 let answers: (() => Response)[];
@@ -14,7 +14,7 @@ let joining: Joining;
 
 beforeEach(() => {
 	vi.useFakeTimers();
-	swarm = { members: [voter('n1'), voter('n2'), voter('n3')] };
+	become(voter('n1'), voter('n2'), voter('n3'));
 	said = [];
 	asked = [];
 	answers = [];
@@ -23,6 +23,11 @@ afterEach(() => {
 	joining.stop();
 	vi.useRealTimers();
 });
+
+/** The members in force are these, and no others follow. */
+function become(...members: SwarmMember[]): void {
+	swarm = Object.assign(swarm ?? {}, { members, sets: [{ chosenAt: 0, from: 1, members }] });
+}
 
 function start(asks: boolean): void {
 	const log = pino(
@@ -77,12 +82,18 @@ describe('a node with a new disk', () => {
 		answers = [() => new Response('{}')];
 		start(true);
 		await vi.advanceTimersByTimeAsync(10);
-		swarm.members = [...swarm.members, { ...voter(SELF), isVoter: false, replaces: 'n3' }];
+		become(...swarm.members, { ...voter(SELF), isVoter: false, replaces: 'n3' });
 		joining.membersChanged();
 		joining.membersChanged();
 		await vi.advanceTimersByTimeAsync(60_000);
 		expect(asked).toHaveLength(1);
-		swarm.members = [voter('n1'), voter('n2'), voter(SELF)];
+		// The change that makes it a voter is chosen, and the members before it still decide.
+		const [inForce] = swarm.sets as [MembersView];
+		const after = { chosenAt: 2, from: 10, members: [voter('n1'), voter('n2'), voter(SELF)] };
+		swarm = Object.assign(swarm, { members: [...inForce.members.slice(0, 3), voter(SELF)], sets: [inForce, after] });
+		joining.membersChanged();
+		expect(said).toHaveLength(2);
+		become(...after.members);
 		joining.membersChanged();
 		joining.membersChanged();
 		expect(said.slice(1)).toEqual([
@@ -128,7 +139,7 @@ describe('a node with a new disk', () => {
 });
 
 test('a member says nothing', () => {
-	swarm.members = [voter('n1'), voter(SELF)];
+	become(voter('n1'), voter(SELF));
 	start(true);
 	expect([asked, said]).toEqual([[], []]);
 });
