@@ -80,7 +80,6 @@ class Table {
 	readonly modifyRevisions: Float64Array;
 	readonly indexes: Float64Array;
 
-	/** @param rows a power of two */
 	constructor(rows: number) {
 		this.rows = rows;
 		this.kinds = new Array(rows).fill('delete');
@@ -242,6 +241,8 @@ export class History implements ChangeListener {
 
 	/** @returns the row of the new change, which has no value yet */
 	#add(kind: Change['kind'], key: string, revision: number): number {
+		// The oldest one goes first, so that the table never grows beyond the number of changes that are kept.
+		if (this.#end - this.#start === this.#limits.historyChangesMax) this.#dropOldest();
 		if (this.#end - this.#start === this.#table.rows) this.#table = this.#table.grown(this.#start, this.#end);
 		const table = this.#table;
 		const row = table.rowOf(this.#end++);
@@ -284,8 +285,7 @@ export class History implements ChangeListener {
 	}
 
 	#bound(): void {
-		const { historyChangesMax, historyBytesMax } = this.#limits;
-		while (this.#end - this.#start > historyChangesMax || this.#bytes > historyBytesMax) this.#dropOldest();
+		while (this.#bytes > this.#limits.historyBytesMax) this.#dropOldest();
 	}
 
 	#dropOldest(): void {
