@@ -9,7 +9,7 @@ const SCRIPTS = {
 	up: 'npm start',
 	node: 'npm run node',
 	init: 'npm run swarm init',
-	lab: 'npm run swarm lab',
+	help: 'npm run swarm help',
 } as const;
 
 /** An npm script in the repository, `npx paxos-swarm` elsewhere. @param args other arguments first, then flags */

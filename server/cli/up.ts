@@ -119,7 +119,7 @@ function introduction({ config, flags }: LoadedConfig, options: UpOptions, termi
 	const data = options.memory
 		? 'Data       in memory: gone when it stops'
 		: `Data       ${dataDir}\nReset      stop it, then: ${command(terminal, 'init', ['--force', ...flags])}`;
-	const lab = options.lab ? `\nLab        ${command(terminal, 'lab', ['help'])}` : '';
+	const lab = options.lab ? `\nLab        ${command(terminal, 'help', ['lab'])}` : '';
 	return `${data}\n${dashboardLine(config)}${lab}\nCtrl-C stops it.`;
 }
 

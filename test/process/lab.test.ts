@@ -40,6 +40,13 @@ async function isLinked(node: TestNode, other: TestNode): Promise<boolean> {
 	return members.some(({ id, linked }) => id === other.id && linked);
 }
 
+test('the command that up names for the help of the lab shows it', async () => {
+	const [, words = ''] = await up.printed(/^Lab +(?:npm run swarm|npx paxos-swarm) (.*)$/m);
+	const help = swarm.program(words.split(' '));
+	expect(await help.ended).toBe(0);
+	expect(help.stdout).toMatch(/cut .*<from> <to>/);
+});
+
 test('a leader that is cut off is followed by another one, and hears what it missed when the links are mended', async () => {
 	onTestFailed(() => void process.stderr.write(`${up.stdout}\n${up.stderr}`));
 	const leader = await swarm.leader(n1);
