@@ -6,7 +6,7 @@
 import { type ChildProcess, execFile, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -18,10 +18,9 @@ export const MAIN = join(repository(), 'dist/program/main.js');
 const READY_MAX_MS = 120_000;
 const POLL_EVERY_MS = 20;
 const OUTPUT_CHARS_MAX = 20_000;
-/** Each worker of Vitest has ports of its own, so that none takes the port of another's node that is restarting. */
-const PORTS_OF_WORKER = 1_500;
-const PORT_WORKERS = 8;
-const PORT_MIN = 20_000 + PORTS_OF_WORKER * (Number(process.env.VITEST_POOL_ID ?? 0) % PORT_WORKERS);
+/** The ports of nodes are even, and below those that the system gives to connections. */
+const PORT_MIN = 20_000;
+const PORT_PAIRS = 6_000;
 const PORT_TRIES_MAX = 1_000;
 
 export interface SwarmOptions {
@@ -377,23 +376,33 @@ function killIfThere(pid: number): void {
 }
 
 /**
- * Different ports that were free a moment ago. They are not among those that the system gives to outgoing connections,
- * because one of these could take the port of a node that is restarting.
+ * Different ports that nothing listens on. They are not among those that the system gives to outgoing connections,
+ * because one of these could take the port of a node that is restarting. No other test takes them either, in this run or
+ * in another one on the machine: for each of them this process listens on the odd port above, as long as it lives.
  */
 export async function freePorts(count: number): Promise<number[]> {
 	const ports = new Set<number>();
 	for (let tries = 0; ports.size < count; tries++) {
 		if (tries > PORT_TRIES_MAX) throw new Error(`no ${count} ports are free`);
-		const port = PORT_MIN + Math.floor(Math.random() * PORTS_OF_WORKER);
-		if (await isFree(port)) ports.add(port);
+		const port = PORT_MIN + 2 * Math.floor(Math.random() * PORT_PAIRS);
+		const guard = await listen(port + 1);
+		if (!guard) continue;
+		const server = await listen(port);
+		if (server) {
+			ports.add(port);
+			await promisify(server.close.bind(server))();
+		} else {
+			guard.close();
+		}
 	}
 	return [...ports];
 }
 
-function isFree(port: number): Promise<boolean> {
+/** Listens on the port, if nothing else does, and keeps no process alive. */
+function listen(port: number): Promise<Server | null> {
 	return new Promise((resolve) => {
-		const server = createServer();
-		server.once('error', () => resolve(false));
-		server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+		const server = createServer().unref();
+		server.once('error', () => resolve(null));
+		server.listen(port, '127.0.0.1', () => resolve(server));
 	});
 }
