@@ -29,7 +29,7 @@ import type { Neighbours } from './neighbours.ts';
 import type { Poll } from './poll.ts';
 import type { Proposals } from './proposals.ts';
 import type { Reads } from './reads.ts';
-import { armHeartbeat, armPeriod, armPoll, armPollSoon } from './timers.ts';
+import { armHeartbeat, armPeriod, armPoll, armPollInTurn, armPollSoon } from './timers.ts';
 
 type Why = (AgentFact & { kind: 'role' })['why'];
 
@@ -137,7 +137,7 @@ export class RoleMachine {
 		this.#rooms.neighbours.linkDown(peer);
 		if (peer !== this.leader.ballot.node) return;
 		this.#loseLeader('leaderLinkDown');
-		armPoll(this.#context);
+		armPollInTurn(this.#context, peer);
 	}
 
 	pollReplied(from: NodeId, reply: PollReply): void {

@@ -1,5 +1,6 @@
 /** How long each timer waits. The runtime draws the time from the range, and may add one observed round. */
 
+import type { NodeId } from './ballot.ts';
 import type { Context } from './config.ts';
 
 /** An election period, which each role spends in its own way. */
@@ -13,9 +14,25 @@ export function armHeartbeat({ out, config }: Context): void {
 	out.timer('heartbeat', heartbeatMs, heartbeatMs);
 }
 
-/** The leader is known to be gone. The nodes that know it do not all ask at once. */
+/** A node has started and knows no leader. Nodes that start together do not all ask at once. */
 export function armPoll({ out, config }: Context): void {
 	out.timer('poll', 0, config.timings.pollMaxMs);
+}
+
+/**
+ * The link to the leader has ended, and those of the other followers at about the same time. The voters ask one after
+ * another, in their order after the lost one, so that the first of them is a candidate before the second asks. A voter that
+ * asks too early, or is gone too, costs the others one turn.
+ */
+export function armPollInTurn(context: Context, lost: NodeId): void {
+	const { out, config, members } = context;
+	const { voters } = members;
+	const place = voters.indexOf(config.id);
+	if (place < 0) return armPoll(context);
+	const turn = (voters.length + place - voters.indexOf(lost) - 1) % voters.length;
+	const turnMs = config.timings.pollMaxMs / voters.length;
+	const beginMs = Math.floor(turn * turnMs);
+	out.timer('poll', beginMs, beginMs + Math.floor(turnMs / 2));
 }
 
 /** The leader is lost, or no poll had a result: the other nodes may only just have noticed. */

@@ -140,7 +140,8 @@ test('an address opens the same run at the same moment', async () => {
 	const run = page.sandbox.runAt();
 	const again = openSandbox(runOfAddress(addressOf(run)));
 	expect(again.sandbox.nowMs()).toBe(page.sandbox.nowMs());
-	expect(again.sandbox.flights).toEqual(page.sandbox.flights);
+	expect(flying(again)).toEqual(flying(page));
+	expect(flying(page)).not.toEqual([]);
 	expect(told(again)).toEqual(told(page));
 	expect(addressOf(again.sandbox.runAt())).toBe(addressOf(run));
 });
@@ -334,6 +335,18 @@ test('another run begins with nothing of the one before', () => {
 /** All facts of a page in their order. */
 function told({ story }: SandboxPage): string[] {
 	return story.tape.newest(Number.POSITIVE_INFINITY, () => true).map(({ fact }) => JSON.stringify(fact));
+}
+
+/** What is on its way, as the page shows it. */
+function flying({ sandbox }: SandboxPage) {
+	return [...sandbox.flights].map(({ number, from, to, kinds, departed, due }) => ({
+		number,
+		from,
+		to,
+		kinds,
+		departed,
+		due,
+	}));
 }
 
 /** What the panels show of a node, in the words of its own snapshot. */

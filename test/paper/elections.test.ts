@@ -49,6 +49,32 @@ describe('a node that lags far behind', () => {
 	});
 });
 
+describe('followers whose links to the leader end', () => {
+	/** When each of the other four asks, after the leader of five nodes is lost. */
+	function asked(leader: NodeId) {
+		const lab = new Lab(5);
+		lab.elect(leader, 10);
+		lab.deliver();
+		const left = ['n1', 'n2', 'n3', 'n4', 'n5'].filter((id) => id !== leader);
+		return left.flatMap((node) => {
+			const { timers } = lab.step(node, { kind: 'linkDown', peer: leader });
+			return timers.filter(({ timer }) => timer === 'poll').map(({ minMs, maxMs }) => ({ node, minMs, maxMs }));
+		});
+	}
+
+	it.each([
+		['n1', ['n2', 'n3', 'n4', 'n5']],
+		['n3', ['n4', 'n5', 'n1', 'n2']],
+		['n5', ['n1', 'n2', 'n3', 'n4']],
+	])('ask one after another, from the one after %s on', (leader, order) => {
+		const turns = asked(leader).sort((a, b) => a.minMs - b.minMs);
+		expect(turns.map(({ node }) => node)).toEqual(order);
+		expect(turns[0]?.minMs).toBe(0);
+		for (const [i, { maxMs }] of turns.slice(0, -1).entries())
+			expect(maxMs).toBeLessThan(turns[i + 1]?.minMs as number);
+	});
+});
+
 describe('a leader that was refused', () => {
 	it('campaigns at once where its followers still name its own ballot in their polls', () => {
 		const lab = new Lab(3);
