@@ -10,12 +10,21 @@ const MS_PER_UNIT: Readonly<Record<string, number>> = {
 	h: 3_600_000,
 };
 
+/** It is tried where the part before it ends and nowhere else, so a long text takes no more than its length. */
+const PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/y;
+
 /** Milliseconds of a duration such as `1h30m`, `1.5s` or `0`; null for a text that is none. */
 export function durationMs(text: string): number | null {
 	if (text === '0') return 0;
-	const parts = [...text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g)];
-	if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) return null;
-	return parts.reduce((ms, [, amount, unit]) => ms + Number(amount) * (MS_PER_UNIT[unit as string] as number), 0);
+	if (text === '') return null;
+	let ms = 0;
+	for (let at = 0; at < text.length; at = PART.lastIndex) {
+		PART.lastIndex = at;
+		const [, amount, unit] = PART.exec(text) ?? [];
+		if (unit === undefined) return null;
+		ms += Number(amount) * (MS_PER_UNIT[unit] as number);
+	}
+	return ms;
 }
 
 /** `10s`, `1m30s`, `24h0m0s`, as Go writes it. @param ms a whole number */

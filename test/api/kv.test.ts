@@ -409,6 +409,8 @@ describe('a read', () => {
 		['wait=x', 'Invalid wait time'],
 		['wait=5', 'Invalid wait time'],
 		['wait=5d', 'Invalid wait time'],
+		['wait=1s1', 'Invalid wait time'],
+		['wait=1.1.1s', 'Invalid wait time'],
 	])('with ?%s answers 400', async (query, text) => {
 		expect(await node.get(`/v1/kv/a?${query}`)).toMatchObject({ status: 400, text });
 	});
