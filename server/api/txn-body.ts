@@ -22,11 +22,18 @@ export interface TxnFault {
 	readonly fault: string;
 }
 
-/** Above 2^53 a number of JSON is read as a bigint. */
+/** Stands in front of a long integer, which is read as a text: see `jsonOf`. */
+const MARK = '\u0000integer ';
+
 const unsigned = z
-	.union([z.number().int().nonnegative(), z.bigint()])
-	.transform(BigInt)
-	.refine((value) => value >= 0n && value <= FLAGS_MAX);
+	.union([
+		z.number().int().nonnegative().transform(BigInt),
+		z
+			.string()
+			.refine((text) => text.startsWith(MARK) && /^\d{16,20}$/.test(text.slice(MARK.length)))
+			.transform((text) => BigInt(text.slice(MARK.length))),
+	])
+	.refine((value) => value <= FLAGS_MAX);
 const operationSchema = z.object({
 	KV: z.object({
 		Verb: z.string(),
@@ -42,16 +49,17 @@ type Kv = z.output<typeof operationSchema>['KV'];
 
 /** @throws HttpError 400 for a body that cannot be parsed; 413 for too many operations */
 export function readTxn(body: Uint8Array): (TxnOperation | TxnFault)[] {
-	const parsed = bodySchema.safeParse(jsonOf(body));
+	const json = jsonOf(body);
+	// A list that is too long is not looked into.
+	if (Array.isArray(json) && json.length > TRANSACTION_COMMANDS_MAX) {
+		const text = `Transaction contains too many operations (${json.length} > ${TRANSACTION_COMMANDS_MAX})`;
+		throw new HttpError(413, text);
+	}
+	const parsed = bodySchema.safeParse(json);
 	if (!parsed.success) {
 		const [issue] = parsed.error.issues;
 		const where = issue?.path.length ? `${issue.path.join('.')}: ` : '';
 		throw new HttpError(400, `Failed to parse body: ${where}${issue?.message}`);
-	}
-	const { length } = parsed.data;
-	if (length > TRANSACTION_COMMANDS_MAX) {
-		const text = `Transaction contains too many operations (${length} > ${TRANSACTION_COMMANDS_MAX})`;
-		throw new HttpError(413, text);
 	}
 	return parsed.data.map(({ KV }) => operationOf(KV));
 }
@@ -126,25 +134,21 @@ function withSession(known: TxnOperation, { kind, session }: OfLock): TxnOperati
 	return { fault: kind === 'acquire' ? invalidSession(session) : known.unmet };
 }
 
-/** A string, which is passed over, or an integer of so many digits that a number might lose some. */
-const LONG_INTEGER = /("(?:[^"\\]|\\.)*")|(?<![\d.eE+-])(\d{16,20})(?![\d.eE])/g;
-const MARK = '\u0000integer ';
+/**
+ * A string, which is passed over, or an integer of so many digits that a number might lose some. A string that does not
+ * end goes on to the end of the text, so that nothing is looked at twice.
+ */
+const LONG_INTEGER = /"(?:[^"\\]|\\[\s\S]?)*(?:"|$)|(?<![\d.eE+-])\d{16,20}(?![\d.eE])/g;
 
-/** JSON in which long integers are bigints. @returns undefined for what is no JSON */
+/** JSON in which long integers are texts behind a MARK. @returns undefined for what is no JSON */
 function jsonOf(body: Uint8Array): unknown {
 	const text = fromUtf8(body) ?? '';
-	const marked = text.replace(LONG_INTEGER, (all, _string, digits) =>
-		digits === undefined ? all : JSON.stringify(MARK + digits),
-	);
+	const marked = /\d{16}/.test(text)
+		? text.replace(LONG_INTEGER, (found) => (found.startsWith('"') ? found : JSON.stringify(MARK + found)))
+		: text;
 	try {
-		return JSON.parse(marked, (_name, value) =>
-			typeof value === 'string' && value.startsWith(MARK) ? longInteger(value.slice(MARK.length)) : value,
-		);
+		return JSON.parse(marked);
 	} catch {
 		return undefined;
 	}
-}
-
-function longInteger(digits: string): bigint | undefined {
-	return /^\d{16,20}$/.test(digits) ? BigInt(digits) : undefined;
 }

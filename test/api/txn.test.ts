@@ -145,6 +145,24 @@ describe('a transaction', () => {
 		expect(text).toMatch(/^Failed to parse body: ./);
 	});
 
+	// Nothing in it may be looked at twice: then a body of this size would keep the node busy for minutes.
+	it.each([
+		['a string that does not end', `1234567890123456"${'\\"'.repeat(262_000)}`, 400],
+		['lists in lists', '['.repeat(524_288), 400],
+		['very many numbers', `[${'1234567890123456,'.repeat(30_000)}0]`, 413],
+		['very many things that are no operations', `[${'{},'.repeat(170_000)}{}]`, 413],
+	])('whose body is %s is refused', async (_, body, status) => {
+		expect((await node.put('/v1/txn', body)).status).toBe(status);
+		expect(node.replica.transactions).toEqual([]);
+	});
+
+	it('takes a field that is not known for no more than that, whatever is in it', async () => {
+		const more = `{"__proto__":[${'1234567890123456,'.repeat(30_000)}"\\"1234567890123456"]}`;
+		const body = `[{"KV":{"Verb":"set","Key":"c","Flags":9007199254740993,"More":${more}}}]`;
+		expect(await node.put('/v1/txn', body)).toMatchObject({ status: 200 });
+		expect((await node.get('/v1/kv/c')).text).toContain('"Flags":9007199254740993,');
+	});
+
 	it('has 64 operations and 524,288 bytes at most', async () => {
 		const set = { Verb: 'set', Key: 'a', Value: '' };
 		expect((await txn(Array.from({ length: 64 }, () => set))).status).toBe(200);
