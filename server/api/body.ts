@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { fromUtf8 } from '../../shared/bytes/text.ts';
+import { hasMoreItems } from '../json-items.ts';
 import { HttpError } from './answer.ts';
 
 /**
@@ -39,10 +40,15 @@ export function readBody(req: IncomingMessage, bytesMax: number): Promise<Uint8A
 	});
 }
 
-/** The body as JSON; undefined where it is none, which is no valid request either. */
-export function jsonOf(body: Uint8Array): unknown {
+/**
+ * The body as JSON; undefined where it is none, which is no valid request either.
+ *
+ * @param itemsMax one with more lists, objects and commas counts as none
+ */
+export function jsonOf(body: Uint8Array, itemsMax = Number.POSITIVE_INFINITY): unknown {
+	const text = fromUtf8(body) ?? '';
 	try {
-		return JSON.parse(fromUtf8(body) ?? '');
+		return hasMoreItems(text, itemsMax) ? undefined : JSON.parse(text);
 	} catch {
 		return undefined;
 	}

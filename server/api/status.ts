@@ -50,6 +50,9 @@ export interface StatusOptions {
 /** The bound on the body of a proposal. JSON may write one byte of a value as six, such as `\u0001`. */
 const PROPOSE_BYTES_MAX = 6 * VALUE_BYTES_MAX + 65_536;
 
+/** The bound on the lists, objects and commas in it. A proposal has four. */
+const PROPOSE_ITEMS_MAX = 64;
+
 /** Mounted at `/v1`. */
 export function statusRoutes(options: StatusOptions): Router {
 	const { service } = options;
@@ -59,7 +62,7 @@ export function statusRoutes(options: StatusOptions): Router {
 		answerJson(res, swarmStatus(options), isPretty(req));
 	});
 	routes.all('/swarm/propose', onlyMethods('POST'), async (req, res) => {
-		const request = readProposeRequest(jsonOf(await readBody(req, PROPOSE_BYTES_MAX)));
+		const request = readProposeRequest(jsonOf(await readBody(req, PROPOSE_BYTES_MAX), PROPOSE_ITEMS_MAX));
 		if (typeof request === 'string') return answerPropose(req, res, 400, refused(request));
 		const answer = await propose(service, request, options.proposeTimeoutMs);
 		answerPropose(req, res, answer.outcome === 'chosen' || answer.outcome === 'kept' ? 200 : 500, answer);

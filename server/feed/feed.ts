@@ -13,6 +13,7 @@ import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import { FactFlow, type FlowClock, type FlowLimits, type Outlet, type Watcher } from './flow.ts';
+import { boundPackets } from './packets.ts';
 import { serveRequests } from './requests.ts';
 
 export const FEED_PATH = '/socket.io/';
@@ -132,6 +133,7 @@ export class Feed {
 	}
 
 	#connected(connection: Connection): void {
+		boundPackets(connection);
 		const { joinMs = JOIN_MS, places, malformed } = this.#options;
 		const timer = setTimeout(() => this.#drop(connection, `did not join within ${joinMs} ms`), joinMs);
 		this.#unjoined.set(connection, timer);

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { createDoors } from '../../server/doors.ts';
 import { FEED_PATH, Feed, type FeedOptions } from '../../server/feed/feed.ts';
+import { PACKETS_OF_BODY_MAX } from '../../server/feed/packets.ts';
 import { MALFORMED_MAX, PROPOSALS_IN_FLIGHT_MAX } from '../../server/feed/requests.ts';
 import { Front } from '../../server/front/front.ts';
 import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/limits.ts';
@@ -360,6 +361,32 @@ describe('the feed', () => {
 		await once(socket, 'close');
 		await told('instead of joining');
 		expect(malformed).toHaveLength(1);
+	});
+
+	test.each([
+		['bytes that are to come', '451-["propose",{"_placeholder":true,"num":0}]'],
+		['bytes', Buffer.from([1])],
+		['a number of many digits', `42${'9'.repeat(16)}["resync"]`],
+		['a namespace with a long name', `42/${'a'.repeat(65)},["resync"]`],
+		['very many values', `42["resync",[${'0,'.repeat(64)}0]]`],
+	])('closes the connection of a page that sends %s, and tells of it', async (_, packet) => {
+		const socket = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+		await once(socket, 'open');
+		socket.send('40');
+		socket.send(packet);
+		await once(socket, 'close');
+		await told('a packet that does not parse');
+		expect(malformed).toHaveLength(1);
+	});
+
+	test.each([PACKETS_OF_BODY_MAX, PACKETS_OF_BODY_MAX + 1])('takes some packets in a body: %s', async (count) => {
+		const opened = await fetch(`${url}/socket.io/?EIO=4&transport=polling`);
+		const { sid } = JSON.parse((await opened.text()).slice(1)) as { sid: string };
+		const body = Array.from({ length: count }, (_, index) => (index === 0 ? '40' : '3')).join('\u001e');
+		await fetch(`${url}/socket.io/?EIO=4&transport=polling&sid=${sid}`, { method: 'POST', body });
+		expect(malformed.map(({ why }) => why)).toEqual(
+			count > PACKETS_OF_BODY_MAX ? ['a packet that does not parse'] : [],
+		);
 	});
 
 	test('refuses an oversized frame over websocket and an oversized body over polling, and tells of both', async () => {
