@@ -166,12 +166,23 @@ export function writePing(out: Writer): void {
 	out.u8(PING);
 }
 
-/** All sections of a client's frame. @throws MalformedError */
+/**
+ * All sections of a client's frame. It has no more of them than a client may wait for, and asks for no more than twice as
+ * many keys.
+ *
+ * @throws MalformedError
+ */
 export function readClientFrame(frame: Uint8Array): ClientSection[] {
 	const from = new Reader(frame);
 	const sections: ClientSection[] = [];
-	do sections.push(readClientSection(from, frame));
-	while (!from.done);
+	let keys = 0;
+	do {
+		const section = readClientSection(from, frame);
+		if (section.kind === 'read') keys += section.keys.length;
+		if (sections.push(section) > IN_FLIGHT_MAX || keys > 2 * IN_FLIGHT_MAX) {
+			throw new MalformedError('more in one frame than any client sends');
+		}
+	} while (!from.done);
 	return sections;
 }
 

@@ -8,6 +8,7 @@ import {
 	FRAME_BYTES_MAX,
 	HELLO,
 	IN_FLIGHT_MAX,
+	PING,
 	READ,
 	READ_KEYS_MAX,
 	type ReadMode,
@@ -41,6 +42,11 @@ describe('the clients’ door', () => {
 		['a read before the greeting', Uint8Array.of(READ, 0, 1, 1, 1, 0x61)],
 		['a read of no keys', concat(greeting('s'), Uint8Array.of(READ, 0, 1, 0))],
 		['a read of no mode', concat(greeting('s'), Uint8Array.of(READ, 9, 1, 1, 1, 0x61))],
+		['more sections than any client sends', concat(greeting('s'), new Uint8Array(IN_FLIGHT_MAX).fill(PING))],
+		[
+			'more keys than any client sends',
+			concat(greeting('s'), ...Array.from({ length: 33 }, () => read('stale', 1, READ_KEYS_MAX))),
+		],
 		['a read of a key that is not UTF-8', concat(greeting('s'), Uint8Array.of(READ, 0, 1, 1, 1, 0xc3))],
 	])('ends a connection that sends %s', async (_, frame) => {
 		const socket = swarm.stranger('n1');
