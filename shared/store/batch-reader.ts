@@ -364,7 +364,7 @@ function textOf(bytes: Uint8Array, from: number, to: number): Text {
 	for (let i = from; i < to; i++) {
 		const byte = bytes[i] as number;
 		if (byte > 0x7f) return OTHER;
-		if (byte <= 0x20 || byte === 0x7f || (byte === DOT && before === DOT)) text = ASCII;
+		if (byte <= 0x20 || byte === 0x7f || byte === PERCENT || (byte === DOT && before === DOT)) text = ASCII;
 		before = byte;
 	}
 	return text;
@@ -372,3 +372,5 @@ function textOf(bytes: Uint8Array, from: number, to: number): Text {
 
 const SLASH = 0x2f;
 const DOT = 0x2e;
+/** It may stand before the digits of a dot. */
+const PERCENT = 0x25;

@@ -6,7 +6,7 @@ export const KEY_BYTES_MAX = 4096;
 export const VALUE_BYTES_MAX = 524_288;
 
 /** Most keys match this, and then need not be tried against the slower rules below. */
-const ORDINARY = /^(?!.*\.\.)[!-.0-~][!-~]{0,1023}$/;
+const ORDINARY = /^(?!.*\.\.)[!-$&-.0-~][!-$&-~]{0,1023}$/;
 
 /** Says why `key` is refused, as the end of a sentence that begins with "the key"; null for a good key. */
 export function keyFault(key: string): string | null {
@@ -21,7 +21,12 @@ export function prefixFault(prefix: string): string | null {
 	if (bytes > KEY_BYTES_MAX) return `has ${bytes} bytes, max size: ${KEY_BYTES_MAX} bytes`;
 	if (prefix.startsWith('/')) return 'begins with a slash';
 	if (prefix.startsWith(' ') || prefix.endsWith(' ')) return 'begins or ends with a space';
-	if (prefix.split('/').includes('..')) return 'has the segment ".."';
+	if (decodedOnce(prefix).split('/').includes('..')) return 'has the segment ".."';
 	if (!/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(prefix)) return 'has a character that cannot be printed';
 	return null;
+}
+
+/** As a program would read the key that takes it for percent-encoded, as far as that makes other segments of it. */
+function decodedOnce(key: string): string {
+	return key.replace(/%2e/gi, '.').replace(/%2f/gi, '/');
 }

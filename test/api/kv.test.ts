@@ -328,6 +328,8 @@ describe('a key', () => {
 		['a%2F..%2Fb', 'has the segment ".."'],
 		['%2e%2E/b', 'has the segment ".."'],
 		['..', 'has the segment ".."'],
+		['a/%252e%252E/b', 'has the segment ".."'],
+		['a%252F..%252fb', 'has the segment ".."'],
 		['%20a', 'begins or ends with a space'],
 		['a%20', 'begins or ends with a space'],
 		['a%00', 'has a character that cannot be printed'],

@@ -156,7 +156,7 @@ export const CALLERS: readonly Unreached[] = [
 				'if (bytes > KEY_BYTES_MAX) return `has ${bytes} bytes, max size: ${KEY_BYTES_MAX} bytes`;',
 				"if (prefix.startsWith('/')) return 'begins with a slash';",
 				"if (prefix.startsWith(' ') || prefix.endsWith(' ')) return 'begins or ends with a space';",
-				"if (prefix.split('/').includes('..')) return 'has the segment \"..\"';",
+				"if (decodedOnce(prefix).split('/').includes('..')) return 'has the segment \"..\"';",
 				"if (!/^[\\p{L}\\p{M}\\p{N}\\p{P}\\p{S} ]*$/u.test(prefix)) return 'has a character that cannot be printed';",
 			],
 		},

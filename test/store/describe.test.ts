@@ -48,9 +48,12 @@ describe('a value as people read it', () => {
 });
 
 describe('a key', () => {
-	it.each(['a', 'a/b', 'a/', 'ç', 'a b', '\u{1f980}', '..a', 'a..', '.', 'a//b', '%', '?'])('%j is taken', (key) => {
-		expect(keyFault(key)).toBeNull();
-	});
+	it.each(['a', 'a/b', 'a/', 'ç', 'a b', '\u{1f980}', '..a', 'a..', '.', 'a//b', '%', '%2e', '%2e%2ea', '?'])(
+		'%j is taken',
+		(key) => {
+			expect(keyFault(key)).toBeNull();
+		},
+	);
 
 	it.each([
 		['', 'is empty'],
@@ -58,6 +61,9 @@ describe('a key', () => {
 		['..', 'has the segment ".."'],
 		['a/../b', 'has the segment ".."'],
 		['a/..', 'has the segment ".."'],
+		['%2e%2E', 'has the segment ".."'],
+		['a/.%2e/b', 'has the segment ".."'],
+		['a%2F..%2fb', 'has the segment ".."'],
 		[' a', 'begins or ends with a space'],
 		['a ', 'begins or ends with a space'],
 		['a\nb', 'has a character that cannot be printed'],
