@@ -84,7 +84,7 @@ function answerHealth<View>(req: Request, res: Response, checks: Checks<View>, v
 		return { fine: fault === null, line: fault === null ? `[+]${name} ok` : `[-]${name} failed: ${fault}` };
 	});
 	const unknown = excluded
-		.filter((name) => !(name in checks))
+		.filter((name) => !Object.hasOwn(checks, name))
 		.map((name) => `no check to exclude: ${JSON.stringify(name)}`);
 	const fine = results.every((result) => result.fine);
 	const lines = fine && !isSet(query, 'verbose') ? [] : [...results.map(({ line }) => line), ...unknown];

@@ -70,8 +70,9 @@ export function labRoutes(options: LabRoutesOptions): Router {
 		view(req, res, lab, options);
 	});
 	routes.all('/lab/links/:from/release', onlyMethods('POST'), (req, res) => {
-		const count = Number(queryOf(req).get('count') ?? 1);
-		if (!Number.isInteger(count) || count < 1 || count > RELEASED_MAX) {
+		const written = queryOf(req).get('count') ?? '1';
+		const count = /^\d{1,5}$/.test(written) ? Number(written) : 0;
+		if (count < 1 || count > RELEASED_MAX) {
 			throw new HttpError(400, `The count must be a whole number from 1 to ${RELEASED_MAX}.`);
 		}
 		const answer: ReleaseAnswer = { released: lab.release(peerOf(req, options), count) };

@@ -50,11 +50,11 @@ export function blockingOf(query: URLSearchParams): Blocking | null {
 	return { after: index, waitMs: asked === 0 ? WAIT_MS_DEFAULT : Math.min(asked, WAIT_MS_MAX) };
 }
 
-/** An index in the text of the parameter or header of this name. */
+/** An index in the text of the parameter or header of this name. One above every index that can be is cut to the highest. */
 export function indexOf(text: string, name: string): number {
 	const index = unsigned64(text);
 	if (index === null) throw new HttpError(400, `Invalid ${name}`);
-	return Number(index);
+	return Math.min(Number(index), Number.MAX_SAFE_INTEGER);
 }
 
 /** The flags; 0 where none were given. */

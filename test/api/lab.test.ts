@@ -101,9 +101,12 @@ describe('links', () => {
 		expect(await node.put(path, '{"cut":true}')).toMatchObject({ status: 400, text });
 	});
 
-	it.each(['0', '-1', '1.5', 'x', '10001'])('refuses to release %s messages', async (count) => {
-		expect(await node.ask('POST', `/v1/lab/links/n1/release?count=${count}`)).toMatchObject({ status: 400 });
-	});
+	it.each(['', '0', '-1', '1.5', 'x', '0x10', '1e3', '%201', '10001'])(
+		'refuses to release %s messages',
+		async (count) => {
+			expect(await node.ask('POST', `/v1/lab/links/n1/release?count=${count}`)).toMatchObject({ status: 400 });
+		},
+	);
 });
 
 describe('nodes', () => {

@@ -276,6 +276,7 @@ describe('health', () => {
 		expect((await node.get('/readyz/caught-up')).status).toBe(200);
 		expect((await node.get('/readyz?exclude=leader')).status).toBe(200);
 		expect((await node.get('/readyz?exclude=draining')).status).toBe(503);
+		expect((await node.get('/readyz?exclude=constructor')).text).toContain('no check to exclude: "constructor"\n');
 		expect((await node.get('/livez')).status).toBe(200);
 	});
 

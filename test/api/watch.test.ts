@@ -111,6 +111,7 @@ describe('a watch', () => {
 	it.each([
 		['/v1/watch/a?index=x', {}, 400, 'Invalid index'],
 		['/v1/watch/a?index=-1', {}, 400, 'Invalid index'],
+		['/v1/watch/a?index=18446744073709551616', {}, 400, 'Invalid index'],
 		['/v1/watch/a', { 'Last-Event-ID': '1.5' }, 400, 'Invalid Last-Event-ID'],
 		['/v1/watch/%ff', {}, 400, 'Invalid key name: the key is not percent-encoded UTF-8'],
 		['/v1/watch/a?dc=other', {}, 500, 'No path to datacenter'],
