@@ -22,19 +22,25 @@ export function findJsonError(text: string): JsonError {
 
 	/** Each of these functions reads as far as the text is right. @returns whether it has read the whole item */
 	const value = (): boolean => {
-		if (take('{')) return list('}', field);
-		if (take('[')) return list(']', value);
-		return text[at] === '"' ? match(STRING, 'a string that ends') : match(SCALAR, 'a value');
-	};
-	const field = (): boolean => match(STRING, 'a field name in double quotes') && need(':') && value();
-	const list = (close: string, item: () => boolean): boolean => {
-		if (take(close)) return true;
-		while (item()) {
-			if (take(close)) return true;
-			if (!take(',')) return fail(`"," or "${close}"`);
+		// The marks that end the lists and objects around the value, the innermost last. They may be many.
+		const open: string[] = [];
+		for (;;) {
+			const close = take('{') ? '}' : take('[') ? ']' : '';
+			if (close === '') {
+				if (!(text[at] === '"' ? match(STRING, 'a string that ends') : match(SCALAR, 'a value'))) return false;
+			} else if (!take(close)) {
+				open.push(close);
+				if (close === '}' && !fieldName()) return false;
+				continue;
+			}
+			while (open.length > 0 && take(open.at(-1) as string)) open.pop();
+			const around = open.at(-1);
+			if (around === undefined) return true;
+			if (!take(',')) return fail(`"," or "${around}"`);
+			if (around === '}' && !fieldName()) return false;
 		}
-		return false;
 	};
+	const fieldName = (): boolean => match(STRING, 'a field name in double quotes') && need(':');
 	const need = (mark: string): boolean => take(mark) || fail(`"${mark}"`);
 	const take = (mark: string): boolean => {
 		skipSpace();

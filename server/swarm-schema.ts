@@ -136,6 +136,7 @@ export const swarmSchema = z
 			dataDir: z
 				.string(must('must be the path of a folder'))
 				.min(1, must('must be the path of a folder'))
+				.refine((path) => !path.includes('\0'), must('must be the path of a folder'))
 				.meta({ description: 'The folder that holds a folder with the log of each node. Relative to this file.' })
 				.default('data'),
 			logMiB: z

@@ -39,6 +39,10 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
 	['single quotes', "{'name': 1}", 'swarm.json:1:2: not JSON: expected a field name in double quotes'],
 	['a string without an end', '{"name": "swarm\n}', 'swarm.json:1:10: not JSON: expected a string that ends'],
 	['more after the end', '{} {}', 'swarm.json:1:4: not JSON: expected nothing more'],
+	['very many brackets', '['.repeat(100_000), 'swarm.json:1:100001: not JSON: expected a value'],
+	['very many objects', '{"a":'.repeat(100_000), 'swarm.json:1:500001: not JSON: expected a value'],
+	['lists that end as objects', '[[1, {"a": [2]}}', 'swarm.json:1:16: not JSON: expected "," or "]"'],
+	['an object without a colon', '[{"a" 1}]', 'swarm.json:1:7: not JSON: expected ":"'],
 	['no object', '[]', 'swarm.json: must be an object, not []'],
 	['no name', '{"nodes": [{"id": "n1", "port": 1}]}', `swarm.json: name: is missing: it ${ID}`],
 	['a name with a space', swarm({ name: 'my swarm' }), `swarm.json: name: ${ID}, not "my swarm"`],
@@ -133,6 +137,11 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
 		'a heartbeat that is too slow for the elections',
 		swarm({ timings: { heartbeatMs: 200 } }),
 		'swarm.json: timings.heartbeatMs: must be at most half of electionMinMs (300), not 200',
+	],
+	[
+		'a data folder that no folder can be',
+		swarm({ dataDir: 'a\u0000' }),
+		'swarm.json: dataDir: must be the path of a folder, not "a\\u0000"',
 	],
 	['a data folder without a name', swarm({ dataDir: '' }), 'swarm.json: dataDir: must be the path of a folder, not ""'],
 ];
