@@ -17,13 +17,19 @@ export function logFacts(facts: FactStream, log: Logger): () => void {
 	const unwatch = facts.watch((fact) => {
 		const line = lineOf(fact);
 		if (line === null) return;
-		if (fact.kind === 'ignored') ignored.note(kindOfText(line.text), line.text);
-		else log[line.level](line.text);
+		const text = printable(line.text);
+		if (fact.kind === 'ignored') ignored.note(kindOfText(text), text);
+		else log[line.level](text);
 	});
 	return () => {
 		unwatch();
 		ignored.stop();
 	};
+}
+
+/** Parts of a line come from elsewhere, and may hold what a terminal obeys or what turns the text around. */
+function printable(text: string): string {
+	return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
 }
 
 function lineOf(fact: RawFact): { level: 'debug' | 'info' | 'warn'; text: string } | null {
