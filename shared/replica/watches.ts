@@ -97,6 +97,9 @@ class OpenWatch implements Watch {
 	}
 }
 
+/** In one turn, changes are handed to groups so many times as watches that are behind look at changes. */
+const HEARD_PER_LOOK = 16;
+
 /** What the history has for a watch, up to a bound. */
 interface Stretch {
 	readonly prefix: string;
@@ -192,9 +195,11 @@ export class Watches {
 
 	#tellNews(end: number): void {
 		const told = new Set<Group>();
+		let left = HEARD_PER_LOOK * this.#options.limits.historyLookedAtMax;
 		for (let at = this.#seen; at < end; at++) {
 			const change = this.#options.history.at(at);
 			for (const group of this.#groupsOf(change)) {
+				if (left-- === 0) return this.#tellLater(told);
 				group.changes.push(change);
 				group.bytes += bytesOf(change);
 				told.add(group);
@@ -218,6 +223,19 @@ export class Watches {
 				if (news.length > 0) watch.watcher.take(news);
 			}
 		}
+	}
+
+	/**
+	 * Many watches lie in one another, and would be told too much in this turn: they all read the history, in parts.
+	 *
+	 * @param told the groups that have changes of this turn already
+	 */
+	#tellLater(told: ReadonlySet<Group>): void {
+		for (const group of told) {
+			group.changes = [];
+			group.bytes = 0;
+		}
+		this.#allFallBehind();
 	}
 
 	/** The groups whose watches hear the change. */

@@ -212,6 +212,17 @@ describe('a watch', () => {
 		}
 	});
 
+	it('reads the history where too many inside one another would be told at once', () => {
+		const world = new World({ historyLookedAtMax: 2 });
+		const all = Array.from({ length: 10 }, (_, chars) => listen(world, 'aaaaaaaaaa'.slice(0, chars)));
+		world.settle();
+		const puts = Array.from({ length: 4 }, (_, at) => put('aaaaaaaaaa', `${at}`));
+		world.turn(...puts);
+		expect(all.filter(({ told }) => told.length === puts.length)).toEqual([]);
+		world.settle();
+		for (const { told } of all) expect(told).toEqual(world.all);
+	});
+
 	it('goes on behind the index of a list of its prefix, which may be that of an operation inside a transaction', () => {
 		const world = new World();
 		world.turn([put('a'), put('b')]);
