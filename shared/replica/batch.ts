@@ -64,8 +64,13 @@ export class Batch {
 	bytes: Uint8Array;
 	/** The proposal that carries the batch; null before there is one. */
 	proposed: Proposed | null = null;
-	/** An earlier copy that is still on its way: a client sends the same batch again when it connects again. */
+	/** Whether it is on its way: it has neither its results nor an end. */
+	isListed = false;
+	/**
+	 * The copies before and behind it that are on their way too: a client sends the same batch again when it connects again.
+	 */
 	copy: Batch | null = null;
+	laterCopy: Batch | null = null;
 
 	constructor(
 		submitter: Submitter,

@@ -276,6 +276,7 @@ export class Submissions {
 				this.#settled.push(proposed.id);
 				this.#drop(proposed);
 			}
+			copy.isListed = false;
 			copy.submitter.settled(copy);
 		}
 	}
@@ -304,23 +305,25 @@ export class Submissions {
 		batch.proposed = proposed;
 		const { batches } = this.#clientOf(batch.client);
 		batch.copy = batches.get(batch.last) ?? null;
+		if (batch.copy !== null) batch.copy.laterCopy = batch;
+		batch.isListed = true;
 		batches.set(batch.last, batch);
 	}
 
 	/** @returns false where the batch was not in the table any more */
 	#unlist(batch: Batch): boolean {
-		const client = this.#clients.get(batch.client);
-		let listed = client?.batches.get(batch.last) ?? null;
-		if (!client || listed === null) return false;
-		if (listed === batch) {
-			if (batch.copy === null) client.batches.delete(batch.last);
-			else client.batches.set(batch.last, batch.copy);
-			this.#dropIfEmpty(batch.client, client);
+		if (!batch.isListed) return false;
+		batch.isListed = false;
+		const { copy, laterCopy } = batch;
+		if (copy !== null) copy.laterCopy = laterCopy;
+		if (laterCopy !== null) {
+			laterCopy.copy = copy;
 			return true;
 		}
-		while (listed.copy !== null && listed.copy !== batch) listed = listed.copy;
-		if (listed.copy === null) return false;
-		listed.copy = batch.copy;
+		const client = this.#clientOf(batch.client);
+		if (copy === null) client.batches.delete(batch.last);
+		else client.batches.set(batch.last, copy);
+		this.#dropIfEmpty(batch.client, client);
 		return true;
 	}
 

@@ -60,13 +60,10 @@ export const ORDERS: readonly Unreached[] = [
 				{ '#end(id: ProposalId, end: BatchEnd): void {': ['if (!proposed) return;'] },
 				{
 					'#unlist(batch: Batch): boolean {': [
-						'let listed = client?.batches.get(batch.last) ?? null;',
-						'if (!client || listed === null) return false;',
-						'else client.batches.set(batch.last, batch.copy);',
-						'while (listed.copy !== null && listed.copy !== batch) listed = listed.copy;',
-						'if (listed.copy === null) return false;',
-						'listed.copy = batch.copy;',
-						'return true;',
+						'if (!batch.isListed) return false;',
+						'if (copy !== null) copy.laterCopy = laterCopy;',
+						'if (laterCopy !== null) {',
+						'else client.batches.set(batch.last, copy);',
 					],
 				},
 				'this.#bytes -= chargeOf(batch.bytes);',
