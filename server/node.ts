@@ -193,6 +193,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			mesh,
 			faults: () => lab?.faults ?? null,
 			requestMs: config.timings.requestMs,
+			sessionTtlMinMs: config.timings.sessionTtlMinMs,
 			linkMs: LINK_MS,
 			logBytesMin: config.logMiB * 1024 * 1024,
 			removed: (slot) => {

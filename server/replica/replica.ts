@@ -19,6 +19,7 @@ import type { MembersState } from '../../shared/paxos/members.ts';
 import type { Message, Slot } from '../../shared/paxos/message.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { ClientDoor } from '../../shared/replica/client-door.ts';
+import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
 import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
 import type { OnPart } from '../../shared/replica/own-batch.ts';
 import { Replica } from '../../shared/replica/replica.ts';
@@ -78,6 +79,8 @@ export interface RunningReplicaOptions {
 	faults(): readonly LinkFaultFrom[] | null;
 	/** The time limit of a client's request, milliseconds. */
 	readonly requestMs: number;
+	/** The shortest time-out that a session may have, milliseconds. */
+	readonly sessionTtlMinMs: number;
 	/** A link to a running node is made within this time, milliseconds. */
 	readonly linkMs: number;
 	/** A log of more bytes is trimmed: see `SnapshotLimits.logBytesMin`. */
@@ -158,6 +161,7 @@ export class RunningReplica implements ReplicaService {
 			swarm: swarm.id,
 			snapshotLimits: { ...SNAPSHOT_LIMITS, logBytesMin: options.logBytesMin },
 			requestMs,
+			limits: { ...REPLICA_LIMITS, sessionTtlMsMin: options.sessionTtlMinMs },
 			linkMs: options.linkMs,
 			runtime: {
 				mesh: {

@@ -234,7 +234,7 @@ export class ClientConnection implements Submitter {
 		if (!reader.nextBatch() || reader.count === 0) throw new MalformedError(reader.fault ?? 'a batch without commands');
 		const { client, first, count, registers } = reader;
 		if (!this.#clients.has(client)) throw new MalformedError('a batch of a client that said no hello');
-		const why = faultOf(reader);
+		const why = faultOf(reader, this.#owner.limits);
 		if (why !== null) return this.#refuse('write', first, count, why, false);
 		const { submissions, submitOptions } = this.#owner;
 		if (this.#commandsInFlight + count > this.#owner.limits.inFlightMax) {
@@ -272,8 +272,9 @@ function wordOf(why: RefusedWhy): Refusal {
 }
 
 /** Why no door takes the batch in; null for a good one. */
-function faultOf(batch: BatchReader): Refusal | null {
+function faultOf(batch: BatchReader, { sessionTtlMsMin }: ReplicaLimits): Refusal | null {
 	if (batch.largestValueBytes > VALUE_BYTES_MAX) return 'badValue';
+	if (batch.shortestTtlMs < sessionTtlMsMin) return 'badValue';
 	if (batch.hasPlainKeys && batch.largestKeyBytes <= KEY_BYTES_MAX) return null;
 	while (batch.nextCommand()) {
 		const operation = batch.operation();

@@ -14,6 +14,8 @@ export interface ReplicaLimits extends HistoryLimits {
 	readonly unreadBytesMax: number;
 	/** For each connection: watches of keys. */
 	readonly watchesMax: number;
+	/** The shortest time-out of a session that is created at the clients' door, milliseconds. */
+	readonly sessionTtlMsMin: number;
 	/** A frame to a client takes no more values once it has reached this size. */
 	readonly frameBytesFull: number;
 	/** The bytes of all batches that have neither results nor an end, each with its overhead. */
@@ -32,6 +34,7 @@ export const REPLICA_LIMITS: ReplicaLimits = {
 	unsentBytesMax: 1_048_576,
 	unreadBytesMax: 67_108_864,
 	watchesMax: WATCHES_PER_CONNECTION_MAX,
+	sessionTtlMsMin: 10_000,
 	frameBytesFull: FRAME_BYTES_FULL,
 	submittedBytesMax: 67_108_864,
 	proposalBytesMax: 524_288,

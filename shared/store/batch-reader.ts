@@ -52,6 +52,8 @@ export class BatchReader {
 	hasPlainKeys = true;
 	largestKeyBytes = 0;
 	largestValueBytes = 0;
+	/** The shortest time-out of the sessions that the batch creates, milliseconds; Infinity for none. */
+	shortestTtlMs = Number.POSITIVE_INFINITY;
 	/** Whether the batch begins with the registration of its client. */
 	registers = false;
 
@@ -203,6 +205,7 @@ export class BatchReader {
 		this.hasPlainKeys = true;
 		this.largestKeyBytes = 0;
 		this.largestValueBytes = 0;
+		this.shortestTtlMs = Number.POSITIVE_INFINITY;
 		for (let left = this.count; left > 0 && this.#wrong === null; left--) {
 			this.#command();
 			const registers = this.kind === KIND_REGISTER_CLIENT;
@@ -273,7 +276,10 @@ export class BatchReader {
 	#checkSession(): void {
 		if (this.kind === KIND_TICK) return;
 		if (!isSessionId(this.#keyText() ?? '')) this.#void('no id of a session');
-		if (this.kind === KIND_CREATE_SESSION && !this.attributes) this.#void('a session with wrong attributes');
+		if (this.kind !== KIND_CREATE_SESSION) return;
+		const { attributes } = this;
+		if (!attributes) return this.#void('a session with wrong attributes');
+		if (attributes.ttlMs > 0) this.shortestTtlMs = Math.min(this.shortestTtlMs, attributes.ttlMs);
 	}
 
 	#readFlags(): void {

@@ -166,7 +166,7 @@ export const CALLERS: readonly Unreached[] = [
 		files: {
 			'shared/replica/client-connection.ts': [
 				"if (prefixFault(operation.prefix) !== null) return 'badKey';",
-				{ 'function faultOf(batch: BatchReader): Refusal | null {': ['break;'] },
+				{ 'function faultOf(batch: BatchReader, { sessionTtlMsMin }: ReplicaLimits): Refusal | null {': ['break;'] },
 			],
 			'shared/store/batch-reader.ts': ["return { kind: 'deletePrefix', prefix: key };"],
 		},
