@@ -3,13 +3,15 @@
  * writes them once for all watches that hear them.
  *
  *     through   every change up to this revision was told
- *     count     changes, each: kind, key, revision, index; of a write also its creation, flags and value
+ *     count     changes, each: kind, key, revision, index; of a write also its creation, flags, lock and value
  *
  * Changes that belong together have one index, and may come in several sections: they are whole when `through` has
  * reached it.
  */
 import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';
 import { readFlags, writeFlags } from '../store/command.ts';
+import type { Lock } from '../store/locks.ts';
+import { readLock, writeLock } from './lock-format.ts';
 
 /** A change of one key, or the deletion of all keys below a prefix. */
 export type WatchedChange =
@@ -19,6 +21,8 @@ export type WatchedChange =
 			/** A view of the frame that brought it. */
 			readonly value: Uint8Array;
 			readonly flags: bigint;
+			/** As of `ReadEntry`. */
+			readonly lock: Lock;
 			readonly createRevision: number;
 			readonly modifyRevision: number;
 	  }
@@ -34,6 +38,7 @@ export type ToldChange = { readonly index: number } & (
 			readonly start: number;
 			readonly end: number;
 			readonly flags: bigint;
+			readonly lock: Lock;
 			readonly createRevision: number;
 			readonly modifyRevision: number;
 	  }
@@ -68,6 +73,7 @@ function writeChange(out: Writer, change: ToldChange): void {
 	if (change.kind !== 'put') return;
 	out.int(change.modifyRevision - change.createRevision);
 	writeFlags(out, change.flags);
+	writeLock(out, change.lock);
 	out.part(change.bytes, change.start, change.end);
 }
 
@@ -86,5 +92,6 @@ function readChange(from: Reader): IndexedChange {
 	if (kind !== 'put') return { change: { kind, key, modifyRevision }, index };
 	const createRevision = modifyRevision - from.int();
 	const flags = readFlags(from);
-	return { change: { kind, key, value: from.bytes(), flags, createRevision, modifyRevision }, index };
+	const lock = readLock(from);
+	return { change: { kind, key, value: from.bytes(), flags, lock, createRevision, modifyRevision }, index };
 }

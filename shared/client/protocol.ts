@@ -23,10 +23,12 @@
 import { MalformedError, Reader, type Writer } from '../bytes/bytes.ts';
 import { asciiText, fromUtf8, toUtf8 } from '../bytes/text.ts';
 import { readFlags, writeFlags } from '../store/command.ts';
+import type { Lock } from '../store/locks.ts';
 import { type ChangesSection, readChanges } from './changes.ts';
+import { readLock, writeLock } from './lock-format.ts';
 
 export const CLIENT_PATH = '/client';
-export const PROTOCOL_VERSION = 6;
+export const PROTOCOL_VERSION = 7;
 
 /** The bound on a frame in either direction. A single value of the largest size fits. */
 export const FRAME_BYTES_MAX = 1_114_112;
@@ -91,6 +93,8 @@ export interface ReadEntry {
 	/** A view of the frame that brought it. */
 	readonly value: Uint8Array;
 	readonly flags: bigint;
+	/** `session` is the id of the session that holds the key, '' for none. `index` counts how often it was acquired. */
+	readonly lock: Lock;
 	readonly createRevision: number;
 	readonly modifyRevision: number;
 }
@@ -284,6 +288,7 @@ export function writeEntry(out: Writer, entry: ReadEntry | undefined): void {
 	if (!entry) return;
 	out.int(entry.modifyRevision - entry.createRevision);
 	writeFlags(out, entry.flags);
+	writeLock(out, entry.lock);
 	out.bytes(entry.value);
 }
 
@@ -373,7 +378,8 @@ function readEntry(from: Reader): ReadEntry | null {
 	if (modifyRevision === 0) return null;
 	const createRevision = modifyRevision - from.int();
 	const flags = readFlags(from);
-	return { modifyRevision, createRevision, flags, value: from.bytes() };
+	const lock = readLock(from);
+	return { modifyRevision, createRevision, flags, lock, value: from.bytes() };
 }
 
 function writeText(out: Writer, text: string): void {

@@ -2,11 +2,13 @@
  * Every change of the keys, in order, as the node tells it to its watches that applies it first. All together have to
  * make up the state, so that a store that leaves one out is found.
  */
+import { toUtf8 } from '../bytes/text.ts';
 import type { WatchedChange } from '../client/changes.ts';
 import type { Slot } from '../paxos/message.ts';
 import type { ChangeListener } from '../store/change-listener.ts';
 import { digestOfBytes } from '../store/digest.ts';
 import type { ViewedEntry } from '../store/entry.ts';
+import type { Lock } from '../store/locks.ts';
 import type { Store } from '../store/store.ts';
 import { Violation } from './ledger.ts';
 
@@ -71,9 +73,9 @@ export class ChangedKeys {
 		throw new Violation('ChangesMakeTheState', `${id} holds other keys than its changes make`);
 	}
 
-	#put({ key, modifyRevision, createRevision, flags, bytes, start, end }: ViewedEntry): void {
+	#put({ key, modifyRevision, createRevision, flags, lock, bytes, start, end }: ViewedEntry): void {
 		this.#revisions.set(key, modifyRevision);
-		this.#add('put', key, modifyRevision, digestOfValue(bytes.subarray(start, end), flags, createRevision));
+		this.#add('put', key, modifyRevision, digestOfValue(bytes.subarray(start, end), flags, lock, createRevision));
 	}
 
 	#add(kind: ChangedKey['kind'], key: string, revision: number, digest: number): void {
@@ -84,13 +86,14 @@ export class ChangedKeys {
 /** The change as it was told to a client. */
 export function isToldAs({ kind, key, revision, digest }: ChangedKey, told: WatchedChange | undefined): boolean {
 	if (told?.kind !== kind || told.key !== key || told.modifyRevision !== revision) return false;
-	return told.kind !== 'put' || digestOfValue(told.value, told.flags, told.createRevision) === digest;
+	return told.kind !== 'put' || digestOfValue(told.value, told.flags, told.lock, told.createRevision) === digest;
 }
 
 export function concerns({ kind, key }: ChangedKey, prefix: string): boolean {
 	return key.startsWith(prefix) || (kind === 'deletePrefix' && prefix.startsWith(key));
 }
 
-function digestOfValue(value: Uint8Array, flags: bigint, createRevision: number): number {
-	return digestOfBytes(Number(flags % 0x7fffn) + createRevision, value);
+function digestOfValue(value: Uint8Array, flags: bigint, lock: Lock, createRevision: number): number {
+	const others = digestOfBytes(Number(flags % 0x7fffn) + createRevision + lock.index, toUtf8(lock.session));
+	return digestOfBytes(others, value);
 }

@@ -33,7 +33,7 @@ describe('the clients’ door', () => {
 		['nothing', new Uint8Array(0)],
 		['a section of no kind', Uint8Array.of(99)],
 		['half a greeting', Uint8Array.of(HELLO, 1)],
-		['a greeting of another version', hello(7, 'client')],
+		['a greeting of another version', hello(99, 'client')],
 		['a greeting without a client', hello(1, '')],
 		['a batch that is cut short', concat(greeting('s'), Uint8Array.of(WRITE, 200, 0, 0, 0, 1))],
 		['a batch that is none', concat(greeting('s'), Uint8Array.of(WRITE, 3, 0, 0, 0, 1, 2, 3))],
