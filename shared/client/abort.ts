@@ -17,6 +17,19 @@ export function abortable<T>(signal: AbortSignal | undefined, settle: Settle<T>)
 	return signal ? new AbortableCall(signal, settle) : settle;
 }
 
+/** Settles as the promise does, or fails with the reason of the first of the signals that is aborted before. */
+export function unlessAborted<T>(promise: Promise<T>, signals: readonly (AbortSignal | undefined)[]): Promise<T> {
+	return new Promise((resolve, reject) => {
+		const aborted = signals.find((signal) => signal?.aborted);
+		if (aborted) reject(aborted.reason);
+		const call = signals.reduce<Settle<T>>((inner, signal) => abortable(signal, inner), { resolve, reject });
+		promise.then(
+			(result) => call.resolve(result),
+			(error: unknown) => call.reject(error),
+		);
+	});
+}
+
 /** Whether the call was ended by its signal. */
 export function isAborted(call: Settle<never>): boolean {
 	return call instanceof AbortableCall && call.isOver;

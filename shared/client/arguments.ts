@@ -5,7 +5,9 @@
 import { hasUtf8Form, toUtf8 } from '../bytes/text.ts';
 import { FLAGS_MAX } from '../store/batch-format.ts';
 import { KEY_BYTES_MAX, keyFault, VALUE_BYTES_MAX } from '../store/key.ts';
+import { attributesFault } from '../store/sessions.ts';
 import { BadKeyError, BadOptionsError, BadValueError } from './errors.ts';
+import { attributesOf, type SessionOptions } from './session-attributes.ts';
 
 /** Why the key is refused; null for a good one. */
 export function wrongKey(key: unknown): Error | null {
@@ -68,6 +70,35 @@ export function wrongWatchOptions(options: unknown): Error | null {
 		return new BadOptionsError('from is a revision or 0');
 	}
 	return wrongSignal(signal);
+}
+
+/** Why the options of a call that has no others but a signal are refused; null for good ones. */
+export function wrongCallOptions(options: unknown): Error | null {
+	if (!isObject(options)) return new BadOptionsError(`the options are ${typeOf(options)}, not an object`);
+	return wrongSignal(options.signal);
+}
+
+/** Why the options of a session are refused; null for good ones. */
+export function wrongSessionOptions(options: unknown): Error | null {
+	const wrong = wrongCallOptions(options);
+	if (wrong) return wrong;
+	const { ttlMs, behavior, name } = options as Readonly<Record<string, unknown>>;
+	// The store has sessions without a time-out, but nobody would renew them, or notice that they are over.
+	if (ttlMs === 0) return new BadOptionsError('ttlMs is above 0');
+	if (behavior !== undefined && behavior !== 'release' && behavior !== 'delete') {
+		return new BadOptionsError("behavior is 'release' or 'delete'");
+	}
+	if (name !== undefined && typeof name !== 'string') return new BadOptionsError('name is a text');
+	const fault = attributesFault(attributesOf(options as SessionOptions));
+	return fault === null ? null : new BadOptionsError(`the session ${fault}`);
+}
+
+/** Why the options of a lock are refused; null for good ones. Its value is not looked at. */
+export function wrongLockOptions(options: unknown): Error | null {
+	const wrong = wrongCallOptions(options);
+	if (wrong) return wrong;
+	const { wait } = options as Readonly<Record<string, unknown>>;
+	return wait === undefined || typeof wait === 'boolean' ? null : new BadOptionsError('wait is true or false');
 }
 
 function wrongSignal(signal: unknown): Error | null {

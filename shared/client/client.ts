@@ -8,16 +8,43 @@
  * them, a call fails with RefusedError at once (`limits.ts`).
  */
 import { addressFault, nameOf } from './address.ts';
-import { bytesOf, wrongKey, wrongPrefix, wrongReadOptions, wrongWatchOptions, wrongWriteOptions } from './arguments.ts';
+import {
+	bytesOf,
+	wrongKey,
+	wrongLockOptions,
+	wrongPrefix,
+	wrongReadOptions,
+	wrongSessionOptions,
+	wrongWatchOptions,
+	wrongWriteOptions,
+} from './arguments.ts';
 import type { WatchedChange } from './changes.ts';
 import { ClientCore, type WriteResult } from './core.ts';
+import { BadOptionsError } from './errors.ts';
+import { type Fence, KeyLock, type LockOptions, type LockOwner, type ReleaseOptions, type SwarmLock } from './lock.ts';
+import { lockOwner } from './lock-owner.ts';
 import { platform } from './platform.ts';
 import type { ReadEntry } from './protocol.ts';
+import { OpenSession, type SessionCallOptions, type SwarmSession } from './session.ts';
+import { attributesOf, type SessionOptions } from './session-attributes.ts';
 import type { ClientSocket, Connect } from './socket.ts';
 import { WatchIterator } from './watch-iterator.ts';
 import type { WatchedChanges } from './watches.ts';
 
-export type { ClientSocket, ReadEntry, WatchedChange, WatchedChanges, WriteResult };
+export type {
+	ClientSocket,
+	Fence,
+	LockOptions,
+	ReadEntry,
+	ReleaseOptions,
+	SessionCallOptions,
+	SessionOptions,
+	SwarmLock,
+	SwarmSession,
+	WatchedChange,
+	WatchedChanges,
+	WriteResult,
+};
 
 export interface SwarmClientOptions {
 	/** Addresses `http://host:port` of members, one at least. The client learns those of the others from the nodes. */
@@ -63,6 +90,8 @@ const TIMEOUT_MS = 10_000;
 
 export class SwarmClient {
 	readonly #core: ClientCore;
+	readonly #owner: LockOwner;
+	readonly #sessions = new Set<OpenSession>();
 
 	/** @throws TypeError or RangeError for a wrong option, which the error names */
 	constructor(options: SwarmClientOptions) {
@@ -78,6 +107,7 @@ export class SwarmClient {
 		if (!(timeoutMs > 0 && timeoutMs < Number.POSITIVE_INFINITY))
 			throw new RangeError('timeoutMs: above 0, and finite');
 		this.#core = new ClientCore({ nodes: [...nodes], connect, timeoutMs, runtime: platform });
+		this.#owner = lockOwner(this.#core, platform);
 	}
 
 	/** The id of the node that calls go to now; '' while there is none. */
@@ -141,10 +171,58 @@ export class SwarmClient {
 	}
 
 	/**
+	 * Creates a session, which is renewed by itself until it is lost, destroyed, or this client is closed:
+	 * `await using session = await client.session({ ttlMs: 30_000, name: 'importer' })`.
+	 *
+	 * @returns a promise that fails with BadOptionsError, RefusedError (`overloaded` too where the swarm has too many
+	 * sessions), UnknownOutcomeError, or the signal's reason; in the last two cases the session may be there, and then ends
+	 * after its time-out
+	 */
+	async session(options: SessionOptions = {}): Promise<SwarmSession> {
+		const wrong = wrongSessionOptions(options);
+		if (wrong) throw wrong;
+		return this.#create(options);
+	}
+
+	/**
+	 * Waits until a session holds the key: `await using lock = await client.lock('job')`. No other session holds it then,
+	 * until the lock is released or lost; see `SwarmLock.lost` and `SwarmLock.fence`. While it waits it watches the key. It
+	 * has no time limit beside the signal's, such as `AbortSignal.timeout(5_000)`. There is no order among those that wait.
+	 *
+	 * A lock is advisory: other writes of the key go through, and a deletion of the key ends it.
+	 *
+	 * @returns a promise that fails with BadKeyError, BadValueError or BadOptionsError; LockHeldError where it is not to
+	 * wait; SessionLostError where the session is over, such as when no node was reached within its time-out; the signal's
+	 * reason; or, before the lock's own session is there, as `session` does
+	 */
+	async lock(key: string, options: LockOptions = {}): Promise<SwarmLock> {
+		const wrong = wrongKey(key) ?? wrongLockOptions(options);
+		if (wrong) throw wrong;
+		const { session: given, value: text = '', wait: waits = true, signal } = options;
+		const value = bytesOf(text);
+		if (value instanceof Error) throw value;
+		if (given !== undefined && !(given instanceof OpenSession && given.isOf(this.#owner))) {
+			throw new BadOptionsError('session is a session of this client');
+		}
+		given?.lost.throwIfAborted();
+		const ownsSession = given === undefined;
+		const session = given ?? (await this.#create({ signal }));
+		return KeyLock.acquire(this.#owner, { key, value: value.slice(), session, ownsSession, waits, signal });
+	}
+
+	/**
 	 * Closes the connection. Unanswered writes that were sent fail with UnknownOutcomeError, all other calls and watches
-	 * with RefusedError.
+	 * with RefusedError. Sessions are lost as `closed`, and the swarm ends them after their time-outs.
 	 */
 	close(): void {
+		for (const session of this.#sessions) session.end('closed');
 		this.#core.close();
+	}
+
+	async #create(options: SessionOptions): Promise<OpenSession> {
+		const session = await OpenSession.create(this.#owner, attributesOf(options), options.signal);
+		this.#sessions.add(session);
+		session.lost.addEventListener('abort', () => this.#sessions.delete(session));
+		return session;
 	}
 }

@@ -4,6 +4,7 @@
  *
  * What it must never do: touch a clock, a timer or a random number other than those of its `ClientRuntime`.
  */
+import type { Operation } from '../store/command.ts';
 import type { Settle } from './abort.ts';
 import { RefusedError } from './errors.ts';
 import { type CallLimits, LIMITS } from './limits.ts';
@@ -116,6 +117,11 @@ export class ClientCore {
 
 	delete(key: string, cas: number | null, signal: AbortSignal | undefined, settle: Settle<WriteResult>): void {
 		if (!this.#isOver(signal, settle)) this.#writes.delete(key, cas, signal, settle);
+	}
+
+	/** Carries out an operation of another kind, such as one on sessions and locks. Its key has to be a good one. */
+	submit(operation: Operation, signal: AbortSignal | undefined, settle: Settle<WriteResult>): void {
+		if (!this.#isOver(signal, settle)) this.#writes.submit(operation, signal, settle);
 	}
 
 	get(key: string, mode: ReadMode, signal: AbortSignal | undefined, settle: Settle<ReadEntry | null>): void {

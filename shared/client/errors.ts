@@ -37,6 +37,58 @@ export class CompactedError extends Error {
 	}
 }
 
+/**
+ * A session is over, and with it everything that it held. `why` says how it ended: `expired`, that it surely was not
+ * renewed within its time-out, by the client's own clock; `ended`, that the store has it no more; `destroyed`, that its
+ * owner has ended it; `closed`, that the client was closed.
+ */
+export class SessionLostError extends Error {
+	override readonly name = 'SessionLostError';
+	readonly why: 'expired' | 'ended' | 'destroyed' | 'closed';
+
+	constructor(why: SessionLostError['why']) {
+		super(SESSION_LOST[why]);
+		this.why = why;
+	}
+}
+
+const SESSION_LOST: Readonly<Record<SessionLostError['why'], string>> = {
+	expired: 'the session was not renewed within its time-out',
+	ended: 'the swarm has ended the session',
+	destroyed: 'the session was destroyed',
+	closed: 'the client was closed',
+};
+
+/**
+ * A lock is not held any more, though nobody has called its `release`. `why` says what has ended it: `session`, its
+ * session, with a SessionLostError as the cause; `released`, that somebody else has let the key go in the name of the
+ * session; `deleted`, that the key was deleted.
+ */
+export class LockLostError extends Error {
+	override readonly name = 'LockLostError';
+	readonly why: 'session' | 'released' | 'deleted';
+
+	constructor(key: string, why: LockLostError['why'], options?: ErrorOptions) {
+		super(`the lock of ${JSON.stringify(key)} was lost: ${LOCK_LOST[why]}`, options);
+		this.why = why;
+	}
+}
+
+const LOCK_LOST: Readonly<Record<LockLostError['why'], string>> = {
+	session: 'its session is over',
+	released: 'somebody else has let it go',
+	deleted: 'the key was deleted',
+};
+
+/** A lock that was not to wait: the key is held, or waits out the lock delay of the session that held it. */
+export class LockHeldError extends Error {
+	override readonly name = 'LockHeldError';
+
+	constructor(key: string) {
+		super(`${JSON.stringify(key)} is not free`);
+	}
+}
+
 /** The key breaks the rules of `shared/store/key.ts`. The call had no effect. */
 export class BadKeyError extends Error {
 	override readonly name = 'BadKeyError';

@@ -15,3 +15,9 @@ export interface ClientRuntime {
 	/** Calls `act` once, when all callbacks that were ready in this turn of the event loop have run. */
 	afterTurn(act: () => void): void;
 }
+
+/** The same for a client that has sessions. */
+export interface SessionRuntime extends ClientRuntime {
+	/** A UUID in small letters that no session has or ever had. */
+	newSessionId(): string;
+}

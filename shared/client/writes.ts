@@ -7,6 +7,8 @@
  * have been applied under its first; send a command for the first time after its signal was aborted.
  */
 import { BatchReader } from '../store/batch-reader.ts';
+import type { Operation } from '../store/command.ts';
+import { SESSION_NAME_BYTES_MAX } from '../store/sessions.ts';
 import { abortable, isAborted } from './abort.ts';
 import { Again, NEVER } from './again.ts';
 import { Batches } from './batches.ts';
@@ -38,6 +40,8 @@ export interface WritesOwner {
 
 /** A command takes at most so many bytes beside its key and value. */
 const COMMAND_BYTES_MAX = 40;
+/** What is said of a session takes at most so many bytes: two names, and some numbers. */
+const ATTRIBUTES_BYTES_MAX = 2 * SESSION_NAME_BYTES_MAX + 40;
 /** One character of UTF-16 takes at most so many bytes of UTF-8. */
 const UTF8_BYTES_MAX = 3;
 
@@ -91,6 +95,16 @@ export class Writes {
 			return settle.reject(badValue(error));
 		}
 		this.#draft.call(abortable(signal, settle), signal !== undefined);
+	}
+
+	submit(operation: Operation, signal: AbortSignal | undefined, settle: WriteCall): void {
+		if (!this.#begin(sizeOf(operation))) return settle.reject(this.#overloaded());
+		const call = abortable(signal, settle);
+		try {
+			this.#draft.add(operation, call);
+		} catch (error) {
+			call.reject(badValue(error));
+		}
 	}
 
 	/** The number of writes without an answer. */
@@ -246,7 +260,7 @@ export class Writes {
 		for (const call of calls) {
 			command.nextCommand();
 			if (!call || isAborted(call)) continue;
-			this.#makeRoom(boundOf(command.key, command.value.length), isForLine, deadlineMs);
+			this.#makeRoom(boundOf(command.key, command.value.length + command.session.length), isForLine, deadlineMs);
 			this.#draft.add(command.operation(), call);
 		}
 		this.#endBatch();
@@ -345,6 +359,14 @@ export class Writes {
 /** Bytes: at least as many as the command takes. */
 function boundOf(key: string, valueBytes: number): number {
 	return UTF8_BYTES_MAX * key.length + valueBytes + COMMAND_BYTES_MAX;
+}
+
+/** Bytes: at least as many as the operation takes. */
+function sizeOf(operation: Operation): number {
+	const name = 'key' in operation ? operation.key : 'prefix' in operation ? operation.prefix : '';
+	const session = 'session' in operation ? operation.session : '';
+	const valueBytes = 'value' in operation ? operation.value.length : 0;
+	return boundOf(name, valueBytes + session.length) + ('attributes' in operation ? ATTRIBUTES_BYTES_MAX : 0);
 }
 
 function badValue(error: unknown): unknown {

@@ -18,7 +18,7 @@ import {
 	writeValues,
 	writeWelcome,
 } from '../../shared/client/protocol.ts';
-import type { ClientRuntime } from '../../shared/client/runtime.ts';
+import type { SessionRuntime } from '../../shared/client/runtime.ts';
 import type { ClientSocket } from '../../shared/client/socket.ts';
 import { BatchReader } from '../../shared/store/batch-reader.ts';
 
@@ -53,8 +53,9 @@ export class VirtualTime {
 	}
 
 	/** The timers of one client. */
-	get runtime(): ClientRuntime {
+	get runtime(): SessionRuntime {
 		return {
+			newSessionId: () => `00000000-0000-4000-8000-${String(++this.#ids).padStart(12, '0')}`,
 			nowMs: () => this.nowMs,
 			random: this.random,
 			newId: () => `client ${++this.#ids}`,
@@ -92,6 +93,16 @@ export class VirtualTime {
 			due.act();
 		}
 		this.nowMs = untilMs;
+	}
+
+	/** The same for code with promises: they settle at the time at which they are resolved. */
+	async pass(untilMs: number): Promise<void> {
+		for (;;) {
+			await new Promise(setImmediate);
+			const [next] = this.#due;
+			if (!next || next.atMs > untilMs) return this.run(untilMs);
+			this.run(next.atMs);
+		}
 	}
 }
 
@@ -185,7 +196,8 @@ export class VirtualNode {
 				swarm.clients.add(client);
 				const kinds: number[] = [];
 				while (batch.nextCommand()) kinds.push(batch.kind);
-				if (swarm.onWrite({ node: this, socket, client, first, count, kinds }, out)) return;
+				const { session } = batch;
+				if (swarm.onWrite({ node: this, socket, client, first, count, kinds, session }, out)) return;
 				writeResults(out, first, count, STATUSES.indexOf('ok'), swarm.revisionOf(client, first, count));
 			}
 		}
@@ -201,6 +213,8 @@ export interface GotBatch {
 	readonly count: number;
 	/** The kinds of its commands, as in `batch-format.ts`. */
 	readonly kinds: readonly number[];
+	/** The session of its last command; '' for a command that is on no lock. */
+	readonly session: string;
 }
 
 export class VirtualSwarm {
