@@ -13,6 +13,8 @@ export interface SwarmRequest {
 	readonly body?: Buffer | string;
 	readonly contentType?: string;
 	readonly headers?: Readonly<Record<string, string>>;
+	/** Whether an answer above 499 is one for good too, because of the request and not of the node. */
+	readonly isForGood?: (answer: SwarmAnswer) => boolean;
 }
 
 export interface SwarmAnswer {
@@ -55,7 +57,7 @@ export function idsOf(nodes: readonly { readonly id: string }[]): string {
 }
 
 /**
- * The first answer with a status below 500.
+ * The first answer with a status below 500, or that `isForGood`.
  *
  * @throws CommandError `unavailable` where no node answered, or where the outcome of a write is unknown
  */
@@ -67,7 +69,8 @@ export async function askAny(
 	const failures: string[] = [];
 	for (const endpoint of await silentLast(endpoints)) {
 		const tried = await ask(endpoint, request, timeoutMs);
-		if (tried.kind === 'answered' && tried.answer.status < 500) return tried.answer;
+		if (tried.kind === 'answered' && (tried.answer.status < 500 || request.isForGood?.(tried.answer)))
+			return tried.answer;
 		failures.push(`${endpoint}: ${tried.kind === 'answered' ? textOf(tried.answer) : tried.why}`);
 		if (request.method !== 'GET' && !surelyNotDone(tried)) {
 			const message = `The outcome is unknown: it may have happened, or may yet.\n${failures.join('\n')}`;

@@ -7,6 +7,7 @@ import { completionOf, SHELLS, type Shell } from './completion.ts';
 import { commandAt, example, takesAnyText } from './help.ts';
 import { addKv, addShortCommands } from './kv/commands.ts';
 import { labCommand } from './lab-commands.ts';
+import { addLock, addSession } from './lock/commands.ts';
 import {
 	memberId,
 	nodeUrl,
@@ -18,7 +19,7 @@ import {
 	withServe,
 } from './options.ts';
 import { reasonOf } from './reason.ts';
-import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
+import { CommandError, EXIT, type Terminal } from './terminal.ts';
 
 /** The file of this program. */
 export interface ProgramFile {
@@ -33,15 +34,17 @@ Exit status:
   1  an error
   2  a wrong command line
   3  no such key, or a compare-and-set or contest that left the old value
-  4  unavailable: no node answers, no leader, or the outcome is unknown`;
+  4  unavailable: no node answers, no leader, or the outcome is unknown
+"lock" has the status of its command, and some of its own: see paxos-swarm help lock`;
 
 /**
  * Runs one command line to its end. Errors are printed to stderr.
  *
  * @param args the arguments without the program's own name
+ * @returns the exit status: one of `EXIT`, or of `lock` that of its command
  */
-export async function run(args: readonly string[], file: ProgramFile, terminal: Terminal): Promise<ExitStatus> {
-	let ended: ExitStatus = EXIT.ok;
+export async function run(args: readonly string[], file: ProgramFile, terminal: Terminal): Promise<number> {
+	let ended: number = EXIT.ok;
 	const program = createProgram(file, terminal, async (command) => {
 		ended = await command;
 	});
@@ -73,7 +76,7 @@ function withoutHelpFlags(args: readonly string[], program: Command): readonly s
 
 const HELP_FLAGS: readonly string[] = ['-h', '--help'];
 
-type Ended = (command: Promise<ExitStatus> | ExitStatus) => Promise<void>;
+type Ended = (command: Promise<number> | number) => Promise<void>;
 
 function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended: Ended): Command {
 	const program = new Command('paxos-swarm')
@@ -114,6 +117,8 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 
 	addShortCommands(program, terminal, ended);
 	addKv(program, terminal, ended);
+	addLock(program, terminal, ended);
+	addSession(program, terminal, ended);
 
 	takesAnyText(withEndpoint(program.command('propose')), 'KEY VALUE')
 		.argument('<key>')

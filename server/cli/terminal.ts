@@ -31,6 +31,14 @@ export const EXIT = {
 	missing: 3,
 	/** No node answers, there is no leader, or the outcome is unknown. */
 	unavailable: 4,
+	/** `lock`: the key was not free in time, as `timeout` says it. */
+	notLocked: 124,
+	/** `lock`: the lock was lost while the command ran. */
+	lockLost: 125,
+	/** `lock`: the command is there and cannot be run, as shells say it. */
+	notRun: 126,
+	/** `lock`: there is no such command, as shells say it. */
+	noCommand: 127,
 } as const;
 
 export type ExitStatus = (typeof EXIT)[keyof typeof EXIT];

@@ -1,9 +1,21 @@
-/** Sessions and locks in real processes: they outlive the leader, end by themselves, and every node serves them. */
+/**
+ * Sessions and locks in real processes: they outlive the leader, end by themselves, and every node serves them. The command
+ * `lock` holds a key meanwhile.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
 import { Swarm, type TestNode } from './swarm.ts';
 
 /** Short time-outs of sessions, and elections that no busy machine begins. */
 const timings = { electionMinMs: 1_000, electionMaxMs: 1_500, sessionTtlMinMs: 1_000 };
+
+/** It ends when it is told to, with a status of its own. */
+const SCRIPT = `trap 'echo was told to end; kill $child; exit 7' TERM
+echo runs with fence $SWARM_LOCK_FENCE
+sleep 3600 & child=$!
+wait
+`;
 
 let swarm: Swarm;
 beforeAll(async () => {
@@ -26,8 +38,8 @@ interface Held {
 	readonly Session?: string;
 }
 
-async function entry(node: TestNode, query = ''): Promise<Held> {
-	const [found] = (await (await node.fetch(`/v1/kv/job${query}`)).json()) as [Held];
+async function entry(node: TestNode, query = '', key = 'job'): Promise<Held> {
+	const [found] = (await (await node.fetch(`/v1/kv/${key}${query}`)).json()) as [Held];
 	return found;
 }
 
@@ -39,6 +51,15 @@ test('a lock is held over a change of leader, and is free when its session is no
 	const other = await create(n2, { Node: n1.id });
 	expect(await put(n1, `/v1/kv/job?acquire=${holder}`, 'mine')).toBe('true');
 	expect(await put(n2, `/v1/kv/job?acquire=${other}`, 'theirs')).toBe('false');
+
+	writeFileSync(join(swarm.folder, 'task'), SCRIPT);
+	const program = swarm.program([
+		...['lock', 'task', '--ttl', '5s', '--config', swarm.configFile],
+		...['--', 'sh', join(swarm.folder, 'task')],
+	]);
+	await program.printed(/^runs with fence \d+$/m);
+	const held = await entry(n1, '', 'task');
+	expect(program.stdout).toBe(`runs with fence ${held.ModifyIndex}\n`);
 
 	await leader.kill();
 	// The first answer comes from the new leader.
@@ -54,6 +75,14 @@ test('a lock is held over a change of leader, and is free when its session is no
 	// Nothing else is written, so the leader lets the lock delay pass.
 	while ((await put(n1, `/v1/kv/job?acquire=${other}`, 'theirs')) !== 'true');
 	expect(await entry(n2)).toMatchObject({ LockIndex: 2, Session: other });
+
+	// Longer than its time-out has passed, in which the command has renewed its session at the new leader.
+	expect(await entry(n1, '', 'task')).toEqual(held);
+	program.signal('SIGTERM');
+	expect(await program.ended).toBe(7);
+	expect(program.stdout).toContain('was told to end');
+	expect(await entry(n2, '', 'task')).toEqual({ ...held, Session: undefined, ModifyIndex: expect.any(Number) });
+	expect((await (await n2.fetch(`/v1/session/info/${held.Session}`)).json()) as unknown).toEqual([]);
 
 	await leader.start();
 	expect(await entry(leader)).toMatchObject({ LockIndex: 2, Session: other });

@@ -2,12 +2,11 @@
  * The commands of `kv`, with their options and help: `put`, `get` and `del` are there without `kv` too. Each is carried
  * out by the file of its name.
  */
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { durationMs } from '../../duration.ts';
-import { example, pathOfCommand, takesAnyText } from '../help.ts';
-import { httpUrl, positiveNumber, wholeNumber, withEndpoint } from '../options.ts';
+import { type Command, Option } from 'commander';
+import { example, pathOfCommand } from '../help.ts';
+import { positiveNumber, wholeNumber } from '../options.ts';
 import type { ExitStatus, Terminal } from '../terminal.ts';
-import { FORMATS, type Format } from './connection.ts';
+import { withData } from './options.ts';
 
 export type Ended = (command: Promise<ExitStatus> | ExitStatus) => Promise<void>;
 
@@ -103,27 +102,6 @@ export function addKv(program: Command, terminal: Terminal, ended: Ended): void 
 		.addHelpText('after', '\nThe exit status is 3 where a condition does not hold, and then nothing is changed.')
 		.addHelpText('after', example('kv txn changes.json', '[{"KV":{"Verb":"set","Key":"color","Value":"cmVk"}}]'))
 		.action(async (file, options) => ended((await import('./txn.ts')).txn(file, options, terminal)));
-}
-
-/** @param formats that the command can print; null where it prints in one way only */
-function withData(command: Command, names: string, formats: readonly Format[] | null = FORMATS): Command {
-	withEndpoint(command)
-		.addOption(
-			new Option('--endpoints <urls>', 'ask these nodes, with commas between them (or CONSUL_HTTP_ADDR)')
-				.argParser((text) => text.split(',').map((url) => httpUrl(url.trim()).replace(/\/+$/, '')))
-				.conflicts('endpoint'),
-		)
-		.addOption(new Option('--timeout <time>', 'a node has so long for its answer, such as 5s').argParser(timeoutMs));
-	if (formats !== null) {
-		command.addOption(new Option('-w, --write-out <format>', 'how it is printed').choices(formats).default('simple'));
-	}
-	return takesAnyText(command, names);
-}
-
-function timeoutMs(text: string): number {
-	const ms = durationMs(text);
-	if (ms === null || ms < 1) throw new InvalidArgumentError('It must be a time such as 5s or 250ms.');
-	return Math.ceil(ms);
 }
 
 function exampleOf(to: Command, line: string, what: string): string {

@@ -1,0 +1,40 @@
+/** The options of commands that read and write data, by any node. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { durationMs } from '../../duration.ts';
+import { takesAnyText } from '../help.ts';
+import { httpUrl, withEndpoint } from '../options.ts';
+import { FORMATS, type Format } from './connection.ts';
+
+/** Adds the options that name the nodes. */
+export function withEndpoints(command: Command): Command {
+	return withEndpoint(command).addOption(
+		new Option('--endpoints <urls>', 'ask these nodes, with commas between them (or CONSUL_HTTP_ADDR)')
+			.argParser((text) => text.split(',').map((url) => httpUrl(url.trim()).replace(/\/+$/, '')))
+			.conflicts('endpoint'),
+	);
+}
+
+/** @param formats that the command can print; null where it prints in one way only */
+export function withData(command: Command, names: string, formats: readonly Format[] | null = FORMATS): Command {
+	withEndpoints(command).addOption(
+		new Option('--timeout <time>', 'a node has so long for its answer, such as 5s').argParser(aboveZeroMs),
+	);
+	if (formats !== null) {
+		command.addOption(new Option('-w, --write-out <format>', 'how it is printed').choices(formats).default('simple'));
+	}
+	return takesAnyText(command, names);
+}
+
+/** A time of a millisecond or more. */
+export function aboveZeroMs(text: string): number {
+	const ms = timeMs(text);
+	if (ms < 1) throw new InvalidArgumentError('It must be a time such as 5s or 250ms.');
+	return ms;
+}
+
+/** A time in whole milliseconds, which may be 0. */
+export function timeMs(text: string): number {
+	const ms = durationMs(text);
+	if (ms === null) throw new InvalidArgumentError('It must be a time such as 5s or 250ms.');
+	return Math.ceil(ms);
+}
