@@ -10,6 +10,7 @@
 import { addressFault, nameOf } from './address.ts';
 import {
 	bytesOf,
+	wrongCallOptions,
 	wrongKey,
 	wrongLockOptions,
 	wrongPrefix,
@@ -24,7 +25,7 @@ import { BadOptionsError } from './errors.ts';
 import { type Fence, KeyLock, type LockOptions, type LockOwner, type ReleaseOptions, type SwarmLock } from './lock.ts';
 import { lockOwner } from './lock-owner.ts';
 import { platform } from './platform.ts';
-import type { ReadEntry } from './protocol.ts';
+import type { ListedEntry, Page, ReadEntry } from './protocol.ts';
 import { OpenSession, type SessionCallOptions, type SwarmSession } from './session.ts';
 import { attributesOf, type SessionOptions } from './session-attributes.ts';
 import type { ClientSocket, Connect } from './socket.ts';
@@ -34,6 +35,7 @@ import type { WatchedChanges } from './watches.ts';
 export type {
 	ClientSocket,
 	Fence,
+	ListedEntry,
 	LockOptions,
 	ReadEntry,
 	ReleaseOptions,
@@ -149,6 +151,39 @@ export class SwarmClient {
 			const wrong = wrongKey(key) ?? wrongReadOptions(options);
 			if (wrong) return reject(wrong);
 			this.#core.get(key, options.stale ? 'stale' : 'linearizable', options.signal, { resolve, reject });
+		});
+	}
+
+	/**
+	 * The entries whose keys begin with `prefix`, in the order of the keys' UTF-8 bytes:
+	 * `for await (const { key, value } of client.list('app/'))`. They come in pages of up to 1,000. Each page is read when
+	 * the loop has come to it, as `get` reads a key, so all of them together need not be of one moment.
+	 *
+	 * @returns an iterator that fails as `get` does
+	 */
+	async *list(prefix: string, options: ReadOptions = {}): AsyncGenerator<ListedEntry, void, undefined> {
+		const wrong = wrongPrefix(prefix) ?? wrongReadOptions(options);
+		if (wrong) throw wrong;
+		const mode = options.stale ? 'stale' : 'linearizable';
+		for (let after = ''; ; ) {
+			const { entries, isLast } = await new Promise<Page>((resolve, reject) => {
+				this.#core.list(prefix, after, mode, options.signal, { resolve, reject });
+			});
+			yield* entries;
+			if (isLast) return;
+			after = entries.at(-1)?.key ?? after;
+		}
+	}
+
+	/**
+	 * Removes all keys that begin with `prefix` together, with '' every key. The result is `ok` also where there are none.
+	 * Fails as `put` does.
+	 */
+	deletePrefix(prefix: string, options: CallOptions = {}): Promise<WriteResult> {
+		return new Promise((resolve, reject) => {
+			const wrong = wrongPrefix(prefix) ?? wrongCallOptions(options);
+			if (wrong) return reject(wrong);
+			this.#core.submit({ kind: 'deletePrefix', prefix }, options.signal, { resolve, reject });
 		});
 	}
 

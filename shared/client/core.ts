@@ -8,7 +8,7 @@ import type { Operation } from '../store/command.ts';
 import type { Settle } from './abort.ts';
 import { RefusedError } from './errors.ts';
 import { type CallLimits, LIMITS } from './limits.ts';
-import type { NodeSection, ReadEntry, ReadMode } from './protocol.ts';
+import type { NodeSection, Page, ReadEntry, ReadMode } from './protocol.ts';
 import { Reads } from './reads.ts';
 import { Route } from './route.ts';
 import type { ClientRuntime } from './runtime.ts';
@@ -128,6 +128,11 @@ export class ClientCore {
 		if (!this.#isOver(signal, settle)) this.#reads.get(key, mode, signal, settle);
 	}
 
+	/** Reads a page of the entries below a prefix. @param after the page begins behind this key; '' for the first one */
+	list(prefix: string, after: string, mode: ReadMode, signal: AbortSignal | undefined, settle: Settle<Page>): void {
+		if (!this.#isOver(signal, settle)) this.#reads.list(prefix, after, mode, signal, settle);
+	}
+
 	/**
 	 * Begins a watch of the keys that begin with `prefix`. It has no time limit.
 	 *
@@ -185,6 +190,8 @@ export class ClientCore {
 				return this.#writes.results(section);
 			case 'values':
 				return this.#reads.values(section.first, section.entries);
+			case 'page':
+				return this.#reads.page(section);
 			case 'changes':
 				return this.#watches.changes(section);
 			case 'watchEnded':

@@ -5,6 +5,7 @@
  *     client -> node   hello    version, client
  *                      write    one batch, as it is proposed (shared/store/command.ts)
  *                      read     mode, first id, count, keys
+ *                      list     mode, id, prefix, and the key behind which the page begins or nothing
  *                      watch    id, 0 or the revision to begin behind and 1, prefix
  *                      unwatch  id
  *                      ping     nothing; it is here because a page cannot send the WebSocket's own ping
@@ -13,6 +14,7 @@
  *                      members  other members than before
  *                      results  first sequence, count, status, revision of the first; the others' follow by ones
  *                      values   first id, count, entries
+ *                      page     id, whether it is the last one, keys with their entries
  *                      refused  what, first, count, why, whether it may have left
  *                      changes  id, and what `changes.ts` says
  *                      watchEnded  id, why
@@ -36,6 +38,8 @@ export const FRAME_BYTES_MAX = 1_114_112;
 export const FRAME_BYTES_FULL = 524_288;
 /** The bound on the keys of one read section. */
 export const READ_KEYS_MAX = 4096;
+/** The bound on the entries of one page. */
+export const PAGE_KEYS_MAX = 1000;
 /** The bound on a client's unanswered commands at one node, and on its unanswered keys to read. */
 export const IN_FLIGHT_MAX = 65_536;
 /** A node takes batches of the last so many clients that a connection has named in its hellos. */
@@ -49,6 +53,7 @@ export const READ = 0x03;
 export const PING = 0x04;
 export const WATCH = 0x05;
 export const UNWATCH = 0x06;
+export const LIST = 0x07;
 export const WELCOME = 0x81;
 export const LEADER = 0x82;
 export const RESULTS = 0x83;
@@ -58,6 +63,7 @@ export const PONG = 0x86;
 export const MEMBERS = 0x87;
 export const CHANGES = 0x88;
 export const WATCH_ENDED = 0x89;
+export const PAGE = 0x8a;
 
 /** The position in the list is the byte. */
 export const READ_MODES = ['linearizable', 'stale'] as const;
@@ -99,11 +105,30 @@ export interface ReadEntry {
 	readonly modifyRevision: number;
 }
 
+/** An entry with its key. */
+export interface ListedEntry extends ReadEntry {
+	readonly key: string;
+}
+
+/** Entries below a prefix, in the order of the UTF-8 bytes of their keys. */
+export interface Page {
+	readonly entries: readonly ListedEntry[];
+	/** Whether there are no entries behind these. */
+	readonly isLast: boolean;
+}
+
 export type ClientSection =
 	| { readonly kind: 'hello'; readonly version: number; readonly clientId: string }
 	/** The batch is in the frame, from `from` to before `to`. */
 	| { readonly kind: 'write'; readonly from: number; readonly to: number }
-	| { readonly kind: 'read'; readonly mode: ReadMode; readonly first: number; readonly keys: readonly string[] }
+	/** `after` is null for a read of these keys. Otherwise the only one is a prefix, and the page begins behind `after`. */
+	| {
+			readonly kind: 'read';
+			readonly mode: ReadMode;
+			readonly first: number;
+			readonly keys: readonly string[];
+			readonly after: string | null;
+	  }
 	/** `after` is null for a watch that begins with the present state. */
 	| { readonly kind: 'watch'; readonly id: number; readonly after: number | null; readonly prefix: string }
 	| { readonly kind: 'unwatch'; readonly id: number }
@@ -127,6 +152,7 @@ export type NodeSection =
 			readonly revision: number;
 	  }
 	| { readonly kind: 'values'; readonly first: number; readonly entries: readonly (ReadEntry | null)[] }
+	| ({ readonly kind: 'page'; readonly first: number } & Page)
 	| {
 			readonly kind: 'refused';
 			readonly what: 'write' | 'read';
@@ -151,6 +177,14 @@ export function writeRead(out: Writer, mode: ReadMode, first: number, keys: read
 	out.int(first);
 	out.int(keys.length);
 	for (const key of keys) writeText(out, key);
+}
+
+export function writeList(out: Writer, mode: ReadMode, id: number, prefix: string, after: string): void {
+	out.u8(LIST);
+	out.u8(READ_MODES.indexOf(mode));
+	out.int(id);
+	writeText(out, prefix);
+	writeText(out, after);
 }
 
 /** @param after as of the section */
@@ -208,7 +242,14 @@ function readClientSection(from: Reader, frame: Uint8Array): ClientSection {
 			if (count === 0 || count > READ_KEYS_MAX) throw new MalformedError('too many keys, or none');
 			const keys: string[] = [];
 			for (let i = 0; i < count; i++) keys.push(readText(from, frame));
-			return { kind: 'read', mode, first, keys };
+			return { kind: 'read', mode, first, keys, after: null };
+		}
+		case LIST: {
+			const mode = READ_MODES[from.u8()];
+			if (mode === undefined) throw new MalformedError('unknown mode of reading');
+			const first = from.int();
+			const prefix = readText(from, frame);
+			return { kind: 'read', mode, first, keys: [prefix], after: readText(from, frame) };
 		}
 		case WATCH: {
 			const id = from.int();
@@ -292,6 +333,16 @@ export function writeEntry(out: Writer, entry: ReadEntry | undefined): void {
 	out.bytes(entry.value);
 }
 
+export function writePage(out: Writer, id: number, { entries, isLast }: Page): void {
+	out.u8(PAGE);
+	out.int(id);
+	out.bool(isLast);
+	out.list(entries, (entry) => {
+		out.text(entry.key);
+		writeEntry(out, entry);
+	});
+}
+
 export function writeRefused(
 	out: Writer,
 	what: 'write' | 'read',
@@ -350,6 +401,10 @@ function readNodeSection(from: Reader, frame: Uint8Array): NodeSection {
 			for (let i = 0; i < count; i++) entries.push(readEntry(from));
 			return { kind: 'values', first, entries };
 		}
+		case PAGE: {
+			const [first, isLast] = [from.int(), from.bool()];
+			return { kind: 'page', first, isLast, entries: from.list(() => readListed(from)) };
+		}
 		case REFUSED: {
 			const what = from.bool() ? 'read' : 'write';
 			const first = from.int();
@@ -371,6 +426,13 @@ function readNodeSection(from: Reader, frame: Uint8Array): NodeSection {
 		default:
 			throw new MalformedError('unknown kind of section');
 	}
+}
+
+function readListed(from: Reader): ListedEntry {
+	const key = from.text();
+	const entry = readEntry(from);
+	if (entry === null) throw new MalformedError('a key without an entry');
+	return { key, ...entry };
 }
 
 function readEntry(from: Reader): ReadEntry | null {

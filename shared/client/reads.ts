@@ -1,5 +1,5 @@
 /**
- * The reads of one client. The reads of one turn form a batch for each mode. A batch is sent until it is answered or its
+ * The reads of one client. The reads of one turn form a batch for each mode, and a page of a list is one by itself. A batch is sent until it is answered or its
  * deadline is over: again on each new connection, and again after a refusal. Batches that the node has no room for wait
  * in line, in order.
  *
@@ -12,7 +12,7 @@ import { Again, NEVER, type Refusable } from './again.ts';
 import { Batches, type Numbered } from './batches.ts';
 import { RefusedError } from './errors.ts';
 import type { CallLimits } from './limits.ts';
-import { type NodeSection, type ReadEntry, type ReadMode, writeRead } from './protocol.ts';
+import { type NodeSection, type Page, type ReadEntry, type ReadMode, writeList, writeRead } from './protocol.ts';
 import type { ClientRuntime } from './runtime.ts';
 
 export interface ReadsOwner {
@@ -28,14 +28,14 @@ export interface ReadsOwner {
 	soon(): void;
 }
 
-type Call = Settle<ReadEntry | null>;
-
 class ReadBatch implements Numbered, Refusable {
 	readonly first: number;
 	readonly mode: ReadMode;
 	readonly keys: readonly string[];
+	/** Of a page the key behind which it begins, and the only one of `keys` is its prefix; null for a read of keys. */
+	readonly after: string | null;
 	/** The call of each key; null for one that is answered. */
-	readonly calls: (Call | null)[];
+	readonly calls: (Settle<unknown> | null)[];
 	/** Whether some of its calls have a signal. */
 	readonly hasSignals: boolean;
 	readonly deadlineMs: number;
@@ -48,10 +48,11 @@ class ReadBatch implements Numbered, Refusable {
 	/** The reason of its last refusal; `timeout` before one. */
 	why: RefusedError['why'] = 'timeout';
 
-	constructor(first: number, mode: ReadMode, { keys, calls, hasSignals, deadlineMs }: Open) {
+	constructor(first: number, mode: ReadMode, after: string | null, { keys, calls, hasSignals, deadlineMs }: Open) {
 		this.first = first;
 		this.mode = mode;
 		this.keys = keys;
+		this.after = after;
 		this.calls = calls;
 		this.hasSignals = hasSignals;
 		this.deadlineMs = deadlineMs;
@@ -71,7 +72,7 @@ class ReadBatch implements Numbered, Refusable {
 /** The reads of this turn, of one mode. */
 interface Open {
 	readonly keys: string[];
-	readonly calls: Call[];
+	readonly calls: Settle<unknown>[];
 	hasSignals: boolean;
 	readonly deadlineMs: number;
 }
@@ -96,11 +97,9 @@ export class Reads {
 		this.#again = new Again(owner.runtime, (nowMs) => this.#sendRefused(nowMs));
 	}
 
-	get(key: string, mode: ReadMode, signal: AbortSignal | undefined, settle: Call): void {
-		const { callsMax, bytesMax, readKeysMax } = this.#owner.limits;
-		if (this.#calls >= callsMax || this.#chars + key.length > bytesMax) {
-			return settle.reject(new RefusedError('overloaded', `${this.#calls} reads wait already`));
-		}
+	get(key: string, mode: ReadMode, signal: AbortSignal | undefined, settle: Settle<ReadEntry | null>): void {
+		if (!this.#hasRoom(key.length)) return settle.reject(this.#overloaded());
+		const { readKeysMax } = this.#owner.limits;
 		if (this.#open[mode]?.keys.length === readKeysMax) this.#endBatch(mode);
 		let open = this.#open[mode];
 		if (!open) {
@@ -113,6 +112,16 @@ export class Reads {
 		if (signal) open.hasSignals = true;
 		this.#calls++;
 		this.#chars += key.length;
+	}
+
+	list(prefix: string, after: string, mode: ReadMode, signal: AbortSignal | undefined, settle: Settle<Page>): void {
+		if (!this.#hasRoom(prefix.length)) return settle.reject(this.#overloaded());
+		const calls = [abortable(signal, settle)];
+		const deadlineMs = this.#owner.deadlineMs();
+		this.#add(mode, after, { keys: [prefix], calls, hasSignals: signal !== undefined, deadlineMs });
+		this.#calls++;
+		this.#chars += prefix.length;
+		this.#owner.soon();
 	}
 
 	/** The number of reads without an answer. */
@@ -155,6 +164,14 @@ export class Reads {
 		this.#sendLine();
 	}
 
+	page({ first, entries, isLast }: NodeSection & { kind: 'page' }): void {
+		for (const batch of this.#batches.within(first, first + 1)) {
+			this.#remove(batch);
+			batch.calls[0]?.resolve({ entries, isLast });
+		}
+		this.#sendLine();
+	}
+
 	refused({ first, count, why }: NodeSection & { kind: 'refused' }): void {
 		for (const batch of this.#batches.within(first, first + count)) {
 			if (!batch.isOut) continue;
@@ -188,7 +205,20 @@ export class Reads {
 		const open = this.#open[mode];
 		if (!open) return;
 		this.#open[mode] = null;
-		const batch = new ReadBatch(this.#nextId, mode, open);
+		this.#add(mode, null, open);
+	}
+
+	#hasRoom(chars: number): boolean {
+		const { callsMax, bytesMax } = this.#owner.limits;
+		return this.#calls < callsMax && this.#chars + chars <= bytesMax;
+	}
+
+	#overloaded(): RefusedError {
+		return new RefusedError('overloaded', `${this.#calls} reads wait already`);
+	}
+
+	#add(mode: ReadMode, after: string | null, open: Open): void {
+		const batch = new ReadBatch(this.#nextId, mode, after, open);
 		this.#nextId += batch.count;
 		this.#batches.add(batch);
 		this.#line.push(batch);
@@ -208,7 +238,9 @@ export class Reads {
 	}
 
 	#send(batch: ReadBatch): boolean {
-		writeRead(this.#writer, batch.mode, batch.first, batch.keys);
+		const { mode, first, keys, after } = batch;
+		if (after === null) writeRead(this.#writer, mode, first, keys);
+		else writeList(this.#writer, mode, first, keys[0] as string, after);
 		// The link would copy a part of an array, and slower.
 		const frame = new Uint8Array(this.#writer.take());
 		this.#writer.reuse();

@@ -7,7 +7,9 @@
  */
 import { Writer } from '../bytes/bytes.ts';
 import {
+	type ListedEntry,
 	type MemberAddress,
+	PAGE_KEYS_MAX,
 	type ReadMode,
 	type Refusal,
 	STATUSES,
@@ -16,6 +18,7 @@ import {
 	writeEntry,
 	writeLeader,
 	writeMembers,
+	writePage,
 	writePong,
 	writeRefused,
 	writeResults,
@@ -23,18 +26,24 @@ import {
 	writeWatchEnded,
 	writeWelcome,
 } from '../client/protocol.ts';
+import type { ViewedEntry } from '../store/entry.ts';
 import type { Result } from '../store/result.ts';
 import type { Store } from '../store/store.ts';
 import type { ReplicaLimits } from './limits.ts';
 import type { DoorSocket } from './port.ts';
 
-/** Keys that a client asked to read. */
+/** Keys that a client asked to read, or one page of those that begin with a prefix. */
 export interface ClientRead {
 	readonly mode: ReadMode;
 	/** The client's number of the first key; the others follow. */
 	readonly first: number;
 	readonly keys: readonly string[];
+	/** Of a page the key behind which it begins, and the only one of `keys` is its prefix; null for a read of keys. */
+	readonly after: string | null;
 }
+
+/** An entry of a page takes at most so many bytes beside its key and value. */
+const LISTED_BYTES = 96;
 
 const OK = STATUSES.indexOf('ok');
 const CONDITION_FAILED = STATUSES.indexOf('conditionFailed');
@@ -145,7 +154,9 @@ export class ClientAnswers {
 	flush(): void {
 		this.#endRun();
 		while (this.#reads.length > 0 && this.#socket.unsentBytes < this.#limits.unsentBytesMax) {
-			this.#writeValues(this.#reads[0] as ClientRead);
+			const read = this.#reads[0] as ClientRead;
+			if (read.after === null) this.#writeValues(read);
+			else this.#writePage(read, read.after);
 			if (this.#out.length >= this.#limits.frameBytesFull) this.#send();
 		}
 		if (this.#out.length > 0) this.#send();
@@ -179,6 +190,24 @@ export class ClientAnswers {
 		this.keysWaiting -= end - start;
 		this.#nextKey = end < keys.length ? end : 0;
 		if (end === keys.length) this.#reads.shift();
+	}
+
+	#writePage({ first, keys }: ClientRead, after: string): void {
+		this.#reads.shift();
+		this.keysWaiting--;
+		const view = this.#store.view(keys[0] as string, after);
+		if (view === null) return writeRefused(this.#out, 'read', first, 1, 'overloaded', false);
+		const entries: ListedEntry[] = [];
+		let bytes = this.#out.length;
+		while (!view.isAtEnd && entries.length < PAGE_KEYS_MAX) {
+			if (entries.length > 0 && bytes >= this.#limits.frameBytesFull) break;
+			const { key, flags, lock, createRevision, modifyRevision, ...place } = view.next() as ViewedEntry;
+			const value = place.bytes.subarray(place.start, place.end);
+			entries.push({ key, value, flags, lock, createRevision, modifyRevision });
+			bytes += LISTED_BYTES + 3 * key.length + value.length;
+		}
+		writePage(this.#out, first, { entries, isLast: view.isAtEnd });
+		view.close();
 	}
 
 	#send(): void {

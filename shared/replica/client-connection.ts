@@ -254,13 +254,15 @@ export class ClientConnection implements Submitter {
 		this.#owner.soon();
 	}
 
-	#read({ mode, first, keys }: ClientRead): void {
+	#read({ mode, first, keys, after }: ClientRead): void {
 		if (!this.#isGreeted) throw new MalformedError('a read before the greeting');
+		const fault = after === null ? null : prefixFault(keys[0] as string);
+		if (fault !== null) throw new MalformedError(`a list of a prefix that ${fault}`);
 		if (this.#keysUnconfirmed + this.#answers.keysWaiting + keys.length > this.#owner.limits.inFlightMax) {
 			return this.#refuse('read', first, keys.length, 'overloaded', false);
 		}
 		if (mode === 'linearizable') this.#keysUnconfirmed += keys.length;
-		this.#owner.read(this, { mode, first, keys });
+		this.#owner.read(this, { mode, first, keys, after });
 	}
 }
 

@@ -76,6 +76,40 @@ export const CALLERS: readonly Unreached[] = [
 		},
 	},
 	{
+		why: 'The clients of the world list no keys, and submit nothing but writes: its users of locks submit to nodes. `test/client/list.test.ts` and `locks.test.ts` do.',
+		files: {
+			'shared/client/core.ts': [
+				'submit(operation: Operation, signal: AbortSignal | undefined, settle: Settle<WriteResult>): void {',
+				'if (!this.#isOver(signal, settle)) this.#reads.list(prefix, after, mode, signal, settle);',
+				'return this.#reads.page(section);',
+			],
+			'shared/client/protocol.ts': [
+				'export function writeList(out: Writer, mode: ReadMode, id: number, prefix: string, after: string): void {',
+				'export function writePage(out: Writer, id: number, { entries, isLast }: Page): void {',
+				'case LIST: {',
+				'case PAGE: {',
+				'function readListed(from: Reader): ListedEntry {',
+			],
+			'shared/client/reads.ts': [
+				'if (!this.#hasRoom(prefix.length)) return settle.reject(this.#overloaded());',
+				'const calls = [abortable(signal, settle)];',
+				'this.#add(mode, after, { keys: [prefix], calls, hasSignals: signal !== undefined, deadlineMs });',
+				'this.#chars += prefix.length;',
+				"page({ first, entries, isLast }: NodeSection & { kind: 'page' }): void {",
+				'else writeList(this.#writer, mode, first, keys[0] as string, after);',
+			],
+			'shared/client/writes.ts': [
+				'submit(operation: Operation, signal: AbortSignal | undefined, settle: WriteCall): void {',
+				'function sizeOf(operation: Operation): number {',
+			],
+			'shared/replica/client-answers.ts': [
+				'else this.#writePage(read, read.after);',
+				'#writePage({ first, keys }: ClientRead, after: string): void {',
+			],
+			'shared/replica/client-connection.ts': ["if (batch.shortestTtlMs < sessionTtlMsMin) return 'badValue';"],
+		},
+	},
+	{
 		why: 'No client of the world is closed twice, or used once it is closed. `test/client/client.test.ts` uses one.',
 		files: {
 			'shared/client/core.ts': [
