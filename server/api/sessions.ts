@@ -5,8 +5,10 @@
 import { randomUUID } from 'node:crypto';
 import { type Request, type Response, Router } from 'express';
 import { nameOf } from '../../shared/member-name.ts';
+import type { Subject } from '../../shared/replica/waits.ts';
 import type { OfSession } from '../../shared/store/command.ts';
 import { isSessionId, SESSIONS_MAX, type Session } from '../../shared/store/sessions.ts';
+import type { Store } from '../../shared/store/store.ts';
 import type { KnownSwarm } from '../swarm.ts';
 import { answerJson, HttpError, isPretty, type Json, onlyMethods, printJson, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
@@ -37,15 +39,28 @@ const WRITES: Readonly<Record<string, Answer>> = {
 	'/session/destroy{/:id}': destroy,
 };
 const READS: Readonly<Record<string, Answer>> = {
-	'/session/list': (req, res, options) => answerSessions(req, res, options, ({ sessions }) => sessions()),
+	'/session/list': (req, res, options) =>
+		answerSessions(req, res, options, {
+			subject: { kind: 'sessions', name: '' },
+			index: (store) => store.changeOfSessions,
+			read: (store) => store.sessions(),
+		}),
 	'/session/info{/:id}': (req, res, options) => {
 		const id = idOf(req);
-		return answerSessions(req, res, options, ({ session }) => [session(id)].filter((each) => each !== undefined));
+		return answerSessions(req, res, options, {
+			subject: { kind: 'session', name: id },
+			index: (store) => store.changeOfSession(id),
+			read: (store) => [store.session(id)].filter((each) => each !== undefined),
+		});
 	},
 	'/session/node{/:node}': (req, res, options) => {
 		const { node } = req.params;
-		if (!node) throw new HttpError(400, 'Missing node name');
-		return answerSessions(req, res, options, ({ sessions }) => sessions().filter((each) => each.node === node));
+		if (typeof node !== 'string' || node === '') throw new HttpError(400, 'Missing node name');
+		return answerSessions(req, res, options, {
+			subject: { kind: 'sessionsOf', name: node },
+			index: (store) => store.changeOfSessionsOf(node),
+			read: (store) => store.sessions().filter((each) => each.node === node),
+		});
 	},
 };
 
@@ -116,23 +131,25 @@ async function submit(
 	return null;
 }
 
-/** The part of the store that reads of sessions look at. */
-interface Table {
-	readonly session: (id: string) => Session | undefined;
-	readonly sessions: () => readonly Session[];
+/** A read of some of the sessions. */
+interface SessionsRead {
+	readonly subject: Subject;
+	/** The revision of their last change; 0 for none. */
+	index(store: Store): number;
+	read(store: Store): readonly Session[];
 }
 
 async function answerSessions(
 	req: Request,
 	res: Response,
 	options: SessionsOptions,
-	read: (table: Table) => readonly Session[],
+	{ subject, index, read }: SessionsRead,
 ): Promise<void> {
 	const { store } = options.service;
-	const setHeaders = await whenReadable(options, req, res, queryOf(req), { kind: 'sessions', name: '' });
+	const setHeaders = await whenReadable(options, req, res, queryOf(req), subject);
 	if (!setHeaders) return;
-	setHeaders(Math.max(1, store.changeOfSessions));
-	const found = read({ session: (id) => store.session(id), sessions: () => store.sessions() });
+	setHeaders(Math.max(1, index(store)));
+	const found = read(store);
 	const pretty = isPretty(req);
 	if (found.length <= ANSWERED_AT_ONCE_MAX) return answerJson(res, found.map(sessionJson), pretty);
 	return options.longReads.answer(req, res, () => {

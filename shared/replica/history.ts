@@ -235,8 +235,8 @@ export class History implements ChangeListener {
 		this.also?.together(through);
 	}
 
-	sessionsChanged(): void {
-		this.also?.sessionsChanged();
+	sessionChanged(id: string, node: string): void {
+		this.also?.sessionChanged(id, node);
 	}
 
 	/** @returns the row of the new change, which has no value yet */

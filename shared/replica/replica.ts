@@ -532,6 +532,10 @@ export class Replica implements LoopListener {
 				return this.store.changeOfKey(name);
 			case 'prefix':
 				return this.store.changeOfPrefix(name);
+			case 'session':
+				return this.store.changeOfSession(name);
+			case 'sessionsOf':
+				return this.store.changeOfSessionsOf(name);
 			case 'sessions':
 				return this.store.changeOfSessions;
 			case 'members':

@@ -1,6 +1,6 @@
 /**
- * Reads that wait until what they read has changed: a key, the keys below a prefix, the sessions, or the members. Changes mark what is
- * waited for, and at the end of the turn each marked thing is looked at once, however often it has changed in the turn.
+ * Reads that wait until what they read has changed: a key, the keys below a prefix, one session, those of a node or all,
+ * or the members. Changes mark what is waited for, and at the end of the turn each marked thing is looked at once, however often it has changed in the turn.
  * So a write finds those that wait for its key by one lookup, and pays nothing at all while nobody waits.
  *
  * The waits have deadlines of their own: beside requests that end within seconds, waits of minutes would stand at the
@@ -12,10 +12,12 @@ import type { ChangeListener } from '../store/change-listener.ts';
 import { type DeadlineClock, Deadlines, Limited } from './deadlines.ts';
 import { Prefixes } from './prefixes.ts';
 
-/** What a read may wait for. The name is the key or the prefix. */
+/** What a read may wait for. The name is the key, the prefix, the id of the session, or the node whose sessions it is. */
 export type Subject =
-	| { readonly kind: 'key' | 'prefix'; readonly name: string }
+	| { readonly kind: NamedKind; readonly name: string }
 	| { readonly kind: 'members' | 'sessions'; readonly name: '' };
+
+type NamedKind = 'key' | 'prefix' | 'session' | 'sessionsOf';
 
 export interface WaitsOptions extends DeadlineClock {
 	/** Drawn evenly from 0 up to, not including, 1. */
@@ -66,9 +68,13 @@ class Wait extends Limited {
 export class Waits implements ChangeListener {
 	readonly #options: WaitsOptions;
 	readonly #deadlines: Deadlines;
-	readonly #keys = new Map<string, Group>();
+	readonly #named: Readonly<Record<NamedKind, Map<string, Group>>> = {
+		key: new Map(),
+		prefix: new Map(),
+		session: new Map(),
+		sessionsOf: new Map(),
+	};
 	readonly #prefixes = new Prefixes<Group>();
-	readonly #prefixesByName = new Map<string, Group>();
 	readonly #members = new Group({ kind: 'members', name: '' });
 	readonly #sessions = new Group({ kind: 'sessions', name: '' });
 	/** Those of which something has changed in this turn. */
@@ -128,15 +134,14 @@ export class Waits implements ChangeListener {
 	}
 
 	deleted(key: string): void {
-		const group = this.#keys.get(key);
-		if (group) this.#mark(group);
+		this.#markNamed('key', key);
 		if (this.#prefixes.size === 0) return;
 		for (let of = this.#prefixes.longestOf(key); of !== null; of = of.outer) this.#mark(of);
 	}
 
 	/** It looks at all keys that are waited for. The deletion of a prefix is seldom, and their number is bounded. */
 	cut(prefix: string): void {
-		for (const [key, group] of this.#keys) if (key.startsWith(prefix)) this.#mark(group);
+		for (const [key, group] of this.#named.key) if (key.startsWith(prefix)) this.#mark(group);
 		for (const inner of this.#prefixes.startingWith(prefix)) this.#mark(inner);
 		for (let of = this.#prefixes.longestOf(prefix); of !== null; of = of.outer) this.#mark(of);
 	}
@@ -145,8 +150,10 @@ export class Waits implements ChangeListener {
 		// Waits are looked at when the turn is over, and by then the whole transaction has been applied.
 	}
 
-	sessionsChanged(): void {
+	sessionChanged(id: string, node: string): void {
 		this.#mark(this.#sessions);
+		this.#markNamed('session', id);
+		this.#markNamed('sessionsOf', node);
 	}
 
 	membersChanged(): void {
@@ -162,6 +169,11 @@ export class Waits implements ChangeListener {
 	end(wait: Wait): void {
 		this.#remove(wait);
 		wait.done();
+	}
+
+	#markNamed(kind: NamedKind, name: string): void {
+		const group = this.#named[kind].get(name);
+		if (group) this.#mark(group);
 	}
 
 	#mark(group: Group): void {
@@ -181,7 +193,7 @@ export class Waits implements ChangeListener {
 	#groupOf(subject: Subject): Group {
 		if (subject.kind === 'members') return this.#members;
 		if (subject.kind === 'sessions') return this.#sessions;
-		const groups = subject.kind === 'key' ? this.#keys : this.#prefixesByName;
+		const groups = this.#named[subject.kind];
 		let group = groups.get(subject.name);
 		if (group) return group;
 		group = new Group(subject);
@@ -192,15 +204,13 @@ export class Waits implements ChangeListener {
 
 	#drop(group: Group): void {
 		const { kind, name } = group.subject;
-		if (kind === 'key') this.#keys.delete(name);
-		if (kind !== 'prefix') return;
-		this.#prefixesByName.delete(name);
-		this.#prefixes.delete(group);
+		if (kind === 'members' || kind === 'sessions') return;
+		this.#named[kind].delete(name);
+		if (kind === 'prefix') this.#prefixes.delete(group);
 	}
 
 	*#groups(): Iterable<Group> {
-		yield* this.#keys.values();
-		yield* this.#prefixesByName.values();
+		for (const groups of Object.values(this.#named)) yield* groups.values();
 		yield this.#members;
 		yield this.#sessions;
 	}

@@ -53,7 +53,7 @@ export class ChangedKeys {
 				this.#togetherThrough = through;
 				also?.together(through);
 			},
-			sessionsChanged: () => also?.sessionsChanged(),
+			sessionChanged: (id, node) => also?.sessionChanged(id, node),
 		};
 	}
 

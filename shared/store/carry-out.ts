@@ -63,8 +63,9 @@ export function carryOut(command: BatchReader, state: StoreState, listener: Chan
 		case KIND_CHECK_SESSION:
 			return find(command, state)?.lock.session === command.session;
 		case KIND_CREATE_SESSION: {
-			const isCreated = state.sessions.create(key, command.attributes as SessionAttributes, state.revision);
-			if (isCreated) listener?.sessionsChanged();
+			const attributes = command.attributes as SessionAttributes;
+			const isCreated = state.sessions.create(key, attributes, state.revision);
+			if (isCreated) listener?.sessionChanged(key, attributes.node);
 			return isCreated;
 		}
 		case KIND_RENEW_SESSION: {
@@ -110,7 +111,7 @@ function endSession(session: Session, state: StoreState, listener: ChangeListene
 			listener?.put(changed);
 		}
 	}
-	listener?.sessionsChanged();
+	listener?.sessionChanged(session.id, session.node);
 }
 
 function write(

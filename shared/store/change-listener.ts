@@ -16,6 +16,6 @@ export interface ChangeListener {
 	 * session, which all have one revision.
 	 */
 	together(through: number): void;
-	/** A session was created, or has ended. */
-	sessionsChanged(): void;
+	/** A session was created, or has ended. @param node the node that it belongs to */
+	sessionChanged(id: string, node: string): void;
 }

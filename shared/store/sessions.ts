@@ -16,6 +16,8 @@ export const SESSION_NAME_BYTES_MAX = 256;
 export const SESSION_TTL_MS_MAX = 24 * 3_600_000;
 /** The longest lock delay, milliseconds. */
 export const LOCK_DELAY_MS_MAX = 60_000;
+/** The last change is kept of the sessions of so many nodes: see `Sessions.changeOfNode`. */
+export const CHANGED_NODES_MAX = 256;
 
 /** What becomes of the keys that a session holds when it ends: they are let go, or they are deleted. */
 export type Behavior = 'release' | 'delete';
@@ -46,6 +48,9 @@ export class Sessions {
 	/** In the order of their creation. */
 	readonly #open = new Map<string, Session>();
 	#changedRevision = 0;
+	/** The last change of the sessions of a node, by the node's name, where it is above `#forgottenThrough`. */
+	readonly #changeOfNode = new Map<string, number>();
+	#forgottenThrough = 0;
 	/** That of the last session that was added by `restore`. */
 	#restoredRevision = 0;
 
@@ -56,6 +61,14 @@ export class Sessions {
 	/** The revision of the last creation or end of a session; 0 for none. A renewal is no change that anybody waits for. */
 	get changedRevision(): number {
 		return this.#changedRevision;
+	}
+
+	/**
+	 * The revision of the last creation or end of a session of this node; 0 for none. Where it was forgotten it is that of a
+	 * later change of any session, and so is never too low. No command depends on it, so it is not in a cut.
+	 */
+	changeOfNode(node: string): number {
+		return this.#changeOfNode.get(node) ?? this.#forgottenThrough;
 	}
 
 	get(id: string): Session | undefined {
@@ -71,7 +84,7 @@ export class Sessions {
 	create(id: string, attributes: SessionAttributes, revision: number): boolean {
 		if (this.#open.size >= SESSIONS_MAX || this.#open.has(id)) return false;
 		this.#open.set(id, { ...attributes, id, createRevision: revision, renewedRevision: revision });
-		this.#changedRevision = revision;
+		this.#changed(attributes.node, revision);
 		return true;
 	}
 
@@ -79,14 +92,24 @@ export class Sessions {
 		this.#open.set(session.id, { ...session, renewedRevision: revision });
 	}
 
-	end({ id }: Session, revision: number): void {
+	end({ id, node }: Session, revision: number): void {
 		this.#open.delete(id);
+		this.#changed(node, revision);
+	}
+
+	#changed(node: string, revision: number): void {
+		if (this.#changeOfNode.size >= CHANGED_NODES_MAX && !this.#changeOfNode.has(node)) {
+			this.#forgottenThrough = this.#changedRevision;
+			this.#changeOfNode.clear();
+		}
+		this.#changeOfNode.set(node, revision);
 		this.#changedRevision = revision;
 	}
 
 	/** Begins to fill an empty table with the sessions of a cut. */
 	restoreChange(changedRevision: number): void {
 		this.#changedRevision = changedRevision;
+		this.#forgottenThrough = changedRevision;
 	}
 
 	/** Adds the next session of a cut. @throws MalformedError for one that does not follow the one before it in any cut */

@@ -150,9 +150,22 @@ export class Store {
 		return this.#state.sessions.all();
 	}
 
-	/** The revision of the last creation or end of a session; 0 for none. It is the index of each read of sessions. */
+	/** The revision of the last creation or end of a session; 0 for none. */
 	get changeOfSessions(): number {
 		return this.#state.sessions.changedRevision;
+	}
+
+	/** As `Sessions.changeOfNode`. */
+	changeOfSessionsOf(node: string): number {
+		return this.#state.sessions.changeOfNode(node);
+	}
+
+	/**
+	 * The revision of the creation of the session; where it is not there, that of the last change of any session, so that it
+	 * is never below that of its end.
+	 */
+	changeOfSession(id: string): number {
+		return this.session(id)?.createRevision ?? this.changeOfSessions;
 	}
 
 	/** The number of keys that the session holds. */

@@ -197,9 +197,20 @@ export class LoneReplica implements ReplicaService {
 	}
 
 	#changeOf({ kind, name }: Subject): number {
-		if (kind === 'members') return this.membersIndex;
-		if (kind === 'sessions') return this.store.changeOfSessions;
-		return kind === 'key' ? this.store.changeOfKey(name) : this.store.changeOfPrefix(name);
+		switch (kind) {
+			case 'key':
+				return this.store.changeOfKey(name);
+			case 'prefix':
+				return this.store.changeOfPrefix(name);
+			case 'session':
+				return this.store.changeOfSession(name);
+			case 'sessionsOf':
+				return this.store.changeOfSessionsOf(name);
+			case 'sessions':
+				return this.store.changeOfSessions;
+			case 'members':
+				return this.membersIndex;
+		}
 	}
 
 	#identity(): { client: string; sequence: number; receivedThrough: number } {

@@ -4,7 +4,7 @@ import { durationText } from '../../server/duration.ts';
 import { SESSION_KEYS_MAX } from '../../shared/store/locks.ts';
 import { SESSIONS_MAX } from '../../shared/store/sessions.ts';
 import { sessionId } from '../store/commands.ts';
-import { TestNode } from './node.ts';
+import { type Answer, TestNode } from './node.ts';
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
 
@@ -194,25 +194,58 @@ describe('reads of sessions', () => {
 		expect((await node.get('/v1/session/list?pretty')).text).toMatch(/^\[\n {4}\{\n/);
 	});
 
-	it('have modes and headers, and wait until a session is created or ends, but not for a renewal', async () => {
-		const empty = await node.get('/v1/session/list');
-		expect([empty.status, empty.text, empty.headers['x-consul-index']]).toEqual([200, '[]', '1']);
-		const id = await create();
+	it('have modes and headers', async () => {
+		for (const path of ['list', 'node/n2', `info/${NOBODY}`]) {
+			const empty = await node.get(`/v1/session/${path}`);
+			expect([empty.status, empty.text, empty.headers['x-consul-index']]).toEqual([200, '[]', '1']);
+		}
+		await create();
 		const stale = await node.get('/v1/session/list?stale');
 		expect(stale.headers).toMatchObject({ 'x-consul-index': '2', 'x-consul-effective-consistency': 'stale' });
-		for (const path of ['list', `info/${id}`, 'node/n2']) {
-			const index = node.replica.store.changeOfSessions;
-			const waits = node.replica.nextWait();
-			const answer = node.get(`/v1/session/${path}?index=${index}`);
-			await waits;
-			await node.put(`/v1/session/renew/${id}`);
-			await node.put('/v1/kv/k', 'x');
-			expect(node.replica.waits.count).toBe(1);
-			await create();
-			expect((await answer).headers['x-consul-index']).toBe(String(node.replica.store.changeOfSessions));
-		}
 		node.replica.hasLeader = false;
 		expect(await node.get('/v1/session/list')).toMatchObject({ status: 500, text: 'No cluster leader' });
+	});
+
+	/** Waits for the next change of what the path names, by the index that a read of it has now. */
+	async function waitFor(path: string): Promise<{ readonly answer: Promise<Answer> }> {
+		const index = (await node.get(`/v1/session/${path}`)).headers['x-consul-index'];
+		const waits = node.replica.nextWait();
+		const answer = node.get(`/v1/session/${path}?index=${index}`);
+		await waits;
+		return { answer };
+	}
+
+	it('wait until a session of theirs is created or ends, and for nothing else', async () => {
+		const mine = await create();
+		const [info, ofNode, all] = [await waitFor(`info/${mine}`), await waitFor('node/n2'), await waitFor('list')];
+		await node.put(`/v1/session/renew/${mine}`);
+		await node.put(`/v1/kv/k?acquire=${mine}`, 'x');
+		await node.put(`/v1/session/destroy/${NOBODY}`);
+		expect(node.replica.waits.count).toBe(3);
+		const other = await create({ Node: 'n1' });
+		expect((await all.answer).json).toMatchObject([{ ID: mine }, { ID: other }]);
+		await node.put(`/v1/session/destroy/${other}`);
+		expect(node.replica.waits.count).toBe(2);
+		const another = await create({ Node: 'n2' });
+		const { json, headers } = await ofNode.answer;
+		expect([json, headers['x-consul-index']]).toMatchObject([[{ ID: mine }, { ID: another }], '8']);
+		await node.put(`/v1/session/destroy/${another}`);
+		expect(node.replica.waits.count).toBe(1);
+		await node.put(`/v1/session/destroy/${mine}`);
+		const ended = await info.answer;
+		expect([ended.text, ended.headers['x-consul-index']]).toEqual(['[]', '10']);
+	});
+
+	it('miss no end of a session between two reads', async () => {
+		const id = await create();
+		const indexes = await Promise.all(
+			[`info/${id}`, 'node/n2'].map(async (path) => (await node.get(`/v1/session/${path}`)).headers['x-consul-index']),
+		);
+		expect(indexes).toEqual(['2', '2']);
+		await node.put(`/v1/session/destroy/${id}`);
+		for (const path of [`info/${id}`, 'node/n2']) {
+			expect((await node.get(`/v1/session/${path}?index=2`)).headers['x-consul-index']).toBe('3');
+		}
 	});
 });
 

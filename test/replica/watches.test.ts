@@ -28,7 +28,7 @@ class World {
 			deleted: (key, revision) => this.all.push({ kind: 'delete', key, value: '', revision }),
 			cut: (key, revision) => this.all.push({ kind: 'deletePrefix', key, value: '', revision }),
 			together: () => undefined,
-			sessionsChanged: () => undefined,
+			sessionChanged: () => undefined,
 		};
 		this.watches = new Watches({
 			history: this.history,

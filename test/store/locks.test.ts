@@ -14,6 +14,7 @@ import { LOCKS_MAX, SESSION_KEYS_MAX } from '../../shared/store/locks.ts';
 import { restoredStore } from '../../shared/store/restore.ts';
 import type { Result } from '../../shared/store/result.ts';
 import {
+	CHANGED_NODES_MAX,
 	LOCK_DELAY_MS_MAX,
 	SESSION_NAME_BYTES_MAX,
 	SESSION_TTL_MS_MAX,
@@ -122,6 +123,29 @@ describe('a session', () => {
 		expect(ok(client.apply(end(A)))).toBe(true);
 		expect(ok(client.apply({ kind: 'renewSession', session: A }))).toBe(false);
 		expect(client.store.changeOfSessions).toBe(5);
+	});
+
+	it('is told by its node when it last changed, exactly for so many nodes, and never too low', () => {
+		const client = new Client();
+		client.apply(create(A, { node: 'n1' }));
+		client.apply(create(B, { node: 'n2' }));
+		client.apply(put('k', 'x'));
+		const changes = (store: Store) => [
+			store.changeOfSession(A),
+			store.changeOfSession(B),
+			store.changeOfSessionsOf('n1'),
+			store.changeOfSessionsOf('n2'),
+			store.changeOfSessionsOf('n3'),
+		];
+		expect(changes(client.store)).toEqual([2, 3, 2, 3, 0]);
+		client.apply(end(A));
+		expect(changes(client.store)).toEqual([5, 3, 5, 3, 0]);
+		expect(changes(restoredStore(client.store.save()))).toEqual([5, 3, 5, 5, 5]);
+		for (let i = 2; i < CHANGED_NODES_MAX; i++) client.apply(create(sessionId(1 + i), { node: `other ${i}` }));
+		expect(changes(client.store).slice(2)).toEqual([5, 3, 0]);
+		const { changeOfSessions } = client.store;
+		client.apply(create(A, { node: 'n3' }));
+		expect(changes(client.store).slice(2)).toEqual([changeOfSessions, changeOfSessions, changeOfSessions + 1]);
 	});
 
 	it('is there once, and there are so many at most', () => {
