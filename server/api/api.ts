@@ -18,6 +18,7 @@ import { dashboardRoutes } from './dashboard.ts';
 import { type HealthView, healthRoutes } from './health.ts';
 import { HeldPlaces } from './held.ts';
 import { type Headers, isKv, isPlainWrite, kvHandler, setKvHeaders } from './kv.ts';
+import { takesNoKey } from './idempotency.ts';
 import { labRoutes } from './lab.ts';
 import { leaderRoutes } from './leader.ts';
 import { type LongReadLimits, LongReads } from './long-reads.ts';
@@ -75,22 +76,23 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.set('etag', false);
 	app.set('case sensitive routing', true);
 	app.disable('x-powered-by');
-	app.use('/v1', statusRoutes({ service, swarm, version, loop, proposeTimeoutMs }));
 	const holdMs = Math.min(HOLD_MS, proposeTimeoutMs);
 	const held = new HeldPlaces(options.waitsMax);
 	const reads: ReadOptions = { service, blocking: new BlockingReads(service, held), holdMs };
-	app.use('/v1', nodesRoutes({ ...reads, swarm, version, sessionTtlMinMs }));
 	const longReads = new LongReads({
 		nowMs: () => performance.now(),
 		revision: () => service.store.revision,
 		...(options.longReadLimits && { limits: options.longReadLimits }),
 	});
 	app.use('/v1', sessionsRoutes({ ...reads, swarm, longReads, ttlMinMs: sessionTtlMinMs }));
+	app.use('/v1', txnRoutes({ service, datacenter: swarm.name, holdMs }));
+	app.use('/v1', takesNoKey);
+	app.use('/v1', statusRoutes({ service, swarm, version, loop, proposeTimeoutMs }));
+	app.use('/v1', nodesRoutes({ ...reads, swarm, version, sessionTtlMinMs }));
 	app.use('/v1', leaderRoutes({ service, swarm, transferMs: holdMs }));
 	app.use('/v1', labRoutes({ lab: options.lab ?? null, service, swarm }));
 	app.use('/v1', membersRoutes({ service, swarm, changeMs: holdMs }));
 	app.use('/v1', snapshotRoutes({ service, swarm, holdMs, limits: options.snapshotLimits }));
-	app.use('/v1', txnRoutes({ service, datacenter: swarm.name, holdMs }));
 	app.use('/v1', watchRoutes({ service, held, datacenter: swarm.name, beatMs: options.watchBeatMs }));
 	app.use('/v1', (_req, res) => answerText(res, 404, 'Not supported by this swarm.'));
 	app.use(healthRoutes(() => healthOf(options)));

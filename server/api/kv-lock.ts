@@ -1,8 +1,9 @@
 /** Writes of `/v1/kv` for a session: `acquire` and `release`. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Acquire, Release } from '../../shared/store/command.ts';
 import { isSessionId } from '../../shared/store/sessions.ts';
-import type { ReplicaService } from '../replica/service.ts';
 import { HttpError } from './answer.ts';
+import { submitWrite, type WriteOptions } from './idempotency.ts';
 import type { Unapplied } from './unapplied.ts';
 
 /**
@@ -10,14 +11,15 @@ import type { Unapplied } from './unapplied.ts';
  * @throws HttpError 500 where the session cannot acquire any key
  */
 export async function changeLock(
-	service: ReplicaService,
+	options: WriteOptions,
+	req: IncomingMessage,
+	res: ServerResponse,
 	operation: Acquire | Release,
-	timeoutMs: number,
 ): Promise<boolean | Unapplied> {
-	const { kind, key, session } = operation;
-	const { store } = service;
+	const { kind, key, value, session } = operation;
+	const { store } = options.service;
 	if (isSessionId(session)) {
-		const submitted = await service.submit(operation, { route: 'leader', contest: 0, timeoutMs });
+		const submitted = await submitWrite(options, req, res, value, operation);
 		if (submitted.outcome !== 'chosen') return submitted;
 		if (submitted.ok) return true;
 	}

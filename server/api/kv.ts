@@ -10,6 +10,7 @@ import type { Operation } from '../../shared/store/command.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { allows, HttpError, isSet, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
+import { submitWrite } from './idempotency.ts';
 import { checkKey, decodedKeyOf, pathOf } from './key-of-url.ts';
 import { changeLock } from './kv-lock.ts';
 import { isOfMany, read } from './kv-read.ts';
@@ -24,6 +25,8 @@ export interface KvOptions extends ReadOptions {
 }
 
 const PATH = '/v1/kv';
+/** A deletion has none, and one that is sent is not looked at. */
+const NO_BODY = new Uint8Array(0);
 const METHODS = ['GET', 'HEAD', 'PUT', 'DELETE'] as const;
 
 export type Headers = readonly (readonly [name: string, value: string])[];
@@ -66,7 +69,7 @@ export function kvHandler(options: KvOptions): (req: IncomingMessage, res: Serve
 		refuseOtherDatacenter(query, options.datacenter);
 		const key = decodedKeyOf(req.url as string, PATH);
 		if (req.method === 'PUT') return put(options, req, res, key, query);
-		if (req.method === 'DELETE') return remove(options, res, key, query);
+		if (req.method === 'DELETE') return remove(options, req, res, key, query);
 		checkKey(key, isOfMany(query));
 		return read(options, req, res, key, query);
 	};
@@ -88,25 +91,39 @@ async function put(
 	if (session === '') throw new HttpError(500, 'missing session');
 	if (session !== null) {
 		const kind = query.has('acquire') ? 'acquire' : 'release';
-		const done = await changeLock(options.service, { kind, key, value, flags, session }, options.holdMs);
+		const done = await changeLock(options, req, res, { kind, key, value, flags, session });
 		return typeof done === 'boolean' ? answerWritten(res, done) : answerNotWritten(res, done);
 	}
-	return write(options, res, { kind: 'put', key, value, flags, cas });
+	return write(options, req, res, value, { kind: 'put', key, value, flags, cas });
 }
 
-async function remove(options: KvOptions, res: ServerResponse, key: string, query: URLSearchParams): Promise<void> {
+async function remove(
+	options: KvOptions,
+	req: IncomingMessage,
+	res: ServerResponse,
+	key: string,
+	query: URLSearchParams,
+): Promise<void> {
 	const recurse = isSet(query, 'recurse');
 	checkKey(key, recurse);
 	refuseConflicting(query, ['recurse', 'cas']);
 	return write(
 		options,
+		req,
 		res,
+		NO_BODY,
 		recurse ? { kind: 'deletePrefix', prefix: key } : { kind: 'delete', key, cas: casOf(query) },
 	);
 }
 
-async function write({ service, holdMs }: KvOptions, res: ServerResponse, operation: Operation): Promise<void> {
-	const submitted = await service.submit(operation, { route: 'leader', contest: 0, timeoutMs: holdMs });
+async function write(
+	options: KvOptions,
+	req: IncomingMessage,
+	res: ServerResponse,
+	body: Uint8Array,
+	operation: Operation,
+): Promise<void> {
+	const submitted = await submitWrite(options, req, res, body, operation);
 	if (submitted.outcome === 'chosen') return answerWritten(res, submitted.ok);
 	answerNotWritten(res, submitted);
 }

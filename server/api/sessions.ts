@@ -2,16 +2,17 @@
  * `/v1/session`: sessions, for which clients hold keys. They are created, renewed and ended at any node, each by one
  * command, and read as keys are.
  */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { type Request, type Response, Router } from 'express';
 import { nameOf } from '../../shared/member-name.ts';
 import type { Subject } from '../../shared/replica/waits.ts';
 import type { OfSession } from '../../shared/store/command.ts';
-import { isSessionId, SESSIONS_MAX, type Session } from '../../shared/store/sessions.ts';
+import { isSessionId, SESSIONS_MAX, type Session, type SessionAttributes } from '../../shared/store/sessions.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { KnownSwarm } from '../swarm.ts';
 import { answerJson, HttpError, isPretty, type Json, onlyMethods, printJson, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
+import { nameOfRequest, submitNamed, submitWrite, type Written } from './idempotency.ts';
 import { listBody, newlineOfItems } from './kv-bodies.ts';
 import type { LongReads } from './long-reads.ts';
 import { refuseOtherDatacenter } from './query.ts';
@@ -32,6 +33,8 @@ const BODY_BYTES_MAX = 65_536;
 /** More sessions are printed in pieces, as long reads are. */
 const ANSWERED_AT_ONCE_MAX = 100;
 const NS_PER_MS = 1_000_000;
+/** Requests that name a session have none, and one that is sent is not looked at. */
+const NO_BODY = new Uint8Array(0);
 
 const WRITES: Readonly<Record<string, Answer>> = {
 	'/session/create': create,
@@ -83,21 +86,22 @@ export function sessionsRoutes(options: SessionsOptions): Router {
 async function create(req: Request, res: Response, options: SessionsOptions): Promise<void> {
 	const { service, swarm, ttlMinMs } = options;
 	const names = swarm.members.map(({ id }) => nameOf(id));
-	const attributes = readSession(await readBody(req, BODY_BYTES_MAX), {
+	const body = await readBody(req, BODY_BYTES_MAX);
+	const attributes = readSession(body, {
 		node: nameOf(service.view().id),
 		ttlMinMs,
 		isNode: (name) => names.includes(name),
 	});
-	const session = randomUUID();
-	const isCreated = await submit(res, options, { kind: 'createSession', session, attributes });
+	const created = await createFor(req, res, options, body, attributes);
+	const isCreated = whetherWritten(res, created);
 	if (isCreated === null) return;
 	if (!isCreated) throw new HttpError(500, `There are ${SESSIONS_MAX} sessions already, and no more can be created`);
-	answerJson(res, { ID: session }, isPretty(req));
+	answerJson(res, { ID: created.session }, isPretty(req));
 }
 
 async function renew(req: Request, res: Response, options: SessionsOptions): Promise<void> {
 	const session = idOf(req);
-	const isThere = isSessionId(session) && (await submit(res, options, { kind: 'renewSession', session }));
+	const isThere = isSessionId(session) && (await submit(req, res, options, { kind: 'renewSession', session }));
 	if (isThere === null) return;
 	const found = isThere ? options.service.store.session(session) : undefined;
 	if (!found) throw new HttpError(404, `Session id '${session}' not found`);
@@ -107,10 +111,45 @@ async function renew(req: Request, res: Response, options: SessionsOptions): Pro
 async function destroy(req: Request, res: Response, options: SessionsOptions): Promise<void> {
 	const session = idOf(req);
 	if (isSessionId(session)) {
-		const isEnded = await submit(res, options, { kind: 'endSession', session, renewed: null });
+		const isEnded = await submit(req, res, options, { kind: 'endSession', session, renewed: null });
 		if (isEnded === null) return;
 	}
 	answerJson(res, true, isPretty(req));
+}
+
+/** Creates a session. A request with a name that is repeated has the session that its first copy has created. */
+async function createFor(
+	req: Request,
+	res: Response,
+	options: SessionsOptions,
+	body: Uint8Array,
+	attributes: SessionAttributes,
+): Promise<Written & { readonly session: string }> {
+	const commandOf = (session: string) => ({ kind: 'createSession', session, attributes }) as const;
+	const name = nameOfRequest(req, body);
+	if (name === null) {
+		const session = randomUUID();
+		return { ...(await submitWrite(options, req, res, body, commandOf(session))), session };
+	}
+	const idFor = (registered: number) => sessionOf(name.name, registered);
+	const named = { ...name, isTransaction: false, timeoutMs: options.holdMs };
+	const operations = (registered: number) => [commandOf(idFor(registered))];
+	const written = await submitNamed(options.service, res, { ...named, operations }, () => undefined);
+	return { ...written, session: written.outcome === 'chosen' ? idFor(written.registered) : '' };
+}
+
+/**
+ * The id of the session that the request with this name creates: every copy of it makes the same, and no other request
+ * does, because no two registrations have one revision.
+ *
+ * @source RFC 9562, 5.8 (UUID version 8)
+ */
+function sessionOf(name: string, registered: number): string {
+	const bytes = createHash('sha256').update(`${name} ${registered}`).digest();
+	bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+	bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+	const [a, b, c, d, e] = [0, 8, 12, 16, 20, 32].map((from, at, all) => bytes.toString('hex').slice(from, all[at + 1]));
+	return `${a}-${b}-${c}-${d}-${e}`;
 }
 
 function idOf(req: Request): string {
@@ -119,15 +158,20 @@ function idOf(req: Request): string {
 	return String(id);
 }
 
-/** @returns whether its condition held; null where it was not applied, which is answered */
+/** @returns as `whetherWritten` */
 async function submit(
+	req: Request,
 	res: Response,
-	{ service, holdMs }: SessionsOptions,
+	options: SessionsOptions,
 	operation: OfSession,
 ): Promise<boolean | null> {
-	const submitted = await service.submit(operation, { route: 'leader', contest: 0, timeoutMs: holdMs });
-	if (submitted.outcome === 'chosen') return submitted.ok;
-	answerUnapplied(res, submitted);
+	return whetherWritten(res, await submitWrite(options, req, res, NO_BODY, operation));
+}
+
+/** @returns whether the condition held; null where the write was not applied, which is answered */
+function whetherWritten(res: Response, written: Written): boolean | null {
+	if (written.outcome === 'chosen') return written.ok;
+	answerUnapplied(res, written);
 	return null;
 }
 

@@ -3,11 +3,13 @@
  * they answer is read while this node applies it, each behind the operations before it.
  */
 import { type Request, type Response, Router } from 'express';
+import type { OnPart } from '../../shared/replica/own-batch.ts';
 import type { Entry } from '../../shared/store/entry.ts';
 import { NEVER_HELD } from '../../shared/store/locks.ts';
 import type { ReplicaService } from '../replica/service.ts';
-import { answerJson, answerText, isPretty, type Json, onlyMethods, queryOf } from './answer.ts';
+import { answerJson, isPretty, type Json, onlyMethods, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
+import { nameOfRequest, submitNamed } from './idempotency.ts';
 import { invalidSession } from './kv-lock.ts';
 import { entryJson } from './kv-read.ts';
 import { refuseOtherDatacenter } from './query.ts';
@@ -32,7 +34,8 @@ export function txnRoutes(options: TxnOptions): Router {
 
 async function txn(req: Request, res: Response, { service, datacenter, holdMs }: TxnOptions): Promise<void> {
 	refuseOtherDatacenter(queryOf(req), datacenter);
-	const asked = readTxn(await readBody(req, BODY_BYTES_MAX));
+	const body = await readBody(req, BODY_BYTES_MAX);
+	const asked = readTxn(body);
 	const faults = asked.map((each) => ('fault' in each ? each.fault : null));
 	if (faults.some((fault) => fault !== null)) return answerFailed(req, res, faults);
 	const all = asked.filter((each): each is Exclude<typeof each, TxnFault> => !('fault' in each));
@@ -42,11 +45,21 @@ async function txn(req: Request, res: Response, { service, datacenter, holdMs }:
 	const results: Json[][] = [];
 	let isLate = false;
 	const operations = all.map(({ operation }) => operation);
-	const submitted = await service.transact(operations, holdMs, (index, { kind, ok }) => {
+	const onPart: OnPart = (index, { kind, ok, revision }) => {
+		const operation = all[index] as TxnOperation;
 		held[index] = ok;
-		results[index] = resultsOf(all[index] as TxnOperation, service);
-		isLate ||= kind === 'duplicate';
-	});
+		results[index] = resultsOf(operation, service);
+		isLate ||= kind === 'duplicate' && !isAsAt(revision, operation, service);
+	};
+	const name = nameOfRequest(req, body);
+	const submitted = await (name === null
+		? service.transact(operations, holdMs, onPart)
+		: submitNamed(
+				service,
+				res,
+				{ ...name, isTransaction: true, timeoutMs: holdMs, operations: () => operations },
+				onPart,
+			));
 	if (submitted.outcome !== 'chosen') return answerUnapplied(res, submitted);
 	if (!submitted.ok)
 		return answerFailed(
@@ -55,9 +68,17 @@ async function txn(req: Request, res: Response, { service, datacenter, holdMs }:
 			all.map((each, index) => (held[index] ? null : unmetOf(each, service))),
 		);
 	if (!isLate) return answerDone(req, res, results.flat());
-	// It came with the snapshot of another node, so this node never was at the state that it read.
+	// It was applied before, or came with the snapshot of another node, and this node is not at the state that it read.
 	res.setHeader('X-Swarm-Outcome', 'applied');
-	answerText(res, 500, 'The transaction has happened, and what it has read is not known.');
+	answerJson(res, { Results: null, Errors: null }, isPretty(req));
+}
+
+/** Whether the store still has what the operation answered when it was applied at this revision. */
+function isAsAt(revision: number, { operation, answers }: TxnOperation, { store }: ReplicaService): boolean {
+	if (answers === 'nothing') return true;
+	return 'prefix' in operation
+		? store.changeOfPrefix(operation.prefix) <= revision
+		: store.changeOfKey(operation.key) <= revision;
 }
 
 /** What is wrong with an operation whose condition does not hold. */

@@ -21,6 +21,7 @@ import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { ClientDoor } from '../../shared/replica/client-door.ts';
 import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
 import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
+import type { NamedAnswer, NamedRequest } from '../../shared/replica/named-requests.ts';
 import type { OnPart } from '../../shared/replica/own-batch.ts';
 import { Replica } from '../../shared/replica/replica.ts';
 import type { ReplicaTimer } from '../../shared/replica/runtime.ts';
@@ -273,6 +274,10 @@ export class RunningReplica implements ReplicaService {
 
 	transact(operations: readonly PartOfTransaction[], timeoutMs: number, onPart: OnPart): Promise<SubmitAnswer> {
 		return new Promise((resolve) => this.#replica.transact(operations, timeoutMs, onPart, resolve));
+	}
+
+	submitNamed(request: NamedRequest, onPart: OnPart): Promise<NamedAnswer> {
+		return new Promise((resolve) => this.#replica.submitNamed(request, onPart, resolve));
 	}
 
 	readBarrier(timeoutMs: number): Promise<boolean> {

@@ -6,6 +6,7 @@ import type { NodeSnapshot } from '../../shared/feed.ts';
 import type { Ballot, NodeId } from '../../shared/paxos/ballot.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
+import type { NamedAnswer, NamedRequest } from '../../shared/replica/named-requests.ts';
 import type { OnPart } from '../../shared/replica/own-batch.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
@@ -32,6 +33,8 @@ export interface ReplicaService {
 	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer>;
 	/** As `OwnClient.transact`. Never rejects. */
 	transact(operations: readonly PartOfTransaction[], timeoutMs: number, onPart: OnPart): Promise<SubmitAnswer>;
+	/** As `NamedRequests.submit`. Never rejects. */
+	submitNamed(request: NamedRequest, onPart: OnPart): Promise<NamedAnswer>;
 	/**
 	 * Resolves with true once `store` may answer a linearizable read that began before this call, and with false when no
 	 * leader has confirmed it within `timeoutMs`.

@@ -12,6 +12,7 @@ import {
 	readClientFrame,
 } from '../client/protocol.ts';
 import { BatchReader } from '../store/batch-reader.ts';
+import { REQUEST_MARK } from '../store/client-limits.ts';
 import { KEY_BYTES_MAX, keyFault, prefixFault, VALUE_BYTES_MAX } from '../store/key.ts';
 import type { Result } from '../store/result.ts';
 import type { Store } from '../store/store.ts';
@@ -210,6 +211,7 @@ export class ClientConnection implements Submitter {
 	#hello(version: number, client: string): void {
 		if (version !== PROTOCOL_VERSION) throw new MalformedError(`protocol ${version}, not ${PROTOCOL_VERSION}`);
 		if (client === '') throw new MalformedError('a hello without a client');
+		if (client.startsWith(REQUEST_MARK)) throw new MalformedError('a hello in the name of a request');
 		if (!this.#clients.has(client)) this.#listen(client);
 		if (this.#isGreeted) return;
 		this.#isGreeted = true;

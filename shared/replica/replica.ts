@@ -28,6 +28,7 @@ import { REPLICA_LIMITS } from './limits.ts';
 import { type LoopListener, type LoopLog, ReplicaLoop } from './loop.ts';
 import { Membership, type MembersRequest, type OnMembers } from './membership.ts';
 import type { FrameNumber } from './memory.ts';
+import { type NamedRequest, NamedRequests, type OnNamed } from './named-requests.ts';
 import type { OnAnswer, OnPart } from './own-batch.ts';
 import { OwnClient } from './own-client.ts';
 import { PeerTable } from './peers.ts';
@@ -57,6 +58,7 @@ export class Replica implements LoopListener {
 	readonly #loop: ReplicaLoop;
 	readonly #deadlines: Deadlines;
 	readonly #own: OwnClient;
+	readonly #named: NamedRequests;
 	readonly #barriers: Barriers;
 	readonly #waits: Waits;
 	readonly #watches: Watches;
@@ -171,6 +173,7 @@ export class Replica implements LoopListener {
 			limits,
 		);
 		this.#own = new OwnClient(this.submissions, this.#deadlines, { nowMs, newId: () => runtime.newId(), soon });
+		this.#named = new NamedRequests(this.submissions, { nowMs, store });
 		this.#timeOuts = new TimeOuts(store, {
 			nowMs,
 			setTimer: (afterMs) => runtime.setTimer('timeOuts', afterMs),
@@ -268,6 +271,7 @@ export class Replica implements LoopListener {
 			'proposals in the table': this.submissions.proposedCount,
 			'bytes of commands': this.submissions.bytes,
 			'commands of its own client': this.#own.count,
+			'requests with a name': this.#named.count,
 			'reads behind a barrier': this.#barriers.count,
 			'reads that wait for a change': this.#waits.count,
 			'requests for another leader': this.#succession.count,
@@ -408,6 +412,11 @@ export class Replica implements LoopListener {
 	/** As `OwnClient.transact`. */
 	transact(operations: readonly PartOfTransaction[], timeoutMs: number, onPart: OnPart, answer: OnAnswer): void {
 		this.#own.transact(operations, timeoutMs, onPart, answer);
+	}
+
+	/** As `NamedRequests.submit`. */
+	submitNamed(request: NamedRequest, onPart: OnPart, answer: OnNamed): void {
+		this.#named.submit(request, onPart, answer);
 	}
 
 	/** As `Membership.request`. */

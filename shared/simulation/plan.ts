@@ -41,6 +41,8 @@ export interface Plan {
 	readonly operations: readonly PlannedOperation[];
 	/** Users of sessions and locks; none in older plans. */
 	readonly lockUsers?: number;
+	/** Users of requests with a name; none in older plans. */
+	readonly requestUsers?: number;
 }
 
 /** The nodes duel so long after the end of all faults, with so many proposals each. */
@@ -87,6 +89,7 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 			...drawRivals(new Random(seed, 0x72697661)),
 		],
 		lockUsers: new Random(seed, 0x6c6f636b).pick([0, 0, 3, 5]),
+		requestUsers: new Random(seed, 0x6e616d65).pick([0, 0, 2, 4]),
 		operations: [
 			...drawOperations(random, nodes, LOAD, untilMs),
 			...(regime === 'survivable' && random.chance(0.5) ? drawDuel(random, nodes) : []),

@@ -36,6 +36,9 @@ const SNAPSHOT_COUNTERS = {
 	receiving: 'snapshotsReceived',
 } as const;
 
+/** What a node that stops has to have answered. */
+const OWED = ['commands of its own client', 'requests with a name', 'reads behind a barrier'];
+
 export class Process implements ReplicaRuntime {
 	readonly agent: PaxosAgent;
 	readonly replica: Replica;
@@ -146,10 +149,10 @@ export class Process implements ReplicaRuntime {
 		return this.#log;
 	}
 
-	/** Whether requests of its own client, or reads, wait for an answer. */
+	/** Whether requests or reads wait for an answer. */
 	get owesRequests(): boolean {
 		const { unfinished } = this.replica;
-		return unfinished['commands of its own client'] !== 0 || unfinished['reads behind a barrier'] !== 0;
+		return OWED.some((what) => unfinished[what] !== 0);
 	}
 
 	end(): void {

@@ -24,6 +24,7 @@ import { LockUsers } from './lock-users.ts';
 import type { SimulatedNode } from './node.ts';
 import { LOAD, type Plan } from './plan.ts';
 import { Random } from './random.ts';
+import { RequestUsers } from './request-users.ts';
 import { PARTIAL_TIMES, type Scenario, stableFromMs } from './scenarios.ts';
 import { US_PER_MS } from './schedule.ts';
 import { canonical, copyOf } from './snapshot.ts';
@@ -85,6 +86,7 @@ export function runPlan(plan: Plan, onlooker?: Onlooker): Outcome {
 		trouble.schedule(plan.faults);
 		clients.schedule(plan.operations);
 		new LockUsers(world, seed, plan.lockUsers ?? 0).begin();
+		new RequestUsers(world, seed, plan.requestUsers ?? 0).begin();
 		if (plan.regime === 'survivable') runUntilProgress(world, trouble, clients, plan);
 		else if (plan.scenario) runWithStableLeader(world, plan.scenario);
 		else world.run(PLAN.endMs * US_PER_MS);

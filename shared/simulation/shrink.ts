@@ -43,6 +43,7 @@ export function shrink(failing: Plan, outcome: Outcome, runsMax: number): Shrunk
 		keepsFailing({ ...best.plan, links: GOOD_LINK });
 		keepsFailing({ ...best.plan, watched: false });
 		keepsFailing({ ...best.plan, lockUsers: 0 });
+		keepsFailing({ ...best.plan, requestUsers: 0 });
 		leaveOut(best.plan.faults, (faults) => keepsFailing({ ...best.plan, faults }));
 		leaveOut(best.plan.operations, (operations) => keepsFailing({ ...best.plan, operations }));
 	}

@@ -8,6 +8,12 @@ export const CONNECTIONS_OF_NODE_MAX = 4096;
 /** The same as `MEMBERS_MAX` of shared/paxos, which this room may not import. A test compares the two. */
 export const NODES_MAX = 9;
 
+/**
+ * A client whose name begins so is one request that may be repeated: its first batch is applied, and no other one. A
+ * nanoid does not begin so.
+ */
+export const REQUEST_MARK = '~';
+
 export interface ClientLimits {
 	/** Clients that are open at once. Above this bound the least recently used one is evicted. */
 	readonly clientsMax: number;

@@ -11,7 +11,7 @@
  */
 import { MalformedError } from '../bytes/bytes.ts';
 import { type ClientImage, ClientsCut } from './client-cut.ts';
-import type { ClientLimits } from './client-limits.ts';
+import { type ClientLimits, REQUEST_MARK } from './client-limits.ts';
 
 export interface Outcome {
 	readonly revision: number;
@@ -187,6 +187,8 @@ export class ClientTable {
 export class ClientEntry {
 	readonly id: string;
 	readonly openedRevision: number;
+	/** Whether it takes one batch only: see `REQUEST_MARK`. */
+	readonly isRequest: boolean;
 	/** The neighbours in the order of use. */
 	before: ClientEntry = this;
 	next: ClientEntry = this;
@@ -209,6 +211,12 @@ export class ClientEntry {
 	constructor(id: string, openedRevision: number) {
 		this.id = id;
 		this.openedRevision = openedRevision;
+		this.isRequest = id.startsWith(REQUEST_MARK);
+	}
+
+	/** Whether it takes nothing new. */
+	get isSpent(): boolean {
+		return this.isRequest && this.highest > 0;
 	}
 
 	/** The revision of the last command that has an outcome here, or of the registration. */

@@ -239,6 +239,11 @@ export class Store {
 		return entry && { kind: 'duplicate', revision: entry.openedRevision, ok: true };
 	}
 
+	/** Whether an outcome is kept of any command of the client. */
+	keepsOutcomesOf(client: string): boolean {
+		return (this.#state.clients.get(client)?.outcomesCount ?? 0) > 0;
+	}
+
 	/**
 	 * Takes a cut of the whole state as it is now, which is read while commands go on. It has to be closed. See `Cut` for
 	 * what it costs. @throws Error where a cut is open already
@@ -297,7 +302,7 @@ export class Store {
 		const before = client.outcomeOf(command.sequence);
 		if (before) return { kind: 'duplicate', revision: before.revision, ok: before.ok };
 		// Of a transaction either all commands are new or none is, where the client keeps the rules.
-		if (command.isTransaction) return FORGOTTEN;
+		if (command.isTransaction || client.isSpent) return FORGOTTEN;
 		const revision = this.#nextRevision();
 		const ok = carryOut(command, this.#state, this.listener);
 		this.#state.clients.applied(client, command.sequence, revision, ok);
@@ -310,7 +315,7 @@ export class Store {
 	 */
 	#foresee(command: BatchReader): readonly boolean[] | null {
 		const client = this.#state.clients.get(command.client);
-		if (!client) return null;
+		if (!client || client.isSpent) return null;
 		const { first, count, receivedThrough } = command;
 		if (first <= Math.max(client.receivedThrough, receivedThrough)) return null;
 		for (let sequence = first; sequence < first + count; sequence++) if (client.outcomeOf(sequence)) return null;

@@ -13,21 +13,24 @@ import type { OpenSnapshot, ReplicaService } from '../../server/replica/service.
 import type { KnownSwarm } from '../../server/swarm.ts';
 import type { NodeSnapshot, SwarmMember } from '../../shared/feed.ts';
 import { type Ballot, NO_BALLOT, type NodeId } from '../../shared/paxos/ballot.ts';
-import type { SubmitOptions } from '../../shared/replica/batch.ts';
+import type { Batch, BatchEnd, SubmitOptions, Submitter } from '../../shared/replica/batch.ts';
 import { History } from '../../shared/replica/history.ts';
 import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
 import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
+import { type NamedAnswer, type NamedRequest, NamedRequests } from '../../shared/replica/named-requests.ts';
 import type { OnPart } from '../../shared/replica/own-batch.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import { type Subject, Waits } from '../../shared/replica/waits.ts';
 import { type Watch, type Watcher, Watches } from '../../shared/replica/watches.ts';
+import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
 import {
 	encodeCommand,
 	encodeTransaction,
 	type Operation,
 	type PartOfTransaction,
 } from '../../shared/store/command.ts';
+import type { Result } from '../../shared/store/result.ts';
 import { Store } from '../../shared/store/store.ts';
 
 export const BALLOT: Ballot = { ms: 1763889731207, ns: 3, node: 'n1' };
@@ -43,11 +46,21 @@ export function swarmOf(urls: Readonly<Record<NodeId, string>>, others: readonly
 }
 
 export class LoneReplica implements ReplicaService {
-	readonly store = new Store();
+	readonly store: Store;
 	readonly submitted: { readonly operation: Operation; readonly options: SubmitOptions }[] = [];
 	readonly transactions: { readonly operations: readonly PartOfTransaction[]; readonly timeoutMs: number }[] = [];
-	/** Whether results of transactions come as those of duplicates. */
-	isLate = false;
+	/** A write that is applied before the results of a transaction come, as those of duplicates; null where they do not. */
+	appliedFirst: Operation | null = null;
+	readonly named: NamedRequest[] = [];
+	readonly #submitters = new Map<string, Submitter>();
+	readonly #named = new NamedRequests(
+		{
+			listen: (client, submitter) => this.#submitters.set(client, submitter),
+			unlisten: (client) => this.#submitters.delete(client),
+			submit: (batch) => this.#choose(batch),
+		},
+		{ nowMs: () => this.nowMs, store: { keepsOutcomesOf: (client) => this.store.keepsOutcomesOf(client) } },
+	);
 	/** The time limits that `readBarrier` was called with. */
 	readonly barriers: number[] = [];
 	readonly membersRequests: MembersRequest[] = [];
@@ -73,8 +86,9 @@ export class LoneReplica implements ReplicaService {
 	#onSubmitted: () => void = () => undefined;
 	#onWait: () => void = () => undefined;
 
-	/** @param historyChangesMax how many changes are kept for watches */
-	constructor({ historyChangesMax = REPLICA_LIMITS.historyChangesMax } = {}) {
+	/** @param historyChangesMax how many changes are kept for watches @param clientsMax as of `ClientLimits` */
+	constructor({ historyChangesMax = REPLICA_LIMITS.historyChangesMax, clientsMax = CLIENT_LIMITS.clientsMax } = {}) {
+		this.store = new Store({ ...CLIENT_LIMITS, clientsMax });
 		const history = new History(0, { ...REPLICA_LIMITS, historyChangesMax });
 		this.store.listener = history;
 		this.waits = new Waits({
@@ -116,6 +130,11 @@ export class LoneReplica implements ReplicaService {
 		const answer = this.answerNext ?? this.#applyAll(operations, onPart);
 		this.answerNext = null;
 		return Promise.resolve(answer);
+	}
+
+	submitNamed(request: NamedRequest, onPart: OnPart): Promise<NamedAnswer> {
+		this.named.push(request);
+		return new Promise((resolve) => this.#named.submit(request, onPart, resolve));
 	}
 
 	readBarrier(timeoutMs: number): Promise<boolean> {
@@ -191,6 +210,22 @@ export class LoneReplica implements ReplicaService {
 		throw new Error('the API watches no facts');
 	}
 
+	#choose(batch: Batch): null {
+		const answer = this.answerNext;
+		this.answerNext = null;
+		if (answer?.outcome === 'unknown' || answer?.outcome === 'refused') {
+			batch.submitter.ended(batch, { ...answer, kind: answer.outcome } as BatchEnd);
+			return null;
+		}
+		const results: (readonly [client: string, sequence: number, result: Result])[] = [];
+		this.store.apply(batch.bytes, (...result) => results.push(result));
+		for (const [client, sequence, result] of results) {
+			this.#submitters.get(client)?.result(sequence, result, sequence, BALLOT);
+		}
+		this.#endTurn();
+		return null;
+	}
+
 	#endTurn(): void {
 		this.waits.endTurn();
 		this.watches.endTurn();
@@ -223,11 +258,15 @@ export class LoneReplica implements ReplicaService {
 		this.#sequence += operations.length;
 		const value = encodeTransaction({ client: CLIENT, sequence: first, receivedThrough: first - 1 }, operations);
 		let ok = true;
+		const late: (() => void)[] = [];
 		this.store.apply(value, (_client, sequence, result) => {
 			if (result.kind !== 'applied') throw new Error(`a fresh command was ${result.kind}`);
 			ok &&= result.ok;
-			onPart(sequence - first, this.isLate ? { ...result, kind: 'duplicate' } : result);
+			if (this.appliedFirst) late.push(() => onPart(sequence - first, { ...result, kind: 'duplicate' }));
+			else onPart(sequence - first, result);
 		});
+		if (this.appliedFirst) this.#apply(this.appliedFirst);
+		for (const tell of late) tell();
 		this.#endTurn();
 		const { revision } = this.store;
 		return { outcome: 'chosen', ok, revision, slot: 1, ballot: BALLOT, chosenAt: BALLOT, attempts: [] };

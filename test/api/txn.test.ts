@@ -188,13 +188,24 @@ describe('a transaction', () => {
 	});
 
 	it('of which this node has only seen a snapshot has happened, and tells no later state as what it read', async () => {
-		node.replica.isLate = true;
-		const answer = await txn([{ Verb: 'set', Key: 'a', Value: encoded('x') }]);
-		expect(answer).toMatchObject({
-			status: 500,
-			text: 'The transaction has happened, and what it has read is not known.',
-		});
-		expect(answer.headers['x-swarm-outcome']).toBe('applied');
+		const asked = [
+			{ Verb: 'set', Key: 'a', Value: encoded('x') },
+			{ Verb: 'get-tree', Key: 'b/' },
+			{ Verb: 'delete', Key: 'c' },
+		];
+		for (const [key, isChanged] of [
+			['a', true],
+			['b/1', true],
+			['c', false],
+			['b', false],
+		] as const) {
+			node.replica.appliedFirst = { kind: 'put', key, value: new Uint8Array(1), flags: 0n, cas: null };
+			const answer = await txn(asked);
+			const { Results, Errors } = answer.json as { Results: unknown; Errors: unknown };
+			expect([answer.status, Results === null, Errors], key).toEqual([200, isChanged, null]);
+			expect(answer.headers['x-swarm-outcome'], key).toBe(isChanged ? 'applied' : undefined);
+			await node.ask('DELETE', '/v1/kv/b/?recurse');
+		}
 		expect((await txn([{ Verb: 'get', Key: 'none' }])).status).toBe(409);
 	});
 

@@ -1,10 +1,12 @@
-/** Bugs in sessions and locks that this project has made up, as patches. */
+/** Bugs in sessions, locks and requests with a name that this project has made up, as patches. */
 import { type Mutant, one } from './mutant-list.ts';
 
 const CARRY_OUT = 'shared/store/carry-out.ts';
 const DELAYS = 'shared/store/lock-delays.ts';
 const LOCKS = 'shared/store/locks.ts';
+const NAMED_REQUESTS = 'shared/replica/named-requests.ts';
 const RESTORE = 'shared/store/restore.ts';
+const STORE = 'shared/store/store.ts';
 const TIME_OUTS = 'shared/replica/time-outs.ts';
 const TRANSACTION = 'shared/store/transaction.ts';
 
@@ -52,6 +54,28 @@ export const LOCK_MUTANTS: readonly Mutant[] = [
 		TIME_OUTS,
 		'			watched.isProposed = false;\n',
 		'',
+	),
+	one(
+		0,
+		'another request under the name of one that has happened happens too',
+		STORE,
+		'if (command.isTransaction || client.isSpent) return FORGOTTEN;',
+		'if (command.isTransaction) return FORGOTTEN;',
+		[STORE, 'if (!client || client.isSpent) return null;', 'if (!client) return null;'],
+	),
+	one(
+		0,
+		'a copy of a request has other sequences',
+		NAMED_REQUESTS,
+		'this.#first = request.content * TRANSACTION_COMMANDS_MAX;',
+		'this.#first = request.content * TRANSACTION_COMMANDS_MAX + Math.floor(this.#endsMs) % 2;',
+	),
+	one(
+		0,
+		'a request that was not taken in now surely did not happen',
+		NAMED_REQUESTS,
+		"this.#end({ outcome: 'unknown', detail: why });",
+		"this.#end(kind === 'unknown' ? { outcome: 'unknown', detail: why } : { outcome: 'taken' });",
 	),
 	one(
 		0,

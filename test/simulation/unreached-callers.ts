@@ -220,7 +220,6 @@ export const CALLERS: readonly Unreached[] = [
 				"return { kind: 'readTree', prefix: key };",
 			],
 			'shared/store/batch-writer.ts': ["case 'readTree':", 'this.#begin(KIND_READ_TREE, operation.prefix, null);'],
-			'shared/store/store.ts': ['if (command.isTransaction) return FORGOTTEN;'],
 			'shared/store/transaction.ts': [
 				'case KIND_DELETE: {',
 				'case KIND_DELETE_PREFIX:',

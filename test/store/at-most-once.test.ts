@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { IN_FLIGHT_MAX } from '../../shared/client/protocol.ts';
 import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
-import { CLIENT_LIMITS, CONNECTIONS_OF_NODE_MAX, NODES_MAX } from '../../shared/store/client-limits.ts';
-import { encodeCommand } from '../../shared/store/command.ts';
+import { CLIENT_LIMITS, CONNECTIONS_OF_NODE_MAX, NODES_MAX, REQUEST_MARK } from '../../shared/store/client-limits.ts';
+import { encodeCommand, encodeTransaction, type PartOfTransaction } from '../../shared/store/command.ts';
 import { restoredStore } from '../../shared/store/restore.ts';
 import type { Result } from '../../shared/store/result.ts';
 import { Store } from '../../shared/store/store.ts';
@@ -240,6 +240,37 @@ describe('a client', () => {
 			each.apply(everything, (_client, _sequence, result) => results.push(result));
 			expect(results).toEqual([{ kind: 'unknownClient' }, { kind: 'unknownClient' }]);
 			expect(savedState(each)).toEqual(before);
+		}
+	});
+
+	it('that is a request takes one batch and never another one, also after a restore', () => {
+		const name = `${REQUEST_MARK}request`;
+		const single = (sequence: number) => encodeCommand(identity(sequence, 0, name), put('a', String(sequence)));
+		const both = (sequence: number) =>
+			encodeTransaction(identity(sequence, 0, name), [put('a', 'x'), put('b', 'y', sequence)] as PartOfTransaction[]);
+		for (const [first, others] of [
+			[single(128), [single(64), single(192), both(64), both(192)]],
+			[both(128), [single(64), single(192), both(64), both(192), single(129)]],
+		] as const) {
+			const store = new Store(few);
+			const resultsOf = (each: Store, value: Uint8Array): string[] => {
+				const kinds: string[] = [];
+				each.apply(value, (_client, _sequence, { kind }) => kinds.push(kind));
+				return kinds;
+			};
+			store.apply(opening(name));
+			expect(store.keepsOutcomesOf(name)).toBe(false);
+			expect(new Set(resultsOf(store, first))).toEqual(new Set(['applied']));
+			expect([store.keepsOutcomesOf(name), store.keepsOutcomesOf('another')]).toEqual([true, false]);
+			for (const each of [store, restoredStore(store.save(), few)]) {
+				const before = savedState(each);
+				for (const other of others) {
+					const told = new Set(resultsOf(each, other));
+					expect(told).toEqual(new Set(other === others[4] ? ['duplicate'] : ['forgotten']));
+				}
+				expect(new Set(resultsOf(each, first))).toEqual(new Set(['duplicate']));
+				expect(savedState(each)).toEqual(before);
+			}
 		}
 	});
 
