@@ -30,6 +30,7 @@ import { connectionLimits, descriptorLimit } from './limits.ts';
 import { watchLoop } from './loop-watch.ts';
 import { DEFAULT_MESH_LIMITS, DEFAULT_MESH_TIMINGS, Mesh } from './mesh/mesh.ts';
 import type { PeerAddress } from './mesh/peer.ts';
+import { Metrics } from './metrics/metrics.ts';
 import { dashboardDir, packageVersion } from './package.ts';
 import { kindOfText, Repeats } from './repeats.ts';
 import type { ReadableDisk, StartProgress } from './replica/memory.ts';
@@ -147,6 +148,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		const agent = agentConfig(config, home);
 		const swarm = new Swarm(config.name, home.swarmId, config.nodes, firstMembers(agent.members));
 		const joining = new Joining({ id, url: urlOf(self), swarm, asks: options.asksToJoin === true, log });
+		const metrics = new Metrics();
 		const mesh: Mesh = new Mesh({
 			self: id,
 			epoch,
@@ -165,6 +167,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 					replica.linkDown(peer, why);
 				},
 				malformed: (from, why) => malformed('mesh', from, why),
+				roundTrip: (peer, ms) => metrics.answered(peer, ms),
 			},
 		});
 		const lab = options.lab
@@ -200,6 +203,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 				log.info({ slot }, 'the node is no member any more, and stops');
 				void close(true).then(() => options.onRemoved?.());
 			},
+			flushed: (ms) => metrics.flushes.observe(ms),
 			malformed: (from, why) => malformed('client', from, why),
 			fatal: (error) => {
 				const reason = home.reasonOf(error);
@@ -209,6 +213,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			progress: tellProgress,
 		});
 		const stopLogging = logFacts(replica.facts, log);
+		replica.facts.watch((fact) => metrics.told(fact));
 		closing.unshift(
 			() => joining.stop(),
 			() => replica.stop(),
@@ -233,6 +238,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			lagMs: watchCatchUp(replica, closing),
 			waitsMax: limits.waitsMax,
 			loop: loopWatch.figures,
+			metrics,
 			onError: (error) => log.error({ err: error }, 'a request failed'),
 		});
 		const feed = new Feed({

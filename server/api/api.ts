@@ -9,6 +9,7 @@ import helmet from 'helmet';
 import type { Doors } from '../doors.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { LoopFigures } from '../loop-watch.ts';
+import type { Handler, Metrics } from '../metrics/metrics.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import type { KnownSwarm } from '../swarm.ts';
 import { SESSION_TTL_MS_MIN } from '../swarm-schema.ts';
@@ -17,12 +18,14 @@ import { BlockingReads } from './blocking.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { type HealthView, healthRoutes } from './health.ts';
 import { HeldPlaces } from './held.ts';
-import { type Headers, isKv, isPlainWrite, kvHandler, setKvHeaders } from './kv.ts';
 import { takesNoKey } from './idempotency.ts';
+import { pathOf } from './key-of-url.ts';
+import { type Headers, isKv, isPlainWrite, kvHandler, setKvHeaders } from './kv.ts';
 import { labRoutes } from './lab.ts';
 import { leaderRoutes } from './leader.ts';
 import { type LongReadLimits, LongReads } from './long-reads.ts';
 import { membersRoutes } from './members.ts';
+import { metricsRoutes } from './metrics.ts';
 import { nodesRoutes } from './nodes.ts';
 import type { ReadOptions } from './read.ts';
 import { sessionsRoutes } from './sessions.ts';
@@ -51,6 +54,7 @@ export interface ApiOptions {
 	 * The time limit of a proposal, milliseconds. It is longer than that of a write, because a duel takes many ballots.
 	 */
 	readonly proposeTimeoutMs?: number;
+	readonly metrics: Metrics;
 	/** The shortest time-out that a session may have, milliseconds; SESSION_TTL_MS_MIN by default. */
 	readonly sessionTtlMinMs?: number;
 	/** The bound on blocking reads that wait and watches, together. */
@@ -70,7 +74,7 @@ const HOLD_MS = 3000;
 const PROPOSE_TIMEOUT_MS = 10_000;
 
 export function createApi(options: ApiOptions): RequestListener {
-	const { service, doors, swarm, version, loop, proposeTimeoutMs = PROPOSE_TIMEOUT_MS } = options;
+	const { service, doors, swarm, version, loop, metrics, proposeTimeoutMs = PROPOSE_TIMEOUT_MS } = options;
 	const { sessionTtlMinMs = SESSION_TTL_MS_MIN } = options;
 	const app = express();
 	app.set('etag', false);
@@ -96,6 +100,7 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.use('/v1', watchRoutes({ service, held, datacenter: swarm.name, beatMs: options.watchBeatMs }));
 	app.use('/v1', (_req, res) => answerText(res, 404, 'Not supported by this swarm.'));
 	app.use(healthRoutes(() => healthOf(options)));
+	app.use(metricsRoutes(metrics, service));
 	app.use(dashboardRoutes(options.dashboardDir));
 	app.use((_req, res) => answerText(res, 404, 'Not found.'));
 	app.use(((error, _req, res, _next) => answerError(res, error, options.onError)) satisfies ErrorRequestHandler);
@@ -115,16 +120,34 @@ export function createApi(options: ApiOptions): RequestListener {
 			for (const [name, value] of pageHeaders) res.setHeader(name, value);
 		}
 		if (isPreflight(req, res)) return;
-		if (ofKv) answerKv(req, res);
-		else app(req, res);
+		if (ofKv) return answerKv(req, res);
+		const handler = handlerOf(req.url as string);
+		if (handler !== null) {
+			const begunMs = performance.now();
+			res.once('close', () => metrics.served(handler, req, begunMs));
+		}
+		app(req, res);
 	};
 
 	function answerKv(req: IncomingMessage, res: ServerResponse): void {
-		kv(req, res).catch((error) => {
-			if (!res.headersSent) setKvHeaders(res);
-			answerError(res, error, options.onError);
-		});
+		const begunMs = performance.now();
+		kv(req, res).then(
+			() => metrics.served('kv', req, begunMs),
+			(error) => {
+				if (!res.headersSent) setKvHeaders(res);
+				answerError(res, error, options.onError);
+				metrics.served('kv', req, begunMs);
+			},
+		);
 	}
+}
+
+/** How requests of other paths than `/v1/kv` are counted; null for a stream, which has no duration of its own. */
+function handlerOf(url: string): Handler | null {
+	const path = pathOf(url);
+	if (path === '/v1/txn') return 'txn';
+	if (path.startsWith('/v1/session/')) return 'session';
+	return path.startsWith('/v1/watch/') ? null : 'other';
 }
 
 function healthOf({ service, isDraining, lagMs }: ApiOptions): HealthView {

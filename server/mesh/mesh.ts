@@ -61,6 +61,8 @@ export interface MeshHandlers {
 	 * the other end claims to be, if any. A refusal that a peer repeats is told once until a link is up.
 	 */
 	malformed(from: string, why: string): void;
+	/** A ping was answered. */
+	roundTrip?(peer: NodeId, ms: number): void;
 }
 
 export interface MeshOptions {
@@ -308,9 +310,12 @@ export class Mesh {
 		const nowMs = performance.now();
 		const late = nowMs - this.#pingedAtMs > 2 * pingIntervalMs;
 		this.#pingedAtMs = nowMs;
-		for (const { link } of this.#peers.values()) {
+		for (const { id, link } of this.#peers.values()) {
 			if (!link?.isUp) continue;
 			const unansweredMs = link.unansweredMs(nowMs);
+			if (unansweredMs === 0 && link.roundTripMs !== undefined) {
+				this.#options.handlers.roundTrip?.(id, link.roundTripMs);
+			}
 			if (unansweredMs > silentMs && !late) link.cut(`silent for ${Math.round(unansweredMs)} ms`);
 			else link.ping();
 		}

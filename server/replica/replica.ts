@@ -90,6 +90,8 @@ export interface RunningReplicaOptions {
 	membersAre(state: MembersState): void;
 	/** As of `ReplicaRuntime`. */
 	removed(chosenAt: Slot): void;
+	/** A write of the log is durable, and took so long. */
+	flushed(ms: number): void;
 	/** A client sent a malformed frame. `from` is the address that its door was given. */
 	malformed(from: string, why: string): void;
 	/** Is told the progress until the replica is started. */
@@ -138,6 +140,7 @@ export class RunningReplica implements ReplicaService {
 		const { log, repairs } = Log.continue(
 			timed(options.disk, (ms) => {
 				this.#flushMs = ms;
+				options.flushed(ms);
 			}),
 			recovered,
 			{
@@ -308,6 +311,11 @@ export class RunningReplica implements ReplicaService {
 
 	view(): ReplicaView {
 		return this.#replica.view();
+	}
+
+	proposals(): { readonly pending: number; readonly failed: number } {
+		const { proposedCount, failedCount } = this.#replica.submissions;
+		return { pending: proposedCount, failed: failedCount };
 	}
 
 	peers(): readonly PeerView[] {

@@ -59,6 +59,8 @@ export interface ReplicaService {
 	/** As `Replica.changeMembers`. */
 	changeMembers(request: MembersRequest, timeoutMs: number): Promise<MembersAnswer>;
 	view(): ReplicaView;
+	/** The number of proposals of this node that wait, and of those that ended without results. */
+	proposals(): { readonly pending: number; readonly failed: number };
 	peers(): readonly PeerView[];
 	/** This node's state after the last fact. */
 	snapshot(): NodeSnapshot;

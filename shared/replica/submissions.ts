@@ -65,6 +65,7 @@ export class Submissions {
 	/** The client of the last result, kept because results of one client come in runs. */
 	#resultId = '';
 	#resultClient: Client | undefined;
+	#failedCount = 0;
 	#stopped = false;
 
 	constructor(proposer: Proposer, deadlines: Deadlines, runtime: SubmissionsRuntime, limits = REPLICA_LIMITS) {
@@ -77,6 +78,11 @@ export class Submissions {
 	/** The number of proposals without an outcome. */
 	get proposedCount(): number {
 		return this.#proposed.size;
+	}
+
+	/** The number of proposals that ended without results. */
+	get failedCount(): number {
+		return this.#failedCount;
 	}
 
 	/** The number of clients that a door speaks for or that have a batch on its way. */
@@ -285,6 +291,7 @@ export class Submissions {
 	#end(id: ProposalId, end: BatchEnd): void {
 		const proposed = this.#proposed.get(id);
 		if (!proposed) return;
+		this.#failedCount++;
 		this.#drop(proposed);
 		for (const batch of proposed.batches) if (this.#unlist(batch)) batch.submitter.ended(batch, end);
 	}

@@ -9,6 +9,7 @@ import { createDoors } from '../../server/doors.ts';
 import { Front, type FrontOptions, type UpgradeDoor } from '../../server/front/front.ts';
 import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/limits.ts';
 import type { LoopFigures } from '../../server/loop-watch.ts';
+import { Metrics } from '../../server/metrics/metrics.ts';
 import type { OpenSnapshot, ReplicaService } from '../../server/replica/service.ts';
 import type { KnownSwarm } from '../../server/swarm.ts';
 import type { NodeSnapshot, SwarmMember } from '../../shared/feed.ts';
@@ -198,6 +199,10 @@ export class LoneReplica implements ReplicaService {
 		};
 	}
 
+	proposals(): { readonly pending: number; readonly failed: number } {
+		return { pending: 2, failed: 3 };
+	}
+
 	peers(): readonly PeerView[] {
 		return this.peersKnown;
 	}
@@ -305,6 +310,7 @@ export class TestNode {
 	readonly events = new EventEmitter();
 	readonly refused: string[] = [];
 	readonly errors: unknown[] = [];
+	readonly metrics = new Metrics();
 	/** WebSockets are refused unless a test says otherwise. */
 	upgrade: (path: string) => UpgradeDoor | null = () => null;
 	isDraining = false;
@@ -349,6 +355,7 @@ export class TestNode {
 			lagMs: () => this.lagMs,
 			waitsMax: connectionLimits(DESCRIPTORS_ASSUMED).waitsMax,
 			loop: () => LOOP,
+			metrics: this.metrics,
 			onError: (error) => this.errors.push(error),
 			...options,
 		});

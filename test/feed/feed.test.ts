@@ -49,6 +49,10 @@ class FakeReplica extends ScriptedSource implements ReplicaService {
 		throw new Error('the feed makes no transactions');
 	}
 
+	submitNamed(): never {
+		throw new Error('the feed submits no requests with a name');
+	}
+
 	readBarrier(): never {
 		throw new Error('the feed reads nothing');
 	}
@@ -71,6 +75,10 @@ class FakeReplica extends ScriptedSource implements ReplicaService {
 
 	openSnapshot(): never {
 		throw new Error('the feed opens no snapshot');
+	}
+
+	proposals(): never {
+		throw new Error('the feed counts no proposals');
 	}
 
 	view(): never {
