@@ -92,13 +92,23 @@ async function answerCatalog(req: Request, res: Response, options: NodesOptions)
 	answerJson(res, nodes, isPretty(req));
 }
 
-/** Answers with one check of each chosen member: whether this node has a link to it. */
-function answerChecks(
+/**
+ * Answers with one check of each chosen member: whether this node has a link to it. That is what this node sees, so it
+ * needs no leader, whatever is asked for. A read with an index waits for a change of members.
+ */
+async function answerChecks(
 	req: Request,
 	res: Response,
-	{ service, swarm }: NodesOptions,
+	options: NodesOptions,
 	isChosen: (member: MemberStatus) => boolean,
-): void {
+): Promise<void> {
+	const { service, swarm } = options;
+	const query = new URLSearchParams(queryOf(req));
+	for (const mode of ['consistent', 'max_stale']) query.delete(mode);
+	query.set('stale', '');
+	const setHeaders = await whenReadable(options, req, res, query, { kind: 'members', name: '' });
+	if (!setHeaders) return;
+	setHeaders(membersIndex(swarm.sets));
 	const { id } = service.view();
 	const checks = onePerName(memberStatuses(service, swarm))
 		.filter(isChosen)

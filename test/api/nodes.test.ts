@@ -143,6 +143,30 @@ describe('the health of a node', () => {
 		expect(await json('/v1/health/state/critical')).toMatchObject([n1]);
 		expect(await json('/v1/health/state/warning')).toEqual([]);
 	});
+
+	it('has the headers of a read, is what this node sees, and needs no leader', async () => {
+		node.replica.hasLeader = false;
+		for (const query of ['', '?consistent', '?stale&max_stale=1ms']) {
+			const { status, headers } = await node.get(`/v1/health/state/any${query}`);
+			expect([status, headers]).toMatchObject([
+				200,
+				{ 'x-consul-index': '1', 'x-consul-knownleader': 'false', 'x-consul-effective-consistency': 'stale' },
+			]);
+		}
+		expect(await node.get('/v1/health/node/n1?index=x')).toMatchObject({ status: 400, text: 'Invalid index' });
+		expect(node.replica.barriers).toEqual([]);
+	});
+
+	it('may be waited for until the members change, so that no client asks in a circle', async () => {
+		const { replica } = node;
+		const waits = replica.nextWait();
+		const answer = node.get('/v1/health/node/n2?index=1');
+		await waits;
+		replica.membersIndex = 28;
+		replica.waits.membersChanged();
+		replica.waits.endTurn();
+		expect((await answer).json).toMatchObject([n2]);
+	});
 });
 
 const PATHS = [
