@@ -18,6 +18,9 @@ export interface StartingStatus {
 	readonly starting: string;
 }
 
+/** Clients of Consul ask again after 500, and not after 503. */
+const isOfApi = (path: string): boolean => path.startsWith('/v1/');
+
 export function startingApi(
 	swarm: Pick<StartingStatus, 'name' | 'id' | 'node'>,
 	progress: () => StartProgress,
@@ -32,7 +35,7 @@ export function startingApi(
 		const starting = describeStart(progress());
 		const status: StartingStatus = { name, id, node, starting };
 		if (req.path === '/v1/swarm') answerJson(res, status, false, 503);
-		else answerText(res, 503, `No cluster leader: this node starts (${starting}).`);
+		else answerText(res, isOfApi(req.path) ? 500 : 503, `No cluster leader: this node starts (${starting}).`);
 	});
 	return app;
 }
