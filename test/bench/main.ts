@@ -79,8 +79,8 @@ program
 
 program
 	.command('watch')
-	.description('puts with and without watches at the leader, in turn: what the watches cost')
-	.option('--watchers <count>', 'watches', positive, 1000)
+	.description('puts with and without watches or blocking reads at the leader, in turn: what they cost')
+	.option('--watchers <count>', 'watches, and then blocking reads', positive, 1000)
 	.option('--rounds <count>', 'of each', positive, 5)
 	.option('--clients <count>', 'requests outstanding', positive, 256)
 	.option('--connections <count>', 'that they share', positive, 16)
