@@ -6,10 +6,12 @@ import type { BallotNames } from '../model/ballot-names.ts';
 import { columnsOf } from '../model/columns.ts';
 import type { Decision, Round } from '../model/decision.ts';
 import { countVoters } from '../model/members.ts';
+import { type Passage, passageOf, type RowName } from '../model/paper.ts';
 import { whyAccept, whyLearn, whyPrepare, whyPromise, whyVote } from '../model/why.ts';
 import { acceptCell, learnCell, prepareCell, promiseCell, voteCell } from './decision-cells.tsx';
 import { Glyph, type GlyphKind } from './glyph.tsx';
 import { NodeName } from './node-name.tsx';
+import { isQuoting, Quotation } from './paper.tsx';
 import { QuorumBar } from './quorum-bar.tsx';
 import { Scroller } from './scroller.tsx';
 import { swarmShown } from './state.ts';
@@ -39,6 +41,7 @@ export function Phases(props: {
 				{cell(id) ?? <span class="nothing">{nothingText(id, row, decision)}</span>}
 			</td>
 		));
+	const passage = (row: RowName) => (isQuoting.value ? passageOf(row, round) : null);
 	const of = nodes.length;
 	return (
 		<Scroller class="scroll-x" label="Phases, node by node">
@@ -56,13 +59,21 @@ export function Phases(props: {
 						))}
 					</tr>
 				</thead>
-				<Phase row="1a" title="prepare" glyph="prepare" why={whyPrepare(round, decision, names)} span={of}>
+				<Phase
+					row="1a"
+					title="prepare"
+					glyph="prepare"
+					passage={passage('1a')}
+					why={whyPrepare(round, decision, names)}
+					span={of}
+				>
 					{cells('1a', (node) => prepareCell(round, node, names))}
 				</Phase>
 				<Phase
 					row="1b"
 					title="promise"
 					glyph="promise"
+					passage={passage('1b')}
 					why={whyPromise(round, decision, names)}
 					span={of}
 					bar={
@@ -71,20 +82,35 @@ export function Phases(props: {
 				>
 					{cells('1b', (node) => promiseCell(round, node, names))}
 				</Phase>
-				<Phase row="2a" title="accept" glyph="accept" why={whyAccept(round, decision, names)} span={of}>
+				<Phase
+					row="2a"
+					title="accept"
+					glyph="accept"
+					passage={passage('2a')}
+					why={whyAccept(round, decision, names)}
+					span={of}
+				>
 					{cells('2a', (node) => acceptCell(round, node, names))}
 				</Phase>
 				<Phase
 					row="2b"
 					title="accepted"
 					glyph="accepted"
+					passage={passage('2b')}
 					why={whyVote(round, decision, names)}
 					span={of}
 					bar={<Bar round={round} nodes={round.votes} tone="accepted" what="accepted" />}
 				>
 					{cells('2b', (node) => voteCell(round, node, names))}
 				</Phase>
-				<Phase row="learned" title="" glyph="learn" why={whyLearn(decision, learners, silent)} span={of}>
+				<Phase
+					row="learned"
+					title=""
+					glyph="learn"
+					passage={passage('learned')}
+					why={whyLearn(decision, learners, silent)}
+					span={of}
+				>
 					{cells('learned', (node) => learnCell(decision, node))}
 				</Phase>
 			</table>
@@ -126,18 +152,18 @@ function nothingText(id: NodeId, row: RowName, { set }: Decision): string {
 	return isSilent(id) ? 'unknown' : '–';
 }
 
-type RowName = '1a' | '1b' | '2a' | '2b' | 'learned';
-
 function Phase(props: {
 	row: RowName;
 	title: string;
 	glyph: GlyphKind;
 	why: string;
+	/** What the paper says; null where it is not to be shown. */
+	passage: Passage | null;
 	span: number;
 	bar?: JSX.Element | false;
 	children: ComponentChildren;
 }) {
-	const { row, title, glyph, why, span, bar, children } = props;
+	const { row, title, glyph, why, passage, span, bar, children } = props;
 	return (
 		<tbody data-testid={`row-${row}`}>
 			<tr class="phase-head">
@@ -152,6 +178,7 @@ function Phase(props: {
 						</span>
 						{bar}
 					</div>
+					{passage && <Quotation passage={passage} />}
 				</th>
 			</tr>
 			<tr class="cells">{children}</tr>

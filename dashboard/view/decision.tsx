@@ -11,6 +11,7 @@ import { countText, list, quoted } from '../model/why.ts';
 import { Ballot } from './ballot.tsx';
 import { Phases } from './decision-phases.tsx';
 import { Glyph } from './glyph.tsx';
+import { PaperSwitch } from './paper.tsx';
 import {
 	decision,
 	frame,
@@ -45,6 +46,7 @@ export function DecisionPanel() {
 			<div class="panel-head">
 				<h2 id="decision-title">{slot === 0 ? 'Decision' : `Slot ${countText(slot)}`}</h2>
 				<Verdict decision={shown} slot={slot} />
+				{slot > 0 && <PaperSwitch />}
 			</div>
 			{slot === 0 || swarmShown().nodes.length === 0 ? (
 				<Empty />

@@ -53,6 +53,10 @@ export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }
 				quorum.
 			</p>
 			<p class="muted">
+				The button Paper above a decision shows with each of its rows the sentence of “Paxos Made Simple” that the row
+				carries out.
+			</p>
+			<p class="muted">
 				The lamps below the mesh say what must never happen. The page finds that out itself, from what the nodes tell
 				it, and a lamp that turns red names the fact that broke the rule.
 			</p>

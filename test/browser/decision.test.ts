@@ -117,6 +117,15 @@ test('a contested slot keeps its value: the promises report it, and it is propos
 	}
 	expect(shown.why['2a']).toContain('put color = green');
 
+	const quotations = page.getByTestId('quotation');
+	expect(await quotations.count()).toBe(0);
+	await page.getByTestId('paper').press('Enter');
+	await poll(() => quotations.count()).toBe(5);
+	const bound = page.getByTestId('row-2a').getByTestId('quotation');
+	expect(await bound.textContent()).toContain('highest-numbered proposal among the responses');
+	await page.getByTestId('paper').press('Enter');
+	await poll(() => quotations.count()).toBe(0);
+
 	for (const { id } of stage.swarm.nodes) {
 		await page.getByTestId(`keys-${id}`).press('Enter');
 		const row = page.locator(`[data-testid="keys-table"][data-node="${id}"] tr`, { hasText: 'color' });
