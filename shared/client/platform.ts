@@ -26,3 +26,8 @@ export const platform: SessionRuntime = {
 		else queueMicrotask(act);
 	},
 };
+
+/** Unix time, milliseconds: for what has to end at a time of the day, as nothing of the client itself has. */
+export function wallMs(): number {
+	return Date.now();
+}

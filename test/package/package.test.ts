@@ -131,13 +131,20 @@ describe('the client', () => {
 	const use = `await client.put('a', new TextEncoder().encode('b'), { cas: 0, flags: 1n, signal: new AbortController().signal });
 const entry: ReadEntry | null = await client.get('a', { stale: true });
 export const value: string = new TextDecoder().decode(entry?.value);
+await using session = await client.session({ ttlMs: 30_000 });
+const lock: SwarmLock = await client.lock('job', { session });
+export const fence: number = lock.fence.modifyRevision;
+await lock[Symbol.asyncDispose]();
+export const store: KeyvSwarm = new KeyvSwarm({ client, prefix: 'cache/' });
 client.close();
 `;
-	const page = `import { type ReadEntry, SwarmClient } from 'paxos-swarm/client';
+	const page = `import { type ReadEntry, SwarmClient, type SwarmLock } from 'paxos-swarm/client';
+import { KeyvSwarm } from 'paxos-swarm/keyv';
 
 const client = new SwarmClient({ nodes: ['http://127.0.0.1:7101'], connect: (url) => new WebSocket(url) });
 ${use}`;
-	const node = `import { type ReadEntry, SwarmClient } from 'paxos-swarm/client';
+	const node = `import { type ReadEntry, SwarmClient, type SwarmLock } from 'paxos-swarm/client';
+import { KeyvSwarm } from 'paxos-swarm/keyv';
 import { WebSocket } from 'ws';
 
 const client = new SwarmClient({ nodes: ['http://127.0.0.1:7101'], connect: (url) => new WebSocket(url) });

@@ -32,9 +32,12 @@ export function aboveZeroMs(text: string): number {
 	return ms;
 }
 
+const TIME_MS_MAX = 24 * 3_600_000;
+
 /** A time in whole milliseconds, which may be 0. */
 export function timeMs(text: string): number {
 	const ms = durationMs(text);
 	if (ms === null) throw new InvalidArgumentError('It must be a time such as 5s or 250ms.');
+	if (ms > TIME_MS_MAX) throw new InvalidArgumentError('It must be at most 24h.');
 	return Math.ceil(ms);
 }

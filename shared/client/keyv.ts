@@ -1,0 +1,130 @@
+/**
+ * A storage adapter of keyv 5 (`npm install keyv`), over a client:
+ * `new Keyv({ store: new KeyvSwarm({ client }), namespace: 'sessions', ttl: 60_000 })`.
+ *
+ * The store has no time-outs of keys. An entry's end is kept in its flags, and whoever comes upon an entry that is over
+ * takes it for missing and deletes it. So entries that nobody asks for stay until `clear`, or until the next walk over
+ * all of them (`iterator`). Their end is judged by the clock of the process that reads, as keyv judges it too.
+ */
+import type { SwarmClient, WriteResult } from './client.ts';
+import { BadOptionsError } from './errors.ts';
+import { wallMs } from './platform.ts';
+import type { ListedEntry, ReadEntry } from './protocol.ts';
+
+export interface KeyvSwarmOptions {
+	readonly client: SwarmClient;
+	/**
+	 * All keys of the adapter begin with it, and keyv's own prefix for the namespace comes behind it: `keyv/sessions:id`. One
+	 * character at least; `keyv/` by default.
+	 */
+	readonly prefix?: string;
+}
+
+const text = new TextDecoder();
+
+/** Its methods fail as those of the client do. keyv turns that into an event `error`, or throws it (`throwOnErrors`). */
+export class KeyvSwarm {
+	/** keyv 5 iterates over the dialects that it knows only. Of these, etcd is a store like this one. */
+	readonly opts: Record<string, unknown> = { dialect: 'etcd', url: '' };
+	/** Set by keyv: `clear` and `iterator` keep to it. */
+	namespace?: string;
+	readonly #client: SwarmClient;
+	readonly #prefix: string;
+
+	/** @throws BadOptionsError for an empty prefix, by which `clear` would delete every key of the swarm */
+	constructor({ client, prefix = 'keyv/' }: KeyvSwarmOptions) {
+		if (prefix === '') throw new BadOptionsError('prefix has one character at least');
+		this.#client = client;
+		this.#prefix = prefix;
+	}
+
+	/** keyv listens for errors between calls. There are none: each call fails by itself. */
+	on(_event: string, _listener: (...args: never[]) => void): this {
+		return this;
+	}
+
+	/** `await store.get('id')` */
+	async get<Value>(key: string): Promise<Value | undefined> {
+		const entry = await this.#present(key);
+		return entry ? (text.decode(entry.value) as Value) : undefined;
+	}
+
+	/** `await store.getMany(['a', 'b'])`: their reads leave together. */
+	getMany<Value>(keys: readonly string[]): Promise<(Value | undefined)[]> {
+		return Promise.all(keys.map((key) => this.get<Value>(key)));
+	}
+
+	/**
+	 * `await store.set('id', 'value', 60_000)`. Those that keyv makes together (`setMany`) leave together.
+	 *
+	 * @param value what keyv's `serialize` gives: a text
+	 * @param ttl the entry is over after so long, milliseconds; without it never
+	 */
+	async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
+		const flags = ttl === undefined ? 0n : BigInt(Math.ceil(wallMs() + ttl));
+		return (await this.#client.put(this.#prefix + key, value as string, { flags })).ok;
+	}
+
+	/** `await store.has('id')` */
+	async has(key: string): Promise<boolean> {
+		return (await this.#present(key)) !== null;
+	}
+
+	/** `await store.hasMany(['a', 'b'])` */
+	hasMany(keys: readonly string[]): Promise<boolean[]> {
+		return Promise.all(keys.map((key) => this.has(key)));
+	}
+
+	/** `await store.delete('id')`: whether it was there. */
+	async delete(key: string): Promise<boolean> {
+		for (;;) {
+			const entry = await this.#present(key);
+			if (!entry) return false;
+			if ((await this.#deleteAs(key, entry)).ok) return true;
+		}
+	}
+
+	/** `await store.deleteMany(['a', 'b'])`: whether all of them were there. */
+	async deleteMany(keys: readonly string[]): Promise<boolean> {
+		return (await Promise.all(keys.map((key) => this.delete(key)))).every(Boolean);
+	}
+
+	/** `await store.clear()`: deletes the keys of the namespace, or of the adapter where there is none, together. */
+	async clear(): Promise<void> {
+		await this.#client.deletePrefix(this.#prefixOf(this.namespace));
+	}
+
+	/** `for await (const [key, value] of store.iterator('sessions'))`, page by page, as `SwarmClient.list`. */
+	async *iterator<Value>(namespace?: string): AsyncGenerator<[string, Value], void> {
+		for await (const entry of this.#client.list(this.#prefixOf(namespace))) {
+			const key = entry.key.slice(this.#prefix.length);
+			if (await this.#isPresent(key, entry)) yield [key, text.decode(entry.value) as Value];
+		}
+	}
+
+	/** `await store.disconnect()`: closes the client. */
+	async disconnect(): Promise<void> {
+		this.#client.close();
+	}
+
+	/** keyv writes the namespace and a colon in front of each key. */
+	#prefixOf(namespace: string | undefined): string {
+		return namespace === undefined ? this.#prefix : `${this.#prefix}${namespace}:`;
+	}
+
+	async #present(key: string): Promise<ReadEntry | null> {
+		const entry = await this.#client.get(this.#prefix + key);
+		return entry && (await this.#isPresent(key, entry)) ? entry : null;
+	}
+
+	/** An entry that is over is deleted, unless it was written meanwhile. */
+	async #isPresent(key: string, entry: ReadEntry | ListedEntry): Promise<boolean> {
+		if (entry.flags === 0n || wallMs() <= Number(entry.flags)) return true;
+		await this.#deleteAs(key, entry);
+		return false;
+	}
+
+	#deleteAs(key: string, { modifyRevision }: ReadEntry): Promise<WriteResult> {
+		return this.#client.delete(this.#prefix + key, { cas: modifyRevision });
+	}
+}
