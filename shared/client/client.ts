@@ -1,7 +1,8 @@
 /**
- * `SwarmClient`: puts, deletes and reads of a swarm's keys, many at once over one WebSocket. Calls of one turn of the
- * event loop leave as one frame. The client follows the leader and connects again when a connection ends. It sends
- * unanswered calls again under the same identity, so that no command is applied twice, however often it was sent.
+ * `SwarmClient`: puts, deletes and reads of a swarm's keys, watches, sessions and locks, many at once over one WebSocket.
+ * Calls of one turn of the event loop leave as one frame. The client follows the leader and connects again when a
+ * connection ends. It sends unanswered calls again under the same identity, so that no command is applied twice, however
+ * often it was sent.
  *
  * Calls that do not wait for each other may take effect in any order. A node takes 65,536 writes and as many keys to
  * read at a time; further ones wait in line here. Above 1,048,576 writes or reads without an answer, or 256 MiB of

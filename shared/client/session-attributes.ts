@@ -16,7 +16,7 @@ export interface SessionOptions {
 	readonly behavior?: Behavior;
 	/** For people, who see it in `paxos-swarm session list`; at most 256 bytes of UTF-8. */
 	readonly name?: string;
-	/** When it is aborted, the call fails with its reason. The session may be created all the same, and then ends by itself. */
+	/** When it is aborted, the call fails with its reason. The session is not left behind, or ends by itself. */
 	readonly signal?: AbortSignal;
 }
 

@@ -75,14 +75,18 @@ export class OpenSession implements SwarmSession {
 
 	/** Creates a session. @throws as `SwarmClient.session` */
 	static async create(owner: SessionOwner, attributes: SessionAttributes, signal?: AbortSignal): Promise<OpenSession> {
+		signal?.throwIfAborted();
 		const session = owner.runtime.newSessionId();
 		const askedMs = owner.runtime.nowMs();
-		const { ok } = await owner
-			.submit({ kind: 'createSession', session, attributes }, signal)
-			.catch((error: unknown) => {
-				throw error instanceof BadValueError ? tooShort(attributes) : error;
-			});
-		if (!ok) throw new RefusedError('overloaded', `there are ${SESSIONS_MAX} sessions already`);
+		try {
+			const { ok } = await owner.submit({ kind: 'createSession', session, attributes }, signal);
+			if (!ok) throw new RefusedError('overloaded', `there are ${SESSIONS_MAX} sessions already`);
+		} catch (error) {
+			if (error instanceof BadValueError) throw tooShort(attributes);
+			// It may be there all the same, and then it need not be there until its time-out.
+			if (!(error instanceof RefusedError)) owner.submit(endOf(session)).catch(() => undefined);
+			throw error;
+		}
 		return new OpenSession(owner, session, attributes.ttlMs, askedMs);
 	}
 
@@ -113,7 +117,7 @@ export class OpenSession implements SwarmSession {
 	async destroy({ signal }: SessionCallOptions = {}): Promise<void> {
 		if (this.lost.aborted) return;
 		this.end('destroyed');
-		await this.#owner.submit({ kind: 'endSession', session: this.id, renewed: null }, signal);
+		await this.#owner.submit(endOf(this.id), signal);
 	}
 
 	[Symbol.asyncDispose](): Promise<void> {
@@ -150,6 +154,10 @@ export class OpenSession implements SwarmSession {
 		const { runtime } = this.#owner;
 		return runtime.after(Math.max(0, ms - runtime.nowMs()), act);
 	}
+}
+
+function endOf(session: string): Operation {
+	return { kind: 'endSession', session, renewed: null };
 }
 
 function tooShort({ ttlMs }: SessionAttributes): BadOptionsError {

@@ -34,6 +34,8 @@ describe('bash', () => {
 		['kv watch -w ', ['simple', 'json']],
 		['delete --rec', ['--recurse']],
 		['member re', ['remove', 'replace']],
+		['session re', ['renew']],
+		['lock job --t', ['--try', '--timeout', '--ttl']],
 		['completion ', ['bash', 'zsh', 'fish']],
 		['kv import af', ['afile.json']],
 		['status --config af', ['afile.json']],

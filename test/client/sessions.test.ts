@@ -137,6 +137,19 @@ describe('a session', () => {
 		expect(whyOf(session)).toBe('destroyed');
 	});
 
+	it('that nobody wants any more when it is created is ended', async () => {
+		swarm = new Sessions();
+		const abort = new AbortController();
+		const opened = OpenSession.create(lockOwner(swarm.core, swarm.time.runtime), attributesOf({}), abort.signal);
+		swarm.status = null;
+		const failed = expect(opened).rejects.toThrow('enough');
+		await swarm.time.pass(100);
+		abort.abort(new Error('enough'));
+		swarm.status = 'ok';
+		await Promise.all([failed, swarm.time.pass(100_000)]);
+		expect([swarm.created.length, swarm.ended.length, swarm.renewed.length]).toEqual([1, 1, 0]);
+	});
+
 	it('is not there where the swarm has too many', async () => {
 		swarm = new Sessions();
 		swarm.status = 'conditionFailed';
