@@ -21,6 +21,8 @@ export const RULE_TEXTS: Readonly<Record<Rule, string>> = {
 	promises: 'No promise is broken',
 };
 
+/** What an acceptor sends once it is bound by the ballot of the message; a proposer binds itself before it asks others. */
+const GIVES_WORD: ReadonlySet<string> = new Set(['promise', 'accepted', 'prepare']);
 /** The most recent slots that are remembered. */
 const SLOTS_MAX = 2_000;
 
@@ -29,10 +31,21 @@ interface SlotSeen {
 	readonly accepted: Map<BallotText, string>;
 }
 
+/** What an acceptor may not go below. */
+interface AcceptorSeen {
+	epoch: string;
+	/** The highest ballot that it has promised in its present life, or given its word on before. */
+	promised: BallotText;
+	/**
+	 * The highest ballot on which another node has its word, in all of its lives. A promise that was made and lost in a crash
+	 * before it left binds nobody.
+	 */
+	given: BallotText;
+}
+
 export class Lamps {
 	readonly #slots = new Map<Slot, SlotSeen>();
-	/** By acceptor: the highest ballot that it has promised, in all of its lives. */
-	readonly #promised = new Map<NodeId, BallotText>();
+	readonly #acceptors = new Map<NodeId, AcceptorSeen>();
 	readonly #brokenBy = new Map<Rule, Entry>();
 
 	/** @param entry of one node they come in the order in which it told them */
@@ -62,19 +75,38 @@ export class Lamps {
 				const first = accepted.get(fact.ballot) ?? value;
 				accepted.set(fact.ballot, first);
 				if (first !== value) return 'oneProposal';
-				return this.#keepsPromise(fact.node, fact.ballot) ? null : 'promises';
+				return this.#keepsPromise(fact, fact.ballot) ? null : 'promises';
 			}
 			case 'promised':
-				return this.#keepsPromise(fact.node, fact.ballot) ? null : 'promises';
+				return this.#keepsPromise(fact, fact.ballot) ? null : 'promises';
+			case 'sent':
+				if (GIVES_WORD.has(fact.message.kind) && 'ballot' in fact.message) this.#gives(fact, fact.message.ballot);
+				return null;
 			default:
 				return null;
 		}
 	}
 
-	#keepsPromise(node: NodeId, ballot: BallotText): boolean {
-		const before = this.#promised.get(node) ?? '';
-		this.#promised.set(node, higherBallot(before, ballot));
+	#keepsPromise(fact: Fact, ballot: BallotText): boolean {
+		const acceptor = this.#acceptor(fact);
+		const before = acceptor.promised;
+		acceptor.promised = higherBallot(before, ballot);
 		return compareBallotTexts(ballot, before) >= 0;
+	}
+
+	#gives(fact: Fact, ballot: BallotText): void {
+		const acceptor = this.#acceptor(fact);
+		acceptor.given = higherBallot(acceptor.given, ballot);
+	}
+
+	#acceptor({ node, epoch }: Fact): AcceptorSeen {
+		const known = this.#acceptors.get(node) ?? { epoch, promised: '', given: '' };
+		this.#acceptors.set(node, known);
+		if (known.epoch !== epoch) {
+			known.epoch = epoch;
+			known.promised = known.given;
+		}
+		return known;
 	}
 
 	#seen(slot: Slot): SlotSeen {

@@ -1,6 +1,6 @@
 /** The page finds out by itself whether a rule is broken: each lamp is green over what nodes do, and is seen to turn red. */
 import { describe, expect, test } from 'vitest';
-import { RULES, type Rule } from '../../dashboard/model/lamps.ts';
+import { Lamps, RULES, type Rule } from '../../dashboard/model/lamps.ts';
 import type { Story } from '../../dashboard/model/story.ts';
 import { STORIES } from '../../dashboard/sandbox/stories.ts';
 import type { Fact, FactBody } from '../../shared/fact.ts';
@@ -64,3 +64,39 @@ function bodyOf<K extends 'chosen' | 'accepted'>(facts: readonly Fact[], kind: K
 	const { node: _node, epoch: _epoch, seq: _seq, time: _time, ...body } = fact;
 	return body as Extract<Fact, { kind: K }>;
 }
+
+describe('a promise binds a node in its next life', () => {
+	const stamp = (epoch: string, seq: number) => ({ node: 'n2', epoch, seq, time: seq });
+	const high = '1763889731207000009@n3';
+	const low = '1763889731207000003@n1';
+	const made: Fact = { ...stamp('1', 1), kind: 'promised', ballot: high, previous: '', reported: 0 };
+	const left: Fact = {
+		...stamp('1', 2),
+		kind: 'sent',
+		to: 'n3',
+		messageId: 'n2-1:1',
+		message: { kind: 'promise', ballot: high, part: 0, parts: 1, chosenThrough: 0, accepted: [] },
+	};
+	const broken: Fact = { ...stamp('2', 1), kind: 'promised', ballot: low, previous: '', reported: 0 };
+
+	function lampsOver(facts: readonly Fact[]): Lamps {
+		const lamps = new Lamps();
+		for (const [i, fact] of facts.entries()) {
+			lamps.add({ node: fact.node, told: { kind: 'fact', fact }, fact, index: i, at: i, whenMs: i });
+		}
+		return lamps;
+	}
+
+	test('where it has left it', () => {
+		expect(lampsOver([made, left, broken]).brokenBy('promises', NOW)?.fact).toBe(broken);
+	});
+
+	test('and not where it was lost in a crash before it left', () => {
+		expect(lampsOver([made, broken]).brokenBy('promises', NOW)).toBeNull();
+	});
+
+	test('and always in the same life', () => {
+		const sameLife: Fact = { ...broken, epoch: '1', seq: 2 };
+		expect(lampsOver([made, sameLife]).brokenBy('promises', NOW)?.fact).toBe(sameLife);
+	});
+});
