@@ -6,6 +6,7 @@
 
 import { CorruptLogError } from '../disk/corrupt-log-error.ts';
 import { newLogFiles } from '../disk/manifest.ts';
+import type { PaxosAgent } from '../paxos/agent.ts';
 import type { NodeId } from '../paxos/ballot.ts';
 import type { Member } from '../paxos/change.ts';
 import type { AgentConfig } from '../paxos/config.ts';
@@ -44,6 +45,8 @@ export interface Surroundings {
 	readonly canary: boolean;
 	/** Whether every write is known by the number that it begins with. */
 	readonly numbersWrites: boolean;
+	/** The agent of all nodes, where a rule was taken out of it on purpose. */
+	readonly ruleless: typeof PaxosAgent | null;
 	/** Calls back at that time, unless the node's process has ended by then; later where it is paused. */
 	later(node: SimulatedNode, time: Instant, what: Errand, act: () => void): void;
 	/** The node ends its link to `peer`. */

@@ -10,12 +10,14 @@ import type { Message, Slot } from '../paxos/message.ts';
 import { FRAMES_BEHIND_MAX, PutBackError } from '../replica/memory.ts';
 import { Replica } from '../replica/replica.ts';
 import { Restore, type Restored } from '../replica/restore.ts';
-import type { ReplicaFact, ReplicaRuntime, ReplicaTimer } from '../replica/runtime.ts';
+import type { ReplicaAgent, ReplicaFact, ReplicaRuntime, ReplicaTimer } from '../replica/runtime.ts';
 import { REQUEST_MS, replicaLimits } from './bounds.ts';
+import type { Invariants } from './invariants.ts';
 import { Violation } from './ledger.ts';
 import { NodeMesh } from './mesh.ts';
 import type { SimulatedNode, Surroundings } from './node.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
+import { UncheckedAgent } from './unchecked.ts';
 import { PutBackAgent, WatchedAgent, WatchedLog } from './watched.ts';
 import { WatchedStore } from './watched-store.ts';
 
@@ -92,7 +94,8 @@ export class Process implements ReplicaRuntime {
 			ledger.recovered(node.index, records, { isTrimmed, snapshotThrough: through, mayBeOlder });
 		}
 		this.#log = log;
-		this.agent = new PaxosAgent(node.config, records, through, restored?.members);
+		const Agent = world.ruleless ?? PaxosAgent;
+		this.agent = new Agent(node.config, records, through, restored?.members);
 		this.agent.watched = world.watched;
 		invariants.started(node.index, node.putBack ? null : this.agent.view());
 		this.#store = new WatchedStore(node.index, world);
@@ -100,9 +103,7 @@ export class Process implements ReplicaRuntime {
 		this.replica = new Replica({
 			id: node.id,
 			urlOf: ({ url }) => url,
-			agent: node.putBack
-				? new PutBackAgent(this.agent, () => this.#worksAsPutBack())
-				: new WatchedAgent(node.index, this.agent, invariants),
+			agent: this.#agentFor(invariants),
 			log: new WatchedLog(this, log, ledger, world.canary),
 			store: this.#store,
 			swarm: SWARM,
@@ -248,6 +249,14 @@ export class Process implements ReplicaRuntime {
 
 	malformed(from: string, why: string): void {
 		throw new Violation('ClientsAreWellFormed', `${this.node.id} is sent by ${from}: ${why}`);
+	}
+
+	/** What stands between the replica and its agent. */
+	#agentFor(invariants: Invariants): ReplicaAgent {
+		const { node, agent } = this;
+		if (node.putBack) return new PutBackAgent(agent, () => this.#worksAsPutBack());
+		if (this.#world.ruleless) return new UncheckedAgent(agent, () => this.#fail());
+		return new WatchedAgent(node.index, agent, invariants);
 	}
 
 	#restored(snapshot: SnapshotNote): Restored {

@@ -1,10 +1,9 @@
 /**
  * Makes a failing plan small: it leaves out a half, a quarter, … of the items at a time, and keeps a plan that breaks the
  * same rule. The failure needs each item that is left.
- *
- * @source Zeller and Hildebrandt 2002, Simplifying and isolating failure-inducing input (ddmin)
  */
 
+import { leaveOut } from './leave-out.ts';
 import { GOOD_LINK } from './network.ts';
 import type { Plan } from './plan.ts';
 import { type Outcome, runPlan } from './run.ts';
@@ -52,16 +51,4 @@ export function shrink(failing: Plan, outcome: Outcome, runsMax: number): Shrunk
 
 function sizeOf({ faults, operations }: Plan): number {
 	return faults.length + operations.length;
-}
-
-/** Tries to leave out each half of `items`, then each quarter, and so on to each single item. */
-function leaveOut<Item>(items: readonly Item[], isEnough: (kept: readonly Item[]) => boolean): void {
-	let kept = items;
-	for (let chunk = Math.ceil(kept.length / 2); chunk >= 1; chunk = chunk === 1 ? 0 : Math.ceil(chunk / 2)) {
-		for (let from = 0; from < kept.length; ) {
-			const without = [...kept.slice(0, from), ...kept.slice(from + chunk)];
-			if (isEnough(without)) kept = without;
-			else from += chunk;
-		}
-	}
 }

@@ -1,10 +1,12 @@
 /**
  * A run that a person directs: the world of the simulator without its plan of faults, in which only what the person asks
  * for goes wrong. It is stepped, told what to do, and listened to. The same script gives the same run, fact by fact, so a
- * run can be opened again at any moment. Every step of every node is checked, as in the simulator.
+ * run can be opened again at any moment. Every step of every node is checked, as in the simulator, unless a rule was
+ * taken out of the agent on purpose.
  */
 import { fromUtf8, toUtf8 } from '../bytes/text.ts';
-import type { FactBatch, MembersView, NodeSnapshot, ProposeAnswer } from '../feed.ts';
+import type { FactBatch, NodeSnapshot, ProposeAnswer } from '../feed.ts';
+import type { PaxosAgent } from '../paxos/agent.ts';
 import type { NodeId } from '../paxos/ballot.ts';
 import type { MembersAnswer, MembersRequest } from '../replica/membership.ts';
 import { proposeAnswerOf } from '../replica/propose-answer.ts';
@@ -17,7 +19,7 @@ import { GOOD_LINK } from './network.ts';
 import type { SimulatedNode } from './node.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
 import { USUAL_SOCKETS } from './socket-taste.ts';
-import { StagedFacts, wallMsOf } from './staged-facts.ts';
+import { StagedFacts, snapshotOf, wallMsOf } from './staged-facts.ts';
 import { USUAL_TIMINGS } from './timings.ts';
 
 /**
@@ -67,6 +69,8 @@ const ASK_MS = 10_000;
 
 export class Stage {
 	readonly #script: Script;
+	/** What the script has to be done; a person who acts has other plans from then on. */
+	#planned: readonly TimedAction[];
 	readonly #listener: StageListener;
 	readonly #facts = new StagedFacts();
 	readonly #world: FlightWorld;
@@ -80,8 +84,10 @@ export class Stage {
 	/** By node: actions whose answer its process owes. */
 	readonly #owed = new Map<SimulatedNode, Set<TimedAction>>();
 
-	constructor(script: Script, listener: StageListener) {
+	/** @param ruleless the agent, where a rule was taken out of it: then the run goes on whatever is broken */
+	constructor(script: Script, listener: StageListener, ruleless: typeof PaxosAgent | null = null) {
 		this.#script = script;
+		this.#planned = script.actions;
 		this.#listener = listener;
 		this.#world = new FlightWorld({
 			seed: script.seed,
@@ -96,6 +102,7 @@ export class Stage {
 			watched: true,
 			canary: false,
 			numbersWrites: false,
+			ruleless,
 			onlooker: this.#facts,
 		});
 		this.#world.start();
@@ -146,25 +153,7 @@ export class Stage {
 
 	/** What the node knows of itself now; null where no process of it runs. */
 	snapshot(id: NodeId): NodeSnapshot | null {
-		const node = this.#node(id);
-		const { process } = node;
-		if (!process) return null;
-		const { sets } = process.agent.members.state;
-		return {
-			node: id,
-			faults: null,
-			epoch: String(node.epoch),
-			seq: this.#facts.seqOf(node),
-			time: wallMsOf(node, this.#now),
-			swarm: {
-				name: 'sandbox',
-				id: 'sandbox',
-				members: [...new Map(sets.flatMap(({ members }) => members.map((one) => [one.id, one]))).values()],
-				sets: sets.map(({ chosenAt, from, members }): MembersView => ({ chosenAt, from, members })),
-			},
-			linked: process.mesh.linked(),
-			...process.replica.snapshot(),
-		};
+		return snapshotOf(this.#node(id), this.#facts, this.#now);
 	}
 
 	/**
@@ -175,7 +164,7 @@ export class Stage {
 	run(until: Instant, isEnough: () => boolean = () => false): void {
 		const end = Math.min(until, RUN_US_MAX);
 		for (;;) {
-			const planned = this.#script.actions[this.#done.length];
+			const planned = this.#planned[this.#done.length];
 			const actsNext = planned !== undefined && planned.at <= Math.min(end, this.#world.nextTime - 1);
 			const time = actsNext ? planned.at : this.#world.nextTime;
 			if (this.#violation || time > end) break;
@@ -189,7 +178,9 @@ export class Stage {
 
 	/** Does it now. What cannot be done now, such as to crash a node that does not run, does nothing. */
 	act(action: Action): void {
-		if (!this.#violation) this.#carryOut({ at: this.#now, action });
+		if (this.#violation) return;
+		this.#planned = [];
+		this.#carryOut({ at: this.#now, action });
 	}
 
 	#carryOut(timed: TimedAction): void {

@@ -3,6 +3,7 @@
  * are in the form of the feed, so a page shows them as those of real nodes.
  */
 import { type Fact, plain, type RawFactBody } from '../fact.ts';
+import type { MembersView, NodeSnapshot } from '../feed.ts';
 import type { NodeId } from '../paxos/ballot.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Message } from '../paxos/message.ts';
@@ -73,6 +74,28 @@ export class StagedFacts implements Onlooker {
 		this.#lives.set(node, life);
 		return life;
 	}
+}
+
+/** What the node knows of itself; null where no process of it runs. */
+export function snapshotOf(node: SimulatedNode, facts: StagedFacts, time: Instant): NodeSnapshot | null {
+	const { id, epoch, process } = node;
+	if (!process) return null;
+	const { sets } = process.agent.members.state;
+	return {
+		node: id,
+		faults: null,
+		epoch: String(epoch),
+		seq: facts.seqOf(node),
+		time: wallMsOf(node, time),
+		swarm: {
+			name: 'sandbox',
+			id: 'sandbox',
+			members: [...new Map(sets.flatMap(({ members }) => members.map((one) => [one.id, one]))).values()],
+			sets: sets.map(({ chosenAt, from, members }): MembersView => ({ chosenAt, from, members })),
+		},
+		linked: process.mesh.linked(),
+		...process.replica.snapshot(),
+	};
 }
 
 /** What the wall clock of the node shows, milliseconds since 1970 with a fraction. */

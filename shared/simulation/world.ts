@@ -8,6 +8,7 @@
  */
 
 import { LEFT_OUT } from '../paxos/acceptor.ts';
+import type { PaxosAgent } from '../paxos/agent.ts';
 import type { NodeId } from '../paxos/ballot.ts';
 import type { Phase1 } from '../paxos/campaign.ts';
 import type { AgentConfig } from '../paxos/config.ts';
@@ -28,6 +29,7 @@ import { Random } from './random.ts';
 import { type Instant, Schedule, US_PER_MS } from './schedule.ts';
 import type { SocketTaste } from './socket-taste.ts';
 import { Sockets } from './sockets.ts';
+import { UncheckedInvariants, UncheckedLedger } from './unchecked.ts';
 
 /** Who looks on: for traces and pictures, never needed for a verdict. */
 export interface Onlooker {
@@ -61,6 +63,8 @@ export interface WorldOptions {
 	readonly canary: boolean;
 	/** False where people write what they like. What simulated clients write begins with a number that no other write has. */
 	readonly numbersWrites?: boolean;
+	/** The agent of all nodes, where a rule was taken out of it on purpose: then no check ends the run. */
+	readonly ruleless?: typeof PaxosAgent | null;
 	readonly onlooker?: Onlooker | undefined;
 }
 
@@ -122,6 +126,7 @@ export class World implements Surroundings {
 	readonly watched: boolean;
 	readonly canary: boolean;
 	readonly numbersWrites: boolean;
+	readonly ruleless: typeof PaxosAgent | null;
 	readonly clocks: ClockTaste;
 	readonly bounds: Bounds;
 	readonly network: Network;
@@ -150,6 +155,7 @@ export class World implements Surroundings {
 		this.watched = options.watched;
 		this.canary = options.canary;
 		this.numbersWrites = options.numbersWrites ?? true;
+		this.ruleless = options.ruleless ?? null;
 		this.clocks = options.clocks;
 		this.bounds = options.bounds;
 		this.onlooker = options.onlooker;
@@ -157,8 +163,9 @@ export class World implements Surroundings {
 		this.network = new Network(seed, nodes + spares, links);
 		const ids = Array.from({ length: nodes + spares }, (_, index) => `n${index + 1}`);
 		const members = votersNamed(ids.slice(0, nodes));
-		this.ledger = new Ledger(new Electorates(ids, nodes, config.openSlotsMax), this.counters);
-		this.invariants = new Invariants(this.ledger, ids, this.counters, config.openSlotsMax);
+		const [LedgerRoom, InvariantsRoom] = this.ruleless ? [UncheckedLedger, UncheckedInvariants] : [Ledger, Invariants];
+		this.ledger = new LedgerRoom(new Electorates(ids, nodes, config.openSlotsMax), this.counters);
+		this.invariants = new InvariantsRoom(this.ledger, ids, this.counters, config.openSlotsMax);
 		this.nodes = ids.map((id, index) => new SimulatedNode(index, { id, members, ...config }, seed, this));
 		for (const spare of this.nodes.slice(nodes)) {
 			spare.isSpare = true;

@@ -2,7 +2,7 @@
  * Bugs that this project has made up, as patches to the client and to the clients' door: each breaks a promise that a
  * user has of a call, and each shows that the world's clients reach there.
  */
-import { type Mutant, one } from './mutant-list.ts';
+import { type Mutant, one } from '../../shared/simulation/mutant.ts';
 
 const DRAFT = 'shared/client/draft.ts';
 const READS = 'shared/client/reads.ts';

@@ -2,7 +2,7 @@
  * Bugs that this project has made up, in the log: what it says to be durable, what it reads back, and what it misses. Each
  * shows that the world's disks fail there.
  */
-import { type Mutant, one } from './mutant-list.ts';
+import { type Mutant, one } from '../../shared/simulation/mutant.ts';
 
 const LOG = 'shared/disk/log.ts';
 const RECOVER = 'shared/disk/recover.ts';

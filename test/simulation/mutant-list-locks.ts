@@ -1,5 +1,5 @@
 /** Bugs in sessions, locks and requests with a name that this project has made up, as patches. */
-import { type Mutant, one } from './mutant-list.ts';
+import { type Mutant, one } from '../../shared/simulation/mutant.ts';
 
 const CARRY_OUT = 'shared/store/carry-out.ts';
 const DELAYS = 'shared/store/lock-delays.ts';

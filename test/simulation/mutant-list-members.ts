@@ -2,7 +2,7 @@
  * Bugs that this project has made up, in changes of members: who decides which slot, what a leader must know and must have
  * been promised before it proposes, and when a node that was removed may go.
  */
-import { type Mutant, one } from './mutant-list.ts';
+import { type Mutant, one } from '../../shared/simulation/mutant.ts';
 
 const MEMBERS = 'shared/paxos/members.ts';
 const CAMPAIGN = 'shared/paxos/campaign.ts';

@@ -3,7 +3,7 @@
  * deadlines, held heartbeats, the table of clients, the index of keys, and the client's reads and writes. Each was
  * chosen without regard to what the world reaches.
  */
-import { type Mutant, one } from './mutant-list.ts';
+import { type Mutant, one } from '../../shared/simulation/mutant.ts';
 
 const CLIENT_READS = 'shared/client/reads.ts';
 const WRITES = 'shared/client/writes.ts';

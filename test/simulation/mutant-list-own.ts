@@ -3,7 +3,9 @@
  * where the agent, the loop, the log or the store would be wrong without a word, and each shows that the world reaches
  * there.
  */
-import { MUTANTS, type Mutant, one } from './mutant-list.ts';
+import { type Mutant, one } from '../../shared/simulation/mutant.ts';
+import { RULES_OUT } from '../../shared/simulation/rules-out.ts';
+import { MUTANTS } from './mutant-list.ts';
 import { CLIENT_MUTANTS } from './mutant-list-client.ts';
 import { DISK_MUTANTS } from './mutant-list-disk.ts';
 import { LOCK_MUTANTS } from './mutant-list-locks.ts';
@@ -40,6 +42,7 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	...MEMBERS_MUTANTS,
 	...SNAPSHOT_MUTANTS,
 	...WATCH_MUTANTS,
+	...RULES_OUT.reported,
 	one(
 		0,
 		'a leader measures the time with its wall clock',

@@ -2,7 +2,7 @@
  * Bugs that this project has made up, in snapshots and what goes with them: how they are written and taken over, which
  * part of the log is trimmed behind them, and how a node learns what others do not keep any more.
  */
-import { type Mutant, one } from './mutant-list.ts';
+import { type Mutant, one } from '../../shared/simulation/mutant.ts';
 
 const CARRIED = 'shared/disk/carried.ts';
 const SEGMENTS = 'shared/disk/segments.ts';

@@ -1,5 +1,5 @@
 /** Bugs that this project has made up, as patches to the watches of keys: each leaves a change out, or tells one twice. */
-import { type Mutant, one } from './mutant-list.ts';
+import { type Mutant, one } from '../../shared/simulation/mutant.ts';
 
 const CARRY_OUT = 'shared/store/carry-out.ts';
 const CLIENT = 'shared/client/watches.ts';

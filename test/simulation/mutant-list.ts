@@ -2,16 +2,11 @@
  * Bugs that consensus implementations really had, as patches to this one. `bug` is the number in the list that
  * they come from; 0 for our own. Every patch is the smallest that makes the mistake, as a tired person would.
  */
-
-export interface Mutant {
-	readonly name: string;
-	readonly bug: number;
-	readonly edits: readonly { readonly file: string; readonly find: string; readonly replace: string }[];
-}
+import { type Mutant, one } from '../../shared/simulation/mutant.ts';
+import { RULES_OUT } from '../../shared/simulation/rules-out.ts';
 
 const ACCEPTOR = 'shared/paxos/acceptor.ts';
 const AGENT = 'shared/paxos/agent.ts';
-const BALLOT = 'shared/paxos/ballot.ts';
 const CAMPAIGN = 'shared/paxos/campaign.ts';
 const CLOCKS = 'shared/paxos/clocks.ts';
 const CONTEST = 'shared/paxos/contest.ts';
@@ -20,7 +15,6 @@ const LEARNER = 'shared/paxos/learner.ts';
 const SLOT_LOG = 'shared/paxos/log.ts';
 const POLL = 'shared/paxos/poll.ts';
 const PROPOSALS = 'shared/paxos/proposals.ts';
-const QUORUM = 'shared/paxos/quorum.ts';
 const READS = 'shared/paxos/reads.ts';
 const RECORD = 'shared/paxos/record.ts';
 const ROLE = 'shared/paxos/role.ts';
@@ -34,20 +28,7 @@ const SEGMENTS = 'shared/disk/segments.ts';
 const STORE = 'shared/store/store.ts';
 
 export const MUTANTS: readonly Mutant[] = [
-	one(
-		1,
-		'a promise leaves before it is durable',
-		ACCEPTOR,
-		'this.#context.out.whenDurable(from, {',
-		'this.#context.out.now(from, {',
-	),
-	one(
-		1,
-		'an accepted leaves before it is durable',
-		ACCEPTOR,
-		"out.whenDurable(from, { kind: 'accepted', ballot, slot });",
-		"out.now(from, { kind: 'accepted', ballot, slot });",
-	),
+	...RULES_OUT.disk,
 	one(
 		1,
 		'a repeated prepare does not wait for the flush of the first',
@@ -75,13 +56,7 @@ export const MUTANTS: readonly Mutant[] = [
 		"if (compareBallots(ballot, this.state.promised) < 0) return this.#refuse(from, 'accept', ballot, slot);\n",
 		'',
 	),
-	one(
-		3,
-		'a promise is forgotten over a restart',
-		SLOT_LOG,
-		"case 'promised':\n				this.promised = higher(this.promised, record.ballot);\n",
-		"case 'promised':\n",
-	),
+	...RULES_OUT.promises,
 	one(
 		4,
 		'a ballot is the time alone, also after the clock stepped back',
@@ -89,18 +64,7 @@ export const MUTANTS: readonly Mutant[] = [
 		'ballotAbove(this.state.highestSeen, ',
 		'ballotAbove(NO_BALLOT, ',
 	),
-	one(
-		5,
-		'ballots of two nodes may be equal',
-		BALLOT,
-		'return a.node < b.node ? -1 : a.node > b.node ? 1 : 0;',
-		'return 0;',
-		[
-			BALLOT,
-			'return a === b || (a.ns === b.ns && a.ms === b.ms && a.node === b.node);',
-			'return a === b || (a.ns === b.ns && a.ms === b.ms);',
-		],
-	),
+	...RULES_OUT.ballots,
 	one(
 		6,
 		'what is sent again for a slot is another value',
@@ -122,13 +86,7 @@ export const MUTANTS: readonly Mutant[] = [
 		'open.voters = withVote(before, from, electorate);',
 		'open.voters = withVote(before | (before + 1), from, electorate);',
 	),
-	one(
-		8,
-		'accepteds of different ballots are added up',
-		ROLE,
-		'if (!leadership || !sameBallot(ballot, leadership.phase1.ballot)) return;',
-		'if (!leadership || !ballot) return;',
-	),
+	...RULES_OUT.votes,
 	one(
 		9,
 		'a nack is counted as an acceptance',
@@ -136,13 +94,7 @@ export const MUTANTS: readonly Mutant[] = [
 		'				return this.#role.halt(message.promised, from);',
 		"				if (message.refused === 'accept' && message.acceptance) return this.#role.accepted(from, { kind: 'accepted', ballot: this.#role.ballot, slot: message.acceptance.slot });\n				return this.#role.halt(message.promised, from);",
 	),
-	one(
-		10,
-		'half of the members are a quorum',
-		QUORUM,
-		'Math.floor(members.length / 2) + 1',
-		'Math.floor(members.length / 2)',
-	),
+	...RULES_OUT.half,
 	one(
 		10,
 		'the quorums of both phases add up to n',
@@ -233,13 +185,7 @@ export const MUTANTS: readonly Mutant[] = [
 		"if (compareBallots(ballot, this.state.promised) < 0) return this.#refuse(from, 'accept', ballot, slot);",
 		"if (compareBallots(ballot, this.state.promised) < 0 && !this.#log.entry(slot)) return this.#refuse(from, 'accept', ballot, slot);",
 	),
-	one(
-		18,
-		'a deposed leader answers a read without a quorum',
-		READS,
-		'if (!members.isQuorum(current.confirmers)) return;',
-		'if (current.confirmers.size === 0) return;',
-	),
+	...RULES_OUT.reads,
 	one(
 		19,
 		'a new leader reads before anything of its own ballot is chosen',
@@ -415,18 +361,3 @@ export const MUTANTS: readonly Mutant[] = [
 		[STORE, 'receive(client, command.receivedThrough);', 'receive(client, command.receivedThrough + 1);'],
 	),
 ];
-
-type Edit = readonly [file: string, find: string, replace: string];
-
-/** @param more further edits of the same bug, in the same file or in others */
-export function one(
-	bug: number,
-	name: string,
-	file: string,
-	find: string,
-	replace: string,
-	...more: readonly Edit[]
-): Mutant {
-	const edits = [[file, find, replace] as const, ...more].map(([file, find, replace]) => ({ file, find, replace }));
-	return { name, bug, edits };
-}

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Mutant } from './mutant-list.ts';
+import { type Mutant, patched } from '../../shared/simulation/mutant.ts';
 
 const TREES = resolve('dist/mutants');
 const WORKERS = 'test/simulation';
@@ -37,7 +37,7 @@ export function compileAll(mutants: readonly Mutant[]): void {
 		let sources = new Map<string, string>();
 		const others: Mutant[] = [];
 		for (const mutant of left) {
-			const more = patched(mutant, sources);
+			const more = patched(mutant, sourceOf, sources);
 			if (typeof more === 'string') others.push(mutant);
 			else sources = more;
 		}
@@ -81,27 +81,13 @@ function compile(tree: string, name: string): void {
 
 /** The source of each patched file, with the bug in it. */
 export function mutated(mutant: Mutant): Map<string, string> {
-	const sources = patched(mutant, new Map());
-	if (typeof sources === 'string') throw new Error(`${mutant.name}: ${sources}`);
+	const sources = patched(mutant, sourceOf);
+	if (typeof sources === 'string') throw new Error(sources);
 	return sources;
 }
 
-/**
- * @param before files that are patched already
- * @returns all patched files with this bug, too; or the reason why it cannot be put in
- */
-function patched({ edits }: Mutant, before: ReadonlyMap<string, string>): Map<string, string> | string {
-	const sources = new Map(before);
-	for (const { file, find, replace } of edits) {
-		const source = sources.get(file) ?? readFileSync(file, 'utf8');
-		const count = source.split(find).length - 1;
-		if (count !== 1) return `${file} holds the text to replace ${count} times, not once:\n${find}`;
-		sources.set(
-			file,
-			source.replace(find, () => replace),
-		);
-	}
-	return sources;
+function sourceOf(file: string): string {
+	return readFileSync(file, 'utf8');
 }
 
 /** A module, and all that it imports from the same folder. */

@@ -1,7 +1,8 @@
 /** Each patch of a known bug still fits the sources. `npm run mutants` shows that each bug is caught. */
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { MUTANTS, type Mutant } from './mutant-list.ts';
+import type { Mutant } from '../../shared/simulation/mutant.ts';
+import { MUTANTS } from './mutant-list.ts';
 import { ALL_MUTANTS } from './mutant-list-own.ts';
 import { compileAll, mutated, plant } from './mutant-tree.ts';
 

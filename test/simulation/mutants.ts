@@ -5,7 +5,7 @@
  */
 
 import { Command, InvalidArgumentError } from 'commander';
-import type { Mutant } from './mutant-list.ts';
+import type { Mutant } from '../../shared/simulation/mutant.ts';
 import { ALL_MUTANTS, OWN_MUTANTS } from './mutant-list-own.ts';
 import { clearTrees, plant } from './mutant-tree.ts';
 import { runSeeds } from './seeds.ts';

@@ -2,7 +2,7 @@
  * Bugs of the store that the simulator cannot find, or hardly: in views, the index of keys, tombstones and the bounds of
  * the table of clients. Each is the smallest patch that makes the mistake, with the test file that finds it.
  */
-import { type Mutant, one } from '../simulation/mutant-list.ts';
+import { type Mutant, one } from '../../shared/simulation/mutant.ts';
 
 export interface StoreMutant extends Mutant {
 	/** The file in `test/store/`, without its ending. */
