@@ -26,7 +26,7 @@ if (root) void open(root);
 async function open(root: HTMLElement): Promise<void> {
 	if (import.meta.env.MODE === 'sandbox' || new URLSearchParams(location.search).has('sandbox')) {
 		const { openSandbox } = await import('./sandbox/open.tsx');
-		return render(<App directing={openSandbox()} />, root);
+		return render(<App directing={await openSandbox()} />, root);
 	}
 	start(new LiveSource());
 	render(<App />, root);

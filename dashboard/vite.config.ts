@@ -4,10 +4,13 @@
  * CSP forbids both.
  */
 import { defineConfig } from 'vite';
+import { withoutRules } from './without-plugin.ts';
 
 export default defineConfig(({ mode }) => ({
 	root: import.meta.dirname,
 	base: './',
+	plugins: [withoutRules()],
+	worker: { format: 'es' as const, plugins: () => [withoutRules()] },
 	build: {
 		outDir: mode === 'sandbox' ? '../dist/sandbox' : '../dist/dashboard',
 		emptyOutDir: true,

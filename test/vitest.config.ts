@@ -9,6 +9,7 @@ import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { withoutRules } from '../dashboard/without-plugin.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -35,6 +36,7 @@ const testTimeoutMs = 300_000;
 
 export default defineConfig({
 	root,
+	plugins: [withoutRules()],
 	test: {
 		allowOnly: false,
 		passWithNoTests: false,

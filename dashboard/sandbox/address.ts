@@ -3,10 +3,12 @@
  * an address may come from anywhere.
  *
  *     1~SEED~NODES~AT~ACTION~ACTION…        numbers in base 36; AT and the times of actions in microseconds
+ *     2~RULE~SEED~NODES~AT~ACTION…          a run without that rule
  *     ACTION = AFTER.CODE.FIELD.FIELD…      AFTER: since the action before
  */
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Action, Script, TimedAction } from '../../shared/simulation/action.ts';
+import { RULE_IDS, type RuleId } from '../../shared/simulation/rule-ids.ts';
 import type { Instant } from '../../shared/simulation/schedule.ts';
 import {
 	DELAY_MS_MAX,
@@ -20,11 +22,14 @@ import { keyFault } from '../../shared/store/key.ts';
 
 /** A run up to a moment. */
 export interface RunAt {
+	/** The rule that was taken out; null for none. */
+	readonly without: RuleId | null;
 	readonly script: Script;
 	readonly at: Instant;
 }
 
 const VERSION = '1';
+const VERSION_WITHOUT = '2';
 const ADDRESS_CHARS_MAX = 16_000;
 export const ACTIONS_MAX = 500;
 export const VALUE_CHARS_MAX = 200;
@@ -37,7 +42,7 @@ export class AddressError extends Error {
 	override readonly name = 'AddressError';
 }
 
-export function addressOf({ script: { seed, nodes, actions }, at }: RunAt): string {
+export function addressOf({ without, script: { seed, nodes, actions }, at }: RunAt): string {
 	let before = 0;
 	const parts = actions.map((timed) => {
 		const [code, ...fields] = fieldsOf(timed.action);
@@ -45,14 +50,18 @@ export function addressOf({ script: { seed, nodes, actions }, at }: RunAt): stri
 		before = timed.at;
 		return [numberText(after), code, ...fields].join('.');
 	});
-	return [VERSION, numberText(seed), String(nodes), numberText(at), ...parts].join('~');
+	const version = without === null ? [VERSION] : [VERSION_WITHOUT, without];
+	return [...version, numberText(seed), String(nodes), numberText(at), ...parts].join('~');
 }
 
 /** @throws AddressError */
 export function runOfAddress(address: string): RunAt {
 	if (address.length > ADDRESS_CHARS_MAX) throw new AddressError(`it has more than ${ADDRESS_CHARS_MAX} characters`);
 	const [version, ...parts] = address.split('~');
-	if (version !== VERSION) throw new AddressError('it is of another version of this page');
+	if (version !== VERSION && version !== VERSION_WITHOUT) {
+		throw new AddressError('it is of another version of this page');
+	}
+	const without = version === VERSION ? null : ruleOf(parts.shift());
 	const [seedText, nodesText, atText, ...actionTexts] = parts;
 	const seed = numberOf(seedText, 0, SEED_MAX);
 	const nodes = numberOf(nodesText, NODES_MIN, NODES_MAX);
@@ -66,7 +75,7 @@ export function runOfAddress(address: string): RunAt {
 		if (time > at) throw new AddressError('an action comes after its moment');
 		actions.push({ at: time, action: new Fields(fields, nodes + SPARES).action(code) });
 	}
-	return { script: { seed, nodes, actions }, at };
+	return { without, script: { seed, nodes, actions }, at };
 }
 
 function fieldsOf(action: Action): readonly string[] {
@@ -215,6 +224,12 @@ class Fields {
 		if (field === undefined) throw new AddressError('an action lacks a field');
 		return field;
 	}
+}
+
+function ruleOf(text: string | undefined): RuleId {
+	const rule = RULE_IDS.find((id) => id === text);
+	if (!rule) throw new AddressError('it leaves out a rule that is not there');
+	return rule;
 }
 
 function numberText(number: number): string {

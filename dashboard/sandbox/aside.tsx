@@ -1,6 +1,7 @@
 /** The stories, and the run: how it was made, what was done in it, and the branches that came of acting in the past. */
 import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
 import { NODES_MAX, NODES_MIN } from '../../shared/simulation/stage.ts';
+import { Game } from '../game/panel.tsx';
 import {
 	actionsCount,
 	branch,
@@ -23,6 +24,7 @@ export function Aside() {
 	return (
 		<>
 			<Stories />
+			<Game />
 			<Run />
 		</>
 	);

@@ -1,7 +1,9 @@
 /** What the parts of the sandbox's page share: the sandbox, the story that is staged in it, and what is picked. */
 import { computed, effect, signal, untracked } from '@preact/signals';
 import type { Action } from '../../shared/simulation/action.ts';
+import type { RuleId } from '../../shared/simulation/rule-ids.ts';
 import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
+import { loadAgent } from '../game/agents.ts';
 import { follow, moment, start, toLive } from '../view/state.ts';
 import { AddressError, addressOf, type RunAt, runOfAddress, SEED_MAX } from './address.ts';
 import { Director } from './director.ts';
@@ -20,7 +22,7 @@ const ADDRESS_EVERY_MS = 400;
 const changes = signal(0);
 /** Why the address opened no run; '' where it did, or was none. */
 export const addressFault = signal('');
-export const sandbox = new Sandbox(runOfPage() ?? newRun(NODES, SEED));
+export const sandbox = new Sandbox(newRun(null, NODES, SEED));
 export const director = signal<Director | null>(null);
 export const picked = signal<Picked | null>(null);
 
@@ -42,6 +44,8 @@ export const isOver = shown(() => sandbox.isOver);
 export const actionsCount = shown(() => sandbox.stage.script.actions.length);
 export const size = shown(() => sandbox.stage.script.nodes);
 export const seed = shown(() => sandbox.stage.script.seed);
+/** The rule that was taken out of the run; null for none. */
+export const without = shown(() => sandbox.without);
 /** Grows with every scene, and whenever the story pauses or goes on. */
 export const scene = shown(() => {
 	const at = director.value;
@@ -54,8 +58,9 @@ export function situationShown(): Situation {
 	return at === null ? sandbox.stage : situationAt(sandbox.stage.script, at);
 }
 
-/** Begins: the page is told of the run, and time passes in it. */
-export function direct(): void {
+/** Begins: the page is told of the run that its address names, and time passes in it. */
+export async function direct(): Promise<void> {
+	await openAddress();
 	sandbox.listen({ changed: () => changes.value++, takenOver: leaveStory });
 	start(sandbox);
 	let beforeMs = performance.now();
@@ -124,9 +129,25 @@ export function leaveStory(): void {
 	director.value = null;
 }
 
-/** @param seed drawn where it is undefined */
+/** The rule that was taken out stays out. @param seed drawn where it is undefined */
 export function openNew(nodes: number, seed = Math.floor(Math.random() * SEED_MAX)): void {
-	sandbox.open(newRun(nodes, seed));
+	sandbox.open(newRun(sandbox.without, nodes, seed));
+}
+
+/** A new run begins, without that rule; with all rules for null. */
+export function openNewWithout(rule: RuleId | null, nodes: number): Promise<void> {
+	return openRun(newRun(rule, nodes, SEED));
+}
+
+/** Loads the agent that the run needs, and opens it. */
+export async function openRun(run: RunAt): Promise<void> {
+	try {
+		await loadAgent(run.without);
+	} catch {
+		addressFault.value = 'the agent without that rule could not be loaded';
+		return;
+	}
+	sandbox.open(run);
 }
 
 export function openBranch(index: number): void {
@@ -150,8 +171,13 @@ function momentUs(): Instant | null {
 	return at && Math.round(at.whenMs * US_PER_MS);
 }
 
-function newRun(nodes: number, seed: number): RunAt {
-	return { script: { seed, nodes, actions: [] }, at: SHOWN_FROM_US };
+function newRun(without: RuleId | null, nodes: number, seed: number): RunAt {
+	return { without, script: { seed, nodes, actions: [] }, at: SHOWN_FROM_US };
+}
+
+async function openAddress(): Promise<void> {
+	const run = runOfPage();
+	if (run) await openRun(run);
 }
 
 /** The run that the address of the page names; null where it names none. */
@@ -181,9 +207,5 @@ function followAddress(): void {
 			if (address !== location.hash) history.replaceState(null, '', address);
 		}, ADDRESS_EVERY_MS);
 	});
-	addEventListener('hashchange', () => {
-		const run = runOfPage();
-		if (!run) return;
-		sandbox.open(run);
-	});
+	addEventListener('hashchange', () => void openAddress());
 }

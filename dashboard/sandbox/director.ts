@@ -29,7 +29,7 @@ export class Director {
 		this.#sandbox = sandbox;
 		this.isPlaying = isPlaying;
 		const { seed, nodes } = story;
-		sandbox.open({ script: { seed, nodes, actions: [] }, at: SHOWN_FROM_US });
+		sandbox.open({ without: null, script: { seed, nodes, actions: [] }, at: SHOWN_FROM_US });
 		this.cast = castOf(sandbox.stage);
 		this.#leave = sandbox.listen({
 			changed: () => undefined,

@@ -1,5 +1,6 @@
 /** What there is to see, in one sentence: of the sandbox, or of the scene of the story that is staged in it. */
 import { useSignal } from '@preact/signals';
+import { Banner, BrokenText, Demonstration } from '../game/banner.tsx';
 import {
 	act,
 	addressFault,
@@ -13,6 +14,7 @@ import {
 	stage,
 	toggle,
 	violation,
+	without,
 } from './directed.ts';
 import type { Director } from './director.ts';
 import { answerText } from './possible.ts';
@@ -31,8 +33,11 @@ export function Head() {
 	const staged = director.value;
 	return (
 		<section class="panel head-panel" id="stage" aria-labelledby="stage-title">
+			<Banner />
 			{staged ? <Staged staged={staged} /> : <Free />}
-			<Broken />
+			<Demonstration />
+			<BrokenText />
+			<EndedByCheck />
 		</section>
 	);
 }
@@ -42,10 +47,13 @@ function Free() {
 	const [first] = STORIES;
 	const [newest] = answers.value;
 	const said = newest ? answerText(newest.of, newest.answer) : '';
+	const isGame = without.value !== null;
 	return (
 		<>
 			<h2 id="stage-title" class="headline">
-				{count} processes must agree on one value although {dead} may die.
+				{isGame
+					? 'Make two values be chosen in one slot, or turn another lamp red.'
+					: `${count} processes must agree on one value although ${dead} may die.`}
 			</h2>
 			{addressFault.value !== '' && (
 				<p class="notice bad" data-testid="address-fault">
@@ -56,7 +64,7 @@ function Free() {
 				{said || 'Pick a node, a link or a message in the mesh, and break what you like.'}
 			</p>
 			<div class="buttons">
-				{first && (
+				{first && !isGame && (
 					<button type="button" class="primary" data-testid="watch" onClick={() => stage(first, true)}>
 						Watch a decision
 					</button>
@@ -67,10 +75,21 @@ function Free() {
 				<button type="button" data-testid="add-node" onClick={() => act([{ kind: 'addMember', replaces: null }])}>
 					Add a node
 				</button>
+				{!isGame && (
+					<button type="button" data-testid="to-game" onClick={toGame}>
+						Can you break it?
+					</button>
+				)}
 				<CopyAddress />
 			</div>
 		</>
 	);
+}
+
+function toGame(): void {
+	const title = document.getElementById('game-title');
+	title?.scrollIntoView({ block: 'start' });
+	title?.focus({ preventScroll: true });
 }
 
 function Staged({ staged }: { staged: Director }) {
@@ -128,7 +147,7 @@ function Staged({ staged }: { staged: Director }) {
 }
 
 /** The rules of Paxos are checked at every step of every node, as in the simulator. */
-function Broken() {
+function EndedByCheck() {
 	const broken = violation.value;
 	if (!broken) return null;
 	return (

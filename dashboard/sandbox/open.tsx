@@ -1,6 +1,9 @@
 /** The sandbox as a page: what it has beside the panels that all sources share. */
 import '../style/directed.css';
+import '../style/game.css';
 import '../style/sandbox.css';
+import { referee } from '../game/game.ts';
+import { MoreLamps } from '../game/more-lamps.tsx';
 import type { Directing } from '../view/directing.ts';
 import { Aside } from './aside.tsx';
 import { Dial } from './dial.tsx';
@@ -8,10 +11,12 @@ import { changeSpeed, direct, step, toggle } from './directed.ts';
 import { Handles } from './handles.tsx';
 import { Head } from './head.tsx';
 
-export function openSandbox(): Directing {
-	direct();
+export async function openSandbox(): Promise<Directing> {
+	referee();
+	await direct();
 	return {
 		Head,
+		Lamps: MoreLamps,
 		Aside,
 		Handles,
 		Dial,

@@ -2,14 +2,16 @@
  * A run in the page as a source: a stage, the time that passes in it, and the branches that came of acting in the past. It
  * knows no DOM and no clock: who shows it lets the time pass.
  */
-import type { FactBatch, NodeSnapshot, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
+import type { FactBatch, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Action, Script, TimedAction } from '../../shared/simulation/action.ts';
 import { WORLD_BEGINS_MS } from '../../shared/simulation/clock.ts';
 import type { Flight as StagedFlight } from '../../shared/simulation/flights.ts';
+import type { RuleId } from '../../shared/simulation/rule-ids.ts';
 import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
-import { type Answer, RUN_US_MAX, Stage } from '../../shared/simulation/stage.ts';
+import { type Answer, RUN_US_MAX, Stage, type StageListener } from '../../shared/simulation/stage.ts';
 import { keyFault } from '../../shared/store/key.ts';
+import { agentWithout } from '../game/agents.ts';
 import type { Flight } from '../model/playback.ts';
 import type { Source, SourceListener } from '../model/source.ts';
 import { ACTIONS_MAX, type RunAt, VALUE_CHARS_MAX } from './address.ts';
@@ -57,8 +59,11 @@ export interface SandboxListener {
 	/** Something changed that is not told as a fact: the time, the speed, an answer, a branch. */
 	changed(): void;
 	batch?(batch: FactBatch): void;
+	answered?(answered: Answered): void;
 	/** A person proposes by the form, or another run is shown: no story is staged in it any more. */
 	takenOver?(): void;
+	/** Another run begins, or the same one anew. */
+	begun?(): void;
 }
 
 export class Sandbox implements Source {
@@ -72,6 +77,8 @@ export class Sandbox implements Source {
 	branch = 0;
 	readonly #listeners = new Set<SandboxListener>();
 	#toPage: SourceListener | null = null;
+	/** The rule that was taken out of the run; null for none. */
+	without: RuleId | null = null;
 	#stage: Stage;
 	#flown = new Flown();
 	/** Where the rail begins. */
@@ -85,6 +92,7 @@ export class Sandbox implements Source {
 
 	constructor(run: RunAt) {
 		this.branches = [{ number: 1, run, forked: null }];
+		this.without = run.without;
 		this.#stage = this.#newStage(run.script);
 	}
 
@@ -150,7 +158,7 @@ export class Sandbox implements Source {
 
 	/** What opens the run again at that moment. */
 	runAt(at: Instant = this.#stage.now): RunAt {
-		return { script: scriptUpTo(this.#stage.script, at), at };
+		return { without: this.without, script: scriptUpTo(this.#stage.script, at), at };
 	}
 
 	/** What is on its way now. */
@@ -256,7 +264,7 @@ export class Sandbox implements Source {
 		this.branches = this.branches.map((branch, index) => (index === this.branch ? { ...branch, run } : branch));
 	}
 
-	#replay({ script, at }: RunAt): void {
+	#replay({ without, script, at }: RunAt): void {
 		this.isPlaying = false;
 		this.#isEnough = null;
 		this.answers = [];
@@ -267,7 +275,11 @@ export class Sandbox implements Source {
 		this.#flown = new Flown();
 		this.#rest = 0;
 		this.#toPage?.begin();
-		for (const listener of this.#listeners) listener.takenOver?.();
+		for (const listener of this.#listeners) {
+			listener.takenOver?.();
+			listener.begun?.();
+		}
+		this.without = without;
 		this.#stage = this.#newStage(script);
 		this.#stage.run(at);
 		const first = script.actions[0]?.at ?? at;
@@ -298,13 +310,13 @@ export class Sandbox implements Source {
 	}
 
 	#newStage(script: Script): Stage {
-		const stage: Stage = new Stage(script, {
-			snapshot: (node: NodeId, snapshot: NodeSnapshot) => this.#toPage?.snapshot(node, snapshot),
+		const listener: StageListener = {
+			snapshot: (node, snapshot) => this.#toPage?.snapshot(node, snapshot),
 			batch: (node, batch) => {
 				for (const { kind } of batch.facts) if (!QUIET.has(kind)) this.#telling++;
 				this.#flown.told(batch, stage.now / US_PER_MS);
 				this.#toPage?.batch(node, batch);
-				for (const listener of this.#listeners) listener.batch?.(batch);
+				for (const each of this.#listeners) each.batch?.(batch);
 			},
 			silent: (node, sinceMs) => this.#toPage?.lost(node, sinceMs),
 			answered: (of, answer) => {
@@ -312,8 +324,10 @@ export class Sandbox implements Source {
 				this.answers = [answered, ...this.answers].slice(0, ANSWERS_MAX);
 				if (answer.kind === 'propose') this.#proposals.get(of)?.(answer.answer);
 				this.#proposals.delete(of);
+				for (const each of this.#listeners) each.answered?.(answered);
 			},
-		});
+		};
+		const stage: Stage = new Stage(script, listener, agentWithout(this.without));
 		return stage;
 	}
 

@@ -48,7 +48,7 @@ export function App({ directing }: { directing?: Directing }) {
 					{directing && (
 						<div class="stage">
 							<directing.Head />
-							<Mesh Handles={directing.Handles} />
+							<Mesh Handles={directing.Handles} Lamps={directing.Lamps} />
 						</div>
 					)}
 					<DecisionPanel />

@@ -18,6 +18,8 @@ export interface Directing {
 	readonly Aside: ComponentType;
 	/** Lies over the mesh: what can be picked in it. */
 	readonly Handles: ComponentType<MeshPlaces>;
+	/** Further lamps, behind those that all sources have. */
+	readonly Lamps?: ComponentType;
 	/** Stands before the rail: how fast time passes, where a person decides that. */
 	readonly Dial?: ComponentType;
 	/** By `KeyboardEvent.key`. */

@@ -1,4 +1,5 @@
 /** What must never happen, and whether it has, as the page itself finds it in the facts. */
+import type { ComponentChildren, ComponentType } from 'preact';
 import { nameBallots } from '../model/ballot-names.ts';
 import { ballotOf } from '../model/decision-index.ts';
 import { factText } from '../model/fact-text.ts';
@@ -6,13 +7,14 @@ import { RULE_TEXTS, RULES, type Rule } from '../model/lamps.ts';
 import { Glyph } from './glyph.tsx';
 import { calm, moment, seekMoment, story } from './state.ts';
 
-export function LampList() {
+export function LampList({ More }: { More: ComponentType | undefined }) {
 	calm.value;
 	return (
 		<ul class="lamps" aria-label="What must never happen">
 			{RULES.map((rule) => (
 				<Lamp key={rule} rule={rule} />
 			))}
+			{More && <More />}
 		</ul>
 	);
 }
@@ -21,17 +23,33 @@ function Lamp({ rule }: { rule: Rule }) {
 	calm.value;
 	const entry = story.lamps.brokenBy(rule, moment.value?.at ?? Number.POSITIVE_INFINITY);
 	return (
-		<li class={entry ? 'lamp broken' : 'lamp'} data-testid={`lamp-${rule}`} data-broken={entry !== null}>
-			<Glyph kind={entry ? 'nack' : 'learn'} size={13} />
-			<span>
-				{RULE_TEXTS[rule]}
-				<span class="sr">{entry ? ': this is broken' : ': this holds'}</span>
-			</span>
+		<LampItem id={rule} text={RULE_TEXTS[rule]} isBroken={entry !== null}>
 			{entry && (
 				<button type="button" class="quiet small" onClick={() => seekMoment(entry)}>
 					{entry.fact.node} {factText(entry.fact, nameBallots([ballotOf(entry.fact)]))}
 				</button>
 			)}
+		</LampItem>
+	);
+}
+
+interface LampItemProps {
+	readonly id: string;
+	readonly text: string;
+	readonly isBroken: boolean;
+	/** What broke it. */
+	readonly children: ComponentChildren;
+}
+
+export function LampItem({ id, text, isBroken, children }: LampItemProps) {
+	return (
+		<li class={isBroken ? 'lamp broken' : 'lamp'} data-testid={`lamp-${id}`} data-broken={isBroken}>
+			<Glyph kind={isBroken ? 'nack' : 'learn'} size={13} />
+			<span>
+				{text}
+				<span class="sr">{isBroken ? ': this is broken' : ': this holds'}</span>
+			</span>
+			{children}
 		</li>
 	);
 }

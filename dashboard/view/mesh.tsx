@@ -45,8 +45,14 @@ const HALF = `M${3 - NODE_RADIUS} 0A${NODE_RADIUS - 3} ${NODE_RADIUS - 3} 0 0 0 
 /** A flurry lasts at least this long on the page, so that a single heartbeat does not flash by. */
 const IDLE_MS = 400;
 
-/** @param Handles lies over it, where a person directs what happens */
-export function Mesh({ Handles }: { Handles?: ComponentType<MeshPlaces> }) {
+interface MeshProps {
+	/** Lies over it, where a person directs what happens. */
+	readonly Handles?: ComponentType<MeshPlaces>;
+	/** Further lamps. */
+	readonly Lamps?: ComponentType | undefined;
+}
+
+export function Mesh({ Handles, Lamps }: MeshProps) {
 	const layer = useRef<SVGGElement>(null);
 	const caption = useSignal('');
 	useFlights(layer, caption);
@@ -114,7 +120,7 @@ export function Mesh({ Handles }: { Handles?: ComponentType<MeshPlaces> }) {
 					</li>
 				))}
 			</ul>
-			<LampList />
+			<LampList More={Lamps} />
 		</section>
 	);
 }

@@ -123,6 +123,32 @@ test('a step goes on to the next event, and time stands still until then', async
 	expect(await page.getByTestId('run-speed').textContent()).not.toBe('auto');
 });
 
+test('a rule is taken out by keyboard, the search breaks it, and the address shows the same red lamp', async () => {
+	const page = await open();
+	await page.getByTestId('rule-half').focus();
+	await page.keyboard.press('Enter');
+	await page.getByTestId('rule-out').waitFor();
+	expect(await page.getByTestId('lamp-oneValue').getAttribute('data-broken')).toBe('false');
+	await page.getByTestId('show-me').focus();
+	await page.keyboard.press('Enter');
+	await page.locator('[data-testid="search"][data-state="found"]').waitFor();
+	await page.locator('.lamp[data-broken="true"]').waitFor();
+	await page.getByTestId('broken').waitFor();
+	const actions = await page.locator('[data-testid="demonstration"] li').count();
+	expect(await page.locator('[data-testid="demonstration"] li.done').count()).toBe(actions);
+	expect(await violations(page)).toEqual([]);
+	const address = await settledAddress(page, /^#sandbox=2~half~(.+~){3}/);
+
+	await page.reload();
+	await page.locator('.lamp[data-broken="true"]').waitFor();
+	expect(await page.evaluate(() => location.hash)).toBe(address);
+	await page.getByTestId('put-back').focus();
+	await page.keyboard.press('Enter');
+	await page.getByTestId('rule-out').waitFor({ state: 'detached' });
+	await settledAddress(page, /^#sandbox=1~/);
+	expect(await page.locator('.lamp[data-broken="true"]').count()).toBe(0);
+});
+
 test('an address that names no run opens a new one, and says why', async () => {
 	const page = await open({}, '#sandbox=1~7~99~0');
 	expect(await page.getByTestId('address-fault').textContent()).toContain('in the place of a number');

@@ -14,7 +14,7 @@ export interface SandboxPage {
 	readonly story: Story;
 }
 
-export const NEW_RUN: RunAt = { script: { seed: 7, nodes: 5, actions: [] }, at: SHOWN_FROM_US };
+export const NEW_RUN: RunAt = { without: null, script: { seed: 7, nodes: 5, actions: [] }, at: SHOWN_FROM_US };
 
 export function openSandbox(run: RunAt = NEW_RUN): SandboxPage {
 	const sandbox = new Sandbox(run);

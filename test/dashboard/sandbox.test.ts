@@ -9,6 +9,7 @@ import { SHOWN_FROM_US } from '../../dashboard/sandbox/sandbox.ts';
 import { situationAt } from '../../dashboard/sandbox/situation.ts';
 import type { NodeSnapshot, ProposeRequest } from '../../shared/feed.ts';
 import type { Action } from '../../shared/simulation/action.ts';
+import { RULE_IDS } from '../../shared/simulation/rule-ids.ts';
 import { DELAY_MS_MAX, RUN_US_MAX, STEP_CLOCK_MS_MAX } from '../../shared/simulation/stage.ts';
 import { NEW_RUN, openSandbox, type SandboxPage } from './sandbox-page.ts';
 
@@ -63,18 +64,19 @@ describe('an address', () => {
 	);
 	const run = fc
 		.record({
+			without: fc.option(fc.constantFrom(...RULE_IDS), { nil: null }),
 			seed: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
 			nodes: fc.integer({ min: 3, max: 7 }),
 			times: fc.array(fc.tuple(fc.nat(1_000_000), action), { maxLength: 30 }),
 			rest: fc.nat(1_000_000),
 		})
-		.map(({ seed, nodes, times, rest }) => {
+		.map(({ without, seed, nodes, times, rest }) => {
 			let at = 0;
 			const actions = times.map(([after, action]) => {
 				at += after;
 				return { at, action };
 			});
-			return { script: { seed, nodes, actions }, at: at + rest };
+			return { without, script: { seed, nodes, actions }, at: at + rest };
 		});
 
 	test('names one run at one moment, and needs no more escapes in a link', () => {
@@ -106,7 +108,8 @@ describe('an address', () => {
 
 	test.each([
 		['', 'of another version'],
-		['2~7~5~0', 'of another version'],
+		['3~7~5~0', 'of another version'],
+		['2~7~5~0', 'a rule that is not there'],
 		['1~7~2~0', 'in the place of a number'],
 		['1~7~8~0', 'in the place of a number'],
 		['1~-1~5~0', 'in the place of a number'],

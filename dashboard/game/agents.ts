@@ -1,0 +1,31 @@
+/** The agents that runs without a rule have: each is loaded when it is asked for. */
+import type { PaxosAgent } from '../../shared/paxos/agent.ts';
+import type { RuleId } from '../../shared/simulation/rule-ids.ts';
+
+type AgentClass = typeof PaxosAgent;
+
+const LOADING: Readonly<Record<RuleId, () => Promise<{ readonly PaxosAgent: AgentClass }>>> = {
+	promises: () => import('without:promises'),
+	disk: () => import('without:disk'),
+	reported: () => import('without:reported'),
+	half: () => import('without:half'),
+	ballots: () => import('without:ballots'),
+	votes: () => import('without:votes'),
+	reads: () => import('without:reads'),
+};
+
+const loaded = new Map<RuleId, AgentClass>();
+
+/** @throws Error where the page is cut off from its host */
+export async function loadAgent(without: RuleId | null): Promise<void> {
+	if (without === null || loaded.has(without)) return;
+	loaded.set(without, (await LOADING[without]()).PaxosAgent);
+}
+
+/** @returns null for the agent with all rules @throws Error where it was not loaded */
+export function agentWithout(without: RuleId | null): AgentClass | null {
+	if (without === null) return null;
+	const found = loaded.get(without);
+	if (!found) throw new Error(`the agent without the rule ${without} is not loaded`);
+	return found;
+}

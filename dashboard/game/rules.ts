@@ -1,0 +1,100 @@
+/** The rules of the game as people read them: each in one sentence, with the place of the paper that it comes from. */
+import type { Fact } from '../../shared/fact.ts';
+import { RULE_IDS, type RuleId } from '../../shared/simulation/rule-ids.ts';
+import type { Broken } from './watch.ts';
+
+export interface RuleOut {
+	readonly id: RuleId;
+	/** What the agent does as long as the rule is in. */
+	readonly rule: string;
+	/** What it does without it. */
+	readonly without: string;
+	/** The section of Paxos Made Simple, or another source. */
+	readonly section: string;
+	/** So many nodes are enough to break it. */
+	readonly nodes: number;
+	/** Where to begin to look, for people. */
+	readonly hint: string;
+}
+
+const TEXTS: Readonly<Record<RuleId, Omit<RuleOut, 'id'>>> = {
+	promises: {
+		rule: 'A node remembers its promises over a restart.',
+		without: 'A node that restarts has forgotten what it promised.',
+		section: 'Paxos Made Simple 2.2',
+		nodes: 3,
+		hint: 'Crash a node after it has promised, and let a lower ballot come to it.',
+	},
+	disk: {
+		rule: 'A node answers only once its answer is on its disk.',
+		without: 'A node answers before its answer is on its disk.',
+		section: 'Paxos Made Simple 2.5',
+		nodes: 3,
+		hint: 'Step until a node has answered, and crash it before its disk is done.',
+	},
+	reported: {
+		rule: 'A proposer proposes the value that the promises report.',
+		without: 'A proposer ignores the values that the promises report.',
+		section: 'Paxos Made Simple 2.2, phase 2 (a)',
+		nodes: 3,
+		hint: 'Let a value be accepted, and another node propose for the same slot.',
+	},
+	half: {
+		rule: 'A quorum is more than half of the nodes.',
+		without: 'Half of the nodes are a quorum.',
+		section: 'Paxos Made Simple 2.1',
+		nodes: 4,
+		hint: 'Part the nodes into two halves, and propose in both.',
+	},
+	ballots: {
+		rule: 'No two nodes make the same ballot.',
+		without: 'Two nodes may make the same ballot: their names do not count.',
+		section: 'Paxos Made Simple 2.5',
+		nodes: 3,
+		hint: 'Set two clocks back: then both nodes make the next ballot above the last one.',
+	},
+	votes: {
+		rule: 'A proposer counts the votes of each ballot by themselves.',
+		without: 'A proposer adds up the votes of all ballots.',
+		section: 'Paxos Made Simple 2.1',
+		nodes: 3,
+		hint: 'Hold a vote back until its proposer runs another ballot.',
+	},
+	reads: {
+		rule: 'A leader asks a quorum before it answers a read.',
+		without: 'A leader answers reads from memory.',
+		section: 'Raft (Ongaro 2014) 6.4, which the paper leaves open',
+		nodes: 3,
+		hint: 'Let a leader not hear that another one leads, and ask it.',
+	},
+};
+
+export const RULES_TO_TAKE_OUT: readonly RuleOut[] = RULE_IDS.map((id) => ({ id, ...TEXTS[id] }));
+
+export function ruleOf(id: RuleId): RuleOut {
+	return { id, ...TEXTS[id] };
+}
+
+/** What was broken, in one sentence. */
+export function brokenText(broken: Broken): string {
+	switch (broken.lamp) {
+		case 'oneValue':
+			return `${secondValue(broken.fact)} is chosen, and another value was chosen in that slot before.`;
+		case 'oneProposal':
+			return `${secondValue(broken.fact)} is accepted, and another value was accepted under the same ballot before.`;
+		case 'promises':
+			return `${broken.fact.node} has gone below a ballot that it had promised to others.`;
+		case 'votes':
+			return broken.fact.kind === 'voteCounted'
+				? `${broken.fact.node} has counted a vote of ${broken.fact.from} that ${broken.fact.from} gave to another ballot.`
+				: '';
+		case 'reads': {
+			const { read, missed } = broken.stale;
+			return `${read.of.action.kind === 'read' ? read.of.action.node : ''} has answered a read without “${missed.value}”, which was acknowledged before.`;
+		}
+	}
+}
+
+function secondValue(fact: Fact): string {
+	return fact.kind === 'chosen' || fact.kind === 'accepted' ? `In slot ${fact.slot} “${fact.value.text}”` : 'A value';
+}

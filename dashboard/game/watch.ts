@@ -1,0 +1,38 @@
+/** Looks for the first thing in a run that must never happen: by the lamps of the page, and by two that need to know
+ * everything: for reads, and for votes. */
+import type { Fact } from '../../shared/fact.ts';
+import type { TimedAction } from '../../shared/simulation/action.ts';
+import { Lamps, RULES, type Rule } from '../model/lamps.ts';
+import type { Entry } from '../model/tape.ts';
+import type { Answered } from '../sandbox/sandbox.ts';
+import { ReadRule, type StaleRead } from './reads.ts';
+import { VoteRule } from './votes.ts';
+
+export type Broken =
+	| { readonly lamp: Rule | 'votes'; readonly fact: Fact }
+	| { readonly lamp: 'reads'; readonly stale: StaleRead };
+
+export class Watch {
+	broken: Broken | null = null;
+	readonly #lamps = new Lamps();
+	readonly #votes = new VoteRule();
+	readonly #reads = new ReadRule();
+	#count = 0;
+
+	facts(facts: readonly Fact[]): void {
+		for (const fact of facts) {
+			if (this.broken) return;
+			const at = ++this.#count;
+			const entry: Entry = { node: fact.node, told: { kind: 'fact', fact }, fact, index: at, at, whenMs: 0 };
+			this.#lamps.add(entry);
+			const lamp = RULES.find((rule) => this.#lamps.brokenBy(rule, at) !== null);
+			if (lamp) this.broken = { lamp, fact };
+			else if (this.#votes.breaks(fact)) this.broken = { lamp: 'votes', fact };
+		}
+	}
+
+	answered(answered: Answered, asked: readonly TimedAction[]): void {
+		const stale = this.#reads.add(answered, asked);
+		if (stale && !this.broken) this.broken = { lamp: 'reads', stale };
+	}
+}

@@ -1,0 +1,124 @@
+/** The game without a page: each rule is taken out, the search breaks it, and its lamp is seen to turn red. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { agentWithout, loadAgent } from '../../dashboard/game/agents.ts';
+import { brokenText, RULES_TO_TAKE_OUT } from '../../dashboard/game/rules.ts';
+import { type Found, Search } from '../../dashboard/game/search.ts';
+import { Watch } from '../../dashboard/game/watch.ts';
+import { RULES } from '../../dashboard/model/lamps.ts';
+import { addressOf, type RunAt, runOfAddress } from '../../dashboard/sandbox/address.ts';
+import { actionText } from '../../dashboard/sandbox/possible.ts';
+import { withoutRules } from '../../dashboard/without-plugin.ts';
+import { one, patched } from '../../shared/simulation/mutant.ts';
+import type { RuleId } from '../../shared/simulation/rule-ids.ts';
+import { RULES_OUT } from '../../shared/simulation/rules-out.ts';
+import { Stage } from '../../shared/simulation/stage.ts';
+import { ALL_MUTANTS } from '../simulation/mutant-list-own.ts';
+import { NEW_RUN, openSandbox } from './sandbox-page.ts';
+
+/** Far more than any search needs, and so many are enough for a run with all rules. */
+const STATES_MAX = 400_000;
+const STATES_WITH_ALL_RULES = 20_000;
+const LATER_US = 1_000_000;
+
+function hunt(search: Search, statesMax: number): Found | null {
+	while (search.visited < statesMax) {
+		const found = search.next();
+		if (found) return found;
+	}
+	return null;
+}
+
+/** Plays a run to its moment, and looks on. */
+function watched({ without, script, at }: RunAt): Watch {
+	const watch = new Watch();
+	const stage: Stage = new Stage(
+		script,
+		{
+			snapshot: () => undefined,
+			batch: (_, { facts }) => watch.facts(facts),
+			silent: () => undefined,
+			answered: (of, answer) => watch.answered({ of, answer, at: stage.now }, stage.script.actions),
+		},
+		agentWithout(without),
+	);
+	stage.run(at);
+	return watch;
+}
+
+const searches = new Map<RuleId, Found | null>();
+
+/** What the search finds without the rule. @throws where it finds nothing */
+async function foundWithout(id: RuleId, nodes: number): Promise<Found> {
+	await loadAgent(id);
+	const found = searches.get(id) ?? hunt(new Search(id, nodes), STATES_MAX);
+	searches.set(id, found);
+	if (!found) throw new Error('nothing is broken');
+	return found;
+}
+
+describe.each(RULES_TO_TAKE_OUT.map((rule) => [rule.id, rule] as const))('without the rule %s', (id, { nodes }) => {
+	test('the search breaks it, and its address shows the red lamp', async () => {
+		const { run, lamp } = await foundWithout(id, nodes);
+		const address = addressOf(run);
+		expect(runOfAddress(address)).toEqual(run);
+		for (const timed of run.script.actions) expect(actionText(timed)).not.toBe('');
+
+		const { broken } = watched(run);
+		expect(broken?.lamp).toBe(lamp);
+		if (broken) expect(brokenText(broken)).toMatch(/^[^.]+\.$/);
+		expect(watched({ ...run, at: run.at - 1 }).broken).toBeNull();
+
+		const page = openSandbox(runOfAddress(address));
+		const red = RULES.filter((rule) => page.story.lamps.brokenBy(rule, Number.POSITIVE_INFINITY) !== null);
+		expect(red).toEqual(RULES.filter((rule) => rule === lamp));
+		expect(addressOf(page.sandbox.runAt())).toBe(address);
+	});
+
+	test('with the rule in, the same actions break nothing', async () => {
+		const { run } = await foundWithout(id, nodes);
+		expect(watched({ ...run, without: null, at: run.at + LATER_US }).broken).toBeNull();
+	});
+
+	test('the page is built with the patches of the mutants', () => {
+		const mutants = RULES_OUT[id];
+		for (const mutant of mutants) expect(ALL_MUTANTS).toContain(mutant);
+		const edits = mutants.flatMap((mutant) => mutant.edits);
+		const sound = new Map(edits.map(({ file }) => [file, readFileSync(file, 'utf8')]));
+		for (const [file, source] of sound) {
+			const here = edits.filter((edit) => edit.file === file);
+			const bad = here.reduce((text, { find, replace }) => text.replace(find, () => replace), source);
+			expect(bad).not.toBe(source);
+			expect(loaded(`${resolve(file)}?without=${id}`)).toBe(bad);
+		}
+	});
+});
+
+test('with all rules in the search breaks nothing, whatever it does', () => {
+	const search = new Search(null, 3);
+	expect(hunt(search, STATES_WITH_ALL_RULES)).toBeNull();
+	expect(search.visited).toBeGreaterThanOrEqual(STATES_WITH_ALL_RULES);
+});
+
+test('a patch that does not fit, and a rule that is not there, end the build', () => {
+	expect(() => loaded(`${resolve('shared/paxos/agent.ts')}?without=nothing`)).toThrow('there is no rule nothing');
+	const misfit = one(0, 'a bug', 'shared/paxos/quorum.ts', 'not there', '');
+	expect(patched(misfit, (file) => readFileSync(file, 'utf8'))).toMatch('holds the text to replace 0 times');
+});
+
+test('a run without a rule goes on as a new run, and is put back', async () => {
+	await loadAgent('half');
+	const page = openSandbox({ ...NEW_RUN, without: 'half' });
+	expect(page.sandbox.runAt().without).toBe('half');
+	page.sandbox.act({ kind: 'crash', node: 'n2' }, page.sandbox.stage.now - 1000);
+	expect(page.sandbox.branches.map(({ run }) => run.without)).toEqual(['half', 'half']);
+	page.sandbox.open(NEW_RUN);
+	expect(page.sandbox.runAt().without).toBeNull();
+});
+
+/** The text that the build makes of a module. */
+function loaded(id: string): string {
+	const { load } = withoutRules() as { load: (this: object, id: string) => { readonly code: string } };
+	return load.call({ addWatchFile: () => undefined }, id).code;
+}
