@@ -105,10 +105,10 @@ describe('lock', () => {
 
 	it('refuses a wrong command line', async () => {
 		expect((await run('lock job')).status).toBe(2);
-		expect(await run('lock /a -- true')).toMatchObject({ status: 2, stderr: expect.stringContaining('the key') });
+		expect(await run('lock /a -- true')).toMatchObject({ status: 2, stderr: 'The key begins with a slash.\n' });
 		expect(await run('lock job --ttl 1s -- true')).toMatchObject({
 			status: 2,
-			stderr: 'Wrong: the swarm takes no session with a time-out of 1000 ms.\n',
+			stderr: 'The swarm takes no session with a time-out of 1000 ms.\n',
 		});
 		expect((await run('lock job --try --timeout 1s -- true')).status).toBe(2);
 	});

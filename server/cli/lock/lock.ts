@@ -116,7 +116,7 @@ function whyOf(error: unknown): string {
 /** What a call of the client has failed with, for people. */
 function reasonOf(error: unknown, key: string): unknown {
 	if (error instanceof BadKeyError || error instanceof BadOptionsError) {
-		return new CommandError(`Wrong: ${error.message}.`, { status: EXIT.usage });
+		return new CommandError(`${error.message.replace(/^./, (first) => first.toUpperCase())}.`, { status: EXIT.usage });
 	}
 	if (error instanceof LockHeldError) {
 		return new CommandError(`${JSON.stringify(key)} was not free in time.`, { status: EXIT.notLocked });
