@@ -129,7 +129,10 @@ class Waiting {
 }
 
 function median(values: readonly number[]): number {
-	return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+	const sorted = values.toSorted((a, b) => a - b);
+	const half = sorted.length / 2;
+	const [low, high] = [sorted[Math.ceil(half) - 1] as number, sorted[Math.floor(half)] as number];
+	return hundredths((low + high) / 2);
 }
 
 function hundredths(value: number): number {
