@@ -23,6 +23,8 @@ const LEFT_MS = 1_500;
 /** A user sends the last so many of its requests again. */
 const REMEMBERED_MAX = 4;
 const IS_NEW = 0.3;
+/** The share of requests that a node gets twice at once. */
+const IS_TWICE = 0.1;
 const IS_OTHER = 0.1;
 /** No key has this revision, which is that of a registration. */
 const NEVER_HOLDS = 1;
@@ -108,15 +110,18 @@ class RequestUser {
 		const { name, content, operations } = request;
 		const isTransaction = operations.length > 1;
 		const asked = { name, content, isTransaction, timeoutMs: TIMEOUT_MS, operations: () => operations };
+		const copies = this.#random.chance(IS_TWICE) ? 2 : 1;
 		world.later(node, world.now, 'frame', () => {
-			process.replica.submitNamed(
-				asked,
-				() => undefined,
-				(answer) => {
-					this.#note(request, answer);
-					settle();
-				},
-			);
+			for (let copy = 0; copy < copies; copy++) {
+				process.replica.submitNamed(
+					asked,
+					() => undefined,
+					(answer) => {
+						this.#note(request, answer);
+						settle();
+					},
+				);
+			}
 		});
 	}
 

@@ -41,6 +41,25 @@ export const CALLERS: readonly Unreached[] = [
 		},
 	},
 	{
+		why: 'Nobody asks one node for two things under one name at once, a request with a name contests no slot, and its batches come one after the other. `test/replica/named-requests.test.ts` does what the world does not.',
+		files: {
+			'shared/replica/named-requests.ts': [
+				"if (open && open.content !== request.content) return answer({ outcome: 'taken' });",
+				"const detail = 'detail' in end ? end.detail : 'the slot was taken';",
+				'if (this.#isOver) return;',
+			],
+		},
+	},
+	{
+		why: 'All sessions of the world are of one node, and nobody looks at its figures. `test/store/locks.test.ts` and `test/api/metrics.test.ts` have others.',
+		files: {
+			'shared/replica/submissions.ts': ['get failedCount(): number {'],
+			'shared/store/sessions.ts': [
+				'if (this.#changeOfNode.size >= CHANGED_NODES_MAX && !this.#changeOfNode.has(node)) {',
+			],
+		},
+	},
+	{
 		why: 'The world changes less at once than a section of changes has room for, and no client of it has too many watches, closes one, or watches by HTTP. `test/client/watch.test.ts`, `test/replica/watches.test.ts` and `test/api/watch.test.ts` do.',
 		files: {
 			'shared/client/core.ts': ['if (this.#closed) this.#watches.closeAll();'],
