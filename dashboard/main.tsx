@@ -1,7 +1,7 @@
 /**
  * Starts the page: a source, and one tree of components. The source is the live swarm, or a sandbox where the address asks
- * for one (`?sandbox`) or the page was built as one. The sandbox is loaded only then, and what a lab adds only where the
- * nodes run as one.
+ * for one (`?sandbox`) or the page was built as one, or a trace file (`?replay`). These are loaded only then, and what a
+ * lab adds only where the nodes run as one.
  */
 import { effect } from '@preact/signals';
 import { render } from 'preact';
@@ -24,7 +24,12 @@ const root = document.getElementById('app');
 if (root) void open(root);
 
 async function open(root: HTMLElement): Promise<void> {
-	if (import.meta.env.MODE === 'sandbox' || new URLSearchParams(location.search).has('sandbox')) {
+	const asked = new URLSearchParams(location.search);
+	if (asked.has('replay')) {
+		const { openReplay } = await import('./replay/open.tsx');
+		return render(<App directing={openReplay()} />, root);
+	}
+	if (import.meta.env.MODE === 'sandbox' || asked.has('sandbox')) {
 		const { openSandbox } = await import('./sandbox/open.tsx');
 		return render(<App directing={await openSandbox()} />, root);
 	}

@@ -15,6 +15,7 @@ import {
 	stage,
 } from './directed.ts';
 import { actionText } from './possible.ts';
+import { savedRun } from './saved.ts';
 import { STORIES } from './stories.ts';
 
 const SIZES = Array.from({ length: NODES_MAX - NODES_MIN + 1 }, (_, i) => NODES_MIN + i);
@@ -91,6 +92,14 @@ function Run() {
 				))}
 			</ol>
 			<Branches />
+			<div class="buttons run-files">
+				<button type="button" data-testid="save-run" onClick={save}>
+					Save as a file
+				</button>
+				<a href="?replay" data-testid="to-replay">
+					Open a file
+				</a>
+			</div>
 		</section>
 	);
 }
@@ -113,6 +122,17 @@ function Branches() {
 			))}
 		</fieldset>
 	);
+}
+
+/** What is told in the run up to the moment that is shown, as a trace file. */
+function save(): void {
+	const run = runShown();
+	const file = savedRun(run, `A run of the sandbox, up to ${msText(run.at)}`);
+	const link = document.createElement('a');
+	link.href = URL.createObjectURL(new Blob([JSON.stringify(file)], { type: 'application/json' }));
+	link.download = `run-${run.script.seed}.trace.json`;
+	link.click();
+	URL.revokeObjectURL(link.href);
 }
 
 function msText(us: Instant): string {

@@ -41,7 +41,7 @@ export function App({ directing }: { directing?: Directing }) {
 				<Notices />
 				<div class="left">
 					{directing && <directing.Aside />}
-					<Propose />
+					{!directing?.isPast && <Propose />}
 					{!directing && <Scenarios />}
 				</div>
 				<div class="centre">

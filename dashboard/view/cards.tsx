@@ -6,7 +6,7 @@ import { progressOf } from '../model/progress.ts';
 import { type Place, standingText } from '../model/standing.ts';
 import { Ballot } from './ballot.tsx';
 import { NodeName } from './node-name.tsx';
-import { frame, swarmShown } from './state.ts';
+import { frame, isDirected, swarmShown } from './state.ts';
 import { stateOf } from './top-bar.tsx';
 
 export function Cards() {
@@ -20,7 +20,9 @@ export function Cards() {
 				{nodes.map((node) => (
 					<Card key={node.id} node={node} names={names} />
 				))}
-				{nodes.length === 0 && <p class="empty">No node has answered yet.</p>}
+				{nodes.length === 0 && (
+					<p class="empty">{isDirected() ? 'Nothing is told yet.' : 'No node has answered yet.'}</p>
+				)}
 			</div>
 		</section>
 	);

@@ -17,11 +17,13 @@ export interface Directing {
 	/** Stands beside it. */
 	readonly Aside: ComponentType;
 	/** Lies over the mesh: what can be picked in it. */
-	readonly Handles: ComponentType<MeshPlaces>;
+	readonly Handles?: ComponentType<MeshPlaces>;
 	/** Further lamps, behind those that all sources have. */
 	readonly Lamps?: ComponentType;
 	/** Stands before the rail: how fast time passes, where a person decides that. */
 	readonly Dial?: ComponentType;
+	/** Everything has happened already, so nothing can be proposed. */
+	readonly isPast?: boolean;
 	/** By `KeyboardEvent.key`. */
 	readonly keys: Readonly<Record<string, () => void>>;
 }

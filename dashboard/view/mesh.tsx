@@ -47,7 +47,7 @@ const IDLE_MS = 400;
 
 interface MeshProps {
 	/** Lies over it, where a person directs what happens. */
-	readonly Handles?: ComponentType<MeshPlaces>;
+	readonly Handles?: ComponentType<MeshPlaces> | undefined;
 	/** Further lamps. */
 	readonly Lamps?: ComponentType | undefined;
 }

@@ -29,7 +29,9 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
 			<p class="health" data-testid="quorum-health" aria-live="polite">
 				{nodes.length === 0
 					? swarmShown().entryRefusal === ''
-						? 'Connecting…'
+						? isDirected()
+							? ''
+							: 'Connecting…'
 						: `This node runs and cannot be watched: ${swarmShown().entryRefusal}.`
 					: health.map((of, index) => <Quorum key={of.from} health={of} isNext={index > 0} />)}
 			</p>

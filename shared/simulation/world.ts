@@ -115,6 +115,8 @@ const CODE = Object.fromEntries(CODES.map((name, code) => [name, code + 1])) as 
 
 /** Thirty seconds under stress take some twenty thousand. */
 const EVENTS_MAX = 1_000_000;
+/** The note that a process has ended. */
+export const CRASH_NOTE = 'CRASH';
 /** How long a process that ended by itself stays down, where no fault says otherwise; milliseconds. */
 const DOWN_MS = 100;
 
@@ -310,7 +312,7 @@ export class World implements Surroundings {
 
 	crash(node: SimulatedNode): void {
 		if (!node.process) return;
-		this.note(node.id, 'CRASH');
+		this.note(node.id, CRASH_NOTE);
 		node.crash();
 		this.#deferred.delete(node);
 		this.links.crashed(node);

@@ -123,7 +123,7 @@ test('a step goes on to the next event, and time stands still until then', async
 	expect(await page.getByTestId('run-speed').textContent()).not.toBe('auto');
 });
 
-test('a rule is taken out by keyboard, the search breaks it, and the address shows the same red lamp', async () => {
+test('a rule is taken out by keyboard, the search breaks it, and its address and its file show the same red lamp', async () => {
 	const page = await open();
 	await page.getByTestId('rule-half').focus();
 	await page.keyboard.press('Enter');
@@ -138,6 +138,7 @@ test('a rule is taken out by keyboard, the search breaks it, and the address sho
 	expect(await page.locator('[data-testid="demonstration"] li.done').count()).toBe(actions);
 	expect(await violations(page)).toEqual([]);
 	const address = await settledAddress(page, /^#sandbox=2~half~(.+~){3}/);
+	const [saved] = await Promise.all([page.waitForEvent('download'), page.getByTestId('save-run').click()]);
 
 	await page.reload();
 	await page.locator('.lamp[data-broken="true"]').waitFor();
@@ -147,6 +148,13 @@ test('a rule is taken out by keyboard, the search breaks it, and the address sho
 	await page.getByTestId('rule-out').waitFor({ state: 'detached' });
 	await settledAddress(page, /^#sandbox=1~/);
 	expect(await page.locator('.lamp[data-broken="true"]').count()).toBe(0);
+
+	await page.getByTestId('to-replay').click();
+	await page.getByTestId('trace-file').setInputFiles(await saved.path());
+	await page.locator('.lamp[data-broken="true"]').waitFor();
+	expect(await page.getByTestId('trace-title').textContent()).toContain('A run of the sandbox');
+	expect(await violations(page)).toEqual([]);
+	expect(await isTooWide(page)).toBe(false);
 });
 
 test('an address that names no run opens a new one, and says why', async () => {

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { addCounts, COUNTERS, type Counters, noCounts } from '../../shared/simulation/counters.ts';
 import { drawPlan, drawScenario, type Plan } from '../../shared/simulation/plan.ts';
+import { Recorder } from '../../shared/simulation/recorder.ts';
 import { type Outcome, runPlan } from '../../shared/simulation/run.ts';
 import { SCENARIOS, type Scenario } from '../../shared/simulation/scenarios.ts';
 import { shrink } from '../../shared/simulation/shrink.ts';
@@ -151,12 +152,14 @@ function report(failure: Outcome): void {
 	mkdirSync(TRACES, { recursive: true });
 	const file = join(TRACES, `seed-${seed}.plan`);
 	writeFileSync(file, planText(plan));
-	writeFileSync(
-		join(TRACES, `seed-${seed}.trace.json`),
-		`${JSON.stringify({ violation: outcome.violation, facts: trace.facts })}\n`,
-	);
+	const recorder = new Recorder();
+	runPlan({ ...plan, watched: true }, recorder);
+	const traceFile = join(TRACES, `seed-${seed}.trace.json`);
+	const title = `Seed ${seed}: ${outcome.violation?.detail}`;
+	writeFileSync(traceFile, `${JSON.stringify(recorder.file(title))}\n`);
 	tell(`  shrunk to ${plan.faults.length} faults and ${plan.operations.length} operations, ${outcome.simulatedMs} ms:`);
 	tell(`  npm run simulate -- --case ${file} --trace`);
+	tell(`  npm run sandbox, then http://127.0.0.1:7100/?replay, and open ${traceFile}`);
 	for (const line of trace.lines.slice(-20)) tell(`  ${line}`);
 }
 

@@ -1,0 +1,65 @@
+/** Opens a trace file, beside the mesh, and says above it what the file is of. */
+import { signal } from '@preact/signals';
+import { start } from '../view/state.ts';
+import { FILE_BYTES_MAX, TraceFileError, traceOf } from './file.ts';
+import { ReplaySource } from './replay-source.ts';
+
+const source = new ReplaySource();
+const title = signal('');
+const fault = signal('');
+
+export function replay(): void {
+	start(source);
+}
+
+async function open(file: File | undefined): Promise<void> {
+	if (!file) return;
+	fault.value = '';
+	try {
+		if (file.size > FILE_BYTES_MAX) throw new TraceFileError(`it has more than ${FILE_BYTES_MAX} bytes`);
+		const trace = traceOf(await file.text());
+		title.value = trace.title;
+		await source.open(trace);
+	} catch (error) {
+		if (!(error instanceof TraceFileError)) throw error;
+		fault.value = error.message;
+	}
+}
+
+export function Head() {
+	return (
+		<section class="panel head-panel" id="stage" aria-labelledby="stage-title">
+			<h2 id="stage-title" class="headline" data-testid="trace-title">
+				{title.value || 'A trace file shows again what has happened.'}
+			</h2>
+			<p class="head-text">It is the end of what was told. Drag the rail, or go from event to event.</p>
+		</section>
+	);
+}
+
+export function Aside() {
+	return (
+		<section class="panel file-panel" aria-labelledby="file-title">
+			<h2 id="file-title">Trace file</h2>
+			<p class="muted">
+				A run of the sandbox can be saved as a file, and a failing seed of <code>npm run simulate</code> leaves one.
+			</p>
+			<label class="field">
+				<span>Open a trace file</span>
+				<input
+					type="file"
+					accept=".json,application/json"
+					data-testid="trace-file"
+					onChange={(event) => void open(event.currentTarget.files?.[0])}
+				/>
+			</label>
+			<div role="alert">
+				{fault.value !== '' && (
+					<p class="notice bad" data-testid="trace-fault">
+						The file cannot be opened: {fault.value}.
+					</p>
+				)}
+			</div>
+		</section>
+	);
+}
