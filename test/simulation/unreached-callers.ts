@@ -104,8 +104,13 @@ export const CALLERS: readonly Unreached[] = [
 		files: {
 			'shared/client/core.ts': [
 				'submit(operation: Operation, signal: AbortSignal | undefined, settle: Settle<WriteResult>): void {',
-				'if (!this.#isOver(signal, settle)) this.#reads.list(prefix, after, mode, signal, settle);',
+				'list(prefix: string, after: string, mode: ReadMode, signal: AbortSignal | undefined, settle: Settle<Page>): void {',
 				'return this.#reads.page(section);',
+			],
+			'shared/client/errors.ts': [
+				'export class SessionLostError extends Error {',
+				'export class LockLostError extends Error {',
+				'export class LockHeldError extends Error {',
 			],
 			'shared/client/protocol.ts': [
 				'export function writeList(out: Writer, mode: ReadMode, id: number, prefix: string, after: string): void {',
@@ -115,10 +120,7 @@ export const CALLERS: readonly Unreached[] = [
 				'function readListed(from: Reader): ListedEntry {',
 			],
 			'shared/client/reads.ts': [
-				'if (!this.#hasRoom(prefix.length)) return settle.reject(this.#overloaded());',
-				'const calls = [abortable(signal, settle)];',
-				'this.#add(mode, after, { keys: [prefix], calls, hasSignals: signal !== undefined, deadlineMs });',
-				'this.#chars += prefix.length;',
+				'list(prefix: string, after: string, mode: ReadMode, signal: AbortSignal | undefined, settle: Settle<Page>): void {',
 				"page({ first, entries, isLast }: NodeSection & { kind: 'page' }): void {",
 				'else writeList(this.#writer, mode, first, keys[0] as string, after);',
 			],
@@ -130,7 +132,10 @@ export const CALLERS: readonly Unreached[] = [
 				'else this.#writePage(read, read.after);',
 				'#writePage({ first, keys }: ClientRead, after: string): void {',
 			],
-			'shared/replica/client-connection.ts': ["if (batch.shortestTtlMs < sessionTtlMsMin) return 'badValue';"],
+			'shared/replica/client-connection.ts': [
+				'const fault = after === null ? null : prefixFault(keys[0] as string);',
+				"if (batch.shortestTtlMs < sessionTtlMsMin) return 'badValue';",
+			],
 		},
 	},
 	{
