@@ -4,6 +4,7 @@ import { actionText } from '../sandbox/possible.ts';
 import { broken, demonstrate, demonstrated, takeOut } from './game.ts';
 import { brokenText, ruleOf } from './rules.ts';
 import { SearchBox } from './search-box.tsx';
+import { TriedText } from './tried.tsx';
 
 export function Banner() {
 	const out = without.value;
@@ -18,6 +19,7 @@ export function Banner() {
 					Put the rule back
 				</button>
 			</SearchBox>
+			<TriedText />
 		</div>
 	);
 }
@@ -50,7 +52,7 @@ export function Demonstration() {
 					</li>
 				))}
 			</ol>
-			<button type="button" class="small" data-testid="show-again" onClick={() => void demonstrate(run)}>
+			<button type="button" class="quiet" data-testid="show-again" onClick={() => void demonstrate(run)}>
 				Show it again
 			</button>
 		</div>

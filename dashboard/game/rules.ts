@@ -13,7 +13,7 @@ export interface RuleOut {
 	readonly section: string;
 	/** So many nodes are enough to break it. */
 	readonly nodes: number;
-	/** Where to begin to look, for people. */
+	/** Where to begin to look: the rest of a sentence. */
 	readonly hint: string;
 }
 
@@ -23,49 +23,49 @@ const TEXTS: Readonly<Record<RuleId, Omit<RuleOut, 'id'>>> = {
 		without: 'A node that restarts has forgotten what it promised.',
 		section: 'Paxos Made Simple 2.2',
 		nodes: 3,
-		hint: 'Crash a node after it has promised, and let a lower ballot come to it.',
+		hint: 'crash a node after it has promised, and let a lower ballot come to it.',
 	},
 	disk: {
 		rule: 'A node answers only once its answer is on its disk.',
 		without: 'A node answers before its answer is on its disk.',
 		section: 'Paxos Made Simple 2.5',
 		nodes: 3,
-		hint: 'Step until a node has answered, and crash it before its disk is done.',
+		hint: 'step until a node has answered, and crash it before its disk is done.',
 	},
 	reported: {
 		rule: 'A proposer proposes the value that the promises report.',
 		without: 'A proposer ignores the values that the promises report.',
 		section: 'Paxos Made Simple 2.2, phase 2 (a)',
 		nodes: 3,
-		hint: 'Let a value be accepted, and another node propose for the same slot.',
+		hint: 'let a value be accepted, and another node propose for the same slot.',
 	},
 	half: {
 		rule: 'A quorum is more than half of the nodes.',
 		without: 'Half of the nodes are a quorum.',
-		section: 'Paxos Made Simple 2.1',
+		section: 'Paxos Made Simple 2.2',
 		nodes: 4,
-		hint: 'Part the nodes into two halves, and propose in both.',
+		hint: 'part the nodes into two halves, and propose in both.',
 	},
 	ballots: {
 		rule: 'No two nodes make the same ballot.',
 		without: 'Two nodes may make the same ballot: their names do not count.',
 		section: 'Paxos Made Simple 2.5',
 		nodes: 3,
-		hint: 'Set two clocks back: then both nodes make the next ballot above the last one.',
+		hint: 'set two clocks back: then both nodes make the next ballot above the last one.',
 	},
 	votes: {
 		rule: 'A proposer counts the votes of each ballot by themselves.',
 		without: 'A proposer adds up the votes of all ballots.',
-		section: 'Paxos Made Simple 2.1',
+		section: 'Paxos Made Simple 2.2',
 		nodes: 3,
-		hint: 'Hold a vote back until its proposer runs another ballot.',
+		hint: 'hold a vote back until its proposer runs another ballot.',
 	},
 	reads: {
 		rule: 'A leader asks a quorum before it answers a read.',
 		without: 'A leader answers reads from memory.',
 		section: 'Raft (Ongaro 2014) 6.4, which the paper leaves open',
 		nodes: 3,
-		hint: 'Let a leader not hear that another one leads, and ask it.',
+		hint: 'let a leader not hear that another one leads, and ask it.',
 	},
 };
 

@@ -1,6 +1,7 @@
 /** What there is to see, in one sentence: of the sandbox, or of the scene of the story that is staged in it. */
 import { useSignal } from '@preact/signals';
 import { Banner, BrokenText, Demonstration } from '../game/banner.tsx';
+import { ruleOf } from '../game/rules.ts';
 import {
 	act,
 	addressFault,
@@ -46,13 +47,17 @@ function Free() {
 	const [count, dead] = COUNTS[size.value] ?? ['Some', 'some'];
 	const [first] = STORIES;
 	const [newest] = answers.value;
-	const said = newest ? answerText(newest.of, newest.answer) : '';
-	const isGame = without.value !== null;
+	const said = newest ? answerText(newest.of, newest.answer, without.value !== 'reads') : '';
+	const out = without.value;
+	const isGame = out !== null;
+	const hint = out
+		? `A hint: ${ruleOf(out).hint}`
+		: 'Pick a node, a link or a message in the mesh, and break what you like.';
 	return (
 		<>
 			<h2 id="stage-title" class="headline">
 				{isGame
-					? 'Make two values be chosen in one slot, or turn another lamp red.'
+					? 'Pick nodes, links and messages in the mesh, and make a lamp red.'
 					: `${count} processes must agree on one value although ${dead} may die.`}
 			</h2>
 			{addressFault.value !== '' && (
@@ -61,7 +66,7 @@ function Free() {
 				</p>
 			)}
 			<p class="head-text" data-testid="answer" aria-live="polite">
-				{said || 'Pick a node, a link or a message in the mesh, and break what you like.'}
+				{said || hint}
 			</p>
 			<div class="buttons">
 				{first && !isGame && (

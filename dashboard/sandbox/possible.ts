@@ -167,8 +167,12 @@ export function actionText({ action }: TimedAction): string {
 	}
 }
 
-/** What came of it, in one sentence; '' where the form of proposals says it. */
-export function answerText({ action }: TimedAction, answer: Answer): string {
+/**
+ * What came of it, in one sentence; '' where the form of proposals says it.
+ *
+ * @param asks whether a leader asks a quorum before it answers a read
+ */
+export function answerText({ action }: TimedAction, answer: Answer, asks = true): string {
 	switch (answer.kind) {
 		case 'propose':
 			return '';
@@ -176,7 +180,8 @@ export function answerText({ action }: TimedAction, answer: Answer): string {
 			const { node, key } = action as Action & { readonly kind: 'read' };
 			if (!answer.isConfirmed)
 				return `${node} does not answer the read: no quorum confirms that nothing newer is there.`;
-			return `${node} answers that ${key} is ${answer.value === null ? 'not there' : `“${answer.value}”`}, and a quorum confirms that nothing newer is there.`;
+			const said = `${node} answers that ${key} is ${answer.value === null ? 'not there' : `“${answer.value}”`}`;
+			return asks ? `${said}, and a quorum confirms that nothing newer is there.` : `${said}.`;
 		}
 		case 'members':
 			if (answer.outcome === 'chosen') return 'The change of members is chosen.';

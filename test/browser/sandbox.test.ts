@@ -129,6 +129,11 @@ test('a rule is taken out by keyboard, the search breaks it, and its address and
 	await page.keyboard.press('Enter');
 	await page.getByTestId('rule-out').waitFor();
 	expect(await page.getByTestId('lamp-oneValue').getAttribute('data-broken')).toBe('false');
+	await page.getByTestId('pick-n2').focus();
+	await page.keyboard.press('Enter');
+	await page.locator('[role="menuitem"]:focus').waitFor();
+	await page.keyboard.press('Enter');
+	expect(await page.getByTestId('tried').textContent()).toBe('You have tried 1 action in 1 run.');
 	await page.getByTestId('show-me').focus();
 	await page.keyboard.press('Enter');
 	await page.locator('[data-testid="search"][data-state="found"]').waitFor();
