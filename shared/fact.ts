@@ -12,7 +12,7 @@ import type { Ballot, NodeId } from './paxos/ballot.ts';
 import { ballotToText } from './paxos/ballot.ts';
 import type { Member } from './paxos/change.ts';
 import type { AgentFact } from './paxos/fact.ts';
-import type { Message, SnapshotPart } from './paxos/message.ts';
+import type { Message, MessageKind, SnapshotPart } from './paxos/message.ts';
 import { changeOf, commandsOf, isMembersChange, type Value } from './paxos/value.ts';
 import { describeValue, type ValueSummary } from './store/describe.ts';
 
@@ -97,6 +97,15 @@ export type FactKind = FactBody['kind'];
 
 export type RawFactBody = AgentFact | RuntimeFact<Ballot, Value>;
 export type RawFact = FactStamp & RawFactBody;
+
+/** Whether the fact is one that keeps coming while nothing is decided, and that changes nothing which a snapshot tells. */
+export function isBeat(fact: Fact | RawFact): boolean {
+	return fact.kind === 'flushed' || ((fact.kind === 'sent' || fact.kind === 'received') && isBeatMessage(fact.message));
+}
+
+function isBeatMessage({ kind }: { readonly kind: MessageKind }): boolean {
+	return kind === 'heartbeat' || kind === 'confirm' || kind === 'readAsk' || kind === 'readIndex' || kind === 'digest';
+}
 
 /** The JSON form of `T`: each ballot is its text, each value its summary. */
 export type Plain<T> = T extends Ballot

@@ -1,7 +1,7 @@
 /**
  * The types of the feed, which a node's socket.io server and its watchers exchange.
  *
- * On connect the server emits a `snapshot`, and then batches of facts, numbered without gaps from `snapshot.seq + 1`, at
+ * On connect the server emits a `snapshot`, before it a `recall` where the watcher asked for one and there is one, and then batches of facts, numbered without gaps from `snapshot.seq + 1`, at
  * most 60 batches a second. Facts are not queued for a watcher that falls behind: it gets a `batch` with counts of
  * `skipped` facts, and then a new `snapshot`. A watcher that sees a gap emits `resync`, and gets a new `snapshot` too.
  */
@@ -103,6 +103,19 @@ export interface NodeSnapshot {
 	readonly faults: readonly LinkFaultFrom[] | null;
 }
 
+/** What a node's watchers were told of late, for one that comes later: the node's state then, and what has happened since. */
+export interface Recall {
+	readonly snapshot: NodeSnapshot;
+	/** All facts after `snapshot.seq` but those that `isBeat` names, in order; the next snapshot follows them without a gap. */
+	readonly facts: readonly Fact[];
+}
+
+/** What a watcher may say when it joins, as the `auth` of socket.io. */
+export interface JoinWish {
+	/** It wants a `recall`. */
+	readonly recall?: boolean;
+}
+
 export interface FactBatch {
 	readonly epoch: string;
 	/** `seq` of the first of `facts`; the others follow without gaps. */
@@ -162,6 +175,7 @@ export interface JoinRefusal {
 }
 
 export interface ServerToWatcher {
+	recall(recall: Recall): void;
 	snapshot(snapshot: NodeSnapshot): void;
 	batch(batch: FactBatch): void;
 }

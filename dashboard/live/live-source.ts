@@ -3,11 +3,12 @@
  * so the newest word on who they are is followed. An address may be answered by another member than before, with a new
  * disk: what comes from it is that member's.
  */
-import type { Member, MembersView, NodeSnapshot, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
+import type { Member, MembersView, NodeSnapshot, ProposeAnswer, ProposeRequest, Recall } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import type { Source, SourceListener } from '../model/source.ts';
 import { NodeConnection } from './node-connection.ts';
+import { Opening } from './opening.ts';
 
 /** An address, and who is heard there. */
 interface Place {
@@ -24,21 +25,23 @@ const SPAN_MS = 60_000;
 export class LiveSource implements Source {
 	readonly isDirected = false;
 	readonly #places = new Map<string, Place>();
-	#listener: SourceListener | null = null;
+	/** The way to the listener; null where nobody listens. */
+	#opening: Opening | null = null;
 	/** Everyone who was named as a member. A node that waits to be let in is none of them. */
 	readonly #named = new Set<NodeId>();
 	/** How new the word is that was followed last. */
 	#newest: readonly [Slot, Slot] = [0, 0];
 
 	start(listener: SourceListener): void {
-		this.#listener = listener;
+		this.#opening = new Opening(listener);
 		document.addEventListener('securitypolicyviolation', ({ blockedURI }) => this.#forbidden(blockedURI));
 		this.#open(location.origin, '');
 	}
 
 	/** Nothing is heard any more. */
 	stop(): void {
-		this.#listener = null;
+		this.#opening?.end();
+		this.#opening = null;
 		for (const { connection } of this.#places.values()) connection.close();
 	}
 
@@ -69,23 +72,40 @@ export class LiveSource implements Source {
 	}
 
 	#open(url: string, node: NodeId): void {
-		const listener = this.#listener;
-		if (!listener) return;
+		const opening = this.#opening;
+		if (!opening) return;
+		opening.awaits(url);
+		let recall: Recall | null = null;
 		const place: Place = {
 			node,
 			isLost: false,
 			connection: new NodeConnection(url, {
+				recall: (past) => {
+					recall = past;
+				},
 				snapshot: (snapshot) => {
+					if (recall) opening.recall(snapshot.node, recall, snapshot.time, this.nowMs());
+					recall = null;
 					this.#answered(url, place, snapshot.node);
-					listener.snapshot(snapshot.node, snapshot);
+					opening.tell((listener) => listener.snapshot(snapshot.node, snapshot));
 					this.#follow(snapshot);
+					opening.answered(url);
 				},
-				batch: (batch) => listener.batch(place.node, batch),
+				batch: (batch) => {
+					const from = place.node;
+					opening.tell((listener) => listener.batch(from, batch));
+				},
 				lost: (sinceMs) => {
+					const lost = place.node;
 					place.isLost = true;
-					if (place.node !== '') listener.lost(place.node, sinceMs);
+					if (lost !== '') opening.tell((listener) => listener.lost(lost, sinceMs));
+					opening.answered(url);
 				},
-				refused: (why) => listener.refused(place.node === '' ? null : place.node, why),
+				refused: (why) => {
+					const refusing = place.node === '' ? null : place.node;
+					opening.tell((listener) => listener.refused(refusing, why));
+					opening.answered(url);
+				},
 			}),
 		};
 		this.#places.set(url, place);
@@ -93,11 +113,13 @@ export class LiveSource implements Source {
 
 	/** Who is at this address? */
 	#answered(url: string, place: Place, node: NodeId): void {
-		if (place.node !== '' && place.node !== node && !place.isLost) this.#listener?.lost(place.node, Date.now());
+		const before = place.node;
+		const nowMs = Date.now();
+		if (before !== '' && before !== node && !place.isLost) this.#tell((listener) => listener.lost(before, nowMs));
 		place.node = node;
 		place.isLost = false;
 		if (url !== location.origin) return;
-		this.#listener?.entry(node);
+		this.#tell((listener) => listener.entry(node));
 		// The members name the page's own node by an address that may be another one.
 		for (const [other, { node: there, connection }] of this.#places) {
 			if (other === url || there !== node) continue;
@@ -125,8 +147,12 @@ export class LiveSource implements Source {
 		for (const [url, { node, connection }] of this.#places) {
 			if (!URL.canParse(blocked) || new URL(blocked).host !== new URL(url).host) continue;
 			connection.close();
-			this.#listener?.newer(node);
+			this.#tell((listener) => listener.newer(node));
 		}
+	}
+
+	#tell(tell: (listener: SourceListener) => void): void {
+		this.#opening?.tell(tell);
 	}
 
 	#meet({ id, url }: Member): void {

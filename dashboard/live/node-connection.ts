@@ -6,14 +6,18 @@ import { io, type Socket } from 'socket.io-client';
 import type {
 	FactBatch,
 	JoinRefusal,
+	JoinWish,
 	NodeSnapshot,
 	ProposeAnswer,
 	ProposeRequest,
+	Recall,
 	ServerToWatcher,
 	WatcherToServer,
 } from '../../shared/feed.ts';
 
 export interface NodeListener {
+	/** What was before the first snapshot, which follows. It comes once at most. */
+	recall(recall: Recall): void;
 	snapshot(snapshot: NodeSnapshot): void;
 	batch(batch: FactBatch): void;
 	/** The node was last heard at `sinceMs`, in milliseconds since 1970. */
@@ -38,6 +42,8 @@ export class NodeConnection {
 	readonly #listener: NodeListener;
 	#heardMs = Date.now();
 	#silent = false;
+	/** No snapshot has come yet. Later the page itself remembers what the node does. */
+	#isNew = true;
 	#isRetired = false;
 	readonly #listening: ReturnType<typeof setInterval>;
 
@@ -50,9 +56,15 @@ export class NodeConnection {
 			reconnectionDelay: RECONNECT_MS_MIN,
 			reconnectionDelayMax: RECONNECT_MS_MAX,
 			timeout: CONNECT_TIMEOUT_MS,
+			auth: (say) => say({ recall: this.#isNew } satisfies JoinWish),
+		});
+		this.#socket.on('recall', (recall) => {
+			this.#heard();
+			listener.recall(recall);
 		});
 		this.#socket.on('snapshot', (snapshot) => {
 			this.#silent = false;
+			this.#isNew = false;
 			this.#heard();
 			listener.snapshot(snapshot);
 		});

@@ -1,5 +1,5 @@
 /** Says a fact in one line, and tells to which kind of the event log it belongs. */
-import { type BallotText, type Fact, membersText } from '../../shared/fact.ts';
+import { type BallotText, type Fact, isBeat, membersText } from '../../shared/fact.ts';
 import { ACTED, faultText } from '../../shared/lab.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { skewText } from '../../shared/skew.ts';
@@ -50,7 +50,7 @@ export function groupOf(fact: Fact): FactGroup {
 			return 'leader';
 		case 'sent':
 		case 'received':
-			return isBeat(fact.message) ? 'beats' : 'messages';
+			return isBeat(fact) ? 'beats' : 'messages';
 		case 'linkUp':
 		case 'linkDown':
 		case 'linkFault':
@@ -128,17 +128,6 @@ export function factText(fact: Fact, names: BallotNames): string {
 		case 'applied':
 			return `applied through slot ${fact.through}, revision ${fact.revision}`;
 	}
-}
-
-/** Facts that keep coming while nothing is decided. */
-function isBeat(message: JsonMessage): boolean {
-	return (
-		message.kind === 'heartbeat' ||
-		message.kind === 'confirm' ||
-		message.kind === 'readAsk' ||
-		message.kind === 'readIndex' ||
-		message.kind === 'digest'
-	);
 }
 
 function messageText(message: JsonMessage, names: BallotNames): string {

@@ -5,6 +5,7 @@
 import type { FactBatch, NodeSnapshot, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Flight } from './playback.ts';
+import type { Told } from './tape.ts';
 
 export interface Source {
 	/** Time passes, and things go wrong, only where the person wants it. */
@@ -30,6 +31,14 @@ export interface Source {
 	flightsAt(ms: number): readonly Flight[] | null;
 }
 
+/** Something that a node tells of the time before the page was opened. */
+export interface Recalled {
+	readonly node: NodeId;
+	readonly told: Told & { readonly kind: 'fact' | 'snapshot' };
+	/** When it happened, by the clock of the source, which may have begun later. */
+	readonly whenMs: number;
+}
+
 export interface SourceListener {
 	/** Another run begins. What was told before is no part of it. */
 	begin(): void;
@@ -37,6 +46,8 @@ export interface SourceListener {
 	moved(): void;
 	/** The page comes from this node. It may have another id later, with a new disk. */
 	entry(node: NodeId): void;
+	/** What was before the page was opened, in the order of time. Nothing was told before, but for `entry`. */
+	recalled(past: readonly Recalled[]): void;
 	snapshot(node: NodeId, snapshot: NodeSnapshot): void;
 	batch(node: NodeId, batch: FactBatch): void;
 	/** Nothing was heard of `node` since `sinceMs` (milliseconds since 1970). */

@@ -12,6 +12,7 @@ import { type Decision, decisionFromNodes, foldDecision } from './decision.ts';
 import { DecisionIndex, type Gathered } from './decision-index.ts';
 import { Lamps } from './lamps.ts';
 import { type Landmark, Landmarks } from './landmarks.ts';
+import type { Recalled } from './source.ts';
 import { SwarmModel } from './swarm-model.ts';
 import { type Entry, type Item, isEntry, Tape, type Told } from './tape.ts';
 
@@ -56,6 +57,11 @@ export class Story {
 				if (this.#past !== null && this.#past.at >= from) this.#past = null;
 			},
 		});
+	}
+
+	/** Takes what was before the page was opened. Its time is that of the clock, and nothing was told before. */
+	recalled({ node, told }: Recalled): void {
+		this.#tell(node, told);
 	}
 
 	snapshot(node: NodeId, snapshot: NodeSnapshot): void {

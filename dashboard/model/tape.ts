@@ -3,11 +3,10 @@
  * its cause in it, as far as both have come. Nodes' batches reach the page a moment apart, so the newest items are ordered
  * again as others join them. Its size is bounded: heartbeats are dropped first, and then the oldest items.
  */
-import type { Fact } from '../../shared/fact.ts';
+import { type Fact, isBeat } from '../../shared/fact.ts';
 import type { NodeSnapshot } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { causalOrder } from './causal-order.ts';
-import { groupOf } from './fact-text.ts';
 
 /** One thing that the page was told of a node. */
 export type Told =
@@ -125,7 +124,7 @@ export class Tape {
 		this.#arrived = [];
 		const first = Math.min(...before.map(({ at }) => at));
 		let reorderedFrom = Number.POSITIVE_INFINITY;
-		let whenMs = this.#ordered.at(-1)?.whenMs ?? 0;
+		let whenMs = this.#ordered.at(-1)?.whenMs ?? Number.NEGATIVE_INFINITY;
 		for (const [i, item] of causalOrder(before).entries()) {
 			if (item !== before[i]) reorderedFrom = Math.min(reorderedFrom, first + i);
 			item.at = first + i;
@@ -139,7 +138,7 @@ export class Tape {
 
 	#thin(): void {
 		const { length } = this.#ordered;
-		this.#ordered = this.#ordered.filter((item, i) => i >= length - BEATS_MAX || !isBeat(item));
+		this.#ordered = this.#ordered.filter((item, i) => i >= length - BEATS_MAX || !isBeatItem(item));
 		const surplus = this.#ordered.length - this.#itemsMax;
 		if (surplus <= 0) return;
 		// A quarter goes at once, because moving the others takes as long for one as for many.
@@ -156,8 +155,8 @@ export function isEntry(item: Item): item is Entry {
 	return item.told.kind === 'fact';
 }
 
-function isBeat(item: Item): boolean {
-	return isEntry(item) && (groupOf(item.fact) === 'beats' || item.fact.kind === 'flushed');
+function isBeatItem(item: Item): boolean {
+	return isEntry(item) && isBeat(item.fact);
 }
 
 /** How many items from the first one on have the property, which no item has behind one that has it not. */

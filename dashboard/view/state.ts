@@ -178,6 +178,15 @@ export function start(from: Source): void {
 			directedMs.value = from.nowMs();
 		},
 		entry: (node) => enqueue(() => story.entry(node)),
+		recalled: (past) => {
+			queue.push(() => {
+				for (const each of past) {
+					toldMs = each.whenMs;
+					story.recalled(each);
+				}
+			});
+			askFrame();
+		},
 		snapshot: (node, snapshot) => enqueue(() => story.snapshot(node, snapshot)),
 		lost: (node, sinceMs) => enqueue(() => story.lost(node, sinceMs)),
 		refused: (node, why) => enqueue(() => story.refused(node, why)),

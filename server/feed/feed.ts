@@ -1,14 +1,15 @@
 /**
  * The feed's door: socket.io on the node's one port, with the types of `shared/feed.ts`. It hands every watcher to
  * `flow.ts`, which sends, and `requests.ts`, which receives. Connections that have not joined are no watchers, and have
- * little time and few places. It must never buffer more for a watcher than the one packet that is on its way.
+ * little time and few places. It must never buffer more for a watcher than the one packet that is on its way, and
+ * what it recalls to one that joins.
  */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Server, type Socket } from 'socket.io';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
-import type { JoinRefusal, ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
+import type { JoinRefusal, JoinWish, ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';
 import type { ReplicaService } from '../replica/service.ts';
@@ -127,6 +128,7 @@ export class Feed {
 	async close(): Promise<void> {
 		this.#isClosing = true;
 		for (const timer of this.#unjoined.values()) clearTimeout(timer);
+		this.#flow.rest();
 		for (const ws of this.#webSockets) ws.close(GOING_AWAY, 'the node is stopping');
 		this.#io.engine.close();
 		await closed(this.#sockets);
@@ -209,10 +211,12 @@ function webSocketServerOf(onWebSocket: (ws: WebSocket) => void) {
 
 class FeedWatcher implements Watcher {
 	readonly id: string;
+	readonly wantsRecall: boolean;
 	readonly #connection: Socket['conn'];
 
 	constructor(socket: Socket, onReady: () => void) {
 		this.id = socket.id;
+		this.wantsRecall = (socket.handshake.auth as JoinWish).recall === true;
 		this.#connection = socket.conn;
 		this.#connection.transport.on('ready', onReady);
 		this.#connection.on('upgrade', (transport: Socket['conn']['transport']) => {
@@ -232,6 +236,7 @@ function outletOf(io: Server<WatcherToServer, ServerToWatcher>): Outlet<FeedWatc
 	return {
 		batch: (to, batch) => rooms(to).emit('batch', batch),
 		snapshot: (to, snapshot) => rooms(to).emit('snapshot', snapshot),
+		recall: (to, recall) => rooms([to]).emit('recall', recall),
 	};
 }
 

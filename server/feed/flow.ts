@@ -1,11 +1,12 @@
 /**
  * Sends each watcher of this node the facts in order without gaps or, where it fell behind, the number of facts it
  * missed of each kind and a new snapshot. Facts are held in one list for all watchers, and a watcher has a place in it.
- * It asks the replica for facts only while someone watches, and must never hold more facts than `FlowLimits` allows,
- * however slow a watcher is.
+ * It asks the replica for facts only while someone watches, and for a while after, so that a page which is loaded again
+ * misses nothing. It must never hold more facts for watchers than `FlowLimits` allows, however slow a watcher is.
  */
 import { type Fact, type FactKind, plain, type RawFact } from '../../shared/fact.ts';
-import type { FactBatch, NodeSnapshot } from '../../shared/feed.ts';
+import type { FactBatch, NodeSnapshot, Recall } from '../../shared/feed.ts';
+import { Recent } from './recent.ts';
 
 export interface FlowLimits {
 	/** Above this, facts are only counted and a snapshot follows. `weightOf` says how much a fact counts. */
@@ -18,6 +19,8 @@ export interface FlowLimits {
 	readonly batchesPerSecondMax: number;
 	/** For each watcher. The first snapshot is sent as soon as it has joined. */
 	readonly snapshotsPerSecondMax: number;
+	/** After the last watcher has left, what happens is remembered for so long, milliseconds. */
+	readonly restAfterMs: number;
 }
 
 export const FLOW_LIMITS: FlowLimits = {
@@ -25,9 +28,12 @@ export const FLOW_LIMITS: FlowLimits = {
 	queueFactsMax: 2_048,
 	batchesPerSecondMax: 60,
 	snapshotsPerSecondMax: 4,
+	restAfterMs: 30_000,
 };
 
 export interface Watcher {
+	/** Whether it wants to be told what was before it came. */
+	readonly wantsRecall: boolean;
 	/** Whether everything that was sent to it has left this process. */
 	ready(): boolean;
 }
@@ -42,6 +48,7 @@ export interface FactSource {
 export interface Outlet<W extends Watcher> {
 	batch(to: readonly W[], batch: FactBatch): void;
 	snapshot(to: readonly W[], snapshot: NodeSnapshot): void;
+	recall(to: W, recall: Recall): void;
 }
 
 export interface FlowClock {
@@ -71,8 +78,10 @@ export class FactFlow<W extends Watcher> {
 	readonly #snapshotEveryMs: number;
 	readonly #windowWeightMax: number;
 	readonly #places = new Map<W, Place>();
+	readonly #recent = new Recent();
 
 	#stopWatching: (() => void) | null = null;
+	#cancelRest: (() => void) | null = null;
 	#cancelTick: (() => void) | null = null;
 	#tickDueMs = Number.NEGATIVE_INFINITY;
 	#tickedAtMs = Number.NEGATIVE_INFINITY;
@@ -100,10 +109,15 @@ export class FactFlow<W extends Watcher> {
 		this.#windowWeightMax = limits.factsPerSecondMax / limits.snapshotsPerSecondMax;
 	}
 
-	/** Sends a snapshot at once, then batches until `leave`. */
+	/** Sends what is remembered and a snapshot at once, then batches until `leave`. */
 	join(watcher: W): void {
+		this.#cancelRest?.();
+		this.#cancelRest = null;
 		this.#stopWatching ??= this.#source.watch((fact) => this.#tell(fact));
+		const recall = watcher.wantsRecall ? this.#recent.recall() : null;
+		if (recall) this.#outlet.recall(watcher, recall);
 		const snapshot = this.#source.snapshot();
+		if (this.#mayRemember) this.#recent.begin(snapshot);
 		this.#epoch = snapshot.epoch;
 		this.#lastSeq = Math.max(this.#lastSeq, snapshot.seq);
 		this.#places.set(watcher, {
@@ -131,23 +145,29 @@ export class FactFlow<W extends Watcher> {
 
 	leave(watcher: W): void {
 		this.#places.delete(watcher);
-		if (this.#places.size === 0) this.#rest();
+		if (this.#places.size > 0 || this.#stopWatching === null) return;
+		this.#cancelTick?.();
+		this.#cancelTick = null;
+		this.#letGo();
+		this.#cancelRest = this.#clock.after(this.#limits.restAfterMs, () => this.rest());
+	}
+
+	/** Forgets everything, and asks for no more facts. It is for when nobody watches. */
+	rest(): void {
+		this.#cancelRest?.();
+		this.#cancelRest = null;
+		this.#stopWatching?.();
+		this.#stopWatching = null;
+		this.#recent.forget();
+		this.#letGo();
+		this.#told = {};
+		this.#lastSeq = 0;
+		this.#toldBeforeOverflow = null;
 	}
 
 	/** The weight of the facts that are held. */
 	get heldWeight(): number {
 		return this.#heldWeight;
-	}
-
-	#rest(): void {
-		this.#stopWatching?.();
-		this.#stopWatching = null;
-		this.#cancelTick?.();
-		this.#cancelTick = null;
-		this.#letGo();
-		this.#told = {};
-		this.#lastSeq = 0;
-		this.#toldBeforeOverflow = null;
 	}
 
 	#tell(fact: RawFact): void {
@@ -164,9 +184,13 @@ export class FactFlow<W extends Watcher> {
 		this.#windowWeight += weight;
 		if (this.#windowWeight > this.#windowWeightMax) {
 			this.#toldBeforeOverflow = { ...this.#told };
+			this.#recent.forget();
 			return;
 		}
-		this.#held.push(plain(fact) as Fact);
+		const told = plain(fact) as Fact;
+		this.#recent.add(told, weight);
+		if (this.#places.size === 0) return;
+		this.#held.push(told);
 		this.#heldWeight += weight;
 	}
 
@@ -229,6 +253,7 @@ export class FactFlow<W extends Watcher> {
 		for (const { to, batch } of batches.values()) this.#outlet.batch(to, batch);
 		if (snapshot !== null) this.#outlet.snapshot(forSnapshot, snapshot);
 		this.#settle(nowMs);
+		if (this.#mayRemember) this.#recent.begin(snapshot ?? this.#source.snapshot());
 	}
 
 	/** The held facts from the watcher's place on; none where it fell behind the first of them. */
@@ -241,6 +266,11 @@ export class FactFlow<W extends Watcher> {
 			place.told = this.#toldBeforeOverflow ?? told;
 		}
 		return facts;
+	}
+
+	/** Whether a stretch of memory is to begin. While facts are only counted, none of them would be in it. */
+	get #mayRemember(): boolean {
+		return this.#recent.wantsSnapshot && this.#toldBeforeOverflow === null;
 	}
 
 	/** Whether a watcher needs a snapshot or facts. After `#take` it is one that needs a snapshot. */

@@ -144,6 +144,26 @@ test('a page that is opened later shows the newest decision at once, and no empt
 	expect(await first.jsonValue()).toEqual({ slot: String(Math.max(...slotsOf(stage.facts))) });
 });
 
+test('a page that is loaded again plays the decision as before, and has its events on the rail', async () => {
+	const page = await stage.open(stage.swarm.node('n3'));
+	const { slot, ballot } = await propose(page, { at: 'n3', key: 'color', value: 'violet' });
+	await playbackBegins(page);
+	const told = stepsTold(stage.facts, slot, [ballot]).length;
+	await poll(async () => (await readDecision(page)).steps).toBeGreaterThanOrEqual(told);
+	await page.reload();
+	await page.getByTestId(`slot-${slot}`).first().click();
+	// Its own node is always waited for. The others are for a moment only, which may be too short on a busy machine.
+	const own = stepsTold(
+		stage.facts.filter(({ node }) => node === 'n3'),
+		slot,
+		[ballot],
+	).length;
+	await poll(async () => (await readDecision(page)).steps).toBeGreaterThanOrEqual(own);
+	expect(falsehoods(await readDecision(page), stage.facts)).toEqual([]);
+	await page.getByTestId('event-before').click();
+	expect(await page.getByTestId('rail').getAttribute('data-now')).toBe('false');
+});
+
 test('a duel shows each refusal with the ballot that was refused and the higher one that was promised', async () => {
 	const page = await stage.open(stage.swarm.node('n2'));
 	await page.getByTestId('duel-first').selectOption('n2');

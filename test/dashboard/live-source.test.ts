@@ -24,6 +24,7 @@ beforeEach(async () => {
 		begin: () => undefined,
 		moved: () => undefined,
 		entry: (node) => tell(`entry ${node}`),
+		recalled: (past) => tell(`recalled ${past.length} of ${[...new Set(past.map(({ node }) => node))]}`),
 		snapshot: (node, { swarm }) => tell(`snapshot ${node} of ${swarm.members.map(({ id }) => id)}`),
 		batch: (node, { facts }) => {
 			if (facts.some(({ kind }) => kind === 'members')) source.resync(node);

@@ -5,7 +5,7 @@ import { Feed } from '../../server/feed/feed.ts';
 import { Front } from '../../server/front/front.ts';
 import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/limits.ts';
 import type { ReplicaService } from '../../server/replica/service.ts';
-import type { FactBatch, NodeSnapshot } from '../../shared/feed.ts';
+import type { FactBatch, NodeSnapshot, Recall } from '../../shared/feed.ts';
 import { type FakeFeed, startFakeFeed } from './fake-feed.ts';
 
 let feed: FakeFeed | undefined;
@@ -85,16 +85,19 @@ test('a node that has no room for one more watcher is not lost: it says why it c
 /** Each call waits for the next event of its kind. */
 function listen(url: string) {
 	const snapshots = new Awaited<NodeSnapshot>();
+	const recalls = new Awaited<Recall>();
 	const batches = new Awaited<FactBatch>();
 	const losses = new Awaited<number>();
 	const refusals = new Awaited<string>();
 	connection = new NodeConnection(url, {
+		recall: (recall) => recalls.put(recall),
 		snapshot: (snapshot) => snapshots.put(snapshot),
 		batch: (batch) => batches.put(batch),
 		lost: (sinceMs) => losses.put(sinceMs),
 		refused: (why) => refusals.put(why),
 	});
 	return {
+		recall: () => recalls.next(),
 		snapshot: () => snapshots.next(),
 		batch: () => batches.next(),
 		lost: () => losses.next(),

@@ -21,6 +21,7 @@ async function opened(file: TraceFile): Promise<{ readonly story: Story; readonl
 			page.story = new Story(() => source.nowMs());
 		},
 		moved: () => undefined,
+		recalled: () => undefined,
 		entry: () => undefined,
 		snapshot: (node, snapshot) => page.story.snapshot(node, snapshot),
 		batch: (node, batch) => {

@@ -26,6 +26,9 @@ export function openSandbox(run: RunAt = NEW_RUN): SandboxPage {
 		},
 		moved: () => undefined,
 		entry: (node) => page.story.entry(node),
+		recalled: () => {
+			throw new Error('a sandbox has no time before the page was opened');
+		},
 		snapshot: (node, snapshot) => page.story.snapshot(node, snapshot),
 		batch: (node, batch) => {
 			if (page.story.batch(node, batch) === 'gap') throw new Error(`facts of ${node} are missing`);

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { createDoors } from '../../server/doors.ts';
 import { FEED_PATH, Feed, type FeedOptions } from '../../server/feed/feed.ts';
+import { FLOW_LIMITS } from '../../server/feed/flow.ts';
 import { PACKETS_OF_BODY_MAX } from '../../server/feed/packets.ts';
 import { MALFORMED_MAX, PROPOSALS_IN_FLIGHT_MAX } from '../../server/feed/requests.ts';
 import { Front } from '../../server/front/front.ts';
@@ -18,6 +19,7 @@ import type {
 	NodeSnapshot,
 	ProposeAnswer,
 	ProposeRequest,
+	Recall,
 	ServerToWatcher,
 	WatcherToServer,
 } from '../../shared/feed.ts';
@@ -162,6 +164,15 @@ describe('the feed', () => {
 		return page;
 	}
 
+	/** What a page is told before its first snapshot. */
+	async function recalled(options?: Parameters<typeof connect>[1]): Promise<Recall[]> {
+		const recalls: Recall[] = [];
+		const page = open(options);
+		page.on('recall', (recall) => recalls.push(recall));
+		await nextSnapshot(page);
+		return recalls;
+	}
+
 	function openIfThereIsRoom(): Promise<boolean> {
 		const page = open();
 		return new Promise((resolve) => {
@@ -213,7 +224,8 @@ describe('the feed', () => {
 		});
 	}
 
-	test('asks the replica for facts from the first watcher to the last', async () => {
+	test('asks the replica for facts from the first watcher to the last, and a little longer', async () => {
+		await attach({ limits: { ...FLOW_LIMITS, restAfterMs: 1 } });
 		expect(replica.watchers).toBe(0);
 		const first = await openPage();
 		const second = await openPage();
@@ -221,6 +233,17 @@ describe('the feed', () => {
 		first.disconnect();
 		second.disconnect();
 		await expect.poll(() => replica.watchers).toBe(0);
+	});
+
+	test('tells a page that asks for it what another one was told, and no other page', async () => {
+		const first = await openPage();
+		const told = new Promise((resolve) => first.once('batch', resolve));
+		replica.tell(3);
+		await told;
+		const facts = [1, 2, 3].map((seq) => expect.objectContaining({ seq }));
+		expect(await recalled({ auth: { recall: true } })).toEqual([{ snapshot: expect.anything(), facts }]);
+		expect(await recalled({ auth: { recall: 1 } })).toEqual([]);
+		expect(await recalled()).toEqual([]);
 	});
 
 	test('gives a watcher that sees a gap a new snapshot', async () => {
@@ -237,6 +260,7 @@ describe('the feed', () => {
 			queueFactsMax: 1_200,
 			batchesPerSecondMax: 60,
 			snapshotsPerSecondMax: 4,
+			restAfterMs: 1,
 		};
 		// The watcher answers no ping until it reads again, however long the rounds take.
 		await attach({ limits, pongTimeoutMs: 3_600_000 });

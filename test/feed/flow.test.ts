@@ -2,7 +2,9 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FactFlow, type FlowClock, type FlowLimits, type Outlet, type Watcher } from '../../server/feed/flow.ts';
-import type { FactBatch, NodeSnapshot } from '../../shared/feed.ts';
+import { STRETCH_WEIGHT_MIN, STRETCHES_MAX } from '../../server/feed/recent.ts';
+import { isBeat } from '../../shared/fact.ts';
+import type { FactBatch, NodeSnapshot, Recall } from '../../shared/feed.ts';
 import { ScriptedSource } from './source.ts';
 
 const LIMITS: FlowLimits = {
@@ -10,12 +12,15 @@ const LIMITS: FlowLimits = {
 	queueFactsMax: 300,
 	batchesPerSecondMax: 60,
 	snapshotsPerSecondMax: 4,
+	restAfterMs: 30_000,
 };
 const WINDOW_FACTS_MAX = LIMITS.factsPerSecondMax / LIMITS.snapshotsPerSecondMax;
 
 /** A watcher that checks the rules of `shared/feed.ts`, and throws where one is broken. */
 class Page implements Watcher {
 	isReady = true;
+	readonly wantsRecall: boolean;
+	recall: Recall | null = null;
 	/** The seq of the last fact that it knows. */
 	seq = Number.NaN;
 	snapshots = 0;
@@ -24,8 +29,22 @@ class Page implements Watcher {
 	skipped = 0;
 	#snapshotFollows = false;
 
+	constructor(wantsRecall = false) {
+		this.wantsRecall = wantsRecall;
+	}
+
 	ready(): boolean {
 		return this.isReady;
+	}
+
+	/** Nothing but heartbeats is missing in a recall, up to the snapshot that follows. */
+	onRecall(recall: Recall, source: ScriptedSource): void {
+		expect(this.wantsRecall).toBe(true);
+		expect(this.seq).toBeNaN();
+		const { snapshot, facts } = recall;
+		const seqs = facts.map(({ seq }) => seq);
+		expect(seqs).toEqual(source.seqsButBeats(snapshot.seq));
+		this.recall = recall;
 	}
 
 	onSnapshot(snapshot: NodeSnapshot): void {
@@ -89,7 +108,8 @@ describe('the flow of facts', () => {
 	let flow: FactFlow<Page>;
 	let encodings: number;
 
-	beforeEach(() => {
+	beforeEach(begin);
+	function begin(): void {
 		source = new ScriptedSource();
 		clock = new ManualClock();
 		encodings = 0;
@@ -101,17 +121,18 @@ describe('the flow of facts', () => {
 			snapshot(to, snapshot) {
 				for (const page of to) page.onSnapshot(snapshot);
 			},
+			recall: (to, recall) => to.onRecall(recall, source),
 		};
 		flow = new FactFlow(source, outlet, clock, LIMITS);
-	});
+	}
 
-	function join(): Page {
-		const page = new Page();
+	function join(wantsRecall = false): Page {
+		const page = new Page(wantsRecall);
 		flow.join(page);
 		return page;
 	}
 
-	test('asks the replica for facts only while someone watches', () => {
+	test('asks the replica for facts only while someone watches, and for a while after', () => {
 		expect(source.watchers).toBe(0);
 		const first = join();
 		const second = join();
@@ -120,6 +141,10 @@ describe('the flow of facts', () => {
 		expect(source.watchers).toBe(1);
 		source.tell(1);
 		flow.leave(second);
+		expect(flow.heldWeight).toBe(0);
+		clock.advance(LIMITS.restAfterMs - 1);
+		expect(source.watchers).toBe(1);
+		clock.advance(1);
 		expect(source.watchers).toBe(0);
 		expect(clock.pending).toBe(0);
 		expect(flow.heldWeight).toBe(0);
@@ -274,21 +299,84 @@ describe('the flow of facts', () => {
 		expect(clock.pending).toBe(0);
 	});
 
+	test('tells who comes later what the others were told, also where they have left meanwhile', () => {
+		const first = join();
+		source.tell(30);
+		clock.advance(100);
+		const second = join(true);
+		expect(second.recall?.facts).toHaveLength(30);
+		const third = join();
+		expect(third.recall).toBeNull();
+		for (const page of [first, second, third]) flow.leave(page);
+		source.tell(20);
+		clock.advance(LIMITS.restAfterMs - 1);
+		const later = join(true);
+		expect(later.recall?.facts).toHaveLength(50);
+		expect(later.seq).toBe(50);
+		clock.advance(LIMITS.restAfterMs);
+		expect(source.watchers).toBe(1);
+	});
+
+	test('has nothing to tell after a rest', () => {
+		flow.leave(join());
+		source.tell(10);
+		clock.advance(LIMITS.restAfterMs);
+		source.tell(10);
+		expect(join(true).recall).toBeNull();
+	});
+
+	test('remembers nothing from before facts that were only counted', () => {
+		join();
+		source.tell(50);
+		clock.advance(20);
+		source.tell(WINDOW_FACTS_MAX);
+		expect(join(true).recall).toBeNull();
+		clock.advance(1_000);
+		source.tell(5);
+		clock.advance(20);
+		expect(join(true).recall?.facts).toHaveLength(5);
+	});
+
+	test('remembers nothing from a join on while facts are only counted', () => {
+		join();
+		source.tell(WINDOW_FACTS_MAX + 1);
+		join();
+		source.tell(1);
+		clock.advance(1_000);
+		source.tell(3);
+		clock.advance(20);
+		expect(join(true).recall?.facts).toHaveLength(3);
+	});
+
+	test('remembers a bounded number of facts, and no heartbeat', () => {
+		join();
+		for (let second = 0; second < 100; second++) {
+			source.tell(WINDOW_FACTS_MAX - 20);
+			source.tellBeats(10);
+			clock.advance(1_000);
+		}
+		const facts = join(true).recall?.facts ?? [];
+		expect(facts.length).toBeGreaterThanOrEqual(STRETCH_WEIGHT_MIN * (STRETCHES_MAX - 1));
+		expect(facts.length).toBeLessThanOrEqual((STRETCH_WEIGHT_MIN + WINDOW_FACTS_MAX) * STRETCHES_MAX);
+		expect(facts.filter(isBeat)).toEqual([]);
+	});
+
 	test('every watcher ends at the last fact, told or counted, whatever happens on the way', () => {
 		const act = fc.oneof(
 			fc.record({ act: fc.constant('tell' as const), count: fc.integer({ min: 1, max: 150 }) }),
 			fc.record({ act: fc.constant('wait' as const), count: fc.integer({ min: 0, max: 400 }) }),
-			fc.record({ act: fc.constant('join' as const), count: fc.constant(0) }),
+			fc.record({ act: fc.constant('join' as const), count: fc.nat(1) }),
 			fc.record({ act: fc.constantFrom('leave' as const, 'toggle' as const, 'resync' as const), count: fc.nat(4) }),
 		);
 		fc.assert(
 			fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
+				begin();
 				let pages: Page[] = [];
 				for (const { act, count } of acts) {
 					const page = pages[count % Math.max(1, pages.length)];
 					if (act === 'tell') source.tell(count);
 					else if (act === 'wait') clock.advance(count);
-					else if (act === 'join') pages.push(join());
+					else if (act === 'join') pages.push(join(count === 1));
 					else if (page === undefined) continue;
 					else if (act === 'resync') flow.resync(page);
 					else if (act === 'toggle') {
@@ -297,6 +385,8 @@ describe('the flow of facts', () => {
 					} else {
 						flow.leave(page);
 						pages = pages.filter((other) => other !== page);
+						// The rest that follows the last one's leave is seen to elsewhere.
+						if (pages.length === 0) clock.advance(LIMITS.restAfterMs);
 					}
 					expect(flow.heldWeight).toBeLessThanOrEqual(LIMITS.queueFactsMax);
 				}
@@ -308,6 +398,7 @@ describe('the flow of facts', () => {
 				expect(pages.map(({ seq }) => seq)).toEqual(pages.map(() => source.seq));
 				expect(clock.pending).toBe(0);
 				for (const page of pages) flow.leave(page);
+				clock.advance(LIMITS.restAfterMs);
 				expect(source.watchers).toBe(0);
 			}),
 			{ numRuns: 300 },

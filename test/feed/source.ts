@@ -11,6 +11,8 @@ export class ScriptedSource implements FactSource {
 	/** How often watching began. */
 	watches = 0;
 	snapshots = 0;
+	/** The numbers of the facts that are heartbeats. */
+	readonly #beats = new Set<number>();
 	#onFact: ((fact: RawFact) => void) | null = null;
 
 	snapshot(): NodeSnapshot {
@@ -57,6 +59,29 @@ export class ScriptedSource implements FactSource {
 					: { ...stamp, kind: 'linkUp', peer: 'n2' },
 			);
 		}
+	}
+
+	/** Tells `count` facts of heartbeats. */
+	tellBeats(count: number): void {
+		const ballot = { ms: 1, ns: 0, node: 'n1' };
+		for (let index = 0; index < count; index++) {
+			this.#beats.add(++this.seq);
+			this.#onFact?.({
+				node: 'n1',
+				epoch: 'e1',
+				seq: this.seq,
+				time: 0,
+				kind: 'sent',
+				to: 'n2',
+				messageId: 'm1',
+				message: { kind: 'heartbeat', ballot, chosenThrough: 0, recoveredThrough: 0, round: 0, timeMs: 0 },
+			});
+		}
+	}
+
+	/** The numbers of all facts after this one but those of heartbeats. */
+	seqsButBeats(after: number): number[] {
+		return Array.from({ length: this.seq - after }, (_, i) => after + 1 + i).filter((seq) => !this.#beats.has(seq));
 	}
 
 	/** Tells `count` facts of about `bytes` each. */
