@@ -39,6 +39,7 @@ const LIMITS: Readonly<Record<string, number>> = {
 	'watches of one client': WATCHES_PER_CONNECTION_MAX,
 	'commands of one client': IN_FLIGHT_MAX,
 	'clients that are open': CLIENT_LIMITS.clientsMax,
+	'evicted clients': CLIENT_LIMITS.evictedMax,
 	'outcomes that are kept for one client': CLIENT_LIMITS.outcomesMax,
 	'outcomes that are kept for all clients': CLIENT_LIMITS.outcomesOfAllMax,
 	'changes that a node remembers': REPLICA_LIMITS.historyChangesMax,
