@@ -41,8 +41,8 @@ type Move = (typeof MOVES)[number];
 
 /** How often each move is made, in proportion to the others. */
 const STORIES: Readonly<Record<RuleId, Partial<Record<Move, number>>>> = {
-	promises: { propose: 4, reboot: 4, cut: 2, clock: 1 },
-	disk: { propose: 4, reboot: 5, clock: 3 },
+	promises: { propose: 4, reboot: 6, clock: 1 },
+	disk: { propose: 6, reboot: 3 },
 	reported: { propose: 3, contest: 2, cut: 1 },
 	half: { propose: 3, cut: 3 },
 	ballots: { propose: 5, clock: 3, cut: 1, slow: 1 },
