@@ -1,5 +1,5 @@
 /** The commands below `lab`, with their options and help. */
-import { Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { DELAY_MS_MAX, LOSS_MAX, NODE_ACTS, type NodeAct } from '../../shared/lab.ts';
 import { example } from './help.ts';
 import { memberId, withEndpoint } from './options.ts';
@@ -15,8 +15,10 @@ const ACT_HELP: Readonly<Record<NodeAct, string>> = {
 	wipe: 'kill the process and remove its data: the node comes back with a new disk',
 };
 
-export function labCommand(terminal: Terminal, ended: Ended): Command {
-	const lab = new Command('lab')
+/** Adds `lab` with all its commands. */
+export function addLab(program: Command, terminal: Terminal, ended: Ended): void {
+	const lab = program
+		.command('lab')
 		.description('faults on purpose, in a swarm that was started with --lab')
 		.helpCommand(false)
 		.addHelpText('after', example('lab cut n1 n2', 'no message passes between n1 and n2, until: lab heal'));
@@ -65,7 +67,6 @@ export function labCommand(terminal: Terminal, ended: Ended): Command {
 			.description(ACT_HELP[act])
 			.action(async (node, options) => ended((await load()).act(act, node, options, terminal)));
 	}
-	return lab;
 }
 
 function delay(text: string): number {

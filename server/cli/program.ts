@@ -6,7 +6,7 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import { completionOf, SHELLS, type Shell } from './completion.ts';
 import { commandAt, example, takesAnyText } from './help.ts';
 import { addKv, addShortCommands } from './kv/commands.ts';
-import { labCommand } from './lab-commands.ts';
+import { addLab } from './lab-commands.ts';
 import { addLock, addSession } from './lock/commands.ts';
 import {
 	memberId,
@@ -236,7 +236,7 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 			terminal.stdout.write(completionOf(program, shell));
 		});
 
-	program.addCommand(labCommand(terminal, ended));
+	addLab(program, terminal, ended);
 
 	program
 		.command('sandbox')

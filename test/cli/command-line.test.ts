@@ -48,6 +48,11 @@ describe('a wrong command line', () => {
 		['propose a b --at n1 --slot 3', '--slot contests a slot, which takes both phases: add --route self.'],
 		['propose a b --at n1 --route self --slot 0', 'It must be a slot: 1 or more.'],
 		['propose a b --at n1 --route x', 'Allowed choices are leader, self.'],
+		['lab slow x', 'It must be milliseconds, 0 to 10000.'],
+		['lab lose n1 n2 99', 'It must be a percentage, 0 to 90.'],
+		['lab cut n1', "error: missing required argument 'to'"],
+		['lab cut n1 n2 --nonsense', "error: unknown option '--nonsense'"],
+		['lab explode', "error: unknown command 'explode'"],
 		['node n7', 'There is no node "n7"; swarm.json names n1, n2.'],
 		['node n1 --memory', 'it must never rejoin'],
 	])('"%s" ends with status 2 and says why on stderr', async (line, why) => {
