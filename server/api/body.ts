@@ -8,6 +8,9 @@ import { fromUtf8 } from '../../shared/bytes/text.ts';
 import { hasMoreItems } from '../json-items.ts';
 import { HttpError } from './answer.ts';
 
+/** So many chunks are kept apart at most. */
+const CHUNKS_MAX = 1024;
+
 /**
  * Resolves with the bytes of the whole body.
  *
@@ -29,7 +32,8 @@ export function readBody(req: IncomingMessage, bytesMax: number): Promise<Uint8A
 		function keep(chunk: Buffer): void {
 			bytes += chunk.length;
 			if (bytes > bytesMax) return refuse(bytes);
-			chunks.push(chunk);
+			// Each chunk costs more than its bytes where it is small.
+			if (chunks.push(chunk) === CHUNKS_MAX) chunks.push(Buffer.concat(chunks.splice(0)));
 		}
 
 		function refuse(size: number): void {

@@ -6,6 +6,7 @@ import type { OfLock, PartOfTransaction } from '../../shared/store/command.ts';
 import { keyFault, prefixFault } from '../../shared/store/key.ts';
 import { isSessionId } from '../../shared/store/sessions.ts';
 import { READ_BYTES_MAX, TREE_KEYS_MAX } from '../../shared/store/transaction.ts';
+import { hasMoreItems } from '../json-items.ts';
 import { HttpError } from './answer.ts';
 import { invalidSession } from './kv-lock.ts';
 
@@ -21,6 +22,9 @@ export interface TxnOperation {
 export interface TxnFault {
 	readonly fault: string;
 }
+
+/** The bound on the lists, objects and commas in a body. Operations with all their fields have nine each. */
+const ITEMS_MAX = 4096;
 
 /** Stands in front of a long integer, which is read as a text: see `jsonOf`. */
 const MARK = '\u0000integer ';
@@ -140,9 +144,12 @@ function withSession(known: TxnOperation, { kind, session }: OfLock): TxnOperati
  */
 const LONG_INTEGER = /"(?:[^"\\]|\\[\s\S]?)*(?:"|$)|(?<![\d.eE+-])\d{16,20}(?![\d.eE])/g;
 
-/** JSON in which long integers are texts behind a MARK. @returns undefined for what is no JSON */
+/** JSON in which long integers are texts behind a MARK. @returns undefined for what is no JSON @throws HttpError 413 */
 function jsonOf(body: Uint8Array): unknown {
 	const text = fromUtf8(body) ?? '';
+	if (hasMoreItems(text, ITEMS_MAX)) {
+		throw new HttpError(413, `Transaction contains too many operations or fields (more than ${ITEMS_MAX})`);
+	}
 	const marked = /\d{16}/.test(text)
 		? text.replace(LONG_INTEGER, (found) => (found.startsWith('"') ? found : JSON.stringify(MARK + found)))
 		: text;

@@ -148,7 +148,7 @@ describe('a transaction', () => {
 	// Nothing in it may be looked at twice: then a body of this size would keep the node busy for minutes.
 	it.each([
 		['a string that does not end', `1234567890123456"${'\\"'.repeat(262_000)}`, 400],
-		['lists in lists', '['.repeat(524_288), 400],
+		['lists in lists', '['.repeat(524_288), 413],
 		['very many numbers', `[${'1234567890123456,'.repeat(30_000)}0]`, 413],
 		['very many things that are no operations', `[${'{},'.repeat(170_000)}{}]`, 413],
 	])('whose body is %s is refused', async (_, body, status) => {
@@ -157,7 +157,7 @@ describe('a transaction', () => {
 	});
 
 	it('takes a field that is not known for no more than that, whatever is in it', async () => {
-		const more = `{"__proto__":[${'1234567890123456,'.repeat(30_000)}"\\"1234567890123456"]}`;
+		const more = `{"__proto__":[${'1234567890123456,'.repeat(4_000)}"\\"1234567890123456"]}`;
 		const body = `[{"KV":{"Verb":"set","Key":"c","Flags":9007199254740993,"More":${more}}}]`;
 		expect(await node.put('/v1/txn', body)).toMatchObject({ status: 200 });
 		expect((await node.get('/v1/kv/c')).text).toContain('"Flags":9007199254740993,');
