@@ -36,6 +36,8 @@ export const PROTOCOL_VERSION = 7;
 export const FRAME_BYTES_MAX = 1_114_112;
 /** A frame that has reached this size takes no further sections. */
 export const FRAME_BYTES_FULL = 524_288;
+/** The bound on the sections of a client's frame. Its smallest batches fill a frame with fewer. */
+const SECTIONS_MAX = 16_384;
 /** The bound on the keys of one read section. */
 export const READ_KEYS_MAX = 4096;
 /** The bound on the entries of one page. */
@@ -205,8 +207,8 @@ export function writePing(out: Writer): void {
 }
 
 /**
- * All sections of a client's frame. It has no more of them than a client may wait for, and asks for no more than twice as
- * many keys.
+ * All sections of a client's frame. It has a bounded number of them, and asks for no more than twice the keys that a
+ * client may wait for.
  *
  * @throws MalformedError
  */
@@ -217,7 +219,7 @@ export function readClientFrame(frame: Uint8Array): ClientSection[] {
 	do {
 		const section = readClientSection(from, frame);
 		if (section.kind === 'read') keys += section.keys.length;
-		if (sections.push(section) > IN_FLIGHT_MAX || keys > 2 * IN_FLIGHT_MAX) {
+		if (sections.push(section) > SECTIONS_MAX || keys > 2 * IN_FLIGHT_MAX) {
 			throw new MalformedError('more in one frame than any client sends');
 		}
 	} while (!from.done);
