@@ -58,7 +58,7 @@ function sectionsOf(changes: readonly Change[]): Uint8Array[] {
 		const through = isWhole
 			? last.index
 			: (changes.slice(0, to).findLast(({ index }) => index < last.index)?.index ?? 0);
-		const out = new Writer();
+		const out = new Writer(bytes);
 		writeChanges(out, through, changes.slice(from, to));
 		sections.push(out.take());
 		from = to;

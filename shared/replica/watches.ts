@@ -99,12 +99,15 @@ class OpenWatch implements Watch {
 
 /** In one turn, changes are handed to groups so many times as watches that are behind look at changes. */
 const HEARD_PER_LOOK = 16;
+/** In one turn, watches that are behind are told the bytes of so many full lists. */
+const LISTS_OF_TURN = 4;
 
 /** What the history has for a watch, up to a bound. */
 interface Stretch {
 	readonly prefix: string;
 	readonly after: number;
 	readonly changes: readonly Change[];
+	readonly bytes: number;
 	/** All changes up to this revision were looked at. */
 	readonly through: number;
 	readonly lookedAt: number;
@@ -255,11 +258,13 @@ export class Watches {
 
 	/** Tells watches that are behind a bounded number of changes, in turn, and asks for another turn for the rest. */
 	#catchUp(): void {
-		let left = this.#options.limits.historyLookedAtMax;
+		const { historyLookedAtMax, historyListBytesFull } = this.#options.limits;
+		let left = historyLookedAtMax;
+		let bytesLeft = LISTS_OF_TURN * historyListBytesFull;
 		/** Watches that have missed the same are told the same list. */
 		let stretch: Stretch | null = null;
 		for (const watch of [...this.#behind]) {
-			if (left <= 0) break;
+			if (left <= 0 || bytesLeft <= 0) break;
 			if (watch.phase !== 'behind') continue;
 			if (watch.after < this.#options.history.floor) {
 				this.#skipForgotten(watch);
@@ -268,6 +273,7 @@ export class Watches {
 			if (stretch?.prefix !== watch.prefix || stretch.after !== watch.after) {
 				stretch = this.#stretchFor(watch, left);
 				left -= stretch.lookedAt;
+				bytesLeft -= stretch.bytes;
 			}
 			watch.after = Math.max(watch.after, stretch.through);
 			// `enter` also puts a watch that is still behind at the end of the line.
@@ -302,7 +308,8 @@ export class Watches {
 			bytes += bytesOf(change);
 		}
 		const isAtEnd = at === history.end;
-		return { prefix, after, changes, through: isAtEnd ? this.seenThrough : through, lookedAt: at - first + 1 };
+		const last = isAtEnd ? this.seenThrough : through;
+		return { prefix, after, changes, bytes, through: last, lookedAt: at - first + 1 };
 	}
 
 	#end(watch: OpenWatch, why: WatchEnd): void {
