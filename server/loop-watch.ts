@@ -21,14 +21,24 @@ export interface LoopFigures {
 	readonly over20Ms: number;
 	readonly over50Ms: number;
 	readonly over250Ms: number;
+	/**
+	 * The number of steps in which the thread ran for longer than 50 ms: waits for the disk and for other threads of this
+	 * process do not count. 0 where the system does not tell.
+	 */
+	readonly ranOver50Ms: number;
 }
 
 export interface LoopClocks {
 	nowMs(): number;
-	/** How long the thread has waited for a processor in all, milliseconds; 0 where the system does not tell. */
-	waitedMs(): number;
+	/** How long the thread has run and waited for a processor in all, milliseconds; 0 where the system does not tell. */
+	processor(): ProcessorTimes;
 	/** How long the loop has waited for events in all, milliseconds. */
 	idleMs(): number;
+}
+
+export interface ProcessorTimes {
+	readonly ranMs: number;
+	readonly waitedMs: number;
 }
 
 export const TICK_MS = 10;
@@ -41,32 +51,35 @@ const SCHEDSTAT_BYTES_MAX = 64;
 export class LoopWatch {
 	readonly #clocks: LoopClocks;
 	#tickedMs: number;
-	#waitedMs: number;
+	#processor: ProcessorTimes;
 	#idleMs: number;
 	#everyMs = TICK_MS;
 	#longestMs = 0;
 	#over20Ms = 0;
 	#over50Ms = 0;
 	#over250Ms = 0;
+	#ranOver50Ms = 0;
 
 	constructor(clocks: LoopClocks) {
 		this.#clocks = clocks;
 		this.#tickedMs = clocks.nowMs();
-		this.#waitedMs = clocks.waitedMs();
+		this.#processor = clocks.processor();
 		this.#idleMs = clocks.idleMs();
 	}
 
 	/** @returns after how many milliseconds it has to be called again, or as soon after that as the loop allows */
 	tick(): number {
 		const nowMs = this.#clocks.nowMs();
-		const waitedMs = this.#clocks.waitedMs();
+		const processor = this.#clocks.processor();
 		const idleMs = this.#clocks.idleMs();
 		const spanMs = nowMs - this.#tickedMs;
 		// The timer ends each wait. A longer one is a process that was stopped meanwhile.
 		const spanIdleMs = Math.min(idleMs - this.#idleMs, this.#everyMs);
-		const stepMs = spanMs - (waitedMs - this.#waitedMs) - (this.#everyMs > TICK_MS ? spanIdleMs : 0);
+		const stepMs =
+			spanMs - (processor.waitedMs - this.#processor.waitedMs) - (this.#everyMs > TICK_MS ? spanIdleMs : 0);
+		if (processor.ranMs - this.#processor.ranMs > 50) this.#ranOver50Ms++;
 		this.#tickedMs = nowMs;
-		this.#waitedMs = waitedMs;
+		this.#processor = processor;
 		this.#idleMs = idleMs;
 		this.#everyMs = spanIdleMs >= IDLE_SHARE * spanMs ? IDLE_TICK_MS : TICK_MS;
 		if (stepMs > this.#longestMs) this.#longestMs = stepMs;
@@ -82,6 +95,7 @@ export class LoopWatch {
 			over20Ms: this.#over20Ms,
 			over50Ms: this.#over50Ms,
 			over250Ms: this.#over250Ms,
+			ranOver50Ms: this.#ranOver50Ms,
 		};
 	}
 }
@@ -96,7 +110,7 @@ export function watchLoop(): RunningLoopWatch {
 	const processor = openProcessorClock();
 	const watch = new LoopWatch({
 		nowMs: () => performance.now(),
-		waitedMs: processor.waitedMs,
+		processor: processor.times,
 		idleMs: () => performance.nodeTiming.idleTime,
 	});
 	let timer = setTimeout(tick, TICK_MS).unref();
@@ -113,20 +127,25 @@ export function watchLoop(): RunningLoopWatch {
 }
 
 /** @source Linux, Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat */
-function openProcessorClock(): { waitedMs(): number; close(): void } {
+function openProcessorClock(): { times(): ProcessorTimes; close(): void } {
 	let file: number;
 	try {
 		file = openSync('/proc/self/schedstat', 'r');
 	} catch {
-		return { waitedMs: () => 0, close: () => undefined };
+		return { times: () => ({ ranMs: 0, waitedMs: 0 }), close: () => undefined };
 	}
 	const bytes = Buffer.alloc(SCHEDSTAT_BYTES_MAX);
 	return {
-		waitedMs: () => {
+		times: () => {
 			const read = readSync(file, bytes, 0, SCHEDSTAT_BYTES_MAX, 0);
-			const waitedNs = Number(bytes.toString('latin1', 0, read).split(' ')[1]);
-			return Number.isFinite(waitedNs) ? waitedNs / 1_000_000 : 0;
+			const [ranMs, waitedMs] = bytes.toString('latin1', 0, read).split(' ').map(msOf);
+			return { ranMs: ranMs ?? 0, waitedMs: waitedMs ?? 0 };
 		},
 		close: () => closeSync(file),
 	};
+}
+
+function msOf(nanoseconds: string): number {
+	const ns = Number(nanoseconds);
+	return Number.isFinite(ns) ? ns / 1_000_000 : 0;
 }

@@ -21,12 +21,13 @@ export class LoopSteps {
 	 * process's whole life, and only tells how far a bound was missed.
 	 */
 	async since(): Promise<LoopFigures> {
-		const { longestMs, over20Ms, over50Ms, over250Ms } = await figuresOf(this.#node);
+		const { longestMs, over20Ms, over50Ms, over250Ms, ranOver50Ms } = await figuresOf(this.#node);
 		return {
 			longestMs,
 			over20Ms: over20Ms - this.#before.over20Ms,
 			over50Ms: over50Ms - this.#before.over50Ms,
 			over250Ms: over250Ms - this.#before.over250Ms,
+			ranOver50Ms: ranOver50Ms - this.#before.ranOver50Ms,
 		};
 	}
 }
