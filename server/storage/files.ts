@@ -57,10 +57,11 @@ export class FileDisk implements Disk {
 		this.#changes = new FileChanges(folder, this.#open);
 	}
 
+	/** What is no file, such as a folder or a pipe in the place of one, counts as missing: to read a pipe would never end. */
 	list(): readonly string[] {
 		return fs
 			.readdirSync(this.#folder)
-			.filter((name) => !name.endsWith(HALF_MADE))
+			.filter((name) => !name.endsWith(HALF_MADE) && isFile(join(this.#folder, name)))
 			.sort();
 	}
 
@@ -198,6 +199,14 @@ export class FileDisk implements Disk {
 	#fail(error: Error): Error {
 		this.#error ??= error;
 		return this.#error;
+	}
+}
+
+function isFile(path: string): boolean {
+	try {
+		return fs.statSync(path).isFile();
+	} catch {
+		return false;
 	}
 }
 

@@ -1,6 +1,7 @@
 /** The disk on real files flushes off the event loop, in order, once, and never again after an error. */
+import { spawnSync } from 'node:child_process';
 import { type NoParamCallback, readFileSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -68,6 +69,14 @@ beforeEach(async () => {
 afterEach(async () => {
 	await disk.close();
 	await rm(folder, { recursive: true });
+});
+
+test('what is no file counts as missing, because to read it might never end', async () => {
+	await mkdir(join(folder, 'folder'));
+	await symlink(join(folder, 'itself'), join(folder, 'itself'));
+	await symlink(join(folder, 'a'), join(folder, 'link'));
+	expect(spawnSync('mkfifo', [join(folder, 'pipe')]).status).toBe(0);
+	expect(disk.list()).toEqual(['a', 'link']);
 });
 
 test('a slow disk does not block the event loop, and nothing is durable before it has flushed', async () => {
