@@ -5,15 +5,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Subject } from '../../shared/replica/waits.ts';
 import type { ReplicaService } from '../replica/service.ts';
+import { Turns } from '../turns.ts';
 import type { HeldPlaces } from './held.ts';
 import type { Blocking } from './query.ts';
 
 /** `now`: there was nothing to wait for. `waited`: the read is to be answered now. `gone`: nobody can be answered. */
 export type WaitEnd = 'now' | 'waited' | 'gone';
 
+/** So many reads that have waited are answered in one turn of the event loop. One write may end the waits of thousands. */
+const ANSWERED_AT_ONCE_MAX = 128;
+
 export class BlockingReads {
 	readonly #service: Pick<ReplicaService, 'whenChanged'>;
 	readonly #held: HeldPlaces;
+	readonly #turns = new Turns(ANSWERED_AT_ONCE_MAX);
 
 	constructor(service: Pick<ReplicaService, 'whenChanged'>, held: HeldPlaces) {
 		this.#service = service;
@@ -46,7 +51,8 @@ export class BlockingReads {
 				req.off('close', gone);
 				res.off('close', gone);
 				socket.off('end', leaving);
-				resolve(how);
+				if (how === 'waited') this.#turns.run(() => resolve(how));
+				else resolve(how);
 			};
 
 			function gone(): void {

@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream';
 import { isProbe } from '../api/health.ts';
 import type { Doors, Refusal } from '../doors.ts';
 import { type ConnectionLimits, socketsMax } from '../limits.ts';
+import { Turns } from '../turns.ts';
 import { Admission, type AdmissionTimings, type ConnectionCounts, type Place } from './admission.ts';
 import type { Connection } from './connection.ts';
 import { drain, isLast } from './drain.ts';
@@ -62,6 +63,8 @@ export interface FrontOptions {
 /** The bounds on requests that wait for the answers to earlier ones, of one connection and of all. */
 export const PIPELINED_MAX = 2048;
 const PIPELINED_OF_ALL_MAX = 65_536;
+/** So many requests that were sent ahead are served in one turn of the event loop. */
+const AHEAD_AT_ONCE_MAX = 64;
 /**
  * The bound on the headers of a request. One with more is refused, because Node.js would silently drop the headers above
  * its own limit, and an Origin among them.
@@ -91,6 +94,8 @@ export class Front {
 	#isDraining = false;
 	/** The number of requests, of all connections, that wait for the answers to earlier ones. */
 	#pipelined = 0;
+	/** Serves requests that were sent ahead and need not wait: a single packet may hold more than a thousand. */
+	readonly #ahead = new Turns(AHEAD_AT_ONCE_MAX);
 
 	constructor(options: FrontOptions) {
 		this.#options = options;
@@ -181,6 +186,7 @@ export class Front {
 		const mustWait = connection.begin(request, response);
 		if (response.socket === null && !this.#mayPipeline(connection, response)) return;
 		if (mustWait) response.once('socket', () => this.#serve(request, response, connection));
+		else if (response.socket === null) this.#ahead.run(() => this.#serveAhead(request, response, connection));
 		else this.#serve(request, response, connection);
 	}
 
@@ -205,6 +211,10 @@ export class Front {
 		const forgotten = Math.min(pipelined, connection.pipelined);
 		connection.pipelined -= forgotten;
 		this.#pipelined -= forgotten;
+	}
+
+	#serveAhead(request: IncomingMessage, response: ServerResponse, connection: Connection): void {
+		if (request.socket.writable) this.#serve(request, response, connection);
 	}
 
 	#serve(request: IncomingMessage, response: ServerResponse, connection: Connection): void {

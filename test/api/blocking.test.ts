@@ -1,7 +1,12 @@
 /** Blocking reads: what ends a wait and what does not, over a real socket, by a clock of the test. */
-import type { IncomingMessage } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BlockingReads } from '../../server/api/blocking.ts';
+import { HeldPlaces } from '../../server/api/held.ts';
 import { WAIT_MS_DEFAULT, WAIT_MS_MAX } from '../../server/api/query.ts';
+import type { ReplicaService } from '../../server/replica/service.ts';
 import { Store } from '../../shared/store/store.ts';
 import { request, Wire } from '../front/wire.ts';
 import { type Answer, TestNode } from './node.ts';
@@ -25,6 +30,29 @@ async function begin(path: string): Promise<{ readonly answer: Promise<Answer> }
 }
 
 const waiting = (): number => node.replica.waits.count;
+
+it('thousands of waits that end together are answered in several turns of the event loop', async () => {
+	const ends: (() => void)[] = [];
+	const whenChanged: ReplicaService['whenChanged'] = (_subject, _after, _waitMs, end) => {
+		ends.push(end);
+		return () => undefined;
+	};
+	const reads = new BlockingReads({ whenChanged }, new HeldPlaces(1000));
+	const req = new IncomingMessage(new Socket()).setMaxListeners(0);
+	const res = new ServerResponse(req).setMaxListeners(0);
+	let answered = 0;
+	for (let count = 0; count < 300; count++) {
+		void reads.wait(req, res, { kind: 'key', name: 'a' }, { after: 1, waitMs: 1 }).then(() => answered++);
+	}
+	for (const end of ends) end();
+	const inTurns: number[] = [];
+	for (let turn = 0; turn < 3; turn++) {
+		await Promise.resolve();
+		inTurns.push(answered);
+		await setImmediate();
+	}
+	expect(inTurns).toEqual([128, 256, 300]);
+});
 
 describe('a blocking read of a key', () => {
 	it.each(['', '?index=0', '?index=&wait=5s', '?index=1', '?wait=5s'])('with %j is answered at once', async (query) => {
