@@ -1,6 +1,6 @@
 /**
- * `npm run bench` and `npm run campaign`: builds the folder of `test/` that the first argument names, because it runs as
- * plain JavaScript, and then runs its `main` with the other arguments.
+ * `npm run bench`, `campaign` and `fuzz`: builds the folder of `test/` that the first argument names, because it runs as plain
+ * JavaScript, and then runs its `main` with the other arguments.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

@@ -23,13 +23,13 @@ const heavyWorkersMax = 6;
 const browsing = ['browser'];
 const browsersMax = 2;
 /** The files of these projects measure a node, so each of them has the machine for itself. */
-const measuring = ['measured'];
+const measuring = ['fuzz', 'measured'];
 /**
  * Each file of these projects has a process for itself: it measures memory or time, or ends, replaces or reads what a
  * process has but once. Files of the others share processes, because to start one for each would take longer than most
  * of them run. Nothing of such a file may outlive it: no socket, no timer, no child, no changed global.
  */
-const alone = ['check', 'feed', 'measured', 'package', 'storage'];
+const alone = ['check', 'feed', 'fuzz', 'measured', 'package', 'storage'];
 
 /** It only ends what hangs: on a busy machine a test may take ten times as long as it does alone. */
 const testTimeoutMs = 300_000;

@@ -3,6 +3,7 @@
  * whose outcome is unknown, and counters that are raised by compare-and-set. They rely on answers alone, and go on after
  * failures until they are stopped.
  */
+import { setTimeout } from 'node:timers/promises';
 import { SwarmClient } from '../../shared/client/client.ts';
 import { RefusedError, UnknownOutcomeError } from '../../shared/client/errors.ts';
 import type { Connect } from '../../shared/client/socket.ts';
@@ -25,6 +26,7 @@ export class Writers {
 	readonly told: Told = { acknowledged: new Map(), unknown: new Map(), refused: new Map(), raised: new Map() };
 	readonly #clients: SwarmClient[] = [];
 	readonly #running: Promise<void>[] = [];
+	readonly #pauseMs: number;
 	#stopped = false;
 	#heard: { readonly count: number; readonly resolve: () => void }[] = [];
 
@@ -32,8 +34,10 @@ export class Writers {
 	 * @param nodes `http://host:port` of each node
 	 * @param putters how many writers put keys of their own
 	 * @param counters how many counters there are, each raised by two writers
+	 * @param pauseMs each writer waits so long between two calls
 	 */
-	constructor(nodes: readonly string[], connect: Connect, putters: number, counters: number) {
+	constructor(nodes: readonly string[], connect: Connect, putters: number, counters: number, pauseMs = 0) {
+		this.#pauseMs = pauseMs;
 		const client = (): SwarmClient => {
 			const made = new SwarmClient({ nodes, connect, timeoutMs: CALL_MAX_MS });
 			this.#clients.push(made);
@@ -60,6 +64,7 @@ export class Writers {
 	/** Puts one key after the other; no key is put twice. */
 	async #put(client: SwarmClient, name: string): Promise<void> {
 		for (let count = 0; !this.#stopped; count++) {
+			if (this.#pauseMs > 0) await setTimeout(this.#pauseMs);
 			const key = `${name}/${String(count).padStart(7, '0')}`;
 			const value = `value of ${key}`;
 			const { told } = this;
@@ -83,6 +88,7 @@ export class Writers {
 	async #raise(client: SwarmClient, key: string, name: string): Promise<void> {
 		let done = 0;
 		while (!this.#stopped) {
+			if (this.#pauseMs > 0) await setTimeout(this.#pauseMs);
 			try {
 				const entry = await client.get(key);
 				const counts = entry ? (JSON.parse(new TextDecoder().decode(entry.value)) as Record<string, number>) : {};

@@ -55,6 +55,11 @@ export class Wire {
 		return this.#received.toString();
 	}
 
+	/** The same bytes. */
+	get bytes(): Buffer {
+		return this.#received;
+	}
+
 	/** Resolves when this text has come, and was not read as an answer. Rejects where the connection is closed before. */
 	async receives(text = '\n'): Promise<void> {
 		while (!this.received.includes(text)) {

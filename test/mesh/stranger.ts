@@ -3,7 +3,12 @@ import { once } from 'node:events';
 import { type ClientOptions, WebSocket } from 'ws';
 import { DialerHandshake, type Identity, NONCE_BYTES, PROTOCOL } from '../../server/mesh/handshake.ts';
 import { refusalText } from '../../server/mesh/refusal.ts';
-import type { TestNode } from './node.ts';
+
+/** A node at a port of this machine. */
+export interface Dialed {
+	readonly id: string;
+	readonly port: number;
+}
 
 export class Stranger {
 	readonly ws: WebSocket;
@@ -23,15 +28,19 @@ export class Stranger {
 		});
 	}
 
-	static async at(node: TestNode, options: ClientOptions = {}): Promise<Stranger> {
+	static async at(node: Pick<Dialed, 'port'>, options: ClientOptions = {}): Promise<Stranger> {
 		const stranger = new Stranger(new WebSocket(`ws://127.0.0.1:${node.port}/mesh`, options));
 		await once(stranger.ws, 'open');
 		return stranger;
 	}
 
 	/** Connects and proves itself to be the node of `identity`. */
-	static async proven(node: TestNode, identity: Partial<Identity> & { self: string }): Promise<Stranger> {
-		const stranger = await Stranger.at(node);
+	static async proven(
+		node: Dialed,
+		identity: Partial<Identity> & { self: string },
+		options: ClientOptions = {},
+	): Promise<Stranger> {
+		const stranger = await Stranger.at(node, options);
 		const handshake = new DialerHandshake(identityOf(identity), node.id, new Uint8Array(NONCE_BYTES));
 		stranger.ws.send(handshake.opening);
 		for (let steps = 1; ; steps++) {

@@ -1,0 +1,16 @@
+/** Each kind of bad input that comes over a socket, once, at real nodes. `npm run fuzz` throws more. */
+import { expect, test } from 'vitest';
+import { fuzz } from './run.ts';
+import { WAYS } from './ways.ts';
+
+test('there are more than a hundred kinds, each with a name of its own', () => {
+	const names = WAYS.flatMap(({ name, kinds }) => kinds.map((kind) => `${name}: ${kind.name}`));
+	expect(new Set(names).size).toBe(names.length);
+	expect(names.length).toBeGreaterThan(100);
+});
+
+test('whatever is thrown at a swarm is answered as documented, and nothing that was acknowledged is lost', async () => {
+	// The others take a process for each input.
+	const ways = WAYS.filter(({ name }) => name !== 'files' && name !== 'flags');
+	expect(await fuzz({ seed: 1, rounds: 1, only: '', ways, pauseMs: 100 }, () => undefined)).toEqual([]);
+});
