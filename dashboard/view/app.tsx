@@ -66,7 +66,7 @@ export function App({ directing }: { directing?: Directing }) {
 			</main>
 			<Rail Dial={directing?.Dial} />
 			<nav class="jump" aria-label="Sections">
-				<a href="#propose">Propose</a>
+				{!directing?.isPast && <a href="#propose">Propose</a>}
 				<a href="#decision">Decision</a>
 				<a href="#mesh">Mesh</a>
 				<a href="#slots">Slots</a>
