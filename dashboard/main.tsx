@@ -15,6 +15,7 @@ import './style/nodes.css';
 import './style/tables.css';
 import './style/rail.css';
 import './style/help.css';
+import './style/short.css';
 import { App } from './view/app.tsx';
 import { calm, start, story } from './view/state.ts';
 import { applyStoredTheme } from './view/theme.ts';

@@ -142,6 +142,17 @@ test('a page that is opened later shows the newest decision at once, and no empt
 		return { slot: document.querySelector<HTMLElement>('[data-testid="decision"]')?.dataset.slot };
 	});
 	expect(await first.jsonValue()).toEqual({ slot: String(Math.max(...slotsOf(stage.facts))) });
+
+	// A window of 1280 by 800 at 200 % zoom: what stays in view leaves room for the rest.
+	await page.setViewportSize({ width: 640, height: 400 });
+	await page.evaluate(() => scrollTo(0, document.body.scrollHeight / 2));
+	const free = await page.evaluate(() => {
+		const bottoms = [...document.querySelectorAll('header')].map((each) => each.getBoundingClientRect().bottom);
+		const rail = document.querySelector('[data-testid="rail"]')?.getBoundingClientRect();
+		return (rail?.top ?? 0) - Math.max(0, ...bottoms);
+	});
+	expect(free).toBeGreaterThan(300);
+	expect(await page.locator('.jump').isVisible()).toBe(false);
 });
 
 test('a page that is loaded again plays the decision as before, and has its events on the rail', async () => {
