@@ -5,10 +5,13 @@
 import * as z from 'zod';
 import { hasUtf8Form, toUtf8 } from '../../shared/bytes/text.ts';
 import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
+import { SLOT_MAX } from '../../shared/paxos/bounds.ts';
 import { proposeAnswerOf } from '../../shared/replica/propose-answer.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { keyFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { ReplicaService } from './service.ts';
+
+const SLOT_RULE = 'must be a slot, or 0 for none';
 
 const requestSchema = z
 	.strictObject(
@@ -25,7 +28,7 @@ const requestSchema = z
 				})
 				.nullable(),
 			route: z.enum(['leader', 'self'], 'must be "leader" or "self"'),
-			contest: z.int('must be a slot, or 0 for none').min(0, 'must be a slot, or 0 for none'),
+			contest: z.int(SLOT_RULE).min(0, SLOT_RULE).max(SLOT_MAX, SLOT_RULE),
 		},
 		{ error: ({ code }) => (code === 'invalid_type' ? 'the request must be a JSON object' : undefined) },
 	)

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { READY_LAG_MS_MAX } from '../../server/api/health.ts';
 import { NO_BALLOT } from '../../shared/paxos/ballot.ts';
+import { SLOT_MAX } from '../../shared/paxos/bounds.ts';
 import { encodeCommand } from '../../shared/store/command.ts';
 import { BALLOT, LOOP, TestNode } from './node.ts';
 
@@ -191,6 +192,11 @@ describe('POST /v1/swarm/propose', () => {
 			'half a character',
 			{ ...request, key: '\ud800' },
 			'key: the key has half a surrogate pair, which has no UTF-8 form',
+		],
+		[
+			'a slot above the highest',
+			{ ...request, route: 'self', contest: SLOT_MAX + 1 },
+			'contest: must be a slot, or 0 for none',
 		],
 		['no value', { key: 'a', route: 'self', contest: 0 }, 'value: must be text, or null to delete the key'],
 		['a value of a number', { ...request, value: 1 }, 'value: must be text, or null to delete the key'],
