@@ -135,7 +135,7 @@ export const FRAMING: readonly Kind[] = [
 			const count = PIPELINED_MAX + target.random.integer(1, 200);
 			target.inputs += count + 1;
 			// All of them wait: answers that are ready would keep the node from reading on.
-			wire.write(request('GET', `/v1/kv/${target.key()}?index=1000000000000&wait=3s`).repeat(count + 1));
+			wire.write(request('GET', `/v1/kv/${target.key()}?index=1000000000000&wait=1s`).repeat(count + 1));
 			for (let answered = 0; answered <= PIPELINED_MAX; answered++) isAnswered(await wire.answer(), 404);
 			isAnswered(
 				await wire.answer(),
@@ -298,8 +298,8 @@ export const FRAMING: readonly Kind[] = [
 			const head = request('PUT', `/v1/kv/${key}`, { headers: ['Transfer-Encoding: chunked'] });
 			let chunks = '';
 			for (let at = 0; at < value.length; ) {
-				const chunk = value.slice(at, at + target.random.integer(1, 8));
-				chunks += `${chunk.length}\r\n${chunk}\r\n`;
+				const chunk = value.slice(at, at + target.random.integer(4, 15));
+				chunks += `${chunk.length.toString(16)}\r\n${chunk}\r\n`;
 				at += chunk.length;
 			}
 			isAnswered(await target.send(`${head}${chunks}0\r\n\r\n`), 200, 'true');
