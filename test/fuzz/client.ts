@@ -423,7 +423,7 @@ export const CLIENT_KINDS: readonly Kind[] = [
 			writer.send(hello(), register());
 			const out = new BatchWriter();
 			out.begin(CLIENT, 2, 0);
-			const count = target.random.integer(1_000, 3_500);
+			const count = target.random.integer(1_000, 2_800);
 			for (let index = 0; index < count; index++) out.add(put(key, Uint8Array.of(index, index >> 8)));
 			writer.send(Uint8Array.of(WRITE), out.take());
 			const { first, revision } = await writer.section(
