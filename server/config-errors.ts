@@ -43,8 +43,18 @@ export function countOf(input: unknown): string {
 }
 
 export function shortJson(input: unknown): string {
-	const text = JSON.stringify(input);
+	const text = jsonOf(input);
 	return text.length > 40 ? `${text.slice(0, 39)}…` : text;
+}
+
+/** Lists and objects may lie in one another too deep to be printed. */
+function jsonOf(input: unknown): string {
+	try {
+		return JSON.stringify(input);
+	} catch (error) {
+		if (!(error instanceof RangeError)) throw error;
+		return Array.isArray(input) ? '[…]' : '{…}';
+	}
 }
 
 /** The nearest known word whose edit distance is at most half of its length. */

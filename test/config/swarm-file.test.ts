@@ -43,6 +43,11 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
 	['very many objects', '{"a":'.repeat(100_000), 'swarm.json:1:500001: not JSON: expected a value'],
 	['lists that end as objects', '[[1, {"a": [2]}}', 'swarm.json:1:16: not JSON: expected "," or "]"'],
 	['an object without a colon', '[{"a" 1}]', 'swarm.json:1:7: not JSON: expected ":"'],
+	[
+		'lists that lie too deep in one another',
+		`${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+		'swarm.json: must be an object, not […]',
+	],
 	['no object', '[]', 'swarm.json: must be an object, not []'],
 	['no name', '{"nodes": [{"id": "n1", "port": 1}]}', `swarm.json: name: is missing: it ${ID}`],
 	['a name with a space', swarm({ name: 'my swarm' }), `swarm.json: name: ${ID}, not "my swarm"`],
