@@ -101,7 +101,8 @@ function damaged(name: string, damage: Damage, says?: RegExp): Kind {
 			assert.equal(await node.stop(), 0);
 			const whole = join(target.swarm.folder, 'whole');
 			rmSync(whole, { recursive: true, force: true });
-			cpSync(node.folder, whole, { recursive: true });
+			// A log behind a link is copied too, and not the link alone.
+			cpSync(node.folder, whole, { recursive: true, dereference: true });
 			target.inputs++;
 			try {
 				damage(new Files(node, target.random));
@@ -249,8 +250,10 @@ export const FILES: readonly Kind[] = [
 		/n3/,
 	),
 	damaged('the log behind a link', (files) => {
-		renameSync(files.log, `${files.node.folder}-log`);
-		symlinkSync(`${files.node.folder}-log`, files.log);
+		const elsewhere = `${files.node.folder}-log-${files.random.bits()}`;
+		cpSync(files.log, elsewhere, { recursive: true, dereference: true });
+		rmSync(files.log, { recursive: true });
+		symlinkSync(elsewhere, files.log);
 	}),
 	damaged(
 		'the log of another node',
@@ -284,7 +287,7 @@ export const FILES: readonly Kind[] = [
 			if (existsSync(older)) {
 				rmSync(files.node.folder, { recursive: true });
 				renameSync(older, files.node.folder);
-			} else cpSync(files.node.folder, older, { recursive: true });
+			} else cpSync(files.node.folder, older, { recursive: true, dereference: true });
 		},
 		/older copy|is the log of|has no data|cannot use/,
 	),
