@@ -74,6 +74,15 @@ export interface EntryView {
 	readonly modifyRevision: number;
 }
 
+/** The entries below a prefix as the node holds them. */
+export interface EntriesBelow {
+	readonly revision: number;
+	/** The first ones in the order of keys, at most 100. */
+	readonly entries: readonly EntryView[];
+	/** Whether these are all. */
+	readonly isAll: boolean;
+}
+
 /** A node's own state after fact `seq`. */
 export interface NodeSnapshot {
 	readonly node: NodeId;
@@ -184,4 +193,6 @@ export interface WatcherToServer {
 	/** Proposes a command. Bad input is answered with `refused`. */
 	propose(request: ProposeRequest, answer: (answer: ProposeAnswer) => void): void;
 	resync(): void;
+	/** Asks for the entries below a prefix. The answer is null to bad input, and to one that asks and does not read. */
+	list(prefix: string, answer: (below: EntriesBelow | null) => void): void;
 }

@@ -3,7 +3,15 @@
  * so the newest word on who they are is followed. An address may be answered by another member than before, with a new
  * disk: what comes from it is that member's.
  */
-import type { Member, MembersView, NodeSnapshot, ProposeAnswer, ProposeRequest, Recall } from '../../shared/feed.ts';
+import type {
+	EntriesBelow,
+	Member,
+	MembersView,
+	NodeSnapshot,
+	ProposeAnswer,
+	ProposeRequest,
+	Recall,
+} from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import type { Source, SourceListener } from '../model/source.ts';
@@ -47,6 +55,10 @@ export class LiveSource implements Source {
 
 	resync(node: NodeId): void {
 		this.#placeOf(node)?.connection.resync();
+	}
+
+	async list(node: NodeId, prefix: string): Promise<EntriesBelow | null> {
+		return this.#placeOf(node)?.connection.list(prefix) ?? null;
 	}
 
 	async propose(node: NodeId, request: ProposeRequest): Promise<ProposeAnswer> {

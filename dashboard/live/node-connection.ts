@@ -4,6 +4,7 @@
  */
 import { io, type Socket } from 'socket.io-client';
 import type {
+	EntriesBelow,
 	FactBatch,
 	JoinRefusal,
 	JoinWish,
@@ -94,6 +95,14 @@ export class NodeConnection {
 
 	resync(): void {
 		if (this.#socket.connected) this.#socket.emit('resync');
+	}
+
+	async list(prefix: string): Promise<EntriesBelow | null> {
+		if (!this.#socket.connected) return null;
+		return this.#socket
+			.timeout(ANSWER_TIMEOUT_MS)
+			.emitWithAck('list', prefix)
+			.catch(() => null);
 	}
 
 	async propose(request: ProposeRequest): Promise<ProposeAnswer> {

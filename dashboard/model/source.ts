@@ -2,7 +2,7 @@
  * Where facts come from. The live swarm is one source, and a simulated one in the page is another. All feed the same model
  * through the same few calls. No source knows the model, nor the model a source.
  */
-import type { FactBatch, NodeSnapshot, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
+import type { EntriesBelow, FactBatch, NodeSnapshot, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Flight } from './playback.ts';
 import type { Told } from './tape.ts';
@@ -14,6 +14,8 @@ export interface Source {
 	start(listener: SourceListener): void;
 	/** Asks a node for a whole snapshot of its state. */
 	resync(node: NodeId): void;
+	/** The entries below a prefix, as the node holds them now. Never rejects. The answer is null where nobody can be asked. */
+	list(node: NodeId, prefix: string): Promise<EntriesBelow | null>;
 	/**
 	 * Never rejects. The answer is `refused` where the node cannot be asked, and `unknown` where it fell silent after it
 	 * was asked.

@@ -1,5 +1,5 @@
 /** A trace file as a source: everything is told at once, each thing with the time at which it was told, and then no more. */
-import type { ProposeAnswer } from '../../shared/feed.ts';
+import type { EntriesBelow, ProposeAnswer } from '../../shared/feed.ts';
 import type { TraceFile, TraceItem } from '../../shared/trace-file.ts';
 import type { Source, SourceListener } from '../model/source.ts';
 
@@ -37,6 +37,10 @@ export class ReplaySource implements Source {
 
 	resync(): void {
 		// There is nobody to ask.
+	}
+
+	list(): Promise<EntriesBelow | null> {
+		return Promise.resolve(null);
 	}
 
 	propose(): Promise<ProposeAnswer> {

@@ -2,7 +2,7 @@
  * A run in the page as a source: a stage, the time that passes in it, and the branches that came of acting in the past. It
  * knows no DOM and no clock: who shows it lets the time pass.
  */
-import type { FactBatch, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
+import type { EntriesBelow, FactBatch, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Action, Script, TimedAction } from '../../shared/simulation/action.ts';
 import { WORLD_BEGINS_MS } from '../../shared/simulation/clock.ts';
@@ -106,6 +106,11 @@ export class Sandbox implements Source {
 	resync(node: NodeId): void {
 		const snapshot = this.#stage.snapshot(node);
 		if (snapshot) this.#toPage?.snapshot(node, snapshot);
+	}
+
+	/** The page searches what the snapshots have. */
+	list(): Promise<EntriesBelow | null> {
+		return Promise.resolve(null);
 	}
 
 	/** It plays on until the answer is there. */

@@ -1,23 +1,28 @@
 /**
  * Each node's own table of keys. Facts carry no keys, so the table is that of a snapshot; a new one is asked
- * for when the node has applied more, but not more often than a person can read.
+ * for when the node has applied more, but not more often than a person can read. A search goes through the snapshot too,
+ * and asks the node where that has not all keys.
  */
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
 import { clock } from '../model/ballot-names.ts';
+import { keysShown, type Listed, mustAsk } from '../model/keys.ts';
 import type { NodeModel } from '../model/node-model.ts';
 import { isNoMember } from '../model/standing.ts';
 import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
-import { calm, moment, resync, swarmShown } from './state.ts';
+import { calm, list, moment, resync, swarmShown } from './state.ts';
 
 const REFRESH_EVERY_MS = 800;
 
 export function Keys() {
 	calm.value;
 	const picked = useSignal<NodeId>('');
-	const askedMs = useRef(0);
+	const prefix = useSignal('');
+	const listed = useSignal<Listed | null>(null);
+	const asked = useRef({ prefix: '', ms: 0 });
 	const nodes = members();
 	const node = shownOf(nodes, picked.value);
 
@@ -25,16 +30,40 @@ export function Keys() {
 		calm.value;
 		const now = performance.now();
 		const looked = shownOf(members(), picked.value);
-		if (moment.value !== null || !looked?.isUp || looked.revision === looked.entriesRevision) return;
-		if (now - askedMs.current < REFRESH_EVERY_MS) return;
-		askedMs.current = now;
-		resync(looked.id);
+		if (moment.value !== null || !looked?.isUp) return;
+		const searched = prefix.value;
+		if (asked.current.prefix === searched && now - asked.current.ms < REFRESH_EVERY_MS) return;
+		const isOld = looked.revision !== looked.entriesRevision;
+		const isOpen = mustAsk(looked, searched, listed.peek());
+		if (!isOld && !isOpen) return;
+		asked.current = { prefix: searched, ms: now };
+		if (isOld) resync(looked.id);
+		if (isOpen) void search(looked.id, searched);
 	});
+
+	const search = async (id: NodeId, searched: string) => {
+		const below = await list(id, searched);
+		if (below && searched === prefix.peek()) listed.value = { ...below, node: id, prefix: searched };
+	};
 
 	return (
 		<section class="panel keys-panel" id="keys" aria-labelledby="keys-title">
 			<div class="panel-head">
 				<h2 id="keys-title">Keys</h2>
+				<input
+					id="keys-search"
+					type="search"
+					placeholder="Begins with"
+					aria-label="Show the keys that begin with"
+					maxLength={KEY_BYTES_MAX}
+					autocomplete="off"
+					spellcheck={false}
+					data-testid="keys-search"
+					value={prefix.value}
+					onInput={(event) => {
+						prefix.value = event.currentTarget.value;
+					}}
+				/>
 				<fieldset class="segments" aria-label="Whose table">
 					{nodes.map(({ id }) => (
 						<button
@@ -51,7 +80,7 @@ export function Keys() {
 					))}
 				</fieldset>
 			</div>
-			{node && <Table node={node} />}
+			{node && <Table node={node} prefix={prefix.value} listed={moment.value === null ? listed.value : null} />}
 		</section>
 	);
 }
@@ -64,7 +93,7 @@ function shownOf(nodes: readonly NodeModel[], picked: NodeId): NodeModel | undef
 	return nodes.find(({ id }) => id === picked) ?? nodes[0];
 }
 
-function Table({ node }: { node: NodeModel }) {
+function Table({ node, prefix, listed }: { node: NodeModel; prefix: string; listed: Listed | null }) {
 	if (!node.isUp) {
 		const since = node.status === 'unknown' ? ` since ${clock(node.unknownSinceMs)}` : '';
 		return (
@@ -74,12 +103,20 @@ function Table({ node }: { node: NodeModel }) {
 		);
 	}
 	if (node.entriesCount === 0) return <p class="empty">{node.id} holds no key yet.</p>;
+	const { entries, revision, rest } = keysShown(node, prefix, listed);
+	if (entries.length === 0) {
+		return (
+			<p class="empty">
+				{node.id} holds no key that begins so{rest}.
+			</p>
+		);
+	}
 	return (
 		<Scroller class="keys-rows" label={`Keys of ${node.id}`}>
 			<table data-testid="keys-table" data-node={node.id}>
 				<caption>
-					As {node.id} holds them at revision <span class="mono">{node.entriesRevision}</span>
-					{node.entriesCount > node.entries.length && `, the first ${node.entries.length} of ${node.entriesCount}`}
+					As {node.id} holds them at revision <span class="mono">{revision}</span>
+					{rest}
 				</caption>
 				<thead>
 					<tr>
@@ -89,7 +126,7 @@ function Table({ node }: { node: NodeModel }) {
 					</tr>
 				</thead>
 				<tbody>
-					{node.entries.map((entry) => (
+					{entries.map((entry) => (
 						<tr key={entry.key}>
 							<td class="mono">{entry.key}</td>
 							<td class="mono" title={`${entry.bytes} bytes`}>

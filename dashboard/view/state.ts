@@ -5,7 +5,7 @@
  */
 import { batch, computed, effect, signal, untracked } from '@preact/signals';
 import type { BallotText } from '../../shared/fact.ts';
-import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
+import type { EntriesBelow, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { type Decision, type Round, roundToShow } from '../model/decision.ts';
@@ -206,6 +206,10 @@ export function start(from: Source): void {
 
 export function resync(node: NodeId): void {
 	source?.resync(node);
+}
+
+export async function list(node: NodeId, prefix: string): Promise<EntriesBelow | null> {
+	return source?.list(node, prefix) ?? null;
 }
 
 export async function propose(node: NodeId, request: ProposeRequest): Promise<ProposeAnswer> {

@@ -1,10 +1,13 @@
 /**
- * The requests of watchers: `propose` and `resync`. Every event is checked, because it may hold anything. One that is
+ * The requests of watchers: `propose`, `resync` and `list`. Every event is checked, because it may hold anything. One that is
  * not valid is refused where it has an acknowledgement, and told as malformed; it never throws. A watcher that sends too
  * many of them is disconnected.
  */
 import type { Socket } from 'socket.io';
-import type { ProposeAnswer, ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
+import { hasUtf8Form } from '../../shared/bytes/text.ts';
+import type { EntriesBelow, ProposeAnswer, ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
+import { entriesBelow } from '../../shared/replica/view.ts';
+import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
 import { propose, readProposeRequest } from '../replica/propose.ts';
 import type { ReplicaService } from '../replica/service.ts';
 
@@ -25,6 +28,8 @@ export const PROPOSALS_IN_FLIGHT_MAX = 32;
 export const MALFORMED_MAX = 16;
 /** The bound on requests in a row from a watcher that does not read. */
 export const UNREAD_MAX = 256;
+/** The bound on lists for a watcher that does not read. Each may have some 450 KB. */
+export const LISTS_UNREAD_MAX = 4;
 const WHY_CHARS_MAX = 500;
 
 /** Serves one watcher until it is gone. */
@@ -41,6 +46,8 @@ export function serveRequests(socket: Socket<WatcherToServer, ServerToWatcher>, 
 				return onPropose(args);
 			case 'resync':
 				return args.length === 0 ? options.resync() : refuse('resync takes no argument', args);
+			case 'list':
+				return onList(args);
 			default:
 				return refuse(`unknown event ${JSON.stringify(event)?.slice(0, 64)}`, args);
 		}
@@ -73,6 +80,18 @@ export function serveRequests(socket: Socket<WatcherToServer, ServerToWatcher>, 
 		options.unanswered.add(answered);
 	}
 
+	function onList(args: unknown[]): void {
+		const [prefix, answer] = args;
+		if (!isAnswer<EntriesBelow | null>(answer) || args.length !== 2) {
+			return refuse('list takes a prefix and an acknowledgement', args);
+		}
+		if (typeof prefix !== 'string' || prefix.length > KEY_BYTES_MAX || !hasUtf8Form(prefix)) {
+			complain('list: no key can begin like that');
+			return answer(null);
+		}
+		answer(unread < LISTS_UNREAD_MAX ? entriesBelow(options.service.store, prefix) : null);
+	}
+
 	function refuse(why: string, args: unknown[]): void {
 		const last = args.at(-1);
 		if (isAnswer(last)) last(refused(why));
@@ -93,7 +112,7 @@ export function serveRequests(socket: Socket<WatcherToServer, ServerToWatcher>, 
 }
 
 /** Whether it is an acknowledgement. JSON has no functions, so a function can be nothing else. */
-function isAnswer(argument: unknown): argument is (answer: ProposeAnswer) => void {
+function isAnswer<Answer = ProposeAnswer>(argument: unknown): argument is (answer: Answer) => void {
 	return typeof argument === 'function';
 }
 

@@ -4,13 +4,14 @@
  */
 import { fromUtf8 } from '../bytes/text.ts';
 import { plain } from '../fact.ts';
-import type { EntryView, NodeSnapshot, Phase1View, SlotView } from '../feed.ts';
+import type { EntriesBelow, EntryView, NodeSnapshot, Phase1View, SlotView } from '../feed.ts';
 import { type Ballot, ballotToText, type NodeId } from '../paxos/ballot.ts';
 import type { Phase1 } from '../paxos/campaign.ts';
 import type { Role } from '../paxos/fact.ts';
 import type { Slot } from '../paxos/message.ts';
 import type { AgentView } from '../paxos/view.ts';
 import { wholeCharacters } from '../store/describe.ts';
+import type { Entry } from '../store/entry.ts';
 import type { Store } from '../store/store.ts';
 import type { MeshPort } from './port.ts';
 
@@ -79,7 +80,7 @@ export function snapshotOf(view: AgentView, store: Store): AgentSnapshot {
 		trimmedThrough: view.trimmedThrough,
 		revision: store.revision,
 		slots: recentSlots(view),
-		entries: firstEntries(store),
+		entries: store.list('', ENTRIES_MAX).map(entryView),
 		entriesCount: store.keysCount,
 		phase1: view.phase1 && phase1View(view.phase1),
 	};
@@ -103,13 +104,14 @@ function phase1View({ ballot, chosenThrough, recoveredThrough, promises }: Phase
 	return plain({ ballot, chosenThrough, recoveredThrough, promises }) as Phase1View;
 }
 
-function firstEntries(store: Store): EntryView[] {
-	return store.list('', ENTRIES_MAX).map(({ key, value, modifyRevision }) => ({
-		key,
-		value: textOf(value),
-		bytes: value.length,
-		modifyRevision,
-	}));
+export function entriesBelow(store: Store, prefix: string): EntriesBelow {
+	const found = store.list(prefix, ENTRIES_MAX + 1);
+	const entries = found.slice(0, ENTRIES_MAX).map(entryView);
+	return { revision: store.revision, entries, isAll: found.length <= ENTRIES_MAX };
+}
+
+function entryView({ key, value, modifyRevision }: Entry): EntryView {
+	return { key, value: textOf(value), bytes: value.length, modifyRevision };
 }
 
 /** The value's beginning where it is UTF-8, else its number of bytes. */

@@ -73,6 +73,10 @@ test('a proposal is made, watched, contested and looked up with the keyboard alo
 	await poll(() =>
 		page.locator('[data-testid="log-row"]:not([data-node="n4"])').filter({ hasNotText: 'n4' }).count(),
 	).toBe(0);
+	await tabTo(page, /^keys-search$/);
+	await keyboard.type('a.x');
+	await poll(() => page.locator('#keys .empty').textContent()).toContain('holds no key that begins so');
+	await keyboard.press('Backspace');
 	await tabTo(page, /^keys-n1$/);
 	await tabTo(page, /^keys-n5$/);
 	await keyboard.press('Enter');

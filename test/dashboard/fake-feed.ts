@@ -118,6 +118,10 @@ function serve(http: HttpServer, speaker: () => NodeId, swarm: FakeSwarm): Serve
 	io.on('connection', (socket) => {
 		socket.emit('snapshot', swarm.snapshot(speaker()));
 		socket.on('resync', () => socket.emit('snapshot', swarm.snapshot(speaker())));
+		socket.on('list', (prefix, answer) => {
+			const { revision, entries } = swarm.snapshot(speaker());
+			answer({ revision, entries: entries.filter(({ key }) => key.startsWith(prefix)), isAll: true });
+		});
 		socket.on('propose', (request, answer) => {
 			swarm.at(Date.now());
 			answer(swarm.propose(speaker(), request));

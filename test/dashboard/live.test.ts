@@ -46,15 +46,17 @@ test('a snapshot comes for the asking', async () => {
 	expect(second.role).toBe('leader');
 });
 
-test('a proposal is answered by the node; where nothing can be asked, it is refused', async () => {
+test('a proposal and a list of keys are answered by the node; where nothing can be asked, there is no answer', async () => {
 	feed = await startFakeFeed(3);
 	const heard = listen(feed.members[2]?.url ?? '');
 	await heard.snapshot();
 	const request = { key: 'color', value: 'red', route: 'self', contest: 0 } as const;
 	expect(await connection?.propose(request)).toMatchObject({ outcome: 'chosen', slot: 1 });
+	expect(await connection?.list('co')).toMatchObject({ entries: [{ key: 'color', value: 'red' }], isAll: true });
 	feed.kill('n3');
 	await heard.lost();
 	expect(await connection?.propose(request)).toMatchObject({ outcome: 'refused' });
+	expect(await connection?.list('co')).toBeNull();
 });
 
 test('a node that has no room for one more watcher is not lost: it says why it cannot be watched', async () => {

@@ -26,7 +26,9 @@ import type {
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { Operation } from '../../shared/store/command.ts';
+import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
 import { Store } from '../../shared/store/store.ts';
+import { Client, put } from '../store/commands.ts';
 import { ScriptedSource } from './source.ts';
 
 type Page = Socket<ServerToWatcher, WatcherToServer>;
@@ -343,6 +345,27 @@ describe('the feed', () => {
 				return replica.submitted.length;
 			})
 			.toBeGreaterThan(PROPOSALS_IN_FLIGHT_MAX);
+	});
+
+	test('lists the first entries below a prefix, and says whether these are all', async () => {
+		const client = new Client(replica.store);
+		for (let index = 0; index < 101; index++) client.apply(put(`a/${index}`, 'red'));
+		client.apply(put('b', 'red'));
+		const page = await openPage();
+		expect(await page.emitWithAck('list', 'b')).toEqual({
+			revision: replica.store.revision,
+			entries: [{ key: 'b', value: 'red', bytes: 3, modifyRevision: replica.store.revision }],
+			isAll: true,
+		});
+		const below = await page.emitWithAck('list', 'a/');
+		expect([below?.entries.length, below?.isAll]).toEqual([100, false]);
+		expect((await page.emitWithAck('list', 'a/1'))?.isAll).toBe(true);
+		expect(malformed).toEqual([]);
+		for (const bad of [7, null, 'a'.repeat(KEY_BYTES_MAX + 1), '\ud800']) {
+			expect(await page.emitWithAck('list', bad as string)).toBeNull();
+		}
+		(page as unknown as Socket).emit('list', 'a/');
+		await expect.poll(() => malformed.length).toBe(5);
 	});
 
 	test('tells of a proposal without an acknowledgement and of unknown events, and serves on', async () => {

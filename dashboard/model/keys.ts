@@ -1,0 +1,48 @@
+/** Which of a node's keys are shown, and how far they are all that there are. */
+import type { EntriesBelow, EntryView } from '../../shared/feed.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { NodeModel } from './node-model.ts';
+import { countText } from './why.ts';
+
+/** What a node answered when it was asked for its keys below a prefix. */
+export interface Listed extends EntriesBelow {
+	readonly node: NodeId;
+	readonly prefix: string;
+}
+
+export interface KeysShown {
+	readonly entries: readonly EntryView[];
+	/** The node held them at this revision. */
+	readonly revision: number;
+	/** Of how many keys these are the first, or were searched: an end for the sentence; '' where none is missing. */
+	readonly rest: string;
+}
+
+type Held = Pick<NodeModel, 'id' | 'entries' | 'entriesCount' | 'entriesRevision' | 'revision'>;
+
+/** Whether the node has to be asked: its snapshot has not all of its keys, and the last answer is another one's or old. */
+export function mustAsk(node: Held, prefix: string, listed: Listed | null): boolean {
+	return isBeyond(node, prefix) && answerOf(node, prefix, listed)?.revision !== node.revision;
+}
+
+/** @param listed the last answer; null for none, and where the page shows the past, of which nobody can be asked */
+export function keysShown(node: Held, prefix: string, listed: Listed | null): KeysShown {
+	const answer = isBeyond(node, prefix) ? answerOf(node, prefix, listed) : null;
+	if (answer) {
+		const { entries, revision, isAll } = answer;
+		return { entries, revision, rest: isAll ? '' : `, the first ${entries.length}; more of a key leads to the others` };
+	}
+	const { entries, entriesCount, entriesRevision: revision } = node;
+	const found = prefix === '' ? entries : entries.filter(({ key }) => key.startsWith(prefix));
+	if (entriesCount <= entries.length) return { entries: found, revision, rest: '' };
+	const first = `the first ${entries.length} of ${countText(entriesCount)}`;
+	return { entries: found, revision, rest: prefix === '' ? `, ${first}` : `, of ${first} keys` };
+}
+
+function isBeyond({ entries, entriesCount }: Held, prefix: string): boolean {
+	return prefix !== '' && entriesCount > entries.length;
+}
+
+function answerOf({ id }: Held, prefix: string, listed: Listed | null): Listed | null {
+	return listed?.node === id && listed.prefix === prefix ? listed : null;
+}

@@ -1,0 +1,46 @@
+/** Which keys the page shows: those of the snapshot as far as it goes, and what the node answers beyond. */
+import { expect, test } from 'vitest';
+import { keysShown, type Listed, mustAsk } from '../../dashboard/model/keys.ts';
+import type { EntryView } from '../../shared/feed.ts';
+
+const some = [entry('color'), entry('cow'), entry('dog')];
+
+function entry(key: string): EntryView {
+	return { key, value: 'x', bytes: 1, modifyRevision: 5 };
+}
+
+function node(entriesCount: number, revision = 7) {
+	return { id: 'n1', entries: some, entriesCount, entriesRevision: 7, revision };
+}
+
+function keysOf(...args: Parameters<typeof keysShown>): string[] {
+	return keysShown(...args).entries.map(({ key }) => key);
+}
+
+test('where the snapshot has all keys, it is searched, and nobody is asked', () => {
+	expect(mustAsk(node(3), 'co', null)).toBe(false);
+	expect(keysOf(node(3), '', null)).toEqual(['color', 'cow', 'dog']);
+	expect(keysOf(node(3), 'co', null)).toEqual(['color', 'cow']);
+	expect(keysShown(node(3), 'co', null)).toMatchObject({ revision: 7, rest: '' });
+	expect(keysOf(node(3), 'x', null)).toEqual([]);
+});
+
+test('where it has not, the node is asked, again once it has applied more, and for its own answer only', () => {
+	const listed: Listed = { node: 'n1', prefix: 'z', revision: 7, entries: [entry('zebra')], isAll: true };
+	expect(mustAsk(node(3_000), '', null)).toBe(false);
+	expect(mustAsk(node(3_000), 'z', null)).toBe(true);
+	expect(mustAsk(node(3_000), 'z', listed)).toBe(false);
+	expect(mustAsk(node(3_000, 8), 'z', listed)).toBe(true);
+	expect(mustAsk(node(3_000), 'ze', listed)).toBe(true);
+	expect(mustAsk({ ...node(3_000), id: 'n2' }, 'z', listed)).toBe(true);
+	expect(keysOf(node(3_000), 'z', listed)).toEqual(['zebra']);
+	expect(keysOf(node(3_000), 'co', listed)).toEqual(['color', 'cow']);
+});
+
+test('what is missing is said', () => {
+	const listed: Listed = { node: 'n1', prefix: 'c', revision: 7, entries: some.slice(0, 2), isAll: false };
+	expect(keysShown(node(3_000), '', null).rest).toBe(', the first 3 of 3,000');
+	expect(keysShown(node(3_000), 'c', null).rest).toBe(', of the first 3 of 3,000 keys');
+	expect(keysShown(node(3_000), 'c', listed).rest).toContain('the first 2;');
+	expect(keysShown(node(3_000), 'c', { ...listed, isAll: true }).rest).toBe('');
+});
