@@ -44,6 +44,8 @@ export class User implements SocketUser {
 	#node = '';
 	/** The process stands still until this time. */
 	#stillUntil: Instant = 0;
+	/** What is to happen when it goes on, in order. */
+	readonly #waiting: (() => void)[] = [];
 	/** The time for which it has stood still in all. */
 	#stillUs = 0;
 	/** The last revision that it saw, by key. */
@@ -71,8 +73,8 @@ export class User implements SocketUser {
 	}
 
 	run(act: () => void): void {
-		if (this.#stillUntil <= this.#world.now) return act();
-		this.#world.at(this.#stillUntil, () => this.run(act));
+		if (this.#stillUntil <= this.#world.now && this.#waiting.length === 0) return act();
+		if (this.#waiting.push(act) === 1) this.#goOnLater();
 	}
 
 	ask(planned: PlannedOperation): void {
@@ -202,6 +204,19 @@ export class User implements SocketUser {
 		return () => {
 			isCancelled = true;
 		};
+	}
+
+	#goOnLater(): void {
+		this.#world.at(Math.max(this.#stillUntil, this.#world.now), () => this.#goOn());
+	}
+
+	/** What came meanwhile happens in its order, and what comes while it does happens behind it. */
+	#goOn(): void {
+		for (let act = this.#waiting[0]; act && this.#stillUntil <= this.#world.now; act = this.#waiting[0]) {
+			act();
+			this.#waiting.shift();
+		}
+		if (this.#waiting.length > 0) this.#goOnLater();
 	}
 
 	#standStill(): void {
