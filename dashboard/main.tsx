@@ -10,6 +10,7 @@ import './style/theme.css';
 import './style/layout.css';
 import './style/controls.css';
 import './style/decision.css';
+import './style/waterfall.css';
 import './style/propose.css';
 import './style/nodes.css';
 import './style/tables.css';

@@ -25,6 +25,7 @@ import {
 	swarmShown,
 } from './state.ts';
 import { Transport } from './transport.tsx';
+import { WhereTimeWent } from './waterfall.tsx';
 
 export function DecisionPanel() {
 	frame.value;
@@ -67,6 +68,7 @@ export function DecisionPanel() {
 						<p class="empty">Nothing has happened for this slot yet at this moment.</p>
 					)}
 					<Transport names={names} />
+					{round && <WhereTimeWent round={round} />}
 				</>
 			)}
 		</section>

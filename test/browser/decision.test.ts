@@ -29,6 +29,9 @@ test('a decision that n4 makes with both phases is stepped through on the page o
 	await stepTo(page, 1);
 	let before = await readDecision(page);
 	expect(before).toMatchObject({ slot, step: 1, round: ballot, now: ['1a n4'] });
+	await page.getByTestId('waterfall').locator('summary').click();
+	await page.getByTestId('waterfall').locator('table').waitFor();
+	expect(await page.getByTestId('span-chosen-n4').count()).toBe(0);
 	const seen: string[] = [];
 	for (let step = 1; ; step++) {
 		await stepTo(page, step);
@@ -50,8 +53,14 @@ test('a decision that n4 makes with both phases is stepped through on the page o
 	const places = told().map(placeTold);
 	expect(seen.sort()).toEqual(places.sort());
 	expect(before.verdict).toContain('put color = red');
+	const tookMs = quorumMs(stage.facts, slot, ballot);
+	const saidMs = Number.parseFloat(
+		(await page.getByTestId('span-chosen-n4').locator('.ms').first().textContent()) ?? '',
+	);
+	expect(Math.abs(saidMs - tookMs)).toBeLessThanOrEqual(Math.max(0.01, tookMs / 100));
 
 	await page.getByTestId('live').click();
+	await page.getByTestId('span-applied-n4').waitFor();
 	await page.locator('[data-testid="decision"][data-live="true"]').waitFor();
 	expect(differences(await readDecision(page), stage.facts)).toEqual([]);
 	expect(stage.toldAll).toBe(true);
@@ -219,6 +228,16 @@ test('a duel shows each refusal with the ballot that was refused and the higher 
 	}
 	expect(told.length).toBeGreaterThanOrEqual(refused.length);
 });
+
+/** From the proposal until a quorum was counted, by the proposer's clock. */
+function quorumMs(facts: readonly Fact[], slot: Slot, ballot: string): number {
+	const ofRound = facts.filter(
+		(fact) => 'slot' in fact && fact.slot === slot && 'ballot' in fact && fact.ballot === ballot,
+	);
+	const quorum = ofRound.find((fact) => fact.kind === 'voteCounted' && fact.voters.length === fact.needed);
+	const proposed = ofRound.find((fact) => fact.kind === 'proposed');
+	return (quorum?.time ?? Number.NaN) - (proposed?.time ?? Number.NaN);
+}
 
 /** What cards, slots and the outcome say of another moment than the decision does, whose ballot is the highest. */
 function disagreements(page: Page, { slot, round, cells, step, steps }: ShownDecision): Promise<string[]> {

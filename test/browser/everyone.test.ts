@@ -73,4 +73,6 @@ async function playDecision(page: Page): Promise<void> {
 	await propose(page, { at: 'n4', key: 'color', value: 'red' });
 	await playbackBegins(page);
 	await stepTo(page, 8);
+	await page.getByTestId('waterfall').locator('summary').click();
+	await page.getByTestId('span-promise-n4').waitFor();
 }
