@@ -71,6 +71,8 @@ export interface EntryView {
 	/** The beginning of the value where it is UTF-8, else the text `12 bytes`. */
 	readonly value: string;
 	readonly bytes: number;
+	/** Whether `value` is the whole of it. */
+	readonly isWhole: boolean;
 	readonly modifyRevision: number;
 }
 
@@ -141,6 +143,8 @@ export interface ProposeRequest {
 	readonly route: 'leader' | 'self';
 	/** With route `self`: the slot to contest; 0 for none. */
 	readonly contest: Slot;
+	/** It is carried out only while the key has this revision, or with 0 while it is absent; without it always. */
+	readonly cas?: number;
 }
 
 /** A campaign that was run for a proposal. */
@@ -155,6 +159,8 @@ export interface Attempt {
 export type ProposeAnswer =
 	| {
 			readonly outcome: 'chosen';
+			/** False where the condition of the command did not hold: it changed nothing. */
+			readonly ok: boolean;
 			readonly slot: Slot;
 			/** The ballot under which this node or the leader proposed the command. */
 			readonly ballot: BallotText;

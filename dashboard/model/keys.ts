@@ -1,4 +1,4 @@
-/** Which of a node's keys are shown, and how far they are all that there are. */
+/** Which of a node's keys are shown, how far they are all that there are, and what is said of a write that came too late. */
 import type { EntriesBelow, EntryView } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { NodeModel } from './node-model.ts';
@@ -45,4 +45,16 @@ function isBeyond({ entries, entriesCount }: Held, prefix: string): boolean {
 
 function answerOf({ id }: Held, prefix: string, listed: Listed | null): Listed | null {
 	return listed?.node === id && listed.prefix === prefix ? listed : null;
+}
+
+/** Where a field of one line would change the value, it has to begin empty. */
+export function fitsField({ value, isWhole }: EntryView): boolean {
+	return isWhole && !/[\r\n]/.test(value);
+}
+
+/** @param present the entry as it is after the write that came first; undefined for none */
+export function lostSentence(key: string, present: EntryView | undefined): string {
+	if (!present) return `Another write came first: ${key} is deleted. Save writes it anew.`;
+	const { value, modifyRevision } = present;
+	return `Another write came first: ${key} is “${value}” at revision ${countText(modifyRevision)} now. Save writes over that.`;
 }

@@ -112,7 +112,8 @@ export function outcomeSentence(answer: ProposeAnswer, names: BallotNames): stri
 	switch (answer.outcome) {
 		case 'chosen': {
 			const under = names.full(answer.chosenAt || answer.ballot);
-			return `chosen in slot ${countText(answer.slot)} under ${under}, revision ${answer.revision}${attempts}`;
+			const effect = answer.ok ? `revision ${answer.revision}` : 'and changed nothing: another write came first';
+			return `chosen in slot ${countText(answer.slot)} under ${under}, ${effect}${attempts}`;
 		}
 		case 'kept':
 			return `slot ${countText(answer.slot)} keeps ${quoted(answer.value)}; yours was not chosen${attempts}`;

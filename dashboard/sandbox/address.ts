@@ -35,6 +35,7 @@ export const ACTIONS_MAX = 500;
 export const VALUE_CHARS_MAX = 200;
 export const SEED_MAX = 2 ** 32 - 1;
 const SLOT_MAX = 1_000_000;
+const REVISION_MAX = 1_000_000;
 const FLIGHT_MAX = 10_000_000;
 
 /** Its text says what is wrong with an address. */
@@ -81,8 +82,9 @@ export function runOfAddress(address: string): RunAt {
 function fieldsOf(action: Action): readonly string[] {
 	switch (action.kind) {
 		case 'propose': {
-			const { node, key, value, route, contest } = action;
-			const fields = ['p', nodeText(node), route === 'self' ? 's' : 'l', numberText(contest), escaped(key)];
+			const { node, key, value, route, contest, cas } = action;
+			const code = cas === undefined ? ['p'] : ['q', numberText(cas)];
+			const fields = [...code, nodeText(node), route === 'self' ? 's' : 'l', numberText(contest), escaped(key)];
 			return value === null ? fields : [...fields, escaped(value)];
 		}
 		case 'read':
@@ -140,12 +142,15 @@ class Fields {
 
 	#read(code: string): Action {
 		switch (code) {
-			case 'p': {
+			case 'p':
+			case 'q': {
+				const condition = code === 'q' ? { cas: this.#number(0, REVISION_MAX) } : {};
 				const node = this.#node();
 				const route = this.#take() === 's' ? 'self' : 'leader';
 				const contest = this.#number(0, route === 'self' ? SLOT_MAX : 0);
 				const key = this.#key();
-				return { kind: 'propose', node, key, value: this.#fields.length > 0 ? this.#value() : null, route, contest };
+				const value = this.#fields.length > 0 ? this.#value() : null;
+				return { kind: 'propose', node, key, value, route, contest, ...condition };
 			}
 			case 'r':
 				return { kind: 'read', node: this.#node(), key: this.#key() };

@@ -128,7 +128,8 @@ export function actionText({ action }: TimedAction): string {
 	switch (action.kind) {
 		case 'propose': {
 			const what = action.value === null ? `no ${action.key}` : `${action.key} = ${action.value}`;
-			return `${action.node} is asked to propose ${what}`;
+			const condition = action.cas === undefined ? '' : ` if at revision ${action.cas}`;
+			return `${action.node} is asked to propose ${what}${condition}`;
 		}
 		case 'read':
 			return `${action.node} is asked for ${action.key}`;

@@ -108,9 +108,13 @@ export class Sandbox implements Source {
 		if (snapshot) this.#toPage?.snapshot(node, snapshot);
 	}
 
-	/** The page searches what the snapshots have. */
-	list(): Promise<EntriesBelow | null> {
-		return Promise.resolve(null);
+	/** As far as the node's snapshot goes. */
+	list(node: NodeId, prefix: string): Promise<EntriesBelow | null> {
+		const snapshot = this.#stage.snapshot(node);
+		if (!snapshot) return Promise.resolve(null);
+		const { revision, entries, entriesCount } = snapshot;
+		const found = entries.filter(({ key }) => key.startsWith(prefix));
+		return Promise.resolve({ revision, entries: found, isAll: entriesCount === entries.length });
 	}
 
 	/** It plays on until the answer is there. */

@@ -61,7 +61,7 @@ export function App({ directing }: { directing?: Directing }) {
 				</div>
 				<div class="below">
 					<Log />
-					<Keys />
+					<Keys canEdit={!directing?.isPast} />
 				</div>
 			</main>
 			<Rail Dial={directing?.Dial} />

@@ -1,27 +1,30 @@
 /**
  * Each node's own table of keys. Facts carry no keys, so the table is that of a snapshot; a new one is asked
  * for when the node has applied more, but not more often than a person can read. A search goes through the snapshot too,
- * and asks the node where that has not all keys.
+ * and asks the node where that has not all keys. A row opens the form that changes its key.
  */
-import { useSignal, useSignalEffect } from '@preact/signals';
+import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
+import type { EntryView } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
 import { clock } from '../model/ballot-names.ts';
 import { keysShown, type Listed, mustAsk } from '../model/keys.ts';
 import type { NodeModel } from '../model/node-model.ts';
 import { isNoMember } from '../model/standing.ts';
+import { KeyForm } from './key-form.tsx';
 import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
 import { calm, list, moment, resync, swarmShown } from './state.ts';
 
 const REFRESH_EVERY_MS = 800;
 
-export function Keys() {
+export function Keys({ canEdit }: { readonly canEdit: boolean }) {
 	calm.value;
 	const picked = useSignal<NodeId>('');
 	const prefix = useSignal('');
 	const listed = useSignal<Listed | null>(null);
+	const edited = useSignal<EntryView | null>(null);
 	const asked = useRef({ prefix: '', ms: 0 });
 	const nodes = members();
 	const node = shownOf(nodes, picked.value);
@@ -73,6 +76,7 @@ export function Keys() {
 							aria-pressed={id === node?.id}
 							onClick={() => {
 								picked.value = id;
+								edited.value = null;
 							}}
 						>
 							<NodeName id={id} />
@@ -80,7 +84,14 @@ export function Keys() {
 					))}
 				</fieldset>
 			</div>
-			{node && <Table node={node} prefix={prefix.value} listed={moment.value === null ? listed.value : null} />}
+			{node && (
+				<Table
+					node={node}
+					prefix={prefix.value}
+					listed={moment.value === null ? listed.value : null}
+					edited={canEdit ? edited : null}
+				/>
+			)}
 		</section>
 	);
 }
@@ -93,7 +104,16 @@ function shownOf(nodes: readonly NodeModel[], picked: NodeId): NodeModel | undef
 	return nodes.find(({ id }) => id === picked) ?? nodes[0];
 }
 
-function Table({ node, prefix, listed }: { node: NodeModel; prefix: string; listed: Listed | null }) {
+function Table(props: {
+	readonly node: NodeModel;
+	readonly prefix: string;
+	readonly listed: Listed | null;
+	/** The entry that is being changed, as it was when that began; null where nothing can be changed. */
+	readonly edited: Signal<EntryView | null> | null;
+}) {
+	calm.value;
+	const { node, prefix, listed, edited } = props;
+	const opener = useRef<HTMLElement | null>(null);
 	if (!node.isUp) {
 		const since = node.status === 'unknown' ? ` since ${clock(node.unknownSinceMs)}` : '';
 		return (
@@ -102,15 +122,63 @@ function Table({ node, prefix, listed }: { node: NodeModel; prefix: string; list
 			</p>
 		);
 	}
-	if (node.entriesCount === 0) return <p class="empty">{node.id} holds no key yet.</p>;
 	const { entries, revision, rest } = keysShown(node, prefix, listed);
-	if (entries.length === 0) {
+	const open = edited?.value ?? null;
+	if (open === null && node.entriesCount === 0) return <p class="empty">{node.id} holds no key yet.</p>;
+	if (open === null && entries.length === 0) {
 		return (
 			<p class="empty">
 				{node.id} holds no key that begins so{rest}.
 			</p>
 		);
 	}
+	const close = (isDeleted: boolean) => {
+		if (edited) edited.value = null;
+		const back = isDeleted || !opener.current?.isConnected ? document.getElementById('keys-search') : opener.current;
+		back?.focus({ preventScroll: true });
+	};
+	const toggle = (entry: EntryView, button: HTMLElement) => {
+		if (!edited) return;
+		opener.current = button;
+		edited.value = entry.key === open?.key ? null : entry;
+	};
+	const form = open && (
+		<tr key={`form of ${open.key}`}>
+			<td colSpan={4}>
+				<KeyForm node={node.id} entry={open} onClose={close} />
+			</td>
+		</tr>
+	);
+	const rows = entries.flatMap((entry) => {
+		const isOpen = entry.key === open?.key;
+		const act = isOpen ? 'Close' : 'Edit';
+		const row = (
+			<tr key={`row of ${entry.key}`}>
+				<td class="mono">{entry.key}</td>
+				<td class="mono" title={`${entry.bytes} bytes`}>
+					{entry.value}
+				</td>
+				<td class="mono number">{entry.modifyRevision}</td>
+				{edited && (
+					<td class="act">
+						<button
+							type="button"
+							class="link"
+							data-testid="key-edit"
+							aria-label={`${act} ${entry.key}`}
+							aria-expanded={isOpen}
+							onClick={(event) => toggle(entry, event.currentTarget)}
+						>
+							{act}
+						</button>
+					</td>
+				)}
+			</tr>
+		);
+		return isOpen ? [row, form] : [row];
+	});
+	// It may have been deleted meanwhile, or is none of those that are looked for.
+	if (open && !entries.some(({ key }) => key === open.key)) rows.unshift(form);
 	return (
 		<Scroller class="keys-rows" label={`Keys of ${node.id}`}>
 			<table data-testid="keys-table" data-node={node.id}>
@@ -122,20 +190,13 @@ function Table({ node, prefix, listed }: { node: NodeModel; prefix: string; list
 					<tr>
 						<th scope="col">key</th>
 						<th scope="col">value</th>
-						<th scope="col">revision</th>
+						<th scope="col" class="number">
+							revision
+						</th>
+						{edited && <td class="act" />}
 					</tr>
 				</thead>
-				<tbody>
-					{entries.map((entry) => (
-						<tr key={entry.key}>
-							<td class="mono">{entry.key}</td>
-							<td class="mono" title={`${entry.bytes} bytes`}>
-								{entry.value}
-							</td>
-							<td class="mono number">{entry.modifyRevision}</td>
-						</tr>
-					))}
-				</tbody>
+				<tbody>{rows}</tbody>
 			</table>
 		</Scroller>
 	);

@@ -27,9 +27,7 @@ export function OutcomeView({ outcome, newest }: { outcome: Outcome; newest: boo
 		return (
 			<article class="outcome o-later" data-testid={newest ? 'outcome' : undefined} data-outcome="later">
 				<p class="outcome-head">
-					<strong class="clip">
-						{request.key} = {request.value}
-					</strong>
+					<strong class="clip">{asked(request)}</strong>
 					<small>at {node}</small>
 				</p>
 				<p class="muted">At the moment that the page shows, it has no outcome yet.</p>
@@ -45,10 +43,8 @@ export function OutcomeView({ outcome, newest }: { outcome: Outcome; newest: boo
 			data-ballot={'ballot' in answer ? answer.ballot : undefined}
 		>
 			<p class="outcome-head">
-				<Glyph kind={answer.outcome === 'chosen' ? 'learn' : 'nack'} />
-				<strong class="clip">
-					{request.key} = {request.value}
-				</strong>
+				<Glyph kind={answer.outcome === 'chosen' && answer.ok ? 'learn' : 'nack'} />
+				<strong class="clip">{asked(request)}</strong>
 				<small>
 					at {node}, {clock(timeMs)}
 				</small>
@@ -78,4 +74,8 @@ export function OutcomeView({ outcome, newest }: { outcome: Outcome; newest: boo
 			)}
 		</article>
 	);
+}
+
+function asked({ key, value }: ProposeRequest): string {
+	return value === null ? `delete ${key}` : `${key} = ${value}`;
 }

@@ -1,16 +1,12 @@
 /** The form that proposes, and what became of each proposal, in words. */
-import { signal, useSignal } from '@preact/signals';
+import { useSignal } from '@preact/signals';
 import type { ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
 import { NodeName } from './node-name.tsx';
-import { type Outcome, OutcomeView } from './outcome.tsx';
-import { calm, playSlot, propose, run, settledMs, story, wallMs } from './state.ts';
-
-const OUTCOMES_MAX = 8;
-
-const outcomes = signal<readonly Outcome[]>([]);
-let outcomesCount = 0;
+import { OutcomeView } from './outcome.tsx';
+import { outcomes, proposeAndPlay } from './proposals.ts';
+import { calm, run, story } from './state.ts';
 
 export function Propose() {
 	calm.value;
@@ -31,18 +27,8 @@ export function Propose() {
 		const slot = route.value === 'self' ? Number(contest.value) || 0 : 0;
 		const request: ProposeRequest = { key: key.value, value: value.value, route: route.value, contest: slot };
 		pending.value = true;
-		const answer = await propose(selected, request);
+		await proposeAndPlay(selected, request);
 		pending.value = false;
-		const times = { timeMs: wallMs(), settledMs: settledMs() };
-		const outcome = { id: ++outcomesCount, run: run.peek(), node: selected, request, answer, ...times };
-		outcomes.value = [outcome, ...outcomes.value].slice(0, OUTCOMES_MAX);
-		if (answer.outcome === 'chosen' || answer.outcome === 'kept') {
-			bringDecisionIntoView();
-			playSlot(
-				answer.slot,
-				answer.attempts.map((attempt) => attempt.ballot),
-			);
-		}
 	};
 
 	return (
@@ -185,13 +171,6 @@ function RouteChoice(props: {
 			</span>
 		</label>
 	);
-}
-
-/** On a narrow page the panels stand below one another, and the decision would play out of sight. */
-function bringDecisionIntoView(): void {
-	if (!matchMedia('(max-width: 760px)').matches) return;
-	const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
-	document.getElementById('decision')?.scrollIntoView({ behavior });
 }
 
 function byteCount(text: string): string {

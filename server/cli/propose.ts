@@ -20,6 +20,7 @@ const slot = z.number();
 const answerSchema: z.ZodType<ProposeAnswer> = z.discriminatedUnion('outcome', [
 	z.object({
 		outcome: z.literal('chosen'),
+		ok: z.boolean(),
 		slot,
 		ballot: z.string(),
 		chosenAt: z.string(),

@@ -6,12 +6,13 @@ import * as z from 'zod';
 import { hasUtf8Form, toUtf8 } from '../../shared/bytes/text.ts';
 import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import { SLOT_MAX } from '../../shared/paxos/bounds.ts';
-import { proposeAnswerOf } from '../../shared/replica/propose-answer.ts';
-import type { Operation } from '../../shared/store/command.ts';
+import { operationOf, proposeAnswerOf } from '../../shared/replica/propose-answer.ts';
+import { CAS_MAX } from '../../shared/store/batch-format.ts';
 import { keyFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { ReplicaService } from './service.ts';
 
 const SLOT_RULE = 'must be a slot, or 0 for none';
+const CAS_RULE = 'must be a revision, or 0 for an absent key';
 
 const requestSchema = z
 	.strictObject(
@@ -29,6 +30,7 @@ const requestSchema = z
 				.nullable(),
 			route: z.enum(['leader', 'self'], 'must be "leader" or "self"'),
 			contest: z.int(SLOT_RULE).min(0, SLOT_RULE).max(SLOT_MAX, SLOT_RULE),
+			cas: z.int(CAS_RULE).min(0, CAS_RULE).max(CAS_MAX, CAS_RULE).optional(),
 		},
 		{ error: ({ code }) => (code === 'invalid_type' ? 'the request must be a JSON object' : undefined) },
 	)
@@ -40,14 +42,11 @@ const requestSchema = z
 /** Never rejects. @param request one that `readProposeRequest` returned @param timeoutMs as in `SubmitOptions` */
 export async function propose(
 	service: ReplicaService,
-	{ key, value, route, contest }: ProposeRequest,
+	request: ProposeRequest,
 	timeoutMs: number,
 ): Promise<ProposeAnswer> {
-	const operation: Operation =
-		value === null
-			? { kind: 'delete', key, cas: null }
-			: { kind: 'put', key, value: toUtf8(value), flags: 0n, cas: null };
-	return proposeAnswerOf(await service.submit(operation, { route, contest, timeoutMs }));
+	const { route, contest } = request;
+	return proposeAnswerOf(await service.submit(operationOf(request), { route, contest, timeoutMs }));
 }
 
 /** The request, or its fault in a text such as `key: the key is empty`. */

@@ -1,16 +1,23 @@
-/** The answer to a proposal in the types of the feed: ballots are texts, and a value is its summary. */
-import type { ProposeAnswer } from '../feed.ts';
+/** A proposal in the types of the feed: the operation that it asks for, and its answer, in texts for ballots and values. */
+import { toUtf8 } from '../bytes/text.ts';
+import type { ProposeAnswer, ProposeRequest } from '../feed.ts';
 import { ballotToText } from '../paxos/ballot.ts';
+import type { Operation } from '../store/command.ts';
 import { describeValue } from '../store/describe.ts';
 import type { SubmitAnswer } from './submit-answer.ts';
+
+export function operationOf({ key, value, cas: condition }: Pick<ProposeRequest, 'key' | 'value' | 'cas'>): Operation {
+	const cas = condition ?? null;
+	return value === null ? { kind: 'delete', key, cas } : { kind: 'put', key, value: toUtf8(value), flags: 0n, cas };
+}
 
 export function proposeAnswerOf(answer: SubmitAnswer): ProposeAnswer {
 	const { attempts } = answer;
 	switch (answer.outcome) {
 		case 'chosen': {
-			const { outcome, slot, revision } = answer;
+			const { outcome, ok, slot, revision } = answer;
 			const ballot = ballotToText(answer.ballot);
-			return { outcome, slot, ballot, chosenAt: ballotToText(answer.chosenAt), revision, attempts };
+			return { outcome, ok, slot, ballot, chosenAt: ballotToText(answer.chosenAt), revision, attempts };
 		}
 		case 'kept': {
 			const { outcome, slot } = answer;

@@ -111,13 +111,14 @@ export function entriesBelow(store: Store, prefix: string): EntriesBelow {
 }
 
 function entryView({ key, value, modifyRevision }: Entry): EntryView {
-	return { key, value: textOf(value), bytes: value.length, modifyRevision };
+	return { key, ...shownOf(value), bytes: value.length, modifyRevision };
 }
 
 /** The value's beginning where it is UTF-8, else its number of bytes. */
-function textOf(value: Uint8Array): string {
+function shownOf(value: Uint8Array): Pick<EntryView, 'value' | 'isWhole'> {
 	const text = fromUtf8(wholeCharacters(value, VALUE_BYTES_SHOWN_MAX));
-	if (text === undefined) return `${value.length} bytes`;
+	if (text === undefined) return { value: `${value.length} bytes`, isWhole: false };
 	const chars = [...text];
-	return chars.length > VALUE_CHARS_MAX ? `${chars.slice(0, VALUE_CHARS_MAX).join('')}…` : text;
+	if (chars.length <= VALUE_CHARS_MAX) return { value: text, isWhole: true };
+	return { value: `${chars.slice(0, VALUE_CHARS_MAX).join('')}…`, isWhole: false };
 }

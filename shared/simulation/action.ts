@@ -15,6 +15,8 @@ export type Action =
 			readonly route: 'leader' | 'self';
 			/** With the route `self`: the slot to contest; 0 for none. */
 			readonly contest: Slot;
+			/** The revision that the key must have, 0 for an absent one. */
+			readonly cas?: number;
 	  }
 	/** A linearizable read. */
 	| { readonly kind: 'read'; readonly node: NodeId; readonly key: string }

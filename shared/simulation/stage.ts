@@ -4,13 +4,12 @@
  * run can be opened again at any moment. Every step of every node is checked, as in the simulator, unless a rule was
  * taken out of the agent on purpose.
  */
-import { fromUtf8, toUtf8 } from '../bytes/text.ts';
+import { fromUtf8 } from '../bytes/text.ts';
 import type { FactBatch, NodeSnapshot, ProposeAnswer } from '../feed.ts';
 import type { PaxosAgent } from '../paxos/agent.ts';
 import type { NodeId } from '../paxos/ballot.ts';
 import type { MembersAnswer, MembersRequest } from '../replica/membership.ts';
-import { proposeAnswerOf } from '../replica/propose-answer.ts';
-import type { Operation } from '../store/command.ts';
+import { operationOf, proposeAnswerOf } from '../replica/propose-answer.ts';
 import type { Action, Script, TimedAction } from './action.ts';
 import { USUAL_BOUNDS } from './bounds.ts';
 import { type Flight, FlightWorld } from './flights.ts';
@@ -299,14 +298,11 @@ export class Stage {
 		}
 	}
 
-	#propose(timed: TimedAction, { node: id, key, value, route, contest }: Action & { readonly kind: 'propose' }): void {
-		const node = this.#owes(timed, id);
+	#propose(timed: TimedAction, action: Action & { readonly kind: 'propose' }): void {
+		const node = this.#owes(timed, action.node);
 		if (!node?.process) return;
-		const operation: Operation =
-			value === null
-				? { kind: 'delete', key, cas: null }
-				: { kind: 'put', key, value: toUtf8(value), flags: 0n, cas: null };
-		node.process.replica.submit(operation, { route, contest, timeoutMs: ASK_MS }, (answer) =>
+		const { route, contest } = action;
+		node.process.replica.submit(operationOf(action), { route, contest, timeoutMs: ASK_MS }, (answer) =>
 			this.#answer(timed, node, { kind: 'propose', answer: proposeAnswerOf(answer) }),
 		);
 	}

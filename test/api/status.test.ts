@@ -142,6 +142,26 @@ describe('POST /v1/swarm/propose', () => {
 		]);
 	});
 
+	it('with a condition writes and deletes only while the key has that revision', async () => {
+		await node.put('/v1/kv/color', 'red');
+		const at = node.replica.store.get('color')?.modifyRevision ?? 0;
+		for (const change of [{ value: 'blue' }, { value: null }]) {
+			expect((await propose({ ...request, ...change, cas: at + 1 })).json).toMatchObject({
+				outcome: 'chosen',
+				ok: false,
+			});
+		}
+		expect((await propose({ ...request, value: 'blue', cas: at })).json).toMatchObject({ outcome: 'chosen', ok: true });
+		expect((await propose({ ...request, value: null, cas: at })).json).toMatchObject({ ok: false });
+		expect((await node.ask('GET', '/v1/kv/color?raw')).text).toBe('blue');
+		for (const cas of [-1, 0.5, 2 ** 53, '7', null]) {
+			expect(await propose({ ...request, cas })).toMatchObject({
+				status: 400,
+				json: { why: expect.stringContaining('cas: ') },
+			});
+		}
+	});
+
 	it('with the value null deletes', async () => {
 		await node.put('/v1/kv/color', 'red');
 		expect((await propose({ ...request, value: null })).json).toMatchObject({ outcome: 'chosen', revision: 3 });

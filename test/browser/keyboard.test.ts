@@ -1,10 +1,12 @@
 /** Proposals and playback work without a pointer. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { violations } from './accessible.ts';
 import { readDecision } from './shown-decision.ts';
 import { nextOutcome, playbackBegins, poll, Stage } from './swarm-page.ts';
 
-const tabsMax = 80;
+/** The log alone may have 120 rows with a button. */
+const tabsMax = 200;
 
 let stage: Stage;
 beforeAll(async () => {
@@ -87,6 +89,37 @@ test('a proposal is made, watched, contested and looked up with the keyboard alo
 	await keyboard.press('Escape');
 	await page.locator('dialog[open]').waitFor({ state: 'detached' });
 	expect(await focused(page)).toBe('keys-n5');
+
+	// Another write comes first, and the next one is on condition that it was the last.
+	const edit = /^key-edit$/;
+	await tabTo(page, edit);
+	await keyboard.press('Enter');
+	expect(await focused(page)).toBe('key-value');
+	expect(await page.getByTestId('key-value').inputValue()).toBe('l ? / .');
+	await keyboard.press('Escape');
+	expect(await focused(page)).toMatch(edit);
+	await keyboard.press('Enter');
+	await keyboard.press('ControlOrMeta+A');
+	await keyboard.type('mine');
+	await stage.swarm.node('n1').fetch(`/v1/kv/${encodeURIComponent('a.b, [c]')}`, { method: 'PUT', body: 'theirs' });
+	await keyboard.press('Enter');
+	await poll(() => page.getByTestId('key-said').textContent()).toContain('is “theirs” at revision');
+	expect(await violations(page)).toEqual([]);
+	const [saved] = await Promise.all([nextOutcome(page), keyboard.press('Enter')]);
+	expect(saved).toMatchObject({ outcome: 'chosen', text: expect.not.stringContaining('changed nothing') });
+	await poll(() => focused(page)).toMatch(edit);
+	await playbackBegins(page);
+	await poll(async () => (await readDecision(page)).slot).toBe(saved.slot);
+	await keyboard.press('l');
+	await poll(() => page.getByTestId('keys-table').textContent()).toContain('mine');
+	await keyboard.press('Enter');
+	await tabTo(page, /^key-delete$/);
+	const [deleted] = await Promise.all([nextOutcome(page), keyboard.press('Enter')]);
+	expect(deleted.outcome).toBe('chosen');
+	await poll(() => focused(page)).toBe('keys-search');
+	await playbackBegins(page);
+	await page.getByTestId('follow').press('Enter');
+	await poll(() => page.locator('#keys .empty').textContent()).toContain('holds no key yet');
 });
 
 test('whoever walks through the page with Tab sees where the focus is, and is not caught anywhere', async () => {

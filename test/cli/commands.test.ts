@@ -166,7 +166,13 @@ describe('del', () => {
 
 describe('propose', () => {
 	const attempts = [{ ballot: '1795428788840771728@n2', haltedBy: '1795428788840771729@n1', givenUp: false }];
-	const chosen = { outcome: 'chosen', slot: 41, ballot: '1795428788840771729@n1', chosenAt: '1795428788840771729@n1' };
+	const chosen = {
+		outcome: 'chosen',
+		ok: true,
+		slot: 41,
+		ballot: '1795428788840771729@n1',
+		chosenAt: '1795428788840771729@n1',
+	};
 	const value = { digest: 'd', bytes: 3, commands: 1, text: 'put color = red' };
 
 	it('asks the very node that was named, by the leader unless told otherwise', async () => {

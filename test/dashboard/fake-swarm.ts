@@ -246,7 +246,15 @@ export class FakeSwarm {
 		const slot = this.nextSlot();
 		for (const other of this.#alive()) other.entries.set(request.key, request.value ?? '');
 		this.decide(node, node.leader, slot, value, 'own', '');
-		return { outcome: 'chosen', slot, ballot: node.leader, chosenAt: node.leader, revision: node.revision, attempts };
+		return {
+			outcome: 'chosen',
+			ok: true,
+			slot,
+			ballot: node.leader,
+			chosenAt: node.leader,
+			revision: node.revision,
+			attempts,
+		};
 	}
 
 	/** A campaign of `from` ends the leadership of a node. */
@@ -497,6 +505,7 @@ export class FakeNode {
 				key,
 				value,
 				bytes: value.length,
+				isWhole: true,
 				modifyRevision: this.revision,
 			})),
 			entriesCount: this.entries.size,

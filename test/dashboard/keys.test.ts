@@ -1,12 +1,12 @@
 /** Which keys the page shows: those of the snapshot as far as it goes, and what the node answers beyond. */
 import { expect, test } from 'vitest';
-import { keysShown, type Listed, mustAsk } from '../../dashboard/model/keys.ts';
+import { fitsField, keysShown, type Listed, lostSentence, mustAsk } from '../../dashboard/model/keys.ts';
 import type { EntryView } from '../../shared/feed.ts';
 
 const some = [entry('color'), entry('cow'), entry('dog')];
 
 function entry(key: string): EntryView {
-	return { key, value: 'x', bytes: 1, modifyRevision: 5 };
+	return { key, value: 'x', bytes: 1, isWhole: true, modifyRevision: 5 };
 }
 
 function node(entriesCount: number, revision = 7) {
@@ -43,4 +43,16 @@ test('what is missing is said', () => {
 	expect(keysShown(node(3_000), 'c', null).rest).toBe(', of the first 3 of 3,000 keys');
 	expect(keysShown(node(3_000), 'c', listed).rest).toContain('the first 2;');
 	expect(keysShown(node(3_000), 'c', { ...listed, isAll: true }).rest).toBe('');
+});
+
+test('a value that a field of one line would change is not put into it', () => {
+	expect(fitsField(entry('color'))).toBe(true);
+	expect(fitsField({ ...entry('color'), value: 'a\nb' })).toBe(false);
+	expect(fitsField({ ...entry('color'), value: '7 bytes', isWhole: false })).toBe(false);
+});
+
+test('who comes too late reads what came first', () => {
+	const present = { ...entry('color'), value: 'blue', modifyRevision: 1_200 };
+	expect(lostSentence('color', present)).toContain('color is “blue” at revision 1,200 now');
+	expect(lostSentence('color', undefined)).toContain('color is deleted');
 });

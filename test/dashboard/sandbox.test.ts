@@ -48,6 +48,15 @@ describe('an address', () => {
 			route: fc.constant('self' as const),
 			contest: fc.nat(1000),
 		}),
+		fc.record({
+			kind: fc.constant('propose' as const),
+			node,
+			key,
+			value,
+			route: fc.constant('leader' as const),
+			contest: fc.constant(0),
+			cas: fc.nat(1000),
+		}),
 		fc.record({ kind: fc.constant('read' as const), node, key }),
 		fc.record({
 			kind: fc.constant('stepClock' as const),
@@ -119,7 +128,7 @@ describe('an address', () => {
 		['1~7~5~9~1.c.a', 'in the place of a number'],
 		['1~7~5~9~1.c.1.1', 'too many fields'],
 		['1~7~5~9~1.c', 'lacks a field'],
-		['1~7~5~9~1.q.1', 'no action q'],
+		['1~7~5~9~1.j.1', 'no action j'],
 		['1~7~5~9~1.x.1.1', 'no link to itself'],
 		['1~7~5~9~1.r.1.%2', 'broken escapes'],
 		['1~7~5~9~1.r.1.', 'a key is empty'],
@@ -224,6 +233,24 @@ test('a proposal in the past is a fork too, and one that a run cannot hold is re
 	const long = await page.sandbox.propose('n2', { ...RED, value: 'v'.repeat(VALUE_CHARS_MAX + 1) }, null);
 	expect(long).toMatchObject({ outcome: 'refused' });
 	expect(await page.sandbox.propose('n2', { ...RED, key: '' }, null)).toMatchObject({ why: 'the key is empty' });
+});
+
+test('a key is written on condition, the page lists what is there, and the address keeps the condition', async () => {
+	const page = openSandbox();
+	const red = page.sandbox.propose('n2', RED, null);
+	pass(page, 500);
+	expect(await red).toMatchObject({ ok: true });
+	const [entry] = (await page.sandbox.list('n2', 'col'))?.entries ?? [];
+	expect(entry).toMatchObject({ key: 'color', value: 'red', isWhole: true });
+	const late = page.sandbox.propose('n2', { ...RED, value: 'late', cas: (entry?.modifyRevision ?? 0) + 1 }, null);
+	pass(page, 500);
+	expect(await late).toMatchObject({ outcome: 'chosen', ok: false });
+	const blue = page.sandbox.propose('n2', { ...RED, value: 'blue', cas: entry?.modifyRevision }, null);
+	pass(page, 500);
+	expect(await blue).toMatchObject({ outcome: 'chosen', ok: true });
+	expect((await page.sandbox.list('n2', ''))?.entries).toMatchObject([{ value: 'blue' }]);
+	const run = page.sandbox.runAt();
+	expect(runOfAddress(addressOf(run))).toEqual(run);
 });
 
 test('time passes as fast as it is asked to, and slowly by itself while a message flies', () => {

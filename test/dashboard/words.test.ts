@@ -11,6 +11,7 @@ const HIGHER = `${START_MS + 94}000000@n2`;
 const SECOND = `${START_MS + 200}000000@n4`;
 const chosen: ProposeAnswer = {
 	outcome: 'chosen',
+	ok: true,
 	slot: 41,
 	ballot: SECOND,
 	chosenAt: SECOND,
@@ -29,6 +30,12 @@ test('a chosen proposal is told with slot, ballot, revision and every attempt', 
 	const names = nameBallots(ballotsOfAnswer(chosen));
 	expect(sentence(chosen)).toBe(
 		`chosen in slot 41 under ${names.full(SECOND)}, revision 57, second attempt: the first was halted by ${names.full(HIGHER)}.`,
+	);
+});
+
+test('a proposal whose condition did not hold is told so', () => {
+	expect(sentence({ ...chosen, ok: false, attempts: [] })).toMatch(
+		/^chosen in slot 41 .*changed nothing: another write came first\.$/,
 	);
 });
 

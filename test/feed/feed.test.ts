@@ -354,7 +354,7 @@ describe('the feed', () => {
 		const page = await openPage();
 		expect(await page.emitWithAck('list', 'b')).toEqual({
 			revision: replica.store.revision,
-			entries: [{ key: 'b', value: 'red', bytes: 3, modifyRevision: replica.store.revision }],
+			entries: [{ key: 'b', value: 'red', bytes: 3, isWhole: true, modifyRevision: replica.store.revision }],
 			isAll: true,
 		});
 		const below = await page.emitWithAck('list', 'a/');

@@ -1,0 +1,92 @@
+/** The form that changes one key, on condition that nobody has changed it meanwhile. */
+import { useSignal } from '@preact/signals';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import type { EntryView } from '../../shared/feed.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { nameBallots } from '../model/ballot-names.ts';
+import { fitsField, lostSentence } from '../model/keys.ts';
+import { ballotsOfAnswer, countText, outcomeSentence } from '../model/why.ts';
+import { proposeAndPlay } from './proposals.ts';
+import { list } from './state.ts';
+
+export function KeyForm(props: {
+	readonly node: NodeId;
+	/** As it was when the form was opened. */
+	readonly entry: EntryView;
+	/** @param isDeleted whether the key is no more */
+	readonly onClose: (isDeleted: boolean) => void;
+}) {
+	const { node, entry, onClose } = props;
+	const { key } = entry;
+	const value = useSignal(fitsField(entry) ? entry.value : '');
+	const revision = useSignal(entry.modifyRevision);
+	const pending = useSignal(false);
+	const said = useSignal(
+		fitsField(entry) ? '' : 'The present value does not fit this field: what you type takes its place.',
+	);
+	const field = useRef<HTMLInputElement>(null);
+	useLayoutEffect(() => field.current?.focus(), []);
+
+	const write = async (wanted: string | null) => {
+		if (pending.value) return;
+		pending.value = true;
+		const request = { key, value: wanted, route: 'leader', contest: 0, cas: revision.value } as const;
+		const answer = await proposeAndPlay(node, request);
+		if (answer.outcome === 'chosen' && answer.ok) return onClose(wanted === null);
+		said.value = outcomeSentence(answer, nameBallots(ballotsOfAnswer(answer)));
+		if (answer.outcome === 'chosen') await learn();
+		pending.value = false;
+	};
+
+	/** Another write came first: the next one is on condition that it was the last. */
+	const learn = async () => {
+		const below = await list(node, key);
+		if (!below) return;
+		const present = below.entries.find((each) => each.key === key);
+		revision.value = present?.modifyRevision ?? 0;
+		said.value = lostSentence(key, present);
+	};
+
+	return (
+		<form
+			class="key-form"
+			data-testid="key-form"
+			onSubmit={(event) => {
+				event.preventDefault();
+				void write(value.value);
+			}}
+			onKeyDown={(event) => {
+				if (event.key === 'Escape') onClose(false);
+			}}
+		>
+			<label class="field">
+				<span>
+					<span class="clip">{key}</span>
+					<small>
+						{revision.value === 0 ? 'while it is absent' : `while at revision ${countText(revision.value)}`}
+					</small>
+				</span>
+				<input
+					ref={field}
+					type="text"
+					autocomplete="off"
+					spellcheck={false}
+					data-testid="key-value"
+					value={value.value}
+					onInput={(event) => {
+						value.value = event.currentTarget.value;
+					}}
+				/>
+			</label>
+			<button type="submit" class="primary" data-testid="key-save">
+				Save
+			</button>
+			<button type="button" class="quiet" data-testid="key-delete" onClick={() => write(null)}>
+				Delete
+			</button>
+			<p class="outcome-text" aria-live="polite" data-testid="key-said">
+				{said.value}
+			</p>
+		</form>
+	);
+}

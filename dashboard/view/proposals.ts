@@ -1,0 +1,35 @@
+/** What a person proposes, by the form or in the table of keys: what became of it, and its decision, which is played. */
+import { signal } from '@preact/signals';
+import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Outcome } from './outcome.tsx';
+import { playSlot, propose, run, settledMs, wallMs } from './state.ts';
+
+const OUTCOMES_MAX = 8;
+
+/** The newest first. */
+export const outcomes = signal<readonly Outcome[]>([]);
+let outcomesCount = 0;
+
+/** What did not change anything, because its condition did not hold, is not played: the person has to decide again. */
+export async function proposeAndPlay(node: NodeId, request: ProposeRequest): Promise<ProposeAnswer> {
+	const answer = await propose(node, request);
+	const times = { timeMs: wallMs(), settledMs: settledMs() };
+	const outcome = { id: ++outcomesCount, run: run.peek(), node, request, answer, ...times };
+	outcomes.value = [outcome, ...outcomes.value].slice(0, OUTCOMES_MAX);
+	if (answer.outcome === 'kept' || (answer.outcome === 'chosen' && answer.ok)) {
+		bringDecisionIntoView();
+		playSlot(
+			answer.slot,
+			answer.attempts.map((attempt) => attempt.ballot),
+		);
+	}
+	return answer;
+}
+
+/** On a narrow page the panels stand below one another, and the decision would play out of sight. */
+function bringDecisionIntoView(): void {
+	if (!matchMedia('(max-width: 760px)').matches) return;
+	const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
+	document.getElementById('decision')?.scrollIntoView({ behavior });
+}
