@@ -1,7 +1,7 @@
 /** The primary process and its children, as Ctrl-C and the out-of-memory killer see them. */
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 import { get, put } from './client.ts';
-import { freePorts, type Program, Swarm, type TestNode, until } from './swarm.ts';
+import { freePortsInARow, type Program, Swarm, type TestNode, until } from './swarm.ts';
 
 let swarm: Swarm;
 let up: Program;
@@ -41,7 +41,7 @@ describe('while it runs', () => {
 	});
 
 	test('a second up at other ports names both ways out, in one line, and the first goes on', async () => {
-		const [port = 0] = await freePorts(1);
+		const port = await freePortsInARow(swarm.nodes.length);
 		const { status, stderr } = await swarm.run('up', '--base-port', String(port));
 		expect(status).toBe(1);
 		expect(stderr).toMatch(

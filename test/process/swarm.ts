@@ -18,9 +18,9 @@ export const MAIN = join(repository(), 'dist/program/main.js');
 const READY_MAX_MS = 120_000;
 const POLL_EVERY_MS = 20;
 const OUTPUT_CHARS_MAX = 20_000;
-/** The ports of nodes are even, and below those that the system gives to connections. */
+/** The ports of nodes. As many above them show which ones are taken, and all are below those that the system gives away. */
 const PORT_MIN = 20_000;
-const PORT_PAIRS = 6_000;
+const PORTS = 6_000;
 const PORT_TRIES_MAX = 1_000;
 
 export interface SwarmOptions {
@@ -378,24 +378,35 @@ function killIfThere(pid: number): void {
 /**
  * Different ports that nothing listens on. They are not among those that the system gives to outgoing connections,
  * because one of these could take the port of a node that is restarting. No other test takes them either, in this run or
- * in another one on the machine: for each of them this process listens on the odd port above, as long as it lives.
+ * in another one on the machine: see `take`.
  */
 export async function freePorts(count: number): Promise<number[]> {
-	const ports = new Set<number>();
-	for (let tries = 0; ports.size < count; tries++) {
-		if (tries > PORT_TRIES_MAX) throw new Error(`no ${count} ports are free`);
-		const port = PORT_MIN + 2 * Math.floor(Math.random() * PORT_PAIRS);
-		const guard = await listen(port + 1);
-		if (!guard) continue;
-		const server = await listen(port);
-		if (server) {
-			ports.add(port);
-			await promisify(server.close.bind(server))();
-		} else {
-			guard.close();
-		}
+	return Promise.all(Array.from({ length: count }, () => freePortsInARow(1)));
+}
+
+/** So many of them, one after the other. @returns the first one */
+export async function freePortsInARow(count: number): Promise<number> {
+	for (let tries = 0; tries < PORT_TRIES_MAX; tries++) {
+		const first = PORT_MIN + Math.floor(Math.random() * (PORTS - count));
+		const guards: (Server | null)[] = [];
+		for (let port = first; port < first + count && !guards.includes(null); port++) guards.push(await take(port));
+		if (!guards.includes(null)) return first;
+		for (const guard of guards) guard?.close();
 	}
-	return [...ports];
+	throw new Error(`no ${count} ports in a row are free`);
+}
+
+/**
+ * Takes a port for as long as this process lives: it listens on another one, which stands for that.
+ *
+ * @returns null where something else has taken the port, or listens on it
+ */
+async function take(port: number): Promise<Server | null> {
+	const guard = await listen(port + PORTS);
+	const server = guard && (await listen(port));
+	if (server) await promisify(server.close.bind(server))();
+	else guard?.close();
+	return server && guard;
 }
 
 /** Listens on the port, if nothing else does, and keeps no process alive. */
