@@ -72,8 +72,8 @@ interface Child {
 	why: string;
 	/** It is no member of the swarm any more. */
 	isRemoved: boolean;
-	/** It was started again in a lab. */
-	readonly isAgain: boolean;
+	/** Whether it may end before it is ready: in a lab it was started again, or is killed. */
+	mayFail: boolean;
 	/** Lets a paused process go on; null for one that is not paused. */
 	goOn: (() => void) | null;
 }
@@ -102,7 +102,7 @@ class Launcher {
 		for (const node of this.#options.nodes) this.#children.push(this.#spawn(node, false));
 	}
 
-	#spawn(node: LaunchedNode, isAgain: boolean): Child {
+	#spawn(node: LaunchedNode, mayFail: boolean): Child {
 		const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const;
 		const started = spawn(process.execPath, node.args, { env: { ...this.#options.environment }, stdio: [...stdio] });
 		const child: Child = {
@@ -111,7 +111,7 @@ class Launcher {
 			state: 'starting',
 			why: '',
 			isRemoved: false,
-			isAgain,
+			mayFail,
 			goOn: null,
 		};
 		started.on('message', (message) => {
@@ -180,6 +180,7 @@ class Launcher {
 				if (isDown && act === 'kill') return `${id} is down already.`;
 				if (!isDown && isLast) return lastText(id);
 				if (!isDown) {
+					child.mayFail = true;
 					const exited = once(child.process, 'exit');
 					child.process.kill('SIGKILL');
 					await exited;
@@ -223,7 +224,7 @@ class Launcher {
 			const why = child.why === '' ? how : child.why;
 			if (child.isRemoved) {
 				this.#options.say(`${child.node.id} is no member of the swarm any more, and has stopped.`);
-			} else if (before === 'starting' && !child.isAgain) this.#fail(`${child.node.id} could not start: ${why}`);
+			} else if (before === 'starting' && !child.mayFail) this.#fail(`${child.node.id} could not start: ${why}`);
 			else {
 				const removed = this.#children.filter(({ isRemoved }) => isRemoved).length;
 				const left = this.#options.whenLeft(this.#running().length, removed);

@@ -1,7 +1,7 @@
 /** The primary process leaves no child behind, reports what happened, and stops no more nodes than it must. */
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -50,6 +50,7 @@ if (behaviour === 'removed') {
 }
 if (behaviour === 'crashes') process.exit(7);
 if (behaviour === 'asks') {
+	await told('asked');
 	for (const asked of readFileSync(new URL('asked', import.meta.url), 'utf8').split('\\n')) {
 		const [act, node] = asked.split(' ');
 		const why = await primary.act(act, node);
@@ -247,6 +248,12 @@ it('a SIGKILL of the primary leaves no child behind', async () => {
 	expect(signal).toBe('SIGKILL');
 });
 
+/** Has the child that asks ask for this, at once and as a whole. */
+function ask(...asked: readonly string[]): void {
+	writeFileSync(join(folder, 'to-ask'), asked.join('\n'));
+	renameSync(join(folder, 'to-ask'), join(folder, 'asked'));
+}
+
 it('in a lab a node may have others paused, killed, wiped and started, and the last one goes on', async () => {
 	const wiped: string[] = [];
 	const asked = [
@@ -263,8 +270,9 @@ it('in a lab a node may have others paused, killed, wiped and started, and the l
 		'wipe n2',
 		'start n2',
 	];
-	writeFileSync(join(folder, 'asked'), asked.join('\n'));
 	const swarm = launchedIn({ neverAgain: null, wipe: (id) => wiped.push(id) }, ['asks', 'steady']);
+	await swarm.said('all ready');
+	ask(...asked);
 	await swarm.said('! n2 is down: SIGKILL\n1 left, 0 removed. npm run node n2');
 	await vi.waitFor(() => expect(existsSync(join(folder, 'all-asked'))).toBe(true), { timeout: 60_000 });
 	const answers = readFileSync(join(folder, 'answers'), 'utf8').trimEnd().split('\n');
@@ -292,8 +300,17 @@ it('in a lab a node may have others paused, killed, wiped and started, and the l
 	expect(await swarm.fine).toBe(true);
 });
 
+it('in a lab a node that is killed before it is ready is down, and the others go on', async () => {
+	for (const name of ['be-ready', 'answers', 'all-asked']) rmSync(join(folder, name), { force: true });
+	ask('kill n2');
+	const swarm = launchedIn({ neverAgain: null, wipe: () => undefined }, ['asks', 'waits']);
+	await swarm.said('! n2 is down: SIGKILL\n1 left, 0 removed. npm run node n2');
+	swarm.interrupt('SIGTERM');
+	expect(await swarm.fine).toBe(true);
+});
+
 it('without a lab a node can do nothing to others', async () => {
-	writeFileSync(join(folder, 'asked'), 'kill n2');
+	ask('kill n2');
 	for (const name of ['answers', 'all-asked']) rmSync(join(folder, name), { force: true });
 	const swarm = launched('asks', 'steady');
 	await vi.waitFor(() => expect(existsSync(join(folder, 'all-asked'))).toBe(true), { timeout: 60_000 });
