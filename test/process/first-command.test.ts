@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
-import { put } from './client.ts';
+import { get, put } from './client.ts';
 import { Swarm, type TestNode, until } from './swarm.ts';
 import { Watch } from './watch.ts';
 
@@ -36,7 +36,10 @@ test('a node whose first proposal lost its slot takes the next one', async () =>
 });
 
 test('a first proposal of the largest value takes the free slot that it contests', async () => {
-	const watch = await Watch.open(swarm.nodes[2] as TestNode);
+	const third = swarm.nodes[2] as TestNode;
+	// The node then knows of every slot that was taken before.
+	expect(await get(third, 'color')).toBe('green');
+	const watch = await Watch.open(third);
 	const slot = (watch.snapshots[0]?.chosenThrough ?? 0) + 1;
 	const value = 'x'.repeat(VALUE_BYTES_MAX);
 	expect(await watch.propose({ key: 'large', value, route: 'self', contest: slot })).toMatchObject({
