@@ -25,10 +25,6 @@ export class Opening {
 		this.#listener = listener;
 	}
 
-	get isOver(): boolean {
-		return this.#isOver;
-	}
-
 	/** Tells the listener, once the opening is over. */
 	tell(tell: (listener: SourceListener) => void): void {
 		if (this.#isOver) tell(this.#listener);
@@ -43,13 +39,14 @@ export class Opening {
 	recall(node: NodeId, { snapshot, facts }: Recall, nodeMs: number, nowMs: number): void {
 		if (this.#isOver) return;
 		const sinceMs = nowMs - nodeMs;
-		const past: Recalled[] = [{ node, told: { kind: 'snapshot', snapshot }, whenMs: sinceMs + snapshot.time }];
 		// The node's clock may have been set back meanwhile.
-		let atMs = snapshot.time;
-		for (const fact of facts) {
-			atMs = Math.max(atMs, fact.time);
-			past.push({ node, told: { kind: 'fact', fact }, whenMs: Math.min(sinceMs + atMs, nowMs) });
-		}
+		let atMs = Number.NEGATIVE_INFINITY;
+		const whenMs = (time: number): number => {
+			atMs = Math.max(atMs, time);
+			return Math.min(sinceMs + atMs, nowMs);
+		};
+		const past: Recalled[] = [{ node, told: { kind: 'snapshot', snapshot }, whenMs: whenMs(snapshot.time) }];
+		for (const fact of facts) past.push({ node, told: { kind: 'fact', fact }, whenMs: whenMs(fact.time) });
 		this.#recalled.push(past);
 	}
 

@@ -48,7 +48,7 @@ export interface SourceListener {
 	moved(): void;
 	/** The page comes from this node. It may have another id later, with a new disk. */
 	entry(node: NodeId): void;
-	/** What was before the page was opened, in the order of time. Nothing was told before, but for `entry`. */
+	/** What was before the page was opened, in the order of time. It is called before anything else, and once at most. */
 	recalled(past: readonly Recalled[]): void;
 	snapshot(node: NodeId, snapshot: NodeSnapshot): void;
 	batch(node: NodeId, batch: FactBatch): void;

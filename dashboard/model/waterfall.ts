@@ -1,5 +1,5 @@
 /**
- * Where the time of one round went. All times are of the proposer's own facts, because the clocks of two nodes cannot be
+ * This tells where the time of one round went. All times are of the proposer's own facts, because the clocks of two nodes cannot be
  * compared. Of another node only a duration is told, which its own clock measured: that of a flush.
  */
 import type { NodeId } from '../../shared/paxos/ballot.ts';
