@@ -1,24 +1,11 @@
 /**
  * The browser of the tests: a real Chromium, which all files that run in one process share, and which ends with it. A
- * page that logs or throws an error fails the test that opened it. The browser must not use the network beyond loopback
- * by itself.
+ * page that logs or throws an error fails the test that opened it.
  */
 
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
-import { findBrowser, installCommand, thisMachine } from './find.mjs';
-
-const launchTimeoutMs = 30_000;
-
-/** Flags that keep the browser off the network and off a GPU, which a test machine may lack. */
-const quiet = [
-	'--disable-gpu',
-	'--disable-quic',
-	'--no-first-run',
-	'--disable-background-networking',
-	'--disable-component-update',
-	'--disable-sync',
-];
+import { launch } from './launch.ts';
 
 export interface PageOptions extends BrowserContextOptions {
 	/**
@@ -35,25 +22,11 @@ export interface TestBrowser {
 
 let running: Promise<Browser> | undefined;
 
-/**
- * @throws {Error} with the one command that installs a browser, where there is none
- */
+/** @throws {Error} as of `launch` */
 export async function launchBrowser(): Promise<TestBrowser> {
 	running ??= launch();
 	const browser = await running;
 	return { openPage: (options) => openPage(browser, options) };
-}
-
-async function launch(): Promise<Browser> {
-	const machine = thisMachine();
-	const executablePath = await findBrowser(machine);
-	if (executablePath === undefined) throw new Error(`no browser found; run: ${installCommand}`);
-	return chromium.launch({
-		executablePath,
-		args: quiet,
-		chromiumSandbox: !machine.isRoot, // Chromium refuses to run as root without --no-sandbox.
-		timeout: launchTimeoutMs,
-	});
 }
 
 /** The unexpected complaints of a page so far, in order. */

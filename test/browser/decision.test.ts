@@ -5,7 +5,8 @@ import type { Fact } from '../../shared/fact.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { complaintsAbout } from './browser.ts';
 import { readDecision, type ShownDecision, showRound } from './shown-decision.ts';
-import { type Proposal, playbackBegins, poll, propose, type ShownOutcome, Stage, stepTo } from './swarm-page.ts';
+import { poll, Stage } from './stage.ts';
+import { type Proposal, playbackBegins, propose, type ShownOutcome, stepTo } from './swarm-page.ts';
 import { changed, differences, disorder, falsehoods, names, placeTold, stepsTold } from './told.ts';
 
 const duelsMax = 10;

@@ -6,7 +6,8 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isTooWide, tooSmallToTouch, violations } from './accessible.ts';
 import type { PageOptions } from './browser.ts';
-import { narrow, playbackBegins, propose, Stage, stateBecomes, stepTo, wide } from './swarm-page.ts';
+import { Stage } from './stage.ts';
+import { narrow, playbackBegins, propose, stateBecomes, stepTo, wide } from './swarm-page.ts';
 
 const screens: readonly (readonly [string, PageOptions])[] = [
 	['1440x900', { viewport: wide }],

@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Fact } from '../../shared/fact.ts';
 import type { TestNode } from '../process/swarm.ts';
-import { poll, Stage } from './swarm-page.ts';
+import { poll, Stage } from './stage.ts';
 
 let stage: Stage;
 let node: TestNode;

@@ -1,12 +1,10 @@
 /** Proposals and playback work without a pointer. */
-import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { violations } from './accessible.ts';
+import { focused, TABS_MAX, tabTo } from './by-keyboard.ts';
 import { readDecision } from './shown-decision.ts';
-import { nextOutcome, playbackBegins, poll, Stage } from './swarm-page.ts';
-
-/** The log alone may have 120 rows with a button. */
-const tabsMax = 200;
+import { poll, Stage } from './stage.ts';
+import { nextOutcome, playbackBegins } from './swarm-page.ts';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -126,7 +124,7 @@ test('whoever walks through the page with Tab sees where the focus is, and is no
 	const page = await stage.open(stage.swarm.node('n2'));
 	const unseen: string[] = [];
 	const visited: string[] = [];
-	for (let tabs = 0; tabs < tabsMax; tabs++) {
+	for (let tabs = 0; tabs < TABS_MAX; tabs++) {
 		await page.keyboard.press('Tab');
 		const at = await page.evaluate(describeFocus);
 		if (at === null) break;
@@ -134,7 +132,7 @@ test('whoever walks through the page with Tab sees where the focus is, and is no
 		if (!at.seen) unseen.push(at.name);
 	}
 	expect(unseen).toEqual([]);
-	expect(visited.length).toBeLessThan(tabsMax);
+	expect(visited.length).toBeLessThan(TABS_MAX);
 	expect(visited.join(' ')).toMatch(/theme.*propose-key.*propose-submit.*duel.*log-filter/);
 });
 
@@ -149,17 +147,4 @@ function describeFocus(): { name: string; seen: boolean } | null {
 		return outlineStyle !== 'none' && outlineWidth !== '0px' && opacity !== '0' && width > 0 && height > 0;
 	});
 	return { name: element.dataset.testid ?? element.className ?? element.tagName, seen };
-}
-
-/** Presses Tab until an element that fits has the focus. */
-async function tabTo(page: Page, testId: RegExp): Promise<void> {
-	for (let tabs = 0; tabs < 2 * tabsMax; tabs++) {
-		if (testId.test((await focused(page)) ?? '')) return;
-		await page.keyboard.press('Tab');
-	}
-	throw new Error(`Tab does not lead to ${testId}`);
-}
-
-function focused(page: Page): Promise<string | null> {
-	return page.evaluate(() => document.activeElement?.getAttribute('data-testid') ?? null);
 }

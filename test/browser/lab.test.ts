@@ -4,7 +4,9 @@ import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
 import { type Program, Swarm, type TestNode, until } from '../process/swarm.ts';
 import { isTooWide, violations } from './accessible.ts';
 import { launchBrowser, type PageOptions, type TestBrowser } from './browser.ts';
-import { narrow, poll, stateBecomes, wide } from './swarm-page.ts';
+import { pick } from './by-keyboard.ts';
+import { poll } from './stage.ts';
+import { narrow, stateBecomes, wide } from './swarm-page.ts';
 
 /** Nothing but a fault makes a new leader. */
 const timings = { electionMinMs: 2_000, electionMaxMs: 3_000, requestMs: 20_000 };
@@ -32,19 +34,6 @@ async function open(at: TestNode, options: PageOptions = {}): Promise<Page> {
 	for (const { id } of swarm.nodes) await stateBecomes(page, id, 'up');
 	await page.getByTestId('lab-heal').waitFor();
 	return page;
-}
-
-/** Does it by the menu of a node or of a link. */
-async function pick(page: Page, id: string, label: string): Promise<void> {
-	await page.getByTestId(`pick-${id}`).focus();
-	await page.keyboard.press('Enter');
-	const item = page.getByTestId('menu').getByRole('menuitem', { name: label, exact: true });
-	await item.waitFor();
-	for (let presses = 0; !(await item.evaluate((each) => each === document.activeElement)); presses++) {
-		expect(presses).toBeLessThan(20);
-		await page.keyboard.press('ArrowDown');
-	}
-	await page.keyboard.press('Enter');
 }
 
 function says(page: Page, text: string | RegExp) {

@@ -6,7 +6,8 @@ import { freePorts, Swarm, TestNode } from '../process/swarm.ts';
 import { isTooWide, tooSmallToTouch, violations } from './accessible.ts';
 import { launchBrowser } from './browser.ts';
 import { readDecision } from './shown-decision.ts';
-import { poll, propose, stateBecomes, wide } from './swarm-page.ts';
+import { poll } from './stage.ts';
+import { propose, stateBecomes, wide } from './swarm-page.ts';
 
 /** Long timings, so that a heartbeat that a busy machine delays does not make a new leader during a test. */
 const timings = { electionMinMs: 1_000, electionMaxMs: 1_500, requestMs: 20_000 };

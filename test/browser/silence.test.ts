@@ -2,7 +2,8 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { TestNode } from '../process/swarm.ts';
-import { cardOf, poll, proposeAndFollow, readCard, Stage, snapshotOf, stateBecomes } from './swarm-page.ts';
+import { poll, Stage } from './stage.ts';
+import { cardOf, proposeAndFollow, readCard, snapshotOf, stateBecomes } from './swarm-page.ts';
 
 let stage: Stage;
 let silent: TestNode;

@@ -1,85 +1,21 @@
 /**
- * The swarm and page of the dashboard's tests: real nodes, which the test itself watches too, and the page that one of
- * them serves. This file uses and reads the page; `told.ts` tells what the page ought to show. It must never ask the
- * page's own code what is right.
+ * Uses and reads the page, as a person would, for tests and benchmarks; `told.ts` tells what the page ought to show. It
+ * must never ask the page's own code what is right.
  */
 import type { Page } from 'playwright-core';
-import { expect, onTestFailed } from 'vitest';
-import type { Fact } from '../../shared/fact.ts';
 import type { NodeSnapshot } from '../../shared/feed.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
-import { Swarm, type TestNode } from '../process/swarm.ts';
+import type { TestNode } from '../process/swarm.ts';
 import { Watch } from '../process/watch.ts';
-import { launchBrowser, type PageOptions, type TestBrowser } from './browser.ts';
 
 export const wide = { width: 1440, height: 900 };
 export const narrow = { width: 390, height: 844 };
-
-/** Long timings, so that a heartbeat that a busy machine delays does not make a new leader during a test. */
-const timings = { electionMinMs: 1_000, electionMaxMs: 1_500, requestMs: 20_000 };
-const waitMaxMs = 60_000;
-
-/** Five running nodes, five watchers and a browser. */
-export class Stage {
-	readonly swarm: Swarm;
-	readonly browser: TestBrowser;
-	readonly #watches: Watch[];
-
-	private constructor(swarm: Swarm, browser: TestBrowser, watches: Watch[]) {
-		this.swarm = swarm;
-		this.browser = browser;
-		this.#watches = watches;
-	}
-
-	static async set(): Promise<Stage> {
-		const swarm = await Swarm.create({ size: 5, timings });
-		try {
-			await swarm.start();
-			const watches = await Promise.all(swarm.nodes.map(Watch.open));
-			return new Stage(swarm, await launchBrowser(), watches);
-		} catch (error) {
-			await swarm.dispose();
-			throw error;
-		}
-	}
-
-	async strike(): Promise<void> {
-		for (const watch of this.#watches) watch.close();
-		await this.swarm.dispose();
-	}
-
-	/** Opens the page that `node` serves, and waits until it hears every node. It is called inside a test. */
-	async open(node: TestNode, options: PageOptions = {}): Promise<Page> {
-		onTestFailed(() => {
-			process.stderr.write(this.swarm.transcript());
-		});
-		const page = await this.browser.openPage({ viewport: wide, timezoneId: 'UTC', ...options });
-		page.setDefaultTimeout(waitMaxMs);
-		await page.goto(node.url);
-		for (const { id } of this.swarm.nodes) await stateBecomes(page, id, 'up');
-		return page;
-	}
-
-	/** The facts of all nodes so far. */
-	get facts(): readonly Fact[] {
-		return this.#watches.flatMap(({ facts }) => facts);
-	}
-
-	/** Whether the facts are complete: none was only counted, and no number is missing. */
-	get toldAll(): boolean {
-		return this.#watches.every(({ skipped, gaps }) => skipped === 0 && gaps === 0);
-	}
-}
 
 /** A node's present state. */
 export async function snapshotOf(node: TestNode): Promise<NodeSnapshot> {
 	const watch = await Watch.open(node);
 	watch.close();
 	return watch.snapshots.at(-1) as NodeSnapshot;
-}
-
-export function poll<T>(ask: () => T): ReturnType<typeof expect.poll<T>> {
-	return expect.poll(ask, { timeout: waitMaxMs, interval: 50 });
 }
 
 export async function stateBecomes(page: Page, id: string, state: 'up' | 'unknown'): Promise<void> {

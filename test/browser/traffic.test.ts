@@ -1,7 +1,8 @@
 /** Light traffic: slots advance while the page stays responsive, and it ends on request. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cardOf, poll, readCard, Stage, snapshotOf } from './swarm-page.ts';
+import { poll, Stage } from './stage.ts';
+import { cardOf, readCard, snapshotOf } from './swarm-page.ts';
 
 const putsMin = 10;
 

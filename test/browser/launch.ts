@@ -1,0 +1,31 @@
+/** Starts a real Chromium, which must not use the network beyond loopback by itself. */
+import { type Browser, chromium } from 'playwright-core';
+import { findBrowser, installCommand, thisMachine } from './find.mjs';
+
+const launchTimeoutMs = 30_000;
+
+/** Flags that keep the browser off the network and off a GPU, which a machine may lack. */
+const quiet = [
+	'--disable-gpu',
+	'--disable-quic',
+	'--no-first-run',
+	'--disable-background-networking',
+	'--disable-component-update',
+	'--disable-sync',
+];
+
+/**
+ * @param flags more of them
+ * @throws {Error} with the one command that installs a browser, where there is none
+ */
+export async function launch(flags: readonly string[] = []): Promise<Browser> {
+	const machine = thisMachine();
+	const executablePath = await findBrowser(machine);
+	if (executablePath === undefined) throw new Error(`no browser found; run: ${installCommand}`);
+	return chromium.launch({
+		executablePath,
+		args: [...quiet, ...flags],
+		chromiumSandbox: !machine.isRoot, // Chromium refuses to run as root without --no-sandbox.
+		timeout: launchTimeoutMs,
+	});
+}
