@@ -73,6 +73,8 @@ export interface EntryView {
 	readonly bytes: number;
 	/** Whether `value` is the whole of it. */
 	readonly isWhole: boolean;
+	/** An unsigned number of 64 bits, in decimal. */
+	readonly flags: string;
 	readonly modifyRevision: number;
 }
 
@@ -145,6 +147,8 @@ export interface ProposeRequest {
 	readonly contest: Slot;
 	/** It is carried out only while the key has this revision, or with 0 while it is absent; without it always. */
 	readonly cas?: number;
+	/** The flags of the key from then on, as those of `EntryView`; without them 0. Of a deletion they mean nothing. */
+	readonly flags?: string;
 }
 
 /** A campaign that was run for a proposal. */

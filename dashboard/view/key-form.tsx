@@ -9,6 +9,8 @@ import { ballotsOfAnswer, countText, outcomeSentence } from '../model/why.ts';
 import { proposeAndPlay } from './proposals.ts';
 import { list } from './state.ts';
 
+const ABSENT = { modifyRevision: 0, flags: '0' };
+
 export function KeyForm(props: {
 	readonly node: NodeId;
 	/** As it was when the form was opened. */
@@ -19,7 +21,8 @@ export function KeyForm(props: {
 	const { node, entry, onClose } = props;
 	const { key } = entry;
 	const value = useSignal(fitsField(entry) ? entry.value : '');
-	const revision = useSignal(entry.modifyRevision);
+	/** The key as the next write expects it. */
+	const present = useSignal<Pick<EntryView, 'modifyRevision' | 'flags'>>(entry);
 	const pending = useSignal(false);
 	const said = useSignal(
 		fitsField(entry) ? '' : 'The present value does not fit this field: what you type takes its place.',
@@ -30,7 +33,8 @@ export function KeyForm(props: {
 	const write = async (wanted: string | null) => {
 		if (pending.value) return;
 		pending.value = true;
-		const request = { key, value: wanted, route: 'leader', contest: 0, cas: revision.value } as const;
+		const { modifyRevision: cas, flags } = present.value;
+		const request = { key, value: wanted, route: 'leader', contest: 0, cas, flags } as const;
 		const answer = await proposeAndPlay(node, request);
 		if (answer.outcome === 'chosen' && answer.ok) return onClose(wanted === null);
 		said.value = outcomeSentence(answer, nameBallots(ballotsOfAnswer(answer)));
@@ -42,9 +46,9 @@ export function KeyForm(props: {
 	const learn = async () => {
 		const below = await list(node, key);
 		if (!below) return;
-		const present = below.entries.find((each) => each.key === key);
-		revision.value = present?.modifyRevision ?? 0;
-		said.value = lostSentence(key, present);
+		const found = below.entries.find((each) => each.key === key);
+		present.value = found ?? ABSENT;
+		said.value = lostSentence(key, found);
 	};
 
 	return (
@@ -63,7 +67,9 @@ export function KeyForm(props: {
 				<span>
 					<span class="clip">{key}</span>
 					<small>
-						{revision.value === 0 ? 'while it is absent' : `while at revision ${countText(revision.value)}`}
+						{present.value === ABSENT
+							? 'while it is absent'
+							: `while at revision ${countText(present.value.modifyRevision)}`}
 					</small>
 				</span>
 				<input

@@ -50,7 +50,7 @@ export interface StatusOptions {
 /** The bound on the body of a proposal. JSON may write one byte of a value as six, such as `\u0001`. */
 const PROPOSE_BYTES_MAX = 6 * VALUE_BYTES_MAX + 65_536;
 
-/** The bound on the lists, objects and commas in it. A proposal has four. */
+/** The bound on the lists, objects and commas in it. A proposal has six at most. */
 const PROPOSE_ITEMS_MAX = 64;
 
 /** Mounted at `/v1`. */

@@ -16,7 +16,7 @@ interface Packet {
 
 /** The bound on the packets of one body. A page has as many proposals in flight at most, and answers pings. */
 export const PACKETS_OF_BODY_MAX = 64;
-/** The bound on the lists, objects and commas of a packet. A proposal has six. */
+/** The bound on the lists, objects and commas of a packet. A proposal has eight at most. */
 const ITEMS_MAX = 64;
 /** A packet of socket.io: its type, a namespace, a number, and JSON. The types of packets with bytes are 5 and 6. */
 const GOOD = /^[0-4](?:\/[^,]{0,64}(?:,|$))?\d{0,15}(?:[[{"]|$)/;

@@ -7,12 +7,13 @@ import { hasUtf8Form, toUtf8 } from '../../shared/bytes/text.ts';
 import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import { SLOT_MAX } from '../../shared/paxos/bounds.ts';
 import { operationOf, proposeAnswerOf } from '../../shared/replica/propose-answer.ts';
-import { CAS_MAX } from '../../shared/store/batch-format.ts';
+import { CAS_MAX, FLAGS_MAX } from '../../shared/store/batch-format.ts';
 import { keyFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { ReplicaService } from './service.ts';
 
 const SLOT_RULE = 'must be a slot, or 0 for none';
 const CAS_RULE = 'must be a revision, or 0 for an absent key';
+const FLAGS_RULE = `must be the digits of a number up to ${FLAGS_MAX}`;
 
 const requestSchema = z
 	.strictObject(
@@ -31,6 +32,10 @@ const requestSchema = z
 			route: z.enum(['leader', 'self'], 'must be "leader" or "self"'),
 			contest: z.int(SLOT_RULE).min(0, SLOT_RULE).max(SLOT_MAX, SLOT_RULE),
 			cas: z.int(CAS_RULE).min(0, CAS_RULE).max(CAS_MAX, CAS_RULE).optional(),
+			flags: z
+				.string(FLAGS_RULE)
+				.refine((flags) => /^\d{1,20}$/.test(flags) && BigInt(flags) <= FLAGS_MAX, FLAGS_RULE)
+				.optional(),
 		},
 		{ error: ({ code }) => (code === 'invalid_type' ? 'the request must be a JSON object' : undefined) },
 	)

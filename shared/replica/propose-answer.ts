@@ -6,9 +6,10 @@ import type { Operation } from '../store/command.ts';
 import { describeValue } from '../store/describe.ts';
 import type { SubmitAnswer } from './submit-answer.ts';
 
-export function operationOf({ key, value, cas: condition }: Pick<ProposeRequest, 'key' | 'value' | 'cas'>): Operation {
-	const cas = condition ?? null;
-	return value === null ? { kind: 'delete', key, cas } : { kind: 'put', key, value: toUtf8(value), flags: 0n, cas };
+export function operationOf(asked: Pick<ProposeRequest, 'key' | 'value' | 'cas' | 'flags'>): Operation {
+	const { key, value, cas = null, flags = '0' } = asked;
+	if (value === null) return { kind: 'delete', key, cas };
+	return { kind: 'put', key, value: toUtf8(value), flags: BigInt(flags), cas };
 }
 
 export function proposeAnswerOf(answer: SubmitAnswer): ProposeAnswer {

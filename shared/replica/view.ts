@@ -110,8 +110,8 @@ export function entriesBelow(store: Store, prefix: string): EntriesBelow {
 	return { revision: store.revision, entries, isAll: found.length <= ENTRIES_MAX };
 }
 
-function entryView({ key, value, modifyRevision }: Entry): EntryView {
-	return { key, ...shownOf(value), bytes: value.length, modifyRevision };
+function entryView({ key, value, flags, modifyRevision }: Entry): EntryView {
+	return { key, ...shownOf(value), bytes: value.length, flags: String(flags), modifyRevision };
 }
 
 /** The value's beginning where it is UTF-8, else its number of bytes. */

@@ -142,7 +142,7 @@ describe('POST /v1/swarm/propose', () => {
 		]);
 	});
 
-	it('with a condition writes and deletes only while the key has that revision', async () => {
+	it('with a condition writes and deletes only while the key has that revision, and with flags sets them', async () => {
 		await node.put('/v1/kv/color', 'red');
 		const at = node.replica.store.get('color')?.modifyRevision ?? 0;
 		for (const change of [{ value: 'blue' }, { value: null }]) {
@@ -154,6 +154,16 @@ describe('POST /v1/swarm/propose', () => {
 		expect((await propose({ ...request, value: 'blue', cas: at })).json).toMatchObject({ outcome: 'chosen', ok: true });
 		expect((await propose({ ...request, value: null, cas: at })).json).toMatchObject({ ok: false });
 		expect((await node.ask('GET', '/v1/kv/color?raw')).text).toBe('blue');
+		await node.put('/v1/kv/color?flags=18446744073709551615', 'red');
+		const flags = String(node.replica.store.get('color')?.flags);
+		expect((await propose({ ...request, value: 'blue', flags })).json).toMatchObject({ outcome: 'chosen' });
+		expect(node.replica.store.get('color')?.flags).toBe(2n ** 64n - 1n);
+		for (const flags of [7, '', '-1', '0x7', '1.5', '18446744073709551616', null]) {
+			expect(await propose({ ...request, flags })).toMatchObject({
+				status: 400,
+				json: { why: expect.stringContaining('flags: ') },
+			});
+		}
 		for (const cas of [-1, 0.5, 2 ** 53, '7', null]) {
 			expect(await propose({ ...request, cas })).toMatchObject({
 				status: 400,

@@ -99,7 +99,9 @@ test('a proposal is made, watched, contested and looked up with the keyboard alo
 	await keyboard.press('Enter');
 	await keyboard.press('ControlOrMeta+A');
 	await keyboard.type('mine');
-	await stage.swarm.node('n1').fetch(`/v1/kv/${encodeURIComponent('a.b, [c]')}`, { method: 'PUT', body: 'theirs' });
+	const node = stage.swarm.node('n1');
+	const path = `/v1/kv/${encodeURIComponent('a.b, [c]')}`;
+	await node.fetch(`${path}?flags=18446744073709551615`, { method: 'PUT', body: 'theirs' });
 	await keyboard.press('Enter');
 	await poll(() => page.getByTestId('key-said').textContent()).toContain('is “theirs” at revision');
 	expect(await violations(page)).toEqual([]);
@@ -108,6 +110,7 @@ test('a proposal is made, watched, contested and looked up with the keyboard alo
 	await poll(() => focused(page)).toMatch(edit);
 	await playbackBegins(page);
 	await poll(async () => (await readDecision(page)).slot).toBe(saved.slot);
+	expect(await (await node.fetch(path)).text()).toMatch(/"Flags":18446744073709551615,"Value":"bWluZQ=="/);
 	await keyboard.press('l');
 	await poll(() => page.getByTestId('keys-table').textContent()).toContain('mine');
 	await keyboard.press('Enter');

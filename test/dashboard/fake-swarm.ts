@@ -506,6 +506,7 @@ export class FakeNode {
 				value,
 				bytes: value.length,
 				isWhole: true,
+				flags: '0',
 				modifyRevision: this.revision,
 			})),
 			entriesCount: this.entries.size,

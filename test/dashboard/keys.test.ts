@@ -6,7 +6,7 @@ import type { EntryView } from '../../shared/feed.ts';
 const some = [entry('color'), entry('cow'), entry('dog')];
 
 function entry(key: string): EntryView {
-	return { key, value: 'x', bytes: 1, isWhole: true, modifyRevision: 5 };
+	return { key, value: 'x', bytes: 1, isWhole: true, flags: '0', modifyRevision: 5 };
 }
 
 function node(entriesCount: number, revision = 7) {

@@ -354,7 +354,9 @@ describe('the feed', () => {
 		const page = await openPage();
 		expect(await page.emitWithAck('list', 'b')).toEqual({
 			revision: replica.store.revision,
-			entries: [{ key: 'b', value: 'red', bytes: 3, isWhole: true, modifyRevision: replica.store.revision }],
+			entries: [
+				{ key: 'b', value: 'red', bytes: 3, isWhole: true, flags: '0', modifyRevision: replica.store.revision },
+			],
 			isAll: true,
 		});
 		const below = await page.emitWithAck('list', 'a/');
