@@ -1,6 +1,6 @@
 /** Writes log lines for operators, one for each coarse fact. */
 import type { Logger } from 'pino';
-import { membersText, type RawFact } from '../shared/fact.ts';
+import { GIVEN_UP, membersText, type RawFact } from '../shared/fact.ts';
 import { ACTED, faultText } from '../shared/lab.ts';
 import { ballotToText } from '../shared/paxos/ballot.ts';
 import { skewText } from '../shared/skew.ts';
@@ -50,7 +50,7 @@ function lineOf(fact: RawFact): { level: 'debug' | 'info' | 'warn'; text: string
 				text: `${ballotToText(fact.ballot)} is halted by ${ballotToText(fact.by)}, says ${fact.from}`,
 			};
 		case 'givenUp':
-			return { level: 'info', text: `${ballotToText(fact.ballot)} is given up: too few answer` };
+			return { level: 'info', text: `${ballotToText(fact.ballot)} is given up: ${GIVEN_UP[fact.why]}` };
 		case 'linkUp':
 			return { level: 'info', text: `link to ${fact.peer} is up` };
 		case 'linkDown':

@@ -140,6 +140,13 @@ function describeMembers(members: readonly Member[]): ValueSummary {
 	return { digest: '', bytes: text.length, commands: 0, text };
 }
 
+/** Why a campaign or a leadership ended by itself, for people. */
+export const GIVEN_UP = {
+	noQuorum: 'too few nodes answered',
+	behind: 'no node tells it what it lacks of what is chosen',
+	noVote: 'it has no vote any more',
+} as const;
+
 /** Such as `n1, n2, n4 (learns)`. */
 export function membersText(members: readonly Member[]): string {
 	return members.map(({ id, isVoter }) => (isVoter ? id : `${id} (learns)`)).join(', ');

@@ -1,5 +1,5 @@
 /** Says a fact in one line, and tells to which kind of the event log it belongs. */
-import { type BallotText, type Fact, isBeat, membersText } from '../../shared/fact.ts';
+import { type BallotText, type Fact, GIVEN_UP, isBeat, membersText } from '../../shared/fact.ts';
 import { ACTED, faultText } from '../../shared/lab.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { skewText } from '../../shared/skew.ts';
@@ -47,6 +47,7 @@ export function groupOf(fact: Fact): FactGroup {
 			return 'snapshots';
 		case 'role':
 		case 'pollHeld':
+		case 'handsOver':
 			return 'leader';
 		case 'sent':
 		case 'received':
@@ -82,7 +83,9 @@ export function factText(fact: Fact, names: BallotNames): string {
 		case 'halted':
 			return `gives up ${names.short(fact.ballot)}: ${fact.from} has promised ${names.full(fact.by)}`;
 		case 'givenUp':
-			return `gives up ${names.full(fact.ballot)}: too few nodes answered`;
+			return `gives up ${names.full(fact.ballot)}: ${GIVEN_UP[fact.why]}`;
+		case 'handsOver':
+			return `asks ${fact.to} to lead in its place: ${HANDS_OVER[fact.why]}`;
 		case 'proposed':
 			return `proposes ${quoted(fact.value)} in slot ${fact.slot} under ${names.short(fact.ballot)}`;
 		case 'accepted':
@@ -182,6 +185,14 @@ const CAMPAIGN_WHY = {
 	handedOver: ' because the leader asked it to lead instead',
 	proposal: ' for a proposal of its own',
 	contest: ' to contest slot',
+} as const;
+
+/** Why a leader asks another node to lead. */
+export const HANDS_OVER = {
+	leaving: 'it is about to stop, or has no vote any more',
+	wanted: 'people want another leader',
+	noRoom: 'its disk is full',
+	unsteady: 'it stands still again and again',
 } as const;
 
 const HOW = { counted: 'counted a quorum', told: 'told by the leader', fetched: 'fetched' } as const;

@@ -205,6 +205,7 @@ export class NodeModel {
 			case 'refused':
 			case 'halted':
 			case 'givenUp':
+			case 'handsOver':
 			case 'proposed':
 			case 'voteCounted':
 			case 'pollHeld':

@@ -189,6 +189,7 @@ function glyphOfFact(fact: Fact): GlyphKind {
 		case 'applied':
 			return 'learn';
 		case 'role':
+		case 'handsOver':
 		case 'sent':
 		case 'linkUp':
 		case 'flushed':

@@ -41,8 +41,16 @@ export type AgentFact<B = Ballot, V = Value> =
 	  }
 	/** A campaign or a leadership was ended by a higher ballot. */
 	| { readonly kind: 'halted'; readonly ballot: B; readonly by: B; readonly from: NodeId }
-	/** A campaign or a leadership ended because too few answered, or nobody who could tell what is chosen. */
-	| { readonly kind: 'givenUp'; readonly ballot: B }
+	/** A campaign or a leadership ended by itself. */
+	| {
+			readonly kind: 'givenUp';
+			readonly ballot: B;
+			/**
+			 * `noQuorum`: too few answered for too long. `behind`: a quorum answers, but nobody tells this leader what it lacks of
+			 * what is chosen. `noVote`: this candidate is no voter any more.
+			 */
+			readonly why: 'noQuorum' | 'behind' | 'noVote';
+	  }
 	/** Phase 2a here. `reportedAt` is the ballot whose value phase 1 obliges to take; empty for a free choice. */
 	| {
 			readonly kind: 'proposed';
@@ -88,6 +96,19 @@ export type AgentFact<B = Ballot, V = Value> =
 				| 'leaderLinkDown';
 			/** Who made it so: the promisers, or the one that was heard or lost. */
 			readonly by: readonly NodeId[];
+			/** For `leaderSilent`: for so long, at least, neither that leader was heard nor a candidate, milliseconds. Otherwise 0. */
+			readonly silentMs: number;
+	  }
+	/** This leader asks `to` to lead in its place, and leads on until that node has its promises. */
+	| {
+			readonly kind: 'handsOver';
+			readonly ballot: B;
+			readonly to: NodeId;
+			/**
+			 * `leaving`: this node is about to stop, or has no vote any more. `wanted`: people want another leader. `noRoom`: its
+			 * log takes no values. `unsteady`: it stands still again and again.
+			 */
+			readonly why: 'leaving' | 'wanted' | 'noRoom' | 'unsteady';
 	  }
 	/** A quorum hears a leader (or too few answer), so this node does not campaign. */
 	| {

@@ -13,6 +13,7 @@
 import { type Ballot, NO_BALLOT, type NodeId, sameBallot } from './ballot.ts';
 import { HANDOVER_EVERY_MS, LAG_SLOTS_MAX, STEADIER_FACTOR, STILL_MS_MAX } from './bounds.ts';
 import type { Context } from './config.ts';
+import type { AgentFact } from './fact.ts';
 import type { Confirm, Slot } from './message.ts';
 
 export interface HandoverState {
@@ -61,9 +62,9 @@ export class Handover {
 	 */
 	wanted(to: NodeId | null, ballot: Ballot): void {
 		if (!sameBallot(ballot, this.state.ballot)) return;
-		if (to === null) return this.#ask(this.#steadiest(Number.POSITIVE_INFINITY));
+		if (to === null) return this.#ask(this.#steadiest(Number.POSITIVE_INFINITY), 'wanted');
 		const follower = this.state.followers.get(to);
-		if (follower && this.#mayLead(to, follower.chosenThrough)) this.#ask(to);
+		if (follower && this.#mayLead(to, follower.chosenThrough)) this.#ask(to, 'wanted');
 	}
 
 	/** A beat. @param ballot this node leads under it; NO_BALLOT or a candidate's where it does not lead */
@@ -72,17 +73,19 @@ export class Handover {
 		const { handedOverMs } = this.state;
 		const isLeaving = this.state.isLeaving || !members.sets[0].voters.includes(config.id);
 		if (!sameBallot(ballot, this.state.ballot)) return;
-		if (!isLeaving && this.#othersHaveRoom) return this.#ask(this.#steadiest(Number.POSITIVE_INFINITY, true));
+		if (!isLeaving && this.#othersHaveRoom) return this.#ask(this.#steadiest(Number.POSITIVE_INFINITY, true), 'noRoom');
 		if (!isLeaving && stillMs <= STILL_MS_MAX) return;
 		if (!isLeaving && handedOverMs !== null && steadyMs - handedOverMs < HANDOVER_EVERY_MS) return;
-		this.#ask(this.#steadiest(isLeaving ? Number.POSITIVE_INFINITY : stillMs / STEADIER_FACTOR));
+		const belowMs = isLeaving ? Number.POSITIVE_INFINITY : stillMs / STEADIER_FACTOR;
+		this.#ask(this.#steadiest(belowMs), isLeaving ? 'leaving' : 'unsteady');
 	}
 
-	#ask(heir: NodeId | null): void {
+	#ask(heir: NodeId | null, why: (AgentFact & { kind: 'handsOver' })['why']): void {
 		const { steadyMs, out } = this.#context;
 		if (heir === null) return;
 		this.state.handedOverMs = steadyMs;
 		out.now(heir, { kind: 'handOver', ballot: this.state.ballot });
+		out.fact({ kind: 'handsOver', ballot: this.state.ballot, to: heir, why });
 	}
 
 	/** This node cannot propose what clients write, and a follower can. */

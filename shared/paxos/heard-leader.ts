@@ -12,6 +12,8 @@ export interface HeardLeaderState {
 	recoveredThrough: Slot;
 	/** A leader, or a candidate that may become one, was heard in this election period. */
 	inPeriod: boolean;
+	/** What the monotonic clock showed when this period began. */
+	periodBeganMs: number;
 }
 
 export class HeardLeader {
@@ -98,11 +100,16 @@ export class HeardLeader {
 		return node;
 	}
 
-	/** @returns whether a leader, or a candidate, was heard in the period that is over */
-	periodEnded(): boolean {
-		const { inPeriod } = this.state;
+	/** An election period begins, of whatever role. */
+	periodBegins(): void {
+		this.state.periodBeganMs = this.#context.steadyMs;
+	}
+
+	/** @returns for how long the period lasted, in which neither a leader was heard nor a candidate; null where one was */
+	periodEnded(): number | null {
+		const { inPeriod, periodBeganMs } = this.state;
 		this.state.inPeriod = false;
 		this.#neighbours.periodEnded();
-		return inPeriod;
+		return inPeriod ? null : this.#context.steadyMs - periodBeganMs;
 	}
 }

@@ -32,6 +32,7 @@ import type { Reads } from './reads.ts';
 import { armHeartbeat, armPeriod, armPoll, armPollInTurn, armPollSoon } from './timers.ts';
 
 type Why = (AgentFact & { kind: 'role' })['why'];
+type GivenUpWhy = (AgentFact & { kind: 'givenUp' })['why'];
 
 /** The timer of an election period, by role. */
 const PERIOD = { follower: 'election', candidate: 'patience', leader: 'quorum' } as const;
@@ -73,7 +74,7 @@ export class RoleMachine {
 		this.state = state ?? {
 			campaign: null,
 			leadership: null,
-			leader: { ballot: NO_BALLOT, recoveredThrough: 0, inPeriod: false },
+			leader: { ballot: NO_BALLOT, recoveredThrough: 0, inPeriod: false, periodBeganMs: 0 },
 			candidacy: { due: false, handedOver: null, asked: false, periods: 0, halts: 0 },
 		};
 		const { campaign, leadership, leader, candidacy } = this.state;
@@ -174,7 +175,7 @@ export class RoleMachine {
 
 	/** Other members are chosen: those of them that have not promised to this node are asked to. */
 	membersChosen(): void {
-		if (this.role === 'candidate' && !this.#isVoter) this.#giveUp();
+		if (this.role === 'candidate' && !this.#isVoter) this.#giveUp('noVote');
 		else this.#campaign?.prepareAgain();
 	}
 
@@ -193,7 +194,8 @@ export class RoleMachine {
 		this.leader.heard(ballot, leadership.stamp.recoveredThrough);
 		reads.waitAgain();
 		const by = promises.map(({ from }) => from);
-		this.#context.out.fact({ kind: 'role', role: 'leader', ballot, leader: ballot, why: 'promisedByQuorum', by });
+		const why = 'promisedByQuorum';
+		this.#context.out.fact({ kind: 'role', role: 'leader', ballot, leader: ballot, why, by, silentMs: 0 });
 		armHeartbeat(this.#context);
 		reads.beat(leadership);
 	}
@@ -267,11 +269,10 @@ export class RoleMachine {
 		this.#end('higherBallot', [leader]);
 	}
 
-	/** Too few answer, or no node that could tell what is chosen. */
-	#giveUp(): void {
-		const givenUp = { kind: 'givenUp', ballot: this.ballot } as const;
-		this.#context.out.fact(givenUp);
-		this.#context.out.outcomes.push(givenUp);
+	#giveUp(why: GivenUpWhy): void {
+		const { ballot } = this;
+		this.#context.out.fact({ kind: 'givenUp', ballot, why });
+		this.#context.out.outcomes.push({ kind: 'givenUp', ballot });
 		this.#end('lostQuorum', []);
 	}
 
@@ -316,35 +317,37 @@ export class RoleMachine {
 		if (route) proposals.forwardAgain(route);
 	}
 
-	#loseLeader(why: Why): void {
-		this.#tellRole(why, [this.leader.lost()]);
+	#loseLeader(why: Why, silentMs = 0): void {
+		this.#tellRole(why, [this.leader.lost()], silentMs);
 	}
 
-	#tellRole(why: Why, by: readonly NodeId[]): void {
+	#tellRole(why: Why, by: readonly NodeId[], silentMs = 0): void {
 		const leader = this.leader.ballot;
-		this.#context.out.fact({ kind: 'role', role: 'follower', ballot: NO_BALLOT, leader, why, by });
+		this.#context.out.fact({ kind: 'role', role: 'follower', ballot: NO_BALLOT, leader, why, by, silentMs });
 	}
 
 	// Timers
 
 	/** The period that begins now is the role's own. The timer of another role may still fire, and says nothing then. */
 	#armPeriod(): void {
+		this.leader.periodBegins();
 		armPeriod(this.#context, PERIOD[this.role]);
 	}
 
 	/** A follower that has heard no leader for a whole period polls. */
 	election(): void {
 		if (this.role !== 'follower') return;
+		const silentMs = this.leader.periodEnded();
 		this.#armPeriod();
-		if (this.leader.periodEnded()) return;
-		if (!this.leader.isNone) this.#loseLeader('leaderSilent');
+		if (silentMs === null) return;
+		if (!this.leader.isNone) this.#loseLeader('leaderSilent', silentMs);
 		this.poll();
 	}
 
 	/** A campaign that reaches no quorum is given up, later each time. */
 	patience(): void {
 		if (this.role !== 'candidate') return;
-		if (this.candidacy.periodEnded()) this.#giveUp();
+		if (this.candidacy.periodEnded()) this.#giveUp('noQuorum');
 		else this.#armPeriod();
 	}
 
@@ -354,7 +357,7 @@ export class RoleMachine {
 		const hasQuorum = this.#leadership.takeHasQuorum();
 		const isStuck = this.#leadership.takeIsStuck();
 		if (hasQuorum && !isStuck) return this.#armPeriod();
-		this.#giveUp();
+		this.#giveUp(hasQuorum ? 'behind' : 'noQuorum');
 		// A node that needs a snapshot first, or has no room for what it would learn, lets one stand that does not.
 		const mayLearn = this.#context.room === 'everything' && !this.#rooms.learner.state.lacksSnapshot;
 		if (hasQuorum && mayLearn) this.candidacy.due();

@@ -246,6 +246,7 @@ export class Invariants {
 			case 'accepted':
 			case 'fetching':
 			case 'givenUp':
+			case 'handsOver':
 			case 'installed':
 			case 'members':
 			case 'clockSkew':

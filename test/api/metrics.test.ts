@@ -53,6 +53,7 @@ const role = (leader: typeof BALLOT): RawFact => ({
 	leader,
 	why: 'heardLeader',
 	by: [],
+	silentMs: 0,
 });
 
 describe('/metrics', () => {

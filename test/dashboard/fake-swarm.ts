@@ -76,7 +76,7 @@ export class FakeSwarm {
 		}
 		const promised = node.phase1?.promises.map(({ from }) => from) ?? [];
 		if (!node.sets.every((set) => isCovered(set, promised))) {
-			this.#fact(node, { kind: 'givenUp', ballot });
+			this.#fact(node, { kind: 'givenUp', ballot, why: 'noQuorum' });
 			this.#role(node, 'follower', ballot, '', 'lostQuorum', []);
 			return { ballot, haltedBy: '', givenUp: true };
 		}
@@ -382,7 +382,7 @@ export class FakeSwarm {
 		node.role = role;
 		node.leader = leader;
 		if (role === 'follower') node.phase1 = null;
-		this.#fact(node, { kind: 'role', role, ballot, leader, why, by });
+		this.#fact(node, { kind: 'role', role, ballot, leader, why, by, silentMs: 0 });
 	}
 
 	#choose(

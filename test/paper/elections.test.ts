@@ -104,6 +104,25 @@ describe('a leader that was refused', () => {
 	});
 });
 
+describe('a follower whose leader falls silent', () => {
+	it('tells for how long at least it has not heard it', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.deliver();
+		lab.pass(300);
+		lab.timer('n2', 'election');
+		lab.pass(200);
+		lab.timer('n1', 'heartbeat');
+		lab.deliver();
+		lab.pass(200);
+		lab.timer('n2', 'election');
+		expect(lab.facts('n2', 'role').at(-1)).toMatchObject({ why: 'heardLeader', silentMs: 0 });
+		lab.pass(350);
+		lab.timer('n2', 'election');
+		expect(lab.facts('n2', 'role').at(-1)).toMatchObject({ why: 'leaderSilent', by: ['n1'], silentMs: 350 });
+	});
+});
+
 describe('a leader that stands still again and again', () => {
 	const UNSTEADY_MS = STILL_MS_MAX + 1;
 
@@ -121,6 +140,7 @@ describe('a leader that stands still again and again', () => {
 	it('asks the steadiest of its followers to stand, and leads on until that one is promised more', () => {
 		const lab = led({ n1: UNSTEADY_MS, n2: 500, n3: 200 });
 		expect(lab.inFlight('handOver')).toMatchObject([{ to: 'n3' }]);
+		expect(lab.facts('n1', 'handsOver')).toMatchObject([{ to: 'n3', why: 'unsteady' }]);
 		lab.propose('n1', 'red');
 		lab.deliver();
 		expect(lab.chosen('n1')).toEqual(['red']);
@@ -207,6 +227,7 @@ describe('a leader that is about to stop', () => {
 	it('asks a follower to stand at once, and leads on until that one is promised more', () => {
 		const lab = leaving();
 		const to = lab.inFlight('handOver')[0]?.to as NodeId;
+		expect(lab.facts('n1', 'handsOver')).toMatchObject([{ to, why: 'leaving' }]);
 		lab.propose('n1', 'red');
 		lab.deliver();
 		expect(lab.chosen('n1')).toEqual(['red']);
@@ -286,6 +307,7 @@ describe('a leader that people want another one for', () => {
 		const lab = led();
 		lab.step('n1', { kind: 'handOver', to });
 		expect(lab.inFlight('handOver')).toMatchObject([{ to: heir }]);
+		expect(lab.facts('n1', 'handsOver')).toMatchObject([{ to: heir, why: 'wanted' }]);
 		lab.propose('n1', 'red');
 		lab.deliver();
 		expect(lab.chosen('n1')).toEqual(['red']);

@@ -310,6 +310,7 @@ describe('phase 1 and phase 2', () => {
 		lab.deliver(among('n1', 'n2', 'n3'));
 		lab.timer('n1', 'quorum');
 		expect(lab.agent('n1').view().role).toBe('follower');
+		expect(lab.facts('n1', 'givenUp')).toMatchObject([{ why: 'noQuorum' }]);
 	});
 });
 

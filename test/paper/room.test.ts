@@ -127,6 +127,7 @@ describe('a leader', () => {
 		const lab = led(['n1']);
 		beat(lab);
 		expect(['n2', 'n3'].some((node) => lab.campaignAsked(node))).toBe(true);
+		expect(lab.facts('n1', 'handsOver')[0]).toMatchObject({ why: 'noRoom' });
 	});
 
 	it('without room leads on where no quorum of others has any', () => {

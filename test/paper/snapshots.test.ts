@@ -192,6 +192,7 @@ describe('a node that lacks slots which are kept nowhere', () => {
 		lab.deliver();
 		lab.timer('n3', 'quorum');
 		expect(lab.agent('n3').view().role).toBe('follower');
+		expect(lab.facts('n3', 'givenUp')).toMatchObject([{ why: 'behind' }]);
 		expect(lab.campaignAsked('n3')).toBe(false);
 	});
 
