@@ -12,7 +12,7 @@ import type { AgentConfig } from '../../shared/paxos/config.ts';
 import { LogReplay } from '../../shared/paxos/log.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { Restore, type Restored } from '../../shared/replica/restore.ts';
-import { Store } from '../../shared/store/store.ts';
+import type { Machine, MachineKind, MachineRestore } from '../../shared/store/machine.ts';
 import { inSlices } from './slices.ts';
 
 export interface ReadableDisk extends Disk {
@@ -26,20 +26,21 @@ export interface ReadableDisk extends Disk {
  */
 export interface StartProgress {
 	readonly doing: 'restoring' | 'reading' | 'applying';
-	/** The number of keys restored, records read or slots applied. */
+	/** The number of items restored, records read or slots applied. */
 	readonly count: number;
 	/** Percent of the whole work. An integer, below 100 before the end. */
 	readonly percent: number;
 }
 
-export interface Memory {
+export interface Memory<State extends Machine> {
 	readonly recovered: Recovered;
 	readonly agent: PaxosAgent;
 	/** The state after the last slot of the snapshot. */
-	readonly store: Store;
+	readonly machine: State;
 }
 
-export interface MemoryOptions {
+export interface MemoryOptions<State extends Machine> {
+	readonly kind: MachineKind<State>;
 	readonly disk: ReadableDisk;
 	/** The owner of the log on the disk: see `LogOptions`. */
 	readonly logOwner: string;
@@ -56,7 +57,14 @@ const RESTORING_PERCENT = 30;
 const RECORDS_OF_STEP = 256;
 
 /** @throws CorruptLogError where the disk holds what this node cannot have written */
-export async function remember({ disk, logOwner, swarmId, config, progress }: MemoryOptions): Promise<Memory> {
+export async function remember<State extends Machine>({
+	kind,
+	disk,
+	logOwner,
+	swarmId,
+	config,
+	progress,
+}: MemoryOptions<State>): Promise<Memory<State>> {
 	const recovered = await inSlices(readInSteps(disk, logOwner), {
 		between: ({ next, bytes, bytesOfAll, records }) => {
 			const percent = Math.floor((READING_PERCENT * bytes) / bytesOfAll);
@@ -66,11 +74,11 @@ export async function remember({ disk, logOwner, swarmId, config, progress }: Me
 		endsSlice: ({ next }) => next !== null,
 	});
 	const { snapshot } = recovered.manifest;
-	const restored = snapshot && (await restore(disk, snapshot, swarmId, progress));
+	const restored = snapshot && (await restore(kind.restore(), disk, snapshot, swarmId, progress));
 	const replay = new LogReplay(config, snapshot?.through, restored?.members);
 	await inSlices(replayRecords(recovered.records, replay), { between: () => undefined });
 	const agent = new PaxosAgent(config, replay, snapshot?.through);
-	return { recovered, agent, store: restored?.store ?? new Store() };
+	return { recovered, agent, machine: restored?.machine ?? kind.empty() };
 }
 
 /** @param done the number of slots that are applied, of `count` */
@@ -82,7 +90,7 @@ export function applying(done: number, count: number): StartProgress {
 /** A text such as `42 % done, 8000 records of its log are read`. */
 export function describeStart({ doing, count, percent }: StartProgress): string {
 	const part = {
-		restoring: `${count} keys of its snapshot are restored`,
+		restoring: `${count} items of its snapshot are restored`,
 		reading: `${count} records of its log are read`,
 		applying: `${count} slots of its log are applied`,
 	}[doing];
@@ -90,26 +98,27 @@ export function describeStart({ doing, count, percent }: StartProgress): string 
 }
 
 /** Reads the snapshot that the log's manifest notes. */
-async function restore(
+async function restore<State extends Machine>(
+	machine: MachineRestore<State>,
 	disk: ReadableDisk,
 	note: SnapshotNote,
 	swarmId: string,
-	progress: MemoryOptions['progress'],
-): Promise<Restored> {
-	const restored = new Restore();
+	progress: (progress: StartProgress) => void,
+): Promise<Restored<State>> {
+	const restored = new Restore(machine);
 	const file = snapshotName(note.through);
 	try {
 		await inSlices(restoring(readSnapshot(disk, note, swarmId), restored), {
 			between: ({ bytes, bytesOfAll }) => {
 				const percent = READING_PERCENT + Math.floor((RESTORING_PERCENT * bytes) / bytesOfAll);
-				progress({ doing: 'restoring', count: restored.keysCount, percent });
+				progress({ doing: 'restoring', count: restored.itemsCount, percent });
 			},
 		});
 		return restored.finish();
 	} catch (error) {
 		// The checksums are right: the file was written so.
 		if (!(error instanceof MalformedError)) throw error;
-		throw new CorruptLogError(`its content is no state of a store: ${error.message}`, {
+		throw new CorruptLogError(`its content is no state of the machine: ${error.message}`, {
 			file,
 			offset: 0,
 			cause: error,
@@ -117,7 +126,7 @@ async function restore(
 	}
 }
 
-function* restoring(steps: Iterable<SnapshotStep>, restored: Restore): Generator<SnapshotStep, void> {
+function* restoring(steps: Iterable<SnapshotStep>, restored: Restore<Machine>): Generator<SnapshotStep, void> {
 	for (const step of steps) {
 		for (const payload of step.payloads) restored.add(payload);
 		yield step;

@@ -19,6 +19,7 @@ import type { MembersState } from '../../shared/paxos/members.ts';
 import type { Message, Slot } from '../../shared/paxos/message.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { ClientDoor } from '../../shared/replica/client-door.ts';
+import { KeyValueDoors } from '../../shared/replica/key-value-doors.ts';
 import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
 import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
 import type { NamedAnswer, NamedRequest } from '../../shared/replica/named-requests.ts';
@@ -32,6 +33,7 @@ import type { Subject } from '../../shared/replica/waits.ts';
 import type { Watch, Watcher } from '../../shared/replica/watches.ts';
 import type { Operation, PartOfTransaction } from '../../shared/store/command.ts';
 import { seedHashes } from '../../shared/store/key-table.ts';
+import { KEY_VALUE } from '../../shared/store/key-value.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { FactStream } from './fact-stream.ts';
 import { applying, type Memory, type ReadableDisk, remember, type StartProgress } from './memory.ts';
@@ -114,7 +116,7 @@ export class RunningReplica implements ReplicaService {
 	readonly #log: Log;
 	/** The repairs of the log as it was opened. They are told by `start`, when someone listens to facts. */
 	readonly #repairs: readonly Repair[];
-	readonly #replica: Replica;
+	readonly #replica: Replica<KeyValueDoors>;
 	readonly #timers = new Map<ReplicaTimer, NodeJS.Timeout>();
 	/** Watchers of the facts of single messages. The log's own watcher, of coarse facts, does not count. */
 	#watchersCount = 0;
@@ -129,12 +131,15 @@ export class RunningReplica implements ReplicaService {
 	 */
 	static async open(options: RunningReplicaOptions): Promise<RunningReplica> {
 		const { disk, logOwner, swarm, agent: config, progress } = options;
-		return new RunningReplica(options, await remember({ disk, logOwner, swarmId: swarm.id, config, progress }));
+		return new RunningReplica(
+			options,
+			await remember({ kind: KEY_VALUE, disk, logOwner, swarmId: swarm.id, config, progress }),
+		);
 	}
 
-	private constructor(options: RunningReplicaOptions, { recovered, agent, store }: Memory) {
+	private constructor(options: RunningReplicaOptions, { recovered, agent, machine }: Memory<Store>) {
 		this.#options = options;
-		this.store = store;
+		this.store = machine;
 		this.#id = options.agent.id;
 		this.facts = new FactStream(this.#id, options.epoch, wallMs);
 		const { log, repairs } = Log.continue(
@@ -161,7 +166,9 @@ export class RunningReplica implements ReplicaService {
 			urlOf: (member) => swarm.urlOf(member),
 			agent: this.#agent,
 			log,
-			store,
+			machine,
+			restore: () => KEY_VALUE.restore(),
+			doors: (parts) => new KeyValueDoors(machine, parts),
 			swarm: swarm.id,
 			snapshotLimits: { ...SNAPSHOT_LIMITS, logBytesMin: options.logBytesMin },
 			requestMs,
@@ -220,9 +227,9 @@ export class RunningReplica implements ReplicaService {
 		this.#guard(() => this.#replica.leave());
 	}
 
-	/** As `Replica.endWaits`. */
+	/** As `KeyValueDoors.endWaits`. */
 	endWaits(): void {
-		this.#replica.endWaits();
+		this.#replica.doors.endWaits();
 	}
 
 	stop(): void {
@@ -268,7 +275,7 @@ export class RunningReplica implements ReplicaService {
 	// For the doors
 
 	get clients(): ClientDoor {
-		return this.#replica.clients;
+		return this.#replica.doors.clients;
 	}
 
 	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer> {
@@ -288,11 +295,11 @@ export class RunningReplica implements ReplicaService {
 	}
 
 	whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null {
-		return this.#replica.whenChanged(subject, index, waitMs, done);
+		return this.#replica.doors.whenChanged(subject, index, waitMs, done);
 	}
 
 	openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null {
-		return this.#replica.openWatch(prefix, after, watcher);
+		return this.#replica.doors.openWatch(prefix, after, watcher);
 	}
 
 	handOver(to: NodeId | null, timeoutMs: number): Promise<Ballot> {

@@ -40,9 +40,9 @@ export interface ReplicaService {
 	 * leader has confirmed it within `timeoutMs`.
 	 */
 	readBarrier(timeoutMs: number): Promise<boolean>;
-	/** As `Replica.whenChanged`. */
+	/** As `KeyValueDoors.whenChanged`. */
 	whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null;
-	/** As `Replica.openWatch`. */
+	/** As `KeyValueDoors.openWatch`. */
 	openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null;
 	/**
 	 * Where this node leads, it asks `to` to lead instead, or the follower that suits best (null), again and again. Resolves

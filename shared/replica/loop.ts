@@ -17,8 +17,8 @@ import type { Envelope, Message, Slot } from '../paxos/message.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import { commandsOf, elapsedMsOf, type Value } from '../paxos/value.ts';
 import type { AgentView } from '../paxos/view.ts';
+import type { Machine } from '../store/machine.ts';
 import type { OnResult, Result } from '../store/result.ts';
-import type { Store } from '../store/store.ts';
 import { DigestHistory } from './digests.ts';
 import type { Restored } from './restore.ts';
 import { RoundEstimate } from './round.ts';
@@ -81,8 +81,8 @@ interface Held {
 /** An epoch is drawn from so many numbers. */
 const EPOCHS = 2 ** 52;
 export class ReplicaLoop {
-	readonly store: Store;
-	/** The store's digests after the last slots. */
+	readonly machine: Machine;
+	/** The machine's digests after the last slots. */
 	readonly digests = new DigestHistory();
 	appliedThrough: Slot;
 	readonly #round: RoundEstimate;
@@ -102,24 +102,24 @@ export class ReplicaLoop {
 	#readNext: ReadId = 1;
 	#applying: Decision | undefined;
 	/** A snapshot of another node that is durable here and waits for its turn. */
-	#snapshot: { readonly through: Slot; readonly store: Store } | undefined;
+	#snapshot: { readonly through: Slot; readonly machine: Machine } | undefined;
 
-	/** @param appliedThrough the last slot that the store holds already, from a snapshot; 0 for none */
+	/** @param appliedThrough the last slot that the machine holds already, from a snapshot; 0 for none */
 	constructor(
 		id: NodeId,
 		agent: LoopAgent,
 		log: LoopLog,
-		store: Store,
+		machine: Machine,
 		appliedThrough: Slot,
 		runtime: LoopRuntime,
 		listener: LoopListener,
 	) {
 		this.#id = id;
 		this.appliedThrough = appliedThrough;
-		if (appliedThrough > 0) this.digests.note(appliedThrough, store.digest);
+		if (appliedThrough > 0) this.digests.note(appliedThrough, machine.digest);
 		this.#agent = agent;
 		this.#log = log;
-		this.store = store;
+		this.machine = machine;
 		this.#runtime = runtime;
 		this.#round = new RoundEstimate(() => runtime.nowMs());
 		this.#listener = listener;
@@ -187,8 +187,8 @@ export class ReplicaLoop {
 	}
 
 	/** This node takes over a snapshot of another node, which is durable here. @param restored what is in it */
-	install(through: Slot, { store, members }: Restored): void {
-		this.#snapshot = { through, store };
+	install(through: Slot, { machine, members }: Restored): void {
+		this.#snapshot = { through, machine };
 		this.#post({ kind: 'snapshot', through, members });
 	}
 
@@ -219,7 +219,7 @@ export class ReplicaLoop {
 	}
 
 	/**
-	 * Begins a linearizable read. The listener is told, by `readAt`, which slot `store` must have applied before it may
+	 * Begins a linearizable read. The listener is told, by `readAt`, which slot the machine must have applied before it may
 	 * answer. Without a leader the listener is never told.
 	 */
 	read(): ReadId {
@@ -314,7 +314,7 @@ export class ReplicaLoop {
 			this.#applyValue(decision.slot, decision.value, this.#onResult);
 		}
 		this.#applying = undefined;
-		const settled = this.#listener.applied(this.appliedThrough, this.store.revision);
+		const settled = this.#listener.applied(this.appliedThrough, this.machine.revision);
 		this.#mailbox.push({ kind: 'applied', through: this.appliedThrough, settled });
 	}
 
@@ -324,18 +324,18 @@ export class ReplicaLoop {
 		if (snapshot?.through !== through) return;
 		this.#snapshot = undefined;
 		if (through <= this.appliedThrough) return;
-		this.store.become(snapshot.store);
+		this.machine.become(snapshot.machine);
 		this.appliedThrough = through;
-		this.digests.note(through, this.store.digest);
+		this.digests.note(through, this.machine.digest);
 		this.#listener.installed(through);
-		const settled = this.#listener.applied(through, this.store.revision);
+		const settled = this.#listener.applied(through, this.machine.revision);
 		this.#mailbox.push({ kind: 'applied', through, settled });
 	}
 
 	#applyValue(slot: Slot, value: Value, onResult?: OnResult): void {
-		this.store.passTime(elapsedMsOf(value));
-		this.store.apply(commandsOf(value), onResult);
-		this.digests.note(slot, this.store.digest);
+		this.machine.passTime(elapsedMsOf(value), slot);
+		this.machine.apply(commandsOf(value), onResult);
+		this.digests.note(slot, this.machine.digest);
 		this.appliedThrough = slot;
 	}
 

@@ -15,8 +15,8 @@ import type { Slot } from '../paxos/message.ts';
 import { TRANSACTION_COMMANDS_MAX } from '../store/batch-format.ts';
 import { BatchWriter } from '../store/batch-writer.ts';
 import type { Operation } from '../store/command.ts';
+import type { Machine } from '../store/machine.ts';
 import type { Result } from '../store/result.ts';
-import type { Store } from '../store/store.ts';
 import { Batch, type BatchEnd, type Submitter } from './batch.ts';
 import type { OnPart } from './own-batch.ts';
 import type { Submissions } from './submissions.ts';
@@ -54,7 +54,7 @@ export const CONTENT_MAX = 2 ** 46;
 export interface NamedRequestsRuntime {
 	/** Monotonic, milliseconds. */
 	nowMs(): number;
-	readonly store: Pick<Store, 'keepsOutcomesOf'>;
+	readonly machine: Pick<Machine, 'keepsOutcomesOf'>;
 }
 
 /** The part of the table of submissions that the requests use. */
@@ -144,7 +144,7 @@ class OpenRequest implements Submitter {
 		const index = sequence - this.#first;
 		if (index < 0 || index >= this.#count) return;
 		if (!('ok' in result)) {
-			const isTaken = this.#owner.runtime.store.keepsOutcomesOf(this.name);
+			const isTaken = this.#owner.runtime.machine.keepsOutcomesOf(this.name);
 			return this.#end({ outcome: isTaken ? 'taken' : 'forgotten' });
 		}
 		this.#ok &&= result.ok;

@@ -1,6 +1,6 @@
 /**
- * One node's whole replica, composed: the loop around the agent, the commands and reads on their way, the clients'
- * door, and what is told to the other nodes. The server runs it over sockets, files, clocks and timers, the simulator
+ * One node's whole replica, composed: the loop around the agent, the commands and reads on their way, and what is told
+ * to the other nodes. It knows its state machine as a `Machine`, and the rooms through which people use that as `MachineDoors`. The server runs it over sockets, files, clocks and timers, the simulator
  * over a simulated world. The order of a turn is here, and nowhere else.
  *
  * What it must never do: read a clock, draw a number or wait. Those are its `ReplicaRuntime`. An error that it throws
@@ -12,17 +12,15 @@ import type { ProposalId } from '../paxos/event.ts';
 import { type MembersState, membersIndex } from '../paxos/members.ts';
 import type { Message, Slot } from '../paxos/message.ts';
 import { isQuorumOf, quorumSize } from '../paxos/quorum.ts';
-import { CLIENT_LIMITS } from '../store/client-limits.ts';
 import type { Operation, PartOfTransaction } from '../store/command.ts';
+import type { Machine } from '../store/machine.ts';
 import type { Result } from '../store/result.ts';
-import type { Store } from '../store/store.ts';
 import { Barriers, type OnConfirmed } from './barriers.ts';
 import type { Refusal, SubmitOptions } from './batch.ts';
-import { ClientDoor } from './client-door.ts';
 import { Deadlines } from './deadlines.ts';
 import { Digests } from './digests.ts';
 import { DiskWatch } from './disk-watch.ts';
-import { History } from './history.ts';
+import type { MachineDoors } from './doors.ts';
 import { Intake } from './intake.ts';
 import { REPLICA_LIMITS } from './limits.ts';
 import { type LoopListener, type LoopLog, ReplicaLoop } from './loop.ts';
@@ -32,7 +30,6 @@ import { type NamedRequest, NamedRequests, type OnNamed } from './named-requests
 import type { OnAnswer, OnPart } from './own-batch.ts';
 import { OwnClient } from './own-client.ts';
 import { PeerTable } from './peers.ts';
-import type { Door } from './port.ts';
 import type { ReplicaAgent, ReplicaOptions, ReplicaRuntime, ReplicaTimer } from './runtime.ts';
 import { type OnSnapshot, SNAPSHOT_LIMITS, type SnapshotLog } from './snapshots.ts';
 import { StateTransfer } from './state-transfer.ts';
@@ -40,17 +37,14 @@ import { Stillness } from './stillness.ts';
 import { Submissions } from './submissions.ts';
 import { type OnSucceeded, Succession } from './succession.ts';
 import { Tells } from './tells.ts';
-import { TimeOuts } from './time-outs.ts';
 import { type AgentSnapshot, type PeerView, type ReplicaView, replicaViewOf, snapshotOf } from './view.ts';
-import { type Subject, Waits } from './waits.ts';
-import { type Watch, type Watcher, Watches } from './watches.ts';
 
 const DISK_BEHIND: Refusal = { why: 'diskBehind', detail: 'the disk does not keep up' };
 
-export class Replica implements LoopListener {
-	readonly store: Store;
-	readonly clients: ClientDoor;
+export class Replica<Doors extends MachineDoors = MachineDoors> implements LoopListener {
+	readonly machine: Machine;
 	readonly submissions: Submissions;
+	readonly doors: Doors;
 	readonly #id: NodeId;
 	readonly #agent: ReplicaAgent;
 	readonly #log: LoopLog & SnapshotLog;
@@ -60,8 +54,6 @@ export class Replica implements LoopListener {
 	readonly #own: OwnClient;
 	readonly #named: NamedRequests;
 	readonly #barriers: Barriers;
-	readonly #waits: Waits;
-	readonly #watches: Watches;
 	readonly #succession: Succession;
 	readonly #tells: Tells;
 	readonly #diskWatch: DiskWatch;
@@ -69,26 +61,24 @@ export class Replica implements LoopListener {
 	readonly #digests: Digests;
 	readonly #stateTransfer: StateTransfer;
 	readonly #membership: Membership;
-	readonly #timeOuts: TimeOuts;
 	readonly #linkMs: number;
 	readonly #stillness: Stillness;
 	readonly #peers = new PeerTable();
-	readonly #doors: readonly Door[];
 	#lacksRoom: Refusal | null = null;
 	/** The members that the runtime was last told. */
 	#members: MembersState;
 	#turnIsAsked = false;
 	#stopped = false;
 
-	constructor(options: ReplicaOptions) {
-		const { id, agent, log, store, requestMs, limits = REPLICA_LIMITS, runtime } = options;
+	constructor(options: ReplicaOptions<Doors>) {
+		const { id, agent, log, machine, requestMs, limits = REPLICA_LIMITS, runtime } = options;
 		this.#id = id;
 		this.#linkMs = options.linkMs;
 		this.#agent = agent;
 		this.#log = log;
 		this.#runtime = runtime;
 		this.#members = agent.members.state;
-		this.store = store;
+		this.machine = machine;
 		const { mesh } = runtime;
 		const nowMs = () => runtime.nowMs();
 		const soon = () => this.#soon();
@@ -116,7 +106,7 @@ export class Replica implements LoopListener {
 			id,
 			agent,
 			log,
-			store,
+			machine,
 			agent.view().appliedThrough,
 			{
 				nowMs,
@@ -139,11 +129,11 @@ export class Replica implements LoopListener {
 			},
 			report: (what, detail) => runtime.fact({ kind: 'state', what, detail }),
 		});
-		const { swarm, clientLimits = CLIENT_LIMITS, snapshotLimits = SNAPSHOT_LIMITS } = options;
+		const { swarm, snapshotLimits = SNAPSHOT_LIMITS } = options;
 		this.#stateTransfer = new StateTransfer(
-			store,
+			machine,
 			log,
-			{ swarm, clientLimits, limits: snapshotLimits },
+			{ swarm, restore: () => options.restore(), limits: snapshotLimits },
 			{
 				nowMs,
 				setTimer: (timer, afterMs) => runtime.setTimer(timer, afterMs),
@@ -173,52 +163,26 @@ export class Replica implements LoopListener {
 			limits,
 		);
 		this.#own = new OwnClient(this.submissions, this.#deadlines, { nowMs, newId: () => runtime.newId(), soon });
-		this.#named = new NamedRequests(this.submissions, { nowMs, store });
-		this.#timeOuts = new TimeOuts(store, {
-			nowMs,
-			setTimer: (afterMs) => runtime.setTimer('timeOuts', afterMs),
-			leads: () => (agent.view().role === 'leader' ? agent.view().ballot : NO_BALLOT),
-			propose: (operation, done) =>
-				this.#own.submit(operation, { route: 'leader', contest: 0, timeoutMs: requestMs }, done),
-		});
+		this.#named = new NamedRequests(this.submissions, { nowMs, machine });
 		this.#barriers = new Barriers(this.#loop, this.#deadlines, soon);
-		const history = new History(store.revision, limits);
-		store.listener = history;
-		this.#waits = new Waits({
-			nowMs,
-			setTimer: (afterMs) => runtime.setTimer('wait', afterMs),
-			random: () => runtime.random(),
-			changeOf: (subject) => this.#changeOf(subject),
-			listen: (listens) => {
-				history.also = listens ? this.#waits : null;
-			},
-		});
-		this.#watches = new Watches({
-			history,
-			limits,
-			revision: () => store.revision,
-			changeOfPrefix: (prefix) => store.changeOfPrefix(prefix),
-			soon,
-		});
 		this.#succession = new Succession(
 			id,
 			{ handOver: (to) => this.#loop.handOver(to), leader: () => agent.view().leader },
 			this.#deadlines,
 		);
-		this.clients = new ClientDoor({
-			store,
+		this.doors = options.doors({
+			id,
+			agent,
 			submissions: this.submissions,
 			barriers: this.#barriers,
-			node: id,
-			members: () => agent.members.last.members.map((member) => ({ id: member.id, url: options.urlOf(member) })),
-			openWatch: (prefix, after, watcher) => this.#watches.open(prefix, after, watcher),
-			requestMs,
 			limits,
-			leader: () => agent.view().leader.node,
+			requestMs,
+			runtime,
+			urlOf: (member) => options.urlOf(member),
+			membersIndex: () => membersIndex(agent.members.sets),
+			submit: (operation, submitOptions, answer) => this.#own.submit(operation, submitOptions, answer),
 			soon,
-			malformed: (from, why) => runtime.malformed(from, why),
 		});
-		this.#doors = [this.clients];
 	}
 
 	/** As `ReplicaLoop.replay`: to be called before `start`. */
@@ -232,7 +196,7 @@ export class Replica implements LoopListener {
 		this.#digests.start();
 		this.#stateTransfer.start();
 		this.#membership.start();
-		this.#timeOuts.start();
+		this.doors.start();
 		this.#loop.start();
 	}
 
@@ -248,8 +212,7 @@ export class Replica implements LoopListener {
 		this.#own.stop();
 		this.submissions.stop();
 		this.#barriers.stop();
-		this.#waits.stop();
-		this.#watches.stop();
+		this.doors.stop();
 		this.#succession.stop();
 		this.#stateTransfer.stop();
 		this.#membership.stop();
@@ -273,7 +236,7 @@ export class Replica implements LoopListener {
 			'commands of its own client': this.#own.count,
 			'requests with a name': this.#named.count,
 			'reads behind a barrier': this.#barriers.count,
-			'reads that wait for a change': this.#waits.count,
+			...this.doors.unfinished,
 			'requests for another leader': this.#succession.count,
 			'changes of members': this.#membership.count,
 			deadlines: this.#deadlines.count,
@@ -328,8 +291,6 @@ export class Replica implements LoopListener {
 		switch (timer) {
 			case 'deadline':
 				return this.#deadlines.fire();
-			case 'wait':
-				return this.#waits.fire();
 			case 'tell':
 				return this.#tells.fire();
 			case 'recall':
@@ -340,8 +301,9 @@ export class Replica implements LoopListener {
 				return this.#digests.fire();
 			case 'members':
 				return this.#membership.fire();
+			case 'wait':
 			case 'timeOuts':
-				return this.#timeOuts.fire();
+				return this.doors.fire(timer);
 			case 'snapshot':
 			case 'snapshotPart':
 			case 'transfer':
@@ -382,7 +344,7 @@ export class Replica implements LoopListener {
 		if (this.#stopped) return;
 		// Input that is handed in from here on belongs to this turn, and must not ask for another.
 		this.#turnIsAsked = true;
-		for (const door of this.#doors) door.collect();
+		this.doors.collect();
 		this.#own.endTurn();
 		this.submissions.endTurn();
 		this.#barriers.endTurn();
@@ -391,12 +353,9 @@ export class Replica implements LoopListener {
 		this.#tellMembers();
 		this.#runtime.mesh.flush(this.#peersOfQuorum);
 		if (this.#stopped) return;
-		for (const door of this.#doors) door.answer();
+		this.doors.answer();
 		this.#succession.endTurn();
-		this.#waits.endTurn();
-		// Those who wait for an answer come before those who watch.
-		this.#watches.endTurn();
-		this.clients.sendAnswers();
+		this.doors.endTurn();
 		this.#loop.flush();
 		if (this.#loop.waitsForDisk) this.#diskWatch.waits();
 		this.#runtime.mesh.flush();
@@ -425,29 +384,10 @@ export class Replica implements LoopListener {
 		this.#membership.request(request, timeoutMs, done);
 	}
 
-	/** Calls `done` once, and tells it whether `store` may now answer a linearizable read that began before this call. */
+	/** Calls `done` once, and tells it whether `machine` may now answer a linearizable read that began before this call. */
 	whenConfirmed(timeoutMs: number, done: OnConfirmed): void {
 		if (this.#stopped) return done(false);
 		this.#barriers.wait(timeoutMs, done);
-	}
-
-	/**
-	 * As `Waits.wait`. The index of a change of a key or prefix is its revision, that of a change of the members is
-	 * `membersIndex`.
-	 */
-	whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null {
-		return this.#waits.wait(subject, index, waitMs, done);
-	}
-
-	/** As `Watches.open`. */
-	openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null {
-		return this.#watches.open(prefix, after, watcher);
-	}
-
-	/** Ends every wait of `whenChanged` and every watch, and begins no other one. Everything else goes on until `stop`. */
-	endWaits(): void {
-		this.#waits.stop();
-		this.#watches.stop();
 	}
 
 	/**
@@ -482,7 +422,7 @@ export class Replica implements LoopListener {
 	}
 
 	snapshot(): AgentSnapshot {
-		return snapshotOf(this.#agent.view(), this.store);
+		return snapshotOf(this.#agent.view(), this.machine.revision, this.doors.shown);
 	}
 
 	get #peerIds(): NodeId[] {
@@ -504,9 +444,8 @@ export class Replica implements LoopListener {
 	}
 
 	installed(through: Slot): void {
-		this.submissions.installed(this.store, through);
-		this.#waits.allChanged();
-		this.#watches.stateReplaced();
+		this.submissions.installed(this.machine, through);
+		this.doors.stateReplaced();
 	}
 
 	result(client: string, sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void {
@@ -530,26 +469,8 @@ export class Replica implements LoopListener {
 		const { state } = this.#agent.members;
 		if (state === this.#members) return;
 		this.#members = state;
-		this.clients.membersChanged();
-		this.#waits.membersChanged();
+		this.doors.membersChanged();
 		this.#runtime.membersChanged();
-	}
-
-	#changeOf({ kind, name }: Subject): number {
-		switch (kind) {
-			case 'key':
-				return this.store.changeOfKey(name);
-			case 'prefix':
-				return this.store.changeOfPrefix(name);
-			case 'session':
-				return this.store.changeOfSession(name);
-			case 'sessionsOf':
-				return this.store.changeOfSessionsOf(name);
-			case 'sessions':
-				return this.store.changeOfSessions;
-			case 'members':
-				return membersIndex(this.#agent.members.sets);
-		}
 	}
 
 	/** Sends what does not belong to a turn. */

@@ -1,31 +1,28 @@
 /**
- * What is in a snapshot: the members as of its last slot, in the first payload, and the state of the store in those that
+ * What is in a snapshot: the members as of its last slot, in the first payload, and the state of the machine in those that
  * follow. A node that starts reads its own so, and one that takes over another node's reads that.
  */
 import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
 import { type MembersState, readMembersState, writeMembersState } from '../paxos/members.ts';
-import { CLIENT_LIMITS } from '../store/client-limits.ts';
-import { StoreRestore } from '../store/restore.ts';
-import type { Store } from '../store/store.ts';
+import type { Machine, MachineRestore } from '../store/machine.ts';
 
-export interface Restored {
-	readonly store: Store;
+export interface Restored<State extends Machine = Machine> {
+	readonly machine: State;
 	/** Those that govern the slots behind the snapshot. */
 	readonly members: MembersState;
 }
 
-export class Restore {
-	readonly #store: StoreRestore;
+export class Restore<State extends Machine> {
+	readonly #machine: MachineRestore<State>;
 	#members: MembersState | null = null;
 
-	/** @param clientLimits the same at every node */
-	constructor(clientLimits = CLIENT_LIMITS) {
-		this.#store = new StoreRestore(clientLimits);
+	constructor(machine: MachineRestore<State>) {
+		this.#machine = machine;
 	}
 
-	/** The number of keys that were taken in. */
-	get keysCount(): number {
-		return this.#store.keysCount;
+	/** How many items of the machine's state were taken in. */
+	get itemsCount(): number {
+		return this.#machine.itemsCount;
 	}
 
 	/**
@@ -34,14 +31,14 @@ export class Restore {
 	 * @throws MalformedError for what is no payload of a snapshot after those before
 	 */
 	add(payload: Uint8Array): void {
-		if (this.#members !== null) return this.#store.add(payload);
+		if (this.#members !== null) return this.#machine.add(payload);
 		this.#members = readMembersPart(payload);
 	}
 
 	/** @throws MalformedError where payloads are missing */
-	finish(): Restored {
+	finish(): Restored<State> {
 		if (this.#members === null) throw new MalformedError('a snapshot without members');
-		return { store: this.#store.finish(), members: this.#members };
+		return { machine: this.#machine.finish(), members: this.#members };
 	}
 }
 

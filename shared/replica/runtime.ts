@@ -7,8 +7,8 @@ import type { AgentFact } from '../paxos/fact.ts';
 import type { Members } from '../paxos/members.ts';
 import type { Slot } from '../paxos/message.ts';
 import type { AgentView } from '../paxos/view.ts';
-import type { ClientLimits } from '../store/client-limits.ts';
-import type { Store } from '../store/store.ts';
+import type { Machine, MachineRestore } from '../store/machine.ts';
+import type { DoorParts, DoorTimer, MachineDoors } from './doors.ts';
 import type { ReplicaLimits } from './limits.ts';
 import type { LoopAgent, LoopLog } from './loop.ts';
 import type { MeshPort } from './port.ts';
@@ -17,14 +17,13 @@ import type { SnapshotLimits, SnapshotLog } from './snapshots.ts';
 export type ReplicaTimer =
 	| TimerRequest['timer']
 	| 'deadline'
-	| 'wait'
+	| DoorTimer
 	| 'tell'
 	| 'diskWatch'
 	| 'recall'
 	| 'stillness'
 	| 'digest'
 	| 'members'
-	| 'timeOuts'
 	| 'snapshot'
 	| 'snapshotPart'
 	| 'transfer';
@@ -64,14 +63,18 @@ export interface ReplicaAgent extends LoopAgent {
 	view(): AgentView;
 }
 
-export interface ReplicaOptions {
+export interface ReplicaOptions<Doors extends MachineDoors> {
 	readonly id: NodeId;
 	/** The URL at which clients reach a member. */
 	urlOf(member: Member): string;
 	readonly agent: ReplicaAgent;
 	readonly log: LoopLog & SnapshotLog;
 	/** The state after slot `agent.view().appliedThrough`. */
-	readonly store: Store;
+	readonly machine: Machine;
+	/** Begins to read the state of a machine of the same kind. */
+	restore(): MachineRestore;
+	/** Makes the rooms through which people use the machine. */
+	doors(parts: DoorParts): Doors;
 	/** The time limit of a client's request, milliseconds. */
 	readonly requestMs: number;
 	/** A link to a running node is made within this time, milliseconds. A node that starts waits so long for its peers. */
@@ -80,8 +83,6 @@ export interface ReplicaOptions {
 	readonly limits?: ReplicaLimits;
 	/** Names the swarm in the headers of its snapshots: the same at every node, and never of another swarm. ASCII. */
 	readonly swarm: string;
-	/** Those of the store; CLIENT_LIMITS by default. */
-	readonly clientLimits?: ClientLimits;
 	/** SNAPSHOT_LIMITS by default. */
 	readonly snapshotLimits?: SnapshotLimits;
 	readonly runtime: ReplicaRuntime;

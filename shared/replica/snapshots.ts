@@ -1,6 +1,6 @@
 /**
  * Takes snapshots of the state machine, and trims the log behind them. When the log has grown by more than the last
- * snapshot, and by more than a minimum, the store is cut in one moment. The cut is written out in parts, beside all
+ * snapshot, and by more than a minimum, the machine is cut in one moment. The cut is written out in parts, beside all
  * other work, and once the snapshot is durable the log keeps no slot that the snapshot holds, but for those that a
  * linked node still lacks.
  *
@@ -15,8 +15,7 @@ import type { SnapshotWriter as DiskSnapshotWriter } from '../disk/snapshots.ts'
 import { SNAPSHOT_PART_BYTES_MAX } from '../paxos/bounds.ts';
 import { type MembersState, writeMembersState } from '../paxos/members.ts';
 import type { Slot } from '../paxos/message.ts';
-import type { Cut } from '../store/cut.ts';
-import type { Store } from '../store/store.ts';
+import type { Machine, MachineCut } from '../store/machine.ts';
 import { GrowingPause, type PauseBounds } from './growing-pause.ts';
 
 /** The file of a snapshot while it is written. */
@@ -76,13 +75,13 @@ export const SNAPSHOT_PAUSE: PauseBounds = { firstMs: SNAPSHOT_LOOK_MS, maxMs: 6
 const PAUSE_FACTOR = 2;
 
 export class Snapshots {
-	readonly #store: Store;
+	readonly #machine: Machine;
 	readonly #log: SnapshotLog;
 	readonly #swarm: string;
 	readonly #limits: SnapshotLimits;
 	readonly #runtime: SnapshotsRuntime;
 	/** The snapshot that is being written. */
-	#writing: { readonly through: Slot; readonly cut: Cut; readonly writer: SnapshotWriter } | null = null;
+	#writing: { readonly through: Slot; readonly cut: MachineCut; readonly writer: SnapshotWriter } | null = null;
 	readonly #part: Writer;
 	readonly #pause: GrowingPause;
 	/** Those who wait for a snapshot that holds every slot up to `through`. */
@@ -91,8 +90,8 @@ export class Snapshots {
 	#trimmedThrough: Slot = 0;
 
 	/** @param swarm as of `SnapshotSubject` */
-	constructor(store: Store, log: SnapshotLog, swarm: string, limits: SnapshotLimits, runtime: SnapshotsRuntime) {
-		this.#store = store;
+	constructor(machine: Machine, log: SnapshotLog, swarm: string, limits: SnapshotLimits, runtime: SnapshotsRuntime) {
+		this.#machine = machine;
 		this.#swarm = swarm;
 		this.#log = log;
 		this.#limits = limits;
@@ -182,7 +181,7 @@ export class Snapshots {
 	#begin(through: Slot): void {
 		this.#writing = {
 			through,
-			cut: this.#store.cut(),
+			cut: this.#machine.cut(),
 			writer: this.#log.beginSnapshot({ swarm: this.#swarm, through }),
 		};
 		this.#runtime.report('cut', through, `writes a snapshot of its state after slot ${through}`);

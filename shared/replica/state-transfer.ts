@@ -5,7 +5,7 @@
 import type { NodeId } from '../paxos/ballot.ts';
 import type { MembersState } from '../paxos/members.ts';
 import type { Message, Slot } from '../paxos/message.ts';
-import type { Store } from '../store/store.ts';
+import type { Machine } from '../store/machine.ts';
 import type { Restored } from './restore.ts';
 import type { ReplicaFact, ReplicaTimer } from './runtime.ts';
 import { type OnSnapshot, type SnapshotLog, Snapshots } from './snapshots.ts';
@@ -34,10 +34,10 @@ export class StateTransfer {
 	readonly #snapshots: Snapshots;
 	readonly #transfer: Transfer;
 
-	constructor(store: Store, log: SnapshotLog, options: TransferOptions, runtime: StateTransferRuntime) {
+	constructor(machine: Machine, log: SnapshotLog, options: TransferOptions, runtime: StateTransferRuntime) {
 		const report = (what: (ReplicaFact & { kind: 'snapshot' })['what'], through: Slot, detail: string) =>
 			runtime.fact({ kind: 'snapshot', what, through, detail });
-		this.#snapshots = new Snapshots(store, log, options.swarm, options.limits, {
+		this.#snapshots = new Snapshots(machine, log, options.swarm, options.limits, {
 			nowMs: () => runtime.nowMs(),
 			setTimer: (afterMs) => runtime.setTimer('snapshot', afterMs),
 			setPartTimer: (afterMs) => runtime.setTimer('snapshotPart', afterMs),

@@ -11,8 +11,8 @@ import type { ProposalOutcome } from '../paxos/effects.ts';
 import type { Proposal, ProposalId } from '../paxos/event.ts';
 import type { Slot } from '../paxos/message.ts';
 import { BATCH_AT, commandsOf, VALUE_KIND } from '../paxos/value.ts';
+import type { Machine } from '../store/machine.ts';
 import type { Result } from '../store/result.ts';
-import type { Store } from '../store/store.ts';
 import { type Batch, type BatchEnd, Proposed, type Refusal, type Submitter } from './batch.ts';
 import type { Deadlines } from './deadlines.ts';
 import { REPLICA_LIMITS, type ReplicaLimits } from './limits.ts';
@@ -246,15 +246,15 @@ export class Submissions {
 	}
 
 	/**
-	 * The store has taken over a snapshot, which holds every slot up to `through`. Commands of this table that were applied
+	 * The machine has taken over a snapshot, which holds every slot up to `through`. Commands of this table that were applied
 	 * in slots which this node never saw have their results in it.
 	 */
-	installed(store: Pick<Store, 'outcomeOf' | 'registrationOf'>, through: Slot): void {
+	installed(machine: Pick<Machine, 'outcomeOf' | 'registrationOf'>, through: Slot): void {
 		for (const [id, { batches }] of [...this.#clients]) {
 			for (const { first, last, registers } of [...batches.values()]) {
 				for (let sequence = first; sequence <= last; sequence++) {
 					const isRegistration = registers && sequence === first;
-					const result = isRegistration ? store.registrationOf(id) : store.outcomeOf(id, sequence);
+					const result = isRegistration ? machine.registrationOf(id) : machine.outcomeOf(id, sequence);
 					if (result) this.result(id, sequence, result, through, NO_BALLOT);
 				}
 			}

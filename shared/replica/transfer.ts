@@ -12,7 +12,7 @@ import { MalformedError } from '../bytes/bytes.ts';
 import { SnapshotChecker, SnapshotError } from '../disk/snapshot-file.ts';
 import type { NodeId } from '../paxos/ballot.ts';
 import type { Message, Slot, SnapshotAsk, SnapshotPart } from '../paxos/message.ts';
-import type { ClientLimits } from '../store/client-limits.ts';
+import type { Machine, MachineRestore } from '../store/machine.ts';
 import { GrowingPause } from './growing-pause.ts';
 import { Restore, type Restored } from './restore.ts';
 import { SNAPSHOT_PAUSE, type SnapshotLimits, type SnapshotLog, type SnapshotWriter } from './snapshots.ts';
@@ -20,7 +20,8 @@ import { SNAPSHOT_PAUSE, type SnapshotLimits, type SnapshotLog, type SnapshotWri
 export interface TransferOptions {
 	/** The name that every snapshot of this swarm has in its header. */
 	readonly swarm: string;
-	readonly clientLimits: ClientLimits;
+	/** Begins to read the state of a machine. */
+	restore(): MachineRestore;
 	readonly limits: SnapshotLimits;
 }
 
@@ -50,7 +51,7 @@ interface Incoming {
 	bytesOfAll: number;
 	writer: SnapshotWriter | null;
 	checker: SnapshotChecker | null;
-	restore: Restore | null;
+	restore: Restore<Machine> | null;
 	/** A part is being written. */
 	isStoring: boolean;
 	/** A part has come since the timer was set. */
@@ -65,7 +66,7 @@ const SENDING_MS = 10_000;
 export class Transfer {
 	readonly #log: SnapshotLog;
 	readonly #swarm: string;
-	readonly #clientLimits: ClientLimits;
+	readonly #restore: () => MachineRestore;
 	readonly #limits: SnapshotLimits;
 	readonly #runtime: TransferRuntime;
 	#incoming: Incoming | null = null;
@@ -73,10 +74,10 @@ export class Transfer {
 	/** When each node last asked for a part. */
 	readonly #askedMs = new Map<NodeId, number>();
 
-	constructor(log: SnapshotLog, { swarm, clientLimits, limits }: TransferOptions, runtime: TransferRuntime) {
+	constructor(log: SnapshotLog, { swarm, restore, limits }: TransferOptions, runtime: TransferRuntime) {
 		this.#log = log;
 		this.#swarm = swarm;
-		this.#clientLimits = clientLimits;
+		this.#restore = restore;
 		this.#limits = limits;
 		this.#runtime = runtime;
 		this.#pause = new GrowingPause(() => runtime.nowMs(), SNAPSHOT_PAUSE);
@@ -179,7 +180,7 @@ export class Transfer {
 		incoming.bytesOfAll = bytesOfAll;
 		incoming.writer = this.#log.beginSnapshot({ swarm: this.#swarm, through });
 		incoming.checker = new SnapshotChecker({ swarm: this.#swarm, through });
-		incoming.restore = new Restore(this.#clientLimits);
+		incoming.restore = new Restore(this.#restore());
 		const detail = `takes over the snapshot of ${incoming.from} through slot ${through}, of ${bytesOfAll} bytes`;
 		this.#runtime.report('receiving', through, detail);
 	}
@@ -193,7 +194,7 @@ export class Transfer {
 	/** @throws MalformedError */
 	#take(incoming: Incoming, bytes: Uint8Array): void {
 		const parts = (incoming.checker as SnapshotChecker).add(bytes);
-		for (const part of parts) (incoming.restore as Restore).add(part);
+		for (const part of parts) (incoming.restore as Restore<Machine>).add(part);
 		incoming.offset += bytes.length;
 		incoming.isMoving = true;
 		incoming.isStoring = true;
@@ -214,7 +215,7 @@ export class Transfer {
 		incoming.isStoring = false;
 		if (incoming.offset < incoming.bytesOfAll) return this.#ask();
 		if (!incoming.checker?.note) throw new MalformedError('it ends too early');
-		const restored = (incoming.restore as Restore).finish();
+		const restored = (incoming.restore as Restore<Machine>).finish();
 		incoming.isStoring = true;
 		writer.finish((error) => {
 			if (this.#incoming !== incoming) return;

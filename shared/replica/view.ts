@@ -70,7 +70,15 @@ const VALUE_BYTES_SHOWN_MAX = 4 * VALUE_CHARS_MAX + 4;
 
 export type AgentSnapshot = Omit<NodeSnapshot, 'node' | 'epoch' | 'seq' | 'time' | 'swarm' | 'linked' | 'faults'>;
 
-export function snapshotOf(view: AgentView, store: Store): AgentSnapshot {
+/** The first entries of the store, and how many there are. A machine without keys has none. */
+export type ShownEntries = Pick<AgentSnapshot, 'entries' | 'entriesCount'>;
+
+export function shownEntries(store: Store): ShownEntries {
+	return { entries: store.list('', ENTRIES_MAX).map(entryView), entriesCount: store.keysCount };
+}
+
+/** @param revision that of the state machine */
+export function snapshotOf(view: AgentView, revision: number, shown: ShownEntries): AgentSnapshot {
 	return {
 		role: view.role,
 		promised: ballotToText(view.promised),
@@ -78,10 +86,9 @@ export function snapshotOf(view: AgentView, store: Store): AgentSnapshot {
 		chosenThrough: view.chosenThrough,
 		appliedThrough: view.appliedThrough,
 		trimmedThrough: view.trimmedThrough,
-		revision: store.revision,
+		revision,
 		slots: recentSlots(view),
-		entries: store.list('', ENTRIES_MAX).map(entryView),
-		entriesCount: store.keysCount,
+		...shown,
 		phase1: view.phase1 && phase1View(view.phase1),
 	};
 }

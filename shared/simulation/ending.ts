@@ -136,7 +136,7 @@ export function mustEndSessions(world: World): void {
 
 function leftOver({ nodes }: World): SimulatedNode | undefined {
 	return nodes.find(({ process, isAway }) => {
-		const store = process?.replica.store;
+		const store = process?.store;
 		return store !== undefined && !isAway && (store.sessionsCount > 0 || store.hasLockDelays);
 	});
 }

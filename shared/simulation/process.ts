@@ -7,10 +7,13 @@ import type { NodeId, WallTime } from '../paxos/ballot.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { LogEntry } from '../paxos/log.ts';
 import type { Message, Slot } from '../paxos/message.ts';
+import { KeyValueDoors } from '../replica/key-value-doors.ts';
 import { FRAMES_BEHIND_MAX, PutBackError } from '../replica/memory.ts';
 import { Replica } from '../replica/replica.ts';
 import { Restore, type Restored } from '../replica/restore.ts';
 import type { ReplicaAgent, ReplicaFact, ReplicaRuntime, ReplicaTimer } from '../replica/runtime.ts';
+import { StoreRestore } from '../store/restore.ts';
+import type { Store } from '../store/store.ts';
 import { REQUEST_MS, replicaLimits } from './bounds.ts';
 import type { Invariants } from './invariants.ts';
 import { Violation } from './ledger.ts';
@@ -43,14 +46,14 @@ const OWED = ['commands of its own client', 'requests with a name', 'reads behin
 
 export class Process implements ReplicaRuntime {
 	readonly agent: PaxosAgent;
-	readonly replica: Replica;
+	readonly replica: Replica<KeyValueDoors>;
 	readonly node: SimulatedNode;
 	readonly epoch: number;
 	readonly mesh: NodeMesh;
 	/** It does nothing any more, though the world may not have noticed yet. */
 	isEnded = false;
 	readonly #log: Log;
-	readonly #store: WatchedStore;
+	readonly store: WatchedStore;
 	readonly #world: Surroundings;
 	readonly #begun: Instant;
 	readonly #timers = new Map<ReplicaTimer, number>();
@@ -98,16 +101,17 @@ export class Process implements ReplicaRuntime {
 		this.agent = new Agent(node.config, records, through, restored?.members);
 		this.agent.watched = world.watched;
 		invariants.started(node.index, node.putBack ? null : this.agent.view());
-		this.#store = new WatchedStore(node.index, world);
+		this.store = new WatchedStore(node.index, world);
 		if (restored) this.#startFrom(restored, through);
 		this.replica = new Replica({
 			id: node.id,
 			urlOf: ({ url }) => url,
 			agent: this.#agentFor(invariants),
 			log: new WatchedLog(this, log, ledger, world.canary),
-			store: this.#store,
+			machine: this.store,
+			restore: () => new StoreRestore(world.bounds.store),
+			doors: (parts) => new KeyValueDoors(this.store, parts),
 			swarm: SWARM,
-			clientLimits: world.bounds.store,
 			...(world.bounds.snapshots && { snapshotLimits: world.bounds.snapshots }),
 			requestMs: world.bounds.requestMs ?? REQUEST_MS,
 			linkMs: LINK_MS,
@@ -139,7 +143,7 @@ export class Process implements ReplicaRuntime {
 	 */
 	close(): void {
 		this.isEnded = true;
-		this.replica.clients.close();
+		this.replica.doors.clients.close();
 		this.replica.stop();
 		this.#log.close();
 		if (this.owesRequests) throw new Violation('StopAnswersAll', `${this.node.id} stops and owes answers`);
@@ -234,7 +238,7 @@ export class Process implements ReplicaRuntime {
 	}
 
 	applied(through: Slot, revision: number): void {
-		if (this.#store.holds(through)) this.#world.counters.snapshotsTakenOver++;
+		if (this.store.holds(through)) this.#world.counters.snapshotsTakenOver++;
 		this.#world.applied(this.node, through, revision);
 	}
 
@@ -259,17 +263,17 @@ export class Process implements ReplicaRuntime {
 		return new WatchedAgent(node.index, agent, invariants);
 	}
 
-	#restored(snapshot: SnapshotNote): Restored {
-		const restore = new Restore(this.#world.bounds.store);
+	#restored(snapshot: SnapshotNote): Restored<Store> {
+		const restore = new Restore(new StoreRestore(this.#world.bounds.store));
 		for (const { payloads } of readSnapshot(this.node.disk, snapshot, SWARM)) {
 			for (const payload of payloads) restore.add(payload);
 		}
 		return restore.finish();
 	}
 
-	#startFrom({ store }: Restored, through: Slot): void {
-		this.#store.become(store);
-		this.#store.holds(through);
+	#startFrom({ machine }: Restored<Store>, through: Slot): void {
+		this.store.become(machine);
+		this.store.holds(through);
 		this.#world.counters.startsFromASnapshot++;
 	}
 

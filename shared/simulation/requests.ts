@@ -148,9 +148,9 @@ export class Requests {
 				this.#world.counters.clientTimeouts++;
 				return this.#calls.refused(call);
 			}
-			const { store, appliedThrough } = process.replica;
-			if (appliedThrough < acknowledgedThrough) {
-				const detail = `${process.node.id} reads at ${appliedThrough}, not ${acknowledgedThrough}`;
+			const { store, replica } = process;
+			if (replica.appliedThrough < acknowledgedThrough) {
+				const detail = `${process.node.id} reads at ${replica.appliedThrough}, not ${acknowledgedThrough}`;
 				throw new Violation('ReadsSeeAcknowledged', detail);
 			}
 			if (planned.kind === 'list') {
@@ -163,7 +163,7 @@ export class Requests {
 					keys.map((key) => found.get(keyOf(key)) ?? null),
 				);
 			}
-			if (process.replica.submissions.refusal(0)?.why === 'diskFull') this.#world.counters.readsWhileFull++;
+			if (replica.submissions.refusal(0)?.why === 'diskFull') this.#world.counters.readsWhileFull++;
 			const entry = store.get(keyOf(planned.key)) ?? null;
 			this.#seen.set(planned.key, entry?.modifyRevision ?? 0);
 			this.#calls.readValues(call, [planned.key], [entry]);

@@ -190,7 +190,7 @@ function runWithStableLeader(world: World, scenario: Scenario): void {
 
 /** The time of the state machine, at the node that has applied most. */
 function storeMs(world: World): number {
-	return Math.max(0, ...world.nodes.map(({ process }) => process?.replica.store.timeMs ?? 0));
+	return Math.max(0, ...world.nodes.map(({ process }) => process?.store.timeMs ?? 0));
 }
 
 /**
@@ -205,7 +205,8 @@ function checkStates(world: World): void {
 			throw new Violation('SavedIsWhole', `${node.id} is another one after a copy of its state`);
 		}
 		// By slot, not by revision: a command that was applied before takes none, and may yet acknowledge outcomes.
-		const { store, appliedThrough } = node.process.replica;
+		const { store, replica } = node.process;
+		const { appliedThrough } = replica;
 		world.invariants.changedKeys.mustMakeUp(node.id, appliedThrough, store);
 		const bytes = store.save();
 		if (!sameBytes(bytes, restoredStore(bytes, world.bounds.store).save())) {

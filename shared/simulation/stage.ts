@@ -309,9 +309,9 @@ export class Stage {
 
 	#read(timed: TimedAction, { node: id, key }: Action & { readonly kind: 'read' }): void {
 		const node = this.#owes(timed, id);
-		const replica = node?.process?.replica;
-		replica?.whenConfirmed(ASK_MS, (isConfirmed) => {
-			const bytes = isConfirmed ? replica.store.get(key)?.value : undefined;
+		const process = node?.process;
+		process?.replica.whenConfirmed(ASK_MS, (isConfirmed) => {
+			const bytes = isConfirmed ? process.store.get(key)?.value : undefined;
 			const value = bytes ? (fromUtf8(bytes) ?? `${bytes.length} bytes`) : null;
 			this.#answer(timed, node as SimulatedNode, { kind: 'read', isConfirmed, value });
 		});

@@ -12,6 +12,7 @@ import { readFlags } from './command.ts';
 import { PART, STATE_FORMAT } from './cut-format.ts';
 import { Kept } from './entry.ts';
 import { LOCKS_MAX } from './locks.ts';
+import type { MachineRestore } from './machine.ts';
 import { isSessionId, LOCK_DELAY_MS_MAX, readAttributes, SESSIONS_MAX } from './sessions.ts';
 import { emptyState, type StoreState } from './state.ts';
 import { Store } from './store.ts';
@@ -27,7 +28,7 @@ const SECTIONS: readonly number[] = [
 	PART.evicted,
 ];
 
-export class StoreRestore {
+export class StoreRestore implements MachineRestore<Store> {
 	readonly #limits: ClientLimits;
 	readonly #state: StoreState;
 	#hasHead = false;
@@ -52,7 +53,7 @@ export class StoreRestore {
 	}
 
 	/** The number of keys that were taken in. */
-	get keysCount(): number {
+	get itemsCount(): number {
 		return this.#state.keys.entries.size;
 	}
 

@@ -1,18 +1,15 @@
 /** What a store is made of. A restore puts it together before there is a store that works with it. */
+import type { AppliedState } from './applied-once.ts';
 import type { ClientLimits } from './client-limits.ts';
 import { ClientTable } from './client-table.ts';
 import { Keyspace } from './keyspace.ts';
 import { Locks } from './locks.ts';
 import { Sessions } from './sessions.ts';
 
-export interface StoreState {
-	revision: number;
-	timeMs: number;
-	digest: number;
+export interface StoreState extends AppliedState {
 	readonly keys: Keyspace;
 	readonly sessions: Sessions;
 	readonly locks: Locks;
-	readonly clients: ClientTable;
 }
 
 export function emptyState(clientLimits: ClientLimits): StoreState {

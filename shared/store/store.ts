@@ -1,5 +1,5 @@
 /**
- * The state machine: a map of keys to values, and sessions that hold keys. Each applied command is a revision. It must
+ * The key-value store, a state machine: a map of keys to values, and sessions that hold keys. Each applied command is a revision. It must
  * give the same state and the same results on every node that applies the same values in the same order, so it depends
  * on those values alone: on no clock, no randomness and no order of a hash table.
  *
@@ -7,17 +7,15 @@
  * back, it is equal on every node at the same slot, and it stands still while nothing is chosen. No wall clock moves it.
  */
 import { Writer } from '../bytes/bytes.ts';
-import { KIND_REGISTER_CLIENT } from './batch-format.ts';
-import { BatchReader } from './batch-reader.ts';
+import { AppliedOnce } from './applied-once.ts';
+import type { BatchReader } from './batch-reader.ts';
 import { carryOut } from './carry-out.ts';
 import type { ChangeListener } from './change-listener.ts';
 import type { ClientsCut } from './client-cut.ts';
 import { CLIENT_LIMITS } from './client-limits.ts';
-import type { ClientEntry } from './client-table.ts';
 import { Cut } from './cut.ts';
-import { digestOf, digestOfBytes } from './digest.ts';
 import type { Entry } from './entry.ts';
-import { FORGOTTEN, type OnResult, type Result, UNKNOWN_CLIENT } from './result.ts';
+import type { Machine } from './machine.ts';
 import type { Session } from './sessions.ts';
 import { emptyState, roomOf, type StoreState } from './state.ts';
 import { conditionsOf } from './transaction.ts';
@@ -26,12 +24,11 @@ import type { View } from './views.ts';
 /** About how many bytes a part has in `Store.save`. */
 const SAVED_PART_BYTES = 65_536;
 
-export class Store {
+export class Store extends AppliedOnce<StoreState> implements Machine {
 	/**
 	 * Is told of each change of an entry and of the sessions; null for nobody. When `become` takes over another state, its owner has to tell.
 	 */
 	listener: ChangeListener | null = null;
-	#state: StoreState;
 	#openCut: Cut | null = null;
 
 	/**
@@ -39,65 +36,35 @@ export class Store {
 	 * @param state what `StoreRestore` has put together; by default an empty store
 	 */
 	constructor(clientLimits = CLIENT_LIMITS, state = emptyState(clientLimits)) {
-		this.#state = state;
-	}
-
-	/**
-	 * The revision of the last applied command; 0 before the first. A client's registration takes one, so a write's is 2
-	 * or more.
-	 */
-	get revision(): number {
-		return this.#state.revision;
-	}
-
-	/** The log's time, in milliseconds that leaders have measured. It lags behind where little is written. */
-	get timeMs(): number {
-		return this.#state.timeMs;
-	}
-
-	/**
-	 * The digest of all that was applied (`digest.ts`), a signed integer of 32 bits. It is a part of the state, so a store
-	 * that was restored from a cut goes on with the digest of the cut.
-	 */
-	get digest(): number {
-		return this.#state.digest;
+		super(state);
 	}
 
 	get keysCount(): number {
-		return this.#state.keys.entries.size;
+		return this.state.keys.entries.size;
 	}
 
 	get sessionsCount(): number {
-		return this.#state.sessions.size;
+		return this.state.sessions.size;
 	}
 
 	/** Whether a key waits after the end of a session that held it. Time has to pass for it. */
 	get hasLockDelays(): boolean {
-		return this.#state.locks.delays.size > 0;
-	}
-
-	get clientsCount(): number {
-		return this.#state.clients.size;
-	}
-
-	/** The number of outcomes that are kept because their clients have not acknowledged them. */
-	get outcomesCount(): number {
-		return this.#state.clients.outcomesCount;
+		return this.state.locks.delays.size > 0;
 	}
 
 	/** The number of readers' open views. */
 	get viewsCount(): number {
-		return this.#state.keys.views.size;
+		return this.state.keys.views.size;
 	}
 
 	get(key: string): Entry | undefined {
-		return this.#state.keys.get(key)?.entry();
+		return this.state.keys.get(key)?.entry();
 	}
 
 	/** The first entries whose keys begin with `prefix`, in the order of their UTF-8 bytes. */
 	list(prefix: string, entriesMax = Number.POSITIVE_INFINITY): Entry[] {
 		const entries: Entry[] = [];
-		for (const kept of this.#state.keys.entries.startingWith(prefix)) {
+		for (const kept of this.state.keys.entries.startingWith(prefix)) {
 			if (entries.length >= entriesMax) break;
 			entries.push(kept.entry());
 		}
@@ -111,12 +78,12 @@ export class Store {
 	 * @returns null where too many views are open
 	 */
 	view(prefix: string, after = ''): View | null {
-		return this.#state.keys.views.open(this.#state.keys.entries, prefix, after, this.#state.revision);
+		return this.state.keys.views.open(this.state.keys.entries, prefix, after, this.state.revision);
 	}
 
 	/** The index of a read of `key`: its modifyRevision, or the store's revision where the key is missing. 1 or more. */
 	indexOfKey(key: string): number {
-		return this.#state.keys.get(key)?.modifyRevision ?? Math.max(1, this.#state.revision);
+		return this.state.keys.get(key)?.modifyRevision ?? Math.max(1, this.state.revision);
 	}
 
 	/**
@@ -125,7 +92,7 @@ export class Store {
 	 */
 	indexOfPrefix(prefix: string): number {
 		const index = this.changeOfPrefix(prefix);
-		return index > 0 ? index : Math.max(1, this.#state.revision);
+		return index > 0 ? index : Math.max(1, this.state.revision);
 	}
 
 	/**
@@ -133,31 +100,31 @@ export class Store {
 	 * concerns it; 0 where none is remembered. It is never too low by a deletion that was forgotten.
 	 */
 	changeOfKey(key: string): number {
-		return this.#state.keys.get(key)?.modifyRevision ?? this.#state.keys.tombstones.ofKey(key);
+		return this.state.keys.get(key)?.modifyRevision ?? this.state.keys.tombstones.ofKey(key);
 	}
 
 	/** The highest revision of the entries below `prefix` and of the deletions that concern it; 0 for neither. */
 	changeOfPrefix(prefix: string): number {
-		return Math.max(this.#state.keys.tombstones.indexOf(prefix), this.#state.keys.entries.highest(prefix));
+		return Math.max(this.state.keys.tombstones.indexOf(prefix), this.state.keys.entries.highest(prefix));
 	}
 
 	session(id: string): Session | undefined {
-		return this.#state.sessions.get(id);
+		return this.state.sessions.get(id);
 	}
 
 	/** All sessions in the order of their creation. */
 	sessions(): Session[] {
-		return this.#state.sessions.all();
+		return this.state.sessions.all();
 	}
 
 	/** The revision of the last creation or end of a session; 0 for none. */
 	get changeOfSessions(): number {
-		return this.#state.sessions.changedRevision;
+		return this.state.sessions.changedRevision;
 	}
 
 	/** As `Sessions.changeOfNode`. */
 	changeOfSessionsOf(node: string): number {
-		return this.#state.sessions.changeOfNode(node);
+		return this.state.sessions.changeOfNode(node);
 	}
 
 	/**
@@ -170,78 +137,29 @@ export class Store {
 
 	/** The number of keys that the session holds. */
 	heldBy(session: string): number {
-		return this.#state.locks.countOf(session);
+		return this.state.locks.countOf(session);
 	}
 
 	/** Whether nobody may acquire the key yet, because the session that held it has ended. */
 	holdsBack(key: string): boolean {
-		return this.#state.locks.delays.holdsBack(key, this.#state.timeMs);
+		return this.state.locks.delays.holdsBack(key, this.state.timeMs);
 	}
 
 	/** How many more keys the session may acquire; 0 where it is not there. */
 	roomOf(session: string): number {
-		return roomOf(this.#state, session);
+		return roomOf(this.state, session);
 	}
 
 	/** Whether deleted entries wait for `tidy`. */
 	get isUntidy(): boolean {
-		return this.#state.keys.isUntidy;
+		return this.state.keys.isUntidy;
 	}
 
 	/**
 	 * Drops up to `entriesMax` deleted entries from memory, in a moment without commands. No reader can see a difference.
 	 */
 	tidy(entriesMax: number): void {
-		this.#state.keys.tidy(entriesMax);
-	}
-
-	/** Moves the log's time ahead by what the next slot says, before its commands are applied. */
-	passTime(ms: number): void {
-		this.#state.timeMs += ms;
-		this.#state.digest = digestOf(this.#state.digest, ms);
-	}
-
-	/**
-	 * Applies the chosen value of one slot. A malformed batch has no effect, on every node alike, because a part of it must
-	 * not stand for the whole. No node that keeps the rules proposes one.
-	 *
-	 * @returns false where a batch was malformed
-	 */
-	apply(value: Uint8Array, onResult?: OnResult): boolean {
-		const command = new BatchReader(value);
-		this.#state.digest = digestOfBytes(this.#state.digest, value);
-		while (command.nextBatch()) {
-			const held = command.isTransaction ? this.#foresee(command) : null;
-			if (held !== null) this.listener?.together(this.#state.revision + held.length);
-			for (let at = 0; command.nextCommand(); at++) {
-				const result = held === null ? this.#applyOnce(command) : this.#applyPart(command, held, at);
-				this.#noteResult(result);
-				onResult?.(command.client, command.sequence, result);
-			}
-		}
-		return command.fault === null;
-	}
-
-	/**
-	 * What became of a client's command, as a second copy of it would be told: for a node that takes over a state, and has
-	 * not seen the results that led there.
-	 *
-	 * @returns undefined where the command was not applied, or its outcome is not kept any more
-	 */
-	outcomeOf(client: string, sequence: number): Result | undefined {
-		const outcome = this.#state.clients.get(client)?.outcomeOf(sequence);
-		return outcome && { kind: 'duplicate', revision: outcome.revision, ok: outcome.ok };
-	}
-
-	/** The same of the client's registration, whose sequence is not kept. @returns undefined where it is not open */
-	registrationOf(client: string): Result | undefined {
-		const entry = this.#state.clients.get(client);
-		return entry && { kind: 'duplicate', revision: entry.openedRevision, ok: true };
-	}
-
-	/** Whether an outcome is kept of any command of the client. */
-	keepsOutcomesOf(client: string): boolean {
-		return (this.#state.clients.get(client)?.outcomesCount ?? 0) > 0;
+		this.state.keys.tidy(entriesMax);
 	}
 
 	/**
@@ -250,24 +168,24 @@ export class Store {
 	 */
 	cut(): Cut {
 		if (this.#openCut !== null) throw new Error('a cut of this store is open already');
-		const view = this.#state.keys.views.openForCut(this.#state.keys.entries, this.#state.revision);
-		this.#openCut = this.#asCut(view, this.#state.clients.openCut(), () => {
+		const view = this.state.keys.views.openForCut(this.state.keys.entries, this.state.revision);
+		this.#openCut = this.#asCut(view, this.state.clients.openCut(), () => {
 			this.#openCut = null;
-			this.#state.clients.closeCut();
+			this.state.clients.closeCut();
 		});
 		return this.#openCut;
 	}
 
 	/** The bytes that are kept in memory for an open cut; 0 where none is open. The estimate is never too low. */
 	get cutBytes(): number {
-		return this.#state.keys.views.cutBytes + this.#state.clients.cutBytes;
+		return this.state.keys.views.cutBytes + this.state.clients.cutBytes;
 	}
 
 	/** The parts of a cut one behind the other, in one step: equal states give equal bytes. For tests and the simulator. */
 	save(): Uint8Array {
 		const out = new Writer(4096);
-		const view = this.#state.keys.views.show(this.#state.keys.entries, '', this.#state.revision);
-		const cut = this.#asCut(view, this.#state.clients.show());
+		const view = this.state.keys.views.show(this.state.keys.entries, '', this.state.revision);
+		const cut = this.#asCut(view, this.state.clients.show());
 		while (cut.write(out, SAVED_PART_BYTES));
 		return out.take();
 	}
@@ -279,89 +197,40 @@ export class Store {
 	become(other: Store): void {
 		for (const each of [this, other]) {
 			each.#openCut?.close();
-			each.#state.keys.views.closeAll();
+			each.state.keys.views.closeAll();
 		}
-		this.#state = other.#state;
+		this.state = other.state;
 	}
 
 	#asCut(view: View, clients: ClientsCut, closed?: () => void): Cut {
 		const { revision, timeMs, digest, keysCount } = this;
-		const deletions = this.#state.keys.tombstones.cut(revision);
-		const sessions = { all: this.#state.sessions.all(), changedRevision: this.#state.sessions.changedRevision };
-		const delays = this.#state.locks.delays.all();
+		const deletions = this.state.keys.tombstones.cut(revision);
+		const sessions = { all: this.state.sessions.all(), changedRevision: this.state.sessions.changedRevision };
+		const delays = this.state.locks.delays.all();
 		const head = { revision, timeMs, digest, keysCount };
 		return new Cut({ ...head, sessions, entries: view, delays, deletions, clients }, closed);
 	}
 
-	#applyOnce(command: BatchReader): Result {
-		if (command.kind === KIND_REGISTER_CLIENT) return this.#registerClient(command.client);
-		const client = this.#state.clients.get(command.client);
-		if (!client) return UNKNOWN_CLIENT;
-		this.#state.clients.receive(client, command.receivedThrough);
-		if (command.sequence <= client.receivedThrough) return FORGOTTEN;
-		const before = client.outcomeOf(command.sequence);
-		if (before) return { kind: 'duplicate', revision: before.revision, ok: before.ok };
-		// Of a transaction either all commands are new or none is, where the client keeps the rules.
-		if (command.isTransaction || client.isSpent) return FORGOTTEN;
-		const revision = this.#nextRevision();
-		const ok = carryOut(command, this.#state, this.listener);
-		this.#state.clients.applied(client, command.sequence, revision, ok);
-		return { kind: 'applied', revision, ok };
+	protected override begins(): void {
+		this.state.keys.begin(this.state.timeMs, this.state.revision + 1);
+		this.state.locks.begin(this.state.timeMs);
 	}
 
-	/**
-	 * Whether the conditions of the commands of a transaction hold, one for each; null where the transaction is not new,
-	 * and so must not have any effect. The batch is at its beginning before and afterwards.
-	 */
-	#foresee(command: BatchReader): readonly boolean[] | null {
-		const client = this.#state.clients.get(command.client);
-		if (!client || client.isSpent) return null;
-		const { first, count, receivedThrough } = command;
-		if (first <= Math.max(client.receivedThrough, receivedThrough)) return null;
-		for (let sequence = first; sequence < first + count; sequence++) if (client.outcomeOf(sequence)) return null;
-		this.#state.clients.receive(client, receivedThrough);
-		const held = conditionsOf(command, {
-			revision: this.#state.revision,
-			get: (key, hash) => this.#state.keys.get(key, hash),
-			startingWith: (prefix) => this.#state.keys.entries.startingWith(prefix),
+	protected override carryOut(command: BatchReader): boolean {
+		return carryOut(command, this.state, this.listener);
+	}
+
+	protected override conditionsOf(command: BatchReader): readonly boolean[] {
+		return conditionsOf(command, {
+			revision: this.state.revision,
+			get: (key, hash) => this.state.keys.get(key, hash),
+			startingWith: (prefix) => this.state.keys.entries.startingWith(prefix),
 			roomOf: (session) => this.roomOf(session),
 			holdsBack: (key) => this.holdsBack(key),
 		});
-		command.rewind();
-		return held;
 	}
 
-	/**
-	 * Applies one command of a new transaction, which has its effect only where all conditions hold. Its result says
-	 * whether its own one does.
-	 */
-	#applyPart(command: BatchReader, held: readonly boolean[], at: number): Result {
-		const client = this.#state.clients.get(command.client) as ClientEntry;
-		const revision = this.#nextRevision();
-		const ok = held.includes(false) ? (held[at] as boolean) : carryOut(command, this.#state, this.listener);
-		// An outcome before it may have taken the last room, and then this one is forgotten at once.
-		if (command.sequence > client.receivedThrough) this.#state.clients.applied(client, command.sequence, revision, ok);
-		return { kind: 'applied', revision, ok };
-	}
-
-	#registerClient(id: string): Result {
-		const openedRevision = this.#state.clients.get(id)?.openedRevision;
-		if (openedRevision !== undefined) return { kind: 'duplicate', revision: openedRevision, ok: true };
-		if (this.#state.clients.wasEvicted(id)) return { kind: 'unknownClient' };
-		const revision = this.#nextRevision();
-		this.#state.clients.open(id, revision);
-		return { kind: 'applied', revision, ok: true };
-	}
-
-	#nextRevision(): number {
-		this.#state.keys.begin(this.#state.timeMs, this.#state.revision + 1);
-		this.#state.locks.begin(this.#state.timeMs);
-		return ++this.#state.revision;
-	}
-
-	/** What became of a command is in the digest, so that a store that makes something else of it is found. */
-	#noteResult(result: Result): void {
-		const isKnown = result.kind === 'applied' || result.kind === 'duplicate';
-		this.#state.digest = digestOf(this.#state.digest, isKnown ? 2 * result.revision + (result.ok ? 1 : 0) : 0);
+	protected override together(through: number): void {
+		this.listener?.together(through);
 	}
 }

@@ -60,7 +60,7 @@ export class LoneReplica implements ReplicaService {
 			unlisten: (client) => this.#submitters.delete(client),
 			submit: (batch) => this.#choose(batch),
 		},
-		{ nowMs: () => this.nowMs, store: { keepsOutcomesOf: (client) => this.store.keepsOutcomesOf(client) } },
+		{ nowMs: () => this.nowMs, machine: { keepsOutcomesOf: (client) => this.store.keepsOutcomesOf(client) } },
 	);
 	/** The time limits that `readBarrier` was called with. */
 	readonly barriers: number[] = [];

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BackupChecker, BackupError, encodeLabel } from '../../server/backup/file.ts';
 import { Restore } from '../../shared/replica/restore.ts';
+import { StoreRestore } from '../../shared/store/restore.ts';
 import { backupOf } from './backup.ts';
 
 const KEYS = 30;
@@ -29,7 +30,7 @@ test('tells what is in it, and gives back the state, in whatever pieces it comes
 	fc.assert(
 		fc.property(fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1 }), (cuts) => {
 			const checker = new BackupChecker();
-			const restore = new Restore();
+			const restore = new Restore(new StoreRestore());
 			let at = 0;
 			for (let i = 0; at < made.bytes.length; i++) {
 				const end = Math.min(made.bytes.length, at + (cuts[i % cuts.length] as number));
@@ -42,7 +43,7 @@ test('tells what is in it, and gives back the state, in whatever pieces it comes
 			expect(label).toEqual(made.label);
 			expect(state).toEqual({ keysCount: KEYS, revision: KEYS + 1, bytes: made.bytes.length });
 			expect(checker.bytesOfAll).toBe(made.bytes.length);
-			expect(restore.finish().store.save()).toEqual(made.state);
+			expect(restore.finish().machine.save()).toEqual(made.state);
 		}),
 		{ numRuns: 50 },
 	);

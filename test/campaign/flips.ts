@@ -14,6 +14,7 @@ import { FolderError } from '../../server/storage/folder-error.ts';
 import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import { newLogFiles, readManifest } from '../../shared/disk/manifest.ts';
 import { SLOTS_AHEAD_MAX } from '../../shared/paxos/bounds.ts';
+import { KEY_VALUE } from '../../shared/store/key-value.ts';
 import { type Entry, put } from '../process/client.ts';
 import { diskOf } from '../process/disk-log.ts';
 import { Swarm, type TestNode, until } from '../process/swarm.ts';
@@ -204,7 +205,8 @@ async function open(swarm: Swarm): Promise<string> {
 	const { config } = loadConfig({ config: swarm.configFile }, {}, swarm.folder);
 	const folder = openFolder(config.dataDir, 'n1', config.name);
 	try {
-		const { recovered, store } = await remember({
+		const { recovered, machine: store } = await remember({
+			kind: KEY_VALUE,
 			disk: folder.disk,
 			logOwner: folder.owner,
 			swarmId: folder.swarmId,

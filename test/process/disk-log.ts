@@ -13,6 +13,7 @@ import type { Slot } from '../../shared/paxos/message.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { commandsOf, type Value } from '../../shared/paxos/value.ts';
 import { Restore } from '../../shared/replica/restore.ts';
+import { StoreRestore } from '../../shared/store/restore.ts';
 import { Store } from '../../shared/store/store.ts';
 import type { TestNode } from './swarm.ts';
 
@@ -89,10 +90,10 @@ export function readDisk(node: TestNode): DiskState {
 }
 
 function restored(disk: Disk, note: SnapshotNote): Store {
-	const restore = new Restore();
+	const restore = new Restore(new StoreRestore());
 	const swarm = readManifest(disk).owner.split('/')[0] as string;
 	for (const { payloads } of readSnapshot(disk, note, swarm)) for (const payload of payloads) restore.add(payload);
-	return restore.finish().store;
+	return restore.finish().machine;
 }
 
 /** What a swarm has chosen: the state after a slot, by the snapshot that goes furthest, and the values of later slots. */

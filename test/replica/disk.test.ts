@@ -70,11 +70,11 @@ describe.each(SEEDS)('the disk of a leader that hangs for 40 seconds, seed %i', 
 	});
 
 	it('leaves nothing behind, and the same state at every node', () => {
-		const nodes = swarm.world.nodes.map(({ process }) => process?.replica);
-		expect(new Set(nodes.map((replica) => replica?.appliedThrough)).size).toBe(1);
-		for (const replica of nodes) {
-			expect(Object.values(replica?.unfinished ?? {}).every((count) => count === 0)).toBe(true);
-			expect(replica?.store.save()).toEqual(nodes[0]?.store.save());
+		const nodes = swarm.world.nodes.map(({ process }) => process);
+		expect(new Set(nodes.map((node) => node?.replica.appliedThrough)).size).toBe(1);
+		for (const node of nodes) {
+			expect(Object.values(node?.replica.unfinished ?? {}).every((count) => count === 0)).toBe(true);
+			expect(node?.store.save()).toEqual(nodes[0]?.store.save());
 		}
 	});
 });
@@ -116,7 +116,7 @@ describe.each(SEEDS)('a node whose log takes no values, seed %i', (seed) => {
 			close: () => undefined,
 			terminate: () => undefined,
 		};
-		const connection = replica.clients.connect(socket, 'a client');
+		const connection = replica.doors.clients.connect(socket, 'a client');
 		const hello = new Writer();
 		writeHello(hello, 'c');
 		connection.receive(hello.take());
@@ -196,7 +196,7 @@ describe.each(SEEDS)('disks that are all full, seed %i', (seed) => {
 
 	it('take writes again when there is room, and the nodes have one state', () => {
 		expect(new Set(swarm.writes.afterwards.map((answer) => answer?.outcome))).toEqual(new Set(['chosen']));
-		const stores = swarm.world.nodes.map(({ process }) => process?.replica.store.save());
+		const stores = swarm.world.nodes.map(({ process }) => process?.store.save());
 		expect(stores).toEqual(stores.map(() => stores[0]));
 	});
 });

@@ -41,7 +41,7 @@ let parts: string[];
 let keepsOutcomes: boolean;
 beforeEach(() => {
 	table = new Table();
-	requests = new NamedRequests(table, { nowMs: () => 0, store: { keepsOutcomesOf: () => keepsOutcomes } });
+	requests = new NamedRequests(table, { nowMs: () => 0, machine: { keepsOutcomesOf: () => keepsOutcomes } });
 	answers = [];
 	parts = [];
 	keepsOutcomes = true;

@@ -6,6 +6,7 @@ import { firstMembers } from '../../shared/paxos/members.ts';
 import { Restore, type Restored } from '../../shared/replica/restore.ts';
 import { SNAPSHOT_PAUSE, Snapshots } from '../../shared/replica/snapshots.ts';
 import { votersNamed } from '../../shared/simulation/node.ts';
+import { StoreRestore } from '../../shared/store/restore.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { FakeSnapshotLog, SWARM } from './fake-snapshot-log.ts';
 import { storeOf } from './stores.ts';
@@ -62,13 +63,13 @@ function writeAll(): void {
 }
 
 function restored(): Store {
-	return restore().store;
+	return restore().machine;
 }
 
-function restore(): Restored {
+function restore(): Restored<Store> {
 	const { through } = log.snapshot as { through: number };
 	const checker = new SnapshotChecker({ swarm: SWARM, through });
-	const restore = new Restore();
+	const restore = new Restore(new StoreRestore());
 	for (const part of checker.add(log.file)) restore.add(part);
 	expect(checker.note).toEqual(log.snapshot);
 	return restore.finish();

@@ -7,7 +7,7 @@ import type { Restored } from '../../shared/replica/restore.ts';
 import { SNAPSHOT_PAUSE, Snapshots } from '../../shared/replica/snapshots.ts';
 import { Transfer } from '../../shared/replica/transfer.ts';
 import { votersNamed } from '../../shared/simulation/node.ts';
-import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
+import { StoreRestore } from '../../shared/store/restore.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { FakeSnapshotLog, SWARM } from './fake-snapshot-log.ts';
 import { put, storeOf } from './stores.ts';
@@ -28,7 +28,7 @@ class Node {
 	constructor(readonly id: string) {
 		this.transfer = new Transfer(
 			this.log,
-			{ swarm: SWARM, clientLimits: CLIENT_LIMITS, limits: LIMITS },
+			{ swarm: SWARM, restore: () => new StoreRestore(), limits: LIMITS },
 			{
 				nowMs: () => this.nowMs,
 				setTimer: () => undefined,
@@ -82,6 +82,11 @@ beforeEach(() => {
 	for (const node of [sender, other]) node.snapshotOf(store, 61);
 });
 
+/** The store in the snapshot that the receiver was handed. */
+function received(): Store {
+	return receiver.received?.restored.machine as Store;
+}
+
 /** Carries messages and answers disks until nothing moves. @param parts so many parts arrive, and the next one is lost */
 function carry(parts = Number.POSITIVE_INFINITY): number {
 	let arrived = 0;
@@ -105,7 +110,7 @@ describe('a snapshot on its way', () => {
 		expect(carry()).toBeGreaterThan(5);
 		expect(receiver.log.file).toEqual(sender.log.file);
 		expect(receiver.received?.through).toBe(61);
-		expect(receiver.received?.restored.store.save()).toEqual(store.save());
+		expect(received().save()).toEqual(store.save());
 		expect(receiver.transfer.isUnderWay).toBe(false);
 	});
 
@@ -130,7 +135,7 @@ describe('a snapshot on its way', () => {
 		receiver.transfer.linkUp('n1');
 		expect(receiver.sent.at(-1)?.message).toEqual({ kind: 'snapshotAsk', through: 61, offset: 3 * LIMITS.sentBytes });
 		carry();
-		expect(receiver.received?.restored.store.save()).toEqual(store.save());
+		expect(received().save()).toEqual(store.save());
 	});
 
 	it('goes on at another node that has the same snapshot, where the first is gone', () => {
@@ -141,7 +146,7 @@ describe('a snapshot on its way', () => {
 		receiver.linked.delete('n1');
 		receiver.transfer.lacks('n2');
 		carry();
-		expect(receiver.received?.restored.store.save()).toEqual(store.save());
+		expect(received().save()).toEqual(store.save());
 		expect(other.told).toEqual(['sending']);
 	});
 
@@ -153,7 +158,7 @@ describe('a snapshot on its way', () => {
 		receiver.transfer.linkUp('n1');
 		carry();
 		expect(receiver.received?.through).toBe(62);
-		expect(receiver.received?.restored.store.save()).toEqual(store.save());
+		expect(received().save()).toEqual(store.save());
 		expect(receiver.log.writing).toEqual([]);
 	});
 
@@ -200,7 +205,7 @@ describe('a snapshot on its way', () => {
 		receiver.nowMs++;
 		receiver.transfer.lacks('n1');
 		carry();
-		expect(receiver.received?.restored.store.save()).toEqual(store.save());
+		expect(received().save()).toEqual(store.save());
 	});
 
 	it.each([0, 9, 400, 2000])('is given up, and never taken over, where byte %i is another one', (at) => {
@@ -223,7 +228,7 @@ describe('a snapshot on its way', () => {
 		receiver.transfer.lacks('n1');
 		receiver.transfer.linkUp('n1');
 		carry();
-		expect(receiver.received?.restored.store.save()).toEqual(store.save());
+		expect(received().save()).toEqual(store.save());
 	});
 
 	it('is under way at its sender, too, for a while after the last part was asked for', () => {

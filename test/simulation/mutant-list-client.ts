@@ -13,7 +13,7 @@ const BARRIERS = 'shared/replica/barriers.ts';
 const ANSWERS = 'shared/replica/client-answers.ts';
 const CONNECTION = 'shared/replica/client-connection.ts';
 const DOOR = 'shared/replica/client-door.ts';
-const REPLICA = 'shared/replica/replica.ts';
+const DOORS = 'shared/replica/key-value-doors.ts';
 const SUBMISSIONS = 'shared/replica/submissions.ts';
 
 export const CLIENT_MUTANTS: readonly Mutant[] = [
@@ -146,7 +146,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
 		'if (!entry) return;',
 	),
 	// `test/simulation/members.test.ts` catches this one and `test/client/dials.test.ts` the next: no client of the world needs it.
-	one(0, 'clients are not told of other members', REPLICA, '		this.clients.membersChanged();\n', ''),
+	one(0, 'clients are not told of other members', DOORS, '		this.clients.membersChanged();\n', ''),
 	one(
 		0,
 		'a client goes on with the members that it was welcomed with',

@@ -6,7 +6,7 @@ const DELAYS = 'shared/store/lock-delays.ts';
 const LOCKS = 'shared/store/locks.ts';
 const NAMED_REQUESTS = 'shared/replica/named-requests.ts';
 const RESTORE = 'shared/store/restore.ts';
-const STORE = 'shared/store/store.ts';
+const APPLIED_ONCE = 'shared/store/applied-once.ts';
 const TIME_OUTS = 'shared/replica/time-outs.ts';
 const TRANSACTION = 'shared/store/transaction.ts';
 
@@ -58,10 +58,10 @@ export const LOCK_MUTANTS: readonly Mutant[] = [
 	one(
 		0,
 		'another request under the name of one that has happened happens too',
-		STORE,
+		APPLIED_ONCE,
 		'if (command.isTransaction || client.isSpent) return FORGOTTEN;',
 		'if (command.isTransaction) return FORGOTTEN;',
-		[STORE, 'if (!client || client.isSpent) return null;', 'if (!client) return null;'],
+		[APPLIED_ONCE, 'if (!client || client.isSpent) return null;', 'if (!client) return null;'],
 	),
 	one(
 		0,

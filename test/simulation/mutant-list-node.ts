@@ -22,7 +22,7 @@ const TELLS = 'shared/replica/tells.ts';
 const CLIENT_TABLE = 'shared/store/client-table.ts';
 const KEY_INDEX = 'shared/store/key-index.ts';
 const CARRY_OUT = 'shared/store/carry-out.ts';
-const STORE = 'shared/store/store.ts';
+const APPLIED_ONCE = 'shared/store/applied-once.ts';
 
 export const NODE_MUTANTS: readonly Mutant[] = [
 	one(
@@ -112,8 +112,8 @@ export const NODE_MUTANTS: readonly Mutant[] = [
 	one(
 		0,
 		'an evicted client may register again',
-		STORE,
-		"		if (this.#state.clients.wasEvicted(id)) return { kind: 'unknownClient' };\n",
+		APPLIED_ONCE,
+		"		if (this.state.clients.wasEvicted(id)) return { kind: 'unknownClient' };\n",
 		'',
 	),
 	one(0, 'a proposal that has ended keeps its deadline', SUBMISSIONS, '		this.#deadlines.remove(proposed);\n', ''),

@@ -32,7 +32,7 @@ const MEMORY = 'shared/replica/memory.ts';
 const BARRIERS = 'shared/replica/barriers.ts';
 const SUBMISSIONS = 'shared/replica/submissions.ts';
 const CARRY_OUT = 'shared/store/carry-out.ts';
-const STORE = 'shared/store/store.ts';
+const APPLIED_ONCE = 'shared/store/applied-once.ts';
 
 export const OWN_MUTANTS: readonly Mutant[] = [
 	...CLIENT_MUTANTS,
@@ -62,9 +62,9 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		'the log is read again, and its time does not pass',
 		LOOP,
 		'this.#applyValue(slot, (view.entry(slot) as LogEntry).value);',
-		'this.store.apply(commandsOf((view.entry(slot) as LogEntry).value)); this.appliedThrough = slot;',
+		'this.machine.apply(commandsOf((view.entry(slot) as LogEntry).value)); this.appliedThrough = slot;',
 	),
-	one(0, 'the time stands still', LOOP, '		this.store.passTime(elapsedMsOf(value));\n', ''),
+	one(0, 'the time stands still', LOOP, '		this.machine.passTime(elapsedMsOf(value), slot);\n', ''),
 	one(
 		0,
 		'a promise leaves out the last acceptance',
@@ -310,7 +310,7 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	one(
 		0,
 		'a command that comes twice is told to have held though it did not',
-		STORE,
+		APPLIED_ONCE,
 		"return { kind: 'duplicate', revision: before.revision, ok: before.ok };",
 		"return { kind: 'duplicate', revision: before.revision, ok: true };",
 	),
@@ -324,7 +324,7 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 	one(
 		0,
 		'a transaction with a condition that does not hold changes what its other commands say',
-		STORE,
+		APPLIED_ONCE,
 		'held.includes(false) ? (held[at] as boolean)',
 		'held[at] === false ? false',
 	),

@@ -54,8 +54,8 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
 		0,
 		'a state is taken over though a later one is here',
 		LOOP,
-		'		if (through <= this.appliedThrough) return;\n		this.store.become',
-		'		this.store.become',
+		'		if (through <= this.appliedThrough) return;\n		this.machine.become',
+		'		this.machine.become',
 		[
 			TRANSFER,
 			"		if (part.through <= this.#runtime.appliedThrough()) return this.#abandon('the slots have come by another way');\n",

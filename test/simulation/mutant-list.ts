@@ -25,7 +25,7 @@ const BARRIERS = 'shared/replica/barriers.ts';
 const LOG = 'shared/disk/log.ts';
 const RECOVER = 'shared/disk/recover.ts';
 const SEGMENTS = 'shared/disk/segments.ts';
-const STORE = 'shared/store/store.ts';
+const APPLIED_ONCE = 'shared/store/applied-once.ts';
 
 export const MUTANTS: readonly Mutant[] = [
 	...RULES_OUT.disk,
@@ -208,7 +208,13 @@ export const MUTANTS: readonly Mutant[] = [
 		'proposed.placedUnder = outcome.ballot;',
 		"proposed.placedUnder = outcome.ballot;\n					for (const { submitter, first } of proposed.batches) submitter.result(first, { kind: 'applied', ok: true, revision: outcome.slot }, outcome.slot, outcome.ballot);",
 	),
-	one(22, 'a retry is applied twice', STORE, 'if (before) return', 'if (before && before.revision % 8 > 0) return'),
+	one(
+		22,
+		'a retry is applied twice',
+		APPLIED_ONCE,
+		'if (before) return',
+		'if (before && before.revision % 8 > 0) return',
+	),
 	one(
 		24,
 		'a withdrawn proposal is called refused though it has left',
@@ -253,9 +259,9 @@ export const MUTANTS: readonly Mutant[] = [
 	one(
 		35,
 		'apply draws a random number',
-		STORE,
-		'this.#state.timeMs += ms;',
-		'this.#state.timeMs += ms + Math.floor(Math.random() * 2);',
+		APPLIED_ONCE,
+		'this.state.timeMs += ms;',
+		'this.state.timeMs += ms + Math.floor(Math.random() * 2);',
 	),
 	one(
 		36,
@@ -355,9 +361,9 @@ export const MUTANTS: readonly Mutant[] = [
 	one(
 		0,
 		'a client forgets one outcome too many',
-		STORE,
+		APPLIED_ONCE,
 		'if (command.sequence <= client.receivedThrough) return',
 		'if (command.sequence < client.receivedThrough) return',
-		[STORE, 'receive(client, command.receivedThrough);', 'receive(client, command.receivedThrough + 1);'],
+		[APPLIED_ONCE, 'receive(client, command.receivedThrough);', 'receive(client, command.receivedThrough + 1);'],
 	),
 ];

@@ -101,7 +101,7 @@ describe.each(SCENARIOS)('%s', (scenario) => {
 				const value = 10 * node.index + i;
 				expect(bench.takes((done) => bench.write(node, value, done), withinMs)).toBeLessThan(withinMs);
 				expect(bench.takes((done) => bench.read(node, done), withinMs)).toBeLessThan(withinMs);
-				expect(node.process?.replica.store.get(node.id)?.value).toEqual(Uint8Array.of(value));
+				expect(node.process?.store.get(node.id)?.value).toEqual(Uint8Array.of(value));
 			}
 		}
 		expect(bench.world.lastLedAt).toBeLessThan(stableFromMs(scenario) * US_PER_MS);

@@ -12,13 +12,12 @@ export const CALLERS: readonly Unreached[] = [
 			'shared/paxos/members.ts': [
 				"export function membersIndex(sets: readonly Pick<MemberSet, 'chosenAt' | 'from'>[]): number {",
 			],
-			'shared/replica/replica.ts': [
+			'shared/replica/key-value-doors.ts': [
 				'changeOf: (subject) => this.#changeOf(subject),',
 				"setTimer: (afterMs) => runtime.setTimer('wait', afterMs),",
 				{ 'this.#waits = new Waits({': ['random: () => runtime.random(),'] },
 				'listen: (listens) => {',
-				"case 'wait':",
-				'return this.#waits.fire();',
+				"if (timer === 'wait') this.#waits.fire();",
 				'whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null {',
 				'endWaits(): void {',
 				'#changeOf({ kind, name }: Subject): number {',
@@ -79,7 +78,7 @@ export const CALLERS: readonly Unreached[] = [
 				'if (!watch) return;',
 			],
 			'shared/replica/prefixes.ts': ['get size(): number {'],
-			'shared/replica/replica.ts': [
+			'shared/replica/key-value-doors.ts': [
 				'openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null {',
 			],
 			'shared/replica/watches.ts': ['get count(): number {', 'if (this.#isStopped) return null;'],
@@ -337,12 +336,8 @@ export const CALLERS: readonly Unreached[] = [
 			'shared/store/command.ts': [
 				'export function encodeCommand({ client, sequence, receivedThrough }: Identity, operation: Operation): Uint8Array {',
 			],
-			'shared/store/store.ts': [
-				'get clientsCount(): number {',
-				'get outcomesCount(): number {',
-				'get viewsCount(): number {',
-				'get isUntidy(): boolean {',
-			],
+			'shared/store/applied-once.ts': ['get clientsCount(): number {', 'get outcomesCount(): number {'],
+			'shared/store/store.ts': ['get viewsCount(): number {', 'get isUntidy(): boolean {'],
 		},
 	},
 	{

@@ -14,7 +14,7 @@ export const INPUTS: readonly Unreached[] = [
 				{ 'receive(frame: Uint8Array | null): void {': ['if (!this.#isOpen) return;', '} catch (error) {'] },
 			],
 			'shared/replica/client-door.ts': ['malformed(from: string, why: string): void {'],
-			'shared/replica/replica.ts': ['malformed: (from, why) => runtime.malformed(from, why),'],
+			'shared/replica/key-value-doors.ts': ['malformed: (from, why) => runtime.malformed(from, why),'],
 			'shared/store/batch-reader.ts': [
 				'this.fault ??= this.#wrong;',
 				'if (this.#wrong !== null) return;',

@@ -51,7 +51,7 @@ export const MEMBERS: readonly Unreached[] = [
 		why: 'Only a node that starts tells its progress, and only the command that restores a file writes members apart. `test/storage/restore.test.ts` does.',
 		files: {
 			'shared/replica/restore.ts': [
-				'get keysCount(): number {',
+				'get itemsCount(): number {',
 				'export function membersPart(members: MembersState): Uint8Array {',
 			],
 		},

@@ -109,7 +109,7 @@ export const SNAPSHOTS: readonly Unreached[] = [
 				'return (from === 0 ? CLIENT_BYTES + client.id.length : 0) + (to - from) * OUTCOME_BYTES;',
 			],
 			'shared/store/restore.ts': [
-				'get keysCount(): number {',
+				'get itemsCount(): number {',
 				'if (kind === PART.clients && this.#ofClientLeft > 0) return this.#readOutcomes(from);',
 				'if (this.#ofClientLeft > 0) return;',
 			],

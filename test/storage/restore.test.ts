@@ -13,6 +13,7 @@ import { readManifest } from '../../shared/disk/manifest.ts';
 import { readSnapshot, type SnapshotNote } from '../../shared/disk/snapshot-file.ts';
 import { Restore } from '../../shared/replica/restore.ts';
 import { votersNamed } from '../../shared/simulation/node.ts';
+import { StoreRestore } from '../../shared/store/restore.ts';
 import { backupOf, SWARM } from '../backup/backup.ts';
 
 /** The system's answer to writes of so many bytes or more; none while it is empty. */
@@ -68,11 +69,11 @@ test('each node begins with the whole state, under a new identity', async () => 
 		expect(owner).toBe(opened.owner);
 		expect(reached).toBe(0);
 		expect(snapshot?.through).toBe(made.label.through);
-		const restore = new Restore();
+		const restore = new Restore(new StoreRestore());
 		for (const { payloads } of readSnapshot(opened.disk, snapshot as SnapshotNote, swarmId)) {
 			for (const payload of payloads) restore.add(payload);
 		}
-		const { store: restored, members: first } = restore.finish();
+		const { machine: restored, members: first } = restore.finish();
 		expect(first.sets).toMatchObject([{ chosenAt: 0, voters: nodes }]);
 		expect(restored.save()).toEqual(made.state);
 		// A command that a client sends again is not applied a second time.

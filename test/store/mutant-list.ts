@@ -16,6 +16,7 @@ const INDEX = 'shared/store/key-index.ts';
 const KEYSPACE = 'shared/store/keyspace.ts';
 const LOCKS = 'shared/store/locks.ts';
 const RESTORE = 'shared/store/restore.ts';
+const APPLIED_ONCE = 'shared/store/applied-once.ts';
 const STORE = 'shared/store/store.ts';
 const TABLE = 'shared/store/key-table.ts';
 const TOMBSTONES = 'shared/store/tombstones.ts';
@@ -115,37 +116,37 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
 	by(
 		'transaction',
 		'a transaction with a condition that does not hold changes what its other commands say',
-		STORE,
+		APPLIED_ONCE,
 		'held.includes(false) ? (held[at] as boolean)',
 		'held[at] === false ? false',
 	),
 	by(
 		'transaction',
 		'of a transaction that is only half known the other half is applied',
-		STORE,
+		APPLIED_ONCE,
 		'if (command.isTransaction || client.isSpent)',
 		'if (client.isSpent)',
 	),
 	by(
 		'at-most-once',
 		'a request takes a second batch',
-		STORE,
+		APPLIED_ONCE,
 		'if (command.isTransaction || client.isSpent)',
 		'if (command.isTransaction)',
 	),
 	by(
 		'at-most-once',
 		'a request takes a second transaction',
-		STORE,
+		APPLIED_ONCE,
 		'if (!client || client.isSpent) return null;',
 		'if (!client) return null;',
 	),
 	by(
 		'transaction',
 		'an outcome is kept though its command was forgotten already',
-		STORE,
-		'if (command.sequence > client.receivedThrough) this.#state',
-		'this.#state',
+		APPLIED_ONCE,
+		'if (command.sequence > client.receivedThrough) this.state',
+		'this.state',
 	),
 	by(
 		'transaction',
@@ -364,15 +365,15 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
 		'cut',
 		'a store that becomes another one leaves its views open',
 		STORE,
-		'			each.#state.keys.views.closeAll();\n',
+		'			each.state.keys.views.closeAll();\n',
 		'',
 	),
 	by(
 		'digest',
 		'a store that was restored begins with a digest of 0',
 		STORE,
-		'this.#state = state;',
-		'this.#state = { ...state, digest: 0 };',
+		'super(state);',
+		'super({ ...state, digest: 0 });',
 	),
 ];
 
