@@ -7,7 +7,8 @@
  */
 import type { Fact } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
-import type { Item, Told } from './tape.ts';
+import type { Told } from '../../shared/trace-file.ts';
+import type { Item } from './tape.ts';
 
 export function causalOrder<T extends Item>(items: readonly T[]): T[] {
 	const queues = byNode(items);

@@ -1,8 +1,9 @@
 /** What a person looks for on the rail: what was chosen and refused, elections, deaths and returns, other members. */
 import { ACTED, faultText } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Told } from '../../shared/trace-file.ts';
 import type { SwarmModel } from './swarm-model.ts';
-import type { Item, Told } from './tape.ts';
+import type { Item } from './tape.ts';
 import { countText, list, quoted } from './why.ts';
 
 export type LandmarkGlyph = 'promise' | 'nack' | 'learn' | 'beat';

@@ -4,8 +4,8 @@
  */
 import type { EntriesBelow, FactBatch, NodeSnapshot, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Told } from '../../shared/trace-file.ts';
 import type { Flight } from './playback.ts';
-import type { Told } from './tape.ts';
 
 export interface Source {
 	/** Time passes, and things go wrong, only where the person wants it. */
@@ -33,10 +33,10 @@ export interface Source {
 	flightsAt(ms: number): readonly Flight[] | null;
 }
 
-/** Something that a node tells of the time before the page was opened. */
+/** Something that was told, or happened, at an earlier time. */
 export interface Recalled {
 	readonly node: NodeId;
-	readonly told: Told & { readonly kind: 'fact' | 'snapshot' };
+	readonly told: Told;
 	/** When it happened, by the clock of the source, which may have begun later. */
 	readonly whenMs: number;
 }
@@ -56,6 +56,10 @@ export interface SourceListener {
 	lost(node: NodeId, sinceMs: number): void;
 	/** `node` runs and cannot be watched, for the reason given. null: the page's own node, whose name it has not told. */
 	refused(node: NodeId | null, why: string): void;
+	/** What another page was told, in the order in which that page had it at last. */
+	replayed(next: Recalled): void;
+	/** The page is to show the moment after so many of the things that were replayed. */
+	shows(count: number): void;
 	/** The page may not reach `node`, which came in after the page was opened. It may once it is loaded again. */
 	newer(node: NodeId): void;
 }

@@ -8,13 +8,14 @@
 import type { FactBatch, NodeSnapshot, Phase1View } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
+import type { Told } from '../../shared/trace-file.ts';
 import { type Decision, decisionFromNodes, foldDecision } from './decision.ts';
 import { DecisionIndex, type Gathered } from './decision-index.ts';
 import { Lamps } from './lamps.ts';
 import { type Landmark, Landmarks } from './landmarks.ts';
 import type { Recalled } from './source.ts';
 import { SwarmModel } from './swarm-model.ts';
-import { type Entry, type Item, isEntry, Tape, type Told } from './tape.ts';
+import { type Entry, type Item, isEntry, Tape } from './tape.ts';
 
 const ITEMS_MAX = 20_000;
 /** So many items lie between two models that are kept, so that going back does not fold everything again. */
@@ -64,6 +65,11 @@ export class Story {
 		this.#tell(node, told);
 	}
 
+	/** Takes what another page was told, and leaves it in its order. Its time is that of the clock. */
+	replayed({ node, told }: Recalled): void {
+		this.#tell(node, told, true);
+	}
+
 	snapshot(node: NodeId, snapshot: NodeSnapshot): void {
 		this.#tell(node, { kind: 'snapshot', snapshot });
 	}
@@ -73,15 +79,14 @@ export class Story {
 		const node = this.live.node(id);
 		const facts = node?.fresh(batch) ?? [];
 		if (facts === 'gap') {
-			this.#tell(id, { kind: 'missing' });
+			this.#tell(id, { kind: 'missing', skipped: {} });
 			return 'gap';
 		}
 		if (node?.status === 'unknown' && facts.length === 0) this.#tell(id, { kind: 'heard' });
 		const entries = facts.map((fact) => this.#tell(id, { kind: 'fact', fact }) as Entry);
-		const skipped = Object.values(batch.skipped);
-		for (const count of skipped) this.skippedCount += count;
 		// A snapshot follows by itself.
-		if (skipped.length > 0 && node?.isUp) this.#tell(id, { kind: 'missing' });
+		const isSkipping = Object.keys(batch.skipped).length > 0;
+		if (isSkipping && node?.isUp) this.#tell(id, { kind: 'missing', skipped: batch.skipped });
 		return entries;
 	}
 
@@ -142,6 +147,12 @@ export class Story {
 		return decision;
 	}
 
+	/** The swarm before the first item of the tape. */
+	get beginning(): SwarmModel {
+		this.tape.settle();
+		return this.#base;
+	}
+
 	/** What happened on the tape, in its order. */
 	get landmarks(): readonly Landmark[] {
 		return this.#landmarks.since(this.tape.first?.at ?? 0);
@@ -156,10 +167,12 @@ export class Story {
 		return { at: nearest.at, model: nearest.model.clone() };
 	}
 
-	#tell(node: NodeId, told: Told): Item {
+	#tell(node: NodeId, told: Told, isInOrder = false): Item {
 		const item = this.tape.push(node, told, this.#nowMs());
+		if (isInOrder) this.tape.keepOrder();
 		this.#landmarks.add(item, this.live);
 		this.live.fold(node, told);
+		if (told.kind === 'missing') for (const count of Object.values(told.skipped)) this.skippedCount += count;
 		if (isEntry(item)) {
 			this.index.add(item);
 			this.lamps.add(item);

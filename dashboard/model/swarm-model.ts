@@ -7,10 +7,10 @@ import type { MembersView, NodeSnapshot } from '../../shared/feed.ts';
 import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
+import type { Told } from '../../shared/trace-file.ts';
 import { electorateOf, MemberHistory } from './members.ts';
 import { NodeModel } from './node-model.ts';
 import { type Standing, standingOf } from './standing.ts';
-import type { Told } from './tape.ts';
 
 /** How many voters of a set are up, of those that govern the slots from `from` on. */
 export interface Health {

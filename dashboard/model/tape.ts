@@ -4,28 +4,9 @@
  * again as others join them. Its size is bounded: heartbeats are dropped first, and then the oldest items.
  */
 import { type Fact, isBeat } from '../../shared/fact.ts';
-import type { NodeSnapshot } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Told } from '../../shared/trace-file.ts';
 import { causalOrder } from './causal-order.ts';
-
-/** One thing that the page was told of a node. */
-export type Told =
-	| { readonly kind: 'fact'; readonly fact: Fact }
-	| { readonly kind: 'snapshot'; readonly snapshot: NodeSnapshot }
-	/** Facts of the node are missing, and a snapshot is on its way. */
-	| { readonly kind: 'missing' }
-	/** The node is heard again, and nothing has happened at it meanwhile. */
-	| { readonly kind: 'heard' }
-	/** Nothing was heard of it since `sinceMs`, milliseconds since 1970. */
-	| { readonly kind: 'lost'; readonly sinceMs: number }
-	/** It cannot be watched. The page's own node is '' while it has not told its name. */
-	| { readonly kind: 'refused'; readonly why: string }
-	/** It came in after the page was opened, which may not reach it. */
-	| { readonly kind: 'newer' }
-	/** The page comes from this node. */
-	| { readonly kind: 'entry' }
-	/** A person does not want to see this former member any more. */
-	| { readonly kind: 'forgotten' };
 
 /** One thing that the page was told, and its place in the order of all of them: the moment just after it. */
 export interface Item {
@@ -89,6 +70,12 @@ export class Tape {
 		return this.#ordered.at(-1);
 	}
 
+	/** The item behind so many others that are kept; undefined where there are not as many. */
+	nth(index: number): Item | undefined {
+		this.settle();
+		return this.#ordered[index];
+	}
+
 	/** The items behind place `after` through place `through`, in order. */
 	*between(after: number, through: number): Iterable<Item> {
 		this.settle();
@@ -115,6 +102,12 @@ export class Tape {
 			if (item && isEntry(item) && keep(item)) found.push(item);
 		}
 		return found;
+	}
+
+	/** Leaves what has arrived in the order in which it came. */
+	keepOrder(): void {
+		this.#ordered.push(...this.#arrived.splice(0));
+		if (this.#ordered.length > this.#itemsMax) this.#thin();
 	}
 
 	/** Puts what has arrived in its place. */

@@ -20,6 +20,8 @@ export function traceOf(text: string): TraceFile {
 		if (!(typeof item?.ms === 'number' && item.ms >= before)) throw new TraceFileError('its times go back');
 		before = item.ms;
 	}
+	const { shown = 0 } = file;
+	if (!Number.isInteger(shown) || shown < 0) throw new TraceFileError('it names no moment that it has');
 	mustFold(file.told);
 	return file;
 }
@@ -38,6 +40,7 @@ function mustFold(told: readonly TraceItem[]): void {
 	try {
 		for (const item of told) {
 			tell(item, {
+				replayed: (next) => story.replayed(next),
 				snapshot: (node, snapshot) => story.snapshot(node, snapshot),
 				batch: (node, batch) => void story.batch(node, batch),
 				lost: (node, sinceMs) => story.lost(node, sinceMs),

@@ -32,7 +32,7 @@ export function Head() {
 			<h2 id="stage-title" class="headline" data-testid="trace-title">
 				{title.value || 'A trace file shows again what has happened.'}
 			</h2>
-			<p class="head-text">It is the end of what was told. Drag the rail, or go from event to event.</p>
+			<p class="head-text">Nothing more happens. Drag the rail, or go from event to event.</p>
 		</section>
 	);
 }
@@ -42,7 +42,8 @@ export function Aside() {
 		<section class="panel file-panel" aria-labelledby="file-title">
 			<h2 id="file-title">Trace file</h2>
 			<p class="muted">
-				A run of the sandbox can be saved as a file, and a failing seed of <code>npm run simulate</code> leaves one.
+				A run of the sandbox can be saved as a file, as can what a page was told of a swarm, below its event log. A
+				failing seed of <code>npm run simulate</code> leaves one.
 			</p>
 			<label class="field">
 				<span>Open a trace file</span>

@@ -32,6 +32,8 @@ export class ReplaySource implements Source {
 			tell(item, listener);
 			if (at % TOLD_AT_ONCE === TOLD_AT_ONCE - 1) await new Promise((resolve) => setTimeout(resolve));
 		}
+		if (this.#file !== file) return;
+		if (file.shown !== undefined) listener.shows(file.shown);
 		listener.moved();
 	}
 
@@ -64,8 +66,12 @@ export class ReplaySource implements Source {
 	}
 }
 
-export function tell(item: TraceItem, listener: Pick<SourceListener, 'snapshot' | 'batch' | 'lost'>): void {
+type Listener = Pick<SourceListener, 'replayed' | 'snapshot' | 'batch' | 'lost'>;
+
+export function tell(item: TraceItem, listener: Listener): void {
 	switch (item.kind) {
+		case 'told':
+			return listener.replayed({ node: item.node, told: item.told, whenMs: item.ms });
 		case 'snapshot':
 			return listener.snapshot(item.snapshot.node, item.snapshot);
 		case 'lost':

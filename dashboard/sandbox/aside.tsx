@@ -2,6 +2,7 @@
 import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
 import { NODES_MAX, NODES_MIN } from '../../shared/simulation/stage.ts';
 import { Game } from '../game/panel.tsx';
+import { saveTrace, TraceFiles } from '../view/trace-files.tsx';
 import {
 	actionsCount,
 	branch,
@@ -92,14 +93,7 @@ function Run() {
 				))}
 			</ol>
 			<Branches />
-			<div class="buttons run-files">
-				<button type="button" data-testid="save-run" onClick={save}>
-					Save as a file
-				</button>
-				<a href="?replay" data-testid="to-replay">
-					Open a file
-				</a>
-			</div>
+			<TraceFiles onSave={save} />
 		</section>
 	);
 }
@@ -127,12 +121,7 @@ function Branches() {
 /** What is told in the run up to the moment that is shown, as a trace file. */
 function save(): void {
 	const run = runShown();
-	const file = savedRun(run, `A run of the sandbox, up to ${msText(run.at)}`);
-	const link = document.createElement('a');
-	link.href = URL.createObjectURL(new Blob([JSON.stringify(file)], { type: 'application/json' }));
-	link.download = `run-${run.script.seed}.trace.json`;
-	link.click();
-	URL.revokeObjectURL(link.href);
+	saveTrace(savedRun(run, `A run of the sandbox, up to ${msText(run.at)}`), `run-${run.script.seed}`);
 }
 
 function msText(us: Instant): string {

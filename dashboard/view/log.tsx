@@ -5,12 +5,14 @@ import type { Fact } from '../../shared/fact.ts';
 import { nameBallots } from '../model/ballot-names.ts';
 import { ballotOf, slotOf } from '../model/decision-index.ts';
 import { type FactGroup, factText, groupOf } from '../model/fact-text.ts';
+import { recordOf } from '../model/record.ts';
 import type { Entry } from '../model/tape.ts';
 import { Time } from './ballot.tsx';
 import { Glyph, type GlyphKind } from './glyph.tsx';
 import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
-import { calm, moment, showSlot, story } from './state.ts';
+import { calm, isDirected, moment, showSlot, story, wallMs } from './state.ts';
+import { saveTrace, TraceFiles } from './trace-files.tsx';
 
 const ROWS_MAX = 120;
 const SHOWN_FIRST = ['phase1', 'phase2', 'nack', 'chosen', 'members', 'snapshots', 'leader', 'links'] as const;
@@ -105,8 +107,16 @@ export function Log() {
 					</ol>
 				)}
 			</Scroller>
+			{!isDirected() && <TraceFiles onSave={save} />}
 		</section>
 	);
+}
+
+/** All that this page was told and still has, to be opened at the moment that it shows. */
+function save(): void {
+	const saved = new Date(wallMs()).toISOString();
+	const title = `What a page was told of the swarm ${story.live.name}, saved at ${saved}`;
+	saveTrace(recordOf(story, moment.peek(), title), `swarm-${saved.replace(/[:.]/g, '-')}`);
 }
 
 function Row({ fact, text }: { fact: Fact; text: string }) {

@@ -191,6 +191,12 @@ export function start(from: Source): void {
 		lost: (node, sinceMs) => enqueue(() => story.lost(node, sinceMs)),
 		refused: (node, why) => enqueue(() => story.refused(node, why)),
 		newer: (node) => enqueue(() => story.newer(node)),
+		replayed: (next) => enqueue(() => story.replayed(next)),
+		shows: (count) =>
+			enqueue(() => {
+				const item = story.tape.nth(count - 1);
+				if (item) seekMoment(item);
+			}),
 		batch: (node, told) =>
 			enqueue(() => {
 				const entries = story.batch(node, told);

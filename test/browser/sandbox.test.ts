@@ -143,7 +143,7 @@ test('a rule is taken out by keyboard, the search breaks it, and its address and
 	expect(await page.locator('[data-testid="demonstration"] li.done').count()).toBe(actions);
 	expect(await violations(page)).toEqual([]);
 	const address = await settledAddress(page, /^#sandbox=2~half~(.+~){3}/);
-	const [saved] = await Promise.all([page.waitForEvent('download'), page.getByTestId('save-run').click()]);
+	const [saved] = await Promise.all([page.waitForEvent('download'), page.getByTestId('save-trace').click()]);
 
 	await page.reload();
 	await page.locator('.lamp[data-broken="true"]').waitFor();

@@ -1,8 +1,10 @@
-/** Light traffic: slots advance while the page stays responsive, and it ends on request. */
+/** Light traffic: slots advance while the page stays responsive, and it ends on request. What was told is saved. */
+import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { violations } from './accessible.ts';
 import { poll, Stage } from './stage.ts';
-import { cardOf, readCard, snapshotOf } from './swarm-page.ts';
+import { cardOf, proposeAndFollow, readCard, snapshotOf } from './swarm-page.ts';
 
 const putsMin = 10;
 
@@ -53,6 +55,34 @@ test('with light traffic on, slots advance and the page answers; off, all that w
 	expect(await tally(page)).toMatchObject({ asked });
 	expect(await page.getByTestId('traffic').getAttribute('aria-pressed')).toBe('false');
 });
+
+test('what the page was told is saved, and opens again at the moment that it showed, apart from the swarm', async () => {
+	const page = await stage.open(stage.swarm.node('n2'));
+	await proposeAndFollow(page, { at: 'n4', key: 'color', value: 'teal' });
+	// It is the election of n4, unless another node was not heard meanwhile.
+	await page.getByTestId('event-before').click();
+	await page.getByTestId('event-before').click();
+	await page.locator('[data-testid="rail"][data-now="false"]').waitFor();
+	await page.getByTestId('log-row').first().waitFor();
+	const before = await shown(page);
+	const [saved] = await Promise.all([page.waitForEvent('download'), page.getByTestId('save-trace').click()]);
+	expect(await readFile(await saved.path(), 'utf8')).not.toContain((await snapshotOf(stage.swarm.node('n2'))).swarm.id);
+
+	await page.getByTestId('to-replay').click();
+	await page.getByTestId('trace-file').setInputFiles(await saved.path());
+	await poll(() => shown(page)).toEqual(before);
+	expect(await page.getByTestId('trace-title').textContent()).toContain('What a page was told of the swarm');
+	expect(await violations(page)).toEqual([]);
+	await page.getByTestId('follow').click();
+	await poll(() => page.getByTestId('verdict').textContent()).toContain('teal');
+});
+
+/** What the page says of the moment that it shows. */
+async function shown(page: Page): Promise<unknown> {
+	const cards = await Promise.all(stage.swarm.nodes.map(({ id }) => readCard(page, id)));
+	const rows = await page.getByTestId('log-row').allTextContents();
+	return { cards, rows, fact: await page.locator('.rail-fact').allTextContents() };
+}
 
 async function chosenThrough(page: Page): Promise<number> {
 	return Number(await page.getByTestId('node-n2').getAttribute('data-chosen-through'));

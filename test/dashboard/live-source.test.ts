@@ -32,6 +32,8 @@ beforeEach(async () => {
 		lost: (node) => tell(`lost ${node}`),
 		refused: (node) => tell(`refused ${node}`),
 		newer: (node) => tell(`newer ${node}`),
+		replayed: () => undefined,
+		shows: () => undefined,
 	});
 	for (const { id } of feed.members) await line(`snapshot ${id} of n1,n2,n3`);
 });

@@ -24,6 +24,8 @@ describe('an opening', () => {
 			lost: (node) => told.push(`lost ${node}`),
 			refused: (node) => told.push(`refused ${node}`),
 			newer: (node) => told.push(`newer ${node}`),
+			replayed: () => undefined,
+			shows: () => undefined,
 		};
 		opening = new Opening(listener);
 		opening.awaits('a');

@@ -1,6 +1,9 @@
 /** A trace file is opened again: what it shows is what was told, and a file that is no trace is refused. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { recordOf } from '../../dashboard/model/record.ts';
 import { Story } from '../../dashboard/model/story.ts';
+import type { SwarmModel } from '../../dashboard/model/swarm-model.ts';
+import { type Item, isEntry } from '../../dashboard/model/tape.ts';
 import { TraceFileError, traceOf } from '../../dashboard/replay/file.ts';
 import { ReplaySource } from '../../dashboard/replay/replay-source.ts';
 import { savedRun } from '../../dashboard/sandbox/saved.ts';
@@ -8,20 +11,23 @@ import { drawPlan } from '../../shared/simulation/plan.ts';
 import { Recorder } from '../../shared/simulation/recorder.ts';
 import { runPlan } from '../../shared/simulation/run.ts';
 import { TRACE_FORMAT, type TraceFile } from '../../shared/trace-file.ts';
+import { FakeSwarm, fakeMembers } from './fake-swarm.ts';
 import { NEW_RUN, openSandbox } from './sandbox-page.ts';
+import { START_MS } from './told.ts';
 
 const FACTS_MAX = 800;
 
 /** As the page opens it. */
-async function opened(file: TraceFile): Promise<{ readonly story: Story; readonly source: ReplaySource }> {
+async function opened(file: TraceFile) {
 	const source = new ReplaySource();
-	const page = { story: new Story(() => source.nowMs()) };
+	const page = { story: new Story(() => source.nowMs()), shown: null as Item | null };
 	source.start({
 		begin: () => {
 			page.story = new Story(() => source.nowMs());
 		},
 		moved: () => undefined,
 		recalled: () => undefined,
+		replayed: (next) => page.story.replayed(next),
 		entry: () => undefined,
 		snapshot: (node, snapshot) => page.story.snapshot(node, snapshot),
 		batch: (node, batch) => {
@@ -30,14 +36,21 @@ async function opened(file: TraceFile): Promise<{ readonly story: Story; readonl
 		lost: (node, sinceMs) => page.story.lost(node, sinceMs),
 		refused: () => undefined,
 		newer: () => undefined,
+		shows: (count) => {
+			page.shown = page.story.tape.nth(count - 1) ?? null;
+		},
 	});
 	await source.open(traceOf(JSON.stringify(file)));
-	return { story: page.story, source };
+	return { ...page, source };
 }
 
 /** What the page shows of each node. */
 function shown({ live }: Story) {
-	return live.nodes.map(({ id, status, role, promised, leader, chosenThrough, appliedThrough, revision, seq }) => ({
+	return shownOf(live);
+}
+
+function shownOf({ nodes }: SwarmModel) {
+	return nodes.map(({ id, status, role, promised, leader, chosenThrough, appliedThrough, revision, seq }) => ({
 		id,
 		status,
 		role,
@@ -89,12 +102,84 @@ test('a seed of the simulator that fails leaves a file that opens', async () => 
 	expect(story.tape.newest(Number.POSITIVE_INFINITY, () => true).length).toBeGreaterThan(10);
 });
 
+describe('what a page was told of a swarm', () => {
+	/** The page was told more than it keeps, was not told everything, and lost a node. */
+	function watched(itemsMax?: number): Story {
+		let nowMs = -500;
+		const story = new Story(() => nowMs++, itemsMax);
+		const swarm = new FakeSwarm(fakeMembers(5), START_MS, (fact) => {
+			if (swarm.node(fact.node).alive)
+				story.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
+		});
+		story.entry('n2');
+		for (const { id } of swarm.nodes) story.snapshot(id, swarm.snapshot(id));
+		swarm.campaign('n3', 'noLeader');
+		for (let i = 0; i < 12; i++) {
+			swarm.propose('n1', { key: 'color', value: `red ${i}`, route: 'leader', contest: 0 });
+			for (let beats = 0; beats < 3; beats++) swarm.heartbeat();
+		}
+		swarm.trim('n2', 4);
+		story.batch('n4', { epoch: 'n4-1', from: 1, facts: [], skipped: { received: 12, accepted: 3 } });
+		story.snapshot('n4', swarm.snapshot('n4'));
+		swarm.kill('n1');
+		story.lost('n1', START_MS + 700);
+		swarm.duel('n2', 'n5', 'blue');
+		story.batch('n5', { epoch: 'n5-1', from: 9_999, facts: [], skipped: {} });
+		return story;
+	}
+
+	function itemsOf({ tape }: Story): Item[] {
+		return [...tape.between(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)];
+	}
+
+	const lineOf = (item: Item) => `${item.node} ${item.told.kind} ${isEntry(item) ? item.fact.seq : ''}`;
+
+	test.each([undefined, 600])(
+		'is saved, and opens with every moment as it was, where %s things were kept',
+		async (max) => {
+			const story = watched(max);
+			const items = itemsOf(story);
+			const first = items[0]?.told;
+			expect(first?.kind === 'fact').toBe(max !== undefined);
+			const now = await opened(recordOf(story, null, 'a page'));
+			expect(shown(now.story)).toEqual(shown(story));
+			expect(now.shown).toBeNull();
+			expect(now.story.skippedCount).toBe(15);
+			expect(now.story.live.entry).toBe('n2');
+			expect(now.story.live.addressOf('n1')).toBe(story.live.addressOf('n1'));
+			expect(now.story.landmarks.map(({ text }) => text)).toEqual(story.landmarks.map(({ text }) => text));
+			const others = itemsOf(now.story).slice(-items.length);
+			expect(others.map(lineOf)).toEqual(items.map(lineOf));
+			const beganMs = items[0]?.whenMs ?? 0;
+			expect(others.map(({ whenMs }) => whenMs)).toEqual(items.map(({ whenMs }) => whenMs - beganMs));
+			for (let at = 0; at < items.length; at += 97) {
+				const item = items[at] as Item;
+				const past = await opened(recordOf(story, item, 'a page'));
+				expect(past.shown && lineOf(past.shown)).toBe(lineOf(item));
+				expect(shownOf(past.story.at(past.shown as Item))).toEqual(shownOf(story.at(item)));
+				expect([...past.story.at(past.shown as Item).sets]).toEqual([...story.at(item).sets]);
+			}
+		},
+	);
+
+	test('is saved without the identity by which a node is let in', () => {
+		const text = JSON.stringify(recordOf(watched(), null, 'a page'));
+		expect(text).toContain('"name":"fruit"');
+		expect(text).not.toContain('"id":"fake"');
+	});
+});
+
 test.each([
 	['', 'it is no JSON'],
 	['null', 'no trace file'],
 	['{"format":"another"}', 'no trace file'],
 	[JSON.stringify({ format: TRACE_FORMAT, title: 'a' }), 'a part of it is missing'],
 	[JSON.stringify({ format: TRACE_FORMAT, title: 'a', told: [] }), 'nothing is told'],
+	[JSON.stringify({ format: TRACE_FORMAT, title: 'a', told: [], shown: 0.5 }), 'no moment that it has'],
+	[
+		JSON.stringify({ format: TRACE_FORMAT, title: 'a', told: [{ ms: 0, kind: 'told', node: 'n1' }] }),
+		'cannot be understood',
+	],
 	[JSON.stringify({ format: TRACE_FORMAT, title: 'a', told: [{ ms: 2 }, { ms: 1 }] }), 'its times go back'],
 	[JSON.stringify({ format: TRACE_FORMAT, title: 'a', told: [null] }), 'its times go back'],
 	[

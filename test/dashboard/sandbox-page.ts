@@ -36,6 +36,12 @@ export function openSandbox(run: RunAt = NEW_RUN): SandboxPage {
 		lost: (node, sinceMs) => page.story.lost(node, sinceMs),
 		refused: (node, why) => page.story.refused(node, why),
 		newer: (node) => page.story.newer(node),
+		replayed: () => {
+			throw new Error('a sandbox tells what happens in it');
+		},
+		shows: () => {
+			throw new Error('a sandbox shows its newest moment');
+		},
 	});
 	return page;
 }
