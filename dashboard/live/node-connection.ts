@@ -41,7 +41,8 @@ const ANSWER_TIMEOUT_MS = 30_000;
 export class NodeConnection {
 	readonly #socket: Socket<ServerToWatcher, WatcherToServer>;
 	readonly #listener: NodeListener;
-	#heardMs = Date.now();
+	/** By a clock that nobody sets. */
+	#heardMs = performance.now();
 	#silent = false;
 	/** No snapshot has come yet. Later the page itself remembers what the node does. */
 	#isNew = true;
@@ -117,12 +118,16 @@ export class NodeConnection {
 	#heard(): void {
 		// The node was silent and is heard again on the same connection. A snapshot tells at once where it stands.
 		if (this.#silent) this.#socket.emit('resync');
-		this.#heardMs = Date.now();
+		this.#heardMs = performance.now();
 		this.#silent = false;
 	}
 
+	get #silenceMs(): number {
+		return performance.now() - this.#heardMs;
+	}
+
 	#listen(): void {
-		if (this.#socket.connected && Date.now() - this.#heardMs > SILENCE_MS_MAX) this.#lost();
+		if (this.#socket.connected && this.#silenceMs > SILENCE_MS_MAX) this.#lost();
 	}
 
 	#failed({ data }: Error & { readonly data?: unknown }): void {
@@ -138,7 +143,7 @@ export class NodeConnection {
 		if (this.#isRetired && !this.#socket.connected) this.close();
 		if (this.#silent) return;
 		this.#silent = true;
-		this.#listener.lost(this.#heardMs);
+		this.#listener.lost(Date.now() - this.#silenceMs);
 	}
 
 	#connectAfter(ms: number): void {

@@ -1,12 +1,18 @@
 /** The page's connection to a node, against real socket.io servers on loopback. */
-import { afterEach, expect, test } from 'vitest';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Server } from 'socket.io';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { NodeConnection } from '../../dashboard/live/node-connection.ts';
 import { Feed } from '../../server/feed/feed.ts';
 import { Front } from '../../server/front/front.ts';
 import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/limits.ts';
 import type { ReplicaService } from '../../server/replica/service.ts';
-import type { FactBatch, NodeSnapshot, Recall } from '../../shared/feed.ts';
+import type { FactBatch, NodeSnapshot, Recall, ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
 import { type FakeFeed, startFakeFeed } from './fake-feed.ts';
+import { FakeSwarm, fakeMembers } from './fake-swarm.ts';
+
+const HOUR_MS = 3_600_000;
 
 let feed: FakeFeed | undefined;
 let connection: NodeConnection | undefined;
@@ -32,6 +38,18 @@ test('a node is told by snapshot and batches, is lost when it dies, and told ane
 	feed.revive('n2');
 	const second = await heard.snapshot();
 	expect(second.epoch).not.toBe(first.epoch);
+});
+
+test('a node that falls silent with its connection open is lost, also where the clock of the page was set back', async () => {
+	const feed = await startSilentFeed();
+	onTestFinished(feed.close);
+	const heard = listen(feed.url);
+	await heard.snapshot();
+	const beforeMs = Date.now();
+	const { now } = Date;
+	vi.spyOn(Date, 'now').mockImplementation(() => now() - HOUR_MS);
+	const sinceMs = await heard.lost();
+	expect(sinceMs).toBeLessThan(beforeMs - HOUR_MS / 2);
 });
 
 test('a snapshot comes for the asking', async () => {
@@ -83,6 +101,16 @@ test('a node that has no room for one more watcher is not lost: it says why it c
 	await full.close();
 	await front.close();
 });
+
+/** A node that tells its state once, and nothing more. */
+async function startSilentFeed(): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
+	const http = createServer();
+	const io = new Server<WatcherToServer, ServerToWatcher>(http, { pingInterval: HOUR_MS });
+	const swarm = new FakeSwarm(fakeMembers(1), Date.now(), () => undefined);
+	io.on('connection', (socket) => socket.emit('snapshot', swarm.snapshot('n1')));
+	await new Promise<void>((done) => http.listen(0, '127.0.0.1', done));
+	return { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, close: () => io.close() };
+}
 
 /** Each call waits for the next event of its kind. */
 function listen(url: string) {
