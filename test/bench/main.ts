@@ -5,6 +5,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { catchUp } from './catch-up.ts';
 import { compare, WORK_NAMES } from './compare.ts';
+import { BAR_NAMES, dashboard } from './dashboard/run.ts';
 import { failover } from './failover.ts';
 import { floor } from './floor.ts';
 import { growth } from './growth.ts';
@@ -151,6 +152,18 @@ program
 	.option('--missed <count>', 'puts that the node misses', positive, 500_000)
 	.option('--json', 'lines of JSON')
 	.action(catchUp);
+
+program
+	.command('dashboard')
+	.description('the bars of the dashboard: a real browser before a real swarm, and what of it is met')
+	.addOption(new Option('--only <names...>', 'these bars').choices(BAR_NAMES))
+	.option('--seconds <count>', 'for which frames are watched', positive, 60)
+	.option('--minutes <count>', 'for which the heap is watched', positive, 10)
+	.option('--away <seconds>', 'for which a node is away, and a tab asleep', positive, 60)
+	.option('--facts <count>', 'that are scrubbed over', positive, 1_000_000)
+	.option('--rounds <count>', 'of what is done in turn, or again and again', positive, 5)
+	.option('--json', 'a line of JSON for each bar')
+	.action(dashboard);
 
 await program.parseAsync();
 
