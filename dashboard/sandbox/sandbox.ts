@@ -175,9 +175,10 @@ export class Sandbox implements Source {
 		return [...this.#stage.flights];
 	}
 
-	/** @param isEnough asked after each instant; it pauses once that is true */
+	/** @param isEnough asked at once, and after each instant; it pauses once that is true */
 	play(isEnough: (() => boolean) | null = null): void {
 		if (this.isOver) return;
+		if (isEnough?.()) return this.pause();
 		this.#isEnough = isEnough;
 		this.isPlaying = true;
 		this.#changed();

@@ -136,13 +136,16 @@ const CLAIMS: Readonly<Record<string, (performed: Performed) => void>> = {
 	},
 };
 
+/** With these a scene once did not come to its end, or a sentence was not so. */
+const OTHER_SEEDS = [1, 17];
+
 const RED = 'put color = red';
 const BLUE = 'put color = blue';
 
 describe.each(STORIES.map((story) => [story.id, story] as const))('the story %s', (id, story: StagedStory) => {
-	test('comes to its end, and is true', () => {
-		const performed = perform(story);
-		for (const said of performed.said) expect(said, id).toMatch(/^[^.!?]*[.!?]( [^.]*\.)*$/);
+	test.each([story.seed, ...OTHER_SEEDS])('comes to its end, and is true, with the seed %i', (seed) => {
+		const performed = perform({ ...story, seed });
+		for (const said of performed.said) expect(said, id).toMatch(/^[^.!?]+\.$/);
 		expect(performed.stage.violation).toBeNull();
 		const claim = CLAIMS[id];
 		if (!claim) throw new Error(`nothing is claimed of ${id}`);

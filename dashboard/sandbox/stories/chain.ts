@@ -11,7 +11,7 @@ export const CHAIN: StagedStory = {
 	scenes: [
 		{
 			says: ({ cast: [leader, a, b] }) =>
-				`The link between ${leader}, which leads, and ${b} breaks. ${b} asks ${a} whether it hears a leader.`,
+				`The link between ${leader}, which leads, and ${b} breaks, so ${b} asks ${a} whether it hears a leader.`,
 			acts: ({ cast: [leader, , b] }) => cutBetween([leader], [b]),
 			until: ({ news, cast: [, a, b] }) =>
 				hasFact(
@@ -22,7 +22,7 @@ export const CHAIN: StagedStory = {
 		},
 		{
 			says: ({ cast: [leader, a, b] }) =>
-				`${a} hears ${leader}, so ${b} does not campaign: it would only depose a leader that works. ${a} passes on what ${b} has to say.`,
+				`${a} hears ${leader}, so ${b} does not campaign, which would only depose a leader that works, and ${a} passes on what ${b} has to say.`,
 			acts: ({ cast: [, , b] }) => [proposes(b, 'red', 'leader')],
 			until: ({ news }) => isChosen(news, 'red'),
 		},

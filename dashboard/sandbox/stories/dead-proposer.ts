@@ -35,12 +35,12 @@ export const DEAD_PROPOSER: StagedStory = {
 		},
 		{
 			says: ({ cast: [, a] }) =>
-				`${a} dies before it hears of a vote. Three of five have accepted “red”: it is chosen, and nobody who lives knows.`,
+				`${a} dies before it hears of a vote: three of five have accepted “red”, so it is chosen, and nobody who lives knows.`,
 			acts: ({ cast: [, a] }) => [{ kind: 'crash', node: a }],
 			until: ({ news }) => hasFact(news, 'campaign'),
 		},
 		{
-			says: 'Another node asks for promises. Every quorum has one of the three in it, so it is told of “red” and of the ballot of the dead.',
+			says: 'Another node asks for promises, and since every quorum has one of the three in it, it is told of “red” and of the ballot of the dead.',
 			until: ({ news }) => hasFact(news, 'proposed', ({ origin }) => origin === 'reported'),
 		},
 		{

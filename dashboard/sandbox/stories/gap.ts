@@ -33,7 +33,7 @@ export const GAP: StagedStory = {
 		},
 		{
 			says: ({ facts }) =>
-				`All four messages are late. Meanwhile it proposes “blue” for slot ${slotOf(facts, 'red') + 1}, and these messages are in time.`,
+				`All four messages are late, and meanwhile it proposes “blue” for slot ${slotOf(facts, 'red') + 1}, in messages that are in time.`,
 			acts: (performance) => [
 				...accepts(performance).map((flight) => ({ kind: 'hold', flight, ms: LATE_MS }) as const),
 				proposes(performance.cast[0], 'blue', 'leader', 'shape'),
@@ -43,7 +43,7 @@ export const GAP: StagedStory = {
 		},
 		{
 			says: ({ cast: [leader], facts }) =>
-				`${leader} dies. Slot ${slotOf(facts, 'blue')} is chosen, nobody who lives knows of slot ${slotOf(facts, 'blue') - 1}, and the slots can only be applied in order.`,
+				`${leader} dies: slot ${slotOf(facts, 'blue')} is chosen, nobody who lives knows of slot ${slotOf(facts, 'blue') - 1}, and the slots can only be applied in order.`,
 			acts: ({ cast: [leader] }) => [{ kind: 'crash', node: leader }],
 			until: ({ news }) => hasFact(news, 'campaign'),
 		},

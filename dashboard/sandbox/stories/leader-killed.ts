@@ -11,7 +11,7 @@ export const LEADER_KILLED: StagedStory = {
 	scenes: [
 		{
 			says: ({ cast: [leader] }) =>
-				`${leader} leads, and dies. The others ask each other whether anyone still hears it.`,
+				`${leader}, which leads, dies, and the others ask each other whether anyone still hears it.`,
 			acts: ({ cast: [leader] }) => [{ kind: 'crash', node: leader }],
 			until: ({ news }) => hasFact(news, 'sent', ({ message }) => message.kind === 'poll'),
 		},

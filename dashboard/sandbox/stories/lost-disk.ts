@@ -23,13 +23,13 @@ export const LOST_DISK: StagedStory = {
 		},
 		{
 			says: ({ cast: [, a] }) =>
-				`The disk of ${a} is lost, and with it all that ${a} has promised and accepted. It must never vote as ${a} again.`,
+				`The disk of ${a} is lost, and with it all that ${a} has promised and accepted, so it must never vote as ${a} again.`,
 			acts: ({ cast: [, a] }) => [{ kind: 'loseDisk', node: a }],
 			until: ({ stage, cast: [leader, a] }) => stage.snapshot(leader)?.linked.includes(a) === false,
 		},
 		{
 			says: ({ cast: [, a] }) =>
-				`A node with an empty disk comes in, in the place of ${a}. At first it has no vote, and only learns what is chosen.`,
+				`A node with an empty disk comes in, in the place of ${a}, and has no vote at first: it only learns what is chosen.`,
 			acts: ({ cast: [, a] }) => [{ kind: 'addMember', replaces: a }],
 			until: (performance) =>
 				hasFact(

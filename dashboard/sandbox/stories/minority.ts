@@ -20,7 +20,7 @@ export const MINORITY: StagedStory = {
 	scenes: [
 		{
 			says: ({ cast: [leader, a, b, c, d] }) =>
-				`The network falls apart: ${leader} and ${a} here, ${b}, ${c} and ${d} there. ${leader} proposes “blue”, and gets two votes of five.`,
+				`The network falls apart into ${leader} and ${a} here, and ${b}, ${c} and ${d} there: ${leader} proposes “blue”, and gets two votes of five.`,
 			acts: ({ cast: [leader, a, b, c, d] }) => [
 				...cutBetween([leader, a], [b, c, d]),
 				proposes(leader, 'blue', 'leader'),
@@ -44,7 +44,7 @@ export const MINORITY: StagedStory = {
 		},
 		{
 			says: ({ cast: [leader] }) =>
-				`The parts find each other again. ${leader} hears of the higher ballot, and learns what was chosen without it.`,
+				`The parts find each other again: ${leader} hears of the higher ballot, and learns what was chosen without it.`,
 			acts: () => [{ kind: 'healAll' }],
 			until: ({ news, cast: [leader] }) =>
 				hasFact(news, 'chosen', ({ node, value }) => node === leader && value.text.includes('red')),

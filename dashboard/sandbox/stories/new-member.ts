@@ -15,7 +15,7 @@ export const NEW_MEMBER: StagedStory = {
 	scenes: [
 		{
 			says: (performance) =>
-				`${newcomer(performance)} is to come in. The change is proposed like a value, and chosen in a slot.`,
+				`${newcomer(performance)} is to come in, and this change is proposed like a value and chosen in a slot.`,
 			acts: () => [{ kind: 'addMember', replaces: null }],
 			until: ({ answers }) => answers.some(({ answer }) => answer.kind === 'members' && answer.outcome === 'chosen'),
 		},

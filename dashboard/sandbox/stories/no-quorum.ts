@@ -11,7 +11,7 @@ export const NO_QUORUM: StagedStory = {
 	scenes: [
 		{
 			says: ({ cast: [leader, a, b, c, d] }) =>
-				`${b}, ${c} and ${d} die. ${leader} proposes “red”: it votes, and ${a} votes, and two votes of five are no quorum.`,
+				`${b}, ${c} and ${d} die, and ${leader} proposes “red”: it votes, and ${a} votes, and two votes of five are no quorum.`,
 			acts: ({ cast: [leader, , b, c, d] }) => [
 				...[b, c, d].map((node) => ({ kind: 'crash', node }) as const),
 				proposes(leader, 'red', 'leader'),
@@ -24,7 +24,8 @@ export const NO_QUORUM: StagedStory = {
 				),
 		},
 		{
-			says: ({ cast: [leader] }) => `No quorum has answered ${leader} for so long that it stops leading. “red” waits.`,
+			says: ({ cast: [leader] }) =>
+				`No quorum has answered ${leader} for so long that it stops leading, and “red” waits.`,
 			until: ({ news, cast: [leader] }) =>
 				hasFact(news, 'role', ({ node, role }) => node === leader && role === 'follower'),
 		},

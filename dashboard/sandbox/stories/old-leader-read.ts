@@ -30,7 +30,7 @@ export const OLD_LEADER_READ: StagedStory = {
 		},
 		{
 			says: ({ cast: [leader] }) =>
-				`Nothing reaches ${leader} any more, and nothing that it sends arrives. The others elect another leader.`,
+				`Nothing reaches ${leader} any more, and nothing that it sends arrives, so the others elect another leader.`,
 			acts: ({ cast: [leader, a, b, c, d] }) => [
 				...[a, b, c, d].flatMap((other) => [
 					{ kind: 'cut', from: leader, to: other } as const,
@@ -47,13 +47,13 @@ export const OLD_LEADER_READ: StagedStory = {
 		},
 		{
 			says: ({ cast: [leader] }) =>
-				`${leader} is asked for the color. It still has “red”, but no quorum confirms that, so it does not answer.`,
+				`${leader} is asked for the color: it still has “red”, but no quorum confirms that, so it does not answer.`,
 			acts: ({ cast: [leader] }) => [{ kind: 'read', node: leader, key: 'color' }],
 			until: ({ stage }) => hasPassed(stage, 100),
 		},
 		{
 			says: ({ cast: [leader] }) =>
-				`${leader} is reached again. It learns “blue”, a quorum confirms that nothing newer is there, and it answers “blue”.`,
+				`${leader} is reached again: it learns “blue”, a quorum confirms that nothing newer is there, and it answers “blue”.`,
 			acts: () => [{ kind: 'healAll' }],
 			until: ({ answers }) => answers[0]?.answer.kind === 'read' && answers[0].answer.isConfirmed,
 		},

@@ -1,5 +1,13 @@
 /** Two nodes propose at once, refuse each other, and back off. */
-import { countOf, hasFact, proposes, type StagedStory } from '../scene.ts';
+import type { Action } from '../../../shared/simulation/action.ts';
+import { type Cast, countOf, hasFact, proposes, type StagedStory } from '../scene.ts';
+
+/** A message takes longer than a flush, so no ballot gets through before the other one is heard of. */
+const SLOW_MS = 3;
+
+function slowed(cast: Cast): Action[] {
+	return cast.flatMap((a, i) => cast.slice(i + 1).map((b) => ({ kind: 'slow', a, b, ms: SLOW_MS }) as const));
+}
 
 export const RIVALS: StagedStory = {
 	id: 'rivals',
@@ -10,16 +18,16 @@ export const RIVALS: StagedStory = {
 	scenes: [
 		{
 			says: ({ cast: [, a, , c] }) =>
-				`${a} and ${c} both want a value of their own, and each makes a ballot of its own.`,
-			acts: ({ cast: [, a, , c] }) => [proposes(a, 'red'), proposes(c, 'blue')],
+				`On slow links ${a} and ${c} both want a value of their own, and each makes a ballot of its own.`,
+			acts: ({ cast }) => [...slowed(cast), proposes(cast[1], 'red'), proposes(cast[3], 'blue')],
 			until: ({ news }) => countOf(news, ({ kind }) => kind === 'campaign') === 2,
 		},
 		{
-			says: 'One ballot is higher. A node that has promised it refuses the lower one, and names what it has promised.',
+			says: 'One ballot is higher: who has promised it takes the lower one no more, and the proposer of the lower one learns of that.',
 			until: ({ news, cast: [, a, , c] }) => hasFact(news, 'halted', ({ node }) => node === a || node === c),
 		},
 		{
-			says: 'The node that was refused gives its ballot up and waits for a random time, which grows with every refusal, so that the other one gets through.',
+			says: 'That proposer gives its ballot up and waits for a random time, which grows with every ballot that ends so, and the other one gets through.',
 			until: ({ news }) => hasFact(news, 'chosen', ({ how }) => how === 'counted'),
 		},
 		{
