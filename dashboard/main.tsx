@@ -11,6 +11,7 @@ import './style/layout.css';
 import './style/controls.css';
 import './style/decision.css';
 import './style/waterfall.css';
+import './style/space-time.css';
 import './style/propose.css';
 import './style/nodes.css';
 import './style/tables.css';

@@ -13,6 +13,7 @@ import { Propose } from './propose.tsx';
 import { Rail } from './rail.tsx';
 import { Scenarios } from './scenarios.tsx';
 import { Slots } from './slots.tsx';
+import { SpaceTimePanel } from './space-time.tsx';
 import { changeSpeed, follow, pause, play, playing, stepBy } from './state.ts';
 import { TopBar } from './top-bar.tsx';
 
@@ -52,6 +53,7 @@ export function App({ directing }: { directing?: Directing }) {
 						</div>
 					)}
 					<DecisionPanel />
+					<SpaceTimePanel />
 					<Slots />
 					<LadderPanel />
 				</div>
@@ -69,6 +71,7 @@ export function App({ directing }: { directing?: Directing }) {
 				{!directing?.isPast && <a href="#propose">Propose</a>}
 				<a href="#decision">Decision</a>
 				<a href="#mesh">Mesh</a>
+				<a href="#space-time">Time</a>
 				<a href="#slots">Slots</a>
 				<a href="#log">Log</a>
 			</nav>

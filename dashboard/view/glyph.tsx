@@ -1,4 +1,5 @@
 /** The six marks of the page: hue is the phase, fill the direction, the glyph the verdict. Shapes, never text. */
+import type { Fact } from '../../shared/fact.ts';
 import type { MessageKind } from '../../shared/paxos/message.ts';
 
 export type GlyphKind = 'prepare' | 'promise' | 'accept' | 'accepted' | 'nack' | 'learn' | 'beat' | 'beatReply';
@@ -53,6 +54,49 @@ export function glyphOf(kind: MessageKind): GlyphKind {
 		case 'hears':
 		case 'noRoom':
 		case 'readIndex':
+			return 'beatReply';
+	}
+}
+
+export function glyphOfFact(fact: Fact): GlyphKind {
+	switch (fact.kind) {
+		case 'campaign':
+			return 'prepare';
+		case 'promised':
+		case 'promiseCounted':
+			return 'promise';
+		case 'proposed':
+			return 'accept';
+		case 'accepted':
+		case 'voteCounted':
+			return 'accepted';
+		case 'refused':
+		case 'halted':
+		case 'givenUp':
+		case 'malformed':
+		case 'ignored':
+		case 'clockSkew':
+		case 'linkDown':
+		case 'linkFault':
+		case 'nodeFault':
+		case 'disk':
+		case 'state':
+			return 'nack';
+		case 'chosen':
+		case 'fetching':
+		case 'installed':
+		case 'members':
+		case 'snapshot':
+		case 'applied':
+			return 'learn';
+		case 'role':
+		case 'handsOver':
+		case 'sent':
+		case 'linkUp':
+		case 'flushed':
+			return 'beat';
+		case 'pollHeld':
+		case 'received':
 			return 'beatReply';
 	}
 }

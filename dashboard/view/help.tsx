@@ -65,6 +65,10 @@ export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }
 				minute and to any event on it, and says how far behind the present you are.
 			</p>
 			<p class="muted">
+				In the space-time view time runs to the right, and each message is an arrow from the line of its sender to that
+				of its receiver. Clocks of nodes that contradict the messages are moved until none arrives before it is sent.
+			</p>
+			<p class="muted">
 				The members may change. A new one has no vote and only learns: its ring in the mesh closes meanwhile, and an
 				arrow points at the node whose place it takes. A change is chosen in a slot like any value, and the new members
 				decide from a later slot on.

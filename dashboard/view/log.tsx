@@ -8,7 +8,7 @@ import { type FactGroup, factText, groupOf } from '../model/fact-text.ts';
 import { recordOf } from '../model/record.ts';
 import type { Entry } from '../model/tape.ts';
 import { Time } from './ballot.tsx';
-import { Glyph, type GlyphKind } from './glyph.tsx';
+import { Glyph, glyphOfFact } from './glyph.tsx';
 import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
 import { calm, isDirected, moment, showSlot, story, wallMs } from './state.ts';
@@ -165,47 +165,4 @@ function rowsOf(groups: ReadonlySet<FactGroup>, filter: string, through?: number
 		found.flatMap(({ fact }) => [ballotOf(fact), fact.kind === 'refused' ? fact.promised : '']),
 	);
 	return found.map((entry) => ({ entry, text: factText(entry.fact, names) }));
-}
-
-function glyphOfFact(fact: Fact): GlyphKind {
-	switch (fact.kind) {
-		case 'campaign':
-			return 'prepare';
-		case 'promised':
-		case 'promiseCounted':
-			return 'promise';
-		case 'proposed':
-			return 'accept';
-		case 'accepted':
-		case 'voteCounted':
-			return 'accepted';
-		case 'refused':
-		case 'halted':
-		case 'givenUp':
-		case 'malformed':
-		case 'ignored':
-		case 'clockSkew':
-		case 'linkDown':
-		case 'linkFault':
-		case 'nodeFault':
-		case 'disk':
-		case 'state':
-			return 'nack';
-		case 'chosen':
-		case 'fetching':
-		case 'installed':
-		case 'members':
-		case 'snapshot':
-		case 'applied':
-			return 'learn';
-		case 'role':
-		case 'handsOver':
-		case 'sent':
-		case 'linkUp':
-		case 'flushed':
-			return 'beat';
-		case 'pollHeld':
-		case 'received':
-			return 'beatReply';
-	}
 }

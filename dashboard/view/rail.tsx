@@ -2,9 +2,7 @@
  * The clock of the page, at its bottom: the last minute, or a directed run, with what happened in it, the moment that everything else shows,
  * and the one way back to now.
  */
-import { useSignal } from '@preact/signals';
 import type { ComponentType } from 'preact';
-import { useEffect } from 'preact/hooks';
 import { nameBallots } from '../model/ballot-names.ts';
 import { ballotOf } from '../model/decision-index.ts';
 import { factText } from '../model/fact-text.ts';
@@ -13,6 +11,7 @@ import type { Item } from '../model/tape.ts';
 import { countText } from '../model/why.ts';
 import { Time } from './ballot.tsx';
 import { Glyph } from './glyph.tsx';
+import { railWindow } from './rail-window.ts';
 import {
 	calm,
 	chosenSlot,
@@ -23,12 +22,9 @@ import {
 	nowMs,
 	run,
 	seekMoment,
-	spanMs,
 	story,
 } from './state.ts';
 
-/** Where the moment is older than the span, so much of the span is after it. */
-const AFTER = 0.25;
 /** A pointer this close to an event means the event: about five pixels, as a part of the span. */
 const SNAP = 0.006;
 /** The places of the range. */
@@ -41,15 +37,8 @@ export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 	run.value;
 	const at = moment.value;
 	const now = nowMs();
-	// The span stands still while the moment is in the past, so that nothing moves under the pointer.
-	const held = useSignal({ endMs: now, spanMs: spanMs() });
-	useEffect(() => {
-		held.value = { endMs: nowMs(), spanMs: spanMs() };
-	}, [at === null, run.value]);
-	const span = at === null ? spanMs() : held.value.spanMs;
-	const heldMs = held.value.endMs;
-	const endMs = at === null ? now : at.whenMs < heldMs - span ? at.whenMs + AFTER * span : Math.max(heldMs, at.whenMs);
-	const startMs = endMs - span;
+	const { startMs, endMs } = railWindow();
+	const span = endMs - startMs;
 	const landmarks = story.landmarks;
 	const inSpan = landmarks.filter(({ item }) => item.whenMs >= startMs && item.whenMs <= endMs);
 	const go = (ms: number, isDragged: boolean) => {

@@ -117,6 +117,11 @@ export function flightsShown(): readonly Flight[] | null {
 	return source?.flightsAt(shownMs()) ?? null;
 }
 
+/** What is on its way now; null where only facts tell. */
+export function flightsNow(): readonly Flight[] | null {
+	return source?.flightsAt(nowMs())?.filter(({ lost }) => !lost) ?? null;
+}
+
 /** The time of the moment that is shown, by the clock of the source. */
 export function shownMs(): number {
 	return moment.peek()?.whenMs ?? nowMs();
@@ -330,6 +335,14 @@ export function seekMoment(item: Item): void {
 	});
 }
 
+/** The same, and the slot that is shown stays. */
+export function seekMomentOfSlot(item: Item): void {
+	batch(() => {
+		pin();
+		seekMoment(item);
+	});
+}
+
 /** Back to now, with the slot that is shown. */
 export function toLive(): void {
 	batch(() => {
@@ -351,7 +364,7 @@ export function changeSpeed(by: 1 | -1): void {
 
 /** The slot that is shown stays the same while time moves on. */
 function pin(): void {
-	if (chosenSlot.value === null) chosenSlot.value = shownSlot.value;
+	if (chosenSlot.value === null && shownSlot.value > 0) chosenSlot.value = shownSlot.value;
 }
 
 /** Moves both hands of the clock to a place in the playback. */

@@ -162,6 +162,59 @@ test('a rule is taken out by keyboard, the search breaks it, and its address and
 	expect(await isTooWide(page)).toBe(false);
 });
 
+test('the space-time view shows a decision, is zoomed and moved, and its playhead moves the moment of the page', async () => {
+	const page = await open();
+	await page.getByTestId('watch').click();
+	await page.locator('[data-testid="scene-text"][data-scene="end"]').waitFor();
+	const stage = page.getByTestId('space-time');
+	await page.locator('#space-time').scrollIntoViewIfNeeded();
+	await stage.waitFor();
+	const lengthMs = () => stage.evaluate(({ dataset }) => Number(dataset.to) - Number(dataset.from));
+	const whole = await lengthMs();
+	await stage.focus();
+	await page.keyboard.press('+');
+	await page.waitForFunction(isShorter, whole);
+	const near = await lengthMs();
+	await stage.hover();
+	await page.keyboard.down('Control');
+	await page.mouse.wheel(0, -300);
+	await page.keyboard.up('Control');
+	await page.waitForFunction(isShorter, near);
+	await page.keyboard.press('0');
+	await page.locator('[data-testid="space-time-fit"][aria-pressed="true"]').waitFor();
+
+	// The keys go through the facts of the decision, each said in words.
+	const said = page.getByTestId('space-time-said');
+	await page.keyboard.press('Home');
+	expect(await said.textContent()).toContain('n2 prepares');
+	await page.keyboard.press('ArrowRight');
+	expect(await said.textContent()).toContain('n2 promises');
+	await page.keyboard.press('Enter');
+	await page.locator('[data-testid="rail"][data-now="false"]').waitFor();
+	const early = Number(await stage.getAttribute('data-arrows'));
+	await page.keyboard.press('End');
+	const box = await stage.boundingBox();
+	if (!box) throw new Error('the diagram is not shown');
+	await page.mouse.move(box.x + box.width * 0.1, box.y + 10);
+	await page.mouse.down();
+	await page.mouse.move(box.x + box.width * 0.7, box.y + 10, { steps: 4 });
+	await page.mouse.up();
+	await page.waitForFunction(
+		(before) => Number(document.querySelector<HTMLElement>('[data-testid="space-time"]')?.dataset.arrows) > before,
+		early,
+	);
+	expect(await page.getByTestId('rail').getAttribute('data-now')).toBe('false');
+
+	await page.getByTestId('space-time-table').locator('summary').click();
+	await page.getByTestId('space-time-table').locator('tbody tr').first().waitFor();
+	expect(await violations(page)).toEqual([]);
+	await page.emulateMedia({ colorScheme: 'dark' });
+	await page.setViewportSize({ width: 390, height: 844 });
+	expect(await violations(page)).toEqual([]);
+	expect(await isTooWide(page)).toBe(false);
+	expect(await tooSmallToTouch(page)).toEqual([]);
+});
+
 test('an address that names no run opens a new one, and says why', async () => {
 	const page = await open({}, '#sandbox=1~7~99~0');
 	expect(await page.getByTestId('address-fault').textContent()).toContain('in the place of a number');
@@ -201,6 +254,12 @@ test('the command line serves it until Ctrl-C', async () => {
 	program.kill('SIGINT');
 	expect(await ended).toEqual([0, null]);
 });
+
+/** Whether less time is in view than before. */
+function isShorter(before: number): boolean {
+	const { from, to } = document.querySelector<HTMLElement>('[data-testid="space-time"]')?.dataset ?? {};
+	return Number(to) - Number(from) < before - 1e-6;
+}
 
 /** What the cards of the nodes show. */
 function cards(page: Page): Promise<string[]> {

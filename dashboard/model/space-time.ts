@@ -1,0 +1,318 @@
+/**
+ * Everything that a space-time diagram shows of a stretch of the tape: a line for each node, the messages between them,
+ * the ballots that were promised, the writes of the disks, and when a node was not heard. All of it has a place on one axis
+ * of time, on which no effect stands before its cause.
+ *
+ * @source Lamport, Time, Clocks, and the Ordering of Events in a Distributed System, its figures
+ */
+import { type BallotText, type Fact, isBeat } from '../../shared/fact.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { MessageKind } from '../../shared/paxos/message.ts';
+import { higherBallot } from './ballot-names.ts';
+import { clockOffsets } from './clock-offsets.ts';
+import type { SwarmModel } from './swarm-model.ts';
+import { type Entry, type Item, isEntry } from './tape.ts';
+
+/** Something on the line of a node. Times are milliseconds on the axis. */
+export interface Happening {
+	readonly entry: Entry;
+	readonly ms: number;
+}
+
+export interface Message {
+	readonly id: string;
+	readonly from: NodeId;
+	readonly to: NodeId;
+	readonly kind: MessageKind;
+	readonly isBeat: boolean;
+	readonly sent: Happening;
+	/** Null where no node has told that it arrived. */
+	received: Happening | null;
+	/** Whether it can arrive no more, as far as is known. */
+	isLost: boolean;
+}
+
+/** A part of a node's line. It goes on where `toMs` is infinite. */
+interface Stretch {
+	readonly node: NodeId;
+	readonly fromMs: number;
+	toMs: number;
+}
+
+/** The node's highest promise meanwhile. */
+export interface Band extends Stretch {
+	readonly ballot: BallotText;
+}
+
+/** The node was not heard, or what it told meanwhile is missing. */
+export interface Gap extends Stretch {
+	readonly kind: 'silent' | 'missing';
+	/** It came back in another life of its process. */
+	isRestart: boolean;
+}
+
+/** A flush of the node's disk. */
+export interface Write extends Stretch {
+	readonly entry: Entry;
+}
+
+export interface SpaceTime {
+	/** By node, each in the order of time. */
+	readonly bands: readonly Band[];
+	readonly gaps: readonly Gap[];
+	/** In the order of sending. */
+	readonly messages: readonly Message[];
+	/** What else happened, in order. */
+	readonly happenings: readonly Happening[];
+	readonly writes: readonly Write[];
+	/** The time of every item, in order. */
+	readonly places: readonly { readonly item: Item; readonly ms: number }[];
+	/** How long half of the messages take at most; 0 where none arrived. */
+	readonly usualMs: number;
+}
+
+export interface Timing {
+	/** Things were told when they happened, so the time of the telling is right, and no clock is asked. */
+	readonly isExact: boolean;
+	/** Whether a message that nobody has received may still be on its way; undefined where only facts tell. */
+	readonly isFlying?: ((from: NodeId, to: NodeId, sentMs: number) => boolean) | undefined;
+}
+
+const SAMPLE_MAX = 400;
+
+/**
+ * @param items a stretch of the tape, in its order
+ * @param live the swarm after everything that was told: what no item of the stretch tells is as it is there
+ */
+export function spaceTimeOf(items: readonly Item[], live: SwarmModel, timing: Timing): SpaceTime {
+	const folder = new Folder(live);
+	const offsets = timing.isExact ? new Map<NodeId, number>() : clockOffsets(factsOf(items));
+	let ms = Number.NEGATIVE_INFINITY;
+	for (const item of items) {
+		const at = timing.isExact
+			? item.whenMs
+			: isEntry(item)
+				? item.fact.time + (offsets.get(item.node) ?? 0)
+				: item.told.kind === 'snapshot'
+					? item.told.snapshot.time + (offsets.get(item.node) ?? 0)
+					: ms;
+		ms = Math.max(ms, at);
+		if (Number.isFinite(ms)) folder.take(item, ms);
+	}
+	return folder.end(timing);
+}
+
+/** The place of the last item through place `through` of the tape; of the first one where all are later. */
+export function placeThrough({ places }: SpaceTime, through: number): number | undefined {
+	let low = 0;
+	let high = places.length;
+	while (low < high) {
+		const middle = (low + high) >>> 1;
+		if ((places[middle]?.item.at ?? 0) <= through) low = middle + 1;
+		else high = middle;
+	}
+	return (places[low - 1] ?? places[0])?.ms;
+}
+
+/** The last item that has happened at `ms`; undefined before the first one. */
+export function itemAtPlace({ places }: SpaceTime, ms: number): Item | undefined {
+	let low = 0;
+	let high = places.length;
+	while (low < high) {
+		const middle = (low + high) >>> 1;
+		if ((places[middle]?.ms ?? 0) <= ms) low = middle + 1;
+		else high = middle;
+	}
+	return places[low - 1]?.item;
+}
+
+function* factsOf(items: readonly Item[]): Iterable<Fact> {
+	for (const item of items) if (isEntry(item)) yield item.fact;
+}
+
+class Folder {
+	readonly #live: SwarmModel;
+	readonly #bands: Band[] = [];
+	readonly #gaps: Gap[] = [];
+	readonly #messages: Message[] = [];
+	readonly #happenings: Happening[] = [];
+	readonly #writes: Write[] = [];
+	readonly #places: { readonly item: Item; readonly ms: number }[] = [];
+	readonly #byId = new Map<string, Message>();
+	/** What was sent from one node to another and has not arrived, by both. */
+	readonly #open = new Map<string, Message[]>();
+	/** The pairs of which nothing arrives, because people wanted that. */
+	readonly #cuts = new Set<string>();
+	readonly #band = new Map<NodeId, Band>();
+	readonly #gap = new Map<NodeId, Gap>();
+	readonly #lastMs = new Map<NodeId, number>();
+	readonly #epoch = new Map<NodeId, string>();
+
+	constructor(live: SwarmModel) {
+		this.#live = live;
+		for (const node of live.nodes)
+			for (const [from, fault] of node.faults ?? []) if (fault.cut) this.#cuts.add(pairOf(from, node.id));
+	}
+
+	take(item: Item, ms: number): void {
+		const { node, told } = item;
+		this.#places.push({ item, ms });
+		if (told.kind === 'lost') this.#opensGap(node, 'silent', this.#lastMs.get(node) ?? ms);
+		else if (told.kind === 'missing') this.#opensGap(node, 'missing', this.#lastMs.get(node) ?? ms);
+		else if (told.kind === 'snapshot') {
+			this.#lives(node, told.snapshot.epoch, ms);
+			this.#promises(node, told.snapshot.promised, told.snapshot.promised, ms);
+		} else if (told.kind === 'heard') this.#closesGap(node, ms, false);
+		else if (isEntry(item)) this.#fact(item, ms);
+	}
+
+	end({ isFlying }: Timing): SpaceTime {
+		if (isFlying)
+			for (const message of this.#messages)
+				if (!message.received) message.isLost = !isFlying(message.from, message.to, message.sent.ms);
+		// A node of which nothing is told here has been as it is now.
+		for (const { id, promised, isUp, status } of this.#live.nodes) {
+			if (!this.#band.has(id) && isUp && promised !== '')
+				this.#bands.push({
+					node: id,
+					ballot: promised,
+					fromMs: Number.NEGATIVE_INFINITY,
+					toMs: Number.POSITIVE_INFINITY,
+				});
+			if (!this.#lastMs.has(id) && !this.#gap.has(id) && status === 'unknown')
+				this.#opensGap(id, 'silent', Number.NEGATIVE_INFINITY);
+		}
+		return {
+			bands: this.#bands,
+			gaps: this.#gaps,
+			messages: this.#messages,
+			happenings: this.#happenings,
+			writes: this.#writes,
+			places: this.#places,
+			usualMs: usual(this.#messages),
+		};
+	}
+
+	#fact(entry: Entry, ms: number): void {
+		const { fact } = entry;
+		const { node } = fact;
+		this.#lives(node, fact.epoch, ms);
+		switch (fact.kind) {
+			case 'sent':
+				return this.#sent({ entry, ms }, fact);
+			case 'received':
+				return this.#received({ entry, ms }, fact);
+			case 'flushed':
+				this.#writes.push({ node, entry, fromMs: ms - fact.ms, toMs: ms });
+				return;
+			case 'promised':
+				this.#promises(node, fact.ballot, fact.previous, ms);
+				break;
+			case 'accepted':
+				this.#promises(node, fact.ballot, '', ms);
+				break;
+			case 'linkDown':
+				this.#loses(pairOf(node, fact.peer));
+				this.#loses(pairOf(fact.peer, node));
+				break;
+			case 'linkFault': {
+				const pair = pairOf(fact.from, node);
+				if (fact.cut) this.#cuts.add(pair);
+				else this.#cuts.delete(pair);
+				break;
+			}
+			default:
+				break;
+		}
+		this.#happenings.push({ entry, ms });
+	}
+
+	#sent(sent: Happening, fact: Fact & { readonly kind: 'sent' }): void {
+		const { node: from, to, messageId: id } = fact;
+		if (from === to) return;
+		const pair = pairOf(from, to);
+		const message: Message = {
+			id,
+			from,
+			to,
+			kind: fact.message.kind,
+			isBeat: isBeat(fact),
+			sent,
+			received: null,
+			isLost: this.#cuts.has(pair),
+		};
+		this.#messages.push(message);
+		this.#byId.set(id, message);
+		const open = this.#open.get(pair);
+		if (open) open.push(message);
+		else this.#open.set(pair, [message]);
+	}
+
+	/** What the same node had sent before goes the same way, so it can arrive no more. */
+	#received(received: Happening, { messageId, from, node }: Fact & { readonly kind: 'received' }): void {
+		const message = this.#byId.get(messageId);
+		if (!message || message.received) return;
+		message.received = received;
+		message.isLost = false;
+		const open = this.#open.get(pairOf(from, node)) ?? [];
+		const at = open.indexOf(message);
+		for (const earlier of open.splice(0, at + 1)) if (earlier !== message) earlier.isLost = true;
+	}
+
+	#loses(pair: string): void {
+		for (const message of this.#open.get(pair) ?? []) message.isLost = true;
+		this.#open.delete(pair);
+	}
+
+	#promises(node: NodeId, ballot: BallotText, previous: BallotText, ms: number): void {
+		const before = this.#band.get(node);
+		if (before && higherBallot(before.ballot, ballot) === before.ballot) return;
+		if (before) before.toMs = ms;
+		else if (previous !== '' && previous !== ballot)
+			this.#bands.push({ node, ballot: previous, fromMs: Number.NEGATIVE_INFINITY, toMs: ms });
+		if (ballot === '') return;
+		const isSinceBefore = !before && previous === ballot;
+		const fromMs = isSinceBefore ? Number.NEGATIVE_INFINITY : ms;
+		const band: Band = { node, ballot, fromMs, toMs: Number.POSITIVE_INFINITY };
+		this.#band.set(node, band);
+		this.#bands.push(band);
+	}
+
+	/** The node is heard, in this life. */
+	#lives(node: NodeId, epoch: string, ms: number): void {
+		const before = this.#epoch.get(node);
+		const isRestart = before !== undefined && before !== epoch;
+		if (isRestart && !this.#gap.has(node)) this.#opensGap(node, 'silent', this.#lastMs.get(node) ?? ms);
+		this.#closesGap(node, ms, isRestart);
+		this.#epoch.set(node, epoch);
+		this.#lastMs.set(node, ms);
+	}
+
+	#opensGap(node: NodeId, kind: Gap['kind'], fromMs: number): void {
+		if (this.#gap.has(node)) return;
+		const gap: Gap = { node, kind, fromMs, toMs: Number.POSITIVE_INFINITY, isRestart: false };
+		this.#gap.set(node, gap);
+		this.#gaps.push(gap);
+	}
+
+	#closesGap(node: NodeId, ms: number, isRestart: boolean): void {
+		const gap = this.#gap.get(node);
+		if (!gap) return;
+		gap.toMs = ms;
+		gap.isRestart = isRestart;
+		this.#gap.delete(node);
+	}
+}
+
+function pairOf(from: NodeId, to: NodeId): string {
+	return `${from} ${to}`;
+}
+
+function usual(messages: readonly Message[]): number {
+	const times: number[] = [];
+	for (let i = messages.length - 1; i >= 0 && times.length < SAMPLE_MAX; i--) {
+		const { sent, received } = messages[i] as Message;
+		if (received) times.push(received.ms - sent.ms);
+	}
+	return times.sort((a, b) => a - b)[times.length >> 1] ?? 0;
+}
