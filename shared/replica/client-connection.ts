@@ -296,6 +296,8 @@ function faultOf(batch: BatchReader, { sessionTtlMsMin }: ReplicaLimits): Refusa
 			case 'readTree':
 				if (prefixFault(operation.prefix) !== null) return 'badKey';
 				break;
+			case 'command':
+				throw new MalformedError('a command of another machine');
 			default:
 		}
 	}

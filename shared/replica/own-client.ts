@@ -319,7 +319,8 @@ function optionsOf(commands: readonly Command[], nowMs: number): SubmitOptions {
 
 /** Bytes: at least as many as the operation takes when it is written. */
 function sizeOf(operation: Operation): number {
-	return operation.kind === 'put' ? operation.value.length + OPERATION_BYTES_MAX : OPERATION_BYTES_MAX;
+	if ('value' in operation) return operation.value.length + OPERATION_BYTES_MAX;
+	return operation.kind === 'command' ? operation.bytes.length + OPERATION_BYTES_MAX : OPERATION_BYTES_MAX;
 }
 
 function answerOf(end: BatchEnd, attempts: readonly Attempt[]): SubmitAnswer {

@@ -33,6 +33,7 @@ export const KIND_ACQUIRE = 10;
 export const KIND_RELEASE = 11;
 export const KIND_CHECK_SESSION = 12;
 export const KIND_TICK = 13;
+export const KIND_COMMAND = 14;
 export const KIND_MASK = 0x0f;
 /** Flags follow, as two u32, the high half first. Flags of 0 are left out. */
 export const HAS_FLAGS = 0x10;

@@ -17,6 +17,7 @@ import {
 	KIND_ACQUIRE,
 	KIND_CHECK,
 	KIND_CHECK_SESSION,
+	KIND_COMMAND,
 	KIND_CREATE_SESSION,
 	KIND_DELETE,
 	KIND_DELETE_PREFIX,
@@ -63,7 +64,7 @@ export class BatchReader {
 	kind = KIND_PUT;
 	/**
 	 * The key of the command; the prefix of a deletion of a prefix; the id of a session that is created, renewed or ended;
-	 * empty for a registration and for a tick.
+	 * empty for a registration, for a tick and for a command of a machine.
 	 */
 	key = '';
 	/** `hashOf(key)` */
@@ -160,6 +161,8 @@ export class BatchReader {
 				return { kind: 'endSession', session: key, renewed: cas };
 			case KIND_TICK:
 				return { kind: 'tick' };
+			case KIND_COMMAND:
+				return { kind: 'command', bytes: value };
 			default:
 				return { kind: 'registerClient', client: this.client };
 		}
@@ -212,6 +215,8 @@ export class BatchReader {
 			if (left === this.count) this.registers = registers;
 			if (registers && this.isTransaction) return this.#void('a registration in a transaction');
 			if (this.isTransaction && isOfSession(this.kind)) return this.#void('a session or a tick in a transaction');
+			if (this.isTransaction && this.kind === KIND_COMMAND)
+				return this.#void('a command of a machine in a transaction');
 			if (this.#text !== PLAIN) this.hasPlainKeys = false;
 			if (this.#text === OTHER && this.#wrong === null && this.#keyText() === undefined) {
 				this.#void('a key that is not UTF-8');
@@ -236,16 +241,21 @@ export class BatchReader {
 		this.#keyEnd = this.#at;
 		this.valueStart = this.#at;
 		this.valueEnd = this.#at;
-		if (kind > KIND_TICK || (head & ~KIND_MASK & ~(MAY_HAVE[kind] as number)) !== 0) {
+		if (kind > KIND_COMMAND || (head & ~KIND_MASK & ~(MAY_HAVE[kind] as number)) !== 0) {
 			return this.#void('unknown kind of command');
 		}
 		if (kind === KIND_REGISTER_CLIENT || kind === KIND_TICK) return;
-		const keyBytes = this.#int();
-		this.#keyAt = this.#at;
-		this.#skip(keyBytes);
-		this.#keyEnd = this.#at;
-		if (this.#wrong !== null) return;
-		this.#text = textOf(this.bytes, this.#keyAt, this.#keyEnd);
+		if (kind !== KIND_COMMAND) {
+			const keyBytes = this.#int();
+			this.#keyAt = this.#at;
+			this.#skip(keyBytes);
+			this.#keyEnd = this.#at;
+			if (this.#wrong !== null) return;
+			this.#text = textOf(this.bytes, this.#keyAt, this.#keyEnd);
+		} else {
+			// It has no key. The door of clients has to look at it, and refuses it.
+			this.#text = ASCII;
+		}
 		if (hasValue(kind)) {
 			const valueBytes = this.#int();
 			this.valueStart = this.#at;
@@ -331,7 +341,7 @@ export class BatchReader {
 }
 
 /** What a command of a kind may have beside its key and its value. */
-const MAY_HAVE: readonly number[] = Array.from({ length: KIND_TICK + 1 }, (_, kind) => {
+const MAY_HAVE: readonly number[] = Array.from({ length: KIND_COMMAND + 1 }, (_, kind) => {
 	switch (kind) {
 		case KIND_PUT:
 			return HAS_FLAGS | HAS_CAS;
@@ -348,7 +358,16 @@ const MAY_HAVE: readonly number[] = Array.from({ length: KIND_TICK + 1 }, (_, ki
 });
 
 function hasValue(kind: number): boolean {
-	return kind === KIND_PUT || kind === KIND_ACQUIRE || kind === KIND_RELEASE || kind === KIND_CREATE_SESSION;
+	switch (kind) {
+		case KIND_PUT:
+		case KIND_ACQUIRE:
+		case KIND_RELEASE:
+		case KIND_CREATE_SESSION:
+		case KIND_COMMAND:
+			return true;
+		default:
+			return false;
+	}
 }
 
 /** Whether the command creates, renews or ends a session, or is a tick. */

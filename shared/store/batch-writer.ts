@@ -17,6 +17,7 @@ import {
 	KIND_ACQUIRE,
 	KIND_CHECK,
 	KIND_CHECK_SESSION,
+	KIND_COMMAND,
 	KIND_CREATE_SESSION,
 	KIND_DELETE,
 	KIND_DELETE_PREFIX,
@@ -108,6 +109,8 @@ export class BatchWriter {
 				this.#room(1);
 				this.#bytes[this.#length++] = KIND_TICK;
 				break;
+			case 'command':
+				return this.#command(operation.bytes);
 			case 'registerClient':
 				if (operation.client !== this.#client) throw new RangeError('a client registers only itself');
 				this.#room(1);
@@ -173,6 +176,15 @@ export class BatchWriter {
 		const fault = attributesFault(attributes);
 		if (fault !== null) throw new RangeError(`a session ${fault}`);
 		this.#write(KIND_CREATE_SESSION, sessionId(session), encodeAttributes(attributes), 0n, null);
+		this.#count++;
+	}
+
+	#command(bytes: Uint8Array): void {
+		this.#room(1 + VARINT_BYTES_MAX + bytes.length);
+		this.#bytes[this.#length++] = KIND_COMMAND;
+		this.#int(bytes.length);
+		this.#bytes.set(bytes, this.#length);
+		this.#length += bytes.length;
 		this.#count++;
 	}
 

@@ -6,6 +6,7 @@ import {
 	KIND_ACQUIRE,
 	KIND_CHECK,
 	KIND_CHECK_SESSION,
+	KIND_COMMAND,
 	KIND_CREATE_SESSION,
 	KIND_DELETE,
 	KIND_DELETE_PREFIX,
@@ -80,7 +81,8 @@ export function carryOut(command: BatchReader, state: StoreState, listener: Chan
 			return true;
 		}
 		default:
-			return true;
+			// The command of another machine has no effect.
+			return kind !== KIND_COMMAND;
 	}
 }
 

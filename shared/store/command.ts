@@ -18,7 +18,7 @@ import { BatchWriter } from './batch-writer.ts';
 import type { SessionAttributes } from './sessions.ts';
 
 /** One operation of a client on the store. */
-export type Operation = PartOfTransaction | OfSession | Tick | RegisterClient;
+export type Operation = PartOfTransaction | OfSession | Tick | OwnCommand | RegisterClient;
 /** An operation that may be one of several in a transaction. */
 export type PartOfTransaction = Write | OfLock | Check | Read | ReadTree;
 export type Write = Put | Delete | DeletePrefix;
@@ -130,6 +130,13 @@ export interface EndSession {
 /** Changes nothing: its slot carries the time, which something waits for. */
 export interface Tick {
 	readonly kind: 'tick';
+}
+
+/** The command of a machine of the user's own. The key-value store makes nothing of it, and such a machine of nothing else. */
+export interface OwnCommand {
+	readonly kind: 'command';
+	/** As its codec has written it. */
+	readonly bytes: Uint8Array;
 }
 
 export interface RegisterClient {

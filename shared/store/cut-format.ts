@@ -18,6 +18,12 @@
  *     outcome    sequence | 2 * revision, + 1 where its condition held             in the order of revisions
  *     evicted    id                                                                the first one first
  *
+ * The state of a machine of the user's own has the parts `head`, `own`, `client` and `evicted` only:
+ *
+ *     head       format | name and version of the machine | revision | time in ms | digest | clients | outcomes
+ *                | evicted clients
+ *     own        bytes that the machine has written; the last one is empty             in the order of its snapshot
+ *
  * A client with many outcomes is several items: the first has all of the above with `OUTCOMES_OF_PIECE_MAX` outcomes,
  * and each of the others the next ones, as many as are left up to this number, and nothing else.
  */
@@ -34,10 +40,15 @@ export const PART = {
 	evicted: 7,
 } as const;
 
-export type PartKind = (typeof PART)[keyof typeof PART];
+/** The kind of the parts that a machine of the user's own has written. */
+export const OWN_PART = 8;
+
+export type PartKind = (typeof PART)[keyof typeof PART] | typeof OWN_PART;
 
 /** A state of another format is refused. */
 export const STATE_FORMAT = 5;
+/** That of the state of a machine of the user's own. Its head begins with this, so neither is taken for the other. */
+export const OWN_STATE_FORMAT = 128;
 
 /** What the head of a state tells of it. */
 export interface StateHead {

@@ -1,14 +1,16 @@
 /**
- * A cut: the whole state of a store at one moment, which is written part by part while commands go on. `StoreRestore`
- * makes a store of it.
+ * A cut: the whole state of a machine at one moment, which is written part by part while commands go on, and what is in
+ * one of a store. `StoreRestore` makes a store of it.
  */
 import type { Writer } from '../bytes/bytes.ts';
 import { utf8Length } from '../bytes/text.ts';
+import type { AppliedState } from './applied-once.ts';
 import type { ClientPiece, ClientsCut } from './client-cut.ts';
 import { writeFlags } from './command.ts';
 import { PART, type PartKind, STATE_FORMAT } from './cut-format.ts';
 import type { ViewedEntry } from './entry.ts';
 import type { LockDelay } from './lock-delays.ts';
+import type { MachineCut } from './machine.ts';
 import { type Session, writeAttributes } from './sessions.ts';
 import type { Deletion, Deletions } from './tombstones.ts';
 import type { View } from './views.ts';
@@ -35,30 +37,19 @@ export interface CutState {
  * 3 MB with all tables full, and for what has changed since: at most as much as all entries of the cut and all outcomes
  * take. `Store.cutBytes` says how much that is. The bound on the memory of readers' views does not apply to it.
  */
-export class Cut {
+export class Cut implements MachineCut {
 	/** The revision of the last command that is in the cut. */
 	readonly revision: number;
-	readonly #view: View;
-	readonly #closed: (() => void) | undefined;
+	readonly #closed: () => void;
 	/** The sections that are not written yet, the next one first. */
 	#sections: Section[];
 	#isClosed = false;
 
 	/** @param closed called once the cut is closed */
-	constructor(state: CutState, closed?: () => void) {
-		const { sessions, entries, delays, deletions, clients } = state;
-		this.revision = state.revision;
-		this.#view = entries;
+	constructor(revision: number, sections: readonly Section[], closed: () => void) {
+		this.revision = revision;
+		this.#sections = [...sections];
 		this.#closed = closed;
-		this.#sections = [
-			new SectionOf(PART.head, iterated([state].values()), () => HEAD_BYTES, writeHead),
-			new SectionOf(PART.sessions, iterated(sessions.all.values()), sessionBytes, writeSession),
-			new SectionOf(PART.entries, () => entries.next(), entryBytes, writeEntry),
-			new SectionOf(PART.delays, iterated(delays.values()), delayBytes, writeDelay),
-			new SectionOf(PART.tombstones, iterated(deletions.all), deletionBytes, writeDeletion),
-			new SectionOf(PART.clients, iterated(clients.pieces()), pieceBytes, writePiece),
-			new SectionOf(PART.evicted, iterated(clients.evicted()), idBytes, (out, id) => out.id(id)),
-		];
 	}
 
 	/** Whether the cut was closed, by its reader or because the store has taken over another state. */
@@ -87,18 +78,52 @@ export class Cut {
 		if (this.#isClosed) return;
 		this.#isClosed = true;
 		this.#sections = [];
-		this.#view.close();
-		this.#closed?.();
+		this.#closed();
 	}
 }
 
-interface Section {
+/** What is in a cut of a store. */
+export function storeSections(state: CutState): Section[] {
+	const { sessions, entries, delays, deletions, clients } = state;
+	return [
+		new SectionOf(PART.head, iterated([state].values()), () => HEAD_BYTES, writeHead),
+		new SectionOf(PART.sessions, iterated(sessions.all.values()), sessionBytes, writeSession),
+		new SectionOf(PART.entries, () => entries.next(), entryBytes, writeEntry),
+		new SectionOf(PART.delays, iterated(delays.values()), delayBytes, writeDelay),
+		new SectionOf(PART.tombstones, iterated(deletions.all), deletionBytes, writeDeletion),
+		...clientSections(clients),
+	];
+}
+
+/** The sections that the cut of every machine ends with. */
+export function clientSections(clients: ClientsCut): Section[] {
+	return [
+		new SectionOf(PART.clients, iterated(clients.pieces()), pieceBytes, writePiece),
+		new SectionOf(PART.evicted, iterated(clients.evicted()), idBytes, (out, id) => out.id(id)),
+	];
+}
+
+/** The counts that the head of every cut ends with. */
+export function writeClientCounts(out: Writer, { count, outcomesCount, evictedCount }: ClientsCut): void {
+	out.int(count);
+	out.int(outcomesCount);
+	out.int(evictedCount);
+}
+
+/** What the head of every cut tells of the state. */
+export function writeApplied(out: Writer, { revision, timeMs, digest }: Omit<AppliedState, 'clients'>): void {
+	out.int(revision);
+	out.int(timeMs);
+	for (let shift = 0; shift < 32; shift += 8) out.u8((digest >>> shift) & 0xff);
+}
+
+export interface Section {
 	/** Writes the next part. @returns false where no item is left */
 	write(out: Writer, bytesGoal: number): boolean;
 }
 
 /** Items of one kind. A part begins with their number, so they are collected before they are written. */
-class SectionOf<T> implements Section {
+export class SectionOf<T> implements Section {
 	readonly #kind: PartKind;
 	readonly #read: () => T | undefined;
 	readonly #bytesOf: (item: T) => number;
@@ -144,7 +169,7 @@ class SectionOf<T> implements Section {
 	}
 }
 
-function iterated<T>(items: Iterator<T, undefined>): () => T | undefined {
+export function iterated<T>(items: Iterator<T, undefined>): () => T | undefined {
 	return () => items.next().value;
 }
 
@@ -158,20 +183,16 @@ const CLIENT_BYTES = 16;
 const OUTCOME_BYTES = 10;
 
 function writeHead(out: Writer, state: CutState): void {
-	const { revision, timeMs, digest, keysCount, sessions, delays, deletions, clients } = state;
+	const { keysCount, sessions, delays, deletions, clients } = state;
 	out.u8(STATE_FORMAT);
-	out.int(revision);
-	out.int(timeMs);
-	for (let shift = 0; shift < 32; shift += 8) out.u8((digest >>> shift) & 0xff);
+	writeApplied(out, state);
 	out.int(keysCount);
 	out.int(sessions.all.length);
 	out.int(sessions.changedRevision);
 	out.int(delays.length);
 	out.int(deletions.droppedThrough);
 	out.int(deletions.count);
-	out.int(clients.count);
-	out.int(clients.outcomesCount);
-	out.int(clients.evictedCount);
+	writeClientCounts(out, clients);
 }
 
 function sessionBytes({ id, name, node }: Session): number {

@@ -73,6 +73,8 @@ function describeOperation(operation: Operation): string {
 			return `end session ${shortId(operation.session)}${operation.renewed === null ? '' : ', which was not renewed'}`;
 		case 'tick':
 			return 'let time pass';
+		case 'command':
+			return describeBytes(operation.bytes);
 		case 'registerClient':
 			return `open client ${operation.client.slice(0, CLIENT_CHARS_SHOWN)}…`;
 	}

@@ -13,7 +13,7 @@ import { carryOut } from './carry-out.ts';
 import type { ChangeListener } from './change-listener.ts';
 import type { ClientsCut } from './client-cut.ts';
 import { CLIENT_LIMITS } from './client-limits.ts';
-import { Cut } from './cut.ts';
+import { Cut, storeSections } from './cut.ts';
 import type { Entry } from './entry.ts';
 import type { Machine } from './machine.ts';
 import type { Session } from './sessions.ts';
@@ -208,7 +208,11 @@ export class Store extends AppliedOnce<StoreState> implements Machine {
 		const sessions = { all: this.state.sessions.all(), changedRevision: this.state.sessions.changedRevision };
 		const delays = this.state.locks.delays.all();
 		const head = { revision, timeMs, digest, keysCount };
-		return new Cut({ ...head, sessions, entries: view, delays, deletions, clients }, closed);
+		const sections = storeSections({ ...head, sessions, entries: view, delays, deletions, clients });
+		return new Cut(revision, sections, () => {
+			view.close();
+			closed?.();
+		});
 	}
 
 	protected override begins(): void {

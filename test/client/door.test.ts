@@ -40,6 +40,14 @@ describe('the clients’ door', () => {
 		['a batch that is none', concat(greeting('s'), Uint8Array.of(WRITE, 3, 0, 0, 0, 1, 2, 3))],
 		['a batch before the greeting', write('s')],
 		['a batch of another client', concat(greeting('s'), write('another'))],
+		[
+			'a command of another state machine',
+			concat(
+				greeting('s'),
+				Uint8Array.of(WRITE),
+				encodeCommand({ client: 's', sequence: 2, receivedThrough: 0 }, { kind: 'command', bytes: Uint8Array.of(1) }),
+			),
+		],
 		['a read before the greeting', Uint8Array.of(READ, 0, 1, 1, 1, 0x61)],
 		['a list before the greeting', Uint8Array.of(LIST, 0, 1, 0, 0)],
 		['a list of no mode', concat(greeting('s'), Uint8Array.of(LIST, 9, 1, 0, 0))],

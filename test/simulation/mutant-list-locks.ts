@@ -81,7 +81,7 @@ export const LOCK_MUTANTS: readonly Mutant[] = [
 		0,
 		'a restored session has forgotten its renewal',
 		RESTORE,
-		'renewedRevision: this.#revision(from.int()) });',
-		'renewedRevision: Math.min(createRevision, this.#revision(from.int())) });',
+		'renewedRevision: this.revision(from.int()) });',
+		'renewedRevision: Math.min(createRevision, this.revision(from.int())) });',
 	),
 ];

@@ -3,6 +3,25 @@ import type { Unreached } from './named.ts';
 
 export const CALLERS: readonly Unreached[] = [
 	{
+		why: 'The nodes of the world keep keys. `test/store/own-machine.test.ts` checks a machine of the user’s own.',
+		files: {
+			'shared/replica/client-connection.ts': ["case 'command':"],
+			'shared/store/batch-reader.ts': [
+				'case KIND_COMMAND:',
+				"return { kind: 'command', bytes: value };",
+				'this.#text = ASCII;',
+			],
+			'shared/store/batch-writer.ts': [
+				"case 'command':",
+				'return this.#command(operation.bytes);',
+				'#command(bytes: Uint8Array): void {',
+			],
+			'shared/store/own-machine.ts': 'all',
+			'shared/store/slot-random.ts': 'all',
+			'shared/store/state-machine.ts': 'all',
+		},
+	},
+	{
 		why: 'The world has no routine of a runtime for checksums. `test/storage/crc32.test.ts` has one.',
 		files: { 'shared/disk/crc32.ts': ['export function useNativeCrc32(native: Crc32): void {'] },
 	},

@@ -108,8 +108,8 @@ export const SNAPSHOTS: readonly Unreached[] = [
 				{ 'close(): void {': ['if (this.#isClosed) return;'] },
 				'return (from === 0 ? CLIENT_BYTES + client.id.length : 0) + (to - from) * OUTCOME_BYTES;',
 			],
-			'shared/store/restore.ts': [
-				'get itemsCount(): number {',
+			'shared/store/restore.ts': ['get itemsCount(): number {'],
+			'shared/store/state-restore.ts': [
 				'if (kind === PART.clients && this.#ofClientLeft > 0) return this.#readOutcomes(from);',
 				'if (this.#ofClientLeft > 0) return;',
 			],

@@ -16,6 +16,7 @@ const INDEX = 'shared/store/key-index.ts';
 const KEYSPACE = 'shared/store/keyspace.ts';
 const LOCKS = 'shared/store/locks.ts';
 const RESTORE = 'shared/store/restore.ts';
+const STATE_RESTORE = 'shared/store/state-restore.ts';
 const APPLIED_ONCE = 'shared/store/applied-once.ts';
 const STORE = 'shared/store/store.ts';
 const TABLE = 'shared/store/key-table.ts';
@@ -357,7 +358,7 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
 	by(
 		'cut',
 		'a client may have any highest sequence',
-		RESTORE,
+		STATE_RESTORE,
 		'client.highest === this.#highest : ',
 		'client.highest <= this.#highest : ',
 	),
