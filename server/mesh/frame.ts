@@ -17,7 +17,7 @@ export const FRAME_MESSAGES_MAX = 4096;
 /** The largest frame: it was almost full before its last message, which is of the largest size. */
 export const FRAME_BYTES_MAX = FRAME_BYTES_FULL + MESSAGE_BYTES_MAX;
 
-/** The frames of a lane lie side by side in arrays of this size, because an array for every few frames costs more. */
+/** The frames of a lane lie side by side in an array of this size, which grows for larger ones. */
 const LANE_BYTES = 65_536;
 
 /** The first byte of a frame. The steps of the handshake begin with other bytes. */
@@ -97,7 +97,7 @@ export class Lane {
 	readonly #encoder: Encoder;
 	readonly #reached: () => number;
 	/** The frame that is being filled. */
-	readonly #writer = new Writer(LANE_BYTES);
+	#writer = new Writer(LANE_BYTES);
 	#messages = 0;
 	#full: Uint8Array[] = [];
 	#fullBytes = 0;
@@ -153,10 +153,15 @@ export class Lane {
 		return frame;
 	}
 
-	/** Drops all messages that wait. */
+	/** Writes the next frames over those that were taken, because the kernel has them all. Nothing happens while any waits. */
+	reuse(): void {
+		if (this.#full.length === 0) this.#writer.reuse();
+	}
+
+	/** Drops all messages that wait. Frames that were taken may still be on their way, so nothing is written over them. */
 	clear(): void {
 		this.#messages = 0;
-		this.#writer.take();
+		this.#writer = new Writer(LANE_BYTES);
 		this.#full = [];
 		this.#fullBytes = 0;
 	}

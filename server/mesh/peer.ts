@@ -110,11 +110,13 @@ export class Peer {
 	send(message: Message): number {
 		const link = this.#link;
 		if (!link?.isUp) return -1;
-		if (laneOf(message) === 'bulk') {
-			return this.#bulk.bytes > this.#limits.bulkBytesMax ? -1 : this.#bulk.add(message);
-		}
-		const id = this.#consensus.add(message);
-		const bytes = this.#consensus.bytes + link.bufferedBytes;
+		const { bufferedBytes } = link;
+		const isBulk = laneOf(message) === 'bulk';
+		const lane = isBulk ? this.#bulk : this.#consensus;
+		if (bufferedBytes === 0) lane.reuse();
+		if (isBulk) return lane.bytes > this.#limits.bulkBytesMax ? -1 : lane.add(message);
+		const id = lane.add(message);
+		const bytes = lane.bytes + bufferedBytes;
 		if (bytes > this.#limits.consensusBytesMax) link.cutSoon(`does not keep up: ${bytes} bytes wait to be sent`);
 		return id;
 	}

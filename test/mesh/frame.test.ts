@@ -100,6 +100,35 @@ describe('a lane', () => {
 		expect(framesOf(lane)).toMatchObject([{ reached, firstId: 4, messages: [{ kind: 'forward' }] }]);
 	});
 
+	test('writes over frames that were taken when it is told that the kernel has them, and not before', () => {
+		const lane = new Lane(1);
+		const take = () => {
+			lane.add(forwardSized(1000));
+			return lane.takeFrame() as Uint8Array;
+		};
+		const [first, second] = [take(), take()];
+		expect(second.byteOffset).toBeGreaterThan(first.byteOffset);
+		lane.add(forwardSized(1000));
+		lane.reuse();
+		const third = lane.takeFrame() as Uint8Array;
+		expect(third.byteOffset).toBeGreaterThan(second.byteOffset);
+		lane.reuse();
+		const fourth = take();
+		expect(fourth.buffer).toBe(first.buffer);
+		expect(fourth.byteOffset).toBe(first.byteOffset);
+		lane.add(forwardSized(1000));
+		lane.clear();
+		expect(take().buffer).not.toBe(first.buffer);
+	});
+
+	test('never writes over a frame that waits because it is full', () => {
+		const lane = new Lane(1);
+		lane.add(forwardSized(FRAME_BYTES_MAX - MESSAGE_BYTES_MAX));
+		lane.reuse();
+		lane.add(forwardSized(2000));
+		expect(framesOf(lane).flatMap(({ messages }) => messages)).toHaveLength(2);
+	});
+
 	test('says how many bytes wait, and drops them when told', () => {
 		const lane = new Lane(7);
 		lane.add(forwardSized(300_000));
