@@ -4,7 +4,7 @@
  */
 import { type Logger, pino } from 'pino';
 import { isOnLoopback, type LoadedConfig, listenUrlOf, loadConfig, loadSecret, type SwarmConfig } from '../config.ts';
-import { markHeapLater } from '../garbage.ts';
+import { lookForGarbageLater } from '../garbage.ts';
 import { connectPrimary, type Primary } from '../launched.ts';
 import { type NodeOptions, type RunningNode, startNode } from '../node.ts';
 import type { StartProgress } from '../replica/memory.ts';
@@ -64,7 +64,7 @@ async function serve(
 		throw new CommandError(`There is no node "${id}"; swarm.json names ${ids}.`, { status: EXIT.usage });
 	}
 	if (options.lab) mustBeOnLoopback(loaded.config);
-	markHeapLater();
+	lookForGarbageLater();
 	const serving = terminal.serve();
 	const end = watchForEnd(primary, serving.stopSignals);
 	const report = new StartReport(serving.stdout, terminal.environment, () => performance.now());
