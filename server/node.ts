@@ -2,6 +2,7 @@
  * One node, composed. This is the only file that knows every room: it opens the data folder, makes the rooms, connects
  * them, and closes them in order.
  */
+import type { RequestListener } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { nanoid } from 'nanoid';
 import type { Logger } from 'pino';
@@ -13,7 +14,12 @@ import type { NodeId } from '../shared/paxos/ballot.ts';
 import { SLOTS_AHEAD_MAX } from '../shared/paxos/bounds.ts';
 import type { AgentConfig } from '../shared/paxos/config.ts';
 import { firstMembers } from '../shared/paxos/members.ts';
+import type { ClientDoor } from '../shared/replica/client-door.ts';
+import type { MachineDoors } from '../shared/replica/doors.ts';
 import { PutBackError } from '../shared/replica/memory.ts';
+import type { Machine } from '../shared/store/machine.ts';
+import type { MachineLabel } from '../shared/store/own-machine.ts';
+import { answerText } from './api/answer.ts';
 import { createApi } from './api/api.ts';
 import { CatchUp } from './api/catch-up.ts';
 import { startingApi } from './api/starting.ts';
@@ -33,11 +39,13 @@ import type { PeerAddress } from './mesh/peer.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { dashboardDir, packageVersion } from './package.ts';
 import { kindOfText, Repeats } from './repeats.ts';
+import { KeyValueReplica } from './replica/key-value.ts';
 import type { ReadableDisk, StartProgress } from './replica/memory.ts';
-import { RunningReplica } from './replica/replica.ts';
-import type { ReplicaService } from './replica/service.ts';
+import type { RunningReplica, RunningReplicaOptions } from './replica/replica.ts';
+import type { AnyService, NodeService } from './replica/service.ts';
 import { openFolder, ownerOf } from './storage/folder.ts';
 import type { FirstMembers } from './storage/identity.ts';
+import { KEY_VALUE_LABEL, noteMachine, refuseOtherMachine } from './storage/machine-label.ts';
 import { MemoryDisk } from './storage/memory.ts';
 import { Swarm } from './swarm.ts';
 
@@ -61,6 +69,8 @@ export interface NodeOptions {
 	readonly lab?: { readonly primary: NodeActor | null };
 	/** How many files and sockets this process may have open; the system's limit by default. */
 	readonly descriptors?: number;
+	/** Whether it has an API, a page and a feed beside the mesh, at its port; true by default. */
+	readonly http?: boolean;
 	/** Is told the progress of the start from time to time, because a long log takes a while. */
 	onProgress?(progress: StartProgress): void;
 	/** The node has stopped by itself, and is closed, because its disk failed or an invariant is broken. */
@@ -69,7 +79,8 @@ export interface NodeOptions {
 	onRemoved?(): void;
 }
 
-export interface RunningNode {
+export interface RunningNode<Replica = unknown> {
+	readonly replica: Replica;
 	/** The address of its dashboard, API and feed. */
 	readonly url: string;
 	/** Whether it is a member as it starts. One with a new disk waits to be let in. */
@@ -94,11 +105,52 @@ const LINK_MS = 1.5 * DEFAULT_MESH_TIMINGS.reconnectMaxMs;
 /** The interval is well below READY_LAG_MS_MAX. */
 const CATCH_UP_LOOK_EVERY_MS = 100;
 
+/** The replica of a node, with any state machine. */
+export type NodeReplica = AnyService &
+	Pick<
+		RunningReplica<Machine, MachineDoors>,
+		| 'facts'
+		| 'isNew'
+		| 'reached'
+		| 'remembered'
+		| 'receive'
+		| 'linkUp'
+		| 'linkDown'
+		| 'replay'
+		| 'start'
+		| 'leave'
+		| 'stop'
+	> & {
+		/** null where it has no keys. */
+		readonly clients: ClientDoor | null;
+		/** All that wait for changes are told that the node is about to stop. */
+		endWaits(): void;
+	};
+
+/** The state machine of a node. */
+export interface NodeMachine<Replica extends NodeReplica> {
+	readonly label: MachineLabel;
+	open(options: RunningReplicaOptions): Promise<Replica>;
+}
+
+const KEY_VALUE_MACHINE: NodeMachine<KeyValueReplica> = {
+	label: KEY_VALUE_LABEL,
+	open: (options) => KeyValueReplica.open(options),
+};
+
+/** A node that keeps keys: see `startNodeOf`. */
+export function startNode(options: NodeOptions): Promise<RunningNode<KeyValueReplica>> {
+	return startNodeOf(KEY_VALUE_MACHINE, options);
+}
+
 /**
  * @throws FolderError for a data folder that must not be used; the system's error, with code EADDRINUSE, for a port
  * that is taken
  */
-export async function startNode(options: NodeOptions): Promise<RunningNode> {
+export async function startNodeOf<Replica extends NodeReplica>(
+	machine: NodeMachine<Replica>,
+	options: NodeOptions,
+): Promise<RunningNode<Replica>> {
 	const { config, name, log } = options;
 	const self = config.nodes.find((node) => node.id === name);
 	if (!self) throw new RangeError(`${name} is not in the configuration`);
@@ -119,7 +171,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		failed: (error) => log.error({ err: error }, 'a connection could not be accepted'),
 	});
 	await front.listen(self.host, self.port);
-	const home = await openHome(options).catch(async (error: unknown) => {
+	const home = await openHome(options, machine.label).catch(async (error: unknown) => {
 		await front.close();
 		throw error;
 	});
@@ -139,6 +191,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 	/** Lets clients go without losing their answers. A node that broke must not wait for this. */
 	let leave = (): Promise<unknown> => Promise.resolve();
 	let isMember: boolean;
+	let running: Replica;
 	const close = (gently: boolean): Promise<void> => {
 		closed ??= inOrder(gently ? [() => leave(), ...closing] : closing);
 		return closed;
@@ -152,7 +205,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 		const mesh: Mesh = new Mesh({
 			self: id,
 			epoch,
-			swarmId: home.swarmId,
+			swarmId: home.meshId,
 			secret: options.secret,
 			timings: DEFAULT_MESH_TIMINGS,
 			limits: { ...DEFAULT_MESH_LIMITS, unprovenMax: limits.unprovenMax },
@@ -181,7 +234,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 					tell: (fact) => replica.facts.tell(fact),
 				})
 			: null;
-		const replica: RunningReplica = await RunningReplica.open({
+		const replica: Replica = await machine.open({
 			agent,
 			epoch,
 			disk: home.disk,
@@ -212,6 +265,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			},
 			progress: tellProgress,
 		});
+		home.started(replica.isNew);
 		const stopLogging = logFacts(replica.facts, log);
 		replica.facts.watch((fact) => metrics.told(fact));
 		closing.unshift(
@@ -248,16 +302,19 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			malformed: (from, why) => malformed('feed', from, why),
 		});
 		closing.unshift(() => feed.close());
-		const clients = new ClientSockets(replica.clients);
-		closing.unshift(() => clients.close());
-		const upgrades: Readonly<Record<string, UpgradeDoor>> = {
-			'/mesh': { name: 'mesh', handleUpgrade: mesh.handleUpgrade.bind(mesh) },
-			[CLIENT_PATH]: { name: 'client', handleUpgrade: clients.handleUpgrade.bind(clients) },
-			[FEED_PATH]: { name: 'feed', handleUpgrade: feed.handleUpgrade.bind(feed) },
-		};
+		const clients = replica.clients && new ClientSockets(replica.clients);
+		closing.unshift(() => clients?.close());
+		const ofMesh: UpgradeDoor = { name: 'mesh', handleUpgrade: mesh.handleUpgrade.bind(mesh) };
+		const ofFeed: UpgradeDoor = { name: 'feed', handleUpgrade: feed.handleUpgrade.bind(feed) };
+		const upgrades: Record<string, UpgradeDoor> = { '/mesh': ofMesh };
+		if (options.http ?? true) {
+			upgrades[FEED_PATH] = ofFeed;
+			if (clients) upgrades[CLIENT_PATH] = { name: 'client', handleUpgrade: clients.handleUpgrade.bind(clients) };
+		}
+		const requests: RequestListener = (request, response) =>
+			request.url?.startsWith(FEED_PATH) ? feed.handleRequest(request, response) : api(request, response);
 		front.open({
-			request: (request, response) =>
-				request.url?.startsWith(FEED_PATH) ? feed.handleRequest(request, response) : api(request, response),
+			request: (options.http ?? true) ? requests : (_request, response) => answerText(response, 404, 'Not found.'),
 			upgrade: (path) => upgrades[path] ?? null,
 		});
 		leave = async () => {
@@ -269,21 +326,22 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 			// Their answers already say that they are the last ones on their connections, so nobody asks again here.
 			replica.endWaits();
 			const feedDrained = feed.drain(answersMs).then(() => feed.close());
-			await Promise.all([frontDrained, feedDrained, clients.drain(answersMs).then(() => clients.close())]);
+			await Promise.all([frontDrained, feedDrained, clients?.drain(answersMs).then(() => clients.close())]);
 		};
 		mesh.start();
 		replica.start();
+		running = replica;
 		if (!swarm.wasMember(id)) joining.start();
 		isMember = swarm.members.some((member) => member.id === id);
 	} catch (error) {
 		await close(false);
 		throw error instanceof Error ? home.reasonOf(error) : error;
 	}
-	return { url: urlOf(self), isMember, close: () => close(true) };
+	return { replica: running, url: urlOf(self), isMember, close: () => close(true) };
 }
 
 /** Measures how far the node is behind its leader, until it closes. @returns a function that tells it, milliseconds */
-function watchCatchUp(service: ReplicaService, closing: (() => unknown)[]): () => number {
+function watchCatchUp(service: NodeService, closing: (() => unknown)[]): () => number {
 	const catchUp = new CatchUp();
 	const look = (): void => {
 		const { id, leader, chosenThrough, appliedThrough } = service.view();
@@ -329,24 +387,41 @@ interface Home extends MemoryIdentity {
 	readonly members: FirstMembers;
 	readonly disk: ReadableDisk;
 	readonly owner: string;
+	/** Names the swarm to other nodes: only those with the same state machine are of it. */
+	readonly meshId: string;
+	/** The log was read. @param isNew whether there was nothing in it @throws FolderError where it is that of another machine */
+	started(isNew: boolean): void;
 	/** The error for people where the node cannot start or go on. Some errors are about the folder, and name it. */
 	reasonOf(error: Error): Error;
 	close(): Promise<void> | void;
 }
 
-async function openHome({ config, name, memory }: NodeOptions): Promise<Home> {
+async function openHome({ config, name, memory }: NodeOptions, label: MachineLabel): Promise<Home> {
+	const meshIdOf = (swarmId: string): string => (label === KEY_VALUE_LABEL ? swarmId : `${swarmId}/${label.name}`);
 	if (memory) {
 		const owner = ownerOf(memory.swarmId, name);
 		const disk = new MemoryDisk(newLogFiles(owner, SEGMENT_BYTES_DEFAULT));
 		const { members } = swarmMembersOf(config);
-		return { ...memory, id: name, members, disk, owner, reasonOf: (error) => error, close: () => undefined };
+		const home = { ...memory, id: name, members, disk, owner, meshId: meshIdOf(memory.swarmId) };
+		return { ...home, started: () => undefined, reasonOf: (error) => error, close: () => undefined };
 	}
 	const folder = openFolder(config.dataDir, name, config.name);
+	try {
+		refuseOtherMachine(folder.path, label);
+	} catch (error) {
+		await folder.close();
+		throw error;
+	}
 	const reasonOf = (error: Error): Error => {
 		if (error instanceof CorruptLogError) return folder.damaged(error);
 		return error instanceof PutBackError ? folder.putBack(error) : error;
 	};
-	return { ...folder, reasonOf };
+	return {
+		...folder,
+		meshId: meshIdOf(folder.swarmId),
+		started: (isNew) => noteMachine(folder.path, label, isNew),
+		reasonOf,
+	};
 }
 
 function agentConfig(config: SwarmConfig, { id, members }: Home): AgentConfig {

@@ -10,7 +10,7 @@ import type { Doors } from '../doors.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { LoopFigures } from '../loop-watch.ts';
 import type { Handler, Metrics } from '../metrics/metrics.ts';
-import type { ReplicaService } from '../replica/service.ts';
+import type { AnyService } from '../replica/service.ts';
 import type { KnownSwarm } from '../swarm.ts';
 import { SESSION_TTL_MS_MIN } from '../swarm-schema.ts';
 import { answerNothing, answerText, HttpError } from './answer.ts';
@@ -35,7 +35,8 @@ import { txnRoutes } from './txn.ts';
 import { watchRoutes } from './watch.ts';
 
 export interface ApiOptions {
-	readonly service: ReplicaService;
+	/** Without keys there is no API for them. */
+	readonly service: AnyService;
 	readonly doors: Doors;
 	/** Its members are looked at for each request, because they change. */
 	readonly swarm: KnownSwarm;
@@ -81,23 +82,27 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.set('case sensitive routing', true);
 	app.disable('x-powered-by');
 	const holdMs = Math.min(HOLD_MS, proposeTimeoutMs);
-	const held = new HeldPlaces(options.waitsMax);
-	const reads: ReadOptions = { service, blocking: new BlockingReads(service, held), holdMs };
-	const longReads = new LongReads({
-		nowMs: () => performance.now(),
-		revision: () => service.store.revision,
-		...(options.longReadLimits && { limits: options.longReadLimits }),
-	});
-	app.use('/v1', sessionsRoutes({ ...reads, swarm, longReads, ttlMinMs: sessionTtlMinMs }));
-	app.use('/v1', txnRoutes({ service, datacenter: swarm.name, holdMs }));
-	app.use('/v1', takesNoKey);
+	let kv: ReturnType<typeof kvHandler> | null = null;
+	if (service.store !== null) {
+		const held = new HeldPlaces(options.waitsMax);
+		const reads: ReadOptions = { service, blocking: new BlockingReads(service, held), holdMs };
+		const longReads = new LongReads({
+			nowMs: () => performance.now(),
+			revision: () => service.revision,
+			...(options.longReadLimits && { limits: options.longReadLimits }),
+		});
+		app.use('/v1', sessionsRoutes({ ...reads, swarm, longReads, ttlMinMs: sessionTtlMinMs }));
+		app.use('/v1', txnRoutes({ service, datacenter: swarm.name, holdMs }));
+		app.use('/v1', takesNoKey);
+		app.use('/v1', nodesRoutes({ ...reads, swarm, version, sessionTtlMinMs }));
+		app.use('/v1', snapshotRoutes({ service, swarm, holdMs, limits: options.snapshotLimits }));
+		app.use('/v1', watchRoutes({ service, held, datacenter: swarm.name, beatMs: options.watchBeatMs }));
+		kv = kvHandler({ ...reads, datacenter: swarm.name, longReads });
+	} else app.use('/v1', takesNoKey);
 	app.use('/v1', statusRoutes({ service, swarm, version, loop, proposeTimeoutMs }));
-	app.use('/v1', nodesRoutes({ ...reads, swarm, version, sessionTtlMinMs }));
 	app.use('/v1', leaderRoutes({ service, swarm, transferMs: holdMs }));
 	app.use('/v1', labRoutes({ lab: options.lab ?? null, service, swarm }));
 	app.use('/v1', membersRoutes({ service, swarm, changeMs: holdMs }));
-	app.use('/v1', snapshotRoutes({ service, swarm, holdMs, limits: options.snapshotLimits }));
-	app.use('/v1', watchRoutes({ service, held, datacenter: swarm.name, beatMs: options.watchBeatMs }));
 	app.use('/v1', (_req, res) => answerText(res, 404, 'Not supported by this swarm.'));
 	app.use(healthRoutes(() => healthOf(options)));
 	app.use(metricsRoutes(metrics, service));
@@ -105,12 +110,11 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.use((_req, res) => answerText(res, 404, 'Not found.'));
 	app.use(((error, _req, res, _next) => answerError(res, error, options.onError)) satisfies ErrorRequestHandler);
 
-	const kv = kvHandler({ ...reads, datacenter: swarm.name, longReads });
 	let sources = doors.connectSources;
 	let pageHeaders = securityHeaders(sources);
 	return (req, res) => {
-		const ofKv = isKv(req.url as string);
-		if (ofKv && isPlainWrite(req)) return answerKv(req, res);
+		const ofKv = kv !== null && isKv(req.url as string);
+		if (kv !== null && ofKv && isPlainWrite(req)) return answerKv(kv, req, res);
 		if (ofKv) setKvHeaders(res);
 		else {
 			if (sources !== doors.connectSources) {
@@ -120,7 +124,7 @@ export function createApi(options: ApiOptions): RequestListener {
 			for (const [name, value] of pageHeaders) res.setHeader(name, value);
 		}
 		if (isPreflight(req, res)) return;
-		if (ofKv) return answerKv(req, res);
+		if (kv !== null && ofKv) return answerKv(kv, req, res);
 		const handler = handlerOf(req.url as string);
 		if (handler !== null) {
 			const begunMs = performance.now();
@@ -129,7 +133,7 @@ export function createApi(options: ApiOptions): RequestListener {
 		app(req, res);
 	};
 
-	function answerKv(req: IncomingMessage, res: ServerResponse): void {
+	function answerKv(kv: ReturnType<typeof kvHandler>, req: IncomingMessage, res: ServerResponse): void {
 		const begunMs = performance.now();
 		kv(req, res).then(
 			() => metrics.served('kv', req, begunMs),
@@ -160,7 +164,7 @@ function healthOf({ service, isDraining, lagMs }: ApiOptions): HealthView {
 		diskFault,
 		stateFault,
 		isDraining: isDraining(),
-		storeFault: () => (service.store.get('') === undefined ? null : 'it holds a key without a name'),
+		storeFault: () => (service.store?.get('') === undefined ? null : 'it holds a key without a name'),
 	};
 }
 

@@ -8,7 +8,7 @@ import type { SwarmMember } from '../../shared/feed.ts';
 import { DELAY_MS_MAX, isNodeAct, LOSS_MAX, NODE_ACTS } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { DirectionView, Lab } from '../lab/lab.ts';
-import type { ReplicaService } from '../replica/service.ts';
+import type { NodeService } from '../replica/service.ts';
 import { answerJson, HttpError, isPretty, onlyMethods, queryOf } from './answer.ts';
 import { jsonOf, readBody } from './body.ts';
 import { memberNamed } from './member-named.ts';
@@ -29,7 +29,7 @@ export interface ReleaseAnswer {
 export interface LabRoutesOptions {
 	/** null where the node was started without `--lab`. */
 	readonly lab: Lab | null;
-	readonly service: Pick<ReplicaService, 'view'>;
+	readonly service: Pick<NodeService, 'view'>;
 	readonly swarm: { readonly members: readonly SwarmMember[] };
 }
 

@@ -4,7 +4,7 @@ import * as z from 'zod';
 import type { BallotText } from '../../shared/fact.ts';
 import type { SwarmMember } from '../../shared/feed.ts';
 import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
-import type { ReplicaService } from '../replica/service.ts';
+import type { NodeService } from '../replica/service.ts';
 import { answerJson, HttpError, isPretty, onlyMethods } from './answer.ts';
 import { jsonOf, readBody } from './body.ts';
 import { memberNamed } from './member-named.ts';
@@ -21,7 +21,7 @@ export interface TransferAnswer {
 }
 
 export interface LeaderOptions {
-	readonly service: ReplicaService;
+	readonly service: NodeService;
 	readonly swarm: { readonly members: readonly SwarmMember[] };
 	/** A node has so long to become the leader, milliseconds. */
 	readonly transferMs: number;
@@ -73,7 +73,7 @@ function readTo(body: Uint8Array): string | null {
 }
 
 /** Why nobody leads instead, as far as this node knows. */
-function notInTime(to: NodeId | null, service: ReplicaService): string {
+function notInTime(to: NodeId | null, service: NodeService): string {
 	if (to === null) return 'No other node has become the leader in time.';
 	const reached = service.peers().find(({ id }) => id === to)?.chosenThrough ?? 0;
 	const behind = service.view().chosenThrough - reached;

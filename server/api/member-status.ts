@@ -6,7 +6,7 @@ import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
 import type { Role } from '../../shared/paxos/fact.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
-import type { ReplicaService } from '../replica/service.ts';
+import type { NodeService } from '../replica/service.ts';
 
 /** One member, as the answering node last heard it. */
 export interface MemberStatus extends SwarmMember {
@@ -30,7 +30,7 @@ export interface MemberStatus extends SwarmMember {
 const ROLE_AGE_MS_MAX = 2000;
 
 export function memberStatuses(
-	service: ReplicaService,
+	service: NodeService,
 	swarm: { readonly members: readonly SwarmMember[] },
 ): MemberStatus[] {
 	const view = service.view();

@@ -11,7 +11,7 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { URL_CHARS_MAX } from '../../shared/paxos/change.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import type { MembersAnswer, MembersRefusal, MembersRequest } from '../../shared/replica/membership.ts';
-import type { ReplicaService } from '../replica/service.ts';
+import type { NodeService } from '../replica/service.ts';
 import { type KnownSwarm, viewOf } from '../swarm.ts';
 import { isMemberId, isOrigin } from '../swarm-schema.ts';
 import { answerJson, HttpError, isPretty, onlyMethods } from './answer.ts';
@@ -52,7 +52,7 @@ export interface MembersChanged {
 }
 
 export interface MembersOptions {
-	readonly service: ReplicaService;
+	readonly service: NodeService;
 	readonly swarm: KnownSwarm;
 	/** A node has so long to say who it is, and then the change to be chosen, milliseconds. */
 	readonly changeMs: number;

@@ -1,11 +1,11 @@
 /** `/metrics`: the figures of this node for Prometheus. */
 import { Router } from 'express';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { ReplicaService } from '../replica/service.ts';
+import type { NodeService } from '../replica/service.ts';
 import { answer, onlyMethods } from './answer.ts';
 
 /** Mounted at `/`. */
-export function metricsRoutes(metrics: Metrics, service: ReplicaService): Router {
+export function metricsRoutes(metrics: Metrics, service: NodeService): Router {
 	const routes = Router({ caseSensitive: true });
 	routes.all('/metrics', onlyMethods('GET', 'HEAD'), (_req, res) => {
 		res.set('Cache-Control', 'no-store');

@@ -1,11 +1,11 @@
 /** Requests that only the leader carries out: any node takes them, and passes them on to the leader. */
 import type { Request, Response } from 'express';
 import type { Member } from '../../shared/feed.ts';
-import type { ReplicaService } from '../replica/service.ts';
+import type { NodeService } from '../replica/service.ts';
 import { answer, isPretty } from './answer.ts';
 
 export interface PassOnOptions {
-	readonly service: ReplicaService;
+	readonly service: NodeService;
 	readonly swarm: { readonly members: readonly Member[] };
 	/** The body of the request, which was read before. */
 	readonly body: Uint8Array;

@@ -6,7 +6,7 @@ import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { LoopFigures } from '../loop-watch.ts';
 import { propose, readProposeRequest } from '../replica/propose.ts';
-import type { ReplicaService } from '../replica/service.ts';
+import type { AnyService } from '../replica/service.ts';
 import type { KnownSwarm } from '../swarm.ts';
 import { answerJson, isPretty, onlyMethods } from './answer.ts';
 import { jsonOf, readBody } from './body.ts';
@@ -40,7 +40,7 @@ export interface SwarmStatus {
 }
 
 export interface StatusOptions {
-	readonly service: ReplicaService;
+	readonly service: AnyService;
 	readonly swarm: KnownSwarm;
 	readonly version: string;
 	readonly proposeTimeoutMs: number;
@@ -61,6 +61,8 @@ export function statusRoutes(options: StatusOptions): Router {
 	routes.all('/swarm', onlyMethods('GET', 'HEAD'), (req, res) => {
 		answerJson(res, swarmStatus(options), isPretty(req));
 	});
+	// Proposals in JSON are those of keys.
+	if (service.store === null) return routes;
 	routes.all('/swarm/propose', onlyMethods('POST'), async (req, res) => {
 		const request = readProposeRequest(jsonOf(await readBody(req, PROPOSE_BYTES_MAX), PROPOSE_ITEMS_MAX));
 		if (typeof request === 'string') return answerPropose(req, res, 400, refused(request));
@@ -71,7 +73,6 @@ export function statusRoutes(options: StatusOptions): Router {
 }
 
 function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmStatus {
-	const { store } = service;
 	const view = service.view();
 	return {
 		name: swarm.name,
@@ -85,8 +86,8 @@ function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmSta
 		chosenThrough: view.chosenThrough,
 		appliedThrough: view.appliedThrough,
 		trimmedThrough: view.trimmedThrough,
-		revision: store.revision,
-		keys: store.keysCount,
+		revision: service.revision,
+		keys: service.store?.keysCount ?? 0,
 		stateFault: view.stateFault,
 		loop: loop(),
 		members: memberStatuses(service, swarm),

@@ -12,7 +12,7 @@ import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { JoinRefusal, JoinWish, ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';
-import type { ReplicaService } from '../replica/service.ts';
+import type { AnyService } from '../replica/service.ts';
 import { FactFlow, type FlowClock, type FlowLimits, type Outlet, type Watcher } from './flow.ts';
 import { boundPackets } from './packets.ts';
 import { serveRequests } from './requests.ts';
@@ -20,7 +20,7 @@ import { serveRequests } from './requests.ts';
 export const FEED_PATH = '/socket.io/';
 
 export interface FeedOptions {
-	readonly service: ReplicaService;
+	readonly service: AnyService;
 	readonly proposeTimeoutMs: number;
 	/** The bounds on watchers, and on connections that have not joined. */
 	readonly places: { readonly watchersMax: number; readonly unjoinedMax: number };

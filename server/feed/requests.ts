@@ -9,10 +9,10 @@ import type { EntriesBelow, ProposeAnswer, ServerToWatcher, WatcherToServer } fr
 import { entriesBelow } from '../../shared/replica/view.ts';
 import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
 import { propose, readProposeRequest } from '../replica/propose.ts';
-import type { ReplicaService } from '../replica/service.ts';
+import type { AnyService } from '../replica/service.ts';
 
 export interface RequestOptions {
-	readonly service: ReplicaService;
+	readonly service: AnyService;
 	readonly proposeTimeoutMs: number;
 	/** The proposals of all watchers that are not answered yet. */
 	readonly unanswered: Set<Promise<void>>;
@@ -34,6 +34,7 @@ const WHY_CHARS_MAX = 500;
 
 /** Serves one watcher until it is gone. */
 export function serveRequests(socket: Socket<WatcherToServer, ServerToWatcher>, options: RequestOptions): void {
+	const { service } = options;
 	let malformed = 0;
 	let inFlight = 0;
 	let unread = 0;
@@ -71,8 +72,9 @@ export function serveRequests(socket: Socket<WatcherToServer, ServerToWatcher>, 
 			return answer(refused(`${PROPOSALS_IN_FLIGHT_MAX} proposals of this connection still wait for their answers`));
 		}
 		if (options.isClosing()) return answer(refused('this node is about to stop'));
+		if (service.store === null) return answer(refused('this node keeps no keys: its own program proposes'));
 		inFlight++;
-		const answered = propose(options.service, read, options.proposeTimeoutMs).then((outcome) => {
+		const answered = propose(service, read, options.proposeTimeoutMs).then((outcome) => {
 			inFlight--;
 			options.unanswered.delete(answered);
 			answer(outcome);
@@ -89,7 +91,7 @@ export function serveRequests(socket: Socket<WatcherToServer, ServerToWatcher>, 
 			complain('list: no key can begin like that');
 			return answer(null);
 		}
-		answer(unread < LISTS_UNREAD_MAX ? entriesBelow(options.service.store, prefix) : null);
+		answer(service.store && unread < LISTS_UNREAD_MAX ? entriesBelow(service.store, prefix) : null);
 	}
 
 	function refuse(why: string, args: unknown[]): void {

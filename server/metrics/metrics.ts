@@ -7,7 +7,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { RawFact } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
-import type { ReplicaService } from '../replica/service.ts';
+import type { NodeService } from '../replica/service.ts';
 import { Histogram } from './histogram.ts';
 
 /** The groups of paths whose requests are counted apart. */
@@ -52,7 +52,7 @@ export class Metrics {
 	}
 
 	/** The page, with the state of the node as it is now. */
-	text(service: ReplicaService): string {
+	text(service: NodeService): string {
 		const { role, leader, chosenThrough, appliedThrough } = service.view();
 		const { pending, failed } = service.proposals();
 		const lines = [

@@ -18,26 +18,20 @@ import type { AgentConfig } from '../../shared/paxos/config.ts';
 import type { MembersState } from '../../shared/paxos/members.ts';
 import type { Message, Slot } from '../../shared/paxos/message.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
-import type { ClientDoor } from '../../shared/replica/client-door.ts';
-import { KeyValueDoors } from '../../shared/replica/key-value-doors.ts';
+import type { DoorParts, MachineDoors } from '../../shared/replica/doors.ts';
 import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
 import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
-import type { NamedAnswer, NamedRequest } from '../../shared/replica/named-requests.ts';
-import type { OnPart } from '../../shared/replica/own-batch.ts';
 import { Replica } from '../../shared/replica/replica.ts';
 import type { ReplicaTimer } from '../../shared/replica/runtime.ts';
 import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
-import type { Subject } from '../../shared/replica/waits.ts';
-import type { Watch, Watcher } from '../../shared/replica/watches.ts';
-import type { Operation, PartOfTransaction } from '../../shared/store/command.ts';
+import type { Operation } from '../../shared/store/command.ts';
 import { seedHashes } from '../../shared/store/key-table.ts';
-import { KEY_VALUE } from '../../shared/store/key-value.ts';
-import type { Store } from '../../shared/store/store.ts';
+import type { Machine, MachineKind } from '../../shared/store/machine.ts';
 import { FactStream } from './fact-stream.ts';
 import { applying, type Memory, type ReadableDisk, remember, type StartProgress } from './memory.ts';
-import type { OpenSnapshot, ReplicaService } from './service.ts';
+import type { NodeService, OpenSnapshot } from './service.ts';
 import { inSlices } from './slices.ts';
 
 // The stores of all nodes in this program are made after this module is loaded.
@@ -51,7 +45,7 @@ export interface Frame {
 }
 
 /** The part of the mesh that the runtime uses. */
-export interface Mesh {
+export interface MeshOfReplica {
 	/** @returns the message's number; -1 where the link is down */
 	send(to: NodeId, message: Message): number;
 	/** See `MeshPort.flush`. */
@@ -77,7 +71,7 @@ export interface RunningReplicaOptions {
 	readonly logOwner: string;
 	/** It is looked at for each answer, because its members change. */
 	readonly swarm: AddressedSwarm;
-	readonly mesh: Mesh;
+	readonly mesh: MeshOfReplica;
 	/** The faults of a lab, for watchers; null where there is none. */
 	faults(): readonly LinkFaultFrom[] | null;
 	/** The time limit of a client's request, milliseconds. */
@@ -102,21 +96,29 @@ export interface RunningReplicaOptions {
 	fatal(error: Error): void;
 }
 
-/** The interval of calls of `Log.tend` and `Store.tidy`. */
+/** The interval of calls of `Log.tend` and `Machine.tidy`. */
 const TEND_EVERY_MS = 1000;
-/** So many deleted entries are dropped at a time, which takes a few milliseconds. */
-const TIDIED_ENTRIES_MAX = 20_000;
+/** So many items are dropped at a time, which takes a few milliseconds. */
+const TIDIED_ITEMS_MAX = 20_000;
 
-export class RunningReplica implements ReplicaService {
-	readonly store: Store;
+/** The state machine of a node, and the rooms through which people use it. */
+export interface Application<State extends Machine, Doors extends MachineDoors> {
+	readonly kind: MachineKind<State>;
+	doors(machine: State, parts: DoorParts): Doors;
+}
+
+export class RunningReplica<State extends Machine, Doors extends MachineDoors> implements NodeService {
+	readonly machine: State;
 	readonly facts: FactStream;
+	/** Whether its disk had nothing: the node has never promised or accepted anything. */
+	readonly isNew: boolean;
 	readonly #options: RunningReplicaOptions;
 	readonly #id: NodeId;
 	readonly #agent: PaxosAgent;
 	readonly #log: Log;
 	/** The repairs of the log as it was opened. They are told by `start`, when someone listens to facts. */
 	readonly #repairs: readonly Repair[];
-	readonly #replica: Replica<KeyValueDoors>;
+	protected readonly replica: Replica<Doors>;
 	readonly #timers = new Map<ReplicaTimer, NodeJS.Timeout>();
 	/** Watchers of the facts of single messages. The log's own watcher, of coarse facts, does not count. */
 	#watchersCount = 0;
@@ -124,22 +126,12 @@ export class RunningReplica implements ReplicaService {
 	#flushMs = 0;
 	#stopped = false;
 
-	/**
-	 * Reads back what the disk holds, while the event loop goes on.
-	 *
-	 * @throws CorruptLogError where the disk holds bytes that this node cannot have written
-	 */
-	static async open(options: RunningReplicaOptions): Promise<RunningReplica> {
-		const { disk, logOwner, swarm, agent: config, progress } = options;
-		return new RunningReplica(
-			options,
-			await remember({ kind: KEY_VALUE, disk, logOwner, swarmId: swarm.id, config, progress }),
-		);
-	}
-
-	private constructor(options: RunningReplicaOptions, { recovered, agent, machine }: Memory<Store>) {
+	/** @param memory what was read back: see `memoryOf` */
+	constructor(application: Application<State, Doors>, options: RunningReplicaOptions, memory: Memory<State>) {
+		const { recovered, agent, machine } = memory;
 		this.#options = options;
-		this.store = machine;
+		this.machine = machine;
+		this.isNew = recovered.records.length === 0 && recovered.manifest.snapshot === null;
 		this.#id = options.agent.id;
 		this.facts = new FactStream(this.#id, options.epoch, wallMs);
 		const { log, repairs } = Log.continue(
@@ -149,7 +141,7 @@ export class RunningReplica implements ReplicaService {
 			}),
 			recovered,
 			{
-				durable: (through) => this.#guard(() => this.#replica.durable(through)),
+				durable: (through) => this.#guard(() => this.replica.durable(through)),
 				failed: (error) => this.#fail(error),
 				flushed: (count, bytes) => this.#flushed(count, bytes),
 				room: (lack) => this.#room(lack),
@@ -160,15 +152,15 @@ export class RunningReplica implements ReplicaService {
 		this.#agent = agent;
 		const { mesh, swarm, requestMs } = options;
 		options.membersAre(agent.members.state);
-		const turn = () => this.#guard(() => this.#replica.turn());
-		this.#replica = new Replica({
+		const turn = () => this.#guard(() => this.replica.turn());
+		this.replica = new Replica({
 			id: this.#id,
 			urlOf: (member) => swarm.urlOf(member),
 			agent: this.#agent,
 			log,
 			machine,
-			restore: () => KEY_VALUE.restore(),
-			doors: (parts) => new KeyValueDoors(machine, parts),
+			restore: () => application.kind.restore(),
+			doors: (parts) => application.doors(machine, parts),
 			swarm: swarm.id,
 			snapshotLimits: { ...SNAPSHOT_LIMITS, logBytesMin: options.logBytesMin },
 			requestMs,
@@ -205,7 +197,7 @@ export class RunningReplica implements ReplicaService {
 	 */
 	replay(): Promise<void> {
 		const { chosenThrough, appliedThrough: first } = this.#agent.view();
-		return inSlices(this.#replica.replay(), {
+		return inSlices(this.replica.replay(), {
 			between: (slot) => this.#options.progress(applying(slot - first, chosenThrough - first)),
 		});
 	}
@@ -217,25 +209,20 @@ export class RunningReplica implements ReplicaService {
 		}
 		this.#tending = setInterval(() => {
 			this.#log.tend();
-			this.store.tidy(TIDIED_ENTRIES_MAX);
+			this.machine.tidy(TIDIED_ITEMS_MAX);
 		}, TEND_EVERY_MS);
-		this.#guard(() => this.#replica.start());
+		this.#guard(() => this.replica.start());
 	}
 
 	/** As `Replica.leave`. */
 	leave(): void {
-		this.#guard(() => this.#replica.leave());
-	}
-
-	/** As `KeyValueDoors.endWaits`. */
-	endWaits(): void {
-		this.#replica.doors.endWaits();
+		this.#guard(() => this.replica.leave());
 	}
 
 	stop(): void {
 		if (this.#stopped) return;
 		this.#stopped = true;
-		this.#replica.stop();
+		this.replica.stop();
 		for (const timer of this.#timers.values()) clearTimeout(timer);
 		this.#timers.clear();
 		clearInterval(this.#tending);
@@ -245,11 +232,11 @@ export class RunningReplica implements ReplicaService {
 	// From the mesh
 
 	get reached(): number {
-		return this.#replica.reached;
+		return this.replica.reached;
 	}
 
 	remembered(peer: NodeId): number {
-		return this.#replica.remembered(peer);
+		return this.replica.remembered(peer);
 	}
 
 	receive(from: NodeId, epoch: string, { firstId, messages, reached }: Frame): void {
@@ -259,74 +246,62 @@ export class RunningReplica implements ReplicaService {
 				this.facts.tell({ kind: 'received', from, messageId, message });
 			}
 		}
-		this.#guard(() => this.#replica.receive(from, messages, reached));
+		this.#guard(() => this.replica.receive(from, messages, reached));
 	}
 
 	linkUp(peer: NodeId, remembered: number): void {
 		this.facts.tell({ kind: 'linkUp', peer });
-		this.#guard(() => this.#replica.linkUp(peer, remembered));
+		this.#guard(() => this.replica.linkUp(peer, remembered));
 	}
 
 	linkDown(peer: NodeId, why: string): void {
 		this.facts.tell({ kind: 'linkDown', peer, why });
-		this.#guard(() => this.#replica.linkDown(peer));
+		this.#guard(() => this.replica.linkDown(peer));
 	}
 
 	// For the doors
 
-	get clients(): ClientDoor {
-		return this.#replica.doors.clients;
+	get doors(): Doors {
+		return this.replica.doors;
+	}
+
+	get revision(): number {
+		return this.machine.revision;
 	}
 
 	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer> {
-		return new Promise((resolve) => this.#replica.submit(operation, options, resolve));
-	}
-
-	transact(operations: readonly PartOfTransaction[], timeoutMs: number, onPart: OnPart): Promise<SubmitAnswer> {
-		return new Promise((resolve) => this.#replica.transact(operations, timeoutMs, onPart, resolve));
-	}
-
-	submitNamed(request: NamedRequest, onPart: OnPart): Promise<NamedAnswer> {
-		return new Promise((resolve) => this.#replica.submitNamed(request, onPart, resolve));
+		return new Promise((resolve) => this.replica.submit(operation, options, resolve));
 	}
 
 	readBarrier(timeoutMs: number): Promise<boolean> {
-		return new Promise((resolve) => this.#replica.whenConfirmed(timeoutMs, resolve));
-	}
-
-	whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null {
-		return this.#replica.doors.whenChanged(subject, index, waitMs, done);
-	}
-
-	openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null {
-		return this.#replica.doors.openWatch(prefix, after, watcher);
+		return new Promise((resolve) => this.replica.whenConfirmed(timeoutMs, resolve));
 	}
 
 	handOver(to: NodeId | null, timeoutMs: number): Promise<Ballot> {
-		return new Promise((resolve) => this.#replica.handOver(to, timeoutMs, resolve));
+		return new Promise((resolve) => this.replica.handOver(to, timeoutMs, resolve));
 	}
 
 	changeMembers(request: MembersRequest, timeoutMs: number): Promise<MembersAnswer> {
-		return new Promise((resolve) => this.#replica.changeMembers(request, timeoutMs, resolve));
+		return new Promise((resolve) => this.replica.changeMembers(request, timeoutMs, resolve));
 	}
 
 	openSnapshot(): Promise<OpenSnapshot | string> {
 		return new Promise((resolve) =>
-			this.#guard(() => this.#replica.wantSnapshot((lack) => resolve(lack ?? this.#holdSnapshot()))),
+			this.#guard(() => this.replica.wantSnapshot((lack) => resolve(lack ?? this.#holdSnapshot()))),
 		);
 	}
 
 	view(): ReplicaView {
-		return this.#replica.view();
+		return this.replica.view();
 	}
 
 	proposals(): { readonly pending: number; readonly failed: number } {
-		const { proposedCount, failedCount } = this.#replica.submissions;
+		const { proposedCount, failedCount } = this.replica.submissions;
 		return { pending: proposedCount, failed: failedCount };
 	}
 
 	peers(): readonly PeerView[] {
-		return this.#replica.peers();
+		return this.replica.peers();
 	}
 
 	snapshot(): NodeSnapshot {
@@ -338,7 +313,7 @@ export class RunningReplica implements ReplicaService {
 			swarm: this.#swarm,
 			linked: this.#options.mesh.linked(),
 			faults: this.#options.faults(),
-			...this.#replica.snapshot(),
+			...this.replica.snapshot(),
 		};
 	}
 
@@ -382,7 +357,7 @@ export class RunningReplica implements ReplicaService {
 		clearTimeout(this.#timers.get(timer));
 		this.#timers.set(
 			timer,
-			setTimeout(() => this.#guard(() => this.#replica.fire(timer)), afterMs),
+			setTimeout(() => this.#guard(() => this.replica.fire(timer)), afterMs),
 		);
 	}
 
@@ -394,7 +369,7 @@ export class RunningReplica implements ReplicaService {
 		const what = lack ? 'noRoom' : 'hasRoom';
 		const detail = lack ? `takes no writes: ${lack.message}` : 'takes writes again';
 		this.facts.tell({ kind: 'disk', what, detail });
-		this.#replica.lacksRoom(lack?.message ?? null);
+		this.replica.lacksRoom(lack?.message ?? null);
 	}
 
 	/** Calls into the replica. An error that it throws is a broken invariant, and this node must not go on. */
@@ -412,6 +387,18 @@ export class RunningReplica implements ReplicaService {
 		this.stop();
 		this.#options.fatal(error);
 	}
+}
+
+/**
+ * Reads back what the disk holds, while the event loop goes on.
+ *
+ * @throws CorruptLogError where the disk holds bytes that this node cannot have written
+ */
+export function memoryOf<State extends Machine>(
+	kind: MachineKind<State>,
+	{ disk, logOwner, swarm, agent: config, progress }: RunningReplicaOptions,
+): Promise<Memory<State>> {
+	return remember({ kind, disk, logOwner, swarmId: swarm.id, config, progress });
 }
 
 /** A disk that tells how long each write with its flush took, milliseconds. */

@@ -1,4 +1,7 @@
-/** The services of a replica for the doors of its node: the HTTP API and the feed. */
+/**
+ * The services of a replica for the doors of its node: the HTTP API and the feed. Those of the key-value store are apart
+ * from those that every node has, whatever its state machine is.
+ */
 import type { FilePart } from '../../shared/disk/disk.ts';
 import type { SnapshotNote } from '../../shared/disk/snapshot-file.ts';
 import type { RawFact } from '../../shared/fact.ts';
@@ -23,27 +26,15 @@ export interface OpenSnapshot {
 	close(): void;
 }
 
-export interface ReplicaService {
-	/** The state machine. The doors read it and never write to it. */
-	readonly store: Store;
+/** A node with any state machine. */
+export interface NodeService {
+	/** The revision of its state machine. */
+	readonly revision: number;
 	/**
-	 * Gives the command an identity and proposes it. It is applied at most once, however often it is proposed again. After
-	 * `options.timeoutMs` the answer is `refused` where no copy has left this node, and `unknown` otherwise. Never rejects.
-	 */
-	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer>;
-	/** As `OwnClient.transact`. Never rejects. */
-	transact(operations: readonly PartOfTransaction[], timeoutMs: number, onPart: OnPart): Promise<SubmitAnswer>;
-	/** As `NamedRequests.submit`. Never rejects. */
-	submitNamed(request: NamedRequest, onPart: OnPart): Promise<NamedAnswer>;
-	/**
-	 * Resolves with true once `store` may answer a linearizable read that began before this call, and with false when no
+	 * Resolves with true once the state machine may answer a linearizable read that began before this call, and with false when no
 	 * leader has confirmed it within `timeoutMs`.
 	 */
 	readBarrier(timeoutMs: number): Promise<boolean>;
-	/** As `KeyValueDoors.whenChanged`. */
-	whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null;
-	/** As `KeyValueDoors.openWatch`. */
-	openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null;
 	/**
 	 * Where this node leads, it asks `to` to lead instead, or the follower that suits best (null), again and again. Resolves
 	 * with the ballot of the node that leads then, which may be a third one; with NO_BALLOT where none does within
@@ -67,3 +58,29 @@ export interface ReplicaService {
 	/** Calls `onFact` with each fact, those of single messages included. The function returned ends that. */
 	watch(onFact: (fact: RawFact) => void): () => void;
 }
+
+/** A node that keeps keys. */
+export interface ReplicaService extends NodeService {
+	/** The state machine. The doors read it and never write to it. */
+	readonly store: Store;
+	/**
+	 * Gives the command an identity and proposes it. It is applied at most once, however often it is proposed again. After
+	 * `options.timeoutMs` the answer is `refused` where no copy has left this node, and `unknown` otherwise. Never rejects.
+	 */
+	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer>;
+	/** As `OwnClient.transact`. Never rejects. */
+	transact(operations: readonly PartOfTransaction[], timeoutMs: number, onPart: OnPart): Promise<SubmitAnswer>;
+	/** As `NamedRequests.submit`. Never rejects. */
+	submitNamed(request: NamedRequest, onPart: OnPart): Promise<NamedAnswer>;
+	/** As `KeyValueDoors.whenChanged`. */
+	whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null;
+	/** As `KeyValueDoors.openWatch`. */
+	openWatch(prefix: string, after: number | null, watcher: Watcher): Watch | null;
+}
+
+/** A node with a state machine of the user's own. */
+export interface OwnService extends NodeService {
+	readonly store: null;
+}
+
+export type AnyService = ReplicaService | OwnService;

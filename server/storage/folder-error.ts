@@ -14,6 +14,7 @@ export type FolderErrorCode =
 	| 'putBack'
 	| 'otherSwarm'
 	| 'otherNode'
+	| 'otherMachine'
 	| 'inUse'
 	| 'notLockable'
 	| 'unknownFormat'

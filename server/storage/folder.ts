@@ -23,6 +23,8 @@ import { checkIdentity, type FirstMembers, isFormatted, neverFormatted } from '.
 import { lockNode, writable } from './locked-folder.ts';
 
 export interface OpenFolder {
+	/** The path of the node's folder. */
+	readonly path: string;
 	readonly swarmId: string;
 	/** The node's id: see `shared/member-name.ts`. */
 	readonly id: NodeId;
@@ -100,6 +102,7 @@ export function openFolder(dataDir: string, nodeId: string, swarmName: string): 
 		const disk = writable(folder, () => new FileDisk(log));
 		const id = idOfLog(disk, identity.swarmId, nodeId, log, damaged);
 		return {
+			path: folder,
 			swarmId: identity.swarmId,
 			id,
 			members: identity.members,

@@ -111,6 +111,10 @@ export class LoneReplica implements ReplicaService {
 		this.store.apply(encodeCommand(this.#identity(), { kind: 'registerClient', client: CLIENT }));
 	}
 
+	get revision(): number {
+		return this.store.revision;
+	}
+
 	/** Resolves when the next command comes. */
 	nextSubmitted(): Promise<void> {
 		return new Promise((resolve) => {

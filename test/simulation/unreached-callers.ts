@@ -16,6 +16,7 @@ export const CALLERS: readonly Unreached[] = [
 				'return this.#command(operation.bytes);',
 				'#command(bytes: Uint8Array): void {',
 			],
+			'shared/replica/own-doors.ts': 'all',
 			'shared/store/own-machine.ts': 'all',
 			'shared/store/slot-random.ts': 'all',
 			'shared/store/state-machine.ts': 'all',
