@@ -25,7 +25,6 @@ export interface EarlierPhase1 extends Phase1View {
 	readonly uncounted: readonly NodeId[];
 }
 
-const SLOTS_MAX = 256;
 const BALLOTS_MAX = 256;
 const FACTS_OF_ONE_MAX = 600;
 /** How many halted campaigns before a ballot are shown as attempts at the same decision. */
@@ -50,8 +49,14 @@ interface BallotFacts {
 }
 
 export class DecisionIndex {
+	readonly #slotsMax: number;
 	readonly #slots = new Map<Slot, SlotFacts>();
 	readonly #ballots = new Map<BallotText, BallotFacts>();
+
+	/** @param slotsMax of so many slots the facts are kept */
+	constructor(slotsMax: number) {
+		this.#slotsMax = slotsMax;
+	}
 
 	/** The recent ballots that were known after the place `through` of the tape, in no particular order. */
 	ballots(through = Number.POSITIVE_INFINITY): BallotText[] {
@@ -62,7 +67,7 @@ export class DecisionIndex {
 		const slot = slotOf(entry.fact);
 		const ballot = ballotOf(entry.fact);
 		if (slot > 0) {
-			const facts = kept(this.#slots, slot, SLOTS_MAX, (): SlotFacts => ({ entries: [], ballots: new Set() }));
+			const facts = kept(this.#slots, slot, this.#slotsMax, (): SlotFacts => ({ entries: [], ballots: new Set() }));
 			if (facts.entries.length < FACTS_OF_ONE_MAX) facts.entries.push(entry);
 			if (usesBallot(entry.fact)) facts.ballots.add(ballot);
 		}
@@ -177,7 +182,10 @@ function kept<Key, Value>(map: Map<Key, Value>, key: Key, sizeMax: number, make:
 	if (value === undefined) {
 		value = make();
 		map.set(key, value);
-		if (map.size > sizeMax) for (const oldest of [...map.keys()].slice(0, map.size - sizeMax)) map.delete(oldest);
+		for (const oldest of map.keys()) {
+			if (map.size <= sizeMax) break;
+			map.delete(oldest);
+		}
 	}
 	return value;
 }

@@ -42,8 +42,12 @@ export interface Recalled {
 }
 
 export interface SourceListener {
-	/** Another run begins. What was told before is no part of it. */
-	begin(): void;
+	/**
+	 * Another run begins. What was told before is no part of it.
+	 *
+	 * @param items so much will be told, and all of it is gone back to; without it, the end of what is told
+	 */
+	begin(items?: number): void;
 	/** The clock of a directed source has moved on. */
 	moved(): void;
 	/** The page comes from this node. It may have another id later, with a new disk. */

@@ -17,9 +17,13 @@ import type { Recalled } from './source.ts';
 import { SwarmModel } from './swarm-model.ts';
 import { type Entry, type Item, isEntry, Tape } from './tape.ts';
 
+/** So much is gone back to, of what never ends, and decisions of so many slots are kept. */
 const ITEMS_MAX = 20_000;
+const SLOTS_MAX = 256;
 /** So many items lie between two models that are kept, so that going back does not fold everything again. */
 const CHECKPOINT_EVERY = 2000;
+/** Of what ends all is kept. A slot has at least so many items. */
+const ITEMS_OF_SLOT_MIN = 20;
 
 /** The swarm after the item at place `at`. */
 interface Checkpoint {
@@ -30,7 +34,7 @@ interface Checkpoint {
 export class Story {
 	/** The swarm as of everything that was told. */
 	readonly live = new SwarmModel();
-	readonly index = new DecisionIndex();
+	readonly index: DecisionIndex;
 	/** What must never happen, and whether it has. */
 	readonly lamps = new Lamps();
 	readonly tape: Tape;
@@ -39,14 +43,19 @@ export class Story {
 	readonly #landmarks = new Landmarks();
 	/** The swarm before the first item that the tape still has. */
 	readonly #base = new SwarmModel();
+	/** In the order of the tape. */
 	#checkpoints: Checkpoint[] = [];
 	/** The moment that was asked for last. Its model is folded on when a later one is asked for. */
 	#past: { at: number; readonly model: SwarmModel } | null = null;
 	readonly #nowMs: () => number;
 
-	/** @param nowMs the page's clock; it never goes back */
+	/**
+	 * @param nowMs the page's clock; it never goes back
+	 * @param itemsMax so much is gone back to
+	 */
 	constructor(nowMs: () => number, itemsMax = ITEMS_MAX) {
 		this.#nowMs = nowMs;
+		this.index = new DecisionIndex(Math.max(SLOTS_MAX, itemsMax > ITEMS_MAX ? itemsMax / ITEMS_OF_SLOT_MIN : 0));
 		this.tape = new Tape(itemsMax, {
 			dropped: ({ node, told, at }) => {
 				this.#base.fold(node, told);
@@ -118,17 +127,28 @@ export class Story {
 	 */
 	at(moment: Item): SwarmModel {
 		this.tape.settle();
-		const past = this.#past !== null && this.#past.at <= moment.at ? this.#past : this.#startOf(moment);
-		let left = CHECKPOINT_EVERY;
+		const start = this.#startOf(moment);
+		const last = this.#past;
+		const past =
+			last !== null && last.at >= start.at && last.at <= moment.at
+				? last
+				: { at: start.at, model: start.model.clone() };
+		let keptAt = this.#checkpoints.at(-1)?.at ?? (this.tape.first?.at ?? 0) - 1;
 		for (const { node, told, at } of this.tape.between(past.at, moment.at)) {
 			past.model.fold(node, told);
 			past.at = at;
-			if (--left > 0) continue;
+			if (at - keptAt < CHECKPOINT_EVERY) continue;
 			this.#checkpoints.push({ at, model: past.model.clone() });
-			left = CHECKPOINT_EVERY;
+			keptAt = at;
 		}
 		this.#past = past;
 		return past.model;
+	}
+
+	/** Folds what was told so far, so that each moment of a long past can be shown at once. */
+	prepare(): void {
+		const { settledLast } = this.tape;
+		if (settledLast && settledLast.at - (this.#checkpoints.at(-1)?.at ?? 0) > CHECKPOINT_EVERY) this.at(settledLast);
 	}
 
 	/** @param attempts ballots that an answer listed as tried for the slot */
@@ -158,13 +178,11 @@ export class Story {
 		return this.#landmarks.since(this.tape.first?.at ?? 0);
 	}
 
-	/** A model to fold on from, which is not later than `moment` where the tape reaches that far. */
-	#startOf(moment: Item): { at: number; readonly model: SwarmModel } {
+	/** The nearest model that is kept and not later than `moment`, where the tape reaches that far. */
+	#startOf(moment: Item): Checkpoint {
 		const first = this.tape.first?.at ?? 0;
-		this.#checkpoints = this.#checkpoints.filter(({ at }) => at >= first);
-		let nearest: Checkpoint = { at: first - 1, model: this.#base };
-		for (const each of this.#checkpoints) if (each.at <= moment.at && each.at > nearest.at) nearest = each;
-		return { at: nearest.at, model: nearest.model.clone() };
+		while (this.#checkpoints[0] && this.#checkpoints[0].at < first) this.#checkpoints.shift();
+		return this.#checkpoints.findLast(({ at }) => at <= moment.at) ?? { at: first - 1, model: this.#base };
 	}
 
 	#tell(node: NodeId, told: Told, isInOrder = false): Item {

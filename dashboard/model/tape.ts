@@ -27,6 +27,8 @@ export interface Entry extends Item {
 
 /** How far back a late item may still be put in its place, in items. */
 const UNSETTLED_MAX = 400;
+/** What has arrived is put in its place when it is as much as this, if nobody has asked for it before. */
+const ARRIVED_MAX = 5_000;
 /** Heartbeats change nothing that is shown, and most of an idle swarm's facts are heartbeats. */
 const BEATS_MAX = 4000;
 
@@ -54,7 +56,7 @@ export class Tape {
 		const place = { node, told, index: this.#count++, at: this.#next++, whenMs: heardMs };
 		const item: Item = told.kind === 'fact' ? ({ ...place, fact: told.fact } as Entry) : place;
 		this.#arrived.push(item);
-		if (this.#arrived.length > this.#itemsMax / 4) this.settle();
+		if (this.#arrived.length > Math.min(ARRIVED_MAX, this.#itemsMax / 4)) this.settle();
 		return item;
 	}
 
@@ -74,6 +76,12 @@ export class Tape {
 	nth(index: number): Item | undefined {
 		this.settle();
 		return this.#ordered[index];
+	}
+
+	/** The newest item that keeps its place; undefined where there is none. */
+	get settledLast(): Item | undefined {
+		this.settle();
+		return this.#ordered.at(-1 - UNSETTLED_MAX);
 	}
 
 	/** The items behind place `after` through place `through`, in order. */

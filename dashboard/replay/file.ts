@@ -2,16 +2,18 @@
 import { TRACE_FORMAT, type TraceFile, type TraceItem } from '../../shared/trace-file.ts';
 import { Story } from '../model/story.ts';
 import { tell } from './replay-source.ts';
+import { othersFirst, partsOf } from './slices.ts';
 
-export const FILE_BYTES_MAX = 64 * 1024 * 1024;
+/** A million facts fit. A browser holds no longer text than this. */
+export const FILE_BYTES_MAX = 500 * 1024 * 1024;
 
 /** Its text says what is wrong with a file. */
 export class TraceFileError extends Error {
 	override readonly name = 'TraceFileError';
 }
 
-/** @throws TraceFileError */
-export function traceOf(text: string): TraceFile {
+/** Rejects with TraceFileError. */
+export async function traceOf(text: string): Promise<TraceFile> {
 	const file = parsed(text);
 	if (file?.format !== TRACE_FORMAT) throw new TraceFileError('it is no trace file, or one of another version');
 	if (typeof file.title !== 'string' || !Array.isArray(file.told)) throw new TraceFileError('a part of it is missing');
@@ -22,7 +24,7 @@ export function traceOf(text: string): TraceFile {
 	}
 	const { shown = 0 } = file;
 	if (!Number.isInteger(shown) || shown < 0) throw new TraceFileError('it names no moment that it has');
-	mustFold(file.told);
+	await mustFold(file.told);
 	return file;
 }
 
@@ -35,16 +37,18 @@ function parsed(text: string): TraceFile | null {
 }
 
 /** What the page cannot fold is no trace. */
-function mustFold(told: readonly TraceItem[]): void {
+async function mustFold(told: readonly TraceItem[]): Promise<void> {
 	const story = new Story(() => 0);
+	const listener: Parameters<typeof tell>[1] = {
+		replayed: (next) => story.replayed(next),
+		snapshot: (node, snapshot) => story.snapshot(node, snapshot),
+		batch: (node, batch) => void story.batch(node, batch),
+		lost: (node, sinceMs) => story.lost(node, sinceMs),
+	};
 	try {
-		for (const item of told) {
-			tell(item, {
-				replayed: (next) => story.replayed(next),
-				snapshot: (node, snapshot) => story.snapshot(node, snapshot),
-				batch: (node, batch) => void story.batch(node, batch),
-				lost: (node, sinceMs) => story.lost(node, sinceMs),
-			});
+		for (const part of partsOf(told)) {
+			for (const item of part) tell(item, listener);
+			await othersFirst();
 		}
 		story.tape.settle();
 	} catch (error) {

@@ -17,7 +17,7 @@ async function open(file: File | undefined): Promise<void> {
 	fault.value = '';
 	try {
 		if (file.size > FILE_BYTES_MAX) throw new TraceFileError(`it has more than ${FILE_BYTES_MAX} bytes`);
-		const trace = traceOf(await file.text());
+		const trace = await traceOf(await file.text());
 		title.value = trace.title;
 		await source.open(trace);
 	} catch (error) {

@@ -1,10 +1,9 @@
-/** A trace file as a source: everything is told at once, each thing with the time at which it was told, and then no more. */
+/** A trace file as a source: everything is told soon, each thing with the time at which it was told, and then no more. */
 import type { EntriesBelow, ProposeAnswer } from '../../shared/feed.ts';
 import type { TraceFile, TraceItem } from '../../shared/trace-file.ts';
 import type { Source, SourceListener } from '../model/source.ts';
+import { countOf, othersFirst, partsOf } from './slices.ts';
 
-/** So much is told before the page goes on with other things. */
-const TOLD_AT_ONCE = 200;
 const SPAN_MS_MIN = 10;
 
 export class ReplaySource implements Source {
@@ -25,14 +24,16 @@ export class ReplaySource implements Source {
 		this.#file = file;
 		this.#nowMs = file.told[0]?.ms ?? 0;
 		this.#beganMs = this.#nowMs;
-		listener.begin();
-		for (let at = 0; at < file.told.length && this.#file === file; at++) {
-			const item = file.told[at] as TraceItem;
-			this.#nowMs = item.ms;
-			tell(item, listener);
-			if (at % TOLD_AT_ONCE === TOLD_AT_ONCE - 1) await new Promise((resolve) => setTimeout(resolve));
+		listener.begin(file.told.reduce((sum, item) => sum + countOf(item), 0));
+		for (const part of partsOf(file.told)) {
+			for (const item of part) {
+				this.#nowMs = item.ms;
+				tell(item, listener);
+			}
+			listener.moved();
+			await othersFirst();
+			if (this.#file !== file) return;
 		}
-		if (this.#file !== file) return;
 		if (file.shown !== undefined) listener.shows(file.shown);
 		listener.moved();
 	}

@@ -175,12 +175,13 @@ export function start(from: Source): void {
 	}, 1000);
 
 	from.start({
-		begin: () => {
+		begin: (items) => {
 			queue.length = 0;
-			batch(forgetAll);
+			batch(() => forgetAll(items));
 		},
 		moved: () => {
 			directedMs.value = from.nowMs();
+			story.prepare();
 		},
 		entry: (node) => enqueue(() => story.entry(node)),
 		recalled: (past) => {
@@ -374,8 +375,8 @@ function moveTo(ms: number): void {
 	position.value = moment.value && ms;
 }
 
-function forgetAll(): void {
-	story = new Story(() => toldMs);
+function forgetAll(items?: number): void {
+	story = new Story(() => toldMs, items);
 	flurries = new FlurryRecorder();
 	forgetNews();
 	lastGathered = null;

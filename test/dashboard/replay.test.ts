@@ -1,12 +1,13 @@
 /** A trace file is opened again: what it shows is what was told, and a file that is no trace is refused. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { recordOf } from '../../dashboard/model/record.ts';
 import { Story } from '../../dashboard/model/story.ts';
-import type { SwarmModel } from '../../dashboard/model/swarm-model.ts';
+import { SwarmModel } from '../../dashboard/model/swarm-model.ts';
 import { type Item, isEntry } from '../../dashboard/model/tape.ts';
 import { TraceFileError, traceOf } from '../../dashboard/replay/file.ts';
 import { ReplaySource } from '../../dashboard/replay/replay-source.ts';
 import { savedRun } from '../../dashboard/sandbox/saved.ts';
+import type { TimedAction } from '../../shared/simulation/action.ts';
 import { drawPlan } from '../../shared/simulation/plan.ts';
 import { Recorder } from '../../shared/simulation/recorder.ts';
 import { runPlan } from '../../shared/simulation/run.ts';
@@ -22,10 +23,10 @@ async function opened(file: TraceFile) {
 	const source = new ReplaySource();
 	const page = { story: new Story(() => source.nowMs()), shown: null as Item | null };
 	source.start({
-		begin: () => {
-			page.story = new Story(() => source.nowMs());
+		begin: (items) => {
+			page.story = new Story(() => source.nowMs(), items);
 		},
-		moved: () => undefined,
+		moved: () => page.story.prepare(),
 		recalled: () => undefined,
 		replayed: (next) => page.story.replayed(next),
 		entry: () => undefined,
@@ -40,7 +41,7 @@ async function opened(file: TraceFile) {
 			page.shown = page.story.tape.nth(count - 1) ?? null;
 		},
 	});
-	await source.open(traceOf(JSON.stringify(file)));
+	await source.open(await traceOf(JSON.stringify(file)));
 	return { ...page, source };
 }
 
@@ -89,6 +90,29 @@ test('a long run leaves its end, and begins with what each node knew', async () 
 	expect(file.told.slice(0, 5).map(({ kind }) => kind)).toEqual(new Array(5).fill('snapshot'));
 	const { story } = await opened(file);
 	expect(shown(story)).toEqual(shown(page.story));
+});
+
+test('a file that is longer than what the page keeps of a live swarm is gone back to its first fact, at once', async () => {
+	const actions: TimedAction[] = [];
+	for (let at = 1_000_000; at < 5_500_000; at += 10_000) {
+		actions.push({
+			at,
+			action: { kind: 'propose', node: 'n2', key: 'a', value: `${at}`, route: 'leader', contest: 0 },
+		});
+	}
+	const run = { ...NEW_RUN, script: { ...NEW_RUN.script, actions }, at: 5_500_000 };
+	const file = savedRun(run, 'a long run', Number.POSITIVE_INFINITY);
+	const { story } = await opened(file);
+	const items = [...story.tape.between(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)];
+	expect(items.length).toBeGreaterThan(20_000);
+	expect(story.gather(1, []).entries.length).toBeGreaterThan(10);
+	const fold = vi.spyOn(SwarmModel.prototype, 'fold');
+	for (const share of [0.8, 0.1, 0.99, 0.5]) {
+		const moment = items[Math.floor(share * items.length)] as Item;
+		story.at(moment);
+		expect(fold.mock.calls.length).toBeLessThan(6_000);
+		fold.mockClear();
+	}
 });
 
 test('a seed of the simulator that fails leaves a file that opens', async () => {
@@ -186,7 +210,7 @@ test.each([
 		JSON.stringify({ format: TRACE_FORMAT, title: 'a', told: [{ ms: 1, kind: 'snapshot', snapshot: null }] }),
 		'cannot be understood',
 	],
-])('%s is refused, and says why', (text, why) => {
-	expect(() => traceOf(text)).toThrow(TraceFileError);
-	expect(() => traceOf(text)).toThrow(why);
+])('%s is refused, and says why', async (text, why) => {
+	await expect(traceOf(text)).rejects.toThrow(TraceFileError);
+	await expect(traceOf(text)).rejects.toThrow(why);
 });
