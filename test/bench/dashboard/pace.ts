@@ -4,6 +4,7 @@
  */
 import type { Page } from 'playwright-core';
 import type { SwarmClient } from '../../../shared/client/client.ts';
+import { RefusedError, UnknownOutcomeError } from '../../../shared/client/errors.ts';
 import { connected, putter } from '../clients.ts';
 
 const CONNECTIONS = 4;
@@ -63,12 +64,12 @@ export class Pace {
 			if (this.#outstanding >= OUTSTANDING_MAX) continue;
 			const client = this.#clients[this.#count % this.#clients.length] as SwarmClient;
 			this.#outstanding++;
-			void this.#put(client, this.#count++).then(
-				() => this.#outstanding--,
-				(error: unknown) => {
-					if (!this.#isOver) throw error;
-				},
-			);
+			void this.#put(client, this.#count++)
+				.catch((error: unknown) => {
+					// On a machine that is too busy for the pace, a put may be refused, or its answer may come too late.
+					if (!(error instanceof RefusedError || error instanceof UnknownOutcomeError)) throw error;
+				})
+				.finally(() => this.#outstanding--);
 		}
 	}
 
