@@ -20,13 +20,15 @@ export interface Searching {
 	/** `nothing`: the search has ended, and found nothing. `failed`: it could not be loaded. */
 	readonly state: 'none' | 'searching' | 'stopped' | 'nothing' | 'found' | 'failed';
 	readonly visited: number;
+	/** How many actions the list has that was found; 0 for none. */
+	readonly actions: number;
 }
 
 const STATES_MAX = 200_000;
 /** A list of actions is played from so long before the first one. */
 const BEFORE_US = US_PER_MS / 2;
 const NOTHING_TRIED: Tried = { actions: 0, runs: 0 };
-const NO_SEARCH: Searching = { state: 'none', visited: 0 };
+const NO_SEARCH: Searching = { state: 'none', visited: 0, actions: 0 };
 
 /** What has happened in the run that must never happen; null for nothing. */
 export const broken = signal<Broken | null>(null);
@@ -97,10 +99,10 @@ export function search(): void {
 	endSearch('stopped');
 	const { without, stage } = sandbox;
 	const asked: Asked = { without, nodes: stage.script.nodes, statesMax: STATES_MAX };
-	searching.value = { state: 'searching', visited: 0 };
+	searching.value = { ...NO_SEARCH, state: 'searching' };
 	worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
 	worker.onmessage = ({ data: { visited, found, isOver } }: MessageEvent<Told>) => {
-		searching.value = { state: 'searching', visited };
+		searching.value = { state: 'searching', visited, actions: found?.run.script.actions.length ?? 0 };
 		if (isOver) endSearch(found ? 'found' : 'nothing');
 		if (found) void demonstrate(found.run);
 	};
@@ -112,7 +114,7 @@ export function endSearch(state: Searching['state']): void {
 	if (!worker) return;
 	worker.terminate();
 	worker = null;
-	searching.value = { state, visited: searching.peek().visited };
+	searching.value = { ...searching.peek(), state };
 }
 
 /** A new run begins without that rule, or with all rules for null. */

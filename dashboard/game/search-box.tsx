@@ -33,7 +33,7 @@ export function SearchBox({ children }: { children?: ComponentChildren }) {
 	);
 }
 
-function searchText({ state, visited }: Searching): string {
+function searchText({ state, visited, actions }: Searching): string {
 	const count = `${visited.toLocaleString('en')} states visited`;
 	switch (state) {
 		case 'none':
@@ -45,7 +45,7 @@ function searchText({ state, visited }: Searching): string {
 		case 'nothing':
 			return `${count}, none broken.`;
 		case 'found':
-			return `${count} until one was broken.`;
+			return `${count} until one was broken. It takes ${actions === 1 ? 'one action' : `${actions} actions, and none of them can be left out`}.`;
 		case 'failed':
 			return 'The search could not be loaded.';
 	}

@@ -21,6 +21,8 @@ import { NEW_RUN, openSandbox } from './sandbox-page.ts';
 const STATES_MAX = 400_000;
 const STATES_WITH_ALL_RULES = 20_000;
 const LATER_US = 1_000_000;
+/** Without one of its actions a list has so much longer to break something. */
+const BY_THEN_US = 100_000;
 
 function hunt(search: Search, statesMax: number): Found | null {
 	while (search.visited < statesMax) {
@@ -74,6 +76,16 @@ describe.each(RULES_TO_TAKE_OUT.map((rule) => [rule.id, rule] as const))('withou
 		const red = RULES.filter((rule) => page.story.lamps.brokenBy(rule, Number.POSITIVE_INFINITY) !== null);
 		expect(red).toEqual(RULES.filter((rule) => rule === lamp));
 		expect(addressOf(page.sandbox.runAt())).toBe(address);
+	});
+
+	test('no action of it can be left out', async () => {
+		const { run } = await foundWithout(id, nodes);
+		const { actions } = run.script;
+		for (const action of actions) {
+			const others = actions.filter((other) => other !== action);
+			const without = { ...run, script: { ...run.script, actions: others }, at: run.at + BY_THEN_US };
+			expect(watched(without).broken).toBeNull();
+		}
 	});
 
 	test('with the rule in, the same actions break nothing', async () => {
