@@ -16,7 +16,7 @@ import { SESSION_TTL_MS_MIN } from '../swarm-schema.ts';
 import { answerNothing, answerText, HttpError } from './answer.ts';
 import { BlockingReads } from './blocking.ts';
 import { dashboardRoutes } from './dashboard.ts';
-import { type HealthView, healthRoutes } from './health.ts';
+import { type HealthView, healthRoutes, readyFailing } from './health.ts';
 import { HeldPlaces } from './held.ts';
 import { takesNoKey } from './idempotency.ts';
 import { pathOf } from './key-of-url.ts';
@@ -105,7 +105,7 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.use('/v1', membersRoutes({ service, swarm, changeMs: holdMs }));
 	app.use('/v1', (_req, res) => answerText(res, 404, 'Not supported by this swarm.'));
 	app.use(healthRoutes(() => healthOf(options)));
-	app.use(metricsRoutes(metrics, service));
+	app.use(metricsRoutes(metrics, service, () => ({ version, loop: loop(), failing: readyFailing(healthOf(options)) })));
 	app.use(dashboardRoutes(options.dashboardDir));
 	app.use((_req, res) => answerText(res, 404, 'Not found.'));
 	app.use(((error, _req, res, _next) => answerError(res, error, options.onError)) satisfies ErrorRequestHandler);

@@ -52,6 +52,11 @@ const READY: Checks<HealthView> = {
 	draining: ({ isDraining }) => (isDraining ? 'the node is about to stop' : null),
 };
 
+/** Whether each check of `/readyz` fails, by its name. */
+export function readyFailing(view: HealthView): Record<string, boolean> {
+	return Object.fromEntries(Object.entries(READY).map(([name, check]) => [name, faultOf(check, view) !== null]));
+}
+
 /** Mounted at `/`. */
 export function healthRoutes(view: () => HealthView): Router {
 	return probeRoutes({ livez: LIVE, readyz: READY }, view);

@@ -2,13 +2,15 @@
  * What a node counts of itself, and its page for Prometheus. The names are those of etcd's metrics, under a prefix of
  * our own, so that rules and boards for etcd need few changes.
  *
- * @source etcd, Documentation: Metrics; Prometheus, Exposition formats: text-based format, version 0.0.4
+ * @source etcd, Documentation: Metrics
  */
 import type { IncomingMessage } from 'node:http';
 import type { RawFact } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { NodeService } from '../replica/service.ts';
+import { head, single } from './format.ts';
 import { Histogram } from './histogram.ts';
+import { type Readings, readingLines } from './readings.ts';
 
 /** The groups of paths whose requests are counted apart. */
 export const HANDLERS = ['kv', 'txn', 'session', 'other'] as const;
@@ -52,7 +54,7 @@ export class Metrics {
 	}
 
 	/** The page, with the state of the node as it is now. */
-	text(service: NodeService): string {
+	text(service: NodeService, readings: Omit<Readings, 'peers'>): string {
 		const { role, leader, chosenThrough, appliedThrough } = service.view();
 		const { pending, failed } = service.proposals();
 		const lines = [
@@ -66,13 +68,13 @@ export class Metrics {
 			),
 			...single(
 				'swarm_server_proposals_committed_total',
-				'gauge',
+				'counter',
 				'The slot of the log up to which this node knows all to be chosen.',
 				chosenThrough,
 			),
 			...single(
 				'swarm_server_proposals_applied_total',
-				'gauge',
+				'counter',
 				'The slot of the log up to which this node has applied all.',
 				appliedThrough,
 			),
@@ -95,6 +97,7 @@ export class Metrics {
 				'Requests over HTTP until they were answered, without watches and reads that may wait.',
 			),
 			...this.#requestLines(),
+			...readingLines({ ...readings, peers: service.peers() }),
 		];
 		return `${lines.join('\n')}\n`;
 	}
@@ -107,14 +110,4 @@ export class Metrics {
 			}
 		}
 	}
-}
-
-type Type = 'gauge' | 'counter' | 'histogram';
-
-function head(name: string, type: Type, help: string): string[] {
-	return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
-}
-
-function single(name: string, type: Type, help: string, value: number): string[] {
-	return [...head(name, type, help), `${name} ${value}`];
 }

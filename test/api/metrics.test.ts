@@ -1,9 +1,11 @@
 /** The page of figures for Prometheus: its form, and what each figure tells. */
+import { spawnSync } from 'node:child_process';
+import parse from 'parse-prometheus-text-format';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BOUNDS_S, Histogram } from '../../server/metrics/histogram.ts';
 import type { RawFact } from '../../shared/fact.ts';
 import { NO_BALLOT } from '../../shared/paxos/ballot.ts';
-import { BALLOT, TestNode } from './node.ts';
+import { BALLOT, LOOP, TestNode } from './node.ts';
 
 let node: TestNode;
 beforeEach(async () => {
@@ -117,6 +119,57 @@ describe('/metrics', () => {
 			'{handler="session",method="PUT"}': 1,
 			'{handler="other",method="GET"}': 1,
 		});
+	});
+
+	it('tells which checks of /readyz fail, how far clocks are apart, and how the process does', async () => {
+		const heard = { linked: true, role: 'leader', ballot: BALLOT, chosenThrough: 1, heardMs: 5 } as const;
+		node.replica.peersKnown = [
+			{ id: 'n1', ...heard, clockAheadMs: -1500 },
+			{ id: 'n3', ...heard, clockAheadMs: null },
+		];
+		node.replica.override = { diskFault: 'the disk has not answered for 3.0 s' };
+		const told = await samples();
+		const failing = [...told].filter(([name, value]) => name.startsWith('swarm_server_check_failing{') && value === 1);
+		expect(failing.map(([name]) => name)).toEqual(['swarm_server_check_failing{check="disk"}']);
+		expect(told.get('swarm_server_check_failing{check="state"}')).toBe(0);
+		expect([...told].filter(([name]) => name.includes('clock_ahead'))).toEqual([
+			['swarm_network_peer_clock_ahead_seconds{To="n1"}', -1.5],
+		]);
+		expect(told.get('swarm_loop_slow_steps_total{longer_than="0.02"}')).toBe(LOOP.over20Ms);
+		expect(told.get('swarm_loop_longest_step_seconds')).toBe(LOOP.longestMs / 1000);
+		expect(told.get('process_resident_memory_bytes')).toBeGreaterThan(1_000_000);
+		expect([...told.keys()].filter((name) => name.startsWith('swarm_server_version'))).toHaveLength(1);
+	});
+
+	it('is understood by a parser that others wrote', async () => {
+		node.metrics.flushes.observe(1);
+		node.metrics.answered('n1', 1.5);
+		node.replica.peersKnown = [
+			{ id: 'n1', linked: true, role: 'leader', ballot: BALLOT, chosenThrough: 1, heardMs: 5, clockAheadMs: 2 },
+		];
+		await node.get('/v1/kv/a');
+		const families = parse((await node.get('/metrics')).text);
+		const names = new Set(
+			[...(await samples()).keys()].map((key) => key.replace(/\{.*/, '').replace(/_(bucket|sum|count)$/, '')),
+		);
+		expect(families.map(({ name }) => name).toSorted()).toEqual([...names].toSorted());
+		for (const { name, type, help, metrics } of families) {
+			expect([name, type, help, metrics.length > 0]).toEqual([
+				name,
+				expect.stringMatching(/^(GAUGE|COUNTER|HISTOGRAM)$/),
+				expect.stringMatching(/\.$/),
+				true,
+			]);
+		}
+	});
+
+	it('has nothing that Prometheus’s own check complains of', async () => {
+		node.metrics.answered('n1', 1.5);
+		const { text } = await node.get('/metrics');
+		const checked = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+		// Few machines have this program. The other tests look at the form everywhere.
+		if (checked.error) expect(checked.error).toMatchObject({ code: 'ENOENT' });
+		else expect([checked.status, checked.stderr]).toEqual([0, '']);
 	});
 
 	it('is read only, and at this path', async () => {
