@@ -58,7 +58,7 @@ export interface SnapshotLimits {
 }
 
 export const SNAPSHOT_LIMITS: SnapshotLimits = {
-	logBytesMin: 64 * 1024 * 1024,
+	logBytesMin: 32 * 1024 * 1024,
 	keptFactor: 4,
 	partBytes: 256 * 1024,
 	sentBytes: SNAPSHOT_PART_BYTES_MAX,

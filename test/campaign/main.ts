@@ -15,7 +15,7 @@ program
 	.option('--nodes <count>', 'members of the swarm', count, 5)
 	.option('--putters <count>', 'clients that put keys of their own', count, 8)
 	.option('--counters <count>', 'counters, each raised by two clients', count, 2)
-	.option('--log-mib <count>', 'a log of more MiB is trimmed behind a snapshot', count, 64)
+	.option('--log-mib <count>', 'a log of more MiB is trimmed behind a snapshot', count, 32)
 	.action(async (options: KillOptions) => report(await kills(options, say)));
 
 program

@@ -192,7 +192,7 @@ describe('swarm.json', () => {
 				sessionTtlMinMs: 10_000,
 			},
 			dataDir: 'data',
-			logMiB: 64,
+			logMiB: 32,
 			allowedHosts: [],
 		});
 	});
