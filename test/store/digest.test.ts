@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeCommand, type Operation } from '../../shared/store/command.ts';
+import { digestOfBytes } from '../../shared/store/digest.ts';
 import { restoredStore } from '../../shared/store/restore.ts';
 import { Store } from '../../shared/store/store.ts';
 import { identity, opening, put } from './commands.ts';
@@ -23,6 +24,43 @@ describe('the digest of a store', () => {
 				expect(store.digest).not.toBe(digest);
 			}),
 		);
+	});
+
+	it('of a long value differs for any other byte, and for any two words that have changed places', () => {
+		const words = fc.uint8Array({ minLength: 256, maxLength: 600 });
+		fc.assert(
+			fc.property(
+				words,
+				fc.integer(),
+				fc.nat(),
+				fc.nat(),
+				fc.integer({ min: 1, max: 255 }),
+				(value, digest, i, j, flip) => {
+					const whole = digestOfBytes(digest, value);
+					const flipped = Uint8Array.from(value);
+					flipped[i % value.length] = (value[i % value.length] as number) ^ flip;
+					expect(digestOfBytes(digest, flipped)).not.toBe(whole);
+
+					const wordAt = (at: number) => value.subarray(4 * at, 4 * at + 4);
+					const [one, other] = [i % (value.length >> 2), j % (value.length >> 2)];
+					fc.pre(wordAt(one).some((byte, at) => byte !== wordAt(other)[at]));
+					const swapped = Uint8Array.from(value);
+					swapped.set(wordAt(other), 4 * one);
+					swapped.set(wordAt(one), 4 * other);
+					expect(digestOfBytes(digest, swapped)).not.toBe(whole);
+				},
+			),
+		);
+	});
+
+	it('of a long value of equal bytes differs by the byte, the length and the digest before', () => {
+		const digests = new Set<number>();
+		for (const byte of [0, 1, 97]) {
+			for (const length of [256, 260, 272]) {
+				for (const before of [0, 1, -1]) digests.add(digestOfBytes(before, new Uint8Array(length).fill(byte)));
+			}
+		}
+		expect(digests.size).toBe(27);
 	});
 
 	it('differs for another order, another time, and one slot more', () => {
