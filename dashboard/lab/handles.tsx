@@ -5,6 +5,7 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { isNoMember } from '../model/standing.ts';
 import type { MeshPlaces } from '../view/directing.ts';
 import { Cuts, cutText, Handle, linkPoint, Menu, type MenuItem, pairsOf } from '../view/handles.tsx';
+import { inspected } from '../view/inspecting.ts';
 import { calm, story, swarmShown } from '../view/state.ts';
 import { actOn, faultOf, setFault } from './acting.ts';
 
@@ -56,6 +57,9 @@ export function Handles(mesh: MeshPlaces) {
 						},
 					}))}
 					of={keyOf(of)}
+					onInspect={() => {
+						inspected.value = of;
+					}}
 					onClose={close}
 				/>
 			)}

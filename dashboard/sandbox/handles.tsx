@@ -1,11 +1,17 @@
 /** What can be picked in the mesh: each node, each link and each message in flight, with what can be done to it now. */
+import { isBeat } from '../../shared/fact.ts';
+import { US_PER_MS } from '../../shared/simulation/schedule.ts';
 import { isNoMember } from '../model/standing.ts';
 import type { MeshPlaces } from '../view/directing.ts';
 import { flightPoint, type Point } from '../view/flight-layer.ts';
 import { Cuts, cutText, Handle, linkPoint, Menu, pairsOf } from '../view/handles.tsx';
-import { calm, directedMs, moment, swarmShown } from '../view/state.ts';
+import { inspectEntry, inspected } from '../view/inspecting.ts';
+import { calm, directedMs, moment, story, swarmShown } from '../view/state.ts';
 import { act, actionsCount, picked, sandbox, situationShown } from './directed.ts';
 import { flightText, type Picked, PRESENCE, possibleFor, titleOf } from './possible.ts';
+
+/** A flight carries at most so many messages that are looked at. */
+const FLIGHT_FACTS_MAX = 8;
 
 export function Handles(mesh: MeshPlaces) {
 	calm.value;
@@ -47,6 +53,7 @@ export function Handles(mesh: MeshPlaces) {
 					title={titleOf(of, situation)}
 					items={possibleFor(of, situation).map(({ label, actions }) => ({ label, act: () => act(actions) }))}
 					of={keyOf(of)}
+					onInspect={() => inspectPicked(of)}
 					onClose={close}
 				/>
 			)}
@@ -89,6 +96,22 @@ function Pick({ mesh, of, label, text = '' }: { mesh: MeshPlaces; of: Picked; la
 			}}
 		/>
 	);
+}
+
+/** What flies is inspected as the fact that it was sent. */
+function inspectPicked(of: Picked): void {
+	if (of.kind !== 'flight') {
+		inspected.value = of;
+		return;
+	}
+	const flight = sandbox.flights.find(({ number }) => number === of.flight);
+	if (!flight) return;
+	const sent = story.tape.newest(FLIGHT_FACTS_MAX, ({ fact, whenMs }) => {
+		const isOfFlight = fact.kind === 'sent' && fact.node === flight.from && fact.to === flight.to;
+		return isOfFlight && whenMs === flight.departed / US_PER_MS;
+	});
+	const telling = sent.find(({ fact }) => !isBeat(fact)) ?? sent[0];
+	if (telling) inspectEntry(telling);
 }
 
 function close(): void {

@@ -4,6 +4,8 @@ import { Cards } from './cards.tsx';
 import { DecisionPanel } from './decision.tsx';
 import type { Directing } from './directing.ts';
 import { Help } from './help.tsx';
+import { closeInspector, enterInspector } from './inspecting.ts';
+import { Inspector } from './inspector.tsx';
 import { Keys } from './keys.tsx';
 import { LadderPanel } from './ladder.tsx';
 import { Log } from './log.tsx';
@@ -66,6 +68,7 @@ export function App({ directing }: { directing?: Directing }) {
 					<Keys canEdit={!directing?.isPast} />
 				</div>
 			</main>
+			<Inspector />
 			<Rail Dial={directing?.Dial} />
 			<nav class="jump" aria-label="Sections">
 				{!directing?.isPast && <a href="#propose">Propose</a>}
@@ -88,6 +91,9 @@ const ACTIONS: Readonly<Record<string, () => void>> = {
 	']': () => changeSpeed(1),
 	l: follow,
 	L: follow,
+	i: enterInspector,
+	I: enterInspector,
+	Escape: closeInspector,
 	'/': () => document.getElementById('log-filter')?.focus(),
 };
 

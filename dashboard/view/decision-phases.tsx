@@ -5,16 +5,18 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { BallotNames } from '../model/ballot-names.ts';
 import { columnsOf } from '../model/columns.ts';
 import type { Decision, Round } from '../model/decision.ts';
+import { ballotOf } from '../model/decision-index.ts';
 import { countVoters } from '../model/members.ts';
 import { type Passage, passageOf, type RowName } from '../model/paper.ts';
 import { whyAccept, whyLearn, whyPrepare, whyPromise, whyVote } from '../model/why.ts';
 import { acceptCell, learnCell, prepareCell, promiseCell, voteCell } from './decision-cells.tsx';
 import { Glyph, type GlyphKind } from './glyph.tsx';
+import { inspectEntry } from './inspecting.ts';
 import { NodeName } from './node-name.tsx';
 import { isQuoting, Quotation } from './paper.tsx';
 import { QuorumBar } from './quorum-bar.tsx';
 import { Scroller } from './scroller.tsx';
-import { swarmShown } from './state.ts';
+import { gathered, moment, swarmShown } from './state.ts';
 
 /** With more nodes than this the cells are set tighter. */
 const COMFORTABLE_MAX = 6;
@@ -39,6 +41,7 @@ export function Phases(props: {
 				class={isSilent(id) ? 'absent-cell' : ''}
 			>
 				{cell(id) ?? <span class="nothing">{nothingText(id, row, decision)}</span>}
+				{round && <PickCell row={row} id={id} round={round} />}
 			</td>
 		));
 	const passage = (row: RowName) => (isQuoting.value ? passageOf(row, round) : null);
@@ -116,6 +119,32 @@ export function Phases(props: {
 			</table>
 		</Scroller>
 	);
+}
+
+/** Lies over a cell: the fact by which the cell is as it is. */
+function PickCell({ row, id, round }: { row: RowName; id: NodeId; round: Round }) {
+	const through = moment.value?.at ?? Number.POSITIVE_INFINITY;
+	const entry = gathered.value.entries.findLast(({ fact, at }) => at <= through && isOfCell(fact, row, id, round));
+	if (!entry) return null;
+	return (
+		<button
+			type="button"
+			class="pick-cell"
+			aria-label={`Inspect ${row} of ${id}`}
+			data-testid={`pick-${row}-${id}`}
+			onClick={() => inspectEntry(entry)}
+		/>
+	);
+}
+
+/** Whether the fact is what a cell shows: a step, or that a request was sent to it or has arrived there. */
+function isOfCell(fact: Fact, row: RowName, node: NodeId, round: Round): boolean {
+	if (row !== 'learned' && ballotOf(fact) !== round.ballot) return false;
+	if (isNow(fact, row, node, round)) return true;
+	if (fact.kind !== 'sent' && fact.kind !== 'received') return false;
+	const { kind } = fact.message;
+	if (!(row === '1a' && kind === 'prepare') && !(row === '2a' && kind === 'accept')) return false;
+	return (fact.kind === 'sent' ? fact.to : fact.node) === node;
 }
 
 /** Phase 1 may have been long before the page was opened. */

@@ -11,6 +11,7 @@ import { countText, list, quoted } from '../model/why.ts';
 import { Ballot } from './ballot.tsx';
 import { Phases } from './decision-phases.tsx';
 import { Glyph } from './glyph.tsx';
+import { inspected } from './inspecting.ts';
 import { PaperSwitch } from './paper.tsx';
 import {
 	decision,
@@ -47,6 +48,18 @@ export function DecisionPanel() {
 			<div class="panel-head">
 				<h2 id="decision-title">{slot === 0 ? 'Decision' : `Slot ${countText(slot)}`}</h2>
 				<Verdict decision={shown} slot={slot} />
+				{slot > 0 && (
+					<button
+						type="button"
+						class="quiet small"
+						data-testid="inspect-slot"
+						onClick={() => {
+							inspected.value = { kind: 'slot', slot };
+						}}
+					>
+						Inspect
+					</button>
+				)}
 				{slot > 0 && <PaperSwitch />}
 			</div>
 			{slot === 0 || swarmShown().nodes.length === 0 ? (

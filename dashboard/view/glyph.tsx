@@ -91,12 +91,13 @@ export function glyphOfFact(fact: Fact): GlyphKind {
 			return 'learn';
 		case 'role':
 		case 'handsOver':
-		case 'sent':
 		case 'linkUp':
 		case 'flushed':
 			return 'beat';
 		case 'pollHeld':
-		case 'received':
 			return 'beatReply';
+		case 'sent':
+		case 'received':
+			return glyphOf(fact.message.kind);
 	}
 }

@@ -22,7 +22,8 @@ export interface HandleProps {
 	readonly label: string;
 	/** Stands below it. */
 	readonly text?: string;
-	readonly isOpen: boolean;
+	/** Whether its menu is open; undefined where it has none. */
+	readonly isOpen?: boolean;
 	readonly onPick: () => void;
 }
 
@@ -33,7 +34,7 @@ export function Handle({ mesh, at, kind, id, label, text = '', isOpen, onPick }:
 			class={`handle of-${kind}`}
 			style={positionOf(at, mesh)}
 			data-testid={`pick-${id}`}
-			aria-haspopup="menu"
+			aria-haspopup={isOpen === undefined ? undefined : 'menu'}
 			aria-expanded={isOpen}
 			aria-label={label}
 			onClick={onPick}
@@ -56,11 +57,13 @@ export interface MenuProps {
 	readonly items: readonly MenuItem[];
 	/** The `id` of the handle to which the focus returns. */
 	readonly of: string;
+	/** Undefined where there is nothing to look at. */
+	readonly onInspect?: (() => void) | undefined;
 	readonly onClose: () => void;
 }
 
 /** The arrow keys go through it, Escape closes it, and the focus returns to where it was. */
-export function Menu({ mesh, at, title, items, of, onClose }: MenuProps) {
+export function Menu({ mesh, at, title, items, of, onInspect, onClose }: MenuProps) {
 	const list = useRef<HTMLDivElement>(null);
 	useLayoutEffect(() => {
 		const { current } = list;
@@ -103,6 +106,19 @@ export function Menu({ mesh, at, title, items, of, onClose }: MenuProps) {
 					{label}
 				</button>
 			))}
+			{onInspect && (
+				<button
+					type="button"
+					role="menuitem"
+					data-testid="menu-inspect"
+					onClick={() => {
+						onClose();
+						onInspect();
+					}}
+				>
+					Inspect it
+				</button>
+			)}
 			<button type="button" role="menuitem" class="quiet" onClick={onClose}>
 				Nothing
 			</button>

@@ -96,6 +96,8 @@ const KEYS = [
 	['[ ]', 'slower, faster'],
 	['L', 'back to now, and to the newest slot'],
 	['← →', 'other slot, in the grid'],
+	['I', 'into the inspector, where something is picked'],
+	['Esc', 'close the inspector'],
 	['/', 'filter the log'],
 	['?', 'this help'],
 ] as const;

@@ -9,6 +9,7 @@ import { recordOf } from '../model/record.ts';
 import type { Entry } from '../model/tape.ts';
 import { Time } from './ballot.tsx';
 import { Glyph, glyphOfFact } from './glyph.tsx';
+import { inspectEntry } from './inspecting.ts';
 import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
 import { calm, isDirected, moment, showSlot, story, wallMs } from './state.ts';
@@ -102,7 +103,7 @@ export function Log() {
 				) : (
 					<ol>
 						{rows.map(({ entry, text }) => (
-							<Row key={entry.index} fact={entry.fact} text={text} />
+							<Row key={entry.index} entry={entry} text={text} />
 						))}
 					</ol>
 				)}
@@ -119,7 +120,8 @@ function save(): void {
 	saveTrace(recordOf(story, moment.peek(), title), `swarm-${saved.replace(/[:.]/g, '-')}`);
 }
 
-function Row({ fact, text }: { fact: Fact; text: string }) {
+function Row({ entry, text }: { entry: Entry; text: string }) {
+	const { fact } = entry;
 	const slot = fact.kind === 'members' ? fact.chosenAt : slotOf(fact);
 	return (
 		<li
@@ -134,9 +136,9 @@ function Row({ fact, text }: { fact: Fact; text: string }) {
 				<NodeName id={fact.node} />
 			</b>
 			<Glyph kind={glyphOfFact(fact)} size={12} />
-			<span class="log-text" title={text}>
-				{text}
-			</span>
+			<button type="button" class="log-text" title={text} onClick={() => inspectEntry(entry)}>
+				<bdi>{text}</bdi>
+			</button>
 			{slot > 0 && (
 				<button type="button" class="link" onClick={() => showSlot(slot)} aria-label={`Show slot ${slot}`}>
 					{slot}

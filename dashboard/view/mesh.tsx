@@ -18,6 +18,7 @@ import type { MeshPlaces } from './directing.ts';
 import { FlightLayer, type Point } from './flight-layer.ts';
 import { Glyph, type GlyphKind } from './glyph.tsx';
 import { LampList } from './lamps.tsx';
+import { MeshPicks } from './mesh-picks.tsx';
 import {
 	calm,
 	decision,
@@ -46,13 +47,13 @@ const HALF = `M${3 - NODE_RADIUS} 0A${NODE_RADIUS - 3} ${NODE_RADIUS - 3} 0 0 0 
 const IDLE_MS = 400;
 
 interface MeshProps {
-	/** Lies over it, where a person directs what happens. */
+	/** Lies over it: what can be picked. */
 	readonly Handles?: ComponentType<MeshPlaces> | undefined;
 	/** Further lamps. */
 	readonly Lamps?: ComponentType | undefined;
 }
 
-export function Mesh({ Handles, Lamps }: MeshProps) {
+export function Mesh({ Handles = MeshPicks, Lamps }: MeshProps) {
 	const layer = useRef<SVGGElement>(null);
 	const caption = useSignal('');
 	useFlights(layer, caption);
@@ -100,7 +101,7 @@ export function Mesh({ Handles, Lamps }: MeshProps) {
 					})}
 					{round && <QuorumRing round={round} at={places.get(round.proposer)} />}
 				</svg>
-				{Handles && <Handles places={places} width={WIDTH} height={HEIGHT} nodeRadius={NODE_RADIUS} />}
+				<Handles places={places} width={WIDTH} height={HEIGHT} nodeRadius={NODE_RADIUS} />
 			</div>
 			<p class="sr">
 				{nodes

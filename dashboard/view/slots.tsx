@@ -7,6 +7,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { membersText } from '../../shared/fact.ts';
 import { type SlotColumn, type SlotMark, slotGrid } from '../model/slot-grid.ts';
 import { countText, list } from '../model/why.ts';
+import { inspected } from './inspecting.ts';
 import { NodeName } from './node-name.tsx';
 import { calm, shownSlot, showSlot, swarmShown } from './state.ts';
 
@@ -81,9 +82,12 @@ function Column({ column, shown, focusable }: { column: SlotColumn; shown: boole
 			aria-pressed={shown}
 			data-first={column.isFirst || undefined}
 			data-brings={column.brings?.from}
-			title={`slot ${slot}: ${said(column)}`}
+			title={`slot ${slot}: ${said(column)}${shown ? '; press again to inspect it' : ''}`}
 			tabIndex={focusable ? 0 : -1}
-			onClick={() => showSlot(slot)}
+			onClick={() => {
+				if (shown) inspected.value = { kind: 'slot', slot };
+				showSlot(slot);
+			}}
 		>
 			<span class="slot-number">{slot < 10_000 ? slot : `…${String(slot).slice(-3)}`}</span>
 			<span class="sr">{sentence(column)}</span>

@@ -222,7 +222,7 @@ function Quorum(props: {
 
 export function SpaceTimeLegend() {
 	return (
-		<ul class="key space-time-key" aria-label="Signs of the diagram">
+		<ul class="space-time-key" aria-label="Signs of the diagram">
 			<Sign text="prepare">
 				<Glyph kind="prepare" size={13} />
 			</Sign>

@@ -7,7 +7,7 @@ import { placeThrough, type SpaceTime } from '../model/space-time.ts';
 import type { Drawing } from '../model/space-time-drawing.ts';
 import { tickText } from '../model/space-time-window.ts';
 import type { Entry } from '../model/tape.ts';
-import { inspected } from './inspecting.ts';
+import { inspectEntry } from './inspecting.ts';
 import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
 
@@ -62,13 +62,7 @@ function Table({ rows, spaceTime, originMs }: { rows: readonly Row[]; spaceTime:
 								<NodeName id={entry.node} />
 							</td>
 							<td>
-								<button
-									type="button"
-									class="link plain"
-									onClick={() => {
-										inspected.value = { kind: 'fact', entry };
-									}}
-								>
+								<button type="button" class="link plain" onClick={() => inspectEntry(entry)}>
 									<bdi>{factText(entry.fact, names)}</bdi>
 								</button>
 								{end !== '' && <span class="muted">{end}</span>}

@@ -4,6 +4,7 @@
  */
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { nameBallots } from '../model/ballot-names.ts';
 import { ballotOf } from '../model/decision-index.ts';
 import { factText } from '../model/fact-text.ts';
@@ -13,7 +14,7 @@ import { around, panned, type Stretch, within, zoomed } from '../model/space-tim
 import { isNoMember } from '../model/standing.ts';
 import type { Entry, Item } from '../model/tape.ts';
 import { countText } from '../model/why.ts';
-import { inspected } from './inspecting.ts';
+import { inspectEntry, inspected } from './inspecting.ts';
 import { railWindow } from './rail-window.ts';
 import { AXIS_PX, heightOf, lanesOf, Plot, SpaceTimeLegend } from './space-time-plot.tsx';
 import { SpaceTimeTable } from './space-time-table.tsx';
@@ -70,7 +71,8 @@ function spaceTimeShown(): SpaceTime {
 	const items = first ? [...story.tape.between(first.at - 1, story.tape.itemAt(endMs)?.at ?? first.at)] : [];
 	const flying = flightsNow();
 	const value = spaceTimeOf(items, story.live, {
-		isExact: isDirected(),
+		// What is on its way is known where time itself is staged, and things are told as they happen.
+		isExact: flying !== null,
 		isFlying: flying
 			? (from, to, ms) => flying.some((one) => one.from === from && one.to === to && one.departMs === ms)
 			: undefined,
@@ -83,7 +85,7 @@ function spaceTimeShown(): SpaceTime {
 /** All that may be in view. */
 function extentOf({ places }: SpaceTime): Stretch {
 	const { startMs, endMs } = railWindow();
-	if (isDirected()) return { fromMs: startMs, toMs: endMs };
+	if (flightsNow() !== null) return { fromMs: startMs, toMs: endMs };
 	return { fromMs: places[0]?.ms ?? 0, toMs: places.at(-1)?.ms ?? 0 };
 }
 
@@ -124,8 +126,6 @@ function goTo(ms: number, { spaceTime, extent }: Shown): void {
 }
 
 export function SpaceTimePanel() {
-	calm.value;
-	directedCalmMs.value;
 	const panel = useRef<HTMLElement>(null);
 	useEffect(() => {
 		const { current } = panel;
@@ -145,16 +145,25 @@ export function SpaceTimePanel() {
 					it arrived.
 				</p>
 			</div>
-			{isSeen.value ? <Content /> : <div class="space-time-unseen" />}
+			<Content />
 		</section>
 	);
 }
 
-function Content() {
+interface View {
+	readonly run: number;
+	readonly nodes: readonly NodeId[];
+	readonly shown: Shown;
+	readonly drawing: Drawing;
+}
+
+function viewNow(): View {
+	calm.value;
+	directedCalmMs.value;
 	const swarm = swarmShown();
 	const nodes = swarm.nodes.map(({ id }) => id).filter((id) => !isNoMember(swarm.standing(id)));
 	const now = shown();
-	const { spaceTime, stretch, playheadMs, isOfDecision, originMs, extent } = now;
+	const { spaceTime, stretch, playheadMs, isOfDecision } = now;
 	const drawing = drawn(spaceTime, {
 		...stretch,
 		px: width.value,
@@ -163,6 +172,15 @@ function Content() {
 		through: moment.value?.at ?? Number.POSITIVE_INFINITY,
 		isOfDecision,
 	});
+	return { run: run.value, nodes, shown: now, drawing };
+}
+
+function Content() {
+	// It stays as it was while it is out of view. Whatever takes the focus in it comes into view.
+	const last = useRef<View | null>(null);
+	if (isSeen.value || last.current?.run !== run.value) last.current = viewNow();
+	const { nodes, shown: now, drawing } = last.current;
+	const { spaceTime, stretch, originMs, extent } = now;
 	const zoomBy = (factor: number) => {
 		chosenStretch.value = zoomed(stretch, factor, (stretch.fromMs + stretch.toMs) / 2, extent);
 	};
@@ -221,7 +239,7 @@ function Content() {
 }
 
 /** What takes the pointer and the keys. */
-function Stage({ nodes, drawing, shown: now }: { nodes: readonly string[]; drawing: Drawing; shown: Shown }) {
+function Stage({ nodes, drawing, shown: now }: { nodes: readonly NodeId[]; drawing: Drawing; shown: Shown }) {
 	const stage = useRef<HTMLDivElement>(null);
 	const latest = useRef(now);
 	latest.current = now;
@@ -363,7 +381,7 @@ function onKey(event: KeyboardEvent, things: readonly { readonly entry: Entry }[
 					: event.key === 'Home'
 						? things[0]
 						: things.at(-1);
-		if (next) inspected.value = { kind: 'fact', entry: next.entry };
+		if (next) inspectEntry(next.entry);
 	} else if (event.key === '+' || event.key === '=') chosenStretch.value = zoomed(stretch, 1 / ZOOM_BY, middle, extent);
 	else if (event.key === '-') chosenStretch.value = zoomed(stretch, ZOOM_BY, middle, extent);
 	else if (event.key === '0') chosenStretch.value = null;

@@ -162,7 +162,7 @@ test('a rule is taken out by keyboard, the search breaks it, and its address and
 	expect(await isTooWide(page)).toBe(false);
 });
 
-test('the space-time view shows a decision, is zoomed and moved, and its playhead moves the moment of the page', async () => {
+test('the space-time view shows a decision, is zoomed and moved, and its playhead moves the moment of the page; what is picked is inspected', async () => {
 	const page = await open();
 	await page.getByTestId('watch').click();
 	await page.locator('[data-testid="scene-text"][data-scene="end"]').waitFor();
@@ -189,6 +189,11 @@ test('the space-time view shows a decision, is zoomed and moved, and its playhea
 	expect(await said.textContent()).toContain('n2 prepares');
 	await page.keyboard.press('ArrowRight');
 	expect(await said.textContent()).toContain('n2 promises');
+	const inspector = page.getByTestId('inspector');
+	const title = inspector.getByRole('heading', { level: 2 });
+	expect(await title.textContent()).toContain('n2 promises');
+	expect(await page.getByTestId('inspector-why').textContent()).toContain('promise');
+	expect(await page.getByTestId('inspector-changes').textContent()).toContain('promised');
 	await page.keyboard.press('Enter');
 	await page.locator('[data-testid="rail"][data-now="false"]').waitFor();
 	const early = Number(await stage.getAttribute('data-arrows'));
@@ -204,6 +209,34 @@ test('the space-time view shows a decision, is zoomed and moved, and its playhea
 		early,
 	);
 	expect(await page.getByTestId('rail').getAttribute('data-now')).toBe('false');
+
+	// Each fact leads to those that it has to do with, by keyboard too, and Escape gives the focus back.
+	await stage.focus();
+	await page.keyboard.press('Home');
+	await page.locator('[data-testid="inspector-links"][data-label="And so"]').waitFor();
+	await page.keyboard.press('i');
+	for (let i = 0; i < 3; i++) await page.keyboard.press('Tab');
+	await page.keyboard.press('Enter');
+	await title.filter({ hasNotText: 'prepares' }).waitFor();
+	await page.keyboard.press('Escape');
+	await inspector.waitFor({ state: 'detached' });
+	expect(await page.evaluate(() => document.activeElement?.getAttribute('data-testid'))).toBe('space-time');
+	await page.getByTestId('pick-1b-n3').click();
+	await title.filter({ hasText: 'counts the promise of n3' }).waitFor();
+	await page.getByTestId('slot-1').click();
+	await title.filter({ hasText: 'Slot 1' }).waitFor();
+	await page.getByTestId('log-row').first().locator('.log-text').click();
+	await page.locator('[data-testid="inspector"][data-kind="fact"]').waitFor();
+	await page.getByTestId('pick-n3').focus();
+	await page.keyboard.press('Enter');
+	await page.getByTestId('menu-inspect').click();
+	await title.filter({ hasText: 'n3' }).waitFor();
+	await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+	await page.getByTestId('inspector-copy').click();
+	expect(JSON.parse(await page.evaluate(() => navigator.clipboard.readText()))).toMatchObject({
+		id: 'n3',
+		role: 'follower',
+	});
 
 	await page.getByTestId('space-time-table').locator('summary').click();
 	await page.getByTestId('space-time-table').locator('tbody tr').first().waitFor();

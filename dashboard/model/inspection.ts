@@ -1,0 +1,429 @@
+/**
+ * All that the page can say of one thing that a person has picked, at one moment: what it is, why it is so, what has
+ * changed, and the facts before and behind it.
+ */
+import type { BallotText, Fact } from '../../shared/fact.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
+import { type BallotNames, clockWithMs, nameBallots } from './ballot-names.ts';
+import { Causes } from './causes.ts';
+import { roundToShow } from './decision.ts';
+import { ballotOf, slotOf } from './decision-index.ts';
+import { factText, groupOf } from './fact-text.ts';
+import { NodeModel } from './node-model.ts';
+import type { Story } from './story.ts';
+import { type Entry, type Item, isEntry } from './tape.ts';
+import { countText, list, quoted, whyAccept, whyLearn, whyPrepare, whyPromise, whyVote } from './why.ts';
+
+/** What a person can pick. A message is the fact that it was sent. */
+export type Inspected =
+	| { readonly kind: 'fact'; readonly entry: Entry }
+	| { readonly kind: 'node'; readonly node: NodeId }
+	/** What the two send each other. */
+	| { readonly kind: 'link'; readonly a: NodeId; readonly b: NodeId }
+	| { readonly kind: 'slot'; readonly slot: Slot };
+
+export interface Field {
+	readonly term: string;
+	readonly value: string;
+	/** The value a moment before, where it was another one. */
+	readonly before?: string;
+}
+
+export interface Related {
+	readonly entry: Entry;
+	readonly text: string;
+}
+
+export interface Links {
+	readonly label: string;
+	readonly facts: readonly Related[];
+}
+
+export interface Inspection {
+	readonly title: string;
+	/** When, and what more there is to say of what it is. */
+	readonly subtitle: string;
+	readonly why: readonly string[];
+	readonly fields: readonly Field[];
+	/** Of the state of a node, by what is shown. */
+	readonly changes: readonly Field[];
+	/** Other facts, by what they are to this thing. */
+	readonly links: readonly Links[];
+	/** All of it, as JSON can say it. */
+	readonly raw: unknown;
+}
+
+/** So many items on each side of a fact are searched for what it has to do with. */
+const SEARCHED = 4000;
+const RELATED_MAX = 12;
+/** So many of the newest facts are looked through for the last one that has changed something. */
+const RECENT_MAX = 4;
+/** A link is counted in so many of its facts. */
+const OF_LINK_MAX = 1000;
+
+/** @param moment the moment that the page shows; null for now */
+export function inspect(of: Inspected, story: Story, moment: Item | null, shownSlot: Slot): Inspection {
+	switch (of.kind) {
+		case 'fact':
+			return inspectFact(of.entry, story, moment, shownSlot);
+		case 'node':
+			return inspectNode(of.node, story, moment);
+		case 'link':
+			return inspectLink(of.a, of.b, story, moment);
+		case 'slot':
+			return inspectSlot(of.slot, story, moment);
+	}
+}
+
+function inspectFact(entry: Entry, story: Story, moment: Item | null, shownSlot: Slot): Inspection {
+	const { fact } = entry;
+	const entries = entriesAround(entry, story);
+	const causes = new Causes(entries);
+	const through = moment?.at ?? Number.POSITIVE_INFINITY;
+	const effects = causes.effectsOf(entry).filter(({ at }) => at <= through);
+	const names = nameBallots(ballotsIn(fact));
+	return {
+		title: `${fact.node} ${factText(fact, names)}`,
+		subtitle: `${clockWithMs(fact.time)}, fact ${countText(fact.seq)} of this life of ${fact.node}`,
+		why: whyOfFact(entry, story, shownSlot),
+		fields: fieldsOfFact(fact, names),
+		changes: changesBy(entry, story),
+		links: [
+			{ label: 'Because', facts: related(causes.causesOf(entry)) },
+			{ label: 'And so', facts: related(effects) },
+		],
+		raw: fact,
+	};
+}
+
+function inspectNode(id: NodeId, story: Story, moment: Item | null): Inspection {
+	const node = swarmAt(story, moment).node(id) ?? new NodeModel(id);
+	const fields = fieldsOfNode(node);
+	const recent = newest(story, moment, ({ fact }) => fact.node === id && CHANGING.has(fact.kind), RECENT_MAX);
+	let changes: readonly Field[] = [];
+	const last = recent.find((entry) => {
+		changes = changesBy(entry, story);
+		return changes.length > 0;
+	});
+	const [role] = newest(story, moment, ({ fact }) => fact.node === id && fact.kind === 'role', 1);
+	return {
+		title: id,
+		subtitle: node.isUp ? node.role : `${node.status}: what it holds now is not known`,
+		why: role ? [`${textOf(role)}.`] : [],
+		fields,
+		changes: last ? changes : [],
+		links: [{ label: 'What changed it last', facts: related(last ? [last] : []) }],
+		raw: stateOf(node),
+	};
+}
+
+function inspectSlot(slot: Slot, story: Story, moment: Item | null): Inspection {
+	const gathered = story.gather(slot, []);
+	const decision = story.decision(gathered, moment);
+	const swarm = swarmAt(story, moment);
+	const round = roundToShow(decision, undefined, null);
+	const names = nameBallots(gathered.ballots);
+	const members = swarm.nodes.map(({ id }) => id);
+	const silent = swarm.nodes.filter(({ isUp }) => !isUp).map(({ id }) => id);
+	const held = swarm.nodes.map(({ id, isUp, slots }) => {
+		const view = slots.get(slot);
+		const accepted = view?.acceptedBallot ? `accepted under ${names.full(view.acceptedBallot)}` : 'nothing';
+		return { term: id, value: !isUp ? 'unknown' : view?.chosen ? `${accepted}, knows it chosen` : accepted };
+	});
+	const through = moment?.at ?? Number.POSITIVE_INFINITY;
+	const telling = gathered.entries.filter(({ fact, at }) => at <= through && TELLING.has(fact.kind));
+	return {
+		title: `Slot ${countText(slot)}`,
+		subtitle: decision.chosen ? `chosen: ${quoted(decision.chosen.value)}` : 'no value is known to be chosen',
+		why: round
+			? [
+					whyPrepare(round, decision, names),
+					whyPromise(round, decision, names),
+					whyAccept(round, decision, names),
+					whyVote(round, decision, names),
+					whyLearn(decision, members, silent),
+				]
+			: [],
+		fields: [
+			{ term: 'ballots', value: list(decision.rounds.map(({ ballot }) => names.full(ballot))) },
+			{ term: 'voters', value: round?.electorate ? list(round.electorate.voters) : 'not told' },
+			...held,
+		],
+		changes: [],
+		links: [{ label: 'How it went', facts: related(telling) }],
+		raw: {
+			slot,
+			chosen: decision.chosen,
+			ballots: decision.rounds.map(({ ballot }) => ballot),
+			facts: gathered.entries.filter(({ at }) => at <= through).map(({ fact }) => fact),
+		},
+	};
+}
+
+function inspectLink(a: NodeId, b: NodeId, story: Story, moment: Item | null): Inspection {
+	const swarm = swarmAt(story, moment);
+	const ways: readonly (readonly [NodeId, NodeId])[] = [
+		[a, b],
+		[b, a],
+	];
+	const isBetween = ({ fact }: Entry) => {
+		const other = otherOf(fact);
+		return (fact.node === a && other === b) || (fact.node === b && other === a);
+	};
+	const all = newest(story, moment, isBetween, OF_LINK_MAX);
+	const raw = ways.map(([from, to]) => {
+		const sent = all.filter(({ fact }) => fact.kind === 'sent' && fact.node === from);
+		const arrived = all.filter(({ fact }) => fact.kind === 'received' && fact.node === to);
+		return {
+			from,
+			to,
+			isLinked: swarm.node(from)?.linked.has(to) ?? false,
+			sent: sent.length,
+			received: arrived.length,
+			fault: swarm.node(to)?.faults?.get(from) ?? null,
+		};
+	});
+	const news = all.filter(({ fact }) => fact.kind !== 'sent' && fact.kind !== 'received');
+	const messages = all.filter(({ fact }) => fact.kind === 'sent' && groupOf(fact) === 'messages');
+	return {
+		title: `Link between ${a} and ${b}`,
+		subtitle: `counted in the last ${countText(all.length)} of its facts`,
+		why: news.slice(0, 1).map((entry) => `${textOf(entry)}.`),
+		fields: raw.flatMap(({ from, to, isLinked, sent, received, fault }) => [
+			{ term: `${from} → ${to}`, value: `${isLinked ? 'linked' : 'not linked'}, ${sent} sent, ${received} received` },
+			...(fault ? [{ term: 'lab', value: JSON.stringify(fault) }] : []),
+		]),
+		changes: [],
+		links: [{ label: 'Newest first', facts: related([...news.slice(0, RELATED_MAX / 2), ...messages]) }],
+		raw,
+	};
+}
+
+/** The sentences of the decision that the fact is a part of, as it stood then; none for a fact that is of no decision. */
+function whyOfFact(entry: Entry, story: Story, shownSlot: Slot): readonly string[] {
+	const { fact } = entry;
+	const ballot = ballotOf(fact);
+	const slot = slotOf(fact) || shownSlot;
+	if (slot === 0) return [];
+	const gathered = story.gather(slot, ballot === '' ? [] : [ballot]);
+	if (!gathered.entries.includes(entry)) return [];
+	const decision = story.decision(gathered, entry);
+	const names = nameBallots(gathered.ballots);
+	if (fact.kind === 'chosen') {
+		const { nodes } = story.at(entry);
+		return [
+			whyLearn(
+				decision,
+				nodes.map(({ id }) => id),
+				nodes.filter(({ isUp }) => !isUp).map(({ id }) => id),
+			),
+		];
+	}
+	const round = decision.rounds.find((each) => each.ballot === ballot);
+	const why = round && WHY[rowOf(fact)];
+	return why ? [why(round, decision, names)] : [];
+}
+
+type Row = 'prepare' | 'promise' | 'accept' | 'vote' | 'none';
+
+const WHY: Readonly<Record<Row, typeof whyPrepare | null>> = {
+	prepare: whyPrepare,
+	promise: whyPromise,
+	accept: whyAccept,
+	vote: whyVote,
+	none: null,
+};
+
+function rowOf(fact: Fact): Row {
+	switch (fact.kind) {
+		case 'campaign':
+			return 'prepare';
+		case 'promised':
+		case 'promiseCounted':
+		case 'role':
+			return 'promise';
+		case 'proposed':
+			return 'accept';
+		case 'accepted':
+		case 'voteCounted':
+			return 'vote';
+		case 'refused':
+			return fact.refused === 'accept' ? 'vote' : 'promise';
+		case 'halted':
+		case 'givenUp':
+			return 'promise';
+		case 'sent':
+		case 'received':
+			switch (fact.message.kind) {
+				case 'prepare':
+				case 'promise':
+				case 'accept':
+					return fact.message.kind;
+				case 'accepted':
+					return 'vote';
+				case 'nack':
+					return fact.message.refused === 'accept' ? 'vote' : 'promise';
+				default:
+					return 'none';
+			}
+		default:
+			return 'none';
+	}
+}
+
+/** What the fact changed at its node. */
+function changesBy(entry: Entry, story: Story): readonly Field[] {
+	const before = itemBefore(entry, story);
+	const node = before && story.at(before).node(entry.node);
+	if (!node?.isUp) return [];
+	const after = node.clone();
+	after.fold(entry.fact);
+	const was = fieldsOfNode(node);
+	return fieldsOfNode(after).flatMap((field, i) => {
+		const old = was[i]?.value ?? '';
+		return old === field.value ? [] : [{ ...field, before: old }];
+	});
+}
+
+function itemBefore({ at }: Entry, story: Story): Item | undefined {
+	let last: Item | undefined;
+	for (const item of story.tape.between(at - 2, at - 1)) last = item;
+	return last;
+}
+
+function stateOf(node: NodeModel) {
+	const { id, status, role, promised, leader, lastAccepted, chosenThrough, appliedThrough, trimmedThrough, revision } =
+		node;
+	return {
+		id,
+		status,
+		role,
+		promised,
+		leader,
+		lastAccepted,
+		chosenThrough,
+		appliedThrough,
+		trimmedThrough,
+		revision,
+		linked: [...node.linked],
+		epoch: node.epoch,
+		seq: node.seq,
+	};
+}
+
+function fieldsOfNode(node: NodeModel): readonly Field[] {
+	const { role, promised, leader, lastAccepted, chosenThrough, appliedThrough, trimmedThrough, revision, linked } =
+		node;
+	const { full } = nameBallots([promised, leader, lastAccepted?.acceptedBallot ?? '']);
+	return [
+		{ term: 'role', value: role },
+		{ term: 'promised', value: full(promised) },
+		{ term: 'hears', value: leader === '' ? 'no leader' : full(leader) },
+		{
+			term: 'accepted last',
+			value: lastAccepted
+				? `${quoted(lastAccepted.value ?? undefined)} in slot ${countText(lastAccepted.slot)} under ${full(lastAccepted.acceptedBallot)}`
+				: 'nothing',
+		},
+		{ term: 'chosen through', value: countText(chosenThrough) },
+		{ term: 'applied through', value: countText(appliedThrough) },
+		{ term: 'revision', value: countText(revision) },
+		{ term: 'keeps slots from', value: countText(trimmedThrough + 1) },
+		{ term: 'linked with', value: list([...linked].sort()) },
+	];
+}
+
+function fieldsOfFact(fact: Fact, names: BallotNames): readonly Field[] {
+	const { node: _node, epoch: _epoch, seq: _seq, time: _time, kind, ...own } = fact;
+	const fields: Field[] = [{ term: 'kind', value: kind }];
+	for (const [term, value] of Object.entries(own)) {
+		if (term !== 'message') fields.push({ term, value: valueText(value, names) });
+		else
+			for (const [inner, of] of Object.entries(value as object))
+				fields.push({ term: inner === 'kind' ? 'message' : inner, value: valueText(of, names) });
+	}
+	return fields;
+}
+
+function valueText(value: unknown, names: BallotNames): string {
+	if (typeof value === 'string') return BALLOT.test(value) ? names.full(value) : value === '' ? 'none' : value;
+	if (typeof value === 'number') return countText(value);
+	if (Array.isArray(value) && value.length === 0) return 'none';
+	if (Array.isArray(value) && value.every((each) => typeof each === 'string')) return list(value);
+	if (value !== null && typeof value === 'object' && 'text' in value && 'bytes' in value)
+		return `${String(value.text)} (${countText(Number(value.bytes))} bytes)`;
+	return JSON.stringify(value);
+}
+
+const BALLOT = /^\d{10,}@./;
+
+function ballotsIn(fact: Fact): BallotText[] {
+	const found: BallotText[] = [];
+	const search = (value: unknown): void => {
+		if (typeof value === 'string' && BALLOT.test(value)) found.push(value);
+		else if (value !== null && typeof value === 'object') for (const each of Object.values(value)) search(each);
+	};
+	search(fact);
+	return found;
+}
+
+function related(entries: readonly Entry[]): Related[] {
+	return entries.slice(0, RELATED_MAX).map((entry) => ({ entry, text: textOf(entry) }));
+}
+
+function textOf({ fact }: Entry): string {
+	return `${fact.node} ${factText(fact, nameBallots(ballotsIn(fact)))}`;
+}
+
+function entriesAround({ at }: Entry, story: Story): Entry[] {
+	return [...story.tape.between(at - SEARCHED, at + SEARCHED)].filter(isEntry);
+}
+
+function newest(story: Story, moment: Item | null, keep: (entry: Entry) => boolean, countMax: number): Entry[] {
+	return story.tape.newest(countMax, keep, moment?.at);
+}
+
+function swarmAt(story: Story, moment: Item | null) {
+	return moment ? story.at(moment) : story.live;
+}
+
+/** The other node that a fact names; '' for none. */
+function otherOf(fact: Fact): NodeId {
+	switch (fact.kind) {
+		case 'sent':
+			return fact.to;
+		case 'received':
+		case 'linkFault':
+			return fact.from;
+		case 'linkUp':
+		case 'linkDown':
+			return fact.peer;
+		default:
+			return '';
+	}
+}
+
+/** The kinds of facts that change what is shown of a node. */
+const CHANGING: ReadonlySet<string> = new Set([
+	'promised',
+	'accepted',
+	'applied',
+	'campaign',
+	'chosen',
+	'installed',
+	'linkDown',
+	'linkUp',
+	'role',
+	'snapshot',
+]);
+/** The facts that tell the story of a slot. */
+const TELLING: ReadonlySet<string> = new Set([
+	'campaign',
+	'proposed',
+	'refused',
+	'halted',
+	'givenUp',
+	'voteCounted',
+	'chosen',
+]);
