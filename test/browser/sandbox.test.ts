@@ -270,6 +270,7 @@ test.each(['light', 'dark'] as const)('everyone can use it, in the %s theme', as
 		await page.locator('[data-testid="scene-text"][data-scene="2"]').waitFor();
 		expect(await violations(page)).toEqual([]);
 		expect(await isTooWide(page)).toBe(false);
+		expect(await page.locator('.ladder thead th:last-child').evaluate(isInSight)).toBe(true);
 	}
 });
 
@@ -292,6 +293,12 @@ test('the command line serves it until Ctrl-C', async () => {
 function isShorter(before: number): boolean {
 	const { from, to } = document.querySelector<HTMLElement>('[data-testid="space-time"]')?.dataset ?? {};
 	return Number(to) - Number(from) < before - 1e-6;
+}
+
+/** Whether its right end is within the part of the panel that scrolls. */
+function isInSight(element: Element): boolean {
+	const box = element.closest('section.scroll-x')?.getBoundingClientRect();
+	return box !== undefined && element.getBoundingClientRect().right <= box.right + 1;
 }
 
 /** What the cards of the nodes show. */
