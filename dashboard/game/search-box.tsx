@@ -1,5 +1,6 @@
 /** Starts and stops the search, and says how far it has come. */
 import type { ComponentChildren } from 'preact';
+import { countText } from '../model/why.ts';
 import { without } from '../sandbox/directed.ts';
 import { endSearch, type Searching, search, searching } from './game.ts';
 
@@ -34,7 +35,7 @@ export function SearchBox({ children }: { children?: ComponentChildren }) {
 }
 
 function searchText({ state, visited, actions }: Searching): string {
-	const count = `${visited.toLocaleString('en')} states visited`;
+	const count = `${countText(visited)} states visited`;
 	switch (state) {
 		case 'none':
 			return '';

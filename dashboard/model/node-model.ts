@@ -253,7 +253,7 @@ export class NodeModel {
 	#put(view: SlotView): void {
 		this.slots.delete(view.slot);
 		this.slots.set(view.slot, view);
-		if (this.slots.size > SLOTS_KEPT_MAX) this.slots.delete(Math.min(...this.slots.keys()));
+		if (this.slots.size > SLOTS_KEPT_MAX) this.slots.delete(lowest(this.slots.keys()));
 		const last = this.lastAccepted;
 		if (view.acceptedBallot === '') return;
 		if (
@@ -285,4 +285,10 @@ function withFault(
 	const others = [...(faults ?? [])].filter(([sender]) => sender !== from);
 	const fault = { from, cut, delayMs, loss, hold };
 	return new Map(isFault(fault) ? [...others, [from, fault]] : others);
+}
+
+function lowest(slots: Iterable<Slot>): Slot {
+	let least = Number.POSITIVE_INFINITY;
+	for (const slot of slots) if (slot < least) least = slot;
+	return least;
 }

@@ -142,9 +142,12 @@ export function shortValue(value: ValueSummary): string {
 	return value.bytes === 0 ? 'a no-op' : value.text.replace(/^put /, '');
 }
 
-/** A number of slots, or the number of one: `1,234`. */
+/** `toLocaleString` would make such a format for each number. */
+const COUNTS = new Intl.NumberFormat('en');
+
+/** A number of things, or the number of one: `1,234`. */
 export function countText(count: number): string {
-	return count.toLocaleString('en');
+	return COUNTS.format(count);
 }
 
 export function list(names: readonly string[]): string {

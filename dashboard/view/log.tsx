@@ -7,6 +7,7 @@ import { ballotOf, slotOf } from '../model/decision-index.ts';
 import { type FactGroup, factText, groupOf } from '../model/fact-text.ts';
 import { recordOf } from '../model/record.ts';
 import type { Entry } from '../model/tape.ts';
+import { countText } from '../model/why.ts';
 import { Time } from './ballot.tsx';
 import { Glyph, glyphOfFact } from './glyph.tsx';
 import { inspectEntry } from './inspecting.ts';
@@ -47,7 +48,7 @@ export function Log() {
 				<h2 id="log-title">Event log</h2>
 				{story.skippedCount > 0 && (
 					<p class="muted" data-testid="skipped">
-						<small>{story.skippedCount.toLocaleString('en')} more were counted by their nodes, not sent</small>
+						<small>{countText(story.skippedCount)} more were counted by their nodes, not sent</small>
 					</p>
 				)}
 				<input

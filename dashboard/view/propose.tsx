@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals';
 import type { ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
+import { countText } from '../model/why.ts';
 import { NodeName } from './node-name.tsx';
 import { OutcomeView } from './outcome.tsx';
 import { outcomes, proposeAndPlay } from './proposals.ts';
@@ -175,5 +176,5 @@ function RouteChoice(props: {
 
 function byteCount(text: string): string {
 	const bytes = new TextEncoder().encode(text).length;
-	return `${bytes.toLocaleString('en')} byte${bytes === 1 ? '' : 's'}`;
+	return `${countText(bytes)} byte${bytes === 1 ? '' : 's'}`;
 }

@@ -37,7 +37,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
 			</p>
 			{!isDirected() && (
 				<p class="rate" title="Facts told by all nodes in the last second">
-					<span class="mono">{moment.value === null ? factsPerSecond.value.toLocaleString('en') : '–'}</span> facts/s
+					<span class="mono">{moment.value === null ? countText(factsPerSecond.value) : '–'}</span> facts/s
 				</p>
 			)}
 			<button type="button" class="quiet theme-button" data-testid="theme" data-theme={theme.value} onClick={nextTheme}>
