@@ -46,6 +46,7 @@ export const BATCH_OVERHEAD_BYTES = 512;
 
 const NO_BYTES = new Uint8Array(0);
 const NONE_SETTLED: readonly ProposalId[] = [];
+const SKIPPED: BatchEnd = { kind: 'unknown', why: 'timeout', detail: 'its slot may be one that the node has skipped' };
 const TIMED_OUT: BatchEnd = { kind: 'unknown', why: 'timeout', detail: 'it was proposed and not chosen in time' };
 export const STOPPING: Refusal = { why: 'stopping', detail: 'the node is stopping' };
 export class Submissions {
@@ -247,17 +248,29 @@ export class Submissions {
 
 	/**
 	 * The machine has taken over a snapshot, which holds every slot up to `through`. Commands of this table that were applied
-	 * in slots which this node never saw have their results in it.
+	 * in slots which this node never saw have their results in it. Those of a client that the machine does not know may have
+	 * been applied too, before the client was evicted.
 	 */
 	installed(machine: Pick<Machine, 'outcomeOf' | 'registrationOf'>, through: Slot): void {
-		for (const [id, { batches }] of [...this.#clients]) {
-			for (const { first, last, registers } of [...batches.values()]) {
-				for (let sequence = first; sequence <= last; sequence++) {
-					const isRegistration = registers && sequence === first;
-					const result = isRegistration ? machine.registrationOf(id) : machine.outcomeOf(id, sequence);
-					if (result) this.result(id, sequence, result, through, NO_BALLOT);
-				}
+		for (const [id, client] of [...this.#clients]) {
+			const isKnown = machine.registrationOf(id) !== undefined;
+			for (const batch of [...client.batches.values()]) {
+				if (!isKnown) this.#settleAll(id, client, batch, SKIPPED);
+				else this.#tellOutcomes(id, batch, machine, through);
 			}
+		}
+	}
+
+	#tellOutcomes(
+		id: string,
+		{ first, last, registers }: Batch,
+		machine: Pick<Machine, 'outcomeOf' | 'registrationOf'>,
+		through: Slot,
+	): void {
+		for (let sequence = first; sequence <= last; sequence++) {
+			const isRegistration = registers && sequence === first;
+			const result = isRegistration ? machine.registrationOf(id) : machine.outcomeOf(id, sequence);
+			if (result) this.result(id, sequence, result, through, NO_BALLOT);
 		}
 	}
 
@@ -272,8 +285,8 @@ export class Submissions {
 		return settled;
 	}
 
-	/** The batch and every copy of it have their results. */
-	#settleAll(id: string, client: Client, batch: Batch): void {
+	/** The batch and every copy of it have their results, or this end where there is one. */
+	#settleAll(id: string, client: Client, batch: Batch, end: BatchEnd | null = null): void {
 		client.batches.delete(batch.last);
 		this.#dropIfEmpty(id, client);
 		for (let copy: Batch | null = batch; copy !== null; copy = copy.copy) {
@@ -283,7 +296,8 @@ export class Submissions {
 				this.#drop(proposed);
 			}
 			copy.isListed = false;
-			copy.submitter.settled(copy);
+			if (end === null) copy.submitter.settled(copy);
+			else copy.submitter.ended(copy, end);
 		}
 	}
 

@@ -130,6 +130,21 @@ describe('a submitted command', () => {
 		expect(world.submitOwn('leader', 500)).toMatchObject([{ outcome: 'refused', why: 'stopping' }]);
 	});
 
+	it('of a client that a snapshot does not know may have been applied before the client was evicted', () => {
+		const world = new World(1);
+		world.register();
+		const own = world.submitOwn('leader', 500);
+		world.submitDoor();
+		world.turn();
+		world.submissions.installed({ outcomeOf: () => undefined, registrationOf: () => undefined }, 7);
+		expect(own).toMatchObject([{ outcome: 'unknown' }]);
+		expect([...world.door.ends.values()]).toMatchObject([{ kind: 'unknown' }]);
+		// A later copy is told that the client is unknown. That must not be taken for the fate of the command.
+		for (const id of [...world.loop.proposals.keys()]) world.loop.choose(id);
+		expect(own).toHaveLength(1);
+		expect(world.left()).toMatchObject({ proposals: 0, bytes: 0, own: 0, deadlines: 0 });
+	});
+
 	it('goes on by an earlier copy of it that has more time, where a later one ends', () => {
 		const world = new World(1);
 		const told: string[] = [];

@@ -145,6 +145,13 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
 		'if (entry?.submitter !== submitter) return;',
 		'if (!entry) return;',
 	),
+	one(
+		0,
+		'a command of an evicted client that a snapshot may hold is taken for one that was not applied',
+		SUBMISSIONS,
+		'const isKnown = machine.registrationOf(id) !== undefined;',
+		'const isKnown = true;',
+	),
 	// `test/simulation/members.test.ts` catches this one and `test/client/dials.test.ts` the next: no client of the world needs it.
 	one(0, 'clients are not told of other members', DOORS, '		this.clients.membersChanged();\n', ''),
 	one(
