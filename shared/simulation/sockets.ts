@@ -65,6 +65,11 @@ export class Sockets {
 		this.taste = taste;
 	}
 
+	/** The network takes so many bytes at a time. Once everything has healed it takes all, so no client is cut for its sake. */
+	get windowBytes(): number {
+		return this.world.isHealed ? Number.POSITIVE_INFINITY : this.taste.windowBytes;
+	}
+
 	connect(url: string, user: SocketUser): ClientSocket {
 		const node = this.world.nodes.find(({ id }) => url === `ws://${id}/client`);
 		if (!node) throw new RangeError(`${url} is no node`);
@@ -137,7 +142,7 @@ class SimulatedSocket implements ClientSocket {
 	// The client's end
 
 	get bufferedAmount(): number {
-		return Math.max(0, this.#toNode.bytes - this.#sockets.taste.windowBytes);
+		return Math.max(0, this.#toNode.bytes - this.#sockets.windowBytes);
 	}
 
 	send(data: ArrayBuffer): void {
@@ -186,7 +191,7 @@ class SimulatedSocket implements ClientSocket {
 	}
 
 	#doorSocket(): DoorSocket {
-		const unsentBytes = (): number => Math.max(0, this.#toClient.bytes - this.#sockets.taste.windowBytes);
+		const unsentBytes = (): number => Math.max(0, this.#toClient.bytes - this.#sockets.windowBytes);
 		return {
 			get unsentBytes() {
 				return unsentBytes();
