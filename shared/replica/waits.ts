@@ -35,7 +35,6 @@ const RANDOM_SHARE = 1 / 16;
 class Group {
 	readonly subject: Subject;
 	readonly prefix: string;
-	outer: Group | null = null;
 	readonly waits = new Set<Wait>();
 	isMarked = false;
 
@@ -136,14 +135,14 @@ export class Waits implements ChangeListener {
 	deleted(key: string): void {
 		this.#markNamed('key', key);
 		if (this.#prefixes.size === 0) return;
-		for (let of = this.#prefixes.longestOf(key); of !== null; of = of.outer) this.#mark(of);
+		for (const group of this.#prefixes.of(key)) this.#mark(group);
 	}
 
 	/** It looks at all keys that are waited for. The deletion of a prefix is seldom, and their number is bounded. */
 	cut(prefix: string): void {
 		for (const [key, group] of this.#named.key) if (key.startsWith(prefix)) this.#mark(group);
 		for (const inner of this.#prefixes.startingWith(prefix)) this.#mark(inner);
-		for (let of = this.#prefixes.longestOf(prefix); of !== null; of = of.outer) this.#mark(of);
+		for (const outer of this.#prefixes.of(prefix)) this.#mark(outer);
 	}
 
 	together(): void {

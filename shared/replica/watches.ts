@@ -52,9 +52,8 @@ export interface WatchesOptions {
 type Phase = 'live' | 'behind' | 'paused' | 'over';
 
 /** All live watches of one prefix. */
-class Group implements OfPrefix<Group> {
+class Group implements OfPrefix {
 	readonly prefix: string;
-	outer: Group | null = null;
 	readonly watches = new Set<OpenWatch>();
 	/** What the present turn has changed below the prefix, and its bytes. */
 	changes: Change[] = [];
@@ -243,7 +242,7 @@ export class Watches {
 
 	/** The groups whose watches hear the change. */
 	*#groupsOf({ kind, key }: Change): Iterable<Group> {
-		for (let group = this.#prefixes.longestOf(key); group !== null; group = group.outer) yield group;
+		yield* this.#prefixes.of(key);
 		if (kind !== 'deletePrefix') return;
 		for (const inner of this.#prefixes.startingWith(key)) if (inner.prefix !== key) yield inner;
 	}

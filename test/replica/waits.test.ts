@@ -6,12 +6,18 @@ import { type Subject, Waits } from '../../shared/replica/waits.ts';
 import { encodeCommand, type Operation } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
 
-class Item implements OfPrefix<Item> {
-	readonly prefix: string;
-	outer: Item | null = null;
+class Item implements OfPrefix {
+	/** How often the prefix of any item was looked at. */
+	static looks = 0;
+	readonly #prefix: string;
 
 	constructor(prefix: string) {
-		this.prefix = prefix;
+		this.#prefix = prefix;
+	}
+
+	get prefix(): string {
+		Item.looks++;
+		return this.#prefix;
 	}
 }
 
@@ -19,7 +25,7 @@ class Item implements OfPrefix<Item> {
 const text = fc.string({ unit: fc.constantFrom('a', 'b', '/', '\u{1f980}', '\uff5e'), maxLength: 5 });
 
 describe('the table of prefixes', () => {
-	it('finds all prefixes of a key, the longest first, while prefixes come and go', () => {
+	it('finds all prefixes of a key, the shortest first, while prefixes come and go', () => {
 		const steps = fc.array(fc.record({ add: fc.boolean(), prefix: text, key: text }), { maxLength: 40 });
 		fc.assert(
 			fc.property(steps, (all) => {
@@ -34,10 +40,9 @@ describe('the table of prefixes', () => {
 						items.delete(prefix);
 						table.delete(item);
 					}
-					const found: string[] = [];
-					for (let of = table.longestOf(key); of !== null; of = of.outer) found.push(of.prefix);
+					const found = [...table.of(key)].map((one) => one.prefix);
 					const prefixes = [...items.keys()];
-					const expected = prefixes.filter((one) => key.startsWith(one)).toSorted((a, b) => b.length - a.length);
+					const expected = prefixes.filter((one) => key.startsWith(one)).toSorted((a, b) => a.length - b.length);
 					expect(found).toEqual(expected);
 					const below = [...table.startingWith(key)].map((one) => one.prefix).toSorted();
 					expect(below).toEqual(prefixes.filter((one) => one.startsWith(key)).toSorted());
@@ -45,6 +50,20 @@ describe('the table of prefixes', () => {
 				}
 			}),
 		);
+	});
+
+	it('takes no more steps for prefixes that lie deep in one another than for others', () => {
+		const DEPTH = 2000;
+		const items = Array.from({ length: DEPTH }, (_, depth) => new Item('a'.repeat(depth + 1)));
+		Item.looks = 0;
+		const table = new Prefixes<Item>();
+		for (const item of items.toReversed()) table.add(item);
+		expect([...table.of('b'.repeat(DEPTH))]).toEqual([]);
+		expect([...table.of(`aab${'a'.repeat(DEPTH)}`)]).toEqual(items.slice(0, 2));
+		expect([...table.startingWith('b')]).toEqual([]);
+		for (const item of items) table.delete(item);
+		expect(table.size).toBe(0);
+		expect(Item.looks).toBeLessThanOrEqual(3 * DEPTH);
 	});
 });
 
