@@ -76,6 +76,25 @@ describe('pipelined requests', () => {
 		for (let count = 0; count < 3; count++) expect((await wire.answer()).status).toBe(404);
 	});
 
+	it('reads that come in one packet are served in several turns of the event loop', async () => {
+		let turn = 0;
+		const next = (): void => {
+			turn++;
+			timer = setImmediate(next);
+		};
+		let timer = setImmediate(next);
+		const served = new Map<number, number>();
+		node.replica.readBarrier = () => {
+			served.set(turn, (served.get(turn) ?? 0) + 1);
+			return Promise.resolve(true);
+		};
+		wire.write(get().repeat(600));
+		await wire.bodies(600);
+		clearImmediate(timer);
+		// Two portions of 64 may lie between two of our own timers.
+		expect(Math.max(...served.values())).toBeLessThanOrEqual(2 * 64 + 1);
+	});
+
 	it('what a client sends ahead and takes back by leaving is not done', async () => {
 		const asked = new Promise((resolve) => node.events.once('request', resolve));
 		wire.write(put('first') + put('second'));

@@ -223,6 +223,16 @@ describe('a watch', () => {
 		for (const { told } of all) expect(told).toEqual(world.all);
 	});
 
+	it('that is behind is told with the others only so many bytes in a turn', () => {
+		const world = new World({ historyListBytesFull: 1000 });
+		const listeners = Array.from({ length: 40 }, (_, depth) => listen(world, 'a'.repeat(depth + 1)));
+		world.turn(put('a'.repeat(100), 'v'.repeat(1000)));
+		// Each of them is told one list of more than 1,000 bytes, and the turn has four of these.
+		expect(listeners.filter(({ told }) => told.length > 0)).toHaveLength(4);
+		world.settle();
+		expect(listeners.map(({ told }) => told.length)).toEqual(listeners.map(() => 1));
+	});
+
 	it('goes on behind the index of a list of its prefix, which may be that of an operation inside a transaction', () => {
 		const world = new World();
 		world.turn([put('a'), put('b')]);
