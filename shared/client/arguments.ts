@@ -44,14 +44,18 @@ export function bytesOf(value: unknown): Uint8Array | Error {
 export function wrongWriteOptions(options: unknown): Error | null {
 	if (!isObject(options)) return new BadOptionsError(`the options are ${typeOf(options)}, not an object`);
 	const { flags, cas, signal } = options;
-	if (flags !== undefined && !(typeof flags === 'bigint' && flags >= 0n && flags <= FLAGS_MAX)) {
-		return new BadValueError('flags are a bigint of unsigned 64 bits');
-	}
+	const wrong = wrongFlags(flags);
+	if (wrong) return wrong;
 	// Null does not count as left out: a caller who lacks the revision by mistake must not overwrite whatever is there.
 	if (cas !== undefined && !(Number.isSafeInteger(cas) && (cas as number) >= 0)) {
 		return new BadValueError('a condition (cas) is a revision or 0');
 	}
 	return wrongSignal(signal);
+}
+
+function wrongFlags(flags: unknown): Error | null {
+	if (flags === undefined || (typeof flags === 'bigint' && flags >= 0n && flags <= FLAGS_MAX)) return null;
+	return new BadValueError('flags are a bigint of unsigned 64 bits');
 }
 
 /** Why the options of a read are refused; null for good ones. */
@@ -97,7 +101,9 @@ export function wrongSessionOptions(options: unknown): Error | null {
 export function wrongLockOptions(options: unknown): Error | null {
 	const wrong = wrongCallOptions(options);
 	if (wrong) return wrong;
-	const { wait } = options as Readonly<Record<string, unknown>>;
+	const { flags, wait } = options as Readonly<Record<string, unknown>>;
+	const wrongNumber = wrongFlags(flags);
+	if (wrongNumber) return wrongNumber;
 	return wait === undefined || typeof wait === 'boolean' ? null : new BadOptionsError('wait is true or false');
 }
 

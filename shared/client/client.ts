@@ -234,7 +234,7 @@ export class SwarmClient {
 	async lock(key: string, options: LockOptions = {}): Promise<SwarmLock> {
 		const wrong = wrongKey(key) ?? wrongLockOptions(options);
 		if (wrong) throw wrong;
-		const { session: given, value: text = '', wait: waits = true, signal } = options;
+		const { session: given, value: text = '', flags = 0n, wait: waits = true, signal } = options;
 		const value = bytesOf(text);
 		if (value instanceof Error) throw value;
 		if (given !== undefined && !(given instanceof OpenSession && given.isOf(this.#owner))) {
@@ -243,7 +243,7 @@ export class SwarmClient {
 		given?.lost.throwIfAborted();
 		const ownsSession = given === undefined;
 		const session = given ?? (await this.#create({ signal }));
-		return KeyLock.acquire(this.#owner, { key, value: value.slice(), session, ownsSession, waits, signal });
+		return KeyLock.acquire(this.#owner, { key, value: value.slice(), flags, session, ownsSession, waits, signal });
 	}
 
 	/**

@@ -23,6 +23,11 @@ export interface LockOptions {
 	readonly session?: SwarmSession;
 	/** What is written under the key, such as who holds it; empty by default. It replaces what is there. */
 	readonly value?: Uint8Array | string;
+	/**
+	 * Unsigned 64 bits that the store keeps with the value, also when the key is let go; 0 by default. Clients of Consul in
+	 * Go take a key for a lock only where they are `0x2ddccbc058a50c18n`.
+	 */
+	readonly flags?: bigint;
 	/** Whether it waits until the key is free; true by default. If not, it fails with LockHeldError where it is not. */
 	readonly wait?: boolean;
 	/** When it is aborted, the call fails with its reason, and the key is let go if it was acquired meanwhile. */
@@ -78,6 +83,7 @@ export interface LockOwner extends SessionOwner {
 export interface Wanted {
 	readonly key: string;
 	readonly value: Uint8Array;
+	readonly flags: bigint;
 	readonly session: OpenSession;
 	/** Whether the session is the lock's own, and ends with it. */
 	readonly ownsSession: boolean;
@@ -167,11 +173,11 @@ export class KeyLock implements SwarmLock, Watcher {
 	// Until it is held
 
 	async #acquire(): Promise<void> {
-		const { key, session, value, waits, signal } = this.#wanted;
+		const { key, session, value, flags, waits, signal } = this.#wanted;
 		this.#endTurn = await session.turns.take(key, [signal, session.lost]);
 		for (;;) {
 			const { ok, revision } = await this.#persist(() => {
-				const asked = this.#owner.submit({ kind: 'acquire', key, value, flags: 0n, session: session.id });
+				const asked = this.#owner.submit({ kind: 'acquire', key, value, flags, session: session.id });
 				this.#asked = asked;
 				return asked;
 			});
@@ -270,12 +276,12 @@ export class KeyLock implements SwarmLock, Watcher {
 	}
 
 	async #release({ value, signal }: ReleaseOptions): Promise<boolean> {
-		const { key, session, ownsSession } = this.#wanted;
+		const { key, session, flags, ownsSession } = this.#wanted;
 		const bytes = value === undefined ? this.#wanted.value : bytesOf(value);
 		if (bytes instanceof Error) throw bytes;
 		this.#state = 'letting go';
 		try {
-			const letGo = this.#owner.submit({ kind: 'release', key, value: bytes, flags: 0n, session: session.id }, signal);
+			const letGo = this.#owner.submit({ kind: 'release', key, value: bytes, flags, session: session.id }, signal);
 			// They leave in one batch, in this order, so that the key need not wait for the lock delay.
 			const [{ ok }] = await Promise.all([letGo, ownsSession ? session.destroy({ signal }) : null]);
 			this.#isOver();
@@ -290,14 +296,14 @@ export class KeyLock implements SwarmLock, Watcher {
 
 	/** It was not acquired, or nobody wants to know any more. */
 	async #giveUp(): Promise<void> {
-		const { key, session, value, ownsSession } = this.#wanted;
+		const { key, session, value, flags, ownsSession } = this.#wanted;
 		const asked = this.#asked;
 		this.#watch?.close();
 		this.#state = 'over';
 		await asked?.catch(NOTHING);
 		const calls: Promise<unknown>[] = [];
 		if (asked && !session.lost.aborted) {
-			calls.push(this.#owner.submit({ kind: 'release', key, value, flags: 0n, session: session.id }));
+			calls.push(this.#owner.submit({ kind: 'release', key, value, flags, session: session.id }));
 		}
 		if (ownsSession) calls.push(session.destroy());
 		await Promise.allSettled(calls);

@@ -60,7 +60,7 @@ class OneKey extends VirtualSwarm {
 
 	async lock(signal?: AbortSignal): Promise<KeyLock> {
 		const session = await this.session;
-		const wanted = { key: KEY, value: VALUE, session, ownsSession: false, waits: true, signal };
+		const wanted = { key: KEY, value: VALUE, flags: 0n, session, ownsSession: false, waits: true, signal };
 		return KeyLock.acquire(lockOwner(this.core, this.time.runtime), wanted);
 	}
 

@@ -81,6 +81,9 @@ describe('a session', () => {
 	});
 });
 
+/** By these flags Consul's client in Go knows a key that is a lock. */
+const GO_LOCK_FLAGS = 0x2ddccbc058a50c18n;
+
 describe('a lock', () => {
 	it('is held by one of many that ask for it, and has a fence that grows', async () => {
 		const fences: number[] = [];
@@ -112,16 +115,18 @@ describe('a lock', () => {
 		await client.put('told before', '');
 		await changes.next();
 		const session = await client.session();
-		const lock = await client.lock('told', { session, value: 'me' });
+		const lock = await client.lock('told', { session, value: 'me', flags: GO_LOCK_FLAGS });
 		expect(lock.key).toBe('told');
 		const entry = await client.get('told');
 		expect([text(entry?.value), entry?.lock]).toEqual(['me', { session: session.id, index: 1 }]);
+		expect(entry?.flags).toBe(GO_LOCK_FLAGS);
 		expect(lock.fence).toEqual({ lockIndex: 1, modifyRevision: entry?.modifyRevision });
 		await client.put('told', 'others may write');
 		expect(await lock.release({ value: 'nobody' })).toBe(true);
 		expect(await lock.release()).toBe(false);
 		const free = await client.get('told');
 		expect([text(free?.value), free?.lock]).toEqual(['nobody', { session: '', index: 1 }]);
+		expect(free?.flags).toBe(GO_LOCK_FLAGS);
 		const told: unknown[] = [];
 		while (told.length < 3) {
 			for (const change of (await changes.next()).value?.changes ?? [])
