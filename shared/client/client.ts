@@ -30,6 +30,7 @@ import type { ListedEntry, Page, ReadEntry } from './protocol.ts';
 import { OpenSession, type SessionCallOptions, type SwarmSession } from './session.ts';
 import { attributesOf, type SessionOptions } from './session-attributes.ts';
 import type { ClientSocket, Connect } from './socket.ts';
+import { operationsOf, resultOf, type TxnOperation, type TxnResult } from './txn.ts';
 import { WatchIterator } from './watch-iterator.ts';
 import type { WatchedChanges } from './watches.ts';
 
@@ -44,6 +45,8 @@ export type {
 	SessionOptions,
 	SwarmLock,
 	SwarmSession,
+	TxnOperation,
+	TxnResult,
 	WatchedChange,
 	WatchedChanges,
 	WriteResult,
@@ -113,13 +116,14 @@ export class SwarmClient {
 		this.#owner = lockOwner(this.#core, platform);
 	}
 
-	/** The id of the node that calls go to now; '' while there is none. */
+	/** The id of the node that calls go to now, such as `n1`; '' while there is none. */
 	get node(): string {
 		return this.#core.node;
 	}
 
 	/**
-	 * Writes `value`, a text as UTF-8. The bytes are copied before this returns.
+	 * Writes `value`, a text as UTF-8: `await client.put('color', 'red', { cas: 0 })`. The bytes are copied before this
+	 * returns. A key has 4,096 bytes of UTF-8 at most, and a value 524,288.
 	 *
 	 * @returns a promise that fails with BadKeyError, BadValueError, BadOptionsError or RefusedError (the write did not
 	 * happen), UnknownOutcomeError (it may have happened), or the signal's reason (it may have, if it was sent by then)
@@ -134,7 +138,10 @@ export class SwarmClient {
 		});
 	}
 
-	/** Removes a key. The result is `ok` also where the key was absent. Fails as `put` does. */
+	/**
+	 * Removes a key: `await client.delete('color', { cas: entry.modifyRevision })`. The result is `ok` also where the key was
+	 * absent. Fails as `put` does.
+	 */
 	delete(key: string, options: WriteOptions = {}): Promise<WriteResult> {
 		return new Promise((resolve, reject) => {
 			const wrong = wrongKey(key) ?? wrongWriteOptions(options);
@@ -144,8 +151,8 @@ export class SwarmClient {
 	}
 
 	/**
-	 * Reads a key, linearizably unless `stale` is set. The entry is null where the key is absent. Its value is a view of a
-	 * received frame: copy it to keep it for long. Fails as `put` does, but never with UnknownOutcomeError.
+	 * Reads a key, linearizably unless `stale` is set: `const entry = await client.get('color')`. The entry is null where the
+	 * key is absent. Its value is a view of a received frame: copy it to keep it for long. Fails as `put` does, but never with UnknownOutcomeError.
 	 */
 	get(key: string, options: ReadOptions = {}): Promise<ReadEntry | null> {
 		return new Promise((resolve, reject) => {
@@ -177,14 +184,35 @@ export class SwarmClient {
 	}
 
 	/**
-	 * Removes all keys that begin with `prefix` together, with '' every key. The result is `ok` also where there are none.
-	 * Fails as `put` does.
+	 * Removes all keys that begin with `prefix` together, with '' every key: `await client.deletePrefix('app/')`. The result
+	 * is `ok` also where there are none. Fails as `put` does.
 	 */
 	deletePrefix(prefix: string, options: CallOptions = {}): Promise<WriteResult> {
 		return new Promise((resolve, reject) => {
 			const wrong = wrongPrefix(prefix) ?? wrongCallOptions(options);
 			if (wrong) return reject(wrong);
 			this.#core.submit({ kind: 'deletePrefix', prefix }, options.signal, { resolve, reject });
+		});
+	}
+
+	/**
+	 * Carries out up to 64 operations together, or none of them: all where every one holds. Each sees what those before it
+	 * have done, and nobody sees a state in between. It goes through the log, so what it reads is linearizable.
+	 *
+	 *     const { ok } = await client.txn([
+	 *       { kind: 'check', key: 'job', cas: lock.fence.modifyRevision },
+	 *       { kind: 'put', key: 'report', value: 'done' },
+	 *     ]);
+	 *
+	 * @returns a promise of what each operation answers, or of the places of those that do not hold. It fails as `put` does,
+	 * or with ReadingsLostError: it has happened, and what it read is not known
+	 */
+	txn<const Of extends readonly TxnOperation[]>(operations: Of, options: CallOptions = {}): Promise<TxnResult<Of>> {
+		return new Promise((resolve, reject) => {
+			const all = operationsOf(operations);
+			const wrong = all instanceof Error ? all : wrongCallOptions(options);
+			if (wrong || all instanceof Error) return reject(wrong);
+			this.#core.transact(all, options.signal, { resolve: (answer) => resolve(resultOf(all, answer)), reject });
 		});
 	}
 
@@ -247,7 +275,7 @@ export class SwarmClient {
 	}
 
 	/**
-	 * Closes the connection. Unanswered writes that were sent fail with UnknownOutcomeError, all other calls and watches
+	 * Closes the connection, at the end of a program: `client.close()`. Unanswered writes that were sent fail with UnknownOutcomeError, all other calls and watches
 	 * with RefusedError. Sessions are lost as `closed`, and the swarm ends them after their time-outs.
 	 */
 	close(): void {

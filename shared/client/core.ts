@@ -4,7 +4,7 @@
  *
  * What it must never do: touch a clock, a timer or a random number other than those of its `ClientRuntime`.
  */
-import type { Operation } from '../store/command.ts';
+import type { Operation, PartOfTransaction } from '../store/command.ts';
 import type { Settle } from './abort.ts';
 import { RefusedError } from './errors.ts';
 import { type CallLimits, LIMITS } from './limits.ts';
@@ -13,6 +13,7 @@ import { Reads } from './reads.ts';
 import { Route } from './route.ts';
 import type { ClientRuntime } from './runtime.ts';
 import type { Connect } from './socket.ts';
+import type { TransactionAnswer } from './transaction.ts';
 import { ClientWatches, type Watcher, type WatchHandle } from './watches.ts';
 import { Writes } from './writes.ts';
 
@@ -124,6 +125,15 @@ export class ClientCore {
 		if (!this.#isOver(signal, settle)) this.#writes.submit(operation, signal, settle);
 	}
 
+	/** Carries out all of the operations, or none. They are up to `TRANSACTION_COMMANDS_MAX`, and their keys good ones. */
+	transact(
+		operations: readonly PartOfTransaction[],
+		signal: AbortSignal | undefined,
+		settle: Settle<TransactionAnswer>,
+	): void {
+		if (!this.#isOver(signal, settle)) this.#writes.transact(operations, signal, settle);
+	}
+
 	get(key: string, mode: ReadMode, signal: AbortSignal | undefined, settle: Settle<ReadEntry | null>): void {
 		if (!this.#isOver(signal, settle)) this.#reads.get(key, mode, signal, settle);
 	}
@@ -188,6 +198,8 @@ export class ClientCore {
 		switch (section.kind) {
 			case 'results':
 				return this.#writes.results(section);
+			case 'readings':
+				return this.#writes.readings(section);
 			case 'values':
 				return this.#reads.values(section.first, section.entries);
 			case 'page':

@@ -3,6 +3,7 @@ import { BatchWriter } from '../store/batch-writer.ts';
 import type { Operation } from '../store/command.ts';
 import { isAborted } from './abort.ts';
 import { WRITE } from './protocol.ts';
+import type { Transaction } from './transaction.ts';
 import { WriteBatch, type WriteCall } from './write-batch.ts';
 
 export class Draft {
@@ -15,6 +16,7 @@ export class Draft {
 	#clientId = '';
 	#calls: (WriteCall | null)[] = [];
 	#hasSignals = false;
+	#transaction: Transaction | null = null;
 
 	/** The number of commands in it. */
 	get count(): number {
@@ -25,14 +27,26 @@ export class Draft {
 		return this.#writer.length;
 	}
 
-	/** Begins a batch. The one before must have been taken. */
-	begin(clientId: string, first: number, receivedThrough: number, deadlineMs: number, isForLine: boolean): void {
+	/**
+	 * Begins a batch. The one before must have been taken.
+	 *
+	 * @param transaction which the batch is to be, and then `addTransaction` follows; null for any other batch
+	 */
+	begin(
+		clientId: string,
+		first: number,
+		receivedThrough: number,
+		deadlineMs: number,
+		isForLine: boolean,
+		transaction: Transaction | null = null,
+	): void {
 		this.#clientId = clientId;
 		this.deadlineMs = deadlineMs;
 		this.isForLine = isForLine;
 		this.opens = false;
 		this.#hasSignals = false;
-		this.#writer.begin(clientId, first, receivedThrough);
+		this.#transaction = transaction;
+		this.#writer.begin(clientId, first, receivedThrough, transaction !== null);
 	}
 
 	/** Adds the command that registers its client, as the first one. */
@@ -67,6 +81,12 @@ export class Draft {
 		this.call(call, true);
 	}
 
+	/** Writes all operations of the transaction. @throws RangeError as `put`, and then the batch is to be begun anew */
+	addTransaction({ operations }: Transaction): void {
+		for (const operation of operations) this.#writer.add(operation);
+		this.#calls = operations.map(() => null);
+	}
+
 	/** Whether a signal has ended one of its calls. */
 	get hasAborted(): boolean {
 		return this.#hasSignals && this.#calls.some((call) => call !== null && isAborted(call));
@@ -79,6 +99,7 @@ export class Draft {
 		const calls = this.#calls;
 		this.#calls = [];
 		const { deadlineMs, opens } = this;
-		return new WriteBatch({ clientId: this.#clientId, first, frame, calls, deadlineMs, opens });
+		const transaction = this.#transaction;
+		return new WriteBatch({ clientId: this.#clientId, first, frame, calls, transaction, deadlineMs, opens });
 	}
 }

@@ -23,6 +23,21 @@ export class UnknownOutcomeError extends Error {
 }
 
 /**
+ * A transaction was applied, once, but what it read is not known: its first answer was lost with a connection, and the
+ * keys have changed since. To read them again is all that is left.
+ */
+export class ReadingsLostError extends Error {
+	override readonly name = 'ReadingsLostError';
+	/** The revision of its last operation. */
+	readonly revision: number;
+
+	constructor(revision: number) {
+		super(`the transaction was applied at revision ${revision}, and what it read is not known`);
+		this.revision = revision;
+	}
+}
+
+/**
  * A watch cannot go on: changes behind its revision are not kept any more by the node. Read the present state, and watch
  * from there.
  */

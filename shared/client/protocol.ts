@@ -13,6 +13,7 @@
  *                      leader   node, or nothing
  *                      members  other members than before
  *                      results  first sequence, count, status, revision of the first; the others' follow by ones
+ *                      readings first sequence of a transaction, and the entries that it has read or nothing
  *                      values   first id, count, entries
  *                      page     id, whether it is the last one, keys with their entries
  *                      refused  what, first, count, why, whether it may have left
@@ -30,7 +31,7 @@ import { type ChangesSection, readChanges } from './changes.ts';
 import { readLock, writeLock } from './lock-format.ts';
 
 export const CLIENT_PATH = '/client';
-export const PROTOCOL_VERSION = 7;
+export const PROTOCOL_VERSION = 8;
 
 /** The bound on a frame in either direction. A single value of the largest size fits. */
 export const FRAME_BYTES_MAX = 1_114_112;
@@ -46,6 +47,8 @@ export const PAGE_KEYS_MAX = 1000;
 export const IN_FLIGHT_MAX = 65_536;
 /** A node takes batches of the last so many clients that a connection has named in its hellos. */
 export const CLIENTS_PER_CONNECTION_MAX = 4;
+/** The bound on a connection's unanswered transactions that read. What they read may be 32 MiB together. */
+export const READING_TRANSACTIONS_MAX = 32;
 /** The bound on the watches of one connection. */
 export const WATCHES_PER_CONNECTION_MAX = 64;
 
@@ -66,6 +69,7 @@ export const MEMBERS = 0x87;
 export const CHANGES = 0x88;
 export const WATCH_ENDED = 0x89;
 export const PAGE = 0x8a;
+export const READINGS = 0x8b;
 
 /** The position in the list is the byte. */
 export const READ_MODES = ['linearizable', 'stale'] as const;
@@ -98,12 +102,15 @@ export interface MemberAddress {
 }
 
 export interface ReadEntry {
-	/** A view of the frame that brought it. */
+	/** A view of the frame that brought it: `new TextDecoder().decode(entry.value)`. */
 	readonly value: Uint8Array;
+	/** Unsigned 64 bits that the writer gave. */
 	readonly flags: bigint;
 	/** `session` is the id of the session that holds the key, '' for none. `index` counts how often it was acquired. */
 	readonly lock: Lock;
+	/** The revision of the write that made the key. */
 	readonly createRevision: number;
+	/** The revision of its last change, by which a later write compares: `{ cas: entry.modifyRevision }`. */
 	readonly modifyRevision: number;
 }
 
@@ -152,6 +159,12 @@ export type NodeSection =
 			readonly count: number;
 			readonly status: Status;
 			readonly revision: number;
+	  }
+	/** `entries` are in the order of the reads; null where the node does not know any more what they have read. */
+	| {
+			readonly kind: 'readings';
+			readonly first: number;
+			readonly entries: readonly (ReadEntry | null)[] | null;
 	  }
 	| { readonly kind: 'values'; readonly first: number; readonly entries: readonly (ReadEntry | null)[] }
 	| ({ readonly kind: 'page'; readonly first: number } & Page)
@@ -302,6 +315,14 @@ export function writeResults(out: Writer, first: number, count: number, status: 
 	out.int(revision);
 }
 
+/** @param first the sequence of the first operation of the transaction @param entries as of the section */
+export function writeReadings(out: Writer, first: number, entries: readonly (ReadEntry | undefined)[] | null): void {
+	out.u8(READINGS);
+	out.int(first);
+	out.bool(entries !== null);
+	if (entries !== null) out.list(entries, (entry) => writeEntry(out, entry));
+}
+
 /** @param section as `writeChanges` writes it */
 export function writeChangesSection(out: Writer, id: number, section: Uint8Array): void {
 	out.u8(CHANGES);
@@ -394,6 +415,10 @@ function readNodeSection(from: Reader, frame: Uint8Array): NodeSection {
 			const status = STATUSES[from.u8()];
 			if (status === undefined) throw new MalformedError('unknown status');
 			return { kind: 'results', first, count, status, revision: from.int() };
+		}
+		case READINGS: {
+			const first = from.int();
+			return { kind: 'readings', first, entries: from.bool() ? from.list(() => readEntry(from)) : null };
 		}
 		case VALUES: {
 			const first = from.int();

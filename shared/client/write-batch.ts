@@ -5,6 +5,7 @@ import type { Numbered } from './batches.ts';
 import type { WriteResult } from './core.ts';
 import { BadKeyError, BadValueError, RefusedError, UnknownOutcomeError } from './errors.ts';
 import { isPassing, type PassingRefusal, type Refusal, type Status } from './protocol.ts';
+import type { Transaction } from './transaction.ts';
 
 /** By the reason of the last refusal. */
 const NOT_IN_TIME: Readonly<Record<PassingRefusal, string>> = {
@@ -23,8 +24,10 @@ export interface Written {
 	readonly first: number;
 	/** The frame: the byte WRITE, then the batch. */
 	readonly frame: Uint8Array;
-	/** The call of each command; null for one that is settled, and for the registration. */
+	/** The call of each command; null for one that is settled, for the registration, and for all of a transaction. */
 	readonly calls: (WriteCall | null)[];
+	/** The transaction that the batch is; null for any other batch. */
+	readonly transaction: Transaction | null;
 	readonly deadlineMs: number;
 	/** Whether its first command registers the client. */
 	readonly opens: boolean;
@@ -35,6 +38,7 @@ export class WriteBatch implements Numbered, Refusable {
 	readonly first: number;
 	readonly frame: Uint8Array;
 	readonly calls: (WriteCall | null)[];
+	readonly transaction: Transaction | null;
 	readonly deadlineMs: number;
 	readonly opens: boolean;
 	isOver = false;
@@ -54,11 +58,12 @@ export class WriteBatch implements Numbered, Refusable {
 	#answered: Uint8Array | null = null;
 	#left: number;
 
-	constructor({ clientId, first, frame, calls, deadlineMs, opens }: Written) {
+	constructor({ clientId, first, frame, calls, transaction, deadlineMs, opens }: Written) {
 		this.clientId = clientId;
 		this.first = first;
 		this.frame = frame;
 		this.calls = calls;
+		this.transaction = transaction;
 		this.deadlineMs = deadlineMs;
 		this.opens = opens;
 		this.#left = calls.length;
@@ -102,6 +107,11 @@ export class WriteBatch implements Numbered, Refusable {
 	 * @returns whether all commands have their results now
 	 */
 	answer(from: number, to: number, status: Status, revision: number): boolean {
+		if (this.transaction !== null) {
+			// It may not be settled yet, but has happened, so it must not get another identity.
+			this.mayHaveLeft = true;
+			return this.transaction.answer(from, to, status, revision);
+		}
 		for (let i = from; i < to; i++) {
 			const call = this.calls[i];
 			if (!call) continue;
@@ -124,6 +134,7 @@ export class WriteBatch implements Numbered, Refusable {
 			this.calls[i] = null;
 			call?.reject(why());
 		}
+		this.transaction?.reject(why());
 	}
 
 	// The errors of its calls

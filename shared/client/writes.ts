@@ -7,9 +7,9 @@
  * have been applied under its first; send a command for the first time after its signal was aborted.
  */
 import { BatchReader } from '../store/batch-reader.ts';
-import type { Operation } from '../store/command.ts';
+import type { Operation, PartOfTransaction } from '../store/command.ts';
 import { SESSION_NAME_BYTES_MAX } from '../store/sessions.ts';
-import { abortable, isAborted } from './abort.ts';
+import { abortable, isAborted, type Settle } from './abort.ts';
 import { Again, NEVER } from './again.ts';
 import { Batches } from './batches.ts';
 import { Draft } from './draft.ts';
@@ -17,6 +17,7 @@ import { BadValueError, RefusedError, UnknownOutcomeError } from './errors.ts';
 import { type CallLimits, lineCommandsMax } from './limits.ts';
 import { CLIENTS_PER_CONNECTION_MAX, isPassing, type NodeSection } from './protocol.ts';
 import type { ClientRuntime } from './runtime.ts';
+import { Transaction, type TransactionAnswer } from './transaction.ts';
 import type { WriteBatch, WriteCall } from './write-batch.ts';
 
 export interface WritesOwner {
@@ -107,6 +108,21 @@ export class Writes {
 		}
 	}
 
+	/** All operations have their effect, or none has. They are a batch by themselves. */
+	transact(
+		operations: readonly PartOfTransaction[],
+		signal: AbortSignal | undefined,
+		settle: Settle<TransactionAnswer>,
+	): void {
+		const bytes = operations.reduce((sum, operation) => sum + sizeOf(operation), 0);
+		const fits = operations.length < this.#owner.limits.inFlightMax;
+		if (!fits || !this.#isWithin(bytes)) return settle.reject(this.#overloaded());
+		this.#endBatch();
+		const transaction = new Transaction(operations, abortable(signal, settle));
+		this.#beginTransaction(transaction, this.#line.oldest !== undefined, this.#owner.deadlineMs());
+		this.#owner.soon();
+	}
+
 	/** The number of writes without an answer. */
 	get count(): number {
 		return this.#inFlight + this.#inLine + this.#draft.count;
@@ -138,6 +154,11 @@ export class Writes {
 			if (batch.opens && batch.clientId !== this.#opened) this.#hasOpened(batch.clientId);
 		}
 		this.#drainLine();
+	}
+
+	/** What a transaction has read, which comes in front of its last result. */
+	readings({ first, entries }: NodeSection & { kind: 'readings' }): void {
+		for (const { transaction } of this.#batches.within(first, first + 1)) transaction?.readings(entries);
 	}
 
 	refused({ first, count, why, mayHaveLeft }: NodeSection & { kind: 'refused' }): void {
@@ -178,10 +199,15 @@ export class Writes {
 
 	/** Makes room for one more command. @returns false where there are too many already */
 	#begin(bytes: number): boolean {
-		const { callsMax, bytesMax } = this.#owner.limits;
-		if (this.count >= callsMax || this.#bytes + this.#draft.bytes + bytes > bytesMax) return false;
+		if (!this.#isWithin(bytes)) return false;
 		this.#makeRoom(bytes, this.#line.oldest !== undefined);
 		return true;
+	}
+
+	/** Whether a call of so many bytes may wait here too. */
+	#isWithin(bytes: number): boolean {
+		const { callsMax, bytesMax } = this.#owner.limits;
+		return this.count < callsMax && this.#bytes + this.#draft.bytes + bytes <= bytesMax;
 	}
 
 	/**
@@ -205,8 +231,7 @@ export class Writes {
 		if (isForLine || !this.#hasRoom(opens ? 2 : 1)) {
 			draft.begin(clientId, 1, 0, deadline, true);
 		} else {
-			const oldest = this.#batches.oldest?.first ?? this.#nextSequence;
-			draft.begin(clientId, this.#nextSequence, oldest - 1, deadline, false);
+			draft.begin(clientId, this.#nextSequence, this.#receivedThrough, deadline, false);
 			if (opens) draft.open();
 			this.#opening = clientId;
 		}
@@ -216,8 +241,38 @@ export class Writes {
 	/** Whether the node, and the state machine's table of outcomes, have room for `count` more commands. */
 	#hasRoom(count: number): boolean {
 		const { inFlightMax } = this.#owner.limits;
-		const oldest = this.#batches.oldest?.first ?? this.#nextSequence;
-		return this.#inFlight + count <= inFlightMax && this.#nextSequence + count - oldest <= 2 * inFlightMax;
+		const open = this.#nextSequence - 1 - this.#receivedThrough;
+		return this.#inFlight + count <= inFlightMax && open + count <= 2 * inFlightMax;
+	}
+
+	/**
+	 * Makes a batch of the transaction, where the draft is empty. No transaction begins with a registration, so a batch of
+	 * its own goes in front where one is due.
+	 */
+	#beginTransaction(transaction: Transaction, isForLine: boolean, deadlineMs: number): void {
+		const draft = this.#draft;
+		const clientId = this.#owner.clientId();
+		const opens = this.#opening !== clientId;
+		const waits = isForLine || !this.#hasRoom(transaction.operations.length + (opens ? 1 : 0));
+		if (opens && !waits) {
+			draft.begin(clientId, this.#nextSequence, this.#receivedThrough, deadlineMs, false);
+			draft.open();
+			this.#opening = clientId;
+			this.#endBatch();
+		}
+		const first = waits ? 1 : this.#nextSequence;
+		draft.begin(clientId, first, waits ? 0 : this.#receivedThrough, deadlineMs, waits, transaction);
+		try {
+			draft.addTransaction(transaction);
+		} catch (error) {
+			return transaction.reject(badValue(error));
+		}
+		this.#endBatch();
+	}
+
+	/** All commands up to this sequence have their results, or were given up. */
+	get #receivedThrough(): number {
+		return (this.#batches.oldest?.first ?? this.#nextSequence) - 1;
 	}
 
 	#endBatch(): void {
@@ -253,8 +308,12 @@ export class Writes {
 	}
 
 	/** Gives the commands of a batch, none of which was applied, new identities or a new place in line. */
-	#encodeAgain({ frame, calls, deadlineMs }: WriteBatch, isForLine: boolean): void {
+	#encodeAgain({ frame, calls, transaction, deadlineMs }: WriteBatch, isForLine: boolean): void {
 		this.#endBatch();
+		if (transaction !== null) {
+			if (!transaction.isAborted) this.#beginTransaction(transaction, isForLine, deadlineMs);
+			return;
+		}
 		const command = new BatchReader(frame.subarray(1));
 		command.nextBatch();
 		for (const call of calls) {

@@ -20,13 +20,14 @@ import {
 	writeMembers,
 	writePage,
 	writePong,
+	writeReadings,
 	writeRefused,
 	writeResults,
 	writeValues,
 	writeWatchEnded,
 	writeWelcome,
 } from '../client/protocol.ts';
-import type { ViewedEntry } from '../store/entry.ts';
+import type { Entry, ViewedEntry } from '../store/entry.ts';
 import type { Result } from '../store/result.ts';
 import type { Store } from '../store/store.ts';
 import type { ReplicaLimits } from './limits.ts';
@@ -126,6 +127,15 @@ export class ClientAnswers {
 		this.#runStatus = status;
 		this.#runRevision = revision;
 		return true;
+	}
+
+	/** What a transaction has read, in front of its last result. @param entries null where that is not known any more */
+	readings(first: number, entries: readonly (Entry | undefined)[] | null): void {
+		this.#endRun();
+		const bytes = entries?.reduce((sum, entry) => sum + (entry?.value.length ?? 0), 0) ?? 0;
+		if (this.#out.length + bytes >= this.#limits.frameBytesFull && this.#out.length > 0) this.#send();
+		writeReadings(this.#out, first, entries);
+		if (this.#out.length >= this.#limits.frameBytesFull) this.#send();
 	}
 
 	/** Answers a read from the store, now or once the socket has room. */

@@ -8,6 +8,7 @@ import {
 	type ClientSection,
 	type MemberAddress,
 	PROTOCOL_VERSION,
+	READING_TRANSACTIONS_MAX,
 	type Refusal,
 	readClientFrame,
 } from '../client/protocol.ts';
@@ -18,6 +19,7 @@ import type { Result } from '../store/result.ts';
 import type { Store } from '../store/store.ts';
 import { Batch, type BatchEnd, type RefusedWhy, type SubmitOptions, type Submitter } from './batch.ts';
 import { ClientAnswers, type ClientRead } from './client-answers.ts';
+import { ClientReadings } from './client-readings.ts';
 import { type ChangeSections, ClientWatches } from './client-watches.ts';
 import type { ReplicaLimits } from './limits.ts';
 import type { DoorSocket } from './port.ts';
@@ -57,6 +59,8 @@ export class ClientConnection implements Submitter {
 	readonly #owner: ConnectionOwner;
 	readonly #answers: ClientAnswers;
 	readonly #watches: ClientWatches;
+	/** What transactions read; null before the first one that came. */
+	#readings: ClientReadings | null = null;
 	/**
 	 * The names of the clients that the connection speaks for, in the order of their hellos: the last is the present one.
 	 */
@@ -163,7 +167,9 @@ export class ClientConnection implements Submitter {
 	// From the table of submissions
 
 	result(sequence: number, result: Result): void {
-		if (this.#isOpen && this.#answers.result(sequence, result)) this.#owner.answered(this);
+		if (!this.#isOpen) return;
+		this.#readings?.result(sequence, result);
+		if (this.#answers.result(sequence, result)) this.#owner.answered(this);
 	}
 
 	settled({ count }: Batch): void {
@@ -172,6 +178,7 @@ export class ClientConnection implements Submitter {
 
 	ended({ first, count }: Batch, end: BatchEnd): void {
 		this.#commandsInFlight -= count;
+		this.#readings?.remove(first);
 		this.#refuse('write', first, count, 'noLeader', end.kind === 'unknown');
 	}
 
@@ -239,12 +246,23 @@ export class ClientConnection implements Submitter {
 		const why = faultOf(reader, this.#owner.limits);
 		if (why !== null) return this.#refuse('write', first, count, why, false);
 		const { submissions, submitOptions } = this.#owner;
-		if (this.#commandsInFlight + count > this.#owner.limits.inFlightMax) {
+		if (this.#commandsInFlight + count > this.#owner.limits.inFlightMax || this.#hasNoRoomFor(reader)) {
 			return this.#refuse('write', first, count, 'overloaded', false);
 		}
 		const refusal = submissions.submit(new Batch(this, client, first, count, submitOptions, bytes, registers));
 		if (refusal !== null) return this.#refuse('write', first, count, wordOf(refusal.why), false);
 		this.#commandsInFlight += count;
+		if (reader.isTransaction) this.#noteReads(reader);
+	}
+
+	/** Whether it is a transaction, and too many that read something wait already. */
+	#hasNoRoomFor({ isTransaction }: BatchReader): boolean {
+		return isTransaction && (this.#readings?.count ?? 0) >= READING_TRANSACTIONS_MAX;
+	}
+
+	#noteReads(transaction: BatchReader): void {
+		this.#readings ??= new ClientReadings(this.#owner.store, this.#answers);
+		this.#readings.add(transaction);
 	}
 
 	#watch({ id, after, prefix }: ClientSection & { kind: 'watch' }): void {

@@ -137,6 +137,7 @@ export const COUNTERS = [
 	'casFailed',
 	'transactionsHeld',
 	'transactionsFailed',
+	'readingsLost',
 	'sessionsCreated',
 	'sessionsRenewed',
 	'sessionsEnded',

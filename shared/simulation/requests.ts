@@ -172,7 +172,7 @@ export class Requests {
 }
 
 /** The first command has no condition. The others have the same one, so that all hold or only the first one does. */
-function transactionOf(twin: PlannedOperation, write: Put): PartOfTransaction[] {
+export function transactionOf(twin: PlannedOperation, write: Put): PartOfTransaction[] {
 	const { key, cas } = write;
 	return [operationOf(twin, 0) as Put, { kind: 'check', key, cas }, { kind: 'read', key }, write];
 }

@@ -4,16 +4,18 @@
  */
 import type { Settle } from '../client/abort.ts';
 import { ClientCore, type WriteResult } from '../client/core.ts';
-import { RefusedError, UnknownOutcomeError } from '../client/errors.ts';
+import { ReadingsLostError, RefusedError, UnknownOutcomeError } from '../client/errors.ts';
 import type { CallLimits } from '../client/limits.ts';
 import type { ReadEntry } from '../client/protocol.ts';
 import type { ClientRuntime } from '../client/runtime.ts';
+import type { TransactionAnswer } from '../client/transaction.ts';
+import type { Put } from '../store/command.ts';
 import { type Call, type Calls, operationOf } from './calls.ts';
 import { KeyWatch } from './key-watch.ts';
 import { Violation } from './ledger.ts';
-import type { PlannedOperation } from './operations.ts';
+import { isTransaction, type PlannedOperation, twinOf } from './operations.ts';
 import { Random } from './random.ts';
-import { AGAIN_US, OWN_KEY } from './requests.ts';
+import { AGAIN_US, OWN_KEY, transactionOf } from './requests.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
 import type { SocketUser } from './sockets.ts';
 import type { World } from './world.ts';
@@ -102,7 +104,8 @@ export class User implements SocketUser {
 	#ask(planned: PlannedOperation): void {
 		const { key } = planned;
 		const operation = operationOf(planned, this.#seen.get(key) ?? 0);
-		const call = this.#calls.begin(planned, operation);
+		const twin = isTransaction(planned) ? twinOf(planned, this.#calls.keys) : null;
+		const call = this.#calls.begin(planned, operation, twin);
 		const stillUs = this.#stillUs;
 		this.#calls.mustEndWithin(call, this.timeoutMs, () => this.#stillUs - stillUs);
 		const core = this.#core ?? this.#begin();
@@ -116,6 +119,7 @@ export class User implements SocketUser {
 			});
 			return core.get(`key ${key}`, isStale ? 'stale' : 'linearizable', undefined, settle);
 		}
+		if (twin !== null) return this.#transact(call, core, twin, operation as Put);
 		const settle = this.#settle<WriteResult>(call, ({ ok, revision }) => {
 			if (ok) this.#seen.set(key, operation.kind === 'put' ? revision : 0);
 			this.#calls.written(call, ok, revision);
@@ -126,6 +130,27 @@ export class User implements SocketUser {
 		} else if (operation.kind === 'delete') {
 			core.delete(operation.key, operation.cas, undefined, settle);
 		} else throw new Error(`a client knows no ${operation.kind}`);
+	}
+
+	#transact(call: Call, core: ClientCore, twin: PlannedOperation, write: Put): void {
+		const settle = this.#settle<TransactionAnswer>(call, ({ held, revision, entries }) => {
+			const ok = !held.includes(false);
+			if (ok) this.#seen.set(call.planned.key, revision);
+			this.#calls.written(call, ok, revision);
+			const [found] = entries;
+			if (ok && (found?.modifyRevision ?? 0) !== write.cas) {
+				const detail = `${this.name} has read ${write.key} at ${found?.modifyRevision}, not at ${write.cas}`;
+				throw new Violation('TransactionsAreWhole', detail);
+			}
+		});
+		core.transact(transactionOf(twin, write), undefined, {
+			resolve: settle.resolve,
+			reject: (error) => {
+				if (!(error instanceof ReadingsLostError)) return settle.reject(error);
+				this.#world.counters.readingsLost++;
+				this.#calls.written(call, true, error.revision);
+			},
+		});
 	}
 
 	#askAgain(ask: (core: ClientCore, settle: Settle<unknown>) => void, answered: () => void): void {

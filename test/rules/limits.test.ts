@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { OPEN_SLOTS_MAX, VALUE_BYTES_MAX as SLOT_BYTES_MAX } from '../../server/node.ts';
-import { IN_FLIGHT_MAX, WATCHES_PER_CONNECTION_MAX } from '../../shared/client/protocol.ts';
+import { IN_FLIGHT_MAX, READING_TRANSACTIONS_MAX, WATCHES_PER_CONNECTION_MAX } from '../../shared/client/protocol.ts';
 import { SEGMENT_BYTES_DEFAULT, WAITING_BYTES_MAX } from '../../shared/disk/log.ts';
 import { SLOT_MAX } from '../../shared/paxos/bounds.ts';
 import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
@@ -36,6 +36,7 @@ const LIMITS: Readonly<Record<string, number>> = {
 	'slots that a leader has open': OPEN_SLOTS_MAX,
 	'writes that wait at one node': REPLICA_LIMITS.submittedBytesMax,
 	'writes that wait for one disk': WAITING_BYTES_MAX,
+	'transactions of one client': READING_TRANSACTIONS_MAX,
 	'watches of one client': WATCHES_PER_CONNECTION_MAX,
 	'commands of one client': IN_FLIGHT_MAX,
 	'clients that are open': CLIENT_LIMITS.clientsMax,

@@ -6,6 +6,8 @@ import { type Mutant, one } from '../../shared/simulation/mutant.ts';
 
 const DRAFT = 'shared/client/draft.ts';
 const READS = 'shared/client/reads.ts';
+const TRANSACTION = 'shared/client/transaction.ts';
+const READINGS = 'shared/replica/client-readings.ts';
 const ROUTE = 'shared/client/route.ts';
 const WRITE_BATCH = 'shared/client/write-batch.ts';
 const WRITES = 'shared/client/writes.ts';
@@ -64,7 +66,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
 		0,
 		'a write that leaves the line keeps the identity that it had there',
 		DRAFT,
-		'		this.#writer.begin(clientId, first, receivedThrough);',
+		'		this.#writer.begin(clientId, first, receivedThrough, transaction !== null);',
 		'		this.#writer.begin(clientId, Math.max(1, first - 1), receivedThrough);',
 	),
 	one(
@@ -151,6 +153,27 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
 		SUBMISSIONS,
 		'const isKnown = machine.registrationOf(id) !== undefined;',
 		'const isKnown = true;',
+	),
+	one(
+		0,
+		'a transaction that has happened goes under another identity where what it read is not known',
+		WRITE_BATCH,
+		'			this.mayHaveLeft = true;\n			return this.transaction',
+		'			return this.transaction',
+	),
+	one(
+		0,
+		'a transaction is settled though what it has read has not come',
+		TRANSACTION,
+		'			this.#happened = last;\n			return false;',
+		'			this.#call.resolve({ held, revision: last, entries: [] });\n			return true;',
+	),
+	one(
+		0,
+		'what a transaction has read is told from a later state',
+		READINGS,
+		"reader.isKnown &&= result.kind === 'applied' || this.#store.changeOfKey(key) <= result.revision;",
+		'reader.isKnown &&= true;',
 	),
 	// `test/simulation/members.test.ts` catches this one and `test/client/dials.test.ts` the next: no client of the world needs it.
 	one(0, 'clients are not told of other members', DOORS, '		this.clients.membersChanged();\n', ''),
