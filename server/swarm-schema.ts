@@ -206,12 +206,21 @@ function refuseDuplicates(nodes: readonly unknown[], context: z.core.$Refinement
 	const addresses = new Map<string, number>();
 	for (const [index, node] of nodes.entries()) {
 		if (typeof node !== 'object' || node === null) continue;
-		const { id, host, port } = node as Partial<z.output<typeof nodeSchema>>;
+		const { id, host, port, advertise } = node as Partial<z.output<typeof nodeSchema>>;
 		const sameId = ids.get(id);
 		if (id !== undefined && sameId !== undefined) {
 			const message = `${shortJson(id)} is already the id of nodes[${sameId}]`;
 			context.addIssue({ code: 'custom', path: [index, 'id'], message });
 		} else ids.set(id, index);
+		// Each may listen at all addresses of a machine of its own, and then only where it is reached tells them apart.
+		if (ANY_ADDRESS.includes(String(host)) && advertise !== undefined) {
+			const sameUrl = addresses.get(advertise);
+			if (sameUrl !== undefined) {
+				const message = `${shortJson(advertise)} is already where nodes[${sameUrl}] is reached`;
+				context.addIssue({ code: 'custom', path: [index, 'advertise'], message });
+			} else addresses.set(advertise, index);
+			continue;
+		}
 		const address = `${String(host).toLowerCase().replace('localhost', '127.0.0.1')}:${port}`;
 		const sameAddress = addresses.get(address);
 		if (port !== undefined && sameAddress !== undefined) {

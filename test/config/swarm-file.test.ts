@@ -120,6 +120,14 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
 		nodes(n1, { id: 'n2', port: 7101, host: 'localhost' }),
 		'swarm.json: nodes[1].port: 7101 is already the port of nodes[0] at the same host',
 	],
+	[
+		'two nodes that are reached at the same place',
+		nodes(
+			{ ...n1, host: '0.0.0.0', advertise: 'http://a:7101' },
+			{ id: 'n2', port: 7101, host: '::', advertise: 'http://a:7101' },
+		),
+		'swarm.json: nodes[1].advertise: "http://a:7101" is already where nodes[0] is reached',
+	],
 	['a field misspelt', nodes({ ...n1, hots: 'a' }), 'swarm.json: nodes[0].hots: unknown field; did you mean "host"?'],
 	[
 		'a field of nobody',
@@ -195,6 +203,11 @@ describe('swarm.json', () => {
 			logMiB: 32,
 			allowedHosts: [],
 		});
+	});
+
+	it('may have the same port at all addresses of several machines', () => {
+		const machine = (id: string) => ({ id, port: 7101, host: '0.0.0.0', advertise: `http://${id}.example:7101` });
+		expect(refusal(nodes(machine('n1'), machine('n2'), { ...machine('n3'), host: '::' }))).toBe('accepted');
 	});
 
 	it('may say where others reach a node, apart from where it listens', () => {
