@@ -54,6 +54,7 @@ describe('the tarball', () => {
 		'CHANGELOG.md',
 		'swarm.json',
 		'server/swarm.schema.json',
+		'server/deploy/paxos-swarm@.service',
 		'dist/program/main.js',
 		'dist/program/licenses.md',
 		'dist/server/node.js',
