@@ -26,6 +26,8 @@ import {
 	swarmSchema,
 } from './swarm-schema.ts';
 
+/** What `swarm.json` may hold. */
+export type SwarmInput = z.input<typeof swarmSchema>;
 export type SwarmConfig = Omit<z.output<typeof swarmSchema>, '$schema'>;
 export type NodeConfig = SwarmConfig['nodes'][number];
 
@@ -148,6 +150,13 @@ export function loadSecret(config: SwarmConfig, environment: Environment, insecu
 		return secret;
 	}
 	if (text !== undefined) return text;
+	mustHaveSecret(config, null, insecure);
+	return null;
+}
+
+/** @throws ConfigError where a node is reachable beyond loopback without a secret, unless `insecure` */
+export function mustHaveSecret(config: SwarmConfig, secret: string | null, insecure: boolean): void {
+	if (secret !== null) return;
 	const open = config.nodes.findIndex((node) => !isLoopback(node.host) || !isLoopback(new URL(urlOf(node)).hostname));
 	const { host, advertise } = config.nodes[open] ?? {};
 	if (host !== undefined && !insecure) {
@@ -157,7 +166,6 @@ export function loadSecret(config: SwarmConfig, environment: Environment, insecu
 				'set SWARM_SECRET or SWARM_SECRET_FILE to the same secret for every node, or say --insecure',
 		);
 	}
-	return null;
 }
 
 /** What the variables of Consul's clients say; null where they say nothing. */

@@ -1,14 +1,14 @@
 /** Writes log lines for operators, one for each coarse fact. */
-import type { Logger } from 'pino';
 import { GIVEN_UP, membersText, type RawFact } from '../shared/fact.ts';
 import { ACTED, faultText } from '../shared/lab.ts';
 import { ballotToText } from '../shared/paxos/ballot.ts';
 import { skewText } from '../shared/skew.ts';
+import type { NodeLogger } from './logger.ts';
 import { kindOfText, Repeats } from './repeats.ts';
 import type { FactStream } from './replica/fact-stream.ts';
 
 /** @returns a function that ends it */
-export function logFacts(facts: FactStream, log: Logger): () => void {
+export function logFacts(facts: FactStream, log: NodeLogger): () => void {
 	// Ignored messages may come without end, so they are told at a bounded rate. Malformed ones are, where they are
 	// refused.
 	const ignored = new Repeats<string>((text, count) =>

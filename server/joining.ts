@@ -2,10 +2,10 @@
  * The wait of a node with a new disk: it runs as any other, and is no member until the members let it in. Where it may,
  * it asks them by itself to take the place of the member that has its name. It says what it does in the node's log.
  */
-import type { Logger } from 'pino';
 import type { MembersView, SwarmMember } from '../shared/feed.ts';
 import { nameOf } from '../shared/member-name.ts';
 import type { NodeId } from '../shared/paxos/ballot.ts';
+import type { NodeLogger } from './logger.ts';
 
 export interface JoiningOptions {
 	/** The node's id, which was never a member's. */
@@ -16,7 +16,7 @@ export interface JoiningOptions {
 	readonly swarm: { readonly members: readonly SwarmMember[]; readonly sets: readonly MembersView[] };
 	/** Whether it asks the members by itself, which is for swarms on one machine. */
 	readonly asks: boolean;
-	readonly log: Logger;
+	readonly log: NodeLogger;
 	/** The global one is the default. */
 	readonly fetch?: typeof fetch;
 }

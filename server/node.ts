@@ -5,7 +5,6 @@
 import type { RequestListener } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { nanoid } from 'nanoid';
-import type { Logger } from 'pino';
 import { CLIENT_PATH } from '../shared/client/protocol.ts';
 import { CorruptLogError } from '../shared/disk/corrupt-log-error.ts';
 import { SEGMENT_BYTES_DEFAULT } from '../shared/disk/log.ts';
@@ -33,6 +32,7 @@ import { type DoorName, Front, type UpgradeDoor } from './front/front.ts';
 import { Joining } from './joining.ts';
 import { Lab, type NodeActor, REAL_LAB_CLOCK } from './lab/lab.ts';
 import { connectionLimits, descriptorLimit } from './limits.ts';
+import type { NodeLogger } from './logger.ts';
 import { watchLoop } from './loop-watch.ts';
 import { DEFAULT_MESH_LIMITS, DEFAULT_MESH_TIMINGS, Mesh } from './mesh/mesh.ts';
 import type { PeerAddress } from './mesh/peer.ts';
@@ -64,7 +64,7 @@ export interface NodeOptions {
 	readonly asksToJoin?: boolean;
 	/** The secret of all nodes; null for none. */
 	readonly secret: string | null;
-	readonly log: Logger;
+	readonly log: NodeLogger;
 	/** Whether people may make faults in its links, and in nodes by the primary process; none by default. */
 	readonly lab?: { readonly primary: NodeActor | null };
 	/** How many files and sockets this process may have open; the system's limit by default. */
@@ -101,7 +101,7 @@ export const OPEN_SLOTS_MAX = 8;
 export const VALUE_BYTES_MAX = 1_048_576;
 const MESSAGE_BYTES_MAX = 524_288;
 /** A link to a running peer is made within this time: the longest wait between its dials, and the handshake. */
-const LINK_MS = 1.5 * DEFAULT_MESH_TIMINGS.reconnectMaxMs;
+export const LINK_MS = 1.5 * DEFAULT_MESH_TIMINGS.reconnectMaxMs;
 /** The interval is well below READY_LAG_MS_MAX. */
 const CATCH_UP_LOOK_EVERY_MS = 100;
 
@@ -424,7 +424,7 @@ async function openHome({ config, name, memory }: NodeOptions, label: MachineLab
 	};
 }
 
-function agentConfig(config: SwarmConfig, { id, members }: Home): AgentConfig {
+export function agentConfig(config: SwarmConfig, { id, members }: Pick<Home, 'id' | 'members'>): AgentConfig {
 	return {
 		id,
 		members: firstVotersOf(members),

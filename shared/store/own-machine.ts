@@ -51,6 +51,8 @@ export class OwnMachine<State, Command, Result> extends AppliedOnce<OwnState<Sta
 	readonly #random = new SlotRandom();
 	readonly #context: { slot: number; timeMs: number; random(): number };
 	#openCut: Cut | null = null;
+	/** Whether the user's code is called now. */
+	#isCalling = false;
 
 	constructor(
 		machine: StateMachine<State, Command, Result>,
@@ -64,6 +66,7 @@ export class OwnMachine<State, Command, Result> extends AppliedOnce<OwnState<Sta
 
 	/** The user's state. It is only read, and kept by nobody. */
 	get own(): State {
+		if (this.#isCalling) throw new Error('the state is not to be read while the state machine is called');
 		return this.state.own;
 	}
 
@@ -79,7 +82,7 @@ export class OwnMachine<State, Command, Result> extends AppliedOnce<OwnState<Sta
 		const { revision, timeMs, digest } = this;
 		const { name, version } = this.#machine;
 		const clients = this.state.clients.openCut();
-		const parts = this.#guarded('snapshot', () => this.#machine.snapshot(this.own)[Symbol.iterator]());
+		const parts = this.#guarded('snapshot', () => this.#machine.snapshot(this.state.own)[Symbol.iterator]());
 		const head = (out: Writer): void => {
 			out.int(OWN_STATE_FORMAT);
 			out.text(name);
@@ -162,10 +165,15 @@ export class OwnMachine<State, Command, Result> extends AppliedOnce<OwnState<Sta
 	}
 
 	#guarded<T>(where: string, call: () => T): T {
+		this.#isCalling = true;
 		try {
-			return call();
+			const returned = call();
+			if (isPromise(returned)) throw new TypeError('it returned a promise, and must not wait for anything');
+			return returned;
 		} catch (cause) {
 			throw machineError(this.#machine.name, `${where} at slot ${this.#context.slot}`, cause);
+		} finally {
+			this.#isCalling = false;
 		}
 	}
 
@@ -248,6 +256,10 @@ export function machineFault(written: MachineLabel, running: MachineLabel): stri
 	}
 	if (written.version <= running.version) return null;
 	return `it was written by version ${written.version} of the state machine "${written.name}", and this program runs version ${running.version}`;
+}
+
+function isPromise(returned: unknown): boolean {
+	return typeof returned === 'object' && returned !== null && 'then' in returned;
 }
 
 /** Marks the end of the parts of a machine, of which each has a byte. */

@@ -59,6 +59,15 @@ export interface ApplyContext {
 	random(): number;
 }
 
+/** The command was applied, and its result is not known at this node, which has taken over a state that holds it. */
+export class ResultLostError extends Error {
+	override readonly name = 'ResultLostError';
+
+	constructor() {
+		super('the command was applied, and its result is not known: this node has taken over a state that holds it');
+	}
+}
+
 /** The largest part of a snapshot. */
 export const OWN_PART_BYTES_MAX = 1_048_576;
 

@@ -6,7 +6,7 @@
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,10 +14,18 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { freePorts } from '../process/swarm.ts';
+import { leaderAt, QueueProcess } from './job-queue.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const ignored = new Set(['.git', 'node_modules', 'dist', 'data']);
 const run = promisify(execFile);
+
+/** The first program in the documents of embedding. */
+const jobQueue = /^```ts\n(.*?)^```/ms.exec(
+	readFileSync(join(repository, 'server/embedding/README.md'), 'utf8'),
+)?.[1] as string;
+const JOBS_OF_EACH = 40;
+const KILL_AFTER = 30;
 
 let folder: string;
 /** The folder in which a user has installed it. */
@@ -57,8 +65,8 @@ describe('the tarball', () => {
 		'server/deploy/paxos-swarm@.service',
 		'dist/program/main.js',
 		'dist/program/licenses.md',
-		'dist/server/node.js',
-		'dist/server/node.d.ts',
+		'dist/server/embedding/main.js',
+		'dist/server/embedding/main.d.ts',
 		'dist/dashboard/index.html',
 		'dist/sandbox/index.html',
 	])('has %s', (path) => {
@@ -108,23 +116,58 @@ describe('a swarm in the folder', () => {
 });
 
 describe('embedded', () => {
-	const program = `import { loadConfig, type SwarmConfig } from 'paxos-swarm/config';
-import { type RunningNode, startNode } from 'paxos-swarm';
+	const files = { 'job-queue.ts': jobQueue };
 
-const config: SwarmConfig = loadConfig({}, {}, '.').config;
-export const start: Promise<RunningNode> = startNode({ config, id: 'n1', memory: null, secret: null, log: console });
-`;
-
-	test('its types reach the user', async () => {
-		const said = await compile('typescript', { 'types.ts': program }, { types: ['node'] });
-		// The console is no logger. The compiler's error shows that the types are there.
-		expect(said).toMatch(/^types\.ts\(5,.*Console/);
-		expect(said.match(/error TS/g)).toHaveLength(1);
+	test.each(['typescript', 'typescript-5'])('the job queue of the documents compiles under %s', async (compiler) => {
+		const options = { types: ['node'], skipLibCheck: true, noUncheckedIndexedAccess: true, noEmit: false };
+		expect(await compile(compiler, files, options)).toBe('');
 	});
 
-	test('startNode is what the package exports', async () => {
-		const script = "import('paxos-swarm').then((exported) => process.stdout.write(typeof exported.startNode))";
-		expect((await run(process.execPath, ['-e', script], { cwd: home })).stdout).toBe('function');
+	test('its types tell what is wrong', async () => {
+		const wrong = jobQueue.replace("node.propose({ do: 'take' })", "node.propose({ do: 'steal' })");
+		expect(await compile('typescript', { 'wrong.ts': wrong }, { types: ['node'], skipLibCheck: true })).toMatch(
+			/^wrong\.ts\(.*steal[^\n]*\n?$/,
+		);
+	});
+
+	test('it runs as three processes: the leader is killed, no acknowledged job is lost, and none is there twice', async () => {
+		const ports = await freePorts(3);
+		const queues = ['n1', 'n2', 'n3'].map((id) => new QueueProcess(home, id, ports));
+		onTestFinished(() => {
+			for (const queue of queues) queue.kill();
+		});
+		// Each process adds its jobs one after the other, and tries no job again.
+		const acknowledged = new Set<string>();
+		let killed: QueueProcess | undefined;
+		const addAll = async (queue: QueueProcess): Promise<void> => {
+			for (let count = 1; count <= JOBS_OF_EACH && queue !== killed; count++) {
+				const work = `${queue.id}-${count}`;
+				const answer = await queue.ask(`add ${work}`);
+				if (answer?.startsWith('{')) acknowledged.add(work);
+				if (killed || acknowledged.size < KILL_AFTER) continue;
+				killed = queues.find(({ id }) => id === leaderId) as QueueProcess;
+				killed.kill();
+			}
+		};
+		expect(await queues[0]?.ask('add first')).toBe('{"id":1,"work":"first","untilMs":0}');
+		const leaderId = await leaderAt(ports[0] as number);
+		await Promise.all(queues.map(addAll));
+		const lost = killed as QueueProcess;
+		expect(lost.id).toBe(leaderId);
+		const again = new QueueProcess(home, lost.id, ports);
+		const running = [...queues.filter((queue) => queue !== lost), again];
+		onTestFinished(() => again.kill());
+		const lists = await Promise.all(
+			running.map(async (queue) => JSON.parse((await queue.ask('list')) as string) as { id: number; work: string }[]),
+		);
+		for (const list of lists) {
+			const works = list.map(({ work }) => work);
+			expect(works).toEqual(expect.arrayContaining([...acknowledged]));
+			expect(new Set(works).size).toBe(works.length);
+			expect(list.map(({ id }) => id)).toEqual(list.map((_, index) => index + 1));
+		}
+		expect(acknowledged.size).toBeGreaterThan(2 * JOBS_OF_EACH);
+		for (const queue of running) expect(await queue.end()).toBe(0);
 	});
 });
 

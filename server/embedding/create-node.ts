@@ -1,0 +1,119 @@
+/** Starts a node in the program of a user, on its folder, as `paxos-swarm node` does in a program of its own. */
+import { resolve } from 'node:path';
+import type { StateMachine } from '../../shared/store/state-machine.ts';
+import { makeData } from '../cli/new-disk.ts';
+import { ConfigError, isOnLoopback, mustHaveSecret, parseSwarm, type SwarmConfig, type SwarmInput } from '../config.ts';
+import { type NodeLogger, SILENT } from '../logger.ts';
+import {
+	type NodeMachine,
+	type NodeOptions,
+	type NodeReplica,
+	type RunningNode,
+	startNode,
+	startNodeOf,
+} from '../node.ts';
+import { OwnReplica } from '../replica/own.ts';
+import { type KeyValueNode, keyValueAccess } from './key-value-access.ts';
+import { type OwnNode, ownAccess } from './own-access.ts';
+import { type NodeLife, SwarmNode } from './swarm-node.ts';
+
+/** A member of the swarm, as in `swarm.json`. */
+export type MemberInput = SwarmInput['nodes'][number];
+
+/** The options of a node. They are the same at every start, and but for `id` the same for all nodes of a swarm. */
+export interface CreateNodeOptions {
+	/** The name of this node: one of `members`. */
+	readonly id: string;
+	/** The members that the swarm begins with. From then on the log says who they are. */
+	readonly members: readonly MemberInput[];
+	/** The data folder. The nodes of one machine may share it: each has a folder of its own there. */
+	readonly folder: string;
+	/** The name of the swarm, for people; `swarm` by default. */
+	readonly name?: string;
+	/** The secret that the nodes prove to each other. Beyond loopback there has to be one, unless `insecure` is true. */
+	readonly secret?: string;
+	readonly insecure?: boolean;
+	/** Whether its port has an API and the page beside the mesh of the nodes; true by default. */
+	readonly http?: boolean;
+	/** Whether a node without a folder comes in as a new member, beyond loopback: see Members in the README. */
+	readonly join?: boolean;
+	/** Is told what an operator should know; by default nobody is. A logger of pino is one. */
+	readonly logger?: NodeLogger;
+	/** As in `swarm.json`. */
+	readonly timings?: SwarmInput['timings'];
+	/** As in `swarm.json`. */
+	readonly logMiB?: number;
+	/** As in `swarm.json`. */
+	readonly allowedHosts?: readonly string[];
+}
+
+/** @throws ConfigError, FolderError, the system's error for a port that is taken */
+export async function createKeyValueNode(options: CreateNodeOptions): Promise<KeyValueNode> {
+	const { running, life } = await start(options, startNode);
+	return new SwarmNode(running.replica, keyValueAccess(running.replica), life);
+}
+
+/** As `createKeyValueNode`, with a machine of the user's own. */
+export async function createOwnNode<State, Command, Result>(
+	machine: StateMachine<State, Command, Result>,
+	options: CreateNodeOptions,
+): Promise<OwnNode<State, Command, Result>> {
+	const { name, version } = machine;
+	const nodeMachine: NodeMachine<OwnReplica<State, Command, Result>> = {
+		label: { name, version },
+		open: (replicaOptions) => OwnReplica.open(machine, replicaOptions),
+	};
+	const { running, life } = await start(options, (nodeOptions) => startNodeOf(nodeMachine, nodeOptions));
+	return new SwarmNode(running.replica, ownAccess(machine, running.replica), life);
+}
+
+interface Started<Replica> {
+	readonly running: RunningNode<Replica>;
+	readonly life: NodeLife;
+}
+
+async function start<Replica extends NodeReplica>(
+	options: CreateNodeOptions,
+	begin: (nodeOptions: NodeOptions) => Promise<RunningNode<Replica>>,
+): Promise<Started<Replica>> {
+	const { id, secret = null, http = true, join = false, logger: log = SILENT } = options;
+	const config = configOf(options);
+	if (!config.nodes.some((node) => node.id === id)) {
+		throw new ConfigError(`the options of createNode: ${id} is not the id of a member`);
+	}
+	mustHaveSecret(config, secret, options.insecure === true);
+	await makeData(config, id, join ? { join } : {}, (line) => log.info(line));
+	let hasStopped = (_: Error | null): void => undefined;
+	const stopped = new Promise<Error | null>((resolve) => {
+		hasStopped = resolve;
+	});
+	const running = await begin({
+		config,
+		name: id,
+		memory: null,
+		asksToJoin: isOnLoopback(config),
+		secret,
+		log,
+		http,
+		onFatal: (error) => hasStopped(error),
+		onRemoved: () => hasStopped(null),
+	});
+	const close = async (): Promise<void> => {
+		await running.close();
+		hasStopped(null);
+	};
+	return { running, life: { url: http ? running.url : null, stopped, close } };
+}
+
+/** @throws ConfigError */
+function configOf({ members, name = 'swarm', folder, timings, logMiB, allowedHosts }: CreateNodeOptions): SwarmConfig {
+	const input: SwarmInput = {
+		name,
+		nodes: [...members],
+		dataDir: resolve(folder),
+		...(timings && { timings }),
+		...(logMiB !== undefined && { logMiB }),
+		...(allowedHosts && { allowedHosts: [...allowedHosts] }),
+	};
+	return parseSwarm(JSON.stringify(input), 'the options of createNode');
+}

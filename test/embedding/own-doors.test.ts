@@ -1,0 +1,65 @@
+/** What a node remembers of the commands of a machine of the user's own. */
+import { describe, expect, it } from 'vitest';
+import type { DoorParts } from '../../shared/replica/doors.ts';
+import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
+import { OwnDoors } from '../../shared/replica/own-doors.ts';
+import { encodeCommand } from '../../shared/store/command.ts';
+import { ownKind } from '../../shared/store/own-machine.ts';
+import { counters } from '../store/counter.ts';
+
+const REMEMBERED = 10;
+
+function remembering(historyBytesMax = REPLICA_LIMITS.historyBytesMax) {
+	const machine = ownKind(counters).empty();
+	const limits = { ...REPLICA_LIMITS, historyChangesMax: REMEMBERED, historyBytesMax };
+	const doors = new OwnDoors(machine, { limits } as DoorParts);
+	let sequence = 1;
+	const identity = () => ({ client: 'c', sequence: sequence++, receivedThrough: 0 });
+	machine.apply(encodeCommand(identity(), { kind: 'registerClient', client: 'c' }));
+	const add = (name = 'a'): void => {
+		machine.apply(encodeCommand(identity(), { kind: 'command', bytes: counters.command.encode({ name, by: 1 }) }));
+	};
+	return { machine, doors, add };
+}
+
+describe('the last commands', () => {
+	it('are remembered up to a number, and behind that a reader is told so', () => {
+		const { machine, doors, add } = remembering();
+		for (let count = 0; count < 35; count++) add();
+		expect(machine.revision).toBe(36);
+		expect(doors.after(25)).toEqual({ kind: 'compacted' });
+		for (let revision = 26; revision < 36; revision++) {
+			expect(doors.after(revision)).toMatchObject({ kind: 'applied', applied: { revision: revision + 1 } });
+		}
+		expect(doors.after(36)).toEqual({ kind: 'none' });
+	});
+
+	it('are remembered up to so many bytes', () => {
+		const { doors, add } = remembering(20_000);
+		for (let count = 0; count < 5; count++) add('x'.repeat(1000));
+		expect(doors.after(1)).toEqual({ kind: 'compacted' });
+		expect(doors.after(5)).toMatchObject({ kind: 'applied' });
+	});
+
+	it('are gone when another state was taken over, and those that wait are told at the end of the turn', () => {
+		const { machine, doors, add } = remembering();
+		add();
+		let news = 0;
+		doors.whenNews(() => news++);
+		doors.endTurn();
+		expect(news).toBe(1);
+		doors.whenNews(() => news++);
+		doors.endTurn();
+		expect(news).toBe(1);
+		const other = remembering();
+		for (let count = 0; count < 5; count++) other.add();
+		machine.become(other.machine);
+		doors.stateReplaced();
+		doors.endTurn();
+		expect(news).toBe(2);
+		expect(doors.after(2)).toEqual({ kind: 'compacted' });
+		expect(doors.after(6)).toEqual({ kind: 'none' });
+		doors.stop();
+		expect(doors.after(6)).toEqual({ kind: 'stopping' });
+	});
+});
