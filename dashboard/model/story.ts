@@ -13,6 +13,7 @@ import { type Decision, decisionFromNodes, foldDecision } from './decision.ts';
 import { DecisionIndex, type Gathered } from './decision-index.ts';
 import { Lamps } from './lamps.ts';
 import { type Landmark, Landmarks } from './landmarks.ts';
+import { Metrics } from './metrics.ts';
 import type { Recalled } from './source.ts';
 import { SwarmModel } from './swarm-model.ts';
 import { type Entry, type Item, isEntry, Tape } from './tape.ts';
@@ -37,6 +38,7 @@ export class Story {
 	readonly index: DecisionIndex;
 	/** What must never happen, and whether it has. */
 	readonly lamps = new Lamps();
+	readonly metrics = new Metrics();
 	readonly tape: Tape;
 	/** How many facts nodes added up instead of sending them, since the page was opened. */
 	skippedCount = 0;
@@ -189,7 +191,9 @@ export class Story {
 		const item = this.tape.push(node, told, this.#nowMs());
 		if (isInOrder) this.tape.keepOrder();
 		this.#landmarks.add(item, this.live);
+		const wasHeard = this.live.nodes.some(({ isUp }) => isUp);
 		this.live.fold(node, told);
+		this.metrics.add(item, this.live, wasHeard);
 		if (told.kind === 'missing') for (const count of Object.values(told.skipped)) this.skippedCount += count;
 		if (isEntry(item)) {
 			this.index.add(item);

@@ -161,12 +161,12 @@ function isBeatItem(item: Item): boolean {
 }
 
 /** How many items from the first one on have the property, which no item has behind one that has it not. */
-function countWhile(items: readonly Item[], has: (item: Item) => boolean): number {
+export function countWhile<T>(items: readonly T[], has: (item: T) => boolean): number {
 	let low = 0;
 	let high = items.length;
 	while (low < high) {
 		const middle = (low + high) >>> 1;
-		if (has(items[middle] as Item)) low = middle + 1;
+		if (has(items[middle] as T)) low = middle + 1;
 		else high = middle;
 	}
 	return low;

@@ -142,6 +142,12 @@ export function shortValue(value: ValueSummary): string {
 	return value.bytes === 0 ? 'a no-op' : value.text.replace(/^put /, '');
 }
 
+/** Three digits, as far as hundredths. */
+export function msText(ms: number): string {
+	if (ms > 0 && ms < 0.005) return '< 0.01 ms';
+	return `${ms.toFixed(ms < 9.995 ? 2 : ms < 99.95 ? 1 : 0)} ms`;
+}
+
 /** `toLocaleString` would make such a format for each number. */
 const COUNTS = new Intl.NumberFormat('en');
 

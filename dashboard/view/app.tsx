@@ -10,6 +10,7 @@ import { Keys } from './keys.tsx';
 import { LadderPanel } from './ladder.tsx';
 import { Log } from './log.tsx';
 import { Mesh } from './mesh.tsx';
+import { MetricsPanel } from './metrics.tsx';
 import { Notices } from './notices.tsx';
 import { Propose } from './propose.tsx';
 import { Rail } from './rail.tsx';
@@ -64,6 +65,7 @@ export function App({ directing }: { directing?: Directing }) {
 					<Cards />
 				</div>
 				<div class="below">
+					<MetricsPanel />
 					<Log />
 					<Keys canEdit={!directing?.isPast} />
 				</div>

@@ -17,13 +17,21 @@ effect(() => {
 	});
 });
 
-export function railWindow(): { readonly startMs: number; readonly endMs: number } {
+interface Window {
+	readonly startMs: number;
+	readonly endMs: number;
+}
+
+export function railWindow(): Window {
+	return windowOf(moment.value === null ? spanMs() : held.value.spanMs);
+}
+
+/** A stretch that ends and stands still as that of the rail does, and is so long. */
+export function windowOf(lengthMs: number): Window {
 	const at = moment.value;
-	if (at === null) {
-		const endMs = nowMs();
-		return { startMs: endMs - spanMs(), endMs };
-	}
-	const { endMs: heldMs, spanMs: span } = held.value;
-	const endMs = at.whenMs < heldMs - span ? at.whenMs + AFTER * span : Math.max(heldMs, at.whenMs);
-	return { startMs: endMs - span, endMs };
+	if (at === null) return { startMs: nowMs() - lengthMs, endMs: nowMs() };
+	const { endMs: heldMs } = held.value;
+	const isBefore = at.whenMs < heldMs - lengthMs;
+	const endMs = isBefore ? at.whenMs + AFTER * lengthMs : Math.max(heldMs, at.whenMs);
+	return { startMs: endMs - lengthMs, endMs };
 }

@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import type { Round } from '../model/decision.ts';
 import { type Span, type SpanKind, type Waterfall, waterfallOf } from '../model/waterfall.ts';
+import { msText } from '../model/why.ts';
 import { Glyph, type GlyphKind } from './glyph.tsx';
 import { NodeName } from './node-name.tsx';
 import { gathered, moment, story } from './state.ts';
@@ -126,10 +127,4 @@ function whenText({ fromMs, toMs, countedMs }: Span): string {
 	const from = fromMs === null ? 'from a time that is not known' : `from ${msText(fromMs)}`;
 	const counted = countedMs === null ? '' : `, counted at ${msText(countedMs)}`;
 	return `${from} to ${msText(toMs)}${counted}`;
-}
-
-/** Three digits, as far as hundredths. */
-function msText(ms: number): string {
-	if (ms > 0 && ms < 0.005) return '< 0.01 ms';
-	return `${ms.toFixed(ms < 9.995 ? 2 : ms < 99.95 ? 1 : 0)} ms`;
 }
