@@ -7,6 +7,7 @@
  * one that only counts facts does not.
  */
 
+import type { KeyChanges } from './key-change.ts';
 import type { LinkFaultFrom, NodeAct } from './lab.ts';
 import type { Ballot, NodeId } from './paxos/ballot.ts';
 import { ballotToText } from './paxos/ballot.ts';
@@ -29,7 +30,7 @@ export interface FactStamp {
 }
 
 /** The facts of the runtime. Those of sending and of receiving one message have the same `messageId`. */
-export type RuntimeFact<B = BallotText, V = ValueSummary> =
+export type RuntimeFact<B = BallotText, V = ValueSummary, C = KeyChanges> =
 	| {
 			readonly kind: 'sent';
 			readonly to: NodeId;
@@ -89,13 +90,15 @@ export type RuntimeFact<B = BallotText, V = ValueSummary> =
 			readonly detail: string;
 	  }
 	| { readonly kind: 'flushed'; readonly records: number; readonly bytes: number; readonly ms: number }
-	| { readonly kind: 'applied'; readonly through: number; readonly revision: number };
+	/** `changes`: those of keys since the fact of this kind before; it lacks them where the node was not asked for them. */
+	| { readonly kind: 'applied'; readonly through: number; readonly revision: number; readonly changes?: C };
 
 export type FactBody = AgentFact<BallotText, ValueSummary> | RuntimeFact;
 export type Fact = FactStamp & FactBody;
 export type FactKind = FactBody['kind'];
 
-export type RawFactBody = AgentFact | RuntimeFact<Ballot, Value>;
+/** What costs more than a fact should where nobody keeps it is a function in a raw one, and valid at once only. */
+export type RawFactBody = AgentFact | RuntimeFact<Ballot, Value, () => KeyChanges>;
 export type RawFact = FactStamp & RawFactBody;
 
 /** Whether the fact is one that keeps coming while nothing is decided, and that changes nothing which a snapshot tells. */
@@ -114,9 +117,11 @@ export type Plain<T> = T extends Ballot
 		? ValueSummary
 		: T extends readonly (infer Item)[]
 			? Plain<Item>[]
-			: T extends object
-				? { [Key in keyof T]: Plain<T[Key]> }
-				: T;
+			: T extends () => infer Made
+				? Made
+				: T extends object
+					? { [Key in keyof T]: Plain<T[Key]> }
+					: T;
 
 /** Rewrites ballots and values, at any depth, for JSON. */
 export function plain<T>(raw: T): Plain<T> {
@@ -158,6 +163,7 @@ function partOf(part: SnapshotPart): SnapshotPart<ValueSummary> {
 }
 
 function rewrite(raw: unknown): unknown {
+	if (typeof raw === 'function') return raw();
 	if (raw === null || typeof raw !== 'object') return raw;
 	if (raw instanceof Uint8Array) return summaryOf(raw);
 	if (Array.isArray(raw)) return raw.map(rewrite);

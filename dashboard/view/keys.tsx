@@ -1,7 +1,7 @@
 /**
  * Each node's own table of keys. Facts carry no keys, so the table is that of a snapshot; a new one is asked
  * for when the node has applied more, but not more often than a person can read. A search goes through the snapshot too,
- * and asks the node where that has not all keys. A row opens the form that changes its key.
+ * and asks the node where that has not all keys. A row opens the form that changes its key, and its history.
  */
 import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
@@ -9,13 +9,15 @@ import type { EntryView } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
 import { clock } from '../model/ballot-names.ts';
+import { keyHistory } from '../model/key-history.ts';
 import { keysShown, type Listed, mustAsk } from '../model/keys.ts';
 import type { NodeModel } from '../model/node-model.ts';
 import { isNoMember } from '../model/standing.ts';
 import { KeyForm } from './key-form.tsx';
+import { KeyHistory } from './key-history.tsx';
 import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
-import { calm, list, moment, resync, swarmShown } from './state.ts';
+import { calm, list, moment, resync, story, swarmShown } from './state.ts';
 
 const REFRESH_EVERY_MS = 800;
 
@@ -25,6 +27,7 @@ export function Keys({ canEdit }: { readonly canEdit: boolean }) {
 	const prefix = useSignal('');
 	const listed = useSignal<Listed | null>(null);
 	const edited = useSignal<EntryView | null>(null);
+	const followed = useSignal<string | null>(null);
 	const asked = useRef({ prefix: '', ms: 0 });
 	const nodes = members();
 	const node = shownOf(nodes, picked.value);
@@ -90,10 +93,17 @@ export function Keys({ canEdit }: { readonly canEdit: boolean }) {
 					prefix={prefix.value}
 					listed={moment.value === null ? listed.value : null}
 					edited={canEdit ? edited : null}
+					followed={followed}
 				/>
 			)}
 		</section>
 	);
+}
+
+/** A key that is not there any more has a history all the same. */
+function Gone({ name }: { name: string }) {
+	calm.value;
+	return keyHistory(story, name, moment.value).versions.length > 0 ? <KeyHistory name={name} /> : null;
 }
 
 function members(): readonly NodeModel[] {
@@ -110,9 +120,11 @@ function Table(props: {
 	readonly listed: Listed | null;
 	/** The entry that is being changed, as it was when that began; null where nothing can be changed. */
 	readonly edited: Signal<EntryView | null> | null;
+	/** The key whose history is shown; null for none. */
+	readonly followed: Signal<string | null>;
 }) {
 	calm.value;
-	const { node, prefix, listed, edited } = props;
+	const { node, prefix, listed, edited, followed } = props;
 	const opener = useRef<HTMLElement | null>(null);
 	if (!node.isUp) {
 		const since = node.status === 'unknown' ? ` since ${clock(node.unknownSinceMs)}` : '';
@@ -124,12 +136,14 @@ function Table(props: {
 	}
 	const { entries, revision, rest } = keysShown(node, prefix, listed);
 	const open = edited?.value ?? null;
-	if (open === null && node.entriesCount === 0) return <p class="empty">{node.id} holds no key yet.</p>;
 	if (open === null && entries.length === 0) {
 		return (
-			<p class="empty">
-				{node.id} holds no key that begins so{rest}.
-			</p>
+			<>
+				<p class="empty">
+					{node.id} holds no key {node.entriesCount === 0 ? 'yet' : `that begins so${rest}`}.
+				</p>
+				{prefix !== '' && <Gone name={prefix} />}
+			</>
 		);
 	}
 	const close = (isDeleted: boolean) => {
@@ -151,6 +165,7 @@ function Table(props: {
 	);
 	const rows = entries.flatMap((entry) => {
 		const isOpen = entry.key === open?.key;
+		const isFollowed = entry.key === followed.value;
 		const act = isOpen ? 'Close' : 'Edit';
 		const row = (
 			<tr key={`row of ${entry.key}`}>
@@ -158,7 +173,21 @@ function Table(props: {
 				<td class="mono" title={`${entry.bytes} bytes`}>
 					{entry.value}
 				</td>
-				<td class="mono number">{entry.modifyRevision}</td>
+				<td class="number">
+					<button
+						type="button"
+						class="link"
+						data-testid="key-follow"
+						aria-label={`History of ${entry.key}, now at revision ${entry.modifyRevision}`}
+						title="Its history"
+						aria-expanded={isFollowed}
+						onClick={() => {
+							followed.value = isFollowed ? null : entry.key;
+						}}
+					>
+						{entry.modifyRevision}
+					</button>
+				</td>
 				{edited && (
 					<td class="act">
 						<button
@@ -175,7 +204,14 @@ function Table(props: {
 				)}
 			</tr>
 		);
-		return isOpen ? [row, form] : [row];
+		const history = isFollowed && (
+			<tr key={`history of ${entry.key}`}>
+				<td colSpan={edited ? 4 : 3}>
+					<KeyHistory name={entry.key} />
+				</td>
+			</tr>
+		);
+		return [row, isOpen && form, history].filter(Boolean);
 	});
 	// It may have been deleted meanwhile, or is none of those that are looked for.
 	if (open && !entries.some(({ key }) => key === open.key)) rows.unshift(form);

@@ -312,11 +312,13 @@ export class FactFlow<W extends Watcher> {
 	}
 }
 
-/** The cost to hold and send a fact: 1, and 1 more for each acceptance or decision in it. */
+/** The cost to hold and send a fact: 1, and 1 more for each acceptance or decision in it, or for all its changes of keys. */
 function weightOf(fact: RawFact): number {
 	switch (fact.kind) {
 		case 'promiseCounted':
 			return 1 + fact.reported.length;
+		case 'applied':
+			return fact.changes ? 2 : 1;
 		case 'sent':
 		case 'received':
 			switch (fact.message.kind) {

@@ -122,6 +122,8 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 	readonly #timers = new Map<ReplicaTimer, NodeJS.Timeout>();
 	/** Watchers of the facts of single messages. The log's own watcher, of coarse facts, does not count. */
 	#watchersCount = 0;
+	/** Up to this revision the watchers were told. */
+	#toldRevision = 0;
 	#tending: NodeJS.Timeout | undefined;
 	#flushMs = 0;
 	#stopped = false;
@@ -183,7 +185,7 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 				soon: () => setImmediate(turn),
 				fact: (fact) => this.facts.tell(fact),
 				applied: (through, revision) => {
-					if (this.#agent.watched) this.facts.tell({ kind: 'applied', through, revision });
+					if (this.#agent.watched) this.#tellApplied(through, revision);
 				},
 				membersChanged: () => options.membersAre(this.#agent.members.state),
 				removed: (chosenAt) => options.removed(chosenAt),
@@ -319,6 +321,7 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 
 	watch(onFact: (fact: RawFact) => void): () => void {
 		const unwatch = this.facts.watch(onFact);
+		if (this.#watchersCount === 0) this.#toldRevision = this.machine.revision;
 		this.#watchersCount++;
 		this.#agent.watched = true;
 		return () => {
@@ -359,6 +362,13 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 			timer,
 			setTimeout(() => this.#guard(() => this.replica.fire(timer)), afterMs),
 		);
+	}
+
+	#tellApplied(through: Slot, revision: number): void {
+		const told = this.#toldRevision;
+		this.#toldRevision = revision;
+		const changes = () => this.replica.doors.changesAfter(told);
+		this.facts.tell({ kind: 'applied', through, revision, changes });
 	}
 
 	#flushed(records: number, bytes: number): void {

@@ -2,6 +2,7 @@
  * The rooms beside a replica through which people use its state machine, as the replica sees them, and what they may use
  * of the replica. The key-value store has its own, and so has the machine of a user.
  */
+import type { KeyChanges } from '../key-change.ts';
 import type { NodeId } from '../paxos/ballot.ts';
 import type { Member } from '../paxos/change.ts';
 import type { Operation } from '../store/command.ts';
@@ -22,6 +23,8 @@ export interface MachineDoors extends Door {
 	readonly unfinished: Readonly<Record<string, number>>;
 	/** What watchers of the node are shown of the state. */
 	readonly shown: ShownEntries;
+	/** What they are told of the changes of keys above `revision`. */
+	changesAfter(revision: number): KeyChanges;
 	start(): void;
 	/** Answers all that waits. */
 	stop(): void;

@@ -12,7 +12,7 @@
  * long. Large values are kept where the store has them, which it never overwrites.
  */
 import { copyBytes } from '../bytes/bytes.ts';
-import type { ChangeListener } from '../store/change-listener.ts';
+import type { ChangeCause, ChangeListener, DeleteCause, WriteCause } from '../store/change-listener.ts';
 import type { ViewedEntry } from '../store/entry.ts';
 import { SHARED_BYTES_MAX } from '../store/kept-values.ts';
 import { type Lock, NEVER_HELD } from '../store/locks.ts';
@@ -22,6 +22,7 @@ export type Change = Written | Deleted;
 
 export interface Written extends ViewedEntry {
 	readonly kind: 'put';
+	readonly cause: ChangeCause;
 	/** See `Deleted.index`. */
 	readonly index: number;
 }
@@ -29,6 +30,7 @@ export interface Written extends ViewedEntry {
 export interface Deleted {
 	/** `deletePrefix`: all keys that begin with `key` were deleted. */
 	readonly kind: 'delete' | 'deletePrefix';
+	readonly cause: ChangeCause;
 	readonly key: string;
 	readonly modifyRevision: number;
 	/** The highest revision of the changes that it belongs together with; its own where it stands alone. */
@@ -64,11 +66,23 @@ class Slab {
 }
 
 const NO_BYTES = new Uint8Array(0);
+/** The kind of a change follows from its cause, which is what the table has. */
+const KINDS: Readonly<Record<ChangeCause, Change['kind']>> = {
+	put: 'put',
+	acquire: 'put',
+	release: 'put',
+	letGoAtEnd: 'put',
+	letGoAtTimeOut: 'put',
+	delete: 'delete',
+	deletePrefix: 'deletePrefix',
+	deletedAtEnd: 'delete',
+	deletedAtTimeOut: 'delete',
+};
 
 /** One column for each part of a change; one row for each change, found by its position. */
 class Table {
 	readonly rows: number;
-	readonly kinds: ('put' | 'delete' | 'deletePrefix')[];
+	readonly causes: ChangeCause[];
 	readonly keys: string[];
 	readonly slabs: (Slab | null)[];
 	readonly bytes: Uint8Array[];
@@ -82,7 +96,7 @@ class Table {
 
 	constructor(rows: number) {
 		this.rows = rows;
-		this.kinds = new Array(rows).fill('delete');
+		this.causes = new Array(rows).fill('delete');
 		this.keys = new Array(rows).fill('');
 		this.slabs = new Array(rows).fill(null);
 		this.bytes = new Array(rows).fill(NO_BYTES);
@@ -111,7 +125,7 @@ class Table {
 }
 
 const COLUMNS = [
-	'kinds',
+	'causes',
 	'keys',
 	'slabs',
 	'bytes',
@@ -163,17 +177,19 @@ export class History implements ChangeListener {
 	at(position: number): Change {
 		const table = this.#table;
 		const row = table.rowOf(position);
-		const kind = table.kinds[row] as Change['kind'];
+		const cause = table.causes[row] as ChangeCause;
+		const kind = KINDS[cause];
 		const key = table.keys[row] as string;
 		const modifyRevision = table.modifyRevisions[row] as number;
 		const index = table.indexes[row] as number;
-		if (kind !== 'put') return { kind, key, modifyRevision, index };
+		if (kind !== 'put') return { kind, cause, key, modifyRevision, index };
 		const [start, end] = [table.starts[row] as number, table.ends[row] as number];
 		const kept = table.bytes[row] as Uint8Array;
 		// A slab is used again, and a change may be looked at for longer.
 		const isShared = table.slabs[row] !== null;
 		return {
 			kind,
+			cause,
 			key,
 			bytes: isShared ? kept.slice(start, end) : kept,
 			start: isShared ? 0 : start,
@@ -205,9 +221,9 @@ export class History implements ChangeListener {
 		this.floor = revision;
 	}
 
-	put(entry: ViewedEntry): void {
+	put(entry: ViewedEntry, cause: WriteCause): void {
 		const { key, modifyRevision } = entry;
-		const row = this.#add('put', key, modifyRevision);
+		const row = this.#add(cause, key, modifyRevision);
 		const table = this.#table;
 		this.#keepValue(row, entry);
 		table.flags[row] = entry.flags;
@@ -215,13 +231,13 @@ export class History implements ChangeListener {
 		table.createRevisions[row] = entry.createRevision;
 		this.#bytes += entry.end - entry.start;
 		this.#bound();
-		this.also?.put(entry);
+		this.also?.put(entry, cause);
 	}
 
-	deleted(key: string, revision: number): void {
-		this.#add('delete', key, revision);
+	deleted(key: string, revision: number, cause: DeleteCause): void {
+		this.#add(cause, key, revision);
 		this.#bound();
-		this.also?.deleted(key, revision);
+		this.also?.deleted(key, revision, cause);
 	}
 
 	cut(prefix: string, revision: number): void {
@@ -240,13 +256,13 @@ export class History implements ChangeListener {
 	}
 
 	/** @returns the row of the new change, which has no value yet */
-	#add(kind: Change['kind'], key: string, revision: number): number {
+	#add(cause: ChangeCause, key: string, revision: number): number {
 		// The oldest one goes first, so that the table never grows beyond the number of changes that are kept.
 		if (this.#end - this.#start === this.#limits.historyChangesMax) this.#dropOldest();
 		if (this.#end - this.#start === this.#table.rows) this.#table = this.#table.grown(this.#start, this.#end);
 		const table = this.#table;
 		const row = table.rowOf(this.#end++);
-		table.kinds[row] = kind;
+		table.causes[row] = cause;
 		table.keys[row] = key;
 		table.modifyRevisions[row] = revision;
 		table.indexes[row] = Math.max(revision, this.#togetherThrough);
@@ -292,7 +308,8 @@ export class History implements ChangeListener {
 		const table = this.#table;
 		const row = table.rowOf(this.#start++);
 		this.#bytes -= memoryOf(table.keys[row] as string);
-		if (table.kinds[row] === 'put') this.#bytes -= (table.ends[row] as number) - (table.starts[row] as number);
+		if (KINDS[table.causes[row] as ChangeCause] === 'put')
+			this.#bytes -= (table.ends[row] as number) - (table.starts[row] as number);
 		this.floor = table.indexes[row] as number;
 		table.keys[row] = '';
 		table.bytes[row] = NO_BYTES;

@@ -2,12 +2,14 @@
  * The key-value store's own rooms beside a replica: the clients' door, reads that wait for a change, watches, and the
  * time-outs of sessions. They use the replica as the rooms of any other machine do.
  */
+import type { KeyChanges } from '../key-change.ts';
 import { NO_BALLOT } from '../paxos/ballot.ts';
 import type { Store } from '../store/store.ts';
 import { ClientDoor } from './client-door.ts';
 import type { DoorParts, DoorTimer, MachineDoors } from './doors.ts';
 import { History } from './history.ts';
 import { TimeOuts } from './time-outs.ts';
+import { toldChanges } from './told-changes.ts';
 import { type ShownEntries, shownEntries } from './view.ts';
 import { type Subject, Waits } from './waits.ts';
 import { type Watch, type Watcher, Watches } from './watches.ts';
@@ -15,6 +17,7 @@ import { type Watch, type Watcher, Watches } from './watches.ts';
 export class KeyValueDoors implements MachineDoors {
 	readonly clients: ClientDoor;
 	readonly #store: Store;
+	readonly #history: History;
 	readonly #parts: DoorParts;
 	readonly #waits: Waits;
 	readonly #watches: Watches;
@@ -27,6 +30,7 @@ export class KeyValueDoors implements MachineDoors {
 		const nowMs = () => runtime.nowMs();
 		const history = new History(store.revision, limits);
 		store.listener = history;
+		this.#history = history;
 		this.#waits = new Waits({
 			nowMs,
 			setTimer: (afterMs) => runtime.setTimer('wait', afterMs),
@@ -71,6 +75,10 @@ export class KeyValueDoors implements MachineDoors {
 
 	get shown(): ShownEntries {
 		return shownEntries(this.#store);
+	}
+
+	changesAfter(revision: number): KeyChanges {
+		return toldChanges(this.#history, revision);
 	}
 
 	/**

@@ -3,6 +3,7 @@
  * that a reader of changes goes on from a revision. A reader has no queue: it asks for the next one when it has taken the
  * one before, and where that is not remembered any more it is told so.
  */
+import type { KeyChanges } from '../key-change.ts';
 import type { AppliedCommand, OwnMachine } from '../store/own-machine.ts';
 import type { DoorParts, MachineDoors } from './doors.ts';
 import type { ShownEntries } from './view.ts';
@@ -42,6 +43,11 @@ export class OwnDoors<State, Command, Result> implements MachineDoors {
 
 	get shown(): ShownEntries {
 		return NOTHING_SHOWN;
+	}
+
+	/** The machine has no keys. */
+	changesAfter(revision: number): KeyChanges {
+		return { after: revision, list: [] };
 	}
 
 	/** The first command above the revision. */

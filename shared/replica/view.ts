@@ -122,7 +122,7 @@ function entryView({ key, value, flags, modifyRevision }: Entry): EntryView {
 }
 
 /** The value's beginning where it is UTF-8, else its number of bytes. */
-function shownOf(value: Uint8Array): Pick<EntryView, 'value' | 'isWhole'> {
+export function shownOf(value: Uint8Array): Pick<EntryView, 'value' | 'isWhole'> {
 	const text = fromUtf8(wholeCharacters(value, VALUE_BYTES_SHOWN_MAX));
 	if (text === undefined) return { value: `${value.length} bytes`, isWhole: false };
 	const chars = [...text];

@@ -35,14 +35,14 @@ export class ChangedKeys {
 	begin(slot: Slot, also: ChangeListener | null): ChangeListener {
 		this.#through = slot;
 		return {
-			put: (entry) => {
+			put: (entry, cause) => {
 				this.#put(entry);
-				also?.put(entry);
+				also?.put(entry, cause);
 			},
-			deleted: (key, revision) => {
+			deleted: (key, revision, cause) => {
 				this.#revisions.delete(key);
 				this.#add('delete', key, revision, 0);
-				also?.deleted(key, revision);
+				also?.deleted(key, revision, cause);
 			},
 			cut: (prefix, revision) => {
 				for (const key of this.#revisions.keys()) if (key.startsWith(prefix)) this.#revisions.delete(key);

@@ -15,6 +15,8 @@ import type { Onlooker } from './world.ts';
 interface Life {
 	readonly epoch: number;
 	seq: number;
+	/** Up to this one its changes of keys were told. */
+	revision: number;
 	facts: Fact[];
 }
 
@@ -58,7 +60,12 @@ export class StagedFacts implements Onlooker {
 	}
 
 	applied(time: Instant, node: SimulatedNode, through: number, revision: number): void {
-		this.#tell(time, node, { kind: 'applied', through, revision });
+		const life = this.#lifeOf(node);
+		const told = life.revision;
+		life.revision = revision;
+		const doors = node.process?.replica.doors;
+		const changes = doors && { changes: () => doors.changesAfter(told) };
+		this.#tell(time, node, { kind: 'applied', through, revision, ...changes });
 	}
 
 	#tell(time: Instant, node: SimulatedNode, body: RawFactBody): void {
@@ -70,7 +77,7 @@ export class StagedFacts implements Onlooker {
 	#lifeOf(node: SimulatedNode): Life {
 		const known = this.#lives.get(node);
 		if (known?.epoch === node.epoch) return known;
-		const life = { epoch: node.epoch, seq: 0, facts: [] };
+		const life = { epoch: node.epoch, seq: 0, revision: node.process?.store.revision ?? 0, facts: [] };
 		this.#lives.set(node, life);
 		return life;
 	}

@@ -16,7 +16,7 @@ import {
 	KIND_RENEW_SESSION,
 } from './batch-format.ts';
 import type { BatchReader } from './batch-reader.ts';
-import type { ChangeListener } from './change-listener.ts';
+import type { ChangeListener, DeleteCause, WriteCause } from './change-listener.ts';
 import { digestOf } from './digest.ts';
 import type { Kept } from './entry.ts';
 import { type Lock, NEVER_HELD, released } from './locks.ts';
@@ -36,7 +36,7 @@ export function carryOut(command: BatchReader, state: StoreState, listener: Chan
 		case KIND_PUT: {
 			const kept = find(command, state);
 			if (cas !== null && cas !== (kept?.modifyRevision ?? 0)) return false;
-			write(command, kept, kept?.lock ?? NEVER_HELD, state, listener);
+			write(command, kept, kept?.lock ?? NEVER_HELD, state, listener, 'put');
 			return true;
 		}
 		case KIND_DELETE: {
@@ -44,7 +44,7 @@ export function carryOut(command: BatchReader, state: StoreState, listener: Chan
 			if (!kept) return true;
 			if (cas !== null && cas !== kept.modifyRevision) return false;
 			state.locks.letGo(kept);
-			remove(kept, state, listener);
+			remove(kept, state, listener, 'delete');
 			return true;
 		}
 		case KIND_DELETE_PREFIX:
@@ -58,7 +58,7 @@ export function carryOut(command: BatchReader, state: StoreState, listener: Chan
 			const kept = find(command, state);
 			if (kept?.lock.session !== command.session) return false;
 			state.locks.letGo(kept);
-			write(command, kept, released(kept.lock), state, listener);
+			write(command, kept, released(kept.lock), state, listener, 'release');
 			return true;
 		}
 		case KIND_CHECK_SESSION:
@@ -77,7 +77,7 @@ export function carryOut(command: BatchReader, state: StoreState, listener: Chan
 		case KIND_END_SESSION: {
 			const session = findSession(key, state);
 			if (cas !== null && cas !== session?.renewedRevision) return false;
-			if (session) endSession(session, state, listener);
+			if (session) endSession(session, state, listener, cas !== null);
 			return true;
 		}
 		default:
@@ -94,12 +94,12 @@ function acquire(command: BatchReader, state: StoreState, listener: ChangeListen
 	const lock = lockAcquired(command, kept ?? null, roomOf(state, session), holdsBack);
 	if (lock === null) return false;
 	if (lock !== kept?.lock) state.locks.hold(key, keyHash, session);
-	write(command, kept, lock, state, listener);
+	write(command, kept, lock, state, listener, 'acquire');
 	return true;
 }
 
 /** The keys that it holds are let go, or deleted, and nobody acquires them for as long as its lock delay says. */
-function endSession(session: Session, state: StoreState, listener: ChangeListener | null): void {
+function endSession(session: Session, state: StoreState, listener: ChangeListener | null, isOverdue: boolean): void {
 	const { sessions, locks, keys, revision, timeMs } = state;
 	sessions.end(session, revision);
 	listener?.together(revision);
@@ -107,10 +107,10 @@ function endSession(session: Session, state: StoreState, listener: ChangeListene
 		const kept = keys.get(key) as Kept;
 		noteEntry(kept, state);
 		if (session.lockDelayMs > 0) locks.delays.add(key, timeMs + session.lockDelayMs);
-		if (session.behavior === 'delete') remove(kept, state, listener);
+		if (session.behavior === 'delete') remove(kept, state, listener, isOverdue ? 'deletedAtTimeOut' : 'deletedAtEnd');
 		else {
 			const changed = keys.relock(kept, released(kept.lock), revision);
-			listener?.put(changed);
+			listener?.put(changed, isOverdue ? 'letGoAtTimeOut' : 'letGoAtEnd');
 		}
 	}
 	listener?.sessionChanged(session.id, session.node);
@@ -122,14 +122,20 @@ function write(
 	lock: Lock,
 	{ keys, revision }: StoreState,
 	listener: ChangeListener | null,
+	cause: WriteCause,
 ): void {
 	const changed = keys.put(kept, command, revision, lock);
-	if (changed !== null) listener?.put(changed);
+	if (changed !== null) listener?.put(changed, cause);
 }
 
-function remove(kept: Kept, { keys, revision, timeMs }: StoreState, listener: ChangeListener | null): void {
+function remove(
+	kept: Kept,
+	{ keys, revision, timeMs }: StoreState,
+	listener: ChangeListener | null,
+	cause: DeleteCause,
+): void {
 	keys.remove(kept, revision, timeMs);
-	listener?.deleted(kept.key, revision);
+	listener?.deleted(kept.key, revision, cause);
 }
 
 function cut(prefix: string, state: StoreState, listener: ChangeListener | null): void {

@@ -1,14 +1,22 @@
 /** How a store tells what changes, in the order of revisions. The listener must not use the store meanwhile. */
 import type { ViewedEntry } from './entry.ts';
 
+/**
+ * Why a key was written or deleted: by a command of that name, or because the session that held it was ended by a command
+ * (`AtEnd`) or was not renewed in time (`AtTimeOut`).
+ */
+export type WriteCause = 'put' | 'acquire' | 'release' | 'letGoAtEnd' | 'letGoAtTimeOut';
+export type DeleteCause = 'delete' | 'deletedAtEnd' | 'deletedAtTimeOut';
+export type ChangeCause = WriteCause | DeleteCause | 'deletePrefix';
+
 export interface ChangeListener {
 	/**
 	 * The key was written. A write that changes nothing is not told. The entry may be changed later, so a listener has to
 	 * copy what it keeps.
 	 */
-	put(entry: ViewedEntry): void;
+	put(entry: ViewedEntry, cause: WriteCause): void;
 	/** The key was deleted. */
-	deleted(key: string, revision: number): void;
+	deleted(key: string, revision: number, cause: DeleteCause): void;
 	/** Keys that begin with `prefix` were deleted, all of them. */
 	cut(prefix: string, revision: number): void;
 	/**

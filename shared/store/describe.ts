@@ -81,7 +81,7 @@ function describeOperation(operation: Operation): string {
 }
 
 /** As much of a session's id as people need to tell sessions apart. */
-function shortId(session: string): string {
+export function shortId(session: string): string {
 	return `${session.slice(0, SESSION_CHARS_SHOWN)}…`;
 }
 

@@ -24,9 +24,12 @@ const states: readonly {
 	{ state: 'with the help open', reach: openHelp },
 	{ state: 'with a decision played back', reach: playDecision },
 	{
-		state: 'with a node that is unknown',
+		state: 'with a node that is unknown, with metrics and the history of a key',
 		prepare: () => stage.swarm.node('n5').kill(),
-		reach: (page) => stateBecomes(page, 'n5', 'unknown'),
+		reach: async (page) => {
+			await stateBecomes(page, 'n5', 'unknown');
+			await openNumbers(page);
+		},
 	},
 ];
 
@@ -68,6 +71,16 @@ async function openKnown(options: PageOptions): Promise<Page> {
 async function openHelp(page: Page): Promise<void> {
 	await page.getByTestId('help').click();
 	await page.locator('dialog[open]').waitFor();
+}
+
+async function openNumbers(page: Page): Promise<void> {
+	const metrics = page.getByTestId('metrics');
+	await metrics.locator('summary').click();
+	await metrics.getByText('As a table').click();
+	await page.getByTestId('metrics-table').waitFor();
+	expect(await page.getByTestId('metric-node-n5').textContent()).toContain('not heard');
+	await page.getByTestId('key-follow').first().click();
+	await page.getByTestId('key-history-end').waitFor();
 }
 
 async function playDecision(page: Page): Promise<void> {

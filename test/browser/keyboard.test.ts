@@ -113,6 +113,25 @@ test('a proposal is made, watched, contested and looked up with the keyboard alo
 	expect(await (await node.fetch(path)).text()).toMatch(/"Flags":18446744073709551615,"Value":"bWluZQ=="/);
 	await keyboard.press('l');
 	await poll(() => page.getByTestId('keys-table').textContent()).toContain('mine');
+
+	// Who wrote it before, and in which slot.
+	await keyboard.press('Shift+Tab');
+	expect(await focused(page)).toBe('key-follow');
+	await keyboard.press('Enter');
+	const versions = page.getByTestId('key-version');
+	await poll(() => versions.allTextContents()).toMatchObject([
+		expect.stringMatching(/written.*theirsmine/),
+		expect.stringMatching(/written.*flags 0 → 18446744073709551615/),
+		expect.stringMatching(/l \? \/ \./),
+	]);
+	expect(await violations(page)).toEqual([]);
+	await tabTo(page, /^key-slot$/);
+	await keyboard.press('Enter');
+	await poll(async () => (await readDecision(page)).slot).toBe(saved.slot);
+	await keyboard.press('l');
+	await page.getByTestId('key-follow').press('Enter');
+	await poll(() => versions.count()).toBe(0);
+	await tabTo(page, edit);
 	await keyboard.press('Enter');
 	await tabTo(page, /^key-delete$/);
 	const [deleted] = await Promise.all([nextOutcome(page), keyboard.press('Enter')]);

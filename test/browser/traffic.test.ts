@@ -19,8 +19,12 @@ afterAll(async () => {
 test('with light traffic on, slots advance and the page answers; off, all that was asked is answered', async () => {
 	const page = await stage.open(stage.swarm.node('n2'));
 	const from = await chosenThrough(page);
+	await page.getByTestId('metrics').locator('summary').press('Enter');
 	await page.getByTestId('traffic').click();
 	await poll(() => chosenThrough(page)).toBeGreaterThan(from);
+	for (const metric of ['rate', 'p50', 'p99']) {
+		await poll(async () => Number.parseFloat(await textOf(page, `metric-${metric}`))).toBeGreaterThan(0);
+	}
 
 	// A person may do all this meanwhile.
 	await page.getByTestId('theme').click();
@@ -64,12 +68,15 @@ test('what the page was told is saved, and opens again at the moment that it sho
 	await page.getByTestId('event-before').click();
 	await page.locator('[data-testid="rail"][data-now="false"]').waitFor();
 	await page.getByTestId('log-row').first().waitFor();
+	await page.getByTestId('metrics').locator('summary').click();
+	await page.getByTestId('metric-node-n4').waitFor();
 	const before = await shown(page);
 	const [saved] = await Promise.all([page.waitForEvent('download'), page.getByTestId('save-trace').click()]);
 	expect(await readFile(await saved.path(), 'utf8')).not.toContain((await snapshotOf(stage.swarm.node('n2'))).swarm.id);
 
 	await page.getByTestId('to-replay').click();
 	await page.getByTestId('trace-file').setInputFiles(await saved.path());
+	await page.getByTestId('metrics').locator('summary').click();
 	await poll(() => shown(page)).toEqual(before);
 	expect(await page.getByTestId('trace-title').textContent()).toContain('What a page was told of the swarm');
 	expect(await violations(page)).toEqual([]);
@@ -81,11 +88,16 @@ test('what the page was told is saved, and opens again at the moment that it sho
 async function shown(page: Page): Promise<unknown> {
 	const cards = await Promise.all(stage.swarm.nodes.map(({ id }) => readCard(page, id)));
 	const rows = await page.getByTestId('log-row').allTextContents();
-	return { cards, rows, fact: await page.locator('.rail-fact').allTextContents() };
+	const stand = await page.locator('[data-testid^="metric-node-"]').allTextContents();
+	return { cards, rows, stand, fact: await page.locator('.rail-fact').allTextContents() };
 }
 
 async function chosenThrough(page: Page): Promise<number> {
 	return Number(await page.getByTestId('node-n2').getAttribute('data-chosen-through'));
+}
+
+async function textOf(page: Page, testId: string): Promise<string> {
+	return (await page.getByTestId(testId).textContent()) ?? '';
 }
 
 async function tally(page: Page): Promise<{ asked: number; chosen: number }> {

@@ -43,8 +43,8 @@ export const CALLERS: readonly Unreached[] = [
 				'#changeOf({ kind, name }: Subject): number {',
 			],
 			'shared/replica/history.ts': [
-				'this.also?.put(entry);',
-				'this.also?.deleted(key, revision);',
+				'this.also?.put(entry, cause);',
+				'this.also?.deleted(key, revision, cause);',
 				'this.also?.cut(prefix, revision);',
 				'this.also?.together(through);',
 				'sessionChanged(id: string, node: string): void {',
