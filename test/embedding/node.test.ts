@@ -1,0 +1,130 @@
+/** A node on its folder inside a program: the same call at every start, its port, and what it refuses. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createNode, type KeyValueNode } from '../../server/embedding/main.ts';
+import { freePorts } from '../client/nodes.ts';
+import { type Add, type Added, type Counters, counters } from '../store/counter.ts';
+
+const CALL = { timeoutMs: 20_000 };
+const put = { kind: 'put', key: 'a', value: Uint8Array.of(7), flags: 0n, cas: null } as const;
+
+let folder: string;
+let port: number;
+let running: { close(): Promise<void> }[];
+
+beforeEach(async () => {
+	folder = mkdtempSync(join(tmpdir(), 'paxos-swarm-embedding-'));
+	[port] = (await freePorts(1)) as [number];
+	running = [];
+});
+
+afterEach(async () => {
+	for (const node of running) await node.close();
+	rmSync(folder, { recursive: true, force: true });
+});
+
+function options() {
+	return { id: 'n1', members: [{ id: 'n1', port }], folder };
+}
+
+async function started<Node extends { close(): Promise<void> }>(starting: Promise<Node>): Promise<Node> {
+	const node = await starting;
+	running.push(node);
+	return node;
+}
+
+const keys = (): Promise<KeyValueNode> => started(createNode(options()));
+const own = (over: Partial<typeof counters> = {}) =>
+	started(createNode<Counters, Add, Added>({ ...options(), machine: { ...counters, ...over } }));
+
+describe('a node inside a program', () => {
+	it('begins with nothing, and goes on from its folder by the same call', async () => {
+		const first = await own();
+		await first.propose({ name: 'a', by: 3 }, CALL);
+		await first.close();
+		const again = await own();
+		await again.ready();
+		expect(await again.propose({ name: 'a', by: 4 }, CALL)).toMatchObject({ value: 7 });
+		const seen: number[] = [];
+		for await (const { command } of again.changes({ from: 0 })) if (seen.push(command.by) === 2) break;
+		expect(seen).toEqual([3, 4]);
+	});
+
+	it('has a page and an API at its port, without keys', async () => {
+		const node = await own();
+		await node.propose({ name: 'a', by: 3 }, CALL);
+		const get = async (path: string) => (await fetch(`${node.url}${path}`)).status;
+		expect(await Promise.all(['/livez', '/readyz', '/metrics', '/v1/swarm', '/v1/members'].map(get))).toEqual(
+			Array(5).fill(200),
+		);
+		expect(await Promise.all(['/v1/kv/a', '/v1/session/list', '/v1/snapshot', '/v1/watch/a'].map(get))).toEqual(
+			Array(4).fill(404),
+		);
+		const written = await fetch(`${node.url}/v1/kv/a`, { method: 'PUT', body: 'b' });
+		expect(written.status).toBe(404);
+		const proposed = await fetch(`${node.url}/v1/swarm/propose`, { method: 'POST', body: '{}' });
+		expect(proposed.status).toBe(404);
+	});
+
+	it('has the mesh alone where it is to have no API, and one process at a time has its folder', async () => {
+		const node = await started(createNode({ ...options(), http: false }));
+		expect(node.url).toBeNull();
+		expect((await node.propose(put, CALL)).ok).toBe(true);
+		for (const path of ['/', '/livez', '/v1/kv/a']) {
+			expect((await fetch(`http://127.0.0.1:${port}${path}`)).status).toBe(404);
+		}
+		const [other] = (await freePorts(1)) as [number];
+		await expect(createNode({ ...options(), members: [{ id: 'n1', port: other }] })).rejects.toMatchObject({
+			code: 'inUse',
+		});
+	});
+
+	it('handles no signal and no error of the program, and says what it has to say to its logger alone', async () => {
+		const before = process.eventNames().map((name) => [name, process.listenerCount(name)]);
+		const told: string[] = [];
+		const note = (...[fields, text]: readonly unknown[]) => void told.push(String(text ?? fields));
+		const logger = { debug: note, info: note, warn: note, error: note, fatal: note };
+		const node = await started(createNode({ ...options(), logger, machine: counters }));
+		await node.propose({ name: 'a', by: 13 }, CALL).catch(() => undefined);
+		expect((await node.stopped)?.message).toContain('thirteen');
+		expect(told).toContain('the node stops');
+		expect(process.eventNames().map((name) => [name, process.listenerCount(name)])).toEqual(before);
+	});
+
+	it('refuses in a sentence the folder of another state machine, of keys, or of a newer version', async () => {
+		await (await own()).close();
+		const written = `${join(folder, 'n1')} cannot be used: it was written by`;
+		await expect(own({ name: 'queue' })).rejects.toMatchObject({
+			code: 'otherMachine',
+			message: `${written} the state machine "counters", and this program runs "queue"`,
+		});
+		await expect(keys()).rejects.toThrow(`${written} the state machine "counters", and this program runs "key-value"`);
+		await expect(own({ version: 1 })).rejects.toThrow(
+			`${written} version 2 of the state machine "counters", and this program runs version 1`,
+		);
+		await (await own({ version: 3 })).close();
+		await expect(own()).rejects.toThrow('version 3');
+	});
+
+	it('refuses the folder of keys for a state machine of the user’s own', async () => {
+		const node = await keys();
+		await node.propose(put, CALL);
+		await node.close();
+		await expect(own()).rejects.toThrow(
+			'it was written by the state machine "key-value", and this program runs "counters"',
+		);
+		expect(await (await keys()).read((state) => state.get('a')?.value, CALL)).toEqual(put.value);
+	});
+
+	it('refuses options that cannot be used, each in a sentence, and a port that is taken', async () => {
+		await expect(createNode({ ...options(), id: 'n2' })).rejects.toMatchObject({ name: 'ConfigError' });
+		const away = { ...options(), members: [{ id: 'n1', port, host: '0.0.0.0', advertise: 'http://n1.example' }] };
+		await expect(createNode(away)).rejects.toThrow('is beyond loopback');
+		await keys();
+		const other = mkdtempSync(join(tmpdir(), 'paxos-swarm-embedding-'));
+		await expect(createNode({ ...options(), folder: other })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+		rmSync(other, { recursive: true, force: true });
+	});
+});
