@@ -2,7 +2,7 @@
  * One node, composed. This is the only file that knows every room: it opens the data folder, makes the rooms, connects
  * them, and closes them in order.
  */
-import type { RequestListener } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { nanoid } from 'nanoid';
 import { CLIENT_PATH } from '../shared/client/protocol.ts';
@@ -28,7 +28,8 @@ import { ChangingDoors } from './doors.ts';
 import { logFacts } from './fact-log.ts';
 import { FEED_PATH, Feed } from './feed/feed.ts';
 import { DRAIN_TIMINGS } from './front/drain.ts';
-import { type DoorName, Front, type UpgradeDoor } from './front/front.ts';
+import { type DoorName, Front, type FrontOptions, type UpgradeDoor } from './front/front.ts';
+import { MountedFront } from './front/mounted.ts';
 import { Joining } from './joining.ts';
 import { Lab, type NodeActor, REAL_LAB_CLOCK } from './lab/lab.ts';
 import { connectionLimits, descriptorLimit } from './limits.ts';
@@ -69,8 +70,10 @@ export interface NodeOptions {
 	readonly lab?: { readonly primary: NodeActor | null };
 	/** How many files and sockets this process may have open; the system's limit by default. */
 	readonly descriptors?: number;
-	/** Whether it has an API, a page and a feed beside the mesh, at its port; true by default. */
+	/** Whether it has an API, a page and a feed beside the mesh; true by default. */
 	readonly http?: boolean;
+	/** The HTTP server of the program, which is to listen where the node does; by default the node has one of its own. */
+	readonly server?: Server;
 	/** Is told the progress of the start from time to time, because a long log takes a while. */
 	onProgress?(progress: StartProgress): void;
 	/** The node has stopped by itself, and is closed, because its disk failed or an invariant is broken. */
@@ -164,12 +167,13 @@ export async function startNodeOf<Replica extends NodeReplica>(
 	);
 	const malformed = (door: DoorName, from: string, why: string): void =>
 		refusals.note(`${door} ${kindOfText(why)}`, { door, from, why });
-	const front = new Front({
+	const frontOptions: FrontOptions = {
 		doors,
 		limits,
 		refused: malformed,
 		failed: (error) => log.error({ err: error }, 'a connection could not be accepted'),
-	});
+	};
+	const front = options.server ? new MountedFront(options.server, frontOptions) : new Front(frontOptions);
 	await front.listen(self.host, self.port);
 	const home = await openHome(options, machine.label).catch(async (error: unknown) => {
 		await front.close();

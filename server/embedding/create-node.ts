@@ -1,4 +1,5 @@
 /** Starts a node in the program of a user, on its folder, as `paxos-swarm node` does in a program of its own. */
+import type { Server } from 'node:http';
 import { resolve } from 'node:path';
 import type { StateMachine } from '../../shared/store/state-machine.ts';
 import { makeData } from '../cli/new-disk.ts';
@@ -33,8 +34,12 @@ export interface CreateNodeOptions {
 	/** The secret that the nodes prove to each other. Beyond loopback there has to be one, unless `insecure` is true. */
 	readonly secret?: string;
 	readonly insecure?: boolean;
-	/** Whether its port has an API and the page beside the mesh of the nodes; true by default. */
-	readonly http?: boolean;
+	/**
+	 * Whether its port has an API and the page beside the mesh of the nodes; true by default. Or the HTTP server of the
+	 * program, which has to listen at the port of this node: the node answers there at its own paths, and leaves all others
+	 * to the listeners that the server has by then. The page is left out.
+	 */
+	readonly http?: boolean | Server;
 	/** Whether a node without a folder comes in as a new member, beyond loopback: see Members in the README. */
 	readonly join?: boolean;
 	/** Is told what an operator should know; by default nobody is. A logger of pino is one. */
@@ -94,7 +99,7 @@ async function start<Replica extends NodeReplica>(
 		asksToJoin: isOnLoopback(config),
 		secret,
 		log,
-		http,
+		...(typeof http === 'boolean' ? { http } : { server: http }),
 		onFatal: (error) => hasStopped(error),
 		onRemoved: () => hasStopped(null),
 	});
@@ -102,7 +107,7 @@ async function start<Replica extends NodeReplica>(
 		await running.close();
 		hasStopped(null);
 	};
-	return { running, life: { url: http ? running.url : null, stopped, close } };
+	return { running, life: { url: http === false ? null : running.url, stopped, close } };
 }
 
 /** @throws ConfigError */

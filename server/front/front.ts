@@ -298,7 +298,7 @@ const TOO_FAR_AHEAD: Refusal = {
 	status: 503,
 	why: `More than ${PIPELINED_MAX} requests were sent ahead; this one is not done.`,
 };
-const STARTING: Refusal = { status: 503, why: 'This node is starting.' };
+export const STARTING: Refusal = { status: 503, why: 'This node is starting.' };
 
 /** The statuses that Node.js would answer with; 400 for all other errors. */
 const CLIENT_ERRORS: Readonly<Record<string, number>> = {
@@ -307,7 +307,7 @@ const CLIENT_ERRORS: Readonly<Record<string, number>> = {
 	ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
-function answer(response: ServerResponse, { status, why }: Refusal): void {
+export function answer(response: ServerResponse, { status, why }: Refusal): void {
 	response.statusCode = status;
 	if (status !== 403) isLast(response);
 	response.setHeader('Content-Type', 'text/plain; charset=utf-8');
@@ -334,7 +334,7 @@ function toOriginForm(request: IncomingMessage): void {
 	request.headers.host = host;
 }
 
-function pathOf({ url = '' }: IncomingMessage): string {
+export function pathOf({ url = '' }: IncomingMessage): string {
 	const path = url.startsWith('/') ? url : url.replace(ABSOLUTE_FORM, '');
 	const end = path.indexOf('?');
 	return end < 0 ? path : path.slice(0, end);
