@@ -1,9 +1,11 @@
-/** A page of another server in a visitor's browser cannot use the swarm through any of its doors. */
+/** A page of another server in a visitor's browser cannot use the swarm through any of its doors, unless it is allowed. */
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SwarmClient } from '../../shared/client/client.ts';
 import type { Fact } from '../../shared/fact.ts';
 import type { TestNode } from '../process/swarm.ts';
 import { poll, Stage } from './stage.ts';
@@ -12,15 +14,31 @@ let stage: Stage;
 let node: TestNode;
 let elsewhere: Server;
 let foreignUrl: string;
+let friendUrl: string;
+
+/** Browsers know that names like this are of their own machine. */
+const FRIEND = 'friend.localhost';
+/** A web site that brings the client along, with the one package that it needs. */
+const SITE = `<!doctype html><title>elsewhere</title>
+<script type="importmap">{"imports":{"nanoid":"/nanoid/index.browser.js"}}</script>
+<script type="module">import { SwarmClient } from '/shared/client/client.js'; globalThis.SwarmClient = SwarmClient;</script>`;
+
+/** The folders of the modules of the site, by how their paths begin. */
+const MODULES = { '/shared/': 'dist', '/nanoid/': 'node_modules' };
 
 beforeAll(async () => {
-	stage = await Stage.set();
+	stage = await Stage.set({ SWARM_ALLOWED_HOSTS: FRIEND });
 	node = stage.swarm.node('n2');
-	elsewhere = createServer((_, response) => {
-		response.setHeader('content-type', 'text/html').end('<!doctype html><title>elsewhere</title>');
+	elsewhere = createServer(({ url = '' }, response) => {
+		const folder = Object.entries(MODULES).find(([path]) => url.startsWith(path))?.[1];
+		if (folder === undefined) return response.setHeader('content-type', 'text/html').end(SITE);
+		const file = readFileSync(new URL(`../../${folder}${url}`, import.meta.url));
+		response.setHeader('content-type', 'text/javascript').end(file);
 	}).listen(0, '127.0.0.1');
 	await once(elsewhere, 'listening');
-	foreignUrl = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
+	const { port } = elsewhere.address() as AddressInfo;
+	foreignUrl = `http://127.0.0.1:${port}`;
+	friendUrl = `http://${FRIEND}:${port}`;
 });
 afterAll(async () => {
 	elsewhere.close();
@@ -66,6 +84,22 @@ test.each([fetchPut, feedProposal])('%s is served to the page of the node itself
 	expect((await node.fetch('/v1/kv/foreign', { method: 'DELETE' })).status).toBe(200);
 });
 
+describe('a page of another origin that the swarm allows', () => {
+	test('uses the HTTP API: it may ask for what needs a preflight, and reads the headers of the answers', async () => {
+		const page = await stage.browser.openPage();
+		await page.goto(friendUrl);
+		expect(await page.evaluate(putAndGet, node.url)).toEqual(['true', 'x', expect.stringMatching(/^[1-9]\d*$/)]);
+		expect((await node.fetch('/v1/kv/friend', { method: 'DELETE' })).status).toBe(200);
+	});
+
+	test('uses the client, which goes from node to node', async () => {
+		const page = await stage.browser.openPage();
+		await page.goto(friendUrl);
+		expect(await page.evaluate(useClient, node.url)).toEqual([true, 'red']);
+		expect((await node.fetch('/v1/kv/friend?raw')).status).toBe(200);
+	});
+});
+
 test('the mesh takes no page at all, not even of the swarm itself', async () => {
 	for (const url of [foreignUrl, node.url]) {
 		const page = await stage.browser.openPage({ expectedComplaints });
@@ -86,6 +120,23 @@ async function put(url: string): Promise<string> {
 	} catch {
 		return 'refused';
 	}
+}
+
+/** @returns the answers, and the index that the second one has */
+async function putAndGet(url: string): Promise<(string | null)[]> {
+	const headers = { 'Idempotency-Key': crypto.randomUUID() };
+	const put = await fetch(`${url}/v1/kv/friend`, { method: 'PUT', headers, body: 'x' });
+	const got = await fetch(`${url}/v1/kv/friend?raw`);
+	return [await put.text(), await got.text(), got.headers.get('X-Consul-Index')];
+}
+
+async function useClient(url: string): Promise<unknown[]> {
+	const { SwarmClient: Client } = globalThis as unknown as { readonly SwarmClient: typeof SwarmClient };
+	const client = new Client({ nodes: [url], connect: (each) => new WebSocket(each) });
+	const { ok } = await client.put('friend', 'red');
+	const entry = await client.get('friend');
+	client.close();
+	return [ok, new TextDecoder().decode(entry?.value)];
 }
 
 /** A request that a browser sends without a preflight. */

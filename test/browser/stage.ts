@@ -26,8 +26,9 @@ export class Stage {
 		this.#watches = watches;
 	}
 
-	static async set(): Promise<Stage> {
-		const swarm = await Swarm.create({ size: 5, timings });
+	/** @param environment variables of the nodes, beside those of this process */
+	static async set(environment: Readonly<Record<string, string>> = {}): Promise<Stage> {
+		const swarm = await Swarm.create({ size: 5, timings, environment });
 		try {
 			await swarm.start();
 			const watches = await Promise.all(swarm.nodes.map(Watch.open));
