@@ -43,6 +43,17 @@ export interface ClientRead {
 	readonly after: string | null;
 }
 
+/** What a transaction has read, and its last result, which comes behind that. */
+export interface Readings {
+	/** The sequence of its first operation. */
+	readonly first: number;
+	/** null where that is not known any more. */
+	readonly entries: readonly (Entry | undefined)[] | null;
+	/** Those of its last operation. */
+	readonly sequence: number;
+	readonly result: Result;
+}
+
 /** An entry of a page takes at most so many bytes beside its key and value. */
 const LISTED_BYTES = 96;
 
@@ -67,6 +78,8 @@ export class ClientAnswers {
 	/** Reads that wait, in order. In the first of them, the keys before `#nextKey` are answered. */
 	#reads: ClientRead[] = [];
 	#nextKey = 0;
+	/** What transactions have read and that waits, in order. */
+	#readings: Readings[] = [];
 
 	/** @param hasRoom is called when the network has taken a frame, and the socket has room for values and changes */
 	constructor(socket: DoorSocket, store: Store, limits: ReplicaLimits, hasRoom: () => void) {
@@ -129,13 +142,14 @@ export class ClientAnswers {
 		return true;
 	}
 
-	/** What a transaction has read, in front of its last result. @param entries null where that is not known any more */
-	readings(first: number, entries: readonly (Entry | undefined)[] | null): void {
-		this.#endRun();
-		const bytes = entries?.reduce((sum, entry) => sum + (entry?.value.length ?? 0), 0) ?? 0;
-		if (this.#out.length + bytes >= this.#limits.frameBytesFull && this.#out.length > 0) this.#send();
-		writeReadings(this.#out, first, entries);
-		if (this.#out.length >= this.#limits.frameBytesFull) this.#send();
+	/** Tells what a transaction has read, now or once the socket has room. */
+	readings(readings: Readings): void {
+		this.#readings.push(readings);
+	}
+
+	/** The number of transactions of which it waits. */
+	get readingsWaiting(): number {
+		return this.#readings.length;
 	}
 
 	/** Answers a read from the store, now or once the socket has room. */
@@ -163,6 +177,7 @@ export class ClientAnswers {
 	/** Sends the answers that have gathered. */
 	flush(): void {
 		this.#endRun();
+		while (this.#readings.length > 0 && this.#socket.unsentBytes < this.#limits.unsentBytesMax) this.#writeReadings();
 		while (this.#reads.length > 0 && this.#socket.unsentBytes < this.#limits.unsentBytesMax) {
 			const read = this.#reads[0] as ClientRead;
 			if (read.after === null) this.#writeValues(read);
@@ -175,6 +190,7 @@ export class ClientAnswers {
 	/** Drops all reads: nothing is sent any more. */
 	end(): void {
 		this.#reads = [];
+		this.#readings = [];
 		this.keysWaiting = 0;
 	}
 
@@ -182,6 +198,17 @@ export class ClientAnswers {
 		if (this.#runCount === 0) return;
 		writeResults(this.#out, this.#runFirst, this.#runCount, this.#runStatus, this.#runRevision);
 		this.#runCount = 0;
+	}
+
+	/** What the first transaction in line has read, which takes a frame at most, and its last result. */
+	#writeReadings(): void {
+		const { first, entries, sequence, result } = this.#readings.shift() as Readings;
+		const bytes = entries?.reduce((sum, entry) => sum + (entry?.value.length ?? 0), 0) ?? 0;
+		if (this.#out.length > 0 && this.#out.length + bytes >= this.#limits.frameBytesFull) this.#send();
+		writeReadings(this.#out, first, entries);
+		this.result(sequence, result);
+		this.#endRun();
+		if (this.#out.length >= this.#limits.frameBytesFull) this.#send();
 	}
 
 	/** As many values as fit a frame; the others stay first in line. */
@@ -227,7 +254,7 @@ export class ClientAnswers {
 
 	/** The network has taken a frame, so there may be room for values that waited. */
 	readonly #sent = (): void => {
-		if (this.#reads.length > 0) this.flush();
+		if (this.#reads.length + this.#readings.length > 0) this.flush();
 		if (!this.isFull) this.#hasRoom();
 	};
 }

@@ -93,8 +93,8 @@ export class ClientConnection implements Submitter {
 
 	/** Whether every command and every read has been answered. */
 	get isSettled(): boolean {
-		const { keysWaiting } = this.#answers;
-		return this.#commandsInFlight === 0 && this.#keysUnconfirmed === 0 && keysWaiting === 0;
+		const { keysWaiting, readingsWaiting } = this.#answers;
+		return this.#commandsInFlight === 0 && this.#keysUnconfirmed === 0 && keysWaiting + readingsWaiting === 0;
 	}
 
 	// From the socket
@@ -168,8 +168,7 @@ export class ClientConnection implements Submitter {
 
 	result(sequence: number, result: Result): void {
 		if (!this.#isOpen) return;
-		this.#readings?.result(sequence, result);
-		if (this.#answers.result(sequence, result)) this.#owner.answered(this);
+		if (this.#readings?.result(sequence, result) || this.#answers.result(sequence, result)) this.#owner.answered(this);
 	}
 
 	settled({ count }: Batch): void {

@@ -37,9 +37,9 @@ export class ClientReadings {
 		this.#answers = answers;
 	}
 
-	/** The number of transactions that wait. */
+	/** The number of transactions that wait, for their results or for room in the socket. */
 	get count(): number {
-		return this.#readers.size;
+		return this.#readers.size + this.#answers.readingsWaiting;
 	}
 
 	/** The connection takes in a transaction. */
@@ -62,19 +62,26 @@ export class ClientReadings {
 		if (reader?.first === first) this.#drop(reader);
 	}
 
-	/** As `Submitter.result`, and before the result is told to the client. */
-	result(sequence: number, result: Result): void {
+	/**
+	 * As `Submitter.result`, and before the result is told to the client.
+	 *
+	 * @returns true where the result is told behind what was read
+	 */
+	result(sequence: number, result: Result): boolean {
 		const reader = this.#bySequence.get(sequence);
-		if (!reader) return;
+		if (!reader) return false;
 		reader.holds &&= 'ok' in result && result.ok;
 		const key = reader.keys.get(sequence);
 		if (key !== undefined && 'revision' in result) {
 			reader.isKnown &&= result.kind === 'applied' || this.#store.changeOfKey(key) <= result.revision;
 			reader.entries.push(this.#store.get(key));
 		}
-		if (sequence < reader.last) return;
+		if (sequence < reader.last) return false;
 		this.#drop(reader);
-		if (reader.holds) this.#answers.readings(reader.first, reader.isKnown ? reader.entries : null);
+		if (!reader.holds) return false;
+		const { first, isKnown, entries } = reader;
+		this.#answers.readings({ first, entries: isKnown ? entries : null, sequence, result });
+		return true;
 	}
 
 	#drop(reader: Reader): void {

@@ -1,12 +1,12 @@
-/** What a client is told of a batch that its node has given up. */
+/** What a client is told of a batch that its node has given up, and of what its transactions have read. */
 import { expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
-import { readNodeFrame, WRITE, writeHello } from '../../shared/client/protocol.ts';
+import { READING_TRANSACTIONS_MAX, readNodeFrame, WRITE, writeHello } from '../../shared/client/protocol.ts';
 import { ClientDoor } from '../../shared/replica/client-door.ts';
 import { Deadlines } from '../../shared/replica/deadlines.ts';
 import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
 import { Submissions } from '../../shared/replica/submissions.ts';
-import { encodeCommand } from '../../shared/store/command.ts';
+import { encodeCommand, encodeTransaction } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
 
 const CLIENT = 'a client';
@@ -58,4 +58,56 @@ it.each([
 	expect(frames.flatMap(readNodeFrame)).toEqual([
 		{ kind: 'refused', what: 'write', first: 5, count: 1, why: 'noLeader', mayHaveLeft: left },
 	]);
+});
+
+it('what transactions have read waits for room in the socket, with their last results behind it', () => {
+	const submissions = new Submissions(
+		{ propose: () => 7, withdraw: () => undefined },
+		new Deadlines({ nowMs: () => 0, setTimer: () => undefined }),
+		{ soon: () => undefined, refusal: () => null },
+	);
+	const door = new ClientDoor({
+		openWatch: () => null,
+		store: new Store(),
+		submissions,
+		barriers: { wait: () => undefined },
+		node: 'n1',
+		members: () => [],
+		requestMs: 100,
+		limits: REPLICA_LIMITS,
+		leader: () => 'n1',
+		soon: () => undefined,
+		malformed: (from, why) => expect.fail(`${from}: ${why}`),
+	});
+	const frames: Uint8Array[] = [];
+	const socket = {
+		unsentBytes: 0,
+		send: (frame: Uint8Array) => void frames.push(frame),
+		close: () => expect.fail('it is closed'),
+		terminate: () => expect.fail('it is ended'),
+	};
+	const connection = door.connect(socket, CLIENT);
+	const hello = new Writer();
+	writeHello(hello, CLIENT);
+	connection.receive(hello.take());
+	for (let count = 0; count <= READING_TRANSACTIONS_MAX; count++) {
+		const identity = { client: CLIENT, sequence: 2 + count, receivedThrough: 0 };
+		connection.receive(Uint8Array.of(WRITE, ...encodeTransaction(identity, [{ kind: 'read', key: 'key' }])));
+	}
+	submissions.endTurn();
+	door.answer();
+	const sections = () => frames.splice(0).flatMap(readNodeFrame);
+	const refused = { kind: 'refused', why: 'overloaded', first: 2 + READING_TRANSACTIONS_MAX };
+	expect(sections()[1]).toMatchObject(refused);
+	socket.unsentBytes = REPLICA_LIMITS.unsentBytesMax;
+	for (let count = 0; count < READING_TRANSACTIONS_MAX; count++) {
+		connection.result(2 + count, { kind: 'applied', revision: 2 + count, ok: true });
+	}
+	door.answer();
+	expect(sections()).toEqual([]);
+	socket.unsentBytes = 0;
+	connection.flush();
+	expect(sections().map(({ kind }) => kind)).toEqual(
+		Array.from({ length: READING_TRANSACTIONS_MAX }, () => ['readings', 'results']).flat(),
+	);
 });
