@@ -9,25 +9,31 @@ interface Pair {
 	readonly from: NodeId;
 	readonly to: NodeId;
 	/** The shortest time on the way, by both clocks as they are, milliseconds; below zero where they contradict it. */
-	leastMs: number;
+	readonly leastMs: number;
 }
 
 /** @returns milliseconds to add to the times of a node's facts; 0 for a node that is not in it */
 export function clockOffsets(facts: Iterable<Fact>): Map<NodeId, number> {
 	const sentMs = new Map<string, number>();
-	const pairs = new Map<string, Pair>();
+	/** By receiver, and then by sender. */
+	const least = new Map<NodeId, Map<NodeId, number>>();
 	for (const fact of facts) {
 		if (fact.kind === 'sent') sentMs.set(fact.messageId, fact.time);
 		if (fact.kind !== 'received') continue;
 		const departed = sentMs.get(fact.messageId);
 		if (departed === undefined) continue;
-		const key = `${fact.from} ${fact.node}`;
+		let ofReceiver = least.get(fact.node);
+		if (!ofReceiver) {
+			ofReceiver = new Map();
+			least.set(fact.node, ofReceiver);
+		}
 		const onWayMs = fact.time - departed;
-		const pair = pairs.get(key);
-		if (!pair) pairs.set(key, { from: fact.from, to: fact.node, leastMs: onWayMs });
-		else pair.leastMs = Math.min(pair.leastMs, onWayMs);
+		if (onWayMs < (ofReceiver.get(fact.from) ?? Number.POSITIVE_INFINITY)) ofReceiver.set(fact.from, onWayMs);
 	}
-	return moved([...pairs.values()].filter(({ from, to }) => from !== to));
+	const pairs = [...least].flatMap(([to, ofReceiver]) =>
+		[...ofReceiver].flatMap(([from, leastMs]) => (from === to ? [] : [{ from, to, leastMs }])),
+	);
+	return moved(pairs);
 }
 
 /** Moves receivers ahead until no pair contradicts itself. Clocks that were set meanwhile may contradict each other for ever. */

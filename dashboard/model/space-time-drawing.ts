@@ -88,32 +88,20 @@ export function drawn(spaceTime: SpaceTime, window: Window): Drawing {
 		if (line === undefined || until <= Math.max(from, fromMs)) return null;
 		return { line, x1: Math.max(x(from), 0), x2: x(until) };
 	};
-	const inView = spaceTime.messages.filter(
-		({ sent, received }) =>
-			sent.entry.at <= through && sent.ms <= toMs && (received?.ms ?? Math.min(playheadMs, toMs)) >= fromMs,
-	);
+	const inView = messagesIn(spaceTime, window);
 	const grain = inView.length > FINE_MAX ? COARSE_PX : 1;
-	const arrows = new Map<string, Arrow>();
+	const arrows = new Map<number, Arrow>();
 	for (const message of inView) {
 		const [line1, to] = [lines.get(message.from), lines.get(message.to)];
 		if (line1 === undefined || to === undefined) continue;
 		const { end, ms, part } = endOf(message, window, spaceTime.usualMs);
 		if (ms < fromMs) continue;
 		const isOfDecision = window.isOfDecision(message.sent.entry);
-		const arrow = {
-			message,
-			kind: message.kind,
-			isOfDecision,
-			end,
-			x1: x(message.sent.ms),
-			x2: x(ms),
-			line1,
-			line2: line1 + (to - line1) * part,
-			count: 1,
-		};
-		const line2 = arrow.line2.toFixed(2);
-		const place = `${Math.round(arrow.x1 / grain)} ${Math.round(arrow.x2 / grain)} ${line1} ${line2}`;
-		merge(arrows, `${place} ${message.kind} ${end} ${isOfDecision}`, arrow);
+		const [x1, x2, line2] = [x(message.sent.ms), x(ms), line1 + (to - line1) * part];
+		const key = keyOf([x1 / grain, x2 / grain], [line1, line2], message.kind, end, isOfDecision);
+		const there = arrows.get(key);
+		if (there) there.count++;
+		else arrows.set(key, { message, kind: message.kind, isOfDecision, end, x1, x2, line1, line2, count: 1 });
 	}
 	const marks = new Map<string, Mark>();
 	let happened = 0;
@@ -224,21 +212,72 @@ function merge<Thing extends { count: number }>(things: Map<string, Thing>, key:
 	else things.set(key, thing);
 }
 
+/** Those that were sent before the window ends, and had not arrived when it begins. */
+function messagesIn({ messages, longestMs }: SpaceTime, { fromMs, toMs, playheadMs, through }: Window): Message[] {
+	const found: Message[] = [];
+	const untilMs = Math.min(playheadMs, toMs);
+	const first = countUntil(messages, fromMs - longestMs, ({ sent }) => sent.ms);
+	// What has not arrived may have been sent long ago, and there is little of it.
+	for (let i = 0; i < first; i++) {
+		const message = messages[i] as Message;
+		if (message.received === null && !message.isLost) found.push(message);
+	}
+	for (let i = first; i < messages.length; i++) {
+		const message = messages[i] as Message;
+		if (message.sent.ms > untilMs) break;
+		if (message.sent.entry.at <= through && (message.received?.ms ?? untilMs) >= fromMs) found.push(message);
+	}
+	return found;
+}
+
+/** The same for all that would be drawn at the same place in the same way. */
+function keyOf(
+	[x1, x2]: readonly [number, number],
+	[line1, line2]: readonly [number, number],
+	kind: MessageKind,
+	end: End,
+	isOfDecision: boolean,
+): number {
+	const place = (wholeOf(x1) * X_MAX + wholeOf(x2)) * LINES_MAX + line1;
+	const way = place * LINES_MAX * LINE_PARTS + Math.round(line2 * LINE_PARTS);
+	return ((way * KINDS_MAX + numberOf(kind)) * ENDS.length + ENDS.indexOf(end)) * 2 + Number(isOfDecision);
+}
+
+const X_MAX = 8192;
+const LINES_MAX = 32;
+const LINE_PARTS = 16;
+const KINDS_MAX = 32;
+const ENDS: readonly End[] = ['arrived', 'flying', 'lost'];
+const numbers = new Map<MessageKind, number>();
+
+function numberOf(kind: MessageKind): number {
+	const known = numbers.get(kind);
+	if (known !== undefined) return known;
+	numbers.set(kind, numbers.size);
+	return numbers.size - 1;
+}
+
+/** What begins or ends outside of the window does so at one place. */
+function wholeOf(x: number): number {
+	return Math.round(Math.min(Math.max(x, -X_MAX / 4), (X_MAX / 4) * 3 - 1)) + X_MAX / 4;
+}
+
 function visible(happenings: readonly Happening[], fromMs: number, toMs: number): readonly Happening[] {
-	const behind = (limit: number, isWithin: (ms: number) => boolean) => {
-		let [low, high] = [0, limit];
-		while (low < high) {
-			const middle = (low + high) >>> 1;
-			if (isWithin(happenings[middle]?.ms ?? 0)) low = middle + 1;
-			else high = middle;
-		}
-		return low;
-	};
-	const first = behind(happenings.length, (ms) => ms < fromMs);
-	return happenings.slice(
-		first,
-		behind(happenings.length, (ms) => ms <= toMs),
-	);
+	const first = countUntil(happenings, fromMs, ({ ms }) => ms);
+	let behind = first;
+	while (behind < happenings.length && (happenings[behind]?.ms ?? 0) <= toMs) behind++;
+	return happenings.slice(first, behind);
+}
+
+/** How many of them, which are in the order of time, are before `ms`. */
+function countUntil<Thing>(things: readonly Thing[], ms: number, timeOf: (thing: Thing) => number): number {
+	let [low, high] = [0, things.length];
+	while (low < high) {
+		const middle = (low + high) >>> 1;
+		if (timeOf(things[middle] as Thing) < ms) low = middle + 1;
+		else high = middle;
+	}
+	return low;
 }
 
 interface Point {

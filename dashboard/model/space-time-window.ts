@@ -17,9 +17,9 @@ const LEARNING_MAX = 1.8;
 /** So much is in view where no decision is. */
 const IDLE_MS = 250;
 
-/** @returns the nearest stretch of its length that lies within `extent`; all of that where it is longer */
+/** @returns the nearest stretch of its length that lies within `extent`, or all of that where it is longer; never an empty one */
 export function within({ fromMs, toMs }: Stretch, extent: Stretch): Stretch {
-	const lengthMs = Math.min(Math.max(toMs - fromMs, LENGTH_MS_MIN), extent.toMs - extent.fromMs);
+	const lengthMs = Math.max(Math.min(toMs - fromMs, extent.toMs - extent.fromMs), LENGTH_MS_MIN);
 	const least = Math.min(Math.max(fromMs, extent.fromMs), extent.toMs - lengthMs);
 	return { fromMs: least, toMs: least + lengthMs };
 }

@@ -5,7 +5,7 @@
  *
  * @source Lamport, Time, Clocks, and the Ordering of Events in a Distributed System, its figures
  */
-import { type BallotText, type Fact, isBeat } from '../../shared/fact.ts';
+import type { BallotText, Fact } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { MessageKind } from '../../shared/paxos/message.ts';
 import { higherBallot } from './ballot-names.ts';
@@ -24,7 +24,6 @@ export interface Message {
 	readonly from: NodeId;
 	readonly to: NodeId;
 	readonly kind: MessageKind;
-	readonly isBeat: boolean;
 	readonly sent: Happening;
 	/** Null where no node has told that it arrived. */
 	received: Happening | null;
@@ -69,6 +68,8 @@ export interface SpaceTime {
 	readonly places: readonly { readonly item: Item; readonly ms: number }[];
 	/** How long half of the messages take at most; 0 where none arrived. */
 	readonly usualMs: number;
+	/** How long the slowest one of those took that arrived. */
+	readonly longestMs: number;
 }
 
 export interface Timing {
@@ -85,21 +86,31 @@ const SAMPLE_MAX = 400;
  * @param live the swarm after everything that was told: what no item of the stretch tells is as it is there
  */
 export function spaceTimeOf(items: readonly Item[], live: SwarmModel, timing: Timing): SpaceTime {
+	const believed = fold(items, live, timing, new Map());
+	if (timing.isExact || !believed.isContradicted) return believed.end(timing);
+	return fold(items, live, timing, clockOffsets(factsOf(items))).end(timing);
+}
+
+/** @param offsets by which the clocks of nodes are moved, milliseconds */
+function fold(
+	items: readonly Item[],
+	live: SwarmModel,
+	{ isExact }: Timing,
+	offsets: ReadonlyMap<NodeId, number>,
+): Folder {
 	const folder = new Folder(live);
-	const offsets = timing.isExact ? new Map<NodeId, number>() : clockOffsets(factsOf(items));
 	let ms = Number.NEGATIVE_INFINITY;
 	for (const item of items) {
-		const at = timing.isExact
-			? item.whenMs
-			: isEntry(item)
-				? item.fact.time + (offsets.get(item.node) ?? 0)
-				: item.told.kind === 'snapshot'
-					? item.told.snapshot.time + (offsets.get(item.node) ?? 0)
-					: ms;
-		ms = Math.max(ms, at);
+		ms = Math.max(ms, isExact ? item.whenMs : (timeOf(item) ?? ms) + (offsets.get(item.node) ?? 0));
 		if (Number.isFinite(ms)) folder.take(item, ms);
 	}
-	return folder.end(timing);
+	return folder;
+}
+
+/** When it was told, by the node's clock; undefined for what the node did not tell itself. */
+function timeOf({ told }: Item): number | undefined {
+	if (told.kind === 'fact') return told.fact.time;
+	return told.kind === 'snapshot' ? told.snapshot.time : undefined;
 }
 
 /** The place of the last item through place `through` of the tape; of the first one where all are later. */
@@ -139,14 +150,17 @@ class Folder {
 	readonly #writes: Write[] = [];
 	readonly #places: { readonly item: Item; readonly ms: number }[] = [];
 	readonly #byId = new Map<string, Message>();
-	/** What was sent from one node to another and has not arrived, by both. */
-	readonly #open = new Map<string, Message[]>();
+	/** What has not arrived, by sender, and then by receiver. */
+	readonly #open = new Map<NodeId, Map<NodeId, Message[]>>();
 	/** The pairs of which nothing arrives, because people wanted that. */
 	readonly #cuts = new Set<string>();
 	readonly #band = new Map<NodeId, Band>();
 	readonly #gap = new Map<NodeId, Gap>();
 	readonly #lastMs = new Map<NodeId, number>();
 	readonly #epoch = new Map<NodeId, string>();
+	#longestMs = 0;
+	/** Whether a message has arrived before it was sent, by the clocks as they are. */
+	isContradicted = false;
 
 	constructor(live: SwarmModel) {
 		this.#live = live;
@@ -190,6 +204,7 @@ class Folder {
 			writes: this.#writes,
 			places: this.#places,
 			usualMs: usual(this.#messages),
+			longestMs: this.#longestMs,
 		};
 	}
 
@@ -212,8 +227,8 @@ class Folder {
 				this.#promises(node, fact.ballot, '', ms);
 				break;
 			case 'linkDown':
-				this.#loses(pairOf(node, fact.peer));
-				this.#loses(pairOf(fact.peer, node));
+				this.#loses(node, fact.peer);
+				this.#loses(fact.peer, node);
 				break;
 			case 'linkFault': {
 				const pair = pairOf(fact.from, node);
@@ -230,22 +245,25 @@ class Folder {
 	#sent(sent: Happening, fact: Fact & { readonly kind: 'sent' }): void {
 		const { node: from, to, messageId: id } = fact;
 		if (from === to) return;
-		const pair = pairOf(from, to);
 		const message: Message = {
 			id,
 			from,
 			to,
 			kind: fact.message.kind,
-			isBeat: isBeat(fact),
 			sent,
 			received: null,
-			isLost: this.#cuts.has(pair),
+			isLost: this.#cuts.size > 0 && this.#cuts.has(pairOf(from, to)),
 		};
 		this.#messages.push(message);
 		this.#byId.set(id, message);
-		const open = this.#open.get(pair);
+		let ofSender = this.#open.get(from);
+		if (!ofSender) {
+			ofSender = new Map();
+			this.#open.set(from, ofSender);
+		}
+		const open = ofSender.get(to);
 		if (open) open.push(message);
-		else this.#open.set(pair, [message]);
+		else ofSender.set(to, [message]);
 	}
 
 	/** What the same node had sent before goes the same way, so it can arrive no more. */
@@ -254,14 +272,17 @@ class Folder {
 		if (!message || message.received) return;
 		message.received = received;
 		message.isLost = false;
-		const open = this.#open.get(pairOf(from, node)) ?? [];
+		if (received.entry.fact.time < message.sent.entry.fact.time) this.isContradicted = true;
+		this.#longestMs = Math.max(this.#longestMs, received.ms - message.sent.ms);
+		const open = this.#open.get(from)?.get(node) ?? [];
 		const at = open.indexOf(message);
-		for (const earlier of open.splice(0, at + 1)) if (earlier !== message) earlier.isLost = true;
+		if (at === 0) open.shift();
+		else for (const earlier of open.splice(0, at + 1)) if (earlier !== message) earlier.isLost = true;
 	}
 
-	#loses(pair: string): void {
-		for (const message of this.#open.get(pair) ?? []) message.isLost = true;
-		this.#open.delete(pair);
+	#loses(from: NodeId, to: NodeId): void {
+		for (const message of this.#open.get(from)?.get(to) ?? []) message.isLost = true;
+		this.#open.get(from)?.delete(to);
 	}
 
 	#promises(node: NodeId, ballot: BallotText, previous: BallotText, ms: number): void {

@@ -33,8 +33,8 @@ import {
 	toLive,
 } from './state.ts';
 
-/** The stretch that the person chose; null: the decision that is shown. */
-const chosenStretch = signal<Stretch | null>(null);
+/** The stretch that the person chose; `all` that the rail shows; null: the decision that is shown. */
+const chosenStretch = signal<Stretch | 'all' | null>(null);
 /** The width of the drawing. */
 const width = signal(600);
 /** Nobody sees it where it is scrolled away. */
@@ -50,14 +50,23 @@ const PLAYHEAD_REACH_PX = 7;
 /** To fold what was told takes at most this part of the time. */
 const FOLD_PART = 0.05;
 
+/** While more is told, what has long been in view is folded again so seldom. */
+const SETTLED_EVERY_MS = 1000;
+/** What is older has been told completely. */
+const SETTLED_AFTER_MS = 1000;
+
 interface Fold {
 	readonly key: string;
 	readonly run: number;
 	readonly value: SpaceTime;
+	readonly endedMs: number;
+	/** It is not folded again before. */
 	readonly readyMs: number;
 }
 
 let lastFold: Fold | null = null;
+/** What is in view of it. */
+let lastView: { readonly key: string; readonly stretch: Stretch } | null = null;
 
 /** What the rail shows of the tape. It is folded again only when more was told, and not all the time. */
 function spaceTimeShown(): SpaceTime {
@@ -65,8 +74,10 @@ function spaceTimeShown(): SpaceTime {
 	const isNow = moment.value === null;
 	const key = isNow ? `${calm.value} ${isDirected() ? directedCalmMs.value : ''}` : `${startMs} ${endMs}`;
 	const beganMs = performance.now();
-	if (lastFold?.run === run.value && (lastFold.key === key || (isNow && beganMs < lastFold.readyMs)))
-		return lastFold.value;
+	if (lastFold?.run === run.value) {
+		if (lastFold.key === key || (isNow && beganMs < lastFold.readyMs)) return lastFold.value;
+		if (isNow && isSettled(lastFold) && beganMs < lastFold.endedMs + SETTLED_EVERY_MS) return lastFold.value;
+	}
 	const first = story.tape.itemAt(startMs);
 	const items = first ? [...story.tape.between(first.at - 1, story.tape.itemAt(endMs)?.at ?? first.at)] : [];
 	const flying = flightsNow();
@@ -78,8 +89,18 @@ function spaceTimeShown(): SpaceTime {
 			: undefined,
 	});
 	const endedMs = performance.now();
-	lastFold = { key, run: run.value, value, readyMs: endedMs + (endedMs - beganMs) / FOLD_PART };
+	lastFold = { key, run: run.value, value, endedMs, readyMs: endedMs + (endedMs - beganMs) / FOLD_PART };
 	return value;
+}
+
+/** Whether the same is in view as before, and was told completely when it was folded. */
+function isSettled({ value: { places } }: Fold): boolean {
+	return lastView?.key === viewKey() && lastView.stretch.toMs < (places.at(-1)?.ms ?? 0) - SETTLED_AFTER_MS;
+}
+
+function viewKey(): string {
+	const chosen = chosenStretch.value;
+	return `${shownSlot.value} ${chosen === null || chosen === 'all' ? chosen : `${chosen.fromMs} ${chosen.toMs}`}`;
 }
 
 /** All that may be in view. */
@@ -108,10 +129,14 @@ function shown(): Shown {
 	const chosen = chosenStretch.value;
 	const [first] = entries;
 	const playheadMs = at ? (placeThrough(spaceTime, at.at) ?? extent.toMs) : extent.toMs;
+	const stretch = chosen
+		? within(chosen === 'all' ? extent : chosen, extent)
+		: around(spaceTime, entries, playheadMs, extent);
+	lastView = { key: viewKey(), stretch };
 	return {
 		spaceTime,
 		extent,
-		stretch: chosen ? within(chosen, extent) : around(spaceTime, entries, playheadMs, extent),
+		stretch,
 		playheadMs,
 		isOfDecision: (entry) => ofDecision.has(entry),
 		originMs: (first && placeThrough(spaceTime, first.at)) ?? extent.toMs,
@@ -214,8 +239,9 @@ function Content() {
 						class="quiet small"
 						data-testid="space-time-all"
 						onClick={() => {
-							chosenStretch.value = extent;
+							chosenStretch.value = 'all';
 						}}
+						aria-pressed={chosenStretch.value === 'all'}
 					>
 						All
 					</button>

@@ -231,6 +231,14 @@ describe('the window', () => {
 		);
 	});
 
+	test('where nothing has happened yet it is short, and not empty', () => {
+		const { story } = toldSwarm();
+		const empty = { fromMs: 0, toMs: 0 };
+		const { fromMs, toMs } = around(spaceTimeOf([], story.live, BY_CLOCKS), [], 0, empty);
+		expect(toMs).toBeGreaterThan(fromMs);
+		expect(ticks({ fromMs, toMs }, 0, 6).every(Number.isFinite)).toBe(true);
+	});
+
 	test('a decision is in view from its first fact to its choice', () => {
 		const told = decided();
 		const spaceTime = diagram(told);
