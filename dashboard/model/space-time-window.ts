@@ -37,8 +37,7 @@ export function panned({ fromMs, toMs }: Stretch, byMs: number, extent: Stretch)
 
 /** The decision with these facts; what happened just before `atMs`, where none of them is in the diagram. */
 export function around(spaceTime: SpaceTime, entries: readonly Entry[], atMs: number, extent: Stretch): Stretch {
-	const first = spaceTime.places[0]?.item.at ?? Number.POSITIVE_INFINITY;
-	const shown = entries.filter(({ at }) => at >= first);
+	const shown = entriesIn(spaceTime, entries);
 	const [from, to] = [placeOf(spaceTime, shown[0]), placeOf(spaceTime, shown.at(-1))];
 	if (from === undefined || to === undefined)
 		return within({ fromMs: atMs - IDLE_MS, toMs: atMs + IDLE_MS * AFTER }, extent);
@@ -47,6 +46,12 @@ export function around(spaceTime: SpaceTime, entries: readonly Entry[], atMs: nu
 	const endMs = to - from > (chosenMs - from) * LEARNING_MAX ? chosenMs : to;
 	const lengthMs = Math.max(endMs - from, LENGTH_MS_MIN);
 	return within({ fromMs: from - lengthMs * BEFORE, toMs: endMs + lengthMs * AFTER }, extent);
+}
+
+/** Those of the facts that are in the diagram. */
+export function entriesIn({ places }: SpaceTime, entries: readonly Entry[]): readonly Entry[] {
+	const first = places[0]?.item.at ?? Number.POSITIVE_INFINITY;
+	return entries.filter(({ at }) => at >= first);
 }
 
 /** The marks of the axis, at most `countMax` or so: milliseconds after `originMs`, round ones. */

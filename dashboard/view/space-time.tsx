@@ -10,7 +10,7 @@ import { ballotOf } from '../model/decision-index.ts';
 import { factText } from '../model/fact-text.ts';
 import { itemAtPlace, placeThrough, type SpaceTime, spaceTimeOf } from '../model/space-time.ts';
 import { type Drawing, drawn, pick, quorumMarks } from '../model/space-time-drawing.ts';
-import { around, panned, type Stretch, within, zoomed } from '../model/space-time-window.ts';
+import { around, entriesIn, panned, type Stretch, within, zoomed } from '../model/space-time-window.ts';
 import { isNoMember } from '../model/standing.ts';
 import type { Entry, Item } from '../model/tape.ts';
 import { countText } from '../model/why.ts';
@@ -118,12 +118,14 @@ interface Shown {
 	readonly isOfDecision: (entry: Entry) => boolean;
 	/** From where the time is counted. */
 	readonly originMs: number;
+	/** Whether a fact of the decision is in the diagram. */
+	readonly hasDecision: boolean;
 }
 
 function shown(): Shown {
 	const spaceTime = spaceTimeShown();
 	const extent = extentOf(spaceTime);
-	const { entries } = gathered.value;
+	const entries = entriesIn(spaceTime, gathered.value.entries);
 	const ofDecision = new Set(entries);
 	const at = moment.value;
 	const chosen = chosenStretch.value;
@@ -140,6 +142,7 @@ function shown(): Shown {
 		playheadMs,
 		isOfDecision: (entry) => ofDecision.has(entry),
 		originMs: (first && placeThrough(spaceTime, first.at)) ?? extent.toMs,
+		hasDecision: first !== undefined,
 	};
 }
 
@@ -205,7 +208,7 @@ function Content() {
 	const last = useRef<View | null>(null);
 	if (isSeen.value || last.current?.run !== run.value) last.current = viewNow();
 	const { nodes, shown: now, drawing } = last.current;
-	const { spaceTime, stretch, originMs, extent } = now;
+	const { spaceTime, stretch, originMs, extent, hasDecision } = now;
 	const zoomBy = (factor: number) => {
 		chosenStretch.value = zoomed(stretch, factor, (stretch.fromMs + stretch.toMs) / 2, extent);
 	};
@@ -254,10 +257,13 @@ function Content() {
 							chosenStretch.value = null;
 						}}
 					>
-						{slot === 0 ? 'Newest' : `Slot ${countText(slot)}`}
+						{hasDecision ? `Slot ${countText(slot)}` : 'Newest'}
 					</button>
 				</div>
 			</div>
+			{slot > 0 && !hasDecision && (
+				<p class="space-time-none">The rail does not reach back to what was told of slot {countText(slot)}.</p>
+			)}
 			<Stage nodes={nodes} drawing={drawing} shown={now} />
 			<SpaceTimeTable drawing={drawing} originMs={originMs} spaceTime={spaceTime} />
 		</>
