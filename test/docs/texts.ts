@@ -1,0 +1,105 @@
+/**
+ * The error texts in the sources of the server: those of errors for people, of warnings in the log, and of checks that
+ * fail. They are read from the syntax tree, so that none can be forgotten. What a text is filled with stands as `…`.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript-5';
+
+const server = fileURLToPath(new URL('../../server', import.meta.url));
+
+/** Errors whose message reaches people as it is. Those of requests are in the documents of the HTTP API. */
+const ERRORS: readonly string[] = [
+	'BackupError',
+	'CannotLockError',
+	'CommandError',
+	'ConfigError',
+	'DownloadError',
+	'FolderError',
+	'JsonListError',
+	'LockedError',
+	'NewFileError',
+];
+
+/** Functions that write to the log or to stderr, and the objects that have them. */
+const WRITERS: Readonly<Record<string, readonly string[]>> = {
+	log: ['fatal', 'error', 'warn'],
+	'this.#options': ['complain'],
+};
+
+export interface ErrorText {
+	readonly text: string;
+	/** Relative to `server`. */
+	readonly file: string;
+}
+
+export function errorTexts(): ErrorText[] {
+	const files = readdirSync(server, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+	return files.toSorted().flatMap((file) => {
+		const source = ts.createSourceFile(file, readFileSync(`${server}/${file}`, 'utf8'), ts.ScriptTarget.Latest, true);
+		const texts: ErrorText[] = [];
+		const visit = (node: ts.Node): void => {
+			for (const text of textsOf(node, source)) texts.push({ text, file });
+			ts.forEachChild(node, visit);
+		};
+		visit(source);
+		return texts;
+	});
+}
+
+/** The texts that this very node says. */
+function textsOf(node: ts.Node, source: ts.SourceFile): string[] {
+	if (ts.isNewExpression(node) && ERRORS.includes(node.expression.getText(source))) {
+		return (node.arguments ?? []).flatMap((argument) => literals(argument, source)).filter(isSentence);
+	}
+	if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)) {
+		const { expression, name } = node.expression;
+		if (WRITERS[expression.getText(source)]?.includes(name.text) !== true) return [];
+		return node.arguments.flatMap((argument) => literals(argument, source)).filter(isSentence);
+	}
+	return [];
+}
+
+/** A code such as `inUse` is none, and neither is what only joins the texts of others. */
+function isSentence(text: string): boolean {
+	return text.includes(' ') && /[a-z]{4}|[a-z]+ [a-z]+/i.test(text);
+}
+
+/** The texts that an expression may stand for: literals, sums, choices, and constants of the same file. */
+function literals(node: ts.Expression, source: ts.SourceFile): string[] {
+	if (ts.isParenthesizedExpression(node)) return literals(node.expression, source);
+	if (ts.isConditionalExpression(node))
+		return [node.whenTrue, node.whenFalse].flatMap((each) => literals(each, source));
+	if (ts.isIdentifier(node)) {
+		const found = declarationOf(node, source);
+		return found?.initializer ? literals(found.initializer, source) : [];
+	}
+	const text = textOf(node);
+	return text === null ? [] : [text.replaceAll(/…+/g, '…')];
+}
+
+function textOf(node: ts.Expression): string | null {
+	if (ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)) return node.text;
+	if (ts.isTemplateExpression(node)) {
+		return node.head.text + node.templateSpans.map(({ literal }) => `…${literal.text}`).join('');
+	}
+	if (ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.PlusToken) {
+		const [left, right] = [textOf(node.left), textOf(node.right)];
+		return left === null && right === null ? null : `${left ?? '…'}${right ?? '…'}`;
+	}
+	return null;
+}
+
+/** The constant of that name whose scope the use is in. */
+function declarationOf(use: ts.Identifier, source: ts.SourceFile): ts.VariableDeclaration | undefined {
+	let found: ts.VariableDeclaration | undefined;
+	const visit = (node: ts.Node): void => {
+		if (ts.isVariableDeclaration(node) && node.name.getText(source) === use.text && node.pos < use.pos) {
+			const scope = node.parent.parent.parent;
+			if (scope.pos <= use.pos && use.end <= scope.end) found = node;
+		}
+		ts.forEachChild(node, visit);
+	};
+	visit(source);
+	return found;
+}
