@@ -57,6 +57,8 @@ export interface SwarmClientOptions {
 	readonly nodes: readonly string[];
 	/** Opens a WebSocket: `(url) => new WebSocket(url)`, in Node with the `WebSocket` of `ws`. */
 	readonly connect: Connect;
+	/** By which the nodes let the client in, where the swarm has tokens. It is sent to the nodes and told nowhere. */
+	readonly token?: string;
 	/**
 	 * The time limit of a call, with connecting, waiting and sending again. The call is settled by then. Milliseconds;
 	 * 10,000 by default.
@@ -101,7 +103,7 @@ export class SwarmClient {
 
 	/** @throws TypeError or RangeError for a wrong option, which the error names */
 	constructor(options: SwarmClientOptions) {
-		const { nodes, connect, timeoutMs = TIMEOUT_MS } = options;
+		const { nodes, connect, token = null, timeoutMs = TIMEOUT_MS } = options;
 		if (!Array.isArray(nodes)) throw new TypeError('nodes: a list of addresses');
 		if (nodes.length === 0) throw new RangeError('nodes: one at least');
 		for (const [index, address] of nodes.entries()) {
@@ -109,10 +111,11 @@ export class SwarmClient {
 			if (fault !== null) throw new RangeError(`nodes[${index}]: ${nameOf(address)} ${fault}`);
 		}
 		if (typeof connect !== 'function') throw new TypeError('connect: a function such as (url) => new WebSocket(url)');
+		if (token !== null && typeof token !== 'string') throw new TypeError('token: a text');
 		if (typeof timeoutMs !== 'number') throw new TypeError('timeoutMs: a number of milliseconds');
 		if (!(timeoutMs > 0 && timeoutMs < Number.POSITIVE_INFINITY))
 			throw new RangeError('timeoutMs: above 0, and finite');
-		this.#core = new ClientCore({ nodes: [...nodes], connect, timeoutMs, runtime: platform });
+		this.#core = new ClientCore({ nodes: [...nodes], connect, token, timeoutMs, runtime: platform });
 		this.#owner = lockOwner(this.#core, platform);
 	}
 

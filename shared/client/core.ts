@@ -24,6 +24,8 @@ export interface CoreOptions {
 	/** The time limit of a call, milliseconds. */
 	readonly timeoutMs: number;
 	readonly runtime: ClientRuntime;
+	/** By which the nodes let the client in; none by default. */
+	readonly token?: string | null;
 	readonly limits?: Partial<CallLimits>;
 }
 
@@ -53,7 +55,7 @@ export class ClientCore {
 	#cancelWatch: (() => void) | undefined;
 	#closed = false;
 
-	constructor({ nodes, connect, timeoutMs, runtime, limits: some }: CoreOptions) {
+	constructor({ nodes, connect, timeoutMs, runtime, token = null, limits: some }: CoreOptions) {
 		this.#timeoutMs = timeoutMs;
 		this.#runtime = runtime;
 		this.#clientId = runtime.newId();
@@ -81,6 +83,7 @@ export class ClientCore {
 			nodes,
 			connect,
 			runtime,
+			token,
 			clientId: () => this.#clientId,
 			hasCalls: () => this.callsCount > 0,
 			hasWatches: () => this.#watches.count > 0,

@@ -4,18 +4,21 @@ import type { PassingRefusal } from './protocol.ts';
 /**
  * The call surely did not and will not happen. `why` says what kept it from happening: `noLeader` and `timeout`, that
  * no leader or no node could be reached in time; `overloaded`, that too much waits already, in the client or at the
- * node; `diskFull` and `diskBehind`, that the disk of the node has no room or does not keep up; `closed`, that the
- * client was closed.
+ * node; `diskFull` and `diskBehind`, that the disk of the node has no room or does not keep up; `denied`, that
+ * the client has no token for it; `closed`, that the client was closed.
  */
 export class RefusedError extends Error {
 	override readonly name = 'RefusedError';
-	readonly why: PassingRefusal | 'closed' | 'timeout';
+	readonly why: PassingRefusal | 'closed' | 'denied' | 'timeout';
 
 	constructor(why: RefusedError['why'], detail: string) {
 		super(detail);
 		this.why = why;
 	}
 }
+
+/** What is told of a call for which the client has no token. */
+export const DENIED = 'the token of this client is not for it, or it has none';
 
 /** The write was sent, and may have happened or may yet happen. A read tells. */
 export class UnknownOutcomeError extends Error {

@@ -10,6 +10,7 @@ import {
 	type NodeSection,
 	PROTOCOL_VERSION,
 	readNodeFrame,
+	writeAuth,
 	writeHello,
 	writePing,
 } from './protocol.ts';
@@ -52,12 +53,16 @@ export class Link {
 	#unsentBytes = 0;
 	#takenBytes = 0;
 
-	/** @param welcomeMaxMs the time limit from dialing to the node's welcome, milliseconds */
+	/**
+	 * @param token by which the node lets the client in; null for none
+	 * @param welcomeMaxMs the time limit from dialing to the node's welcome, milliseconds
+	 */
 	constructor(
 		url: string,
 		connect: Connect,
 		runtime: ClientRuntime,
 		clientId: string,
+		token: string | null,
 		welcomeMaxMs: number,
 		handlers: LinkHandlers,
 	) {
@@ -67,7 +72,10 @@ export class Link {
 		try {
 			this.#socket = connect(socketUrl(url));
 			this.#socket.binaryType = 'arraybuffer';
-			this.#socket.onopen = () => this.greet(clientId);
+			this.#socket.onopen = () => {
+				if (token !== null) this.#authenticate(token);
+				this.greet(clientId);
+			};
 			this.#socket.onmessage = ({ data }: { readonly data: unknown }) => this.#receive(data);
 			this.#socket.onclose = () => this.end('the connection was lost');
 			this.#socket.onerror = () => this.end('the node cannot be reached');
@@ -111,6 +119,12 @@ export class Link {
 		writeHello(out, clientId);
 		this.send(out.take());
 		return true;
+	}
+
+	#authenticate(token: string): void {
+		const out = new Writer(64);
+		writeAuth(out, token);
+		this.send(out.take());
 	}
 
 	/** Asks the node for a pong, unless it has been asked since its last frame. */

@@ -331,7 +331,8 @@ export class KeyLock implements SwarmLock, Watcher {
 			try {
 				return await unlessAborted(call(), this.#ends);
 			} catch (error) {
-				const isPassing = error instanceof RefusedError || error instanceof UnknownOutcomeError;
+				const isRefused = error instanceof RefusedError && error.why !== 'denied';
+				const isPassing = isRefused || error instanceof UnknownOutcomeError;
 				if (!isPassing || this.#ends.some((signal) => signal?.aborted)) throw error;
 			}
 			await this.#wait((done) => this.#pauseThen(done));

@@ -8,6 +8,7 @@
  *                      list     mode, id, prefix, and the key behind which the page begins or nothing
  *                      watch    id, 0 or the revision to begin behind and 1, prefix
  *                      unwatch  id
+ *                      auth     token; before the hello, where the client has one
  *                      ping     nothing; it is here because a page cannot send the WebSocket's own ping
  *     node -> client   welcome  version, node, leader, members
  *                      leader   node, or nothing
@@ -59,6 +60,7 @@ export const PING = 0x04;
 export const WATCH = 0x05;
 export const UNWATCH = 0x06;
 export const LIST = 0x07;
+export const AUTH = 0x08;
 export const WELCOME = 0x81;
 export const LEADER = 0x82;
 export const RESULTS = 0x83;
@@ -80,20 +82,20 @@ export const STATUSES = ['ok', 'conditionFailed', 'forgotten', 'unknownClient'] 
 export type Status = (typeof STATUSES)[number];
 
 /** Why a node did not take a batch or a read. The position in the list is the byte. */
-export const REFUSALS = ['noLeader', 'overloaded', 'badKey', 'badValue', 'diskFull', 'diskBehind'] as const;
+export const REFUSALS = ['noLeader', 'overloaded', 'badKey', 'badValue', 'diskFull', 'diskBehind', 'denied'] as const;
 export type Refusal = (typeof REFUSALS)[number];
 /** The reason may be gone later, so what was refused is sent again until its time limit. */
-export type PassingRefusal = Exclude<Refusal, 'badKey' | 'badValue'>;
+export type PassingRefusal = Exclude<Refusal, 'badKey' | 'badValue' | 'denied'>;
 
 /**
- * Why a node ended a watch: it does not keep the changes that come next, it is going to stop, or the connection has too
- * many. The position in the list is the byte.
+ * Why a node ended a watch: it does not keep the changes that come next, it is going to stop, the connection has too
+ * many, or its token is not for the prefix. The position in the list is the byte.
  */
-export const WATCH_ENDS = ['compacted', 'stopping', 'tooMany'] as const;
+export const WATCH_ENDS = ['compacted', 'stopping', 'tooMany', 'denied'] as const;
 export type WatchEndReason = (typeof WATCH_ENDS)[number];
 
 export function isPassing(why: Refusal): why is PassingRefusal {
-	return why !== 'badKey' && why !== 'badValue';
+	return why !== 'badKey' && why !== 'badValue' && why !== 'denied';
 }
 
 export interface MemberAddress {
@@ -141,6 +143,7 @@ export type ClientSection =
 	/** `after` is null for a watch that begins with the present state. */
 	| { readonly kind: 'watch'; readonly id: number; readonly after: number | null; readonly prefix: string }
 	| { readonly kind: 'unwatch'; readonly id: number }
+	| { readonly kind: 'auth'; readonly token: string }
 	| { readonly kind: 'ping' };
 
 export type NodeSection =
@@ -184,6 +187,11 @@ export function writeHello(out: Writer, clientId: string): void {
 	out.u8(HELLO);
 	out.int(PROTOCOL_VERSION);
 	out.id(clientId);
+}
+
+export function writeAuth(out: Writer, token: string): void {
+	out.u8(AUTH);
+	writeText(out, token);
 }
 
 export function writeRead(out: Writer, mode: ReadMode, first: number, keys: readonly string[]): void {
@@ -273,6 +281,8 @@ function readClientSection(from: Reader, frame: Uint8Array): ClientSection {
 		}
 		case UNWATCH:
 			return { kind: 'unwatch', id: from.int() };
+		case AUTH:
+			return { kind: 'auth', token: readText(from, frame) };
 		case PING:
 			return { kind: 'ping' };
 		default:

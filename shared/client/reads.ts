@@ -10,7 +10,7 @@ import { Writer } from '../bytes/bytes.ts';
 import { abortable, isAborted, type Settle } from './abort.ts';
 import { Again, NEVER, type Refusable } from './again.ts';
 import { Batches, type Numbered } from './batches.ts';
-import { RefusedError } from './errors.ts';
+import { DENIED, RefusedError } from './errors.ts';
 import type { CallLimits } from './limits.ts';
 import { type NodeSection, type Page, type ReadEntry, type ReadMode, writeList, writeRead } from './protocol.ts';
 import type { ClientRuntime } from './runtime.ts';
@@ -175,6 +175,10 @@ export class Reads {
 	refused({ first, count, why }: NodeSection & { kind: 'refused' }): void {
 		for (const batch of this.#batches.within(first, first + count)) {
 			if (!batch.isOut) continue;
+			if (why === 'denied') {
+				this.#giveUp(batch, why, DENIED);
+				continue;
+			}
 			this.#isOutNoMore(batch);
 			batch.why = why === 'overloaded' ? why : 'noLeader';
 			this.#again.refused(batch);
@@ -263,11 +267,10 @@ export class Reads {
 		this.#sendLine();
 	}
 
-	#giveUp(batch: ReadBatch, why: RefusedError['why']): void {
+	#giveUp(batch: ReadBatch, why: RefusedError['why'], told = `${why}${this.#owner.failure()}`): void {
 		this.#remove(batch);
-		const failure = this.#owner.failure();
 		for (const call of batch.calls) {
-			call?.reject(new RefusedError(why, `the read was not answered: ${why}${failure}`));
+			call?.reject(new RefusedError(why, `the read was not answered: ${told}`));
 		}
 	}
 

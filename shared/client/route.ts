@@ -18,6 +18,8 @@ export interface RouteOptions {
 	readonly nodes: readonly string[];
 	readonly connect: Connect;
 	readonly runtime: ClientRuntime;
+	/** By which the nodes let the client in; null for none. */
+	readonly token: string | null;
 	/** The present name of the client. */
 	clientId(): string;
 	/** Whether calls wait for an answer. */
@@ -179,10 +181,10 @@ export class Route {
 
 	#dial(url: string, why: Why): void {
 		this.#dialing?.close();
-		const { connect, runtime, clientId } = this.#options;
+		const { connect, runtime, clientId, token } = this.#options;
 		this.#dialingWhy = why;
 		this.#dialingSinceMs = this.#nowMs;
-		this.#dialing = new Link(url, connect, runtime, clientId(), this.#patience.ms, this.#handlers);
+		this.#dialing = new Link(url, connect, runtime, clientId(), token, this.#patience.ms, this.#handlers);
 	}
 
 	/** Dials the next known address, but not that of the current node, nor that of the last one. */

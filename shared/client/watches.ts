@@ -5,7 +5,7 @@
  */
 import { Writer } from '../bytes/bytes.ts';
 import type { IndexedChange, WatchedChange } from './changes.ts';
-import { CompactedError, RefusedError } from './errors.ts';
+import { CompactedError, DENIED, RefusedError } from './errors.ts';
 import { type NodeSection, writeUnwatch, writeWatch } from './protocol.ts';
 
 /** Changes that belong together: those of one transaction, or a single one. */
@@ -147,6 +147,7 @@ export class ClientWatches {
 		// A node tells where a watch begins before anything else, so `after` is known.
 		// Where the node is going to stop, its connection is about to end, and the watch goes on with the next one.
 		if (why === 'compacted') this.#fail(watch, new CompactedError(watch.after as number));
+		if (why === 'denied') this.#fail(watch, new RefusedError('denied', DENIED));
 		if (why === 'tooMany') {
 			this.#fail(watch, new RefusedError('overloaded', 'the node has too many watches of this client'));
 		}

@@ -3,7 +3,7 @@ import type { Settle } from './abort.ts';
 import { NEVER, type Refusable } from './again.ts';
 import type { Numbered } from './batches.ts';
 import type { WriteResult } from './core.ts';
-import { BadKeyError, BadValueError, RefusedError, UnknownOutcomeError } from './errors.ts';
+import { BadKeyError, BadValueError, DENIED, RefusedError, UnknownOutcomeError } from './errors.ts';
 import { isPassing, type PassingRefusal, type Refusal, type Status } from './protocol.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -157,6 +157,7 @@ export class WriteBatch implements Numbered, Refusable {
 	/** The error for a refusal by which the node never takes the batch. */
 	refusedForGood(): Error {
 		if (this.mayHaveHappened) return new UnknownOutcomeError(`a copy of it was refused: ${this.why}`);
+		if (this.why === 'denied') return new RefusedError('denied', DENIED);
 		if (this.why === 'badKey') return new BadKeyError('the node takes no such key');
 		return new BadValueError('the node takes no such value');
 	}

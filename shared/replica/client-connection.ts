@@ -21,6 +21,7 @@ import { Batch, type BatchEnd, type RefusedWhy, type SubmitOptions, type Submitt
 import { ClientAnswers, type ClientRead } from './client-answers.ts';
 import { ClientReadings } from './client-readings.ts';
 import { type ChangeSections, ClientWatches } from './client-watches.ts';
+import { type Grant, type KeysAsked, mayCarryOut, mayUse, mayWriteAll } from './grant.ts';
 import type { ReplicaLimits } from './limits.ts';
 import type { DoorSocket } from './port.ts';
 import type { Submissions } from './submissions.ts';
@@ -47,6 +48,9 @@ export interface ConnectionOwner {
 	closed(connection: ClientConnection): void;
 }
 
+/** What a token grants; null for an unknown one. */
+export type GrantOf = (token: string) => Grant | null;
+
 export const GOING_AWAY = 1001;
 const PROTOCOL_ERROR = 1002;
 /** The reason is cut to so many characters, because a closing frame has room for 123 bytes of UTF-8. */
@@ -61,6 +65,10 @@ export class ClientConnection implements Submitter {
 	readonly #watches: ClientWatches;
 	/** What transactions read; null before the first one that came. */
 	#readings: ClientReadings | null = null;
+	/** null where nobody needs a token. */
+	readonly #grantOf: GrantOf | null;
+	/** What the client's token grants; null as long as it has shown none that is known. */
+	#grant: Grant | null = null;
 	/**
 	 * The names of the clients that the connection speaks for, in the order of their hellos: the last is the present one.
 	 */
@@ -72,7 +80,8 @@ export class ClientConnection implements Submitter {
 	/** Keys of linearizable reads that no leader has confirmed yet. */
 	#keysUnconfirmed = 0;
 
-	constructor(socket: DoorSocket, from: string, owner: ConnectionOwner) {
+	constructor(socket: DoorSocket, from: string, owner: ConnectionOwner, grantOf: GrantOf | null) {
+		this.#grantOf = grantOf;
 		this.#socket = socket;
 		this.from = from;
 		this.#owner = owner;
@@ -86,9 +95,14 @@ export class ClientConnection implements Submitter {
 		});
 	}
 
-	/** Whether the client has said hello. */
+	/** Whether the client has said hello, and is let in. */
 	get isGreeted(): boolean {
-		return this.#isGreeted;
+		return this.#isGreeted && !this.#isStranger;
+	}
+
+	/** Whether it has shown no token that is known, and needs one. */
+	get #isStranger(): boolean {
+		return this.#grantOf !== null && this.#grant === null;
 	}
 
 	/** Whether every command and every read has been answered. */
@@ -126,7 +140,7 @@ export class ClientConnection implements Submitter {
 	// From the door
 
 	tellMembers(members: readonly MemberAddress[]): void {
-		if (!this.#isGreeted || !this.#isOpen) return;
+		if (!this.#isGreeted || !this.#isOpen || this.#isStranger) return;
 		this.#answers.members(members);
 		this.#owner.answered(this);
 	}
@@ -206,12 +220,30 @@ export class ClientConnection implements Submitter {
 				case 'unwatch':
 					this.#watches.close(section.id);
 					break;
+				case 'auth':
+					this.#grant = this.#grantOf?.(section.token) ?? null;
+					break;
 				case 'ping':
 					this.#answers.pong();
 					this.#owner.answered(this);
 					this.#owner.soon();
 			}
 		}
+	}
+
+	/** Whether the client may use keys for which `asked` is made; it is not called where nobody needs a token. */
+	#may(need: KeysAsked['need'], name: string, isPrefix: boolean): boolean {
+		return this.#grantOf === null || (this.#grant !== null && mayUse(this.#grant, { need, name, isPrefix }));
+	}
+
+	#mayWrite(bytes: Uint8Array): boolean {
+		const grant = this.#grant;
+		if (this.#grantOf === null || (grant !== null && mayWriteAll(grant))) return true;
+		const reader = new BatchReader(bytes);
+		if (grant === null || !reader.nextBatch()) return false;
+		const keysHeld = (session: string): readonly string[] => this.#owner.store.keysHeldBy(session);
+		while (reader.nextCommand()) if (!mayCarryOut(grant, reader.operation(), keysHeld)) return false;
+		return true;
 	}
 
 	#hello(version: number, client: string): void {
@@ -222,7 +254,7 @@ export class ClientConnection implements Submitter {
 		if (this.#isGreeted) return;
 		this.#isGreeted = true;
 		const { node, leader, members } = this.#owner.welcome();
-		this.#answers.welcome(node, leader, members);
+		this.#answers.welcome(node, leader, this.#isStranger ? [] : members);
 		this.#owner.answered(this);
 		this.#owner.soon();
 	}
@@ -244,6 +276,7 @@ export class ClientConnection implements Submitter {
 		if (!this.#clients.has(client)) throw new MalformedError('a batch of a client that said no hello');
 		const why = faultOf(reader, this.#owner.limits);
 		if (why !== null) return this.#refuse('write', first, count, why, false);
+		if (!this.#mayWrite(bytes)) return this.#refuse('write', first, count, 'denied', false);
 		const { submissions, submitOptions } = this.#owner;
 		if (this.#commandsInFlight + count > this.#owner.limits.inFlightMax || this.#hasNoRoomFor(reader)) {
 			return this.#refuse('write', first, count, 'overloaded', false);
@@ -269,7 +302,8 @@ export class ClientConnection implements Submitter {
 		if (this.#watches.has(id)) throw new MalformedError('a watch with the id of another one');
 		const fault = prefixFault(prefix);
 		if (fault !== null) throw new MalformedError(`a watch of a prefix that ${fault}`);
-		this.#watches.open(id, prefix, after);
+		if (this.#may('read', prefix, true)) this.#watches.open(id, prefix, after);
+		else this.#watches.deny(id);
 		this.#owner.soon();
 	}
 
@@ -277,6 +311,9 @@ export class ClientConnection implements Submitter {
 		if (!this.#isGreeted) throw new MalformedError('a read before the greeting');
 		const fault = after === null ? null : prefixFault(keys[0] as string);
 		if (fault !== null) throw new MalformedError(`a list of a prefix that ${fault}`);
+		if (this.#grantOf !== null && !keys.every((key) => this.#may('read', key, after !== null))) {
+			return this.#refuse('read', first, keys.length, 'denied', false);
+		}
 		if (this.#keysUnconfirmed + this.#answers.keysWaiting + keys.length > this.#owner.limits.inFlightMax) {
 			return this.#refuse('read', first, keys.length, 'overloaded', false);
 		}

@@ -12,7 +12,7 @@ import type { Store } from '../store/store.ts';
 import type { Barriers } from './barriers.ts';
 import type { SubmitOptions } from './batch.ts';
 import type { ClientRead } from './client-answers.ts';
-import { ClientConnection, type ConnectionOwner } from './client-connection.ts';
+import { ClientConnection, type ConnectionOwner, type GrantOf } from './client-connection.ts';
 import { ChangeSections } from './client-watches.ts';
 import type { ReplicaLimits } from './limits.ts';
 import type { Door, DoorSocket } from './port.ts';
@@ -78,9 +78,10 @@ export class ClientDoor implements Door, ConnectionOwner {
 	 * Makes a connection for an open socket. The caller passes on its frames, and tells it when the socket is closed.
 	 *
 	 * @param from where the client is, for people
+	 * @param grantOf what a token grants; null where nobody needs one
 	 */
-	connect(socket: DoorSocket, from: string): ClientConnection {
-		const connection = new ClientConnection(socket, from, this);
+	connect(socket: DoorSocket, from: string, grantOf: GrantOf | null = null): ClientConnection {
+		const connection = new ClientConnection(socket, from, this, grantOf);
 		this.#connections.add(connection);
 		return connection;
 	}

@@ -97,6 +97,12 @@ export class ClientWatches {
 		answers.changes(id, out.take());
 	}
 
+	/** Ends a watch that is not to begin. */
+	deny(id: number): void {
+		this.#options.answered();
+		this.#options.answers.watchEnded(id, 'denied');
+	}
+
 	close(id: number): void {
 		const watch = this.#watches.get(id);
 		if (!watch) return;

@@ -63,6 +63,11 @@ export class Locks {
 		return this.#ofSession.get(session)?.size ?? 0;
 	}
 
+	/** The keys that the session holds, in no order. */
+	keysOf(session: string): string[] {
+		return [...(this.#ofSession.get(session) ?? [])].map(({ key }) => key);
+	}
+
 	/** Called before each command. */
 	begin(timeMs: number): void {
 		if (this.delays.size > 0) this.delays.drop(timeMs);

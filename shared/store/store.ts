@@ -140,6 +140,11 @@ export class Store extends AppliedOnce<StoreState> implements Machine {
 		return this.state.locks.countOf(session);
 	}
 
+	/** The keys that the session holds, in no order. */
+	keysHeldBy(session: string): string[] {
+		return this.state.locks.keysOf(session);
+	}
+
 	/** Whether nobody may acquire the key yet, because the session that held it has ended. */
 	holdsBack(key: string): boolean {
 		return this.state.locks.delays.holdsBack(key, this.state.timeMs);

@@ -178,6 +178,8 @@ export class VirtualNode {
 				if (swarm.onHello(this, socket)) return;
 				if (socket.greeted.length === 1) writeWelcome(out, this.id, this.leader, swarm.members);
 				return;
+			case 'auth':
+				return;
 			case 'ping':
 				return writePong(out);
 			case 'watch':
