@@ -10,6 +10,8 @@ import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import type { Member } from '../shared/paxos/change.ts';
+import type { Grant } from '../shared/replica/grant.ts';
+import { digestOf, type KnownToken, Tokens, tokenFault } from './access/tokens.ts';
 import { describeIssue, listed, shortJson } from './config-errors.ts';
 import { ANY_ADDRESS, isLoopback } from './doors.ts';
 import { findJsonError } from './json-error.ts';
@@ -32,7 +34,7 @@ export type SwarmConfig = Omit<z.output<typeof swarmSchema>, '$schema'>;
 export type NodeConfig = SwarmConfig['nodes'][number];
 
 export interface LoadedConfig {
-	/** The configuration, in which `dataDir` is absolute. */
+	/** The configuration, in which `dataDir` and the files of tokens are absolute. */
 	readonly config: SwarmConfig;
 	/** The absolute path of the file that was read. */
 	readonly file: string;
@@ -102,6 +104,9 @@ export function loadConfig(flags: ConfigFlags, environment: Environment, working
 			dataDir: dataDir
 				? resolve(workingDir, dataDir.value)
 				: resolve(fileIsDefault ? workingDir : dirname(file), parsed.dataDir),
+			tokens: parsed.tokens.map((token) =>
+				token.file === undefined ? token : { ...token, file: resolve(dirname(file), token.file) },
+			),
 		},
 		file,
 		fileIsDefault,
@@ -139,19 +144,9 @@ export function parseSwarm(text: string, source: string): z.output<typeof swarmS
  * @throws ConfigError also where a node is reachable beyond loopback without a secret, unless `insecure`
  */
 export function loadSecret(config: SwarmConfig, environment: Environment, insecure: boolean): string | null {
-	const text = given(environment, 'SWARM_SECRET');
-	const file = given(environment, 'SWARM_SECRET_FILE');
-	if (text !== undefined && file !== undefined) {
-		throw new ConfigError('SWARM_SECRET and SWARM_SECRET_FILE are both set: unset one of them');
-	}
-	if (file !== undefined) {
-		const secret = readText(file, 'SWARM_SECRET_FILE').trim();
-		if (secret === '') throw new ConfigError(`SWARM_SECRET_FILE: ${file} is empty`);
-		return secret;
-	}
-	if (text !== undefined) return text;
-	mustHaveSecret(config, null, insecure);
-	return null;
+	const secret = textOrFile(environment, 'SWARM_SECRET');
+	mustHaveSecret(config, secret, insecure);
+	return secret;
 }
 
 /** @throws ConfigError where a node is reachable beyond loopback without a secret, unless `insecure` */
@@ -168,24 +163,93 @@ export function mustHaveSecret(config: SwarmConfig, secret: string | null, insec
 	}
 }
 
-/** What the variables of Consul's clients say; null where they say nothing. */
-export interface ConsulSettings {
-	/** The base address of a node. */
-	readonly address: string | null;
-	readonly token: string | null;
+/** The variables that hold a token of a role, or with `_FILE` behind them the path of its file. */
+const TOKEN_VARIABLES: Readonly<Record<ConfiguredRole, string>> = {
+	admin: 'SWARM_TOKEN',
+	write: 'SWARM_TOKEN_WRITE',
+	read: 'SWARM_TOKEN_READ',
+	page: 'SWARM_TOKEN_PAGE',
+};
+
+type ConfiguredRole = SwarmConfig['tokens'][number]['role'];
+
+/**
+ * The tokens that `swarm.json` and the environment name; null where they name none.
+ *
+ * @throws ConfigError, whose text never holds a token
+ */
+export function loadTokens(config: SwarmConfig, environment: Environment): Tokens | null {
+	const known: KnownToken[] = [];
+	const add = (text: string, source: string, role: ConfiguredRole, prefixes?: readonly string[]): void => {
+		const fault = tokenFault(text);
+		if (fault !== null) throw new ConfigError(`${source}: ${fault}`);
+		const digest = digestOf(text);
+		const same = known.find((other) => other.digest.equals(digest));
+		if (same) throw new ConfigError(`${source}: is the same token as that of ${same.source}`);
+		known.push({ source, digest, grant: grantOf(role, prefixes) });
+	};
+	for (const [index, { role, prefixes, file, env }] of config.tokens.entries()) {
+		const field = `tokens[${index}]`;
+		if (file !== undefined) add(readText(file, `${field}.file`).trim(), `${field}.file`, role, prefixes);
+		if (env === undefined) continue;
+		const text = given(environment, env);
+		if (text === undefined) throw new ConfigError(`${field}.env: ${env} is not set`);
+		add(text, `${field}.env`, role, prefixes);
+	}
+	for (const [role, name] of Object.entries(TOKEN_VARIABLES)) {
+		const token = textOrFile(environment, name);
+		if (token !== null) add(token, name, role as ConfiguredRole);
+	}
+	return known.length === 0 ? null : new Tokens(known);
 }
 
-/** @throws ConfigError */
-export function consulSettings(environment: Environment): ConsulSettings {
+function grantOf(role: ConfiguredRole, prefixes: readonly string[] = ['']): Grant {
+	if (role === 'page') return { role: 'read', prefixes: [], isForPage: true };
+	return { role, prefixes, isForPage: role === 'admin' };
+}
+
+/** What the variable holds, or the file that it names with `_FILE` behind it; null where neither is set. */
+function textOrFile(environment: Environment, name: string): string | null {
+	const text = given(environment, name);
+	const file = given(environment, `${name}_FILE`);
+	if (text !== undefined && file !== undefined) {
+		throw new ConfigError(`${name} and ${name}_FILE are both set: unset one of them`);
+	}
+	if (file === undefined) return text ?? null;
+	const held = readText(file, `${name}_FILE`).trim();
+	if (held === '') throw new ConfigError(`${name}_FILE: ${file} is empty`);
+	return held;
+}
+
+/** The token in a file, as `--token-file` names it. @throws ConfigError */
+export function tokenIn(file: string, source: string): string {
+	return sendable(readText(file, source).trim(), source);
+}
+
+/** A token that a header can hold. The error does not tell it. */
+function sendable(token: string, source: string): string {
+	if (!/^[\x21-\x7e]+$/.test(token)) throw new ConfigError(`${source}: holds no token`);
+	return token;
+}
+
+/** The token that the variables of Consul's clients say; null where they say none. @throws ConfigError */
+export function consulToken(environment: Environment): string | null {
+	const token = given(environment, 'CONSUL_HTTP_TOKEN');
+	if (token !== undefined) return sendable(token, 'CONSUL_HTTP_TOKEN');
+	const file = given(environment, 'CONSUL_HTTP_TOKEN_FILE');
+	return file === undefined ? null : tokenIn(file, 'CONSUL_HTTP_TOKEN_FILE');
+}
+
+/** The base address of a node that the variables of Consul's clients say; null where they say none. @throws ConfigError */
+export function consulAddress(environment: Environment): string | null {
 	const written = given(environment, 'CONSUL_HTTP_ADDR');
-	const token = given(environment, 'CONSUL_HTTP_TOKEN') ?? null;
-	if (written === undefined) return { address: null, token };
+	if (written === undefined) return null;
 	const scheme = /^(true|1)$/i.test(given(environment, 'CONSUL_HTTP_SSL') ?? '') ? 'https' : 'http';
 	const url = /^https?:\/\//i.test(written) ? written : `${scheme}://${written}`;
 	if (!URL.canParse(url)) {
 		throw new ConfigError(`CONSUL_HTTP_ADDR: must look like 127.0.0.1:7101, not ${shortJson(written)}`);
 	}
-	return { address: url.replace(/\/+$/, ''), token };
+	return url.replace(/\/+$/, '');
 }
 
 /** Whether all nodes listen on loopback, and so share a machine. */

@@ -16,6 +16,8 @@ export interface JoiningOptions {
 	readonly swarm: { readonly members: readonly SwarmMember[]; readonly sets: readonly MembersView[] };
 	/** Whether it asks the members by itself, which is for swarms on one machine. */
 	readonly asks: boolean;
+	/** By which nodes ask each other; none by default. */
+	readonly token?: string | null;
 	readonly log: NodeLogger;
 	/** The global one is the default. */
 	readonly fetch?: typeof fetch;
@@ -101,12 +103,12 @@ export class Joining {
 
 	/** @returns null where it is let in, which this node learns from its log */
 	async #askAt(member: string): Promise<Asked> {
-		const { id, url, fetch: request = fetch } = this.#options;
+		const { id, url, token = null, fetch: request = fetch } = this.#options;
 		try {
 			const answer = await request(`${member}/v1/members/${this.#name}/replace`, {
 				method: 'POST',
 				redirect: 'error',
-				headers: { 'Content-Type': 'application/json' },
+				headers: { 'Content-Type': 'application/json', ...(token && { 'X-Consul-Token': token }) },
 				body: JSON.stringify({ asks: id, url }),
 				signal: AbortSignal.timeout(ANSWER_MAX_MS),
 			});

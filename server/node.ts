@@ -18,6 +18,7 @@ import type { MachineDoors } from '../shared/replica/doors.ts';
 import { PutBackError } from '../shared/replica/memory.ts';
 import type { Machine } from '../shared/store/machine.ts';
 import type { MachineLabel } from '../shared/store/own-machine.ts';
+import type { Tokens } from './access/tokens.ts';
 import { answerText } from './api/answer.ts';
 import { createApi } from './api/api.ts';
 import { CatchUp } from './api/catch-up.ts';
@@ -65,6 +66,8 @@ export interface NodeOptions {
 	readonly asksToJoin?: boolean;
 	/** The secret of all nodes; null for none. */
 	readonly secret: string | null;
+	/** The tokens by which its doors let people in; null, which is the default, lets in whoever reaches the node. */
+	readonly tokens?: Tokens | null;
 	readonly log: NodeLogger;
 	/** Whether people may make faults in its links, and in nodes by the primary process; none by default. */
 	readonly lab?: { readonly primary: NodeActor | null };
@@ -154,7 +157,7 @@ export async function startNodeOf<Replica extends NodeReplica>(
 	machine: NodeMachine<Replica>,
 	options: NodeOptions,
 ): Promise<RunningNode<Replica>> {
-	const { config, name, log } = options;
+	const { config, name, log, tokens = null } = options;
 	const self = config.nodes.find((node) => node.id === name);
 	if (!self) throw new RangeError(`${name} is not in the configuration`);
 	const epoch = nanoid(8);
@@ -204,7 +207,14 @@ export async function startNodeOf<Replica extends NodeReplica>(
 	try {
 		const agent = agentConfig(config, home);
 		const swarm = new Swarm(config.name, home.swarmId, config.nodes, firstMembers(agent.members));
-		const joining = new Joining({ id, url: urlOf(self), swarm, asks: options.asksToJoin === true, log });
+		const joining = new Joining({
+			id,
+			url: urlOf(self),
+			swarm,
+			asks: options.asksToJoin === true,
+			token: tokens?.own ?? null,
+			log,
+		});
 		const metrics = new Metrics();
 		const mesh: Mesh = new Mesh({
 			self: id,
@@ -287,6 +297,7 @@ export async function startNodeOf<Replica extends NodeReplica>(
 			sessionTtlMinMs: config.timings.sessionTtlMinMs,
 			service: replica,
 			doors,
+			tokens,
 			swarm,
 			version: packageVersion,
 			lab,
@@ -301,12 +312,13 @@ export async function startNodeOf<Replica extends NodeReplica>(
 		});
 		const feed = new Feed({
 			service: replica,
+			tokens,
 			proposeTimeoutMs: config.timings.requestMs,
 			places: limits,
 			malformed: (from, why) => malformed('feed', from, why),
 		});
 		closing.unshift(() => feed.close());
-		const clients = replica.clients && new ClientSockets(replica.clients);
+		const clients = replica.clients && new ClientSockets(replica.clients, tokens);
 		closing.unshift(() => clients?.close());
 		const ofMesh: UpgradeDoor = { name: 'mesh', handleUpgrade: mesh.handleUpgrade.bind(mesh) };
 		const ofFeed: UpgradeDoor = { name: 'feed', handleUpgrade: feed.handleUpgrade.bind(feed) };

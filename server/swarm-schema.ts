@@ -7,6 +7,7 @@ import * as z from 'zod';
 import { nameOf } from '../shared/member-name.ts';
 import { MEMBERS_MAX } from '../shared/paxos/quorum.ts';
 import { SNAPSHOT_LIMITS } from '../shared/replica/snapshots.ts';
+import { prefixFault } from '../shared/store/key.ts';
 import { countOf, must, shortJson } from './config-errors.ts';
 import { ANY_ADDRESS } from './doors.ts';
 
@@ -112,6 +113,51 @@ const timingsSchema = z
 		}
 	});
 
+const ROLE_RULE = 'must be "read", "write", "admin" or "page"';
+const PREFIXES_RULE = 'must be a list of the beginnings of keys, such as ["app/"]';
+const REFERENCE_RULE = 'must be the name of a variable of the environment, such as "SWARM_TOKEN_APP"';
+const TOKENS_MAX = 64;
+const TOKENS_RULE = `must be a list of at most ${TOKENS_MAX} tokens`;
+
+/** A token by reference: the file itself holds none. */
+const tokenSchema = z
+	.strictObject(
+		{
+			role: z
+				.enum(['read', 'write', 'admin', 'page'], must(ROLE_RULE))
+				.meta({ description: 'What its holder may do. "page" is for the page and nothing else.' }),
+			prefixes: z
+				.array(
+					z.string(must(PREFIXES_RULE)).refine((prefix) => prefixFault(prefix) === null, must(PREFIXES_RULE)),
+					must(PREFIXES_RULE),
+				)
+				.min(1, must(PREFIXES_RULE, countOf))
+				.meta({ description: 'The beginnings of the keys that it is for; all keys by default.' })
+				.optional(),
+			file: z.string(must('must be the path of a file')).min(1, must('must be the path of a file')).optional().meta({
+				description: 'The file that holds it and nothing else. Relative to this file.',
+			}),
+			env: z
+				.string(must(REFERENCE_RULE))
+				.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, must(REFERENCE_RULE))
+				.meta({ description: 'The variable of the environment that holds it.' })
+				.optional(),
+		},
+		must('must be an object such as {"role": "write", "prefixes": ["app/"], "file": "app.token"}'),
+	)
+	.superRefine(({ role, prefixes, file, env }, context) => {
+		if ((file === undefined) === (env === undefined)) {
+			context.addIssue({
+				code: 'custom',
+				path: [],
+				message: 'must say where the token is, by one of "file" and "env"',
+			});
+		}
+		if (prefixes === undefined || role === 'read' || role === 'write') return;
+		const message = `${role} has no prefixes: it is for the whole swarm`;
+		context.addIssue({ code: 'custom', path: ['prefixes'], message });
+	});
+
 const NODES_RULE = `must be a list of 1 to ${MEMBERS_MAX} nodes`;
 
 export const swarmSchema = z
@@ -159,6 +205,11 @@ export const swarmSchema = z
 						'Further hosts that requests may name, such as those of a proxy, and whose pages may use the nodes. A host without a port allows all ports.',
 				})
 				.default([]),
+			tokens: z
+				.array(tokenSchema, must(TOKENS_RULE))
+				.max(TOKENS_MAX, must(TOKENS_RULE, countOf))
+				.meta({ description: 'Who may use the nodes. None: whoever reaches them, which is for loopback only.' })
+				.default([]),
 		},
 		must('must be an object'),
 	)
@@ -167,6 +218,7 @@ export const swarmSchema = z
 /** The names of the fields at a path, for hints. */
 export function knownFields(path: readonly PropertyKey[]): string[] {
 	if (path[0] === 'nodes') return Object.keys(nodeSchema.shape);
+	if (path[0] === 'tokens') return Object.keys(tokenSchema.shape);
 	if (path[0] === 'timings') return Object.keys(timingsSchema.shape);
 	return Object.keys(swarmSchema.shape);
 }

@@ -127,6 +127,8 @@ export interface Recall {
 export interface JoinWish {
 	/** It wants a `recall`. */
 	readonly recall?: boolean;
+	/** The token of the page, where the swarm has tokens. */
+	readonly token?: string;
 }
 
 export interface FactBatch {
@@ -187,11 +189,11 @@ export type ProposeAnswer =
 	| { readonly outcome: 'unknown'; readonly why: string; readonly attempts: readonly Attempt[] };
 
 /** The `data` of the error by which a watcher is refused when it joins. */
-export interface JoinRefusal {
+export type JoinRefusal =
 	/** `watchersMax` others watch already. */
-	readonly reason: 'full';
-	readonly watchersMax: number;
-}
+	| { readonly reason: 'full'; readonly watchersMax: number }
+	/** The node lets in only who has a token for the page, and it was shown none, or another one. */
+	| { readonly reason: 'denied' };
 
 export interface ServerToWatcher {
 	recall(recall: Recall): void;

@@ -6,6 +6,7 @@ import { signal } from '@preact/signals';
 import { ACTED, faultText, type LinkFault, NO_FAULT, type NodeAct } from '../../shared/lab.ts';
 import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { tokenHeaders } from '../live/token.ts';
 import { story } from '../view/state.ts';
 
 /** What was done last, or why it could not be, in one sentence; '' for nothing yet. */
@@ -89,7 +90,8 @@ async function ask(node: NodeId, method: string, path: string, body?: object): P
 		const answer = await fetch(base + path, {
 			method,
 			signal: AbortSignal.timeout(ANSWER_MAX_MS),
-			...(body ? { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } } : {}),
+			headers: { ...tokenHeaders(), ...(body && { 'Content-Type': 'application/json' }) },
+			...(body && { body: JSON.stringify(body) }),
 		});
 		if (answer.ok) return await answer.json();
 		said.value = await answer.text();

@@ -3,6 +3,7 @@
  * so the newest word on who they are is followed. An address may be answered by another member than before, with a new
  * disk: what comes from it is that member's.
  */
+import { effect } from '@preact/signals';
 import type {
 	EntriesBelow,
 	Member,
@@ -17,6 +18,7 @@ import type { Slot } from '../../shared/paxos/message.ts';
 import type { Source, SourceListener } from '../model/source.ts';
 import { NodeConnection } from './node-connection.ts';
 import { Opening } from './opening.ts';
+import { isAsked, token } from './token.ts';
 
 /** An address, and who is heard there. */
 interface Place {
@@ -43,6 +45,10 @@ export class LiveSource implements Source {
 	start(listener: SourceListener): void {
 		this.#opening = new Opening(listener);
 		document.addEventListener('securitypolicyviolation', ({ blockedURI }) => this.#forbidden(blockedURI));
+		effect(() => {
+			if (token.value === null) return;
+			for (const { connection } of this.#places.values()) connection.hasToken();
+		});
 		this.#open(location.origin, '');
 	}
 
@@ -111,6 +117,10 @@ export class LiveSource implements Source {
 					const lost = place.node;
 					place.isLost = true;
 					if (lost !== '') opening.tell((listener) => listener.lost(lost, sinceMs));
+					opening.answered(url);
+				},
+				denied: () => {
+					isAsked.value = true;
 					opening.answered(url);
 				},
 				refused: (why) => {

@@ -15,6 +15,12 @@ import type {
 	ServerToWatcher,
 	WatcherToServer,
 } from '../../shared/feed.ts';
+import { token } from './token.ts';
+
+/** The part of a `JoinWish` that is the token of the page. */
+function pageToken(): JoinWish {
+	return token.value === null ? {} : { token: token.value };
+}
 
 export interface NodeListener {
 	/** What was before the first snapshot, which follows. It comes once at most. */
@@ -23,6 +29,8 @@ export interface NodeListener {
 	batch(batch: FactBatch): void;
 	/** The node was last heard at `sinceMs`, in milliseconds since 1970. */
 	lost(sinceMs: number): void;
+	/** The node lets this page watch it only with another token than `pageToken` has. It is asked again then. */
+	denied(): void;
 	/** The node answers, and lets this page watch it no more than others: why not. It is asked again from time to time. */
 	refused(why: string): void;
 }
@@ -47,6 +55,7 @@ export class NodeConnection {
 	/** No snapshot has come yet. Later the page itself remembers what the node does. */
 	#isNew = true;
 	#isRetired = false;
+	#isDenied = false;
 	readonly #listening: ReturnType<typeof setInterval>;
 
 	constructor(url: string, listener: NodeListener) {
@@ -58,7 +67,7 @@ export class NodeConnection {
 			reconnectionDelay: RECONNECT_MS_MIN,
 			reconnectionDelayMax: RECONNECT_MS_MAX,
 			timeout: CONNECT_TIMEOUT_MS,
-			auth: (say) => say({ recall: this.#isNew } satisfies JoinWish),
+			auth: (say) => say({ recall: this.#isNew, ...pageToken() } satisfies JoinWish),
 		});
 		this.#socket.on('recall', (recall) => {
 			this.#heard();
@@ -92,6 +101,13 @@ export class NodeConnection {
 		this.#isRetired = true;
 		this.#socket.io.reconnection(false);
 		if (!this.#socket.connected) this.close();
+	}
+
+	/** The page has another token. A node that has let it in needs none. */
+	hasToken(): void {
+		if (!this.#isDenied) return;
+		this.#isDenied = false;
+		this.#socket.connect();
 	}
 
 	resync(): void {
@@ -133,6 +149,10 @@ export class NodeConnection {
 	#failed({ data }: Error & { readonly data?: unknown }): void {
 		if (!isJoinRefusal(data)) return this.#lost();
 		this.#silent = true;
+		if (data.reason === 'denied') {
+			this.#isDenied = true;
+			return this.#listener.denied();
+		}
 		this.#connectAfter(FULL_RETRY_MS);
 		this.#listener.refused(`${data.watchersMax} pages watch it already`);
 	}
@@ -154,5 +174,10 @@ export class NodeConnection {
 }
 
 function isJoinRefusal(data: unknown): data is JoinRefusal {
-	return typeof data === 'object' && data !== null && 'reason' in data && data.reason === 'full';
+	return (
+		typeof data === 'object' &&
+		data !== null &&
+		'reason' in data &&
+		(data.reason === 'full' || data.reason === 'denied')
+	);
 }

@@ -15,6 +15,7 @@ import { Notices } from './notices.tsx';
 import { Propose } from './propose.tsx';
 import { Rail } from './rail.tsx';
 import { Scenarios } from './scenarios.tsx';
+import { SignIn } from './sign-in.tsx';
 import { Slots } from './slots.tsx';
 import { SpaceTimePanel } from './space-time.tsx';
 import { changeSpeed, follow, pause, play, playing, stepBy } from './state.ts';
@@ -42,6 +43,7 @@ export function App({ directing }: { directing?: Directing }) {
 			</a>
 			<TopBar onHelp={() => help.current?.showModal()} />
 			<main class={directing ? 'board directed' : 'board'}>
+				<SignIn />
 				<Notices />
 				<div class="left">
 					{directing && <directing.Aside />}

@@ -6,6 +6,8 @@ import { IncomingMessage, type RequestListener, ServerResponse } from 'node:http
 import { Socket } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
 import helmet from 'helmet';
+import { Guard } from '../access/guard.ts';
+import type { Tokens } from '../access/tokens.ts';
 import type { Doors } from '../doors.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { LoopFigures } from '../loop-watch.ts';
@@ -38,6 +40,8 @@ export interface ApiOptions {
 	/** Without keys there is no API for them. */
 	readonly service: AnyService;
 	readonly doors: Doors;
+	/** null where the swarm has none, and then whoever reaches this node may use it; null by default. */
+	readonly tokens?: Tokens | null;
 	/** Its members are looked at for each request, because they change. */
 	readonly swarm: KnownSwarm;
 	readonly version: string;
@@ -82,6 +86,13 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.set('case sensitive routing', true);
 	app.disable('x-powered-by');
 	const holdMs = Math.min(HOLD_MS, proposeTimeoutMs);
+	const guard = options.tokens ? new Guard(options.tokens) : null;
+	if (guard !== null) {
+		app.use((req, _res, next) => {
+			guard.path(req);
+			next();
+		});
+	}
 	let kv: ReturnType<typeof kvHandler> | null = null;
 	if (service.store !== null) {
 		const held = new HeldPlaces(options.waitsMax);
@@ -91,15 +102,15 @@ export function createApi(options: ApiOptions): RequestListener {
 			revision: () => service.revision,
 			...(options.longReadLimits && { limits: options.longReadLimits }),
 		});
-		app.use('/v1', sessionsRoutes({ ...reads, swarm, longReads, ttlMinMs: sessionTtlMinMs }));
-		app.use('/v1', txnRoutes({ service, datacenter: swarm.name, holdMs }));
+		app.use('/v1', sessionsRoutes({ ...reads, swarm, guard, longReads, ttlMinMs: sessionTtlMinMs }));
+		app.use('/v1', txnRoutes({ service, datacenter: swarm.name, guard, holdMs }));
 		app.use('/v1', takesNoKey);
 		app.use('/v1', nodesRoutes({ ...reads, swarm, version, sessionTtlMinMs }));
 		app.use('/v1', snapshotRoutes({ service, swarm, holdMs, limits: options.snapshotLimits }));
-		app.use('/v1', watchRoutes({ service, held, datacenter: swarm.name, beatMs: options.watchBeatMs }));
-		kv = kvHandler({ ...reads, datacenter: swarm.name, longReads });
+		app.use('/v1', watchRoutes({ service, held, datacenter: swarm.name, guard, beatMs: options.watchBeatMs }));
+		kv = kvHandler({ ...reads, datacenter: swarm.name, guard, longReads });
 	} else app.use('/v1', takesNoKey);
-	app.use('/v1', statusRoutes({ service, swarm, version, loop, proposeTimeoutMs }));
+	app.use('/v1', statusRoutes({ service, swarm, guard, version, loop, proposeTimeoutMs }));
 	app.use('/v1', leaderRoutes({ service, swarm, transferMs: holdMs }));
 	app.use('/v1', labRoutes({ lab: options.lab ?? null, service, swarm }));
 	app.use('/v1', membersRoutes({ service, swarm, changeMs: holdMs }));

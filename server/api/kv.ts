@@ -6,8 +6,10 @@
  * request.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { KeysAsked } from '../../shared/replica/grant.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
+import type { Guard } from '../access/guard.ts';
 import { allows, HttpError, isSet, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
 import { submitWrite } from './idempotency.ts';
@@ -20,6 +22,8 @@ import type { ReadOptions } from './read.ts';
 import { answerUnapplied, type Unapplied } from './unapplied.ts';
 
 export interface KvOptions extends ReadOptions {
+	/** null where the swarm has no tokens. */
+	readonly guard: Guard | null;
 	readonly datacenter: string;
 	readonly longReads: LongReads;
 }
@@ -68,11 +72,18 @@ export function kvHandler(options: KvOptions): (req: IncomingMessage, res: Serve
 		const query = queryOf(req);
 		refuseOtherDatacenter(query, options.datacenter);
 		const key = decodedKeyOf(req.url as string, PATH);
+		if (options.guard !== null) options.guard.keys(req, askedBy(req, key, query));
 		if (req.method === 'PUT') return put(options, req, res, key, query);
 		if (req.method === 'DELETE') return remove(options, req, res, key, query);
 		checkKey(key, isOfMany(query));
 		return read(options, req, res, key, query);
 	};
+}
+
+function askedBy({ method }: IncomingMessage, name: string, query: URLSearchParams): KeysAsked {
+	if (method === 'PUT') return { need: 'write', name, isPrefix: false };
+	if (method === 'DELETE') return { need: 'write', name, isPrefix: isSet(query, 'recurse') };
+	return { need: 'read', name, isPrefix: isOfMany(query) };
 }
 
 async function put(

@@ -1,6 +1,7 @@
 /** Requests that only the leader carries out: any node takes them, and passes them on to the leader. */
 import type { Request, Response } from 'express';
 import type { Member } from '../../shared/feed.ts';
+import { tokenOf } from '../access/guard.ts';
 import type { NodeService } from '../replica/service.ts';
 import { answer, isPretty } from './answer.ts';
 
@@ -45,11 +46,12 @@ export function refuse(res: Response, status: number, text: string): void {
 
 async function passOn(req: Request, res: Response, leader: Member, options: PassOnOptions): Promise<void> {
 	const { body, timeoutMs } = options;
+	const token = tokenOf(req);
 	try {
 		const passed = await fetch(`${leader.url}${req.baseUrl}${req.path}${isPretty(req) ? '?pretty' : ''}`, {
 			method: req.method,
 			redirect: 'error',
-			headers: { [PASSED_ON]: 'yes', 'Content-Type': 'application/json' },
+			headers: { [PASSED_ON]: 'yes', 'Content-Type': 'application/json', ...(token && { 'X-Consul-Token': token }) },
 			body,
 			signal: AbortSignal.timeout(timeoutMs + NETWORK_MS),
 		});

@@ -9,6 +9,7 @@ import type { Subject } from '../../shared/replica/waits.ts';
 import type { OfSession } from '../../shared/store/command.ts';
 import { isSessionId, SESSIONS_MAX, type Session, type SessionAttributes } from '../../shared/store/sessions.ts';
 import type { Store } from '../../shared/store/store.ts';
+import type { Guard } from '../access/guard.ts';
 import type { KnownSwarm } from '../swarm.ts';
 import { answerJson, HttpError, isPretty, type Json, onlyMethods, printJson, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
@@ -22,6 +23,8 @@ import { answerUnapplied } from './unapplied.ts';
 
 export interface SessionsOptions extends ReadOptions {
 	readonly swarm: KnownSwarm;
+	/** null where the swarm has no tokens. */
+	readonly guard: Guard | null;
 	readonly longReads: LongReads;
 	/** The shortest time-out that a session may have, milliseconds. */
 	readonly ttlMinMs: number;
@@ -111,10 +114,19 @@ async function renew(req: Request, res: Response, options: SessionsOptions): Pro
 async function destroy(req: Request, res: Response, options: SessionsOptions): Promise<void> {
 	const session = idOf(req);
 	if (isSessionId(session)) {
-		const isEnded = await submit(req, res, options, { kind: 'endSession', session, renewed: null });
+		const end: OfSession = { kind: 'endSession', session, renewed: null };
+		if (options.guard !== null) await mayEnd(req, end, options.guard, options);
+		const isEnded = await submit(req, res, options, end);
 		if (isEnded === null) return;
 	}
 	answerJson(res, true, isPretty(req));
+}
+
+/** Looks at the keys that the session holds, when this node has all that was acknowledged. */
+async function mayEnd(req: Request, end: OfSession, guard: Guard, options: SessionsOptions): Promise<void> {
+	const { service, holdMs } = options;
+	if (!(await service.readBarrier(holdMs))) throw new HttpError(500, 'No cluster leader');
+	guard.operations(req, [end], (session) => service.store.keysHeldBy(session));
 }
 
 /** Creates a session. A request with a name that is repeated has the session that its first copy has created. */

@@ -4,6 +4,7 @@ import type { BallotText } from '../../shared/fact.ts';
 import type { ProposeAnswer } from '../../shared/feed.ts';
 import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
+import type { Guard } from '../access/guard.ts';
 import type { LoopFigures } from '../loop-watch.ts';
 import { propose, readProposeRequest } from '../replica/propose.ts';
 import type { AnyService } from '../replica/service.ts';
@@ -42,6 +43,8 @@ export interface SwarmStatus {
 export interface StatusOptions {
 	readonly service: AnyService;
 	readonly swarm: KnownSwarm;
+	/** null where the swarm has no tokens. */
+	readonly guard: Guard | null;
 	readonly version: string;
 	readonly proposeTimeoutMs: number;
 	readonly loop: () => LoopFigures;
@@ -59,7 +62,8 @@ export function statusRoutes(options: StatusOptions): Router {
 	const routes = Router({ caseSensitive: true });
 
 	routes.all('/swarm', onlyMethods('GET', 'HEAD'), (req, res) => {
-		answerJson(res, swarmStatus(options), isPretty(req));
+		const isStranger = options.guard !== null && !options.guard.mayRead(req);
+		answerJson(res, isStranger ? nameOfSwarm(options) : swarmStatus(options), isPretty(req));
 	});
 	// Proposals in JSON are those of keys.
 	if (service.store === null) return routes;
@@ -70,6 +74,11 @@ export function statusRoutes(options: StatusOptions): Router {
 		answerPropose(req, res, answer.outcome === 'chosen' || answer.outcome === 'kept' ? 200 : 500, answer);
 	});
 	return routes;
+}
+
+/** What nodes ask each other before they know each other. */
+function nameOfSwarm({ service, swarm }: StatusOptions): Pick<SwarmStatus, 'name' | 'id' | 'node'> {
+	return { name: swarm.name, id: swarm.id, node: service.view().id };
 }
 
 function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmStatus {

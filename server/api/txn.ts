@@ -6,6 +6,7 @@ import { type Request, type Response, Router } from 'express';
 import type { OnPart } from '../../shared/replica/own-batch.ts';
 import type { Entry } from '../../shared/store/entry.ts';
 import { NEVER_HELD } from '../../shared/store/locks.ts';
+import type { Guard } from '../access/guard.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import { answerJson, isPretty, type Json, onlyMethods, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
@@ -19,6 +20,8 @@ import { answerUnapplied } from './unapplied.ts';
 export interface TxnOptions {
 	readonly service: ReplicaService;
 	readonly datacenter: string;
+	/** null where the swarm has no tokens. */
+	readonly guard: Guard | null;
 	/** How long a transaction waits for its outcome, milliseconds. */
 	readonly holdMs: number;
 }
@@ -32,10 +35,12 @@ export function txnRoutes(options: TxnOptions): Router {
 	return routes;
 }
 
-async function txn(req: Request, res: Response, { service, datacenter, holdMs }: TxnOptions): Promise<void> {
+async function txn(req: Request, res: Response, { service, datacenter, guard, holdMs }: TxnOptions): Promise<void> {
 	refuseOtherDatacenter(queryOf(req), datacenter);
 	const body = await readBody(req, BODY_BYTES_MAX);
 	const asked = readTxn(body);
+	const operationsOf = asked.flatMap((each) => ('fault' in each ? [] : [each.operation]));
+	guard?.operations(req, operationsOf, (session) => service.store.keysHeldBy(session));
 	const faults = asked.map((each) => ('fault' in each ? each.fault : null));
 	if (faults.some((fault) => fault !== null)) return answerFailed(req, res, faults);
 	const all = asked.filter((each): each is Exclude<typeof each, TxnFault> => !('fault' in each));

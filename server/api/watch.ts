@@ -8,6 +8,7 @@
 import { type Request, type Response, Router } from 'express';
 import type { Change } from '../../shared/replica/history.ts';
 import type { Watch, WatchEnd, Watcher } from '../../shared/replica/watches.ts';
+import type { Guard } from '../access/guard.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import { HttpError, onlyMethods, queryOf } from './answer.ts';
 import type { HeldPlaces } from './held.ts';
@@ -19,6 +20,8 @@ export interface WatchOptions {
 	readonly service: ReplicaService;
 	readonly held: HeldPlaces;
 	readonly datacenter: string;
+	/** null where the swarm has no tokens. */
+	readonly guard: Guard | null;
 	/** The interval of the signs of life, milliseconds. A watcher that takes nothing for two of them is cut. */
 	readonly beatMs?: number | undefined;
 }
@@ -26,7 +29,7 @@ export interface WatchOptions {
 const BEAT_MS = 15_000;
 
 /** Mounted at `/v1`. */
-export function watchRoutes({ service, held, datacenter, beatMs = BEAT_MS }: WatchOptions): Router {
+export function watchRoutes({ service, held, datacenter, guard, beatMs = BEAT_MS }: WatchOptions): Router {
 	const streams = new Set<Stream>();
 	const events = new ChangeEvents();
 	let beat: NodeJS.Timeout | undefined;
@@ -34,6 +37,7 @@ export function watchRoutes({ service, held, datacenter, beatMs = BEAT_MS }: Wat
 	routes.use('/watch', onlyMethods('GET'), (req, res) => {
 		refuseOtherDatacenter(queryOf(req), datacenter);
 		const prefix = keyOf(req.originalUrl, '/v1/watch', true);
+		guard?.keys(req, { need: 'read', name: prefix, isPrefix: true });
 		const after = beginningOf(req);
 		held.take();
 		const stream = new Stream(res, events);

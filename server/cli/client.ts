@@ -4,6 +4,7 @@
  * are alive are tried last: a write that one of them got may be given to no other, and its answer may never come.
  */
 import { type SwarmConfig, urlOf } from '../config.ts';
+import { tokenHeaders } from './credentials.ts';
 import { CommandError, EXIT } from './terminal.ts';
 
 export interface SwarmRequest {
@@ -112,7 +113,7 @@ export async function ask(
 			redirect: 'error',
 			signal: signal ? AbortSignal.any([limit, signal]) : limit,
 			...(body === undefined ? {} : { body }),
-			headers: { ...headers, ...(contentType === undefined ? {} : { 'content-type': contentType }) },
+			headers: { ...tokenHeaders(), ...headers, ...(contentType === undefined ? {} : { 'content-type': contentType }) },
 		});
 		const bytes = Buffer.from(await response.arrayBuffer());
 		return { kind: 'answered', answer: { status: response.status, headers: response.headers, body: bytes } };

@@ -4,6 +4,7 @@
  */
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { tokenHeaders } from './credentials.ts';
 
 /** The node did not answer, or not to the end. */
 export class DownloadError extends Error {
@@ -56,7 +57,12 @@ export async function beginDownload(
 		return new DownloadError(`it said nothing for ${silentMs / 1000} s`, { cause: error });
 	};
 	try {
-		const answer = await answered(url, headers, AbortSignal.any([silent.signal, signal]), heard);
+		const answer = await answered(
+			url,
+			{ ...tokenHeaders(), ...headers },
+			AbortSignal.any([silent.signal, signal]),
+			heard,
+		);
 		const close = (): void => {
 			clearTimeout(timer);
 			answer.destroy();

@@ -3,13 +3,22 @@
  * server. After a broken invariant or a failed disk the process ends.
  */
 import { type Logger, pino } from 'pino';
-import { isOnLoopback, type LoadedConfig, listenUrlOf, loadConfig, loadSecret, type SwarmConfig } from '../config.ts';
+import {
+	isOnLoopback,
+	type LoadedConfig,
+	listenUrlOf,
+	loadConfig,
+	loadSecret,
+	loadTokens,
+	type SwarmConfig,
+} from '../config.ts';
 import { lookForGarbageLater } from '../garbage.ts';
 import { connectPrimary, type Primary } from '../launched.ts';
 import { type NodeOptions, type RunningNode, startNode } from '../node.ts';
 import type { StartProgress } from '../replica/memory.ts';
 import { swarmIdIn } from '../storage/identity.ts';
 import { withRemedy } from './commands.ts';
+import { useToken } from './credentials.ts';
 import { mustBeOnLoopback } from './loopback.ts';
 import { memoryIdentityOf } from './memory.ts';
 import { type DataOptions, makeData, startOrReplace } from './new-disk.ts';
@@ -137,6 +146,8 @@ async function start(
 ): Promise<RunningNode> {
 	const { config } = loaded;
 	const secret = loadSecret(config, terminal.environment, options.insecure === true);
+	const tokens = loadTokens(config, terminal.environment);
+	useToken(tokens?.own ?? null);
 	const memory = primary ? memoryIdentityOf(terminal.environment) : null;
 	const log = await createLog(id, options.logLevel ?? 'info', stderr);
 	process.on('uncaughtException', (error) => {
@@ -146,7 +157,17 @@ async function start(
 	try {
 		return await withRemedy(loaded, terminal, async () => {
 			const lab = options.lab ? { lab: { primary } } : {};
-			const nodeOptions = { ...lab, config, name: id, memory, asksToJoin: isOnLoopback(config), secret, log, ...heard };
+			const nodeOptions = {
+				...lab,
+				config,
+				name: id,
+				memory,
+				asksToJoin: isOnLoopback(config),
+				secret,
+				tokens,
+				log,
+				...heard,
+			};
 			if (memory !== null) return startNode(nodeOptions);
 			const say = (line: string): unknown => stderr.write(`${line}\n`);
 			await makeData(config, id, options, say);

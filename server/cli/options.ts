@@ -20,9 +20,9 @@ export interface ConnectOptions extends ConfigFlags {
 }
 
 export function withEndpoint(command: Command): Command {
-	return withConfig(command).addOption(
-		new Option('--endpoint <url>', 'ask this node only, whatever swarm.json says').argParser(httpUrl),
-	);
+	return withConfig(command)
+		.option('--token-file <file>', 'the file of the token to show (or CONSUL_HTTP_TOKEN)')
+		.addOption(new Option('--endpoint <url>', 'ask this node only, whatever swarm.json says').argParser(httpUrl));
 }
 
 export function withDataDir(command: Command): Command {

@@ -1,7 +1,7 @@
 /** `up`: runs all nodes of swarm.json, each in a process of its own, until Ctrl-C. It starts all of them or none. */
 import { relative } from 'node:path';
 import { quorumSize } from '../../shared/paxos/quorum.ts';
-import { type LoadedConfig, loadConfig, loadSecret, type SwarmConfig, urlOf } from '../config.ts';
+import { type LoadedConfig, loadConfig, loadSecret, loadTokens, type SwarmConfig, urlOf } from '../config.ts';
 import { type LaunchLab, launch } from '../launcher.ts';
 import { removeNode } from '../storage/folder.ts';
 import { swarmIdIn } from '../storage/identity.ts';
@@ -34,6 +34,7 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 	const { config } = loaded;
 	if (options.lab) mustBeOnLoopback(config);
 	loadSecret(config, terminal.environment, options.insecure === true);
+	loadTokens(config, terminal.environment);
 	if (loaded.fileIsDefault)
 		say(`There is no swarm.json here: nodes ${namesOf(config.nodes)}, as in the package's own.`);
 

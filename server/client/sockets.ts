@@ -8,9 +8,10 @@ import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { FRAME_BYTES_MAX } from '../../shared/client/protocol.ts';
-import type { ClientConnection } from '../../shared/replica/client-connection.ts';
+import type { ClientConnection, GrantOf } from '../../shared/replica/client-connection.ts';
 import type { ClientDoor } from '../../shared/replica/client-door.ts';
 import type { DoorSocket } from '../../shared/replica/port.ts';
+import type { Tokens } from '../access/tokens.ts';
 import type { Place } from '../front/admission.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';
 
@@ -21,6 +22,7 @@ const LOOK_EVERY_MS = 10;
 
 export class ClientSockets {
 	readonly #door: ClientDoor;
+	readonly #grantOf: GrantOf | null;
 	readonly #server = new WebSocketServer({
 		noServer: true,
 		clientTracking: false,
@@ -31,8 +33,10 @@ export class ClientSockets {
 	readonly #connections = new Map<WebSocket, ClientConnection>();
 	#closed = false;
 
-	constructor(door: ClientDoor) {
+	/** @param tokens null where nobody needs one */
+	constructor(door: ClientDoor, tokens: Pick<Tokens, 'grantOf'> | null = null) {
 		this.#door = door;
+		this.#grantOf = tokens && ((token) => tokens.grantOf(token));
 	}
 
 	/** Takes an upgrade of `/client` that the front has let in. */
@@ -70,7 +74,7 @@ export class ClientSockets {
 
 	#connect(ws: WebSocket, from: string, place: Place): void {
 		place.opened(ws);
-		const connection = this.#door.connect(new DoorWebSocket(ws), from);
+		const connection = this.#door.connect(new DoorWebSocket(ws), from, this.#grantOf);
 		this.#connections.set(ws, connection);
 		ws.on('message', (data: RawData, isBinary: boolean) => {
 			connection.receive(isBinary ? (data as Buffer) : null);

@@ -11,6 +11,7 @@ import { Server, type Socket } from 'socket.io';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { JoinRefusal, JoinWish, ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
+import type { Tokens } from '../access/tokens.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';
 import type { AnyService } from '../replica/service.ts';
 import { FactFlow, type FlowClock, type FlowLimits, type Outlet, type Watcher } from './flow.ts';
@@ -22,6 +23,8 @@ export const FEED_PATH = '/socket.io/';
 export interface FeedOptions {
 	readonly service: AnyService;
 	readonly proposeTimeoutMs: number;
+	/** null where nobody needs one, which is the default. */
+	readonly tokens?: Pick<Tokens, 'grantOf'> | null;
 	/** The bounds on watchers, and on connections that have not joined. */
 	readonly places: { readonly watchersMax: number; readonly unjoinedMax: number };
 	/** Is told of each refused connection or request: the address, and a sentence. */
@@ -95,7 +98,7 @@ export class Feed {
 			next();
 		});
 		engine.on('connection', (connection: Connection) => this.#connected(connection));
-		this.#io.use((socket, next) => this.#join(socket.conn, next));
+		this.#io.use((socket, next) => this.#join(socket.conn, socket.handshake.auth as JoinWish, next));
 		this.#io.on('connection', (socket) => this.#joined(socket));
 	}
 
@@ -150,12 +153,15 @@ export class Feed {
 	}
 
 	/** Lets a connection join, or refuses it with a reason, after which it may try again. */
-	#join(connection: Connection, next: (error?: Error) => void): void {
-		const { malformed, places } = this.#options;
+	#join(connection: Connection, { token }: JoinWish, next: (error?: Error) => void): void {
+		const { malformed, places, tokens = null } = this.#options;
+		if (tokens !== null && !(typeof token === 'string' && tokens.grantOf(token)?.isForPage)) {
+			malformed(connection.remoteAddress, token === undefined ? 'no token for the page' : 'a wrong token for the page');
+			return next(refusalToJoin('the feed asks for a token', { reason: 'denied' }));
+		}
 		if (this.#watchers < places.watchersMax) return next();
 		malformed(connection.remoteAddress, `this node has ${places.watchersMax} watchers already`);
-		const data: JoinRefusal = { reason: 'full', watchersMax: places.watchersMax };
-		next(Object.assign(new Error('the feed is full'), { data }));
+		next(refusalToJoin('the feed is full', { reason: 'full', watchersMax: places.watchersMax }));
 	}
 
 	#joined(socket: Socket<WatcherToServer, ServerToWatcher>): void {
@@ -190,6 +196,10 @@ export class Feed {
 		clearTimeout(this.#unjoined.get(connection));
 		return this.#unjoined.delete(connection);
 	}
+}
+
+function refusalToJoin(message: string, data: JoinRefusal): Error {
+	return Object.assign(new Error(message), { data });
 }
 
 /** A WebSocketServer for socket.io that also tells its WebSockets, which socket.io does not show. */

@@ -35,7 +35,7 @@ describe('bash', () => {
 		['delete --rec', ['--recurse']],
 		['member re', ['remove', 'replace']],
 		['session re', ['renew']],
-		['lock job --t', ['--try', '--timeout', '--ttl']],
+		['lock job --t', ['--token-file', '--try', '--timeout', '--ttl']],
 		['completion ', ['bash', 'zsh', 'fish']],
 		['kv import af', ['afile.json']],
 		['status --config af', ['afile.json']],

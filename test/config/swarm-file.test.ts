@@ -202,6 +202,7 @@ describe('swarm.json', () => {
 			dataDir: 'data',
 			logMiB: 32,
 			allowedHosts: [],
+			tokens: [],
 		});
 	});
 

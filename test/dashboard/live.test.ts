@@ -124,6 +124,7 @@ function listen(url: string) {
 		snapshot: (snapshot) => snapshots.put(snapshot),
 		batch: (batch) => batches.put(batch),
 		lost: (sinceMs) => losses.put(sinceMs),
+		denied: () => undefined,
 		refused: (why) => refusals.put(why),
 	});
 	return {

@@ -1,6 +1,6 @@
 /** Which nodes the commands of `kv` ask, and how: by flags, by the variables of Consul's clients, or by `swarm.json`. */
 import { keyFault, prefixFault } from '../../../shared/store/key.ts';
-import { consulSettings, loadConfig } from '../../config.ts';
+import { consulAddress, loadConfig } from '../../config.ts';
 import { askAny, clientTimeoutMs, endpointsOf, type SwarmAnswer, type SwarmRequest, textOf } from '../client.ts';
 import type { ConnectOptions } from '../options.ts';
 import { CommandError, EXIT, type Terminal } from '../terminal.ts';
@@ -28,25 +28,23 @@ export interface Connection {
 	readonly endpoints: readonly string[];
 	/** A node has so long for one answer, milliseconds. */
 	readonly timeoutMs: number;
-	readonly headers: Readonly<Record<string, string>>;
 }
 
 /** @throws ConfigError */
 export function connectionOf(options: KvOptions, terminal: Terminal): Connection {
 	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
-	const { address, token } = consulSettings(terminal.environment);
+	const address = consulAddress(terminal.environment);
 	const namesNodes = options.endpoint !== undefined || options.config !== undefined || options.basePort !== undefined;
 	const consul = namesNodes || address === null ? undefined : [address];
 	return {
 		endpoints: options.endpoints ?? consul ?? endpointsOf(config, options.endpoint),
 		timeoutMs: options.timeout ?? clientTimeoutMs(config),
-		headers: token === null ? {} : { 'X-Consul-Token': token },
 	};
 }
 
 /** As `askAny`. */
-export function askSwarm({ endpoints, timeoutMs, headers }: Connection, request: SwarmRequest): Promise<SwarmAnswer> {
-	return askAny(endpoints, { ...request, headers }, timeoutMs);
+export function askSwarm({ endpoints, timeoutMs }: Connection, request: SwarmRequest): Promise<SwarmAnswer> {
+	return askAny(endpoints, request, timeoutMs);
 }
 
 export type Parameters = Readonly<Record<string, string | true | undefined>>;

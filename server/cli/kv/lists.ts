@@ -28,11 +28,11 @@ export function takeList(connection: Connection, path: string, taker: ListTaker)
 }
 
 async function fromAny(connection: Connection, path: string, taker: ListTaker, signal: AbortSignal): Promise<boolean> {
-	const { endpoints, timeoutMs, headers } = connection;
+	const { endpoints, timeoutMs } = connection;
 	const failures: string[] = [];
 	for (const endpoint of await silentLast(endpoints)) {
 		try {
-			return await download(`${endpoint}${path}`, { silentMs: timeoutMs, headers, signal }, (status, pieces) =>
+			return await download(`${endpoint}${path}`, { silentMs: timeoutMs, signal }, (status, pieces) =>
 				takeAnswer(status, pieces, taker),
 			);
 		} catch (error) {

@@ -90,8 +90,7 @@ class Watching {
 	/** The changes that one node tells, until it ends or is lost. */
 	async *#from(endpoint: string, signal: AbortSignal, heard: () => void): AsyncGenerator<ServerSentEvent, void> {
 		const after: Record<string, string> = this.#id === '' ? {} : { 'Last-Event-ID': this.#id };
-		const headers = { ...this.#connection.headers, ...after };
-		const answer = await beginDownload(`${endpoint}${this.#path}`, { silentMs: SILENT_MS, headers, signal });
+		const answer = await beginDownload(`${endpoint}${this.#path}`, { silentMs: SILENT_MS, headers: after, signal });
 		try {
 			if (answer.status !== 200) throw refusalOf(answer.status, await textOf(answer.pieces));
 			for await (const event of serverSentEvents(answer.pieces)) {

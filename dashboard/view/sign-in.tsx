@@ -1,0 +1,39 @@
+/** Asks for the token of the page, where a node lets in nobody without one. */
+import { useRef } from 'preact/hooks';
+import { isAsked, signIn, token } from '../live/token.ts';
+
+export function SignIn() {
+	const field = useRef<HTMLInputElement>(null);
+	if (!isAsked.value) return null;
+	const isWrong = token.value !== null;
+	return (
+		<form
+			class="notice sign-in"
+			data-testid="sign-in"
+			onSubmit={(event) => {
+				event.preventDefault();
+				const written = field.current?.value.trim();
+				if (written) signIn(written);
+			}}
+		>
+			<label for="token">This swarm lets in who has the token of its page.</label>
+			<input
+				id="token"
+				type="password"
+				autocomplete="off"
+				required
+				ref={field}
+				aria-invalid={isWrong}
+				aria-describedby={isWrong ? 'token-fault' : undefined}
+			/>
+			<button type="submit" class="quiet small">
+				Sign in
+			</button>
+			{isWrong && (
+				<span id="token-fault" role="alert">
+					The nodes do not know that token.
+				</span>
+			)}
+		</form>
+	);
+}

@@ -1,0 +1,51 @@
+/**
+ * The tokens of a swarm, and what each of them grants. Of a token only its digest is kept, so that nothing that is made
+ * of this node's state can tell it. `server/access/README.md` has the rules of each door.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Grant } from '../../shared/replica/grant.ts';
+
+/** A token that was read from the environment or from a file, by its digest. */
+export interface KnownToken {
+	/** Where it came from, for people. */
+	readonly source: string;
+	readonly digest: Buffer;
+	readonly grant: Grant;
+}
+
+export const TOKEN_CHARS_MIN = 16;
+export const TOKEN_CHARS_MAX = 255;
+
+/** Why no token may be `text`, as the end of a sentence; null for a good one. It never tells the text. */
+export function tokenFault(text: string): string | null {
+	if (text.length < TOKEN_CHARS_MIN || text.length > TOKEN_CHARS_MAX) {
+		return `a token has ${TOKEN_CHARS_MIN} to ${TOKEN_CHARS_MAX} characters`;
+	}
+	return /^[\x21-\x7e]+$/.test(text) ? null : 'a token has letters, digits and signs of ASCII only, and no space';
+}
+
+export function digestOf(token: string): Buffer {
+	return createHash('sha256').update(token).digest();
+}
+
+export class Tokens {
+	/** By which nodes with the same tokens ask each other. It is made of the digests, and so known to nobody else. */
+	readonly own: string;
+	readonly #tokens: readonly KnownToken[];
+
+	/** @param tokens one at least */
+	constructor(tokens: readonly KnownToken[]) {
+		const digests = tokens.map(({ digest }) => digest.toString('hex')).sort();
+		this.own = digestOf(`a node of the swarm: ${digests}`).toString('base64url');
+		const grant: Grant = { role: 'admin', prefixes: [''], isForPage: false };
+		this.#tokens = [...tokens, { source: 'the nodes', digest: digestOf(this.own), grant }];
+	}
+
+	/** What the token grants; null for an unknown one. It takes as long for each token. */
+	grantOf(token: string): Grant | null {
+		const digest = digestOf(token);
+		let found: Grant | null = null;
+		for (const known of this.#tokens) if (timingSafeEqual(known.digest, digest)) found = known.grant;
+		return found;
+	}
+}

@@ -1,0 +1,251 @@
+/**
+ * A swarm with a secret and tokens: attempts without the right one at every door, and a search for each secret in all
+ * that the swarm has put out meanwhile.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import type { SwarmClient } from '../../shared/client/client.ts';
+import { callsOf, joinFeed, type RawAttempt, sendRaw, WEB_SOCKET } from './attempts.ts';
+import { Swarm, type TestNode } from './swarm.ts';
+
+const SECRET = 'secret-of-the-mesh-7f3a';
+const ADMIN = 'token-of-the-admin-c81b';
+const APP = 'token-of-the-app-22d9';
+const READER = 'token-of-the-reader-90ee';
+const PAGE = 'token-of-the-page-41c7';
+const WRONG = 'token-of-nobody-5c5c';
+const ALL = [SECRET, ADMIN, APP, READER, PAGE, WRONG];
+
+let swarm: Swarm;
+let n1: TestNode;
+
+beforeAll(async () => {
+	swarm = await Swarm.create({
+		size: 3,
+		environment: { SWARM_SECRET: SECRET, SWARM_TOKEN: ADMIN, SWARM_TOKEN_PAGE: PAGE, TOKEN_READER: READER },
+	});
+	writeFileSync(join(swarm.folder, 'app.token'), `${APP}\n`, { mode: 0o600 });
+	writeFileSync(join(swarm.folder, 'admin.token'), `${ADMIN}\n`, { mode: 0o600 });
+	const config = JSON.parse(readFileSync(swarm.configFile, 'utf8'));
+	const tokens = [
+		{ role: 'write', prefixes: ['app/'], file: 'app.token' },
+		{ role: 'read', env: 'TOKEN_READER' },
+	];
+	writeFileSync(swarm.configFile, JSON.stringify({ ...config, tokens }));
+	await swarm.start();
+	n1 = swarm.node('n1');
+	for (const key of ['app/color', 'apple', 'other']) await write(key, 'kept');
+});
+afterAll(() => swarm.dispose());
+
+function write(key: string, value: string): Promise<Response> {
+	return n1.fetch(`/v1/kv/${key}`, { method: 'PUT', body: value, headers: { 'X-Consul-Token': ADMIN } });
+}
+
+async function state(): Promise<unknown> {
+	const answer = await n1.fetch('/v1/kv/?recurse', { headers: { Authorization: `Bearer ${ADMIN}` } });
+	const members = await n1.fetch('/v1/members', { headers: { Authorization: `Bearer ${ADMIN}` } });
+	const { members: all } = (await members.json()) as { members: readonly { id: string }[] };
+	return [await answer.json(), all.map(({ id }) => id)];
+}
+
+const token = (text: string): string => `X-Consul-Token: ${text}`;
+const txn = (...operations: object[]): string => JSON.stringify(operations.map((KV) => ({ KV })));
+const session = '6f9d3c1e-7a0b-4c5d-8e2f-000000000000';
+
+const RAW: readonly RawAttempt[] = [
+	// No token
+	{ line: 'GET /v1/kv/other' },
+	{ line: 'HEAD /v1/kv/other' },
+	{ line: 'GET /v1/kv/other?raw&stale' },
+	{ line: 'GET /v1/kv/?recurse' },
+	{ line: 'GET /v1/kv/?keys' },
+	{ line: 'GET /v1/kv/other?index=1&wait=1s' },
+	{ line: 'PUT /v1/kv/other', body: 'in' },
+	{ line: 'PUT /v1/kv/other', headers: ['Idempotency-Key: once'], body: 'in' },
+	{ line: 'DELETE /v1/kv/other' },
+	{ line: 'DELETE /v1/kv/?recurse' },
+	{ line: 'PUT /v1/txn', body: txn({ Verb: 'get', Key: 'other' }) },
+	{ line: 'GET /v1/watch/' },
+	{ line: 'PUT /v1/session/create' },
+	{ line: 'GET /v1/session/list' },
+	{ line: 'GET /v1/snapshot?stale' },
+	{ line: 'GET /v1/members' },
+	{ line: 'DELETE /v1/members/n3' },
+	{ line: 'POST /v1/leader/transfer' },
+	{ line: 'POST /v1/swarm/propose', body: '{"key":"other","value":"in","route":"self","contest":0}' },
+	{ line: 'GET /metrics' },
+	{ line: 'GET /v1/lab' },
+	// A wrong one, or one that is not written as a token
+	{ line: 'GET /v1/kv/other', headers: [token(WRONG)] },
+	{ line: `GET /v1/kv/other?token=${WRONG}`, headers: [token(ADMIN)] },
+	{ line: 'GET /v1/kv/other?token=', headers: [token('')] },
+	{ line: 'GET /v1/kv/other', headers: [token(ADMIN.toUpperCase())] },
+	{ line: 'GET /v1/kv/other', headers: [token(ADMIN.slice(0, -1))] },
+	{ line: 'GET /v1/kv/other', headers: [token(`${ADMIN}x`)] },
+	{ line: 'GET /v1/kv/other', headers: [token(WRONG), token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', headers: [token(ADMIN), token(WRONG)] },
+	{ line: 'GET /v1/kv/other', headers: [`Authorization: Bearer ${WRONG}`, `Authorization: Bearer ${ADMIN}`] },
+	{ line: 'GET /v1/kv/other', headers: [`Authorization: ${ADMIN}`] },
+	{ line: 'GET /v1/kv/other', headers: [`Authorization: Basic ${ADMIN}`] },
+	{ line: 'GET /v1/kv/other', headers: [`X_Consul_Token: ${ADMIN}`] },
+	{ line: 'GET /v1/kv/other', headers: [`Cookie: token=${ADMIN}`] },
+	{ line: 'GET /v1/kv/other', headers: [token(SECRET)] },
+	{ line: `GET /v1/kv/other?Token=${ADMIN}` },
+	{ line: `GET /v1/kv/other%3Ftoken=${ADMIN}` },
+	// A token of too low a role
+	{ line: 'PUT /v1/kv/other', headers: [token(READER)], body: 'in' },
+	{ line: 'DELETE /v1/kv/other', headers: [token(READER)] },
+	{ line: 'PUT /v1/txn', headers: [token(READER)], body: txn({ Verb: 'set', Key: 'other', Value: 'aW4=' }) },
+	{ line: 'PUT /v1/session/create', headers: [token(READER)] },
+	{ line: `PUT /v1/kv/other?acquire=${session}`, headers: [token(READER)], body: 'in' },
+	{ line: 'GET /v1/snapshot', headers: [token(READER)] },
+	{ line: 'DELETE /v1/members/n3', headers: [token(READER)] },
+	{ line: 'POST /v1/leader/transfer', headers: [token(APP)] },
+	{ line: 'GET /v1/kv/other', headers: [token(PAGE)] },
+	{ line: 'PUT /v1/kv/other', headers: [token(PAGE)], body: 'in' },
+	{ line: 'GET /v1/snapshot', headers: [token(PAGE)] },
+	// Keys beside the prefix of the token
+	{ line: 'GET /v1/kv/other', headers: [token(APP)] },
+	{ line: 'GET /v1/kv/app', headers: [token(APP)] },
+	{ line: 'GET /v1/kv/apple', headers: [token(APP)] },
+	{ line: 'GET /v1/kv/app?recurse', headers: [token(APP)] },
+	{ line: 'GET /v1/kv/ap?keys', headers: [token(APP)] },
+	{ line: 'GET /v1/kv/?recurse', headers: [token(APP)] },
+	{ line: 'GET /v1/kv?keys&separator=app/', headers: [token(APP)] },
+	{ line: 'DELETE /v1/kv/app?recurse', headers: [token(APP)] },
+	{ line: 'PUT /v1/kv/apple', headers: [token(APP)], body: 'in' },
+	{ line: 'PUT /v1/kv/App/color', headers: [token(APP)], body: 'in' },
+	{ line: 'GET /v1/watch/app', headers: [token(APP)] },
+	{ line: 'GET /v1/watch/', headers: [token(APP)] },
+	{ line: 'GET /v1/kv/app%252Fcolor', headers: [token(APP)] },
+	{ line: 'GET /v1/kv/app/../other', headers: [token(APP)] },
+	{ line: 'GET /v1/kv/app/%2e%2e/other', headers: [token(APP)] },
+	{ line: 'PUT /v1/kv//app/color', headers: [token(APP)], body: 'in' },
+	{ line: 'PUT /v1/txn', headers: [token(APP)], body: txn({ Verb: 'set', Key: 'app/a' }, { Verb: 'set', Key: 'b' }) },
+	{ line: 'PUT /v1/txn', headers: [token(APP)], body: txn({ Verb: 'get-tree', Key: 'app' }) },
+	{ line: 'GET /v1/session/list', headers: [token(APP)] },
+	// Odd spellings of paths
+	{ line: 'GET //v1/kv/other' },
+	{ line: 'GET /v1//kv/other' },
+	{ line: 'GET /v1/./kv/other' },
+	{ line: 'GET /%76%31/kv/other' },
+	{ line: 'GET /v1/%6bv/other' },
+	{ line: 'GET /V1/KV/other' },
+	{ line: 'GET /v1/snapshot/' },
+	{ line: 'GET /v1/snapshot%2F' },
+	{ line: 'GET /metrics/' },
+	{ line: 'GET /livez/../v1/kv/other' },
+	{ line: 'GET /assets/../v1/members' },
+	{ line: 'GET http://127.0.0.1/v1/kv/other' },
+	{ line: 'GET \\v1\\kv\\other' },
+	// Another Host, or the page of another site
+	{ line: 'GET /v1/kv/other', host: 'evil.example', headers: [token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', host: null, headers: [token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', host: '127.0.0.1:1', headers: [token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', headers: ['Host: evil.example', token(ADMIN)] },
+	{ line: 'GET http://evil.example/v1/kv/other', headers: [token(ADMIN)] },
+	{ line: 'PUT /v1/kv/other', headers: ['Origin: http://evil.example', token(ADMIN)], body: 'in' },
+	{ line: 'GET /v1/kv/other', headers: ['Origin: null', token(ADMIN)] },
+	// Upgrades
+	{ line: 'GET /v1/kv/other', headers: WEB_SOCKET },
+	{ line: 'GET /v1/kv/other', headers: ['Connection: Upgrade', 'Upgrade: h2c'] },
+	{ line: 'GET /client', headers: ['Origin: http://evil.example', ...WEB_SOCKET] },
+	{ line: 'GET /client', headers: WEB_SOCKET, host: 'evil.example' },
+	{ line: 'GET /client/', headers: WEB_SOCKET },
+	{ line: 'GET /mesh', headers: ['Origin: http://evil.example', ...WEB_SOCKET] },
+	{ line: 'GET //mesh', headers: WEB_SOCKET },
+	{ line: 'GET /socket.io/?EIO=4&transport=websocket', headers: ['Origin: http://evil.example', ...WEB_SOCKET] },
+];
+
+const CALLS: Readonly<Record<string, (client: SwarmClient) => Promise<unknown>>> = {
+	put: (client) => client.put('other', 'in'),
+	delete: (client) => client.delete('other'),
+	deletePrefix: (client) => client.deletePrefix(''),
+	get: (client) => client.get('other'),
+	'stale get': (client) => client.get('other', { stale: true }),
+	list: (client) => client.list('').next(),
+	watch: (client) => client.watch('').next(),
+	'a prefix without its slash': (client) => client.list('app').next(),
+	'a watch without its slash': (client) => client.watch('app').next(),
+	lock: (client) => client.lock('other', { signal: AbortSignal.timeout(20_000) }),
+};
+
+describe('a swarm with a secret and tokens', () => {
+	test('refuses every attempt without the right token, Host or Origin', async () => {
+		const before = await state();
+		const answers = await Promise.all(RAW.map((attempt) => sendRaw(n1, attempt)));
+		for (const [index, answer] of answers.entries()) {
+			const what = `${JSON.stringify(RAW[index])}: ${answer.slice(0, 200)}`;
+			expect(answer, what).toMatch(/^HTTP\/1\.1 4\d\d /);
+			expect(answer, what).not.toMatch(/kept|a2VwdA|CreateIndex|isVoter|swarm_server/);
+		}
+		const calls = Object.values(CALLS);
+		for (const shown of [undefined, WRONG, PAGE, SECRET, APP, '']) {
+			expect([shown, await callsOf(n1, shown, calls)]).toEqual([shown, calls.map(() => 'denied')]);
+		}
+		for (const auth of [{}, { token: WRONG }, { token: APP }, { token: READER }, { token: [PAGE] }, { Token: PAGE }]) {
+			expect(await joinFeed(n1, auth)).toBe('the feed asks for a token');
+		}
+		expect(RAW.length).toBeGreaterThan(60);
+		expect(await state()).toEqual(before);
+	});
+
+	test('lets nobody into the mesh who cannot prove the secret', async () => {
+		const stranger = new WebSocket(`ws://127.0.0.1:${n1.port}/mesh`);
+		const closed = new Promise<number>((resolve) => stranger.once('close', resolve));
+		stranger.on('error', () => undefined);
+		stranger.once('open', () => stranger.send(Buffer.from(ADMIN)));
+		expect(await closed).not.toBe(1005);
+	});
+
+	test('serves those who have the right one, at every door', async () => {
+		const ofApp = [
+			(client: SwarmClient) => client.put('app/color', 'red'),
+			(client: SwarmClient) => client.list('app/').next(),
+			async (client: SwarmClient) => (await client.lock('app/lock')).release(),
+		];
+		expect(await callsOf(n1, APP, ofApp)).toEqual(['done', 'done', 'done']);
+		expect(await callsOf(n1, READER, [(client) => client.get('other')])).toEqual(['done']);
+		expect(await joinFeed(n1, { token: PAGE })).toMatch(/^let in/);
+		expect(await joinFeed(n1, { token: ADMIN })).toMatch(/^let in/);
+		const shown = ['--config', swarm.configFile, '--token-file', join(swarm.folder, 'admin.token')];
+		const [got, saved, locked, byVariable, refused] = [
+			swarm.program(['get', 'app/color', ...shown]),
+			swarm.program(['snapshot', 'save', join(swarm.folder, 'saved'), ...shown]),
+			swarm.program(['lock', 'job', ...shown, '--', process.execPath, '-e', '0']),
+			swarm.program(['get', 'other', '--config', swarm.configFile], { environment: { CONSUL_HTTP_TOKEN: READER } }),
+			swarm.program(['get', 'other', '--config', swarm.configFile]),
+		] as const;
+		expect(await Promise.all([got.ended, saved.ended, locked.ended, byVariable.ended])).toEqual([0, 0, 0, 0]);
+		expect([await refused.ended, refused.stderr]).toEqual([1, expect.stringMatching(/^Permission denied: /)]);
+	});
+
+	test('tells none of its secrets', async () => {
+		const answers = await Promise.all(
+			['/v1/swarm', '/v1/members', '/v1/agent/self', '/metrics', '/readyz?verbose', '/v1/lab'].map(async (path) =>
+				(await n1.fetch(path, { headers: { 'X-Consul-Token': ADMIN } })).text(),
+			),
+		);
+		const processes = (await swarm.processes()).map(({ args }) => args.join(' '));
+		const status = await swarm.run('status', '--json', '--token-file', join(swarm.folder, 'admin.token'));
+		const bad = swarm.program(['get', 'x', '--config', swarm.configFile], {
+			environment: { CONSUL_HTTP_TOKEN: `${ADMIN}\n` },
+		});
+		await bad.ended;
+		const files = filesBelow(swarm.dataDir).map((file) => readFileSync(file, 'latin1'));
+		const told = [swarm.transcript(), ...answers, ...processes, status.stdout, status.stderr, bad.stderr, ...files];
+		for (const secret of ALL) {
+			for (const text of told) expect(text.includes(secret), `${secret} in ${text.slice(0, 300)}`).toBe(false);
+		}
+		// The search is one that can find something.
+		expect(told.join('')).toContain('app/color');
+	});
+});
+
+function filesBelow(folder: string): string[] {
+	const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+	return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+}
