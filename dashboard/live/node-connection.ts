@@ -39,7 +39,8 @@ export interface NodeListener {
 const SILENCE_MS_MAX = 1100;
 const LISTEN_EVERY_MS = 150;
 const RECONNECT_MS_MIN = 200;
-const RECONNECT_MS_MAX = 800;
+/** With the handshake, a node that is back is heard within a second. */
+const RECONNECT_MS_MAX = 500;
 const CONNECT_TIMEOUT_MS = 2000;
 /** A place may become free where all were taken. */
 const FULL_RETRY_MS = 3000;
