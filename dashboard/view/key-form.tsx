@@ -8,6 +8,7 @@ import { fitsField, lostSentence } from '../model/keys.ts';
 import { ballotsOfAnswer, countText, outcomeSentence } from '../model/why.ts';
 import { proposeAndPlay } from './proposals.ts';
 import { list } from './state.ts';
+import { ValueField } from './value-field.tsx';
 
 const ABSENT = { modifyRevision: 0, flags: '0' };
 
@@ -63,7 +64,7 @@ export function KeyForm(props: {
 				if (event.key === 'Escape') onClose(false);
 			}}
 		>
-			<label class="field">
+			<label class="field" for="key-value">
 				<span>
 					<span class="clip">{key}</span>
 					<small>
@@ -72,17 +73,7 @@ export function KeyForm(props: {
 							: `while at revision ${countText(present.value.modifyRevision)}`}
 					</small>
 				</span>
-				<input
-					ref={field}
-					type="text"
-					autocomplete="off"
-					spellcheck={false}
-					data-testid="key-value"
-					value={value.value}
-					onInput={(event) => {
-						value.value = event.currentTarget.value;
-					}}
-				/>
+				<ValueField value={value} id="key-value" field={field} />
 			</label>
 			<button type="submit" class="primary" data-testid="key-save">
 				Save

@@ -1,5 +1,5 @@
 /** The form that proposes, and what became of each proposal, in words. */
-import { useSignal } from '@preact/signals';
+import { useComputed, useSignal } from '@preact/signals';
 import type { ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
@@ -8,6 +8,7 @@ import { NodeName } from './node-name.tsx';
 import { OutcomeView } from './outcome.tsx';
 import { outcomes, proposeAndPlay } from './proposals.ts';
 import { calm, run, story } from './state.ts';
+import { isLong, ValueField } from './value-field.tsx';
 
 export function Propose() {
 	calm.value;
@@ -16,6 +17,7 @@ export function Propose() {
 	const value = useSignal('red');
 	const route = useSignal<ProposeRequest['route']>('self');
 	const contest = useSignal('');
+	const sizeOfValue = useComputed(() => byteCount(value.value));
 	const pending = useSignal(false);
 	const nodes = story.live.voters;
 	const isThere = nodes.some(({ id }) => id === node.value);
@@ -74,20 +76,11 @@ export function Propose() {
 							}}
 						/>
 					</label>
-					<label class="field">
+					<label class="field" for="propose-value">
 						<span>
-							value <small>{byteCount(value.value)}</small>
+							value <small>{sizeOfValue}</small>
 						</span>
-						<input
-							type="text"
-							autocomplete="off"
-							spellcheck={false}
-							data-testid="propose-value"
-							value={value.value}
-							onInput={(event) => {
-								value.value = event.currentTarget.value;
-							}}
-						/>
+						<ValueField value={value} id="propose-value" />
 					</label>
 				</div>
 				<fieldset>
@@ -176,5 +169,5 @@ function RouteChoice(props: {
 
 function byteCount(text: string): string {
 	const bytes = new TextEncoder().encode(text).length;
-	return `${countText(bytes)} byte${bytes === 1 ? '' : 's'}`;
+	return `${countText(bytes)} byte${bytes === 1 ? '' : 's'}${isLong(text) ? ': what you type takes their place' : ''}`;
 }

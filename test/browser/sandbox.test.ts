@@ -248,6 +248,22 @@ test('the space-time view shows a decision, is zoomed and moved, and its playhea
 	expect(await tooSmallToTouch(page)).toEqual([]);
 });
 
+test('a value of 512 KiB is held beside its field, and what is typed takes its place', async () => {
+	const page = await open();
+	const field = page.getByTestId('propose-value');
+	const label = page.locator('label', { has: field });
+	await field.fill('a red ');
+	await field.press('End');
+	await page.keyboard.insertText('שלום'.repeat(65_536));
+	await label.getByText('524,294 bytes').waitFor();
+	expect(await field.inputValue()).toMatch(/^a red (שלום)+ש?ל?ו?…$/);
+	expect((await field.inputValue()).length).toBeLessThan(100);
+	await field.press('End');
+	await page.keyboard.type('blue');
+	await label.getByText('4 bytes').waitFor();
+	expect(await field.inputValue()).toBe('blue');
+});
+
 test('an address that names no run opens a new one, and says why', async () => {
 	const page = await open({}, '#sandbox=1~7~99~0');
 	expect(await page.getByTestId('address-fault').textContent()).toContain('in the place of a number');
