@@ -79,7 +79,8 @@ const COARSE_PX = 3;
 
 export function drawn(spaceTime: SpaceTime, window: Window): Drawing {
 	const { fromMs, toMs, px, nodes, playheadMs, through } = window;
-	const scale = px / Math.max(toMs - fromMs, Number.MIN_VALUE);
+	// An empty stretch has a scale too, by which its one moment lies at its beginning.
+	const scale = px / Math.max(toMs - fromMs, Number.EPSILON);
 	const x = (ms: number) => (ms - fromMs) * scale;
 	const lines = new Map(nodes.map((node, line) => [node, line]));
 	const bar = (node: NodeId, from: number, to: number): Bar | null => {

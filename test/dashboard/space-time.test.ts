@@ -188,6 +188,11 @@ describe('what is drawn', () => {
 		expect(part.count).toBeLessThan(count / 50);
 	});
 
+	test('where nothing was told yet, the playhead is at the beginning', () => {
+		const spaceTime = diagram({ story: new Story(() => 0) });
+		expect(drawn(spaceTime, wholeOf(spaceTime))).toMatchObject({ playhead: 0, count: 0 });
+	});
+
 	test('a pointer means the nearest thing, and nothing where nothing is near', () => {
 		const told = decided();
 		const spaceTime = diagram(told);
