@@ -11,6 +11,7 @@ import type { NodeId } from './paxos/ballot.ts';
 import type { Role } from './paxos/fact.ts';
 import type { Acceptance, Slot } from './paxos/message.ts';
 import type { ValueSummary } from './store/describe.ts';
+import type { DurationCounts } from './write-times.ts';
 
 export interface Member {
 	readonly id: NodeId;
@@ -138,6 +139,8 @@ export interface FactBatch {
 	readonly facts: readonly Fact[];
 	/** The numbers of facts that were not sent, by kind. Where it is not empty, a `snapshot` follows. */
 	readonly skipped: Partial<Record<FactKind, number>>;
+	/** How long writes took that were applied with facts that were not sent; without it none was. */
+	readonly took?: DurationCounts;
 }
 
 export interface ProposeRequest {

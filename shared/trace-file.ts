@@ -2,8 +2,8 @@
  * A trace file: what nodes told over some time, as it is saved, and opened again in the page. It is JSON, and may come
  * from anywhere, so what reads it checks it.
  */
-import type { Fact, FactKind } from './fact.ts';
-import type { NodeSnapshot } from './feed.ts';
+import type { Fact } from './fact.ts';
+import type { FactBatch, NodeSnapshot } from './feed.ts';
 import type { NodeId } from './paxos/ballot.ts';
 
 export const TRACE_FORMAT = 'paxos-swarm trace 1';
@@ -35,7 +35,7 @@ export type Told =
 	| { readonly kind: 'fact'; readonly fact: Fact }
 	| { readonly kind: 'snapshot'; readonly snapshot: NodeSnapshot }
 	/** Facts of the node are missing, and a snapshot is on its way. `skipped`: how many the node says that it left out. */
-	| { readonly kind: 'missing'; readonly skipped: Partial<Record<FactKind, number>> }
+	| ({ readonly kind: 'missing' } & Pick<FactBatch, 'skipped' | 'took'>)
 	/** The node is heard again, and nothing has happened at it meanwhile. */
 	| { readonly kind: 'heard' }
 	/** Nothing was heard of it since `sinceMs`, milliseconds since 1970. */

@@ -9,7 +9,7 @@ import type { Fact, FactKind } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import type { Told } from '../../shared/trace-file.ts';
-import { classOf, quantileMs, WriteTimes } from '../../shared/write-times.ts';
+import { classOf, type DurationCounts, quantileMs, WriteTimes } from '../../shared/write-times.ts';
 import { compareBallotTexts } from './ballot-names.ts';
 import type { SwarmModel } from './swarm-model.ts';
 import { countWhile, type Item } from './tape.ts';
@@ -33,8 +33,6 @@ interface Interval {
 	/** Promises and votes that acceptors gave, and prepares and accepts that they refused. */
 	granted: number;
 	refused: number;
-	/** Facts that nodes only counted. */
-	skipped: number;
 	readonly durations: Record<number, number>;
 	/** At its end. */
 	stand: Stand;
@@ -51,8 +49,6 @@ export interface Numbers {
 	readonly p99Ms: number | null;
 	/** The part of all answers of acceptors that were refusals; null where no answer is known. */
 	readonly refusals: number | null;
-	/** Facts that nodes only counted: their durations are not known. */
-	readonly skipped: number;
 	/** At its end. '' for none; null where no node was heard. */
 	readonly leader: NodeId | null;
 	/** At its end, as `behindOf`. */
@@ -70,7 +66,7 @@ export class Metrics {
 	#revision: number | null = null;
 	readonly #times = new WriteTimes((durationMs) => {
 		const of = classOf(durationMs);
-		if (this.#newest) this.#newest.durations[of] = (this.#newest.durations[of] ?? 0) + 1;
+		if (this.#newest) addDurations(this.#newest.durations, { [of]: 1 });
 	});
 
 	/** The time of the first thing that is known, in milliseconds of the page's clock; null for none. */
@@ -85,10 +81,8 @@ export class Metrics {
 		if (told.kind === 'fact') this.#fact(interval, told.fact);
 		else this.#times.forget(node);
 		if (told.kind === 'missing') {
-			for (const [kind, count] of Object.entries(told.skipped)) {
-				interval.skipped += count;
-				addAnswers(interval, kind as FactKind, count);
-			}
+			for (const [kind, count] of Object.entries(told.skipped)) addAnswers(interval, kind as FactKind, count);
+			addDurations(interval.durations, told.took ?? {});
 		}
 		if (changesStand(told)) {
 			const stand = standOf(swarm);
@@ -136,13 +130,12 @@ export class Metrics {
 	#add(fromMs: number, toMs: number, first: number, end: number): Numbers {
 		const within = this.#intervals.slice(first, end);
 		const durations: Record<number, number> = {};
-		let [revisions, granted, refused, skipped] = [0, 0, 0, 0];
+		let [revisions, granted, refused] = [0, 0, 0];
 		for (const each of within) {
 			revisions += each.revisions;
 			granted += each.granted;
 			refused += each.refused;
-			skipped += each.skipped;
-			for (const of in each.durations) durations[of] = (durations[of] ?? 0) + (each.durations[of] ?? 0);
+			addDurations(durations, each.durations);
 		}
 		const stand = this.#standAfter(end);
 		const isHeard = stand.applied.size > 0;
@@ -153,7 +146,6 @@ export class Metrics {
 			p50Ms: quantileMs(durations, 0.5),
 			p99Ms: quantileMs(durations, 0.99),
 			refusals: granted + refused > 0 ? refused / (granted + refused) : null,
-			skipped,
 			leader: isHeard ? stand.leader : null,
 			behind: behindOf(stand),
 		};
@@ -179,7 +171,7 @@ export class Metrics {
 		const last = this.#newest;
 		if (last && index <= last.index) return last;
 		const stand = last?.stand ?? this.#before;
-		const interval = { index, revisions: 0, granted: 0, refused: 0, skipped: 0, durations: {}, stand };
+		const interval = { index, revisions: 0, granted: 0, refused: 0, durations: {}, stand };
 		this.#intervals.push(interval);
 		if (this.#intervals.length <= INTERVALS_MAX) return interval;
 		if (this.#intervalMs < INTERVAL_MS_MAX) this.#lengthen();
@@ -219,9 +211,12 @@ function merge(into: Interval, next: Interval): void {
 	into.revisions += next.revisions;
 	into.granted += next.granted;
 	into.refused += next.refused;
-	into.skipped += next.skipped;
-	for (const of in next.durations) into.durations[of] = (into.durations[of] ?? 0) + (next.durations[of] ?? 0);
+	addDurations(into.durations, next.durations);
 	into.stand = next.stand;
+}
+
+function addDurations(into: Record<number, number>, more: DurationCounts): void {
+	for (const of in more) into[of] = (into[of] ?? 0) + (more[of] ?? 0);
 }
 
 function addAnswers(interval: Interval, kind: FactKind, count: number): void {

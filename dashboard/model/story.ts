@@ -96,8 +96,9 @@ export class Story {
 		if (node?.status === 'unknown' && facts.length === 0) this.#tell(id, { kind: 'heard' });
 		const entries = facts.map((fact) => this.#tell(id, { kind: 'fact', fact }) as Entry);
 		// A snapshot follows by itself.
-		const isSkipping = Object.keys(batch.skipped).length > 0;
-		if (isSkipping && node?.isUp) this.#tell(id, { kind: 'missing', skipped: batch.skipped });
+		const { skipped, took } = batch;
+		const isSkipping = Object.keys(skipped).length > 0;
+		if (isSkipping && node?.isUp) this.#tell(id, { kind: 'missing', skipped, ...(took && { took }) });
 		return entries;
 	}
 

@@ -38,12 +38,13 @@ export function MetricsCharts() {
 	const drawn: Drawn = { ...span, atMs, columns: metrics.columns(span.startMs, span.endMs, COLUMNS_MAX) };
 	const recentMs = RECENT * (span.endMs - span.startMs);
 	const recent = metrics.before(atMs, recentMs);
-	const { perSecond, p50Ms, p99Ms, refusals, skipped } = recent;
+	const { perSecond, p50Ms, p99Ms, refusals } = recent;
 	return (
 		<>
 			<p class="muted metrics-note">
 				The last {lengthText(span.endMs - span.startMs)}. The numbers are of the {lengthText(recentMs)} before the
-				moment that the page shows. Where nodes only count what they do, how long writes take is not known.
+				moment that the page shows. How long a write takes is by the leader’s clock, from its proposal until it is
+				applied.
 			</p>
 			<div class="metrics-grid">
 				<Chart
@@ -62,7 +63,6 @@ export function MetricsCharts() {
 				>
 					<strong data-testid="metric-p50">{p50Ms === null ? '–' : msText(p50Ms)}</strong> p50,{' '}
 					<strong data-testid="metric-p99">{p99Ms === null ? '–' : msText(p99Ms)}</strong> p99
-					{p50Ms === null && skipped > 0 && ', only counted'}
 				</Chart>
 				<Chart
 					title="Refusals"

@@ -6,6 +6,7 @@
  */
 import { type Fact, type FactKind, plain, type RawFact } from '../../shared/fact.ts';
 import type { FactBatch, NodeSnapshot, Recall } from '../../shared/feed.ts';
+import { classOf, WriteTimes } from '../../shared/write-times.ts';
 import { Recent } from './recent.ts';
 
 export interface FlowLimits {
@@ -60,11 +61,18 @@ export interface FlowClock {
 
 type Counts = Partial<Record<FactKind, number>>;
 
+/** What is counted of facts. */
+interface Totals {
+	readonly facts: Counts;
+	/** How long writes took that were applied, by class. */
+	readonly took: Record<number, number>;
+}
+
 interface Place {
 	/** The seq of the next fact that this watcher is to get. */
 	next: number;
-	/** The numbers of facts before `next`. */
-	told: Counts;
+	/** Of the facts before `next`. */
+	told: Totals;
 	snapshotAtMs: number;
 	wantsSnapshot: boolean;
 }
@@ -91,13 +99,14 @@ export class FactFlow<W extends Watcher> {
 	#heldWeight = 0;
 	#epoch = '';
 	#lastSeq = 0;
-	/** The numbers of all facts since watching began. */
-	#told: Counts = {};
+	/** Of all facts since watching began. */
+	#told = nothing();
+	readonly #times = new WriteTimes((durationMs) => add(this.#told.took, classOf(durationMs)));
 	/** The limit on facts holds in windows that are as long as the time between two snapshots. */
 	#windowEndsAtMs = Number.NEGATIVE_INFINITY;
 	#windowWeight = 0;
-	/** The numbers of facts before the first one that this window had no room for; null while it has room. */
-	#toldBeforeOverflow: Counts | null = null;
+	/** Of the facts before the first one that this window had no room for; null while it has room. */
+	#toldBeforeOverflow: Totals | null = null;
 
 	constructor(source: FactSource, outlet: Outlet<W>, clock: FlowClock, limits: FlowLimits = FLOW_LIMITS) {
 		this.#source = source;
@@ -122,7 +131,7 @@ export class FactFlow<W extends Watcher> {
 		this.#lastSeq = Math.max(this.#lastSeq, snapshot.seq);
 		this.#places.set(watcher, {
 			next: snapshot.seq + 1,
-			told: { ...this.#told },
+			told: copyOf(this.#told),
 			snapshotAtMs: this.#clock.nowMs(),
 			wantsSnapshot: false,
 		});
@@ -160,7 +169,7 @@ export class FactFlow<W extends Watcher> {
 		this.#stopWatching = null;
 		this.#recent.forget();
 		this.#letGo();
-		this.#told = {};
+		this.#told = nothing();
 		this.#lastSeq = 0;
 		this.#toldBeforeOverflow = null;
 	}
@@ -173,7 +182,8 @@ export class FactFlow<W extends Watcher> {
 	#tell(fact: RawFact): void {
 		this.#lastSeq = fact.seq;
 		if (this.#toldBeforeOverflow === null) this.#hold(fact);
-		this.#told[fact.kind] = (this.#told[fact.kind] ?? 0) + 1;
+		add(this.#told.facts, fact.kind);
+		this.#times.note(fact);
 		this.#scheduleTick(0);
 	}
 
@@ -183,7 +193,7 @@ export class FactFlow<W extends Watcher> {
 		const weight = weightOf(fact);
 		this.#windowWeight += weight;
 		if (this.#windowWeight > this.#windowWeightMax) {
-			this.#toldBeforeOverflow = { ...this.#told };
+			this.#toldBeforeOverflow = copyOf(this.#told);
 			this.#recent.forget();
 			return;
 		}
@@ -223,7 +233,7 @@ export class FactFlow<W extends Watcher> {
 		// A timer may fire a little early.
 		if (nowMs - this.#tickedAtMs < this.#batchEveryMs) return this.#scheduleTick(0);
 		this.#tickedAtMs = nowMs;
-		const told = { ...this.#told };
+		const told = copyOf(this.#told);
 		const batches = new Map<string, { readonly to: W[]; readonly batch: FactBatch }>();
 		const forSnapshot: W[] = [];
 		let snapshot: NodeSnapshot | null = null;
@@ -232,7 +242,7 @@ export class FactFlow<W extends Watcher> {
 			if (!watcher.ready()) continue;
 			const from = place.next;
 			const facts = this.#take(place, told);
-			let skipped: Counts = {};
+			let skipped = nothing();
 			if (this.#owes(place) && nowMs >= this.#snapshotDueMs(place)) {
 				snapshot ??= this.#source.snapshot();
 				skipped = difference(told, place.told);
@@ -242,12 +252,12 @@ export class FactFlow<W extends Watcher> {
 				place.wantsSnapshot = false;
 				forSnapshot.push(watcher);
 			}
-			const skips = Object.keys(skipped).length > 0;
+			const skips = Object.keys(skipped.facts).length > 0;
 			if (facts.length === 0 && !skips) continue;
 			const key = `${from} ${skips}`;
 			const same = batches.get(key);
 			if (same) same.to.push(watcher);
-			else batches.set(key, { to: [watcher], batch: { epoch: this.#epoch, from, facts, skipped } });
+			else batches.set(key, { to: [watcher], batch: { epoch: this.#epoch, from, facts, ...skippedOf(skipped) } });
 		}
 
 		for (const { to, batch } of batches.values()) this.#outlet.batch(to, batch);
@@ -257,7 +267,7 @@ export class FactFlow<W extends Watcher> {
 	}
 
 	/** The held facts from the watcher's place on; none where it fell behind the first of them. */
-	#take(place: Place, told: Counts): readonly Fact[] {
+	#take(place: Place, told: Totals): readonly Fact[] {
 		const first = this.#held[0];
 		if (first === undefined || place.next < first.seq) return [];
 		const facts = this.#held.slice(place.next - first.seq);
@@ -334,11 +344,32 @@ function weightOf(fact: RawFact): number {
 	}
 }
 
-function difference(now: Counts, before: Counts): Counts {
-	const counts: Counts = {};
-	for (const kind of Object.keys(now) as FactKind[]) {
-		const count = (now[kind] ?? 0) - (before[kind] ?? 0);
-		if (count > 0) counts[kind] = count;
+function nothing(): Totals {
+	return { facts: {}, took: {} };
+}
+
+function copyOf({ facts, took }: Totals): Totals {
+	return { facts: { ...facts }, took: { ...took } };
+}
+
+function add<Name extends string | number>(counts: Partial<Record<Name, number>>, name: Name): void {
+	counts[name] = (counts[name] ?? 0) + 1;
+}
+
+function difference(now: Totals, before: Totals): Totals {
+	return { facts: more(now.facts, before.facts), took: more(now.took, before.took) };
+}
+
+/** What is counted in `now` and not yet in `before`. */
+function more<Counted extends Record<string, number>>(now: Counted, before: Counted): Counted {
+	const counts: Record<string, number> = {};
+	for (const name in now) {
+		const count = (now[name] ?? 0) - (before[name] ?? 0);
+		if (count > 0) counts[name] = count;
 	}
-	return counts;
+	return counts as Counted;
+}
+
+function skippedOf({ facts, took }: Totals): Pick<FactBatch, 'skipped' | 'took'> {
+	return Object.keys(took).length > 0 ? { skipped: facts, took } : { skipped: facts };
 }

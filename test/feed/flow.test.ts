@@ -5,6 +5,7 @@ import { FactFlow, type FlowClock, type FlowLimits, type Outlet, type Watcher } 
 import { STRETCH_WEIGHT_MIN, STRETCHES_MAX } from '../../server/feed/recent.ts';
 import { isBeat } from '../../shared/fact.ts';
 import type { FactBatch, NodeSnapshot, Recall } from '../../shared/feed.ts';
+import { classOf } from '../../shared/write-times.ts';
 import { ScriptedSource } from './source.ts';
 
 const LIMITS: FlowLimits = {
@@ -209,6 +210,25 @@ describe('the flow of facts', () => {
 		source.tell(3);
 		clock.advance(20);
 		expect(page).toMatchObject({ seq: source.seq, facts: WINDOW_FACTS_MAX + 3, skipped: 42, snapshots: 2 });
+	});
+
+	test('tells how long writes took whose facts it does not send, and those only', () => {
+		const took: (FactBatch['took'] | null)[] = [];
+		const page = join();
+		const onBatch = page.onBatch.bind(page);
+		page.onBatch = (batch) => {
+			took.push(batch.took);
+			onBatch(batch);
+		};
+		for (let i = 0; i < WINDOW_FACTS_MAX / 2; i++) source.tellWrite(1);
+		for (const ms of [2, 2, 30]) source.tellWrite(ms);
+		clock.advance(20);
+		clock.advance(250);
+		expect(page.skipped).toBe(6);
+		expect(took).toEqual([undefined, { [classOf(2)]: 2, [classOf(30)]: 1 }]);
+		source.tellWrite(4);
+		clock.advance(20);
+		expect(took.at(-1)).toBeUndefined();
 	});
 
 	test('goes on sending some facts, some counts and few snapshots under a lasting flood', () => {

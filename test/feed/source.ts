@@ -61,6 +61,17 @@ export class ScriptedSource implements FactSource {
 		}
 	}
 
+	/** Tells two facts of a write of a leader, which took so long. */
+	tellWrite(durationMs: number): void {
+		const ballot = { ms: 1, ns: 0, node: 'n1' };
+		const stamp = { node: 'n1', epoch: 'e1' };
+		const slot = ++this.seq;
+		const value = new Uint8Array(0);
+		const proposed = { kind: 'proposed', ballot, slot, value, origin: 'own', reportedAt: ballot } as const;
+		this.#onFact?.({ ...stamp, seq: slot, time: 0, ...proposed });
+		this.#onFact?.({ ...stamp, seq: ++this.seq, time: durationMs, kind: 'applied', through: slot, revision: slot });
+	}
+
 	/** Tells `count` facts of heartbeats. */
 	tellBeats(count: number): void {
 		const ballot = { ms: 1, ns: 0, node: 'n1' };
