@@ -22,6 +22,8 @@ import { type NodeLife, SwarmNode } from './swarm-node.ts';
 export interface CreateSwarmOptions {
 	/** The number of nodes, 1 to 9; 3 by default. They are n1, n2 and so on. */
 	readonly nodes?: number;
+	/** As in `swarm.json`: where a log grows above this, a snapshot is taken. */
+	readonly logMiB?: number;
 	/** As of `CreateNodeOptions`; the lines of all nodes go there. */
 	readonly logger?: NodeLogger;
 }
@@ -91,13 +93,13 @@ interface Begun<Replica> {
 }
 
 async function begin<Replica extends NodeReplica, Node extends AnyNode>(
-	{ nodes: count = 3, logger = SILENT }: CreateSwarmOptions,
+	{ nodes: count = 3, logMiB, logger = SILENT }: CreateSwarmOptions,
 	open: (options: RunningReplicaOptions) => Promise<Replica>,
 	nodeOf: (replica: Replica, life: NodeLife) => Node,
 ): Promise<LocalSwarm<Node>> {
 	const names = Array.from({ length: count }, (_, index) => `n${index + 1}`);
 	// Nobody listens at these ports.
-	const input = { name: 'memory', nodes: names.map((id, index) => ({ id, port: index + 1 })) };
+	const input = { name: 'memory', nodes: names.map((id, index) => ({ id, port: index + 1 })), logMiB };
 	const config = parseSwarm(JSON.stringify(input), 'the options of createSwarm');
 	const network = new MemoryNetwork();
 	const swarmId = nanoid();

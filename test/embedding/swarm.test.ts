@@ -1,7 +1,7 @@
 /** A swarm in memory, as a program uses it: commands, reads, changes, and what a failing state machine does. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { createSwarm, type LocalSwarm, type OwnNode } from '../../server/embedding/main.ts';
-import { RefusedError, UnknownOutcomeError } from '../../shared/client/errors.ts';
+import { CompactedError, RefusedError, UnknownOutcomeError } from '../../shared/client/errors.ts';
 import { MachineError } from '../../shared/store/own-machine.ts';
 import { type Add, type Added, type Counters, counters } from '../store/counter.ts';
 
@@ -76,6 +76,32 @@ describe('a swarm in memory with a state machine of the user’s own', () => {
 		swarm.reconnect(follower.id);
 		await follower.ready();
 		expect(await follower.propose({ name: 'b', by: 1 }, CALL)).toMatchObject({ value: 1 });
+	});
+
+	it('brings a node that lacks what no log holds any more to the same state, and tells its readers so', async () => {
+		let trimmed = (): void => undefined;
+		const isTrimmed = new Promise<void>((resolve) => {
+			trimmed = resolve;
+		});
+		const note = (...[fields, text]: readonly unknown[]): void => {
+			if (String(text ?? fields).startsWith('keeps no slot up to')) trimmed();
+		};
+		const logger = { debug: note, info: note, warn: note, error: note, fatal: note };
+		const swarm = await createSwarm({ machine: counters, logMiB: 1, logger });
+		close = () => swarm.close();
+		const away = swarm.nodes.find(({ status }) => !status.isLeader) as OwnNode<Counters, Add, Added>;
+		const { leader } = swarm;
+		const reading = expect(away.changes().next()).rejects.toBeInstanceOf(CompactedError);
+		swarm.isolate(away.id);
+		const written = Array.from({ length: 20 }, (_, count) => `${count} ${'x'.repeat(100_000)}`);
+		for (const name of written) await leader?.propose({ name, by: 1 }, CALL);
+		await isTrimmed;
+		swarm.reconnect(away.id);
+		await away.ready();
+		await reading;
+		expect(away.stale((state) => [...state.keys()])).toEqual(written);
+		expect(await away.propose({ name: written[0] as string, by: 1 }, CALL)).toMatchObject({ value: 2 });
+		expect(await leader?.read((state) => state.get(written[0] as string), CALL)).toBe(2);
 	});
 
 	it('lets another node lead, and refuses that at one that does not lead', async () => {

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MalformedError } from '../../shared/bytes/bytes.ts';
 import { toUtf8 } from '../../shared/bytes/text.ts';
+import { Random } from '../../shared/simulation/random.ts';
 import { encodeCommand, encodeTransaction, type Operation } from '../../shared/store/command.ts';
 import { KEY_VALUE } from '../../shared/store/key-value.ts';
 import { type AppliedCommand, type OwnMachine, ownKind } from '../../shared/store/own-machine.ts';
@@ -11,6 +12,8 @@ import { Store } from '../../shared/store/store.ts';
 import { type Add, type Added, type Counters, counters, written } from './counter.ts';
 
 const CLIENT = 'client';
+const SEEDS = 100;
+const STEPS = 60;
 type Own = OwnMachine<Counters, Add, Added>;
 
 let machine: Own;
@@ -100,6 +103,50 @@ describe('a machine of the user’s own', () => {
 		machine.become(restored);
 		expect(apply(machine, 39, add('name 39', 1))).toMatchObject([{ kind: 'duplicate' }]);
 		expect(machine.own).toEqual(before.own);
+	});
+
+	it('does what simple code does, whatever is sent again, and wherever a copy goes on from a cut', () => {
+		for (let seed = 1; seed <= SEEDS; seed++) {
+			const random = new Random(seed);
+			const model = new Map<string, number>();
+			const isApplied = new Set<string>();
+			const [whole, copy] = [ownKind(counters).empty(), ownKind(counters).empty()];
+			const clients = ['a', 'b', 'c'];
+			let at = 0;
+			const next = (): void => {
+				at++;
+				const client = clients[random.integer(0, 2)] as string;
+				const sequence = random.integer(2, 12);
+				const command = { name: `name ${random.integer(0, 5)}`, by: random.integer(1, 9) };
+				const operation: Operation =
+					at <= clients.length
+						? { kind: 'registerClient', client: clients[at - 1] as string }
+						: { kind: 'command', bytes: counters.command.encode(command) };
+				const owner = operation.kind === 'registerClient' ? operation.client : client;
+				const identity = { client: owner, sequence: at <= clients.length ? 1 : sequence, receivedThrough: 0 };
+				const slot = encodeCommand(identity, operation);
+				for (const each of [whole, copy]) {
+					each.passTime(at % 7, at);
+					each.apply(slot);
+				}
+				if (operation.kind === 'registerClient' || isApplied.has(`${client} ${sequence}`)) return;
+				isApplied.add(`${client} ${sequence}`);
+				model.set(command.name, (model.get(command.name) ?? 0) + command.by);
+			};
+			for (let step = 0; step < STEPS; step++) {
+				next();
+				if (!random.chance(0.1)) continue;
+				const cut = whole.cut();
+				const parts = written(cut, random.integer(1, 200));
+				cut.close();
+				const restore = ownKind(counters).restore();
+				for (const part of parts) restore.add(part);
+				copy.become(restore.finish());
+			}
+			expect(whole.own, `seed ${seed}`).toEqual(model);
+			expect(copy.own, `seed ${seed}`).toEqual(model);
+			expect([copy.digest, copy.revision, copy.timeMs]).toEqual([whole.digest, whole.revision, whole.timeMs]);
+		}
 	});
 
 	it('is refused where its parts are cut short, go on behind the end, or are those of keys', () => {
