@@ -1,11 +1,14 @@
 /**
  * The rooms beside a replica whose state machine is the user's own. They remember the last commands with their results, so
  * that a reader of changes goes on from a revision. A reader has no queue: it asks for the next one when it has taken the
- * one before, and where that is not remembered any more it is told so.
+ * one before, and where that is not remembered any more it is told so. While something in the state waits for a later
+ * time, the leader lets the log's time pass.
  */
 import type { KeyChanges } from '../key-change.ts';
+import { NO_BALLOT } from '../paxos/ballot.ts';
 import type { AppliedCommand, OwnMachine } from '../store/own-machine.ts';
 import type { DoorParts, MachineDoors } from './doors.ts';
+import { TimeOuts } from './time-outs.ts';
 import type { ShownEntries } from './view.ts';
 
 /** The memory of a command beside its bytes, and how often its decoded form may be as large as these. */
@@ -31,10 +34,28 @@ export class OwnDoors<State, Command, Result> implements MachineDoors {
 	#waiting: (() => void)[] = [];
 	#hasNews = false;
 	#isStopping = false;
+	readonly #timeOuts: TimeOuts;
 
-	constructor(machine: OwnMachine<State, Command, Result>, { limits }: DoorParts) {
+	constructor(machine: OwnMachine<State, Command, Result>, parts: DoorParts) {
+		const { limits, runtime, agent, requestMs } = parts;
 		this.#machine = machine;
 		this.#limits = limits;
+		this.#timeOuts = new TimeOuts(
+			{
+				sessions: () => [],
+				heldBy: () => 0,
+				get hasLockDelays() {
+					return machine.waitsForTime;
+				},
+			},
+			{
+				nowMs: () => runtime.nowMs(),
+				setTimer: (afterMs) => runtime.setTimer('timeOuts', afterMs),
+				leads: () => (agent.view().role === 'leader' ? agent.view().ballot : NO_BALLOT),
+				propose: (operation, done) =>
+					parts.submit(operation, { route: 'leader', contest: 0, timeoutMs: requestMs }, done),
+			},
+		);
 		this.#floor = machine.revision;
 		machine.listener = (applied) => this.#note(applied);
 	}
@@ -72,7 +93,7 @@ export class OwnDoors<State, Command, Result> implements MachineDoors {
 	// For the replica
 
 	start(): void {
-		// Nothing falls due.
+		this.#timeOuts.start();
 	}
 
 	stop(): void {
@@ -80,7 +101,7 @@ export class OwnDoors<State, Command, Result> implements MachineDoors {
 	}
 
 	fire(): void {
-		// No timer is set.
+		this.#timeOuts.fire();
 	}
 
 	collect(): void {

@@ -17,6 +17,9 @@ import type { Operation } from '../store/command.ts';
 import type { Session } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
 
+/** What waits for a time. `hasLockDelays` tells that time has to pass, of whatever machine. */
+export type TimedStore = Pick<Store, 'sessions' | 'heldBy' | 'hasLockDelays'>;
+
 export interface TimeOutsRuntime {
 	/** Monotonic, milliseconds. */
 	nowMs(): number;
@@ -50,7 +53,7 @@ interface Watched {
 }
 
 export class TimeOuts {
-	readonly #store: Pick<Store, 'sessions' | 'heldBy' | 'hasLockDelays'>;
+	readonly #store: TimedStore;
 	readonly #runtime: TimeOutsRuntime;
 	#watched = new Map<string, Watched>();
 	#ballot = NO_BALLOT;
@@ -59,7 +62,7 @@ export class TimeOuts {
 	#lookedMs = 0;
 	#isTickProposed = false;
 
-	constructor(store: Pick<Store, 'sessions' | 'heldBy' | 'hasLockDelays'>, runtime: TimeOutsRuntime) {
+	constructor(store: TimedStore, runtime: TimeOutsRuntime) {
 		this.#store = store;
 		this.#runtime = runtime;
 	}

@@ -70,6 +70,11 @@ export class OwnMachine<State, Command, Result> extends AppliedOnce<OwnState<Sta
 		return this.state.own;
 	}
 
+	/** Whether the log's time has to pass: see `StateMachine.waitsForTime`. */
+	get waitsForTime(): boolean {
+		return this.#guarded('waitsForTime', () => this.#machine.waitsForTime?.(this.state.own, this.timeMs) ?? false);
+	}
+
 	override passTime(ms: number, slot = 0): void {
 		super.passTime(ms);
 		this.#random.begin(slot);

@@ -22,8 +22,14 @@ export interface StateMachine<State, Command, Result> {
 	readonly result: Codec<Result>;
 	/** The state before the first command. */
 	initial(): State;
-	/** Carries out a command, which changes `state` in place. @returns what its proposer is answered */
+	/** Carries out a command, which changes `state` in place. @returns what its proposer is answered: it is not changed later */
 	apply(state: State, command: Command, context: ApplyContext): Result;
+	/**
+	 * Whether something in the state waits for a later time than `timeMs`. The log's time goes on with the commands, by a
+	 * second at most for each slot. While this is true, the leader lets it pass although nobody proposes anything. It is
+	 * asked twice a second at most; without it nothing waits.
+	 */
+	waitsForTime?(state: State, timeMs: number): boolean;
 	/**
 	 * The whole state as it is now, in parts of 1 to `OWN_PART_BYTES_MAX` bytes. The parts are asked for one by one, while
 	 * commands go on, so what they will show has to be fixed before this returns: `const jobs = [...state.jobs.values()]`,
@@ -50,7 +56,7 @@ export interface Codec<T> {
 export interface ApplyContext {
 	/** The place of the command in the log. Several commands may share one. */
 	readonly slot: number;
-	/** The log's time in milliseconds, the same at every node. It is no time of day: it counts while there is a leader. */
+	/** The log's time in milliseconds, the same at every node. It is no time of day: see `StateMachine.waitsForTime`. */
 	readonly timeMs: number;
 	/**
 	 * A number from 0 up to, not including, 1: the same sequence at every node, which begins anew with each slot. It is no

@@ -3,23 +3,34 @@ import { describe, expect, it } from 'vitest';
 import type { DoorParts } from '../../shared/replica/doors.ts';
 import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
 import { OwnDoors } from '../../shared/replica/own-doors.ts';
-import { encodeCommand } from '../../shared/store/command.ts';
+import { encodeCommand, type Operation } from '../../shared/store/command.ts';
 import { ownKind } from '../../shared/store/own-machine.ts';
 import { counters } from '../store/counter.ts';
 
 const REMEMBERED = 10;
 
-function remembering(historyBytesMax = REPLICA_LIMITS.historyBytesMax) {
-	const machine = ownKind(counters).empty();
+function remembering(historyBytesMax = REPLICA_LIMITS.historyBytesMax, over: Partial<typeof counters> = {}) {
+	const machine = ownKind({ ...counters, ...over }).empty();
 	const limits = { ...REPLICA_LIMITS, historyChangesMax: REMEMBERED, historyBytesMax };
-	const doors = new OwnDoors(machine, { limits } as DoorParts);
+	const ticks: Operation[] = [];
+	let role = 'leader';
+	const parts = {
+		limits,
+		runtime: { nowMs: () => 0, setTimer: () => undefined },
+		agent: { view: () => ({ role, ballot: { ms: 1, ns: 0, node: 'n1' } }) },
+		submit: (operation: Operation) => ticks.push(operation),
+	} as unknown as DoorParts;
+	const doors = new OwnDoors(machine, parts);
+	const follow = (): void => {
+		role = 'follower';
+	};
 	let sequence = 1;
 	const identity = () => ({ client: 'c', sequence: sequence++, receivedThrough: 0 });
 	machine.apply(encodeCommand(identity(), { kind: 'registerClient', client: 'c' }));
 	const add = (name = 'a'): void => {
 		machine.apply(encodeCommand(identity(), { kind: 'command', bytes: counters.command.encode({ name, by: 1 }) }));
 	};
-	return { machine, doors, add };
+	return { machine, doors, add, ticks, follow };
 }
 
 describe('the last commands', () => {
@@ -61,5 +72,29 @@ describe('the last commands', () => {
 		expect(doors.after(6)).toEqual({ kind: 'none' });
 		doors.stop();
 		expect(doors.after(6)).toEqual({ kind: 'stopping' });
+	});
+});
+
+describe('the log’s time', () => {
+	it('is let pass by the leader while something in the state waits for it, one command at a time', () => {
+		const asked: number[] = [];
+		let waits = true;
+		const waitsForTime = (_: unknown, timeMs: number): boolean => asked.push(timeMs) > 0 && waits;
+		const { machine, doors, ticks, follow } = remembering(undefined, { waitsForTime });
+		machine.passTime(40);
+		doors.fire();
+		doors.fire();
+		expect(ticks).toEqual([{ kind: 'tick' }]);
+		expect(asked).toEqual([40, 40]);
+		waits = false;
+		const calm = remembering(undefined, { waitsForTime });
+		calm.doors.fire();
+		waits = true;
+		const follower = remembering(undefined, { waitsForTime });
+		follower.follow();
+		follower.doors.fire();
+		expect([calm.ticks, follower.ticks]).toEqual([[], []]);
+		follow();
+		expect(remembering().machine.waitsForTime).toBe(false);
 	});
 });
