@@ -18,3 +18,20 @@ const nothing: LogMethod = () => undefined;
 
 /** Logs nothing. */
 export const SILENT: NodeLogger = { debug: nothing, info: nothing, warn: nothing, error: nothing, fatal: nothing };
+
+/** A logger whose lines name the node, for several nodes that share one. */
+export function ofNode(log: NodeLogger, node: string): NodeLogger {
+	const method = (level: keyof NodeLogger): LogMethod => {
+		return (...[first, text]: [string] | [object, string]) => {
+			if (typeof first === 'string') log[level]({ node }, first);
+			else log[level]({ node, ...first }, text as string);
+		};
+	};
+	return {
+		debug: method('debug'),
+		info: method('info'),
+		warn: method('warn'),
+		error: method('error'),
+		fatal: method('fatal'),
+	};
+}

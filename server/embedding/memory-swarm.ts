@@ -6,7 +6,7 @@ import { firstMembers } from '../../shared/paxos/members.ts';
 import type { StateMachine } from '../../shared/store/state-machine.ts';
 import { parseSwarm, type SwarmConfig, swarmMembersOf } from '../config.ts';
 import { logFacts } from '../fact-log.ts';
-import { type NodeLogger, SILENT } from '../logger.ts';
+import { type NodeLogger, ofNode, SILENT } from '../logger.ts';
 import { agentConfig, LINK_MS, type NodeReplica } from '../node.ts';
 import { KeyValueReplica } from '../replica/key-value.ts';
 import { OwnReplica } from '../replica/own.ts';
@@ -24,7 +24,7 @@ export interface CreateSwarmOptions {
 	readonly nodes?: number;
 	/** As in `swarm.json`: where a log grows above this, a snapshot is taken. */
 	readonly logMiB?: number;
-	/** As of `CreateNodeOptions`; the lines of all nodes go there. */
+	/** As of `CreateNodeOptions`; the lines of all nodes go there, with the field `node`. */
 	readonly logger?: NodeLogger;
 }
 
@@ -104,7 +104,7 @@ async function begin<Replica extends NodeReplica, Node extends AnyNode>(
 	const network = new MemoryNetwork();
 	const swarmId = nanoid();
 	const begun: Begun<Replica>[] = [];
-	for (const id of names) begun.push(await beginNode(id, config, swarmId, network, open, logger));
+	for (const id of names) begun.push(await beginNode(id, config, swarmId, network, open, ofNode(logger, id)));
 	for (const { replica } of begun) {
 		await replica.replay();
 		replica.start();
@@ -156,7 +156,7 @@ async function beginNode<Replica extends NodeReplica>(
 		flushed: () => undefined,
 		malformed: () => undefined,
 		fatal: (error) => {
-			log.fatal({ err: error, node: id }, 'the node stops');
+			log.fatal({ err: error }, 'the node stops');
 			end(error);
 		},
 		progress: () => undefined,

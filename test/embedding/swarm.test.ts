@@ -83,8 +83,11 @@ describe('a swarm in memory with a state machine of the user’s own', () => {
 		const isTrimmed = new Promise<void>((resolve) => {
 			trimmed = resolve;
 		});
+		const nodes = new Set<unknown>();
 		const note = (...[fields, text]: readonly unknown[]): void => {
-			if (String(text ?? fields).startsWith('keeps no slot up to')) trimmed();
+			if (!String(text).startsWith('keeps no slot up to')) return;
+			nodes.add((fields as { readonly node: string }).node);
+			if (nodes.size === 2) trimmed();
 		};
 		const logger = { debug: note, info: note, warn: note, error: note, fatal: note };
 		const swarm = await createSwarm({ machine: counters, logMiB: 1, logger });
