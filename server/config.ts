@@ -221,6 +221,28 @@ function textOrFile(environment: Environment, name: string): string | null {
 	return held;
 }
 
+/** All secrets that the environment holds, and the files that it or swarm.json names, so that they can be left out of texts. */
+export function secretsOf({ tokens }: SwarmConfig, environment: Environment): string[] {
+	const ofTokens = tokens.flatMap(({ file, env }) => [
+		...(file === undefined ? [] : heldBy(file)),
+		...(env === undefined ? [] : [given(environment, env) ?? '']),
+	]);
+	const ofVariables = Object.entries(environment).flatMap(([name, value]) => {
+		if (value === undefined || !/SECRET|TOKEN|PASSWORD/.test(name)) return [];
+		return name.endsWith('_FILE') ? heldBy(value) : [value];
+	});
+	return [...new Set([...ofTokens, ...ofVariables])].filter((secret) => secret !== '');
+}
+
+/** The text of a file, in a list; nothing where it cannot be read. */
+function heldBy(file: string): string[] {
+	try {
+		return [readText(file, file).trim()];
+	} catch {
+		return [];
+	}
+}
+
 /** The token in a file, as `--token-file` names it. @throws ConfigError */
 export function tokenIn(file: string, source: string): string {
 	return sendable(readText(file, source).trim(), source);

@@ -3,12 +3,16 @@ import { GIVEN_UP, membersText, type RawFact } from '../shared/fact.ts';
 import { ACTED, faultText } from '../shared/lab.ts';
 import { ballotToText } from '../shared/paxos/ballot.ts';
 import { skewText } from '../shared/skew.ts';
+import type { LastLines } from './last-lines.ts';
 import type { NodeLogger } from './logger.ts';
 import { kindOfText, Repeats } from './repeats.ts';
 import type { FactStream } from './replica/fact-stream.ts';
 
-/** @returns a function that ends it */
-export function logFacts(facts: FactStream, log: NodeLogger): () => void {
+/**
+ * @param last remembers all lines, whatever the level of the log is, each with its time
+ * @returns a function that ends it
+ */
+export function logFacts(facts: FactStream, log: NodeLogger, last?: LastLines): () => void {
 	// Ignored messages may come without end, so they are told at a bounded rate. Malformed ones are, where they are
 	// refused.
 	const ignored = new Repeats<string>((text, count) =>
@@ -18,6 +22,7 @@ export function logFacts(facts: FactStream, log: NodeLogger): () => void {
 		const line = lineOf(fact);
 		if (line === null) return;
 		const text = printable(line.text);
+		last?.add(`${new Date(fact.time).toISOString()} ${text}`);
 		if (fact.kind === 'ignored') ignored.note(kindOfText(text), text);
 		else log[line.level](text);
 	});

@@ -22,6 +22,7 @@ import type { Tokens } from './access/tokens.ts';
 import { answerText } from './api/answer.ts';
 import { createApi } from './api/api.ts';
 import { CatchUp } from './api/catch-up.ts';
+import type { DebugReport } from './api/debug.ts';
 import { startingApi } from './api/starting.ts';
 import { ClientSockets } from './client/sockets.ts';
 import { firstVotersOf, type SwarmConfig, swarmMembersOf, urlOf } from './config.ts';
@@ -33,6 +34,7 @@ import { type DoorName, Front, type FrontOptions, type UpgradeDoor } from './fro
 import { MountedFront } from './front/mounted.ts';
 import { Joining } from './joining.ts';
 import { Lab, type NodeActor, REAL_LAB_CLOCK } from './lab/lab.ts';
+import { LastLines } from './last-lines.ts';
 import { connectionLimits, descriptorLimit } from './limits.ts';
 import type { NodeLogger } from './logger.ts';
 import { watchLoop } from './loop-watch.ts';
@@ -69,6 +71,8 @@ export interface NodeOptions {
 	/** The tokens by which its doors let people in; null, which is the default, lets in whoever reaches the node. */
 	readonly tokens?: Tokens | null;
 	readonly log: NodeLogger;
+	/** The last lines of that log, for `/v1/debug`; null where whoever starts the node keeps them, which is the default. */
+	readonly lastLog?: LastLines | null;
 	/** Whether people may make faults in its links, and in nodes by the primary process; none by default. */
 	readonly lab?: { readonly primary: NodeActor | null };
 	/** How many files and sockets this process may have open; the system's limit by default. */
@@ -108,6 +112,9 @@ export const VALUE_BYTES_MAX = 1_048_576;
 const MESSAGE_BYTES_MAX = 524_288;
 /** A link to a running peer is made within this time: the longest wait between its dials, and the handshake. */
 export const LINK_MS = 1.5 * DEFAULT_MESH_TIMINGS.reconnectMaxMs;
+/** So much is remembered of what operators are told. */
+const LAST_FACTS_MAX = 1000;
+const LAST_FACTS_CHARS_MAX = 262_144;
 /** The interval is well below READY_LAG_MS_MAX. */
 const CATCH_UP_LOOK_EVERY_MS = 100;
 
@@ -163,7 +170,8 @@ export async function startNodeOf<Replica extends NodeReplica>(
 	const epoch = nanoid(8);
 
 	const doors = new ChangingDoors(config.nodes, config.allowedHosts);
-	const limits = connectionLimits(options.descriptors ?? descriptorLimit());
+	const descriptors = options.descriptors ?? descriptorLimit();
+	const limits = connectionLimits(descriptors);
 	let tellRefused = ({ door, from, why }: Refused): void => log.warn(`${door}: ${why} (from ${from})`);
 	const refusals = new Repeats<Refused>((last, count) =>
 		tellRefused(count === 1 ? last : { ...last, why: `${count} more like it, at last: ${last.why}` }),
@@ -280,7 +288,8 @@ export async function startNodeOf<Replica extends NodeReplica>(
 			progress: tellProgress,
 		});
 		home.started(replica.isNew);
-		const stopLogging = logFacts(replica.facts, log);
+		const lastFacts = new LastLines(LAST_FACTS_MAX, LAST_FACTS_CHARS_MAX);
+		const stopLogging = logFacts(replica.facts, log, lastFacts);
 		replica.facts.watch((fact) => metrics.told(fact));
 		closing.unshift(
 			() => joining.stop(),
@@ -308,6 +317,16 @@ export async function startNodeOf<Replica extends NodeReplica>(
 			waitsMax: limits.waitsMax,
 			loop: loopWatch.figures,
 			metrics,
+			debug: () => ({
+				node: id,
+				version: packageVersion,
+				runtime: runtimeFigures(),
+				config,
+				descriptors,
+				limits,
+				facts: lastFacts.lines,
+				log: options.lastLog?.lines ?? null,
+			}),
 			onError: (error) => log.error({ err: error }, 'a request failed'),
 		});
 		const feed = new Feed({
@@ -354,6 +373,11 @@ export async function startNodeOf<Replica extends NodeReplica>(
 		throw error instanceof Error ? home.reasonOf(error) : error;
 	}
 	return { replica: running, url: urlOf(self), isMember, close: () => close(true) };
+}
+
+function runtimeFigures(): DebugReport['runtime'] {
+	const { version, platform, pid } = process;
+	return { node: version, platform, pid, seconds: Math.round(process.uptime()), memory: process.memoryUsage() };
 }
 
 /** Measures how far the node is behind its leader, until it closes. @returns a function that tells it, milliseconds */

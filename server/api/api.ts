@@ -18,6 +18,7 @@ import { SESSION_TTL_MS_MIN } from '../swarm-schema.ts';
 import { answerNothing, answerText, HttpError } from './answer.ts';
 import { BlockingReads } from './blocking.ts';
 import { dashboardRoutes } from './dashboard.ts';
+import { type DebugReport, debugRoutes } from './debug.ts';
 import { type HealthView, healthRoutes, readyFailing } from './health.ts';
 import { HeldPlaces } from './held.ts';
 import { takesNoKey } from './idempotency.ts';
@@ -60,6 +61,8 @@ export interface ApiOptions {
 	 */
 	readonly proposeTimeoutMs?: number;
 	readonly metrics: Metrics;
+	/** What the node remembers for whoever has to find out what went wrong; none by default. */
+	readonly debug?: () => DebugReport;
 	/** The shortest time-out that a session may have, milliseconds; SESSION_TTL_MS_MIN by default. */
 	readonly sessionTtlMinMs?: number;
 	/** The bound on blocking reads that wait and watches, together. */
@@ -114,6 +117,7 @@ export function createApi(options: ApiOptions): RequestListener {
 	app.use('/v1', leaderRoutes({ service, swarm, transferMs: holdMs }));
 	app.use('/v1', labRoutes({ lab: options.lab ?? null, service, swarm }));
 	app.use('/v1', membersRoutes({ service, swarm, changeMs: holdMs }));
+	if (options.debug) app.use('/v1', debugRoutes(options.debug));
 	app.use('/v1', (_req, res) => answerText(res, 404, 'Not supported by this swarm.'));
 	app.use(healthRoutes(() => healthOf(options)));
 	app.use(metricsRoutes(metrics, service, () => ({ version, loop: loop(), failing: readyFailing(healthOf(options)) })));

@@ -11,11 +11,14 @@ import {
 	loadSecret,
 	loadTokens,
 	type SwarmConfig,
+	secretsOf,
 } from '../config.ts';
 import { lookForGarbageLater } from '../garbage.ts';
+import { LastLines } from '../last-lines.ts';
 import { connectPrimary, type Primary } from '../launched.ts';
 import { type NodeOptions, type RunningNode, startNode } from '../node.ts';
 import type { StartProgress } from '../replica/memory.ts';
+import { withoutSecrets } from '../secrets.ts';
 import { swarmIdIn } from '../storage/identity.ts';
 import { withRemedy } from './commands.ts';
 import { useToken } from './credentials.ts';
@@ -38,6 +41,9 @@ export interface NodeCommandOptions extends ServeOptions, DataOptions {
 }
 
 const PROGRESS_EVERY_MS = 200;
+/** So much of the log is remembered, for `paxos-swarm debug`. */
+const LAST_LOG_MAX = 1000;
+const LAST_LOG_CHARS_MAX = 262_144;
 /** A node that has not closed within this time is ended, because a crash loses nothing. */
 const CLOSE_MAX_MS = 3000;
 
@@ -149,7 +155,8 @@ async function start(
 	const tokens = loadTokens(config, terminal.environment);
 	useToken(tokens?.own ?? null);
 	const memory = primary ? memoryIdentityOf(terminal.environment) : null;
-	const log = await createLog(id, options.logLevel ?? 'info', stderr);
+	const lastLog = new LastLines(LAST_LOG_MAX, LAST_LOG_CHARS_MAX);
+	const log = await createLog(id, options.logLevel ?? 'info', stderr, secretsOf(config, terminal.environment), lastLog);
 	process.on('uncaughtException', (error) => {
 		log.fatal(error, `${id} stops: ${error.message}`);
 		process.exit(EXIT.error);
@@ -166,6 +173,7 @@ async function start(
 				secret,
 				tokens,
 				log,
+				lastLog,
 				...heard,
 			};
 			if (memory !== null) return startNode(nodeOptions);
@@ -189,12 +197,23 @@ async function describeTaken(id: string, { name, nodes, dataDir }: SwarmConfig):
 	return `Port ${self?.port} (${id}) is taken by another program: choose others for all nodes with --base-port.`;
 }
 
-/** A log of lines for people on a terminal, and of JSON elsewhere. */
-async function createLog(id: string, level: string, output: Output): Promise<Logger> {
+/** A log of lines for people on a terminal, and of JSON elsewhere. No line has a secret in it. */
+async function createLog(
+	id: string,
+	level: string,
+	output: Output,
+	secrets: readonly string[],
+	last: LastLines,
+): Promise<Logger> {
 	const forPeople = output.isTTY
 		? (await import('pino-pretty')).prettyFactory({ ignore: 'pid,hostname,node' })
 		: (line: string) => line;
-	const log = pino({ level, base: { node: id } }, { write: (line) => output.write(forPeople(line)) });
+	const write = (written: string): void => {
+		const line = withoutSecrets(written, secrets);
+		last.add(line.trimEnd());
+		output.write(forPeople(line));
+	};
+	const log = pino({ level, base: { node: id } }, { write });
 	output.onCaughtUp = (leftOut) => log.warn(describeLeftOut(leftOut));
 	return log;
 }

@@ -218,6 +218,12 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.addHelpText('after', example('health', 'a line for each node, with the checks that fail'))
 		.action(async (options) => ended((await import('./health.ts')).health(options, terminal)));
 
+	withEndpoint(program.command('debug'))
+		.description('gather in a folder what helps to find out what went wrong, without values and secrets')
+		.option('--out <folder>', 'the folder to make; by default paxos-swarm-debug- and the time')
+		.addHelpText('after', example('debug --out trouble', 'the states, facts and log lines of all nodes'))
+		.action(async (options) => ended((await import('./debug.ts')).debug(options, terminal)));
+
 	const config = program
 		.command('config')
 		.description('check a swarm.json')

@@ -17,12 +17,12 @@ const ERRORS: readonly string[] = [
 	'DownloadError',
 	'FolderError',
 	'JsonListError',
-	'LockedError',
 	'NewFileError',
 ];
 
 /** Functions that write to the log or to stderr, and the objects that have them. */
 const WRITERS: Readonly<Record<string, readonly string[]>> = {
+	failures: ['note'],
 	log: ['fatal', 'error', 'warn'],
 	'this.#options': ['complain'],
 };
@@ -65,11 +65,15 @@ function isSentence(text: string): boolean {
 	return text.includes(' ') && /[a-z]{4}|[a-z]+ [a-z]+/i.test(text);
 }
 
-/** The texts that an expression may stand for: literals, sums, choices, and constants of the same file. */
+/** The texts that an expression may stand for: literals, sums, choices, fields, and constants and functions of the same file. */
 function literals(node: ts.Expression, source: ts.SourceFile): string[] {
 	if (ts.isParenthesizedExpression(node)) return literals(node.expression, source);
 	if (ts.isConditionalExpression(node))
 		return [node.whenTrue, node.whenFalse].flatMap((each) => literals(each, source));
+	if (ts.isObjectLiteralExpression(node)) {
+		return node.properties.filter(ts.isPropertyAssignment).flatMap(({ initializer }) => literals(initializer, source));
+	}
+	if (ts.isCallExpression(node) && ts.isIdentifier(node.expression)) return returned(node.expression.text, source);
 	if (ts.isIdentifier(node)) {
 		const found = declarationOf(node, source);
 		return found?.initializer ? literals(found.initializer, source) : [];
@@ -88,6 +92,18 @@ function textOf(node: ts.Expression): string | null {
 		return left === null && right === null ? null : `${left ?? '…'}${right ?? '…'}`;
 	}
 	return null;
+}
+
+/** The texts that a function of the same file may return. */
+function returned(name: string, source: ts.SourceFile): string[] {
+	const declared = source.statements.find((each) => ts.isFunctionDeclaration(each) && each.name?.text === name);
+	const texts: string[] = [];
+	const visit = (node: ts.Node): void => {
+		if (ts.isReturnStatement(node) && node.expression) texts.push(...literals(node.expression, source));
+		else ts.forEachChild(node, visit);
+	};
+	if (declared) visit(declared);
+	return texts;
 }
 
 /** The constant of that name whose scope the use is in. */

@@ -2,7 +2,7 @@
  * What the manifests of Kubernetes and the image rely on, against real nodes: a swarm begins with one member, whose folder is
  * made once, the others are let in, and the probes and the health check tell at each moment what they should.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
@@ -42,11 +42,13 @@ const healthCheck = z
 	.tuple([z.literal('paxos-swarm')], z.string())
 	.parse(parse(/HEALTHCHECK [^[]*CMD (\[.*\])/.exec(fileOf('Dockerfile').replaceAll('\\\n', ''))?.[1] ?? ''));
 
+const SECRET = 'a secret of the test';
+
 /** Starts programs, has a folder, and ends what is left. Its own nodes are not used. */
 let swarm: Swarm;
 let ports: number[];
 beforeAll(async () => {
-	swarm = await Swarm.create({ size: 1, environment: { SWARM_SECRET: 'a secret of the test' } });
+	swarm = await Swarm.create({ size: 1, environment: { SWARM_SECRET: SECRET } });
 	ports = await freePorts(3);
 	for (const [name, text] of Object.entries(config)) writeFileSync(join(swarm.folder, name), here(text));
 });
@@ -108,6 +110,26 @@ test('a swarm of pods comes up as the manifests start it, and its probes tell ho
 	}
 	const health = await Promise.all([...pods.keys()].map((pod) => run(healthCheck.slice(1), pod).ended));
 	expect(health).toEqual([0, 0, 0]);
+
+	const debug = run(['debug', '--out', join(swarm.folder, 'bundle')], first);
+	expect([await debug.ended, debug.stderr]).toEqual([0, '']);
+	const told = [...pods.keys()].map((pod) =>
+		JSON.parse(readFileSync(join(swarm.folder, 'bundle', pod, 'debug.json'), 'utf8')),
+	);
+	expect(told).toEqual(
+		[...pods.keys()].map((pod) =>
+			expect.objectContaining({
+				node: expect.stringContaining(pod),
+				facts: expect.arrayContaining([expect.stringMatching(/Z (leads under|the leader is swarm-0)/)]),
+				log: expect.arrayContaining([expect.stringMatching(/"msg":"(leads under|the leader is swarm-0)/)]),
+			}),
+		),
+	);
+	const names = readdirSync(join(swarm.folder, 'bundle'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+		/\.\w+$/.test(name),
+	);
+	expect(names.length).toBeGreaterThan(3 * 6);
+	expect(names.filter((name) => readFileSync(join(swarm.folder, 'bundle', name), 'utf8').includes(SECRET))).toEqual([]);
 
 	pods.get(third)?.signal('SIGTERM');
 	expect(await pods.get(third)?.ended).toBe(0);
