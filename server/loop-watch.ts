@@ -50,6 +50,7 @@ const SCHEDSTAT_BYTES_MAX = 64;
 
 export class LoopWatch {
 	readonly #clocks: LoopClocks;
+	readonly #stalled: (ms: number) => void;
 	#tickedMs: number;
 	#processor: ProcessorTimes;
 	#idleMs: number;
@@ -60,8 +61,10 @@ export class LoopWatch {
 	#over250Ms = 0;
 	#ranOver50Ms = 0;
 
-	constructor(clocks: LoopClocks) {
+	/** @param stalled is told of a step that took longer than 250 ms, milliseconds */
+	constructor(clocks: LoopClocks, stalled: (ms: number) => void = () => undefined) {
 		this.#clocks = clocks;
+		this.#stalled = stalled;
 		this.#tickedMs = clocks.nowMs();
 		this.#processor = clocks.processor();
 		this.#idleMs = clocks.idleMs();
@@ -85,7 +88,10 @@ export class LoopWatch {
 		if (stepMs > this.#longestMs) this.#longestMs = stepMs;
 		if (stepMs > 20) this.#over20Ms++;
 		if (stepMs > 50) this.#over50Ms++;
-		if (stepMs > 250) this.#over250Ms++;
+		if (stepMs > 250) {
+			this.#over250Ms++;
+			this.#stalled(stepMs);
+		}
 		return this.#everyMs;
 	}
 
@@ -105,14 +111,19 @@ export interface RunningLoopWatch {
 	stop(): void;
 }
 
-/** Watches the loop of this thread, which has to be the main thread. It does not keep the process running. */
-export function watchLoop(): RunningLoopWatch {
+/**
+ * Watches the loop of this thread, which has to be the main thread. It does not keep the process running.
+ *
+ * @param stalled is told of a step that took longer than 250 ms, milliseconds
+ */
+export function watchLoop(stalled: (ms: number) => void): RunningLoopWatch {
 	const processor = openProcessorClock();
-	const watch = new LoopWatch({
+	const clocks: LoopClocks = {
 		nowMs: () => performance.now(),
 		processor: processor.times,
 		idleMs: () => performance.nodeTiming.idleTime,
-	});
+	};
+	const watch = new LoopWatch(clocks, stalled);
 	let timer = setTimeout(tick, TICK_MS).unref();
 	function tick(): void {
 		timer = setTimeout(tick, watch.tick()).unref();

@@ -178,11 +178,15 @@ export async function startNodeOf<Replica extends NodeReplica>(
 	);
 	const malformed = (door: DoorName, from: string, why: string): void =>
 		refusals.note(`${door} ${kindOfText(why)}`, { door, from, why });
+	const failures = new Repeats<{ readonly error: unknown; readonly text: string }>(({ error, text }, count) =>
+		log.error({ err: error }, count === 1 ? text : `${text} (and ${count - 1} more times)`),
+	);
+	const stalls = new Repeats<number>((ms, count) => log.warn(stallText(ms, count)));
 	const frontOptions: FrontOptions = {
 		doors,
 		limits,
 		refused: malformed,
-		failed: (error) => log.error({ err: error }, 'a connection could not be accepted'),
+		failed: (error) => failures.note(kindOfText(error.message), { error, text: 'a connection could not be accepted' }),
 	};
 	const front = options.server ? new MountedFront(options.server, frontOptions) : new Front(frontOptions);
 	await front.listen(self.host, self.port);
@@ -200,8 +204,14 @@ export async function startNodeOf<Replica extends NodeReplica>(
 	const starting = startingApi({ name: config.name, id: home.swarmId, node: id }, () => progress);
 	front.open({ request: starting, upgrade: () => null });
 
-	const loopWatch = watchLoop();
-	const closing: (() => unknown)[] = [() => front.close(), () => home.close(), () => loopWatch.stop()];
+	const loopWatch = watchLoop((ms) => stalls.note('stall', ms));
+	const closing: (() => unknown)[] = [
+		() => front.close(),
+		() => home.close(),
+		() => loopWatch.stop(),
+		() => stalls.stop(),
+		() => failures.stop(),
+	];
 	let closed: Promise<void> | undefined;
 	/** Lets clients go without losing their answers. A node that broke must not wait for this. */
 	let leave = (): Promise<unknown> => Promise.resolve();
@@ -327,7 +337,7 @@ export async function startNodeOf<Replica extends NodeReplica>(
 				facts: lastFacts.lines,
 				log: options.lastLog?.lines ?? null,
 			}),
-			onError: (error) => log.error({ err: error }, 'a request failed'),
+			onError: (error) => failures.note(kindOfText(String(error)), { error, text: 'a request failed' }),
 		});
 		const feed = new Feed({
 			service: replica,
@@ -373,6 +383,12 @@ export async function startNodeOf<Replica extends NodeReplica>(
 		throw error instanceof Error ? home.reasonOf(error) : error;
 	}
 	return { replica: running, url: urlOf(self), isMember, close: () => close(true) };
+}
+
+/** @param count how often it happened since it was last told */
+function stallText(ms: number, count: number): string {
+	const more = count === 1 ? '' : ` (and ${count - 1} more times for long)`;
+	return `the event loop stood still for ${Math.round(ms)} ms, and nothing was answered meanwhile${more}`;
 }
 
 function runtimeFigures(): DebugReport['runtime'] {

@@ -13,12 +13,15 @@ const clocks = {
 	processor: () => ({ ranMs: clocks.ran, waitedMs: clocks.waited }),
 	idleMs: () => clocks.idle,
 };
+/** The long steps that were told. */
+const stalls: number[] = [];
 let watch: LoopWatch;
 beforeEach(() => {
 	clocks.at = 1_000;
 	clocks.ran = 200;
 	clocks.waited = 400;
-	watch = new LoopWatch(clocks);
+	stalls.length = 0;
+	watch = new LoopWatch(clocks, (ms) => stalls.push(ms));
 });
 
 test('each step is counted below every bound that it exceeds, and the longest is kept', () => {
@@ -50,6 +53,7 @@ test('a process that was stopped while its loop waited for events says so', () =
 	tick(10, 0, 9);
 	tick(640, 0, 640);
 	expect(watch.figures).toMatchObject({ longestMs: 600, over250Ms: 1 });
+	expect(stalls).toEqual([600]);
 });
 
 test('a node that stood still says so, and one that only had no work does not', async () => {
@@ -64,6 +68,9 @@ test('a node that stood still says so, and one that only had no work does not', 
 	still.resume();
 	await until('it says so', async () => ((await ofStill.since()).over250Ms > 0 ? true : undefined));
 	expect(await ofOther.since()).toMatchObject({ over250Ms: 0 });
+	expect(
+		[still.output, other.output].map((output) => /"msg":"the event loop stood still for \d+ ms/.test(output)),
+	).toEqual([true, false]);
 });
 
 function tick(spanMs: number, withoutProcessorMs = 0, idleMs = 0): number {
