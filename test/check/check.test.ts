@@ -17,12 +17,15 @@ import { topLevel } from './top-level.mjs';
 import { types } from './types.mjs';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
+/** Those of the repository that stand for themselves. */
+const DOCUMENTS = ['LICENSE', 'CHANGELOG.md', 'SECURITY.md'];
+
 let tree: string;
 
 beforeEach(() => {
 	tree = mkdtempSync(join(tmpdir(), 'paxos-swarm-check-'));
 	onTestFinished(() => rmSync(tree, { recursive: true, force: true }));
-	for (const file of ['.biome.json', '.gitignore', 'package.json', 'package-lock.json', 'LICENSE', 'CHANGELOG.md']) {
+	for (const file of ['.biome.json', '.gitignore', 'package.json', 'package-lock.json', ...DOCUMENTS]) {
 		cpSync(join(repository, file), join(tree, file));
 	}
 	for (const folder of ['server', 'dashboard', 'shared', 'test', 'dist']) mkdirSync(join(tree, folder));

@@ -7,6 +7,7 @@ const expected = new Set([
 	'CHANGELOG.md',
 	'LICENSE',
 	'README.md',
+	'SECURITY.md',
 	'dashboard',
 	'package-lock.json',
 	'package.json',
