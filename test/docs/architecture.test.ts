@@ -1,0 +1,12 @@
+/** The picture of the rooms is that of the code, and nothing in it points upwards from what has to be pure. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { drawRooms } from './rooms-picture.ts';
+
+const picture = new URL('../../server/architecture.svg', import.meta.url);
+
+test('the committed picture of the rooms is up to date', () => {
+	const drawn = drawRooms();
+	if (process.env.UPDATE === '1') writeFileSync(picture, drawn);
+	expect(readFileSync(picture, 'utf8')).toBe(drawn);
+});
