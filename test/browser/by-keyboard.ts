@@ -1,7 +1,7 @@
 /** Uses the page without a pointer. */
 import type { Page } from 'playwright-core';
 
-/** The log alone may have 120 rows with a button. */
+/** The log alone may have 120 rows with a button, and the keys as many. */
 export const TABS_MAX = 260;
 const ITEMS_MAX = 20;
 
