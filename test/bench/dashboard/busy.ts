@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Bar } from './bar.ts';
 import { longTasksText, takeFrames, watchFrames } from './frames.ts';
 import { Pace } from './pace.ts';
-import { median, quantile, spreadText, tenths } from './spread.ts';
+import { quantile, spreadText, tenths } from './spread.ts';
 import { staged } from './stage.ts';
 
 export const BUSY_FACTS = 10_000;
@@ -28,21 +28,22 @@ export const busy: Bar = {
 				pace.take();
 				await delay(seconds * 1_000);
 				const { frameMs, workMs, longTasksMs } = await takeFrames(page);
-				const rate = `${Math.round(median(pace.take()))} facts a second`;
-				const isMet = tenths(quantile(frameMs, 0.95)) <= FRAME_MS;
+				const { factsPerSecond, isReached, note } = pace.take();
+				const rate = `${factsPerSecond} facts a second`;
 				return [
 					{
 						bar: `frame time, ${BUSY_FACTS} events/s, 5 nodes, ${seconds} s`,
 						target: `p95 ${FRAME_MS} ms or less on a real screen`,
 						measured: `${spreadText(frameMs)}; the main thread's part of a frame: ${spreadText(workMs)}; ${rate}`,
-						isMet,
-						note: 'The browser has no screen and no GPU here, and shares the processors with the nodes.',
+						isMet: isReached && tenths(quantile(frameMs, 0.95)) <= FRAME_MS,
+						note: `The browser has no screen and no GPU here, and shares the processors with the nodes. ${note}`,
 					},
 					{
 						bar: `tasks, ${BUSY_FACTS} events/s, 5 nodes, ${seconds} s`,
 						target: 'none over 50 ms',
 						measured: `${longTasksText(longTasksMs)}; ${rate}`,
-						isMet: longTasksMs.length === 0,
+						isMet: isReached && longTasksMs.length === 0,
+						note,
 					},
 				];
 			} finally {

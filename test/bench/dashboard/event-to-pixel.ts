@@ -8,7 +8,7 @@ import type { Fact } from '../../../shared/fact.ts';
 import { Watch } from '../../process/watch.ts';
 import type { Bar } from './bar.ts';
 import { Pace } from './pace.ts';
-import { median, quantile, spreadText } from './spread.ts';
+import { quantile, spreadText } from './spread.ts';
 import { staged } from './stage.ts';
 
 const FACTS = 1_000;
@@ -40,12 +40,14 @@ export const eventToPixel: Bar = {
 				await delay(MEASURED_MS);
 				const painted = await page.evaluate(() => (window as unknown as { painted: Painted[] }).painted);
 				const delaysMs = watches.flatMap(({ facts }) => delaysOf(facts, painted, sinceMs));
+				const { factsPerSecond, isReached, note } = pace.take();
 				return [
 					{
 						bar: `event to pixel, ${FACTS} events/s, loopback`,
 						target: `p95 ${TARGET_MS} ms or less`,
-						measured: `${spreadText(delaysMs)} events; ${Math.round(median(pace.take()))} a second`,
-						isMet: quantile(delaysMs, 0.95) <= TARGET_MS,
+						measured: `${spreadText(delaysMs)} events; ${factsPerSecond} a second`,
+						isMet: isReached && quantile(delaysMs, 0.95) <= TARGET_MS,
+						note,
 					},
 				];
 			} finally {

@@ -6,6 +6,7 @@ import type { Page } from 'playwright-core';
 import type { SwarmClient } from '../../../shared/client/client.ts';
 import { RefusedError, UnknownOutcomeError } from '../../../shared/client/errors.ts';
 import { connected, putter } from '../clients.ts';
+import { median } from './spread.ts';
 
 const CONNECTIONS = 4;
 const KEYS = 1_000;
@@ -16,8 +17,17 @@ const OUTSTANDING_MAX = 256;
 const CORRECT_EVERY_MS = 1_000;
 /** A first guess of the facts of a put. */
 const FACTS_OF_PUT = 50;
+/** With less than this part of the pace, what was measured says nothing of the bar. */
+const REACHED_MIN = 0.8;
 /** The pace is changed at most so much at once. */
 const CORRECTION_MAX = 1.5;
+
+/** The median of the seconds, and whether that is the pace; if not, a sentence for people. */
+export interface Reached {
+	readonly factsPerSecond: number;
+	readonly isReached: boolean;
+	readonly note: string;
+}
 
 export class Pace {
 	readonly #clients: readonly SwarmClient[];
@@ -44,9 +54,12 @@ export class Pace {
 		this.#correcting = setInterval(() => void this.#correct(), CORRECT_EVERY_MS);
 	}
 
-	/** The facts of each second since the last call. */
-	take(): number[] {
-		return this.#rates.splice(0);
+	/** How fast it really was since the last call. */
+	take(): Reached {
+		const factsPerSecond = Math.round(median(this.#rates.splice(0)));
+		const isReached = factsPerSecond >= REACHED_MIN * this.#factsPerSecond;
+		const note = 'This machine was too busy for the pace, so the bar was not really measured.';
+		return { factsPerSecond, isReached, note: isReached ? '' : note };
 	}
 
 	stop(): void {
