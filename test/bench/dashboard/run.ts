@@ -37,11 +37,21 @@ export async function dashboard(options: DashboardBenchOptions): Promise<void> {
 	const asked = BARS.filter(({ name }) => options.only?.includes(name) ?? true);
 	const rows: Measured[] = [];
 	for (const bar of asked) {
-		const measured = await bar.measure(options);
+		const measured = await measuredOrNot(bar, options);
 		rows.push(...measured);
 		for (const row of measured) process.stdout.write(options.json ? `${JSON.stringify(row)}\n` : line(row));
 	}
 	if (!options.json) process.stdout.write(`${rows.filter(({ isMet }) => isMet).length} of ${rows.length} are met\n`);
+}
+
+/** A bar that cannot be measured is not met, and the others are measured all the same. */
+async function measuredOrNot(bar: Bar, options: DashboardBenchOptions): Promise<readonly Measured[]> {
+	try {
+		return await bar.measure(options);
+	} catch (error) {
+		const note = error instanceof Error ? error.message : String(error);
+		return [{ bar: bar.name, target: 'it can be measured', measured: 'nothing', isMet: false, note }];
+	}
 }
 
 function line({ bar, target, measured, isMet, note }: Measured): string {
