@@ -72,7 +72,7 @@ export function readPanels(page: Page): Promise<Panels> {
 				node: table.dataset.node ?? '',
 				revision: Number(text(table, 'caption .mono')),
 				rows: [...table.querySelectorAll('tbody tr')].map((row) =>
-					[...row.querySelectorAll('td.mono')].map((cell) => cell.textContent ?? ''),
+					[...row.querySelectorAll('td')].slice(0, 3).map((cell) => cell.textContent ?? ''),
 				),
 			},
 		};
