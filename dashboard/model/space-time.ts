@@ -32,31 +32,31 @@ export interface Message {
 }
 
 /** A part of a node's line. It goes on where `toMs` is infinite. */
-interface Stretch {
+interface Part {
 	readonly node: NodeId;
 	readonly fromMs: number;
 	toMs: number;
 }
 
 /** The node's highest promise meanwhile. */
-export interface Band extends Stretch {
+export interface Band extends Part {
 	readonly ballot: BallotText;
 }
 
 /** The node was not heard, or what it told meanwhile is missing. */
-export interface Gap extends Stretch {
+export interface Gap extends Part {
 	readonly kind: 'silent' | 'missing';
 	/** It came back in another life of its process. */
 	isRestart: boolean;
 }
 
 /** A flush of the node's disk. */
-export interface Write extends Stretch {
+export interface Write extends Part {
 	readonly entry: Entry;
 }
 
 export interface SpaceTime {
-	/** By node, each in the order of time. */
+	/** Those of one node are in the order of time. */
 	readonly bands: readonly Band[];
 	readonly gaps: readonly Gap[];
 	/** In the order of sending. */

@@ -123,7 +123,9 @@ export function Plot(props: {
 const PHASES: readonly GlyphKind[] = ['prepare', 'promise', 'accept', 'accepted', 'nack', 'learn'];
 
 function Lines({ arrows, tone, lanes }: { arrows: readonly Arrow[]; tone: GlyphKind | 'other'; lanes: Lanes }) {
-	return arrows.length === 0 ? null : <path class={`st-arrow t-${tone}`} d={arrowsPath(arrows, lanes)} />;
+	if (arrows.length === 0) return null;
+	const dense = tone === 'other' && arrows.length > HEADS_MAX ? 'dense' : '';
+	return <path class={`st-arrow t-${tone} ${dense}`} d={arrowsPath(arrows, lanes)} />;
 }
 
 function Heads({ arrows, lanes, isSmall }: { arrows: readonly Arrow[]; lanes: Lanes; isSmall?: boolean }) {

@@ -380,7 +380,7 @@ function nextAfter({ happenings }: SpaceTime, at: number, isOfDecision: (entry: 
 
 function momentText(at: Item | null): string {
 	if (at === null) return 'now';
-	if (at.told.kind !== 'fact') return `${at.node} ${at.told.kind}`;
+	if (at.told.kind !== 'fact') return `what the page has noticed of ${at.node}`;
 	return `${at.node} ${factText(at.told.fact, nameBallots([ballotOf(at.told.fact)]))}`;
 }
 
