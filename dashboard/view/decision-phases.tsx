@@ -15,6 +15,7 @@ import { inspectEntry } from './inspecting.ts';
 import { NodeName } from './node-name.tsx';
 import { isQuoting, Quotation } from './paper.tsx';
 import { QuorumBar } from './quorum-bar.tsx';
+import { moveFocus } from './roving.ts';
 import { Scroller } from './scroller.tsx';
 import { gathered, moment, swarmShown } from './state.ts';
 
@@ -47,7 +48,7 @@ export function Phases(props: {
 	const passage = (row: RowName) => (isQuoting.value ? passageOf(row, round) : null);
 	const of = nodes.length;
 	return (
-		<Scroller class="scroll-x" label="Phases, node by node">
+		<Scroller class="scroll-x" label="Phases, node by node; arrow keys move from cell to cell">
 			<table class={`phases ${of > COMFORTABLE_MAX ? 'compact' : ''}`} style={{ '--columns': of }}>
 				<caption class="sr">
 					Slot {decision.slot} under ballot {names.full(round.ballot)}
@@ -132,7 +133,9 @@ function PickCell({ row, id, round }: { row: RowName; id: NodeId; round: Round }
 			class="pick-cell"
 			aria-label={`Inspect ${row} of ${id}`}
 			data-testid={`pick-${row}-${id}`}
+			tabIndex={id === round.proposer ? 0 : -1}
 			onClick={() => inspectEntry(entry)}
+			onKeyDown={(event) => moveFocus(event, 'table', '.pick-cell')}
 		/>
 	);
 }

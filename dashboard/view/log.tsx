@@ -12,6 +12,7 @@ import { Time } from './ballot.tsx';
 import { Glyph, glyphOfFact } from './glyph.tsx';
 import { inspectEntry } from './inspecting.ts';
 import { NodeName } from './node-name.tsx';
+import { moveFocus } from './roving.ts';
 import { Scroller } from './scroller.tsx';
 import { calm, isDirected, moment, showSlot, story, wallMs } from './state.ts';
 import { saveTrace, TraceFiles } from './trace-files.tsx';
@@ -94,7 +95,7 @@ export function Log() {
 			</fieldset>
 			<Scroller
 				class="log-rows"
-				label={stop ? 'Events, held while you read' : 'Events, newest first'}
+				label={`Events, ${stop ? 'held while you read' : 'newest first'}; arrow keys move`}
 				onReading={(now) => {
 					reading.value = now;
 				}}
@@ -103,8 +104,8 @@ export function Log() {
 					<p class="empty">{filter.value ? 'No event matches the filter.' : 'Events appear here as they happen.'}</p>
 				) : (
 					<ol>
-						{rows.map(({ entry, text }) => (
-							<Row key={entry.index} entry={entry} text={text} />
+						{rows.map(({ entry, text }, index) => (
+							<Row key={entry.index} entry={entry} text={text} isFirst={index === 0} />
 						))}
 					</ol>
 				)}
@@ -121,7 +122,7 @@ function save(): void {
 	saveTrace(recordOf(story, moment.peek(), title), `swarm-${saved.replace(/[:.]/g, '-')}`);
 }
 
-function Row({ entry, text }: { entry: Entry; text: string }) {
+function Row({ entry, text, isFirst }: { entry: Entry; text: string; isFirst: boolean }) {
 	const { fact } = entry;
 	const slot = fact.kind === 'members' ? fact.chosenAt : slotOf(fact);
 	return (
@@ -137,7 +138,14 @@ function Row({ entry, text }: { entry: Entry; text: string }) {
 				<NodeName id={fact.node} />
 			</b>
 			<Glyph kind={glyphOfFact(fact)} size={12} />
-			<button type="button" class="log-text" title={text} onClick={() => inspectEntry(entry)}>
+			<button
+				type="button"
+				class="log-text"
+				title={text}
+				tabIndex={isFirst ? 0 : -1}
+				onClick={() => inspectEntry(entry)}
+				onKeyDown={(event) => moveFocus(event, 'ol', '.log-text')}
+			>
 				<bdi>{text}</bdi>
 			</button>
 			{slot > 0 && (

@@ -225,7 +225,9 @@ test('the space-time view shows a decision, is zoomed and moved, and its playhea
 	await title.filter({ hasText: 'counts the promise of n3' }).waitFor();
 	await page.getByTestId('slot-1').click();
 	await title.filter({ hasText: 'Slot 1' }).waitFor();
-	await page.getByTestId('log-row').first().locator('.log-text').click();
+	await page.getByTestId('log-row').first().locator('.log-text').focus();
+	await page.keyboard.press('ArrowDown');
+	await page.keyboard.press('Enter');
 	await page.locator('[data-testid="inspector"][data-kind="fact"]').waitFor();
 	await page.getByTestId('pick-n3').focus();
 	await page.keyboard.press('Enter');
