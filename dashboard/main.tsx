@@ -18,6 +18,7 @@ import './style/handles.css';
 import './style/tables.css';
 import './style/rail.css';
 import './style/inspector.css';
+import './style/answer.css';
 import './style/help.css';
 import './style/short.css';
 import { App } from './view/app.tsx';

@@ -85,7 +85,7 @@ export function factText(fact: Fact, names: BallotNames): string {
 		case 'givenUp':
 			return `gives up ${names.full(fact.ballot)}: ${GIVEN_UP[fact.why]}`;
 		case 'handsOver':
-			return `asks ${fact.to} to lead in its place: ${HANDS_OVER[fact.why]}`;
+			return `asks ${fact.to} to lead in its place, because it ${HANDS_OVER[fact.why]}`;
 		case 'proposed':
 			return `proposes ${quoted(fact.value)} in slot ${fact.slot} under ${names.short(fact.ballot)}`;
 		case 'accepted':
@@ -187,12 +187,12 @@ const CAMPAIGN_WHY = {
 	contest: ' to contest slot',
 } as const;
 
-/** Why a leader asks another node to lead. */
+/** Why a leader asks another node to lead: the rest of a sentence that begins with the leader. */
 export const HANDS_OVER = {
-	leaving: 'it is about to stop, or has no vote any more',
-	wanted: 'people want another leader',
-	noRoom: 'its disk is full',
-	unsteady: 'it stands still again and again',
+	leaving: 'is about to stop or has no vote any more',
+	wanted: 'was told to by people',
+	noRoom: 'has no room on its disk',
+	unsteady: 'stands still again and again',
 } as const;
 
 const HOW = { counted: 'counted a quorum', told: 'told by the leader', fetched: 'fetched' } as const;

@@ -11,6 +11,7 @@ import { roundToShow } from './decision.ts';
 import { ballotOf, slotOf } from './decision-index.ts';
 import { factText, groupOf } from './fact-text.ts';
 import { NodeModel } from './node-model.ts';
+import { reasonOf } from './reasons/reason.ts';
 import type { Story } from './story.ts';
 import { type Entry, type Item, isEntry } from './tape.ts';
 import { countText, list, quoted, whyAccept, whyLearn, whyPrepare, whyPromise, whyVote } from './why.ts';
@@ -110,7 +111,7 @@ function inspectNode(id: NodeId, story: Story, moment: Item | null): Inspection 
 	return {
 		title: id,
 		subtitle: node.isUp ? node.role : `${node.status}: what it holds now is not known`,
-		why: role ? [`${textOf(role)}.`] : [],
+		why: role ? whyOf(role, story) : [],
 		fields,
 		changes: last ? changes : [],
 		links: [{ label: 'What changed it last', facts: related(last ? [last] : []) }],
@@ -201,8 +202,18 @@ function inspectLink(a: NodeId, b: NodeId, story: Story, moment: Item | null): I
 }
 
 /** The sentences of the decision that the fact is a part of, as it stood then; none for a fact that is of no decision. */
+/** They say more of one node than of a row of a decision. */
+const OF_A_NODE: ReadonlySet<Fact['kind']> = new Set(['role', 'refused', 'halted', 'givenUp', 'handsOver', 'pollHeld']);
+
+/** Why it happened, and what is not known of that, as of its own moment. */
+function whyOf(entry: Entry, story: Story): readonly string[] {
+	const { sentence, unknown } = reasonOf({ kind: 'item', item: entry }, story, entry);
+	return [...(sentence === null ? [] : [sentence]), ...unknown];
+}
+
 function whyOfFact(entry: Entry, story: Story, shownSlot: Slot): readonly string[] {
 	const { fact } = entry;
+	if (OF_A_NODE.has(fact.kind)) return whyOf(entry, story);
 	const ballot = ballotOf(fact);
 	const slot = slotOf(fact) || shownSlot;
 	if (slot === 0) return [];

@@ -1,8 +1,10 @@
 /** The layout of the page, and the keys that work anywhere on it. */
 import { useEffect, useRef } from 'preact/hooks';
+import { askLast } from './asking.ts';
 import { Cards } from './cards.tsx';
 import { DecisionPanel } from './decision.tsx';
 import type { Directing } from './directing.ts';
+import { Happened } from './happened.tsx';
 import { Help } from './help.tsx';
 import { closeInspector, enterInspector } from './inspecting.ts';
 import { Inspector } from './inspector.tsx';
@@ -57,6 +59,7 @@ export function App({ directing }: { directing?: Directing }) {
 							<Mesh Handles={directing.Handles} Lamps={directing.Lamps} />
 						</div>
 					)}
+					<Happened />
 					<DecisionPanel />
 					<SpaceTimePanel />
 					<Slots />
@@ -98,6 +101,8 @@ const ACTIONS: Readonly<Record<string, () => void>> = {
 	i: enterInspector,
 	I: enterInspector,
 	Escape: closeInspector,
+	w: askLast,
+	W: askLast,
 	'/': () => document.getElementById('log-filter')?.focus(),
 };
 

@@ -8,7 +8,9 @@ import type { Decision, Round } from '../model/decision.ts';
 import { ballotOf } from '../model/decision-index.ts';
 import { countVoters } from '../model/members.ts';
 import { type Passage, passageOf, type RowName } from '../model/paper.ts';
+import type { Question } from '../model/reasons/reason.ts';
 import { whyAccept, whyLearn, whyPrepare, whyPromise, whyVote } from '../model/why.ts';
+import { WhyButton } from './answer.tsx';
 import { acceptCell, learnCell, prepareCell, promiseCell, voteCell } from './decision-cells.tsx';
 import { Glyph, type GlyphKind } from './glyph.tsx';
 import { inspectEntry } from './inspecting.ts';
@@ -17,7 +19,7 @@ import { isQuoting, Quotation } from './paper.tsx';
 import { QuorumBar } from './quorum-bar.tsx';
 import { moveFocus } from './roving.ts';
 import { Scroller } from './scroller.tsx';
-import { gathered, moment, swarmShown } from './state.ts';
+import { attempts, gathered, moment, swarmShown } from './state.ts';
 
 /** With more nodes than this the cells are set tighter. */
 const COMFORTABLE_MAX = 6;
@@ -46,6 +48,8 @@ export function Phases(props: {
 			</td>
 		));
 	const passage = (row: RowName) => (isQuoting.value ? passageOf(row, round) : null);
+	const question = (row: RowName): Question | null =>
+		decision.before ? null : { kind: 'row', row, slot: decision.slot, ballot: round.ballot, attempts: attempts.value };
 	const of = nodes.length;
 	return (
 		<Scroller class="scroll-x" label="Phases, node by node; arrow keys move from cell to cell">
@@ -68,6 +72,7 @@ export function Phases(props: {
 					title="prepare"
 					glyph="prepare"
 					passage={passage('1a')}
+					question={question('1a')}
 					why={whyPrepare(round, decision, names)}
 					span={of}
 				>
@@ -78,6 +83,7 @@ export function Phases(props: {
 					title="promise"
 					glyph="promise"
 					passage={passage('1b')}
+					question={question('1b')}
 					why={whyPromise(round, decision, names)}
 					span={of}
 					bar={
@@ -91,6 +97,7 @@ export function Phases(props: {
 					title="accept"
 					glyph="accept"
 					passage={passage('2a')}
+					question={question('2a')}
 					why={whyAccept(round, decision, names)}
 					span={of}
 				>
@@ -101,6 +108,7 @@ export function Phases(props: {
 					title="accepted"
 					glyph="accepted"
 					passage={passage('2b')}
+					question={question('2b')}
 					why={whyVote(round, decision, names)}
 					span={of}
 					bar={<Bar round={round} nodes={round.votes} tone="accepted" what="accepted" />}
@@ -112,6 +120,7 @@ export function Phases(props: {
 					title=""
 					glyph="learn"
 					passage={passage('learned')}
+					question={question('learned')}
 					why={whyLearn(decision, learners, silent)}
 					span={of}
 				>
@@ -191,11 +200,13 @@ function Phase(props: {
 	why: string;
 	/** What the paper says; null where it is not to be shown. */
 	passage: Passage | null;
+	/** What is asked for the facts of the row; null where the page has none. */
+	question: Question | null;
 	span: number;
 	bar?: JSX.Element | false;
 	children: ComponentChildren;
 }) {
-	const { row, title, glyph, why, passage, span, bar, children } = props;
+	const { row, title, glyph, why, passage, question, span, bar, children } = props;
 	return (
 		<tbody data-testid={`row-${row}`}>
 			<tr class="phase-head">
@@ -208,6 +219,11 @@ function Phase(props: {
 						<span class="why" data-testid={`why-${row}`}>
 							{why}
 						</span>
+						{question && (
+							<WhyButton question={question} of={`behind ${row} ${title}`}>
+								Facts
+							</WhyButton>
+						)}
 						{bar}
 					</div>
 					{passage && <Quotation passage={passage} />}

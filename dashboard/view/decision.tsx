@@ -8,6 +8,7 @@ import { changeText } from '../model/change-text.ts';
 import type { Decision, Round } from '../model/decision.ts';
 import { electorateOf } from '../model/members.ts';
 import { countText, list, quoted } from '../model/why.ts';
+import { WhyButton } from './answer.tsx';
 import { Ballot } from './ballot.tsx';
 import { Phases } from './decision-phases.tsx';
 import { Glyph } from './glyph.tsx';
@@ -91,8 +92,14 @@ export function DecisionPanel() {
 function Verdict({ decision, slot }: { decision: Decision; slot: number }) {
 	if (slot === 0) return null;
 	if (!decision.chosen) {
-		const state = swarmShown().isTrimmed(slot) ? 'chosen: only snapshots keep it' : 'open: no value is chosen yet';
-		return <p class="verdict open">{state}</p>;
+		const isTrimmed = swarmShown().isTrimmed(slot);
+		const state = isTrimmed ? 'chosen: only snapshots keep it' : 'open: no value is chosen yet';
+		return (
+			<>
+				<p class="verdict open">{state}</p>
+				{!isTrimmed && <WhyButton question={{ kind: 'open', slot }} of={`is no value chosen in slot ${slot}`} />}
+			</>
+		);
 	}
 	return (
 		<p class="verdict" data-testid="verdict">

@@ -69,6 +69,11 @@ export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }
 				of its receiver. Clocks of nodes that contradict the messages are moved until none arrives before it is sent.
 			</p>
 			<p class="muted">
+				<i>Why?</i> beside an event, a proposal or an open slot answers with one sentence, made of what was told up to
+				the moment that the page shows. The facts behind it lead to their own moments, and what no fact tells is said
+				so.
+			</p>
+			<p class="muted">
 				The members may change. A new one has no vote and only learns: its ring in the mesh closes meanwhile, and an
 				arrow points at the node whose place it takes. A change is chosen in a slot like any value, and the new members
 				decide from a later slot on.
@@ -95,6 +100,7 @@ const KEYS = [
 	[', .', 'step back, forward'],
 	['[ ]', 'slower, faster'],
 	['L', 'back to now, and to the newest slot'],
+	['W', 'why the last event on the rail happened'],
 	['← →', 'other slot, in the grid'],
 	['I', 'into the inspector, where something is picked'],
 	['Esc', 'close the inspector'],

@@ -6,7 +6,9 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { slotOf } from '../model/decision-index.ts';
 import { type Field, type Inspected, type Inspection, inspect, type Links } from '../model/inspection.ts';
+import { isAnswered } from '../model/reasons/reason.ts';
 import { countText } from '../model/why.ts';
+import { WhyButton } from './answer.tsx';
 import { Glyph, glyphOfFact } from './glyph.tsx';
 import { closeInspector, focusInspector, inspectEntry, inspected } from './inspecting.ts';
 import { Scroller } from './scroller.tsx';
@@ -153,6 +155,9 @@ function Actions({ of, shown }: { of: Inspected; shown: Inspection }) {
 				<button type="button" class="small" data-testid="inspector-go" onClick={() => seekMomentOfSlot(of.entry)}>
 					Go to this moment
 				</button>
+			)}
+			{of.kind === 'fact' && isAnswered(of.entry) && (
+				<WhyButton question={{ kind: 'item', item: of.entry }} of={shown.title} />
 			)}
 			{slot > 0 && slot !== shownSlot.value && (
 				<button type="button" class="small" onClick={() => showSlot(slot)}>

@@ -5,6 +5,7 @@
 import { changeText } from '../model/change-text.ts';
 import { isNoMember } from '../model/standing.ts';
 import { countText, list } from '../model/why.ts';
+import { WhyButton } from './answer.tsx';
 import { endNews, news } from './news.ts';
 import { calm, moment, showSlot, story, swarmShown } from './state.ts';
 
@@ -33,6 +34,7 @@ function NoQuorum() {
 				</strong>{' '}
 				While no more are up, nothing can be chosen, and nothing that was chosen is lost.
 			</span>
+			<WhyButton question={{ kind: 'noQuorum' }} of="can nothing be chosen" />
 		</p>
 	);
 }

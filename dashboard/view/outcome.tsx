@@ -3,6 +3,7 @@ import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { clock, nameBallots } from '../model/ballot-names.ts';
 import { ballotsOfAnswer, outcomeSentence } from '../model/why.ts';
+import { WhyButton } from './answer.tsx';
 import { Ballot } from './ballot.tsx';
 import { Glyph } from './glyph.tsx';
 import { moment, playSlot } from './state.ts';
@@ -67,11 +68,14 @@ export function OutcomeView({ outcome, newest }: { outcome: Outcome; newest: boo
 					))}
 				</ol>
 			)}
-			{'slot' in answer && (
-				<button type="button" class="quiet small" onClick={() => playSlot(answer.slot, tried)}>
-					Watch it again
-				</button>
-			)}
+			<p class="outcome-buttons">
+				{'slot' in answer && (
+					<button type="button" class="quiet small" onClick={() => playSlot(answer.slot, tried)}>
+						Watch it again
+					</button>
+				)}
+				<WhyButton question={{ kind: 'answer', node, answer, settledMs }} of={`did ${asked(request)} end so`} />
+			</p>
 		</article>
 	);
 }

@@ -3,12 +3,16 @@
  * and the one way back to now.
  */
 import type { ComponentType } from 'preact';
+import { useRef } from 'preact/hooks';
 import { nameBallots } from '../model/ballot-names.ts';
 import { ballotOf } from '../model/decision-index.ts';
 import { factText } from '../model/fact-text.ts';
 import type { Landmark } from '../model/landmarks.ts';
+import { isAnswered } from '../model/reasons/reason.ts';
 import type { Item } from '../model/tape.ts';
 import { countText } from '../model/why.ts';
+import { Answer } from './answer.tsx';
+import { ask, askLast } from './asking.ts';
 import { Time } from './ballot.tsx';
 import { Glyph } from './glyph.tsx';
 import { railWindow } from './rail-window.ts';
@@ -27,6 +31,8 @@ import {
 
 /** A pointer this close to an event means the event: about five pixels, as a part of the span. */
 const SNAP = 0.006;
+/** A pointer that moves less has picked an event. */
+const DRAG_PX = 4;
 /** The places of the range. */
 const PLACES = 600;
 
@@ -47,6 +53,7 @@ export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 		const item = near ?? story.tape.itemAt(ms);
 		if (item) seekMoment(item);
 	};
+	const pressedX = useRef(0);
 	const isPinned = at !== null || chosenSlot.value !== null;
 	return (
 		<section
@@ -55,6 +62,7 @@ export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 			data-testid="rail"
 			data-now={at === null}
 		>
+			<Answer />
 			{Dial && <Dial />}
 			<p class="rail-text" data-testid="rail-text">
 				{at === null ? (
@@ -84,9 +92,18 @@ export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 					onInput={({ currentTarget }) =>
 						go(startMs + (currentTarget.valueAsNumber / PLACES) * span, currentTarget.matches(':active'))
 					}
+					onPointerDown={({ clientX }) => {
+						pressedX.current = clientX;
+					}}
+					onClick={({ clientX }) => {
+						if (Math.abs(clientX - pressedX.current) < DRAG_PX) askOf(landmarks, moment.peek());
+					}}
 				/>
 			</div>
 			<div class="buttons">
+				<button type="button" class="quiet ask-last" data-testid="ask-last" aria-keyshortcuts="W" onClick={askLast}>
+					Why?<span class="sr"> The last event up to this moment</span>
+				</button>
 				<Jump label="Event before" by={-1} landmarks={landmarks} d="M10 3 5 8l5 5" />
 				<Jump label="Event after" by={1} landmarks={landmarks} d="M6 3l5 5-5 5" />
 				<button
@@ -102,6 +119,11 @@ export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 			</div>
 		</section>
 	);
+}
+
+/** A click on an event asks why it happened. */
+function askOf(landmarks: readonly Landmark[], at: Item | null): void {
+	if (at && isAnswered(at) && landmarks.some(({ item }) => item === at)) ask({ kind: 'item', item: at });
 }
 
 /** The event that a pointer at `ms` means; undefined where none is near. */

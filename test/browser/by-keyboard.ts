@@ -1,8 +1,8 @@
 /** Uses the page without a pointer. */
 import type { Page } from 'playwright-core';
 
-/** The log alone may have 120 rows with a button, and the keys as many. */
-export const TABS_MAX = 260;
+/** The log alone may have 120 rows with two buttons, and the keys as many. */
+export const TABS_MAX = 400;
 const ITEMS_MAX = 20;
 
 /** Presses Tab until an element that fits has the focus. */

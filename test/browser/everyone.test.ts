@@ -89,4 +89,6 @@ async function playDecision(page: Page): Promise<void> {
 	await stepTo(page, 8);
 	await page.getByTestId('waterfall').locator('summary').click();
 	await page.getByTestId('span-promise-n4').waitFor();
+	await page.getByTestId('row-1b').getByTestId('why').click();
+	await page.getByTestId('answer-fact').first().waitFor();
 }

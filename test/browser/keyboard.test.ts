@@ -55,6 +55,19 @@ test('a proposal is made, watched, contested and looked up with the keyboard alo
 	await page.locator('[data-testid="decision"][data-live="true"]').waitFor();
 	expect((await readDecision(page)).verdict).toContain('put a.b, [c] = l ? / .');
 
+	// Why it is so, with the facts behind it, which lead to their moments and back.
+	await tabTo(page, /^propose-submit$/);
+	await keyboard.press('w');
+	await poll(() => page.getByTestId('answer-sentence').textContent()).toMatch(/ (because|after) .*\.\s*$/);
+	await tabTo(page, /^answer-fact$/);
+	await keyboard.press('Enter');
+	await page.locator('[data-testid="rail"][data-now="false"]').waitFor();
+	await keyboard.press('Escape');
+	await page.getByTestId('answer-why').waitFor({ state: 'detached' });
+	expect(await focused(page)).toBe('propose-submit');
+	await keyboard.press('l');
+	await page.locator('[data-testid="rail"][data-now="true"]').waitFor();
+
 	await tabTo(page, /^propose-contest$/);
 	await keyboard.type(String(first.slot));
 	const [contested] = await Promise.all([nextOutcome(page), keyboard.press('Enter')]);

@@ -158,6 +158,8 @@ test('a rule is taken out by keyboard, the search breaks it, and its address and
 	await page.getByTestId('trace-file').setInputFiles(await saved.path());
 	await page.locator('.lamp[data-broken="true"]').waitFor();
 	expect(await page.getByTestId('trace-title').textContent()).toContain('A run of the sandbox');
+	await page.keyboard.press('w');
+	expect(await page.getByTestId('answer-sentence').textContent()).toMatch(/ because .*\.\s*$/);
 	expect(await violations(page)).toEqual([]);
 	expect(await isTooWide(page)).toBe(false);
 });
@@ -264,6 +266,53 @@ test('a value of 512 KiB is held beside its field, and what is typed takes its p
 	await page.keyboard.type('blue');
 	await label.getByText('4 bytes').waitFor();
 	expect(await field.inputValue()).toBe('blue');
+});
+
+test('who leads, who is not heard and who stands for election is answered, at the moment that is shown, by keyboard and by pointer', async () => {
+	const page = await open();
+	const sentence = page.getByTestId('answer-sentence');
+	await page.getByTestId('pick-n1').focus();
+	await page.keyboard.press('Enter');
+	await page.locator('[role="menuitem"]:focus').waitFor();
+	await page.keyboard.press('Enter');
+	await page.locator('[data-testid="node-n1"][data-state="unknown"]').waitFor();
+	const [leads, silent] = [page.getByTestId('happened').first(), page.getByTestId('happened').nth(1)];
+	await page.getByTestId('run-play').press('Enter');
+	await leads.getByText(/^n[2-5] leads, .* after it had missed n1/).waitFor();
+	await page.getByTestId('run-play').press('Enter');
+	await leads.getByTestId('why').focus();
+	await page.keyboard.press('Enter');
+	await page.getByTestId('answer-why').waitFor();
+	const said = await sentence.textContent();
+	expect(said).toMatch(/^n\d became leader because its ballot n\d [\d:.]+ was promised by .* \(3 of 5\), after /);
+	expect(await violations(page)).toEqual([]);
+
+	// Its first fact came before it, and its last one is the change itself.
+	const facts = page.getByTestId('answer-fact');
+	await facts.first().focus();
+	await page.keyboard.press('Enter');
+	await page.locator('[data-testid="rail"][data-now="false"]').waitFor();
+	await page.getByText('it has not happened yet').waitFor();
+	expect(await facts.first().getAttribute('aria-current')).toBe('step');
+	await facts.last().focus();
+	await page.keyboard.press('Enter');
+	await page.getByText('became leader because').waitFor();
+	expect(await sentence.textContent()).toBe(said);
+	await page.keyboard.press('Escape');
+	await page.getByTestId('answer-why').waitFor({ state: 'detached' });
+
+	await page.keyboard.press('l');
+	await silent.getByTestId('why').click();
+	expect(await sentence.textContent()).toMatch(
+		/^n1 counts as not heard because the page has heard nothing of it since/,
+	);
+	await page.keyboard.press('Escape');
+	expect(await page.evaluate(() => document.activeElement?.getAttribute('data-testid'))).toBe('why');
+
+	await page.locator('[data-testid="log-row"][data-kind="role"] .log-text').first().click();
+	expect(await page.getByTestId('inspector-why').first().textContent()).toMatch(/ because /);
+	await page.getByTestId('inspector').getByTestId('why').click();
+	expect(await sentence.textContent()).toMatch(/ because /);
 });
 
 test('an address that names no run opens a new one, and says why', async () => {

@@ -99,6 +99,7 @@ test('a node tells its state at the moment, and what changed it last', () => {
 	expect(value('chosen through', now)).toBe(String(swarm.snapshot('n4').chosenThrough));
 	expect(value('role', now)).toBe('leader');
 	expect(now.changes.length).toBeGreaterThan(0);
+	expect(now.why[0]).toMatch(/^n4 became leader because its ballot n4 .* was promised by /);
 	const before = inspect({ kind: 'node', node: 'n4' }, story, find('campaign', 'n4'), 1);
 	expect(value('role', before)).toBe('candidate');
 	expect(value('accepted last', before)).toBe('nothing');

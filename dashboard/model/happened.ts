@@ -1,0 +1,17 @@
+/** What a person should know of how the swarm came to be as it is: who came to lead last, and who is not heard. */
+import type { Landmark } from './landmarks.ts';
+import { isOf } from './reasons/past.ts';
+
+/** @param landmarks in the order of the tape @param through the last place that counts */
+export function happenedBy(landmarks: readonly Landmark[], through: number): Landmark[] {
+	let leads: Landmark | null = null;
+	const silent = new Map<string, Landmark>();
+	for (const landmark of landmarks) {
+		const { item } = landmark;
+		if (item.at > through) break;
+		if (isOf(item, 'role')) leads = landmark;
+		else if (item.told.kind === 'lost') silent.set(item.node, landmark);
+		else if (landmark.glyph === 'beat') silent.delete(item.node);
+	}
+	return [...(leads ? [leads] : []), ...silent.values()];
+}
