@@ -5,7 +5,6 @@
  */
 import { effect } from '@preact/signals';
 import { render } from 'preact';
-import { LiveSource } from './live/live-source.ts';
 import './style/theme.css';
 import './style/layout.css';
 import './style/controls.css';
@@ -39,6 +38,12 @@ async function open(root: HTMLElement): Promise<void> {
 		const { openSandbox } = await import('./sandbox/open.tsx');
 		return render(<App directing={await openSandbox()} />, root);
 	}
+	// A page that was built as a sandbox has no part of this.
+	if (import.meta.env.MODE !== 'sandbox') await openLive(root);
+}
+
+async function openLive(root: HTMLElement): Promise<void> {
+	const { LiveSource } = await import('./live/live-source.ts');
 	start(new LiveSource());
 	render(<App />, root);
 	await whenLab();

@@ -1,6 +1,7 @@
 /** The sandbox as any web host serves it: from a folder, without a node. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -14,6 +15,8 @@ import { isTooWide, tooSmallToTouch, violations } from './accessible.ts';
 import { launchBrowser, type TestBrowser } from './browser.ts';
 
 const BUILT = fileURLToPath(new URL('../../dist/sandbox', import.meta.url));
+/** The page that a node serves. */
+const DASHBOARD = fileURLToPath(new URL('../../dist/dashboard', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('../../dist/program/main.js', import.meta.url));
 
 let browser: TestBrowser;
@@ -313,6 +316,15 @@ test('who leads, who is not heard and who stands for election is answered, at th
 	expect(await page.getByTestId('inspector-why').first().textContent()).toMatch(/ because /);
 	await page.getByTestId('inspector').getByTestId('why').click();
 	expect(await sentence.textContent()).toMatch(/ because /);
+});
+
+test('it carries nothing that talks to a server', () => {
+	const talking = (folder: string): string[] =>
+		readdirSync(`${folder}/assets`).filter((name) =>
+			readFileSync(`${folder}/assets/${name}`, 'utf8').includes('/socket.io'),
+		);
+	expect(talking(BUILT)).toEqual([]);
+	expect(talking(DASHBOARD)).toHaveLength(1);
 });
 
 test('an address that names no run opens a new one, and says why', async () => {
