@@ -10,8 +10,7 @@ import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import type { Member } from '../shared/paxos/change.ts';
-import type { Grant } from '../shared/replica/grant.ts';
-import { digestOf, type KnownToken, Tokens, tokenFault } from './access/tokens.ts';
+import { digestOf, grantOf, type KnownToken, type TokenRole, Tokens, tokenFault } from './access/tokens.ts';
 import { describeIssue, listed, shortJson } from './config-errors.ts';
 import { ANY_ADDRESS, isLoopback } from './doors.ts';
 import { findJsonError } from './json-error.ts';
@@ -151,36 +150,49 @@ export function loadSecret(config: SwarmConfig, environment: Environment, insecu
 
 /** @throws ConfigError where a node is reachable beyond loopback without a secret, unless `insecure` */
 export function mustHaveSecret(config: SwarmConfig, secret: string | null, insecure: boolean): void {
-	if (secret !== null) return;
-	const open = config.nodes.findIndex((node) => !isLoopback(node.host) || !isLoopback(new URL(urlOf(node)).hostname));
-	const { host, advertise } = config.nodes[open] ?? {};
-	if (host !== undefined && !insecure) {
-		const field = isLoopback(host) ? `advertise: ${advertise}` : `host: ${host}`;
-		throw new ConfigError(
-			`nodes[${open}].${field} is beyond loopback, where anyone could join the swarm or write to it: ` +
-				'set SWARM_SECRET or SWARM_SECRET_FILE to the same secret for every node, or say --insecure',
-		);
-	}
+	const open = secret === null && !insecure ? beyondLoopback(config) : null;
+	if (open === null) return;
+	throw new ConfigError(
+		`${open} is beyond loopback, where anyone could join the swarm or write to it: ` +
+			'set SWARM_SECRET or SWARM_SECRET_FILE to the same secret for every node, or say --insecure',
+	);
+}
+
+/** @throws ConfigError where a node is reachable beyond loopback without tokens, unless `insecure` */
+export function mustHaveTokens(config: SwarmConfig, tokens: Tokens | null, insecure: boolean): void {
+	const open = tokens === null && !insecure ? beyondLoopback(config) : null;
+	if (open === null) return;
+	throw new ConfigError(
+		`${open} is beyond loopback, where anyone could read and write all keys: ` +
+			'set SWARM_TOKEN or SWARM_TOKEN_FILE to the same token for every node, or say --insecure',
+	);
+}
+
+/** The field by which a node is reachable beyond loopback; null for none. */
+function beyondLoopback({ nodes }: SwarmConfig): string | null {
+	const open = nodes.findIndex((node) => !isLoopback(node.host) || !isLoopback(new URL(urlOf(node)).hostname));
+	const node = nodes[open];
+	if (!node) return null;
+	return `nodes[${open}].${isLoopback(node.host) ? `advertise: ${node.advertise}` : `host: ${node.host}`}`;
 }
 
 /** The variables that hold a token of a role, or with `_FILE` behind them the path of its file. */
-const TOKEN_VARIABLES: Readonly<Record<ConfiguredRole, string>> = {
+const TOKEN_VARIABLES: Readonly<Record<TokenRole, string>> = {
 	admin: 'SWARM_TOKEN',
 	write: 'SWARM_TOKEN_WRITE',
 	read: 'SWARM_TOKEN_READ',
 	page: 'SWARM_TOKEN_PAGE',
 };
 
-type ConfiguredRole = SwarmConfig['tokens'][number]['role'];
-
 /**
  * The tokens that `swarm.json` and the environment name; null where they name none.
  *
- * @throws ConfigError, whose text never holds a token
+ * @throws ConfigError, whose text never holds a token; also where a node is reachable beyond loopback without one, unless
+ * `insecure`
  */
-export function loadTokens(config: SwarmConfig, environment: Environment): Tokens | null {
+export function loadTokens(config: SwarmConfig, environment: Environment, insecure: boolean): Tokens | null {
 	const known: KnownToken[] = [];
-	const add = (text: string, source: string, role: ConfiguredRole, prefixes?: readonly string[]): void => {
+	const add = (text: string, source: string, role: TokenRole, prefixes?: readonly string[]): void => {
 		const fault = tokenFault(text);
 		if (fault !== null) throw new ConfigError(`${source}: ${fault}`);
 		const digest = digestOf(text);
@@ -198,14 +210,11 @@ export function loadTokens(config: SwarmConfig, environment: Environment): Token
 	}
 	for (const [role, name] of Object.entries(TOKEN_VARIABLES)) {
 		const token = textOrFile(environment, name);
-		if (token !== null) add(token, name, role as ConfiguredRole);
+		if (token !== null) add(token, name, role as TokenRole);
 	}
-	return known.length === 0 ? null : new Tokens(known);
-}
-
-function grantOf(role: ConfiguredRole, prefixes: readonly string[] = ['']): Grant {
-	if (role === 'page') return { role: 'read', prefixes: [], isForPage: true };
-	return { role, prefixes, isForPage: role === 'admin' };
+	const tokens = known.length === 0 ? null : new Tokens(known);
+	mustHaveTokens(config, tokens, insecure);
+	return tokens;
 }
 
 /** What the variable holds, or the file that it names with `_FILE` behind it; null where neither is set. */

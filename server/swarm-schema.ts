@@ -48,7 +48,7 @@ const nodeSchema = z
 				.refine(isHost, must(HOST_RULE))
 				.meta({
 					description:
-						'The address at which it listens and the others dial it. Beyond loopback, a secret has to be set. With 0.0.0.0 or ::, it has to advertise another one.',
+						'The address at which it listens and the others dial it. Beyond loopback, a secret and a token have to be set. With 0.0.0.0 or ::, it has to advertise another one.',
 				})
 				.default('127.0.0.1'),
 			advertise: z

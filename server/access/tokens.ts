@@ -3,7 +3,7 @@
  * of this node's state can tell it. `server/access/README.md` has the rules of each door.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Grant } from '../../shared/replica/grant.ts';
+import type { Grant, Role } from '../../shared/replica/grant.ts';
 
 /** A token that was read from the environment or from a file, by its digest. */
 export interface KnownToken {
@@ -26,6 +26,33 @@ export function tokenFault(text: string): string | null {
 
 export function digestOf(token: string): Buffer {
 	return createHash('sha256').update(token).digest();
+}
+
+export type TokenRole = Role | 'page';
+
+/** A token as a program gives it. */
+export interface TokenInput {
+	readonly role: TokenRole;
+	/** The beginnings of the keys that it is for, for the roles `read` and `write`; all keys by default. */
+	readonly prefixes?: readonly string[];
+	readonly token: string;
+}
+
+/** @returns null for none @throws RangeError for what cannot be a token; the text never holds it */
+export function tokensOf(inputs: readonly TokenInput[]): Tokens | null {
+	const known = inputs.map(({ role, prefixes, token }, index) => {
+		const source = `tokens[${index}]`;
+		const fault = tokenFault(token);
+		if (fault !== null) throw new RangeError(`${source}: ${fault}`);
+		return { source, digest: digestOf(token), grant: grantOf(role, prefixes) };
+	});
+	return known.length === 0 ? null : new Tokens(known);
+}
+
+/** What a token of this role grants. */
+export function grantOf(role: TokenRole, prefixes: readonly string[] = ['']): Grant {
+	if (role === 'page') return { role: 'read', prefixes: [], isForPage: true };
+	return role === 'admin' ? { role, prefixes: [''], isForPage: true } : { role, prefixes, isForPage: false };
 }
 
 export class Tokens {

@@ -152,7 +152,7 @@ async function start(
 ): Promise<RunningNode> {
 	const { config } = loaded;
 	const secret = loadSecret(config, terminal.environment, options.insecure === true);
-	const tokens = loadTokens(config, terminal.environment);
+	const tokens = loadTokens(config, terminal.environment, options.insecure === true);
 	useToken(tokens?.own ?? null);
 	const memory = primary ? memoryIdentityOf(terminal.environment) : null;
 	const lastLog = new LastLines(LAST_LOG_MAX, LAST_LOG_CHARS_MAX);

@@ -47,7 +47,7 @@ export interface ServeOptions extends ConfigFlags {
 
 export function withServe(command: Command): Command {
 	return withDataDir(command)
-		.option('--insecure', 'allow hosts beyond loopback without a secret')
+		.option('--insecure', 'allow hosts beyond loopback without a secret or tokens')
 		.addOption(
 			new Option('--log-level <level>', 'what is logged to stderr').choices([
 				'debug',

@@ -34,7 +34,7 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 	const { config } = loaded;
 	if (options.lab) mustBeOnLoopback(config);
 	loadSecret(config, terminal.environment, options.insecure === true);
-	loadTokens(config, terminal.environment);
+	loadTokens(config, terminal.environment, options.insecure === true);
 	if (loaded.fileIsDefault)
 		say(`There is no swarm.json here: nodes ${namesOf(config.nodes)}, as in the package's own.`);
 

@@ -2,8 +2,17 @@
 import type { Server } from 'node:http';
 import { resolve } from 'node:path';
 import type { StateMachine } from '../../shared/store/state-machine.ts';
+import { type TokenInput, tokensOf } from '../access/tokens.ts';
 import { makeData } from '../cli/new-disk.ts';
-import { ConfigError, isOnLoopback, mustHaveSecret, parseSwarm, type SwarmConfig, type SwarmInput } from '../config.ts';
+import {
+	ConfigError,
+	isOnLoopback,
+	mustHaveSecret,
+	mustHaveTokens,
+	parseSwarm,
+	type SwarmConfig,
+	type SwarmInput,
+} from '../config.ts';
 import { type NodeLogger, SILENT } from '../logger.ts';
 import {
 	type NodeMachine,
@@ -34,6 +43,8 @@ export interface CreateNodeOptions {
 	/** The secret that the nodes prove to each other. Beyond loopback there has to be one, unless `insecure` is true. */
 	readonly secret?: string;
 	readonly insecure?: boolean;
+	/** Who may use the API, the client's WebSocket and the page. Beyond loopback there have to be some where `http` is on. */
+	readonly tokens?: readonly TokenInput[];
 	/**
 	 * Whether its port has an API and the page beside the mesh of the nodes; true by default. Or the HTTP server of the
 	 * program, which has to listen at the port of this node: the node answers there at its own paths, and leaves all others
@@ -86,7 +97,9 @@ async function start<Replica extends NodeReplica>(
 	if (!config.nodes.some((node) => node.id === id)) {
 		throw new ConfigError(`the options of createNode: ${id} is not the id of a member`);
 	}
+	const tokens = tokensOf(options.tokens ?? []);
 	mustHaveSecret(config, secret, options.insecure === true);
+	if (http !== false) mustHaveTokens(config, tokens, options.insecure === true);
 	await makeData(config, id, join ? { join } : {}, (line) => log.info(line));
 	let hasStopped = (_: Error | null): void => undefined;
 	const stopped = new Promise<Error | null>((resolve) => {
@@ -98,6 +111,7 @@ async function start<Replica extends NodeReplica>(
 		memory: null,
 		asksToJoin: isOnLoopback(config),
 		secret,
+		tokens,
 		log,
 		...(typeof http === 'boolean' ? { http } : { server: http }),
 		onFatal: (error) => hasStopped(error),

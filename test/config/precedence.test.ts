@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadConfig, loadSecret, urlOf } from '../../server/config.ts';
+import { loadConfig, loadSecret, loadTokens, urlOf } from '../../server/config.ts';
 
 let folder = '';
 
@@ -174,6 +174,29 @@ describe('the secret', () => {
 		expect(loadSecret(config, {}, true)).toBeNull();
 		writeSwarm('swarm.json', { nodes: [{ id: 'n1', port: 7101, advertise: 'http://[::1]:8101' }] });
 		expect(loadSecret(loadConfig({}, {}, folder).config, {}, false)).toBeNull();
+	});
+
+	it('goes with a token, which is needed beyond loopback too', () => {
+		const token = 'token-of-the-test';
+		expect(loadTokens(loopback(), {}, false)).toBeNull();
+		expect(() => loadTokens(open(), {}, false)).toThrow(
+			'nodes[1].host: 10.0.0.2 is beyond loopback, where anyone could read and write all keys: set SWARM_TOKEN',
+		);
+		expect(loadTokens(open(), {}, true)).toBeNull();
+		expect(loadTokens(open(), { SWARM_TOKEN: token }, false)?.grantOf(token)).toMatchObject({ role: 'admin' });
+		const file = join(folder, 'token');
+		writeFileSync(file, `${token}\n`);
+		expect(loadTokens(open(), { SWARM_TOKEN_READ_FILE: file }, false)?.grantOf(token)).toMatchObject({ role: 'read' });
+	});
+
+	it('never stands in the error for a token', () => {
+		const [short, long] = ['hunter2', 'token with spaces in it'];
+		for (const bad of [short, long]) {
+			expect(() => loadTokens(open(), { SWARM_TOKEN: bad }, false)).toThrow(/^SWARM_TOKEN: a token has /);
+			expect(() => loadTokens(open(), { SWARM_TOKEN: bad }, false)).not.toThrow(bad);
+		}
+		const same = { SWARM_TOKEN: 'token-of-the-test', SWARM_TOKEN_PAGE: 'token-of-the-test' };
+		expect(() => loadTokens(open(), same, false)).toThrow('SWARM_TOKEN_PAGE: is the same token as that of SWARM_TOKEN');
 	});
 
 	it('comes from a file without the line end that editors add', () => {

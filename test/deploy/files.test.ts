@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { loadConfig, loadSecret, parseSwarm } from '../../server/config.ts';
+import { loadConfig, loadSecret, loadTokens, parseSwarm } from '../../server/config.ts';
 import { dockerfile, environmentOf, manifests, readDeploy, unitOf } from './files.ts';
 
 const UNIT = 'paxos-swarm@.service';
@@ -50,9 +50,9 @@ interface Container {
 	readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
 }
 
-/** The variables that the program reads, as the sources name them. */
+/** Whether the program reads the variable. Secrets may be in files, whose variables have the same name and `_FILE`. */
 const known = (name: string): boolean =>
-	readFileSync(new URL('../../server/config.ts', import.meta.url), 'utf8').includes(`'${name}'`);
+	readFileSync(new URL('../../server/config.ts', import.meta.url), 'utf8').includes(`'${name.replace(/_FILE$/, '')}'`);
 
 describe('the unit of systemd', () => {
 	it('is understood by systemd, and the node has little to do harm with', () => {
@@ -79,7 +79,7 @@ describe('the unit of systemd', () => {
 	});
 
 	it('has no line twice that stands once', () => {
-		const often = ['Environment', 'SystemCallFilter'];
+		const often = ['Environment', 'LoadCredential', 'SystemCallFilter'];
 		const twice = Object.entries(unit.Service ?? {}).filter(
 			([name, values]) => values.length > 1 && !often.includes(name),
 		);
@@ -173,11 +173,12 @@ describe('the manifests of Kubernetes', () => {
 		expect(mounts).toContain(SWARM_CONFIG.replace(/\/[^/]+$/, ''));
 	});
 
-	it('cannot be used without a secret', () => {
+	it('cannot be used without a secret and a token', () => {
 		const folder = mkdtempSync(join(tmpdir(), 'paxos-swarm-kubernetes-'));
 		onTestFinished(() => rmSync(folder, { recursive: true }));
 		writeFileSync(join(folder, 'swarm.json'), config['swarm.json'] ?? '');
 		const loaded = loadConfig({}, {}, folder);
 		expect(() => loadSecret(loaded.config, {}, false)).toThrow('SWARM_SECRET');
+		expect(() => loadTokens(loaded.config, {}, false)).toThrow('SWARM_TOKEN');
 	});
 });

@@ -48,7 +48,9 @@ const SECRET = 'a secret of the test';
 let swarm: Swarm;
 let ports: number[];
 beforeAll(async () => {
-	swarm = await Swarm.create({ size: 1, environment: { SWARM_SECRET: SECRET } });
+	const token = 'a-token-of-the-test';
+	const environment = { SWARM_SECRET: SECRET, SWARM_TOKEN: token, CONSUL_HTTP_TOKEN: token };
+	swarm = await Swarm.create({ size: 1, environment });
 	ports = await freePorts(3);
 	for (const [name, text] of Object.entries(config)) writeFileSync(join(swarm.folder, name), here(text));
 });

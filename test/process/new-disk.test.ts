@@ -133,18 +133,19 @@ test('elsewhere than on one machine, a node without data is refused until it is 
 	const nodes = config.nodes.map((node) => ({ ...node, host: '0.0.0.0', advertise: `http://127.0.0.1:${node.port}` }));
 	writeFileSync(swarm.configFile, JSON.stringify({ ...config, nodes }));
 	expect((await swarm.run('init')).status).toBe(0);
-	await swarm.start();
+	const flags = ['--insecure'];
+	await Promise.all([n1, n2, n3].map((node) => node.start({ flags })));
 	expect((await put(n1, 'color', 'red')).ok).toBe(true);
 	await n3.stop();
 	rmSync(n3.folder, { recursive: true });
-	const refused = n3.launch();
+	const refused = n3.launch({ flags });
 	expect(await refused.ended).toBe(1);
 	expect(refused.stderr).toMatch(/Node n3 has no data.*: .*node n3 .*--join/s);
 
 	// On its machine there is no other node's folder either.
 	const program = n3.launch({
 		environment: { SWARM_DATA_DIR: join(swarm.folder, 'other machine') },
-		flags: ['--join'],
+		flags: ['--join', ...flags],
 	});
 	await program.printed(/waits as n3~[a-z2-9]{5} to be let in/);
 	expect((await n1.fetch('/v1/members/n3/replace', { method: 'POST' })).status).toBe(200);
