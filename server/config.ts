@@ -10,7 +10,7 @@ import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import type { Member } from '../shared/paxos/change.ts';
-import { digestOf, grantOf, type KnownToken, type TokenRole, Tokens, tokenFault } from './access/tokens.ts';
+import { digestOf, grantOf, type KnownToken, lackAdmin, type TokenRole, Tokens, tokenFault } from './access/tokens.ts';
 import { describeIssue, listed, shortJson } from './config-errors.ts';
 import { ANY_ADDRESS, isLoopback } from './doors.ts';
 import { findJsonError } from './json-error.ts';
@@ -212,6 +212,7 @@ export function loadTokens(config: SwarmConfig, environment: Environment, insecu
 		const token = textOrFile(environment, name);
 		if (token !== null) add(token, name, role as TokenRole);
 	}
+	if (lackAdmin(known)) throw new ConfigError('tokens: none has the role admin, so nobody could change the members');
 	const tokens = known.length === 0 ? null : new Tokens(known);
 	mustHaveTokens(config, tokens, insecure);
 	return tokens;

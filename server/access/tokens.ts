@@ -38,6 +38,11 @@ export interface TokenInput {
 	readonly token: string;
 }
 
+/** Whether there are tokens, and none of them has the role admin. A swarm must not have such tokens. */
+export function lackAdmin(tokens: readonly Pick<KnownToken, 'grant'>[]): boolean {
+	return tokens.length > 0 && !tokens.some(isAdmin);
+}
+
 /** @returns null for none @throws RangeError for what cannot be a token; the text never holds it */
 export function tokensOf(inputs: readonly TokenInput[]): Tokens | null {
 	const known = inputs.map(({ role, prefixes, token }, index) => {
@@ -46,7 +51,12 @@ export function tokensOf(inputs: readonly TokenInput[]): Tokens | null {
 		if (fault !== null) throw new RangeError(`${source}: ${fault}`);
 		return { source, digest: digestOf(token), grant: grantOf(role, prefixes) };
 	});
+	if (lackAdmin(known)) throw new RangeError('tokens: none has the role admin, so nobody could change the members');
 	return known.length === 0 ? null : new Tokens(known);
+}
+
+function isAdmin({ grant }: Pick<KnownToken, 'grant'>): boolean {
+	return grant.role === 'admin';
 }
 
 /** What a token of this role grants. */
@@ -56,13 +66,19 @@ export function grantOf(role: TokenRole, prefixes: readonly string[] = ['']): Gr
 }
 
 export class Tokens {
-	/** By which nodes with the same tokens ask each other. It is made of the digests, and so known to nobody else. */
+	/**
+	 * By which nodes with the same tokens ask each other, as an admin does. It is made of the tokens of the role admin alone,
+	 * because whoever knows all that it is made of can make it.
+	 */
 	readonly own: string;
 	readonly #tokens: readonly KnownToken[];
 
-	/** @param tokens one at least */
+	/** @param tokens one at least, of which one has the role admin */
 	constructor(tokens: readonly KnownToken[]) {
-		const digests = tokens.map(({ digest }) => digest.toString('hex')).sort();
+		const digests = tokens
+			.filter(isAdmin)
+			.map(({ digest }) => digest.toString('hex'))
+			.sort();
 		this.own = digestOf(`a node of the swarm: ${digests}`).toString('base64url');
 		const grant: Grant = { role: 'admin', prefixes: [''], isForPage: false };
 		this.#tokens = [...tokens, { source: 'the nodes', digest: digestOf(this.own), grant }];

@@ -1,6 +1,6 @@
 /** What each route asks of a token, over real sockets: roles, prefixes, and every spelling by which a token may come. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { digestOf, Tokens } from '../../server/access/tokens.ts';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { digestOf, type KnownToken, Tokens, tokensOf } from '../../server/access/tokens.ts';
 import type { Role } from '../../shared/replica/grant.ts';
 import { LoneReplica, TestNode } from './node.ts';
 
@@ -30,6 +30,14 @@ const tokens = new Tokens([
 	known('view', 'read', ['app/']),
 	known('page', 'read', []),
 ]);
+
+test('nobody without the role admin can make the token by which nodes ask each other', () => {
+	const ownOf = (tokens: readonly KnownToken[]) => new Tokens(tokens).own;
+	const admin = known('admin', 'admin', ['']);
+	expect(ownOf([admin, known('read', 'read', [''])])).toBe(ownOf([known('write', 'write', ['']), admin]));
+	expect(ownOf([admin])).not.toBe(ownOf([{ ...admin, digest: digestOf(TOKENS.read) }]));
+	expect(() => tokensOf([{ role: 'read', token: TOKENS.read }])).toThrow('none has the role admin');
+});
 
 const node = new TestNode();
 beforeAll(async () => {

@@ -186,7 +186,9 @@ describe('the secret', () => {
 		expect(loadTokens(open(), { SWARM_TOKEN: token }, false)?.grantOf(token)).toMatchObject({ role: 'admin' });
 		const file = join(folder, 'token');
 		writeFileSync(file, `${token}\n`);
-		expect(loadTokens(open(), { SWARM_TOKEN_READ_FILE: file }, false)?.grantOf(token)).toMatchObject({ role: 'read' });
+		const both = { SWARM_TOKEN: 'token-of-an-admin', SWARM_TOKEN_READ_FILE: file };
+		expect(loadTokens(open(), both, false)?.grantOf(token)).toMatchObject({ role: 'read' });
+		expect(() => loadTokens(open(), { SWARM_TOKEN_READ_FILE: file }, false)).toThrow('none has the role admin');
 	});
 
 	it('never stands in the error for a token', () => {
