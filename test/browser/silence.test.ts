@@ -67,7 +67,7 @@ test('a page that hears too few voters says what that means, and what it does no
 	for (const node of paused) node.pause();
 	const notice = page.getByTestId('no-quorum');
 	await notice.waitFor();
-	expect(await notice.textContent()).toBe(
+	expect(await notice.locator('span').first().textContent()).toBe(
 		'2 of 5 voters are heard, and 3 are needed. While no more are up, nothing can be chosen, and nothing that was chosen is lost.',
 	);
 	for (const node of paused) node.resume();
