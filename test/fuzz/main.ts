@@ -15,7 +15,14 @@ const flags = new Command('npm run fuzz --')
 	.opts<Partial<FuzzOptions> & { readonly rounds: number; readonly only: string; readonly list: boolean }>();
 
 if (flags.list) list();
-else await run({ ...flags, seed: flags.seed ?? Math.floor(Math.random() * SEED_MAX), ways: WAYS, pauseMs: 0 });
+else
+	await run({
+		...flags,
+		seed: flags.seed ?? Math.floor(Math.random() * SEED_MAX),
+		ways: WAYS,
+		pauseMs: 0,
+		judgesSteps: true,
+	});
 
 function list(): void {
 	for (const { name, kinds } of waysOf(WAYS, flags.only)) {

@@ -124,8 +124,11 @@ describe('five nodes', () => {
 			socket.send(frame);
 			const [code] = (await closed) as [number];
 			expect([1003, 1009, 4400]).toContain(code);
-			const fact = await watch.fact('a malformed fact', (fact) => fact.kind === 'malformed' && fact.seq > told);
-			expect(fact).toMatchObject({ door: 'mesh', from: expect.stringContaining('127.0.0.1') });
+			const fact = await watch.fact(
+				'a malformed fact of the mesh',
+				(fact) => fact.kind === 'malformed' && fact.door === 'mesh' && watch.facts.indexOf(fact) >= told,
+			);
+			expect(fact).toMatchObject({ from: expect.stringContaining('127.0.0.1') });
 		}
 		expect(watch.facts.filter(({ kind }) => kind === 'linkDown')).toEqual([]);
 		watch.close();
