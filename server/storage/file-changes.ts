@@ -11,6 +11,11 @@ import type { OpenFiles } from './open-files.ts';
 
 export const HALF_MADE = '.making';
 const ZEROS = new Uint8Array(1024 * 1024);
+/**
+ * After so many bytes were appended to a file they are flushed. A flush of a few bytes takes about as long as one of
+ * these, and one of many more would keep the disk from the log.
+ */
+const BYTES_UNFLUSHED_MAX = 2 * 1024 * 1024;
 
 /** The system's errors where a file cannot be made now but perhaps later, with their texts for people. */
 const LACKS: Readonly<Record<string, string>> = {
@@ -25,8 +30,8 @@ const fsync = promisify(fs.fsync);
 const rename = promisify(fs.rename);
 const unlink = promisify(fs.unlink);
 
-/** A file to which is appended. After a lack of room there is nothing of it. */
-type Growing = { readonly fd: number; bytes: number } | { readonly lack: NoRoomError };
+/** A file to which is appended, with how much of it is written and how much of that is flushed. After a lack of room there is nothing of it. */
+type Growing = { readonly fd: number; bytes: number; flushedBytes: number } | { readonly lack: NoRoomError };
 
 export class FileChanges {
 	readonly #folder: string;
@@ -87,7 +92,7 @@ export class FileChanges {
 				written += bytesWritten;
 				file.bytes += bytesWritten;
 			}
-			await fsync(file.fd);
+			if (file.bytes - file.flushedBytes >= BYTES_UNFLUSHED_MAX) await flush(file);
 		} catch (error) {
 			throw this.#lacking(name, lackOr(error));
 		}
@@ -97,7 +102,11 @@ export class FileChanges {
 		const file = this.#growing.get(name);
 		if (!file) throw new Error(`nothing was appended to ${name}`);
 		if ('lack' in file) throw file.lack;
-		await fsync(file.fd);
+		try {
+			await flush(file);
+		} catch (error) {
+			throw this.#lacking(name, lackOr(error));
+		}
 		await rename(this.#halfMade(name), join(this.#folder, name));
 		await fsync(this.#open.folderFd);
 		fs.closeSync(file.fd);
@@ -131,7 +140,7 @@ export class FileChanges {
 	}
 
 	#begin(name: string): Growing {
-		const file = { fd: fs.openSync(this.#halfMade(name), 'w+'), bytes: 0 };
+		const file = { fd: fs.openSync(this.#halfMade(name), 'w+'), bytes: 0, flushedBytes: 0 };
 		this.#growing.set(name, file);
 		return file;
 	}
@@ -147,6 +156,12 @@ export class FileChanges {
 	#halfMade(name: string): string {
 		return join(this.#folder, name + HALF_MADE);
 	}
+}
+
+async function flush(file: { readonly fd: number; readonly bytes: number; flushedBytes: number }): Promise<void> {
+	const { bytes } = file;
+	await fsync(file.fd);
+	file.flushedBytes = bytes;
 }
 
 function lackOr(error: unknown): unknown {

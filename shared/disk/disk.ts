@@ -38,8 +38,8 @@ export interface Disk {
 	 */
 	write(name: string, offset: number, bytes: Uint8Array, done: Done): void;
 	/**
-	 * Adds to the end of a file that is not there under its name yet, and flushes. The first call begins the file. It is
-	 * gone after a crash. `bytes` stays as it is until `done` is called.
+	 * Adds to the end of a file that is not there under its name yet. The first call begins the file. It is gone after a
+	 * crash, so it may be flushed as late as by `publish`. `bytes` stays as it is until `done` is called.
 	 *
 	 * Answers `NoRoomError` where the system has no room. Then every call for this file answers so, until it is
 	 * abandoned.

@@ -14,7 +14,7 @@ export type SnapshotDone = (lack: NoRoomError | null) => void;
 export interface SnapshotWriter {
 	readonly through: Slot;
 	/**
-	 * Adds a payload, which must stay as it is until `done`. It is on the disk then.
+	 * Adds a payload, which must stay as it is until `done`.
 	 *
 	 * @throws RangeError the payload is empty, or larger than `PAYLOAD_BYTES_MAX`
 	 */

@@ -71,8 +71,16 @@ export type OnSnapshot = (lack: string | null) => void;
 export const SNAPSHOT_LOOK_MS = 1000;
 /** On a full disk each snapshot that is begun is work for nothing, so it is begun again after such a pause. */
 export const SNAPSHOT_PAUSE: PauseBounds = { firstMs: SNAPSHOT_LOOK_MS, maxMs: 64_000 };
-/** After a part was written, so many times as long goes to other work. */
+/** After a part was written, so many times as long goes to other work, unless the log grows faster than the snapshot. */
 const PAUSE_FACTOR = 2;
+
+interface Writing {
+	readonly through: Slot;
+	readonly cut: MachineCut;
+	readonly writer: SnapshotWriter;
+	/** How large the log was when the machine was cut. */
+	readonly logBytes: number;
+}
 
 export class Snapshots {
 	readonly #machine: Machine;
@@ -81,7 +89,7 @@ export class Snapshots {
 	readonly #limits: SnapshotLimits;
 	readonly #runtime: SnapshotsRuntime;
 	/** The snapshot that is being written. */
-	#writing: { readonly through: Slot; readonly cut: MachineCut; readonly writer: SnapshotWriter } | null = null;
+	#writing: Writing | null = null;
 	readonly #part: Writer;
 	readonly #pause: GrowingPause;
 	/** Those who wait for a snapshot that holds every slot up to `through`. */
@@ -154,8 +162,18 @@ export class Snapshots {
 			if (this.#writing !== writing) return;
 			if (error) return this.#lacksRoom(error);
 			this.#part.reuse();
-			this.#runtime.setPartTimer(PAUSE_FACTOR * (this.#runtime.nowMs() - startedMs));
+			this.#runtime.setPartTimer(PAUSE_FACTOR * this.#leisure * (this.#runtime.nowMs() - startedMs));
 		});
+	}
+
+	/**
+	 * How much of the pauses is taken: 1 while the log is as large as when the machine was cut, and 0 once it has grown by
+	 * as much as makes a snapshot due. So a log that grows quickly is trimmed before it, and the memory that holds it, is
+	 * many times as large as the state.
+	 */
+	get #leisure(): number {
+		const grown = this.#log.bytes - (this.#writing?.logBytes ?? 0);
+		return Math.max(0, Math.min(1, 1 - grown / this.#dueBytes));
 	}
 
 	/** The snapshot that is being written is not wanted any more, or cannot be written now. */
@@ -183,6 +201,7 @@ export class Snapshots {
 			through,
 			cut: this.#machine.cut(),
 			writer: this.#log.beginSnapshot({ swarm: this.#swarm, through }),
+			logBytes: this.#log.bytes,
 		};
 		this.#runtime.report('cut', through, `writes a snapshot of its state after slot ${through}`);
 		writeMembersState(this.#part, this.#runtime.members());

@@ -129,6 +129,24 @@ describe('a snapshot', () => {
 		expect(partAfterMs).toBe(14);
 	});
 
+	it('hurries the more the log has grown meanwhile, and does not pause once it has grown by what makes one due', () => {
+		log.bytes = 1001;
+		snapshots.fire();
+		for (const [grown, afterMs] of [
+			[LIMITS.logBytesMin / 4, 15],
+			[LIMITS.logBytesMin / 2, 10],
+			[LIMITS.logBytesMin, 0],
+			[7 * LIMITS.logBytesMin, 0],
+			[-500, 20],
+		] as const) {
+			log.bytes = 1001 + grown;
+			nowMs += 10;
+			log.answer(1);
+			expect(partAfterMs).toBe(afterMs);
+			snapshots.writeNext();
+		}
+	});
+
 	it('is abandoned where there is no room, keeps the one before, and is tried again', () => {
 		log.bytes = 1001;
 		snapshots.fire();

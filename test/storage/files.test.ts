@@ -149,6 +149,30 @@ test('a file is there under its name only once all of it is durable, and then it
 	expect(system.calls).toEqual(['write', 'fsync', 'write', 'fsync', 'write', 'fsync', 'rename', 'fsync']);
 });
 
+describe('a file to which is appended', () => {
+	const part = new Uint8Array(800 * 1024);
+
+	test('is flushed after some parts, and all of it is durable before it gets its name', async () => {
+		system.calls.length = 0;
+		for (let i = 0; i < 4; i++) await append('b', part);
+		await publish('b');
+		expect(system.calls).toEqual([...'wwwfwfrf'].map((call) => ({ w: 'write', f: 'fsync', r: 'rename' })[call]));
+		expect(disk.read('b').length).toBe(4 * part.length);
+	});
+
+	test('may lack room as late as by the last flush, which leaves nothing behind and is no end', async () => {
+		await append('b', part);
+		system.errors.set('fsync', 'ENOSPC');
+		await expect(publish('b')).rejects.toThrow(NoRoomError);
+		system.errors.clear();
+		expect(await readdir(folder)).toEqual(['a']);
+		disk.abandon('b');
+		await append('b', part);
+		await publish('b');
+		expect(disk.list()).toEqual(['a', 'b']);
+	});
+});
+
 describe('a file for which there is no room', () => {
 	test.each([
 		['write', 'ENOSPC', 'the disk is full'],
@@ -214,6 +238,14 @@ async function openHere(): Promise<number> {
 	const fds = await readdir('/proc/self/fd').catch(() => []);
 	const paths = await Promise.all(fds.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
 	return paths.filter((path) => path.startsWith(folder)).length;
+}
+
+function append(name: string, bytes: Uint8Array): Promise<void> {
+	return new Promise((resolve, reject) => disk.append(name, bytes, (error) => (error ? reject(error) : resolve())));
+}
+
+function publish(name: string): Promise<void> {
+	return new Promise((resolve, reject) => disk.publish(name, (error) => (error ? reject(error) : resolve())));
 }
 
 function create(name: string, bytes: number): Promise<void> {

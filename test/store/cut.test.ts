@@ -56,6 +56,19 @@ const step = fc.oneof(
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
 describe('a cut', () => {
+	it('has more bytes in a part where they are those of long values, which are only copied', () => {
+		const lengthsOf = (valueBytes: number) => {
+			const store = new Store();
+			const client = new Client(store);
+			for (let i = 0; i < 40; i++) client.apply(put(`k${i}`, new Uint8Array(valueBytes)));
+			return partsOf(store.cut(), 8192).map((part) => part.length);
+		};
+		expect(Math.max(...lengthsOf(900))).toBeLessThan(8192);
+		expect(Math.max(...lengthsOf(16_384))).toBeGreaterThan(2 * 16_384);
+		expect(Math.max(...lengthsOf(16_384))).toBeLessThan(8 * 8192);
+		expect(lengthsOf(200_000).filter((length) => length > 200_000)).toHaveLength(40);
+	});
+
 	it('written while commands go on is that of a store that stood still, and its store goes on the same', () => {
 		const steps = fc.array(step, { minLength: 10, maxLength: 60, size: 'max' });
 		fc.assert(
