@@ -25,15 +25,24 @@ import {
 	knownFields,
 	PORT_MAX,
 	swarmSchema,
+	type tlsSchema,
 } from './swarm-schema.ts';
 
 /** What `swarm.json` may hold. */
 export type SwarmInput = z.input<typeof swarmSchema>;
-export type SwarmConfig = Omit<z.output<typeof swarmSchema>, '$schema'>;
-export type NodeConfig = SwarmConfig['nodes'][number];
+export type SwarmConfig = Omit<ParsedSwarm, '$schema'>;
+export type TlsConfig = z.output<typeof tlsSchema>;
+
+export type NodeConfig = z.output<typeof swarmSchema>['nodes'][number] & {
+	/** Whether it speaks TLS at its port. */
+	readonly secure?: true;
+};
+
+/** A `swarm.json` as it was read. */
+export type ParsedSwarm = Omit<z.output<typeof swarmSchema>, 'nodes'> & { readonly nodes: NodeConfig[] };
 
 export interface LoadedConfig {
-	/** The configuration, in which `dataDir` and the files of tokens are absolute. */
+	/** The configuration, in which `dataDir` and the files of tokens and certificates are absolute. */
 	readonly config: SwarmConfig;
 	/** The absolute path of the file that was read. */
 	readonly file: string;
@@ -51,6 +60,10 @@ export interface ConfigFlags {
 	/** Each is `ID=URL`. */
 	readonly advertise?: readonly string[] | undefined;
 	readonly allowHost?: readonly string[] | undefined;
+	readonly tlsCa?: string | undefined;
+	readonly tlsCert?: string | undefined;
+	readonly tlsKey?: string | undefined;
+	readonly tlsClients?: string | undefined;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -94,11 +107,14 @@ export function loadConfig(flags: ConfigFlags, environment: Environment, working
 	}
 	const dataDir = setting(flags.dataDir, '--data-dir', environment, 'SWARM_DATA_DIR');
 	if (dataDir) shown.push('--data-dir', dataDir.value);
+	const ofTls = tlsSettings(flags, environment);
+	for (const { flag, value } of ofTls) shown.push(flag, value);
+	const tls = tlsOf(parsed.tls, dirname(file), ofTls, workingDir);
 	const { $schema: _, ...config } = parsed;
 	return {
 		config: {
 			...config,
-			nodes,
+			nodes: withScheme(nodes, tls),
 			allowedHosts,
 			dataDir: dataDir
 				? resolve(workingDir, dataDir.value)
@@ -106,6 +122,7 @@ export function loadConfig(flags: ConfigFlags, environment: Environment, working
 			tokens: parsed.tokens.map((token) =>
 				token.file === undefined ? token : { ...token, file: resolve(dirname(file), token.file) },
 			),
+			tls,
 		},
 		file,
 		fileIsDefault,
@@ -119,7 +136,7 @@ export function loadConfig(flags: ConfigFlags, environment: Environment, working
  * @param source the name of the file, for errors
  * @throws ConfigError
  */
-export function parseSwarm(text: string, source: string): z.output<typeof swarmSchema> {
+export function parseSwarm(text: string, source: string): ParsedSwarm {
 	let raw: unknown;
 	try {
 		raw = JSON.parse(text);
@@ -128,7 +145,7 @@ export function parseSwarm(text: string, source: string): z.output<typeof swarmS
 		throw new ConfigError(`${source}:${line}:${column}: not JSON: expected ${expected}`, { cause });
 	}
 	const result = swarmSchema.safeParse(raw);
-	if (result.success) return result.data;
+	if (result.success) return { ...result.data, nodes: withScheme(result.data.nodes, result.data.tls) };
 	throw new ConfigError(
 		listed(
 			source,
@@ -284,6 +301,26 @@ export function consulAddress(environment: Environment): string | null {
 	return url.replace(/\/+$/, '');
 }
 
+/** The files of certificates that the variables of Consul's clients say. */
+export function consulTlsFiles(environment: Environment): Partial<TlsFiles> {
+	const [ca, cert, key] = ['CONSUL_CACERT', 'CONSUL_CLIENT_CERT', 'CONSUL_CLIENT_KEY'].map((name) =>
+		given(environment, name),
+	);
+	return { ...(ca !== undefined && { ca }), ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) };
+}
+
+/** The paths of PEM files. */
+export interface TlsFiles {
+	readonly ca: string;
+	readonly cert: string;
+	readonly key: string;
+}
+
+/** The files of a node, or of a client of that name. */
+export function tlsFilesOf({ ca, cert, key }: TlsConfig, name: string): TlsFiles {
+	return { ca, cert: cert.replaceAll('{id}', name), key: key.replaceAll('{id}', name) };
+}
+
 /** Whether all nodes listen on loopback, and so share a machine. */
 export function isOnLoopback({ nodes }: SwarmConfig): boolean {
 	return nodes.every(({ host }) => isLoopback(host));
@@ -300,19 +337,20 @@ export function firstVotersOf(members: FirstMembers): Member[] {
 }
 
 /** The address, such as `http://host:port`, at which others reach a node's dashboard, API and feed. */
-export function urlOf(node: Pick<NodeConfig, 'host' | 'port' | 'advertise'>): string {
+export function urlOf(node: Pick<NodeConfig, 'host' | 'port' | 'advertise' | 'secure'>): string {
 	return node.advertise ?? listenUrlOf(node);
 }
 
-/** The address `http://host:port` at which programs on this machine reach the node. */
-export function listenUrlOf({ host, port }: Pick<NodeConfig, 'host' | 'port'>): string {
+/** The address, such as `http://host:port`, at which programs on this machine reach the node. */
+export function listenUrlOf({ host, port, secure }: Pick<NodeConfig, 'host' | 'port' | 'secure'>): string {
 	const local = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-	return `http://${isIP(local) === 6 ? `[${local}]` : local}:${port}`;
+	return `${secure ? 'https' : 'http'}://${isIP(local) === 6 ? `[${local}]` : local}:${port}`;
 }
 
 /** The address at which other nodes dial it. */
-export function dialOf({ id, host, port, advertise }: NodeConfig): PeerAddress {
-	if (advertise === undefined || !ANY_ADDRESS.includes(host)) return { id, host, port, secure: false };
+export function dialOf({ id, host, port, advertise, secure: isSecure }: NodeConfig): PeerAddress {
+	const secure = isSecure === true;
+	if (advertise === undefined || !ANY_ADDRESS.includes(host)) return { id, host, port, secure };
 	return dialAt(id, advertise);
 }
 
@@ -324,8 +362,8 @@ export function dialAt(id: string, url: string): PeerAddress {
 	return { id, host: hostname.replace(/^\[|\]$/g, ''), port: written === '' ? usualPort : Number(written), secure };
 }
 
-/** Reads a text file, without the byte order mark that some editors put at the beginning. */
-function readText(file: string, source: string): string {
+/** Reads a text file, without the byte order mark that some editors put at the beginning. @throws ConfigError */
+export function readText(file: string, source: string): string {
 	let bytes: Buffer;
 	try {
 		bytes = readFileSync(file);
@@ -383,6 +421,64 @@ function withAdvertised(nodes: readonly NodeConfig[], { source, values }: ListSe
 		urls.set(id, new URL(url).origin);
 	}
 	return nodes.map((node) => (urls.has(node.id) ? { ...node, advertise: urls.get(node.id) } : node));
+}
+
+/** Where the fields of `tls` come from, beside the file. */
+const TLS_SETTINGS = [
+	{ field: 'ca', flag: '--tls-ca', variable: 'SWARM_TLS_CA', option: 'tlsCa' },
+	{ field: 'cert', flag: '--tls-cert', variable: 'SWARM_TLS_CERT', option: 'tlsCert' },
+	{ field: 'key', flag: '--tls-key', variable: 'SWARM_TLS_KEY', option: 'tlsKey' },
+	{ field: 'clients', flag: '--tls-clients', variable: 'SWARM_TLS_CLIENTS', option: 'tlsClients' },
+] as const;
+
+interface TlsSetting extends Setting {
+	readonly field: keyof TlsConfig;
+	readonly flag: string;
+}
+
+function tlsSettings(flags: ConfigFlags, environment: Environment): TlsSetting[] {
+	return TLS_SETTINGS.flatMap(({ field, flag, variable, option }) => {
+		const found = setting(flags[option], flag, environment, variable);
+		return found ? [{ field, flag, ...found }] : [];
+	});
+}
+
+/** The paths of the file are relative to its folder, those of settings to the working directory. @throws ConfigError */
+function tlsOf(
+	parsed: TlsConfig | undefined,
+	folder: string,
+	settings: readonly TlsSetting[],
+	workingDir: string,
+): TlsConfig | undefined {
+	if (parsed === undefined && settings.length === 0) return undefined;
+	const value = (field: keyof TlsConfig): string | undefined => settings.find((each) => each.field === field)?.value;
+	const pathOf = (field: 'ca' | 'cert' | 'key'): string | undefined => {
+		const set = value(field);
+		if (set !== undefined) return resolve(workingDir, set);
+		return parsed && resolve(folder, parsed[field]);
+	};
+	const [ca, cert, key] = [pathOf('ca'), pathOf('cert'), pathOf('key')];
+	if (ca === undefined || cert === undefined || key === undefined) {
+		throw new ConfigError(
+			'TLS takes an authority, a certificate and a key: give all of --tls-ca, --tls-cert and --tls-key',
+		);
+	}
+	const clients = value('clients') ?? parsed?.clients ?? 'optional';
+	if (clients === 'optional' || clients === 'required') return { ca, cert, key, clients };
+	throw new ConfigError(`--tls-clients: must be "optional" or "required", not ${shortJson(clients)}`);
+}
+
+/** The nodes as they are reached: where there are certificates, by https only. @throws ConfigError */
+function withScheme(nodes: readonly NodeConfig[], tls: TlsConfig | undefined): NodeConfig[] {
+	if (tls === undefined) return [...nodes];
+	return nodes.map((node, index) => {
+		if (node.advertise?.startsWith('http:')) {
+			throw new ConfigError(
+				`nodes[${index}].advertise: must begin with https://, because the nodes speak TLS, not ${shortJson(node.advertise)}`,
+			);
+		}
+		return { ...node, secure: true };
+	});
 }
 
 function checkAllowedHosts({ source, values }: ListSetting): string[] {

@@ -12,6 +12,8 @@ export interface Address {
 	readonly port: number;
 	/** The address at which pages and clients reach it, if another one: `https://n1.example`. */
 	readonly advertise?: string | undefined;
+	/** Whether it speaks TLS there. */
+	readonly secure?: boolean | undefined;
 }
 
 /** Why a request is refused, in a sentence, and the status of the answer. */
@@ -72,13 +74,13 @@ export function createDoors(members: readonly Address[], allowedHosts: readonly 
 	const hosts = new Set<string>();
 	const origins = new Set<string>();
 	const names = new Set<string>();
-	for (const { host, port, advertise } of members) {
+	for (const { host, port, advertise, secure = false } of members) {
 		for (const name of namesOf(host)) {
-			for (const written of withPort(name, port, HTTP_PORT)) {
+			for (const written of withPort(name, port, secure ? HTTPS_PORT : HTTP_PORT)) {
 				hosts.add(written);
-				origins.add(`http://${written}`);
+				origins.add(`${secure ? 'https' : 'http'}://${written}`);
 			}
-			// Without a port this names port 80. It is allowed because no page of another machine can make a browser send it.
+			// Without a port this names port 80 or 443. It is allowed because no page of another machine can make a browser send it.
 			if (LOOPBACK_NAMES.map(bracketed).includes(name)) hosts.add(name);
 		}
 		if (advertise === undefined) continue;

@@ -6,6 +6,7 @@ import type { MembersView, SwarmMember } from '../shared/feed.ts';
 import { nameOf } from '../shared/member-name.ts';
 import type { NodeId } from '../shared/paxos/ballot.ts';
 import type { NodeLogger } from './logger.ts';
+import { type Fetch, fetchWith } from './tls/fetch.ts';
 
 export interface JoiningOptions {
 	/** The node's id, which was never a member's. */
@@ -19,8 +20,8 @@ export interface JoiningOptions {
 	/** By which nodes ask each other; none by default. */
 	readonly token?: string | null;
 	readonly log: NodeLogger;
-	/** The global one is the default. */
-	readonly fetch?: typeof fetch;
+	/** By which nodes ask each other; that of Node.js by default. */
+	readonly fetch?: Fetch;
 }
 
 const ASK_EVERY_MS = 500;
@@ -35,6 +36,7 @@ type Asked = { readonly isMissing: boolean; readonly why: string } | null;
 export class Joining {
 	readonly #options: JoiningOptions;
 	readonly #name: string;
+	readonly #fetch: Fetch;
 	#state: 'outside' | 'learns' | 'votes' = 'outside';
 	#timer: NodeJS.Timeout | undefined;
 	#stopped = false;
@@ -44,6 +46,7 @@ export class Joining {
 	constructor(options: JoiningOptions) {
 		this.#options = options;
 		this.#name = nameOf(options.id);
+		this.#fetch = options.fetch ?? fetchWith(() => null);
 	}
 
 	start(): void {
@@ -103,11 +106,10 @@ export class Joining {
 
 	/** @returns null where it is let in, which this node learns from its log */
 	async #askAt(member: string): Promise<Asked> {
-		const { id, url, token = null, fetch: request = fetch } = this.#options;
+		const { id, url, token = null } = this.#options;
 		try {
-			const answer = await request(`${member}/v1/members/${this.#name}/replace`, {
+			const answer = await this.#fetch(`${member}/v1/members/${this.#name}/replace`, {
 				method: 'POST',
-				redirect: 'error',
 				headers: { 'Content-Type': 'application/json', ...(token && { 'X-Consul-Token': token }) },
 				body: JSON.stringify({ asks: id, url }),
 				signal: AbortSignal.timeout(ANSWER_MAX_MS),

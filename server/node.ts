@@ -25,7 +25,7 @@ import { CatchUp } from './api/catch-up.ts';
 import type { DebugReport } from './api/debug.ts';
 import { startingApi } from './api/starting.ts';
 import { ClientSockets } from './client/sockets.ts';
-import { firstVotersOf, type SwarmConfig, swarmMembersOf, urlOf } from './config.ts';
+import { firstVotersOf, type SwarmConfig, swarmMembersOf, tlsFilesOf, urlOf } from './config.ts';
 import { ChangingDoors } from './doors.ts';
 import { logFacts } from './fact-log.ts';
 import { FEED_PATH, Feed } from './feed/feed.ts';
@@ -52,6 +52,10 @@ import type { FirstMembers } from './storage/identity.ts';
 import { KEY_VALUE_LABEL, noteMachine, refuseOtherMachine } from './storage/machine-label.ts';
 import { MemoryDisk } from './storage/memory.ts';
 import { Swarm } from './swarm.ts';
+import { fetchWith } from './tls/fetch.ts';
+import { frontTls } from './tls/front.ts';
+import { TlsKeeper } from './tls/keeper.ts';
+import { meshTls } from './tls/mesh.ts';
 
 /** The identity of a throw-away swarm. The primary process makes it for all nodes, and it is never used twice. */
 export interface MemoryIdentity {
@@ -157,7 +161,7 @@ export function startNode(options: NodeOptions): Promise<RunningNode<KeyValueRep
 }
 
 /**
- * @throws FolderError for a data folder that must not be used; the system's error, with code EADDRINUSE, for a port
+ * @throws FolderError for a data folder that must not be used; ConfigError for certificates that cannot be used; the system's error, with code EADDRINUSE, for a port
  * that is taken
  */
 export async function startNodeOf<Replica extends NodeReplica>(
@@ -169,6 +173,8 @@ export async function startNodeOf<Replica extends NodeReplica>(
 	if (!self) throw new RangeError(`${name} is not in the configuration`);
 	const epoch = nanoid(8);
 
+	const tls = config.tls ? new TlsKeeper(tlsFilesOf(config.tls, name), { swarm: config.name, node: name }, log) : null;
+	const fetch = fetchWith(() => tls && { agent: tls.identity.agent });
 	const doors = new ChangingDoors(config.nodes, config.allowedHosts);
 	const descriptors = options.descriptors ?? descriptorLimit();
 	const limits = connectionLimits(descriptors);
@@ -185,6 +191,7 @@ export async function startNodeOf<Replica extends NodeReplica>(
 	const frontOptions: FrontOptions = {
 		doors,
 		limits,
+		tls: tls && config.tls ? frontTls(tls, config.tls.clients) : null,
 		refused: malformed,
 		failed: (error) => failures.note(kindOfText(error.message), { error, text: 'a connection could not be accepted' }),
 	};
@@ -195,6 +202,7 @@ export async function startNodeOf<Replica extends NodeReplica>(
 		throw error;
 	});
 
+	tls?.start();
 	const { id } = home;
 	let progress: StartProgress = { doing: 'reading', count: 0, percent: 0 };
 	const tellProgress = (newest: StartProgress): void => {
@@ -208,6 +216,7 @@ export async function startNodeOf<Replica extends NodeReplica>(
 	const closing: (() => unknown)[] = [
 		() => front.close(),
 		() => home.close(),
+		() => tls?.stop(),
 		() => loopWatch.stop(),
 		() => stalls.stop(),
 		() => failures.stop(),
@@ -231,6 +240,7 @@ export async function startNodeOf<Replica extends NodeReplica>(
 			swarm,
 			asks: options.asksToJoin === true,
 			token: tokens?.own ?? null,
+			fetch,
 			log,
 		});
 		const metrics = new Metrics();
@@ -239,6 +249,7 @@ export async function startNodeOf<Replica extends NodeReplica>(
 			epoch,
 			swarmId: home.meshId,
 			secret: options.secret,
+			tls: tls && meshTls(tls, config.name),
 			timings: DEFAULT_MESH_TIMINGS,
 			limits: { ...DEFAULT_MESH_LIMITS, unprovenMax: limits.unprovenMax },
 			reached: () => replica.reached,
@@ -327,6 +338,8 @@ export async function startNodeOf<Replica extends NodeReplica>(
 			waitsMax: limits.waitsMax,
 			loop: loopWatch.figures,
 			metrics,
+			certificate: tls,
+			fetch,
 			debug: () => ({
 				node: id,
 				version: packageVersion,

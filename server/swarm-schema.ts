@@ -158,6 +158,26 @@ const tokenSchema = z
 		context.addIssue({ code: 'custom', path: ['prefixes'], message });
 	});
 
+const PEM_RULE = 'must be the path of a PEM file';
+const CLIENTS_RULE = 'must be "optional" or "required"';
+
+export const tlsSchema = z.strictObject(
+	{
+		ca: pemFile(
+			'The certificates of the authority that has signed those of the nodes and clients. All paths are relative to this file.',
+		),
+		cert: pemFile(
+			'The certificate of the node, and behind it those that lead from it to the authority. {id} stands for the name of the node.',
+		),
+		key: pemFile('The private key of that certificate. {id} stands for the name of the node.'),
+		clients: z
+			.enum(['optional', 'required'], must(CLIENTS_RULE))
+			.meta({ description: 'Whether clients and pages have to show a certificate of the authority. Nodes always do.' })
+			.default('optional'),
+	},
+	must('must be an object such as {"ca": "certs/ca.crt", "cert": "certs/{id}.crt", "key": "certs/{id}.key"}'),
+);
+
 const NODES_RULE = `must be a list of 1 to ${MEMBERS_MAX} nodes`;
 
 export const swarmSchema = z
@@ -210,6 +230,9 @@ export const swarmSchema = z
 				.max(TOKENS_MAX, must(TOKENS_RULE, countOf))
 				.meta({ description: 'Who may use the nodes. None: whoever reaches them, which is for loopback only.' })
 				.default([]),
+			tls: tlsSchema
+				.meta({ description: 'The certificates of the nodes, which then speak TLS only. Without it they speak none.' })
+				.optional(),
 		},
 		must('must be an object'),
 	)
@@ -219,6 +242,7 @@ export const swarmSchema = z
 export function knownFields(path: readonly PropertyKey[]): string[] {
 	if (path[0] === 'nodes') return Object.keys(nodeSchema.shape);
 	if (path[0] === 'tokens') return Object.keys(tokenSchema.shape);
+	if (path[0] === 'tls') return Object.keys(tlsSchema.shape);
 	if (path[0] === 'timings') return Object.keys(timingsSchema.shape);
 	return Object.keys(swarmSchema.shape);
 }
@@ -226,6 +250,10 @@ export function knownFields(path: readonly PropertyKey[]): string[] {
 function timing(defaultMs: number, description: string) {
 	const rule = must(`must be a whole number of milliseconds from 1 to ${TIMING_MS_MAX}`);
 	return z.int(rule).min(1, rule).max(TIMING_MS_MAX, rule).meta({ description }).default(defaultMs);
+}
+
+function pemFile(description: string) {
+	return z.string(must(PEM_RULE)).min(1, must(PEM_RULE)).meta({ description });
 }
 
 /** Whether it is an IP address or a host name. */

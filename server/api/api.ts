@@ -15,11 +15,12 @@ import type { Handler, Metrics } from '../metrics/metrics.ts';
 import type { AnyService } from '../replica/service.ts';
 import type { KnownSwarm } from '../swarm.ts';
 import { SESSION_TTL_MS_MIN } from '../swarm-schema.ts';
+import { type Fetch, fetchWith } from '../tls/fetch.ts';
 import { answerNothing, answerText, HttpError } from './answer.ts';
 import { BlockingReads } from './blocking.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { type DebugReport, debugRoutes } from './debug.ts';
-import { type HealthView, healthRoutes, readyFailing } from './health.ts';
+import { type HealthView, healthRoutes, readyChecks, readyFailing } from './health.ts';
 import { HeldPlaces } from './held.ts';
 import { takesNoKey } from './idempotency.ts';
 import { pathOf } from './key-of-url.ts';
@@ -33,7 +34,7 @@ import { nodesRoutes } from './nodes.ts';
 import type { ReadOptions } from './read.ts';
 import { sessionsRoutes } from './sessions.ts';
 import { type SnapshotAnswerLimits, snapshotRoutes } from './snapshot.ts';
-import { statusRoutes } from './status.ts';
+import { type CertificateView, statusRoutes } from './status.ts';
 import { txnRoutes } from './txn.ts';
 import { watchRoutes } from './watch.ts';
 
@@ -61,6 +62,10 @@ export interface ApiOptions {
 	 */
 	readonly proposeTimeoutMs?: number;
 	readonly metrics: Metrics;
+	/** The certificate of the node; null where it has none, which is the default. */
+	readonly certificate?: CertificateView | null;
+	/** By which nodes ask each other; that of Node.js by default. */
+	readonly fetch?: Fetch;
 	/** What the node remembers for whoever has to find out what went wrong; none by default. */
 	readonly debug?: () => DebugReport;
 	/** The shortest time-out that a session may have, milliseconds; SESSION_TTL_MS_MIN by default. */
@@ -83,7 +88,8 @@ const PROPOSE_TIMEOUT_MS = 10_000;
 
 export function createApi(options: ApiOptions): RequestListener {
 	const { service, doors, swarm, version, loop, metrics, proposeTimeoutMs = PROPOSE_TIMEOUT_MS } = options;
-	const { sessionTtlMinMs = SESSION_TTL_MS_MIN } = options;
+	const { certificate = null } = options;
+	const { sessionTtlMinMs = SESSION_TTL_MS_MIN, fetch = fetchWith(() => null) } = options;
 	const app = express();
 	app.set('etag', false);
 	app.set('case sensitive routing', true);
@@ -113,14 +119,22 @@ export function createApi(options: ApiOptions): RequestListener {
 		app.use('/v1', watchRoutes({ service, held, datacenter: swarm.name, guard, beatMs: options.watchBeatMs }));
 		kv = kvHandler({ ...reads, datacenter: swarm.name, guard, longReads });
 	} else app.use('/v1', takesNoKey);
-	app.use('/v1', statusRoutes({ service, swarm, guard, version, loop, proposeTimeoutMs }));
-	app.use('/v1', leaderRoutes({ service, swarm, transferMs: holdMs }));
+	app.use('/v1', statusRoutes({ service, swarm, guard, version, loop, certificate, proposeTimeoutMs }));
+	app.use('/v1', leaderRoutes({ service, swarm, transferMs: holdMs, fetch }));
 	app.use('/v1', labRoutes({ lab: options.lab ?? null, service, swarm }));
-	app.use('/v1', membersRoutes({ service, swarm, changeMs: holdMs }));
+	app.use('/v1', membersRoutes({ service, swarm, changeMs: holdMs, fetch, isSecure: certificate !== null }));
 	if (options.debug) app.use('/v1', debugRoutes(options.debug));
 	app.use('/v1', (_req, res) => answerText(res, 404, 'Not supported by this swarm.'));
-	app.use(healthRoutes(() => healthOf(options)));
-	app.use(metricsRoutes(metrics, service, () => ({ version, loop: loop(), failing: readyFailing(healthOf(options)) })));
+	const ready = readyChecks(certificate !== null);
+	app.use(healthRoutes(ready, () => healthOf(options)));
+	app.use(
+		metricsRoutes(metrics, service, () => ({
+			version,
+			loop: loop(),
+			failing: readyFailing(ready, healthOf(options)),
+			certificateExpiresMs: certificate?.identity.expiresMs ?? null,
+		})),
+	);
 	app.use(dashboardRoutes(options.dashboardDir));
 	app.use((_req, res) => answerText(res, 404, 'Not found.'));
 	app.use(((error, _req, res, _next) => answerError(res, error, options.onError)) satisfies ErrorRequestHandler);
@@ -169,7 +183,7 @@ function handlerOf(url: string): Handler | null {
 	return path.startsWith('/v1/watch/') ? null : 'other';
 }
 
-function healthOf({ service, isDraining, lagMs }: ApiOptions): HealthView {
+function healthOf({ service, certificate = null, isDraining, lagMs }: ApiOptions): HealthView {
 	const { leader, chosenThrough, appliedThrough, diskFault, stateFault } = service.view();
 	return {
 		leader: leader.node,
@@ -178,6 +192,7 @@ function healthOf({ service, isDraining, lagMs }: ApiOptions): HealthView {
 		lagMs: lagMs(),
 		diskFault,
 		stateFault,
+		certificateFault: certificate?.fault() ?? null,
 		isDraining: isDraining(),
 		storeFault: () => (service.store?.get('') === undefined ? null : 'it holds a key without a name'),
 	};

@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { isMemberId } from '../swarm-schema.ts';
+import type { Fetch } from '../tls/fetch.ts';
 import { HttpError } from './answer.ts';
 import type { StartingStatus } from './starting.ts';
 import type { SwarmStatus } from './status.ts';
@@ -28,6 +29,7 @@ export interface Question {
 	readonly swarmId: string;
 	/** The node has so long to answer, milliseconds. */
 	readonly timeoutMs: number;
+	readonly fetch: Fetch;
 }
 
 /** @throws HttpError 409 where no node of this swarm answers */
@@ -43,9 +45,9 @@ export async function idOfNodeAt(question: Question): Promise<NodeId> {
 }
 
 /** @returns the answer as JSON; undefined where it is none */
-async function answerOf({ url, name, timeoutMs }: Question): Promise<unknown> {
+async function answerOf({ url, name, timeoutMs, fetch }: Question): Promise<unknown> {
 	try {
-		const response = await fetch(`${url}/v1/swarm`, { redirect: 'error', signal: AbortSignal.timeout(timeoutMs) });
+		const response = await fetch(`${url}/v1/swarm`, { signal: AbortSignal.timeout(timeoutMs) });
 		const chunks: Uint8Array[] = [];
 		let bytes = 0;
 		for await (const chunk of response.body ?? []) {

@@ -17,6 +17,8 @@ export interface HealthView {
 	readonly diskFault: string | null;
 	/** In what the node's state is not that of the others, though no majority can say who is wrong; null for nothing. */
 	readonly stateFault: string | null;
+	/** Why nobody new is let in by the certificate of the node; null for nothing. */
+	readonly certificateFault: string | null;
 	/** Whether the node is going to stop, and gives its clients time to go elsewhere. */
 	readonly isDraining: boolean;
 	/** The fault of the state machine; null for none. */
@@ -52,14 +54,19 @@ const READY: Checks<HealthView> = {
 	draining: ({ isDraining }) => (isDraining ? 'the node is about to stop' : null),
 };
 
-/** Whether each check of `/readyz` fails, by its name. */
-export function readyFailing(view: HealthView): Record<string, boolean> {
-	return Object.fromEntries(Object.entries(READY).map(([name, check]) => [name, faultOf(check, view) !== null]));
+/** The checks of `/readyz`, for a node that has a certificate or one that has none. */
+export function readyChecks(hasCertificate: boolean): Checks<HealthView> {
+	return hasCertificate ? { ...READY, certificate: ({ certificateFault }) => certificateFault } : READY;
 }
 
-/** Mounted at `/`. */
-export function healthRoutes(view: () => HealthView): Router {
-	return probeRoutes({ livez: LIVE, readyz: READY }, view);
+/** Whether each check of `/readyz` fails, by its name. */
+export function readyFailing(checks: Checks<HealthView>, view: HealthView): Record<string, boolean> {
+	return Object.fromEntries(Object.entries(checks).map(([name, check]) => [name, faultOf(check, view) !== null]));
+}
+
+/** Mounted at `/`. @param ready the checks of `/readyz` */
+export function healthRoutes(ready: Checks<HealthView>, view: () => HealthView): Router {
+	return probeRoutes({ livez: LIVE, readyz: ready }, view);
 }
 
 /** Routes for the two pages, and for a page of each of their checks. */

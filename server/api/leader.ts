@@ -5,6 +5,7 @@ import type { BallotText } from '../../shared/fact.ts';
 import type { SwarmMember } from '../../shared/feed.ts';
 import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
 import type { NodeService } from '../replica/service.ts';
+import type { Fetch } from '../tls/fetch.ts';
 import { answerJson, HttpError, isPretty, onlyMethods } from './answer.ts';
 import { jsonOf, readBody } from './body.ts';
 import { memberNamed } from './member-named.ts';
@@ -25,6 +26,8 @@ export interface LeaderOptions {
 	readonly swarm: { readonly members: readonly SwarmMember[] };
 	/** A node has so long to become the leader, milliseconds. */
 	readonly transferMs: number;
+	/** By which nodes ask each other. */
+	readonly fetch: Fetch;
 }
 
 const BODY_BYTES_MAX = 4096;
@@ -39,11 +42,11 @@ export function leaderRoutes(options: LeaderOptions): Router {
 }
 
 async function transfer(req: Request, res: Response, options: LeaderOptions): Promise<void> {
-	const { service, swarm, transferMs } = options;
+	const { service, swarm, transferMs, fetch } = options;
 	const body = await readBody(req, BODY_BYTES_MAX);
 	const named = readTo(body);
 	const to = named === null ? null : memberNamed(named, swarm.members, 400);
-	if (!(await isForLeader(req, res, { service, swarm, body, timeoutMs: transferMs }))) return;
+	if (!(await isForLeader(req, res, { service, swarm, body, timeoutMs: transferMs, fetch }))) return;
 	const { id, linked } = service.view();
 	if (to?.id === id) throw new HttpError(409, `${id} leads already.`);
 	if (swarm.members.length === 1) throw new HttpError(409, `${id} is the only node, so no other one can lead.`);

@@ -14,6 +14,7 @@ import type { MembersAnswer, MembersRefusal, MembersRequest } from '../../shared
 import type { NodeService } from '../replica/service.ts';
 import { type KnownSwarm, viewOf } from '../swarm.ts';
 import { isMemberId, isOrigin } from '../swarm-schema.ts';
+import type { Fetch } from '../tls/fetch.ts';
 import { answerJson, HttpError, isPretty, onlyMethods } from './answer.ts';
 import { idOfNodeAt } from './ask-node.ts';
 import { jsonOf, readBody } from './body.ts';
@@ -56,6 +57,10 @@ export interface MembersOptions {
 	readonly swarm: KnownSwarm;
 	/** A node has so long to say who it is, and then the change to be chosen, milliseconds. */
 	readonly changeMs: number;
+	/** By which nodes ask each other. */
+	readonly fetch: Fetch;
+	/** Whether the nodes speak TLS. */
+	readonly isSecure: boolean;
 }
 
 const BODY_BYTES_MAX = 4096;
@@ -159,8 +164,8 @@ async function remove(req: Request, res: Response, options: MembersOptions): Pro
 }
 
 function leads(req: Request, res: Response, body: Uint8Array, options: MembersOptions): Promise<boolean> {
-	const { service, swarm, changeMs } = options;
-	return isForLeader(req, res, { service, swarm, body, timeoutMs: 2 * changeMs });
+	const { service, swarm, changeMs, fetch } = options;
+	return isForLeader(req, res, { service, swarm, body, timeoutMs: 2 * changeMs, fetch });
 }
 
 /** @returns the id of the node of that name which waits at `url` @throws HttpError */
@@ -168,9 +173,15 @@ async function idOf(
 	named: string,
 	asks: NodeId | undefined,
 	url: string,
-	{ swarm, changeMs }: MembersOptions,
+	{ swarm, changeMs, fetch, isSecure }: MembersOptions,
 ): Promise<NodeId> {
-	const question = { url, name: nameOf(named), swarmId: swarm.id, timeoutMs: changeMs };
+	if (isSecure && url.startsWith('http:')) {
+		throw new HttpError(
+			409,
+			`The nodes of this swarm speak TLS: the address of ${nameOf(named)} has to begin with https://.`,
+		);
+	}
+	const question = { url, name: nameOf(named), swarmId: swarm.id, timeoutMs: changeMs, fetch };
 	const id = asks ?? (await idOfNodeAt(question));
 	if (id === named || nameOf(id) === named) return id;
 	throw new HttpError(409, `The node at ${url} is ${id}, and not ${named}.`);

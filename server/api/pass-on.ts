@@ -3,6 +3,7 @@ import type { Request, Response } from 'express';
 import type { Member } from '../../shared/feed.ts';
 import { tokenOf } from '../access/guard.ts';
 import type { NodeService } from '../replica/service.ts';
+import type { Fetch } from '../tls/fetch.ts';
 import { answer, isPretty } from './answer.ts';
 
 export interface PassOnOptions {
@@ -12,6 +13,7 @@ export interface PassOnOptions {
 	readonly body: Uint8Array;
 	/** The leader answers within this time, milliseconds. */
 	readonly timeoutMs: number;
+	readonly fetch: Fetch;
 }
 
 /** A request that another node has passed on goes no further, because who leads may change all the time. */
@@ -45,12 +47,11 @@ export function refuse(res: Response, status: number, text: string): void {
 }
 
 async function passOn(req: Request, res: Response, leader: Member, options: PassOnOptions): Promise<void> {
-	const { body, timeoutMs } = options;
+	const { body, timeoutMs, fetch } = options;
 	const token = tokenOf(req);
 	try {
 		const passed = await fetch(`${leader.url}${req.baseUrl}${req.path}${isPretty(req) ? '?pretty' : ''}`, {
 			method: req.method,
-			redirect: 'error',
 			headers: { [PASSED_ON]: 'yes', 'Content-Type': 'application/json', ...(token && { 'X-Consul-Token': token }) },
 			body,
 			signal: AbortSignal.timeout(timeoutMs + NETWORK_MS),

@@ -35,9 +35,18 @@ export interface SwarmStatus {
 	readonly keys: number;
 	/** In what the state of this node is not that of others, though no majority can say who is wrong; null for nothing. */
 	readonly stateFault: string | null;
+	/** When the certificate of this node expires, such as `2027-11-27T21:00:00.000Z`; null where it has none. */
+	readonly certificateExpires: string | null;
 	/** The longest steps of the answering node's event loop. */
 	readonly loop: LoopFigures;
 	readonly members: readonly MemberStatus[];
+}
+
+/** The certificate by which a node is known. */
+export interface CertificateView {
+	readonly identity: { readonly expiresMs: number };
+	/** Why nobody new is let in by it; null for nothing. */
+	fault(): string | null;
 }
 
 export interface StatusOptions {
@@ -48,6 +57,7 @@ export interface StatusOptions {
 	readonly version: string;
 	readonly proposeTimeoutMs: number;
 	readonly loop: () => LoopFigures;
+	readonly certificate: CertificateView | null;
 }
 
 /** The bound on the body of a proposal. JSON may write one byte of a value as six, such as `\u0001`. */
@@ -81,7 +91,7 @@ function nameOfSwarm({ service, swarm }: StatusOptions): Pick<SwarmStatus, 'name
 	return { name: swarm.name, id: swarm.id, node: service.view().id };
 }
 
-function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmStatus {
+function swarmStatus({ service, swarm, version, loop, certificate }: StatusOptions): SwarmStatus {
 	const view = service.view();
 	return {
 		name: swarm.name,
@@ -98,6 +108,7 @@ function swarmStatus({ service, swarm, version, loop }: StatusOptions): SwarmSta
 		revision: service.revision,
 		keys: service.store?.keysCount ?? 0,
 		stateFault: view.stateFault,
+		certificateExpires: certificate && new Date(certificate.identity.expiresMs).toISOString(),
 		loop: loop(),
 		members: memberStatuses(service, swarm),
 	};

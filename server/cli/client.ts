@@ -3,8 +3,8 @@
  * where it surely did not happen, so this client never makes a command happen twice. Nodes that do not say whether they
  * are alive are tried last: a write that one of them got may be given to no other, and its answer may never come.
  */
-import { type SwarmConfig, urlOf } from '../config.ts';
-import { tokenHeaders } from './credentials.ts';
+import { ConfigError, type SwarmConfig, urlOf } from '../config.ts';
+import { fetchNode, tokenHeaders } from './credentials.ts';
 import { CommandError, EXIT } from './terminal.ts';
 
 export interface SwarmRequest {
@@ -99,7 +99,7 @@ export async function silentLast(endpoints: readonly string[]): Promise<readonly
 	return [...endpoints.filter((each) => !silent.has(each)), ...silent];
 }
 
-/** One request to one node. Never rejects. */
+/** One request to one node. @throws ConfigError where the certificates cannot be used */
 export async function ask(
 	endpoint: string,
 	{ method, path, body, contentType, headers }: SwarmRequest,
@@ -108,9 +108,8 @@ export async function ask(
 ): Promise<Tried> {
 	try {
 		const limit = AbortSignal.timeout(timeoutMs);
-		const response = await fetch(endpoint + path, {
+		const response = await fetchNode(endpoint + path, {
 			method,
-			redirect: 'error',
 			signal: signal ? AbortSignal.any([limit, signal]) : limit,
 			...(body === undefined ? {} : { body }),
 			headers: { ...tokenHeaders(), ...headers, ...(contentType === undefined ? {} : { 'content-type': contentType }) },
@@ -118,6 +117,7 @@ export async function ask(
 		const bytes = Buffer.from(await response.arrayBuffer());
 		return { kind: 'answered', answer: { status: response.status, headers: response.headers, body: bytes } };
 	} catch (error) {
+		if (error instanceof ConfigError) throw error;
 		return describeFailure(error, timeoutMs);
 	}
 }
@@ -140,11 +140,17 @@ export function textOf({ status, body }: SwarmAnswer): string {
 	return body.toString().trim() || `HTTP status ${status}`;
 }
 
+/** Failures of the handshake, before a request is sent: of OpenSSL, and of what it says of a certificate. */
+function isOfTls(code: string): boolean {
+	return /^(EPROTO$|ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_)/.test(code);
+}
+
 function describeFailure(error: unknown, timeoutMs: number): Tried {
 	if (!(error instanceof Error)) return { kind: 'unknown', why: String(error) };
 	if (error.name === 'TimeoutError') return { kind: 'silent', why: `no answer within ${timeoutMs} ms` };
 	const { cause } = error;
 	const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
 	if (NOT_CONNECTED.includes(code)) return { kind: 'notSent', why: `no connection (${code})` };
+	if (isOfTls(String(code))) return { kind: 'notSent', why: `no TLS: ${(cause as Error).message}` };
 	return { kind: 'unknown', why: cause instanceof Error ? cause.message : error.message };
 }

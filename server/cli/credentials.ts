@@ -1,14 +1,50 @@
 /**
- * By what this process shows nodes that it may ask them. A process runs one command, and so has one of each; every request
- * of a command passes here.
+ * By what this process shows nodes that it may ask them, and by what it knows them: a token and certificates. A process runs
+ * one command, and so has one of each; every request of a command passes here.
  */
-import { consulToken, type Environment, tokenIn } from '../config.ts';
+import { existsSync } from 'node:fs';
+import { Agent } from 'node:https';
+import type { TLSSocketOptions } from 'node:tls';
+import {
+	type ConfigFlags,
+	consulTlsFiles,
+	consulToken,
+	type Environment,
+	loadConfig,
+	type TlsConfig,
+	type TlsFiles,
+	tlsFilesOf,
+	tokenIn,
+} from '../config.ts';
+import { contextOptions } from '../tls/context.ts';
+import { fetchWith } from '../tls/fetch.ts';
+import { type Pem, readClientPem } from '../tls/pem.ts';
+import type { Terminal } from './terminal.ts';
+
+/** The options by which a command is told what to show. */
+export interface CredentialOptions extends ConfigFlags {
+	readonly tokenFile?: string;
+	readonly ca?: string;
+	readonly cert?: string;
+	readonly key?: string;
+}
+
+/** The name of the certificate that commands show where `swarm.json` has certificates, and no other one is named. */
+export const OWN_CLIENT = 'client';
 
 let token: string | null = null;
+/** The certificates, once a node is asked by https. */
+let certificates: () => Partial<Pem> = () => ({});
+let agent: Agent | null = null;
 
-/** The token of the flag, or else that of the variables of Consul's clients. @throws ConfigError, which never tells it */
-export function readToken(tokenFile: string | undefined, environment: Environment): void {
-	token = tokenFile === undefined ? consulToken(environment) : tokenIn(tokenFile, '--token-file');
+/** Notes what the flags name, or else the variables of Consul's clients. @throws ConfigError, which never tells a token */
+export function readCredentials(options: CredentialOptions, terminal: Terminal): void {
+	const { environment } = terminal;
+	token = options.tokenFile === undefined ? consulToken(environment) : tokenIn(options.tokenFile, '--token-file');
+	useCertificates(() => {
+		const { config } = loadConfig(options, environment, terminal.workingDir);
+		return readClientPem(clientFilesOf(options, environment, config.tls));
+	});
 }
 
 export function useToken(given: string | null): void {
@@ -22,4 +58,35 @@ export function tokenShown(): string | null {
 
 export function tokenHeaders(): Readonly<Record<string, string>> {
 	return token === null ? {} : { 'X-Consul-Token': token };
+}
+
+/** @param read is called before the first request by https */
+export function useCertificates(read: () => Partial<Pem>): void {
+	certificates = read;
+	agent = null;
+}
+
+/** The options of a WebSocket or a request by https. @throws ConfigError where a file cannot be used */
+export function tlsOptions(): TLSSocketOptions {
+	return { ...contextOptions(certificates()), rejectUnauthorized: true };
+}
+
+/** As `fetch`, with the certificates of this process. */
+export const fetchNode = fetchWith(() => {
+	agent ??= new Agent({ ...tlsOptions(), keepAlive: true });
+	return { agent };
+});
+
+/** The files of a command: what flags say, else variables, else `swarm.json`. */
+function clientFilesOf(
+	flags: CredentialOptions,
+	environment: Environment,
+	tls: TlsConfig | undefined,
+): Partial<TlsFiles> {
+	const named = consulTlsFiles(environment);
+	const own = tls && tlsFilesOf(tls, OWN_CLIENT);
+	const ca = flags.ca ?? named.ca ?? own?.ca;
+	const [cert, key] = [flags.cert ?? named.cert, flags.key ?? named.key];
+	if (cert !== undefined || key !== undefined) return { ca, cert, key };
+	return own && existsSync(own.cert) && existsSync(own.key) ? { ...own, ca } : { ca };
 }

@@ -4,7 +4,7 @@
  */
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { tokenHeaders } from './credentials.ts';
+import { tlsOptions, tokenHeaders } from './credentials.ts';
 
 /** The node did not answer, or not to the end. */
 export class DownloadError extends Error {
@@ -80,9 +80,11 @@ function answered(
 	signal: AbortSignal,
 	heard: () => void,
 ): Promise<IncomingMessage> {
-	const send = url.startsWith('https:') ? requestHttps : requestHttp;
+	const isSecure = url.startsWith('https:');
+	const options = { headers, signal, agent: false } as const;
+	const tls = isSecure ? tlsOptions() : {};
 	return new Promise((resolve, reject) => {
-		const request = send(url, { headers, signal, agent: false });
+		const request = isSecure ? requestHttps(url, { ...options, ...tls }) : requestHttp(url, options);
 		request.on('information', heard);
 		request.on('response', (response) => {
 			heard();

@@ -12,6 +12,8 @@ import {
 	loadTokens,
 	type SwarmConfig,
 	secretsOf,
+	type TlsConfig,
+	tlsFilesOf,
 } from '../config.ts';
 import { lookForGarbageLater } from '../garbage.ts';
 import { LastLines } from '../last-lines.ts';
@@ -20,8 +22,9 @@ import { type NodeOptions, type RunningNode, startNode } from '../node.ts';
 import type { StartProgress } from '../replica/memory.ts';
 import { withoutSecrets } from '../secrets.ts';
 import { swarmIdIn } from '../storage/identity.ts';
+import { loadPem, type Pem } from '../tls/pem.ts';
 import { withRemedy } from './commands.ts';
-import { useToken } from './credentials.ts';
+import { useCertificates, useToken } from './credentials.ts';
 import { mustBeOnLoopback } from './loopback.ts';
 import { memoryIdentityOf } from './memory.ts';
 import { type DataOptions, makeData, startOrReplace } from './new-disk.ts';
@@ -154,6 +157,7 @@ async function start(
 	const secret = loadSecret(config, terminal.environment, options.insecure === true);
 	const tokens = loadTokens(config, terminal.environment, options.insecure === true);
 	useToken(tokens?.own ?? null);
+	if (config.tls) useCertificates(ownCertificates(config.tls, config.name, id));
 	const memory = primary ? memoryIdentityOf(terminal.environment) : null;
 	const lastLog = new LastLines(LAST_LOG_MAX, LAST_LOG_CHARS_MAX);
 	const log = await createLog(id, options.logLevel ?? 'info', stderr, secretsOf(config, terminal.environment), lastLog);
@@ -185,6 +189,12 @@ async function start(
 		if (!(cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE')) throw cause;
 		throw new CommandError(await describeTaken(id, config), { status: EXIT.error, cause });
 	}
+}
+
+/** A node asks others by its own certificate, which has to be read before that of a client would be. */
+function ownCertificates(tls: TlsConfig, swarm: string, id: string): () => Pem {
+	const pem = loadPem(tlsFilesOf(tls, id), { swarm, node: id }, Date.now());
+	return () => pem;
 }
 
 async function describeTaken(id: string, { name, nodes, dataDir }: SwarmConfig): Promise<string> {

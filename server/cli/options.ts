@@ -22,6 +22,9 @@ export interface ConnectOptions extends ConfigFlags {
 export function withEndpoint(command: Command): Command {
 	return withConfig(command)
 		.option('--token-file <file>', 'the file of the token to show (or CONSUL_HTTP_TOKEN)')
+		.option('--ca <file>', 'the certificates of the authority, as PEM (or CONSUL_CACERT)')
+		.option('--cert <file>', 'the certificate to show (or CONSUL_CLIENT_CERT)')
+		.option('--key <file>', 'the key of that certificate (or CONSUL_CLIENT_KEY)')
 		.addOption(new Option('--endpoint <url>', 'ask this node only, whatever swarm.json says').argParser(httpUrl));
 }
 
@@ -29,7 +32,11 @@ export function withDataDir(command: Command): Command {
 	return withConfig(command)
 		.option('--data-dir <folder>', 'where the nodes keep their logs (or SWARM_DATA_DIR)')
 		.option('--advertise <id=url>', 'where others reach a node; once for each node (or SWARM_ADVERTISE)', collect)
-		.option('--allow-host <host>', 'a further host to answer to; may be repeated (or SWARM_ALLOWED_HOSTS)', collect);
+		.option('--allow-host <host>', 'a further host to answer to; may be repeated (or SWARM_ALLOWED_HOSTS)', collect)
+		.option('--tls-ca <file>', 'the certificates of the authority, as PEM (or SWARM_TLS_CA)')
+		.option('--tls-cert <file>', 'the certificate of the node; {id} stands for its name (or SWARM_TLS_CERT)')
+		.option('--tls-key <file>', 'the key of that certificate; {id} stands for its name (or SWARM_TLS_KEY)')
+		.option('--tls-clients <rule>', 'optional or required: whether clients show one (or SWARM_TLS_CLIENTS)');
 }
 
 /** The options of commands that change the members. */

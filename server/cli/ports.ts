@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import * as z from 'zod';
 import { nameOf } from '../../shared/member-name.ts';
 import { listenUrlOf, type NodeConfig, type SwarmConfig } from '../config.ts';
+import { fetchNode } from './credentials.ts';
 
 export type PortState =
 	| { readonly kind: 'free'; readonly node: NodeConfig }
@@ -63,7 +64,7 @@ function tryToListen({ host, port }: NodeConfig): Promise<string | null> {
 /** The id of the swarm called `name` whose node `node.id` answers at the node's address; null for none. */
 export async function runningSwarm(node: NodeConfig, name: string): Promise<string | null> {
 	try {
-		const response = await fetch(`${listenUrlOf(node)}/v1/swarm`, { signal: AbortSignal.timeout(PROBE_MAX_MS) });
+		const response = await fetchNode(`${listenUrlOf(node)}/v1/swarm`, { signal: AbortSignal.timeout(PROBE_MAX_MS) });
 		const answer = swarmSchema.safeParse(await response.json());
 		const isIt = answer.success && answer.data.name === name && nameOf(answer.data.node) === node.id;
 		return isIt ? answer.data.id : null;

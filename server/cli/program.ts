@@ -4,7 +4,7 @@
  */
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { completionOf, SHELLS, type Shell } from './completion.ts';
-import { readToken } from './credentials.ts';
+import { readCredentials } from './credentials.ts';
 import { commandAt, example, takesAnyText } from './help.ts';
 import { addKv, addShortCommands } from './kv/commands.ts';
 import { addLab } from './lab-commands.ts';
@@ -81,7 +81,7 @@ type Ended = (command: Promise<number> | number) => Promise<void>;
 
 function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended: Ended): Command {
 	const program = new Command('paxos-swarm')
-		.hook('preAction', (_program, command) => readToken(command.opts().tokenFile, terminal.environment))
+		.hook('preAction', (_program, command) => readCredentials(command.opts(), terminal))
 		.description('A swarm of nodes that agree by Paxos on a replicated key-value store.')
 		.version(version)
 		.enablePositionalOptions()

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import type { StartingStatus } from '../api/starting.ts';
 import type { SwarmStatus } from '../api/status.ts';
 import { loadConfig, type SwarmConfig, urlOf } from '../config.ts';
+import { dayOf } from '../tls/pem.ts';
 import { ballotForPeople } from './ballot.ts';
 import { ask, endpointsOf, type SwarmAnswer, textOf } from './client.ts';
 import type { ConnectOptions } from './options.ts';
@@ -18,6 +19,7 @@ export interface StatusOptions extends ConnectOptions {
 
 /** A node that takes longer is shown without an answer. */
 const ANSWER_MAX_MS = 2000;
+const CERTIFICATE_SOON_MS = 30 * 86_400_000;
 
 /** The part of a node's answer that the table shows. `--json` prints all of it. */
 const statusSchema = z.looseObject({
@@ -27,6 +29,8 @@ const statusSchema = z.looseObject({
 	chosenThrough: z.number(),
 	appliedThrough: z.number(),
 	revision: z.number(),
+	/** Nodes of earlier versions say nothing of it. */
+	certificateExpires: z.string().nullable().default(null),
 	keys: z.number(),
 	members: z.array(
 		z.looseObject({
@@ -119,6 +123,7 @@ function describe(rows: readonly Row[], leaders: readonly string[]): string {
 		]),
 		describeLeaders(leaders),
 		...(isChanging ? ['A change of members is under way.'] : []),
+		...rows.flatMap(({ id, status }) => certificateLines(id, status?.certificateExpires ?? null)),
 	].join('\n');
 }
 
@@ -126,6 +131,12 @@ function describe(rows: readonly Row[], leaders: readonly string[]): string {
 function describeLeaders(leaders: readonly string[]): string {
 	if (leaders.length === 0) return 'There is no leader.';
 	return leaders.length === 1 ? `The leader is ${leaders[0]}.` : `Nodes hear different leaders: ${leaders.join(', ')}.`;
+}
+
+/** Certificates are shown once it is time to renew them. */
+function certificateLines(id: string, expires: string | null): string[] {
+	if (expires === null || Date.parse(expires) - Date.now() > CERTIFICATE_SOON_MS) return [];
+	return [`The certificate of ${id} expires on ${dayOf(Date.parse(expires))}.`];
 }
 
 function cells({ id, url, status, why }: Row, rows: readonly Row[], members: readonly MemberStatus[]): string[] {

@@ -1,11 +1,21 @@
 /** `up`: runs all nodes of swarm.json, each in a process of its own, until Ctrl-C. It starts all of them or none. */
 import { relative } from 'node:path';
 import { quorumSize } from '../../shared/paxos/quorum.ts';
-import { type LoadedConfig, loadConfig, loadSecret, loadTokens, type SwarmConfig, urlOf } from '../config.ts';
+import {
+	type LoadedConfig,
+	loadConfig,
+	loadSecret,
+	loadTokens,
+	type SwarmConfig,
+	tlsFilesOf,
+	urlOf,
+} from '../config.ts';
 import { type LaunchLab, launch } from '../launcher.ts';
 import { removeNode } from '../storage/folder.ts';
 import { swarmIdIn } from '../storage/identity.ts';
+import { loadPem } from '../tls/pem.ts';
 import { command, withRemedy } from './commands.ts';
+import { useCertificates } from './credentials.ts';
 import { formatFirst } from './init.ts';
 import { mustBeOnLoopback } from './loopback.ts';
 import { makeMemoryIdentity, withMemoryIdentity } from './memory.ts';
@@ -35,6 +45,7 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 	if (options.lab) mustBeOnLoopback(config);
 	loadSecret(config, terminal.environment, options.insecure === true);
 	loadTokens(config, terminal.environment, options.insecure === true);
+	useCertificatesOf(config);
 	if (loaded.fileIsDefault)
 		say(`There is no swarm.json here: nodes ${namesOf(config.nodes)}, as in the package's own.`);
 
@@ -72,6 +83,13 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 		onReady: () => say(introduction(loaded, options, terminal)),
 	});
 	return fine ? EXIT.ok : EXIT.error;
+}
+
+/** Looks at the certificates of all nodes, and asks those that run already by that of the first one. @throws ConfigError */
+function useCertificatesOf({ name, nodes, tls }: SwarmConfig): void {
+	if (!tls) return;
+	const [first = {}] = nodes.map(({ id }) => loadPem(tlsFilesOf(tls, id), { swarm: name, node: id }, Date.now()));
+	useCertificates(() => first);
 }
 
 function labOf(config: SwarmConfig, { memory }: UpOptions): LaunchLab {

@@ -55,6 +55,8 @@ export interface CreateNodeOptions {
 	readonly join?: boolean;
 	/** Is told what an operator should know; by default nobody is. A logger of pino is one. */
 	readonly logger?: NodeLogger;
+	/** As in `swarm.json`; paths are relative to the working directory. It goes with a port that the node has to itself. */
+	readonly tls?: SwarmInput['tls'];
 	/** As in `swarm.json`. */
 	readonly timings?: SwarmInput['timings'];
 	/** As in `swarm.json`. */
@@ -97,6 +99,11 @@ async function start<Replica extends NodeReplica>(
 	if (!config.nodes.some((node) => node.id === id)) {
 		throw new ConfigError(`the options of createNode: ${id} is not the id of a member`);
 	}
+	if (config.tls && typeof http !== 'boolean') {
+		throw new ConfigError(
+			'the options of createNode: tls goes with a port that the node has to itself: leave the server of the program out',
+		);
+	}
 	const tokens = tokensOf(options.tokens ?? []);
 	mustHaveSecret(config, secret, options.insecure === true);
 	if (http !== false) mustHaveTokens(config, tokens, options.insecure === true);
@@ -125,11 +132,20 @@ async function start<Replica extends NodeReplica>(
 }
 
 /** @throws ConfigError */
-function configOf({ members, name = 'swarm', folder, timings, logMiB, allowedHosts }: CreateNodeOptions): SwarmConfig {
+function configOf({
+	members,
+	name = 'swarm',
+	folder,
+	tls,
+	timings,
+	logMiB,
+	allowedHosts,
+}: CreateNodeOptions): SwarmConfig {
 	const input: SwarmInput = {
 		name,
 		nodes: [...members],
 		dataDir: resolve(folder),
+		...(tls && { tls: { ...tls, ca: resolve(tls.ca), cert: resolve(tls.cert), key: resolve(tls.key) } }),
 		...(timings && { timings }),
 		...(logMiB !== undefined && { logMiB }),
 		...(allowedHosts && { allowedHosts: [...allowedHosts] }),

@@ -98,9 +98,22 @@ export class Admission {
 		this.#evict(oldest as Connection, 'http');
 	}
 
+	/** undefined for a socket that never arrived, such as one whose TLS handshake has failed. */
+	find(socket: Socket): Connection | undefined {
+		return this.#connections.get(socket);
+	}
+
 	of(socket: Socket): Connection {
 		const connection = this.#connections.get(socket);
 		if (!connection) throw new RangeError('a socket that never arrived');
+		return connection;
+	}
+
+	/** The connection that arrived as `before` is encrypted, and goes on as `socket`. */
+	goesOn(before: Socket, socket: Socket): Connection {
+		const connection = this.of(before);
+		connection.socket = socket;
+		this.#connections.set(socket, connection);
 		return connection;
 	}
 

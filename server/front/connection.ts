@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIPv6, type Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import type { Refusal } from '../doors.ts';
 
 /**
  * `arriving` until its first request is admitted; then `http`, or the door whose WebSocket it has become. `closed` once
@@ -19,7 +20,10 @@ const SAFE_METHODS: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'O
 const TRY_AGAIN_LATER = 1013;
 
 export class Connection {
-	readonly socket: Socket;
+	/** By which its requests come. With TLS it is another one after the handshake than before. */
+	socket: Socket;
+	/** Why nothing but a probe is answered on it, such as for want of a certificate; null for nothing. */
+	refusal: Refusal | null = null;
 	/** The address by which it is counted: see `addressKey`. */
 	readonly address: string;
 	kind: ConnectionKind = 'arriving';

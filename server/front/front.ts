@@ -4,15 +4,18 @@
  * limits, and must know nothing of the contents of requests.
  */
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import https from 'node:https';
 import net, { type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { SecureContextOptions, TLSSocket, TlsOptions } from 'node:tls';
 import { isProbe } from '../api/health.ts';
 import type { Doors, Refusal } from '../doors.ts';
 import { type ConnectionLimits, socketsMax } from '../limits.ts';
 import { Turns } from '../turns.ts';
 import { Admission, type AdmissionTimings, type ConnectionCounts, type Place } from './admission.ts';
-import type { Connection } from './connection.ts';
+import { addressKey, type Connection } from './connection.ts';
 import { drain, isLast } from './drain.ts';
+import { Handshakes } from './handshakes.ts';
 import { asksForWebSocket, hasIgnoredUpgrade, refuseUpgrade, serveAnyway, shouldUpgradeCallback } from './upgrade.ts';
 
 /** The door at which a connection or request was refused. */
@@ -48,9 +51,20 @@ const ARRIVAL_TIMINGS: ArrivalTimings = {
 	connectionsCheckingInterval: 5000,
 };
 
+/** How connections are encrypted. */
+export interface FrontTls {
+	readonly options: TlsOptions;
+	/** Why nothing but a probe is answered on a connection; null where its certificate, or that it has none, is in order. */
+	refusalOf(socket: TLSSocket): Refusal | null;
+	/** Calls `take` with each certificate that comes in the place of that of `options`. */
+	onRenewed(take: (context: SecureContextOptions) => void): void;
+}
+
 export interface FrontOptions {
 	readonly doors: Pick<Doors, 'refusal'>;
 	readonly limits: ConnectionLimits;
+	/** null, which is the default, where connections are not encrypted. */
+	readonly tls?: FrontTls | null;
 	readonly timings?: AdmissionTimings;
 	/** ARRIVAL_TIMINGS by default. */
 	readonly arrival?: ArrivalTimings;
@@ -81,6 +95,7 @@ const SERVER_OPTIONS: http.ServerOptions = {
 	/** By these the kernel notices a machine that is gone. */
 	keepAlive: true,
 	keepAliveInitialDelay: 30_000,
+	noDelay: true,
 	maxHeaderSize: HEADER_BYTES_MAX,
 	/** A request with two Host headers must not look like one with the first of them. */
 	joinDuplicateHeaders: true,
@@ -90,6 +105,8 @@ export class Front {
 	readonly #options: FrontOptions;
 	readonly #admission: Admission;
 	readonly #server: http.Server;
+	/** The event by which the server is given a connection whose requests can be read. */
+	readonly #arrival: 'connection' | 'secureConnection';
 	#rooms: Rooms | null = null;
 	#isDraining = false;
 	/** The number of requests, of all connections, that wait for the answers to earlier ones. */
@@ -109,8 +126,10 @@ export class Front {
 			...(options.arrival ?? ARRIVAL_TIMINGS),
 			shouldUpgradeCallback: shouldUpgradeCallback((request) => this.#doorOf(request) !== null),
 		};
-		const server = http.createServer(serverOptions);
+		const { tls = null } = options;
+		const server = tls ? https.createServer({ ...serverOptions, ...tls.options }) : http.createServer(serverOptions);
 		this.#server = server;
+		this.#arrival = tls ? 'secureConnection' : 'connection';
 		// Node.js must drop no headers. Their bytes are bounded by HEADER_BYTES_MAX, and their number by HEADERS_MAX.
 		server.maxHeadersCount = 0;
 		server.maxConnections = socketsMax(options.limits) + 1;
@@ -119,11 +138,23 @@ export class Front {
 		Object.assign(server, { httpAllowHalfOpen: true });
 		// This listener comes before that of Node.js, whose parser may close the connection at once.
 		server.prependListener('connection', (socket: Socket) => this.#admission.arrived(socket));
+		if (tls) this.#encrypt(server as https.Server, tls);
 		server.on('request', (request, response) => this.#request(request, response));
 		server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
 			this.#upgrade(request, socket as Socket, head),
 		);
 		server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#clientError(error, socket as Socket));
+	}
+
+	#encrypt(server: https.Server, tls: FrontTls): void {
+		const handshakes = new Handshakes();
+		server.prependListener('connection', (socket: Socket) => handshakes.begin(socket));
+		server.prependListener('secureConnection', (socket: TLSSocket) => {
+			const before = handshakes.end(socket);
+			// A connection that is given to the server again has gone on before.
+			if (before) this.#admission.goesOn(before, socket).refusal = tls.refusalOf(socket);
+		});
+		tls.onRenewed((context) => server.setSecureContext(context));
 	}
 
 	/** Rejects with the system's error, such as EADDRINUSE. */
@@ -219,7 +250,7 @@ export class Front {
 
 	#serve(request: IncomingMessage, response: ServerResponse, connection: Connection): void {
 		if (this.#isDraining || hasIgnoredUpgrade(request)) isLast(response);
-		const refusal = this.#refusalOf(request);
+		const refusal = this.#refusalOf(request, connection);
 		if (refusal !== null) {
 			this.#options.refused('http', connection.address, refusal.why);
 			return answer(response, refusal);
@@ -233,10 +264,10 @@ export class Front {
 		this.#rooms.request(request, response);
 	}
 
-	#refusalOf(request: IncomingMessage): Refusal | null {
+	#refusalOf(request: IncomingMessage, connection: Connection): Refusal | null {
 		if (request.rawHeaders.length > 2 * HEADERS_MAX) return TOO_MANY_HEADERS;
 		const { doors } = this.#options;
-		const refusal = doors.refusal(request.headers);
+		const refusal = connection.refusal ?? doors.refusal(request.headers);
 		return refusal !== null && isProbe(pathOf(request)) ? doors.refusal(request.headers, true) : refusal;
 	}
 
@@ -254,7 +285,7 @@ export class Front {
 			socket.off('error', onError);
 			socket.setTimeout(0);
 			const door = this.#doorOf(request);
-			if (!door) return serveAnyway(this.#server, request, socket, head);
+			if (!door) return serveAnyway(this.#server, this.#arrival, request, socket, head);
 			toOriginForm(request);
 			this.#enter(door, request, connection, head);
 		});
@@ -262,7 +293,7 @@ export class Front {
 
 	#enter(door: UpgradeDoor, request: IncomingMessage, connection: Connection, head: Buffer): void {
 		const { socket } = connection;
-		const refusal = this.#refusalOf(request);
+		const refusal = this.#refusalOf(request, connection);
 		if (refusal !== null) {
 			this.#options.refused(door.name, connection.address, refusal.why);
 			return refuseUpgrade(socket, `${refusal.status} ${http.STATUS_CODES[refusal.status]}`, refusal.why);
@@ -276,7 +307,8 @@ export class Front {
 
 	/** Ends the connection with an error, after the answers to earlier requests, which may have been carried out. */
 	#clientError(error: NodeJS.ErrnoException, socket: Socket): void {
-		const connection = this.#admission.of(socket);
+		const connection = this.#admission.find(socket);
+		if (connection === undefined) return this.#handshakeFailed(error, socket);
 		if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
 		if (connection.isBroken) return;
 		connection.isBroken = true;
@@ -289,6 +321,13 @@ export class Front {
 		if (last.socket === null) last.once('socket', () => socket.destroy());
 		else if (last.headersSent) socket.destroy();
 		else end();
+	}
+
+	/** The connection has no request yet, and nothing that is sent on it could be read. */
+	#handshakeFailed({ code, message }: NodeJS.ErrnoException, socket: Socket): void {
+		if (code !== 'ECONNRESET')
+			this.#options.refused('http', addressKey(socket.remoteAddress), `no TLS: ${code ?? message}`);
+		socket.destroy();
 	}
 }
 

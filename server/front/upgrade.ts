@@ -25,15 +25,25 @@ export function asksForWebSocket({ method, headers }: IncomingMessage): boolean 
 	return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-/** Serves a request as if it had not asked for an upgrade. All earlier ones on its connection must be answered. */
-export function serveAnyway(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+/**
+ * Serves a request as if it had not asked for an upgrade. All earlier ones on its connection must be answered.
+ *
+ * @param arrival the event by which the server is given a connection
+ */
+export function serveAnyway(
+	server: Server,
+	arrival: 'connection' | 'secureConnection',
+	request: IncomingMessage,
+	socket: Duplex,
+	head: Buffer,
+): void {
 	const { method, url, httpVersion, rawHeaders } = request;
 	let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
 	for (let at = 0; at < rawHeaders.length; at += 2) {
 		if (rawHeaders[at]?.toLowerCase() !== 'upgrade') text += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`;
 	}
 	socket.unshift(Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), head]));
-	server.emit('connection', socket);
+	server.emit(arrival, socket);
 }
 
 /**

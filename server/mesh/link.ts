@@ -251,13 +251,19 @@ export class Link {
 		this.#end(why);
 	}
 
-	/** A failure of the network is not told as a refusal. Other errors are faults of the frames or of the address. */
+	/**
+	 * A failure of the network is not told as a refusal. Other errors are faults of the frames, of the address, or of a
+	 * certificate. Those of OpenSSL have a number of their own each time, so their codes are told.
+	 */
 	#failed(error: Error): void {
 		if (this.#state === 'ended') return;
 		const code = 'code' in error ? String(error.code) : '';
-		if (code.startsWith('E') && code !== 'ENOTFOUND') return this.#end(`connection lost (${code})`);
-		this.#owner.refused(this, error.message);
-		this.#end(error.message);
+		const isOfOpenSsl = code === 'EPROTO' || code.startsWith('ERR_SSL_');
+		const isOfAddress = code === 'ENOTFOUND' || code === 'ERR_TLS_CERT_ALTNAME_INVALID';
+		if (code.startsWith('E') && !isOfAddress && !isOfOpenSsl) return this.#end(`connection lost (${code})`);
+		const why = isOfOpenSsl ? `no TLS (${code})` : error.message;
+		this.#owner.refused(this, why);
+		this.#end(why);
 	}
 
 	#closed(code: number): void {

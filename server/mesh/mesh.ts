@@ -12,7 +12,8 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocket, WebSocketServer } from 'ws';
+import { type ClientOptions, WebSocket, WebSocketServer } from 'ws';
+import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';
@@ -65,12 +66,22 @@ export interface MeshHandlers {
 	roundTrip?(peer: NodeId, ms: number): void;
 }
 
+/** By what each end of a link shows which node it is, before the handshake of the secret. */
+export interface MeshTls {
+	/** The names of nodes in the valid certificate of an incoming connection; none where it has no such certificate. */
+	namesAt(socket: Duplex): readonly string[];
+	/** The options of a WebSocket to the node of that name. */
+	dialOptions(name: string): ClientOptions;
+}
+
 export interface MeshOptions {
 	readonly self: NodeId;
 	/** The name of this life of the process. ASCII, at most 64 characters, as are node ids. */
 	readonly epoch: string;
 	readonly swarmId: string;
 	readonly secret: string | null;
+	/** null, which is the default, where links are not encrypted, or by a proxy in front of a node. */
+	readonly tls?: MeshTls | null;
 	readonly timings: MeshTimings;
 	readonly limits?: MeshLimits;
 	/** The last durable frame of this node's log, which every frame of the mesh tells. */
@@ -148,7 +159,7 @@ export class Mesh {
 		const peers = new Map<NodeId, Peer>();
 		for (const member of members) {
 			const peer = before.get(member.id) ?? this.#newPeer(member.id);
-			peer.isAt(member);
+			peer.isAt(this.#options.tls ? { ...member, secure: true } : member);
 			peers.set(peer.id, peer);
 		}
 		for (const peer of before.values()) {
@@ -177,8 +188,13 @@ export class Mesh {
 			refuseUpgrade(socket, '403 Forbidden');
 			return this.#options.handlers.malformed(address, 'refused: an Origin header, which no node sends');
 		}
+		const names = this.#options.tls ? this.#options.tls.namesAt(socket) : null;
+		if (names?.length === 0) {
+			refuseUpgrade(socket, '403 Forbidden');
+			return this.#options.handlers.malformed(address, 'refused: no valid certificate of a node of this swarm');
+		}
 		this.#server.handleUpgrade(request, socket, head, (ws) => {
-			const handshake = new ListenerHandshake(this.#identity, randomBytes(NONCE_BYTES));
+			const handshake = new ListenerHandshake(this.#identityFor(names), randomBytes(NONCE_BYTES));
 			const { handshakeMs } = this.#options.timings;
 			const link = new Link(ws, socket, { address, handshakeMs }, handshake, this.#owner);
 			this.#links.add(link);
@@ -260,6 +276,15 @@ export class Mesh {
 		return new Peer(id, this.#peersMade++, this.#limits, this.#encoder, () => this.#options.reached());
 	}
 
+	/** @param names the nodes that the certificate of the other end is for; null for any */
+	#identityFor(names: readonly string[] | null): Identity {
+		if (names === null) return this.#identity;
+		return {
+			...this.#identity,
+			refusalOf: (peer) => (names.includes(nameOf(peer)) ? this.#refusalOf(peer) : 'otherCertificate'),
+		};
+	}
+
 	/** Why that node may not make a link; null where it may. */
 	#refusalOf(id: NodeId): Refusal | null {
 		const { self } = this.#options;
@@ -300,7 +325,8 @@ export class Mesh {
 		if (this.#isAlone || this.#apart.has(peer.id)) return this.#dialAfter(peer, dialing, reconnectMaxMs);
 		if (peer.link) return this.#dialAfter(peer, dialing, lateMs);
 		const handshake = new DialerHandshake(this.#identity, peer.id, randomBytes(NONCE_BYTES));
-		const ws = new WebSocket(peer.url, { ...SOCKET_OPTIONS, generateMask });
+		const { tls } = this.#options;
+		const ws = new WebSocket(peer.url, { ...SOCKET_OPTIONS, generateMask, ...tls?.dialOptions(nameOf(peer.id)) });
 		this.#links.add(new Link(ws, null, { address: peer.address, handshakeMs }, handshake, this.#owner));
 	}
 

@@ -31,7 +31,7 @@ export interface PeerAddress {
 	readonly id: NodeId;
 	readonly host: string;
 	readonly port: number;
-	/** Whether it is dialed with TLS, which a proxy in front of it speaks. */
+	/** Whether it is dialed with TLS, which the node or a proxy in front of it speaks. */
 	readonly secure?: boolean;
 }
 

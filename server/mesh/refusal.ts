@@ -20,6 +20,7 @@ export const REFUSALS = {
 	tooSlow: { code: 4410, text: 'the handshake took too long' },
 	crowded: { code: 4411, text: 'too many connections that are not proven yet' },
 	replaced: { code: 4412, text: 'replaced by a new connection of the same node' },
+	otherCertificate: { code: 4413, text: 'the certificate is that of another node' },
 } as const satisfies Record<string, { readonly code: number; readonly text: string }>;
 
 export type Refusal = keyof typeof REFUSALS;

@@ -8,11 +8,13 @@ export interface Readings {
 	readonly loop: LoopFigures;
 	/** Whether each check of `/readyz` fails, by its name. */
 	readonly failing: Readonly<Record<string, boolean>>;
+	/** When the certificate of the node expires, milliseconds since 1970; null where it has none. */
+	readonly certificateExpiresMs: number | null;
 	readonly peers: readonly PeerView[];
 }
 
 /** The lines of the page. */
-export function readingLines({ version, loop, failing, peers }: Readings): string[] {
+export function readingLines({ version, loop, failing, certificateExpiresMs, peers }: Readings): string[] {
 	const { user, system } = process.cpuUsage();
 	return [
 		...labelled('swarm_server_version', 'gauge', 'The version of this node, as a label.', 'server_version', [
@@ -25,6 +27,14 @@ export function readingLines({ version, loop, failing, peers }: Readings): strin
 			'check',
 			Object.entries(failing).map(([check, fails]) => [check, fails ? 1 : 0]),
 		),
+		...(certificateExpiresMs === null
+			? []
+			: single(
+					'swarm_server_certificate_expiry_timestamp_seconds',
+					'gauge',
+					'When the certificate of this node expires, in seconds since 1970.',
+					certificateExpiresMs / 1000,
+				)),
 		...labelled(
 			'swarm_network_peer_clock_ahead_seconds',
 			'gauge',

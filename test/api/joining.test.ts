@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Joining } from '../../server/joining.ts';
+import type { FetchInit } from '../../server/tls/fetch.ts';
 import type { MembersView, SwarmMember } from '../../shared/feed.ts';
 
 const voter = (id: string): SwarmMember => ({ id, url: `http://${id}`, isVoter: true, replaces: null });
@@ -39,8 +40,8 @@ function start(asks: boolean): void {
 			},
 		},
 	);
-	const answered = async (url: string | URL | Request, init?: RequestInit): Promise<Response> => {
-		asked.push({ url: String(url), body: JSON.parse(String(init?.body)) });
+	const answered = async (url: string, init?: FetchInit): Promise<Response> => {
+		asked.push({ url, body: JSON.parse(String(init?.body)) });
 		const answer = answers.shift();
 		if (!answer) throw new Error('refused to connect');
 		return answer();

@@ -47,6 +47,7 @@ describe('the status', () => {
 			revision: 1,
 			keys: 0,
 			stateFault: null,
+			certificateExpires: null,
 			loop: LOOP,
 			members: [
 				{

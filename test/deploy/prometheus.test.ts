@@ -56,7 +56,8 @@ const MADE_BY_PROMETHEUS = ['up'];
 let node: TestNode;
 let samples: Map<string, Record<string, string>[]>;
 beforeAll(async () => {
-	node = await new TestNode().start();
+	const certificate = { identity: { expiresMs: Date.now() }, fault: () => null };
+	node = await new TestNode().start({ certificate });
 	node.metrics.answered('n1', 1);
 	node.metrics.flushes.observe(1);
 	node.replica.peersKnown = [

@@ -24,6 +24,7 @@ const ERRORS: readonly string[] = [
 const WRITERS: Readonly<Record<string, readonly string[]>> = {
 	failures: ['note'],
 	log: ['fatal', 'error', 'warn'],
+	'this.#log': ['fatal', 'error', 'warn'],
 	'this.#options': ['complain'],
 };
 

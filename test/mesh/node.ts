@@ -1,8 +1,16 @@
 /** A node of a test: a real HTTP server with a mesh behind `/mesh`, and a record of the calls of its handlers. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import https from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { DEFAULT_MESH_LIMITS, DEFAULT_MESH_TIMINGS, Mesh, type MeshOptions } from '../../server/mesh/mesh.ts';
+import type { TlsOptions } from 'node:tls';
+import {
+	DEFAULT_MESH_LIMITS,
+	DEFAULT_MESH_TIMINGS,
+	Mesh,
+	type MeshOptions,
+	type MeshTls,
+} from '../../server/mesh/mesh.ts';
 import type { MeshLimits } from '../../server/mesh/peer.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Message } from '../../shared/paxos/message.ts';
@@ -18,6 +26,7 @@ export interface NodeChange {
 	readonly epoch?: string;
 	readonly swarmId?: string;
 	readonly secret?: string | null;
+	readonly tls?: MeshTls;
 	readonly timings?: Partial<MeshOptions['timings']>;
 	readonly limits?: Partial<MeshLimits>;
 	reached?(): number;
@@ -58,9 +67,13 @@ export class TestNode {
 		});
 	}
 
-	/** Makes a node that has its port from now on, and answers 503 until it is started. */
-	static async listen(id: NodeId): Promise<TestNode> {
-		const server = createServer();
+	/**
+	 * Makes a node that has its port from now on, and answers 503 until it is started.
+	 *
+	 * @param tls null where its port does not speak TLS
+	 */
+	static async listen(id: NodeId, tls: TlsOptions | null = null): Promise<TestNode> {
+		const server = tls ? https.createServer(tls) : createServer();
 		server.listen(0, '127.0.0.1');
 		await once(server, 'listening');
 		return new TestNode(id, server);

@@ -11,7 +11,7 @@ import {
 	UnknownOutcomeError,
 } from '../../../shared/client/errors.ts';
 import { durationText } from '../../duration.ts';
-import { tokenShown } from '../credentials.ts';
+import { tlsOptions, tokenShown } from '../credentials.ts';
 import { stoppable } from '../interrupt.ts';
 import { connectionOf } from '../kv/connection.ts';
 import type { ConnectOptions } from '../options.ts';
@@ -42,7 +42,9 @@ export async function lock(
 	// The time limit is that of the wait, and not of an answer.
 	const { endpoints: nodes, timeoutMs } = connectionOf({ ...options, timeout: undefined }, terminal);
 	const token = tokenShown();
-	const client = new SwarmClient({ nodes, connect: (url) => new WebSocket(url), timeoutMs, ...(token && { token }) });
+	const tls = nodes.some((node) => node.startsWith('https:')) ? tlsOptions() : {};
+	const connect = (url: string) => new WebSocket(url, tls);
+	const client = new SwarmClient({ nodes, connect, timeoutMs, ...(token && { token }) });
 	try {
 		const held = await stoppable((stopped) => acquire(client, key, options, stopped));
 		return await runHolding(held, command, Math.min(KILL_AFTER_MS, options.lockDelay), terminal);

@@ -1,0 +1,163 @@
+/**
+ * The certificates of a node or a client: PEM files, which are checked as a whole before they are used, so that a mistake
+ * is told here and not by a peer.
+ */
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { ConfigError, readText, type TlsFiles } from '../config.ts';
+import { nodesIn, uriOf } from './names.ts';
+
+/** The texts of three files. */
+export interface Pem {
+	readonly ca: string;
+	readonly cert: string;
+	readonly key: string;
+}
+
+/** The node that a certificate has to name. */
+export interface Owner {
+	readonly swarm: string;
+	readonly node: string;
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+/** The bound on the certificates between that of a node and the authority. */
+const CHAIN_MAX = 8;
+
+/** The certificate of a node with its key, read and checked. @throws ConfigError */
+export function loadPem(files: TlsFiles, owner: Owner, nowMs: number): Pem {
+	const pem = readPem(files);
+	checkPem(pem, files, owner, nowMs);
+	return pem;
+}
+
+/** @throws ConfigError where one cannot be read */
+export function readPem({ ca, cert, key }: TlsFiles): Pem {
+	const missing = [ca, cert, key].find((file) => !existsSync(file));
+	if (missing !== undefined) {
+		throw new ConfigError(
+			`${missing} is not there: paxos-swarm certs init makes certificates where swarm.json names them`,
+		);
+	}
+	return { ca: readText(ca, 'tls.ca'), cert: readText(cert, 'tls.cert'), key: readText(key, 'tls.key') };
+}
+
+/** The files of a client, which may have no certificate, and then trusts the authorities of the system or that of `ca`. @throws ConfigError */
+export function readClientPem({ ca, cert, key }: Partial<TlsFiles>): Partial<Pem> {
+	const read = {
+		...(ca !== undefined && { ca: readText(ca, 'the certificate of the authority') }),
+		...(cert !== undefined && { cert: readText(cert, 'the certificate to show') }),
+		...(key !== undefined && { key: readText(key, 'the key of the certificate') }),
+	};
+	if (ca !== undefined) certificatesIn(read.ca ?? '', ca);
+	if (cert === undefined && key === undefined) return read;
+	if (cert === undefined || key === undefined) {
+		throw new ConfigError('A certificate is shown with its key: give both --cert and --key, or none of them');
+	}
+	const [leaf] = certificatesIn(read.cert ?? '', cert) as [X509Certificate];
+	mustFit(leaf, keyIn(read.key ?? '', key), { cert, key });
+	return read;
+}
+
+/**
+ * Checks that the three belong together, that the certificate is valid now, and that it names its owner.
+ *
+ * @param files their paths, for the errors
+ * @returns the certificate
+ * @throws ConfigError
+ */
+export function checkPem(pem: Pem, files: TlsFiles, owner: Owner, nowMs: number): X509Certificate {
+	const authorities = certificatesIn(pem.ca, files.ca);
+	const [leaf, ...others] = certificatesIn(pem.cert, files.cert) as [X509Certificate, ...X509Certificate[]];
+	mustFit(leaf, keyIn(pem.key, files.key), files);
+	if (!leadsTo(leaf, others, authorities)) {
+		throw new ConfigError(
+			`${files.cert} is not signed by the authority of ${files.ca}: give the authority that has signed it, and put certificates between the two behind that of the node`,
+		);
+	}
+	const [fromMs, untilMs] = [Date.parse(leaf.validFrom), Date.parse(leaf.validTo)];
+	if (nowMs >= untilMs) {
+		throw new ConfigError(
+			`${files.cert} has expired on ${dayOf(untilMs)}: renew it, such as by paxos-swarm certs renew`,
+		);
+	}
+	if (nowMs < fromMs) {
+		throw new ConfigError(`${files.cert} is valid from ${dayOf(fromMs)} on: wait, or set the clock of this machine`);
+	}
+	if (!nodesIn(leaf.subjectAltName, owner.swarm).includes(owner.node)) {
+		const uri = uriOf(owner.swarm, 'node', owner.node);
+		throw new ConfigError(
+			`${files.cert} does not name the node ${owner.node}: it needs the URI ${uri} among its alternative names, as paxos-swarm certs node ${owner.node} makes it`,
+		);
+	}
+	return leaf;
+}
+
+/** @throws ConfigError */
+function mustFit(leaf: X509Certificate, held: KeyObject, { cert, key }: Pick<TlsFiles, 'cert' | 'key'>): void {
+	if (leaf.checkPrivateKey(held)) return;
+	throw new ConfigError(`${key} is not the key of the certificate ${cert}: give the two that belong together`);
+}
+
+/** A certificate is about to expire when less than this, and than this part of its life, is left. */
+const SOON_MS = 30 * 86_400_000;
+const SOON_PART = 1 / 6;
+
+/** Whether it is time to renew the certificate. */
+export function isSoonOver(
+	{ validFrom, validTo }: Pick<X509Certificate, 'validFrom' | 'validTo'>,
+	nowMs: number,
+): boolean {
+	const untilMs = Date.parse(validTo);
+	return untilMs - nowMs <= Math.min(SOON_MS, (untilMs - Date.parse(validFrom)) * SOON_PART);
+}
+
+/** When a certificate expires, for people. */
+export function dayOf(ms: number): string {
+	return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** @throws ConfigError where there is none */
+export function certificatesIn(text: string, file: string): X509Certificate[] {
+	const found = text.match(CERTIFICATE) ?? [];
+	try {
+		const certificates = found.map((each) => new X509Certificate(each));
+		if (certificates.length > 0) return certificates;
+	} catch (cause) {
+		throw new ConfigError(`${file} holds a damaged certificate: copy it again from the authority`, { cause });
+	}
+	throw new ConfigError(`${file} holds no certificate: it must be a PEM file, with -----BEGIN CERTIFICATE----- in it`);
+}
+
+/** The error has no part of the key. @throws ConfigError */
+function keyIn(text: string, file: string): KeyObject {
+	try {
+		return createPrivateKey(text);
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		if (code === 'ERR_MISSING_PASSPHRASE') {
+			throw new ConfigError(`${file} takes a passphrase: save the key without one, and let only the node read it`);
+		}
+		throw new ConfigError(
+			`${file} holds no private key: it must be a PEM file, with -----BEGIN PRIVATE KEY----- in it`,
+		);
+	}
+}
+
+function leadsTo(
+	leaf: X509Certificate,
+	between: readonly X509Certificate[],
+	authorities: readonly X509Certificate[],
+): boolean {
+	let last: X509Certificate | undefined = leaf;
+	for (let steps = 0; last !== undefined && steps <= CHAIN_MAX; steps++) {
+		const child: X509Certificate = last;
+		if (authorities.some((authority) => hasSigned(authority, child))) return true;
+		last = between.find((each) => each !== child && hasSigned(each, child));
+	}
+	return false;
+}
+
+function hasSigned(issuer: X509Certificate, child: X509Certificate): boolean {
+	return child.checkIssued(issuer) && child.verify(issuer.publicKey);
+}
