@@ -24,11 +24,15 @@ export class NewFile {
 		this.#replaces = replaces;
 	}
 
-	/** @param replaces whether it may take the place of a file of that name @throws NewFileError */
-	static async create(path: string, replaces: boolean): Promise<NewFile> {
+	/**
+	 * @param replaces whether it may take the place of a file of that name
+	 * @param mode who may read and write it; by default as the system has it for new files
+	 * @throws NewFileError
+	 */
+	static async create(path: string, replaces: boolean, mode = 0o666): Promise<NewFile> {
 		await refuseTaken(path, replaces);
 		const partPath = join(dirname(path), `.${basename(path)}.${nanoid(8)}.part`);
-		const file = await explained(path, () => fs.open(partPath, 'wx'));
+		const file = await explained(path, () => fs.open(partPath, 'wx', mode));
 		return new NewFile(path, partPath, file, replaces);
 	}
 

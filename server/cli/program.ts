@@ -3,6 +3,7 @@
  * is loaded only where the command is run.
  */
 import { Argument, Command, CommanderError, Option } from 'commander';
+import { addCerts } from './certs-commands.ts';
 import { completionOf, SHELLS, type Shell } from './completion.ts';
 import { readCredentials } from './credentials.ts';
 import { commandAt, example, takesAnyText } from './help.ts';
@@ -223,6 +224,8 @@ function createProgram({ path, version }: ProgramFile, terminal: Terminal, ended
 		.option('--out <folder>', 'the folder to make; by default paxos-swarm-debug- and the time')
 		.addHelpText('after', example('debug --out trouble', 'the states, facts and log lines of all nodes'))
 		.action(async (options) => ended((await import('./debug.ts')).debug(options, terminal)));
+
+	addCerts(program, terminal, ended);
 
 	const config = program
 		.command('config')

@@ -5,11 +5,12 @@
  */
 import { type ChildProcess, execFile, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { type Fetch, fetchWith } from '../../server/tls/fetch.ts';
 import { nameOf } from '../../shared/member-name.ts';
 
 /** The built program. This file may run from its source or from its own build. */
@@ -31,6 +32,8 @@ export interface SwarmOptions {
 	readonly logMiB?: number;
 	/** Variables beside those of this process. */
 	readonly environment?: Readonly<Record<string, string>>;
+	/** Whether clients have to show a certificate, where the nodes speak TLS; by default they speak none. */
+	readonly tls?: 'optional' | 'required';
 	/** The file of the program; `MAIN` by default. */
 	readonly main?: string;
 }
@@ -40,22 +43,37 @@ export class Swarm {
 	readonly main: string;
 	readonly nodes: readonly TestNode[];
 	readonly environment: Readonly<Record<string, string | undefined>>;
+	/** How nodes are asked: by the certificate of a client where they speak TLS. */
+	readonly fetch: Fetch;
 	readonly #programs = new Set<Program>();
 
-	private constructor(ports: readonly number[], { timings, logMiB, environment, main = MAIN }: SwarmOptions) {
+	private constructor(ports: readonly number[], { timings, logMiB, environment, tls, main = MAIN }: SwarmOptions) {
 		if (!existsSync(main)) throw new Error(`${main} is missing: npm test builds it`);
 		this.main = main;
 		this.folder = mkdtempSync(join(tmpdir(), 'paxos-swarm-'));
 		const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SWARM_'));
 		this.environment = { ...Object.fromEntries(inherited), ...environment };
-		this.nodes = ports.map((port, index) => new TestNode(this, `n${index + 1}`, port));
+		this.nodes = ports.map((port, index) => new TestNode(this, `n${index + 1}`, port, tls ? 'https' : 'http'));
+		this.fetch = fetchWith(() => ({ ...this.certificate('client'), agent: false }));
 		const nodes = this.nodes.map(({ id, port }) => ({ id, port }));
-		writeFileSync(this.configFile, JSON.stringify({ name: 'test', nodes, dataDir: 'data', timings, logMiB }));
+		const files = tls && { ca: 'certs/ca.crt', cert: 'certs/{id}.crt', key: 'certs/{id}.key', clients: tls };
+		const config = { name: 'test', nodes, dataDir: 'data', timings, logMiB, tls: files };
+		writeFileSync(this.configFile, JSON.stringify(config));
 	}
 
-	/** Writes `swarm.json`; starts nothing. */
+	/** Writes `swarm.json`, and makes certificates where it names some; starts no node. */
 	static async create(options: SwarmOptions): Promise<Swarm> {
-		return new Swarm(await freePorts(options.size), options);
+		const swarm = new Swarm(await freePorts(options.size), options);
+		if (options.tls === undefined) return swarm;
+		const { status, stderr } = await swarm.run('certs', 'init');
+		if (status !== 0) throw new Error(stderr);
+		return swarm;
+	}
+
+	/** The certificate of a node or a client, with its key and its authority, as PEM. */
+	certificate(name: string): { readonly ca: string; readonly cert: string; readonly key: string } {
+		const read = (file: string): string => readFileSync(join(this.folder, 'certs', file), 'utf8');
+		return { ca: read('ca.crt'), cert: read(`${name}.crt`), key: read(`${name}.key`) };
 	}
 
 	get configFile(): string {
@@ -171,11 +189,11 @@ export class TestNode {
 	/** The process that has said that the node listens. */
 	#listening: Program | null = null;
 
-	constructor(swarm: Swarm, id: string, port: number) {
+	constructor(swarm: Swarm, id: string, port: number, scheme: 'http' | 'https' = 'http') {
 		this.#swarm = swarm;
 		this.id = id;
 		this.port = port;
-		this.url = `http://127.0.0.1:${port}`;
+		this.url = `${scheme}://127.0.0.1:${port}`;
 	}
 
 	get folder(): string {
@@ -254,7 +272,8 @@ export class TestNode {
 
 	/** Sends one request on a connection of its own, so that none is reused after its process was killed. */
 	fetch(path: string, init: RequestInit = {}): Promise<Response> {
-		return fetch(this.url + path, {
+		const send = this.url.startsWith('https:') ? (this.#swarm.fetch as typeof fetch) : fetch;
+		return send(this.url + path, {
 			signal: AbortSignal.timeout(READY_MAX_MS),
 			...init,
 			headers: { connection: 'close', ...init.headers },

@@ -1,0 +1,102 @@
+/** The files of an authority and of the certificates that it has signed, where `swarm.json` has them. */
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, extname, join } from 'node:path';
+import { NewFile } from '../backup/new-file.ts';
+import { ConfigError, readText, type TlsConfig, type TlsFiles, tlsFilesOf } from '../config.ts';
+import { Authority, type Issued, type Life, newAuthority, type Subject } from './authority.ts';
+
+const DAY_MS = 86_400_000;
+/** The clock of another machine may be behind this one. */
+const BEFORE_MS = 300_000;
+const AUTHORITY_DAYS = 3650;
+
+/** Only the owner may read a key. Everybody may read a certificate. */
+const KEY_MODE = 0o600;
+const CERT_MODE = 0o644;
+
+export class CertsFolder {
+	readonly #swarm: string;
+	readonly #tls: TlsConfig;
+	readonly #nowMs: number;
+
+	constructor(swarm: string, tls: TlsConfig, nowMs: number) {
+		this.#swarm = swarm;
+		this.#tls = tls;
+		this.#nowMs = nowMs;
+	}
+
+	get authority(): { readonly cert: string; readonly key: string } {
+		const { ca } = this.#tls;
+		return { cert: ca, key: join(dirname(ca), `${basename(ca, extname(ca))}.key`) };
+	}
+
+	filesOf(name: string): TlsFiles {
+		return tlsFilesOf(this.#tls, name);
+	}
+
+	/** The files of certificates that this authority may have signed, and those of the authority are not among them. */
+	certificates(): string[] {
+		const folder = dirname(this.#tls.cert);
+		if (!existsSync(folder)) return [];
+		const [before = '', behind = ''] = basename(this.#tls.cert).split('{id}');
+		return readdirSync(folder)
+			.filter((name) => name.startsWith(before) && name.endsWith(behind))
+			.map((name) => join(folder, name))
+			.filter((file) => file !== this.#tls.ca)
+			.toSorted();
+	}
+
+	/** Makes the authority, unless there is one. @returns whether it did */
+	async makeAuthority(): Promise<boolean> {
+		const files = this.authority;
+		if (existsSync(files.cert)) return false;
+		await this.#write(files, await newAuthority(this.#swarm, this.#life(AUTHORITY_DAYS)), false);
+		return true;
+	}
+
+	/** Makes a key with its certificate. @param replaces whether it may take the place of those that there are */
+	async issue(subject: Pick<Subject, 'kind' | 'name' | 'hosts'>, days: number, replaces: boolean): Promise<TlsFiles> {
+		const files = this.filesOf(subject.name);
+		if (files.cert === this.#tls.ca) {
+			throw new ConfigError(`${files.cert} is the authority itself: choose another name than ${subject.name}`);
+		}
+		const authority = await this.#open();
+		const issued = await authority.issue({ ...subject, swarm: this.#swarm }, this.#life(days));
+		await this.#write(files, issued, replaces);
+		return files;
+	}
+
+	/** Signs a later certificate for the key of `file`. */
+	async renew(file: string, days: number): Promise<void> {
+		const authority = await this.#open();
+		await write(file, await authority.renew(readFileSync(file, 'utf8'), this.#life(days)), CERT_MODE, true);
+	}
+
+	#life(days: number): Life {
+		return { fromMs: this.#nowMs - BEFORE_MS, untilMs: this.#nowMs + days * DAY_MS };
+	}
+
+	async #open(): Promise<Authority> {
+		const { cert, key } = this.authority;
+		const issued = { cert: readText(cert, 'the authority'), key: readText(key, 'the key of the authority') };
+		return Authority.open(issued, key);
+	}
+
+	/** The key comes first, so that a certificate is never there without its key. */
+	async #write({ cert, key }: Pick<TlsFiles, 'cert' | 'key'>, issued: Issued, replaces: boolean): Promise<void> {
+		await write(key, issued.key, KEY_MODE, replaces);
+		await write(cert, issued.cert, CERT_MODE, replaces);
+	}
+}
+
+async function write(path: string, text: string, mode: number, replaces: boolean): Promise<void> {
+	mkdirSync(dirname(path), { recursive: true });
+	const file = await NewFile.create(path, replaces, mode);
+	try {
+		await file.write(Buffer.from(text));
+		await file.finish();
+	} catch (error) {
+		await file.abandon();
+		throw error;
+	}
+}
