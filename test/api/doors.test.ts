@@ -45,6 +45,19 @@ describe('the doors', () => {
 		expect(doors.refusal({ host }, true)).toBeNull();
 	});
 
+	it('of a node that speaks TLS let in its pages of https, and none of http', () => {
+		const secure = createDoors([
+			{ host: '127.0.0.1', port: 7101, secure: true },
+			{ host: 'paxos.example', port: 443, secure: true },
+		]);
+		for (const host of ['127.0.0.1:7101', 'localhost:7101', 'paxos.example', 'paxos.example:443']) {
+			expect(secure.refusal({ host, origin: `https://${host}` })).toBeNull();
+			expect(secure.refusal({ host, origin: `http://${host}` })?.status).toBe(403);
+		}
+		expect(secure.connectSources).toContain('wss://127.0.0.1:7101');
+		expect(secure.connectSources.filter((source) => /^(http|ws):/.test(source))).toEqual([]);
+	});
+
 	it('refuse two Host headers, whatever they say', () => {
 		expect(doors.refusal({ host: '127.0.0.1:7101, 127.0.0.1:7101' })?.status).toBe(400);
 		expect(doors.refusal({ host: 'evil.example, 127.0.0.1:7101' }, true)?.status).toBe(400);

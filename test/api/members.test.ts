@@ -180,6 +180,14 @@ describe('a node that comes in', () => {
 		expect(await add({ id: 'n1~k2xp7', url: URL_1, asks: 'n1~k2xp7' })).toMatchObject({ status: 409, text });
 	});
 
+	it('is refused where the nodes speak TLS and its address is a plain one', async () => {
+		const at = await leading({ certificate: { identity: { expiresMs: 0 }, fault: () => null } });
+		const text = 'The nodes of this swarm speak TLS: the address of n4 has to begin with https://.';
+		for (const asks of [{}, { asks: 'n4' }]) {
+			expect(await add({ id: 'n4', url: URL_4, ...asks }, at)).toMatchObject({ status: 409, text });
+		}
+	});
+
 	it('is refused where swarm.json says that it is elsewhere', async () => {
 		const at = await leading({ swarm: { ...swarmOf({ n2: URL_2 }), urlOf: () => URL_1 } });
 		const text = `n4 is at ${URL_1} in the swarm.json of n2, and not at ${URL_4}: change it there.`;

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadConfig, loadSecret, loadTokens, urlOf } from '../../server/config.ts';
+import { type ConfigFlags, loadConfig, loadSecret, loadTokens, tlsFilesOf, urlOf } from '../../server/config.ts';
 
 let folder = '';
 
@@ -113,6 +113,45 @@ describe('the configuration', () => {
 		expect(hosts({})).toEqual(['file.example']);
 		expect(hosts({}, { SWARM_ALLOWED_HOSTS: 'env.example,10.1.2.3:80' })).toEqual(['env.example', '10.1.2.3:80']);
 		expect(hosts({ allowHost: ['flag.example'] }, { SWARM_ALLOWED_HOSTS: 'env.example' })).toEqual(['flag.example']);
+	});
+
+	it('takes certificates from the flags, else the environment, else the file, and then speaks https', () => {
+		const files = { ca: 'certs/ca.crt', cert: 'certs/{id}.crt', key: 'certs/{id}.key' };
+		const load = (flags: ConfigFlags = {}, environment: Readonly<Record<string, string>> = {}) =>
+			loadConfig(flags, environment, folder);
+		mkdirSync(join(folder, 'etc'));
+		const config = writeSwarm('etc/swarm.json', { tls: files });
+		const { tls, nodes } = load({ config }).config;
+		expect(tls && tlsFilesOf(tls, 'n2')).toEqual({
+			ca: join(folder, 'etc/certs/ca.crt'),
+			cert: join(folder, 'etc/certs/n2.crt'),
+			key: join(folder, 'etc/certs/n2.key'),
+		});
+		expect([tls?.clients, nodes.map(urlOf)]).toEqual([
+			'optional',
+			['https://127.0.0.1:7101', 'https://127.0.0.1:9000'],
+		]);
+		const changed = load(
+			{ config, tlsKey: 'k' },
+			{ SWARM_TLS_KEY: 'x', SWARM_TLS_CERT: 'c', SWARM_TLS_CLIENTS: 'required' },
+		);
+		expect(changed.config.tls).toEqual({
+			ca: join(folder, 'etc/certs/ca.crt'),
+			cert: join(folder, 'c'),
+			key: join(folder, 'k'),
+			clients: 'required',
+		});
+		expect(changed.flags.slice(2)).toEqual(['--tls-cert', 'c', '--tls-key', 'k', '--tls-clients', 'required']);
+		writeSwarm('swarm.json');
+		const all = { SWARM_TLS_CA: 'a', SWARM_TLS_CERT: 'b', SWARM_TLS_KEY: 'c' };
+		expect(load({}, all).config.nodes.map(urlOf)[0]).toBe('https://127.0.0.1:7101');
+		expect(() => load({ tlsCa: 'a', tlsKey: 'b' })).toThrow(
+			'TLS takes an authority, a certificate and a key: give all',
+		);
+		expect(() => load({}, { ...all, SWARM_TLS_CLIENTS: 'no' })).toThrow('must be "optional" or "required", not "no"');
+		expect(() => load({ advertise: ['n2=http://n2.example'] }, all)).toThrow(
+			'nodes[1].advertise: must begin with https://, because the nodes speak TLS, not "http://n2.example"',
+		);
 	});
 
 	it('passes both on to those that it starts', () => {

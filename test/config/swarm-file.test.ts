@@ -48,6 +48,16 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
 		`${'['.repeat(100_000)}${']'.repeat(100_000)}`,
 		'swarm.json: must be an object, not […]',
 	],
+	[
+		'certificates without a key',
+		swarm({ tls: { ca: 'a', cert: 'b' } }),
+		'swarm.json: tls.key: is missing: it must be the path of a PEM file',
+	],
+	[
+		'an unknown rule for clients',
+		swarm({ tls: { ca: 'a', cert: 'b', key: 'c', clients: 'some' } }),
+		'swarm.json: tls.clients: must be "optional" or "required", not "some"',
+	],
 	['no object', '[]', 'swarm.json: must be an object, not []'],
 	['no name', '{"nodes": [{"id": "n1", "port": 1}]}', `swarm.json: name: is missing: it ${ID}`],
 	['a name with a space', swarm({ name: 'my swarm' }), `swarm.json: name: ${ID}, not "my swarm"`],
@@ -209,6 +219,15 @@ describe('swarm.json', () => {
 	it('may have the same port at all addresses of several machines', () => {
 		const machine = (id: string) => ({ id, port: 7101, host: '0.0.0.0', advertise: `http://${id}.example:7101` });
 		expect(refusal(nodes(machine('n1'), machine('n2'), { ...machine('n3'), host: '::' }))).toBe('accepted');
+	});
+
+	it('has nodes that are reached by https where it names certificates', () => {
+		const tls = { ca: 'a', cert: 'b', key: 'c' };
+		const listed = [n1, { id: 'n2', port: 7102, host: '0.0.0.0', advertise: 'https://n2.example:7102' }];
+		const parsed = parseSwarm(swarm({ nodes: listed, tls }), 'swarm.json').nodes;
+		expect(parsed.map(urlOf)).toEqual(['https://127.0.0.1:7101', 'https://n2.example:7102']);
+		expect(parsed.map(listenUrlOf)).toEqual(['https://127.0.0.1:7101', 'https://127.0.0.1:7102']);
+		expect(parsed.map(dialOf)).toMatchObject([{ secure: true }, { host: 'n2.example', secure: true }]);
 	});
 
 	it('may say where others reach a node, apart from where it listens', () => {

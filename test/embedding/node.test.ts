@@ -1,11 +1,14 @@
 /** A node on its folder inside a program: the same call at every start, its port, and what it refuses. */
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createNode, type KeyValueNode } from '../../server/embedding/main.ts';
+import { fetchWith } from '../../server/tls/fetch.ts';
 import { freePorts } from '../client/nodes.ts';
 import { type Add, type Added, type Counters, counters } from '../store/counter.ts';
+import { TestAuthority } from '../tls/certificates.ts';
 
 const CALL = { timeoutMs: 20_000 };
 const put = { kind: 'put', key: 'a', value: Uint8Array.of(7), flags: 0n, cas: null } as const;
@@ -66,6 +69,26 @@ describe('a node inside a program', () => {
 		expect(written.status).toBe(404);
 		const proposed = await fetch(`${node.url}/v1/swarm/propose`, { method: 'POST', body: '{}' });
 		expect(proposed.status).toBe(404);
+	});
+
+	it('speaks TLS by certificates, and by none that others would refuse', async () => {
+		const authority = await TestAuthority.create();
+		try {
+			const keeper = await authority.keeper('n1');
+			const tls = authority.filesOf('n1');
+			const node = await started(createNode({ ...options(), tls }));
+			const send = fetchWith(() => ({ ...keeper.identity.pem, agent: false }));
+			expect(node.url).toBe(`https://127.0.0.1:${port}`);
+			expect((await send(`${node.url}/v1/kv/a`, { method: 'PUT', body: 'b' })).status).toBe(200);
+			expect((await node.read((state) => state.get('a'), CALL))?.modifyRevision).toBeGreaterThan(0);
+			await node.close();
+			await expect(createNode({ ...options(), tls, name: 'other' })).rejects.toThrow('does not name the node n1');
+			await expect(createNode({ ...options(), tls, http: createServer() })).rejects.toThrow(
+				/^the options of createNode: tls/,
+			);
+		} finally {
+			authority.remove();
+		}
 	});
 
 	it('has the mesh alone where it is to have no API, and one process at a time has its folder', async () => {
