@@ -4,6 +4,7 @@
  */
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { beginning } from '../model/beginning.ts';
 import { slotOf } from '../model/decision-index.ts';
 import { type Field, type Inspected, type Inspection, inspect, type Links } from '../model/inspection.ts';
 import { isAnswered } from '../model/reasons/reason.ts';
@@ -173,5 +174,5 @@ function Actions({ of, shown }: { of: Inspected; shown: Inspection }) {
 
 /** The text may be of others: it keeps its direction to itself, and is cut where it is long. */
 function Text({ text }: { text: string }) {
-	return <bdi>{text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text}</bdi>;
+	return <bdi>{beginning(text, TEXT_MAX)}</bdi>;
 }

@@ -64,17 +64,14 @@ export function KeyForm(props: {
 				if (event.key === 'Escape') onClose(false);
 			}}
 		>
-			<label class="field" for="key-value">
-				<span>
-					<span class="clip">{key}</span>
-					<small>
-						{present.value === ABSENT
-							? 'while it is absent'
-							: `while at revision ${countText(present.value.modifyRevision)}`}
-					</small>
-				</span>
-				<ValueField value={value} id="key-value" field={field} />
-			</label>
+			<ValueField value={value} id="key-value" field={field}>
+				<span class="clip">{key}</span>
+				<small>
+					{present.value === ABSENT
+						? 'while it is absent'
+						: `while at revision ${countText(present.value.modifyRevision)}`}
+				</small>
+			</ValueField>
 			<button type="submit" class="primary" data-testid="key-save">
 				Save
 			</button>

@@ -2,11 +2,15 @@
 import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { clock, nameBallots } from '../model/ballot-names.ts';
+import { beginning } from '../model/beginning.ts';
 import { ballotsOfAnswer, outcomeSentence } from '../model/why.ts';
 import { WhyButton } from './answer.tsx';
 import { Ballot } from './ballot.tsx';
 import { Glyph } from './glyph.tsx';
 import { moment, playSlot } from './state.ts';
+
+/** Of a key or a value. */
+const ASKED_CHARS = 120;
 
 export interface Outcome {
 	readonly id: number;
@@ -81,5 +85,6 @@ export function OutcomeView({ outcome, newest }: { outcome: Outcome; newest: boo
 }
 
 function asked({ key, value }: ProposeRequest): string {
-	return value === null ? `delete ${key}` : `${key} = ${value}`;
+	const name = beginning(key, ASKED_CHARS);
+	return value === null ? `delete ${name}` : `${name} = ${beginning(value, ASKED_CHARS)}`;
 }

@@ -8,7 +8,7 @@ import { NodeName } from './node-name.tsx';
 import { OutcomeView } from './outcome.tsx';
 import { outcomes, proposeAndPlay } from './proposals.ts';
 import { calm, run, story } from './state.ts';
-import { isLong, ValueField } from './value-field.tsx';
+import { ValueField } from './value-field.tsx';
 
 export function Propose() {
 	calm.value;
@@ -76,12 +76,9 @@ export function Propose() {
 							}}
 						/>
 					</label>
-					<label class="field" for="propose-value">
-						<span>
-							value <small>{sizeOfValue}</small>
-						</span>
-						<ValueField value={value} id="propose-value" />
-					</label>
+					<ValueField value={value} id="propose-value">
+						value <small>{sizeOfValue}</small>
+					</ValueField>
 				</div>
 				<fieldset>
 					<legend>route</legend>
@@ -169,5 +166,5 @@ function RouteChoice(props: {
 
 function byteCount(text: string): string {
 	const bytes = new TextEncoder().encode(text).length;
-	return `${countText(bytes)} byte${bytes === 1 ? '' : 's'}${isLong(text) ? ': what you type takes their place' : ''}`;
+	return `${countText(bytes)} byte${bytes === 1 ? '' : 's'}`;
 }

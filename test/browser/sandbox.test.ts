@@ -255,20 +255,29 @@ test('the space-time view shows a decision, is zoomed and moved, and its playhea
 	expect(await tooSmallToTouch(page)).toEqual([]);
 });
 
-test('a value of 512 KiB is held beside its field, and what is typed takes its place', async () => {
+test('a value of 512 KiB is held beside its field, and what is typed takes its place; its outcome says how it begins', async () => {
 	const page = await open();
 	const field = page.getByTestId('propose-value');
-	const label = page.locator('label', { has: field });
+	const whole = page.locator('.field', { has: field });
 	await field.fill('a red ');
 	await field.press('End');
 	await page.keyboard.insertText('שלום'.repeat(65_536));
-	await label.getByText('524,294 bytes').waitFor();
+	await whole.getByText('524,294 bytes').waitFor();
 	expect(await field.inputValue()).toMatch(/^a red (שלום)+ש?ל?ו?…$/);
 	expect((await field.inputValue()).length).toBeLessThan(100);
 	await field.press('End');
 	await page.keyboard.type('blue');
-	await label.getByText('4 bytes').waitFor();
+	await whole.getByText('4 bytes').waitFor();
 	expect(await field.inputValue()).toBe('blue');
+	await page.keyboard.insertText('red '.repeat(65_536));
+	await page.getByTestId('propose-value-remove').click();
+	await whole.getByText('0 bytes').waitFor();
+	await page.keyboard.insertText('קו '.repeat(65_536));
+	await whole.getByText('327,680 bytes').waitFor();
+	await page.getByTestId('propose-submit').click();
+	// Such a value would be a part of the address.
+	const outcome = page.locator('[data-testid="outcome"][data-outcome="refused"]');
+	expect((await outcome.textContent())?.length).toBeLessThan(600);
 });
 
 test('who leads, who is not heard and who stands for election is answered, at the moment that is shown, by keyboard and by pointer', async () => {
