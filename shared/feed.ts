@@ -47,8 +47,9 @@ export interface SwarmView {
 
 export interface SlotView {
 	readonly slot: Slot;
-	/** The highest acceptance of this node; '' and null where it has none. */
+	/** The highest ballot under which this node has accepted; '' where it has accepted nothing, also where it fetched what is chosen. */
 	readonly acceptedBallot: BallotText;
+	/** What it has accepted or fetched; null for neither. */
 	readonly value: ValueSummary | null;
 	/** Whether this node knows the slot to be chosen. */
 	readonly chosen: boolean;

@@ -137,7 +137,8 @@ export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[], histo
 		}
 		if (view.chosen && view.value) {
 			learned.set(node.id, { how: 'known', ballot: view.acceptedBallot });
-			chosen ??= { ballot: view.acceptedBallot, value: view.value };
+			// A node that fetched it does not tell its ballot.
+			if (!chosen?.ballot) chosen = { ballot: view.acceptedBallot, value: view.value };
 		}
 	}
 	const rounds = [...byBallot.values()].sort((a, b) => compareBallotTexts(a.ballot, b.ballot));

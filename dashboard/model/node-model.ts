@@ -140,15 +140,14 @@ export class NodeModel {
 					value: fact.value,
 					chosen: fact.slot <= this.chosenThrough || this.slots.get(fact.slot)?.chosen === true,
 				});
-			case 'chosen':
-				this.#put({
-					slot: fact.slot,
-					acceptedBallot: this.slots.get(fact.slot)?.acceptedBallot ?? '',
-					value: fact.value,
-					chosen: true,
-				});
+			case 'chosen': {
+				// What it had accepted and what it fetches instead may differ.
+				const held = this.slots.get(fact.slot);
+				const acceptedBallot = held?.value?.digest === fact.value.digest ? held.acceptedBallot : '';
+				this.#put({ slot: fact.slot, acceptedBallot, value: fact.value, chosen: true });
 				while (this.slots.get(this.chosenThrough + 1)?.chosen) this.chosenThrough++;
 				return;
+			}
 			case 'applied':
 				this.chosenThrough = Math.max(this.chosenThrough, fact.through);
 				this.appliedThrough = fact.through;
@@ -248,6 +247,7 @@ export class NodeModel {
 	#trim(through: Slot): void {
 		this.trimmedThrough = Math.max(this.trimmedThrough, through);
 		for (const slot of this.slots.keys()) if (slot <= through) this.slots.delete(slot);
+		if (this.lastAccepted && this.lastAccepted.slot <= through) this.lastAccepted = null;
 	}
 
 	#put(view: SlotView): void {
@@ -255,7 +255,10 @@ export class NodeModel {
 		this.slots.set(view.slot, view);
 		if (this.slots.size > SLOTS_KEPT_MAX) this.slots.delete(lowest(this.slots.keys()));
 		const last = this.lastAccepted;
-		if (view.acceptedBallot === '') return;
+		if (view.acceptedBallot === '') {
+			if (last?.slot === view.slot) this.lastAccepted = lastAcceptedOf(this.slots.values());
+			return;
+		}
 		if (
 			!last ||
 			view.slot > last.slot ||
@@ -285,6 +288,12 @@ function withFault(
 	const others = [...(faults ?? [])].filter(([sender]) => sender !== from);
 	const fault = { from, cut, delayMs, loss, hold };
 	return new Map(isFault(fault) ? [...others, [from, fault]] : others);
+}
+
+function lastAcceptedOf(views: Iterable<SlotView>): SlotView | null {
+	let last: SlotView | null = null;
+	for (const view of views) if (view.acceptedBallot !== '' && view.slot > (last?.slot ?? 0)) last = view;
+	return last;
 }
 
 function lowest(slots: Iterable<Slot>): Slot {

@@ -99,7 +99,7 @@ function recentSlots(view: AgentView): SlotView[] {
 		const entry = view.entry(slot);
 		slots.push({
 			slot,
-			acceptedBallot: entry ? ballotToText(entry.ballot) : '',
+			acceptedBallot: entry?.accepted ? ballotToText(entry.ballot) : '',
 			value: entry ? plain(entry.value) : null,
 			chosen: slot <= view.chosenThrough,
 		});

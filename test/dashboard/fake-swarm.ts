@@ -394,7 +394,8 @@ export class FakeSwarm {
 	): void {
 		const known = node.slots.get(slot);
 		if (known?.chosen) return;
-		node.slots.set(slot, { slot, acceptedBallot: known?.acceptedBallot ?? '', value, chosen: true });
+		const acceptedBallot = known?.value?.digest === value.digest ? known.acceptedBallot : '';
+		node.slots.set(slot, { slot, acceptedBallot, value, chosen: true });
 		this.#fact(node, { kind: 'chosen', ballot, slot, value, how });
 		while (node.slots.get(node.chosenThrough + 1)?.chosen) node.chosenThrough++;
 		for (const { chosenAt, from, members } of this.sets)

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import type { NodeModel } from '../../dashboard/model/node-model.ts';
 import { Story } from '../../dashboard/model/story.ts';
+import type { Fact, FactBody } from '../../shared/fact.ts';
 import type { FactBatch, NodeSnapshot } from '../../shared/feed.ts';
 import { NO_FAULT } from '../../shared/lab.ts';
+import { summary } from './fake-swarm.ts';
 import { type Told, toldSwarm } from './told.ts';
 
 /** The state that a node's facts must lead to. Keys come with snapshots only. */
@@ -143,6 +145,24 @@ test('a slot is trimmed once a node that is heard keeps it in its snapshot only'
 	expect([1, 2].map((slot) => model.isTrimmed(slot))).toEqual([true, false]);
 	story.lost('n2', 0);
 	expect(model.isTrimmed(1)).toBe(false);
+});
+
+test('what a node fetched it has not accepted, whatever it had accepted in that slot before', () => {
+	const { swarm } = toldSwarm();
+	const { story, node: model } = watched('n1');
+	const { epoch, seq, promised } = swarm.snapshot('n1');
+	story.snapshot('n1', swarm.snapshot('n1'));
+	const of = { node: 'n1', epoch, time: 0 };
+	const accepted = (slot: number, text: string): FactBody => {
+		return { kind: 'accepted', ballot: `${slot}`.padStart(20, '0').concat('@n2'), slot, value: summary(text) };
+	};
+	const fetched = (slot: number, text: string): FactBody => {
+		return { kind: 'chosen', ballot: promised, slot, value: summary(text), how: 'fetched' };
+	};
+	const bodies = [accepted(1, 'red'), accepted(2, 'blue'), fetched(1, 'red'), fetched(2, 'teal'), fetched(3, 'pink')];
+	story.batch('n1', batchOf(bodies.map((body, i) => ({ ...of, seq: seq + 1 + i, ...body }) as Fact)));
+	expect([1, 2, 3].map((slot) => model().slots.get(slot)?.acceptedBallot !== '')).toEqual([true, false, false]);
+	expect(model().lastAccepted?.slot).toBe(1);
 });
 
 test('however many slots there are, only the most recent are kept', () => {
