@@ -94,6 +94,12 @@ export class Tape {
 		}
 	}
 
+	/** How many items are behind place `after`, through place `through`. */
+	count(after: number, through: number): number {
+		this.settle();
+		return this.#behind(through) - this.#behind(after);
+	}
+
 	/** The last item that had reached the page at `ms`; the first one that is kept, where all came later. */
 	itemAt(ms: number): Item | undefined {
 		this.settle();
