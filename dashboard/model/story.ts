@@ -130,8 +130,9 @@ export class Story {
 	 */
 	at(moment: Item): SwarmModel {
 		this.tape.settle();
-		const start = this.#startOf(moment);
 		const last = this.#past;
+		if (last?.at === moment.at) return last.model;
+		const start = this.#startOf(moment);
 		const past =
 			last !== null && last.at >= start.at && last.at <= moment.at
 				? last

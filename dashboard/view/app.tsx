@@ -14,6 +14,7 @@ import { Log } from './log.tsx';
 import { Mesh } from './mesh.tsx';
 import { MetricsPanel } from './metrics.tsx';
 import { Notices } from './notices.tsx';
+import { isSettled } from './pace.ts';
 import { Propose } from './propose.tsx';
 import { Rail } from './rail.tsx';
 import { Scenarios } from './scenarios.tsx';
@@ -44,7 +45,7 @@ export function App({ directing }: { directing?: Directing }) {
 				Skip to the decision
 			</a>
 			<TopBar onHelp={() => help.current?.showModal()} />
-			<main class={directing ? 'board directed' : 'board'}>
+			<main class={directing ? 'board directed' : 'board'} data-settled={isSettled}>
 				<SignIn />
 				<Notices />
 				<div class="left">

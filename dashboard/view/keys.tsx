@@ -16,13 +16,15 @@ import { isNoMember } from '../model/standing.ts';
 import { KeyForm } from './key-form.tsx';
 import { KeyHistory } from './key-history.tsx';
 import { NodeName } from './node-name.tsx';
+import { usePace } from './pace.ts';
 import { Scroller } from './scroller.tsx';
 import { calm, list, moment, resync, story, swarmShown } from './state.ts';
 
 const REFRESH_EVERY_MS = 800;
 
 export function Keys({ canEdit }: { readonly canEdit: boolean }) {
-	calm.value;
+	const panel = useRef<HTMLElement>(null);
+	const shows = usePace(panel);
 	const picked = useSignal<NodeId>('');
 	const prefix = useSignal('');
 	const listed = useSignal<Listed | null>(null);
@@ -53,7 +55,7 @@ export function Keys({ canEdit }: { readonly canEdit: boolean }) {
 	};
 
 	return (
-		<section class="panel keys-panel" id="keys" aria-labelledby="keys-title">
+		<section class="panel keys-panel" id="keys" aria-labelledby="keys-title" ref={panel}>
 			<div class="panel-head">
 				<h2 id="keys-title">Keys</h2>
 				<input
@@ -89,9 +91,10 @@ export function Keys({ canEdit }: { readonly canEdit: boolean }) {
 			</div>
 			{node && (
 				<Table
+					shows={shows}
 					node={node}
 					prefix={prefix.value}
-					listed={moment.value === null ? listed.value : null}
+					listed={moment.peek() === null ? listed.value : null}
 					edited={canEdit ? edited : null}
 					followed={followed}
 				/>
@@ -115,6 +118,8 @@ function shownOf(nodes: readonly NodeModel[], picked: NodeId): NodeModel | undef
 }
 
 function Table(props: {
+	/** Changes whenever the node may have changed. */
+	readonly shows: string;
 	readonly node: NodeModel;
 	readonly prefix: string;
 	readonly listed: Listed | null;
@@ -123,7 +128,6 @@ function Table(props: {
 	/** The key whose history is shown; null for none. */
 	readonly followed: Signal<string | null>;
 }) {
-	calm.value;
 	const { node, prefix, listed, edited, followed } = props;
 	const opener = useRef<HTMLElement | null>(null);
 	if (!node.isUp) {

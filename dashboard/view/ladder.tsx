@@ -1,19 +1,22 @@
 /** Ballots in their one order, further right is higher, and on each node's rail how far its promise has gone. */
+import { useRef } from 'preact/hooks';
 import { nameBallots } from '../model/ballot-names.ts';
 import { ballotLadder } from '../model/ladder.ts';
 import { BallotLabel } from './ballot.tsx';
 import { NodeName } from './node-name.tsx';
+import { usePace } from './pace.ts';
 import { Scroller } from './scroller.tsx';
-import { calm, moment, story, swarmShown } from './state.ts';
+import { moment, story, swarmShown } from './state.ts';
 
 const RUNGS_MAX = 7;
 
 export function LadderPanel() {
-	calm.value;
-	const ladder = ballotLadder(swarmShown(), story.index.ballots(moment.value?.at), RUNGS_MAX);
+	const panel = useRef<HTMLElement>(null);
+	usePace(panel);
+	const ladder = ballotLadder(swarmShown(), story.index.ballots(moment.peek()?.at), RUNGS_MAX);
 	const names = nameBallots(ladder.ballots);
 	return (
-		<section class="panel ladder-panel" id="ballots" aria-labelledby="ladder-title">
+		<section class="panel ladder-panel" id="ballots" aria-labelledby="ladder-title" ref={panel}>
 			<div class="panel-head">
 				<h2 id="ladder-title">Ballot ladder</h2>
 				<p class="legend">further right is higher; a promise only ever moves right</p>

@@ -1,6 +1,6 @@
 /** The facts in words, newest first, by kind and by text. It stands still while it is being read. */
 import { useSignal } from '@preact/signals';
-import { useMemo } from 'preact/hooks';
+import { useMemo, useRef } from 'preact/hooks';
 import type { Fact } from '../../shared/fact.ts';
 import { nameBallots } from '../model/ballot-names.ts';
 import { ballotOf, slotOf } from '../model/decision-index.ts';
@@ -12,9 +12,10 @@ import { Time } from './ballot.tsx';
 import { Glyph, glyphOfFact } from './glyph.tsx';
 import { inspectEntry } from './inspecting.ts';
 import { NodeName } from './node-name.tsx';
+import { usePace } from './pace.ts';
 import { moveFocus } from './roving.ts';
 import { Scroller } from './scroller.tsx';
-import { calm, isDirected, moment, showSlot, story, wallMs } from './state.ts';
+import { isDirected, moment, showSlot, story, wallMs } from './state.ts';
 import { saveTrace, TraceFiles } from './trace-files.tsx';
 
 const ROWS_MAX = 120;
@@ -39,12 +40,24 @@ export function Log() {
 	const paused = useSignal(false);
 	const reading = useSignal(false);
 	const stop = paused.value || reading.value;
-	const through = moment.value?.at;
+	const panel = useRef<HTMLElement>(null);
+	const shows = usePace(panel);
+	const through = moment.peek()?.at;
 	// A moment of the past has its events, and they stay the same.
-	const version = stop || through !== undefined ? -1 : calm.value;
+	const version = stop || through !== undefined ? '' : shows;
 	const rows = useMemo(() => rowsOf(shown.value, filter.value, through), [version, shown.value, filter.value, through]);
+	const list = useMemo(
+		() => (
+			<ol>
+				{rows.map(({ entry, text }, index) => (
+					<Row key={entry.index} entry={entry} text={text} isFirst={index === 0} />
+				))}
+			</ol>
+		),
+		[rows],
+	);
 	return (
-		<section class="panel log-panel" id="log" aria-labelledby="log-title">
+		<section class="panel log-panel" id="log" aria-labelledby="log-title" ref={panel}>
 			<div class="panel-head">
 				<h2 id="log-title">Event log</h2>
 				{story.skippedCount > 0 && (
@@ -103,11 +116,7 @@ export function Log() {
 				{rows.length === 0 ? (
 					<p class="empty">{filter.value ? 'No event matches the filter.' : 'Events appear here as they happen.'}</p>
 				) : (
-					<ol>
-						{rows.map(({ entry, text }, index) => (
-							<Row key={entry.index} entry={entry} text={text} isFirst={index === 0} />
-						))}
-					</ol>
+					list
 				)}
 			</Scroller>
 			{!isDirected() && <TraceFiles onSave={save} />}

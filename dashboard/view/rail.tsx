@@ -3,7 +3,7 @@
  * and the one way back to now.
  */
 import type { ComponentType } from 'preact';
-import { useRef } from 'preact/hooks';
+import { useMemo, useRef } from 'preact/hooks';
 import { nameBallots } from '../model/ballot-names.ts';
 import { ballotOf } from '../model/decision-index.ts';
 import { factText } from '../model/fact-text.ts';
@@ -53,6 +53,16 @@ export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 		const item = near ?? story.tape.itemAt(ms);
 		if (item) seekMoment(item);
 	};
+	// While the span stands still, so do its marks.
+	const marks = useMemo(
+		() =>
+			inSpan.map(({ item, glyph }) => (
+				<span key={item.index} class="rail-mark" style={{ left: `${((item.whenMs - startMs) / span) * 100}%` }}>
+					<Glyph kind={glyph} size={12} />
+				</span>
+			)),
+		[run.value, startMs, endMs, inSpan.length, inSpan.at(-1)],
+	);
 	const pressedX = useRef(0);
 	const isPinned = at !== null || chosenSlot.value !== null;
 	return (
@@ -74,11 +84,7 @@ export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 			</p>
 			<div class="rail-track">
 				<div class="rail-marks" aria-hidden="true">
-					{inSpan.map(({ item, glyph }) => (
-						<span key={item.index} class="rail-mark" style={{ left: `${((item.whenMs - startMs) / span) * 100}%` }}>
-							<Glyph kind={glyph} size={12} />
-						</span>
-					))}
+					{marks}
 				</div>
 				<input
 					type="range"

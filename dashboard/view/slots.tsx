@@ -9,7 +9,8 @@ import { type SlotColumn, type SlotMark, slotGrid } from '../model/slot-grid.ts'
 import { countText, list } from '../model/why.ts';
 import { inspected } from './inspecting.ts';
 import { NodeName } from './node-name.tsx';
-import { calm, shownSlot, showSlot, swarmShown } from './state.ts';
+import { usePace } from './pace.ts';
+import { shownSlot, showSlot, swarmShown } from './state.ts';
 
 const COLUMN_PX = 30;
 const COLUMN_TOUCH_PX = 44;
@@ -17,7 +18,8 @@ const GRID_PADDING_PX = 8;
 const COLUMNS_MAX = 48;
 
 export function Slots() {
-	calm.value;
+	const panel = useRef<HTMLElement>(null);
+	usePace(panel);
 	const grid = useRef<HTMLFieldSetElement>(null);
 	const columnsMax = useSignal(20);
 	useEffect(() => {
@@ -35,10 +37,10 @@ export function Slots() {
 	}, [columnsMax]);
 
 	const columns = slotGrid(swarmShown(), columnsMax.value);
-	const shown = shownSlot.value;
+	const shown = shownSlot.peek();
 	const focusable = columns.some((column) => column.slot === shown) ? shown : columns.at(-1)?.slot;
 	return (
-		<section class="panel slots-panel" id="slots" aria-labelledby="slots-title">
+		<section class="panel slots-panel" id="slots" aria-labelledby="slots-title" ref={panel}>
 			<div class="panel-head">
 				<h2 id="slots-title">Recent slots</h2>
 				<p class="legend">

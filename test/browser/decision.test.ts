@@ -6,7 +6,7 @@ import type { Slot } from '../../shared/paxos/message.ts';
 import { complaintsAbout } from './browser.ts';
 import { readDecision, type ShownDecision, showRound } from './shown-decision.ts';
 import { poll, Stage } from './stage.ts';
-import { type Proposal, playbackBegins, propose, type ShownOutcome, stepTo } from './swarm-page.ts';
+import { type Proposal, playbackBegins, propose, type ShownOutcome, settled, stepTo } from './swarm-page.ts';
 import { changed, differences, disorder, falsehoods, names, placeTold, stepsTold } from './told.ts';
 
 const duelsMax = 10;
@@ -83,15 +83,19 @@ test('the rail goes to an event of the past with the whole page, and back to now
 	expect(await rail.getAttribute('data-now')).toBe('false');
 	const text = async (): Promise<string> => (await page.getByTestId('rail-text').textContent()) ?? '';
 	expect(await text()).toMatch(/^You are .*[\d.]+ s behind live/);
-	while ((await page.getByTestId(`slot-${slot}`).count()) > 0 && (await back.isEnabled())) await back.click();
-	expect(await page.getByTestId(`slot-${slot}`).count()).toBe(0);
+	const shownTimes = async (): Promise<number> => {
+		await settled(page);
+		return page.getByTestId(`slot-${slot}`).count();
+	};
+	while ((await shownTimes()) > 0 && (await back.isEnabled())) await back.click();
+	expect(await shownTimes()).toBe(0);
 	// On a busy machine the event may be that a node was not heard, which has no time of that node.
 	const at = /^You are at ([\d:.]+)/.exec(await text())?.[1];
 	if (at !== undefined) expect(await page.locator('[data-testid="log-row"] time').first().textContent()).toBe(at);
 
 	await page.keyboard.press('l');
 	await page.locator('[data-testid="rail"][data-now="true"]').waitFor();
-	expect(await page.getByTestId(`slot-${slot}-n1`).getAttribute('data-mark')).toBe('chosen');
+	await poll(() => page.getByTestId(`slot-${slot}-n1`).getAttribute('data-mark')).toBe('chosen');
 });
 
 test('a contested slot keeps its value: the promises report it, and it is proposed again', async () => {
@@ -241,12 +245,13 @@ function quorumMs(facts: readonly Fact[], slot: Slot, ballot: string): number {
 }
 
 /** What cards, slots and the outcome say of another moment than the decision does, whose ballot is the highest. */
-function disagreements(page: Page, { slot, round, cells, verdict }: ShownDecision): Promise<string[]> {
+async function disagreements(page: Page, { slot, round, cells, verdict }: ShownDecision): Promise<string[]> {
 	const told = ['n1', 'n2', 'n3', 'n4', 'n5'].map((node) => ({
 		node,
 		promised: cells[`1b ${node}`]?.state === 'promised' || cells[`2b ${node}`]?.state === 'accepted',
 		chosen: cells[`learned ${node}`] !== undefined,
 	}));
+	await settled(page);
 	return page.evaluate(
 		({ told, slot, round, isChosen }) => {
 			const find = (id: string): HTMLElement | null => document.querySelector(`[data-testid="${id}"]`);

@@ -22,6 +22,11 @@ export async function stateBecomes(page: Page, id: string, state: 'up' | 'unknow
 	await page.locator(`[data-testid="node-${id}"][data-state="${state}"]`).waitFor();
 }
 
+/** Waits until the panels that are out of view show the moment of the past that the page has gone to. */
+export async function settled(page: Page): Promise<void> {
+	await page.locator('main[data-settled="true"]').waitFor();
+}
+
 export interface Proposal {
 	readonly at: string;
 	readonly key: string;

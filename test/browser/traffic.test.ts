@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { violations } from './accessible.ts';
 import { poll, Stage } from './stage.ts';
-import { cardOf, proposeAndFollow, readCard, snapshotOf } from './swarm-page.ts';
+import { cardOf, proposeAndFollow, readCard, settled, snapshotOf } from './swarm-page.ts';
 
 const putsMin = 10;
 
@@ -70,6 +70,7 @@ test('what the page was told is saved, and opens again at the moment that it sho
 	await page.getByTestId('log-row').first().waitFor();
 	await page.getByTestId('metrics').locator('summary').click();
 	await page.getByTestId('metric-node-n4').waitFor();
+	await settled(page);
 	const before = await shown(page);
 	const [saved] = await Promise.all([page.waitForEvent('download'), page.getByTestId('save-trace').click()]);
 	expect(await readFile(await saved.path(), 'utf8')).not.toContain((await snapshotOf(stage.swarm.node('n2'))).swarm.id);

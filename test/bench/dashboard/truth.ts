@@ -7,7 +7,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Fact, FactKind } from '../../../shared/fact.ts';
 import type { NodeSnapshot } from '../../../shared/feed.ts';
-import { snapshotOf } from '../../browser/swarm-page.ts';
+import { settled, snapshotOf } from '../../browser/swarm-page.ts';
 import { put } from '../../process/client.ts';
 import type { TestNode } from '../../process/swarm.ts';
 import { Watch } from '../../process/watch.ts';
@@ -50,6 +50,7 @@ export const truth: Bar = {
 			const found: string[] = [];
 			let compared = 0;
 			const compare = async (): Promise<void> => {
+				await settled(page);
 				const shown = await readPanels(page);
 				for (const [index, { id }] of nodes.entries()) {
 					const facts = watches[index]?.facts ?? [];
