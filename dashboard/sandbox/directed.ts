@@ -11,10 +11,13 @@ import type { Picked } from './possible.ts';
 import { Sandbox, SHOWN_FROM_US, SPEEDS } from './sandbox.ts';
 import type { StagedStory } from './scene.ts';
 import { type Situation, situationAt } from './situation.ts';
+import { STORIES } from './stories.ts';
 
 const NODES = 5;
 const SEED = 7;
 const HASH = '#sandbox=';
+/** The id of a story follows. */
+const STORY_HASH = '#story=';
 /** The address follows the run at this pace. */
 const ADDRESS_EVERY_MS = 400;
 
@@ -63,6 +66,7 @@ export async function direct(): Promise<void> {
 	await openAddress();
 	sandbox.listen({ changed: () => changes.value++, takenOver: leaveStory });
 	start(sandbox);
+	openStory();
 	let beforeMs = performance.now();
 	const pass = (nowMs: number) => {
 		if (director.peek()?.pass(nowMs - beforeMs)) changes.value++;
@@ -207,5 +211,17 @@ function followAddress(): void {
 			if (address !== location.hash) history.replaceState(null, '', address);
 		}, ADDRESS_EVERY_MS);
 	});
-	addEventListener('hashchange', () => void openAddress());
+	addEventListener('hashchange', () => {
+		if (!openStory()) void openAddress();
+	});
+}
+
+/** Begins the story that the address of the page names. @returns whether it is the address of a story */
+function openStory(): boolean {
+	if (!location.hash.startsWith(STORY_HASH)) return false;
+	const id = location.hash.slice(STORY_HASH.length);
+	const story = STORIES.find((each) => each.id === id);
+	if (story) stage(story, true);
+	addressFault.value = story ? '' : `there is no story “${id.slice(0, 40)}”`;
+	return true;
 }

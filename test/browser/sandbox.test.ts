@@ -336,9 +336,18 @@ test('it carries nothing that talks to a server', () => {
 	expect(talking(DASHBOARD)).toHaveLength(1);
 });
 
-test('an address that names no run opens a new one, and says why', async () => {
+test('an address that names no run opens a new one, and says why; the address of a story tells it', async () => {
 	const page = await open({}, '#sandbox=1~7~99~0');
-	expect(await page.getByTestId('address-fault').textContent()).toContain('in the place of a number');
+	const fault = page.getByTestId('address-fault');
+	expect(await fault.textContent()).toContain('in the place of a number');
+	await page.evaluate(() => location.assign('#story=dragons'));
+	await fault.getByText('there is no story “dragons”').waitFor();
+	await page.evaluate(() => location.assign('#story=no-quorum'));
+	await page.getByTestId('scene-text').waitFor();
+	await settledAddress(page, /^#sandbox=1~/);
+	const other = await open({}, '#story=rivals');
+	await other.getByTestId('scene-text').waitFor();
+	expect(await other.locator('#stage-title').textContent()).toBe('Two rivals');
 });
 
 test.each(['light', 'dark'] as const)('everyone can use it, in the %s theme', async (colorScheme) => {
