@@ -5,6 +5,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { catchUp } from './catch-up.ts';
 import { compare, WORK_NAMES } from './compare.ts';
+import { pictures, readmePicture, THEMES, VIEW_NAMES, WIDTHS } from './dashboard/pictures.ts';
 import { BAR_NAMES, dashboard } from './dashboard/run.ts';
 import { failover } from './failover.ts';
 import { floor } from './floor.ts';
@@ -164,6 +165,17 @@ program
 	.option('--rounds <count>', 'of what is done in turn, or again and again', positive, 5)
 	.option('--json', 'a line of JSON for each bar')
 	.action(dashboard);
+
+program
+	.command('pictures')
+	.description('pictures of every state of the page, to be looked at')
+	.requiredOption('--to <folder>', 'where they go')
+	.addOption(new Option('--only <names...>', 'these states').choices(VIEW_NAMES))
+	.addOption(new Option('--widths <pixels...>', 'of the screens').choices(WIDTHS).default(WIDTHS))
+	.addOption(new Option('--themes <names...>', 'of the page').choices(THEMES).default(THEMES))
+	.action(pictures);
+
+program.command('picture').description('the picture of the README, taken anew').action(readmePicture);
 
 await program.parseAsync();
 

@@ -10,6 +10,8 @@ export interface StageOptions {
 	readonly isLab?: true;
 	/** More flags of the browser. */
 	readonly flags?: readonly string[];
+	/** Variables of the nodes, beside those of this process. */
+	readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Long timings, so that a heartbeat that a busy machine delays does not make a new leader. */
@@ -26,8 +28,8 @@ export class Stage {
 		this.browser = browser;
 	}
 
-	static async set({ nodes = NODES, isLab, flags }: StageOptions = {}): Promise<Stage> {
-		const swarm = await Swarm.create({ size: nodes, timings: TIMINGS });
+	static async set({ nodes = NODES, isLab, flags, environment = {} }: StageOptions = {}): Promise<Stage> {
+		const swarm = await Swarm.create({ size: nodes, timings: TIMINGS, environment });
 		try {
 			if (isLab) await startLab(swarm);
 			else await swarm.start();
