@@ -1,5 +1,6 @@
 /** The faults that there are in links, with the messages that are held, and what else can be made to happen. */
 import { useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { faultText } from '../../shared/lab.ts';
 import { Scenarios } from '../view/scenarios.tsx';
@@ -10,10 +11,11 @@ const LOOK_EVERY_MS = 500;
 const KINDS_SHOWN_MAX = 4;
 const ALL = 10_000;
 
-export function Aside() {
+export function Aside({ children }: { children: ComponentChildren }) {
 	return (
 		<>
 			<Faults />
+			{children}
 			<Scenarios />
 		</>
 	);

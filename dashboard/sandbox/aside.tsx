@@ -1,4 +1,5 @@
 /** The stories, and the run: how it was made, what was done in it, and the branches that came of acting in the past. */
+import type { ComponentChildren } from 'preact';
 import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
 import { NODES_MAX, NODES_MIN } from '../../shared/simulation/stage.ts';
 import { Game } from '../game/panel.tsx';
@@ -22,10 +23,11 @@ import { STORIES } from './stories.ts';
 const SIZES = Array.from({ length: NODES_MAX - NODES_MIN + 1 }, (_, i) => NODES_MIN + i);
 const ACTIONS_SHOWN_MAX = 12;
 
-export function Aside() {
+export function Aside({ children }: { children: ComponentChildren }) {
 	return (
 		<>
 			<Stories />
+			{children}
 			<Game />
 			<Run />
 		</>

@@ -49,9 +49,14 @@ export function App({ directing }: { directing?: Directing }) {
 				<SignIn />
 				<Notices />
 				<div class="left">
-					{directing && <directing.Aside />}
-					{!directing?.isPast && <Propose />}
-					{!directing && <Scenarios />}
+					{directing ? (
+						<directing.Aside>{!directing.isPast && <Propose />}</directing.Aside>
+					) : (
+						<>
+							<Propose />
+							<Scenarios />
+						</>
+					)}
 				</div>
 				<div class="centre">
 					{directing && (

@@ -1,5 +1,5 @@
 /** What the page has beside its panels where a person directs what happens. It is loaded only then. */
-import type { ComponentType } from 'preact';
+import type { ComponentChildren, ComponentType } from 'preact';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Point } from './flight-layer.ts';
 
@@ -14,8 +14,8 @@ export interface MeshPlaces {
 export interface Directing {
 	/** Stands above the mesh: what is to be seen. */
 	readonly Head: ComponentType;
-	/** Stands beside it. */
-	readonly Aside: ComponentType;
+	/** Stands beside it, and has the form for proposals in its place. */
+	readonly Aside: ComponentType<{ readonly children: ComponentChildren }>;
 	/** Lies over the mesh: what can be picked in it. */
 	readonly Handles?: ComponentType<MeshPlaces>;
 	/** Further lamps, behind those that all sources have. */

@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BrowserContextOptions, Page } from 'playwright-core';
+import { settled } from '../../browser/swarm-page.ts';
 import { type Stage, staged } from './stage.ts';
 import { README_VIEW, SETTINGS, type View } from './views.ts';
 
@@ -51,15 +52,26 @@ async function take(stage: Stage, view: View, width: number, themes: readonly st
 		await reach(page, stage, view);
 		for (const theme of themes) {
 			await page.emulateMedia({ colorScheme: theme as NonNullable<BrowserContextOptions['colorScheme']> });
-			const path = join(to, `${view.name}-${width}-${theme}.png`);
-			if (view.of) await page.locator(view.of).screenshot({ path });
-			else await page.screenshot({ path, fullPage: true });
-			process.stdout.write(`${path}\n`);
+			await shoot(page, view, join(to, `${view.name}-${width}-${theme}`));
 		}
 	} finally {
 		await page.context().close();
 		await view.leave?.(stage);
 	}
+}
+
+/** The part that is looked at, or what a person sees first, and then the whole page. */
+async function shoot(page: Page, { of }: View, path: string): Promise<void> {
+	if (of) await page.locator(of).screenshot({ path: `${path}.png` });
+	else await page.screenshot({ path: `${path}.png` });
+	process.stdout.write(`${path}.png\n`);
+	const screen = page.viewportSize();
+	if (of || !screen) return;
+	const height = await page.evaluate(() => document.documentElement.scrollHeight);
+	await page.setViewportSize({ width: screen.width, height });
+	await settled(page);
+	await page.screenshot({ path: `${path}-whole.png` });
+	await page.setViewportSize(screen);
 }
 
 /** Takes the picture of the README anew. */
