@@ -71,10 +71,14 @@ export class Connection {
 		return last === null || (last.socket !== null && !last.req.complete);
 	}
 
-	/** Calls `done` when every request is answered, perhaps at once; never if the connection is lost before. */
+	/**
+	 * Calls `done` when every request is answered and Node.js is done with the answers, perhaps at once; never if the connection
+	 * is lost before.
+	 */
 	whenAnswered(done: () => void): void {
-		const last = this.unanswered;
-		if (last === null) return done();
+		const last = this.#last;
+		// An answer that was sent keeps its socket for a moment, in which Node.js would put the next one behind it.
+		if (last === null || (last.writableFinished && last.socket === null)) return done();
 		last.once('close', () => {
 			if (!this.socket.destroyed) this.whenAnswered(done);
 		});

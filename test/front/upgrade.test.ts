@@ -66,6 +66,12 @@ describe('an upgrade to HTTP/2', () => {
 		expect((await wire.answer()).body).toBe('true');
 	});
 
+	it('has all that are sent ahead answered, each one with an upgrade of its own', async () => {
+		await node.put('/v1/kv/a', 'red');
+		wire.write(get('a', H2C).repeat(100));
+		expect(await wire.bodies(100)).toEqual(Array.from({ length: 100 }, () => 'red'));
+	});
+
 	it('of a PUT has what is sent behind it answered, or the connection ends behind its answer', async () => {
 		wire.write(put('a', 'red', H2C) + get('a'));
 		const first = await wire.answer();
