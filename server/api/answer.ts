@@ -9,10 +9,13 @@ export type Json = null | boolean | number | bigint | string | object;
 export class HttpError extends Error {
 	override readonly name = 'HttpError';
 	readonly status: number;
+	/** Whether nothing more is to be read from the client. */
+	readonly endsConnection: boolean;
 
-	constructor(status: number, text: string) {
+	constructor(status: number, text: string, { endsConnection = false } = {}) {
 		super(text);
 		this.status = status;
+		this.endsConnection = endsConnection;
 	}
 }
 

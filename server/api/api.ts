@@ -263,7 +263,10 @@ function answerError(res: ServerResponse, error: unknown, onError: ApiOptions['o
 		onError?.(error);
 		return void res.destroy();
 	}
-	if (error instanceof HttpError) return answerText(res, error.status, error.message);
+	if (error instanceof HttpError) {
+		if (error.endsConnection) res.setHeader('Connection', 'close');
+		return answerText(res, error.status, error.message);
+	}
 	const status = clientErrorOf(error);
 	if (status !== null) return answerText(res, status, 'The request cannot be understood.');
 	onError?.(error);

@@ -8,20 +8,23 @@ import { fromUtf8 } from '../../shared/bytes/text.ts';
 import { hasMoreItems } from '../json-items.ts';
 import { HttpError } from './answer.ts';
 
-/** So many chunks are kept apart at most. */
+/** So many chunks are kept apart at most, and about so many are taken in one turn of the event loop. */
 const CHUNKS_MAX = 1024;
+/** So many chunks and more have to have this many bytes on average, because each costs more than its bytes. */
+export const CHUNK_BYTES_MIN = 8;
 
 /**
  * Resolves with the bytes of the whole body.
  *
- * @throws HttpError 413 above `bytesMax`; 400 where the client closed its connection
+ * @throws HttpError 413 above `bytesMax`; 400 where its chunks are too small, or the client closed its connection
  */
 export function readBody(req: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
 	return new Promise((resolve, reject) => {
 		const chunks: Buffer[] = [];
 		let bytes = 0;
+		let joined = 0;
 		const announced = Number(req.headers['content-length'] ?? 0);
-		if (announced > bytesMax) return refuse(announced);
+		if (announced > bytesMax) return reject(tooLarge(announced));
 		req.on('data', keep);
 		// These come once, and `on` takes less time than `once`.
 		req.on('end', () => resolve(Buffer.concat(chunks, bytes)));
@@ -31,17 +34,48 @@ export function readBody(req: IncomingMessage, bytesMax: number): Promise<Uint8A
 
 		function keep(chunk: Buffer): void {
 			bytes += chunk.length;
-			if (bytes > bytesMax) return refuse(bytes);
-			// Each chunk costs more than its bytes where it is small.
-			if (chunks.push(chunk) === CHUNKS_MAX) chunks.push(Buffer.concat(chunks.splice(0)));
+			if (bytes > bytesMax) {
+				forget();
+				drop(req);
+				return reject(tooLarge(bytes));
+			}
+			if (chunks.push(chunk) < CHUNKS_MAX) return;
+			// The first of them is what was joined before.
+			joined += CHUNKS_MAX - 1;
+			if (bytes < joined * CHUNK_BYTES_MIN) {
+				forget();
+				req.pause();
+				return reject(new HttpError(400, TOO_SMALL, { endsConnection: true }));
+			}
+			chunks.push(Buffer.concat(chunks.splice(0)));
+			goOnInNextTurn(req);
 		}
 
-		function refuse(size: number): void {
+		function forget(): void {
 			req.off('data', keep);
 			chunks.length = 0;
-			reject(new HttpError(413, `Request body(${size} bytes) too large, max size: ${bytesMax} bytes.`));
+		}
+
+		function tooLarge(size: number): HttpError {
+			return new HttpError(413, `Request body(${size} bytes) too large, max size: ${bytesMax} bytes.`);
 		}
 	});
+}
+
+const TOO_SMALL = `The body comes in chunks of less than ${CHUNK_BYTES_MIN} bytes on average.`;
+
+/** Reads the rest of a body, and keeps nothing of it. */
+function drop(req: IncomingMessage): void {
+	let chunks = 0;
+	req.on('data', () => {
+		if (++chunks % CHUNKS_MAX === 0) goOnInNextTurn(req);
+	});
+}
+
+/** Where chunks are small, thousands may have come that would be taken in one turn of the event loop. */
+function goOnInNextTurn(req: IncomingMessage): void {
+	req.pause();
+	setImmediate(() => req.resume());
 }
 
 /**

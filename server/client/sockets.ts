@@ -13,6 +13,7 @@ import type { ClientDoor } from '../../shared/replica/client-door.ts';
 import type { DoorSocket } from '../../shared/replica/port.ts';
 import type { Tokens } from '../access/tokens.ts';
 import type { Place } from '../front/admission.ts';
+import { readInTurns } from '../front/reading.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';
 
 /** A client that does not answer the closing frame within this time is cut. */
@@ -43,7 +44,10 @@ export class ClientSockets {
 	handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, place: Place): void {
 		if (this.#closed || !this.#door.hasRoom) return refuseUpgrade(socket, '503 Service Unavailable');
 		const from = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
-		this.#server.handleUpgrade(request, socket, head, (ws) => this.#connect(ws, from, place));
+		this.#server.handleUpgrade(request, socket, head, (ws) => {
+			readInTurns(ws, socket);
+			this.#connect(ws, from, place);
+		});
 	}
 
 	/**

@@ -12,6 +12,9 @@ import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { JoinRefusal, JoinWish, ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { Tokens } from '../access/tokens.ts';
+import type { Refusal } from '../doors.ts';
+import { answer } from '../front/front.ts';
+import { readInTurns } from '../front/reading.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';
 import type { AnyService } from '../replica/service.ts';
 import { FactFlow, type FlowClock, type FlowLimits, type Outlet, type Watcher } from './flow.ts';
@@ -46,6 +49,8 @@ const PONG_TIMEOUT_MS = 20_000;
 /** A page that does not answer the closing frame within this time is cut. */
 const CLOSE_TIMEOUT_MS = 1_000;
 const GOING_AWAY = 1001;
+/** engine.io takes a body chunk by chunk, however small they are, and pages send none in chunks. */
+const NO_LENGTH: Refusal = { status: 411, why: 'The feed takes no bodies in chunks.' };
 const TOO_LARGE = `more than ${FRAME_BYTES_MAX} bytes at once`;
 
 type Connection = Socket['conn'];
@@ -105,6 +110,10 @@ export class Feed {
 	/** Answers a request of `FEED_PATH`. */
 	handleRequest(request: IncomingMessage, response: ServerResponse): void {
 		if (this.#isClosing) return void response.writeHead(503, { Connection: 'close' }).end();
+		if (request.headers['transfer-encoding'] !== undefined) {
+			this.#options.malformed(addressOf(request), NO_LENGTH.why);
+			return answer(response, NO_LENGTH);
+		}
 		this.#inlet.emit('request', request, response);
 	}
 
@@ -212,6 +221,7 @@ function webSocketServerOf(onWebSocket: (ws: WebSocket) => void) {
 
 		override handleUpgrade(...[request, socket, head, done]: Parameters<WebSocketServer['handleUpgrade']>): void {
 			super.handleUpgrade(request, socket, head, (ws, of) => {
+				readInTurns(ws, socket);
 				onWebSocket(ws);
 				done(ws, of);
 			});

@@ -43,6 +43,10 @@ export class Connection {
 	isUsed = false;
 	#last: ServerResponse | null = null;
 	#lastUnsafe: ServerResponse | null = null;
+	/** The number of requests that came after it was broken. */
+	#ignored = 0;
+	/** Set while nothing more is read in this turn of the event loop. */
+	#resting: NodeJS.Immediate | null = null;
 
 	constructor(socket: Socket) {
 		this.socket = socket;
@@ -82,6 +86,36 @@ export class Connection {
 		last.once('close', () => {
 			if (!this.socket.destroyed) this.whenAnswered(done);
 		});
+	}
+
+	/** A request came after it was broken. It is ended where there are more than `max` of them. */
+	ignore(max: number): void {
+		this.readInNextTurn();
+		if (++this.#ignored > max) this.socket.destroy();
+	}
+
+	/**
+	 * Reads no more in this turn of the event loop. A read that fills its buffer is followed by up to 31 others in the same
+	 * turn, and each may hold thousands of small requests.
+	 *
+	 * @source libuv, uv__read in src/unix/stream.c
+	 */
+	readInNextTurn(): void {
+		if (this.#resting !== null) return;
+		this.#resting = setImmediate(() => {
+			this.#resting = null;
+			this.socket.resume();
+		});
+		// Node.js goes on reading behind each request, so reading ends behind the last one that it has read.
+		process.nextTick(() => {
+			if (this.#resting !== null) this.socket.pause();
+		});
+	}
+
+	/** The connection is not read as HTTP any more. */
+	leaveReading(): void {
+		if (this.#resting !== null) clearImmediate(this.#resting);
+		this.#resting = null;
 	}
 
 	/** Closes the connection. A WebSocket's client is told to try again later, unless it has stopped reading. */

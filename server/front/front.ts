@@ -99,6 +99,8 @@ const SERVER_OPTIONS: http.ServerOptions = {
 	maxHeaderSize: HEADER_BYTES_MAX,
 	/** A request with two Host headers must not look like one with the first of them. */
 	joinDuplicateHeaders: true,
+	/** Node.js would answer each request without a Host by itself, however many were sent ahead. */
+	requireHostHeader: false,
 };
 
 export class Front {
@@ -139,7 +141,9 @@ export class Front {
 		// This listener comes before that of Node.js, whose parser may close the connection at once.
 		server.prependListener('connection', (socket: Socket) => this.#admission.arrived(socket));
 		if (tls) this.#encrypt(server as https.Server, tls);
-		server.on('request', (request, response) => this.#request(request, response));
+		server.on('request', (request, response) => this.#request(request, response, this.#serve));
+		// Without this listener Node.js would answer by itself, however many were sent ahead.
+		server.on('checkExpectation', (request, response) => this.#request(request, response, this.#refuseExpectation));
 		server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
 			this.#upgrade(request, socket as Socket, head),
 		);
@@ -209,28 +213,24 @@ export class Front {
 
 	// Requests
 
-	#request(request: IncomingMessage, response: ServerResponse): void {
+	#request(request: IncomingMessage, response: ServerResponse, serve: Serve): void {
 		// The connection is ending, so the request could not be answered, and is not carried out.
 		if (!request.socket.writable) return;
-		if (request.url?.[0] !== '/') toOriginForm(request);
 		const connection = this.#admission.of(request.socket);
+		if (connection.isBroken) return connection.ignore(PIPELINED_MAX);
+		if (request.url?.[0] !== '/') toOriginForm(request);
 		const mustWait = connection.begin(request, response);
 		if (response.socket === null && !this.#mayPipeline(connection, response)) return;
-		if (mustWait) response.once('socket', () => this.#serve(request, response, connection));
-		else if (response.socket === null) this.#ahead.run(() => this.#serveAhead(request, response, connection));
-		else this.#serve(request, response, connection);
+		if (mustWait) response.once('socket', () => serve(request, response, connection));
+		else if (response.socket === null) this.#ahead.run(() => serveAhead(request, response, connection, serve));
+		else serve(request, response, connection);
 	}
 
 	/** @returns whether there is room for a request that was sent ahead; where there is none, it is not carried out */
 	#mayPipeline(connection: Connection, response: ServerResponse): boolean {
-		const { socket } = connection;
-		connection.pipelined++;
+		if (++connection.pipelined > AHEAD_AT_ONCE_MAX) connection.readInNextTurn();
 		this.#pipelined++;
 		response.once('socket', () => this.#forget(connection, 1));
-		if (connection.isBroken) {
-			if (connection.pipelined > 2 * PIPELINED_MAX) socket.destroy();
-			return false;
-		}
 		if (connection.pipelined <= PIPELINED_MAX && this.#pipelined <= PIPELINED_OF_ALL_MAX) return true;
 		connection.isBroken = true;
 		this.#options.refused('http', connection.address, 'too many requests sent ahead');
@@ -244,13 +244,11 @@ export class Front {
 		this.#pipelined -= forgotten;
 	}
 
-	#serveAhead(request: IncomingMessage, response: ServerResponse, connection: Connection): void {
-		if (request.socket.writable) this.#serve(request, response, connection);
-	}
-
-	#serve(request: IncomingMessage, response: ServerResponse, connection: Connection): void {
+	readonly #serve: Serve = (request, response, connection) => {
 		if (this.#isDraining || hasIgnoredUpgrade(request)) isLast(response);
-		const refusal = this.#refusalOf(request, connection);
+		const coding = request.headers['transfer-encoding'];
+		if (coding !== undefined) endWhereUnread(request, response);
+		const refusal = coding === '' ? NO_CODING : this.#refusalOf(request, connection);
 		if (refusal !== null) {
 			this.#options.refused('http', connection.address, refusal.why);
 			return answer(response, refusal);
@@ -262,13 +260,20 @@ export class Front {
 		}
 		if (this.#rooms === null) return answer(response, STARTING);
 		this.#rooms.request(request, response);
-	}
+	};
+
+	readonly #refuseExpectation: Serve = (_request, response, connection) => {
+		this.#options.refused('http', connection.address, UNMET_EXPECTATION.why);
+		answer(response, UNMET_EXPECTATION);
+	};
 
 	#refusalOf(request: IncomingMessage, connection: Connection): Refusal | null {
 		if (request.rawHeaders.length > 2 * HEADERS_MAX) return TOO_MANY_HEADERS;
 		const { doors } = this.#options;
 		const refusal = connection.refusal ?? doors.refusal(request.headers);
-		return refusal !== null && isProbe(pathOf(request)) ? doors.refusal(request.headers, true) : refusal;
+		if (refusal === null) return null;
+		if (lacksHost(request)) return NO_HOST;
+		return isProbe(pathOf(request)) ? doors.refusal(request.headers, true) : refusal;
 	}
 
 	// WebSockets
@@ -279,6 +284,7 @@ export class Front {
 
 	#upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
 		const connection = this.#admission.of(socket);
+		connection.leaveReading();
 		const onError = (): void => void socket.destroy();
 		socket.on('error', onError);
 		connection.whenAnswered(() => {
@@ -331,6 +337,26 @@ export class Front {
 	}
 }
 
+type Serve = (request: IncomingMessage, response: ServerResponse, connection: Connection) => void;
+
+function serveAhead(request: IncomingMessage, response: ServerResponse, connection: Connection, serve: Serve): void {
+	if (request.socket.writable) serve(request, response, connection);
+}
+
+/**
+ * Ends the connection behind the answer where nobody looked at the request's body, which comes in chunks: Node.js would read
+ * on, chunk by chunk, however small they are.
+ */
+function endWhereUnread(request: IncomingMessage, response: ServerResponse): void {
+	response.once('finish', () => {
+		if (!request.complete && !request.readableDidRead) request.socket.destroySoon();
+	});
+}
+
+const NO_HOST: Refusal = { status: 400, why: 'The request has no Host header.' };
+/** Node.js takes it for none, and others might not. */
+const NO_CODING: Refusal = { status: 400, why: 'The request has an empty Transfer-Encoding.' };
+const UNMET_EXPECTATION: Refusal = { status: 417, why: 'This node meets no expectation but 100-continue.' };
 const TOO_MANY_HEADERS: Refusal = { status: 431, why: `The request has more than ${HEADERS_MAX} headers.` };
 const CROWDED: Refusal = { status: 503, why: 'This node has too many connections; try again soon.' };
 const TOO_FAR_AHEAD: Refusal = {
@@ -364,8 +390,14 @@ export function answer(response: ServerResponse, { status, why }: Refusal): void
  */
 const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)/i;
 
+/** A request of HTTP/1.1 must have one, also where its URL names a host. @source RFC 9112, 3.2 */
+function lacksHost({ headers, httpVersion }: IncomingMessage): boolean {
+	return headers.host === undefined && httpVersion !== '1.0';
+}
+
 function toOriginForm(request: IncomingMessage): void {
 	const { url = '' } = request;
+	if (lacksHost(request)) return;
 	const [prefix, host] = ABSOLUTE_FORM.exec(url) ?? [];
 	if (prefix === undefined || host === undefined) return;
 	const path = url.slice(prefix.length);

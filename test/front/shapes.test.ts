@@ -247,6 +247,22 @@ describe('old and rare HTTP', () => {
 		expect((await third.answer()).body).toBe('true');
 	});
 
+	it('HTTP/1.1 without a Host is refused and ended, also where the URL names one, and a probe', async () => {
+		for (const target of ['/v1/kv/a', `http://127.0.0.1:${node.port}/v1/kv/a`, '/livez']) {
+			const without = new Wire(node.port).write(`GET ${target} HTTP/1.1\r\n\r\n`);
+			expect(await without.answer()).toMatchObject({ status: 400, body: 'The request has no Host header.' });
+			expect(await without.closed).toBe('end');
+		}
+	});
+
+	it('an empty Transfer-Encoding is refused, and what follows is not served', async () => {
+		const put = request('PUT', '/v1/kv/a', { headers: ['Transfer-Encoding: '] });
+		wire.write(put + request('PUT', '/v1/kv/b', { body: 'x' }));
+		expect((await wire.answer()).status).toBe(400);
+		expect(await wire.rest()).toBe('');
+		expect(node.replica.submitted).toEqual([]);
+	});
+
 	it('Connection: close is kept to, also where more was sent', async () => {
 		const close = ['Connection: close'];
 		const put = request('PUT', '/v1/kv/a', { body: 'x', headers: close });

@@ -1,0 +1,100 @@
+/** Of one connection a bounded part is read in each turn of the event loop, however much has come. */
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WebSocketServer } from 'ws';
+import { PIPELINED_MAX } from '../../server/front/front.ts';
+import { readInTurns } from '../../server/front/reading.ts';
+import { TestNode } from '../api/node.ts';
+import { request, Wire } from './wire.ts';
+
+/** What one read takes at most, and so many may lie between two of our own timers. */
+const READ_BYTES = 65_536;
+const READS_MAX = 3;
+
+let node: TestNode;
+let wire: Wire;
+
+beforeEach(async () => {
+	node = await new TestNode().start();
+	wire = new Wire(node.port);
+});
+afterEach(() => {
+	wire.socket.destroy();
+	return node.stop();
+});
+
+/** Watches how much `count` grows in a turn. @returns a function that ends that, and tells the most */
+function mostOfATurn(count: () => number): () => number {
+	let most = 0;
+	let before = count();
+	const look = (): void => {
+		most = Math.max(most, count() - before);
+		before = count();
+		timer = setImmediate(look);
+	};
+	let timer = setImmediate(look);
+	return () => {
+		clearImmediate(timer);
+		return most;
+	};
+}
+
+/** The same of the bytes that are read from the connection of the next request. */
+async function mostBytesOfATurn(): Promise<() => number> {
+	const [{ socket }] = (await once(node.events, 'request')) as [IncomingMessage];
+	return mostOfATurn(() => socket.bytesRead);
+}
+
+const CHUNKED = { headers: ['Transfer-Encoding: chunked'] };
+const chunks = (count: number, chunk: string): string =>
+	`${`${chunk.length.toString(16)}\r\n${chunk}\r\n`.repeat(count)}0\r\n\r\n`;
+
+describe('in one turn of the event loop', () => {
+	it('one read of requests that are sent ahead is taken', async () => {
+		const watching = mostBytesOfATurn();
+		wire.write(request('GET', '/livez').repeat(2 * PIPELINED_MAX));
+		const most = await watching;
+		await wire.bodies(2 * PIPELINED_MAX).catch(() => undefined);
+		expect(most()).toBeLessThanOrEqual(READS_MAX * READ_BYTES);
+	});
+
+	it.each([
+		['of a value', 'PUT', '/v1/kv/a', 40_000, 'ten letter', 200],
+		['of more than a value', 'PUT', '/v1/kv/a', 60_000, 'ten letter', 413],
+		['of a byte each', 'PUT', '/v1/kv/a', 300_000, 'x', 400],
+		['that nobody looks at', 'PUT', '/nowhere', 300_000, 'x', 404],
+	])('a part of the small chunks %s is taken', async (_, method, path, count, chunk, status) => {
+		const watching = mostBytesOfATurn();
+		wire.write(request(method, path, CHUNKED) + chunks(count, chunk));
+		const most = await watching;
+		expect((await wire.answer()).status).toBe(status);
+		if (status === 413) expect((await wire.write(request('GET', '/livez')).answer()).status).toBe(200);
+		if (chunk === 'x') await wire.closed;
+		expect(most()).toBeLessThanOrEqual(READS_MAX * READ_BYTES);
+	});
+
+	it('a part of the small frames of a WebSocket is taken', async () => {
+		const server = new WebSocketServer({ noServer: true });
+		let frames = 0;
+		node.upgrade = () => ({
+			name: 'client',
+			handleUpgrade: (asked, socket: Duplex, head) =>
+				server.handleUpgrade(asked, socket, head, (ws) => {
+					readInTurns(ws, socket);
+					ws.on('message', () => frames++);
+				}),
+		});
+		const headers = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+		wire.write(request('GET', '/client', { headers: [...headers, `Sec-WebSocket-Key: ${'A'.repeat(22)}==`] }));
+		expect((await wire.answer()).status).toBe(101);
+		const most = mostOfATurn(() => frames);
+		const frame = Buffer.from([0x82, 0x80, 0, 0, 0, 0]);
+		const close = Buffer.from([0x88, 0x80, 0, 0, 0, 0]);
+		wire.write(Buffer.concat([Buffer.alloc(200_000 * frame.length, frame), close]));
+		await wire.closed;
+		expect(frames).toBe(200_000);
+		expect(most() * frame.length).toBeLessThanOrEqual(READS_MAX * READ_BYTES);
+	});
+});
