@@ -1,5 +1,5 @@
 /** A wrong command line does nothing and is refused, and help never looks like success of a command. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FakeApi } from './api.ts';
@@ -97,6 +97,30 @@ describe('a wrong command line', () => {
 			status: 1,
 			stderr: 'swarm.json: nodes: is missing: it must be a list of 1 to 9 nodes\n',
 		});
+	});
+});
+
+/** The command lines in the blocks of a document, without remarks and without the "--" that is for npm. */
+function linesOf(document: string): string[] {
+	const text = readFileSync(new URL(`../../${document}`, import.meta.url), 'utf8');
+	const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block]) => block as string);
+	const lines = blocks.flatMap((block) => [...block.matchAll(/(?:paxos-swarm|npm run swarm) ([a-z][^#\n]*)/g)]);
+	return lines.map(([, line]) => (line as string).replace(' -- ', ' ').trim());
+}
+
+describe('a command line in a document', () => {
+	// Those that the tests of documents run are in blocks of another kind, and "up" does not end.
+	const lines = ['README.md', 'server/deploy/README.md'].flatMap(linesOf).filter((line) => !/^up\b/.test(line));
+
+	it('is found', () => expect(lines.length).toBeGreaterThan(12));
+
+	it.each(lines)('"%s" is a right one', async (line) => {
+		const nodes = [first, second, { port: 1 }].map(({ port }, index) => ({ id: `n${index + 1}`, port }));
+		writeFileSync(join(fake.folder, 'swarm.json'), JSON.stringify({ name: 'swarm', nodes }));
+		for (const api of [first, second]) api.answer = { status: 404, body: 'not here' };
+		const { status, stderr } = await swarm(line);
+		expect(stderr).toMatch(/\S/);
+		expect(status).not.toBe(2);
 	});
 });
 

@@ -114,3 +114,12 @@ test.each(['README.md', 'server/api/README.md'])('the commands in %s print what 
 	for (const { command, printed } of steps) bindings.expectPrinted(printed, await run(bindings.commandOf(command)));
 	await swarm.nodes[0]?.fetch('/v1/kv/?recurse', { method: 'DELETE' });
 });
+
+test('the commands in README.md that list the members, and that save and restore, do so', async () => {
+	onTestFailed(() => swarm.report());
+	const document = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+	const lines = blocksOf(document, false).flatMap((block) => block.split('\n'));
+	const commands = lines.filter((line) => /^npx paxos-swarm (member list|snapshot)\b/.test(line));
+	expect(commands).toHaveLength(4);
+	for (const command of commands) expect(await run(command)).toMatch(/\S/);
+});
