@@ -56,6 +56,8 @@ import { fetchWith } from './tls/fetch.ts';
 import { frontTls } from './tls/front.ts';
 import { TlsKeeper } from './tls/keeper.ts';
 import { meshTls } from './tls/mesh.ts';
+import { traceRequests } from './tracing/requests.ts';
+import { hostTracer } from './tracing/tracer.ts';
 
 /** The identity of a throw-away swarm. The primary process makes it for all nodes, and it is never used twice. */
 export interface MemoryIdentity {
@@ -131,6 +133,7 @@ export type NodeReplica = AnyService &
 		| 'reached'
 		| 'remembered'
 		| 'receive'
+		| 'traces'
 		| 'linkUp'
 		| 'linkDown'
 		| 'replay'
@@ -257,6 +260,7 @@ export async function startNodeOf<Replica extends NodeReplica>(
 			handlers: {
 				frame: (from, peerEpoch, frame) =>
 					lab ? lab.arrive(from, peerEpoch, frame) : replica.receive(from, peerEpoch, frame),
+				traces: (messageId, traceparents) => replica.traces(messageId, traceparents),
 				linkUp: (peer, remembered) => replica.linkUp(peer, remembered),
 				linkDown: (peer, why) => {
 					lab?.linkDown(peer);
@@ -369,8 +373,10 @@ export async function startNodeOf<Replica extends NodeReplica>(
 			upgrades[FEED_PATH] = ofFeed;
 			if (clients) upgrades[CLIENT_PATH] = { name: 'client', handleUpgrade: clients.handleUpgrade.bind(clients) };
 		}
-		const requests: RequestListener = (request, response) =>
+		const listener: RequestListener = (request, response) =>
 			request.url?.startsWith(FEED_PATH) ? feed.handleRequest(request, response) : api(request, response);
+		const tracer = hostTracer();
+		const requests = tracer === null ? listener : traceRequests(tracer, id, listener);
 		front.open({
 			request: (options.http ?? true) ? requests : (_request, response) => answerText(response, 404, 'Not found.'),
 			upgrade: (path) => upgrades[path] ?? null,

@@ -9,10 +9,21 @@ import { readMessage, writeMessage } from '../../shared/paxos/wire.ts';
 import type { MeshOfReplica, RunningReplica } from '../replica/replica.ts';
 
 /** The part of a replica that its mesh calls. */
-export type Linked = Pick<RunningReplica<never, never>, 'receive' | 'linkUp' | 'linkDown' | 'reached' | 'remembered'>;
+export type Linked = Pick<
+	RunningReplica<never, never>,
+	'receive' | 'traces' | 'linkUp' | 'linkDown' | 'reached' | 'remembered'
+>;
 
-/** Messages are numbered for those who watch facts, which this mesh has none of. */
-const NOBODY_WATCHES = 0;
+/** A link to a peer, as long as it stands. */
+interface MemoryLink {
+	/** The messages that wait for a flush. */
+	waiting: Message[];
+	/** The number of the first of them. */
+	firstId: number;
+}
+
+/** Each link of a mesh numbers its messages in a range of its own. */
+const LINK_IDS = 2 ** 32;
 
 export class MemoryNetwork {
 	readonly #meshes = new Map<NodeId, MemoryMesh>();
@@ -37,10 +48,10 @@ export class MemoryMesh implements MeshOfReplica {
 	readonly id: NodeId;
 	readonly #network: MemoryNetwork;
 	readonly #replica: () => Linked;
-	/** The messages to each linked peer that wait for a flush. */
-	readonly #peers = new Map<NodeId, Message[]>();
+	readonly #peers = new Map<NodeId, MemoryLink>();
 	readonly #heardMs = new Map<NodeId, number>();
 	readonly #writer = new Writer();
+	#linksMade = 0;
 	/** It makes no links: because its disk does not keep up, or because it is closed. */
 	#isAlone = false;
 	#isClosed = false;
@@ -54,22 +65,32 @@ export class MemoryMesh implements MeshOfReplica {
 	}
 
 	send(to: NodeId, message: Message): number {
-		const waiting = this.#peers.get(to);
-		if (waiting === undefined) return -1;
-		waiting.push(message);
-		return NOBODY_WATCHES;
+		const link = this.#peers.get(to);
+		if (link === undefined) return -1;
+		link.waiting.push(message);
+		return link.firstId + link.waiting.length - 1;
+	}
+
+	tellTraces(to: NodeId, message: number, traceparents: readonly string[]): void {
+		setImmediate(() => {
+			const peer = this.#network.get(to);
+			if (peer !== undefined) peer.#replica().traces(`${this.id}:${message}`, traceparents);
+		});
 	}
 
 	flush(peersMax = Number.POSITIVE_INFINITY): void {
 		let peers = 0;
-		for (const [to, waiting] of this.#peers) {
-			if (waiting.length === 0) continue;
+		for (const [to, link] of this.#peers) {
+			if (link.waiting.length === 0) continue;
 			if (++peers > peersMax) return;
-			const frames = waiting.splice(0).map((message) => {
+			const frames = link.waiting.map((message) => {
 				writeMessage(this.#writer, message);
 				return this.#writer.take();
 			});
-			this.#carry(to, frames, waiting);
+			const { firstId } = link;
+			link.firstId += frames.length;
+			link.waiting = [];
+			this.#carry(to, frames, firstId, link);
 		}
 	}
 
@@ -108,8 +129,8 @@ export class MemoryMesh implements MeshOfReplica {
 	/** For the network. */
 	linkWith(other: MemoryMesh): void {
 		if (other === this || this.#peers.has(other.id) || !this.#mayLink || !other.#mayLink) return;
-		this.#peers.set(other.id, []);
-		other.#peers.set(this.id, []);
+		this.#peers.set(other.id, this.#newLink());
+		other.#peers.set(this.id, other.#newLink());
 		const [mine, others] = [this.#replica(), other.#replica()];
 		const [rememberedHere, rememberedThere] = [mine.remembered(other.id), others.remembered(this.id)];
 		mine.linkUp(other.id, rememberedThere);
@@ -120,15 +141,19 @@ export class MemoryMesh implements MeshOfReplica {
 		return !this.#isAlone && !this.#isApart && !this.#isClosed;
 	}
 
-	/** @param link the queue of the link, which is another one once the link was made again */
-	#carry(to: NodeId, frames: readonly Uint8Array[], link: readonly Message[]): void {
+	#newLink(): MemoryLink {
+		return { waiting: [], firstId: this.#linksMade++ * LINK_IDS };
+	}
+
+	/** @param link it is another one once it was made again */
+	#carry(to: NodeId, frames: readonly Uint8Array[], firstId: number, link: MemoryLink): void {
 		const { reached } = this.#replica();
 		setImmediate(() => {
 			const peer = this.#network.get(to);
 			if (peer === undefined || this.#peers.get(to) !== link) return;
 			peer.#heardMs.set(this.id, performance.now());
 			const messages = frames.map((bytes) => readMessage(new Reader(bytes)));
-			peer.#replica().receive(this.id, this.id, { reached, firstId: NOBODY_WATCHES, messages });
+			peer.#replica().receive(this.id, this.id, { reached, firstId, messages });
 		});
 	}
 

@@ -20,6 +20,13 @@ export const FRAME_BYTES_MAX = FRAME_BYTES_FULL + MESSAGE_BYTES_MAX;
 /** The frames of a lane lie side by side in an array of this size, which grows for larger ones. */
 const LANE_BYTES = 65_536;
 
+/** The first byte of a frame of traces, which goes before the message that belongs to them. */
+const TRACES = 0x11;
+/** Nodes understand frames of traces from this version of the mesh on. */
+export const TRACES_SINCE = 8;
+/** The bound on the traces that one message belongs to. */
+export const TRACES_PER_MESSAGE_MAX = 16;
+
 /** The first byte of a frame. The steps of the handshake begin with other bytes. */
 const MESSAGES = 0x10;
 const REACHED_AT = 1;
@@ -52,6 +59,36 @@ export function readFrame(bytes: Uint8Array): Frame {
 		messages.push(readMessage(from));
 	} while (!from.done);
 	return { reached, firstId, messages };
+}
+
+/** The traces that a message of its sender belongs to. The message comes next, or never. */
+export interface Traces {
+	/** The number of the message. */
+	readonly message: number;
+	/** Texts as of the header of W3C Trace Context. */
+	readonly traceparents: readonly string[];
+}
+
+export function isTraces(bytes: Uint8Array): boolean {
+	return bytes[0] === TRACES;
+}
+
+/** @param traceparents up to TRACES_PER_MESSAGE_MAX, of 64 characters of ASCII at most */
+export function writeTraces({ message, traceparents }: Traces): Uint8Array {
+	const out = new Writer();
+	out.u8(TRACES);
+	out.int(message);
+	out.list(traceparents, (traceparent) => out.id(traceparent));
+	return out.take();
+}
+
+/** @param bytes that `isTraces` @throws MalformedError where `writeTraces` could not have written it */
+export function readTraces(bytes: Uint8Array): Traces {
+	const from = new Reader(bytes, 1);
+	const [message, traceparents] = [from.int(), from.list(() => from.id())];
+	from.finish();
+	if (traceparents.length > TRACES_PER_MESSAGE_MAX) throw new MalformedError('too many traces of a message');
+	return { message, traceparents };
 }
 
 function readReached(bytes: Uint8Array): number {

@@ -24,7 +24,7 @@ import { REACHED_MAX } from './frame.ts';
 import type { Refusal } from './refusal.ts';
 
 /** The versions of the protocol that this build speaks. */
-export const PROTOCOL: ProtocolRange = { min: 7, max: 7 };
+export const PROTOCOL: ProtocolRange = { min: 7, max: 8 };
 /** The bound on the bytes that one end may send before it has proved itself. */
 export const HANDSHAKE_BYTES_MAX = 4096;
 export const NONCE_BYTES = 32;

@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { MalformedError } from '../../shared/bytes/bytes.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
-import { FRAME_BYTES_MAX, type Frame, readFrame } from './frame.ts';
+import { FRAME_BYTES_MAX, type Frame, isTraces, readFrame, readTraces, type Traces } from './frame.ts';
 import { HANDSHAKE_BYTES_MAX, type Handshake, type Proven, type Step } from './handshake.ts';
 import { REFUSALS, type Refusal, refusalText } from './refusal.ts';
 
@@ -29,6 +29,7 @@ export interface LinkOwner {
 	/** The other end is proven, and the link is up. */
 	proven(link: Link, peer: Proven): void;
 	frame(link: Link, frame: Frame): void;
+	traces(link: Link, traces: Traces): void;
 	/** One end refused the other or a frame of it. `ended` follows. */
 	refused(link: Link, why: string): void;
 	ended(link: Link, why: string): void;
@@ -193,6 +194,7 @@ export class Link {
 		if (this.#state === 'proving') return this.#prove(bytes);
 		let frame: Frame;
 		try {
+			if (isTraces(bytes)) return this.#owner.traces(this, readTraces(bytes));
 			frame = readFrame(bytes);
 		} catch (error) {
 			return this.#refuseMalformed('malformedFrame', error);

@@ -54,6 +54,8 @@ export interface MeshHandlers {
 	 * All messages of one frame, in order. Message i has the id `${epoch}:${firstId + i}`. Values are views of the frame.
 	 */
 	frame(from: NodeId, epoch: string, frame: Frame): void;
+	/** The message with this id, which comes next, belongs to these traces. */
+	traces?(messageId: string, traceparents: readonly string[]): void;
 	/** @param remembered the last frame of this node's log that was durable, as the peer remembers it */
 	linkUp(peer: NodeId, remembered: number): void;
 	linkDown(peer: NodeId, why: string): void;
@@ -216,6 +218,11 @@ export class Mesh {
 		return this.#peers.get(to)?.send(message) ?? -1;
 	}
 
+	/** As `Peer.tellTraces`. @param message its number, as `send` has returned it */
+	tellTraces(to: NodeId, message: number, traceparents: readonly string[]): void {
+		this.#peers.get(to)?.tellTraces(message, traceparents);
+	}
+
 	/**
 	 * Hands the queued messages to the sockets, in one frame for each peer unless there are many.
 	 *
@@ -350,19 +357,23 @@ export class Mesh {
 	readonly #owner: LinkOwner = {
 		proven: (link, proven) => this.#proven(link, proven),
 		frame: (link, frame) => this.#frame(link, frame),
+		traces: (link, { message, traceparents }) => {
+			const peer = this.#peers.get(link.claimed);
+			if (peer) this.#options.handlers.traces?.(`${peer.epoch}:${message}`, traceparents);
+		},
 		refused: (link, why) => this.#refused(link, why),
 		ended: (link, why) => this.#ended(link, why),
 		gone: (link) => this.#links.delete(link),
 	};
 
-	#proven(link: Link, { id, epoch, remembered }: Proven): void {
+	#proven(link: Link, { id, epoch, version, remembered }: Proven): void {
 		this.#unproven.delete(link);
 		if (this.#isAlone) return link.cut('this node makes no links until its disk answers');
 		if (this.#apart.has(id)) return link.cut('the link to it is cut');
 		const peer = this.#peers.get(id) ?? this.#newPeer(id);
 		if (!this.#peers.has(id)) this.#peers = new Map([...this.#peers, [id, peer]]);
 		peer.link?.replace();
-		peer.up(link, epoch);
+		peer.up(link, epoch, version);
 		this.#options.handlers.linkUp(id, remembered);
 	}
 

@@ -7,7 +7,7 @@
  */
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { laneOf, type Message } from '../../shared/paxos/message.ts';
-import { type Encoder, Lane } from './frame.ts';
+import { type Encoder, Lane, TRACES_SINCE, writeTraces } from './frame.ts';
 import type { Link } from './link.ts';
 
 export interface MeshLimits {
@@ -48,6 +48,7 @@ export class Peer {
 	readonly #limits: MeshLimits;
 	#link: Link | undefined;
 	#epoch = '';
+	#version = 0;
 	#bulkInFlight = false;
 	#heardAtMs = -Infinity;
 
@@ -92,9 +93,11 @@ export class Peer {
 		return Math.max(this.#heardAtMs, this.#link?.heardAtMs ?? -Infinity);
 	}
 
-	up(link: Link, epoch: string): void {
+	/** @param version the version of the mesh that both ends speak */
+	up(link: Link, epoch: string, version: number): void {
 		this.#link = link;
 		this.#epoch = epoch;
+		this.#version = version;
 		this.refusal = '';
 		this.#bulkInFlight = false;
 	}
@@ -119,6 +122,11 @@ export class Peer {
 		const bytes = lane.bytes + bufferedBytes;
 		if (bytes > this.#limits.consensusBytesMax) link.cutSoon(`does not keep up: ${bytes} bytes wait to be sent`);
 		return id;
+	}
+
+	/** Tells the traces of a message that is queued, before it leaves. A peer that does not understand that is not told. */
+	tellTraces(message: number, traceparents: readonly string[]): void {
+		if (this.#link?.isUp && this.#version >= TRACES_SINCE) this.#link.write(writeTraces({ message, traceparents }));
 	}
 
 	/** Whether `flush` would hand over a frame. */

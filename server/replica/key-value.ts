@@ -32,11 +32,14 @@ export class KeyValueReplica extends RunningReplica<Store, KeyValueDoors> implem
 	}
 
 	transact(operations: readonly PartOfTransaction[], timeoutMs: number, onPart: OnPart): Promise<SubmitAnswer> {
-		return new Promise((resolve) => this.replica.transact(operations, timeoutMs, onPart, resolve));
+		return new Promise((resolve) => this.replica.transact(operations, timeoutMs, onPart, this.followed(resolve)));
 	}
 
 	submitNamed(request: NamedRequest, onPart: OnPart): Promise<NamedAnswer> {
-		return new Promise((resolve) => this.replica.submitNamed(request, onPart, resolve));
+		return new Promise((resolve) => {
+			const answer = this.tracing === null ? resolve : this.tracing.commands.followNamed(request, resolve);
+			this.replica.submitNamed(request, onPart, answer);
+		});
 	}
 
 	whenChanged(subject: Subject, index: number, waitMs: number, done: () => void): (() => void) | null {

@@ -35,21 +35,25 @@ export class OwnReplica<State, Command, Result>
 	/** Proposes a command, as its codec has written it. Never rejects. */
 	propose(bytes: Uint8Array, timeoutMs: number): Promise<Proposed<Result>> {
 		return new Promise((resolve) =>
-			this.replica.submit({ kind: 'command', bytes }, { route: 'leader', contest: 0, timeoutMs }, (answer) => {
-				switch (answer.outcome) {
-					case 'chosen': {
-						// This is called before the machine applies the next command.
-						const { last } = this.machine;
-						const { revision } = answer;
-						if (last?.revision !== revision) return resolve({ outcome: 'applied elsewhere' });
-						return resolve({ outcome: 'applied', result: last.result, revision });
+			this.replica.submit(
+				{ kind: 'command', bytes },
+				{ route: 'leader', contest: 0, timeoutMs },
+				this.followed((answer) => {
+					switch (answer.outcome) {
+						case 'chosen': {
+							// This is called before the machine applies the next command.
+							const { last } = this.machine;
+							const { revision } = answer;
+							if (last?.revision !== revision) return resolve({ outcome: 'applied elsewhere' });
+							return resolve({ outcome: 'applied', result: last.result, revision });
+						}
+						case 'kept':
+							throw new Error('a command that contests no slot was told what a slot holds');
+						default:
+							resolve(answer);
 					}
-					case 'kept':
-						throw new Error('a command that contests no slot was told what a slot holds');
-					default:
-						resolve(answer);
-				}
-			}),
+				}),
+			),
 		);
 	}
 

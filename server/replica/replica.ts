@@ -21,6 +21,7 @@ import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { DoorParts, MachineDoors } from '../../shared/replica/doors.ts';
 import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
 import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
+import type { OnAnswer } from '../../shared/replica/own-batch.ts';
 import { Replica } from '../../shared/replica/replica.ts';
 import type { ReplicaTimer } from '../../shared/replica/runtime.ts';
 import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
@@ -29,6 +30,7 @@ import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { seedHashes } from '../../shared/store/key-table.ts';
 import type { Machine, MachineKind } from '../../shared/store/machine.ts';
+import { NodeTracing } from '../tracing/tracing.ts';
 import { FactStream } from './fact-stream.ts';
 import { applying, type Memory, type ReadableDisk, remember, type StartProgress } from './memory.ts';
 import type { NodeService, OpenSnapshot } from './service.ts';
@@ -48,6 +50,8 @@ export interface Frame {
 export interface MeshOfReplica {
 	/** @returns the message's number; -1 where the link is down */
 	send(to: NodeId, message: Message): number;
+	/** Tells the traces of a message, by the number that `send` has returned, before it leaves. */
+	tellTraces(to: NodeId, message: number, traceparents: readonly string[]): void;
 	/** See `MeshPort.flush`. */
 	flush(peersMax?: number): void;
 	/** See `MeshPort.cut`. */
@@ -124,6 +128,8 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 	#watchersCount = 0;
 	/** Up to this revision the watchers were told. */
 	#toldRevision = 0;
+	/** null where the program has no provider of traces. */
+	protected readonly tracing: NodeTracing | null;
 	#tending: NodeJS.Timeout | undefined;
 	#flushMs = 0;
 	#stopped = false;
@@ -154,6 +160,12 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 		this.#agent = agent;
 		const { mesh, swarm, requestMs } = options;
 		options.membersAre(agent.members.state);
+		this.tracing = NodeTracing.ofHost({
+			node: this.#id,
+			active: (isActive) => this.#watch(isActive),
+			tell: (to, message, traceparents) => mesh.tellTraces(to, message, traceparents),
+		});
+		if (this.tracing !== null) this.facts.watch(this.tracing.fact);
 		const turn = () => this.#guard(() => this.replica.turn());
 		this.replica = new Replica({
 			id: this.#id,
@@ -190,6 +202,7 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 				membersChanged: () => options.membersAre(this.#agent.members.state),
 				removed: (chosenAt) => options.removed(chosenAt),
 				malformed: options.malformed,
+				follower: this.tracing?.commands,
 			},
 		});
 	}
@@ -228,6 +241,7 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 		for (const timer of this.#timers.values()) clearTimeout(timer);
 		this.#timers.clear();
 		clearInterval(this.#tending);
+		this.tracing?.stop();
 		this.#log.close();
 	}
 
@@ -251,6 +265,11 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 		this.#guard(() => this.replica.receive(from, messages, reached));
 	}
 
+	/** The message with this id, which comes next, belongs to these traces. */
+	traces(messageId: string, traceparents: readonly string[]): void {
+		this.tracing?.told(messageId, traceparents);
+	}
+
 	linkUp(peer: NodeId, remembered: number): void {
 		this.facts.tell({ kind: 'linkUp', peer });
 		this.#guard(() => this.replica.linkUp(peer, remembered));
@@ -272,7 +291,7 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 	}
 
 	submit(operation: Operation, options: SubmitOptions): Promise<SubmitAnswer> {
-		return new Promise((resolve) => this.replica.submit(operation, options, resolve));
+		return new Promise((resolve) => this.replica.submit(operation, options, this.followed(resolve)));
 	}
 
 	readBarrier(timeoutMs: number): Promise<boolean> {
@@ -321,14 +340,23 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 
 	watch(onFact: (fact: RawFact) => void): () => void {
 		const unwatch = this.facts.watch(onFact);
-		if (this.#watchersCount === 0) this.#toldRevision = this.machine.revision;
-		this.#watchersCount++;
-		this.#agent.watched = true;
+		this.#watch(true);
 		return () => {
 			unwatch();
-			this.#watchersCount--;
-			this.#agent.watched = this.#watchersCount > 0;
+			this.#watch(false);
 		};
+	}
+
+	/** The answer to wait for, so that the trace of the command ends with it; the same where it belongs to none. */
+	protected followed(answer: OnAnswer): OnAnswer {
+		return this.tracing === null ? answer : this.tracing.commands.follow(answer);
+	}
+
+	/** One more watches the facts of single messages, or one fewer does. */
+	#watch(isOneMore: boolean): void {
+		if (this.#watchersCount === 0) this.#toldRevision = this.machine.revision;
+		this.#watchersCount += isOneMore ? 1 : -1;
+		this.#agent.watched = this.#watchersCount > 0;
 	}
 
 	get #swarm(): SwarmView {
@@ -354,6 +382,7 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 		if (number < 0 || !this.#agent.watched) return;
 		const messageId = `${this.facts.epoch}:${number}`;
 		this.facts.tell({ kind: 'sent', to, messageId, message });
+		this.tracing?.sent(to, number, message);
 	}
 
 	#setTimer(timer: ReplicaTimer, afterMs: number): void {

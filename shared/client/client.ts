@@ -60,6 +60,11 @@ export interface SwarmClientOptions {
 	/** By which the nodes let the client in, where the swarm has tokens. It is sent to the nodes and told nowhere. */
 	readonly token?: string;
 	/**
+	 * Asked at each write for the trace that it belongs to, as the header `traceparent` of W3C Trace Context; null for none,
+	 * or one that is not sampled. `activeTraceparent` of `paxos-swarm/tracing` is one. Nodes of 0.1 refuse a client with it.
+	 */
+	readonly traceparent?: () => string | null;
+	/**
 	 * The time limit of a call, with connecting, waiting and sending again. The call is settled by then. Milliseconds;
 	 * 10,000 by default.
 	 */
@@ -103,7 +108,7 @@ export class SwarmClient {
 
 	/** @throws TypeError or RangeError for a wrong option, which the error names */
 	constructor(options: SwarmClientOptions) {
-		const { nodes, connect, token = null, timeoutMs = TIMEOUT_MS } = options;
+		const { nodes, connect, token = null, traceparent = null, timeoutMs = TIMEOUT_MS } = options;
 		if (!Array.isArray(nodes)) throw new TypeError('nodes: a list of addresses');
 		if (nodes.length === 0) throw new RangeError('nodes: one at least');
 		for (const [index, address] of nodes.entries()) {
@@ -112,10 +117,11 @@ export class SwarmClient {
 		}
 		if (typeof connect !== 'function') throw new TypeError('connect: a function such as (url) => new WebSocket(url)');
 		if (token !== null && typeof token !== 'string') throw new TypeError('token: a text');
+		if (traceparent !== null && typeof traceparent !== 'function') throw new TypeError('traceparent: a function');
 		if (typeof timeoutMs !== 'number') throw new TypeError('timeoutMs: a number of milliseconds');
 		if (!(timeoutMs > 0 && timeoutMs < Number.POSITIVE_INFINITY))
 			throw new RangeError('timeoutMs: above 0, and finite');
-		this.#core = new ClientCore({ nodes: [...nodes], connect, token, timeoutMs, runtime: platform });
+		this.#core = new ClientCore({ nodes: [...nodes], connect, token, traceparent, timeoutMs, runtime: platform });
 		this.#owner = lockOwner(this.#core, platform);
 	}
 

@@ -15,7 +15,7 @@ import type { ClientRuntime } from './runtime.ts';
 import type { Connect } from './socket.ts';
 import type { TransactionAnswer } from './transaction.ts';
 import { ClientWatches, type Watcher, type WatchHandle } from './watches.ts';
-import { Writes } from './writes.ts';
+import { type Traceparent, Writes } from './writes.ts';
 
 export interface CoreOptions {
 	/** Addresses `http://host:port` of members, one at least, all without an `addressFault`. */
@@ -26,6 +26,8 @@ export interface CoreOptions {
 	readonly runtime: ClientRuntime;
 	/** By which the nodes let the client in; none by default. */
 	readonly token?: string | null;
+	/** As of `SwarmClientOptions`; none by default. */
+	readonly traceparent?: Traceparent | null;
 	readonly limits?: Partial<CallLimits>;
 }
 
@@ -55,7 +57,7 @@ export class ClientCore {
 	#cancelWatch: (() => void) | undefined;
 	#closed = false;
 
-	constructor({ nodes, connect, timeoutMs, runtime, token = null, limits: some }: CoreOptions) {
+	constructor({ nodes, connect, timeoutMs, runtime, token = null, traceparent = null, limits: some }: CoreOptions) {
 		this.#timeoutMs = timeoutMs;
 		this.#runtime = runtime;
 		this.#clientId = runtime.newId();
@@ -71,6 +73,7 @@ export class ClientCore {
 			...owner,
 			clientId: () => this.#clientId,
 			hasLeader: () => this.#route.hasLeader,
+			traceparent,
 			renew: (dropped) => this.#renew(dropped),
 			send: (frame, clientId) => this.#send(frame, clientId),
 		});
@@ -84,6 +87,7 @@ export class ClientCore {
 			connect,
 			runtime,
 			token,
+			traces: traceparent !== null,
 			clientId: () => this.#clientId,
 			hasCalls: () => this.callsCount > 0,
 			hasWatches: () => this.#watches.count > 0,

@@ -2,7 +2,7 @@
 import { BatchWriter } from '../store/batch-writer.ts';
 import type { Operation } from '../store/command.ts';
 import { isAborted } from './abort.ts';
-import { WRITE } from './protocol.ts';
+import { TRACES_PER_BATCH_MAX, WRITE } from './protocol.ts';
 import type { Transaction } from './transaction.ts';
 import { WriteBatch, type WriteCall } from './write-batch.ts';
 
@@ -17,6 +17,7 @@ export class Draft {
 	#calls: (WriteCall | null)[] = [];
 	#hasSignals = false;
 	#transaction: Transaction | null = null;
+	#traceparents: string[] | null = null;
 
 	/** The number of commands in it. */
 	get count(): number {
@@ -46,6 +47,7 @@ export class Draft {
 		this.opens = false;
 		this.#hasSignals = false;
 		this.#transaction = transaction;
+		this.#traceparents = null;
 		this.#writer.begin(clientId, first, receivedThrough, transaction !== null);
 	}
 
@@ -75,6 +77,12 @@ export class Draft {
 		if (hasSignal) this.#hasSignals = true;
 	}
 
+	/** The batch belongs to one more trace. Beyond a bound it is forgotten. */
+	trace(traceparent: string): void {
+		this.#traceparents ??= [];
+		if (this.#traceparents.length < TRACES_PER_BATCH_MAX) this.#traceparents.push(traceparent);
+	}
+
 	/** Writes a command of an earlier batch, with its call. */
 	add(operation: Operation, call: WriteCall): void {
 		this.#writer.add(operation);
@@ -99,7 +107,7 @@ export class Draft {
 		const calls = this.#calls;
 		this.#calls = [];
 		const { deadlineMs, opens } = this;
-		const transaction = this.#transaction;
-		return new WriteBatch({ clientId: this.#clientId, first, frame, calls, transaction, deadlineMs, opens });
+		const [clientId, transaction, traceparents] = [this.#clientId, this.#transaction, this.#traceparents];
+		return new WriteBatch({ clientId, first, frame, calls, transaction, traceparents, deadlineMs, opens });
 	}
 }

@@ -9,6 +9,7 @@ import {
 	CLIENTS_PER_CONNECTION_MAX,
 	type NodeSection,
 	PROTOCOL_VERSION,
+	PROTOCOL_VERSION_MIN,
 	readNodeFrame,
 	writeAuth,
 	writeHello,
@@ -35,6 +36,8 @@ export class Link {
 	/** `http://host:port`, as it was dialed. */
 	readonly url: string;
 	readonly #runtime: ClientRuntime;
+	/** The version of the protocol that it says. */
+	readonly #version: number;
 	readonly #socket: ClientSocket | undefined;
 	readonly #handlers: LinkHandlers;
 	/** The names of the clients that the node was told of. */
@@ -55,6 +58,7 @@ export class Link {
 
 	/**
 	 * @param token by which the node lets the client in; null for none
+	 * @param traces whether it may tell traces to the node
 	 * @param welcomeMaxMs the time limit from dialing to the node's welcome, milliseconds
 	 */
 	constructor(
@@ -63,11 +67,13 @@ export class Link {
 		runtime: ClientRuntime,
 		clientId: string,
 		token: string | null,
+		traces: boolean,
 		welcomeMaxMs: number,
 		handlers: LinkHandlers,
 	) {
 		this.url = url;
 		this.#runtime = runtime;
+		this.#version = traces ? PROTOCOL_VERSION : PROTOCOL_VERSION_MIN;
 		this.#handlers = handlers;
 		try {
 			this.#socket = connect(socketUrl(url));
@@ -116,7 +122,7 @@ export class Link {
 		if (this.#greeted.size >= CLIENTS_PER_CONNECTION_MAX) return false;
 		this.#greeted.add(clientId);
 		const out = new Writer(64);
-		writeHello(out, clientId);
+		writeHello(out, clientId, this.#version);
 		this.send(out.take());
 		return true;
 	}
@@ -188,7 +194,7 @@ export class Link {
 	}
 
 	#welcome(welcome: Welcome): void {
-		if (welcome.version !== PROTOCOL_VERSION) return this.end(`the node speaks version ${welcome.version}`);
+		if (welcome.version < this.#version) return this.end(`the node speaks version ${welcome.version}`);
 		if (this.#state !== 'dialing') return;
 		this.#state = 'up';
 		this.#cancelTimer();

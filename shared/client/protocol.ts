@@ -9,6 +9,7 @@
  *                      watch    id, 0 or the revision to begin behind and 1, prefix
  *                      unwatch  id
  *                      auth     token; before the hello, where the client has one
+ *                      trace    client, first sequence of the batch that it sends next, and the traces that belong to it; since version 9
  *                      ping     nothing; it is here because a page cannot send the WebSocket's own ping
  *     node -> client   welcome  version, node, leader, members
  *                      leader   node, or nothing
@@ -32,7 +33,9 @@ import { type ChangesSection, readChanges } from './changes.ts';
 import { readLock, writeLock } from './lock-format.ts';
 
 export const CLIENT_PATH = '/client';
-export const PROTOCOL_VERSION = 8;
+export const PROTOCOL_VERSION = 9;
+/** A node takes clients from this version on. A client that tells no traces says this one, which earlier nodes speak. */
+export const PROTOCOL_VERSION_MIN = 8;
 
 /** The bound on a frame in either direction. A single value of the largest size fits. */
 export const FRAME_BYTES_MAX = 1_114_112;
@@ -50,6 +53,8 @@ export const IN_FLIGHT_MAX = 65_536;
 export const CLIENTS_PER_CONNECTION_MAX = 4;
 /** The bound on a connection's unanswered transactions that read. What they read may be 32 MiB together. */
 export const READING_TRANSACTIONS_MAX = 32;
+/** The bound on the traces that one batch belongs to; the others are not told. */
+export const TRACES_PER_BATCH_MAX = 16;
 /** The bound on the watches of one connection. */
 export const WATCHES_PER_CONNECTION_MAX = 64;
 
@@ -61,6 +66,7 @@ export const WATCH = 0x05;
 export const UNWATCH = 0x06;
 export const LIST = 0x07;
 export const AUTH = 0x08;
+export const TRACE = 0x09;
 export const WELCOME = 0x81;
 export const LEADER = 0x82;
 export const RESULTS = 0x83;
@@ -144,6 +150,13 @@ export type ClientSection =
 	| { readonly kind: 'watch'; readonly id: number; readonly after: number | null; readonly prefix: string }
 	| { readonly kind: 'unwatch'; readonly id: number }
 	| { readonly kind: 'auth'; readonly token: string }
+	/** `traceparents` are texts as of the header of W3C Trace Context. */
+	| {
+			readonly kind: 'trace';
+			readonly clientId: string;
+			readonly first: number;
+			readonly traceparents: readonly string[];
+	  }
 	| { readonly kind: 'ping' };
 
 export type NodeSection =
@@ -183,15 +196,23 @@ export type NodeSection =
 	| { readonly kind: 'watchEnded'; readonly id: number; readonly why: WatchEndReason }
 	| { readonly kind: 'pong' };
 
-export function writeHello(out: Writer, clientId: string): void {
+export function writeHello(out: Writer, clientId: string, version = PROTOCOL_VERSION): void {
 	out.u8(HELLO);
-	out.int(PROTOCOL_VERSION);
+	out.int(version);
 	out.id(clientId);
 }
 
 export function writeAuth(out: Writer, token: string): void {
 	out.u8(AUTH);
 	writeText(out, token);
+}
+
+/** @param traceparents up to TRACES_PER_BATCH_MAX */
+export function writeTrace(out: Writer, clientId: string, first: number, traceparents: readonly string[]): void {
+	out.u8(TRACE);
+	out.id(clientId);
+	out.int(first);
+	out.list(traceparents, (traceparent) => out.id(traceparent));
 }
 
 export function writeRead(out: Writer, mode: ReadMode, first: number, keys: readonly string[]): void {
@@ -281,6 +302,11 @@ function readClientSection(from: Reader, frame: Uint8Array): ClientSection {
 		}
 		case UNWATCH:
 			return { kind: 'unwatch', id: from.int() };
+		case TRACE: {
+			const [clientId, first, traceparents] = [from.id(), from.int(), from.list(() => from.id())];
+			if (traceparents.length > TRACES_PER_BATCH_MAX) throw new MalformedError('too many traces of a batch');
+			return { kind: 'trace', clientId, first, traceparents };
+		}
 		case AUTH:
 			return { kind: 'auth', token: readText(from, frame) };
 		case PING:
@@ -292,9 +318,16 @@ function readClientSection(from: Reader, frame: Uint8Array): ClientSection {
 
 const BATCH_LENGTH_BYTES = 4;
 
-export function writeWelcome(out: Writer, node: string, leader: string, members: readonly MemberAddress[]): void {
+/** @param version the one that the client speaks */
+export function writeWelcome(
+	out: Writer,
+	node: string,
+	leader: string,
+	members: readonly MemberAddress[],
+	version = PROTOCOL_VERSION,
+): void {
 	out.u8(WELCOME);
-	out.int(PROTOCOL_VERSION);
+	out.int(version);
 	out.id(node);
 	out.id(leader);
 	writeAddresses(out, members);

@@ -20,6 +20,8 @@ export interface RouteOptions {
 	readonly runtime: ClientRuntime;
 	/** By which the nodes let the client in; null for none. */
 	readonly token: string | null;
+	/** Whether the client tells traces to the nodes. */
+	readonly traces: boolean;
 	/** The present name of the client. */
 	clientId(): string;
 	/** Whether calls wait for an answer. */
@@ -181,10 +183,11 @@ export class Route {
 
 	#dial(url: string, why: Why): void {
 		this.#dialing?.close();
-		const { connect, runtime, clientId, token } = this.#options;
+		const { connect, runtime, clientId, token, traces } = this.#options;
 		this.#dialingWhy = why;
 		this.#dialingSinceMs = this.#nowMs;
-		this.#dialing = new Link(url, connect, runtime, clientId(), token, this.#patience.ms, this.#handlers);
+		const { ms } = this.#patience;
+		this.#dialing = new Link(url, connect, runtime, clientId(), token, traces, ms, this.#handlers);
 	}
 
 	/** Dials the next known address, but not that of the current node, nor that of the last one. */

@@ -28,6 +28,8 @@ export interface Written {
 	readonly calls: (WriteCall | null)[];
 	/** The transaction that the batch is; null for any other batch. */
 	readonly transaction: Transaction | null;
+	/** The traces that it belongs to; null for none. */
+	readonly traceparents: readonly string[] | null;
 	readonly deadlineMs: number;
 	/** Whether its first command registers the client. */
 	readonly opens: boolean;
@@ -39,6 +41,7 @@ export class WriteBatch implements Numbered, Refusable {
 	readonly frame: Uint8Array;
 	readonly calls: (WriteCall | null)[];
 	readonly transaction: Transaction | null;
+	readonly traceparents: readonly string[] | null;
 	readonly deadlineMs: number;
 	readonly opens: boolean;
 	isOver = false;
@@ -58,12 +61,13 @@ export class WriteBatch implements Numbered, Refusable {
 	#answered: Uint8Array | null = null;
 	#left: number;
 
-	constructor({ clientId, first, frame, calls, transaction, deadlineMs, opens }: Written) {
+	constructor({ clientId, first, frame, calls, transaction, traceparents, deadlineMs, opens }: Written) {
 		this.clientId = clientId;
 		this.first = first;
 		this.frame = frame;
 		this.calls = calls;
 		this.transaction = transaction;
+		this.traceparents = traceparents;
 		this.deadlineMs = deadlineMs;
 		this.opens = opens;
 		this.#left = calls.length;

@@ -6,6 +6,7 @@
  * What it must never do: call a write refused that may have happened; give a command a second identity after it may
  * have been applied under its first; send a command for the first time after its signal was aborted.
  */
+import { Writer } from '../bytes/bytes.ts';
 import { BatchReader } from '../store/batch-reader.ts';
 import type { Operation, PartOfTransaction } from '../store/command.ts';
 import { SESSION_NAME_BYTES_MAX } from '../store/sessions.ts';
@@ -15,10 +16,13 @@ import { Batches } from './batches.ts';
 import { Draft } from './draft.ts';
 import { BadValueError, RefusedError, UnknownOutcomeError } from './errors.ts';
 import { type CallLimits, lineCommandsMax } from './limits.ts';
-import { CLIENTS_PER_CONNECTION_MAX, isPassing, type NodeSection } from './protocol.ts';
+import { CLIENTS_PER_CONNECTION_MAX, isPassing, type NodeSection, writeTrace } from './protocol.ts';
 import type { ClientRuntime } from './runtime.ts';
 import { Transaction, type TransactionAnswer } from './transaction.ts';
 import type { WriteBatch, WriteCall } from './write-batch.ts';
+
+/** The trace of the code that calls it, as of `SwarmClientOptions`. */
+export type Traceparent = () => string | null;
 
 export interface WritesOwner {
 	readonly runtime: ClientRuntime;
@@ -31,6 +35,8 @@ export interface WritesOwner {
 	renew(dropped: string): void;
 	/** @returns false while there is no node */
 	send(frame: Uint8Array, clientId: string): boolean;
+	/** The trace of a write that is made now; null where the client tells none. */
+	readonly traceparent: Traceparent | null;
 	/** Whether the node knows a leader. */
 	hasLeader(): boolean;
 	/** Why there is no node, as the end of a sentence; '' where there is one. */
@@ -86,6 +92,7 @@ export class Writes {
 			return settle.reject(badValue(error));
 		}
 		this.#draft.call(abortable(signal, settle), signal !== undefined);
+		this.#trace();
 	}
 
 	delete(key: string, cas: number | null, signal: AbortSignal | undefined, settle: WriteCall): void {
@@ -96,6 +103,7 @@ export class Writes {
 			return settle.reject(badValue(error));
 		}
 		this.#draft.call(abortable(signal, settle), signal !== undefined);
+		this.#trace();
 	}
 
 	submit(operation: Operation, signal: AbortSignal | undefined, settle: WriteCall): void {
@@ -103,6 +111,7 @@ export class Writes {
 		const call = abortable(signal, settle);
 		try {
 			this.#draft.add(operation, call);
+			this.#trace();
 		} catch (error) {
 			call.reject(badValue(error));
 		}
@@ -119,7 +128,9 @@ export class Writes {
 		if (!fits || !this.#isWithin(bytes)) return settle.reject(this.#overloaded());
 		this.#endBatch();
 		const transaction = new Transaction(operations, abortable(signal, settle));
-		this.#beginTransaction(transaction, this.#line.oldest !== undefined, this.#owner.deadlineMs());
+		const traceparent = this.#owner.traceparent?.() ?? null;
+		const traceparents = traceparent === null ? null : [traceparent];
+		this.#beginTransaction(transaction, traceparents, this.#line.oldest !== undefined, this.#owner.deadlineMs());
 		this.#owner.soon();
 	}
 
@@ -204,6 +215,12 @@ export class Writes {
 		return true;
 	}
 
+	/** The command that was written last belongs to the present trace. */
+	#trace(): void {
+		const traceparent = this.#owner.traceparent === null ? null : this.#owner.traceparent();
+		if (traceparent !== null) this.#draft.trace(traceparent);
+	}
+
 	/** Whether a call of so many bytes may wait here too. */
 	#isWithin(bytes: number): boolean {
 		const { callsMax, bytesMax } = this.#owner.limits;
@@ -249,7 +266,12 @@ export class Writes {
 	 * Makes a batch of the transaction, where the draft is empty. No transaction begins with a registration, so a batch of
 	 * its own goes in front where one is due.
 	 */
-	#beginTransaction(transaction: Transaction, isForLine: boolean, deadlineMs: number): void {
+	#beginTransaction(
+		transaction: Transaction,
+		traceparents: readonly string[] | null,
+		isForLine: boolean,
+		deadlineMs: number,
+	): void {
 		const draft = this.#draft;
 		const clientId = this.#owner.clientId();
 		const opens = this.#opening !== clientId;
@@ -264,6 +286,7 @@ export class Writes {
 		draft.begin(clientId, first, waits ? 0 : this.#receivedThrough, deadlineMs, waits, transaction);
 		try {
 			draft.addTransaction(transaction);
+			for (const traceparent of traceparents ?? []) draft.trace(traceparent);
 		} catch (error) {
 			return transaction.reject(badValue(error));
 		}
@@ -308,10 +331,10 @@ export class Writes {
 	}
 
 	/** Gives the commands of a batch, none of which was applied, new identities or a new place in line. */
-	#encodeAgain({ frame, calls, transaction, deadlineMs }: WriteBatch, isForLine: boolean): void {
+	#encodeAgain({ frame, calls, transaction, traceparents, deadlineMs }: WriteBatch, isForLine: boolean): void {
 		this.#endBatch();
 		if (transaction !== null) {
-			if (!transaction.isAborted) this.#beginTransaction(transaction, isForLine, deadlineMs);
+			if (!transaction.isAborted) this.#beginTransaction(transaction, traceparents, isForLine, deadlineMs);
 			return;
 		}
 		const command = new BatchReader(frame.subarray(1));
@@ -322,6 +345,9 @@ export class Writes {
 			this.#makeRoom(boundOf(command.key, command.value.length + command.session.length), isForLine, deadlineMs);
 			this.#draft.add(command.operation(), call);
 		}
+		if (traceparents !== null && this.#draft.count > 0) {
+			for (const traceparent of traceparents) this.#draft.trace(traceparent);
+		}
 		this.#endBatch();
 	}
 
@@ -330,7 +356,15 @@ export class Writes {
 	#transmit(batch: WriteBatch): void {
 		batch.againMs = NEVER;
 		const mayGo = batch.opens || batch.wasSent || batch.clientId === this.#opened;
-		if (mayGo && this.#owner.send(batch.frame, batch.clientId)) batch.sent();
+		if (!mayGo) return;
+		if (batch.traceparents !== null) this.#tellTraces(batch.clientId, batch.first, batch.traceparents);
+		if (this.#owner.send(batch.frame, batch.clientId)) batch.sent();
+	}
+
+	#tellTraces(clientId: string, first: number, traceparents: readonly string[]): void {
+		const out = new Writer();
+		writeTrace(out, clientId, first, traceparents);
+		this.#owner.send(out.take(), clientId);
 	}
 
 	#sendRefused(nowMs: number): void {

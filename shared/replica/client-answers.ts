@@ -89,9 +89,10 @@ export class ClientAnswers {
 		this.#store = store;
 	}
 
-	welcome(node: string, leader: string, members: readonly MemberAddress[]): void {
+	/** @param version the one that the client speaks */
+	welcome(version: number, node: string, leader: string, members: readonly MemberAddress[]): void {
 		this.#endRun();
-		writeWelcome(this.#out, node, leader, members);
+		writeWelcome(this.#out, node, leader, members, version);
 	}
 
 	members(members: readonly MemberAddress[]): void {

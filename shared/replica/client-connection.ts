@@ -8,6 +8,7 @@ import {
 	type ClientSection,
 	type MemberAddress,
 	PROTOCOL_VERSION,
+	PROTOCOL_VERSION_MIN,
 	READING_TRANSACTIONS_MAX,
 	type Refusal,
 	readClientFrame,
@@ -21,6 +22,7 @@ import { Batch, type BatchEnd, type RefusedWhy, type SubmitOptions, type Submitt
 import { ClientAnswers, type ClientRead } from './client-answers.ts';
 import { ClientReadings } from './client-readings.ts';
 import { type ChangeSections, ClientWatches } from './client-watches.ts';
+import type { Follower } from './follower.ts';
 import { type Grant, type KeysAsked, mayCarryOut, mayUse, mayWriteAll } from './grant.ts';
 import type { ReplicaLimits } from './limits.ts';
 import type { DoorSocket } from './port.ts';
@@ -34,6 +36,8 @@ export interface ConnectionOwner {
 	readonly submissions: Submissions;
 	/** The options of every batch of a client. */
 	readonly submitOptions: SubmitOptions;
+	/** undefined where nobody follows commands. */
+	readonly follower: Follower | undefined;
 	welcome(): { readonly node: string; readonly leader: string; readonly members: readonly MemberAddress[] };
 	read(connection: ClientConnection, read: ClientRead): void;
 	readonly changeSections: ChangeSections;
@@ -189,9 +193,10 @@ export class ClientConnection implements Submitter {
 		this.#commandsInFlight -= count;
 	}
 
-	ended({ first, count }: Batch, end: BatchEnd): void {
+	ended({ client, first, count }: Batch, end: BatchEnd): void {
 		this.#commandsInFlight -= count;
 		this.#readings?.remove(first);
+		this.#owner.follower?.ended(client, first, 'detail' in end ? end.detail : end.kind);
 		this.#refuse('write', first, count, 'noLeader', end.kind === 'unknown');
 	}
 
@@ -200,6 +205,12 @@ export class ClientConnection implements Submitter {
 		this.#answers.refused(what, first, count, why, mayHaveLeft);
 		this.#owner.answered(this);
 		this.#owner.soon();
+	}
+
+	/** A batch is not taken in. */
+	#refuseWrite({ client, first, count }: BatchReader, why: Refusal): void {
+		this.#owner.follower?.ended(client, first, why);
+		this.#refuse('write', first, count, why, false);
 	}
 
 	#take(frame: Uint8Array): void {
@@ -219,6 +230,11 @@ export class ClientConnection implements Submitter {
 					break;
 				case 'unwatch':
 					this.#watches.close(section.id);
+					break;
+				case 'trace':
+					if (this.#clients.has(section.clientId)) {
+						this.#owner.follower?.traced(section.clientId, section.first, section.traceparents);
+					}
 					break;
 				case 'auth':
 					this.#grant = this.#grantOf?.(section.token) ?? null;
@@ -247,14 +263,16 @@ export class ClientConnection implements Submitter {
 	}
 
 	#hello(version: number, client: string): void {
-		if (version !== PROTOCOL_VERSION) throw new MalformedError(`protocol ${version}, not ${PROTOCOL_VERSION}`);
+		if (version < PROTOCOL_VERSION_MIN || version > PROTOCOL_VERSION) {
+			throw new MalformedError(`protocol ${version}, not ${PROTOCOL_VERSION_MIN} to ${PROTOCOL_VERSION}`);
+		}
 		if (client === '') throw new MalformedError('a hello without a client');
 		if (client.startsWith(REQUEST_MARK)) throw new MalformedError('a hello in the name of a request');
 		if (!this.#clients.has(client)) this.#listen(client);
 		if (this.#isGreeted) return;
 		this.#isGreeted = true;
 		const { node, leader, members } = this.#owner.welcome();
-		this.#answers.welcome(node, leader, this.#isStranger ? [] : members);
+		this.#answers.welcome(version, node, leader, this.#isStranger ? [] : members);
 		this.#owner.answered(this);
 		this.#owner.soon();
 	}
@@ -275,14 +293,14 @@ export class ClientConnection implements Submitter {
 		const { client, first, count, registers } = reader;
 		if (!this.#clients.has(client)) throw new MalformedError('a batch of a client that said no hello');
 		const why = faultOf(reader, this.#owner.limits);
-		if (why !== null) return this.#refuse('write', first, count, why, false);
-		if (!this.#mayWrite(bytes)) return this.#refuse('write', first, count, 'denied', false);
+		if (why !== null) return this.#refuseWrite(reader, why);
+		if (!this.#mayWrite(bytes)) return this.#refuseWrite(reader, 'denied');
 		const { submissions, submitOptions } = this.#owner;
 		if (this.#commandsInFlight + count > this.#owner.limits.inFlightMax || this.#hasNoRoomFor(reader)) {
-			return this.#refuse('write', first, count, 'overloaded', false);
+			return this.#refuseWrite(reader, 'overloaded');
 		}
 		const refusal = submissions.submit(new Batch(this, client, first, count, submitOptions, bytes, registers));
-		if (refusal !== null) return this.#refuse('write', first, count, wordOf(refusal.why), false);
+		if (refusal !== null) return this.#refuseWrite(reader, wordOf(refusal.why));
 		this.#commandsInFlight += count;
 		if (reader.isTransaction) this.#noteReads(reader);
 	}

@@ -14,6 +14,7 @@ import type { SubmitOptions } from './batch.ts';
 import type { ClientRead } from './client-answers.ts';
 import { ClientConnection, type ConnectionOwner, type GrantOf } from './client-connection.ts';
 import { ChangeSections } from './client-watches.ts';
+import type { Follower } from './follower.ts';
 import type { ReplicaLimits } from './limits.ts';
 import type { Door, DoorSocket } from './port.ts';
 import type { Submissions } from './submissions.ts';
@@ -38,6 +39,8 @@ export interface ClientDoorOptions {
 	soon(): void;
 	/** A client sent a malformed frame. @param from as it was passed to `connect` */
 	malformed(from: string, why: string): void;
+	/** It is left out where nobody follows commands. */
+	readonly follower?: Follower | undefined;
 }
 
 interface UnconfirmedRead {
@@ -50,6 +53,7 @@ export class ClientDoor implements Door, ConnectionOwner {
 	readonly submissions: Submissions;
 	readonly limits: ReplicaLimits;
 	readonly submitOptions: SubmitOptions;
+	readonly follower: Follower | undefined;
 	readonly changeSections = new ChangeSections();
 	readonly #options: ClientDoorOptions;
 	readonly #connections = new Set<ClientConnection>();
@@ -66,6 +70,7 @@ export class ClientDoor implements Door, ConnectionOwner {
 		this.store = options.store;
 		this.submissions = options.submissions;
 		this.limits = options.limits;
+		this.follower = options.follower;
 		this.submitOptions = { route: 'leader', contest: 0, timeoutMs: options.requestMs };
 	}
 

@@ -66,6 +66,7 @@ export class KeyValueDoors implements MachineDoors {
 			leader: () => parts.agent.view().leader.node,
 			soon: parts.soon,
 			malformed: (from, why) => runtime.malformed(from, why),
+			follower: runtime.follower,
 		});
 	}
 

@@ -97,6 +97,11 @@ export class NamedRequests {
 /** The registration has this sequence, which the store does not keep. */
 const REGISTRATION = 1;
 
+/** The sequence of its first operation. */
+export function firstOfRequest({ content }: NamedRequest): number {
+	return content * TRANSACTION_COMMANDS_MAX;
+}
+
 /** A request without an answer, with all that wait for it at this node. */
 class OpenRequest implements Submitter {
 	readonly #owner: NamedRequests;
@@ -116,7 +121,7 @@ class OpenRequest implements Submitter {
 		this.#request = request;
 		this.#endsMs = owner.runtime.nowMs() + request.timeoutMs;
 		// Of two requests under one name no sequences are the same.
-		this.#first = request.content * TRANSACTION_COMMANDS_MAX;
+		this.#first = firstOfRequest(request);
 	}
 
 	get name(): string {

@@ -27,6 +27,8 @@ export interface OwnClientRuntime {
 	newId(): string;
 	/** Asks for a call of `endTurn` once all input that is ready was handed in. */
 	soon(): void;
+	/** As of `Follower`; it is left out where nobody follows commands. */
+	readonly batched?: ((batch: OwnBatch) => void) | undefined;
 }
 
 /**
@@ -279,6 +281,7 @@ export class OwnClient implements Submitter {
 		const batch = new OwnBatch(this, this.#client, first, commands, registers, options, this.#writer.take());
 		this.#sequence += batch.count;
 		this.#batches.add(batch);
+		this.#runtime.batched?.(batch);
 		const refusal = this.#submissions.submit(batch);
 		if (refusal !== null) this.ended(batch, { kind: 'refused', ...refusal });
 		return refusal;

@@ -162,7 +162,13 @@ export class Replica<Doors extends MachineDoors = MachineDoors> implements LoopL
 			},
 			limits,
 		);
-		this.#own = new OwnClient(this.submissions, this.#deadlines, { nowMs, newId: () => runtime.newId(), soon });
+		const { follower } = runtime;
+		this.#own = new OwnClient(this.submissions, this.#deadlines, {
+			nowMs,
+			newId: () => runtime.newId(),
+			soon,
+			batched: follower && ((batch) => follower.batched(batch)),
+		});
 		this.#named = new NamedRequests(this.submissions, { nowMs, machine });
 		this.#barriers = new Barriers(this.#loop, this.#deadlines, soon);
 		this.#succession = new Succession(

@@ -9,6 +9,7 @@ import type { Slot } from '../paxos/message.ts';
 import type { AgentView } from '../paxos/view.ts';
 import type { Machine, MachineRestore } from '../store/machine.ts';
 import type { DoorParts, DoorTimer, MachineDoors } from './doors.ts';
+import type { Follower } from './follower.ts';
 import type { ReplicaLimits } from './limits.ts';
 import type { LoopAgent, LoopLog } from './loop.ts';
 import type { MeshPort } from './port.ts';
@@ -54,6 +55,8 @@ export interface ReplicaRuntime {
 	removed(chosenAt: Slot): void;
 	/** A client sent a malformed frame. @param from as it was passed to `ClientDoor.connect` */
 	malformed(from: string, why: string): void;
+	/** It is left out where nobody follows commands. */
+	readonly follower?: Follower | undefined;
 }
 
 /** The part of `PaxosAgent` that a replica uses. */

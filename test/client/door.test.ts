@@ -10,13 +10,17 @@ import {
 	IN_FLIGHT_MAX,
 	LIST,
 	PING,
+	PROTOCOL_VERSION,
+	PROTOCOL_VERSION_MIN,
 	READ,
 	READ_KEYS_MAX,
 	type ReadMode,
 	readNodeFrame,
+	TRACES_PER_BATCH_MAX,
 	WRITE,
 	writeHello,
 	writeRead,
+	writeTrace,
 } from '../../shared/client/protocol.ts';
 import { encodeCommand } from '../../shared/store/command.ts';
 import { TestSwarm } from './nodes.ts';
@@ -34,7 +38,9 @@ describe('the clients’ door', () => {
 		['nothing', new Uint8Array(0)],
 		['a section of no kind', Uint8Array.of(99)],
 		['half a greeting', Uint8Array.of(HELLO, 1)],
-		['a greeting of another version', hello(99, 'client')],
+		['a greeting of a version that is too high', hello(PROTOCOL_VERSION + 1, 'client')],
+		['a greeting of a version that is too low', hello(PROTOCOL_VERSION_MIN - 1, 'client')],
+		['too many traces of a batch', concat(greeting('s'), traces(TRACES_PER_BATCH_MAX + 1))],
 		['a greeting without a client', hello(1, '')],
 		['a batch that is cut short', concat(greeting('s'), Uint8Array.of(WRITE, 200, 0, 0, 0, 1))],
 		['a batch that is none', concat(greeting('s'), Uint8Array.of(WRITE, 3, 0, 0, 0, 1, 2, 3))],
@@ -68,6 +74,17 @@ describe('the clients’ door', () => {
 		expect(code).toBe(1002);
 		expect((await swarm.client().put('still', 'here')).ok).toBe(true);
 	});
+
+	it.each([PROTOCOL_VERSION_MIN, PROTOCOL_VERSION])(
+		'welcomes a client of version %i in its own version',
+		async (version) => {
+			const socket = swarm.stranger('n1');
+			await once(socket, 'open');
+			socket.send(hello(version, 'client'));
+			expect(await sections(socket, 1)).toMatchObject([{ kind: 'welcome', version }]);
+			socket.terminate();
+		},
+	);
 
 	it('ends a connection that sends text, or too much at once', async () => {
 		const text = swarm.stranger('n1');
@@ -188,6 +205,12 @@ function hello(version: number, client: string): Uint8Array {
 	out.u8(HELLO);
 	out.int(version);
 	out.id(client);
+	return out.take();
+}
+
+function traces(count: number): Uint8Array {
+	const out = new Writer();
+	writeTrace(out, 's', 1, Array<string>(count).fill('one'));
 	return out.take();
 }
 

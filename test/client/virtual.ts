@@ -179,6 +179,7 @@ export class VirtualNode {
 				if (socket.greeted.length === 1) writeWelcome(out, this.id, this.leader, swarm.members);
 				return;
 			case 'auth':
+			case 'trace':
 				return;
 			case 'ping':
 				return writePong(out);

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { PROTOCOL } from '../../server/mesh/handshake.ts';
-import { PROTOCOL_VERSION } from '../../shared/client/protocol.ts';
+import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '../../shared/client/protocol.ts';
 import { SEGMENT_BYTES_DEFAULT } from '../../shared/disk/log.ts';
 import { newLogFiles } from '../../shared/disk/manifest.ts';
 import { STATE_FORMAT } from '../../shared/store/cut-format.ts';
@@ -26,6 +26,6 @@ test('formats', () => {
 	expect(written('the mesh')).toBe(
 		PROTOCOL.min === PROTOCOL.max ? `${PROTOCOL.max}` : `${PROTOCOL.min} to ${PROTOCOL.max}`,
 	);
-	expect(written('the WebSocket of clients')).toBe(String(PROTOCOL_VERSION));
+	expect(written('the WebSocket of clients')).toBe(`${PROTOCOL_VERSION_MIN} to ${PROTOCOL_VERSION}`);
 	expect(written('a saved trace')).toBe(TRACE_FORMAT.split(' ').at(-1));
 });

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { FRAME_BYTES_MAX, Lane } from '../../server/mesh/frame.ts';
+import { FRAME_BYTES_MAX, Lane, readFrame, TRACES_PER_MESSAGE_MAX, writeTraces } from '../../server/mesh/frame.ts';
 import { DialerHandshake, NONCE_BYTES } from '../../server/mesh/handshake.ts';
 import { REFUSALS, type Refusal } from '../../server/mesh/refusal.ts';
 import type { Message } from '../../shared/paxos/message.ts';
@@ -147,6 +147,21 @@ describe('a stranger at the door', () => {
 		expect(n1.mesh.send('n9', forward('to nobody'))).toBe(-1);
 	});
 
+	test.each([
+		[7, 3],
+		[8, 4],
+	])('that speaks version %i is told traces only where it understands them', async (max, frames) => {
+		const n1 = await lonely();
+		const guest = bench.add(await Stranger.proven(n1, { self: 'n9', protocol: { min: 7, max } }));
+		await n1.untilLinked('n9');
+		const number = n1.mesh.send('n9', forward('traced'));
+		n1.mesh.tellTraces('n9', number, ['one']);
+		n1.mesh.flush();
+		const last = await guest.hears(frames);
+		expect(readFrame(last)).toMatchObject({ firstId: number });
+		expect(guest.received).toHaveLength(frames);
+	});
+
 	test('is refused where there are many guests already', async () => {
 		const n1 = await lonely();
 		for (let i = 0; i < 16; i++) bench.add(await Stranger.proven(n1, { self: `guest${i}` }));
@@ -185,6 +200,8 @@ describe('a member that goes mad', () => {
 		['good messages and then garbage', Uint8Array.of(...frameOf(forward('x')), 99), REFUSALS.malformedFrame.code],
 		['the largest frame, of garbage', new Uint8Array(FRAME_BYTES_MAX), REFUSALS.malformedFrame.code],
 		['a frame above the largest', new Uint8Array(FRAME_BYTES_MAX + 1), REFUSALS.tooLarge.code],
+		['too many traces of a message', tracesOf(TRACES_PER_MESSAGE_MAX + 1), REFUSALS.malformedFrame.code],
+		['traces and more', Uint8Array.of(...tracesOf(1), 0), REFUSALS.malformedFrame.code],
 		['text', 'hello', REFUSALS.textFrame.code],
 	])('and says %s is cut off with a fact, and nothing of it counts', async (_, what, code) => {
 		const n1 = await lonely();
@@ -256,4 +273,8 @@ function frameOf(message: Message): Uint8Array {
 	const lane = new Lane(1);
 	lane.add(message);
 	return lane.takeFrame() as Uint8Array;
+}
+
+function tracesOf(count: number): Uint8Array {
+	return writeTraces({ message: 1, traceparents: Array<string>(count).fill('one') });
 }

@@ -63,8 +63,18 @@ describe('the handshake', () => {
 	});
 
 	test.each<[string, Identity, Identity, Refusal]>([
-		['no common version, the dialer newer', identityOf('n2', { protocol: { min: 8, max: 9 } }), n1, 'noCommonVersion'],
-		['no common version, the dialer older', n2, identityOf('n1', { protocol: { min: 8, max: 9 } }), 'noCommonVersion'],
+		[
+			'no common version, the dialer newer',
+			identityOf('n2', { protocol: { min: PROTOCOL.max + 1, max: PROTOCOL.max + 2 } }),
+			n1,
+			'noCommonVersion',
+		],
+		[
+			'no common version, the dialer older',
+			n2,
+			identityOf('n1', { protocol: { min: PROTOCOL.max + 1, max: PROTOCOL.max + 2 } }),
+			'noCommonVersion',
+		],
 		['a node of another swarm', identityOf('n2', { swarmId: 'other' }), n1, 'otherSwarm'],
 		['a node with our own id', identityOf('n1', {}), n1, 'sameNode'],
 		['a node that may not dial', n1, identityOf('n2', { refusalOf: () => 'wrongDirection' }), 'wrongDirection'],

@@ -112,6 +112,18 @@ describe('the mesh', () => {
 		expect(n2.messages().map(textOf)).toEqual(Array.from({ length: 3000 }, (_, i) => `a${i}`));
 	});
 
+	test('the traces of a message come before it', async () => {
+		const [n1, n2] = await linkedPair();
+		const number = n1.mesh.send('n2', forward('traced'));
+		n1.mesh.tellTraces('n2', number, ['one', 'two']);
+		n1.mesh.flush();
+		await n2.until(() => n2.messages().length === 1);
+		expect(n2.heard.slice(-2)).toMatchObject([
+			{ kind: 'traces', id: `n1-1:${number}`, traceparents: ['one', 'two'] },
+			{ kind: 'message', id: `n1-1:${number}` },
+		]);
+	});
+
 	test('no two messages of a node have the same id, whoever they are for and in whatever lane', async () => {
 		const nodes = await bench.nodes('n1', 'n2', 'n3');
 		for (const node of nodes) node.start(nodes);

@@ -20,7 +20,8 @@ export type Heard =
 	| { readonly kind: 'up'; readonly peer: NodeId; readonly remembered: number }
 	| { readonly kind: 'down'; readonly peer: NodeId; readonly why: string }
 	| { readonly kind: 'malformed'; readonly from: string; readonly why: string }
-	| { readonly kind: 'message'; readonly from: NodeId; readonly id: string; readonly message: Message };
+	| { readonly kind: 'message'; readonly from: NodeId; readonly id: string; readonly message: Message }
+	| { readonly kind: 'traces'; readonly id: string; readonly traceparents: readonly string[] };
 
 export interface NodeChange {
 	readonly epoch?: string;
@@ -108,6 +109,7 @@ export class TestNode {
 						this.onMessage(message, from);
 					});
 				},
+				traces: (id, traceparents) => this.#hear({ kind: 'traces', id, traceparents }),
 				linkUp: (peer, remembered) => this.#hear({ kind: 'up', peer, remembered }),
 				linkDown: (peer, why) => this.#hear({ kind: 'down', peer, why }),
 				malformed: (from, why) => this.#hear({ kind: 'malformed', from, why }),

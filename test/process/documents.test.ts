@@ -6,17 +6,30 @@
  * prints one, it is bound to what was printed in its place, and from then on it stands for that.
  */
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
+import { Collector } from './collector.ts';
 import { Swarm } from './swarm.ts';
 
 let swarm: Swarm;
+let collector: Collector;
 beforeAll(async () => {
+	collector = await Collector.listen();
 	swarm = await Swarm.create({ size: 3 });
-	await swarm.start();
+	const environment = { NODE_OPTIONS: `--import ${TRACING}`, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
+	for (const node of swarm.nodes) node.launch({ environment: { ...environment, OTEL_BSP_SCHEDULE_DELAY: '50' } });
+	await Promise.all(swarm.nodes.map((node) => node.ready()));
 });
-afterAll(() => swarm.dispose());
+afterAll(async () => {
+	await swarm.dispose();
+	await collector.close();
+});
+
+/** As `server/tracing/README.md` lists them, where the put comes to a follower of three nodes. */
+const SPANS_OF_A_PUT = 18;
+const TRACING = new URL('../../server/deploy/tracing.mjs', import.meta.url).href;
 
 interface Step {
 	readonly command: string;
@@ -122,4 +135,28 @@ test('the commands in README.md that list the members, and that save and restore
 	const commands = lines.filter((line) => /^npx paxos-swarm (member list|snapshot)\b/.test(line));
 	expect(commands).toHaveLength(4);
 	for (const command of commands) expect(await run(command)).toMatch(/\S/);
+});
+
+test('a put at a follower is one trace of three processes, which server/deploy/tracing.mjs sends to a collector', async () => {
+	onTestFailed(() => swarm.report());
+	const leader = await swarm.leader();
+	const follower = swarm.nodes.find((node) => node !== leader);
+	const traceId = randomBytes(16).toString('hex');
+	const headers = { traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01` };
+	await follower?.fetch('/v1/kv/traced', { method: 'PUT', body: 'x', headers });
+	const spans = await collector.until(traceId, SPANS_OF_A_PUT);
+	expect(new Set(spans.map(({ node }) => node))).toEqual(new Set(swarm.nodes.map(({ id }) => id)));
+	const [vote] = spans.filter(({ name }) => name === 'paxos vote');
+	const names: string[] = [];
+	for (let span = vote; span; span = spans.find(({ id }) => id === span?.parent)) names.unshift(span.name);
+	expect(names).toEqual([
+		'PUT /v1/kv',
+		'paxos propose',
+		'paxos forward',
+		'paxos lead',
+		'paxos phase 2',
+		'paxos accept',
+		'paxos vote',
+	]);
+	await follower?.fetch('/v1/kv/traced', { method: 'DELETE' });
 });

@@ -67,8 +67,8 @@ export const LOCK_MUTANTS: readonly Mutant[] = [
 		0,
 		'a copy of a request has other sequences',
 		NAMED_REQUESTS,
-		'this.#first = request.content * TRANSACTION_COMMANDS_MAX;',
-		'this.#first = request.content * TRANSACTION_COMMANDS_MAX + Math.floor(this.#endsMs) % 2;',
+		'this.#first = firstOfRequest(request);',
+		'this.#first = firstOfRequest(request) + (Math.floor(this.#endsMs) % 2);',
 	),
 	one(
 		0,

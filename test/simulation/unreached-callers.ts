@@ -23,6 +23,27 @@ export const CALLERS: readonly Unreached[] = [
 		},
 	},
 	{
+		why: 'No client of the world tells traces, and nobody follows its commands. `test/tracing/tracing.test.ts` has such.',
+		files: {
+			'shared/client/draft.ts': ['trace(traceparent: string): void {'],
+			'shared/client/link.ts': ['this.#version = traces ? PROTOCOL_VERSION : PROTOCOL_VERSION_MIN;'],
+			'shared/client/protocol.ts': [
+				'export function writeTrace(out: Writer, clientId: string, first: number, traceparents: readonly string[]): void {',
+				'case TRACE: {',
+			],
+			'shared/client/writes.ts': [
+				'const traceparents = traceparent === null ? null : [traceparent];',
+				'for (const traceparent of traceparents ?? []) draft.trace(traceparent);',
+				'for (const traceparent of traceparents) this.#draft.trace(traceparent);',
+				'if (batch.traceparents !== null) this.#tellTraces(batch.clientId, batch.first, batch.traceparents);',
+				'#tellTraces(clientId: string, first: number, traceparents: readonly string[]): void {',
+				'if (traceparent !== null) this.#draft.trace(traceparent);',
+			],
+			'shared/replica/client-connection.ts': ["case 'trace':"],
+			'shared/replica/replica.ts': ['batched: follower && ((batch) => follower.batched(batch)),'],
+		},
+	},
+	{
 		why: 'The world has no routine of a runtime for checksums. `test/storage/crc32.test.ts` has one.',
 		files: { 'shared/disk/crc32.ts': ['export function useNativeCrc32(native: Crc32): void {'] },
 	},
@@ -209,7 +230,7 @@ export const CALLERS: readonly Unreached[] = [
 				{ 'function readText(from: Reader, frame: Uint8Array): string {': ['return text;'] },
 			],
 			'shared/replica/client-connection.ts': [
-				"if (why !== null) return this.#refuse('write', first, count, why, false);",
+				'if (why !== null) return this.#refuseWrite(reader, why);',
 				"if (keyFault(operation.key) !== null) return 'badKey';",
 			],
 			'shared/store/batch-reader.ts': [

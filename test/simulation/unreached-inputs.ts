@@ -30,7 +30,7 @@ export const INPUTS: readonly Unreached[] = [
 			'shared/client/link.ts': [
 				{ '#receive(data: unknown): void {': ['} catch (error) {'] },
 				// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a line.
-				'if (welcome.version !== PROTOCOL_VERSION) return this.end(`the node speaks version ${welcome.version}`);',
+				'if (welcome.version < this.#version) return this.end(`the node speaks version ${welcome.version}`);',
 				"if (this.#state !== 'dialing') return;",
 			],
 			'shared/client/write-batch.ts': ['refusedForGood(): Error {'],
