@@ -105,7 +105,7 @@ export class NodeModel {
 		this.status = 'catchingUp';
 	}
 
-	/** It is heard again, and nothing has happened at it meanwhile. */
+	/** It is heard again. What has happened at it meanwhile follows. */
 	heard(): void {
 		this.status = 'up';
 	}

@@ -93,7 +93,7 @@ export class Story {
 			this.#tell(id, { kind: 'missing', skipped: {} });
 			return 'gap';
 		}
-		if (node?.status === 'unknown' && facts.length === 0) this.#tell(id, { kind: 'heard' });
+		if (node?.status === 'unknown') this.#tell(id, { kind: 'heard' });
 		const entries = facts.map((fact) => this.#tell(id, { kind: 'fact', fact }) as Entry);
 		// A snapshot follows by itself.
 		const { skipped, took } = batch;

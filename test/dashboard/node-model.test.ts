@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { happenedBy } from '../../dashboard/model/happened.ts';
 import type { NodeModel } from '../../dashboard/model/node-model.ts';
 import { Story } from '../../dashboard/model/story.ts';
 import type { Fact, FactBody } from '../../shared/fact.ts';
@@ -134,6 +135,15 @@ test('a node that fell silent is unknown since it was last heard, and known agai
 	expect(model.health).toEqual([{ up: 4, of: 5, needed: 3, from: 1 }]);
 	story.snapshot('n3', swarm.snapshot('n3'));
 	expect(model.health).toEqual([{ up: 5, of: 5, needed: 3, from: 1 }]);
+});
+
+test('a node that tells something is heard again, and nobody is told that it is not', () => {
+	const { swarm, story } = toldSwarm();
+	story.lost('n3', 1234);
+	const said = () => happenedBy(story.landmarks, Number.POSITIVE_INFINITY).map(({ text }) => text);
+	expect(said()).toEqual(['n3 is not heard any more']);
+	swarm.campaign('n3', 'noLeader');
+	expect(said()).toEqual([expect.stringMatching(/^n3 leads/)]);
 });
 
 test('a slot is trimmed once a node that is heard keeps it in its snapshot only', () => {
