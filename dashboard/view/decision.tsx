@@ -50,20 +50,24 @@ export function DecisionPanel() {
 				<h2 id="decision-title">{slot === 0 ? 'Decision' : `Slot ${countText(slot)}`}</h2>
 				<Verdict decision={shown} slot={slot} />
 				{slot > 0 && (
-					<button
-						type="button"
-						class="quiet small"
-						data-testid="inspect-slot"
-						onClick={() => {
-							inspected.value = { kind: 'slot', slot };
-						}}
-					>
-						Inspect
-					</button>
+					<div class="head-buttons">
+						<button
+							type="button"
+							class="quiet small"
+							data-testid="inspect-slot"
+							onClick={() => {
+								inspected.value = { kind: 'slot', slot };
+							}}
+						>
+							Inspect
+						</button>
+						<PaperSwitch />
+					</div>
 				)}
-				{slot > 0 && <PaperSwitch />}
 			</div>
-			{slot === 0 || swarmShown().nodes.length === 0 ? (
+			{!swarmShown().nodes.some(({ isUp }) => isUp) && slot === 0 ? (
+				<p class="empty">No node has told anything yet.</p>
+			) : slot === 0 || swarmShown().nodes.length === 0 ? (
 				<Empty />
 			) : (
 				<>
@@ -136,7 +140,9 @@ function Empty() {
 				<strong>Nothing has been decided yet.</strong>
 			</p>
 			<ol>
-				<li>Pick a node and type a value on the form.</li>
+				<li>
+					Pick a node and type a value on the <a href="#propose">form</a>.
+				</li>
 				<li>Press Propose: that node asks all others for a promise, then for a vote.</li>
 				<li>Watch a quorum form here, step by step, with one sentence of why for each step.</li>
 			</ol>

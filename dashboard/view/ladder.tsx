@@ -22,7 +22,7 @@ export function LadderPanel() {
 				<p class="legend">further right is higher; a promise only ever moves right</p>
 			</div>
 			{ladder.ballots.length === 0 ? (
-				<p class="empty">No node has promised anything yet.</p>
+				<p class="empty">No promise is known yet.</p>
 			) : (
 				<Scroller class="scroll-x" label="Promises by ballot" newestRight>
 					<table class="ladder" style={{ '--rungs': ladder.ballots.length }}>

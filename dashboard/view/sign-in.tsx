@@ -16,7 +16,7 @@ export function SignIn() {
 				if (written) signIn(written);
 			}}
 		>
-			<label for="token">This swarm lets in who has the token of its page.</label>
+			<label for="token">This swarm shows its page only to those who have a token for it.</label>
 			<input
 				id="token"
 				type="password"

@@ -1,4 +1,5 @@
 /** Shows which nodes are there and whether they make a quorum, and has the page's own switches. */
+import { isAsked } from '../live/token.ts';
 import { clock } from '../model/ballot-names.ts';
 import type { NodeModel } from '../model/node-model.ts';
 import { standingWord } from '../model/standing.ts';
@@ -28,11 +29,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
 			</ul>
 			<p class="health" data-testid="quorum-health" aria-live="polite">
 				{nodes.length === 0
-					? swarmShown().entryRefusal === ''
-						? isDirected()
-							? ''
-							: 'Connecting…'
-						: `This node runs and cannot be watched: ${swarmShown().entryRefusal}.`
+					? waitingText()
 					: health.map((of, index) => <Quorum key={of.from} health={of} isNext={index > 0} />)}
 			</p>
 			{!isDirected() && (
@@ -52,6 +49,14 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
 			</button>
 		</header>
 	);
+}
+
+/** What is said while there is no node to show. */
+function waitingText(): string {
+	const { entryRefusal } = swarmShown();
+	if (entryRefusal !== '') return `This node runs and cannot be watched: ${entryRefusal}.`;
+	if (isDirected()) return '';
+	return isAsked.value ? 'A token is asked for.' : 'Connecting…';
 }
 
 /** Whether those who decide the slots of one set are up. */
