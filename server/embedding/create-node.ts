@@ -51,7 +51,7 @@ export interface CreateNodeOptions {
 	 * to the listeners that the server has by then. The page is left out.
 	 */
 	readonly http?: boolean | Server;
-	/** Whether a node without a folder comes in as a new member, beyond loopback: see Members in the README. */
+	/** Whether a node without a folder comes in as a new member, beyond loopback: see `server/MEMBERS.md`. */
 	readonly join?: boolean;
 	/** Is told what an operator should know; by default nobody is. A logger of pino is one. */
 	readonly logger?: NodeLogger;

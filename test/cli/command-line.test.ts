@@ -100,6 +100,14 @@ describe('a wrong command line', () => {
 	});
 });
 
+const DOCUMENTS = [
+	'README.md',
+	'server/MEMBERS.md',
+	'server/backup/README.md',
+	'server/deploy/README.md',
+	'server/lab/README.md',
+] as const;
+
 /** The command lines in the blocks of a document, without remarks and without the "--" that is for npm. */
 function linesOf(document: string): string[] {
 	const text = readFileSync(new URL(`../../${document}`, import.meta.url), 'utf8');
@@ -110,7 +118,7 @@ function linesOf(document: string): string[] {
 
 describe('a command line in a document', () => {
 	// Those that the tests of documents run are in blocks of another kind, and "up" does not end.
-	const lines = ['README.md', 'server/deploy/README.md'].flatMap(linesOf).filter((line) => !/^up\b/.test(line));
+	const lines = DOCUMENTS.flatMap(linesOf).filter((line) => !/^up\b/.test(line));
 
 	it('is found', () => expect(lines.length).toBeGreaterThan(12));
 

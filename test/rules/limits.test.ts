@@ -1,4 +1,4 @@
-/** The table of limits in the README says what the code has. */
+/** The table of limits in `server/GUARANTEES.md` says what the code has. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -51,8 +51,8 @@ const LIMITS: Readonly<Record<string, number>> = {
 	'slots in the life': SLOT_MAX,
 };
 
-const readme = readFileSync(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8');
-const rows = [...readme.matchAll(/^\| (?<what>[^|]+) \| (?<most>[^|]+) \| [^|]+ \|$/gm)].map(({ groups }) => groups);
+const document = readFileSync(fileURLToPath(new URL('../../server/GUARANTEES.md', import.meta.url)), 'utf8');
+const rows = [...document.matchAll(/^\| (?<what>[^|]+) \| (?<most>[^|]+) \| [^|]+ \|$/gm)].map(({ groups }) => groups);
 
 test.each(Object.entries(LIMITS))('%s', (what, limit) => {
 	const row = rows.find((candidate) => candidate?.what?.startsWith(what));
