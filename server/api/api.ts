@@ -264,7 +264,10 @@ function answerError(res: ServerResponse, error: unknown, onError: ApiOptions['o
 		return void res.destroy();
 	}
 	if (error instanceof HttpError) {
-		if (error.endsConnection) res.setHeader('Connection', 'close');
+		if (error.endsConnection) {
+			res.setHeader('Connection', 'close');
+			res.once('finish', () => res.req.destroy());
+		}
 		return answerText(res, error.status, error.message);
 	}
 	const status = clientErrorOf(error);

@@ -287,14 +287,17 @@ export class Front {
 		connection.leaveReading();
 		const onError = (): void => void socket.destroy();
 		socket.on('error', onError);
-		connection.whenAnswered(() => {
+		const goOn = (): void => {
 			socket.off('error', onError);
+			if (socket.destroyed) return;
 			socket.setTimeout(0);
 			const door = this.#doorOf(request);
 			if (!door) return serveAnyway(this.#server, this.#arrival, request, socket, head);
 			toOriginForm(request);
 			this.#enter(door, request, connection, head);
-		});
+		};
+		// Of many that were sent ahead, each would come in the same turn as the one before it.
+		connection.whenAnswered(() => this.#ahead.run(goOn));
 	}
 
 	#enter(door: UpgradeDoor, request: IncomingMessage, connection: Connection, head: Buffer): void {
@@ -349,7 +352,7 @@ function serveAhead(request: IncomingMessage, response: ServerResponse, connecti
  */
 function endWhereUnread(request: IncomingMessage, response: ServerResponse): void {
 	response.once('finish', () => {
-		if (!request.complete && !request.readableDidRead) request.socket.destroySoon();
+		if (!request.complete && !request.readableDidRead) request.destroy();
 	});
 }
 
