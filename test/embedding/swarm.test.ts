@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createSwarm, type LocalSwarm, type OwnNode } from '../../server/embedding/main.ts';
 import { CompactedError, RefusedError, UnknownOutcomeError } from '../../shared/client/errors.ts';
 import { MachineError } from '../../shared/store/own-machine.ts';
+import { ResultLostError } from '../../shared/store/state-machine.ts';
 import { type Add, type Added, type Counters, counters } from '../store/counter.ts';
 
 const CALL = { timeoutMs: 20_000 };
@@ -78,7 +79,7 @@ describe('a swarm in memory with a state machine of the user’s own', () => {
 		expect(await follower.propose({ name: 'b', by: 1 }, CALL)).toMatchObject({ value: 1 });
 	});
 
-	it('brings a node that lacks what no log holds any more to the same state, and tells its readers so', async () => {
+	it('brings a node that lacks what no log holds any more to the same state, and tells its readers and callers so', async () => {
 		let trimmed = (): void => undefined;
 		const isTrimmed = new Promise<void>((resolve) => {
 			trimmed = resolve;
@@ -94,7 +95,12 @@ describe('a swarm in memory with a state machine of the user’s own', () => {
 		close = () => swarm.close();
 		const away = swarm.nodes.find(({ status }) => !status.isLeader) as OwnNode<Counters, Add, Added>;
 		const { leader } = swarm;
+		await away.propose({ name: 'first', by: 1 }, CALL);
 		const reading = expect(away.changes().next()).rejects.toBeInstanceOf(CompactedError);
+		const lost = away.propose({ name: 'lost', by: 1 }, { timeoutMs: 120_000 });
+		const losing = expect(lost).rejects.toBeInstanceOf(ResultLostError);
+		// A turn of the node that sends its command, and one that takes it to the leader: no node has proposed it yet.
+		for (let turns = 0; turns < 2; turns++) await new Promise((resolve) => setImmediate(resolve));
 		swarm.isolate(away.id);
 		const written = Array.from({ length: 20 }, (_, count) => `${count} ${'x'.repeat(100_000)}`);
 		for (const name of written) await leader?.propose({ name, by: 1 }, CALL);
@@ -102,7 +108,9 @@ describe('a swarm in memory with a state machine of the user’s own', () => {
 		swarm.reconnect(away.id);
 		await away.ready();
 		await reading;
-		expect(away.stale((state) => [...state.keys()])).toEqual(written);
+		await losing;
+		expect(away.stale((state) => [...state.keys()])).toEqual(['first', 'lost', ...written]);
+		expect(away.stale((state) => state.get('lost'))).toBe(1);
 		expect(await away.propose({ name: written[0] as string, by: 1 }, CALL)).toMatchObject({ value: 2 });
 		expect(await leader?.read((state) => state.get(written[0] as string), CALL)).toBe(2);
 	});
