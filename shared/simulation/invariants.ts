@@ -11,8 +11,8 @@ import type { Event } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { Envelope, Slot } from '../paxos/message.ts';
 import type { AgentView } from '../paxos/view.ts';
+import type { Machine } from '../store/machine.ts';
 import type { Result } from '../store/result.ts';
-import type { Store } from '../store/store.ts';
 import { AppliedCommands } from './applied.ts';
 import { ChangedKeys } from './changed-keys.ts';
 import type { Counters } from './counters.ts';
@@ -123,7 +123,12 @@ export class Invariants {
 	}
 
 	/** All commands of `slot` are applied. Equal state at equal revision: the same results all the way. */
-	applied(node: number, slot: Slot, { revision, timeMs, digest }: Store, now: Instant): void {
+	applied(
+		node: number,
+		slot: Slot,
+		{ revision, timeMs, digest }: Pick<Machine, 'revision' | 'digest'> & { readonly timeMs: number },
+		now: Instant,
+	): void {
 		this.#time.applied(slot, timeMs, this.#counters.leaders, now);
 		const life = this.#life(node);
 		life.results = mixed(life.results, revision);
@@ -134,7 +139,7 @@ export class Invariants {
 	}
 
 	/** A node goes on from a snapshot, its own or another node's: it is durable, and what all slots up to `through` make. */
-	installed(node: number, through: Slot, { digest }: Store): void {
+	installed(node: number, through: Slot, { digest }: Pick<Machine, 'digest'>): void {
 		this.#ledger.mustHaveSnapshot(node, through);
 		if (this.#digestAfter[through] !== digest) {
 			throw new Violation('SnapshotIsThePrefix', `${this.#ids[node]} has another state after slot ${through}`);

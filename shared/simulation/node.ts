@@ -18,6 +18,7 @@ import { Clock, type ClockTaste, STEADY_ERROR_MAX } from './clock.ts';
 import type { Counters } from './counters.ts';
 import type { Damage } from './damage.ts';
 import { type DiskRuntime, type NamedBytes, SimulatedDisk } from './disk.ts';
+import type { Host } from './hosted.ts';
 import type { Invariants } from './invariants.ts';
 import { type Ledger, Violation } from './ledger.ts';
 import { Process } from './process.ts';
@@ -40,6 +41,8 @@ export interface Surroundings {
 	readonly counters: Counters;
 	readonly clocks: ClockTaste;
 	readonly bounds: Bounds;
+	/** The state machine of each node. */
+	readonly host: Host;
 	/** Whether facts of single messages are made. */
 	readonly watched: boolean;
 	readonly canary: boolean;

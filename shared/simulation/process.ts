@@ -7,14 +7,14 @@ import type { NodeId, WallTime } from '../paxos/ballot.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { LogEntry } from '../paxos/log.ts';
 import type { Message, Slot } from '../paxos/message.ts';
-import { KeyValueDoors } from '../replica/key-value-doors.ts';
+import type { ClientDoor } from '../replica/client-door.ts';
+import type { KeyValueDoors } from '../replica/key-value-doors.ts';
 import { FRAMES_BEHIND_MAX, PutBackError } from '../replica/memory.ts';
 import { Replica } from '../replica/replica.ts';
 import { Restore, type Restored } from '../replica/restore.ts';
 import type { ReplicaAgent, ReplicaFact, ReplicaRuntime, ReplicaTimer } from '../replica/runtime.ts';
-import { StoreRestore } from '../store/restore.ts';
-import type { Store } from '../store/store.ts';
 import { REQUEST_MS, replicaLimits } from './bounds.ts';
+import type { Hosted } from './hosted.ts';
 import type { Invariants } from './invariants.ts';
 import { Violation } from './ledger.ts';
 import { NodeMesh } from './mesh.ts';
@@ -22,7 +22,7 @@ import type { SimulatedNode, Surroundings } from './node.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
 import { UncheckedAgent } from './unchecked.ts';
 import { PutBackAgent, WatchedAgent, WatchedLog } from './watched.ts';
-import { WatchedStore } from './watched-store.ts';
+import type { WatchedStore } from './watched-store.ts';
 
 const TURN_MAX_US = 500;
 /** See `Log.tend`. */
@@ -46,14 +46,14 @@ const OWED = ['commands of its own client', 'requests with a name', 'reads behin
 
 export class Process implements ReplicaRuntime {
 	readonly agent: PaxosAgent;
-	readonly replica: Replica<KeyValueDoors>;
+	readonly replica: Replica;
 	readonly node: SimulatedNode;
 	readonly epoch: number;
 	readonly mesh: NodeMesh;
 	/** It does nothing any more, though the world may not have noticed yet. */
 	isEnded = false;
 	readonly #log: Log;
-	readonly store: WatchedStore;
+	readonly #hosted: Hosted;
 	readonly #world: Surroundings;
 	readonly #begun: Instant;
 	readonly #timers = new Map<ReplicaTimer, number>();
@@ -76,6 +76,7 @@ export class Process implements ReplicaRuntime {
 			() => this.#endWithin(),
 		);
 		const { ledger, invariants } = world;
+		this.#hosted = world.host(node.index, world);
 		const recovered = readLog(node.disk, node.id);
 		const { snapshot } = recovered.manifest;
 		const through = snapshot?.through ?? 0;
@@ -101,16 +102,15 @@ export class Process implements ReplicaRuntime {
 		this.agent = new Agent(node.config, records, through, restored?.members);
 		this.agent.watched = world.watched;
 		invariants.started(node.index, node.putBack ? null : this.agent.view());
-		this.store = new WatchedStore(node.index, world);
 		if (restored) this.#startFrom(restored, through);
 		this.replica = new Replica({
 			id: node.id,
 			urlOf: ({ url }) => url,
 			agent: this.#agentFor(invariants),
 			log: new WatchedLog(this, log, ledger, world.canary),
-			machine: this.store,
-			restore: () => new StoreRestore(world.bounds.store),
-			doors: (parts) => new KeyValueDoors(this.store, parts),
+			machine: this.#hosted.machine,
+			restore: () => this.#hosted.restore(),
+			doors: (parts) => this.#hosted.doors(parts),
 			swarm: SWARM,
 			...(world.bounds.snapshots && { snapshotLimits: world.bounds.snapshots }),
 			requestMs: world.bounds.requestMs ?? REQUEST_MS,
@@ -119,6 +119,16 @@ export class Process implements ReplicaRuntime {
 			runtime: this,
 		});
 		this.#planTend();
+	}
+
+	/** Its keys. A world of another machine has none. */
+	get store(): WatchedStore {
+		return this.#hosted.machine as WatchedStore;
+	}
+
+	/** The door of its clients; undefined in a world of another machine. */
+	get clients(): ClientDoor | undefined {
+		return (this.replica.doors as Partial<KeyValueDoors>).clients;
 	}
 
 	/** What was chosen before is applied first, as by a real node. */
@@ -143,7 +153,7 @@ export class Process implements ReplicaRuntime {
 	 */
 	close(): void {
 		this.isEnded = true;
-		this.replica.doors.clients.close();
+		this.clients?.close();
 		this.replica.stop();
 		this.#log.close();
 		if (this.owesRequests) throw new Violation('StopAnswersAll', `${this.node.id} stops and owes answers`);
@@ -238,7 +248,7 @@ export class Process implements ReplicaRuntime {
 	}
 
 	applied(through: Slot, revision: number): void {
-		if (this.store.holds(through)) this.#world.counters.snapshotsTakenOver++;
+		if (this.#hosted.holds(through)) this.#world.counters.snapshotsTakenOver++;
 		this.#world.applied(this.node, through, revision);
 	}
 
@@ -263,17 +273,17 @@ export class Process implements ReplicaRuntime {
 		return new WatchedAgent(node.index, agent, invariants);
 	}
 
-	#restored(snapshot: SnapshotNote): Restored<Store> {
-		const restore = new Restore(new StoreRestore(this.#world.bounds.store));
+	#restored(snapshot: SnapshotNote): Restored {
+		const restore = new Restore(this.#hosted.restore());
 		for (const { payloads } of readSnapshot(this.node.disk, snapshot, SWARM)) {
 			for (const payload of payloads) restore.add(payload);
 		}
 		return restore.finish();
 	}
 
-	#startFrom({ machine }: Restored<Store>, through: Slot): void {
-		this.store.become(machine);
-		this.store.holds(through);
+	#startFrom({ machine }: Restored, through: Slot): void {
+		this.#hosted.machine.become(machine);
+		this.#hosted.holds(through);
 		this.#world.counters.startsFromASnapshot++;
 	}
 

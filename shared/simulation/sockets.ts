@@ -178,10 +178,10 @@ class SimulatedSocket implements ClientSocket {
 
 	#open(process: Process): void {
 		const { world } = this.#sockets;
-		const isFull = !process.replica.doors.clients.hasRoom;
-		if (isFull || !this.node.letsClientsIn) return this.#toClientLater(() => this.#tellClient('onerror'));
+		const { clients } = process;
+		if (!clients?.hasRoom || !this.node.letsClientsIn) return this.#toClientLater(() => this.#tellClient('onerror'));
 		this.#process = process;
-		this.#door = process.replica.doors.clients.connect(this.#doorSocket(), this.#user.name);
+		this.#door = clients.connect(this.#doorSocket(), this.#user.name);
 		this.#sockets.standing.add(this);
 		this.#toClientLater(() => this.onopen?.({} as never));
 		this.#planEnd();

@@ -20,6 +20,7 @@ import type { ClockTaste } from './clock.ts';
 import { type Counters, noCounts } from './counters.ts';
 import { endPutBack } from './disk-trouble.ts';
 import { Electorates } from './electorates.ts';
+import { type Host, hostStore } from './hosted.ts';
 import { Invariants, mixed } from './invariants.ts';
 import { Ledger, Violation } from './ledger.ts';
 import { Links } from './links.ts';
@@ -65,6 +66,8 @@ export interface WorldOptions {
 	readonly numbersWrites?: boolean;
 	/** The agent of all nodes, where a rule was taken out of it on purpose: then no check ends the run. */
 	readonly ruleless?: typeof PaxosAgent | null;
+	/** The state machine of each node; the key-value store by default. */
+	readonly host?: Host;
 	readonly onlooker?: Onlooker | undefined;
 }
 
@@ -131,6 +134,7 @@ export class World implements Surroundings {
 	readonly ruleless: typeof PaxosAgent | null;
 	readonly clocks: ClockTaste;
 	readonly bounds: Bounds;
+	readonly host: Host;
 	readonly network: Network;
 	readonly links: Links;
 	readonly sockets: Sockets;
@@ -160,6 +164,7 @@ export class World implements Surroundings {
 		this.ruleless = options.ruleless ?? null;
 		this.clocks = options.clocks;
 		this.bounds = options.bounds;
+		this.host = options.host ?? hostStore;
 		this.onlooker = options.onlooker;
 		this.#random = new Random(seed, 0x776f726c);
 		this.network = new Network(seed, nodes + spares, links);

@@ -5,6 +5,7 @@ import { type NodeSection, readNodeFrame, WRITE, writeHello } from '../../shared
 import type { LogRoom } from '../../shared/paxos/event.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { batchValue } from '../../shared/paxos/value.ts';
+import type { ClientConnection } from '../../shared/replica/client-connection.ts';
 import { DISK_SILENT_MS, DiskWatch } from '../../shared/replica/disk-watch.ts';
 import type { DoorSocket } from '../../shared/replica/port.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
@@ -116,7 +117,7 @@ describe.each(SEEDS)('a node whose log takes no values, seed %i', (seed) => {
 			close: () => undefined,
 			terminate: () => undefined,
 		};
-		const connection = replica.doors.clients.connect(socket, 'a client');
+		const connection = hung.process?.clients?.connect(socket, 'a client') as ClientConnection;
 		const hello = new Writer();
 		writeHello(hello, 'c');
 		connection.receive(hello.take());

@@ -23,7 +23,7 @@ const TIMINGS = {
 /** The members that a client of the node is told of, one list after the other, the first one with its welcome. */
 function listen(world: World, { id, process }: SimulatedNode): string[] {
 	const told: string[] = [];
-	const connection = process?.replica.doors.clients.connect(
+	const connection = process?.clients?.connect(
 		{
 			unsentBytes: 0,
 			send(frame) {
