@@ -70,6 +70,7 @@ function lineOf(fact: RawFact): { level: 'debug' | 'info' | 'warn'; text: string
 			return { level: 'warn', text: `ignored ${fact.message} from ${fact.from}: ${fact.why}` };
 		case 'disk':
 		case 'state':
+		case 'stall':
 			// The end of a trouble has the same level as its beginning, so that a reader of warnings sees both.
 			return { level: 'warn', text: fact.detail };
 		case 'snapshot':

@@ -134,6 +134,7 @@ export type NodeReplica = AnyService &
 		| 'remembered'
 		| 'receive'
 		| 'traces'
+		| 'stalled'
 		| 'linkUp'
 		| 'linkDown'
 		| 'replay'
@@ -190,7 +191,8 @@ export async function startNodeOf<Replica extends NodeReplica>(
 	const failures = new Repeats<{ readonly error: unknown; readonly text: string }>(({ error, text }, count) =>
 		log.error({ err: error }, count === 1 ? text : `${text} (and ${count - 1} more times)`),
 	);
-	const stalls = new Repeats<number>((ms, count) => log.warn(stallText(ms, count)));
+	let tellStall = (ms: number, count: number): void => log.warn(stallText(ms, count));
+	const stalls = new Repeats<number>((ms, count) => tellStall(ms, count));
 	const frontOptions: FrontOptions = {
 		doors,
 		limits,
@@ -325,6 +327,7 @@ export async function startNodeOf<Replica extends NodeReplica>(
 			stopLogging,
 		);
 		tellRefused = (refused) => replica.facts.tell({ kind: 'malformed', ...refused });
+		tellStall = (ms, count) => replica.stalled(ms, stallText(ms, count));
 		await replica.replay();
 
 		const api = createApi({

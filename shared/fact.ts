@@ -75,6 +75,13 @@ export type RuntimeFact<B = BallotText, V = ValueSummary, C = KeyChanges> =
 			/** For people: the rest of a sentence that begins with the node. */
 			readonly detail: string;
 	  }
+	/** The event loop of this node's process stood still for so many milliseconds. */
+	| {
+			readonly kind: 'stall';
+			readonly ms: number;
+			/** For people. */
+			readonly detail: string;
+	  }
 	/** What becomes of this node's snapshots. */
 	| {
 			readonly kind: 'snapshot';

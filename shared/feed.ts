@@ -116,7 +116,12 @@ export interface NodeSnapshot {
 	readonly phase1: Phase1View | null;
 	/** The faults that people made in what others send to this node; null where it does not run as a lab. */
 	readonly faults: readonly LinkFaultFrom[] | null;
+	/** What is wrong at the node, for people, by what it is about; none where it is left out. */
+	readonly troubles?: Troubles;
 }
+
+/** Sentences by `disk`, `state`, `loop`, or `clock` with a node. */
+export type Troubles = Readonly<Record<string, string>>;
 
 /** What a node's watchers were told of late, for one that comes later: the node's state then, and what has happened since. */
 export interface Recall {

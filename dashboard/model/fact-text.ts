@@ -19,7 +19,8 @@ export type FactGroup =
 	| 'messages'
 	| 'beats'
 	| 'links'
-	| 'disk';
+	| 'disk'
+	| 'health';
 
 type JsonMessage = Message<BallotText, ValueSummary>;
 
@@ -58,13 +59,15 @@ export function groupOf(fact: Fact): FactGroup {
 		case 'nodeFault':
 		case 'malformed':
 		case 'ignored':
-		case 'clockSkew':
 			return 'links';
 		case 'flushed':
 		case 'applied':
+			return 'disk';
+		case 'clockSkew':
 		case 'disk':
 		case 'state':
-			return 'disk';
+		case 'stall':
+			return 'health';
 	}
 }
 
@@ -127,6 +130,7 @@ export function factText(fact: Fact, names: BallotNames): string {
 		case 'disk':
 		case 'snapshot':
 		case 'state':
+		case 'stall':
 			return fact.detail;
 		case 'applied':
 			return `applied through slot ${fact.through}, revision ${fact.revision}`;

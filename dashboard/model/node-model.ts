@@ -4,11 +4,21 @@
  * snapshot.
  */
 import type { BallotText, Fact } from '../../shared/fact.ts';
-import type { EntryView, FactBatch, MembersView, NodeSnapshot, Phase1View, SlotView } from '../../shared/feed.ts';
+import type {
+	EntryView,
+	FactBatch,
+	MembersView,
+	NodeSnapshot,
+	Phase1View,
+	SlotView,
+	Troubles,
+} from '../../shared/feed.ts';
 import { isFault, type LinkFaultFrom } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { CLOCK_SKEW_TOLD_MS } from '../../shared/paxos/bounds.ts';
 import type { Role } from '../../shared/paxos/fact.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
+import { skewText } from '../../shared/skew.ts';
 import { compareBallotTexts, higherBallot } from './ballot-names.ts';
 
 /**
@@ -52,6 +62,8 @@ export class NodeModel {
 	arriving: { readonly through: Slot; readonly bytes: number; readonly bytesOfAll: number } | null = null;
 	/** The faults that people made in what others send to this node, by sender; null where it does not run as a lab. */
 	faults: ReadonlyMap<NodeId, LinkFaultFrom> | null = null;
+	/** What is wrong at the node, for people, by what it is about. */
+	troubles: Troubles = {};
 	#campaign: Phase1View | null = null;
 
 	constructor(id: NodeId) {
@@ -85,6 +97,7 @@ export class NodeModel {
 		this.entriesCount = snapshot.entriesCount;
 		this.entriesRevision = snapshot.revision;
 		this.sets = snapshot.swarm.sets;
+		this.troubles = snapshot.troubles ?? {};
 		this.faults = snapshot.faults && new Map(snapshot.faults.map((fault) => [fault.from, fault]));
 	}
 
@@ -208,16 +221,31 @@ export class NodeModel {
 			case 'proposed':
 			case 'voteCounted':
 			case 'pollHeld':
-			case 'clockSkew':
 			case 'fetching':
 			case 'ignored':
 			case 'sent':
 			case 'malformed':
 			case 'flushed':
-			case 'disk':
-			case 'state':
 				return;
+			case 'disk':
+				if (fact.what === 'repaired') return;
+				return this.#trouble('disk', fact.what === 'hangs' || fact.what === 'noRoom' ? fact.detail : null);
+			case 'state':
+				return this.#trouble('state', fact.what === 'agrees' ? null : fact.detail);
+			case 'clockSkew': {
+				const { peer, aheadMs } = fact;
+				const isApart = Math.abs(aheadMs) > CLOCK_SKEW_TOLD_MS;
+				return this.#trouble(`clock ${peer}`, isApart ? skewText(peer, aheadMs) : null);
+			}
+			case 'stall':
+				return this.#trouble('loop', fact.detail);
 		}
+	}
+
+	/** @param text null where it is over */
+	#trouble(about: string, text: string | null): void {
+		const { [about]: _, ...others } = this.troubles;
+		this.troubles = text === null ? others : { ...others, [about]: text };
 	}
 
 	/** A copy that changes apart from this one. */

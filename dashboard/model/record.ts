@@ -72,6 +72,7 @@ function snapshotOf(node: NodeModel, swarm: SwarmModel): Told {
 		linked: [...node.linked],
 		phase1: node.phase1,
 		faults: node.faults && [...node.faults.values()],
+		troubles: node.troubles,
 	};
 	return { kind: 'snapshot', snapshot };
 }

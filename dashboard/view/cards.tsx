@@ -50,6 +50,7 @@ function Card({ node, names }: { node: NodeModel; names: BallotNames }) {
 				{node.isUp && <span class={`role role-${node.role}`}>{roleText(node, place)}</span>}
 			</h3>
 			{text !== '' && <p class="standing">{text}</p>}
+			{node.isUp && <Troubles node={node} />}
 			{place === 'gone' ? null : node.isUp ? (
 				<Known node={node} names={names} place={place} />
 			) : (
@@ -57,6 +58,15 @@ function Card({ node, names }: { node: NodeModel; names: BallotNames }) {
 			)}
 		</article>
 	);
+}
+
+/** Its disk, its clock, its state and its event loop, where something is wrong with them. */
+function Troubles({ node }: { node: NodeModel }) {
+	return Object.entries(node.troubles).map(([about, text]) => (
+		<p key={about} class="trouble" data-testid={`trouble-${node.id}`} data-about={about}>
+			{text}
+		</p>
+	));
 }
 
 /** A node that has no vote follows the leader, and is more than that a learner. */

@@ -81,6 +81,7 @@ export function glyphOfFact(fact: Fact): GlyphKind {
 		case 'nodeFault':
 		case 'disk':
 		case 'state':
+		case 'stall':
 			return 'nack';
 		case 'chosen':
 		case 'fetching':

@@ -19,7 +19,17 @@ import { isDirected, moment, showSlot, story, wallMs } from './state.ts';
 import { saveTrace, TraceFiles } from './trace-files.tsx';
 
 const ROWS_MAX = 120;
-const SHOWN_FIRST = ['phase1', 'phase2', 'nack', 'chosen', 'members', 'snapshots', 'leader', 'links'] as const;
+const SHOWN_FIRST = [
+	'phase1',
+	'phase2',
+	'nack',
+	'chosen',
+	'members',
+	'snapshots',
+	'leader',
+	'links',
+	'health',
+] as const;
 const CHIPS: readonly (readonly [FactGroup, string])[] = [
 	['phase1', 'phase 1'],
 	['phase2', 'phase 2'],
@@ -29,6 +39,7 @@ const CHIPS: readonly (readonly [FactGroup, string])[] = [
 	['snapshots', 'snapshots'],
 	['leader', 'leadership'],
 	['links', 'links'],
+	['health', 'health'],
 	['messages', 'messages'],
 	['beats', 'heartbeats'],
 	['disk', 'disk'],

@@ -33,6 +33,8 @@ export interface SwarmStatus {
 	readonly trimmedThrough: number;
 	readonly revision: number;
 	readonly keys: number;
+	/** Why the disk keeps this node from being ready; null where it does not. */
+	readonly diskFault: string | null;
 	/** In what the state of this node is not that of others, though no majority can say who is wrong; null for nothing. */
 	readonly stateFault: string | null;
 	/** When the certificate of this node expires, such as `2027-11-27T21:00:00.000Z`; null where it has none. */
@@ -107,6 +109,7 @@ function swarmStatus({ service, swarm, version, loop, certificate }: StatusOptio
 		trimmedThrough: view.trimmedThrough,
 		revision: service.revision,
 		keys: service.store?.keysCount ?? 0,
+		diskFault: view.diskFault,
 		stateFault: view.stateFault,
 		certificateExpires: certificate && new Date(certificate.identity.expiresMs).toISOString(),
 		loop: loop(),

@@ -3,6 +3,8 @@
  * that these know beside them.
  */
 import * as z from 'zod';
+import { CLOCK_SKEW_TOLD_MS } from '../../shared/paxos/bounds.ts';
+import { skewText } from '../../shared/skew.ts';
 import type { StartingStatus } from '../api/starting.ts';
 import type { SwarmStatus } from '../api/status.ts';
 import { loadConfig, type SwarmConfig, urlOf } from '../config.ts';
@@ -32,6 +34,9 @@ const statusSchema = z.looseObject({
 	/** Nodes of earlier versions say nothing of it. */
 	certificateExpires: z.string().nullable().default(null),
 	keys: z.number(),
+	diskFault: z.string().nullish(),
+	stateFault: z.string().nullish(),
+	loop: z.looseObject({ longestMs: z.number(), over250Ms: z.number() }).optional(),
 	members: z.array(
 		z.looseObject({
 			id: z.string(),
@@ -43,6 +48,7 @@ const statusSchema = z.looseObject({
 			linked: z.boolean(),
 			behind: z.number().nullable(),
 			heardMs: z.number().nullable(),
+			clockAheadMs: z.number().nullish(),
 		}),
 	),
 }) satisfies z.ZodType<Pick<SwarmStatus, 'node' | 'leader' | 'revision'>>;
@@ -124,6 +130,7 @@ function describe(rows: readonly Row[], leaders: readonly string[]): string {
 		describeLeaders(leaders),
 		...(isChanging ? ['A change of members is under way.'] : []),
 		...rows.flatMap(({ id, status }) => certificateLines(id, status?.certificateExpires ?? null)),
+		...rows.flatMap(({ status }) => (status ? troublesOf(status) : [])),
 	].join('\n');
 }
 
@@ -137,6 +144,19 @@ function describeLeaders(leaders: readonly string[]): string {
 function certificateLines(id: string, expires: string | null): string[] {
 	if (expires === null || Date.parse(expires) - Date.now() > CERTIFICATE_SOON_MS) return [];
 	return [`The certificate of ${id} expires on ${dayOf(Date.parse(expires))}.`];
+}
+
+/** What is wrong at a node beside its links, a line for each. */
+function troublesOf({ node, diskFault, stateFault, loop, members }: NodeStatus): string[] {
+	const stalls = loop?.over250Ms ?? 0;
+	const skewed = members.filter(({ clockAheadMs }) => Math.abs(clockAheadMs ?? 0) > CLOCK_SKEW_TOLD_MS);
+	return [
+		...[diskFault, stateFault].flatMap((fault) => fault ?? []),
+		...skewed.map(({ id, clockAheadMs }) => skewText(id, clockAheadMs ?? 0)),
+		...(stalls > 0
+			? [`its event loop stood still for more than 250 ms ${stalls} times, ${loop?.longestMs} ms at most`]
+			: []),
+	].map((text) => `${node}: ${text}.`);
 }
 
 function cells({ id, url, status, why }: Row, rows: readonly Row[], members: readonly MemberStatus[]): string[] {

@@ -9,10 +9,11 @@ import type { Disk, FilePart, NoRoomError } from '../../shared/disk/disk.ts';
 import { Log, type Repair } from '../../shared/disk/log.ts';
 import type { HeldSnapshot } from '../../shared/disk/snapshots.ts';
 import type { RawFact } from '../../shared/fact.ts';
-import type { NodeSnapshot, SwarmView } from '../../shared/feed.ts';
+import type { NodeSnapshot, SwarmView, Troubles } from '../../shared/feed.ts';
 import type { LinkFaultFrom } from '../../shared/lab.ts';
 import type { PaxosAgent } from '../../shared/paxos/agent.ts';
 import type { Ballot, NodeId, WallTime } from '../../shared/paxos/ballot.ts';
+import { CLOCK_SKEW_TOLD_MS } from '../../shared/paxos/bounds.ts';
 import type { Member } from '../../shared/paxos/change.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
 import type { MembersState } from '../../shared/paxos/members.ts';
@@ -27,6 +28,7 @@ import type { ReplicaTimer } from '../../shared/replica/runtime.ts';
 import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
+import { skewText } from '../../shared/skew.ts';
 import type { Operation } from '../../shared/store/command.ts';
 import { seedHashes } from '../../shared/store/key-table.ts';
 import type { Machine, MachineKind } from '../../shared/store/machine.ts';
@@ -132,6 +134,8 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 	protected readonly tracing: NodeTracing | null;
 	#tending: NodeJS.Timeout | undefined;
 	#flushMs = 0;
+	/** The last time that the event loop stood still, for people; null for never. */
+	#stall: string | null = null;
 	#stopped = false;
 
 	/** @param memory what was read back: see `memoryOf` */
@@ -280,6 +284,12 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 		this.#guard(() => this.replica.linkDown(peer));
 	}
 
+	/** The event loop stood still. @param detail that as a sentence for people */
+	stalled(ms: number, detail: string): void {
+		this.#stall = detail;
+		this.facts.tell({ kind: 'stall', ms, detail });
+	}
+
 	// For the doors
 
 	get doors(): Doors {
@@ -334,6 +344,7 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 			swarm: this.#swarm,
 			linked: this.#options.mesh.linked(),
 			faults: this.#options.faults(),
+			troubles: this.#troubles,
 			...this.replica.snapshot(),
 		};
 	}
@@ -357,6 +368,17 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 		if (this.#watchersCount === 0) this.#toldRevision = this.machine.revision;
 		this.#watchersCount += isOneMore ? 1 : -1;
 		this.#agent.watched = this.#watchersCount > 0;
+	}
+
+	get #troubles(): Troubles {
+		const { diskFault, stateFault } = this.view();
+		const skewed = this.peers().filter(({ clockAheadMs }) => Math.abs(clockAheadMs ?? 0) > CLOCK_SKEW_TOLD_MS);
+		return {
+			...(diskFault !== null && { disk: diskFault }),
+			...(stateFault !== null && { state: stateFault }),
+			...(this.#stall !== null && { loop: this.#stall }),
+			...Object.fromEntries(skewed.map(({ id, clockAheadMs }) => [`clock ${id}`, skewText(id, clockAheadMs ?? 0)])),
+		};
 	}
 
 	get #swarm(): SwarmView {

@@ -68,7 +68,10 @@ const ENTRIES_MAX = 100;
 const VALUE_CHARS_MAX = 80;
 const VALUE_BYTES_SHOWN_MAX = 4 * VALUE_CHARS_MAX + 4;
 
-export type AgentSnapshot = Omit<NodeSnapshot, 'node' | 'epoch' | 'seq' | 'time' | 'swarm' | 'linked' | 'faults'>;
+export type AgentSnapshot = Omit<
+	NodeSnapshot,
+	'node' | 'epoch' | 'seq' | 'time' | 'swarm' | 'linked' | 'faults' | 'troubles'
+>;
 
 /** The first entries of the store, and how many there are. A machine without keys has none. */
 export type ShownEntries = Pick<AgentSnapshot, 'entries' | 'entriesCount'>;

@@ -73,6 +73,11 @@ test('a page that hears too few voters says what that means, and what it does no
 	for (const node of paused) node.resume();
 	await notice.waitFor({ state: 'detached' });
 	for (const { id } of paused) await stateBecomes(page, id, 'up');
+	for (const { id } of paused) {
+		await poll(() => page.getByTestId(`trouble-${id}`).textContent()).toMatch(
+			/^the event loop stood still for \d+ ms,/,
+		);
+	}
 });
 
 test('every card says what its own node says', async () => {

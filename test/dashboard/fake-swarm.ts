@@ -288,6 +288,11 @@ export class FakeSwarm {
 		this.#fact(node, { kind: 'linkFault', from, ...fault });
 	}
 
+	/** The node tells a fact that changes nothing of what it has. */
+	tell(id: NodeId, body: FactBody): void {
+		this.#fact(this.node(id), body);
+	}
+
 	/** The node has taken over the snapshot of another one. */
 	install(id: NodeId, through: Slot): void {
 		const node = this.node(id);

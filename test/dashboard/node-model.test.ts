@@ -188,3 +188,22 @@ test('however many slots there are, only the most recent are kept', () => {
 function batchOf(facts: FactBatch['facts']): FactBatch {
 	return { epoch: facts[0]?.epoch ?? '', from: facts[0]?.seq ?? 0, facts, skipped: {} };
 }
+
+test('what is wrong at a node is shown as long as it is, and a loop that stood still from then on', () => {
+	const { swarm, model } = toldSwarm();
+	const troubles = () => model.node('n1')?.troubles;
+	swarm.tell('n1', { kind: 'disk', what: 'hangs', detail: 'has waited for its disk for 2.0 s' });
+	swarm.tell('n1', { kind: 'state', what: 'differs', detail: 'has another state than n2 after slot 7' });
+	swarm.tell('n1', { kind: 'clockSkew', peer: 'n3', aheadMs: 7_200_000 });
+	swarm.tell('n1', { kind: 'stall', ms: 300, detail: 'the event loop stood still for 300 ms' });
+	expect(troubles()).toEqual({
+		disk: 'has waited for its disk for 2.0 s',
+		state: 'has another state than n2 after slot 7',
+		'clock n3': "the clock of n3 is 2 hours ahead of this node's",
+		loop: 'the event loop stood still for 300 ms',
+	});
+	swarm.tell('n1', { kind: 'disk', what: 'answers', detail: 'is answered by its disk again' });
+	swarm.tell('n1', { kind: 'state', what: 'agrees', detail: 'has the same state as n2 again' });
+	swarm.tell('n1', { kind: 'clockSkew', peer: 'n3', aheadMs: 0 });
+	expect(troubles()).toEqual({ loop: 'the event loop stood still for 300 ms' });
+});

@@ -71,6 +71,11 @@ test('a node that stood still says so, and one that only had no work does not', 
 	expect(
 		[still.output, other.output].map((output) => /"msg":"the event loop stood still for \d+ ms/.test(output)),
 	).toEqual([true, false]);
+	const { stdout } = await swarm.run('status');
+	expect(stdout).toMatch(
+		new RegExp(`^${still.id}: its event loop stood still for more than 250 ms \\d+ times, [\\d.]+ ms at most\\.$`, 'm'),
+	);
+	expect(stdout).not.toContain(`${other.id}: `);
 });
 
 function tick(spanMs: number, withoutProcessorMs = 0, idleMs = 0): number {
