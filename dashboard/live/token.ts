@@ -22,6 +22,16 @@ export function signIn(text: string): void {
 	token.value = text;
 }
 
+/** The page forgets the token, and all that it was told. */
+export function signOut(): void {
+	try {
+		sessionStorage.removeItem(KEPT_AS);
+	} catch {
+		// It was not kept.
+	}
+	location.reload();
+}
+
 /** The headers of requests to the API of a node. */
 export function tokenHeaders(): Record<string, string> {
 	return token.value === null ? {} : { 'X-Consul-Token': token.value };

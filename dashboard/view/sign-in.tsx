@@ -31,7 +31,7 @@ export function SignIn() {
 			</button>
 			{isWrong && (
 				<span id="token-fault" role="alert">
-					The nodes do not know that token.
+					No node lets the page in by that token: it is unknown, or its role is neither page nor admin.
 				</span>
 			)}
 		</form>

@@ -1,5 +1,5 @@
 /** Shows which nodes are there and whether they make a quorum, and has the page's own switches. */
-import { isAsked } from '../live/token.ts';
+import { isAsked, signOut, token } from '../live/token.ts';
 import { clock } from '../model/ballot-names.ts';
 import type { NodeModel } from '../model/node-model.ts';
 import { standingWord } from '../model/standing.ts';
@@ -36,6 +36,11 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
 				<p class="rate" title="Facts told by all nodes in the last second">
 					<span class="mono">{moment.value === null ? countText(factsPerSecond.value) : '–'}</span> facts/s
 				</p>
+			)}
+			{token.value !== null && !isAsked.value && (
+				<button type="button" class="quiet" data-testid="sign-out" onClick={signOut}>
+					Sign out
+				</button>
 			)}
 			<button type="button" class="quiet theme-button" data-testid="theme" data-theme={theme.value} onClick={nextTheme}>
 				<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">

@@ -1,6 +1,10 @@
-/** The page works with nodes at IPv6 addresses and behind mapped ports. */
+/** The page works with nodes at IPv6 addresses, behind mapped ports, and with tokens. */
+import { readFileSync } from 'node:fs';
+import { pino } from 'pino';
 import { io } from 'socket.io-client';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { tokensOf } from '../../server/access/tokens.ts';
+import { LastLines } from '../../server/last-lines.ts';
 import { connectionLimits, DESCRIPTORS_MIN } from '../../server/limits.ts';
 import { type Listening, startListening, startProxy } from '../client/listening.ts';
 import { launchBrowser, type TestBrowser } from './browser.ts';
@@ -42,6 +46,52 @@ describe('the page', () => {
 		for (const { stop } of proxies) onTestFinished(stop);
 		const running: Listening = await start(3, (index) => ({ advertise: `http://127.0.0.1:${proxies[index]?.port}` }));
 		await isWhole(running.nodes[0]?.url as string);
+	});
+
+	test('of nodes with tokens asks for one, refuses those that are not for it in a sentence, and forgets it on demand', async () => {
+		const [admin, reader, ofPage] = ['admin', 'reader', 'page'].map((name) => `token-of-the-${name}-${'1'.repeat(16)}`);
+		const all = [admin, reader, ofPage] as const as readonly [string, string, string];
+		const lines = new LastLines(10_000, 1_000_000);
+		const tokens = tokensOf([
+			{ role: 'admin', token: all[0] },
+			{ role: 'read', token: all[1] },
+			{ role: 'page', token: all[2] },
+		]);
+		const log = pino({ level: 'trace' }, { write: (line) => lines.add(line) });
+		const running = await start(3, () => ({}), { tokens, log });
+		const url = running.nodes[0]?.url as string;
+		const page = await browser.openPage({ viewport: wide });
+		const received: string[] = [];
+		page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => received.push(String(payload))));
+		await page.goto(url);
+		const form = page.getByTestId('sign-in');
+		for (const wrong of ['token-of-nobody-0000', all[1]]) {
+			await form.getByRole('textbox').fill(wrong);
+			await form.getByRole('button').click();
+			await form.getByRole('alert').waitFor();
+			expect(await form.getByRole('alert').textContent()).toContain('its role is neither page nor admin');
+			expect(await page.getByTestId('node-n1').count()).toBe(0);
+		}
+		await form.getByRole('textbox').fill(all[2]);
+		await form.getByRole('button').click();
+		for (const id of ['n1', 'n2', 'n3']) await stateBecomes(page, id, 'up');
+		expect(await form.count()).toBe(0);
+		expect((await propose(page, { at: 'n2', key: 'color', value: 'red', route: 'leader' })).outcome).toBe('chosen');
+		const [saved] = await Promise.all([page.waitForEvent('download'), page.getByTestId('save-trace').click()]);
+		const debug = await fetch(`${url}/v1/debug`, { headers: { 'X-Consul-Token': all[0] } });
+		const told = [
+			readFileSync(await saved.path(), 'utf8'),
+			await debug.text(),
+			received.join('\n'),
+			lines.lines.join('\n'),
+		];
+		for (const text of told) expect(text).toContain('n2');
+		for (const token of all) for (const text of [...told, page.url()]) expect(text).not.toContain(token);
+
+		await page.getByTestId('sign-out').click();
+		await form.waitFor();
+		expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
+		expect(await page.getByTestId('node-n1').count()).toBe(0);
 	});
 
 	test('of a node that has no room for one more watcher says so, and that the node runs', async () => {
