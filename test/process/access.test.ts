@@ -20,11 +20,13 @@ const ALL = [SECRET, ADMIN, APP, READER, PAGE, WRONG];
 
 let swarm: Swarm;
 let n1: TestNode;
+/** What the nodes have answered to refused attempts, and what the feed has told. */
+const heard: string[] = [];
 
 beforeAll(async () => {
 	swarm = await Swarm.create({
 		size: 3,
-		environment: { SWARM_SECRET: SECRET, SWARM_TOKEN: ADMIN, SWARM_TOKEN_PAGE: PAGE, TOKEN_READER: READER },
+		environment: { SWARM_TOKEN: ADMIN, SWARM_TOKEN_PAGE: PAGE, TOKEN_READER: READER },
 	});
 	writeFileSync(join(swarm.folder, 'app.token'), `${APP}\n`, { mode: 0o600 });
 	writeFileSync(join(swarm.folder, 'admin.token'), `${ADMIN}\n`, { mode: 0o600 });
@@ -34,7 +36,15 @@ beforeAll(async () => {
 		{ role: 'read', env: 'TOKEN_READER' },
 	];
 	writeFileSync(swarm.configFile, JSON.stringify({ ...config, tokens }));
-	await swarm.start();
+	// One node has the secret from a file.
+	writeFileSync(join(swarm.folder, 'secret'), `${SECRET}\n`, { mode: 0o600 });
+	for (const node of swarm.nodes) {
+		const isByFile = node.id === 'n3';
+		node.launch({
+			environment: isByFile ? { SWARM_SECRET_FILE: join(swarm.folder, 'secret') } : { SWARM_SECRET: SECRET },
+		});
+	}
+	await Promise.all(swarm.nodes.map((node) => node.ready()));
 	n1 = swarm.node('n1');
 	for (const key of ['app/color', 'apple', 'other']) await write(key, 'kept');
 });
@@ -177,6 +187,8 @@ describe('a swarm with a secret and tokens', () => {
 	test('refuses every attempt without the right token, Host or Origin', async () => {
 		const before = await state();
 		const answers = await Promise.all(RAW.map((attempt) => sendRaw(n1, attempt)));
+		// In one attempt a token is part of the name of a key, which the answer tells again.
+		heard.push(...answers.filter((_, index) => !RAW[index]?.line.includes('%3Ftoken=')));
 		for (const [index, answer] of answers.entries()) {
 			const what = `${JSON.stringify(RAW[index])}: ${answer.slice(0, 200)}`;
 			expect(answer, what).toMatch(/^HTTP\/1\.1 4\d\d /);
@@ -209,8 +221,10 @@ describe('a swarm with a secret and tokens', () => {
 		];
 		expect(await callsOf(n1, APP, ofApp)).toEqual(['done', 'done', 'done']);
 		expect(await callsOf(n1, READER, [(client) => client.get('other')])).toEqual(['done']);
-		expect(await joinFeed(n1, { token: PAGE })).toMatch(/^let in/);
-		expect(await joinFeed(n1, { token: ADMIN })).toMatch(/^let in/);
+		for (const shown of [PAGE, ADMIN]) {
+			heard.push(await joinFeed(n1, { token: shown }));
+			expect(heard.at(-1)).toMatch(/^let in/);
+		}
 		const shown = ['--config', swarm.configFile, '--token-file', join(swarm.folder, 'admin.token')];
 		const [got, saved, locked, byVariable, refused] = [
 			swarm.program(['get', 'app/color', ...shown]),
@@ -225,8 +239,8 @@ describe('a swarm with a secret and tokens', () => {
 
 	test('tells none of its secrets', async () => {
 		const answers = await Promise.all(
-			['/v1/swarm', '/v1/members', '/v1/agent/self', '/metrics', '/readyz?verbose', '/v1/lab'].map(async (path) =>
-				(await n1.fetch(path, { headers: { 'X-Consul-Token': ADMIN } })).text(),
+			['/v1/swarm', '/v1/members', '/v1/agent/self', '/v1/debug', '/metrics', '/readyz?verbose', '/v1/lab'].map(
+				async (path) => (await n1.fetch(path, { headers: { 'X-Consul-Token': ADMIN } })).text(),
 			),
 		);
 		const processes = (await swarm.processes()).map(({ args }) => args.join(' '));
@@ -235,13 +249,29 @@ describe('a swarm with a secret and tokens', () => {
 			environment: { CONSUL_HTTP_TOKEN: `${ADMIN}\n` },
 		});
 		await bad.ended;
-		const files = filesBelow(swarm.dataDir).map((file) => readFileSync(file, 'latin1'));
-		const told = [swarm.transcript(), ...answers, ...processes, status.stdout, status.stderr, bad.stderr, ...files];
+		const bundle = join(swarm.folder, 'bundle');
+		const debug = await swarm.run('debug', '--out', bundle, '--token-file', join(swarm.folder, 'admin.token'));
+		expect(debug).toMatchObject({ status: 0 });
+		const files = [swarm.dataDir, bundle].flatMap(filesBelow).map((file) => readFileSync(file, 'latin1'));
+		const told = [
+			swarm.transcript(),
+			...heard,
+			debug.stdout,
+			debug.stderr,
+			...answers,
+			...processes,
+			status.stdout,
+			status.stderr,
+			bad.stderr,
+			...files,
+		];
 		for (const secret of ALL) {
 			for (const text of told) expect(text.includes(secret), `${secret} in ${text.slice(0, 300)}`).toBe(false);
 		}
 		// The search is one that can find something.
 		expect(told.join('')).toContain('app/color');
+		expect(processes.length).toBeGreaterThanOrEqual(swarm.nodes.length);
+		expect(filesBelow(bundle).length).toBeGreaterThan(swarm.nodes.length);
 	});
 });
 

@@ -69,7 +69,7 @@ export function joinFeed(node: TestNode, auth: object): Promise<string> {
 			socket.disconnect();
 			resolve([what, ...told].join(' '));
 		};
-		socket.onAny((event: string) => told.push(event));
+		socket.onAny((event: string, ...args: unknown[]) => told.push(event, JSON.stringify(args)));
 		socket.on('snapshot', () => end('let in'));
 		socket.on('connect_error', ({ message }) => end(message));
 	});
