@@ -171,6 +171,22 @@ describe('embedded', () => {
 	});
 });
 
+describe.each(['typescript', 'typescript-5'])('all that is exported, under %s', (compiler) => {
+	const { exports } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { exports: object };
+	const modules = Object.keys(exports).filter((name) => !name.endsWith('.json'));
+
+	test.each([
+		['node16', 'node16'],
+		['esnext', 'bundler'],
+	])('has types without a fault, by the modules of %s, found as by %s', async (module, moduleResolution) => {
+		const program = modules.map((name, index) => `export * as all${index} from 'paxos-swarm${name.slice(1)}';\n`);
+		const strict = { exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false };
+		const options = { module, moduleResolution, types: ['node'], ...strict };
+		expect(await compile(compiler, { 'uses-all.ts': program.join('') }, options)).toBe('');
+		expect(modules.length).toBeGreaterThan(5);
+	});
+});
+
 describe('the client', () => {
 	const use = `await client.put('a', new TextEncoder().encode('b'), { cas: 0, flags: 1n, signal: new AbortController().signal });
 const entry: ReadEntry | null = await client.get('a', { stale: true });
