@@ -1,5 +1,5 @@
 /** The clients of benchmarks: each worker has one request outstanding, and workers share connections. */
-import { WebSocket } from 'ws';
+import { type ClientOptions, WebSocket } from 'ws';
 import { SwarmClient, type SwarmClientOptions } from '../../shared/client/client.ts';
 import type { ClientSocket } from '../../shared/client/socket.ts';
 
@@ -9,13 +9,20 @@ const CALL_MAX_MS = 120_000;
 /** Makes a client, of this version or of another. */
 export type MakeClient = (options: SwarmClientOptions) => SwarmClient;
 
+/** Makes clients that show the certificates of `tls`. */
+export function makeSecure(tls: ClientOptions): MakeClient {
+	return (options) => new SwarmClient({ ...options, connect: (url) => connect(url, tls) });
+}
+
 /** Clients, each with a connection of its own. @param nodes the addresses `http://host:port` of the nodes */
 export function connected(
 	nodes: readonly string[],
 	connections: number,
 	make: MakeClient = (options) => new SwarmClient(options),
 ): SwarmClient[] {
-	return Array.from({ length: connections }, () => make({ nodes, connect, timeoutMs: CALL_MAX_MS }));
+	return Array.from({ length: connections }, () =>
+		make({ nodes, connect: (url) => connect(url), timeoutMs: CALL_MAX_MS }),
+	);
 }
 
 /** Puts keys in turn, each with another value than the last. */
@@ -42,9 +49,9 @@ export async function run(
  * A mask of zeros saves a pass over every byte. Masks protect proxies from bytes that pages choose, and this is no
  * page.
  */
-function connect(url: string): ClientSocket {
+function connect(url: string, tls: ClientOptions = {}): ClientSocket {
 	const generateMask = (mask: Buffer): void => void mask.fill(0);
-	return new WebSocket(url, { perMessageDeflate: false, skipUTF8Validation: true, generateMask });
+	return new WebSocket(url, { ...tls, perMessageDeflate: false, skipUTF8Validation: true, generateMask });
 }
 
 /** Makes values each of which differs from the last one, because a write of the same value would change nothing. */

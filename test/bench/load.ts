@@ -5,7 +5,7 @@
  */
 import type { SwarmClient } from '../../shared/client/client.ts';
 import { Swarm } from '../process/swarm.ts';
-import { connected, keyOf, putter, run } from './clients.ts';
+import { connected, keyOf, type MakeClient, makeSecure, putter, run } from './clients.ts';
 import { Progress } from './progress.ts';
 
 export interface LoadOptions {
@@ -22,6 +22,8 @@ export interface LoadOptions {
 	readonly warmUp: number;
 	/** Whether to make linearizable reads instead of puts. */
 	readonly get?: true;
+	/** Whether nodes and clients speak TLS, and each shows a certificate. */
+	readonly tls?: true;
 	readonly json?: true;
 }
 
@@ -41,12 +43,13 @@ export interface LoadResult {
 const WARM_UP = { clients: 256, connections: 16, size: 128, asMeasured: 5000 };
 
 export async function load(options: LoadOptions): Promise<void> {
-	const swarm = await Swarm.create({ size: options.nodes });
+	const swarm = await Swarm.create({ size: options.nodes, ...(options.tls && { tls: 'required' }) });
 	try {
 		await swarm.start();
 		const result = await measure(
 			swarm.nodes.map(({ url }) => url),
 			options,
+			options.tls && makeSecure(swarm.certificate('client')),
 		);
 		process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : describe(result));
 	} finally {
@@ -55,10 +58,10 @@ export async function load(options: LoadOptions): Promise<void> {
 }
 
 /** Loads a running swarm. @param nodes the addresses `http://host:port` of its nodes */
-export async function measure(nodes: readonly string[], options: LoadOptions): Promise<LoadResult> {
+export async function measure(nodes: readonly string[], options: LoadOptions, make?: MakeClient): Promise<LoadResult> {
 	const { clients, total, keys } = options;
-	if (options.warmUp > 0) await warmUp(nodes, options);
-	const all = connected(nodes, Math.min(options.connections, clients));
+	if (options.warmUp > 0) await warmUp(nodes, options, make);
+	const all = connected(nodes, Math.min(options.connections, clients), make);
 	const progress = new Progress(options.json ? 0 : total);
 	try {
 		const put = putter(keys, options.size);
@@ -90,8 +93,8 @@ export async function measure(nodes: readonly string[], options: LoadOptions): P
 	}
 }
 
-async function warmUp(nodes: readonly string[], { warmUp, keys }: LoadOptions): Promise<void> {
-	const all = connected(nodes, WARM_UP.connections);
+async function warmUp(nodes: readonly string[], { warmUp, keys }: LoadOptions, make?: MakeClient): Promise<void> {
+	const all = connected(nodes, WARM_UP.connections, make);
 	try {
 		await run(all, WARM_UP.clients, warmUp, putter(keys, WARM_UP.size));
 	} finally {

@@ -39,6 +39,7 @@ program
 	.option('--keys <count>', 'different keys', positive, 10_000)
 	.option('--warm-up <count>', 'puts before anything is measured', wholeNumber, 300_000)
 	.option('--get', 'read instead')
+	.option('--tls', 'with TLS, by which nodes and clients show certificates')
 	.option('--json', 'one line of JSON')
 	.action(load);
 
