@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { type FlipOptions, flips } from './flips.ts';
 import { type FullDiskOptions, fullDisk } from './full-disk.ts';
+import { guide } from './guide.ts';
 import { type KillOptions, kills } from './kills.ts';
 import { type MembersOptions, members } from './members.ts';
 
@@ -47,6 +48,13 @@ program
 	.option('--log-mib <count>', 'a log of more MiB is trimmed behind a snapshot', count, 16)
 	.option('--value-kib <count>', 'the size of each value', count, 16)
 	.action(async (options: FullDiskOptions) => report(await fullDisk(options, say)));
+
+program
+	.command('guide')
+	.description(
+		'The commands of server/deploy/SEVERAL-MACHINES.md, in network namespaces that root may make: does each do what it says?',
+	)
+	.action(async () => report(await guide(say), 'each command did what the guide says'));
 
 await program.parseAsync();
 
