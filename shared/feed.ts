@@ -4,6 +4,9 @@
  * On connect the server emits a `snapshot`, before it a `recall` where the watcher asked for one and there is one, and then batches of facts, numbered without gaps from `snapshot.seq + 1`, at
  * most 60 batches a second. Facts are not queued for a watcher that falls behind: it gets a `batch` with counts of
  * `skipped` facts, and then a new `snapshot`. A watcher that sees a gap emits `resync`, and gets a new `snapshot` too.
+ *
+ * Under load a node tells everything of a few slots in a row, the same ones as the other nodes, and makes no fact of the
+ * others: each of them is counted as one `chosen` among those `skipped`.
  */
 import type { BallotText, Fact, FactKind } from './fact.ts';
 import type { LinkFaultFrom } from './lab.ts';

@@ -45,6 +45,11 @@ export class WriteTimes {
 		this.#waiting.delete(node);
 	}
 
+	/** Facts of all nodes are missing. */
+	forgetAll(): void {
+		this.#waiting.clear();
+	}
+
 	#proposed(fact: Proposed): void {
 		if (fact.origin !== 'own') return;
 		const waiting = this.#waiting.get(fact.node);

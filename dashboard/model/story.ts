@@ -17,6 +17,7 @@ import { Metrics } from './metrics.ts';
 import type { Recalled } from './source.ts';
 import { SwarmModel } from './swarm-model.ts';
 import { type Entry, type Item, isEntry, Tape } from './tape.ts';
+import { Untold } from './untold.ts';
 
 /** So much is gone back to, of what never ends, and decisions of so many slots are kept. */
 const ITEMS_MAX = 20_000;
@@ -42,6 +43,7 @@ export class Story {
 	readonly tape: Tape;
 	/** How many facts nodes added up instead of sending them, since the page was opened. */
 	skippedCount = 0;
+	readonly untold = new Untold();
 	readonly #landmarks = new Landmarks();
 	/** The swarm before the first item that the tape still has. */
 	readonly #base = new SwarmModel();
@@ -196,6 +198,7 @@ export class Story {
 		const wasHeard = this.live.nodes.some(({ isUp }) => isUp);
 		this.live.fold(node, told);
 		this.metrics.add(item, this.live, wasHeard);
+		this.untold.add(told, item.whenMs);
 		if (told.kind === 'missing') for (const count of Object.values(told.skipped)) this.skippedCount += count;
 		if (isEntry(item)) {
 			this.index.add(item);

@@ -15,7 +15,7 @@ import { NodeName } from './node-name.tsx';
 import { usePace } from './pace.ts';
 import { moveFocus } from './roving.ts';
 import { Scroller } from './scroller.tsx';
-import { isDirected, moment, showSlot, story, wallMs } from './state.ts';
+import { isDirected, moment, nowMs, showSlot, story, wallMs } from './state.ts';
 import { saveTrace, TraceFiles } from './trace-files.tsx';
 
 const ROWS_MAX = 120;
@@ -73,7 +73,7 @@ export function Log() {
 				<h2 id="log-title">Event log</h2>
 				{story.skippedCount > 0 && (
 					<p class="muted" data-testid="skipped">
-						<small>{countText(story.skippedCount)} more were counted by their nodes, not sent</small>
+						<small>{skippedText()}</small>
 					</p>
 				)}
 				<input
@@ -133,6 +133,14 @@ export function Log() {
 			{!isDirected() && <TraceFiles onSave={save} />}
 		</section>
 	);
+}
+
+/** What the nodes have only counted. */
+function skippedText(): string {
+	const oneOf = story.untold.oneOf(nowMs());
+	if (oneOf === 1) return `${countText(story.skippedCount)} more were counted by their nodes, not sent`;
+	if (oneOf === Number.POSITIVE_INFINITY) return 'the nodes only count their decisions now, because there are so many';
+	return `under this load about 1 of ${countText(Math.max(2, Math.round(oneOf)))} decisions is shown, and the others are counted by their nodes`;
 }
 
 /** All that this page was told and still has, to be opened at the moment that it shows. */

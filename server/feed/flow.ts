@@ -2,19 +2,28 @@
  * Sends each watcher of this node the facts in order without gaps or, where it fell behind, the number of facts it
  * missed of each kind and a new snapshot. Facts are held in one list for all watchers, and a watcher has a place in it.
  * It asks the replica for facts only while someone watches, and for a while after, so that a page which is loaded again
- * misses nothing. It must never hold more facts for watchers than `FlowLimits` allows, however slow a watcher is.
+ * misses nothing. Where there are too many facts it asks for none until the next stretch of `sampling.ts`, because a fact
+ * that is only counted costs the node nearly as much as one that is made. It must never hold more facts for watchers than
+ * `FlowLimits` allows, however slow a watcher is.
  */
 import { type Fact, type FactKind, plain, type RawFact } from '../../shared/fact.ts';
 import type { FactBatch, NodeSnapshot, Recall } from '../../shared/feed.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
 import { classOf, WriteTimes } from '../../shared/write-times.ts';
+import type { FactListener, FactWatch } from '../replica/service.ts';
 import { Recent } from './recent.ts';
+import { type Mark, Sampling } from './sampling.ts';
 
 export interface FlowLimits {
-	/** Above this, facts are only counted and a snapshot follows. `weightOf` says how much a fact counts. */
+	/** Above this, facts are told of some decisions only. `weightOf` says how much a fact counts. */
 	readonly factsPerSecondMax: number;
+	/** The same for the time that it takes to make facts plain and to send them, milliseconds. */
+	readonly tellingMsPerSecondMax: number;
+	/** So many are told however long that takes, because a process that has just started is slow. */
+	readonly factsPerSecondMin: number;
 	/**
 	 * The bound on the facts held for all slow watchers together. A watcher further behind gets counts and a snapshot. It
-	 * must be more than one window may add.
+	 * must be more than one second may add.
 	 */
 	readonly queueFactsMax: number;
 	readonly batchesPerSecondMax: number;
@@ -25,12 +34,16 @@ export interface FlowLimits {
 }
 
 export const FLOW_LIMITS: FlowLimits = {
-	factsPerSecondMax: 4_000,
-	queueFactsMax: 2_048,
+	factsPerSecondMax: 1_500,
+	tellingMsPerSecondMax: 30,
+	factsPerSecondMin: 300,
+	queueFactsMax: 3_000,
 	batchesPerSecondMax: 60,
 	snapshotsPerSecondMax: 4,
 	restAfterMs: 30_000,
 };
+
+const WINDOW_MS = 1_000;
 
 export interface Watcher {
 	/** Whether it wants to be told what was before it came. */
@@ -42,7 +55,8 @@ export interface Watcher {
 /** The source of facts, a part of `ReplicaService`. */
 export interface FactSource {
 	snapshot(): NodeSnapshot;
-	watch(onFact: (fact: RawFact) => void): () => void;
+	view(): { readonly chosenThrough: Slot };
+	watch(listener: FactListener): FactWatch;
 }
 
 /** Sends to watchers, with one call for all that get the same, so that it is encoded once. */
@@ -84,11 +98,10 @@ export class FactFlow<W extends Watcher> {
 	readonly #limits: FlowLimits;
 	readonly #batchEveryMs: number;
 	readonly #snapshotEveryMs: number;
-	readonly #windowWeightMax: number;
 	readonly #places = new Map<W, Place>();
 	readonly #recent = new Recent();
 
-	#stopWatching: (() => void) | null = null;
+	#watch: FactWatch | null = null;
 	#cancelRest: (() => void) | null = null;
 	#cancelTick: (() => void) | null = null;
 	#tickDueMs = Number.NEGATIVE_INFINITY;
@@ -102,11 +115,15 @@ export class FactFlow<W extends Watcher> {
 	/** Of all facts since watching began. */
 	#told = nothing();
 	readonly #times = new WriteTimes((durationMs) => add(this.#told.took, classOf(durationMs)));
-	/** The limit on facts holds in windows that are as long as the time between two snapshots. */
+	/** The limit on facts holds in windows of a second. */
 	#windowEndsAtMs = Number.NEGATIVE_INFINITY;
 	#windowWeight = 0;
-	/** Of the facts before the first one that this window had no room for; null while it has room. */
-	#toldBeforeOverflow: Totals | null = null;
+	#windowTellingMs = 0;
+	readonly #sampling = new Sampling();
+	/** Of the facts before the pause; null while there is none. */
+	#toldBeforePause: Totals | null = null;
+	#pausedAtMs = 0;
+	#cancelLook: (() => void) | null = null;
 
 	constructor(source: FactSource, outlet: Outlet<W>, clock: FlowClock, limits: FlowLimits = FLOW_LIMITS) {
 		this.#source = source;
@@ -115,14 +132,16 @@ export class FactFlow<W extends Watcher> {
 		this.#limits = limits;
 		this.#batchEveryMs = Math.ceil(1_000 / limits.batchesPerSecondMax);
 		this.#snapshotEveryMs = Math.ceil(1_000 / limits.snapshotsPerSecondMax);
-		this.#windowWeightMax = limits.factsPerSecondMax / limits.snapshotsPerSecondMax;
 	}
 
 	/** Sends what is remembered and a snapshot at once, then batches until `leave`. */
 	join(watcher: W): void {
 		this.#cancelRest?.();
 		this.#cancelRest = null;
-		this.#stopWatching ??= this.#source.watch((fact) => this.#tell(fact));
+		this.#watch ??= this.#source.watch({
+			fact: (fact) => this.#tell(fact),
+			passed: (slots, seq) => this.#passed(slots, seq),
+		});
 		const recall = watcher.wantsRecall ? this.#recent.recall() : null;
 		if (recall) this.#outlet.recall(watcher, recall);
 		const snapshot = this.#source.snapshot();
@@ -136,6 +155,7 @@ export class FactFlow<W extends Watcher> {
 			wantsSnapshot: false,
 		});
 		this.#outlet.snapshot([watcher], snapshot);
+		if (this.#toldBeforePause !== null && this.#cancelLook === null) this.#lookAfter(this.#mark());
 	}
 
 	/** Sends the watcher a new snapshot, as soon as its pace of snapshots allows, and one for several requests. */
@@ -154,9 +174,10 @@ export class FactFlow<W extends Watcher> {
 
 	leave(watcher: W): void {
 		this.#places.delete(watcher);
-		if (this.#places.size > 0 || this.#stopWatching === null) return;
+		if (this.#places.size > 0 || this.#watch === null) return;
 		this.#cancelTick?.();
 		this.#cancelTick = null;
+		this.#lookNoMore();
 		this.#letGo();
 		this.#cancelRest = this.#clock.after(this.#limits.restAfterMs, () => this.rest());
 	}
@@ -165,13 +186,15 @@ export class FactFlow<W extends Watcher> {
 	rest(): void {
 		this.#cancelRest?.();
 		this.#cancelRest = null;
-		this.#stopWatching?.();
-		this.#stopWatching = null;
+		this.#watch?.end();
+		this.#watch = null;
+		this.#lookNoMore();
 		this.#recent.forget();
 		this.#letGo();
 		this.#told = nothing();
 		this.#lastSeq = 0;
-		this.#toldBeforeOverflow = null;
+		this.#windowEndsAtMs = Number.NEGATIVE_INFINITY;
+		this.#toldBeforePause = null;
 	}
 
 	/** The weight of the facts that are held. */
@@ -181,23 +204,29 @@ export class FactFlow<W extends Watcher> {
 
 	#tell(fact: RawFact): void {
 		this.#lastSeq = fact.seq;
-		if (this.#toldBeforeOverflow === null) this.#hold(fact);
+		if (this.#toldBeforePause === null) this.#hold(fact);
 		add(this.#told.facts, fact.kind);
 		this.#times.note(fact);
+		if (this.#toldBeforePause === null && this.#sampling.endsWith(fact)) this.#pause();
 		this.#scheduleTick(0);
 	}
 
+	#passed(slots: number, seq: number): void {
+		this.#lastSeq = seq;
+		if (slots > 0) add(this.#told.facts, 'chosen', slots);
+	}
+
 	#hold(fact: RawFact): void {
-		const nowMs = this.#clock.nowMs();
-		if (nowMs >= this.#windowEndsAtMs) this.#openWindow(nowMs);
-		const weight = weightOf(fact);
-		this.#windowWeight += weight;
-		if (this.#windowWeight > this.#windowWeightMax) {
-			this.#toldBeforeOverflow = copyOf(this.#told);
-			this.#recent.forget();
-			return;
+		const beganMs = this.#clock.nowMs();
+		if (beganMs >= this.#windowEndsAtMs) {
+			this.#sampling.begin(this.#mark());
+			this.#openWindow(beganMs);
 		}
+		const weight = weightOf(fact);
+		if (this.#windowCost(weight) > 1) return this.#pause();
+		this.#windowWeight += weight;
 		const told = plain(fact) as Fact;
+		this.#windowTellingMs += this.#clock.nowMs() - beganMs;
 		this.#recent.add(told, weight);
 		if (this.#places.size === 0) return;
 		this.#held.push(told);
@@ -205,8 +234,57 @@ export class FactFlow<W extends Watcher> {
 	}
 
 	#openWindow(nowMs: number): void {
-		this.#windowEndsAtMs = nowMs + this.#snapshotEveryMs;
+		this.#windowEndsAtMs = nowMs + WINDOW_MS;
 		this.#windowWeight = 0;
+		this.#windowTellingMs = 0;
+	}
+
+	/** What was told in this window, and `more`, as a part of what it has room for. */
+	#windowCost(more: number): number {
+		const { factsPerSecondMin, factsPerSecondMax, tellingMsPerSecondMax } = this.#limits;
+		const weight = this.#windowWeight + more;
+		if (weight <= factsPerSecondMin) return weight / factsPerSecondMax;
+		return Math.max(weight / factsPerSecondMax, this.#windowTellingMs / tellingMsPerSecondMax);
+	}
+
+	#mark(): Mark {
+		return { ms: this.#clock.nowMs(), slot: this.#source.view().chosenThrough };
+	}
+
+	#pause(): void {
+		const mark = this.#mark();
+		this.#toldBeforePause = copyOf(this.#told);
+		this.#pausedAtMs = mark.ms;
+		this.#recent.forget();
+		this.#watch?.pause(this.#sampling.pause(mark, this.#windowCost(0)), () => this.#reached());
+		if (this.#places.size > 0) this.#lookAfter(mark);
+	}
+
+	/** The next stretch begins. It is left out where it begins sooner than the pace of snapshots allows. */
+	#reached(): void {
+		const { ms, slot } = this.#mark();
+		if (this.#places.size > 0 && ms - this.#pausedAtMs >= this.#snapshotEveryMs) return this.#resume();
+		this.#watch?.pause(this.#sampling.later(slot), () => this.#reached());
+	}
+
+	/** Looks after a while whether there are fewer facts now. */
+	#lookAfter(before: Mark): void {
+		this.#cancelLook = this.#clock.after(this.#snapshotEveryMs, () => {
+			const mark = this.#mark();
+			if (this.#sampling.isOver(before, mark)) this.#resume();
+			else this.#lookAfter(mark);
+		});
+	}
+
+	#lookNoMore(): void {
+		this.#cancelLook?.();
+		this.#cancelLook = null;
+	}
+
+	/** Nothing happens between the snapshot and the next fact. */
+	#resume(): void {
+		this.#lookNoMore();
+		this.#send(this.#clock.nowMs(), true);
 	}
 
 	/**
@@ -232,18 +310,23 @@ export class FactFlow<W extends Watcher> {
 		const nowMs = this.#clock.nowMs();
 		// A timer may fire a little early.
 		if (nowMs - this.#tickedAtMs < this.#batchEveryMs) return this.#scheduleTick(0);
+		this.#send(nowMs, false);
+	}
+
+	/** @param ends whether a pause ends with it */
+	#send(nowMs: number, ends: boolean): void {
 		this.#tickedAtMs = nowMs;
+		let snapshot = ends ? this.#source.snapshot() : null;
 		const told = copyOf(this.#told);
 		const batches = new Map<string, { readonly to: W[]; readonly batch: FactBatch }>();
 		const forSnapshot: W[] = [];
-		let snapshot: NodeSnapshot | null = null;
 
 		for (const [watcher, place] of this.#places) {
 			if (!watcher.ready()) continue;
 			const from = place.next;
 			const facts = this.#take(place, told);
 			let skipped = nothing();
-			if (this.#owes(place) && nowMs >= this.#snapshotDueMs(place)) {
+			if (ends || (this.#owes(place) && nowMs >= this.#snapshotDueMs(place))) {
 				snapshot ??= this.#source.snapshot();
 				skipped = difference(told, place.told);
 				place.next = snapshot.seq + 1;
@@ -261,7 +344,9 @@ export class FactFlow<W extends Watcher> {
 		}
 
 		for (const { to, batch } of batches.values()) this.#outlet.batch(to, batch);
-		if (snapshot !== null) this.#outlet.snapshot(forSnapshot, snapshot);
+		if (snapshot !== null && forSnapshot.length > 0) this.#outlet.snapshot(forSnapshot, snapshot);
+		this.#windowTellingMs += this.#clock.nowMs() - nowMs;
+		if (ends) this.#tellAgain();
 		this.#settle(nowMs);
 		if (this.#mayRemember) this.#recent.begin(snapshot ?? this.#source.snapshot());
 	}
@@ -273,14 +358,14 @@ export class FactFlow<W extends Watcher> {
 		const facts = this.#held.slice(place.next - first.seq);
 		if (facts.length > 0) {
 			place.next += facts.length;
-			place.told = this.#toldBeforeOverflow ?? told;
+			place.told = this.#toldBeforePause ?? told;
 		}
 		return facts;
 	}
 
-	/** Whether a stretch of memory is to begin. While facts are only counted, none of them would be in it. */
+	/** Whether a stretch of memory is to begin. During a pause no fact would be in it. */
 	get #mayRemember(): boolean {
-		return this.#recent.wantsSnapshot && this.#toldBeforeOverflow === null;
+		return this.#recent.wantsSnapshot && this.#toldBeforePause === null;
 	}
 
 	/** Whether a watcher needs a snapshot or facts. After `#take` it is one that needs a snapshot. */
@@ -288,29 +373,28 @@ export class FactFlow<W extends Watcher> {
 		return place.wantsSnapshot || place.next <= this.#lastSeq;
 	}
 
-	/**
-	 * The time of the watcher's next snapshot. It is not before the end of a window that overflows: facts would be
-	 * missing again.
-	 */
+	/** The time of the watcher's next snapshot; Infinity during a pause, which ends with one. */
 	#snapshotDueMs(place: Place): number {
-		const shareMs = place.snapshotAtMs + this.#snapshotEveryMs;
-		return this.#toldBeforeOverflow === null ? shareMs : Math.max(shareMs, this.#windowEndsAtMs);
+		return this.#toldBeforePause === null ? place.snapshotAtMs + this.#snapshotEveryMs : Number.POSITIVE_INFINITY;
 	}
 
-	/**
-	 * Drops facts that need not be held, opens the next window after an overflow, and asks for a tick for watchers
-	 * behind.
-	 */
+	#tellAgain(): void {
+		const mark = this.#mark();
+		this.#toldBeforePause = null;
+		this.#letGo();
+		this.#times.forgetAll();
+		this.#sampling.resume(mark);
+		this.#openWindow(mark.ms);
+		this.#watch?.resume();
+	}
+
+	/** Drops facts that need not be held, and asks for a tick for watchers behind. */
 	#settle(nowMs: number): void {
 		const behind = [...this.#places.entries()].filter(([, place]) => this.#owes(place));
 		// This leaves room for the facts that one window may add before the next tick.
-		const full = this.#heldWeight > this.#limits.queueFactsMax - this.#windowWeightMax;
+		const full = this.#heldWeight > this.#limits.queueFactsMax - this.#limits.factsPerSecondMax;
 		if (behind.length === 0 || full) this.#letGo();
-		if (this.#toldBeforeOverflow !== null && nowMs >= this.#windowEndsAtMs) {
-			this.#toldBeforeOverflow = null;
-			this.#letGo();
-			this.#openWindow(nowMs);
-		}
+		if (this.#toldBeforePause !== null) return;
 		for (const [watcher, place] of behind) {
 			if (watcher.ready()) this.#scheduleTick(this.#snapshotDueMs(place) - nowMs);
 		}
@@ -352,8 +436,8 @@ function copyOf({ facts, took }: Totals): Totals {
 	return { facts: { ...facts }, took: { ...took } };
 }
 
-function add<Name extends string | number>(counts: Partial<Record<Name, number>>, name: Name): void {
-	counts[name] = (counts[name] ?? 0) + 1;
+function add<Name extends string | number>(counts: Partial<Record<Name, number>>, name: Name, count = 1): void {
+	counts[name] = (counts[name] ?? 0) + count;
 }
 
 function difference(now: Totals, before: Totals): Totals {

@@ -13,10 +13,10 @@ interface Stretch {
 }
 
 /** A stretch of this weight is followed by another one, and so many are kept. */
-export const STRETCH_WEIGHT_MIN = 400;
-export const STRETCHES_MAX = 5;
+export const STRETCH_WEIGHT_MIN = 800;
+export const STRETCHES_MAX = 3;
 /** The bound on the weight of one stretch: where no snapshot could follow in time, all is forgotten. */
-export const STRETCH_WEIGHT_MAX = 2_000;
+export const STRETCH_WEIGHT_MAX = 3_000;
 
 export class Recent {
 	#stretches: Stretch[] = [];

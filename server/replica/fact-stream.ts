@@ -26,6 +26,11 @@ export class FactStream {
 		return () => this.#watchers.delete(onFact);
 	}
 
+	/** So many facts are not made, and have their numbers all the same. */
+	pass(count: number): void {
+		this.#seq += count;
+	}
+
 	tell(body: RawFactBody): void {
 		const fact = { node: this.node, epoch: this.epoch, seq: ++this.#seq, time: this.#now(), ...body } as RawFact;
 		for (const watcher of this.#watchers) watcher(fact);

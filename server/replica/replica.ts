@@ -8,7 +8,6 @@ import { nanoid } from 'nanoid';
 import type { Disk, FilePart, NoRoomError } from '../../shared/disk/disk.ts';
 import { Log, type Repair } from '../../shared/disk/log.ts';
 import type { HeldSnapshot } from '../../shared/disk/snapshots.ts';
-import type { RawFact } from '../../shared/fact.ts';
 import type { NodeSnapshot, SwarmView, Troubles } from '../../shared/feed.ts';
 import type { LinkFaultFrom } from '../../shared/lab.ts';
 import type { PaxosAgent } from '../../shared/paxos/agent.ts';
@@ -35,7 +34,7 @@ import type { Machine, MachineKind } from '../../shared/store/machine.ts';
 import { NodeTracing } from '../tracing/tracing.ts';
 import { FactStream } from './fact-stream.ts';
 import { applying, type Memory, type ReadableDisk, remember, type StartProgress } from './memory.ts';
-import type { NodeService, OpenSnapshot } from './service.ts';
+import type { FactListener, FactWatch, NodeService, OpenSnapshot } from './service.ts';
 import { inSlices } from './slices.ts';
 
 // The stores of all nodes in this program are made after this module is loaded.
@@ -126,9 +125,13 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 	readonly #repairs: readonly Repair[];
 	protected readonly replica: Replica<Doors>;
 	readonly #timers = new Map<ReplicaTimer, NodeJS.Timeout>();
-	/** Watchers of the facts of single messages. The log's own watcher, of coarse facts, does not count. */
+	/** Those for whom the facts of single messages are made. The log's own watcher, of coarse facts, does not count. */
 	#watchersCount = 0;
-	/** Up to this revision the watchers were told. */
+	/** null for none. */
+	#listener: FactListener | null = null;
+	/** For the listener no facts of single messages are made until this; null where they are, or nobody listens. */
+	#pause: Pause | null = null;
+	/** Up to this revision the listener was told. */
 	#toldRevision = 0;
 	/** null where the program has no provider of traces. */
 	protected readonly tracing: NodeTracing | null;
@@ -260,6 +263,7 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 	}
 
 	receive(from: NodeId, epoch: string, { firstId, messages, reached }: Frame): void {
+		if (this.#pause !== null && isAbout(messages, this.#pause.from)) this.#pause.reached();
 		if (this.#agent.watched) {
 			for (const [index, message] of messages.entries()) {
 				const messageId = `${epoch}:${firstId + index}`;
@@ -336,6 +340,7 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 	}
 
 	snapshot(): NodeSnapshot {
+		this.#passOver();
 		return {
 			node: this.#id,
 			epoch: this.facts.epoch,
@@ -349,13 +354,32 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 		};
 	}
 
-	watch(onFact: (fact: RawFact) => void): () => void {
-		const unwatch = this.facts.watch(onFact);
+	watch(listener: FactListener): FactWatch {
+		if (this.#listener !== null) throw new Error('the facts have a listener already');
+		this.#listener = listener;
+		const unwatch = this.facts.watch((fact) => listener.fact(fact));
 		this.#watch(true);
-		return () => {
-			unwatch();
-			this.#watch(false);
+		return {
+			pause: (from, reached) => {
+				const isPaused = this.#pause !== null;
+				const { chosenThrough, lastSlot } = this.#pause ?? this.#agent.view();
+				this.#pause = { from, reached, chosenThrough, lastSlot };
+				if (!isPaused) this.#watch(false);
+			},
+			resume: () => this.#resume(),
+			end: () => {
+				unwatch();
+				this.#resume();
+				this.#watch(false);
+				this.#listener = null;
+			},
 		};
+	}
+
+	#resume(): void {
+		if (this.#pause === null) return;
+		this.#pause = null;
+		this.#watch(true);
 	}
 
 	/** The answer to wait for, so that the trace of the command ends with it; the same where it belongs to none. */
@@ -365,9 +389,16 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 
 	/** One more watches the facts of single messages, or one fewer does. */
 	#watch(isOneMore: boolean): void {
-		if (this.#watchersCount === 0) this.#toldRevision = this.machine.revision;
+		if (this.#watchersCount === 0) {
+			this.#passOver();
+			this.#toldRevision = this.machine.revision;
+		}
 		this.#watchersCount += isOneMore ? 1 : -1;
 		this.#agent.watched = this.#watchersCount > 0;
+		if (this.#agent.watched || this.#pause === null) return;
+		// What was told to others meanwhile was told to the listener too.
+		const { chosenThrough, lastSlot } = this.#agent.view();
+		this.#pause = { ...this.#pause, chosenThrough, lastSlot };
 	}
 
 	get #troubles(): Troubles {
@@ -395,6 +426,17 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 				),
 			);
 		return { note, read, close: release };
+	}
+
+	/** A state that no fact has told has a number of its own. */
+	#passOver(): void {
+		if (this.#pause === null || this.#agent.watched) return;
+		const { chosenThrough, lastSlot } = this.#agent.view();
+		const slots = chosenThrough - this.#pause.chosenThrough;
+		if (slots === 0 && lastSlot === this.#pause.lastSlot) return;
+		this.#pause = { ...this.#pause, chosenThrough, lastSlot };
+		this.facts.pass(Math.max(1, slots));
+		this.#listener?.passed(slots, this.facts.seq);
 	}
 
 	// For the replica
@@ -448,6 +490,23 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 		this.stop();
 		this.#options.fatal(error);
 	}
+}
+
+/** As of `FactWatch.pause`. */
+interface Pause {
+	readonly from: Slot;
+	reached(): void;
+	/** These are as they were told last, or passed over. */
+	readonly chosenThrough: Slot;
+	readonly lastSlot: Slot;
+}
+
+/** Whether one of the messages is about the acceptance of `slot` or of a later one. */
+function isAbout(messages: readonly Message[], slot: Slot): boolean {
+	for (const message of messages) {
+		if ((message.kind === 'accept' || message.kind === 'accepted') && message.slot >= slot) return true;
+	}
+	return false;
 }
 
 /**

@@ -7,6 +7,7 @@ import type { SnapshotNote } from '../../shared/disk/snapshot-file.ts';
 import type { RawFact } from '../../shared/fact.ts';
 import type { NodeSnapshot } from '../../shared/feed.ts';
 import type { Ballot, NodeId } from '../../shared/paxos/ballot.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
 import type { SubmitOptions } from '../../shared/replica/batch.ts';
 import type { MembersAnswer, MembersRequest } from '../../shared/replica/membership.ts';
 import type { NamedAnswer, NamedRequest } from '../../shared/replica/named-requests.ts';
@@ -24,6 +25,28 @@ export interface OpenSnapshot {
 	/** Fewer bytes only at the end of the file. One call at a time. @throws Error where the disk fails */
 	read(part: FilePart): Promise<Uint8Array>;
 	close(): void;
+}
+
+/** The facts of a node, those of single messages included, as one listener gets them. */
+export interface FactListener {
+	fact(fact: RawFact): void;
+	/**
+	 * While the facts were paused so many slots came to be known as chosen, none of whose facts was made. The facts through
+	 * number `seq` stand for them.
+	 */
+	passed(slots: number, seq: number): void;
+}
+
+/** What a listener may ask for. */
+export interface FactWatch {
+	/**
+	 * From now on only the rare facts are made that logs need. `reached` is called before this node takes the first message
+	 * about the acceptance of slot `from` or of a later one, unless `resume` was called before.
+	 */
+	pause(from: Slot, reached: () => void): void;
+	/** All facts are made again. What happened during the pause is in a `snapshot` taken just before. */
+	resume(): void;
+	end(): void;
 }
 
 /** A node with any state machine. */
@@ -55,8 +78,8 @@ export interface NodeService {
 	peers(): readonly PeerView[];
 	/** This node's state after the last fact. */
 	snapshot(): NodeSnapshot;
-	/** Calls `onFact` with each fact, those of single messages included. The function returned ends that. */
-	watch(onFact: (fact: RawFact) => void): () => void;
+	/** One listener at a time. */
+	watch(listener: FactListener): FactWatch;
 }
 
 /** A node that keeps keys. */

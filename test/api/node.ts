@@ -215,7 +215,7 @@ export class LoneReplica implements ReplicaService {
 		throw new Error('the API asks for no snapshot');
 	}
 
-	watch(): () => void {
+	watch(): never {
 		throw new Error('the API watches no facts');
 	}
 

@@ -3,19 +3,23 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FactFlow, type FlowClock, type FlowLimits, type Outlet, type Watcher } from '../../server/feed/flow.ts';
 import { STRETCH_WEIGHT_MIN, STRETCHES_MAX } from '../../server/feed/recent.ts';
+import { PAUSE_MS_MAX, TOLD_SLOTS } from '../../server/feed/sampling.ts';
 import { isBeat } from '../../shared/fact.ts';
 import type { FactBatch, NodeSnapshot, Recall } from '../../shared/feed.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
 import { classOf } from '../../shared/write-times.ts';
 import { ScriptedSource } from './source.ts';
 
 const LIMITS: FlowLimits = {
-	factsPerSecondMax: 400,
-	queueFactsMax: 300,
+	factsPerSecondMax: 250,
+	tellingMsPerSecondMax: 1_000,
+	factsPerSecondMin: 0,
+	queueFactsMax: 600,
 	batchesPerSecondMax: 60,
 	snapshotsPerSecondMax: 4,
 	restAfterMs: 30_000,
 };
-const WINDOW_FACTS_MAX = LIMITS.factsPerSecondMax / LIMITS.snapshotsPerSecondMax;
+const WINDOW_FACTS_MAX = LIMITS.factsPerSecondMax;
 
 /** A watcher that checks the rules of `shared/feed.ts`, and throws where one is broken. */
 class Page implements Watcher {
@@ -206,13 +210,13 @@ describe('the flow of facts', () => {
 		expect(page).toMatchObject({ facts: WINDOW_FACTS_MAX, skipped: 0, snapshots: 1 });
 		clock.advance(250);
 		expect(page).toMatchObject({ seq: source.seq, skipped: 42, snapshots: 2 });
-		expect(counts).toEqual([{}, { linkUp: 40, applied: 2 }]);
+		expect(counts).toEqual([{}, { linkUp: 40, chosen: 2 }]);
 		source.tell(3);
 		clock.advance(20);
 		expect(page).toMatchObject({ seq: source.seq, facts: WINDOW_FACTS_MAX + 3, skipped: 42, snapshots: 2 });
 	});
 
-	test('tells how long writes took whose facts it does not send, and those only', () => {
+	test('tells a watcher how long writes took whose facts it does not get, and those only', () => {
 		const took: (FactBatch['took'] | null)[] = [];
 		const page = join();
 		const onBatch = page.onBatch.bind(page);
@@ -220,36 +224,150 @@ describe('the flow of facts', () => {
 			took.push(batch.took);
 			onBatch(batch);
 		};
-		for (let i = 0; i < WINDOW_FACTS_MAX / 2; i++) source.tellWrite(1);
-		for (const ms of [2, 2, 30]) source.tellWrite(ms);
-		clock.advance(20);
-		clock.advance(250);
-		expect(page.skipped).toBe(6);
-		expect(took).toEqual([undefined, { [classOf(2)]: 2, [classOf(30)]: 1 }]);
+		page.isReady = false;
+		const writesMs = Array.from({ length: LIMITS.queueFactsMax }, (_, i) => (i < 2 ? 30 : 2));
+		for (const ms of writesMs) {
+			source.tellWrite(ms);
+			clock.advance(10);
+		}
+		page.isReady = true;
+		flow.wake(page);
+		clock.advance(100);
+		expect(page.skipped).toBe(2 * writesMs.length);
+		expect(took).toEqual([{ [classOf(2)]: writesMs.length - 2, [classOf(30)]: 2 }]);
 		source.tellWrite(4);
 		clock.advance(20);
 		expect(took.at(-1)).toBeUndefined();
 	});
 
-	test('goes on sending some facts, some counts and few snapshots under a lasting flood', () => {
+	test('measures no write over a pause', () => {
 		const page = join();
-		for (let ms = 0; ms < 5_000; ms++) {
-			source.tell(10);
-			clock.advance(1);
+		let took: FactBatch['took'];
+		const onBatch = page.onBatch.bind(page);
+		page.onBatch = (batch) => {
+			took ??= batch.took;
+			onBatch(batch);
+		};
+		source.tellProposal();
+		source.tell(WINDOW_FACTS_MAX);
+		clock.advance(300);
+		page.isReady = false;
+		source.tell(1);
+		flow.resync(page);
+		clock.advance(300);
+		page.isReady = true;
+		flow.wake(page);
+		clock.advance(300);
+		expect(page).toMatchObject({ seq: source.seq, snapshots: 3 });
+		expect(took).toBeUndefined();
+	});
+
+	describe('under a lasting flood', () => {
+		/** The numbers of the slots that a page was told of, while each millisecond brings so many. */
+		function toldSlots(slotsOfMs: number, ms: number): Slot[] {
+			const page = join();
+			const slots: Slot[] = [];
+			const onBatch = page.onBatch.bind(page);
+			page.onBatch = (batch) => {
+				for (const fact of batch.facts) if (fact.kind === 'applied') slots.push(fact.through);
+				onBatch(batch);
+			};
+			for (let at = 0; at < ms; at++) {
+				source.tell(slotsOfMs);
+				clock.advance(1);
+			}
+			clock.advance(1_000);
+			expect(page.seq).toBe(source.seq);
+			expect(page.skipped + page.facts).toBe(ms * slotsOfMs);
+			expect(page.snapshots).toBeGreaterThan(1 + ms / PAUSE_MS_MAX);
+			expect(page.snapshots).toBeLessThanOrEqual(2 + (ms / 1000) * LIMITS.snapshotsPerSecondMax);
+			return slots;
 		}
+
+		test('goes on telling whole stretches of slots, and makes no fact of the others', () => {
+			const slots = toldSlots(10, 10_000);
+			const firsts = slots.filter((slot, i) => slot - 1 !== slots[i - 1]);
+			expect(firsts.length).toBeGreaterThan(10);
+			expect(slots.length).toBeLessThan(WINDOW_FACTS_MAX + 40 * firsts.length);
+		});
+
+		test('tells the same slots at nodes whose facts weigh and come differently', () => {
+			const one = new Set(toldSlots(10, 10_000));
+			begin();
+			const other = new Set(toldSlots(9, 11_000));
+			// Both know their pace by then.
+			const stretches = Array.from({ length: 90_000 / 4_096 }, (_, i) => (i + 1) * 4_096).filter(
+				(slot) => slot > 10_000,
+			);
+			for (const slot of stretches) {
+				for (let i = 0; i < TOLD_SLOTS; i++) expect([one.has(slot + i), other.has(slot + i)]).toEqual([true, true]);
+			}
+			expect(stretches.length).toBeGreaterThan(15);
+		});
+
+		test('tells everything again once there are fewer facts', () => {
+			const page = join();
+			for (let ms = 0; ms < 2_000; ms++) {
+				source.tell(10);
+				clock.advance(1);
+			}
+			clock.advance(600);
+			const { facts } = page;
+			for (let ms = 0; ms < 2_000; ms += 10) {
+				source.tell(1);
+				clock.advance(10);
+			}
+			clock.advance(300);
+			expect(page.facts - facts).toBe(200);
+			expect(source.isPaused).toBe(false);
+		});
+
+		test('makes no fact for a watcher that is gone', () => {
+			const page = join();
+			source.tell(WINDOW_FACTS_MAX + 1);
+			flow.leave(page);
+			for (let ms = 0; ms < 2_000; ms++) {
+				source.tell(10);
+				clock.advance(1);
+			}
+			expect(source.isPaused).toBe(true);
+			const next = join();
+			clock.advance(300);
+			source.tell(5);
+			clock.advance(20);
+			expect(next).toMatchObject({ seq: source.seq, facts: 5 });
+		});
+	});
+
+	test('counts also the time that it takes to send, above the number of facts that are told however long that takes', () => {
+		const limits = { ...LIMITS, tellingMsPerSecondMax: 30, factsPerSecondMin: 50 };
+		const outlet: Outlet<Page> = {
+			batch(to, batch) {
+				for (const page of to) page.onBatch(batch);
+				clock.advance(10);
+			},
+			snapshot(to, snapshot) {
+				for (const page of to) page.onSnapshot(snapshot);
+			},
+			recall: () => undefined,
+		};
+		flow = new FactFlow(source, outlet, clock, limits);
+		const page = join();
+		for (let i = 0; i < 8; i++) {
+			source.tell(10);
+			clock.advance(20);
+		}
+		expect(page).toMatchObject({ facts: 50, skipped: 0 });
+		expect(source.isPaused).toBe(true);
 		clock.advance(1_000);
-		expect(page.seq).toBe(source.seq);
-		expect(page.facts).toBeGreaterThan(LIMITS.factsPerSecondMax * 4);
-		expect(page.facts).toBeLessThanOrEqual(LIMITS.factsPerSecondMax * 5.5);
-		expect(page.snapshots).toBeGreaterThan(15);
-		expect(page.snapshots).toBeLessThanOrEqual(1 + 4 * 6);
+		expect(page).toMatchObject({ seq: source.seq, facts: 50, skipped: 30 });
 	});
 
 	test('weighs a fact that carries a thousand decisions as a thousand', () => {
 		const page = join();
 		source.tellDecisions(1_000);
 		clock.advance(300);
-		expect(page).toMatchObject({ seq: 1, facts: 0, skipped: 1, snapshots: 2 });
+		expect(page).toMatchObject({ seq: source.seq, facts: 0, skipped: 1, snapshots: 2 });
 	});
 
 	test('gives a slow watcher counts and a snapshot, holds a bounded number of facts, and spares the others', () => {

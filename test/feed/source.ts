@@ -1,22 +1,43 @@
-/** A fake replica that tells the facts that a test gives it, numbered from 1, and snapshots after the last one. */
+/**
+ * A fake replica that tells the facts that a test gives it, numbered from 1, and snapshots after the last one. Each fact of
+ * the kind `applied` is of a slot of its own. While the facts are paused it makes none of those, as a node does.
+ */
 
 import { randomBytes } from 'node:crypto';
 import type { FactSource } from '../../server/feed/flow.ts';
-import type { RawFact } from '../../shared/fact.ts';
+import type { FactListener, FactWatch } from '../../server/replica/service.ts';
+import type { FactStamp, RawFact } from '../../shared/fact.ts';
 import type { NodeSnapshot } from '../../shared/feed.ts';
 
 export class ScriptedSource implements FactSource {
 	seq = 0;
+	chosenThrough = 0;
 	watchers = 0;
 	/** How often watching began. */
 	watches = 0;
 	snapshots = 0;
 	/** The numbers of the facts that are heartbeats. */
 	readonly #beats = new Set<number>();
-	#onFact: ((fact: RawFact) => void) | null = null;
+	#listener: FactListener | null = null;
+	#pause: { readonly from: number; reached(): void } | null = null;
+	#passedThrough = 0;
+
+	view(): { readonly chosenThrough: number } {
+		return { chosenThrough: this.chosenThrough };
+	}
+
+	get isPaused(): boolean {
+		return this.#pause !== null;
+	}
 
 	snapshot(): NodeSnapshot {
 		this.snapshots++;
+		if (this.#pause !== null) {
+			const slots = this.chosenThrough - this.#passedThrough;
+			this.#passedThrough = this.chosenThrough;
+			this.seq += slots;
+			if (slots > 0) this.#listener?.passed(slots, this.seq);
+		}
 		return {
 			node: 'n1',
 			epoch: 'e1',
@@ -26,8 +47,8 @@ export class ScriptedSource implements FactSource {
 			role: 'follower',
 			promised: '',
 			leader: '',
-			chosenThrough: 0,
-			appliedThrough: 0,
+			chosenThrough: this.chosenThrough,
+			appliedThrough: this.chosenThrough,
 			trimmedThrough: 0,
 			revision: 0,
 			slots: [],
@@ -39,37 +60,63 @@ export class ScriptedSource implements FactSource {
 		};
 	}
 
-	watch(onFact: (fact: RawFact) => void): () => void {
+	watch(listener: FactListener): FactWatch {
 		this.watchers++;
 		this.watches++;
-		this.#onFact = onFact;
-		return () => {
-			this.watchers--;
-			this.#onFact = null;
+		this.#listener = listener;
+		return {
+			pause: (from, reached) => {
+				if (this.#pause === null) this.#passedThrough = this.chosenThrough;
+				this.#pause = { from, reached };
+			},
+			resume: () => {
+				this.#pause = null;
+			},
+			end: () => {
+				this.watchers--;
+				this.#listener = null;
+				this.#pause = null;
+			},
 		};
 	}
 
 	/** Tells `count` facts, by default of the kind `applied`. */
 	tell(count: number, body: 'applied' | 'linkUp' = 'applied'): void {
 		for (let index = 0; index < count; index++) {
-			const stamp = { node: 'n1', epoch: 'e1', seq: ++this.seq, time: 0 };
-			this.#onFact?.(
-				body === 'applied'
-					? { ...stamp, kind: 'applied', through: this.seq, revision: this.seq }
-					: { ...stamp, kind: 'linkUp', peer: 'n2' },
-			);
+			if (body === 'applied') this.#apply();
+			else this.#tell({ ...this.#stamp(), kind: 'linkUp', peer: 'n2' });
 		}
+	}
+
+	#apply(): void {
+		const through = this.chosenThrough + 1;
+		if (this.#pause !== null && through >= this.#pause.from) this.#pause.reached();
+		this.chosenThrough = through;
+		if (this.#pause === null) this.#tell({ ...this.#stamp(), kind: 'applied', through, revision: through });
+	}
+
+	#tell(fact: RawFact): void {
+		this.#listener?.fact(fact);
+	}
+
+	#stamp(): FactStamp {
+		return { node: 'n1', epoch: 'e1', seq: ++this.seq, time: 0 };
 	}
 
 	/** Tells two facts of a write of a leader, which took so long. */
 	tellWrite(durationMs: number): void {
+		this.tellProposal();
+		const through = ++this.chosenThrough;
+		this.#tell({ ...this.#stamp(), time: durationMs, kind: 'applied', through, revision: through });
+	}
+
+	/** Tells that the leader proposes a value of its own for the next slot. */
+	tellProposal(): void {
 		const ballot = { ms: 1, ns: 0, node: 'n1' };
-		const stamp = { node: 'n1', epoch: 'e1' };
-		const slot = ++this.seq;
+		const slot = this.chosenThrough + 1;
 		const value = new Uint8Array(0);
 		const proposed = { kind: 'proposed', ballot, slot, value, origin: 'own', reportedAt: ballot } as const;
-		this.#onFact?.({ ...stamp, seq: slot, time: 0, ...proposed });
-		this.#onFact?.({ ...stamp, seq: ++this.seq, time: durationMs, kind: 'applied', through: slot, revision: slot });
+		this.#tell({ ...this.#stamp(), ...proposed });
 	}
 
 	/** Tells `count` facts of heartbeats. */
@@ -77,7 +124,7 @@ export class ScriptedSource implements FactSource {
 		const ballot = { ms: 1, ns: 0, node: 'n1' };
 		for (let index = 0; index < count; index++) {
 			this.#beats.add(++this.seq);
-			this.#onFact?.({
+			this.#listener?.fact({
 				node: 'n1',
 				epoch: 'e1',
 				seq: this.seq,
@@ -99,7 +146,7 @@ export class ScriptedSource implements FactSource {
 	tellLong(count: number, bytes: number): void {
 		for (let index = 0; index < count; index++) {
 			const why = randomBytes(bytes / 2).toString('hex');
-			this.#onFact?.({ node: 'n1', epoch: 'e1', seq: ++this.seq, time: 0, kind: 'linkDown', peer: 'n2', why });
+			this.#listener?.fact({ node: 'n1', epoch: 'e1', seq: ++this.seq, time: 0, kind: 'linkDown', peer: 'n2', why });
 		}
 	}
 
@@ -107,7 +154,7 @@ export class ScriptedSource implements FactSource {
 	tellDecisions(count: number): void {
 		const ballot = { ms: 1, ns: 0, node: 'n1' };
 		const value = new Uint8Array(0);
-		this.#onFact?.({
+		this.#listener?.fact({
 			node: 'n1',
 			epoch: 'e1',
 			seq: ++this.seq,
