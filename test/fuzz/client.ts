@@ -13,6 +13,7 @@ import {
 	WATCH,
 	WATCHES_PER_CONNECTION_MAX,
 	WRITE,
+	writeTrace,
 	writeUnwatch,
 } from '../../shared/client/protocol.ts';
 import { BatchWriter } from '../../shared/store/batch-writer.ts';
@@ -51,6 +52,7 @@ function goodSections(key: string): Readonly<Record<string, Uint8Array>> {
 		read: read(1, [key, 'ж']),
 		watch: watch(1, 7, key),
 		unwatch: written((out) => writeUnwatch(out, 300)),
+		trace: written((out) => writeTrace(out, CLIENT, 1, ['00-1-2-01'])),
 	};
 }
 

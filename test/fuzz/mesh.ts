@@ -7,7 +7,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fc from 'fast-check';
 import { type ClientOptions, WebSocket } from 'ws';
-import { FRAME_BYTES_MAX, FRAME_MESSAGES_MAX, Lane } from '../../server/mesh/frame.ts';
+import {
+	FRAME_BYTES_MAX,
+	FRAME_MESSAGES_MAX,
+	Lane,
+	TRACES_PER_MESSAGE_MAX,
+	writeTraces,
+} from '../../server/mesh/frame.ts';
 import {
 	DialerHandshake,
 	HANDSHAKE_BYTES_MAX,
@@ -30,6 +36,7 @@ import { bytesOf, type Kind, SECRET, type Target } from './kind.ts';
 const PATH = '/mesh';
 /** The first byte of a frame of messages. */
 const MESSAGES = 0x10;
+const TRACES = 0x11;
 /** The bytes in front of the number of the first message: that byte, and how far the log is durable. */
 const FRAME_HEAD = Uint8Array.of(MESSAGES, 0, 0, 0, 0, 0, 0);
 
@@ -349,6 +356,9 @@ export const MESH: readonly Kind[] = [
 				new Uint8Array(0),
 				Uint8Array.of(MESSAGES),
 				Uint8Array.of(1, ...frame.subarray(1)),
+				Uint8Array.of(TRACES),
+				Uint8Array.of(TRACES, 1, 1, 65, ...bytesOf(target.random, 65)),
+				writeTraces({ message: 1, traceparents: Array<string>(TRACES_PER_MESSAGE_MAX + 1).fill('') }),
 				frame.subarray(0, 7),
 				frame.subarray(0, 8),
 				frameOf(),
