@@ -122,7 +122,7 @@ export function loadConfig(flags: ConfigFlags, environment: Environment, working
 			tokens: parsed.tokens.map((token) =>
 				token.file === undefined ? token : { ...token, file: resolve(dirname(file), token.file) },
 			),
-			tls,
+			...(tls && { tls }),
 		},
 		file,
 		fileIsDefault,

@@ -87,7 +87,9 @@ export function printJson(json: Json, newline: string | null): string {
 	const isList = Array.isArray(json);
 	const parts = isList
 		? json.map((item: Json) => printJson(item, inner))
-		: Object.entries(json).map(([name, item]) => `${JSON.stringify(name)}${colon}${printJson(item, inner)}`);
+		: Object.entries(json).flatMap(([name, item]) =>
+				item === undefined ? [] : [`${JSON.stringify(name)}${colon}${printJson(item, inner)}`],
+			);
 	const [open, close] = isList ? ['[', ']'] : ['{', '}'];
 	if (parts.length === 0) return open + close;
 	return `${open}${inner ?? ''}${parts.join(`,${inner ?? ''}`)}${newline ?? ''}${close}`;
