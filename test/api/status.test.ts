@@ -46,6 +46,7 @@ describe('the status', () => {
 			trimmedThrough: 30,
 			revision: 1,
 			keys: 0,
+			diskFault: null,
 			stateFault: null,
 			certificateExpires: null,
 			loop: LOOP,
