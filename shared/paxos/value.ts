@@ -113,3 +113,10 @@ export function readValue(from: Reader): Value {
 	if (elapsedMsOf(value) > ELAPSED_MS_MAX) throw new MalformedError('a value that moves the time too far');
 	return value;
 }
+
+/** The value of a proposal. @throws MalformedError as `readValue`, and for one without commands */
+export function readBatch(from: Reader): Value {
+	const value = readValue(from);
+	if (!isBatch(value)) throw new MalformedError('a proposal without commands');
+	return value;
+}

@@ -25,7 +25,7 @@ import type {
 	ReadRound,
 	SnapshotPart,
 } from './message.ts';
-import { readValue } from './value.ts';
+import { readBatch, readValue } from './value.ts';
 
 /** The position is the byte on the wire: only ever add at the end. */
 const KINDS: readonly MessageKind[] = [
@@ -214,7 +214,7 @@ export function readMessage(from: Reader): Message {
 		case 'trimmed':
 			return { kind, trimmedThrough: readThrough(from), chosenThrough: readThrough(from) };
 		case 'forward':
-			return { kind, ...readForwardId(from), settledThrough: from.int(), value: readValue(from) };
+			return { kind, ...readForwardId(from), settledThrough: from.int(), value: readBatch(from) };
 		case 'noRoom':
 			return { kind, ...readForwardId(from) };
 		case 'readAsk':

@@ -10,7 +10,8 @@ const BALLOT_MS_END = Number(2n ** 62n / 1_000_000n);
 const count = fc.maxSafeNat();
 const slot = fc.integer({ min: 1, max: SLOT_MAX });
 const through = fc.integer({ min: 0, max: SLOT_MAX });
-const value = fc.oneof(fc.constant(NOOP), fc.uint8Array({ minLength: 1, maxLength: 300 }).map(batchValue));
+const batch = fc.uint8Array({ minLength: 1, maxLength: 300 }).map(batchValue);
+const value = fc.oneof(fc.constant(NOOP), batch);
 const nodeId = fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 64 });
 const ballot: fc.Arbitrary<Ballot> = fc.oneof(
 	fc.constant(NO_BALLOT),
@@ -71,7 +72,7 @@ export const ANY_MESSAGE_OF: { readonly [Kind in MessageKind]: fc.Arbitrary<Extr
 		decisions: fc.array(plainRecord({ ballot, value }), { maxLength: 5 }),
 	}),
 	trimmed: plainRecord({ kind: kind('trimmed'), trimmedThrough: through, chosenThrough: through }),
-	forward: plainRecord({ kind: kind('forward'), ...forwardId, settledThrough: count, value }),
+	forward: plainRecord({ kind: kind('forward'), ...forwardId, settledThrough: count, value: batch }),
 	hears: plainRecord({ kind: kind('hears'), ...hearing }),
 	noRoom: plainRecord({ kind: kind('noRoom'), ...forwardId }),
 	digest: plainRecord({ kind: kind('digest'), slot, digest: fc.integer() }),

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MalformedError, Reader, Writer } from '../../shared/bytes/bytes.ts';
 import type { Message } from '../../shared/paxos/message.ts';
+import { membersValue, NOOP } from '../../shared/paxos/value.ts';
 import { readMessage, writeMessage } from '../../shared/paxos/wire.ts';
 import { ANY_MESSAGE, ANY_MESSAGE_OF } from './arbitrary.ts';
 
@@ -45,6 +46,17 @@ describe('the wire', () => {
 
 	test('no bytes at all lead to anything but a message or a MalformedError', () => {
 		fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), expectMessageOrMalformed), { numRuns: 5000 });
+	});
+
+	test.each([
+		['a no-op', NOOP],
+		[
+			'a change of members',
+			membersValue({ follows: 0, members: [{ id: 'n1', url: 'http://h', isVoter: true, replaces: null }] }),
+		],
+	])('a forwarded proposal that is %s is malformed, because no node proposes that', (_, value) => {
+		const bytes = written({ kind: 'forward', origin: 'n3', epoch: 1, id: 1, settledThrough: 0, value });
+		expect(() => read(bytes)).toThrow(MalformedError);
 	});
 
 	test('a count that promises more than there is is malformed without taking memory for it', () => {
