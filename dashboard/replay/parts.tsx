@@ -32,7 +32,11 @@ export function Head() {
 			<h2 id="stage-title" class="headline" data-testid="trace-title">
 				{title.value || 'A trace file shows again what has happened.'}
 			</h2>
-			<p class="head-text">Nothing more happens. Drag the rail, or go from event to event.</p>
+			<p class="head-text">
+				{title.value
+					? 'Nothing more happens. Drag the rail, or go from event to event.'
+					: 'Choose one where it says “Open a trace file”. Then the rail leads to each of its moments.'}
+			</p>
 		</section>
 	);
 }

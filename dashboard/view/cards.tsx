@@ -46,7 +46,7 @@ function Card({ node, names }: { node: NodeModel; names: BallotNames }) {
 		>
 			<h3>
 				<i class="dot" />
-				<NodeName id={node.id} />
+				<NodeName id={node.id} isWhole />
 				{node.isUp && <span class={`role role-${node.role}`}>{roleText(node, place)}</span>}
 			</h3>
 			{text !== '' && <p class="standing">{text}</p>}

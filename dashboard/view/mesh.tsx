@@ -7,6 +7,7 @@ import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { cutName } from '../model/cut-name.ts';
 import type { Round } from '../model/decision.ts';
 import type { Flurry } from '../model/flurry.ts';
 import { countVoters } from '../model/members.ts';
@@ -38,6 +39,9 @@ import {
 const WIDTH = 320;
 const HEIGHT = 264;
 const NODE_RADIUS = 21;
+/** A disc has room for so many characters of its node's name, and for so many large ones. */
+const NAME_CHARS = 6;
+const NAME_CHARS_WIDE = 4;
 const RING_RADIUS = NODE_RADIUS + 8;
 /** The part of a voter's place in the ring that is left free. */
 const RING_GAP = 0.12;
@@ -150,7 +154,9 @@ function Disc({ node, at, part }: { node: NodeModel; at: Point; part: Part | nul
 					transform="rotate(-90)"
 				/>
 			)}
-			<text dy={name === id ? '0.36em' : '0'}>{name}</text>
+			<text class={name.length > NAME_CHARS_WIDE ? 'long' : ''} dy={name === id ? '0.36em' : '0'}>
+				{cutName(name, NAME_CHARS)}
+			</text>
 			{name !== id && (
 				<text class="life" dy="1.1em">
 					{id.slice(name.length)}

@@ -35,6 +35,8 @@ const SNAP = 0.006;
 const DRAG_PX = 4;
 /** The places of the range. */
 const PLACES = 600;
+/** So many marks have room beside one another. */
+const MARKS_MAX = 60;
 
 /** @param Dial stands before it, where the person directs what happens */
 export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
@@ -56,7 +58,7 @@ export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 	// While the span stands still, so do its marks.
 	const marks = useMemo(
 		() =>
-			inSpan.map(({ item, glyph }) => (
+			marked(inSpan, startMs, span).map(({ item, glyph }) => (
 				<span key={item.index} class="rail-mark" style={{ left: `${((item.whenMs - startMs) / span) * 100}%` }}>
 					<Glyph kind={glyph} size={12} />
 				</span>
@@ -127,6 +129,16 @@ export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 	);
 }
 
+/** The landmarks that have room for a mark. Of those at one place a choice is left out first, because there are most of these. */
+function marked(landmarks: readonly Landmark[], startMs: number, span: number): Landmark[] {
+	const byPlace = new Map<number, Landmark>();
+	for (const landmark of landmarks) {
+		const place = Math.floor(((landmark.item.whenMs - startMs) / span) * MARKS_MAX);
+		if ((byPlace.get(place)?.glyph ?? 'learn') === 'learn') byPlace.set(place, landmark);
+	}
+	return [...byPlace.values()];
+}
+
 /** A click on an event asks why it happened. */
 function askOf(landmarks: readonly Landmark[], at: Item | null): void {
 	if (at && isAnswered(at) && landmarks.some(({ item }) => item === at)) ask({ kind: 'item', item: at });
@@ -141,7 +153,7 @@ function nearest(landmarks: readonly Landmark[], ms: number, withinMs: number): 
 
 /** The time is that of the node whose fact it is. What a node did not tell itself has no such time. */
 function PastText({ item: { told, node, whenMs }, nowMs }: { item: Item; nowMs: number }) {
-	const behind = `${timeText(nowMs - whenMs)} behind ${isDirected() ? 'the newest moment' : 'live'}`;
+	const behind = `${timeText(nowMs - whenMs)} behind ${isDirected() ? 'the newest' : 'live'}`;
 	if (told.kind !== 'fact') return <strong>You are {behind}</strong>;
 	return (
 		<>

@@ -2,6 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { nameBallots } from '../model/ballot-names.ts';
+import { cutName } from '../model/cut-name.ts';
 import { ballotOf } from '../model/decision-index.ts';
 import { factText } from '../model/fact-text.ts';
 import { placeThrough, type SpaceTime } from '../model/space-time.ts';
@@ -17,6 +18,8 @@ import { moment, seekMomentOfSlot } from './state.ts';
 export const ZOOM_BY = 1.5;
 const PAN_BY = 0.2;
 const REACH_PX = 9;
+/** Before a line there is room for so much of a name. */
+const NAME_CHARS = 5;
 
 /** What takes the pointer and the keys. */
 export function Stage({ nodes, drawing, shown: now }: { nodes: readonly NodeId[]; drawing: Drawing; shown: Shown }) {
@@ -54,7 +57,7 @@ export function Stage({ nodes, drawing, shown: now }: { nodes: readonly NodeId[]
 			<div class="space-time-names" aria-hidden="true" style={{ height: `${heightOf(nodes.length)}px` }}>
 				{nodes.map((node, line) => (
 					<span key={node} class="clip" title={node} style={{ top: `${lanes.yOf(line)}px` }}>
-						{node}
+						{cutName(node, NAME_CHARS)}
 					</span>
 				))}
 			</div>

@@ -78,8 +78,8 @@ async function shoot(page: Page, { of }: View, path: string): Promise<void> {
 export function readmePicture(): Promise<void> {
 	return staged({ nodes: 1 }, async (stage) => {
 		const page = await stage.blank({
-			viewport: { width: 1440, height: 900 },
-			deviceScaleFactor: 2,
+			viewport: { width: 1920, height: 1000 },
+			deviceScaleFactor: 1.5,
 			colorScheme: 'light',
 		});
 		await reach(page, stage, README_VIEW);

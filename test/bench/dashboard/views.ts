@@ -132,7 +132,7 @@ async function asksWhy(page: Page, stage: Stage): Promise<void> {
 
 async function inspects(page: Page, stage: Stage): Promise<void> {
 	await playsDuel(page, stage);
-	await page.getByTestId('pick-n3').click();
+	await page.getByTestId('pick-1a-n3').click();
 	await page.getByTestId('inspector').waitFor();
 }
 
