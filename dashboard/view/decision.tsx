@@ -140,9 +140,7 @@ function Empty() {
 				<strong>Nothing has been decided yet.</strong>
 			</p>
 			<ol>
-				<li>
-					Pick a node and type a value on the <a href="#propose">form</a>.
-				</li>
+				<li>Pick a node and type a value on the form.</li>
 				<li>Press Propose: that node asks all others for a promise, then for a vote.</li>
 				<li>Watch a quorum form here, step by step, with one sentence of why for each step.</li>
 			</ol>
