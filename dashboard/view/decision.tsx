@@ -15,8 +15,8 @@ import { Glyph } from './glyph.tsx';
 import { inspected } from './inspecting.ts';
 import { PaperSwitch } from './paper.tsx';
 import {
+	calm,
 	decision,
-	frame,
 	gathered,
 	moment,
 	pickedBallot,
@@ -30,7 +30,8 @@ import { Transport } from './transport.tsx';
 import { WhereTimeWent } from './waterfall.tsx';
 
 export function DecisionPanel() {
-	frame.value;
+	// What changes the decision draws it at once. This is for the nodes and the members.
+	calm.value;
 	const slot = shownSlot.value;
 	const shown = decision.value;
 	const at = step.value;

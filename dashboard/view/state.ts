@@ -261,8 +261,21 @@ export const step = computed((): number | null =>
 
 export const decision = computed((): Decision => {
 	if (moment.value === null) frame.value;
-	return story.decision(gathered.value, moment.value);
+	return decideOnce(gathered.value, moment.value);
 });
+
+let lastDecided: { readonly from: readonly unknown[]; readonly value: Decision } | null = null;
+
+/** It is another one only where something has changed that it is made of, because most of the page is drawn by it. */
+function decideOnce(of: Gathered, at: Item | null): Decision {
+	const { nodes, history } = at ? story.at(at) : story.live;
+	const known = nodes.flatMap(({ isUp, phase1, slots }) => [isUp, phase1, slots.get(of.slot)]);
+	const from = [of, at, history.last, history.governing(of.slot), ...known];
+	if (lastDecided?.from.length !== from.length || lastDecided.from.some((each, i) => each !== from[i])) {
+		lastDecided = { from, value: story.decision(of, at) };
+	}
+	return lastDecided.value;
+}
 
 /** The ballot that the person picked of those that were tried for the shown slot; null for none. */
 export const pickedBallot = signal<BallotText | null>(null);
@@ -380,6 +393,7 @@ function forgetAll(items?: number): void {
 	flurries = new FlurryRecorder();
 	forgetNews();
 	lastGathered = null;
+	lastDecided = null;
 	toldMs = 0;
 	run.value++;
 	newestShown.value = 0;
