@@ -16,6 +16,7 @@ import type { Source } from '../model/source.ts';
 import { Story } from '../model/story.ts';
 import type { SwarmModel } from '../model/swarm-model.ts';
 import type { Item } from '../model/tape.ts';
+import { drawn } from './drawn.ts';
 import { followNews, forgetNews } from './news.ts';
 
 /** When what is being folded was told, by the clock of the source. */
@@ -25,7 +26,7 @@ export let flurries = new FlurryRecorder();
 
 /** Grows with every frame in which something was folded, and whenever the page shows another moment. */
 export const frame = signal(0);
-/** The same number, updated at most ten times a second, for lists and tables. */
+/** The same number, updated at most ten times a second and not all the time, for lists and tables. */
 export const calm = signal(0);
 /** Grows with every run that begins: what was said of another one is not true of it. */
 export const run = signal(0);
@@ -56,6 +57,8 @@ export const SPEEDS: readonly number[] = [0.25, 0.5, 1, 2, 4];
 /** While the person has chosen no slot, the shown slot changes at most this often. */
 const NEWEST_SHOWN_MS = 1500;
 const CALM_MS = 100;
+/** To draw what is drawn so takes at most this part of the time, so that the frames between are free for what is new. */
+const CALM_PART = 0.2;
 /** The other nodes learn with the leader's next message, so a playback waits this long for it. */
 const SETTLE_MS = 450;
 /** A hidden tab gets no animation frames. Facts are then folded at once, so that they do not pile up. */
@@ -163,8 +166,16 @@ export function start(from: Source): void {
 		if (queue.length > QUEUE_MAX) fold();
 		else askFrame();
 	};
+	let calmReadyMs = 0;
 	setInterval(() => {
-		if (calm.value !== frame.value) calm.value = frame.value;
+		if (calm.value !== frame.value && performance.now() >= calmReadyMs) {
+			const change = () => {
+				calm.value = frame.value;
+			};
+			drawn(change, (tookMs) => {
+				calmReadyMs = performance.now() + tookMs * (1 / CALM_PART - 1);
+			});
+		}
 		directedCalmMs.value = directedMs.value;
 		if (isBehind()) askFrame();
 		forgetOldMoment();
