@@ -85,7 +85,10 @@ export class NodeConnection {
 			listener.batch(batch);
 		});
 		this.#socket.io.on('ping', () => this.#heard());
-		this.#socket.on('connect_error', (error) => this.#failed(error));
+		this.#socket.on('connect_error', (error) => {
+			if (url.startsWith('https:')) letBrowserDecide(url);
+			this.#failed(error);
+		});
 		this.#socket.on('disconnect', () => this.#lost());
 		this.#listening = setInterval(() => this.#listen(), LISTEN_EVERY_MS);
 	}
@@ -172,6 +175,15 @@ export class NodeConnection {
 			if (!this.#isRetired) this.#socket.connect();
 		}, ms);
 	}
+}
+
+/**
+ * A node that speaks TLS asks for a certificate. Browsers decide by a request which one they show there, or that they show
+ * none, and cancel a WebSocket that comes before. The WebSocket is tried again, and finds what was decided.
+ */
+function letBrowserDecide(url: string): void {
+	// What becomes of it is told by the WebSocket.
+	fetch(new URL('/livez', url), { cache: 'no-store' }).catch(() => undefined);
 }
 
 function isJoinRefusal(data: unknown): data is JoinRefusal {

@@ -1,4 +1,4 @@
-/** The page works with nodes at IPv6 addresses, behind mapped ports, and with tokens. */
+/** The page works with nodes at IPv6 addresses, behind mapped ports, by TLS, and with tokens. */
 import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { io } from 'socket.io-client';
@@ -7,7 +7,8 @@ import { tokensOf } from '../../server/access/tokens.ts';
 import { LastLines } from '../../server/last-lines.ts';
 import { connectionLimits, DESCRIPTORS_MIN } from '../../server/limits.ts';
 import { type Listening, startListening, startProxy } from '../client/listening.ts';
-import { launchBrowser, type TestBrowser } from './browser.ts';
+import { TestAuthority } from '../tls/certificates.ts';
+import { launchBrowser, type PageOptions, type TestBrowser } from './browser.ts';
 import { propose, stateBecomes, wide } from './swarm-page.ts';
 
 let browser: TestBrowser;
@@ -23,8 +24,8 @@ async function start(...options: Parameters<typeof startListening>): Promise<Lis
 }
 
 /** The page that `url` serves shows every node as up, and one that it did not come from takes a proposal. */
-async function isWhole(url: string): Promise<void> {
-	const page = await browser.openPage({ viewport: wide });
+async function isWhole(url: string, options: PageOptions = {}): Promise<void> {
+	const page = await browser.openPage({ viewport: wide, ...options });
 	await page.goto(url);
 	for (const id of ['n1', 'n2', 'n3']) await stateBecomes(page, id, 'up');
 	expect((await propose(page, { at: 'n2', key: 'color', value: 'red', route: 'leader' })).outcome).toBe('chosen');
@@ -46,6 +47,17 @@ describe('the page', () => {
 		for (const { stop } of proxies) onTestFinished(stop);
 		const running: Listening = await start(3, (index) => ({ advertise: `http://127.0.0.1:${proxies[index]?.port}` }));
 		await isWhole(running.nodes[0]?.url as string);
+	});
+
+	test('of nodes that speak TLS, and ask for a certificate that it has not, hears all of them', async () => {
+		const authority = await TestAuthority.create();
+		onTestFinished(() => authority.remove());
+		for (const name of ['n1', 'n2', 'n3']) authority.write(name, await authority.issue({ name, swarm: 'test' }));
+		const running = await start(3, () => ({}), { swarm: { tls: authority.filesOf('{id}') } });
+		const [url = ''] = running.nodes.map((node) => node.url);
+		expect(url).toMatch(/^https:/);
+		// The browser does not know the authority, and first cancels a WebSocket to a node of which it has decided nothing.
+		await isWhole(url, { ignoreHTTPSErrors: true, expectedComplaints: [/opening handshake was canceled/] });
 	});
 
 	test('of nodes with tokens asks for one, refuses those that are not for it in a sentence, and forgets it on demand', async () => {
