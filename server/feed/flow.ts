@@ -223,7 +223,7 @@ export class FactFlow<W extends Watcher> {
 			this.#openWindow(beganMs);
 		}
 		const weight = weightOf(fact);
-		if (this.#windowCost(weight) > 1) return this.#pause();
+		if (this.#isFull(weight)) return this.#pause();
 		this.#windowWeight += weight;
 		const told = plain(fact) as Fact;
 		this.#windowTellingMs += this.#clock.nowMs() - beganMs;
@@ -239,12 +239,15 @@ export class FactFlow<W extends Watcher> {
 		this.#windowTellingMs = 0;
 	}
 
-	/** What was told in this window, and `more`, as a part of what it has room for. */
+	/** Whether this window has no room for `more`. */
+	#isFull(more: number): boolean {
+		return this.#windowWeight + more > this.#limits.factsPerSecondMin && this.#windowCost(more) > 1;
+	}
+
+	/** What was told in this window, and `more`, as a part of what may be told in a second. */
 	#windowCost(more: number): number {
-		const { factsPerSecondMin, factsPerSecondMax, tellingMsPerSecondMax } = this.#limits;
-		const weight = this.#windowWeight + more;
-		if (weight <= factsPerSecondMin) return weight / factsPerSecondMax;
-		return Math.max(weight / factsPerSecondMax, this.#windowTellingMs / tellingMsPerSecondMax);
+		const { factsPerSecondMax, tellingMsPerSecondMax } = this.#limits;
+		return Math.max((this.#windowWeight + more) / factsPerSecondMax, this.#windowTellingMs / tellingMsPerSecondMax);
 	}
 
 	#mark(): Mark {
@@ -345,8 +348,8 @@ export class FactFlow<W extends Watcher> {
 
 		for (const { to, batch } of batches.values()) this.#outlet.batch(to, batch);
 		if (snapshot !== null && forSnapshot.length > 0) this.#outlet.snapshot(forSnapshot, snapshot);
-		this.#windowTellingMs += this.#clock.nowMs() - nowMs;
 		if (ends) this.#tellAgain();
+		this.#windowTellingMs += this.#clock.nowMs() - nowMs;
 		this.#settle(nowMs);
 		if (this.#mayRemember) this.#recent.begin(snapshot ?? this.#source.snapshot());
 	}

@@ -1,7 +1,7 @@
 /**
  * Which decisions are told where there are more facts than a watcher can take: whole ones, and at every node the same,
  * because each node goes by the numbers of slots. A few slots in a row are told, and then none until the next multiple of a
- * power of two, which grows with the pace. Nodes that measure another pace tell a part of the same slots.
+ * power of two, which grows with the pace and with what it costs to tell them. Nodes that measure another pace tell a part of the same slots.
  */
 import type { RawFact } from '../../shared/fact.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
@@ -11,10 +11,12 @@ const OPEN_SLOTS = 8;
 /** Of so many slots in a row everything is told, and of the open ones before and behind them a part. */
 export const TOLD_SLOTS = 8;
 export const EVERY_SLOTS_MIN = 4 * OPEN_SLOTS;
-/** The bound on the time from one told stretch to the next, as far as the pace stays the same, milliseconds. */
-const EVERY_MS_MAX = 800;
-/** The bound on a pause, where the next stretch does not come, milliseconds. */
-export const PAUSE_MS_MAX = 1_000;
+/** From one told stretch to the next, as far as the pace stays the same, milliseconds. */
+const EVERY_MS_MIN = 800;
+/** The same where a stretch costs much. */
+const EVERY_MS_MAX = 3_000;
+/** A pause ends after so many times that time at the latest, where the next stretch does not come. */
+const PAUSE_MAX = 1.25;
 
 /** How far this node knew all slots to be chosen at a time. */
 export interface Mark {
@@ -31,6 +33,8 @@ export class Sampling {
 	/** The first slot of the next stretch, during a pause. */
 	#next: Slot = 0;
 	#every = EVERY_SLOTS_MIN;
+	#everyMs = EVERY_MS_MIN;
+	#slotsPerMs = 0;
 	/** To tell everything of a slot, as a part of what may be told in a second. */
 	#costOfSlot = 0;
 
@@ -43,10 +47,9 @@ export class Sampling {
 	/** Facts are told again after a pause: all of them, or those of the next stretch. */
 	resume(mark: Mark): void {
 		const isBearable = this.#isBearable(this.#began, mark);
-		const slotsPerMs = paceOf(this.#began, mark);
+		this.#slotsPerMs = paceOf(this.#began, mark);
 		this.begin(mark);
 		if (isBearable || mark.slot >= this.#next) return;
-		this.#every = everyAt(slotsPerMs);
 		this.#through = this.#next + TOLD_SLOTS + OPEN_SLOTS;
 	}
 
@@ -62,7 +65,9 @@ export class Sampling {
 	 * @returns the first slot of the next stretch, or an open one before it
 	 */
 	pause(mark: Mark, cost: number): Slot {
-		if (this.#through === Number.POSITIVE_INFINITY) this.#every = everyAt(paceOf(this.#began, mark));
+		if (this.#through === Number.POSITIVE_INFINITY) this.#slotsPerMs = paceOf(this.#began, mark);
+		this.#everyMs = Math.min(Math.max(EVERY_MS_MIN, 1_000 * cost), EVERY_MS_MAX);
+		this.#every = powerBelow(this.#slotsPerMs * this.#everyMs);
 		this.#costOfSlot = cost / Math.max(1, mark.slot - this.#began.slot);
 		this.#paused = mark;
 		this.#next = 0;
@@ -77,7 +82,7 @@ export class Sampling {
 
 	/** Whether the pause ends, although the next stretch has not come. */
 	isOver(before: Mark, mark: Mark): boolean {
-		return mark.ms - this.#paused.ms >= PAUSE_MS_MAX || this.#isBearable(before, mark);
+		return mark.ms - this.#paused.ms >= PAUSE_MAX * this.#everyMs || this.#isBearable(before, mark);
 	}
 
 	#isBearable(from: Mark, to: Mark): boolean {
@@ -90,6 +95,6 @@ function paceOf(from: Mark, to: Mark): number {
 	return (to.slot - from.slot) / Math.max(1, to.ms - from.ms);
 }
 
-function everyAt(slotsPerMs: number): number {
-	return Math.max(EVERY_SLOTS_MIN, 2 ** Math.floor(Math.log2(Math.max(1, slotsPerMs * EVERY_MS_MAX))));
+function powerBelow(slots: number): number {
+	return Math.max(EVERY_SLOTS_MIN, 2 ** Math.floor(Math.log2(Math.max(1, slots))));
 }
