@@ -1,6 +1,9 @@
 /**
- * Clients that put at such a pace that all nodes together number so many facts in a second. How many facts a put makes
- * depends on how many puts share a slot, so the pace is corrected each second by what the page shows of the numbers.
+ * Clients that put at such a pace that so many events happen at all nodes together in a second. How many events a put makes
+ * depends on how many puts share a slot, so the pace is corrected each second by what the page shows.
+ *
+ * Above a bound nodes make facts of some slots only. An event is one all the same, so how many a slot has is learned first,
+ * at a pace at which facts are made of all.
  */
 import type { Page } from 'playwright-core';
 import type { SwarmClient } from '../../../shared/client/client.ts';
@@ -15,8 +18,9 @@ const EVERY_MS = 10;
 /** More puts are not begun while so many wait, because the swarm is slower than the pace. */
 const OUTSTANDING_MAX = 256;
 const CORRECT_EVERY_MS = 1_000;
-/** A first guess of the facts of a put. */
-const FACTS_OF_PUT = 50;
+/** At this pace it is learned how many facts a slot has, for so many seconds. */
+const LEARNING_PUTS_PER_SECOND = 30;
+const LEARNING_S = 4;
 /** With less than this part of the pace, what was measured says nothing of the bar. */
 const REACHED_MIN = 0.8;
 /** The pace is changed at most so much at once. */
@@ -41,7 +45,8 @@ export class Pace {
 	#count = 0;
 	#outstanding = 0;
 	#beganMs = performance.now();
-	#seen: { readonly seq: number; readonly atMs: number } | null = null;
+	#seen: Seen | null = null;
+	readonly #learned = { seconds: 0, facts: 0, slots: 0 };
 	readonly #rates: number[] = [];
 	#isOver = false;
 
@@ -49,7 +54,7 @@ export class Pace {
 		this.#clients = connected(nodes, CONNECTIONS);
 		this.#page = page;
 		this.#factsPerSecond = factsPerSecond;
-		this.#putsPerSecond = factsPerSecond / FACTS_OF_PUT;
+		this.#putsPerSecond = LEARNING_PUTS_PER_SECOND;
 		this.#timer = setInterval(() => this.#go(), EVERY_MS);
 		this.#correcting = setInterval(() => void this.#correct(), CORRECT_EVERY_MS);
 	}
@@ -87,22 +92,51 @@ export class Pace {
 	}
 
 	async #correct(): Promise<void> {
-		const seq = await shownSeq(this.#page).catch(() => null);
-		if (seq === null || this.#isOver) return;
-		const atMs = performance.now();
+		const shown = await shownBy(this.#page).catch(() => null);
+		if (shown === null || this.#isOver) return;
 		const before = this.#seen;
-		this.#seen = { seq, atMs };
-		if (before === null) return;
-		const rate = ((seq - before.seq) / (atMs - before.atMs)) * 1000;
+		const now = { ...shown, atMs: performance.now() };
+		this.#seen = now;
+		if (before !== null) this.#passed(before, now);
+	}
+
+	#passed(before: Seen, now: Seen): void {
+		const seconds = (now.atMs - before.atMs) / 1000;
+		const [facts, slots] = [now.seq - before.seq, now.slot - before.slot];
+		const learned = this.#learned;
+		if (learned.seconds < LEARNING_S) {
+			learned.seconds++;
+			learned.facts += facts;
+			learned.slots += slots;
+			if (learned.seconds === LEARNING_S) this.#putsPerSecond = this.#factsPerSecond / this.#factsOfSlot;
+			return;
+		}
+		const rate = Math.max(facts, slots * this.#factsOfSlot) / seconds;
 		this.#rates.push(Math.round(rate));
 		const by = Math.min(CORRECTION_MAX, Math.max(1 / CORRECTION_MAX, this.#factsPerSecond / Math.max(rate, 1)));
 		this.#putsPerSecond *= Math.sqrt(by);
 	}
+
+	get #factsOfSlot(): number {
+		return this.#learned.facts / Math.max(1, this.#learned.slots);
+	}
 }
 
-/** The sum of the numbers of the newest facts that the page shows of all nodes. */
-function shownSeq(page: Page): Promise<number> {
-	return page
-		.locator('[data-testid^="node-"]')
-		.evaluateAll((cards) => cards.reduce((sum, card) => sum + Number(card.getAttribute('data-seq') ?? 0), 0));
+/** What the page shows of all nodes, and when. */
+interface Seen {
+	/** The sum of the numbers of their newest facts. */
+	readonly seq: number;
+	/** All slots up to here are chosen. */
+	readonly slot: number;
+	readonly atMs: number;
+}
+
+function shownBy(page: Page): Promise<Omit<Seen, 'atMs'>> {
+	return page.locator('[data-testid^="node-"]').evaluateAll((cards) => {
+		const numbers = (name: string) => cards.map((card) => Number(card.getAttribute(name) ?? 0));
+		return {
+			seq: numbers('data-seq').reduce((sum, seq) => sum + seq, 0),
+			slot: Math.max(...numbers('data-chosen-through')),
+		};
+	});
 }
