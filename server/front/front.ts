@@ -120,7 +120,7 @@ export class Front {
 		this.#options = options;
 		this.#admission = new Admission({
 			...options,
-			left: (connection) => this.#forget(connection, connection.pipelined),
+			left: (connection) => this.#left(connection),
 		});
 		// Versions of Node.js without `shouldUpgradeCallback` ignore it.
 		const serverOptions: http.ServerOptions & { readonly shouldUpgradeCallback: unknown } = {
@@ -238,6 +238,12 @@ export class Front {
 		return false;
 	}
 
+	/** The connection is closed. This is called before Node.js ends its requests. */
+	#left(connection: Connection): void {
+		if (connection.pipelined > AHEAD_AT_ONCE_MAX) leaveOutTraces();
+		this.#forget(connection, connection.pipelined);
+	}
+
 	#forget(connection: Connection, pipelined: number): void {
 		const forgotten = Math.min(pipelined, connection.pipelined);
 		connection.pipelined -= forgotten;
@@ -344,6 +350,19 @@ type Serve = (request: IncomingMessage, response: ServerResponse, connection: Co
 
 function serveAhead(request: IncomingMessage, response: ServerResponse, connection: Connection, serve: Serve): void {
 	if (request.socket.writable) serve(request, response, connection);
+}
+
+/**
+ * Errors that are made in this tick have no trace of the stack. Node.js makes one for each request that is unanswered when
+ * its connection is closed, and nobody looks at the traces, which take most of the time.
+ */
+function leaveOutTraces(): void {
+	const { stackTraceLimit } = Error;
+	if (stackTraceLimit === 0) return;
+	Error.stackTraceLimit = 0;
+	process.nextTick(() => {
+		Error.stackTraceLimit = stackTraceLimit;
+	});
 }
 
 /**
