@@ -49,6 +49,13 @@ test('time in which the thread waited for a disk is part of a step, and not of w
 	expect(watch.figures).toMatchObject({ over50Ms: 1, ranOver50Ms: 0 });
 });
 
+test('a step did not run for longer than it took, also where the system counts late', () => {
+	clocks.at += 45;
+	clocks.ran += 51;
+	watch.tick();
+	expect(watch.figures).toMatchObject({ over20Ms: 1, over50Ms: 0, ranOver50Ms: 0 });
+});
+
 test('a process that was stopped while its loop waited for events says so', () => {
 	tick(10, 0, 9);
 	tick(640, 0, 640);
