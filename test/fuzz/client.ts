@@ -1,5 +1,6 @@
 /** Bad frames at the door of clients. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import {
 	CLIENT_PATH,
 	FRAME_BYTES_MAX,
@@ -19,8 +20,8 @@ import {
 import { BatchWriter } from '../../shared/store/batch-writer.ts';
 import { encodeCommand, type Operation } from '../../shared/store/command.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
-import { framingKinds } from './frames.ts';
-import { bytesOf, type Kind, type Target } from './kind.ts';
+import { closeCode, frame, framingKinds, OPCODES, upgraded, upgradeOf } from './frames.ts';
+import { bytesOf, isAnswered, type Kind, type Target } from './kind.ts';
 import {
 	CLIENT,
 	hello,
@@ -57,7 +58,7 @@ function goodSections(key: string): Readonly<Record<string, Uint8Array>> {
 }
 
 export const CLIENT_KINDS: readonly Kind[] = [
-	...framingKinds(CLIENT_PATH),
+	...framingKinds(CLIENT_PATH, PROTOCOL_ERROR),
 	{
 		name: 'text, and nothing',
 		answer: `closed with ${PROTOCOL_ERROR}`,
@@ -490,6 +491,76 @@ export const CLIENT_KINDS: readonly Kind[] = [
 				stranger.ws.send(Uint8Array.of(byte), { fin: index === bytes.length - 1 });
 			await stranger.section('welcome');
 			await stranger.section('pong');
+		},
+	},
+	{
+		name: 'a greeting in parts, with pings between them',
+		answer: 'welcome, and a pong for each ping',
+		async throwAt(target) {
+			const stranger = await Stranger.at(target);
+			const bytes = hello();
+			const at = target.random.integer(1, bytes.length - 1);
+			target.inputs += 2;
+			const pong = once(stranger.ws, 'pong');
+			stranger.ws.send(bytes.slice(0, at), { fin: false });
+			stranger.ws.ping('between');
+			stranger.ws.send(bytes.slice(at), { fin: true });
+			assert.equal(String(((await pong) as [Buffer])[0]), 'between');
+			await stranger.section('welcome');
+		},
+	},
+	{
+		name: 'very many frames with one section each, at once',
+		answer: 'each is answered, without a long step',
+		async throwAt(target) {
+			const wire = await upgraded(target, CLIENT_PATH);
+			const count = target.random.integer(10_000, 40_000);
+			target.inputs += count;
+			const pings = frame(OPCODES.binary, ping);
+			const end = frame(OPCODES.close, Uint8Array.of(3, 0xe8));
+			wire.write(Buffer.concat([frame(OPCODES.binary, hello()), Buffer.alloc(pings.length * count, pings), end]));
+			assert.equal(await closeCode(wire), 1000);
+		},
+	},
+	{
+		name: 'a greeting in the packet of the upgrade',
+		answer: 'welcome',
+		async throwAt(target) {
+			const wire = target.wire();
+			target.inputs++;
+			wire.write(Buffer.concat([Buffer.from(upgradeOf(target, CLIENT_PATH)), frame(OPCODES.binary, hello())]));
+			isAnswered(await wire.answer(), 101);
+			// The welcome names the node.
+			await wire.receives(target.node.id);
+		},
+	},
+	{
+		name: 'locks of sessions that were never there',
+		answer: 'noSession for each, and nothing is written',
+		async throwAt(target) {
+			const client = `${CLIENT} ${target.key()}`.slice(-60);
+			const key = target.key();
+			const stranger = await Stranger.at(target);
+			stranger.send(hello(client), register(client));
+			const session = '00000000-0000-4000-8000-000000000000';
+			const lock = { key, value: Uint8Array.of(1), flags: 2n ** 64n - 1n, session };
+			const operations: readonly Operation[] = [
+				{ kind: 'acquire', ...lock },
+				{ kind: 'release', ...lock },
+				{ kind: 'checkSession', key, session },
+				{ kind: 'renewSession', session },
+				{ kind: 'endSession', session, renewed: 2 ** 53 - 2 },
+			];
+			for (const [index, operation] of operations.entries()) {
+				target.inputs++;
+				stranger.send(write(operation, { client, sequence: 2 + index }));
+				const { status } = await stranger.section(
+					'results',
+					({ first, count }) => first <= 2 + index && first + count > 2 + index,
+				);
+				assert.notEqual(status, operation.kind === 'endSession' ? '' : 'ok', operation.kind);
+			}
+			assert.equal(await target.read(key), null);
 		},
 	},
 	{

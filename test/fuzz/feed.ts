@@ -34,8 +34,10 @@ class Page {
 		void this.closed.then(() => this.#wake());
 	}
 
-	static async at(target: Target): Promise<Page> {
-		const page = new Page(new WebSocket(target.node.url.replace('http', 'ws') + PATH));
+	/** @param sid of a session that began over polling; '' for a new one */
+	static async at(target: Target, sid = ''): Promise<Page> {
+		const query = sid === '' ? '' : `&sid=${sid}`;
+		const page = new Page(new WebSocket(target.node.url.replace('http', 'ws') + PATH + query));
 		target.atEnd(() => page.ws.terminate());
 		await once(page.ws, 'open');
 		return page;
@@ -178,6 +180,48 @@ export const FEED: readonly Kind[] = [
 				assert.equal(await page.hears(/^44/), `44${name},{"message":"Invalid namespace"}`);
 				page.ws.terminate();
 			}
+		},
+	},
+	{
+		name: 'very many namespaces at once',
+		answer: 'each is refused by name, or the page is cut off, and others watch on',
+		async throwAt(target) {
+			const page = await Page.at(target);
+			const count = target.random.integer(300, 3_000);
+			target.inputs += count;
+			for (let index = 0; index < count; index++) page.ws.send(`40/${index},`);
+			await Promise.race([page.closed, page.hears(new RegExp(`^44/${count - 1},`))]);
+			await watches(target);
+		},
+	},
+	{
+		name: 'very many small packets at once, of a watcher',
+		answer: 'pongs that nobody asked for are ignored, without a long step',
+		async throwAt(target) {
+			const page = await Page.joined(target);
+			const count = target.random.integer(3_000, 15_000);
+			target.inputs += count;
+			for (let left = count; left > 0; left--) page.ws.send('3');
+			page.ws.send(proposal(1, { key: target.key(), value: 'x', route: 'leader', contest: 0 }));
+			assert.equal((await page.answer(1)).outcome, 'chosen');
+		},
+	},
+	{
+		name: 'a session that becomes a WebSocket twice, and is polled beside it',
+		answer: 'the first WebSocket goes on, the second is closed, and a poll is refused with 400',
+		async throwAt(target) {
+			const sid = await sessionOf(target);
+			const [one, two] = (await Promise.all([Page.at(target, sid), Page.at(target, sid)])) as [Page, Page];
+			target.inputs += 3;
+			one.ws.send('2probe');
+			await one.hears(/^3probe$/);
+			one.ws.send('5');
+			two.ws.send('2probe');
+			two.ws.send('5');
+			await two.closed;
+			const { status } = await answerOf(target, `${POLLING}&sid=${sid}`);
+			assert.equal(status, 400);
+			await watches(target);
 		},
 	},
 	{

@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
 	appendFileSync,
+	chmodSync,
 	cpSync,
 	existsSync,
 	mkdirSync,
@@ -20,13 +21,22 @@ import {
 	truncateSync,
 	writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { isSegmentName, MANIFEST_NAME, type Manifest, readManifest, segmentName } from '../../shared/disk/manifest.ts';
+import { frameBytes, readHeader } from '../../shared/disk/frame.ts';
+import {
+	addressOf,
+	isSegmentName,
+	MANIFEST_NAME,
+	type Manifest,
+	readManifest,
+	segmentName,
+} from '../../shared/disk/manifest.ts';
 import { isSnapshotName } from '../../shared/disk/snapshot-file.ts';
 import { faultOfRefusal, type Spoiling, spoiled, spoilingsOf } from '../campaign/spoil.ts';
 import { diskOf } from '../process/disk-log.ts';
-import { type TestNode, until } from '../process/swarm.ts';
+import type { TestNode } from '../process/swarm.ts';
+import { bringBack, settled } from './bring-back.ts';
 import { bytesOf, type Kind, type Target } from './kind.ts';
 
 /** Such as `segment` with the size of one. */
@@ -80,8 +90,12 @@ class Files {
 }
 
 const NODE = 'n3';
+/** The manifest has two copies, each in a page of its own. */
+const PAGE_BYTES = 4096;
 /** A node that has neither started nor said why within this time, milliseconds, never will. */
-const START_MAX_MS = 20_000;
+const START_MAX_MS = 60_000;
+/** A node is stopped, started, perhaps started again, and waited for until it votes. */
+const KIND_MAX_MS = 180_000;
 /** A node that does not start says where and what to do; one that does has moved what was damaged, or was not harmed. */
 const REFUSED_OR_REPLACED =
 	'status 1 with the file and a remedy, or it begins with a new disk and says so, or it was not harmed';
@@ -95,10 +109,11 @@ function damaged(name: string, damage: Damage, says?: RegExp): Kind {
 	return {
 		name,
 		answer: REFUSED_OR_REPLACED,
+		maxMs: KIND_MAX_MS,
 		async throwAt(target) {
 			const node = target.swarm.node(NODE);
 			target.restarted.add(node);
-			assert.equal(await node.stop(), 0);
+			assert.equal(await node.stop(), 0, node.output);
 			const whole = join(target.swarm.folder, 'whole');
 			rmSync(whole, { recursive: true, force: true });
 			// A log behind a link is copied too, and not the link alone.
@@ -106,27 +121,12 @@ function damaged(name: string, damage: Damage, says?: RegExp): Kind {
 			target.inputs++;
 			try {
 				damage(new Files(node, target.random));
-				const program = node.launch();
-				const isReady = node.ready().then(
-					() => true,
-					() => false,
-				);
-				const isLate = after(START_MAX_MS).then(() => {
-					if (program.isRunning && !program.stdout.includes('ready')) program.signal('SIGKILL');
-					return false;
-				});
-				if (!(await Promise.race([program.ended.then(() => false), isReady, isLate]))) {
-					assert.equal(await program.ended, 1, node.output);
-					const fault = says === undefined ? faultOfRefusal(node.output) : null;
-					assert.equal(fault, null, node.output);
-					if (says !== undefined) assert.match(node.output, says);
-					assert.doesNotMatch(node.output, /^\s+at .+:\d+/m);
-				}
+				await startDamaged(node, says);
 			} finally {
 				if (!node.isRunning) {
 					rmSync(node.folder, { recursive: true, force: true });
 					cpSync(whole, node.folder, { recursive: true });
-					await node.start();
+					await bringBack(node);
 				}
 				for (const entry of readdirSync(node.folder)) {
 					if (entry.includes('.damaged-')) rmSync(join(node.folder, entry), { recursive: true });
@@ -137,15 +137,44 @@ function damaged(name: string, damage: Damage, says?: RegExp): Kind {
 	};
 }
 
-/** Waits until all members vote. */
-async function settled(node: TestNode): Promise<void> {
-	await until('all members vote', async () => {
-		const told = (await (await node.fetch('/v1/members')).json()) as {
-			readonly isChanging: boolean;
-			readonly members: readonly { readonly isVoter: boolean }[];
-		};
-		return !told.isChanging && told.members.every(({ isVoter }) => isVoter) ? true : undefined;
-	});
+/** Starts the node, which has to become ready, or to end with a message. */
+async function startDamaged(node: TestNode, says: RegExp | undefined): Promise<void> {
+	const program = node.launch();
+	const ended = program.ended.then((status) => ({ status }));
+	const ready = node.ready().then(
+		() => 'ready' as const,
+		() => ended,
+	);
+	const started = new AbortController();
+	const late = after(START_MAX_MS, 'late' as const, { signal: started.signal });
+	const how = await Promise.race([ended, ready, late]);
+	started.abort();
+	if (how === 'ready') return;
+	if (how === 'late') {
+		await node.kill();
+		assert.fail(`it has neither started nor said why within ${START_MAX_MS} ms:\n${node.output}`);
+	}
+	assert.equal(how.status, 1, node.output);
+	assert.doesNotMatch(node.output, /^\s+at .+:\d+/m);
+	if (says === undefined) assert.equal(faultOfRefusal(node.output), null, node.output);
+	else assert.match(node.output, says);
+}
+
+/** Where the frames of a segment lie, in bytes. */
+function framesOf(
+	bytes: Uint8Array,
+	manifest: Manifest,
+	path: string,
+): { readonly at: number; readonly size: number }[] {
+	const address = addressOf(manifest, Number.parseInt(basename(path), 10));
+	const frames: { at: number; size: number }[] = [];
+	for (let at = 0; ; ) {
+		const header = readHeader(bytes, at, address);
+		if (!header) return frames;
+		const size = frameBytes(header.bodyBytes);
+		frames.push({ at, size });
+		at += size;
+	}
 }
 
 const isFlip = ({ how }: Spoiling): boolean => typeof how === 'number';
@@ -158,6 +187,24 @@ export const FILES: readonly Kind[] = [
 	damaged('no identity', (files) => rmSync(join(files.node.folder, 'format.json'))),
 	damaged('a flipped bit of the manifest', (files) => files.spoil(files.path(MANIFEST_NAME), isFlip)),
 	damaged('a manifest that is cut', (files) => files.spoil(files.path(MANIFEST_NAME), ({ how }) => how === 'cut')),
+	damaged('an identity of no bytes', (files) => truncateSync(join(files.node.folder, 'format.json'))),
+	damaged('a manifest of no bytes', (files) => truncateSync(files.path(MANIFEST_NAME))),
+	damaged('an older copy of the manifest', (files) => {
+		const bytes = readFileSync(files.path(MANIFEST_NAME));
+		const [first, second] = [bytes.subarray(0, PAGE_BYTES), bytes.subarray(PAGE_BYTES, 2 * PAGE_BYTES)];
+		// The two pages are written in turn, and each has a copy of it.
+		const isFirst = files.random.chance(0.5);
+		(isFirst ? first : second).copy(isFirst ? second : first);
+		writeFileSync(files.path(MANIFEST_NAME), bytes);
+	}),
+	damaged(
+		'the manifest of another node',
+		(files) => cpSync(join(files.log.replace(`${NODE}/log`, 'n1/log'), MANIFEST_NAME), files.path(MANIFEST_NAME)),
+		/n3/,
+	),
+	damaged('files that may only be read', (files) => {
+		for (const name of [MANIFEST_NAME, ...files.segments]) chmodSync(files.path(name), 0o444);
+	}),
 	damaged('no manifest', (files) => rmSync(files.path(MANIFEST_NAME))),
 	damaged('a flipped bit of the head of a frame', (files) =>
 		files.spoil(files.used(), ({ kind, how }) => typeof how === 'number' && / of a frame$/.test(kind)),
@@ -203,6 +250,29 @@ export const FILES: readonly Kind[] = [
 		renameSync(`${first}.x`, second);
 	}),
 	damaged('a segment twice', (files) => cpSync(...files.twoSegments())),
+	damaged('two frames in each other’s place', (files) => {
+		const path = files.used();
+		const bytes = readFileSync(path);
+		const frames = framesOf(bytes, files.manifest, path);
+		const [one, other] = files.random.shuffle(frames.filter(({ size }) => size === frames[0]?.size));
+		if (one === undefined || other === undefined) return;
+		const kept = Buffer.from(bytes.subarray(one.at, one.at + one.size));
+		bytes.copy(bytes, one.at, other.at, other.at + other.size);
+		kept.copy(bytes, other.at);
+		writeFileSync(path, bytes);
+	}),
+	damaged('a hole in a frame', (files) => {
+		const path = files.used();
+		const bytes = readFileSync(path);
+		const { at, size } = files.random.pick(framesOf(bytes, files.manifest, path));
+		const from = at + files.random.integer(0, size - 1);
+		bytes.fill(0, from, from + files.random.integer(1, size));
+		writeFileSync(path, bytes);
+	}),
+	damaged('a segment of another node', (files) => {
+		const [name] = files.segments as [string];
+		cpSync(join(files.log.replace(`${NODE}/log`, 'n1/log'), name), files.path(name));
+	}),
 	damaged('a sector that is copied over the next one', (files) => {
 		const path = files.used();
 		const bytes = readFileSync(path);

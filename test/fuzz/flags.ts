@@ -197,6 +197,43 @@ export const FLAGS: readonly Kind[] = [
 			]),
 	},
 	{
+		name: 'flags that come twice',
+		answer: 'the last one counts, also where it makes no sense',
+		throwAt: (target) => {
+			const { url } = target.node;
+			const nowhere = join(target.swarm.folder, 'nowhere.json');
+			return areRefused(target, [
+				{ args: ['get', 'k', '--endpoint', url, '--endpoint', 'x'], says: 'It must look like http://127.0.0.1:7101.' },
+				{ args: ['status', '--base-port', '7101', '--base-port', '0'], says: 'It must be a port, 1 to 65535.' },
+				{
+					args: ['status', '--config', target.swarm.configFile, '--config', nowhere],
+					says: `${nowhere}: cannot be read`,
+					status: EXIT.error,
+				},
+				{ args: ['put', 'k', 'v', '--cas', '0', '--cas', '-0'], says: 'It must be a whole number.' },
+			]);
+		},
+	},
+	{
+		name: 'flags that are empty, or in other letters',
+		answer: 'status 1 or 2 that names the flag',
+		throwAt: (target) =>
+			areRefused(target, [
+				...['－－config', '—config', '--cönfig', '--config\u200b', '--CONFIG', '-config'].map((flag) => ({
+					args: ['status', flag, 'x'],
+					says: /unknown option|too many arguments/,
+				})),
+				...['--timeout=', '--endpoint=', '--endpoints='].map((flag) => ({
+					args: ['get', 'k', flag],
+					says: flag.slice(0, -1),
+				})),
+				{ args: ['status', '--base-port='], says: '--base-port' },
+				{ args: ['kv', 'ls', '--limit', '1'.repeat(60)], says: /--limit|unknown option/ },
+				{ args: ['put', 'k', 'v', '--flags', '1'.repeat(100_000)], says: 'It must be at most 18446744073709551615.' },
+				{ args: ['up', '--base-port', '9'.repeat(100_000)], says: 'It must be a port, 1 to 65535.' },
+			]),
+	},
+	{
 		name: 'choices that there are not',
 		answer: 'status 2 that lists those that there are',
 		throwAt: (target) =>

@@ -4,10 +4,11 @@ import { request, type Wire } from '../front/wire.ts';
 import { bytesOf, isAnswered, type Kind, type Target } from './kind.ts';
 
 /** @source RFC 6455, 5.2 */
-const OPCODES = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
+export const OPCODES = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 const FIN = 0x80;
 const PROTOCOL_ERROR = 1002;
 const TOO_LARGE = 1009;
+const TOO_MANY_PARTS = 1008;
 
 interface FrameOptions {
 	/** The bits above the opcode; FIN by default. */
@@ -36,16 +37,20 @@ function eightBytes(length: bigint): number[] {
 	return Array.from({ length: 8 }, (_, at) => Number((length >> BigInt(56 - 8 * at)) & 0xffn));
 }
 
-/** A connection that has become a WebSocket, whose frames a test writes byte by byte. */
-export async function upgraded(target: Target, path: string): Promise<Wire> {
-	const wire = target.wire();
+/** The request that makes a WebSocket of a connection. */
+export function upgradeOf(target: Target, path: string): string {
 	const headers = [
 		'Connection: Upgrade',
 		'Upgrade: websocket',
 		'Sec-WebSocket-Version: 13',
 		'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
 	];
-	wire.write(request('GET', path, { host: `127.0.0.1:${target.node.port}`, headers }));
+	return request('GET', path, { host: `127.0.0.1:${target.node.port}`, headers });
+}
+
+/** A connection that has become a WebSocket, whose frames a test writes byte by byte. */
+export async function upgraded(target: Target, path: string): Promise<Wire> {
+	const wire = target.wire().write(upgradeOf(target, path));
 	isAnswered(await wire.answer(), 101);
 	return wire;
 }
@@ -65,8 +70,8 @@ export async function closeCode(wire: Wire): Promise<number | null> {
 	return null;
 }
 
-/** @param path of the door */
-export function framingKinds(path: string): Kind[] {
+/** @param path of the door @param noText the codes of a door that takes no texts */
+export function framingKinds(path: string, ...noText: readonly number[]): Kind[] {
 	/** Throws each of the lists of frames on a connection of its own. */
 	const isClosed = async (
 		target: Target,
@@ -198,6 +203,54 @@ export function framingKinds(path: string): Kind[] {
 				}
 				wire.socket.resume();
 				await wire.closed;
+			},
+		},
+		{
+			name: 'very many small frames at once',
+			answer: 'the connection is cut for pings, or closed as without them, without a long step',
+			async throwAt(target) {
+				for (const code of [OPCODES.ping, OPCODES.pong]) {
+					const wire = await upgraded(target, path);
+					const count = target.random.integer(20_000, 60_000);
+					target.inputs += count;
+					const end = frame(OPCODES.close, Uint8Array.of(3, 0xe8));
+					wire.write(Buffer.concat([Buffer.alloc(6 * count, frame(code, Buffer.alloc(0))), end]));
+					const closed = await closeCode(wire);
+					assert.ok(closed !== null || code === OPCODES.ping, 'it was cut');
+				}
+			},
+		},
+		{
+			name: 'a message in very many parts without bytes',
+			answer: `closed with ${TOO_MANY_PARTS}, or by a door that takes so many bytes of nobody`,
+			async throwAt(target) {
+				const first = frame(OPCODES.binary, Buffer.alloc(0), { bits: 0 });
+				const part = frame(OPCODES.continuation, Buffer.alloc(0), { bits: 0 });
+				const count = target.random.integer(17_000, 40_000);
+				await isClosed(target, [[first, Buffer.alloc(part.length * count, part)]], [TOO_MANY_PARTS, ...noText]);
+			},
+		},
+		{
+			name: 'texts and reasons that are no UTF-8',
+			answer: 'closed with 1007, or as any text where texts are not taken; a reason is not looked at there',
+			async throwAt(target) {
+				for (const bytes of [[0xff], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]]) {
+					await isClosed(target, [[frame(OPCODES.text, Uint8Array.from(bytes))]], [1007, ...noText]);
+					await isClosed(target, [[frame(OPCODES.close, Uint8Array.of(3, 0xe8, ...bytes))]], [1000, 1007]);
+				}
+			},
+		},
+		{
+			name: 'more behind the closing frame',
+			answer: 'it is not looked at',
+			throwAt: (target) => {
+				const close = frame(OPCODES.close, Uint8Array.of(3, 0xe8));
+				const more = [frame(3, some), frame(OPCODES.binary, bytesOf(target.random, 200)), close];
+				return isClosed(
+					target,
+					more.map((frames) => [close, frames]),
+					[1000],
+				);
 			},
 		},
 		{

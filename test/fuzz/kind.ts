@@ -12,9 +12,14 @@ export interface Kind {
 	readonly name: string;
 	/** What must be answered, for people. */
 	readonly answer: string;
+	/** The time limit, milliseconds; ANSWER_MAX_MS by default. */
+	readonly maxMs?: number;
 	/** @throws Error where something else is answered */
 	throwAt(target: Target): Promise<void>;
 }
+
+/** An input that is not answered within this time, milliseconds, is not answered at all. */
+export const ANSWER_MAX_MS = 30_000;
 
 /** A way in, such as HTTP, and all kinds of bad input for it. */
 export interface WayIn {

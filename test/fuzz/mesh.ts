@@ -25,7 +25,7 @@ import { REFUSALS, type Refusal } from '../../server/mesh/refusal.ts';
 import { Writer } from '../../shared/bytes/bytes.ts';
 import { BALLOT_AHEAD_MAX_MS, SLOT_MAX } from '../../shared/paxos/bounds.ts';
 import type { Message, MessageKind } from '../../shared/paxos/message.ts';
-import { batchValue } from '../../shared/paxos/value.ts';
+import { batchValue, NOOP } from '../../shared/paxos/value.ts';
 import { writeMessage } from '../../shared/paxos/wire.ts';
 import { ANY_MESSAGE_OF } from '../mesh/arbitrary.ts';
 import { identityOf, Stranger } from '../mesh/stranger.ts';
@@ -158,7 +158,7 @@ async function isWell(target: Target): Promise<void> {
 }
 
 export const MESH: readonly Kind[] = [
-	...framingKinds(PATH),
+	...framingKinds(PATH, REFUSALS.textFrame.code, REFUSALS.malformedHandshake.code),
 	{
 		name: 'text',
 		answer: `closed with ${REFUSALS.textFrame.code}`,
@@ -412,6 +412,7 @@ export const MESH: readonly Kind[] = [
 					],
 				}),
 				of({ kind: 'decisions', from: 9, chosenThrough: 3, decisions: [{ ballot, value }] }),
+				of({ kind: 'forward', origin: 'z', epoch: 1, id: 1, settledThrough: 0, value: NOOP }),
 				of(part),
 				of({ ...part, offset: 0, bytesOfAll: 2 ** 40, bytes: new Uint8Array(256 * 1024 + 1) }),
 				// A list and a value that claim to be larger than the frame.

@@ -4,23 +4,31 @@
  * write is looked for at each node. What is thrown follows from the seed alone, kind by kind and round by round.
  */
 import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { checkNodes, counts } from '../campaign/checks.ts';
 import { Writers } from '../campaign/writers.ts';
 import { LoopSteps } from '../measured/loop-steps.ts';
 import { Swarm, type TestNode } from '../process/swarm.ts';
-import { type Kind, randomOf, SECRET, Target, type WayIn } from './kind.ts';
+import { bringBack } from './bring-back.ts';
+import { ANSWER_MAX_MS, type Kind, randomOf, SECRET, Target, type WayIn } from './kind.ts';
 
-export interface FuzzOptions {
+/** What is thrown follows from these. */
+export interface Inputs {
 	readonly seed: number;
+	/** The number of the first round. */
+	readonly firstRound: number;
 	/** Each kind is played once in a round. */
 	readonly rounds: number;
+	/** Only the kind with this name, that of the way in before it, or those with this text in their names; '' for all. */
+	readonly only: string;
+}
+
+export interface FuzzOptions extends Inputs {
 	/** The ways in. */
 	readonly ways: readonly WayIn[];
 	/** Each writer waits so long between two calls, milliseconds. */
 	readonly pauseMs: number;
-	/** Only kinds whose name, with that of the way in before it, has this text; '' for all. */
-	readonly only: string;
 	/** Whether a step of an event loop that runs for more than 50 ms is a problem. It depends on the machine. */
 	readonly judgesSteps: boolean;
 }
@@ -28,8 +36,10 @@ export interface FuzzOptions {
 /** A node may have so much more resident memory after the last round than after the first one, MiB. */
 export const MEMORY_GROWTH_MAX_MIB = 128;
 const MIB = 1024 * 1024;
-/** An input that is not answered within this time, milliseconds, is not answered at all. */
-const ANSWER_MAX_MS = 30_000;
+/** A kind that has not ended so long after its time limit, milliseconds, has hung. */
+const END_MAX_MS = 300_000;
+/** So much of the output of a node that has ended is shown. */
+const LINES_SHOWN = 12;
 const PUTTERS = 1;
 const COUNTERS = 1;
 
@@ -46,13 +56,30 @@ interface Row {
 	memoryAfter: number;
 }
 
-/** The kinds that are asked for, by their way in. */
+/** The kinds that are asked for, by their way in: the one with just that name, or those with it in theirs. */
 export function waysOf(ways: readonly WayIn[], only: string): WayIn[] {
-	const named = ways.map(({ name, kinds }) => ({
+	const exact = waysWith(ways, (name) => name === only);
+	return exact.length > 0 ? exact : waysWith(ways, (name) => name.includes(only));
+}
+
+function waysWith(ways: readonly WayIn[], isMeant: (name: string) => boolean): WayIn[] {
+	const meant = ways.map(({ name, kinds }) => ({
 		name,
-		kinds: kinds.filter((kind) => nameOf(name, kind).includes(only)),
+		kinds: kinds.filter((kind) => isMeant(nameOf(name, kind))),
 	}));
-	return named.filter(({ kinds }) => kinds.length > 0);
+	return meant.filter(({ kinds }) => kinds.length > 0);
+}
+
+/** The command that throws the same inputs. */
+export function commandOf({ seed, firstRound, rounds, only }: Inputs): string {
+	const quoted = `'${only.replaceAll("'", "'\\''")}'`;
+	const flags = [
+		`--seed ${seed}`,
+		`--round ${firstRound}`,
+		`--rounds ${rounds}`,
+		...(only === '' ? [] : [`--only ${quoted}`]),
+	];
+	return `npm run fuzz -- ${flags.join(' ')}`;
 }
 
 /** @returns the faults, one sentence each; none where all is well */
@@ -65,23 +92,25 @@ export async function fuzz(options: FuzzOptions, say: (line: string) => void): P
 		const writers = new Writers(nodes, (url) => new WebSocket(url), PUTTERS, COUNTERS, options.pauseMs);
 		await writers.acknowledged(20);
 		const rows: Row[] = [];
+		const lastRound = options.firstRound + options.rounds - 1;
 		let afterFirst: readonly number[] = [];
-		for (let round = 1; round <= options.rounds; round++) {
+		for (let round = options.firstRound; round <= lastRound; round++) {
 			for (const way of waysOf(options.ways, options.only)) {
 				const row = rowOf(rows, way.name, swarm);
 				for (const kind of way.kinds) {
-					const what = `${nameOf(way.name, kind)} (round ${round})`;
-					const fault = await play(kind, what, { ...options, round }, swarm, writers, row);
-					if (fault !== null) {
-						problems.push(`${what}: ${fault}`);
-						say(`FAIL ${what}: ${fault}`);
-					}
+					const name = nameOf(way.name, kind);
+					const fault = await play(kind, { ...options, round }, swarm, writers, row);
+					if (fault === null) continue;
+					problems.push(`${name} (round ${round}): ${fault}`);
+					const again = commandOf({ seed: options.seed, firstRound: round, rounds: 1, only: name });
+					say(`FAIL ${problems.at(-1)}\n     ${again}`);
 				}
 				row.kinds = way.kinds.length;
 				row.memoryAfter = largestMiB(swarm);
 			}
-			if (round === 1) afterFirst = swarm.nodes.map(residentMiB);
-			say(`round ${round} of ${options.rounds}: ${problems.length} problems, ${counts(writers.told)}`);
+			if (round === options.firstRound) afterFirst = swarm.nodes.map(residentMiB);
+			const memory = swarm.nodes.map((node) => `${node.id} ${residentMiB(node)} MiB`).join(', ');
+			say(`round ${round} of ${lastRound}: ${problems.length} problems, ${counts(writers.told)}, ${memory}`);
 		}
 		await writers.stop();
 		for (const [index, node] of swarm.nodes.entries()) {
@@ -98,58 +127,90 @@ export async function fuzz(options: FuzzOptions, say: (line: string) => void): P
 	}
 }
 
-/** Plays one kind once. @returns its fault, in words; null for none @throws Error where a node has ended */
+/** Plays one kind once. @returns its fault, in words; null for none @throws Error where it hangs, or a node stays down */
 async function play(
 	kind: Kind,
-	what: string,
 	{ seed, round, judgesSteps }: FuzzOptions & { readonly round: number },
 	swarm: Swarm,
 	writers: Writers,
 	row: Row,
 ): Promise<string | null> {
+	const faults = await bringBackAll(swarm);
 	const before = await Promise.all(
 		swarm.nodes.map(async (node) => ({ node, pid: node.pid, steps: await LoopSteps.of(node) })),
 	);
 	const target = new Target(swarm, randomOf(seed, kind.name, round), `${kind.name.replaceAll(/\W+/g, '-')}-${round}`);
-	let fault: string | null = null;
 	try {
-		await answered(async () => {
+		await answered(kind, async () => {
 			await kind.throwAt(target);
 			await target.end();
 			await writers.acknowledged(1);
 		});
 	} catch (error) {
-		fault = error instanceof Error ? error.message : String(error);
+		if (error instanceof HungError) throw error;
+		faults.push(error instanceof Error ? error.message : String(error));
 	} finally {
 		await target.end();
 	}
 	row.inputs += target.inputs;
 	for (const { node, pid, steps } of before) {
-		if (target.restarted.has(node)) continue;
-		if (node.pid !== pid) fault ??= `${node.id} is another process than before`;
-		const { over20Ms, ranOver50Ms, longestMs } = await steps.since().catch((cause: unknown) => {
-			throw new Error(`${node.id} has ended in ${what}: ${fault}\n${swarm.transcript()}`, { cause });
-		});
+		if (!node.isRunning) continue;
+		if (node.pid !== pid) {
+			if (!target.restarted.has(node)) faults.push(`${node.id} is another process than before`);
+			continue;
+		}
+		const figures = await steps.since().catch((error: Error) => error);
+		if (figures instanceof Error) {
+			faults.push(`${node.id} does not answer: ${figures.message}`);
+			continue;
+		}
+		const { over20Ms, ranOver50Ms, longestMs } = figures;
 		row.over20Ms += over20Ms;
 		row.ranOver50Ms += ranOver50Ms;
 		if (judgesSteps && ranOver50Ms > 0) {
-			fault ??= `${node.id} ran for more than 50 ms at a time, ${ranOver50Ms} times; its longest step ever took ${longestMs} ms`;
+			faults.push(
+				`${node.id} ran for more than 50 ms at a time, ${ranOver50Ms} times; its longest step ever took ${longestMs} ms`,
+			);
 		}
 	}
-	return fault;
+	faults.push(...(await bringBackAll(swarm)));
+	return faults.length > 0 ? faults.join('; ') : null;
 }
 
-/** @throws Error where it takes too long */
-async function answered(act: () => Promise<void>): Promise<void> {
-	let timer: NodeJS.Timeout | undefined;
-	const late = new Promise<never>((_, reject) => {
-		timer = setTimeout(() => reject(new Error(`not answered within ${ANSWER_MAX_MS} ms`)), ANSWER_MAX_MS);
-	});
-	try {
-		await Promise.race([act(), late]);
-	} finally {
-		clearTimeout(timer);
-	}
+/** Brings back the nodes that have ended. @returns what was wrong with them */
+async function bringBackAll(swarm: Swarm): Promise<string[]> {
+	const ended = swarm.nodes.filter(({ isRunning }) => !isRunning);
+	const faults = ended.map((node) => `${node.id} has ended:\n${lastLines(node.output)}`);
+	for (const node of ended) await bringBack(node);
+	return faults;
+}
+
+/** A kind that does not end. No other one can be played after it. */
+class HungError extends Error {
+	override readonly name = 'HungError';
+}
+
+/** @throws Error where it takes too long, once it has ended @throws HungError where it does not end */
+async function answered({ name, maxMs = ANSWER_MAX_MS }: Kind, act: () => Promise<void>): Promise<void> {
+	const acting = act();
+	const isLate = await Promise.race([acting.then(() => false), lateAfter(maxMs)]);
+	if (!isLate) return;
+	const ended = acting.then(
+		() => false,
+		() => false,
+	);
+	const hangs = await Promise.race([ended, lateAfter(END_MAX_MS)]);
+	if (hangs) throw new HungError(`${name} has hung`);
+	throw new Error(`not answered within ${maxMs} ms`);
+}
+
+/** It keeps no process running. */
+function lateAfter(ms: number): Promise<true> {
+	return setTimeout(ms, true as const, { ref: false });
+}
+
+function lastLines(output: string): string {
+	return output.trimEnd().split('\n').slice(-LINES_SHOWN).join('\n');
 }
 
 function nameOf(way: string, { name }: Kind): string {
