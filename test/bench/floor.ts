@@ -105,7 +105,7 @@ async function answerOf(process: ChildProcess): Promise<unknown> {
 }
 
 /** Runs in a process of its own. */
-function flushRounds(file: string, rounds: number): number[] {
+export function flushRounds(file: string, rounds: number): number[] {
 	const fd = openSync(file, constants.O_RDWR | constants.O_CREAT);
 	writeSync(fd, new Uint8Array(FILE_BYTES), 0, FILE_BYTES, 0);
 	fsyncSync(fd);

@@ -3,6 +3,7 @@
  * nothing, because the figures depend on the machine. Each prints a table for people, or one line with `--json`.
  */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { beyond } from './beyond/run.ts';
 import { catchUp } from './catch-up.ts';
 import { compare, WORK_NAMES } from './compare.ts';
 import { pictures, readmePicture, THEMES, VIEW_NAMES, WIDTHS } from './dashboard/pictures.ts';
@@ -69,6 +70,12 @@ program
 	.option('--warm-up <count>', 'puts before the client is measured', wholeNumber, 300_000)
 	.option('--json', 'one line of JSON')
 	.action(floor);
+
+program
+	.command('beyond')
+	.description('a simulation: groups of keys with a leader each, reads at all nodes, witnesses')
+	.option('--json', 'one line of JSON')
+	.action(beyond);
 
 program
 	.command('growth')
