@@ -3,6 +3,7 @@
  * does, turn by turn, with the same frames and the same flushes. How long a turn takes is taken from `Costs`.
  */
 
+import { OPEN_SLOTS_MAX } from '../../../server/node.ts';
 import { PaxosAgent } from '../../../shared/paxos/agent.ts';
 import { SLOTS_AHEAD_MAX } from '../../../shared/paxos/bounds.ts';
 import type { Member } from '../../../shared/paxos/change.ts';
@@ -20,7 +21,6 @@ export type Answer = () => void;
 /** How a node takes part. A witness votes and keeps the log, but has no store and answers nobody. */
 export type Part = 'first leader' | 'follower' | 'witness';
 
-const OPEN_SLOTS_MAX = 32;
 const VALUE_BYTES_MAX = 1024 * 1024;
 const HEARTBEAT_MS = 100;
 /** The first leader stands for election at once, and the others only if it does not. */
