@@ -75,7 +75,7 @@ export interface FrontOptions {
 }
 
 /** The bounds on requests that wait for the answers to earlier ones, of one connection and of all. */
-export const PIPELINED_MAX = 2048;
+export const PIPELINED_MAX = 1024;
 const PIPELINED_OF_ALL_MAX = 65_536;
 /** So many requests that were sent ahead are served in one turn of the event loop. */
 const AHEAD_AT_ONCE_MAX = 64;
@@ -120,7 +120,7 @@ export class Front {
 		this.#options = options;
 		this.#admission = new Admission({
 			...options,
-			left: (connection) => this.#left(connection),
+			left: (connection) => this.#forget(connection, connection.pipelined),
 		});
 		// Versions of Node.js without `shouldUpgradeCallback` ignore it.
 		const serverOptions: http.ServerOptions & { readonly shouldUpgradeCallback: unknown } = {
@@ -238,12 +238,6 @@ export class Front {
 		return false;
 	}
 
-	/** The connection is closed. This is called before Node.js ends its requests. */
-	#left(connection: Connection): void {
-		if (connection.pipelined > AHEAD_AT_ONCE_MAX) leaveOutTraces();
-		this.#forget(connection, connection.pipelined);
-	}
-
 	#forget(connection: Connection, pipelined: number): void {
 		const forgotten = Math.min(pipelined, connection.pipelined);
 		connection.pipelined -= forgotten;
@@ -350,19 +344,6 @@ type Serve = (request: IncomingMessage, response: ServerResponse, connection: Co
 
 function serveAhead(request: IncomingMessage, response: ServerResponse, connection: Connection, serve: Serve): void {
 	if (request.socket.writable) serve(request, response, connection);
-}
-
-/**
- * Errors that are made in this tick have no trace of the stack. Node.js makes one for each request that is unanswered when
- * its connection is closed, and nobody looks at the traces, which take most of the time.
- */
-function leaveOutTraces(): void {
-	const { stackTraceLimit } = Error;
-	if (stackTraceLimit === 0) return;
-	Error.stackTraceLimit = 0;
-	process.nextTick(() => {
-		Error.stackTraceLimit = stackTraceLimit;
-	});
 }
 
 /**

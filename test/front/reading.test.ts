@@ -75,25 +75,6 @@ describe('in one turn of the event loop', () => {
 		expect(most()).toBeLessThanOrEqual(READS_MAX * READ_BYTES);
 	});
 
-	it('many requests end with their connection, without a trace of the stack for each', async () => {
-		const traces: string[] = [];
-		const aborted = new Promise<void>((resolve) => {
-			node.events.on('request', (asked: IncomingMessage) => {
-				asked.on('error', ({ stack = '' }) => {
-					if (traces.push(stack) === 200) resolve();
-				});
-			});
-		});
-		const watching = once(node.events, 'request');
-		wire.write(request('GET', '/v1/kv/a?index=1000').repeat(200));
-		await watching;
-		await expect.poll(() => node.replica.waits.count).toBe(200);
-		wire.socket.resetAndDestroy();
-		await aborted;
-		expect(traces.filter((stack) => stack.includes('\n'))).toEqual([]);
-		expect(new Error('another').stack).toContain('\n');
-	});
-
 	it('a part of the small frames of a WebSocket is taken', async () => {
 		const server = new WebSocketServer({ noServer: true });
 		let frames = 0;
