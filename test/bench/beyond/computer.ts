@@ -46,9 +46,10 @@ export class Computer {
 		this.workedUs += us;
 		this.world.after(us, () => {
 			this.#idleCores++;
-			process.worked();
+			// Processes take turns: one that has more to do waits behind those that wait already.
 			const next = this.#waiting.shift();
 			if (next) this.#begin(next);
+			process.worked();
 		});
 	}
 }
