@@ -155,7 +155,7 @@ test('a rule is taken out by keyboard, the search breaks it, and its address and
 	await page.keyboard.press('Enter');
 	await page.getByTestId('rule-out').waitFor({ state: 'detached' });
 	await settledAddress(page, /^#sandbox=1~/);
-	await expect.poll(() => page.locator('.lamp[data-broken="true"]').count()).toBe(0);
+	await page.locator('.lamp[data-broken="true"]').waitFor({ state: 'detached' });
 
 	await page.getByTestId('to-replay').click();
 	await page.getByTestId('trace-file').setInputFiles(await saved.path());
