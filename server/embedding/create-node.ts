@@ -1,6 +1,7 @@
 /** Starts a node in the program of a user, on its folder, as `paxos-swarm node` does in a program of its own. */
 import type { Server } from 'node:http';
 import { resolve } from 'node:path';
+import { Server as TlsServer } from 'node:tls';
 import type { StateMachine } from '../../shared/store/state-machine.ts';
 import { type TokenInput, tokensOf } from '../access/tokens.ts';
 import { makeData } from '../cli/new-disk.ts';
@@ -12,6 +13,7 @@ import {
 	parseSwarm,
 	type SwarmConfig,
 	type SwarmInput,
+	urlOf,
 } from '../config.ts';
 import { type NodeLogger, SILENT } from '../logger.ts';
 import {
@@ -47,15 +49,18 @@ export interface CreateNodeOptions {
 	readonly tokens?: readonly TokenInput[];
 	/**
 	 * Whether its port has an API and the page beside the mesh of the nodes; true by default. Or the HTTP server of the
-	 * program, which has to listen at the port of this node: the node answers there at its own paths, and leaves all others
-	 * to the listeners that the server has by then. The page is left out.
+	 * program, by `http` or with `tls` by `https`, which has to listen at the port of this node: the node answers there at
+	 * its own paths, and leaves all others to the listeners that the server has by then. The page is left out.
 	 */
 	readonly http?: boolean | Server;
 	/** Whether a node without a folder comes in as a new member, beyond loopback: see `server/MEMBERS.md`. */
 	readonly join?: boolean;
 	/** Is told what an operator should know; by default nobody is. A logger of pino is one. */
 	readonly logger?: NodeLogger;
-	/** As in `swarm.json`; paths are relative to the working directory. It goes with a port that the node has to itself. */
+	/**
+	 * As in `swarm.json`; paths are relative to the working directory. A server of the program has to show the same
+	 * certificate, and to ask each client for one.
+	 */
 	readonly tls?: SwarmInput['tls'];
 	/** As in `swarm.json`. */
 	readonly timings?: SwarmInput['timings'];
@@ -96,14 +101,9 @@ async function start<Replica extends NodeReplica>(
 ): Promise<Started<Replica>> {
 	const { id, secret = null, http = true, join = false, logger: log = SILENT } = options;
 	const config = configOf(options);
-	if (!config.nodes.some((node) => node.id === id)) {
-		throw new ConfigError(`the options of createNode: ${id} is not the id of a member`);
-	}
-	if (config.tls && typeof http !== 'boolean') {
-		throw new ConfigError(
-			'the options of createNode: tls goes with a port that the node has to itself: leave the server of the program out',
-		);
-	}
+	const self = config.nodes.find((node) => node.id === id);
+	if (!self) throw new ConfigError(`the options of createNode: ${id} is not the id of a member`);
+	if (typeof http !== 'boolean') mustFit(http, config, urlOf(self));
 	const tokens = tokensOf(options.tokens ?? []);
 	mustHaveSecret(config, secret, options.insecure === true);
 	if (http !== false) mustHaveTokens(config, tokens, options.insecure === true);
@@ -129,6 +129,30 @@ async function start<Replica extends NodeReplica>(
 		hasStopped(null);
 	};
 	return { running, life: { url: http === false ? null : running.url, stopped, close } };
+}
+
+/**
+ * Checks that the server of the program speaks TLS where its node is to.
+ *
+ * @param url where others reach the node
+ * @throws ConfigError
+ */
+function mustFit(server: Server, { tls }: SwarmConfig, url: string): void {
+	const speaksTls = server instanceof TlsServer;
+	if (speaksTls && !url.startsWith('https:')) {
+		throw new ConfigError('the options of createNode: the server of the program speaks TLS, so the node needs tls too');
+	}
+	if (tls && !speaksTls) {
+		throw new ConfigError(
+			'the options of createNode: tls goes with a server that speaks it: make it by createServer of node:https',
+		);
+	}
+	// Node.js keeps this option in a field of that name.
+	if (tls && (server as { readonly requestCert?: boolean }).requestCert === false) {
+		throw new ConfigError(
+			'the options of createNode: the server of the program asks nobody for a certificate: make it with requestCert: true and rejectUnauthorized: false',
+		);
+	}
 }
 
 /** @throws ConfigError */

@@ -398,7 +398,8 @@ function lacksHost({ headers, httpVersion }: IncomingMessage): boolean {
 	return headers.host === undefined && httpVersion !== '1.0';
 }
 
-function toOriginForm(request: IncomingMessage): void {
+/** A URL that names a host becomes a path, and its host that of the request. */
+export function toOriginForm(request: IncomingMessage): void {
 	const { url = '' } = request;
 	if (lacksHost(request)) return;
 	const [prefix, host] = ABSOLUTE_FORM.exec(url) ?? [];

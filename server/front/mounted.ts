@@ -5,13 +5,29 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { isProbe } from '../api/health.ts';
+import type { Refusal } from '../doors.ts';
 import type { Place } from './admission.ts';
-import { answer, type Front, type FrontOptions, pathOf, type Rooms, STARTING } from './front.ts';
+import {
+	answer,
+	type Front,
+	type FrontOptions,
+	type FrontTls,
+	pathOf,
+	type Rooms,
+	STARTING,
+	toOriginForm,
+} from './front.ts';
 import { refuseUpgrade } from './upgrade.ts';
 
 /** The first segments of the node's paths. Its page is not among them, because it would be at `/`. */
 const SEGMENTS: readonly string[] = ['v1', 'mesh', 'client', 'socket.io', 'livez', 'readyz', 'metrics'];
+
+export type MountedOptions = Pick<FrontOptions, 'doors' | 'refused'> & {
+	/** null, which is the default, where the server of the program does not encrypt connections. */
+	readonly tls?: Pick<FrontTls, 'refusalOf'> | null;
+};
 
 type Listener = (...args: unknown[]) => void;
 
@@ -20,7 +36,7 @@ const NO_PLACE: Place = { opened: () => undefined, greeted: () => undefined };
 
 export class MountedFront implements Pick<Front, 'listen' | 'open' | 'drain' | 'close'> {
 	readonly #server: Server;
-	readonly #options: Pick<FrontOptions, 'doors' | 'refused'>;
+	readonly #options: MountedOptions;
 	#rooms: Rooms | null = null;
 	/** The listeners of the program, by event. */
 	readonly #others = new Map<'request' | 'upgrade', Listener[]>();
@@ -29,7 +45,7 @@ export class MountedFront implements Pick<Front, 'listen' | 'open' | 'drain' | '
 		upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head),
 	};
 
-	constructor(server: Server, options: Pick<FrontOptions, 'doors' | 'refused'>) {
+	constructor(server: Server, options: MountedOptions) {
 		this.#server = server;
 		this.#options = options;
 	}
@@ -63,7 +79,8 @@ export class MountedFront implements Pick<Front, 'listen' | 'open' | 'drain' | '
 	#request(request: IncomingMessage, response: ServerResponse): void {
 		const path = pathOf(request);
 		if (!isOfNode(path)) return this.#passOn('request', request, response);
-		const refusal = this.#options.doors.refusal(request.headers, isProbe(path));
+		toOriginForm(request);
+		const refusal = this.#refusalOf(request, isProbe(path));
 		if (refusal !== null) {
 			this.#options.refused('http', addressOf(request), refusal.why);
 			return answer(response, refusal);
@@ -80,10 +97,17 @@ export class MountedFront implements Pick<Front, 'listen' | 'open' | 'drain' | '
 		}
 		const door = this.#rooms?.upgrade(path);
 		if (!door) return refuseUpgrade(socket, this.#rooms ? '404 Not Found' : '503 Service Unavailable');
-		const refusal = this.#options.doors.refusal(request.headers);
+		toOriginForm(request);
+		const refusal = this.#refusalOf(request, false);
 		if (refusal === null) return door.handleUpgrade(request, socket, head, NO_PLACE);
 		this.#options.refused(door.name, addressOf(request), refusal.why);
 		refuseUpgrade(socket, `${refusal.status} Refused`, refusal.why);
+	}
+
+	#refusalOf({ headers, socket }: IncomingMessage, isForProbe: boolean): Refusal | null {
+		const { doors, tls = null } = this.#options;
+		const ofCertificate = tls === null || isForProbe ? null : tls.refusalOf(socket as TLSSocket);
+		return ofCertificate ?? doors.refusal(headers, isForProbe);
 	}
 
 	#passOn(event: 'request' | 'upgrade', ...args: unknown[]): void {

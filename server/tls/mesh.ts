@@ -8,10 +8,11 @@ import type { ClientOptions } from 'ws';
 import type { MeshTls } from '../mesh/mesh.ts';
 import type { TlsKeeper } from './keeper.ts';
 import { nodesIn, uriOf } from './names.ts';
+import { isOfAuthority, type Pem } from './pem.ts';
 
 export function meshTls(keeper: Pick<TlsKeeper, 'identity'>, swarm: string): MeshTls {
 	return {
-		namesAt: (socket) => nodesIn(namesAt(socket), swarm),
+		namesAt: (socket) => nodesIn(namesAt(socket, keeper.identity.pem), swarm),
 		dialOptions: (node) => {
 			const options = {
 				secureContext: keeper.identity.context,
@@ -32,8 +33,12 @@ function lackOf({ subjectaltname }: PeerCertificate, swarm: string, node: string
 	);
 }
 
-/** The alternative names of the certificate at the other end; undefined where it has shown no valid one. */
-function namesAt(socket: Duplex): string | undefined {
-	if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-	return socket.getPeerX509Certificate()?.subjectAltName;
+/**
+ * The alternative names of the certificate at the other end; undefined where it has shown no valid one. The server of a
+ * program may trust other authorities too, and may take a session up again, in which no certificate is shown.
+ */
+function namesAt(socket: Duplex, { ca }: Pem): string | undefined {
+	if (!(socket instanceof TLSSocket) || !socket.authorized || socket.isSessionReused()) return undefined;
+	const certificate = socket.getPeerX509Certificate();
+	return certificate && isOfAuthority(certificate, ca) ? certificate.subjectAltName : undefined;
 }

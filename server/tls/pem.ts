@@ -158,6 +158,18 @@ function leadsTo(
 	return false;
 }
 
+/** Whether one of the authorities has signed the certificate, or one that it was shown with and that leads to it. */
+export function isOfAuthority(certificate: X509Certificate, ca: string): boolean {
+	const authorities = certificatesIn(ca, 'the authority');
+	let at: X509Certificate | undefined = certificate;
+	for (let steps = 0; at !== undefined && steps <= CHAIN_MAX; steps++) {
+		const child: X509Certificate = at;
+		if (authorities.some((authority) => hasSigned(authority, child))) return true;
+		at = child.issuerCertificate;
+	}
+	return false;
+}
+
 function hasSigned(issuer: X509Certificate, child: X509Certificate): boolean {
 	return child.checkIssued(issuer) && child.verify(issuer.publicKey);
 }

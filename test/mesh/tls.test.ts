@@ -1,14 +1,18 @@
 /** Links by TLS: who is let in, whom a node dials, and that messages pass as without it. */
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { connect as connectPlain } from 'node:net';
+import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
+import { Authority } from '../../server/certs/authority.ts';
+import { SILENT } from '../../server/logger.ts';
 import { DialerHandshake, NONCE_BYTES } from '../../server/mesh/handshake.ts';
 import { frontTls } from '../../server/tls/front.ts';
-import type { TlsKeeper } from '../../server/tls/keeper.ts';
+import { TlsKeeper } from '../../server/tls/keeper.ts';
 import { meshTls } from '../../server/tls/mesh.ts';
-import { lifeOf, TestAuthority } from '../tls/certificates.ts';
+import { authorityBelow, lifeOf, TestAuthority } from '../tls/certificates.ts';
 import { Bench, forward, TestNode, textOf } from './node.ts';
 import { identityOf } from './stranger.ts';
 
@@ -78,6 +82,25 @@ describe('a link by TLS', () => {
 		const heads = (node: TestNode) => node.messages().map((message) => textOf(message).replace(large, ''));
 		expect(heads(n2.node)).toEqual(Array.from({ length: 50 }, (_, index) => `a${index}`));
 		expect(heads(n1.node)).toEqual(Array.from({ length: 50 }, (_, index) => `b${index}`));
+	});
+
+	it('is made by certificates that lead to the authority by another one, and not without that one', async () => {
+		const { root, below } = await authorityBelow();
+		const lower = await Authority.open(below, 'lower.key');
+		const keeperOf = async (name: string): Promise<TlsKeeper> => {
+			const { cert, key } = await lower.issue({ kind: 'node', swarm: 'swarm', name, hosts: ['127.0.0.1'] }, lifeOf(10));
+			const ca = join(authority.folder, 'root.crt');
+			writeFileSync(ca, root);
+			const files = { ...authority.write(`below-${name}`, { cert: `${cert}${below.cert}`, key }), ca };
+			return new TlsKeeper(files, { swarm: 'swarm', node: name }, SILENT);
+		};
+		const both = [await listening('n1', await keeperOf('n1')), await listening('n2', await keeperOf('n2'))] as const;
+		for (const each of both) start(each, both);
+		await Promise.all([both[0].node.untilLinked('n2'), both[1].node.untilLinked('n1')]);
+		const alone = await lower.issue({ kind: 'node', swarm: 'swarm', name: 'n2', hosts: [] }, lifeOf(10));
+		expect(await knock(both[0], { ...alone })).toBe('403');
+		expect(await knock(both[0], { ...alone, cert: `${alone.cert}${below.cert}` })).toBe('let in');
+		expect(await knock(both[0], { ...below })).toBe('403');
 	});
 
 	it('is made by no other end than a node of this swarm with a valid certificate of its authority', async () => {
@@ -156,6 +179,25 @@ describe('a link by TLS', () => {
 			expect(await isReused).toBe(false);
 		},
 	);
+});
+
+it('is not made by a session that is taken up again at the server of a program that allows it, nor by its other authorities', async () => {
+	const keeper = await authority.keeper('n1');
+	const { ca, ...own } = keeper.identity.pem;
+	const asks = { requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' } as const;
+	const n1 = { node: bench.add(await TestNode.listen('n1', { ...own, ...asks, ca: [ca, other.own.cert] })), keeper };
+	start(n1, [n1]);
+	expect(await knock(n1, await other.issue({ name: 'n2' }))).toBe('403');
+	const dial = { host: '127.0.0.1', port: n1.node.port, rejectUnauthorized: false, maxVersion: 'TLSv1.2' } as const;
+	const first = connect({ ...dial, ...(await authority.issue({ name: 'n2' })) });
+	await once(first, 'secureConnect');
+	const session = first.getSession();
+	first.destroy();
+	// It has no certificate of its own.
+	const second = connect({ ...dial, ...(session && { session }) });
+	const isReused = once(second, 'secureConnect').then(() => second.isSessionReused());
+	expect(await statusOn(second)).toMatch(/^HTTP\/1\.1 403 /);
+	expect(await isReused).toBe(true);
 });
 
 describe('a node dials', () => {

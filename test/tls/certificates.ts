@@ -1,7 +1,10 @@
 /** Certificates for tests, by the program's own authority, in a folder as a swarm has them. */
+import 'reflect-metadata';
+import { createPrivateKey, KeyObject, webcrypto } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as x509 from '@peculiar/x509';
 import { Authority, type Issued, type Life, newAuthority, type Subject } from '../../server/certs/authority.ts';
 import type { TlsFiles } from '../../server/config.ts';
 import { SILENT } from '../../server/logger.ts';
@@ -64,4 +67,65 @@ export class TestAuthority {
 	remove(): void {
 		rmSync(this.folder, { recursive: true, force: true });
 	}
+}
+
+const CURVE = { name: 'ECDSA', namedCurve: 'P-256' } as const;
+
+/** An authority, and another one below it that signs for it, as large companies have them. The program makes none. */
+export async function authorityBelow(): Promise<{ readonly root: string; readonly below: Issued }> {
+	const [upper, lower] = [await newKeys(), await newKeys()];
+	const signs = [
+		new x509.BasicConstraintsExtension(true, undefined, true),
+		new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+	];
+	const by = { issuer: 'CN=upper', signingKey: upper.privateKey };
+	const [root, cert] = await Promise.all([
+		signed({ ...by, subject: 'CN=upper', publicKey: upper.publicKey, extensions: signs }),
+		signed({ ...by, subject: 'CN=lower', publicKey: lower.publicKey, extensions: signs }),
+	]);
+	return { root, below: { cert, key: pemOfKey(lower.privateKey) } };
+}
+
+/** A certificate as the authority of a swarm would never make it. */
+export async function oddCertificate(
+	{ cert, key }: Issued,
+	odd: {
+		readonly subject?: string;
+		readonly uses?: readonly (keyof typeof x509.ExtendedKeyUsage)[];
+		readonly names?: x509.JsonGeneralNames;
+	},
+): Promise<Issued> {
+	const { subject = 'CN=odd', uses = ['clientAuth'], names = [] } = odd;
+	const der = createPrivateKey(key).export({ format: 'der', type: 'pkcs8' });
+	const own = await newKeys();
+	const extensions = [
+		new x509.ExtendedKeyUsageExtension(uses.map((use) => x509.ExtendedKeyUsage[use])),
+		...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : []),
+	];
+	const issued = await signed({
+		subject,
+		issuer: new x509.X509Certificate(cert).subject,
+		publicKey: own.publicKey,
+		signingKey: await webcrypto.subtle.importKey('pkcs8', der, CURVE, false, ['sign']),
+		extensions,
+	});
+	return { cert: issued, key: pemOfKey(own.privateKey) };
+}
+
+function newKeys(): Promise<webcrypto.CryptoKeyPair> {
+	return webcrypto.subtle.generateKey(CURVE, true, ['sign', 'verify']);
+}
+
+/** @returns PEM */
+async function signed(
+	of: Pick<x509.X509CertificateCreateWithKeyParams, 'subject' | 'issuer' | 'publicKey' | 'signingKey' | 'extensions'>,
+): Promise<string> {
+	const { fromMs, untilMs } = lifeOf(30);
+	const life = { notBefore: new Date(fromMs), notAfter: new Date(untilMs) };
+	const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' };
+	return `${(await x509.X509CertificateGenerator.create({ ...of, ...life, signingAlgorithm })).toString('pem')}\n`;
+}
+
+function pemOfKey(key: webcrypto.CryptoKey): string {
+	return KeyObject.from(key).export({ format: 'pem', type: 'pkcs8' }).toString();
 }
