@@ -1,6 +1,6 @@
 /**
- * The error texts in the sources of the server: those of errors for people, of warnings in the log, and of checks that
- * fail. They are read from the syntax tree, so that none can be forgotten. What a text is filled with stands as `…`.
+ * The error texts in the sources of the server: those of errors for people, of warnings in the log, of refusals, and of
+ * checks that fail. They are read from the syntax tree, so that none can be forgotten. What a text is filled with stands as `…`.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -24,9 +24,18 @@ const ERRORS: readonly string[] = [
 const WRITERS: Readonly<Record<string, readonly string[]>> = {
 	failures: ['note'],
 	log: ['fatal', 'error', 'warn'],
+	options: ['malformed'],
+	this: ['#refused', '#turnAway'],
 	'this.#log': ['fatal', 'error', 'warn'],
-	'this.#options': ['complain'],
+	'this.#options': ['complain', 'malformed', 'refused'],
+	'this.#options.handlers': ['malformed'],
 };
+
+/** The fields of a refusal that say why: that of a request, beside its status, and that of a link, beside its code. */
+const REASONS: readonly (readonly [beside: string, field: string])[] = [
+	['status', 'why'],
+	['code', 'text'],
+];
 
 export interface ErrorText {
 	readonly text: string;
@@ -53,12 +62,28 @@ function textsOf(node: ts.Node, source: ts.SourceFile): string[] {
 	if (ts.isNewExpression(node) && ERRORS.includes(node.expression.getText(source))) {
 		return (node.arguments ?? []).flatMap((argument) => literals(argument, source)).filter(isSentence);
 	}
-	if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)) {
-		const { expression, name } = node.expression;
-		if (WRITERS[expression.getText(source)]?.includes(name.text) !== true) return [];
+	if (ts.isObjectLiteralExpression(node)) {
+		const fieldOf = (name: string): ts.ObjectLiteralElementLike | undefined =>
+			node.properties.find((property) => property.name?.getText(source) === name);
+		return REASONS.flatMap(([beside, field]) => {
+			const reason = fieldOf(field);
+			if (!fieldOf(beside) || reason === undefined) return [];
+			if (ts.isShorthandPropertyAssignment(reason)) return literals(reason.name, source);
+			return ts.isPropertyAssignment(reason) ? literals(reason.initializer, source) : [];
+		}).filter(isSentence);
+	}
+	if (ts.isCallExpression(node)) {
+		if (!isWriter(node.expression, source)) return [];
 		return node.arguments.flatMap((argument) => literals(argument, source)).filter(isSentence);
 	}
 	return [];
+}
+
+/** Whether it is one of WRITERS, or such a function by its own name. */
+function isWriter(called: ts.Expression, source: ts.SourceFile): boolean {
+	if (ts.isIdentifier(called)) return called.text === 'malformed';
+	if (!ts.isPropertyAccessExpression(called)) return false;
+	return WRITERS[called.expression.getText(source)]?.includes(called.name.text) === true;
 }
 
 /** A code such as `inUse` is none, and neither is what only joins the texts of others. */
