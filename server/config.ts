@@ -165,14 +165,53 @@ export function loadSecret(config: SwarmConfig, environment: Environment, insecu
 	return secret;
 }
 
-/** @throws ConfigError where a node is reachable beyond loopback without a secret, unless `insecure` */
+/**
+ * A second secret by which nodes are let in, while the first is changed; null where none is set.
+ *
+ * @throws ConfigError also where there is no first one, where both are the same, or where it is too short
+ */
+export function loadOtherSecret(
+	config: SwarmConfig,
+	secret: string | null,
+	environment: Environment,
+	insecure: boolean,
+): string | null {
+	const other = textOrFile(environment, 'SWARM_SECRET_OTHER');
+	mustBeSecond(config, secret, other, insecure);
+	return other;
+}
+
+/** @throws ConfigError as `loadOtherSecret` */
+export function mustBeSecond(
+	config: SwarmConfig,
+	secret: string | null,
+	other: string | null,
+	insecure: boolean,
+): void {
+	if (other === null) return;
+	if (secret === null) throw new ConfigError('The other secret is for a node that has a secret: set that one too');
+	if (secret === other) throw new ConfigError('The other secret is the same as the secret: leave it out');
+	mustHaveSecret(config, other, insecure);
+}
+
+/** Who hears the handshake of two nodes can try secrets on a machine of theirs, so a short one would be found. */
+const SECRET_CHARS_MIN = 16;
+
+/** @throws ConfigError where a node is reachable beyond loopback without a secret, or with a short one, unless `insecure` */
 export function mustHaveSecret(config: SwarmConfig, secret: string | null, insecure: boolean): void {
-	const open = secret === null && !insecure ? beyondLoopback(config) : null;
+	const open = insecure ? null : beyondLoopback(config);
 	if (open === null) return;
-	throw new ConfigError(
-		`${open} is beyond loopback, where anyone could join the swarm or write to it: ` +
-			'set SWARM_SECRET or SWARM_SECRET_FILE to the same secret for every node, or say --insecure',
-	);
+	if (secret === null) {
+		throw new ConfigError(
+			`${open} is beyond loopback, where anyone could join the swarm or write to it: ` +
+				'set SWARM_SECRET or SWARM_SECRET_FILE to the same secret for every node, or say --insecure',
+		);
+	}
+	if (secret.length < SECRET_CHARS_MIN) {
+		throw new ConfigError(
+			`${open} is beyond loopback, where a secret of less than ${SECRET_CHARS_MIN} characters could be guessed: make one by openssl rand -hex 32, or say --insecure`,
+		);
+	}
 }
 
 /** @throws ConfigError where a node is reachable beyond loopback without tokens, unless `insecure` */

@@ -74,6 +74,8 @@ export interface NodeOptions {
 	readonly asksToJoin?: boolean;
 	/** The secret of all nodes; null for none. */
 	readonly secret: string | null;
+	/** A second one by which nodes are let in, while the secret is changed; none by default. */
+	readonly otherSecret?: string | null;
 	/** The tokens by which its doors let people in; null, which is the default, lets in whoever reaches the node. */
 	readonly tokens?: Tokens | null;
 	readonly log: NodeLogger;
@@ -172,7 +174,7 @@ export async function startNodeOf<Replica extends NodeReplica>(
 	machine: NodeMachine<Replica>,
 	options: NodeOptions,
 ): Promise<RunningNode<Replica>> {
-	const { config, name, log, tokens = null } = options;
+	const { config, name, log, tokens = null, otherSecret = null } = options;
 	const self = config.nodes.find((node) => node.id === name);
 	if (!self) throw new RangeError(`${name} is not in the configuration`);
 	const epoch = nanoid(8);
@@ -208,6 +210,9 @@ export async function startNodeOf<Replica extends NodeReplica>(
 	});
 
 	tls?.start();
+	if (otherSecret !== null) {
+		log.warn('nodes are let in by the other secret too: leave it out once all nodes have the new one');
+	}
 	const { id } = home;
 	let progress: StartProgress = { doing: 'reading', count: 0, percent: 0 };
 	const tellProgress = (newest: StartProgress): void => {
@@ -254,6 +259,7 @@ export async function startNodeOf<Replica extends NodeReplica>(
 			epoch,
 			swarmId: home.meshId,
 			secret: options.secret,
+			otherSecret,
 			tls: tls && meshTls(tls, config.name),
 			timings: DEFAULT_MESH_TIMINGS,
 			limits: { ...DEFAULT_MESH_LIMITS, unprovenMax: limits.unprovenMax },

@@ -8,6 +8,7 @@ import {
 	type LoadedConfig,
 	listenUrlOf,
 	loadConfig,
+	loadOtherSecret,
 	loadSecret,
 	loadTokens,
 	type SwarmConfig,
@@ -155,6 +156,7 @@ async function start(
 ): Promise<RunningNode> {
 	const { config } = loaded;
 	const secret = loadSecret(config, terminal.environment, options.insecure === true);
+	const otherSecret = loadOtherSecret(config, secret, terminal.environment, options.insecure === true);
 	const tokens = loadTokens(config, terminal.environment, options.insecure === true);
 	useToken(tokens?.own ?? null);
 	if (config.tls) useCertificates(ownCertificates(config.tls, config.name, id));
@@ -175,6 +177,7 @@ async function start(
 				memory,
 				asksToJoin: isOnLoopback(config),
 				secret,
+				otherSecret,
 				tokens,
 				log,
 				lastLog,

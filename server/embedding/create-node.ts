@@ -8,6 +8,7 @@ import { makeData } from '../cli/new-disk.ts';
 import {
 	ConfigError,
 	isOnLoopback,
+	mustBeSecond,
 	mustHaveSecret,
 	mustHaveTokens,
 	parseSwarm,
@@ -44,6 +45,8 @@ export interface CreateNodeOptions {
 	readonly name?: string;
 	/** The secret that the nodes prove to each other. Beyond loopback there has to be one, unless `insecure` is true. */
 	readonly secret?: string;
+	/** A second secret by which nodes are let in, while the secret is changed: see `server/access/README.md`. */
+	readonly otherSecret?: string;
 	readonly insecure?: boolean;
 	/** Who may use the API, the client's WebSocket and the page. Beyond loopback there have to be some where `http` is on. */
 	readonly tokens?: readonly TokenInput[];
@@ -99,13 +102,14 @@ async function start<Replica extends NodeReplica>(
 	options: CreateNodeOptions,
 	begin: (nodeOptions: NodeOptions) => Promise<RunningNode<Replica>>,
 ): Promise<Started<Replica>> {
-	const { id, secret = null, http = true, join = false, logger: log = SILENT } = options;
+	const { id, secret = null, otherSecret = null, http = true, join = false, logger: log = SILENT } = options;
 	const config = configOf(options);
 	const self = config.nodes.find((node) => node.id === id);
 	if (!self) throw new ConfigError(`the options of createNode: ${id} is not the id of a member`);
 	if (typeof http !== 'boolean') mustFit(http, config, urlOf(self));
 	const tokens = tokensOf(options.tokens ?? []);
 	mustHaveSecret(config, secret, options.insecure === true);
+	mustBeSecond(config, secret, otherSecret, options.insecure === true);
 	if (http !== false) mustHaveTokens(config, tokens, options.insecure === true);
 	await makeData(config, id, join ? { join } : {}, (line) => log.info(line));
 	let hasStopped = (_: Error | null): void => undefined;
@@ -118,6 +122,7 @@ async function start<Replica extends NodeReplica>(
 		memory: null,
 		asksToJoin: isOnLoopback(config),
 		secret,
+		otherSecret,
 		tokens,
 		log,
 		...(typeof http === 'boolean' ? { http } : { server: http }),

@@ -41,6 +41,8 @@ export interface Identity {
 	readonly epoch: string;
 	readonly swarmId: string;
 	readonly secret: string | null;
+	/** A second secret by which a dialer may prove itself, while the secret of the swarm is changed; none by default. */
+	readonly otherSecret?: string | null;
 	readonly protocol: ProtocolRange;
 	/** Why a node of the swarm may not make a link to this one now; null where it may. */
 	refusalOf(peer: NodeId): Refusal | null;
@@ -138,7 +140,8 @@ export class DialerHandshake implements Handshake {
 
 	#verify(from: Reader, { transcript, peer }: { readonly transcript: Transcript; readonly peer: Claimed }): Step {
 		expect(from, WELCOME);
-		const { refusal, remembered } = readProof(from, 'listener', transcript);
+		const { proof, remembered } = readProof(from);
+		const refusal = checkProof(proof, proofOf('listener', transcript, remembered));
 		return refusal ? { kind: 'refuse', refusal } : { kind: 'proven', bytes: null, peer: { ...peer, remembered } };
 	}
 }
@@ -204,9 +207,14 @@ export class ListenerHandshake implements Handshake {
 
 	#verify(from: Reader, { transcript, peer }: { readonly transcript: Transcript; readonly peer: Claimed }): Step {
 		expect(from, PROOF);
-		const { refusal, remembered } = readProof(from, 'dialer', transcript);
-		if (refusal) return { kind: 'refuse', refusal };
-		return { kind: 'proven', bytes: withProof(WELCOME, 'listener', transcript), peer: { ...peer, remembered } };
+		const { proof, remembered } = readProof(from);
+		const refusal = checkProof(proof, proofOf('dialer', transcript, remembered));
+		const byOther = refusal === null ? null : withOtherSecret(transcript);
+		const isByOther = byOther !== null && checkProof(proof, proofOf('dialer', byOther, remembered)) === null;
+		if (refusal !== null && !isByOther) return { kind: 'refuse', refusal };
+		// The dialer is answered by the secret that it has.
+		const bytes = withProof(WELCOME, 'listener', isByOther ? byOther : transcript);
+		return { kind: 'proven', bytes, peer: { ...peer, remembered } };
 	}
 }
 
@@ -228,20 +236,22 @@ interface Transcript {
 	readonly listener: End;
 }
 
-interface Proof {
-	/** Why the proof is refused; null for a good one. */
-	readonly refusal: Refusal | null;
-	readonly remembered: number;
+/** The same as it is under the second secret; null where there is none. */
+function withOtherSecret(transcript: Transcript): Transcript | null {
+	const { identity } = transcript;
+	const { otherSecret = null } = identity;
+	return otherSecret === null ? null : { ...transcript, identity: { ...identity, secret: otherSecret } };
 }
 
-function readProof(from: Reader, role: Role, transcript: Transcript): Proof {
+function readProof(from: Reader): { readonly proof: Uint8Array; readonly remembered: number } {
 	const proof = from.bytes();
 	const remembered = from.int();
 	from.finish();
 	if (remembered > REACHED_MAX) throw new MalformedError('a frame above the highest');
-	return { refusal: checkProof(proof, proofOf(role, transcript, remembered)), remembered };
+	return { proof, remembered };
 }
 
+/** @returns why the proof is refused; null for a good one */
 function checkProof(proof: Uint8Array, expected: Uint8Array): Refusal | null {
 	if ((proof.length === 0) !== (expected.length === 0)) return 'secretOnOneSide';
 	if (proof.length !== expected.length) throw new MalformedError('a proof of another length');

@@ -82,6 +82,8 @@ export interface MeshOptions {
 	readonly epoch: string;
 	readonly swarmId: string;
 	readonly secret: string | null;
+	/** As in `Identity`. */
+	readonly otherSecret?: string | null;
 	/** null, which is the default, where links are not encrypted, or by a proxy in front of a node. */
 	readonly tls?: MeshTls | null;
 	readonly timings: MeshTimings;
@@ -137,7 +139,7 @@ export class Mesh {
 	#closed: Promise<void> | undefined;
 
 	constructor(options: MeshOptions) {
-		const { self, epoch, swarmId, secret } = options;
+		const { self, epoch, swarmId, secret, otherSecret = null } = options;
 		this.#options = options;
 		this.#limits = options.limits ?? DEFAULT_MESH_LIMITS;
 		this.#identity = {
@@ -145,6 +147,7 @@ export class Mesh {
 			epoch,
 			swarmId,
 			secret,
+			otherSecret,
 			protocol: PROTOCOL,
 			refusalOf: (peer) => this.#refusalOf(peer),
 			remembered: (peer) => options.remembered(peer),

@@ -5,7 +5,18 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ConfigFlags, loadConfig, loadSecret, loadTokens, tlsFilesOf, urlOf } from '../../server/config.ts';
+import {
+	type ConfigFlags,
+	loadConfig,
+	loadOtherSecret,
+	loadSecret,
+	loadTokens,
+	tlsFilesOf,
+	urlOf,
+} from '../../server/config.ts';
+
+const SECRET = 'secret-of-a-test';
+const LATER = 'secret-that-comes-later';
 
 let folder = '';
 
@@ -203,7 +214,12 @@ describe('the secret', () => {
 	it('is needed beyond loopback, unless somebody says --insecure', () => {
 		expect(() => loadSecret(open(), {}, false)).toThrow(/^nodes\[1\]\.host: 10\.0\.0\.2 is beyond loopback, /);
 		expect(loadSecret(open(), {}, true)).toBeNull();
-		expect(loadSecret(open(), { SWARM_SECRET: 'xyzzy' }, false)).toBe('xyzzy');
+		expect(loadSecret(open(), { SWARM_SECRET: SECRET }, false)).toBe(SECRET);
+		expect(() => loadSecret(open(), { SWARM_SECRET: SECRET.slice(1) }, false)).toThrow(
+			/^nodes\[1\]\.host: 10\.0\.0\.2 is beyond loopback, where a secret of less than 16 characters could be guessed/,
+		);
+		expect(loadSecret(open(), { SWARM_SECRET: 'short' }, true)).toBe('short');
+		expect(loadSecret(loopback(), { SWARM_SECRET: 'short' }, false)).toBe('short');
 	});
 
 	it('is needed where a node is reached from beyond loopback, though it listens there alone', () => {
@@ -240,10 +256,19 @@ describe('the secret', () => {
 		expect(() => loadTokens(open(), same, false)).toThrow('SWARM_TOKEN_PAGE: is the same token as that of SWARM_TOKEN');
 	});
 
+	it('may have a second one beside it, which is another one', () => {
+		const other = (secret: string | null, text?: string) =>
+			loadOtherSecret(open(), secret, { SWARM_SECRET_OTHER: text }, false);
+		expect([other(SECRET), other(SECRET, LATER)]).toEqual([null, LATER]);
+		expect(() => other(null, LATER)).toThrow('is for a node that has a secret');
+		expect(() => other(SECRET, SECRET)).toThrow('is the same as the secret');
+		expect(() => other(SECRET, 'short')).toThrow('could be guessed');
+	});
+
 	it('comes from a file without the line end that editors add', () => {
 		const file = join(folder, 'secret');
-		writeFileSync(file, 'xyzzy\n');
-		expect(loadSecret(open(), { SWARM_SECRET_FILE: file }, false)).toBe('xyzzy');
+		writeFileSync(file, `${SECRET}\n`);
+		expect(loadSecret(open(), { SWARM_SECRET_FILE: file }, false)).toBe(SECRET);
 	});
 
 	it('is refused from two places, from an empty file, and from none', () => {

@@ -85,6 +85,27 @@ describe('the handshake', () => {
 		expect(shake(dialer, listener).listenerStep).toEqual({ kind: 'refuse', refusal });
 	});
 
+	test('a secret is changed at one end after the other, and each meets only ends that let it in', () => {
+		const stages = [
+			{ secret: SECRET },
+			{ secret: SECRET, otherSecret: 'the next one' },
+			{ secret: 'the next one', otherSecret: SECRET },
+			{ secret: 'the next one' },
+		];
+		const meet = (from: object, to: object) => shake(identityOf('n2', from), identityOf('n1', to));
+		for (const [index, stage] of stages.entries()) {
+			for (const near of stages.slice(Math.max(0, index - 1), index + 2)) {
+				const { dialerStep, listenerStep } = meet(stage, near);
+				expect([dialerStep.kind, listenerStep.kind]).toEqual(['proven', 'proven']);
+			}
+		}
+		const [first, second, , last] = stages as [object, object, object, object];
+		expect(meet(last, first).listenerStep).toEqual({ kind: 'refuse', refusal: 'wrongSecret' });
+		expect(meet(first, last).listenerStep).toEqual({ kind: 'refuse', refusal: 'wrongSecret' });
+		expect(meet({ secret: 'guessed' }, second).listenerStep).toEqual({ kind: 'refuse', refusal: 'wrongSecret' });
+		expect(meet({}, second).listenerStep).toEqual({ kind: 'refuse', refusal: 'secretOnOneSide' });
+	});
+
 	test('the listener refuses who dialed another node', () => {
 		const dialer = new DialerHandshake(identityOf('n3', {}), 'n2', nonce(1));
 		expect(new ListenerHandshake(n1, nonce(2)).receive(dialer.opening)).toEqual({
