@@ -30,7 +30,10 @@ async function start(clients: TlsConfig['clients'], arrivingMax = 100): Promise<
 	node = await new TestNode().start({}, { tls: frontTls(keeper, clients), limits });
 }
 
-function ask(path: string, tls: RequestOptions = {}): Promise<{ status: number | undefined; text: string }> {
+function ask(
+	path: string,
+	tls: RequestOptions & ConnectionOptions = {},
+): Promise<{ status: number | undefined; text: string }> {
 	const { port } = node;
 	return new Promise((resolve, reject) => {
 		const sent = requestHttps(
@@ -117,6 +120,23 @@ describe('a node that speaks TLS', () => {
 		before.write(request('GET', '/livez'));
 		expect(String((await once(before, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /);
 		for (const socket of [before, after]) socket.destroy();
+	});
+
+	it('lets nobody in by a certificate of an authority that it does not have any more', async () => {
+		let renew: (identity: TlsIdentity) => void = () => undefined;
+		const changing = { identity: keeper.identity, onRenewed: (take: typeof renew) => (renew = take) };
+		node = await new TestNode().start({}, { tls: frontTls(changing as unknown as TlsKeeper, 'required') });
+		const app = await authority.issue({ name: 'app', kind: 'client' });
+		expect((await ask('/v1/kv/a', app)).status).toBe(404);
+		const session = (await secured({ ...app, maxVersion: 'TLSv1.2' })).getSession();
+		renew((await other.keeper('n1')).identity);
+		const now = { ca: other.own.cert };
+		expect((await ask('/v1/kv/a', { ...now, ...app })).status).toBe(403);
+		expect((await ask('/v1/kv/a', { ...now, ...app, maxVersion: 'TLSv1.2', session })).status).toBe(403);
+		expect((await ask('/v1/kv/a', { ...now, maxVersion: 'TLSv1.2', session })).status).toBe(403);
+		expect((await ask('/v1/kv/a', { ...now, ...(await other.issue({ name: 'app', kind: 'client' })) })).status).toBe(
+			404,
+		);
 	});
 
 	it('counts a connection once, from before its handshake until it is closed', async () => {

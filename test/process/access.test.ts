@@ -6,7 +6,9 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { digestOf } from '../../server/access/tokens.ts';
 import type { SwarmClient } from '../../shared/client/client.ts';
+import { Stranger } from '../mesh/stranger.ts';
 import { callsOf, joinFeed, type RawAttempt, sendRaw, WEB_SOCKET } from './attempts.ts';
 import { Swarm, type TestNode } from './swarm.ts';
 
@@ -16,7 +18,8 @@ const APP = 'token-of-the-app-22d9';
 const READER = 'token-of-the-reader-90ee';
 const PAGE = 'token-of-the-page-41c7';
 const WRONG = 'token-of-nobody-5c5c';
-const ALL = [SECRET, ADMIN, APP, READER, PAGE, WRONG];
+const LATER = 'secret-that-comes-later-b20e';
+const ALL = [SECRET, LATER, ADMIN, APP, READER, PAGE, WRONG];
 
 let swarm: Swarm;
 let n1: TestNode;
@@ -41,7 +44,10 @@ beforeAll(async () => {
 	for (const node of swarm.nodes) {
 		const isByFile = node.id === 'n3';
 		node.launch({
-			environment: isByFile ? { SWARM_SECRET_FILE: join(swarm.folder, 'secret') } : { SWARM_SECRET: SECRET },
+			environment: {
+				...(isByFile ? { SWARM_SECRET_FILE: join(swarm.folder, 'secret') } : { SWARM_SECRET: SECRET }),
+				...(node.id === 'n2' && { SWARM_SECRET_OTHER: LATER }),
+			},
 		});
 	}
 	await Promise.all(swarm.nodes.map((node) => node.ready()));
@@ -159,6 +165,49 @@ const RAW: readonly RawAttempt[] = [
 	{ line: 'GET http://evil.example/v1/kv/other', headers: [token(ADMIN)] },
 	{ line: 'PUT /v1/kv/other', headers: ['Origin: http://evil.example', token(ADMIN)], body: 'in' },
 	{ line: 'GET /v1/kv/other', headers: ['Origin: null', token(ADMIN)] },
+	// Other ways to write this host, and what a proxy would say of it
+	{ line: 'GET /v1/kv/other', version: '1.0', host: null, headers: [token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', version: '1.0' },
+	{ line: 'GET http://127.0.0.1.evil.example/v1/kv/other', headers: [token(ADMIN)] },
+	{ line: 'GET HTTP://EVIL.EXAMPLE:{port}/v1/kv/other', headers: [token(ADMIN)] },
+	{ line: 'GET http://127.0.0.1:{port}@evil.example/v1/kv/other', headers: [token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', host: '127.0.0.1.:{port}', headers: [token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', host: 'localhost.:{port}', headers: [token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', host: '[::ffff:127.0.0.1]:{port}', headers: [token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', host: '0.0.0.0:{port}', headers: [token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', host: '2130706433:{port}', headers: [token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', host: '127.1:{port}', headers: [token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', host: '127.0.0.1:{port}@evil.example', headers: [token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', host: 'evil.example', headers: ['X-Forwarded-Host: 127.0.0.1:{port}', token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', host: 'evil.example', headers: ['Forwarded: host=127.0.0.1:{port}', token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', headers: ['X-Forwarded-For: 127.0.0.1', 'X-Real-IP: 127.0.0.1'] },
+	{ line: 'GET /v1/kv/other', headers: ['X-Original-URL: /livez', 'X-Rewrite-URL: /livez'] },
+	{ line: 'PUT /v1/kv/other', headers: ['X-HTTP-Method-Override: GET', token(READER)], body: 'in' },
+	{ line: 'GET /v1/kv/other', headers: ['Origin: http://127.0.0.1:{port}.evil.example', token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', headers: ['Origin: http://127.0.0.1:{port}@evil.example', token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', headers: ['Origin: https://127.0.0.1:{port}', token(ADMIN)] },
+	{ line: 'GET /v1/kv/other', headers: ['Origin: http://127.0.0.1.:{port}', token(ADMIN)] },
+	{
+		line: 'GET /v1/kv/other',
+		headers: ['Origin: http://evil.example', 'Origin: http://127.0.0.1:{port}', token(ADMIN)],
+	},
+	// Other ways to show a token, and other methods
+	{ line: `GET /v1/kv/other?token[]=${ADMIN}` },
+	{ line: `GET /v1/kv/other?token=${ADMIN}%00` },
+	{ line: `GET /v1/kv/other?token=%20${ADMIN}` },
+	{ line: `GET /v1/kv/other?token=${WRONG}&token=${ADMIN}` },
+	{ line: 'GET /v1/kv/other', headers: [`Authorization: Bearer "${ADMIN}"`] },
+	{ line: 'GET /v1/kv/other', headers: [`Authorization: Bearer ${Buffer.from(ADMIN).toString('base64')}`] },
+	{ line: 'GET /v1/kv/other', headers: [`Proxy-Authorization: Bearer ${ADMIN}`] },
+	{ line: 'GET /v1/kv/other', headers: [`Sec-WebSocket-Protocol: ${ADMIN}`, ...WEB_SOCKET] },
+	{ line: 'GET /v1/kv/other', headers: [token(digestOf(ADMIN).toString('hex'))] },
+	{ line: 'TRACE /v1/kv/other' },
+	{ line: 'PATCH /v1/kv/other', headers: [token(READER)], body: 'in' },
+	{ line: 'POST /v1/kv/other', headers: [token(READER)], body: 'in' },
+	{ line: 'PROPFIND /v1/kv/' },
+	{ line: 'GET /livez/%2e%2e/v1/kv/other' },
+	{ line: 'GET /livez;/../v1/kv/other' },
+	{ line: 'GET /v1/kv/other#/livez' },
 	// Upgrades
 	{ line: 'GET /v1/kv/other', headers: WEB_SOCKET },
 	{ line: 'GET /v1/kv/other', headers: ['Connection: Upgrade', 'Upgrade: h2c'] },
@@ -199,9 +248,11 @@ describe('a swarm with a secret and tokens', () => {
 			expect([shown, await callsOf(n1, shown, calls)]).toEqual([shown, calls.map(() => 'denied')]);
 		}
 		for (const auth of [{}, { token: WRONG }, { token: APP }, { token: READER }, { token: [PAGE] }, { Token: PAGE }]) {
-			expect(await joinFeed(n1, auth)).toBe('the feed asks for a token');
+			for (const transport of ['websocket', 'polling'] as const) {
+				expect(await joinFeed(n1, auth, transport)).toBe('the feed asks for a token');
+			}
 		}
-		expect(RAW.length).toBeGreaterThan(60);
+		expect(RAW.length).toBeGreaterThan(120);
 		expect(await state()).toEqual(before);
 	});
 
@@ -211,6 +262,17 @@ describe('a swarm with a secret and tokens', () => {
 		stranger.on('error', () => undefined);
 		stranger.once('open', () => stranger.send(Buffer.from(ADMIN)));
 		expect(await closed).not.toBe(1005);
+	});
+
+	test('lets nodes in by a second secret where it is being changed, says so, and nowhere else', async () => {
+		const { id: swarmId } = (await (await n1.fetch('/v1/swarm')).json()) as { id: string };
+		const prove = (node: TestNode, secret: string) => Stranger.proven(node, { self: 'n9', swarmId, secret });
+		const n2 = swarm.node('n2');
+		for (const secret of [SECRET, LATER]) await (await prove(n2, secret)).close();
+		await expect(prove(n1, LATER)).rejects.toThrow('wrong secret');
+		await expect(prove(n2, WRONG)).rejects.toThrow('wrong secret');
+		const told = 'nodes are let in by the other secret too';
+		expect([n1.output.includes(told), n2.output.includes(told)]).toEqual([false, true]);
 	});
 
 	test('serves those who have the right one, at every door', async () => {

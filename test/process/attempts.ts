@@ -6,24 +6,29 @@ import { SwarmClient } from '../../shared/client/client.ts';
 import { RefusedError } from '../../shared/client/errors.ts';
 import type { TestNode } from './swarm.ts';
 
-/** One request as its bytes. `at` stands for the address of the node in its headers. */
+/** One request as its bytes. `{port}` stands for the port of the node. */
 export interface RawAttempt {
 	readonly line: string;
 	readonly headers?: readonly string[];
 	readonly body?: string;
 	/** The Host header; that of the node by default. */
 	readonly host?: string | null;
+	/** 1.1 by default. */
+	readonly version?: '1.0' | '1.1';
 }
 
 /** Sends the bytes, and resolves with the head and what follows it until the connection ends. */
-export async function sendRaw(node: TestNode, { line, headers = [], body = '', host }: RawAttempt): Promise<string> {
+export async function sendRaw(
+	node: TestNode,
+	{ line, headers = [], body = '', host, version = '1.1' }: RawAttempt,
+): Promise<string> {
 	const socket = dial(node.port, '127.0.0.1');
 	const hostLine = host === null ? [] : [`Host: ${host ?? `127.0.0.1:${node.port}`}`];
 	const isUpgrade = headers.some((header) => /^upgrade:/i.test(header));
 	const rest = isUpgrade ? [] : ['Connection: close'];
 	const length = body === '' ? [] : [`Content-Length: ${Buffer.byteLength(body)}`];
-	const head = [`${line} HTTP/1.1`, ...hostLine, ...headers, ...rest, ...length];
-	socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+	const head = [`${line} HTTP/${version}`, ...hostLine, ...headers, ...rest, ...length];
+	socket.end(`${head.join('\r\n')}\r\n\r\n${body}`.replaceAll('{port}', String(node.port)));
 	const chunks: Buffer[] = [];
 	for await (const chunk of socket) chunks.push(chunk as Buffer);
 	return Buffer.concat(chunks).toString();
@@ -61,9 +66,13 @@ async function outcomeOf(call: Promise<unknown>): Promise<string> {
 }
 
 /** Whether a page with this `auth` is let in: `let in`, or why not, with all that the node has sent by then. */
-export function joinFeed(node: TestNode, auth: object): Promise<string> {
+export function joinFeed(
+	node: TestNode,
+	auth: object,
+	transport: 'websocket' | 'polling' = 'websocket',
+): Promise<string> {
 	return new Promise((resolve) => {
-		const socket = io(node.url, { transports: ['websocket'], forceNew: true, reconnection: false, auth });
+		const socket = io(node.url, { transports: [transport], forceNew: true, reconnection: false, auth });
 		const told: string[] = [];
 		const end = (what: string): void => {
 			socket.disconnect();

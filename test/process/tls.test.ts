@@ -2,6 +2,7 @@
  * A swarm whose nodes speak TLS and ask each client for a certificate, with a secret and tokens: it serves those who show
  * the right ones, takes later certificates while it runs, and refuses every attempt with a wrong one.
  */
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectPlain } from 'node:net';
 import { join } from 'node:path';
@@ -13,7 +14,7 @@ import { Authority, newAuthority } from '../../server/certs/authority.ts';
 import { DialerHandshake, NONCE_BYTES } from '../../server/mesh/handshake.ts';
 import { SwarmClient } from '../../shared/client/client.ts';
 import { identityOf } from '../mesh/stranger.ts';
-import { lifeOf } from '../tls/certificates.ts';
+import { lifeOf, oddCertificate } from '../tls/certificates.ts';
 import { WEB_SOCKET } from './attempts.ts';
 import { Swarm, type TestNode, until } from './swarm.ts';
 
@@ -110,6 +111,9 @@ describe('a swarm that speaks TLS', () => {
 		const stranger = await newAuthority('test', lifeOf(1));
 		const client = { kind: 'client', swarm: 'test', name: 'client', hosts: [] } as const;
 		const byStranger = await (await Authority.open(stranger, '')).issue(client, lifeOf(1));
+		const ofServers = await oddCertificate(swarm.certificate('ca'), { uses: ['serverAuth'] });
+		const ofCode = await oddCertificate(swarm.certificate('ca'), { uses: ['codeSigning'] });
+		const sessions = await Promise.all((['TLSv1.2', 'TLSv1.3'] as const).map((version) => sessionOf(own, version)));
 		const byClient = await (await Authority.open(own, '')).issue(client, lifeOf(1));
 		const wrong: Readonly<Record<string, ConnectionOptions>> = {
 			'no certificate': {},
@@ -122,6 +126,10 @@ describe('a swarm that speaks TLS', () => {
 			'no certificate, for another name': { servername: 'n2.example' },
 			'no certificate, for the name of another node': { servername: 'n2' },
 			'no certificate, by TLS 1.2': { maxVersion: 'TLSv1.2' },
+			'one for servers only': ofServers,
+			'one that signs programs': ofCode,
+			'no certificate, in a session of TLS 1.2 that began with one': { session: sessions[0], maxVersion: 'TLSv1.2' },
+			'no certificate, in a session of TLS 1.3 that began with one': { session: sessions[1] },
 		};
 		const token = `X-Consul-Token: ${TOKEN}`;
 		for (const [what, options] of Object.entries(wrong)) {
@@ -152,6 +160,26 @@ describe('a swarm that speaks TLS', () => {
 		] as [string, ...string[]][]) {
 			expect([line, await sent(own, line, headers)]).toEqual([line, expect.stringMatching(/^HTTP\/1\.1 4\d\d /)]);
 		}
+		// Who shows the certificate of a client, or of another node by a name that only looks like one of this swarm, is no node.
+		for (const [kind, value] of [
+			['url', 'spiffe://other/node/n2'],
+			['url', 'SPIFFE://test/node/n2'],
+			['url', 'spiffe://test/client/n2'],
+			['url', 'spiffe://test//node/n2'],
+			['url', 'spiffe://evil@test/node/n2'],
+			['url', 'https://test/node/n2'],
+			['dns', 'spiffe://test/node/n2'],
+			['dns', 'x, URI:spiffe://test/node/n2'],
+			['email', 'x", URI:spiffe://test/node/n2'],
+		] as const) {
+			const odd = await oddCertificate(swarm.certificate('ca'), { names: [{ type: kind, value }] });
+			expect([value, await sent(odd, 'GET /mesh', WEB_SOCKET)]).toEqual([
+				value,
+				expect.stringMatching(/^HTTP\/1\.1 403 /),
+			]);
+		}
+		const byName = await oddCertificate(swarm.certificate('ca'), { subject: 'CN=spiffe://test/node/n2' });
+		expect(await sent(byName, 'GET /mesh', WEB_SOCKET)).toMatch(/^HTTP\/1\.1 403 /);
 		// The certificate of a node is no token.
 		expect(await sent(node, 'GET /v1/kv/color?raw', [])).toMatch(/^HTTP\/1\.1 403 /);
 		for (const options of [
@@ -234,6 +262,18 @@ describe('a swarm that speaks TLS', () => {
 		expect(told.join('')).toContain('certs/n1.key');
 	});
 });
+
+/** A session that began with these certificates, as a client would take it up again; undefined where there is none. */
+async function sessionOf(options: ConnectionOptions, version: 'TLSv1.2' | 'TLSv1.3'): Promise<Buffer | undefined> {
+	const socket = connect({ host: '127.0.0.1', port: n1.port, minVersion: version, maxVersion: version, ...options });
+	let given: Buffer | undefined;
+	socket.on('session', (session) => {
+		given = session;
+	});
+	socket.once('secureConnect', () => socket.end('GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'));
+	await once(socket.resume(), 'close');
+	return given ?? socket.getSession();
+}
 
 /** Sends a request by TLS, and resolves with what is answered, or with why there was no connection. */
 function sent(options: ConnectionOptions, line: string, headers: readonly string[]): Promise<string> {
