@@ -1,6 +1,7 @@
 /**
  * What a version wrote can be read later. `frozen/` has what 0.1 wrote: the data folder of a node, a file of
- * `snapshot save`, and the bytes of a handshake. These files never change once a
+ * `snapshot save`, and the bytes of a handshake, of each message between nodes, and of each one between nodes and clients.
+ * These files never change once a
  * version with these formats is released; until then they are made anew with a format.
  */
 import { createHash } from 'node:crypto';
@@ -12,6 +13,11 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from 'vitest';
 import { DialerHandshake, type Identity, ListenerHandshake, PROTOCOL, type Step } from '../../server/mesh/handshake.ts';
 import { openFolder } from '../../server/storage/folder.ts';
+import { Reader, Writer } from '../../shared/bytes/bytes.ts';
+import { readClientFrame, readNodeFrame } from '../../shared/client/protocol.ts';
+import type { Message } from '../../shared/paxos/message.ts';
+import { readMessage, writeMessage } from '../../shared/paxos/wire.ts';
+import { MESSAGES, OF_CLIENTS, OF_NODES } from './samples.ts';
 import { Swarm, type TestNode } from './swarm.ts';
 
 const frozen = (name: string): string => fileURLToPath(new URL(`frozen/0.1/${name}`, import.meta.url));
@@ -111,5 +117,34 @@ describe('the handshake of 0.1', () => {
 		const later = new ListenerHandshake(of('n1', 8), new Uint8Array(32).fill(1));
 		expect(hex(later.receive(told(bytes.hello)))).toBe(bytes.challenge);
 		expect(later.receive(told(bytes.proof))).toMatchObject({ kind: 'proven', peer: { id: 'n2', version: 7 } });
+	});
+});
+
+describe('what 0.1 says', () => {
+	const wire = JSON.parse(readFileSync(frozen('wire.json'), 'utf8')) as Record<
+		'messages' | 'ofClients' | 'ofNodes',
+		Record<string, string>
+	>;
+	const written = (write: (out: Writer) => void): string => {
+		const out = new Writer();
+		write(out);
+		return Buffer.from(out.take()).toString('hex');
+	};
+	const bytesOf = (hex = ''): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'));
+
+	test.each(Object.values<Message>(MESSAGES))('a $kind between nodes is the same, byte for byte', (message) => {
+		const hex = wire.messages[message.kind];
+		expect(written((out) => writeMessage(out, message))).toBe(hex);
+		expect(readMessage(new Reader(bytesOf(hex)))).toEqual(message);
+	});
+
+	test.each(Object.entries(OF_CLIENTS))('a %s of a client is the same', (name, { write, section }) => {
+		expect(written(write)).toBe(wire.ofClients[name]);
+		expect(readClientFrame(bytesOf(wire.ofClients[name]))).toEqual([section]);
+	});
+
+	test.each(Object.entries(OF_NODES))('a %s for a client is the same', (name, { write, section }) => {
+		expect(written(write)).toBe(wire.ofNodes[name]);
+		expect(readNodeFrame(bytesOf(wire.ofNodes[name]))).toEqual([section]);
 	});
 });
