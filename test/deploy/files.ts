@@ -57,3 +57,34 @@ export function environmentOf(instructions: readonly Instruction[]): Readonly<Re
 	const lines = instructions.filter(({ word }) => word === 'ENV');
 	return Object.fromEntries(lines.map(({ rest }) => [rest.split('=')[0] as string, rest.split('=')[1] as string]));
 }
+
+/** A block of code in `README.md`, of that language and with that text in it. @throws where there is none */
+export function blockOf(language: string, text: string): string {
+	const blocks = [...readDeploy('README.md').matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)];
+	const found = blocks.find(([, of, block]) => of === language && block?.includes(text))?.[2];
+	if (found === undefined) throw new Error(`README.md has no block of ${language} with ${text}`);
+	return found;
+}
+
+/** By what Kubernetes tells the elements of a list apart. @source its API reference, the patch merge keys of a pod */
+const MERGE_KEYS = ['mountPath', 'containerPort', 'name'] as const;
+
+/** A manifest after a patch, as `kubectl patch` makes it: fields one by one, and elements of lists by their keys. */
+export function patched(base: unknown, patch: unknown): unknown {
+	if (Array.isArray(base) && Array.isArray(patch)) {
+		const key = MERGE_KEYS.find((each) => patch.every((element) => element?.[each] !== undefined));
+		if (key === undefined) return patch;
+		const changed = base.map((element) => {
+			const change = patch.find((each) => each[key] === element[key]);
+			return change === undefined ? element : patched(element, change);
+		});
+		return [...changed, ...patch.filter((each) => !base.some((element) => element[key] === each[key]))];
+	}
+	if (!isRecord(base) || !isRecord(patch)) return patch;
+	const fields = Object.entries(patch).map(([name, value]) => [name, patched(base[name], value)]);
+	return { ...base, ...Object.fromEntries(fields) };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+	return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
