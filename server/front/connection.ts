@@ -16,6 +16,9 @@ export type ConnectionKind = 'arriving' | 'http' | 'client' | 'feed' | 'mesh' | 
 /** GET, HEAD and OPTIONS change nothing, so any number of them may be served at once. */
 const SAFE_METHODS: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+/** What the callback for a request gives to the parser so that it ends. */
+const PARSER_ERROR = -1;
+
 /** WebSocket's close code for "try again later". */
 const TRY_AGAIN_LATER = 1013;
 
@@ -29,7 +32,7 @@ export class Connection {
 	kind: ConnectionKind = 'arriving';
 	/** The number of requests that wait for the answers to earlier ones. */
 	pipelined = 0;
-	/** Whether it has sent something that is not HTTP, or too many requests ahead, so that later ones are not served. */
+	/** Whether nothing more that comes on it is served. See `breakOff`. */
 	isBroken = false;
 	/** Its WebSocket, once it has one. */
 	ws: WebSocket | null = null;
@@ -43,7 +46,7 @@ export class Connection {
 	isUsed = false;
 	#last: ServerResponse | null = null;
 	#lastUnsafe: ServerResponse | null = null;
-	/** The number of requests that came after it was broken. */
+	/** The number of bytes that came after it was broken off. */
 	#ignored = 0;
 	/** Set while nothing more is read in this turn of the event loop. */
 	#resting: NodeJS.Immediate | null = null;
@@ -88,10 +91,26 @@ export class Connection {
 		});
 	}
 
-	/** A request came after it was broken. It is ended where there are more than `max` of them. */
-	ignore(max: number): void {
-		this.readInNextTurn();
-		if (++this.#ignored > max) this.socket.destroy();
+	/**
+	 * No request behind the present one is served: the connection has sent something that is not HTTP, or too many requests
+	 * ahead, or it ends with the present answer. What comes is read and ignored, because a connection that is closed with
+	 * unread bytes may lose its last answers.
+	 *
+	 * One read may hold 3,600 requests. Node.js parses all of them and makes two objects for each, whatever becomes of the
+	 * connection meanwhile. So its parser is told of an error at the next one.
+	 *
+	 * @source Node.js, parserOnHeadersComplete in lib/_http_common.js and on_headers_complete in src/node_http_parser.cc
+	 */
+	breakOff(): void {
+		this.isBroken = true;
+		const parser = this.#parser;
+		if (parser) parser.onIncoming = () => PARSER_ERROR;
+	}
+
+	/** So many bytes came after it was broken off. It is ended where there are more than `max` of them. */
+	ignore(bytes: number, max: number): void {
+		this.#ignored += bytes;
+		if (this.#ignored > max) this.socket.destroy();
 	}
 
 	/**
@@ -110,6 +129,20 @@ export class Connection {
 		process.nextTick(() => {
 			if (this.#resting !== null) this.socket.pause();
 		});
+	}
+
+	/**
+	 * The same because of what others have sent. A connection that is being read for a body, or waits until its answers are
+	 * taken, is left as it is.
+	 */
+	yieldTurn(): void {
+		if (!this.#parser || this.socket.isPaused() || this.#last?.req.complete === false) return;
+		this.readInNextTurn();
+	}
+
+	/** The parser of Node.js; there is none before a handshake of TLS, and none of a WebSocket. */
+	get #parser(): { onIncoming: () => number } | null | undefined {
+		return (this.socket as Socket & { readonly parser?: { onIncoming: () => number } | null }).parser;
 	}
 
 	/** The connection is not read as HTTP any more. */

@@ -74,9 +74,16 @@ export interface FrontOptions {
 	failed(error: Error): void;
 }
 
-/** The bounds on requests that wait for the answers to earlier ones, of one connection and of all. */
-export const PIPELINED_MAX = 1024;
-const PIPELINED_OF_ALL_MAX = 65_536;
+/**
+ * The bounds on requests that wait for the answers to earlier ones, of one connection and of all. Programs that measure send
+ * a hundred ahead, and browsers none. Where a connection is lost, each that is not answered costs Node.js an error.
+ */
+export const PIPELINED_MAX = 256;
+const PIPELINED_OF_ALL_MAX = 8192;
+/** Once so many requests that were sent ahead have come in one turn of the event loop, nothing more is read in it. */
+export const PARSED_AT_ONCE_MAX = 256;
+/** So many bytes are read from a connection and ignored after it was broken off. Then it is ended. */
+const IGNORED_BYTES_MAX = 1_048_576;
 /** So many requests that were sent ahead are served in one turn of the event loop. */
 const AHEAD_AT_ONCE_MAX = 64;
 /**
@@ -113,6 +120,8 @@ export class Front {
 	#isDraining = false;
 	/** The number of requests, of all connections, that wait for the answers to earlier ones. */
 	#pipelined = 0;
+	/** The number of those that have come in this turn of the event loop. */
+	#pipelinedInTurn = 0;
 	/** Serves requests that were sent ahead and need not wait: a single packet may hold more than a thousand. */
 	readonly #ahead = new Turns(AHEAD_AT_ONCE_MAX);
 
@@ -147,7 +156,7 @@ export class Front {
 		server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
 			this.#upgrade(request, socket as Socket, head),
 		);
-		server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#clientError(error, socket as Socket));
+		server.on('clientError', (error: ParseError, socket) => this.#clientError(error, socket as Socket));
 	}
 
 	#encrypt(server: https.Server, tls: FrontTls): void {
@@ -217,7 +226,7 @@ export class Front {
 		// The connection is ending, so the request could not be answered, and is not carried out.
 		if (!request.socket.writable) return;
 		const connection = this.#admission.of(request.socket);
-		if (connection.isBroken) return connection.ignore(PIPELINED_MAX);
+		if (connection.isBroken) return;
 		if (request.url?.[0] !== '/') toOriginForm(request);
 		const mustWait = connection.begin(request, response);
 		if (response.socket === null && !this.#mayPipeline(connection, response)) return;
@@ -229,13 +238,24 @@ export class Front {
 	/** @returns whether there is room for a request that was sent ahead; where there is none, it is not carried out */
 	#mayPipeline(connection: Connection, response: ServerResponse): boolean {
 		if (++connection.pipelined > AHEAD_AT_ONCE_MAX) connection.readInNextTurn();
+		this.#boundTurn();
 		this.#pipelined++;
 		response.once('socket', () => this.#forget(connection, 1));
 		if (connection.pipelined <= PIPELINED_MAX && this.#pipelined <= PIPELINED_OF_ALL_MAX) return true;
-		connection.isBroken = true;
+		connection.breakOff();
 		this.#options.refused('http', connection.address, 'too many requests sent ahead');
 		response.once('socket', () => answer(response, TOO_FAR_AHEAD));
 		return false;
+	}
+
+	/** One more request was parsed that was sent ahead. Many connections may have such at once. */
+	#boundTurn(): void {
+		if (this.#pipelinedInTurn++ === 0) {
+			setImmediate(() => {
+				this.#pipelinedInTurn = 0;
+			});
+		}
+		if (this.#pipelinedInTurn === PARSED_AT_ONCE_MAX) for (const each of this.#admission.plain) each.yieldTurn();
 	}
 
 	#forget(connection: Connection, pipelined: number): void {
@@ -251,20 +271,20 @@ export class Front {
 		const refusal = coding === '' ? NO_CODING : this.#refusalOf(request, connection);
 		if (refusal !== null) {
 			this.#options.refused('http', connection.address, refusal.why);
-			return answer(response, refusal);
+			return refuse(response, connection, refusal);
 		}
 		if (!this.#admission.admitHttp(connection)) {
 			// Probes are answered even where there is no place, because a crowded node is not ill.
 			isLast(response);
-			if (!isProbe(pathOf(request))) return answer(response, CROWDED);
+			if (!isProbe(pathOf(request))) return refuse(response, connection, CROWDED);
 		}
-		if (this.#rooms === null) return answer(response, STARTING);
+		if (this.#rooms === null) return refuse(response, connection, STARTING);
 		this.#rooms.request(request, response);
 	};
 
 	readonly #refuseExpectation: Serve = (_request, response, connection) => {
 		this.#options.refused('http', connection.address, UNMET_EXPECTATION.why);
-		answer(response, UNMET_EXPECTATION);
+		refuse(response, connection, UNMET_EXPECTATION);
 	};
 
 	#refusalOf(request: IncomingMessage, connection: Connection): Refusal | null {
@@ -315,12 +335,12 @@ export class Front {
 	// Input that is not HTTP
 
 	/** Ends the connection with an error, after the answers to earlier requests, which may have been carried out. */
-	#clientError(error: NodeJS.ErrnoException, socket: Socket): void {
+	#clientError(error: ParseError, socket: Socket): void {
 		const connection = this.#admission.find(socket);
 		if (connection === undefined) return this.#handshakeFailed(error, socket);
 		if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-		if (connection.isBroken) return;
-		connection.isBroken = true;
+		if (connection.isBroken) return connection.ignore(error.rawPacket?.length ?? 0, IGNORED_BYTES_MAX);
+		connection.breakOff();
 		const status = CLIENT_ERRORS[error.code ?? ''] ?? 400;
 		this.#options.refused('http', connection.address, `not HTTP: ${error.code ?? error.message}`);
 		const end = (): void => refuseUpgrade(socket, `${status} ${http.STATUS_CODES[status]}`);
@@ -340,10 +360,19 @@ export class Front {
 	}
 }
 
+/** What Node.js tells of bytes that it could not parse. */
+type ParseError = NodeJS.ErrnoException & { readonly rawPacket?: Uint8Array };
+
 type Serve = (request: IncomingMessage, response: ServerResponse, connection: Connection) => void;
 
 function serveAhead(request: IncomingMessage, response: ServerResponse, connection: Connection, serve: Serve): void {
 	if (request.socket.writable) serve(request, response, connection);
+}
+
+/** Answers with a refusal. Where the connection ends with it, nothing that was sent behind the request is looked at. */
+function refuse(response: ServerResponse, connection: Connection, refusal: Refusal): void {
+	answer(response, refusal);
+	if (response.getHeader('Connection') === 'close') connection.breakOff();
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Requests that a client sends ahead on one connection take effect in their order. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { PIPELINED_MAX } from '../../server/front/front.ts';
+import { HEADERS_MAX, PIPELINED_MAX } from '../../server/front/front.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import { LoneReplica, TestNode } from '../api/node.ts';
 import { request, Wire } from './wire.ts';
@@ -31,8 +32,8 @@ const propose = (value: string) =>
 	});
 
 describe('pipelined requests', () => {
-	it('a read behind a write gives what was written, each of 300 times', async () => {
-		const values = Array.from({ length: 300 }, (_, index) => `value ${index}`);
+	it('a read behind a write gives what was written, each of 100 times', async () => {
+		const values = Array.from({ length: 100 }, (_, index) => `value ${index}`);
 		wire.write(values.map((value) => put(value) + get()).join(''));
 		const bodies = await wire.bodies(2 * values.length);
 		expect(bodies).toEqual(values.flatMap((value) => ['true', value]));
@@ -88,8 +89,8 @@ describe('pipelined requests', () => {
 			served.set(turn, (served.get(turn) ?? 0) + 1);
 			return Promise.resolve(true);
 		};
-		wire.write(get().repeat(600));
-		await wire.bodies(600);
+		wire.write(get().repeat(PIPELINED_MAX));
+		await wire.bodies(PIPELINED_MAX);
 		clearImmediate(timer);
 		// Two portions of 64 may lie between two of our own timers.
 		expect(Math.max(...served.values())).toBeLessThanOrEqual(2 * 64 + 1);
@@ -125,9 +126,37 @@ describe('pipelined requests', () => {
 		expect(node.replica.submitted).toHaveLength(1 + PIPELINED_MAX);
 	});
 
-	it('of a client that goes on all the same end with its connection', async () => {
+	it('of a client that goes on all the same are not even parsed, and end with its connection', async () => {
 		node.replica.submit = () => new Promise(() => undefined);
-		wire.write(put('x').repeat(3 * PIPELINED_MAX));
-		expect(await wire.closed).toBe('reset');
+		const parsed = await countParsed(async () => {
+			wire.write(put('x').repeat(80 * PIPELINED_MAX));
+			expect(await wire.closed).toBe('reset');
+		});
+		// One is carried out, and one is refused.
+		expect(parsed).toBe(1 + PIPELINED_MAX + 1);
+	});
+
+	it.each([
+		['without a host', 'GET / HTTP/1.1\r\n\r\n'],
+		['with an expectation', request('GET', '/livez', { headers: ['Expect: x'] })],
+		['with too many headers', request('GET', '/livez', { headers: Array.from({ length: HEADERS_MAX }, () => 'a: b') })],
+	])('%s are not even parsed behind the first one, with whose answer the connection ends', async (_, text) => {
+		const parsed = await countParsed(async () => {
+			wire.write(text.repeat(2000));
+			expect(['end', 'reset']).toContain(await wire.closed);
+		});
+		expect(parsed).toBe(1);
 	});
 });
+
+/** How many requests Node.js has parsed meanwhile. */
+async function countParsed(act: () => Promise<void>): Promise<number> {
+	let parsed = 0;
+	const count = (): void => {
+		parsed++;
+	};
+	subscribe('http.server.request.start', count);
+	await act();
+	unsubscribe('http.server.request.start', count);
+	return parsed;
+}

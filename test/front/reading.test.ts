@@ -1,10 +1,11 @@
 /** Of one connection a bounded part is read in each turn of the event loop, however much has come. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { PIPELINED_MAX } from '../../server/front/front.ts';
+import { PARSED_AT_ONCE_MAX, PIPELINED_MAX } from '../../server/front/front.ts';
 import { readInTurns } from '../../server/front/reading.ts';
 import { TestNode } from '../api/node.ts';
 import { request, Wire } from './wire.ts';
@@ -52,6 +53,25 @@ const chunks = (count: number, chunk: string): string =>
 	`${`${chunk.length.toString(16)}\r\n${chunk}\r\n`.repeat(count)}0\r\n\r\n`;
 
 describe('in one turn of the event loop', () => {
+	it('a bounded number of requests that were sent ahead is parsed, on however many connections', async () => {
+		let parsed = 0;
+		const count = (): void => {
+			parsed++;
+		};
+		const wires = Array.from({ length: 20 }, () => new Wire(node.port));
+		// A node lets one connection in in each turn.
+		await Promise.all(wires.map((each) => each.write(request('GET', '/livez')).answer()));
+		subscribe('http.server.request.start', count);
+		const most = mostOfATurn(() => parsed);
+		for (const each of wires) each.write(request('GET', '/v1/kv/a').repeat(PIPELINED_MAX));
+		for (const each of wires) expect(await each.bodies(PIPELINED_MAX)).toHaveLength(PIPELINED_MAX);
+		unsubscribe('http.server.request.start', count);
+		for (const { socket } of wires) socket.destroy();
+		expect(parsed).toBe(wires.length * PIPELINED_MAX);
+		// The connection whose request is the last one may go on to the end of its read.
+		expect(most()).toBeLessThanOrEqual(READS_MAX * (PARSED_AT_ONCE_MAX + PIPELINED_MAX));
+	});
+
 	it('one read of requests that are sent ahead is taken', async () => {
 		const watching = mostBytesOfATurn();
 		wire.write(request('GET', '/livez').repeat(2 * PIPELINED_MAX));

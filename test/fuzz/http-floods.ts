@@ -16,6 +16,13 @@ function inChunks(text: string, size: number): string {
 	return `${chunks.join('')}0\r\n\r\n`;
 }
 
+/** So many connections of its own, each of which has been let in: a node does that one by one. */
+async function connected(target: Target, count: number): Promise<Wire[]> {
+	const all = Array.from({ length: count }, () => target.wire());
+	await Promise.all(all.map((wire) => wire.write(request('GET', '/livez')).answer()));
+	return all;
+}
+
 /** Sends the text so many times at once, on a connection of its own. */
 function flood(target: Target, text: string, count: number): Wire {
 	target.inputs += count;
@@ -49,6 +56,32 @@ export const FLOODS: readonly Kind[] = [
 			const count = target.random.integer(3_000, 15_000);
 			const wire = flood(target, 'GET /livez HTTP/1.1\r\nHost:\r\n\r\n', count);
 			areAnswered(await statusesOf(wire, count), 200);
+		},
+	},
+	{
+		name: 'very many small requests on many connections at once',
+		answer: 'each is answered in order, without a long step',
+		async throwAt(target) {
+			const count = target.random.integer(150, 250);
+			const all = await connected(target, target.random.integer(20, 60));
+			target.inputs += all.length * count;
+			for (const wire of all) wire.write('GET /livez HTTP/1.1\r\nHost:\r\n\r\n'.repeat(count));
+			for (const wire of all) areAnswered(await statusesOf(wire, count), 200);
+		},
+	},
+	{
+		name: 'very many waits that are sent ahead on many connections, and dropped at once',
+		answer: 'nobody hears of it, and no step is long',
+		async throwAt(target) {
+			const text = request('GET', `/v1/kv/${target.key()}?index=1000000000000&wait=10m`);
+			const count = target.random.integer(100, 250);
+			const all = await connected(target, target.random.integer(20, 40));
+			target.inputs += all.length * count;
+			for (const wire of all) wire.write(text.repeat(count));
+			isAnswered(await target.ask('GET', '/livez'), 200);
+			for (const { socket } of all) socket.resetAndDestroy();
+			await Promise.all(all.map(({ closed }) => closed));
+			isAnswered(await target.ask('GET', '/livez'), 200);
 		},
 	},
 	{
