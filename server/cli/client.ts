@@ -140,6 +140,21 @@ export function textOf({ status, body }: SwarmAnswer): string {
 	return body.toString().trim() || `HTTP status ${status}`;
 }
 
+/**
+ * What a node has answered. Another program at its address answers otherwise.
+ *
+ * @param read throws where it is not the answer of a node
+ * @throws CommandError
+ */
+export function understood<T>(read: () => T): T {
+	try {
+		return read();
+	} catch (cause) {
+		const why = 'This is not the answer of a node. Does another program listen at that address?';
+		throw new CommandError(why, { status: EXIT.error, cause });
+	}
+}
+
 /** Failures of the handshake, before a request is sent: of OpenSSL, and of what it says of a certificate. */
 function isOfTls(code: string): boolean {
 	return /^(EPROTO$|ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_)/.test(code);

@@ -7,7 +7,7 @@ import { ACTED, faultText, isFault, type LinkFault, NO_FAULT, type NodeAct } fro
 import { nameOf } from '../../shared/member-name.ts';
 import type { LabAnswer, ReleaseAnswer } from '../api/lab.ts';
 import { loadConfig, type SwarmConfig, urlOf } from '../config.ts';
-import { ask, askAny, endpointsOf, type SwarmRequest, textOf } from './client.ts';
+import { ask, askAny, endpointsOf, type SwarmRequest, textOf, understood } from './client.ts';
 import type { ConnectOptions } from './options.ts';
 import { tableOf } from './table.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
@@ -83,7 +83,7 @@ export async function release(
 ): Promise<ExitStatus> {
 	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
 	const path = `/v1/lab/links/${from}/release?count=${count}`;
-	const answer = releaseSchema.parse(await askJson(addressOf(config, to), { method: 'POST', path }));
+	const answer = await askJson(addressOf(config, to), { method: 'POST', path }, releaseSchema);
 	terminal.stdout.write(`${answer.released} of ${from}'s messages have arrived at ${to}.\n`);
 	return EXIT.ok;
 }
@@ -119,7 +119,8 @@ export async function faults(options: ConnectOptions, terminal: Terminal): Promi
 			continue;
 		}
 		if (tried.answer.status !== 200) throw new CommandError(textOf(tried.answer), { status: EXIT.error });
-		const { node, links } = labSchema.parse(JSON.parse(tried.answer.body.toString()));
+		const { body } = tried.answer;
+		const { node, links } = understood(() => labSchema.parse(JSON.parse(body.toString())));
 		for (const each of links) {
 			if (isFault(each) || each.waitingCount > 0)
 				rows.push([each.from, node, faultText(each), String(each.waitingCount)]);
@@ -149,7 +150,7 @@ async function everywhere(options: ConnectOptions, terminal: Terminal, request: 
 }
 
 async function askNode(config: SwarmConfig, node: string, request: SwarmRequest): Promise<LabAnswer> {
-	return labSchema.parse(await askJson(addressOf(config, node), request));
+	return askJson(addressOf(config, node), request, labSchema);
 }
 
 function addressOf({ nodes: known }: SwarmConfig, node: string): string {
@@ -159,13 +160,14 @@ function addressOf({ nodes: known }: SwarmConfig, node: string): string {
 	throw new CommandError(`There is no node ${JSON.stringify(node)}: swarm.json names ${ids}.`, { status: EXIT.usage });
 }
 
-async function askJson(endpoint: string, request: SwarmRequest): Promise<unknown> {
+async function askJson<T>(endpoint: string, request: SwarmRequest, schema: z.ZodType<T>): Promise<T> {
 	const tried = await ask(endpoint, request, ANSWER_MAX_MS);
 	if (tried.kind !== 'answered') {
 		throw new CommandError(`${endpoint}: ${tried.why}`, { status: EXIT.unavailable });
 	}
 	if (tried.answer.status !== 200) throw new CommandError(textOf(tried.answer), { status: EXIT.error });
-	return JSON.parse(tried.answer.body.toString());
+	const { body } = tried.answer;
+	return understood(() => schema.parse(JSON.parse(body.toString())));
 }
 
 function nodes(count: number): string {

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { TransferAnswer } from '../api/leader.ts';
 import { loadConfig } from '../config.ts';
 import { ballotForPeople } from './ballot.ts';
-import { askAny, clientTimeoutMs, endpointsOf, textOf } from './client.ts';
+import { askAny, clientTimeoutMs, endpointsOf, textOf, understood } from './client.ts';
 import type { ConnectOptions } from './options.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 
@@ -24,7 +24,7 @@ export async function transferLeader(
 	const post = { method: 'POST', path: '/v1/leader/transfer', body, contentType: 'application/json' } as const;
 	const given = await askAny(endpointsOf(config, options.endpoint), post, clientTimeoutMs(config));
 	if (given.status !== 200) throw new CommandError(textOf(given), { status: EXIT.error });
-	const answer = answerSchema.parse(JSON.parse(given.body.toString()));
+	const answer = understood(() => answerSchema.parse(JSON.parse(given.body.toString())));
 	const { from, leader, ballot } = answer;
 	const text = options.json
 		? JSON.stringify(answer)

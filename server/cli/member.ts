@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
 import type { MembersChanged } from '../api/members.ts';
 import { loadConfig, type SwarmConfig } from '../config.ts';
-import { askAny, clientTimeoutMs, endpointsOf, type SwarmRequest, textOf } from './client.ts';
+import { askAny, clientTimeoutMs, endpointsOf, type SwarmRequest, textOf, understood } from './client.ts';
 import { stoppable } from './interrupt.ts';
 import { type KnownMembers, MembersSource, setSchema } from './members.ts';
 import type { ConnectOptions } from './options.ts';
@@ -64,7 +64,7 @@ async function change(request: Post, options: ChangeOptions, terminal: Terminal)
 	const asked = { ...request, ...(request.body === undefined ? {} : { contentType: 'application/json' }) };
 	const given = await askAny(endpointsOf(config, options.endpoint), asked, clientTimeoutMs(config));
 	if (given.status !== 200) throw new CommandError(textOf(given), { status: EXIT.error });
-	const changed = changedSchema.parse(JSON.parse(given.body.toString()));
+	const changed = understood(() => changedSchema.parse(JSON.parse(given.body.toString())));
 	const source = new MembersSource(config, options.endpoint);
 	const ended = options.wait ? await stoppable((signal) => whenDone(changed, { source, terminal, signal })) : changed;
 	terminal.stdout.write(options.json ? `${JSON.stringify(ended)}\n` : `${outcomeOf(ended)}\n`);

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { memberOf } from '../../shared/member-name.ts';
 import type { MembersStatus } from '../api/members.ts';
 import { type SwarmConfig, urlOf } from '../config.ts';
-import { askAny, clientTimeoutMs, endpointsOf, idsOf, textOf } from './client.ts';
+import { askAny, clientTimeoutMs, endpointsOf, idsOf, textOf, understood } from './client.ts';
 import { CommandError, EXIT } from './terminal.ts';
 
 /** A set of members, as an answer has it. */
@@ -65,7 +65,7 @@ export class MembersSource {
 	async #askAny(endpoints: readonly string[]): Promise<KnownMembers> {
 		const answer = await askAny(endpoints, { method: 'GET', path: '/v1/members' }, clientTimeoutMs(this.#config));
 		if (answer.status !== 200) throw new CommandError(textOf(answer), { status: EXIT.error });
-		return membersSchema.parse(JSON.parse(answer.body.toString()));
+		return understood(() => membersSchema.parse(JSON.parse(answer.body.toString())));
 	}
 }
 

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EXIT } from '../../server/cli/terminal.ts';
 import { TestNode } from '../api/node.ts';
 import { type Ended, FakeSwarm, type RunOptions } from './fake-swarm.ts';
 
@@ -62,6 +63,15 @@ describe('kv put, get and del', () => {
 		const { status, stderr } = await kv('put file @missing');
 		expect([status, stderr]).toEqual([1, expect.stringContaining('ENOENT')]);
 	});
+
+	it.each(['put a @.', 'put a @none', 'import .', 'import none', 'txn .', 'txn none'])(
+		'%s names the file that it cannot read',
+		async (line) => {
+			const { status, stderr } = await kv(line);
+			const file = line.replace(/.* @?/, '');
+			expect([status, stderr]).toEqual([1, expect.stringContaining(`${file}: cannot be read: E`)]);
+		},
+	);
 
 	it('put for short writes what begins with "@" as it is', async () => {
 		expect((await fake.run(`put text @@value --endpoints ${url()}`)).status).toBe(0);
@@ -194,11 +204,35 @@ describe('kv export and import', () => {
 		['[{"key":"a","flags":"x"}', 'it is not a whole JSON list'],
 		['[17]', 'item 0: it: '],
 		['[nope]', 'item 0 is not JSON'],
+		['[{"key":"a"}}', 'it is not a JSON list'],
+		['[{"key":"a"},]', 'it is not a JSON list'],
+		['[,{"key":"a"}]', 'it is not a JSON list'],
+		['[{"key":"a","flags":-1}]', 'item 0: flags: is no unsigned integer of 64 bits'],
+		['[{"key":"a","flags":1.5}]', 'item 0: flags: is no unsigned integer of 64 bits'],
+		['[{"key":"a","flags":18446744073709551616}]', 'item 0: flags: is no unsigned integer of 64 bits'],
+		['[{"key":"a","flags":true}]', 'item 0: flags: is no unsigned integer of 64 bits'],
 	])('import nothing of %s', async (text, why) => {
 		const { status, stderr } = await kv('import -', text);
 		expect(status).toBe(1);
 		expect(stderr).toContain(why);
 		expect(node.replica.store.keysCount).toBe(0);
+	});
+
+	it('an import does no more than to write keys, whatever stands in its fields', async () => {
+		await done('put app/a 1');
+		for (const flags of [
+			'0,\\"Verb\\":\\"delete-tree\\"',
+			'0}},{\\"KV\\":{\\"Verb\\":\\"delete-tree\\",\\"Key\\":\\"\\"',
+		]) {
+			const { status, stderr } = await kv('import -', `[{"key":"app/"},{"key":"app/","flags":"${flags}"}]`);
+			expect([status, stderr]).toEqual([1, expect.stringContaining('item 1: flags: ')]);
+		}
+		expect(await done('get app/a')).toBe('1');
+	});
+
+	it('an import ends where an item has no end', async () => {
+		const { status, stderr } = await kv('import -', `[{"key":"${'x'.repeat(1_048_577)}`);
+		expect([status, stderr]).toEqual([1, '-: an item has more than 1048576 characters. Nothing was written.\n']);
 	});
 
 	it('say how many keys an import has written that failed on its way', async () => {
@@ -213,7 +247,7 @@ describe('kv export and import', () => {
 
 	it('an import tries a write again whose outcome is unknown', async () => {
 		fake.first.next.push({ status: 500, headers: { 'X-Swarm-Outcome': 'unknown' }, body: 'timeout' });
-		fake.first.answer = { body: '{}' };
+		fake.first.answer = { body: '{"Results":[],"Errors":null}' };
 		const items = '[{"key":"a","value":""},{"key":"b","value":""}]';
 		const ended = await fake.run(`kv import - --endpoint http://127.0.0.1:${fake.first.port}`, items);
 		expect(ended).toEqual({ status: 0, stdout: '2 keys were written\n', stderr: '' });
@@ -233,6 +267,11 @@ describe('kv txn', () => {
 		expect(await done('txn ops.json')).toBe('2 color\n2 color red\n');
 		expect(JSON.parse(await done('txn -w json', operations))).toMatchObject({ Errors: null });
 		expect((await done('txn -w table', operations)).split('\n')[2]).toMatch(/^color +7 +2 +2 +3 +red$/);
+	});
+
+	it('reads no more of a file than a transaction may have', async () => {
+		const { status, stderr } = await kv('txn', ' '.repeat(524_289));
+		expect([status, stderr]).toEqual([1, 'The transaction is over 524288 bytes.\n']);
 	});
 
 	it('ends with status 3 and names the conditions that do not hold, and changes nothing', async () => {
@@ -346,6 +385,35 @@ describe('the nodes that are asked', () => {
 		expect(ended.stderr).toContain(why);
 		expect([...fake.first.asked, ...fake.second.asked]).toEqual([]);
 	});
+
+	it.each(['', '<html>', '{}', 'null', '[1]', '[nope]', '[{"Key":1}]'])(
+		'may be those of another program, which answers %j',
+		async (body) => {
+			fake.first.answer = { body };
+			const at = `--endpoint http://127.0.0.1:${fake.first.port}`;
+			for (const line of [
+				'kv put a b',
+				'kv del a',
+				'kv get a -w table',
+				'kv ls',
+				'kv ls -w table',
+				'kv export',
+				'kv txn',
+				'session list',
+				'session create',
+				'member list',
+				'leader transfer',
+			]) {
+				const { status, stdout, stderr } = await fake.run(`${line} ${at}`);
+				expect([line, stdout.replace(/^\[\n/, '')]).toEqual([line, '']);
+				expect([line, stderr]).toEqual([
+					line,
+					expect.stringMatching(/^(This is not the answer of a node|No node could answer)/),
+				]);
+				expect([EXIT.error, EXIT.unavailable]).toContain(status);
+			}
+		},
+	);
 
 	it('cannot be at a wrong CONSUL_HTTP_ADDR', async () => {
 		const { status, stderr } = await fake.run('get a', '', { environment: { CONSUL_HTTP_ADDR: 'http://:x' } });

@@ -78,7 +78,12 @@ describe('lock', () => {
 			127,
 			expect.stringContaining('no-such-command: it cannot be run'),
 		]);
-		expect((await run('lock job -- ./script')).status).toBe(126);
+		for (const command of ['./script', './script/below']) {
+			expect(await run(`lock job -- ${command}`)).toMatchObject({
+				status: 126,
+				stderr: expect.stringContaining(`${command}: it cannot be run`),
+			});
+		}
 		expect((await client.get('job'))?.lock.session).toBe('');
 	});
 

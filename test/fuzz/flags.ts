@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { bytesOf, type Kind, type Target, textOf } from './kind.ts';
 
 /** The statuses that the help of the program tells. */
-const EXIT = { error: 1, usage: 2 } as const;
+export const EXIT = { error: 1, usage: 2 } as const;
 /** So many inputs of a kind are run in one round, because each takes a process. */
 const INPUTS_OF_ROUND = 2;
 
-interface Input {
+export interface Input {
 	readonly args: readonly string[];
 	readonly status?: number;
 	readonly says: RegExp | string;
@@ -20,11 +20,14 @@ interface Input {
 }
 
 /** Runs some of the inputs in the folder of the swarm. */
-async function areRefused(target: Target, inputs: readonly Input[]): Promise<void> {
+export async function areRefused(target: Target, inputs: readonly Input[]): Promise<void> {
 	for (const input of target.random.shuffle(inputs).slice(0, INPUTS_OF_ROUND)) await isRefused(target, input);
 }
 
-async function isRefused(target: Target, { args, status = EXIT.usage, says, environment = {} }: Input): Promise<void> {
+export async function isRefused(
+	target: Target,
+	{ args, status = EXIT.usage, says, environment = {} }: Input,
+): Promise<void> {
 	target.inputs++;
 	const named = args.includes('--config') ? environment : { SWARM_CONFIG: target.swarm.configFile, ...environment };
 	const program = target.swarm.program(args, { environment: named });
@@ -36,7 +39,7 @@ async function isRefused(target: Target, { args, status = EXIT.usage, says, envi
 }
 
 /** What is no whole number, for a flag. */
-function noNumbers({ random }: Target): readonly string[] {
+export function noNumbers({ random }: Target): readonly string[] {
 	return [
 		'',
 		'-1',
@@ -55,7 +58,7 @@ function noNumbers({ random }: Target): readonly string[] {
 }
 
 /** A file or folder with this content beside swarm.json. */
-function fileOf(target: Target, content: string | Uint8Array): string {
+export function fileOf(target: Target, content: string | Uint8Array): string {
 	const path = join(target.swarm.folder, `file-${target.random.bits()}`);
 	writeFileSync(path, content);
 	return path;
@@ -459,33 +462,6 @@ export const FLAGS: readonly Kind[] = [
 					},
 				]),
 			);
-		},
-	},
-	{
-		name: 'files of keys and transactions that are none',
-		answer: 'status 1 that says what is wrong, and nothing is written',
-		throwAt: (target) => {
-			const contents = [
-				'',
-				'{',
-				'{}',
-				'null',
-				'[1]',
-				'[{"key":7}]',
-				'[{"key":"/a","value":""}]',
-				bytesOf(target.random, 200),
-				'['.repeat(200_000),
-			];
-			return areRefused(target, [
-				...contents.map((content) => ({
-					args: ['kv', 'import', fileOf(target, content)],
-					says: /\S/,
-					status: EXIT.error,
-				})),
-				{ args: ['kv', 'import', '/nowhere.json'], says: '/nowhere.json', status: EXIT.error },
-				{ args: ['kv', 'put', 'k', '@/nowhere'], says: '/nowhere', status: EXIT.error },
-				{ args: ['kv', 'put', 'k', `@${target.swarm.folder}`], says: target.swarm.folder, status: EXIT.error },
-			]);
 		},
 	},
 	{

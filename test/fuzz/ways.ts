@@ -1,6 +1,7 @@
 /** All ways in. */
 import { CLIENT_KINDS } from './client.ts';
 import { TRANSACTIONS } from './client-transactions.ts';
+import { COMMANDS } from './commands.ts';
 import { FEED } from './feed.ts';
 import { FILES } from './files.ts';
 import { FLAGS } from './flags.ts';
@@ -24,5 +25,5 @@ export const WAYS: readonly WayIn[] = [
 	{ name: 'client', kinds: [...CLIENT_KINDS, ...TRANSACTIONS] },
 	{ name: 'feed', kinds: FEED },
 	{ name: 'files', kinds: FILES },
-	{ name: 'flags', kinds: FLAGS },
+	{ name: 'flags', kinds: [...FLAGS, ...COMMANDS] },
 ];

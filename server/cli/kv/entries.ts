@@ -29,9 +29,9 @@ export function entryOf(json: unknown): Entry {
 	return entrySchema.parse(json);
 }
 
-/** @param text a JSON list of entries */
+/** @param text the JSON of a read of one key */
 export function entriesOf(text: string): Entry[] {
-	return z.array(entrySchema).parse(parseExact(text));
+	return z.array(entrySchema).length(1).parse(parseExact(text));
 }
 
 /** On a terminal each line is cut where the terminal ends. */

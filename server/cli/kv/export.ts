@@ -1,6 +1,7 @@
 /** `kv export`: the keys below a prefix with their values, as they are at one moment, in the form of Consul's exports. */
 import { resolve } from 'node:path';
 import { NewFileError } from '../../backup/new-file.ts';
+import { understood } from '../client.ts';
 import { ProgressBar } from '../progress-bar.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from '../terminal.ts';
 import { connectionOf, type KvOptions, prefixPath } from './connection.ts';
@@ -49,6 +50,6 @@ export async function exportKeys(prefix: string, options: ExportOptions, termina
 }
 
 function exported(item: string): string {
-	const { Key, Flags, Value } = entryOf(parseExact(item));
+	const { Key, Flags, Value } = understood(() => entryOf(parseExact(item)));
 	return `{"key":${JSON.stringify(Key)},"flags":${Flags},"value":${JSON.stringify(Value ?? '')}}`;
 }

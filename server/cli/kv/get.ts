@@ -1,4 +1,5 @@
 /** `kv get`, and `get` for short. */
+import { understood } from '../client.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from '../terminal.ts';
 import { askSwarm, connectionOf, formatOf, type KvOptions, keyPath, refuseError } from './connection.ts';
 import { entriesOf, entriesTable } from './entries.ts';
@@ -13,7 +14,13 @@ export async function get(key: string, options: GetOptions, terminal: Terminal):
 	const answer = await askSwarm(connectionOf(options, terminal), { method: 'GET', path });
 	if (answer.status === 404) throw new CommandError(`There is no key "${key}".`, { status: EXIT.missing });
 	refuseError(answer);
-	const shown = format === 'table' ? entriesTable(entriesOf(answer.body.toString()), terminal) : answer.body;
+	const shown =
+		format === 'table'
+			? entriesTable(
+					understood(() => entriesOf(answer.body.toString())),
+					terminal,
+				)
+			: answer.body;
 	terminal.stdout.write(shown);
 	// A pipe or a file gets exactly the value; on a terminal a line break follows it.
 	if (format === 'table' || (terminal.stdout.isTTY && shown.at(-1) !== 0x0a)) terminal.stdout.write('\n');

@@ -6,26 +6,30 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
-import { TRANSACTION_COMMANDS_MAX } from '../../../shared/store/batch-format.ts';
+import { FLAGS_MAX, TRANSACTION_COMMANDS_MAX } from '../../../shared/store/batch-format.ts';
 import { keyFault, VALUE_BYTES_MAX } from '../../../shared/store/key.ts';
-import type { SwarmRequest } from '../client.ts';
+import { type SwarmRequest, understood } from '../client.ts';
 import { ProgressBar } from '../progress-bar.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from '../terminal.ts';
 import { askSwarm, type Connection, connectionOf, type KvOptions, keyPath, refuseError } from './connection.ts';
 import { JsonListError, jsonItems } from './json-list.ts';
+import { answerSchema, BODY_BYTES_MAX } from './txn.ts';
 import { openInput } from './value.ts';
 
-/** The bound on the body of a transaction. */
-const BODY_BYTES_MAX = 524_288;
 const TRIES_MAX = 5;
 const PAUSE_MS = 500;
 
+const FLAGS_RULE = 'is no unsigned integer of 64 bits';
+
 const itemSchema = z.object({
 	key: z.string().refine((key) => keyFault(key) === null, { error: 'is no key' }),
-	/** In text, because it may have 64 bits. */
-	flags: z.string().default('0'),
+	/** In text, because it may have 64 bits. It becomes a part of the request as it is. */
+	flags: z.string({ error: FLAGS_RULE }).refine(areFlags, { error: FLAGS_RULE }).default('0'),
 	value: z.base64().default(''),
 });
+
+/** The answer to a put, or to a transaction. */
+const writtenSchema = z.union([z.literal(true), answerSchema]);
 
 type Item = z.output<typeof itemSchema>;
 
@@ -59,6 +63,10 @@ export async function importKeys(file: string, options: KvOptions, terminal: Ter
 	return EXIT.ok;
 }
 
+function areFlags(text: string): boolean {
+	return /^\d{1,20}$/.test(text) && BigInt(text) <= FLAGS_MAX;
+}
+
 function explained(error: unknown, file: string, done: number): unknown {
 	const before = done === 0 ? 'Nothing was written.' : `The first ${done} keys were written, and no others.`;
 	if (error instanceof JsonListError)
@@ -70,7 +78,7 @@ function explained(error: unknown, file: string, done: number): unknown {
 function itemOf(text: string, at: number): Item {
 	let json: unknown;
 	try {
-		json = JSON.parse(text.replace(/"flags":\s*(\d+)/g, '"flags":"$1"'));
+		json = JSON.parse(text.replace(/"flags":\s*(-?\d[\d.eE+-]*)/g, '"flags":"$1"'));
 	} catch {
 		throw new JsonListError(`item ${at} is not JSON`);
 	}
@@ -134,7 +142,9 @@ function lengthOf(operation: string): number {
 async function write(connection: Connection, request: SwarmRequest): Promise<void> {
 	for (let tries = 1; ; tries++) {
 		try {
-			return refuseError(await askSwarm(connection, request));
+			const answer = await askSwarm(connection, request);
+			refuseError(answer);
+			return void understood(() => writtenSchema.parse(JSON.parse(answer.body.toString())));
 		} catch (error) {
 			const isPassing = error instanceof CommandError && error.status === EXIT.unavailable;
 			if (!isPassing || tries === TRIES_MAX) throw error;
@@ -143,17 +153,20 @@ async function write(connection: Connection, request: SwarmRequest): Promise<voi
 	}
 }
 
-async function* counted(pieces: AsyncIterable<Buffer | string>, add: (bytes: number) => void): AsyncGenerator<Buffer> {
+async function* counted(pieces: AsyncIterable<Buffer>, add: (bytes: number) => void): AsyncGenerator<Buffer> {
 	for await (const piece of pieces) {
-		const bytes = Buffer.from(piece as Buffer);
-		add(bytes.length);
-		yield bytes;
+		add(piece.length);
+		yield piece;
 	}
 }
 
 /** null where it is not known. */
 function sizeOf(file: string, { workingDir }: Terminal): number | null {
 	if (file === '-') return null;
-	const stats = statSync(resolve(workingDir, file));
-	return stats.isFile() ? stats.size : null;
+	try {
+		const stats = statSync(resolve(workingDir, file));
+		return stats.isFile() ? stats.size : null;
+	} catch {
+		return null;
+	}
 }

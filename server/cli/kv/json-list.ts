@@ -3,6 +3,9 @@
  * memory. The items themselves are not checked here.
  */
 
+/** An item with a value and a key of the largest sizes, in Base64 and with escapes, has fewer characters. */
+const ITEM_CHARS_MAX = 1_048_576;
+
 /** The text is no list. */
 export class JsonListError extends Error {
 	override readonly name = 'JsonListError';
@@ -26,6 +29,7 @@ function decoded(decoder: InstanceType<typeof TextDecoder>, piece: Uint8Array): 
 
 class Scanner {
 	isOver = false;
+	#hasItems = false;
 	/** How many brackets and braces are open, that of the list included. */
 	#depth = 0;
 	#isInString = false;
@@ -45,6 +49,7 @@ class Scanner {
 			else if (char === '[' || char === '{') this.#depth++;
 			else if (char === ']' || char === '}') {
 				if (--this.#depth > 0) continue;
+				if (char === '}') throw noList();
 				yield* this.#end(text.slice(from, at), true);
 				from = at + 1;
 			} else if (char === ',' && this.#depth === 1) {
@@ -53,6 +58,8 @@ class Scanner {
 			}
 		}
 		this.#item += text.slice(from);
+		if (this.#item.length > ITEM_CHARS_MAX)
+			throw new JsonListError(`an item has more than ${ITEM_CHARS_MAX} characters`);
 	}
 
 	#inString(char: string): void {
@@ -62,7 +69,7 @@ class Scanner {
 	}
 
 	#begin(char: string): void {
-		if (this.isOver || char !== '[') throw new JsonListError('it is not a JSON list');
+		if (this.isOver || char !== '[') throw noList();
 		this.#depth = 1;
 	}
 
@@ -70,6 +77,13 @@ class Scanner {
 		const item = (this.#item + rest).trim();
 		this.#item = '';
 		this.isOver = isLast;
+		// Only a list without items has nothing in the place of one.
+		if (item === '' && (this.#hasItems || !isLast)) throw noList();
+		this.#hasItems = true;
 		if (item !== '') yield item;
 	}
+}
+
+function noList(): JsonListError {
+	return new JsonListError('it is not a JSON list');
 }

@@ -1,4 +1,6 @@
 /** `kv ls`: the keys below a prefix, as they are at one moment. */
+import * as z from 'zod';
+import { understood } from '../client.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from '../terminal.ts';
 import { type Connection, connectionOf, formatOf, type KvOptions, prefixPath } from './connection.ts';
 import { type Entry, entriesTable, entryOf, parseExact } from './entries.ts';
@@ -28,7 +30,7 @@ export async function ls(prefix: string, options: LsOptions, terminal: Terminal)
 		begin: () => undefined,
 		take: (item) => {
 			const before = count++ === 0 ? '[\n' : ',\n';
-			return print(terminal, isJson ? before + item : `${JSON.parse(item)}\n`);
+			return print(terminal, isJson ? before + item : `${understood(() => z.string().parse(JSON.parse(item)))}\n`);
 		},
 	};
 	const isThere = await takeList(connection, path, taker);
@@ -45,7 +47,7 @@ async function takeAll(connection: Connection, path: string): Promise<Entry[] | 
 		begin: () => {
 			entries = [];
 		},
-		take: (item) => void entries.push(entryOf(parseExact(item))),
+		take: (item) => void entries.push(understood(() => entryOf(parseExact(item)))),
 	});
 	return isThere ? entries : null;
 }

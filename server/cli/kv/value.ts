@@ -1,7 +1,6 @@
 /** Values: where a command line takes one from, and how one is shown to people. */
 import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Readable } from 'node:stream';
 import { fromUtf8 } from '../../../shared/bytes/text.ts';
 import { VALUE_BYTES_MAX } from '../../../shared/store/key.ts';
 import { CommandError, EXIT, type Terminal } from '../terminal.ts';
@@ -10,36 +9,39 @@ import { CommandError, EXIT, type Terminal } from '../terminal.ts';
  * The value that an argument stands for: `-` is stdin.
  *
  * @param takesFiles whether `@file` is the contents of a file, and `@@text` the text `@text`
+ * @throws CommandError for what cannot be read, or is too large
  */
 export async function readArgument(argument: string, takesFiles: boolean, terminal: Terminal): Promise<Buffer> {
-	if (argument === '-') return readValue(terminal.stdin);
+	if (argument === '-') return readInput('-', 'value', VALUE_BYTES_MAX, terminal);
 	if (!takesFiles) return Buffer.from(argument);
 	if (argument.startsWith('@@')) return Buffer.from(argument.slice(1));
 	if (!argument.startsWith('@')) return Buffer.from(argument);
-	return readValue(openFile(argument.slice(1), terminal));
+	return readInput(argument.slice(1), 'value', VALUE_BYTES_MAX, terminal);
 }
 
-/** The contents of a file, or of stdin for `-`. */
-export function openInput(file: string, terminal: Terminal): Readable {
-	return file === '-' ? terminal.stdin : openFile(file, terminal);
-}
-
-function openFile(file: string, { workingDir }: Terminal): Readable {
-	return createReadStream(resolve(workingDir, file));
-}
-
-async function readValue(from: Readable): Promise<Buffer> {
-	const chunks: Buffer[] = [];
-	let bytes = 0;
-	for await (const chunk of from) {
-		const part = Buffer.from(chunk);
-		chunks.push(part);
-		bytes += part.length;
-		if (bytes > VALUE_BYTES_MAX) {
-			throw new CommandError(`The value is over ${VALUE_BYTES_MAX} bytes.`, { status: EXIT.error });
+/** The contents of a file, or of stdin for `-`, piece by piece. Throws CommandError where they cannot be read. */
+export async function* openInput(file: string, { stdin, workingDir }: Terminal): AsyncGenerator<Buffer, void> {
+	try {
+		for await (const piece of file === '-' ? stdin : createReadStream(resolve(workingDir, file))) {
+			yield Buffer.from(piece);
 		}
+	} catch (cause) {
+		// The system names no file where one is opened and cannot be read, such as a folder.
+		const why = `${file}: cannot be read: ${(cause as Error).message}`;
+		throw new CommandError(why, { status: EXIT.error, cause });
 	}
-	return Buffer.concat(chunks);
+}
+
+/** The same as a whole. @param what it is, for people @throws CommandError as `readArgument` */
+export async function readInput(file: string, what: string, bytesMax: number, terminal: Terminal): Promise<Buffer> {
+	const pieces: Buffer[] = [];
+	let bytes = 0;
+	for await (const piece of openInput(file, terminal)) {
+		pieces.push(piece);
+		bytes += piece.length;
+		if (bytes > bytesMax) throw new CommandError(`The ${what} is over ${bytesMax} bytes.`, { status: EXIT.error });
+	}
+	return Buffer.concat(pieces);
 }
 
 /**

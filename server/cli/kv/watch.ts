@@ -1,7 +1,7 @@
 /** `kv watch`: every change below a prefix, as it happens. It goes on at another node where one is lost. */
 import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
-import { silentLast } from '../client.ts';
+import { silentLast, understood } from '../client.ts';
 import { beginDownload, DownloadError } from '../download.ts';
 import { stoppable } from '../interrupt.ts';
 import { fitted } from '../progress-bar.ts';
@@ -108,7 +108,7 @@ class Watching {
 }
 
 function compacted({ data }: ServerSentEvent): CommandError {
-	const { Message } = z.object({ Message: z.string() }).parse(JSON.parse(data));
+	const { Message } = understood(() => z.object({ Message: z.string() }).parse(JSON.parse(data)));
 	return new CommandError(Message, { status: EXIT.error });
 }
 
@@ -129,7 +129,7 @@ async function textOf(pieces: AsyncIterable<Buffer>): Promise<string> {
 /** A line for each change: its index, what it is, its key and its value. On a terminal it is cut where that ends. */
 function linesOf(data: string, { stdout, environment }: Terminal): string {
 	const style = styleOf(stdout, environment);
-	const lines = changesSchema.parse(JSON.parse(data)).map((change) => {
+	const lines = understood(() => changesSchema.parse(JSON.parse(data))).map((change) => {
 		const [what, rest] = described(change);
 		const line = `${change.ModifyIndex} ${what} ${rest}`;
 		const shown = stdout.isTTY ? fitted(line, stdout.columns) : line;

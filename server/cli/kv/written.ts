@@ -1,5 +1,6 @@
 /** What a command says of a write. */
-import type { SwarmAnswer } from '../client.ts';
+import * as z from 'zod';
+import { type SwarmAnswer, understood } from '../client.ts';
 import { tableOf } from '../table.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from '../terminal.ts';
 import { formatOf, type KvOptions, refuseError } from './connection.ts';
@@ -12,7 +13,7 @@ export interface WriteOptions extends KvOptions {
 export function reportWrite(answer: SwarmAnswer, key: string, options: WriteOptions, terminal: Terminal): ExitStatus {
 	refuseError(answer);
 	const { cas } = options;
-	const done = answer.body.toString().trim() === 'true';
+	const done = understood(() => z.boolean().parse(JSON.parse(answer.body.toString())));
 	const format = formatOf(options);
 	if (format === 'json') terminal.stdout.write(`${JSON.stringify({ key, done })}\n`);
 	if (format === 'table')

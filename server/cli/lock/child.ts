@@ -4,17 +4,20 @@
  * A terminal sends Ctrl-C and its own end to all processes in the foreground, so there the command stays in this process's
  * group, and only SIGTERM is passed on. Elsewhere the command has a group of its own, and signals reach all of it.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { EXIT, type Terminal } from '../terminal.ts';
 
 const SIGNAL_STATUS = 128;
+/** The second one is of a command without a name. */
+const NO_COMMAND: readonly string[] = ['ENOENT', 'ERR_INVALID_ARG_VALUE'];
 
 export class ChildCommand {
 	/** The exit status, once it has ended; as shells say it where it was ended by a signal or could not be run. */
 	readonly ended: Promise<number>;
-	readonly #child: ChildProcess;
+	/** An error where it could not be run. */
+	readonly #child: ChildProcess | Error;
 	readonly #hasGroup: boolean;
 	#timer: NodeJS.Timeout | undefined;
 
@@ -27,7 +30,7 @@ export class ChildCommand {
 		variables: Readonly<Record<string, string>>,
 	) {
 		this.#hasGroup = !('isTTY' in stdin && stdin.isTTY);
-		this.#child = spawn(file, args, {
+		this.#child = begun(file, args, {
 			stdio: 'inherit',
 			env: { ...environment, ...variables },
 			cwd: workingDir,
@@ -41,7 +44,7 @@ export class ChildCommand {
 		this.ended = this.#status()
 			.catch((error: NodeJS.ErrnoException) => {
 				stderr.write(`${file}: it cannot be run: ${error.message}\n`);
-				return error.code === 'ENOENT' ? EXIT.noCommand : EXIT.notRun;
+				return NO_COMMAND.includes(error.code ?? '') ? EXIT.noCommand : EXIT.notRun;
 			})
 			.finally(() => {
 				clearTimeout(this.#timer);
@@ -57,6 +60,7 @@ export class ChildCommand {
 	}
 
 	async #status(): Promise<number> {
+		if (this.#child instanceof Error) throw this.#child;
 		const [status, signal] = (await once(this.#child, 'exit')) as [number | null, NodeJS.Signals | null];
 		// What it has started does not outlive it then.
 		if (this.#isToEnd && this.#hasGroup) this.#signal('SIGKILL');
@@ -64,6 +68,7 @@ export class ChildCommand {
 	}
 
 	#signal(signal: NodeJS.Signals): void {
+		if (this.#child instanceof Error) return;
 		const { pid } = this.#child;
 		if (!this.#hasGroup || pid === undefined) return void this.#child.kill(signal);
 		try {
@@ -72,5 +77,14 @@ export class ChildCommand {
 			// The whole group is gone, or another user's, as of `sudo`.
 			if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
 		}
+	}
+}
+
+/** Some errors of the system are thrown, such as ENOTDIR, and others come as an event. */
+function begun(file: string, args: readonly string[], options: SpawnOptions): ChildProcess | Error {
+	try {
+		return spawn(file, args, options);
+	} catch (error) {
+		return error as Error;
 	}
 }

@@ -1,6 +1,7 @@
 /** `session list`, `info`, `create`, `renew` and `destroy`. */
 import * as z from 'zod';
 import { durationText } from '../../duration.ts';
+import { understood } from '../client.ts';
 import { askSwarm, connectionOf, formatOf, type KvOptions, refuseError } from '../kv/connection.ts';
 import { tableOf } from '../table.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from '../terminal.ts';
@@ -38,7 +39,7 @@ export async function list(options: ReadOptions, terminal: Terminal): Promise<Ex
 
 export async function info(id: string, options: ReadOptions, terminal: Terminal): Promise<ExitStatus> {
 	const body = await sessions('GET', pathOf('info', id), options, terminal);
-	if (sessionsSchema.parse(JSON.parse(body)).length === 0) throw noSession(id);
+	if (sessionsIn(body).length === 0) throw noSession(id);
 	printSessions(body, options, terminal);
 	return EXIT.ok;
 }
@@ -59,7 +60,7 @@ export async function create(options: CreateOptions, terminal: Terminal): Promis
 		isForGood: (refusal) => refusal.body.toString().startsWith('Invalid Session TTL'),
 	});
 	refuseError(answer);
-	const { ID } = z.object({ ID: z.string() }).parse(JSON.parse(answer.body.toString()));
+	const { ID } = understood(() => z.object({ ID: z.string() }).parse(JSON.parse(answer.body.toString())));
 	const format = formatOf(options);
 	if (format === 'simple') terminal.stdout.write(`${ID}\n`);
 	if (format === 'json') terminal.stdout.write(`${JSON.stringify({ ID })}\n`);
@@ -110,7 +111,7 @@ async function sessions(
 /** A line for each session: its id and its name. The table has all that can be said of it. */
 function printSessions(json: string, options: KvOptions, terminal: Terminal): void {
 	const format = formatOf(options);
-	const all = sessionsSchema.parse(JSON.parse(json));
+	const all = sessionsIn(json);
 	if (format === 'json') terminal.stdout.write(`${json.trimEnd()}\n`);
 	if (format === 'simple') for (const { ID, Name } of all) terminal.stdout.write(`${`${ID} ${Name}`.trimEnd()}\n`);
 	if (format !== 'table') return;
@@ -125,6 +126,10 @@ function printSessions(json: string, options: KvOptions, terminal: Terminal): vo
 	]);
 	const table = tableOf([['ID', 'TTL', 'LOCK DELAY', 'BEHAVIOR', 'CREATED', 'NODE', 'NAME'], ...rows]);
 	terminal.stdout.write(`${table}\n`);
+}
+
+function sessionsIn(json: string): z.output<typeof sessionsSchema> {
+	return understood(() => sessionsSchema.parse(JSON.parse(json)));
 }
 
 function noSession(id: string): CommandError {
