@@ -58,10 +58,10 @@ export class KeyvSwarm {
 	 * `await store.set('id', 'value', 60_000)`. Those that keyv makes together (`setMany`) leave together.
 	 *
 	 * @param value what keyv's `serialize` gives: a text
-	 * @param ttl the entry is over after so long, milliseconds; without it never
+	 * @param ttl the entry is over after so long, milliseconds; without it, or with Infinity, never
 	 */
 	async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
-		const flags = ttl === undefined ? 0n : BigInt(Math.ceil(wallMs() + ttl));
+		const flags = flagsOf(ttl);
 		return (await this.#client.put(this.#prefix + key, value as string, { flags })).ok;
 	}
 
@@ -107,9 +107,9 @@ export class KeyvSwarm {
 		this.#client.close();
 	}
 
-	/** keyv writes the namespace and a colon in front of each key. */
+	/** keyv writes the namespace and a colon in front of each key, and nothing where the namespace is empty. */
 	#prefixOf(namespace: string | undefined): string {
-		return namespace === undefined ? this.#prefix : `${this.#prefix}${namespace}:`;
+		return namespace ? `${this.#prefix}${namespace}:` : this.#prefix;
 	}
 
 	async #present(key: string): Promise<ReadEntry | null> {
@@ -127,4 +127,12 @@ export class KeyvSwarm {
 	#deleteAs(key: string, { modifyRevision }: ReadEntry): Promise<WriteResult> {
 		return this.#client.delete(this.#prefix + key, { cas: modifyRevision });
 	}
+}
+
+/** The end of an entry, as its flags tell it: Unix time in milliseconds; 0 for none. */
+function flagsOf(ttl: number | undefined): bigint {
+	if (ttl === undefined) return 0n;
+	if (Number.isNaN(Number(ttl))) throw new BadOptionsError('ttl is a number of milliseconds');
+	const endMs = Math.ceil(wallMs() + ttl);
+	return endMs > Number.MAX_SAFE_INTEGER ? 0n : BigInt(Math.max(1, endMs));
 }

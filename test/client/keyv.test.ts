@@ -62,6 +62,26 @@ describe('the adapter', () => {
 		}
 	});
 
+	it('keeps an entry for ever whose time never ends, and takes no time that is none', async () => {
+		const adapter = new KeyvSwarm({ client });
+		for (const ttl of [Number.POSITIVE_INFINITY, Number.MAX_VALUE]) {
+			await adapter.set('ever', 'x', ttl);
+			expect((await client.get('keyv/ever'))?.flags).toBe(0n);
+		}
+		await expect(adapter.set('never', 'x', Number.NaN)).rejects.toThrow(BadOptionsError);
+		await adapter.set('over', 'x', Number.NEGATIVE_INFINITY);
+		expect(await adapter.hasMany(['ever', 'never', 'over'])).toEqual([true, false, false]);
+	});
+
+	it('clears what it has written without a namespace', async () => {
+		const keyv = new Keyv({ store: store('plain/') });
+		keyv.namespace = '';
+		await keyv.set('a', 1);
+		expect(await client.get('plain/a')).not.toBeNull();
+		await keyv.clear();
+		expect(await client.get('plain/a')).toBeNull();
+	});
+
 	it('carries many at once in one frame', async () => {
 		const keyv = new Keyv({ store: store() });
 		const keys = ['1', '2', '3'];
