@@ -90,7 +90,7 @@ export type Status = (typeof STATUSES)[number];
 /** Why a node did not take a batch or a read. The position in the list is the byte. */
 export const REFUSALS = ['noLeader', 'overloaded', 'badKey', 'badValue', 'diskFull', 'diskBehind', 'denied'] as const;
 export type Refusal = (typeof REFUSALS)[number];
-/** The reason may be gone later, so what was refused is sent again until its time limit. */
+/** Those whose reason may be gone later: see `refusals.ts`. */
 export type PassingRefusal = Exclude<Refusal, 'badKey' | 'badValue' | 'denied'>;
 
 /**
@@ -99,10 +99,6 @@ export type PassingRefusal = Exclude<Refusal, 'badKey' | 'badValue' | 'denied'>;
  */
 export const WATCH_ENDS = ['compacted', 'stopping', 'tooMany', 'denied'] as const;
 export type WatchEndReason = (typeof WATCH_ENDS)[number];
-
-export function isPassing(why: Refusal): why is PassingRefusal {
-	return why !== 'badKey' && why !== 'badValue' && why !== 'denied';
-}
 
 export interface MemberAddress {
 	readonly id: string;

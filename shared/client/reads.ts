@@ -10,9 +10,18 @@ import { Writer } from '../bytes/bytes.ts';
 import { abortable, isAborted, type Settle } from './abort.ts';
 import { Again, NEVER, type Refusable } from './again.ts';
 import { Batches, type Numbered } from './batches.ts';
-import { DENIED, RefusedError } from './errors.ts';
+import { RefusedError } from './errors.ts';
 import type { CallLimits } from './limits.ts';
-import { type NodeSection, type Page, type ReadEntry, type ReadMode, writeList, writeRead } from './protocol.ts';
+import {
+	type NodeSection,
+	type Page,
+	type ReadEntry,
+	type ReadMode,
+	type Refusal,
+	writeList,
+	writeRead,
+} from './protocol.ts';
+import { AFTER_REFUSAL } from './refusals.ts';
 import type { ClientRuntime } from './runtime.ts';
 
 export interface ReadsOwner {
@@ -45,8 +54,8 @@ class ReadBatch implements Numbered, Refusable {
 	isOut = false;
 	refusals = 0;
 	againMs = NEVER;
-	/** The reason of its last refusal; `timeout` before one. */
-	why: RefusedError['why'] = 'timeout';
+	/** The reason of its last refusal. */
+	why: Refusal | null = null;
 
 	constructor(first: number, mode: ReadMode, after: string | null, { keys, calls, hasSignals, deadlineMs }: Open) {
 		this.first = first;
@@ -175,13 +184,10 @@ export class Reads {
 	refused({ first, count, why }: NodeSection & { kind: 'refused' }): void {
 		for (const batch of this.#batches.within(first, first + count)) {
 			if (!batch.isOut) continue;
-			if (why === 'denied') {
-				this.#giveUp(batch, why, DENIED);
-				continue;
-			}
 			this.#isOutNoMore(batch);
-			batch.why = why === 'overloaded' ? why : 'noLeader';
-			this.#again.refused(batch);
+			batch.why = why;
+			if (AFTER_REFUSAL[why].isPassing) this.#again.refused(batch);
+			else this.#giveUp(batch, AFTER_REFUSAL[why].error);
 		}
 		this.#sendLine();
 	}
@@ -190,7 +196,7 @@ export class Reads {
 	sweep(nowMs: number): number {
 		let nextMs = NEVER;
 		for (const batch of this.#batches) {
-			if (batch.deadlineMs <= nowMs) this.#giveUp(batch, batch.why);
+			if (batch.deadlineMs <= nowMs) this.#giveUp(batch, () => this.#tooLate(batch));
 			else nextMs = Math.min(nextMs, batch.deadlineMs);
 		}
 		this.#sendLine();
@@ -201,7 +207,9 @@ export class Reads {
 		this.#again.stop();
 		this.#endBatch('linearizable');
 		this.#endBatch('stale');
-		for (const batch of this.#batches) this.#giveUp(batch, 'closed');
+		for (const batch of this.#batches) {
+			this.#giveUp(batch, () => new RefusedError('closed', 'the client was closed before it was answered'));
+		}
 		this.#line = [];
 	}
 
@@ -267,11 +275,14 @@ export class Reads {
 		this.#sendLine();
 	}
 
-	#giveUp(batch: ReadBatch, why: RefusedError['why'], told = `${why}${this.#owner.failure()}`): void {
+	#tooLate({ why }: ReadBatch): Error {
+		if (why !== null) return AFTER_REFUSAL[why].error();
+		return new RefusedError('timeout', `the read was not answered in time${this.#owner.failure()}`);
+	}
+
+	#giveUp(batch: ReadBatch, why: () => Error): void {
 		this.#remove(batch);
-		for (const call of batch.calls) {
-			call?.reject(new RefusedError(why, `the read was not answered: ${told}`));
-		}
+		for (const call of batch.calls) call?.reject(why());
 	}
 
 	#remove(batch: ReadBatch): void {

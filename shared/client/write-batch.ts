@@ -3,17 +3,10 @@ import type { Settle } from './abort.ts';
 import { NEVER, type Refusable } from './again.ts';
 import type { Numbered } from './batches.ts';
 import type { WriteResult } from './core.ts';
-import { BadKeyError, BadValueError, DENIED, RefusedError, UnknownOutcomeError } from './errors.ts';
-import { isPassing, type PassingRefusal, type Refusal, type Status } from './protocol.ts';
+import { RefusedError, UnknownOutcomeError } from './errors.ts';
+import type { Refusal, Status } from './protocol.ts';
+import { AFTER_REFUSAL } from './refusals.ts';
 import type { Transaction } from './transaction.ts';
-
-/** By the reason of the last refusal. */
-const NOT_IN_TIME: Readonly<Record<PassingRefusal, string>> = {
-	noLeader: 'no leader took it in time',
-	overloaded: 'the node had no room for it in time',
-	diskFull: 'the disk of the node was full until its time was over',
-	diskBehind: 'the disk of the node did not keep up until its time was over',
-};
 
 export type WriteCall = Settle<WriteResult>;
 
@@ -146,7 +139,7 @@ export class WriteBatch implements Numbered, Refusable {
 	/** @param failure why there is no node, as the end of a sentence; '' where there is one */
 	tooLate(failure: string): Error {
 		if (this.mayHaveHappened) return new UnknownOutcomeError('it was sent, and not answered in time');
-		if (this.why !== null && isPassing(this.why)) return new RefusedError(this.why, NOT_IN_TIME[this.why]);
+		if (this.why !== null) return AFTER_REFUSAL[this.why].error();
 		if (failure !== '') return new RefusedError('timeout', `no node could be reached in time${failure}`);
 		return new RefusedError('timeout', 'it waited in line, and was not sent in time');
 	}
@@ -158,11 +151,9 @@ export class WriteBatch implements Numbered, Refusable {
 			: new RefusedError('closed', 'the client was closed before it was sent');
 	}
 
-	/** The error for a refusal by which the node never takes the batch. */
-	refusedForGood(): Error {
-		if (this.mayHaveHappened) return new UnknownOutcomeError(`a copy of it was refused: ${this.why}`);
-		if (this.why === 'denied') return new RefusedError('denied', DENIED);
-		if (this.why === 'badKey') return new BadKeyError('the node takes no such key');
-		return new BadValueError('the node takes no such value');
+	/** The node takes it neither now nor later. */
+	refusedForGood(why: Refusal): Error {
+		if (this.mayHaveHappened) return new UnknownOutcomeError(`a copy of it was refused: ${why}`);
+		return AFTER_REFUSAL[why].error();
 	}
 }

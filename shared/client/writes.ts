@@ -16,7 +16,8 @@ import { Batches } from './batches.ts';
 import { Draft } from './draft.ts';
 import { BadValueError, RefusedError, UnknownOutcomeError } from './errors.ts';
 import { type CallLimits, lineCommandsMax } from './limits.ts';
-import { CLIENTS_PER_CONNECTION_MAX, isPassing, type NodeSection, writeTrace } from './protocol.ts';
+import { CLIENTS_PER_CONNECTION_MAX, type NodeSection, writeTrace } from './protocol.ts';
+import { AFTER_REFUSAL } from './refusals.ts';
 import type { ClientRuntime } from './runtime.ts';
 import { Transaction, type TransactionAnswer } from './transaction.ts';
 import type { WriteBatch, WriteCall } from './write-batch.ts';
@@ -175,8 +176,8 @@ export class Writes {
 	refused({ first, count, why, mayHaveLeft }: NodeSection & { kind: 'refused' }): void {
 		for (const batch of this.#batches.within(first, first + count)) {
 			if (!batch.refused(why, mayHaveLeft)) continue;
-			if (isPassing(why)) this.#again.refused(batch);
-			else this.#fail(batch, () => batch.refusedForGood());
+			if (AFTER_REFUSAL[why].isPassing) this.#again.refused(batch);
+			else this.#fail(batch, () => batch.refusedForGood(why));
 		}
 		this.#drainLine();
 	}

@@ -61,8 +61,9 @@ export const CALLERS: readonly Unreached[] = [
 				'export function writeAuth(out: Writer, token: string): void {',
 				"return { kind: 'auth', token: readText(from, frame) };",
 			],
+			'shared/client/reads.ts': ['else this.#giveUp(batch, AFTER_REFUSAL[why].error);'],
+			'shared/client/refusals.ts': ["denied: forGood(() => new RefusedError('denied', DENIED)),"],
 			'shared/client/watches.ts': ["if (why === 'denied') this.#fail(watch, new RefusedError('denied', DENIED));"],
-			'shared/client/reads.ts': ['this.#giveUp(batch, why, DENIED);'],
 			'shared/replica/client-watches.ts': ["this.#options.answers.watchEnded(id, 'denied');"],
 			'shared/replica/grant.ts': 'all',
 			'shared/replica/client-connection.ts': [

@@ -33,8 +33,12 @@ export const INPUTS: readonly Unreached[] = [
 				'if (welcome.version < this.#version) return this.end(`the node speaks version ${welcome.version}`);',
 				"if (this.#state !== 'dialing') return;",
 			],
-			'shared/client/write-batch.ts': ['refusedForGood(): Error {'],
-			'shared/client/writes.ts': ['else this.#fail(batch, () => batch.refusedForGood());'],
+			'shared/client/refusals.ts': [
+				"badKey: forGood(() => new BadKeyError('the node takes no such key')),",
+				"badValue: forGood(() => new BadValueError('the node takes no such value')),",
+			],
+			'shared/client/write-batch.ts': ['refusedForGood(why: Refusal): Error {'],
+			'shared/client/writes.ts': ['else this.#fail(batch, () => batch.refusedForGood(why));'],
 		},
 	},
 	{
