@@ -93,6 +93,18 @@ describe('GET of a key', () => {
 		expect((await node.get('/v1/kv/a?pretty')).text).toMatch(/^\[\n {4}\{\n {8}"LockIndex": 0,\n/);
 	});
 
+	it('with ?raw answers an empty value with nothing', async () => {
+		await node.put('/v1/kv/empty');
+		const { status, text, headers } = await node.get('/v1/kv/empty?raw');
+		expect([status, text, headers['content-length'], headers['x-consul-index']]).toEqual([200, '', '0', '2']);
+	});
+
+	it('has an index of 1 or more, also before anything was written', async () => {
+		for (const path of ['a', '?recurse', '?keys']) {
+			expect((await node.get(`/v1/kv/${path}`)).headers['x-consul-index']).toBe('1');
+		}
+	});
+
 	it('that is missing answers 404, empty, with the headers of a read', async () => {
 		await node.put('/v1/kv/other', '');
 		const { status, text, headers } = await node.get('/v1/kv/none');
@@ -111,6 +123,8 @@ describe('GET of a key', () => {
 		const { status, text, headers } = await node.ask('HEAD', '/v1/kv/a');
 		expect([status, text]).toEqual([200, '']);
 		expect(headers['x-consul-index']).toBe('2');
+		const missing = await node.ask('HEAD', '/v1/kv/none');
+		expect([missing.status, missing.headers['x-consul-index']]).toEqual([404, '2']);
 	});
 });
 
@@ -133,6 +147,18 @@ describe('GET of many', () => {
 		expect((await node.get('/v1/kv/?keys&separator=/')).json).toEqual(['a/', 'b', 'zç']);
 		expect((await node.get('/v1/kv/a/?keys&separator=%2F')).json).toEqual(['a/1', 'a/b/']);
 		expect((await node.get('/v1/kv/a?keys&separator=/')).json).toEqual(['a/']);
+	});
+
+	it('answers in the order of the bytes of UTF-8, which is not that of JavaScript', async () => {
+		for (const key of ['%F0%9F%A6%80', '%EF%AC%80']) await node.put(`/v1/kv/${key}`, 'v');
+		const order = ['a/1', 'a/b/2', 'a/b/3', 'b', 'z\u00e7', '\ufb00', '\u{1f980}'];
+		expect((await node.get('/v1/kv/?keys')).json).toEqual(order);
+		expect((await node.get('/v1/kv/?recurse')).json).toMatchObject(order.map((Key) => ({ Key })));
+	});
+
+	it('with ?pretty indents, and takes a prefix that is encoded', async () => {
+		expect((await node.get('/v1/kv/a%2Fb%2F?keys&pretty')).text).toBe('[\n    "a/b/2",\n    "a/b/3"\n]');
+		expect((await node.get('/v1/kv/z%C3?keys')).status).toBe(400);
 	});
 
 	it('answers 404 where there is none, and an empty root has the keys []', async () => {
@@ -269,6 +295,8 @@ describe('DELETE', () => {
 		expect(keys()).toEqual(['a']);
 		expect((await node.ask('DELETE', '/v1/kv/a?cas=2')).text).toBe('true');
 		expect(keys()).toEqual([]);
+		// As Consul does: what was to be deleted is not there.
+		expect((await node.ask('DELETE', '/v1/kv/a?cas=2')).text).toBe('true');
 	});
 
 	it('with recurse removes the prefix only', async () => {
@@ -310,6 +338,18 @@ describe('a key', () => {
 		expect(await node.put(`/v1/kv/${written}`, 'x')).toMatchObject({ text: 'true' });
 		expect(keys()).toEqual([key]);
 		expect((await node.get(`/v1/kv/${written}`)).json).toMatchObject([{ Key: key }]);
+	});
+
+	it.each([
+		['one byte', 'k'.repeat(4096), 'k'.repeat(4096)],
+		['two bytes', '%C3%A7'.repeat(2048), '\u00e7'.repeat(2048)],
+		['four bytes', '%F0%9F%A6%80'.repeat(1024), '\u{1f980}'.repeat(1024)],
+	])('has 4,096 bytes at most, in letters of %s', async (_, written, key) => {
+		expect(await node.put(`/v1/kv/${written}`, 'x')).toMatchObject({ status: 200, text: 'true' });
+		expect((await node.get(`/v1/kv/${written}`)).json).toMatchObject([{ Key: key }]);
+		expect((await node.put(`/v1/kv/${written}k`, 'x')).text).toBe(
+			'Invalid key name: the key has 4097 bytes, max size: 4096 bytes',
+		);
 	});
 
 	it('is the same in an address that a proxy sends whole', async () => {
@@ -490,6 +530,12 @@ describe('the rest of /v1/kv', () => {
 		}
 		const { status, headers } = await node.ask('OPTIONS', '/v1/kv/a');
 		expect([status, headers.allow]).toEqual([200, allow]);
+	});
+
+	it('tells errors as plain text', async () => {
+		for (const path of ['', 'a?index=x', 'a?dc=elsewhere', '/a']) {
+			expect((await node.get(`/v1/kv/${path}`)).headers['content-type']).toBe('text/plain; charset=utf-8');
+		}
 	});
 
 	it('knows one datacenter: the swarm itself', async () => {

@@ -165,6 +165,17 @@ describe('a session', () => {
 		expect(await node.get('/v1/session/node/')).toMatchObject({ status: 400, text: 'Missing node name' });
 		expect(await node.get('/v1/session/create')).toMatchObject({ status: 405, text: 'method GET not allowed' });
 		expect(await node.put('/v1/session/list')).toMatchObject({ status: 405, text: 'method PUT not allowed' });
+		for (const [path, allow] of [
+			['create', 'OPTIONS, PUT'],
+			[`renew/${NOBODY}`, 'OPTIONS, PUT'],
+			[`destroy/${NOBODY}`, 'OPTIONS, PUT'],
+			['list', 'OPTIONS, GET, HEAD'],
+			[`info/${NOBODY}`, 'OPTIONS, GET, HEAD'],
+			['node/n1', 'OPTIONS, GET, HEAD'],
+		]) {
+			const { status, headers } = await node.ask('OPTIONS', `/v1/session/${path}`);
+			expect([status, headers.allow]).toEqual([200, allow]);
+		}
 		expect(await node.get('/v1/session/list?dc=elsewhere')).toMatchObject({
 			status: 500,
 			text: 'No path to datacenter',

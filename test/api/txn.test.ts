@@ -175,6 +175,17 @@ describe('a transaction', () => {
 			text: 'Request body(524289 bytes) too large, max size: 524288 bytes.',
 		});
 		expect(await node.get('/v1/txn')).toMatchObject({ status: 405, text: 'method GET not allowed' });
+		const { status, headers } = await node.ask('OPTIONS', '/v1/txn');
+		expect([status, headers.allow]).toEqual([200, 'OPTIONS, PUT']);
+	});
+
+	it('takes operations of keys only', async () => {
+		for (const kind of ['Node', 'Service', 'Check', 'Session']) {
+			const body = JSON.stringify([{ [kind]: { Verb: 'delete', Session: { ID: 'x' } } }]);
+			const { status, text, headers } = await node.put('/v1/txn', body);
+			expect([status, headers['content-type']]).toEqual([400, 'text/plain; charset=utf-8']);
+			expect(text).toMatch(/^Failed to parse body: 0\.KV: /);
+		}
 	});
 
 	it('that is not chosen is answered as another write', async () => {
