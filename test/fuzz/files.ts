@@ -57,7 +57,7 @@ class Files {
 	}
 
 	get segments(): string[] {
-		return readdirSync(this.log).filter(isSegmentName).sort();
+		return segmentsIn(this.log);
 	}
 
 	path(name: string): string {
@@ -86,6 +86,24 @@ class Files {
 		const damaged = spoiled(bytes, this.random.pick(kinds));
 		if (damaged === null) rmSync(file);
 		else writeFileSync(file, damaged);
+	}
+}
+
+function segmentsIn(log: string): string[] {
+	return readdirSync(log).filter(isSegmentName).sort();
+}
+
+/** The log of a node that runs, so its files come and go. */
+function logOfAnother({ log }: Files): string {
+	return log.replace(`${NODE}/log`, 'n1/log');
+}
+
+/** Copies a file that may be gone by now. */
+function copyIfThere(from: string, to: string): void {
+	try {
+		cpSync(from, to);
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 	}
 }
 
@@ -199,7 +217,7 @@ export const FILES: readonly Kind[] = [
 	}),
 	damaged(
 		'the manifest of another node',
-		(files) => cpSync(join(files.log.replace(`${NODE}/log`, 'n1/log'), MANIFEST_NAME), files.path(MANIFEST_NAME)),
+		(files) => cpSync(join(logOfAnother(files), MANIFEST_NAME), files.path(MANIFEST_NAME)),
 		/n3/,
 	),
 	damaged('files that may only be read', (files) => {
@@ -270,8 +288,12 @@ export const FILES: readonly Kind[] = [
 		writeFileSync(path, bytes);
 	}),
 	damaged('a segment of another node', (files) => {
-		const [name] = files.segments as [string];
-		cpSync(join(files.log.replace(`${NODE}/log`, 'n1/log'), name), files.path(name));
+		const theirs = segmentsIn(logOfAnother(files));
+		// Where both have one of the same name, only its contents can tell whose it is.
+		const name = files.segments.findLast((each) => theirs.includes(each)) ?? (files.segments.at(-1) as string);
+		// That node runs on, and trims its log from the front.
+		const their = theirs.includes(name) ? name : (theirs.at(-1) as string);
+		cpSync(join(logOfAnother(files), their), files.path(name));
 	}),
 	damaged('a sector that is copied over the next one', (files) => {
 		const path = files.used();
@@ -329,7 +351,9 @@ export const FILES: readonly Kind[] = [
 		'the log of another node',
 		(files) => {
 			rmSync(files.log, { recursive: true });
-			cpSync(files.log.replace(`${NODE}/log`, 'n1/log'), files.log, { recursive: true });
+			mkdirSync(files.log);
+			const theirs = logOfAnother(files);
+			for (const name of [MANIFEST_NAME, ...segmentsIn(theirs)]) copyIfThere(join(theirs, name), files.path(name));
 		},
 		/is the log of node n1, not of node n3/,
 	),
