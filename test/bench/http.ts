@@ -1,6 +1,7 @@
 /**
  * Puts over HTTP by `wrk`, which has to be installed, on keep-alive connections to the leader of a fresh swarm of real
- * processes with a real disk. It prints the rate and the quantiles as `load.ts` does.
+ * processes with a real disk. It prints the rate and the quantiles as `load.ts` does, and beside them the rate of a bare
+ * server.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Swarm } from '../process/swarm.ts';
+import { BareHttpServer } from './bare-http.ts';
 
 export interface HttpOptions {
 	readonly connections: number;
@@ -48,6 +50,7 @@ export async function http({ connections, seconds, nodes, json }: HttpOptions): 
 	const wrk = new Wrk();
 	const swarm = await Swarm.create({ size: nodes });
 	try {
+		const bare = await bareRate(wrk, connections, seconds);
 		await swarm.start();
 		const { url } = await swarm.leader();
 		await wrk.run(url, connections, WARM_UP_SECONDS);
@@ -55,12 +58,25 @@ export async function http({ connections, seconds, nodes, json }: HttpOptions): 
 		const { opsPerSecond, p50Ms, p99Ms } = result;
 		process.stdout.write(
 			json
-				? `${JSON.stringify({ system: 'paxos-swarm', http: true, connections, ...result })}\n`
-				: `puts over HTTP, ${connections} connections: ${opsPerSecond}/s, p50 ${p50Ms} ms, p99 ${p99Ms} ms\n`,
+				? `${JSON.stringify({ system: 'paxos-swarm', http: true, connections, ...result, bareOpsPerSecond: bare })}\n`
+				: `puts over HTTP, ${connections} connections: ${opsPerSecond}/s, p50 ${p50Ms} ms, p99 ${p99Ms} ms\n` +
+						`requests to a bare server of Node.js: ${bare}/s\n`,
 		);
 	} finally {
 		await swarm.dispose();
 		wrk.dispose();
+	}
+}
+
+/** The requests that a bare server answers a second. */
+async function bareRate(wrk: Wrk, connections: number, seconds: number): Promise<number> {
+	const server = await BareHttpServer.start();
+	try {
+		await wrk.run(server.url, connections, seconds);
+		const { opsPerSecond } = await wrk.run(server.url, connections, seconds);
+		return opsPerSecond;
+	} finally {
+		await server.stop();
 	}
 }
 
