@@ -70,7 +70,7 @@ export type RuntimeFact<B = BallotText, V = ValueSummary, C = KeyChanges> =
 	/** What an operator should know of this node's state beside that of the others. */
 	| {
 			readonly kind: 'state';
-			/** A peer has another state, or the same one again; or it remembers what cannot be. */
+			/** A peer has another state; all that had one have the same one again; or a peer remembers what cannot be. */
 			readonly what: 'differs' | 'agrees' | 'disbelieved';
 			/** For people: the rest of a sentence that begins with the node. */
 			readonly detail: string;

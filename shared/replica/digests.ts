@@ -59,7 +59,10 @@ export interface DigestsRuntime {
 	isQuorum(nodes: ReadonlySet<NodeId>): boolean;
 	/** Sends to every peer that is linked, at once. */
 	tellAll(message: Digest): void;
-	/** @param detail the rest of a sentence that begins with the node */
+	/**
+	 * @param what `agrees` once no peer differs any more
+	 * @param detail the rest of a sentence that begins with the node
+	 */
 	report(what: 'differs' | 'agrees', detail: string): void;
 }
 
@@ -123,12 +126,22 @@ export class Digests {
 		if (own === digest) {
 			this.#agree.add(peer);
 			if (!this.#differ.delete(peer)) return;
-			return this.#runtime.report('agrees', `has the same state as ${peer} again, after slot ${slot}`);
+			const what = this.#differ.size === 0 ? 'agrees' : 'differs';
+			return this.#report(what, peer, `has the same state as ${peer} again, after slot ${slot}`);
 		}
 		this.#agree.delete(peer);
 		if (this.#differ.has(peer)) return;
 		this.#differ.add(peer);
 		if (this.#runtime.isQuorum(this.#differ)) throw new StateDiffersError(slot, [...this.#differ]);
-		this.#runtime.report('differs', `has another state than ${peer} after slot ${slot}: one of the two is wrong`);
+		this.#report('differs', peer, `has another state than ${peer} after slot ${slot}: one of the two is wrong`);
+	}
+
+	/** What is said of one peer takes the place of what was said before, so it names the others that differ. */
+	#report(what: 'differs' | 'agrees', of: NodeId, detail: string): void {
+		const others = [...this.#differ].filter((peer) => peer !== of);
+		this.#runtime.report(
+			what,
+			others.length === 0 ? detail : `${detail}; it still differs from ${others.join(' and ')}`,
+		);
 	}
 }

@@ -30,7 +30,7 @@ describe('a node that compares its state', () => {
 		digests.told('n3', { kind: 'digest', slot: 7, digest: 8 });
 		expect(did).toEqual([
 			'differs: has another state than n2 after slot 7: one of the two is wrong',
-			'differs: has another state than n3 after slot 7: one of the two is wrong',
+			'differs: has another state than n3 after slot 7: one of the two is wrong; it still differs from n2',
 		]);
 		expect(() => digests.told('n4', { kind: 'digest', slot: 100, digest: 8 })).toThrow(StateDiffersError);
 	});
@@ -49,6 +49,18 @@ describe('a node that compares its state', () => {
 		digests.told('n2', { kind: 'digest', slot: 9, digest: 9 });
 		expect(digests.fault).toBe(null);
 		expect(did[1]).toBe('agrees: has the same state as n2 again, after slot 9');
+	});
+
+	it('says that it differs until all peers have the same state again', () => {
+		const { digests, did } = digestsOf(3, 100);
+		digests.told('n2', { kind: 'digest', slot: 7, digest: 8 });
+		digests.told('n3', { kind: 'digest', slot: 7, digest: 8 });
+		digests.told('n3', { kind: 'digest', slot: 9, digest: 9 });
+		digests.told('n2', { kind: 'digest', slot: 11, digest: 11 });
+		expect(did.slice(2)).toEqual([
+			'differs: has the same state as n3 again, after slot 9; it still differs from n2',
+			'agrees: has the same state as n2 again, after slot 11',
+		]);
 	});
 
 	it('compares a later slot once it has applied it, whatever is told meanwhile', () => {

@@ -71,14 +71,16 @@ export const INPUTS: readonly Unreached[] = [
 			'shared/paxos/config.ts': ['export class InvariantError extends Error {'],
 			'shared/replica/digests.ts': [
 				'export class StateDiffersError extends Error {',
+				"const what = this.#differ.size === 0 ? 'agrees' : 'differs';",
 				// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a line.
-				"return this.#runtime.report('agrees', `has the same state as ${peer} again, after slot ${slot}`);",
+				'return this.#report(what, peer, `has the same state as ${peer} again, after slot ${slot}`);',
 				'this.#agree.delete(peer);',
 				'if (this.#differ.has(peer)) return;',
 				'this.#differ.add(peer);',
 				'if (this.#runtime.isQuorum(this.#differ)) throw new StateDiffersError(slot, [...this.#differ]);',
 				// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a line.
-				"this.#runtime.report('differs', `has another state than ${peer} after slot ${slot}: one of the two is wrong`);",
+				"this.#report('differs', peer, `has another state than ${peer} after slot ${slot}: one of the two is wrong`);",
+				"#report(what: 'differs' | 'agrees', of: NodeId, detail: string): void {",
 			],
 			'shared/replica/replica.ts': ["report: (what, detail) => runtime.fact({ kind: 'state', what, detail }),"],
 		},
