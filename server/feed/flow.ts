@@ -2,9 +2,9 @@
  * Sends each watcher of this node the facts in order without gaps or, where it fell behind, the number of facts it
  * missed of each kind and a new snapshot. Facts are held in one list for all watchers, and a watcher has a place in it.
  * It asks the replica for facts only while someone watches, and for a while after, so that a page which is loaded again
- * misses nothing. Where there are too many facts it asks for none until the next stretch of `sampling.ts`, because a fact
- * that is only counted costs the node nearly as much as one that is made. It must never hold more facts for watchers than
- * `FlowLimits` allows, however slow a watcher is.
+ * misses nothing. Where there are too many facts it asks for none until the next stretch of `sampling.ts`, or until a
+ * link ends, because a fact that is only counted costs the node nearly as much as one that is made. It must never hold
+ * more facts for watchers than `FlowLimits` allows, however slow a watcher is.
  */
 import { type Fact, type FactKind, plain, type RawFact } from '../../shared/fact.ts';
 import type { FactBatch, NodeSnapshot, Recall } from '../../shared/feed.ts';
@@ -208,6 +208,8 @@ export class FactFlow<W extends Watcher> {
 		add(this.#told.facts, fact.kind);
 		this.#times.note(fact);
 		if (this.#toldBeforePause === null && this.#sampling.endsWith(fact)) this.#pause();
+		// What may come of it, such as an election, is told from its beginning.
+		else if (fact.kind === 'linkDown' && this.#mayResume) this.#resume();
 		this.#scheduleTick(0);
 	}
 
@@ -263,11 +265,16 @@ export class FactFlow<W extends Watcher> {
 		if (this.#places.size > 0) this.#lookAfter(mark);
 	}
 
-	/** The next stretch begins. It is left out where it begins sooner than the pace of snapshots allows. */
+	/** The next stretch begins. It is left out where it begins too soon. */
 	#reached(): void {
-		const { ms, slot } = this.#mark();
-		if (this.#places.size > 0 && ms - this.#pausedAtMs >= this.#snapshotEveryMs) return this.#resume();
-		this.#watch?.pause(this.#sampling.later(slot), () => this.#reached());
+		if (this.#mayResume) return this.#resume();
+		this.#watch?.pause(this.#sampling.later(this.#mark().slot), () => this.#reached());
+	}
+
+	/** Whether there is a pause for someone who watches, and its end is no sooner than the pace of snapshots allows. */
+	get #mayResume(): boolean {
+		if (this.#toldBeforePause === null || this.#places.size === 0) return false;
+		return this.#clock.nowMs() - this.#pausedAtMs >= this.#snapshotEveryMs;
 	}
 
 	/** Looks after a while whether there are fewer facts now. */

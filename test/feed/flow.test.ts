@@ -322,6 +322,21 @@ describe('the flow of facts', () => {
 			expect(source.isPaused).toBe(false);
 		});
 
+		test('tells everything at once where a link ends, so that no election is missed', () => {
+			const page = join();
+			for (let ms = 0; ms < 500; ms++) {
+				source.tell(10);
+				clock.advance(1);
+			}
+			expect(source.isPaused).toBe(true);
+			source.tell(1, 'linkDown');
+			expect(source.isPaused).toBe(false);
+			const { facts } = page;
+			source.tell(3);
+			clock.advance(20);
+			expect(page).toMatchObject({ seq: source.seq, facts: facts + 3 });
+		});
+
 		test('makes no fact for a watcher that is gone', () => {
 			const page = join();
 			source.tell(WINDOW_FACTS_MAX + 1);

@@ -81,10 +81,11 @@ export class ScriptedSource implements FactSource {
 	}
 
 	/** Tells `count` facts, by default of the kind `applied`. */
-	tell(count: number, body: 'applied' | 'linkUp' = 'applied'): void {
+	tell(count: number, body: 'applied' | 'linkUp' | 'linkDown' = 'applied'): void {
 		for (let index = 0; index < count; index++) {
 			if (body === 'applied') this.#apply();
-			else this.#tell({ ...this.#stamp(), kind: 'linkUp', peer: 'n2' });
+			else if (body === 'linkUp') this.#tell({ ...this.#stamp(), kind: body, peer: 'n2' });
+			else this.#tell({ ...this.#stamp(), kind: body, peer: 'n2', why: 'a test' });
 		}
 	}
 
