@@ -10,6 +10,8 @@ import { staged } from './stage.ts';
 const GROWTH_MIB_MAX = 10;
 /** What the page keeps is bounded, and is full by then. */
 const WARM_UP_MS = 60_000;
+/** A page that is too busy for it would be waited for without end. */
+const COLLECTED_MS_MAX = 60_000;
 
 export const heap: Bar = {
 	name: 'heap',
@@ -24,12 +26,15 @@ export const heap: Bar = {
 			try {
 				const session = await page.context().newCDPSession(page);
 				await session.send('HeapProfiler.enable');
+				told(`${WARM_UP_MS / 1_000} s of warm-up, and then ${minutes} min`);
 				await delay(WARM_UP_MS);
 				pace.take();
-				const sizes = [await liveMib(session)];
-				for (let minute = 0; minute < minutes; minute++) {
-					await delay(60_000);
-					sizes.push(await liveMib(session));
+				const sizes: number[] = [];
+				for (let minute = 0; minute <= minutes; minute++) {
+					if (minute > 0) await delay(60_000);
+					const mib = await liveMib(session);
+					told(`${tenths(mib)} MiB after ${minute} of ${minutes} min`);
+					sizes.push(mib);
 				}
 				const { factsPerSecond, isReached, note } = pace.take();
 				const growth = (sizes.at(-1) as number) - (sizes[0] as number);
@@ -48,8 +53,25 @@ export const heap: Bar = {
 		}),
 };
 
-/** The size of what is reachable. */
+function told(how: string): void {
+	process.stderr.write(`heap: ${how}\n`);
+}
+
+/** The size of what is reachable. @throws {Error} where the page does not say it in time */
 async function liveMib(session: CDPSession): Promise<number> {
+	const late = new AbortController();
+	const isLate = delay(COLLECTED_MS_MAX, undefined, { signal: late.signal }).then(() => {
+		throw new Error(`the page collected no garbage within ${COLLECTED_MS_MAX / 1_000} s`);
+	});
+	try {
+		return await Promise.race([sizeAfterCollection(session), isLate]);
+	} finally {
+		late.abort();
+		await isLate.catch(() => undefined);
+	}
+}
+
+async function sizeAfterCollection(session: CDPSession): Promise<number> {
 	// What the first collection finalizes is free after the second one.
 	await session.send('HeapProfiler.collectGarbage');
 	await session.send('HeapProfiler.collectGarbage');
