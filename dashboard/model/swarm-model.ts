@@ -154,6 +154,11 @@ export class SwarmModel {
 		return this.nodes.some((node) => node.isUp && slot <= node.trimmedThrough);
 	}
 
+	/** Whether a node has told that the slot is chosen, also one that is not heard any more. */
+	knowsChosen(slot: Slot): boolean {
+		return this.nodes.some(({ chosenThrough, slots }) => slot <= chosenThrough || slots.get(slot)?.chosen === true);
+	}
+
 	#snapshot(id: NodeId, snapshot: NodeSnapshot): void {
 		const { name, members, sets } = snapshot.swarm;
 		this.entryRefusal = '';

@@ -3,11 +3,12 @@ import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { clock, nameBallots } from '../model/ballot-names.ts';
 import { beginning } from '../model/beginning.ts';
+import type { Item } from '../model/tape.ts';
 import { ballotsOfAnswer, outcomeSentence } from '../model/why.ts';
 import { WhyButton } from './answer.tsx';
 import { Ballot } from './ballot.tsx';
 import { Glyph } from './glyph.tsx';
-import { moment, playSlot } from './state.ts';
+import { moment, playSlot, swarmShown } from './state.ts';
 
 /** Of a key or a value. */
 const ASKED_CHARS = 120;
@@ -28,7 +29,7 @@ export function OutcomeView({ outcome, newest }: { outcome: Outcome; newest: boo
 	const { node, request, answer, timeMs, settledMs } = outcome;
 	const names = nameBallots(ballotsOfAnswer(answer));
 	const tried = answer.attempts.map((attempt) => attempt.ballot);
-	if (moment.value !== null && moment.value.whenMs < settledMs) {
+	if (moment.value !== null && !isThereAt(moment.value, outcome)) {
 		return (
 			<article class="outcome o-later" data-testid={newest ? 'outcome' : undefined} data-outcome="later">
 				<p class="outcome-head">
@@ -82,6 +83,11 @@ export function OutcomeView({ outcome, newest }: { outcome: Outcome; newest: boo
 			</p>
 		</article>
 	);
+}
+
+/** A fact that came late may stand in its place before the choice, although the answer was there when it came. */
+function isThereAt({ whenMs }: Item, { answer, settledMs }: Outcome): boolean {
+	return whenMs >= settledMs && (!('slot' in answer) || swarmShown().knowsChosen(answer.slot));
 }
 
 function asked({ key, value }: ProposeRequest): string {

@@ -101,6 +101,8 @@ function expectAgreement(story: Story, moment: Item, swarm: SwarmModel): void {
 		});
 		expect([...decision.learned.keys()]).toEqual(expect.arrayContaining(knowing.map(({ id }) => id)));
 		if (chosen === null) expect(knowing).toEqual([]);
+		if (knowing.length > 0) expect(swarm.knowsChosen(slot)).toBe(true);
+		if (chosen === null && !swarm.isTrimmed(slot)) expect(swarm.knowsChosen(slot)).toBe(false);
 		for (const round of decision.rounds) {
 			for (const [id, cell] of round.promise) {
 				if (cell.state !== 'promised') continue;
