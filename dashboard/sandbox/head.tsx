@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { Banner, BrokenText, Demonstration } from '../game/banner.tsx';
 import { ruleOf } from '../game/rules.ts';
+import { taskText } from '../model/task-text.ts';
 import {
 	act,
 	addressFault,
@@ -21,14 +22,6 @@ import type { Director } from './director.ts';
 import { answerText } from './possible.ts';
 import { STORIES } from './stories.ts';
 
-const COUNTS: Readonly<Record<number, readonly [string, string]>> = {
-	3: ['Three', 'any one'],
-	4: ['Four', 'any one'],
-	5: ['Five', 'any two'],
-	6: ['Six', 'any two'],
-	7: ['Seven', 'any three'],
-};
-
 export function Head() {
 	scene.value;
 	const staged = director.value;
@@ -44,7 +37,6 @@ export function Head() {
 }
 
 function Free() {
-	const [count, dead] = COUNTS[size.value] ?? ['Some', 'some'];
 	const [first] = STORIES;
 	const [newest] = answers.value;
 	const said = newest ? answerText(newest.of, newest.answer, without.value !== 'reads') : '';
@@ -56,9 +48,7 @@ function Free() {
 	return (
 		<>
 			<h2 id="stage-title" class="headline">
-				{isGame
-					? 'Pick nodes, links and messages in the mesh, and make a lamp red.'
-					: `${count} processes must agree on one value although ${dead} may die.`}
+				{isGame ? 'Pick nodes, links and messages in the mesh, and make a lamp red.' : taskText(size.value)}
 			</h2>
 			{addressFault.value !== '' && (
 				<p class="notice bad" data-testid="address-fault">
@@ -80,14 +70,18 @@ function Free() {
 				<button type="button" data-testid="add-node" onClick={() => act([{ kind: 'addMember', replaces: null }])}>
 					Add a node
 				</button>
-				{!isGame && (
-					<button type="button" data-testid="to-game" onClick={toGame}>
-						Can you break it?
-					</button>
-				)}
+				{!isGame && <ToGame />}
 				<CopyAddress />
 			</div>
 		</>
+	);
+}
+
+function ToGame({ isNext = false }: { isNext?: boolean }) {
+	return (
+		<button type="button" class={isNext ? 'primary' : ''} data-testid="to-game" onClick={toGame}>
+			Can you break it?
+		</button>
 	);
 }
 
@@ -126,10 +120,12 @@ function Staged({ staged }: { staged: Director }) {
 						<button type="button" data-testid="story-again" onClick={() => stage(story, true)}>
 							Watch it again
 						</button>
-						{following && (
+						{following ? (
 							<button type="button" class="primary" data-testid="story-next" onClick={() => stage(following, true)}>
-								{following.title}
+								Next: {following.title}
 							</button>
+						) : (
+							<ToGame isNext />
 						)}
 					</>
 				) : (

@@ -23,6 +23,7 @@ import { Slots } from './slots.tsx';
 import { SpaceTimePanel } from './space-time.tsx';
 import { changeSpeed, follow, pause, play, playing, stepBy } from './state.ts';
 import { TopBar } from './top-bar.tsx';
+import { isTouring } from './tour.tsx';
 
 export function App({ directing }: { directing?: Directing }) {
 	const help = useRef<HTMLDialogElement>(null);
@@ -84,7 +85,7 @@ export function App({ directing }: { directing?: Directing }) {
 			<Inspector />
 			<Rail Dial={directing?.Dial} />
 			<nav class="jump" aria-label="Sections">
-				{!directing?.isPast && <a href="#propose">Propose</a>}
+				{isTouring.value ? <a href="#tour">Tour</a> : !directing?.isPast && <a href="#propose">Propose</a>}
 				<a href="#decision">Decision</a>
 				<a href="#mesh">Mesh</a>
 				<a href="#space-time">Time</a>

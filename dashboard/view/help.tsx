@@ -1,6 +1,8 @@
 /** Explains the page in few words, and lists its keys. */
 import type { RefObject } from 'preact';
 import { Glyph } from './glyph.tsx';
+import { isDirected } from './state.ts';
+import { takeTour } from './tour.tsx';
 
 export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }) {
 	return (
@@ -88,9 +90,23 @@ export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }
 					</div>
 				))}
 			</dl>
-			<button type="button" class="primary" onClick={() => dialog.current?.close()}>
-				Close
-			</button>
+			<div class="buttons">
+				<button type="button" class="primary" onClick={() => dialog.current?.close()}>
+					Close
+				</button>
+				{!isDirected() && (
+					<button
+						type="button"
+						data-testid="take-tour"
+						onClick={() => {
+							dialog.current?.close();
+							takeTour();
+						}}
+					>
+						Take the tour
+					</button>
+				)}
+			</div>
 		</dialog>
 	);
 }

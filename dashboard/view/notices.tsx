@@ -1,5 +1,5 @@
 /**
- * What a person should know at once: that there is no quorum, that the page's own node is removed, that a node cannot be
+ * What a person should know at once: where to begin, that there is no quorum, that the page's own node is removed, that a node cannot be
  * watched yet, and that the members change.
  */
 import { changeText } from '../model/change-text.ts';
@@ -8,10 +8,12 @@ import { countText, list } from '../model/why.ts';
 import { WhyButton } from './answer.tsx';
 import { endNews, news } from './news.ts';
 import { calm, moment, showSlot, story, swarmShown } from './state.ts';
+import { Tour } from './tour.tsx';
 
 export function Notices() {
 	return (
 		<div class="notices" aria-live="polite">
+			<Tour />
 			<NoQuorum />
 			<EntryGone />
 			<Newer />

@@ -28,7 +28,7 @@ export async function proposeAndPlay(node: NodeId, request: ProposeRequest): Pro
 }
 
 /** On a narrow page the panels stand below one another, and the decision would play out of sight. */
-function bringDecisionIntoView(): void {
+export function bringDecisionIntoView(): void {
 	if (!matchMedia('(max-width: 760px)').matches) return;
 	const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
 	document.getElementById('decision')?.scrollIntoView({ behavior });

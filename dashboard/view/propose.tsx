@@ -125,7 +125,7 @@ export function Propose() {
 			<div class="outcomes" aria-live="polite" data-testid="outcomes">
 				{shown.length === 0 && (
 					<p class="hint" data-testid="hint">
-						<strong>Start here.</strong> Press Propose: the node asks the others for promises, then for votes, and the
+						<strong>Try it.</strong> Press Propose: the node asks the others for promises, then for votes, and the
 						decision plays back in the middle.
 					</p>
 				)}

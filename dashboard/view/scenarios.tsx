@@ -2,6 +2,8 @@
 import { signal, useSignal } from '@preact/signals';
 import type { ProposeAnswer } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { NodeModel } from '../model/node-model.ts';
+import { bringDecisionIntoView } from './proposals.ts';
 import { calm, playSlot, propose, showSlot, story } from './state.ts';
 
 const TRAFFIC_EVERY_MS = 300;
@@ -28,7 +30,7 @@ export function Scenarios() {
 	const pair = useSignal<readonly [NodeId, NodeId] | null>(null);
 	const nodes = story.live.voters;
 	const isThere = pair.value?.every((id) => nodes.some((node) => node.id === id));
-	const [a, b] = (isThere && pair.value) || [nodes[1]?.id ?? '', nodes[3]?.id ?? nodes[0]?.id ?? ''];
+	const [a, b] = (isThere && pair.value) || duelPair(nodes);
 	const running = duel.value?.running ?? false;
 	return (
 		<section class="panel scenarios-panel" aria-labelledby="scenarios-title">
@@ -98,6 +100,11 @@ function NodeSelect({ label, value, onChange }: { label: string; value: NodeId; 
 	);
 }
 
+/** Two of them, where nobody has picked others. */
+export function duelPair(nodes: readonly NodeModel[]): readonly [NodeId, NodeId] {
+	return [nodes[1]?.id ?? '', nodes[3]?.id ?? nodes[0]?.id ?? ''];
+}
+
 function toggleTraffic(): void {
 	if (timer.value !== null) {
 		clearInterval(timer.value);
@@ -124,7 +131,7 @@ function toggleTraffic(): void {
 }
 
 /** Ends by playing back the decision whose proposer was refused most often. */
-async function stageDuel(a: NodeId, b: NodeId): Promise<void> {
+export async function stageDuel(a: NodeId, b: NodeId): Promise<void> {
 	const between = `${a} × ${b}`;
 	let tally = NONE;
 	let hardest: (ProposeAnswer & { readonly outcome: 'chosen' }) | null = null;
@@ -140,11 +147,12 @@ async function stageDuel(a: NodeId, b: NodeId): Promise<void> {
 		}
 		duel.value = { tally, between, running: round < DUEL_ROUNDS };
 	}
-	if (hardest)
-		playSlot(
-			hardest.slot,
-			hardest.attempts.map((attempt) => attempt.ballot),
-		);
+	if (!hardest) return;
+	bringDecisionIntoView();
+	playSlot(
+		hardest.slot,
+		hardest.attempts.map((attempt) => attempt.ballot),
+	);
 }
 
 function haltsOf({ attempts }: ProposeAnswer): number {

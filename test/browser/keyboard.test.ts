@@ -14,6 +14,29 @@ afterAll(async () => {
 	await stage.strike();
 });
 
+test('a page of a swarm without a value leads from a first decision to the stories, by one button', async () => {
+	const page = await stage.open(stage.swarm.node('n2'));
+	await tabTo(page, /^tour-next$/);
+	for (const asks of ['watch', 'change', 'duel', 'stories']) {
+		await page.locator(`[data-testid="tour"][data-stop="${asks}"]`).waitFor();
+		expect(await focused(page)).toBe('tour-next');
+		await page.keyboard.press('Enter');
+	}
+	await page.locator('[data-testid="scene-text"][data-scene="1"]').waitFor();
+	// Where something is written, the help has the tour, which begins anew.
+	await page.goto(stage.swarm.node('n2').url);
+	await page.getByTestId('slot-1').waitFor();
+	expect(await page.getByTestId('tour').count()).toBe(0);
+	await page.keyboard.press('?');
+	await tabTo(page, /^take-tour$/);
+	await page.keyboard.press('Enter');
+	await page.locator('[data-testid="tour"][data-stop="watch"]').waitFor();
+	await poll(() => focused(page)).toBe('tour-next');
+	await tabTo(page, /^tour-close$/);
+	await page.keyboard.press('Enter');
+	await page.getByTestId('tour').waitFor({ state: 'detached' });
+});
+
 test('a proposal is made, watched, contested and looked up with the keyboard alone', async () => {
 	const page = await stage.open(stage.swarm.node('n2'));
 	const { keyboard } = page;
@@ -152,7 +175,7 @@ test('a proposal is made, watched, contested and looked up with the keyboard alo
 	await poll(() => focused(page)).toBe('keys-search');
 	await playbackBegins(page);
 	await page.getByTestId('follow').press('Enter');
-	await poll(() => page.locator('#keys .empty').textContent()).toContain('holds no key yet');
+	await poll(() => page.locator('#keys .empty').textContent()).toContain('holds no key that begins so');
 });
 
 test('whoever walks through the page with Tab sees where the focus is, and is not caught anywhere', async () => {

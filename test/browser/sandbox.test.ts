@@ -58,6 +58,7 @@ test('a decision is watched, scene by scene, until everyone knows the value', as
 		await page.locator(`[data-testid="scene-text"][data-scene="${scene}"]`).waitFor();
 	}
 	expect(await text.textContent()).toContain('Two quorums always have a node in common');
+	expect(await page.getByTestId('story-next').textContent()).toBe('Next: Two rivals');
 	for (const id of ['n1', 'n2', 'n3', 'n4', 'n5']) {
 		expect(await page.getByTestId(`node-${id}`).getAttribute('data-chosen-through')).toBe('1');
 	}

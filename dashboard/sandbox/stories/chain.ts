@@ -22,7 +22,7 @@ export const CHAIN: StagedStory = {
 		},
 		{
 			says: ({ cast: [leader, a, b] }) =>
-				`${a} hears ${leader}, so ${b} does not campaign, which would only depose a leader that works, and ${a} passes on what ${b} has to say.`,
+				`${a} hears ${leader}, so ${b} does not ask for promises, which would only depose a leader that works, and ${a} passes on what ${b} proposes.`,
 			acts: ({ cast: [, , b] }) => [proposes(b, 'red', 'leader')],
 			until: ({ news }) => isChosen(news, 'red'),
 		},
@@ -32,5 +32,5 @@ export const CHAIN: StagedStory = {
 				hasFact(news, 'chosen', ({ node, value }) => node === b && value.text.includes('red')),
 		},
 	],
-	ends: 'A node that hears no leader asks before it campaigns, so one broken link never makes two nodes depose each other for ever.',
+	ends: 'A node that hears no leader asks the others before it tries to lead, so one broken link never makes two nodes depose each other for ever.',
 };

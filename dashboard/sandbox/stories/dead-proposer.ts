@@ -35,12 +35,12 @@ export const DEAD_PROPOSER: StagedStory = {
 		},
 		{
 			says: ({ cast: [, a] }) =>
-				`${a} dies before it hears of a vote: three of five have accepted “red”, so it is chosen, and nobody who lives knows.`,
+				`${a} dies before it hears of a vote: three of five have accepted “red”, so it is chosen, and no node that is left knows that.`,
 			acts: ({ cast: [, a] }) => [{ kind: 'crash', node: a }],
 			until: ({ news }) => hasFact(news, 'campaign'),
 		},
 		{
-			says: 'Another node asks for promises, and since every quorum has one of the three in it, it is told of “red” and of the ballot of the dead.',
+			says: 'Another node asks for promises, and since every quorum has one of the three in it, it is told of “red” and of the ballot under which that was accepted.',
 			until: ({ news }) => hasFact(news, 'proposed', ({ origin }) => origin === 'reported'),
 		},
 		{
@@ -48,5 +48,5 @@ export const DEAD_PROPOSER: StagedStory = {
 			until: ({ news, cast: [, a] }) => countOf(news, (fact) => fact.kind === 'chosen' && fact.node !== a) >= 3,
 		},
 	],
-	ends: 'Every later leader proposes what may have been chosen before it, so what was chosen stays chosen, whoever dies.',
+	ends: 'Every later leader proposes what may have been chosen before it, so what was chosen stays chosen, although its proposer is dead.',
 };

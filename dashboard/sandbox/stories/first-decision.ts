@@ -15,12 +15,12 @@ export const FIRST_DECISION: StagedStory = {
 			until: ({ news }) => hasFact(news, 'sent', ({ message }) => message.kind === 'prepare'),
 		},
 		{
-			says: 'Each node promises to take nothing below that ballot, and reports what it has accepted before: nothing yet.',
+			says: 'Each node promises to refuse every lower ballot from now on, and reports what it has accepted before: nothing yet.',
 			until: ({ news }) => countOf(news, ({ kind }) => kind === 'promised') >= 3,
 		},
 		{
 			says: ({ cast: [, a] }) =>
-				`Three promises of five are a quorum, and none reports a value, so ${a} is free to ask everyone to accept “red”.`,
+				`Three promises of five are a quorum, which is more than half, and none reports a value, so ${a} is free to ask everyone to accept “red”.`,
 			until: ({ news }) => hasFact(news, 'proposed', ({ origin }) => origin === 'own'),
 		},
 		{
@@ -32,7 +32,8 @@ export const FIRST_DECISION: StagedStory = {
 			until: ({ news }) => hasFact(news, 'chosen', ({ how }) => how === 'counted'),
 		},
 		{
-			says: 'The others learn it with the next message of the leader.',
+			says: ({ cast: [, a] }) =>
+				`${a} is the leader now, and from its next message the others learn that “red” is chosen.`,
 			until: ({ facts }) => countOf(facts, ({ kind }) => kind === 'chosen') === 5,
 		},
 	],

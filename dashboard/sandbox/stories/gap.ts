@@ -27,7 +27,8 @@ export const GAP: StagedStory = {
 	prelude: everyoneHasProposed,
 	scenes: [
 		{
-			says: ({ cast: [leader], news }) => `${leader} leads, and proposes “red” for slot ${slotOf(news, 'red')}.`,
+			says: ({ cast: [leader], news }) =>
+				`${leader} leads, and proposes “red” for slot ${slotOf(news, 'red')}, the next place in the log.`,
 			acts: ({ cast: [leader] }) => [proposes(leader, 'red', 'leader')],
 			until: (performance) => accepts(performance).length === 4,
 		},
@@ -43,12 +44,12 @@ export const GAP: StagedStory = {
 		},
 		{
 			says: ({ cast: [leader], facts }) =>
-				`${leader} dies: slot ${slotOf(facts, 'blue')} is chosen, nobody who lives knows of slot ${slotOf(facts, 'blue') - 1}, and the slots can only be applied in order.`,
+				`${leader} dies: slot ${slotOf(facts, 'blue')} is chosen, no node that is left knows of slot ${slotOf(facts, 'blue') - 1}, and the slots can only be applied in order.`,
 			acts: ({ cast: [leader] }) => [{ kind: 'crash', node: leader }],
 			until: ({ news }) => hasFact(news, 'campaign'),
 		},
 		{
-			says: 'The new leader is told of “blue” and of nothing in the slot before: it proposes “blue” again, and for the other slot a no-op, which does nothing.',
+			says: 'The new leader is told of “blue” and of nothing in the slot before: it proposes “blue” again, and for the empty slot a no-op, a value that does nothing.',
 			until: ({ news }) =>
 				hasFact(news, 'proposed', ({ slot, origin }) => origin === 'noop' && slot === slotOf(news, 'blue') - 1) &&
 				hasFact(news, 'proposed', ({ value, origin }) => origin === 'reported' && value.text.includes('blue')),

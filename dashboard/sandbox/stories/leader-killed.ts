@@ -24,7 +24,8 @@ export const LEADER_KILLED: StagedStory = {
 			until: ({ news }) => hasFact(news, 'role', ({ role }) => role === 'leader'),
 		},
 		{
-			says: ({ stage }) => `${leaderNow(stage)} needs no phase 1 any more: one round to a quorum chooses a value.`,
+			says: ({ stage }) =>
+				`${leaderNow(stage)} has its promises already, so for each value it asks for votes only: one round to a quorum.`,
 			acts: ({ stage }) => [proposes(leaderNow(stage), 'red', 'leader')],
 			until: ({ news }) => isChosen(news, 'red'),
 		},

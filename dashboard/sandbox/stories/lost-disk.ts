@@ -11,7 +11,7 @@ const INITIAL = new Set(['n1', 'n2', 'n3', 'n4', 'n5']);
 export const LOST_DISK: StagedStory = {
 	id: 'lost-disk',
 	title: 'A lost disk',
-	about: 'Who has forgotten its promises must not come back as if it remembered.',
+	about: 'A node that has forgotten its promises must not come back as if it remembered them.',
 	seed: 7,
 	nodes: 5,
 	prelude: everyoneHasProposed,

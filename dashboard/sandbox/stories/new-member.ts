@@ -30,7 +30,7 @@ export const NEW_MEMBER: StagedStory = {
 				hasFact(news, 'members', ({ members }) => members.filter(({ isVoter }) => isVoter).length === 6),
 		},
 		{
-			says: 'A change holds a few slots after its own, so that the slots under way are decided by those who began them.',
+			says: 'A change of members holds from a few slots later on, so that the slots under way are decided by the members that began them.',
 			acts: ({ cast: [leader] }) => [proposes(leader, 'red', 'leader')],
 			until: ({ news }) => hasFact(news, 'voteCounted', ({ needed }) => needed === 4),
 		},

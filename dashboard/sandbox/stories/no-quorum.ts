@@ -11,7 +11,7 @@ export const NO_QUORUM: StagedStory = {
 	scenes: [
 		{
 			says: ({ cast: [leader, a, b, c, d] }) =>
-				`${b}, ${c} and ${d} die, and ${leader} proposes “red”: it votes, and ${a} votes, and two votes of five are no quorum.`,
+				`${b}, ${c} and ${d} die, and ${leader}, which leads, proposes “red”: it votes, and ${a} votes, and two votes of five are no quorum.`,
 			acts: ({ cast: [leader, , b, c, d] }) => [
 				...[b, c, d].map((node) => ({ kind: 'crash', node }) as const),
 				proposes(leader, 'red', 'leader'),

@@ -58,5 +58,5 @@ export const OLD_LEADER_READ: StagedStory = {
 			until: ({ answers }) => answers[0]?.answer.kind === 'read' && answers[0].answer.isConfirmed,
 		},
 	],
-	ends: 'Who answers from memory alone may be wrong without knowing it: a read asks a quorum, and costs a round but no disk.',
+	ends: 'A node that answers from memory alone may be wrong without knowing it: a read asks a quorum, and costs a round of messages but no write to a disk.',
 };

@@ -23,7 +23,7 @@ export const RIVALS: StagedStory = {
 			until: ({ news }) => countOf(news, ({ kind }) => kind === 'campaign') === 2,
 		},
 		{
-			says: 'One ballot is higher: who has promised it takes the lower one no more, and the proposer of the lower one learns of that.',
+			says: 'One ballot is higher: a node that has promised it refuses the lower one, and tells the proposer of the lower one so.',
 			until: ({ news, cast: [, a, , c] }) => hasFact(news, 'halted', ({ node }) => node === a || node === c),
 		},
 		{

@@ -1,4 +1,4 @@
-/** A proposal, a cut that is healed, a story and the game, each by the keyboard alone. */
+/** The tour, a proposal, a cut that is healed, a story and the game, each by the keyboard alone. */
 import type { Page } from 'playwright-core';
 import { pick, tabTo } from '../../browser/by-keyboard.ts';
 import { nextOutcome, playbackBegins, stateBecomes } from '../../browser/swarm-page.ts';
@@ -13,6 +13,8 @@ interface Walk {
 }
 
 const WALKS: readonly Walk[] = [
+	// It shows itself only where nothing is written yet.
+	{ name: 'tour', at: '', go: takesTour },
 	{ name: 'propose', at: '', go: proposes },
 	{ name: 'cut and heal', at: '', go: cutsAndHeals },
 	{ name: 'story', at: '?sandbox', go: tellsStory },
@@ -33,7 +35,7 @@ export const keyboard: Bar = {
 			}
 			return [
 				{
-					bar: 'stories, game, propose, cut, heal by keyboard alone',
+					bar: 'tour, stories, game, propose, cut, heal by keyboard alone',
 					target: 'works',
 					measured: `${WALKS.length - failed.length} of ${WALKS.length} walks reach their end`,
 					isMet: failed.length === 0,
@@ -42,6 +44,15 @@ export const keyboard: Bar = {
 			];
 		}),
 };
+
+async function takesTour(page: Page): Promise<void> {
+	await tabTo(page, /^tour-next$/);
+	for (const asks of ['watch', 'change', 'duel', 'stories']) {
+		await page.locator(`[data-testid="tour"][data-stop="${asks}"]`).waitFor();
+		await page.keyboard.press('Enter');
+	}
+	await page.locator('[data-testid="scene-text"][data-scene="1"]').waitFor();
+}
 
 async function proposes(page: Page): Promise<void> {
 	await tabTo(page, /^propose-value$/);

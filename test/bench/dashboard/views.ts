@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
+import { RULE_IDS, type RuleId } from '../../../shared/simulation/rule-ids.ts';
 import { nextOutcome, playbackBegins, propose, stateBecomes, stepTo } from '../../browser/swarm-page.ts';
 import { put } from '../../process/client.ts';
 import { record } from './recorded.ts';
@@ -46,7 +47,12 @@ const NAMES_OF_REPLAY = ['frankfurt-am-main-rack-12-node-07', 'amsterdam-science
 const LONG = 'a-key-of-sixty-four-characters-which-has-no-place-to-be-broken-1';
 
 export const SETTINGS: readonly Setting[] = [
-	{ views: [{ name: 'empty', reach: hearsAll }] },
+	{
+		views: [
+			{ name: 'empty', reach: hearsAll },
+			{ name: 'tour', reach: takesTour },
+		],
+	},
 	{
 		prepare: write,
 		views: [
@@ -76,14 +82,20 @@ export const SETTINGS: readonly Setting[] = [
 		views: [{ name: 'sign-in', reach: isAsked }],
 	},
 	{ options: { nodes: 9 }, prepare: writeLong, views: [{ name: 'nine-nodes', reach: hearsAll }] },
+	{ options: { nodes: 3 }, prepare: write, views: [{ name: 'members', reach: losesDisk }] },
 	{
 		options: { nodes: 1 },
 		views: [
 			{ name: 'sandbox', at: '?sandbox', reach: (page) => stateBecomes(page, 'n5', 'up') },
 			{ name: 'sandbox-faults', at: '?sandbox', reach: breaksSandbox },
 			...STORIES.map((id) => ({ name: `story-${id}`, at: `?sandbox#story=${id}`, reach: beginsStory })),
-			{ name: 'game', at: '?sandbox', reach: takesRuleOut },
-			{ name: 'game-broken', at: '?sandbox', reach: breaksRule },
+			{ name: 'stories-end', at: '?sandbox#story=chain', reach: endsStory },
+			{ name: 'game', at: '?sandbox', reach: (page) => takesRuleOut(page, 'half') },
+			...RULE_IDS.map((id) => ({
+				name: `game-${id}-broken`,
+				at: '?sandbox',
+				reach: (page: Page) => breaksRule(page, id),
+			})),
 			{ name: 'replay-empty', at: '?replay', reach: (page) => page.getByTestId('trace-title').waitFor() },
 			{ name: 'replay', at: '?replay', reach: (page) => opensTrace(page, []) },
 			{ name: 'long-names', at: '?replay', reach: (page) => opensTrace(page, NAMES_OF_REPLAY) },
@@ -94,6 +106,18 @@ export const SETTINGS: readonly Setting[] = [
 async function hearsAll(page: Page, { swarm }: Stage): Promise<void> {
 	for (const { id } of swarm.nodes) await stateBecomes(page, id, 'up');
 	await page.locator('.card[data-role="leader"]').waitFor();
+}
+
+/** To its last stop. */
+async function takesTour(page: Page, stage: Stage): Promise<void> {
+	await hearsAll(page, stage);
+	await page.getByTestId('help').click();
+	await page.getByTestId('take-tour').click();
+	for (const asks of ['watch', 'change', 'duel']) {
+		await page.locator(`[data-testid="tour"][data-stop="${asks}"]`).waitFor();
+		await page.getByTestId('tour-next').click();
+	}
+	await page.locator('[data-testid="tour"][data-stop="stories"]').waitFor();
 }
 
 async function write({ swarm }: Stage): Promise<void> {
@@ -125,8 +149,9 @@ async function playsDuel(page: Page, stage: Stage): Promise<void> {
 }
 
 async function asksWhy(page: Page, stage: Stage): Promise<void> {
-	await hearsAll(page, stage);
-	await page.getByTestId('ask-last').click();
+	await playsOne(page, stage);
+	// A phone has no room for the button.
+	await page.keyboard.press('w');
 	await page.getByTestId('answer-why').waitFor();
 }
 
@@ -174,6 +199,18 @@ async function opensHelp(page: Page, stage: Stage): Promise<void> {
 	await hearsAll(page, stage);
 	await page.getByTestId('help').click();
 	await page.locator('dialog[open]').waitFor();
+}
+
+/** A node gets a new disk, and votes again under a new id. */
+async function losesDisk(page: Page, stage: Stage): Promise<void> {
+	await page.locator('.card[data-role="leader"]').waitFor();
+	const node = stage.swarm.node('n3');
+	await node.stop();
+	rmSync(node.folder, { recursive: true });
+	await node.start();
+	await page.locator('[data-testid="change"][data-in-force="true"]').waitFor();
+	await page.getByTestId('change-slot').click();
+	await page.getByTestId('decision-members').waitFor();
 }
 
 /** A proposal is made meanwhile, which cannot be chosen. */
@@ -233,14 +270,18 @@ async function beginsStory(page: Page): Promise<void> {
 	await page.getByTestId('story-play').getByText('Play all').waitFor();
 }
 
-async function takesRuleOut(page: Page): Promise<void> {
+async function endsStory(page: Page): Promise<void> {
+	await page.locator('[data-testid="scene-text"][data-scene="end"]').waitFor();
+}
+
+async function takesRuleOut(page: Page, rule: RuleId): Promise<void> {
 	await stateBecomes(page, 'n5', 'up');
-	await page.getByTestId('rule-half').click();
+	await page.getByTestId(`rule-${rule}`).click();
 	await page.getByTestId('rule-out').waitFor();
 }
 
-async function breaksRule(page: Page): Promise<void> {
-	await takesRuleOut(page);
+async function breaksRule(page: Page, rule: RuleId): Promise<void> {
+	await takesRuleOut(page, rule);
 	await page.getByTestId('show-me').click();
 	await page.locator('.lamp[data-broken="true"]').waitFor();
 }
