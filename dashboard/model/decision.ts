@@ -131,6 +131,7 @@ export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[], histo
 			const round = byBallot.get(ballot) ?? newRound(slot, ballot, members, earlierPhase1(slot, ballot, nodes));
 			byBallot.set(ballot, round);
 			round.proposal ??= { value: view.value, ...originOf(round) };
+			round.accept.set(node.id, 'arrived');
 			round.vote.set(node.id, { state: 'accepted', counted: false });
 			round.votes = [...round.votes, node.id];
 			round.isChosen = round.electorate !== null && isQuorum(round.electorate, round.votes);
