@@ -1,14 +1,19 @@
 #!/usr/bin/env node
 /** The program `paxos-swarm`: it runs one command line at this process's terminal. */
+import { setDefaultHighWaterMark } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { stopSignalsOfProcess } from './cli/hangup.ts';
 import { Output } from './cli/output.ts';
 import { run } from './cli/program.ts';
 import { EXIT } from './cli/terminal.ts';
+import { HELD_BYTES } from './limits.ts';
 import { packageVersion } from './package.ts';
 
 /** A process that ran nodes waits so long at its end for a reader of its output that takes nothing. */
 const LAST_OUTPUT_MAX_MS = 1000;
+
+/** A connection of TLS takes this from the process, and not from its server. */
+setDefaultHighWaterMark(false, HELD_BYTES);
 
 const stopSignals = stopSignalsOfProcess();
 let isServing = false;

@@ -10,7 +10,7 @@ import type { Duplex } from 'node:stream';
 import type { SecureContextOptions, TLSSocket, TlsOptions } from 'node:tls';
 import { isProbe } from '../api/health.ts';
 import type { Doors, Refusal } from '../doors.ts';
-import { type ConnectionLimits, socketsMax } from '../limits.ts';
+import { type ConnectionLimits, HELD_BYTES, socketsMax } from '../limits.ts';
 import { Turns } from '../turns.ts';
 import { Admission, type AdmissionTimings, type ConnectionCounts, type Place } from './admission.ts';
 import { addressKey, type Connection } from './connection.ts';
@@ -106,6 +106,7 @@ const SERVER_OPTIONS: http.ServerOptions = {
 	maxHeaderSize: HEADER_BYTES_MAX,
 	/** A request with two Host headers must not look like one with the first of them. */
 	joinDuplicateHeaders: true,
+	highWaterMark: HELD_BYTES,
 	/** Node.js would answer each request without a Host by itself, however many were sent ahead. */
 	requireHostHeader: false,
 };

@@ -1,14 +1,18 @@
 /** However many connections there are, enough descriptors are left for the log and the links that this node dials. */
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import {
 	connectionLimits,
 	DESCRIPTORS_ASSUMED,
 	DESCRIPTORS_MIN,
 	descriptorLimit,
+	HELD_BYTES,
 	parseDescriptorLimit,
 	socketsMax,
 } from '../../server/limits.ts';
 import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
+import { TestNode } from '../api/node.ts';
 
 /** A node without connections had at most 30 descriptors open when this was written, without its links. */
 const OWN = 48 + (MEMBERS_MAX - 1);
@@ -53,4 +57,13 @@ describe('the limits of a process', () => {
 		expect(parseDescriptorLimit('')).toBe(DESCRIPTORS_ASSUMED);
 		expect(descriptorLimit()).toBeGreaterThan(0);
 	});
+});
+
+it('a request and its answer hold as much with every version of Node.js', async () => {
+	const node = await new TestNode().start();
+	const asked = once(node.events, 'request') as Promise<[IncomingMessage, ServerResponse]>;
+	await node.get('/livez');
+	const [request, response] = await asked;
+	expect([request.readableHighWaterMark, response.writableHighWaterMark]).toEqual([HELD_BYTES, HELD_BYTES]);
+	await node.stop();
 });
