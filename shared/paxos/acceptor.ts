@@ -23,7 +23,7 @@ const NACK_VALUE_BYTES_MAX = 4096;
 
 export interface AcceptorState {
 	promised: Ballot;
-	/** The last record that says what is chosen says it of the slots up to here. */
+	/** The last record of kind `chosen` is about the slots up to here. */
 	chosenRecorded: Slot;
 	/** An accept was too far ahead, and none has come since that was not. */
 	ignoresFar: boolean;
@@ -69,7 +69,7 @@ export class Acceptor {
 		}
 	}
 
-	/** Phase 2b. The answer goes to the proposer only. What is chosen here otherwise is answered with what it is. */
+	/** Phase 2b. The answer goes to the proposer only. Where this node knows another value to be chosen, it answers with that. */
 	accept(from: NodeId, { ballot, slot, value, recoveredThrough }: Accept): void {
 		if (compareBallots(ballot, this.state.promised) < 0) return this.#refuse(from, 'accept', ballot, slot);
 		const { out } = this.#context;
@@ -148,9 +148,9 @@ export class Acceptor {
 	}
 
 	/**
-	 * Records what is known to be chosen here. It rides on what waits for a flush anyway.
+	 * Records up to which slot this node knows all to be chosen. The record goes with others that need a flush anyway.
 	 *
-	 * @param again also where the last record says it: one that an earlier life has left may not be durable
+	 * @param again also where the last record says the same: one that an earlier life has left may not be durable
 	 */
 	recordChosen(again = false): void {
 		if (this.#log.chosenThrough === this.state.chosenRecorded && !again) return;

@@ -51,10 +51,10 @@ export const STILL_MS_MAX = 2500;
 /** A node to hand over to stood still for less than the leader by this factor. */
 export const STEADIER_FACTOR = 2;
 
-/** A node hands over once in so long at most, whatever comes of it. Milliseconds. */
+/** A node hands over at most once in this time. Milliseconds. */
 export const HANDOVER_EVERY_MS = 10_000;
 
-/** So many polls in a row it does so: then nobody else stands, and it does. */
+/** A node that lags does so in this many polls in a row. Then no other node stands, and it stands itself. */
 export const YIELDS_MAX = 3;
 
 /** No clock is truly before this moment, 1 November 2025: the protocol was written later. Milliseconds since 1970. */
@@ -74,7 +74,7 @@ export const BALLOT_AHEAD_MAX_MS = 10 * YEAR_MS;
 /** A node whose clock is further ahead of the clocks of a quorum does not form ballots from it. */
 export const BALLOT_LEAD_MAX_MS = YEAR_MS;
 
-/** A node that does not know the clocks of a quorum believes its own until then. */
+/** A node that does not know the clocks of a quorum believes its own up to this time. Milliseconds since 1970. */
 export const UNKNOWN_CLOCKS_MS_MAX = WRITTEN_MS + 5 * YEAR_MS;
 
 /**

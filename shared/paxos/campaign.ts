@@ -30,7 +30,7 @@ export interface Phase1 {
 	readonly promises: readonly CompletePromise[];
 	/** The highest chosenThrough of the quorum: these slots are fetched, never proposed. */
 	readonly chosenThrough: Slot;
-	/** Who reported it. */
+	/** The acceptor that reported it. */
 	readonly source: NodeId;
 	/** No slot above this one was chosen under any earlier ballot. */
 	readonly recoveredThrough: Slot;

@@ -8,39 +8,39 @@ import type { Outbox } from './outbox.ts';
 
 /** All in milliseconds. A time is drawn afresh from each range whenever it is asked for. */
 export interface Timings {
-	/** A leader that was not heard for one to two of these is silent. */
+	/** The range of an election period. A leader that was not heard for one to two periods is silent. */
 	readonly electionMinMs: number;
 	readonly electionMaxMs: number;
-	/** A leader's beat. */
+	/** The interval of a leader's heartbeats. */
 	readonly heartbeatMs: number;
-	/** After the leader's link closed, a node polls within this. */
+	/** A node polls within this time after its link to the leader closed. */
 	readonly pollMaxMs: number;
-	/** A node that does not answer, or has no room, is asked again, or another one is, after this and an observed round. */
+	/** The wait, beside an observed round, before a node that did not answer or had no room is asked again, or another one. */
 	readonly retryMs: number;
-	/** After a nack: doubled for each nack in a row, up to the maximum. */
+	/** The back-off after a nack. It doubles with each nack in a row, up to the maximum. */
 	readonly backoffMinMs: number;
 	readonly backoffMaxMs: number;
 }
 
 export interface AgentConfig {
 	readonly id: NodeId;
-	/** The members that the swarm began with, in the same order on every node; 1 to 9. What the log says goes above it. */
+	/** The members that the swarm began with, 1 to 9, in the same order on every node. Those that the log says replace them. */
 	readonly members: readonly Member[];
 	/**
 	 * How many slots may be proposed beyond what is chosen. It is also α, the number of slots from the one in which a change
 	 * of members is chosen to the first one that it governs. So it is the same on all nodes, for ever.
 	 */
 	readonly openSlotsMax: number;
-	/** How far above what it knows to be chosen an acceptor accepts; above `openSlotsMax`, at most SLOTS_AHEAD_MAX. */
+	/** An acceptor accepts up to so many slots above those that it knows to be chosen: `openSlotsMax` to SLOTS_AHEAD_MAX. */
 	readonly slotsAheadMax: number;
-	/** Of one slot, where several proposals are put together. */
+	/** The most bytes of the value of a slot in which several proposals are put together. */
 	readonly valueBytesMax: number;
-	/** Of values in one promise part or one decisions message; a single larger value still goes. */
+	/** The most bytes of values in one part of a promise or one message of decisions. A single larger value is sent too. */
 	readonly messageBytesMax: number;
 	readonly timings: Timings;
 }
 
-/** What names one value in a promise or in decisions, at most: slot, ballot, lengths. */
+/** The most bytes that a promise or a message of decisions has for a value beside the value itself: slot, ballot, lengths. */
 export const ENTRY_BYTES_MAX = 96;
 
 /** What every room of an agent sees. `out` is the one of the present step. */
@@ -64,7 +64,7 @@ export interface Context {
 	chosenThrough(): Slot;
 }
 
-/** What can only be a bug or a corrupted disk: the node must stop rather than go on. */
+/** Something happened that only a bug or a corrupted disk can cause. The node must stop rather than go on. */
 export class InvariantError extends Error {
 	override readonly name = 'InvariantError';
 }

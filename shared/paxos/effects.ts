@@ -45,17 +45,19 @@ export type ProposalOutcome =
 	| { readonly kind: 'placed'; readonly proposals: readonly ProposalId[]; readonly slot: Slot; readonly ballot: Ballot }
 	/** A campaign for what was proposed here began. */
 	| { readonly kind: 'attempt'; readonly ballot: Ballot }
-	/** It, or the leadership it won, was ended by a higher promise. */
+	/** That campaign, or the leadership that it won, was ended by a higher promise. */
 	| { readonly kind: 'halted'; readonly ballot: Ballot; readonly by: Ballot }
-	/** It ended without one: too few answered, or nobody who could tell what is chosen. */
+	/** That campaign or leadership was given up: too few nodes answered, or none that could tell which values are chosen. */
 	| { readonly kind: 'givenUp'; readonly ballot: Ballot }
 	/** The proposal surely was not and will not be chosen. */
 	| {
 			readonly kind: 'refused';
 			readonly proposal: ProposalId;
 			/**
-			 * The contested slot is too far ahead, or so old that nobody keeps it; the value is no batch, or too large; or this
-			 * node has no vote.
+			 * - `slotNotOpen`: the contested slot is too far ahead.
+			 * - `slotTrimmed`: the contested slot is so old that no node keeps it.
+			 * - `notABatch`, `tooLarge`: the value cannot be proposed.
+			 * - `notAVoter`: this node has no vote, and so runs no campaign.
 			 */
 			readonly reason: 'slotNotOpen' | 'slotTrimmed' | 'notABatch' | 'tooLarge' | 'notAVoter';
 			/** The first slot that nothing was proposed for, as far as this node knows. */

@@ -21,19 +21,19 @@ export interface Proposal {
 }
 
 export type Timer =
-	/** A follower: an election period is over, and a leader was heard in it, or not. */
+	/** An election period of a follower is over. It polls where it has heard no leader in the period. */
 	| 'election'
-	/** A candidate: an election period of its campaign is over, and no quorum has promised. */
+	/** An election period of a candidate is over, and no quorum has promised. */
 	| 'patience'
-	/** A leader: an election period is over, and a quorum has answered in it, or not. */
+	/** An election period of a leader is over. It steps down where no quorum has answered in the period. */
 	| 'quorum'
-	/** A leader: the next heartbeat is due. */
+	/** The next heartbeat of a leader is due. */
 	| 'heartbeat'
-	/** A follower that hears no leader: a poll is to be sent. */
+	/** A follower that hears no leader is to send a poll. */
 	| 'poll'
-	/** A node that was asked for what is chosen has not answered. */
+	/** A node that was asked for chosen values has not answered. */
 	| 'fetch'
-	/** What a leader had no room for may be forwarded again. */
+	/** Proposals that a leader had no room for may be forwarded again. */
 	| 'forward';
 
 /**
@@ -58,7 +58,7 @@ export type Event =
 	| { readonly kind: 'start'; readonly epoch: number }
 	| { readonly kind: 'receive'; readonly from: NodeId; readonly message: Message }
 	| { readonly kind: 'propose'; readonly proposal: Proposal }
-	/** Nobody waits for the proposal any more: care for it no longer, and tell whether it ever left. */
+	/** Nobody waits for the proposal any more. The agent forgets it, and tells whether it ever left. */
 	| { readonly kind: 'withdraw'; readonly proposal: ProposalId }
 	| { readonly kind: 'read'; readonly read: ReadId }
 	| { readonly kind: 'timer'; readonly timer: Timer }

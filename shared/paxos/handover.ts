@@ -1,8 +1,12 @@
 /**
  * A leader asks one of its followers to stand, the steadiest as a rule, and leads on until that one has its majority, so
- * nothing waits meanwhile. It does so for one of five reasons. It is about to stop; or it is no voter any more; or people
- * want another leader; or its log takes no values, while those of a quorum do; or it stands still again and again,
- * because its process is stopped or starved in a rhythm, and is heard often enough to stay the leader for ever.
+ * nothing waits meanwhile. It does so for one of these reasons:
+ *
+ * - `leaving`: it is about to stop, or is no voter any more.
+ * - `wanted`: people want another leader.
+ * - `noRoom`: its log takes no values, while those of a quorum do.
+ * - `unsteady`: it stands still again and again, because its process is stopped or starved in a rhythm, and is heard often
+ *   enough to stay the leader for ever.
  *
  * This room decides about liveness only. A leader that goes on must never ask a node that is not much steadier: where all
  * nodes are starved alike, the leader stays.

@@ -100,7 +100,7 @@ export class HeardLeader {
 		return node;
 	}
 
-	/** An election period begins, of whatever role. */
+	/** An election period begins. */
 	periodBegins(): void {
 		this.state.periodBeganMs = this.#context.steadyMs;
 	}

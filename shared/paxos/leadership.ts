@@ -387,8 +387,8 @@ export class Leadership {
 	}
 
 	/**
-	 * Whether this node is still behind what its quorum knows to be chosen, and no further than when it was last
-	 * asked: whoever knew it is gone. Only another quorum's reports can help.
+	 * Whether this node still lacks slots that its quorum knows to be chosen, and knows no more than when it was last asked.
+	 * Then the nodes that know them are gone, and only the promises of another quorum can help.
 	 */
 	takeIsStuck(): boolean {
 		const { chosenThrough } = this.#log;

@@ -1,7 +1,7 @@
 /**
- * Learns which values are chosen. A follower marks only slots that it accepted at the very ballot whose leader says so. The rest it
- * fetches, in order, from the node that claims to know most. A claim is one node's own: it is forgotten when that node
- * does not answer, or answers that it knows less.
+ * Learns which values are chosen. A follower marks only slots that it accepted at the very ballot whose leader says so. The
+ * rest it fetches, in order, from the node that claims to know most. A claim is one node's own: it is forgotten when that
+ * node does not answer, or answers that it knows less.
  */
 
 import { sameBytes } from '../bytes/bytes.ts';
@@ -91,7 +91,7 @@ export class Learner {
 		out.now(to, { kind: 'decisions', from, chosenThrough, decisions });
 	}
 
-	/** What this node lacks is kept no more there, up to `trimmedThrough`. The runtime is told that it needs the snapshot. */
+	/** `from` keeps no slot up to `trimmedThrough`. Where this node lacks some, its runtime is told whose snapshot it needs. */
 	trimmed(from: NodeId, { trimmedThrough, chosenThrough }: Trimmed): void {
 		if (this.#log.chosenThrough >= trimmedThrough) return;
 		if (from !== this.state.source) return this.fetchFrom(from, chosenThrough);

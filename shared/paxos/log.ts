@@ -14,7 +14,7 @@ import type { Value } from './value.ts';
 export interface LogEntry {
 	readonly ballot: Ballot;
 	readonly value: Value;
-	/** Accepted here under `ballot`; false for what was only learned. */
+	/** Whether it was accepted here under `ballot`, and not only learned. */
 	readonly accepted: boolean;
 }
 

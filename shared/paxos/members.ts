@@ -89,7 +89,7 @@ export class Members {
 		return this.#voters;
 	}
 
-	/** Those members that vote in none of these sets. */
+	/** The members that vote in none of these sets. */
 	get learners(): readonly NodeId[] {
 		return this.#learners;
 	}
@@ -98,13 +98,13 @@ export class Members {
 		return this.#voters.includes(id);
 	}
 
-	/** Those that decide the slot. For a slot that is known to be chosen, the answer is the oldest set that is known. */
+	/** The set that decides the slot. For a slot that is known to be chosen, the answer is the oldest set that is known. */
 	governing(slot: Slot): MemberSet {
 		const { sets } = this.#state;
 		return sets[1] && slot >= sets[1].from ? sets[1] : sets[0];
 	}
 
-	/** Whether these nodes are a quorum of each of the sets: of whatever set governs the next slots, then. */
+	/** Whether these nodes are a quorum of each of the sets, and so of the one that governs any of the next slots. */
 	isQuorum(nodes: ReadonlySet<NodeId>): boolean {
 		return this.#state.sets.every(({ voters }) => isQuorumOf(nodes, voters));
 	}

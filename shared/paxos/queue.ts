@@ -9,9 +9,9 @@ import { commandsLength, type Value } from './value.ts';
 /** How many bytes of proposals wait at most; the origin of one that does not fit is told so, and asks again. */
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 
-/** A proposal of this node, or one that was forwarded (0). */
 export interface Queued {
 	readonly value: Value;
+	/** 0 for a proposal that another node has forwarded. */
 	readonly id: ProposalId;
 }
 

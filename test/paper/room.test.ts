@@ -112,7 +112,7 @@ describe('a leader', () => {
 		lab.propose('n2', 'blue');
 		lab.deliver();
 		expect(lab.agent('n1').view()).toMatchObject({ openSlotsCount: 0, queuedCount: 0 });
-		// It has not left, so whoever waits for it is told that it is not applied.
+		// It has not left, so its client is told that it is not applied.
 		lab.step('n1', { kind: 'withdraw', proposal: own });
 		expect(lab.outcomes('n1', 'withdrawn')).toMatchObject([{ proposal: own, left: false }]);
 		lab.propose('n1', 'green');
