@@ -1,14 +1,20 @@
 /** The errors of calls of `SwarmClient`. Each says whether the write may have happened. */
 import type { PassingRefusal } from './protocol.ts';
 
-/**
- * The call surely did not and will not happen. `why` says what kept it from happening: `noLeader` and `timeout`, that
- * no leader or no node could be reached in time; `overloaded`, that too much waits already, in the client or at the
- * node; `diskFull` and `diskBehind`, that the disk of the node has no room or does not keep up; `denied`, that
- * the client has no token for it; `closed`, that the client was closed.
- */
+/** The call surely did not and will not happen. */
 export class RefusedError extends Error {
 	override readonly name = 'RefusedError';
+	/**
+	 * The reason:
+	 *
+	 * - `noLeader`: no leader took the call in time.
+	 * - `timeout`: no node could be reached in time.
+	 * - `overloaded`: too much waits already, in the client or at the node.
+	 * - `diskFull`: the disk of the node has no room.
+	 * - `diskBehind`: the disk of the node does not keep up.
+	 * - `denied`: the token of the client does not allow the call.
+	 * - `closed`: the client, or the node inside the program, was closed.
+	 */
 	readonly why: PassingRefusal | 'closed' | 'denied' | 'timeout';
 
 	constructor(why: RefusedError['why'], detail: string) {
@@ -17,17 +23,17 @@ export class RefusedError extends Error {
 	}
 }
 
-/** What is told of a call for which the client has no token. */
+/** The message of a RefusedError that is `denied`. */
 export const DENIED = 'the token of this client is not for it, or it has none';
 
-/** The write was sent, and may have happened or may yet happen. A read tells. */
+/** The write was sent. It may have happened or may yet happen, and a read tells whether it has. */
 export class UnknownOutcomeError extends Error {
 	override readonly name = 'UnknownOutcomeError';
 }
 
 /**
  * A transaction was applied, once, but what it read is not known: its first answer was lost with a connection, and the
- * keys have changed since. To read them again is all that is left.
+ * keys have changed since. The caller can only read them again.
  */
 export class ReadingsLostError extends Error {
 	override readonly name = 'ReadingsLostError';
@@ -55,13 +61,17 @@ export class CompactedError extends Error {
 	}
 }
 
-/**
- * A session is over, and with it everything that it held. `why` says how it ended: `expired`, that it surely was not
- * renewed within its time-out, by the client's own clock; `ended`, that the store has it no more; `destroyed`, that its
- * owner has ended it; `closed`, that the client was closed.
- */
+/** A session is over, and with it everything that it held. */
 export class SessionLostError extends Error {
 	override readonly name = 'SessionLostError';
+	/**
+	 * How it ended:
+	 *
+	 * - `expired`: it surely was not renewed within its time-out, by the client's own clock.
+	 * - `ended`: the store has it no more.
+	 * - `destroyed`: its owner has ended it.
+	 * - `closed`: the client was closed.
+	 */
 	readonly why: 'expired' | 'ended' | 'destroyed' | 'closed';
 
 	constructor(why: SessionLostError['why']) {
@@ -77,13 +87,16 @@ const SESSION_LOST: Readonly<Record<SessionLostError['why'], string>> = {
 	closed: 'the client was closed',
 };
 
-/**
- * A lock is not held any more, though nobody has called its `release`. `why` says what has ended it: `session`, its
- * session, with a SessionLostError as the cause; `released`, that somebody else has let the key go in the name of the
- * session; `deleted`, that the key was deleted.
- */
+/** A lock is not held any more, though nobody has called its `release`. */
 export class LockLostError extends Error {
 	override readonly name = 'LockLostError';
+	/**
+	 * What has ended it:
+	 *
+	 * - `session`: its session is over. The cause of this error is the SessionLostError.
+	 * - `released`: somebody else has let the key go in the name of the session.
+	 * - `deleted`: the key was deleted.
+	 */
 	readonly why: 'session' | 'released' | 'deleted';
 
 	constructor(key: string, why: LockLostError['why'], options?: ErrorOptions) {
@@ -98,7 +111,7 @@ const LOCK_LOST: Readonly<Record<LockLostError['why'], string>> = {
 	deleted: 'the key was deleted',
 };
 
-/** A lock that was not to wait: the key is held, or waits out the lock delay of the session that held it. */
+/** The key is held, or waits out the lock delay of the session that held it, and the caller asked not to wait. */
 export class LockHeldError extends Error {
 	override readonly name = 'LockHeldError';
 

@@ -2,9 +2,9 @@
  * A storage adapter of keyv 5 (`npm install keyv`), over a client:
  * `new Keyv({ store: new KeyvSwarm({ client }), namespace: 'sessions', ttl: 60_000 })`.
  *
- * The store has no time-outs of keys. An entry's end is kept in its flags, and whoever comes upon an entry that is over
- * takes it for missing and deletes it. So entries that nobody asks for stay until `clear`, or until the next walk over
- * all of them (`iterator`). Their end is judged by the clock of the process that reads, as keyv judges it too.
+ * The store has no time-outs of keys. An entry's end is kept in its flags, and an adapter that reads an entry which is
+ * over takes it for missing and deletes it. So entries that nobody asks for stay until `clear`, or until the next walk
+ * over all of them (`iterator`). Their end is judged by the clock of the process that reads, as keyv judges it too.
  */
 import type { SwarmClient, WriteResult } from './client.ts';
 import { BadOptionsError } from './errors.ts';
@@ -43,7 +43,7 @@ export class KeyvSwarm {
 		return this;
 	}
 
-	/** `await store.get('id')` */
+	/** `await store.get('id')`. Resolves with undefined for an entry that is missing or over. */
 	async get<Value>(key: string): Promise<Value | undefined> {
 		const entry = await this.#present(key);
 		return entry ? (text.decode(entry.value) as Value) : undefined;
@@ -65,17 +65,17 @@ export class KeyvSwarm {
 		return (await this.#client.put(this.#prefix + key, value as string, { flags })).ok;
 	}
 
-	/** `await store.has('id')` */
+	/** `await store.has('id')`. Resolves with whether the entry is there and not over. */
 	async has(key: string): Promise<boolean> {
 		return (await this.#present(key)) !== null;
 	}
 
-	/** `await store.hasMany(['a', 'b'])` */
+	/** `await store.hasMany(['a', 'b'])`. Resolves with a boolean for each key. */
 	hasMany(keys: readonly string[]): Promise<boolean[]> {
 		return Promise.all(keys.map((key) => this.has(key)));
 	}
 
-	/** `await store.delete('id')`: whether it was there. */
+	/** `await store.delete('id')`. Resolves with whether the entry was there. */
 	async delete(key: string): Promise<boolean> {
 		for (;;) {
 			const entry = await this.#present(key);
@@ -84,7 +84,7 @@ export class KeyvSwarm {
 		}
 	}
 
-	/** `await store.deleteMany(['a', 'b'])`: whether all of them were there. */
+	/** `await store.deleteMany(['a', 'b'])`. Resolves with whether all of them were there. */
 	async deleteMany(keys: readonly string[]): Promise<boolean> {
 		return (await Promise.all(keys.map((key) => this.delete(key)))).every(Boolean);
 	}

@@ -1,10 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /**
- * Locks of a client: a key that a session holds. Who waits for a key watches it, and asks for it when it is let go. While
- * a key waits out a lock delay nothing tells when that is over, so it is asked for about once a second then.
+ * Locks of a client: a key that a session holds. A call that waits for a key watches it, and asks for it when it is let
+ * go. While the key waits out a lock delay nothing tells when that is over, so the call asks about once a second then.
  *
- * An acquisition without an answer is asked for again. That is safe: the session may hold the key already, and then gets
- * it again; and the client has given the first command up, so that it is never applied once the second one was.
+ * An acquisition without an answer is asked for again. That is safe. The session may hold the key already, and then gets
+ * it again. The client has given the first command up, so that it is never applied once the second one was.
  *
  * What it must never do: leave a key held that nobody was told of; tell that a key is held when its session may be over.
  */

@@ -41,7 +41,7 @@ class ReadBatch implements Numbered, Refusable {
 	readonly first: number;
 	readonly mode: ReadMode;
 	readonly keys: readonly string[];
-	/** Of a page the key behind which it begins, and the only one of `keys` is its prefix; null for a read of keys. */
+	/** For a page: the key behind which it begins, with the prefix as the only one of `keys`. null for a read of keys. */
 	readonly after: string | null;
 	/** The call of each key; null for one that is answered. */
 	readonly calls: (Settle<unknown> | null)[];

@@ -46,7 +46,7 @@ export class Carried {
 		}
 	}
 
-	/** As a segment begins with it. */
+	/** The bytes that the first frame of a segment begins with. */
 	bytes(): Uint8Array {
 		const out = new Writer(CARRIED_BYTES_MAX);
 		writeRecord(out, { kind: 'promised', ballot: this.#promised });
@@ -54,7 +54,7 @@ export class Carried {
 		return out.take();
 	}
 
-	/** Those that say anything. */
+	/** The records of a promise and of chosen slots, each where there is one. */
 	records(): DurableRecord[] {
 		const records: DurableRecord[] = [];
 		if (this.#promised.node !== '') records.push({ kind: 'promised', ballot: this.#promised });

@@ -61,7 +61,7 @@ export const SEGMENT_BYTES_DEFAULT = 16 * 1024 * 1024;
 const USED_BEFORE_NEXT_IS_MADE = 0.5;
 /** While there is no room for another segment, this share of the last one takes no values that clients write. */
 const RESERVED = 1 / 4;
-/** And this one takes promises alone, and what says how far slots are chosen. */
+/** While there is no room for another segment, this share of the last one takes promises and records of chosen slots alone. */
 const RESERVED_FOR_PROMISES = 1 / 16;
 /** A busy swarm writes so much in some seconds. Where more waits, the disk does not keep up. */
 export const WAITING_BYTES_MAX = 32 * 1024 * 1024;
@@ -86,7 +86,7 @@ export class Log {
 	#writing = false;
 	#frame = new Uint8Array(0);
 	readonly #waiting: Waiting;
-	/** What the next segment begins with: of all that was written. */
+	/** The promise and the chosen slot of all that was written, with which the next segment begins. */
 	#carried: Carried;
 	#flushWanted = false;
 

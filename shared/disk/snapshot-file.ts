@@ -144,7 +144,7 @@ export class SnapshotChecker {
 		return this.#offset + this.#rest.length;
 	}
 
-	/** Of the whole file, once its last byte came in; null before. */
+	/** The note for the manifest; null until the last byte of the file came in. */
 	get note(): SnapshotNote | null {
 		return this.#note;
 	}

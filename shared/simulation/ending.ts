@@ -122,11 +122,14 @@ export function mustHaveLeft({ nodes, ledger }: World): void {
 	}
 }
 
-/** @throws Violation where something waits at the node, though everyone who asked has an answer */
 /** The longest time-out of a session in the world, the lock delay behind it, and the ticks in which a leader sees both. */
 const SESSIONS_MS_MAX = 5_000;
 
-/** Sessions that nobody renews end, and no key waits for ever for the end of one. It runs the world as long as that takes. */
+/**
+ * Sessions that nobody renews end, and no key waits for ever for the end of one. It runs the world as long as that takes.
+ *
+ * @throws Violation where a session or such a key is left
+ */
 export function mustEndSessions(world: World): void {
 	if (leftOver(world) === undefined) return;
 	world.run(world.now + SESSIONS_MS_MAX * US_PER_MS);
@@ -141,6 +144,7 @@ function leftOver({ nodes }: World): SimulatedNode | undefined {
 	});
 }
 
+/** @throws Violation where something waits at the node, though everyone who asked has an answer */
 export function mustHaveNothingLeft({ id, process }: SimulatedNode): void {
 	if (!process) return;
 	const { pendingCount, openSlotsCount, queuedCount, readsCount } = process.agent.view();

@@ -102,7 +102,7 @@ export type Fault = { readonly atMs: number } & (
 			readonly shape: CutShape;
 			readonly cuts: readonly Cut[];
 			readonly ms: number;
-			/** The node of `cuts` that stands for whoever leads at that moment, and changes places with it. */
+			/** The node of `cuts` that changes places with the node that leads at that moment. */
 			readonly leader?: number;
 	  }
 	| { readonly kind: 'clog'; readonly from: number; readonly to: number; readonly ms: number }

@@ -85,8 +85,8 @@ export abstract class AppliedOnce<State extends AppliedState> {
 	}
 
 	/**
-	 * What became of a client's command, as a second copy of it would be told: for a node that takes over a state, and has
-	 * not seen the results that led there.
+	 * The result that a second copy of a client's command would get. A node asks for it that has taken over a state, and so
+	 * has not seen the results that led there.
 	 *
 	 * @returns undefined where the command was not applied, or its outcome is not kept any more
 	 */
@@ -95,7 +95,7 @@ export abstract class AppliedOnce<State extends AppliedState> {
 		return outcome && { kind: 'duplicate', revision: outcome.revision, ok: outcome.ok };
 	}
 
-	/** The same of the client's registration, whose sequence is not kept. @returns undefined where it is not open */
+	/** As `outcomeOf`, for the registration of a client, whose sequence is not kept. @returns undefined where it is not open */
 	registrationOf(client: string): Result | undefined {
 		const entry = this.state.clients.get(client);
 		return entry && { kind: 'duplicate', revision: entry.openedRevision, ok: true };

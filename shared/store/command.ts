@@ -51,8 +51,8 @@ export interface Check {
 	readonly kind: 'check';
 	readonly key: string;
 	/**
-	 * Holds where the key has this modifyRevision; 0: where it is absent; null: where it is there, and its value may be read
-	 * too, as of `Read`.
+	 * Above 0: holds where the key has this modifyRevision. 0: holds where the key is absent. null: holds where the key is
+	 * there and the transaction has not read too much, because its value may be read then, as of `Read`.
 	 */
 	readonly cas: number | null;
 }
@@ -132,7 +132,10 @@ export interface Tick {
 	readonly kind: 'tick';
 }
 
-/** The command of a machine of the user's own. The key-value store makes nothing of it, and such a machine of nothing else. */
+/**
+ * The command of a machine of the user's own. It has no effect on the key-value store, and no other command has one on such
+ * a machine.
+ */
 export interface OwnCommand {
 	readonly kind: 'command';
 	/** As its codec has written it. */

@@ -49,8 +49,8 @@ export interface MachineRestore<Restored extends Machine = Machine> {
 
 /** A kind of machine, whose states are made here. */
 export interface MachineKind<State extends Machine = Machine> {
-	/** One that has applied nothing. */
+	/** A machine that has applied nothing. */
 	empty(): State;
-	/** Begins to read the state of one. */
+	/** Begins to read the state of a machine. */
 	restore(): MachineRestore<State>;
 }

@@ -1,7 +1,7 @@
 /**
  * Reads the parts of a saved state (`cut-format.ts`) in their order, and those that the state of every machine has: the
- * clients. It takes in no items that no cut writes. The parts carry no checksum, because whoever keeps or sends them adds
- * one.
+ * clients. It takes in no items that no cut writes. The parts carry no checksum, because the room that keeps or sends them
+ * adds one.
  */
 import { MalformedError, Reader } from '../bytes/bytes.ts';
 import type { AppliedState } from './applied-once.ts';

@@ -198,7 +198,7 @@ describe('a client', () => {
 		expect(second.apply(put('a', '3'))).toEqual({ kind: 'unknownClient' });
 	});
 
-	it('makes room in the order of use, whoever was used when, as one that was restored does', () => {
+	it('evicts the least recently used client, as a table that was restored does', () => {
 		const id = fc.nat({ max: 70 }).map((i) => `s${i}`);
 		fc.assert(
 			fc.property(fc.array(id, { minLength: 60, maxLength: 300 }), fc.nat({ max: 299 }), (used, restoredAt) => {
