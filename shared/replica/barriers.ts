@@ -9,7 +9,7 @@
 import type { Slot } from '../paxos/message.ts';
 import { type Deadlines, Limited } from './deadlines.ts';
 
-/** Called once, and told whether `store` may answer the read now. */
+/** Called once, and told whether the state machine may answer the read now. */
 export type OnConfirmed = (confirmed: boolean) => void;
 
 /** The part of the loop that barriers use. */

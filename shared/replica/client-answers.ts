@@ -39,7 +39,7 @@ export interface ClientRead {
 	/** The client's number of the first key; the others follow. */
 	readonly first: number;
 	readonly keys: readonly string[];
-	/** Of a page the key behind which it begins, and the only one of `keys` is its prefix; null for a read of keys. */
+	/** For a page: the key behind which it begins, with the prefix as the only one of `keys`. null for a read of keys. */
 	readonly after: string | null;
 }
 
@@ -47,9 +47,9 @@ export interface ClientRead {
 export interface Readings {
 	/** The sequence of its first operation. */
 	readonly first: number;
-	/** null where that is not known any more. */
+	/** What it has read; null where that is not known any more. */
 	readonly entries: readonly (Entry | undefined)[] | null;
-	/** Those of its last operation. */
+	/** The sequence and the result of its last operation. */
 	readonly sequence: number;
 	readonly result: Result;
 }

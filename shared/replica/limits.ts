@@ -4,15 +4,15 @@ import { CONNECTIONS_OF_NODE_MAX } from '../store/client-limits.ts';
 import type { HistoryLimits } from './history.ts';
 
 export interface ReplicaLimits extends HistoryLimits {
-	/** Clients' connections. */
+	/** The number of clients' connections. */
 	readonly connectionsMax: number;
-	/** For each connection: commands that are proposed and not settled; and, counted by themselves, keys to be read. */
+	/** For each connection: the number of commands that are proposed and not settled, and as many keys to be read. */
 	readonly inFlightMax: number;
 	/** For each connection: above so many bytes that the socket holds and the network has not taken, values wait. */
 	readonly unsentBytesMax: number;
 	/** For each connection: above so many bytes that the network has not taken, it is cut when more is to be sent. */
 	readonly unreadBytesMax: number;
-	/** For each connection: watches of keys. */
+	/** For each connection: the number of watches of keys. */
 	readonly watchesMax: number;
 	/** The shortest time-out of a session that is created at the clients' door, milliseconds. */
 	readonly sessionTtlMsMin: number;
@@ -47,7 +47,7 @@ export const REPLICA_LIMITS: ReplicaLimits = {
 
 /** A timer fires so often to see whether the node stands still: `stillness.ts`. Milliseconds, as all of these. */
 export const BEAT_MS = 50;
-/** What is late by less is no pause. */
+/** A timer that fires late by less than this shows no pause. */
 export const BEAT_LATE_MS = 100;
 /** The longest pause counts for no more. */
 export const STILL_EACH_MS_MAX = 1000;

@@ -80,13 +80,13 @@ interface Held {
 
 /** An epoch is drawn from so many numbers. */
 const EPOCHS = 2 ** 52;
+
 export class ReplicaLoop {
 	readonly machine: Machine;
 	/** The machine's digests after the last slots. */
 	readonly digests = new DigestHistory();
 	appliedThrough: Slot;
 	readonly #round: RoundEstimate;
-
 	readonly #id: NodeId;
 	readonly #agent: LoopAgent;
 	readonly #log: LoopLog;

@@ -3,8 +3,9 @@
  * only learns. Once it is within a tick of the leader, the leader makes it a voter by a second change. Where it comes in
  * the place of another node, that one leaves with the same change, so the number of voters does not rise in between.
  *
- * What it must never do: propose a change that its caller did not see the members for; the agent refuses such a one.
- * Nor may it propose one after which too few voters are there to choose anything: no later change could mend that.
+ * What it must never do: propose a change that its caller made for other members than those in force, which the agent
+ * would refuse; propose a change after which too few voters can be reached to choose anything, because no later change
+ * could mend that.
  *
  * @source Ongaro 2014 (dissertation), 4.2.1 (catching up new servers)
  */

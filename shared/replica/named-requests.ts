@@ -24,13 +24,13 @@ import type { Submissions } from './submissions.ts';
 export interface NamedRequest {
 	/** `REQUEST_MARK`, and up to 63 more characters of ASCII. */
 	readonly name: string;
-	/** Stands for what is asked for: another request under the same name has another number, from 1 to `CONTENT_MAX`. */
+	/** A number for the contents, from 1 to `CONTENT_MAX`: a request with other contents under the same name has another one. */
 	readonly content: number;
 	/** Whether all operations have their effect, or none has. Without it there is one operation. */
 	readonly isTransaction: boolean;
 	/** Milliseconds. */
 	readonly timeoutMs: number;
-	/** What is asked for. @param registered the revision of the registration of the request */
+	/** The operations to carry out. @param registered the revision of the registration of the request */
 	operations(registered: number): readonly Operation[];
 }
 
@@ -88,7 +88,7 @@ export class NamedRequests {
 		begun.register();
 	}
 
-	/** For the requests. */
+	/** A request calls this when it has its answer. */
 	ended({ name }: OpenRequest): void {
 		this.#open.delete(name);
 	}

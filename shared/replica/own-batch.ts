@@ -60,7 +60,7 @@ export class Command extends Limited {
 
 /** A batch of the node's own client, with the commands in it: single operations, or one transaction. */
 export class OwnBatch extends Batch {
-	/** Without the registration, where the batch begins with it. */
+	/** Its commands, without the registration where the batch begins with one. */
 	readonly commands: readonly Command[];
 
 	constructor(

@@ -1,7 +1,8 @@
 /**
  * One node's whole replica, composed: the loop around the agent, the commands and reads on their way, and what is told
- * to the other nodes. It knows its state machine as a `Machine`, and the rooms through which people use that as `MachineDoors`. The server runs it over sockets, files, clocks and timers, the simulator
- * over a simulated world. The order of a turn is here, and nowhere else.
+ * to the other nodes. It knows its state machine as a `Machine`, and the rooms through which people use that as
+ * `MachineDoors`. The server runs it over sockets, files, clocks and timers, the simulator over a simulated world. The
+ * order of a turn is here, and nowhere else.
  *
  * What it must never do: read a clock, draw a number or wait. Those are its `ReplicaRuntime`. An error that it throws
  * is a broken invariant, and the node has to stop.

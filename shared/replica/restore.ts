@@ -1,6 +1,6 @@
 /**
- * What is in a snapshot: the members as of its last slot, in the first payload, and the state of the machine in those that
- * follow. A node that starts reads its own so, and one that takes over another node's reads that.
+ * The contents of a snapshot: the members as of its last slot, in the first payload, and the state of the machine in those
+ * that follow. A node reads its own snapshot when it starts, and that of another node when it takes it over.
  */
 import { MalformedError, Reader, Writer } from '../bytes/bytes.ts';
 import { type MembersState, readMembersState, writeMembersState } from '../paxos/members.ts';
@@ -8,7 +8,7 @@ import type { Machine, MachineRestore } from '../store/machine.ts';
 
 export interface Restored<State extends Machine = Machine> {
 	readonly machine: State;
-	/** Those that govern the slots behind the snapshot. */
+	/** The members that govern the slots behind the snapshot. */
 	readonly members: MembersState;
 }
 

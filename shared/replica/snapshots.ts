@@ -34,7 +34,7 @@ export interface SnapshotsRuntime {
 	/** Calls `Snapshots.writeNext` after so many milliseconds. */
 	setPartTimer(afterMs: number): void;
 	appliedThrough(): Slot;
-	/** Those that govern the slots behind that one. */
+	/** The members that govern the slots behind the last applied one. */
 	members(): MembersState;
 	/** The lowest slot that a linked node is known to have reached: it still lacks those above. */
 	neededAbove(): Slot;

@@ -19,10 +19,10 @@ export interface StateTransferRuntime {
 	linked(): readonly NodeId[];
 	/** Sends to another node, at once. */
 	send(to: NodeId, message: Message): void;
-	/** How far a node is known to be. */
+	/** The slot up to which a node is known to know all to be chosen. */
 	reachedBy(peer: NodeId): Slot;
 	appliedThrough(): Slot;
-	/** Those that govern the slots behind that one. */
+	/** The members that govern the slots behind the last applied one. */
 	members(): MembersState;
 	/** As `ReplicaLoop.trim`. */
 	trimmed(through: Slot): void;

@@ -49,6 +49,7 @@ const NONE_SETTLED: readonly ProposalId[] = [];
 const SKIPPED: BatchEnd = { kind: 'unknown', why: 'timeout', detail: 'its slot may be one that the node has skipped' };
 const TIMED_OUT: BatchEnd = { kind: 'unknown', why: 'timeout', detail: 'it was proposed and not chosen in time' };
 export const STOPPING: Refusal = { why: 'stopping', detail: 'the node is stopping' };
+
 export class Submissions {
 	readonly limits: ReplicaLimits;
 	readonly #proposer: Proposer;
@@ -219,11 +220,7 @@ export class Submissions {
 				for (const { attempts } of this.#selfRouted) attempts?.ended(outcome.ballot, null);
 				return;
 			case 'refused':
-				return this.#end(outcome.proposal, {
-					kind: 'refused',
-					why: 'slotNotOpen',
-					detail: `the next free slot is ${outcome.nextSlot}`,
-				});
+				return this.#end(outcome.proposal, { kind: 'refused', why: 'slotNotOpen', detail: refusalDetail(outcome) });
 			case 'kept': {
 				const { proposal, slot, ballot, value } = outcome;
 				return this.#end(proposal, { kind: 'kept', slot, ballot, value: commandsOf(value) });
@@ -360,6 +357,21 @@ export class Submissions {
 	#dropIfEmpty(id: string, client: Client): void {
 		if (client.submitter !== null || client.batches.size > 0) return;
 		this.#clients.delete(id);
+	}
+}
+
+/** Why the agent refused a proposal, in a few words for people. */
+function refusalDetail({ reason, nextSlot }: ProposalOutcome & { readonly kind: 'refused' }): string {
+	switch (reason) {
+		case 'slotNotOpen':
+			return `the next free slot is ${nextSlot}`;
+		case 'slotTrimmed':
+			return 'no node keeps this slot any more';
+		case 'notAVoter':
+			return 'this node has no vote, so it cannot run both phases';
+		case 'notABatch':
+		case 'tooLarge':
+			return 'no slot can hold this value';
 	}
 }
 

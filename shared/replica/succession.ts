@@ -71,7 +71,7 @@ export class Succession {
 		for (const wish of this.#wishes) this.#end(wish, leader);
 	}
 
-	/** The node stops: nobody's wish comes true here. */
+	/** The node stops. Every request ends as if no other node had come to lead. */
 	stop(): void {
 		for (const wish of this.#wishes) this.#end(wish, NO_BALLOT);
 	}

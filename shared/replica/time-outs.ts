@@ -17,7 +17,7 @@ import type { Operation } from '../store/command.ts';
 import type { Session } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
 
-/** What waits for a time. `hasLockDelays` tells that time has to pass, of whatever machine. */
+/** The part of a state machine whose sessions and keys wait for a time. `hasLockDelays` tells that time has to pass. */
 export type TimedStore = Pick<Store, 'sessions' | 'heldBy' | 'hasLockDelays'>;
 
 export interface TimeOutsRuntime {

@@ -1,7 +1,8 @@
 /**
  * Reads that wait until what they read has changed: a key, the keys below a prefix, one session, those of a node or all,
- * or the members. Changes mark what is waited for, and at the end of the turn each marked thing is looked at once, however often it has changed in the turn.
- * So a write finds those that wait for its key by one lookup, and pays nothing at all while nobody waits.
+ * or the members. A change marks the subjects that it changes, and at the end of the turn each marked subject is looked at
+ * once, however often it has changed in the turn. So a write finds those that wait for its key by one lookup, and pays
+ * nothing at all while nobody waits.
  *
  * The waits have deadlines of their own: beside requests that end within seconds, waits of minutes would stand at the
  * end of the list, where each request would have to pass them.

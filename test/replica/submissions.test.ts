@@ -5,6 +5,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { type Ballot, NO_BALLOT } from '../../shared/paxos/ballot.ts';
+import type { ProposalOutcome } from '../../shared/paxos/effects.ts';
 import type { Proposal, ProposalId } from '../../shared/paxos/event.ts';
 import { batchValue, commandsOf, NOOP } from '../../shared/paxos/value.ts';
 import { Batch, type BatchEnd, type Refusal, type SubmitOptions, type Submitter } from '../../shared/replica/batch.ts';
@@ -128,6 +129,21 @@ describe('a submitted command', () => {
 		expect(left).toMatchObject([{ outcome: 'unknown', why: 'stopping' }]);
 		expect(waits).toMatchObject([{ outcome: 'refused', why: 'stopping' }]);
 		expect(world.submitOwn('leader', 500)).toMatchObject([{ outcome: 'refused', why: 'stopping' }]);
+	});
+
+	it.each([
+		['slotNotOpen', 'the next free slot is 3'],
+		['slotTrimmed', 'no node keeps this slot any more'],
+		['notAVoter', 'this node has no vote, so it cannot run both phases'],
+		['tooLarge', 'no slot can hold this value'],
+	] as const)('that the agent refuses as %s says why', (reason, detail) => {
+		const world = new World(1);
+		world.register();
+		const told = world.submitOwn('self', 500);
+		world.turn();
+		const [id] = world.loop.proposals.keys() as Iterable<ProposalId>;
+		world.loop.refuse(id as ProposalId, reason);
+		expect(told).toMatchObject([{ outcome: 'refused', detail }]);
 	});
 
 	it('of a client that a snapshot does not know may have been applied before the client was evicted', () => {
@@ -469,6 +485,8 @@ class World {
 	}
 }
 
+type AgentRefusal = (ProposalOutcome & { readonly kind: 'refused' })['reason'];
+
 interface Proposed extends Omit<Proposal, 'id'> {
 	/** Whether it has left the node. */
 	readonly left: boolean;
@@ -503,7 +521,7 @@ class FakeLoop {
 		this.#apply(proposed.value);
 	}
 
-	/** Gives up a proposal. */
+	/** A proposal that nobody waits for any more is chosen. */
 	chooseLate(): void {
 		const proposed = this.late.shift();
 		if (proposed) this.#apply(proposed.value);
@@ -514,9 +532,9 @@ class FakeLoop {
 		this.submissions?.outcome({ kind: 'kept', proposal: id, slot: 1, ballot: BALLOT, value: NOOP });
 	}
 
-	refuse(id: ProposalId): void {
+	refuse(id: ProposalId, reason: AgentRefusal = 'slotNotOpen'): void {
 		if (!this.#take(id)) return;
-		this.submissions?.outcome({ kind: 'refused', proposal: id, reason: 'slotNotOpen', nextSlot: this.#slot + 1 });
+		this.submissions?.outcome({ kind: 'refused', proposal: id, reason, nextSlot: this.#slot + 1 });
 	}
 
 	/** Registers so many other clients that all clients of the test are evicted. */
