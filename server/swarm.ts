@@ -73,6 +73,20 @@ export class Swarm implements KnownSwarm {
 		return node ? { ...dialOf(node), id } : dialAt(id, url);
 	}
 
+	/**
+	 * The addresses at which the node `id` dials the other members, voters first, because a quorum of them is to be told
+	 * first. A member is left out where another one, or this node, comes in its place at the same address.
+	 *
+	 * @param url where pages and clients reach the node
+	 */
+	dialedBy(id: NodeId, url: string): PeerAddress[] {
+		const others = this.#members.filter((member) => {
+			const heirs = this.#members.filter(({ replaces }) => replaces === member.id);
+			return member.id !== id && member.url !== url && heirs.every((heir) => heir.url !== member.url);
+		});
+		return others.toSorted((a, b) => Number(b.isVoter) - Number(a.isVoter)).map((member) => this.dialOf(member));
+	}
+
 	/** The addresses that requests may ask for, and whose pages may use this swarm. */
 	get addresses(): readonly Address[] {
 		const others = this.#members.filter(({ id }) => !this.#nodes.has(nameOf(id)));

@@ -1,6 +1,6 @@
 /**
- * `/v1/debug`: what a node remembers for a person who has to find out what went wrong at it. It
- * has no values and no secrets.
+ * `/v1/debug`: what a node remembers for a person who has to find out what went wrong at it. It has no values and no
+ * secrets.
  */
 import { Router } from 'express';
 import type { SwarmConfig } from '../config.ts';
@@ -27,7 +27,7 @@ export interface DebugReport {
 	readonly limits: ConnectionLimits;
 	/** The last facts that operators are told, also those that the log level leaves out, each with its time. */
 	readonly facts: readonly string[];
-	/** The last lines of the log, as JSON; null where whoever started the node keeps the log. */
+	/** The last lines of the log, as JSON; null where the program that started the node keeps the log. */
 	readonly log: readonly string[] | null;
 }
 
@@ -39,4 +39,9 @@ export function debugRoutes(report: () => DebugReport): Router {
 		answerJson(res, report(), isPretty(req));
 	});
 	return routes;
+}
+
+export function runtimeFigures(): DebugReport['runtime'] {
+	const { version, platform, pid } = process;
+	return { node: version, platform, pid, seconds: Math.round(process.uptime()), memory: process.memoryUsage() };
 }

@@ -30,7 +30,7 @@ const fsync = promisify(fs.fsync);
 const rename = promisify(fs.rename);
 const unlink = promisify(fs.unlink);
 
-/** A file to which is appended, with how much of it is written and how much of that is flushed. After a lack of room there is nothing of it. */
+/** A file that grows, with the bytes that are written and those of them that are flushed. After a lack of room nothing is left of it. */
 type Growing = { readonly fd: number; bytes: number; flushedBytes: number } | { readonly lack: NoRoomError };
 
 export class FileChanges {

@@ -26,6 +26,7 @@ const BYTES_WRITTEN_AT_ONCE_MAX = 64 * 1024;
  * would take most of the time. With more, the loop has other work during the flush.
  */
 const BYTES_FLUSHED_ON_LOOP_MAX = 2048;
+
 interface Write {
 	readonly name: string;
 	readonly offset: number;

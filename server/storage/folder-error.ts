@@ -45,7 +45,7 @@ export class FolderError extends Error {
 	}
 }
 
-/** A way that is always open while a majority of the others is well. @param folder the folder of the log */
+/** The remedy that helps as long as a majority of the other nodes is well. @param folder the folder of the log */
 function orReplace(folder: string): string {
 	return (
 		`Where that is not possible, move ${folder} away and start the node again: it begins with a new disk, and takes ` +

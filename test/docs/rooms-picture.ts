@@ -20,6 +20,7 @@ const ROOMS = [
 	'shared/simulation',
 	'server/storage',
 	'server/mesh',
+	'server/tracing',
 	'server/replica',
 	'server/metrics',
 	'server/access',

@@ -22,10 +22,10 @@ const ERRORS: readonly string[] = [
 
 /** Functions that write to the log or to stderr, and the objects that have them. */
 const WRITERS: Readonly<Record<string, readonly string[]>> = {
-	failures: ['note'],
 	log: ['fatal', 'error', 'warn'],
 	options: ['malformed'],
 	this: ['#refused', '#turnAway'],
+	reports: ['failed'],
 	'this.#log': ['fatal', 'error', 'warn'],
 	'this.#options': ['complain', 'malformed', 'refused'],
 	'this.#options.handlers': ['malformed'],

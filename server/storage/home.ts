@@ -1,0 +1,88 @@
+/**
+ * The place where a node keeps what it has promised and accepted, as the node uses it: its data folder, or memory that ends
+ * with the process.
+ */
+import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
+import { SEGMENT_BYTES_DEFAULT } from '../../shared/disk/log.ts';
+import { newLogFiles } from '../../shared/disk/manifest.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { PutBackError } from '../../shared/replica/memory.ts';
+import type { MachineLabel } from '../../shared/store/own-machine.ts';
+import { type SwarmConfig, swarmMembersOf } from '../config.ts';
+import type { FileDisk } from './files.ts';
+import { openFolder, ownerOf } from './folder.ts';
+import type { FirstMembers } from './identity.ts';
+import { KEY_VALUE_LABEL, noteMachine, refuseOtherMachine } from './machine-label.ts';
+import { MemoryDisk } from './memory.ts';
+
+/** The identity of a throw-away swarm. The primary process makes it for all nodes, and it is never used twice. */
+export interface MemoryIdentity {
+	readonly swarmId: string;
+}
+
+export interface Home extends MemoryIdentity {
+	/** The node's id. */
+	readonly id: NodeId;
+	/** The members that the swarm began with. */
+	readonly members: FirstMembers;
+	/** The disk of the node's log. */
+	readonly disk: FileDisk | MemoryDisk;
+	/** The owner of the log on the disk: see `LogOptions`. */
+	readonly owner: string;
+	/** The name of the swarm among nodes: those with another state machine have another one. */
+	readonly meshId: string;
+	/** The log was read. @param isNew whether there was nothing in it @throws FolderError where it is that of another machine */
+	started(isNew: boolean): void;
+	/** The error for people where the node cannot start or go on. Some errors are about the folder, and name it. */
+	reasonOf(error: Error): Error;
+	close(): Promise<void> | void;
+}
+
+/**
+ * Opens the data folder of the node `name`, and locks it.
+ *
+ * @throws FolderError where it must not be used, also because another state machine has written there
+ */
+export async function openHome(
+	{ dataDir, name: swarm }: SwarmConfig,
+	name: string,
+	label: MachineLabel,
+): Promise<Home> {
+	const folder = openFolder(dataDir, name, swarm);
+	try {
+		refuseOtherMachine(folder.path, label);
+	} catch (error) {
+		await folder.close();
+		throw error;
+	}
+	return {
+		...folder,
+		meshId: meshIdOf(folder.swarmId, label),
+		started: (isNew) => noteMachine(folder.path, label, isNew),
+		reasonOf: (error) => {
+			if (error instanceof CorruptLogError) return folder.damaged(error);
+			return error instanceof PutBackError ? folder.putBack(error) : error;
+		},
+	};
+}
+
+/** A home that keeps nothing on disk. */
+export function memoryHome(config: SwarmConfig, name: string, { swarmId }: MemoryIdentity, label: MachineLabel): Home {
+	const owner = ownerOf(swarmId, name);
+	return {
+		swarmId,
+		id: name,
+		members: swarmMembersOf(config).members,
+		disk: new MemoryDisk(newLogFiles(owner, SEGMENT_BYTES_DEFAULT)),
+		owner,
+		meshId: meshIdOf(swarmId, label),
+		started: () => undefined,
+		reasonOf: (error) => error,
+		close: () => undefined,
+	};
+}
+
+/** A machine of the user's own adds its name, so its nodes never link with those of another machine. */
+function meshIdOf(swarmId: string, label: MachineLabel): string {
+	return label === KEY_VALUE_LABEL ? swarmId : `${swarmId}/${label.name}`;
+}
