@@ -7,18 +7,16 @@ import { Agent } from 'node:https';
 import type { TLSSocketOptions } from 'node:tls';
 import {
 	type ConfigFlags,
-	consulTlsFiles,
-	consulToken,
 	type Environment,
 	loadConfig,
 	type TlsConfig,
 	type TlsFiles,
 	tlsFilesOf,
-	tokenIn,
 } from '../config.ts';
 import { contextOptions } from '../tls/context.ts';
 import { fetchWith } from '../tls/fetch.ts';
 import { type Pem, readClientPem } from '../tls/pem.ts';
+import { consulTlsFiles, consulToken, tokenIn } from './consul-environment.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The options by which a command is told what to show. */

@@ -4,7 +4,8 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { loadConfig, type SwarmConfig, secretsOf, urlOf } from '../config.ts';
+import { loadConfig, type SwarmConfig, urlOf } from '../config.ts';
+import { secretsOf } from '../config-secrets.ts';
 import { packageVersion } from '../package.ts';
 import { withoutSecrets } from '../secrets.ts';
 import { isMemberId } from '../swarm-schema.ts';

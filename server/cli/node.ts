@@ -8,14 +8,11 @@ import {
 	type LoadedConfig,
 	listenUrlOf,
 	loadConfig,
-	loadOtherSecret,
-	loadSecret,
-	loadTokens,
 	type SwarmConfig,
-	secretsOf,
 	type TlsConfig,
 	tlsFilesOf,
 } from '../config.ts';
+import { loadOtherSecret, loadSecret, loadTokens, secretsOf } from '../config-secrets.ts';
 import { lookForGarbageLater } from '../garbage.ts';
 import { LastLines } from '../last-lines.ts';
 import { connectPrimary, type Primary } from '../launched.ts';

@@ -5,17 +5,8 @@ import { Server as TlsServer } from 'node:tls';
 import type { StateMachine } from '../../shared/store/state-machine.ts';
 import { type TokenInput, tokensOf } from '../access/tokens.ts';
 import { makeData } from '../cli/new-disk.ts';
-import {
-	ConfigError,
-	isOnLoopback,
-	mustBeSecond,
-	mustHaveSecret,
-	mustHaveTokens,
-	parseSwarm,
-	type SwarmConfig,
-	type SwarmInput,
-	urlOf,
-} from '../config.ts';
+import { ConfigError, isOnLoopback, parseSwarm, type SwarmConfig, type SwarmInput, urlOf } from '../config.ts';
+import { mustBeSecond, mustHaveSecret, mustHaveTokens } from '../config-secrets.ts';
 import { type NodeLogger, SILENT } from '../logger.ts';
 import {
 	type NodeMachine,

@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { loadConfig, loadSecret, loadTokens, parseSwarm, type TlsConfig, tlsFilesOf } from '../../server/config.ts';
+import { loadConfig, parseSwarm, type TlsConfig, tlsFilesOf } from '../../server/config.ts';
+import { loadSecret, loadTokens } from '../../server/config-secrets.ts';
 import { blockOf, dockerfile, environmentOf, manifests, patched, readDeploy, unitOf } from './files.ts';
 
 const UNIT = 'paxos-swarm@.service';
@@ -58,9 +59,13 @@ interface Probe {
 	readonly httpGet: Readonly<Record<string, string>>;
 }
 
+/** The sources that read the environment. */
+const SETTINGS = ['config.ts', 'config-secrets.ts']
+	.map((name) => readFileSync(new URL(`../../server/${name}`, import.meta.url), 'utf8'))
+	.join('');
+
 /** Whether the program reads the variable. Secrets may be in files, whose variables have the same name and `_FILE`. */
-const known = (name: string): boolean =>
-	readFileSync(new URL('../../server/config.ts', import.meta.url), 'utf8').includes(`'${name.replace(/_FILE$/, '')}'`);
+const known = (name: string): boolean => SETTINGS.includes(`'${name.replace(/_FILE$/, '')}'`);
 
 describe('the unit of systemd', () => {
 	it.each([
