@@ -2,9 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { example } from './help.ts';
 import { memberId, withConfig } from './options.ts';
-import type { ExitStatus, Terminal } from './terminal.ts';
-
-type Ended = (command: Promise<ExitStatus>) => Promise<void>;
+import type { Ended, Terminal } from './terminal.ts';
 
 const DAYS = 365;
 const DAYS_MAX = 3650;

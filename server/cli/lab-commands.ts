@@ -3,9 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { DELAY_MS_MAX, LOSS_MAX, NODE_ACTS, type NodeAct } from '../../shared/lab.ts';
 import { example } from './help.ts';
 import { memberId, withEndpoint } from './options.ts';
-import type { ExitStatus, Terminal } from './terminal.ts';
-
-type Ended = (command: Promise<ExitStatus>) => Promise<void>;
+import type { Ended, Terminal } from './terminal.ts';
 
 const ACT_HELP: Readonly<Record<NodeAct, string>> = {
 	pause: 'hold the process still: the node falls silent, with all its connections open',

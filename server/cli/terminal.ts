@@ -43,6 +43,9 @@ export const EXIT = {
 
 export type ExitStatus = (typeof EXIT)[keyof typeof EXIT];
 
+/** Waits for the end of a command, and keeps its exit status: one of `EXIT`, or of `lock` that of its command. */
+export type Ended = (command: Promise<number> | number) => Promise<void>;
+
 /** Ends a command: the message goes to stderr. */
 export class CommandError extends Error {
 	override readonly name = 'CommandError';

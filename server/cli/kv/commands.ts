@@ -5,10 +5,8 @@
 import { type Command, Option } from 'commander';
 import { example, pathOfCommand } from '../help.ts';
 import { positiveNumber, wholeNumber } from '../options.ts';
-import type { ExitStatus, Terminal } from '../terminal.ts';
+import type { Ended, Terminal } from '../terminal.ts';
 import { withData } from './options.ts';
-
-export type Ended = (command: Promise<ExitStatus> | ExitStatus) => Promise<void>;
 
 const VALUES = `
 A value that is "-" is read from stdin, and one that begins with "@" from the file of that name. "@@text" is "@text".`;

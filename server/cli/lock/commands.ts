@@ -2,9 +2,7 @@
 import { type Command, Option } from 'commander';
 import { example, takesAnyText } from '../help.ts';
 import { aboveZeroMs, timeMs, withData, withEndpoints } from '../kv/options.ts';
-import type { Terminal } from '../terminal.ts';
-
-type Ended = (command: Promise<number>) => Promise<void>;
+import type { Ended, Terminal } from '../terminal.ts';
 
 const LOCK_HELP = `
 The command is told of its lock by these variables:
