@@ -18,6 +18,7 @@ import {
 } from '../node.ts';
 import { OwnReplica } from '../replica/own.ts';
 import { type KeyValueNode, keyValueAccess } from './key-value-access.ts';
+import { labelOf } from './label.ts';
 import { type OwnNode, ownAccess } from './own-access.ts';
 import { type NodeLife, SwarmNode } from './swarm-node.ts';
 
@@ -75,9 +76,8 @@ export async function createOwnNode<State, Command, Result>(
 	machine: StateMachine<State, Command, Result>,
 	options: CreateNodeOptions,
 ): Promise<OwnNode<State, Command, Result>> {
-	const { name, version } = machine;
 	const nodeMachine: NodeMachine<OwnReplica<State, Command, Result>> = {
-		label: { name, version },
+		label: labelOf(machine),
 		open: (replicaOptions) => OwnReplica.open(machine, replicaOptions),
 	};
 	const { running, life } = await start(options, (nodeOptions) => startNodeOf(nodeMachine, nodeOptions));

@@ -15,6 +15,7 @@ import { ownerOf } from '../storage/folder.ts';
 import { MemoryDisk } from '../storage/memory.ts';
 import { Swarm } from '../swarm.ts';
 import { type KeyValueNode, keyValueAccess } from './key-value-access.ts';
+import { labelOf } from './label.ts';
 import { MemoryNetwork } from './memory-mesh.ts';
 import { type OwnNode, ownAccess } from './own-access.ts';
 import { type NodeLife, SwarmNode } from './swarm-node.ts';
@@ -76,10 +77,11 @@ export function createKeyValueSwarm(options: CreateSwarmOptions): Promise<LocalS
 	return begin(options, KeyValueReplica.open, (replica, life) => new SwarmNode(replica, keyValueAccess(replica), life));
 }
 
-export function createOwnSwarm<State, Command, Result>(
+export async function createOwnSwarm<State, Command, Result>(
 	machine: StateMachine<State, Command, Result>,
 	options: CreateSwarmOptions,
 ): Promise<LocalSwarm<OwnNode<State, Command, Result>>> {
+	labelOf(machine);
 	return begin(
 		options,
 		(replicaOptions) => OwnReplica.open(machine, replicaOptions),

@@ -4,14 +4,17 @@ import { fromUtf8, toUtf8 } from '../bytes/text.ts';
 
 /**
  * A state and the commands that change it. Every node applies the same commands in the same order, so the same must come
- * of them everywhere: `apply` depends on nothing but its arguments. It reads no clock, draws no number of its own, waits for
- * nothing, and depends on no order that differs between processes. Of the functions here one is called at a time. One that
- * throws stops the node, because another node may have gone on.
+ * of them everywhere: `apply` depends on nothing but its arguments. It reads no clock, draws no number of its own, waits
+ * for nothing, and depends on no order that differs between processes. One of these functions is called at a time. A
+ * function that throws stops the node, because another node may have gone on.
  *
  * @typeParam State is changed in place
  */
 export interface StateMachine<State, Command, Result> {
-	/** The name of this kind of machine, in 1 to 64 characters of visible ASCII. Data of another kind are refused. */
+	/**
+	 * The name of this kind of machine, in 1 to 64 characters of visible ASCII; not `key-value`, which is that of the keys.
+	 * Data of another kind are refused.
+	 */
 	readonly name: string;
 	/**
 	 * An integer from 1 on. It rises whenever an older program must not read what this one has written, or would make
@@ -22,7 +25,11 @@ export interface StateMachine<State, Command, Result> {
 	readonly result: Codec<Result>;
 	/** The state before the first command. */
 	initial(): State;
-	/** Carries out a command, which changes `state` in place. @returns what its proposer is answered: it is not changed later */
+	/**
+	 * Carries out a command, which changes `state` in place.
+	 *
+	 * @returns the answer to its proposer, which must not be changed later
+	 */
 	apply(state: State, command: Command, context: ApplyContext): Result;
 	/**
 	 * Whether something in the state waits for a later time than `timeMs`. The log's time goes on with the commands, by a
@@ -77,7 +84,7 @@ export class ResultLostError extends Error {
 /** The largest part of a snapshot. */
 export const OWN_PART_BYTES_MAX = 1_048_576;
 
-/** A codec for what JSON can say. Two objects are equal where their properties have the same order too. */
+/** A codec for values that JSON can hold. Objects give equal bytes only where their properties have the same order. */
 export function jsonCodec<T>(): Codec<T> {
 	return {
 		encode: (value) => toUtf8(JSON.stringify(value) ?? 'null'),

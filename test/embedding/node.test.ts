@@ -142,6 +142,11 @@ describe('a node inside a program', () => {
 		await expect(createNode({ ...options(), id: 'n2' })).rejects.toMatchObject({ name: 'ConfigError' });
 		const away = { ...options(), members: [{ id: 'n1', port, host: '0.0.0.0', advertise: 'http://n1.example' }] };
 		await expect(createNode(away)).rejects.toThrow('is beyond loopback');
+		const long = 'x'.repeat(65);
+		for (const label of [{ name: '' }, { name: 'two words' }, { name: long }, { version: 0 }, { version: 1.5 }]) {
+			await expect(own(label), JSON.stringify(label)).rejects.toMatchObject({ name: 'ConfigError' });
+		}
+		await expect(own({ name: 'key-value' })).rejects.toThrow('must not be "key-value"');
 		await keys();
 		const other = mkdtempSync(join(tmpdir(), 'paxos-swarm-embedding-'));
 		await expect(createNode({ ...options(), folder: other })).rejects.toMatchObject({ code: 'EADDRINUSE' });

@@ -125,6 +125,10 @@ describe('a swarm in memory with a state machine of the user’s own', () => {
 		await expect(other.handover()).rejects.toBeInstanceOf(RefusedError);
 	});
 
+	it('refuses a state machine whose name data cannot carry', async () => {
+		await expect(start({ name: 'key-value' })).rejects.toMatchObject({ name: 'ConfigError' });
+	});
+
 	it('refuses a command that is too large, and tells what a codec has thrown, to its caller alone', async () => {
 		const swarm = await start({ command: { ...counters.command, encode: ({ name }) => new Uint8Array(Number(name)) } });
 		const node = swarm.node('n1');
