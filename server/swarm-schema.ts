@@ -15,7 +15,7 @@ export const PORT_MAX = 65_535;
 const TIMING_MS_MAX = 600_000;
 /** Ids are in lower case only, because on some file systems the data folders `n1` and `N1` are the same. */
 const ID_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
-/** What follows the name of a node in the id of a later disk. */
+/** The part of an id that follows the name of the node; empty for its first disk. */
 const LIFE_PATTERN = /^(~[a-z0-9]{1,16})?$/;
 const ID_RULE = 'must be 1 to 32 characters of a-z, 0-9 and -, beginning with a letter or digit';
 const HOST_PATTERN = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
@@ -75,8 +75,8 @@ export const SESSION_TTL_MS_MIN = 10_000;
 const timingsSchema = z
 	.strictObject(
 		{
-			electionMinMs: timing(300, 'A leader that was not heard for electionMinMs to electionMaxMs is silent.'),
-			electionMaxMs: timing(500, 'The upper end of that time, which is drawn at random each time.'),
+			electionMinMs: timing(300, 'The shortest time after which a leader that was not heard is taken for silent.'),
+			electionMaxMs: timing(500, 'The longest such time. Each time is drawn at random between the two.'),
 			heartbeatMs: timing(75, 'The interval of a leader’s heartbeats.'),
 			pollMaxMs: timing(
 				40,
@@ -84,17 +84,17 @@ const timingsSchema = z
 			),
 			retryMs: timing(
 				250,
-				'A fetch without an answer is sent again after this, and a forward that found no room after one to two times this.',
+				'A fetch without an answer is sent again after this time, and a forward that found no room after one to two times as long.',
 			),
 			backoffMinMs: timing(5, 'After a nack a proposer waits about this long, doubled for each nack in a row.'),
-			backoffMaxMs: timing(500, 'The most that the back-off grows to.'),
+			backoffMaxMs: timing(500, 'The longest such wait.'),
 			requestMs: timing(
 				5000,
-				'The time limit of a client’s request, after which it is refused or its outcome is unknown; at /v1/kv 3000 at most.',
+				'The time limit of a client’s request, after which it is refused or its outcome is unknown. At /v1/kv it is 3000 at most.',
 			),
 			sessionTtlMinMs: timing(
 				SESSION_TTL_MS_MIN,
-				'The shortest time-out that a session may have. A leader looks for sessions to end every 500.',
+				'The shortest time-out that a session may have. A leader looks for sessions to end every 500 milliseconds.',
 			),
 		},
 		must('must be an object of milliseconds'),
@@ -228,7 +228,10 @@ export const swarmSchema = z
 			tokens: z
 				.array(tokenSchema, must(TOKENS_RULE))
 				.max(TOKENS_MAX, must(TOKENS_RULE, countOf))
-				.meta({ description: 'Who may use the nodes. None: whoever reaches them, which is for loopback only.' })
+				.meta({
+					description:
+						'The tokens by which people and programs may use the nodes. Where there are none, everybody who reaches a node may use it, which is for loopback only.',
+				})
 				.default([]),
 			tls: tlsSchema
 				.meta({ description: 'The certificates of the nodes, which then speak TLS only. Without it they speak none.' })
@@ -261,7 +264,7 @@ function isHost(host: string): boolean {
 	return isIP(host) !== 0 || (HOST_PATTERN.test(host) && !/^[\d.]+$/.test(host));
 }
 
-/** Whether a member may have this id: the name of a node, with what stands for a later disk or without. */
+/** Whether a member may have this id: the name of a node, and for a later disk of it `~` and up to 16 characters. */
 export function isMemberId(text: string): boolean {
 	const name = nameOf(text);
 	return ID_PATTERN.test(name) && LIFE_PATTERN.test(text.slice(name.length));
@@ -292,7 +295,7 @@ function refuseDuplicates(nodes: readonly unknown[], context: z.core.$Refinement
 			const message = `${shortJson(id)} is already the id of nodes[${sameId}]`;
 			context.addIssue({ code: 'custom', path: [index, 'id'], message });
 		} else ids.set(id, index);
-		// Each may listen at all addresses of a machine of its own, and then only where it is reached tells them apart.
+		// Nodes that listen at all addresses, each on a machine of its own, are told apart by the addresses that they advertise.
 		if (ANY_ADDRESS.includes(String(host)) && advertise !== undefined) {
 			const sameUrl = addresses.get(advertise);
 			if (sameUrl !== undefined) {

@@ -201,8 +201,7 @@ function inspectLink(a: NodeId, b: NodeId, story: Story, moment: Item | null): I
 	};
 }
 
-/** The sentences of the decision that the fact is a part of, as it stood then; none for a fact that is of no decision. */
-/** They say more of one node than of a row of a decision. */
+/** The facts that say more of one node than of a row of a decision. */
 const OF_A_NODE: ReadonlySet<Fact['kind']> = new Set(['role', 'refused', 'halted', 'givenUp', 'handsOver', 'pollHeld']);
 
 /** Why it happened, and what is not known of that, as of its own moment. */
@@ -211,6 +210,7 @@ function whyOf(entry: Entry, story: Story): readonly string[] {
 	return [...(sentence === null ? [] : [sentence]), ...unknown];
 }
 
+/** The sentences of the decision that the fact is a part of, as it stood then; none for a fact that is of no decision. */
 function whyOfFact(entry: Entry, story: Story, shownSlot: Slot): readonly string[] {
 	const { fact } = entry;
 	if (OF_A_NODE.has(fact.kind)) return whyOf(entry, story);

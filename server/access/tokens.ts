@@ -67,8 +67,8 @@ export function grantOf(role: TokenRole, prefixes: readonly string[] = ['']): Gr
 
 export class Tokens {
 	/**
-	 * By which nodes with the same tokens ask each other, as an admin does. It is made of the tokens of the role admin alone,
-	 * because whoever knows all that it is made of can make it.
+	 * The token by which nodes with the same tokens ask each other, as an admin does. It is made of the tokens of the role
+	 * admin alone, because everybody who knows the tokens that it is made of can make it.
 	 */
 	readonly own: string;
 	readonly #tokens: readonly KnownToken[];

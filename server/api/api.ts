@@ -42,7 +42,7 @@ export interface ApiOptions {
 	/** Without keys there is no API for them. */
 	readonly service: AnyService;
 	readonly doors: Doors;
-	/** null where the swarm has none, and then whoever reaches this node may use it; null by default. */
+	/** null, which is the default, where the swarm has none: then everybody who reaches this node may use it. */
 	readonly tokens?: Tokens | null;
 	/** Its members are looked at for each request, because they change. */
 	readonly swarm: KnownSwarm;
@@ -66,7 +66,7 @@ export interface ApiOptions {
 	readonly certificate?: CertificateView | null;
 	/** By which nodes ask each other; that of Node.js by default. */
 	readonly fetch?: Fetch;
-	/** What the node remembers for whoever has to find out what went wrong; none by default. */
+	/** The answer of `/v1/debug`; without it there is none. */
 	readonly debug?: () => DebugReport;
 	/** The shortest time-out that a session may have, milliseconds; SESSION_TTL_MS_MIN by default. */
 	readonly sessionTtlMinMs?: number;

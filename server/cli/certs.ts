@@ -32,12 +32,12 @@ export interface RenewOptions extends ConfigFlags {
 	readonly all?: true;
 }
 
-/** Where the files are if `swarm.json` does not say it. */
+/** The paths of the files where `swarm.json` names none. */
 const USUAL = { ca: 'certs/ca.crt', cert: 'certs/{id}.crt', key: 'certs/{id}.key' } as const;
-/** A program on the machine of a node, such as a health check, reaches it by these. */
+/** The names by which a program on the machine of a node, such as a health check, reaches it. */
 const LOOPBACK = ['localhost', '127.0.0.1', '::1'] as const;
 
-/** Makes what is missing: the authority, a certificate for each node, and one for the commands of this program. */
+/** Makes the files that are missing: those of the authority, of each node, and of the commands of this program. */
 export async function init(options: IssueOptions, terminal: Terminal): Promise<ExitStatus> {
 	const { loaded, folder, say } = opened(options, terminal);
 	const { config } = loaded;
@@ -55,7 +55,7 @@ export async function init(options: IssueOptions, terminal: Terminal): Promise<E
 		await made(folder.issue(subject, options.days, options.force === true));
 		say(`Made ${cert}`);
 	}
-	say(`Keep ${folder.authority.key} away from the nodes: whoever has it can make certificates.`);
+	say(`Keep ${folder.authority.key} away from the nodes: everybody who has it can make certificates.`);
 	if (!config.tls) say(`Add to swarm.json: "tls": ${JSON.stringify(USUAL)}`);
 	return EXIT.ok;
 }
@@ -114,7 +114,7 @@ export function show(path: string | undefined, options: ConfigFlags, terminal: T
 	return EXIT.ok;
 }
 
-/** Resolves with what comes of it. A file that cannot be written is told as an error of the command. */
+/** Turns the error for a file that cannot be written into one of the command. */
 async function made<T>(act: Promise<T>): Promise<T> {
 	try {
 		return await act;
@@ -145,7 +145,10 @@ function opened(flags: ConfigFlags, { environment, workingDir, stdout }: Termina
 	return { loaded, folder, say };
 }
 
-/** The names and addresses at which a node is reached: its host, what it advertises, and the hosts that requests may name. */
+/**
+ * The names and addresses for the certificate of a node: its host, the host that it advertises, those that requests may
+ * name, and those of loopback.
+ */
 function hostsOf({ host, advertise }: NodeConfig, { config }: LoadedConfig): string[] {
 	const own = ANY_ADDRESS.includes(host) ? [] : [host];
 	const told = advertise === undefined ? [] : [unbracketed(new URL(advertise).hostname)];

@@ -178,7 +178,7 @@ test('a proposal is made, watched, contested and looked up with the keyboard alo
 	await poll(() => page.locator('#keys .empty').textContent()).toContain('holds no key that begins so');
 });
 
-test('whoever walks through the page with Tab sees where the focus is, and is not caught anywhere', async () => {
+test('Tab goes through the whole page, with the focus in view, and is caught nowhere', async () => {
 	const page = await stage.open(stage.swarm.node('n2'));
 	const unseen: string[] = [];
 	const visited: string[] = [];

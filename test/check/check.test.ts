@@ -69,7 +69,7 @@ describe('no file', () => {
 		['a home folder on macOS', ['', 'Users', 'ada', 'swarm'].join('/')],
 		['a home folder on Windows', ['C:', 'Users', 'ada'].join('\\')],
 		['the home folder of root', ['', 'root', 'swarm'].join('/')],
-		['the home folder of whoever runs this', join(homedir(), 'swarm')],
+		['the home folder of the user who runs this', join(homedir(), 'swarm')],
 	])('names %s', (_, text) => {
 		write('server/deep/a.ts', `// one\n// see ${text}\n`);
 		expect(addresses(tree)).toContainEqual(expect.stringContaining('server/deep/a.ts:2 names '));

@@ -124,7 +124,7 @@ describe('the mesh', () => {
 		]);
 	});
 
-	test('no two messages of a node have the same id, whoever they are for and in whatever lane', async () => {
+	test('no two messages of a node have the same id, to no peer and in no lane', async () => {
 		const nodes = await bench.nodes('n1', 'n2', 'n3');
 		for (const node of nodes) node.start(nodes);
 		const [n1] = nodes;

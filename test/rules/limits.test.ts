@@ -54,6 +54,12 @@ const LIMITS: Readonly<Record<string, number>> = {
 const document = readFileSync(fileURLToPath(new URL('../../server/GUARANTEES.md', import.meta.url)), 'utf8');
 const rows = [...document.matchAll(/^\| (?<what>[^|]+) \| (?<most>[^|]+) \| [^|]+ \|$/gm)].map(({ groups }) => groups);
 
+test('each number of the table is compared', () => {
+	const isCompared = (what: string) => Object.keys(LIMITS).some((beginning) => what.startsWith(beginning));
+	const others = rows.filter((row) => /\d/.test(row?.most ?? '') && !isCompared(row?.what ?? ''));
+	expect(others).toEqual([]);
+});
+
 test.each(Object.entries(LIMITS))('%s', (what, limit) => {
 	const row = rows.find((candidate) => candidate?.what?.startsWith(what));
 	const [written = ''] = /\d+\^\d+|\d[\d,]*/.exec(row?.most ?? '') ?? [];
