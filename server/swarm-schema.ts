@@ -277,6 +277,13 @@ export function isOrigin(text: string): boolean {
 	return href === `${origin}/` && !ANY_ADDRESS.includes(hostname.replace(/^\[|\]$/g, ''));
 }
 
+/** Whether a path may be put behind it: it has no user name, no password, no query and no fragment. */
+export function isBaseUrl(text: string): boolean {
+	if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return false;
+	const { origin, pathname, href } = new URL(text);
+	return href === origin + pathname;
+}
+
 export function isAllowedHost(text: string): boolean {
 	const [, name = '', port] = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/.exec(text) ?? [];
 	if (port !== undefined && (Number(port) < 1 || Number(port) > PORT_MAX)) return false;

@@ -1,6 +1,7 @@
 /** What the variables of Consul's clients say, so that a terminal set up for them works with the commands here. */
 import { ConfigError, type Environment, given, readText, type TlsFiles } from '../config.ts';
 import { shortJson } from '../config-errors.ts';
+import { isBaseUrl } from '../swarm-schema.ts';
 
 /** The token in a file, as `--token-file` names it. @throws ConfigError */
 export function tokenIn(file: string, source: string): string {
@@ -27,7 +28,7 @@ export function consulAddress(environment: Environment): string | null {
 	if (written === undefined) return null;
 	const scheme = /^(true|1)$/i.test(given(environment, 'CONSUL_HTTP_SSL') ?? '') ? 'https' : 'http';
 	const url = /^https?:\/\//i.test(written) ? written : `${scheme}://${written}`;
-	if (!URL.canParse(url)) {
+	if (!isBaseUrl(url)) {
 		throw new ConfigError(`CONSUL_HTTP_ADDR: must look like 127.0.0.1:7101, not ${shortJson(written)}`);
 	}
 	return url.replace(/\/+$/, '');

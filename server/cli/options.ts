@@ -1,7 +1,7 @@
 /** The options that several commands share. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ConfigFlags } from '../config.ts';
-import { isMemberId, isOrigin, PORT_MAX } from '../swarm-schema.ts';
+import { isBaseUrl, isMemberId, isOrigin, PORT_MAX } from '../swarm-schema.ts';
 
 /** Adds the options of every command. */
 export function withConfig(command: Command): Command {
@@ -112,8 +112,6 @@ export function positiveNumber(text: string): string {
 }
 
 export function httpUrl(text: string): string {
-	if (!URL.canParse(text) || !/^https?:\/\//i.test(text)) {
-		throw new InvalidArgumentError('It must look like http://127.0.0.1:7101.');
-	}
+	if (!isBaseUrl(text)) throw new InvalidArgumentError('It must look like http://127.0.0.1:7101.');
 	return text;
 }

@@ -415,10 +415,18 @@ describe('the nodes that are asked', () => {
 		},
 	);
 
-	it('cannot be at a wrong CONSUL_HTTP_ADDR', async () => {
-		const { status, stderr } = await fake.run('get a', '', { environment: { CONSUL_HTTP_ADDR: 'http://:x' } });
-		expect([status, stderr]).toEqual([1, 'CONSUL_HTTP_ADDR: must look like 127.0.0.1:7101, not "http://:x"\n']);
-	});
+	it.each(['http://:x', 'http://name:word@127.0.0.1:7101', '127.0.0.1:7101?stale', '127.0.0.1:7101/#'])(
+		'cannot be at %s',
+		async (written) => {
+			const { status, stderr } = await fake.run('get a', '', { environment: { CONSUL_HTTP_ADDR: written } });
+			expect([status, stderr]).toEqual([1, `CONSUL_HTTP_ADDR: must look like 127.0.0.1:7101, not "${written}"\n`]);
+			const flag = await fake.run(`kv put a b --endpoint ${written.replace(/^(?!http)/, 'http://')}`);
+			expect([flag.status, flag.stderr]).toEqual([
+				2,
+				expect.stringContaining('It must look like http://127.0.0.1:7101.'),
+			]);
+		},
+	);
 });
 
 describe('help', () => {

@@ -280,6 +280,9 @@ export const FLAGS: readonly Kind[] = [
 					'http://[',
 					'127.0.0.1:7101',
 					'http://x:99999',
+					`http://name:word@127.0.0.1:${target.node.port}`,
+					`${target.node.url}?stale`,
+					`${target.node.url}/v1/kv#`,
 					textOf(target.random, 5_000, 'abc'),
 				].map((url) => ({
 					args: ['put', 'k', 'v', target.random.pick(['--endpoint', '--endpoints']), url],
