@@ -1,4 +1,4 @@
-/** Beside the mesh: the rules, each of which can be taken out; with all of them in, what was tried, and the search. */
+/** Below the nodes: the rules, each of which can be taken out; with all of them in, what was tried, and the search. */
 import { size, without } from '../sandbox/directed.ts';
 import { takeOut } from './game.ts';
 import { RULES_TO_TAKE_OUT, type RuleOut } from './rules.ts';

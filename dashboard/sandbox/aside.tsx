@@ -1,4 +1,4 @@
-/** The stories, and the run: how it was made, what was done in it, and the branches that came of acting in the past. */
+/** The stories; and, below the nodes, the game and the run: how it was made, what was done in it, and the branches that came of acting in the past. */
 import type { ComponentChildren } from 'preact';
 import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
 import { NODES_MAX, NODES_MIN } from '../../shared/simulation/stage.ts';
@@ -28,6 +28,13 @@ export function Aside({ children }: { children: ComponentChildren }) {
 		<>
 			<Stories />
 			{children}
+		</>
+	);
+}
+
+export function Below() {
+	return (
+		<>
 			<Game />
 			<Run />
 		</>

@@ -5,7 +5,7 @@ import '../style/sandbox.css';
 import { referee } from '../game/game.ts';
 import { MoreLamps } from '../game/more-lamps.tsx';
 import type { Directing } from '../view/directing.ts';
-import { Aside } from './aside.tsx';
+import { Aside, Below } from './aside.tsx';
 import { Dial } from './dial.tsx';
 import { changeSpeed, direct, step, toggle } from './directed.ts';
 import { Handles } from './handles.tsx';
@@ -18,6 +18,7 @@ export async function openSandbox(): Promise<Directing> {
 		Head,
 		Lamps: MoreLamps,
 		Aside,
+		Below,
 		Handles,
 		Dial,
 		keys: { ' ': toggle, '.': step, '[': () => changeSpeed(-1), ']': () => changeSpeed(1) },

@@ -75,6 +75,7 @@ export function App({ directing }: { directing?: Directing }) {
 				<div class="right">
 					{!directing && <Mesh />}
 					<Cards />
+					{directing?.Below && <directing.Below />}
 				</div>
 				<div class="below">
 					<MetricsPanel />

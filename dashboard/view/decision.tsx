@@ -18,6 +18,7 @@ import {
 	calm,
 	decision,
 	gathered,
+	isDirected,
 	moment,
 	pickedBallot,
 	playback,
@@ -140,12 +141,22 @@ function Empty() {
 			<p>
 				<strong>Nothing has been decided yet.</strong>
 			</p>
-			<ol>
-				<li>Pick a node and type a value on the form.</li>
-				<li>Press Propose: that node asks all others for a promise, then for a vote.</li>
-				<li>Watch a quorum form here, step by step, with one sentence of why for each step.</li>
-			</ol>
+			{isDirected() ? (
+				<p>As soon as a node proposes, each step stands here, with one sentence of why.</p>
+			) : (
+				<HowToBegin />
+			)}
 		</div>
+	);
+}
+
+function HowToBegin() {
+	return (
+		<ol>
+			<li>Pick a node and type a value on the form.</li>
+			<li>Press Propose: that node asks all others for a promise, then for a vote.</li>
+			<li>Watch a quorum form here, step by step, with one sentence of why for each step.</li>
+		</ol>
 	);
 }
 

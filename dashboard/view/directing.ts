@@ -16,6 +16,8 @@ export interface Directing {
 	readonly Head: ComponentType;
 	/** Stands beside it, and has the form for proposals in its place. */
 	readonly Aside: ComponentType<{ readonly children: ComponentChildren }>;
+	/** Stands below the cards of the nodes. */
+	readonly Below?: ComponentType;
 	/** Lies over the mesh: what can be picked in it. */
 	readonly Handles?: ComponentType<MeshPlaces>;
 	/** Further lamps, behind those that all sources have. */
