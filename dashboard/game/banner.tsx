@@ -31,7 +31,9 @@ export function BrokenText() {
 		<div role="alert">
 			{value && (
 				<p class="notice bad" data-testid="broken">
-					<strong>Broken.</strong> {brokenText(value)}
+					<span>
+						<strong>Broken.</strong> {brokenText(value)}
+					</span>
 				</p>
 			)}
 		</div>

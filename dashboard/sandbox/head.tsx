@@ -1,6 +1,7 @@
 /** What there is to see, in one sentence: of the sandbox, or of the scene of the story that is staged in it. */
 import { useSignal } from '@preact/signals';
 import { Banner, BrokenText, Demonstration } from '../game/banner.tsx';
+import { broken } from '../game/game.ts';
 import { ruleOf } from '../game/rules.ts';
 import { taskText } from '../model/task-text.ts';
 import {
@@ -42,13 +43,19 @@ function Free() {
 	const said = newest ? answerText(newest.of, newest.answer, without.value !== 'reads') : '';
 	const out = without.value;
 	const isGame = out !== null;
-	const hint = out
-		? `A hint: ${ruleOf(out).hint}`
-		: 'Pick a node, a link or a message in the mesh, and break what you like.';
+	const hint = !out
+		? 'Pick a node, a link or a message in the mesh, and break what you like.'
+		: broken.value
+			? 'Put the rule back and try the same again, or take another rule out.'
+			: `A hint: ${ruleOf(out).hint}`;
 	return (
 		<>
 			<h2 id="stage-title" class="headline">
-				{isGame ? 'Pick nodes, links and messages in the mesh, and make a lamp red.' : taskText(size.value)}
+				{!isGame
+					? taskText(size.value)
+					: broken.value
+						? 'A lamp is red: without its rule the swarm is broken.'
+						: 'Pick nodes, links and messages in the mesh, and make a lamp red.'}
 			</h2>
 			{addressFault.value !== '' && (
 				<p class="notice bad" data-testid="address-fault">
