@@ -60,17 +60,18 @@ async function take(stage: Stage, view: View, width: number, themes: readonly st
 	}
 }
 
-/** The part that is looked at, or what a person sees first, and then the whole page. */
+/** The part that is looked at; or what a person sees first, and then the whole page. */
 async function shoot(page: Page, { of }: View, path: string): Promise<void> {
-	if (of) await page.locator(of).screenshot({ path: `${path}.png` });
-	else await page.screenshot({ path: `${path}.png` });
+	if (!of) await page.screenshot({ path: `${path}.png` });
 	process.stdout.write(`${path}.png\n`);
 	const screen = page.viewportSize();
-	if (of || !screen) return;
+	if (!screen) return;
+	// On a screen with room for the whole page, what stays in view covers nothing.
 	const height = await page.evaluate(() => document.documentElement.scrollHeight);
 	await page.setViewportSize({ width: screen.width, height });
 	await settled(page);
-	await page.screenshot({ path: `${path}-whole.png` });
+	if (of) await page.locator(of).screenshot({ path: `${path}.png` });
+	else await page.screenshot({ path: `${path}-whole.png` });
 	await page.setViewportSize(screen);
 }
 
