@@ -86,6 +86,8 @@ export const PARSED_AT_ONCE_MAX = 256;
 const IGNORED_BYTES_MAX = 1_048_576;
 /** So many requests that were sent ahead are served in one turn of the event loop. */
 const AHEAD_AT_ONCE_MAX = 64;
+/** The same of those that ask for an upgrade, each of which takes a parser of its own. */
+export const UPGRADES_AT_ONCE_MAX = 16;
 /**
  * The bound on the headers of a request. One with more is refused, because Node.js would silently drop the headers above
  * its own limit, and an Origin among them.
@@ -125,6 +127,7 @@ export class Front {
 	#pipelinedInTurn = 0;
 	/** Serves requests that were sent ahead and need not wait: a single packet may hold more than a thousand. */
 	readonly #ahead = new Turns(AHEAD_AT_ONCE_MAX);
+	readonly #upgrades = new Turns(UPGRADES_AT_ONCE_MAX);
 
 	constructor(options: FrontOptions) {
 		this.#options = options;
@@ -318,7 +321,7 @@ export class Front {
 			this.#enter(door, request, connection, head);
 		};
 		// Of many that were sent ahead, each would come in the same turn as the one before it.
-		connection.whenAnswered(() => this.#ahead.run(goOn));
+		connection.whenAnswered(() => this.#upgrades.run(goOn));
 	}
 
 	#enter(door: UpgradeDoor, request: IncomingMessage, connection: Connection, head: Buffer): void {

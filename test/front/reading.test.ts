@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { PARSED_AT_ONCE_MAX, PIPELINED_MAX } from '../../server/front/front.ts';
+import { PARSED_AT_ONCE_MAX, PIPELINED_MAX, UPGRADES_AT_ONCE_MAX } from '../../server/front/front.ts';
 import { readInTurns } from '../../server/front/reading.ts';
 import { TestNode } from '../api/node.ts';
 import { request, Wire } from './wire.ts';
@@ -70,6 +70,18 @@ describe('in one turn of the event loop', () => {
 		expect(parsed).toBe(wires.length * PIPELINED_MAX);
 		// The connection whose request is the last one may go on to the end of its read.
 		expect(most()).toBeLessThanOrEqual(READS_MAX * (PARSED_AT_ONCE_MAX + PIPELINED_MAX));
+	});
+
+	it('a bounded number of upgrades is ignored', async () => {
+		let served = 0;
+		node.events.on('request', () => {
+			served++;
+		});
+		const most = mostOfATurn(() => served);
+		const headers = ['Connection: Upgrade', 'Upgrade: h2c'];
+		wire.write(request('GET', '/livez', { headers }).repeat(100));
+		expect(await wire.bodies(100)).toHaveLength(100);
+		expect(most()).toBeLessThanOrEqual(READS_MAX * UPGRADES_AT_ONCE_MAX);
 	});
 
 	it('one read of requests that are sent ahead is taken', async () => {
