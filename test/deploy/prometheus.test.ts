@@ -1,12 +1,15 @@
 /** The alert rules and the board of `server/deploy` ask for nothing that a node does not tell. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import * as z from 'zod';
 import { BALLOT, TestNode } from '../api/node.ts';
 import { type Selector, samplesOf, selectorsOf } from './scrape.ts';
 
-const fileOf = (name: string): string => readFileSync(new URL(`../../server/deploy/${name}`, import.meta.url), 'utf8');
+const pathOf = (name: string): string => fileURLToPath(new URL(`../../server/deploy/${name}`, import.meta.url));
+const fileOf = (name: string): string => readFileSync(pathOf(name), 'utf8');
 
 const rules = z
 	.strictObject({
@@ -81,6 +84,12 @@ describe('alerts.yaml', () => {
 		expect(selectors.length).toBeGreaterThan(0);
 		expect(selectors.filter((selector) => !isTold(selector))).toEqual([]);
 		expect(selectors.map(({ labels }) => labels.job)).toEqual(selectors.map(() => 'paxos-swarm'));
+	});
+
+	it('is understood by promtool, where that is installed', () => {
+		const checked = spawnSync('promtool', ['check', 'rules', pathOf('alerts.yaml')], { encoding: 'utf8' });
+		if (checked.error) return expect(checked.error).toMatchObject({ code: 'ENOENT' });
+		expect([checked.status, checked.stderr]).toEqual([0, '']);
 	});
 
 	it('has a name for each alert', () => {
