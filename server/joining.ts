@@ -6,7 +6,7 @@ import type { MembersView, SwarmMember } from '../shared/feed.ts';
 import { nameOf } from '../shared/member-name.ts';
 import type { NodeId } from '../shared/paxos/ballot.ts';
 import type { NodeLogger } from './logger.ts';
-import { type Fetch, fetchWith } from './tls/fetch.ts';
+import { type Fetch, fetchWith, whyFailed } from './tls/fetch.ts';
 
 export interface JoiningOptions {
 	/** The node's id, which was never a member's. */
@@ -118,7 +118,7 @@ export class Joining {
 			const isLetIn = answer.ok || answer.headers.get('X-Swarm-Refused') === 'inUse';
 			return isLetIn ? null : { isMissing: answer.status === 404, why: text.trim().replace(/\.$/, '') };
 		} catch (error) {
-			return { isMissing: false, why: `no answer from ${member}: ${(error as Error).message}` };
+			return { isMissing: false, why: `no answer from ${member}: ${whyFailed(error as Error)}` };
 		}
 	}
 

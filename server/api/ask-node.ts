@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { isMemberId } from '../swarm-schema.ts';
-import type { Fetch } from '../tls/fetch.ts';
+import { type Fetch, whyFailed } from '../tls/fetch.ts';
 import { HttpError } from './answer.ts';
 import type { StartingStatus } from './starting.ts';
 import type { SwarmStatus } from './status.ts';
@@ -60,12 +60,7 @@ async function answerOf({ url, name, timeoutMs, fetch }: Question): Promise<unkn
 	} catch (error) {
 		if (error instanceof SyntaxError) return undefined;
 		if (!(error instanceof Error)) throw error;
-		const why = error.name === 'TimeoutError' ? `not within ${timeoutMs} ms` : reasonOf(error);
+		const why = error.name === 'TimeoutError' ? `not within ${timeoutMs} ms` : whyFailed(error);
 		throw new HttpError(409, `Nobody answers at ${url} (${why}): start ${name} there, and ask again.`);
 	}
-}
-
-function reasonOf({ message, cause }: Error): string {
-	if (!(cause instanceof Error)) return message;
-	return 'code' in cause ? String(cause.code) : cause.message;
 }

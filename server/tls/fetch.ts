@@ -17,6 +17,12 @@ export interface FetchInit {
 /** Never follows a redirect: that is an error. */
 export type Fetch = (url: string, init?: FetchInit) => Promise<Response>;
 
+/** Why there was no answer, in a few words: `fetch` itself only says that it failed. */
+export function whyFailed({ message, cause }: Error): string {
+	if (!(cause instanceof Error)) return message;
+	return 'code' in cause ? String(cause.code) : cause.message;
+}
+
 /** These answers have no body, and `Response` refuses one. */
 const WITHOUT_BODY: readonly number[] = [204, 205, 304];
 

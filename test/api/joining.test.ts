@@ -43,7 +43,7 @@ function start(asks: boolean): void {
 	const answered = async (url: string, init?: FetchInit): Promise<Response> => {
 		asked.push({ url, body: JSON.parse(String(init?.body)) });
 		const answer = answers.shift();
-		if (!answer) throw new Error('refused to connect');
+		if (!answer) throw new TypeError('fetch failed', { cause: new Error('refused to connect') });
 		return answer();
 	};
 	joining = new Joining({ id: SELF, url: 'http://here', swarm, asks, log, fetch: answered });

@@ -19,6 +19,8 @@ const ERRORS: readonly string[] = [
 	'JsonListError',
 	'NewFileError',
 ];
+/** Those of requests that a command prints as they are. */
+const ERRORS_OF_REQUESTS_IN = 'access/guard.ts';
 
 /** Functions that write to the log or to stderr, and the objects that have them. */
 const WRITERS: Readonly<Record<string, readonly string[]>> = {
@@ -59,7 +61,7 @@ export function errorTexts(): ErrorText[] {
 
 /** The texts that this very node says. */
 function textsOf(node: ts.Node, source: ts.SourceFile): string[] {
-	if (ts.isNewExpression(node) && ERRORS.includes(node.expression.getText(source))) {
+	if (ts.isNewExpression(node) && isForPeople(node.expression.getText(source), source)) {
 		return (node.arguments ?? []).flatMap((argument) => literals(argument, source)).filter(isSentence);
 	}
 	if (ts.isObjectLiteralExpression(node)) {
@@ -77,6 +79,10 @@ function textsOf(node: ts.Node, source: ts.SourceFile): string[] {
 		return node.arguments.flatMap((argument) => literals(argument, source)).filter(isSentence);
 	}
 	return [];
+}
+
+function isForPeople(error: string, { fileName }: ts.SourceFile): boolean {
+	return ERRORS.includes(error) || (error === 'HttpError' && fileName === ERRORS_OF_REQUESTS_IN);
 }
 
 /** Whether it is one of WRITERS, or such a function by its own name. */
