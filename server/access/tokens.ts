@@ -13,8 +13,8 @@ export interface KnownToken {
 	readonly grant: Grant;
 }
 
-export const TOKEN_CHARS_MIN = 16;
-export const TOKEN_CHARS_MAX = 255;
+const TOKEN_CHARS_MIN = 16;
+const TOKEN_CHARS_MAX = 255;
 
 /** Why no token may be `text`, as the end of a sentence; null for a good one. It never tells the text. */
 export function tokenFault(text: string): string | null {

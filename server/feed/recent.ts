@@ -16,7 +16,7 @@ interface Stretch {
 export const STRETCH_WEIGHT_MIN = 800;
 export const STRETCHES_MAX = 3;
 /** The bound on the weight of one stretch: where no snapshot could follow in time, all is forgotten. */
-export const STRETCH_WEIGHT_MAX = 3_000;
+const STRETCH_WEIGHT_MAX = 3_000;
 
 export class Recent {
 	#stretches: Stretch[] = [];

@@ -27,7 +27,7 @@ export const PROPOSALS_IN_FLIGHT_MAX = 32;
 /** The bound on one watcher's malformed requests in all. */
 export const MALFORMED_MAX = 16;
 /** The bound on requests in a row from a watcher that does not read. */
-export const UNREAD_MAX = 256;
+const UNREAD_MAX = 256;
 /** The bound on lists for a watcher that does not read. Each may have some 450 KB. */
 export const LISTS_UNREAD_MAX = 4;
 const WHY_CHARS_MAX = 500;

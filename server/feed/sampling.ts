@@ -10,7 +10,7 @@ import type { Slot } from '../../shared/paxos/message.ts';
 const OPEN_SLOTS = 8;
 /** Of so many slots in a row everything is told, and of the open ones before and behind them a part. */
 export const TOLD_SLOTS = 8;
-export const EVERY_SLOTS_MIN = 4 * OPEN_SLOTS;
+const EVERY_SLOTS_MIN = 4 * OPEN_SLOTS;
 /** From one told stretch to the next, as far as the pace stays the same, milliseconds. */
 const EVERY_MS_MIN = 800;
 /** The same where a stretch costs much. */

@@ -19,7 +19,7 @@ export interface AdmissionTimings {
 	readonly pingEveryMs: number;
 }
 
-export const ADMISSION_TIMINGS: AdmissionTimings = { greetingMs: 5000, pingEveryMs: 10_000 };
+const ADMISSION_TIMINGS: AdmissionTimings = { greetingMs: 5000, pingEveryMs: 10_000 };
 
 /** A client that has left so many pings in a row unanswered is dropped. */
 const ROUNDS_UNANSWERED_MAX = 2;

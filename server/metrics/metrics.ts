@@ -13,7 +13,7 @@ import { Histogram } from './histogram.ts';
 import { type Readings, readingLines } from './readings.ts';
 
 /** The groups of paths whose requests are counted apart. */
-export const HANDLERS = ['kv', 'txn', 'session', 'other'] as const;
+const HANDLERS = ['kv', 'txn', 'session', 'other'] as const;
 export type Handler = (typeof HANDLERS)[number];
 
 const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'] as const;

@@ -80,7 +80,7 @@ export const PAGE = 0x8a;
 export const READINGS = 0x8b;
 
 /** The position in the list is the byte. */
-export const READ_MODES = ['linearizable', 'stale'] as const;
+const READ_MODES = ['linearizable', 'stale'] as const;
 export type ReadMode = (typeof READ_MODES)[number];
 
 /** The result of a command. The position in the list is the byte. */
@@ -97,7 +97,7 @@ export type PassingRefusal = Exclude<Refusal, 'badKey' | 'badValue' | 'denied'>;
  * Why a node ended a watch: it does not keep the changes that come next, it is going to stop, the connection has too
  * many, or its token is not for the prefix. The position in the list is the byte.
  */
-export const WATCH_ENDS = ['compacted', 'stopping', 'tooMany', 'denied'] as const;
+const WATCH_ENDS = ['compacted', 'stopping', 'tooMany', 'denied'] as const;
 export type WatchEndReason = (typeof WATCH_ENDS)[number];
 
 export interface MemberAddress {

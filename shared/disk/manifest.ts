@@ -19,7 +19,7 @@ import type { SnapshotNote } from './snapshot-file.ts';
 export const MANIFEST_NAME = 'manifest';
 /** Disks write pages of this size as a whole, or at least do not mix two of them. */
 const PAGE_BYTES = 4096;
-export const MANIFEST_BYTES = 2 * PAGE_BYTES;
+const MANIFEST_BYTES = 2 * PAGE_BYTES;
 
 /** "pxl", and the format of the manifest and of the frames. */
 const MAGIC = [0x70, 0x78, 0x6c, 0x03] as const;

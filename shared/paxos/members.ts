@@ -39,7 +39,7 @@ export interface MembersState {
 }
 
 /** A node remembers so many past members. */
-export const PAST_MEMBERS_MAX = 1024;
+const PAST_MEMBERS_MAX = 1024;
 
 export class Members {
 	#state: MembersState;

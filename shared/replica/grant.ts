@@ -5,7 +5,7 @@
 import type { Operation } from '../store/command.ts';
 
 /** Each role may do what those before it may. */
-export const ROLES = ['read', 'write', 'admin'] as const;
+const ROLES = ['read', 'write', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
 export interface Grant {

@@ -49,7 +49,7 @@ export interface MembershipRuntime {
 }
 
 /** A learner that knows what was chosen at the last tick is made a voter. Milliseconds. */
-export const MEMBERS_TICK_MS = 500;
+const MEMBERS_TICK_MS = 500;
 
 /** The time limit of a change that makes a learner a voter, milliseconds. */
 const PROMOTION_MS = 5000;

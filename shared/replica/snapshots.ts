@@ -68,7 +68,7 @@ export const SNAPSHOT_LIMITS: SnapshotLimits = {
 export type OnSnapshot = (lack: string | null) => void;
 
 /** How often it is looked whether a snapshot is due, milliseconds. */
-export const SNAPSHOT_LOOK_MS = 1000;
+const SNAPSHOT_LOOK_MS = 1000;
 /** On a full disk each snapshot that is begun is work for nothing, so it is begun again after such a pause. */
 export const SNAPSHOT_PAUSE: PauseBounds = { firstMs: SNAPSHOT_LOOK_MS, maxMs: 64_000 };
 /** After a part was written, so many times as long goes to other work, unless the log grows faster than the snapshot. */

@@ -42,7 +42,7 @@ export interface SubmissionsRuntime {
  * The memory that a batch costs beside its bytes. It is charged so that a million batches of one command are bounded
  * too.
  */
-export const BATCH_OVERHEAD_BYTES = 512;
+const BATCH_OVERHEAD_BYTES = 512;
 
 const NO_BYTES = new Uint8Array(0);
 const NONE_SETTLED: readonly ProposalId[] = [];

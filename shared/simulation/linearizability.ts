@@ -50,7 +50,7 @@ export type Verdict =
 	/** The search was given up after `CONFIGURATIONS_MAX` configurations. */
 	| { readonly kind: 'gaveUp'; readonly key: string };
 
-export const CONFIGURATIONS_MAX = 200_000;
+const CONFIGURATIONS_MAX = 200_000;
 
 /**
  * One key's state. `revision` -1: it was written by an operation whose revision nobody saw; -2: by one whose revision may

@@ -38,7 +38,7 @@ export const SAME_VALUES_FROM = 1_000_000_000;
  * Every second compare-and-set by the leader is a transaction: another key is written first, without a condition, and must
  * keep its value where the compare-and-set fails. The value for the other key is so much higher.
  */
-export const TWIN_VALUES_FROM = 500_000_000;
+const TWIN_VALUES_FROM = 500_000_000;
 
 export function isTransaction({ kind, route, value }: PlannedOperation): boolean {
 	return kind === 'cas' && route === 'leader' && value % 2 === 0;
