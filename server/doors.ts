@@ -80,7 +80,8 @@ export function createDoors(members: readonly Address[], allowedHosts: readonly 
 				hosts.add(written);
 				origins.add(`${secure ? 'https' : 'http'}://${written}`);
 			}
-			// Without a port this names port 80 or 443. It is allowed because no page of another machine can make a browser send it.
+			// Without a port this names port 80 or 443. It is allowed because no page of another machine can make a browser
+			// send it.
 			if (LOOPBACK_NAMES.map(bracketed).includes(name)) hosts.add(name);
 		}
 		if (advertise === undefined) continue;

@@ -49,8 +49,8 @@ const WATCHERS_MAX = 64;
 const UNJOINED_MAX = 16;
 const UNPROVEN_MAX = 64;
 /**
- * So much of a body or of an answer is held before its sender has to wait. Node.js 20 has this by default, and later versions
- * four times as much.
+ * So much of a body or of an answer is held before its sender has to wait. Node.js 20 has this by default, and later
+ * versions four times as much.
  */
 export const HELD_BYTES = 16_384;
 /** The shares of all connections that one address may have, and that clients' WebSockets may have. */

@@ -55,7 +55,10 @@ export interface NodeOptions {
 	/** The tokens by which its doors let people in; null, which is the default, lets in everybody who reaches the node. */
 	readonly tokens?: Tokens | null;
 	readonly log: NodeLogger;
-	/** The last lines of that log, for `/v1/debug`; null, which is the default, where the program that starts the node keeps them. */
+	/**
+	 * The last lines of that log, for `/v1/debug`; null, which is the default, where the program that starts the node
+	 * keeps them.
+	 */
 	readonly lastLog?: LastLines | null;
 	/** Whether people may make faults in its links, and in nodes by the primary process; none by default. */
 	readonly lab?: { readonly primary: NodeActor | null };

@@ -1,9 +1,10 @@
 /**
  * The types of the feed, which a node's socket.io server and its watchers exchange.
  *
- * On connect the server emits a `snapshot`, before it a `recall` where the watcher asked for one and there is one, and then batches of facts, numbered without gaps from `snapshot.seq + 1`, at
- * most 60 batches a second. Facts are not queued for a watcher that falls behind: it gets a `batch` with counts of
- * `skipped` facts, and then a new `snapshot`. A watcher that sees a gap emits `resync`, and gets a new `snapshot` too.
+ * On connect the server emits a `snapshot`, before it a `recall` where the watcher asked for one and there is one, and
+ * then batches of facts, numbered without gaps from `snapshot.seq + 1`, at most 60 batches a second. Facts are not
+ * queued for a watcher that falls behind: it gets a `batch` with counts of `skipped` facts, and then a new `snapshot`.
+ * A watcher that sees a gap emits `resync`, and gets a new `snapshot` too.
  *
  * Under load a node tells everything of a few slots in a row, the same ones as the other nodes, and makes no fact of the
  * others: each of them is counted as one `chosen` among those `skipped`.
@@ -50,7 +51,10 @@ export interface SwarmView {
 
 export interface SlotView {
 	readonly slot: Slot;
-	/** The highest ballot under which this node has accepted; '' where it has accepted nothing, also where it fetched what is chosen. */
+	/**
+	 * The highest ballot under which this node has accepted; '' where it has accepted nothing, also where it fetched what
+	 * is chosen.
+	 */
 	readonly acceptedBallot: BallotText;
 	/** What it has accepted or fetched; null for neither. */
 	readonly value: ValueSummary | null;

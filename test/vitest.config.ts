@@ -1,8 +1,8 @@
 /**
- * The configuration of Vitest. Every folder of `test/` is a project with its name, so that none is forgotten:
- * `npx vitest run --config test/vitest.config.ts --project paper`. Projects that start processes or packages run after
- * all others, then those with a browser, and those that measure come last, one file at a time. Failures must never be hidden: no retry,
- * no `only`, no empty run.
+ * The configuration of Vitest. Every folder of `test/` is a project with its name, so that none is forgotten: `npx
+ * vitest run --config test/vitest.config.ts --project paper`. Projects that start processes or packages run after all
+ * others, then those with a browser, and those that measure come last, one file at a time. Failures must never be
+ * hidden: no retry, no `only`, no empty run.
  */
 
 import { readdirSync } from 'node:fs';

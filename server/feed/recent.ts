@@ -1,7 +1,8 @@
 /**
  * Remembers what this node's watchers were told of late, so that a page which is opened or loaded again tells the same
- * story. It is a few stretches of facts, each behind a snapshot of the state before it. Heartbeats are left out. A fact that was not held for
- * the watchers ends the memory, because what is behind it would not follow from what is before it.
+ * story. It is a few stretches of facts, each behind a snapshot of the state before it. Heartbeats are left out. A fact
+ * that was not held for the watchers ends the memory, because what is behind it would not follow from what is before
+ * it.
  */
 import { type Fact, isBeat } from '../../shared/fact.ts';
 import type { NodeSnapshot, Recall } from '../../shared/feed.ts';

@@ -1,7 +1,7 @@
 /**
- * The requests of watchers: `propose`, `resync` and `list`. Every event is checked, because it may hold anything. One that is
- * not valid is refused where it has an acknowledgement, and told as malformed; it never throws. A watcher that sends too
- * many of them is disconnected.
+ * The requests of watchers: `propose`, `resync` and `list`. Every event is checked, because it may hold anything. One
+ * that is not valid is refused where it has an acknowledgement, and told as malformed; it never throws. A watcher that
+ * sends too many of them is disconnected.
  */
 import type { Socket } from 'socket.io';
 import { hasUtf8Form } from '../../shared/bytes/text.ts';

@@ -1,7 +1,8 @@
 /**
  * Which decisions are told where there are more facts than a watcher can take: whole ones, and at every node the same,
- * because each node goes by the numbers of slots. A few slots in a row are told, and then none until the next multiple of a
- * power of two, which grows with the pace and with what it costs to tell them. Nodes that measure another pace tell a part of the same slots.
+ * because each node goes by the numbers of slots. A few slots in a row are told, and then none until the next multiple
+ * of a power of two, which grows with the pace and with what it costs to tell them. Nodes that measure another pace
+ * tell a part of the same slots.
  */
 import type { RawFact } from '../../shared/fact.ts';
 import type { Slot } from '../../shared/paxos/message.ts';

@@ -79,8 +79,8 @@ export class Connection {
 	}
 
 	/**
-	 * Calls `done` when every request is answered and Node.js is done with the answers, perhaps at once; never if the connection
-	 * is lost before.
+	 * Calls `done` when every request is answered and Node.js is done with the answers, perhaps at once; never if the
+	 * connection is lost before.
 	 */
 	whenAnswered(done: () => void): void {
 		const last = this.#last;

@@ -54,8 +54,8 @@ export interface NodeService {
 	/** The revision of its state machine. */
 	readonly revision: number;
 	/**
-	 * Resolves with true once the state machine may answer a linearizable read that began before this call, and with false when no
-	 * leader has confirmed it within `timeoutMs`.
+	 * Resolves with true once the state machine may answer a linearizable read that began before this call, and with
+	 * false when no leader has confirmed it within `timeoutMs`.
 	 */
 	readBarrier(timeoutMs: number): Promise<boolean>;
 	/**

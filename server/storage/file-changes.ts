@@ -30,7 +30,10 @@ const fsync = promisify(fs.fsync);
 const rename = promisify(fs.rename);
 const unlink = promisify(fs.unlink);
 
-/** A file that grows, with the bytes that are written and those of them that are flushed. After a lack of room nothing is left of it. */
+/**
+ * A file that grows, with the bytes that are written and those of them that are flushed. After a lack of room nothing
+ * is left of it.
+ */
 type Growing = { readonly fd: number; bytes: number; flushedBytes: number } | { readonly lack: NoRoomError };
 
 export class FileChanges {

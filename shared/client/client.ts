@@ -160,8 +160,9 @@ export class SwarmClient {
 	}
 
 	/**
-	 * Reads a key, linearizably unless `stale` is set: `const entry = await client.get('color')`. The entry is null where the
-	 * key is absent. Its value is a view of a received frame: copy it to keep it for long. Fails as `put` does, but never with UnknownOutcomeError.
+	 * Reads a key, linearizably unless `stale` is set: `const entry = await client.get('color')`. The entry is null where
+	 * the key is absent. Its value is a view of a received frame: copy it to keep it for long. Fails as `put` does, but
+	 * never with UnknownOutcomeError.
 	 */
 	get(key: string, options: ReadOptions = {}): Promise<ReadEntry | null> {
 		return new Promise((resolve, reject) => {
@@ -284,8 +285,9 @@ export class SwarmClient {
 	}
 
 	/**
-	 * Closes the connection, at the end of a program: `client.close()`. Unanswered writes that were sent fail with UnknownOutcomeError, all other calls and watches
-	 * with RefusedError. Sessions are lost as `closed`, and the swarm ends them after their time-outs.
+	 * Closes the connection, at the end of a program: `client.close()`. Unanswered writes that were sent fail with
+	 * UnknownOutcomeError, all other calls and watches with RefusedError. Sessions are lost as `closed`, and the swarm
+	 * ends them after their time-outs.
 	 */
 	close(): void {
 		for (const session of this.#sessions) session.end('closed');

@@ -1,7 +1,7 @@
 /**
- * The reads of one client. The reads of one turn form a batch for each mode, and a page of a list is one by itself. A batch is sent until it is answered or its
- * deadline is over: again on each new connection, and again after a refusal. Batches that the node has no room for wait
- * in line, in order.
+ * The reads of one client. The reads of one turn form a batch for each mode, and a page of a list is one by itself. A
+ * batch is sent until it is answered or its deadline is over: again on each new connection, and again after a refusal.
+ * Batches that the node has no room for wait in line, in order.
  *
  * Sending a read again is always safe: a node answers it from a state at least as new as the moment it was asked, which
  * is after the call was made.

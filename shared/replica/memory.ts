@@ -4,9 +4,9 @@
  * durable. Each peer remembers the highest number, and tells it to the node whenever their link is made. A node that is
  * told a number above the last frame of its log was put back, and stops.
  *
- * It stops before it has voted, because a node that has just started handles no message and no timer until each peer has
- * told what it remembers, or has had the time that a link takes. So a peer that is up and remembers is heard before a quorum can form
- * without it.
+ * It stops before it has voted, because a node that has just started handles no message and no timer until each peer
+ * has told what it remembers, or has had the time that a link takes. So a peer that is up and remembers is heard before
+ * a quorum can form without it.
  *
  * The word of one peer is enough, because often only one peer remembers, and to wait for a second one could lose
  * acknowledged writes. So a peer that lies can stop a node, until it is started without that peer. Numbers that are far

@@ -90,7 +90,10 @@ export class Transfer {
 
 	// At the node that receives
 
-	/** The agent needs slots that `from` keeps only in its snapshot. On a full disk nothing begins to come until a pause is over. */
+	/**
+	 * The agent needs slots that `from` keeps only in its snapshot. On a full disk nothing begins to come until a pause
+	 * is over.
+	 */
 	lacks(from: NodeId): void {
 		const incoming = this.#incoming;
 		if (incoming && this.#runtime.isLinked(incoming.from)) return;

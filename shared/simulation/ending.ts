@@ -12,8 +12,8 @@ import type { World } from './world.ts';
 /** A time longer than any run. */
 const PATIENCE_MS = 600_000;
 /**
- * The bound on campaigns since everything healed, for each slot chosen since then and each node. In a duel every proposal asks
- * for a campaign of its own, and each campaign halts some other.
+ * The bound on campaigns since everything healed, for each slot chosen since then and each node. In a duel every
+ * proposal asks for a campaign of its own, and each campaign halts some other.
  */
 const CAMPAIGNS_PER_DECISION_MAX = 3;
 /**

@@ -96,7 +96,10 @@ function isAt(known: readonly Kept[], begin: number, records: readonly DurableRe
 	return records.every((record, index) => sameRecord(record, (known[begin + index] as Kept).record));
 }
 
-/** Whether nothing of the trimmed records is lost: their promise and what they say to be chosen, and the slots by the snapshot. */
+/**
+ * Whether nothing of the trimmed records is lost: their promise and what they say to be chosen, and the slots by the
+ * snapshot.
+ */
 function isSummary(summary: readonly DurableRecord[], trimmed: readonly Kept[], snapshotThrough: Slot): boolean {
 	let promised = NO_BALLOT;
 	let chosenThrough = 0;

@@ -30,8 +30,9 @@ export interface CutState {
 
 /**
  * Taking a cut costs one step over the clients, the sessions, the lock delays and the arrays of entries, but not over
- * entries, tombstones or outcomes. While it is open, the first change of an entry that was not written yet makes a copy of it, and the first
- * change of a client that was not written yet copies its outcomes, at most `ClientLimits.outcomesMax`.
+ * entries, tombstones or outcomes. While it is open, the first change of an entry that was not written yet makes a copy
+ * of it, and the first change of a client that was not written yet copies its outcomes, at most
+ * `ClientLimits.outcomesMax`.
  *
  * So it costs memory for references to the arrays of entries, to the tombstones, the clients and the evicted names, some
  * 3 MB with all tables full, and for what has changed since: at most as much as all entries of the cut and all outcomes
@@ -178,7 +179,10 @@ export function iterated<T>(items: Iterator<T, undefined>): () => T | undefined 
 	return () => items.next().value;
 }
 
-/** Of an item with more bytes than these, the others are only copied, which takes so many times less time than to write short items. */
+/**
+ * Of an item with more bytes than these, the others are only copied, which takes so many times less time than to write
+ * short items.
+ */
 const SHORT_BYTES_MAX = 1024;
 const LONG_DISCOUNT = 8;
 /** About so many bytes are those of an item's integers. */

@@ -1,7 +1,7 @@
 /**
- * The key-value store, a state machine: a map of keys to values, and sessions that hold keys. Each applied command is a revision. It must
- * give the same state and the same results on every node that applies the same values in the same order, so it depends
- * on those values alone: on no clock, no randomness and no order of a hash table.
+ * The key-value store, a state machine: a map of keys to values, and sessions that hold keys. Each applied command is a
+ * revision. It must give the same state and the same results on every node that applies the same values in the same
+ * order, so it depends on those values alone: on no clock, no randomness and no order of a hash table.
  *
  * Its time is the sum of what leaders have measured with their monotonic clocks, which the slots carry. It never goes
  * back, it is equal on every node at the same slot, and it stands still while nothing is chosen. No wall clock moves it.
@@ -26,7 +26,8 @@ const SAVED_PART_BYTES = 65_536;
 
 export class Store extends AppliedOnce<StoreState> implements Machine {
 	/**
-	 * Is told of each change of an entry and of the sessions; null for nobody. When `become` takes over another state, its owner has to tell.
+	 * Is told of each change of an entry and of the sessions; null for nobody. When `become` takes over another state,
+	 * its owner has to tell.
 	 */
 	listener: ChangeListener | null = null;
 	#openCut: Cut | null = null;

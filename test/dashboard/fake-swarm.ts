@@ -1,7 +1,7 @@
 /**
- * Tells facts as a swarm does, with the types of `shared/fact.ts`: elections, decisions, a contested slot, a duel with a
- * nack, a dead node, a change of members. It is a script and no agent, so that the page and its model are tested with known facts, one by one.
- * It uses no socket.
+ * Tells facts as a swarm does, with the types of `shared/fact.ts`: elections, decisions, a contested slot, a duel with
+ * a nack, a dead node, a change of members. It is a script and no agent, so that the page and its model are tested with
+ * known facts, one by one. It uses no socket.
  */
 import type { BallotText, Fact, FactBody } from '../../shared/fact.ts';
 import { membersText } from '../../shared/fact.ts';

@@ -1,6 +1,7 @@
 /**
  * The error texts in the sources of the server: those of errors for people, of warnings in the log, of refusals, and of
- * checks that fail. They are read from the syntax tree, so that none can be forgotten. What a text is filled with stands as `…`.
+ * checks that fail. They are read from the syntax tree, so that none can be forgotten. What a text is filled with
+ * stands as `…`.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

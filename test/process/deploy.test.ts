@@ -1,6 +1,6 @@
 /**
- * What the manifests of Kubernetes and the image rely on, against real nodes: a swarm begins with one member, whose folder is
- * made once, the others are let in, and the probes and the health check tell at each moment what they should.
+ * What the manifests of Kubernetes and the image rely on, against real nodes: a swarm begins with one member, whose
+ * folder is made once, the others are let in, and the probes and the health check tell at each moment what they should.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -132,7 +132,10 @@ export function chosenValues(disks: readonly DiskState[]): Chosen {
 
 export interface Replay {
 	readonly store: Store;
-	/** Of the values: by identity, `client/sequence`: the revisions at which a command was applied, and the number of its duplicates. */
+	/**
+	 * Of the values: by identity, `client/sequence`: the revisions at which a command was applied, and the number of its
+	 * duplicates.
+	 */
 	readonly commands: ReadonlyMap<string, { readonly revisions: readonly number[]; readonly duplicates: number }>;
 }
 

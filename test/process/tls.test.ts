@@ -160,7 +160,8 @@ describe('a swarm that speaks TLS', () => {
 		] as [string, ...string[]][]) {
 			expect([line, await sent(own, line, headers)]).toEqual([line, expect.stringMatching(/^HTTP\/1\.1 4\d\d /)]);
 		}
-		// Who shows the certificate of a client, or of another node by a name that only looks like one of this swarm, is no node.
+		// Who shows the certificate of a client, or of another node by a name that only looks like one of this swarm, is no
+		// node.
 		for (const [kind, value] of [
 			['url', 'spiffe://other/node/n2'],
 			['url', 'SPIFFE://test/node/n2'],

@@ -1,9 +1,9 @@
 /**
  * `npm run explore`: every interleaving of the real agent for three acceptors, two proposers, one slot and one ballot
- * each: without faults, with one duplicate message, with one crash, and with both up to a bound. Then a change of members
- * from three to four to three: with one message that is late, with one crash, and with one duplicate. Then rules of the
- * agent are left out, one by one, and each has to be missed. It ends with status 1 for a violation, for a frontier that is not
- * empty, and for a rule that is not missed.
+ * each: without faults, with one duplicate message, with one crash, and with both up to a bound. Then a change of
+ * members from three to four to three: with one message that is late, with one crash, and with one duplicate. Then
+ * rules of the agent are left out, one by one, and each has to be missed. It ends with status 1 for a violation, for a
+ * frontier that is not empty, and for a rule that is not missed.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';

@@ -175,7 +175,8 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
 		"reader.isKnown &&= result.kind === 'applied' || this.#store.changeOfKey(key) <= result.revision;",
 		'reader.isKnown &&= true;',
 	),
-	// `test/simulation/members.test.ts` catches this one and `test/client/dials.test.ts` the next: no client of the world needs it.
+	// `test/simulation/members.test.ts` catches this one and `test/client/dials.test.ts` the next: no client of the world
+	// needs it.
 	one(0, 'clients are not told of other members', DOORS, '		this.clients.membersChanged();\n', ''),
 	one(
 		0,

@@ -57,7 +57,10 @@ export async function measureHere(): Promise<Measured> {
 	}
 }
 
-/** The costs with which the simulation spends the processor time that was measured. They depend on its turns, which depend on them. */
+/**
+ * The costs with which the simulation spends the processor time that was measured. They depend on its turns, which
+ * depend on them.
+ */
 export function costsOf({ hardware, one, many, reads, applyUs }: Measured): Costs {
 	const guess: Cost = { turnUs: 40, commandUs: 5 };
 	let costs: Costs = { leader: guess, follower: guess, applyUs, readUs: 5 };

@@ -145,7 +145,10 @@ export class Replica extends Process {
 		world.after(hardware.linkUs, () => this.hand(() => this.#loop.receive(from, messages)));
 	}
 
-	/** All commands of this turn become one proposal. Of each command only one byte is carried, since its bytes cost nothing here. */
+	/**
+	 * All commands of this turn become one proposal. Of each command only one byte is carried, since its bytes cost
+	 * nothing here.
+	 */
 	#propose(): void {
 		const value = batchValue(new Uint8Array(this.#asking.length));
 		this.#proposed.push(...this.#asking);
