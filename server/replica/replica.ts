@@ -5,13 +5,13 @@
 import { randomInt } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { nanoid } from 'nanoid';
-import type { Disk, FilePart, NoRoomError } from '../../shared/disk/disk.ts';
+import type { FilePart, NoRoomError } from '../../shared/disk/disk.ts';
 import { Log, type Repair } from '../../shared/disk/log.ts';
 import type { HeldSnapshot } from '../../shared/disk/snapshots.ts';
 import type { NodeSnapshot, SwarmView, Troubles } from '../../shared/feed.ts';
 import type { LinkFaultFrom } from '../../shared/lab.ts';
 import type { PaxosAgent } from '../../shared/paxos/agent.ts';
-import type { Ballot, NodeId, WallTime } from '../../shared/paxos/ballot.ts';
+import type { Ballot, NodeId } from '../../shared/paxos/ballot.ts';
 import { CLOCK_SKEW_TOLD_MS } from '../../shared/paxos/bounds.ts';
 import type { Member } from '../../shared/paxos/change.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
@@ -36,6 +36,8 @@ import { FactStream } from './fact-stream.ts';
 import { applying, type Memory, type ReadableDisk, remember, type StartProgress } from './memory.ts';
 import type { FactListener, FactWatch, NodeService, OpenSnapshot } from './service.ts';
 import { inSlices } from './slices.ts';
+import { timed } from './timed-disk.ts';
+import { wallMs, wallTime } from './wall-clock.ts';
 
 // The stores of all nodes in this program are made after this module is loaded.
 seedHashes(randomInt(2 ** 32));
@@ -519,37 +521,4 @@ export function memoryOf<State extends Machine>(
 	{ disk, logOwner, swarm, agent: config, progress }: RunningReplicaOptions,
 ): Promise<Memory<State>> {
 	return remember({ kind, disk, logOwner, swarmId: swarm.id, config, progress });
-}
-
-/** A disk that tells how long each write with its flush took, milliseconds. */
-function timed(disk: Disk, onWritten: (ms: number) => void): Disk {
-	return {
-		list: () => disk.list(),
-		read: (name, part) => disk.read(name, part),
-		readPart: (name, part, done) => disk.readPart(name, part, done),
-		create: (name, bytes, done) => disk.create(name, bytes, done),
-		append: (name, bytes, done) => disk.append(name, bytes, done),
-		publish: (name, done) => disk.publish(name, done),
-		abandon: (name) => disk.abandon(name),
-		rename: (from, to, done) => disk.rename(from, to, done),
-		remove: (name, done) => disk.remove(name, done),
-		write: (name, offset, bytes, done) => {
-			const startedMs = performance.now();
-			disk.write(name, offset, bytes, (error) => {
-				onWritten(performance.now() - startedMs);
-				done(error);
-			});
-		},
-	};
-}
-
-/** Milliseconds since 1970, by `performance`: it reads the wall clock once, and counts microseconds, unlike `Date`. */
-function wallMs(): number {
-	return performance.timeOrigin + performance.now();
-}
-
-function wallTime(): WallTime {
-	const now = wallMs();
-	const ms = Math.floor(now);
-	return { ms, ns: Math.floor((now - ms) * 1_000_000) };
 }

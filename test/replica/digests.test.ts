@@ -35,7 +35,7 @@ describe('a node that compares its state', () => {
 		expect(() => digests.told('n4', { kind: 'digest', slot: 100, digest: 8 })).toThrow(StateDiffersError);
 	});
 
-	it('goes on where a quorum agrees with it, whoever else differs, and calls itself ready', () => {
+	it('goes on where a quorum agrees with it, though other nodes differ, and calls itself ready', () => {
 		const { digests } = digestsOf(2, 100);
 		digests.told('n2', { kind: 'digest', slot: 7, digest: 8 });
 		expect(digests.fault).toMatch(/its state is not that of n2/);
