@@ -24,7 +24,7 @@ export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }
 				<dt>
 					<Glyph kind="promise" /> 1b promise
 				</dt>
-				<dd>An acceptor promises to take nothing below that ballot, and reports what it has accepted so far.</dd>
+				<dd>A node promises to refuse every lower ballot from now on, and reports what it has accepted so far.</dd>
 				<dt>
 					<Glyph kind="accept" /> 2a accept
 				</dt>
@@ -35,7 +35,7 @@ export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }
 				<dt>
 					<Glyph kind="accepted" /> 2b accepted
 				</dt>
-				<dd>An acceptor accepts unless it has promised higher. A quorum of these makes the value chosen.</dd>
+				<dd>A node accepts the value, unless it has promised a higher ballot. A quorum of these makes it chosen.</dd>
 				<dt>
 					<Glyph kind="nack" /> nack
 				</dt>
