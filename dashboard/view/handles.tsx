@@ -8,8 +8,11 @@ import type { MeshPlaces } from './directing.ts';
 import type { Point } from './flight-layer.ts';
 import { Glyph } from './glyph.tsx';
 
-/** The handle of a link lies off its middle, because the links of an even number of nodes cross there. */
-const LINK_HANDLE_AT = 0.42;
+/**
+ * Where on a link its handle lies, by the number of nodes; the middle for others. The links of an even number of nodes cross
+ * in the middle. There the handles are as far from one another as they can be, so that a finger meets the one that it means.
+ */
+const LINK_HANDLE_AT: Readonly<Record<number, number>> = { 4: 0.33, 6: 0.4, 8: 0.36 };
 /** The mark of a cut direction lies nearer to the node that is not reached. */
 const CUT_MARK_AT = 0.66;
 
@@ -136,9 +139,9 @@ export function Cuts({ mesh, ids, isCut }: { mesh: MeshPlaces; ids: readonly Nod
 		ids.flatMap((to) => {
 			const [p, q] = [places.get(from), places.get(to)];
 			if (from === to || !p || !q || !isCut(from, to)) return [];
-			// Both directions share one mark, on the handle, which lies off the middle as seen from the first node.
+			// Both directions share one mark, on the handle, whose place is counted from the first node.
 			const isBoth = isCut(to, from);
-			const shared = ids.indexOf(from) < ids.indexOf(to) ? LINK_HANDLE_AT : 1 - LINK_HANDLE_AT;
+			const shared = ids.indexOf(from) < ids.indexOf(to) ? handleAt(mesh) : 1 - handleAt(mesh);
 			return [{ key: `${from} ${to}`, p, q, markAt: isBoth ? shared : CUT_MARK_AT }];
 		}),
 	);
@@ -165,9 +168,13 @@ export function pairsOf(ids: readonly NodeId[]): readonly (readonly [NodeId, Nod
 }
 
 /** Where the handle of a link lies; undefined where one of its nodes is not drawn. */
-export function linkPoint(a: NodeId, b: NodeId, { places }: MeshPlaces): Point | undefined {
-	const [p, q] = [places.get(a), places.get(b)];
-	return p && q && between(p, q, LINK_HANDLE_AT);
+export function linkPoint(a: NodeId, b: NodeId, mesh: MeshPlaces): Point | undefined {
+	const [p, q] = [mesh.places.get(a), mesh.places.get(b)];
+	return p && q && between(p, q, handleAt(mesh));
+}
+
+function handleAt({ places }: MeshPlaces): number {
+	return LINK_HANDLE_AT[places.size] ?? 0.5;
 }
 
 /** Such as `, cut from n1 to n2`; '' where neither direction is cut. */
