@@ -72,6 +72,7 @@ export function Menu({ mesh, at, title, items, of, onInspect, onClose }: MenuPro
 		const { current } = list;
 		const box = current?.parentElement;
 		current?.querySelector('button')?.focus();
+		current?.scrollIntoView({ block: 'nearest' });
 		return () => {
 			if (!current?.contains(document.activeElement) && document.activeElement !== document.body) return;
 			box?.querySelector<HTMLElement>(`[data-testid="pick-${of}"]`)?.focus();
