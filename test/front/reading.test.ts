@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { PARSED_AT_ONCE_MAX, PIPELINED_MAX, UPGRADES_AT_ONCE_MAX } from '../../server/front/front.ts';
-import { readInTurns } from '../../server/front/reading.ts';
+import { FRAMES_OF_TURN, readInTurns } from '../../server/front/reading.ts';
 import { TestNode } from '../api/node.ts';
 import { request, Wire } from './wire.ts';
 
@@ -108,25 +108,49 @@ describe('in one turn of the event loop', () => {
 	});
 
 	it('a part of the small frames of a WebSocket is taken', async () => {
-		const server = new WebSocketServer({ noServer: true });
-		let frames = 0;
-		node.upgrade = () => ({
-			name: 'client',
-			handleUpgrade: (asked, socket: Duplex, head) =>
-				server.handleUpgrade(asked, socket, head, (ws) => {
-					readInTurns(ws, socket);
-					ws.on('message', () => frames++);
-				}),
-		});
-		const headers = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
-		wire.write(request('GET', '/client', { headers: [...headers, `Sec-WebSocket-Key: ${'A'.repeat(22)}==`] }));
-		expect((await wire.answer()).status).toBe(101);
-		const most = mostOfATurn(() => frames);
-		const frame = Buffer.from([0x82, 0x80, 0, 0, 0, 0]);
-		const close = Buffer.from([0x88, 0x80, 0, 0, 0, 0]);
-		wire.write(Buffer.concat([Buffer.alloc(200_000 * frame.length, frame), close]));
+		const came = takeWebSockets();
+		await becomeWebSocket(wire);
+		const most = mostOfATurn(came);
+		wire.write(Buffer.concat([Buffer.alloc(200_000 * FRAME.length, FRAME), CLOSE]));
 		await wire.closed;
-		expect(frames).toBe(200_000);
-		expect(most() * frame.length).toBeLessThanOrEqual(READS_MAX * READ_BYTES);
+		expect(came()).toBe(200_000);
+		expect(most() * FRAME.length).toBeLessThanOrEqual(READS_MAX * READ_BYTES);
+	});
+
+	it('a bounded number of small frames is taken, on however many WebSockets', async () => {
+		const came = takeWebSockets();
+		const wires = Array.from({ length: 15 }, () => new Wire(node.port));
+		await Promise.all(wires.map(becomeWebSocket));
+		const most = mostOfATurn(came);
+		for (const each of wires)
+			each.write(Buffer.concat([Buffer.alloc(10_000 * FRAME.length, FRAME), CLOSE])).socket.end();
+		await Promise.all(wires.map(({ closed }) => closed));
+		expect(came()).toBe(wires.length * 10_000);
+		expect(most()).toBeLessThanOrEqual(READS_MAX * (FRAMES_OF_TURN + READ_BYTES / FRAME.length));
 	});
 });
+
+/** A small frame without anything in it, and the one that ends a connection. */
+const FRAME = Buffer.from([0x82, 0x80, 0, 0, 0, 0]);
+const CLOSE = Buffer.from([0x88, 0x80, 0, 0, 0, 0]);
+
+/** Lets the node take WebSockets. @returns how many frames have come */
+function takeWebSockets(): () => number {
+	const server = new WebSocketServer({ noServer: true });
+	let frames = 0;
+	node.upgrade = () => ({
+		name: 'client',
+		handleUpgrade: (asked, socket: Duplex, head) =>
+			server.handleUpgrade(asked, socket, head, (ws) => {
+				readInTurns(ws, socket);
+				ws.on('message', () => frames++);
+			}),
+	});
+	return () => frames;
+}
+
+async function becomeWebSocket(of: Wire): Promise<void> {
+	const headers = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+	of.write(request('GET', '/client', { headers: [...headers, `Sec-WebSocket-Key: ${'A'.repeat(22)}==`] }));
+	expect((await of.answer()).status).toBe(101);
+}

@@ -523,6 +523,23 @@ export const CLIENT_KINDS: readonly Kind[] = [
 		},
 	},
 	{
+		name: 'very many small frames on many connections at once',
+		answer: 'each is answered, without a long step',
+		async throwAt(target) {
+			const count = target.random.integer(8_000, 12_000);
+			const pings = frame(OPCODES.binary, ping);
+			const end = frame(OPCODES.close, Uint8Array.of(3, 0xe8));
+			const all = await Promise.all(
+				Array.from({ length: target.random.integer(10, 20) }, () => upgraded(target, CLIENT_PATH)),
+			);
+			target.inputs += all.length * count;
+			for (const wire of all) {
+				wire.write(Buffer.concat([frame(OPCODES.binary, hello()), Buffer.alloc(pings.length * count, pings), end]));
+			}
+			for (const wire of all) assert.equal(await closeCode(wire), 1000);
+		},
+	},
+	{
 		name: 'a greeting in the packet of the upgrade',
 		answer: 'welcome',
 		async throwAt(target) {
