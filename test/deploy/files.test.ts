@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { loadConfig, parseSwarm, type TlsConfig, tlsFilesOf } from '../../server/config.ts';
 import { loadSecret, loadTokens } from '../../server/config-secrets.ts';
 import { blockOf, dockerfile, environmentOf, manifests, patched, readDeploy, unitOf } from './files.ts';
+import { faultsOf } from './kubernetes-schema.ts';
 
 const UNIT = 'paxos-swarm@.service';
 const unit = unitOf(readDeploy(UNIT));
@@ -32,6 +33,7 @@ interface Service {
 }
 
 interface Manifest {
+	readonly apiVersion: string;
 	readonly kind: string;
 	readonly metadata: { readonly name: string };
 	readonly data?: Readonly<Record<string, string>>;
@@ -213,6 +215,13 @@ describe('the manifests of Kubernetes', () => {
 	const config = kubernetes.find(({ kind }) => kind === 'ConfigMap')?.data ?? {};
 	const set = kubernetes.find(({ kind }) => kind === 'StatefulSet');
 	const job = kubernetes.find(({ kind }) => kind === 'Job');
+
+	it('are those of the API of Kubernetes, also after the patch of README.md, and a field that it has not is found', () => {
+		const [patch] = manifests(blockOf('yaml', 'template:'));
+		expect(faultsOf([...kubernetes, patched(set, patch) as Manifest])).toBe('');
+		const wrong = { spec: { template: { spec: { containers: [{ name: 'node', enviroment: [] }] } } } };
+		expect(faultsOf([patched(set, wrong) as Manifest])).toMatch(/^manifests\.ts.*'"enviroment"' does not exist/);
+	});
 
 	it('name each node as its pod, at the address that the headless service gives it', () => {
 		const { nodes } = parseSwarm(config['swarm.json'] ?? '', 'swarm.json');
