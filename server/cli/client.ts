@@ -4,6 +4,7 @@
  * are alive are tried last: a write that one of them got may be given to no other, and its answer may never come.
  */
 import { ConfigError, type SwarmConfig, urlOf } from '../config.ts';
+import type { Fetch } from '../tls/fetch.ts';
 import { fetchNode, tokenHeaders } from './credentials.ts';
 import { CommandError, EXIT } from './terminal.ts';
 
@@ -99,8 +100,20 @@ export async function silentLast(endpoints: readonly string[]): Promise<readonly
 	return [...endpoints.filter((each) => !silent.has(each)), ...silent];
 }
 
-/** One request to one node. @throws ConfigError where the certificates cannot be used */
-export async function ask(
+/** By what a node is asked: the certificates are those of `fetch`, and the headers show a token. */
+export interface Credentials {
+	readonly fetch: Fetch;
+	readonly headers: Readonly<Record<string, string>>;
+}
+
+/** One request to one node, by the credentials of this process. @throws ConfigError where the certificates cannot be used */
+export function ask(endpoint: string, request: SwarmRequest, timeoutMs: number, signal?: AbortSignal): Promise<Tried> {
+	return askBy({ fetch: fetchNode, headers: tokenHeaders() }, endpoint, request, timeoutMs, signal);
+}
+
+/** As `ask`, by the credentials that are given. */
+export async function askBy(
+	credentials: Credentials,
 	endpoint: string,
 	{ method, path, body, contentType, headers }: SwarmRequest,
 	timeoutMs: number,
@@ -108,11 +121,15 @@ export async function ask(
 ): Promise<Tried> {
 	try {
 		const limit = AbortSignal.timeout(timeoutMs);
-		const response = await fetchNode(endpoint + path, {
+		const response = await credentials.fetch(endpoint + path, {
 			method,
 			signal: signal ? AbortSignal.any([limit, signal]) : limit,
 			...(body === undefined ? {} : { body }),
-			headers: { ...tokenHeaders(), ...headers, ...(contentType === undefined ? {} : { 'content-type': contentType }) },
+			headers: {
+				...credentials.headers,
+				...headers,
+				...(contentType === undefined ? {} : { 'content-type': contentType }),
+			},
 		});
 		const bytes = Buffer.from(await response.arrayBuffer());
 		return { kind: 'answered', answer: { status: response.status, headers: response.headers, body: bytes } };

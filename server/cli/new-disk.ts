@@ -7,13 +7,15 @@ import { hasLog, setAside } from '../storage/folder.ts';
 import { FolderError } from '../storage/folder-error.ts';
 import { readSwarm, type SwarmIdentity } from '../storage/identity.ts';
 import { makeNewDisk } from '../storage/new-folder.ts';
-import { ask, textOf } from './client.ts';
+import { ask, askBy, type Credentials, textOf } from './client.ts';
 import { formatFirst } from './init.ts';
 import { CommandError, EXIT } from './terminal.ts';
 
 export interface DataOptions {
 	/** The node is to begin with a new disk where it has no data, though it is not on loopback. */
 	readonly join?: true;
+	/** By what it asks the members which swarm that is; by default by the credentials of this process. */
+	readonly credentials?: Credentials;
 }
 
 /** The part of the answer of `GET /v1/members` that a new data folder needs. */
@@ -35,7 +37,7 @@ const ANSWER_MAX_MS = 3000;
 export async function makeData(
 	config: SwarmConfig,
 	name: string,
-	{ join }: DataOptions,
+	{ join, credentials }: DataOptions,
 	say: (line: string) => void,
 ): Promise<void> {
 	const { dataDir } = config;
@@ -43,7 +45,7 @@ export async function makeData(
 	if (hasLog(dataDir, name)) return;
 	const swarm = readSwarm(dataDir);
 	if (join !== true && (swarm === null || !isOnLoopback(config))) return;
-	const id = makeNewDisk(dataDir, name, swarm ?? (await swarmOfMembers(config, name)));
+	const id = makeNewDisk(dataDir, name, swarm ?? (await swarmOfMembers(config, name, credentials)));
 	if (id !== null) say(`Made a new data folder for ${name}, as ${id}, in ${dataDir}`);
 }
 
@@ -95,12 +97,15 @@ async function haveLeader({ nodes }: SwarmConfig, name: string): Promise<boolean
 }
 
 /** The swarm as one of its nodes tells it. */
-async function swarmOfMembers(config: SwarmConfig, name: string): Promise<SwarmIdentity> {
+async function swarmOfMembers(config: SwarmConfig, name: string, credentials?: Credentials): Promise<SwarmIdentity> {
 	const refusals: string[] = [];
 	for (const node of config.nodes) {
 		if (node.id === name) continue;
 		const url = urlOf(node);
-		const tried = await ask(url, { method: 'GET', path: '/v1/members' }, ANSWER_MAX_MS);
+		const request = { method: 'GET', path: '/v1/members' } as const;
+		const tried = await (credentials
+			? askBy(credentials, url, request, ANSWER_MAX_MS)
+			: ask(url, request, ANSWER_MAX_MS));
 		if (tried.kind !== 'answered') {
 			refusals.push(`${node.id}: ${tried.why}`);
 			continue;

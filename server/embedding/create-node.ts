@@ -1,11 +1,21 @@
 /** Starts a node in the program of a user, on its folder, as `paxos-swarm node` does in a program of its own. */
 import type { Server } from 'node:http';
+import { Agent } from 'node:https';
 import { resolve } from 'node:path';
 import { Server as TlsServer } from 'node:tls';
 import type { StateMachine } from '../../shared/store/state-machine.ts';
-import { type TokenInput, tokensOf } from '../access/tokens.ts';
+import { type TokenInput, type Tokens, tokensOf } from '../access/tokens.ts';
+import type { Credentials } from '../cli/client.ts';
 import { makeData } from '../cli/new-disk.ts';
-import { ConfigError, isOnLoopback, parseSwarm, type SwarmConfig, type SwarmInput, urlOf } from '../config.ts';
+import {
+	ConfigError,
+	isOnLoopback,
+	parseSwarm,
+	type SwarmConfig,
+	type SwarmInput,
+	tlsFilesOf,
+	urlOf,
+} from '../config.ts';
 import { mustBeSecond, mustHaveSecret, mustHaveTokens } from '../config-secrets.ts';
 import { type NodeLogger, SILENT } from '../logger.ts';
 import {
@@ -17,6 +27,9 @@ import {
 	startNodeOf,
 } from '../node.ts';
 import { OwnReplica } from '../replica/own.ts';
+import { contextOptions } from '../tls/context.ts';
+import { fetchWith } from '../tls/fetch.ts';
+import { loadPem } from '../tls/pem.ts';
 import { type KeyValueNode, keyValueAccess } from './key-value-access.ts';
 import { labelOf } from './label.ts';
 import { type OwnNode, ownAccess } from './own-access.ts';
@@ -102,7 +115,8 @@ async function start<Replica extends NodeReplica>(
 	mustHaveSecret(config, secret, options.insecure === true);
 	mustBeSecond(config, secret, otherSecret, options.insecure === true);
 	if (http !== false) mustHaveTokens(config, tokens, options.insecure === true);
-	await makeData(config, id, join ? { join } : {}, (line) => log.info(line));
+	const data = join ? { join, credentials: credentialsOf(config, id, tokens) } : {};
+	await makeData(config, id, data, (line) => log.info(line));
 	let hasStopped = (_: Error | null): void => undefined;
 	const stopped = new Promise<Error | null>((resolve) => {
 		hasStopped = resolve;
@@ -125,6 +139,13 @@ async function start<Replica extends NodeReplica>(
 		hasStopped(null);
 	};
 	return { running, life: { url: http === false ? null : running.url, stopped, close } };
+}
+
+/** The token and the certificate of the node, by which it asks the members before it runs. @throws ConfigError */
+function credentialsOf({ name: swarm, tls }: SwarmConfig, node: string, tokens: Tokens | null): Credentials {
+	const pem = tls ? loadPem(tlsFilesOf(tls, node), { swarm, node }, Date.now()) : null;
+	const agent = pem && new Agent({ ...contextOptions(pem), rejectUnauthorized: true });
+	return { fetch: fetchWith(() => agent && { agent }), headers: tokens ? { 'X-Consul-Token': tokens.own } : {} };
 }
 
 /**

@@ -88,6 +88,28 @@ describe('a node inside a program', () => {
 		}
 	});
 
+	it('with a new disk asks a member which swarm it is, by its own token and certificate', async () => {
+		const authority = await TestAuthority.create();
+		try {
+			for (const id of ['n1', 'n2']) await authority.keeper(id);
+			const [other] = (await freePorts(1)) as [number];
+			const swarm = {
+				members: [
+					{ id: 'n1', port },
+					{ id: 'n2', port: other },
+				],
+				tokens: [{ role: 'admin', token: 'the-token-of-the-test' }],
+			} as const;
+			await started(createNode({ ...swarm, id: 'n1', folder, tls: authority.filesOf('n1') }));
+			const elsewhere = join(folder, 'elsewhere');
+			const tls = authority.filesOf('n2');
+			const joined = await started(createNode({ ...swarm, id: 'n2', folder: elsewhere, tls, join: true }));
+			expect(joined.id).toMatch(/^n2~/);
+		} finally {
+			authority.remove();
+		}
+	});
+
 	it('has the mesh alone where it is to have no API, and one process at a time has its folder', async () => {
 		const node = await started(createNode({ ...options(), http: false }));
 		expect(node.url).toBeNull();
