@@ -415,6 +415,11 @@ describe('the nodes that are asked', () => {
 		},
 	);
 
+	it('have a millisecond at least for an answer', async () => {
+		const { status, stderr } = await fake.run('kv get a --timeout 0.9ms');
+		expect([status, stderr]).toEqual([2, expect.stringContaining('It must be a time such as 5s or 250ms.')]);
+	});
+
 	it.each(['http://:x', 'http://name:word@127.0.0.1:7101', '127.0.0.1:7101?stale', '127.0.0.1:7101/#'])(
 		'cannot be at %s',
 		async (written) => {

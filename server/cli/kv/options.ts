@@ -27,9 +27,8 @@ export function withData(command: Command, names: string, formats: readonly Form
 
 /** A time of a millisecond or more. */
 export function aboveZeroMs(text: string): number {
-	const ms = timeMs(text);
-	if (ms < 1) throw new InvalidArgumentError('It must be a time such as 5s or 250ms.');
-	return ms;
+	if ((durationMs(text) ?? 0) < 1) throw new InvalidArgumentError('It must be a time such as 5s or 250ms.');
+	return timeMs(text);
 }
 
 const TIME_MS_MAX = 24 * 3_600_000;
