@@ -350,6 +350,16 @@ describe('the history', () => {
 		expect(listener.told.map(({ value }) => value)).toEqual(['one', 'two', 'b'.repeat(5000), 'c'.repeat(5000)]);
 	});
 
+	it('keeps small values in memory that those before them had', () => {
+		const historyChangesMax = 600;
+		const world = new World({ historyChangesMax });
+		const values = Array.from({ length: 900 }, (_, index) => `${index}`.padEnd(index < 300 ? 100 : 1000, '.'));
+		world.turn(...values.map((value, index) => put(`key ${index % 7}`, value)));
+		const listener = listen(world, '', world.history.floor);
+		world.settle();
+		expect(listener.told.map(({ value }) => value)).toEqual(values.slice(-historyChangesMax));
+	});
+
 	it('is bounded by bytes too, and knows what it has dropped', () => {
 		const world = new World({ historyBytesMax: 10_000 });
 		for (let i = 0; i < 5000; i++) world.turn(put(`${i % 7}`, `${i}`.padEnd(500, '.')));

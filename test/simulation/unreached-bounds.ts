@@ -124,6 +124,7 @@ export const BOUNDS: readonly Unreached[] = [
 	{
 		why: 'So many messages would have to come before the links of a node are made, within a tenth of a second. `test/replica/memory.test.ts` sends them.',
 		files: {
+			'shared/replica/replica.ts': ['cut: (peer, why) => mesh.cut(peer, why),', 'if (taken.length === 0) return;'],
 			'shared/replica/intake.ts': [
 				'if (this.#notHeard.has(from)) return [];',
 				'this.#notHeard.add(from);',
@@ -151,6 +152,7 @@ export const BOUNDS: readonly Unreached[] = [
 	{
 		why: 'No connection of the world has had five clients, and no value is larger than a door takes. No test has them at a real door.',
 		files: {
+			'shared/replica/submissions.ts': ["return 'no slot can hold this value';"],
 			'shared/replica/client-connection.ts': [
 				'if (this.#clients.size <= CLIENTS_PER_CONNECTION_MAX || oldest === undefined) return;',
 				'this.#clients.delete(oldest);',
@@ -170,6 +172,16 @@ export const BOUNDS: readonly Unreached[] = [
 				},
 				'clients.delete(clientId);',
 				{ '#boundClients(): void {': ['for (const batch of this.#batches) {'] },
+			],
+		},
+	},
+	{
+		why: 'The values of a run fill no slab of the history of changes. `test/replica/watches.test.ts` writes more.',
+		files: {
+			'shared/replica/history.ts': [
+				'if (this.#slab.used + length > SLAB_BYTES) this.#nextSlab();',
+				'#nextSlab(): void {',
+				'if (slab.changes === 0 && slab !== this.#slab) this.#spare = slab;',
 			],
 		},
 	},

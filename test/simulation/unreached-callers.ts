@@ -5,6 +5,9 @@ export const CALLERS: readonly Unreached[] = [
 	{
 		why: 'The nodes of the world keep keys. `test/store/own-machine.test.ts` checks a machine of the user’s own.',
 		files: {
+			'shared/replica/own-client.ts': [
+				"return operation.kind === 'command' ? operation.bytes.length + OPERATION_BYTES_MAX : OPERATION_BYTES_MAX;",
+			],
 			'shared/replica/client-connection.ts': ["case 'command':"],
 			'shared/store/batch-reader.ts': [
 				'case KIND_COMMAND:',
@@ -25,6 +28,7 @@ export const CALLERS: readonly Unreached[] = [
 	{
 		why: 'No client of the world tells traces, and nobody follows its commands. `test/tracing/tracing.test.ts` has such.',
 		files: {
+			'shared/replica/own-client.ts': ['this.#runtime.batched?.(batch);'],
 			'shared/client/draft.ts': ['trace(traceparent: string): void {'],
 			'shared/client/link.ts': ['this.#version = traces ? PROTOCOL_VERSION : PROTOCOL_VERSION_MIN;'],
 			'shared/client/protocol.ts': [
@@ -53,6 +57,8 @@ export const CALLERS: readonly Unreached[] = [
 	{
 		why: 'The world has no tokens. `test/process/access.test.ts` has a swarm with some.',
 		files: {
+			'shared/store/store.ts': ['keysHeldBy(session: string): string[] {'],
+			'shared/store/locks.ts': ['keysOf(session: string): string[] {'],
 			'shared/client/link.ts': [
 				'if (token !== null) this.#authenticate(token);',
 				'#authenticate(token: string): void {',
@@ -64,7 +70,7 @@ export const CALLERS: readonly Unreached[] = [
 			'shared/client/reads.ts': ['else this.#giveUp(batch, AFTER_REFUSAL[why].error);'],
 			'shared/client/refusals.ts': ["denied: forGood(() => new RefusedError('denied', DENIED)),"],
 			'shared/client/watches.ts': ["if (why === 'denied') this.#fail(watch, new RefusedError('denied', DENIED));"],
-			'shared/replica/client-watches.ts': ["this.#options.answers.watchEnded(id, 'denied');"],
+			'shared/replica/client-watches.ts': ['deny(id: number): void {'],
 			'shared/replica/grant.ts': 'all',
 			'shared/replica/client-connection.ts': [
 				'return this.#grantOf !== null && this.#grant === null;',
@@ -255,6 +261,8 @@ export const CALLERS: readonly Unreached[] = [
 				'if (!socket) return;',
 			],
 			'shared/client/writes.ts': [
+				'return transaction.reject(badValue(error));',
+
 				'return settle.reject(badValue(error));',
 				'function badValue(error: unknown): unknown {',
 			],
@@ -321,6 +329,8 @@ export const CALLERS: readonly Unreached[] = [
 	{
 		why: 'A transaction of the world writes one key, and checks, reads and writes another one. `test/store/transaction.test.ts` does more.',
 		files: {
+			'shared/replica/client-readings.ts': ['if (keys.size === 0) return;'],
+			'shared/store/store.ts': ['startingWith: (prefix) => this.state.keys.entries.startingWith(prefix),'],
 			'shared/store/batch-reader.ts': [
 				"return { kind: 'check', key, cas };",
 				"return { kind: 'read', key };",
@@ -329,6 +339,11 @@ export const CALLERS: readonly Unreached[] = [
 			],
 			'shared/store/batch-writer.ts': ["case 'readTree':", 'this.#begin(KIND_READ_TREE, operation.prefix, null);'],
 			'shared/store/transaction.ts': [
+				'return cas === null ? modifyRevision > 0 : cas === modifyRevision;',
+				'return checkHolds(cas, found?.modifyRevision ?? 0) && (cas !== null || this.#mayRead(found));',
+				'if (found?.flags === flags && found.lock === lock && found.holds(bytes, valueStart, valueEnd)) return true;',
+				'if (this.#cuts.some((prefix) => key.startsWith(prefix))) return null;',
+
 				'case KIND_DELETE: {',
 				'case KIND_DELETE_PREFIX:',
 				'for (const changed of this.#changed.keys()) if (changed.startsWith(key)) this.#changed.set(changed, null);',
@@ -343,6 +358,11 @@ export const CALLERS: readonly Unreached[] = [
 	{
 		why: 'Views, indexes and descriptions serve HTTP, the page and the command line. `test/api`, `test/store` and `test/dashboard` use them.',
 		files: {
+			'shared/replica/told-changes.ts': 'all',
+			'shared/replica/key-value-doors.ts': [
+				'get shown(): ShownEntries {',
+				'changesAfter(revision: number): KeyChanges {',
+			],
 			'shared/paxos/ballot.ts': [
 				"if (ballot.node === '') return '';",
 				'export function ballotFromText(text: string): Ballot | undefined {',
@@ -350,6 +370,7 @@ export const CALLERS: readonly Unreached[] = [
 			'shared/replica/digests.ts': ['get fault(): string | null {'],
 			'shared/replica/disk-watch.ts': ['get fault(): string | null {'],
 			'shared/replica/replica.ts': [
+				'membersIndex: () => membersIndex(agent.members.sets),',
 				'view(): ReplicaView {',
 				'peers(): readonly PeerView[] {',
 				'snapshot(): AgentSnapshot {',
@@ -411,6 +432,7 @@ export const CALLERS: readonly Unreached[] = [
 	{
 		why: 'Only tests and the explorer call them.',
 		files: {
+			'shared/paxos/view.ts': ['get members(): MembersState {'],
 			'shared/disk/log.ts': ['static open(disk: Disk, options: LogOptions, handlers: LogHandlers): OpenedLog {'],
 			'shared/paxos/value.ts': ['export function batchValue(commands: Uint8Array): Value {'],
 			'shared/replica/submissions.ts': ['get clientsCount(): number {'],
@@ -419,10 +441,16 @@ export const CALLERS: readonly Unreached[] = [
 				{ 'export class ClientTable {': ['get outcomesCount(): number {'] },
 			],
 			'shared/store/command.ts': [
+				'export function encodeTransaction(identity: Identity, operations: readonly PartOfTransaction[]): Uint8Array {',
+
 				'export function encodeCommand({ client, sequence, receivedThrough }: Identity, operation: Operation): Uint8Array {',
 			],
 			'shared/store/applied-once.ts': ['get clientsCount(): number {', 'get outcomesCount(): number {'],
-			'shared/store/store.ts': ['get viewsCount(): number {', 'get isUntidy(): boolean {'],
+			'shared/store/store.ts': [
+				'tidy(entriesMax: number): void {',
+				'get viewsCount(): number {',
+				'get isUntidy(): boolean {',
+			],
 		},
 	},
 	{

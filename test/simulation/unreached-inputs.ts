@@ -89,7 +89,10 @@ export const INPUTS: readonly Unreached[] = [
 		why: 'The world damages files, and neither forges frames nor mixes the halves of manifests. `test/storage/corruption.test.ts` does.',
 		files: {
 			'shared/disk/manifest.ts': ['if (Math.abs(a.version - b.version) !== 1) {'],
-			'shared/disk/frame.ts': ['if (!Number.isInteger(awaySegments) || awaySegments <= ahead) return false;'],
+			'shared/disk/frame.ts': [
+				"return isZero(bytes, offset) ? 'old' : 'damaged';",
+				'if (!Number.isInteger(awaySegments) || awaySegments <= ahead) return false;',
+			],
 			'shared/disk/recover.ts': [
 				{
 					'if (stranger !== undefined || (hasNext && !isUnused(disk.read(next), last + 1, manifest))) {': [

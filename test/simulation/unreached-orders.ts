@@ -5,6 +5,11 @@ export const ORDERS: readonly Unreached[] = [
 	{
 		why: 'The code around each of these rules the case out, and the types or the next reader do not know it.',
 		files: {
+			'shared/replica/client-connection.ts': [
+				{ 'result(sequence: number, result: Result): void {': ['if (!this.#isOpen) return;'] },
+			],
+			'shared/replica/snapshots.ts': ['const grown = this.#log.bytes - (this.#writing?.logBytes ?? 0);'],
+			'shared/replica/watches.ts': ["if (watch.phase !== 'paused') return;", "if (watch.phase !== 'behind') continue;"],
 			'shared/client/batches.ts': ['if (batch.isOver) return false;'],
 			'shared/client/reads.ts': ['if (!batch.isOut) continue;', 'if (!this.#batches.remove(batch)) return;'],
 			'shared/client/route.ts': [
