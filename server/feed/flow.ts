@@ -17,8 +17,13 @@ import { type Mark, Sampling } from './sampling.ts';
 export interface FlowLimits {
 	/** Above this, facts are told of some decisions only. `weightOf` says how much a fact counts. */
 	readonly factsPerSecondMax: number;
-	/** The same for the time that it takes to make facts plain and to send them, milliseconds. */
+	/**
+	 * The same for the time that it takes to make facts plain and to send them, milliseconds. It counts while more slots are
+	 * chosen in a second than `slotsPerSecondMin`.
+	 */
 	readonly tellingMsPerSecondMax: number;
+	/** People can follow so many slots in a second, such as those of a duel, so all of them are told. */
+	readonly slotsPerSecondMin: number;
 	/** So many are told however long that takes, because a process that has just started is slow. */
 	readonly factsPerSecondMin: number;
 	/**
@@ -36,6 +41,7 @@ export interface FlowLimits {
 export const FLOW_LIMITS: FlowLimits = {
 	factsPerSecondMax: 1_500,
 	tellingMsPerSecondMax: 30,
+	slotsPerSecondMin: 50,
 	factsPerSecondMin: 300,
 	queueFactsMax: 3_000,
 	batchesPerSecondMax: 60,
@@ -119,6 +125,7 @@ export class FactFlow<W extends Watcher> {
 	#windowEndsAtMs = Number.NEGATIVE_INFINITY;
 	#windowWeight = 0;
 	#windowTellingMs = 0;
+	#windowSlot: Slot = 0;
 	readonly #sampling = new Sampling();
 	/** Of the facts before the pause; null while there is none. */
 	#toldBeforePause: Totals | null = null;
@@ -221,8 +228,9 @@ export class FactFlow<W extends Watcher> {
 	#hold(fact: RawFact): void {
 		const beganMs = this.#clock.nowMs();
 		if (beganMs >= this.#windowEndsAtMs) {
-			this.#sampling.begin(this.#mark());
-			this.#openWindow(beganMs);
+			const mark = this.#mark();
+			this.#sampling.begin(mark);
+			this.#openWindow({ ...mark, ms: beganMs });
 		}
 		const weight = weightOf(fact);
 		if (this.#isFull(weight)) return this.#pause();
@@ -235,15 +243,19 @@ export class FactFlow<W extends Watcher> {
 		this.#heldWeight += weight;
 	}
 
-	#openWindow(nowMs: number): void {
-		this.#windowEndsAtMs = nowMs + WINDOW_MS;
+	#openWindow({ ms, slot }: Mark): void {
+		this.#windowEndsAtMs = ms + WINDOW_MS;
 		this.#windowWeight = 0;
 		this.#windowTellingMs = 0;
+		this.#windowSlot = slot;
 	}
 
 	/** Whether this window has no room for `more`. */
 	#isFull(more: number): boolean {
-		return this.#windowWeight + more > this.#limits.factsPerSecondMin && this.#windowCost(more) > 1;
+		const { factsPerSecondMin, factsPerSecondMax, slotsPerSecondMin } = this.#limits;
+		const weight = this.#windowWeight + more;
+		if (weight <= factsPerSecondMin || this.#windowCost(more) <= 1) return false;
+		return weight > factsPerSecondMax || this.#mark().slot - this.#windowSlot > slotsPerSecondMin;
 	}
 
 	/** What was told in this window, and `more`, as a part of what may be told in a second. */
@@ -394,7 +406,7 @@ export class FactFlow<W extends Watcher> {
 		this.#letGo();
 		this.#times.forgetAll();
 		this.#sampling.resume(mark);
-		this.#openWindow(mark.ms);
+		this.#openWindow(mark);
 		this.#watch?.resume();
 	}
 

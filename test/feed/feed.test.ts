@@ -263,6 +263,7 @@ describe('the feed', () => {
 		const limits = {
 			factsPerSecondMax: 4_000,
 			tellingMsPerSecondMax: 1_000,
+			slotsPerSecondMin: 0,
 			factsPerSecondMin: 0,
 			queueFactsMax: 5_200,
 			batchesPerSecondMax: 60,

@@ -13,6 +13,7 @@ import { ScriptedSource } from './source.ts';
 const LIMITS: FlowLimits = {
 	factsPerSecondMax: 250,
 	tellingMsPerSecondMax: 1_000,
+	slotsPerSecondMin: 0,
 	factsPerSecondMin: 0,
 	queueFactsMax: 600,
 	batchesPerSecondMax: 60,
@@ -354,8 +355,15 @@ describe('the flow of facts', () => {
 		});
 	});
 
-	test('counts also the time that it takes to send, above the number of facts that are told however long that takes', () => {
-		const limits = { ...LIMITS, tellingMsPerSecondMax: 30, factsPerSecondMin: 50 };
+	test.each([
+		[
+			'counts also the time that it takes to send, above the number of facts that are told however long that takes',
+			0,
+			50,
+		],
+		['tells all of the slots that people can follow, however long that takes', 60, 61],
+	])('%s', (_, slotsPerSecondMin, facts) => {
+		const limits = { ...LIMITS, tellingMsPerSecondMax: 30, factsPerSecondMin: 50, slotsPerSecondMin };
 		const outlet: Outlet<Page> = {
 			batch(to, batch) {
 				for (const page of to) page.onBatch(batch);
@@ -372,10 +380,10 @@ describe('the flow of facts', () => {
 			source.tell(10);
 			clock.advance(20);
 		}
-		expect(page).toMatchObject({ facts: 50, skipped: 0 });
+		expect(page).toMatchObject({ facts, skipped: 0 });
 		expect(source.isPaused).toBe(true);
 		clock.advance(1_000);
-		expect(page).toMatchObject({ seq: source.seq, facts: 50, skipped: 30 });
+		expect(page).toMatchObject({ seq: source.seq, facts, skipped: 80 - facts });
 	});
 
 	test('weighs a fact that carries a thousand decisions as a thousand', () => {
