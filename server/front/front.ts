@@ -79,7 +79,7 @@ export interface FrontOptions {
  * a hundred ahead, and browsers none. Where a connection is lost, each that is not answered costs Node.js an error.
  */
 export const PIPELINED_MAX = 256;
-const PIPELINED_OF_ALL_MAX = 8192;
+const PIPELINED_OF_ALL_MAX = 4096;
 /** Once so many requests that were sent ahead have come in one turn of the event loop, nothing more is read in it. */
 export const PARSED_AT_ONCE_MAX = 256;
 /** So many bytes are read from a connection and ignored after it was broken off. Then it is ended. */
