@@ -477,7 +477,8 @@ export const FEED: readonly Kind[] = [
 		name: 'watchers that never read',
 		answer: 'the node holds one packet for each of them, and the swarm goes on',
 		async throwAt(target) {
-			const all = await Promise.all(Array.from({ length: target.random.integer(5, 20) }, () => Page.joined(target)));
+			// A node has 16 places for those that have not joined yet.
+			const all = await Promise.all(Array.from({ length: target.random.integer(5, 16) }, () => Page.joined(target)));
 			target.inputs += all.length;
 			for (const { ws } of all) ws.pause();
 			for (let count = 0; count < 50; count++) {
