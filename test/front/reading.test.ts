@@ -58,7 +58,7 @@ describe('in one turn of the event loop', () => {
 		const count = (): void => {
 			parsed++;
 		};
-		const wires = Array.from({ length: 20 }, () => new Wire(node.port));
+		const wires = Array.from({ length: 14 }, () => new Wire(node.port));
 		// A node lets one connection in in each turn.
 		await Promise.all(wires.map((each) => each.write(request('GET', '/livez')).answer()));
 		subscribe('http.server.request.start', count);
