@@ -9,7 +9,7 @@ import type { Point } from './flight-layer.ts';
 import { Glyph } from './glyph.tsx';
 
 /**
- * Where on a link its handle lies, by the number of nodes; the middle for others. The links of an even number of nodes cross
+ * The place of a handle on its link, by the number of nodes. With other numbers it is the middle. The links of an even number of nodes cross
  * in the middle. There the handles are as far from one another as they can be, so that a finger meets the one that it means.
  */
 const LINK_HANDLE_AT: Readonly<Record<number, number>> = { 4: 0.33, 6: 0.4, 8: 0.36 };
