@@ -1,13 +1,13 @@
 /** The button that asks why something happened, and the answer: one sentence, and the facts behind it, which lead there. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { clockWithMs, nameBallots } from '../model/ballot-names.ts';
 import { ballotOf } from '../model/decision-index.ts';
 import { factText } from '../model/fact-text.ts';
 import { type Question, reasonOf } from '../model/reasons/reason.ts';
 import { type Item, isEntry } from '../model/tape.ts';
-import { ask, asked, closeAnswer } from './asking.ts';
-import { calm, moment, run, seekMoment, story } from './state.ts';
+import { answered, ask, closeAnswer } from './asking.ts';
+import { calm, moment, seekMoment, story } from './state.ts';
 
 /** @param of what is asked about, for who does not see the place of the button */
 export function WhyButton(props: { question: Question; of: string; children?: ComponentChildren }) {
@@ -22,23 +22,11 @@ export function WhyButton(props: { question: Question; of: string; children?: Co
 
 export function Answer() {
 	const heading = useRef<HTMLHeadingElement>(null);
-	const { value } = asked;
-	const isShown = value !== null && value.run === run.value;
-	useEffect(() => {
-		if (isShown) heading.current?.focus({ preventScroll: true });
-	}, [value?.question]);
-	if (!isShown) return null;
+	const question = answered.value;
+	useLayoutEffect(() => heading.current?.focus({ preventScroll: true }), [question]);
+	if (!question) return null;
 	return (
-		<section
-			class="answer"
-			aria-labelledby="answer-title"
-			data-testid="answer-why"
-			onKeyDown={(event) => {
-				if (event.key !== 'Escape') return;
-				event.preventDefault();
-				closeAnswer();
-			}}
-		>
+		<section class="answer" aria-labelledby="answer-title" data-testid="answer-why">
 			<div class="answer-head">
 				<h2 id="answer-title" tabIndex={-1} ref={heading}>
 					Why
@@ -47,7 +35,7 @@ export function Answer() {
 					Close <kbd>Esc</kbd>
 				</button>
 			</div>
-			<Said question={value.question} />
+			<Said question={question} />
 		</section>
 	);
 }

@@ -1,6 +1,6 @@
 /** The layout of the page, and the keys that work anywhere on it. */
 import { useEffect, useRef } from 'preact/hooks';
-import { askLast } from './asking.ts';
+import { answered, askLast, closeAnswer } from './asking.ts';
 import { Cards } from './cards.tsx';
 import { DecisionPanel } from './decision.tsx';
 import type { Directing } from './directing.ts';
@@ -108,7 +108,7 @@ const ACTIONS: Readonly<Record<string, () => void>> = {
 	L: follow,
 	i: enterInspector,
 	I: enterInspector,
-	Escape: closeInspector,
+	Escape: () => (answered.value ? closeAnswer() : closeInspector()),
 	w: askLast,
 	W: askLast,
 	'/': () => document.getElementById('log-filter')?.focus(),

@@ -1,5 +1,5 @@
 /** What a person has asked why it happened, in whichever panel. */
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import { isAnswered, type Question } from '../model/reasons/reason.ts';
 import type { Item } from '../model/tape.ts';
 import { moment, run, story } from './state.ts';
@@ -12,11 +12,14 @@ interface Asked {
 	readonly from: Element | null;
 }
 
-/** Null while nobody asks. */
-export const asked = signal<Asked | null>(null);
+const asked = signal<Asked | null>(null);
+
+/** The question whose answer is shown. Null while nobody asks, and once the page shows another run. */
+export const answered = computed(() => (asked.value?.run === run.value ? asked.value.question : null));
 
 export function ask(question: Question): void {
-	asked.value = { question, run: run.peek(), from: asked.peek()?.from ?? document.activeElement };
+	const from = answered.peek() === null ? document.activeElement : (asked.peek()?.from ?? null);
+	asked.value = { question, run: run.peek(), from };
 }
 
 /** Asks of the last event that the rail shows up to its moment. */

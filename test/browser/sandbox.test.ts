@@ -324,8 +324,17 @@ test('who leads, who is not heard and who stands for election is answered, at th
 
 	await page.locator('[data-testid="log-row"][data-kind="role"] .log-text').first().click();
 	expect(await page.getByTestId('inspector-why').first().textContent()).toMatch(/ because /);
-	await page.getByTestId('inspector').getByTestId('why').click();
+	const why = page.getByTestId('inspector').getByTestId('why');
+	await why.click();
 	expect(await sentence.textContent()).toMatch(/ because /);
+
+	// Escape closes the answer first, wherever the focus is, and the inspector after it.
+	await page.locator('#inspector-title').focus();
+	await page.keyboard.press('Escape');
+	await page.getByTestId('answer-why').waitFor({ state: 'detached' });
+	expect(await why.isVisible()).toBe(true);
+	await page.keyboard.press('Escape');
+	await page.getByTestId('inspector').waitFor({ state: 'detached' });
 });
 
 test('it carries nothing that talks to a server', () => {
