@@ -87,7 +87,8 @@ export class ClientTable {
 	#forgetOldest(): void {
 		let client = this.#firstWithOutcomes;
 		while (client.outcomesCount === 0) client = client.next;
-		this.#firstWithOutcomes = client.next;
+		// Not the next one: where this is the last one, it stays in its place while it is used.
+		this.#firstWithOutcomes = client;
 		this.receive(client, client.highest);
 	}
 

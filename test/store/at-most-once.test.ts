@@ -154,6 +154,43 @@ describe("a client's commands", () => {
 		expect(restored.save()).toEqual(store.save());
 	});
 
+	it('are forgotten alike by a store and by its copy, whatever the bounds on outcomes are', () => {
+		const name = fc.constantFrom('a', 'b', 'c');
+		const sends = fc.array(fc.tuple(name, fc.integer({ min: 1, max: 2 })), { maxLength: 60 });
+		const bound = fc.integer({ min: 1, max: 6 });
+		fc.assert(
+			fc.property(bound, bound, sends, sends, (outcomesMax, outcomesOfAllMax, before, after) => {
+				const limits = { ...CLIENT_LIMITS, outcomesMax, outcomesOfAllMax };
+				const store = new Store(limits);
+				const highest = new Map<string, number>();
+				const send = (stores: readonly Store[], [id, leap]: readonly [string, number]) => {
+					const sequence = (highest.get(id) ?? 1) + leap;
+					highest.set(id, sequence);
+					for (const each of stores) each.apply(encodeCommand(identity(sequence, 0, id), put('key', `${sequence}`)));
+				};
+				for (const id of ['a', 'b', 'c']) store.apply(opening(id));
+				for (const each of before) send([store], each);
+				const copy = restoredStore(store.save(), limits);
+				for (const each of after) send([store, copy], each);
+				expect(copy.save()).toEqual(store.save());
+			}),
+			{
+				examples: [
+					[
+						6,
+						1,
+						[
+							['a', 1],
+							['a', 1],
+							['a', 1],
+						],
+						[['b', 1]],
+					],
+				],
+			},
+		);
+	});
+
 	it('may acknowledge a leap of any size at once', () => {
 		const client = new Client();
 		client.send(identity(2), put('a', '1'));
