@@ -19,6 +19,8 @@ export interface LearnerState {
 	asked: { readonly node: NodeId; readonly from: Slot } | null;
 	/** The node that was asked keeps the next slot no more, so only its snapshot helps. No node is asked for a while. */
 	lacksSnapshot: boolean;
+	/** The slot whose value was answered and left out, for want of room in the log; 0 for none. */
+	leftOut: Slot;
 }
 
 export class Learner {
@@ -29,7 +31,7 @@ export class Learner {
 	constructor(context: Context, log: SlotLog, state?: LearnerState) {
 		this.#context = context;
 		this.#log = log;
-		this.state = state ?? { source: null, target: 0, asked: null, lacksSnapshot: false };
+		this.state = state ?? { source: null, target: 0, asked: null, lacksSnapshot: false, leftOut: 0 };
 	}
 
 	/** The leader of `ballot` says that every slot up to `through` is chosen. */
@@ -118,6 +120,7 @@ export class Learner {
 			if (held && sameBytes(held.value, value)) {
 				this.#log.markChosen(slot);
 			} else if (this.#context.room !== 'everything') {
+				this.state.leftOut = slot;
 				break;
 			} else {
 				this.#log.learn(slot, ballot, value);
@@ -163,8 +166,9 @@ export class Learner {
 		if (this.state.source === null) return;
 		const { out, room } = this.#context;
 		const slot = this.#log.chosenThrough + 1;
-		// What it accepted it learns without a record. For the rest it asks again when there is room.
-		if (room !== 'everything' && !this.#log.entry(slot)) return;
+		// What it accepted it may learn without a record. For the rest it asks again when there is room: an answer that has to
+		// be left out would lead to the same question, as fast as the two nodes can write.
+		if (room !== 'everything' && (slot === this.state.leftOut || !this.#log.entry(slot))) return;
 		this.state.asked = { node: this.state.source, from: slot };
 		armFetch(this.#context);
 		out.now(this.state.source, { kind: 'fetch', from: slot });
