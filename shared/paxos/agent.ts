@@ -119,6 +119,7 @@ export class PaxosAgent {
 		const chosenBefore = this.#log.chosenThrough;
 		const leaderBefore = this.#role.leader.ballot;
 		const membersBefore = this.#context.members.last;
+		this.#role.leadership?.acceptAgain();
 		this.#dispatch(event);
 		if (this.#context.members.last !== membersBefore) this.#membersChosen();
 		this.#role.settle();

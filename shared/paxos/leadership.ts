@@ -11,7 +11,7 @@
 
 import { sameBytes } from '../bytes/bytes.ts';
 import type { Acceptor } from './acceptor.ts';
-import { type Ballot, NO_BALLOT, type NodeId } from './ballot.ts';
+import { type Ballot, NO_BALLOT, type NodeId, sameBallot } from './ballot.ts';
 import { ELAPSED_MS_MAX, SLOT_MAX } from './bounds.ts';
 import type { Campaign, Phase1 } from './campaign.ts';
 import { type MembersChange, membersFault } from './change.ts';
@@ -222,9 +222,19 @@ export class Leadership {
 		if (change) this.#context.out.outcomes.push({ kind: 'changeRefused', id: change.id, why: 'notLeader' });
 	}
 
+	/** This node accepts what its log had no room for before, once there is room. */
+	acceptAgain(): void {
+		if (!this.#acceptor.takesAgain()) return;
+		const { id } = this.#context.config;
+		for (const [slot, { value, voters, electorate }] of this.state.open) {
+			if (!hasVoted(voters, id, electorate)) this.#acceptor.accept(id, this.#accept(slot, value));
+		}
+		// The others may have chosen some of it meanwhile.
+		this.#advance();
+	}
+
 	/** Proposes as much as the window of open slots allows, to the members that have promised. */
 	place(): void {
-		if (this.#acceptor.takesAgain()) this.#acceptAgain();
 		const { recoveredThrough, bound, chosenThrough } = this.phase1;
 		// What was fetched meanwhile, or is to be fetched, is chosen, though perhaps not by this leader.
 		this.state.nextSlot = Math.max(this.state.nextSlot, chosenThrough + 1, this.#log.chosenThrough + 1);
@@ -414,10 +424,15 @@ export class Leadership {
 		this.#resendTo(peer, 0);
 	}
 
-	/** A quorum has accepted this ballot's value for the slot. */
+	/**
+	 * A quorum has accepted this ballot's value for the slot, and this node holds it. A log without room left it out: then it
+	 * holds nothing there, or what it accepted under an older ballot.
+	 */
 	#isChosen(slot: Slot): boolean {
 		const open = this.state.open.get(slot);
-		return open !== undefined && isQuorum(open.voters, open.electorate);
+		if (open === undefined || !isQuorum(open.voters, open.electorate)) return false;
+		const held = this.#log.entry(slot);
+		return held !== undefined && sameBallot(held.ballot, this.phase1.ballot);
 	}
 
 	/** Marks, in order, every slot that a quorum has accepted. */
@@ -432,14 +447,6 @@ export class Leadership {
 		for (const [slot, { value, voters, electorate }] of this.state.open) {
 			if (slot <= above || !electorate.includes(peer) || hasVoted(voters, peer, electorate)) continue;
 			this.#context.out.now(peer, this.#accept(slot, value));
-		}
-	}
-
-	/** This node accepts what its log had no room for before. */
-	#acceptAgain(): void {
-		const { id } = this.#context.config;
-		for (const [slot, { value, voters, electorate }] of this.state.open) {
-			if (!hasVoted(voters, id, electorate)) this.#acceptor.accept(id, this.#accept(slot, value));
 		}
 	}
 

@@ -1,7 +1,7 @@
 /** Nodes whose logs have no room for values: they promise, confirm and answer reads, and go on when there is room. */
 import { describe, expect, it } from 'vitest';
 import type { LogRoom } from '../../shared/paxos/event.ts';
-import { Lab, ofKind } from './lab.ts';
+import { among, Lab, ofKind } from './lab.ts';
 
 /** n1 leads, and the logs of these nodes take no more than this. */
 function led(nodes: readonly string[], room: LogRoom = 'recovery'): Lab {
@@ -16,6 +16,32 @@ function led(nodes: readonly string[], room: LogRoom = 'recovery'): Lab {
 function electNext(lab: Lab, node: string): void {
 	for (const other of ['n2', 'n3']) lab.step(other, { kind: 'linkDown', peer: 'n1' });
 	lab.elect(node, 20);
+}
+
+/** n1 left red in slot 1 of n2, and n3, which leads five nodes now, has accepted blue there. Its accepts are on their way. */
+function disputed(): Lab {
+	const lab = new Lab(5);
+	lab.elect('n1', 10);
+	lab.deliver();
+	lab.propose('n1', 'red');
+	lab.deliver(({ message, to }) => message.kind === 'accept' && to === 'n2');
+	lab.drop();
+	electAmong(lab, 20, ['n3', 'n4', 'n5']);
+	lab.drop();
+	lab.propose('n3', 'blue');
+	return lab;
+}
+
+/** The links of all leaders so far are gone, and the first of `nodes`, which hear only each other, is elected. */
+function electAmong(lab: Lab, ms: number, nodes: readonly [string, ...string[]]): void {
+	const [node] = nodes;
+	for (const other of nodes) {
+		for (const leader of ['n1', 'n3']) if (other !== leader) lab.step(other, { kind: 'linkDown', peer: leader });
+	}
+	lab.timer(node, 'poll');
+	lab.deliver(among(...nodes));
+	lab.campaign(node, ms);
+	lab.deliver(among(...nodes));
 }
 
 function beat(lab: Lab): void {
@@ -102,6 +128,26 @@ describe('an acceptor whose log has no room', () => {
 		lab.deliver();
 		expect(lab.chosen('n2')).toEqual(['red', 'blue']);
 	});
+
+	it('asks once for a value that it has no room for, though it has accepted another one in its slot', () => {
+		const lab = disputed();
+		lab.deliver(among('n3', 'n4', 'n5'));
+		lab.drop();
+		lab.setRoom('n2', 'recovery');
+		for (const fetches of [1, 0, 0]) {
+			lab.timer('n3', 'heartbeat');
+			lab.drop(({ to }) => to !== 'n2');
+			lab.deliver(ofKind('heartbeat'));
+			expect(lab.inFlight('fetch')).toHaveLength(fetches);
+			lab.deliver(ofKind('fetch'));
+			lab.deliver(ofKind('decisions'));
+			expect(lab.inFlight('fetch')).toEqual([]);
+		}
+		lab.setRoom('n2', 'everything');
+		lab.timer('n3', 'heartbeat');
+		lab.deliver(among('n2', 'n3'));
+		expect(lab.chosen('n2')).toEqual(['blue']);
+	});
 });
 
 describe('a leader', () => {
@@ -169,6 +215,21 @@ describe('a leader', () => {
 		expect(lab.chosen('n2')).toEqual(['red']);
 	});
 
+	it('that had no room does not take what it accepted before for what the others have chosen', () => {
+		const lab = disputed();
+		lab.drop();
+		lab.setRoom('n2', 'promises');
+		electAmong(lab, 30, ['n2', 'n3', 'n4', 'n5']);
+		expect(lab.agent('n2').view().role).toBe('leader');
+		for (const other of ['n3', 'n4', 'n5']) expect(lab.agent(other).view().lastSlot).toBe(1);
+		expect(lab.chosen('n2')).toEqual([]);
+		lab.setRoom('n2', 'everything');
+		lab.timer('n2', 'heartbeat');
+		expect(lab.chosen('n2')).toEqual(['blue']);
+		lab.deliver(among('n2', 'n3', 'n4', 'n5'));
+		for (const other of ['n3', 'n4', 'n5']) expect(lab.chosen(other)).toEqual(['blue']);
+	});
+
 	it.each([
 		['does not stand while another one knows more, where it has no room to learn', 'recovery', false],
 		['stands where it has room, and learns', 'everything', true],
@@ -192,6 +253,17 @@ describe('a change of members', () => {
 		const { members } = lab.firstMembers.sets[0];
 		lab.step('n1', { kind: 'changeMembers', id: 1, members: members.slice(0, 2), follows: 0 });
 		lab.deliver();
+		expect(lab.chosen('n1')[0]).toMatch(/^members/);
+	});
+
+	it('that the leader has no room for waits for room there, though the others have accepted it', () => {
+		const lab = led(['n1'], 'promises');
+		const { members } = lab.firstMembers.sets[0];
+		lab.step('n1', { kind: 'changeMembers', id: 1, members: members.slice(0, 2), follows: 0 });
+		lab.deliver();
+		expect(lab.chosen('n1')).toEqual([]);
+		lab.setRoom('n1', 'everything');
+		lab.timer('n1', 'heartbeat');
 		expect(lab.chosen('n1')[0]).toMatch(/^members/);
 	});
 });

@@ -99,8 +99,8 @@ export const MUTANTS: readonly Mutant[] = [
 		10,
 		'the quorums of both phases add up to n',
 		LEADERSHIP,
-		'return open !== undefined && isQuorum(open.voters, open.electorate);',
-		'return open !== undefined && countVotes(open.voters) + 1 >= quorumSize(open.electorate);',
+		'if (open === undefined || !isQuorum(open.voters, open.electorate)) return false;',
+		'if (open === undefined || countVotes(open.voters) + 1 < quorumSize(open.electorate)) return false;',
 		[LEADERSHIP, 'hasVoted, isQuorum,', 'countVotes, hasVoted, isQuorum,'],
 		[
 			LEADERSHIP,
