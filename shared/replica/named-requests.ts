@@ -64,8 +64,9 @@ export class NamedRequests {
 	readonly submissions: Table;
 	readonly runtime: NamedRequestsRuntime;
 	readonly writer = new BatchWriter();
-	/** Those without an answer, by their names. */
-	readonly #open = new Map<string, OpenRequest>();
+	/** The names under which requests have no answer. */
+	readonly #names = new Map<string, Name>();
+	#count = 0;
 
 	constructor(submissions: Table, runtime: NamedRequestsRuntime) {
 		this.submissions = submissions;
@@ -74,23 +75,53 @@ export class NamedRequests {
 
 	/** The number of requests without an answer. A request and its copies count once. */
 	get count(): number {
-		return this.#open.size;
+		return this.#count;
 	}
 
 	/** @param onPart as of `OwnClient.transact` @param answer called once, perhaps from inside this call */
 	submit(request: NamedRequest, onPart: OnPart, answer: OnNamed): void {
-		const open = this.#open.get(request.name);
-		if (open && open.content !== request.content) return answer({ outcome: 'taken' });
-		if (open) return open.join(onPart, answer);
+		const name = this.#names.get(request.name) ?? this.#begin(request.name);
+		const same = name.requests.find(({ content }) => content === request.content);
+		if (same) return same.join(onPart, answer);
 		const begun = new OpenRequest(this, request);
-		this.#open.set(request.name, begun);
 		begun.join(onPart, answer);
+		name.requests.push(begun);
+		this.#count++;
 		begun.register();
 	}
 
 	/** A request calls this when it has its answer. */
-	ended({ name }: OpenRequest): void {
-		this.#open.delete(name);
+	ended(request: OpenRequest): void {
+		const name = this.#names.get(request.name) as Name;
+		name.requests.splice(name.requests.indexOf(request), 1);
+		this.#count--;
+		if (name.requests.length > 0) return;
+		this.#names.delete(request.name);
+		this.submissions.unlisten(request.name, name);
+	}
+
+	#begin(id: string): Name {
+		const name = new Name();
+		this.#names.set(id, name);
+		this.submissions.listen(id, name);
+		return name;
+	}
+}
+
+/** Different requests under one name. Which of them has happened, here or at another node, only the log tells. */
+class Name implements Submitter {
+	readonly requests: OpenRequest[] = [];
+
+	result(sequence: number, result: Result, slot: Slot): void {
+		for (const request of [...this.requests]) request.result(sequence, result, slot);
+	}
+
+	settled(): void {
+		// The results have told all.
+	}
+
+	ended(): void {
+		// Each batch tells its own request.
 	}
 }
 
@@ -137,7 +168,6 @@ class OpenRequest implements Submitter {
 	}
 
 	register(): void {
-		this.#owner.submissions.listen(this.name, this);
 		this.#submit(REGISTRATION, [{ kind: 'registerClient', client: this.name }], false);
 	}
 
@@ -190,7 +220,6 @@ class OpenRequest implements Submitter {
 	#end(answer: NamedAnswer): void {
 		if (this.#isOver) return;
 		this.#isOver = true;
-		this.#owner.submissions.unlisten(this.name, this);
 		this.#owner.ended(this);
 		for (const each of this.#waiting) each.answer(answer);
 	}

@@ -98,16 +98,30 @@ describe('a request with a name', () => {
 		expect([table.batches.length, requests.count]).toEqual([3, 1]);
 	});
 
-	it('is refused where its name is taken, here already or by what the store says', () => {
-		submit(3);
-		submit(4);
-		expect(answers.splice(0)).toEqual([{ outcome: 'taken' }]);
-		table.tell(1, applied(4));
-		table.tell(192, applied(5));
+	it('is refused where the store says that its name is taken', () => {
 		submit(4);
 		table.tell(1, duplicate(4));
 		table.tell(256, { kind: 'forgotten' });
-		expect(answers).toMatchObject([{ outcome: 'chosen' }, { outcome: 'taken' }]);
+		expect(answers).toMatchObject([{ outcome: 'taken' }]);
+	});
+
+	it('is decided by the log where others of its name are open at the node, and ends by itself', () => {
+		submit(4);
+		submit(3);
+		submit(3);
+		submit(5);
+		const [, , last] = table.batches as [Batch, Batch, Batch];
+		expect([table.batches.length, requests.count]).toEqual([3, 3]);
+		last.submitter.ended(last, { kind: 'unknown', why: 'timeout', detail: 'not in time' });
+		expect(answers.splice(0)).toMatchObject([{ outcome: 'unknown' }]);
+		table.tell(1, duplicate(4));
+		table.tell(256, { kind: 'forgotten' });
+		expect(answers.splice(0)).toEqual([{ outcome: 'taken' }]);
+		table.tell(1, duplicate(4));
+		table.tell(192, duplicate(5));
+		const chosen = { outcome: 'chosen', ok: true, registered: 4, slot: 5 };
+		expect(answers).toEqual([chosen, chosen]);
+		expect([requests.count, table.submitters.size]).toEqual([0, 0]);
 	});
 
 	it('is forgotten where its name was evicted, or its outcome was dropped', () => {

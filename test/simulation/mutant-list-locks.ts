@@ -72,6 +72,13 @@ export const LOCK_MUTANTS: readonly Mutant[] = [
 	),
 	one(
 		0,
+		'a name that another request has at this node is taken',
+		NAMED_REQUESTS,
+		'		const begun = new OpenRequest(this, request);\n',
+		"		if (name.requests.length > 0) return answer({ outcome: 'taken' });\n		const begun = new OpenRequest(this, request);\n",
+	),
+	one(
+		0,
 		'a request that was not taken in now surely did not happen',
 		NAMED_REQUESTS,
 		"this.#end({ outcome: 'unknown', detail: why });",

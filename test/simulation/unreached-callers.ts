@@ -131,10 +131,9 @@ export const CALLERS: readonly Unreached[] = [
 		},
 	},
 	{
-		why: 'Nobody asks one node for two things under one name at once, a request with a name contests no slot, and its batches come one after the other. `test/replica/named-requests.test.ts` does what the world does not.',
+		why: 'A request with a name contests no slot, and its batches come one after the other. `test/replica/named-requests.test.ts` does what the world does not.',
 		files: {
 			'shared/replica/named-requests.ts': [
-				"if (open && open.content !== request.content) return answer({ outcome: 'taken' });",
 				"const detail = 'detail' in end ? end.detail : 'the slot was taken';",
 				'if (this.#isOver) return;',
 			],
