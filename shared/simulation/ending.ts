@@ -51,11 +51,16 @@ export class PatientReaders {
 		);
 	}
 
-	/** @throws Violation where a process that is still there has not answered */
-	mustHaveAnswers(): void {
+	/**
+	 * A node that was started to come in, and never did, may hear none of those that are members now.
+	 *
+	 * @throws Violation where the process of a member is still there and has not answered
+	 */
+	mustHaveAnswers(members: readonly SimulatedNode[]): void {
 		for (const [process, count] of this.#waiting) {
-			if (count === 0 || process.node.process !== process) continue;
-			throw new Violation('EveryReadIsAnswered', `${process.node.id} has left ${count} reads without an answer`);
+			const { node } = process;
+			if (count === 0 || node.process !== process || !members.includes(node)) continue;
+			throw new Violation('EveryReadIsAnswered', `${node.id} has left ${count} reads without an answer`);
 		}
 	}
 }

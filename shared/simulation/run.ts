@@ -136,7 +136,7 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 	mustServe(world, clients);
 	mustTellWatches(world, clients);
 	clients.mustHaveNothingLeft();
-	readers.mustHaveAnswers();
+	readers.mustHaveAnswers(alive);
 	const { chosenThrough } = world.ledger;
 	const campaigns = world.counters.campaigns - before.campaigns;
 	mustBound(campaigns, chosenThrough - before.chosen + alive.length);
