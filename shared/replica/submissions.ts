@@ -19,8 +19,11 @@ import { REPLICA_LIMITS, type ReplicaLimits } from './limits.ts';
 
 /** A client that a door of this node speaks for, or whose batches are on their way. */
 interface Client {
-	/** The door that speaks for the client; null once the client has gone away. */
-	submitter: Submitter | null;
+	/**
+	 * The doors that speak for the client. It has two for a while when it connects again to a node that it takes for silent;
+	 * which one it keeps, only the client knows.
+	 */
+	readonly submitters: Submitter[];
 	/** Batches on their way, by the sequence of their last command. */
 	readonly batches: Map<number, Batch>;
 }
@@ -99,16 +102,17 @@ export class Submissions {
 
 	// For the doors
 
-	/** From now on `submitter` is told the client's results, in place of an earlier submitter. */
+	/** From now on `submitter` is told the client's results, and so is every other one that listens. */
 	listen(client: string, submitter: Submitter): void {
-		this.#clientOf(client).submitter = submitter;
+		this.#clientOf(client).submitters.push(submitter);
 	}
 
-	/** Ends `listen`. Nothing happens where another submitter has taken over. */
+	/** Ends `listen`. */
 	unlisten(client: string, submitter: Submitter): void {
 		const entry = this.#clients.get(client);
-		if (entry?.submitter !== submitter) return;
-		entry.submitter = null;
+		const place = entry?.submitters.indexOf(submitter) ?? -1;
+		if (!entry || place < 0) return;
+		entry.submitters.splice(place, 1);
 		this.#dropIfEmpty(client, entry);
 	}
 
@@ -238,7 +242,9 @@ export class Submissions {
 		}
 		const client = this.#resultClient;
 		if (client === undefined) return;
-		client.submitter?.result(sequence, result, slot, chosenAt);
+		const { submitters } = client;
+		// One that is told its last result listens no more, and the next one takes its place.
+		for (let i = submitters.length - 1; i >= 0; i--) submitters[i]?.result(sequence, result, slot, chosenAt);
 		const batch = client.batches.get(sequence);
 		if (batch !== undefined) this.#settleAll(id, client, batch);
 	}
@@ -348,14 +354,14 @@ export class Submissions {
 	#clientOf(id: string): Client {
 		let client = this.#clients.get(id);
 		if (client === undefined) {
-			client = { submitter: null, batches: new Map() };
+			client = { submitters: [], batches: new Map() };
 			this.#clients.set(id, client);
 		}
 		return client;
 	}
 
 	#dropIfEmpty(id: string, client: Client): void {
-		if (client.submitter !== null || client.batches.size > 0) return;
+		if (client.submitters.length > 0 || client.batches.size > 0) return;
 		this.#clients.delete(id);
 	}
 }

@@ -26,7 +26,16 @@ const SEEDS = 300;
 const STEPS = 60;
 const TIMEOUT_MS = 1000;
 const BALLOT: Ballot = { ms: 1, ns: 0, node: 'n1' };
+const RESULT: Result = { kind: 'applied', revision: 1, ok: true };
 const FULL: Refusal = { why: 'diskFull', detail: 'the disk is full' };
+
+function doorThatTells(name: string, told: string[]): Submitter {
+	return {
+		result: (sequence) => void told.push(`${name} ${sequence}`),
+		settled: () => undefined,
+		ended: () => undefined,
+	};
+}
 
 describe('a submitted command', () => {
 	it('is answered once and truly, and later ones are chosen once proposals are again', () => {
@@ -197,22 +206,33 @@ describe('a submitted command', () => {
 		expect(world.left()).toMatchObject({ proposals: 0, bytes: 0, own: 0, deadlines: 0 });
 	});
 
+	it('is answered at each connection of its client, also where the one that came last goes first', () => {
+		const { submissions: table } = new World(1);
+		const { clientsCount } = table;
+		const told: string[] = [];
+		const [kept, passing] = [doorThatTells('kept', told), doorThatTells('passing', told)];
+		table.listen('twice', kept);
+		table.listen('twice', passing);
+		table.result('twice', 1, RESULT, 1, BALLOT);
+		table.unlisten('twice', passing);
+		table.result('twice', 2, RESULT, 2, BALLOT);
+		expect(told.splice(0).sort()).toEqual(['kept 1', 'kept 2', 'passing 1']);
+		table.unlisten('twice', kept);
+		table.takeSettled();
+		table.result('twice', 3, RESULT, 3, BALLOT);
+		expect([told, table.clientsCount]).toEqual([[], clientsCount]);
+	});
+
 	it('is answered where its client is now, also when it has come back and no other result came meanwhile', () => {
 		const { submissions: table } = new World(1);
 		const told: string[] = [];
-		const door = (name: string): Submitter => ({
-			result: (sequence) => void told.push(`${name} ${sequence}`),
-			settled: () => undefined,
-			ended: () => undefined,
-		});
-		const [before, after] = [door('before'), door('after')];
-		const result: Result = { kind: 'applied', revision: 1, ok: true };
+		const [before, after] = [doorThatTells('before', told), doorThatTells('after', told)];
 		table.listen('back', before);
-		table.result('back', 1, result, 1, BALLOT);
+		table.result('back', 1, RESULT, 1, BALLOT);
 		table.takeSettled();
 		table.unlisten('back', before);
 		table.listen('back', after);
-		table.result('back', 2, result, 2, BALLOT);
+		table.result('back', 2, RESULT, 2, BALLOT);
 		expect(told).toEqual(['before 1', 'after 2']);
 	});
 

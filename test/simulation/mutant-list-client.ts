@@ -144,8 +144,8 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
 		0,
 		'a connection that closes takes the results of the next one with it',
 		SUBMISSIONS,
-		'if (entry?.submitter !== submitter) return;',
-		'if (!entry) return;',
+		'entry.submitters.splice(place, 1);',
+		'entry.submitters.length = 0;',
 	),
 	one(
 		0,

@@ -43,8 +43,8 @@ export const NODE_MUTANTS: readonly Mutant[] = [
 		0,
 		'a batch is told to be settled before its last result is told',
 		SUBMISSIONS,
-		'		client.submitter?.result(sequence, result, slot, chosenAt);\n		const batch = client.batches.get(sequence);\n		if (batch !== undefined) this.#settleAll(id, client, batch);',
-		'		const batch = client.batches.get(sequence);\n		if (batch !== undefined) this.#settleAll(id, client, batch);\n		client.submitter?.result(sequence, result, slot, chosenAt);',
+		'		for (let i = submitters.length - 1; i >= 0; i--) submitters[i]?.result(sequence, result, slot, chosenAt);\n		const batch = client.batches.get(sequence);\n		if (batch !== undefined) this.#settleAll(id, client, batch);',
+		'		const batch = client.batches.get(sequence);\n		if (batch !== undefined) this.#settleAll(id, client, batch);\n		for (let i = submitters.length - 1; i >= 0; i--) submitters[i]?.result(sequence, result, slot, chosenAt);',
 	),
 	one(
 		0,
