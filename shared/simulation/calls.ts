@@ -54,6 +54,19 @@ export class Calls {
 		this.#applied = world.invariants.commands;
 	}
 
+	/**
+	 * The history with what the nodes say of writes without an answer: the revisions of those that were applied, and no other
+	 * ones. An order of these is an order of all, and soon found.
+	 */
+	historyAsApplied(): HistoryEntry[] {
+		return this.history.flatMap((entry) => {
+			const isWrite = entry.kind === 'put' || entry.kind === 'cas';
+			if (entry.returned !== Number.POSITIVE_INFINITY || !isWrite || entry.value >= SAME_VALUES_FROM) return [entry];
+			const applied = this.#applied.of(entry.value);
+			return applied?.ok ? [{ ...entry, revision: applied.revision }] : [];
+		});
+	}
+
 	get openCount(): number {
 		return this.#open.size;
 	}

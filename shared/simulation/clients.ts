@@ -41,6 +41,11 @@ export class Clients {
 		return this.#calls.history;
 	}
 
+	/** As `Calls.historyAsApplied`. */
+	historyAsApplied(): readonly HistoryEntry[] {
+		return this.#calls.historyAsApplied();
+	}
+
 	schedule(operations: readonly PlannedOperation[]): void {
 		for (const planned of operations) {
 			this.#world.at(planned.atMs * US_PER_MS, () => this.#begin(planned));

@@ -128,7 +128,7 @@ function hasRevision(state: Register, expected: number, ok: boolean): boolean {
 /** One operation of one key, as the search needs it. */
 interface Step {
 	readonly operation: HistoryEntry;
-	/** Whether it has surely taken effect, because it was answered or its value was read. */
+	/** Whether it has surely taken effect, because it was answered, its revision is known or its value was read. */
 	readonly certain: boolean;
 	/**
 	 * Operations that were not seen and have the same effect have the same number, since any of them will do; 0 for
@@ -150,7 +150,8 @@ function stepsOf(entries: readonly HistoryEntry[]): Step[] {
 	return [...entries]
 		.sort((a, b) => a.called - b.called)
 		.map((entry) => {
-			if (entry.returned !== Number.POSITIVE_INFINITY) return { operation: entry, certain: true, unseenEffect: 0 };
+			const isAnswered = entry.returned !== Number.POSITIVE_INFINITY;
+			if (isAnswered || entry.revision !== 0) return { operation: entry, certain: true, unseenEffect: 0 };
 			const revision = entry.kind === 'put' || entry.kind === 'cas' ? seen.get(entry.value) : undefined;
 			if (revision !== undefined) return { operation: { ...entry, revision }, certain: true, unseenEffect: 0 };
 			return { operation: entry, certain: false, unseenEffect: unseenEffectOf(entry) };

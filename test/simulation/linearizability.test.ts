@@ -94,6 +94,13 @@ describe('a history is not linearizable when', () => {
 		expect(checkHistory(history).kind).toBe('notLinearizable');
 	});
 
+	it('a write without an answer has a revision below that of an earlier one', () => {
+		const unanswered = (revision: number) => [put(1, 2, 7, 3), put(3, NEVER, 8, revision)];
+		expect(checkHistory(unanswered(0)).kind).toBe('linearizable');
+		expect(checkHistory(unanswered(4)).kind).toBe('linearizable');
+		expect(checkHistory(unanswered(2)).kind).toBe('notLinearizable');
+	});
+
 	it('only one of its keys is not', () => {
 		const other = [put(1, 2, 7, 1), get(3, 4, 7, 1)].map((entry) => ({ ...entry, key: 'other' }));
 		expect(checkHistory([...other, put(1, 2, 7, 2), get(3, 4, 0, 0)])).toMatchObject({
