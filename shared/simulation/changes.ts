@@ -34,7 +34,7 @@ export function drawChanges(random: Random): Change[] {
 
 /** Asks the leader, if there is one, for a change. A node that is to come in starts first, with an empty disk. */
 export function changeMembers(change: Change, world: World): void {
-	const leader = world.nodes.find(({ process }) => process?.agent.view().role === 'leader');
+	const { leader } = world;
 	if (!leader?.process || leader.paused || leader.process.isEnded) return;
 	const request = requestOf(change, leader, world);
 	if (request === null) return;

@@ -51,7 +51,7 @@ export function causeDiskFault(fault: DiskFault, world: World, random: Random): 
 			const node = world.node(fault.node);
 			world.counters.disksFull++;
 			node.disk.freeBytes = 0;
-			return endsAfter(world, fault.ms, () => {
+			return world.endsAfter(fault.ms, () => {
 				node.disk.freeBytes = Number.POSITIVE_INFINITY;
 			});
 		}
@@ -60,7 +60,7 @@ export function causeDiskFault(fault: DiskFault, world: World, random: Random): 
 			world.counters.slowDisks++;
 			disk.flushMinUs = (fault.flushMs * US_PER_MS) / 2;
 			disk.flushMaxUs = fault.flushMs * US_PER_MS;
-			return endsAfter(world, fault.ms, () => {
+			return world.endsAfter(fault.ms, () => {
 				disk.flushMinUs = 100;
 				disk.flushMaxUs = 400;
 			});
@@ -71,7 +71,7 @@ export function causeDiskFault(fault: DiskFault, world: World, random: Random): 
 			world.counters.disksHung++;
 			node.waitingRecordsMax = fault.waitingRecordsMax;
 			disk.hang(fault.ms * US_PER_MS);
-			return endsAfter(world, fault.ms, () => {
+			return world.endsAfter(fault.ms, () => {
 				node.waitingRecordsMax = waitingRecordsMax;
 			});
 		}
@@ -158,8 +158,4 @@ function damage(
 
 function isAmong(files: readonly NamedBytes[], { name, bytes }: NamedBytes): boolean {
 	return files.some((file) => file.name === name && sameBytes(file.bytes, bytes));
-}
-
-function endsAfter(world: World, ms: number, act: () => void): void {
-	world.plan(world.now + ms * US_PER_MS, undefined, 'fault', -1, act);
 }

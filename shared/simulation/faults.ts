@@ -42,61 +42,23 @@ type DiskFaultBody =
 	| { readonly kind: 'putBack'; readonly node: number; readonly isForGood: boolean; readonly downMs: number };
 export type DiskFault = { readonly atMs: number } & DiskFaultBody;
 
-export type Fault = { readonly atMs: number } & (
-	| DiskFaultBody
+/** `process-trouble.ts` makes them happen. */
+type ProcessFaultBody =
 	| { readonly kind: 'crash'; readonly node: number; readonly downMs: number }
 	/** The process ends in the middle of carrying out a step, after so many messages have left. */
 	| { readonly kind: 'crashWithin'; readonly node: number; readonly sends: number; readonly downMs: number }
 	| { readonly kind: 'crashAll'; readonly downMs: number }
-	/** The present leader is asked for a change of members. `which` picks the one that is meant. */
-	| {
-			readonly kind: 'changeMembers';
-			readonly what: 'add' | 'replace' | 'remove' | 'removeLeader';
-			readonly which: number;
-			readonly timeoutMs: number;
-	  }
 	/** Two nodes crash at the same moment, and start again at the same moment. */
 	| { readonly kind: 'crashTwins'; readonly nodes: readonly [number, number]; readonly downMs: number }
-	/**
-	 * The node, or the one that leads then, is told to stop. It serves on for `serveMs`, then takes nothing more from
-	 * clients, and stops when all have their answers, or after `answersMs`.
-	 */
-	| {
-			readonly kind: 'leave';
-			readonly node: number;
-			readonly isLeader: boolean;
-			readonly serveMs: number;
-			readonly answersMs: number;
-			readonly downMs: number;
-	  }
-	/** People ask the present leader to let `node` lead, or the follower that suits best where `isNamed` is false. */
-	| {
-			readonly kind: 'handOver';
-			readonly node: number;
-			readonly isNamed: boolean;
-			readonly timeoutMs: number;
-	  }
-	/** People ask the node for its whole state, and read a part of it every `partMs`. */
-	| { readonly kind: 'save'; readonly node: number; readonly partMs: number }
 	/** The node that the next new leader would learn chosen slots from dies as soon as its promise is counted. */
 	| { readonly kind: 'crashReporter'; readonly downMs: number }
 	| { readonly kind: 'pause'; readonly node: number; readonly ms: number }
 	/** The present leader stands still for a part of each period, again and again. */
-	| { readonly kind: 'rhythm'; readonly stopMs: number; readonly everyMs: number; readonly times: number }
-	/** The node is cut off while the others choose, and is then the only one that can lead. */
-	| { readonly kind: 'laggard'; readonly node: number; readonly ms: number; readonly hubMs: number }
-	/**
-	 * The node that leads now, with slow timers, hears only `witness`; what it says to the witness comes late. The
-	 * witness, cut off at first, is back with the others after a part of the time, so that it learns of their leader
-	 * before it hears of this one again.
-	 */
-	| { readonly kind: 'staleLeader'; readonly witness: number; readonly awayMs: number; readonly ms: number }
-	/**
-	 * For a while each new leader is cut off for `cutMs`, at the moment when it begins to lead. It hears nobody, and only some
-	 * hear it: what it proposes is accepted by these, and the next leader has to find it. Half of all messages are late by
-	 * up to `byMs` meanwhile, so that accepts overtake prepares, and come after those of later ballots.
-	 */
-	| { readonly kind: 'rivals'; readonly cutMs: number; readonly byMs: number; readonly ms: number }
+	| { readonly kind: 'rhythm'; readonly stopMs: number; readonly everyMs: number; readonly times: number };
+export type ProcessFault = { readonly atMs: number } & ProcessFaultBody;
+
+/** `link-trouble.ts` makes them happen. */
+type LinkFaultBody =
 	| {
 			readonly kind: 'cuts';
 			readonly shape: CutShape;
@@ -125,12 +87,65 @@ export type Fault = { readonly atMs: number } & (
 			readonly byMs: number;
 			readonly ms: number;
 	  }
+	/** The node is cut off while the others choose, and is then the only one that can lead. */
+	| { readonly kind: 'laggard'; readonly node: number; readonly ms: number; readonly hubMs: number }
+	/**
+	 * The node that leads now, with slow timers, hears only `witness`; what it says to the witness comes late. The
+	 * witness, cut off at first, is back with the others after a part of the time, so that it learns of their leader
+	 * before it hears of this one again.
+	 */
+	| { readonly kind: 'staleLeader'; readonly witness: number; readonly awayMs: number; readonly ms: number }
+	/**
+	 * For a while each new leader is cut off for `cutMs`, at the moment when it begins to lead. It hears nobody, and only some
+	 * hear it: what it proposes is accepted by these, and the next leader has to find it. Half of all messages are late by
+	 * up to `byMs` meanwhile, so that accepts overtake prepares, and come after those of later ballots.
+	 */
+	| { readonly kind: 'rivals'; readonly cutMs: number; readonly byMs: number; readonly ms: number };
+export type LinkFault = { readonly atMs: number } & LinkFaultBody;
+
+/** `clock-trouble.ts` makes them happen. */
+type ClockFaultBody =
 	| { readonly kind: 'clockStep'; readonly node: number; readonly byMs: number }
 	/** The wall clock is wrong by decades for some time. */
 	| { readonly kind: 'clockYears'; readonly node: number; readonly years: number; readonly ms: number }
 	| { readonly kind: 'clockFreeze'; readonly node: number; readonly ms: number }
 	| { readonly kind: 'clockDrift'; readonly node: number; readonly drift: number }
-	| { readonly kind: 'pace'; readonly node: number; readonly pace: number; readonly ms: number }
+	| { readonly kind: 'pace'; readonly node: number; readonly pace: number; readonly ms: number };
+export type ClockFault = { readonly atMs: number } & ClockFaultBody;
+
+export type Fault = { readonly atMs: number } & (
+	| DiskFaultBody
+	| ProcessFaultBody
+	| LinkFaultBody
+	| ClockFaultBody
+	/** The present leader is asked for a change of members. `which` picks the one that is meant. */
+	| {
+			readonly kind: 'changeMembers';
+			readonly what: 'add' | 'replace' | 'remove' | 'removeLeader';
+			readonly which: number;
+			readonly timeoutMs: number;
+	  }
+	/**
+	 * The node, or the one that leads then, is told to stop. It serves on for `serveMs`, then takes nothing more from
+	 * clients, and stops when all have their answers, or after `answersMs`.
+	 */
+	| {
+			readonly kind: 'leave';
+			readonly node: number;
+			readonly isLeader: boolean;
+			readonly serveMs: number;
+			readonly answersMs: number;
+			readonly downMs: number;
+	  }
+	/** People ask the present leader to let `node` lead, or the follower that suits best where `isNamed` is false. */
+	| {
+			readonly kind: 'handOver';
+			readonly node: number;
+			readonly isNamed: boolean;
+			readonly timeoutMs: number;
+	  }
+	/** People ask the node for its whole state, and read a part of it every `partMs`. */
+	| { readonly kind: 'save'; readonly node: number; readonly partMs: number }
 	/** A message of `from` arrives that no honest node would send: its numbers are at the bounds of their kinds. */
 	| { readonly kind: 'absurd'; readonly from: number; readonly to: number; readonly which: number }
 );

@@ -240,6 +240,16 @@ export class World implements Surroundings {
 		throw new Violation('EventsAreBounded', `more than ${EVENTS_OF_SECOND_MAX} in a second: a storm`);
 	}
 
+	/** A fault that has begun now goes on, or ends, after this time. */
+	endsAfter(ms: number, act: () => void): void {
+		this.plan(this.now + ms * US_PER_MS, undefined, 'fault', -1, act);
+	}
+
+	/** The first of the nodes that lead, as they believe. */
+	get leader(): SimulatedNode | undefined {
+		return this.nodes.find((node) => node.process?.agent.view().role === 'leader');
+	}
+
 	note(node: NodeId | '', text: string): void {
 		this.onlooker?.note(this.now, node, text);
 	}

@@ -46,16 +46,12 @@ class Bench {
 		new Trouble(this.world, new Random(seed, 1), GOOD_LINK).schedule(faults);
 	}
 
-	get leader(): SimulatedNode | undefined {
-		return this.world.nodes.find(({ process }) => process?.agent.view().role === 'leader');
-	}
-
 	/** The nodes without a link to the leader, and with links to so many that hear it that they make a quorum together. */
 	cutOff(): SimulatedNode[] {
 		const { nodes, network } = this.world;
 		const linked = (a: SimulatedNode, b: SimulatedNode) =>
 			!network.isCut(a.index, b.index) && !network.isCut(b.index, a.index);
-		const leader = this.leader as SimulatedNode;
+		const leader = this.world.leader as SimulatedNode;
 		return nodes.filter((node) => {
 			if (node === leader || linked(node, leader)) return false;
 			return nodes.filter((other) => other !== node && linked(node, other)).length >= 2;

@@ -34,10 +34,6 @@ class Bench {
 		this.runUntil(CALM_MS);
 	}
 
-	get leader(): SimulatedNode | undefined {
-		return this.world.nodes.find(({ process }) => process?.agent.view().role === 'leader');
-	}
-
 	get leaders(): number {
 		return this.world.counters.leaders;
 	}
@@ -62,15 +58,15 @@ describe.each([
 ])('stopped for %i ms of every %i', (stopMs, everyMs) => {
 	it.each(SEEDS)('a leader is followed by a steadier node, which stays, seed %i', (seed) => {
 		const bench = new Bench(seed);
-		const unsteady = bench.leader as SimulatedNode;
+		const unsteady = bench.world.leader as SimulatedNode;
 		bench.stopsInRhythm(unsteady, stopMs, everyMs);
 		bench.runUntil(MOVED_BY_MS);
-		const steadier = bench.leader as SimulatedNode;
+		const steadier = bench.world.leader as SimulatedNode;
 		expect(steadier.id).not.toBe(unsteady.id);
 		const { leaders } = bench;
 		bench.runUntil(END_MS);
 		expect(bench.leaders).toBe(leaders);
-		expect(bench.leader?.id).toBe(steadier.id);
+		expect(bench.world.leader?.id).toBe(steadier.id);
 	});
 
 	it.each(SEEDS)('all nodes alike change their leader no more often than without that, seed %i', (seed) => {
