@@ -39,9 +39,8 @@ import {
 const WIDTH = 320;
 const HEIGHT = 264;
 const NODE_RADIUS = 21;
-/** A disc has room for so many characters of its node's name, and for so many large ones. */
-const NAME_CHARS = 6;
-const NAME_CHARS_WIDE = 4;
+/** A disc has room for so many characters of its node's name. */
+const NAME_CHARS = 5;
 const RING_RADIUS = NODE_RADIUS + 8;
 /** The part of a voter's place in the ring that is left free. */
 const RING_GAP = 0.12;
@@ -154,11 +153,9 @@ function Disc({ node, at, part }: { node: NodeModel; at: Point; part: Part | nul
 					transform="rotate(-90)"
 				/>
 			)}
-			<text class={name.length > NAME_CHARS_WIDE ? 'long' : ''} dy={name === id ? '0.36em' : '0'}>
-				{cutName(name, NAME_CHARS)}
-			</text>
+			<text dy={name === id ? '0.36em' : '-0.1em'}>{cutName(name, NAME_CHARS)}</text>
 			{name !== id && (
-				<text class="life" dy="1.1em">
+				<text class="life" dy="0.85em">
 					{id.slice(name.length)}
 				</text>
 			)}

@@ -6,6 +6,7 @@ import type { Page } from 'playwright-core';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const touchPx = 44;
+const readPx = 12;
 
 /** What axe finds. */
 export async function violations(page: Page): Promise<string[]> {
@@ -24,6 +25,24 @@ export function isTooWide(page: Page): Promise<boolean> {
 /** The controls that are smaller than a finger. */
 export function tooSmallToTouch(page: Page): Promise<string[]> {
 	return page.evaluate(tooSmall, touchPx);
+}
+
+/** Text that is smaller than most people read, with its size on the screen, also in a drawing that is scaled. */
+export function tooSmallToRead(page: Page): Promise<string[]> {
+	return page.evaluate(smallText, readPx);
+}
+
+function smallText(px: number): string[] {
+	const found = new Set<string>();
+	const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+		const of = node.parentElement;
+		if (!of?.checkVisibility() || node.textContent?.trim() === '' || of.closest('.sr, option')) continue;
+		const drawn = of instanceof SVGGraphicsElement ? of.getScreenCTM()?.a : 1;
+		const size = Number.parseFloat(getComputedStyle(of).fontSize) * (drawn ?? 1);
+		if (size < px - 0.1) found.add(`${of.className} ${node.textContent}: ${size} px`);
+	}
+	return [...found];
 }
 
 /**

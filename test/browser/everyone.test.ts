@@ -1,10 +1,10 @@
 /**
- * The page is accessible: axe finds no violation in both themes, on both screens and in every state, and on the small
- * screen nothing needs scrolling sideways or is too small to touch.
+ * The page is accessible: axe finds no violation in both themes, on both screens and in every state, and no text is too
+ * small to read. On the small screen nothing needs scrolling sideways or is too small to touch.
  */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isTooWide, tooSmallToTouch, violations } from './accessible.ts';
+import { isTooWide, tooSmallToRead, tooSmallToTouch, violations } from './accessible.ts';
 import type { PageOptions } from './browser.ts';
 import { Stage } from './stage.ts';
 import { narrow, playbackBegins, propose, stateBecomes, stepTo, wide } from './swarm-page.ts';
@@ -51,6 +51,7 @@ describe.each(states)('$state', ({ prepare, reach }) => {
 			await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
 			expect(await violations(page)).toEqual([]);
 		}
+		expect(await tooSmallToRead(page)).toEqual([]);
 		if (screen !== '390x844') return;
 		expect(await isTooWide(page)).toBe(false);
 		expect(await tooSmallToTouch(page)).toEqual([]);
