@@ -2,8 +2,9 @@
  * The clock of the page, at its bottom: the last minute, or a directed run, with what happened in it, the moment that everything else shows,
  * and the one way back to now.
  */
+import { useSignal } from '@preact/signals';
 import type { ComponentType } from 'preact';
-import { useMemo, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { nameBallots } from '../model/ballot-names.ts';
 import { ballotOf } from '../model/decision-index.ts';
 import { factText } from '../model/fact-text.ts';
@@ -35,14 +36,26 @@ const SNAP = 0.006;
 const DRAG_PX = 4;
 /** The places of the range. */
 const PLACES = 600;
-/** So many marks have room beside one another. */
-const MARKS_MAX = 60;
+/** Marks are so far from one another that none lies over the next. */
+const MARK_PX = 14;
 
 /** @param Dial stands before it, where the person directs what happens */
 export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 	calm.value;
 	directedCalmMs.value;
 	run.value;
+	const rail = useRef<HTMLElement>(null);
+	const track = useRef<HTMLDivElement>(null);
+	const trackPx = useSignal(600);
+	useEffect(() => {
+		const observer = new ResizeObserver(() => {
+			trackPx.value = track.current?.clientWidth || trackPx.peek();
+			// The page scrolls what gets the focus clear of it.
+			document.documentElement.style.setProperty('--rail', `${rail.current?.offsetHeight ?? 0}px`);
+		});
+		for (const { current } of [rail, track]) if (current) observer.observe(current);
+		return () => observer.disconnect();
+	}, []);
 	const at = moment.value;
 	const now = nowMs();
 	const { startMs, endMs } = railWindow();
@@ -58,12 +71,12 @@ export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 	// While the span stands still, so do its marks.
 	const marks = useMemo(
 		() =>
-			marked(inSpan, startMs, span).map(({ item, glyph }) => (
+			marked(inSpan, (MARK_PX / trackPx.value) * span).map(({ item, glyph }) => (
 				<span key={item.index} class="rail-mark" style={{ left: `${((item.whenMs - startMs) / span) * 100}%` }}>
 					<Glyph kind={glyph} size={12} />
 				</span>
 			)),
-		[run.value, startMs, endMs, inSpan.length, inSpan.at(-1)],
+		[run.value, startMs, endMs, inSpan.length, inSpan.at(-1), trackPx.value],
 	);
 	const pressedX = useRef(0);
 	const isPinned = at !== null || chosenSlot.value !== null;
@@ -71,6 +84,7 @@ export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 		<section
 			class={Dial ? 'rail directed' : 'rail'}
 			aria-label="The moment that the page shows"
+			ref={rail}
 			data-testid="rail"
 			data-now={at === null}
 		>
@@ -84,7 +98,7 @@ export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 				)}
 				{at === null && chosenSlot.value !== null && <span class="muted">, at slot {countText(chosenSlot.value)}</span>}
 			</p>
-			<div class="rail-track">
+			<div class="rail-track" ref={track}>
 				<div class="rail-marks" aria-hidden="true">
 					{marks}
 				</div>
@@ -129,14 +143,21 @@ export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 	);
 }
 
-/** The landmarks that have room for a mark. Of those at one place a choice is left out first, because there are most of these. */
-function marked(landmarks: readonly Landmark[], startMs: number, span: number): Landmark[] {
-	const byPlace = new Map<number, Landmark>();
+/**
+ * The landmarks that have room for a mark, `apartMs` from one another. Of two that are nearer a choice is left out first,
+ * because there are most of these.
+ */
+function marked(landmarks: readonly Landmark[], apartMs: number): Landmark[] {
+	const kept: Landmark[] = [];
 	for (const landmark of landmarks) {
-		const place = Math.floor(((landmark.item.whenMs - startMs) / span) * MARKS_MAX);
-		if ((byPlace.get(place)?.glyph ?? 'learn') === 'learn') byPlace.set(place, landmark);
+		const last = kept.at(-1);
+		if (last && landmark.item.whenMs - last.item.whenMs < apartMs) {
+			if (last.glyph !== 'learn' || landmark.glyph === 'learn') continue;
+			kept.pop();
+		}
+		kept.push(landmark);
 	}
-	return [...byPlace.values()];
+	return kept;
 }
 
 /** A click on an event asks why it happened. */
