@@ -66,13 +66,20 @@ async function shoot(page: Page, { of }: View, path: string): Promise<void> {
 	process.stdout.write(`${path}.png\n`);
 	const screen = page.viewportSize();
 	if (!screen) return;
-	// On a screen with room for the whole page, what stays in view covers nothing.
-	const height = await page.evaluate(() => document.documentElement.scrollHeight);
-	await page.setViewportSize({ width: screen.width, height });
-	await settled(page);
+	// On a screen with room for the whole page, what stays in view covers nothing. A panel that was out of view has its real
+	// height only when it comes into view.
+	for (let height = 0; height < (await heightOf(page)); ) {
+		height = await heightOf(page);
+		await page.setViewportSize({ width: screen.width, height });
+		await settled(page);
+	}
 	if (of) await page.locator(of).screenshot({ path: `${path}.png` });
 	else await page.screenshot({ path: `${path}-whole.png` });
 	await page.setViewportSize(screen);
+}
+
+function heightOf(page: Page): Promise<number> {
+	return page.evaluate(() => document.documentElement.scrollHeight);
 }
 
 /** Takes the picture of the README anew. */
