@@ -98,7 +98,7 @@ export function factText(fact: Fact, names: BallotNames): string {
 		case 'chosen':
 			return `knows slot ${fact.slot} chosen: ${quoted(fact.value)} (${HOW[fact.how]})`;
 		case 'role':
-			return `is ${fact.role}: ${ROLE_WHY[fact.why]}${fact.by.length > 0 ? ` ${list(fact.by)}` : ''}`;
+			return `is ${fact.role}: ${ROLE_WHY[fact.why]}${byText(fact)}`;
 		case 'pollHeld':
 			return `does not campaign: ${list(fact.hearing)} still hear${fact.hearing.length === 1 ? 's' : ''} a leader, ${list(fact.silent)} not`;
 		case 'fetching':
@@ -201,13 +201,18 @@ export const HANDS_OVER = {
 
 const HOW = { counted: 'counted a quorum', told: 'told by the leader', fetched: 'fetched' } as const;
 
+/** The nodes by which it came, where some did. */
+function byText({ why, by }: Fact & { readonly kind: 'role' }): string {
+	return by.length === 0 ? '' : `${why === 'lostQuorum' ? '; last heard' : ''} ${list(by)}`;
+}
+
 const ROLE_WHY = {
 	started: 'just started',
 	campaign: 'campaigning',
 	promisedByQuorum: 'promised by',
 	heardLeader: 'hears',
 	higherBallot: 'a higher ballot is at',
-	lostQuorum: 'no quorum answered; last heard',
+	lostQuorum: 'no quorum answered',
 	leaderSilent: 'the leader fell silent',
 	leaderLinkDown: 'lost the link with',
 } as const;

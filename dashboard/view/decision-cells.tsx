@@ -73,7 +73,7 @@ function requestCell(
 			<Head kind={glyph}>
 				<BallotLabel ballot={round.ballot} names={names} />
 			</Head>
-			<small>{node === round.proposer ? own : state === 'sent' ? 'on its way' : 'arrived'}</small>
+			<small>{node === round.proposer ? own : state}</small>
 		</div>
 	);
 }

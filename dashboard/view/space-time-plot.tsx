@@ -14,6 +14,7 @@ const BELOW_PX = 24;
 /** So many marks are drawn at most; with more, the lines alone tell where much happens. */
 const HEADS_MAX = 220;
 const TICK_PX = 90;
+const TICK_LETTER_PX = 7.3;
 /** The colours of ballots. */
 const BALLOT_TONES = 5;
 /** A ballot is named where its band is so long. */
@@ -53,12 +54,7 @@ export function Plot(props: {
 		<svg class="space-time-plot" width={width} height={height} aria-hidden="true">
 			<rect class="st-axis" x={0} y={0} width={width} height={AXIS_PX} />
 			{ticks(stretch, originMs, width / TICK_PX).map((ms) => (
-				<g key={ms} class="st-tick" transform={`translate(${xOf(ms + originMs).toFixed(1)} 0)`}>
-					<path d={`M0 ${AXIS_PX - 5}V${height}`} />
-					<text x={4} y={15}>
-						{tickText(ms)}
-					</text>
-				</g>
+				<Tick key={ms} x={xOf(ms + originMs)} text={tickText(ms)} width={width} height={height} />
 			))}
 			{nodes.map((node, line) => (
 				<path key={node} class="st-line" d={`M0 ${lanes.yOf(line)}H${end.toFixed(1)}`} />
@@ -117,6 +113,20 @@ export function Plot(props: {
 				),
 			)}
 		</svg>
+	);
+}
+
+/** A line through the diagram, and its time where that has room. */
+function Tick({ x, text, width, height }: { x: number; text: string; width: number; height: number }) {
+	return (
+		<g class="st-tick" transform={`translate(${x.toFixed(1)} 0)`}>
+			<path d={`M0 ${AXIS_PX - 5}V${height}`} />
+			{x + 4 + text.length * TICK_LETTER_PX < width && (
+				<text x={4} y={15}>
+					{text}
+				</text>
+			)}
+		</g>
 	);
 }
 
