@@ -54,6 +54,8 @@ export interface NodeOptions {
 	readonly otherSecret?: string | null;
 	/** The tokens by which its doors let people in; null, which is the default, lets in everybody who reaches the node. */
 	readonly tokens?: Tokens | null;
+	/** Texts that are left out of what the node tells of strangers, who may have sent them; none by default. */
+	readonly secrets?: readonly string[];
 	readonly log: NodeLogger;
 	/**
 	 * The last lines of that log, for `/v1/debug`; null, which is the default, where the program that starts the node
@@ -161,7 +163,7 @@ export async function startNodeOf<Replica extends NodeReplica>(
 	const doors = new ChangingDoors(config.nodes, config.allowedHosts);
 	const descriptors = options.descriptors ?? descriptorLimit();
 	const limits = connectionLimits(descriptors);
-	const reports = new Reports(log);
+	const reports = new Reports(log, options.secrets ?? []);
 	const frontOptions: FrontOptions = {
 		doors,
 		limits,

@@ -6,6 +6,7 @@ import type { DoorName } from './front/front.ts';
 import type { NodeLogger } from './logger.ts';
 import { kindOfText, Repeats } from './repeats.ts';
 import type { RunningReplica } from './replica/replica.ts';
+import { withoutSecrets } from './secrets.ts';
 
 /** A connection or request that was refused. */
 interface Refused {
@@ -25,13 +26,16 @@ type ReportedTo = Pick<RunningReplica<never, never>, 'facts' | 'stalled'>;
 
 export class Reports {
 	readonly #log: NodeLogger;
+	readonly #secrets: readonly string[];
 	#replica: ReportedTo | null = null;
 	readonly #refusals = new Repeats<Refused>((last, count) => this.#tellRefused(last, count));
 	readonly #failures = new Repeats<Failure>((last, count) => this.#tellFailed(last, count));
 	readonly #stalls = new Repeats<number>((ms, count) => this.#tellStalled(ms, count));
 
-	constructor(log: NodeLogger) {
+	/** @param secrets are left out of refusals, which quote what strangers have sent */
+	constructor(log: NodeLogger, secrets: readonly string[]) {
 		this.#log = log;
+		this.#secrets = secrets;
 	}
 
 	/** From now on the replica makes facts of refusals and stalls. */
@@ -63,7 +67,8 @@ export class Reports {
 	}
 
 	#tellRefused({ door, from, why: last }: Refused, count: number): void {
-		const why = count === 1 ? last : `${count} more like it, at last: ${last}`;
+		const shown = withoutSecrets(last, this.#secrets);
+		const why = count === 1 ? shown : `${count} more like it, at last: ${shown}`;
 		if (this.#replica) this.#replica.facts.tell({ kind: 'malformed', door, from, why });
 		else this.#log.warn(`${door}: ${why} (from ${from})`);
 	}

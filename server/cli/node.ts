@@ -159,7 +159,8 @@ async function start(
 	if (config.tls) useCertificates(ownCertificates(config.tls, config.name, id));
 	const memory = primary ? memoryIdentityOf(terminal.environment) : null;
 	const lastLog = new LastLines(LAST_LOG_MAX, LAST_LOG_CHARS_MAX);
-	const log = await createLog(id, options.logLevel ?? 'info', stderr, secretsOf(config, terminal.environment), lastLog);
+	const secrets = secretsOf(config, terminal.environment);
+	const log = await createLog(id, options.logLevel ?? 'info', stderr, secrets, lastLog);
 	process.on('uncaughtException', (error) => {
 		log.fatal(error, `${id} stops: ${error.message}`);
 		process.exit(EXIT.error);
@@ -176,6 +177,7 @@ async function start(
 				secret,
 				otherSecret,
 				tokens,
+				secrets,
 				log,
 				lastLog,
 				...heard,

@@ -129,6 +129,7 @@ async function start<Replica extends NodeReplica>(
 		secret,
 		otherSecret,
 		tokens,
+		secrets: [secret ?? [], otherSecret ?? [], (options.tokens ?? []).map(({ token }) => token)].flat(),
 		log,
 		...(typeof http === 'boolean' ? { http } : { server: http }),
 		onFatal: (error) => hasStopped(error),

@@ -41,6 +41,13 @@ const keys = (): Promise<KeyValueNode> => started(createNode(options()));
 const own = (over: Partial<typeof counters> = {}) =>
 	started(createNode<Counters, Add, Added>({ ...options(), machine: { ...counters, ...over } }));
 
+/** A logger, with the texts that it is told. */
+function listener() {
+	const told: string[] = [];
+	const note = (...[fields, text]: readonly unknown[]) => void told.push(String(text ?? fields));
+	return { told, logger: { debug: note, info: note, warn: note, error: note, fatal: note } };
+}
+
 describe('a node inside a program', () => {
 	it('begins with nothing, and goes on from its folder by the same call', async () => {
 		const first = await own();
@@ -125,14 +132,21 @@ describe('a node inside a program', () => {
 
 	it('handles no signal and no error of the program, and says what it has to say to its logger alone', async () => {
 		const before = process.eventNames().map((name) => [name, process.listenerCount(name)]);
-		const told: string[] = [];
-		const note = (...[fields, text]: readonly unknown[]) => void told.push(String(text ?? fields));
-		const logger = { debug: note, info: note, warn: note, error: note, fatal: note };
+		const { told, logger } = listener();
 		const node = await started(createNode({ ...options(), logger, machine: counters }));
 		await node.propose({ name: 'a', by: 13 }, CALL).catch(() => undefined);
 		expect((await node.stopped)?.message).toContain('thirteen');
 		expect(told).toContain('the node stops');
 		expect(process.eventNames().map((name) => [name, process.listenerCount(name)])).toEqual(before);
+	});
+
+	it('leaves its secrets out of what it says of strangers who have sent them', async () => {
+		const { told, logger } = listener();
+		const [secret, token] = ['the-secret-of-the-test', 'the-token-of-the-test'];
+		const tokens = [{ role: 'admin', token }] as const;
+		const node = await started(createNode({ ...options(), logger, secret, tokens }));
+		await fetch(`${node.url}/v1/kv/a`, { headers: { Origin: `http://${secret}.${token}` } });
+		expect(told).toContainEqual(expect.stringContaining('A page of the origin "http://[secret].[secret]" may not'));
 	});
 
 	it('refuses in a sentence the folder of another state machine, of keys, or of a newer version', async () => {

@@ -9,7 +9,7 @@ import { WebSocket } from 'ws';
 import { digestOf } from '../../server/access/tokens.ts';
 import type { SwarmClient } from '../../shared/client/client.ts';
 import { Stranger } from '../mesh/stranger.ts';
-import { callsOf, joinFeed, type RawAttempt, sendRaw, WEB_SOCKET } from './attempts.ts';
+import { callsOf, joinFeed, type RawAttempt, refusalsToldBy, sendRaw, WEB_SOCKET } from './attempts.ts';
 import { Swarm, type TestNode } from './swarm.ts';
 
 const SECRET = 'secret-of-the-mesh-7f3a';
@@ -300,11 +300,19 @@ describe('a swarm with a secret and tokens', () => {
 	});
 
 	test('tells none of its secrets', async () => {
-		const answers = await Promise.all(
-			['/v1/swarm', '/v1/members', '/v1/agent/self', '/v1/debug', '/metrics', '/readyz?verbose', '/v1/lab'].map(
-				async (path) => (await n1.fetch(path, { headers: { 'X-Consul-Token': ADMIN } })).text(),
-			),
-		);
+		const paths = ['/v1/swarm', '/v1/members', '/v1/agent/self', '/v1/debug', '/metrics', '/readyz?verbose', '/v1/lab'];
+		const ask = (node: TestNode) => async (path: string) =>
+			(await node.fetch(path, { headers: { 'X-Consul-Token': ADMIN } })).text();
+		// Somebody has sent some where they are no secrets. Operators are told of it, in the log, the feed and the bundle.
+		const n3 = swarm.node('n3');
+		const byFeed = await refusalsToldBy(n3, PAGE, [
+			{ line: 'GET /v1/kv/other', host: APP },
+			{ line: 'GET /v1/kv/other', headers: [`Origin: http://${SECRET}`] },
+		]);
+		const answers = await Promise.all([n1, n3].flatMap((node) => paths.map(ask(node))));
+		for (const told of [byFeed, answers.join(''), n3.output]) {
+			expect(told).toMatch(/The host \\+"\[secret\]\\+".*origin \\+"http:\/\/\[secret\]\\+"/s);
+		}
 		const processes = (await swarm.processes()).map(({ args }) => args.join(' '));
 		const status = await swarm.run('status', '--json', '--token-file', join(swarm.folder, 'admin.token'));
 		const bad = swarm.program(['get', 'x', '--config', swarm.configFile], {
@@ -318,6 +326,7 @@ describe('a swarm with a secret and tokens', () => {
 		const told = [
 			swarm.transcript(),
 			...heard,
+			byFeed,
 			debug.stdout,
 			debug.stderr,
 			...answers,

@@ -83,3 +83,20 @@ export function joinFeed(
 		socket.on('connect_error', ({ message }) => end(message));
 	});
 }
+
+/** What a page with this token is told while these are sent, until it knows that each was refused. */
+export async function refusalsToldBy(node: TestNode, token: string, attempts: readonly RawAttempt[]): Promise<string> {
+	const socket = io(node.url, { transports: ['websocket'], forceNew: true, auth: { token } });
+	const told: string[] = [];
+	const allTold = new Promise<void>((resolve) => {
+		socket.onAny((event: string, ...args: unknown[]) => {
+			told.push(event, JSON.stringify(args));
+			if (told.join('').split('"malformed"').length > attempts.length) resolve();
+		});
+	});
+	await new Promise((resolve) => socket.once('snapshot', resolve));
+	for (const attempt of attempts) await sendRaw(node, attempt);
+	await allTold;
+	socket.disconnect();
+	return told.join(' ');
+}
