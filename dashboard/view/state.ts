@@ -134,6 +134,8 @@ export function start(from: Source): void {
 	source = from;
 	const queue: (() => void)[] = [];
 	let frameAsked = false;
+	/** Nothing was folded of this run yet. */
+	let hasBegun = false;
 	let facts = 0;
 	let newestShownMs = Number.NEGATIVE_INFINITY;
 
@@ -149,6 +151,9 @@ export function start(from: Source): void {
 		followNews(story);
 		batch(() => {
 			frame.value++;
+			// No panel shows another run than the next one does.
+			if (hasBegun) calm.value = frame.value;
+			hasBegun = false;
 			if (isBehind()) follow(performance.now());
 		});
 	};
@@ -188,6 +193,7 @@ export function start(from: Source): void {
 	from.start({
 		begin: (items) => {
 			queue.length = 0;
+			hasBegun = true;
 			batch(() => forgetAll(items));
 		},
 		moved: () => {

@@ -129,9 +129,11 @@ test('a step goes on to the next event, and time stands still until then', async
 
 test('a rule is taken out by keyboard, the search breaks it, and its address and its file show the same red lamp', async () => {
 	const page = await open();
+	const atOnce = pillsWithCards(page, 4);
 	await page.getByTestId('rule-half').focus();
 	await page.keyboard.press('Enter');
 	await page.getByTestId('rule-out').waitFor();
+	expect(await atOnce).toBe(4);
 	expect(await page.getByTestId('lamp-oneValue').getAttribute('data-broken')).toBe('false');
 	await page.getByTestId('pick-n2').focus();
 	await page.keyboard.press('Enter');
@@ -167,6 +169,22 @@ test('a rule is taken out by keyboard, the search breaks it, and its address and
 	expect(await violations(page)).toEqual([]);
 	expect(await isTooWide(page)).toBe(false);
 });
+
+/** How many nodes the top of the page names when there come to be so many cards. */
+function pillsWithCards(page: Page, cards: number): Promise<number> {
+	return page.evaluate(
+		(wanted) =>
+			new Promise<number>((resolve) => {
+				const observer = new MutationObserver(() => {
+					if (document.querySelectorAll('.card').length !== wanted) return;
+					observer.disconnect();
+					resolve(document.querySelectorAll('.pill').length);
+				});
+				observer.observe(document.body, { subtree: true, childList: true });
+			}),
+		cards,
+	);
+}
 
 test('the space-time view shows a decision, is zoomed and moved, and its playhead moves the moment of the page; what is picked is inspected', async () => {
 	const page = await open();
