@@ -281,9 +281,11 @@ function ring(ids: readonly NodeId[]): Map<NodeId, Point> {
 	return new Map(
 		ids.map((id, index) => {
 			const angle = (index / ids.length) * 2 * Math.PI - Math.PI / 2;
-			const radius = { x: WIDTH / 2 - 44, y: HEIGHT / 2 - 32 };
-			// The ring of an odd number of nodes is moved, because its lowest node is not opposite its highest.
-			return [id, { x: WIDTH / 2 + radius.x * Math.cos(angle), y: HEIGHT / 2 + radius.y * Math.sin(angle) + 4 }];
+			// The lowest of an odd number of nodes is not opposite the highest one, so there is room below it.
+			const isOdd = ids.length % 2 === 1;
+			const radius = { x: WIDTH / 2 - 44, y: HEIGHT / 2 - (isOdd ? 32 : 36) };
+			const middle = HEIGHT / 2 + (isOdd ? 4 : 0);
+			return [id, { x: WIDTH / 2 + radius.x * Math.cos(angle), y: middle + radius.y * Math.sin(angle) }];
 		}),
 	);
 }
