@@ -1,10 +1,10 @@
-/** The faults that there are in links, with the messages that are held, and what else can be made to happen. */
+/** The faults that links have at the moment of the page, the messages that are held now, and what else can be made to happen. */
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { faultText } from '../../shared/lab.ts';
 import { Scenarios } from '../view/scenarios.tsx';
-import { calm, story } from '../view/state.ts';
+import { calm, moment, swarmShown } from '../view/state.ts';
 import { type Held, heldNow, release } from './acting.ts';
 
 const LOOK_EVERY_MS = 500;
@@ -23,10 +23,11 @@ export function Aside({ children }: { children: ComponentChildren }) {
 
 function Faults() {
 	calm.value;
-	const faults = story.live.nodes.flatMap((node) =>
+	const faults = swarmShown().nodes.flatMap((node) =>
 		[...(node.faults?.values() ?? [])].map((fault) => ({ ...fault, to: node.id })),
 	);
-	const holds = faults.some(({ hold }) => hold);
+	// What waits is known of now alone.
+	const holds = moment.value === null && faults.some(({ hold }) => hold);
 	const held = useSignal<readonly Held[]>([]);
 	useEffect(() => {
 		if (!holds) return;

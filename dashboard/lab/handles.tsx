@@ -1,6 +1,6 @@
 /** What can be picked in the mesh of a lab: each node and each link, with what can be done to the real one. */
 import { signal } from '@preact/signals';
-import { isFault, NO_FAULT } from '../../shared/lab.ts';
+import { isFault, type LinkFault, NO_FAULT } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { isNoMember } from '../model/standing.ts';
 import type { MeshPlaces } from '../view/directing.ts';
@@ -8,6 +8,7 @@ import { Cuts, cutText, Handle, linkPoint, Menu, type MenuItem, pairsOf } from '
 import { inspected } from '../view/inspecting.ts';
 import { calm, story, swarmShown } from '../view/state.ts';
 import { actOn, faultOf, setFault } from './acting.ts';
+import { SlowLinks, slowWords } from './slow-links.tsx';
 
 type Picked =
 	| { readonly kind: 'node'; readonly node: NodeId }
@@ -22,17 +23,19 @@ export function Handles(mesh: MeshPlaces) {
 	calm.value;
 	const shown = swarmShown();
 	const ids = shown.nodes.map(({ id }) => id).filter((id) => mesh.places.has(id) && !isNoMember(shown.standing(id)));
-	const isCut = (from: NodeId, to: NodeId) => shown.node(to)?.faults?.get(from)?.cut === true;
+	const faultShown = (from: NodeId, to: NodeId): LinkFault => shown.node(to)?.faults?.get(from) ?? NO_FAULT;
+	const isCut = (from: NodeId, to: NodeId) => faultShown(from, to).cut;
 	const of = picked.value;
 	return (
 		<div class="handles">
 			<Cuts mesh={mesh} ids={ids} isCut={isCut} />
+			<SlowLinks mesh={mesh} ids={ids} faultOf={faultShown} />
 			{pairsOf(ids).map(([a, b]) => (
 				<Pick
 					key={`${a} ${b}`}
 					mesh={mesh}
 					of={{ kind: 'link', a, b }}
-					label={`Link between ${a} and ${b}${cutText(a, b, isCut)}`}
+					label={`Link between ${a} and ${b}${cutText(a, b, isCut)}${slowWords(a, b, faultShown)}`}
 				/>
 			))}
 			{ids.map((id) => (

@@ -13,8 +13,8 @@ import { Glyph } from './glyph.tsx';
  * in the middle. There the handles are as far from one another as they can be, so that a finger meets the one that it means.
  */
 const LINK_HANDLE_AT: Readonly<Record<number, number>> = { 4: 0.33, 6: 0.4, 8: 0.36 };
-/** The mark of a cut direction lies nearer to the node that is not reached. */
-const CUT_MARK_AT = 0.66;
+/** The mark of one direction lies nearer to the node to which it leads. */
+const MARK_AT = 0.66;
 
 export interface HandleProps {
 	readonly mesh: MeshPlaces;
@@ -135,31 +135,65 @@ type IsCut = (from: NodeId, to: NodeId) => boolean;
 
 /** The half of each cut direction that leads to the node which is not reached, and a mark on it. */
 export function Cuts({ mesh, ids, isCut }: { mesh: MeshPlaces; ids: readonly NodeId[]; isCut: IsCut }) {
-	const { places, width, height, nodeRadius } = mesh;
-	const cuts = ids.flatMap((from) =>
-		ids.flatMap((to) => {
-			const [p, q] = [places.get(from), places.get(to)];
-			if (from === to || !p || !q || !isCut(from, to)) return [];
-			// Both directions share one mark, on the handle, whose place is counted from the first node.
-			const isBoth = isCut(to, from);
-			const shared = ids.indexOf(from) < ids.indexOf(to) ? handleAt(mesh) : 1 - handleAt(mesh);
-			return [{ key: `${from} ${to}`, p, q, markAt: isBoth ? shared : CUT_MARK_AT }];
-		}),
-	);
+	const cuts = directionsOf(mesh, ids, (from, to) => (isCut(from, to) ? 'cut' : ''));
 	return (
 		<>
-			<svg class="cut-lines" viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
-				{cuts.map(({ key, p, q }) => {
-					const [half, end] = [between(p, q, 0.5), between(p, q, 1 - nodeRadius / Math.hypot(q.x - p.x, q.y - p.y))];
-					return <line key={key} x1={half.x} y1={half.y} x2={end.x} y2={end.y} />;
-				})}
-			</svg>
-			{cuts.map(({ key, p, q, markAt }) => (
-				<span key={key} class="cut-mark" style={positionOf(between(p, q, markAt), mesh)}>
-					<Glyph kind="nack" size={18} />
-				</span>
-			))}
+			<HalfLines mesh={mesh} of={cuts} kind="cut" />
+			{cuts.map(
+				({ key, mark }) =>
+					mark && (
+						<span key={key} class="cut-mark" style={positionOf(mark, mesh)}>
+							<Glyph kind="nack" size={18} />
+						</span>
+					),
+			)}
 		</>
+	);
+}
+
+/** What one node sends to another, where something is to be shown of it. */
+export interface Direction {
+	readonly key: string;
+	readonly from: Point;
+	readonly to: Point;
+	/** What is said of it. */
+	readonly text: string;
+	/** Where that stands; null where it is said with the other direction of the link, of which the same is true. */
+	readonly mark: Point | null;
+}
+
+/** @param textOf '' where there is nothing to show */
+export function directionsOf(
+	mesh: MeshPlaces,
+	ids: readonly NodeId[],
+	textOf: (from: NodeId, to: NodeId) => string,
+): readonly Direction[] {
+	return ids.flatMap((from, i) =>
+		ids.flatMap((to, j) => {
+			const [p, q] = [mesh.places.get(from), mesh.places.get(to)];
+			const text = i === j ? '' : textOf(from, to);
+			if (!p || !q || text === '') return [];
+			// Both directions share one mark, on the handle, whose place is counted from the first node.
+			const isShared = textOf(to, from) === text;
+			const mark = isShared && i > j ? null : between(p, q, isShared ? handleAt(mesh) : MARK_AT);
+			return [{ key: `${from} ${to}`, from: p, to: q, text, mark }];
+		}),
+	);
+}
+
+/** The half of each direction that leads to its node. */
+export function HalfLines({ mesh, of, kind }: { mesh: MeshPlaces; of: readonly Direction[]; kind: 'cut' | 'slow' }) {
+	const { width, height, nodeRadius } = mesh;
+	return (
+		<svg class={`half-lines of-${kind}`} viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
+			{of.map(({ key, from, to }) => {
+				const [half, end] = [
+					between(from, to, 0.5),
+					between(from, to, 1 - nodeRadius / Math.hypot(to.x - from.x, to.y - from.y)),
+				];
+				return <line key={key} x1={half.x} y1={half.y} x2={end.x} y2={end.y} />;
+			})}
+		</svg>
 	);
 }
 

@@ -67,6 +67,22 @@ test('a link is cut, held and healed, and each fault is shown where it is', asyn
 	await page.getByTestId('lab-heal').click();
 	await poll(() => page.getByTestId('lab-faults').locator('li').count()).toBe(0);
 
+	await pick(page, `${a}-${b}`, 'Delay it by 500 ms');
+	await poll(() => link.getAttribute('aria-label')).toBe(`Link between ${a} and ${b}, its messages come 500 ms late`);
+	expect(await page.locator('.slow-text').allTextContents()).toEqual(['500 ms late']);
+	expect(await violations(page)).toEqual([]);
+	// Before that it was whole, and so it is shown at that moment.
+	await poll(async () => {
+		await page.getByTestId('event-before').click();
+		return link.getAttribute('aria-label');
+	}).toBe(`Link between ${a} and ${b}`);
+	expect(await page.locator('.slow-text').count()).toBe(0);
+	await poll(() => page.getByTestId('lab-faults').locator('li').count()).toBe(0);
+	await page.keyboard.press('l');
+	await page.locator('.slow-text').waitFor();
+	await page.getByTestId('lab-heal').click();
+	await poll(() => page.getByTestId('lab-faults').locator('li').count()).toBe(0);
+
 	await page.getByTestId('lab-slow').selectOption('200');
 	await says(page, /^All messages come 200 ms late\.$/);
 	await poll(() => page.getByTestId('lab-faults').locator('li').count()).toBe(6);

@@ -232,7 +232,9 @@ async function breaksLinks(page: Page, stage: Stage): Promise<void> {
 	await stage.swarm.node('n1').fetch('/v1/lab/links/n4', cut);
 	await stage.swarm.node('n4').fetch('/v1/lab/links/n1', cut);
 	await stage.swarm.node('n2').fetch('/v1/lab/links/n5', { method: 'PUT', body: JSON.stringify({ delayMs: 300 }) });
-	await page.getByTestId('lab-faults').locator('li').nth(2).waitFor();
+	await stage.swarm.node('n3').fetch('/v1/lab/links/n5', { method: 'PUT', body: JSON.stringify({ loss: 0.2 }) });
+	await stage.swarm.node('n5').fetch('/v1/lab/links/n3', { method: 'PUT', body: JSON.stringify({ loss: 0.2 }) });
+	await page.getByTestId('lab-faults').locator('li').nth(4).waitFor();
 }
 
 async function opensMenu(page: Page, stage: Stage): Promise<void> {

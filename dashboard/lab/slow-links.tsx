@@ -1,0 +1,59 @@
+/** Links of the mesh on which messages come late, are lost and sent again, or wait, at the moment that the page shows. */
+import { faultText, isFault, type LinkFault } from '../../shared/lab.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { MeshPlaces } from '../view/directing.ts';
+import { directionsOf, HalfLines, positionOf } from '../view/handles.tsx';
+
+/** Of more links the mesh has no room for words. The list of faults has them all. */
+const WORDS_MAX = 10;
+
+type FaultOf = (from: NodeId, to: NodeId) => LinkFault;
+
+/** The half of each slow direction that leads to the node which waits, and on it what is wrong. */
+export function SlowLinks({ mesh, ids, faultOf }: { mesh: MeshPlaces; ids: readonly NodeId[]; faultOf: FaultOf }) {
+	const slow = directionsOf(mesh, ids, (from, to) => shortText(faultOf(from, to)));
+	const said = slow.filter(({ mark }) => mark !== null);
+	return (
+		<>
+			<HalfLines mesh={mesh} of={slow} kind="slow" />
+			{said.length <= WORDS_MAX &&
+				said.map(
+					({ key, text, mark }) =>
+						mark && (
+							<span
+								key={key}
+								class="slow-text"
+								style={positionOf(mark, mesh)}
+								aria-hidden="true"
+								data-testid={`slow-${key.replace(' ', '-')}`}
+							>
+								{text}
+							</span>
+						),
+				)}
+		</>
+	);
+}
+
+/** The end of a sentence that begins with the link between the two, for those who do not see it; '' where it is whole or cut. */
+export function slowWords(a: NodeId, b: NodeId, faultOf: FaultOf): string {
+	const [there, back] = [wordsOf(faultOf(a, b)), wordsOf(faultOf(b, a))];
+	if (there === back) return there && `, its messages ${there}`;
+	return [there && `, the messages of ${a} to ${b} ${there}`, back && `, the messages of ${b} to ${a} ${back}`].join(
+		'',
+	);
+}
+
+function wordsOf(fault: LinkFault): string {
+	return isFault(fault) && !fault.cut ? faultText(fault) : '';
+}
+
+/** Such as `300 ms late`; '' where messages come in at once, or not at all. */
+function shortText({ cut, hold, delayMs, loss }: LinkFault): string {
+	if (cut) return '';
+	return [
+		...(hold ? ['held'] : []),
+		...(delayMs > 0 ? [`${delayMs} ms late`] : []),
+		...(loss > 0 ? [`${Math.round(loss * 100)} % lost`] : []),
+	].join(', ');
+}
