@@ -80,6 +80,8 @@ interface Writing {
 	readonly writer: SnapshotWriter;
 	/** How large the log was when the machine was cut. */
 	readonly logBytes: number;
+	/** All of it is written, and it becomes that of the log. */
+	isFinishing: boolean;
 }
 
 export class Snapshots {
@@ -117,6 +119,11 @@ export class Snapshots {
 		return this.#writing !== null;
 	}
 
+	/** Whether the one that is being written cannot be abandoned any more. */
+	get isFinishing(): boolean {
+		return this.#writing?.isFinishing ?? false;
+	}
+
 	/** The timer has fired: takes a snapshot where one is due, and trims what nobody needs any more. */
 	fire(): void {
 		this.start();
@@ -150,6 +157,7 @@ export class Snapshots {
 		if (writing === null) return;
 		const startedMs = this.#runtime.nowMs();
 		if (!writing.cut.write(this.#part, this.#limits.partBytes)) {
+			writing.isFinishing = true;
 			return writing.writer.finish((error) => this.#finished(writing.through, error));
 		}
 		this.#append(startedMs);
@@ -176,7 +184,7 @@ export class Snapshots {
 		return Math.max(0, Math.min(1, 1 - grown / this.#dueBytes));
 	}
 
-	/** The snapshot that is being written is not wanted any more, or cannot be written now. */
+	/** The snapshot that is being written is not wanted any more, or cannot be written now. Not called while it is finishing. */
 	abandon(why: string): void {
 		const writing = this.#writing;
 		if (writing === null) return;
@@ -202,6 +210,7 @@ export class Snapshots {
 			cut: this.#machine.cut(),
 			writer: this.#log.beginSnapshot({ swarm: this.#swarm, through }),
 			logBytes: this.#log.bytes,
+			isFinishing: false,
 		};
 		this.#runtime.report('cut', through, `writes a snapshot of its state after slot ${through}`);
 		writeMembersState(this.#part, this.#runtime.members());

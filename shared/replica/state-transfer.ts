@@ -54,6 +54,7 @@ export class StateTransfer {
 			isLinked: (peer) => runtime.linked().includes(peer),
 			send: (to, message) => runtime.send(to, message),
 			appliedThrough: () => runtime.appliedThrough(),
+			isFinishingOwn: () => this.#snapshots.isFinishing,
 			receiving: () => this.#snapshots.abandon('that of another node is on its way here'),
 			received: (through, restored) => runtime.received(through, restored),
 			report,

@@ -33,6 +33,8 @@ export interface TransferRuntime {
 	isLinked(peer: NodeId): boolean;
 	send(to: NodeId, message: Message): void;
 	appliedThrough(): Slot;
+	/** Whether this node's own snapshot is just becoming that of its log, and cannot be abandoned any more. */
+	isFinishingOwn(): boolean;
 	/** A snapshot begins to come: none is to be written beside it. */
 	receiving(): void;
 	/** The snapshot is durable here, and `restored` is what is in it. */
@@ -91,14 +93,14 @@ export class Transfer {
 	// At the node that receives
 
 	/**
-	 * The agent needs slots that `from` keeps only in its snapshot. On a full disk nothing begins to come until a pause
-	 * is over.
+	 * The agent needs slots that `from` keeps only in its snapshot, and says so again and again. On a full disk nothing
+	 * begins to come until a pause is over.
 	 */
 	lacks(from: NodeId): void {
 		const incoming = this.#incoming;
 		if (incoming && this.#runtime.isLinked(incoming.from)) return;
 		if (incoming) incoming.from = from;
-		else if (this.#pause.isOver) this.#begin(from);
+		else if (this.#pause.isOver && !this.#runtime.isFinishingOwn()) this.#begin(from);
 		else return;
 		if (!incoming?.isStoring) this.#ask();
 	}

@@ -195,6 +195,18 @@ describe('a snapshot', () => {
 		expect(snapshots.isWriting).toBe(true);
 	});
 
+	it('says when all of it is written, until it is that of the log', () => {
+		log.bytes = 1001;
+		snapshots.fire();
+		do {
+			log.answer(1);
+			snapshots.writeNext();
+		} while (!snapshots.isFinishing);
+		expect([snapshots.isWriting, log.snapshot]).toEqual([true, null]);
+		log.answer();
+		expect([snapshots.isFinishing, log.snapshot?.through]).toEqual([false, applied]);
+	});
+
 	it('gives back what the store keeps for it, however it ends', () => {
 		log.bytes = 1001;
 		snapshots.fire();

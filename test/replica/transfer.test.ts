@@ -23,6 +23,7 @@ class Node {
 	readonly transfer: Transfer;
 	nowMs = 0;
 	applied = 0;
+	finishesOwn = false;
 	received: { through: number; restored: Restored } | null = null;
 
 	constructor(readonly id: string) {
@@ -35,6 +36,7 @@ class Node {
 				isLinked: (peer) => this.linked.has(peer),
 				send: (to, message) => this.sent.push({ to, message }),
 				appliedThrough: () => this.applied,
+				isFinishingOwn: () => this.finishesOwn,
 				receiving: () => undefined,
 				received: (through, restored) => {
 					this.received = { through, restored };
@@ -105,6 +107,16 @@ function carry(parts = Number.POSITIVE_INFINITY): number {
 }
 
 describe('a snapshot on its way', () => {
+	it('begins to come once the own one is that of the log, where it was just becoming that', () => {
+		receiver.finishesOwn = true;
+		receiver.transfer.lacks('n1');
+		expect([carry(), receiver.transfer.isUnderWay]).toEqual([0, false]);
+		receiver.finishesOwn = false;
+		receiver.transfer.lacks('n1');
+		expect(carry()).toBeGreaterThan(0);
+		expect(receiver.received?.through).toBe(61);
+	});
+
 	it('comes whole, is durable where it arrives, and is handed over once', () => {
 		receiver.transfer.lacks('n1');
 		expect(carry()).toBeGreaterThan(5);

@@ -21,6 +21,14 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
 		'writer: this.#log.beginSnapshot({ swarm: this.#swarm, through }),',
 		'writer: this.#log.beginSnapshot({ swarm: this.#swarm, through: through + 1 }),',
 	),
+	// `test/replica/transfer.test.ts` catches this one: the disk has to be slow just then.
+	one(
+		0,
+		'a snapshot is given up while it becomes that of the log',
+		TRANSFER,
+		'this.#pause.isOver && !this.#runtime.isFinishingOwn()',
+		'this.#pause.isOver',
+	),
 	// `test/replica/snapshots.test.ts` catches this one, which few seeds can reach.
 	one(
 		0,
