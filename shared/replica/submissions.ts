@@ -12,7 +12,7 @@ import type { Proposal, ProposalId } from '../paxos/event.ts';
 import type { Slot } from '../paxos/message.ts';
 import { BATCH_AT, commandsOf, VALUE_KIND } from '../paxos/value.ts';
 import type { Machine } from '../store/machine.ts';
-import type { Result } from '../store/result.ts';
+import { type Result, UNKNOWN_CLIENT } from '../store/result.ts';
 import { type Batch, type BatchEnd, Proposed, type Refusal, type Submitter } from './batch.ts';
 import type { Deadlines } from './deadlines.ts';
 import { REPLICA_LIMITS, type ReplicaLimits } from './limits.ts';
@@ -251,29 +251,23 @@ export class Submissions {
 
 	/**
 	 * The machine has taken over a snapshot, which holds every slot up to `through`. Commands of this table that were applied
-	 * in slots which this node never saw have their results in it. Those of a client that the machine does not know may have
-	 * been applied too, before the client was evicted.
+	 * in slots which this node never saw have their results in it. Those may have been applied too of which the machine has
+	 * dropped the outcomes, or the client.
 	 */
 	installed(machine: Pick<Machine, 'outcomeOf' | 'registrationOf'>, through: Slot): void {
 		for (const [id, client] of [...this.#clients]) {
-			const isKnown = machine.registrationOf(id) !== undefined;
 			for (const batch of [...client.batches.values()]) {
-				if (!isKnown) this.#settleAll(id, client, batch, SKIPPED);
-				else this.#tellOutcomes(id, batch, machine, through);
+				const results = resultsOf(batch, machine);
+				const isDropped = results.some((result) => result !== undefined && !('ok' in result));
+				if (isDropped) this.#settleAll(id, client, batch, SKIPPED);
+				else this.#tell(batch, results, through);
 			}
 		}
 	}
 
-	#tellOutcomes(
-		id: string,
-		{ first, last, registers }: Batch,
-		machine: Pick<Machine, 'outcomeOf' | 'registrationOf'>,
-		through: Slot,
-	): void {
-		for (let sequence = first; sequence <= last; sequence++) {
-			const isRegistration = registers && sequence === first;
-			const result = isRegistration ? machine.registrationOf(id) : machine.outcomeOf(id, sequence);
-			if (result) this.result(id, sequence, result, through, NO_BALLOT);
+	#tell({ client, first }: Batch, results: readonly (Result | undefined)[], through: Slot): void {
+		for (const [index, result] of results.entries()) {
+			if (result) this.result(client, first + index, result, through, NO_BALLOT);
 		}
 	}
 
@@ -364,6 +358,18 @@ export class Submissions {
 		if (client.submitters.length > 0 || client.batches.size > 0) return;
 		this.#clients.delete(id);
 	}
+}
+
+/** What the machine knows of each command of the batch; undefined for one that was not applied, and still may be. */
+function resultsOf(
+	{ client, first, count, registers }: Batch,
+	machine: Pick<Machine, 'outcomeOf' | 'registrationOf'>,
+): (Result | undefined)[] {
+	return Array.from({ length: count }, (_, index) => {
+		const isRegistration = registers && index === 0;
+		if (isRegistration) return machine.registrationOf(client) ?? UNKNOWN_CLIENT;
+		return machine.outcomeOf(client, first + index);
+	});
 }
 
 /** Why the agent refused a proposal, in a few words for people. */

@@ -88,10 +88,13 @@ export abstract class AppliedOnce<State extends AppliedState> {
 	 * The result that a second copy of a client's command would get. A node asks for it that has taken over a state, and so
 	 * has not seen the results that led there.
 	 *
-	 * @returns undefined where the command was not applied, or its outcome is not kept any more
+	 * @returns undefined where the command was not applied, and still may be
 	 */
 	outcomeOf(client: string, sequence: number): Result | undefined {
-		const outcome = this.state.clients.get(client)?.outcomeOf(sequence);
+		const entry = this.state.clients.get(client);
+		if (!entry) return UNKNOWN_CLIENT;
+		if (sequence <= entry.receivedThrough) return FORGOTTEN;
+		const outcome = entry.outcomeOf(sequence);
 		return outcome && { kind: 'duplicate', revision: outcome.revision, ok: outcome.ok };
 	}
 

@@ -18,7 +18,7 @@ import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import { Random } from '../../shared/simulation/random.ts';
 import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
 import { encodeCommand, type PartOfTransaction } from '../../shared/store/command.ts';
-import type { Result } from '../../shared/store/result.ts';
+import { FORGOTTEN, type Result, UNKNOWN_CLIENT } from '../../shared/store/result.ts';
 import { Store } from '../../shared/store/store.ts';
 
 const FEW_CLIENTS = { ...CLIENT_LIMITS, clientsMax: 20 };
@@ -155,20 +155,26 @@ describe('a submitted command', () => {
 		expect(told).toMatchObject([{ outcome: 'refused', detail }]);
 	});
 
-	it('of a client that a snapshot does not know may have been applied before the client was evicted', () => {
-		const world = new World(1);
-		world.register();
-		const own = world.submitOwn('leader', 500);
-		world.submitDoor();
-		world.turn();
-		world.submissions.installed({ outcomeOf: () => undefined, registrationOf: () => undefined }, 7);
-		expect(own).toMatchObject([{ outcome: 'unknown' }]);
-		expect([...world.door.ends.values()]).toMatchObject([{ kind: 'unknown' }]);
-		// A later copy is told that the client is unknown. That must not be taken for the fate of the command.
-		for (const id of [...world.loop.proposals.keys()]) world.loop.choose(id);
-		expect(own).toHaveLength(1);
-		expect(world.left()).toMatchObject({ proposals: 0, bytes: 0, own: 0, deadlines: 0 });
-	});
+	it.each([
+		['does not know', UNKNOWN_CLIENT, undefined],
+		['knows, without the outcome,', FORGOTTEN, RESULT],
+	])(
+		'of a client that a snapshot %s may have been applied in a slot that the node has skipped',
+		(_, outcome, registration) => {
+			const world = new World(1);
+			world.register();
+			const own = world.submitOwn('leader', 500);
+			world.submitDoor();
+			world.turn();
+			world.submissions.installed({ outcomeOf: () => outcome, registrationOf: () => registration }, 7);
+			expect(own).toMatchObject([{ outcome: 'unknown' }]);
+			expect([...world.door.ends.values()]).toMatchObject([{ kind: 'unknown' }]);
+			// What a later copy is told must not be taken for the fate of the command.
+			for (const id of [...world.loop.proposals.keys()]) world.loop.choose(id);
+			expect(own).toHaveLength(1);
+			expect(world.left()).toMatchObject({ proposals: 0, bytes: 0, own: 0, deadlines: 0 });
+		},
+	);
 
 	it('goes on by an earlier copy of it that has more time, where a later one ends', () => {
 		const world = new World(1);

@@ -151,8 +151,8 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
 		0,
 		'a command of an evicted client that a snapshot may hold is taken for one that was not applied',
 		SUBMISSIONS,
-		'const isKnown = machine.registrationOf(id) !== undefined;',
-		'const isKnown = true;',
+		"const isDropped = results.some((result) => result !== undefined && !('ok' in result));",
+		'const isDropped = false;',
 	),
 	one(
 		0,

@@ -304,9 +304,9 @@ describe('the outcome of a command', () => {
 				undefined,
 			]);
 			expect(store.registrationOf(client.client)).toEqual({ kind: 'duplicate', revision: 1, ok: true });
-			expect([store.outcomeOf('none', 2), store.registrationOf('none')]).toEqual([undefined, undefined]);
+			expect([store.outcomeOf('none', 2), store.registrationOf('none')]).toEqual([UNKNOWN_CLIENT, undefined]);
 			store.apply(encodeCommand(identity(5, 3), put('a', '')));
-			expect([2, 3].map((sequence) => store.outcomeOf(client.client, sequence))).toEqual([undefined, undefined]);
+			expect([2, 3].map((sequence) => store.outcomeOf(client.client, sequence))).toEqual([FORGOTTEN, FORGOTTEN]);
 			expect(store.outcomeOf(client.client, 4)).toMatchObject({ revision: 3 });
 		}
 	});
