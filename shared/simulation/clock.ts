@@ -27,6 +27,8 @@ export class Clock {
 	drift = 0;
 	/** How often the pace was changed. */
 	paceChanges = 0;
+	/** The highest pace so far. A timer that was set under it may still be on its way. */
+	paceMax = 1;
 	#pace = 1;
 	#offsetUs: number;
 	readonly #resolutionUs: number;
@@ -47,6 +49,7 @@ export class Clock {
 
 	set pace(pace: number) {
 		this.#pace = pace;
+		this.paceMax = Math.max(this.paceMax, pace);
 		this.paceChanges++;
 	}
 

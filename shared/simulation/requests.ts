@@ -90,8 +90,8 @@ export class Requests {
 	 */
 	#mustEnd(call: Call, node: SimulatedNode): void {
 		const { pauses, clock } = node;
-		const { pace, paceChanges } = clock;
-		const limitMs = Math.max(1, pace) * 2 * TIMEOUT_MAX_MS + ANSWER_MS;
+		const { paceMax, paceChanges } = clock;
+		const limitMs = paceMax * 2 * TIMEOUT_MAX_MS + ANSWER_MS;
 		const at = this.#world.now + Math.ceil(limitMs * US_PER_MS);
 		this.#world.later(node, at, 'frame', () => {
 			if (call.isSettled || node.process?.isEnded) return;
