@@ -177,6 +177,7 @@ export class PaxosAgent {
 			case 'campaign':
 				return this.#role.campaign(event.now);
 			case 'linkUp':
+				this.#tellPastMember(event.peer);
 				return this.#sendAgain(event.peer);
 			case 'linkDown':
 				this.#learner.linkDown(event.peer);
@@ -356,6 +357,17 @@ export class PaxosAgent {
 		const { leader, leadership } = this.#role;
 		const { route, recoveredThrough } = leader;
 		if (route !== null) this.#proposals.send(route, this.#appliedThrough >= recoveredThrough, leadership);
+	}
+
+	/**
+	 * A node that was removed while it was cut off may know only members that are gone by now, and then polls nobody who could
+	 * tell it. It is told only of what cannot be forgotten, as in answers to its polls.
+	 */
+	#tellPastMember(peer: NodeId): void {
+		const { members, out } = this.#context;
+		if (!members.past.includes(peer)) return;
+		this.#acceptor.recordChosen(true);
+		out.whenDurable(peer, { kind: 'hears', ...this.#role.leader.hearing });
 	}
 
 	/** What was on its way when the link went down is lost. */

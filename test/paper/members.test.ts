@@ -432,6 +432,23 @@ describe('a node that is removed', () => {
 		expect(lab.outcomes('n2', 'removed')).toHaveLength(1);
 	});
 
+	it('that was cut off meanwhile is told by any member that it links with, once that cannot be forgotten', () => {
+		const lab = labOf(2);
+		changeTo(lab, 'n1', ['n1']);
+		lab.deliver(({ message }) => message.kind !== 'heartbeat');
+		lab.drop();
+		lab.timer('n1', 'heartbeat');
+		lab.drop();
+		expect(lab.agent('n1').members.past).toEqual(['n2']);
+		expect(lab.agent('n2').members.past).toEqual([]);
+		lab.holdFlush('n1');
+		lab.step('n1', { kind: 'linkUp', peer: 'n2' });
+		expect(lab.inFlight('hears')).toEqual([]);
+		lab.flush('n1');
+		lab.deliver();
+		expect(lab.agent('n2').members.past).toEqual(['n2']);
+	});
+
 	it('leads on until the change is in force, and then hands over', () => {
 		const lab = labOf(3);
 		lab.timer('n1', 'heartbeat');
