@@ -6,11 +6,11 @@ import { MalformedError } from '../../shared/bytes/bytes.ts';
 import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import type { Disk } from '../../shared/disk/disk.ts';
 import { type Recovered, readInSteps } from '../../shared/disk/recover.ts';
+import { replaying } from '../../shared/disk/replay.ts';
 import { readSnapshot, type SnapshotNote, type SnapshotStep, snapshotName } from '../../shared/disk/snapshot-file.ts';
 import { PaxosAgent } from '../../shared/paxos/agent.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
 import { LogReplay } from '../../shared/paxos/log.ts';
-import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { Restore, type Restored } from '../../shared/replica/restore.ts';
 import type { Machine, MachineKind, MachineRestore } from '../../shared/store/machine.ts';
 import { inSlices } from './slices.ts';
@@ -53,8 +53,6 @@ export interface MemoryOptions<State extends Machine> {
 /** The part of each kind of work, percent. To restore a key or apply a slot takes longer than to read it. */
 const READING_PERCENT = 20;
 const RESTORING_PERCENT = 30;
-/** The number of records in one step of the work, after which the clock is looked at. */
-const RECORDS_OF_STEP = 256;
 
 /** @throws CorruptLogError where the disk holds what this node cannot have written */
 export async function remember<State extends Machine>({
@@ -76,7 +74,7 @@ export async function remember<State extends Machine>({
 	const { snapshot } = recovered.manifest;
 	const restored = snapshot && (await restore(kind.restore(), disk, snapshot, swarmId, progress));
 	const replay = new LogReplay(config, snapshot?.through, restored?.members);
-	await inSlices(replayRecords(recovered.records, replay), { between: () => undefined });
+	await inSlices(replaying(recovered.records, replay), { between: () => undefined });
 	const agent = new PaxosAgent(config, replay, snapshot?.through);
 	return { recovered, agent, machine: restored?.machine ?? kind.empty() };
 }
@@ -130,12 +128,5 @@ function* restoring(steps: Iterable<SnapshotStep>, restored: Restore<Machine>): 
 	for (const step of steps) {
 		for (const payload of step.payloads) restored.add(payload);
 		yield step;
-	}
-}
-
-function* replayRecords(records: readonly DurableRecord[], replay: LogReplay): Generator<number, void> {
-	for (const [index, record] of records.entries()) {
-		replay.add(record);
-		if (index % RECORDS_OF_STEP === 0) yield index;
 	}
 }

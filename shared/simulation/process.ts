@@ -1,11 +1,12 @@
 /** One life of one simulated node: the production replica over its disk, and the services that the replica asks for. */
 import { Log } from '../disk/log.ts';
 import { readLog } from '../disk/recover.ts';
+import { replaying } from '../disk/replay.ts';
 import { readSnapshot, type SnapshotNote } from '../disk/snapshot-file.ts';
 import { PaxosAgent } from '../paxos/agent.ts';
 import type { NodeId, WallTime } from '../paxos/ballot.ts';
 import type { AgentFact } from '../paxos/fact.ts';
-import type { LogEntry } from '../paxos/log.ts';
+import { type LogEntry, LogReplay } from '../paxos/log.ts';
 import type { Message, Slot } from '../paxos/message.ts';
 import type { ClientDoor } from '../replica/client-door.ts';
 import type { KeyValueDoors } from '../replica/key-value-doors.ts';
@@ -99,7 +100,9 @@ export class Process implements ReplicaRuntime {
 		}
 		this.#log = log;
 		const Agent = world.ruleless ?? PaxosAgent;
-		this.agent = new Agent(node.config, records, through, restored?.members);
+		const replay = new LogReplay(node.config, through, restored?.members);
+		for (const _ of replaying(records, replay));
+		this.agent = new Agent(node.config, replay, through);
 		this.agent.watched = world.watched;
 		invariants.started(node.index, node.putBack ? null : this.agent.view());
 		if (restored) this.#startFrom(restored, through);

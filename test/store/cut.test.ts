@@ -8,6 +8,7 @@ import type { Cut } from '../../shared/store/cut.ts';
 import { PART } from '../../shared/store/cut-format.ts';
 import { CHUNK_ITEMS_MAX } from '../../shared/store/key-index.ts';
 import { restoredStore, StoreRestore } from '../../shared/store/restore.ts';
+import { FORGOTTEN, UNKNOWN_CLIENT } from '../../shared/store/result.ts';
 import type { SessionAttributes } from '../../shared/store/sessions.ts';
 import { Store } from '../../shared/store/store.ts';
 import { TOMBSTONE_MS_MIN } from '../../shared/store/tombstones.ts';
