@@ -124,6 +124,8 @@ class SimulatedSocket implements ClientSocket {
 	/** Whether the connection is broken, and no frame that is sent arrives any more. */
 	#isBroken = false;
 	#clientIsTold = false;
+	/** The client has closed it, and its node has been told so, or stands still. */
+	#hasLeft = false;
 
 	constructor(sockets: Sockets, node: SimulatedNode, user: SocketUser) {
 		this.#sockets = sockets;
@@ -160,6 +162,9 @@ class SimulatedSocket implements ClientSocket {
 		this.#clientIsTold = true;
 		this.#note('closes its connection');
 		this.#toNodeLater(() => this.#endAtNode());
+		this.#later(this.#toNode, () => {
+			this.#hasLeft = true;
+		});
 	}
 
 	// Between the ends
@@ -177,6 +182,7 @@ class SimulatedSocket implements ClientSocket {
 	}
 
 	#open(process: Process): void {
+		if (this.#hasLeft) return;
 		const { world } = this.#sockets;
 		const { clients } = process;
 		if (!clients?.hasRoom || !this.node.letsClientsIn) return this.#toClientLater(() => this.#tellClient('onerror'));
