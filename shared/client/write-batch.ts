@@ -75,6 +75,16 @@ export class WriteBatch implements Numbered, Refusable {
 		return this.isOut || this.mayHaveLeft;
 	}
 
+	/** Whether it is the registration of a client, with no call behind it. */
+	get isRegistrationAlone(): boolean {
+		return this.opens && this.count === 1;
+	}
+
+	/** Whether it holds commands of more than one call. */
+	get hasSeveralCalls(): boolean {
+		return this.calls.filter((call) => call !== null).length > 1;
+	}
+
 	/** Whether it was refused for want of a leader, and waits to be sent again. */
 	get waitsForLeader(): boolean {
 		return this.why === 'noLeader' && this.againMs < NEVER;

@@ -16,7 +16,7 @@ import { Batches } from './batches.ts';
 import { Draft } from './draft.ts';
 import { BadValueError, RefusedError, UnknownOutcomeError } from './errors.ts';
 import { type CallLimits, lineCommandsMax } from './limits.ts';
-import { CLIENTS_PER_CONNECTION_MAX, type NodeSection, writeTrace } from './protocol.ts';
+import { CLIENTS_PER_CONNECTION_MAX, type NodeSection, type Refusal, writeTrace } from './protocol.ts';
 import { AFTER_REFUSAL } from './refusals.ts';
 import type { ClientRuntime } from './runtime.ts';
 import { Transaction, type TransactionAnswer } from './transaction.ts';
@@ -177,7 +177,7 @@ export class Writes {
 		for (const batch of this.#batches.within(first, first + count)) {
 			if (!batch.refused(why, mayHaveLeft)) continue;
 			if (AFTER_REFUSAL[why].isPassing) this.#again.refused(batch);
-			else this.#fail(batch, () => batch.refusedForGood(why));
+			else this.#refusedForGood(batch, why);
 		}
 		this.#drainLine();
 	}
@@ -277,12 +277,7 @@ export class Writes {
 		const clientId = this.#owner.clientId();
 		const opens = this.#opening !== clientId;
 		const waits = isForLine || !this.#hasRoom(transaction.operations.length + (opens ? 1 : 0));
-		if (opens && !waits) {
-			draft.begin(clientId, this.#nextSequence, this.#receivedThrough, deadlineMs, false);
-			draft.open();
-			this.#opening = clientId;
-			this.#endBatch();
-		}
+		if (opens && !waits) this.#register(clientId, deadlineMs);
 		const first = waits ? 1 : this.#nextSequence;
 		draft.begin(clientId, first, waits ? 0 : this.#receivedThrough, deadlineMs, waits, transaction);
 		try {
@@ -291,6 +286,14 @@ export class Writes {
 		} catch (error) {
 			return transaction.reject(badValue(error));
 		}
+		this.#endBatch();
+	}
+
+	/** Registers the client by a batch that does nothing else, where the draft is empty. */
+	#register(clientId: string, deadlineMs: number): void {
+		this.#draft.begin(clientId, this.#nextSequence, this.#receivedThrough, deadlineMs, false);
+		this.#draft.open();
+		this.#opening = clientId;
 		this.#endBatch();
 	}
 
@@ -331,8 +334,13 @@ export class Writes {
 		}
 	}
 
-	/** Gives the commands of a batch, none of which was applied, new identities or a new place in line. */
-	#encodeAgain({ frame, calls, transaction, traceparents, deadlineMs }: WriteBatch, isForLine: boolean): void {
+	/**
+	 * Gives the commands of a batch, none of which was applied, new identities or a new place in line.
+	 *
+	 * @param isApart whether each becomes a batch of its own
+	 */
+	#encodeAgain(batch: WriteBatch, isForLine: boolean, isApart = false): void {
+		const { frame, calls, transaction, traceparents, deadlineMs } = batch;
 		this.#endBatch();
 		if (transaction !== null) {
 			if (!transaction.isAborted) this.#beginTransaction(transaction, traceparents, isForLine, deadlineMs);
@@ -345,7 +353,13 @@ export class Writes {
 			if (!call || isAborted(call)) continue;
 			this.#makeRoom(boundOf(command.key, command.value.length + command.session.length), isForLine, deadlineMs);
 			this.#draft.add(command.operation(), call);
+			if (isApart) this.#endTraced(traceparents);
 		}
+		this.#endTraced(traceparents);
+	}
+
+	/** Ends the batch, if there is one, as one of these traces. */
+	#endTraced(traceparents: readonly string[] | null): void {
 		if (traceparents !== null && this.#draft.count > 0) {
 			for (const traceparent of traceparents) this.#draft.trace(traceparent);
 		}
@@ -431,10 +445,30 @@ export class Writes {
 		for (const batch of this.#batches) if (!batch.wasSent) this.#goUnderAnother(batch);
 	}
 
+	/** No node takes the batch. Others that wait for its registration get one of their own. */
+	#refusedForGood(batch: WriteBatch, why: Refusal): void {
+		this.#endBatch();
+		if (why === 'denied' && batch.hasSeveralCalls && !batch.mayHaveHappened) return this.#sendApart(batch);
+		this.#fail(batch, () => batch.refusedForGood(why));
+		if (!batch.isRegistrationAlone) return this.#reopen();
+		for (const other of this.#batches) if (!other.wasSent) this.#fail(other, () => other.refusedForGood(why));
+	}
+
+	/** One of its commands was denied, and others may be let in. Who may register nothing is let in with none. */
+	#sendApart(batch: WriteBatch): void {
+		this.#giveUp(batch);
+		if (batch.opens && this.#opening === '') this.#register(this.#owner.clientId(), batch.deadlineMs);
+		this.#encodeAgain(batch, this.#line.oldest !== undefined, true);
+	}
+
 	#fail(batch: WriteBatch, why: () => Error): void {
+		this.#giveUp(batch);
+		batch.fail(why);
+	}
+
+	#giveUp(batch: WriteBatch): void {
 		this.#remove(batch);
 		if (batch.opens && batch.clientId === this.#opening && batch.clientId !== this.#opened) this.#opening = '';
-		batch.fail(why);
 	}
 
 	#remove(batch: WriteBatch): void {

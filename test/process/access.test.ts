@@ -67,6 +67,14 @@ async function state(): Promise<unknown> {
 	return [await answer.json(), all.map(({ id }) => id)];
 }
 
+/** A client stays at this node. It moves from any other one, and what it then waits for has an unknown outcome. */
+async function leader(): Promise<TestNode> {
+	const { leader } = (await (await n1.fetch('/v1/swarm', { headers: { 'X-Consul-Token': ADMIN } })).json()) as {
+		leader: string;
+	};
+	return swarm.node(leader);
+}
+
 const token = (text: string): string => `X-Consul-Token: ${text}`;
 const txn = (...operations: object[]): string => JSON.stringify(operations.map((KV) => ({ KV })));
 const session = '6f9d3c1e-7a0b-4c5d-8e2f-000000000000';
@@ -229,6 +237,11 @@ const CALLS: Readonly<Record<string, (client: SwarmClient) => Promise<unknown>>>
 	watch: (client) => client.watch('').next(),
 	'a prefix without its slash': (client) => client.list('app').next(),
 	'a watch without its slash': (client) => client.watch('app').next(),
+	'a transaction that goes beyond the prefix': (client) =>
+		client.txn([
+			{ kind: 'put', key: 'app/color', value: 'in' },
+			{ kind: 'get', key: 'other' },
+		]),
 	lock: (client) => client.lock('other', { signal: AbortSignal.timeout(20_000) }),
 };
 
@@ -245,7 +258,7 @@ describe('a swarm with a secret and tokens', () => {
 		}
 		const calls = Object.values(CALLS);
 		for (const shown of [undefined, WRONG, PAGE, SECRET, APP, '']) {
-			expect([shown, await callsOf(n1, shown, calls)]).toEqual([shown, calls.map(() => 'denied')]);
+			expect([shown, await callsOf(await leader(), shown, calls)]).toEqual([shown, calls.map(() => 'denied')]);
 		}
 		for (const auth of [{}, { token: WRONG }, { token: APP }, { token: READER }, { token: [PAGE] }, { Token: PAGE }]) {
 			for (const transport of ['websocket', 'polling'] as const) {
@@ -282,6 +295,14 @@ describe('a swarm with a secret and tokens', () => {
 			async (client: SwarmClient) => (await client.lock('app/lock')).release(),
 		];
 		expect(await callsOf(n1, APP, ofApp)).toEqual(['done', 'done', 'done']);
+		// What is refused in the same turn takes nothing with it that is let in.
+		const mixed = [
+			(client: SwarmClient) => client.put('other', 'in'),
+			(client: SwarmClient) => client.put('app/color', 'red'),
+			(client: SwarmClient) => client.txn([{ kind: 'put', key: 'app/size', value: '7' }]),
+			(client: SwarmClient) => client.delete('apple'),
+		];
+		expect(await callsOf(await leader(), APP, mixed)).toEqual(['denied', 'done', 'done', 'denied']);
 		expect(await callsOf(n1, READER, [(client) => client.get('other')])).toEqual(['done']);
 		for (const shown of [PAGE, ADMIN]) {
 			heard.push(await joinFeed(n1, { token: shown }));

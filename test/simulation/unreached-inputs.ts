@@ -37,8 +37,17 @@ export const INPUTS: readonly Unreached[] = [
 				"badKey: forGood(() => new BadKeyError('the node takes no such key')),",
 				"badValue: forGood(() => new BadValueError('the node takes no such value')),",
 			],
-			'shared/client/write-batch.ts': ['refusedForGood(why: Refusal): Error {'],
-			'shared/client/writes.ts': ['else this.#fail(batch, () => batch.refusedForGood(why));'],
+			'shared/client/write-batch.ts': [
+				'get isRegistrationAlone(): boolean {',
+				'get hasSeveralCalls(): boolean {',
+				'refusedForGood(why: Refusal): Error {',
+			],
+			'shared/client/writes.ts': [
+				'else this.#refusedForGood(batch, why);',
+				'if (isApart) this.#endTraced(traceparents);',
+				'#refusedForGood(batch: WriteBatch, why: Refusal): void {',
+				'#sendApart(batch: WriteBatch): void {',
+			],
 		},
 	},
 	{
