@@ -2,12 +2,15 @@
  * A swarm with a secret and tokens: attempts without the right one at every door, and a search for each secret in all
  * that the swarm has put out meanwhile.
  */
+
+import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { digestOf } from '../../server/access/tokens.ts';
 import type { SwarmClient } from '../../shared/client/client.ts';
+import { request, Wire } from '../front/wire.ts';
 import { Stranger } from '../mesh/stranger.ts';
 import { callsOf, joinFeed, type RawAttempt, refusalsToldBy, sendRaw, WEB_SOCKET } from './attempts.ts';
 import { Swarm, type TestNode } from './swarm.ts';
@@ -216,7 +219,71 @@ const RAW: readonly RawAttempt[] = [
 	{ line: 'GET /livez/%2e%2e/v1/kv/other' },
 	{ line: 'GET /livez;/../v1/kv/other' },
 	{ line: 'GET /v1/kv/other#/livez' },
+	// A token where none is looked for
+	{ line: 'GET /v1/kv/other', headers: ['X-Other: a', ` ${token(ADMIN)}`] },
+	{ line: 'GET /v1/kv/other', headers: [`X-Consul-Token : ${ADMIN}`] },
+	{ line: 'GET /v1/kv/other', headers: [`Authorization: Bearer ${ADMIN},${READER}`] },
+	{ line: `GET /v1/kv/other;token=${ADMIN}` },
+	{ line: `GET /v1/kv/other?a=1;token=${ADMIN}` },
+	{ line: `GET http://token:${ADMIN}@127.0.0.1:{port}/v1/kv/other` },
+	// Operations that each of two readers might take for another one
+	{ line: 'PUT /v1/txn', body: '[]' },
+	{ line: 'PUT /v1/txn', headers: [token(APP)], body: '[{"KV":{"Verb":"get","Key":"app/color","Key":"other"}}]' },
+	{ line: 'PUT /v1/txn', headers: [token(APP)], body: '[{"KV":{"Verb":"get","__proto__":{"Key":"other"}}}]' },
+	{ line: 'PUT /v1/txn', headers: [token(APP)], body: '[{"KV":{"Verb":"get","Key":"\\u0061pple"}}]' },
+	{ line: 'PUT /v1/txn', headers: [token(APP)], body: '[{"KV":{"Verb":"get","Key":["app/color","other"]}}]' },
+	{ line: 'PUT /v1/txn', headers: [token(APP)], body: txn({ Verb: 'get-tree' }) },
+	{ line: 'PUT /v1/txn', headers: [token(APP)], body: txn({ Verb: 'get', Key: 'app/../other' }) },
+	{ line: 'PUT /v1/txn', headers: [token(APP)], body: txn({ Verb: 'check-index', Key: 'other', Index: 2 }) },
+	{ line: 'PUT /v1/txn', headers: [token(APP)], body: txn({ Verb: 'check-session', Key: 'other' }) },
+	{ line: 'PUT /v1/txn', headers: [token(READER)], body: txn({ Verb: 'unlock', Key: 'other', Session: session }) },
+	{ line: 'PUT /v1/txn', headers: [token(READER)], body: txn({ Verb: 'delete-cas', Key: 'other', Index: 2 }) },
+	// Keys that some decoder might take for one beside the prefix, or within it
+	...[
+		'app%2f%2e%2e%2fother',
+		'app%c0%afcolor',
+		'app%EF%BC%8Fcolor',
+		'app%00',
+		'app%2',
+		'app%5ccolor',
+		'%61pp/../other',
+	].map((key) => ({ line: `GET /v1/kv/${key}`, headers: [token(APP)] })),
+	{ line: 'GET /v1/watch?prefix=app/', headers: [token(APP)] },
+	{ line: 'GET /v1/kv?recurse&prefix=app/', headers: [token(APP)] },
+	// Paths beside those of the page
+	...['/v1/debug', '/v1/debug.json', '/a.js/../v1/debug', '/v1/members?.css', '/metrics;a.js', '/metrics%20'].map(
+		(path) => ({
+			line: `GET ${path}`,
+		}),
+	),
+	{ line: 'GET /assets/%2e%2e/%2e%2e/swarm.json' },
+	// What nodes ask of each other
+	{ line: 'POST /v1/members/n3/replace', body: '{"asks":"n3~abcd","url":"http://127.0.0.1:1"}' },
+	{ line: 'POST /v1/members/n3/replace', headers: [token(SECRET)], body: '{"asks":"n3~abcd"}' },
+	{ line: 'POST /v1/members', headers: [token(APP)], body: '{"id":"n4","url":"http://127.0.0.1:1","asks":"n4"}' },
+	{ line: 'POST /v1/leader/transfer', headers: ['X-Swarm-Passed-On: yes', token(READER)] },
+	{ line: 'DELETE /v1/members/n3', headers: ['X-Swarm-Passed-On: yes', token(PAGE)] },
+	{ line: 'PUT /v1/lab/links', headers: [token(READER)], body: '{}' },
+	// Other numbers for this host, and origins that are none
+	...[
+		'0x7f000001:{port}',
+		'017700000001:{port}',
+		'127.0.0.1:0{port}',
+		'127.0.0.1:{port}#a',
+		':{port}',
+		'[::1%25lo]:{port}',
+	].map((host) => ({ line: 'GET /v1/kv/other', host, headers: [token(ADMIN)] })),
+	...['', 'file://', 'http://127.0.0.1:{port}/', 'blob:http://127.0.0.1:{port}', 'ws://127.0.0.1:{port}'].map(
+		(origin) => ({
+			line: 'GET /v1/kv/other',
+			headers: [`Origin: ${origin}`, token(ADMIN)],
+		}),
+	),
 	// Upgrades
+	{ line: 'GET /client', headers: ['Origin: null', ...WEB_SOCKET] },
+	{ line: 'GET /%6desh', headers: WEB_SOCKET },
+	{ line: 'GET /mesh/../client', headers: WEB_SOCKET },
+	{ line: 'GET /socket.io%2f?EIO=4&transport=websocket', headers: WEB_SOCKET },
 	{ line: 'GET /v1/kv/other', headers: WEB_SOCKET },
 	{ line: 'GET /v1/kv/other', headers: ['Connection: Upgrade', 'Upgrade: h2c'] },
 	{ line: 'GET /client', headers: ['Origin: http://evil.example', ...WEB_SOCKET] },
@@ -249,8 +316,8 @@ describe('a swarm with a secret and tokens', () => {
 	test('refuses every attempt without the right token, Host or Origin', async () => {
 		const before = await state();
 		const answers = await Promise.all(RAW.map((attempt) => sendRaw(n1, attempt)));
-		// In one attempt a token is part of the name of a key, which the answer tells again.
-		heard.push(...answers.filter((_, index) => !RAW[index]?.line.includes('%3Ftoken=')));
+		// In some attempts a token is part of the name of a key, which the answer tells again.
+		heard.push(...answers.filter((_, index) => !/(%3F|;|\/)token[=:]/.test(RAW[index]?.line ?? '')));
 		for (const [index, answer] of answers.entries()) {
 			const what = `${JSON.stringify(RAW[index])}: ${answer.slice(0, 200)}`;
 			expect(answer, what).toMatch(/^HTTP\/1\.1 4\d\d /);
@@ -260,13 +327,43 @@ describe('a swarm with a secret and tokens', () => {
 		for (const shown of [undefined, WRONG, PAGE, SECRET, APP, '']) {
 			expect([shown, await callsOf(await leader(), shown, calls)]).toEqual([shown, calls.map(() => 'denied')]);
 		}
-		for (const auth of [{}, { token: WRONG }, { token: APP }, { token: READER }, { token: [PAGE] }, { Token: PAGE }]) {
+		const shownToFeed = [undefined, WRONG, APP, READER, SECRET, `${PAGE} `, PAGE.toUpperCase(), [PAGE], true, null];
+		for (const auth of [...shownToFeed.map((shown) => ({ token: shown })), { Token: PAGE }]) {
 			for (const transport of ['websocket', 'polling'] as const) {
 				expect(await joinFeed(n1, auth, transport)).toBe('the feed asks for a token');
 			}
 		}
-		expect(RAW.length).toBeGreaterThan(120);
+		expect(RAW.length).toBeGreaterThan(160);
 		expect(await state()).toEqual(before);
+	});
+
+	test('asks each request of a connection, each copy of a write, and a page before all else', async () => {
+		const read = (...headers: string[]): string =>
+			request('GET', '/v1/kv/other?raw', { host: `127.0.0.1:${n1.port}`, headers });
+		const wire = new Wire(n1.port).write(read(token(ADMIN)) + read());
+		expect([await wire.answer(), await wire.answer()]).toMatchObject([{ status: 200, body: 'kept' }, { status: 403 }]);
+		wire.socket.destroy();
+
+		const body = txn({ Verb: 'get', Key: 'other' }, { Verb: 'set', Key: 'app/copy', Value: '' });
+		const write = async (shown: string, operations: string): Promise<number> => {
+			const headers = { 'X-Consul-Token': shown, 'Idempotency-Key': 'order-17' };
+			return (await n1.fetch('/v1/txn', { method: 'PUT', body: operations, headers })).status;
+		};
+		expect(await write(ADMIN, body)).toBe(200);
+		expect(await write(APP, body)).toBe(403);
+		expect(await write(APP, txn({ Verb: 'get', Key: 'app/color' }))).toBe(422);
+
+		const feed = new WebSocket(`ws://127.0.0.1:${n1.port}/socket.io/?EIO=4&transport=websocket`);
+		const told: string[] = [];
+		feed.on('message', (packet: Buffer) => told.push(packet.toString()));
+		feed.once('open', () => {
+			feed.send('420["propose",{"key":"other","value":"in","route":"leader","contest":0}]');
+			feed.send('421["list",""]');
+		});
+		await once(feed, 'close');
+		// Only the handshake below socket.io.
+		expect(told).toEqual([expect.stringMatching(/^0\{"sid"/)]);
+		expect(await (await n1.fetch('/v1/kv/other?raw', { headers: { 'X-Consul-Token': ADMIN } })).text()).toBe('kept');
 	});
 
 	test('lets nobody into the mesh who cannot prove the secret', async () => {
@@ -318,6 +415,19 @@ describe('a swarm with a secret and tokens', () => {
 		] as const;
 		expect(await Promise.all([got.ended, saved.ended, locked.ended, byVariable.ended])).toEqual([0, 0, 0, 0]);
 		expect([await refused.ended, refused.stderr]).toEqual([1, expect.stringMatching(/^Permission denied: /)]);
+	});
+
+	test('lets nobody in by a token that was taken away, once the node has started again', async () => {
+		const next = 'token-of-the-app-from-now-on';
+		writeFileSync(join(swarm.folder, 'app.token'), `${next}\n`);
+		const n2 = swarm.node('n2');
+		await n2.stop();
+		await n2.start({ environment: { SWARM_SECRET: SECRET, SWARM_SECRET_OTHER: LATER } });
+		const read = async (node: TestNode, shown: string): Promise<number> =>
+			(await node.fetch('/v1/kv/app/color', { headers: { 'X-Consul-Token': shown } })).status;
+		expect([await read(n2, APP), await read(n2, next)]).toEqual([403, 200]);
+		expect([await read(n1, APP), await read(n1, next)]).toEqual([200, 403]);
+		expect(await callsOf(n2, APP, [(client) => client.get('app/color')])).toEqual(['denied']);
 	});
 
 	test('tells none of its secrets', async () => {

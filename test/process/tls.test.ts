@@ -181,6 +181,11 @@ describe('a swarm that speaks TLS', () => {
 		}
 		const byName = await oddCertificate(swarm.certificate('ca'), { subject: 'CN=spiffe://test/node/n2' });
 		expect(await sent(byName, 'GET /mesh', WEB_SOCKET)).toMatch(/^HTTP\/1\.1 403 /);
+		// A probe needs no certificate, and what follows it on its connection does.
+		const behind = ['Host: anything', '', 'GET /v1/kv/color?raw HTTP/1.1', `Host: 127.0.0.1:${n1.port}`, token];
+		const answers = await sent({}, 'GET /livez', behind);
+		expect(answers.match(/^HTTP\/1\.1 \d+/gm)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 403']);
+		expect(answers).not.toContain('kept');
 		// The certificate of a node is no token.
 		expect(await sent(node, 'GET /v1/kv/color?raw', [])).toMatch(/^HTTP\/1\.1 403 /);
 		for (const options of [
@@ -197,25 +202,19 @@ describe('a swarm that speaks TLS', () => {
 	});
 
 	test.each([
-		['that of another node', 'n3', 'n2', SECRET, 4413],
-		['its own, and no secret', 'n2', 'n2', null, 4409],
-		['its own, and a wrong secret', 'n2', 'n2', 'another secret', 4408],
-	] as const)('makes no link to a node that shows %s', async (_, shown, claimed, secret, code) => {
-		const { id: swarmId } = (await (await n1.fetch('/v1/swarm')).json()) as { id: string };
-		const { port } = n1;
-		const ws = new WebSocket(`wss://127.0.0.1:${port}/mesh`, swarm.certificate(shown));
-		const closed = new Promise<number>((resolve) => ws.on('close', resolve));
-		const handshake = new DialerHandshake(
-			identityOf({ self: claimed, swarmId, secret }),
-			'n1',
-			new Uint8Array(NONCE_BYTES),
-		);
-		ws.on('open', () => ws.send(handshake.opening));
-		ws.on('message', (bytes: Buffer) => {
-			const step = handshake.receive(new Uint8Array(bytes));
-			if (step.kind === 'send') ws.send(step.bytes);
-		});
-		expect(await closed).toBe(code);
+		['that of another node', 'n3', SECRET, 4413],
+		['its own, and no secret', 'n2', null, 4409],
+		['its own, and a wrong secret', 'n2', 'another secret', 4408],
+	] as const)('makes no link to a node that shows %s', async (_, shown, secret, code) => {
+		expect(await closeOfLink(swarm.certificate(shown), secret)).toBe(code);
+	});
+
+	test('makes no link to a node whose certificate has its name in another spelling', async () => {
+		for (const name of ['n2/', '../node/n2', '%6e2', 'n2%00', 'N2', 'n2.', 'n2?a', 'n2#a', '']) {
+			const names = [{ type: 'url', value: `spiffe://test/node/${name}` }] as const;
+			const odd = await oddCertificate(swarm.certificate('ca'), { names: [...names] });
+			expect([name, await closeOfLink({ ...swarm.certificate('n2'), ...odd }, SECRET)]).toEqual([name, 4413]);
+		}
 	});
 
 	test('takes later certificates while it runs, with its links as they are', async () => {
@@ -274,6 +273,21 @@ async function sessionOf(options: ConnectionOptions, version: 'TLSv1.2' | 'TLSv1
 	socket.once('secureConnect', () => socket.end('GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'));
 	await once(socket.resume(), 'close');
 	return given ?? socket.getSession();
+}
+
+/** The code by which n1 closes a link to a dialer that claims to be n2. */
+async function closeOfLink(certificate: ConnectionOptions, secret: string | null): Promise<number> {
+	const { id: swarmId } = (await (await n1.fetch('/v1/swarm')).json()) as { id: string };
+	const ws = new WebSocket(`wss://127.0.0.1:${n1.port}/mesh`, certificate);
+	const closed = new Promise<number>((resolve) => ws.on('close', resolve));
+	const identity = identityOf({ self: 'n2', swarmId, secret });
+	const handshake = new DialerHandshake(identity, 'n1', new Uint8Array(NONCE_BYTES));
+	ws.on('open', () => ws.send(handshake.opening));
+	ws.on('message', (bytes: Buffer) => {
+		const step = handshake.receive(new Uint8Array(bytes));
+		if (step.kind === 'send') ws.send(step.bytes);
+	});
+	return closed;
 }
 
 /** Sends a request by TLS, and resolves with what is answered, or with why there was no connection. */
