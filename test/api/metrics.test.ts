@@ -163,6 +163,26 @@ describe('/metrics', () => {
 		}
 	});
 
+	it('has the names and types that etcd’s rules and boards expect', async () => {
+		node.metrics.answered('n1', 1.5);
+		await node.get('/v1/kv/a');
+		const types = new Map(parse((await node.get('/metrics')).text).map(({ name, type }) => [name, type]));
+		expect(
+			Object.entries({
+				swarm_server_has_leader: 'GAUGE',
+				swarm_server_is_leader: 'GAUGE',
+				swarm_server_leader_changes_seen_total: 'COUNTER',
+				swarm_server_proposals_committed_total: 'COUNTER',
+				swarm_server_proposals_applied_total: 'COUNTER',
+				swarm_server_proposals_failed_total: 'COUNTER',
+				swarm_server_proposals_pending: 'GAUGE',
+				swarm_disk_fsync_duration_seconds: 'HISTOGRAM',
+				swarm_network_peer_round_trip_time_seconds: 'HISTOGRAM',
+				swarm_server_request_duration_seconds: 'HISTOGRAM',
+			}).filter(([name, type]) => types.get(name) !== type),
+		).toEqual([]);
+	});
+
 	it('has nothing that Prometheus’s own check complains of', async () => {
 		node.metrics.answered('n1', 1.5);
 		const { text } = await node.get('/metrics');
