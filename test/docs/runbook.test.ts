@@ -1,4 +1,4 @@
-/** The runbook has each text that may be printed, and none that is not. */
+/** The runbook has each text that may be printed, each alert, and nothing else. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestNode } from '../api/node.ts';
@@ -8,6 +8,8 @@ const runbook = readFileSync(new URL('../../server/RUNBOOK.md', import.meta.url)
 /** The texts in the lists of the runbook. One may have several lines. */
 const told = [...runbook.matchAll(/^- `([^`]+)`$/gm)].map(([, text]) => text as string);
 const printed = errorTexts();
+const rules = readFileSync(new URL('../../server/deploy/alerts.yaml', import.meta.url), 'utf8');
+const alerts = [...rules.matchAll(/^ *- alert: (\w+)$/gm)].map(([, name]) => name as string);
 
 describe('the runbook', () => {
 	it('is compared with what the sources say', () => {
@@ -18,8 +20,13 @@ describe('the runbook', () => {
 		expect(told).toContain(text.trimEnd());
 	});
 
+	it('has each alert', () => {
+		expect(alerts.length).toBeGreaterThan(9);
+		expect(alerts.filter((name) => !told.includes(name))).toEqual([]);
+	});
+
 	it('has no text that nothing prints, and none twice', () => {
-		const known = printed.map(({ text }) => text.trimEnd());
+		const known = [...printed.map(({ text }) => text.trimEnd()), ...alerts];
 		expect(told.filter((text) => !known.includes(text) && !/^[a-z-]+ failed$/.test(text))).toEqual([]);
 		expect(told.filter((text, index) => told.indexOf(text) !== index)).toEqual([]);
 	});
