@@ -44,8 +44,9 @@ export function around(spaceTime: SpaceTime, entries: readonly Entry[], atMs: nu
 	const chosen = shown.findLast(({ fact }) => fact.kind === 'chosen' && fact.how === 'counted');
 	const chosenMs = placeOf(spaceTime, chosen) ?? to;
 	const endMs = to - from > (chosenMs - from) * LEARNING_MAX ? chosenMs : to;
-	const lengthMs = Math.max(endMs - from, LENGTH_MS_MIN);
-	return within({ fromMs: from - lengthMs * BEFORE, toMs: endMs + lengthMs * AFTER }, extent);
+	// One that has just begun has the room that a message will take.
+	const lengthMs = Math.max(endMs - from, spaceTime.usualMs, LENGTH_MS_MIN);
+	return within({ fromMs: from - lengthMs * BEFORE, toMs: from + lengthMs * (1 + AFTER) }, extent);
 }
 
 /** Those of the facts that are in the diagram. */

@@ -253,6 +253,9 @@ describe('the window', () => {
 		const chosen = entries.find(({ fact }) => fact.kind === 'chosen' && fact.how === 'counted');
 		expect(stretch.fromMs).toBeLessThan(placeThrough(spaceTime, entries[0]?.at ?? 0) ?? 0);
 		expect(stretch.toMs).toBeGreaterThan(placeThrough(spaceTime, chosen?.at ?? 0) ?? Number.POSITIVE_INFINITY);
+		// At its first fact there is room for its first message.
+		const begun = around(spaceTime, entries.slice(0, 1), fromMs, { fromMs: fromMs - 50, toMs: toMs + 50 });
+		expect(begun.toMs - begun.fromMs).toBeGreaterThan(spaceTime.usualMs);
 		// The facts of it are not in the diagram, such as those that are older than the rail.
 		const past = around(spaceTimeOf([], told.story.live, BY_CLOCKS), entries, toMs, { fromMs: toMs - 60_000, toMs });
 		expect(past.toMs).toBe(toMs);
