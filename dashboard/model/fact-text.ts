@@ -203,7 +203,9 @@ const HOW = { counted: 'counted a quorum', told: 'told by the leader', fetched: 
 
 /** The nodes by which it came, where some did. */
 function byText({ why, by }: Fact & { readonly kind: 'role' }): string {
-	return by.length === 0 ? '' : `${why === 'lostQuorum' ? '; last heard' : ''} ${list(by)}`;
+	if (by.length === 0) return '';
+	const before = why === 'lostQuorum' ? '; last heard' : why === 'leaderSilent' ? ':' : '';
+	return `${before} ${list(by)}`;
 }
 
 const ROLE_WHY = {
