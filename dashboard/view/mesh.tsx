@@ -153,7 +153,9 @@ function Disc({ node, at, part }: { node: NodeModel; at: Point; part: Part | nul
 					transform="rotate(-90)"
 				/>
 			)}
-			<text dy={name === id ? '0.36em' : '-0.1em'}>{cutName(name, NAME_CHARS)}</text>
+			<text class={name.length > NAME_CHARS ? 'cut-name' : ''} dy={name === id ? '0.36em' : '-0.1em'}>
+				{cutName(name, NAME_CHARS)}
+			</text>
 			{name !== id && (
 				<text class="life" dy="0.85em">
 					{id.slice(name.length)}
