@@ -45,9 +45,9 @@ function keep(landmarks: Landmark[], landmark: Landmark, countMax: number): void
 }
 
 function leadsText(node: NodeId, by: readonly NodeId[], { voters }: SwarmModel): string {
-	if (by.length === 0) return `${node} leads`;
+	if (by.length === 0) return `${node} became leader`;
 	const share = by.every((id) => voters.some((voter) => voter.id === id)) ? ` (${by.length} of ${voters.length})` : '';
-	return `${node} leads, because ${list(by)} promised its ballot${share}`;
+	return `${node} became leader, because ${list(by)} promised its ballot${share}`;
 }
 
 function landmarkOf(node: NodeId, told: Told, before: SwarmModel): readonly [LandmarkGlyph, string] | undefined {

@@ -309,7 +309,7 @@ test('who leads, who is not heard and who stands for election is answered, at th
 	await page.locator('[data-testid="node-n1"][data-state="unknown"]').waitFor();
 	const [leads, silent] = [page.getByTestId('happened').first(), page.getByTestId('happened').nth(1)];
 	await page.getByTestId('run-play').press('Enter');
-	await leads.getByText(/^n[2-5] leads, .* after it had missed n1/).waitFor();
+	await leads.getByText(/^n[2-5] became leader, .* after it had missed n1/).waitFor();
 	await page.getByTestId('run-play').press('Enter');
 	await leads.getByTestId('why').focus();
 	await page.keyboard.press('Enter');

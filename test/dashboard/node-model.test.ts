@@ -143,7 +143,7 @@ test('a node that tells something is heard again, and nobody is told that it is 
 	const said = () => happenedBy(story.landmarks, Number.POSITIVE_INFINITY).map(({ text }) => text);
 	expect(said()).toEqual(['n3 is not heard any more']);
 	swarm.campaign('n3', 'noLeader');
-	expect(said()).toEqual([expect.stringMatching(/^n3 leads/)]);
+	expect(said()).toEqual([expect.stringMatching(/^n3 became leader/)]);
 });
 
 test('a slot is trimmed once a node that is heard keeps it in its snapshot only', () => {
