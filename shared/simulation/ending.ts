@@ -155,9 +155,30 @@ function leftOver({ nodes }: World): number {
 	return count;
 }
 
-/** @throws Violation where something waits at the node, though everyone who asked has an answer */
-export function mustHaveNothingLeft({ id, process }: SimulatedNode): void {
-	if (!process) return;
+/** So long at most until no node has anything on its way. What a node proposes by itself is chosen long before. */
+const REST_MAX_MS = 1_000;
+
+/**
+ * Everyone who asked has an answer. So there is a moment soon at which no node has anything on its way, and all have applied
+ * every chosen slot.
+ *
+ * @throws Violation where there is none
+ */
+export function mustComeToRest(world: World, nodes: readonly SimulatedNode[]): void {
+	for (let ms = 0; ms < REST_MAX_MS; ms++) {
+		if (nodes.every((node) => unrestOf(world, node) === null)) return;
+		world.run(world.now + US_PER_MS);
+	}
+	for (const node of nodes) {
+		const unrest = unrestOf(world, node);
+		if (unrest !== null) throw unrest;
+	}
+}
+
+/** What is wrong where this is no moment of rest; null where nothing is. */
+function unrestOf({ ledger }: World, { id, index, process }: SimulatedNode): Violation | null {
+	if (ledger.waitingCount(index) > 0) return new Violation('Progress', `${id} has still not flushed what it wrote`);
+	if (!process) return new Violation('Progress', `${id} does not run at the end`);
 	const { pendingCount, openSlotsCount, queuedCount, readsCount } = process.agent.view();
 	const counts = {
 		'proposals without an outcome': pendingCount,
@@ -166,7 +187,10 @@ export function mustHaveNothingLeft({ id, process }: SimulatedNode): void {
 		'reads without an answer': readsCount,
 		...process.replica.unfinished,
 	};
-	const left = Object.entries(counts).filter(([, count]) => count > 0);
-	if (left.length === 0) return;
-	throw new Violation('NothingIsLeft', `${id} still has ${left.map(([what, count]) => `${count} ${what}`).join(', ')}`);
+	const left = Object.entries(counts).flatMap(([what, count]) => (count > 0 ? [`${count} ${what}`] : []));
+	if (left.length > 0) return new Violation('NothingIsLeft', `${id} still has ${left.join(', ')}`);
+	const { appliedThrough } = process.replica;
+	const { chosenThrough } = ledger;
+	if (appliedThrough === chosenThrough) return null;
+	return new Violation('Progress', `${id} has applied ${appliedThrough} of ${chosenThrough} at the end`);
 }
