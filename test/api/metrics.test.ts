@@ -132,6 +132,8 @@ describe('/metrics', () => {
 		const failing = [...told].filter(([name, value]) => name.startsWith('swarm_server_check_failing{') && value === 1);
 		expect(failing.map(([name]) => name)).toEqual(['swarm_server_check_failing{check="disk"}']);
 		expect(told.get('swarm_server_check_failing{check="state"}')).toBe(0);
+		node.replica.override = { stateFault: 'its state is not that of n1' };
+		expect((await samples()).get('swarm_server_check_failing{check="state"}')).toBe(1);
 		expect([...told].filter(([name]) => name.includes('clock_ahead'))).toEqual([
 			['swarm_network_peer_clock_ahead_seconds{To="n1"}', -1.5],
 		]);

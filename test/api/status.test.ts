@@ -331,6 +331,19 @@ describe('health', () => {
 		expect((await node.get('/livez')).status).toBe(200);
 	});
 
+	it('is not ready with a certificate that has expired, and has no such check without one', async () => {
+		let fault: string | null = null;
+		const secured = await new TestNode().start({ certificate: { identity: { expiresMs: 0 }, fault: () => fault } });
+		expect((await secured.get('/readyz/certificate')).text).toBe('ok\n');
+		fault = 'it has expired';
+		const text = '[-]certificate failed: it has expired\nnot ok\n';
+		expect(await secured.get('/readyz/certificate')).toMatchObject({ status: 503, text });
+		expect((await secured.get('/readyz')).status).toBe(503);
+		expect((await secured.get('/livez')).status).toBe(200);
+		await secured.stop();
+		expect((await node.get('/readyz/certificate')).status).toBe(404);
+	});
+
 	it('is not ready when it is about to stop, and still alive', async () => {
 		node.isDraining = true;
 		expect(await node.get('/readyz/draining')).toMatchObject({ status: 503 });

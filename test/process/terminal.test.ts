@@ -35,7 +35,7 @@ describe('SIGHUP', () => {
 	test('under nohup one node alone goes on too', async () => {
 		await swarm.start([swarm.node('n2'), swarm.node('n3')]);
 		const program = start('nohup', [process.execPath, MAIN, 'node', 'n1', '--config', swarm.configFile]);
-		await program.printed(/link to n3 is up/);
+		await program.printed(/^\{"level":30,.*"node":"n1","msg":"link to n3 is up"\}$/m);
 		program.signal('SIGHUP');
 		await swarm.node('n3').kill();
 		await program.printed(/link to n3 is down/);
@@ -47,10 +47,13 @@ describe('SIGHUP', () => {
 	test('a terminal that is closed stops all nodes, with status 0', async () => {
 		const statusFile = join(swarm.folder, 'status');
 		// The system sends SIGHUP to the shell alone, and the shell sends it to its jobs.
-		const shell = `'${process.execPath}' '${MAIN}' up --config '${swarm.configFile}' & up=$!
+		const shell = `'${process.execPath}' '${MAIN}' up --log-level info --config '${swarm.configFile}' & up=$!
 			trap 'kill -HUP $up' HUP; wait $up; wait $up; echo $? > '${statusFile}'`;
 		const terminal = startInTerminal(shell);
 		await terminal.printed(/Ctrl-C stops it/);
+		// On a terminal the log is for people. Behind a pipe it is JSON.
+		await terminal.printed(/^\[[\d:.]+\] \S*INFO\S*: \S*leads under /m);
+		expect(terminal.stdout).not.toContain('"msg"');
 		terminal.signal('SIGKILL');
 		await until('no process is left', async () => ((await swarm.processes()).length === 0 ? true : undefined));
 		expect(readFileSync(statusFile, 'utf8')).toBe('0\n');
