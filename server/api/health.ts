@@ -54,6 +54,9 @@ const READY: Checks<HealthView> = {
 	draining: ({ isDraining }) => (isDraining ? 'the node is about to stop' : null),
 };
 
+/** The checks of `/livez` while the node starts: what they look at is not there yet, so nothing is wrong with it. */
+export const LIVE_AT_START: Checks<unknown> = Object.fromEntries(Object.keys(LIVE).map((name) => [name, () => null]));
+
 /** The checks of `/readyz`, for a node that has a certificate or one that has none. */
 export function readyChecks(hasCertificate: boolean): Checks<HealthView> {
 	return hasCertificate ? { ...READY, certificate: ({ certificateFault }) => certificateFault } : READY;

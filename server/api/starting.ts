@@ -6,7 +6,7 @@ import type { RequestListener } from 'node:http';
 import express from 'express';
 import { describeStart, type StartProgress } from '../replica/memory.ts';
 import { answerJson, answerText } from './answer.ts';
-import { probeRoutes } from './health.ts';
+import { LIVE_AT_START, probeRoutes } from './health.ts';
 
 /** The answer of `GET /v1/swarm`, with status 503. */
 export interface StartingStatus {
@@ -29,7 +29,7 @@ export function startingApi(
 	const app = express();
 	app.set('etag', false);
 	app.disable('x-powered-by');
-	app.use(probeRoutes({ livez: {}, readyz: { log: describeStart } }, progress));
+	app.use(probeRoutes({ livez: LIVE_AT_START, readyz: { log: describeStart } }, progress));
 	app.use((req, res) => {
 		res.set({ 'Retry-After': '1', 'X-Swarm-Outcome': 'not-applied', 'Cache-Control': 'no-store' });
 		const starting = describeStart(progress());

@@ -30,7 +30,7 @@ test('while it reads its log it lives and is not ready, refuses what it is asked
 	const program = n1.launch();
 	const notReady = await until('it says how far it is', () => ask('/readyz', /\[-\]log failed: \d+ % done, \d+ /));
 	expect(notReady.status).toBe(503);
-	expect((await n1.fetch('/livez')).status).toBe(200);
+	expect([(await n1.fetch('/livez')).status, (await n1.fetch('/livez/store')).status]).toEqual([200, 200]);
 	const refused = await put(n1, 'color', 'red');
 	expect([refused.status, (await n1.fetch('/')).status]).toEqual([500, 503]);
 	expect(refused.headers.get('x-swarm-outcome')).toBe('not-applied');
