@@ -50,7 +50,7 @@ export function serveRequests(socket: Socket<WatcherToServer, ServerToWatcher>, 
 			case 'list':
 				return onList(args);
 			default:
-				return refuse(`unknown event ${JSON.stringify(event)?.slice(0, 64)}`, args);
+				return refuse(`unknown event ${JSON.stringify(event)?.slice(0, WHY_CHARS_MAX)}`, args);
 		}
 	});
 	// A watcher may also send an event called `error`, with anything in it.
