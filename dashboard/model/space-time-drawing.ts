@@ -185,6 +185,43 @@ export function quorumMarks(happenings: readonly Happening[], isOfDecision: (ent
 	});
 }
 
+/** What is said of a quorum, and the stretch above the diagram that it takes, pixels. */
+export interface QuorumName {
+	readonly text: string;
+	readonly from: number;
+	readonly to: number;
+	/** It ends where the quorum was counted, because it has no room behind that. */
+	readonly isBefore: boolean;
+}
+
+/** The names of the quorums. Where two of one row would lie over each other, the later one alone is said. */
+export function quorumNames(
+	quorums: readonly QuorumMark[],
+	xOf: (ms: number) => number,
+	width: number,
+): ReadonlyMap<QuorumMark, QuorumName> {
+	const names = new Map<QuorumMark, QuorumName>();
+	for (const quorum of [...quorums].reverse()) {
+		const name = quorumName(quorum, xOf(quorum.ms), width);
+		const isFree = [...names].every(
+			([{ kind }, { from, to }]) => kind !== quorum.kind || to < name.from || from > name.to,
+		);
+		if (isFree) names.set(quorum, name);
+	}
+	return names;
+}
+
+const LETTER_PX = 6.2;
+const NAME_GAP_PX = 5;
+
+function quorumName({ kind, count }: QuorumMark, x: number, width: number): QuorumName {
+	const text = kind === 'votes' ? `${count} accepted: chosen` : `${count} promised: a quorum`;
+	const length = text.length * LETTER_PX;
+	const isBefore = x + length + 8 >= width;
+	const from = isBefore ? x - NAME_GAP_PX - length : x + NAME_GAP_PX;
+	return { text, from, to: from + length, isBefore };
+}
+
 function kindOf({ kind }: Fact): QuorumMark['kind'] | null {
 	if (kind === 'promiseCounted') return 'promises';
 	return kind === 'voteCounted' ? 'votes' : null;

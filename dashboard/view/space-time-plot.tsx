@@ -1,7 +1,14 @@
 /** Draws a space-time diagram, and explains its signs. */
 import type { ComponentChildren } from 'preact';
 import { nameBallots } from '../model/ballot-names.ts';
-import type { Arrow, Drawing, Mark, QuorumMark } from '../model/space-time-drawing.ts';
+import {
+	type Arrow,
+	type Drawing,
+	type Mark,
+	type QuorumMark,
+	type QuorumName,
+	quorumNames,
+} from '../model/space-time-drawing.ts';
 import { type Stretch, ticks, tickText } from '../model/space-time-window.ts';
 import type { Entry } from '../model/tape.ts';
 import { Glyph, type GlyphKind, glyphOfFact, SHAPES } from './glyph.tsx';
@@ -19,7 +26,6 @@ const TICK_LETTER_PX = 7.3;
 const BALLOT_TONES = 5;
 /** A ballot is named where its band is so long. */
 const BALLOT_NAME_PX = 84;
-const LETTER_PX = 6.2;
 
 export function lanesOf(count: number): Lanes {
 	const gap = count <= 5 ? 48 : count <= 7 ? 40 : 32;
@@ -46,6 +52,7 @@ export function Plot(props: {
 	const xOf = (ms: number) => ((ms - stretch.fromMs) / (stretch.toMs - stretch.fromMs)) * width;
 	const ballots = [...new Set(bands.map(({ ballot }) => ballot))].sort();
 	const names = nameBallots(ballots);
+	const quorumsSaid = quorumNames(quorums, xOf, width);
 	const end = drawing.playhead ?? width;
 	const telling = arrows.filter((arrow) => toneOf(arrow) !== 'other' || arrow.end === 'lost');
 	const chosen = arrows.find(({ message }) => message.sent.entry === selected || message.received?.entry === selected);
@@ -90,9 +97,9 @@ export function Plot(props: {
 					key={`${quorum.kind} ${quorum.entry.index}`}
 					quorum={quorum}
 					x={xOf(quorum.ms)}
+					name={quorumsSaid.get(quorum)}
 					nodes={nodes}
 					lanes={lanes}
-					width={width}
 				/>
 			))}
 			{chosen && <path class="st-chosen" d={arrowsPath([chosen], lanes)} />}
@@ -209,25 +216,25 @@ const LOUD: ReadonlySet<string> = new Set([
 function Quorum(props: {
 	readonly quorum: QuorumMark;
 	readonly x: number;
+	/** Undefined where it has no room. */
+	readonly name: QuorumName | undefined;
 	readonly nodes: readonly string[];
 	readonly lanes: Lanes;
-	readonly width: number;
 }) {
-	const { quorum, x, nodes, lanes, width } = props;
+	const { quorum, x, name, nodes, lanes } = props;
 	const line = nodes.indexOf(quorum.entry.node);
 	if (line < 0) return null;
 	const y = lanes.yOf(line);
-	const isVotes = quorum.kind === 'votes';
-	const text = isVotes ? `${quorum.count} accepted: chosen` : `${quorum.count} promised: a quorum`;
-	const row = AXIS_PX + (isVotes ? 32 : 15);
-	const fits = x + text.length * LETTER_PX + 8 < width;
+	const row = AXIS_PX + (quorum.kind === 'votes' ? 32 : 15);
 	return (
 		<g class={`st-quorum ${quorum.kind}`}>
 			<path d={`M${x.toFixed(1)} ${row - 10}V${y - 10}`} />
 			<circle cx={x.toFixed(1)} cy={y} r={10} />
-			<text x={fits ? x + 5 : x - 5} y={row} text-anchor={fits ? 'start' : 'end'}>
-				{text}
-			</text>
+			{name && (
+				<text x={name.isBefore ? name.to : name.from} y={row} text-anchor={name.isBefore ? 'end' : 'start'}>
+					{name.text}
+				</text>
+			)}
 		</g>
 	);
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { clockOffsets } from '../../dashboard/model/clock-offsets.ts';
 import { itemAtPlace, placeThrough, type SpaceTime, spaceTimeOf } from '../../dashboard/model/space-time.ts';
-import { drawn, pick, quorumMarks, type Window } from '../../dashboard/model/space-time-drawing.ts';
+import { drawn, pick, quorumMarks, quorumNames, type Window } from '../../dashboard/model/space-time-drawing.ts';
 import { around, panned, ticks, tickText, within, zoomed } from '../../dashboard/model/space-time-window.ts';
 import { Story } from '../../dashboard/model/story.ts';
 import type { Entry } from '../../dashboard/model/tape.ts';
@@ -163,6 +163,13 @@ describe('what is drawn', () => {
 			['promises', 3, 'n4'],
 			['votes', 3, 'n4'],
 		]);
+		// Two that are counted almost at once are not written over each other, and each row is its own.
+		const [promises, votes] = marks as [(typeof marks)[0], (typeof marks)[0]];
+		const again = { ...votes, ms: votes.ms + 1 };
+		const later = { ...votes, ms: votes.ms + 500 };
+		const names = quorumNames([promises, votes, again, later], (ms) => ms - promises.ms, 520);
+		expect([...names.keys()]).toEqual([later, again, promises]);
+		expect(names.get(later)).toMatchObject({ text: '3 accepted: chosen', isBefore: true });
 	});
 
 	test('what lies on the same pixels is drawn once, so thousands of messages are few shapes', () => {
