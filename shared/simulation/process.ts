@@ -99,10 +99,12 @@ export class Process implements ReplicaRuntime {
 			ledger.recovered(node.index, records, { isTrimmed, snapshotThrough: through, mayBeOlder });
 		}
 		this.#log = log;
-		const Agent = world.ruleless ?? PaxosAgent;
 		const replay = new LogReplay(node.config, through, restored?.members);
 		for (const _ of replaying(records, replay));
-		this.agent = new Agent(node.config, replay, through);
+		// An agent without a rule has classes of its own, also of the log, so it replays the records itself.
+		this.agent = world.ruleless
+			? new world.ruleless(node.config, records, through, restored?.members)
+			: new PaxosAgent(node.config, replay, through);
 		this.agent.watched = world.watched;
 		invariants.started(node.index, node.putBack ? null : this.agent.view());
 		if (restored) this.#startFrom(restored, through);
