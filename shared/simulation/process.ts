@@ -7,7 +7,9 @@ import { PaxosAgent } from '../paxos/agent.ts';
 import type { NodeId, WallTime } from '../paxos/ballot.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import { type LogEntry, LogReplay } from '../paxos/log.ts';
+import type { MembersState } from '../paxos/members.ts';
 import type { Message, Slot } from '../paxos/message.ts';
+import type { DurableRecord } from '../paxos/record.ts';
 import type { ClientDoor } from '../replica/client-door.ts';
 import type { KeyValueDoors } from '../replica/key-value-doors.ts';
 import { FRAMES_BEHIND_MAX, PutBackError } from '../replica/memory.ts';
@@ -99,12 +101,7 @@ export class Process implements ReplicaRuntime {
 			ledger.recovered(node.index, records, { isTrimmed, snapshotThrough: through, mayBeOlder });
 		}
 		this.#log = log;
-		const replay = new LogReplay(node.config, through, restored?.members);
-		for (const _ of replaying(records, replay));
-		// An agent without a rule has classes of its own, also of the log, so it replays the records itself.
-		this.agent = world.ruleless
-			? new world.ruleless(node.config, records, through, restored?.members)
-			: new PaxosAgent(node.config, replay, through);
+		this.agent = this.#agentOf(records, through, restored?.members);
 		this.agent.watched = world.watched;
 		invariants.started(node.index, node.putBack ? null : this.agent.view());
 		if (restored) this.#startFrom(restored, through);
@@ -124,6 +121,16 @@ export class Process implements ReplicaRuntime {
 			runtime: this,
 		});
 		this.#planTend();
+	}
+
+	#agentOf(records: readonly DurableRecord[], through: Slot, members: MembersState | undefined): PaxosAgent {
+		const { config } = this.node;
+		const { ruleless } = this.#world;
+		// An agent without a rule has classes of its own, also of the log, so it replays the records itself.
+		if (ruleless) return new ruleless(config, records, through, members);
+		const replay = new LogReplay(config, through, members);
+		for (const _ of replaying(records, replay));
+		return new PaxosAgent(config, replay, through);
 	}
 
 	/** Its keys. A world of another machine has none. */
