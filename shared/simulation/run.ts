@@ -126,7 +126,8 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 	world.run((PLAN.healMs + progressMs) * US_PER_MS);
 	const first = [...silent].find(({ isAway }) => !isAway);
 	if (first) throw new Violation('Progress', `${first.id} answers nothing ${progressMs} ms after all faults ended`);
-	const places = alive.map(({ index }) => replicaLimits(world.bounds, index).connectionsMax);
+	const serving = alive.filter(({ isAway }) => !isAway);
+	const places = serving.map(({ index }) => replicaLimits(world.bounds, index).connectionsMax);
 	if (places.reduce((sum, each) => sum + each, 0) >= LOAD.clients) clients.askUntilServed(alive);
 	world.run(Math.max(PLAN.endMs, PLAN.healMs + progressMs + SETTLE_MS) * US_PER_MS);
 	mustEndSessions(world);
