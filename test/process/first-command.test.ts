@@ -18,7 +18,7 @@ afterAll(() => swarm.dispose());
 test('a node whose first write found no leader takes the next one once there is a leader', async () => {
 	const [alone, ...others] = swarm.nodes as [TestNode, ...TestNode[]];
 	alone.launch();
-	await until('it has read its log', async () => (await alone.fetch('/livez/store')).ok || undefined);
+	await until('it has read its log', async () => (await alone.fetch('/readyz/disk')).ok || undefined);
 	expect(await (await put(alone, 'color', 'red')).text()).toBe('No cluster leader');
 	await swarm.start(others);
 	await alone.ready();
