@@ -166,8 +166,8 @@ export class Learner {
 		if (this.state.source === null) return;
 		const { out, room } = this.#context;
 		const slot = this.#log.chosenThrough + 1;
-		// What it accepted it may learn without a record. For the rest it asks again when there is room: an answer that has to
-		// be left out would lead to the same question, as fast as the two nodes can write.
+		// A value that it accepted may be learned without a record. For other values it asks again when there is room: an
+		// answer that has to be left out would lead to the same question, as fast as the two nodes can write.
 		if (room !== 'everything' && (slot === this.state.leftOut || !this.#log.entry(slot))) return;
 		this.state.asked = { node: this.state.source, from: slot };
 		armFetch(this.#context);

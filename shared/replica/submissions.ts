@@ -360,7 +360,7 @@ export class Submissions {
 	}
 }
 
-/** What the machine knows of each command of the batch; undefined for one that was not applied, and still may be. */
+/** @returns for each command of the batch the result that the machine knows; undefined where it may still be applied */
 function resultsOf(
 	{ client, first, count, registers }: Batch,
 	machine: Pick<Machine, 'outcomeOf' | 'registrationOf'>,

@@ -155,7 +155,7 @@ function leftOver({ nodes }: World): number {
 	return count;
 }
 
-/** So long at most until no node has anything on its way. What a node proposes by itself is chosen long before. */
+/** The longest wait for a moment of rest. A command that a node proposes by itself is chosen long before. */
 const REST_MAX_MS = 1_000;
 
 /**
@@ -177,7 +177,7 @@ export function mustComeToRest(world: World, nodes: readonly SimulatedNode[]): v
 	}
 }
 
-/** What is wrong where this is no moment of rest; null where nothing is. */
+/** @returns why this is no moment of rest; null where it is one */
 function unrestOf({ ledger }: World, { id, index, process }: SimulatedNode): Violation | null {
 	if (ledger.waitingCount(index) > 0) return new Violation('Progress', `${id} has still not flushed what it wrote`);
 	if (!process) return new Violation('Progress', `${id} does not run at the end`);

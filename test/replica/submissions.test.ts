@@ -169,7 +169,7 @@ describe('a submitted command', () => {
 			world.submissions.installed({ outcomeOf: () => outcome, registrationOf: () => registration }, 7);
 			expect(own).toMatchObject([{ outcome: 'unknown' }]);
 			expect([...world.door.ends.values()]).toMatchObject([{ kind: 'unknown' }]);
-			// What a later copy is told must not be taken for the fate of the command.
+			// The result of a later copy must not be taken for the fate of the command.
 			for (const id of [...world.loop.proposals.keys()]) world.loop.choose(id);
 			expect(own).toHaveLength(1);
 			expect(world.left()).toMatchObject({ proposals: 0, bytes: 0, own: 0, deadlines: 0 });
