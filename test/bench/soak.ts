@@ -25,14 +25,16 @@ export interface SoakOptions {
 interface Figures {
 	readonly puts: number;
 	readonly putsPerSecond: number;
-	/** Of the node that has most. */
+	/** The largest that any node's folder had since the last figures: a folder shrinks at each snapshot and grows until the next. */
 	readonly folderMiB: number;
+	/** The same of the processes. */
 	readonly memoryMiB: number;
 	/** The slots that the node which has trimmed least keeps no more. */
 	readonly trimmedThrough: number;
 }
 
 const MIB = 1024 * 1024;
+const LOOK_MS = 200;
 
 export async function soak(options: SoakOptions): Promise<void> {
 	const { total, every, clients, connections, keys, size, json } = options;
@@ -50,10 +52,11 @@ export async function soak(options: SoakOptions): Promise<void> {
 		for (let puts = 0; puts < total; ) {
 			const count = Math.min(every, total - puts);
 			const startedMs = performance.now();
+			const looks = new Looks(swarm.nodes);
 			await run(all, clients, count, put);
 			puts += count;
 			const seconds = (performance.now() - startedMs) / 1000;
-			const figures = await figuresOf(swarm.nodes, puts, Math.round(count / seconds));
+			const figures = await figuresOf(swarm.nodes, puts, Math.round(count / seconds), looks.end());
 			say(describe(figures), figures);
 		}
 		for (const client of all) client.close();
@@ -62,7 +65,37 @@ export async function soak(options: SoakOptions): Promise<void> {
 	}
 }
 
-async function figuresOf(nodes: readonly TestNode[], puts: number, putsPerSecond: number): Promise<Figures> {
+/** Looks at the folders and processes again and again, until it is ended. */
+class Looks {
+	readonly #nodes: readonly TestNode[];
+	readonly #timer: NodeJS.Timeout;
+	#folderBytes = 0;
+	#memoryBytes = 0;
+
+	constructor(nodes: readonly TestNode[]) {
+		this.#nodes = nodes;
+		this.#timer = setInterval(() => this.#look(), LOOK_MS);
+	}
+
+	#look(): void {
+		this.#folderBytes = Math.max(this.#folderBytes, ...this.#nodes.map(folderBytes));
+		this.#memoryBytes = Math.max(this.#memoryBytes, ...this.#nodes.map(memoryBytes));
+	}
+
+	/** The largest folder and the largest process that it has seen. */
+	end(): Pick<Figures, 'folderMiB' | 'memoryMiB'> {
+		clearInterval(this.#timer);
+		this.#look();
+		return { folderMiB: Math.round(this.#folderBytes / MIB), memoryMiB: Math.round(this.#memoryBytes / MIB) };
+	}
+}
+
+async function figuresOf(
+	nodes: readonly TestNode[],
+	puts: number,
+	putsPerSecond: number,
+	largest: Pick<Figures, 'folderMiB' | 'memoryMiB'>,
+): Promise<Figures> {
 	const trimmed = await Promise.all(
 		nodes.map(async (node) => {
 			const status = (await (await node.fetch('/v1/swarm')).json()) as { trimmedThrough: number };
@@ -72,15 +105,18 @@ async function figuresOf(nodes: readonly TestNode[], puts: number, putsPerSecond
 	return {
 		puts,
 		putsPerSecond,
-		folderMiB: Math.round(Math.max(...nodes.map(folderBytes)) / MIB),
-		memoryMiB: Math.round(Math.max(...nodes.map(memoryBytes)) / MIB),
+		...largest,
 		trimmedThrough: Math.min(...trimmed),
 	};
 }
 
+/** The bytes of all files of the node's folder. A file that goes away meanwhile counts nothing. */
 function folderBytes(node: TestNode): number {
 	const folder = join(node.folder, 'log');
-	return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+	return readdirSync(folder).reduce(
+		(sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0),
+		0,
+	);
 }
 
 /** The memory of the process that is in use, as Linux tells it; 0 elsewhere. */
@@ -94,5 +130,5 @@ function memoryBytes({ pid }: TestNode): number {
 }
 
 function describe({ puts, putsPerSecond, folderMiB, memoryMiB, trimmedThrough }: Figures): string {
-	return `${puts} puts, ${putsPerSecond}/s; the largest folder ${folderMiB} MiB, the largest process ${memoryMiB} MiB; trimmed through slot ${trimmedThrough}`;
+	return `${puts} puts, ${putsPerSecond}/s; at most ${folderMiB} MiB of folder and ${memoryMiB} MiB of process; trimmed through slot ${trimmedThrough}`;
 }
