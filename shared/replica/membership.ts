@@ -32,7 +32,7 @@ export type MembersAnswer =
 	| { readonly kind: 'chosen'; readonly set: MemberSet }
 	/** Nothing was changed by it. @param detail a sentence */
 	| { readonly kind: 'refused'; readonly why: MembersRefusal; readonly detail: string }
-	/** The node stopped, or leads no more: the change may yet be chosen, or not. */
+	/** The node stopped, or leads no more: the change may have been chosen, or may yet be. */
 	| { readonly kind: 'unknown' };
 
 export type MembersRefusal = ChangeRefusal | 'noSuchMember' | 'usedBefore' | 'inUse' | 'noQuorumLeft';
@@ -145,8 +145,11 @@ export class Membership {
 	applied(through: Slot): void {
 		const slot = this.#wanted?.slot ?? null;
 		if (slot === null || through < slot) return;
-		const set = this.#members.sets.find(({ chosenAt }) => chosenAt === slot);
-		this.#end(set ? { kind: 'chosen', set } : refused('notLeader'));
+		const { sets } = this.#members;
+		const set = sets.find(({ chosenAt }) => chosenAt === slot);
+		if (set) return this.#end({ kind: 'chosen', set });
+		// Slots may come many at a time. Where a later change is in force by now, nothing tells what this slot brought.
+		this.#end(sets[0].chosenAt > slot ? { kind: 'unknown' } : refused('notLeader'));
 	}
 
 	/** The change that waits for an answer calls this when its time limit is over. */

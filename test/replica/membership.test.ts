@@ -221,6 +221,18 @@ describe('a change', () => {
 		expect(whys()).toEqual(['notLeader']);
 	});
 
+	it('is unknown where the node learns at once of a later one that is in force, for this one may have been chosen', () => {
+		remove('n3');
+		const [first] = asked;
+		membership.outcome({ kind: 'changePlaced', id: first?.id as number, slot: 1 });
+		members.chosen(1, membersValue(first?.change as MembersChange));
+		members.chosen(2, NOOP);
+		members.chosen(3, membersValue({ members: votersNamed(['n1', 'n2', 'n4']), follows: 1 }));
+		members.chosen(4, NOOP);
+		membership.applied(4);
+		expect(whys()).toEqual(['unknown']);
+	});
+
 	it('is unknown when its time is over, and its late outcome answers no other one', () => {
 		remove('n3');
 		nowMs = TIMEOUT_MS;
