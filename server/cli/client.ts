@@ -33,6 +33,9 @@ const SILENT_AFTER_MS = 500;
 /** The nodes have so long to say that they are alive where none of them does. */
 const ALIVE_WITHIN_MS = 2000;
 
+/** A write was sent, and may have happened or may yet. */
+export class UnknownWriteError extends CommandError {}
+
 /** Failures before there was a connection, so nothing was sent. */
 const NOT_CONNECTED: readonly unknown[] = [
 	'ECONNREFUSED',
@@ -61,7 +64,7 @@ export function idsOf(nodes: readonly { readonly id: string }[]): string {
 /**
  * The first answer with a status below 500, or that `isForGood`.
  *
- * @throws CommandError `unavailable` where no node answered, or where the outcome of a write is unknown
+ * @throws CommandError `unavailable` where no node answered; UnknownWriteError where one was sent a write and may have done it
  */
 export async function askAny(
 	endpoints: readonly string[],
@@ -76,7 +79,7 @@ export async function askAny(
 		failures.push(`${endpoint}: ${tried.kind === 'answered' ? textOf(tried.answer) : tried.why}`);
 		if (request.method !== 'GET' && !surelyNotDone(tried)) {
 			const message = `The outcome is unknown: it may have happened, or may yet.\n${failures.join('\n')}`;
-			throw new CommandError(message, { status: EXIT.unavailable });
+			throw new UnknownWriteError(message, { status: EXIT.unavailable });
 		}
 	}
 	throw new CommandError(`No node could answer.\n${failures.join('\n')}`, { status: EXIT.unavailable });

@@ -192,8 +192,11 @@ describe('kv export and import', () => {
 
 	it('import an export of Consul', async () => {
 		const item = '{\n\t\t"key": "config/",\n\t\t"flags": 3304740253564472344,\n\t\t"value": ""\n\t}';
-		expect(await done('import -', `[\n\t${item}\n]\n`)).toBe('1 key was written\n');
+		// Other programs that print JSON put a space before each colon.
+		const spaced = item.replace('config/', 'spaced/').replaceAll('":', '" :');
+		expect(await done('import -', `[\n\t${item},${spaced}\n]\n`)).toBe('2 keys were written\n');
 		expect(node.replica.store.get('config/')?.flags).toBe(3304740253564472344n);
+		expect(node.replica.store.get('spaced/')?.flags).toBe(3304740253564472344n);
 	});
 
 	it.each([
@@ -244,6 +247,26 @@ describe('kv export and import', () => {
 		]);
 		expect(node.replica.store.keysCount).toBe(64);
 	});
+
+	it.each([
+		['of the first ones', [], 'The first 64 keys may have been written, or may yet be, and no others.'],
+		[
+			'of some behind others',
+			[{ body: '{"Results":[],"Errors":null}' }],
+			'The first 64 keys were written, the next 36 may have been or may yet be, and no others.',
+		],
+	])(
+		'an import does not say of keys that they were not written where that is unknown, %s',
+		async (_, before, extent) => {
+			const items = Array.from({ length: 100 }, (_, i) => `{"key":"k${i}","value":""}`);
+			fake.first.next.push(...before, { hangUp: true });
+			// The try behind that one surely did nothing.
+			fake.first.answer = { status: 403, body: 'ACL not found' };
+			const endpoint = `--endpoint http://127.0.0.1:${fake.first.port}`;
+			const { status, stderr } = await fake.run(`kv import - ${endpoint}`, `[${items.join(',')}]`);
+			expect([status, stderr]).toEqual([1, `ACL not found\n${extent}\n`]);
+		},
+	);
 
 	it('an import tries a write again whose outcome is unknown', async () => {
 		fake.first.next.push({ status: 500, headers: { 'X-Swarm-Outcome': 'unknown' }, body: 'timeout' });

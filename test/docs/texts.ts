@@ -19,6 +19,7 @@ const ERRORS: readonly string[] = [
 	'FolderError',
 	'JsonListError',
 	'NewFileError',
+	'UnknownWriteError',
 ];
 /** Those of requests that a command prints as they are. */
 const ERRORS_OF_REQUESTS_IN = 'access/guard.ts';

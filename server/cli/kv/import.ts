@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
 import { FLAGS_MAX, TRANSACTION_COMMANDS_MAX } from '../../../shared/store/batch-format.ts';
 import { keyFault, VALUE_BYTES_MAX } from '../../../shared/store/key.ts';
-import { type SwarmRequest, understood } from '../client.ts';
+import { type SwarmRequest, UnknownWriteError, understood } from '../client.ts';
 import { ProgressBar } from '../progress-bar.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from '../terminal.ts';
 import { askSwarm, type Connection, connectionOf, type KvOptions, keyPath, refuseError } from './connection.ts';
@@ -39,9 +39,14 @@ export async function importKeys(file: string, options: KvOptions, terminal: Ter
 	const bytesOfAll = sizeOf(file, terminal);
 	let bytes = 0;
 	let done = 0;
+	/** So many keys behind those may have been written, or may yet be. */
+	let unsure = 0;
 	const batch = new Batch();
 	const send = async (): Promise<void> => {
-		await write(connection, batch.request());
+		await write(connection, batch.request(), () => {
+			unsure = batch.size;
+		});
+		unsure = 0;
 		done += batch.size;
 		batch.clear();
 		if (bytesOfAll === null) bar.count(done, 'keys');
@@ -55,7 +60,7 @@ export async function importKeys(file: string, options: KvOptions, terminal: Ter
 		}
 		if (batch.size > 0) await send();
 	} catch (error) {
-		throw explained(error, file, done);
+		throw explained(error, file, extentOf(done, unsure));
 	} finally {
 		bar.clear();
 	}
@@ -67,18 +72,28 @@ function areFlags(text: string): boolean {
 	return /^\d{1,20}$/.test(text) && BigInt(text) <= FLAGS_MAX;
 }
 
-function explained(error: unknown, file: string, done: number): unknown {
-	const before = done === 0 ? 'Nothing was written.' : `The first ${done} keys were written, and no others.`;
+/** How much an import has written that failed, as a sentence. */
+function extentOf(done: number, unsure: number): string {
+	if (done === 0) {
+		return unsure === 0
+			? 'Nothing was written.'
+			: `The first ${unsure} keys may have been written, or may yet be, and no others.`;
+	}
+	const perhaps = unsure === 0 ? '' : ` the next ${unsure} may have been or may yet be,`;
+	return `The first ${done} keys were written,${perhaps} and no others.`;
+}
+
+function explained(error: unknown, file: string, extent: string): unknown {
 	if (error instanceof JsonListError)
-		return new CommandError(`${file}: ${error.message}. ${before}`, { status: EXIT.error });
-	if (error instanceof CommandError) return new CommandError(`${error.message}\n${before}`, { status: error.status });
+		return new CommandError(`${file}: ${error.message}. ${extent}`, { status: EXIT.error });
+	if (error instanceof CommandError) return new CommandError(`${error.message}\n${extent}`, { status: error.status });
 	return error;
 }
 
 function itemOf(text: string, at: number): Item {
 	let json: unknown;
 	try {
-		json = JSON.parse(text.replace(/"flags":\s*(-?\d[\d.eE+-]*)/g, '"flags":"$1"'));
+		json = JSON.parse(text.replace(/"flags"\s*:\s*(-?\d[\d.eE+-]*)/g, '"flags":"$1"'));
 	} catch {
 		throw new JsonListError(`item ${at} is not JSON`);
 	}
@@ -139,13 +154,15 @@ function lengthOf(operation: string): number {
 	return Buffer.byteLength(operation) + 2;
 }
 
-async function write(connection: Connection, request: SwarmRequest): Promise<void> {
+/** @param isUnsure is called after each try whose outcome is unknown @throws CommandError */
+async function write(connection: Connection, request: SwarmRequest, isUnsure: () => void): Promise<void> {
 	for (let tries = 1; ; tries++) {
 		try {
 			const answer = await askSwarm(connection, request);
 			refuseError(answer);
 			return void understood(() => writtenSchema.parse(JSON.parse(answer.body.toString())));
 		} catch (error) {
+			if (error instanceof UnknownWriteError) isUnsure();
 			const isPassing = error instanceof CommandError && error.status === EXIT.unavailable;
 			if (!isPassing || tries === TRIES_MAX) throw error;
 			await setTimeout(PAUSE_MS);
