@@ -53,8 +53,9 @@ async function txn(req: Request, res: Response, { service, datacenter, guard, ho
 	const onPart: OnPart = (index, { kind, ok, revision }) => {
 		const operation = all[index] as TxnOperation;
 		held[index] = ok;
-		results[index] = resultsOf(operation, service);
 		isLate ||= kind === 'duplicate' && !isAsAt(revision, operation, service);
+		// The bounds on what a transaction reads hold for what it has read, and for nothing else.
+		results[index] = ok && !isLate ? resultsOf(operation, service) : [];
 	};
 	const name = nameOfRequest(req, body);
 	const submitted = await (name === null
@@ -99,11 +100,12 @@ function resultsOf({ operation, answers }: TxnOperation, { store }: ReplicaServi
 	if (!('key' in operation)) return [];
 	const { key } = operation;
 	const entry: Entry = store.get(key) ?? { key, ...MISSING };
-	return [answers === 'entry' ? { ...entryJson(entry), Value: null } : entryJson(entry)];
+	return [entryJson(answers === 'entry' ? { ...entry, value: NO_VALUE } : entry)];
 }
 
+const NO_VALUE = new Uint8Array(0);
 /** What is told of a missing key. */
-const MISSING = { value: new Uint8Array(0), flags: 0n, lock: NEVER_HELD, createRevision: 0, modifyRevision: 0 };
+const MISSING = { value: NO_VALUE, flags: 0n, lock: NEVER_HELD, createRevision: 0, modifyRevision: 0 };
 
 function answerDone(req: Request, res: Response, entries: readonly Json[]): void {
 	answerJson(res, { Results: entries.map((KV) => ({ KV })), Errors: null }, isPretty(req));

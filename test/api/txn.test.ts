@@ -1,5 +1,5 @@
 /** Transactions over HTTP. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Answer, TestNode } from './node.ts';
 
 let node: TestNode;
@@ -196,6 +196,24 @@ describe('a transaction', () => {
 		expect(refused.headers).toMatchObject({ 'x-swarm-outcome': 'not-applied', 'x-swarm-refused': 'noLeader' });
 		replica.answerNext = { outcome: 'unknown', why: 'timeout', detail: 'not chosen in time', attempts: [] };
 		expect((await txn([{ Verb: 'delete', Key: 'a' }])).headers['x-swarm-outcome']).toBe('unknown');
+	});
+
+	it('does not look at what lies below a prefix where that is too much to be read', async () => {
+		for (let from = 0; from < 1088; from += 64) {
+			await txn(Array.from({ length: 64 }, (_, at) => ({ Verb: 'set', Key: `many/${from + at}` })));
+		}
+		const looks = vi.spyOn(node.replica.store, 'list');
+		const { status, json } = await txn([
+			{ Verb: 'get-tree', Key: 'many/1' },
+			{ Verb: 'get-tree', Key: '' },
+			{ Verb: 'get-tree', Key: '' },
+		]);
+		expect([status, (json as { Errors: unknown[] }).Errors.length]).toEqual([409, 2]);
+		expect(looks.mock.calls).toEqual([['many/1']]);
+		// What was asked for at first may have grown since, where the transaction was applied before.
+		node.replica.appliedFirst = { kind: 'put', key: 'many/1/1', value: new Uint8Array(1), flags: 0n, cas: null };
+		expect((await txn([{ Verb: 'get-tree', Key: 'many/1' }])).headers['x-swarm-outcome']).toBe('applied');
+		expect(looks.mock.calls).toEqual([['many/1']]);
 	});
 
 	it('of which this node has only seen a snapshot has happened, and tells no later state as what it read', async () => {
