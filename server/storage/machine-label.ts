@@ -47,6 +47,12 @@ export function noteMachine(folder: string, running: MachineLabel, isNew: boolea
 	syncFolder(folder);
 }
 
+/** What was written there is erased, so any machine may write there. */
+export function removeLabel(folder: string): void {
+	fs.rmSync(join(folder, FILE), { force: true });
+	fs.rmSync(join(folder, `${FILE}.new`), { force: true });
+}
+
 function refuse(folder: string, written: MachineLabel, running: MachineLabel): void {
 	const fault = machineFault(written, running);
 	if (fault === null) return;

@@ -23,6 +23,7 @@ import {
 } from './identity.ts';
 import { LOCK_FILE } from './lock.ts';
 import { explained, lockData, lockNode, whileLocked, writable } from './locked-folder.ts';
+import { removeLabel } from './machine-label.ts';
 
 /**
  * Makes the folders of all nodes of a new swarm, which are durable when it returns.
@@ -177,8 +178,11 @@ function newIdentity({ name, members }: SwarmMembers): SwarmIdentity {
 }
 
 function madeLogFolder(dataDir: string, node: NodeId): string {
-	const log = join(dataDir, node, 'log');
+	const folder = join(dataDir, node);
+	const log = join(folder, 'log');
 	fs.mkdirSync(log, { recursive: true });
+	// Where an erasure was cut off, the label of a machine may be left.
+	removeLabel(folder);
 	return log;
 }
 
@@ -229,10 +233,12 @@ function wipe(dataDir: string, members: readonly NodeId[]): void {
 	for (const node of nodes) removeIfEmpty(join(dataDir, node));
 }
 
-/** Removes what formatting and the log have made in the folder of a node. */
+/** Removes what formatting, the log and its machine have made in the folder of a node. */
 function erase(folder: string): void {
 	removeIdentity(folder);
 	fs.rmSync(join(folder, 'log'), { recursive: true, force: true });
+	// It comes last, because a log without it would be taken for one of keys.
+	removeLabel(folder);
 }
 
 /** Without its marker no process opens the folder any more, so its lock file may be removed too. */

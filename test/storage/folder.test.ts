@@ -15,6 +15,7 @@ import { type OpenFolder, openFolder } from '../../server/storage/folder.ts';
 import { FolderError, type FolderErrorCode } from '../../server/storage/folder-error.ts';
 import { checkIdentity, type SwarmMembers } from '../../server/storage/identity.ts';
 import { LockedError, lockFolder } from '../../server/storage/lock.ts';
+import { KEY_VALUE_LABEL, noteMachine, refuseOtherMachine } from '../../server/storage/machine-label.ts';
 import { formatOnce, formatSwarm, makeNewDisk } from '../../server/storage/new-folder.ts';
 import { Log } from '../../shared/disk/log.ts';
 import { accepted, listen } from './records.ts';
@@ -76,10 +77,12 @@ describe('formatting', () => {
 		fs.writeFileSync(join(dataDir, 'notes.txt'), 'mine');
 		fs.mkdirSync(join(dataDir, 'pictures'));
 		await writeTo(open('n1', 'old'));
+		for (const node of ['n1', 'n9']) noteMachine(join(dataDir, node), { name: 'counters', version: 1 }, true);
 		const second = formatSwarm(dataDir, swarm, { force: true });
 		expect(second.swarmId).not.toBe(first.swarmId);
-		const { disk, owner } = open('n1');
+		const { disk, owner, path } = open('n1');
 		expect(Log.open(disk, { owner }, listen()).records).toEqual([]);
+		refuseOtherMachine(path, KEY_VALUE_LABEL);
 		expect(fs.readdirSync(dataDir)).toEqual(['format.json', 'lock', 'n1', 'n2', 'n3', 'notes.txt', 'pictures']);
 	});
 
