@@ -13,7 +13,7 @@ import type { Machine } from '../shared/store/machine.ts';
 import type { MachineLabel } from '../shared/store/own-machine.ts';
 import type { Tokens } from './access/tokens.ts';
 import { startingApi } from './api/starting.ts';
-import { firstVotersOf, type SwarmConfig, tlsFilesOf, urlOf } from './config.ts';
+import { firstVotersOf, type SwarmConfig, tlsFilesOf, urlOf } from './config/config.ts';
 import { ChangingDoors } from './doors.ts';
 import { logFacts } from './fact-log.ts';
 import { Front, type FrontOptions } from './front/front.ts';

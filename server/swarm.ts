@@ -8,7 +8,7 @@ import { nameOf } from '../shared/member-name.ts';
 import type { NodeId } from '../shared/paxos/ballot.ts';
 import type { Member } from '../shared/paxos/change.ts';
 import type { MemberSet, MembersState } from '../shared/paxos/members.ts';
-import { dialAt, dialOf, type NodeConfig, urlOf } from './config.ts';
+import { dialAt, dialOf, type NodeConfig, urlOf } from './config/config.ts';
 import type { Address } from './doors.ts';
 import type { PeerAddress } from './mesh/peer.ts';
 

@@ -3,7 +3,7 @@
  * secrets.
  */
 import { Router } from 'express';
-import type { SwarmConfig } from '../config.ts';
+import type { SwarmConfig } from '../config/config.ts';
 import type { ConnectionLimits } from '../limits.ts';
 import { answerJson, isPretty, onlyMethods } from './answer.ts';
 

@@ -1,7 +1,7 @@
 /** Reads the parameters of a request. A malformed one is a 400 that names it. */
 import { CAS_MAX, FLAGS_MAX } from '../../shared/store/batch-format.ts';
-import { durationMs } from '../duration.ts';
 import { HttpError, isSet } from './answer.ts';
+import { durationMs } from './duration.ts';
 
 export type ReadMode =
 	/** Linearizable by either name. A header of the answer repeats the name. */

@@ -7,8 +7,8 @@ import {
 	SESSION_TTL_MS_MAX,
 	type SessionAttributes,
 } from '../../shared/store/sessions.ts';
-import { durationMs, durationText } from '../duration.ts';
 import { HttpError } from './answer.ts';
+import { durationMs, durationText } from './duration.ts';
 
 const LOCK_DELAY_MS_DEFAULT = 15_000;
 /** A lock delay that is a smaller number is in seconds, and any other one in nanoseconds. */

@@ -10,7 +10,7 @@ import {
 	type NodeConfig,
 	readText,
 	type TlsConfig,
-} from '../config.ts';
+} from '../config/config.ts';
 import { ANY_ADDRESS } from '../doors.ts';
 import { namesIn } from '../tls/names.ts';
 import { certificatesIn, dayOf, isSoonOver } from '../tls/pem.ts';

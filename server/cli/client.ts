@@ -3,7 +3,7 @@
  * where it surely did not happen, so this client never makes a command happen twice. Nodes that do not say whether they
  * are alive are tried last: a write that one of them got may be given to no other, and its answer may never come.
  */
-import { ConfigError, type SwarmConfig, urlOf } from '../config.ts';
+import { ConfigError, type SwarmConfig, urlOf } from '../config/config.ts';
 import type { Fetch } from '../tls/fetch.ts';
 import { fetchNode, tokenHeaders } from './credentials.ts';
 import { CommandError, EXIT } from './terminal.ts';

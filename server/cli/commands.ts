@@ -1,7 +1,7 @@
 /** Command lines for hints and refusals, as people have to type them in their folder, with the flags that they gave. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LoadedConfig } from '../config.ts';
+import type { LoadedConfig } from '../config/config.ts';
 import { FolderError } from '../storage/folder-error.ts';
 import { CommandError, EXIT, type Terminal } from './terminal.ts';
 

@@ -1,6 +1,6 @@
 /** `config validate`: checks a swarm.json as a node would, and says what it makes. */
 import { existsSync } from 'node:fs';
-import { type ConfigFlags, loadConfig, type SwarmConfig, tlsFilesOf, urlOf } from '../config.ts';
+import { type ConfigFlags, loadConfig, type SwarmConfig, tlsFilesOf, urlOf } from '../config/config.ts';
 import { checkPem, dayOf, readPem } from '../tls/pem.ts';
 import { tableOf } from './table.ts';
 import { EXIT, type ExitStatus, type Terminal } from './terminal.ts';

@@ -1,7 +1,7 @@
 /** What the variables of Consul's clients say, so that a terminal set up for them works with the commands here. */
-import { ConfigError, type Environment, given, readText, type TlsFiles } from '../config.ts';
-import { shortJson } from '../config-errors.ts';
-import { isBaseUrl } from '../swarm-schema.ts';
+import { ConfigError, type Environment, given, readText, type TlsFiles } from '../config/config.ts';
+import { shortJson } from '../config/errors.ts';
+import { isBaseUrl } from '../config/schema.ts';
 
 /** The token in a file, as `--token-file` names it. @throws ConfigError */
 export function tokenIn(file: string, source: string): string {

@@ -12,7 +12,7 @@ import {
 	type TlsConfig,
 	type TlsFiles,
 	tlsFilesOf,
-} from '../config.ts';
+} from '../config/config.ts';
 import { contextOptions } from '../tls/context.ts';
 import { fetchWith } from '../tls/fetch.ts';
 import { type Pem, readClientPem } from '../tls/pem.ts';

@@ -4,11 +4,11 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { loadConfig, type SwarmConfig, urlOf } from '../config.ts';
-import { secretsOf } from '../config-secrets.ts';
+import { loadConfig, type SwarmConfig, urlOf } from '../config/config.ts';
+import { isMemberId } from '../config/schema.ts';
+import { secretsOf } from '../config/secrets.ts';
 import { packageVersion } from '../package.ts';
 import { withoutSecrets } from '../secrets.ts';
-import { isMemberId } from '../swarm-schema.ts';
 import { ask } from './client.ts';
 import { tokenShown } from './credentials.ts';
 import { MembersSource } from './members.ts';

@@ -1,5 +1,5 @@
 /** `health`: whether every node is ready, by its own checks. */
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
 import { ask, endpointsOf, textOf } from './client.ts';
 import type { ConnectOptions } from './options.ts';
 import { tableOf } from './table.ts';

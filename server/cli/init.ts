@@ -8,7 +8,7 @@ import {
 	type SwarmConfig,
 	swarmMembersOf,
 	urlOf,
-} from '../config.ts';
+} from '../config/config.ts';
 import { ANY_ADDRESS, isLoopback } from '../doors.ts';
 import { formatOnce, formatSwarm } from '../storage/new-folder.ts';
 import { withRemedy } from './commands.ts';

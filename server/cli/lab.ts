@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { ACTED, faultText, isFault, type LinkFault, NO_FAULT, type NodeAct } from '../../shared/lab.ts';
 import { nameOf } from '../../shared/member-name.ts';
 import type { LabAnswer, ReleaseAnswer } from '../api/lab.ts';
-import { loadConfig, type SwarmConfig, urlOf } from '../config.ts';
+import { loadConfig, type SwarmConfig, urlOf } from '../config/config.ts';
 import { ask, askAny, endpointsOf, type SwarmRequest, textOf, understood } from './client.ts';
 import type { ConnectOptions } from './options.ts';
 import { tableOf } from './table.ts';

@@ -1,7 +1,7 @@
 /** `leader transfer`: lets another node lead. */
 import * as z from 'zod';
 import type { TransferAnswer } from '../api/leader.ts';
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
 import { ballotForPeople } from './ballot.ts';
 import { askAny, clientTimeoutMs, endpointsOf, textOf, understood } from './client.ts';
 import type { ConnectOptions } from './options.ts';

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { memberOf } from '../../shared/member-name.ts';
 import type { MembersStatus } from '../api/members.ts';
-import { type SwarmConfig, urlOf } from '../config.ts';
+import { type SwarmConfig, urlOf } from '../config/config.ts';
 import { askAny, clientTimeoutMs, endpointsOf, idsOf, textOf, understood } from './client.ts';
 import { CommandError, EXIT } from './terminal.ts';
 

@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
 import { jsonOf } from '../api/body.ts';
-import { isOnLoopback, type SwarmConfig, urlOf } from '../config.ts';
+import { isOnLoopback, type SwarmConfig, urlOf } from '../config/config.ts';
 import { hasLog, setAside } from '../storage/folder.ts';
 import { FolderError } from '../storage/folder-error.ts';
 import { readSwarm, type SwarmIdentity } from '../storage/identity.ts';

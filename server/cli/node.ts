@@ -11,8 +11,8 @@ import {
 	type SwarmConfig,
 	type TlsConfig,
 	tlsFilesOf,
-} from '../config.ts';
-import { loadOtherSecret, loadSecret, loadTokens, secretsOf } from '../config-secrets.ts';
+} from '../config/config.ts';
+import { loadOtherSecret, loadSecret, loadTokens, secretsOf } from '../config/secrets.ts';
 import { lookForGarbageLater } from '../garbage.ts';
 import { LastLines } from '../last-lines.ts';
 import { connectPrimary, type Primary } from '../launched.ts';

@@ -4,7 +4,7 @@
 import { createServer } from 'node:net';
 import * as z from 'zod';
 import { nameOf } from '../../shared/member-name.ts';
-import { listenUrlOf, type NodeConfig, type SwarmConfig } from '../config.ts';
+import { listenUrlOf, type NodeConfig, type SwarmConfig } from '../config/config.ts';
 import { fetchNode } from './credentials.ts';
 
 export type PortState =

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { type Backup, BackupChecker, BackupError } from '../backup/file.ts';
 import { NewFile, NewFileError } from '../backup/new-file.ts';
 import { type BackupStep, readBackup } from '../backup/read.ts';
-import { type ConfigFlags, loadConfig, swarmMembersOf } from '../config.ts';
+import { type ConfigFlags, loadConfig, swarmMembersOf } from '../config/config.ts';
 import { restoreSwarm } from '../storage/restore.ts';
 import { endpointsOf, silentLast } from './client.ts';
 import { command, withRemedy } from './commands.ts';

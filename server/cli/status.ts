@@ -7,7 +7,7 @@ import { CLOCK_SKEW_TOLD_MS } from '../../shared/paxos/bounds.ts';
 import { skewText } from '../../shared/skew.ts';
 import type { StartingStatus } from '../api/starting.ts';
 import type { SwarmStatus } from '../api/status.ts';
-import { loadConfig, type SwarmConfig, urlOf } from '../config.ts';
+import { loadConfig, type SwarmConfig, urlOf } from '../config/config.ts';
 import { dayOf } from '../tls/pem.ts';
 import { ballotForPeople } from './ballot.ts';
 import { ask, endpointsOf, type SwarmAnswer, textOf } from './client.ts';

@@ -15,8 +15,8 @@ import {
 	type SwarmInput,
 	tlsFilesOf,
 	urlOf,
-} from '../config.ts';
-import { mustBeSecond, mustHaveSecret, mustHaveTokens } from '../config-secrets.ts';
+} from '../config/config.ts';
+import { mustBeSecond, mustHaveSecret, mustHaveTokens } from '../config/secrets.ts';
 import { type NodeLogger, SILENT } from '../logger.ts';
 import {
 	type NodeMachine,

@@ -1,6 +1,6 @@
 /** The name and the version of a state machine of the user's own, checked before anything is written under them. */
 import type { MachineLabel } from '../../shared/store/own-machine.ts';
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../config/config.ts';
 import { KEY_VALUE_LABEL } from '../storage/machine-label.ts';
 
 const NAME_PATTERN = /^[\x21-\x7e]{1,64}$/;

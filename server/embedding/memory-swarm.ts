@@ -4,7 +4,7 @@ import { SEGMENT_BYTES_DEFAULT } from '../../shared/disk/log.ts';
 import { newLogFiles } from '../../shared/disk/manifest.ts';
 import { firstMembers } from '../../shared/paxos/members.ts';
 import type { StateMachine } from '../../shared/store/state-machine.ts';
-import { parseSwarm, type SwarmConfig, swarmMembersOf } from '../config.ts';
+import { parseSwarm, type SwarmConfig, swarmMembersOf } from '../config/config.ts';
 import { logFacts } from '../fact-log.ts';
 import { type NodeLogger, ofNode, SILENT } from '../logger.ts';
 import { agentConfig, LINK_MS, type NodeReplica } from '../node.ts';

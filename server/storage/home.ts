@@ -8,7 +8,7 @@ import { newLogFiles } from '../../shared/disk/manifest.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { PutBackError } from '../../shared/replica/memory.ts';
 import type { MachineLabel } from '../../shared/store/own-machine.ts';
-import { type SwarmConfig, swarmMembersOf } from '../config.ts';
+import { type SwarmConfig, swarmMembersOf } from '../config/config.ts';
 import type { FileDisk } from './files.ts';
 import { openFolder, ownerOf } from './folder.ts';
 import type { FirstMembers } from './identity.ts';

@@ -10,7 +10,7 @@ import { firstMembers } from '../../shared/paxos/members.ts';
 import { membersPart } from '../../shared/replica/restore.ts';
 import type { Backup } from '../backup/file.ts';
 import type { BackupStep } from '../backup/read.ts';
-import { firstVotersOf } from '../config.ts';
+import { firstVotersOf } from '../config/config.ts';
 import { syncFolder } from './files.ts';
 import type { SwarmMembers } from './identity.ts';
 import { type NewSwarm, newSwarm } from './new-folder.ts';

@@ -4,7 +4,7 @@
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { ConfigError, readText, type TlsFiles } from '../config.ts';
+import { ConfigError, readText, type TlsFiles } from '../config/config.ts';
 import { nodesIn, uriOf } from './names.ts';
 
 /** The texts of three files. */

@@ -1,7 +1,7 @@
 /** Durations as people write them. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { durationMs } from '../../server/duration.ts';
+import { durationMs } from '../../server/api/duration.ts';
 
 it.each([
 	['0', 0],

@@ -1,6 +1,6 @@
 /** Sessions and locks over HTTP, by a real socket: every endpoint, its texts and status codes. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { durationText } from '../../server/duration.ts';
+import { durationText } from '../../server/api/duration.ts';
 import { SESSION_KEYS_MAX } from '../../shared/store/locks.ts';
 import { SESSIONS_MAX } from '../../shared/store/sessions.ts';
 import { sessionId } from '../store/commands.ts';

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { loadConfig, parseSwarm, type TlsConfig, tlsFilesOf } from '../../server/config.ts';
-import { loadSecret, loadTokens } from '../../server/config-secrets.ts';
+import { loadConfig, parseSwarm, type TlsConfig, tlsFilesOf } from '../../server/config/config.ts';
+import { loadSecret, loadTokens } from '../../server/config/secrets.ts';
 import { blockOf, dockerfile, environmentOf, manifests, patched, readDeploy, unitOf } from './files.ts';
 import { faultsOf } from './kubernetes-schema.ts';
 
@@ -62,8 +62,8 @@ interface Probe {
 }
 
 /** The sources that read the environment. */
-const SETTINGS = ['config.ts', 'config-secrets.ts']
-	.map((name) => readFileSync(new URL(`../../server/${name}`, import.meta.url), 'utf8'))
+const SETTINGS = ['config.ts', 'secrets.ts']
+	.map((name) => readFileSync(new URL(`../../server/config/${name}`, import.meta.url), 'utf8'))
 	.join('');
 
 /** Whether the program reads the variable. Secrets may be in files, whose variables have the same name and `_FILE`. */

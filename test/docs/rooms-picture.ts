@@ -18,6 +18,7 @@ const ROOMS = [
 	'shared',
 	'shared/replica',
 	'shared/simulation',
+	'server/config',
 	'server/storage',
 	'server/mesh',
 	'server/tracing',

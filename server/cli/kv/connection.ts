@@ -1,6 +1,6 @@
 /** Which nodes the commands of `kv` ask, and how: by flags, by the variables of Consul's clients, or by `swarm.json`. */
 import { keyFault, prefixFault } from '../../../shared/store/key.ts';
-import { loadConfig } from '../../config.ts';
+import { loadConfig } from '../../config/config.ts';
 import { askAny, clientTimeoutMs, endpointsOf, type SwarmAnswer, type SwarmRequest, textOf } from '../client.ts';
 import { consulAddress } from '../consul-environment.ts';
 import type { ConnectOptions } from '../options.ts';

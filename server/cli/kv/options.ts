@@ -1,6 +1,6 @@
 /** The options of commands that read and write data, by any node. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { durationMs } from '../../duration.ts';
+import { durationMs } from '../../api/duration.ts';
 import { takesAnyText } from '../help.ts';
 import { httpUrl, withEndpoint } from '../options.ts';
 import { FORMATS, type Format } from './connection.ts';

@@ -10,7 +10,7 @@ import {
 	SessionLostError,
 	UnknownOutcomeError,
 } from '../../../shared/client/errors.ts';
-import { durationText } from '../../duration.ts';
+import { durationText } from '../../api/duration.ts';
 import { tlsOptions, tokenShown } from '../credentials.ts';
 import { stoppable } from '../interrupt.ts';
 import { connectionOf } from '../kv/connection.ts';

@@ -1,6 +1,6 @@
 /** `session list`, `info`, `create`, `renew` and `destroy`. */
 import * as z from 'zod';
-import { durationText } from '../../duration.ts';
+import { durationText } from '../../api/duration.ts';
 import { understood } from '../client.ts';
 import { askSwarm, connectionOf, formatOf, type KvOptions, refuseError } from '../kv/connection.ts';
 import { tableOf } from '../table.ts';

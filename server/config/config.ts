@@ -3,19 +3,19 @@
  *
  * One schema gives the types, the defaults, the errors and `swarm.schema.json`. All errors are listed, each with the
  * path of the field that has to change. No other file reads `swarm.json` or the settings in the environment, but for
- * `config-secrets.ts` and `cli/consul-environment.ts`. This file may not touch a data folder.
+ * `secrets.ts` and `cli/consul-environment.ts`. This file may not touch a data folder.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
-import type { Member } from '../shared/paxos/change.ts';
-import { describeIssue, listed, shortJson } from './config-errors.ts';
-import { ANY_ADDRESS, isLoopback } from './doors.ts';
+import type { Member } from '../../shared/paxos/change.ts';
+import { ANY_ADDRESS, isLoopback } from '../doors.ts';
+import type { PeerAddress } from '../mesh/peer.ts';
+import { packageDir } from '../package.ts';
+import type { FirstMembers, SwarmMembers } from '../storage/identity.ts';
+import { describeIssue, listed, shortJson } from './errors.ts';
 import { findJsonError } from './json-error.ts';
-import type { PeerAddress } from './mesh/peer.ts';
-import { packageDir } from './package.ts';
-import type { FirstMembers, SwarmMembers } from './storage/identity.ts';
 import {
 	ADVERTISE_RULE,
 	ALLOWED_HOST_RULE,
@@ -25,7 +25,7 @@ import {
 	PORT_MAX,
 	swarmSchema,
 	type tlsSchema,
-} from './swarm-schema.ts';
+} from './schema.ts';
 
 /** What `swarm.json` may hold. */
 export type SwarmInput = z.input<typeof swarmSchema>;

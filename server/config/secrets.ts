@@ -2,9 +2,9 @@
  * The secret and the tokens of a swarm, from `swarm.json`, the environment and the files that these name. No error tells a
  * secret.
  */
-import { digestOf, grantOf, type KnownToken, lackAdmin, type TokenRole, Tokens, tokenFault } from './access/tokens.ts';
+import { digestOf, grantOf, type KnownToken, lackAdmin, type TokenRole, Tokens, tokenFault } from '../access/tokens.ts';
+import { isLoopback } from '../doors.ts';
 import { ConfigError, type Environment, given, readText, type SwarmConfig, urlOf } from './config.ts';
-import { isLoopback } from './doors.ts';
 
 /**
  * The secret that members prove to each other; null where none is set.

@@ -4,12 +4,12 @@
  */
 import { isIP } from 'node:net';
 import * as z from 'zod';
-import { nameOf } from '../shared/member-name.ts';
-import { MEMBERS_MAX } from '../shared/paxos/quorum.ts';
-import { SNAPSHOT_LIMITS } from '../shared/replica/snapshots.ts';
-import { prefixFault } from '../shared/store/key.ts';
-import { countOf, must, shortJson } from './config-errors.ts';
-import { ANY_ADDRESS } from './doors.ts';
+import { nameOf } from '../../shared/member-name.ts';
+import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
+import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
+import { prefixFault } from '../../shared/store/key.ts';
+import { ANY_ADDRESS } from '../doors.ts';
+import { countOf, must, shortJson } from './errors.ts';
 
 export const PORT_MAX = 65_535;
 const TIMING_MS_MAX = 600_000;
