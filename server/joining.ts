@@ -5,7 +5,7 @@
 import type { MembersView, SwarmMember } from '../shared/feed.ts';
 import { nameOf } from '../shared/member-name.ts';
 import type { NodeId } from '../shared/paxos/ballot.ts';
-import type { NodeLogger } from './logger.ts';
+import type { NodeLogger } from './log/logger.ts';
 import { type Fetch, fetchWith, whyFailed } from './tls/fetch.ts';
 
 export interface JoiningOptions {

@@ -13,12 +13,12 @@ import { ClientSockets } from './client/sockets.ts';
 import { FEED_PATH, Feed } from './feed/feed.ts';
 import { DRAIN_TIMINGS } from './front/drain.ts';
 import type { Front, UpgradeDoor } from './front/front.ts';
-import type { LastLines } from './last-lines.ts';
 import type { ConnectionLimits } from './limits.ts';
+import type { LastLines } from './log/last-lines.ts';
+import type { Reports } from './log/reports.ts';
 import type { Mesh } from './mesh/mesh.ts';
 import type { NodeOptions, NodeReplica } from './node.ts';
 import { dashboardDir, packageVersion } from './package.ts';
-import type { Reports } from './reports.ts';
 import { traceRequests } from './tracing/requests.ts';
 import { hostTracer } from './tracing/tracer.ts';
 

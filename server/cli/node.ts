@@ -14,11 +14,11 @@ import {
 } from '../config/config.ts';
 import { loadOtherSecret, loadSecret, loadTokens, secretsOf } from '../config/secrets.ts';
 import { lookForGarbageLater } from '../garbage.ts';
-import { LastLines } from '../last-lines.ts';
 import { connectPrimary, type Primary } from '../launched.ts';
+import { LastLines } from '../log/last-lines.ts';
+import { withoutSecrets } from '../log/without-secrets.ts';
 import { type NodeOptions, type RunningNode, startNode } from '../node.ts';
 import type { StartProgress } from '../replica/memory.ts';
-import { withoutSecrets } from '../secrets.ts';
 import { swarmIdIn } from '../storage/identity.ts';
 import { loadPem, type Pem } from '../tls/pem.ts';
 import { withRemedy } from './commands.ts';

@@ -17,7 +17,7 @@ import {
 	urlOf,
 } from '../config/config.ts';
 import { mustBeSecond, mustHaveSecret, mustHaveTokens } from '../config/secrets.ts';
-import { type NodeLogger, SILENT } from '../logger.ts';
+import { type NodeLogger, SILENT } from '../log/logger.ts';
 import {
 	type NodeMachine,
 	type NodeOptions,

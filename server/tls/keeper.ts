@@ -9,7 +9,7 @@ import { Agent } from 'node:https';
 import { dirname } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { ConfigError, type TlsFiles } from '../config/config.ts';
-import type { NodeLogger } from '../logger.ts';
+import type { NodeLogger } from '../log/logger.ts';
 import { contextOptions } from './context.ts';
 import { checkPem, dayOf, isSoonOver, type Owner, type Pem, readPem } from './pem.ts';
 

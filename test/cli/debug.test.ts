@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { LastLines } from '../../server/last-lines.ts';
-import { withoutSecrets } from '../../server/secrets.ts';
+import { LastLines } from '../../server/log/last-lines.ts';
+import { withoutSecrets } from '../../server/log/without-secrets.ts';
 import { FakeSwarm } from './fake-swarm.ts';
 
 let fake: FakeSwarm;

@@ -18,6 +18,7 @@ const ROOMS = [
 	'shared',
 	'shared/replica',
 	'shared/simulation',
+	'server/log',
 	'server/config',
 	'server/storage',
 	'server/mesh',

@@ -1,7 +1,7 @@
 /** Lines of the log are for people at terminals, whatever strangers have sent. */
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
-import { logFacts } from '../../server/fact-log.ts';
+import { logFacts } from '../../server/log/facts.ts';
 import { FactStream } from '../../server/replica/fact-stream.ts';
 
 it('warn of what is wrong at a node, and when it is over', () => {

@@ -2,7 +2,7 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { kindOfText, Repeats } from '../../server/repeats.ts';
+import { kindOfText, Repeats } from '../../server/log/repeats.ts';
 import { TestSwarm } from '../client/nodes.ts';
 import { request, Wire } from './wire.ts';
 

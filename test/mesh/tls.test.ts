@@ -7,7 +7,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 import { Authority } from '../../server/certs/authority.ts';
-import { SILENT } from '../../server/logger.ts';
+import { SILENT } from '../../server/log/logger.ts';
 import { DialerHandshake, NONCE_BYTES } from '../../server/mesh/handshake.ts';
 import { frontTls } from '../../server/tls/front.ts';
 import { TlsKeeper } from '../../server/tls/keeper.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { Authority, type Issued, type Life, newAuthority, type Subject } from '../../server/certs/authority.ts';
 import type { TlsFiles } from '../../server/config/config.ts';
-import { SILENT } from '../../server/logger.ts';
+import { SILENT } from '../../server/log/logger.ts';
 import { TlsKeeper } from '../../server/tls/keeper.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,7 +1,7 @@
 /** What certificates a node takes, when it takes new ones, and what it says of them. */
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { NodeLogger } from '../../server/logger.ts';
+import type { NodeLogger } from '../../server/log/logger.ts';
 import { type KeeperClock, LOOK_EVERY_MS, SETTLE_MS, TlsKeeper } from '../../server/tls/keeper.ts';
 import { checkPem, readPem } from '../../server/tls/pem.ts';
 import { lifeOf, TestAuthority } from './certificates.ts';

@@ -2,11 +2,11 @@
  * What operators are told of trouble at the doors of a node and in its process, each kind at a bounded rate. As long as
  * the node has no replica it is told in the log alone. From then on refusals and stalls are facts, which are logged too.
  */
-import type { DoorName } from './front/front.ts';
+import type { DoorName } from '../front/front.ts';
+import type { RunningReplica } from '../replica/replica.ts';
 import type { NodeLogger } from './logger.ts';
 import { kindOfText, Repeats } from './repeats.ts';
-import type { RunningReplica } from './replica/replica.ts';
-import { withoutSecrets } from './secrets.ts';
+import { withoutSecrets } from './without-secrets.ts';
 
 /** A connection or request that was refused. */
 interface Refused {

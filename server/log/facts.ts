@@ -1,12 +1,12 @@
 /** Writes log lines for operators, one for each coarse fact. */
-import { GIVEN_UP, membersText, type RawFact } from '../shared/fact.ts';
-import { ACTED, faultText } from '../shared/lab.ts';
-import { ballotToText } from '../shared/paxos/ballot.ts';
-import { skewText } from '../shared/skew.ts';
+import { GIVEN_UP, membersText, type RawFact } from '../../shared/fact.ts';
+import { ACTED, faultText } from '../../shared/lab.ts';
+import { ballotToText } from '../../shared/paxos/ballot.ts';
+import { skewText } from '../../shared/skew.ts';
+import type { FactStream } from '../replica/fact-stream.ts';
 import type { LastLines } from './last-lines.ts';
 import type { NodeLogger } from './logger.ts';
 import { kindOfText, Repeats } from './repeats.ts';
-import type { FactStream } from './replica/fact-stream.ts';
 
 /**
  * @param last remembers all lines, whatever the level of the log is, each with its time
