@@ -6,7 +6,7 @@ import { stopSignalsOfProcess } from './cli/hangup.ts';
 import { Output } from './cli/output.ts';
 import { run } from './cli/program.ts';
 import { EXIT } from './cli/terminal.ts';
-import { HELD_BYTES } from './limits.ts';
+import { HELD_BYTES } from './front/limits.ts';
 import { packageVersion } from './package.ts';
 
 /** A process that ran nodes waits so long at its end for a reader of its output that takes nothing. */

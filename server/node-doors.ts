@@ -13,7 +13,7 @@ import { ClientSockets } from './client/sockets.ts';
 import { FEED_PATH, Feed } from './feed/feed.ts';
 import { DRAIN_TIMINGS } from './front/drain.ts';
 import type { Front, UpgradeDoor } from './front/front.ts';
-import type { ConnectionLimits } from './limits.ts';
+import type { ConnectionLimits } from './front/limits.ts';
 import type { LastLines } from './log/last-lines.ts';
 import type { Reports } from './log/reports.ts';
 import type { Mesh } from './mesh/mesh.ts';

@@ -9,7 +9,7 @@ import type { NodeId } from '../shared/paxos/ballot.ts';
 import type { Member } from '../shared/paxos/change.ts';
 import type { MemberSet, MembersState } from '../shared/paxos/members.ts';
 import { dialAt, dialOf, type NodeConfig, urlOf } from './config/config.ts';
-import type { Address } from './doors.ts';
+import type { Address } from './front/doors.ts';
 import type { PeerAddress } from './mesh/peer.ts';
 
 /** The part of the swarm that the HTTP API uses. */

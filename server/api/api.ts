@@ -9,7 +9,7 @@ import helmet from 'helmet';
 import { Guard } from '../access/guard.ts';
 import type { Tokens } from '../access/tokens.ts';
 import { SESSION_TTL_MS_MIN } from '../config/schema.ts';
-import type { Doors } from '../doors.ts';
+import type { Doors } from '../front/doors.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { LoopFigures } from '../loop-watch.ts';
 import type { Handler, Metrics } from '../metrics/metrics.ts';

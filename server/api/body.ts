@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { fromUtf8 } from '../../shared/bytes/text.ts';
-import { hasMoreItems } from '../json-items.ts';
+import { hasMoreItems } from '../front/json-items.ts';
 import { HttpError } from './answer.ts';
 
 /** So many chunks are kept apart at most, and about so many are taken in one turn of the event loop. */

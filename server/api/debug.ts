@@ -4,7 +4,7 @@
  */
 import { Router } from 'express';
 import type { SwarmConfig } from '../config/config.ts';
-import type { ConnectionLimits } from '../limits.ts';
+import type { ConnectionLimits } from '../front/limits.ts';
 import { answerJson, isPretty, onlyMethods } from './answer.ts';
 
 /** The answer of `GET /v1/debug`. */

@@ -6,7 +6,7 @@ import type { OfLock, PartOfTransaction } from '../../shared/store/command.ts';
 import { keyFault, prefixFault } from '../../shared/store/key.ts';
 import { isSessionId } from '../../shared/store/sessions.ts';
 import { READ_BYTES_MAX, TREE_KEYS_MAX } from '../../shared/store/transaction.ts';
-import { hasMoreItems } from '../json-items.ts';
+import { hasMoreItems } from '../front/json-items.ts';
 import { HttpError } from './answer.ts';
 import { invalidSession } from './kv-lock.ts';
 

@@ -11,7 +11,7 @@ import {
 	readText,
 	type TlsConfig,
 } from '../config/config.ts';
-import { ANY_ADDRESS } from '../doors.ts';
+import { ANY_ADDRESS } from '../front/doors.ts';
 import { namesIn } from '../tls/names.ts';
 import { certificatesIn, dayOf, isSoonOver } from '../tls/pem.ts';
 import { OWN_CLIENT } from './credentials.ts';

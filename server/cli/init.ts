@@ -9,7 +9,7 @@ import {
 	swarmMembersOf,
 	urlOf,
 } from '../config/config.ts';
-import { ANY_ADDRESS, isLoopback } from '../doors.ts';
+import { ANY_ADDRESS, isLoopback } from '../front/doors.ts';
 import { formatOnce, formatSwarm } from '../storage/new-folder.ts';
 import { withRemedy } from './commands.ts';
 import { EXIT, type ExitStatus, type Terminal } from './terminal.ts';

@@ -10,7 +10,7 @@ import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import type { Member } from '../../shared/paxos/change.ts';
-import { ANY_ADDRESS, isLoopback } from '../doors.ts';
+import { ANY_ADDRESS, isLoopback } from '../front/doors.ts';
 import type { PeerAddress } from '../mesh/peer.ts';
 import { packageDir } from '../package.ts';
 import type { FirstMembers, SwarmMembers } from '../storage/identity.ts';

@@ -8,7 +8,7 @@ import { nameOf } from '../../shared/member-name.ts';
 import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
 import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
 import { prefixFault } from '../../shared/store/key.ts';
-import { ANY_ADDRESS } from '../doors.ts';
+import { ANY_ADDRESS } from '../front/doors.ts';
 import { countOf, must, shortJson } from './errors.ts';
 
 export const PORT_MAX = 65_535;

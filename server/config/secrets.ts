@@ -3,7 +3,7 @@
  * secret.
  */
 import { digestOf, grantOf, type KnownToken, lackAdmin, type TokenRole, Tokens, tokenFault } from '../access/tokens.ts';
-import { isLoopback } from '../doors.ts';
+import { isLoopback } from '../front/doors.ts';
 import { ConfigError, type Environment, given, readText, type SwarmConfig, urlOf } from './config.ts';
 
 /**

@@ -12,7 +12,7 @@ import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { JoinRefusal, JoinWish, ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { Tokens } from '../access/tokens.ts';
-import type { Refusal } from '../doors.ts';
+import type { Refusal } from '../front/doors.ts';
 import { answer } from '../front/front.ts';
 import { readInTurns } from '../front/reading.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';

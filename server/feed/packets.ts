@@ -4,7 +4,7 @@
  * packets over polling. Their connection is closed as for a packet that does not parse.
  */
 import type { Socket } from 'socket.io';
-import { hasMoreItems } from '../json-items.ts';
+import { hasMoreItems } from '../front/json-items.ts';
 
 type Connection = Socket['conn'];
 

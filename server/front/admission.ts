@@ -8,8 +8,8 @@
  */
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
-import type { ConnectionLimits } from '../limits.ts';
 import { Connection } from './connection.ts';
+import type { ConnectionLimits } from './limits.ts';
 
 /** Times in milliseconds. */
 export interface AdmissionTimings {

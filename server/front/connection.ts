@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIPv6, type Socket } from 'node:net';
 import type { WebSocket } from 'ws';
-import type { Refusal } from '../doors.ts';
+import type { Refusal } from './doors.ts';
 
 /**
  * `arriving` until its first request is admitted; then `http`, or the door whose WebSocket it has become. `closed` once

@@ -9,13 +9,13 @@ import net, { type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions, TLSSocket, TlsOptions } from 'node:tls';
 import { isProbe } from '../api/health.ts';
-import type { Doors, Refusal } from '../doors.ts';
-import { type ConnectionLimits, HELD_BYTES, socketsMax } from '../limits.ts';
 import { Turns } from '../turns.ts';
 import { Admission, type AdmissionTimings, type ConnectionCounts, type Place } from './admission.ts';
 import { addressKey, type Connection } from './connection.ts';
+import type { Doors, Refusal } from './doors.ts';
 import { drain, isLast } from './drain.ts';
 import { Handshakes } from './handshakes.ts';
+import { type ConnectionLimits, HELD_BYTES, socketsMax } from './limits.ts';
 import { asksForWebSocket, hasIgnoredUpgrade, refuseUpgrade, serveAnyway, shouldUpgradeCallback } from './upgrade.ts';
 
 /** The door at which a connection or request was refused. */

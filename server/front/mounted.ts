@@ -7,8 +7,8 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { isProbe } from '../api/health.ts';
-import type { Refusal } from '../doors.ts';
 import type { Place } from './admission.ts';
+import type { Refusal } from './doors.ts';
 import {
 	answer,
 	type Front,

@@ -5,7 +5,7 @@
  */
 import type { TLSSocket } from 'node:tls';
 import type { TlsConfig } from '../config/config.ts';
-import type { Refusal } from '../doors.ts';
+import type { Refusal } from '../front/doors.ts';
 import type { FrontTls } from '../front/front.ts';
 import { contextOptions } from './context.ts';
 import type { TlsKeeper } from './keeper.ts';

@@ -5,9 +5,9 @@
 import { EventEmitter } from 'node:events';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { type ApiOptions, createApi } from '../../server/api/api.ts';
-import { createDoors } from '../../server/doors.ts';
+import { createDoors } from '../../server/front/doors.ts';
 import { Front, type FrontOptions, type UpgradeDoor } from '../../server/front/front.ts';
-import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/limits.ts';
+import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/front/limits.ts';
 import type { LoopFigures } from '../../server/loop-watch.ts';
 import { Metrics } from '../../server/metrics/metrics.ts';
 import type { OpenSnapshot, ReplicaService } from '../../server/replica/service.ts';

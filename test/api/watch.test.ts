@@ -1,6 +1,6 @@
 /** Watches over a real socket: the events, where they begin and go on, and what ends them. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connectionLimits } from '../../server/limits.ts';
+import { connectionLimits } from '../../server/front/limits.ts';
 import { request, Wire } from '../front/wire.ts';
 import { EventStream } from './event-stream.ts';
 import { LoneReplica, TestNode } from './node.ts';

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { io } from 'socket.io-client';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { tokensOf } from '../../server/access/tokens.ts';
-import { connectionLimits, DESCRIPTORS_MIN } from '../../server/limits.ts';
+import { connectionLimits, DESCRIPTORS_MIN } from '../../server/front/limits.ts';
 import { LastLines } from '../../server/log/last-lines.ts';
 import { type Listening, startListening, startProxy } from '../client/listening.ts';
 import { TestAuthority } from '../tls/certificates.ts';

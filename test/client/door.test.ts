@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
-import { connectionLimits, DESCRIPTORS_MIN } from '../../server/limits.ts';
+import { connectionLimits, DESCRIPTORS_MIN } from '../../server/front/limits.ts';
 import { Writer } from '../../shared/bytes/bytes.ts';
 import {
 	FRAME_BYTES_MAX,

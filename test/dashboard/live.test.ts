@@ -6,7 +6,7 @@ import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { NodeConnection } from '../../dashboard/live/node-connection.ts';
 import { Feed } from '../../server/feed/feed.ts';
 import { Front } from '../../server/front/front.ts';
-import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/limits.ts';
+import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/front/limits.ts';
 import type { ReplicaService } from '../../server/replica/service.ts';
 import type { FactBatch, NodeSnapshot, Recall, ServerToWatcher, WatcherToServer } from '../../shared/feed.ts';
 import { type FakeFeed, startFakeFeed } from './fake-feed.ts';

@@ -6,13 +6,13 @@ import { runInNewContext } from 'node:vm';
 import { io as connect, type Socket } from 'socket.io-client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { createDoors } from '../../server/doors.ts';
 import { FEED_PATH, Feed, type FeedOptions } from '../../server/feed/feed.ts';
 import { FLOW_LIMITS } from '../../server/feed/flow.ts';
 import { PACKETS_OF_BODY_MAX } from '../../server/feed/packets.ts';
 import { MALFORMED_MAX, PROPOSALS_IN_FLIGHT_MAX } from '../../server/feed/requests.ts';
+import { createDoors } from '../../server/front/doors.ts';
 import { Front } from '../../server/front/front.ts';
-import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/limits.ts';
+import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/front/limits.ts';
 import type { ReplicaService } from '../../server/replica/service.ts';
 import type {
 	FactBatch,

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { addressKey } from '../../server/front/connection.ts';
-import { type ConnectionLimits, connectionLimits } from '../../server/limits.ts';
+import { type ConnectionLimits, connectionLimits } from '../../server/front/limits.ts';
 import { TestNode } from '../api/node.ts';
 import { request, Wire } from './wire.ts';
 

@@ -10,7 +10,7 @@ import {
 	HELD_BYTES,
 	parseDescriptorLimit,
 	socketsMax,
-} from '../../server/limits.ts';
+} from '../../server/front/limits.ts';
 import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
 import { TestNode } from '../api/node.ts';
 

@@ -1,7 +1,7 @@
 /** JSON is bounded by what is in it before it is parsed. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { hasMoreItems } from '../../server/json-items.ts';
+import { hasMoreItems } from '../../server/front/json-items.ts';
 
 it('lists, objects and commas are counted, and nothing inside a string', () => {
 	const text = fc.string({ unit: fc.constantFrom('"', '\\', ',', '[', '{', 'a') });

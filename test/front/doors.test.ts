@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createDoors, isLoopback } from '../../server/doors.ts';
-import { TestNode } from './node.ts';
+import { createDoors, isLoopback } from '../../server/front/doors.ts';
+import { TestNode } from '../api/node.ts';
 
 describe('the doors', () => {
 	const doors = createDoors([

@@ -8,8 +8,8 @@
  * `README.md` tells operators the same numbers, and has to be kept equal.
  */
 import { readFileSync } from 'node:fs';
-import { MEMBERS_MAX } from '../shared/paxos/quorum.ts';
-import { CONNECTIONS_OF_NODE_MAX } from '../shared/store/client-limits.ts';
+import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
+import { CONNECTIONS_OF_NODE_MAX } from '../../shared/store/client-limits.ts';
 
 export interface ConnectionLimits {
 	/** Connections that have not sent a whole request yet. A newer one takes the place of the oldest. */
