@@ -4,8 +4,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Subject } from '../../shared/replica/waits.ts';
+import { Turns } from '../process/turns.ts';
 import type { ReplicaService } from '../replica/service.ts';
-import { Turns } from '../turns.ts';
 import type { HeldPlaces } from './held.ts';
 import type { Blocking } from './query.ts';
 

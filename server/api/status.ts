@@ -5,7 +5,7 @@ import type { ProposeAnswer } from '../../shared/feed.ts';
 import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { Guard } from '../access/guard.ts';
-import type { LoopFigures } from '../loop-watch.ts';
+import type { LoopFigures } from '../process/loop-watch.ts';
 import { propose, readProposeRequest } from '../replica/propose.ts';
 import type { AnyService } from '../replica/service.ts';
 import type { KnownSwarm } from '../swarm.ts';

@@ -13,11 +13,11 @@ import {
 	tlsFilesOf,
 } from '../config/config.ts';
 import { loadOtherSecret, loadSecret, loadTokens, secretsOf } from '../config/secrets.ts';
-import { lookForGarbageLater } from '../garbage.ts';
-import { connectPrimary, type Primary } from '../launched.ts';
+import { connectPrimary, type Primary } from '../launcher/launched.ts';
 import { LastLines } from '../log/last-lines.ts';
 import { withoutSecrets } from '../log/without-secrets.ts';
 import { type NodeOptions, type RunningNode, startNode } from '../node.ts';
+import { lookForGarbageLater } from '../process/garbage.ts';
 import type { StartProgress } from '../replica/memory.ts';
 import { swarmIdIn } from '../storage/identity.ts';
 import { loadPem, type Pem } from '../tls/pem.ts';

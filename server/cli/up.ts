@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { quorumSize } from '../../shared/paxos/quorum.ts';
 import { type LoadedConfig, loadConfig, type SwarmConfig, tlsFilesOf, urlOf } from '../config/config.ts';
 import { loadSecret, loadTokens } from '../config/secrets.ts';
-import { type LaunchLab, launch } from '../launcher.ts';
+import { type LaunchLab, launch } from '../launcher/launcher.ts';
 import { removeNode } from '../storage/folder.ts';
 import { swarmIdIn } from '../storage/identity.ts';
 import { loadPem } from '../tls/pem.ts';

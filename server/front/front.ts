@@ -9,7 +9,7 @@ import net, { type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions, TLSSocket, TlsOptions } from 'node:tls';
 import { isProbe } from '../api/health.ts';
-import { Turns } from '../turns.ts';
+import { Turns } from '../process/turns.ts';
 import { Admission, type AdmissionTimings, type ConnectionCounts, type Place } from './admission.ts';
 import { addressKey, type Connection } from './connection.ts';
 import type { Doors, Refusal } from './doors.ts';

@@ -1,6 +1,6 @@
 /** What is not counted, but read when the page is asked for: what is wrong at the node, and how its process does. */
 import type { PeerView } from '../../shared/replica/view.ts';
-import type { LoopFigures } from '../loop-watch.ts';
+import type { LoopFigures } from '../process/loop-watch.ts';
 import { labelled, single } from './format.ts';
 
 export interface Readings {

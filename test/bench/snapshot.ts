@@ -2,7 +2,7 @@
  * Overwrites a large state while the nodes write snapshots of it: the pace of the writes meanwhile beside that of the
  * other moments of the same run, and the longest step of each node's event loop.
  */
-import type { LoopFigures } from '../../server/loop-watch.ts';
+import type { LoopFigures } from '../../server/process/loop-watch.ts';
 import { Swarm, type TestNode } from '../process/swarm.ts';
 import { connected, putter, run } from './clients.ts';
 

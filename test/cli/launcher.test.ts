@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { type LaunchLab, launch } from '../../server/launcher.ts';
+import { type LaunchLab, launch } from '../../server/launcher/launcher.ts';
 
 /** A stand-in for a node's process, whose argument says what it does. */
 const CHILD = `
@@ -81,7 +81,7 @@ let folder = '';
 
 beforeAll(async () => {
 	folder = mkdtempSync(join(tmpdir(), 'swarm-launcher-'));
-	const source = (name: string) => fileURLToPath(new URL(`../../server/${name}.ts`, import.meta.url));
+	const source = (name: string) => fileURLToPath(new URL(`../../server/launcher/${name}.ts`, import.meta.url));
 	await build({
 		configFile: false,
 		logLevel: 'silent',

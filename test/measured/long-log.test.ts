@@ -2,7 +2,7 @@
  * A node that reads a long log answers at once that it is alive, and tells its progress. It can be stopped meanwhile.
  */
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
-import type { LoopFigures } from '../../server/loop-watch.ts';
+import type { LoopFigures } from '../../server/process/loop-watch.ts';
 import { openFolder } from '../../server/storage/folder.ts';
 import { Log } from '../../shared/disk/log.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';

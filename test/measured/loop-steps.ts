@@ -1,5 +1,5 @@
 /** The long steps of a real node's event loop since some moment, as the node itself measured them. */
-import type { LoopFigures } from '../../server/loop-watch.ts';
+import type { LoopFigures } from '../../server/process/loop-watch.ts';
 import type { TestNode } from '../process/swarm.ts';
 
 export class LoopSteps {

@@ -1,6 +1,6 @@
 /** A node tells how long the steps of its event loop took. Other tests compare these figures with bounds. */
 import { beforeEach, expect, onTestFailed, onTestFinished, test } from 'vitest';
-import { IDLE_TICK_MS, LoopWatch, TICK_MS } from '../../server/loop-watch.ts';
+import { IDLE_TICK_MS, LoopWatch, TICK_MS } from '../../server/process/loop-watch.ts';
 import { Swarm, type TestNode, until } from '../process/swarm.ts';
 import { LoopSteps } from './loop-steps.ts';
 

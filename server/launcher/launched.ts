@@ -3,9 +3,9 @@
  * node must never outlive its primary process: the channel closes however that process ends.
  */
 
-import { isNodeAct, type NodeAct } from '../shared/lab.ts';
-import type { NodeActor } from './lab/lab.ts';
-import type { StartProgress } from './replica/memory.ts';
+import { isNodeAct, type NodeAct } from '../../shared/lab.ts';
+import type { NodeActor } from '../lab/lab.ts';
+import type { StartProgress } from '../replica/memory.ts';
 
 export type ChildMessage =
 	| { readonly kind: 'ready' }
