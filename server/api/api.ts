@@ -14,7 +14,7 @@ import type { Lab } from '../lab/lab.ts';
 import type { Handler, Metrics } from '../metrics/metrics.ts';
 import type { LoopFigures } from '../process/loop-watch.ts';
 import type { AnyService } from '../replica/service.ts';
-import type { KnownSwarm } from '../swarm.ts';
+import type { KnownSwarm } from '../swarm/swarm.ts';
 import { type Fetch, fetchWith } from '../tls/fetch.ts';
 import { answerNothing, answerText, HttpError } from './answer.ts';
 import { BlockingReads } from './blocking.ts';

@@ -13,7 +13,7 @@ import type { Slot } from '../../shared/paxos/message.ts';
 import type { MembersAnswer, MembersRefusal, MembersRequest } from '../../shared/replica/membership.ts';
 import { isMemberId, isOrigin } from '../config/schema.ts';
 import type { NodeService } from '../replica/service.ts';
-import { type KnownSwarm, viewOf } from '../swarm.ts';
+import { type KnownSwarm, viewOf } from '../swarm/swarm.ts';
 import type { Fetch } from '../tls/fetch.ts';
 import { answerJson, HttpError, isPretty, onlyMethods } from './answer.ts';
 import { idOfNodeAt } from './ask-node.ts';

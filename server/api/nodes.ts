@@ -6,7 +6,7 @@ import { type Request, type Response, Router } from 'express';
 import type { SwarmMember } from '../../shared/feed.ts';
 import { nameOf } from '../../shared/member-name.ts';
 import { membersIndex } from '../../shared/paxos/members.ts';
-import type { KnownSwarm } from '../swarm.ts';
+import type { KnownSwarm } from '../swarm/swarm.ts';
 import { answerJson, isPretty, type Json, onlyMethods, queryOf } from './answer.ts';
 import { type MemberStatus, memberStatuses } from './member-status.ts';
 import { refuseOtherDatacenter } from './query.ts';

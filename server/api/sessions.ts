@@ -10,7 +10,7 @@ import type { OfSession } from '../../shared/store/command.ts';
 import { isSessionId, SESSIONS_MAX, type Session, type SessionAttributes } from '../../shared/store/sessions.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { Guard } from '../access/guard.ts';
-import type { KnownSwarm } from '../swarm.ts';
+import type { KnownSwarm } from '../swarm/swarm.ts';
 import { answerJson, HttpError, isPretty, type Json, onlyMethods, printJson, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
 import { nameOfRequest, submitNamed, submitWrite, type Written } from './idempotency.ts';

@@ -8,7 +8,7 @@ import type { Guard } from '../access/guard.ts';
 import type { LoopFigures } from '../process/loop-watch.ts';
 import { propose, readProposeRequest } from '../replica/propose.ts';
 import type { AnyService } from '../replica/service.ts';
-import type { KnownSwarm } from '../swarm.ts';
+import type { KnownSwarm } from '../swarm/swarm.ts';
 import { answerJson, isPretty, onlyMethods } from './answer.ts';
 import { jsonOf, readBody } from './body.ts';
 import { type MemberStatus, memberStatuses } from './member-status.ts';

@@ -16,7 +16,7 @@ import { loadOtherSecret, loadSecret, loadTokens, secretsOf } from '../config/se
 import { connectPrimary, type Primary } from '../launcher/launched.ts';
 import { LastLines } from '../log/last-lines.ts';
 import { withoutSecrets } from '../log/without-secrets.ts';
-import { type NodeOptions, type RunningNode, startNode } from '../node.ts';
+import { type NodeOptions, type RunningNode, startNode } from '../node/node.ts';
 import { lookForGarbageLater } from '../process/garbage.ts';
 import type { StartProgress } from '../replica/memory.ts';
 import { swarmIdIn } from '../storage/identity.ts';

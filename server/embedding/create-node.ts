@@ -25,7 +25,7 @@ import {
 	type RunningNode,
 	startNode,
 	startNodeOf,
-} from '../node.ts';
+} from '../node/node.ts';
 import { OwnReplica } from '../replica/own.ts';
 import { contextOptions } from '../tls/context.ts';
 import { fetchWith } from '../tls/fetch.ts';

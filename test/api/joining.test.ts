@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Joining } from '../../server/joining.ts';
+import { Joining } from '../../server/swarm/joining.ts';
 import type { FetchInit } from '../../server/tls/fetch.ts';
 import type { MembersView, SwarmMember } from '../../shared/feed.ts';
 

@@ -11,7 +11,7 @@ import { connectionLimits, DESCRIPTORS_ASSUMED } from '../../server/front/limits
 import { Metrics } from '../../server/metrics/metrics.ts';
 import type { LoopFigures } from '../../server/process/loop-watch.ts';
 import type { OpenSnapshot, ReplicaService } from '../../server/replica/service.ts';
-import type { KnownSwarm } from '../../server/swarm.ts';
+import type { KnownSwarm } from '../../server/swarm/swarm.ts';
 import type { NodeSnapshot, SwarmMember } from '../../shared/feed.ts';
 import { type Ballot, NO_BALLOT, type NodeId } from '../../shared/paxos/ballot.ts';
 import type { Batch, BatchEnd, SubmitOptions, Submitter } from '../../shared/replica/batch.ts';

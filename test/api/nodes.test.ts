@@ -1,6 +1,6 @@
 /** The members as clients of Consul ask for them. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { KnownSwarm } from '../../server/swarm.ts';
+import type { KnownSwarm } from '../../server/swarm/swarm.ts';
 import type { SwarmMember } from '../../shared/feed.ts';
 import { BALLOT, swarmOf, TestNode } from './node.ts';
 

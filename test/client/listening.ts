@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { pino } from 'pino';
 import { parseSwarm } from '../../server/config/config.ts';
-import { type NodeOptions, type RunningNode, startNode } from '../../server/node.ts';
+import { type NodeOptions, type RunningNode, startNode } from '../../server/node/node.ts';
 import { freePorts } from './nodes.ts';
 
 export interface Listening {

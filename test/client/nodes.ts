@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
 import { parseSwarm } from '../../server/config/config.ts';
-import { type NodeOptions, type RunningNode, startNode } from '../../server/node.ts';
+import { type NodeOptions, type RunningNode, startNode } from '../../server/node/node.ts';
 import { SwarmClient, type SwarmClientOptions } from '../../shared/client/client.ts';
 import { PING } from '../../shared/client/protocol.ts';
 import type { ClientSocket } from '../../shared/client/socket.ts';

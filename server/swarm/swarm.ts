@@ -3,14 +3,14 @@
  * `swarm.json` says where the nodes are that it names, because a port may be another one at each start; the log says it
  * of all others.
  */
-import type { MembersView, SwarmMember, SwarmView } from '../shared/feed.ts';
-import { nameOf } from '../shared/member-name.ts';
-import type { NodeId } from '../shared/paxos/ballot.ts';
-import type { Member } from '../shared/paxos/change.ts';
-import type { MemberSet, MembersState } from '../shared/paxos/members.ts';
-import { dialAt, dialOf, type NodeConfig, urlOf } from './config/config.ts';
-import type { Address } from './front/doors.ts';
-import type { PeerAddress } from './mesh/peer.ts';
+import type { MembersView, SwarmMember, SwarmView } from '../../shared/feed.ts';
+import { nameOf } from '../../shared/member-name.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Member } from '../../shared/paxos/change.ts';
+import type { MemberSet, MembersState } from '../../shared/paxos/members.ts';
+import { dialAt, dialOf, type NodeConfig, urlOf } from '../config/config.ts';
+import type { Address } from '../front/doors.ts';
+import type { PeerAddress } from '../mesh/peer.ts';
 
 /** The part of the swarm that the HTTP API uses. */
 export interface KnownSwarm extends SwarmView {

@@ -2,11 +2,11 @@
  * The wait of a node with a new disk: it runs as any other, and is no member until the members let it in. Where it may,
  * it asks them by itself to take the place of the member that has its name. It says what it does in the node's log.
  */
-import type { MembersView, SwarmMember } from '../shared/feed.ts';
-import { nameOf } from '../shared/member-name.ts';
-import type { NodeId } from '../shared/paxos/ballot.ts';
-import type { NodeLogger } from './log/logger.ts';
-import { type Fetch, fetchWith, whyFailed } from './tls/fetch.ts';
+import type { MembersView, SwarmMember } from '../../shared/feed.ts';
+import { nameOf } from '../../shared/member-name.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { NodeLogger } from '../log/logger.ts';
+import { type Fetch, fetchWith, whyFailed } from '../tls/fetch.ts';
 
 export interface JoiningOptions {
 	/** The node's id, which was never a member's. */

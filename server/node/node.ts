@@ -1,44 +1,44 @@
 /**
- * One node, composed. This file and `node-doors.ts` are the only ones that know every room: this one opens the data folder,
+ * One node, composed. This file and `doors.ts` are the only ones that know every room: this one opens the data folder,
  * makes the rooms, connects them, and closes them in order.
  */
 import type { Server } from 'node:http';
 import { nanoid } from 'nanoid';
-import { SLOTS_AHEAD_MAX } from '../shared/paxos/bounds.ts';
-import type { AgentConfig } from '../shared/paxos/config.ts';
-import { firstMembers } from '../shared/paxos/members.ts';
-import type { ClientDoor } from '../shared/replica/client-door.ts';
-import type { MachineDoors } from '../shared/replica/doors.ts';
-import type { Machine } from '../shared/store/machine.ts';
-import type { MachineLabel } from '../shared/store/own-machine.ts';
-import type { Tokens } from './access/tokens.ts';
-import { startingApi } from './api/starting.ts';
-import { firstVotersOf, type SwarmConfig, tlsFilesOf, urlOf } from './config/config.ts';
-import { ChangingDoors } from './front/doors.ts';
-import { Front, type FrontOptions } from './front/front.ts';
-import { type ConnectionLimits, connectionLimits, descriptorLimit } from './front/limits.ts';
-import { MountedFront } from './front/mounted.ts';
-import { Joining } from './joining.ts';
-import { Lab, type NodeActor, REAL_LAB_CLOCK } from './lab/lab.ts';
-import { logFacts } from './log/facts.ts';
-import { LastLines } from './log/last-lines.ts';
-import type { NodeLogger } from './log/logger.ts';
-import { Reports } from './log/reports.ts';
-import { DEFAULT_MESH_LIMITS, DEFAULT_MESH_TIMINGS, Mesh, type MeshTls } from './mesh/mesh.ts';
-import { Metrics } from './metrics/metrics.ts';
-import { type NodeDoors, openNodeDoors } from './node-doors.ts';
-import { watchLoop } from './process/loop-watch.ts';
-import { KeyValueReplica } from './replica/key-value.ts';
-import type { StartProgress } from './replica/memory.ts';
-import type { RunningReplica, RunningReplicaOptions } from './replica/replica.ts';
-import type { AnyService } from './replica/service.ts';
-import { type Home, type MemoryIdentity, memoryHome, openHome } from './storage/home.ts';
-import { KEY_VALUE_LABEL } from './storage/machine-label.ts';
-import { Swarm } from './swarm.ts';
-import { fetchWith } from './tls/fetch.ts';
-import { frontTls } from './tls/front.ts';
-import { TlsKeeper } from './tls/keeper.ts';
-import { meshTls } from './tls/mesh.ts';
+import { SLOTS_AHEAD_MAX } from '../../shared/paxos/bounds.ts';
+import type { AgentConfig } from '../../shared/paxos/config.ts';
+import { firstMembers } from '../../shared/paxos/members.ts';
+import type { ClientDoor } from '../../shared/replica/client-door.ts';
+import type { MachineDoors } from '../../shared/replica/doors.ts';
+import type { Machine } from '../../shared/store/machine.ts';
+import type { MachineLabel } from '../../shared/store/own-machine.ts';
+import type { Tokens } from '../access/tokens.ts';
+import { startingApi } from '../api/starting.ts';
+import { firstVotersOf, type SwarmConfig, tlsFilesOf, urlOf } from '../config/config.ts';
+import { ChangingDoors } from '../front/doors.ts';
+import { Front, type FrontOptions } from '../front/front.ts';
+import { type ConnectionLimits, connectionLimits, descriptorLimit } from '../front/limits.ts';
+import { MountedFront } from '../front/mounted.ts';
+import { Lab, type NodeActor, REAL_LAB_CLOCK } from '../lab/lab.ts';
+import { logFacts } from '../log/facts.ts';
+import { LastLines } from '../log/last-lines.ts';
+import type { NodeLogger } from '../log/logger.ts';
+import { Reports } from '../log/reports.ts';
+import { DEFAULT_MESH_LIMITS, DEFAULT_MESH_TIMINGS, Mesh, type MeshTls } from '../mesh/mesh.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import { watchLoop } from '../process/loop-watch.ts';
+import { KeyValueReplica } from '../replica/key-value.ts';
+import type { StartProgress } from '../replica/memory.ts';
+import type { RunningReplica, RunningReplicaOptions } from '../replica/replica.ts';
+import type { AnyService } from '../replica/service.ts';
+import { type Home, type MemoryIdentity, memoryHome, openHome } from '../storage/home.ts';
+import { KEY_VALUE_LABEL } from '../storage/machine-label.ts';
+import { Joining } from '../swarm/joining.ts';
+import { Swarm } from '../swarm/swarm.ts';
+import { fetchWith } from '../tls/fetch.ts';
+import { frontTls } from '../tls/front.ts';
+import { TlsKeeper } from '../tls/keeper.ts';
+import { meshTls } from '../tls/mesh.ts';
+import { type NodeDoors, openNodeDoors } from './doors.ts';
 
 export interface NodeOptions {
 	readonly config: SwarmConfig;

@@ -4,23 +4,23 @@
  */
 import type { RequestListener } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
-import { CLIENT_PATH } from '../shared/client/protocol.ts';
-import { answerText } from './api/answer.ts';
-import { type ApiOptions, createApi } from './api/api.ts';
-import { watchCatchUp } from './api/catch-up.ts';
-import { runtimeFigures } from './api/debug.ts';
-import { ClientSockets } from './client/sockets.ts';
-import { FEED_PATH, Feed } from './feed/feed.ts';
-import { DRAIN_TIMINGS } from './front/drain.ts';
-import type { Front, UpgradeDoor } from './front/front.ts';
-import type { ConnectionLimits } from './front/limits.ts';
-import type { LastLines } from './log/last-lines.ts';
-import type { Reports } from './log/reports.ts';
-import type { Mesh } from './mesh/mesh.ts';
+import { CLIENT_PATH } from '../../shared/client/protocol.ts';
+import { answerText } from '../api/answer.ts';
+import { type ApiOptions, createApi } from '../api/api.ts';
+import { watchCatchUp } from '../api/catch-up.ts';
+import { runtimeFigures } from '../api/debug.ts';
+import { ClientSockets } from '../client/sockets.ts';
+import { FEED_PATH, Feed } from '../feed/feed.ts';
+import { DRAIN_TIMINGS } from '../front/drain.ts';
+import type { Front, UpgradeDoor } from '../front/front.ts';
+import type { ConnectionLimits } from '../front/limits.ts';
+import type { LastLines } from '../log/last-lines.ts';
+import type { Reports } from '../log/reports.ts';
+import type { Mesh } from '../mesh/mesh.ts';
+import { dashboardDir, packageVersion } from '../package.ts';
+import { traceRequests } from '../tracing/requests.ts';
+import { hostTracer } from '../tracing/tracer.ts';
 import type { NodeOptions, NodeReplica } from './node.ts';
-import { dashboardDir, packageVersion } from './package.ts';
-import { traceRequests } from './tracing/requests.ts';
-import { hostTracer } from './tracing/tracer.ts';
 
 export interface NodeDoorsOptions
 	extends Pick<NodeOptions, 'config' | 'tokens' | 'lastLog' | 'http'>,
