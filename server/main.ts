@@ -7,7 +7,7 @@ import { Output } from './cli/output.ts';
 import { run } from './cli/program.ts';
 import { EXIT } from './cli/terminal.ts';
 import { HELD_BYTES } from './front/limits.ts';
-import { packageVersion } from './package.ts';
+import { packageVersion } from './process/package.ts';
 
 /** A process that ran nodes waits so long at its end for a reader of its output that takes nothing. */
 const LAST_OUTPUT_MAX_MS = 1000;

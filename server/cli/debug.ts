@@ -8,7 +8,7 @@ import { loadConfig, type SwarmConfig, urlOf } from '../config/config.ts';
 import { isMemberId } from '../config/schema.ts';
 import { secretsOf } from '../config/secrets.ts';
 import { withoutSecrets } from '../log/without-secrets.ts';
-import { packageVersion } from '../package.ts';
+import { packageVersion } from '../process/package.ts';
 import { ask } from './client.ts';
 import { tokenShown } from './credentials.ts';
 import { MembersSource } from './members.ts';

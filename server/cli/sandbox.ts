@@ -8,7 +8,7 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import express, { type Express } from 'express';
 import { dashboardRoutes } from '../api/dashboard.ts';
-import { sandboxDir } from '../package.ts';
+import { sandboxDir } from '../process/package.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 
 const HOST = '127.0.0.1';

@@ -12,7 +12,7 @@ import * as z from 'zod';
 import type { Member } from '../../shared/paxos/change.ts';
 import { ANY_ADDRESS, isLoopback } from '../front/doors.ts';
 import type { PeerAddress } from '../mesh/peer.ts';
-import { packageDir } from '../package.ts';
+import { packageDir } from '../process/package.ts';
 import type { FirstMembers, SwarmMembers } from '../storage/identity.ts';
 import { describeIssue, listed, shortJson } from './errors.ts';
 import { findJsonError } from './json-error.ts';

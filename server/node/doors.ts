@@ -17,7 +17,7 @@ import type { ConnectionLimits } from '../front/limits.ts';
 import type { LastLines } from '../log/last-lines.ts';
 import type { Reports } from '../log/reports.ts';
 import type { Mesh } from '../mesh/mesh.ts';
-import { dashboardDir, packageVersion } from '../package.ts';
+import { dashboardDir, packageVersion } from '../process/package.ts';
 import { traceRequests } from '../tracing/requests.ts';
 import { hostTracer } from '../tracing/tracer.ts';
 import type { NodeOptions, NodeReplica } from './node.ts';

@@ -3,7 +3,7 @@
  * registers a provider of traces, such as that of OpenTelemetry's SDK, before it starts a node.
  */
 import { type Tracer, type TracerProvider, trace } from '@opentelemetry/api';
-import { packageVersion } from '../package.ts';
+import { packageVersion } from '../process/package.ts';
 
 const NAME = 'paxos-swarm';
 
