@@ -25,11 +25,6 @@ export interface HealthView {
 	storeFault(): string | null;
 }
 
-/** Whether a path, as it was sent, is one of these pages or one of their checks. */
-export function isProbe(path: string): boolean {
-	return path === '/livez' || path === '/readyz' || path.startsWith('/livez/') || path.startsWith('/readyz/');
-}
-
 /** A node that is further behind its leader is not ready. */
 export const READY_LAG_MS_MAX = 2000;
 

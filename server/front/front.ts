@@ -8,7 +8,6 @@ import https from 'node:https';
 import net, { type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions, TLSSocket, TlsOptions } from 'node:tls';
-import { isProbe } from '../api/health.ts';
 import { Turns } from '../process/turns.ts';
 import { Admission, type AdmissionTimings, type ConnectionCounts, type Place } from './admission.ts';
 import { addressKey, type Connection } from './connection.ts';
@@ -16,6 +15,7 @@ import type { Doors, Refusal } from './doors.ts';
 import { drain, isLast } from './drain.ts';
 import { Handshakes } from './handshakes.ts';
 import { type ConnectionLimits, HELD_BYTES, socketsMax } from './limits.ts';
+import { isProbe, lacksHost, pathOf, toOriginForm } from './target.ts';
 import { asksForWebSocket, hasIgnoredUpgrade, refuseUpgrade, serveAnyway, shouldUpgradeCallback } from './upgrade.ts';
 
 /** The door at which a connection or request was refused. */
@@ -418,32 +418,4 @@ export function answer(response: ServerResponse, { status, why }: Refusal): void
 	response.setHeader('Content-Length', Buffer.byteLength(why));
 	if (status === 503) response.setHeader('Retry-After', '1');
 	response.end(why);
-}
-
-/**
- * The form of URL that proxies are sent, `http://host:port/path`. Its host replaces the header's. @source RFC 9112,
- * 3.2.2
- */
-const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)/i;
-
-/** A request of HTTP/1.1 must have one, also where its URL names a host. @source RFC 9112, 3.2 */
-function lacksHost({ headers, httpVersion }: IncomingMessage): boolean {
-	return headers.host === undefined && httpVersion !== '1.0';
-}
-
-/** A URL that names a host becomes a path, and its host that of the request. */
-export function toOriginForm(request: IncomingMessage): void {
-	const { url = '' } = request;
-	if (lacksHost(request)) return;
-	const [prefix, host] = ABSOLUTE_FORM.exec(url) ?? [];
-	if (prefix === undefined || host === undefined) return;
-	const path = url.slice(prefix.length);
-	request.url = path.startsWith('/') ? path : `/${path}`;
-	request.headers.host = host;
-}
-
-export function pathOf({ url = '' }: IncomingMessage): string {
-	const path = url.startsWith('/') ? url : url.replace(ABSOLUTE_FORM, '');
-	const end = path.indexOf('?');
-	return end < 0 ? path : path.slice(0, end);
 }

@@ -6,19 +6,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { isProbe } from '../api/health.ts';
 import type { Place } from './admission.ts';
 import type { Refusal } from './doors.ts';
-import {
-	answer,
-	type Front,
-	type FrontOptions,
-	type FrontTls,
-	pathOf,
-	type Rooms,
-	STARTING,
-	toOriginForm,
-} from './front.ts';
+import { answer, type Front, type FrontOptions, type FrontTls, type Rooms, STARTING } from './front.ts';
+import { isProbe, pathOf, toOriginForm } from './target.ts';
 import { refuseUpgrade } from './upgrade.ts';
 
 /** The first segments of the node's paths. Its page is not among them, because it would be at `/`. */
