@@ -6,7 +6,6 @@ import { IncomingMessage, type RequestListener, ServerResponse } from 'node:http
 import { Socket } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
 import helmet from 'helmet';
-import { Guard } from '../access/guard.ts';
 import type { Tokens } from '../access/tokens.ts';
 import { SESSION_TTL_MS_MIN } from '../config/schema.ts';
 import type { Doors } from '../front/doors.ts';
@@ -20,6 +19,7 @@ import { answerNothing, answerText, HttpError } from './answer.ts';
 import { BlockingReads } from './blocking.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { type DebugReport, debugRoutes } from './debug.ts';
+import { Guard } from './guard.ts';
 import { type HealthView, healthRoutes, readyChecks, readyFailing } from './health.ts';
 import { HeldPlaces } from './held.ts';
 import { takesNoKey } from './idempotency.ts';

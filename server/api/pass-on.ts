@@ -1,10 +1,10 @@
 /** Requests that only the leader carries out: any node takes them, and passes them on to the leader. */
 import type { Request, Response } from 'express';
 import type { Member } from '../../shared/feed.ts';
-import { tokenOf } from '../access/guard.ts';
 import type { NodeService } from '../replica/service.ts';
 import type { Fetch } from '../tls/fetch.ts';
 import { answer, isPretty } from './answer.ts';
+import { tokenOf } from './guard.ts';
 
 export interface PassOnOptions {
 	readonly service: NodeService;

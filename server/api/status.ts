@@ -4,13 +4,13 @@ import type { BallotText } from '../../shared/fact.ts';
 import type { ProposeAnswer } from '../../shared/feed.ts';
 import { ballotToText, type NodeId } from '../../shared/paxos/ballot.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
-import type { Guard } from '../access/guard.ts';
 import type { LoopFigures } from '../process/loop-watch.ts';
 import { propose, readProposeRequest } from '../replica/propose.ts';
 import type { AnyService } from '../replica/service.ts';
 import type { KnownSwarm } from '../swarm/swarm.ts';
 import { answerJson, isPretty, onlyMethods } from './answer.ts';
 import { jsonOf, readBody } from './body.ts';
+import type { Guard } from './guard.ts';
 import { type MemberStatus, memberStatuses } from './member-status.ts';
 
 /** The answer of `GET /v1/swarm`. */

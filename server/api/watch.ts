@@ -8,9 +8,9 @@
 import { type Request, type Response, Router } from 'express';
 import type { Change } from '../../shared/replica/history.ts';
 import type { Watch, WatchEnd, Watcher } from '../../shared/replica/watches.ts';
-import type { Guard } from '../access/guard.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import { HttpError, onlyMethods, queryOf } from './answer.ts';
+import type { Guard } from './guard.ts';
 import type { HeldPlaces } from './held.ts';
 import { keyOf } from './key-of-url.ts';
 import { indexOf, refuseOtherDatacenter } from './query.ts';

@@ -22,7 +22,7 @@ const ERRORS: readonly string[] = [
 	'UnknownWriteError',
 ];
 /** Those of requests that a command prints as they are. */
-const ERRORS_OF_REQUESTS_IN = 'access/guard.ts';
+const ERRORS_OF_REQUESTS_IN = 'api/guard.ts';
 
 /** Functions that write to the log or to stderr, and the objects that have them. */
 const WRITERS: Readonly<Record<string, readonly string[]>> = {

@@ -14,10 +14,10 @@ import {
 	mayUse,
 } from '../../shared/replica/grant.ts';
 import type { Operation } from '../../shared/store/command.ts';
-import { HttpError, queryOf } from '../api/answer.ts';
-import { pathOf } from '../api/key-of-url.ts';
-import { type Need, needOf } from './rules.ts';
-import type { Tokens } from './tokens.ts';
+import { type Need, needOf } from '../access/rules.ts';
+import type { Tokens } from '../access/tokens.ts';
+import { HttpError, queryOf } from './answer.ts';
+import { pathOf } from './key-of-url.ts';
 
 export class Guard {
 	readonly #tokens: Pick<Tokens, 'grantOf'>;
