@@ -9,11 +9,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
-import type { Member } from '../../shared/paxos/change.ts';
 import { ANY_ADDRESS, isLoopback } from '../front/doors.ts';
 import type { PeerAddress } from '../mesh/peer.ts';
 import { packageDir } from '../process/package.ts';
-import type { FirstMembers, SwarmMembers } from '../storage/identity.ts';
+import type { SwarmMembers } from '../storage/identity.ts';
 import { describeIssue, listed, shortJson } from './errors.ts';
 import { findJsonError } from './json-error.ts';
 import {
@@ -173,11 +172,6 @@ export function isOnLoopback({ nodes }: SwarmConfig): boolean {
 /** The swarm that this configuration makes. */
 export function swarmMembersOf({ name, nodes }: SwarmConfig): SwarmMembers {
 	return { name, members: Object.fromEntries(nodes.map((node) => [node.id, urlOf(node)])) };
-}
-
-/** The first members as the agent is told them. */
-export function firstVotersOf(members: FirstMembers): Member[] {
-	return Object.entries(members).map(([id, url]) => ({ id, url, isVoter: true, replaces: null }));
 }
 
 /** The address, such as `http://host:port`, at which others reach a node's dashboard, API and feed. */

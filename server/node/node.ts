@@ -13,7 +13,7 @@ import type { Machine } from '../../shared/store/machine.ts';
 import type { MachineLabel } from '../../shared/store/own-machine.ts';
 import type { Tokens } from '../access/tokens.ts';
 import { startingApi } from '../api/starting.ts';
-import { firstVotersOf, type SwarmConfig, tlsFilesOf, urlOf } from '../config/config.ts';
+import { type SwarmConfig, swarmMembersOf, tlsFilesOf, urlOf } from '../config/config.ts';
 import { ChangingDoors } from '../front/doors.ts';
 import { Front, type FrontOptions } from '../front/front.ts';
 import { type ConnectionLimits, connectionLimits, descriptorLimit } from '../front/limits.ts';
@@ -31,6 +31,7 @@ import type { StartProgress } from '../replica/memory.ts';
 import type { RunningReplica, RunningReplicaOptions } from '../replica/replica.ts';
 import type { AnyService } from '../replica/service.ts';
 import { type Home, type MemoryIdentity, memoryHome, openHome } from '../storage/home.ts';
+import { firstVotersOf } from '../storage/identity.ts';
 import { KEY_VALUE_LABEL } from '../storage/machine-label.ts';
 import { Joining } from '../swarm/joining.ts';
 import { Swarm } from '../swarm/swarm.ts';
@@ -175,7 +176,9 @@ export async function startNodeOf<Replica extends NodeReplica>(
 	await front.listen(self.host, self.port);
 	let home: Home;
 	try {
-		home = memory ? memoryHome(config, name, memory, machine.label) : await openHome(config, name, machine.label);
+		home = memory
+			? memoryHome(memory, swarmMembersOf(config), name, machine.label)
+			: await openHome(config.dataDir, config.name, name, machine.label);
 	} catch (error) {
 		await front.close();
 		throw error;

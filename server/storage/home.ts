@@ -8,10 +8,9 @@ import { newLogFiles } from '../../shared/disk/manifest.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { PutBackError } from '../../shared/replica/memory.ts';
 import type { MachineLabel } from '../../shared/store/own-machine.ts';
-import { type SwarmConfig, swarmMembersOf } from '../config/config.ts';
 import type { FileDisk } from './files.ts';
 import { openFolder, ownerOf } from './folder.ts';
-import type { FirstMembers } from './identity.ts';
+import type { FirstMembers, SwarmMembers } from './identity.ts';
 import { KEY_VALUE_LABEL, noteMachine, refuseOtherMachine } from './machine-label.ts';
 import { MemoryDisk } from './memory.ts';
 
@@ -41,13 +40,10 @@ export interface Home extends MemoryIdentity {
 /**
  * Opens the data folder of the node `name`, and locks it.
  *
+ * @param swarm the name of the swarm
  * @throws FolderError where it must not be used, also because another state machine has written there
  */
-export async function openHome(
-	{ dataDir, name: swarm }: SwarmConfig,
-	name: string,
-	label: MachineLabel,
-): Promise<Home> {
+export async function openHome(dataDir: string, swarm: string, name: string, label: MachineLabel): Promise<Home> {
 	const folder = openFolder(dataDir, name, swarm);
 	try {
 		refuseOtherMachine(folder.path, label);
@@ -67,12 +63,17 @@ export async function openHome(
 }
 
 /** A home that keeps nothing on disk. */
-export function memoryHome(config: SwarmConfig, name: string, { swarmId }: MemoryIdentity, label: MachineLabel): Home {
+export function memoryHome(
+	{ swarmId }: MemoryIdentity,
+	{ members }: SwarmMembers,
+	name: string,
+	label: MachineLabel,
+): Home {
 	const owner = ownerOf(swarmId, name);
 	return {
 		swarmId,
 		id: name,
-		members: swarmMembersOf(config).members,
+		members,
 		disk: new MemoryDisk(newLogFiles(owner, SEGMENT_BYTES_DEFAULT)),
 		owner,
 		meshId: meshIdOf(swarmId, label),

@@ -9,6 +9,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Member } from '../../shared/paxos/change.ts';
 import { syncFolder } from './files.ts';
 import { FolderError } from './folder-error.ts';
 
@@ -33,6 +34,11 @@ export interface SwarmIdentity {
 
 /** The members that a swarm begins with: by id, the URL at which it is reached. */
 export type FirstMembers = Readonly<Record<NodeId, string>>;
+
+/** The first members as the agent is told them. */
+export function firstVotersOf(members: FirstMembers): Member[] {
+	return Object.entries(members).map(([id, url]) => ({ id, url, isVoter: true, replaces: null }));
+}
 
 /** A swarm that is to be made. */
 export interface SwarmMembers {

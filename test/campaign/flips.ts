@@ -6,11 +6,12 @@
  */
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { firstVotersOf, loadConfig } from '../../server/config/config.ts';
+import { loadConfig } from '../../server/config/config.ts';
 import { OPEN_SLOTS_MAX, VALUE_BYTES_MAX } from '../../server/node/node.ts';
 import { remember } from '../../server/replica/memory.ts';
 import { openFolder } from '../../server/storage/folder.ts';
 import { FolderError } from '../../server/storage/folder-error.ts';
+import { firstVotersOf } from '../../server/storage/identity.ts';
 import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import { newLogFiles, readManifest } from '../../shared/disk/manifest.ts';
 import { SLOTS_AHEAD_MAX } from '../../shared/paxos/bounds.ts';

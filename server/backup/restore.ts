@@ -8,12 +8,11 @@ import { SnapshotEncoder, type SnapshotNote, snapshotName } from '../../shared/d
 import type { Member } from '../../shared/paxos/change.ts';
 import { firstMembers } from '../../shared/paxos/members.ts';
 import { membersPart } from '../../shared/replica/restore.ts';
-import type { Backup } from '../backup/file.ts';
-import type { BackupStep } from '../backup/read.ts';
-import { firstVotersOf } from '../config/config.ts';
-import { syncFolder } from './files.ts';
-import type { SwarmMembers } from './identity.ts';
-import { type NewSwarm, newSwarm } from './new-folder.ts';
+import { syncFolder } from '../storage/files.ts';
+import { firstVotersOf, type SwarmMembers } from '../storage/identity.ts';
+import { type NewSwarm, newSwarm } from '../storage/new-folder.ts';
+import type { Backup } from './file.ts';
+import type { BackupStep } from './read.ts';
 
 export interface RestoreSource {
 	/** Reads the file, from the beginning. */
