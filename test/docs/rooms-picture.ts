@@ -20,26 +20,26 @@ const ROOMS = [
 	'shared/simulation',
 	'server/process',
 	'server/storage',
-	'server/backup',
-	'server/access',
 	'server/front',
 	'server/mesh',
 	'server/tracing',
-	'server/lab',
 	'server/replica',
+	'server/access',
+	'server/log',
 	'server/feed',
 	'server/client',
 	'server/config',
-	'server/log',
-	'server/tls',
 	'server/metrics',
+	'server/backup',
+	'server/tls',
+	'server/lab',
 	'server/swarm',
 	'server/api',
 	'server/launcher',
-	'server/certs',
 	'server/node',
-	'server/embedding',
+	'server/certs',
 	'server/cli',
+	'server/embedding',
 	'server',
 	'dashboard',
 ] as const;
@@ -63,6 +63,15 @@ function importsOfRooms(): Map<string, Set<string>> {
 		}
 	}
 	return rooms;
+}
+
+/** Each import of a room that does not stand below the one that imports it: `server/front imports server/api`. */
+export function importsOfHigherRooms(): string[] {
+	const imports = importsOfRooms();
+	return ROOMS.flatMap((room, row) => {
+		const higher = ROOMS.slice(row).filter((other) => imports.get(room)?.has(other));
+		return higher.map((other) => `${room} imports ${other}`);
+	});
 }
 
 const CELL = 22;
