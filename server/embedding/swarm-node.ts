@@ -2,6 +2,7 @@
  * One node of a swarm inside the program of a user, as that program sees it: commands, reads and changes of its state
  * machine. It is the same over a real node and over one in memory.
  */
+import { unlessAborted } from '../../shared/client/abort.ts';
 import { RefusedError } from '../../shared/client/errors.ts';
 import { NO_BALLOT, sameBallot } from '../../shared/paxos/ballot.ts';
 import type { RefusedWhy } from '../../shared/replica/batch.ts';
@@ -39,7 +40,7 @@ export interface ChangesOptions {
 
 /** What a node knows of its swarm and of itself. */
 export interface NodeStatus {
-	/** The node that leads, as this one hears it; null for none. */
+	/** The node that leads, as this one hears it; null for none, and where this one has ended. */
 	readonly leader: string | null;
 	readonly isLeader: boolean;
 	/** The revision of the state machine. */
@@ -84,8 +85,8 @@ export class SwarmNode<State, Command, Result, Change> {
 	get status(): NodeStatus {
 		const { leader, role, appliedThrough, diskFault, stateFault } = this.#service.view();
 		return {
-			leader: leader.node === '' ? null : leader.node,
-			isLeader: role === 'leader',
+			leader: leader.node === '' || this.#isOver ? null : leader.node,
+			isLeader: role === 'leader' && !this.#isOver,
 			revision: this.#service.revision,
 			appliedThrough,
 			fault: diskFault ?? stateFault,
@@ -135,10 +136,8 @@ export class SwarmNode<State, Command, Result, Change> {
 
 	/** Resolves once a leader is there and this node has everything that was acknowledged before the call. */
 	async ready({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-		do {
-			this.#mustRun();
-			signal?.throwIfAborted();
-		} while (!(await this.#service.readBarrier(READY_ASK_MS)));
+		do this.#mustRun();
+		while (!(await unlessAborted(this.#service.readBarrier(READY_ASK_MS), [signal])));
 	}
 
 	/**
@@ -166,8 +165,13 @@ export class SwarmNode<State, Command, Result, Change> {
 		return this.close();
 	}
 
+	/** A node that has failed has stopped some time before it is closed, and `stopped` resolves. */
+	get #isOver(): boolean {
+		return this.#hasEnded || this.#service.isStopped;
+	}
+
 	#mustRun(): void {
-		if (this.#hasEnded) throw new RefusedError('closed', `${this.id} has stopped`);
+		if (this.#isOver) throw new RefusedError('closed', `${this.id} has stopped`);
 	}
 }
 

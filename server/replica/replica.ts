@@ -302,6 +302,10 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 		return this.replica.doors;
 	}
 
+	get isStopped(): boolean {
+		return this.#stopped;
+	}
+
 	get revision(): number {
 		return this.machine.revision;
 	}

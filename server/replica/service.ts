@@ -51,6 +51,8 @@ export interface FactWatch {
 
 /** A node with any state machine. */
 export interface NodeService {
+	/** Whether it has ended, so that nothing is done or waited for any more. */
+	readonly isStopped: boolean;
 	/** The revision of its state machine. */
 	readonly revision: number;
 	/**

@@ -111,6 +111,8 @@ export class LoneReplica implements ReplicaService {
 		this.store.apply(encodeCommand(this.#identity(), { kind: 'registerClient', client: CLIENT }));
 	}
 
+	readonly isStopped = false;
+
 	get revision(): number {
 		return this.store.revision;
 	}

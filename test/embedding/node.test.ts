@@ -134,7 +134,9 @@ describe('a node inside a program', () => {
 		const before = process.eventNames().map((name) => [name, process.listenerCount(name)]);
 		const { told, logger } = listener();
 		const node = await started(createNode({ ...options(), logger, machine: counters }));
-		await node.propose({ name: 'a', by: 13 }, CALL).catch(() => undefined);
+		// The node has failed by then, and is not closed yet.
+		const ready = node.propose({ name: 'a', by: 13 }, CALL).catch(() => node.ready());
+		await expect(ready).rejects.toMatchObject({ name: 'RefusedError', why: 'closed' });
 		expect((await node.stopped)?.message).toContain('thirteen');
 		expect(told).toContain('the node stops');
 		expect(process.eventNames().map((name) => [name, process.listenerCount(name)])).toEqual(before);

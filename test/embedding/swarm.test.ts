@@ -145,6 +145,27 @@ describe('a swarm in memory with a state machine of the user’s own', () => {
 		const error = await leader.stopped;
 		expect(error).toBeInstanceOf(MachineError);
 		expect(error?.message).toMatch(/^the state machine "counters" has failed in apply at slot \d+: thirteen$/);
+		expect(leader.status).toMatchObject({ leader: null, isLeader: false });
+	});
+
+	it('has no node as its leader that was closed', async () => {
+		const swarm = await start();
+		const { leader } = swarm;
+		await leader?.close();
+		const [first, second] = swarm.nodes.filter((node) => node !== leader);
+		await first?.ready();
+		await second?.ready();
+		expect([first, second]).toContain(swarm.leader);
+		expect(leader?.status).toMatchObject({ leader: null, isLeader: false });
+	});
+
+	it('is not waited for until it is ready once the signal is aborted', async () => {
+		const swarm = await start();
+		swarm.isolate('n1');
+		const abort = new AbortController();
+		const ready = swarm.node('n1').ready({ signal: abort.signal });
+		abort.abort(new Error('enough'));
+		await expect(ready).rejects.toThrow('enough');
 	});
 
 	it('stops a node whose state machine waits for something, or looks at itself from outside', async () => {

@@ -44,6 +44,7 @@ const ignore = (): void => undefined;
 /** A fake replica for the feed. Its submissions wait until the test answers them. */
 class FakeReplica extends ScriptedSource implements ReplicaService {
 	readonly store = new Store();
+	readonly isStopped = false;
 	readonly revision = 0;
 	readonly submitted: { operation: Operation; options: SubmitOptions; answer: (answer: SubmitAnswer) => void }[] = [];
 
