@@ -3,7 +3,7 @@
  * machine. It is the same over a real node and over one in memory.
  */
 import { unlessAborted } from '../../shared/client/abort.ts';
-import { RefusedError } from '../../shared/client/errors.ts';
+import { BadOptionsError, RefusedError } from '../../shared/client/errors.ts';
 import { NO_BALLOT, sameBallot } from '../../shared/paxos/ballot.ts';
 import type { RefusedWhy } from '../../shared/replica/batch.ts';
 import type { NodeService } from '../replica/service.ts';
@@ -27,7 +27,7 @@ export interface NodeLife {
 }
 
 export interface CallOptions {
-	/** The time limit of the call, milliseconds; 5,000 by default. */
+	/** The time limit of the call, milliseconds, above 0 and finite; 5,000 by default. */
 	readonly timeoutMs?: number;
 }
 
@@ -101,9 +101,9 @@ export class SwarmNode<State, Command, Result, Change> {
 	 * @throws UnknownOutcomeError it may have been applied, or may yet be
 	 * @throws ResultLostError it was applied, and the result is not known here
 	 */
-	async propose(command: Command, { timeoutMs = TIMEOUT_MS }: CallOptions = {}): Promise<Result> {
+	async propose(command: Command, options: CallOptions = {}): Promise<Result> {
 		this.#mustRun();
-		return this.#machine.propose(command, timeoutMs);
+		return this.#machine.propose(command, timeLimitOf(options));
 	}
 
 	/**
@@ -112,9 +112,9 @@ export class SwarmNode<State, Command, Result, Change> {
 	 *
 	 * @throws RefusedError no leader has confirmed in time that the state is not an old one
 	 */
-	async read<T>(look: (state: State) => T, { timeoutMs = TIMEOUT_MS }: CallOptions = {}): Promise<T> {
+	async read<T>(look: (state: State) => T, options: CallOptions = {}): Promise<T> {
 		this.#mustRun();
-		if (await this.#service.readBarrier(timeoutMs)) return look(this.#machine.state());
+		if (await this.#service.readBarrier(timeLimitOf(options))) return look(this.#machine.state());
 		this.#mustRun();
 		throw new RefusedError('noLeader', 'no leader has confirmed the read in time');
 	}
@@ -128,9 +128,11 @@ export class SwarmNode<State, Command, Result, Change> {
 	 * Every change behind a revision, in order and once, as this node applies it: also what other nodes proposed. A loop may
 	 * go on at another node from the revision of the last change that it took. It ends when the node does.
 	 *
+	 * @throws BadOptionsError `from` is no revision
 	 * @throws CompactedError the node does not remember the next changes any more: read the state, and go on from its revision
 	 */
 	changes({ from = this.#service.revision, signal }: ChangesOptions = {}): AsyncIterableIterator<Change, undefined> {
+		if (!Number.isSafeInteger(from) || from < 0) throw new BadOptionsError('from is a revision or 0');
 		return this.#machine.changes(from, signal);
 	}
 
@@ -146,8 +148,9 @@ export class SwarmNode<State, Command, Result, Change> {
 	 * @returns the node that leads then, which may be a third one
 	 * @throws RefusedError this node does not lead, or no other one does within the time limit
 	 */
-	async handover(to?: string, { timeoutMs = TIMEOUT_MS }: CallOptions = {}): Promise<string> {
+	async handover(to?: string, options: CallOptions = {}): Promise<string> {
 		this.#mustRun();
+		const timeoutMs = timeLimitOf(options);
 		if (!this.status.isLeader) throw new RefusedError('noLeader', `${this.id} does not lead`);
 		const ballot = await this.#service.handOver(to ?? null, timeoutMs);
 		if (sameBallot(ballot, NO_BALLOT)) throw new RefusedError('timeout', 'no other node has come to lead in time');
@@ -173,6 +176,12 @@ export class SwarmNode<State, Command, Result, Change> {
 	#mustRun(): void {
 		if (this.#isOver) throw new RefusedError('closed', `${this.id} has stopped`);
 	}
+}
+
+/** Milliseconds. Time limits stand in one list, in which one that is no number would keep the others from ending. */
+function timeLimitOf({ timeoutMs = TIMEOUT_MS }: CallOptions): number {
+	if (Number.isFinite(timeoutMs) && timeoutMs > 0) return timeoutMs;
+	throw new BadOptionsError('timeoutMs is above 0, and finite');
 }
 
 /** A refusal of the node as its program is told it. */

@@ -27,6 +27,8 @@ export interface DeadlineClock {
  * The shortest wait that is asked for. A timer may fire a little early by the clock, and must not be set for 0 then.
  */
 const TIMER_MS_MIN = 1;
+/** The longest wait that is asked for. Node.js and browsers take a longer one for 1 ms. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export class Deadlines {
 	readonly #clock: DeadlineClock;
@@ -87,7 +89,7 @@ export class Deadlines {
 	}
 
 	#setTimer(afterMs: number): void {
-		const waitMs = Math.max(TIMER_MS_MIN, afterMs);
+		const waitMs = Math.min(TIMER_MS_MAX, Math.max(TIMER_MS_MIN, afterMs));
 		this.#timerMs = this.#clock.nowMs() + waitMs;
 		this.#clock.setTimer(waitMs);
 	}

@@ -196,6 +196,14 @@ describe('a swarm in memory with keys', () => {
 			expect(changes).toMatchObject({ revision, changes: [{ kind: 'put', key: 'a', value: Uint8Array.of(7) }] });
 			break;
 		}
+		for (const timeoutMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, '5', null] as number[]) {
+			await expect(node.propose(put, { timeoutMs })).rejects.toMatchObject({ name: 'BadOptionsError' });
+			await expect(node.read(() => 1, { timeoutMs })).rejects.toMatchObject({ name: 'BadOptionsError' });
+			await expect(node.handover('n1', { timeoutMs })).rejects.toMatchObject({ name: 'BadOptionsError' });
+		}
+		for (const from of [-1, 1.5, Number.NaN, '1', null] as number[]) {
+			expect(() => node.changes({ from })).toThrow('from is a revision or 0');
+		}
 		await expect(node.propose({ ...put, key: '/' })).rejects.toMatchObject({ name: 'BadKeyError' });
 		await expect(node.propose({ ...put, value: new Uint8Array(524_289) })).rejects.toMatchObject({
 			name: 'BadValueError',

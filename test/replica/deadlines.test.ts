@@ -68,6 +68,16 @@ describe('what is cared for only so long', () => {
 		expect(timersSet).toBe(3);
 	});
 
+	it('asks for no wait that a timer would take for none, and waits on behind it', () => {
+		const afterMs = 2 ** 33;
+		deadlines.add(new Item(1, ended), afterMs);
+		expect(timerMs).toBe(2 ** 31 - 1);
+		passTo(afterMs - 1);
+		expect([timersSet, ended]).toEqual([5, []]);
+		passTo(afterMs);
+		expect(ended).toEqual([1]);
+	});
+
 	it('does not end what has ended before, and never ends anything twice', () => {
 		const random = new Random(1);
 		const all: { item: Item; dueMs: number; removed: boolean }[] = [];
