@@ -1,12 +1,12 @@
 /** The key-value store at a node, in the same form as a machine of the user's own. */
+import { bytesOf, wrongKey, wrongPrefix, wrongWriteOptions } from '../../shared/client/arguments.ts';
 import type { WatchedChange } from '../../shared/client/changes.ts';
-import { BadKeyError, BadValueError, CompactedError, UnknownOutcomeError } from '../../shared/client/errors.ts';
+import { BadOptionsError, BadValueError, CompactedError, UnknownOutcomeError } from '../../shared/client/errors.ts';
 import { WatchIterator } from '../../shared/client/watch-iterator.ts';
 import type { WatchedChanges } from '../../shared/client/watches.ts';
 import type { Change } from '../../shared/replica/history.ts';
 import type { Watch } from '../../shared/replica/watches.ts';
 import type { Write } from '../../shared/store/command.ts';
-import { keyFault, prefixFault, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { KeyValueReplica } from '../replica/key-value.ts';
 import { type MachineAccess, refusedError, type SwarmNode } from './swarm-node.ts';
@@ -28,8 +28,7 @@ export function keyValueAccess(replica: KeyValueReplica): MachineAccess<KeyValue
 		state: () => replica.store,
 		changes: (from, signal) => changesOf(replica, from, signal),
 		async propose(command, timeoutMs) {
-			check(command);
-			const answer = await replica.submit(command, { route: 'leader', contest: 0, timeoutMs });
+			const answer = await replica.submit(checked(command), { route: 'leader', contest: 0, timeoutMs });
 			switch (answer.outcome) {
 				case 'chosen':
 					return { ok: answer.ok, revision: answer.revision };
@@ -44,14 +43,49 @@ export function keyValueAccess(replica: KeyValueReplica): MachineAccess<KeyValue
 	};
 }
 
-/** @throws BadKeyError, BadValueError */
-function check(command: Write): void {
-	const fault = 'prefix' in command ? prefixFault(command.prefix) : keyFault(command.key);
-	if (fault !== null) throw new BadKeyError(`the key ${fault}`);
-	if ('value' in command && command.value.length > VALUE_BYTES_MAX) {
-		throw new BadValueError(`the value has ${command.value.length} bytes, max size: ${VALUE_BYTES_MAX} bytes`);
+/**
+ * The write with a value of its own: JavaScript does not hold programs to the types, and they may use their arrays again.
+ *
+ * @throws BadKeyError, BadValueError, BadOptionsError
+ */
+function checked(command: Write): Write {
+	switch (command?.kind) {
+		case 'put': {
+			const { key, flags, cas } = command;
+			const value = bytesOf(command.value);
+			if (value instanceof Error) throw value;
+			refuse(wrongKey(key) ?? wrongCondition(cas) ?? wrongFlags(flags));
+			return { kind: 'put', key, value: value.slice(), flags, cas };
+		}
+		case 'delete': {
+			const { key, cas } = command;
+			refuse(wrongKey(key) ?? wrongCondition(cas));
+			return { kind: 'delete', key, cas };
+		}
+		case 'deletePrefix': {
+			const { prefix } = command;
+			refuse(wrongPrefix(prefix));
+			return { kind: 'deletePrefix', prefix };
+		}
+		default:
+			throw new BadOptionsError("a command is an object whose kind is 'put', 'delete' or 'deletePrefix'");
 	}
 }
+
+function refuse(wrong: Error | null): void {
+	if (wrong) throw wrong;
+}
+
+/** One that was left out must not stand for none, because its caller may lack the revision by mistake. */
+function wrongCondition(cas: unknown): Error | null {
+	return cas === null ? null : cas === undefined ? new BadValueError(CAS_RULE) : wrongWriteOptions({ cas });
+}
+
+function wrongFlags(flags: unknown): Error | null {
+	return wrongWriteOptions({ flags: flags ?? null });
+}
+
+const CAS_RULE = 'a condition (cas) is a revision or 0, or null for none';
 
 function changesOf(
 	replica: Pick<KeyValueReplica, 'openWatch'>,

@@ -18,7 +18,10 @@ export function ownAccess<State, Command, Result>(
 		state: () => replica.machine.own,
 		changes: (from, signal) => changesOf(replica, from, signal),
 		async propose(command, timeoutMs) {
-			const bytes = machine.command.encode(command);
+			const encoded = machine.command.encode(command);
+			if (!(encoded instanceof Uint8Array)) throw new TypeError('command.encode returned no Uint8Array');
+			// A codec may write all that it encodes into one array.
+			const bytes = encoded.slice();
 			if (bytes.length > VALUE_BYTES_MAX) {
 				throw new RangeError(`a command has ${bytes.length} bytes, max size: ${VALUE_BYTES_MAX} bytes`);
 			}

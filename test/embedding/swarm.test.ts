@@ -127,13 +127,33 @@ describe('a swarm in memory with a state machine of the user’s own', () => {
 
 	it('refuses a state machine whose name data cannot carry', async () => {
 		await expect(start({ name: 'key-value' })).rejects.toMatchObject({ name: 'ConfigError' });
+		for (const lacks of ['initial', 'apply', 'snapshot', 'restore', 'command', 'result']) {
+			const starting = start({ [lacks]: undefined });
+			await expect(starting).rejects.toThrow(`the state machine "counters" has no function ${lacks}`);
+		}
+	});
+
+	it('proposes what a codec has written that writes everything into one array', async () => {
+		const one = new Uint8Array(2);
+		const encode = ({ by }: Add) => {
+			one.set([0x30 + by, 0x20]);
+			return one;
+		};
+		const decode = ([digit = 0]: Uint8Array) => ({ name: 'a', by: digit - 0x30 });
+		const swarm = await start({ command: { encode, decode } });
+		const node = swarm.node('n1');
+		await Promise.all([1, 2, 3, 4].map((by) => node.propose({ name: 'a', by }, CALL)));
+		expect(await node.read((state) => state.get('a'), CALL)).toBe(10);
 	});
 
 	it('refuses a command that is too large, and tells what a codec has thrown, to its caller alone', async () => {
-		const swarm = await start({ command: { ...counters.command, encode: ({ name }) => new Uint8Array(Number(name)) } });
+		const encode = ({ name }: Add) =>
+			name === 'text' ? (name as unknown as Uint8Array) : new Uint8Array(Number(name));
+		const swarm = await start({ command: { ...counters.command, encode } });
 		const node = swarm.node('n1');
 		await expect(node.propose({ name: '524289', by: 1 })).rejects.toThrow('max size: 524288 bytes');
 		await expect(node.propose({ name: '-1', by: 1 })).rejects.toThrow(RangeError);
+		await expect(node.propose({ name: 'text', by: 1 })).rejects.toThrow('command.encode returned no Uint8Array');
 		expect(node.status.fault).toBeNull();
 		expect(await node.read(({ size }) => size, CALL)).toBe(0);
 	});
@@ -205,6 +225,34 @@ describe('a swarm in memory with keys', () => {
 			expect(() => node.changes({ from })).toThrow('from is a revision or 0');
 		}
 		await expect(node.propose({ ...put, key: '/' })).rejects.toMatchObject({ name: 'BadKeyError' });
+		for (const wrong of [
+			undefined,
+			null,
+			'put',
+			{},
+			{ kind: 'get', key: 'a' },
+			{ kind: 'tick' },
+			{ ...put, value: null },
+			{ ...put, key: 5 },
+			{ ...put, flags: 0 },
+			{ ...put, flags: undefined },
+			{ ...put, flags: -1n },
+			{ ...put, cas: undefined },
+			{ ...put, cas: 1.5 },
+			{ kind: 'delete', key: 'a' },
+			{ kind: 'deletePrefix' },
+		]) {
+			const refused = node.propose(wrong as unknown as typeof put, CALL);
+			await expect(
+				refused,
+				JSON.stringify(wrong, (_, it) => String(it)),
+			).rejects.toThrow(/^(the|a|flags) /);
+		}
+		const reused = Uint8Array.of(1);
+		const first = node.propose({ ...put, key: 'b', value: reused }, CALL);
+		reused[0] = 2;
+		await first;
+		expect(await node.read((state) => state.get('b')?.value, CALL)).toEqual(Uint8Array.of(1));
 		await expect(node.propose({ ...put, value: new Uint8Array(524_289) })).rejects.toMatchObject({
 			name: 'BadValueError',
 		});
