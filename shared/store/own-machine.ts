@@ -98,9 +98,9 @@ export class OwnMachine<State, Command, Result> extends AppliedOnce<OwnState<Sta
 		let isOver = false;
 		const nextPart = (): Uint8Array | undefined => {
 			if (isOver) return undefined;
-			const part = this.#guarded('snapshot', () => parts.next().value as Uint8Array | undefined);
-			isOver = part === undefined;
-			return part === undefined ? END : this.#checked(part);
+			const next = this.#guarded('snapshot', () => parts.next());
+			isOver = next.done === true;
+			return next.done === true ? END : this.#checked(next.value);
 		};
 		const sections = [
 			new SectionOf(
@@ -145,7 +145,7 @@ export class OwnMachine<State, Command, Result> extends AppliedOnce<OwnState<Sta
 		const { value } = command;
 		const decoded = this.#guarded('command.decode', () => this.#machine.command.decode(value));
 		const result = this.#guarded('apply', () => this.#machine.apply(this.state.own, decoded, this.#context));
-		const encoded = this.#guarded('result.encode', () => this.#machine.result.encode(result));
+		const encoded = this.#guarded('result.encode', () => mustBeBytes(this.#machine.result.encode(result)));
 		const { state, timeMs } = this;
 		state.digest = digestOfBytes(state.digest, encoded);
 		this.last = { revision: state.revision, result };
@@ -172,9 +172,7 @@ export class OwnMachine<State, Command, Result> extends AppliedOnce<OwnState<Sta
 	#guarded<T>(where: string, call: () => T): T {
 		this.#isCalling = true;
 		try {
-			const returned = call();
-			if (isPromise(returned)) throw new TypeError('it returned a promise, and must not wait for anything');
-			return returned;
+			return atOnce(call());
 		} catch (cause) {
 			throw machineError(this.#machine.name, `${where} at slot ${this.#context.slot}`, cause);
 		} finally {
@@ -182,8 +180,9 @@ export class OwnMachine<State, Command, Result> extends AppliedOnce<OwnState<Sta
 		}
 	}
 
+	/** The part as it is now: the machine may make the next one in the same array before this one is written. */
 	#checked(part: Uint8Array): Uint8Array {
-		if (part instanceof Uint8Array && part.length > 0 && part.length <= OWN_PART_BYTES_MAX) return part;
+		if (part instanceof Uint8Array && part.length > 0 && part.length <= OWN_PART_BYTES_MAX) return part.slice();
 		const why = `a part of a snapshot is not an array of 1 to ${OWN_PART_BYTES_MAX} bytes`;
 		throw machineError(this.#machine.name, 'snapshot', new RangeError(why));
 	}
@@ -224,7 +223,7 @@ class OwnRestore<State, Command, Result>
 		this.mustBeWhole();
 		const { name } = this.#machine;
 		try {
-			this.state.own = this.#machine.restore(this.#parts, this.#version);
+			this.state.own = atOnce(this.#machine.restore(this.#parts, this.#version));
 		} catch (cause) {
 			throw machineError(name, 'restore', cause);
 		}
@@ -263,8 +262,18 @@ export function machineFault(written: MachineLabel, running: MachineLabel): stri
 	return `it was written by version ${written.version} of the state machine "${written.name}", and this program runs version ${running.version}`;
 }
 
-function isPromise(returned: unknown): boolean {
-	return typeof returned === 'object' && returned !== null && 'then' in returned;
+/** @throws TypeError for a promise. A command or a result may well have a field of that name. */
+function atOnce<T>(returned: T): T {
+	const { then } = Object(returned) as { readonly then?: unknown };
+	if (typeof then !== 'function') return returned;
+	// It may fail later, and nobody else listens.
+	Promise.resolve(returned).catch(() => undefined);
+	throw new TypeError('it returned a promise, and must not wait for anything');
+}
+
+function mustBeBytes(encoded: Uint8Array): Uint8Array {
+	if (encoded instanceof Uint8Array) return encoded;
+	throw new TypeError('it returned no Uint8Array');
 }
 
 /** Marks the end of the parts of a machine, of which each has a byte. */
@@ -277,7 +286,7 @@ function initialOf<State>(
 	limits: ClientLimits,
 ): OwnState<State> {
 	try {
-		return { revision: 0, timeMs: 0, digest: 0, clients: new ClientTable(limits), own: machine.initial() };
+		return { revision: 0, timeMs: 0, digest: 0, clients: new ClientTable(limits), own: atOnce(machine.initial()) };
 	} catch (cause) {
 		throw machineError(machine.name, 'initial', cause);
 	}

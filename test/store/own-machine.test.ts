@@ -193,9 +193,59 @@ describe('a machine of the user’s own', () => {
 			'the state machine "counters" has failed in apply at slot 2: thirteen',
 		);
 		expect(() => apply(machine, 3, { kind: 'command', bytes: toUtf8('{') })).toThrow('has failed in command.decode');
-		const parts = [new Uint8Array(0)];
-		const empty = ownKind({ ...counters, snapshot: () => parts }).empty();
-		expect(() => written(empty.cut(), 100)).toThrow('a part of a snapshot is not an array of 1 to');
+		for (const part of [new Uint8Array(0), undefined as unknown as Uint8Array]) {
+			const empty = ownKind({ ...counters, snapshot: () => [part, Uint8Array.of(1)] }).empty();
+			expect(() => written(empty.cut(), 100)).toThrow('a part of a snapshot is not an array of 1 to');
+		}
+	});
+
+	it('fails where its code returns a promise, which may fail later, or no bytes', async () => {
+		const late = (async () => {
+			throw new Error('late');
+		}) as never;
+		const kind = (over: Partial<StateMachine<Counters, Add, Added>>) => ownKind({ ...counters, ...over });
+		expect(() => kind({ initial: late }).empty()).toThrow('has failed in initial: it returned a promise');
+		const restore = kind({ restore: late }).restore();
+		for (const part of written(machine.cut(), 1000)) restore.add(part);
+		expect(() => restore.finish()).toThrow('has failed in restore: it returned a promise');
+		const result = { ...counters.result, encode: () => 'text' as unknown as Uint8Array };
+		for (const [over, why] of [
+			[{ apply: late }, 'apply at slot 2: it returned a promise'],
+			[{ result }, 'result.encode at slot 2: it returned no Uint8Array'],
+		] as const) {
+			slot = 0;
+			const failing = kind(over).empty();
+			apply(failing, 1, { kind: 'registerClient', client: CLIENT });
+			expect(() => apply(failing, 2, add('a', 1))).toThrow(`has failed in ${why}`);
+		}
+		// A rejection that nobody listens to would fail this test.
+		await new Promise((resolve) => setImmediate(resolve));
+	});
+
+	it('takes a command and a result for no promise because of the name of a field', () => {
+		const more = Object.fromEntries([['then', 'more']]);
+		const decode = () => ({ name: 'a', by: 1, ...more });
+		machine = ownKind({ ...counters, command: { ...counters.command, decode } }).empty();
+		apply(machine, 1, { kind: 'registerClient', client: CLIENT });
+		expect(apply(machine, 2, add('a', 1))).toMatchObject([{ kind: 'applied', ok: true }]);
+	});
+
+	it('may make each part of a snapshot in the same array', () => {
+		apply(machine, 2, add('a', 1));
+		apply(machine, 3, add('b', 2));
+		const one = new Uint8Array(3);
+		const snapshot = function* (state: Counters) {
+			for (const [name, value] of state) {
+				one.set(toUtf8(`${name}=${value}`));
+				yield one;
+			}
+		};
+		const kind = ownKind({ ...counters, snapshot });
+		const copy = kind.empty();
+		copy.become(machine);
+		const restore = kind.restore();
+		for (const part of written(copy.cut(), 1000)) restore.add(part);
+		expect(restore.finish().own).toEqual(machine.own);
 	});
 
 	it('makes nothing of the commands of keys, and a store makes nothing of its commands', () => {
