@@ -3,7 +3,7 @@
  * secrets.
  */
 import { Router } from 'express';
-import type { SwarmConfig } from '../config/config.ts';
+import type { SwarmConfig } from '../config/swarm-file.ts';
 import type { ConnectionLimits } from '../front/limits.ts';
 import { answerJson, isPretty, onlyMethods } from './answer.ts';
 

@@ -7,7 +7,7 @@ import 'reflect-metadata';
 import { createPrivateKey, KeyObject, webcrypto, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
-import { ConfigError } from '../config/config.ts';
+import { ConfigError } from '../config/errors.ts';
 import { uriOf } from '../tls/names.ts';
 
 /** A certificate and its key, as PEM. */

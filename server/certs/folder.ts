@@ -2,7 +2,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { NewFile } from '../backup/new-file.ts';
-import { ConfigError, readText, type TlsConfig, type TlsFiles, tlsFilesOf } from '../config/config.ts';
+import { ConfigError } from '../config/errors.ts';
+import type { TlsConfig } from '../config/swarm-file.ts';
+import { readText } from '../config/text-file.ts';
+import { type TlsFiles, tlsFilesOf } from '../config/tls.ts';
 import { Authority, type Issued, type Life, newAuthority, type Subject } from './authority.ts';
 
 const DAY_MS = 86_400_000;

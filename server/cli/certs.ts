@@ -3,14 +3,10 @@ import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { NewFileError } from '../backup/new-file.ts';
 import { CertsFolder } from '../certs/folder.ts';
-import {
-	type ConfigFlags,
-	type LoadedConfig,
-	loadConfig,
-	type NodeConfig,
-	readText,
-	type TlsConfig,
-} from '../config/config.ts';
+import { type LoadedConfig, loadConfig } from '../config/config.ts';
+import type { ConfigFlags } from '../config/settings.ts';
+import type { NodeConfig, TlsConfig } from '../config/swarm-file.ts';
+import { readText } from '../config/text-file.ts';
 import { ANY_ADDRESS } from '../front/doors.ts';
 import { namesIn } from '../tls/names.ts';
 import { certificatesIn, dayOf, isSoonOver } from '../tls/pem.ts';

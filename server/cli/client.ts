@@ -3,7 +3,10 @@
  * where it surely did not happen, so this client never makes a command happen twice. Nodes that do not say whether they
  * are alive are tried last: a write that one of them got may be given to no other, and its answer may never come.
  */
-import { ConfigError, type SwarmConfig, urlOf } from '../config/config.ts';
+
+import { urlOf } from '../config/addresses.ts';
+import { ConfigError } from '../config/errors.ts';
+import type { SwarmConfig } from '../config/swarm-file.ts';
 import type { Fetch } from '../tls/fetch.ts';
 import { fetchNode, tokenHeaders } from './credentials.ts';
 import { CommandError, EXIT } from './terminal.ts';

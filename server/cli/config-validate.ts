@@ -1,6 +1,10 @@
 /** `config validate`: checks a swarm.json as a node would, and says what it makes. */
 import { existsSync } from 'node:fs';
-import { type ConfigFlags, loadConfig, type SwarmConfig, tlsFilesOf, urlOf } from '../config/config.ts';
+import { urlOf } from '../config/addresses.ts';
+import { loadConfig } from '../config/config.ts';
+import type { ConfigFlags } from '../config/settings.ts';
+import type { SwarmConfig } from '../config/swarm-file.ts';
+import { tlsFilesOf } from '../config/tls.ts';
 import { checkPem, dayOf, readPem } from '../tls/pem.ts';
 import { tableOf } from './table.ts';
 import { EXIT, type ExitStatus, type Terminal } from './terminal.ts';

@@ -1,7 +1,10 @@
 /** What the variables of Consul's clients say, so that a terminal set up for them works with the commands here. */
-import { ConfigError, type Environment, given, readText, type TlsFiles } from '../config/config.ts';
-import { shortJson } from '../config/errors.ts';
+import { ConfigError } from '../config/errors.ts';
+import { shortJson } from '../config/issues.ts';
 import { isBaseUrl } from '../config/schema.ts';
+import { type Environment, given } from '../config/settings.ts';
+import { readText } from '../config/text-file.ts';
+import type { TlsFiles } from '../config/tls.ts';
 
 /** The token in a file, as `--token-file` names it. @throws ConfigError */
 export function tokenIn(file: string, source: string): string {

@@ -5,14 +5,10 @@
 import { existsSync } from 'node:fs';
 import { Agent } from 'node:https';
 import type { TLSSocketOptions } from 'node:tls';
-import {
-	type ConfigFlags,
-	type Environment,
-	loadConfig,
-	type TlsConfig,
-	type TlsFiles,
-	tlsFilesOf,
-} from '../config/config.ts';
+import { loadConfig } from '../config/config.ts';
+import type { ConfigFlags, Environment } from '../config/settings.ts';
+import type { TlsConfig } from '../config/swarm-file.ts';
+import { type TlsFiles, tlsFilesOf } from '../config/tls.ts';
 import { contextOptions } from '../tls/context.ts';
 import { fetchWith } from '../tls/fetch.ts';
 import { type Pem, readClientPem } from '../tls/pem.ts';

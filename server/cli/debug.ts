@@ -4,9 +4,11 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { loadConfig, type SwarmConfig, urlOf } from '../config/config.ts';
+import { urlOf } from '../config/addresses.ts';
+import { loadConfig } from '../config/config.ts';
 import { isMemberId } from '../config/schema.ts';
 import { secretsOf } from '../config/secrets.ts';
+import type { SwarmConfig } from '../config/swarm-file.ts';
 import { withoutSecrets } from '../log/without-secrets.ts';
 import { packageVersion } from '../process/package.ts';
 import { ask } from './client.ts';

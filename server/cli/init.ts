@@ -1,14 +1,9 @@
 /** Makes the data folders of a new swarm: on request, or without one where that can do no harm. */
 import { join } from 'node:path';
-import {
-	type ConfigFlags,
-	isOnLoopback,
-	loadConfig,
-	type NodeConfig,
-	type SwarmConfig,
-	swarmMembersOf,
-	urlOf,
-} from '../config/config.ts';
+import { isOnLoopback, swarmMembersOf, urlOf } from '../config/addresses.ts';
+import { loadConfig } from '../config/config.ts';
+import type { ConfigFlags } from '../config/settings.ts';
+import type { NodeConfig, SwarmConfig } from '../config/swarm-file.ts';
 import { ANY_ADDRESS, isLoopback } from '../front/doors.ts';
 import { formatOnce, formatSwarm } from '../storage/new-folder.ts';
 import { withRemedy } from './commands.ts';

@@ -1,5 +1,6 @@
 /** Refuses a lab that others than this machine's users could reach. */
-import { isOnLoopback, type SwarmConfig } from '../config/config.ts';
+import { isOnLoopback } from '../config/addresses.ts';
+import type { SwarmConfig } from '../config/swarm-file.ts';
 import { CommandError, EXIT } from './terminal.ts';
 
 /** @throws CommandError where a node listens beyond loopback, because in a lab everybody who reaches a node may do harm */

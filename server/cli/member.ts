@@ -5,7 +5,8 @@
 import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
 import type { MembersChanged } from '../api/members.ts';
-import { loadConfig, type SwarmConfig } from '../config/config.ts';
+import { loadConfig } from '../config/config.ts';
+import type { SwarmConfig } from '../config/swarm-file.ts';
 import { askAny, clientTimeoutMs, endpointsOf, type SwarmRequest, textOf, understood } from './client.ts';
 import { stoppable } from './interrupt.ts';
 import { type KnownMembers, MembersSource, setSchema } from './members.ts';

@@ -2,7 +2,8 @@
 import * as z from 'zod';
 import { memberOf } from '../../shared/member-name.ts';
 import type { MembersStatus } from '../api/members.ts';
-import { type SwarmConfig, urlOf } from '../config/config.ts';
+import { urlOf } from '../config/addresses.ts';
+import type { SwarmConfig } from '../config/swarm-file.ts';
 import { askAny, clientTimeoutMs, endpointsOf, idsOf, textOf, understood } from './client.ts';
 import { CommandError, EXIT } from './terminal.ts';
 

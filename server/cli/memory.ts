@@ -4,7 +4,7 @@
  */
 import { nanoid } from 'nanoid';
 import * as z from 'zod';
-import type { Environment } from '../config/config.ts';
+import type { Environment } from '../config/settings.ts';
 import type { MemoryIdentity } from '../storage/home.ts';
 
 const VARIABLE = 'SWARM_MEMORY_IDENTITY';

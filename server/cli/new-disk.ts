@@ -2,7 +2,8 @@
 import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
 import { jsonOf } from '../api/body.ts';
-import { isOnLoopback, type SwarmConfig, urlOf } from '../config/config.ts';
+import { isOnLoopback, urlOf } from '../config/addresses.ts';
+import type { SwarmConfig } from '../config/swarm-file.ts';
 import { hasLog, setAside } from '../storage/folder.ts';
 import { FolderError } from '../storage/folder-error.ts';
 import { readSwarm, type SwarmIdentity } from '../storage/identity.ts';

@@ -3,16 +3,11 @@
  * server. After a broken invariant or a failed disk the process ends.
  */
 import { type Logger, pino } from 'pino';
-import {
-	isOnLoopback,
-	type LoadedConfig,
-	listenUrlOf,
-	loadConfig,
-	type SwarmConfig,
-	type TlsConfig,
-	tlsFilesOf,
-} from '../config/config.ts';
+import { isOnLoopback, listenUrlOf } from '../config/addresses.ts';
+import { type LoadedConfig, loadConfig } from '../config/config.ts';
 import { loadOtherSecret, loadSecret, loadTokens, secretsOf } from '../config/secrets.ts';
+import type { SwarmConfig, TlsConfig } from '../config/swarm-file.ts';
+import { tlsFilesOf } from '../config/tls.ts';
 import { connectPrimary, type Primary } from '../launcher/launched.ts';
 import { LastLines } from '../log/last-lines.ts';
 import { withoutSecrets } from '../log/without-secrets.ts';

@@ -1,7 +1,7 @@
 /** The options that several commands share. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { ConfigFlags } from '../config/config.ts';
 import { isBaseUrl, isMemberId, isOrigin, PORT_MAX } from '../config/schema.ts';
+import type { ConfigFlags } from '../config/settings.ts';
 
 /** Adds the options of every command. */
 export function withConfig(command: Command): Command {

@@ -4,7 +4,8 @@
 import { createServer } from 'node:net';
 import * as z from 'zod';
 import { nameOf } from '../../shared/member-name.ts';
-import { listenUrlOf, type NodeConfig, type SwarmConfig } from '../config/config.ts';
+import { listenUrlOf } from '../config/addresses.ts';
+import type { NodeConfig, SwarmConfig } from '../config/swarm-file.ts';
 import { fetchNode } from './credentials.ts';
 
 export type PortState =

@@ -145,7 +145,7 @@ function addSchema(program: Command, terminal: Terminal): void {
 		.description('print the JSON Schema of swarm.json')
 		.addHelpText('after', example('schema > swarm.schema.json', 'for editors'))
 		.action(async () => {
-			const { swarmJsonSchema } = await import('../config/config.ts');
+			const { swarmJsonSchema } = await import('../config/swarm-file.ts');
 			terminal.stdout.write(`${JSON.stringify(swarmJsonSchema(), null, 2)}\n`);
 		});
 }

@@ -1,5 +1,5 @@
 /** A bar that is redrawn in place on a terminal. Elsewhere nothing is written. */
-import type { Environment } from '../config/config.ts';
+import type { Environment } from '../config/settings.ts';
 import type { Terminal } from './terminal.ts';
 
 const BAR_CHARS = 20;

@@ -1,7 +1,8 @@
 /** `propose`: proposes one value from the node of one's choice, and shows its campaigns and its outcome. */
 import * as z from 'zod';
 import type { Attempt, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
-import { loadConfig, type SwarmConfig } from '../config/config.ts';
+import { loadConfig } from '../config/config.ts';
+import type { SwarmConfig } from '../config/swarm-file.ts';
 import { ballotForPeople } from './ballot.ts';
 import { ask, clientTimeoutMs, endpointsOf, idsOf, textOf } from './client.ts';
 import { addressOf } from './members.ts';

@@ -1,5 +1,5 @@
 /** The text that is printed for an error that ends a command. */
-import { ConfigError } from '../config/config.ts';
+import { ConfigError } from '../config/errors.ts';
 import { FolderError } from '../storage/folder-error.ts';
 import { CommandError } from './terminal.ts';
 

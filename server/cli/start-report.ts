@@ -2,7 +2,7 @@
  * Reports the progress of nodes that read their logs: on a terminal by one line with a bar that is redrawn in place,
  * elsewhere by a line now and then. A short start is not reported.
  */
-import type { Environment } from '../config/config.ts';
+import type { Environment } from '../config/settings.ts';
 import { describeStart, type StartProgress } from '../replica/memory.ts';
 import type { Output } from './output.ts';
 import { barOf, CLEAR_LINE, canDraw, fitted } from './progress-bar.ts';

@@ -1,5 +1,5 @@
 /** Colors, where they are wanted. @source no-color.org */
-import type { Environment } from '../config/config.ts';
+import type { Environment } from '../config/settings.ts';
 import { canDraw } from './progress-bar.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -1,6 +1,6 @@
 /** The surroundings of a command. They are passed to it so that tests can pass others. */
 import type { Readable, Writable } from 'node:stream';
-import type { Environment } from '../config/config.ts';
+import type { Environment } from '../config/settings.ts';
 import type { Output } from './output.ts';
 
 export interface Terminal {

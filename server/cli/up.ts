@@ -1,8 +1,11 @@
 /** `up`: runs all nodes of swarm.json, each in a process of its own, until Ctrl-C. It starts all of them or none. */
 import { relative } from 'node:path';
 import { quorumSize } from '../../shared/paxos/quorum.ts';
-import { type LoadedConfig, loadConfig, type SwarmConfig, tlsFilesOf, urlOf } from '../config/config.ts';
+import { urlOf } from '../config/addresses.ts';
+import { type LoadedConfig, loadConfig } from '../config/config.ts';
 import { loadSecret, loadTokens } from '../config/secrets.ts';
+import type { SwarmConfig } from '../config/swarm-file.ts';
+import { tlsFilesOf } from '../config/tls.ts';
 import { type LaunchLab, launch } from '../launcher/launcher.ts';
 import { removeNode } from '../storage/folder.ts';
 import { swarmIdIn } from '../storage/identity.ts';

@@ -9,7 +9,7 @@ import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
 import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
 import { prefixFault } from '../../shared/store/key.ts';
 import { ANY_ADDRESS } from '../front/doors.ts';
-import { countOf, must, shortJson } from './errors.ts';
+import { countOf, must, shortJson } from './issues.ts';
 
 export const PORT_MAX = 65_535;
 const TIMING_MS_MAX = 600_000;

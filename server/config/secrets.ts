@@ -4,7 +4,11 @@
  */
 import { digestOf, grantOf, type KnownToken, lackAdmin, type TokenRole, Tokens, tokenFault } from '../access/tokens.ts';
 import { isLoopback } from '../front/doors.ts';
-import { ConfigError, type Environment, given, readText, type SwarmConfig, urlOf } from './config.ts';
+import { urlOf } from './addresses.ts';
+import { ConfigError } from './errors.ts';
+import { type Environment, given } from './settings.ts';
+import type { SwarmConfig } from './swarm-file.ts';
+import { readText } from './text-file.ts';
 
 /**
  * The secret that members prove to each other; null where none is set.

@@ -7,16 +7,11 @@ import type { StateMachine } from '../../shared/store/state-machine.ts';
 import { type TokenInput, type Tokens, tokensOf } from '../access/tokens.ts';
 import type { Credentials } from '../cli/client.ts';
 import { makeData } from '../cli/new-disk.ts';
-import {
-	ConfigError,
-	isOnLoopback,
-	parseSwarm,
-	type SwarmConfig,
-	type SwarmInput,
-	tlsFilesOf,
-	urlOf,
-} from '../config/config.ts';
+import { isOnLoopback, urlOf } from '../config/addresses.ts';
+import { ConfigError } from '../config/errors.ts';
 import { mustBeSecond, mustHaveSecret, mustHaveTokens } from '../config/secrets.ts';
+import { parseSwarm, type SwarmConfig, type SwarmInput } from '../config/swarm-file.ts';
+import { tlsFilesOf } from '../config/tls.ts';
 import { type NodeLogger, SILENT } from '../log/logger.ts';
 import {
 	type NodeMachine,

@@ -1,7 +1,7 @@
 /** A state machine of the user's own, checked before anything is written under its name and its version. */
 import type { MachineLabel } from '../../shared/store/own-machine.ts';
 import type { StateMachine } from '../../shared/store/state-machine.ts';
-import { ConfigError } from '../config/config.ts';
+import { ConfigError } from '../config/errors.ts';
 import { KEY_VALUE_LABEL } from '../storage/machine-label.ts';
 
 const NAME_PATTERN = /^[\x21-\x7e]{1,64}$/;

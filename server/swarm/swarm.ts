@@ -8,7 +8,8 @@ import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Member } from '../../shared/paxos/change.ts';
 import type { MemberSet, MembersState } from '../../shared/paxos/members.ts';
-import { dialAt, dialOf, type NodeConfig, urlOf } from '../config/config.ts';
+import { dialAt, dialOf, urlOf } from '../config/addresses.ts';
+import type { NodeConfig } from '../config/swarm-file.ts';
 import type { Address } from '../front/doors.ts';
 import type { PeerAddress } from '../mesh/peer.ts';
 

@@ -4,7 +4,7 @@
  * none.
  */
 import type { TLSSocket } from 'node:tls';
-import type { TlsConfig } from '../config/config.ts';
+import type { TlsConfig } from '../config/swarm-file.ts';
 import type { Refusal } from '../front/doors.ts';
 import type { FrontTls } from '../front/front.ts';
 import { contextOptions } from './context.ts';

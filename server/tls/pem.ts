@@ -4,7 +4,9 @@
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { ConfigError, readText, type TlsFiles } from '../config/config.ts';
+import { ConfigError } from '../config/errors.ts';
+import { readText } from '../config/text-file.ts';
+import type { TlsFiles } from '../config/tls.ts';
 import { nodesIn, uriOf } from './names.ts';
 
 /** The texts of three files. */

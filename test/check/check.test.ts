@@ -174,7 +174,7 @@ describe('types', () => {
 describe('the schema', () => {
 	beforeEach(() => {
 		write(
-			'dist/server/config/config.js',
+			'dist/server/config/swarm-file.js',
 			'export const swarmJsonSchema = () => ({ type: "object", no: undefined });\n',
 		);
 		write('server/swarm.schema.json', '{ "type": "object" }\n');
@@ -196,7 +196,7 @@ describe('the schema', () => {
 
 	test('asks for a build first', async () => {
 		rmSync(join(tree, 'dist'), { recursive: true });
-		expect(await schema(tree)).toEqual(['dist/server/config/config.js is missing: build first']);
+		expect(await schema(tree)).toEqual(['dist/server/config/swarm-file.js is missing: build first']);
 	});
 });
 
@@ -209,7 +209,7 @@ describe('npm run check', () => {
 
 	beforeEach(() => {
 		write('tsconfig.json', '{ "files": ["shared/a.ts"], "compilerOptions": { "noEmit": true, "types": [] } }\n');
-		write('dist/server/config/config.js', 'export const swarmJsonSchema = () => ({});\n');
+		write('dist/server/config/swarm-file.js', 'export const swarmJsonSchema = () => ({});\n');
 		write('server/swarm.schema.json', '{}\n');
 	});
 

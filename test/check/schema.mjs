@@ -12,9 +12,9 @@ import { isDeepStrictEqual } from 'node:util';
  */
 export async function schema(root) {
 	const file = join(root, 'server/swarm.schema.json');
-	const built = join(root, 'dist/server/config/config.js');
+	const built = join(root, 'dist/server/config/swarm-file.js');
 	if (!existsSync(file)) return ['server/swarm.schema.json is missing'];
-	if (!existsSync(built)) return ['dist/server/config/config.js is missing: build first'];
+	if (!existsSync(built)) return ['dist/server/config/swarm-file.js is missing: build first'];
 	const { swarmJsonSchema } = await import(pathToFileURL(built).href);
 	const described = JSON.parse(JSON.stringify(swarmJsonSchema()));
 	if (isDeepStrictEqual(JSON.parse(readFileSync(file, 'utf8')), described)) return [];

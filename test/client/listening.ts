@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { pino } from 'pino';
-import { parseSwarm } from '../../server/config/config.ts';
+import { parseSwarm } from '../../server/config/swarm-file.ts';
 import { type NodeOptions, type RunningNode, startNode } from '../../server/node/node.ts';
 import { freePorts } from './nodes.ts';
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
-import { parseSwarm } from '../../server/config/config.ts';
+import { parseSwarm } from '../../server/config/swarm-file.ts';
 import { type NodeOptions, type RunningNode, startNode } from '../../server/node/node.ts';
 import { SwarmClient, type SwarmClientOptions } from '../../shared/client/client.ts';
 import { PING } from '../../shared/client/protocol.ts';

@@ -5,8 +5,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ConfigFlags, loadConfig, tlsFilesOf, urlOf } from '../../server/config/config.ts';
+import { urlOf } from '../../server/config/addresses.ts';
+import { loadConfig } from '../../server/config/config.ts';
 import { loadOtherSecret, loadSecret, loadTokens } from '../../server/config/secrets.ts';
+import type { ConfigFlags } from '../../server/config/settings.ts';
+import { tlsFilesOf } from '../../server/config/tls.ts';
 
 const SECRET = 'secret-of-a-test';
 const LATER = 'secret-that-comes-later';

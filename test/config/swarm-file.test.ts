@@ -1,7 +1,8 @@
 /** A wrong swarm.json is refused with the path and the rule of every field that has to change. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { dialOf, listenUrlOf, parseSwarm, swarmJsonSchema, urlOf } from '../../server/config/config.ts';
+import { dialOf, listenUrlOf, urlOf } from '../../server/config/addresses.ts';
+import { parseSwarm, swarmJsonSchema } from '../../server/config/swarm-file.ts';
 
 const ID = 'must be 1 to 32 characters of a-z, 0-9 and -, beginning with a letter or digit';
 const PORT = 'must be a whole number from 1 to 65535';

@@ -4,8 +4,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { loadConfig, parseSwarm, type TlsConfig, tlsFilesOf } from '../../server/config/config.ts';
+import { loadConfig } from '../../server/config/config.ts';
 import { loadSecret, loadTokens } from '../../server/config/secrets.ts';
+import { parseSwarm, type TlsConfig } from '../../server/config/swarm-file.ts';
+import { tlsFilesOf } from '../../server/config/tls.ts';
 import { blockOf, dockerfile, environmentOf, manifests, patched, readDeploy, unitOf } from './files.ts';
 import { faultsOf } from './kubernetes-schema.ts';
 
@@ -62,7 +64,7 @@ interface Probe {
 }
 
 /** The sources that read the environment. */
-const SETTINGS = ['config.ts', 'secrets.ts']
+const SETTINGS = ['config.ts', 'tls.ts', 'secrets.ts']
 	.map((name) => readFileSync(new URL(`../../server/config/${name}`, import.meta.url), 'utf8'))
 	.join('');
 

@@ -4,7 +4,7 @@ import { type RequestOptions, request as requestHttps } from 'node:https';
 import { connect } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { TlsConfig } from '../../server/config/config.ts';
+import type { TlsConfig } from '../../server/config/swarm-file.ts';
 import { connectionLimits } from '../../server/front/limits.ts';
 import { frontTls } from '../../server/tls/front.ts';
 import type { TlsIdentity, TlsKeeper } from '../../server/tls/keeper.ts';

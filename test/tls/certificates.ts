@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { Authority, type Issued, type Life, newAuthority, type Subject } from '../../server/certs/authority.ts';
-import type { TlsFiles } from '../../server/config/config.ts';
+import type { TlsFiles } from '../../server/config/tls.ts';
 import { SILENT } from '../../server/log/logger.ts';
 import { TlsKeeper } from '../../server/tls/keeper.ts';
 
