@@ -13,14 +13,9 @@ import { mustBeSecond, mustHaveSecret, mustHaveTokens } from '../config/secrets.
 import { parseSwarm, type SwarmConfig, type SwarmInput } from '../config/swarm-file.ts';
 import { tlsFilesOf } from '../config/tls.ts';
 import { type NodeLogger, SILENT } from '../log/logger.ts';
-import {
-	type NodeMachine,
-	type NodeOptions,
-	type NodeReplica,
-	type RunningNode,
-	startNode,
-	startNodeOf,
-} from '../node/node.ts';
+import { type RunningNode, startNode, startNodeOf } from '../node/node.ts';
+import type { NodeOptions } from '../node/options.ts';
+import type { NodeMachine, NodeReplica } from '../node/replica.ts';
 import { OwnReplica } from '../replica/own.ts';
 import { contextOptions } from '../tls/context.ts';
 import { fetchWith } from '../tls/fetch.ts';

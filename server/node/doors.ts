@@ -20,7 +20,8 @@ import type { Mesh } from '../mesh/mesh.ts';
 import { dashboardDir, packageVersion } from '../process/package.ts';
 import { traceRequests } from '../tracing/requests.ts';
 import { hostTracer } from '../tracing/tracer.ts';
-import type { NodeOptions, NodeReplica } from './node.ts';
+import type { NodeOptions } from './options.ts';
+import type { NodeReplica } from './replica.ts';
 
 export interface NodeDoorsOptions
 	extends Pick<NodeOptions, 'config' | 'tokens' | 'lastLog' | 'http'>,

@@ -7,7 +7,7 @@
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../../server/config/config.ts';
-import { OPEN_SLOTS_MAX, VALUE_BYTES_MAX } from '../../server/node/node.ts';
+import { OPEN_SLOTS_MAX, VALUE_BYTES_MAX } from '../../server/node/agent-config.ts';
 import { remember } from '../../server/replica/memory.ts';
 import { openFolder } from '../../server/storage/folder.ts';
 import { FolderError } from '../../server/storage/folder-error.ts';

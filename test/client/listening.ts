@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { pino } from 'pino';
 import { parseSwarm } from '../../server/config/swarm-file.ts';
-import { type NodeOptions, type RunningNode, startNode } from '../../server/node/node.ts';
+import { type RunningNode, startNode } from '../../server/node/node.ts';
+import type { NodeOptions } from '../../server/node/options.ts';
 import { freePorts } from './nodes.ts';
 
 export interface Listening {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { OPEN_SLOTS_MAX, VALUE_BYTES_MAX as SLOT_BYTES_MAX } from '../../server/node/node.ts';
+import { OPEN_SLOTS_MAX, VALUE_BYTES_MAX as SLOT_BYTES_MAX } from '../../server/node/agent-config.ts';
 import { IN_FLIGHT_MAX, READING_TRANSACTIONS_MAX, WATCHES_PER_CONNECTION_MAX } from '../../shared/client/protocol.ts';
 import { SEGMENT_BYTES_DEFAULT, WAITING_BYTES_MAX } from '../../shared/disk/log.ts';
 import { SLOT_MAX } from '../../shared/paxos/bounds.ts';

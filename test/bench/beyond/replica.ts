@@ -3,7 +3,7 @@
  * does, turn by turn, with the same frames and the same flushes. How long a turn takes is taken from `Costs`.
  */
 
-import { OPEN_SLOTS_MAX } from '../../../server/node/node.ts';
+import { OPEN_SLOTS_MAX } from '../../../server/node/agent-config.ts';
 import { PaxosAgent } from '../../../shared/paxos/agent.ts';
 import { SLOTS_AHEAD_MAX } from '../../../shared/paxos/bounds.ts';
 import type { Member } from '../../../shared/paxos/change.ts';
