@@ -83,8 +83,16 @@ test('a node that no majority hears gives what it has with --stale only', async 
 	expect(told).toMatchObject({ keys: 1, isLinearizable: false });
 });
 
-test.each(['SIGINT', 'SIGTERM'] as const)('a save that is ended by %s leaves nothing', async (signal) => {
-	const { bytes } = backupOf(1000);
+const SAVE = ['snapshot', 'save', 'a.backup'];
+const EXPORT = ['kv', 'export', '--out', 'keys.json'];
+
+test.each([
+	['SIGINT', SAVE],
+	['SIGTERM', SAVE],
+	['SIGINT', EXPORT],
+] as const)('what is ended by %s leaves no half of a file: %j', async (signal, command) => {
+	const entry = '{"Key":"a","Flags":0,"Value":null,"CreateIndex":2,"ModifyIndex":2}';
+	const bytes = command === EXPORT ? Buffer.from(`[${entry},${' '.repeat(100)}${entry}]`) : backupOf(1000).bytes;
 	const half = createServer((_request, response) => {
 		response.writeHead(200, { 'content-length': bytes.length }).write(bytes.subarray(0, bytes.length / 2));
 	});
@@ -93,9 +101,9 @@ test.each(['SIGINT', 'SIGTERM'] as const)('a save that is ended by %s leaves not
 		const { port } = half.address() as AddressInfo;
 		const endpoint = `http://127.0.0.1:${port}`;
 		const before = readdirSync(swarm.folder);
-		const file = join(swarm.folder, 'a.backup');
-		const line = ['snapshot', 'save', file, '--endpoint', endpoint, '--config', swarm.configFile];
-		const program = swarm.program(line);
+		const [file = '', ...words] = [...command].reverse();
+		const line = [...words.reverse(), join(swarm.folder, file)];
+		const program = swarm.program([...line, '--endpoint', endpoint, '--config', swarm.configFile]);
 		await until('half of it has come', async () => {
 			const part = readdirSync(swarm.folder).find((name) => name.endsWith('.part'));
 			return part !== undefined && statSync(join(swarm.folder, part)).size > 0 ? true : undefined;

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { NewFileError } from '../../backup/new-file.ts';
 import { understood } from '../client.ts';
+import { stoppable } from '../interrupt.ts';
 import { ProgressBar } from '../progress-bar.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from '../terminal.ts';
 import { connectionOf, type KvOptions, prefixPath } from './connection.ts';
@@ -15,7 +16,12 @@ export interface ExportOptions extends KvOptions {
 	readonly stale?: true;
 }
 
-export async function exportKeys(prefix: string, options: ExportOptions, terminal: Terminal): Promise<ExitStatus> {
+/** Where it is told to stop, no part of a file stays: the list ends first, and then the file is removed. */
+export function exportKeys(prefix: string, options: ExportOptions, terminal: Terminal): Promise<ExitStatus> {
+	return stoppable(() => exportAll(prefix, options, terminal));
+}
+
+async function exportAll(prefix: string, options: ExportOptions, terminal: Terminal): Promise<ExitStatus> {
 	const connection = connectionOf(options, terminal);
 	const path = prefixPath('/v1/kv/', prefix, { recurse: true, stale: options.stale });
 	const bar = new ProgressBar(terminal, 'exporting');
