@@ -2,6 +2,7 @@
 /** The program `paxos-swarm`: it runs one command line at this process's terminal. */
 import { setDefaultHighWaterMark } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { areChanged } from './cli/arguments.ts';
 import { stopSignalsOfProcess } from './cli/hangup.ts';
 import { Output } from './cli/output.ts';
 import { run } from './cli/program.ts';
@@ -39,8 +40,16 @@ function workingDir(): string {
 	}
 }
 
+const args = process.argv.slice(2);
+if (areChanged(args)) {
+	process.stderr.write(
+		'An argument has bytes that are not text in UTF-8. A value may have any bytes on stdin: give "-".\n',
+	);
+	process.exit(EXIT.usage);
+}
+
 const status = await run(
-	process.argv.slice(2),
+	args,
 	{ path: fileURLToPath(import.meta.url), version: packageVersion },
 	{
 		stdin: process.stdin,

@@ -2,6 +2,7 @@
  * Bad input at a node's doors or on its command line gives a clear error to the sender and a log line to the operator, and
  * loses nothing. After each test the same five nodes still run, and earlier writes are there.
  */
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, connect as dial, type Socket as TcpSocket } from 'node:net';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, onTestFailed, test } 
 import { WebSocket } from 'ws';
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { get, put } from './client.ts';
-import { Swarm, type TestNode } from './swarm.ts';
+import { MAIN, Swarm, type TestNode } from './swarm.ts';
 import { Watch } from './watch.ts';
 
 const FOREIGN = 'http://evil.example';
@@ -173,6 +174,14 @@ describe('five nodes', () => {
 		expect(status).toBe(2);
 		expect(stderr).toContain('n9');
 		expect(stderr).toContain('n1, n2, n3, n4, n5');
+	});
+
+	test('an argument that is no text is refused, and is not written as another one', async () => {
+		const put = `exec "$0" "$1" put before "$(printf '\\377')"`;
+		const { status, stderr } = spawnSync('sh', ['-c', put, process.execPath, MAIN], { encoding: 'utf8' });
+		// Other systems do not tell a program its arguments as they were given.
+		if (process.platform !== 'linux') return;
+		expect([status, stderr]).toEqual([2, expect.stringContaining('bytes that are not text in UTF-8')]);
 	});
 
 	test('a node that runs already is not started again, and its address is told', async () => {
