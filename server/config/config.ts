@@ -4,7 +4,7 @@
  * No other file reads `swarm.json` or the settings in the environment, but for `tls.ts` and `secrets.ts` beside it and
  * `cli/consul-environment.ts`. This file may not touch a data folder.
  */
-import { existsSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { packageDir } from '../process/package.ts';
 import { ConfigError } from './errors.ts';
@@ -42,7 +42,8 @@ export interface LoadedConfig {
 export function loadConfig(flags: ConfigFlags, environment: Environment, workingDir: string): LoadedConfig {
 	const asked = flags.config ?? given(environment, 'SWARM_CONFIG');
 	const here = resolve(workingDir, asked ?? 'swarm.json');
-	const fileIsDefault = asked === undefined && !existsSync(here);
+	// A link that leads nowhere is a file that cannot be read: perhaps a disk is not mounted.
+	const fileIsDefault = asked === undefined && lstatSync(here, { throwIfNoEntry: false }) === undefined;
 	const file = fileIsDefault ? join(packageDir, 'swarm.json') : here;
 	const parsed = parseSwarm(readText(file, asked ?? 'swarm.json'), asked ?? 'swarm.json');
 

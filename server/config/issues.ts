@@ -10,7 +10,9 @@ export function must(rule: string, show: (input: unknown) => string = shortJson)
 }
 
 /** Prints one error in one line, and several below a headline. */
-export function listed(source: string, problems: readonly string[]): string {
+export function listed(source: string, found: readonly string[]): string {
+	// A number that is no integer is above the bound too.
+	const problems = [...new Set(found)];
 	if (problems.length === 1) return `${source}: ${problems[0]}`;
 	return `${source}: ${problems.length} errors\n${problems.map((problem) => `  ${problem}`).join('\n')}`;
 }

@@ -1,7 +1,7 @@
 /**
  * Flags come before the environment, the file and the defaults; and no node is open beyond loopback without a secret.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -73,6 +73,7 @@ describe('the configuration', () => {
 
 	it.each([
 		['is a folder', (file: string) => mkdirSync(file), 'swarm.json: cannot be read: EISDIR'],
+		['leads nowhere', (file: string) => symlinkSync('missing', file), 'swarm.json: cannot be read: ENOENT'],
 		[
 			'is not in UTF-8',
 			(file: string) => writeFileSync(file, '\ufeff{}', 'utf16le'),

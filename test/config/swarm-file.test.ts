@@ -35,6 +35,11 @@ const tenNodes = Array.from({ length: 10 }, (_, index) => ({ id: `n${index}`, po
 
 const REFUSED: readonly (readonly [string, string, string])[] = [
 	['an empty file', '', 'swarm.json:1:1: not JSON: expected a value'],
+	[
+		'a size without end',
+		swarm({ logMiB: 1e300 }),
+		'swarm.json: logMiB: must be a whole number of MiB from 1 to 65536, not 1e+300',
+	],
 	['a comma too many', '{\n  "name": "a",\n}', 'swarm.json:3:1: not JSON: expected a field name in double quotes'],
 	['a comma too few', '{"a": 1\n "b": 2}', 'swarm.json:2:2: not JSON: expected "," or "}"'],
 	['single quotes', "{'name': 1}", 'swarm.json:1:2: not JSON: expected a field name in double quotes'],
