@@ -50,6 +50,9 @@ const NOT_CONNECTED: readonly unknown[] = [
 	'UND_ERR_CONNECT_TIMEOUT',
 ];
 
+/** What `fetch` says of a port that belongs to another protocol. @source Fetch Standard, 2.9 Port blocking */
+const BAD_PORT = 'bad port';
+
 /** How long a client waits for an answer, milliseconds: the node's time limits, and some time for the network. */
 export function clientTimeoutMs({ timings }: SwarmConfig): number {
 	return timings.requestMs + LEADER_WAIT_MS + NETWORK_MS;
@@ -189,6 +192,9 @@ function describeFailure(error: unknown, timeoutMs: number): Tried {
 	const { cause } = error;
 	const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
 	if (NOT_CONNECTED.includes(code)) return { kind: 'notSent', why: `no connection (${code})` };
+	if (cause instanceof Error && cause.message === BAD_PORT) {
+		return { kind: 'notSent', why: 'no connection: fetch and browsers refuse its port, so choose another one' };
+	}
 	if (isOfTls(String(code))) return { kind: 'notSent', why: `no TLS: ${(cause as Error).message}` };
 	return { kind: 'unknown', why: cause instanceof Error ? cause.message : error.message };
 }

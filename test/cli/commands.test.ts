@@ -131,6 +131,11 @@ describe('get', () => {
 		expect(await swarm('get color')).toEqual({ status: 3, stdout: '', stderr: 'There is no key "color".\n' });
 	});
 
+	it('says why a node at a port of another protocol cannot be asked, and sends a write to none', async () => {
+		const { status, stderr } = await swarm('put color red --endpoint http://127.0.0.1:6667');
+		expect([status, stderr]).toEqual([4, expect.stringMatching(/^No node could answer\.\n.* choose another one\n$/)]);
+	});
+
 	it('is asked of the next node after any failure', async () => {
 		first.answer = { hangUp: true };
 		second.answer = { body: 'red' };
