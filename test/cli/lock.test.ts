@@ -132,7 +132,10 @@ describe('session', () => {
 		).stdout.trim();
 		expect(id).toMatch(/^[0-9a-f-]{36}$/);
 		const { ID: other } = JSON.parse((await run('session create -w json')).stdout) as { ID: string };
-		expect((await run('session list')).stdout).toBe(`${id} importer\n${other}\n`);
+		const named = (await run('session create --name a\n\u001b[2Jb')).stdout.trim();
+		const listed = `${id} importer\n${other}\n${named} "a\\n\\u001b[2Jb"\n`;
+		expect((await run('session list')).stdout).toBe(listed);
+		await run(`session destroy ${named}`);
 		expect((await run(`session info ${id}`)).stdout).toBe(`${id} importer\n`);
 		const [first, second, third] = (await run('session list -w table')).stdout.split('\n');
 		expect(first).toMatch(/^ID +TTL +LOCK DELAY +BEHAVIOR +CREATED +NODE +NAME$/);

@@ -52,6 +52,10 @@ export async function readInput(file: string, what: string, bytesMax: number, te
  */
 export function shownValue(base64: string | null): string {
 	const text = fromUtf8(Buffer.from(base64 ?? '', 'base64'));
-	if (text === undefined) return `base64:${base64}`;
+	return text === undefined ? `base64:${base64}` : shownText(text);
+}
+
+/** A text in one line, for people: as a string of JSON where it has characters that cannot be printed. */
+export function shownText(text: string): string {
 	return /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(text) ? text : JSON.stringify(text);
 }

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { durationText } from '../../api/duration.ts';
 import { understood } from '../client.ts';
 import { askSwarm, connectionOf, formatOf, type KvOptions, refuseError } from '../kv/connection.ts';
+import { shownText } from '../kv/value.ts';
 import { tableOf } from '../table.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from '../terminal.ts';
 
@@ -113,7 +114,8 @@ function printSessions(json: string, options: KvOptions, terminal: Terminal): vo
 	const format = formatOf(options);
 	const all = sessionsIn(json);
 	if (format === 'json') terminal.stdout.write(`${json.trimEnd()}\n`);
-	if (format === 'simple') for (const { ID, Name } of all) terminal.stdout.write(`${`${ID} ${Name}`.trimEnd()}\n`);
+	if (format === 'simple')
+		for (const { ID, Name } of all) terminal.stdout.write(`${`${ID} ${shownText(Name)}`.trimEnd()}\n`);
 	if (format !== 'table') return;
 	const rows = all.map(({ ID, TTL, LockDelay, Behavior, CreateIndex, Node, Name }) => [
 		ID,
@@ -122,7 +124,7 @@ function printSessions(json: string, options: KvOptions, terminal: Terminal): vo
 		Behavior,
 		String(CreateIndex),
 		Node,
-		Name,
+		shownText(Name),
 	]);
 	const table = tableOf([['ID', 'TTL', 'LOCK DELAY', 'BEHAVIOR', 'CREATED', 'NODE', 'NAME'], ...rows]);
 	terminal.stdout.write(`${table}\n`);
