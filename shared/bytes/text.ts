@@ -4,20 +4,27 @@
  */
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
+/** What a decoder writes for bytes that are not UTF-8. A text may hold it too. */
+const REPLACEMENT = '\ufffd';
 const ASCII_CHARS_BY_HAND_MAX = 32;
 
 export function toUtf8(text: string): Uint8Array {
 	return encoder.encode(text);
 }
 
-/** undefined where the bytes are not UTF-8. A byte order mark is kept: it is part of the text. */
+/**
+ * undefined where the bytes are not UTF-8. A byte order mark is kept: it is part of the text. A decoder that throws would
+ * take several times as long where they are not, and values may be any bytes.
+ */
 export function fromUtf8(bytes: Uint8Array): string | undefined {
-	try {
-		return decoder.decode(bytes);
-	} catch {
-		return undefined;
-	}
+	const text = decoder.decode(bytes);
+	return text.includes(REPLACEMENT) && !isFormOf(text, bytes) ? undefined : text;
+}
+
+function isFormOf(text: string, bytes: Uint8Array): boolean {
+	const form = toUtf8(text);
+	return form.length === bytes.length && form.every((byte, i) => byte === bytes[i]);
 }
 
 /** False where half of a surrogate pair stands alone: such text has no UTF-8 form. */
