@@ -112,7 +112,7 @@ export interface NodeSnapshot {
 	/** The node keeps no slot up to here any more: its snapshot stands for them. */
 	readonly trimmedThrough: Slot;
 	readonly revision: number;
-	/** The most recent slots, at most 64, in slot order. */
+	/** The most recent slots, at most 64 and fewer where their values are large, in slot order. Open ones are among them. */
 	readonly slots: readonly SlotView[];
 	/** The first entries in the order of keys, at most 100. */
 	readonly entries: readonly EntryView[];

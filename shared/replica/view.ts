@@ -64,6 +64,11 @@ export function replicaViewOf(
 }
 
 const SLOTS_MAX = 64;
+/**
+ * To describe a value takes the longer, the more bytes it has. So once the newest slots have so many, only those are shown
+ * besides that are not known to be chosen.
+ */
+const SLOTS_BYTES_MAX = 128 * 1024;
 const ENTRIES_MAX = 100;
 const VALUE_CHARS_MAX = 80;
 const VALUE_BYTES_SHOWN_MAX = 4 * VALUE_CHARS_MAX + 4;
@@ -97,17 +102,22 @@ export function snapshotOf(view: AgentView, revision: number, shown: ShownEntrie
 }
 
 function recentSlots(view: AgentView): SlotView[] {
-	const slots: SlotView[] = [];
-	for (let slot = Math.max(view.trimmedThrough, view.lastSlot - SLOTS_MAX) + 1; slot <= view.lastSlot; slot++) {
+	const newestFirst: SlotView[] = [];
+	const oldest = Math.max(view.trimmedThrough, view.lastSlot - SLOTS_MAX) + 1;
+	let bytes = 0;
+	for (let slot = view.lastSlot; slot >= oldest; slot--) {
+		const chosen = slot <= view.chosenThrough;
+		if (chosen && bytes >= SLOTS_BYTES_MAX) break;
 		const entry = view.entry(slot);
-		slots.push({
+		bytes += entry?.value.length ?? 0;
+		newestFirst.push({
 			slot,
 			acceptedBallot: entry?.accepted ? ballotToText(entry.ballot) : '',
 			value: entry ? plain(entry.value) : null,
-			chosen: slot <= view.chosenThrough,
+			chosen,
 		});
 	}
-	return slots;
+	return newestFirst.reverse();
 }
 
 function phase1View({ ballot, chosenThrough, recoveredThrough, promises }: Phase1): Phase1View {
