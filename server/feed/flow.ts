@@ -40,7 +40,7 @@ export interface FlowLimits {
 
 export const FLOW_LIMITS: FlowLimits = {
 	factsPerSecondMax: 1_500,
-	tellingMsPerSecondMax: 30,
+	tellingMsPerSecondMax: 12,
 	slotsPerSecondMin: 50,
 	factsPerSecondMin: 300,
 	queueFactsMax: 3_000,

@@ -13,9 +13,9 @@ const OPEN_SLOTS = 8;
 export const TOLD_SLOTS = 8;
 const EVERY_SLOTS_MIN = 4 * OPEN_SLOTS;
 /** From one told stretch to the next, as far as the pace stays the same, milliseconds. */
-const EVERY_MS_MIN = 800;
+const EVERY_MS_MIN = 1_000;
 /** The same where a stretch costs much. */
-const EVERY_MS_MAX = 3_000;
+const EVERY_MS_MAX = 2_000;
 /** A pause ends after so many times that time at the latest, where the next stretch does not come. */
 const PAUSE_MAX = 1.25;
 
