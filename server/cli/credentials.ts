@@ -9,6 +9,7 @@ import { loadConfig } from '../config/config.ts';
 import type { ConfigFlags, Environment } from '../config/settings.ts';
 import type { TlsConfig } from '../config/swarm-file.ts';
 import { type TlsFiles, tlsFilesOf } from '../config/tls.ts';
+import type { Credentials } from '../swarm/ask.ts';
 import { contextOptions } from '../tls/context.ts';
 import { fetchWith } from '../tls/fetch.ts';
 import { type Pem, readClientPem } from '../tls/pem.ts';
@@ -70,6 +71,11 @@ export const fetchNode = fetchWith(() => {
 	agent ??= new Agent({ ...tlsOptions(), keepAlive: true });
 	return { agent };
 });
+
+/** By what this process asks a node. */
+export function ownCredentials(): Credentials {
+	return { fetch: fetchNode, headers: tokenHeaders() };
+}
 
 /** The files of a command: what flags say, else variables, else `swarm.json`. */
 function clientFilesOf(

@@ -1,6 +1,7 @@
 /** `health`: whether every node is ready, by its own checks. */
 import { loadConfig } from '../config/config.ts';
-import { ask, endpointsOf, textOf } from './client.ts';
+import { textOf } from '../swarm/ask.ts';
+import { ask, endpointsOf } from './client.ts';
 import type { ConnectOptions } from './options.ts';
 import { tableOf } from './table.ts';
 import { EXIT, type ExitStatus, type Terminal } from './terminal.ts';

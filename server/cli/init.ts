@@ -1,11 +1,11 @@
-/** Makes the data folders of a new swarm: on request, or without one where that can do no harm. */
+/** `init`: makes the data folders of a new swarm. */
 import { join } from 'node:path';
-import { isOnLoopback, swarmMembersOf, urlOf } from '../config/addresses.ts';
+import { swarmMembersOf, urlOf } from '../config/addresses.ts';
 import { loadConfig } from '../config/config.ts';
 import type { ConfigFlags } from '../config/settings.ts';
 import type { NodeConfig, SwarmConfig } from '../config/swarm-file.ts';
 import { ANY_ADDRESS, isLoopback } from '../front/doors.ts';
-import { formatOnce, formatSwarm } from '../storage/new-folder.ts';
+import { formatSwarm } from '../storage/new-folder.ts';
 import { withRemedy } from './commands.ts';
 import { EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 
@@ -31,17 +31,6 @@ export function movingSteps(config: SwarmConfig): string[] {
 		(node) =>
 			`Move ${join(config.dataDir, node.id)} to the machine of ${machineOf(node)}, and copy ${join(config.dataDir, 'format.json')} there.`,
 	);
-}
-
-/**
- * Formats the folders of a swarm, if that was never done and all its nodes are on loopback. Of nodes on other machines
- * it cannot be known here whether they have folders already.
- *
- * @returns whether it did so now
- * @throws FolderError
- */
-export function formatFirst(config: SwarmConfig): boolean {
-	return isOnLoopback(config) && formatOnce(config.dataDir, swarmMembersOf(config));
 }
 
 /** The node's host. Where that stands for all addresses of a machine, the host that the node advertises. */

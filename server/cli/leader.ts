@@ -2,8 +2,9 @@
 import * as z from 'zod';
 import type { TransferAnswer } from '../api/leader.ts';
 import { loadConfig } from '../config/config.ts';
+import { textOf } from '../swarm/ask.ts';
 import { ballotForPeople } from './ballot.ts';
-import { askAny, clientTimeoutMs, endpointsOf, textOf, understood } from './client.ts';
+import { askAny, clientTimeoutMs, endpointsOf, understood } from './client.ts';
 import type { ConnectOptions } from './options.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 

@@ -4,7 +4,8 @@ import { memberOf } from '../../shared/member-name.ts';
 import type { MembersStatus } from '../api/members.ts';
 import { urlOf } from '../config/addresses.ts';
 import type { SwarmConfig } from '../config/swarm-file.ts';
-import { askAny, clientTimeoutMs, endpointsOf, idsOf, textOf, understood } from './client.ts';
+import { textOf } from '../swarm/ask.ts';
+import { askAny, clientTimeoutMs, endpointsOf, idsOf, understood } from './client.ts';
 import { CommandError, EXIT } from './terminal.ts';
 
 /** A set of members, as an answer has it. */

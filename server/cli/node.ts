@@ -11,6 +11,7 @@ import { tlsFilesOf } from '../config/tls.ts';
 import { connectPrimary, type Primary } from '../launcher/launched.ts';
 import { LastLines } from '../log/last-lines.ts';
 import { withoutSecrets } from '../log/without-secrets.ts';
+import { JoinError, makeData, startOrReplace } from '../node/new-disk.ts';
 import { type RunningNode, startNode } from '../node/node.ts';
 import type { NodeOptions } from '../node/options.ts';
 import { lookForGarbageLater } from '../process/garbage.ts';
@@ -18,10 +19,9 @@ import type { StartProgress } from '../replica/memory.ts';
 import { swarmIdIn } from '../storage/identity.ts';
 import { loadPem, type Pem } from '../tls/pem.ts';
 import { withRemedy } from './commands.ts';
-import { useCertificates, useToken } from './credentials.ts';
+import { ownCredentials, useCertificates, useToken } from './credentials.ts';
 import { mustBeOnLoopback } from './loopback.ts';
 import { memoryIdentityOf } from './memory.ts';
-import { type DataOptions, makeData, startOrReplace } from './new-disk.ts';
 import type { ServeOptions } from './options.ts';
 import { describeLeftOut, type Output } from './output.ts';
 import { runningSwarm } from './ports.ts';
@@ -29,7 +29,9 @@ import { reasonOf } from './reason.ts';
 import { StartReport } from './start-report.ts';
 import { CommandError, EXIT, type ExitStatus, type ServingTerminal, type Terminal } from './terminal.ts';
 
-export interface NodeCommandOptions extends ServeOptions, DataOptions {
+export interface NodeCommandOptions extends ServeOptions {
+	/** The node is to begin with a new disk where it has no data, though it is not on loopback. */
+	readonly join?: true;
 	/** Whether the launcher started it: then it ends with the primary process, which also handles Ctrl-C for it. */
 	readonly launched?: true;
 	readonly memory?: true;
@@ -180,10 +182,12 @@ async function start(
 			};
 			if (memory !== null) return startNode(nodeOptions);
 			const say = (line: string): unknown => stderr.write(`${line}\n`);
-			await makeData(config, id, options, say);
-			return startOrReplace(config, id, () => startNode(nodeOptions), say);
+			const credentials = ownCredentials();
+			await makeData(config, id, options.join ? credentials : null, say);
+			return startOrReplace(config, id, () => startNode(nodeOptions), credentials, say);
 		});
 	} catch (cause) {
+		if (cause instanceof JoinError) throw new CommandError(cause.message, { status: EXIT.unavailable, cause });
 		if (!(cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE')) throw cause;
 		throw new CommandError(await describeTaken(id, config), { status: EXIT.error, cause });
 	}

@@ -21,7 +21,7 @@ export type { OwnNode } from './own-access.ts';
  *
  * @throws ConfigError an option cannot be used
  * @throws FolderError the folder must not be used: the message says why, and what to do
- * @throws Error with `join`, where no other member tells which swarm it is
+ * @throws JoinError with `join`, where no other member tells which swarm it is
  * @throws the system's error for a port that is taken
  */
 export function createNode<State, Command, Result>(

@@ -17,6 +17,7 @@ const ERRORS: readonly string[] = [
 	'ConfigError',
 	'DownloadError',
 	'FolderError',
+	'JoinError',
 	'JsonListError',
 	'NewFileError',
 	'UnknownWriteError',

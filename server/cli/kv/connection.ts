@@ -1,7 +1,8 @@
 /** Which nodes the commands of `kv` ask, and how: by flags, by the variables of Consul's clients, or by `swarm.json`. */
 import { keyFault, prefixFault } from '../../../shared/store/key.ts';
 import { loadConfig } from '../../config/config.ts';
-import { askAny, clientTimeoutMs, endpointsOf, type SwarmAnswer, type SwarmRequest, textOf } from '../client.ts';
+import { type SwarmAnswer, type SwarmRequest, textOf } from '../../swarm/ask.ts';
+import { askAny, clientTimeoutMs, endpointsOf } from '../client.ts';
 import { consulAddress } from '../consul-environment.ts';
 import type { ConnectOptions } from '../options.ts';
 import { CommandError, EXIT, type Terminal } from '../terminal.ts';

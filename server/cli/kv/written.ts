@@ -1,6 +1,7 @@
 /** What a command says of a write. */
 import * as z from 'zod';
-import { type SwarmAnswer, understood } from '../client.ts';
+import type { SwarmAnswer } from '../../swarm/ask.ts';
+import { understood } from '../client.ts';
 import { tableOf } from '../table.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from '../terminal.ts';
 import { formatOf, type KvOptions, refuseError } from './connection.ts';

@@ -2,21 +2,17 @@
 import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
 import { jsonOf } from '../api/body.ts';
-import { isOnLoopback, urlOf } from '../config/addresses.ts';
+import { isOnLoopback, swarmMembersOf, urlOf } from '../config/addresses.ts';
 import type { SwarmConfig } from '../config/swarm-file.ts';
 import { hasLog, setAside } from '../storage/folder.ts';
 import { FolderError } from '../storage/folder-error.ts';
 import { readSwarm, type SwarmIdentity } from '../storage/identity.ts';
-import { makeNewDisk } from '../storage/new-folder.ts';
-import { ask, askBy, type Credentials, textOf } from './client.ts';
-import { formatFirst } from './init.ts';
-import { CommandError, EXIT } from './terminal.ts';
+import { formatOnce, makeNewDisk } from '../storage/new-folder.ts';
+import { askBy, type Credentials, textOf } from '../swarm/ask.ts';
 
-export interface DataOptions {
-	/** The node is to begin with a new disk where it has no data, though it is not on loopback. */
-	readonly join?: true;
-	/** By what it asks the members which swarm that is; by default by the credentials of this process. */
-	readonly credentials?: Credentials;
+/** A node cannot join, because no member tells which swarm it is. The message says what each answered. */
+export class JoinError extends Error {
+	override readonly name = 'JoinError';
 }
 
 /** The part of the answer of `GET /v1/members` that a new data folder needs. */
@@ -33,21 +29,35 @@ const ANSWER_MAX_MS = 3000;
  * to join, because the folder may be on a disk that is not mounted yet.
  *
  * @param name the name of the node
- * @throws FolderError; CommandError where no member answers that could tell the swarm
+ * @param join by what it asks the members which swarm that is, where it is told to join; null where it is not
+ * @throws FolderError; JoinError where no member answers that could tell the swarm
  */
 export async function makeData(
 	config: SwarmConfig,
 	name: string,
-	{ join, credentials }: DataOptions,
+	join: Credentials | null,
 	say: (line: string) => void,
 ): Promise<void> {
 	const { dataDir } = config;
-	if (join !== true && formatFirst(config)) return say(`Made the data folders in ${dataDir}`);
+	if (join === null && formatFirst(config)) return say(`Made the data folders in ${dataDir}`);
 	if (hasLog(dataDir, name)) return;
-	const swarm = readSwarm(dataDir);
-	if (join !== true && (swarm === null || !isOnLoopback(config))) return;
-	const id = makeNewDisk(dataDir, name, swarm ?? (await swarmOfMembers(config, name, credentials)));
+	let swarm = readSwarm(dataDir);
+	if (join !== null) swarm ??= await swarmOfMembers(config, name, join);
+	else if (!isOnLoopback(config)) return;
+	if (swarm === null) return;
+	const id = makeNewDisk(dataDir, name, swarm);
 	if (id !== null) say(`Made a new data folder for ${name}, as ${id}, in ${dataDir}`);
+}
+
+/**
+ * Formats the folders of a swarm, if that was never done and all its nodes are on loopback. Of nodes on other machines
+ * it cannot be known here whether they have folders already.
+ *
+ * @returns whether it did so now
+ * @throws FolderError
+ */
+export function formatFirst(config: SwarmConfig): boolean {
+	return isOnLoopback(config) && formatOnce(config.dataDir, swarmMembersOf(config));
 }
 
 /**
@@ -55,22 +65,24 @@ export async function makeData(
  * is moved aside and the node begins with a new disk. Where the others have none, its log may be needed, and nothing is
  * changed.
  *
+ * @param credentials by what the others are asked
  * @throws the error of the first start where that does not help
  */
 export async function startOrReplace<T>(
 	config: SwarmConfig,
 	name: string,
 	start: () => Promise<T>,
+	credentials: Credentials,
 	say: (line: string) => void,
 ): Promise<T> {
 	try {
 		return await start();
 	} catch (error) {
 		const isDamaged = error instanceof FolderError && error.code === 'damaged';
-		if (!isDamaged || !isOnLoopback(config) || !(await haveLeader(config, name))) throw error;
+		if (!isDamaged || !isOnLoopback(config) || !(await haveLeader(config, name, credentials))) throw error;
 		const aside = setAside(config.dataDir, name);
 		say(`${error.message}.\nThe others have a leader without it, so its log is moved to ${aside}.`);
-		await makeData(config, name, {}, say);
+		await makeData(config, name, null, say);
 		return start();
 	}
 }
@@ -82,12 +94,12 @@ const LISTEN_MAX_MS = 1000;
 const ELECT_MAX_MS = 10_000;
 
 /** Whether another node than this one hears a leader, which may take a moment. */
-async function haveLeader({ nodes }: SwarmConfig, name: string): Promise<boolean> {
+async function haveLeader({ nodes }: SwarmConfig, name: string, credentials: Credentials): Promise<boolean> {
 	const others = nodes.filter(({ id }) => id !== name).map(urlOf);
 	const startedMs = performance.now();
 	for (;;) {
 		const request = { method: 'GET', path: '/v1/swarm' } as const;
-		const tried = await Promise.all(others.map((url) => ask(url, request, ANSWER_MAX_MS)));
+		const tried = await Promise.all(others.map((url) => askBy(credentials, url, request, ANSWER_MAX_MS)));
 		const answers = tried.flatMap((each) => (each.kind === 'answered' ? [each.answer] : []));
 		const leaders = answers.map(({ body }) => leaderSchema.safeParse(jsonOf(body)).data?.leader ?? null);
 		if (leaders.some((leader) => leader !== null && leader !== name)) return true;
@@ -98,15 +110,13 @@ async function haveLeader({ nodes }: SwarmConfig, name: string): Promise<boolean
 }
 
 /** The swarm as one of its nodes tells it. */
-async function swarmOfMembers(config: SwarmConfig, name: string, credentials?: Credentials): Promise<SwarmIdentity> {
+async function swarmOfMembers(config: SwarmConfig, name: string, credentials: Credentials): Promise<SwarmIdentity> {
 	const refusals: string[] = [];
 	for (const node of config.nodes) {
 		if (node.id === name) continue;
 		const url = urlOf(node);
 		const request = { method: 'GET', path: '/v1/members' } as const;
-		const tried = await (credentials
-			? askBy(credentials, url, request, ANSWER_MAX_MS)
-			: ask(url, request, ANSWER_MAX_MS));
+		const tried = await askBy(credentials, url, request, ANSWER_MAX_MS);
 		if (tried.kind !== 'answered') {
 			refusals.push(`${node.id}: ${tried.why}`);
 			continue;
@@ -117,8 +127,7 @@ async function swarmOfMembers(config: SwarmConfig, name: string, credentials?: C
 		else if (told.data.name !== config.name) refusals.push(`${node.id}: it is of the swarm "${told.data.name}"`);
 		else return { name: told.data.name, swarmId: told.data.id, members: told.data.first };
 	}
-	throw new CommandError(
+	throw new JoinError(
 		`${name} cannot join, because no other node of swarm.json tells which swarm this is.\n${refusals.join('\n')}`,
-		{ status: EXIT.unavailable },
 	);
 }
