@@ -53,6 +53,12 @@ function orReplace(folder: string): string {
 	);
 }
 
+/** The system does not let this process read a file, so nobody can say that it is damaged. */
+export function notReadable(path: string, cause: Error): FolderError {
+	const message = `${path} cannot be read: ${cause.message}. Make it readable for this user`;
+	return new FolderError('unreadable', message, { cause });
+}
+
 /** The swarm was formatted, and the node has no log. */
 export function lostMemory(node: string, what: string): FolderError {
 	return new FolderError(

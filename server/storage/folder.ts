@@ -100,7 +100,7 @@ export function openFolder(dataDir: string, nodeId: string, swarmName: string): 
 		refuseMissing(dataDir, nodeId, log);
 		const damaged = (error: CorruptLogError): FolderError => damagedLog(log, nodeId, error);
 		const disk = writable(folder, () => new FileDisk(log));
-		const id = idOfLog(disk, identity.swarmId, nodeId, log, damaged);
+		const id = writable(folder, () => idOfLog(disk, identity.swarmId, nodeId, log, damaged));
 		return {
 			path: folder,
 			swarmId: identity.swarmId,

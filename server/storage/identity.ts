@@ -11,7 +11,7 @@ import * as z from 'zod';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Member } from '../../shared/paxos/change.ts';
 import { syncFolder } from './files.ts';
-import { FolderError } from './folder-error.ts';
+import { FolderError, notReadable } from './folder-error.ts';
 
 const FORMAT = 8;
 const FILE = 'format.json';
@@ -146,6 +146,7 @@ function readIdentity(folder: string, dataDir: string): SwarmIdentity | undefine
 	} catch (cause) {
 		const { code, message } = cause as NodeJS.ErrnoException;
 		if (code === 'ENOENT') return undefined;
+		if (code === 'EACCES' || code === 'EPERM') throw notReadable(path, cause as Error);
 		throw unreadable(path, dataDir, message, cause);
 	}
 	const version = z.looseObject({ format: z.number(), checksum: z.unknown().optional() }).safeParse(json);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { type MachineLabel, machineFault } from '../../shared/store/own-machine.ts';
 import { syncFolder } from './files.ts';
-import { FolderError } from './folder-error.ts';
+import { FolderError, notReadable } from './folder-error.ts';
 
 const FILE = 'machine.json';
 
@@ -67,7 +67,7 @@ function labelIn(folder: string): MachineLabel | null {
 		text = fs.readFileSync(path, 'utf8');
 	} catch (error) {
 		if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-		throw error;
+		throw notReadable(path, error as Error);
 	}
 	try {
 		return labelSchema.parse(JSON.parse(text));

@@ -370,6 +370,23 @@ describe('a folder is refused', () => {
 		expect(message).toContain('Make it writable for this user');
 		fs.chmodSync(join(dataDir, 'n1'), 0o755);
 	});
+
+	test('of which this user may not read a file (unreadable), which is not said to be damaged', async () => {
+		fs.chmodSync(join(dataDir, '..'), 0o755);
+		await open('n1').close();
+		fs.chmodSync(join(dataDir, 'n1/lock'), 0o666);
+		const file = join(dataDir, 'n1/format.json');
+		const isRoot = process.getuid?.() === 0;
+		fs.chmodSync(file, isRoot ? 0o600 : 0o000);
+		const child = start('formatOnceAndOpen', dataDir, 'n1', ...nodes);
+		await said(child, 'ready');
+		child.send(isRoot ? 'goAsNobody' : 'go');
+		const { code, message } = await said(child, 'refused');
+		expect(code).toBe('unreadable');
+		expect(message).toBe(
+			`${file} cannot be read: EACCES: permission denied, open '${file}'. Make it readable for this user`,
+		);
+	});
 });
 
 test('a log goes on from segment to segment in a process that has no descriptor left', async () => {
