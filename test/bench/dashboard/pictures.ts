@@ -20,7 +20,7 @@ export interface PicturesOptions {
 	readonly themes: readonly string[];
 }
 
-const HEIGHTS: Readonly<Record<string, number>> = { 390: 844, 1280: 800, 1440: 900, 2560: 1440 };
+const HEIGHTS: Readonly<Record<string, number>> = { 390: 844, 768: 1024, 1280: 800, 1440: 900, 2560: 1440 };
 export const WIDTHS = Object.keys(HEIGHTS);
 export const THEMES = ['light', 'dark'] as const;
 export const VIEW_NAMES = SETTINGS.flatMap(({ views }) => views.map(({ name }) => name));
