@@ -50,6 +50,7 @@ export function App({ directing }: { directing?: Directing }) {
 				<SignIn />
 				<Notices />
 				<div class="left">
+					<Inspector />
 					{directing ? (
 						<directing.Aside>{!directing.isPast && <Propose />}</directing.Aside>
 					) : (
@@ -83,7 +84,6 @@ export function App({ directing }: { directing?: Directing }) {
 					<Keys canEdit={!directing?.isPast} />
 				</div>
 			</main>
-			<Inspector />
 			<Rail Dial={directing?.Dial} />
 			<nav class="jump" aria-label="Sections">
 				{isTouring.value ? <a href="#tour">Tour</a> : !directing?.isPast && <a href="#propose">Propose</a>}

@@ -38,8 +38,12 @@ function Panel({ of }: { of: Inspected }) {
 	const panel = useRef<HTMLElement>(null);
 	const hadFocus = panel.current?.contains(document.activeElement) ?? false;
 	useLayoutEffect(() => {
+		const { activeElement } = document;
+		if (panel.current?.contains(activeElement)) return;
 		// The link that was followed is gone, and the focus with it.
-		if (hadFocus && !panel.current?.contains(document.activeElement)) focusInspector();
+		if (hadFocus) focusInspector();
+		// The columns made room, or the sheet of a phone came up over it.
+		else if (activeElement !== document.body) activeElement?.scrollIntoView({ block: 'nearest' });
 	}, [of]);
 	const shown = useMemo(() => inspect(of, story, at, slot), [of, version, slot]);
 	return (
