@@ -5,11 +5,11 @@ import { leaderlessText } from '../model/reasons/leadership.ts';
 import { isOf, Past } from '../model/reasons/past.ts';
 import { WhyButton } from './answer.tsx';
 import { Glyph } from './glyph.tsx';
-import { calm, moment, story } from './state.ts';
+import { calm, moment, story, swarmShown } from './state.ts';
 
 export function Happened() {
 	calm.value;
-	const happened = happenedBy(story.landmarks, moment.value?.at ?? Number.POSITIVE_INFINITY);
+	const happened = happenedBy(story.landmarks, moment.value?.at ?? Number.POSITIVE_INFINITY, swarmShown());
 	if (happened.length === 0) return null;
 	return (
 		<ul class="happened" aria-label="Leader, and nodes that are not heard">

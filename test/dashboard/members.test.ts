@@ -4,6 +4,7 @@ import { nameBallots } from '../../dashboard/model/ballot-names.ts';
 import { changeText } from '../../dashboard/model/change-text.ts';
 import { columnsOf } from '../../dashboard/model/columns.ts';
 import { type Decision, foldDecision, type Round } from '../../dashboard/model/decision.ts';
+import { happenedBy } from '../../dashboard/model/happened.ts';
 import { ballotLadder } from '../../dashboard/model/ladder.ts';
 import { MemberHistory } from '../../dashboard/model/members.ts';
 import { NodeModel } from '../../dashboard/model/node-model.ts';
@@ -147,6 +148,8 @@ test('a member that was removed is gone, and then drawn no more; the decisions t
 	const { model, swarm, story } = told;
 	const from = swarm.sets.at(-1)?.from ?? 0;
 	expect(model.gone.map(({ id }) => id)).toEqual(['n3']);
+	const happened = happenedBy(story.landmarks, Number.POSITIVE_INFINITY, model).map(({ item }) => item.node);
+	expect(happened).toEqual(['n1']);
 	expect(standingText(model.standing('n3'))).toBe(`Removed: no member from slot ${from} on.`);
 	expect(model.voters.map(({ id }) => id)).toEqual(['n1', 'n2', NEW, 'n4', 'n5']);
 	story.forget('n1');
@@ -179,6 +182,12 @@ test('a node that is no member yet is shown as none, and in no slot', () => {
 	expect(model.gone.map(({ id }) => id)).toEqual([NEW]);
 	story.forget(NEW);
 	expect(model.nodes.map(({ id }) => id)).toEqual(['n1', 'n2', 'n3']);
+});
+
+test('a silent node is waited for until it is removed, and no longer', () => {
+	const { model, story } = replaceN3(toldSwarm(), 'chosen');
+	const waitedFor = happenedBy(story.landmarks, Number.POSITIVE_INFINITY, model).map(({ text }) => text);
+	expect(waitedFor).toContain('n3 is not heard any more');
 });
 
 test('a campaign while a change is under way needs a quorum of both sets, and says so', () => {

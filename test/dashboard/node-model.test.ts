@@ -138,9 +138,9 @@ test('a node that fell silent is unknown since it was last heard, and known agai
 });
 
 test('a node that tells something is heard again, and nobody is told that it is not', () => {
-	const { swarm, story } = toldSwarm();
+	const { swarm, model, story } = toldSwarm();
 	story.lost('n3', 1234);
-	const said = () => happenedBy(story.landmarks, Number.POSITIVE_INFINITY).map(({ text }) => text);
+	const said = () => happenedBy(story.landmarks, Number.POSITIVE_INFINITY, model).map(({ text }) => text);
 	expect(said()).toEqual(['n3 is not heard any more']);
 	swarm.campaign('n3', 'noLeader');
 	expect(said()).toEqual([expect.stringMatching(/^n3 became leader/)]);
