@@ -2,9 +2,10 @@
 import { signal } from '@preact/signals';
 import { isFault, type LinkFault, NO_FAULT } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { linkPlace, pairsOf } from '../model/mesh-places.ts';
 import { isNoMember } from '../model/standing.ts';
 import type { MeshPlaces } from '../view/directing.ts';
-import { Cuts, cutText, Handle, linkPoint, Menu, type MenuItem, pairsOf } from '../view/handles.tsx';
+import { Cuts, cutText, Handle, Menu, type MenuItem } from '../view/handles.tsx';
 import { inspected } from '../view/inspecting.ts';
 import { calm, story, swarmShown } from '../view/state.ts';
 import { actOn, faultOf, setFault } from './acting.ts';
@@ -133,7 +134,7 @@ function close(): void {
 }
 
 function placeOf(of: Picked, mesh: MeshPlaces) {
-	return of.kind === 'node' ? mesh.places.get(of.node) : linkPoint(of.a, of.b, mesh);
+	return of.kind === 'node' ? mesh.places.get(of.node) : linkPlace(of.a, of.b, mesh.places);
 }
 
 function keyOf(of: Picked): string {

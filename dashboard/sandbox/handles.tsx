@@ -1,10 +1,11 @@
 /** What can be picked in the mesh: each node, each link and each message in flight, with what can be done to it now. */
 import { isBeat } from '../../shared/fact.ts';
 import { US_PER_MS } from '../../shared/simulation/schedule.ts';
+import { linkPlace, type Point, pairsOf } from '../model/mesh-places.ts';
 import { isNoMember } from '../model/standing.ts';
 import type { MeshPlaces } from '../view/directing.ts';
-import { flightPoint, type Point } from '../view/flight-layer.ts';
-import { Cuts, cutText, Handle, linkPoint, Menu, pairsOf } from '../view/handles.tsx';
+import { flightPoint } from '../view/flight-layer.ts';
+import { Cuts, cutText, Handle, Menu } from '../view/handles.tsx';
 import { inspectEntry, inspected } from '../view/inspecting.ts';
 import { calm, directedMs, moment, story, swarmShown } from '../view/state.ts';
 import { act, actionsCount, picked, sandbox, situationShown } from './directed.ts';
@@ -121,7 +122,7 @@ function close(): void {
 function placeOf(of: Picked, mesh: MeshPlaces): Point | undefined {
 	const { places, nodeRadius } = mesh;
 	if (of.kind === 'node') return places.get(of.node);
-	if (of.kind === 'link') return linkPoint(of.a, of.b, mesh);
+	if (of.kind === 'link') return linkPlace(of.a, of.b, places);
 	const flight = sandbox.flights.find(({ number }) => number === of.flight);
 	const [from, to] = [places.get(flight?.from ?? ''), places.get(flight?.to ?? '')];
 	if (!flight || !from || !to) return undefined;

@@ -1,7 +1,7 @@
 /** What the page has beside its panels where a person directs what happens. It is loaded only then. */
 import type { ComponentChildren, ComponentType } from 'preact';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
-import type { Point } from './flight-layer.ts';
+import type { Point } from '../model/mesh-places.ts';
 
 /** Where the nodes stand in the drawing of the mesh, and how large it and a node are. */
 export interface MeshPlaces {

@@ -3,13 +3,9 @@
  * reduced motion sees each message as a still mark halfway on its link for as long as it would have flown.
  */
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Point } from '../model/mesh-places.ts';
 import type { Flight } from '../model/playback.ts';
 import { type GlyphKind, glyphOf, SHAPES } from './glyph.tsx';
-
-export interface Point {
-	readonly x: number;
-	readonly y: number;
-}
 
 const SVG = 'http://www.w3.org/2000/svg';
 const FLIGHTS_DRAWN_MAX = 64;

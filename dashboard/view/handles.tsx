@@ -4,21 +4,17 @@
  */
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { between, distance, type LinkPlace, linkPlace, MESH_WIDTH, type Point } from '../model/mesh-places.ts';
 import type { MeshPlaces } from './directing.ts';
-import type { Point } from './flight-layer.ts';
 import { Glyph } from './glyph.tsx';
 
-/**
- * The place of a handle on its link, by the number of nodes. With other numbers it is the middle. The links of an even number of nodes cross
- * in the middle. There the handles are as far from one another as they can be, so that a finger meets the one that it means.
- */
-const LINK_HANDLE_AT: Readonly<Record<number, number>> = { 4: 0.33, 6: 0.4, 8: 0.36 };
 /** The mark of one direction lies nearer to the node to which it leads. */
 const MARK_AT = 0.66;
 
 export interface HandleProps {
 	readonly mesh: MeshPlaces;
-	readonly at: Point;
+	/** Of a link: the link itself shows while it is pointed at. */
+	readonly at: Point | LinkPlace;
 	readonly kind: 'node' | 'link' | 'flight';
 	/** It tells this handle from the others, and names it in the page. */
 	readonly id: string;
@@ -35,7 +31,7 @@ export function Handle({ mesh, at, kind, id, label, text = '', isOpen, onPick }:
 		<button
 			type="button"
 			class={`handle of-${kind}`}
-			style={positionOf(at, mesh)}
+			style={`${positionOf(at, mesh)}; ${'from' in at ? lineStyle(at, mesh) : ''}`}
 			data-testid={`pick-${id}`}
 			aria-haspopup={isOpen === undefined ? undefined : 'menu'}
 			aria-expanded={isOpen}
@@ -173,9 +169,10 @@ export function directionsOf(
 			const [p, q] = [mesh.places.get(from), mesh.places.get(to)];
 			const text = i === j ? '' : textOf(from, to);
 			if (!p || !q || text === '') return [];
-			// Both directions share one mark, on the handle, whose place is counted from the first node.
+			// Both directions share one mark, on the handle.
 			const isShared = textOf(to, from) === text;
-			const mark = isShared && i > j ? null : between(p, q, isShared ? handleAt(mesh) : MARK_AT);
+			const shared = isShared ? linkPlace(from, to, mesh.places) : undefined;
+			const mark = isShared && i > j ? null : (shared ?? between(p, q, MARK_AT));
 			return [{ key: `${from} ${to}`, from: p, to: q, text, mark }];
 		}),
 	);
@@ -187,29 +184,11 @@ export function HalfLines({ mesh, of, kind }: { mesh: MeshPlaces; of: readonly D
 	return (
 		<svg class={`half-lines of-${kind}`} viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
 			{of.map(({ key, from, to }) => {
-				const [half, end] = [
-					between(from, to, 0.5),
-					between(from, to, 1 - nodeRadius / Math.hypot(to.x - from.x, to.y - from.y)),
-				];
+				const [half, end] = [between(from, to, 0.5), between(from, to, 1 - nodeRadius / distance(from, to))];
 				return <line key={key} x1={half.x} y1={half.y} x2={end.x} y2={end.y} />;
 			})}
 		</svg>
 	);
-}
-
-/** All pairs of nodes that are drawn, in order. */
-export function pairsOf(ids: readonly NodeId[]): readonly (readonly [NodeId, NodeId])[] {
-	return ids.flatMap((a, i) => ids.slice(i + 1).map((b) => [a, b] as const));
-}
-
-/** Where the handle of a link lies; undefined where one of its nodes is not drawn. */
-export function linkPoint(a: NodeId, b: NodeId, mesh: MeshPlaces): Point | undefined {
-	const [p, q] = [mesh.places.get(a), mesh.places.get(b)];
-	return p && q && between(p, q, handleAt(mesh));
-}
-
-function handleAt({ places }: MeshPlaces): number {
-	return LINK_HANDLE_AT[places.size] ?? 0.5;
 }
 
 /** Such as `, cut from n1 to n2`; '' where neither direction is cut. */
@@ -220,12 +199,18 @@ export function cutText(a: NodeId, b: NodeId, isCut: IsCut): string {
 	return back ? `, cut from ${b} to ${a}` : '';
 }
 
-export function between(p: Point, q: Point, part: number): Point {
-	return { x: p.x + (q.x - p.x) * part, y: p.y + (q.y - p.y) * part };
-}
-
 export function positionOf({ x, y }: Point, { width, height }: MeshPlaces): string {
 	return `left: ${((x / width) * 100).toFixed(2)}%; top: ${((y / height) * 100).toFixed(2)}%`;
+}
+
+/** The link from the edge of one node to that of the other, for a line that begins at the handle. */
+function lineStyle(at: LinkPlace, { nodeRadius }: MeshPlaces): string {
+	const { from, to } = at;
+	const part = (length: number): string => ((length / MESH_WIDTH) * 100).toFixed(2);
+	const angle = Math.atan2(to.y - from.y, to.x - from.x);
+	const length = distance(from, to) - 2 * nodeRadius;
+	const before = distance(from, at) - nodeRadius;
+	return `--turn: ${angle.toFixed(3)}rad; --length: ${part(length)}; --before: ${part(before)}`;
 }
 
 /** It opens towards the middle of the mesh. */

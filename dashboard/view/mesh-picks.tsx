@@ -1,8 +1,9 @@
 /** The nodes and links of a mesh that can only be looked at: each opens the inspector. */
 import type { Inspected } from '../model/inspection.ts';
+import { linkPlace, pairsOf } from '../model/mesh-places.ts';
 import { isNoMember } from '../model/standing.ts';
 import type { MeshPlaces } from './directing.ts';
-import { Handle, linkPoint, pairsOf } from './handles.tsx';
+import { Handle } from './handles.tsx';
 import { inspected } from './inspecting.ts';
 import { calm, swarmShown } from './state.ts';
 
@@ -16,7 +17,7 @@ export function MeshPicks(mesh: MeshPlaces) {
 	return (
 		<div class="handles">
 			{pairsOf(ids).map(([a, b]) => {
-				const at = linkPoint(a, b, mesh);
+				const at = linkPlace(a, b, mesh.places);
 				return (
 					at && (
 						<Handle

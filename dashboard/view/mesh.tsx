@@ -11,12 +11,13 @@ import { cutName } from '../model/cut-name.ts';
 import type { Round } from '../model/decision.ts';
 import type { Flurry } from '../model/flurry.ts';
 import { countVoters } from '../model/members.ts';
+import { handlesApart, MESH_WIDTH, meshHeight, NODE_RADIUS, type Point, ring } from '../model/mesh-places.ts';
 import type { NodeModel } from '../model/node-model.ts';
 import { type Part, partOf } from '../model/part.ts';
 import { progressOf } from '../model/progress.ts';
-import { standingWord } from '../model/standing.ts';
+import { isNoMember, standingWord } from '../model/standing.ts';
 import type { MeshPlaces } from './directing.ts';
-import { FlightLayer, type Point } from './flight-layer.ts';
+import { FlightLayer } from './flight-layer.ts';
 import { Glyph, type GlyphKind } from './glyph.tsx';
 import { LampList } from './lamps.tsx';
 import { MeshPicks } from './mesh-picks.tsx';
@@ -36,9 +37,6 @@ import {
 	swarmShown,
 } from './state.ts';
 
-const WIDTH = 320;
-const HEIGHT = 264;
-const NODE_RADIUS = 21;
 /** A disc has room for so many characters of its node's name. */
 const NAME_CHARS = 5;
 const RING_RADIUS = NODE_RADIUS + 8;
@@ -65,6 +63,8 @@ export function Mesh({ Handles = MeshPicks, Lamps }: MeshProps) {
 	const decided = decision.value;
 	const round = shownRound.value;
 	const places = ring(nodes.map((node) => node.id));
+	const height = meshHeight(nodes.length);
+	const members = nodes.filter(({ id }) => !isNoMember(swarmShown().standing(id)));
 	const playingBack = position.value !== null;
 	return (
 		<section class="panel mesh-panel" id="mesh" aria-labelledby="mesh-title">
@@ -74,10 +74,10 @@ export function Mesh({ Handles = MeshPicks, Lamps }: MeshProps) {
 					{playingBack ? `slot ${shownSlot.value}, played back` : isDirected() ? '' : caption.value}
 				</p>
 			</div>
-			<div class="mesh-box">
-				<svg class="mesh" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
-					{nodes.flatMap((a, i) =>
-						nodes.slice(i + 1).map((b) => {
+			<div class="mesh-box" style={`--apart: ${((handlesApart(places) / MESH_WIDTH) * 100).toFixed(2)}`}>
+				<svg class="mesh" viewBox={`0 0 ${MESH_WIDTH} ${height}`} aria-hidden="true">
+					{members.flatMap((a, i) =>
+						members.slice(i + 1).map((b) => {
 							const linked = (a.isUp && a.linked.has(b.id)) || (b.isUp && b.linked.has(a.id));
 							const [p, q] = [places.get(a.id), places.get(b.id)];
 							return p && q ? (
@@ -104,7 +104,7 @@ export function Mesh({ Handles = MeshPicks, Lamps }: MeshProps) {
 					})}
 					{round && <QuorumRing round={round} at={places.get(round.proposer)} />}
 				</svg>
-				<Handles places={places} width={WIDTH} height={HEIGHT} nodeRadius={NODE_RADIUS} />
+				<Handles places={places} width={MESH_WIDTH} height={height} nodeRadius={NODE_RADIUS} />
 			</div>
 			<p class="sr">
 				{nodes
@@ -277,17 +277,4 @@ function useFlights(element: { readonly current: SVGGElement | null }, caption: 
 function captionOf(flurry: Flurry): string {
 	const seconds = (flurry.durationMs / 1000).toFixed(1);
 	return `${flurry.realMs < 10 ? flurry.realMs.toFixed(1) : Math.round(flurry.realMs)} ms, shown in ${seconds} s`;
-}
-
-function ring(ids: readonly NodeId[]): Map<NodeId, Point> {
-	return new Map(
-		ids.map((id, index) => {
-			const angle = (index / ids.length) * 2 * Math.PI - Math.PI / 2;
-			// The lowest of an odd number of nodes is not opposite the highest one, so there is room below it.
-			const isOdd = ids.length % 2 === 1;
-			const radius = { x: WIDTH / 2 - 44, y: HEIGHT / 2 - (isOdd ? 32 : 36) };
-			const middle = HEIGHT / 2 + (isOdd ? 4 : 0);
-			return [id, { x: WIDTH / 2 + radius.x * Math.cos(angle), y: middle + radius.y * Math.sin(angle) }];
-		}),
-	);
 }
