@@ -26,28 +26,28 @@ const TICK_LETTER_PX = 7.3;
 const BALLOT_TONES = 5;
 /** A ballot is named where its band is so long. */
 const BALLOT_NAME_PX = 84;
+/** So many times as far from one another are the lines where there is room. */
+const HIGH = 1.6;
 
-export function lanesOf(count: number): Lanes {
-	const gap = count <= 5 ? 48 : count <= 7 ? 40 : 32;
-	return { yOf: (line) => AXIS_PX + SAID_PX + 14 + line * gap };
-}
-
-export function heightOf(count: number): number {
-	return lanesOf(count).yOf(Math.max(0, count - 1)) + BELOW_PX;
+/** @param isHigh there is room beside the decision, which is as high */
+export function lanesOf(count: number, isHigh: boolean): Lanes & { readonly height: number } {
+	const gap = (count <= 5 ? 48 : count <= 7 ? 40 : 32) * (isHigh ? HIGH : 1);
+	const yOf = (line: number) => AXIS_PX + SAID_PX + 14 + line * gap;
+	return { yOf, height: yOf(Math.max(0, count - 1)) + BELOW_PX };
 }
 
 export function Plot(props: {
 	readonly drawing: Drawing;
 	readonly nodes: readonly string[];
+	readonly lanes: ReturnType<typeof lanesOf>;
 	readonly width: number;
 	readonly stretch: Stretch;
 	readonly originMs: number;
 	readonly quorums: readonly QuorumMark[];
 	readonly selected: Entry | null;
 }) {
-	const { drawing, nodes, width, stretch, originMs, quorums, selected } = props;
-	const lanes = lanesOf(nodes.length);
-	const height = heightOf(nodes.length);
+	const { drawing, nodes, lanes, width, stretch, originMs, quorums, selected } = props;
+	const { height } = lanes;
 	const { arrows, marks, bands, gaps, writes } = drawing;
 	const xOf = (ms: number) => ((ms - stretch.fromMs) / (stretch.toMs - stretch.fromMs)) * width;
 	const ballots = [...new Set(bands.map(({ ballot }) => ballot))].sort();

@@ -1,4 +1,5 @@
 /** The space-time diagram as a thing that is used: by the pointer, and by keys that go from event to event. */
+import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { nameBallots } from '../model/ballot-names.ts';
@@ -11,13 +12,15 @@ import { panned, zoomed } from '../model/space-time-window.ts';
 import type { Entry, Item } from '../model/tape.ts';
 import { inspectEntry, inspected } from './inspecting.ts';
 import { usePointers, wheel } from './space-time-gestures.ts';
-import { heightOf, lanesOf, Plot } from './space-time-plot.tsx';
+import { lanesOf, Plot } from './space-time-plot.tsx';
 import { chosenStretch, goTo, type Shown, width } from './space-time-shown.ts';
 import { moment, seekMomentOfSlot } from './state.ts';
 
 export const ZOOM_BY = 1.5;
 const PAN_BY = 0.2;
 const REACH_PX = 9;
+/** The layout puts it beside the decision there. */
+const BESIDE_DECISION = '(min-width: 1900px)';
 /** Before a line there is room for so much of a name. */
 const NAME_CHARS = 5;
 
@@ -27,12 +30,14 @@ export function Stage({ nodes, drawing, shown: now }: { nodes: readonly NodeId[]
 	const latest = useRef(now);
 	latest.current = now;
 	const { spaceTime, stretch, isOfDecision, originMs, playheadMs } = now;
-	const lanes = lanesOf(nodes.length);
+	const isHigh = useSignal(false);
+	const lanes = lanesOf(nodes.length, isHigh.value);
 	useEffect(() => {
 		const { current } = stage;
 		if (!current) return;
 		const observer = new ResizeObserver(() => {
 			width.value = Math.max(100, current.clientWidth);
+			isHigh.value = matchMedia(BESIDE_DECISION).matches;
 		});
 		observer.observe(current);
 		const onWheel = (event: WheelEvent) => wheel(event, current, latest.current);
@@ -54,7 +59,7 @@ export function Stage({ nodes, drawing, shown: now }: { nodes: readonly NodeId[]
 	);
 	return (
 		<div class="space-time">
-			<div class="space-time-names" aria-hidden="true" style={{ height: `${heightOf(nodes.length)}px` }}>
+			<div class="space-time-names" aria-hidden="true" style={{ height: `${lanes.height}px` }}>
 				{nodes.map((node, line) => (
 					<span key={node} class="clip" title={node} style={{ top: `${lanes.yOf(line)}px` }}>
 						{cutName(node, NAME_CHARS)}
@@ -74,13 +79,14 @@ export function Stage({ nodes, drawing, shown: now }: { nodes: readonly NodeId[]
 				data-to={stretch.toMs}
 				data-arrows={drawing.arrows.length}
 				data-count={drawing.count}
-				style={{ height: `${heightOf(nodes.length)}px` }}
+				style={{ height: `${lanes.height}px` }}
 				onKeyDown={(event) => onKey(event, things, latest.current)}
 				{...pointers}
 			>
 				<Plot
 					drawing={drawing}
 					nodes={nodes}
+					lanes={lanes}
 					width={width.value}
 					stretch={stretch}
 					originMs={originMs}
@@ -100,7 +106,7 @@ export function Stage({ nodes, drawing, shown: now }: { nodes: readonly NodeId[]
 						data-testid="space-time-playhead"
 						style={{
 							transform: `translateX(${Math.min(drawing.playhead, width.value - 1).toFixed(1)}px)`,
-							height: `${heightOf(nodes.length)}px`,
+							height: `${lanes.height}px`,
 						}}
 						onKeyDown={(event) => {
 							const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
