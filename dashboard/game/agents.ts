@@ -1,6 +1,8 @@
 /** The agents that runs without a rule have: each is loaded when it is asked for. */
 import type { PaxosAgent } from '../../shared/paxos/agent.ts';
+import { quorumSize } from '../../shared/paxos/quorum.ts';
 import type { RuleId } from '../../shared/simulation/rule-ids.ts';
+import type { QuorumSize } from '../model/members.ts';
 
 type AgentClass = typeof PaxosAgent;
 
@@ -28,4 +30,9 @@ export function agentWithout(without: RuleId | null): AgentClass | null {
 	const found = loaded.get(without);
 	if (!found) throw new Error(`the agent without the rule ${without} is not loaded`);
 	return found;
+}
+
+/** How many voters are a quorum for that agent. */
+export function quorumSizeWithout(without: RuleId | null): QuorumSize {
+	return without === 'half' ? (voters) => Math.floor(voters.length / 2) : quorumSize;
 }

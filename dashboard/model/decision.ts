@@ -3,14 +3,13 @@
  * the proposal and the votes, node by node. A pure fold, so that playing back is folding fewer facts.
  */
 import type { BallotText, Fact } from '../../shared/fact.ts';
-import type { MembersView } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { AgentFact } from '../../shared/paxos/fact.ts';
 import type { Acceptance, Slot } from '../../shared/paxos/message.ts';
 import type { ValueSummary } from '../../shared/store/describe.ts';
 import { ballotNode, compareBallotTexts } from './ballot-names.ts';
 import { ballotOf, type EarlierPhase1, type Gathered } from './decision-index.ts';
-import { electorateOf, isQuorum, type MemberHistory } from './members.ts';
+import { type Deciders, electorateOf, isQuorum, type MemberHistory } from './members.ts';
 import type { NodeModel } from './node-model.ts';
 import { membersOfRound, type RoundMembers } from './round-members.ts';
 import type { Entry } from './tape.ts';
@@ -68,9 +67,9 @@ export interface Learned {
 export interface Decision {
 	readonly slot: Slot;
 	/** The members that govern the slot; null where the page was not told. */
-	readonly set: MembersView | null;
+	readonly set: Deciders | null;
 	/** The members that the change in this slot brought; null where it holds no change that counts. */
-	readonly brings: MembersView | null;
+	readonly brings: Deciders | null;
 	/** Lowest ballot first. */
 	readonly rounds: readonly Round[];
 	chosen: { readonly ballot: BallotText; readonly value: ValueSummary } | null;

@@ -13,9 +13,20 @@ export interface Electorate {
 	readonly needed: number;
 }
 
-export function electorateOf({ members }: MembersView): Electorate {
-	const voters = members.filter(({ isVoter }) => isVoter).map(({ id }) => id);
-	return { voters, needed: quorumSize(voters) };
+/** How many of these are a quorum. It is a majority but where that rule was taken out of the run. */
+export type QuorumSize = (voters: readonly NodeId[]) => number;
+
+/** A set of members, and how many of its voters are a quorum. */
+export interface Deciders extends MembersView {
+	readonly needed: number;
+}
+
+export function electorateOf({ members, needed }: Deciders): Electorate {
+	return { voters: votersOf(members), needed };
+}
+
+function votersOf(members: MembersView['members']): readonly NodeId[] {
+	return members.filter(({ isVoter }) => isVoter).map(({ id }) => id);
 }
 
 /** How many of these nodes have a vote that counts. */
@@ -28,7 +39,7 @@ export function isQuorum(electorate: Electorate, nodes: readonly NodeId[]): bool
 }
 
 interface Span {
-	readonly set: MembersView;
+	readonly set: Deciders;
 	/** The last slot that the set is known to govern. */
 	through: Slot;
 }
@@ -38,9 +49,14 @@ const SETS_MAX = 64;
 export class MemberHistory {
 	/** In the order of their slots. */
 	#spans: Span[] = [];
+	readonly #quorumSize: QuorumSize;
+
+	constructor(size: QuorumSize = quorumSize) {
+		this.#quorumSize = size;
+	}
 
 	/** The last set that was told; null for none. */
-	get last(): MembersView | null {
+	get last(): Deciders | null {
 		return this.#spans.at(-1)?.set ?? null;
 	}
 
@@ -55,7 +71,7 @@ export class MemberHistory {
 	}
 
 	/** Those that decide the slot; null where the page was not told. */
-	governing(slot: Slot): MembersView | null {
+	governing(slot: Slot): Deciders | null {
 		const index = this.#spans.findLastIndex(({ set }) => set.from <= slot);
 		const span = this.#spans[index];
 		if (!span) return null;
@@ -67,7 +83,7 @@ export class MemberHistory {
 	 * The sets that govern the next slots, at a node that knows the slots up to `chosenThrough`: one, or two while a change
 	 * is not yet in force. None where the page was not told.
 	 */
-	at(chosenThrough: Slot): readonly MembersView[] {
+	at(chosenThrough: Slot): readonly Deciders[] {
 		const inForce = this.governing(chosenThrough + 1);
 		if (!inForce) return [];
 		const later = this.#spans.map(({ set }) => set).filter(({ from }) => from > chosenThrough + 1);
@@ -75,7 +91,7 @@ export class MemberHistory {
 	}
 
 	/** The set that the change in this slot brought; null for none that is known. */
-	broughtBy(slot: Slot): MembersView | null {
+	broughtBy(slot: Slot): Deciders | null {
 		return this.#spans.find(({ set }) => slot > 0 && set.chosenAt === slot)?.set ?? null;
 	}
 
@@ -87,7 +103,7 @@ export class MemberHistory {
 
 	/** A copy that changes apart from this one. */
 	clone(): MemberHistory {
-		const copy = new MemberHistory();
+		const copy = new MemberHistory(this.#quorumSize);
 		copy.#spans = this.#spans.map((span) => ({ ...span }));
 		return copy;
 	}
@@ -98,7 +114,7 @@ export class MemberHistory {
 			known.through = Math.max(known.through, through);
 			return;
 		}
-		this.#spans.push({ set, through });
+		this.#spans.push({ set: { ...set, needed: this.#quorumSize(votersOf(set.members)) }, through });
 		this.#spans.sort((a, b) => a.set.from - b.set.from);
 		if (this.#spans.length > SETS_MAX) this.#spans.shift();
 	}

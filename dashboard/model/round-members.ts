@@ -1,15 +1,14 @@
 /** Those who decide one ballot of a decision, as far as the page was told. */
 import type { BallotText } from '../../shared/fact.ts';
-import type { MembersView } from '../../shared/feed.ts';
 import type { Gathered } from './decision-index.ts';
-import { type Electorate, electorateOf, type MemberHistory } from './members.ts';
+import { type Deciders, type Electorate, electorateOf, type MemberHistory } from './members.ts';
 import type { Entry } from './tape.ts';
 
 export interface RoundMembers {
 	/** Those who decide the slot in this round; null where the page was not told. */
 	readonly electorate: Electorate | null;
 	/** The sets that govern other slots, of which the campaign needs a quorum too. */
-	readonly alsoNeeded: readonly MembersView[];
+	readonly alsoNeeded: readonly Deciders[];
 }
 
 /**
@@ -18,7 +17,7 @@ export interface RoundMembers {
  */
 export function membersOfRound(ballot: BallotText, { slot, entries }: Gathered, history: MemberHistory): RoundMembers {
 	let set = history.governing(slot);
-	let alsoNeeded: readonly MembersView[] = [];
+	let alsoNeeded: readonly Deciders[] = [];
 	for (const { fact } of entries) {
 		if (fact.kind !== 'campaign' || fact.ballot !== ballot) continue;
 		const sets = history.at(fact.chosenThrough);

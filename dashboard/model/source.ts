@@ -5,6 +5,7 @@
 import type { EntriesBelow, FactBatch, NodeSnapshot, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Told } from '../../shared/trace-file.ts';
+import type { QuorumSize } from './members.ts';
 import type { Flight } from './playback.ts';
 
 export interface Source {
@@ -41,13 +42,19 @@ export interface Recalled {
 	readonly whenMs: number;
 }
 
+/** A run that begins. */
+export interface Beginning {
+	/** So much will be told, and all of it is gone back to; without it, the end of what is told. */
+	readonly items?: number;
+	/** How many voters are a quorum in it; a majority by default. */
+	readonly quorumSize?: QuorumSize;
+}
+
 export interface SourceListener {
 	/**
 	 * Another run begins. What was told before is no part of it.
-	 *
-	 * @param items so much will be told, and all of it is gone back to; without it, the end of what is told
 	 */
-	begin(items?: number): void;
+	begin(run?: Beginning): void;
 	/** The clock of a directed source has moved on. */
 	moved(): void;
 	/** The page comes from this node. It may have another id later, with a new disk. */

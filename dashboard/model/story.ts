@@ -13,6 +13,7 @@ import { type Decision, decisionFromNodes, foldDecision } from './decision.ts';
 import { DecisionIndex, type Gathered } from './decision-index.ts';
 import { Lamps } from './lamps.ts';
 import { type Landmark, Landmarks } from './landmarks.ts';
+import type { QuorumSize } from './members.ts';
 import { Metrics } from './metrics.ts';
 import type { Recalled } from './source.ts';
 import { SwarmModel } from './swarm-model.ts';
@@ -35,7 +36,7 @@ interface Checkpoint {
 
 export class Story {
 	/** The swarm as of everything that was told. */
-	readonly live = new SwarmModel();
+	readonly live: SwarmModel;
 	readonly index: DecisionIndex;
 	/** What must never happen, and whether it has. */
 	readonly lamps = new Lamps();
@@ -46,7 +47,7 @@ export class Story {
 	readonly untold = new Untold();
 	readonly #landmarks = new Landmarks();
 	/** The swarm before the first item that the tape still has. */
-	readonly #base = new SwarmModel();
+	readonly #base: SwarmModel;
 	/** In the order of the tape. */
 	#checkpoints: Checkpoint[] = [];
 	/** The moment that was asked for last. Its model is folded on when a later one is asked for. */
@@ -56,9 +57,12 @@ export class Story {
 	/**
 	 * @param nowMs the page's clock; it never goes back
 	 * @param itemsMax so much is gone back to
+	 * @param quorumSize a majority by default
 	 */
-	constructor(nowMs: () => number, itemsMax = ITEMS_MAX) {
+	constructor(nowMs: () => number, itemsMax = ITEMS_MAX, quorumSize?: QuorumSize) {
 		this.#nowMs = nowMs;
+		this.live = new SwarmModel(quorumSize);
+		this.#base = new SwarmModel(quorumSize);
 		this.index = new DecisionIndex(Math.max(SLOTS_MAX, itemsMax > ITEMS_MAX ? itemsMax / ITEMS_OF_SLOT_MIN : 0));
 		this.tape = new Tape(itemsMax, {
 			dropped: ({ node, told, at }) => {

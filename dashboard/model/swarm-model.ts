@@ -3,12 +3,12 @@
  * told, item by item, and knows no time.
  */
 import type { Fact } from '../../shared/fact.ts';
-import type { MembersView, NodeSnapshot } from '../../shared/feed.ts';
+import type { NodeSnapshot } from '../../shared/feed.ts';
 import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import type { Told } from '../../shared/trace-file.ts';
-import { electorateOf, MemberHistory } from './members.ts';
+import { type Deciders, electorateOf, MemberHistory, type QuorumSize } from './members.ts';
 import { NodeModel } from './node-model.ts';
 import { type Standing, standingOf } from './standing.ts';
 
@@ -23,7 +23,7 @@ export interface Health {
 export class SwarmModel {
 	name = '';
 	newestSlot: Slot = 0;
-	history = new MemberHistory();
+	history: MemberHistory;
 	/** The node that the page comes from; '' while it has not told. */
 	entry: NodeId = '';
 	/** Why the page's own node cannot be watched, while it has not told the members; '' for no such reason. */
@@ -35,9 +35,13 @@ export class SwarmModel {
 	#nodes: readonly NodeModel[] = [];
 	/** All names, in the order in which they were told. */
 	#names = new Set<string>();
-	#sets: readonly MembersView[] = [];
+	#sets: readonly Deciders[] = [];
 	/** The furthest slot through which a node has told to know all. */
 	#chosenThrough: Slot = 0;
+
+	constructor(quorumSize?: QuorumSize) {
+		this.history = new MemberHistory(quorumSize);
+	}
 
 	/** All nodes that are drawn, those of one name beside each other. Former members are among them until `forget`. */
 	get nodes(): readonly NodeModel[] {
@@ -45,7 +49,7 @@ export class SwarmModel {
 	}
 
 	/** The set in force, and behind it that of a change which is chosen and not yet in force. None while it is unknown. */
-	get sets(): readonly MembersView[] {
+	get sets(): readonly Deciders[] {
 		return this.#sets;
 	}
 

@@ -24,7 +24,7 @@ export class ReplaySource implements Source {
 		this.#file = file;
 		this.#nowMs = file.told[0]?.ms ?? 0;
 		this.#beganMs = this.#nowMs;
-		listener.begin(file.told.reduce((sum, item) => sum + countOf(item), 0));
+		listener.begin({ items: file.told.reduce((sum, item) => sum + countOf(item), 0) });
 		for (const part of partsOf(file.told)) {
 			for (const item of part) {
 				this.#nowMs = item.ms;

@@ -11,7 +11,7 @@ import type { RuleId } from '../../shared/simulation/rule-ids.ts';
 import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
 import { type Answer, RUN_US_MAX, Stage, type StageListener } from '../../shared/simulation/stage.ts';
 import { keyFault } from '../../shared/store/key.ts';
-import { agentWithout } from '../game/agents.ts';
+import { agentWithout, quorumSizeWithout } from '../game/agents.ts';
 import type { Flight } from '../model/playback.ts';
 import type { Source, SourceListener } from '../model/source.ts';
 import { ACTIONS_MAX, type RunAt, VALUE_CHARS_MAX } from './address.ts';
@@ -284,7 +284,7 @@ export class Sandbox implements Source {
 		this.#proposals.clear();
 		this.#flown = new Flown();
 		this.#rest = 0;
-		this.#toPage?.begin();
+		this.#toPage?.begin({ quorumSize: quorumSizeWithout(without) });
 		for (const listener of this.#listeners) {
 			listener.takenOver?.();
 			listener.begun?.();

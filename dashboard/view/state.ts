@@ -12,7 +12,7 @@ import { type Decision, type Round, roundToShow } from '../model/decision.ts';
 import { ballotOf, type Gathered } from '../model/decision-index.ts';
 import { FlurryRecorder } from '../model/flurry.ts';
 import { type Flight, type Playback, playbackOf, stepAt } from '../model/playback.ts';
-import type { Source } from '../model/source.ts';
+import type { Beginning, Source } from '../model/source.ts';
 import { Story } from '../model/story.ts';
 import type { SwarmModel } from '../model/swarm-model.ts';
 import type { Item } from '../model/tape.ts';
@@ -191,10 +191,10 @@ export function start(from: Source): void {
 	}, 1000);
 
 	from.start({
-		begin: (items) => {
+		begin: (run) => {
 			queue.length = 0;
 			hasBegun = true;
-			batch(() => forgetAll(items));
+			batch(() => forgetAll(run));
 		},
 		moved: () => {
 			directedMs.value = from.nowMs();
@@ -405,8 +405,8 @@ function moveTo(ms: number): void {
 	position.value = moment.value && ms;
 }
 
-function forgetAll(items?: number): void {
-	story = new Story(() => toldMs, items);
+function forgetAll({ items, quorumSize }: Beginning = {}): void {
+	story = new Story(() => toldMs, items, quorumSize);
 	flurries = new FlurryRecorder();
 	forgetNews();
 	lastGathered = null;

@@ -10,6 +10,7 @@ import { RULES } from '../../dashboard/model/lamps.ts';
 import { addressOf, type RunAt, runOfAddress } from '../../dashboard/sandbox/address.ts';
 import { actionText } from '../../dashboard/sandbox/possible.ts';
 import { withoutRules } from '../../dashboard/without-plugin.ts';
+import type { Fact } from '../../shared/fact.ts';
 import { one, patched } from '../../shared/simulation/mutant.ts';
 import type { RuleId } from '../../shared/simulation/rule-ids.ts';
 import { RULES_OUT } from '../../shared/simulation/rules-out.ts';
@@ -117,6 +118,23 @@ test('a patch that does not fit, and a rule that is not there, end the build', (
 	expect(() => loaded(`${resolve('shared/paxos/agent.ts')}?without=nothing`)).toThrow('there is no rule nothing');
 	const misfit = one(0, 'a bug', 'shared/paxos/quorum.ts', 'not there', '');
 	expect(patched(misfit, (file) => readFileSync(file, 'utf8'))).toMatch('holds the text to replace 0 times');
+});
+
+test.each(['half', null] as const)('the page says how many nodes are needed in a run without %s', async (without) => {
+	await loadAgent(without);
+	const { sandbox, story } = openSandbox({ ...NEW_RUN, without });
+	const counted: Fact[] = [];
+	sandbox.listen({ changed: () => undefined, batch: ({ facts }) => counted.push(...facts) });
+	sandbox.act({ kind: 'propose', node: 'n1', key: 'color', value: 'red', route: 'self', contest: 0 });
+	sandbox.speed = 1;
+	sandbox.play();
+	sandbox.pass(100);
+	const needed = without === 'half' ? 2 : 3;
+	const votes = counted.filter(({ kind }) => kind === 'voteCounted' || kind === 'promiseCounted');
+	expect(votes).not.toEqual([]);
+	for (const vote of votes) expect(vote).toMatchObject({ needed });
+	expect(story.live.health).toEqual([{ up: 5, of: 5, needed, from: 1 }]);
+	expect(story.decision(story.gather(1, [])).rounds.at(-1)?.electorate).toMatchObject({ needed });
 });
 
 test('a run without a rule goes on as a new run, and is put back', async () => {

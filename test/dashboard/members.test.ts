@@ -6,13 +6,13 @@ import { columnsOf } from '../../dashboard/model/columns.ts';
 import { type Decision, foldDecision, type Round } from '../../dashboard/model/decision.ts';
 import { happenedBy } from '../../dashboard/model/happened.ts';
 import { ballotLadder } from '../../dashboard/model/ladder.ts';
-import { MemberHistory } from '../../dashboard/model/members.ts';
+import { type Deciders, MemberHistory } from '../../dashboard/model/members.ts';
 import { NodeModel } from '../../dashboard/model/node-model.ts';
 import { progressOf } from '../../dashboard/model/progress.ts';
 import { slotGrid } from '../../dashboard/model/slot-grid.ts';
 import { standingText, standingWord } from '../../dashboard/model/standing.ts';
 import { whyAccept, whyPromise, whyVote } from '../../dashboard/model/why.ts';
-import type { MembersView, SwarmMember } from '../../shared/feed.ts';
+import type { SwarmMember } from '../../shared/feed.ts';
 import { ALPHA } from './fake-swarm.ts';
 import { type Told, toldSwarm } from './told.ts';
 
@@ -233,10 +233,11 @@ test('an old slot that is contested is voted on by the members of now', () => {
 });
 
 test('of slots between two sets that were told nothing is said, if a third one may have been between', () => {
-	const view = (chosenAt: number, ids: readonly string[]): MembersView => ({
+	const view = (chosenAt: number, ids: readonly string[]): Deciders => ({
 		chosenAt,
 		from: chosenAt === 0 ? 1 : chosenAt + ALPHA,
 		members: ids.map((id) => member(id)),
+		needed: Math.floor(ids.length / 2) + 1,
 	});
 	const [a, b, c] = [view(0, ['n1']), view(100, ['n1', 'n2']), view(200, ['n2', 'n3'])];
 	const history = new MemberHistory();

@@ -23,7 +23,7 @@ async function opened(file: TraceFile) {
 	const source = new ReplaySource();
 	const page = { story: new Story(() => source.nowMs()), shown: null as Item | null };
 	source.start({
-		begin: (items) => {
+		begin: ({ items } = {}) => {
 			page.story = new Story(() => source.nowMs(), items);
 		},
 		moved: () => page.story.prepare(),

@@ -1,8 +1,7 @@
 /** The parts of which a sentence of why is made, each with the facts behind it and what no fact tells. */
-import type { MembersView } from '../../../shared/feed.ts';
 import type { NodeId } from '../../../shared/paxos/ballot.ts';
 import type { BallotNames } from '../ballot-names.ts';
-import { countVoters, electorateOf } from '../members.ts';
+import { countVoters, type Deciders, electorateOf } from '../members.ts';
 import type { Item } from '../tape.ts';
 
 export interface Clause {
@@ -26,7 +25,7 @@ export function clause(
 }
 
 /** Such as ` (3 of 5)`; '' where it is not known who votes, or others than these are among the nodes. */
-export function shareText(sets: readonly (MembersView | null)[], nodes: readonly NodeId[]): string {
+export function shareText(sets: readonly (Deciders | null)[], nodes: readonly NodeId[]): string {
 	const shares = sets.flatMap((set) => {
 		if (!set) return [];
 		const electorate = electorateOf(set);
