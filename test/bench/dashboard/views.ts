@@ -156,8 +156,8 @@ async function asksWhy(page: Page, stage: Stage): Promise<void> {
 }
 
 async function inspects(page: Page, stage: Stage): Promise<void> {
-	await playsDuel(page, stage);
-	await page.getByTestId('pick-1a-n3').click();
+	await playsOne(page, stage);
+	await page.getByTestId('pick-1a-n2').click();
 	await page.getByTestId('inspector').waitFor();
 }
 
