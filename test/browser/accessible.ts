@@ -22,6 +22,18 @@ export function isTooWide(page: Page): Promise<boolean> {
 	return page.evaluate(() => (document.scrollingElement?.scrollWidth ?? 0) > innerWidth);
 }
 
+/** The names of those that are in view, and over whose middle something else lies. */
+export function covered(page: Page, selector: string): Promise<string[]> {
+	return page.locator(selector).evaluateAll((elements) =>
+		elements.flatMap((element) => {
+			const { left, top, width, height } = element.getBoundingClientRect();
+			const [x, y] = [left + width / 2, top + height / 2];
+			const over = document.elementFromPoint(x, y);
+			return over === null || element.contains(over) ? [] : [element.ariaLabel ?? element.textContent ?? ''];
+		}),
+	);
+}
+
 /** The controls that are smaller than a finger. */
 export function tooSmallToTouch(page: Page): Promise<string[]> {
 	return page.evaluate(tooSmall, touchPx);

@@ -4,7 +4,7 @@
  */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isTooWide, tooSmallToRead, tooSmallToTouch, violations } from './accessible.ts';
+import { covered, isTooWide, tooSmallToRead, tooSmallToTouch, violations } from './accessible.ts';
 import type { PageOptions } from './browser.ts';
 import { Stage } from './stage.ts';
 import { narrow, playbackBegins, propose, stateBecomes, stepTo, wide } from './swarm-page.ts';
@@ -54,6 +54,7 @@ describe.each(states)('$state', ({ prepare, reach }) => {
 		expect(await tooSmallToRead(page)).toEqual([]);
 		if (screen !== '390x844') return;
 		expect(await isTooWide(page)).toBe(false);
+		expect(await covered(page, '.transport button')).toEqual([]);
 		expect(await tooSmallToTouch(page)).toEqual([]);
 	});
 });

@@ -11,7 +11,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { dashboardRoutes } from '../../server/api/dashboard.ts';
 import { freePorts } from '../process/swarm.ts';
-import { isTooWide, tooSmallToTouch, violations } from './accessible.ts';
+import { covered, isTooWide, tooSmallToTouch, violations } from './accessible.ts';
 import { launchBrowser, type TestBrowser } from './browser.ts';
 
 const BUILT = fileURLToPath(new URL('../../dist/sandbox', import.meta.url));
@@ -247,6 +247,7 @@ test('the space-time view shows a decision, is zoomed and moved, and its playhea
 	expect(await page.evaluate(() => document.activeElement?.getAttribute('data-testid'))).toBe('space-time');
 	await page.getByTestId('pick-1b-n3').click();
 	await title.filter({ hasText: 'counts the promise of n3' }).waitFor();
+	expect(await covered(page, '[data-testid="pick-1b-n3"]')).toEqual([]);
 	await page.getByTestId('slot-1').click();
 	await title.filter({ hasText: 'Slot 1' }).waitFor();
 	await page.getByTestId('log-row').first().locator('.log-text').focus();
@@ -257,6 +258,7 @@ test('the space-time view shows a decision, is zoomed and moved, and its playhea
 	await page.keyboard.press('Enter');
 	await page.getByTestId('menu-inspect').click();
 	await title.filter({ hasText: 'n3' }).waitFor();
+	expect(await covered(page, '[data-testid="pick-n3"]')).toEqual([]);
 	await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
 	await page.getByTestId('inspector-copy').click();
 	expect(JSON.parse(await page.evaluate(() => navigator.clipboard.readText()))).toMatchObject({
