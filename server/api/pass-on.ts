@@ -2,6 +2,7 @@
 import type { Request, Response } from 'express';
 import type { Member } from '../../shared/feed.ts';
 import type { NodeService } from '../replica/service.ts';
+import { isNotConnected } from '../swarm/ask.ts';
 import type { Fetch } from '../tls/fetch.ts';
 import { answer, isPretty } from './answer.ts';
 import { tokenOf } from './guard.ts';
@@ -65,9 +66,11 @@ async function passOn(req: Request, res: Response, leader: Member, options: Pass
 		answer(res, passed.status, type, text);
 	} catch (error) {
 		if (!(error instanceof Error)) throw error;
-		res.setHeader('X-Swarm-Outcome', 'unknown');
 		const { cause } = error;
 		const why = cause instanceof Error ? cause.message : error.message;
-		answer(res, 502, 'text/plain', `${leader.id} leads, and cannot be asked at ${leader.url}: ${why}`);
+		const text = `${leader.id} leads, and cannot be asked at ${leader.url}: ${why}`;
+		if (cause instanceof Error && 'code' in cause && isNotConnected(cause.code)) return refuse(res, 503, text);
+		res.setHeader('X-Swarm-Outcome', 'unknown');
+		answer(res, 502, 'text/plain', text);
 	}
 }

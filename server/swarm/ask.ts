@@ -44,6 +44,11 @@ const NOT_CONNECTED: readonly unknown[] = [
 	'UND_ERR_CONNECT_TIMEOUT',
 ];
 
+/** Whether nothing was sent. @param code of the cause of what `fetch` has thrown */
+export function isNotConnected(code: unknown): boolean {
+	return NOT_CONNECTED.includes(code);
+}
+
 /** What `fetch` says of a port that belongs to another protocol. @source Fetch Standard, 2.9 Port blocking */
 const BAD_PORT = 'bad port';
 
@@ -90,7 +95,7 @@ function describeFailure(error: unknown, timeoutMs: number): Tried {
 	if (error.name === 'TimeoutError') return { kind: 'silent', why: `no answer within ${timeoutMs} ms` };
 	const { cause } = error;
 	const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-	if (NOT_CONNECTED.includes(code)) return { kind: 'notSent', why: `no connection (${code})` };
+	if (isNotConnected(code)) return { kind: 'notSent', why: `no connection (${code})` };
 	if (cause instanceof Error && cause.message === BAD_PORT) {
 		return { kind: 'notSent', why: 'no connection: fetch and browsers refuse its port, so choose another one' };
 	}

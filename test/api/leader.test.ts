@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ballotToText } from '../../shared/paxos/ballot.ts';
 import { BALLOT, swarmOf, TestNode } from './node.ts';
@@ -127,15 +129,25 @@ describe('a node that does not lead', () => {
 		expect(headers['x-swarm-outcome']).toBe('not-applied');
 	});
 
-	it('says that the leader cannot be asked', async () => {
+	it('says that the leader cannot be asked, and that nothing was done where it was not reached', async () => {
 		const gone = await started();
 		const port = gone.port;
 		await gone.stop();
 		const swarm = swarmOf({ n1: `http://127.0.0.1:${port}`, n2: 'http://127.0.0.1:7102' });
 		const follower = await started({ swarm });
-		const { status, text } = await transfer('', {}, follower);
-		expect(status).toBe(502);
+		const { status, headers, text } = await transfer('', {}, follower);
+		expect([status, headers['x-swarm-outcome']]).toEqual([503, 'not-applied']);
 		expect(text).toMatch(/^n1 leads, and cannot be asked at http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/);
+	});
+
+	it('does not know what became of it where the leader has ended the connection', async () => {
+		const cut = createServer((socket) => void socket.once('data', () => socket.destroy()));
+		await once(cut.listen(0, '127.0.0.1'), 'listening');
+		const { port } = cut.address() as AddressInfo;
+		const swarm = swarmOf({ n1: `http://127.0.0.1:${port}`, n2: 'http://127.0.0.1:7102' });
+		const { status, headers } = await transfer('', {}, await started({ swarm }));
+		expect([status, headers['x-swarm-outcome']]).toEqual([502, 'unknown']);
+		cut.close();
 	});
 
 	it('does not pass on what was passed on to it', async () => {
