@@ -7,6 +7,7 @@ import type { StateMachine } from '../../shared/store/state-machine.ts';
 import { type TokenInput, type Tokens, tokensOf } from '../access/tokens.ts';
 import { isOnLoopback, urlOf } from '../config/addresses.ts';
 import { ConfigError } from '../config/errors.ts';
+import { shortJson } from '../config/issues.ts';
 import { mustBeSecond, mustHaveSecret, mustHaveTokens } from '../config/secrets.ts';
 import { parseSwarm, type SwarmConfig, type SwarmInput } from '../config/swarm-file.ts';
 import { tlsFilesOf } from '../config/tls.ts';
@@ -162,9 +163,17 @@ function mustFit(server: Server, { tls }: SwarmConfig, url: string): void {
 	}
 }
 
+/** JavaScript does not hold programs to the types. @param given is told, so it must not be a secret @throws ConfigError */
+function mustBe(isSo: boolean, option: string, what: string, given: unknown): void {
+	if (!isSo)
+		throw new ConfigError(`the options of createNode: ${option}: must be ${what}, not ${shortJson(given ?? null)}`);
+}
+
 /** @throws ConfigError */
 function configOf({
 	members,
+	secret,
+	otherSecret,
 	name = 'swarm',
 	folder,
 	tls,
@@ -172,6 +181,11 @@ function configOf({
 	logMiB,
 	allowedHosts,
 }: CreateNodeOptions): SwarmConfig {
+	mustBe(typeof folder === 'string' && folder !== '', 'folder', 'the path of a folder', folder);
+	mustBe(Array.isArray(members), 'members', 'a list', members);
+	for (const [option, text] of Object.entries({ secret, otherSecret })) {
+		mustBe(text === undefined || typeof text === 'string', option, 'a text', typeof text);
+	}
 	const input: SwarmInput = {
 		name,
 		nodes: [...members],

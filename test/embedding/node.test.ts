@@ -127,6 +127,7 @@ describe('a node inside a program', () => {
 		const [other] = (await freePorts(1)) as [number];
 		await expect(createNode({ ...options(), members: [{ id: 'n1', port: other }] })).rejects.toMatchObject({
 			code: 'inUse',
+			message: expect.stringContaining('is in use by this process. Stop that one first, or'),
 		});
 	});
 
@@ -178,6 +179,10 @@ describe('a node inside a program', () => {
 
 	it('refuses options that cannot be used, each in a sentence, and a port that is taken', async () => {
 		await expect(createNode({ ...options(), id: 'n2' })).rejects.toMatchObject({ name: 'ConfigError' });
+		for (const [option, wrong] of Object.entries({ folder: '', members: undefined, secret: 5, otherSecret: null })) {
+			const starting = createNode({ ...options(), [option]: wrong });
+			await expect(starting).rejects.toThrow(`the options of createNode: ${option}: must be`);
+		}
 		const away = { ...options(), members: [{ id: 'n1', port, host: '0.0.0.0', advertise: 'http://n1.example' }] };
 		await expect(createNode(away)).rejects.toThrow('is beyond loopback');
 		const long = 'x'.repeat(65);
