@@ -72,6 +72,18 @@ export interface LoopListener {
 	installed(through: Slot): void;
 }
 
+export interface LoopOptions {
+	/** The node's id. */
+	readonly id: NodeId;
+	readonly agent: LoopAgent;
+	readonly log: LoopLog;
+	readonly machine: Machine;
+	/** The last slot that the machine holds already, from a snapshot; 0 for none. */
+	readonly appliedThrough: Slot;
+	readonly runtime: LoopRuntime;
+	readonly listener: LoopListener;
+}
+
 /** Envelopes that wait until the log is durable up to `position`. */
 interface Held {
 	readonly position: number;
@@ -104,16 +116,7 @@ export class ReplicaLoop {
 	/** A snapshot of another node that is durable here and waits for its turn. */
 	#snapshot: { readonly through: Slot; readonly machine: Machine } | undefined;
 
-	/** @param appliedThrough the last slot that the machine holds already, from a snapshot; 0 for none */
-	constructor(
-		id: NodeId,
-		agent: LoopAgent,
-		log: LoopLog,
-		machine: Machine,
-		appliedThrough: Slot,
-		runtime: LoopRuntime,
-		listener: LoopListener,
-	) {
+	constructor({ id, agent, log, machine, appliedThrough, runtime, listener }: LoopOptions) {
 		this.#id = id;
 		this.appliedThrough = appliedThrough;
 		if (appliedThrough > 0) this.digests.note(appliedThrough, machine.digest);

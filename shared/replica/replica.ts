@@ -80,96 +80,20 @@ export class Replica<Doors extends MachineDoors = MachineDoors> implements LoopL
 		this.#runtime = runtime;
 		this.#members = agent.members.state;
 		this.machine = machine;
-		const { mesh } = runtime;
 		const nowMs = () => runtime.nowMs();
 		const soon = () => this.#soon();
 		this.#deadlines = new Deadlines({ nowMs, setTimer: (afterMs) => runtime.setTimer('deadline', afterMs) });
-		this.#tells = new Tells({
-			nowMs,
-			setTimer: (afterMs) => runtime.setTimer('tell', afterMs),
-			send: ({ to, message }) => mesh.send(to, message),
-			released: () => mesh.flush(),
-		});
-		this.#diskWatch = new DiskWatch(log, {
-			nowMs,
-			setTimer: (afterMs) => runtime.setTimer('diskWatch', afterMs),
-			isolate: (isAlone, why) => mesh.isolate(isAlone, why),
-			told: (what, detail) => runtime.fact({ kind: 'disk', what, detail }),
-		});
-		this.#intake = new Intake(this.#peerIds, log, {
-			setTimer: (afterMs) => runtime.setTimer('recall', afterMs),
-			over: soon,
-			disbelieved: (detail) => runtime.fact({ kind: 'state', what: 'disbelieved', detail }),
-			cut: (peer, why) => mesh.cut(peer, why),
-		});
+		this.#tells = this.#newTells();
+		this.#diskWatch = this.#newDiskWatch();
+		this.#intake = this.#newIntake();
 		this.#stillness = new Stillness({ nowMs, setTimer: (afterMs) => runtime.setTimer('stillness', afterMs) });
-		this.#loop = new ReplicaLoop(
-			id,
-			agent,
-			log,
-			machine,
-			agent.view().appliedThrough,
-			{
-				nowMs,
-				wallTime: () => runtime.wallTime(),
-				stillMs: () => this.#stillness.stillMs,
-				random: () => runtime.random(),
-				setTimer: (timer, afterMs) => runtime.setTimer(timer, afterMs),
-				send: (envelope) => this.#tells.send(envelope),
-				fact: (fact) => runtime.fact(fact),
-				soon,
-			},
-			this,
-		);
-		this.#digests = new Digests(id, this.#loop.digests, {
-			setTimer: (afterMs) => runtime.setTimer('digest', afterMs),
-			isQuorum: (nodes) => isQuorumOf(nodes, agent.members.last.voters),
-			tellAll: (message) => {
-				for (const peer of mesh.linked()) this.#tells.send({ to: peer, message });
-				mesh.flush();
-			},
-			report: (what, detail) => runtime.fact({ kind: 'state', what, detail }),
-		});
-		const { swarm, snapshotLimits = SNAPSHOT_LIMITS } = options;
-		this.#stateTransfer = new StateTransfer(
-			machine,
-			log,
-			{ swarm, restore: () => options.restore(), limits: snapshotLimits },
-			{
-				nowMs,
-				setTimer: (timer, afterMs) => runtime.setTimer(timer, afterMs),
-				fact: (fact) => runtime.fact(fact),
-				linked: () => mesh.linked(),
-				send: (to, message) => this.#sendNow(to, message),
-				reachedBy: (peer) => this.#peers.of(peer).chosenThrough,
-				appliedThrough: () => this.#loop.appliedThrough,
-				members: () => agent.members.state,
-				trimmed: (through) => this.#loop.trim(through),
-				received: (through, restored) => this.#loop.install(through, restored),
-			},
-		);
-		this.#membership = new Membership(id, agent.members, this.#deadlines, {
-			setTimer: (afterMs) => runtime.setTimer('members', afterMs),
-			view: () => agent.view(),
-			linked: () => mesh.linked(),
-			change: (id, change) => this.#loop.changeMembers(id, change),
-		});
-		this.submissions = new Submissions(
-			this.#loop,
-			this.#deadlines,
-			{
-				soon,
-				refusal: () => this.#refusal(),
-			},
-			limits,
-		);
-		const { follower } = runtime;
-		this.#own = new OwnClient(this.submissions, this.#deadlines, {
-			nowMs,
-			newId: () => runtime.newId(),
-			soon,
-			batched: follower && ((batch) => follower.batched(batch)),
-		});
+		this.#loop = this.#newLoop();
+		this.#digests = this.#newDigests();
+		this.#stateTransfer = this.#newStateTransfer(options);
+		this.#membership = this.#newMembership();
+		const refusal = () => this.#refusal();
+		this.submissions = new Submissions(this.#loop, this.#deadlines, { soon, refusal }, limits);
+		this.#own = this.#newOwnClient();
 		this.#named = new NamedRequests(this.submissions, { nowMs, machine });
 		this.#barriers = new Barriers(this.#loop, this.#deadlines, soon);
 		this.#succession = new Succession(
@@ -191,6 +115,121 @@ export class Replica<Doors extends MachineDoors = MachineDoors> implements LoopL
 			soon,
 		});
 	}
+
+	// The parts that need much of this replica or its runtime
+
+	#newTells(): Tells {
+		const runtime = this.#runtime;
+		const { mesh } = runtime;
+		return new Tells({
+			nowMs: () => runtime.nowMs(),
+			setTimer: (afterMs) => runtime.setTimer('tell', afterMs),
+			send: ({ to, message }) => mesh.send(to, message),
+			released: () => mesh.flush(),
+		});
+	}
+
+	#newDiskWatch(): DiskWatch {
+		const runtime = this.#runtime;
+		return new DiskWatch(this.#log, {
+			nowMs: () => runtime.nowMs(),
+			setTimer: (afterMs) => runtime.setTimer('diskWatch', afterMs),
+			isolate: (isAlone, why) => runtime.mesh.isolate(isAlone, why),
+			told: (what, detail) => runtime.fact({ kind: 'disk', what, detail }),
+		});
+	}
+
+	#newIntake(): Intake {
+		const runtime = this.#runtime;
+		const { mesh } = runtime;
+		return new Intake(this.#peerIds, this.#log, {
+			setTimer: (afterMs) => runtime.setTimer('recall', afterMs),
+			over: () => this.#soon(),
+			disbelieved: (detail) => runtime.fact({ kind: 'state', what: 'disbelieved', detail }),
+			cut: (peer, why) => mesh.cut(peer, why),
+		});
+	}
+
+	#newLoop(): ReplicaLoop {
+		const [agent, runtime] = [this.#agent, this.#runtime];
+		return new ReplicaLoop({
+			id: this.#id,
+			agent,
+			log: this.#log,
+			machine: this.machine,
+			appliedThrough: agent.view().appliedThrough,
+			runtime: {
+				nowMs: () => runtime.nowMs(),
+				wallTime: () => runtime.wallTime(),
+				stillMs: () => this.#stillness.stillMs,
+				random: () => runtime.random(),
+				setTimer: (timer, afterMs) => runtime.setTimer(timer, afterMs),
+				send: (envelope) => this.#tells.send(envelope),
+				fact: (fact) => runtime.fact(fact),
+				soon: () => this.#soon(),
+			},
+			listener: this,
+		});
+	}
+
+	#newDigests(): Digests {
+		const [agent, runtime] = [this.#agent, this.#runtime];
+		const { mesh } = runtime;
+		return new Digests(this.#id, this.#loop.digests, {
+			setTimer: (afterMs) => runtime.setTimer('digest', afterMs),
+			isQuorum: (nodes) => isQuorumOf(nodes, agent.members.last.voters),
+			tellAll: (message) => {
+				for (const peer of mesh.linked()) this.#tells.send({ to: peer, message });
+				mesh.flush();
+			},
+			report: (what, detail) => runtime.fact({ kind: 'state', what, detail }),
+		});
+	}
+
+	#newStateTransfer(options: ReplicaOptions<Doors>): StateTransfer {
+		const [agent, runtime] = [this.#agent, this.#runtime];
+		const { swarm, snapshotLimits = SNAPSHOT_LIMITS } = options;
+		return new StateTransfer(
+			this.machine,
+			this.#log,
+			{ swarm, restore: () => options.restore(), limits: snapshotLimits },
+			{
+				nowMs: () => runtime.nowMs(),
+				setTimer: (timer, afterMs) => runtime.setTimer(timer, afterMs),
+				fact: (fact) => runtime.fact(fact),
+				linked: () => runtime.mesh.linked(),
+				send: (to, message) => this.#sendNow(to, message),
+				reachedBy: (peer) => this.#peers.of(peer).chosenThrough,
+				appliedThrough: () => this.#loop.appliedThrough,
+				members: () => agent.members.state,
+				trimmed: (through) => this.#loop.trim(through),
+				received: (through, restored) => this.#loop.install(through, restored),
+			},
+		);
+	}
+
+	#newMembership(): Membership {
+		const [agent, runtime] = [this.#agent, this.#runtime];
+		return new Membership(this.#id, agent.members, this.#deadlines, {
+			setTimer: (afterMs) => runtime.setTimer('members', afterMs),
+			view: () => agent.view(),
+			linked: () => runtime.mesh.linked(),
+			change: (id, change) => this.#loop.changeMembers(id, change),
+		});
+	}
+
+	#newOwnClient(): OwnClient {
+		const runtime = this.#runtime;
+		const { follower } = runtime;
+		return new OwnClient(this.submissions, this.#deadlines, {
+			nowMs: () => runtime.nowMs(),
+			newId: () => runtime.newId(),
+			soon: () => this.#soon(),
+			batched: follower && ((batch) => follower.batched(batch)),
+		});
+	}
+
+	// Its life
 
 	/** As `ReplicaLoop.replay`: to be called before `start`. */
 	replay(): Generator<Slot, void> {

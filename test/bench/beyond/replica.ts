@@ -95,7 +95,7 @@ export class Replica extends Process {
 			installed: () => undefined,
 		};
 		const machine = new CountingMachine((commands) => this.#apply(commands));
-		this.#loop = new ReplicaLoop(id, agent, this.#log, machine, 0, runtime, listener);
+		this.#loop = new ReplicaLoop({ id, agent, log: this.#log, machine, appliedThrough: 0, runtime, listener });
 	}
 
 	start(peers: readonly Replica[]): void {
