@@ -5,16 +5,9 @@
 
 import { MalformedError, Writer } from '../bytes/bytes.ts';
 import { socketUrl } from './address.ts';
-import {
-	CLIENTS_PER_CONNECTION_MAX,
-	type NodeSection,
-	PROTOCOL_VERSION,
-	PROTOCOL_VERSION_MIN,
-	readNodeFrame,
-	writeAuth,
-	writeHello,
-	writePing,
-} from './protocol.ts';
+import { writeAuth, writeHello, writePing } from './client-frame.ts';
+import { type NodeSection, readNodeFrame } from './node-frame.ts';
+import { CLIENTS_PER_CONNECTION_MAX, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from './protocol.ts';
 import type { ClientRuntime } from './runtime.ts';
 import type { ClientSocket, Connect } from './socket.ts';
 

@@ -10,17 +10,11 @@ import { Writer } from '../bytes/bytes.ts';
 import { abortable, isAborted, type Settle } from './abort.ts';
 import { Again, NEVER, type Refusable } from './again.ts';
 import { Batches, type Numbered } from './batches.ts';
+import { writeList, writeRead } from './client-frame.ts';
 import { RefusedError } from './errors.ts';
 import type { CallLimits } from './limits.ts';
-import {
-	type NodeSection,
-	type Page,
-	type ReadEntry,
-	type ReadMode,
-	type Refusal,
-	writeList,
-	writeRead,
-} from './protocol.ts';
+import type { NodeSection } from './node-frame.ts';
+import type { Page, ReadEntry, ReadMode, Refusal } from './protocol.ts';
 import { AFTER_REFUSAL } from './refusals.ts';
 import type { ClientRuntime } from './runtime.ts';
 

@@ -8,8 +8,9 @@
  */
 import { addressFault } from './address.ts';
 import { Link, type LinkHandlers, type Welcome } from './link.ts';
+import type { NodeSection } from './node-frame.ts';
 import { Patience } from './patience.ts';
-import type { MemberAddress, NodeSection } from './protocol.ts';
+import type { MemberAddress } from './protocol.ts';
 import type { ClientRuntime } from './runtime.ts';
 import type { Connect } from './socket.ts';
 

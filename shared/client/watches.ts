@@ -5,8 +5,9 @@
  */
 import { Writer } from '../bytes/bytes.ts';
 import type { IndexedChange, WatchedChange } from './changes.ts';
+import { writeUnwatch, writeWatch } from './client-frame.ts';
 import { CompactedError, DENIED, RefusedError } from './errors.ts';
-import { type NodeSection, writeUnwatch, writeWatch } from './protocol.ts';
+import type { NodeSection } from './node-frame.ts';
 
 /** Changes that belong together: those of one transaction, or a single one. */
 export interface WatchedChanges {

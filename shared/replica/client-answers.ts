@@ -7,13 +7,6 @@
  */
 import { Writer } from '../bytes/bytes.ts';
 import {
-	type ListedEntry,
-	type MemberAddress,
-	PAGE_KEYS_MAX,
-	type ReadMode,
-	type Refusal,
-	STATUSES,
-	type WatchEndReason,
 	writeChangesSection,
 	writeEntry,
 	writeLeader,
@@ -26,6 +19,15 @@ import {
 	writeValues,
 	writeWatchEnded,
 	writeWelcome,
+} from '../client/node-frame.ts';
+import {
+	type ListedEntry,
+	type MemberAddress,
+	PAGE_KEYS_MAX,
+	type ReadMode,
+	type Refusal,
+	STATUSES,
+	type WatchEndReason,
 } from '../client/protocol.ts';
 import type { Entry, ViewedEntry } from '../store/entry.ts';
 import type { Result } from '../store/result.ts';

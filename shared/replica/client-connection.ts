@@ -3,15 +3,14 @@
  * connection; a write or read that is too much or not allowed is refused with its reason.
  */
 import { MalformedError } from '../bytes/bytes.ts';
+import { type ClientSection, readClientFrame } from '../client/client-frame.ts';
 import {
 	CLIENTS_PER_CONNECTION_MAX,
-	type ClientSection,
 	type MemberAddress,
 	PROTOCOL_VERSION,
 	PROTOCOL_VERSION_MIN,
 	READING_TRANSACTIONS_MAX,
 	type Refusal,
-	readClientFrame,
 } from '../client/protocol.ts';
 import { BatchReader } from '../store/batch-reader.ts';
 import { REQUEST_MARK } from '../store/client-limits.ts';

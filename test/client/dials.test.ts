@@ -1,7 +1,7 @@
 /** Clients whose nodes are gone and come back do not all dial together, nor more often than they must. */
 import { describe, expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
-import { writeWelcome } from '../../shared/client/protocol.ts';
+import { writeWelcome } from '../../shared/client/node-frame.ts';
 import { VirtualSwarm, watched } from './virtual.ts';
 
 const CLIENTS = 2000;

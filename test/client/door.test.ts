@@ -4,6 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { connectionLimits, DESCRIPTORS_MIN } from '../../server/front/limits.ts';
 import { Writer } from '../../shared/bytes/bytes.ts';
+import { writeHello, writeRead, writeTrace } from '../../shared/client/client-frame.ts';
+import { readNodeFrame } from '../../shared/client/node-frame.ts';
 import {
 	FRAME_BYTES_MAX,
 	HELLO,
@@ -15,12 +17,8 @@ import {
 	READ,
 	READ_KEYS_MAX,
 	type ReadMode,
-	readNodeFrame,
 	TRACES_PER_BATCH_MAX,
 	WRITE,
-	writeHello,
-	writeRead,
-	writeTrace,
 } from '../../shared/client/protocol.ts';
 import { encodeCommand } from '../../shared/store/command.ts';
 import { TestSwarm } from './nodes.ts';

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
 import type { ClientCore } from '../../shared/client/core.ts';
-import { type Refusal, STATUSES, writeRefused, writeResults } from '../../shared/client/protocol.ts';
+import { writeRefused, writeResults } from '../../shared/client/node-frame.ts';
+import { type Refusal, STATUSES } from '../../shared/client/protocol.ts';
 import { type GotBatch, type Settled, VirtualSwarm, watched } from './virtual.ts';
 
 const REGISTER = 3;

@@ -6,14 +6,13 @@ import type { ClientCore } from '../../shared/client/core.ts';
 import { KeyLock } from '../../shared/client/lock.ts';
 import { lockOwner } from '../../shared/client/lock-owner.ts';
 import {
-	STATUSES,
-	type WatchEndReason,
 	writeChangesSection,
 	writeEntry,
 	writeResults,
 	writeValues,
 	writeWatchEnded,
-} from '../../shared/client/protocol.ts';
+} from '../../shared/client/node-frame.ts';
+import { STATUSES, type WatchEndReason } from '../../shared/client/protocol.ts';
 import { OpenSession } from '../../shared/client/session.ts';
 import { attributesOf } from '../../shared/client/session-attributes.ts';
 import { KIND_ACQUIRE, KIND_CHECK_SESSION, KIND_RELEASE } from '../../shared/store/batch-format.ts';

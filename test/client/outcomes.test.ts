@@ -3,14 +3,8 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
 import type { Settle } from '../../shared/client/abort.ts';
-import {
-	REFUSALS,
-	type Refusal,
-	STATUSES,
-	type Status,
-	writeRefused,
-	writeResults,
-} from '../../shared/client/protocol.ts';
+import { writeRefused, writeResults } from '../../shared/client/node-frame.ts';
+import { REFUSALS, type Refusal, STATUSES, type Status } from '../../shared/client/protocol.ts';
 import { type GotBatch, type Settled, VirtualSwarm, watched } from './virtual.ts';
 
 /** How a node, or the caller, makes a call fail. A node that is not to answer says nothing. */

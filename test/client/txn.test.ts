@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { TxnOperation } from '../../shared/client/client.ts';
 import { BadKeyError, BadOptionsError, BadValueError } from '../../shared/client/errors.ts';
-import { STATUSES, writeReadings, writeResults } from '../../shared/client/protocol.ts';
+import { writeReadings, writeResults } from '../../shared/client/node-frame.ts';
+import { STATUSES } from '../../shared/client/protocol.ts';
 import type { PartOfTransaction } from '../../shared/store/command.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';
 import { TestSwarm } from './nodes.ts';

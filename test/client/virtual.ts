@@ -4,12 +4,9 @@
  */
 import { Writer } from '../../shared/bytes/bytes.ts';
 import type { Settle } from '../../shared/client/abort.ts';
+import { type ClientSection, readClientFrame } from '../../shared/client/client-frame.ts';
 import { ClientCore, type CoreOptions } from '../../shared/client/core.ts';
 import {
-	type ClientSection,
-	type MemberAddress,
-	readClientFrame,
-	STATUSES,
 	writeEntry,
 	writeLeader,
 	writeMembers,
@@ -17,7 +14,8 @@ import {
 	writeResults,
 	writeValues,
 	writeWelcome,
-} from '../../shared/client/protocol.ts';
+} from '../../shared/client/node-frame.ts';
+import { type MemberAddress, STATUSES } from '../../shared/client/protocol.ts';
 import type { SessionRuntime } from '../../shared/client/runtime.ts';
 import type { ClientSocket } from '../../shared/client/socket.ts';
 import { BatchReader } from '../../shared/store/batch-reader.ts';

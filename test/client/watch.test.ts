@@ -4,19 +4,15 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
 import { type ToldChange, writeChanges } from '../../shared/client/changes.ts';
 import type { WatchedChanges } from '../../shared/client/client.ts';
+import { type ClientSection, writeHello, writeUnwatch, writeWatch } from '../../shared/client/client-frame.ts';
 import { BadKeyError, BadOptionsError, CompactedError, RefusedError } from '../../shared/client/errors.ts';
 import {
-	type ClientSection,
 	type NodeSection,
 	readNodeFrame,
-	WATCHES_PER_CONNECTION_MAX,
-	type WatchEndReason,
 	writeChangesSection,
-	writeHello,
-	writeUnwatch,
-	writeWatch,
 	writeWatchEnded,
-} from '../../shared/client/protocol.ts';
+} from '../../shared/client/node-frame.ts';
+import { WATCHES_PER_CONNECTION_MAX, type WatchEndReason } from '../../shared/client/protocol.ts';
 import type { Watcher } from '../../shared/client/watches.ts';
 import { TestSwarm } from './nodes.ts';
 import { type VirtualNode, type VirtualSocket, VirtualSwarm } from './virtual.ts';

@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
-import { readNodeFrame, writeHello, writeRead } from '../../shared/client/protocol.ts';
+import { writeHello, writeRead } from '../../shared/client/client-frame.ts';
+import { readNodeFrame } from '../../shared/client/node-frame.ts';
 import { TestNode } from '../api/node.ts';
 import { TestSwarm } from '../client/nodes.ts';
 import { request, Wire, type WireAnswer } from './wire.ts';

@@ -1,6 +1,7 @@
 /** Bad transactions, lists and sessions at the door of clients, and good ones at a bad time. */
 import assert from 'node:assert/strict';
-import { READING_TRANSACTIONS_MAX, type ReadMode, WRITE, writeList } from '../../shared/client/protocol.ts';
+import { writeList } from '../../shared/client/client-frame.ts';
+import { READING_TRANSACTIONS_MAX, type ReadMode, WRITE } from '../../shared/client/protocol.ts';
 import { BatchWriter } from '../../shared/store/batch-writer.ts';
 import type { PartOfTransaction } from '../../shared/store/command.ts';
 import { VALUE_BYTES_MAX } from '../../shared/store/key.ts';

@@ -1,6 +1,7 @@
 /** Bad frames at the door of clients. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { writeTrace, writeUnwatch } from '../../shared/client/client-frame.ts';
 import {
 	CLIENT_PATH,
 	FRAME_BYTES_MAX,
@@ -14,8 +15,6 @@ import {
 	WATCH,
 	WATCHES_PER_CONNECTION_MAX,
 	WRITE,
-	writeTrace,
-	writeUnwatch,
 } from '../../shared/client/protocol.ts';
 import { BatchWriter } from '../../shared/store/batch-writer.ts';
 import { encodeCommand, type Operation } from '../../shared/store/command.ts';

@@ -2,17 +2,9 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { Writer } from '../../shared/bytes/bytes.ts';
-import {
-	CLIENT_PATH,
-	type NodeSection,
-	type ReadMode,
-	readNodeFrame,
-	WRITE,
-	writeHello,
-	writePing,
-	writeRead,
-	writeWatch,
-} from '../../shared/client/protocol.ts';
+import { writeHello, writePing, writeRead, writeWatch } from '../../shared/client/client-frame.ts';
+import { type NodeSection, readNodeFrame } from '../../shared/client/node-frame.ts';
+import { CLIENT_PATH, type ReadMode, WRITE } from '../../shared/client/protocol.ts';
 import { encodeCommand, type Operation } from '../../shared/store/command.ts';
 import type { Target } from './kind.ts';
 

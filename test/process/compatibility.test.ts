@@ -14,7 +14,8 @@ import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, te
 import { DialerHandshake, type Identity, ListenerHandshake, PROTOCOL, type Step } from '../../server/mesh/handshake.ts';
 import { openFolder } from '../../server/storage/folder.ts';
 import { Reader, Writer } from '../../shared/bytes/bytes.ts';
-import { readClientFrame, readNodeFrame } from '../../shared/client/protocol.ts';
+import { readClientFrame } from '../../shared/client/client-frame.ts';
+import { readNodeFrame } from '../../shared/client/node-frame.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { readMessage, writeMessage } from '../../shared/paxos/wire.ts';
 import { MESSAGES, OF_CLIENTS, OF_NODES } from './samples.ts';

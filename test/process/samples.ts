@@ -3,30 +3,31 @@ import { Writer } from '../../shared/bytes/bytes.ts';
 import { writeChanges } from '../../shared/client/changes.ts';
 import {
 	type ClientSection,
-	type NodeSection,
-	PROTOCOL_VERSION_MIN,
-	type ReadEntry,
 	writeAuth,
+	writeHello,
+	writeList,
+	writePing,
+	writeRead,
+	writeTrace,
+	writeUnwatch,
+	writeWatch,
+} from '../../shared/client/client-frame.ts';
+import {
+	type NodeSection,
 	writeChangesSection,
 	writeEntry,
-	writeHello,
 	writeLeader,
-	writeList,
 	writeMembers,
 	writePage,
-	writePing,
 	writePong,
-	writeRead,
 	writeReadings,
 	writeRefused,
 	writeResults,
-	writeTrace,
-	writeUnwatch,
 	writeValues,
-	writeWatch,
 	writeWatchEnded,
 	writeWelcome,
-} from '../../shared/client/protocol.ts';
+} from '../../shared/client/node-frame.ts';
+import { PROTOCOL_VERSION_MIN, type ReadEntry } from '../../shared/client/protocol.ts';
 import type { Ballot } from '../../shared/paxos/ballot.ts';
 import type { Message, MessageKind } from '../../shared/paxos/message.ts';
 import { batchValue, membersValue, NOOP } from '../../shared/paxos/value.ts';

@@ -1,7 +1,9 @@
 /** What a client is told of a batch that its node has given up, and of what its transactions have read. */
 import { expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
-import { READING_TRANSACTIONS_MAX, readNodeFrame, WRITE, writeHello } from '../../shared/client/protocol.ts';
+import { writeHello } from '../../shared/client/client-frame.ts';
+import { readNodeFrame } from '../../shared/client/node-frame.ts';
+import { READING_TRANSACTIONS_MAX, WRITE } from '../../shared/client/protocol.ts';
 import { ClientDoor } from '../../shared/replica/client-door.ts';
 import { Deadlines } from '../../shared/replica/deadlines.ts';
 import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';

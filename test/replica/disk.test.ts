@@ -1,7 +1,9 @@
 /** A disk that hangs or is full stops neither the swarm nor the work that the node can do without it. */
 import { describe, expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
-import { type NodeSection, readNodeFrame, WRITE, writeHello } from '../../shared/client/protocol.ts';
+import { writeHello } from '../../shared/client/client-frame.ts';
+import { type NodeSection, readNodeFrame } from '../../shared/client/node-frame.ts';
+import { WRITE } from '../../shared/client/protocol.ts';
 import type { LogRoom } from '../../shared/paxos/event.ts';
 import type { Message } from '../../shared/paxos/message.ts';
 import { batchValue } from '../../shared/paxos/value.ts';

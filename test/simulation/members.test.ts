@@ -1,7 +1,8 @@
 /** What clients of a simulated swarm are told when its members change. */
 import { expect, it } from 'vitest';
 import { Writer } from '../../shared/bytes/bytes.ts';
-import { readNodeFrame, writeHello } from '../../shared/client/protocol.ts';
+import { writeHello } from '../../shared/client/client-frame.ts';
+import { readNodeFrame } from '../../shared/client/node-frame.ts';
 import { USUAL_BOUNDS } from '../../shared/simulation/bounds.ts';
 import { changeMembers } from '../../shared/simulation/changes.ts';
 import { GOOD_LINK } from '../../shared/simulation/network.ts';

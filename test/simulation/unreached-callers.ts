@@ -31,7 +31,7 @@ export const CALLERS: readonly Unreached[] = [
 			'shared/replica/own-client.ts': ['this.#runtime.batched?.(batch);'],
 			'shared/client/draft.ts': ['trace(traceparent: string): void {'],
 			'shared/client/link.ts': ['this.#version = traces ? PROTOCOL_VERSION : PROTOCOL_VERSION_MIN;'],
-			'shared/client/protocol.ts': [
+			'shared/client/client-frame.ts': [
 				'export function writeTrace(out: Writer, clientId: string, first: number, traceparents: readonly string[]): void {',
 				'case TRACE: {',
 			],
@@ -63,7 +63,7 @@ export const CALLERS: readonly Unreached[] = [
 				'if (token !== null) this.#authenticate(token);',
 				'#authenticate(token: string): void {',
 			],
-			'shared/client/protocol.ts': [
+			'shared/client/client-frame.ts': [
 				'export function writeAuth(out: Writer, token: string): void {',
 				"return { kind: 'auth', token: readText(from, frame) };",
 			],
@@ -201,10 +201,12 @@ export const CALLERS: readonly Unreached[] = [
 				'export class LockLostError extends Error {',
 				'export class LockHeldError extends Error {',
 			],
-			'shared/client/protocol.ts': [
+			'shared/client/client-frame.ts': [
 				'export function writeList(out: Writer, mode: ReadMode, id: number, prefix: string, after: string): void {',
-				'export function writePage(out: Writer, id: number, { entries, isLast }: Page): void {',
 				'case LIST: {',
+			],
+			'shared/client/node-frame.ts': [
+				'export function writePage(out: Writer, id: number, { entries, isLast }: Page): void {',
 				'case PAGE: {',
 				'function readListed(from: Reader): ListedEntry {',
 			],
@@ -275,10 +277,10 @@ export const CALLERS: readonly Unreached[] = [
 				'return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;',
 				'if (to - from > ASCII_CHARS_BY_HAND_MAX) return decoder.decode(bytes.subarray(from, to));',
 			],
-			'shared/client/protocol.ts': [
+			'shared/client/text-format.ts': [
 				'if (!ascii) return out.bytes(toUtf8(text));',
 				'const text = fromUtf8(frame.subarray(at, at + length));',
-				{ 'function readText(from: Reader, frame: Uint8Array): string {': ['return text;'] },
+				{ 'export function readText(from: Reader, frame: Uint8Array): string {': ['return text;'] },
 			],
 			'shared/replica/client-connection.ts': [
 				'if (why !== null) return this.#refuseWrite(reader, why);',
