@@ -38,6 +38,7 @@ import type { FactListener, FactWatch, NodeService, OpenSnapshot } from './servi
 import { inSlices } from './slices.ts';
 import { timed } from './timed-disk.ts';
 import { wallMs, wallTime } from './wall-clock.ts';
+import { Watching } from './watching.ts';
 
 // The stores of all nodes in this program are made after this module is loaded.
 seedHashes(randomInt(2 ** 32));
@@ -127,14 +128,7 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 	readonly #repairs: readonly Repair[];
 	protected readonly replica: Replica<Doors>;
 	readonly #timers = new Map<ReplicaTimer, NodeJS.Timeout>();
-	/** Those for whom the facts of single messages are made. The log's own watcher, of coarse facts, does not count. */
-	#watchersCount = 0;
-	/** null for none. */
-	#listener: FactListener | null = null;
-	/** For the listener no facts of single messages are made until this; null where they are, or nobody listens. */
-	#pause: Pause | null = null;
-	/** Up to this revision the listener was told. */
-	#toldRevision = 0;
+	readonly #watching: Watching;
 	/** null where the program has no provider of traces. */
 	protected readonly tracing: NodeTracing | null;
 	#tending: NodeJS.Timeout | undefined;
@@ -167,11 +161,12 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 		this.#log = log;
 		this.#repairs = repairs;
 		this.#agent = agent;
+		this.#watching = new Watching(agent, this.facts, machine);
 		const { mesh, swarm, requestMs } = options;
 		options.membersAre(agent.members.state);
 		this.tracing = NodeTracing.ofHost({
 			node: this.#id,
-			active: (isActive) => this.#watch(isActive),
+			active: (isActive) => this.#watching.count(isActive),
 			tell: (to, message, traceparents) => mesh.tellTraces(to, message, traceparents),
 		});
 		if (this.tracing !== null) this.facts.watch(this.tracing.fact);
@@ -265,7 +260,7 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 	}
 
 	receive(from: NodeId, epoch: string, { firstId, messages, reached }: Frame): void {
-		if (this.#pause !== null && isAbout(messages, this.#pause.from)) this.#pause.reached();
+		this.#watching.arrived(messages);
 		if (this.#agent.watched) {
 			for (const [index, message] of messages.entries()) {
 				const messageId = `${epoch}:${firstId + index}`;
@@ -346,7 +341,7 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 	}
 
 	snapshot(): NodeSnapshot {
-		this.#passOver();
+		this.#watching.passOver();
 		return {
 			node: this.#id,
 			epoch: this.facts.epoch,
@@ -361,50 +356,12 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 	}
 
 	watch(listener: FactListener): FactWatch {
-		if (this.#listener !== null) throw new Error('the facts have a listener already');
-		this.#listener = listener;
-		const unwatch = this.facts.watch((fact) => listener.fact(fact));
-		this.#watch(true);
-		return {
-			pause: (from, reached) => {
-				const isPaused = this.#pause !== null;
-				const { chosenThrough, lastSlot } = this.#pause ?? this.#agent.view();
-				this.#pause = { from, reached, chosenThrough, lastSlot };
-				if (!isPaused) this.#watch(false);
-			},
-			resume: () => this.#resume(),
-			end: () => {
-				unwatch();
-				this.#resume();
-				this.#watch(false);
-				this.#listener = null;
-			},
-		};
-	}
-
-	#resume(): void {
-		if (this.#pause === null) return;
-		this.#pause = null;
-		this.#watch(true);
+		return this.#watching.watch(listener);
 	}
 
 	/** The answer to wait for, so that the trace of the command ends with it; the same where it belongs to none. */
 	protected followed(answer: OnAnswer): OnAnswer {
 		return this.tracing === null ? answer : this.tracing.commands.follow(answer);
-	}
-
-	/** One more watches the facts of single messages, or one fewer does. */
-	#watch(isOneMore: boolean): void {
-		if (this.#watchersCount === 0) {
-			this.#passOver();
-			this.#toldRevision = this.machine.revision;
-		}
-		this.#watchersCount += isOneMore ? 1 : -1;
-		this.#agent.watched = this.#watchersCount > 0;
-		if (this.#agent.watched || this.#pause === null) return;
-		// What was told to others meanwhile was told to the listener too.
-		const { chosenThrough, lastSlot } = this.#agent.view();
-		this.#pause = { ...this.#pause, chosenThrough, lastSlot };
 	}
 
 	get #troubles(): Troubles {
@@ -434,17 +391,6 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 		return { note, read, close: release };
 	}
 
-	/** A state that no fact has told has a number of its own. */
-	#passOver(): void {
-		if (this.#pause === null || this.#agent.watched) return;
-		const { chosenThrough, lastSlot } = this.#agent.view();
-		const slots = chosenThrough - this.#pause.chosenThrough;
-		if (slots === 0 && lastSlot === this.#pause.lastSlot) return;
-		this.#pause = { ...this.#pause, chosenThrough, lastSlot };
-		this.facts.pass(Math.max(1, slots));
-		this.#listener?.passed(slots, this.facts.seq);
-	}
-
 	// For the replica
 
 	#send(to: NodeId, message: Message): void {
@@ -464,8 +410,7 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 	}
 
 	#tellApplied(through: Slot, revision: number): void {
-		const told = this.#toldRevision;
-		this.#toldRevision = revision;
+		const told = this.#watching.tellRevision(revision);
 		const changes = () => this.replica.doors.changesAfter(told);
 		this.facts.tell({ kind: 'applied', through, revision, changes });
 	}
@@ -496,23 +441,6 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 		this.stop();
 		this.#options.fatal(error);
 	}
-}
-
-/** As of `FactWatch.pause`. */
-interface Pause {
-	readonly from: Slot;
-	reached(): void;
-	/** These are as they were told last, or passed over. */
-	readonly chosenThrough: Slot;
-	readonly lastSlot: Slot;
-}
-
-/** Whether one of the messages is about the acceptance of `slot` or of a later one. */
-function isAbout(messages: readonly Message[], slot: Slot): boolean {
-	for (const message of messages) {
-		if ((message.kind === 'accept' || message.kind === 'accepted') && message.slot >= slot) return true;
-	}
-	return false;
 }
 
 /**
