@@ -44,7 +44,7 @@ const TEXTS: Readonly<Record<RuleId, Omit<RuleOut, 'id'>>> = {
 		without: 'Half of the nodes are a quorum.',
 		section: 'Paxos Made Simple 2.2',
 		nodes: 4,
-		hint: 'part the nodes into two halves, and propose in both.',
+		hint: 'split the nodes into two halves, and propose in both.',
 	},
 	ballots: {
 		rule: 'No two nodes make the same ballot.',

@@ -189,7 +189,7 @@ function inspectLink(a: NodeId, b: NodeId, story: Story, moment: Item | null): I
 	const messages = all.filter(({ fact }) => fact.kind === 'sent' && groupOf(fact) === 'messages');
 	return {
 		title: `Link between ${a} and ${b}`,
-		subtitle: `counted in the last ${countText(all.length)} of its facts`,
+		subtitle: `as told by the last ${countText(all.length)} facts about it`,
 		why: news.slice(0, 1).map((entry) => `${textOf(entry)}.`),
 		fields: raw.flatMap(({ from, to, isLinked, sent, received, fault }) => [
 			{ term: `${from} → ${to}`, value: `${isLinked ? 'linked' : 'not linked'}, ${sent} sent, ${received} received` },

@@ -120,7 +120,7 @@ export function Menu({ mesh, at, title, items, of, onInspect, onClose }: MenuPro
 				</button>
 			)}
 			<button type="button" role="menuitem" class="quiet" onClick={onClose}>
-				Nothing
+				Close
 			</button>
 		</div>
 	);

@@ -47,7 +47,7 @@ export function LampItem({ id, text, isBroken, children }: LampItemProps) {
 			<Glyph kind={isBroken ? 'nack' : 'learn'} size={13} />
 			<span>
 				{text}
-				<span class="sr">{isBroken ? ': this is broken' : ': this holds'}</span>
+				{isBroken ? ': this is broken' : <span class="sr">: this holds</span>}
 			</span>
 			{children}
 		</li>

@@ -16,6 +16,12 @@ const COLUMN_PX = 30;
 const COLUMN_TOUCH_PX = 44;
 const GRID_PADDING_PX = 8;
 const COLUMNS_MAX = 48;
+const LEGEND: readonly (readonly [SlotMark, string])[] = [
+	['promised', 'promised'],
+	['accepted', 'accepted'],
+	['chosen', 'chosen'],
+	['trimmed', 'in the snapshot'],
+];
 
 export function Slots() {
 	const panel = useRef<HTMLElement>(null);
@@ -44,8 +50,11 @@ export function Slots() {
 			<div class="panel-head">
 				<h2 id="slots-title">Recent slots</h2>
 				<p class="legend">
-					<Mark mark="promised" /> promised <Mark mark="accepted" /> accepted <Mark mark="chosen" /> chosen{' '}
-					<Mark mark="trimmed" /> in the snapshot
+					{LEGEND.map(([mark, text]) => (
+						<span key={mark}>
+							<Mark mark={mark} /> {text}
+						</span>
+					))}
 				</p>
 			</div>
 			<div class={`slot-grid ${columns.length === 0 ? 'bare' : ''}`}>
