@@ -16,6 +16,8 @@ export interface TraceFile {
 	readonly told: readonly TraceItem[];
 	/** The moment to be shown is the one after so many of `told`; without it, the last one. */
 	readonly shown?: number;
+	/** The rule of the game that the run is without, such as `half`; not there where it has all rules. */
+	readonly without?: string;
 }
 
 /** `ms`: milliseconds since the run began, which never go back. */

@@ -33,6 +33,6 @@ export function agentWithout(without: RuleId | null): AgentClass | null {
 }
 
 /** How many voters are a quorum for that agent. */
-export function quorumSizeWithout(without: RuleId | null): QuorumSize {
+export function quorumSizeWithout(without: string | null): QuorumSize {
 	return without === 'half' ? (voters) => Math.floor(voters.length / 2) : quorumSize;
 }

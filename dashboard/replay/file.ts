@@ -1,4 +1,5 @@
 /** Reads a trace file. It may come from anywhere, so it is checked before the page is told of it. */
+import { RULE_IDS } from '../../shared/simulation/rule-ids.ts';
 import { TRACE_FORMAT, type TraceFile, type TraceItem } from '../../shared/trace-file.ts';
 import { Story } from '../model/story.ts';
 import { tell } from './replay-source.ts';
@@ -24,6 +25,10 @@ export async function traceOf(text: string): Promise<TraceFile> {
 	}
 	const { shown = 0 } = file;
 	if (!Number.isInteger(shown) || shown < 0) throw new TraceFileError('it names no moment that it has');
+	const { without } = file;
+	if (without !== undefined && !RULE_IDS.some((id) => id === without)) {
+		throw new TraceFileError('it is without a rule that is not there');
+	}
 	await mustFold(file.told);
 	return file;
 }

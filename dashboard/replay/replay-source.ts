@@ -1,6 +1,7 @@
 /** A trace file as a source: everything is told soon, each thing with the time at which it was told, and then no more. */
 import type { EntriesBelow, ProposeAnswer } from '../../shared/feed.ts';
 import type { TraceFile, TraceItem } from '../../shared/trace-file.ts';
+import { quorumSizeWithout } from '../game/agents.ts';
 import type { Source, SourceListener } from '../model/source.ts';
 import { countOf, othersFirst, partsOf } from './slices.ts';
 
@@ -24,7 +25,8 @@ export class ReplaySource implements Source {
 		this.#file = file;
 		this.#nowMs = file.told[0]?.ms ?? 0;
 		this.#beganMs = this.#nowMs;
-		listener.begin({ items: file.told.reduce((sum, item) => sum + countOf(item), 0) });
+		const items = file.told.reduce((sum, item) => sum + countOf(item), 0);
+		listener.begin({ items, quorumSize: quorumSizeWithout(file.without ?? null) });
 		for (const part of partsOf(file.told)) {
 			for (const item of part) {
 				this.#nowMs = item.ms;

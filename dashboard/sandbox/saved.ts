@@ -22,5 +22,5 @@ export function savedRun({ without, script, at }: RunAt, title: string, factsMax
 		agentWithout(without),
 	);
 	stage.run(at);
-	return writer.file(title);
+	return { ...writer.file(title), ...(without && { without }) };
 }

@@ -1,5 +1,6 @@
 /** A trace file is opened again: what it shows is what was told, and a file that is no trace is refused. */
 import { describe, expect, test, vi } from 'vitest';
+import { loadAgent } from '../../dashboard/game/agents.ts';
 import { recordOf } from '../../dashboard/model/record.ts';
 import { Story } from '../../dashboard/model/story.ts';
 import { SwarmModel } from '../../dashboard/model/swarm-model.ts';
@@ -23,8 +24,8 @@ async function opened(file: TraceFile) {
 	const source = new ReplaySource();
 	const page = { story: new Story(() => source.nowMs()), shown: null as Item | null };
 	source.start({
-		begin: ({ items } = {}) => {
-			page.story = new Story(() => source.nowMs(), items);
+		begin: ({ items, quorumSize } = {}) => {
+			page.story = new Story(() => source.nowMs(), items, quorumSize);
 		},
 		moved: () => page.story.prepare(),
 		recalled: () => undefined,
@@ -77,6 +78,14 @@ test('a run of the sandbox that was saved shows the same nodes in the same state
 	expect(story.live.node('n3')?.status).toBe('unknown');
 	expect(source.nowMs()).toBeGreaterThan(1_700);
 	expect(await source.propose()).toMatchObject({ outcome: 'refused' });
+});
+
+test('a run of the game that was saved shows how many nodes are needed without the rule', async () => {
+	await loadAgent('half');
+	const page = openSandbox({ ...NEW_RUN, without: 'half' });
+	const file = await traceOf(JSON.stringify(savedRun(page.sandbox.runAt(), 'a game')));
+	const { story } = await opened(file);
+	expect(story.live.health).toEqual([{ up: 5, of: 5, needed: 2, from: 1 }]);
 });
 
 test('a long run leaves its end, and begins with what each node knew', async () => {
@@ -206,6 +215,7 @@ test.each([
 	],
 	[JSON.stringify({ format: TRACE_FORMAT, title: 'a', told: [{ ms: 2 }, { ms: 1 }] }), 'its times go back'],
 	[JSON.stringify({ format: TRACE_FORMAT, title: 'a', told: [null] }), 'its times go back'],
+	[JSON.stringify({ format: TRACE_FORMAT, title: 'a', told: [], without: 'all' }), 'a rule that is not there'],
 	[
 		JSON.stringify({ format: TRACE_FORMAT, title: 'a', told: [{ ms: 1, kind: 'snapshot', snapshot: null }] }),
 		'cannot be understood',
