@@ -50,6 +50,11 @@ export const FLOW_LIMITS: FlowLimits = {
 };
 
 const WINDOW_MS = 1_000;
+/**
+ * Under load facts are sent when a stretch of `sampling.ts` is told, or after so long at the latest. To write a batch to a
+ * watcher takes longer than to make it.
+ */
+const STRETCH_BATCH_MS = 100;
 
 export interface Watcher {
 	/** Whether it wants to be told what was before it came. */
@@ -217,7 +222,7 @@ export class FactFlow<W extends Watcher> {
 		if (this.#toldBeforePause === null && this.#sampling.endsWith(fact)) this.#pause();
 		// What may come of it, such as an election, is told from its beginning.
 		else if (fact.kind === 'linkDown' && this.#mayResume) this.#resume();
-		this.#scheduleTick(0);
+		this.#scheduleTick(this.#toldBeforePause === null && this.#sampling.isStretch ? STRETCH_BATCH_MS : 0);
 	}
 
 	#passed(slots: number, seq: number): void {

@@ -54,6 +54,11 @@ export class Sampling {
 		this.#through = this.#next + TOLD_SLOTS + OPEN_SLOTS;
 	}
 
+	/** Whether a stretch is told, and not all. */
+	get isStretch(): boolean {
+		return this.#through !== Number.POSITIVE_INFINITY;
+	}
+
 	/** Whether the stretch is told with this fact. */
 	endsWith(fact: RawFact): boolean {
 		return fact.kind === 'applied' && fact.through >= this.#through;
@@ -66,7 +71,7 @@ export class Sampling {
 	 * @returns the first slot of the next stretch, or an open one before it
 	 */
 	pause(mark: Mark, cost: number): Slot {
-		if (this.#through === Number.POSITIVE_INFINITY) this.#slotsPerMs = paceOf(this.#began, mark);
+		if (!this.isStretch) this.#slotsPerMs = paceOf(this.#began, mark);
 		this.#everyMs = Math.min(Math.max(EVERY_MS_MIN, 1_000 * cost), EVERY_MS_MAX);
 		this.#every = powerBelow(this.#slotsPerMs * this.#everyMs);
 		this.#costOfSlot = cost / Math.max(1, mark.slot - this.#began.slot);

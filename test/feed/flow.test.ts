@@ -213,7 +213,7 @@ describe('the flow of facts', () => {
 		expect(page).toMatchObject({ seq: source.seq, skipped: 42, snapshots: 2 });
 		expect(counts).toEqual([{}, { linkUp: 40, chosen: 2 }]);
 		source.tell(3);
-		clock.advance(20);
+		clock.advance(100);
 		expect(page).toMatchObject({ seq: source.seq, facts: WINDOW_FACTS_MAX + 3, skipped: 42, snapshots: 2 });
 	});
 
@@ -334,8 +334,25 @@ describe('the flow of facts', () => {
 			expect(source.isPaused).toBe(false);
 			const { facts } = page;
 			source.tell(3);
-			clock.advance(20);
+			clock.advance(100);
 			expect(page).toMatchObject({ seq: source.seq, facts: facts + 3 });
+		});
+
+		test('sends the facts of a stretch in few batches', () => {
+			const page = join();
+			for (let ms = 0; ms < 500; ms++) {
+				source.tell(10);
+				clock.advance(1);
+			}
+			source.tell(1, 'linkDown');
+			const { batches } = page;
+			for (let ms = 0; ms < 90; ms++) {
+				source.tell(1);
+				clock.advance(1);
+			}
+			expect(page.batches).toBe(batches);
+			clock.advance(10);
+			expect(page).toMatchObject({ seq: source.seq, batches: batches + 1 });
 		});
 
 		test('makes no fact for a watcher that is gone', () => {
@@ -350,7 +367,7 @@ describe('the flow of facts', () => {
 			const next = join();
 			clock.advance(300);
 			source.tell(5);
-			clock.advance(20);
+			clock.advance(100);
 			expect(next).toMatchObject({ seq: source.seq, facts: 5 });
 		});
 	});
