@@ -14,9 +14,10 @@ export class FeedReader {
 		this.#process = process;
 	}
 
-	/** Resolves once it has heard a snapshot of each node. */
-	static async start(urls: readonly string[]): Promise<FeedReader> {
-		const reader = fork(fileURLToPath(import.meta.url), urls, { stdio: 'inherit' });
+	/** Resolves once it has heard a snapshot of each node. @param pages reads as so many pages */
+	static async start(urls: readonly string[], pages = 1): Promise<FeedReader> {
+		const all = Array.from({ length: pages }, () => urls).flat();
+		const reader = fork(fileURLToPath(import.meta.url), all, { stdio: 'inherit' });
 		await once(reader, 'message');
 		return new FeedReader(reader);
 	}
