@@ -106,8 +106,10 @@ function isThere(fd: number, path: string): boolean {
 function holderOf(path: string): Pick<LockedError, 'pid' | 'holder'> {
 	const [, pid, namespace] = /^(\d+) (\S+)\n$/.exec(readText(path)) ?? [];
 	if (!pid) return { pid: null, holder: 'another process' };
-	if (namespace === pidNamespace() && Number(pid) === process.pid) return { pid: null, holder: 'this process' };
-	if (namespace === pidNamespace()) return { pid: Number(pid), holder: `process ${pid}` };
+	if (namespace === pidNamespace()) {
+		const isOwn = Number(pid) === process.pid;
+		return { pid: Number(pid), holder: isOwn ? 'this process' : `process ${pid}` };
+	}
 	return { pid: null, holder: `a process of another container (there it is process ${pid})` };
 }
 

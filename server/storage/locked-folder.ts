@@ -19,7 +19,7 @@ export function lockNode(folder: string, node: NodeId): () => void {
 			return lockFolder(folder);
 		} catch (error) {
 			if (!(error instanceof LockedError)) throw error;
-			const way = error.pid === null ? '' : ` (kill ${error.pid})`;
+			const way = error.pid === null || error.pid === process.pid ? '' : ` (kill ${error.pid})`;
 			throw new FolderError(
 				'inUse',
 				`Node ${node} runs already: ${folder} is in use by ${error.holder}. Stop that one first${way}, ` +
