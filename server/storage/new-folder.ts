@@ -111,13 +111,7 @@ export async function newSwarm(
 				writeIdentity(dataDir, identity);
 			});
 		} catch (error) {
-			removeIdentity(dataDir);
-			for (const node of nodes) {
-				const folder = join(dataDir, node);
-				if (!fs.existsSync(folder)) continue;
-				erase(folder);
-				removeIfEmpty(folder);
-			}
+			removeMade(dataDir, nodes);
 			if (!wasThere) removeIfEmpty(dataDir);
 			throw explained(dataDir, error);
 		}
@@ -163,14 +157,31 @@ function format(dataDir: string, swarm: SwarmMembers): SwarmIdentity {
 	for (const node of nodes) refuseDataWithoutMarker(dataDir, node);
 	const identity = newIdentity(swarm);
 	return writable(dataDir, () => {
-		for (const node of nodes) {
-			makeLog(madeLogFolder(dataDir, node), ownerOf(identity.swarmId, node));
-			writeIdentity(join(dataDir, node), identity);
+		try {
+			for (const node of nodes) {
+				makeLog(madeLogFolder(dataDir, node), ownerOf(identity.swarmId, node));
+				writeIdentity(join(dataDir, node), identity);
+			}
+			syncFolder(dataDir);
+		} catch (error) {
+			removeMade(dataDir, nodes);
+			throw error;
 		}
-		syncFolder(dataDir);
+		// As soon as the marker is there, nodes may start.
 		writeIdentity(dataDir, identity);
 		return identity;
 	});
+}
+
+/** Removes what was made of a swarm before it failed, perhaps because the disk is full: no node can have started. */
+function removeMade(dataDir: string, nodes: readonly NodeId[]): void {
+	removeIdentity(dataDir);
+	for (const node of nodes) {
+		const folder = join(dataDir, node);
+		if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) continue;
+		erase(folder);
+		removeIfEmpty(folder);
+	}
 }
 
 function newIdentity({ name, members }: SwarmMembers): SwarmIdentity {

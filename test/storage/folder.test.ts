@@ -101,6 +101,15 @@ describe('formatting', () => {
 		for (const id of nodes) open(id);
 	});
 
+	test('that fails on its way leaves nothing of what it has made', () => {
+		fs.mkdirSync(dataDir);
+		fs.writeFileSync(join(dataDir, 'n3'), 'a file in the way');
+		expect(codeOf(() => formatSwarm(dataDir, swarm))).toBe('notWritable');
+		expect(fs.readdirSync(dataDir)).toEqual(['lock', 'n3']);
+		fs.rmSync(join(dataDir, 'n3'));
+		expect(formatOnce(dataDir, swarm)).toBe(true);
+	});
+
 	test('never wipes a log by itself, also where format.json is gone', async () => {
 		formatSwarm(dataDir, swarm);
 		await writeTo(open('n2'));
