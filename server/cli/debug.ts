@@ -43,8 +43,7 @@ export async function debug(options: DebugOptions, terminal: Terminal): Promise<
 	const shown = tokenShown();
 	const secrets = [...secretsOf(config, environment), ...(shown === null ? [] : [shown])];
 	makeFolder(folder);
-	const write = (name: string, text: string): void =>
-		writeFileSync(join(folder, name), withoutSecrets(text, secrets), { mode: 0o600 });
+	const write = (name: string, text: string): void => writeFile(join(folder, name), withoutSecrets(text, secrets));
 
 	const variables = Object.keys(environment).filter((name) => /^(SWARM|CONSUL)_/.test(name));
 	const about = { time, version: packageVersion, node: process.version, platform: process.platform, file, variables };
@@ -52,7 +51,7 @@ export async function debug(options: DebugOptions, terminal: Terminal): Promise<
 	write('swarm.json', `${JSON.stringify(config, null, 2)}\n`);
 	let answered = 0;
 	for (const { id, url } of await nodesOf(config, options.endpoint)) {
-		mkdirSync(join(folder, id), { mode: 0o700 });
+		makeFolder(join(folder, id));
 		const answers = await Promise.all(
 			Object.entries(FILES).map(async ([name, path]) => {
 				const tried = await ask(url, { method: 'GET', path }, ANSWER_MAX_MS);
@@ -67,6 +66,15 @@ export async function debug(options: DebugOptions, terminal: Terminal): Promise<
 	}
 	terminal.stdout.write(`All of it is in ${folder}. Read it before you pass it on.\n`);
 	return answered > 0 ? EXIT.ok : EXIT.unavailable;
+}
+
+function writeFile(path: string, text: string): void {
+	try {
+		writeFileSync(path, text, { mode: 0o600 });
+	} catch (cause) {
+		const message = `${path} cannot be written: ${(cause as Error).message}`;
+		throw new CommandError(message, { status: EXIT.error, cause });
+	}
 }
 
 function makeFolder(folder: string): void {

@@ -1,5 +1,5 @@
 /** `debug` gathers what helps, and nothing that must stay secret. */
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { LastLines } from '../../server/log/last-lines.ts';
@@ -68,6 +68,16 @@ it('ends with status 4 where no node answers, and touches no folder that is ther
 		status: 1,
 		stderr: expect.stringMatching(/The folder .*trouble cannot be made: it is there already\./),
 	});
+});
+
+it.runIf(process.platform === 'linux')('names the file that cannot be written', async () => {
+	// Linux takes paths of up to 4,095 bytes: that of the folder, and of no file in it.
+	let out = fake.folder;
+	while (out.length < 3840) out = join(out, 'x'.repeat(250));
+	mkdirSync(out, { recursive: true });
+	out = join(out, 'x'.repeat(4090 - out.length - 1));
+	const { status, stderr } = await fake.run(`debug --out ${out}`);
+	expect([status, stderr]).toEqual([1, expect.stringMatching(/x\/about\.json cannot be written: ENAMETOOLONG: .*\n$/)]);
 });
 
 it('remembers the last lines only, within a bound of characters', () => {
