@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
-import { isMemberId } from '../config/schema.ts';
+import { isMemberId } from '../config/names.ts';
 import { type Fetch, whyFailed } from '../tls/fetch.ts';
 import { HttpError } from './answer.ts';
 import type { StartingStatus } from './starting.ts';

@@ -11,7 +11,7 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { URL_CHARS_MAX } from '../../shared/paxos/change.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import type { MembersAnswer, MembersRefusal, MembersRequest } from '../../shared/replica/membership.ts';
-import { isMemberId, isOrigin } from '../config/schema.ts';
+import { isMemberId, isOrigin } from '../config/names.ts';
 import type { NodeService } from '../replica/service.ts';
 import { type KnownSwarm, viewOf } from '../swarm/swarm.ts';
 import type { Fetch } from '../tls/fetch.ts';

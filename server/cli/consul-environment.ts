@@ -1,7 +1,7 @@
 /** What the variables of Consul's clients say, so that a terminal set up for them works with the commands here. */
 import { ConfigError } from '../config/errors.ts';
 import { shortJson } from '../config/issues.ts';
-import { isBaseUrl } from '../config/schema.ts';
+import { isBaseUrl } from '../config/names.ts';
 import { type Environment, given } from '../config/settings.ts';
 import { readText } from '../config/text-file.ts';
 import type { TlsFiles } from '../config/tls.ts';

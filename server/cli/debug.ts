@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { urlOf } from '../config/addresses.ts';
 import { loadConfig } from '../config/config.ts';
-import { isMemberId } from '../config/schema.ts';
+import { isMemberId } from '../config/names.ts';
 import { secretsOf } from '../config/secrets.ts';
 import type { SwarmConfig } from '../config/swarm-file.ts';
 import { withoutSecrets } from '../log/without-secrets.ts';

@@ -1,6 +1,6 @@
 /** The options that several commands share. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { isBaseUrl, isMemberId, isOrigin, PORT_MAX } from '../config/schema.ts';
+import { isBaseUrl, isMemberId, isOrigin, PORT_MAX } from '../config/names.ts';
 import type { ConfigFlags } from '../config/settings.ts';
 
 /** Adds the options of every command. */

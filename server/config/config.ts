@@ -9,7 +9,7 @@ import { dirname, join, resolve } from 'node:path';
 import { packageDir } from '../process/package.ts';
 import { ConfigError } from './errors.ts';
 import { shortJson } from './issues.ts';
-import { ADVERTISE_RULE, ALLOWED_HOST_RULE, isAllowedHost, isOrigin, PORT_MAX } from './schema.ts';
+import { ADVERTISE_RULE, ALLOWED_HOST_RULE, isAllowedHost, isOrigin, PORT_MAX } from './names.ts';
 import {
 	type ConfigFlags,
 	type Environment,

@@ -2,27 +2,25 @@
  * The schema of `swarm.json`: its fields with their bounds and defaults, and the errors for all other input. The JSON
  * Schema for editors, `swarm.schema.json`, is made from it.
  */
-import { isIP } from 'node:net';
 import * as z from 'zod';
-import { nameOf } from '../../shared/member-name.ts';
 import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
 import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
 import { prefixFault } from '../../shared/store/key.ts';
 import { ANY_ADDRESS } from '../front/doors.ts';
 import { countOf, must, shortJson } from './issues.ts';
+import {
+	ADVERTISE_RULE,
+	ALLOWED_HOST_RULE,
+	HOST_RULE,
+	ID_PATTERN,
+	ID_RULE,
+	isAllowedHost,
+	isHost,
+	isOrigin,
+	PORT_MAX,
+} from './names.ts';
 
-export const PORT_MAX = 65_535;
 const TIMING_MS_MAX = 600_000;
-/** Ids are in lower case only, because on some file systems the data folders `n1` and `N1` are the same. */
-const ID_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
-/** The part of an id that follows the name of the node; empty for its first disk. */
-const LIFE_PATTERN = /^(~[a-z0-9]{1,16})?$/;
-const ID_RULE = 'must be 1 to 32 characters of a-z, 0-9 and -, beginning with a letter or digit';
-const HOST_PATTERN = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
-const HOST_RULE = 'must be an IP address or a host name that the other nodes can reach';
-export const ADVERTISE_RULE =
-	'must be where others reach the node, http or https, without a path, such as "http://10.1.2.3:8101"';
-export const ALLOWED_HOST_RULE = 'must be a host, with a port or without, such as "swarm.example" or "10.1.2.3:8101"';
 const ALLOWED_HOSTS_MAX = 64;
 const ALLOWED_HOSTS_RULE = `must be a list of at most ${ALLOWED_HOSTS_MAX} hosts`;
 const MIB = 1024 * 1024;
@@ -257,37 +255,6 @@ function timing(defaultMs: number, description: string) {
 
 function pemFile(description: string) {
 	return z.string(must(PEM_RULE)).min(1, must(PEM_RULE)).meta({ description });
-}
-
-/** Whether it is an IP address or a host name. */
-function isHost(host: string): boolean {
-	return isIP(host) !== 0 || (HOST_PATTERN.test(host) && !/^[\d.]+$/.test(host));
-}
-
-/** Whether a member may have this id: the name of a node, and for a later disk of it `~` and up to 16 characters. */
-export function isMemberId(text: string): boolean {
-	const name = nameOf(text);
-	return ID_PATTERN.test(name) && LIFE_PATTERN.test(text.slice(name.length));
-}
-
-/** Whether it is `http://host:port`, without a path, a user name or a password. */
-export function isOrigin(text: string): boolean {
-	if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return false;
-	const { origin, href, hostname } = new URL(text);
-	return href === `${origin}/` && !ANY_ADDRESS.includes(hostname.replace(/^\[|\]$/g, ''));
-}
-
-/** Whether a path may be put behind it: it has no user name, no password, no query and no fragment. */
-export function isBaseUrl(text: string): boolean {
-	if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return false;
-	const { origin, pathname, href } = new URL(text);
-	return href === origin + pathname;
-}
-
-export function isAllowedHost(text: string): boolean {
-	const [, name = '', port] = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/.exec(text) ?? [];
-	if (port !== undefined && (Number(port) < 1 || Number(port) > PORT_MAX)) return false;
-	return name.startsWith('[') ? isIP(name.slice(1, -1)) === 6 : isHost(name);
 }
 
 /** The nodes may not match their type here, because they may have errors of their own. */
