@@ -7,8 +7,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type EventEmitter, once } from 'node:events';
 import type { NodeAct } from '../../shared/lab.ts';
-import { holdStill } from '../lab/hold-still.ts';
 import type { StartProgress } from '../replica/memory.ts';
+import { holdStill } from './hold-still.ts';
 import { type ActedMessage, type ChildMessage, isChildMessage } from './launched.ts';
 
 export interface LaunchedNode {
