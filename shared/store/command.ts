@@ -178,18 +178,6 @@ export function encodeCommand({ client, sequence, receivedThrough }: Identity, o
 }
 
 /**
- * Encodes a transaction.
- *
- * @param identity that of its first operation; the others have the sequences after it
- * @throws RangeError as `encodeCommand`
- */
-export function encodeTransaction(identity: Identity, operations: readonly PartOfTransaction[]): Uint8Array {
-	single.begin(identity.client, identity.sequence, identity.receivedThrough, true);
-	for (const operation of operations) single.add(operation);
-	return single.take();
-}
-
-/**
  * All commands of a slot's value, in the order of application; none for the no-op. The bytes of values are views of
  * `value`. This is for people and tests: the store reads commands one by one.
  *

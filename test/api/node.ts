@@ -25,14 +25,10 @@ import type { PeerView, ReplicaView } from '../../shared/replica/view.ts';
 import { type Subject, Waits } from '../../shared/replica/waits.ts';
 import { type Watch, type Watcher, Watches } from '../../shared/replica/watches.ts';
 import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
-import {
-	encodeCommand,
-	encodeTransaction,
-	type Operation,
-	type PartOfTransaction,
-} from '../../shared/store/command.ts';
+import { encodeCommand, type Operation, type PartOfTransaction } from '../../shared/store/command.ts';
 import type { Result } from '../../shared/store/result.ts';
 import { Store } from '../../shared/store/store.ts';
+import { encodeTransaction } from '../store/commands.ts';
 
 export const BALLOT: Ballot = { ms: 1763889731207, ns: 3, node: 'n1' };
 const CLIENT = 'client of the test';

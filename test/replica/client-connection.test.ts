@@ -8,8 +8,9 @@ import { ClientDoor } from '../../shared/replica/client-door.ts';
 import { Deadlines } from '../../shared/replica/deadlines.ts';
 import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
 import { Submissions } from '../../shared/replica/submissions.ts';
-import { encodeCommand, encodeTransaction } from '../../shared/store/command.ts';
+import { encodeCommand } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
+import { encodeTransaction } from '../store/commands.ts';
 
 const CLIENT = 'a client';
 

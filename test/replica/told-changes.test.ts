@@ -4,9 +4,9 @@ import type { KeyChange } from '../../shared/key-change.ts';
 import { History } from '../../shared/replica/history.ts';
 import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
 import { TOLD_CHANGES_MAX, toldChanges } from '../../shared/replica/told-changes.ts';
-import { encodeTransaction, type Operation, type PartOfTransaction } from '../../shared/store/command.ts';
+import type { Operation, PartOfTransaction } from '../../shared/store/command.ts';
 import type { SessionAttributes } from '../../shared/store/sessions.ts';
-import { acquire, bytesOf, CLIENT, Client, put, release, sessionId } from '../store/commands.ts';
+import { acquire, bytesOf, CLIENT, Client, encodeTransaction, put, release, sessionId } from '../store/commands.ts';
 
 const SESSION = sessionId(7);
 const ATTRIBUTES: SessionAttributes = { name: '', node: 'n1', ttlMs: 10_000, lockDelayMs: 0, behavior: 'release' };

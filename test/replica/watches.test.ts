@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { bytesOf, type Change, History } from '../../shared/replica/history.ts';
 import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
 import { type Watch, type WatchEnd, type Watcher, Watches } from '../../shared/replica/watches.ts';
-import { encodeCommand, encodeTransaction, type PartOfTransaction } from '../../shared/store/command.ts';
+import { encodeCommand, type PartOfTransaction } from '../../shared/store/command.ts';
 import { Store } from '../../shared/store/store.ts';
+import { encodeTransaction } from '../store/commands.ts';
 
 const CLIENT = 'client';
 

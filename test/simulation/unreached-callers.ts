@@ -442,8 +442,6 @@ export const CALLERS: readonly Unreached[] = [
 				{ 'export class ClientTable {': ['get outcomesCount(): number {'] },
 			],
 			'shared/store/command.ts': [
-				'export function encodeTransaction(identity: Identity, operations: readonly PartOfTransaction[]): Uint8Array {',
-
 				'export function encodeCommand({ client, sequence, receivedThrough }: Identity, operation: Operation): Uint8Array {',
 			],
 			'shared/store/applied-once.ts': ['get clientsCount(): number {', 'get outcomesCount(): number {'],

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { IN_FLIGHT_MAX } from '../../shared/client/protocol.ts';
 import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
 import { CLIENT_LIMITS, CONNECTIONS_OF_NODE_MAX, NODES_MAX, REQUEST_MARK } from '../../shared/store/client-limits.ts';
-import { encodeCommand, encodeTransaction, type PartOfTransaction } from '../../shared/store/command.ts';
+import { encodeCommand, type PartOfTransaction } from '../../shared/store/command.ts';
 import { restoredStore } from '../../shared/store/restore.ts';
 import type { Result } from '../../shared/store/result.ts';
 import { Store } from '../../shared/store/store.ts';
-import { CLIENT, Client, concat, identity, opening, put, savedState, textOf } from './commands.ts';
+import { CLIENT, Client, concat, encodeTransaction, identity, opening, put, savedState, textOf } from './commands.ts';
 
 describe('a command', () => {
 	it('that is chosen twice is applied once, and told its first outcome', () => {

@@ -1,6 +1,7 @@
 /** Commands of a client, for the tests of the store. */
 import { Reader } from '../../shared/bytes/bytes.ts';
-import { encodeCommand, type Identity, type Operation } from '../../shared/store/command.ts';
+import { BatchWriter } from '../../shared/store/batch-writer.ts';
+import { encodeCommand, type Identity, type Operation, type PartOfTransaction } from '../../shared/store/command.ts';
 import type { Result } from '../../shared/store/result.ts';
 import { Store } from '../../shared/store/store.ts';
 
@@ -12,6 +13,17 @@ export function identity(sequence: number, receivedThrough = 0, client = CLIENT)
 
 export function opening(client = CLIENT): Uint8Array {
 	return encodeCommand(identity(1, 0, client), { kind: 'registerClient', client });
+}
+
+/** A batch that is a transaction. @param identity that of its first operation; the others have the sequences after it */
+export function encodeTransaction(
+	{ client, sequence, receivedThrough }: Identity,
+	operations: readonly PartOfTransaction[],
+): Uint8Array {
+	const batch = new BatchWriter();
+	batch.begin(client, sequence, receivedThrough, true);
+	for (const operation of operations) batch.add(operation);
+	return batch.take();
 }
 
 export function put(key: string, value: string | Uint8Array, cas: number | null = null, flags = 0n): Operation {

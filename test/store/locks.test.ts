@@ -2,13 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sameBytes } from '../../shared/bytes/bytes.ts';
-import {
-	encodeCommand,
-	encodeTransaction,
-	type Operation,
-	type PartOfTransaction,
-	readCommands,
-} from '../../shared/store/command.ts';
+import { encodeCommand, type Operation, type PartOfTransaction, readCommands } from '../../shared/store/command.ts';
 import { describeValue } from '../../shared/store/describe.ts';
 import { LOCKS_MAX, SESSION_KEYS_MAX } from '../../shared/store/locks.ts';
 import { restoredStore } from '../../shared/store/restore.ts';
@@ -23,7 +17,7 @@ import {
 } from '../../shared/store/sessions.ts';
 import { Store } from '../../shared/store/store.ts';
 import type { View } from '../../shared/store/views.ts';
-import { acquire, Client, identity, put, release, sessionId, textOf } from './commands.ts';
+import { acquire, Client, encodeTransaction, identity, put, release, sessionId, textOf } from './commands.ts';
 import { LockModel } from './lock-model.ts';
 
 const PLAIN: SessionAttributes = { name: '', node: 'n1', ttlMs: 0, lockDelayMs: 0, behavior: 'release' };

@@ -3,12 +3,13 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { MalformedError } from '../../shared/bytes/bytes.ts';
 import { toUtf8 } from '../../shared/bytes/text.ts';
 import { Random } from '../../shared/simulation/random.ts';
-import { encodeCommand, encodeTransaction, type Operation } from '../../shared/store/command.ts';
+import { encodeCommand, type Operation } from '../../shared/store/command.ts';
 import { KEY_VALUE } from '../../shared/store/key-value.ts';
 import { type AppliedCommand, type OwnMachine, ownKind } from '../../shared/store/own-machine.ts';
 import type { Result } from '../../shared/store/result.ts';
 import type { StateMachine } from '../../shared/store/state-machine.ts';
 import { Store } from '../../shared/store/store.ts';
+import { encodeTransaction } from './commands.ts';
 import { type Add, type Added, type Counters, counters, written } from './counter.ts';
 
 const CLIENT = 'client';

@@ -3,13 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { IS_TRANSACTION, TRANSACTION_COMMANDS_MAX } from '../../shared/store/batch-format.ts';
 import { CLIENT_LIMITS } from '../../shared/store/client-limits.ts';
-import { encodeTransaction, type PartOfTransaction, readCommands } from '../../shared/store/command.ts';
+import { type PartOfTransaction, readCommands } from '../../shared/store/command.ts';
 import { describeValue } from '../../shared/store/describe.ts';
 import { restoredStore } from '../../shared/store/restore.ts';
 import type { Result } from '../../shared/store/result.ts';
 import { Store } from '../../shared/store/store.ts';
 import { READ_BYTES_MAX, TREE_KEYS_MAX } from '../../shared/store/transaction.ts';
-import { bytesOf, CLIENT, Client, identity, opening, put, savedState } from './commands.ts';
+import { bytesOf, CLIENT, Client, encodeTransaction, identity, opening, put, savedState } from './commands.ts';
 
 /** Few letters, so that keys are each other's prefixes and are often the same. */
 const key = fc.string({ unit: fc.constantFrom('a', '/', 'ç'), minLength: 1, maxLength: 2 });
