@@ -5,7 +5,7 @@
  *
  *     descriptors = reserved + arriving + mesh + feed + connections (plain HTTP and clients' WebSockets)
  *
- * `README.md` tells operators the same numbers, and has to be kept equal.
+ * `server/README.md` tells operators the same numbers, and has to be kept equal.
  */
 import { readFileSync } from 'node:fs';
 import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
