@@ -294,11 +294,12 @@ export class FactFlow<W extends Watcher> {
 		return this.#clock.nowMs() - this.#pausedAtMs >= this.#snapshotEveryMs;
 	}
 
-	/** Looks after a while whether there are fewer facts now. */
+	/** Looks after a while whether there are fewer facts now, or a watcher that missed some waits for its snapshot. */
 	#lookAfter(before: Mark): void {
 		this.#cancelLook = this.#clock.after(this.#snapshotEveryMs, () => {
 			const mark = this.#mark();
-			if (this.#sampling.isOver(before, mark)) this.#resume();
+			const isAsked = [...this.#places].some(([watcher, place]) => place.wantsSnapshot && watcher.ready());
+			if (isAsked || this.#sampling.isOver(before, mark)) this.#resume();
 			else this.#lookAfter(mark);
 		});
 	}

@@ -355,6 +355,23 @@ describe('the flow of facts', () => {
 			expect(page).toMatchObject({ seq: source.seq, batches: batches + 1 });
 		});
 
+		test('answers a resync soon', () => {
+			const page = join();
+			/** While each millisecond brings ten facts, the number of snapshots that come within so long. */
+			const snapshotsIn = (forMs: number): number => {
+				const { snapshots } = page;
+				for (let ms = 0; ms < forMs; ms++) {
+					source.tell(10);
+					clock.advance(1);
+				}
+				return page.snapshots - snapshots;
+			};
+			snapshotsIn(100);
+			expect(snapshotsIn(300)).toBe(0);
+			flow.resync(page);
+			expect(snapshotsIn(260)).toBe(1);
+		});
+
 		test('makes no fact for a watcher that is gone', () => {
 			const page = join();
 			source.tell(WINDOW_FACTS_MAX + 1);
