@@ -278,11 +278,18 @@ function refuseDuplicates(nodes: readonly unknown[], context: z.core.$Refinement
 			} else addresses.set(advertise, index);
 			continue;
 		}
-		const address = `${String(host).toLowerCase().replace('localhost', '127.0.0.1')}:${port}`;
+		const address = `${hostForComparison(String(host))} ${port}`;
 		const sameAddress = addresses.get(address);
 		if (port !== undefined && sameAddress !== undefined) {
 			const message = `${port} is already the port of nodes[${sameAddress}] at the same host`;
 			context.addIssue({ code: 'custom', path: [index, 'port'], message });
 		} else addresses.set(address, index);
 	}
+}
+
+/** One text for all spellings of an address, as `::1` and `0:0:0:0:0:0:0:1`, and of `localhost`. */
+function hostForComparison(host: string): string {
+	const url = `http://${host.includes(':') ? `[${host}]` : host}`;
+	const written = URL.canParse(url) ? new URL(url).hostname : host;
+	return written === 'localhost' ? '127.0.0.1' : written;
 }

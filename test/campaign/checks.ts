@@ -52,7 +52,8 @@ export function wrongWith(where: string, values: ReadonlyMap<string, string>, to
 
 export function counts({ acknowledged, unknown, refused, raised }: Told): string {
 	const raises = [...raised.values()].reduce((sum, count) => sum + count, 0);
-	return `${acknowledged.size} puts acknowledged, ${unknown.size} unknown, ${refused.size} refused, counters raised ${raises} times`;
+	const counted = raised.size > 0 ? `, counters raised ${raises} times` : '';
+	return `${acknowledged.size} puts acknowledged, ${unknown.size} unknown, ${refused.size} refused${counted}`;
 }
 
 /** Plays a round. @throws Error with the output of the nodes where the round has hung */

@@ -137,6 +137,11 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
 		'swarm.json: nodes[1].port: 7101 is already the port of nodes[0] at the same host',
 	],
 	[
+		'a port twice under two spellings of one address',
+		nodes({ ...n1, host: 'fd00::7' }, { id: 'n2', port: 7101, host: 'FD00:0:0::0:7' }),
+		'swarm.json: nodes[1].port: 7101 is already the port of nodes[0] at the same host',
+	],
+	[
 		'two nodes that are reached at the same place',
 		nodes(
 			{ ...n1, host: '0.0.0.0', advertise: 'http://a:7101' },
