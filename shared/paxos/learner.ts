@@ -96,7 +96,9 @@ export class Learner {
 	/** `from` keeps no slot up to `trimmedThrough`. Where this node lacks some, its runtime is told whose snapshot it needs. */
 	trimmed(from: NodeId, { trimmedThrough, chosenThrough }: Trimmed): void {
 		if (this.#log.chosenThrough >= trimmedThrough) return;
-		if (from !== this.state.source) return this.fetchFrom(from, chosenThrough);
+		const { source, asked } = this.state;
+		// Another node may have claimed as much since the one was asked that answers now.
+		if (from !== source && from !== asked?.node) return this.fetchFrom(from, chosenThrough);
 		this.#forget();
 		this.state.lacksSnapshot = true;
 		armFetch(this.#context);

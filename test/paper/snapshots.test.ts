@@ -135,6 +135,16 @@ describe('a node that lacks slots which are kept nowhere', () => {
 		expect(lab.outcomes('n3', 'lacksSnapshot')).toHaveLength(2);
 	});
 
+	it('says so too where another node has claimed as much before the answer comes', () => {
+		const lab = trimmedLab(6, 4);
+		lab.timer('n1', 'heartbeat');
+		lab.deliver(({ to, from, message }) => to === 'n3' && from === 'n1' && message.kind === 'heartbeat');
+		expect(lab.inFlight('fetch')).toMatchObject([{ from: 'n3', to: 'n1' }]);
+		lab.step('n3', { kind: 'receive', from: 'n2', message: { kind: 'trimmed', trimmedThrough: 4, chosenThrough: 6 } });
+		lab.deliver(among('n1', 'n3'));
+		expect(lab.outcomes('n3', 'lacksSnapshot')).toEqual([{ kind: 'lacksSnapshot', from: 'n1' }]);
+	});
+
 	it('fetches from a node that still keeps them', () => {
 		const lab = trimmedLab(6, 4);
 		lab.timer('n1', 'heartbeat');

@@ -29,6 +29,14 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
 		'this.#pause.isOver && !this.#runtime.isFinishingOwn()',
 		'this.#pause.isOver',
 	),
+	// `test/paper/snapshots.test.ts` catches this one: others have to claim as much in each round trip.
+	one(
+		0,
+		'a node that was asked is not heard once another one has claimed as much',
+		LEARNER,
+		'from !== source && from !== asked?.node',
+		'from !== source',
+	),
 	// `test/replica/snapshots.test.ts` catches this one, which few seeds can reach.
 	one(
 		0,
