@@ -9,8 +9,10 @@ import type { Slot } from './message.ts';
 import { isQuorumOf } from './quorum.ts';
 
 export interface DepartureState {
-	/** The voters in force that know every slot before the change by which they came into force. */
+	/** The voters in force that know every slot before the one from which they are in force. */
 	readonly informed: Set<NodeId>;
+	/** That slot; 0 where none has told how far it knows the slots. */
+	inForceFrom: Slot;
 	/** The runtime was told that this node may stop. */
 	isOver: boolean;
 }
@@ -21,7 +23,7 @@ export class Departure {
 
 	constructor(context: Context, state?: DepartureState) {
 		this.#context = context;
-		this.state = state ?? { informed: new Set(), isOver: false };
+		this.state = state ?? { informed: new Set(), inForceFrom: 0, isOver: false };
 	}
 
 	/** Another node says how far it knows the slots to be chosen. */
@@ -29,6 +31,9 @@ export class Departure {
 		const { config, members, out } = this.#context;
 		if (this.state.isOver || !members.past.includes(config.id)) return;
 		const { chosenAt, from: inForceFrom, voters } = members.sets[0];
+		// What is enough for one set of members is not enough for a later one.
+		if (inForceFrom !== this.state.inForceFrom) this.state.informed.clear();
+		this.state.inForceFrom = inForceFrom;
 		if (chosenThrough < inForceFrom - 1) return;
 		this.state.informed.add(from);
 		if (!isQuorumOf(this.state.informed, voters)) return;

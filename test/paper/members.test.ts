@@ -7,6 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { MalformedError, Reader, Writer } from '../../shared/bytes/bytes.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Member } from '../../shared/paxos/change.ts';
+import type { Context } from '../../shared/paxos/config.ts';
+import { Departure } from '../../shared/paxos/departure.ts';
 import { firstMembers, Members, readMembersState, writeMembersState } from '../../shared/paxos/members.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { changeOf, membersValue, NOOP, readValue, type Value } from '../../shared/paxos/value.ts';
@@ -413,6 +415,19 @@ describe('a node that is removed', () => {
 			lab.step('n2', { kind: 'receive', from: 'n4', message: { ...reply, chosenThrough } });
 		}
 		expect(lab.outcomes('n2', 'removed')).toHaveLength(1);
+	});
+
+	it('counts nobody for a later change that knew enough for an earlier one', () => {
+		const voters = ['n1', 'n4', 'n5'];
+		const members = { past: ['n2'], sets: [{ chosenAt: 1, from: 9, voters }] };
+		const outcomes: unknown[] = [];
+		const departure = new Departure({ config: { id: 'n2' }, members, out: { outcomes } } as unknown as Context);
+		departure.told('n4', 8);
+		members.sets = [{ chosenAt: 20, from: 28, voters }];
+		departure.told('n1', 27);
+		expect(outcomes).toEqual([]);
+		departure.told('n4', 27);
+		expect(outcomes).toEqual([{ kind: 'removed', chosenAt: 20 }]);
 	});
 
 	it('goes by nothing that a crash could take back', () => {

@@ -86,6 +86,14 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 		'if (this.#isNoVoter(from, message)) return this.#tellHearing(from);',
 		'if (this.#isNoVoter(from, message)) this.#tellHearing(from);',
 	),
+	// `test/paper/members.test.ts` catches this one: a removed node has to live through a later change.
+	one(
+		0,
+		'who knew enough for an earlier change is counted for a later one',
+		DEPARTURE,
+		'if (inForceFrom !== this.state.inForceFrom) this.state.informed.clear();',
+		'',
+	),
 	one(
 		0,
 		'a removed node goes at once',
