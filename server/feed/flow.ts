@@ -51,8 +51,8 @@ export const FLOW_LIMITS: FlowLimits = {
 
 const WINDOW_MS = 1_000;
 /**
- * Under load facts are sent when a stretch of `sampling.ts` is told, or after so long at the latest. To write a batch to a
- * watcher takes longer than to make it.
+ * Under load facts are sent when a stretch of `sampling.ts` is told, or after this time at the latest, because it takes
+ * longer to write a batch to a watcher than to make it.
  */
 const STRETCH_BATCH_MS = 100;
 

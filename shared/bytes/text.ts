@@ -5,7 +5,7 @@
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
-/** What a decoder writes for bytes that are not UTF-8. A text may hold it too. */
+/** A decoder writes this character for bytes that are not UTF-8. A text may hold it too. */
 const REPLACEMENT = '\ufffd';
 const ASCII_CHARS_BY_HAND_MAX = 32;
 

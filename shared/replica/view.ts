@@ -65,8 +65,8 @@ export function replicaViewOf(
 
 const SLOTS_MAX = 64;
 /**
- * To describe a value takes the longer, the more bytes it has. So once the newest slots have so many, only those are shown
- * besides that are not known to be chosen.
+ * A long value takes long to describe. Once the newest slots have this many bytes, older slots are shown only where they
+ * are not known to be chosen.
  */
 const SLOTS_BYTES_MAX = 128 * 1024;
 const ENTRIES_MAX = 100;
