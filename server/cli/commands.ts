@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LoadedConfig } from '../config/config.ts';
-import { FolderError } from '../storage/folder-error.ts';
+import { FolderError } from '../storage/errors.ts';
 import { CommandError, EXIT, type Terminal } from './terminal.ts';
 
 const SCRIPTS = {
@@ -36,6 +36,7 @@ export async function withRemedy<T>(
 }
 
 function remedyOf({ remedy, node }: FolderError, flags: readonly string[], terminal: Terminal): string {
+	if (remedy === 'otherFolder') return '--data-dir OTHER';
 	if (remedy === 'newDisk') return command(terminal, 'node', [node, '--join', ...flags]);
 	return command(terminal, 'init', [...(remedy === 'erase' ? ['--force'] : []), ...flags]);
 }

@@ -1,6 +1,6 @@
 /** The text that is printed for an error that ends a command. */
 import { ConfigError } from '../config/errors.ts';
-import { FolderError } from '../storage/folder-error.ts';
+import { FolderError } from '../storage/errors.ts';
 import { CommandError } from './terminal.ts';
 
 /** Errors whose message says what happened and what helps. */

@@ -10,6 +10,20 @@ import { type Environment, given } from './settings.ts';
 import type { SwarmConfig } from './swarm-file.ts';
 import { readText } from './text-file.ts';
 
+/** How one who starts a node gives what is missing, as the end of a sentence. */
+export interface Ways {
+	readonly secret: string;
+	readonly token: string;
+	/** Goes without. */
+	readonly insecure: string;
+}
+
+const IN_THE_ENVIRONMENT: Ways = {
+	secret: 'set SWARM_SECRET or SWARM_SECRET_FILE to the same secret for every node',
+	token: 'set SWARM_TOKEN or SWARM_TOKEN_FILE to the same token for every node',
+	insecure: 'say --insecure',
+};
+
 /**
  * The secret that members prove to each other; null where none is set.
  *
@@ -17,7 +31,7 @@ import { readText } from './text-file.ts';
  */
 export function loadSecret(config: SwarmConfig, environment: Environment, insecure: boolean): string | null {
 	const secret = textOrFile(environment, 'SWARM_SECRET');
-	mustHaveSecret(config, secret, insecure);
+	mustHaveSecret(config, secret, insecure, IN_THE_ENVIRONMENT);
 	return secret;
 }
 
@@ -33,7 +47,7 @@ export function loadOtherSecret(
 	insecure: boolean,
 ): string | null {
 	const other = textOrFile(environment, 'SWARM_SECRET_OTHER');
-	mustBeSecond(config, secret, other, insecure);
+	mustBeSecond(config, secret, other, insecure, IN_THE_ENVIRONMENT);
 	return other;
 }
 
@@ -43,40 +57,39 @@ export function mustBeSecond(
 	secret: string | null,
 	other: string | null,
 	insecure: boolean,
+	ways: Ways,
 ): void {
 	if (other === null) return;
 	if (secret === null) throw new ConfigError('The other secret is for a node that has a secret: set that one too');
 	if (secret === other) throw new ConfigError('The other secret is the same as the secret: leave it out');
-	mustHaveSecret(config, other, insecure);
+	mustHaveSecret(config, other, insecure, ways);
 }
 
 /** Who hears the handshake of two nodes can try secrets on a machine of theirs, so a short one would be found. */
 const SECRET_CHARS_MIN = 16;
 
 /** @throws ConfigError where a node is reachable beyond loopback without a secret, or with a short one, unless `insecure` */
-export function mustHaveSecret(config: SwarmConfig, secret: string | null, insecure: boolean): void {
+export function mustHaveSecret(config: SwarmConfig, secret: string | null, insecure: boolean, ways: Ways): void {
 	const open = insecure ? null : beyondLoopback(config);
 	if (open === null) return;
 	if (secret === null) {
 		throw new ConfigError(
-			`${open} is beyond loopback, where anyone could join the swarm or write to it: ` +
-				'set SWARM_SECRET or SWARM_SECRET_FILE to the same secret for every node, or say --insecure',
+			`${open} is beyond loopback, where anyone could join the swarm or write to it: ${ways.secret}, or ${ways.insecure}`,
 		);
 	}
 	if (secret.length < SECRET_CHARS_MIN) {
 		throw new ConfigError(
-			`${open} is beyond loopback, where a secret of less than ${SECRET_CHARS_MIN} characters could be guessed: make one by openssl rand -hex 32, or say --insecure`,
+			`${open} is beyond loopback, where a secret of less than ${SECRET_CHARS_MIN} characters could be guessed: make one by openssl rand -hex 32, or ${ways.insecure}`,
 		);
 	}
 }
 
 /** @throws ConfigError where a node is reachable beyond loopback without tokens, unless `insecure` */
-export function mustHaveTokens(config: SwarmConfig, tokens: Tokens | null, insecure: boolean): void {
+export function mustHaveTokens(config: SwarmConfig, tokens: Tokens | null, insecure: boolean, ways: Ways): void {
 	const open = tokens === null && !insecure ? beyondLoopback(config) : null;
 	if (open === null) return;
 	throw new ConfigError(
-		`${open} is beyond loopback, where anyone could read and write all keys: ` +
-			'set SWARM_TOKEN or SWARM_TOKEN_FILE to the same token for every node, or say --insecure',
+		`${open} is beyond loopback, where anyone could read and write all keys: ${ways.token}, or ${ways.insecure}`,
 	);
 }
 
@@ -126,7 +139,7 @@ export function loadTokens(config: SwarmConfig, environment: Environment, insecu
 	}
 	if (lackAdmin(known)) throw new ConfigError('tokens: none has the role admin, so nobody could change the members');
 	const tokens = known.length === 0 ? null : new Tokens(known);
-	mustHaveTokens(config, tokens, insecure);
+	mustHaveTokens(config, tokens, insecure, IN_THE_ENVIRONMENT);
 	return tokens;
 }
 

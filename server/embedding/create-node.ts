@@ -8,7 +8,7 @@ import { type TokenInput, type Tokens, tokensOf } from '../access/tokens.ts';
 import { isOnLoopback, urlOf } from '../config/addresses.ts';
 import { ConfigError } from '../config/errors.ts';
 import { shortJson } from '../config/issues.ts';
-import { mustBeSecond, mustHaveSecret, mustHaveTokens } from '../config/secrets.ts';
+import { mustBeSecond, mustHaveSecret, mustHaveTokens, type Ways } from '../config/secrets.ts';
 import { parseSwarm, type SwarmConfig, type SwarmInput } from '../config/swarm-file.ts';
 import { tlsFilesOf } from '../config/tls.ts';
 import { type NodeLogger, SILENT } from '../log/logger.ts';
@@ -69,6 +69,12 @@ export interface CreateNodeOptions {
 	readonly allowedHosts?: readonly string[];
 }
 
+const AS_OPTIONS: Ways = {
+	secret: 'give every node the same secret',
+	token: 'give every node the same tokens',
+	insecure: 'set insecure to true',
+};
+
 /** @throws ConfigError, FolderError, the system's error for a port that is taken */
 export async function createKeyValueNode(options: CreateNodeOptions): Promise<KeyValueNode> {
 	const { running, life } = await start(options, startNode);
@@ -103,9 +109,10 @@ async function start<Replica extends NodeReplica>(
 	if (!self) throw new ConfigError(`the options of createNode: ${id} is not the id of a member`);
 	if (typeof http !== 'boolean') mustFit(http, config, urlOf(self));
 	const tokens = tokensOf(options.tokens ?? []);
-	mustHaveSecret(config, secret, options.insecure === true);
-	mustBeSecond(config, secret, otherSecret, options.insecure === true);
-	if (http !== false) mustHaveTokens(config, tokens, options.insecure === true);
+	const insecure = options.insecure === true;
+	mustHaveSecret(config, secret, insecure, AS_OPTIONS);
+	mustBeSecond(config, secret, otherSecret, insecure, AS_OPTIONS);
+	if (http !== false) mustHaveTokens(config, tokens, insecure, AS_OPTIONS);
 	await makeData(config, id, join ? credentialsOf(config, id, tokens) : null, (line) => log.info(line));
 	let hasStopped = (_: Error | null): void => undefined;
 	const stopped = new Promise<Error | null>((resolve) => {

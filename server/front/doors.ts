@@ -115,7 +115,7 @@ export function createDoors(members: readonly Address[], allowedHosts: readonly 
 		refusal({ host = '', origin }, anyHost = false) {
 			if (host.includes(',')) return { status: 400, why: 'The request has more than one Host header.' };
 			if (!anyHost && !isHost(host.toLowerCase())) {
-				const why = `The host "${printable(host)}" is not an address of this swarm; "allowedHosts" in swarm.json adds others.`;
+				const why = `The host "${printable(host)}" is not an address of this swarm; the setting "allowedHosts" adds others.`;
 				return { status: 403, why };
 			}
 			if (origin !== undefined && !isOrigin(origin.toLowerCase())) {

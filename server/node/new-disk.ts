@@ -4,16 +4,11 @@ import * as z from 'zod';
 import { jsonOf } from '../api/body.ts';
 import { isOnLoopback, swarmMembersOf, urlOf } from '../config/addresses.ts';
 import type { SwarmConfig } from '../config/swarm-file.ts';
+import { FolderError, JoinError } from '../storage/errors.ts';
 import { hasLog, setAside } from '../storage/folder.ts';
-import { FolderError } from '../storage/folder-error.ts';
 import { readSwarm, type SwarmIdentity } from '../storage/identity.ts';
 import { formatOnce, makeNewDisk } from '../storage/new-folder.ts';
 import { askBy, type Credentials, textOf } from '../swarm/ask.ts';
-
-/** A node cannot join, because no member tells which swarm it is. The message says what each answered. */
-export class JoinError extends Error {
-	override readonly name = 'JoinError';
-}
 
 /** The part of the answer of `GET /v1/members` that a new data folder needs. */
 const swarmSchema = z.looseObject({ name: z.string(), id: z.string(), first: z.record(z.string(), z.string()) });
@@ -128,6 +123,6 @@ async function swarmOfMembers(config: SwarmConfig, name: string, credentials: Cr
 		else return { name: told.data.name, swarmId: told.data.id, members: told.data.first };
 	}
 	throw new JoinError(
-		`${name} cannot join, because no other node of swarm.json tells which swarm this is.\n${refusals.join('\n')}`,
+		`${name} cannot join, because no other member tells which swarm this is.\n${refusals.join('\n')}`,
 	);
 }

@@ -17,10 +17,11 @@ import { readManifest } from '../../shared/disk/manifest.ts';
 import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { PutBackError } from '../../shared/replica/memory.ts';
+import { FolderError } from './errors.ts';
 import { FileDisk, syncFolder } from './files.ts';
-import { damagedLog, FolderError, lostMemory, putBack } from './folder-error.ts';
 import { checkIdentity, type FirstMembers, isFormatted, neverFormatted } from './identity.ts';
 import { lockNode, writable } from './locked-folder.ts';
+import { damagedLog, lostMemory, putBack } from './refusals.ts';
 
 export interface OpenFolder {
 	/** The path of the node's folder. */

@@ -10,8 +10,9 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Member } from '../../shared/paxos/change.ts';
+import { FolderError } from './errors.ts';
 import { syncFolder } from './files.ts';
-import { FolderError, notReadable } from './folder-error.ts';
+import { notReadable } from './refusals.ts';
 
 const FORMAT = 8;
 const FILE = 'format.json';
@@ -76,11 +77,12 @@ export function checkIdentity(dataDir: string, nodeId: NodeId, name: string): Sw
 	const own = readIdentity(folder, dataDir);
 	if (!swarm) throw own ? notFinished(dataDir, nodeId) : neverFormatted(dataDir);
 	if (!own) throw fileGone(dataDir, nodeId);
-	const restart = 'or give it a data folder of its own in swarm.json or with --data-dir';
 	if (swarm.name !== name) {
 		throw new FolderError(
 			'otherSwarm',
-			`${dataDir} belongs to the swarm "${swarm.name}", but swarm.json names "${name}". Name it so again, ${restart}`,
+			`${dataDir} belongs to the swarm "${swarm.name}", and not to "${name}". Name it so again, or give this one a data ` +
+				'folder of its own',
+			{ remedy: 'otherFolder' },
 		);
 	}
 	if (own.swarmId !== swarm.swarmId) {
@@ -116,7 +118,9 @@ export function removeIdentity(folder: string): void {
 }
 
 export function neverFormatted(dataDir: string): FolderError {
-	return new FolderError('unformatted', `${dataDir} is not formatted yet. To format it, once`, { remedy: 'format' });
+	return new FolderError('unformatted', `${dataDir} is not formatted yet. It has to be, once for all nodes`, {
+		remedy: 'format',
+	});
 }
 
 /** There is data, but the marker that is written last, and says whose it is, is not there. */

@@ -5,7 +5,7 @@
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
-import { FolderError } from './folder-error.ts';
+import { FolderError } from './errors.ts';
 import { CannotLockError, LockedError, lockFolder } from './lock.ts';
 
 const FORMAT_WAIT_MAX_MS = 30_000;
@@ -23,8 +23,8 @@ export function lockNode(folder: string, node: NodeId): () => void {
 			throw new FolderError(
 				'inUse',
 				`Node ${node} runs already: ${folder} is in use by ${error.holder}. Stop that one first${way}, ` +
-					'or run a swarm beside it with other data: --data-dir OTHER',
-				{ cause: error },
+					'or run a swarm beside it with other data',
+				{ cause: error, remedy: 'otherFolder' },
 			);
 		}
 	});
@@ -90,15 +90,15 @@ export function writable<T>(folder: string, act: () => T): T {
 /** The error for people where the file system has refused something in the folder; any other error as it is. */
 export function explained(folder: string, cause: unknown): unknown {
 	if (cause instanceof CannotLockError) {
-		const message = `${folder} cannot be locked against a second process: ${cause.message}. Install that, or choose another folder with --data-dir`;
-		return new FolderError('notLockable', message, { cause });
+		const message = `${folder} cannot be locked against a second process: ${cause.message}. Install that, or choose another folder`;
+		return new FolderError('notLockable', message, { cause, remedy: 'otherFolder' });
 	}
 	if (cause instanceof FolderError || !(cause instanceof Error) || !('code' in cause)) return cause;
 	if (cause.code === 'ENOSPC' || cause.code === 'EDQUOT') {
-		const message = `${folder} has no room: ${cause.message}. Make room there, or choose another folder with --data-dir`;
-		return new FolderError('noRoom', message, { cause });
+		const message = `${folder} has no room: ${cause.message}. Make room there, or choose another folder`;
+		return new FolderError('noRoom', message, { cause, remedy: 'otherFolder' });
 	}
 	if (typeof cause.code !== 'string') return cause;
-	const message = `${folder} cannot be written: ${cause.message}. Make it writable for this user, or choose another with --data-dir`;
-	return new FolderError('notWritable', message, { cause });
+	const message = `${folder} cannot be written: ${cause.message}. Make it writable for this user, or choose another folder`;
+	return new FolderError('notWritable', message, { cause, remedy: 'otherFolder' });
 }

@@ -6,8 +6,9 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { type MachineLabel, machineFault } from '../../shared/store/own-machine.ts';
+import { FolderError } from './errors.ts';
 import { syncFolder } from './files.ts';
-import { FolderError, notReadable } from './folder-error.ts';
+import { notReadable } from './refusals.ts';
 
 const FILE = 'machine.json';
 

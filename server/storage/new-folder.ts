@@ -10,9 +10,9 @@ import { isSegmentName, newLogFiles, segmentName } from '../../shared/disk/manif
 import type { SnapshotNote } from '../../shared/disk/snapshot-file.ts';
 import { newIdOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { FolderError } from './errors.ts';
 import { syncFolder } from './files.ts';
 import { hasLog, ownerOf } from './folder.ts';
-import { FolderError } from './folder-error.ts';
 import {
 	isFormatted,
 	notFinished,
@@ -89,7 +89,8 @@ export async function newSwarm(
 		if (isFormatted(dataDir)) {
 			throw new FolderError(
 				'alreadyFormatted',
-				`${dataDir} holds the data of a swarm already. Move that away, or choose another folder with --data-dir`,
+				`${dataDir} holds the data of a swarm already. Move that away, or choose another folder`,
+				{ remedy: 'otherFolder' },
 			);
 		}
 		const nodes = Object.keys(swarm.members);

@@ -247,5 +247,5 @@ describe('over HTTP', () => {
 });
 
 function hostRefused(host: string): string {
-	return `The host "${host}" is not an address of this swarm; "allowedHosts" in swarm.json adds others.`;
+	return `The host "${host}" is not an address of this swarm; the setting "allowedHosts" adds others.`;
 }

@@ -209,11 +209,14 @@ ${use}`;
 	const node = `import { type ReadEntry, SwarmClient, type SwarmLock } from 'paxos-swarm/client';
 import { loadConfig } from 'paxos-swarm/config';
 import { ConfigError } from 'paxos-swarm/config/errors';
+import { FolderError, JoinError } from 'paxos-swarm/errors';
 import { KeyvSwarm } from 'paxos-swarm/keyv';
 import { WebSocket } from 'ws';
 
 export const ports: readonly number[] = loadConfig({}, process.env, '.').config.nodes.map(({ port }) => port);
 export const isOfConfig = (error: unknown): boolean => error instanceof ConfigError;
+export const mayBeTriedAgain = (error: unknown): boolean =>
+	error instanceof JoinError || (error instanceof FolderError && error.code === 'inUse');
 const client = new SwarmClient({ nodes: ['http://127.0.0.1:7101'], connect: (url) => new WebSocket(url) });
 ${use}`;
 

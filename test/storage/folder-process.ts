@@ -4,8 +4,8 @@
  * MEMBER...` fills the node's log without a free descriptor. All of them stay until they are killed.
  */
 import { openSync } from 'node:fs';
+import { FolderError } from '../../server/storage/errors.ts';
 import { openFolder } from '../../server/storage/folder.ts';
-import { FolderError } from '../../server/storage/folder-error.ts';
 import { LockedError, lockFolder } from '../../server/storage/lock.ts';
 import { formatOnce } from '../../server/storage/new-folder.ts';
 import { Log, SEGMENT_BYTES_DEFAULT } from '../../shared/disk/log.ts';

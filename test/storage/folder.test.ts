@@ -11,8 +11,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { FolderError, type FolderErrorCode } from '../../server/storage/errors.ts';
 import { type OpenFolder, openFolder } from '../../server/storage/folder.ts';
-import { FolderError, type FolderErrorCode } from '../../server/storage/folder-error.ts';
 import { checkIdentity, type SwarmMembers } from '../../server/storage/identity.ts';
 import { LockedError, lockFolder } from '../../server/storage/lock.ts';
 import { KEY_VALUE_LABEL, noteMachine, refuseOtherMachine } from '../../server/storage/machine-label.ts';
@@ -206,7 +206,12 @@ describe('a folder is refused', () => {
 		`cp ${join(dataDir, 'format.json')} ${join(dataDir, 'n1/format.json')}`;
 
 	const refusals: readonly [string, FolderErrorCode, () => void, () => readonly string[]][] = [
-		['that was never formatted', 'unformatted', () => remove('.'), () => ['not formatted yet', 'To format it, once']],
+		[
+			'that was never formatted',
+			'unformatted',
+			() => remove('.'),
+			() => ['not formatted yet. It has to be, once for all nodes'],
+		],
 		['that is gone', 'lost', () => remove('n1'), () => ['Node n1 has no data', `${dataDir}/n1 is missing`]],
 		['whose log is gone', 'lost', () => remove('n1/log'), () => ['Node n1 has no data', 'n1/log is missing']],
 		['whose format.json is gone', 'missing', () => remove('n1/format.json'), () => [oneRemedy()]],
@@ -229,7 +234,7 @@ describe('a folder is refused', () => {
 			'of a swarm with another name',
 			'otherSwarm',
 			() => ['format.json', 'n1/format.json'].map((file) => edit(file, { name: 'old' })),
-			() => ['belongs to the swarm "old"', '"colours"', '--data-dir'],
+			() => ['belongs to the swarm "old"', '"colours"', 'a data folder of its own'],
 		],
 		[
 			'of another swarm of that name',

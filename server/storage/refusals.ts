@@ -1,49 +1,9 @@
-/** The errors of data folders that must not be used. Each tells the reason and the remedy. */
+/** Why data folders must not be used. Each refusal tells the reason and the remedy. */
 import { join } from 'node:path';
 import type { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { PutBackError } from '../../shared/replica/memory.ts';
-
-export type FolderErrorCode =
-	| 'unformatted'
-	| 'alreadyFormatted'
-	| 'incomplete'
-	| 'missing'
-	| 'lost'
-	| 'damaged'
-	| 'putBack'
-	| 'otherSwarm'
-	| 'otherNode'
-	| 'otherMachine'
-	| 'inUse'
-	| 'notLockable'
-	| 'unknownFormat'
-	| 'unreadable'
-	| 'notWritable'
-	| 'noRoom';
-
-/** The remedy that a message ends with, for which the command line adds the command. */
-export type FolderRemedy = 'format' | 'erase' | 'newDisk';
-
-/** A data folder that must not be used. The message is for people. */
-export class FolderError extends Error {
-	override readonly name = 'FolderError';
-	readonly code: FolderErrorCode;
-	readonly remedy: FolderRemedy | null;
-	/** The name of the node whose folder it is; '' where the remedy is for all nodes. */
-	readonly node: string;
-
-	constructor(
-		code: FolderErrorCode,
-		message: string,
-		options: ErrorOptions & { readonly remedy?: FolderRemedy; readonly node?: string } = {},
-	) {
-		super(message, options);
-		this.code = code;
-		this.remedy = options.remedy ?? null;
-		this.node = options.node ?? '';
-	}
-}
+import { FolderError } from './errors.ts';
 
 /** The remedy that helps as long as a majority of the other nodes is well. @param folder the folder of the log */
 function orReplace(folder: string): string {
