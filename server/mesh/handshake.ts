@@ -44,8 +44,8 @@ export interface Identity {
 	/** A second secret by which a dialer may prove itself, while the secret of the swarm is changed; none by default. */
 	readonly otherSecret?: string | null;
 	readonly protocol: ProtocolRange;
-	/** Why a node of the swarm may not make a link to this one now; null where it may. */
-	refusalOf(peer: NodeId): Refusal | null;
+	/** Why that process of a node of the swarm may not make a link to this one now; null where it may. */
+	refusalOf(peer: NodeId, epoch: string): Refusal | null;
 	/** The last frame of the log of `peer` that was durable, as this node remembers it. */
 	remembered(peer: NodeId): number;
 }
@@ -187,7 +187,7 @@ export class ListenerHandshake implements Handshake {
 			return { kind: 'refuse', refusal: 'otherSwarm' };
 		}
 		if (to !== self) return { kind: 'refuse', refusal: 'otherNode' };
-		const refusal = id === self ? 'sameNode' : this.#identity.refusalOf(id);
+		const refusal = id === self ? 'sameNode' : this.#identity.refusalOf(id, dialerEpoch);
 		if (refusal) return { kind: 'refuse', refusal };
 		const transcript: Transcript = {
 			identity: this.#identity,

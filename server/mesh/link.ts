@@ -32,10 +32,15 @@ export interface LinkOwner {
 	traces(link: Link, traces: Traces): void;
 	/** One end refused the other or a frame of it. `ended` follows. */
 	refused(link: Link, why: string): void;
+	/** The other end, which is proven, has a link to another process of this node. `ended` follows. */
+	twice(link: Link): void;
 	ended(link: Link, why: string): void;
 	/** The socket is closed. */
 	gone(link: Link): void;
 }
+
+/** The codes that say no more than that a link is to be made again. */
+const UNTOLD: readonly number[] = [REFUSALS.stopping.code, REFUSALS.replaced.code, REFUSALS.predecessor.code];
 
 /** The HTTP status of a node that is starting, stopping or full. */
 const UNAVAILABLE = 503;
@@ -58,6 +63,8 @@ export class Link {
 	#unprovenBytes = 0;
 	#provenAtMs: number | undefined;
 	#pingSentAtMs: number | undefined;
+	/** When the newest ping that was answered had been sent. */
+	#answeredPingAtMs = -Infinity;
 
 	/** @param ws of a dialer, connecting, with `socket` null; of a listener, open, with its `socket` */
 	constructor(
@@ -125,6 +132,11 @@ export class Link {
 	/** How long a ping has been unanswered, milliseconds; 0 where none is. @param nowMs by `performance.now()` */
 	unansweredMs(nowMs: number): number {
 		return this.#pingSentAtMs === undefined ? 0 : nowMs - this.#pingSentAtMs;
+	}
+
+	/** Whether a ping was answered that was sent at that time or later. @param ms by `performance.now()` */
+	hasAnsweredSince(ms: number): boolean {
+		return this.#answeredPingAtMs >= ms;
 	}
 
 	/** Sends a ping, unless the last one is still unanswered. */
@@ -233,13 +245,14 @@ export class Link {
 		if (this.#state === 'ended') return;
 		const { text } = REFUSALS[refusal];
 		this.#close(REFUSALS[refusal]);
-		this.#owner.refused(this, `refused: ${text}${detail}`);
+		if (refusal !== 'predecessor') this.#owner.refused(this, `refused: ${text}${detail}`);
 		this.#end(text);
 	}
 
 	#pong(): void {
 		if (this.#pingSentAtMs === undefined) return;
 		this.roundTripMs = performance.now() - this.#pingSentAtMs;
+		this.#answeredPingAtMs = this.#pingSentAtMs;
 		this.#pingSentAtMs = undefined;
 	}
 
@@ -272,9 +285,8 @@ export class Link {
 		clearTimeout(this.#closeTimer);
 		if (this.#state !== 'ended') {
 			const text = refusalText(code);
-			if (text !== undefined && code !== REFUSALS.stopping.code && code !== REFUSALS.replaced.code) {
-				this.#owner.refused(this, `it refused us: ${text}`);
-			}
+			if (text !== undefined && !UNTOLD.includes(code)) this.#owner.refused(this, `it refused us: ${text}`);
+			if (code === REFUSALS.twice.code && this.isUp) this.#owner.twice(this);
 			this.#end(text ?? (code === 1006 ? 'connection lost' : `closed with code ${code}`));
 		}
 		this.#owner.gone(this);

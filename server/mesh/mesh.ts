@@ -64,6 +64,8 @@ export interface MeshHandlers {
 	 * the other end claims to be, if any. A refusal that a peer repeats is told once until a link is up.
 	 */
 	malformed(from: string, why: string): void;
+	/** The peer has a link to another process of this node, which answers: this one must not go on. */
+	twice?(peer: NodeId): void;
 	/** A ping was answered. */
 	roundTrip?(peer: NodeId, ms: number): void;
 }
@@ -149,7 +151,7 @@ export class Mesh {
 			secret,
 			otherSecret,
 			protocol: PROTOCOL,
-			refusalOf: (peer) => this.#refusalOf(peer),
+			refusalOf: (peer, peerEpoch) => this.#refusalOf(peer, peerEpoch),
 			remembered: (peer) => options.remembered(peer),
 		};
 	}
@@ -291,14 +293,16 @@ export class Mesh {
 		if (names === null) return this.#identity;
 		return {
 			...this.#identity,
-			refusalOf: (peer) => (names.includes(nameOf(peer)) ? this.#refusalOf(peer) : 'otherCertificate'),
+			refusalOf: (peer, epoch) => (names.includes(nameOf(peer)) ? this.#refusalOf(peer, epoch) : 'otherCertificate'),
 		};
 	}
 
-	/** Why that node may not make a link; null where it may. */
-	#refusalOf(id: NodeId): Refusal | null {
+	/** Why that process of a node may not make a link; null where it may, or is to be told so once it is proven. */
+	#refusalOf(id: NodeId, epoch: string): Refusal | null {
 		const { self } = this.#options;
 		const known = this.#peers.get(id);
+		const other = known?.refusalOf(epoch, performance.now()) ?? null;
+		if (other !== null) return other === 'twice' ? null : other;
 		if (known) return known.isMember && dials(self, id) ? 'wrongDirection' : null;
 		const guests = [...this.#peers.values()].filter((peer) => !peer.isMember);
 		return guests.length < GUESTS_MAX ? null : 'tooManyGuests';
@@ -365,6 +369,7 @@ export class Mesh {
 			if (peer) this.#options.handlers.traces?.(`${peer.epoch}:${message}`, traceparents);
 		},
 		refused: (link, why) => this.#refused(link, why),
+		twice: (link) => this.#options.handlers.twice?.(link.claimed),
 		ended: (link, why) => this.#ended(link, why),
 		gone: (link) => this.#links.delete(link),
 	};
@@ -374,6 +379,8 @@ export class Mesh {
 		if (this.#isAlone) return link.cut('this node makes no links until its disk answers');
 		if (this.#apart.has(id)) return link.cut('the link to it is cut');
 		const peer = this.#peers.get(id) ?? this.#newPeer(id);
+		const refusal = peer.refusalOf(epoch, performance.now());
+		if (refusal !== null) return link.refuse(refusal);
 		if (!this.#peers.has(id)) this.#peers = new Map([...this.#peers, [id, peer]]);
 		peer.link?.replace();
 		peer.up(link, epoch, version);

@@ -26,6 +26,9 @@ const LANE_IDS = 2 ** 42;
 /** A peer behind so many others takes the ranges of the first again. */
 const PEERS_OF_IDS = 2 ** 53 / (2 * LANE_IDS) - 1;
 
+/** A process that is there answers a ping within this time, unless it stands still. */
+const PREDECESSOR_ANSWERS_MS = 500;
+
 /** The address at which a member is dialed. */
 export interface PeerAddress {
 	readonly id: NodeId;
@@ -51,6 +54,8 @@ export class Peer {
 	#version = 0;
 	#bulkInFlight = false;
 	#heardAtMs = -Infinity;
+	/** Another process than the one at the other end of the link, and when it first came, by `performance.now()`. */
+	#successor: { readonly epoch: string; readonly sinceMs: number } | undefined;
 
 	/**
 	 * @param index how many peers were made before this one
@@ -107,6 +112,24 @@ export class Peer {
 		this.#link = undefined;
 		this.#consensus.clear();
 		this.#bulk.clear();
+	}
+
+	/**
+	 * Whether a process of this node may make a link: not while another one of its processes has one and answers, because
+	 * then one of the two has a copy of the other's data folder. One that has ended without a word does not answer.
+	 *
+	 * @param nowMs by `performance.now()`
+	 * @returns `predecessor` until that is known
+	 */
+	refusalOf(epoch: string, nowMs: number): 'predecessor' | 'twice' | null {
+		const link = this.#link;
+		if (!link?.isUp || epoch === this.#epoch) return null;
+		if (this.#successor?.epoch !== epoch) this.#successor = { epoch, sinceMs: nowMs };
+		const { sinceMs } = this.#successor;
+		if (link.hasAnsweredSince(sinceMs)) return 'twice';
+		if (nowMs - sinceMs > PREDECESSOR_ANSWERS_MS) return null;
+		link.ping();
+		return 'predecessor';
 	}
 
 	/** Queues a message. @returns its number; -1 where it is dropped */

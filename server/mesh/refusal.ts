@@ -21,6 +21,8 @@ export const REFUSALS = {
 	crowded: { code: 4411, text: 'too many connections that are not proven yet' },
 	replaced: { code: 4412, text: 'replaced by a new connection of the same node' },
 	otherCertificate: { code: 4413, text: 'the certificate is that of another node' },
+	predecessor: { code: 4414, text: 'an earlier process of the same node may still be there' },
+	twice: { code: 4415, text: 'another process of the same node is there' },
 } as const satisfies Record<string, { readonly code: number; readonly text: string }>;
 
 export type Refusal = keyof typeof REFUSALS;

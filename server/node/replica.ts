@@ -40,6 +40,7 @@ export type NodeReplica = AnyService &
 		| 'start'
 		| 'leave'
 		| 'stop'
+		| 'fail'
 	> & {
 		/** null where it has no keys. */
 		readonly clients: ClientDoor | null;
@@ -103,6 +104,7 @@ export async function openReplica<Replica extends NodeReplica>(
 				replica.linkDown(peer, why);
 			},
 			malformed: (from, why) => reports.refused('mesh', from, why),
+			twice: (peer) => replica.fail(home.twice(peer)),
 			roundTrip: (peer, ms) => metrics.answered(peer, ms),
 		},
 	});

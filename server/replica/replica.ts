@@ -153,7 +153,7 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 			recovered,
 			{
 				durable: (through) => this.#guard(() => this.replica.durable(through)),
-				failed: (error) => this.#fail(error),
+				failed: (error) => this.fail(error),
 				flushed: (count, bytes) => this.#flushed(count, bytes),
 				room: (lack) => this.#room(lack),
 			},
@@ -247,6 +247,13 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 		clearInterval(this.#tending);
 		this.tracing?.stop();
 		this.#log.close();
+	}
+
+	/** Stops for good, because this node must not go on. */
+	fail(error: Error): void {
+		if (this.#stopped) return;
+		this.stop();
+		this.#options.fatal(error);
 	}
 
 	// From the mesh
@@ -432,14 +439,8 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 		try {
 			act();
 		} catch (error) {
-			this.#fail(error instanceof Error ? error : new Error(String(error)));
+			this.fail(error instanceof Error ? error : new Error(String(error)));
 		}
-	}
-
-	#fail(error: Error): void {
-		if (this.#stopped) return;
-		this.stop();
-		this.#options.fatal(error);
 	}
 }
 

@@ -8,6 +8,7 @@ export type FolderErrorCode =
 	| 'lost'
 	| 'damaged'
 	| 'putBack'
+	| 'twice'
 	| 'otherSwarm'
 	| 'otherNode'
 	| 'otherMachine'

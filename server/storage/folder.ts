@@ -21,7 +21,7 @@ import { FolderError } from './errors.ts';
 import { FileDisk, syncFolder } from './files.ts';
 import { checkIdentity, type FirstMembers, isFormatted, neverFormatted } from './identity.ts';
 import { lockNode, writable } from './locked-folder.ts';
-import { damagedLog, lostMemory, putBack } from './refusals.ts';
+import { damagedLog, lostMemory, putBack, runsTwice } from './refusals.ts';
 
 export interface OpenFolder {
 	/** The path of the node's folder. */
@@ -39,6 +39,8 @@ export interface OpenFolder {
 	damaged(error: CorruptLogError): FolderError;
 	/** The error for people where another node remembers more of the log than there is. */
 	putBack(error: PutBackError): FolderError;
+	/** The error for people where another process of the node has a link to `peer`. */
+	twice(peer: NodeId): FolderError;
 	/** Waits for writes under way, and unlocks the folder. */
 	close(): Promise<void>;
 }
@@ -111,6 +113,7 @@ export function openFolder(dataDir: string, nodeId: string, swarmName: string): 
 			owner: ownerOf(identity.swarmId, id),
 			damaged,
 			putBack: (error) => putBack(log, nodeId, error),
+			twice: (peer) => runsTwice(log, nodeId, peer),
 			close: () => disk.close().finally(unlock),
 		};
 	} catch (error) {

@@ -34,6 +34,8 @@ export interface Home extends MemoryIdentity {
 	started(isNew: boolean): void;
 	/** The error for people where the node cannot start or go on. Some errors are about the folder, and name it. */
 	reasonOf(error: Error): Error;
+	/** The error for people where another process of the node has a link to `peer`. */
+	twice(peer: NodeId): Error;
 	close(): Promise<void> | void;
 }
 
@@ -79,6 +81,7 @@ export function memoryHome(
 		meshId: meshIdOf(swarmId, label),
 		started: () => undefined,
 		reasonOf: (error) => error,
+		twice: (peer) => new Error(`another process of ${name} has a link to ${peer}`),
 		close: () => undefined,
 	};
 }

@@ -52,3 +52,14 @@ export function putBack(folder: string, node: NodeId, error: PutBackError): Fold
 		{ cause: error },
 	);
 }
+
+/** @param folder of the log @param peer the node that has a link to the other process */
+export function runsTwice(folder: string, node: NodeId, peer: NodeId): FolderError {
+	return new FolderError(
+		'twice',
+		`Node ${node} runs in another process too, to which node ${peer} has a link: of ${folder} and the log of that process ` +
+			'one is a copy of the other. Two processes that do not know what the other has promised must not both vote, so this ' +
+			'one, which came later, stops. If its folder is the copy, remove it: a further node needs a name of its own. If it is ' +
+			'the one to be kept, stop the other process first',
+	);
+}

@@ -19,6 +19,7 @@ import { BATCH_AT, batchValue, commandsOf, type Value } from '../../shared/paxos
 export type Heard =
 	| { readonly kind: 'up'; readonly peer: NodeId; readonly remembered: number }
 	| { readonly kind: 'down'; readonly peer: NodeId; readonly why: string }
+	| { readonly kind: 'twice'; readonly peer: NodeId }
 	| { readonly kind: 'malformed'; readonly from: string; readonly why: string }
 	| { readonly kind: 'message'; readonly from: NodeId; readonly id: string; readonly message: Message }
 	| { readonly kind: 'traces'; readonly id: string; readonly traceparents: readonly string[] };
@@ -113,6 +114,7 @@ export class TestNode {
 				linkUp: (peer, remembered) => this.#hear({ kind: 'up', peer, remembered }),
 				linkDown: (peer, why) => this.#hear({ kind: 'down', peer, why }),
 				malformed: (from, why) => this.#hear({ kind: 'malformed', from, why }),
+				twice: (peer) => this.#hear({ kind: 'twice', peer }),
 			},
 			...rest,
 		});

@@ -2,14 +2,14 @@
  * A data folder that was put back from an older copy looks right, and has forgotten promises. The node is told so by
  * the nodes that remember, and stops before it votes.
  */
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 import { readManifest } from '../../shared/disk/manifest.ts';
 import { readLog } from '../../shared/disk/recover.ts';
 import { get, put, valueUnder, writeAll } from './client.ts';
 import { diskOf, readDisk } from './disk-log.ts';
-import { Swarm, type TestNode, until } from './swarm.ts';
+import { freePorts, Swarm, type TestNode, until } from './swarm.ts';
 
 let swarm: Swarm;
 let leader: TestNode;
@@ -61,6 +61,23 @@ describe('where others remember', () => {
 		await victim.start();
 		expect(await get(victim, 'color')).toBe('blue');
 		for (const key of keysOf('late')) expect(await get(victim, key)).toBe(valueUnder(key));
+	});
+
+	test('a copy that is started while its node runs is refused by name, and the node goes on', async () => {
+		await writeAll(swarm, keysOf('before'), 3);
+		const copy = join(swarm.folder, 'beside');
+		cpSync(swarm.dataDir, copy, { recursive: true });
+		const [port = 0] = await freePorts(1);
+		const config = join(swarm.folder, 'beside.json');
+		writeFileSync(config, readFileSync(swarm.configFile, 'utf8').replace(String(victim.port), String(port)));
+		const second = swarm.program(['node', victim.id, '--config', config, '--data-dir', copy]);
+		expect(await second.ended).toBe(1);
+		expect(second.stderr).toContain(
+			`${victim.id} had to stop: Node ${victim.id} runs in another process too, to which node n`,
+		);
+		expect(second.stderr).toContain(`of ${join(copy, victim.id, 'log')} and the log of that process one is a copy`);
+		expect(await (await put(victim, 'color', 'green')).text()).toBe('true');
+		expect(victim.output).not.toContain('replaced');
 	});
 
 	test('a folder in which only a promise is missing is refused too', async () => {
