@@ -41,12 +41,12 @@ interface WaitingChange {
 }
 
 export interface LeadershipState {
-	/** What phase 1 has obliged to so far. It grows until the leadership is settled. */
+	/** What phase 1 has obliged to so far. It grows while the leadership is not settled. */
 	phase1: Phase1;
 	/**
-	 * Everything that an earlier ballot may have chosen is known to be chosen. Then no slot above was or will be chosen
-	 * under an earlier ballot, whichever members govern it: such a slot would have been proposed by a leader that knew all
-	 * slots up to α below it, and the quorum of the first one that is not known here has promised to decide no such thing.
+	 * A quorum of each set of members that is known has promised, and everything that those who promised have reported is
+	 * known to be chosen. Then no slot that these members govern was or will be chosen under an earlier ballot beyond that.
+	 * It holds until other members are known.
 	 */
 	isSettled: boolean;
 	readonly open: Map<Slot, OpenSlot>;
@@ -184,6 +184,14 @@ export class Leadership {
 	/** The slot, which phase 1 left free and which is to be proposed soon, is for this value alone. */
 	reserve(slot: Slot, value: Value, id: ProposalId): void {
 		this.state.reserved = { slot, value, id };
+	}
+
+	/**
+	 * Other members are known. A leader of an earlier ballot may have learned of them, too, and they may have decided slots
+	 * for it before they have promised this one anything.
+	 */
+	unsettle(): void {
+		this.state.isSettled = false;
 	}
 
 	/**

@@ -175,8 +175,9 @@ export class RoleMachine {
 
 	/** Other members are chosen: those of them that have not promised to this node are asked to. */
 	membersChosen(): void {
-		if (this.role === 'candidate' && !this.#isVoter) this.#giveUp('noVote');
-		else this.#campaign?.prepareAgain();
+		if (this.role === 'candidate' && !this.#isVoter) return this.#giveUp('noVote');
+		this.#leadership?.unsettle();
+		this.#campaign?.prepareAgain();
 	}
 
 	// A leader

@@ -289,6 +289,68 @@ describe('phase 1 and phase 2', () => {
 		expect(lab.outcomes('n1', 'readAt')).toMatchObject([{ read: 1 }]);
 	});
 
+	/**
+	 * n1 leads under a later ballot, and n3 has promised so. n2 leads under an earlier one, which n3 had promised before,
+	 * and lacks slot 2. It fetches that slot when n3 knows of a change by n1 as well, which n1 cannot tell to the others.
+	 */
+	function rivalOfLaterMembers(): Lab {
+		const lab = labOf(3, 'n4');
+		lab.propose('n1', 'one');
+		lab.deliver();
+		lab.timer('n1', 'heartbeat');
+		lab.deliver();
+		lab.propose('n1', 'two');
+		lab.deliver(among('n1', 'n3'));
+		lab.step('n1', { kind: 'handOver', to: 'n2' });
+		lab.deliver(ofKind('handOver'));
+		lab.campaign('n2', 20);
+		lab.deliver((envelope) => among('n2', 'n3')(envelope) && ofKind('prepare', 'promise')(envelope));
+		expect(lab.agent('n2').view()).toMatchObject({ role: 'leader', chosenThrough: 1 });
+		const fetch = lab.inFlight('fetch');
+		lab.drop();
+		lab.propose('n1', 'three', 'self');
+		lab.campaign('n1', 30);
+		lab.deliver(among('n1', 'n3'));
+		changeTo(lab, 'n1', ['n1', 'n2', 'n4']);
+		lab.deliver(among('n1', 'n3'));
+		// n3 is no member any more, and learns by its polls that it is none.
+		for (let i = 0; i < 2; i++) lab.timer('n3', 'election');
+		lab.timer('n3', 'poll');
+		lab.deliver(among('n1', 'n3'));
+		lab.drop();
+		lab.net.push(...fetch);
+		lab.deliver(ofKind('fetch', 'decisions'));
+		lab.deliver(among('n2', 'n4'));
+		expect(lab.agent('n2').view().role).toBe('leader');
+		lab.propose('n2', 'rival');
+		lab.deliver((envelope) => among('n2', 'n4')(envelope) && ofKind('accept', 'accepted')(envelope));
+		lab.drop();
+		expect(lab.chosen('n2').at(-1)).toBe('rival');
+		return lab;
+	}
+
+	it('a settled leader is bound by what later members have accepted under an earlier ballot', () => {
+		const lab = rivalOfLaterMembers();
+		lab.propose('n1', 'mine');
+		lab.step('n1', { kind: 'linkUp', peer: 'n4' });
+		lab.deliver(among('n1', 'n4'));
+		expect(lab.chosen('n1').slice(-2)).toEqual(['rival', 'mine']);
+		expect(lab.chosen('n1').slice(0, -1)).toEqual(lab.chosen('n2'));
+	});
+
+	it('a settled leader answers no read before it knows what later members have decided under an earlier ballot', () => {
+		const lab = rivalOfLaterMembers();
+		lab.step('n1', { kind: 'read', read: 1 });
+		for (let beat = 0; beat < 2; beat++) {
+			lab.timer('n1', 'heartbeat');
+			lab.deliver((envelope) => among('n1', 'n4')(envelope) && ofKind('heartbeat', 'confirm')(envelope));
+		}
+		expect(lab.outcomes('n1', 'readAt')).toEqual([]);
+		lab.step('n1', { kind: 'linkUp', peer: 'n4' });
+		lab.deliver(among('n1', 'n4'));
+		expect(lab.outcomes('n1', 'readAt')).toEqual([{ kind: 'readAt', read: 1, slot: lab.chosen('n2').length }]);
+	});
+
 	it('a leader that takes over a snapshot asks the members of both sets in it', () => {
 		const lab = labOf(3, 'n4', 'n5', 'n6');
 		lab.deliver();

@@ -65,6 +65,14 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 		'this.state.isSettled = this.#campaign.coversAll && this.#log.chosenThrough >= this.phase1.recoveredThrough;',
 		'this.state.isSettled = true;',
 	),
+	// `test/paper/members.test.ts` catches this one: a leader of an earlier ballot has to learn of the change, too.
+	one(
+		0,
+		'a leadership that is settled stays so when it learns of other members',
+		LEADERSHIP,
+		'		this.state.isSettled = false;\n',
+		'',
+	),
 	one(
 		0,
 		'a read is answered while a change of members is proposed',
