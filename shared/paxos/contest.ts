@@ -26,22 +26,25 @@ export function beginContest(leadership: Leadership, proposals: Proposals): Cont
 	if (slot === 0) return null;
 	const contenders = proposals.pending.contenders(slot);
 	const [first, ...others] = contenders.map(({ proposal }) => proposal);
-	const held = phase1.contested ?? phase1.bound.get(slot);
+	const isChosen = slot < leadership.nextSlot;
+	// Of a slot that is chosen, an acceptor that does not know it may have reported another value, of an older ballot.
+	const held = isChosen ? (leadership.known(slot) ?? phase1.contested) : phase1.bound.get(slot);
 	if (held) {
 		// A slot that is known to be chosen is not the window's to propose. A slot far ahead is proposed once it is learned.
-		if (slot < leadership.nextSlot && slot <= leadership.acceptableThrough) {
+		if (isChosen && slot <= leadership.acceptableThrough) {
 			leadership.propose(slot, held.value, 'reported', [], held.ballot);
 		}
 		return { slot, losing: contenders.map(({ proposal }) => proposal.id) };
 	}
-	if (slot > phase1.chosenThrough && slot <= phase1.recoveredThrough + 1 && first) {
+	const firstFree = Math.max(leadership.nextSlot, phase1.recoveredThrough + 1);
+	if (!isChosen && slot <= firstFree && first) {
 		leadership.reserve(slot, first.value, first.id);
 		proposals.pending.left(contenders[0] as (typeof contenders)[0]);
 		return { slot, losing: others.map(({ id }) => id) };
 	}
 	// The slot is chosen, and the nodes that know it do not keep it any more; or it is too far ahead.
-	const reason = slot <= phase1.chosenThrough ? 'slotTrimmed' : 'slotNotOpen';
-	for (const { proposal } of contenders) proposals.refuse(proposal.id, reason, phase1.recoveredThrough + 1);
+	const reason = isChosen ? 'slotTrimmed' : 'slotNotOpen';
+	for (const { proposal } of contenders) proposals.refuse(proposal.id, reason, firstFree);
 	return null;
 }
 

@@ -143,6 +143,11 @@ export class Leadership {
 		return this.#log.chosenThrough + this.#context.config.slotsAheadMax;
 	}
 
+	/** What the slot holds, where this node knows it to be chosen and keeps it. */
+	known(slot: Slot): LogEntry | undefined {
+		return slot <= this.#log.chosenThrough ? this.#log.entry(slot) : undefined;
+	}
+
 	/** What rides on everything a leader sends. */
 	get stamp(): Leading {
 		return {

@@ -407,6 +407,29 @@ describe('8. one campaign at a time, under a new ballot, for everything that wai
 		expect(lab.outcomes('n3', 'kept')).toMatchObject([{ proposal, slot: 2, ballot: ballot(20, 'n3') }]);
 	});
 
+	it('a contested slot keeps what its contender knows to be chosen, whatever an older ballot has left in its quorum', () => {
+		const lab = new Lab(5);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.deliver(({ to, message }) => to === 'n2' && message.kind === 'accept');
+		lab.drop();
+		lab.propose('n2', 'mine', 'self', 1);
+		lab.campaign('n2', 20);
+		lab.deliver(({ to, message }) => message.kind === 'prepare' && ['n1', 'n3'].includes(to));
+		const promises = lab.inFlight('promise');
+		lab.drop();
+		lab.propose('n4', 'green', 'self');
+		lab.campaign('n4', 30);
+		lab.deliver(among('n3', 'n4', 'n5'));
+		lab.drop();
+		learns(lab, 'n2', ['green']);
+		lab.net.push(...promises);
+		lab.deliver(({ to, message }) => to === 'n2' && message.kind === 'promise');
+		expect(lab.agent('n2').view()).toMatchObject({ role: 'leader', phase1: { bound: new Map([[1, { slot: 1 }]]) } });
+		lab.deliver(among('n1', 'n2'));
+		expect(['n1', 'n2', 'n4'].map((id) => lab.chosen(id))).toEqual([['green'], ['green'], ['green']]);
+	});
+
 	it('a contested slot that nobody voted for takes the contender’s value; one beyond the next is refused', () => {
 		const lab = new Lab(3);
 		lab.propose('n3', 'blue', 'self', 1);

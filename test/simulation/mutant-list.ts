@@ -351,6 +351,14 @@ export const MUTANTS: readonly Mutant[] = [
 		'current === null || round !== this.state.roundNumber',
 		'current === null || round < 0',
 	),
+	// `test/paper/rules.test.ts` catches this one: a candidate has to learn the slot that it contests under a later ballot.
+	one(
+		0,
+		'a contested slot that is chosen is proposed again with what an older ballot has left',
+		CONTEST,
+		'isChosen ? (leadership.known(slot) ?? phase1.contested) : phase1.bound.get(slot);',
+		'phase1.contested ?? phase1.bound.get(slot);',
+	),
 	one(
 		0,
 		'a slot that keeps the proposal is said to have kept another',
