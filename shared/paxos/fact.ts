@@ -47,7 +47,8 @@ export type AgentFact<B = Ballot, V = Value> =
 			readonly ballot: B;
 			/**
 			 * `noQuorum`: too few answered for too long. `behind`: a quorum answers, but nobody tells this leader what it lacks of
-			 * what is chosen. `noVote`: this candidate is no voter any more.
+			 * what is chosen, or only a snapshot does, which does not say whether its own proposals are. `noVote`: this candidate
+			 * is no voter any more.
 			 */
 			readonly why: 'noQuorum' | 'behind' | 'noVote';
 	  }

@@ -366,14 +366,21 @@ export class Leadership {
 	}
 
 	/**
-	 * This node has taken over a snapshot. What it has proposed in those slots is chosen or not: only the snapshot tells.
-	 * Another leader may have taken over, which this one learns when its next accept is refused.
+	 * This node has taken over a snapshot, which tells no value of a slot. What this leader has proposed in one of those
+	 * slots was perhaps not chosen. It must not say that the slot is, because its followers would take it for that value.
+	 *
+	 * @returns false where it has proposed in such a slot, and no quorum has accepted that
 	 */
-	installed(): void {
+	installed(): boolean {
 		const { chosenThrough } = this.#log;
-		for (const slot of [...this.state.open.keys()]) if (slot <= chosenThrough) this.#close(slot);
+		for (const [slot, { voters, electorate }] of this.state.open) {
+			if (slot > chosenThrough) continue;
+			if (!isQuorum(voters, electorate)) return false;
+			this.#close(slot);
+		}
 		if (this.state.contest && this.state.contest.slot <= chosenThrough) this.state.contest = null;
 		this.#advance();
+		return true;
 	}
 
 	/** The value that is proposed for the slot and waits for its quorum. */

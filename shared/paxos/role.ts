@@ -240,9 +240,9 @@ export class RoleMachine {
 		if (by) this.#halted(by, from, from);
 	}
 
-	/** The state machine has taken over a snapshot. */
+	/** The state machine has taken over a snapshot. A leader that may not say what is chosen any more leads no more. */
 	installed(): void {
-		this.#leadership?.installed();
+		if (this.#leadership?.installed() === false) this.#giveUp('behind');
 	}
 
 	/** What was on its way to `peer` is lost: a prepare or accept that it has not answered leaves again. */

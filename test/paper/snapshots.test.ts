@@ -217,6 +217,39 @@ describe('a node that lacks slots which are kept nowhere', () => {
 		expect(lab.agent('n3').view()).toMatchObject({ role: 'leader', chosenThrough: 7 });
 		expect(lab.chosen('n1').at(-1)).toBe('mine');
 	});
+
+	it('gives up as a leader where only the snapshot knows whether its own proposals are chosen', () => {
+		const lab = new Lab(7);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'mine');
+		lab.deliver(({ to }) => to === 'n2');
+		lab.drop();
+		lab.propose('n4', 'theirs', 'self');
+		lab.campaign('n4', 20);
+		lab.deliver(among('n4', 'n5', 'n6', 'n7'));
+		// n3 learns what they have chosen, and keeps only its snapshot. It has promised nothing to n4.
+		const hears = {
+			kind: 'hears',
+			leader: { ...ballot, ms: 20, node: 'n4' },
+			relays: false,
+			recoveredThrough: 0,
+		} as const;
+		lab.step('n3', { kind: 'receive', from: 'n4', message: { ...hears, chosenThrough: 1 } });
+		lab.deliver(ofKind('fetch', 'decisions'));
+		lab.applied('n3');
+		lab.step('n3', { kind: 'snapshot', through: 1, members: lab.firstMembers });
+		lab.drop();
+		lab.step('n1', { kind: 'linkUp', peer: 'n3' });
+		lab.deliver(among('n1', 'n3'));
+		expect(lab.outcomes('n1', 'lacksSnapshot')).toEqual([{ kind: 'lacksSnapshot', from: 'n3' }]);
+		lab.step('n1', { kind: 'snapshot', through: 1, members: lab.firstMembers });
+		lab.deliver(among('n1', 'n2'));
+		expect(lab.facts('n1', 'givenUp')).toMatchObject([{ why: 'behind' }]);
+		expect(lab.chosen('n2')).toEqual([]);
+		lab.timer('n4', 'heartbeat');
+		lab.deliver();
+		for (const id of ['n2', 'n3', 'n4', 'n7']) expect(lab.chosen(id)[0], id).toBe('theirs');
+	});
 });
 
 describe('a contested slot that acceptors keep no more', () => {

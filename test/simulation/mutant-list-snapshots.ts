@@ -7,6 +7,7 @@ import { type Mutant, one } from '../../shared/simulation/mutant.ts';
 const CARRIED = 'shared/disk/carried.ts';
 const SEGMENTS = 'shared/disk/segments.ts';
 const ACCEPTOR = 'shared/paxos/acceptor.ts';
+const LEADERSHIP = 'shared/paxos/leadership.ts';
 const LEARNER = 'shared/paxos/learner.ts';
 const SLOT_LOG = 'shared/paxos/log.ts';
 const LOOP = 'shared/replica/loop.ts';
@@ -28,6 +29,14 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
 		TRANSFER,
 		'this.#pause.isOver && !this.#runtime.isFinishingOwn()',
 		'this.#pause.isOver',
+	),
+	// `test/paper/snapshots.test.ts` catches this one: it takes seven nodes, of which one learns what it has not voted for.
+	one(
+		0,
+		'a leader leads on that knows only from a snapshot how far slots are chosen',
+		LEADERSHIP,
+		'			if (!isQuorum(voters, electorate)) return false;\n',
+		'			if (!isQuorum(voters, electorate)) this.#close(slot);\n',
 	),
 	// `test/paper/snapshots.test.ts` catches this one: others have to claim as much in each round trip.
 	one(

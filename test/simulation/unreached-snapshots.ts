@@ -125,9 +125,10 @@ export const SNAPSHOTS: readonly Unreached[] = [
 		files: {
 			'shared/paxos/contest.ts': ['if (value === undefined) return;'],
 			'shared/paxos/leadership.ts': [
-				'for (const slot of [...this.state.open.keys()]) if (slot <= chosenThrough) this.#close(slot);',
+				'for (const [slot, { voters, electorate }] of this.state.open) {',
 				'if (this.state.contest && this.state.contest.slot <= chosenThrough) this.state.contest = null;',
 			],
+			'shared/paxos/role.ts': ["if (this.#leadership?.installed() === false) this.#giveUp('behind');"],
 			'shared/paxos/learner.ts': ['if (this.#isBehind && this.state.asked === null) this.#ask();'],
 		},
 	},
