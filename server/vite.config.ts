@@ -14,5 +14,6 @@ export default defineConfig({
 		sourcemap: true,
 		license: { fileName: 'licenses.md' },
 	},
-	ssr: { noExternal: true },
+	// The package `ws` uses it where it is installed. It is machine code, which no bundle can hold.
+	ssr: { noExternal: true, external: ['bufferutil'] },
 });
