@@ -20,6 +20,9 @@ const LOW_BITS = 28;
 const LOW_RANGE = 2 ** LOW_BITS;
 /** Up to this length it is faster to copy byte by byte than to make a view for `set`. */
 const BY_HAND_MAX = 48;
+/** So many bytes are compared faster word by word, although that needs two views of them. */
+const BY_WORDS_MIN = 256;
+
 /** The longest identifier, in characters. */
 export const ID_CHARS_MAX = 64;
 
@@ -303,8 +306,17 @@ export function copyBytes(to: Uint8Array, at: number, from: Uint8Array, start: n
 }
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-	if (a === b) return true;
-	if (a.length !== b.length) return false;
-	for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+	return a === b || (a.length === b.length && sameParts(a, 0, b, 0, a.length));
+}
+
+/** Whether the `length` bytes from `aStart` of `a` are those from `bStart` of `b`. Long ones are compared word by word. */
+export function sameParts(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, length: number): boolean {
+	let at = 0;
+	if (length >= BY_WORDS_MIN) {
+		const left = new DataView(a.buffer, a.byteOffset + aStart, length);
+		const right = new DataView(b.buffer, b.byteOffset + bStart, length);
+		for (const last = length - 4; at <= last; at += 4) if (left.getInt32(at) !== right.getInt32(at)) return false;
+	}
+	for (; at < length; at++) if (a[aStart + at] !== b[bStart + at]) return false;
 	return true;
 }

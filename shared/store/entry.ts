@@ -1,4 +1,5 @@
 /** A key with its value and revisions, as readers get it and as the store keeps it. */
+import { sameParts } from '../bytes/bytes.ts';
 import { type Place, valueAt } from './kept-values.ts';
 import { type Indexed, NOWHERE } from './key-index.ts';
 import { hashOf } from './key-table.ts';
@@ -50,10 +51,7 @@ export class Kept implements Place, ViewedEntry, Indexed<Kept> {
 	}
 
 	holds(value: Uint8Array, valueStart: number, valueEnd: number): boolean {
-		const { bytes, start } = this;
-		const length = this.end - start;
-		if (valueEnd - valueStart !== length) return false;
-		for (let i = 0; i < length; i++) if (bytes[start + i] !== value[valueStart + i]) return false;
-		return true;
+		const { bytes, start, end } = this;
+		return valueEnd - valueStart === end - start && sameParts(bytes, start, value, valueStart, end - start);
 	}
 }

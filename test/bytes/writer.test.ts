@@ -1,7 +1,7 @@
-/** How long the bytes that a `Writer` hands over stay as they are, and how bytes are copied. */
+/** How long the bytes that a `Writer` hands over stay as they are, and how bytes are copied and compared. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { copyBytes, Writer } from '../../shared/bytes/bytes.ts';
+import { copyBytes, sameParts, Writer } from '../../shared/bytes/bytes.ts';
 
 it('writes over nothing that was taken', () => {
 	const out = new Writer(4);
@@ -43,4 +43,25 @@ it('copies any part of an array to any place, and touches nothing beside it', ()
 			expect([...to.subarray(0, at), ...to.subarray(at + length)].every((byte) => byte === 0xee)).toBe(true);
 		}),
 	);
+});
+
+it('sees a byte that differs at each place of short and long parts, wherever they begin', () => {
+	for (const length of [0, 1, 48, 255, 256, 259, 1024]) {
+		for (const [aStart, bStart] of [
+			[0, 0],
+			[1, 6],
+			[7, 2],
+		] as const) {
+			const a = Uint8Array.from({ length: aStart + length + 1 }, (_, at) => at - aStart);
+			const b = Uint8Array.from({ length: bStart + length + 2 }, (_, at) => at - bStart);
+			a[aStart + length] = 200;
+			b[bStart + length] = 201;
+			expect(sameParts(a, aStart, b, bStart, length)).toBe(true);
+			for (let at = 0; at < length; at++) {
+				const other = b.slice();
+				other[bStart + at] = ~at;
+				if (sameParts(a, aStart, other, bStart, length)) expect.fail(`byte ${at} of ${length} was not compared`);
+			}
+		}
+	}
 });
