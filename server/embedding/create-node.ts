@@ -2,10 +2,9 @@
 import type { Server } from 'node:http';
 import { Agent } from 'node:https';
 import { resolve } from 'node:path';
-import { Server as TlsServer } from 'node:tls';
 import type { StateMachine } from '../../shared/store/state-machine.ts';
 import { type TokenInput, type Tokens, tokensOf } from '../access/tokens.ts';
-import { isOnLoopback, urlOf } from '../config/addresses.ts';
+import { isOnLoopback } from '../config/addresses.ts';
 import { ConfigError } from '../config/errors.ts';
 import { shortJson } from '../config/issues.ts';
 import { mustBeSecond, mustHaveSecret, mustHaveTokens, type Ways } from '../config/secrets.ts';
@@ -24,6 +23,7 @@ import { loadPem } from '../tls/pem.ts';
 import { type KeyValueNode, keyValueAccess } from './key-value-access.ts';
 import { labelOf } from './label.ts';
 import { type OwnNode, ownAccess } from './own-access.ts';
+import { mustFit, whereItListens } from './program-server.ts';
 import { type NodeLife, SwarmNode } from './swarm-node.ts';
 
 /** A member of the swarm, as in `swarm.json`. */
@@ -107,7 +107,7 @@ async function start<Replica extends NodeReplica>(
 	const config = configOf(options);
 	const self = config.nodes.find((node) => node.id === id);
 	if (!self) throw new ConfigError(`the options of createNode: ${id} is not the id of a member`);
-	if (typeof http !== 'boolean') mustFit(http, config, urlOf(self));
+	if (typeof http !== 'boolean') mustFit(http, config, self);
 	const tokens = tokensOf(options.tokens ?? []);
 	const insecure = options.insecure === true;
 	mustHaveSecret(config, secret, insecure, AS_OPTIONS);
@@ -118,6 +118,7 @@ async function start<Replica extends NodeReplica>(
 	const stopped = new Promise<Error | null>((resolve) => {
 		hasStopped = resolve;
 	});
+	const stopLooking = typeof http === 'boolean' ? () => undefined : whereItListens(http, self, log);
 	const running = await begin({
 		config,
 		name: id,
@@ -133,6 +134,7 @@ async function start<Replica extends NodeReplica>(
 		onRemoved: () => hasStopped(null),
 	});
 	const close = async (): Promise<void> => {
+		stopLooking();
 		await running.close();
 		hasStopped(null);
 	};
@@ -144,30 +146,6 @@ function credentialsOf({ name: swarm, tls }: SwarmConfig, node: string, tokens: 
 	const pem = tls ? loadPem(tlsFilesOf(tls, node), { swarm, node }, Date.now()) : null;
 	const agent = pem && new Agent({ ...contextOptions(pem), rejectUnauthorized: true });
 	return { fetch: fetchWith(() => agent && { agent }), headers: tokens ? { 'X-Consul-Token': tokens.own } : {} };
-}
-
-/**
- * Checks that the server of the program speaks TLS where its node is to.
- *
- * @param url where others reach the node
- * @throws ConfigError
- */
-function mustFit(server: Server, { tls }: SwarmConfig, url: string): void {
-	const speaksTls = server instanceof TlsServer;
-	if (speaksTls && !url.startsWith('https:')) {
-		throw new ConfigError('the options of createNode: the server of the program speaks TLS, so the node needs tls too');
-	}
-	if (tls && !speaksTls) {
-		throw new ConfigError(
-			'the options of createNode: tls goes with a server that speaks it: make it by createServer of node:https',
-		);
-	}
-	// Node.js keeps this option in a field of that name.
-	if (tls && (server as { readonly requestCert?: boolean }).requestCert === false) {
-		throw new ConfigError(
-			'the options of createNode: the server of the program asks nobody for a certificate: make it with requestCert: true and rejectUnauthorized: false',
-		);
-	}
 }
 
 /** JavaScript does not hold programs to the types. @param given is told, so it must not be a secret @throws ConfigError */

@@ -75,6 +75,43 @@ it('looks at the host that a URL names, and not at that of the header', async ()
 	expect([await absolute('evil.example'), await absolute(`127.0.0.1:${port}`)]).toEqual([403, 404]);
 });
 
+it('refuses a server that listens where no other node looks for it, and says so of one that begins to', async () => {
+	const [port] = (await freePorts(1)) as [number];
+	const { port: other } = server.address() as AddressInfo;
+	const fault = `the options of createNode: the server of the program listens at port ${other}, and the other nodes dial n1 at port ${port}: give it that one, or advertise where a proxy takes them`;
+	const options = { id: 'n1', members: [{ id: 'n1', port }], folder: join(folder, 'other') };
+	await expect(createNode({ ...options, http: server })).rejects.toThrow(fault);
+
+	const told: unknown[] = [];
+	const [later, note] = [createServer(), (...said: readonly unknown[]) => void told.push(said.at(-1))];
+	const logger = { debug: note, info: note, warn: note, error: note, fatal: note };
+	const before = later.listenerCount('listening');
+	const waits = await createNode({ ...options, http: later, logger });
+	await once(later.listen(0, '127.0.0.1'), 'listening');
+	const { port: chosen } = later.address() as AddressInfo;
+	expect(told).toContain(fault.replace(String(other), String(chosen)));
+	await waits.close();
+	expect(later.listenerCount('listening')).toBe(before);
+	await once(later.close(), 'close');
+});
+
+it('takes a server at any port where a proxy leads the other nodes to it', async () => {
+	const [port] = (await freePorts(1)) as [number];
+	const members = [{ id: 'n1', port, host: '0.0.0.0', advertise: 'http://127.0.0.1' }];
+	const proxied = createServer();
+	await once(proxied.listen(0, '127.0.0.1'), 'listening');
+	const behind = createNode({
+		id: 'n1',
+		members,
+		folder: join(folder, 'proxied'),
+		http: proxied,
+		insecure: true,
+		join: true,
+	});
+	await expect(behind).rejects.toThrow('n1 cannot join');
+	await once(proxied.close(), 'close');
+});
+
 describe('at a server that speaks TLS', () => {
 	let authority: TestAuthority;
 	let other: TestAuthority;
