@@ -18,6 +18,8 @@ import { inSlices } from './slices.ts';
 export interface ReadableDisk extends Disk {
 	/** Reads a file ahead, so that the next `read` of it does not wait for the disk. */
 	fetch?(name: string): Promise<void>;
+	/** See `FileDisk.look`. */
+	look?(): Promise<Error | null>;
 }
 
 /**

@@ -104,7 +104,7 @@ export interface RunningReplicaOptions {
 	fatal(error: Error): void;
 }
 
-/** The interval of calls of `Log.tend` and `Machine.tidy`. */
+/** The interval of calls of `FileDisk.look`, `Log.tend` and `Machine.tidy`. */
 const TEND_EVERY_MS = 1000;
 /** So many items are dropped at a time, which takes a few milliseconds. */
 const TIDIED_ITEMS_MAX = 20_000;
@@ -227,6 +227,7 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 			this.facts.tell({ kind: 'disk', what: 'repaired', detail });
 		}
 		this.#tending = setInterval(() => {
+			void this.#options.disk.look?.().then((error) => error && this.fail(error));
 			this.#log.tend();
 			this.machine.tidy(TIDIED_ITEMS_MAX);
 		}, TEND_EVERY_MS);

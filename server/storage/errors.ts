@@ -5,6 +5,7 @@ export type FolderErrorCode =
 	| 'alreadyFormatted'
 	| 'incomplete'
 	| 'missing'
+	| 'misplaced'
 	| 'lost'
 	| 'damaged'
 	| 'putBack'

@@ -16,6 +16,7 @@ import { FileChanges, HALF_MADE } from './file-changes.ts';
 import { nativeCrc32 } from './native-crc32.ts';
 import { OpenFiles } from './open-files.ts';
 import { Pace } from './pace.ts';
+import { notInPlace } from './refusals.ts';
 
 useNativeCrc32(nativeCrc32);
 
@@ -45,6 +46,7 @@ export class FileDisk implements Disk {
 	readonly #whenIdle: (() => void)[] = [];
 	#fetched: { readonly name: string; readonly bytes: Uint8Array } | null = null;
 	#isClosed = false;
+	#looking = false;
 
 	/**
 	 * @param folder must exist. What a crash left half made there is removed.
@@ -52,6 +54,8 @@ export class FileDisk implements Disk {
 	 */
 	constructor(folder: string) {
 		this.#folder = folder;
+		// Files are made there only later, when it would be too late to say that none can be.
+		fs.accessSync(folder, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
 		for (const name of fs.readdirSync(folder)) if (name.endsWith(HALF_MADE)) fs.rmSync(join(folder, name));
 		this.#open = new OpenFiles(folder);
 		fs.fsyncSync(this.#open.folderFd);
@@ -118,6 +122,20 @@ export class FileDisk implements Disk {
 	write(name: string, offset: number, bytes: Uint8Array, done: Done): void {
 		this.#writes.push({ name, offset, bytes, done });
 		if (!this.#writing) this.#writeNext();
+	}
+
+	/**
+	 * Looks whether the folder and the files that are written are still in their places. Where they are not, they were
+	 * removed, moved or replaced, and the next process would not find what is written to them.
+	 *
+	 * @returns the error then, with which later calls fail too; else null, also while an earlier look is not over
+	 */
+	async look(): Promise<Error | null> {
+		if (this.#looking || this.#isClosed) return null;
+		this.#looking = true;
+		const path = await this.#open.misplaced();
+		this.#looking = false;
+		return path === null || this.#isClosed ? null : this.#fail(notInPlace(this.#folder, path));
 	}
 
 	/** Waits for writes under way, then closes the files. Later calls fail. */

@@ -11,8 +11,12 @@ import type { MachineLabel } from '../../shared/store/own-machine.ts';
 import type { FileDisk } from './files.ts';
 import { openFolder, ownerOf } from './folder.ts';
 import type { FirstMembers, SwarmMembers } from './identity.ts';
+import { explained } from './locked-folder.ts';
 import { KEY_VALUE_LABEL, noteMachine, refuseOtherMachine } from './machine-label.ts';
 import { MemoryDisk } from './memory.ts';
+
+/** The system's errors where this user may not do what the log needs, at the start or later. */
+const NOT_ALLOWED: readonly unknown[] = ['EACCES', 'EPERM', 'EROFS'];
 
 /** The identity of a throw-away swarm. The primary process makes it for all nodes, and it is never used twice. */
 export interface MemoryIdentity {
@@ -59,7 +63,8 @@ export async function openHome(dataDir: string, swarm: string, name: string, lab
 		started: (isNew) => noteMachine(folder.path, label, isNew),
 		reasonOf: (error) => {
 			if (error instanceof CorruptLogError) return folder.damaged(error);
-			return error instanceof PutBackError ? folder.putBack(error) : error;
+			if (error instanceof PutBackError) return folder.putBack(error);
+			return 'code' in error && NOT_ALLOWED.includes(error.code) ? (explained(folder.path, error) as Error) : error;
 		},
 	};
 }

@@ -62,6 +62,19 @@ export class OpenFiles {
 		this.#lastFd = fd;
 	}
 
+	/** The path of the folder or of an open file where something else or nothing is by now; null where all are in place. */
+	async misplaced(): Promise<string | null> {
+		for (const [name, fd] of [['', this.folderFd] as const, ...this.#files]) {
+			if (name !== '' && this.#files.get(name) !== fd) continue;
+			const own = fs.fstatSync(fd);
+			const path = join(this.#folder, name);
+			const isThere = await leadsTo(path, own);
+			// The log itself has renamed or removed it meanwhile.
+			if (!isThere && (name === '' || this.#files.get(name) === fd)) return path;
+		}
+		return null;
+	}
+
 	drop(fd: number): void {
 		fs.closeSync(fd);
 		if (this.#files.size < OPEN_FILES_MAX) this.#reserve();
@@ -70,6 +83,7 @@ export class OpenFiles {
 	/** To be called once. */
 	close(): void {
 		for (const fd of this.#files.values()) fs.closeSync(fd);
+		this.#files.clear();
 		if (this.#reserveFd !== null) fs.closeSync(this.#reserveFd);
 		fs.closeSync(this.folderFd);
 	}
@@ -99,4 +113,12 @@ export class OpenFiles {
 	#reserve(): void {
 		this.#reserveFd ??= fs.openSync(this.#folder, 'r');
 	}
+}
+
+/** Whether the path leads to this file or folder; true also where the system does not say. */
+function leadsTo(path: string, { dev, ino }: fs.Stats): Promise<boolean> {
+	return fs.promises.stat(path).then(
+		(there) => there.dev === dev && there.ino === ino,
+		({ code }: NodeJS.ErrnoException) => code !== 'ENOENT' && code !== 'ENOTDIR',
+	);
 }

@@ -63,3 +63,12 @@ export function runsTwice(folder: string, node: NodeId, peer: NodeId): FolderErr
 			'the one to be kept, stop the other process first',
 	);
 }
+
+/** @param folder of the log @param path the folder itself or a file in it */
+export function notInPlace(folder: string, path: string): FolderError {
+	return new FolderError(
+		'misplaced',
+		`${path} was removed, moved or replaced while its node runs, so the next start would not find what is written to it. ` +
+			`Put ${folder} back as it was when the node stopped. ${orReplace(folder)}`,
+	);
+}

@@ -41,12 +41,13 @@ async function addNode(id: string): Promise<TestNode> {
 	return new TestNode(swarm, id, port);
 }
 
-test('a node whose folder is gone takes the place of its old self by itself, and votes', async () => {
+test('a node whose folder is gone stops, takes the place of its old self by itself, and votes', async () => {
 	await create();
 	await swarm.start();
 	expect((await put(n1, 'color', 'red')).ok).toBe(true);
-	await n3.stop();
 	renameSync(n3.folder, join(swarm.folder, 'old'));
+	await until('n3 stops', async () => !n3.isRunning || undefined);
+	expect(n3.output).toContain(`n3 had to stop: ${join(n3.folder, 'log')} was removed, moved or replaced`);
 	expect((await put(n1, 'color', 'green')).ok).toBe(true);
 
 	const program = n3.launch();

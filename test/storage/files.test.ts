@@ -1,7 +1,7 @@
 /** The disk on real files flushes off the event loop, in order, once, and never again after an error. */
 import { spawnSync } from 'node:child_process';
 import { type NoParamCallback, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -266,3 +266,55 @@ function write(name: string, offset: number, bytes: Uint8Array): Promise<void> {
 		returned = true;
 	});
 }
+
+describe('a folder in use', () => {
+	const written = (): Promise<Error | null> => new Promise((done) => disk.write('a', 0, Uint8Array.of(1), done));
+
+	test('is in place, also while the log renames its files', async () => {
+		await written();
+		let isOver = false;
+		const renames = (async () => {
+			for (let i = 0; i < 30; i++) {
+				for (const [from, to] of [
+					['a', 'b'],
+					['b', 'a'],
+				] as const) {
+					expect(await new Promise((done) => disk.rename(from, to, done))).toBeNull();
+				}
+			}
+			isOver = true;
+		})();
+		while (!isOver) expect(await disk.look()).toBeNull();
+		await renames;
+	});
+
+	test.each([
+		['was removed', '', async () => rm(folder, { recursive: true })],
+		['was moved', '', async () => rename(folder, `${folder}-moved`)],
+		[
+			'was replaced by a copy',
+			'',
+			async () => {
+				await rename(folder, `${folder}-moved`);
+				await cp(`${folder}-moved`, folder, { recursive: true });
+			},
+		],
+		['has lost a file', 'a', async () => rm(join(folder, 'a'))],
+		[
+			'has a copy of a file in its place',
+			'a',
+			async () => {
+				await cp(join(folder, 'a'), join(folder, 'copy'));
+				await rename(join(folder, 'copy'), join(folder, 'a'));
+			},
+		],
+	])('%s, which is said, and nothing is written any more', async (_, file, spoil) => {
+		await spoil();
+		const found = (await disk.look()) as Error;
+		expect(found).toMatchObject({ code: 'misplaced' });
+		expect(found.message).toContain(`${join(folder, file)} was removed, moved or replaced while its node runs`);
+		expect(await written()).toBe(found);
+		await mkdir(folder, { recursive: true });
+		await rm(`${folder}-moved`, { recursive: true, force: true });
+	});
+});

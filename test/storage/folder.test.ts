@@ -385,6 +385,23 @@ describe('a folder is refused', () => {
 		fs.chmodSync(join(dataDir, 'n1'), 0o755);
 	});
 
+	test('whose log may be read, and no file be made there (notWritable)', async () => {
+		fs.chmodSync(join(dataDir, '..'), 0o755);
+		await open('n1').close();
+		const isRoot = process.getuid?.() === 0;
+		const log = join(dataDir, 'n1/log');
+		for (const file of ['n1/lock', 'n1/log/manifest', 'n1/log/000000000001.log'])
+			fs.chmodSync(join(dataDir, file), 0o666);
+		fs.chmodSync(log, 0o555);
+		const child = start('formatOnceAndOpen', dataDir, 'n1', ...nodes);
+		await said(child, 'ready');
+		child.send(isRoot ? 'goAsNobody' : 'go');
+		const { code, message } = await said(child, 'refused');
+		expect(code).toBe('notWritable');
+		expect(message).toContain(`EACCES: permission denied, access '${log}'. Make it writable for this user`);
+		fs.chmodSync(log, 0o755);
+	});
+
 	test('of which this user may not read a file (unreadable), which is not said to be damaged', async () => {
 		fs.chmodSync(join(dataDir, '..'), 0o755);
 		await open('n1').close();
