@@ -49,6 +49,8 @@ export interface LeadershipState {
 	 * It holds until other members are known.
 	 */
 	isSettled: boolean;
+	/** As of `Leading`. It is not told otherwise once it was told. */
+	recoveredThrough: Slot;
 	readonly open: Map<Slot, OpenSlot>;
 	readonly queue: QueueState;
 	/** The next slot that no value is proposed for yet. */
@@ -106,6 +108,7 @@ export class Leadership {
 		return new Leadership(rooms, campaign, {
 			phase1,
 			isSettled: false,
+			recoveredThrough: SLOT_MAX,
 			open: new Map(),
 			queue: { waiting: [], head: 0, bytes: 0, forwards: { known: new Map() } },
 			nextSlot: Math.max(phase1.chosenThrough, log.chosenThrough) + 1,
@@ -153,7 +156,7 @@ export class Leadership {
 		return {
 			ballot: this.phase1.ballot,
 			chosenThrough: this.#log.chosenThrough,
-			recoveredThrough: this.state.isSettled ? this.phase1.recoveredThrough : SLOT_MAX,
+			recoveredThrough: this.state.recoveredThrough,
 		};
 	}
 
@@ -203,13 +206,15 @@ export class Leadership {
 	 * Until the leadership is settled, what acceptors report that have promised late obliges it as what the first quorum
 	 * reported.
 	 *
-	 * @returns true when the leadership has just been settled
+	 * @returns true when the leadership has just been settled for the first time
 	 */
 	settle(): boolean {
 		if (this.state.isSettled) return false;
 		if (this.phase1.promises.length < this.#campaign.promisesCount) this.#takeReports();
 		this.state.isSettled = this.#campaign.coversAll && this.#log.chosenThrough >= this.phase1.recoveredThrough;
-		return this.state.isSettled;
+		if (!this.state.isSettled || this.state.recoveredThrough < SLOT_MAX) return false;
+		this.state.recoveredThrough = this.phase1.recoveredThrough;
+		return true;
 	}
 
 	#takeReports(): void {

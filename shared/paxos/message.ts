@@ -61,8 +61,8 @@ export interface Leading<B = Ballot> {
 	/** Every slot up to here is chosen, and this leader knows the values. */
 	readonly chosenThrough: Slot;
 	/**
-	 * No slot above this one was or will be chosen under any earlier ballot by members that the leader knows. It is the
-	 * highest slot that phase 1 reported, or SLOT_MAX while the leadership is not settled.
+	 * No slot above this one was or will be chosen under any earlier ballot by the members that the leader knew when it was
+	 * first settled. It is the highest slot that phase 1 reported until then, and SLOT_MAX before.
 	 */
 	readonly recoveredThrough: Slot;
 }

@@ -204,7 +204,7 @@ export class RoleMachine {
 	/** After each event, before what waits for the fate of earlier proposals is looked at. */
 	settle(): void {
 		const leadership = this.#leadership;
-		if (leadership?.settle()) this.leader.heard(leadership.phase1.ballot, leadership.phase1.recoveredThrough);
+		if (leadership?.settle()) this.leader.heard(leadership.phase1.ballot, leadership.stamp.recoveredThrough);
 	}
 
 	accepted(from: NodeId, { ballot, slot }: Accepted): void {
