@@ -17,7 +17,8 @@ import { answer } from '../front/front.ts';
 import { readInTurns } from '../front/reading.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';
 import type { AnyService } from '../replica/service.ts';
-import { FactFlow, type FlowClock, type FlowLimits, type Outlet, type Watcher } from './flow.ts';
+import { FactFlow, type FlowClock, type Outlet, type Watcher } from './flow.ts';
+import type { FlowLimits } from './limits.ts';
 import { boundPackets } from './packets.ts';
 import { serveRequests } from './requests.ts';
 

@@ -6,50 +6,17 @@
  * link ends, because a fact that is only counted costs the node nearly as much as one that is made. It must never hold
  * more facts for watchers than `FlowLimits` allows, however slow a watcher is.
  */
-import { type Fact, type FactKind, plain, type RawFact } from '../../shared/fact.ts';
+import { type Fact, plain, type RawFact } from '../../shared/fact.ts';
 import type { FactBatch, NodeSnapshot, Recall } from '../../shared/feed.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { classOf, WriteTimes } from '../../shared/write-times.ts';
 import type { FactListener, FactWatch } from '../replica/service.ts';
+import { FLOW_LIMITS, type FlowLimits, weightOf } from './limits.ts';
 import { Recent } from './recent.ts';
 import { type Mark, Sampling } from './sampling.ts';
+import { add, copyOf, difference, nothing, skippedOf, type Totals } from './totals.ts';
+import { Window } from './window.ts';
 
-export interface FlowLimits {
-	/** Above this, facts are told of some decisions only. `weightOf` says how much a fact counts. */
-	readonly factsPerSecondMax: number;
-	/**
-	 * The same for the time that it takes to make facts plain and to send them, milliseconds. It counts while more slots are
-	 * chosen in a second than `slotsPerSecondMin`.
-	 */
-	readonly tellingMsPerSecondMax: number;
-	/** People can follow so many slots in a second, such as those of a duel, so all of them are told. */
-	readonly slotsPerSecondMin: number;
-	/** So many are told however long that takes, because a process that has just started is slow. */
-	readonly factsPerSecondMin: number;
-	/**
-	 * The bound on the facts held for all slow watchers together. A watcher further behind gets counts and a snapshot. It
-	 * must be more than one second may add.
-	 */
-	readonly queueFactsMax: number;
-	readonly batchesPerSecondMax: number;
-	/** For each watcher. The first snapshot is sent as soon as it has joined. */
-	readonly snapshotsPerSecondMax: number;
-	/** After the last watcher has left, what happens is remembered for so long, milliseconds. */
-	readonly restAfterMs: number;
-}
-
-export const FLOW_LIMITS: FlowLimits = {
-	factsPerSecondMax: 1_500,
-	tellingMsPerSecondMax: 12,
-	slotsPerSecondMin: 50,
-	factsPerSecondMin: 300,
-	queueFactsMax: 3_000,
-	batchesPerSecondMax: 60,
-	snapshotsPerSecondMax: 4,
-	restAfterMs: 30_000,
-};
-
-const WINDOW_MS = 1_000;
 /**
  * Under load facts are sent when a stretch of `sampling.ts` is told, or after this time at the latest, because it takes
  * longer to write a batch to a watcher than to make it.
@@ -82,15 +49,6 @@ export interface FlowClock {
 	nowMs(): number;
 	/** Calls `run` once, no earlier than `delayMs` from now. The function returned cancels it. */
 	after(delayMs: number, run: () => void): () => void;
-}
-
-type Counts = Partial<Record<FactKind, number>>;
-
-/** What is counted of facts. */
-interface Totals {
-	readonly facts: Counts;
-	/** How long writes took that were applied, by class. */
-	readonly took: Record<number, number>;
 }
 
 interface Place {
@@ -126,11 +84,7 @@ export class FactFlow<W extends Watcher> {
 	/** Of all facts since watching began. */
 	#told = nothing();
 	readonly #times = new WriteTimes((durationMs) => add(this.#told.took, classOf(durationMs)));
-	/** The limit on facts holds in windows of a second. */
-	#windowEndsAtMs = Number.NEGATIVE_INFINITY;
-	#windowWeight = 0;
-	#windowTellingMs = 0;
-	#windowSlot: Slot = 0;
+	readonly #window: Window;
 	readonly #sampling = new Sampling();
 	/** Of the facts before the pause; null while there is none. */
 	#toldBeforePause: Totals | null = null;
@@ -142,6 +96,7 @@ export class FactFlow<W extends Watcher> {
 		this.#outlet = outlet;
 		this.#clock = clock;
 		this.#limits = limits;
+		this.#window = new Window(limits, () => source.view().chosenThrough);
 		this.#batchEveryMs = Math.ceil(1_000 / limits.batchesPerSecondMax);
 		this.#snapshotEveryMs = Math.ceil(1_000 / limits.snapshotsPerSecondMax);
 	}
@@ -205,7 +160,7 @@ export class FactFlow<W extends Watcher> {
 		this.#letGo();
 		this.#told = nothing();
 		this.#lastSeq = 0;
-		this.#windowEndsAtMs = Number.NEGATIVE_INFINITY;
+		this.#window.close();
 		this.#toldBeforePause = null;
 	}
 
@@ -232,41 +187,20 @@ export class FactFlow<W extends Watcher> {
 
 	#hold(fact: RawFact): void {
 		const beganMs = this.#clock.nowMs();
-		if (beganMs >= this.#windowEndsAtMs) {
+		if (this.#window.isOver(beganMs)) {
 			const mark = this.#mark();
 			this.#sampling.begin(mark);
-			this.#openWindow({ ...mark, ms: beganMs });
+			this.#window.open({ ...mark, ms: beganMs });
 		}
 		const weight = weightOf(fact);
-		if (this.#isFull(weight)) return this.#pause();
-		this.#windowWeight += weight;
+		if (this.#window.isFull(weight)) return this.#pause();
+		this.#window.add(weight);
 		const told = plain(fact) as Fact;
-		this.#windowTellingMs += this.#clock.nowMs() - beganMs;
+		this.#window.spend(this.#clock.nowMs() - beganMs);
 		this.#recent.add(told, weight);
 		if (this.#places.size === 0) return;
 		this.#held.push(told);
 		this.#heldWeight += weight;
-	}
-
-	#openWindow({ ms, slot }: Mark): void {
-		this.#windowEndsAtMs = ms + WINDOW_MS;
-		this.#windowWeight = 0;
-		this.#windowTellingMs = 0;
-		this.#windowSlot = slot;
-	}
-
-	/** Whether this window has no room for `more`. */
-	#isFull(more: number): boolean {
-		const { factsPerSecondMin, factsPerSecondMax, slotsPerSecondMin } = this.#limits;
-		const weight = this.#windowWeight + more;
-		if (weight <= factsPerSecondMin || this.#windowCost(more) <= 1) return false;
-		return weight > factsPerSecondMax || this.#mark().slot - this.#windowSlot > slotsPerSecondMin;
-	}
-
-	/** What was told in this window, and `more`, as a part of what may be told in a second. */
-	#windowCost(more: number): number {
-		const { factsPerSecondMax, tellingMsPerSecondMax } = this.#limits;
-		return Math.max((this.#windowWeight + more) / factsPerSecondMax, this.#windowTellingMs / tellingMsPerSecondMax);
 	}
 
 	#mark(): Mark {
@@ -278,7 +212,7 @@ export class FactFlow<W extends Watcher> {
 		this.#toldBeforePause = copyOf(this.#told);
 		this.#pausedAtMs = mark.ms;
 		this.#recent.forget();
-		this.#watch?.pause(this.#sampling.pause(mark, this.#windowCost(0)), () => this.#reached());
+		this.#watch?.pause(this.#sampling.pause(mark, this.#window.cost), () => this.#reached());
 		if (this.#places.size > 0) this.#lookAfter(mark);
 	}
 
@@ -374,7 +308,7 @@ export class FactFlow<W extends Watcher> {
 		for (const { to, batch } of batches.values()) this.#outlet.batch(to, batch);
 		if (snapshot !== null && forSnapshot.length > 0) this.#outlet.snapshot(forSnapshot, snapshot);
 		if (ends) this.#tellAgain();
-		this.#windowTellingMs += this.#clock.nowMs() - nowMs;
+		this.#window.spend(this.#clock.nowMs() - nowMs);
 		this.#settle(nowMs);
 		if (this.#mayRemember) this.#recent.begin(snapshot ?? this.#source.snapshot());
 	}
@@ -412,7 +346,7 @@ export class FactFlow<W extends Watcher> {
 		this.#letGo();
 		this.#times.forgetAll();
 		this.#sampling.resume(mark);
-		this.#openWindow(mark);
+		this.#window.open(mark);
 		this.#watch?.resume();
 	}
 
@@ -432,56 +366,4 @@ export class FactFlow<W extends Watcher> {
 		this.#held = [];
 		this.#heldWeight = 0;
 	}
-}
-
-/** The cost to hold and send a fact: 1, and 1 more for each acceptance or decision in it, or for all its changes of keys. */
-function weightOf(fact: RawFact): number {
-	switch (fact.kind) {
-		case 'promiseCounted':
-			return 1 + fact.reported.length;
-		case 'applied':
-			return fact.changes ? 2 : 1;
-		case 'sent':
-		case 'received':
-			switch (fact.message.kind) {
-				case 'promise':
-					return 1 + fact.message.accepted.length;
-				case 'decisions':
-					return 1 + fact.message.decisions.length;
-				default:
-					return 1;
-			}
-		default:
-			return 1;
-	}
-}
-
-function nothing(): Totals {
-	return { facts: {}, took: {} };
-}
-
-function copyOf({ facts, took }: Totals): Totals {
-	return { facts: { ...facts }, took: { ...took } };
-}
-
-function add<Name extends string | number>(counts: Partial<Record<Name, number>>, name: Name, count = 1): void {
-	counts[name] = (counts[name] ?? 0) + count;
-}
-
-function difference(now: Totals, before: Totals): Totals {
-	return { facts: more(now.facts, before.facts), took: more(now.took, before.took) };
-}
-
-/** What is counted in `now` and not yet in `before`. */
-function more<Counted extends Record<string, number>>(now: Counted, before: Counted): Counted {
-	const counts: Record<string, number> = {};
-	for (const name in now) {
-		const count = (now[name] ?? 0) - (before[name] ?? 0);
-		if (count > 0) counts[name] = count;
-	}
-	return counts as Counted;
-}
-
-function skippedOf({ facts, took }: Totals): Pick<FactBatch, 'skipped' | 'took'> {
-	return Object.keys(took).length > 0 ? { skipped: facts, took } : { skipped: facts };
 }

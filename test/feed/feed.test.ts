@@ -7,7 +7,7 @@ import { io as connect, type Socket } from 'socket.io-client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { FEED_PATH, Feed, type FeedOptions } from '../../server/feed/feed.ts';
-import { FLOW_LIMITS } from '../../server/feed/flow.ts';
+import { FLOW_LIMITS } from '../../server/feed/limits.ts';
 import { PACKETS_OF_BODY_MAX } from '../../server/feed/packets.ts';
 import { MALFORMED_MAX, PROPOSALS_IN_FLIGHT_MAX } from '../../server/feed/requests.ts';
 import { createDoors } from '../../server/front/doors.ts';

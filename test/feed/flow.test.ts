@@ -1,7 +1,8 @@
 /** The facts and snapshots that each watcher gets. The test controls the time and the watchers' readiness. */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { FactFlow, type FlowClock, type FlowLimits, type Outlet, type Watcher } from '../../server/feed/flow.ts';
+import { FactFlow, type FlowClock, type Outlet, type Watcher } from '../../server/feed/flow.ts';
+import type { FlowLimits } from '../../server/feed/limits.ts';
 import { STRETCH_WEIGHT_MIN, STRETCHES_MAX } from '../../server/feed/recent.ts';
 import { TOLD_SLOTS } from '../../server/feed/sampling.ts';
 import { isBeat } from '../../shared/fact.ts';
