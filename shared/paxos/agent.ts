@@ -304,6 +304,8 @@ export class PaxosAgent {
 	/**
 	 * Whether the sender stands for election, and is no voter any more: this node knows all slots to be chosen that the
 	 * sender knows, and the sender is a voter in none that follow. It learns so from what this node knows.
+	 *
+	 * @source Raft thesis (Ongaro 2014) 4.2.3 (disruptive servers)
 	 */
 	#isNoVoter(from: NodeId, { chosenThrough }: Prepare): boolean {
 		return chosenThrough <= this.#log.chosenThrough && !this.#context.members.isVoter(from);

@@ -1,6 +1,9 @@
 /**
  * The end of a member. A node that is removed may be one of few that know the last slots before the change, so it stays
  * until a quorum of the members that govern the slots from then on know them all. It asks them by its polls.
+ *
+ * @source Liskov and Cowling 2012, Viewstamped Replication Revisited 7: an old replica serves the new ones until a quorum
+ * of them is up to date
  */
 
 import type { NodeId } from './ballot.ts';

@@ -11,7 +11,7 @@
  * This room decides about liveness only. A leader that goes on must never ask a node that is not much steadier: where all
  * nodes are starved alike, the leader stays.
  *
- * @source Raft thesis 3.10 (leadership transfer)
+ * @source Raft thesis (Ongaro 2014) 3.10 (leadership transfer)
  */
 
 import { type Ballot, NO_BALLOT, type NodeId, sameBallot } from './ballot.ts';

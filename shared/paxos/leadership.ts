@@ -286,7 +286,11 @@ export class Leadership {
 		this.propose(slot, membersValue(change), 'own', []);
 	}
 
-	/** Which acceptors decide the slots above is known so far, and how far their quorums have promised. */
+	/**
+	 * Which acceptors decide the slots above is known so far, and how far their quorums have promised.
+	 *
+	 * @source Paxos Made Simple 3: "it can propose commands i + 1 through i + α after commands 1 through i are chosen"
+	 */
 	get #windowEnd(): Slot {
 		const { config, members } = this.#context;
 		const end = this.#log.chosenThrough + config.openSlotsMax;

@@ -2,6 +2,9 @@
  * Learns which values are chosen. A follower marks only slots that it accepted at the very ballot whose leader says so. The
  * rest it fetches, in order, from the node that claims to know most. A claim is one node's own: it is forgotten when that
  * node does not answer, or answers that it knows less.
+ *
+ * @source Paxos Made Simple 2.3: "a distinguished learner, which in turn informs the other learners when a value has been
+ * chosen". Here it is the leader.
  */
 
 import { sameBytes } from '../bytes/bytes.ts';

@@ -7,8 +7,9 @@
  * and is in force: of two changes that were proposed at once, the second one counts nowhere. So at any time at most two
  * sets matter, the one in force and the one that follows.
  *
- * @source Paxos Made Simple 3 ("the set of servers that execute instance i + α be specified by the state after execution
- * of the ith state machine command"); Lamport, Malkhi, Zhou 2010, Reconfiguring a State Machine, 3 (R_α)
+ * @source Paxos Made Simple 3 ("letting the set of servers that execute instance i + α of the consensus algorithm be
+ * specified by the state after execution of the ith state machine command"); Lamport, Malkhi and Zhou 2010, Reconfiguring
+ * a State Machine, the method R_α
  */
 
 import { MalformedError, type Reader, type Writer } from '../bytes/bytes.ts';

@@ -2,7 +2,7 @@
  * The poll: does a quorum hear no leader? A node asks before it campaigns, so that one that lost a single link does not
  * depose a leader that the others follow.
  *
- * @source Raft thesis 9.6 (pre-vote) and OmniPaxos 5 (quorum-connectedness)
+ * @source Raft thesis (Ongaro 2014) 9.6 (pre-vote); Ng, Haridi and Carbone 2023, Omni-Paxos, 5 (quorum-connected servers)
  */
 
 import { type Ballot, NO_BALLOT, type NodeId, sameBallot } from './ballot.ts';

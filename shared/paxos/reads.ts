@@ -3,7 +3,8 @@
  * promised nothing above its ballot; the read may then be answered from any state that has applied the read
  * index. One round serves every read that waits. A follower asks the leader, for all of its reads at once.
  *
- * @source Raft 6.4 (read index), with Paxos ballots: a higher leader's quorum shares an acceptor with ours
+ * @source Raft thesis (Ongaro 2014) 6.4 (read index), with Paxos ballots: a higher leader's quorum shares an acceptor with
+ * this one's
  */
 
 import type { NodeId } from './ballot.ts';

@@ -22,6 +22,7 @@ export const VALUE_KIND = {
 	members: 2,
 } as const;
 
+/** @source Paxos Made Simple 3: "a special 'noop' command that leaves the state unchanged" */
 export const NOOP: Value = Uint8Array.of(VALUE_KIND.noop);
 
 /** How many bytes a batch value has in front of its commands. */

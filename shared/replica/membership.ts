@@ -7,7 +7,7 @@
  * would refuse; propose a change after which too few voters can be reached to choose anything, because no later change
  * could mend that.
  *
- * @source Ongaro 2014 (dissertation), 4.2.1 (catching up new servers)
+ * @source Raft thesis (Ongaro 2014) 4.2.1 (catching up new servers)
  */
 import type { NodeId } from '../paxos/ballot.ts';
 import type { Member, MembersChange } from '../paxos/change.ts';

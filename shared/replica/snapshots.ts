@@ -6,7 +6,7 @@
  *
  * What it must never do: trim what no durable snapshot holds; write for so long at a time that others wait.
  *
- * @source Ongaro 2014 (dissertation), 5.1 (memory-based state machines)
+ * @source Raft thesis (Ongaro 2014) 5.1 (memory-based state machines)
  */
 import { Writer } from '../bytes/bytes.ts';
 import type { Log } from '../disk/log.ts';

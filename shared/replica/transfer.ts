@@ -6,7 +6,7 @@
  *
  * What it must never do: let the state machine take over a snapshot that is not whole, or not durable here.
  *
- * @source Ongaro 2014 (dissertation), 5.1 (InstallSnapshot)
+ * @source Raft thesis (Ongaro 2014) 5.1 (InstallSnapshot)
  */
 import { MalformedError } from '../bytes/bytes.ts';
 import { SnapshotChecker, SnapshotError } from '../disk/snapshot-file.ts';

@@ -2,7 +2,7 @@
  * Which nodes decide which slot, as the chosen slots say it. The ledger keeps it from the values that are chosen, apart
  * from what any agent believes.
  *
- * @source Lamport, Malkhi, Zhou 2010, Reconfiguring a State Machine, 3 (R_α)
+ * @source Lamport, Malkhi and Zhou 2010, Reconfiguring a State Machine, the method R_α
  */
 import type { NodeId } from '../paxos/ballot.ts';
 import type { Slot } from '../paxos/message.ts';

@@ -7,7 +7,7 @@
  * The table may depend on nothing but the commands applied, and no step may take longer because there are many
  * clients or outcomes.
  *
- * @source Ongaro 2014 (dissertation), 6.3: clients registered through the log, outcomes kept until acknowledged
+ * @source Raft thesis (Ongaro 2014) 6.3: clients registered through the log, outcomes kept until acknowledged
  */
 import { MalformedError } from '../bytes/bytes.ts';
 import { type ClientImage, ClientsCut } from './client-cut.ts';
