@@ -98,6 +98,14 @@ export class Campaign {
 		for (const voter of members.voters) if (voter !== config.id) this.resendTo(voter);
 	}
 
+	/**
+	 * The link to `peer` is down, and the parts of its promise that have not come are lost. When it is asked again it may
+	 * cut its promise elsewhere, into as many parts, because it has accepted what this proposer proposed meanwhile.
+	 */
+	linkDown(peer: NodeId): void {
+		if (!this.state.promisers.has(peer)) this.state.reports.delete(peer);
+	}
+
 	/** The link to `peer` was made anew: the prepare that it has not answered may be lost. */
 	resendTo(peer: NodeId): void {
 		const { out, members } = this.#context;

@@ -135,6 +135,7 @@ export class RoleMachine {
 	}
 
 	linkDown(peer: NodeId): void {
+		this.#campaign?.linkDown(peer);
 		this.#rooms.neighbours.linkDown(peer);
 		if (peer !== this.leader.ballot.node) return;
 		this.#loseLeader('leaderLinkDown');

@@ -3,6 +3,9 @@
  * counts parts of one cut only.
  */
 import { describe, expect, it } from 'vitest';
+import type { Acceptor } from '../../shared/paxos/acceptor.ts';
+import { Campaign } from '../../shared/paxos/campaign.ts';
+import type { Context } from '../../shared/paxos/config.ts';
 import type { Acceptance } from '../../shared/paxos/message.ts';
 import { bytes, Lab, ofKind, text } from './lab.ts';
 
@@ -55,5 +58,16 @@ describe('of two cuts of one acceptor', () => {
 
 		receive(lab, 'n2', 1, 2, 1, [accepted(3)]);
 		expect(lab.agent('n1').view().phase1).toMatchObject({ chosenThrough: 1, recoveredThrough: 3 });
+	});
+
+	it('no parts are put together, though it knows no more: it has accepted a short value in the place of a long one', () => {
+		const context = { members: { sets: [], last: null }, out: { watched: false } } as unknown as Context;
+		const late = Campaign.begin({ context, acceptor: {} as Acceptor }, BALLOT, 0);
+		const promise = { kind: 'promise', ballot: BALLOT, parts: 2, chosenThrough: 0 } as const;
+		late.add('n2', { ...promise, part: 0, accepted: [accepted(1)] });
+		late.linkDown('n2');
+		late.add('n2', { ...promise, part: 0, accepted: [{ ...accepted(1), ballot: BALLOT }, accepted(2)] });
+		late.add('n2', { ...promise, part: 1, accepted: [accepted(3)] });
+		expect([...late.result().bound.keys()]).toEqual([2, 3]);
 	});
 });

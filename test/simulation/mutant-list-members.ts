@@ -65,6 +65,14 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 		'this.state.isSettled = this.#campaign.coversAll && this.#log.chosenThrough >= this.phase1.recoveredThrough;',
 		'this.state.isSettled = true;',
 	),
+	// `test/paper/cuts.test.ts` catches this one: the cuts of a late promise differ only where a value has another length.
+	one(
+		0,
+		'a late promise is put together of parts that came over two links',
+		CAMPAIGN,
+		'		if (!this.state.promisers.has(peer)) this.state.reports.delete(peer);\n',
+		'',
+	),
 	// `test/paper/members.test.ts` catches this one: a leader of an earlier ballot has to learn of the change, too.
 	one(
 		0,
