@@ -11,6 +11,7 @@ import { MAIN, Swarm } from '../process/swarm.ts';
 import { connected, type MakeClient, putter, run } from './clients.ts';
 import { measure as failoverOf } from './failover.ts';
 import { Wrk } from './http.ts';
+import { median } from './quantiles.ts';
 
 export interface CompareOptions {
 	/** The folder of the other version: a checkout that is built. */
@@ -137,11 +138,4 @@ async function putsOf({ swarm, SwarmClient }: Side): Promise<number> {
 	} finally {
 		for (const client of all) client.close();
 	}
-}
-
-function median(values: readonly number[]): number {
-	const sorted = values.toSorted((a, b) => a - b);
-	const middle = sorted.length >> 1;
-	const [low, high] = [sorted[middle - 1 + (sorted.length % 2)], sorted[middle]];
-	return ((low as number) + (high as number)) / 2;
 }

@@ -24,18 +24,24 @@ interface HttpResult {
 	readonly p99Ms: number;
 }
 
+type Method = 'PUT' | 'GET';
+
 /** The load before the measurement, because a fresh process has compiled nothing yet. */
 const WARM_UP_SECONDS = 10;
 
-/** The script of `wrk`: 10,000 keys, and values of 128 bytes, each different from the one it replaces. */
-const SCRIPT = `
+/** The script of `wrk`: 10,000 keys, and where it puts, values of 128 bytes, each different from the one it replaces. */
+const scriptOf = (method: Method): string => `
 local n = 0
 local filling = string.rep("x", 120)
 local paths = {}
 for i = 0, 9999 do paths[i] = string.format("/v1/kv/key%07d", i) end
 request = function()
   n = n + 1
-  return wrk.format("PUT", paths[n % 10000], nil, filling .. (10000000 + n))
+  return ${
+		method === 'GET'
+			? 'wrk.format("GET", paths[n % 10000])'
+			: 'wrk.format("PUT", paths[n % 10000], nil, filling .. (10000000 + n))'
+	}
 end
 -- Errors are answers with another status than 200, and connections that failed.
 done = function(summary, latency)
@@ -83,10 +89,10 @@ async function bareRate(wrk: Wrk, connections: number, seconds: number): Promise
 /** The program `wrk` with its script, which lies in a temporary folder. */
 export class Wrk {
 	readonly #folder = mkdtempSync(join(tmpdir(), 'paxos-swarm-http-'));
-	readonly #script = join(this.#folder, 'put.lua');
+	readonly #script = join(this.#folder, 'requests.lua');
 
-	constructor() {
-		writeFileSync(this.#script, SCRIPT);
+	constructor(method: Method = 'PUT') {
+		writeFileSync(this.#script, scriptOf(method));
 	}
 
 	/** @throws where `wrk` is not installed, and where a request failed */

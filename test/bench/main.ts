@@ -13,6 +13,7 @@ import { floor } from './floor.ts';
 import { growth } from './growth.ts';
 import { http } from './http.ts';
 import { load } from './load.ts';
+import { reads } from './reads.ts';
 import { restart } from './restart.ts';
 import { rolling } from './rolling.ts';
 import { snapshot } from './snapshot.ts';
@@ -52,6 +53,16 @@ program
 	.option('--nodes <count>', 'members of the swarm', positive, 3)
 	.option('--json', 'one line of JSON')
 	.action(http);
+
+program
+	.command('reads')
+	.description('linearizable reads over HTTP at the leader, and spread over all nodes, in turn, made by wrk')
+	.option('--connections <count>', 'each with one request outstanding', positive, 256)
+	.option('--seconds <count>', 'how long a round takes', positive, 6)
+	.option('--rounds <count>', 'of each', positive, 3)
+	.option('--nodes <count>', 'members of the swarm', positive, 3)
+	.option('--json', 'one line of JSON')
+	.action(reads);
 
 program
 	.command('compare')

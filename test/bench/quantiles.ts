@@ -1,4 +1,4 @@
-/** Quantiles of measured times. */
+/** Quantiles of what was measured. */
 
 export interface Quantiles {
 	readonly p50Ms: number;
@@ -14,4 +14,12 @@ export function quantilesOf(ms: ArrayLike<number>): Quantiles {
 
 function thousandths(value: number): number {
 	return Math.round(value * 1000) / 1000;
+}
+
+/** @param values one at least, in any order */
+export function median(values: readonly number[]): number {
+	const sorted = values.toSorted((a, b) => a - b);
+	const half = sorted.length / 2;
+	const [low, high] = [sorted[Math.ceil(half) - 1], sorted[Math.floor(half)]];
+	return ((low as number) + (high as number)) / 2;
 }

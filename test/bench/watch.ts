@@ -11,6 +11,7 @@ import { Agent, get, type IncomingMessage } from 'node:http';
 import { Swarm } from '../process/swarm.ts';
 import { keyOf } from './clients.ts';
 import { type LoadOptions, measure } from './load.ts';
+import { median } from './quantiles.ts';
 
 export interface WatchBenchOptions extends LoadOptions {
 	/** The number of watches, or of blocking reads. */
@@ -72,9 +73,9 @@ export async function watch(options: WatchBenchOptions): Promise<void> {
 			const row: Row = {
 				waiting: watchers,
 				kind: name,
-				without: median(without),
-				with: median(withAll),
-				ratio: median(ratios),
+				without: hundredths(median(without)),
+				with: hundredths(median(withAll)),
+				ratio: hundredths(median(ratios)),
 				ratios,
 			};
 			process.stdout.write(json ? `${JSON.stringify(row)}\n` : describe(row));
@@ -126,13 +127,6 @@ class Waiting {
 		this.#agent.destroy();
 		if (this.#answered > 0) throw new Error(`${this.#answered} blocking reads were answered`);
 	}
-}
-
-function median(values: readonly number[]): number {
-	const sorted = values.toSorted((a, b) => a - b);
-	const half = sorted.length / 2;
-	const [low, high] = [sorted[Math.ceil(half) - 1] as number, sorted[Math.floor(half)] as number];
-	return hundredths((low + high) / 2);
 }
 
 function hundredths(value: number): number {
