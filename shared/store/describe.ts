@@ -11,7 +11,7 @@ export interface ValueSummary {
 	/** The number of commands in the value. */
 	readonly commands: number;
 	/**
-	 * The first command, cut, and how many follow: `put color = red + 3 more`, `open client Vx3…`, `no-op`. A
+	 * The first command, cut, and how many follow: `put color = red + 3 more`, `no-op`. A
 	 * registration is named only where no other command is there.
 	 */
 	readonly text: string;
@@ -76,7 +76,7 @@ function describeOperation(operation: Operation): string {
 		case 'command':
 			return describeBytes(operation.bytes);
 		case 'registerClient':
-			return `open client ${operation.client.slice(0, CLIENT_CHARS_SHOWN)}…`;
+			return `register client ${operation.client.slice(0, CLIENT_CHARS_SHOWN)}…, so that no write counts twice`;
 	}
 }
 
