@@ -2,10 +2,10 @@
 import { signal } from '@preact/signals';
 import { isFault, type LinkFault, NO_FAULT } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
-import { linkPlace, pairsOf } from '../model/mesh-places.ts';
+import { hasLinkHandles, linkPlace, pairsOf } from '../model/mesh-places.ts';
 import { isNoMember } from '../model/standing.ts';
 import type { MeshPlaces } from '../view/directing.ts';
-import { Cuts, cutText, Handle, Menu, type MenuItem } from '../view/handles.tsx';
+import { Cuts, cutText, Handle, Menu, type MenuItem, toLinks } from '../view/handles.tsx';
 import { inspected } from '../view/inspecting.ts';
 import { calm, story, swarmShown } from '../view/state.ts';
 import { actOn, faultOf, setFault } from './acting.ts';
@@ -31,7 +31,7 @@ export function Handles(mesh: MeshPlaces) {
 		<div class="handles">
 			<Cuts mesh={mesh} ids={ids} isCut={isCut} />
 			<SlowLinks mesh={mesh} ids={ids} faultOf={faultShown} />
-			{pairsOf(ids).map(([a, b]) => (
+			{pairsOf(hasLinkHandles(mesh.places) ? ids : []).map(([a, b]) => (
 				<Pick
 					key={`${a} ${b}`}
 					mesh={mesh}
@@ -53,14 +53,14 @@ export function Handles(mesh: MeshPlaces) {
 					mesh={mesh}
 					at={placeOf(of, mesh)}
 					title={of.kind === 'node' ? of.node : `Link ${of.a} – ${of.b}`}
-					items={(of.kind === 'node' ? forNode(of.node) : forLink(of.a, of.b)).map(({ label, act }) => ({
+					items={itemsOf(of, mesh, ids).map(({ label, act }) => ({
 						label,
 						act: () => {
 							close();
 							act();
 						},
 					}))}
-					of={keyOf(of)}
+					of={handleOf(of, mesh)}
 					onInspect={() => {
 						inspected.value = of;
 					}}
@@ -87,6 +87,14 @@ function Pick({ mesh, of, label }: { mesh: MeshPlaces; of: Picked; label: string
 			}}
 		/>
 	);
+}
+
+function itemsOf(of: Picked, mesh: MeshPlaces, ids: readonly NodeId[]): readonly MenuItem[] {
+	if (of.kind === 'link') return forLink(of.a, of.b);
+	const links = toLinks(mesh, of.node, ids, (a, b) => {
+		picked.value = { kind: 'link', a, b };
+	});
+	return [...forNode(of.node), ...links];
 }
 
 /** Whether a silent node is paused or down is known to the primary process, which refuses what makes no sense. */
@@ -135,6 +143,11 @@ function close(): void {
 
 function placeOf(of: Picked, mesh: MeshPlaces) {
 	return of.kind === 'node' ? mesh.places.get(of.node) : linkPlace(of.a, of.b, mesh.places);
+}
+
+/** The handle to which the focus returns. A link that has none was reached by its first node. */
+function handleOf(of: Picked, { places }: MeshPlaces): string {
+	return of.kind === 'link' && !hasLinkHandles(places) ? of.a : keyOf(of);
 }
 
 function keyOf(of: Picked): string {

@@ -26,6 +26,14 @@ const HANDLES_AT: Readonly<Record<number, readonly number[]>> = {
 	9: [0.43, 0.36, 0.62, 0.36],
 };
 
+/** With more discs the handles would lie over one another, and a link is reached from the menu or the inspector of a node. */
+const DISCS_WITH_HANDLES_MAX = 9;
+
+/** Whether each link of these nodes has a handle of its own. */
+export function hasLinkHandles(places: ReadonlyMap<NodeId, Point>): boolean {
+	return places.size <= DISCS_WITH_HANDLES_MAX;
+}
+
 /** A handle, and the link on which it lies. */
 export interface LinkPlace extends Point {
 	readonly from: Point;

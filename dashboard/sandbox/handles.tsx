@@ -1,15 +1,17 @@
 /** What can be picked in the mesh: each node, each link and each message in flight, with what can be done to it now. */
 import { isBeat } from '../../shared/fact.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { US_PER_MS } from '../../shared/simulation/schedule.ts';
-import { linkPlace, type Point, pairsOf } from '../model/mesh-places.ts';
+import { hasLinkHandles, linkPlace, type Point, pairsOf } from '../model/mesh-places.ts';
 import { isNoMember } from '../model/standing.ts';
 import type { MeshPlaces } from '../view/directing.ts';
 import { flightPoint } from '../view/flight-layer.ts';
-import { Cuts, cutText, Handle, Menu } from '../view/handles.tsx';
+import { Cuts, cutText, Handle, Menu, type MenuItem, toLinks } from '../view/handles.tsx';
 import { inspectEntry, inspected } from '../view/inspecting.ts';
 import { calm, directedMs, moment, story, swarmShown } from '../view/state.ts';
 import { act, actionsCount, picked, sandbox, situationShown } from './directed.ts';
 import { flightText, type Picked, PRESENCE, possibleFor, titleOf } from './possible.ts';
+import type { Situation } from './situation.ts';
 
 /** A flight carries at most so many messages that are looked at. */
 const FLIGHT_FACTS_MAX = 8;
@@ -25,7 +27,7 @@ export function Handles(mesh: MeshPlaces) {
 	return (
 		<div class="handles">
 			<Cuts mesh={mesh} ids={ids} isCut={(from, to) => situation.isCut(from, to)} />
-			{pairsOf(ids).map(([a, b]) => (
+			{pairsOf(hasLinkHandles(mesh.places) ? ids : []).map(([a, b]) => (
 				<Pick
 					key={`${a} ${b}`}
 					mesh={mesh}
@@ -52,14 +54,23 @@ export function Handles(mesh: MeshPlaces) {
 					mesh={mesh}
 					at={placeOf(of, mesh)}
 					title={titleOf(of, situation)}
-					items={possibleFor(of, situation).map(({ label, actions }) => ({ label, act: () => act(actions) }))}
-					of={keyOf(of)}
+					items={itemsOf(of, mesh, ids, situation)}
+					of={handleOf(of, mesh)}
 					onInspect={() => inspectPicked(of)}
 					onClose={close}
 				/>
 			)}
 		</div>
 	);
+}
+
+function itemsOf(of: Picked, mesh: MeshPlaces, ids: readonly NodeId[], situation: Situation): readonly MenuItem[] {
+	const acts = possibleFor(of, situation).map(({ label, actions }) => ({ label, act: () => act(actions) }));
+	if (of.kind !== 'node') return acts;
+	const links = toLinks(mesh, of.node, ids, (a, b) => {
+		picked.value = { kind: 'link', a, b };
+	});
+	return [...acts, ...links];
 }
 
 /** They move with the time of the run. */
@@ -130,6 +141,11 @@ function placeOf(of: Picked, mesh: MeshPlaces): Point | undefined {
 	const progress = Math.min(1, (sandbox.stage.now - departed) / Math.max(1, due - departed));
 	const isStill = matchMedia('(prefers-reduced-motion: reduce)').matches;
 	return flightPoint({ from, to, progress, lost: false, isStill }, nodeRadius);
+}
+
+/** The handle to which the focus returns. A link that has none was reached by its first node. */
+function handleOf(of: Picked, { places }: MeshPlaces): string {
+	return of.kind === 'link' && !hasLinkHandles(places) ? of.a : keyOf(of);
 }
 
 function keyOf(of: Picked): string {

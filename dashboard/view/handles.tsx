@@ -4,7 +4,15 @@
  */
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
-import { between, distance, type LinkPlace, linkPlace, MESH_WIDTH, type Point } from '../model/mesh-places.ts';
+import {
+	between,
+	distance,
+	hasLinkHandles,
+	type LinkPlace,
+	linkPlace,
+	MESH_WIDTH,
+	type Point,
+} from '../model/mesh-places.ts';
 import type { MeshPlaces } from './directing.ts';
 import { Glyph } from './glyph.tsx';
 
@@ -124,6 +132,17 @@ export function Menu({ mesh, at, title, items, of, onInspect, onClose }: MenuPro
 			</button>
 		</div>
 	);
+}
+
+/** What leads from the menu of a node to its links, where these have no handles. */
+export function toLinks(
+	{ places }: MeshPlaces,
+	node: NodeId,
+	ids: readonly NodeId[],
+	pick: (a: NodeId, b: NodeId) => void,
+): readonly MenuItem[] {
+	const others = hasLinkHandles(places) ? [] : ids.filter((id) => id !== node);
+	return others.map((other) => ({ label: `Its link with ${other} …`, act: () => pick(node, other) }));
 }
 
 /** Whether nothing arrives of what the first node sends to the second. */

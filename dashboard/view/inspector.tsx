@@ -4,16 +4,19 @@
  */
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { beginning } from '../model/beginning.ts';
 import { slotOf } from '../model/decision-index.ts';
 import { type Field, type Inspected, type Inspection, inspect, type Links } from '../model/inspection.ts';
 import { isAnswered } from '../model/reasons/reason.ts';
+import { isNoMember } from '../model/standing.ts';
 import { countText } from '../model/why.ts';
 import { WhyButton } from './answer.tsx';
 import { Glyph, glyphOfFact } from './glyph.tsx';
 import { closeInspector, focusInspector, inspectEntry, inspected } from './inspecting.ts';
+import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
-import { calm, moment, run, seekMomentOfSlot, shownSlot, showSlot, story } from './state.ts';
+import { calm, moment, run, seekMomentOfSlot, shownSlot, showSlot, story, swarmShown } from './state.ts';
 
 /** Longer text is cut. The copy has the whole. */
 const TEXT_MAX = 240;
@@ -76,6 +79,7 @@ function Panel({ of }: { of: Inspected }) {
 				))}
 				{shown.changes.length > 0 && <Changes changes={shown.changes} />}
 				{shown.links.map((links) => links.facts.length > 0 && <Facts key={links.label} links={links} />)}
+				{of.kind === 'node' && <LinksOf node={of.node} />}
 				<Fields fields={shown.fields} />
 			</Scroller>
 			<Actions of={of} shown={shown} />
@@ -117,6 +121,33 @@ function Facts({ links: { label, facts } }: { links: Links }) {
 					<li key={entry.index}>
 						<button type="button" class="link plain" title={text} onClick={() => inspectEntry(entry)}>
 							<Glyph kind={glyphOfFact(entry.fact)} size={12} /> <Text text={text} />
+						</button>
+					</li>
+				))}
+			</ul>
+		</>
+	);
+}
+
+/** Each link of a node: the mesh has no room for the handles of all links where there are many nodes. */
+function LinksOf({ node }: { node: NodeId }) {
+	const swarm = swarmShown();
+	const others = swarm.nodes.map(({ id }) => id).filter((id) => id !== node && !isNoMember(swarm.standing(id)));
+	return (
+		<>
+			<h3>Links</h3>
+			<ul class="inspector-links">
+				{others.map((other) => (
+					<li key={other}>
+						<button
+							type="button"
+							class="small quiet"
+							data-testid={`inspect-link-${other}`}
+							onClick={() => {
+								inspected.value = { kind: 'link', a: node, b: other };
+							}}
+						>
+							<span class="sr">Inspect the link </span>with <NodeName id={other} />
 						</button>
 					</li>
 				))}

@@ -1,6 +1,6 @@
 /** The nodes and links of a mesh that can only be looked at: each opens the inspector. */
 import type { Inspected } from '../model/inspection.ts';
-import { linkPlace, pairsOf } from '../model/mesh-places.ts';
+import { hasLinkHandles, linkPlace, pairsOf } from '../model/mesh-places.ts';
 import { isNoMember } from '../model/standing.ts';
 import type { MeshPlaces } from './directing.ts';
 import { Handle } from './handles.tsx';
@@ -16,7 +16,7 @@ export function MeshPicks(mesh: MeshPlaces) {
 	};
 	return (
 		<div class="handles">
-			{pairsOf(ids).map(([a, b]) => {
+			{pairsOf(hasLinkHandles(mesh.places) ? ids : []).map(([a, b]) => {
 				const at = linkPlace(a, b, mesh.places);
 				return (
 					at && (
