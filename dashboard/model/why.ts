@@ -45,8 +45,8 @@ export function whyPromise(round: Round, decision: Decision, names: BallotNames)
 	if (round.halted && refusal) return `${refusal} ${round.proposer} gives this ballot up.`;
 	if (round.halted) return `Halted: ${names.full(round.halted.by)} is higher and was promised elsewhere.`;
 	if (refusal) return refusal;
-	if (round.promiseVoters.length > 0)
-		return `${countOf(round, round.promiseVoters)} promised so far${needed(round)}.${others}`;
+	const promised = [...round.promise.values()].filter((cell) => cell.state === 'promised').length;
+	if (promised > 0) return `${countedOf(promised, 'promised', round, round.promiseVoters)}${others}`;
 	return 'A node promises only if it has promised nothing higher, and reports what it has accepted.';
 }
 
@@ -79,10 +79,7 @@ export function whyVote(round: Round, decision: Decision, names: BallotNames): s
 	if (!round.proposal)
 		return round.halted ? 'Nothing was proposed, so nothing could be accepted.' : 'Not yet: nothing is proposed.';
 	const accepted = [...round.vote.values()].filter((cell) => cell.state === 'accepted').length;
-	const counted = round.votes.length;
-	if (accepted > counted)
-		return `${accepted} accepted, ${counted} of their answers reached ${round.proposer}${needed(round)}.`;
-	return `${counted} accepted so far${needed(round)}.`;
+	return countedOf(accepted, 'accepted', round, round.votes);
 }
 
 /** @param silent nodes that do not answer: what they know is unknown */
@@ -171,12 +168,12 @@ function share(round: Round, nodes: readonly NodeId[]): string {
 	return electorate ? `${countVoters(electorate, nodes)} of ${electorate.voters.length}` : `${nodes.length}`;
 }
 
-function countOf({ electorate }: Round, nodes: readonly NodeId[]): number {
-	return electorate ? countVoters(electorate, nodes) : nodes.length;
-}
-
-function needed({ electorate }: Round): string {
-	return electorate ? `, ${electorate.needed} ${electorate.needed === 1 ? 'is' : 'are'} needed` : '';
+/** An answer counts only once it has reached the proposer. @param answered how many have answered as the verb says */
+function countedOf(answered: number, verb: string, round: Round, nodes: readonly NodeId[]): string {
+	const { electorate, proposer } = round;
+	const counted = electorate ? countVoters(electorate, nodes) : nodes.length;
+	const needed = electorate ? `; ${electorate.needed} ${electorate.needed === 1 ? 'is' : 'are'} needed` : '';
+	return `${answered} ${verb}, and ${proposer} has counted ${counted}${needed}.`;
 }
 
 function quorumText({ electorate }: Round): string {
