@@ -44,7 +44,7 @@ export function MetricsCharts() {
 			<p class="muted metrics-note">
 				The last {lengthText(span.endMs - span.startMs)}. The numbers are of the {lengthText(recentMs)} before the
 				moment that the page shows. How long a write takes is by the leader’s clock, from its proposal until it is
-				applied.
+				applied. <Swatch of="gap" /> No node was heard then, or nobody led.
 			</p>
 			<div class="metrics-grid">
 				<Chart
@@ -61,8 +61,9 @@ export function MetricsCharts() {
 					values={[drawn.columns.map(({ p50Ms }) => p50Ms), drawn.columns.map(({ p99Ms }) => p99Ms)]}
 					text={msText}
 				>
-					<strong data-testid="metric-p50">{p50Ms === null ? '–' : msText(p50Ms)}</strong> p50,{' '}
-					<strong data-testid="metric-p99">{p99Ms === null ? '–' : msText(p99Ms)}</strong> p99
+					<Swatch of="p50" /> half within{' '}
+					<strong data-testid="metric-p50">{p50Ms === null ? '–' : msText(p50Ms)}</strong>, <Swatch of="p99" /> 99 %
+					within <strong data-testid="metric-p99">{p99Ms === null ? '–' : msText(p99Ms)}</strong>
 				</Chart>
 				<Chart
 					title="Refusals"
@@ -133,7 +134,10 @@ function Nodes({ drawn, metrics }: { drawn: Drawn; metrics: Metrics }) {
 		<figure class="metric metric-nodes">
 			<figcaption>
 				<h3>Who leads, and who is behind</h3>{' '}
-				<span class="muted">full height: {most === 1 ? '1 slot' : `${countText(most)} slots`} behind</span>
+				<span class="muted">
+					<Swatch of="leads" /> leads, <Swatch of="behind" /> is behind by up to{' '}
+					{most === 1 ? '1 slot' : `${countText(most)} slots`}
+				</span>
 			</figcaption>
 			{nodes.map(({ id, isUp }) => (
 				<div key={id} class="metric-node" data-testid={`metric-node-${id}`}>
@@ -154,6 +158,11 @@ function Nodes({ drawn, metrics }: { drawn: Drawn; metrics: Metrics }) {
 			))}
 		</figure>
 	);
+}
+
+/** What a colour of the charts stands for is said behind it. */
+function Swatch({ of }: { of: 'p50' | 'p99' | 'leads' | 'behind' | 'gap' }) {
+	return <i class={`swatch of-${of}`} aria-hidden="true" />;
 }
 
 function standText(id: NodeId, leader: NodeId, behind: ReadonlyMap<NodeId, number>, sinceMs: number | null): string {

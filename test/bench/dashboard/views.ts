@@ -65,6 +65,7 @@ export const SETTINGS: readonly Setting[] = [
 			{ name: 'space-time', of: '#space-time', reach: playsDuel },
 			{ name: 'metrics', of: '#metrics', reach: opensMetrics },
 			{ name: 'key-history', of: '#keys', reach: opensHistory },
+			{ name: 'key-edit', of: '#keys', reach: editsKey },
 			{ name: 'help', of: 'dialog', reach: opensHelp },
 			{ name: 'no-quorum', reach: losesQuorum, leave: regainQuorum },
 		],
@@ -189,10 +190,18 @@ async function opensMetrics(page: Page, stage: Stage): Promise<void> {
 async function opensHistory(page: Page, stage: Stage): Promise<void> {
 	await hearsAll(page, stage);
 	await write(stage);
-	const row = page.locator('[data-testid="keys-table"] tr', { hasText: 'color' });
-	await row.getByTestId('key-follow').click();
+	await rowOfColor(page).getByTestId('key-follow').click();
 	await page.getByTestId('key-version').first().waitFor();
-	await row.getByTestId('key-edit').click();
+}
+
+async function editsKey(page: Page, stage: Stage): Promise<void> {
+	await hearsAll(page, stage);
+	await write(stage);
+	await rowOfColor(page).getByTestId('key-edit').click();
+}
+
+function rowOfColor(page: Page) {
+	return page.locator('[data-testid="keys-table"] tr', { hasText: 'color' });
 }
 
 async function opensHelp(page: Page, stage: Stage): Promise<void> {
