@@ -47,7 +47,9 @@ function Faults() {
 	return (
 		<section class="panel faults-panel" aria-labelledby="faults-title">
 			<h2 id="faults-title">Faults of links</h2>
-			{faults.length === 0 && <p class="muted">There is none.</p>}
+			{faults.length === 0 && (
+				<p class="muted">Every link is whole. Pick one in the mesh to cut it, slow it down or lose its messages.</p>
+			)}
 			<ul class="faults" data-testid="lab-faults">
 				{faults.map((fault) => (
 					<li key={`${fault.from} ${fault.to}`}>

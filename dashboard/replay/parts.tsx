@@ -28,7 +28,7 @@ async function open(file: File | undefined): Promise<void> {
 
 export function Head() {
 	return (
-		<section class="panel head-panel" id="stage" aria-labelledby="stage-title" data-open={title.value !== ''}>
+		<section class="panel head-panel" id="stage" aria-labelledby="stage-title">
 			<h2 id="stage-title" class="headline" data-testid="trace-title">
 				{title.value || 'A trace file shows again what has happened.'}
 			</h2>

@@ -1,5 +1,7 @@
 /** The layout of the page, and the keys that work anywhere on it. */
+import { computed } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { isAsked } from '../live/token.ts';
 import { answered, askLast, closeAnswer } from './asking.ts';
 import { Cards } from './cards.tsx';
 import { DecisionPanel } from './decision.tsx';
@@ -21,9 +23,15 @@ import { Scenarios } from './scenarios.tsx';
 import { SignIn } from './sign-in.tsx';
 import { Slots } from './slots.tsx';
 import { SpaceTimePanel } from './space-time.tsx';
-import { changeSpeed, follow, pause, play, playing, stepBy } from './state.ts';
+import { calm, changeSpeed, follow, pause, play, playing, stepBy, swarmShown } from './state.ts';
 import { TopBar } from './top-bar.tsx';
 import { isTouring } from './tour.tsx';
+
+/** There is no node to show. */
+const isBlank = computed(() => {
+	calm.value;
+	return swarmShown().nodes.length === 0;
+});
 
 export function App({ directing }: { directing?: Directing }) {
 	const help = useRef<HTMLDialogElement>(null);
@@ -46,7 +54,12 @@ export function App({ directing }: { directing?: Directing }) {
 				Skip to the decision
 			</a>
 			<TopBar onHelp={() => help.current?.showModal()} />
-			<main class={directing ? 'board directed' : 'board'} data-settled={isSettled}>
+			<main
+				class={directing ? 'board directed' : 'board'}
+				data-settled={isSettled}
+				// What is asked for stands alone, because all other panels would be empty.
+				data-blank={isBlank.value && (isAsked.value || directing?.isPast === true)}
+			>
 				<SignIn />
 				<Notices />
 				<div class="left">
@@ -61,24 +74,21 @@ export function App({ directing }: { directing?: Directing }) {
 					)}
 				</div>
 				<div class="centre">
-					{directing && (
-						<div class="stage">
-							<directing.Head />
-							<Mesh Handles={directing.Handles} Lamps={directing.Lamps} />
-						</div>
-					)}
+					<div class="stage">
+						{directing && <directing.Head />}
+						<Mesh Handles={directing?.Handles} Lamps={directing?.Lamps} />
+					</div>
 					<Happened />
 					<DecisionPanel />
-					<SpaceTimePanel />
 					<Slots />
 					<LadderPanel />
 				</div>
 				<div class="right">
-					{!directing && <Mesh />}
 					<Cards />
 					{directing?.Below && <directing.Below />}
 				</div>
 				<div class="below">
+					<SpaceTimePanel />
 					<MetricsPanel />
 					<Log />
 					<Keys canEdit={!directing?.isPast} />

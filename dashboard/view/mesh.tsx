@@ -124,6 +124,17 @@ export function Mesh({ Handles = MeshPicks, Lamps }: MeshProps) {
 					</li>
 				))}
 			</ul>
+			<ul class="key" aria-label="Nodes of the mesh">
+				{PART_KEY.map(([part, label]) => (
+					<li key={part}>
+						<svg class="mesh-node" width="13" height="13" viewBox="-24 -24 48 48" aria-hidden="true">
+							<circle class="body" r={NODE_RADIUS} />
+							<PartShape part={part} />
+						</svg>
+						{label}
+					</li>
+				))}
+			</ul>
 			<LampList More={Lamps} />
 		</section>
 	);
@@ -142,8 +153,7 @@ function Disc({ node, at, part }: { node: NodeModel; at: Point; part: Part | nul
 		<g class={`mesh-node state-${status} role-${role} place-${place}`} transform={`translate(${at.x} ${at.y})`}>
 			{isUp && role === 'leader' && <circle class="crown" r={NODE_RADIUS + 4} />}
 			<circle class="body" r={NODE_RADIUS} />
-			{part === 'promised' && <path class="part promised" d={HALF} />}
-			{(part === 'accepted' || part === 'chosen') && <circle class={`part ${part}`} r={NODE_RADIUS - 3} />}
+			{part && <PartShape part={part} />}
 			{isUp && isLearner && (
 				<circle
 					class="learned"
@@ -162,6 +172,14 @@ function Disc({ node, at, part }: { node: NodeModel; at: Point; part: Part | nul
 				</text>
 			)}
 		</g>
+	);
+}
+
+function PartShape({ part }: { part: Part }) {
+	return part === 'promised' ? (
+		<path class="part promised" d={HALF} />
+	) : (
+		<circle class={`part ${part}`} r={NODE_RADIUS - 3} />
 	);
 }
 
@@ -217,6 +235,12 @@ const KEY: readonly (readonly [GlyphKind, string])[] = [
 	['learn', 'decisions'],
 	['beat', 'heartbeat'],
 	['beatReply', 'its reply'],
+];
+
+const PART_KEY: readonly (readonly [Part, string])[] = [
+	['promised', 'has promised'],
+	['accepted', 'has voted'],
+	['chosen', 'knows it is chosen'],
 ];
 
 /** Draws the playback whenever its position moves, and flurries one after another while it is live. */

@@ -86,18 +86,18 @@ export function Propose() {
 						value="self"
 						route={route}
 						title="both phases here"
-						text={`${selected || 'the node'} prepares under a fresh ballot and leads afterwards`}
+						text={`${selected || 'the node'} asks for promises, then for votes, and leads afterwards`}
 					/>
 					<RouteChoice
 						value="leader"
 						route={route}
 						title="through the leader"
-						text="phase 2 only; phase 1 ran once before"
+						text="the leader has its promises already, and asks for votes only"
 					/>
 				</fieldset>
 				<label class="field contest">
 					<span>
-						contest slot <small>optional, with both phases here</small>
+						contest slot <small>optional: tries to change it</small>
 					</span>
 					<input
 						type="number"

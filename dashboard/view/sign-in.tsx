@@ -26,7 +26,7 @@ export function SignIn() {
 				aria-invalid={isWrong}
 				aria-describedby={isWrong ? 'token-fault' : undefined}
 			/>
-			<button type="submit" class="quiet small">
+			<button type="submit" class="primary">
 				Sign in
 			</button>
 			{isWrong && (

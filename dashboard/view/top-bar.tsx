@@ -32,7 +32,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
 					? waitingText()
 					: health.map((of, index) => <Quorum key={of.from} health={of} isNext={index > 0} />)}
 			</p>
-			{!isDirected() && (
+			{!isDirected() && nodes.length > 0 && (
 				<p class="rate" title="Facts told by all nodes in the last second">
 					<span class="mono">{moment.value === null ? countText(factsPerSecond.value) : '–'}</span> facts/s
 				</p>
@@ -42,12 +42,19 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
 					Sign out
 				</button>
 			)}
-			<button type="button" class="quiet theme-button" data-testid="theme" data-theme={theme.value} onClick={nextTheme}>
+			<button
+				type="button"
+				class="quiet theme-button"
+				data-testid="theme"
+				data-theme={theme.value}
+				title={`Theme: ${theme.value}`}
+				onClick={nextTheme}
+			>
 				<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">
 					<circle cx="8" cy="8" r="6" />
 					<path d={THEME_SHAPES[theme.value]} />
 				</svg>
-				<span class="sr">Theme:</span> {theme.value}
+				Theme<span class="sr">: {theme.value}</span>
 			</button>
 			<button type="button" class="quiet" data-testid="help" onClick={onHelp}>
 				Help <kbd>?</kbd>
