@@ -24,7 +24,8 @@ import './style/answer.css';
 import './style/help.css';
 import './style/short.css';
 import { App } from './view/app.tsx';
-import { calm, start, story } from './view/state.ts';
+import { start } from './view/folding.ts';
+import { calm, story } from './view/state.ts';
 import { applyStoredTheme } from './view/theme.ts';
 
 applyStoredTheme();

@@ -1,6 +1,6 @@
 /** Opens a trace file, beside the mesh, and says above it what the file is of. */
 import { signal } from '@preact/signals';
-import { start } from '../view/state.ts';
+import { start } from '../view/folding.ts';
 import { FILE_BYTES_MAX, TraceFileError, traceOf } from './file.ts';
 import { ReplaySource } from './replay-source.ts';
 

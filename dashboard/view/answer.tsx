@@ -7,7 +7,8 @@ import { factText } from '../model/fact-text.ts';
 import { type Question, reasonOf } from '../model/reasons/reason.ts';
 import { type Item, isEntry } from '../model/tape.ts';
 import { answered, ask, closeAnswer } from './asking.ts';
-import { calm, moment, seekMoment, story } from './state.ts';
+import { calm, moment, story } from './state.ts';
+import { seekMoment } from './steering.ts';
 
 /** @param of what is asked about, for who does not see the place of the button */
 export function WhyButton(props: { question: Question; of: string; children?: ComponentChildren }) {

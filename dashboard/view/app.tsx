@@ -23,7 +23,8 @@ import { Scenarios } from './scenarios.tsx';
 import { SignIn } from './sign-in.tsx';
 import { Slots } from './slots.tsx';
 import { SpaceTimePanel } from './space-time.tsx';
-import { calm, changeSpeed, follow, pause, play, playing, stepBy, swarmShown } from './state.ts';
+import { calm, playing, swarmShown } from './state.ts';
+import { changeSpeed, follow, pause, play, stepBy } from './steering.ts';
 import { TopBar } from './top-bar.tsx';
 import { isTouring } from './tour.tsx';
 

@@ -19,7 +19,8 @@ import { isQuoting, Quotation } from './paper.tsx';
 import { QuorumBar } from './quorum-bar.tsx';
 import { moveFocus } from './roving.ts';
 import { Scroller } from './scroller.tsx';
-import { attempts, gathered, moment, swarmShown } from './state.ts';
+import { gathered } from './shown-decision.ts';
+import { attempts, moment, swarmShown } from './state.ts';
 
 /** With more nodes than this the cells are set tighter. */
 const COMFORTABLE_MAX = 6;

@@ -15,19 +15,8 @@ import { Phases } from './decision-phases.tsx';
 import { Glyph } from './glyph.tsx';
 import { inspected } from './inspecting.ts';
 import { PaperSwitch } from './paper.tsx';
-import {
-	calm,
-	decision,
-	gathered,
-	isDirected,
-	moment,
-	pickedBallot,
-	playback,
-	shownRound,
-	shownSlot,
-	step,
-	swarmShown,
-} from './state.ts';
+import { decision, gathered, pickedBallot, playback, shownRound, step } from './shown-decision.ts';
+import { calm, isDirected, moment, shownSlot, swarmShown } from './state.ts';
 import { Transport } from './transport.tsx';
 import { WhereTimeWent } from './waterfall.tsx';
 

@@ -16,7 +16,8 @@ import { Glyph, glyphOfFact } from './glyph.tsx';
 import { closeInspector, focusInspector, inspectEntry, inspected } from './inspecting.ts';
 import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
-import { calm, moment, run, seekMomentOfSlot, shownSlot, showSlot, story, swarmShown } from './state.ts';
+import { calm, moment, run, shownSlot, story, swarmShown } from './state.ts';
+import { seekMomentOfSlot, showSlot } from './steering.ts';
 
 /** Longer text is cut. The copy has the whole. */
 const TEXT_MAX = 240;

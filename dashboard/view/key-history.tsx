@@ -4,7 +4,8 @@ import { ballotNode, nameBallots } from '../model/ballot-names.ts';
 import { differenceOf, type Holding, keyHistory, type Version, versionText } from '../model/key-history.ts';
 import { countText } from '../model/why.ts';
 import { Ballot, Time } from './ballot.tsx';
-import { calm, moment, showSlot, story } from './state.ts';
+import { calm, moment, story } from './state.ts';
+import { showSlot } from './steering.ts';
 
 const SHOWN_MAX = 50;
 

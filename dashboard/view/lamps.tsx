@@ -5,7 +5,8 @@ import { ballotOf } from '../model/decision-index.ts';
 import { factText } from '../model/fact-text.ts';
 import { RULE_TEXTS, RULES, type Rule } from '../model/lamps.ts';
 import { Glyph } from './glyph.tsx';
-import { calm, moment, seekMoment, story } from './state.ts';
+import { calm, moment, story } from './state.ts';
+import { seekMoment } from './steering.ts';
 
 export function LampList({ More }: { More: ComponentType | undefined }) {
 	calm.value;

@@ -15,7 +15,8 @@ import { NodeName } from './node-name.tsx';
 import { usePace } from './pace.ts';
 import { moveFocus } from './roving.ts';
 import { Scroller } from './scroller.tsx';
-import { isDirected, moment, nowMs, showSlot, story, wallMs } from './state.ts';
+import { isDirected, moment, nowMs, story, wallMs } from './state.ts';
+import { showSlot } from './steering.ts';
 import { saveTrace, TraceFiles } from './trace-files.tsx';
 
 const ROWS_MAX = 120;

@@ -21,18 +21,16 @@ import { FlightLayer } from './flight-layer.ts';
 import { Glyph, type GlyphKind } from './glyph.tsx';
 import { LampList } from './lamps.tsx';
 import { MeshPicks } from './mesh-picks.tsx';
+import { decision, playback, shownRound } from './shown-decision.ts';
 import {
 	calm,
-	decision,
 	directedMs,
 	flightsShown,
 	flurries,
 	frame,
 	isDirected,
-	playback,
 	position,
 	shownMs,
-	shownRound,
 	shownSlot,
 	swarmShown,
 } from './state.ts';

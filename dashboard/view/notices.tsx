@@ -7,7 +7,8 @@ import { isNoMember } from '../model/standing.ts';
 import { countText, list } from '../model/why.ts';
 import { WhyButton } from './answer.tsx';
 import { endNews, news } from './news.ts';
-import { calm, moment, showSlot, story, swarmShown } from './state.ts';
+import { calm, moment, story, swarmShown } from './state.ts';
+import { showSlot } from './steering.ts';
 import { Tour } from './tour.tsx';
 
 export function Notices() {

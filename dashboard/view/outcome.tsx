@@ -8,7 +8,8 @@ import { ballotsOfAnswer, outcomeSentence } from '../model/why.ts';
 import { WhyButton } from './answer.tsx';
 import { Ballot } from './ballot.tsx';
 import { Glyph } from './glyph.tsx';
-import { moment, playSlot, swarmShown } from './state.ts';
+import { moment, swarmShown } from './state.ts';
+import { playSlot } from './steering.ts';
 
 /** Of a key or a value. */
 const ASKED_CHARS = 120;

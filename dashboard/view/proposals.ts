@@ -3,7 +3,8 @@ import { signal } from '@preact/signals';
 import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Outcome } from './outcome.tsx';
-import { playSlot, propose, run, settledMs, wallMs } from './state.ts';
+import { propose, run, settledMs, wallMs } from './state.ts';
+import { playSlot } from './steering.ts';
 
 const OUTCOMES_MAX = 8;
 

@@ -17,18 +17,8 @@ import { ask, askLast } from './asking.ts';
 import { Time } from './ballot.tsx';
 import { Glyph } from './glyph.tsx';
 import { railWindow } from './rail-window.ts';
-import {
-	calm,
-	chosenSlot,
-	directedCalmMs,
-	follow,
-	isDirected,
-	moment,
-	nowMs,
-	run,
-	seekMoment,
-	story,
-} from './state.ts';
+import { calm, chosenSlot, directedCalmMs, isDirected, moment, nowMs, run, story } from './state.ts';
+import { follow, seekMoment } from './steering.ts';
 
 /** A pointer this close to an event means the event: about five pixels, as a part of the span. */
 const SNAP = 0.006;

@@ -4,7 +4,8 @@ import type { ProposeAnswer } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { NodeModel } from '../model/node-model.ts';
 import { bringDecisionIntoView } from './proposals.ts';
-import { calm, playSlot, propose, showSlot, story } from './state.ts';
+import { calm, propose, story } from './state.ts';
+import { playSlot, showSlot } from './steering.ts';
 
 const TRAFFIC_EVERY_MS = 300;
 const TRAFFIC_IN_FLIGHT_MAX = 8;

@@ -10,7 +10,8 @@ import { countText, list } from '../model/why.ts';
 import { inspected } from './inspecting.ts';
 import { NodeName } from './node-name.tsx';
 import { usePace } from './pace.ts';
-import { shownSlot, showSlot, swarmShown } from './state.ts';
+import { shownSlot, swarmShown } from './state.ts';
+import { showSlot } from './steering.ts';
 
 const COLUMN_PX = 30;
 const COLUMN_TOUCH_PX = 44;

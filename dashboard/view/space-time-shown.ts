@@ -7,19 +7,9 @@ import { itemAtPlace, placeThrough, type SpaceTime, spaceTimeOf } from '../model
 import { around, entriesIn, type Stretch, within } from '../model/space-time-window.ts';
 import type { Entry } from '../model/tape.ts';
 import { railWindow } from './rail-window.ts';
-import {
-	calm,
-	directedCalmMs,
-	flightsNow,
-	gathered,
-	isDirected,
-	moment,
-	run,
-	seekMomentOfSlot,
-	shownSlot,
-	story,
-	toLive,
-} from './state.ts';
+import { gathered } from './shown-decision.ts';
+import { calm, directedCalmMs, flightsNow, isDirected, moment, run, shownSlot, story } from './state.ts';
+import { seekMomentOfSlot, toLive } from './steering.ts';
 
 /** The stretch that the person chose; `all` that the rail shows; null: the decision that is shown. */
 export const chosenStretch = signal<Stretch | 'all' | null>(null);

@@ -14,7 +14,8 @@ import { inspectEntry, inspected } from './inspecting.ts';
 import { usePointers, wheel } from './space-time-gestures.ts';
 import { lanesOf, Plot } from './space-time-plot.tsx';
 import { chosenStretch, goTo, type Shown, width } from './space-time-shown.ts';
-import { moment, seekMomentOfSlot } from './state.ts';
+import { moment } from './state.ts';
+import { seekMomentOfSlot } from './steering.ts';
 
 export const ZOOM_BY = 1.5;
 const PAN_BY = 0.2;

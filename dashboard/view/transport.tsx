@@ -1,22 +1,9 @@
 /** Play, pause, step, speed, scrub, and back to live: for the decision that is shown. */
 import type { BallotNames } from '../model/ballot-names.ts';
 import { factText } from '../model/fact-text.ts';
-import {
-	changeSpeed,
-	isDirected,
-	moment,
-	pause,
-	play,
-	playback,
-	playing,
-	position,
-	SPEEDS,
-	seek,
-	speed,
-	step,
-	stepBy,
-	toLive,
-} from './state.ts';
+import { playback, step } from './shown-decision.ts';
+import { isDirected, moment, playing, position, speed } from './state.ts';
+import { changeSpeed, pause, play, SPEEDS, seek, stepBy, toLive } from './steering.ts';
 
 export function Transport({ names }: { names: BallotNames }) {
 	const { steps, durationMs } = playback.value;

@@ -5,7 +5,8 @@ import { type Span, type SpanKind, type Waterfall, waterfallOf } from '../model/
 import { msText } from '../model/why.ts';
 import { Glyph, type GlyphKind } from './glyph.tsx';
 import { NodeName } from './node-name.tsx';
-import { gathered, moment, story } from './state.ts';
+import { gathered } from './shown-decision.ts';
+import { moment, story } from './state.ts';
 
 /** It stays open while other slots are looked at, and costs nothing while it is closed. */
 const isOpen = signal(false);
