@@ -280,13 +280,13 @@ function readForwardId(from: Reader): ForwardId {
 	return { origin: from.id(), epoch: from.int(), id: from.int() };
 }
 
-export function writeAcceptance(out: Writer, acceptance: Acceptance): void {
+function writeAcceptance(out: Writer, acceptance: Acceptance): void {
 	out.int(acceptance.slot);
 	writeBallot(out, acceptance.ballot);
 	out.bytes(acceptance.value);
 }
 
-export function readAcceptance(from: Reader): Acceptance {
+function readAcceptance(from: Reader): Acceptance {
 	return { slot: readSlot(from), ballot: readBallot(from), value: readValue(from) };
 }
 

@@ -24,9 +24,6 @@ export class MachineError extends Error {
 	override readonly name = 'MachineError';
 }
 
-/** The data were written by another machine, or by a newer version. The message is a sentence. */
-export class OtherMachineError extends MalformedError {}
-
 /** A command that was applied. */
 export interface AppliedCommand<Command, Result> {
 	readonly revision: number;
@@ -233,12 +230,12 @@ class OwnRestore<State, Command, Result>
 	protected override readHead(from: Reader): void {
 		const { name, version } = this.#machine;
 		if (from.int() !== OWN_STATE_FORMAT) {
-			throw new OtherMachineError(`the state is not that of the state machine "${name}"`);
+			throw new MalformedError(`the state is not that of the state machine "${name}"`);
 		}
 		const written = from.text();
 		this.#version = from.int();
 		const fault = machineFault({ name: written, version: this.#version }, { name, version });
-		if (fault !== null) throw new OtherMachineError(fault);
+		if (fault !== null) throw new MalformedError(fault);
 		this.readApplied(from);
 		this.expect(OWN_PART, Number.POSITIVE_INFINITY);
 	}
