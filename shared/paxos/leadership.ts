@@ -226,8 +226,8 @@ export class Leadership {
 	/** Takes a change of members, to be proposed soon. @returns why not; null where it is taken */
 	change(id: ChangeId, change: MembersChange): ChangeRefusal | null {
 		const { last, sets } = this.#context.members;
-		if (!this.state.isSettled) return 'notSettled';
 		if (sets.length > 1 || this.state.change || this.#changesMembers) return 'underWay';
+		if (!this.state.isSettled) return 'notSettled';
 		if (change.follows !== last.chosenAt) return 'outdated';
 		const fault = membersFault(change.members);
 		if (fault === null) this.state.change = { id, change };

@@ -142,6 +142,15 @@ describe('a change', () => {
 		expect([why('n2'), why('n1')]).toEqual([['notLeader'], ['underWay', 'outdated']]);
 	});
 
+	it('is refused as long as the one before is not in force, because its members have not promised yet', () => {
+		const lab = labOf(3, 'n4', 'n5');
+		changeTo(lab, 'n1', ['n1', 'n4', 'n5']);
+		lab.deliver(({ message }) => 'slot' in message && message.slot === 1);
+		changeTo(lab, 'n1', ['n1', 'n4']);
+		expect(lab.agent('n1').members.sets).toHaveLength(2);
+		expect(lab.outcomes('n1', 'changeRefused')).toMatchObject([{ why: 'underWay' }]);
+	});
+
 	it('that was not proposed is refused when its leader is deposed', () => {
 		const lab = labOf(3);
 		for (const value of ['a', 'b', 'c', 'd']) lab.propose('n1', value);
