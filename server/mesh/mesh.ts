@@ -381,8 +381,9 @@ export class Mesh {
 		const peer = this.#peers.get(id) ?? this.#newPeer(id);
 		const refusal = peer.refusalOf(epoch, performance.now());
 		if (refusal !== null) return link.refuse(refusal);
-		if (!this.#peers.has(id)) this.#peers = new Map([...this.#peers, [id, peer]]);
+		// The end of a guest's link before this one takes it out of the peers.
 		peer.link?.replace();
+		if (!this.#peers.has(id)) this.#peers = new Map([...this.#peers, [id, peer]]);
 		peer.up(link, epoch, version);
 		this.#options.handlers.linkUp(id, remembered);
 	}

@@ -147,6 +147,21 @@ describe('a stranger at the door', () => {
 		expect(n1.mesh.send('n9', forward('to nobody'))).toBe(-1);
 	});
 
+	test('that is a guest and connects twice has its first connection replaced', async () => {
+		const n1 = await lonely();
+		const first = bench.add(await Stranger.proven(n1, { self: 'n9' }));
+		const second = bench.add(await Stranger.proven(n1, { self: 'n9' }));
+		expect(await first.closed).toBe(REFUSALS.replaced.code);
+		await n1.until(() => n1.links('n9').length === 3);
+		expect(n1.mesh.linked()).toEqual(['n9']);
+		expect(n1.mesh.send('n9', forward('to a guest'))).toBeGreaterThan(0);
+		second.ws.send(frameOf(forward('x')));
+		await n1.until(() => n1.messages().length === 1);
+		await second.close();
+		await n1.until(() => n1.links('n9').length === 4);
+		expect(n1.links('n9').slice(0, 3)).toEqual(['up', REFUSALS.replaced.text, 'up']);
+	});
+
 	test.each([
 		[7, 3],
 		[8, 4],
