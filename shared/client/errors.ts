@@ -26,7 +26,7 @@ export class RefusedError extends Error {
 /** The message of a RefusedError that is `denied`. */
 export const DENIED = 'the token of this client is not for it, or it has none';
 
-/** The write was sent. It may have happened or may yet happen, and a read tells whether it has. */
+/** The write was sent. It may have happened or may yet happen: a read tells only what has happened so far. */
 export class UnknownOutcomeError extends Error {
 	override readonly name = 'UnknownOutcomeError';
 }
