@@ -40,7 +40,11 @@ export function changeMembers(change: Change, world: World): void {
 	if (request === null) return;
 	world.counters.changesAsked++;
 	const { process } = leader;
-	process.replica.changeMembers(request, change.timeoutMs, (answer) => answered(request, answer, leader, world));
+	const asked = world.invariants.changesAsked(leader.index);
+	process.replica.changeMembers(request, change.timeoutMs, (answer) => {
+		if (answer.kind === 'refused') world.invariants.changeRefused(leader.index, asked);
+		answered(request, answer, leader, world);
+	});
 }
 
 function requestOf({ what, which }: Change, leader: SimulatedNode, world: World): MembersRequest | null {

@@ -84,6 +84,10 @@ export class Invariants {
 			);
 		}
 		life.promised = view.promised;
+		if (event.kind === 'changeMembers') {
+			life.changes.push(event);
+			this.#ledger.changeAsked(event);
+		}
 		if (view.chosenThrough !== life.chosenThrough) {
 			life.chosenThrough = view.chosenThrough;
 			this.#ledger.mustBeChosenThrough(node, view.chosenThrough, 'its state');
@@ -153,6 +157,21 @@ export class Invariants {
 	acknowledged(slot: Slot): void {
 		this.#ledger.mustBeChosenThrough(0, slot, 'an answer');
 		if (slot > this.acknowledgedThrough) this.acknowledgedThrough = slot;
+	}
+
+	/** How many changes of members the agent of a node was asked to propose, in this life. */
+	changesAsked(node: number): number {
+		return this.#life(node).changes.length;
+	}
+
+	/**
+	 * A node has answered that a change was not done, and will not be.
+	 *
+	 * @param asked how many its agent was asked for before. One that never came to the agent is refused by right.
+	 */
+	changeRefused(node: number, asked: number): void {
+		const change = this.#life(node).changes[asked];
+		if (change) this.#ledger.changeRefused(node, change);
 	}
 
 	#appliedOnce(client: string, sequence: number, revision: number): void {

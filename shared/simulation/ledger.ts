@@ -8,10 +8,12 @@
  * @source Lamport, Paxos.tla: OneVote, OneValuePerBallot, VotesSafe, SafeAt, WontVoteIn, ChosenAt
  */
 import { type Ballot, ballotToText, compareBallots, NO_BALLOT, sameBallot } from '../paxos/ballot.ts';
+import type { MembersChange } from '../paxos/change.ts';
 import type { Slot } from '../paxos/message.ts';
 import type { Voters } from '../paxos/quorum.ts';
 import type { DurableRecord } from '../paxos/record.ts';
-import { isMembersChange, type Value } from '../paxos/value.ts';
+import { changeOf, isMembersChange, type Value } from '../paxos/value.ts';
+import { AskedChanges } from './asked-changes.ts';
 import type { Counters } from './counters.ts';
 import { type Electorate, type Electorates, isQuorumFor } from './electorates.ts';
 import { endOf, type Kept, KeptRecords, type RecoveredLog } from './kept.ts';
@@ -44,6 +46,7 @@ export class Ledger {
 	/** Every slot up to here is chosen. */
 	chosenThrough: Slot = 0;
 	readonly electorates: Electorates;
+	readonly #askedChanges = new AskedChanges();
 	readonly #acceptors: KeptRecords[];
 	readonly #votes = new Map<Slot, Vote[]>();
 	readonly #chosen = new Map<Slot, Chosen>();
@@ -211,6 +214,17 @@ export class Ledger {
 		throw new Violation('OnlyProposedIsTold', `node ${node} tells of ${describe(slot, ballot)} (${where})`);
 	}
 
+	/** A node was asked to propose this change of members. */
+	changeAsked(change: MembersChange): void {
+		this.#askedChanges.asked(change);
+	}
+
+	/** @throws Violation where the change that `node` has refused was chosen, and nobody asked for it who was not refused */
+	changeRefused(node: number, change: MembersChange): void {
+		if (!this.#askedChanges.refused(change)) return;
+		throw new Violation('RefusedChangesAreNotChosen', `node ${node} has refused a change that is chosen`);
+	}
+
 	/** How many records of `node` are written and not durable. */
 	waitingCount(node: number): number {
 		return this.#acceptor(node).waiting.length;
@@ -308,7 +322,10 @@ export class Ledger {
 		const slot = ++this.chosenThrough;
 		const change = this.#changes.get(slot);
 		if (!change) return;
-		if (this.electorates.chosen(slot, change)) this.#counters.membersChanged++;
+		if (!this.electorates.chosen(slot, change)) return;
+		this.#counters.membersChanged++;
+		if (!this.#askedChanges.chosen(changeOf(change))) return;
+		throw new Violation('RefusedChangesAreNotChosen', `the change that is chosen in slot ${slot} was refused`);
 	}
 
 	/** VotesSafe: the first time that anything is proposed or accepted for `slot` at `ballot`. */

@@ -1,5 +1,6 @@
 /** The state of one life of one process so far, for the rules that look at more than one of its steps. */
 import { type Ballot, NO_BALLOT } from '../paxos/ballot.ts';
+import type { MembersChange } from '../paxos/change.ts';
 import type { Slot } from '../paxos/message.ts';
 
 export class Life {
@@ -11,6 +12,8 @@ export class Life {
 	leads: Ballot = NO_BALLOT;
 	/** The round of the last heartbeat that asked for confirmations. */
 	round = 0;
+	/** The changes of members that its agent was asked to propose. */
+	readonly changes: MembersChange[] = [];
 	/** A hash of the results of every slot applied, so that equal states are known without a look at them. */
 	results = 0;
 }

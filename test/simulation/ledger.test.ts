@@ -2,9 +2,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Ballot } from '../../shared/paxos/ballot.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
+import { membersValue } from '../../shared/paxos/value.ts';
 import { noCounts } from '../../shared/simulation/counters.ts';
 import { Electorates } from '../../shared/simulation/electorates.ts';
 import { Ledger, Violation } from '../../shared/simulation/ledger.ts';
+import { votersNamed } from '../../shared/simulation/node.ts';
 
 const RED = new Uint8Array([1]);
 const BLUE = new Uint8Array([2]);
@@ -14,9 +16,11 @@ const high: Ballot = { ms: 3, ns: 0, node: 'n3' };
 
 let ledger: Ledger;
 
-beforeEach(() => {
+beforeEach(begin);
+
+function begin(): void {
 	ledger = new Ledger(new Electorates(['n1', 'n2', 'n3'], 3, 8), noCounts());
-});
+}
 
 function write(node: number, ...records: readonly DurableRecord[]): void {
 	for (const record of records) ledger.appended(node, record);
@@ -62,6 +66,26 @@ describe('the ledger', () => {
 		for (const node of [1, 2]) write(node, promised(middle));
 		write(1, accepted(middle, RED));
 		expect(rule(() => ledger.mustBeChosen(2, 1, RED, 'here'))).toBe('OnlyChosenIsLearned');
+	});
+
+	it('notices a change of members that is chosen, though it was refused to all who asked for it', () => {
+		const members = votersNamed(['n1', 'n2']);
+		const change = { follows: 0, members };
+		const choose = () => {
+			for (const node of [0, 1]) write(node, promised(low));
+			for (const node of [0, 1]) write(node, accepted(low, membersValue(change)));
+		};
+		for (const refusals of [1, 2]) {
+			begin();
+			for (let asked = 0; asked < 2; asked++) ledger.changeAsked(change);
+			for (let refused = 0; refused < refusals; refused++) ledger.changeRefused(0, change);
+			expect(rule(choose)).toBe(refusals < 2 ? undefined : 'RefusedChangesAreNotChosen');
+		}
+		begin();
+		ledger.changeAsked(change);
+		choose();
+		expect(rule(() => ledger.changeRefused(0, { follows: 1, members }))).toBeUndefined();
+		expect(rule(() => ledger.changeRefused(0, change))).toBe('RefusedChangesAreNotChosen');
 	});
 
 	it('notices two values under one ballot', () => {

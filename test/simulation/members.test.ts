@@ -69,12 +69,15 @@ it('every node tells its clients of a member that comes in, and of one that is r
 		changeMembers({ kind: 'changeMembers', atMs: 0, what, which, timeoutMs: 3_000 }, world);
 		world.run(world.now + 3_000 * US_PER_MS);
 	};
+	const indexOfLeader = () => world.nodes.findIndex(({ process }) => process?.agent.view().role === 'leader');
 	world.start();
 	world.run(3_000 * US_PER_MS);
 	const told = world.nodes.slice(0, 3).map((node) => listen(world, node));
 	change('add', 0);
+	// Had it been refused to the one who asked, that would be noticed.
+	expect(() => world.invariants.changeRefused(indexOfLeader(), 0)).toThrow('RefusedChangesAreNotChosen');
 	for (const lists of told) expect(new Set(lists)).toEqual(new Set(['n1 n2 n3', 'n1 n2 n3 n4']));
-	const leader = world.nodes.findIndex(({ process }) => process?.agent.view().role === 'leader');
+	const leader = indexOfLeader();
 	const other = (leader + 1) % 3;
 	change('remove', other);
 	const left = world.nodes.map(({ id }) => id).filter((_, index) => index !== other);

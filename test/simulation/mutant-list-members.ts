@@ -180,7 +180,21 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 		'} else if (this.state.nextSlot < this.#context.members.last.from) {',
 		'} else if (this.state.nextSlot < 0) {',
 	),
-	// `test/replica/membership.test.ts` catches this one and the next.
+	one(
+		0,
+		'a change that has no answer in time is said to be refused',
+		MEMBERSHIP,
+		"overdue(): void {\n\t\tthis.#end({ kind: 'unknown' });",
+		"overdue(): void {\n\t\tthis.#end(refused('notLeader'));",
+	),
+	// `test/replica/membership.test.ts` catches this one and the next two.
+	one(
+		0,
+		'a change that a later one has overtaken is said to be refused',
+		MEMBERSHIP,
+		"sets[0].chosenAt > slot ? { kind: 'unknown' }",
+		"sets[0].chosenAt > slot + 1_000_000 ? { kind: 'unknown' }",
+	),
 	one(
 		0,
 		'a removal is proposed though no majority of the others can be reached',
