@@ -25,7 +25,8 @@ export function beginContest(leadership: Leadership, proposals: Proposals): Cont
 	const slot = phase1.contest;
 	if (slot === 0) return null;
 	const contenders = proposals.pending.contenders(slot);
-	const [first, ...others] = contenders.map(({ proposal }) => proposal);
+	const losing = contenders.map(({ proposal }) => proposal.id);
+	const [first] = contenders;
 	const isChosen = slot < leadership.nextSlot;
 	// Of a slot that is chosen, an acceptor that does not know it may have reported another value, of an older ballot.
 	const held = isChosen ? (leadership.known(slot) ?? phase1.contested) : phase1.bound.get(slot);
@@ -34,13 +35,13 @@ export function beginContest(leadership: Leadership, proposals: Proposals): Cont
 		if (isChosen && slot <= leadership.acceptableThrough) {
 			leadership.propose(slot, held.value, 'reported', [], held.ballot);
 		}
-		return { slot, losing: contenders.map(({ proposal }) => proposal.id) };
+		return { slot, losing };
 	}
 	const firstFree = Math.max(leadership.nextSlot, phase1.recoveredThrough + 1);
 	if (!isChosen && slot <= firstFree && first) {
-		leadership.reserve(slot, first.value, first.id);
-		proposals.pending.left(contenders[0] as (typeof contenders)[0]);
-		return { slot, losing: others.map(({ id }) => id) };
+		leadership.reserve(slot, first.proposal.value, first.proposal.id);
+		proposals.pending.left(first);
+		return { slot, losing };
 	}
 	// The slot is chosen, and the nodes that know it do not keep it any more; or it is too far ahead.
 	const reason = isChosen ? 'slotTrimmed' : 'slotNotOpen';

@@ -61,7 +61,7 @@ export interface LeadershipState {
 	openMs: number;
 	/** A change of members that waits for a slot; null for none. */
 	change: WaitingChange | null;
-	/** A slot that one proposal contests, and that phase 1 left free. */
+	/** A slot that one proposal contests, and that phase 1 left free. Late promises may report a value for it. */
 	reserved: (Queued & { readonly slot: Slot }) | null;
 	/** The nodes that answered since the last look: a leader that reaches no quorum is none. */
 	answered: Set<NodeId>;
@@ -258,21 +258,22 @@ export class Leadership {
 		this.state.nextSlot = Math.max(this.state.nextSlot, chosenThrough + 1, this.#log.chosenThrough + 1);
 		const windowEnd = this.#windowEnd;
 		while (this.state.nextSlot <= windowEnd) {
-			if (this.state.nextSlot === this.state.reserved?.slot) {
-				const { slot, value, id } = this.state.reserved;
-				this.propose(slot, this.#made([value]), 'own', [id]);
-			} else if (this.state.nextSlot <= recoveredThrough) {
-				const acceptance = bound.get(this.state.nextSlot);
-				if (acceptance) this.propose(this.state.nextSlot, acceptance.value, 'reported', [], acceptance.ballot);
-				else this.propose(this.state.nextSlot, NOOP, 'noop', []);
+			const { nextSlot, reserved } = this.state;
+			const acceptance = nextSlot <= recoveredThrough ? bound.get(nextSlot) : undefined;
+			if (acceptance) {
+				this.propose(nextSlot, acceptance.value, 'reported', [], acceptance.ballot);
+			} else if (nextSlot === reserved?.slot) {
+				this.propose(nextSlot, this.#made([reserved.value]), 'own', [reserved.id]);
+			} else if (nextSlot <= recoveredThrough) {
+				this.propose(nextSlot, NOOP, 'noop', []);
 			} else if (this.state.change) {
 				this.#proposeChange(this.state.change);
 			} else if (this.#queue.length > 0 && this.#hasRoom) {
 				const { values, ids } = this.#queue.takeBatch();
-				this.propose(this.state.nextSlot, this.#made(values), 'own', ids);
-			} else if (this.state.nextSlot < this.#context.members.last.from) {
+				this.propose(nextSlot, this.#made(values), 'own', ids);
+			} else if (nextSlot < this.#context.members.last.from) {
 				// A change of members is in force as soon as all slots before it are chosen.
-				this.propose(this.state.nextSlot, NOOP, 'noop', []);
+				this.propose(nextSlot, NOOP, 'noop', []);
 			} else {
 				return;
 			}

@@ -269,6 +269,22 @@ describe('phase 1 and phase 2', () => {
 		expect(lab.chosen('n3').slice(-2)).toEqual(['blue', 'red']);
 	});
 
+	it('a slot that a new leader contests keeps what a later member has accepted, though the first quorum left it free', () => {
+		const lab = labOf(3, 'n4', 'n5');
+		changeTo(lab, 'n1', ['n3', 'n4', 'n5']);
+		lab.deliver(({ from, to }) => from !== 'n3' && to !== 'n3');
+		lab.propose('n1', 'blue');
+		lab.deliver(({ to, message }) => ['n4', 'n5'].includes(to) && message.kind === 'accept');
+		lab.deliver(({ to, message }) => to === 'n1' && message.kind === 'accepted');
+		const slot = lab.chosen('n1').indexOf('blue') + 1;
+		lab.drop();
+		const proposal = lab.propose('n3', 'red', 'self', slot);
+		lab.campaign('n3', 20);
+		lab.deliver(among('n2', 'n3', 'n4'));
+		expect(lab.chosen('n3')[slot - 1]).toBe('blue');
+		expect(lab.outcomes('n3', 'kept')).toMatchObject([{ proposal, slot }]);
+	});
+
 	it('a leader answers no read before it knows who decides, though a quorum of those it knows confirms it', () => {
 		const lab = labOf(3, 'n4', 'n5');
 		lab.deliver();

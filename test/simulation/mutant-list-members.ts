@@ -73,6 +73,14 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 		'		if (!this.state.promisers.has(peer)) this.state.reports.delete(peer);\n',
 		'',
 	),
+	// `test/paper/members.test.ts` catches this one: who contests a slot has to learn late that other members decide it.
+	one(
+		0,
+		'a slot that a leader contests takes its value, whatever late promises report',
+		LEADERSHIP,
+		'if (acceptance) {',
+		'if (acceptance && nextSlot !== reserved?.slot) {',
+	),
 	// `test/paper/members.test.ts` catches this one: a leader of an earlier ballot has to learn of the change, too.
 	one(
 		0,
@@ -177,8 +185,8 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 		0,
 		'the slots before a change is in force stay empty',
 		LEADERSHIP,
-		'} else if (this.state.nextSlot < this.#context.members.last.from) {',
-		'} else if (this.state.nextSlot < 0) {',
+		'} else if (nextSlot < this.#context.members.last.from) {',
+		'} else if (nextSlot < 0) {',
 	),
 	one(
 		0,
