@@ -15,6 +15,7 @@ import { KEY_VALUE_LABEL } from '../storage/machine-label.ts';
 import { Closing } from './closing.ts';
 import { openNodeDoors } from './doors.ts';
 import { openEntrance } from './entrance.ts';
+import { Noting } from './noting.ts';
 import type { NodeOptions } from './options.ts';
 import { type NodeMachine, type NodeReplica, openReplica } from './replica.ts';
 
@@ -112,11 +113,20 @@ export async function startNodeOf<Replica extends NodeReplica>(
 		const lastFacts = new LastLines(LAST_FACTS_MAX, LAST_FACTS_CHARS_MAX);
 		const stopLogging = logFacts(replica.facts, log, lastFacts);
 		replica.facts.watch((fact) => metrics.told(fact));
+		const noting =
+			home.notes &&
+			new Noting({
+				notes: home.notes,
+				replica,
+				peers: () => swarm.members.map((member) => member.id).filter((peer) => peer !== id),
+				failed: (error) => reports.failed(error, 'what other nodes have told could not be noted'),
+			});
 		closing.first(
 			() => joining.stop(),
 			() => replica.stop(),
 			() => lab?.stop(),
 			() => mesh.close(),
+			() => noting?.stop(),
 		);
 		// What is reported last is logged too.
 		closing.last(stopLogging);

@@ -3,6 +3,7 @@
  *
  *     <dataDir>/format.json            written last: all below is whole
  *     <dataDir>/<node>/format.json     the same: which swarm this is, and the members that it began with
+ *     <dataDir>/<node>/peers.json      what other nodes have told (`peer-notes.ts`)
  *     <dataDir>/<node>/log/            the manifest, which names the swarm and the node's id, and the segments
  *     <dataDir>/lock, <dataDir>/<node>/lock   who uses the folder now (`lock.ts`)
  *

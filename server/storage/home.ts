@@ -14,6 +14,7 @@ import type { FirstMembers, SwarmMembers } from './identity.ts';
 import { explained } from './locked-folder.ts';
 import { KEY_VALUE_LABEL, noteMachine, refuseOtherMachine } from './machine-label.ts';
 import { MemoryDisk } from './memory.ts';
+import { PeerNotes } from './peer-notes.ts';
 
 /** The system's errors where this user may not do what the log needs, at the start or later. */
 const NOT_ALLOWED: readonly unknown[] = ['EACCES', 'EPERM', 'EROFS'];
@@ -32,6 +33,8 @@ export interface Home extends MemoryIdentity {
 	readonly disk: FileDisk | MemoryDisk;
 	/** The owner of the log on the disk: see `LogOptions`. */
 	readonly owner: string;
+	/** What the other nodes have told; null where nothing is kept. */
+	readonly notes: PeerNotes | null;
 	/** The name of the swarm among nodes: those with another state machine have another one. */
 	readonly meshId: string;
 	/** The log was read. @param isNew whether there was nothing in it @throws FolderError where it is that of another machine */
@@ -59,6 +62,7 @@ export async function openHome(dataDir: string, swarm: string, name: string, lab
 	}
 	return {
 		...folder,
+		notes: new PeerNotes(folder.path, folder.swarmId),
 		meshId: meshIdOf(folder.swarmId, label),
 		started: (isNew) => noteMachine(folder.path, label, isNew),
 		reasonOf: (error) => {
@@ -83,6 +87,7 @@ export function memoryHome(
 		members,
 		disk: new MemoryDisk(newLogFiles(owner, SEGMENT_BYTES_DEFAULT)),
 		owner,
+		notes: null,
 		meshId: meshIdOf(swarmId, label),
 		started: () => undefined,
 		reasonOf: (error) => error,

@@ -24,6 +24,7 @@ import {
 import { LOCK_FILE } from './lock.ts';
 import { explained, lockData, lockNode, whileLocked, writable } from './locked-folder.ts';
 import { removeLabel } from './machine-label.ts';
+import { removeNotes } from './peer-notes.ts';
 
 /**
  * Makes the folders of all nodes of a new swarm, which are durable when it returns.
@@ -249,6 +250,7 @@ function wipe(dataDir: string, members: readonly NodeId[]): void {
 function erase(folder: string): void {
 	removeIdentity(folder);
 	fs.rmSync(join(folder, 'log'), { recursive: true, force: true });
+	removeNotes(folder);
 	// It comes last, because a log without it would be taken for one of keys.
 	removeLabel(folder);
 }

@@ -39,8 +39,11 @@ describe('where others remember', () => {
 		await victim.kill();
 		const newest = copyOf(victim, 'newest');
 		const reached = lastFrame(victim);
+		// They remember it also after they were started again.
+		await Promise.all([leader.stop(), follower.stop()]);
 
 		putBack(victim, copy);
+		await swarm.start([leader, follower]);
 		const found = lastFrame(victim);
 		const refused = victim.launch();
 		expect(await refused.ended).toBe(1);
@@ -116,6 +119,8 @@ describe('where nobody remembers', () => {
 		await writeAll(swarm, keysOf('late'), 3);
 		await Promise.all([n2.stop(), n3.stop()]);
 
+		// Where n2 has noted what n3 told, it remembers, and n3 is refused.
+		rmSync(join(n2.folder, 'peers.json'));
 		// Neither of them remembers: what n2 and n3 acknowledged is gone, and other values take its place.
 		putBack(n3, copy);
 		await swarm.start([n1, n3]);
