@@ -13,10 +13,12 @@ import { join } from 'node:path';
 import { useNativeCrc32 } from '../../shared/disk/crc32.ts';
 import { type Disk, type Done, type FilePart, NoRoomError } from '../../shared/disk/disk.ts';
 import { FileChanges, HALF_MADE } from './file-changes.ts';
+import { isInPlace } from './in-place.ts';
+import type { Unlock } from './lock.ts';
 import { nativeCrc32 } from './native-crc32.ts';
 import { OpenFiles } from './open-files.ts';
 import { Pace } from './pace.ts';
-import { notInPlace } from './refusals.ts';
+import { lockGone, notInPlace } from './refusals.ts';
 
 useNativeCrc32(nativeCrc32);
 
@@ -37,6 +39,7 @@ interface Write {
 
 export class FileDisk implements Disk {
 	readonly #folder: string;
+	readonly #lock: Unlock['file'] | null;
 	#error: Error | null = null;
 	readonly #writes: Write[] = [];
 	#writing = false;
@@ -50,10 +53,12 @@ export class FileDisk implements Disk {
 
 	/**
 	 * @param folder must exist. What a crash left half made there is removed.
+	 * @param lock the file by which the folder is locked, where it is
 	 * @throws the system's error, where the folder cannot be read or written
 	 */
-	constructor(folder: string) {
+	constructor(folder: string, lock: Unlock['file'] | null = null) {
 		this.#folder = folder;
+		this.#lock = lock;
 		// Files are made there only later, when it would be too late to say that none can be.
 		fs.accessSync(folder, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
 		for (const name of fs.readdirSync(folder)) if (name.endsWith(HALF_MADE)) fs.rmSync(join(folder, name));
@@ -125,7 +130,7 @@ export class FileDisk implements Disk {
 	}
 
 	/**
-	 * Looks whether the folder and the files that are written are still in their places. Where they are not, they were
+	 * Looks whether the folder, its lock and the files that are written are still in their places. Where they are not, they were
 	 * removed, moved or replaced, and the next process would not find what is written to them.
 	 *
 	 * @returns the error then, with which later calls fail too; else null, also while an earlier look is not over
@@ -134,8 +139,10 @@ export class FileDisk implements Disk {
 		if (this.#looking || this.#isClosed) return null;
 		this.#looking = true;
 		const path = await this.#open.misplaced();
+		const isLocked = this.#lock === null || this.#isClosed || (await isInPlace(this.#lock));
 		this.#looking = false;
-		return path === null || this.#isClosed ? null : this.#fail(notInPlace(this.#folder, path));
+		if (this.#isClosed || (path === null && isLocked)) return null;
+		return this.#fail(path === null ? lockGone(this.#folder) : notInPlace(this.#folder, path));
 	}
 
 	/** Waits for writes under way, then closes the files. Later calls fail. */

@@ -103,7 +103,7 @@ export function openFolder(dataDir: string, nodeId: string, swarmName: string): 
 		const identity = checkIdentity(dataDir, nodeId, swarmName);
 		refuseMissing(dataDir, nodeId, log);
 		const damaged = (error: CorruptLogError): FolderError => damagedLog(log, nodeId, error);
-		const disk = writable(folder, () => new FileDisk(log));
+		const disk = writable(folder, () => new FileDisk(log, unlock.file));
 		const id = writable(folder, () => idOfLog(disk, identity.swarmId, nodeId, log, damaged));
 		return {
 			path: folder,

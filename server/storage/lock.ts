@@ -41,15 +41,20 @@ const O_EXLOCK = process.platform === 'win32' ? 0x10000000 : 0x20;
 /** The exit status of `flock --nonblock` when another process holds the lock. */
 const FLOCK_IS_HELD = 1;
 
+/** Unlocks a folder. It does nothing when it is called again. */
+export interface Unlock {
+	(): void;
+	/** The lock holds against others only as long as this file is in its place. */
+	readonly file: { readonly path: string; readonly fd: number };
+}
+
 /**
  * Locks the folder.
- *
- * @returns a function that unlocks it, and does nothing when it is called again
  *
  * @throws LockedError, CannotLockError
  * @throws the system's error where the lock file cannot be opened
  */
-export function lockFolder(folder: string): () => void {
+export function lockFolder(folder: string): Unlock {
 	const path = join(folder, LOCK_FILE);
 	const fd = process.platform === 'linux' ? lockByProgram(folder, path) : lockByOpening(folder, path);
 	if (!isThere(fd, path)) {
@@ -59,13 +64,14 @@ export function lockFolder(folder: string): () => void {
 	fs.ftruncateSync(fd);
 	fs.writeSync(fd, `${process.pid} ${pidNamespace()}\n`);
 	let isHeld = true;
-	return () => {
+	const unlock = (): void => {
 		// A second time, the number may be another file's.
 		if (!isHeld) return;
 		isHeld = false;
 		fs.ftruncateSync(fd);
 		fs.closeSync(fd);
 	};
+	return Object.assign(unlock, { file: { path, fd } });
 }
 
 function lockByProgram(folder: string, path: string): number {

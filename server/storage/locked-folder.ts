@@ -6,14 +6,14 @@ import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { FolderError } from './errors.ts';
-import { CannotLockError, LockedError, lockFolder } from './lock.ts';
+import { CannotLockError, LockedError, lockFolder, type Unlock } from './lock.ts';
 
 const FORMAT_WAIT_MAX_MS = 30_000;
 const FORMAT_RETRY_MIN_MS = 5;
 const FORMAT_RETRY_MAX_MS = 50;
 
-/** Locks the folder of one node for this process. @returns a function that unlocks it */
-export function lockNode(folder: string, node: NodeId): () => void {
+/** Locks the folder of one node for this process. */
+export function lockNode(folder: string, node: NodeId): Unlock {
 	return writable(folder, () => {
 		try {
 			return lockFolder(folder);
@@ -40,8 +40,8 @@ export function whileLocked<T>(dataDir: string, act: () => T): T {
 	}
 }
 
-/** Makes the data folder where it is missing. Waits while another process formats it. @returns a function that unlocks it */
-export function lockData(dataDir: string): () => void {
+/** Makes the data folder where it is missing. Waits while another process formats it. */
+export function lockData(dataDir: string): Unlock {
 	return writable(dataDir, () => {
 		makeFolder(dataDir);
 		for (let waitedMs = 0; ; ) {

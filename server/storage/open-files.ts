@@ -4,6 +4,7 @@
  */
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { isInPlace } from './in-place.ts';
 
 /** The manifest, the segment that is written, and the next one. */
 const OPEN_FILES_MAX = 3;
@@ -66,10 +67,9 @@ export class OpenFiles {
 	async misplaced(): Promise<string | null> {
 		for (const [name, fd] of [['', this.folderFd] as const, ...this.#files]) {
 			if (name !== '' && this.#files.get(name) !== fd) continue;
-			const own = fs.fstatSync(fd);
 			const path = join(this.#folder, name);
-			const isThere = await leadsTo(path, own);
-			// The log itself has renamed or removed it meanwhile.
+			const isThere = await isInPlace({ path, fd });
+			// The log itself may have renamed or removed it meanwhile.
 			if (!isThere && (name === '' || this.#files.get(name) === fd)) return path;
 		}
 		return null;
@@ -113,12 +113,4 @@ export class OpenFiles {
 	#reserve(): void {
 		this.#reserveFd ??= fs.openSync(this.#folder, 'r');
 	}
-}
-
-/** Whether the path leads to this file or folder; true also where the system does not say. */
-function leadsTo(path: string, { dev, ino }: fs.Stats): Promise<boolean> {
-	return fs.promises.stat(path).then(
-		(there) => there.dev === dev && there.ino === ino,
-		({ code }: NodeJS.ErrnoException) => code !== 'ENOENT' && code !== 'ENOTDIR',
-	);
 }

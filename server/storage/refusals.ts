@@ -72,3 +72,12 @@ export function notInPlace(folder: string, path: string): FolderError {
 			`Put ${folder} back as it was when the node stopped. ${orReplace(folder)}`,
 	);
 }
+
+/** @param folder of the log */
+export function lockGone(folder: string): FolderError {
+	return new FolderError(
+		'misplaced',
+		`The lock of ${folder} was removed while its node runs, so another process could use the folder too. Start the node ` +
+			'again, and leave that file where it is: it holds up nobody once its process has ended',
+	);
+}

@@ -345,6 +345,16 @@ describe('a folder is refused', () => {
 		expect(open('n1').swarmId).toBe(swarmId);
 	});
 
+	test('whose lock is removed while it is used, which is noticed', async () => {
+		const { disk } = open('n1');
+		expect(await disk.look()).toBeNull();
+		fs.rmSync(join(dataDir, 'n1/lock'));
+		expect(await disk.look()).toMatchObject({
+			code: 'misplaced',
+			message: expect.stringContaining(`The lock of ${join(dataDir, 'n1/log')} was removed while its node runs`),
+		});
+	});
+
 	test('that this process has opened already (inUse)', async () => {
 		const first = open('n1');
 		expect(codeOf(() => open('n1'))).toBe('inUse');
