@@ -7,8 +7,12 @@ import type { ProposeAnswer } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { ValueSummary } from '../../shared/store/describe.ts';
 import type { BallotNames } from './ballot-names.ts';
+import { beginning } from './beginning.ts';
 import type { Decision, Round } from './decision.ts';
 import { countVoters, electorateOf, isQuorum } from './members.ts';
+
+/** A sentence of a row shows so much of a value, so that it takes two lines at most. The title has more. */
+const IN_ROW_CHARS = 32;
 
 export function whyPrepare(round: Round, decision: Decision, names: BallotNames): string {
 	const { proposer } = round;
@@ -60,10 +64,10 @@ export function whyAccept(round: Round, decision: Decision, names: BallotNames):
 	switch (proposal.origin) {
 		case 'own':
 			return round.onceAbove !== undefined
-				? `Slot ${countText(decision.slot)} lies above all that was reported, so ${proposer} is free to propose ${quoted(proposal.value)}.`
+				? `Slot ${countText(decision.slot)} lies above all that was reported, so ${proposer} is free to propose ${quoted(proposal.value, IN_ROW_CHARS)}.`
 				: `No promise reported a value for slot ${countText(decision.slot)}, so ${proposer} is free to propose its own.`;
 		case 'reported':
-			return `A promise reported ${quoted(proposal.value)} under ${names.full(proposal.reportedAt)}: ${proposer} must propose that again, not its own.`;
+			return `A promise reported ${quoted(proposal.value, IN_ROW_CHARS)} under ${names.full(proposal.reportedAt)}: ${proposer} must propose that again, not its own.`;
 		case 'noop':
 			return `No promise reported a value for slot ${countText(decision.slot)}. ${proposer} fills it with a no-op, because a later slot or a change of members needs all slots before it.`;
 	}
@@ -74,7 +78,7 @@ export function whyVote(round: Round, decision: Decision, names: BallotNames): s
 	const refusal = refusalOf(round.vote, round, names);
 	if (decision.before) return `${votes} hold it, accepted under this ballot.`;
 	if (round.isChosen)
-		return `${round.proposer} counted ${votes} votes, a quorum: ${quoted(round.proposal?.value)} is chosen.`;
+		return `${round.proposer} counted ${votes} votes, a quorum: ${quoted(round.proposal?.value, IN_ROW_CHARS)} is chosen.`;
 	if (refusal) return `${refusal} It accepts nothing below its promise.`;
 	if (!round.proposal)
 		return round.halted ? 'Nothing was proposed, so nothing could be accepted.' : 'Not yet: nothing is proposed.';
@@ -129,9 +133,9 @@ export function ballotsOfAnswer(answer: ProposeAnswer): BallotText[] {
 	return ballots.filter((ballot) => ballot !== '');
 }
 
-export function quoted(value: ValueSummary | undefined): string {
+export function quoted(value: ValueSummary | undefined, charsMax = Number.POSITIVE_INFINITY): string {
 	if (!value) return 'the value';
-	return value.bytes === 0 ? 'a no-op' : `“${value.text}”`;
+	return value.bytes === 0 ? 'a no-op' : `“${beginning(value.text, charsMax)}”`;
 }
 
 /** Where there is little room: `color = red`. */

@@ -10,7 +10,8 @@ import { calm, moment, story, swarmShown } from './state.ts';
 export function Happened() {
 	calm.value;
 	const happened = happenedBy(story.landmarks, moment.value?.at ?? Number.POSITIVE_INFINITY, swarmShown());
-	if (happened.length === 0) return null;
+	// Its place stays free, so that nothing jumps when a leader comes.
+	if (happened.length === 0) return <div class="happened" />;
 	return (
 		<ul class="happened" aria-label="Leader, and nodes that are not heard">
 			{happened.map((landmark) => (
