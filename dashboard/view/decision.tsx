@@ -101,7 +101,8 @@ function Verdict({ decision, slot }: { decision: Decision; slot: number }) {
 	if (values.length > 1) {
 		return (
 			<p class="verdict broken" data-testid="verdict">
-				<Glyph kind="nack" /> {values.length} values are chosen: <strong>{list(values.map(quoted))}</strong>
+				<Glyph kind="nack" /> {values.length} values are chosen:{' '}
+				<strong>{list(values.map((value) => quoted(value)))}</strong>
 			</p>
 		);
 	}
@@ -207,7 +208,8 @@ function Rounds(props: {
 function roundState(round: Round, decision: Decision): string {
 	if (round.isChosen) {
 		const first = decision.rounds.find((other) => other.isChosen);
-		return first === round ? 'chosen' : 'chosen again';
+		if (first === round) return 'chosen';
+		return first?.proposal?.value.digest === round.proposal?.value.digest ? 'chosen again' : 'chosen, another value';
 	}
 	if (round.halted) return 'halted';
 	if (round.givenUp) return 'given up';

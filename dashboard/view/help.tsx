@@ -11,8 +11,8 @@ export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }
 				What you are looking at
 			</h2>
 			<p>
-				Real processes that agree on one log, slot by slot, by Paxos. A value is <b>chosen</b> in a slot once a quorum,
-				more than half of the voters, has accepted it under one ballot. After that it can never change.
+				Processes that agree on one log, slot by slot, by Paxos. A value is <b>chosen</b> in a slot once a quorum, more
+				than half of the voters, has accepted it under one ballot. After that it can never change.
 			</p>
 			<dl class="help-phases">
 				<dt>
