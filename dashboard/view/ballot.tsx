@@ -1,9 +1,13 @@
 /** A ballot as text: its short name, the whole integer on hover and focus, copied by a click. */
 import { useSignal } from '@preact/signals';
 import type { BallotText } from '../../shared/fact.ts';
-import { type BallotNames, ballotNumber, clockWithMs } from '../model/ballot-names.ts';
+import { nameOf } from '../../shared/member-name.ts';
+import { type BallotNames, ballotNode, ballotNumber, clockWithMs } from '../model/ballot-names.ts';
+import { cutName } from '../model/cut-name.ts';
 
 const COPIED_SHOWN_MS = 1200;
+/** In a drawing a longer name is cut. */
+const NAME_CHARS = 11;
 
 export function Ballot({ ballot, names, short }: { ballot: BallotText; names: BallotNames; short?: boolean }) {
 	const copied = useSignal(false);
@@ -30,9 +34,10 @@ export function Ballot({ ballot, names, short }: { ballot: BallotText; names: Ba
 /** The same without a control of its own, for drawings with many ballots. The whole integer shows on hover. */
 export function BallotLabel({ ballot, names }: { ballot: BallotText; names: BallotNames }) {
 	if (ballot === '') return <span class="muted">none</span>;
+	const name = nameOf(ballotNode(ballot));
 	return (
 		<span class="mono" data-ballot={ballot} title={`${ballot}\n${names.full(ballot)}`}>
-			<WithLife text={names.short(ballot)} />
+			<WithLife text={names.short(ballot).replace(name, cutName(name, NAME_CHARS))} />
 		</span>
 	);
 }

@@ -3,6 +3,7 @@ import { happenedBy } from '../model/happened.ts';
 import type { Landmark } from '../model/landmarks.ts';
 import { leaderlessText } from '../model/reasons/leadership.ts';
 import { isOf, Past } from '../model/reasons/past.ts';
+import type { SwarmModel } from '../model/swarm-model.ts';
 import { WhyButton } from './answer.tsx';
 import { Glyph } from './glyph.tsx';
 import { calm, moment, story, swarmShown } from './state.ts';
@@ -10,10 +11,10 @@ import { calm, moment, story, swarmShown } from './state.ts';
 export function Happened() {
 	calm.value;
 	const happened = happenedBy(story.landmarks, moment.value?.at ?? Number.POSITIVE_INFINITY, swarmShown());
-	// Its place stays free, so that nothing jumps when a leader comes.
-	if (happened.length === 0) return <div class="happened" />;
+	const tellsLeader = happened.some(({ item }) => isOf(item, 'role'));
 	return (
 		<ul class="happened" aria-label="Leader, and nodes that are not heard">
+			{!tellsLeader && <li data-testid="leads">{leaderText(swarmShown())}</li>}
 			{happened.map((landmark) => (
 				<li key={landmark.item.index} data-testid="happened">
 					<Glyph kind={landmark.glyph} size={13} />
@@ -23,6 +24,12 @@ export function Happened() {
 			))}
 		</ul>
 	);
+}
+
+/** Where the page was not told how the leader came to lead. It is always there, so that nothing jumps when that changes. */
+function leaderText({ nodes }: SwarmModel): string {
+	const leader = nodes.find(({ isUp, role }) => isUp && role === 'leader');
+	return leader ? `${leader.id} leads, and did so before this page was opened` : 'No node is known to lead';
 }
 
 function textOf({ item, text }: Landmark): string {

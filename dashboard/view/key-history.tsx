@@ -1,5 +1,5 @@
 /** Below a key: its versions that the page knows at the moment that it shows, the newest first. */
-import { useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { ballotNode, nameBallots } from '../model/ballot-names.ts';
 import { differenceOf, type Holding, keyHistory, type Version, versionText } from '../model/key-history.ts';
 import { countText } from '../model/why.ts';
@@ -20,8 +20,14 @@ export function KeyHistory({ name }: { readonly name: string }) {
 		if (each === versions[0] && isFromBeginning) return null;
 		return each.followsBefore ? before : undefined;
 	};
+	const section = useRef<HTMLElement>(null);
+	// The list of keys may end just above it.
+	useEffect(() => section.current?.scrollIntoView({ block: 'nearest' }), []);
 	return (
-		<section class="key-history" aria-label={`History of ${name}`} data-testid="key-history">
+		<section ref={section} class="key-history" aria-label={`History of ${name}`} data-testid="key-history">
+			<p>
+				History of <span class="mono">{name}</span>
+			</p>
 			{!isUpToDate && <p class="muted">There may be newer versions that this page was not told of.</p>}
 			<ol>
 				{[...shown.entries()].reverse().map(([i, each]) => {
