@@ -2,16 +2,16 @@
  * All that the page can say of one thing that a person has picked, at one moment: what it is, why it is so, what has
  * changed, and the facts before and behind it.
  */
-import type { BallotText, Fact } from '../../shared/fact.ts';
+import type { Fact } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
-import { type BallotNames, clockWithMs, nameBallots } from './ballot-names.ts';
+import { clockWithMs, nameBallots } from './ballot-names.ts';
 import { Causes } from './causes.ts';
 import { roundToShow } from './decision.ts';
-import { ballotOf, slotOf } from './decision-index.ts';
 import { factText, groupOf } from './fact-text.ts';
+import { ballotsIn, type Field, fieldsOfFact, fieldsOfNode, stateOf } from './inspected-fields.ts';
 import { NodeModel } from './node-model.ts';
-import { reasonOf } from './reasons/reason.ts';
+import { whyOf, whyOfFact } from './reasons/why-of-fact.ts';
 import type { Story } from './story.ts';
 import { type Entry, type Item, isEntry } from './tape.ts';
 import { countText, list, quoted, whyAccept, whyLearn, whyPrepare, whyPromise, whyVote } from './why.ts';
@@ -23,13 +23,6 @@ export type Inspected =
 	/** What the two send each other. */
 	| { readonly kind: 'link'; readonly a: NodeId; readonly b: NodeId }
 	| { readonly kind: 'slot'; readonly slot: Slot };
-
-export interface Field {
-	readonly term: string;
-	readonly value: string;
-	/** The value a moment before, where it was another one. */
-	readonly before?: string;
-}
 
 export interface Related {
 	readonly entry: Entry;
@@ -201,88 +194,6 @@ function inspectLink(a: NodeId, b: NodeId, story: Story, moment: Item | null): I
 	};
 }
 
-/** The facts that say more of one node than of a row of a decision. */
-const OF_A_NODE: ReadonlySet<Fact['kind']> = new Set(['role', 'refused', 'halted', 'givenUp', 'handsOver', 'pollHeld']);
-
-/** Why it happened, and what is not known of that, as of its own moment. */
-function whyOf(entry: Entry, story: Story): readonly string[] {
-	const { sentence, unknown } = reasonOf({ kind: 'item', item: entry }, story, entry);
-	return [...(sentence === null ? [] : [sentence]), ...unknown];
-}
-
-/** The sentences of the decision that the fact is a part of, as it stood then; none for a fact that is of no decision. */
-function whyOfFact(entry: Entry, story: Story, shownSlot: Slot): readonly string[] {
-	const { fact } = entry;
-	if (OF_A_NODE.has(fact.kind)) return whyOf(entry, story);
-	const ballot = ballotOf(fact);
-	const slot = slotOf(fact) || shownSlot;
-	if (slot === 0) return [];
-	const gathered = story.gather(slot, ballot === '' ? [] : [ballot]);
-	if (!gathered.entries.includes(entry)) return [];
-	const decision = story.decision(gathered, entry);
-	const names = nameBallots(gathered.ballots);
-	if (fact.kind === 'chosen') {
-		const { nodes } = story.at(entry);
-		return [
-			whyLearn(
-				decision,
-				nodes.map(({ id }) => id),
-				nodes.filter(({ isUp }) => !isUp).map(({ id }) => id),
-			),
-		];
-	}
-	const round = decision.rounds.find((each) => each.ballot === ballot);
-	const why = round && WHY[rowOf(fact)];
-	return why ? [why(round, decision, names)] : [];
-}
-
-type Row = 'prepare' | 'promise' | 'accept' | 'vote' | 'none';
-
-const WHY: Readonly<Record<Row, typeof whyPrepare | null>> = {
-	prepare: whyPrepare,
-	promise: whyPromise,
-	accept: whyAccept,
-	vote: whyVote,
-	none: null,
-};
-
-function rowOf(fact: Fact): Row {
-	switch (fact.kind) {
-		case 'campaign':
-			return 'prepare';
-		case 'promised':
-		case 'promiseCounted':
-		case 'role':
-			return 'promise';
-		case 'proposed':
-			return 'accept';
-		case 'accepted':
-		case 'voteCounted':
-			return 'vote';
-		case 'refused':
-			return fact.refused === 'accept' ? 'vote' : 'promise';
-		case 'halted':
-		case 'givenUp':
-			return 'promise';
-		case 'sent':
-		case 'received':
-			switch (fact.message.kind) {
-				case 'prepare':
-				case 'promise':
-				case 'accept':
-					return fact.message.kind;
-				case 'accepted':
-					return 'vote';
-				case 'nack':
-					return fact.message.refused === 'accept' ? 'vote' : 'promise';
-				default:
-					return 'none';
-			}
-		default:
-			return 'none';
-	}
-}
-
 /** What the fact changed at its node. */
 function changesBy(entry: Entry, story: Story): readonly Field[] {
 	const before = itemBefore(entry, story);
@@ -301,82 +212,6 @@ function itemBefore({ at }: Entry, story: Story): Item | undefined {
 	let last: Item | undefined;
 	for (const item of story.tape.between(at - 2, at - 1)) last = item;
 	return last;
-}
-
-function stateOf(node: NodeModel) {
-	const { id, status, role, promised, leader, lastAccepted, chosenThrough, appliedThrough, trimmedThrough, revision } =
-		node;
-	return {
-		id,
-		status,
-		role,
-		promised,
-		leader,
-		lastAccepted,
-		chosenThrough,
-		appliedThrough,
-		trimmedThrough,
-		revision,
-		linked: [...node.linked],
-		epoch: node.epoch,
-		seq: node.seq,
-	};
-}
-
-function fieldsOfNode(node: NodeModel): readonly Field[] {
-	const { role, promised, leader, lastAccepted, chosenThrough, appliedThrough, trimmedThrough, revision, linked } =
-		node;
-	const { full } = nameBallots([promised, leader, lastAccepted?.acceptedBallot ?? '']);
-	return [
-		{ term: 'role', value: role },
-		{ term: 'promised', value: full(promised) },
-		{ term: 'hears', value: leader === '' ? 'no leader' : full(leader) },
-		{
-			term: 'accepted last',
-			value: lastAccepted
-				? `${quoted(lastAccepted.value ?? undefined)} in slot ${countText(lastAccepted.slot)} under ${full(lastAccepted.acceptedBallot)}`
-				: 'nothing',
-		},
-		{ term: 'chosen through', value: countText(chosenThrough) },
-		{ term: 'applied through', value: countText(appliedThrough) },
-		{ term: 'revision', value: countText(revision) },
-		{ term: 'keeps slots from', value: countText(trimmedThrough + 1) },
-		{ term: 'linked with', value: list([...linked].sort()) },
-	];
-}
-
-function fieldsOfFact(fact: Fact, names: BallotNames): readonly Field[] {
-	const { node: _node, epoch: _epoch, seq: _seq, time: _time, kind, ...own } = fact;
-	const fields: Field[] = [{ term: 'kind', value: kind }];
-	for (const [term, value] of Object.entries(own)) {
-		if (term !== 'message') fields.push({ term, value: valueText(value, names) });
-		else
-			for (const [inner, of] of Object.entries(value as object))
-				fields.push({ term: inner === 'kind' ? 'message' : inner, value: valueText(of, names) });
-	}
-	return fields;
-}
-
-function valueText(value: unknown, names: BallotNames): string {
-	if (typeof value === 'string') return BALLOT.test(value) ? names.full(value) : value === '' ? 'none' : value;
-	if (typeof value === 'number') return countText(value);
-	if (Array.isArray(value) && value.length === 0) return 'none';
-	if (Array.isArray(value) && value.every((each) => typeof each === 'string')) return list(value);
-	if (value !== null && typeof value === 'object' && 'text' in value && 'bytes' in value)
-		return `${String(value.text)} (${countText(Number(value.bytes))} bytes)`;
-	return JSON.stringify(value);
-}
-
-const BALLOT = /^\d{10,}@./;
-
-function ballotsIn(fact: Fact): BallotText[] {
-	const found: BallotText[] = [];
-	const search = (value: unknown): void => {
-		if (typeof value === 'string' && BALLOT.test(value)) found.push(value);
-		else if (value !== null && typeof value === 'object') for (const each of Object.values(value)) search(each);
-	};
-	search(fact);
-	return found;
 }
 
 function related(entries: readonly Entry[]): Related[] {
