@@ -49,9 +49,12 @@ export type ProposalOutcome =
 	| { readonly kind: 'halted'; readonly ballot: Ballot; readonly by: Ballot }
 	/** That campaign or leadership was given up: too few nodes answered, or none that could tell which values are chosen. */
 	| { readonly kind: 'givenUp'; readonly ballot: Ballot }
-	/** The proposal surely was not and will not be chosen. */
+	/**
+	 * This node does nothing more for the proposal, for a reason. `refused`: it has never left, so it surely was not and will
+	 * not be chosen. `abandoned`: it may be what its slot holds, or be found by a later leader and chosen.
+	 */
 	| {
-			readonly kind: 'refused';
+			readonly kind: 'refused' | 'abandoned';
 			readonly proposal: ProposalId;
 			/**
 			 * - `slotNotOpen`: the contested slot is too far ahead.

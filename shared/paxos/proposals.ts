@@ -13,6 +13,8 @@ import { Pending, type PendingState } from './pending.ts';
 import { armForward } from './timers.ts';
 import { isBatch } from './value.ts';
 
+type Refused = Outcome & { readonly kind: 'refused' | 'abandoned' };
+
 export class Proposals {
 	readonly pending: Pending;
 	readonly #context: Context;
@@ -42,9 +44,10 @@ export class Proposals {
 		for (const id of ids) this.pending.remove(id);
 	}
 
-	refuse(proposal: ProposalId, reason: (Outcome & { kind: 'refused' })['reason'], nextSlot: Slot): void {
+	refuse(proposal: ProposalId, reason: Refused['reason'], nextSlot: Slot): void {
+		const kind = this.pending.get(proposal)?.mayBeChosen ? 'abandoned' : 'refused';
 		this.pending.remove(proposal);
-		this.#context.out.outcomes.push({ kind: 'refused', proposal, reason, nextSlot });
+		this.#context.out.outcomes.push({ kind, proposal, reason, nextSlot });
 	}
 
 	/** This node has no vote: it will run no campaign for what asks for one. */

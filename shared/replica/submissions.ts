@@ -225,6 +225,10 @@ export class Submissions {
 				return;
 			case 'refused':
 				return this.#end(outcome.proposal, { kind: 'refused', why: 'slotNotOpen', detail: refusalDetail(outcome) });
+			case 'abandoned': {
+				const detail = `it was proposed before, and ${refusalDetail(outcome)}`;
+				return this.#end(outcome.proposal, { kind: 'unknown', why: 'timeout', detail });
+			}
 			case 'kept': {
 				const { proposal, slot, ballot, value } = outcome;
 				return this.#end(proposal, { kind: 'kept', slot, ballot, value: commandsOf(value) });
@@ -373,7 +377,7 @@ function resultsOf(
 }
 
 /** Why the agent refused a proposal, in a few words for people. */
-function refusalDetail({ reason, nextSlot }: ProposalOutcome & { readonly kind: 'refused' }): string {
+function refusalDetail({ reason, nextSlot }: ProposalOutcome & { readonly kind: 'refused' | 'abandoned' }): string {
 	switch (reason) {
 		case 'slotNotOpen':
 			return `the next free slot is ${nextSlot}`;

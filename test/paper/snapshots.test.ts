@@ -274,4 +274,30 @@ describe('a contested slot that acceptors keep no more', () => {
 		expect(lab.outcomes('n2', 'kept')).toMatchObject([{ proposal: loser, slot: 5, value: bytes('v5') }]);
 		expect(lab.agent('n2').view().openSlotsCount).toBe(0);
 	});
+
+	it('refuses nothing that was proposed for it before, and may be what it holds', () => {
+		const lab = new Lab(3);
+		const mine = lab.propose('n3', 'mine', 'self', 1);
+		lab.campaign('n3', 10);
+		lab.deliver((envelope) => among('n1', 'n3')(envelope) && !ofKind('accepted')(envelope));
+		lab.drop();
+		// n2 has that value chosen under a later ballot, and keeps only its snapshot.
+		lab.propose('n2', 'theirs', 'self');
+		lab.campaign('n2', 20);
+		lab.deliver(among('n1', 'n2'));
+		lab.applied('n2');
+		lab.step('n2', { kind: 'snapshot', through: 1, members: lab.firstMembers });
+		lab.drop();
+		// n3, which does not know, contests the slot again for another proposal.
+		lab.timer('n2', 'heartbeat');
+		lab.deliver(({ to, message }) => to === 'n3' && message.kind === 'heartbeat');
+		lab.drop();
+		const other = lab.propose('n3', 'other', 'self', 1);
+		lab.campaign('n3', 30);
+		lab.deliver((envelope) => among('n2', 'n3')(envelope) && ofKind('prepare', 'promise')(envelope));
+		lab.drop();
+		expect(lab.outcomes('n3', 'refused')).toMatchObject([{ proposal: other, reason: 'slotTrimmed' }]);
+		expect(lab.outcomes('n3', 'abandoned')).toMatchObject([{ proposal: mine, reason: 'slotTrimmed' }]);
+		expect(lab.chosen('n2')[0]).toBe('mine');
+	});
 });

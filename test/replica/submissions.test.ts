@@ -155,6 +155,16 @@ describe('a submitted command', () => {
 		expect(told).toMatchObject([{ outcome: 'refused', detail }]);
 	});
 
+	it('that the agent abandons may be chosen all the same', () => {
+		const world = new World(1);
+		world.register();
+		const told = world.submitOwn('self', 500);
+		world.turn();
+		const [id] = world.loop.proposals.keys() as Iterable<ProposalId>;
+		world.loop.abandon(id as ProposalId, 'notAVoter');
+		expect(told).toMatchObject([{ outcome: 'unknown', why: 'timeout' }]);
+	});
+
 	it.each([
 		['does not know', UNKNOWN_CLIENT, undefined],
 		['knows, without the outcome,', FORGOTTEN, RESULT],
@@ -561,6 +571,10 @@ class FakeLoop {
 	refuse(id: ProposalId, reason: AgentRefusal = 'slotNotOpen'): void {
 		if (!this.#take(id)) return;
 		this.submissions?.outcome({ kind: 'refused', proposal: id, reason, nextSlot: this.#slot + 1 });
+	}
+	abandon(id: ProposalId, reason: AgentRefusal): void {
+		if (!this.#take(id)) return;
+		this.submissions?.outcome({ kind: 'abandoned', proposal: id, reason, nextSlot: this.#slot + 1 });
 	}
 
 	/** Registers so many other clients that all clients of the test are evicted. */

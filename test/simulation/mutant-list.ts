@@ -364,6 +364,14 @@ export const MUTANTS: readonly Mutant[] = [
 		'isChosen ? (leadership.known(slot) ?? phase1.contested) : phase1.bound.get(slot);',
 		'phase1.contested ?? phase1.bound.get(slot);',
 	),
+	// `test/paper/snapshots.test.ts` catches this one: others have to choose what was proposed, and keep only its snapshot.
+	one(
+		0,
+		'a proposal that has left is refused as if it never had',
+		PROPOSALS,
+		"mayBeChosen ? 'abandoned' : 'refused';",
+		"mayBeChosen ? 'refused' : 'refused';",
+	),
 	one(
 		0,
 		'a slot that keeps the proposal is said to have kept another',
