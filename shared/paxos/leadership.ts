@@ -213,7 +213,8 @@ export class Leadership {
 		if (this.phase1.promises.length < this.#campaign.promisesCount) this.#takeReports();
 		this.state.isSettled = this.#campaign.coversAll && this.#log.chosenThrough >= this.phase1.recoveredThrough;
 		if (!this.state.isSettled || this.state.recoveredThrough < SLOT_MAX) return false;
-		this.state.recoveredThrough = this.phase1.recoveredThrough;
+		// It may have learned slots since it has promised itself what it knew.
+		this.state.recoveredThrough = this.#log.chosenThrough;
 		return true;
 	}
 

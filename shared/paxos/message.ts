@@ -62,7 +62,7 @@ export interface Leading<B = Ballot> {
 	readonly chosenThrough: Slot;
 	/**
 	 * No slot above this one was or will be chosen under any earlier ballot by the members that the leader knew when it was
-	 * first settled. It is the highest slot that phase 1 reported until then, and SLOT_MAX before.
+	 * first settled. It is the last slot that the leader knew to be chosen then, and SLOT_MAX before.
 	 */
 	readonly recoveredThrough: Slot;
 }

@@ -81,6 +81,14 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 		'if (acceptance) {',
 		'if (acceptance && nextSlot !== reserved?.slot) {',
 	),
+	// `npm run walk` catches this one: a candidate has to learn a slot after it has promised itself its own ballot.
+	one(
+		0,
+		'a leader tells no slot as recovered that it has learned as a candidate',
+		LEADERSHIP,
+		'this.state.recoveredThrough = this.#log.chosenThrough;',
+		'this.state.recoveredThrough = this.phase1.recoveredThrough;',
+	),
 	// `test/paper/members.test.ts` catches this one: a leader of an earlier ballot has to learn of the change, too.
 	one(
 		0,
