@@ -2,6 +2,7 @@
  * The time of the state machine is real: what a leader writes into its values has passed since the one before, and what
  * the slots add up to has passed in the world.
  */
+import { sameBytes } from '../bytes/bytes.ts';
 import { type Ballot, ballotToText } from '../paxos/ballot.ts';
 import { ELAPSED_MS_MAX } from '../paxos/bounds.ts';
 import type { Accept, Slot } from '../paxos/message.ts';
@@ -22,6 +23,8 @@ export class TimeRules {
 	/** By ballot. */
 	readonly #measured = new Map<BallotId, Measured>();
 	readonly #ballots = new BallotIds();
+	/** By slot: each value that was proposed for it. */
+	readonly #proposed = new Map<Slot, Value[]>();
 	/** By slot: by how much its value moves the time. */
 	readonly #carriedMs: number[] = [];
 	/** By slot: the time of the state machine once it is applied. */
@@ -34,17 +37,27 @@ export class TimeRules {
 	}
 
 	/** A leader proposes. What it has found, or proposes once more, carries what was written before. */
-	proposed({ ballot, slot, value, recoveredThrough }: Accept, now: Instant): void {
+	proposed({ ballot, slot, value }: Accept, now: Instant): void {
 		const measured = this.#measured.get(this.#ballots.of(ballot));
 		if (!measured) throw new Violation('TimeIsMeasured', `${ballotToText(ballot)} proposes before it campaigns`);
-		if (slot <= Math.max(recoveredThrough, measured.through)) return;
+		if (slot <= measured.through) return;
 		measured.through = slot;
+		if (this.#isKnown(slot, value)) return;
 		measured.sumMs += elapsedMsOf(value);
 		if (measured.sumMs <= passedMs(now - measured.since) + 1) return;
 		throw new Violation(
 			'TimeIsMeasured',
 			`${ballotToText(ballot)} moves the time by ${measured.sumMs} ms, which have not passed`,
 		);
+	}
+
+	/** Whether an earlier ballot has made the value, and measured its time. */
+	#isKnown(slot: Slot, value: Value): boolean {
+		const before = this.#proposed.get(slot);
+		if (!before) this.#proposed.set(slot, [value]);
+		else if (before.some((other) => sameBytes(other, value))) return true;
+		else before.push(value);
+		return false;
 	}
 
 	/** The value is chosen for the slot, and about to be applied. */
