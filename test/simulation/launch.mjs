@@ -1,5 +1,5 @@
 /**
- * `npm run simulate`, `explore` and `mutants`: builds the program and runs it. These take long, so they run as plain
+ * `npm run simulate`, `explore`, `walk` and `mutants`: builds the program and runs it. These take long, so they run as plain
  * JavaScript, in as many workers as there are processors.
  */
 import { spawn } from 'node:child_process';

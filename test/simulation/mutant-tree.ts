@@ -13,7 +13,7 @@ const WORKERS = 'test/simulation';
 /** The workers of which there is a copy without a bug. */
 const sound = new Set<WorkerName>();
 
-type WorkerName = 'seed-worker' | 'explore-worker';
+type WorkerName = 'seed-worker' | 'explore-worker' | 'walk-worker';
 
 export function clearTrees(): void {
 	rmSync(TREES, { recursive: true, force: true });

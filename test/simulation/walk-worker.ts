@@ -1,0 +1,31 @@
+/** Walks from the seeds that it is given, one after the other. A walk that breaks a rule is made short. */
+import { parentPort } from 'node:worker_threads';
+import { shortened, type Walked, walk } from './walk.ts';
+
+export interface WalkTask {
+	/** The first seed. */
+	readonly from: number;
+	readonly count: number;
+}
+
+/** What the walks of a task have come to. */
+export interface WalksDone {
+	readonly actions: number;
+	readonly slots: number;
+	readonly leaders: number;
+	readonly changes: number;
+	readonly broken: readonly Walked[];
+}
+
+parentPort?.on('message', ({ from, count }: WalkTask) => {
+	const walks = Array.from({ length: count }, (_, index) => walk(from + index));
+	const sum = (of: (walked: Walked) => number) => walks.reduce((all, walked) => all + of(walked), 0);
+	const done: WalksDone = {
+		actions: sum(({ actions }) => actions.length),
+		slots: sum(({ slots }) => slots),
+		leaders: sum(({ leaders }) => leaders),
+		changes: sum(({ changes }) => changes),
+		broken: walks.filter(({ broken }) => broken !== null).map(shortened),
+	};
+	parentPort?.postMessage(done);
+});

@@ -1,0 +1,69 @@
+/** Some random walks. `npm run walk` makes many. */
+import { describe, expect, it } from 'vitest';
+import { shortened, walk } from './walk.ts';
+import type { Action, Shape } from './walk-action.ts';
+import { WalkWorld } from './walk-world.ts';
+
+const WALKS = 400;
+const THREE: Shape = {
+	ids: ['n1', 'n2', 'n3'],
+	votersAtFirst: 3,
+	alpha: 2,
+	messageBytesMax: 1000,
+	inOrder: true,
+};
+
+it('many walks break no rule, and in them leaders follow each other, members change, and slots are chosen', () => {
+	const walks = Array.from({ length: WALKS }, (_, index) => walk(index + 1));
+	expect(walks.flatMap(({ seed, broken }) => (broken ? [{ seed, ...broken }] : []))).toEqual([]);
+	const mean = (numbers: readonly number[]) => numbers.reduce((sum, each) => sum + each, 0) / numbers.length;
+	expect(mean(walks.map(({ slots }) => slots))).toBeGreaterThan(10);
+	expect(mean(walks.map(({ leaders }) => leaders))).toBeGreaterThan(4);
+	expect(mean(walks.map(({ changes }) => changes))).toBeGreaterThan(0.5);
+}, 120_000);
+
+it('a seed gives the same walk each time', () => {
+	expect(walk(7)).toEqual(walk(7));
+});
+
+describe('a world', () => {
+	/** Every action until n1 leads and one slot holds its proposal. */
+	const chosen: readonly Action[] = [
+		{ kind: 'propose', node: 'n1', route: 'self', contest: 0 },
+		{ kind: 'timer', node: 'n1', timer: 'campaign' },
+		{ kind: 'talk', among: ['n1', 'n2'], max: 50 },
+	];
+
+	it('leaves out what cannot be done', () => {
+		const world = new WalkWorld(THREE);
+		expect(chosen.map((action) => world.perform(action))).toEqual([true, true, true]);
+		expect(world.appliedThrough).toBe(1);
+		expect(world.perform({ kind: 'mendLink', a: 'n1', b: 'n2' })).toBe(false);
+		expect(world.perform({ kind: 'takeOver', node: 'n3', from: 'n1' })).toBe(false);
+		expect(world.perform({ kind: 'deliver', from: 'n3', to: 'n1', at: 0 })).toBe(false);
+	});
+
+	it('loses what a crash makes it lose, and no more', () => {
+		const world = new WalkWorld(THREE);
+		for (const action of chosen) world.perform(action);
+		world.perform({ kind: 'holdFlush', node: 'n1' });
+		world.perform({ kind: 'propose', node: 'n1', route: 'leader', contest: 0 });
+		world.perform({ kind: 'crash', node: 'n1', keeps: 0 });
+		expect(world.nodes[0]?.agent.view()).toMatchObject({ role: 'follower', lastSlot: 1 });
+	});
+
+	it('goes on from a snapshot', () => {
+		const world = new WalkWorld(THREE);
+		for (const action of chosen) world.perform(action);
+		world.perform({ kind: 'save', node: 'n1' });
+		expect(world.perform({ kind: 'takeOver', node: 'n3', from: 'n1' })).toBe(true);
+		world.perform({ kind: 'crash', node: 'n3', keeps: 0 });
+		expect(world.nodes[2]?.agent.view()).toMatchObject({ chosenThrough: 1, appliedThrough: 1 });
+	});
+});
+
+it('what breaks a rule is made short', () => {
+	const sound = walk(1);
+	// A walk that breaks nothing has nothing to keep, so it is left as it is.
+	expect(shortened({ ...sound, broken: { rule: 'none', detail: '' } }).actions).toEqual(sound.actions);
+});

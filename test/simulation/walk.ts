@@ -1,0 +1,119 @@
+/**
+ * One random walk of real agents: actions are drawn until there are enough, then everything is mended, and all nodes talk
+ * until they agree or break a rule. A walk is told by its seed. One that breaks a rule is made short.
+ *
+ * It is beside the simulator of whole swarms, which has time, disks, clients and a store. A walk has none of these, and
+ * messages arrive in whichever order the worst network would give them, so it meets orders that a swarm meets seldom.
+ */
+import { leaveOut } from '../../shared/simulation/leave-out.ts';
+import { Violation } from '../../shared/simulation/ledger.ts';
+import { Random } from '../../shared/simulation/random.ts';
+import type { Action, Shape } from './walk-action.ts';
+import { drawWalk } from './walk-draw.ts';
+import { WalkWorld } from './walk-world.ts';
+
+export interface Walked {
+	readonly seed: number;
+	readonly shape: Shape;
+	/** The actions that were done. */
+	readonly actions: readonly Action[];
+	/** The number of slots that some node has applied. */
+	readonly slots: number;
+	readonly leaders: number;
+	readonly changes: number;
+	readonly broken: Broken | null;
+}
+
+export interface Broken {
+	readonly rule: string;
+	readonly detail: string;
+}
+
+/** How often all nodes talk at the end. Each time their timers fire, and a node that hears no leader stands for election. */
+const ROUNDS_AT_END = 6;
+const TALK_AT_END = 2000;
+
+export function walk(seed: number): Walked {
+	const random = new Random(seed);
+	const drawn = drawWalk(random);
+	const actions: Action[] = [];
+	return walked(
+		seed,
+		drawn.shape,
+		(world) => {
+			for (let left = drawn.length; left > 0; left--) {
+				const action = drawn.next(world);
+				actions.push(action);
+				if (!world.perform(action)) actions.pop();
+			}
+		},
+		actions,
+	);
+}
+
+/** The same walk with fewer actions, which breaks the same rule, and needs each of them for that. */
+export function shortened(failing: Walked): Walked {
+	let best = failing;
+	leaveOut(failing.actions, (actions) => {
+		const shorter = again(failing, actions);
+		if (shorter.broken?.rule !== failing.broken?.rule) return false;
+		best = shorter;
+		return true;
+	});
+	return best;
+}
+
+function again({ seed, shape }: Walked, actions: readonly Action[]): Walked {
+	return walked(
+		seed,
+		shape,
+		(world) => {
+			for (const action of actions) world.perform(action);
+		},
+		actions,
+	);
+}
+
+function walked(seed: number, shape: Shape, act: (world: WalkWorld) => void, actions: readonly Action[]): Walked {
+	let world: WalkWorld | undefined;
+	let broken: Broken | null = null;
+	try {
+		world = new WalkWorld(shape);
+		act(world);
+		end(world);
+	} catch (error) {
+		if (!(error instanceof Error)) throw error;
+		broken = { rule: error instanceof Violation ? error.rule : error.name, detail: error.message };
+	}
+	const counters = world?.counters;
+	return {
+		seed,
+		shape,
+		actions,
+		slots: world?.appliedThrough ?? 0,
+		leaders: counters?.leaders ?? 0,
+		changes: counters?.membersChanged ?? 0,
+		broken,
+	};
+}
+
+/** All links work, all disks flush, and all nodes talk, so that what was chosen twice is seen. */
+function end(world: WalkWorld): void {
+	const { ids } = world.shape;
+	for (const a of ids) for (const b of ids) if (a < b) world.perform({ kind: 'mendLink', a, b });
+	for (const node of ids) {
+		world.perform({ kind: 'room', node, room: 'everything' });
+		world.perform({ kind: 'flush', node });
+	}
+	for (let round = 0; round < ROUNDS_AT_END; round++) {
+		world.perform({ kind: 'talk', among: ids, max: TALK_AT_END });
+		const node = ids[round % ids.length] as string;
+		for (const from of ids)
+			for (const to of world.nodes) if (to.lacks) world.perform({ kind: 'takeOver', node: to.id, from });
+		world.perform({ kind: 'propose', node, route: round % 2 === 0 ? 'leader' : 'self', contest: 0 });
+		for (const { id, timers } of world.nodes) {
+			for (const timer of [...timers]) world.perform({ kind: 'timer', node: id, timer });
+			world.perform({ kind: 'talk', among: ids, max: TALK_AT_END });
+		}
+	}
+}
