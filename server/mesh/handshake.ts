@@ -46,8 +46,8 @@ export interface Identity {
 	readonly protocol: ProtocolRange;
 	/** Why that process of a node of the swarm may not make a link to this one now; null where it may. */
 	refusalOf(peer: NodeId, epoch: string): Refusal | null;
-	/** The last frame of the log of `peer` that was durable, as this node remembers it. */
-	remembered(peer: NodeId): number;
+	/** The last frame of the log of `peer` that was durable, as this node remembers it and tells that process of it. */
+	remembered(peer: NodeId, epoch: string): number;
 }
 
 /** The other end, once it is proven. */
@@ -287,7 +287,8 @@ function swarmDigest(swarmId: string, nonce: Uint8Array): Uint8Array {
 
 function withProof(step: number, role: Role, transcript: Transcript): Uint8Array {
 	const { identity, dialer, listener } = transcript;
-	const remembered = identity.remembered(role === 'dialer' ? listener.id : dialer.id);
+	const other = role === 'dialer' ? listener : dialer;
+	const remembered = identity.remembered(other.id, other.epoch);
 	const out = new Writer();
 	out.u8(step);
 	out.bytes(proofOf(role, transcript, remembered));

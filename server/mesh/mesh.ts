@@ -152,7 +152,7 @@ export class Mesh {
 			otherSecret,
 			protocol: PROTOCOL,
 			refusalOf: (peer, peerEpoch) => this.#refusalOf(peer, peerEpoch),
-			remembered: (peer) => options.remembered(peer),
+			remembered: (peer, peerEpoch) => (this.#runsTwice(peer, peerEpoch) ? 0 : options.remembered(peer)),
 		};
 	}
 
@@ -306,6 +306,14 @@ export class Mesh {
 		if (known) return known.isMember && dials(self, id) ? 'wrongDirection' : null;
 		const guests = [...this.#peers.values()].filter((peer) => !peer.isMember);
 		return guests.length < GUESTS_MAX ? null : 'tooManyGuests';
+	}
+
+	/**
+	 * Whether a process is to be told that another one of its node is there. It is not told what that one has reached: it
+	 * would take its folder for an older copy of its own.
+	 */
+	#runsTwice(id: NodeId, epoch: string): boolean {
+		return this.#peers.get(id)?.refusalOf(epoch, performance.now()) === 'twice';
 	}
 
 	#beginDialing(): void {

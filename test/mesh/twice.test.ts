@@ -9,12 +9,15 @@ afterEach(() => bench.close());
 describe('a second process of a node', () => {
 	test('is told so while the first one answers, which keeps its link', async () => {
 		const [n1, n2, copy] = await bench.nodes('n1', 'n2', 'n2');
-		n1.start([n1, n2]);
+		n1.start([n1, n2], { remembered: () => 9 });
 		n2.start([n1, n2]);
-		await n1.untilLinked('n2');
+		await Promise.all([n1.untilLinked('n2'), n2.untilLinked('n1')]);
+		expect(n2.heard).toContainEqual({ kind: 'up', peer: 'n1', remembered: 9 });
 		copy.start([n1, copy], { epoch: 'n2-2' });
 		await copy.until(() => copy.heard.some(({ kind }) => kind === 'twice'));
 		expect(copy.heard).toContainEqual({ kind: 'twice', peer: 'n1' });
+		// It is not for this process what n2 has reached.
+		expect(copy.heard).toContainEqual({ kind: 'up', peer: 'n1', remembered: 0 });
 		copy.mesh.send('n1', forward('from the copy'));
 		copy.mesh.flush();
 		n2.mesh.send('n1', forward('from n2'));

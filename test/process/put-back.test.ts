@@ -70,6 +70,8 @@ describe('where others remember', () => {
 		await writeAll(swarm, keysOf('before'), 3);
 		const copy = join(swarm.folder, 'beside');
 		cpSync(swarm.dataDir, copy, { recursive: true });
+		// The copy is older then, and nobody may say that its node is to begin with a new disk.
+		await writeAll(swarm, keysOf('after'), 3);
 		const [port = 0] = await freePorts(1);
 		const config = join(swarm.folder, 'beside.json');
 		writeFileSync(config, readFileSync(swarm.configFile, 'utf8').replace(String(victim.port), String(port)));
