@@ -10,7 +10,7 @@ import { replaying } from '../../shared/disk/replay.ts';
 import { readSnapshot, type SnapshotNote, type SnapshotStep, snapshotName } from '../../shared/disk/snapshot-file.ts';
 import { PaxosAgent } from '../../shared/paxos/agent.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
-import { LogReplay } from '../../shared/paxos/log.ts';
+import { LogReplay } from '../../shared/paxos/log-replay.ts';
 import { Restore, type Restored } from '../../shared/replica/restore.ts';
 import type { Machine, MachineKind, MachineRestore } from '../../shared/store/machine.ts';
 import { inSlices } from './slices.ts';

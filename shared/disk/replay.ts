@@ -1,6 +1,6 @@
 /** Puts an agent's log together from the records that were read, a few at a time, so that others are served meanwhile. */
 import { InvariantError } from '../paxos/config.ts';
-import type { LogReplay } from '../paxos/log.ts';
+import type { LogReplay } from '../paxos/log-replay.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import { CorruptLogError } from './corrupt-log-error.ts';
 import { MANIFEST_NAME } from './manifest.ts';

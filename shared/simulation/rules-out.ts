@@ -11,14 +11,14 @@ const CAMPAIGN = 'shared/paxos/campaign.ts';
 const QUORUM = 'shared/paxos/quorum.ts';
 const READS = 'shared/paxos/reads.ts';
 const ROLE = 'shared/paxos/role.ts';
-const SLOT_LOG = 'shared/paxos/log.ts';
+const LOG_REPLAY = 'shared/paxos/log-replay.ts';
 
 export const RULES_OUT: Readonly<Record<RuleId, readonly Mutant[]>> = {
 	promises: [
 		one(
 			3,
 			'a promise is forgotten over a restart',
-			SLOT_LOG,
+			LOG_REPLAY,
 			"case 'promised':\n				this.promised = higher(this.promised, record.ballot);\n",
 			"case 'promised':\n",
 		),

@@ -13,6 +13,7 @@ const CONTEST = 'shared/paxos/contest.ts';
 const LEADERSHIP = 'shared/paxos/leadership.ts';
 const LEARNER = 'shared/paxos/learner.ts';
 const SLOT_LOG = 'shared/paxos/log.ts';
+const LOG_REPLAY = 'shared/paxos/log-replay.ts';
 const POLL = 'shared/paxos/poll.ts';
 const PROPOSALS = 'shared/paxos/proposals.ts';
 const READS = 'shared/paxos/reads.ts';
@@ -111,7 +112,7 @@ export const MUTANTS: readonly Mutant[] = [
 	one(
 		11,
 		'the ballot of an acceptance is lost when its record is read back',
-		SLOT_LOG,
+		LOG_REPLAY,
 		'log.accept(record.slot, record.ballot, record.value);',
 		'log.accept(record.slot, NO_BALLOT, record.value);',
 	),

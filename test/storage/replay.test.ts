@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { CorruptLogError } from '../../shared/disk/corrupt-log-error.ts';
 import { replaying } from '../../shared/disk/replay.ts';
-import { LogReplay } from '../../shared/paxos/log.ts';
+import { LogReplay } from '../../shared/paxos/log-replay.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { batchValue } from '../../shared/paxos/value.ts';
 import { votersNamed } from '../../shared/simulation/node.ts';
