@@ -72,12 +72,15 @@ export interface MenuProps {
 /** The arrow keys go through it, Escape closes it, and the focus returns to where it was. */
 export function Menu({ mesh, at, title, items, of, onInspect, onClose }: MenuProps) {
 	const list = useRef<HTMLDivElement>(null);
+	/** Another menu may take its place, and that one stays open when the focus leaves this one. */
+	const isOver = useRef(false);
 	useLayoutEffect(() => {
 		const { current } = list;
 		const box = current?.parentElement;
 		current?.querySelector('button')?.focus();
 		current?.scrollIntoView({ block: 'nearest' });
 		return () => {
+			isOver.current = true;
 			if (!current?.contains(document.activeElement) && document.activeElement !== document.body) return;
 			box?.querySelector<HTMLElement>(`[data-testid="pick-${of}"]`)?.focus();
 		};
@@ -103,7 +106,7 @@ export function Menu({ mesh, at, title, items, of, onInspect, onClose }: MenuPro
 			ref={list}
 			onKeyDown={onKey}
 			onFocusOut={({ relatedTarget, currentTarget }) => {
-				if (relatedTarget instanceof Node && !currentTarget.contains(relatedTarget)) onClose();
+				if (!isOver.current && relatedTarget instanceof Node && !currentTarget.contains(relatedTarget)) onClose();
 			}}
 		>
 			<p class="menu-title" aria-hidden="true">

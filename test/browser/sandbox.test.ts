@@ -90,6 +90,25 @@ test('a link is cut and a node crashed by keyboard alone, and the menu gives the
 	expect(await page.getByTestId('run-actions').textContent()).toContain('n3 crashes');
 });
 
+test('with ten nodes in the mesh a link is cut from the menu of one of them, by keyboard alone', async () => {
+	const page = await open();
+	await page.getByTestId('run-nodes').selectOption('7');
+	await page.locator('[data-testid="node-n7"][data-state="up"]').waitFor();
+	for (const id of ['n8', 'n9', 'n10']) {
+		await page.getByTestId('add-node').click();
+		await page.getByTestId(`pill-${id}`).waitFor();
+	}
+	expect(await page.locator('.handle.of-link').count()).toBe(0);
+	await page.getByTestId('pick-n1').focus();
+	await page.keyboard.press('Enter');
+	await page.getByRole('menuitem', { name: 'Its link with n3 …' }).focus();
+	await page.keyboard.press('Enter');
+	await page.locator('[role="menuitem"]:focus', { hasText: /^Cut it$/ }).waitFor();
+	await page.keyboard.press('Enter');
+	await page.getByTestId('run-actions').getByText('n1 → n3 is cut').waitFor();
+	expect(await page.evaluate(() => document.activeElement?.getAttribute('data-testid'))).toBe('pick-n1');
+});
+
 test('who acts in the past forks the run, and its address opens the same moment again', async () => {
 	const page = await open();
 	await page.getByTestId('propose-node-n2').check();
