@@ -19,7 +19,7 @@ export async function proposeAndPlay(node: NodeId, request: ProposeRequest): Pro
 	const outcome = { id: ++outcomesCount, run: run.peek(), node, request, answer, ...times };
 	outcomes.value = [outcome, ...outcomes.value].slice(0, OUTCOMES_MAX);
 	if (answer.outcome === 'kept' || (answer.outcome === 'chosen' && answer.ok)) {
-		bringDecisionIntoView();
+		bringPlaybackIntoView();
 		playSlot(
 			answer.slot,
 			answer.attempts.map((attempt) => attempt.ballot),
@@ -28,9 +28,13 @@ export async function proposeAndPlay(node: NodeId, request: ProposeRequest): Pro
 	return answer;
 }
 
-/** On a narrow page the panels stand below one another, and the decision would play out of sight. */
-export function bringDecisionIntoView(): void {
+/**
+ * On a narrow page the panels stand below one another, and the decision would play out of sight. The sentences of the tour
+ * stand above the mesh, in which the messages fly.
+ */
+export function bringPlaybackIntoView(): void {
 	if (!matchMedia('(max-width: 760px)').matches) return;
 	const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
-	document.getElementById('decision')?.scrollIntoView({ behavior });
+	const shown = document.getElementById('tour') ?? document.getElementById('decision');
+	shown?.scrollIntoView({ behavior });
 }

@@ -3,7 +3,7 @@ import { signal, useSignal } from '@preact/signals';
 import type { ProposeAnswer } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { NodeModel } from '../model/node-model.ts';
-import { bringDecisionIntoView } from './proposals.ts';
+import { bringPlaybackIntoView } from './proposals.ts';
 import { calm, propose, story } from './state.ts';
 import { playSlot, showSlot } from './steering.ts';
 
@@ -149,7 +149,7 @@ export async function stageDuel(a: NodeId, b: NodeId): Promise<void> {
 		duel.value = { tally, between, running: round < DUEL_ROUNDS };
 	}
 	if (!hardest) return;
-	bringDecisionIntoView();
+	bringPlaybackIntoView();
 	playSlot(
 		hardest.slot,
 		hardest.attempts.map((attempt) => attempt.ballot),
