@@ -42,6 +42,14 @@ const ALWAYS: readonly Kind[] = ['deliver', 'talk', 'timer', 'propose', 'mendLin
 const LEFT_OUT = 0.35;
 const ACTIONS = { min: 80, max: 400 };
 const TALK_MAX = 60;
+/** By how much the odds of a kind differ from walk to walk. */
+const ODDS = [0.2, 5] as const;
+/** How likely a proposal contests a slot, at most. */
+const CONTESTS_MAX = 0.8;
+/** How likely other nodes than before are the few after an action. */
+const MEETINGS = [0.02, 0.3] as const;
+/** How likely a node that may campaign does, where one of its timers fires. */
+const CAMPAIGNS = 0.5;
 const MEMBERS_MAX = 9;
 /** A leader that is the only voter tells nobody that it leads, so that the rules of messages would learn of it too late. */
 const VOTERS_MIN = 2;
@@ -56,7 +64,7 @@ export interface Walk {
 }
 
 export function drawWalk(random: Random): Walk {
-	const votersAtFirst = random.pick([3, 3, 3, 4, 5, 5, 7]);
+	const votersAtFirst = random.pick([3, 3, 3, 3, 4, 5, 5, 7]);
 	const size = Math.min(MEMBERS_MAX, votersAtFirst + random.pick([0, 0, 1, 2, 3]));
 	const inOrder = random.chance(0.5);
 	const shape: Shape = {
@@ -71,109 +79,123 @@ export function drawWalk(random: Random): Walk {
 		if (kind === 'duplicate' && inOrder) return false;
 		return ALWAYS.includes(kind) || !random.chance(LEFT_OUT);
 	});
-	const weights = kinds.map((kind) => WEIGHTS[kind] * random.magnitude(0.3, 3));
-	const kind = () => kinds[weighted(random, weights)] as Kind;
+	const weights = kinds.map((kind) => WEIGHTS[kind] * random.magnitude(...ODDS));
+	const draw = new Draw(random, shape);
 	return {
 		shape,
 		length: random.integer(ACTIONS.min, ACTIONS.max),
-		next: (world) => new Draw(random, world).action(kind()),
+		next: (world) => draw.action(kinds[weighted(random, weights)] as Kind, world),
 	};
 }
 
+/**
+ * Most of what happens, happens for a while among a few nodes, and then among others: so some of them get far ahead, and
+ * what the others have seen or sent before meets it late.
+ */
 class Draw {
 	readonly #random: Random;
-	readonly #world: WalkWorld;
+	readonly #contests: number;
+	/** How likely an action is one of the few. */
+	readonly #closeness: number;
+	readonly #meetings: number;
+	/** The few nodes among which things happen now. */
+	#few: readonly NodeId[];
 
-	constructor(random: Random, world: WalkWorld) {
+	constructor(random: Random, { ids }: Shape) {
 		this.#random = random;
-		this.#world = world;
+		this.#contests = random.between(0, CONTESTS_MAX);
+		this.#closeness = random.between(0, 1);
+		this.#meetings = random.magnitude(...MEETINGS);
+		this.#few = ids;
 	}
 
-	action(kind: Kind): Action {
+	action(kind: Kind, world: WalkWorld): Action {
 		const random = this.#random;
-		const { ids } = this.#world.shape;
+		const { ids } = world.shape;
+		if (random.chance(this.#meetings)) this.#few = this.#some(ids);
+		const few = random.chance(this.#closeness) ? this.#few : ids;
 		switch (kind) {
 			case 'deliver':
 			case 'duplicate':
 			case 'lose':
-				return { kind, ...this.#message() };
+				return { kind, ...this.#message(world, few) };
 			case 'talk':
-				return { kind, among: this.#some(2), max: random.integer(1, TALK_MAX) };
+				return { kind, among: random.shuffle(few), max: random.integer(1, TALK_MAX) };
 			case 'forget':
-				return { kind, among: this.#some(2) };
+				return { kind, among: this.#some(ids) };
 			case 'breakLink':
 			case 'mendLink': {
 				const [a, b] = random.shuffle(ids) as [NodeId, NodeId];
 				return { kind, a, b };
 			}
 			case 'timer': {
-				const node = this.#node();
-				const timers = [...node.timers];
-				return { kind, node: node.id, timer: timers.length > 0 ? random.pick(timers) : 'election' };
+				const { id, timers } = this.#node(world, few);
+				const campaigns = timers.has('campaign') && random.chance(CAMPAIGNS);
+				return { kind, node: id, timer: campaigns || timers.size === 0 ? 'campaign' : random.pick([...timers]) };
 			}
 			case 'propose': {
-				const contest = random.chance(0.3) ? random.integer(1, this.#world.appliedThrough + 2) : 0;
+				const { id, appliedThrough } = this.#node(world, few);
+				const contest = random.chance(this.#contests) ? Math.max(1, appliedThrough + random.integer(-1, 2)) : 0;
 				const route = contest > 0 || random.chance(0.3) ? 'self' : 'leader';
-				return { kind, node: this.#node().id, route, contest };
+				return { kind, node: id, route, contest };
 			}
 			case 'handOver':
-				return { kind, node: this.#leader().id, to: random.chance(0.3) ? null : random.pick(ids) };
+				return { kind, node: this.#leader(world, few).id, to: random.chance(0.3) ? null : random.pick(ids) };
 			case 'change': {
-				const node = this.#leader();
-				return { kind, node: node.id, members: this.#members(node) };
+				const node = this.#leader(world, few);
+				return { kind, node: node.id, members: this.#members(node, ids) };
 			}
 			case 'crash':
-				return { kind, node: this.#node().id, keeps: random.integer(0, 3) };
+				return { kind, node: this.#node(world, few).id, keeps: random.integer(0, 3) };
 			case 'takeOver': {
-				const lacking = this.#world.nodes.filter(({ lacks }) => lacks);
-				const node = lacking.length > 0 ? random.pick(lacking) : this.#node();
+				const lacking = world.nodes.filter(({ lacks }) => lacks);
+				const node = lacking.length > 0 ? random.pick(lacking) : this.#node(world, few);
 				return { kind, node: node.id, from: random.pick(ids) };
 			}
 			case 'room':
-				return { kind, node: this.#node().id, room: random.pick(['everything', 'recovery', 'promises']) };
+				return { kind, node: this.#node(world, few).id, room: random.pick(['everything', 'recovery', 'promises']) };
 			case 'pass':
 				return { kind, ms: random.integer(1, 2000) };
 			default:
-				return { kind, node: this.#node().id };
+				return { kind, node: this.#node(world, few).id };
 		}
 	}
 
-	#node(): WalkNode {
-		return this.#random.pick(this.#world.nodes);
+	#node(world: WalkWorld, few: readonly NodeId[]): WalkNode {
+		return world.node(this.#random.pick(few));
 	}
 
 	/** A node that leads, as it believes, where there is one. */
-	#leader(): WalkNode {
-		const leaders = this.#world.nodes.filter(({ agent, isGone }) => !isGone && agent.view().role === 'leader');
-		return leaders.length > 0 ? this.#random.pick(leaders) : this.#node();
+	#leader(world: WalkWorld, few: readonly NodeId[]): WalkNode {
+		const leads = ({ agent, isGone }: WalkNode) => !isGone && agent.view().role === 'leader';
+		const leaders = few.map((id) => world.node(id)).filter(leads);
+		return leaders.length > 0 ? this.#random.pick(leaders) : this.#node(world, few);
 	}
 
-	/** @param min so many at least */
-	#some(min: number): NodeId[] {
-		const { ids } = this.#world.shape;
-		return this.#random.shuffle(ids).slice(0, this.#random.integer(min, ids.length));
+	#some(ids: readonly NodeId[]): NodeId[] {
+		return this.#random.shuffle(ids).slice(0, this.#random.integer(2, ids.length));
 	}
 
-	#message(): { from: NodeId; to: NodeId; at: number } {
-		const { ids, inOrder } = this.#world.shape;
+	/** One that is on its way between these nodes. */
+	#message(world: WalkWorld, few: readonly NodeId[]): { from: NodeId; to: NodeId; at: number } {
 		const links: { from: NodeId; to: NodeId; count: number }[] = [];
-		for (const from of ids) {
-			for (const to of ids) {
-				const count = this.#world.inFlight(from, to).length;
+		for (const from of few) {
+			for (const to of few) {
+				const count = world.inFlight(from, to).length;
 				if (count > 0) links.push({ from, to, count });
 			}
 		}
-		if (links.length === 0) return { from: ids[0] as NodeId, to: ids[1] as NodeId, at: 0 };
+		if (links.length === 0) return { from: few[0] as NodeId, to: few[1] as NodeId, at: 0 };
 		const { from, to, count } = this.#random.pick(links);
-		return { from, to, at: inOrder ? 0 : this.#random.integer(0, count - 1) };
+		return { from, to, at: world.shape.inOrder ? 0 : this.#random.integer(0, count - 1) };
 	}
 
 	/** The members that the node knows last, with one more, one less, or one replaced; or any. */
-	#members(node: WalkNode): Member[] {
+	#members(node: WalkNode, ids: readonly NodeId[]): Member[] {
 		const { members } = node.agent;
 		const random = this.#random;
 		const present = members.last.members.map(({ id }) => id);
-		const others = this.#world.shape.ids.filter((id) => !present.includes(id) && !members.past.includes(id));
+		const others = ids.filter((id) => !present.includes(id) && !members.past.includes(id));
 		const leaving = random.pick(present);
 		const wanted = random.chance(0.2)
 			? random.shuffle([...present, ...others]).slice(0, random.integer(VOTERS_MIN, 5))

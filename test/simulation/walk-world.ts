@@ -100,6 +100,10 @@ export class WalkWorld {
 		return this.#history.appliedThrough;
 	}
 
+	node(id: NodeId): WalkNode {
+		return this.nodes[this.shape.ids.indexOf(id)] as WalkNode;
+	}
+
 	inFlight(from: NodeId, to: NodeId): readonly Message[] {
 		return this.#links.between(from, to);
 	}
@@ -127,7 +131,7 @@ export class WalkWorld {
 				this.#ms += action.ms;
 				return true;
 			default: {
-				const node = this.#node(action.node);
+				const node = this.node(action.node);
 				return !node.isGone && this.#at(node, action);
 			}
 		}
@@ -167,7 +171,7 @@ export class WalkWorld {
 			case 'save':
 				return this.#save(node);
 			case 'takeOver':
-				return this.#takeOver(node, this.#node(action.from));
+				return this.#takeOver(node, this.node(action.from));
 			case 'room':
 				node.room = action.room;
 				return true;
@@ -180,7 +184,7 @@ export class WalkWorld {
 		const message = this.#links.take(from, to, at);
 		if (!message) return false;
 		if (again) this.#links.send(from, to, message);
-		const node = this.#node(to);
+		const node = this.node(to);
 		if (!node.isGone) this.#step(node, { kind: 'receive', from, message });
 		return true;
 	}
@@ -211,7 +215,7 @@ export class WalkWorld {
 	}
 
 	#tell(id: NodeId, event: Event): void {
-		const node = this.#node(id);
+		const node = this.node(id);
 		if (!node.isGone) this.#step(node, event);
 	}
 
@@ -394,10 +398,6 @@ export class WalkWorld {
 				return;
 			default:
 		}
-	}
-
-	#node(id: NodeId): WalkNode {
-		return this.nodes[this.shape.ids.indexOf(id)] as WalkNode;
 	}
 
 	get #wallMs(): number {

@@ -3,6 +3,7 @@
  * rule is printed with the few actions that it needs for that. Then rules of the agent are left out, one by one, and each
  * has to be missed. It ends with status 1 for a walk that breaks a rule, and for a rule that is not missed.
  */
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { Command, InvalidArgumentError } from 'commander';
@@ -32,7 +33,7 @@ const RULES: readonly string[] = [
 	'a promise is forgotten over a restart',
 	'a change governs the slots from the one behind it on',
 	'a slot is decided by the last members that were chosen',
-	'a slot that a leader contests takes its value, whatever late promises report',
+	'a proposal that has left is refused as if it never had',
 ];
 
 const flags = new Command('walk')
@@ -86,7 +87,9 @@ async function walkAll(
 			while (next < end && sum.broken.length < brokenMax) {
 				const task = { from: next, count: Math.min(WALKS_AT_A_TIME, end - next) };
 				next += task.count;
-				sum = added(sum, await answered(thread, task));
+				thread.postMessage(task);
+				const [done] = (await once(thread, 'message')) as [WalksDone];
+				sum = added(sum, done);
 				progress?.show(next - from, sum.broken.length);
 			}
 		} finally {
@@ -96,14 +99,6 @@ async function walkAll(
 	await Promise.all(Array.from({ length: availableParallelism() }, serve));
 	progress?.end();
 	return sum;
-}
-
-function answered(thread: Worker, task: WalkTask): Promise<WalksDone> {
-	return new Promise((resolve, reject) => {
-		thread.once('message', resolve);
-		thread.once('error', reject);
-		thread.postMessage(task);
-	});
 }
 
 function added(a: WalksDone, b: WalksDone): WalksDone {
