@@ -29,7 +29,7 @@ export function Happened() {
 /** Where the page was not told how the leader came to lead. It is always there, so that nothing jumps when that changes. */
 function leaderText({ nodes }: SwarmModel): string {
 	const leader = nodes.find(({ isUp, role }) => isUp && role === 'leader');
-	return leader ? `${leader.id} leads, and did so before this page was opened` : 'No node is known to lead';
+	return leader ? `${leader.id} leads, and this page was not told how it came to` : 'No node is known to lead';
 }
 
 function textOf({ item, text }: Landmark): string {
