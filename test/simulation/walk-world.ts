@@ -108,6 +108,22 @@ export class WalkWorld {
 		return this.#links.between(from, to);
 	}
 
+	/** One node leads, all members have applied what is chosen, and none of their proposals waits. */
+	get isQuiet(): boolean {
+		return this.unrest === '';
+	}
+
+	/** What is not quiet yet, for people. */
+	get unrest(): string {
+		const members = this.nodes.filter(({ index }) => this.#ledger.isMember(index));
+		const leaders = members.filter(({ agent }) => agent.view().role === 'leader');
+		if (leaders.length !== 1) return `${leaders.length} members lead`;
+		const behind = members.find((node) => node.isGone || node.appliedThrough < this.#ledger.chosenThrough);
+		if (behind) return `${behind.id} has applied ${behind.appliedThrough} slots of ${this.#ledger.chosenThrough}`;
+		const waiting = members.find(({ pending }) => pending.size > 0);
+		return waiting ? `a proposal of ${waiting.id} waits` : '';
+	}
+
 	/** @returns false where it cannot be done now @throws Violation, and what an agent throws */
 	perform(action: Action): boolean {
 		this.#ms++;

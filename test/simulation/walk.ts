@@ -31,6 +31,8 @@ export interface Broken {
 
 /** How often all nodes talk at the end. Each time their timers fire, and a node that hears no leader stands for election. */
 const ROUNDS_AT_END = 6;
+/** Then, after so many rounds at most in which nobody is asked for anything, one node leads and all members know as much. */
+const ROUNDS_UNTIL_QUIET = 40;
 const TALK_AT_END = 2000;
 
 export function walk(seed: number): Walked {
@@ -100,19 +102,37 @@ function walked(seed: number, shape: Shape, act: (world: WalkWorld) => void, act
 /** All links work, all disks flush, and all nodes talk, so that what was chosen twice is seen. */
 function end(world: WalkWorld): void {
 	const { ids } = world.shape;
-	for (const a of ids) for (const b of ids) if (a < b) world.perform({ kind: 'mendLink', a, b });
+	for (const a of ids) {
+		for (const b of ids) {
+			if (a >= b) continue;
+			// What was lost on the link is told: a connection loses nothing while it stands.
+			world.perform({ kind: 'breakLink', a, b });
+			world.perform({ kind: 'mendLink', a, b });
+		}
+	}
 	for (const node of ids) {
 		world.perform({ kind: 'room', node, room: 'everything' });
 		world.perform({ kind: 'flush', node });
 	}
 	for (let round = 0; round < ROUNDS_AT_END; round++) {
-		world.perform({ kind: 'talk', among: ids, max: TALK_AT_END });
 		const node = ids[round % ids.length] as string;
-		for (const from of ids)
-			for (const to of world.nodes) if (to.lacks) world.perform({ kind: 'takeOver', node: to.id, from });
 		world.perform({ kind: 'propose', node, route: round % 2 === 0 ? 'leader' : 'self', contest: 0 });
-		for (const { id, timers } of world.nodes) {
-			for (const timer of [...timers]) world.perform({ kind: 'timer', node: id, timer });
+		goRound(world);
+	}
+	for (let round = 0; round < ROUNDS_UNTIL_QUIET && !world.isQuiet; round++) goRound(world);
+	if (!world.isQuiet) throw new Violation('AllLearnAtTheEnd', world.unrest);
+}
+
+/** Everything on its way arrives, and each timer fires, that of a leader's heartbeat more often. */
+function goRound(world: WalkWorld): void {
+	const { ids } = world.shape;
+	world.perform({ kind: 'talk', among: ids, max: TALK_AT_END });
+	for (const from of ids) {
+		for (const to of world.nodes) if (to.lacks) world.perform({ kind: 'takeOver', node: to.id, from });
+	}
+	for (const { id, timers } of world.nodes) {
+		for (const timer of ['heartbeat', ...timers] as const) {
+			world.perform({ kind: 'timer', node: id, timer });
 			world.perform({ kind: 'talk', among: ids, max: TALK_AT_END });
 		}
 	}
