@@ -118,7 +118,8 @@ export class MemoryMesh implements MeshOfReplica {
 	part(isApart: boolean): void {
 		this.#isApart = isApart;
 		if (isApart) for (const peer of [...this.#peers.keys()]) this.#unlink(peer, 'the node is apart');
-		else this.#network.link();
+		// The ends of the links before are told first.
+		else setImmediate(() => this.#network.link());
 	}
 
 	close(): void {
