@@ -44,8 +44,10 @@ export interface Identity {
 	/** A second secret by which a dialer may prove itself, while the secret of the swarm is changed; none by default. */
 	readonly otherSecret?: string | null;
 	readonly protocol: ProtocolRange;
-	/** Why that process of a node of the swarm may not make a link to this one now; null where it may. */
+	/** Why that process of a node of the swarm may not make a link to this one now; null where it may. It is not proven. */
 	refusalOf(peer: NodeId, epoch: string): Refusal | null;
+	/** Why it may not yet, once it is proven, although it may later; null where it may. */
+	delayOf(peer: NodeId, epoch: string): Refusal | null;
 	/** The last frame of the log of `peer` that was durable, as this node remembers it and tells that process of it. */
 	remembered(peer: NodeId, epoch: string): number;
 }
@@ -212,6 +214,8 @@ export class ListenerHandshake implements Handshake {
 		const byOther = refusal === null ? null : withOtherSecret(transcript);
 		const isByOther = byOther !== null && checkProof(proof, proofOf('dialer', byOther, remembered)) === null;
 		if (refusal !== null && !isByOther) return { kind: 'refuse', refusal };
+		const delay = this.#identity.delayOf(peer.id, peer.epoch);
+		if (delay !== null) return { kind: 'refuse', refusal: delay };
 		// The dialer is answered by the secret that it has.
 		const bytes = withProof(WELCOME, 'listener', isByOther ? byOther : transcript);
 		return { kind: 'proven', bytes, peer: { ...peer, remembered } };

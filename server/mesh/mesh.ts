@@ -152,6 +152,7 @@ export class Mesh {
 			otherSecret,
 			protocol: PROTOCOL,
 			refusalOf: (peer, peerEpoch) => this.#refusalOf(peer, peerEpoch),
+			delayOf: (peer, peerEpoch) => this.#delayOf(peer, peerEpoch),
 			remembered: (peer, peerEpoch) => (this.#runsTwice(peer, peerEpoch) ? 0 : options.remembered(peer)),
 		};
 	}
@@ -301,11 +302,15 @@ export class Mesh {
 	#refusalOf(id: NodeId, epoch: string): Refusal | null {
 		const { self } = this.#options;
 		const known = this.#peers.get(id);
-		const other = known?.refusalOf(epoch, performance.now()) ?? null;
-		if (other !== null) return other === 'twice' ? null : other;
+		if (known?.hasAnother(epoch)) return null;
 		if (known) return known.isMember && dials(self, id) ? 'wrongDirection' : null;
 		const guests = [...this.#peers.values()].filter((peer) => !peer.isMember);
 		return guests.length < GUESTS_MAX ? null : 'tooManyGuests';
+	}
+
+	#delayOf(id: NodeId, epoch: string): Refusal | null {
+		const refusal = this.#peers.get(id)?.refusalOf(epoch, performance.now());
+		return refusal === 'predecessor' ? refusal : null;
 	}
 
 	/**

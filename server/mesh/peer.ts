@@ -114,8 +114,13 @@ export class Peer {
 		this.#bulk.clear();
 	}
 
+	/** Whether another process of this node has a link. */
+	hasAnother(epoch: string): boolean {
+		return this.#link?.isUp === true && epoch !== this.#epoch;
+	}
+
 	/**
-	 * Whether a process of this node may make a link: not while another one of its processes has one and answers, because
+	 * Whether a process of this node, which is proven, may make a link: not while another one of its processes has one and answers, because
 	 * then one of the two has a copy of the other's data folder. One that has ended without a word does not answer.
 	 *
 	 * @param nowMs by `performance.now()`
@@ -123,7 +128,7 @@ export class Peer {
 	 */
 	refusalOf(epoch: string, nowMs: number): 'predecessor' | 'twice' | null {
 		const link = this.#link;
-		if (!link?.isUp || epoch === this.#epoch) return null;
+		if (!link || !this.hasAnother(epoch)) return null;
 		if (this.#successor?.epoch !== epoch) this.#successor = { epoch, sinceMs: nowMs };
 		const { sinceMs } = this.#successor;
 		if (link.hasAnsweredSince(sinceMs)) return 'twice';

@@ -253,6 +253,7 @@ function identityOf(self: string, change: Partial<Identity>): Identity {
 		epoch: `epoch of ${self}`,
 		swarmId: 'swarm-id',
 		refusalOf: () => null,
+		delayOf: () => null,
 		secret: null,
 		protocol: PROTOCOL,
 		remembered: () => 0,

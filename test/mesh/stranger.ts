@@ -74,6 +74,7 @@ export function identityOf(identity: Partial<Identity> & { self: string }): Iden
 		epoch: `${self}-1`,
 		swarmId: 'swarm',
 		refusalOf: () => null,
+		delayOf: () => null,
 		secret: null,
 		protocol: PROTOCOL,
 		remembered: () => 0,

@@ -96,6 +96,7 @@ describe('the handshake of 0.1', () => {
 		secret: 'a secret',
 		protocol: { min: PROTOCOL.min, max },
 		refusalOf: () => null,
+		delayOf: () => null,
 		remembered: () => 17,
 	});
 	const hex = (step: Step | Uint8Array): string => {
