@@ -20,7 +20,7 @@ const LOW_BITS = 28;
 const LOW_RANGE = 2 ** LOW_BITS;
 /** Up to this length it is faster to copy byte by byte than to make a view for `set`. */
 const BY_HAND_MAX = 48;
-/** So many bytes are compared faster word by word, although that needs two views of them. */
+/** From this length on it is faster to compare word by word, although that needs two views of the bytes. */
 const BY_WORDS_MIN = 256;
 
 /** The longest identifier, in characters. */

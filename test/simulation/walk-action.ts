@@ -6,7 +6,7 @@ import type { Slot } from '../../shared/paxos/message.ts';
 
 export interface Shape {
 	readonly ids: readonly NodeId[];
-	/** So many of the ids, the first ones, are voters at first. */
+	/** The number of voters at first. They are the first ones of `ids`. */
 	readonly votersAtFirst: number;
 	/** See `AgentConfig.openSlotsMax`. */
 	readonly alpha: number;

@@ -10,7 +10,8 @@ import type { Member } from '../../shared/paxos/change.ts';
 import { votersNamed } from '../../shared/simulation/node.ts';
 import type { Random } from '../../shared/simulation/random.ts';
 import type { Action, Shape } from './walk-action.ts';
-import type { WalkNode, WalkWorld } from './walk-world.ts';
+import type { WalkNode } from './walk-node.ts';
+import type { WalkWorld } from './walk-world.ts';
 
 type Kind = Action['kind'];
 

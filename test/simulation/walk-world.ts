@@ -10,69 +10,24 @@ import { PaxosAgent } from '../../shared/paxos/agent.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { AgentConfig } from '../../shared/paxos/config.ts';
 import type { Decision, Effects, Outcome } from '../../shared/paxos/effects.ts';
-import type { Event, LogRoom, ProposalId, ReadId, Timer } from '../../shared/paxos/event.ts';
-import type { MembersState } from '../../shared/paxos/members.ts';
+import type { Event, Timer } from '../../shared/paxos/event.ts';
 import type { Envelope, Message, Slot } from '../../shared/paxos/message.ts';
-import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { noCounts } from '../../shared/simulation/counters.ts';
 import { Electorates } from '../../shared/simulation/electorates.ts';
 import { Invariants } from '../../shared/simulation/invariants.ts';
 import { Ledger, Violation } from '../../shared/simulation/ledger.ts';
 import { votersNamed } from '../../shared/simulation/node.ts';
 import { US_PER_MS } from '../../shared/simulation/schedule.ts';
+import { USUAL_TIMINGS } from '../../shared/simulation/timings.ts';
 import type { Action, NodeAction, Shape } from './walk-action.ts';
 import { batchOf, WalkHistory } from './walk-history.ts';
 import { WalkLinks } from './walk-links.ts';
+import { WalkNode } from './walk-node.ts';
 
-interface Saved {
-	readonly through: Slot;
-	readonly members: MembersState;
-}
-
-const TIMINGS = {
-	electionMinMs: 300,
-	electionMaxMs: 500,
-	heartbeatMs: 75,
-	pollMaxMs: 40,
-	retryMs: 250,
-	backoffMinMs: 5,
-	backoffMaxMs: 500,
-};
 const SLOTS_AHEAD_MAX = 16;
 const VALUE_BYTES_MAX = 12;
 /** The wall clocks show this at first. */
 const BEGINS_MS = 1_000_000;
-
-export class WalkNode {
-	readonly id: NodeId;
-	readonly index: number;
-	agent: PaxosAgent;
-	readonly timers = new Set<Timer | 'campaign'>();
-	/** Its proposals that nobody has withdrawn, and that are not settled. */
-	readonly pending = new Set<ProposalId>();
-	appliedThrough: Slot = 0;
-	saved: Saved | null = null;
-	/** The node needs the snapshot of another one. */
-	lacks = false;
-	holdsFlush = false;
-	/** It was removed, and has stopped. */
-	isGone = false;
-	room: LogRoom = 'everything';
-	durable: DurableRecord[] = [];
-	/** Records that are not durable, and what waits for them. */
-	readonly unflushed: { readonly records: readonly DurableRecord[]; readonly envelopes: readonly Envelope[] }[] = [];
-	/** What is to happen at the node itself before anything else does. */
-	readonly mailbox: Event[] = [];
-	isRunning = false;
-	/** What this node has asked to read, and the slot that it may not be older than. */
-	readonly reads = new Map<ReadId, Slot>();
-
-	constructor(id: NodeId, index: number, agent: PaxosAgent) {
-		this.id = id;
-		this.index = index;
-		this.agent = agent;
-	}
-}
 
 export class WalkWorld {
 	readonly shape: Shape;
@@ -323,7 +278,7 @@ export class WalkWorld {
 		return this.#run(node, () => undefined);
 	}
 
-	/** As in the loop of a node, what follows from something within the node is handled after it, and at once. */
+	/** What `act` brings about within the node is handled behind it, and before all else, as in the loop of a node. */
 	#run(node: WalkNode, act: () => void): true {
 		if (node.isRunning) {
 			act();
@@ -429,7 +384,7 @@ export class WalkWorld {
 			slotsAheadMax: SLOTS_AHEAD_MAX,
 			valueBytesMax: VALUE_BYTES_MAX,
 			messageBytesMax,
-			timings: TIMINGS,
+			timings: USUAL_TIMINGS,
 		};
 	}
 }
