@@ -17,6 +17,8 @@ export interface Contest {
 	readonly slot: Slot;
 	/** The proposals for the slot that have lost, unless the slot holds the same value. */
 	readonly losing: readonly ProposalId[];
+	/** An acceptor keeps the slot no more, so it will not vote for it. */
+	readonly isTrimmed: boolean;
 }
 
 /** Phase 1 is over. */
@@ -35,13 +37,13 @@ export function beginContest(leadership: Leadership, proposals: Proposals): Cont
 		if (isChosen && slot <= leadership.acceptableThrough) {
 			leadership.propose(slot, held.value, 'reported', [], held.ballot);
 		}
-		return { slot, losing };
+		return { slot, losing, isTrimmed: false };
 	}
 	const firstFree = Math.max(leadership.nextSlot, phase1.recoveredThrough + 1);
 	if (!isChosen && slot <= firstFree && first) {
 		leadership.reserve(slot, first.proposal.value, first.proposal.id);
 		proposals.pending.left(first);
-		return { slot, losing };
+		return { slot, losing, isTrimmed: false };
 	}
 	// The slot is chosen, and the nodes that know it do not keep it any more; or it is too far ahead.
 	const reason = isChosen ? 'slotTrimmed' : 'slotNotOpen';

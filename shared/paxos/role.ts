@@ -217,16 +217,21 @@ export class RoleMachine {
 		leadership.chosen(slot);
 	}
 
-	/**
-	 * Some acceptor, perhaps this node's own, keeps no slot up to here and does not vote for them any more. A contested
-	 * slot among them that is known to be chosen keeps what it has, though no quorum may say so again.
-	 */
+	/** Some acceptor, perhaps this node's own, keeps no slot up to here and does not vote for them any more. */
 	trimmed(through: Slot): void {
 		const leadership = this.#leadership;
-		const slot = leadership?.state.contest?.slot;
-		if (!leadership || slot === undefined || slot > Math.min(through, this.#rooms.log.chosenThrough)) return;
+		const contest = leadership?.state.contest;
+		if (!leadership || !contest || contest.slot > through) return;
+		leadership.state.contest = { ...contest, isTrimmed: true };
+		this.#endTrimmed(leadership);
+	}
+
+	/** A contested slot that is known to be chosen keeps what it has, though no quorum may say so again. */
+	#endTrimmed(leadership: Leadership): void {
+		const { contest } = leadership.state;
+		if (!contest?.isTrimmed || contest.slot > this.#rooms.log.chosenThrough) return;
 		this.#endContest(leadership);
-		leadership.chosen(slot);
+		leadership.chosen(contest.slot);
 	}
 
 	#endContest(leadership: Leadership): void {
@@ -237,8 +242,10 @@ export class RoleMachine {
 
 	/** Slots were fetched: a leader may learn from them that another one has taken over. */
 	learned(from: NodeId, slots: readonly Slot[]): void {
-		const by = this.#leadership?.learned(slots);
+		const leadership = this.#leadership;
+		const by = leadership?.learned(slots);
 		if (by) this.#halted(by, from, from);
+		else if (leadership) this.#endTrimmed(leadership);
 	}
 
 	/** The state machine has taken over a snapshot. A leader that may not say what is chosen any more leads no more. */

@@ -264,6 +264,22 @@ describe('a contested slot that acceptors keep no more', () => {
 		expect(lab.agent('n2').view().openSlotsCount).toBe(0);
 	});
 
+	it('keeps what it has, also where its contender learns that only after one has said so', () => {
+		const lab = trimmedLab(6, 4);
+		const loser = lab.propose('n3', 'rival', 'self', 5);
+		lab.campaign('n3', 20);
+		lab.deliver(ofKind('prepare', 'promise'));
+		lab.step('n1', { kind: 'snapshot', through: 6, members: lab.firstMembers });
+		lab.deliver(({ to, message }) => to === 'n1' && message.kind === 'accept');
+		lab.deliver(ofKind('trimmed'));
+		lab.drop(ofKind('accept', 'accepted'));
+		expect(lab.outcomes('n3', 'kept')).toEqual([]);
+		const decisions = ['v2', 'v3', 'v4', 'v5', 'v6'].map((value) => ({ ballot, value: bytes(value) }));
+		const message = { kind: 'decisions', from: 2, chosenThrough: 6, decisions } as const;
+		lab.step('n3', { kind: 'receive', from: 'n2', message });
+		expect(lab.outcomes('n3', 'kept')).toMatchObject([{ proposal: loser, slot: 5, value: bytes('v5') }]);
+	});
+
 	it('keeps what it has, when its own leader trims it', () => {
 		const lab = trimmedLab(6, 4);
 		const loser = lab.propose('n2', 'rival', 'self', 5);

@@ -365,6 +365,14 @@ export const MUTANTS: readonly Mutant[] = [
 		'isChosen ? (leadership.known(slot) ?? phase1.contested) : phase1.bound.get(slot);',
 		'phase1.contested ?? phase1.bound.get(slot);',
 	),
+	// `test/paper/snapshots.test.ts` catches this one: an acceptor has to trim the slot before its contender learns it.
+	one(
+		0,
+		'a contest of a trimmed slot does not end when the contender learns the slot',
+		'shared/paxos/role.ts',
+		'		else if (leadership) this.#endTrimmed(leadership);\n',
+		'',
+	),
 	// `test/paper/snapshots.test.ts` catches this one: others have to choose what was proposed, and keep only its snapshot.
 	one(
 		0,
