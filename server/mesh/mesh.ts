@@ -308,6 +308,7 @@ export class Mesh {
 		return guests.length < GUESTS_MAX ? null : 'tooManyGuests';
 	}
 
+	/** Why that process, which is proven, has to come again; null where it is known whether an earlier one is there. */
 	#delayOf(id: NodeId, epoch: string): Refusal | null {
 		const refusal = this.#peers.get(id)?.refusalOf(epoch, performance.now());
 		return refusal === 'predecessor' ? refusal : null;

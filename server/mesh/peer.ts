@@ -120,8 +120,9 @@ export class Peer {
 	}
 
 	/**
-	 * Whether a process of this node, which is proven, may make a link: not while another one of its processes has one and answers, because
-	 * then one of the two has a copy of the other's data folder. One that has ended without a word does not answer.
+	 * Why a process of this node, which is proven, may not make a link; null where it may. It may not while another one of its
+	 * processes has a link and answers, because then one of the two has a copy of the other's data folder. A process that has
+	 * ended without a word does not answer.
 	 *
 	 * @param nowMs by `performance.now()`
 	 * @returns `predecessor` until that is known

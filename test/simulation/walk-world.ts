@@ -278,7 +278,7 @@ export class WalkWorld {
 		return this.#run(node, () => undefined);
 	}
 
-	/** What `act` brings about within the node is handled behind it, and before all else, as in the loop of a node. */
+	/** Does `act`, and then handles what it has put into the mailbox, as the loop of a node does. */
 	#run(node: WalkNode, act: () => void): true {
 		if (node.isRunning) {
 			act();

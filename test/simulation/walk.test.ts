@@ -62,8 +62,13 @@ describe('a world', () => {
 	});
 });
 
-it('what breaks a rule is made short', () => {
-	const sound = walk(1);
-	// A walk that breaks nothing has nothing to keep, so it is left as it is.
-	expect(shortened({ ...sound, broken: { rule: 'none', detail: '' } }).actions).toEqual(sound.actions);
+it('what breaks a rule is made short: the actions that it does not need are left out', () => {
+	const nobody: Action = { kind: 'crash', node: 'n9', keeps: 0 };
+	const { shape, seed, actions, ...rest } = walk(1);
+	const failing = { ...rest, seed, shape, actions: [...actions, nobody, ...actions] };
+	const short = shortened({ ...failing, broken: { rule: 'TypeError', detail: '' } });
+	expect(short.actions).toEqual([nobody]);
+	expect(short.broken?.rule).toBe('TypeError');
+	// Where no shorter walk breaks the same rule, it is left as it is.
+	expect(shortened({ ...failing, broken: { rule: 'Agreement', detail: '' } }).actions).toEqual(failing.actions);
 });
