@@ -9,6 +9,7 @@
 
 import type { Ballot, NodeId, WallTime } from '../paxos/ballot.ts';
 import type { MembersChange } from '../paxos/change.ts';
+import { InvariantError } from '../paxos/config.ts';
 import type { Decision, Effects, Outcome, TimerRequest } from '../paxos/effects.ts';
 import type { ChangeId, Event, LogRoom, Moment, Proposal, ProposalId, ReadId } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
@@ -335,7 +336,11 @@ export class ReplicaLoop {
 		this.#mailbox.push({ kind: 'applied', through, settled });
 	}
 
+	/** @throws InvariantError for a slot that is not the next one: the machine would not be in the state of the others */
 	#applyValue(slot: Slot, value: Value, onResult?: OnResult): void {
+		if (slot !== this.appliedThrough + 1) {
+			throw new InvariantError(`slot ${slot} was to be applied after slot ${this.appliedThrough}`);
+		}
 		this.machine.passTime(elapsedMsOf(value), slot);
 		this.machine.apply(commandsOf(value), onResult);
 		this.digests.note(slot, this.machine.digest);

@@ -1,0 +1,64 @@
+/** The loop of a node alone, around an agent that says what the test wants. */
+import { describe, expect, it } from 'vitest';
+import { NO_BALLOT } from '../../shared/paxos/ballot.ts';
+import type { Effects } from '../../shared/paxos/effects.ts';
+import { NOOP } from '../../shared/paxos/value.ts';
+import { ReplicaLoop } from '../../shared/replica/loop.ts';
+import { Store } from '../../shared/store/store.ts';
+
+const NOTHING: Effects = {
+	persist: [],
+	send: [],
+	sendWhenDurable: [],
+	apply: [],
+	outcomes: [],
+	timers: [],
+	facts: [],
+};
+
+/** A loop whose machine holds three slots, and whose agent has these ones applied in its first step. */
+function applying(...slots: readonly number[]): ReplicaLoop {
+	const apply = slots.map((slot) => ({ slot, ballot: NO_BALLOT, value: NOOP }));
+	const steps = [{ ...NOTHING, apply }];
+	const loop = new ReplicaLoop({
+		id: 'n1',
+		agent: { step: () => steps.shift() ?? NOTHING },
+		log: { durableThrough: 0, reached: 0, newest: 0, room: 'everything', append: () => 0, flush: () => undefined },
+		machine: new Store(),
+		appliedThrough: 3,
+		runtime: {
+			nowMs: () => 0,
+			wallTime: () => ({ ms: 0, ns: 0 }),
+			stillMs: () => 0,
+			random: () => 0,
+			setTimer: () => undefined,
+			send: () => undefined,
+			fact: () => undefined,
+			soon: () => undefined,
+		},
+		listener: {
+			outcome: () => undefined,
+			result: () => undefined,
+			applied: () => [],
+			installed: () => undefined,
+		},
+	});
+	loop.linkUp('n2');
+	return loop;
+}
+
+describe('a loop', () => {
+	it('applies the slots that follow those of its machine', () => {
+		const loop = applying(4, 5);
+		loop.turn(true);
+		expect(loop.appliedThrough).toBe(5);
+	});
+
+	it.each([
+		['again', [4, 4], 'slot 4 was to be applied after slot 4'],
+		['that its machine holds already', [3], 'slot 3 was to be applied after slot 3'],
+		['before the one that it follows', [4, 6], 'slot 6 was to be applied after slot 4'],
+	])('fails rather than apply a slot %s', (_, slots, message) => {
+		expect(() => applying(...slots).turn(true)).toThrow(message);
+	});
+});
