@@ -120,8 +120,8 @@ export class PaxosAgent {
 		const chosenBefore = this.#log.chosenThrough;
 		const leaderBefore = this.#role.leader.ballot;
 		const membersBefore = this.#context.members.last;
-		this.#role.leadership?.acceptAgain();
 		this.#dispatch(event);
+		this.#role.leadership?.acceptAgain();
 		if (this.#context.members.last !== membersBefore) this.#membersChosen();
 		this.#role.settle();
 		this.#sendOnTheirWay();

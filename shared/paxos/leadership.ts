@@ -241,7 +241,10 @@ export class Leadership {
 		if (change) this.#context.out.outcomes.push({ kind: 'changeRefused', id: change.id, why: 'notLeader' });
 	}
 
-	/** This node accepts what its log had no room for before, once there is room. */
+	/**
+	 * This node accepts what its log had no room for before, once there is room. It does so after the event of the step, which
+	 * may be a snapshot that stands for some of it: the state machine has those slots already.
+	 */
 	acceptAgain(): void {
 		if (!this.#acceptor.takesAgain()) return;
 		const { id } = this.#context.config;
@@ -319,7 +322,7 @@ export class Leadership {
 		if (out.watched) out.fact({ kind: 'proposed', ballot, slot, value, origin, reportedAt });
 		const accept = this.#accept(slot, value);
 		for (const voter of electorate) if (voter !== this.#context.config.id) out.now(voter, accept);
-		out.acceptSent = true;
+		out.votersToldThrough = accept.chosenThrough;
 		this.#acceptor.accept(this.#context.config.id, accept);
 	}
 
@@ -438,10 +441,10 @@ export class Leadership {
 		return isStuck;
 	}
 
-	/** Tells the other members what is chosen. Voters that are sent an accept in this step know it from that. */
+	/** Tells the other members what is chosen. Voters that were told as much in this step, with something else, know it. */
 	tell(): void {
 		const { out, config, members, nowMs: timeMs } = this.#context;
-		const told = out.acceptSent ? members.learners : members.ids;
+		const told = out.votersToldThrough < this.#log.chosenThrough ? members.ids : members.learners;
 		if (told.length === 0) return;
 		const heartbeat = { kind: 'heartbeat', ...this.stamp, round: 0, timeMs } as const;
 		for (const member of told) if (member !== config.id) out.now(member, heartbeat);

@@ -15,8 +15,8 @@ export class Outbox implements Effects {
 	readonly facts: AgentFact[] = [];
 	/** Whether facts of single messages are wanted: ask before making one on the hot path. */
 	readonly watched: boolean;
-	/** Whether an accept left in this step, and chosenThrough with it. */
-	acceptSent = false;
+	/** How far the slots are chosen, as the voters were told in this step by an accept or a heartbeat; -1 for nothing told. */
+	votersToldThrough = -1;
 
 	constructor(watched: boolean) {
 		this.watched = watched;

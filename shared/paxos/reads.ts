@@ -161,7 +161,7 @@ export class Reads {
 		const { out, config, members, nowMs: timeMs } = this.#context;
 		const heartbeat = { kind: 'heartbeat', ...leadership.stamp, round: this.state.roundNumber, timeMs } as const;
 		for (const member of members.ids) if (member !== config.id) out.now(member, heartbeat);
-		out.acceptSent = true;
+		out.votersToldThrough = heartbeat.chosenThrough;
 	}
 
 	#sendAsk(leader: NodeId): void {

@@ -218,6 +218,25 @@ describe('a node that lacks slots which are kept nowhere', () => {
 		expect(lab.chosen('n1').at(-1)).toBe('mine');
 	});
 
+	it('applies no slot of the snapshot that it had no room for before, and has room for now', () => {
+		const lab = new Lab(3);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'red');
+		lab.propose('n1', 'blue');
+		lab.deliver(({ to }) => to === 'n3');
+		lab.drop();
+		lab.setRoom('n2', 'promises');
+		for (const id of ['n2', 'n3']) lab.step(id, { kind: 'linkDown', peer: 'n1' });
+		lab.elect('n2', 20);
+		expect(lab.chosen('n2')).toEqual([]);
+		lab.setRoom('n2', 'everything');
+		const { apply } = lab.step('n2', { kind: 'snapshot', through: 1, members: lab.firstMembers });
+		expect(apply.map(({ slot }) => slot)).toEqual([2]);
+		lab.deliver();
+		for (const id of ['n1', 'n3']) expect(lab.chosen(id), id).toEqual(['red', 'blue']);
+		expect(lab.agent('n2').view()).toMatchObject({ role: 'leader', chosenThrough: 2 });
+	});
+
 	it('gives up as a leader where only the snapshot knows whether its own proposals are chosen', () => {
 		const lab = new Lab(7);
 		lab.elect('n1', 10);

@@ -7,6 +7,7 @@ import { type Mutant, one } from '../../shared/simulation/mutant.ts';
 const CARRIED = 'shared/disk/carried.ts';
 const SEGMENTS = 'shared/disk/segments.ts';
 const ACCEPTOR = 'shared/paxos/acceptor.ts';
+const AGENT = 'shared/paxos/agent.ts';
 const LEADERSHIP = 'shared/paxos/leadership.ts';
 const LEARNER = 'shared/paxos/learner.ts';
 const SLOT_LOG = 'shared/paxos/log.ts';
@@ -29,6 +30,14 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
 		TRANSFER,
 		'this.#pause.isOver && !this.#runtime.isFinishingOwn()',
 		'this.#pause.isOver',
+	),
+	// `test/paper/snapshots.test.ts` catches this one: the log has to have room again in the very step of the snapshot.
+	one(
+		0,
+		'a leader applies what a snapshot that it has just taken over stands for',
+		AGENT,
+		'		this.#dispatch(event);\n		this.#role.leadership?.acceptAgain();\n',
+		'		this.#role.leadership?.acceptAgain();\n		this.#dispatch(event);\n',
 	),
 	// `test/paper/snapshots.test.ts` catches this one: it takes seven nodes, of which one learns what it has not voted for.
 	one(
