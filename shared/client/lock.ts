@@ -167,7 +167,7 @@ export class KeyLock implements SwarmLock, Watcher {
 		if (this.#wanted.session.lost.aborted) return;
 		// A client that has too many watches asks now and then instead.
 		if (error instanceof CompactedError) this.#askAgain();
-		else this.#cancelPause = this.#pauseThen(() => this.#askAgain());
+		else this.#pause(() => this.#askAgain());
 	}
 
 	// Until it is held
@@ -214,8 +214,8 @@ export class KeyLock implements SwarmLock, Watcher {
 		if (!this.#isTaken && this.#seenRevision > revision) return;
 		await this.#wait((done) => {
 			this.#wake = done;
-			// It waits out a lock delay, or the session may hold no more keys.
-			if (!this.#isTaken) this.#cancelPause = this.#pauseThen(done);
+			// It waits out a lock delay, the session may hold no more keys, or no watch would tell that it is let go.
+			if (!this.#isTaken || !this.#watch) this.#pause(done);
 			return () => {
 				this.#cancelPause();
 				this.#wake = NOTHING;
@@ -246,6 +246,7 @@ export class KeyLock implements SwarmLock, Watcher {
 	}
 
 	#begin(after: number): void {
+		this.#cancelPause();
 		this.#watch = this.#owner.watch(this.key, after, this);
 	}
 
@@ -262,8 +263,8 @@ export class KeyLock implements SwarmLock, Watcher {
 			this.#owner.submit({ kind: 'checkSession', key, session: session.id }),
 		);
 		if (this.#state !== 'held') return;
-		if (ok) this.#begin(revision);
-		else this.#lose('released');
+		if (!ok) this.#lose('released');
+		else if (!this.#watch) this.#begin(revision);
 	}
 
 	// Its end
@@ -290,6 +291,7 @@ export class KeyLock implements SwarmLock, Watcher {
 			this.#state = 'held';
 			// It may have been let go all the same.
 			if (session.lost.aborted || this.#isGoneSince(this.fence.modifyRevision)) this.#isOver();
+			else if (!this.#watch) this.#askAgain();
 			throw error;
 		}
 	}
@@ -354,6 +356,12 @@ export class KeyLock implements SwarmLock, Watcher {
 		} finally {
 			end();
 		}
+	}
+
+	/** In the place of an earlier pause. */
+	#pause(act: () => void): void {
+		this.#cancelPause();
+		this.#cancelPause = this.#pauseThen(act);
 	}
 
 	/** @returns cancels it */

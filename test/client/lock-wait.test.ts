@@ -8,6 +8,7 @@ import { lockOwner } from '../../shared/client/lock-owner.ts';
 import {
 	writeChangesSection,
 	writeEntry,
+	writeRefused,
 	writeResults,
 	writeValues,
 	writeWatchEnded,
@@ -27,6 +28,12 @@ class OneKey extends VirtualSwarm {
 	/** The session that holds the key; '' for none. */
 	holder = OTHER;
 	isDelayed = false;
+	/** Why each watch is ended as soon as it has begun; null where it is not. */
+	watchEnd: WatchEndReason | null = null;
+	/** The time that a read takes, milliseconds. */
+	readMs = 0;
+	/** Whether there is no leader to take a write. */
+	refuses = false;
 	/** The times at which the key was asked for. */
 	readonly asked: number[] = [];
 	released = 0;
@@ -44,14 +51,17 @@ class OneKey extends VirtualSwarm {
 		this.onWrite = (batch, out) => this.#write(batch, out);
 		this.onRead = ({ first }, socket) => {
 			this.reads++;
-			const out = new Writer();
-			writeValues(out, first, 1);
-			writeEntry(out, this.#entry());
-			socket.toClient(out.take());
+			this.time.after(this.readMs, () => {
+				const out = new Writer();
+				writeValues(out, first, 1);
+				writeEntry(out, this.#entry());
+				socket.toClient(out.take());
+			});
 			return true;
 		};
 		this.onWatch = (_node, socket, section) => {
 			this.#watch = section.kind === 'watch' ? { socket, id: section.id } : null;
+			if (this.#watch && this.watchEnd !== null) this.endWatch(this.watchEnd);
 		};
 		this.core = this.client();
 		this.session = OpenSession.create(lockOwner(this.core, this.time.runtime), attributesOf({ ttlMs: 86_400_000 }));
@@ -97,6 +107,10 @@ class OneKey extends VirtualSwarm {
 	}
 
 	#write({ first, count, kinds, session }: GotBatch, out: Writer): boolean {
+		if (this.refuses) {
+			writeRefused(out, 'write', first, count, 'noLeader', false);
+			return true;
+		}
 		this.#revision += count;
 		const revision = this.#revision - count + 1;
 		const last = kinds.at(-1);
@@ -191,6 +205,44 @@ it('a watch that cannot go on is begun again, from a command that says who holds
 	swarm.change(OTHER);
 	await swarm.time.pass(2_000);
 	expect(swarm.checked).toBe(2);
+	expect(held[0]?.lost.reason).toMatchObject({ name: 'LockLostError', why: 'released' });
+});
+
+it.each(['tooMany', 'compacted'] as const)(
+	'where the watch ends (%s) before it is known who holds the key, the key is asked for now and then',
+	async (why) => {
+		swarm = new OneKey();
+		swarm.watchEnd = why;
+		swarm.readMs = 10;
+		const held: KeyLock[] = [];
+		swarm.lock().then(
+			(lock) => held.push(lock),
+			() => undefined,
+		);
+		await swarm.time.pass(5_000);
+		expect(swarm.asked.length).toBeGreaterThan(4);
+		expect(swarm.asked.length).toBeLessThan(12);
+		swarm.watchEnd = null;
+		swarm.change('');
+		await swarm.time.pass(7_000);
+		expect([held.length, swarm.isWatched, swarm.checked]).toEqual([1, true, 0]);
+	},
+);
+
+it('a lock that could not be released in time is told of what its watch could not tell meanwhile', async () => {
+	const { held } = await waiting();
+	swarm.change('');
+	await swarm.time.pass(200);
+	swarm.refuses = true;
+	const refused = expect(held[0]?.release()).rejects.toMatchObject({ name: 'RefusedError', why: 'noLeader' });
+	await swarm.time.pass(1_000);
+	swarm.endWatch('compacted');
+	await swarm.time.pass(15_000);
+	await refused;
+	expect(held[0]?.lost.aborted).toBe(false);
+	swarm.refuses = false;
+	swarm.change(OTHER);
+	await swarm.time.pass(20_000);
 	expect(held[0]?.lost.reason).toMatchObject({ name: 'LockLostError', why: 'released' });
 });
 
