@@ -305,7 +305,8 @@ export class KeyLock implements SwarmLock, Watcher {
 		await asked?.catch(NOTHING);
 		const calls: Promise<unknown>[] = [];
 		if (asked && !session.lost.aborted) {
-			calls.push(this.#owner.submit({ kind: 'release', key, value, flags, session: session.id }));
+			// A session that the lock does not own is renewed, and would hold the key for as long as it is there.
+			calls.push(this.#persist(() => this.#owner.submit({ kind: 'release', key, value, flags, session: session.id })));
 		}
 		if (ownsSession) calls.push(session.destroy());
 		await Promise.allSettled(calls);

@@ -291,6 +291,26 @@ it('a key that is acquired after the signal was aborted is let go', async () => 
 	expect([swarm.asked.length, swarm.released, swarm.holder]).toEqual([2, 1, '']);
 });
 
+it('a key that is acquired after the signal was aborted is let go also where no node takes that in for long', async () => {
+	const abort = new AbortController();
+	const { lock } = await waiting(abort.signal);
+	const [node] = swarm.nodes;
+	if (node) node.delayMs = 500;
+	swarm.change('');
+	await swarm.time.pass(300);
+	abort.abort(new Error('enough'));
+	await expect(lock).rejects.toThrow('enough');
+	await swarm.time.pass(700);
+	const { id } = await swarm.session;
+	expect(swarm.holder).toBe(id);
+	swarm.refuses = true;
+	await swarm.time.pass(60_000);
+	expect([swarm.released, swarm.holder]).toEqual([0, id]);
+	swarm.refuses = false;
+	await swarm.time.pass(65_000);
+	expect([swarm.released, swarm.holder]).toEqual([1, '']);
+});
+
 it('locks of one session exclude each other, in the order in which they were asked for', async () => {
 	swarm = new OneKey();
 	swarm.holder = '';
