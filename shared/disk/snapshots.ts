@@ -37,8 +37,8 @@ export class Snapshots {
 	readonly #notes: ManifestNotes;
 	readonly #log: LogState;
 	readonly #lacksRoom: () => void;
-	/** The one that is being written. */
-	#next: Slot | null = null;
+	/** The one that is being written. Another one through the same slot is another object. */
+	#next: { readonly through: Slot } | null = null;
 	/** How many hold a snapshot, by its last slot. */
 	readonly #holders = new Map<Slot, number>();
 
@@ -58,23 +58,26 @@ export class Snapshots {
 	/** @throws RangeError another one is being written, or the log has one through this slot or a later one */
 	begin(subject: SnapshotSubject): SnapshotWriter {
 		const { through } = subject;
-		if (this.#next !== null) throw new RangeError(`the snapshot through slot ${this.#next} is being written already`);
+		if (this.#next !== null) {
+			throw new RangeError(`the snapshot through slot ${this.#next.through} is being written already`);
+		}
 		if (through <= (this.note?.through ?? 0)) {
 			throw new RangeError(`there is a snapshot through slot ${this.note?.through} already, and not ${through}`);
 		}
-		this.#next = through;
+		const begun = { through };
+		this.#next = begun;
 		const name = snapshotName(through);
 		const encoder = new SnapshotEncoder(subject);
 		const next =
 			(done: SnapshotDone, act: () => void) =>
 			(error: Error | null): void => {
 				if (error instanceof NoRoomError) {
-					if (this.#next !== through) return;
+					if (this.#next !== begun) return;
 					this.abandon();
 					this.#lacksRoom();
 					return done(error);
 				}
-				if (this.#log.succeeded(error) && this.#next === through) act();
+				if (this.#log.succeeded(error) && this.#next === begun) act();
 			};
 		return {
 			through,
@@ -91,7 +94,7 @@ export class Snapshots {
 				this.#disk.append(name, bytes, written);
 			},
 			abandon: () => {
-				if (this.#next === through) this.abandon();
+				if (this.#next === begun) this.abandon();
 			},
 		};
 	}
@@ -117,7 +120,7 @@ export class Snapshots {
 	/** Abandons the snapshot that is being written, if there is one. */
 	abandon(): void {
 		if (this.#next === null) return;
-		this.#disk.abandon(snapshotName(this.#next));
+		this.#disk.abandon(snapshotName(this.#next.through));
 		this.#next = null;
 	}
 

@@ -80,6 +80,8 @@ interface Writing {
 	readonly writer: SnapshotWriter;
 	/** How large the log was when the machine was cut. */
 	readonly logBytes: number;
+	/** The disk has a part of it, and has not answered. */
+	isStoring: boolean;
 	/** All of it is written, and it becomes that of the log. */
 	isFinishing: boolean;
 }
@@ -151,10 +153,10 @@ export class Snapshots {
 		this.#refuse('the node stops');
 	}
 
-	/** Writes the next part. */
+	/** Writes the next part. The timer may still be that of a snapshot which was abandoned. */
 	writeNext(): void {
 		const writing = this.#writing;
-		if (writing === null) return;
+		if (writing === null || writing.isStoring || writing.isFinishing) return;
 		const startedMs = this.#runtime.nowMs();
 		if (!writing.cut.write(this.#part, this.#limits.partBytes)) {
 			writing.isFinishing = true;
@@ -165,9 +167,11 @@ export class Snapshots {
 
 	/** @param startedMs when the work on this part began */
 	#append(startedMs: number): void {
-		const writing = this.#writing;
-		writing?.writer.append(this.#part.take(), (error) => {
+		const writing = this.#writing as Writing;
+		writing.isStoring = true;
+		writing.writer.append(this.#part.take(), (error) => {
 			if (this.#writing !== writing) return;
+			writing.isStoring = false;
 			if (error) return this.#lacksRoom(error);
 			this.#part.reuse();
 			this.#runtime.setPartTimer(PAUSE_FACTOR * this.#leisure * (this.#runtime.nowMs() - startedMs));
@@ -210,6 +214,7 @@ export class Snapshots {
 			cut: this.#machine.cut(),
 			writer: this.#log.beginSnapshot({ swarm: this.#swarm, through }),
 			logBytes: this.#log.bytes,
+			isStoring: false,
 			isFinishing: false,
 		};
 		this.#runtime.report('cut', through, `writes a snapshot of its state after slot ${through}`);

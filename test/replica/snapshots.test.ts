@@ -207,6 +207,23 @@ describe('a snapshot', () => {
 		expect([snapshots.isFinishing, log.snapshot?.through]).toEqual([false, applied]);
 	});
 
+	it('that is begun in the place of one that was abandoned is not written on by the timer of that one', () => {
+		log.bytes = 1001;
+		snapshots.fire();
+		log.answer(1);
+		expect(partAfterMs).not.toBeNull();
+		snapshots.abandon('that of another node is on its way here');
+		snapshots.fire();
+		snapshots.writeNext();
+		// These are more calls than it takes, and more than one of them at a time must not wait for the disk.
+		for (let calls = 0; calls < 200; calls++) {
+			partAfterMs = null;
+			log.answer(1);
+			if (partAfterMs !== null) snapshots.writeNext();
+		}
+		expect(restored().save()).toEqual(store.save());
+	});
+
 	it('gives back what the store keeps for it, however it ends', () => {
 		log.bytes = 1001;
 		snapshots.fire();

@@ -13,6 +13,7 @@ const LEARNER = 'shared/paxos/learner.ts';
 const SLOT_LOG = 'shared/paxos/log.ts';
 const LOOP = 'shared/replica/loop.ts';
 const SNAPSHOTS = 'shared/replica/snapshots.ts';
+const DISK_SNAPSHOTS = 'shared/disk/snapshots.ts';
 const TRANSFER = 'shared/replica/transfer.ts';
 
 export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
@@ -22,6 +23,22 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
 		SNAPSHOTS,
 		'writer: this.#log.beginSnapshot({ swarm: this.#swarm, through }),',
 		'writer: this.#log.beginSnapshot({ swarm: this.#swarm, through: through + 1 }),',
+	),
+	// `test/replica/snapshots.test.ts` catches this one: the disk has to be slow just then.
+	one(
+		0,
+		'a snapshot is written on by the timer of one that was abandoned',
+		SNAPSHOTS,
+		'if (writing === null || writing.isStoring || writing.isFinishing) return;',
+		'if (writing === null) return;',
+	),
+	// `test/storage/trim.test.ts` catches this one: the disk has to be slow just then, and full.
+	one(
+		0,
+		'a snapshot is abandoned for want of room for an earlier one through the same slot',
+		DISK_SNAPSHOTS,
+		'if (this.#next !== begun) return;',
+		'if (this.#next?.through !== through) return;',
 	),
 	// `test/replica/transfer.test.ts` catches this one: the disk has to be slow just then.
 	one(

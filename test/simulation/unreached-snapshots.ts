@@ -65,9 +65,9 @@ export const SNAPSHOTS: readonly Unreached[] = [
 				'if (spare !== undefined) this.#spares.unshift(spare);',
 				'if (!this.#owner.succeeded(error)) return;',
 			],
-			'shared/disk/snapshots.ts': ['if (this.#next !== through) return;'],
+			'shared/disk/snapshots.ts': ['if (this.#next !== begun) return;'],
 			'shared/replica/snapshots.ts': [
-				{ 'writeNext(): void {': ['if (writing === null) return;'] },
+				'if (writing === null || writing.isStoring || writing.isFinishing) return;',
 				'if (this.#writing !== writing) return;',
 				'if (this.#writing?.through !== through) return;',
 				'if (error) return this.#lacksRoom(error);',

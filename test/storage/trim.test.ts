@@ -423,6 +423,19 @@ describe('a snapshot', () => {
 		expect(heard.failures).toEqual([]);
 	});
 
+	test('that is begun again through the same slot is not abandoned for what became of the one before', () => {
+		const { disk, log } = filled(4);
+		const before = log.beginSnapshot({ swarm: SWARM, through: 3 });
+		before.append(new Uint8Array(10), () => expect.unreachable());
+		before.abandon();
+		const writer = log.beginSnapshot({ swarm: SWARM, through: 3 });
+		writer.append(new Uint8Array(10), () => writer.finish(() => undefined));
+		before.abandon();
+		disk.fail(() => false, new NoRoomError('the disk is full'));
+		disk.finishAll();
+		expect(log.snapshot?.through).toBe(3);
+	});
+
 	test('that the disk failed to write ends the log', () => {
 		const { disk, log, heard } = filled(4);
 		const writer = log.beginSnapshot({ swarm: SWARM, through: 3 });
