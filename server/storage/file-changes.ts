@@ -107,10 +107,10 @@ export class FileChanges {
 		if ('lack' in file) throw file.lack;
 		try {
 			await flush(file);
+			await rename(this.#halfMade(name), join(this.#folder, name));
 		} catch (error) {
 			throw this.#lacking(name, lackOr(error));
 		}
-		await rename(this.#halfMade(name), join(this.#folder, name));
 		await fsync(this.#open.folderFd);
 		fs.closeSync(file.fd);
 		this.#growing.delete(name);
@@ -131,7 +131,12 @@ export class FileChanges {
 		} catch (error) {
 			throw lackOr(error);
 		}
-		await rename(join(this.#folder, from), join(this.#folder, to));
+		try {
+			await rename(join(this.#folder, from), join(this.#folder, to));
+		} catch (error) {
+			this.#open.drop(fd);
+			throw lackOr(error);
+		}
 		await fsync(this.#open.folderFd);
 		this.#open.keep(to, fd);
 	}

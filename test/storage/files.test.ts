@@ -160,9 +160,12 @@ describe('a file to which is appended', () => {
 		expect(disk.read('b').length).toBe(4 * part.length);
 	});
 
-	test('may lack room as late as by the last flush, which leaves nothing behind and is no end', async () => {
+	test.each([
+		['the last flush', 'fsync'],
+		['its name', 'rename'],
+	])('may lack room as late as for %s, which leaves nothing behind and is no end', async (_, call) => {
 		await append('b', part);
-		system.errors.set('fsync', 'ENOSPC');
+		system.errors.set(call, 'ENOSPC');
 		await expect(publish('b')).rejects.toThrow(NoRoomError);
 		system.errors.clear();
 		expect(await readdir(folder)).toEqual(['a']);
@@ -195,6 +198,17 @@ describe('a file for which there is no room', () => {
 			expect(disk.list()).toEqual(['a', 'b']);
 		},
 	);
+
+	test('that is to have another name keeps the one that it has', async () => {
+		const before = await openHere();
+		system.errors.set('rename', 'ENOSPC');
+		await expect(renamed('a', 'b')).rejects.toThrow(NoRoomError);
+		system.errors.clear();
+		await write('a', 0, new Uint8Array(512));
+		await renamed('a', 'b');
+		expect(disk.list()).toEqual(['b']);
+		expect(await openHere()).toBe(before);
+	});
 
 	test.each(['write', 'fsync', 'rename'])(
 		'is told from one that the disk failed to make: %s says EIO',
@@ -248,6 +262,10 @@ function publish(name: string): Promise<void> {
 	return new Promise((resolve, reject) => disk.publish(name, (error) => (error ? reject(error) : resolve())));
 }
 
+function renamed(from: string, to: string): Promise<void> {
+	return new Promise((resolve, reject) => disk.rename(from, to, (error) => (error ? reject(error) : resolve())));
+}
+
 function create(name: string, bytes: number): Promise<void> {
 	return new Promise((resolve, reject) => disk.create(name, bytes, (error) => (error ? reject(error) : resolve())));
 }
@@ -279,7 +297,7 @@ describe('a folder in use', () => {
 					['a', 'b'],
 					['b', 'a'],
 				] as const) {
-					expect(await new Promise((done) => disk.rename(from, to, done))).toBeNull();
+					await renamed(from, to);
 				}
 			}
 			isOver = true;
