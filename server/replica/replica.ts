@@ -330,9 +330,10 @@ export class RunningReplica<State extends Machine, Doors extends MachineDoors> i
 	}
 
 	openSnapshot(): Promise<OpenSnapshot | string> {
-		return new Promise((resolve) =>
-			this.#guard(() => this.replica.wantSnapshot((lack) => resolve(lack ?? this.#holdSnapshot()))),
-		);
+		return new Promise((resolve) => {
+			if (this.#stopped) return resolve('the node stops');
+			this.#guard(() => this.replica.wantSnapshot((lack) => resolve(lack ?? this.#holdSnapshot())));
+		});
 	}
 
 	view(): ReplicaView {

@@ -7,6 +7,7 @@ import { WebSocket } from 'ws';
 import { parseSwarm } from '../../server/config/swarm-file.ts';
 import { type RunningNode, startNode } from '../../server/node/node.ts';
 import type { NodeOptions } from '../../server/node/options.ts';
+import type { KeyValueReplica } from '../../server/replica/key-value.ts';
 import { SwarmClient, type SwarmClientOptions } from '../../shared/client/client.ts';
 import { PING } from '../../shared/client/protocol.ts';
 import type { ClientSocket } from '../../shared/client/socket.ts';
@@ -15,7 +16,7 @@ import type { ClientSocket } from '../../shared/client/socket.ts';
 const CALL_TIMEOUT_MS = 25_000;
 
 export class TestSwarm {
-	readonly nodes = new Map<string, RunningNode>();
+	readonly nodes = new Map<string, RunningNode<KeyValueReplica>>();
 	readonly urls: readonly string[];
 	readonly #clients: TestClient[] = [];
 
@@ -49,7 +50,7 @@ export class TestSwarm {
 		return client;
 	}
 
-	node(id: string): RunningNode {
+	node(id: string): RunningNode<KeyValueReplica> {
 		const node = this.nodes.get(id);
 		if (!node) throw new Error(`${id} does not run`);
 		return node;

@@ -82,6 +82,8 @@ describe('a node that is told to stop', () => {
 		});
 		expect((await new Wire(port).write(get('/livez')).answer()).status).toBe(200);
 		await closed;
+		// A request for its state may have waited for the leader until then.
+		expect(await swarm.node('n1').replica.openSnapshot()).toBe('the node stops');
 	});
 
 	it('closes what is not used, without a reset', async () => {
