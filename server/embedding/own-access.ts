@@ -56,12 +56,28 @@ async function* changesOf<State, Command, Result>(
 				yield next.applied;
 				break;
 			case 'none':
-				await unlessAborted(new Promise<void>((resolve) => doors.whenNews(resolve)), [signal]);
+				await newsOf(doors, signal);
 				break;
 			case 'compacted':
 				throw new CompactedError(through);
 			case 'stopping':
 				return undefined;
 		}
+	}
+}
+
+/** Resolves when there may be another command. A reader whose signal is aborted waits for none any more. */
+async function newsOf(
+	doors: { whenNews(news: () => void): () => void },
+	signal: AbortSignal | undefined,
+): Promise<void> {
+	let giveUp = (): void => undefined;
+	const news = new Promise<void>((resolve) => {
+		giveUp = doors.whenNews(resolve);
+	});
+	try {
+		await unlessAborted(news, [signal]);
+	} finally {
+		giveUp();
 	}
 }

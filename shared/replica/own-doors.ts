@@ -31,7 +31,7 @@ export class OwnDoors<State, Command, Result> implements MachineDoors {
 	#bytes = 0;
 	/** Every command above this revision is remembered. */
 	#floor: number;
-	#waiting: (() => void)[] = [];
+	#waiting = new Set<() => void>();
 	#hasNews = false;
 	#isStopping = false;
 	readonly #timeOuts: TimeOuts;
@@ -60,7 +60,9 @@ export class OwnDoors<State, Command, Result> implements MachineDoors {
 		machine.listener = (applied) => this.#note(applied);
 	}
 
-	readonly unfinished = {};
+	get unfinished(): Readonly<Record<string, number>> {
+		return { 'readers that wait for a command': this.#waiting.size };
+	}
 
 	get shown(): ShownEntries {
 		return NOTHING_SHOWN;
@@ -79,9 +81,14 @@ export class OwnDoors<State, Command, Result> implements MachineDoors {
 		return { kind: this.#isStopping ? 'stopping' : 'none' };
 	}
 
-	/** Calls `news` once, after a turn in which a command was applied, or when the commands that were remembered are gone. */
-	whenNews(news: () => void): void {
-		this.#waiting.push(news);
+	/**
+	 * Calls `news` once, after a turn in which a command was applied, or when the commands that were remembered are gone.
+	 *
+	 * @returns a function by which the reader gives up
+	 */
+	whenNews(news: () => void): () => void {
+		this.#waiting.add(news);
+		return () => void this.#waiting.delete(news);
 	}
 
 	/** All that wait are told that the node is going to stop. */
@@ -162,7 +169,7 @@ export class OwnDoors<State, Command, Result> implements MachineDoors {
 
 	#tell(): void {
 		const waiting = this.#waiting;
-		this.#waiting = [];
+		this.#waiting = new Set();
 		for (const news of waiting) news();
 	}
 }

@@ -1,5 +1,6 @@
 /** What a node remembers of the commands of a machine of the user's own. */
 import { describe, expect, it } from 'vitest';
+import { ownAccess } from '../../server/embedding/own-access.ts';
 import type { DoorParts } from '../../shared/replica/doors.ts';
 import { REPLICA_LIMITS } from '../../shared/replica/limits.ts';
 import { OwnDoors } from '../../shared/replica/own-doors.ts';
@@ -73,6 +74,19 @@ describe('the last commands', () => {
 		doors.stop();
 		expect(doors.after(6)).toEqual({ kind: 'stopping' });
 	});
+});
+
+it('a reader whose signal is aborted is not kept until there is another command', async () => {
+	const { doors } = remembering();
+	const aborted = new AbortController();
+	const next = ownAccess(counters, { doors } as never)
+		.changes(1, aborted.signal)
+		.next();
+	await Promise.resolve();
+	expect(doors.unfinished).toEqual({ 'readers that wait for a command': 1 });
+	aborted.abort(new Error('enough'));
+	await expect(next).rejects.toThrow('enough');
+	expect(doors.unfinished).toEqual({ 'readers that wait for a command': 0 });
 });
 
 describe('the log’s time', () => {
