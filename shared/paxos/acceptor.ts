@@ -10,7 +10,7 @@
  */
 
 import { sameBytes } from '../bytes/bytes.ts';
-import { type Ballot, compareBallots, type NodeId, sameBallot } from './ballot.ts';
+import { type Ballot, compareBallots, NO_BALLOT, type NodeId, sameBallot } from './ballot.ts';
 import { type Context, ENTRY_BYTES_MAX, InvariantError } from './config.ts';
 import type { SlotLog } from './log.ts';
 import type { Accept, Acceptance, Heartbeat, Nack, Prepare, Slot } from './message.ts';
@@ -27,8 +27,11 @@ export interface AcceptorState {
 	chosenRecorded: Slot;
 	/** An accept was too far ahead, and none has come since that was not. */
 	ignoresFar: boolean;
-	/** A value was left out for want of room, and no confirm has said since then that there is room again. */
-	leavesOut: boolean;
+	/**
+	 * The highest ballot of which a value was left out for want of room, and whose leader no confirm has told since then
+	 * that it was; NO_BALLOT for none.
+	 */
+	leftOut: Ballot;
 }
 
 export class Acceptor {
@@ -39,7 +42,7 @@ export class Acceptor {
 	constructor(context: Context, log: SlotLog, promised: Ballot, state?: AcceptorState) {
 		this.#context = context;
 		this.#log = log;
-		this.state = state ?? { promised, chosenRecorded: log.chosenThrough, ignoresFar: false, leavesOut: false };
+		this.state = state ?? { promised, chosenRecorded: log.chosenThrough, ignoresFar: false, leftOut: NO_BALLOT };
 	}
 
 	/** No ballot below this one is promised or accepted any more. */
@@ -86,7 +89,7 @@ export class Acceptor {
 		if (held?.accepted && sameBallot(held.ballot, ballot)) {
 			if (!sameBytes(held.value, value)) throw new InvariantError(`two values for slot ${slot} under one ballot`);
 		} else if (!this.#takes(slot, value, recoveredThrough)) {
-			return this.#leaveOut(from);
+			return this.#leaveOut(from, ballot);
 		} else {
 			this.state.promised = ballot;
 			this.#log.accept(slot, ballot, value);
@@ -103,16 +106,21 @@ export class Acceptor {
 		if (round === 0) return;
 		const { out, nowMs: timeMs, stillMs, room } = this.#context;
 		const { chosenThrough } = this.#log;
-		const takesValues = room === 'everything' && !this.state.leavesOut;
+		const takesValues = room === 'everything' && !this.#leavesOut;
 		out.now(from, { kind: 'confirm', ballot, round, chosenThrough, stillMs, takesValues, timeMs });
-		if (room === 'everything') this.state.leavesOut = false;
+		// A leader that was deposed and does not know it must not take the place of the one that needs to be told.
+		if (room === 'everything' && compareBallots(ballot, this.state.leftOut) >= 0) this.state.leftOut = NO_BALLOT;
 	}
 
 	/** Tells the leader of this node, once, that its own log takes again what was left out of it. */
 	takesAgain(): boolean {
-		if (!this.state.leavesOut || this.#context.room !== 'everything') return false;
-		this.state.leavesOut = false;
+		if (!this.#leavesOut || this.#context.room !== 'everything') return false;
+		this.state.leftOut = NO_BALLOT;
 		return true;
+	}
+
+	get #leavesOut(): boolean {
+		return this.state.leftOut.node !== '';
 	}
 
 	/**
@@ -124,9 +132,10 @@ export class Acceptor {
 		return room === 'everything' || (room === 'recovery' && (slot <= recoveredThrough || !isBatch(value)));
 	}
 
-	#leaveOut(from: NodeId): void {
-		if (this.state.leavesOut) return;
-		this.state.leavesOut = true;
+	#leaveOut(from: NodeId, ballot: Ballot): void {
+		const isFirst = !this.#leavesOut;
+		if (compareBallots(ballot, this.state.leftOut) > 0) this.state.leftOut = ballot;
+		if (!isFirst) return;
 		this.#context.out.fact({ kind: 'ignored', from, message: 'accept', why: LEFT_OUT });
 	}
 

@@ -106,6 +106,29 @@ describe('an acceptor whose log has no room', () => {
 		expect(lab.chosen('n1')).toEqual(['red']);
 	});
 
+	it('is sent it too where a leader that was deposed has asked before the one that needs its vote', () => {
+		const lab = new Lab(5);
+		lab.elect('n1', 10);
+		lab.deliver();
+		electAmong(lab, 20, ['n3', 'n4', 'n5']);
+		lab.drop();
+		lab.setRoom('n2', 'promises');
+		lab.propose('n3', 'blue');
+		lab.deliver(({ to }) => to === 'n2' || to === 'n4');
+		lab.deliver(({ from, to }) => from === 'n4' && to === 'n3');
+		lab.drop();
+		// n5 is gone, so n2 has to vote. n1 does not know yet that it leads no more.
+		lab.setRoom('n2', 'everything');
+		lab.timer('n1', 'heartbeat');
+		lab.deliver(({ from, to }) => from === 'n1' && to === 'n2');
+		lab.drop();
+		for (let times = 0; times < 2; times++) {
+			lab.timer('n3', 'heartbeat');
+			lab.deliver(among('n2', 'n3', 'n4'));
+		}
+		expect(lab.chosen('n3')).toEqual(['blue']);
+	});
+
 	it('asks for nothing that it could not keep, and learns what it has accepted', () => {
 		const lab = led([]);
 		lab.propose('n1', 'red');

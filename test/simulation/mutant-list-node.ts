@@ -139,6 +139,14 @@ export const NODE_MUTANTS: readonly Mutant[] = [
 		'		else if (full.delete(from)) this.#resendTo(from, 0);',
 		'		else full.delete(from);',
 	),
+	// `test/paper/room.test.ts` catches this one: a deposed leader has to ask at the very moment when there is room again.
+	one(
+		0,
+		'a deposed leader is told of room in the place of the one that leads',
+		ACCEPTOR,
+		"if (room === 'everything' && compareBallots(ballot, this.state.leftOut) >= 0) this.state",
+		"if (room === 'everything') this.state",
+	),
 	one(
 		0,
 		'a leader takes what a quorum has accepted for what its own log holds',
