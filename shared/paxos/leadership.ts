@@ -312,9 +312,9 @@ export class Leadership {
 		ids: readonly ProposalId[],
 		reportedAt = NO_BALLOT,
 	): void {
-		const { out } = this.#context;
+		const { out, members } = this.#context;
 		const { ballot } = this.phase1;
-		const electorate = this.#context.members.governing(slot).voters;
+		const electorate = members.governing(slot).voters;
 		const elapsedMs = origin === 'own' ? elapsedMsOf(value) : 0;
 		this.#setOpen(slot, { value, electorate, voters: NO_VOTERS, elapsedMs });
 		if (slot >= this.state.nextSlot) this.state.nextSlot = slot + 1;
@@ -322,7 +322,8 @@ export class Leadership {
 		if (out.watched) out.fact({ kind: 'proposed', ballot, slot, value, origin, reportedAt });
 		const accept = this.#accept(slot, value);
 		for (const voter of electorate) if (voter !== this.#context.config.id) out.now(voter, accept);
-		out.votersToldThrough = accept.chosenThrough;
+		// While two sets of members are known, some voters may be in the other one.
+		if (electorate.length === members.voters.length) out.votersToldThrough = accept.chosenThrough;
 		this.#acceptor.accept(this.#context.config.id, accept);
 	}
 

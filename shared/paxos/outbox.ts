@@ -15,7 +15,7 @@ export class Outbox implements Effects {
 	readonly facts: AgentFact[] = [];
 	/** Whether facts of single messages are wanted: ask before making one on the hot path. */
 	readonly watched: boolean;
-	/** How far the slots are chosen, as the voters were told in this step by an accept or a heartbeat; -1 for nothing told. */
+	/** How far the slots are chosen, as all voters were told in this step by an accept or a heartbeat; -1 for nothing told. */
 	votersToldThrough = -1;
 
 	constructor(watched: boolean) {

@@ -10,7 +10,7 @@ import type { Member } from '../../shared/paxos/change.ts';
 import type { Context } from '../../shared/paxos/config.ts';
 import { Departure } from '../../shared/paxos/departure.ts';
 import { firstMembers, Members, readMembersState, writeMembersState } from '../../shared/paxos/members.ts';
-import type { Slot } from '../../shared/paxos/message.ts';
+import type { Heartbeat, Message, Slot } from '../../shared/paxos/message.ts';
 import { changeOf, membersValue, NOOP, readValue, type Value } from '../../shared/paxos/value.ts';
 import { votersNamed } from '../../shared/simulation/node.ts';
 import { among, Lab, ofKind } from './lab.ts';
@@ -121,6 +121,16 @@ describe('a change', () => {
 		lab.propose('n1', 'blue');
 		lab.deliver(among('n1', 'n4'));
 		expect(lab.chosen('n1').at(-1)).toBe('blue');
+	});
+
+	it('is told at once to those that vote in later slots only', () => {
+		const lab = labOf(3, 'n4', 'n5');
+		lab.deliver();
+		changeTo(lab, 'n1', ['n1', 'n4', 'n5']);
+		const isOfTheChange = ({ message }: { readonly message: Message }) => 'slot' in message && message.slot === 1;
+		lab.deliver((envelope) => ofKind('accept', 'accepted')(envelope) && isOfTheChange(envelope));
+		const told = lab.inFlight('heartbeat').filter(({ message }) => (message as Heartbeat).chosenThrough === 1);
+		expect(told.map(({ to }) => to)).toEqual(expect.arrayContaining(['n4', 'n5']));
 	});
 
 	it('takes the slots of what waits rather than no-ops', () => {

@@ -26,8 +26,16 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 		0,
 		'a slot is decided by the last members that were chosen',
 		LEADERSHIP,
-		'this.#context.members.governing(slot).voters',
-		'this.#context.members.last.voters',
+		'members.governing(slot).voters',
+		'members.last.voters',
+	),
+	// `test/paper/members.test.ts` catches this one: the next heartbeat tells them, too.
+	one(
+		0,
+		'voters of later slots are told with a heartbeat what the others are told with an accept',
+		LEADERSHIP,
+		'if (electorate.length === members.voters.length) out.votersToldThrough',
+		'out.votersToldThrough',
 	),
 	// `test/paper/members.test.ts` catches this one: where one member changes at a time, those that are left mostly suffice.
 	one(
