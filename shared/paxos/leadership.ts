@@ -405,9 +405,11 @@ export class Leadership {
 
 	/**
 	 * A follower confirms, and says how far it is. What was too far ahead for it before, and is no more, it has ignored.
-	 * A value that its log had no room for it has ignored too.
+	 * A value that its log had no room for it has ignored too. A follower that is further than this leader may keep the next
+	 * slots no more, and votes for none of them then. So this leader asks it for them.
 	 */
 	confirmed(from: NodeId, { chosenThrough, takesValues }: Confirm): void {
+		this.#learner.fetchFrom(from, chosenThrough);
 		this.heardFrom(from);
 		const { full } = this.state;
 		if (!takesValues) full.add(from);

@@ -237,6 +237,36 @@ describe('a node that lacks slots which are kept nowhere', () => {
 		expect(lab.agent('n2').view()).toMatchObject({ role: 'leader', chosenThrough: 2 });
 	});
 
+	it('says so again as a leader, as long as it has not got the snapshot', () => {
+		const lab = new Lab(5);
+		lab.elect('n1', 10);
+		lab.deliver();
+		lab.propose('n1', 'red');
+		lab.deliver((envelope) => among('n1', 'n2', 'n4')(envelope) && ofKind('accept', 'accepted')(envelope));
+		lab.drop();
+		expect(lab.chosen('n1')).toEqual(['red']);
+		for (const id of ['n2', 'n3', 'n4', 'n5']) lab.step(id, { kind: 'linkDown', peer: 'n1' });
+		lab.timer('n2', 'poll');
+		lab.deliver(among('n2', 'n3', 'n4'));
+		lab.campaign('n2', 20);
+		lab.deliver((envelope) => among('n2', 'n3', 'n4')(envelope) && ofKind('prepare', 'promise')(envelope));
+		// n3 learns only now that the slot is chosen, and keeps only its snapshot. n1 and n4 are gone.
+		const hears = { leader: ballot, relays: false, recoveredThrough: 0, chosenThrough: 1 } as const;
+		lab.step('n3', { kind: 'receive', from: 'n1', message: { kind: 'hears', ...hears } });
+		lab.deliver(ofKind('fetch', 'decisions'));
+		lab.applied('n3');
+		lab.step('n3', { kind: 'snapshot', through: 1, members: lab.firstMembers });
+		lab.deliver(among('n2', 'n3', 'n5'));
+		for (const needed of [1, 2, 3]) {
+			expect(lab.outcomes('n2', 'lacksSnapshot')).toHaveLength(needed);
+			for (const timer of ['fetch', 'quorum', 'heartbeat'] as const) lab.timer('n2', timer);
+			lab.deliver(among('n2', 'n3', 'n5'));
+		}
+		expect(lab.facts('n2', 'givenUp')).toEqual([]);
+		lab.step('n2', { kind: 'snapshot', through: 1, members: lab.firstMembers });
+		expect(lab.facts('n2', 'givenUp')).toMatchObject([{ why: 'behind' }]);
+	});
+
 	it('gives up as a leader where only the snapshot knows whether its own proposals are chosen', () => {
 		const lab = new Lab(7);
 		lab.elect('n1', 10);

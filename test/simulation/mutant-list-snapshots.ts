@@ -64,6 +64,14 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
 		'			if (!isQuorum(voters, electorate)) return false;\n',
 		'			if (!isQuorum(voters, electorate)) this.#close(slot);\n',
 	),
+	// `test/paper/snapshots.test.ts` catches this one: the first attempt to take over a snapshot has to fail.
+	one(
+		0,
+		'a leader asks once only for what a follower keeps no more',
+		LEADERSHIP,
+		'		this.#learner.fetchFrom(from, chosenThrough);\n',
+		'',
+	),
 	// `test/paper/snapshots.test.ts` catches this one: others have to claim as much in each round trip.
 	one(
 		0,
