@@ -64,3 +64,12 @@ export function endContest({ out }: Context, contest: Contest, leadership: Leade
 		out.outcomes.push({ kind: 'kept', proposal: id, slot, ballot, value });
 	}
 }
+
+/**
+ * A snapshot stands for the contested slot, and does not tell what the slot holds.
+ *
+ * @param firstFree the first slot behind the snapshot
+ */
+export function dropContest({ losing }: Contest, firstFree: Slot, proposals: Proposals): void {
+	for (const id of losing) if (proposals.pending.get(id)) proposals.refuse(id, 'slotTrimmed', firstFree);
+}

@@ -58,7 +58,7 @@ export type ProposalOutcome =
 			readonly proposal: ProposalId;
 			/**
 			 * - `slotNotOpen`: the contested slot is too far ahead.
-			 * - `slotTrimmed`: the contested slot is so old that no node keeps it.
+			 * - `slotTrimmed`: the contested slot is so old that no node keeps it, or this node has only a snapshot of it.
 			 * - `notABatch`, `tooLarge`: the value cannot be proposed.
 			 * - `notAVoter`: this node has no vote, and so runs no campaign.
 			 */

@@ -393,7 +393,6 @@ export class Leadership {
 			if (!isQuorum(voters, electorate)) return false;
 			this.#close(slot);
 		}
-		if (this.state.contest && this.state.contest.slot <= chosenThrough) this.state.contest = null;
 		this.#advance();
 		return true;
 	}
@@ -409,8 +408,8 @@ export class Leadership {
 	 * slots no more, and votes for none of them then. So this leader asks it for them.
 	 */
 	confirmed(from: NodeId, { chosenThrough, takesValues }: Confirm): void {
-		this.#learner.fetchFrom(from, chosenThrough);
 		this.heardFrom(from);
+		this.#learner.fetchFrom(from, chosenThrough);
 		const { full } = this.state;
 		if (!takesValues) full.add(from);
 		else if (full.delete(from)) this.#resendTo(from, 0);

@@ -18,7 +18,7 @@ import { Campaign, type CampaignState, type Phase1 } from './campaign.ts';
 import { Candidacy, type CandidacyState } from './candidacy.ts';
 import type { Clocks } from './clocks.ts';
 import type { Context } from './config.ts';
-import { beginContest, endContest } from './contest.ts';
+import { beginContest, dropContest, endContest } from './contest.ts';
 import type { AgentFact, Role } from './fact.ts';
 import { HeardLeader, type HeardLeaderState } from './heard-leader.ts';
 import { Leadership, type LeadershipState } from './leadership.ts';
@@ -250,7 +250,13 @@ export class RoleMachine {
 
 	/** The state machine has taken over a snapshot. A leader that may not say what is chosen any more leads no more. */
 	installed(): void {
-		if (this.#leadership?.installed() === false) this.#giveUp('behind');
+		const leadership = this.#leadership;
+		if (!leadership) return;
+		if (!leadership.installed()) return this.#giveUp('behind');
+		const { contest } = leadership.state;
+		if (!contest || contest.slot > this.#rooms.log.chosenThrough) return;
+		dropContest(contest, this.#rooms.log.chosenThrough + 1, this.#rooms.proposals);
+		leadership.state.contest = null;
 	}
 
 	/** What was on its way to `peer` is lost: a prepare or accept that it has not answered leaves again. */

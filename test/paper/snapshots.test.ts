@@ -70,8 +70,8 @@ describe('a log that is trimmed', () => {
 });
 
 /** A leader n1 whose slots n1 and n2 have all, n3 only the first, and which keeps none up to `trimmed` any more. */
-function trimmedLab(slots: number, trimmed: number): Lab {
-	const lab = new Lab(3);
+function trimmedLab(slots: number, trimmed: number, slotsAheadMax = 16): Lab {
+	const lab = new Lab(3, { slotsAheadMax });
 	lab.elect('n1', 10);
 	const proposed = [lab.propose('n1', 'v1')];
 	lab.deliver();
@@ -338,6 +338,17 @@ describe('a contested slot that acceptors keep no more', () => {
 		lab.step('n2', { kind: 'snapshot', through: 6, members: lab.firstMembers });
 		expect(lab.outcomes('n2', 'kept')).toMatchObject([{ proposal: loser, slot: 5, value: bytes('v5') }]);
 		expect(lab.agent('n2').view().openSlotsCount).toBe(0);
+	});
+
+	it('is given up by a contender that has to take over a snapshot instead', () => {
+		const lab = trimmedLab(8, 4, 4);
+		const loser = lab.propose('n3', 'rival', 'self', 7);
+		lab.campaign('n3', 20);
+		lab.deliver(ofKind('prepare', 'promise'));
+		lab.drop();
+		lab.step('n3', { kind: 'snapshot', through: 8, members: lab.firstMembers });
+		expect(lab.outcomes('n3', 'refused')).toMatchObject([{ proposal: loser, reason: 'slotTrimmed', nextSlot: 9 }]);
+		expect(lab.agent('n3').view()).toMatchObject({ role: 'leader', pendingCount: 0 });
 	});
 
 	it('refuses nothing that was proposed for it before, and may be what it holds', () => {

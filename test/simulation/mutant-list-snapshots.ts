@@ -11,6 +11,7 @@ const AGENT = 'shared/paxos/agent.ts';
 const LEADERSHIP = 'shared/paxos/leadership.ts';
 const LEARNER = 'shared/paxos/learner.ts';
 const SLOT_LOG = 'shared/paxos/log.ts';
+const ROLE = 'shared/paxos/role.ts';
 const LOOP = 'shared/replica/loop.ts';
 const SNAPSHOTS = 'shared/replica/snapshots.ts';
 const DISK_SNAPSHOTS = 'shared/disk/snapshots.ts';
@@ -71,6 +72,14 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
 		LEADERSHIP,
 		'		this.#learner.fetchFrom(from, chosenThrough);\n',
 		'',
+	),
+	// `test/paper/snapshots.test.ts` catches this one: a contender has to lag far, and to take over a snapshot as the leader.
+	one(
+		0,
+		'a contest has no end where its leader takes over a snapshot',
+		ROLE,
+		'		dropContest(contest, ',
+		'		if (contest.slot < 0) dropContest(contest, ',
 	),
 	// `test/paper/snapshots.test.ts` catches this one: others have to claim as much in each round trip.
 	one(

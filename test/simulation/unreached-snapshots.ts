@@ -123,12 +123,21 @@ export const SNAPSHOTS: readonly Unreached[] = [
 	{
 		why: 'A leader of the world seldom takes over a snapshot, and no node misses what comes right behind one. `test/paper/snapshots.test.ts` has both.',
 		files: {
-			'shared/paxos/contest.ts': ['if (value === undefined) return;'],
-			'shared/paxos/leadership.ts': [
-				'for (const [slot, { voters, electorate }] of this.state.open) {',
-				'if (this.state.contest && this.state.contest.slot <= chosenThrough) this.state.contest = null;',
+			'shared/paxos/contest.ts': [
+				'if (value === undefined) return;',
+				'export function dropContest({ losing }: Contest, firstFree: Slot, proposals: Proposals): void {',
 			],
-			'shared/paxos/role.ts': ["if (this.#leadership?.installed() === false) this.#giveUp('behind');"],
+			'shared/paxos/leadership.ts': ['for (const [slot, { voters, electorate }] of this.state.open) {'],
+			'shared/paxos/role.ts': [
+				{
+					'installed(): void {': [
+						"if (!leadership.installed()) return this.#giveUp('behind');",
+						'if (!contest || contest.slot > this.#rooms.log.chosenThrough) return;',
+						'dropContest(contest, this.#rooms.log.chosenThrough + 1, this.#rooms.proposals);',
+						'leadership.state.contest = null;',
+					],
+				},
+			],
 			'shared/paxos/learner.ts': ['if (this.#isBehind && this.state.asked === null) this.#ask();'],
 		},
 	},
