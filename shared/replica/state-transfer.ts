@@ -51,7 +51,7 @@ export class StateTransfer {
 		this.#transfer = new Transfer(log, options, {
 			nowMs: () => runtime.nowMs(),
 			setTimer: (afterMs) => runtime.setTimer('transfer', afterMs),
-			isLinked: (peer) => runtime.linked().includes(peer),
+			linked: () => runtime.linked(),
 			send: (to, message) => runtime.send(to, message),
 			appliedThrough: () => runtime.appliedThrough(),
 			isFinishingOwn: () => this.#snapshots.isFinishing,

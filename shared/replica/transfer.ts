@@ -30,7 +30,7 @@ export interface TransferRuntime {
 	nowMs(): number;
 	/** Calls `Transfer.fire` after so many milliseconds. A new request replaces the earlier one. */
 	setTimer(afterMs: number): void;
-	isLinked(peer: NodeId): boolean;
+	linked(): readonly NodeId[];
 	send(to: NodeId, message: Message): void;
 	appliedThrough(): Slot;
 	/** Whether this node's own snapshot is just becoming that of its log, and cannot be abandoned any more. */
@@ -72,7 +72,10 @@ export class Transfer {
 	readonly #limits: SnapshotLimits;
 	readonly #runtime: TransferRuntime;
 	#incoming: Incoming | null = null;
+	/** The pause after a lack of room. */
 	readonly #pause: GrowingPause;
+	/** The pauses of nodes that have sent nothing, or no snapshot, since one has come whole. */
+	readonly #pauses = new Map<NodeId, GrowingPause>();
 	/** When each node last asked for a part. */
 	readonly #askedMs = new Map<NodeId, number>();
 
@@ -82,7 +85,7 @@ export class Transfer {
 		this.#restore = restore;
 		this.#limits = limits;
 		this.#runtime = runtime;
-		this.#pause = new GrowingPause(() => runtime.nowMs(), SNAPSHOT_PAUSE);
+		this.#pause = this.#newPause();
 	}
 
 	/** Whether a snapshot is on its way, to this node or to another one. */
@@ -98,10 +101,9 @@ export class Transfer {
 	 */
 	lacks(from: NodeId): void {
 		const incoming = this.#incoming;
-		if (incoming && this.#runtime.isLinked(incoming.from)) return;
+		if (incoming && this.#runtime.linked().includes(incoming.from)) return;
 		if (incoming) incoming.from = from;
-		else if (this.#pause.isOver && !this.#runtime.isFinishingOwn()) this.#begin(from);
-		else return;
+		else if (!this.#begins(from)) return;
 		if (!incoming?.isStoring) this.#ask();
 	}
 
@@ -113,7 +115,7 @@ export class Transfer {
 	fire(): void {
 		const incoming = this.#incoming;
 		if (incoming === null) return;
-		if (!incoming.isMoving && !incoming.isStoring) return this.#abandon(`${incoming.from} sends nothing`);
+		if (!incoming.isMoving && !incoming.isStoring) return this.#failed(`${incoming.from} sends nothing`);
 		incoming.isMoving = false;
 		this.#runtime.setTimer(TRANSFER_SILENT_MS);
 	}
@@ -160,6 +162,14 @@ export class Transfer {
 		const nowMs = this.#runtime.nowMs();
 		for (const askedMs of this.#askedMs.values()) if (nowMs - askedMs <= SENDING_MS) return true;
 		return false;
+	}
+
+	/** Where that node has failed, another one may have a snapshot that goes as far. @returns whether one begins to come */
+	#begins(from: NodeId): boolean {
+		const source = [from, ...this.#runtime.linked()].find((peer) => this.#pauses.get(peer)?.isOver !== false);
+		if (source === undefined || !this.#pause.isOver || this.#runtime.isFinishingOwn()) return false;
+		this.#begin(source);
+		return true;
 	}
 
 	#begin(from: NodeId): void {
@@ -226,6 +236,7 @@ export class Transfer {
 			if (this.#incoming !== incoming) return;
 			if (error) return this.#lacksRoom(error);
 			this.#pause.succeeded();
+			this.#pauses.clear();
 			this.#incoming = null;
 			this.#runtime.received(incoming.through, restored);
 		});
@@ -241,8 +252,23 @@ export class Transfer {
 			act();
 		} catch (error) {
 			if (!(error instanceof MalformedError || error instanceof SnapshotError)) throw error;
-			this.#abandon(`what ${incoming.from} sent is no snapshot: ${error.message}`);
+			this.#failed(`what ${incoming.from} sent is no snapshot: ${error.message}`);
 		}
+	}
+
+	/**
+	 * The snapshot of that node may be damaged, and it takes no other one while this node asks for it again and again.
+	 */
+	#failed(why: string): void {
+		const { from } = this.#incoming as Incoming;
+		const pause = this.#pauses.get(from) ?? this.#newPause();
+		this.#pauses.set(from, pause);
+		pause.failed();
+		this.#abandon(why);
+	}
+
+	#newPause(): GrowingPause {
+		return new GrowingPause(() => this.#runtime.nowMs(), SNAPSHOT_PAUSE);
 	}
 
 	#abandon(why: string): void {

@@ -33,7 +33,7 @@ class Node {
 			{
 				nowMs: () => this.nowMs,
 				setTimer: () => undefined,
-				isLinked: (peer) => this.linked.has(peer),
+				linked: () => [...this.linked].filter((peer) => peer !== this.id),
 				send: (to, message) => this.sent.push({ to, message }),
 				appliedThrough: () => this.applied,
 				isFinishingOwn: () => this.finishesOwn,
@@ -226,6 +226,38 @@ describe('a snapshot on its way', () => {
 		carry();
 		expect(receiver.received).toBeNull();
 		expect(receiver.told).toEqual(['receiving', 'abandoned']);
+	});
+
+	it.each([
+		['is damaged', () => carry()],
+		[
+			'does not come',
+			() => {
+				receiver.transfer.fire();
+				receiver.transfer.fire();
+				receiver.sent.length = 0;
+			},
+		],
+	])('that %s is asked for again after a pause that doubles, and that of another node meanwhile', (_, fails) => {
+		sender.log.file[400] = (sender.log.file[400] as number) ^ 1;
+		receiver.linked.delete('n2');
+		for (const [ms, count] of [
+			[0, 1],
+			[1, 0],
+			[SNAPSHOT_PAUSE.firstMs, 1],
+			[3 * SNAPSHOT_PAUSE.firstMs - 1, 0],
+		] as const) {
+			receiver.nowMs = ms;
+			receiver.transfer.lacks('n1');
+			expect(receiver.sent).toHaveLength(count);
+			if (count > 0) fails();
+			expect(receiver.transfer.isUnderWay).toBe(false);
+		}
+		receiver.linked.add('n2');
+		receiver.transfer.lacks('n1');
+		carry();
+		expect(received().save()).toEqual(store.save());
+		expect(other.told).toEqual(['sending']);
 	});
 
 	it('is not moved by a part that nobody asked for, or that came twice', () => {

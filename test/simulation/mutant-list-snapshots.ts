@@ -41,14 +41,10 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
 		'if (this.#next !== begun) return;',
 		'if (this.#next?.through !== through) return;',
 	),
+	// `test/replica/transfer.test.ts` catches this one: no snapshot of the world is damaged.
+	one(0, 'a node whose snapshot is damaged is asked for it again at once', TRANSFER, '		pause.failed();\n', ''),
 	// `test/replica/transfer.test.ts` catches this one: the disk has to be slow just then.
-	one(
-		0,
-		'a snapshot is given up while it becomes that of the log',
-		TRANSFER,
-		'this.#pause.isOver && !this.#runtime.isFinishingOwn()',
-		'this.#pause.isOver',
-	),
+	one(0, 'a snapshot is given up while it becomes that of the log', TRANSFER, ' || this.#runtime.isFinishingOwn()', ''),
 	// `test/paper/snapshots.test.ts` catches this one: the log has to have room again in the very step of the snapshot.
 	one(
 		0,

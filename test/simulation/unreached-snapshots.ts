@@ -29,7 +29,7 @@ export const SNAPSHOTS: readonly Unreached[] = [
 			'shared/replica/transfer.ts': [
 				'if (!(error instanceof MalformedError || error instanceof SnapshotError)) throw error;',
 				// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a line.
-				'this.#abandon(`what ${incoming.from} sent is no snapshot: ${error.message}`);',
+				'this.#failed(`what ${incoming.from} sent is no snapshot: ${error.message}`);',
 			],
 		},
 	},
@@ -40,11 +40,12 @@ export const SNAPSHOTS: readonly Unreached[] = [
 				{
 					'fire(): void {': [
 						// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a line.
-						'if (!incoming.isMoving && !incoming.isStoring) return this.#abandon(`${incoming.from} sends nothing`);',
+						'if (!incoming.isMoving && !incoming.isStoring) return this.#failed(`${incoming.from} sends nothing`);',
 						'incoming.isMoving = false;',
 						'this.#runtime.setTimer(TRANSFER_SILENT_MS);',
 					],
 				},
+				'#failed(why: string): void {',
 				'if (incoming) incoming.from = from;',
 				'if (!incoming?.isStoring) this.#ask();',
 				'if (part.offset !== 0) return;',
