@@ -1,6 +1,7 @@
 /** The rules of the game as people read them: each in one sentence, with the place of the paper that it comes from. */
 import type { Fact } from '../../shared/fact.ts';
 import { RULE_IDS, type RuleId } from '../../shared/simulation/rule-ids.ts';
+import type { ValueSummary } from '../../shared/store/describe.ts';
 import type { Broken } from './watch.ts';
 
 export interface RuleOut {
@@ -79,9 +80,9 @@ export function ruleOf(id: RuleId): RuleOut {
 export function brokenText(broken: Broken): string {
 	switch (broken.lamp) {
 		case 'oneValue':
-			return `${secondValue(broken.fact)} is chosen, and another value was chosen in that slot before.`;
+			return twoValues(broken.fact, broken.against, 'is chosen', 'was chosen there before');
 		case 'oneProposal':
-			return `${secondValue(broken.fact)} is accepted, and another value was accepted under the same ballot before.`;
+			return twoValues(broken.fact, broken.against, 'is accepted', 'was accepted under the same ballot before');
 		case 'promises':
 			return `${broken.fact.node} has gone below a ballot that it had promised to others.`;
 		case 'votes':
@@ -95,6 +96,8 @@ export function brokenText(broken: Broken): string {
 	}
 }
 
-function secondValue(fact: Fact): string {
-	return fact.kind === 'chosen' || fact.kind === 'accepted' ? `In slot ${fact.slot} “${fact.value.text}”` : 'A value';
+/** The value of the fact and the one that it contradicts. */
+function twoValues(fact: Fact, before: ValueSummary | null, is: string, was: string): string {
+	if ((fact.kind !== 'chosen' && fact.kind !== 'accepted') || !before) return '';
+	return `In slot ${fact.slot} “${fact.value.text}” ${is}, and “${before.text}” ${was}.`;
 }

@@ -2,6 +2,7 @@
  * everything: for reads, and for votes. */
 import type { Fact } from '../../shared/fact.ts';
 import type { TimedAction } from '../../shared/simulation/action.ts';
+import type { ValueSummary } from '../../shared/store/describe.ts';
 import { Lamps, RULES, type Rule } from '../model/lamps.ts';
 import type { Entry } from '../model/tape.ts';
 import type { Answered } from '../sandbox/sandbox.ts';
@@ -9,7 +10,8 @@ import { ReadRule, type StaleRead } from './reads.ts';
 import { VoteRule } from './votes.ts';
 
 export type Broken =
-	| { readonly lamp: Rule | 'votes'; readonly fact: Fact }
+	/** @property against the value that the fact contradicts; null where it contradicts none */
+	| { readonly lamp: Rule | 'votes'; readonly fact: Fact; readonly against: ValueSummary | null }
 	| { readonly lamp: 'reads'; readonly stale: StaleRead };
 
 export class Watch {
@@ -25,9 +27,9 @@ export class Watch {
 			const at = ++this.#count;
 			const entry: Entry = { node: fact.node, told: { kind: 'fact', fact }, fact, index: at, at, whenMs: 0 };
 			this.#lamps.add(entry);
-			const lamp = RULES.find((rule) => this.#lamps.brokenBy(rule, at) !== null);
-			if (lamp) this.broken = { lamp, fact };
-			else if (this.#votes.breaks(fact)) this.broken = { lamp: 'votes', fact };
+			const breach = RULES.map((rule) => this.#lamps.breach(rule, at)).find((each) => each !== null);
+			if (breach) this.broken = { lamp: breach.rule, fact, against: breach.against };
+			else if (this.#votes.breaks(fact)) this.broken = { lamp: 'votes', fact, against: null };
 		}
 	}
 

@@ -73,6 +73,8 @@ export interface Decision {
 	/** Lowest ballot first. */
 	readonly rounds: readonly Round[];
 	chosen: { readonly ballot: BallotText; readonly value: ValueSummary } | null;
+	/** Every value that a node has told to be chosen: more than one only where a rule of Paxos was taken out. */
+	readonly values: ValueSummary[];
 	readonly learned: Map<NodeId, Learned>;
 	/** The page missed the messages of this decision, so it shows the nodes' states instead. */
 	readonly before: boolean;
@@ -95,6 +97,7 @@ export function foldDecision(gathered: Gathered, history: MemberHistory, through
 		brings: history.broughtBy(slot),
 		rounds,
 		chosen: null,
+		values: [],
 		learned: new Map(),
 		before: false,
 		chosenEarlier: false,
@@ -121,6 +124,7 @@ export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[], histo
 	const members: RoundMembers = { electorate: set && electorateOf(set), alsoNeeded: [] };
 	const byBallot = new Map<BallotText, Round>();
 	const learned = new Map<NodeId, Learned>();
+	const values: ValueSummary[] = [];
 	let chosen: Decision['chosen'] = null;
 	for (const node of nodes) {
 		const view = node.slots.get(slot);
@@ -137,12 +141,18 @@ export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[], histo
 		}
 		if (view.chosen && view.value) {
 			learned.set(node.id, { how: 'known', ballot: view.acceptedBallot });
+			addValue(values, view.value);
 			// A node that fetched it does not tell its ballot.
 			if (!chosen?.ballot) chosen = { ballot: view.acceptedBallot, value: view.value };
 		}
 	}
 	const rounds = [...byBallot.values()].sort((a, b) => compareBallotTexts(a.ballot, b.ballot));
-	return { slot, set, brings: history.broughtBy(slot), rounds, chosen, learned, before: true, chosenEarlier: false };
+	const brings = history.broughtBy(slot);
+	return { slot, set, brings, rounds, chosen, values, learned, before: true, chosenEarlier: false };
+}
+
+function addValue(values: ValueSummary[], value: ValueSummary): void {
+	if (!values.some(({ digest }) => digest === value.digest)) values.push(value);
 }
 
 /** A promise tells up to which slot its acceptor knew everything to be chosen, and what it held there. */
@@ -154,6 +164,7 @@ function addChosenEarlier(decision: Decision, entries: readonly Entry[]): void {
 		if (!promise || !held || promise.chosenThrough < decision.slot) continue;
 		decision.chosenEarlier = true;
 		decision.chosen = { ballot: held.ballot, value: held.value };
+		addValue(decision.values, held.value);
 		decision.learned.set(promise.from, { how: 'known', ballot: held.ballot });
 	}
 }
@@ -286,6 +297,7 @@ function foldFact(decision: Decision, rounds: ReadonlyMap<BallotText, Round>, fa
 		}
 		case 'chosen':
 			decision.learned.set(fact.node, { how: fact.how, ballot: fact.ballot });
+			addValue(decision.values, fact.value);
 			if (!decision.chosen || fact.how === 'counted') decision.chosen = { ballot: fact.ballot, value: fact.value };
 			return;
 		case 'sent':

@@ -27,8 +27,15 @@ const GIVES_WORD: ReadonlySet<string> = new Set(['promise', 'accepted', 'prepare
 const SLOTS_MAX = 2_000;
 
 interface SlotSeen {
-	chosen: string | null;
-	readonly accepted: Map<BallotText, string>;
+	chosen: ValueSummary | null;
+	readonly accepted: Map<BallotText, ValueSummary>;
+}
+
+/** A rule, the fact that broke it, and the value that the fact contradicts; null where the rule is not about values. */
+interface Breach {
+	readonly rule: Rule;
+	readonly entry: Entry;
+	readonly against: ValueSummary | null;
 }
 
 /** What an acceptor may not go below. */
@@ -46,39 +53,37 @@ interface AcceptorSeen {
 export class Lamps {
 	readonly #slots = new Map<Slot, SlotSeen>();
 	readonly #acceptors = new Map<NodeId, AcceptorSeen>();
-	readonly #brokenBy = new Map<Rule, Entry>();
+	readonly #breaches = new Map<Rule, Breach>();
 
 	/** @param entry of one node they come in the order in which it told them */
 	add(entry: Entry): void {
+		const breach = this.#breach(entry);
+		if (breach && !this.#breaches.has(breach.rule)) this.#breaches.set(breach.rule, breach);
+	}
+
+	/** What broke the rule, as far as it had happened by that place of the tape; null where the rule holds. */
+	breach(rule: Rule, at: number): Breach | null {
+		const breach = this.#breaches.get(rule);
+		return breach && breach.entry.at <= at ? breach : null;
+	}
+
+	#breach(entry: Entry): Breach | null {
 		const { fact } = entry;
-		const rule = this.#broken(fact);
-		if (rule !== null && !this.#brokenBy.has(rule)) this.#brokenBy.set(rule, entry);
-	}
-
-	/** The fact that broke the rule, as far as it had happened by that place of the tape; null where the rule holds. */
-	brokenBy(rule: Rule, at: number): Entry | null {
-		const entry = this.#brokenBy.get(rule);
-		return entry && entry.at <= at ? entry : null;
-	}
-
-	#broken(fact: Fact): Rule | null {
 		switch (fact.kind) {
 			case 'chosen': {
 				const seen = this.#seen(fact.slot);
-				const value = keyOf(fact.value);
-				seen.chosen ??= value;
-				return seen.chosen === value ? null : 'oneValue';
+				seen.chosen ??= fact.value;
+				return isSame(seen.chosen, fact.value) ? null : { rule: 'oneValue', entry, against: seen.chosen };
 			}
 			case 'accepted': {
 				const { accepted } = this.#seen(fact.slot);
-				const value = keyOf(fact.value);
-				const first = accepted.get(fact.ballot) ?? value;
+				const first = accepted.get(fact.ballot) ?? fact.value;
 				accepted.set(fact.ballot, first);
-				if (first !== value) return 'oneProposal';
-				return this.#keepsPromise(fact, fact.ballot) ? null : 'promises';
+				if (!isSame(first, fact.value)) return { rule: 'oneProposal', entry, against: first };
+				return this.#keepsPromise(fact, fact.ballot) ? null : { rule: 'promises', entry, against: null };
 			}
 			case 'promised':
-				return this.#keepsPromise(fact, fact.ballot) ? null : 'promises';
+				return this.#keepsPromise(fact, fact.ballot) ? null : { rule: 'promises', entry, against: null };
 			case 'sent':
 				if (GIVES_WORD.has(fact.message.kind) && 'ballot' in fact.message) this.#gives(fact, fact.message.ballot);
 				return null;
@@ -121,6 +126,6 @@ export class Lamps {
 }
 
 /** Commands are told apart by their digest, and all other values by their text. */
-function keyOf({ digest, text }: ValueSummary): string {
-	return `${digest} ${text}`;
+function isSame(one: ValueSummary, other: ValueSummary): boolean {
+	return one.digest === other.digest && one.text === other.text;
 }

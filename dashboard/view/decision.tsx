@@ -3,7 +3,6 @@
  * each row. It shows what the model folded, live or up to the step that is played, and decides nothing.
  */
 import type { BallotText } from '../../shared/fact.ts';
-import type { ValueSummary } from '../../shared/store/describe.ts';
 import { type BallotNames, nameBallots } from '../model/ballot-names.ts';
 import { changeText } from '../model/change-text.ts';
 import type { Decision, Round } from '../model/decision.ts';
@@ -97,7 +96,7 @@ function Verdict({ decision, slot }: { decision: Decision; slot: number }) {
 			</>
 		);
 	}
-	const values = valuesChosen(decision);
+	const { values } = decision;
 	if (values.length > 1) {
 		return (
 			<p class="verdict broken" data-testid="verdict">
@@ -112,12 +111,6 @@ function Verdict({ decision, slot }: { decision: Decision; slot: number }) {
 			<strong>{decision.brings ? 'a change of members' : quoted(decision.chosen.value)}</strong>
 		</p>
 	);
-}
-
-/** More than one only where a rule of Paxos was taken out. */
-function valuesChosen({ rounds }: Decision): readonly ValueSummary[] {
-	const chosen = rounds.flatMap(({ isChosen, proposal }) => (isChosen && proposal ? [proposal.value] : []));
-	return [...new Map(chosen.map((value) => [value.digest, value])).values()];
 }
 
 /** What the slot changes of the members, and who decides it where those are not the members of now. */

@@ -4,6 +4,7 @@ import { nameBallots } from '../model/ballot-names.ts';
 import { ballotOf } from '../model/decision-index.ts';
 import { factText } from '../model/fact-text.ts';
 import { RULE_TEXTS, RULES, type Rule } from '../model/lamps.ts';
+import { quoted } from '../model/why.ts';
 import { Glyph } from './glyph.tsx';
 import { calm, moment, story } from './state.ts';
 import { seekMoment } from './steering.ts';
@@ -22,12 +23,13 @@ export function LampList({ More }: { More: ComponentType | undefined }) {
 
 function Lamp({ rule }: { rule: Rule }) {
 	calm.value;
-	const entry = story.lamps.brokenBy(rule, moment.value?.at ?? Number.POSITIVE_INFINITY);
+	const breach = story.lamps.breach(rule, moment.value?.at ?? Number.POSITIVE_INFINITY);
 	return (
-		<LampItem id={rule} text={RULE_TEXTS[rule]} isBroken={entry !== null}>
-			{entry && (
-				<button type="button" class="quiet small" onClick={() => seekMoment(entry)}>
-					{entry.fact.node} {factText(entry.fact, nameBallots([ballotOf(entry.fact)]))}
+		<LampItem id={rule} text={RULE_TEXTS[rule]} isBroken={breach !== null}>
+			{breach && (
+				<button type="button" class="quiet small" onClick={() => seekMoment(breach.entry)}>
+					{breach.entry.fact.node} {factText(breach.entry.fact, nameBallots([ballotOf(breach.entry.fact)]))}
+					{breach.against && `, and before it was ${quoted(breach.against)}`}
 				</button>
 			)}
 		</LampItem>

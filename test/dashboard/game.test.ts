@@ -70,12 +70,21 @@ describe.each(RULES_TO_TAKE_OUT.map((rule) => [rule.id, rule] as const))('withou
 
 		const { broken } = watched(run);
 		expect(broken?.lamp).toBe(lamp);
-		if (broken) expect(brokenText(broken)).toMatch(/^[^.]+\.$/);
+		const said = broken ? brokenText(broken) : '';
+		expect(said.replaceAll(/“[^”]*”/g, '')).toMatch(/^[^.]+\.$/);
+		// Of two values both are named, and they are not the same.
+		const values = said.match(/“[^”]*”/g) ?? [];
+		if (lamp === 'oneValue' || lamp === 'oneProposal') expect(new Set(values).size).toBe(2);
 		expect(watched({ ...run, at: run.at - 1 }).broken).toBeNull();
 
 		const page = openSandbox(runOfAddress(address));
-		const red = RULES.filter((rule) => page.story.lamps.brokenBy(rule, Number.POSITIVE_INFINITY) !== null);
+		const red = RULES.filter((rule) => page.story.lamps.breach(rule, Number.POSITIVE_INFINITY) !== null);
 		expect(red).toEqual(RULES.filter((rule) => rule === lamp));
+		if (lamp === 'oneValue' && broken?.lamp === lamp && broken.fact.kind === 'chosen') {
+			const { values: chosen } = page.story.decision(page.story.gather(broken.fact.slot, []));
+			for (const { text } of chosen) expect(values).toContain(`“${text}”`);
+			expect(chosen).toHaveLength(2);
+		}
 		expect(addressOf(page.sandbox.runAt())).toBe(address);
 	});
 

@@ -11,7 +11,7 @@ const NOW = Number.POSITIVE_INFINITY;
 const OTHER = { digest: 'ffff', bytes: 4, commands: 1, text: 'put color = other' };
 
 function broken(story: Story, at = NOW): Rule[] {
-	return RULES.filter((rule) => story.lamps.brokenBy(rule, at) !== null);
+	return RULES.filter((rule) => story.lamps.breach(rule, at) !== null);
 }
 
 /** A node tells something that cannot be. */
@@ -53,7 +53,7 @@ describe('each turns red with the fact that breaks the rule, and not a moment be
 		const before = told.story.tape.last;
 		lie(told, 'n2', body(told));
 		expect(broken(told.story)).toEqual([rule]);
-		expect(told.story.lamps.brokenBy(rule, NOW)?.fact).toMatchObject({ node: 'n2' });
+		expect(told.story.lamps.breach(rule, NOW)?.entry.fact).toMatchObject({ node: 'n2' });
 		expect(broken(told.story, before?.at)).toEqual([]);
 	});
 });
@@ -88,15 +88,15 @@ describe('a promise binds a node in its next life', () => {
 	}
 
 	test('where it has left it', () => {
-		expect(lampsOver([made, left, broken]).brokenBy('promises', NOW)?.fact).toBe(broken);
+		expect(lampsOver([made, left, broken]).breach('promises', NOW)?.entry.fact).toBe(broken);
 	});
 
 	test('and not where it was lost in a crash before it left', () => {
-		expect(lampsOver([made, broken]).brokenBy('promises', NOW)).toBeNull();
+		expect(lampsOver([made, broken]).breach('promises', NOW)).toBeNull();
 	});
 
 	test('and always in the same life', () => {
 		const sameLife: Fact = { ...broken, epoch: '1', seq: 2 };
-		expect(lampsOver([made, sameLife]).brokenBy('promises', NOW)?.fact).toBe(sameLife);
+		expect(lampsOver([made, sameLife]).breach('promises', NOW)?.entry.fact).toBe(sameLife);
 	});
 });
