@@ -17,10 +17,12 @@ import { answer } from '../front/front.ts';
 import { readInTurns } from '../front/reading.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';
 import type { AnyService } from '../replica/service.ts';
-import { FactFlow, type FlowClock, type Outlet, type Watcher } from './flow.ts';
+import { FactFlow } from './flow.ts';
 import type { FlowLimits } from './limits.ts';
+import type { Outlet, Watcher } from './outlet.ts';
 import { boundPackets } from './packets.ts';
 import { serveRequests } from './requests.ts';
+import type { FlowClock } from './ticks.ts';
 
 export const FEED_PATH = '/socket.io/';
 

@@ -7,13 +7,16 @@
  * more facts for watchers than `FlowLimits` allows, however slow a watcher is.
  */
 import { type Fact, plain, type RawFact } from '../../shared/fact.ts';
-import type { FactBatch, NodeSnapshot, Recall } from '../../shared/feed.ts';
+import type { FactBatch, NodeSnapshot } from '../../shared/feed.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { classOf, WriteTimes } from '../../shared/write-times.ts';
 import type { FactListener, FactWatch } from '../replica/service.ts';
+import { Held } from './held.ts';
 import { FLOW_LIMITS, type FlowLimits, weightOf } from './limits.ts';
+import type { Outlet, Watcher } from './outlet.ts';
 import { Recent } from './recent.ts';
 import { type Mark, Sampling } from './sampling.ts';
+import { type FlowClock, Ticks } from './ticks.ts';
 import { add, copyOf, difference, nothing, skippedOf, type Totals } from './totals.ts';
 import { Window } from './window.ts';
 
@@ -23,32 +26,11 @@ import { Window } from './window.ts';
  */
 const STRETCH_BATCH_MS = 100;
 
-export interface Watcher {
-	/** Whether it wants to be told what was before it came. */
-	readonly wantsRecall: boolean;
-	/** Whether everything that was sent to it has left this process. */
-	ready(): boolean;
-}
-
 /** The source of facts, a part of `ReplicaService`. */
 export interface FactSource {
 	snapshot(): NodeSnapshot;
 	view(): { readonly chosenThrough: Slot };
 	watch(listener: FactListener): FactWatch;
-}
-
-/** Sends to watchers, with one call for all that get the same, so that it is encoded once. */
-export interface Outlet<W extends Watcher> {
-	batch(to: readonly W[], batch: FactBatch): void;
-	snapshot(to: readonly W[], snapshot: NodeSnapshot): void;
-	recall(to: W, recall: Recall): void;
-}
-
-export interface FlowClock {
-	/** Monotonic, milliseconds. */
-	nowMs(): number;
-	/** Calls `run` once, no earlier than `delayMs` from now. The function returned cancels it. */
-	after(delayMs: number, run: () => void): () => void;
 }
 
 interface Place {
@@ -65,20 +47,14 @@ export class FactFlow<W extends Watcher> {
 	readonly #outlet: Outlet<W>;
 	readonly #clock: FlowClock;
 	readonly #limits: FlowLimits;
-	readonly #batchEveryMs: number;
 	readonly #snapshotEveryMs: number;
 	readonly #places = new Map<W, Place>();
 	readonly #recent = new Recent();
+	readonly #held = new Held();
+	readonly #ticks: Ticks;
 
 	#watch: FactWatch | null = null;
 	#cancelRest: (() => void) | null = null;
-	#cancelTick: (() => void) | null = null;
-	#tickDueMs = Number.NEGATIVE_INFINITY;
-	#tickedAtMs = Number.NEGATIVE_INFINITY;
-
-	/** The facts that are held, without gaps. Some of them may have been sent to all watchers. */
-	#held: Fact[] = [];
-	#heldWeight = 0;
 	#epoch = '';
 	#lastSeq = 0;
 	/** Of all facts since watching began. */
@@ -97,7 +73,8 @@ export class FactFlow<W extends Watcher> {
 		this.#clock = clock;
 		this.#limits = limits;
 		this.#window = new Window(limits, () => source.view().chosenThrough);
-		this.#batchEveryMs = Math.ceil(1_000 / limits.batchesPerSecondMax);
+		const batchEveryMs = Math.ceil(1_000 / limits.batchesPerSecondMax);
+		this.#ticks = new Ticks(clock, batchEveryMs, (nowMs) => this.#send(nowMs, false));
 		this.#snapshotEveryMs = Math.ceil(1_000 / limits.snapshotsPerSecondMax);
 	}
 
@@ -130,22 +107,21 @@ export class FactFlow<W extends Watcher> {
 		const place = this.#places.get(watcher);
 		if (place === undefined) return;
 		place.wantsSnapshot = true;
-		this.#scheduleTick(0);
+		this.#ticks.ask(0);
 	}
 
 	/** The watcher became ready again. */
 	wake(watcher: W): void {
 		const place = this.#places.get(watcher);
-		if (place !== undefined && this.#owes(place)) this.#scheduleTick(0);
+		if (place !== undefined && this.#owes(place)) this.#ticks.ask(0);
 	}
 
 	leave(watcher: W): void {
 		this.#places.delete(watcher);
 		if (this.#places.size > 0 || this.#watch === null) return;
-		this.#cancelTick?.();
-		this.#cancelTick = null;
+		this.#ticks.cancel();
 		this.#lookNoMore();
-		this.#letGo();
+		this.#held.letGo();
 		this.#cancelRest = this.#clock.after(this.#limits.restAfterMs, () => this.rest());
 	}
 
@@ -157,7 +133,7 @@ export class FactFlow<W extends Watcher> {
 		this.#watch = null;
 		this.#lookNoMore();
 		this.#recent.forget();
-		this.#letGo();
+		this.#held.letGo();
 		this.#told = nothing();
 		this.#lastSeq = 0;
 		this.#window.close();
@@ -166,7 +142,7 @@ export class FactFlow<W extends Watcher> {
 
 	/** The weight of the facts that are held. */
 	get heldWeight(): number {
-		return this.#heldWeight;
+		return this.#held.weight;
 	}
 
 	#tell(fact: RawFact): void {
@@ -177,7 +153,8 @@ export class FactFlow<W extends Watcher> {
 		if (this.#toldBeforePause === null && this.#sampling.endsWith(fact)) this.#pause();
 		// What may come of it, such as an election, is told from its beginning.
 		else if (fact.kind === 'linkDown' && this.#mayResume) this.#resume();
-		this.#scheduleTick(this.#toldBeforePause === null && this.#sampling.isStretch ? STRETCH_BATCH_MS : 0);
+		if (this.#places.size > 0)
+			this.#ticks.ask(this.#toldBeforePause === null && this.#sampling.isStretch ? STRETCH_BATCH_MS : 0);
 	}
 
 	#passed(slots: number, seq: number): void {
@@ -199,8 +176,7 @@ export class FactFlow<W extends Watcher> {
 		this.#window.spend(this.#clock.nowMs() - beganMs);
 		this.#recent.add(told, weight);
 		if (this.#places.size === 0) return;
-		this.#held.push(told);
-		this.#heldWeight += weight;
+		this.#held.add(told, weight);
 	}
 
 	#mark(): Mark {
@@ -249,35 +225,9 @@ export class FactFlow<W extends Watcher> {
 		this.#send(this.#clock.nowMs(), true);
 	}
 
-	/**
-	 * Asks for a tick after `delayMs`, but no sooner than the pace of batches allows. Of two requests the earlier one
-	 * counts.
-	 */
-	#scheduleTick(delayMs: number): void {
-		if (this.#places.size === 0) return;
-		const nowMs = this.#clock.nowMs();
-		const dueMs = Math.max(nowMs + delayMs, this.#tickedAtMs + this.#batchEveryMs);
-		if (this.#cancelTick !== null) {
-			if (this.#tickDueMs <= dueMs) return;
-			this.#cancelTick();
-		}
-		this.#tickDueMs = dueMs;
-		this.#cancelTick = this.#clock.after(dueMs - nowMs, () => {
-			this.#cancelTick = null;
-			this.#tick();
-		});
-	}
-
-	#tick(): void {
-		const nowMs = this.#clock.nowMs();
-		// A timer may fire a little early.
-		if (nowMs - this.#tickedAtMs < this.#batchEveryMs) return this.#scheduleTick(0);
-		this.#send(nowMs, false);
-	}
-
 	/** @param ends whether a pause ends with it */
 	#send(nowMs: number, ends: boolean): void {
-		this.#tickedAtMs = nowMs;
+		this.#ticks.sent(nowMs);
 		let snapshot = ends ? this.#source.snapshot() : null;
 		const told = copyOf(this.#told);
 		const batches = new Map<string, { readonly to: W[]; readonly batch: FactBatch }>();
@@ -315,9 +265,7 @@ export class FactFlow<W extends Watcher> {
 
 	/** The held facts from the watcher's place on; none where it fell behind the first of them. */
 	#take(place: Place, told: Totals): readonly Fact[] {
-		const first = this.#held[0];
-		if (first === undefined || place.next < first.seq) return [];
-		const facts = this.#held.slice(place.next - first.seq);
+		const facts = this.#held.from(place.next);
 		if (facts.length > 0) {
 			place.next += facts.length;
 			place.told = this.#toldBeforePause ?? told;
@@ -343,7 +291,7 @@ export class FactFlow<W extends Watcher> {
 	#tellAgain(): void {
 		const mark = this.#mark();
 		this.#toldBeforePause = null;
-		this.#letGo();
+		this.#held.letGo();
 		this.#times.forgetAll();
 		this.#sampling.resume(mark);
 		this.#window.open(mark);
@@ -354,16 +302,11 @@ export class FactFlow<W extends Watcher> {
 	#settle(nowMs: number): void {
 		const behind = [...this.#places.entries()].filter(([, place]) => this.#owes(place));
 		// This leaves room for the facts that one window may add before the next tick.
-		const full = this.#heldWeight > this.#limits.queueFactsMax - this.#limits.factsPerSecondMax;
-		if (behind.length === 0 || full) this.#letGo();
+		const full = this.#held.weight > this.#limits.queueFactsMax - this.#limits.factsPerSecondMax;
+		if (behind.length === 0 || full) this.#held.letGo();
 		if (this.#toldBeforePause !== null) return;
 		for (const [watcher, place] of behind) {
-			if (watcher.ready()) this.#scheduleTick(this.#snapshotDueMs(place) - nowMs);
+			if (watcher.ready()) this.#ticks.ask(this.#snapshotDueMs(place) - nowMs);
 		}
-	}
-
-	#letGo(): void {
-		this.#held = [];
-		this.#heldWeight = 0;
 	}
 }

@@ -1,10 +1,12 @@
 /** The facts and snapshots that each watcher gets. The test controls the time and the watchers' readiness. */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { FactFlow, type FlowClock, type Outlet, type Watcher } from '../../server/feed/flow.ts';
+import { FactFlow } from '../../server/feed/flow.ts';
 import type { FlowLimits } from '../../server/feed/limits.ts';
+import type { Outlet, Watcher } from '../../server/feed/outlet.ts';
 import { STRETCH_WEIGHT_MIN, STRETCHES_MAX } from '../../server/feed/recent.ts';
 import { TOLD_SLOTS } from '../../server/feed/sampling.ts';
+import type { FlowClock } from '../../server/feed/ticks.ts';
 import { isBeat } from '../../shared/fact.ts';
 import type { FactBatch, NodeSnapshot, Recall } from '../../shared/feed.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
