@@ -1,6 +1,6 @@
 /** How fast time passes in the run: it plays, stands still, or goes on to the next event. */
 import { changeSpeed, isOver, isPlaying, speed, step, toggle } from './directed.ts';
-import { SPEEDS } from './sandbox.ts';
+import { SPEEDS } from './speed.ts';
 
 export function Dial() {
 	const text = speed.value === 'auto' ? 'auto' : `${speed.value}×`;

@@ -10,9 +10,10 @@ import { follow, toLive } from '../view/steering.ts';
 import { AddressError, addressOf, type RunAt, runOfAddress, SEED_MAX } from './address.ts';
 import { Director } from './director.ts';
 import type { Picked } from './possible.ts';
-import { Sandbox, SHOWN_FROM_US, SPEEDS } from './sandbox.ts';
+import { Sandbox, SHOWN_FROM_US } from './sandbox.ts';
 import type { StagedStory } from './scene.ts';
 import { type Situation, situationAt } from './situation.ts';
+import { SPEEDS } from './speed.ts';
 import { STORIES } from './stories.ts';
 
 const NODES = 5;

@@ -2,6 +2,8 @@
 import type { FactBatch } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { MessageKind } from '../../shared/paxos/message.ts';
+import { US_PER_MS } from '../../shared/simulation/schedule.ts';
+import type { Stage } from '../../shared/simulation/stage.ts';
 import type { Flight } from '../model/playback.ts';
 
 /** What leaves one node for another at once. */
@@ -17,6 +19,8 @@ interface Flew {
 const FLEW_MAX = 6_000;
 /** What is lost is seen for so long. */
 const LOST_MS = 0.45;
+/** So long is what is left of the way of a message that waits at its receiver. */
+const WAITS_MS = 0.001;
 const BEATS: ReadonlySet<MessageKind> = new Set(['heartbeat', 'confirm', 'digest']);
 
 /** Whether a person looks for a message of that kind. */
@@ -27,6 +31,21 @@ export function isTelling(kind: MessageKind): boolean {
 /** The kind that stands for all messages which travel together. */
 export function mostTelling(kinds: readonly MessageKind[]): MessageKind {
 	return kinds.find(isTelling) ?? (kinds[0] as MessageKind);
+}
+
+/** What is on its way in the run now. */
+export function inFlight(stage: Stage): Flight[] {
+	const nowMs = stage.now / US_PER_MS;
+	return [...stage.flights].map(({ number, from, to, kinds, departed, due }) => ({
+		id: String(number),
+		from,
+		to,
+		kind: mostTelling(kinds),
+		departMs: departed / US_PER_MS,
+		// Where the receiver stands still, it waits there.
+		arriveMs: Math.max(due / US_PER_MS, nowMs + WAITS_MS),
+		lost: false,
+	}));
 }
 
 export class Flown {

@@ -10,43 +10,25 @@ import type { Flight as StagedFlight } from '../../shared/simulation/flights.ts'
 import type { RuleId } from '../../shared/simulation/rule-ids.ts';
 import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
 import { type Answer, RUN_US_MAX, Stage, type StageListener } from '../../shared/simulation/stage.ts';
-import { keyFault } from '../../shared/store/key.ts';
 import { agentWithout, quorumSizeWithout } from '../game/agents.ts';
 import type { Flight } from '../model/playback.ts';
 import type { Source, SourceListener } from '../model/source.ts';
-import { ACTIONS_MAX, type RunAt, VALUE_CHARS_MAX } from './address.ts';
-import { Flown, isTelling, mostTelling } from './flown.ts';
+import { ACTIONS_MAX, type RunAt } from './address.ts';
+import { type Branch, Branches } from './branches.ts';
+import { Flown, inFlight } from './flown.ts';
+import { proposalFault } from './proposal-fault.ts';
+import { Passing, type Speed } from './speed.ts';
 
-/** Of virtual time in a second of the page; `auto` is slow while something tells happens, and fast in between. */
-export type Speed = number | 'auto';
-export const SPEEDS: readonly Speed[] = ['auto', 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
-const AUTO_SLOW = 0.0007;
-const AUTO_FAST = 0.1;
-/** What arrives later than this does not slow the time down. */
-const SOON_US = 5 * US_PER_MS;
 /** A step goes on for so long where nothing happens. */
 const STEP_US_MAX = 1_000 * US_PER_MS;
 /** The longest time until all that is skipped has its answer, and then until everyone has heard of it. */
 const SKIP_US_MAX = 2_000 * US_PER_MS;
 const SKIP_US_AFTER = 20 * US_PER_MS;
-/** The page skips at most this much of its own time at once, such as after it was hidden. */
-const PASS_MS_MAX = 100;
 const ANSWERS_MAX = 20;
-const BRANCHES_MAX = 12;
 /** A run is shown from here on: a leader is there. */
 export const SHOWN_FROM_US: Instant = 1_000 * US_PER_MS;
-/** So long is what is left of the way of a message that waits at its receiver. */
-const WAITS_MS = 0.001;
 /** The rail shows at least so much. */
 const SPAN_MS_MIN = 10;
-
-export interface Branch {
-	readonly number: number;
-	/** As of the moment at which it was left; of the present one, of the moment at which it was opened. */
-	readonly run: RunAt;
-	/** When it went off from another branch, and from which; null for one that did not. */
-	readonly forked: { readonly from: number; readonly at: Instant } | null;
-}
 
 /** What an action brought. */
 export interface Answered {
@@ -72,13 +54,11 @@ export class Sandbox implements Source {
 	isPlaying = false;
 	/** The answers, newest first. */
 	answers: readonly Answered[] = [];
-	branches: readonly Branch[] = [];
-	/** The branch that is shown. */
-	branch = 0;
 	readonly #listeners = new Set<SandboxListener>();
 	#toPage: SourceListener | null = null;
 	/** The rule that was taken out of the run; null for none. */
 	without: RuleId | null = null;
+	#branches: Branches;
 	#stage: Stage;
 	#flown = new Flown();
 	/** Where the rail begins. */
@@ -91,7 +71,7 @@ export class Sandbox implements Source {
 	readonly #proposals = new Map<TimedAction, (answer: ProposeAnswer) => void>();
 
 	constructor(run: RunAt) {
-		this.branches = [{ number: 1, run, forked: null }];
+		this.#branches = new Branches(run);
 		this.without = run.without;
 		this.#stage = this.#newStage(run.script);
 	}
@@ -120,7 +100,7 @@ export class Sandbox implements Source {
 	/** It plays on until the answer is there. */
 	propose(node: NodeId, request: ProposeRequest, atMs: number | null): Promise<ProposeAnswer> {
 		if (atMs !== null) this.#goTo(Math.round(atMs * US_PER_MS));
-		const fault = faultOf(request, this.#stage);
+		const fault = proposalFault(request, this.#stage);
 		if (fault !== null) return Promise.resolve({ outcome: 'refused', why: fault, attempts: [] });
 		for (const listener of this.#listeners) listener.takenOver?.();
 		return new Promise((resolve) => {
@@ -165,6 +145,15 @@ export class Sandbox implements Source {
 		return this.#stage;
 	}
 
+	get branches(): readonly Branch[] {
+		return this.#branches.all;
+	}
+
+	/** The place of the branch that is shown. */
+	get branch(): number {
+		return this.#branches.shown;
+	}
+
 	/** What opens the run again at that moment. */
 	runAt(at: Instant = this.#stage.now): RunAt {
 		return { without: this.without, script: scriptUpTo(this.#stage.script, at), at };
@@ -206,19 +195,13 @@ export class Sandbox implements Source {
 	/** So many milliseconds of the page have passed. */
 	pass(pageMs: number): void {
 		if (!this.isPlaying) return;
-		let leftMs = Math.min(pageMs, PASS_MS_MAX);
-		while (leftMs > 0 && this.isPlaying) {
-			const { now, nextTime } = this.#stage;
-			const usPerMs = (this.speed === 'auto' ? this.#autoSpeed() : this.speed) * US_PER_MS;
-			const wanted = this.#rest + leftMs * usPerMs;
-			const until = Math.min(nextTime, now + Math.floor(wanted));
-			// What is left of the page's time goes at the speed that is right after this event.
-			const passed = until - now;
-			leftMs -= Math.max(0, passed - this.#rest) / usPerMs;
-			this.#rest = until === nextTime ? 0 : wanted - passed;
+		const passing = new Passing(pageMs, this.#rest);
+		while (this.isPlaying) {
+			const until = passing.next(this);
+			if (until === null) break;
 			this.#run(until);
-			if (until < nextTime) break;
 		}
+		this.#rest = passing.rest;
 		this.#changed();
 	}
 
@@ -245,33 +228,20 @@ export class Sandbox implements Source {
 
 	/** Another run takes the place of all branches. */
 	open(run: RunAt): void {
-		this.branches = [{ number: 1, run, forked: null }];
-		this.branch = 0;
+		this.#branches = new Branches(run);
 		this.#replay(run);
 	}
 
 	openBranch(index: number): void {
-		const branch = this.branches[index];
-		if (!branch || index === this.branch) return;
-		this.#keepBranch();
-		this.branch = index;
-		this.#replay(branch.run);
+		const run = this.#branches.show(index, this.runAt());
+		if (run) this.#replay(run);
 	}
 
 	#goTo(at: Instant): void {
 		if (at >= this.#stage.now) return;
-		const from = (this.branches[this.branch] as Branch).number;
 		const run = this.runAt(at);
-		this.#keepBranch();
-		const number = Math.max(...this.branches.map((branch) => branch.number)) + 1;
-		this.branches = [...this.branches.slice(1 - BRANCHES_MAX), { number, run, forked: { from, at } }];
-		this.branch = this.branches.length - 1;
+		this.#branches.fork(run, this.runAt());
 		this.#replay(run);
-	}
-
-	#keepBranch(): void {
-		const run = this.runAt();
-		this.branches = this.branches.map((branch, index) => (index === this.branch ? { ...branch, run } : branch));
 	}
 
 	#replay({ without, script, at }: RunAt): void {
@@ -311,14 +281,6 @@ export class Sandbox implements Source {
 		return this.#stage.script.actions.at(-1) ?? null;
 	}
 
-	#autoSpeed(): number {
-		const { now } = this.#stage;
-		for (const { kinds, due } of this.#stage.flights) {
-			if (due > now && due - now < SOON_US && isTelling(mostTelling(kinds))) return AUTO_SLOW;
-		}
-		return AUTO_FAST;
-	}
-
 	#newStage(script: Script): Stage {
 		const listener: StageListener = {
 			snapshot: (node, snapshot) => this.#toPage?.snapshot(node, snapshot),
@@ -347,32 +309,9 @@ export class Sandbox implements Source {
 	}
 }
 
-function inFlight(stage: Stage): Flight[] {
-	const nowMs = stage.now / US_PER_MS;
-	return [...stage.flights].map(({ number, from, to, kinds, departed, due }) => ({
-		id: String(number),
-		from,
-		to,
-		kind: mostTelling(kinds),
-		departMs: departed / US_PER_MS,
-		// Where the receiver stands still, it waits there.
-		arriveMs: Math.max(due / US_PER_MS, nowMs + WAITS_MS),
-		lost: false,
-	}));
-}
-
 /** Facts at which a step does not end: what a message does to its receiver is told by others. */
 const QUIET: ReadonlySet<string> = new Set(['sent', 'received', 'flushed', 'applied']);
 
 function scriptUpTo(script: Script, at: Instant): Script {
 	return { ...script, actions: script.actions.filter((timed) => timed.at <= at) };
-}
-
-function faultOf({ key, value }: ProposeRequest, stage: Stage): string | null {
-	if (stage.script.actions.length >= ACTIONS_MAX) return `a run has ${ACTIONS_MAX} actions at most`;
-	if (value !== null && value.length > VALUE_CHARS_MAX) {
-		return `a value has ${VALUE_CHARS_MAX} characters at most here, because it is a part of the address`;
-	}
-	const fault = keyFault(key);
-	return fault === null ? null : `the key ${fault}`;
 }

@@ -9,7 +9,8 @@ import type { Action } from '../../shared/simulation/action.ts';
 import { US_PER_MS } from '../../shared/simulation/schedule.ts';
 import type { Stage } from '../../shared/simulation/stage.ts';
 import { compareBallotTexts } from '../model/ballot-names.ts';
-import type { Answered, Speed } from './sandbox.ts';
+import type { Answered } from './sandbox.ts';
+import type { Speed } from './speed.ts';
 
 /** The node that leads as the story begins, and the others in their order. */
 export type Cast = readonly [leader: NodeId, a: NodeId, b: NodeId, c: NodeId, d: NodeId];
