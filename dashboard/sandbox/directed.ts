@@ -123,7 +123,11 @@ export function changeSpeed(by: 1 | -1): void {
 
 export function stage(story: StagedStory, isPlaying: boolean): void {
 	picked.value = null;
-	director.value = new Director(story, sandbox, isPlaying);
+	const staged = new Director(story, sandbox, isPlaying);
+	// What it does from here on is done by the story, and by nobody else.
+	director.value = staged;
+	staged.begin();
+	changes.value++;
 }
 
 export function nextScene(): void {

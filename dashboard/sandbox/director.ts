@@ -24,6 +24,7 @@ export class Director {
 	readonly cast: Cast;
 	readonly #leave: () => void;
 
+	/** The run of the story is opened. Nothing is done in it until `begin`. */
 	constructor(story: StagedStory, sandbox: Sandbox, isPlaying: boolean) {
 		this.story = story;
 		this.#sandbox = sandbox;
@@ -38,8 +39,12 @@ export class Director {
 				this.#news.push(...facts);
 			},
 		});
-		const prelude = story.prelude?.(this.cast) ?? [];
-		if (prelude.length > 0) sandbox.skip(prelude);
+	}
+
+	/** The first scene begins. */
+	begin(): void {
+		const prelude = this.story.prelude?.(this.cast) ?? [];
+		if (prelude.length > 0) this.#sandbox.skip(prelude);
 		this.#facts.length = 0;
 		this.#begin();
 	}

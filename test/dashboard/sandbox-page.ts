@@ -79,6 +79,7 @@ export function perform(staged: StagedStory): Performed {
 	const page = openSandbox();
 	const { sandbox } = page;
 	const director = new Director(staged, sandbox, false);
+	director.begin();
 	const said: string[] = [];
 	const scenes: number[] = [];
 	while (!director.isOver) {
