@@ -97,7 +97,7 @@ export class Sandbox implements Source {
 		return Promise.resolve({ revision, entries: found, isAll: entriesCount === entries.length });
 	}
 
-	/** It plays on until the answer is there. */
+	/** It plays on until all proposals have their answers. */
 	propose(node: NodeId, request: ProposeRequest, atMs: number | null): Promise<ProposeAnswer> {
 		if (atMs !== null) this.#goTo(Math.round(atMs * US_PER_MS));
 		const fault = proposalFault(request, this.#stage);
@@ -109,7 +109,7 @@ export class Sandbox implements Source {
 			const answered = this.answers.find(({ of }) => of === timed)?.answer;
 			if (answered?.kind === 'propose') return resolve(answered.answer);
 			this.#proposals.set(timed, resolve);
-			if (!this.isPlaying) this.play(() => !this.#proposals.has(timed));
+			if (!this.isPlaying) this.play(() => this.#proposals.size === 0);
 		});
 	}
 

@@ -7,7 +7,8 @@ import { countText } from '../model/why.ts';
 import { NodeName } from './node-name.tsx';
 import { OutcomeView } from './outcome.tsx';
 import { outcomes, proposeAndPlay } from './proposals.ts';
-import { calm, run, story } from './state.ts';
+import { calm, isDirected, run, story } from './state.ts';
+import { isTouring, takeTour } from './tour.tsx';
 import { ValueField } from './value-field.tsx';
 
 export function Propose() {
@@ -18,20 +19,23 @@ export function Propose() {
 	const route = useSignal<ProposeRequest['route']>('self');
 	const contest = useSignal('');
 	const sizeOfValue = useComputed(() => byteCount(value.value));
-	const pending = useSignal(false);
+	/** Those that have not answered yet. Meanwhile a person may propose at the others, against them. */
+	const pending = useSignal<readonly NodeId[]>([]);
 	const nodes = story.live.voters;
 	const isThere = nodes.some(({ id }) => id === node.value);
 	const shown = outcomes.value.filter((outcome) => outcome.run === run.value);
 	const selected = isThere ? node.value : (nodes.find((candidate) => candidate.isUp)?.id ?? '');
 
+	const isPending = pending.value.includes(selected);
+
 	const submit = async (event: Event) => {
 		event.preventDefault();
-		if (pending.value || selected === '') return;
+		if (isPending || selected === '') return;
 		const slot = route.value === 'self' ? Number(contest.value) || 0 : 0;
 		const request: ProposeRequest = { key: key.value, value: value.value, route: route.value, contest: slot };
-		pending.value = true;
+		pending.value = [...pending.value, selected];
 		await proposeAndPlay(selected, request);
-		pending.value = false;
+		pending.value = pending.value.filter((id) => id !== selected);
 	};
 
 	return (
@@ -113,13 +117,8 @@ export function Propose() {
 						}}
 					/>
 				</label>
-				<button
-					type="submit"
-					class="primary wide"
-					data-testid="propose-submit"
-					disabled={pending.value || selected === ''}
-				>
-					{pending.value ? 'Proposing…' : `Propose at ${selected || '…'}`}
+				<button type="submit" class="primary wide" data-testid="propose-submit" disabled={isPending || selected === ''}>
+					{isPending ? `Proposing at ${selected}…` : `Propose at ${selected || '…'}`}
 				</button>
 			</form>
 			<div class="outcomes" aria-live="polite" data-testid="outcomes">
@@ -127,6 +126,11 @@ export function Propose() {
 					<p class="hint" data-testid="hint">
 						<strong>Try it.</strong> Press Propose: the node asks the others for promises, then for votes, and the
 						decision plays back in the middle.
+						{!isDirected() && !isTouring.value && (
+							<button type="button" class="small" data-testid="hint-tour" onClick={takeTour}>
+								New to Paxos? Take the tour
+							</button>
+						)}
 					</p>
 				)}
 				{shown.map((outcome, index) => (
