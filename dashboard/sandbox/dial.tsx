@@ -1,4 +1,5 @@
 /** How fast time passes in the run: it plays, stands still, or goes on to the next event. */
+import { Icon } from '../view/icon.tsx';
 import { changeSpeed, isOver, isPlaying, speed, step, toggle } from './directed.ts';
 import { SPEEDS } from './speed.ts';
 
@@ -59,13 +60,5 @@ export function Dial() {
 				<Icon d="M3 8h10M8 3v10" />
 			</button>
 		</fieldset>
-	);
-}
-
-function Icon({ d }: { d: string }) {
-	return (
-		<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">
-			<path d={d} />
-		</svg>
 	);
 }

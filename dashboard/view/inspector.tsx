@@ -14,6 +14,7 @@ import { isNoMember } from '../model/standing.ts';
 import { countText } from '../model/why.ts';
 import { WhyButton } from './answer.tsx';
 import { Glyph, glyphOfFact } from './glyph.tsx';
+import { Icon } from './icon.tsx';
 import { closeInspector, focusInspector, inspectEntry, inspected } from './inspecting.ts';
 import { NodeName } from './node-name.tsx';
 import { Scroller } from './scroller.tsx';
@@ -64,7 +65,7 @@ function Panel({ of }: { of: Inspected }) {
 					data-testid="inspector-close"
 					onClick={closeInspector}
 				>
-					<Glyph kind="nack" size={12} />
+					<Icon d="M4 4l8 8M12 4l-8 8" />
 				</button>
 			</div>
 			<Scroller class="inspector-body" label="What is picked">

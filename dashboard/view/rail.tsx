@@ -16,6 +16,7 @@ import { Answer } from './answer.tsx';
 import { ask, askLast } from './asking.ts';
 import { Time } from './ballot.tsx';
 import { Glyph } from './glyph.tsx';
+import { Icon } from './icon.tsx';
 import { railWindow } from './rail-window.ts';
 import { calm, chosenSlot, directedCalmMs, isDirected, moment, nowMs, run, story } from './state.ts';
 import { follow, seekMoment } from './steering.ts';
@@ -82,7 +83,16 @@ export function Rail({ Dial }: { Dial: ComponentType | undefined }) {
 			{Dial && <Dial />}
 			<p class="rail-text" data-testid="rail-text">
 				{at === null ? (
-					<strong>{isDirected() ? `${timeText(now)} into the run` : 'Now'}</strong>
+					<strong>
+						{isDirected() ? (
+							<>
+								{timeText(now)}
+								<span class="rail-more"> into the run</span>
+							</>
+						) : (
+							'Now'
+						)}
+					</strong>
 				) : (
 					<PastText item={at} nowMs={now} />
 				)}
@@ -164,12 +174,24 @@ function nearest(landmarks: readonly Landmark[], ms: number, withinMs: number): 
 
 /** The time is that of the node whose fact it is. What a node did not tell itself has no such time. */
 function PastText({ item: { told, node, whenMs }, nowMs }: { item: Item; nowMs: number }) {
-	const behind = `${timeText(nowMs - whenMs)} behind ${isDirected() ? 'the newest' : 'live'}`;
-	if (told.kind !== 'fact') return <strong>You are {behind}</strong>;
+	const behind = (
+		<>
+			{timeText(nowMs - whenMs)} behind<span class="rail-more"> {isDirected() ? 'the newest' : 'live'}</span>
+		</>
+	);
+	if (told.kind !== 'fact') {
+		return (
+			<strong>
+				<span class="rail-more">You are </span>
+				{behind}
+			</strong>
+		);
+	}
 	return (
 		<>
 			<strong>
-				You are at <Time ms={told.fact.time} />, {behind}
+				<span class="rail-more">You are at </span>
+				<Time ms={told.fact.time} />, {behind}
 			</strong>
 			<span class="muted rail-fact">
 				{node} {factText(told.fact, nameBallots([ballotOf(told.fact)]))}
@@ -198,9 +220,7 @@ function Jump(props: { label: string; by: 1 | -1; landmarks: readonly Landmark[]
 			disabled={!target}
 			onClick={() => target && seekMoment(target.item)}
 		>
-			<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">
-				<path d={d} />
-			</svg>
+			<Icon d={d} />
 		</button>
 	);
 }

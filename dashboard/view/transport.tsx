@@ -1,6 +1,7 @@
 /** Play, pause, step, speed, scrub, and back to live: for the decision that is shown. */
 import type { BallotNames } from '../model/ballot-names.ts';
 import { factText } from '../model/fact-text.ts';
+import { Icon } from './icon.tsx';
 import { playback, step } from './shown-decision.ts';
 import { isDirected, moment, playing, position, speed } from './state.ts';
 import { changeSpeed, pause, play, SPEEDS, seek, stepBy, toLive } from './steering.ts';
@@ -16,49 +17,73 @@ export function Transport({ names }: { names: BallotNames }) {
 	}
 	return (
 		<fieldset class="transport" aria-label="Playback">
-			<div class="buttons">
-				<button
-					type="button"
-					class="icon"
-					data-testid="step-back"
-					aria-label="Step back"
-					aria-keyshortcuts={shortcut(',')}
-					onClick={() => stepBy(-1)}
-				>
-					<Icon d="M11 3 4 8l7 5zM3 3v10" />
+			<div class="hands">
+				<div class="buttons">
+					<button
+						type="button"
+						class="icon"
+						data-testid="step-back"
+						aria-label="Step back"
+						aria-keyshortcuts={shortcut(',')}
+						onClick={() => stepBy(-1)}
+					>
+						<Icon d="M11 3 4 8l7 5zM3 3v10" />
+					</button>
+					<button
+						type="button"
+						class="icon primary"
+						data-testid="play"
+						aria-label={playing.value ? 'Pause' : 'Play'}
+						aria-keyshortcuts={shortcut('Space')}
+						onClick={() => (playing.value ? pause() : play())}
+					>
+						<Icon d={playing.value ? 'M5 3v10M11 3v10' : 'M5 3l8 5-8 5z'} />
+					</button>
+					<button
+						type="button"
+						class="icon"
+						data-testid="step-forward"
+						aria-label="Step forward"
+						aria-keyshortcuts={shortcut('.')}
+						onClick={() => stepBy(1)}
+					>
+						<Icon d="M5 3l7 5-7 5zM13 3v10" />
+					</button>
+				</div>
+				<input
+					type="range"
+					aria-label="Position in the playback"
+					data-testid="scrub"
+					min={0}
+					max={Math.round(durationMs)}
+					step={1}
+					value={position.value ?? durationMs}
+					aria-valuetext={at === null ? 'now' : `step ${at + 1} of ${steps.length}`}
+					onInput={(event) => seek(event.currentTarget.valueAsNumber)}
+				/>
+				<button type="button" class="live" data-testid="live" aria-pressed={moment.value === null} onClick={toLive}>
+					<i class="dot" /> Now
 				</button>
-				<button
-					type="button"
-					class="icon primary"
-					data-testid="play"
-					aria-label={playing.value ? 'Pause' : 'Play'}
-					aria-keyshortcuts={shortcut('Space')}
-					onClick={() => (playing.value ? pause() : play())}
+				<p
+					class="step-text"
+					data-testid="step-text"
+					data-step={at === null ? 'live' : at + 1}
+					data-steps={steps.length}
 				>
-					<Icon d={playing.value ? 'M5 3v10M11 3v10' : 'M5 3l8 5-8 5z'} />
-				</button>
-				<button
-					type="button"
-					class="icon"
-					data-testid="step-forward"
-					aria-label="Step forward"
-					aria-keyshortcuts={shortcut('.')}
-					onClick={() => stepBy(1)}
-				>
-					<Icon d="M5 3l7 5-7 5zM13 3v10" />
-				</button>
+					{now ? (
+						<>
+							<span class="muted">
+								{(at ?? 0) + 1} of {steps.length}
+							</span>{' '}
+							<strong>{now.fact.node}</strong> {factText(now.fact, names)}
+						</>
+					) : at === null ? (
+						<span class="muted">All {steps.length} steps have happened. Press play to see them one by one.</span>
+					) : (
+						<span class="muted">Before the first step.</span>
+					)}
+				</p>
 			</div>
-			<input
-				type="range"
-				aria-label="Position in the playback"
-				data-testid="scrub"
-				min={0}
-				max={Math.round(durationMs)}
-				step={1}
-				value={position.value ?? durationMs}
-				aria-valuetext={at === null ? 'now' : `step ${at + 1} of ${steps.length}`}
-				onInput={(event) => seek(event.currentTarget.valueAsNumber)}
-			/>
 			<div class="speed">
 				<button
 					type="button"
@@ -86,23 +111,6 @@ export function Transport({ names }: { names: BallotNames }) {
 					<Icon d="M3 8h10M8 3v10" />
 				</button>
 			</div>
-			<button type="button" class="live" data-testid="live" aria-pressed={moment.value === null} onClick={toLive}>
-				<i class="dot" /> Now
-			</button>
-			<p class="step-text" data-testid="step-text" data-step={at === null ? 'live' : at + 1} data-steps={steps.length}>
-				{now ? (
-					<>
-						<span class="muted">
-							{(at ?? 0) + 1} of {steps.length}
-						</span>{' '}
-						<strong>{now.fact.node}</strong> {factText(now.fact, names)}
-					</>
-				) : at === null ? (
-					<span class="muted">All {steps.length} steps have happened. Press play to see them one by one.</span>
-				) : (
-					<span class="muted">Before the first step.</span>
-				)}
-			</p>
 		</fieldset>
 	);
 }
@@ -110,12 +118,4 @@ export function Transport({ names }: { names: BallotNames }) {
 /** The keys direct the run where a person does. */
 function shortcut(key: string): string | undefined {
 	return isDirected() ? undefined : key;
-}
-
-function Icon({ d }: { d: string }) {
-	return (
-		<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">
-			<path d={d} />
-		</svg>
-	);
 }
