@@ -15,11 +15,12 @@ import { acceptCell, learnCell, prepareCell, promiseCell, voteCell } from './dec
 import { Glyph, type GlyphKind } from './glyph.tsx';
 import { inspectEntry } from './inspecting.ts';
 import { NodeName } from './node-name.tsx';
+import { opened } from './opened.ts';
 import { isQuoting, Quotation } from './paper.tsx';
 import { QuorumBar } from './quorum-bar.tsx';
 import { moveFocus } from './roving.ts';
 import { Scroller } from './scroller.tsx';
-import { gathered } from './shown-decision.ts';
+import { gathered, tallRows } from './shown-decision.ts';
 import { attempts, moment, swarmShown } from './state.ts';
 
 /** With more nodes than this the cells are set tighter. */
@@ -93,40 +94,44 @@ export function Phases(props: {
 				>
 					{cells('1b', (node) => promiseCell(round, node, names))}
 				</Phase>
-				<Phase
-					row="2a"
-					title="accept"
-					glyph="accept"
-					passage={passage('2a')}
-					question={question('2a')}
-					why={whyAccept(round, decision, names)}
-					span={of}
-				>
-					{cells('2a', (node) => acceptCell(round, node, names))}
-				</Phase>
-				<Phase
-					row="2b"
-					title="accepted"
-					glyph="accepted"
-					passage={passage('2b')}
-					question={question('2b')}
-					why={whyVote(round, decision, names)}
-					span={of}
-					bar={<Bar round={round} nodes={round.votes} tone="accepted" what="accepted" />}
-				>
-					{cells('2b', (node) => voteCell(round, node, names))}
-				</Phase>
-				<Phase
-					row="learned"
-					title=""
-					glyph="learn"
-					passage={passage('learned')}
-					question={question('learned')}
-					why={whyLearn(decision, learners, silent)}
-					span={of}
-				>
-					{cells('learned', (node) => learnCell(decision, node))}
-				</Phase>
+				{opened.value === 'all' && (
+					<>
+						<Phase
+							row="2a"
+							title="accept"
+							glyph="accept"
+							passage={passage('2a')}
+							question={question('2a')}
+							why={whyAccept(round, decision, names)}
+							span={of}
+						>
+							{cells('2a', (node) => acceptCell(round, node, names))}
+						</Phase>
+						<Phase
+							row="2b"
+							title="accepted"
+							glyph="accepted"
+							passage={passage('2b')}
+							question={question('2b')}
+							why={whyVote(round, decision, names)}
+							span={of}
+							bar={<Bar round={round} nodes={round.votes} tone="accepted" what="accepted" />}
+						>
+							{cells('2b', (node) => voteCell(round, node, names))}
+						</Phase>
+						<Phase
+							row="learned"
+							title=""
+							glyph="learn"
+							passage={passage('learned')}
+							question={question('learned')}
+							why={whyLearn(decision, learners, silent)}
+							span={of}
+						>
+							{cells('learned', (node) => learnCell(decision, node))}
+						</Phase>
+					</>
+				)}
 			</table>
 		</Scroller>
 	);
@@ -209,7 +214,7 @@ function Phase(props: {
 }) {
 	const { row, title, glyph, why, passage, question, span, bar, children } = props;
 	return (
-		<tbody data-testid={`row-${row}`}>
+		<tbody data-testid={`row-${row}`} class={tallRows.value.has(row) ? 'tall' : ''}>
 			<tr class="phase-head">
 				<th colSpan={span} scope="rowgroup">
 					<div>

@@ -13,6 +13,7 @@ import { Ballot } from './ballot.tsx';
 import { Phases } from './decision-phases.tsx';
 import { Glyph } from './glyph.tsx';
 import { inspected } from './inspecting.ts';
+import { opened } from './opened.ts';
 import { PaperSwitch } from './paper.tsx';
 import { decision, gathered, pickedBallot, playback, shownRound, step } from './shown-decision.ts';
 import { calm, isDirected, moment, shownSlot, swarmShown } from './state.ts';
@@ -39,7 +40,11 @@ export function DecisionPanel() {
 		>
 			<div class="panel-head">
 				<h2 id="decision-title">{slot === 0 ? 'Decision' : `Slot ${countText(slot)}`}</h2>
-				<Verdict decision={shown} slot={slot} />
+				{slot > 0 && (
+					<div class="verdict-row">
+						<Verdict decision={shown} />
+					</div>
+				)}
 				{slot > 0 && (
 					<div class="head-buttons">
 						<button
@@ -61,31 +66,33 @@ export function DecisionPanel() {
 			) : slot === 0 || swarmShown().nodes.length === 0 ? (
 				<Empty />
 			) : (
-				<>
-					<Members decision={shown} />
-					<Rounds
-						decision={shown}
-						shown={round}
-						names={names}
-						onPick={(ballot) => {
-							pickedBallot.value = pickedBallot.value === ballot ? null : ballot;
-						}}
-					/>
-					{round || gathered.value.entries.length === 0 ? (
-						<Phases decision={shown} round={round} names={names} now={now} />
-					) : (
-						<p class="empty">Nothing has happened for this slot yet at this moment.</p>
-					)}
-					<Transport names={names} />
-					{round && <WhereTimeWent round={round} />}
-				</>
+				opened.value !== 'none' && (
+					<>
+						<Members decision={shown} />
+						<Rounds
+							decision={shown}
+							shown={round}
+							names={names}
+							onPick={(ballot) => {
+								pickedBallot.value = pickedBallot.value === ballot ? null : ballot;
+							}}
+						/>
+						{round || gathered.value.entries.length === 0 ? (
+							<Phases decision={shown} round={round} names={names} now={now} />
+						) : (
+							<p class="empty">Nothing has happened for this slot yet at this moment.</p>
+						)}
+						{opened.value === 'all' && <Transport names={names} />}
+						{opened.value === 'all' && round && <WhereTimeWent round={round} />}
+					</>
+				)
 			)}
 		</section>
 	);
 }
 
-function Verdict({ decision, slot }: { decision: Decision; slot: number }) {
-	if (slot === 0) return null;
+function Verdict({ decision }: { decision: Decision }) {
+	const { slot, values } = decision;
 	if (!decision.chosen) {
 		const isTrimmed = swarmShown().isTrimmed(slot);
 		const state = isTrimmed ? 'chosen: only snapshots keep it' : 'open: no value is chosen yet';
@@ -96,7 +103,6 @@ function Verdict({ decision, slot }: { decision: Decision; slot: number }) {
 			</>
 		);
 	}
-	const { values } = decision;
 	if (values.length > 1) {
 		return (
 			<p class="verdict broken" data-testid="verdict">

@@ -3,6 +3,7 @@ import { batch } from '@preact/signals';
 import type { Beginning, Source } from '../model/source.ts';
 import { drawn } from './drawn.ts';
 import { followNews, forgetNews } from './news.ts';
+import { openOnce } from './opened.ts';
 import { forgetDecision } from './shown-decision.ts';
 import {
 	beginStory,
@@ -29,6 +30,7 @@ const QUEUE_MAX = 256;
 
 export function start(from: Source): void {
 	listenTo(from);
+	openOnce();
 	const queue: (() => void)[] = [];
 	let frameAsked = false;
 	/** Nothing was folded of this run yet. */

@@ -4,6 +4,7 @@ import type { BallotText } from '../../shared/fact.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { type Decision, type Round, roundToShow } from '../model/decision.ts';
 import { ballotOf, type Gathered } from '../model/decision-index.ts';
+import type { RowName } from '../model/paper.ts';
 import { type Playback, playbackOf, stepAt } from '../model/playback.ts';
 import type { Item } from '../model/tape.ts';
 import { attempts, frame, moment, position, shownSlot, story } from './state.ts';
@@ -30,6 +31,20 @@ function gatherOnce(slot: Slot, tried: readonly BallotText[]): Gathered {
 function isInOrder({ entries }: Gathered): boolean {
 	return entries.every(({ at }, i) => at > (entries[i - 1]?.at ?? -1));
 }
+
+/**
+ * The rows that need more room at some step of the playback than at others, for a refusal or for a value that a promise
+ * reports. They have it at every step, so that nothing moves while the decision plays.
+ */
+export const tallRows = computed((): ReadonlySet<RowName> => {
+	const { slot, entries } = gathered.value;
+	const rows = new Set<RowName>();
+	for (const { fact } of entries) {
+		if (fact.kind === 'refused') rows.add(fact.refused === 'prepare' ? '1b' : '2b');
+		if (fact.kind === 'promiseCounted' && fact.reported.some((each) => each.slot === slot)) rows.add('1b').add('2a');
+	}
+	return rows;
+});
 
 export const playback = computed((): Playback => playbackOf(gathered.value.entries));
 

@@ -90,7 +90,12 @@ function Pill({ node }: { node: NodeModel }) {
 		<li class={`pill state-${node.status} place-${place}`} data-testid={`pill-${node.id}`} data-state={stateOf(node)}>
 			<i class="dot" />
 			<NodeName id={node.id} />
-			<small>{pillText(node)}</small>
+			<small>
+				{pillText(node)}
+				{node.status === 'unknown' && place !== 'gone' && (
+					<span class="since"> since {clock(node.unknownSinceMs)}</span>
+				)}
+			</small>
 		</li>
 	);
 }
@@ -121,7 +126,7 @@ function stateText(node: NodeModel): string {
 		case 'connecting':
 			return 'connecting';
 		case 'unknown':
-			return `unknown since ${clock(node.unknownSinceMs)}`;
+			return 'unknown';
 		case 'refused':
 		case 'newer':
 			return 'not watched';
