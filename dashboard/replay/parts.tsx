@@ -1,6 +1,8 @@
 /** Opens a trace file, beside the mesh, and says above it what the file is of. */
 import { signal } from '@preact/signals';
 import { start } from '../view/folding.ts';
+import { calm, moment, story } from '../view/state.ts';
+import { seekMoment } from '../view/steering.ts';
 import { FILE_BYTES_MAX, TraceFileError, traceOf } from './file.ts';
 import { ReplaySource } from './replay-source.ts';
 
@@ -32,12 +34,53 @@ export function Head() {
 			<h2 id="stage-title" class="headline" data-testid="trace-title">
 				{title.value || 'A trace file shows again what has happened.'}
 			</h2>
-			<p class="head-text">
-				{title.value
-					? 'Nothing more happens. Drag the rail, or go from event to event.'
-					: 'Choose one where it says “Open a trace file”. Then the rail leads to each of its moments.'}
-			</p>
+			{title.value ? (
+				<Events />
+			) : (
+				<p class="head-text">
+					Choose one where it says “Open a trace file”. Then the page leads through it event by event, and the rail at
+					the bottom to each of its moments.
+				</p>
+			)}
 		</section>
+	);
+}
+
+/** From event to event, with what happened there in words: for a person who does not know what to look for. */
+function Events() {
+	calm.value;
+	const { landmarks } = story;
+	const at = moment.value;
+	const here = at && landmarks.find(({ item }) => item === at);
+	const [first] = landmarks;
+	const next = at && landmarks.find(({ item }) => item.at > at.at);
+	return (
+		<>
+			<p class="head-text" data-testid="event-text" aria-live="polite">
+				{here
+					? `${here.text}.`
+					: at
+						? 'This moment is between two events.'
+						: 'This is how the file ends. Go through it event by event, or drag the rail at the bottom to any moment.'}
+			</p>
+			<div class="buttons">
+				{next && (
+					<button type="button" class="primary" data-testid="event-next" onClick={() => seekMoment(next.item)}>
+						Next event
+					</button>
+				)}
+				{first && here !== first && (
+					<button
+						type="button"
+						class={next ? '' : 'primary'}
+						data-testid="event-first"
+						onClick={() => seekMoment(first.item)}
+					>
+						From the first event on
+					</button>
+				)}
+			</div>
+		</>
 	);
 }
 

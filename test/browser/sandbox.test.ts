@@ -63,6 +63,8 @@ test('a decision is watched, scene by scene, until everyone knows the value', as
 		expect(await page.getByTestId(`node-${id}`).getAttribute('data-chosen-through')).toBe('1');
 	}
 	expect(await page.getByTestId('verdict').textContent()).toContain('red');
+	// The story has acted, and nobody else.
+	expect(await page.getByTestId('tried').count()).toBe(0);
 });
 
 test('a link is cut and a node crashed by keyboard alone, and the menu gives the focus back', async () => {
@@ -185,6 +187,9 @@ test('a rule is taken out by keyboard, the search breaks it, and its address and
 	expect(await page.getByTestId('trace-title').textContent()).toContain('A run of the sandbox');
 	await page.keyboard.press('w');
 	expect(await page.getByTestId('answer-sentence').textContent()).toMatch(/ because .*\.\s*$/);
+	await page.getByTestId('event-first').click();
+	expect(await page.getByTestId('event-text').textContent()).toMatch(/^n\d .*\.$/);
+	await page.getByTestId('event-next').click();
 	expect(await violations(page)).toEqual([]);
 	expect(await isTooWide(page)).toBe(false);
 });
