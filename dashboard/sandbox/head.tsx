@@ -71,13 +71,13 @@ function Free() {
 						Watch a decision
 					</button>
 				)}
+				{!isGame && <ToGame />}
 				<button type="button" data-testid="heal-all" onClick={() => act([{ kind: 'healAll' }])}>
 					Heal all links
 				</button>
 				<button type="button" data-testid="add-node" onClick={() => act([{ kind: 'addMember', replaces: null }])}>
 					Add a node
 				</button>
-				{!isGame && <ToGame />}
 				<CopyAddress />
 			</div>
 		</>
@@ -172,6 +172,7 @@ function CopyAddress() {
 			type="button"
 			class="quiet copy"
 			data-testid="copy-address"
+			title="It opens this run at this moment"
 			onClick={() => {
 				const { origin, pathname, search } = location;
 				void navigator.clipboard.writeText(origin + pathname + search + addressShown()).then(() => {
@@ -182,7 +183,7 @@ function CopyAddress() {
 				});
 			}}
 		>
-			{isCopied.value ? 'Copied' : 'Copy the link to this moment'}
+			{isCopied.value ? 'Copied' : 'Copy the link'}
 		</button>
 	);
 }

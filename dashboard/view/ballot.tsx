@@ -35,9 +35,10 @@ export function Ballot({ ballot, names, short }: { ballot: BallotText; names: Ba
 export function BallotLabel({ ballot, names }: { ballot: BallotText; names: BallotNames }) {
 	if (ballot === '') return <span class="muted">none</span>;
 	const name = nameOf(ballotNode(ballot));
+	const [number, ...node] = names.short(ballot).replace(name, cutName(name, NAME_CHARS)).split(' ');
 	return (
-		<span class="mono" data-ballot={ballot} title={`${ballot}\n${names.full(ballot)}`}>
-			<WithLife text={names.short(ballot).replace(name, cutName(name, NAME_CHARS))} />
+		<span class="mono ballot-label" data-ballot={ballot} title={`${ballot}\n${names.full(ballot)}`}>
+			<span>{number}</span> <WithLife text={node.join(' ')} />
 		</span>
 	);
 }

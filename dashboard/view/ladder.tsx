@@ -15,6 +15,7 @@ export function LadderPanel() {
 	usePace(panel);
 	const ladder = ballotLadder(swarmShown(), story.index.ballots(moment.peek()?.at), RUNGS_MAX);
 	const names = nameBallots(ladder.ballots);
+	const letters = Math.max(...ladder.ballots.map((ballot) => names.short(ballot).indexOf(' ')));
 	return (
 		<section class="panel ladder-panel" id="ballots" aria-labelledby="ladder-title" ref={panel}>
 			<div class="panel-head">
@@ -25,7 +26,7 @@ export function LadderPanel() {
 				<p class="empty">No promise is known yet.</p>
 			) : (
 				<Scroller class="scroll-x" label="Promises by ballot" newestRight>
-					<table class="ladder" style={{ '--rungs': ladder.ballots.length }}>
+					<table class="ladder" style={{ '--rungs': ladder.ballots.length, '--letters': letters }}>
 						<thead>
 							<tr>
 								<th scope="col">

@@ -16,7 +16,10 @@ export function SignIn() {
 				if (written) signIn(written);
 			}}
 		>
-			<label for="token">This swarm shows its page only to those who have a token for it.</label>
+			<p>
+				This swarm shows its page only to those who have a token for it. The person who runs the swarm gives it to you.
+			</p>
+			<label for="token">Token</label>
 			<input
 				id="token"
 				type="password"

@@ -17,13 +17,15 @@ import { arrowsPath, BAND_PX, barsPath, headOf, type Lanes, toneOf, WRITE_AT_PX 
 export const AXIS_PX = 24;
 /** The names of the quorums stand here. */
 const SAID_PX = 40;
-const BELOW_PX = 24;
+const BELOW_PX = 28;
 /** So many marks are drawn at most; with more, the lines alone tell where much happens. */
 const HEADS_MAX = 220;
 const TICK_PX = 90;
 const TICK_LETTER_PX = 7.3;
 /** The colours of ballots. */
 const BALLOT_TONES = 5;
+/** It is named so far below its line, below the writes of the disk. */
+const BALLOT_AT_PX = 22;
 /** A ballot is named where its band is so long. */
 const BALLOT_NAME_PX = 84;
 /** So many times as far from one another are the lines where there is room. */
@@ -114,7 +116,12 @@ export function Plot(props: {
 			{mark && <circle class="st-chosen" cx={mark.x} cy={lanes.yOf(mark.line)} r={10} />}
 			{bands.map((band) =>
 				band.x2 - band.x1 < BALLOT_NAME_PX ? null : (
-					<text key={`${band.line} ${band.ballot}`} class="st-ballot" x={band.x1 + 3} y={lanes.yOf(band.line) + 18}>
+					<text
+						key={`${band.line} ${band.ballot}`}
+						class="st-ballot"
+						x={band.x1 + 3}
+						y={lanes.yOf(band.line) + BALLOT_AT_PX}
+					>
 						{names.short(band.ballot)}
 					</text>
 				),
