@@ -72,6 +72,12 @@ export class Electorates {
 		return this.#all.slice(last + 1).filter(({ from }) => from <= chosenThrough + 1);
 	}
 
+	/** Whether a quorum of each set that ever decided a slot is among these nodes. */
+	areEnough(nodes: readonly number[]): boolean {
+		const mask = nodes.reduce((all, node) => all | (1 << node), 0);
+		return this.#all.every((each) => isQuorumFor(each, mask));
+	}
+
 	/** Whether the node was a member, and is none any more. */
 	wasMember(node: number): boolean {
 		return (this.#past & (1 << node)) !== 0;

@@ -14,6 +14,10 @@ export interface Shape {
 	readonly messageBytesMax: number;
 	/** Whether a message arrives only after those that left before it over the same link, as with TCP. */
 	readonly inOrder: boolean;
+	/** Whether nothing is lost on a link that stands, as with TCP. */
+	readonly isReliable: boolean;
+	/** These are cut off at the end. */
+	readonly cutOff: readonly NodeId[];
 }
 
 /** What happens to messages and links, and to the time. */
@@ -40,16 +44,24 @@ export type NodeAction =
 	| { readonly kind: 'withdraw'; readonly node: NodeId }
 	| { readonly kind: 'read'; readonly node: NodeId }
 	| { readonly kind: 'handOver'; readonly node: NodeId; readonly to: NodeId | null }
+	/** The node is told that it is about to stop. It does so with its next crash, or at the end, and is started again. */
+	| { readonly kind: 'leave'; readonly node: NodeId }
 	| { readonly kind: 'change'; readonly node: NodeId; readonly members: readonly Member[] }
 	/** From now on what the node writes is not durable before the next flush. */
 	| { readonly kind: 'holdFlush'; readonly node: NodeId }
 	| { readonly kind: 'flush'; readonly node: NodeId }
+	/** What the node has written in its first steps that are not durable is durable, and no more than that. */
+	| { readonly kind: 'flushSome'; readonly node: NodeId; readonly steps: number }
 	/** The process ends, and starts again with what is durable and so many of the records that are not. */
 	| { readonly kind: 'crash'; readonly node: NodeId; readonly keeps: number }
 	/** A snapshot of the node is durable. */
 	| { readonly kind: 'save'; readonly node: NodeId }
 	/** The node takes over the snapshot that another one has. */
 	| { readonly kind: 'takeOver'; readonly node: NodeId; readonly from: NodeId }
-	| { readonly kind: 'room'; readonly node: NodeId; readonly room: LogRoom };
+	| { readonly kind: 'room'; readonly node: NodeId; readonly room: LogRoom }
+	/** From now on the node's wall clock is so far off. */
+	| { readonly kind: 'clock'; readonly node: NodeId; readonly ms: number }
+	/** From now on the node has stood still for so long lately. */
+	| { readonly kind: 'still'; readonly node: NodeId; readonly ms: number };
 
 export type Action = NetAction | NodeAction;

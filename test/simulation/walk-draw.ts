@@ -29,15 +29,21 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
 	withdraw: 1,
 	read: 3,
 	handOver: 2,
+	leave: 0.5,
 	change: 4,
 	holdFlush: 2,
 	flush: 3,
+	flushSome: 2,
 	crash: 2,
 	save: 3,
 	takeOver: 3,
-	room: 1,
+	room: 2,
+	clock: 0.5,
+	still: 0.5,
 	pass: 1,
 };
+/** These lose on a link that stands. */
+const LOSSES: readonly Kind[] = ['lose', 'forget'];
 /** Without these nothing is ever chosen. */
 const ALWAYS: readonly Kind[] = ['deliver', 'talk', 'timer', 'propose', 'mendLink', 'flush', 'takeOver'];
 const LEFT_OUT = 0.35;
@@ -54,6 +60,8 @@ const CAMPAIGNS = 0.5;
 const MEMBERS_MAX = 9;
 /** A leader that is the only voter tells nobody that it leads, so that the rules of messages would learn of it too late. */
 const VOTERS_MIN = 2;
+const CLOCKS_APART_MS = 3_000_000;
+const STILL_MS = 10_000;
 /** Most promises and decisions come in parts; or none does. */
 const CUT_BYTES = 64;
 const WHOLE_BYTES = 10_000;
@@ -68,16 +76,20 @@ export function drawWalk(random: Random): Walk {
 	const votersAtFirst = random.pick([3, 3, 3, 3, 4, 5, 5, 7]);
 	const size = Math.min(MEMBERS_MAX, votersAtFirst + random.pick([0, 0, 1, 2, 3]));
 	const inOrder = random.chance(0.5);
+	const ids = Array.from({ length: size }, (_, index) => `n${index + 1}`);
 	const shape: Shape = {
-		ids: Array.from({ length: size }, (_, index) => `n${index + 1}`),
+		ids,
 		votersAtFirst,
-		alpha: random.integer(1, 4),
+		alpha: random.pick([1, 2, 3, 4, 8]),
 		// A promise is cut into parts. Over a link that keeps no order they would be put together wrongly.
 		messageBytesMax: inOrder && random.chance(0.5) ? CUT_BYTES : WHOLE_BYTES,
 		inOrder,
+		isReliable: inOrder && random.chance(0.7),
+		cutOff: random.chance(0.5) ? random.shuffle(ids).slice(0, random.integer(1, 2)) : [],
 	};
 	const kinds = (Object.keys(WEIGHTS) as Kind[]).filter((kind) => {
 		if (kind === 'duplicate' && inOrder) return false;
+		if (LOSSES.includes(kind) && shape.isReliable) return false;
 		return ALWAYS.includes(kind) || !random.chance(LEFT_OUT);
 	});
 	const weights = kinds.map((kind) => WEIGHTS[kind] * random.magnitude(...ODDS));
@@ -155,6 +167,12 @@ class Draw {
 			}
 			case 'room':
 				return { kind, node: this.#node(world, few).id, room: random.pick(['everything', 'recovery', 'promises']) };
+			case 'flushSome':
+				return { kind, node: this.#node(world, few).id, steps: random.integer(1, 3) };
+			case 'clock':
+				return { kind, node: this.#node(world, few).id, ms: random.integer(-CLOCKS_APART_MS, CLOCKS_APART_MS) };
+			case 'still':
+				return { kind, node: this.#node(world, few).id, ms: random.integer(0, STILL_MS) };
 			case 'pass':
 				return { kind, ms: random.integer(1, 2000) };
 			default:

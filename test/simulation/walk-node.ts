@@ -25,7 +25,14 @@ export class WalkNode {
 	holdsFlush = false;
 	/** It was removed, and has stopped. */
 	isGone = false;
+	/** It was told that it is about to stop. */
+	isLeaving = false;
+	/** Its links are gone for good. */
+	isCutOff = false;
 	room: LogRoom = 'everything';
+	/** How far its wall clock is off, milliseconds. */
+	clockMs = 0;
+	stillMs = 0;
 	durable: DurableRecord[] = [];
 	/** Records that are not durable, and what waits for them. */
 	readonly unflushed: { readonly records: readonly DurableRecord[]; readonly envelopes: readonly Envelope[] }[] = [];

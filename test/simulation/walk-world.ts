@@ -27,7 +27,7 @@ import { WalkNode } from './walk-node.ts';
 const SLOTS_AHEAD_MAX = 16;
 const VALUE_BYTES_MAX = 12;
 /** The wall clocks show this at first. */
-const BEGINS_MS = 1_000_000;
+const BEGINS_MS = 1_000_000_000;
 
 export class WalkWorld {
 	readonly shape: Shape;
@@ -63,20 +63,44 @@ export class WalkWorld {
 		return this.#links.between(from, to);
 	}
 
-	/** One node leads, all members have applied what is chosen, and none of their proposals waits. */
+	/** One node leads, all members have applied what is chosen, and none of their proposals and reads waits. */
 	get isQuiet(): boolean {
 		return this.unrest === '';
 	}
 
 	/** What is not quiet yet, for people. */
 	get unrest(): string {
-		const members = this.nodes.filter(({ index }) => this.#ledger.isMember(index));
+		const members = this.nodes.filter(({ index, isCutOff }) => !isCutOff && this.#ledger.isMember(index));
 		const leaders = members.filter(({ agent }) => agent.view().role === 'leader');
 		if (leaders.length !== 1) return `${leaders.length} members lead`;
 		const behind = members.find((node) => node.isGone || node.appliedThrough < this.#ledger.chosenThrough);
 		if (behind) return `${behind.id} has applied ${behind.appliedThrough} slots of ${this.#ledger.chosenThrough}`;
 		const waiting = members.find(({ pending }) => pending.size > 0);
-		return waiting ? `a proposal of ${waiting.id} waits` : '';
+		if (waiting) return `a proposal of ${waiting.id} waits`;
+		const reading = members.find(({ reads }) => reads.size > 0);
+		return reading ? `a read of ${reading.id} waits` : '';
+	}
+
+	/** The links of these nodes are gone for good. */
+	cutOff(ids: readonly NodeId[]): void {
+		for (const id of ids) {
+			this.node(id).isCutOff = true;
+			for (const other of this.shape.ids) if (other !== id) this.#breakLink(id, other);
+		}
+	}
+
+	/**
+	 * Whether a quorum of each set of members that ever decided a slot is not cut off. Nodes that have left count, because
+	 * others know what they knew.
+	 */
+	get hasQuorums(): boolean {
+		const linked = this.nodes.filter(({ isCutOff }) => !isCutOff);
+		return this.#ledger.electorates.areEnough(linked.map(({ index }) => index));
+	}
+
+	/** What is under way of snapshots comes to nothing, so that the agents have to say again what they need. */
+	abandonTransfers(): void {
+		for (const node of this.nodes) node.lacks = false;
 	}
 
 	/** @returns false where it cannot be done now @throws Violation, and what an agent throws */
@@ -127,6 +151,9 @@ export class WalkWorld {
 			}
 			case 'handOver':
 				return this.#step(node, { kind: 'handOver', to: action.to });
+			case 'leave':
+				node.isLeaving = true;
+				return this.#step(node, { kind: 'leave' });
 			case 'change': {
 				const follows = node.agent.members.last.chosenAt;
 				return this.#step(node, { kind: 'changeMembers', id: this.#idNext++, members: action.members, follows });
@@ -137,6 +164,8 @@ export class WalkWorld {
 			case 'flush':
 				node.holdsFlush = false;
 				return this.#run(node, () => this.#flush(node));
+			case 'flushSome':
+				return this.#run(node, () => this.#flush(node, action.steps));
 			case 'crash':
 				return this.#crash(node, action.keeps);
 			case 'save':
@@ -145,6 +174,12 @@ export class WalkWorld {
 				return this.#takeOver(node, this.node(action.from));
 			case 'room':
 				node.room = action.room;
+				return true;
+			case 'clock':
+				node.clockMs = action.ms;
+				return true;
+			case 'still':
+				node.stillMs = action.ms;
 				return true;
 		}
 	}
@@ -179,7 +214,7 @@ export class WalkWorld {
 	}
 
 	#mendLink(a: NodeId, b: NodeId): boolean {
-		if (!this.#links.mend(a, b)) return false;
+		if (this.node(a).isCutOff || this.node(b).isCutOff || !this.#links.mend(a, b)) return false;
 		this.#tell(a, { kind: 'linkUp', peer: b });
 		this.#tell(b, { kind: 'linkUp', peer: a });
 		return true;
@@ -195,7 +230,7 @@ export class WalkWorld {
 	#fire(node: WalkNode, timer: Timer | 'campaign'): boolean {
 		if (!node.timers.delete(timer)) return false;
 		if (timer !== 'campaign') return this.#step(node, { kind: 'timer', timer });
-		return this.#step(node, { kind: 'campaign', now: { ms: this.#wallMs, ns: 0 } });
+		return this.#step(node, { kind: 'campaign', now: { ms: this.#wallMs(node), ns: 0 } });
 	}
 
 	#propose(node: WalkNode, route: 'leader' | 'self', contest: Slot): boolean {
@@ -204,8 +239,10 @@ export class WalkWorld {
 		return this.#step(node, { kind: 'propose', proposal: { id, value: batchOf(id), route, contest } });
 	}
 
-	#flush(node: WalkNode): void {
-		for (let next = node.unflushed.shift(); next; next = node.unflushed.shift()) {
+	#flush(node: WalkNode, steps = Number.POSITIVE_INFINITY): void {
+		for (let left = steps; left > 0; left--) {
+			const next = node.unflushed.shift();
+			if (!next) return;
 			node.durable.push(...next.records);
 			this.#ledger.durable(node.index, next.records.length);
 			for (const envelope of next.envelopes) this.#send(node, envelope);
@@ -221,6 +258,7 @@ export class WalkWorld {
 		node.reads.clear();
 		node.holdsFlush = false;
 		node.lacks = false;
+		node.isLeaving = false;
 		node.room = 'everything';
 		const others = this.nodes.filter((other) => other !== node && !this.#links.isBroken(other.id, node.id));
 		for (const { id } of others) {
@@ -259,7 +297,7 @@ export class WalkWorld {
 
 	#takeOver(node: WalkNode, from: WalkNode): boolean {
 		const { saved } = from;
-		if (!saved || saved.through <= node.appliedThrough) return false;
+		if (!saved || saved.through <= node.appliedThrough || this.#links.isBroken(from.id, node.id)) return false;
 		node.saved = saved;
 		node.lacks = false;
 		this.#ledger.snapshot(node.index, saved.through);
@@ -296,9 +334,9 @@ export class WalkWorld {
 	#handle(node: WalkNode, event: Event): void {
 		const { agent } = node;
 		const effects = agent.step(event, {
-			wallMs: this.#wallMs,
+			wallMs: this.#wallMs(node),
 			steadyMs: this.#ms,
-			stillMs: 0,
+			stillMs: node.stillMs,
 			room: node.room,
 		});
 		for (const record of effects.persist) this.#ledger.appended(node.index, record);
@@ -371,8 +409,8 @@ export class WalkWorld {
 		}
 	}
 
-	get #wallMs(): number {
-		return BEGINS_MS + this.#ms;
+	#wallMs({ clockMs }: WalkNode): number {
+		return BEGINS_MS + this.#ms + clockMs;
 	}
 
 	#configOf(id: NodeId): AgentConfig {

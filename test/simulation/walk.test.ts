@@ -11,6 +11,8 @@ const THREE: Shape = {
 	alpha: 2,
 	messageBytesMax: 1000,
 	inOrder: true,
+	isReliable: true,
+	cutOff: [],
 };
 
 it('many walks break no rule, and in them leaders follow each other, members change, and slots are chosen', () => {
