@@ -14,9 +14,11 @@ let outcomesCount = 0;
 
 /** What did not change anything, because its condition did not hold, is not played: the person has to decide again. */
 export async function proposeAndPlay(node: NodeId, request: ProposeRequest): Promise<ProposeAnswer> {
+	// The page may show another run by then, which knows nothing of it.
+	const ofRun = run.peek();
 	const answer = await propose(node, request);
 	const times = { timeMs: wallMs(), settledMs: settledMs() };
-	const outcome = { id: ++outcomesCount, run: run.peek(), node, request, answer, ...times };
+	const outcome = { id: ++outcomesCount, run: ofRun, node, request, answer, ...times };
 	outcomes.value = [outcome, ...outcomes.value].slice(0, OUTCOMES_MAX);
 	if (answer.outcome === 'kept' || (answer.outcome === 'chosen' && answer.ok)) {
 		bringPlaybackIntoView();

@@ -3,7 +3,7 @@ import { useComputed, useSignal } from '@preact/signals';
 import type { ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
-import { countText } from '../model/why.ts';
+import { countText, list } from '../model/why.ts';
 import { NodeName } from './node-name.tsx';
 import { OutcomeView } from './outcome.tsx';
 import { outcomes, proposeAndPlay } from './proposals.ts';
@@ -26,7 +26,8 @@ export function Propose() {
 	const shown = outcomes.value.filter((outcome) => outcome.run === run.value);
 	const selected = isThere ? node.value : (nodes.find((candidate) => candidate.isUp)?.id ?? '');
 
-	const isPending = pending.value.includes(selected);
+	// In a run that stands still or is slow, a person may do anything meanwhile.
+	const isPending = !isDirected() && pending.value.includes(selected);
 
 	const submit = async (event: Event) => {
 		event.preventDefault();
@@ -35,7 +36,9 @@ export function Propose() {
 		const request: ProposeRequest = { key: key.value, value: value.value, route: route.value, contest: slot };
 		pending.value = [...pending.value, selected];
 		await proposeAndPlay(selected, request);
-		pending.value = pending.value.filter((id) => id !== selected);
+		const [...others] = pending.value;
+		others.splice(others.indexOf(selected), 1);
+		pending.value = others;
 	};
 
 	return (
@@ -121,6 +124,11 @@ export function Propose() {
 					{isPending ? `Proposing at ${selected}…` : `Propose at ${selected || '…'}`}
 				</button>
 			</form>
+			{isDirected() && pending.value.length > 0 && (
+				<p class="tally" data-testid="pending">
+					No answer yet from {list([...new Set(pending.value)])}.
+				</p>
+			)}
 			<div class="outcomes" aria-live="polite" data-testid="outcomes">
 				{shown.length === 0 && (
 					<p class="hint" data-testid="hint">
