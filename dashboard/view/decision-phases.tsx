@@ -25,6 +25,8 @@ import { attempts, moment, swarmShown } from './state.ts';
 
 /** With more nodes than this the cells are set tighter. */
 const COMFORTABLE_MAX = 6;
+/** A cell of a phone has room for so many characters of a ballot in one line. */
+const LABEL_CHARS = 8;
 
 export function Phases(props: {
 	decision: Decision;
@@ -53,9 +55,13 @@ export function Phases(props: {
 	const question = (row: RowName): Question | null =>
 		decision.before ? null : { kind: 'row', row, slot: decision.slot, ballot: round.ballot, attempts: attempts.value };
 	const of = nodes.length;
+	const isLong = names.short(round.ballot).length > LABEL_CHARS;
 	return (
 		<Scroller class="scroll-x" label="Phases, node by node; arrow keys move from cell to cell">
-			<table class={`phases ${of > COMFORTABLE_MAX ? 'compact' : ''}`} style={{ '--columns': of }}>
+			<table
+				class={`phases ${of > COMFORTABLE_MAX ? 'compact' : ''} ${isLong ? 'long' : ''}`}
+				style={{ '--columns': of }}
+			>
 				<caption class="sr">
 					Slot {decision.slot} under ballot {names.full(round.ballot)}
 				</caption>

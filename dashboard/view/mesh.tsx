@@ -232,7 +232,7 @@ const KEY: readonly (readonly [GlyphKind, string])[] = [
 	['nack', 'nack'],
 	['learn', 'decisions'],
 	['beat', 'heartbeat'],
-	['beatReply', 'its reply'],
+	['beatReply', 'reply'],
 ];
 
 const PART_KEY: readonly (readonly [Part, string])[] = [

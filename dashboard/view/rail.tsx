@@ -191,7 +191,10 @@ function PastText({ item: { told, node, whenMs }, nowMs }: { item: Item; nowMs: 
 		<>
 			<strong>
 				<span class="rail-more">You are at </span>
-				<Time ms={told.fact.time} />, {behind}
+				<span class={isDirected() ? 'rail-more' : ''}>
+					<Time ms={told.fact.time} />,{' '}
+				</span>
+				{behind}
 			</strong>
 			<span class="muted rail-fact">
 				{node} {factText(told.fact, nameBallots([ballotOf(told.fact)]))}
