@@ -38,8 +38,10 @@ export interface SnapshotsRuntime {
 	members(): MembersState;
 	/** The lowest slot that a linked node is known to have reached: it still lacks those above. */
 	neededAbove(): Slot;
-	/** Whether a snapshot is on its way to or from another node. No new one is cut meanwhile. */
-	isTransferring(): boolean;
+	/** Whether a snapshot is on its way here. No new one is cut meanwhile. */
+	isReceiving(): boolean;
+	/** Whether that of this node is on its way to another one. No new one is cut meanwhile, unless the log is too large. */
+	isSending(): boolean;
 	/** The agent keeps no slot any more up to `through`. */
 	trimmed(through: Slot): void;
 	/** @param detail the rest of a sentence that begins with the node */
@@ -49,7 +51,10 @@ export interface SnapshotsRuntime {
 export interface SnapshotLimits {
 	/** A log of fewer bytes is not trimmed. */
 	readonly logBytesMin: number;
-	/** Above so many times what makes a snapshot due, the log is trimmed although a linked node lacks what it holds. */
+	/**
+	 * Above so many times what makes a snapshot due, the log is trimmed although a linked node lacks what it holds, and a
+	 * snapshot is cut although the last one is on its way to another node.
+	 */
 	readonly keptFactor: number;
 	/** The size of a part of a snapshot, unless a single entry is larger. */
 	readonly partBytes: number;
@@ -133,7 +138,9 @@ export class Snapshots {
 		const through = this.#runtime.appliedThrough();
 		const isNew = through > (this.#log.snapshot?.through ?? 0);
 		if (!isNew || this.#log.bytes <= this.#dueBytes || this.#log.durableThrough < 0) return;
-		if (this.isWriting || this.#runtime.isTransferring() || !this.#pause.isOver) return;
+		if (this.isWriting || this.#runtime.isReceiving() || !this.#pause.isOver) return;
+		// The other node begins again with the new one. It would never catch up with a log that grows so fast.
+		if (this.#runtime.isSending() && !this.#isTooLarge) return;
 		this.#begin(through);
 	}
 
@@ -208,6 +215,11 @@ export class Snapshots {
 		return Math.max(this.#limits.logBytesMin, this.#log.snapshot?.bytes ?? 0);
 	}
 
+	/** The log is larger than it may become for the sake of another node. */
+	get #isTooLarge(): boolean {
+		return this.#log.bytes > this.#limits.keptFactor * this.#dueBytes;
+	}
+
 	#begin(through: Slot): void {
 		this.#writing = {
 			through,
@@ -240,7 +252,9 @@ export class Snapshots {
 		this.#wanted = this.#wanted.filter((each) => each.through > through);
 		for (const { done } of served) done(null);
 		if (this.#wanted.length === 0 || this.isWriting) return;
-		if (this.#runtime.isTransferring()) return this.#refuse('a snapshot is on its way to or from another node');
+		if (this.#runtime.isReceiving() || this.#runtime.isSending()) {
+			return this.#refuse('a snapshot is on its way to or from another node');
+		}
 		if (this.#log.durableThrough < 0) return this.#refuse('its disk is not ready yet');
 		this.#begin(this.#runtime.appliedThrough());
 	}
@@ -260,8 +274,7 @@ export class Snapshots {
 	#trim(): void {
 		const { snapshot } = this.#log;
 		if (snapshot === null) return;
-		const mayKeep = this.#log.bytes <= this.#limits.keptFactor * this.#dueBytes;
-		const through = mayKeep ? Math.min(snapshot.through, this.#runtime.neededAbove()) : snapshot.through;
+		const through = this.#isTooLarge ? snapshot.through : Math.min(snapshot.through, this.#runtime.neededAbove());
 		if (through <= this.#trimmedThrough) return;
 		this.#trimmedThrough = through;
 		this.#log.trim(through);

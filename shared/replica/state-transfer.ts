@@ -1,6 +1,6 @@
 /**
  * The snapshots of one replica: its own (`snapshots.ts`), and those that are on their way between nodes (`transfer.ts`).
- * One is never written while another one comes or goes.
+ * One is never written while another one comes, and while one goes only where the log has grown too large.
  */
 import type { NodeId } from '../paxos/ballot.ts';
 import type { MembersState } from '../paxos/members.ts';
@@ -44,7 +44,8 @@ export class StateTransfer {
 			appliedThrough: () => runtime.appliedThrough(),
 			members: () => runtime.members(),
 			neededAbove: () => Math.min(...runtime.linked().map((peer) => runtime.reachedBy(peer))),
-			isTransferring: () => this.#transfer.isUnderWay,
+			isReceiving: () => this.#transfer.isReceiving,
+			isSending: () => this.#transfer.isSending,
 			trimmed: (through) => runtime.trimmed(through),
 			report,
 		});

@@ -88,9 +88,16 @@ export class Transfer {
 		this.#pause = this.#newPause();
 	}
 
-	/** Whether a snapshot is on its way, to this node or to another one. */
-	get isUnderWay(): boolean {
-		return this.#incoming !== null || this.#isSending;
+	/** Whether a snapshot is on its way to this node. */
+	get isReceiving(): boolean {
+		return this.#incoming !== null;
+	}
+
+	/** Whether one is on its way from this node to another one. */
+	get isSending(): boolean {
+		const nowMs = this.#runtime.nowMs();
+		for (const askedMs of this.#askedMs.values()) if (nowMs - askedMs <= SENDING_MS) return true;
+		return false;
 	}
 
 	// At the node that receives
@@ -136,7 +143,8 @@ export class Transfer {
 	// At the node that sends
 
 	/** Another node asks for a part of this node's snapshot. */
-	asked(from: NodeId, { through, offset }: SnapshotAsk): void {
+	asked(from: NodeId, ask: SnapshotAsk): void {
+		const { through, offset } = ask;
 		const { snapshot } = this.#log;
 		if (snapshot === null) return;
 		const begin = through === snapshot.through && offset < snapshot.bytes ? offset : 0;
@@ -151,17 +159,12 @@ export class Transfer {
 		this.#askedMs.set(from, nowMs);
 		const bytes = Math.min(this.#limits.sentBytes, snapshot.bytes - begin);
 		this.#log.readSnapshot(snapshot.through, { offset: begin, bytes }, (error, piece) => {
-			// Another snapshot may have taken the place of that one meanwhile. The node asks again.
+			// Another snapshot may have taken the place of that one meanwhile.
+			if (this.#log.snapshot !== snapshot) return this.asked(from, ask);
 			if (error || piece === null) return;
 			const { through, bytes: bytesOfAll } = snapshot;
 			this.#runtime.send(from, { kind: 'snapshotPart', through, bytesOfAll, offset: begin, bytes: piece });
 		});
-	}
-
-	get #isSending(): boolean {
-		const nowMs = this.#runtime.nowMs();
-		for (const askedMs of this.#askedMs.values()) if (nowMs - askedMs <= SENDING_MS) return true;
-		return false;
 	}
 
 	/** Where that node has failed, another one may have a snapshot that goes as far. @returns whether one begins to come */

@@ -22,7 +22,8 @@ let snapshots: Snapshots;
 let nowMs: number;
 let applied: number;
 let needed: number;
-let isTransferring: boolean;
+let isReceiving: boolean;
+let isSending: boolean;
 let trimmed: number[];
 let told: string[];
 /** After how many milliseconds the next part is to be written; null where none is. */
@@ -34,7 +35,8 @@ beforeEach(() => {
 	nowMs = 0;
 	applied = 41;
 	needed = Number.POSITIVE_INFINITY;
-	isTransferring = false;
+	isReceiving = false;
+	isSending = false;
 	trimmed = [];
 	told = [];
 	partAfterMs = null;
@@ -47,7 +49,8 @@ beforeEach(() => {
 		appliedThrough: () => applied,
 		members: () => MEMBERS,
 		neededAbove: () => needed,
-		isTransferring: () => isTransferring,
+		isReceiving: () => isReceiving,
+		isSending: () => isSending,
 		trimmed: (through) => trimmed.push(through),
 		report: (what) => told.push(what),
 	});
@@ -111,14 +114,25 @@ describe('a snapshot', () => {
 		expect(snapshots.isWriting).toBe(false);
 	});
 
-	it('is not taken while one is on its way from node to node', () => {
-		log.bytes = 1001;
-		isTransferring = true;
+	it('is not taken while one is on its way here', () => {
+		log.bytes = 1_000_000;
+		isReceiving = true;
 		snapshots.fire();
 		expect(snapshots.isWriting).toBe(false);
-		isTransferring = false;
+		isReceiving = false;
 		snapshots.fire();
 		expect(snapshots.isWriting).toBe(true);
+	});
+
+	it('is taken while the last one is on its way to another node only where the log has become too large', () => {
+		log.bytes = LIMITS.keptFactor * LIMITS.logBytesMin;
+		isSending = true;
+		snapshots.fire();
+		expect(snapshots.isWriting).toBe(false);
+		log.bytes++;
+		snapshots.fire();
+		writeAll();
+		expect(log.snapshot?.through).toBe(41);
 	});
 
 	it('leaves twice as much time to other work as it takes', () => {
@@ -257,7 +271,7 @@ describe('the log behind a snapshot', () => {
 		writeAll();
 		const { bytes } = log.snapshot as { bytes: number };
 		log.bytes = LIMITS.keptFactor * bytes;
-		isTransferring = true;
+		isSending = true;
 		snapshots.fire();
 		expect(trimmed).toEqual([30]);
 		log.bytes++;
@@ -309,7 +323,7 @@ describe('a snapshot that is asked for', () => {
 	});
 
 	it('is refused where another node gives or takes one, and where nothing was ever written', () => {
-		isTransferring = true;
+		isSending = true;
 		want();
 		applied = 0;
 		want();

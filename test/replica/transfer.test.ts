@@ -55,7 +55,8 @@ class Node {
 			appliedThrough: () => through,
 			members: () => MEMBERS,
 			neededAbove: () => 0,
-			isTransferring: () => false,
+			isReceiving: () => false,
+			isSending: () => false,
 			trimmed: () => undefined,
 			report: () => undefined,
 		};
@@ -110,7 +111,7 @@ describe('a snapshot on its way', () => {
 	it('begins to come once the own one is that of the log, where it was just becoming that', () => {
 		receiver.finishesOwn = true;
 		receiver.transfer.lacks('n1');
-		expect([carry(), receiver.transfer.isUnderWay]).toEqual([0, false]);
+		expect([carry(), receiver.transfer.isReceiving]).toEqual([0, false]);
 		receiver.finishesOwn = false;
 		receiver.transfer.lacks('n1');
 		expect(carry()).toBeGreaterThan(0);
@@ -123,7 +124,7 @@ describe('a snapshot on its way', () => {
 		expect(receiver.log.file).toEqual(sender.log.file);
 		expect(receiver.received?.through).toBe(61);
 		expect(received().save()).toEqual(store.save());
-		expect(receiver.transfer.isUnderWay).toBe(false);
+		expect(receiver.transfer.isReceiving).toBe(false);
 	});
 
 	it('is not handed over before it is durable', () => {
@@ -174,13 +175,28 @@ describe('a snapshot on its way', () => {
 		expect(receiver.log.writing).toEqual([]);
 	});
 
+	it('begins again at once where a newer one has taken its place while a part of it was read', () => {
+		receiver.transfer.lacks('n1');
+		carry(3);
+		receiver.transfer.linkUp('n1');
+		const [ask] = receiver.sent.splice(0) as [(typeof receiver.sent)[number]];
+		sender.hear('n3', ask.message);
+		put(store, 62, 'more');
+		other.snapshotOf(store, 62);
+		Object.assign(sender.log, { snapshot: other.log.snapshot, file: other.log.file });
+		sender.log.answer();
+		carry();
+		expect(receiver.received?.through).toBe(62);
+		expect(received().save()).toEqual(store.save());
+	});
+
 	it('is given up when its sender is silent, and another node is asked', () => {
 		receiver.transfer.lacks('n1');
 		carry(3);
 		receiver.transfer.fire();
-		expect(receiver.transfer.isUnderWay).toBe(true);
+		expect(receiver.transfer.isReceiving).toBe(true);
 		receiver.transfer.fire();
-		expect(receiver.transfer.isUnderWay).toBe(false);
+		expect(receiver.transfer.isReceiving).toBe(false);
 		expect(receiver.log.writing).toEqual([]);
 		expect(receiver.told.at(-1)).toBe('abandoned');
 		receiver.transfer.lacks('n2');
@@ -251,7 +267,7 @@ describe('a snapshot on its way', () => {
 			receiver.transfer.lacks('n1');
 			expect(receiver.sent).toHaveLength(count);
 			if (count > 0) fails();
-			expect(receiver.transfer.isUnderWay).toBe(false);
+			expect(receiver.transfer.isReceiving).toBe(false);
 		}
 		receiver.linked.add('n2');
 		receiver.transfer.lacks('n1');
@@ -278,8 +294,8 @@ describe('a snapshot on its way', () => {
 	it('is under way at its sender, too, for a while after the last part was asked for', () => {
 		receiver.transfer.lacks('n1');
 		carry(3);
-		expect(sender.transfer.isUnderWay).toBe(true);
+		expect(sender.transfer.isSending).toBe(true);
 		sender.nowMs += 10_001;
-		expect(sender.transfer.isUnderWay).toBe(false);
+		expect(sender.transfer.isSending).toBe(false);
 	});
 });

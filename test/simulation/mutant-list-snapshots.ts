@@ -90,7 +90,7 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
 		0,
 		'a snapshot is cut while that of another node comes',
 		SNAPSHOTS,
-		'if (this.isWriting || this.#runtime.isTransferring() || ',
+		'if (this.isWriting || this.#runtime.isReceiving() || ',
 		'if (this.isWriting || ',
 	),
 	one(
