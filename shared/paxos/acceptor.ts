@@ -93,8 +93,9 @@ export class Acceptor {
 		} else {
 			this.state.promised = ballot;
 			this.#log.accept(slot, ballot, value);
-			out.persist.push({ kind: 'accepted', slot, ballot, value });
+			// First, so that a crash between the two leaves no acceptance too far above what is known to be chosen.
 			this.recordChosen();
+			out.persist.push({ kind: 'accepted', slot, ballot, value });
 			if (out.watched) out.fact({ kind: 'accepted', ballot, slot, value });
 		}
 		out.whenDurable(from, { kind: 'accepted', ballot, slot });

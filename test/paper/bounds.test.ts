@@ -136,6 +136,22 @@ describe('on the disk', () => {
 });
 
 describe('a slot beyond the window', () => {
+	it('is not accepted in the memory of a node that crashed between two records either', () => {
+		const lab = new Lab(3, { slotsAheadMax: 4 });
+		const receive = (message: Message) => lab.step('n2', { kind: 'receive', from: 'n1', message });
+		for (const slot of [2, 3, 4]) receive({ kind: 'accept', ...leading, slot, value });
+		// Slot 1 has to be written, and the others need no record, because they were accepted.
+		const decisions = Array.from({ length: 4 }, () => ({ ballot, value }));
+		receive({ kind: 'decisions', from: 1, chosenThrough: 4, decisions });
+		receive({ kind: 'accept', ...leading, slot: 8, value });
+		const records = lab.durable('n2');
+		expect(records).toContainEqual({ kind: 'accepted', slot: 8, ballot, value });
+		for (let count = 0; count <= records.length; count++) {
+			const { chosenThrough, lastSlot } = new PaxosAgent(lab.configOf('n2'), records.slice(0, count)).view();
+			expect(lastSlot).toBeLessThanOrEqual(chosenThrough + 4);
+		}
+	});
+
 	it.each([17, 1_000_000, 2 ** 32 - 2, SLOT_MAX])('%i is not accepted, and nothing is written', (slot) => {
 		const lab = new Lab(3);
 		lab.drop();

@@ -79,6 +79,14 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		'		this.recordChosen();\n		const parts',
 		'		const parts',
 	),
+	// `test/paper/bounds.test.ts` catches this one: the crash has to come between two records that are written together.
+	one(
+		0,
+		'an acceptance is written before the record of how far slots are chosen',
+		ACCEPTOR,
+		"			this.recordChosen();\n			out.persist.push({ kind: 'accepted', slot, ballot, value });\n",
+		"			out.persist.push({ kind: 'accepted', slot, ballot, value });\n			this.recordChosen();\n",
+	),
 	// `test/paper/cuts.test.ts` catches this one and the next, which few seeds can reach.
 	one(
 		0,
