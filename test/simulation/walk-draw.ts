@@ -67,17 +67,16 @@ const CUT_BYTES = 64;
 const WHOLE_BYTES = 10_000;
 
 export interface Walk {
-	readonly shape: Shape;
 	readonly length: number;
 	next(world: WalkWorld): Action;
 }
 
-export function drawWalk(random: Random): Walk {
+export function drawShape(random: Random): Shape {
 	const votersAtFirst = random.pick([3, 3, 3, 3, 4, 5, 5, 7]);
 	const size = Math.min(MEMBERS_MAX, votersAtFirst + random.pick([0, 0, 1, 2, 3]));
 	const inOrder = random.chance(0.5);
 	const ids = Array.from({ length: size }, (_, index) => `n${index + 1}`);
-	const shape: Shape = {
+	return {
 		ids,
 		votersAtFirst,
 		alpha: random.pick([1, 2, 3, 4, 8]),
@@ -87,15 +86,17 @@ export function drawWalk(random: Random): Walk {
 		isReliable: inOrder && random.chance(0.7),
 		cutOff: random.chance(0.5) ? random.shuffle(ids).slice(0, random.integer(1, 2)) : [],
 	};
+}
+
+export function drawWalk(random: Random, shape: Shape): Walk {
 	const kinds = (Object.keys(WEIGHTS) as Kind[]).filter((kind) => {
-		if (kind === 'duplicate' && inOrder) return false;
+		if (kind === 'duplicate' && shape.inOrder) return false;
 		if (LOSSES.includes(kind) && shape.isReliable) return false;
 		return ALWAYS.includes(kind) || !random.chance(LEFT_OUT);
 	});
 	const weights = kinds.map((kind) => WEIGHTS[kind] * random.magnitude(...ODDS));
 	const draw = new Draw(random, shape);
 	return {
-		shape,
 		length: random.integer(ACTIONS.min, ACTIONS.max),
 		next: (world) => draw.action(kinds[weighted(random, weights)] as Kind, world),
 	};

@@ -29,6 +29,9 @@ const VALUE_BYTES_MAX = 12;
 /** The wall clocks show this at first. */
 const BEGINS_MS = 1_000_000_000;
 
+/** Is told each step of each node before anything comes of it. */
+export type Stepped = (node: WalkNode, event: Event, effects: Effects) => void;
+
 export class WalkWorld {
 	readonly shape: Shape;
 	readonly nodes: readonly WalkNode[];
@@ -36,12 +39,14 @@ export class WalkWorld {
 	readonly #ledger: Ledger;
 	readonly #invariants: Invariants;
 	readonly #links: WalkLinks;
+	readonly #stepped: Stepped | undefined;
 	readonly #history = new WalkHistory();
 	#ms = 0;
 	#idNext = 1;
 
-	constructor(shape: Shape) {
+	constructor(shape: Shape, stepped?: Stepped) {
 		this.shape = shape;
+		this.#stepped = stepped;
 		this.#links = new WalkLinks(shape.inOrder);
 		const { ids, votersAtFirst, alpha } = shape;
 		this.#ledger = new Ledger(new Electorates(ids, votersAtFirst, alpha), this.counters);
@@ -339,6 +344,7 @@ export class WalkWorld {
 			stillMs: node.stillMs,
 			room: node.room,
 		});
+		this.#stepped?.(node, event, effects);
 		for (const record of effects.persist) this.#ledger.appended(node.index, record);
 		for (const fact of effects.facts) {
 			if (fact.kind === 'campaign') this.#invariants.campaigned(fact.ballot, this.#ms * US_PER_MS);

@@ -1,7 +1,8 @@
 /** Some random walks. `npm run walk` makes many. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { shortened, walk } from './walk.ts';
 import type { Action, Shape } from './walk-action.ts';
+import { WalkGuide } from './walk-guide.ts';
 import { WalkWorld } from './walk-world.ts';
 
 const WALKS = 400;
@@ -27,6 +28,18 @@ it('many walks break no rule, and in them leaders follow each other, members cha
 it('a seed gives the same walk each time', () => {
 	expect(walk(7)).toEqual(walk(7));
 });
+
+it('walks that guide each other meet more that is new, and go on from where an earlier one has met it', () => {
+	const [alone, guided] = [new WalkGuide(), new WalkGuide()];
+	const count = 100;
+	// It looks at each walk, and has none go on from another one.
+	vi.spyOn(alone, 'beginning').mockReturnValue(null);
+	for (let seed = 1; seed <= count; seed++) {
+		expect(walk(seed, guided).broken).toBe(null);
+		walk(seed, alone);
+	}
+	expect(guided.situations).toBeGreaterThan(alone.situations);
+}, 120_000);
 
 describe('a world', () => {
 	/** Every action until n1 leads and one slot holds its proposal. */

@@ -9,7 +9,8 @@ import { leaveOut } from '../../shared/simulation/leave-out.ts';
 import { Violation } from '../../shared/simulation/ledger.ts';
 import { Random } from '../../shared/simulation/random.ts';
 import type { Action, Shape } from './walk-action.ts';
-import { drawWalk } from './walk-draw.ts';
+import { drawShape, drawWalk } from './walk-draw.ts';
+import type { WalkGuide } from './walk-guide.ts';
 import { WalkWorld } from './walk-world.ts';
 
 export interface Walked {
@@ -35,22 +36,27 @@ const ROUNDS_AT_END = 6;
 const ROUNDS_UNTIL_QUIET = 40;
 const TALK_AT_END = 2000;
 
-export function walk(seed: number): Walked {
+/** @param guide tells where the walk begins, and learns from it; without one it begins with nothing done */
+export function walk(seed: number, guide?: WalkGuide): Walked {
 	const random = new Random(seed);
-	const drawn = drawWalk(random);
+	const from = guide?.beginning(random) ?? { shape: drawShape(random), actions: [] };
+	const { shape } = from;
+	const drawn = drawWalk(random, shape);
 	const actions: Action[] = [];
-	return walked(
-		seed,
-		drawn.shape,
-		(world) => {
-			for (let left = drawn.length; left > 0; left--) {
-				const action = drawn.next(world);
-				actions.push(action);
-				if (!world.perform(action)) actions.pop();
-			}
-		},
-		actions,
-	);
+	let newThrough = 0;
+	const act = (world: WalkWorld): void => {
+		for (const action of from.actions) if (world.perform(action)) actions.push(action);
+		guide?.takeNews();
+		for (let left = drawn.length; left > 0; left--) {
+			const action = drawn.next(world);
+			actions.push(action);
+			if (!world.perform(action)) actions.pop();
+			else if (guide?.takeNews()) newThrough = actions.length;
+		}
+	};
+	const done = walked(seed, shape, act, actions, guide);
+	if (newThrough > 0 && !done.broken) guide?.keep(random, { shape, actions: actions.slice(0, newThrough) });
+	return done;
 }
 
 /** The same walk with fewer actions, which breaks the same rule, and needs each of them for that. */
@@ -76,11 +82,17 @@ function again({ seed, shape }: Walked, actions: readonly Action[]): Walked {
 	);
 }
 
-function walked(seed: number, shape: Shape, act: (world: WalkWorld) => void, actions: readonly Action[]): Walked {
+function walked(
+	seed: number,
+	shape: Shape,
+	act: (world: WalkWorld) => void,
+	actions: readonly Action[],
+	guide?: WalkGuide,
+): Walked {
 	let world: WalkWorld | undefined;
 	let broken: Broken | null = null;
 	try {
-		world = new WalkWorld(shape);
+		world = new WalkWorld(shape, guide?.stepped);
 		act(world);
 		end(world);
 	} catch (error) {

@@ -16,6 +16,7 @@ import type { WalksDone, WalkTask } from './walk-worker.ts';
 interface Flags {
 	readonly walks: number;
 	readonly from: number;
+	readonly guided: boolean;
 	readonly rules: boolean;
 	readonly json: boolean;
 }
@@ -40,14 +41,20 @@ const flags = new Command('walk')
 	.description('Random walks of the real agent: each with other nodes, orders, losses and crashes.')
 	.option('--walks <count>', 'how many', whole, 100_000)
 	.option('--from <seed>', 'the first one', whole, 1)
+	.option('--guided', 'most walks go on from where an earlier one met something new', false)
 	.option('--no-rules', 'leave no rule of the agent out')
 	.option('--json', 'end with one line of JSON', false)
 	.parse()
 	.opts<Flags>();
 
-const { from, walks } = flags;
+const { from, walks, guided: isGuided } = flags;
 const startedMs = performance.now();
-const all = await walkAll(new URL('walk-worker.js', import.meta.url), { from, count: walks }, BROKEN_MAX, true);
+const all = await walkAll(
+	new URL('walk-worker.js', import.meta.url),
+	{ from, count: walks, isGuided },
+	BROKEN_MAX,
+	true,
+);
 for (const walked of all.broken) tell(walked);
 const seconds = Math.round((performance.now() - startedMs) / 1000);
 process.stderr.write(
@@ -65,7 +72,12 @@ if (flags.json) process.stdout.write(`${JSON.stringify({ ...all, walks, from, se
 async function isMissed(name: string): Promise<boolean> {
 	const mutant = ALL_MUTANTS.find((each) => each.name === name);
 	if (!mutant) throw new Error(`no bug is called so: ${name}`);
-	const { broken } = await walkAll(plant(mutant, 'walk-worker'), { from: 1, count: WALKS_OF_A_RULE }, 1, false);
+	const { broken } = await walkAll(
+		plant(mutant, 'walk-worker'),
+		{ from: 1, count: WALKS_OF_A_RULE, isGuided },
+		1,
+		false,
+	);
 	const [first] = broken;
 	process.stderr.write(`${name}: ${first ? `${first.broken?.rule}, walk ${first.seed}` : 'not found'}\n`);
 	return first !== undefined;
@@ -73,7 +85,7 @@ async function isMissed(name: string): Promise<boolean> {
 
 async function walkAll(
 	worker: URL,
-	{ from, count }: WalkTask,
+	{ from, count, isGuided }: WalkTask,
 	brokenMax: number,
 	isShown: boolean,
 ): Promise<WalksDone> {
@@ -85,7 +97,7 @@ async function walkAll(
 		const thread = new Worker(worker);
 		try {
 			while (next < end && sum.broken.length < brokenMax) {
-				const task = { from: next, count: Math.min(WALKS_AT_A_TIME, end - next) };
+				const task = { from: next, count: Math.min(WALKS_AT_A_TIME, end - next), isGuided };
 				next += task.count;
 				thread.postMessage(task);
 				const [done] = (await once(thread, 'message')) as [WalksDone];
