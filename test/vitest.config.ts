@@ -9,6 +9,7 @@ import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { withoutRules } from '../dashboard/without-plugin.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -31,6 +32,35 @@ const measuring = ['fuzz', 'measured'];
  */
 const alone = ['check', 'feed', 'fuzz', 'measured', 'package', 'storage'];
 
+/**
+ * The files that take longest, which begin before all others of their group. Vitest sorts by the times of the last run, and
+ * by size where there was none, as in a clean clone: then the longest file of all began last, and ended a minute alone.
+ */
+const longest = [
+	'simulation/world',
+	'package/package',
+	'process/new-disk',
+	'process/bad-input',
+	'process/damaged-log',
+	'process/lab',
+	'process/backup',
+	'process/five-nodes',
+	'process/put-back',
+	'process/terminal',
+	'browser/sandbox',
+	'browser/decision',
+	'browser/keyboard',
+	'browser/members',
+	'browser/everyone',
+];
+
+class LongestFirst extends BaseSequencer {
+	override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+		const sorted = await super.sort(files);
+		return sorted.sort((a, b) => placeOf(a) - placeOf(b));
+	}
+}
+
 /** It only ends what hangs: on a busy machine a test may take ten times as long as it does alone. */
 const testTimeoutMs = 300_000;
 
@@ -41,6 +71,7 @@ export default defineConfig({
 		allowOnly: false,
 		passWithNoTests: false,
 		dangerouslyIgnoreUnhandledErrors: false,
+		sequence: { sequencer: LongestFirst },
 		projects: folders().map((name) => ({
 			extends: true,
 			test: {
@@ -58,6 +89,12 @@ export default defineConfig({
 		})),
 	},
 });
+
+/** Its place in `longest`; behind the last one where it is not there. */
+function placeOf({ moduleId }: TestSpecification): number {
+	const place = longest.findIndex((name) => moduleId.includes(`/test/${name}.test.`));
+	return place < 0 ? longest.length : place;
+}
 
 /** When the files of a project run, and how many at a time. */
 function timeOf(project: string): { maxWorkers: number; sequence: { groupOrder: number } } {
