@@ -34,8 +34,10 @@ test('a decision that n4 makes with both phases is stepped through on the page o
 	await page.getByTestId('waterfall').locator('table').waitFor();
 	expect(await page.getByTestId('span-chosen-n4').count()).toBe(0);
 	const seen: string[] = [];
+	const heights = new Set<number>();
 	for (let step = 1; ; step++) {
 		await stepTo(page, step);
+		heights.add(await heightOfButtons(page));
 		const shown = await readDecision(page);
 		expect(shown.step).toBe(step);
 		expect(falsehoods(shown, stage.facts)).toEqual([]);
@@ -50,6 +52,8 @@ test('a decision that n4 makes with both phases is stepped through on the page o
 		before = shown;
 		if (step === shown.steps) break;
 	}
+	// Whatever the rows say at a step, the buttons stay below the finger that presses them.
+	expect([...heights]).toHaveLength(1);
 	await poll(async () => differences(await readDecision(page), stage.facts)).toEqual([]);
 	const places = told().map(placeTold);
 	expect(seen.sort()).toEqual(places.sort());
@@ -309,6 +313,14 @@ async function refusalsShown(page: Page): Promise<Refusal[]> {
 		}
 	}
 	return found;
+}
+
+/** How far the buttons of the playback are below the top of the decision, pixels. */
+async function heightOfButtons(page: Page): Promise<number> {
+	const top = (await page.getByTestId('decision').boundingBox())?.y;
+	const buttons = (await page.getByTestId('play').boundingBox())?.y;
+	if (top === undefined || buttons === undefined) throw new Error('the decision has no buttons of the playback');
+	return buttons - top;
 }
 
 function timeOf(ballot: string): bigint {
