@@ -12,8 +12,9 @@ export const opened = signal<Opened>('none');
 
 /** Waits until there is a decision to show. */
 export function openOnce(): void {
+	if (opened.peek() !== 'none') return;
 	const stop = effect(() => {
-		if (shownSlot.value === 0 || opened.peek() !== 'none') return;
+		if (shownSlot.value === 0) return;
 		requestAnimationFrame(() => {
 			opened.value = 'phase1';
 			requestAnimationFrame(() => {
