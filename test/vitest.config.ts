@@ -34,7 +34,7 @@ const alone = ['check', 'feed', 'fuzz', 'measured', 'package', 'storage'];
 
 /**
  * The files that take longest, which begin before all others of their group. Vitest sorts by the times of the last run, and
- * by size where there was none, as in a clean clone: then the longest file of all began last, and ended a minute alone.
+ * by size where there was none, as in a clean clone: then a long file may begin late, and run alone at the end.
  */
 const longest = [
 	'simulation/world',

@@ -61,7 +61,7 @@ export class Lamps {
 		if (breach && !this.#breaches.has(breach.rule)) this.#breaches.set(breach.rule, breach);
 	}
 
-	/** What broke the rule, as far as it had happened by that place of the tape; null where the rule holds. */
+	/** How the rule was broken, where it was by that place of the tape; null where it holds up to there. */
 	breach(rule: Rule, at: number): Breach | null {
 		const breach = this.#breaches.get(rule);
 		return breach && breach.entry.at <= at ? breach : null;

@@ -6,9 +6,9 @@ const BRANCHES_MAX = 12;
 
 export interface Branch {
 	readonly number: number;
-	/** As of the moment at which it was left; of the present one, of the moment at which it was opened. */
+	/** The run as it was when the branch was left. That of the shown branch is as it was when the branch was opened. */
 	readonly run: RunAt;
-	/** When it went off from another branch, and from which; null for one that did not. */
+	/** The branch that it went off from, and when; null for the first branch. */
 	readonly forked: { readonly from: number; readonly at: Instant } | null;
 }
 

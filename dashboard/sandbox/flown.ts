@@ -19,7 +19,7 @@ interface Flew {
 const FLEW_MAX = 6_000;
 /** What is lost is seen for so long. */
 const LOST_MS = 0.45;
-/** So long is what is left of the way of a message that waits at its receiver. */
+/** A message that waits at its receiver is drawn as if it arrived so soon, milliseconds. */
 const WAITS_MS = 0.001;
 const BEATS: ReadonlySet<MessageKind> = new Set(['heartbeat', 'confirm', 'digest']);
 
@@ -33,7 +33,7 @@ export function mostTelling(kinds: readonly MessageKind[]): MessageKind {
 	return kinds.find(isTelling) ?? (kinds[0] as MessageKind);
 }
 
-/** What is on its way in the run now. */
+/** The messages that are on their way in the run now. */
 export function inFlight(stage: Stage): Flight[] {
 	const nowMs = stage.now / US_PER_MS;
 	return [...stage.flights].map(({ number, from, to, kinds, departed, due }) => ({

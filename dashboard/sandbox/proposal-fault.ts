@@ -1,4 +1,4 @@
-/** What a run takes no proposal for: it must fit into an address. */
+/** Why a run takes no proposal: the run, with all that people did in it, must fit into an address. */
 import type { ProposeRequest } from '../../shared/feed.ts';
 import type { Stage } from '../../shared/simulation/stage.ts';
 import { keyFault } from '../../shared/store/key.ts';

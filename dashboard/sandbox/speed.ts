@@ -3,12 +3,12 @@ import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
 import type { Stage } from '../../shared/simulation/stage.ts';
 import { isTelling, mostTelling } from './flown.ts';
 
-/** Of virtual time in a second of the page; `auto` is slow while something tells happens, and fast in between. */
+/** The virtual seconds that pass in a second of the page. `auto` is slow while a message flies that tells much, and else fast. */
 export type Speed = number | 'auto';
 export const SPEEDS: readonly Speed[] = ['auto', 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
 const AUTO_SLOW = 0.0007;
 const AUTO_FAST = 0.1;
-/** What arrives later than this does not slow the time down. */
+/** A message that arrives later than this does not slow the time down. */
 const SOON_US = 5 * US_PER_MS;
 /** The page skips at most this much of its own time at once, such as after it was hidden. */
 const PASS_MS_MAX = 100;

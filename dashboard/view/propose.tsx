@@ -19,7 +19,7 @@ export function Propose() {
 	const route = useSignal<ProposeRequest['route']>('self');
 	const contest = useSignal('');
 	const sizeOfValue = useComputed(() => byteCount(value.value));
-	/** Those that have not answered yet. Meanwhile a person may propose at the others, against them. */
+	/** The nodes that have not answered yet. Meanwhile a person may propose at the others, against them. */
 	const pending = useSignal<readonly NodeId[]>([]);
 	const nodes = story.live.voters;
 	const isThere = nodes.some(({ id }) => id === node.value);

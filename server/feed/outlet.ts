@@ -1,4 +1,4 @@
-/** Those who watch a node, and the way to them. */
+/** The watchers of a node, and the way to them. */
 import type { FactBatch, NodeSnapshot, Recall } from '../../shared/feed.ts';
 
 export interface Watcher {

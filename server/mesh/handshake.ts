@@ -44,7 +44,7 @@ export interface Identity {
 	/** A second secret by which a dialer may prove itself, while the secret of the swarm is changed; none by default. */
 	readonly otherSecret?: string | null;
 	readonly protocol: ProtocolRange;
-	/** Why that process of a node of the swarm may not make a link to this one now; null where it may. It is not proven. */
+	/** Why that process of a node of the swarm may not make a link to this one now; null where it may. The process is not proven yet. */
 	refusalOf(peer: NodeId, epoch: string): Refusal | null;
 	/** Why it may not yet, once it is proven, although it may later; null where it may. */
 	delayOf(peer: NodeId, epoch: string): Refusal | null;

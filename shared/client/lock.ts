@@ -359,7 +359,7 @@ export class KeyLock implements SwarmLock, Watcher {
 		}
 	}
 
-	/** In the place of an earlier pause. */
+	/** Begins a pause, which takes the place of an earlier one. */
 	#pause(act: () => void): void {
 		this.#cancelPause();
 		this.#cancelPause = this.#pauseThen(act);

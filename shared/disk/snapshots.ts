@@ -37,7 +37,7 @@ export class Snapshots {
 	readonly #notes: ManifestNotes;
 	readonly #log: LogState;
 	readonly #lacksRoom: () => void;
-	/** The one that is being written. Another one through the same slot is another object. */
+	/** The snapshot that is being written. A later one through the same slot is another object. */
 	#next: { readonly through: Slot } | null = null;
 	/** How many hold a snapshot, by its last slot. */
 	readonly #holders = new Map<Slot, number>();

@@ -167,7 +167,12 @@ export class Transfer {
 		});
 	}
 
-	/** Where that node has failed, another one may have a snapshot that goes as far. @returns whether one begins to come */
+	/**
+	 * Begins with the snapshot of that node. Where that node has failed lately, another linked one is asked, which may have a
+	 * snapshot that goes as far.
+	 *
+	 * @returns whether one begins to come
+	 */
 	#begins(from: NodeId): boolean {
 		const source = [from, ...this.#runtime.linked()].find((peer) => this.#pauses.get(peer)?.isOver !== false);
 		if (source === undefined || !this.#pause.isOver || this.#runtime.isFinishingOwn()) return false;

@@ -50,7 +50,7 @@ export type NodeAction =
 	/** From now on what the node writes is not durable before the next flush. */
 	| { readonly kind: 'holdFlush'; readonly node: NodeId }
 	| { readonly kind: 'flush'; readonly node: NodeId }
-	/** What the node has written in its first steps that are not durable is durable, and no more than that. */
+	/** The records of so many of the node's steps become durable, the oldest of those that are not. */
 	| { readonly kind: 'flushSome'; readonly node: NodeId; readonly steps: number }
 	/** The process ends, and starts again with what is durable and so many of the records that are not. */
 	| { readonly kind: 'crash'; readonly node: NodeId; readonly keeps: number }

@@ -23,14 +23,15 @@ interface Kept extends Beginning {
 	walks: number;
 }
 
-/** So many are kept before a walk goes on from one of them. */
+/** Walks go on from others only when so many are kept. */
 const KEPT_MIN = 50;
-/** Above so many one of the oldest half goes for each that comes. */
+/** When so many are kept, one of the older half is dropped for each new one. */
 const KEPT_MAX = 4000;
+/** A longer walk is not kept. */
 const ACTIONS_MAX = 1500;
 /** How likely a walk goes on from one that is kept. */
 const GOES_ON = 0.8;
-/** How likely it leaves out a part of it, and which parts these are. */
+/** How likely it leaves out some actions of that one, and which share of them. */
 const LEAVES_OUT = 0.3;
 const PARTS = [0.02, 0.1] as const;
 

@@ -36,10 +36,10 @@ export class WalkNode {
 	durable: DurableRecord[] = [];
 	/** Records that are not durable, and what waits for them. */
 	readonly unflushed: { readonly records: readonly DurableRecord[]; readonly envelopes: readonly Envelope[] }[] = [];
-	/** What is to happen at the node itself before anything else does. */
+	/** Events that the node handles before anything else happens. */
 	readonly mailbox: Event[] = [];
 	isRunning = false;
-	/** What this node has asked to read, and the slot that it may not be older than. */
+	/** The reads of this node that have no answer, each with the slot that the answer may not be older than. */
 	readonly reads = new Map<ReadId, Slot>();
 
 	constructor(id: NodeId, index: number, agent: PaxosAgent) {

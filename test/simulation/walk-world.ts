@@ -103,7 +103,7 @@ export class WalkWorld {
 		return this.#ledger.electorates.areEnough(linked.map(({ index }) => index));
 	}
 
-	/** What is under way of snapshots comes to nothing, so that the agents have to say again what they need. */
+	/** All transfers of snapshots come to nothing, so that the agents have to say again what they need. */
 	abandonTransfers(): void {
 		for (const node of this.nodes) node.lacks = false;
 	}
