@@ -7,6 +7,7 @@ import type { SwarmClient } from '../../shared/client/client.ts';
 import { Swarm } from '../process/swarm.ts';
 import { connected, keyOf, type MakeClient, makeSecure, putter, run } from './clients.ts';
 import { Progress } from './progress.ts';
+import { type Spent, spending } from './spent.ts';
 
 export interface LoadOptions {
 	/** The number of requests outstanding. */
@@ -34,6 +35,8 @@ export interface LoadResult {
 	readonly opsPerSecond: number;
 	readonly p50Ms: number;
 	readonly p99Ms: number;
+	/** Only on Linux, and where `measure` was given the swarm itself. */
+	readonly spent?: Spent;
 }
 
 /**
@@ -50,6 +53,7 @@ export async function load(options: LoadOptions): Promise<void> {
 			swarm.nodes.map(({ url }) => url),
 			options,
 			options.tls && makeSecure(swarm.certificate('client')),
+			swarm,
 		);
 		process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : describe(result));
 	} finally {
@@ -57,8 +61,18 @@ export async function load(options: LoadOptions): Promise<void> {
 	}
 }
 
-/** Loads a running swarm. @param nodes the addresses `http://host:port` of its nodes */
-export async function measure(nodes: readonly string[], options: LoadOptions, make?: MakeClient): Promise<LoadResult> {
+/**
+ * Loads a running swarm.
+ *
+ * @param nodes the addresses `http://host:port` of its nodes
+ * @param swarm given where the processor time of its nodes is to be measured too
+ */
+export async function measure(
+	nodes: readonly string[],
+	options: LoadOptions,
+	make?: MakeClient,
+	swarm?: Swarm,
+): Promise<LoadResult> {
 	const { clients, total, keys } = options;
 	if (options.warmUp > 0) await warmUp(nodes, options, make);
 	const all = connected(nodes, Math.min(options.connections, clients), make);
@@ -69,6 +83,7 @@ export async function measure(nodes: readonly string[], options: LoadOptions, ma
 		const one = options.get ? get : put;
 		if (options.get) await run(all, clients, keys, put);
 		await run(all, clients, Math.min(WARM_UP.asMeasured, total), one);
+		const spent = swarm && process.platform === 'linux' ? await spending(swarm) : null;
 		const ms = new Float64Array(total);
 		const startedMs = performance.now();
 		await run(all, clients, total, async (client, i) => {
@@ -78,6 +93,7 @@ export async function measure(nodes: readonly string[], options: LoadOptions, ma
 			progress.done++;
 		});
 		const seconds = (performance.now() - startedMs) / 1000;
+		const spentOnOne = spent?.(total);
 		ms.sort();
 		return {
 			system: 'paxos-swarm',
@@ -86,6 +102,7 @@ export async function measure(nodes: readonly string[], options: LoadOptions, ma
 			opsPerSecond: Math.round(total / seconds),
 			p50Ms: hundredths(ms[Math.floor(total / 2)] as number),
 			p99Ms: hundredths(ms[Math.floor((total * 99) / 100)] as number),
+			...(spentOnOne && { spent: spentOnOne }),
 		};
 	} finally {
 		progress.end();
@@ -106,7 +123,10 @@ function hundredths(value: number): number {
 	return Math.round(value * 100) / 100;
 }
 
-function describe({ get, clients, opsPerSecond, p50Ms, p99Ms }: LoadResult): string {
+function describe({ get, clients, opsPerSecond, p50Ms, p99Ms, spent }: LoadResult): string {
 	const what = get ? 'linearizable reads' : 'durable puts';
-	return `${what}, ${clients} clients: ${opsPerSecond}/s, p50 ${p50Ms} ms, p99 ${p99Ms} ms\n`;
+	const rate = `${what}, ${clients} clients: ${opsPerSecond}/s, p50 ${p50Ms} ms, p99 ${p99Ms} ms\n`;
+	if (!spent) return rate;
+	const [leader, follower, load] = [spent.leaderUs, spent.followerUs, spent.clientUs].map((us) => us.toFixed(1));
+	return `${rate}processor time of one: ${leader} µs at the leader, ${follower} at each follower, ${load} in the clients\n`;
 }

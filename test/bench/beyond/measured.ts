@@ -1,6 +1,5 @@
 /** What a real swarm on this machine costs its processors, and the costs of the simulation that follow from it. */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeCommand } from '../../../shared/store/command.ts';
@@ -9,17 +8,14 @@ import { Swarm } from '../../process/swarm.ts';
 import { connected, keyOf, putter, run } from '../clients.ts';
 import { flushRounds } from '../floor.ts';
 import { quantilesOf } from '../quantiles.ts';
+import { type Spent, spending } from '../spent.ts';
 import type { Hardware } from './computer.ts';
 import { type Cost, type Costs, costOf } from './costs.ts';
 import { play, type Scene, type Seen } from './scene.ts';
 
-/** A load of a real swarm. Times are those of the processor, microseconds for each request. */
-export interface Load {
+/** A load of a real swarm, and the processor time that each request takes. */
+export interface Load extends Spent {
 	readonly perSecond: number;
-	readonly leaderUs: number;
-	/** The mean of the followers. */
-	readonly followerUs: number;
-	readonly clientUs: number;
 }
 
 export interface Measured {
@@ -96,39 +92,15 @@ async function load(swarm: Swarm, clients: number, total: number, one: Parameter
 	const all = connected([leader.url], Math.min(clients, 16));
 	try {
 		await run(all, clients, Math.min(total, 5000), one);
-		const pids = swarm.nodes.map(({ pid }) => pid);
-		const before = pids.map(processorUs);
-		const ownBefore = process.cpuUsage();
+		const spent = await spending(swarm);
 		const startedMs = performance.now();
 		await run(all, clients, total, one);
 		const seconds = (performance.now() - startedMs) / 1000;
-		const own = process.cpuUsage(ownBefore);
-		const spent = new Map(pids.map((pid, at) => [pid, (processorUs(pid) - (before[at] as number)) / total]));
-		const leaderUs = spent.get(leader.pid) as number;
-		const sum = [...spent.values()].reduce((a, b) => a + b, 0);
-		return {
-			perSecond: Math.round(total / seconds),
-			leaderUs,
-			followerUs: (sum - leaderUs) / (pids.length - 1),
-			clientUs: (own.user + own.system) / total,
-		};
+		return { perSecond: Math.round(total / seconds), ...spent(total) };
 	} finally {
 		for (const client of all) client.close();
 	}
 }
-
-/** All processor time that the process has taken. Only Linux tells it of another process. */
-function processorUs(pid: number): number {
-	const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-	const [user = 0, system = 0] = stat
-		.slice(stat.lastIndexOf(')') + 2)
-		.split(' ')
-		.slice(11, 13)
-		.map(Number);
-	return ((user + system) * 1_000_000) / TICKS_PER_SECOND;
-}
-
-const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
 function flushUs(): number {
 	const folder = mkdtempSync(join(tmpdir(), 'paxos-swarm-beyond-'));
