@@ -15,7 +15,7 @@ import type { Member } from './paxos/change.ts';
 import type { AgentFact } from './paxos/fact.ts';
 import type { Message, MessageKind, SnapshotPart } from './paxos/message.ts';
 import { changeOf, commandsOf, isMembersChange, type Value } from './paxos/value.ts';
-import { describeValue, type ValueSummary } from './store/describe.ts';
+import { describeValue, type ValueSummary, valueDigest } from './store/describe.ts';
 
 export type BallotText = string;
 
@@ -141,15 +141,15 @@ const summaries = new WeakMap<Value, ValueSummary>();
 function summaryOf(value: Value): ValueSummary {
 	let summary = summaries.get(value);
 	if (!summary) {
-		summary = isMembersChange(value) ? describeMembers(changeOf(value).members) : describeValue(commandsOf(value));
+		summary = isMembersChange(value) ? describeMembers(value) : describeValue(commandsOf(value));
 		summaries.set(value, summary);
 	}
 	return summary;
 }
 
-function describeMembers(members: readonly Member[]): ValueSummary {
-	const text = `members ${membersText(members)}`;
-	return { digest: '', bytes: text.length, commands: 0, text };
+function describeMembers(change: Value): ValueSummary {
+	const text = `members ${membersText(changeOf(change).members)}`;
+	return { digest: valueDigest(change), bytes: text.length, commands: 0, text };
 }
 
 /** Why a campaign or a leadership ended by itself, for people. */

@@ -73,13 +73,13 @@ export class Lamps {
 			case 'chosen': {
 				const seen = this.#seen(fact.slot);
 				seen.chosen ??= fact.value;
-				return isSame(seen.chosen, fact.value) ? null : { rule: 'oneValue', entry, against: seen.chosen };
+				return seen.chosen.digest === fact.value.digest ? null : { rule: 'oneValue', entry, against: seen.chosen };
 			}
 			case 'accepted': {
 				const { accepted } = this.#seen(fact.slot);
 				const first = accepted.get(fact.ballot) ?? fact.value;
 				accepted.set(fact.ballot, first);
-				if (!isSame(first, fact.value)) return { rule: 'oneProposal', entry, against: first };
+				if (first.digest !== fact.value.digest) return { rule: 'oneProposal', entry, against: first };
 				return this.#keepsPromise(fact, fact.ballot) ? null : { rule: 'promises', entry, against: null };
 			}
 			case 'promised':
@@ -123,9 +123,4 @@ export class Lamps {
 		if (this.#slots.size > SLOTS_MAX && oldest !== undefined) this.#slots.delete(oldest);
 		return seen;
 	}
-}
-
-/** Commands are told apart by their digest, and all other values by their text. */
-function isSame(one: ValueSummary, other: ValueSummary): boolean {
-	return one.digest === other.digest && one.text === other.text;
 }

@@ -24,7 +24,7 @@ const CLIENT_CHARS_SHOWN = 3;
 const SESSION_CHARS_SHOWN = 8;
 
 export function describeValue(value: Uint8Array): ValueSummary {
-	const digest = digestOf(value);
+	const digest = valueDigest(value);
 	try {
 		const commands = readCommands(value);
 		return { digest, bytes: value.length, commands: commands.length, text: describeCommands(commands) };
@@ -120,7 +120,7 @@ function cut(text: string, charsMax: number): string {
  *
  * @source FNV-1a, 32 bits, by Fowler, Noll and Vo
  */
-function digestOf(value: Uint8Array): string {
+export function valueDigest(value: Uint8Array): string {
 	let hash = 0x811c9dc5;
 	for (let i = 0; i < value.length; i++) hash = Math.imul(hash ^ (value[i] as number), 0x01000193);
 	return (hash >>> 0).toString(16).padStart(8, '0');

@@ -91,7 +91,7 @@ export class FakeSwarm {
 		const slot = this.nextSlot();
 		this.sets.push({ chosenAt: slot, from: slot + ALPHA, members });
 		const text = `members ${membersText(members)}`;
-		this.decide(leader, leader.leader, slot, { digest: '', bytes: text.length, commands: 0, text }, 'own', '');
+		this.decide(leader, leader.leader, slot, { digest: text, bytes: text.length, commands: 0, text }, 'own', '');
 		return slot + ALPHA;
 	}
 
