@@ -1,5 +1,4 @@
 /** The recent slots: what each node holds for each slot, and how many nodes hold the same. */
-import type { BallotText } from '../../shared/fact.ts';
 import type { MembersView } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
@@ -45,14 +44,10 @@ export function markOf(node: NodeModel, slot: Slot): SlotMark {
 }
 
 function columnOf(swarm: SwarmModel, slot: Slot): SlotColumn {
-	let ballot: BallotText = '';
-	let text = '';
-	for (const node of swarm.nodes) {
-		const view = node.isUp ? node.slots.get(slot) : undefined;
-		if (!view) continue;
-		ballot = higherBallot(ballot, view.acceptedBallot);
-		if (view.value) text = view.value.bytes === 0 ? 'no-op' : view.value.text;
-	}
+	const views = swarm.nodes.flatMap((node) => (node.isUp && node.slots.get(slot)) || []);
+	const ballot = views.map(({ acceptedBallot }) => acceptedBallot).reduce(higherBallot, '');
+	// A node may still hold a value that was not chosen.
+	const shown = views.find(({ chosen }) => chosen) ?? views.find(({ acceptedBallot }) => acceptedBallot === ballot);
 	const holders = swarm.nodes.filter((node) => node.isUp && node.slots.get(slot)?.acceptedBallot === ballot);
 	const set = swarm.history.governing(slot);
 	const electorate = set && electorateOf(set);
@@ -65,6 +60,6 @@ function columnOf(swarm: SwarmModel, slot: Slot): SlotColumn {
 		isReached: ballot !== '' && electorate !== null && votes >= electorate.needed,
 		brings: swarm.history.broughtBy(slot),
 		isFirst: set !== null && set.chosenAt > 0 && set.from === slot,
-		text,
+		text: shown?.value?.text ?? '',
 	};
 }

@@ -81,6 +81,17 @@ test('the slot grid marks what each node holds, hatches the silent one, and coun
 	expect(column?.text).toBe('put color = red');
 });
 
+test('a slot is named by the value that is chosen, also where a node still holds another one', () => {
+	const { swarm, model, story } = toldSwarm();
+	swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	const value = { digest: '1', bytes: 1, commands: 1, text: 'put color = blue' };
+	const held = { slot: 1, acceptedBallot: '1@n5', value, chosen: false };
+	story.snapshot('n5', { ...swarm.snapshot('n5'), chosenThrough: 0, slots: [held] });
+	const [column] = slotGrid(model, 10);
+	expect(column?.marks.at(-1)).toEqual({ node: 'n5', mark: 'accepted' });
+	expect(column?.text).toBe('put color = red');
+});
+
 test('the ladder stands in the order of ballots, with every promise on its rung and none for a silent node', () => {
 	const { swarm, model, story } = toldSwarm();
 	const { lost } = swarm.duel('n2', 'n4', 'n4');
