@@ -34,6 +34,14 @@ export type VoteCell =
 	| { readonly state: 'accepted'; readonly counted: boolean }
 	| { readonly state: 'refused'; readonly promised: BallotText };
 
+interface Proposal {
+	readonly value: ValueSummary;
+	/** Why the proposer could or had to propose it; undefined while the page does not know it. */
+	readonly origin: ProposalOrigin | undefined;
+	/** The highest ballot under which a promise reported the value; '' for none that is known. */
+	readonly reportedAt: BallotText;
+}
+
 /** What happened under one ballot. A node that is missing from a map has done nothing yet. */
 export interface Round extends RoundMembers {
 	readonly ballot: BallotText;
@@ -48,7 +56,7 @@ export interface Round extends RoundMembers {
 	promiseVoters: readonly NodeId[];
 	/** A quorum of those who decide the slot has promised. */
 	isPromised: boolean;
-	proposal: { readonly value: ValueSummary; readonly origin: ProposalOrigin; readonly reportedAt: BallotText } | null;
+	proposal: Proposal | null;
 	readonly accept: Map<NodeId, RequestCell>;
 	readonly vote: Map<NodeId, VoteCell>;
 	votes: readonly NodeId[];
@@ -133,7 +141,7 @@ export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[], histo
 			const ballot = view.acceptedBallot;
 			const round = byBallot.get(ballot) ?? newRound(slot, ballot, members, earlierPhase1(slot, ballot, nodes));
 			byBallot.set(ballot, round);
-			round.proposal ??= { value: view.value, ...originOf(round) };
+			round.proposal ??= proposalOf(round, view.value);
 			round.accept.set(node.id, 'arrived');
 			round.vote.set(node.id, { state: 'accepted', counted: false });
 			round.votes = [...round.votes, node.id];
@@ -184,13 +192,14 @@ function earlierPhase1(slot: Slot, ballot: BallotText, nodes: readonly NodeModel
 	return { ...leader.phase1, uncounted: [] };
 }
 
-/** Where the value came from, as far as the promises tell. */
-function originOf(round: Round): { readonly origin: ProposalOrigin; readonly reportedAt: BallotText } {
-	const reported = [...round.promise.values()]
-		.flatMap((cell) => (cell.state === 'promised' && cell.reported ? [cell.reported.ballot] : []))
-		.sort(compareBallotTexts);
+/** The proposal of a value that nodes accepted, where the page missed the proposal itself. The promises tell its origin. */
+function proposalOf({ promise, isPromised }: Round, value: ValueSummary): Proposal {
+	const counted = [...promise.values()].flatMap((cell) => (cell.state === 'promised' && cell.counted ? [cell] : []));
+	const reported = counted.flatMap((cell) => cell.reported?.ballot ?? []).sort(compareBallotTexts);
 	const reportedAt = reported.at(-1) ?? '';
-	return { origin: reportedAt === '' ? 'own' : 'reported', reportedAt };
+	if (reportedAt !== '') return { value, origin: 'reported', reportedAt };
+	const isKnown = isPromised && counted.every((cell) => cell.reported !== undefined);
+	return { value, origin: isKnown ? (value.bytes === 0 ? 'noop' : 'own') : undefined, reportedAt };
 }
 
 function newRound(slot: Slot, ballot: BallotText, members: RoundMembers, earlier: EarlierPhase1 | undefined): Round {
@@ -222,7 +231,7 @@ function newRound(slot: Slot, ballot: BallotText, members: RoundMembers, earlier
 	round.isPromised = round.electorate !== null && isQuorum(round.electorate, round.promiseVoters);
 	for (const node of earlier?.uncounted ?? []) {
 		round.prepare.set(node, 'arrived');
-		round.promise.set(node, { state: 'promised', reported: null, chosenThrough: undefined, counted: false });
+		round.promise.set(node, { state: 'promised', reported: undefined, chosenThrough: undefined, counted: false });
 	}
 	return round;
 }
@@ -284,7 +293,7 @@ function foldFact(decision: Decision, rounds: ReadonlyMap<BallotText, Round>, fa
 			round.accept.set(fact.node, 'arrived');
 			const counted = round.votes.includes(fact.node);
 			round.vote.set(fact.node, { state: 'accepted', counted });
-			round.proposal ??= { value: fact.value, origin: 'own', reportedAt: '' };
+			round.proposal ??= proposalOf(round, fact.value);
 			return;
 		}
 		case 'voteCounted': {

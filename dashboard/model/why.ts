@@ -62,6 +62,8 @@ export function whyAccept(round: Round, decision: Decision, names: BallotNames):
 	if (!proposal) return `Phase 2 begins once ${quorumText(round)} counted.${othersNeeded(round, decision)}`;
 	if (round.why === undefined && round.onceAbove === undefined) return `The value was ${quoted(proposal.value)}.`;
 	switch (proposal.origin) {
+		case undefined:
+			return `This page was not told why ${proposer} proposed ${quoted(proposal.value, IN_ROW_CHARS)}.`;
 		case 'own':
 			return round.onceAbove !== undefined
 				? `Slot ${countText(decision.slot)} lies above all that was reported, so ${proposer} is free to propose ${quoted(proposal.value, IN_ROW_CHARS)}.`

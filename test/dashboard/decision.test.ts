@@ -2,6 +2,9 @@ import { expect, test } from 'vitest';
 import { nameBallots } from '../../dashboard/model/ballot-names.ts';
 import { foldDecision, type Round } from '../../dashboard/model/decision.ts';
 import { whyAccept, whyLearn, whyPrepare, whyPromise, whyVote } from '../../dashboard/model/why.ts';
+import type { Fact } from '../../shared/fact.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
 import { toldSwarm } from './told.ts';
 
 const MEMBERS = ['n1', 'n2', 'n3', 'n4', 'n5'];
@@ -206,4 +209,40 @@ test('the index forgets the oldest slots and ballots, and never grows without bo
 	expect(story.index.ballots().length).toBeLessThanOrEqual(256);
 	expect(story.gather(1, []).entries).toEqual([]);
 	expect(story.gather(400, []).entries.length).toBeGreaterThan(0);
+});
+
+test('a proposal that the page missed is said to be free only where the promises tell it', () => {
+	const { swarm, facts } = toldSwarm();
+	swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	const before = facts.length;
+	swarm.propose('n1', { key: 'color', value: 'blue', route: 'self', contest: 1 });
+	swarm.propose('n4', { key: 'shape', value: 'round', route: 'self', contest: 0 });
+	/** What the page makes of the slot's last ballot, where it was told nothing more by its proposer after that fact. */
+	const seen = (slot: Slot, proposer: NodeId, isLast: (fact: Fact) => boolean) => {
+		const late = toldSwarm();
+		let isSilent = false;
+		for (const [at, fact] of facts.entries()) {
+			if (isSilent && fact.node === proposer) continue;
+			isSilent ||= at >= before && fact.node === proposer && isLast(fact);
+			late.story.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
+		}
+		const gathered = late.story.gather(slot, []);
+		const decision = late.story.decision(gathered);
+		const round = last(decision.rounds);
+		return { proposal: round.proposal, why: whyAccept(round, decision, nameBallots(gathered.ballots)) };
+	};
+	const leads = (fact: Fact) => fact.kind === 'role' && fact.role === 'leader';
+	expect(seen(1, 'n1', leads).proposal).toMatchObject({
+		origin: 'reported',
+		reportedAt: expect.stringMatching(/@n3$/),
+	});
+	expect(seen(2, 'n4', leads).proposal).toMatchObject({ origin: 'own', reportedAt: '' });
+	for (const [slot, proposer] of [
+		[1, 'n1'],
+		[2, 'n4'],
+	] as const) {
+		const { proposal, why } = seen(slot, proposer, ({ kind }) => kind === 'campaign');
+		expect(proposal?.origin).toBeUndefined();
+		expect(why).toMatch(new RegExp(`^This page was not told why ${proposer} proposed “put`));
+	}
 });
