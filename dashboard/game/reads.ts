@@ -24,7 +24,7 @@ interface Write {
 	readonly answered: Answered;
 }
 
-/** In no slot: it surely did not happen. */
+/** It surely wrote nothing in any slot. */
 const NEVER: Slot = -1;
 
 export class ReadRule {
@@ -40,11 +40,12 @@ export class ReadRule {
 		const { of, answer } = answered;
 		const { action } = of;
 		if (action.kind === 'propose' && answer.kind === 'propose') {
-			const { outcome } = answer.answer;
-			if (outcome === 'kept' || outcome === 'refused') this.#slots.set(of, NEVER);
-			if (outcome !== 'chosen') return null;
-			this.#slots.set(of, answer.answer.slot);
-			this.#writes.push({ action, slot: answer.answer.slot, answered });
+			if (answer.answer.outcome === 'unknown') return null;
+			// What is chosen changes nothing where the key has another revision than its condition says.
+			const isWritten = answer.answer.outcome === 'chosen' && answer.answer.ok;
+			const slot = isWritten ? answer.answer.slot : NEVER;
+			this.#slots.set(of, slot);
+			if (isWritten) this.#writes.push({ action, slot, answered });
 		}
 		if (action.kind !== 'read' || answer.kind !== 'read' || !answer.isConfirmed) return null;
 		const before = this.#writes.filter((write) => write.action.key === action.key && write.answered.at <= of.at);

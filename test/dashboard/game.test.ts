@@ -161,3 +161,26 @@ function loaded(id: string): string {
 	const { load } = withoutRules() as { load: (this: object, id: string) => { readonly code: string } };
 	return load.call({ addWatchFile: () => undefined }, id).code;
 }
+
+test('a write whose condition does not hold is not missed by a later read', async () => {
+	const { sandbox } = openSandbox({ ...NEW_RUN, script: { ...NEW_RUN.script, nodes: 3 } });
+	const watch = new Watch();
+	sandbox.listen({
+		changed: () => undefined,
+		batch: ({ facts }) => watch.facts(facts),
+		answered: (answered) => watch.answered(answered, sandbox.stage.script.actions),
+	});
+	sandbox.speed = 1;
+	const ask = async (value: string, cas: number) => {
+		const answer = sandbox.propose('n1', { key: 'color', value, route: 'leader', contest: 0, cas }, null);
+		while (sandbox.isPlaying) sandbox.pass(50);
+		return answer;
+	};
+	expect(await ask('red', 0)).toMatchObject({ outcome: 'chosen', ok: true });
+	expect(await ask('blue', 0)).toMatchObject({ outcome: 'chosen', ok: false });
+	sandbox.act({ kind: 'read', node: 'n2', key: 'color' });
+	sandbox.play(() => sandbox.answers[0]?.of.action.kind === 'read');
+	while (sandbox.isPlaying) sandbox.pass(50);
+	expect(sandbox.answers[0]?.answer).toEqual({ kind: 'read', value: 'red', isConfirmed: true });
+	expect(watch.broken).toBeNull();
+});
