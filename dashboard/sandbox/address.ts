@@ -31,11 +31,11 @@ export interface RunAt {
 const VERSION = '1';
 const VERSION_WITHOUT = '2';
 const ADDRESS_CHARS_MAX = 16_000;
-export const ACTIONS_MAX = 500;
+const ACTIONS_MAX = 500;
 export const VALUE_CHARS_MAX = 200;
 export const SEED_MAX = 2 ** 32 - 1;
-const SLOT_MAX = 1_000_000;
-const REVISION_MAX = 1_000_000;
+export const SLOT_MAX = 1_000_000;
+export const REVISION_MAX = 1_000_000;
 const FLIGHT_MAX = 10_000_000;
 
 /** Its text says what is wrong with an address. */
@@ -53,6 +53,15 @@ export function addressOf({ without, script: { seed, nodes, actions }, at }: Run
 	});
 	const version = without === null ? [VERSION] : [VERSION_WITHOUT, without];
 	return [...version, numberText(seed), String(nodes), numberText(at), ...parts].join('~');
+}
+
+/** Whether there is an address of the run with one action more. */
+export function hasRoom({ without, script }: Omit<RunAt, 'at'>, action: Action): boolean {
+	const at = script.actions.at(-1)?.at ?? 0;
+	// The times of the action and of the moment are not known yet, and are no longer than the longest.
+	const actions = [...script.actions, { at: at + RUN_US_MAX, action }];
+	const address = addressOf({ without, script: { ...script, actions }, at: RUN_US_MAX });
+	return actions.length <= ACTIONS_MAX && address.length <= ADDRESS_CHARS_MAX;
 }
 
 /** @throws AddressError */

@@ -9,6 +9,7 @@ import {
 	branch,
 	branches,
 	director,
+	isFull,
 	openBranch,
 	openNew,
 	runShown,
@@ -17,6 +18,7 @@ import {
 	stage,
 } from './directed.ts';
 import { actionText } from './possible.ts';
+import { RUN_IS_FULL } from './sandbox.ts';
 import { savedRun } from './saved.ts';
 import { STORIES } from './stories.ts';
 
@@ -101,6 +103,11 @@ function Run() {
 					</li>
 				))}
 			</ol>
+			{isFull.value && (
+				<p class="notice bad" role="alert" data-testid="run-full">
+					It was not done: {RUN_IS_FULL}.
+				</p>
+			)}
 			<Branches />
 			<TraceFiles onSave={save} />
 		</section>

@@ -47,6 +47,8 @@ export const branch = shown(() => sandbox.branch);
 export const answers = shown(() => sandbox.answers);
 export const violation = shown(() => sandbox.stage.violation);
 export const isOver = shown(() => sandbox.isOver);
+/** Something was not done, because the run has no room for it. */
+export const isFull = shown(() => sandbox.isFull);
 export const actionsCount = shown(() => sandbox.stage.script.actions.length);
 export const size = shown(() => sandbox.stage.script.nodes);
 export const seed = shown(() => sandbox.stage.script.seed);

@@ -13,7 +13,7 @@ import { type Answer, RUN_US_MAX, Stage, type StageListener } from '../../shared
 import { agentWithout, quorumSizeWithout } from '../game/agents.ts';
 import type { Flight } from '../model/playback.ts';
 import type { Source, SourceListener } from '../model/source.ts';
-import { ACTIONS_MAX, type RunAt } from './address.ts';
+import { hasRoom, type RunAt } from './address.ts';
 import { type Branch, Branches } from './branches.ts';
 import { Flown, inFlight } from './flown.ts';
 import { proposalFault } from './proposal-fault.ts';
@@ -29,6 +29,8 @@ const ANSWERS_MAX = 20;
 export const SHOWN_FROM_US: Instant = 1_000 * US_PER_MS;
 /** The rail shows at least so much. */
 const SPAN_MS_MIN = 10;
+
+export const RUN_IS_FULL = 'the address of the run has no room for more';
 
 /** What an action brought. */
 export interface Answered {
@@ -52,6 +54,8 @@ export class Sandbox implements Source {
 	readonly isDirected = true;
 	speed: Speed = 'auto';
 	isPlaying = false;
+	/** Something was not done, because there would be no address of the run with it. */
+	isFull = false;
 	/** The answers, newest first. */
 	answers: readonly Answered[] = [];
 	readonly #listeners = new Set<SandboxListener>();
@@ -100,12 +104,13 @@ export class Sandbox implements Source {
 	/** It plays on until all proposals have their answers. */
 	propose(node: NodeId, request: ProposeRequest, atMs: number | null): Promise<ProposeAnswer> {
 		if (atMs !== null) this.#goTo(Math.round(atMs * US_PER_MS));
-		const fault = proposalFault(request, this.#stage);
+		const fault = proposalFault(request);
 		if (fault !== null) return Promise.resolve({ outcome: 'refused', why: fault, attempts: [] });
 		for (const listener of this.#listeners) listener.takenOver?.();
 		return new Promise((resolve) => {
 			const timed = this.#act({ kind: 'propose', node, ...request });
-			if (!timed) return resolve({ outcome: 'refused', why: 'the run has ended', attempts: [] });
+			if (!timed)
+				return resolve({ outcome: 'refused', why: this.isFull ? RUN_IS_FULL : 'the run has ended', attempts: [] });
 			const answered = this.answers.find(({ of }) => of === timed)?.answer;
 			if (answered?.kind === 'propose') return resolve(answered.answer);
 			this.#proposals.set(timed, resolve);
@@ -246,6 +251,7 @@ export class Sandbox implements Source {
 
 	#replay({ without, script, at }: RunAt): void {
 		this.isPlaying = false;
+		this.isFull = false;
 		this.#isEnough = null;
 		this.answers = [];
 		for (const resolve of this.#proposals.values()) {
@@ -276,7 +282,9 @@ export class Sandbox implements Source {
 	}
 
 	#act(action: Action): TimedAction | null {
-		if (this.isOver || this.#stage.script.actions.length >= ACTIONS_MAX) return null;
+		if (this.isOver) return null;
+		this.isFull = !hasRoom({ without: this.without, script: this.#stage.script }, action);
+		if (this.isFull) return null;
 		this.#stage.act(action);
 		return this.#stage.script.actions.at(-1) ?? null;
 	}

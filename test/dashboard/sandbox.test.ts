@@ -5,7 +5,7 @@ import type { NodeModel } from '../../dashboard/model/node-model.ts';
 import type { Item } from '../../dashboard/model/tape.ts';
 import { AddressError, addressOf, runOfAddress, VALUE_CHARS_MAX } from '../../dashboard/sandbox/address.ts';
 import { actionText, answerText, possibleFor, titleOf } from '../../dashboard/sandbox/possible.ts';
-import { SHOWN_FROM_US } from '../../dashboard/sandbox/sandbox.ts';
+import { RUN_IS_FULL, SHOWN_FROM_US } from '../../dashboard/sandbox/sandbox.ts';
 import { situationAt } from '../../dashboard/sandbox/situation.ts';
 import type { NodeSnapshot, ProposeRequest } from '../../shared/feed.ts';
 import type { Action } from '../../shared/simulation/action.ts';
@@ -251,6 +251,30 @@ test('a key is written on condition, the page lists what is there, and the addre
 	expect((await page.sandbox.list('n2', ''))?.entries).toMatchObject([{ value: 'blue' }]);
 	const run = page.sandbox.runAt();
 	expect(runOfAddress(addressOf(run))).toEqual(run);
+});
+
+test('nothing is done in a run that its address could not name', async () => {
+	const { sandbox } = openSandbox();
+	for (const contest of [1_000_001, 1.5, -1, Number.NaN]) {
+		expect(await sandbox.propose('n2', { ...RED, route: 'self', contest }, null)).toMatchObject({
+			outcome: 'refused',
+			why: expect.stringMatching(/^a slot .* is a whole number up to 1000000 here$/),
+		});
+	}
+	expect(await sandbox.propose('n2', { ...RED, cas: 1e9 }, null)).toMatchObject({
+		why: expect.stringMatching(/^a revision /),
+	});
+	expect(sandbox.stage.script.actions).toEqual([]);
+
+	const long: ProposeRequest = { ...RED, key: 'ключ'.repeat(200), value: '值'.repeat(VALUE_CHARS_MAX) };
+	const answers = Array.from({ length: 4 }, () => sandbox.propose('n2', long, null));
+	expect(await answers.at(-1)).toEqual({ outcome: 'refused', why: RUN_IS_FULL, attempts: [] });
+	expect(sandbox.isFull).toBe(true);
+	expect(sandbox.stage.script.actions).toHaveLength(2);
+	do sandbox.act({ kind: 'healAll' });
+	while (!sandbox.isFull);
+	expect(sandbox.stage.script.actions.length).toBeGreaterThan(100);
+	expect(runOfAddress(addressOf(sandbox.runAt()))).toEqual(sandbox.runAt());
 });
 
 test('time passes as fast as it is asked to, and slowly by itself while a message flies', () => {
