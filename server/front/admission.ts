@@ -57,6 +57,8 @@ export class Admission {
 	readonly #refused: AdmissionOptions['refused'];
 	readonly #left: AdmissionOptions['left'];
 	readonly #connections = new WeakMap<Socket, Connection>();
+	/** All that are not closed yet, those without a place included. */
+	readonly #open = new Set<Connection>();
 	/** In each of these sets the oldest comes first; in `#http`, the one that was used least recently. */
 	readonly #arriving = new Set<Connection>();
 	readonly #http = new Set<Connection>();
@@ -88,8 +90,10 @@ export class Admission {
 		if (this.#connections.has(socket)) return;
 		const connection = new Connection(socket);
 		this.#connections.set(socket, connection);
+		this.#open.add(connection);
 		this.#arriving.add(connection);
 		socket.once('close', () => {
+			this.#open.delete(connection);
 			this.#leave(connection);
 			this.#left(connection);
 		});
@@ -172,9 +176,11 @@ export class Admission {
 		}
 	}
 
+	/** Cuts every connection, in whatever state it is. */
 	stop(): void {
 		clearInterval(this.#pinger);
 		for (const { greetingTimer } of this.#ungreeted) clearTimeout(greetingTimer);
+		for (const { socket } of this.#open) socket.destroy();
 	}
 
 	#admitClient(connection: Connection): Place | null {

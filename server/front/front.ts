@@ -177,9 +177,13 @@ export class Front {
 	/** Rejects with the system's error, such as EADDRINUSE. */
 	listen(host: string, port: number): Promise<void> {
 		return new Promise((resolve, reject) => {
-			this.#server.once('error', reject);
+			const failed = (error: Error): void => {
+				this.#admission.stop();
+				reject(error);
+			};
+			this.#server.once('error', failed);
 			this.#server.listen(port, host, () => {
-				this.#server.off('error', reject);
+				this.#server.off('error', failed);
 				this.#server.on('error', (error) => this.#options.failed(error));
 				resolve();
 			});
@@ -215,12 +219,14 @@ export class Front {
 		await drain(() => this.#admission.plain);
 	}
 
-	/** Stops listening and cuts every connection. */
+	/**
+	 * Stops listening and cuts every connection, also those that `closeAllConnections` of Node.js does not know: one whose
+	 * handshake of TLS has not ended, and one that waits to become a WebSocket.
+	 */
 	close(): Promise<void> {
-		this.#admission.stop();
 		return new Promise((resolve) => {
 			this.#server.close(() => resolve());
-			this.#server.closeAllConnections();
+			this.#admission.stop();
 		});
 	}
 

@@ -1,6 +1,9 @@
 /** A node that is told to stop loses no answer and resets no connection, so that rolling restarts lose nothing. */
 import { once } from 'node:events';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createDoors } from '../../server/front/doors.ts';
+import { Front } from '../../server/front/front.ts';
+import { connectionLimits } from '../../server/front/limits.ts';
 import { Writer } from '../../shared/bytes/bytes.ts';
 import { writeHello, writeRead } from '../../shared/client/client-frame.ts';
 import { readNodeFrame } from '../../shared/client/node-frame.ts';
@@ -126,6 +129,17 @@ describe('a node that is told to stop', () => {
 		await expect(wire.answer()).rejects.toThrow('closed');
 	});
 
+	it('cuts also a connection whose upgrade waits behind such an answer', async () => {
+		const node = await startNode();
+		const begun = once(node.events, 'request');
+		node.replica.readBarrier = () => new Promise(() => undefined);
+		const upgrade = request('GET', '/client', { headers: ['Connection: Upgrade', 'Upgrade: websocket'] });
+		const wire = new Wire(node.port).write(get('/v1/kv/a') + upgrade);
+		await begun;
+		await node.front.close();
+		await expect(wire.answer()).rejects.toThrow('closed');
+	});
+
 	it('does nothing for a client to whom it has said goodbye', async () => {
 		const node = await startNode();
 		const wire = new Wire(node.port);
@@ -156,4 +170,17 @@ describe('a node that is told to stop', () => {
 		expect((await closed)[0]).toBe(1001);
 		expect(kinds).toEqual(['welcome', 'refused']);
 	});
+});
+
+it('a front that cannot listen leaves no timer behind', async () => {
+	const { port } = await startNode();
+	vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+	try {
+		const limits = connectionLimits(1024);
+		const front = new Front({ doors: createDoors([]), limits, refused: () => undefined, failed: () => undefined });
+		await expect(front.listen('127.0.0.1', port)).rejects.toThrow('EADDRINUSE');
+		expect(vi.getTimerCount()).toBe(0);
+	} finally {
+		vi.useRealTimers();
+	}
 });

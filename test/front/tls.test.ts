@@ -164,6 +164,16 @@ describe('a node that speaks TLS', () => {
 		for (const socket of silent) socket.destroy();
 	});
 
+	it('that stops cuts also a connection that has not begun its handshake', async () => {
+		await start('optional');
+		const silent = connect({ port: node.port, host: '127.0.0.1', allowHalfOpen: true });
+		const closed = once(silent.resume(), 'close');
+		await expect.poll(() => node.front.connections.arriving).toBe(1);
+		await node.front.close();
+		silent.end();
+		await closed;
+	});
+
 	it('closes a connection that speaks none, and tells why', async () => {
 		await start('optional');
 		const plain = connect(node.port, '127.0.0.1');
