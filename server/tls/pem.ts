@@ -4,9 +4,11 @@
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { ConfigError } from '../config/errors.ts';
 import { readText } from '../config/text-file.ts';
 import type { TlsFiles } from '../config/tls.ts';
+import { contextOptions } from './context.ts';
 import { nodesIn, uriOf } from './names.ts';
 
 /** The texts of three files. */
@@ -58,6 +60,7 @@ export function readClientPem({ ca, cert, key }: Partial<TlsFiles>): Partial<Pem
 	}
 	const [leaf] = certificatesIn(read.cert ?? '', cert) as [X509Certificate];
 	mustFit(leaf, keyIn(read.key ?? '', key), { cert, key });
+	mustBeStrong(read, cert);
 	return read;
 }
 
@@ -72,6 +75,7 @@ export function checkPem(pem: Pem, files: TlsFiles, owner: Owner, nowMs: number)
 	const authorities = certificatesIn(pem.ca, files.ca);
 	const [leaf, ...others] = certificatesIn(pem.cert, files.cert) as [X509Certificate, ...X509Certificate[]];
 	mustFit(leaf, keyIn(pem.key, files.key), files);
+	mustBeStrong(pem, files.cert);
 	if (!leadsTo(leaf, others, authorities)) {
 		throw new ConfigError(
 			`${files.cert} is not signed by the authority of ${files.ca}: give the authority that has signed it, and put certificates between the two behind that of the node`,
@@ -99,6 +103,19 @@ export function checkPem(pem: Pem, files: TlsFiles, owner: Owner, nowMs: number)
 function mustFit(leaf: X509Certificate, held: KeyObject, { cert, key }: Pick<TlsFiles, 'cert' | 'key'>): void {
 	if (leaf.checkPrivateKey(held)) return;
 	throw new ConfigError(`${key} is not the key of the certificate ${cert}: give the two that belong together`);
+}
+
+/** OpenSSL takes no key that is too short, and no signature that is too weak. @param file of the certificate @throws ConfigError */
+function mustBeStrong(pem: Partial<Pem>, file: string): void {
+	try {
+		createSecureContext(contextOptions(pem));
+	} catch (cause) {
+		const { reason, message } = cause as Error & { readonly reason?: string };
+		throw new ConfigError(
+			`${file} is refused by OpenSSL (${reason ?? message}): have it signed anew, with a longer key or by a stronger signature`,
+			{ cause },
+		);
+	}
 }
 
 /** A certificate is about to expire when less than this, and than this part of its life, is left. */

@@ -93,11 +93,13 @@ export async function oddCertificate(
 		readonly subject?: string;
 		readonly uses?: readonly (keyof typeof x509.ExtendedKeyUsage)[];
 		readonly names?: x509.JsonGeneralNames;
+		/** So many bits of RSA in the place of a key of the usual kind. */
+		readonly rsaBits?: number;
 	},
 ): Promise<Issued> {
-	const { subject = 'CN=odd', uses = ['clientAuth'], names = [] } = odd;
+	const { subject = 'CN=odd', uses = ['clientAuth'], names = [], rsaBits } = odd;
 	const der = createPrivateKey(key).export({ format: 'der', type: 'pkcs8' });
-	const own = await newKeys();
+	const own = rsaBits === undefined ? await newKeys() : await newRsaKeys(rsaBits);
 	const extensions = [
 		new x509.ExtendedKeyUsageExtension(uses.map((use) => x509.ExtendedKeyUsage[use])),
 		...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : []),
@@ -114,6 +116,11 @@ export async function oddCertificate(
 
 function newKeys(): Promise<webcrypto.CryptoKeyPair> {
 	return webcrypto.subtle.generateKey(CURVE, true, ['sign', 'verify']);
+}
+
+function newRsaKeys(modulusLength: number): Promise<webcrypto.CryptoKeyPair> {
+	const kind = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', publicExponent: Uint8Array.of(1, 0, 1) };
+	return webcrypto.subtle.generateKey({ ...kind, modulusLength }, true, ['sign', 'verify']);
 }
 
 /** @returns PEM */

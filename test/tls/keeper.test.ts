@@ -1,10 +1,12 @@
 /** What certificates a node takes, when it takes new ones, and what it says of them. */
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Issued } from '../../server/certs/authority.ts';
 import type { NodeLogger } from '../../server/log/logger.ts';
 import { type KeeperClock, LOOK_EVERY_MS, SETTLE_MS, TlsKeeper } from '../../server/tls/keeper.ts';
-import { checkPem, readPem } from '../../server/tls/pem.ts';
-import { lifeOf, TestAuthority } from './certificates.ts';
+import { uriOf } from '../../server/tls/names.ts';
+import { checkPem, readClientPem, readPem } from '../../server/tls/pem.ts';
+import { lifeOf, oddCertificate, TestAuthority } from './certificates.ts';
 
 const OWNER = { swarm: 'swarm', node: 'n1' };
 const DAY_MS = 86_400_000;
@@ -71,6 +73,11 @@ async function begin(days = 300): Promise<TlsKeeper> {
 	return keeper;
 }
 
+/** A certificate for n1 whose key is too short. */
+function weak(): Promise<Issued> {
+	return oddCertificate(authority.own, { names: [{ type: 'url', value: uriOf('swarm', 'node', 'n1') }], rsaBits: 512 });
+}
+
 describe('a node', () => {
 	it('takes a later certificate that is put in the place of its own, once both files fit', async () => {
 		const keeper = await begin();
@@ -110,6 +117,16 @@ describe('a node', () => {
 		clock.pass(LOOK_EVERY_MS);
 		expect(keeper.identity.pem.cert).toMatch(/BEGIN CERTIFICATE/);
 		expect(lines).toEqual([expect.stringMatching(/the old one stays in use: .*n1\.crt is not there/)]);
+	});
+
+	it('keeps its certificate where OpenSSL refuses the new one', async () => {
+		const keeper = await begin();
+		authority.write('n1', await weak());
+		clock.pass(LOOK_EVERY_MS);
+		expect(keeper.identity.pem.cert).not.toBe(readPem(authority.filesOf('n1')).cert);
+		expect(lines).toEqual([
+			expect.stringMatching(/the old one stays in use: .*n1\.crt is refused by OpenSSL \(ee key too small\)/),
+		]);
 	});
 
 	it('says once a day that its certificate expires, and is at fault once it has', async () => {
@@ -199,6 +216,13 @@ describe('the files of a node are refused', () => {
 		expect(await refused(({ key }) => writeFileSync(key, 'x'))).toMatch(/n1\.key holds no private key/);
 		const damaged = authority.own.cert.replace(/\n[A-Za-z0-9+/]{8}/, '\nAAAAAAAA');
 		expect(await refused(({ ca }) => writeFileSync(ca, damaged))).toMatch(/ca\.crt holds a damaged certificate/);
+	});
+
+	it('where OpenSSL would refuse them', async () => {
+		const issued = await weak();
+		expect(await refused(() => authority.write('n1', issued))).toMatch(/n1\.crt is refused by OpenSSL/);
+		const files = authority.filesOf('n1');
+		expect(() => readClientPem(files)).toThrow(/n1\.crt is refused by OpenSSL/);
 	});
 
 	it('without telling the key', async () => {
