@@ -35,6 +35,14 @@ export function answer(res: ServerResponse, status: number, type: string, body: 
 	res.end(body);
 }
 
+/**
+ * Whether nobody takes the answer any more. A response that never gets its turn on its connection is never closed, so its
+ * request has to tell.
+ */
+export function isGone(req: IncomingMessage, res: ServerResponse): boolean {
+	return res.destroyed || (res.socket === null && req.destroyed);
+}
+
 export function answerNothing(res: ServerResponse, status: number): void {
 	res.statusCode = status;
 	res.end();

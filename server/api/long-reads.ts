@@ -10,7 +10,7 @@
  * It must never know the contents of the answers.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { HttpError } from './answer.ts';
+import { HttpError, isGone } from './answer.ts';
 
 /** An answer that is being made. */
 export interface LongAnswer {
@@ -122,6 +122,8 @@ export class LongReads {
 	/** Resolves when the answer was sent or its reader is gone. Rejects with the error that is to be answered instead. */
 	answer(req: IncomingMessage, res: ServerResponse, begin: Begin): Promise<void> {
 		return new Promise((resolve, reject) => {
+			// Its reader may have gone while a leader confirmed the read, and is not told of again.
+			if (isGone(req, res)) return resolve();
 			const settle = (error: unknown): void => (error === null ? resolve() : reject(error));
 			const sinceMs = this.#nowMs();
 			const phase = res.socket === null ? 'ahead' : 'line';

@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Request, type Response, Router } from 'express';
 import { type BackupLabel, encodeLabel } from '../backup/file.ts';
 import type { OpenSnapshot, ReplicaService } from '../replica/service.ts';
-import { answerText, HttpError, isSet, onlyMethods, queryOf } from './answer.ts';
+import { answerText, HttpError, isGone, isSet, onlyMethods, queryOf } from './answer.ts';
 
 export interface SnapshotOptions {
 	readonly service: ReplicaService;
@@ -85,7 +85,7 @@ async function answerSnapshot(
 			bytes,
 			sum,
 		};
-		if (!res.destroyed) await send(res, encodeLabel(label), snapshot, limits);
+		if (!isGone(req, res)) await send(res, encodeLabel(label), snapshot, limits);
 	} finally {
 		snapshot.close();
 	}
@@ -118,12 +118,12 @@ async function send(
 		const startedMs = performance.now();
 		const part = await snapshot.read({ offset, bytes: Math.min(partBytes, bytes - offset) });
 		if (part.length === 0) throw new Error(`its snapshot through slot ${snapshot.note.through} ends at byte ${offset}`);
-		if (res.destroyed) return;
+		if (isGone(res.req, res)) return;
 		offset += part.length;
 		const isTaken = res.write(part);
 		await pause(Math.min(PAUSE_MS_MAX, PAUSE_FACTOR * (performance.now() - startedMs)));
 		if (!isTaken) await taken(res, stalledMs);
-		if (res.destroyed) return;
+		if (isGone(res.req, res)) return;
 	}
 	res.end();
 }
@@ -131,15 +131,24 @@ async function send(
 /** Resolves when the reader has taken what was written, or is gone. It is cut off where it takes nothing. */
 function taken(res: Response, stalledMs: number): Promise<void> {
 	return new Promise((resolve) => {
-		if (res.destroyed || !res.writableNeedDrain) return resolve();
-		const timer = setTimeout(() => res.destroy(), stalledMs);
+		const { req } = res;
+		if (isGone(req, res) || !res.writableNeedDrain) return resolve();
 		const end = (): void => {
 			clearTimeout(timer);
 			res.off('drain', end);
 			res.off('close', end);
+			req.off('close', gone);
 			resolve();
 		};
+		const gone = (): void => {
+			if (isGone(req, res)) end();
+		};
+		const timer = setTimeout(() => {
+			res.destroy();
+			end();
+		}, stalledMs);
 		res.on('drain', end);
 		res.on('close', end);
+		req.on('close', gone);
 	});
 }

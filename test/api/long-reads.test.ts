@@ -266,6 +266,22 @@ describe('more readers than there is room for', () => {
 		expect((await node.get('/v1/kv/?keys')).status).toBe(503);
 	});
 
+	it('take no place where they have gone before a leader has confirmed them', async () => {
+		await node.start({ longReadLimits: limits });
+		fill(5000, small);
+		const confirm: (() => void)[] = [];
+		node.replica.readBarrier = () => new Promise((resolve) => confirm.push(() => resolve(true)));
+		for (let i = 1; i <= limits.readersMax; i++) {
+			const socket = await askAndHold('/v1/kv/?recurse');
+			while (confirm.length < i) await turn();
+			socket.resetAndDestroy();
+			await once(responses.at(-1) as ServerResponse, 'close');
+		}
+		for (const each of confirm) each();
+		for (let i = 0; i < 10; i++) await turn();
+		expect(node.replica.store.viewsCount).toBe(0);
+	});
+
 	it('leave the line when they go away', async () => {
 		await node.start({ longReadLimits: limits });
 		fill(60, (i) => new Uint8Array(VALUE_BYTES_MAX).fill(i));

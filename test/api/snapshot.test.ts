@@ -65,12 +65,13 @@ async function got(path: string): Promise<Buffer> {
 }
 
 /** A reader that takes nothing but what the system takes for it. */
-async function deafReader(): Promise<Socket> {
+async function deafReader(...paths: readonly string[]): Promise<Socket> {
 	const socket = connect(node.port, '127.0.0.1').pause();
 	sockets.push(socket);
 	socket.on('error', () => undefined);
 	await once(socket, 'connect');
-	socket.write(`GET /v1/snapshot HTTP/1.1\r\nHost: 127.0.0.1:${node.port}\r\n\r\n`);
+	const asked = paths.length > 0 ? paths : ['/v1/snapshot'];
+	socket.write(asked.map((path) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${node.port}\r\n\r\n`).join(''));
 	return socket;
 }
 
@@ -144,6 +145,30 @@ describe('readers', () => {
 		isLarge();
 		const socket = await deafReader();
 		socket.destroy();
+		await snapshot.closed;
+		expect(node.errors).toEqual([]);
+	});
+
+	/** It sends ahead what is never answered, so that the turn of its snapshot does not come. */
+	async function readerWithoutTurn(): Promise<Socket> {
+		isLarge();
+		node.replica.readBarrier = () => new Promise(() => undefined);
+		const socket = await deafReader('/v1/kv/never', '/v1/snapshot?stale');
+		await expect.poll(() => snapshot.readsCount).toBe(1);
+		return socket;
+	}
+
+	it('whose turn on their connection has not come end it too, where they go away', async () => {
+		(await readerWithoutTurn()).resetAndDestroy();
+		await snapshot.closed;
+		expect(node.errors).toEqual([]);
+	});
+
+	it('whose turn does not come for long end it too', async () => {
+		await node.stop();
+		node = new TestNode(node.replica);
+		await node.start({ snapshotLimits: { ...LIMITS, stalledMs: 50 } });
+		await readerWithoutTurn();
 		await snapshot.closed;
 		expect(node.errors).toEqual([]);
 	});
