@@ -3,6 +3,7 @@
  * changed, and the facts before and behind it.
  */
 import type { Fact } from '../../shared/fact.ts';
+import { faultText } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { clockWithMs, nameBallots } from './ballot-names.ts';
@@ -186,7 +187,7 @@ function inspectLink(a: NodeId, b: NodeId, story: Story, moment: Item | null): I
 		why: news.slice(0, 1).map((entry) => `${textOf(entry)}.`),
 		fields: raw.flatMap(({ from, to, isLinked, sent, received, fault }) => [
 			{ term: `${from} → ${to}`, value: `${isLinked ? 'linked' : 'not linked'}, ${sent} sent, ${received} received` },
-			...(fault ? [{ term: 'lab', value: JSON.stringify(fault) }] : []),
+			...(fault ? [{ term: `lab, ${from} → ${to}`, value: `messages ${faultText(fault)}` }] : []),
 		]),
 		changes: [],
 		links: [{ label: 'Newest first', facts: related([...news.slice(0, RELATED_MAX / 2), ...messages]) }],

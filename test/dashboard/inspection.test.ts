@@ -122,3 +122,14 @@ test('a link tells what went over it each way', () => {
 	const sent = facts.filter((fact) => fact.kind === 'sent' && fact.node === 'n4' && fact.to === 'n2').length;
 	expect(link.fields[0]).toEqual({ term: 'n4 → n2', value: `linked, ${sent} sent, ${sent} received` });
 });
+
+test('a link tells in words what a lab does to its messages', () => {
+	const { swarm, story } = toldSwarm();
+	const fault = { from: 'n2', cut: false, delayMs: 40, loss: 0.25, hold: false };
+	story.snapshot('n1', { ...swarm.snapshot('n1'), faults: [fault] });
+	const { fields } = inspect({ kind: 'link', a: 'n1', b: 'n2' }, story, null, 0);
+	expect(fields.map(({ term }) => term)).toEqual(['n1 → n2', 'n2 → n1', 'lab, n2 → n1']);
+	expect(fields.at(-1)?.value).toBe(
+		'messages come 40 ms late, and are lost once with a chance of 25 %, and sent again',
+	);
+});
