@@ -161,6 +161,14 @@ test('a page that is opened later shows the newest decision at once, and no empt
 	});
 	expect(await first.jsonValue()).toEqual({ slot: String(Math.max(...slotsOf(stage.facts))) });
 
+	// The sentence of a row takes no height of its own, so that the rows are on the first screen.
+	await page.setViewportSize({ width: 1280, height: 800 });
+	for (const row of ['1a', '1b', '2a', '2b', 'learned']) {
+		const head = page.getByTestId(`row-${row}`).locator('.phase-head');
+		const [name, sentence] = await Promise.all(['.phase-name', '.why'].map((part) => head.locator(part).boundingBox()));
+		expect(sentence?.x).toBeGreaterThan((name?.x ?? 0) + (name?.width ?? 0));
+	}
+
 	// A window of 1280 by 800 at 200 % zoom: what stays in view leaves room for the rest.
 	await page.setViewportSize({ width: 640, height: 400 });
 	await page.evaluate(() => scrollTo(0, document.body.scrollHeight / 2));
