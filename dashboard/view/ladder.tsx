@@ -1,24 +1,30 @@
 /** Ballots in their one order, further right is higher, and on each node's rail how far its promise has gone. */
 import { useRef } from 'preact/hooks';
-import { nameBallots } from '../model/ballot-names.ts';
-import { ballotLadder } from '../model/ladder.ts';
+import { type BallotNames, nameBallots } from '../model/ballot-names.ts';
+import { ballotLadder, type Ladder } from '../model/ladder.ts';
 import { BallotLabel } from './ballot.tsx';
 import { NodeName } from './node-name.tsx';
 import { usePace } from './pace.ts';
 import { Scroller } from './scroller.tsx';
 import { moment, story, swarmShown } from './state.ts';
+import { useWidth } from './width.ts';
 
 const RUNGS_MAX = 7;
+/** What stands before the rungs, as in `slots.css`. */
+const NAMES_PX = 84;
+const LETTER_PX = 7.6;
+const GAP_PX = 8;
 
 export function LadderPanel() {
 	const panel = useRef<HTMLElement>(null);
+	const head = useRef<HTMLDivElement>(null);
 	usePace(panel);
-	const ladder = ballotLadder(swarmShown(), story.index.ballots(moment.peek()?.at), RUNGS_MAX);
-	const names = nameBallots(ladder.ballots);
-	const letters = Math.max(...ladder.ballots.map((ballot) => names.short(ballot).indexOf(' ')));
+	const room = useWidth(head) - NAMES_PX;
+	const all = ladderOf(RUNGS_MAX);
+	const { ladder, names, rungPx } = all.rungPx * RUNGS_MAX > room ? ladderOf(Math.floor(room / all.rungPx)) : all;
 	return (
 		<section class="panel ladder-panel" id="ballots" aria-labelledby="ladder-title" ref={panel}>
-			<div class="panel-head">
+			<div class="panel-head" ref={head}>
 				<h2 id="ladder-title">Ballot ladder</h2>
 				<p class="legend">further right is higher; a promise only ever moves right</p>
 			</div>
@@ -26,7 +32,7 @@ export function LadderPanel() {
 				<p class="empty">No promise is known yet.</p>
 			) : (
 				<Scroller class="scroll-x" label="Promises by ballot" newestRight>
-					<table class="ladder" style={{ '--rungs': ladder.ballots.length, '--letters': letters }}>
+					<table class="ladder" style={{ '--rungs-min': `${ladder.ballots.length * rungPx}px` }}>
 						<thead>
 							<tr>
 								<th scope="col">
@@ -64,4 +70,12 @@ export function LadderPanel() {
 			)}
 		</section>
 	);
+}
+
+/** The ladder of so many rungs, unless more ballots are promised, and how wide a rung is for its letters. */
+function ladderOf(rungsMax: number): { ladder: Ladder; names: BallotNames; rungPx: number } {
+	const ladder = ballotLadder(swarmShown(), story.index.ballots(moment.peek()?.at), rungsMax);
+	const names = nameBallots(ladder.ballots);
+	const letters = Math.max(...ladder.ballots.map((ballot) => names.short(ballot).indexOf(' ')));
+	return { ladder, names, rungPx: letters * LETTER_PX + GAP_PX };
 }

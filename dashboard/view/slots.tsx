@@ -2,8 +2,7 @@
  * The recent slots, newest on the right, one button each: what every node holds, and how many votes. A slot's
  * marks are said in its button's name, so the drawing needs no twin.
  */
-import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import { membersText } from '../../shared/fact.ts';
 import { type SlotColumn, type SlotMark, slotGrid } from '../model/slot-grid.ts';
 import { countText, list } from '../model/why.ts';
@@ -12,10 +11,12 @@ import { NodeName } from './node-name.tsx';
 import { usePace } from './pace.ts';
 import { shownSlot, swarmShown } from './state.ts';
 import { showSlot } from './steering.ts';
+import { useWidth } from './width.ts';
 
 const COLUMN_PX = 30;
 const COLUMN_TOUCH_PX = 44;
 const GRID_PADDING_PX = 8;
+const COLUMNS_MIN = 4;
 const COLUMNS_MAX = 48;
 const LEGEND: readonly (readonly [SlotMark, string])[] = [
 	['promised', 'promised'],
@@ -28,22 +29,10 @@ export function Slots() {
 	const panel = useRef<HTMLElement>(null);
 	usePace(panel);
 	const grid = useRef<HTMLFieldSetElement>(null);
-	const columnsMax = useSignal(20);
-	useEffect(() => {
-		const element = grid.current;
-		if (!element) return;
-		const observer = new ResizeObserver(() => {
-			const column = matchMedia('(max-width: 760px)').matches ? COLUMN_TOUCH_PX : COLUMN_PX;
-			columnsMax.value = Math.min(
-				COLUMNS_MAX,
-				Math.max(4, Math.floor((element.clientWidth - GRID_PADDING_PX) / column)),
-			);
-		});
-		observer.observe(element);
-		return () => observer.disconnect();
-	}, [columnsMax]);
-
-	const columns = slotGrid(swarmShown(), columnsMax.value);
+	const width = useWidth(grid);
+	const columnPx = matchMedia('(max-width: 760px)').matches ? COLUMN_TOUCH_PX : COLUMN_PX;
+	const fitting = Math.floor((width - GRID_PADDING_PX) / columnPx);
+	const columns = slotGrid(swarmShown(), Math.min(COLUMNS_MAX, Math.max(COLUMNS_MIN, fitting)));
 	const shown = shownSlot.peek();
 	const focusable = columns.some((column) => column.slot === shown) ? shown : columns.at(-1)?.slot;
 	return (
