@@ -87,7 +87,11 @@ function Quorum({ health, isNext }: { health: Health; isNext: boolean }) {
 function Pill({ node }: { node: NodeModel }) {
 	const { place } = swarmShown().standing(node.id);
 	return (
-		<li class={`pill state-${node.status} place-${place}`} data-testid={`pill-${node.id}`} data-state={stateOf(node)}>
+		<li
+			class={`pill state-${node.status} place-${place} role-${node.isUp ? node.role : 'unknown'}`}
+			data-testid={`pill-${node.id}`}
+			data-state={stateOf(node)}
+		>
 			<i class="dot" />
 			<NodeName id={node.id} />
 			<small>
