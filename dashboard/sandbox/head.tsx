@@ -50,13 +50,16 @@ function Free() {
 			: `A hint: ${ruleOf(out).hint}`;
 	return (
 		<>
-			<h2 id="stage-title" class="headline">
-				{!isGame
-					? taskText(size.value)
-					: broken.value
-						? 'A lamp is red: without its rule the swarm is broken.'
-						: 'Pick nodes, links and messages in the mesh, and make a lamp red.'}
-			</h2>
+			<div class="head-line">
+				<h2 id="stage-title" class="headline">
+					{!isGame
+						? taskText(size.value)
+						: broken.value
+							? 'A lamp is red: without its rule the swarm is broken.'
+							: 'Pick nodes, links and messages in the mesh, and make a lamp red.'}
+				</h2>
+				<CopyAddress />
+			</div>
 			{addressFault.value !== '' && (
 				<p class="notice bad" data-testid="address-fault">
 					The address names no run that can be opened: {addressFault.value}. This is a new one.
@@ -78,7 +81,6 @@ function Free() {
 				<button type="button" data-testid="add-node" onClick={() => act([{ kind: 'addMember', replaces: null }])}>
 					Add a node
 				</button>
-				<CopyAddress />
 			</div>
 		</>
 	);
@@ -103,9 +105,10 @@ function Staged({ staged }: { staged: Director }) {
 	const following = STORIES[STORIES.indexOf(story) + 1];
 	return (
 		<>
-			<div class="head-kicker">
+			<div class="head-line">
 				<h2 id="stage-title">{story.title}</h2>
 				<span class="muted">{isOver ? 'the end' : `scene ${scene + 1} of ${story.scenes.length}`}</span>
+				<CopyAddress />
 			</div>
 			<p
 				class="headline"
@@ -148,7 +151,6 @@ function Staged({ staged }: { staged: Director }) {
 				<button type="button" data-testid="story-leave" onClick={leaveStory}>
 					Take over
 				</button>
-				<CopyAddress />
 			</div>
 		</>
 	);
@@ -170,7 +172,7 @@ function CopyAddress() {
 	return (
 		<button
 			type="button"
-			class="quiet copy"
+			class="quiet small copy"
 			data-testid="copy-address"
 			title="It opens this run at this moment"
 			onClick={() => {

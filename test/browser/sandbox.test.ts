@@ -406,9 +406,12 @@ test('an address that names no run opens a new one, and says why; the address of
 
 test.each([
 	['light', { width: 390, height: 844 }],
-	['dark', { width: 1440, height: 900 }],
+	['dark', { width: 1280, height: 800 }],
 ] as const)('everyone can use it, in the %s theme', async (colorScheme, viewport) => {
 	const page = await open({ colorScheme, viewport });
+	// A phone has no room for the button, and its browser has one of its own.
+	const link = (await page.getByTestId('copy-address').boundingBox())?.y ?? 0;
+	expect(link).toBeLessThan((await page.getByTestId('watch').boundingBox())?.y ?? 0);
 	expect(await violations(page)).toEqual([]);
 	expect(await isTooWide(page)).toBe(false);
 	if (viewport.width < 760) expect(await tooSmallToTouch(page)).toEqual([]);
@@ -422,6 +425,8 @@ test.each([
 	expect(await violations(page)).toEqual([]);
 	expect(await isTooWide(page)).toBe(false);
 	expect(await page.locator('.ladder thead th:last-child').evaluate(isInSight)).toBe(true);
+	expect(await page.locator('.ladder thead th:nth-child(2)').evaluate(isWhole)).toBe(true);
+	expect(await page.locator('.pill > small').evaluateAll(cutWords)).toEqual([]);
 });
 
 test('the command line serves it until Ctrl-C', async () => {
@@ -450,6 +455,17 @@ function isShorter(before: number): boolean {
 function isInSight(element: Element): boolean {
 	const box = element.closest('section.scroll-x')?.getBoundingClientRect();
 	return box !== undefined && element.getBoundingClientRect().right <= box.right + 1;
+}
+
+/** Whether the first rung lies beside the names, which stay where they are, and not below them. */
+function isWhole(rung: Element): boolean {
+	return rung.getBoundingClientRect().left >= (rung.previousElementSibling?.getBoundingClientRect().right ?? 0) - 1;
+}
+
+/** The words that do not fit. One that only a screen reader says has no width. */
+function cutWords(words: Element[]): (string | null)[] {
+	const cut = words.filter(({ scrollWidth, clientWidth }) => clientWidth > 1 && scrollWidth > clientWidth);
+	return cut.map(({ textContent }) => textContent);
 }
 
 /** What the cards of the nodes show. */
