@@ -38,6 +38,7 @@ export class CannotLockError extends Error {
 
 /** The flag of macOS, of the BSDs and of libuv for Windows, for which Node has no name. */
 const O_EXLOCK = process.platform === 'win32' ? 0x10000000 : 0x20;
+const NO_ROOM: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
 /** The exit status of `flock --nonblock` when another process holds the lock. */
 const FLOCK_IS_HELD = 1;
 
@@ -61,17 +62,36 @@ export function lockFolder(folder: string): Unlock {
 		fs.closeSync(fd);
 		return lockFolder(folder);
 	}
-	fs.ftruncateSync(fd);
-	fs.writeSync(fd, `${process.pid} ${pidNamespace()}\n`);
+	try {
+		fs.ftruncateSync(fd);
+		sign(fd);
+	} catch (error) {
+		// Nobody could give back a lock that the caller was not given.
+		fs.closeSync(fd);
+		throw error;
+	}
 	let isHeld = true;
 	const unlock = (): void => {
 		// A second time, the number may be another file's.
 		if (!isHeld) return;
 		isHeld = false;
-		fs.ftruncateSync(fd);
+		try {
+			fs.ftruncateSync(fd);
+		} catch {
+			// A disk that has failed keeps the text, which nobody reads once the lock is given back.
+		}
 		fs.closeSync(fd);
 	};
 	return Object.assign(unlock, { file: { path, fd } });
+}
+
+/** Writes the holder into the file, for messages only: a disk that is full, and has no room for that, can be used all the same. */
+function sign(fd: number): void {
+	try {
+		fs.writeSync(fd, `${process.pid} ${pidNamespace()}\n`);
+	} catch (error) {
+		if (!NO_ROOM.includes((error as NodeJS.ErrnoException).code)) throw error;
+	}
 }
 
 function lockByProgram(folder: string, path: string): number {

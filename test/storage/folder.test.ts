@@ -5,7 +5,8 @@
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import * as fs from 'node:fs';
+import system, * as fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -510,6 +511,22 @@ describe('a lock', () => {
 		expect(error.message).toContain('flock (of util-linux) cannot lock it: it is not installed');
 	});
 
+	test('is had on a full disk too, where nobody can be told who holds it', () => {
+		const unlock = whileFailing('writeSync', 'ENOSPC', () => lockFolder(dataDir));
+		expect(lockErrorOf(dataDir)).toMatchObject({ pid: null, holder: 'another process' });
+		unlock();
+	});
+
+	test('that its caller is not given is not kept', () => {
+		expect(() => whileFailing('writeSync', 'EIO', () => lockFolder(dataDir))).toThrow('EIO');
+		lockFolder(dataDir)();
+	});
+
+	test('is given back on a disk that has failed', () => {
+		whileFailing('ftruncateSync', 'EROFS', lockFolder(dataDir));
+		lockFolder(dataDir)();
+	});
+
 	test('is given back once, whatever is asked', () => {
 		const unlock = lockFolder(dataDir);
 		unlock();
@@ -544,6 +561,20 @@ async function writeTo(folder: OpenFolder): Promise<void> {
 		log.flush();
 	});
 	await folder.close();
+}
+
+/** Runs `act` while this call of the system fails. */
+function whileFailing<T>(call: 'writeSync' | 'ftruncateSync', code: string, act: () => T): T {
+	const failing = vi.spyOn(system, call).mockImplementation(() => {
+		throw Object.assign(new Error(`${code}: ${call}`), { code });
+	});
+	syncBuiltinESMExports();
+	try {
+		return act();
+	} finally {
+		failing.mockRestore();
+		syncBuiltinESMExports();
+	}
 }
 
 function lockErrorOf(folder: string): LockedError {
