@@ -63,6 +63,7 @@ export function loadConfig(flags: ConfigFlags, environment: Environment, working
 		for (const value of values) shown.push(flag, value);
 	}
 	const dataDir = setting(flags.dataDir, '--data-dir', environment, 'SWARM_DATA_DIR');
+	if (dataDir?.value === '') throw new ConfigError(`${dataDir.source}: must be the path of a folder, not ""`);
 	if (dataDir) shown.push('--data-dir', dataDir.value);
 	const ofTls = tlsSettings(flags, environment);
 	for (const { flag, value } of ofTls) shown.push(flag, value);

@@ -15,9 +15,9 @@ export const ADVERTISE_RULE =
 	'must be where others reach the node, http or https, without a path, such as "http://10.1.2.3:8101"';
 export const ALLOWED_HOST_RULE = 'must be a host, with a port or without, such as "swarm.example" or "10.1.2.3:8101"';
 
-/** Whether it is an IP address or a host name. */
+/** Whether it is an IP address or a host name. An address with a zone, such as `fe80::1%eth0`, can be in no URL. */
 export function isHost(host: string): boolean {
-	return isIP(host) !== 0 || (HOST_PATTERN.test(host) && !/^[\d.]+$/.test(host));
+	return (isIP(host) !== 0 && !host.includes('%')) || (HOST_PATTERN.test(host) && !/^[\d.]+$/.test(host));
 }
 
 /** Whether a member may have this id: the name of a node, and for a later disk of it `~` and up to 16 characters. */
@@ -29,8 +29,8 @@ export function isMemberId(text: string): boolean {
 /** Whether it is `http://host:port`, without a path, a user name or a password. */
 export function isOrigin(text: string): boolean {
 	if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return false;
-	const { origin, href, hostname } = new URL(text);
-	return href === `${origin}/` && !ANY_ADDRESS.includes(hostname.replace(/^\[|\]$/g, ''));
+	const { origin, href, hostname, port } = new URL(text);
+	return port !== '0' && href === `${origin}/` && !ANY_ADDRESS.includes(hostname.replace(/^\[|\]$/g, ''));
 }
 
 /** Whether a path may be put behind it: it has no user name, no password, no query and no fragment. */
@@ -43,5 +43,6 @@ export function isBaseUrl(text: string): boolean {
 export function isAllowedHost(text: string): boolean {
 	const [, name = '', port] = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/.exec(text) ?? [];
 	if (port !== undefined && (Number(port) < 1 || Number(port) > PORT_MAX)) return false;
-	return name.startsWith('[') ? isIP(name.slice(1, -1)) === 6 : isHost(name);
+	const address = name.slice(1, -1);
+	return name.startsWith('[') ? isIP(address) === 6 && isHost(address) : isHost(name);
 }

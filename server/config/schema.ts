@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { MEMBERS_MAX } from '../../shared/paxos/quorum.ts';
 import { SNAPSHOT_LIMITS } from '../../shared/replica/snapshots.ts';
 import { prefixFault } from '../../shared/store/key.ts';
-import { ANY_ADDRESS } from '../front/doors.ts';
+import { ANY_ADDRESS, canonical } from '../front/doors.ts';
 import { countOf, must, shortJson } from './issues.ts';
 import {
 	ADVERTISE_RULE,
@@ -44,11 +44,12 @@ const nodeSchema = z
 			host: z
 				.string(must(HOST_RULE))
 				.refine(isHost, must(HOST_RULE))
+				.transform(canonical)
 				.meta({
 					description:
 						'The address at which it listens and the others dial it. Beyond loopback, a secret and a token have to be set. With 0.0.0.0 or ::, it has to advertise another one.',
 				})
-				.default('127.0.0.1'),
+				.prefault('127.0.0.1'),
 			advertise: z
 				.string(must(ADVERTISE_RULE))
 				.refine(isOrigin, must(ADVERTISE_RULE))

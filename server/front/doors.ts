@@ -91,7 +91,7 @@ export function createDoors(members: readonly Address[], allowedHosts: readonly 
 		origins.add(origin);
 	}
 	for (const allowed of allowedHosts) {
-		const host = allowed.toLowerCase();
+		const host = canonicalHost(allowed);
 		const port = portOf(host);
 		if (port === null) {
 			names.add(host);
@@ -114,7 +114,7 @@ export function createDoors(members: readonly Address[], allowedHosts: readonly 
 		connectSources: sourcesOf(origins, names),
 		refusal({ host = '', origin }, anyHost = false) {
 			if (host.includes(',')) return { status: 400, why: 'The request has more than one Host header.' };
-			if (!anyHost && !isHost(host.toLowerCase())) {
+			if (!anyHost && !isHost(canonicalHost(host))) {
 				const why = `The host "${printable(host)}" is not an address of this swarm; the setting "allowedHosts" adds others.`;
 				return { status: 403, why };
 			}
@@ -137,10 +137,17 @@ function namesOf(host: string): readonly string[] {
 	return (isLoopback(host) ? [...LOOPBACK_NAMES, canonical(host)] : [canonical(host)]).map(bracketed);
 }
 
-/** The host in lower case, or an IPv6 address in its shortest form. */
-function canonical(written: string): string {
+/** The host in lower case, or an IPv6 address in its shortest form. No URL has an address with a zone. */
+export function canonical(written: string): string {
 	const host = written.replace(/^\[|\]$/g, '');
-	return isIP(host) === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host.toLowerCase();
+	const isAddress = isIP(host) === 6 && !host.includes('%');
+	return isAddress ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host.toLowerCase();
+}
+
+/** The same of a host with brackets around IPv6, and with a port or without, as of a Host header. */
+function canonicalHost(written: string): string {
+	const [, address, rest = ''] = /^\[([^\]]*)\](.*)$/.exec(written) ?? [];
+	return address === undefined ? written.toLowerCase() : `[${canonical(address)}]${rest}`;
 }
 
 function bracketed(host: string): string {

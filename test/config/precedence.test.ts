@@ -173,6 +173,7 @@ describe('the configuration', () => {
 		[{ advertise: ['n3=http://a'] }, '--advertise: must be ID=URL with one of the nodes n1, n2, not "n3=http://a"'],
 		[{ advertise: ['n1=a:80'] }, '--advertise: n1 must be where others reach the node'],
 		[{ allowHost: ['http://a'] }, '--allow-host: must be a host, with a port or without'],
+		[{ dataDir: '' }, '--data-dir: must be the path of a folder, not ""'],
 	])('refuses %o', (flags, message) => {
 		writeSwarm('swarm.json');
 		expect(() => loadConfig(flags, {}, folder)).toThrow(message);

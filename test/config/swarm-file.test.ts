@@ -85,6 +85,8 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
 	['a host with a scheme', nodes({ ...n1, host: 'http://a' }), `swarm.json: nodes[0].host: ${HOST}, not "http://a"`],
 	['a host for all addresses', nodes({ ...n1, host: '0.0.0.0' }), `swarm.json: nodes[0].host: 0.0.0.0 ${ANY}`],
 	['a host for all addresses of IPv6', nodes({ ...n1, host: '::' }), `swarm.json: nodes[0].host: :: ${ANY}`],
+	['the same in more letters', nodes({ ...n1, host: '0:0:0:0:0:0:0:0' }), `swarm.json: nodes[0].host: :: ${ANY}`],
+	['a host with a zone', nodes({ ...n1, host: 'fe80::1%e' }), `swarm.json: nodes[0].host: ${HOST}, not "fe80::1%e"`],
 	...[
 		'n1.example:8101',
 		'ftp://n1.example',
@@ -93,6 +95,7 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
 		'http://user@n1.example',
 		'http://0.0.0.0:8101',
 		'http://[::]:8101',
+		'http://n1.example:0',
 		'http://',
 		'http:n1.example',
 	].map((advertise): [string, string, string] => [
@@ -113,6 +116,7 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
 		'fd00::7',
 		'[fd00::7',
 		'[::g]',
+		'[fe80::1%eth0]',
 		'10.1.2',
 	].map((host): [string, string, string] => [
 		`an allowed host like "${host}"`,

@@ -28,6 +28,11 @@ describe('the doors', () => {
 		expect(doors.refusal({ host, origin: `http://${host}` })?.status).toBe(403);
 	});
 
+	it('understand each spelling of an address', () => {
+		expect(doors.refusal({ host: '[2001:DB8:0:0:0:0:0:1]:7103' })).toBeNull();
+		expect(doors.refusal({ host: '[0:0:0:0:0:0:0:1]:7101' })).toBeNull();
+	});
+
 	it.each([
 		undefined,
 		'',
@@ -40,6 +45,8 @@ describe('the doors', () => {
 		'localhost.:7101',
 		'paxos.example:7101',
 		'2001:db8::1:7103',
+		'[fe80::1%eth0]:7101',
+		'[::1',
 	])('refuse who asks for %s', (host) => {
 		expect(doors.refusal({ host })).toEqual({ status: 403, why: hostRefused(host ?? '') });
 		expect(doors.refusal({ host }, true)).toBeNull();
@@ -125,13 +132,17 @@ describe('an advertised address', () => {
 });
 
 describe('allowed hosts', () => {
-	const doors = createDoors([{ host: '127.0.0.1', port: 7101 }], ['Swarm.Example', '10.1.2.3:8101', '[fd00::7]']);
+	const doors = createDoors(
+		[{ host: '127.0.0.1', port: 7101 }],
+		['Swarm.Example', '10.1.2.3:8101', '[FD00:0::7]', '[fd00:0:0::8]:80'],
+	);
 
 	it.each([
 		['swarm.example', undefined],
 		['SWARM.example:9000', 'https://swarm.example:9000'],
 		['10.1.2.3:8101', 'http://10.1.2.3:8101'],
 		['[fd00::7]:7101', 'http://[fd00::7]:7101'],
+		['[fd00::8]', 'http://[fd00::8]'],
 	])('let in who asks for %s, and pages of %s', (host, origin) => {
 		expect(doors.refusal({ host, origin })).toBeNull();
 	});
