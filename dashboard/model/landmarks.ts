@@ -14,34 +14,35 @@ export interface Landmark {
 	readonly text: string;
 }
 
-/** A busy swarm chooses so much that its choices must not push out an election. */
-const CHOICES_MAX = 200;
-const OTHERS_MAX = 200;
+/** Of each sort so many are kept, so that many choices, or the refusals of a long duel, push out no election. */
+const KEPT_MAX = 200;
+type Sort = 'choice' | 'refusal' | 'other';
 
 export class Landmarks {
-	#choices: Landmark[] = [];
-	#others: Landmark[] = [];
+	readonly #kept: Readonly<Record<Sort, Landmark[]>> = { choice: [], refusal: [], other: [] };
 
 	/** @param before the swarm just before the item was told */
 	add(item: Item, before: SwarmModel): void {
 		const said = landmarkOf(item.node, item.told, before);
 		if (!said) return;
 		const [glyph, text] = said;
-		if (glyph === 'learn') keep(this.#choices, { item, glyph, text }, CHOICES_MAX);
-		else keep(this.#others, { item, glyph, text }, OTHERS_MAX);
+		const kept = this.#kept[sortOf(item.told)];
+		kept.push({ item, glyph, text });
+		if (kept.length > KEPT_MAX) kept.shift();
 	}
 
 	/** Those behind place `after` of the tape, in its order. */
 	since(after: number): Landmark[] {
-		return [...this.#choices, ...this.#others]
+		return Object.values(this.#kept)
+			.flat()
 			.filter(({ item }) => item.at >= after)
 			.sort((a, b) => a.item.at - b.item.at);
 	}
 }
 
-function keep(landmarks: Landmark[], landmark: Landmark, countMax: number): void {
-	landmarks.push(landmark);
-	if (landmarks.length > countMax) landmarks.shift();
+function sortOf(told: Told): Sort {
+	if (told.kind !== 'fact') return 'other';
+	return told.fact.kind === 'chosen' ? 'choice' : told.fact.kind === 'refused' ? 'refusal' : 'other';
 }
 
 function leadsText(node: NodeId, by: readonly NodeId[], { voters }: SwarmModel): string {

@@ -14,7 +14,7 @@ import { type Item, isEntry } from '../../dashboard/model/tape.ts';
 import type { Fact } from '../../shared/fact.ts';
 import type { NodeSnapshot } from '../../shared/feed.ts';
 import { ALPHA, FakeSwarm, fakeMembers } from './fake-swarm.ts';
-import { START_MS } from './told.ts';
+import { START_MS, toldSwarm } from './told.ts';
 
 const ids = ['n1', 'n2', 'n3', 'n4', 'n5'];
 
@@ -288,4 +288,21 @@ test('in a playback a node is drawn as one that promised, then accepted, then kn
 		}
 	}
 	expect([...seen].sort()).toEqual([...order].sort());
+});
+
+test('many refusals push no election off the rail', () => {
+	const { swarm, story } = toldSwarm();
+	const { ballot } = swarm.campaign('n4', 'noLeader');
+	const { epoch, seq, time } = swarm.snapshot('n5');
+	const refused = { node: 'n5', epoch, time, kind: 'refused', refused: 'prepare', from: 'n1', slot: 0 } as const;
+	const facts = Array.from({ length: 300 }, (_, i) => ({
+		...refused,
+		seq: seq + 1 + i,
+		ballot: '1@n1',
+		promised: ballot,
+	}));
+	story.batch('n5', { epoch, from: seq + 1, facts, skipped: {} });
+	const texts = story.landmarks.map(({ text }) => text);
+	expect(texts.filter((text) => text === 'n5 refuses prepare')).toHaveLength(200);
+	expect(texts[0]).toMatch(/^n4 became leader, because /);
 });
