@@ -69,7 +69,10 @@ export interface LoopListener {
 	result(client: string, sequence: number, result: Result, slot: Slot, chosenAt: Ballot): void;
 	/** The state machine has applied every slot up to `through`. @returns this node's proposals that are settled since */
 	applied(through: Slot, revision: number): readonly ProposalId[];
-	/** The state machine has taken over a snapshot, which holds every slot up to `through`. `applied` follows. */
+	/**
+	 * The state machine has taken over a snapshot, which holds every slot up to `through`, and the agent knows the members
+	 * behind it. `applied` follows.
+	 */
 	installed(through: Slot): void;
 }
 
@@ -259,8 +262,10 @@ export class ReplicaLoop {
 					this.#mailbox[waiting++] = event;
 					continue;
 				}
-				if (event.kind === 'snapshot') this.#takeOver(event.through);
-				this.#carryOut(this.#agent.step(event, now));
+				const isTakenOver = event.kind === 'snapshot' && this.#takesOver(event.through);
+				const effects = this.#agent.step(event, now);
+				if (isTakenOver) this.#tellTakenOver();
+				this.#carryOut(effects);
 			}
 		} finally {
 			this.#mailbox.length = waiting;
@@ -318,22 +323,30 @@ export class ReplicaLoop {
 			this.#applyValue(decision.slot, decision.value, this.#onResult);
 		}
 		this.#applying = undefined;
-		const settled = this.#listener.applied(this.appliedThrough, this.machine.revision);
-		this.#mailbox.push({ kind: 'applied', through: this.appliedThrough, settled });
+		this.#tellApplied();
 	}
 
 	/** Nothing is taken over where the event is about this node's own snapshot, or the slots have come by another way. */
-	#takeOver(through: Slot): void {
+	#takesOver(through: Slot): boolean {
 		const snapshot = this.#snapshot;
-		if (snapshot?.through !== through) return;
+		if (snapshot?.through !== through) return false;
 		this.#snapshot = undefined;
-		if (through <= this.appliedThrough) return;
+		if (through <= this.appliedThrough) return false;
 		this.machine.become(snapshot.machine);
 		this.appliedThrough = through;
 		this.digests.note(through, this.machine.digest);
-		this.#listener.installed(through);
-		const settled = this.#listener.applied(through, this.machine.revision);
-		this.#mailbox.push({ kind: 'applied', through, settled });
+		return true;
+	}
+
+	/** The agent knows the members behind the snapshot now, by which it is told what became of a change of them. */
+	#tellTakenOver(): void {
+		this.#listener.installed(this.appliedThrough);
+		this.#tellApplied();
+	}
+
+	#tellApplied(): void {
+		const settled = this.#listener.applied(this.appliedThrough, this.machine.revision);
+		this.#mailbox.push({ kind: 'applied', through: this.appliedThrough, settled });
 	}
 
 	/** @throws InvariantError for a slot that is not the next one: the machine would not be in the state of the others */

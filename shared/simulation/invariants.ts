@@ -92,6 +92,8 @@ export class Invariants {
 			life.chosenThrough = view.chosenThrough;
 			this.#ledger.mustBeChosenThrough(node, view.chosenThrough, 'its state');
 		}
+		// The agent goes on behind the snapshot at once. That the machine has its state is looked at by `installed`.
+		for (const fact of effects.facts) if (fact.kind === 'installed') life.appliedThrough = fact.through;
 		for (const decision of effects.apply) this.#applies(node, life, decision);
 		if (effects.sendWhenDurable.length > 0) this.#promises.made(node, effects);
 		this.#refusedStops(node, event, effects, view);
@@ -149,7 +151,7 @@ export class Invariants {
 			throw new Violation('SnapshotIsThePrefix', `${this.#ids[node]} has another state after slot ${through}`);
 		}
 		const life = this.#life(node);
-		life.appliedThrough = through;
+		life.appliedThrough = Math.max(life.appliedThrough, through);
 		life.results = this.#resultsAfter[through] as number;
 	}
 

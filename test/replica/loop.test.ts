@@ -2,8 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { NO_BALLOT } from '../../shared/paxos/ballot.ts';
 import type { Effects } from '../../shared/paxos/effects.ts';
+import type { Event } from '../../shared/paxos/event.ts';
+import { firstMembers } from '../../shared/paxos/members.ts';
 import { NOOP } from '../../shared/paxos/value.ts';
 import { ReplicaLoop } from '../../shared/replica/loop.ts';
+import { votersNamed } from '../../shared/simulation/node.ts';
 import { Store } from '../../shared/store/store.ts';
 
 const NOTHING: Effects = {
@@ -16,13 +19,11 @@ const NOTHING: Effects = {
 	facts: [],
 };
 
-/** A loop whose machine holds three slots, and whose agent has these ones applied in its first step. */
-function applying(...slots: readonly number[]): ReplicaLoop {
-	const apply = slots.map((slot) => ({ slot, ballot: NO_BALLOT, value: NOOP }));
-	const steps = [{ ...NOTHING, apply }];
-	const loop = new ReplicaLoop({
+/** A loop whose machine holds three slots. It notes which slots its listener was told of. */
+function loopOf(step: (event: Event) => Effects, told: string[] = []): ReplicaLoop {
+	return new ReplicaLoop({
 		id: 'n1',
-		agent: { step: () => steps.shift() ?? NOTHING },
+		agent: { step },
 		log: { durableThrough: 0, reached: 0, newest: 0, room: 'everything', append: () => 0, flush: () => undefined },
 		machine: new Store(),
 		appliedThrough: 3,
@@ -39,10 +40,20 @@ function applying(...slots: readonly number[]): ReplicaLoop {
 		listener: {
 			outcome: () => undefined,
 			result: () => undefined,
-			applied: () => [],
-			installed: () => undefined,
+			applied: (through) => {
+				told.push(`applied ${through}`);
+				return [];
+			},
+			installed: (through) => told.push(`installed ${through}`),
 		},
 	});
+}
+
+/** Its agent has these slots applied in its first step. */
+function applying(...slots: readonly number[]): ReplicaLoop {
+	const apply = slots.map((slot) => ({ slot, ballot: NO_BALLOT, value: NOOP }));
+	const steps = [{ ...NOTHING, apply }];
+	const loop = loopOf(() => steps.shift() ?? NOTHING);
 	loop.linkUp('n2');
 	return loop;
 }
@@ -60,5 +71,17 @@ describe('a loop', () => {
 		['before the one that it follows', [4, 6], 'slot 6 was to be applied after slot 4'],
 	])('fails rather than apply a slot %s', (_, slots, message) => {
 		expect(() => applying(...slots).turn(true)).toThrow(message);
+	});
+
+	it('tells of a snapshot when the agent knows the members behind it, and before the slots behind it are applied', () => {
+		const told: string[] = [];
+		const loop = loopOf((event) => {
+			if (event.kind !== 'snapshot') return NOTHING;
+			told.push('members');
+			return { ...NOTHING, apply: [{ slot: 8, ballot: NO_BALLOT, value: NOOP }] };
+		}, told);
+		loop.install(7, { machine: new Store(), members: firstMembers(votersNamed(['n1'])) });
+		loop.turn(true);
+		expect(told).toEqual(['members', 'installed 7', 'applied 7', 'applied 8']);
 	});
 });

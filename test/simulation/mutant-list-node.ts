@@ -53,6 +53,14 @@ export const NODE_MUTANTS: readonly Mutant[] = [
 		'		this.#timerIsSet = false;\n		if (this.#held.size === 0) return;',
 		'		if (this.#held.size === 0) return;',
 	),
+	// `test/replica/loop.test.ts` catches this one: only a deposed leader asks what became of its change.
+	one(
+		0,
+		'a snapshot is told before the agent knows the members behind it',
+		LOOP,
+		'				const effects = this.#agent.step(event, now);\n				if (isTakenOver) this.#tellTakenOver();\n',
+		'				if (isTakenOver) this.#tellTakenOver();\n				const effects = this.#agent.step(event, now);\n',
+	),
 	one(
 		0,
 		'one flush lets out the envelopes of one step only',
