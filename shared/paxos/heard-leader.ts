@@ -109,7 +109,7 @@ export class HeardLeader {
 	periodEnded(): number | null {
 		const { inPeriod, periodBeganMs } = this.state;
 		this.state.inPeriod = false;
-		this.#neighbours.periodEnded();
+		this.#neighbours.periodEnded(this.hearing);
 		return inPeriod ? null : this.#context.steadyMs - periodBeganMs;
 	}
 }

@@ -91,10 +91,17 @@ export class Neighbours {
 		this.state.relaysFor.delete(peer);
 	}
 
-	/** A neighbour that has not polled for a whole election period hears a leader itself. */
-	periodEnded(): void {
+	/**
+	 * A neighbour that has not polled for a whole election period hears a leader itself, or stood still. It is told that this
+	 * node passes on for it no more: it would not hear that the leader was lost in between, and with it what it has asked.
+	 */
+	periodEnded(hearing: Hearing): void {
 		const { relaysFor, polledBy } = this.state;
-		for (const neighbour of relaysFor) if (!polledBy.has(neighbour)) relaysFor.delete(neighbour);
+		for (const neighbour of relaysFor) {
+			if (polledBy.has(neighbour)) continue;
+			relaysFor.delete(neighbour);
+			this.#context.out.now(neighbour, { kind: 'hears', ...hearing, relays: false, recoveredThrough: 0 });
+		}
 		polledBy.clear();
 	}
 }

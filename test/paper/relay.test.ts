@@ -1,6 +1,6 @@
 /** A node that hears no leader sends its forwards and reads to the leader through one neighbour that hears it. */
 import { describe, expect, it } from 'vitest';
-import { Lab, ofKind } from './lab.ts';
+import { among, Lab, ofKind } from './lab.ts';
 
 /** n1 leads five nodes; n5 has no link to it, and has polled. */
 function cutOff(): Lab {
@@ -88,6 +88,35 @@ describe('a node that does not reach the leader', () => {
 		expect(lab.inFlight('forward')).toEqual([]);
 	});
 
+	it('asks again where its neighbour has lost the leader and what it passed on, and did not tell it any more', () => {
+		const lab = cutOff();
+		lab.step('n5', { kind: 'read', read: 1 });
+		const neighbour = lab.inFlight('readAsk')[0]?.to as string;
+		lab.deliver(({ from }) => from === 'n5');
+		lab.drop();
+		// n5 stands still, and polls nobody.
+		const beat = (): void => {
+			lab.timer('n1', 'heartbeat');
+			lab.deliver((envelope) => among('n1', neighbour)(envelope));
+		};
+		for (let period = 0; period < 2; period++) {
+			lab.timer(neighbour, 'election');
+			beat();
+		}
+		for (const [id, peer] of [
+			[neighbour, 'n1'],
+			['n1', neighbour],
+		] as const) {
+			lab.step(id, { kind: 'linkDown', peer });
+			lab.step(id, { kind: 'linkUp', peer });
+		}
+		beat();
+		deliver(lab);
+		lab.timer('n5', 'poll');
+		deliver(lab);
+		expect(lab.outcomes('n5', 'readAt')).toMatchObject([{ read: 1 }]);
+	});
+
 	it('asks the leader itself again, for everything, once it hears it', () => {
 		const lab = cutOff();
 		lab.propose('n5', 'red');
@@ -144,6 +173,8 @@ describe('a neighbour', () => {
 		const neighbour = via(lab);
 		deliver(lab);
 		for (let period = 0; period < 2; period++) lab.timer(neighbour, 'election');
+		expect(lab.inFlight('hears')).toMatchObject([{ to: 'n5', message: { relays: false } }]);
+		lab.drop();
 		lab.propose('n1', 'blue');
 		lab.deliver(({ message }) => message.kind !== 'hears');
 		expect(lab.inFlight('hears')).toEqual([]);
