@@ -114,7 +114,8 @@ export class Reads {
 		current.confirmers.add(from);
 		if (!members.isQuorum(current.confirmers)) return;
 		this.state.round = null;
-		const { slot } = current;
+		// No quorum of the members before those in force has confirmed. All that they have decided is known here by now.
+		const slot = Math.max(current.slot, members.sets[0].from - 1);
 		for (const read of current.own) out.outcomes.push({ kind: 'readAt', read, slot });
 		for (const { from, ask } of current.asks.values()) {
 			const { origin, epoch, round } = ask;

@@ -386,6 +386,36 @@ describe('phase 1 and phase 2', () => {
 		expect(lab.outcomes('n1', 'readAt')).toEqual([{ kind: 'readAt', read: 1, slot: lab.chosen('n2').length }]);
 	});
 
+	it('a round of reads that outlasts the members it began with is answered from all that they have decided', () => {
+		const lab = labOf(3, 'n4', 'n5', 'n6');
+		changeTo(lab, 'n1', ['n1', 'n2', 'n3'], ['n5', 'n6']);
+		lab.deliver();
+		changeTo(lab, 'n1', ['n1', 'n2', 'n4'], ['n5', 'n6']);
+		lab.propose('n1', 'red');
+		// The second change is chosen. What comes behind it, up to where it is in force, is accepted by n2 alone.
+		lab.deliver(({ message }) => 'slot' in message && message.slot === ALPHA + 1);
+		lab.deliver(among('n1', 'n4', 'n6'));
+		lab.deliver(({ to, message }) => to === 'n2' && message.kind === 'accept');
+		lab.drop();
+		// n3 leads next and has it chosen. Neither n1 nor n4 and n6 hear of that, and n6 has a read.
+		lab.propose('n3', 'blue', 'self');
+		lab.campaign('n3', 20);
+		lab.deliver(among('n2', 'n3', 'n5'));
+		const slot = lab.chosen('n3').indexOf('red') + 1;
+		expect(slot).toBeGreaterThan(0);
+		lab.step('n6', { kind: 'read', read: 1 });
+		lab.deliver(among('n1', 'n6'));
+		// n1 learns from n5 what it has proposed itself, and that n3 is no member any more.
+		for (let beat = 0; beat < 2; beat++) {
+			lab.timer('n1', 'heartbeat');
+			lab.deliver(among('n1', 'n4', 'n5'));
+		}
+		expect(lab.agent('n1').members.sets).toMatchObject([{ voters: ['n1', 'n2', 'n4'] }]);
+		lab.deliver(among('n1', 'n6'));
+		const [answer] = lab.outcomes('n6', 'readAt');
+		expect(answer?.slot).toBeGreaterThanOrEqual(slot);
+	});
+
 	it('a leader that takes over a snapshot asks the members of both sets in it', () => {
 		const lab = labOf(3, 'n4', 'n5', 'n6');
 		lab.deliver();

@@ -130,7 +130,15 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		'slot: stamp.chosenThrough,',
 		'slot: stamp.chosenThrough - 1,',
 	),
-	// `test/paper/members.test.ts` catches this one, and `test/paper/relay.test.ts` the next. Few seeds can reach them.
+	// `test/paper/members.test.ts` catches this one and the next, and `test/paper/relay.test.ts` the one after. Few seeds can
+	// reach them.
+	one(
+		0,
+		'a round that outlasts the members it began with is answered from what was chosen at its beginning',
+		READS,
+		'Math.max(current.slot, members.sets[0].from - 1)',
+		'Math.max(current.slot, members.sets.length - 2)',
+	),
 	one(
 		0,
 		'a round is confirmed by the members in force alone',
