@@ -118,7 +118,6 @@ async function start<Replica extends NodeReplica>(
 	const stopped = new Promise<Error | null>((resolve) => {
 		hasStopped = resolve;
 	});
-	const stopLooking = typeof http === 'boolean' ? () => undefined : whereItListens(http, self, log);
 	const running = await begin({
 		config,
 		name: id,
@@ -133,8 +132,8 @@ async function start<Replica extends NodeReplica>(
 		onFatal: (error) => hasStopped(error),
 		onRemoved: () => hasStopped(null),
 	});
+	if (typeof http !== 'boolean') void stopped.then(whereItListens(http, self, log));
 	const close = async (): Promise<void> => {
-		stopLooking();
 		await running.close();
 		hasStopped(null);
 	};

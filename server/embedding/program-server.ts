@@ -32,7 +32,7 @@ export function mustFit(server: Server, { tls }: SwarmConfig, self: NodeConfig):
 }
 
 /**
- * Says in the log, when a server that does not listen yet begins to, whether that is elsewhere than where other nodes dial.
+ * Says in the log, now or when a server that does not listen yet begins to, whether that is elsewhere than where other nodes dial.
  *
  * @returns ends that
  */
@@ -41,6 +41,7 @@ export function whereItListens(server: Server, self: NodeConfig, log: NodeLogger
 		const fault = faultOfPort(server, self);
 		if (fault !== null) log.error(fault);
 	};
+	look();
 	server.on('listening', look);
 	return () => void server.off('listening', look);
 }

@@ -85,13 +85,17 @@ it('refuses a server that listens where no other node looks for it, and says so 
 	const told: unknown[] = [];
 	const [later, note] = [createServer(), (...said: readonly unknown[]) => void told.push(said.at(-1))];
 	const logger = { debug: note, info: note, warn: note, error: note, fatal: note };
-	const before = later.listenerCount('listening');
+	const listeners = (of: Server) => of.eventNames().map((name) => [name, of.listenerCount(name)]);
+	const before = listeners(later);
 	const waits = await createNode({ ...options, http: later, logger });
 	await once(later.listen(0, '127.0.0.1'), 'listening');
 	const { port: chosen } = later.address() as AddressInfo;
 	expect(told).toContain(fault.replace(String(other), String(chosen)));
+	const second = createServer();
+	await expect(createNode({ ...options, http: second, logger })).rejects.toThrow('runs already');
+	expect(listeners(second)).toEqual(before);
 	await waits.close();
-	expect(later.listenerCount('listening')).toBe(before);
+	expect(listeners(later)).toEqual(before);
 	await once(later.close(), 'close');
 });
 
