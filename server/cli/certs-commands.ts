@@ -1,5 +1,6 @@
 /** The commands below `certs`, with their options and help. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { isHost } from '../config/names.ts';
 import { example } from './help.ts';
 import { memberId, withConfig } from './options.ts';
 import type { Ended, Terminal } from './terminal.ts';
@@ -30,7 +31,7 @@ export function addCerts(program: Command, terminal: Terminal, ended: Ended): vo
 		.action(async (options) => ended((await load()).init(options, terminal)));
 	issuing(certs.command('node').argument('<id>', 'the name of the node', memberId))
 		.description('make a certificate for a node, for the addresses that swarm.json has of it')
-		.option('--host <name>', 'a further name or IP address at which it is reached; may be repeated', collect)
+		.option('--host <name>', 'a further name or IP address at which it is reached; may be repeated', hosts)
 		.addHelpText('after', example('certs node n4 --host 10.1.2.3', 'for a node that swarm.json does not name'))
 		.action(async (id, options) => ended((await load()).node(id, options, terminal)));
 	issuing(certs.command('client').argument('<name>', 'the name of the client', clientName))
@@ -50,7 +51,8 @@ export function addCerts(program: Command, terminal: Terminal, ended: Ended): vo
 		.action(async (path, options) => ended(load().then(({ show }) => show(path, options, terminal))));
 }
 
-function collect(value: string, before: readonly string[] = []): readonly string[] {
+function hosts(value: string, before: readonly string[] = []): readonly string[] {
+	if (!isHost(value)) throw new InvalidArgumentError('It must be an IP address or a host name, without a port.');
 	return [...before, value];
 }
 

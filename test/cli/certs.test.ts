@@ -86,6 +86,9 @@ describe('certs node and certs client', () => {
 	it('make one for a node that swarm.json does not name, where they are told its address', async () => {
 		await run('certs init');
 		expect(await run('certs node n9')).toMatchObject({ status: 2, stderr: expect.stringMatching(/by --host$/m) });
+		for (const host of ['', '10.1.2.9:7101', 'http://n9.example', 'fe80::1%eth0']) {
+			expect([host, (await run(`certs node n9 --host=${host}`)).status]).toEqual([host, 2]);
+		}
 		expect((await run('certs node n9 --host 10.1.2.9 --host n9.example')).status).toBe(0);
 		expect(certificate('certs/n9.crt').checkIP('10.1.2.9')).toBe('10.1.2.9');
 		expect(certificate('certs/n9.crt').checkHost('n9.example')).toBe('n9.example');
