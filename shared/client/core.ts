@@ -93,9 +93,10 @@ export class ClientCore {
 			hasCalls: () => this.callsCount > 0,
 			hasWatches: () => this.#watches.count > 0,
 			up: () => {
+				// The node has to begin a watch before it answers what was called behind it.
+				this.#watches.sendAgain();
 				this.#writes.sendAgain();
 				this.#reads.sendAgain();
-				this.#watches.sendAgain();
 			},
 			leaderKnown: () => this.#writes.leaderKnown(),
 			section: (section) => this.#section(section),
@@ -236,9 +237,9 @@ export class ClientCore {
 		this.#runtime.afterTurn(() => {
 			this.#turnEnds = false;
 			if (this.#closed) return;
+			this.#watches.endTurn();
 			this.#writes.endTurn();
 			this.#reads.endTurn();
-			this.#watches.endTurn();
 			this.#route.wake();
 			this.#watchBy(this.#deadlineMs);
 		});

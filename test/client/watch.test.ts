@@ -265,6 +265,28 @@ describe('in virtual time', () => {
 		client.close();
 	});
 
+	it('a watch is begun before the node is asked for what was called behind it, also on the next connection', () => {
+		const swarm = new Watched(['n1']);
+		const came: string[] = [];
+		swarm.onWatch = () => came.push('watch');
+		// None of them is answered.
+		swarm.onWrite = () => came.push('write') > 0;
+		swarm.onRead = () => came.push('read') > 0;
+		const settle = { resolve: () => undefined, reject: () => undefined };
+		const client = swarm.client();
+		client.put('before', new Uint8Array(0), 0n, null, undefined, settle);
+		swarm.time.run(100);
+		client.put('a', new Uint8Array(0), 0n, null, undefined, settle);
+		client.get('a', 'linearizable', undefined, settle);
+		client.watch('a', null, new Noting());
+		swarm.time.run(200);
+		expect(came.splice(0)).toEqual(['write', 'watch', 'read']);
+		swarm.nodes[0]?.cut();
+		swarm.time.run(1000);
+		expect(came).toEqual(['watch', 'write', 'read']);
+		client.close();
+	});
+
 	it('a node that is gone without a word is left, though no call waits', () => {
 		const swarm = new Watched(['n1', 'n2']);
 		const client = swarm.client();
