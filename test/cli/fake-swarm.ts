@@ -17,6 +17,8 @@ export interface Ended {
 export interface RunOptions {
 	/** Whether stdout and stderr are a terminal of 60 columns. */
 	readonly isTTY?: boolean;
+	/** Whether the reader of stdout leaves when it has its first piece, as `head -1` does. */
+	readonly leaves?: boolean;
 	readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -40,12 +42,13 @@ export class FakeSwarm {
 	async run(
 		line: string,
 		stdin: string | Buffer = '',
-		{ isTTY = false, environment = {} }: RunOptions = {},
+		{ isTTY = false, leaves = false, environment = {} }: RunOptions = {},
 	): Promise<Ended> {
 		const terminal = isTTY ? { isTTY, columns: 60 } : {};
 		const stdout = Object.assign(new PassThrough(), terminal);
 		const stderr = Object.assign(new PassThrough(), terminal);
-		const printed = Promise.all([text(stdout), text(stderr)]);
+		if (leaves) stdout.once('data', () => stdout.destroy());
+		const printed = Promise.all([leaves ? '' : text(stdout), text(stderr)]);
 		const args = line.split(' ').filter((arg) => arg !== '');
 		const status = await run(
 			args,

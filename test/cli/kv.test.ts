@@ -136,6 +136,13 @@ describe('kv ls', () => {
 	});
 });
 
+it.each(['kv ls', 'kv ls -w json', 'kv export'])('%s ends at once where its reader has what it wants', async (line) => {
+	const item = line === 'kv export' ? '{"Key":"a","Flags":0,"Value":null,"CreateIndex":2,"ModifyIndex":2}' : '"a"';
+	fake.first.answer = { headers: { 'Content-Length': '1000' }, body: `[${item},` };
+	const ended = await fake.run(`${line} --endpoint http://127.0.0.1:${fake.first.port}`, '', { leaves: true });
+	expect(ended).toMatchObject({ status: 0, stderr: '' });
+});
+
 describe('kv export and import', () => {
 	it('bring all keys into another swarm, with their flags and bytes', async () => {
 		await done('put a -', Buffer.from([0, 255, 10]));

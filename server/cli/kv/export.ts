@@ -9,6 +9,7 @@ import { connectionOf, type KvOptions, prefixPath } from './connection.ts';
 import { entryOf, parseExact } from './entries.ts';
 import { PrintedExport, SavedExport } from './export-file.ts';
 import { type ListTaker, takeList } from './lists.ts';
+import { whileRead } from './print.ts';
 
 export interface ExportOptions extends KvOptions {
 	readonly out?: string;
@@ -18,10 +19,22 @@ export interface ExportOptions extends KvOptions {
 
 /** Where it is told to stop, no part of a file stays: the list ends first, and then the file is removed. */
 export function exportKeys(prefix: string, options: ExportOptions, terminal: Terminal): Promise<ExitStatus> {
-	return stoppable(() => exportAll(prefix, options, terminal));
+	return stoppable(() =>
+		options.out === undefined
+			? whileRead(terminal, (readerIsGone) => exportAll(prefix, options, terminal, readerIsGone))
+			: exportAll(prefix, options, terminal, NEVER),
+	);
 }
 
-async function exportAll(prefix: string, options: ExportOptions, terminal: Terminal): Promise<ExitStatus> {
+/** Who reads what is said of a file has nothing to do with the file. */
+const NEVER = new AbortController().signal;
+
+async function exportAll(
+	prefix: string,
+	options: ExportOptions,
+	terminal: Terminal,
+	readerIsGone: AbortSignal,
+): Promise<ExitStatus> {
 	const connection = connectionOf(options, terminal);
 	const path = prefixPath('/v1/kv/', prefix, { recurse: true, stale: options.stale });
 	const bar = new ProgressBar(terminal, 'exporting');
@@ -40,7 +53,7 @@ async function exportAll(prefix: string, options: ExportOptions, terminal: Termi
 		},
 	};
 	try {
-		if (!(await takeList(connection, path, taker))) await out.begin();
+		if (!(await takeList(connection, path, taker, readerIsGone))) await out.begin();
 		await out.write(out.count === 0 ? '[]\n' : '\n]\n');
 		await out.finish();
 	} catch (error) {

@@ -20,11 +20,17 @@ export interface ListTaker {
 
 /**
  * @param path of the list, with its parameters
+ * @param readerIsGone ends it with an error, because nobody wants the rest
  * @returns false where there is nothing below the prefix
  * @throws CommandError
  */
-export function takeList(connection: Connection, path: string, taker: ListTaker): Promise<boolean> {
-	return stoppable((signal) => fromAny(connection, path, taker, signal));
+export function takeList(
+	connection: Connection,
+	path: string,
+	taker: ListTaker,
+	readerIsGone: AbortSignal,
+): Promise<boolean> {
+	return stoppable((signal) => fromAny(connection, path, taker, AbortSignal.any([signal, readerIsGone])));
 }
 
 async function fromAny(connection: Connection, path: string, taker: ListTaker, signal: AbortSignal): Promise<boolean> {

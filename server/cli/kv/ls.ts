@@ -5,14 +5,23 @@ import { CommandError, EXIT, type ExitStatus, type Terminal } from '../terminal.
 import { type Connection, connectionOf, formatOf, type KvOptions, prefixPath } from './connection.ts';
 import { type Entry, entriesTable, entryOf, parseExact } from './entries.ts';
 import { type ListTaker, takeList } from './lists.ts';
-import { print } from './print.ts';
+import { print, whileRead } from './print.ts';
 
 export interface LsOptions extends KvOptions {
 	readonly separator?: string;
 	readonly stale?: true;
 }
 
-export async function ls(prefix: string, options: LsOptions, terminal: Terminal): Promise<ExitStatus> {
+export function ls(prefix: string, options: LsOptions, terminal: Terminal): Promise<ExitStatus> {
+	return whileRead(terminal, (readerIsGone) => list(prefix, options, terminal, readerIsGone));
+}
+
+async function list(
+	prefix: string,
+	options: LsOptions,
+	terminal: Terminal,
+	readerIsGone: AbortSignal,
+): Promise<ExitStatus> {
 	const { separator, stale } = options;
 	const format = formatOf(options);
 	const path = prefixPath('/v1/kv/', prefix, {
@@ -20,7 +29,7 @@ export async function ls(prefix: string, options: LsOptions, terminal: Terminal)
 		stale,
 	});
 	const connection = connectionOf(options, terminal);
-	if (format === 'table') return table(await takeAll(connection, path), prefix, terminal);
+	if (format === 'table') return table(await takeAll(connection, path, readerIsGone), prefix, terminal);
 	const isJson = format === 'json';
 	let count = 0;
 	const taker: ListTaker = {
@@ -33,22 +42,23 @@ export async function ls(prefix: string, options: LsOptions, terminal: Terminal)
 			return print(terminal, isJson ? before + item : `${understood(() => z.string().parse(JSON.parse(item)))}\n`);
 		},
 	};
-	const isThere = await takeList(connection, path, taker);
+	const isThere = await takeList(connection, path, taker, readerIsGone);
 	if (!isThere) throw noKeys(prefix);
 	if (isJson) terminal.stdout.write(count === 0 ? '[]\n' : '\n]\n');
 	return EXIT.ok;
 }
 
 /** A table is as wide as its longest key, so all of it has to be there first. */
-async function takeAll(connection: Connection, path: string): Promise<Entry[] | null> {
+async function takeAll(connection: Connection, path: string, readerIsGone: AbortSignal): Promise<Entry[] | null> {
 	let entries: Entry[] = [];
-	const isThere = await takeList(connection, path, {
+	const taker: ListTaker = {
 		isFresh: true,
 		begin: () => {
 			entries = [];
 		},
 		take: (item) => void entries.push(understood(() => entryOf(parseExact(item)))),
-	});
+	};
+	const isThere = await takeList(connection, path, taker, readerIsGone);
 	return isThere ? entries : null;
 }
 

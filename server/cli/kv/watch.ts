@@ -9,7 +9,7 @@ import { styleOf } from '../style.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from '../terminal.ts';
 import { type Connection, connectionOf, formatOf, type KvOptions, prefixPath } from './connection.ts';
 import { type ServerSentEvent, serverSentEvents } from './events.ts';
-import { print } from './print.ts';
+import { print, whileRead } from './print.ts';
 import { shownValue } from './value.ts';
 
 export interface WatchOptions extends KvOptions {
@@ -37,19 +37,15 @@ export async function watch(prefix: string, options: WatchOptions, terminal: Ter
 	const path = prefixPath('/v1/watch/', prefix, {});
 	const watching = new Watching(connectionOf(options, terminal), path, options.index ?? '');
 	let left = Number(options.count ?? Number.POSITIVE_INFINITY);
-	return stoppable(async (signal) => {
-		const readerIsGone = new AbortController();
-		terminal.stdout.once('close', () => readerIsGone.abort());
-		try {
-			for await (const { id, data } of watching.events(AbortSignal.any([signal, readerIsGone.signal]))) {
+	return stoppable((signal) =>
+		whileRead(terminal, async (readerIsGone) => {
+			for await (const { id, data } of watching.events(AbortSignal.any([signal, readerIsGone]))) {
 				await print(terminal, format === 'json' ? `{"Index":${id},"Changes":${data}}\n` : linesOf(data, terminal));
 				if (--left <= 0) break;
 			}
-		} catch (error) {
-			if (!readerIsGone.signal.aborted) throw error;
-		}
-		return EXIT.ok;
-	});
+			return EXIT.ok;
+		}),
+	);
 }
 
 class Watching {
