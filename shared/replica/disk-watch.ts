@@ -54,8 +54,13 @@ export class DiskWatch {
 
 	/** More records are durable than before. @param waits whether others still wait for the disk */
 	durable(waits: boolean): void {
-		if (this.#silentSinceMs === null) return;
 		if (this.#isAlone && waits && this.#log.room !== 'everything') return;
+		this.answers();
+	}
+
+	/** The disk has answered, if only that it has no room: what waits then waits for room, and all else goes on. */
+	answers(): void {
+		if (this.#silentSinceMs === null) return;
 		this.#runtime.told('answers', `is answered by its disk again, after ${this.#silentSeconds()} s`);
 		this.#silentSinceMs = null;
 		if (!this.#isAlone) return;

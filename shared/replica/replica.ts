@@ -378,6 +378,7 @@ export class Replica<Doors extends MachineDoors = MachineDoors> implements LoopL
 	/** The disk has no room, for the reason `why`, or has room again (null). Earlier proposals go on in either case. */
 	lacksRoom(why: string | null): void {
 		this.#lacksRoom = why === null ? null : { why: 'diskFull', detail: why };
+		this.#diskWatch.answers();
 	}
 
 	/**

@@ -239,6 +239,34 @@ describe('a disk that is watched', () => {
 	});
 });
 
+describe('a disk that hung for so long that its node made no links, and then has no room', () => {
+	it.each(SEEDS)('has answered, and its node has links and answers reads again, seed %i', (seed) => {
+		const world = swarmOf(seed);
+		world.start();
+		const run = (ms: number): void => world.run(world.now + ms * US_PER_MS);
+		run(1_000);
+		const hung = world.nodes.find(({ process }) => process?.agent.view().role !== 'leader');
+		const replica = hung?.process?.replica;
+		if (!hung || !replica) throw new Error('all lead');
+		hung.disk.hang(60_000 * US_PER_MS);
+		hung.waitingRecordsMax = 1;
+		replica.submit(
+			{ kind: 'delete', key: 'a', cas: null },
+			{ route: 'leader', contest: 0, timeoutMs: 100 },
+			() => undefined,
+		);
+		run(4 * DISK_SILENT_MS);
+		expect(replica.view()).toMatchObject({ linked: [] });
+		replica.lacksRoom('no space left on device');
+		run(1_000);
+		expect(replica.view()).toMatchObject({ linked: [expect.anything(), expect.anything()], diskFault: null });
+		const confirmed: boolean[] = [];
+		replica.whenConfirmed(PUT_TIMEOUT_MS, (isConfirmed) => confirmed.push(isConfirmed));
+		run(PUT_TIMEOUT_MS);
+		expect(confirmed).toEqual([true]);
+	});
+});
+
 function watched() {
 	const log = { durableThrough: 0, room: 'everything' as LogRoom };
 	const told: string[] = [];
