@@ -13,8 +13,11 @@ import type { Slot } from './message.ts';
 
 export interface PendingProposal {
 	readonly proposal: Proposal;
-	/** It has left at least once, so that it may be chosen. */
-	mayBeChosen: boolean;
+	/**
+	 * How many copies of it have left, so that it may be chosen; 2 for any more. Which of several copies a leader had no room
+	 * for is not known.
+	 */
+	copies: 0 | 1 | 2;
 }
 
 type Place = Map<ProposalId, PendingProposal>;
@@ -53,7 +56,7 @@ export class Pending {
 	}
 
 	add(proposal: Proposal): void {
-		const pending = { proposal, mayBeChosen: false };
+		const pending: PendingProposal = { proposal, copies: 0 };
 		this.state.all.set(proposal.id, pending);
 		this.state.last = Math.max(this.state.last, proposal.id);
 		if (proposal.route === 'self') this.state.selfRoutedCount++;
@@ -121,19 +124,22 @@ export class Pending {
 	left(pending: PendingProposal): void {
 		this.state.waiting.delete(pending.proposal.id);
 		this.state.left.set(pending.proposal.id, pending);
-		pending.mayBeChosen = true;
+		leaves(pending);
 	}
 
-	/** What has left under the present ballot, in the order in which it left. */
-	allLeft(): Iterable<PendingProposal> {
-		return this.state.left.values();
+	/** All that has left under the present ballot leaves again, in the same order. */
+	allAgain(forward: (proposal: Proposal) => void): void {
+		for (const pending of this.state.left.values()) {
+			forward(pending.proposal);
+			leaves(pending);
+		}
 	}
 
-	/** The leader had no room for it. */
+	/** A leader had no room for it, and so does not have what was forwarded. */
 	refused(id: ProposalId): void {
-		const pending = this.state.left.get(id);
-		if (!pending) return;
-		this.state.left.delete(id);
+		const pending = this.state.all.get(id);
+		if (pending?.copies === 1) pending.copies = 0;
+		if (!pending || !this.state.left.delete(id)) return;
 		this.state.refused.set(id, pending);
 	}
 
@@ -215,6 +221,10 @@ function nothingPending(): PendingState {
 		last: 0,
 		selfRoutedCount: 0,
 	};
+}
+
+function leaves(pending: PendingProposal): void {
+	pending.copies = pending.copies === 0 ? 1 : 2;
 }
 
 function move(from: Place, to: Place): void {

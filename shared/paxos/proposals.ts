@@ -35,9 +35,9 @@ export class Proposals {
 
 	/** No client waits for the proposal any more. */
 	withdraw(id: ProposalId): void {
-		const pending = this.pending.get(id);
+		const left = this.pending.get(id)?.copies !== 0;
 		this.pending.remove(id);
-		this.#context.out.outcomes.push({ kind: 'withdrawn', proposal: id, left: pending?.mayBeChosen ?? true });
+		this.#context.out.outcomes.push({ kind: 'withdrawn', proposal: id, left });
 	}
 
 	settled(ids: readonly ProposalId[]): void {
@@ -45,7 +45,7 @@ export class Proposals {
 	}
 
 	refuse(proposal: ProposalId, reason: Refused['reason'], nextSlot: Slot): void {
-		const kind = this.pending.get(proposal)?.mayBeChosen ? 'abandoned' : 'refused';
+		const kind = this.pending.get(proposal)?.copies ? 'abandoned' : 'refused';
 		this.pending.remove(proposal);
 		this.#context.out.outcomes.push({ kind, proposal, reason, nextSlot });
 	}
@@ -79,7 +79,7 @@ export class Proposals {
 	forwardAgain({ ballot, to }: Route): void {
 		if (to === this.#context.config.id) return;
 		this.pending.under(ballot);
-		for (const { proposal } of this.pending.allLeft()) this.#forward(to, proposal);
+		this.pending.allAgain((proposal) => this.#forward(to, proposal));
 	}
 
 	#forward(to: NodeId, { id, value }: Proposal): boolean {

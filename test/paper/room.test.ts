@@ -192,6 +192,27 @@ describe('a leader', () => {
 		expect(lab.chosen('n1').sort()).toEqual(['blue', 'green']);
 	});
 
+	it.each([
+		['says of the one copy of a forward that it does not have it', false, [] as const],
+		['has said so, and is sent another copy', true, ['retry'] as const],
+		['says so of one of two copies', true, ['link'] as const],
+	])('%s: the proposal may be chosen, %s', (_, left, [then]) => {
+		const lab = led(['n1', 'n3']);
+		const proposal = lab.propose('n2', 'red');
+		if (then === 'link') {
+			lab.step('n2', { kind: 'linkDown', peer: 'n1' });
+			lab.step('n2', { kind: 'linkUp', peer: 'n1' });
+			lab.timer('n1', 'heartbeat');
+			lab.deliver(({ message }) => message.kind === 'heartbeat');
+			expect(lab.inFlight('forward')).toHaveLength(2);
+			lab.drop((envelope) => envelope === lab.inFlight('forward')[0]);
+		}
+		lab.deliver();
+		if (then === 'retry') lab.timer('n2', 'forward');
+		lab.step('n2', { kind: 'withdraw', proposal });
+		expect(lab.outcomes('n2', 'withdrawn')).toEqual([{ kind: 'withdrawn', proposal, left }]);
+	});
+
 	it('without room hands over to a follower that has room, where a quorum has', () => {
 		const lab = led(['n1']);
 		beat(lab);

@@ -24,10 +24,7 @@ export const ORDERS: readonly Unreached[] = [
 			],
 			'shared/paxos/campaign.ts': ['return report.parts.flatMap((part) => part ?? []);'],
 			'shared/paxos/learner.ts': ['if (!entry) break;', 'if (this.state.source === null) return;'],
-			'shared/paxos/proposals.ts': [
-				"this.#context.out.outcomes.push({ kind: 'withdrawn', proposal: id, left: pending?.mayBeChosen ?? true });",
-				'if (to === this.#context.config.id) return;',
-			],
+			'shared/paxos/proposals.ts': ['if (to === this.#context.config.id) return;'],
 			'shared/disk/segments.ts': ['return this.#kept[0]?.segment ?? this.#notes.now.first;'],
 			'shared/replica/barriers.ts': ['const asked = this.#asked ?? [];'],
 			'shared/replica/disk-watch.ts': [
