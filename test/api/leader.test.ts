@@ -122,6 +122,16 @@ describe('a node that does not lead', () => {
 		expect(node.replica.handOvers.map(({ to }) => to)).toEqual(['n1', 'n1']);
 	});
 
+	it('passes it on also with a token that no swarm has, and that no header can hold', async () => {
+		const swarm = swarmOf({ n1: 'http://127.0.0.1:7101', n2: `http://127.0.0.1:${node.port}` });
+		const follower = await started({ swarm });
+		follower.replica.override = { id: 'n1', leader: { ...BALLOT, node: 'n2' } };
+		node.replica.successor = BALLOT;
+		for (const token of ['%E2%82%AC', '%0A', 'x']) {
+			expect([token, (await follower.ask('POST', `/v1/leader/transfer?token=${token}`)).status]).toEqual([token, 200]);
+		}
+	});
+
 	it('asks nobody while it does not know where the leader is', async () => {
 		node.replica.override = { leader: { ...BALLOT, node: 'n7' } };
 		const { status, headers, text } = await transfer('');
