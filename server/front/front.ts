@@ -278,7 +278,8 @@ export class Front {
 		if (this.#isDraining || hasIgnoredUpgrade(request)) isLast(response);
 		const coding = request.headers['transfer-encoding'];
 		if (coding !== undefined) endWhereUnread(request, response);
-		const refusal = coding === '' ? NO_CODING : this.#refusalOf(request, connection);
+		const isKnown = coding === undefined || coding.toLowerCase() === 'chunked';
+		const refusal = isKnown ? this.#refusalOf(request, connection) : OTHER_CODING;
 		if (refusal !== null) {
 			this.#options.refused('http', connection.address, refusal.why);
 			return refuse(response, connection, refusal);
@@ -396,8 +397,11 @@ function endWhereUnread(request: IncomingMessage, response: ServerResponse): voi
 }
 
 const NO_HOST: Refusal = { status: 400, why: 'The request has no Host header.' };
-/** Node.js takes it for none, and others might not. */
-const NO_CODING: Refusal = { status: 400, why: 'The request has an empty Transfer-Encoding.' };
+/**
+ * Node.js takes an empty one for none, and others might not. Of one such as `gzip, chunked` it takes the chunks apart, and what
+ * is in them would be kept as if it were the body.
+ */
+const OTHER_CODING: Refusal = { status: 400, why: 'The request has another Transfer-Encoding than chunked.' };
 const UNMET_EXPECTATION: Refusal = { status: 417, why: 'This node meets no expectation but 100-continue.' };
 const TOO_MANY_HEADERS: Refusal = { status: 431, why: `The request has more than ${HEADERS_MAX} headers.` };
 const CROWDED: Refusal = { status: 503, why: 'This node has too many connections; try again soon.' };

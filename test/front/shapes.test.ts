@@ -263,6 +263,16 @@ describe('old and rare HTTP', () => {
 		expect(node.replica.submitted).toEqual([]);
 	});
 
+	it('a Transfer-Encoding under the chunks is refused, and nothing is kept of what it encodes', async () => {
+		const put = (coding: string) =>
+			`${request('PUT', '/v1/kv/a', { headers: [`Transfer-Encoding: ${coding}`] })}1\r\nx\r\n0\r\n\r\n`;
+		for (const coding of ['gzip, chunked', 'identity,chunked']) {
+			expect((await new Wire(node.port).write(put(coding)).answer()).status).toBe(400);
+		}
+		expect(node.replica.submitted).toEqual([]);
+		expect((await wire.write(put('Chunked')).answer()).body).toBe('true');
+	});
+
 	it('Connection: close is kept to, also where more was sent', async () => {
 		const close = ['Connection: close'];
 		const put = request('PUT', '/v1/kv/a', { body: 'x', headers: close });
