@@ -167,7 +167,10 @@ export class Leadership {
 
 	/** A change of members was proposed here and is not known to be chosen: soon others may decide than this node knows. */
 	get #changesMembers(): boolean {
-		for (const { value } of this.state.open.values()) if (isMembersChange(value)) return true;
+		for (const [slot, { value }] of this.state.open) {
+			// A contested slot may be open though it is known to be chosen.
+			if (slot > this.#log.chosenThrough && isMembersChange(value)) return true;
+		}
 		return false;
 	}
 

@@ -307,6 +307,20 @@ describe('phase 1 and phase 2', () => {
 		expect(lab.outcomes('n1', 'readAt')).toHaveLength(1);
 	});
 
+	it('a leader answers reads while it contests the slot of a change that it knows to be chosen', () => {
+		const lab = labOf(3, 'n4');
+		changeTo(lab, 'n1', ['n1', 'n2', 'n3'], ['n4']);
+		lab.deliver();
+		lab.propose('n2', 'rival', 'self', 1);
+		lab.campaign('n2', 20);
+		// The logs of the others have no room for what the slot holds.
+		for (const id of ['n1', 'n3']) lab.setRoom(id, 'promises');
+		lab.step('n2', { kind: 'read', read: 1 });
+		lab.deliver();
+		expect(lab.agent('n2').view()).toMatchObject({ role: 'leader', openSlotsCount: 1 });
+		expect(lab.outcomes('n2', 'readAt')).toMatchObject([{ read: 1 }]);
+	});
+
 	it('a round of reads that a change overtakes needs a quorum of both sets', () => {
 		const lab = labOf(3, 'n4', 'n5');
 		lab.timer('n1', 'heartbeat');
