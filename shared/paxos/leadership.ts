@@ -377,10 +377,17 @@ export class Leadership {
 			if (proposed ? !sameBytes(proposed, value) : !mayBeEarlier) return ballot;
 			// A contested slot is accepted again for all to see.
 			if (slot !== this.state.contest?.slot) this.#close(slot);
-			else if (!proposed) this.propose(slot, value, 'reported', [], ballot);
+			else if (!this.#isAskedOfVoters(slot)) this.propose(slot, value, 'reported', [], ballot);
 		}
 		this.#advance();
 		return null;
+	}
+
+	/** A contested slot may have been proposed before this leader knew who the voters are. */
+	#isAskedOfVoters(slot: Slot): boolean {
+		const asked = this.state.open.get(slot)?.electorate;
+		const { voters } = this.#context.members.governing(slot);
+		return asked?.length === voters.length && voters.every((voter) => asked.includes(voter));
 	}
 
 	/**

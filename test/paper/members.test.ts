@@ -295,6 +295,29 @@ describe('phase 1 and phase 2', () => {
 		expect(lab.outcomes('n3', 'kept')).toMatchObject([{ proposal, slot }]);
 	});
 
+	it('a contested slot is accepted again by those who are members once its contender knows them', () => {
+		const lab = labOf(3, 'n4', 'n5');
+		changeTo(lab, 'n1', ['n2', 'n3', 'n4', 'n5']);
+		lab.deliver(({ from, to }) => from !== 'n3' && to !== 'n3');
+		lab.propose('n1', 'blue');
+		lab.deliver(({ from, to }) => from !== 'n3' && to !== 'n3');
+		lab.timer('n1', 'heartbeat');
+		lab.deliver(({ from, to }) => from !== 'n3' && to !== 'n3');
+		const slot = lab.chosen('n1').indexOf('blue') + 1;
+		lab.drop();
+		const proposal = lab.propose('n3', 'red', 'self', slot);
+		lab.campaign('n3', 20);
+		lab.deliver((envelope) => among('n2', 'n3')(envelope) && ofKind('prepare', 'promise')(envelope));
+		expect(lab.agent('n3').view()).toMatchObject({ role: 'leader', chosenThrough: 0, openSlotsCount: 1 });
+		// n1 and n2 are gone, and n3 learns of the change from n4.
+		lab.drop();
+		lab.step('n3', { kind: 'linkDown', peer: 'n2' });
+		lab.step('n4', { kind: 'receive', from: 'n3', message: { kind: 'fetch', from: 1 } });
+		lab.deliver(among('n3', 'n4', 'n5'));
+		expect(lab.agent('n3').members.sets).toMatchObject([{ voters: ['n2', 'n3', 'n4', 'n5'] }]);
+		expect(lab.outcomes('n3', 'kept')).toMatchObject([{ proposal, slot }]);
+	});
+
 	it('a leader answers no read before it knows who decides, though a quorum of those it knows confirms it', () => {
 		const lab = labOf(3, 'n4', 'n5');
 		lab.deliver();

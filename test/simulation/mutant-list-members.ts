@@ -45,6 +45,14 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 		'return next && !this.#campaign.covers(next) ? Math.min(end, next.from - 1) : end;',
 		'return next ? end : end;',
 	),
+	// `test/paper/members.test.ts` catches this one: a contender has to lag behind the change after which all others are gone.
+	one(
+		0,
+		'a contested slot waits for the votes of members who are none any more',
+		LEADERSHIP,
+		'else if (!this.#isAskedOfVoters(slot)) this',
+		'else if (!proposed) this',
+	),
 	one(
 		0,
 		'a leader proposes beyond what it knows the members of',

@@ -57,7 +57,9 @@ export const ORDERS: readonly Unreached[] = [
 				'#refuseWaiting(refusal: Refusal): void {',
 				'if (refusal !== null) this.#refuseWaiting(refusal);',
 			],
-			'shared/paxos/leadership.ts': ["else if (!proposed) this.propose(slot, value, 'reported', [], ballot);"],
+			'shared/paxos/leadership.ts': [
+				"else if (!this.#isAskedOfVoters(slot)) this.propose(slot, value, 'reported', [], ballot);",
+			],
 			'shared/replica/submissions.ts': [
 				{ '#end(id: ProposalId, end: BatchEnd): void {': ['if (!proposed) return;'] },
 				{
