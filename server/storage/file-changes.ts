@@ -80,7 +80,7 @@ export class FileChanges {
 			this.#open.keep(name, fd);
 		} catch (error) {
 			// A half-made file would take room that is lacking.
-			fs.rmSync(halfMade, { force: true });
+			removeHalfMade(halfMade);
 			if (fd !== undefined) this.#open.drop(fd);
 			throw lackOr(error);
 		}
@@ -121,7 +121,7 @@ export class FileChanges {
 		this.#growing.delete(name);
 		if (!file || 'lack' in file) return;
 		fs.closeSync(file.fd);
-		fs.rmSync(this.#halfMade(name), { force: true });
+		removeHalfMade(this.#halfMade(name));
 	}
 
 	async rename(from: string, to: string): Promise<void> {
@@ -163,6 +163,15 @@ export class FileChanges {
 
 	#halfMade(name: string): string {
 		return join(this.#folder, name + HALF_MADE);
+	}
+}
+
+/** A disk that has failed keeps the file, which the next start removes. */
+function removeHalfMade(path: string): void {
+	try {
+		fs.rmSync(path, { force: true });
+	} catch {
+		// What it has failed with is told by the call that came before.
 	}
 }
 

@@ -44,6 +44,11 @@ vi.mock('node:fs', async (original) => {
 		if (code !== undefined) throw Object.assign(new Error(`${code}: open`), { code });
 		return fs.openSync(path, flags);
 	};
+	const rmSync = (...args: Parameters<typeof fs.rmSync>) => {
+		const code = system.errors.get('rm');
+		if (code !== undefined) throw Object.assign(new Error(`${code}: rm`), { code });
+		fs.rmSync(...args);
+	};
 	const write = Object.assign(watched('write', fs.write as (...args: unknown[]) => void), {
 		[Symbol.for('nodejs.util.promisify.custom')]: (...args: unknown[]) =>
 			new Promise((resolve, reject) =>
@@ -52,7 +57,15 @@ vi.mock('node:fs', async (original) => {
 				),
 			),
 	});
-	return { ...fs, fdatasync, openSync, write, fsync: watched('fsync', fs.fsync), rename: watched('rename', fs.rename) };
+	return {
+		...fs,
+		fdatasync,
+		openSync,
+		rmSync,
+		write,
+		fsync: watched('fsync', fs.fsync),
+		rename: watched('rename', fs.rename),
+	};
 });
 
 let folder: string;
@@ -219,6 +232,15 @@ describe('a file for which there is no room', () => {
 			await expect(write('a', 0, new Uint8Array(512))).rejects.toThrow('EIO');
 		},
 	);
+});
+
+test('a disk that has failed and lets nothing be removed is closed all the same', async () => {
+	await append('b', Uint8Array.of(1));
+	system.errors.set('rm', 'EROFS');
+	await disk.close();
+	system.errors.clear();
+	expect(await openHere()).toBe(0);
+	expect(await readdir(folder)).toContain('b.making');
 });
 
 test('the descriptor that is kept for the next file is kept again where that one could not be made', async () => {
