@@ -29,7 +29,7 @@ export class Closing {
 	}
 
 	/**
-	 * Resolves when all is closed, also where that has begun before.
+	 * Resolves when all is closed, also where that has begun before. Rejects then with the first error of a part.
 	 *
 	 * @param gently whether clients are let go first: a node that broke must not wait for this
 	 */
@@ -39,8 +39,17 @@ export class Closing {
 	}
 
 	async #close(gently: boolean): Promise<void> {
-		if (gently) await this.#drain();
+		const errors: unknown[] = [];
+		const run = async (part: () => unknown): Promise<void> => {
+			try {
+				await part();
+			} catch (error) {
+				errors.push(error);
+			}
+		};
+		if (gently) await run(this.#drain);
 		// A node that breaks while it starts adds parts meanwhile.
-		for (let part = this.#parts.shift(); part; part = this.#parts.shift()) await part();
+		for (let part = this.#parts.shift(); part; part = this.#parts.shift()) await run(part);
+		if (errors.length > 0) throw errors[0];
 	}
 }

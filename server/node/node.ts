@@ -88,6 +88,11 @@ export async function startNodeOf<Replica extends NodeReplica>(
 		() => loopWatch.stop(),
 		() => reports.stop(),
 	);
+	/** The node ends by itself, so nobody else hears what its end may fail with. */
+	const endBy = (gently: boolean, ended: () => void): void => {
+		const failed = (error: unknown) => log.error({ err: error }, 'the node could not close all of its parts');
+		void closing.close(gently).catch(failed).then(ended);
+	};
 	try {
 		const metrics = new Metrics();
 		const { replica, mesh, lab, swarm, joining } = await openReplica(machine, options, {
@@ -97,12 +102,12 @@ export async function startNodeOf<Replica extends NodeReplica>(
 			metrics,
 			removed: (slot) => {
 				log.info({ slot }, 'the node is no member any more, and stops');
-				void closing.close(true).then(() => options.onRemoved?.());
+				endBy(true, () => options.onRemoved?.());
 			},
 			fatal: (error) => {
 				const reason = home.reasonOf(error);
 				log.fatal({ err: reason }, 'the node stops');
-				void closing.close(false).then(() => options.onFatal?.(reason));
+				endBy(false, () => options.onFatal?.(reason));
 			},
 			progress: (newest) => {
 				progress = newest;

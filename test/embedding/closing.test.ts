@@ -35,3 +35,13 @@ test('a node that broke waits for no client, and what it adds meanwhile is close
 	await end;
 	expect(closed).toEqual(['front', 'replica', 'home', 'log']);
 });
+
+test('what comes behind a part that fails is closed all the same, and its error is told', async () => {
+	const { closed, part } = parts();
+	const fail = (why: string) => () => Promise.reject(new Error(why));
+	const closing = new Closing(part('front'), fail('first'), fail('second'), part('log'));
+	closing.drainsBy(fail('drain'));
+	await expect(closing.close(true)).rejects.toThrow('drain');
+	expect(closed).toEqual(['front', 'log']);
+	await expect(new Closing(fail('first'), fail('second')).close(false)).rejects.toThrow('first');
+});

@@ -2,8 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createNode, type KeyValueNode } from '../../server/embedding/main.ts';
+import { FileDisk } from '../../server/storage/files.ts';
 import { fetchWith } from '../../server/tls/fetch.ts';
 import { freePorts } from '../client/nodes.ts';
 import { type Add, type Added, type Counters, counters } from '../store/counter.ts';
@@ -142,6 +143,22 @@ describe('a node inside a program', () => {
 		expect((await node.stopped)?.message).toContain('thirteen');
 		expect(told).toContain('the node stops');
 		expect(process.eventNames().map((name) => [name, process.listenerCount(name)])).toEqual(before);
+	});
+
+	it('says why it has failed also where its folder cannot be closed', async () => {
+		const { told, logger } = listener();
+		const { close } = FileDisk.prototype;
+		vi.spyOn(FileDisk.prototype, 'close').mockImplementation(async function (this: FileDisk) {
+			await close.call(this);
+			throw new Error('EIO: i/o error, close');
+		});
+		const node = await createNode({ ...options(), logger, machine: counters });
+		await expect(node.propose({ name: 'a', by: 13 }, CALL)).rejects.toThrow();
+		expect((await node.stopped)?.message).toContain('thirteen');
+		expect(told).toContain('the node could not close all of its parts');
+		await expect(node.close()).rejects.toThrow('EIO');
+		vi.restoreAllMocks();
+		await (await own()).close();
 	});
 
 	it('leaves its secrets out of what it says of strangers who have sent them', async () => {
