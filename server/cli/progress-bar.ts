@@ -13,9 +13,15 @@ export function barOf(percent: number): string {
 	return '█'.repeat(full) + '░'.repeat(BAR_CHARS - full);
 }
 
-/** A line that wraps could not be cleared. @param columns of the terminal; undefined where it is not known */
+/**
+ * A line that wraps could not be cleared.
+ *
+ * @param columns of the terminal; undefined, or 0 as some terminals tell it, where it is not known
+ */
 export function fitted(line: string, columns: number | undefined): string {
-	return line.slice(0, (columns ?? COLUMNS_DEFAULT) - 1).trimEnd();
+	const cut = line.slice(0, (columns || COLUMNS_DEFAULT) - 1);
+	// Half of a character is none.
+	return cut.replace(/[\ud800-\udbff]$/, '').trimEnd();
 }
 
 export function canDraw(isTTY: boolean | undefined, { TERM }: Environment): boolean {

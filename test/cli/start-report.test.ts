@@ -4,6 +4,7 @@
 import { Writable } from 'node:stream';
 import { beforeEach, expect, it } from 'vitest';
 import { Output } from '../../server/cli/output.ts';
+import { fitted } from '../../server/cli/progress-bar.ts';
 import { StartReport } from '../../server/cli/start-report.ts';
 import type { StartProgress } from '../../server/replica/memory.ts';
 
@@ -73,4 +74,13 @@ it('draws one line on a terminal, not wider than it, and takes it away for each 
 	expect(drawn).toContain('n4 ready\n██████████░░░░░░░░░░ n1 50 %  n2 100 %');
 	for (const line of drawn) expect(line.replace('n4 ready\n', '').length).toBeLessThan(40);
 	expect(drawn.at(-1)).toBe('');
+});
+
+it.each([
+	['whole where the terminal does not tell its width', 'a value', 0, 'a value'],
+	['of 79 columns then', 'x'.repeat(90), 0, 'x'.repeat(79)],
+	['one column shorter than the terminal', 'a value', 4, 'a v'],
+	['without half of a character', 'a😀b', 3, 'a'],
+])('a line is %s', (_, line, columns, shown) => {
+	expect(fitted(line, columns)).toBe(shown);
 });
