@@ -113,6 +113,11 @@ export class Acceptor {
 		if (room === 'everything' && compareBallots(ballot, this.state.leftOut) >= 0) this.state.leftOut = NO_BALLOT;
 	}
 
+	/** A value of this ballot may have been left out, and is to be sent again. */
+	lacks(ballot: Ballot): void {
+		if (compareBallots(ballot, this.state.leftOut) > 0) this.state.leftOut = ballot;
+	}
+
 	/** Tells the leader of this node, once, that its own log takes again what was left out of it. */
 	takesAgain(): boolean {
 		if (!this.#leavesOut || this.#context.room !== 'everything') return false;
@@ -135,7 +140,7 @@ export class Acceptor {
 
 	#leaveOut(from: NodeId, ballot: Ballot): void {
 		const isFirst = !this.#leavesOut;
-		if (compareBallots(ballot, this.state.leftOut) > 0) this.state.leftOut = ballot;
+		this.lacks(ballot);
 		if (!isFirst) return;
 		this.#context.out.fact({ kind: 'ignored', from, message: 'accept', why: LEFT_OUT });
 	}

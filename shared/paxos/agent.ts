@@ -243,6 +243,8 @@ export class PaxosAgent {
 			case 'nack':
 				return this.#role.halt(message.promised, from);
 			case 'heartbeat':
+				// Its accepts may have been ignored with it.
+				if (this.#clocks.hadIgnored(message.ballot)) this.#acceptor.lacks(message.ballot);
 				this.#acceptor.heartbeat(from, message);
 				return this.#role.follow(from, message);
 			case 'confirm':

@@ -89,6 +89,13 @@ export class Clocks {
 		this.#context.out.fact({ kind: 'ignored', from, message, why });
 	}
 
+	/** Whether the last ballot that was not believed is this one, which is believed now. It is told once. */
+	hadIgnored(ballot: Ballot): boolean {
+		const isLast = sameBallot(ballot, this.state.disbelieved);
+		if (isLast) this.state.disbelieved = NO_BALLOT;
+		return isLast;
+	}
+
 	/** A ballot was met. One that is not believed is not remembered: it may still end what is under way here. */
 	saw(ballot: Ballot): void {
 		if (!this.believes(ballot)) return;

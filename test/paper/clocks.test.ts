@@ -209,6 +209,29 @@ describe('clocks of all nodes that say 2200, and are put back', () => {
 });
 
 describe('a node that missed years of wrong clocks', () => {
+	it('is sent again what it has ignored, once it believes the ballot', () => {
+		const lab = new Lab(3);
+		const wrong = NOW + 50 * YEAR_MS;
+		for (const id of ['n1', 'n2']) lab.setClock(id, wrong);
+		lab.setClock('n3', NOW);
+		lab.timer('n1', 'poll');
+		lab.deliver(among('n1', 'n2'));
+		lab.campaign('n1', wrong);
+		lab.deliver(among('n1', 'n2'));
+		lab.drop();
+		lab.propose('n1', 'red');
+		lab.deliver(({ to }) => to === 'n3');
+		lab.drop();
+		lab.timer('n3', 'poll');
+		lab.deliver();
+		// n2 is gone, so n3 has to vote.
+		for (let beat = 0; beat < 3; beat++) {
+			lab.timer('n1', 'heartbeat');
+			lab.deliver(among('n1', 'n3'));
+		}
+		expect(lab.chosen('n1')).toEqual(['red']);
+	});
+
 	it('believes the ballot that a quorum follows', () => {
 		const lab = new Lab(3);
 		const wrong = NOW + 50 * YEAR_MS;

@@ -43,8 +43,10 @@ export const ORDERS: readonly Unreached[] = [
 	{
 		why: 'The order of events is rare. `bounds`, `clocks`, `cuts`, `elections` and `rules.test.ts` in `test/paper` and `test/replica/submissions.test.ts` bring it about.',
 		files: {
+			'shared/paxos/agent.ts': ['if (this.#clocks.hadIgnored(message.ballot)) this.#acceptor.lacks(message.ballot);'],
 			'shared/paxos/campaign.ts': ['if (report && isWhole(report)) return false;'],
 			'shared/paxos/clocks.ts': [
+				'if (isLast) this.state.disbelieved = NO_BALLOT;',
 				'if (!this.believes(ballot)) return;',
 				'if (sameBallot(ballot, this.state.disbelieved)) return;',
 				'return { ms: Math.min(Math.max(quorumMs ?? 0, WRITTEN_MS), WALL_MS_MAX), ns: 0 };',
