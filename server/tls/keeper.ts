@@ -163,9 +163,10 @@ export class TlsKeeper {
 	}
 }
 
-/** Whether users that are neither the owner nor in the group of the file can read it. */
+/** Whether users that are neither the owner nor in the group of the file can read it. It may be about to be replaced. */
 function isOpenToAll(file: string): boolean {
-	return process.platform !== 'win32' && (statSync(file).mode & 0o004) !== 0;
+	const stats = statSync(file, { throwIfNoEntry: false });
+	return process.platform !== 'win32' && stats !== undefined && (stats.mode & 0o004) !== 0;
 }
 
 const REAL_CLOCK: KeeperClock = {

@@ -155,6 +155,14 @@ describe('a node', () => {
 		rmSync(files.key);
 	});
 
+	it('starts also while its key is being replaced', async () => {
+		const files = authority.write('n1', await authority.issue({ name: 'n1' }));
+		const keeper = new TlsKeeper(files, OWNER, log, clock);
+		rmSync(files.key);
+		keeper.start();
+		expect([lines, keeper.fault()]).toEqual([[], null]);
+	});
+
 	it('looks at nothing any more once it has stopped', async () => {
 		const keeper = await begin();
 		keeper.stop();
