@@ -8,7 +8,6 @@ import * as z from 'zod';
 import type { MembersView } from '../../shared/feed.ts';
 import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
-import { URL_CHARS_MAX } from '../../shared/paxos/change.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import type { MembersAnswer, MembersRefusal, MembersRequest } from '../../shared/replica/membership.ts';
 import { isMemberId, isOrigin } from '../config/names.ts';
@@ -74,7 +73,6 @@ const REPLACE_RULE = 'The body must be JSON such as {"url":"http://10.1.2.3:7101
 const id = z.string().refine(isMemberId);
 const url = z
 	.string()
-	.max(URL_CHARS_MAX)
 	.refine(isOrigin)
 	.transform((text) => new URL(text).origin);
 /** The node that comes in says its full id by itself, and is not asked. */

@@ -31,9 +31,10 @@ export interface MembersChange {
 }
 
 /** Why no swarm can have these members; null if one can. */
-export function membersFault(members: readonly Member[]): 'noVoter' | 'tooMany' | 'sameId' | null {
+export function membersFault(members: readonly Member[]): 'noVoter' | 'tooMany' | 'urlTooLong' | 'sameId' | null {
 	if (!members.some(({ isVoter }) => isVoter)) return 'noVoter';
 	if (members.length > MEMBERS_MAX) return 'tooMany';
+	if (members.some(({ url }) => url.length > URL_CHARS_MAX)) return 'urlTooLong';
 	return new Set(members.map(({ id }) => id)).size < members.length ? 'sameId' : null;
 }
 
@@ -62,8 +63,7 @@ export function readMembers(from: Reader): Member[] {
 	const count = from.int();
 	if (count > MEMBERS_MAX) throw new MalformedError(`${count} members`);
 	const members = Array.from({ length: count }, () => readMember(from));
-	const isTooLong = members.some(({ url }) => url.length > URL_CHARS_MAX);
-	if (membersFault(members) !== null || isTooLong) throw new MalformedError('members that no swarm can have');
+	if (membersFault(members) !== null) throw new MalformedError('members that no swarm can have');
 	return members;
 }
 

@@ -102,6 +102,7 @@ export type ChangeRefusal =
 	/** No swarm can have these members: see `membersFault`. */
 	| 'noVoter'
 	| 'tooMany'
+	| 'urlTooLong'
 	| 'sameId';
 
 /** What became of a change of members that this node was asked to propose. */

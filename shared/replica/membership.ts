@@ -10,7 +10,7 @@
  * @source Raft thesis (Ongaro 2014) 4.2.1 (catching up new servers)
  */
 import type { NodeId } from '../paxos/ballot.ts';
-import type { Member, MembersChange } from '../paxos/change.ts';
+import { type Member, type MembersChange, URL_CHARS_MAX } from '../paxos/change.ts';
 import type { ChangeOutcome, ChangeRefusal } from '../paxos/effects.ts';
 import type { ChangeId } from '../paxos/event.ts';
 import type { MemberSet, Members } from '../paxos/members.ts';
@@ -61,6 +61,7 @@ const WHY: Readonly<Record<ChangeRefusal, string>> = {
 	outdated: 'The members have changed meanwhile. Ask again',
 	noVoter: 'The last voter cannot be removed',
 	tooMany: `A swarm has ${MEMBERS_MAX} members at most`,
+	urlTooLong: `The address of a member has ${URL_CHARS_MAX} characters at most`,
 	sameId: 'Two members would have the same id',
 };
 

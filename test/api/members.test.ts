@@ -163,6 +163,7 @@ describe('a node that comes in', () => {
 		['has an address with a path', '{"id":"n4","url":"http://a:1/b"}'],
 		['has an address of another kind', '{"id":"n4","url":"ftp://a:1"}'],
 		['has an address that is too long', `{"id":"n4","url":"http://${'a'.repeat(256)}"}`],
+		['has an address that is too long once it is in ASCII', `{"id":"n4","url":"http://${'ü'.repeat(249)}"}`],
 		['has an id that no node has', '{"id":"N4","url":"http://a:1"}'],
 		['has an id with two marks', '{"id":"n4~a~b","url":"http://a:1"}'],
 		['asks for an id that no node has', '{"id":"n4","url":"http://a:1","asks":"n4~"}'],

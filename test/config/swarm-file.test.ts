@@ -189,6 +189,15 @@ describe('swarm.json', () => {
 		expect(refusal(text)).toBe(message);
 	});
 
+	it('with an address that is too long for a member is refused', () => {
+		const long = 'a'.repeat(243);
+		expect(refusal(nodes({ ...n1, host: long }))).toContain(`nodes[0].host: ${HOST}`);
+		expect(refusal(nodes({ ...n1, advertise: `http://${long}.example:7101` }))).toContain(
+			`nodes[0].advertise: ${ADVERTISE}`,
+		);
+		expect(refusal(nodes({ ...n1, host: long.slice(1) }))).toBe('accepted');
+	});
+
 	it('is refused with all of its errors at once', () => {
 		const text = JSON.stringify({
 			nodes: [

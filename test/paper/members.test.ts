@@ -97,6 +97,7 @@ describe('the members of a slot', () => {
 		['no voter', [learner('n1')]],
 		['one twice', votersNamed(['n1', 'n1'])],
 		['ten', votersNamed(Array.from({ length: 10 }, (_, index) => `n${index}`))],
+		['at an address that is too long', votersNamed(['n1']).map((member) => ({ ...member, url: 'a'.repeat(257) }))],
 	])('are never %s', (_, list) => {
 		const value = membersValue({ follows: 0, members: list });
 		expect(() => changeOf(value)).toThrow(MalformedError);
