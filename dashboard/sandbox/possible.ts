@@ -1,4 +1,5 @@
 /** What can be done to a node, a link or a message at this moment, and how it is said. */
+import { apart } from '../../shared/bytes/text.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Action, TimedAction } from '../../shared/simulation/action.ts';
 import type { Flight, FlightNumber } from '../../shared/simulation/flights.ts';
@@ -127,7 +128,8 @@ function one(label: string, action: Action): Possible {
 export function actionText({ action }: TimedAction): string {
 	switch (action.kind) {
 		case 'propose': {
-			const what = action.value === null ? `no ${action.key}` : `${action.key} = ${action.value}`;
+			const key = apart(action.key);
+			const what = action.value === null ? `no ${key}` : `${key} = ${apart(action.value)}`;
 			const condition = action.cas === undefined ? '' : ` if at revision ${action.cas}`;
 			return `${action.node} is asked to propose ${what}${condition}`;
 		}

@@ -173,8 +173,10 @@ function Table(props: {
 		const act = isOpen ? 'Close' : 'Edit';
 		const row = (
 			<tr key={`row of ${entry.key}`}>
-				<td class="mono">{entry.key}</td>
-				<td class="mono" title={`${entry.bytes} bytes`}>
+				<td class="mono" dir="auto">
+					{entry.key}
+				</td>
+				<td class="mono" dir="auto" title={`${entry.bytes} bytes`}>
 					{entry.value}
 				</td>
 				<td class="number">

@@ -1,4 +1,5 @@
 /** What became of one proposal: the verdict in a sentence, and every ballot that was tried for it. */
+import { apart } from '../../shared/bytes/text.ts';
 import type { ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { clock, nameBallots } from '../model/ballot-names.ts';
@@ -92,6 +93,6 @@ function isThereAt({ whenMs }: Item, { answer, settledMs }: Outcome): boolean {
 }
 
 function asked({ key, value }: ProposeRequest): string {
-	const name = beginning(key, ASKED_CHARS);
-	return value === null ? `delete ${name}` : `${name} = ${beginning(value, ASKED_CHARS)}`;
+	const name = apart(beginning(key, ASKED_CHARS));
+	return value === null ? `delete ${name}` : `${name} = ${apart(beginning(value, ASKED_CHARS))}`;
 }

@@ -8,6 +8,8 @@ const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
 /** A decoder writes this character for bytes that are not UTF-8. A text may hold it too. */
 const REPLACEMENT = '\ufffd';
 const ASCII_CHARS_BY_HAND_MAX = 32;
+const RIGHT_TO_LEFT = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+const LEFT_TO_RIGHT_MARK = '\u200e';
 
 export function toUtf8(text: string): Uint8Array {
 	return encoder.encode(text);
@@ -42,6 +44,16 @@ export function utf8Length(text: string): number {
 		bytes += unit <= 0x7ff || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
 	}
 	return bytes;
+}
+
+/**
+ * Text of others as a part of a sentence that runs from left to right. A mark without a shape ends it where it runs from right
+ * to left, because otherwise `key = value` of two such texts is drawn with the value first.
+ *
+ * @source Unicode Standard Annex 9, rule N1
+ */
+export function apart(text: string): string {
+	return RIGHT_TO_LEFT.test(text) ? text + LEFT_TO_RIGHT_MARK : text;
 }
 
 /** Negative, zero or positive, as the UTF-8 bytes of `a` are below, equal to or above those of `b`. */

@@ -1,6 +1,6 @@
 /** A short description of a slot's value, for people and JSON. It must never throw, because any bytes may be chosen. */
 import { MalformedError } from '../bytes/bytes.ts';
-import { fromUtf8 } from '../bytes/text.ts';
+import { apart, fromUtf8 } from '../bytes/text.ts';
 import { type Command, type Operation, readCommands } from './command.ts';
 
 /** The description of a slot's value. `bytes` is 0 for the no-op. */
@@ -46,24 +46,26 @@ function describeCommands(commands: readonly Command[]): string {
 function describeOperation(operation: Operation): string {
 	switch (operation.kind) {
 		case 'put':
-			return `put ${operation.key} = ${describeBytes(operation.value)}${describeCas(operation.cas)}`;
+			return `put ${apart(operation.key)} = ${describeBytes(operation.value)}${describeCas(operation.cas)}`;
 		case 'delete':
-			return `delete ${operation.key}${describeCas(operation.cas)}`;
+			return `delete ${apart(operation.key)}${describeCas(operation.cas)}`;
 		case 'deletePrefix':
-			return `delete all under ${operation.prefix === '' ? '""' : operation.prefix}`;
+			return `delete all under ${describePrefix(operation.prefix)}`;
 		case 'check':
-			return `check ${operation.key}${describeCas(operation.cas)}`;
+			return `check ${apart(operation.key)}${describeCas(operation.cas)}`;
 		case 'read':
-			return `read ${operation.key}`;
+			return `read ${apart(operation.key)}`;
 		case 'readTree':
-			return `read all under ${operation.prefix === '' ? '""' : operation.prefix}`;
+			return `read all under ${describePrefix(operation.prefix)}`;
 		case 'acquire':
-			return `acquire ${operation.key} = ${describeBytes(operation.value)} for session ${shortId(operation.session)}`;
+			return `acquire ${apart(operation.key)} = ${describeBytes(operation.value)} for session ${shortId(operation.session)}`;
 		case 'release':
-			return `release ${operation.key} = ${describeBytes(operation.value)} of session ${shortId(operation.session)}`;
+			return `release ${apart(operation.key)} = ${describeBytes(operation.value)} of session ${shortId(operation.session)}`;
 		case 'checkSession': {
 			const { key, session } = operation;
-			return session === '' ? `check that nobody holds ${key}` : `check that session ${shortId(session)} holds ${key}`;
+			return session === ''
+				? `check that nobody holds ${apart(key)}`
+				: `check that session ${shortId(session)} holds ${apart(key)}`;
 		}
 		case 'createSession':
 			return `create session ${shortId(operation.session)}${describeName(operation.attributes.name)}`;
@@ -86,7 +88,11 @@ export function shortId(session: string): string {
 }
 
 function describeName(name: string): string {
-	return name === '' ? '' : ` "${name}"`;
+	return name === '' ? '' : ` "${apart(name)}"`;
+}
+
+function describePrefix(prefix: string): string {
+	return prefix === '' ? '""' : apart(prefix);
 }
 
 function describeCas(cas: number | null): string {
@@ -99,7 +105,7 @@ function describeBytes(value: Uint8Array): string {
 	if (value.length === 0) return '""';
 	const text = fromUtf8(wholeCharacters(value, VALUE_BYTES_SHOWN_MAX));
 	if (text === undefined || /\p{Cc}/u.test(text)) return value.length === 1 ? '1 byte' : `${value.length} bytes`;
-	return cut(text, TEXT_CHARS_MAX);
+	return apart(cut(text, TEXT_CHARS_MAX));
 }
 
 /** The beginning of the value, of at most `bytesMax` bytes, cut where a UTF-8 character ends. */

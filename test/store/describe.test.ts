@@ -25,6 +25,13 @@ describe('a value as people read it', () => {
 		expect(textOf({ kind: 'registerClient', client: identity(1).client }, put('a', '1'))).toBe('put a = 1');
 	});
 
+	it('puts the key first also where both run from right to left', () => {
+		expect(textOf(put('\u05d0', '\u05d1'))).toBe('put \u05d0\u200e = \u05d1\u200e');
+		expect(textOf(put('\u0627', '\u0628', 3))).toBe('put \u0627\u200e = \u0628\u200e if at revision 3');
+		expect(textOf(put('\u05d0', '1'), put('b', '2'))).toBe('put \u05d0\u200e = 1 + 1 more');
+		expect(textOf({ kind: 'deletePrefix', prefix: '\u05d0' })).toBe('delete all under \u05d0\u200e');
+	});
+
 	it('is a no-op where it is empty', () => {
 		expect(describeValue(new Uint8Array())).toEqual({ digest: '811c9dc5', bytes: 0, commands: 0, text: 'no-op' });
 	});
