@@ -27,7 +27,7 @@ export interface EarlierPhase1 extends Phase1View {
 
 const BALLOTS_MAX = 256;
 const FACTS_OF_ONE_MAX = 600;
-/** How many halted campaigns before a ballot are shown as attempts at the same decision. */
+/** How many campaigns that proposed nothing are shown as attempts at the same decision. */
 const ATTEMPTS_BEFORE_MAX = 6;
 
 interface SlotFacts {
@@ -113,6 +113,7 @@ export class DecisionIndex {
 			if (this.#ballots.get(ballot)?.firstOwnSlot === slot)
 				for (const b of this.#attemptsBefore(ballot)) ballots.add(b);
 		}
+		for (const ballot of this.#idleFor(slot)) ballots.add(ballot);
 		return [...ballots].sort(compareBallotTexts);
 	}
 
@@ -132,6 +133,14 @@ export class DecisionIndex {
 		if (campaign.contest === slot || facts.recovered.has(slot)) return true;
 		if (campaign.why === 'proposal') return facts.firstOwnSlot === slot || facts.firstOwnSlot === 0;
 		return false;
+	}
+
+	/** The newest campaigns for the slot that have proposed nothing yet, or never did. */
+	#idleFor(slot: Slot): BallotText[] {
+		const idle = [...this.#ballots].filter(([, { campaign, firstOwnSlot, recovered }]) => {
+			return campaign && aimOf(campaign) === slot && firstOwnSlot === 0 && recovered.size === 0;
+		});
+		return idle.slice(-ATTEMPTS_BEFORE_MAX).map(([ballot]) => ballot);
 	}
 
 	/** The node's campaigns just before `ballot` that ended before they could propose anything. */
@@ -205,6 +214,11 @@ export function slotOf(fact: Fact): Slot {
 		default:
 			return 0;
 	}
+}
+
+/** The first slot that a campaign for a proposal is for; 0 where no value waits for it. */
+export function aimOf({ why, chosenThrough }: Fact & { readonly kind: 'campaign' }): Slot {
+	return why === 'proposal' ? chosenThrough + 1 : 0;
 }
 
 /** The ballot that a fact is about; '' for none. */

@@ -8,6 +8,7 @@ import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import type { Told } from '../../shared/trace-file.ts';
+import { aimOf } from './decision-index.ts';
 import { type Deciders, electorateOf, MemberHistory, type QuorumSize } from './members.ts';
 import { NodeModel } from './node-model.ts';
 import { type Standing, standingOf } from './standing.ts';
@@ -22,6 +23,7 @@ export interface Health {
 
 export class SwarmModel {
 	name = '';
+	/** The last slot in which something is known, or for which a node has begun to ask. */
 	newestSlot: Slot = 0;
 	history: MemberHistory;
 	/** The node that the page comes from; '' while it has not told. */
@@ -184,6 +186,7 @@ export class SwarmModel {
 		if (this.#chosenThrough < node.chosenThrough || fact.kind === 'members') this.#learnMembers(node);
 		if (fact.kind === 'proposed' || fact.kind === 'accepted' || fact.kind === 'chosen')
 			this.newestSlot = Math.max(this.newestSlot, fact.slot);
+		else if (fact.kind === 'campaign') this.newestSlot = Math.max(this.newestSlot, aimOf(fact));
 	}
 
 	/** Folds who the members are, as far as this node has told. */

@@ -1,10 +1,11 @@
 /** Each story of the sandbox comes to its end, and what its sentences say is so in the facts. */
 import { describe, expect, test } from 'vitest';
 import { ballotNode } from '../../dashboard/model/ballot-names.ts';
+import { Director } from '../../dashboard/sandbox/director.ts';
 import type { StagedStory } from '../../dashboard/sandbox/scene.ts';
 import { STORIES } from '../../dashboard/sandbox/stories.ts';
 import type { Fact } from '../../shared/fact.ts';
-import { type Performed, perform } from './sandbox-page.ts';
+import { endScene, openSandbox, type Performed, perform } from './sandbox-page.ts';
 
 type Of<K extends Fact['kind']> = Extract<Fact, { kind: K }>;
 
@@ -151,6 +152,31 @@ describe.each(STORIES.map((story) => [story.id, story] as const))('the story %s'
 		if (!claim) throw new Error(`nothing is claimed of ${id}`);
 		claim(performed);
 	});
+});
+
+test('a decision is shown from the first request on, with the ballots of both rivals, and an election is none', () => {
+	const page = openSandbox();
+	expect(page.story.live.nodes.some(({ role }) => role === 'leader')).toBe(true);
+	expect(page.story.live.newestSlot).toBe(0);
+	const rivals = STORIES.find(({ id }) => id === 'rivals') as StagedStory;
+	const director = new Director(rivals, page.sandbox, false);
+	director.begin();
+	endScene(page.sandbox, director);
+	director.next();
+	endScene(page.sandbox, director);
+	expect(director.says).toContain('refuses the lower one');
+
+	expect(page.story.live.newestSlot).toBe(1);
+	const { rounds, chosen } = page.story.decision(page.story.gather(1, []));
+	expect(chosen).toBeNull();
+	expect(rounds.map(({ proposal, halted }) => [proposal, halted === null])).toEqual([
+		[null, false],
+		[null, true],
+	]);
+	expect(rounds.map(({ promise }) => [...promise.values()].some(({ state }) => state === 'promised'))).toEqual([
+		true,
+		true,
+	]);
 });
 
 test('a story may be left, and another one begins anew', () => {
