@@ -2,9 +2,11 @@
 import type { PaxosAgent } from '../../shared/paxos/agent.ts';
 import { quorumSize } from '../../shared/paxos/quorum.ts';
 import type { RuleId } from '../../shared/simulation/rule-ids.ts';
-import type { QuorumSize } from '../model/members.ts';
+import { withoutNode } from '../model/ballot-names.ts';
+import type { Beginning } from '../model/source.ts';
 
 type AgentClass = typeof PaxosAgent;
+type Measures = Required<Pick<Beginning, 'quorumSize' | 'identityOf'>>;
 
 const LOADING: Readonly<Record<RuleId, () => Promise<{ readonly PaxosAgent: AgentClass }>>> = {
 	promises: () => import('without:promises'),
@@ -32,7 +34,10 @@ export function agentWithout(without: RuleId | null): AgentClass | null {
 	return found;
 }
 
-/** How many voters are a quorum for that agent. */
-export function quorumSizeWithout(without: string | null): QuorumSize {
-	return without === 'half' ? (voters) => Math.floor(voters.length / 2) : quorumSize;
+/** What is otherwise for that agent: how many voters are a quorum, and which ballots are the same one. */
+export function measuresWithout(without: string | null): Measures {
+	return {
+		quorumSize: without === 'half' ? (voters) => Math.floor(voters.length / 2) : quorumSize,
+		identityOf: without === 'ballots' ? withoutNode : (ballot) => ballot,
+	};
 }

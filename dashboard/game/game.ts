@@ -39,7 +39,7 @@ export const searching = signal<Searching>(NO_SEARCH);
 /** The run that the search has found, while it is shown. */
 export const demonstrated = signal<RunAt | null>(null);
 
-let watch = new Watch();
+let watch = new Watch(null);
 let worker: Worker | null = null;
 
 /** Begins to look on. */
@@ -50,7 +50,7 @@ export function referee(): void {
 	let isTried = false;
 	sandbox.listen({
 		begun: () => {
-			watch = new Watch();
+			watch = new Watch(sandbox.without);
 			broken.value = null;
 			demonstrated.value = null;
 			endSearch('stopped');

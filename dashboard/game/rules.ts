@@ -59,7 +59,7 @@ const TEXTS: Readonly<Record<RuleId, Omit<RuleOut, 'id'>>> = {
 		without: 'A proposer adds up the votes of all ballots.',
 		section: 'Paxos Made Simple 2.2',
 		nodes: 3,
-		hint: 'hold a vote back while it flies, until its proposer runs another ballot.',
+		hint: 'crash a node that does not lead, and propose twice through the leader. Hold the vote for the second value while it flies, propose at the leader with both phases, and deliver the vote once it asks for votes again.',
 	},
 	reads: {
 		rule: 'A leader asks a quorum before it answers a read.',

@@ -115,7 +115,7 @@ export class Search {
 	}
 
 	#begin(script: Script): Watched {
-		const watch = new Watch();
+		const watch = new Watch(this.#without);
 		const stage: Stage = new Stage(
 			script,
 			{

@@ -2,10 +2,12 @@
  * everything: for reads, and for votes. */
 import type { Fact } from '../../shared/fact.ts';
 import type { TimedAction } from '../../shared/simulation/action.ts';
+import type { RuleId } from '../../shared/simulation/rule-ids.ts';
 import type { ValueSummary } from '../../shared/store/describe.ts';
 import { Lamps, RULES, type Rule } from '../model/lamps.ts';
 import type { Entry } from '../model/tape.ts';
 import type { Answered } from '../sandbox/sandbox.ts';
+import { measuresWithout } from './agents.ts';
 import { ReadRule, type StaleRead } from './reads.ts';
 import { VoteRule } from './votes.ts';
 
@@ -16,10 +18,15 @@ export type Broken =
 
 export class Watch {
 	broken: Broken | null = null;
-	readonly #lamps = new Lamps();
+	readonly #lamps: Lamps;
 	readonly #votes = new VoteRule();
 	readonly #reads = new ReadRule();
 	#count = 0;
+
+	/** @param without the rule that is taken out; null for none */
+	constructor(without: RuleId | null) {
+		this.#lamps = new Lamps(measuresWithout(without).identityOf);
+	}
 
 	facts(facts: readonly Fact[]): void {
 		for (const fact of facts) {

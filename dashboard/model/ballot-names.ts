@@ -34,6 +34,11 @@ export function ballotNode(ballot: BallotText): NodeId {
 	return parts(ballot)[1];
 }
 
+/** The ballot as it is where the names of nodes do not count. */
+export function withoutNode(ballot: BallotText): BallotText {
+	return ballot === '' ? '' : `${parts(ballot)[0]}@`;
+}
+
 /** The whole number, nanoseconds since 1970, grouped by thousands with thin spaces. */
 export function ballotNumber(ballot: BallotText): string {
 	return parts(ballot)[0].replace(/\B(?=(\d{3})+$)/g, '\u2009');

@@ -21,6 +21,9 @@ export const RULE_TEXTS: Readonly<Record<Rule, string>> = {
 	promises: 'No promise is broken',
 };
 
+/** The same text for two ballots that are one and the same in a run. */
+export type BallotIdentity = (ballot: BallotText) => BallotText;
+
 /** What an acceptor sends once it is bound by the ballot of the message; a proposer binds itself before it asks others. */
 const GIVES_WORD: ReadonlySet<string> = new Set(['promise', 'accepted', 'prepare']);
 /** The most recent slots that are remembered. */
@@ -54,6 +57,12 @@ export class Lamps {
 	readonly #slots = new Map<Slot, SlotSeen>();
 	readonly #acceptors = new Map<NodeId, AcceptorSeen>();
 	readonly #breaches = new Map<Rule, Breach>();
+	readonly #identityOf: BallotIdentity;
+
+	/** @param identityOf the ballot itself by default, because no two nodes make the same one */
+	constructor(identityOf: BallotIdentity = (ballot) => ballot) {
+		this.#identityOf = identityOf;
+	}
 
 	/** @param entry of one node they come in the order in which it told them */
 	add(entry: Entry): void {
@@ -77,15 +86,19 @@ export class Lamps {
 			}
 			case 'accepted': {
 				const { accepted } = this.#seen(fact.slot);
-				const first = accepted.get(fact.ballot) ?? fact.value;
-				accepted.set(fact.ballot, first);
+				const ballot = this.#identityOf(fact.ballot);
+				const first = accepted.get(ballot) ?? fact.value;
+				accepted.set(ballot, first);
 				if (first.digest !== fact.value.digest) return { rule: 'oneProposal', entry, against: first };
-				return this.#keepsPromise(fact, fact.ballot) ? null : { rule: 'promises', entry, against: null };
+				return this.#keepsPromise(fact, ballot) ? null : { rule: 'promises', entry, against: null };
 			}
 			case 'promised':
-				return this.#keepsPromise(fact, fact.ballot) ? null : { rule: 'promises', entry, against: null };
+				return this.#keepsPromise(fact, this.#identityOf(fact.ballot))
+					? null
+					: { rule: 'promises', entry, against: null };
 			case 'sent':
-				if (GIVES_WORD.has(fact.message.kind) && 'ballot' in fact.message) this.#gives(fact, fact.message.ballot);
+				if (GIVES_WORD.has(fact.message.kind) && 'ballot' in fact.message)
+					this.#gives(fact, this.#identityOf(fact.message.ballot));
 				return null;
 			default:
 				return null;

@@ -5,6 +5,7 @@
 import type { EntriesBelow, FactBatch, NodeSnapshot, ProposeAnswer, ProposeRequest } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Told } from '../../shared/trace-file.ts';
+import type { BallotIdentity } from './lamps.ts';
 import type { QuorumSize } from './members.ts';
 import type { Flight } from './playback.ts';
 
@@ -48,6 +49,8 @@ export interface Beginning {
 	readonly items?: number;
 	/** How many voters are a quorum in it; a majority by default. */
 	readonly quorumSize?: QuorumSize;
+	/** Which ballots are the same one in it; each by itself by default. */
+	readonly identityOf?: BallotIdentity;
 }
 
 export interface SourceListener {

@@ -11,7 +11,7 @@ import type { Slot } from '../../shared/paxos/message.ts';
 import type { Told } from '../../shared/trace-file.ts';
 import { type Decision, decisionFromNodes, foldDecision } from './decision.ts';
 import { DecisionIndex, type Gathered } from './decision-index.ts';
-import { Lamps } from './lamps.ts';
+import { type BallotIdentity, Lamps } from './lamps.ts';
 import { type Landmark, Landmarks } from './landmarks.ts';
 import type { QuorumSize } from './members.ts';
 import { Metrics } from './metrics.ts';
@@ -39,7 +39,7 @@ export class Story {
 	readonly live: SwarmModel;
 	readonly index: DecisionIndex;
 	/** What must never happen, and whether it has. */
-	readonly lamps = new Lamps();
+	readonly lamps: Lamps;
 	readonly metrics = new Metrics();
 	readonly tape: Tape;
 	/** How many facts nodes added up instead of sending them, since the page was opened. */
@@ -58,9 +58,11 @@ export class Story {
 	 * @param nowMs the page's clock; it never goes back
 	 * @param itemsMax so much is gone back to
 	 * @param quorumSize a majority by default
+	 * @param identityOf which ballots are the same one; each by itself by default
 	 */
-	constructor(nowMs: () => number, itemsMax = ITEMS_MAX, quorumSize?: QuorumSize) {
+	constructor(nowMs: () => number, itemsMax = ITEMS_MAX, quorumSize?: QuorumSize, identityOf?: BallotIdentity) {
 		this.#nowMs = nowMs;
+		this.lamps = new Lamps(identityOf);
 		this.live = new SwarmModel(quorumSize);
 		this.#base = new SwarmModel(quorumSize);
 		this.index = new DecisionIndex(Math.max(SLOTS_MAX, itemsMax > ITEMS_MAX ? itemsMax / ITEMS_OF_SLOT_MIN : 0));

@@ -1,7 +1,7 @@
 /** A trace file as a source: everything is told soon, each thing with the time at which it was told, and then no more. */
 import type { EntriesBelow, ProposeAnswer } from '../../shared/feed.ts';
 import type { TraceFile, TraceItem } from '../../shared/trace-file.ts';
-import { quorumSizeWithout } from '../game/agents.ts';
+import { measuresWithout } from '../game/agents.ts';
 import type { Source, SourceListener } from '../model/source.ts';
 import { countOf, othersFirst, partsOf } from './slices.ts';
 
@@ -26,7 +26,7 @@ export class ReplaySource implements Source {
 		this.#nowMs = file.told[0]?.ms ?? 0;
 		this.#beganMs = this.#nowMs;
 		const items = file.told.reduce((sum, item) => sum + countOf(item), 0);
-		listener.begin({ items, quorumSize: quorumSizeWithout(file.without ?? null) });
+		listener.begin({ items, ...measuresWithout(file.without ?? null) });
 		for (const part of partsOf(file.told)) {
 			for (const item of part) {
 				this.#nowMs = item.ms;

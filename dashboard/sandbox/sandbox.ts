@@ -10,7 +10,7 @@ import type { Flight as StagedFlight } from '../../shared/simulation/flights.ts'
 import type { RuleId } from '../../shared/simulation/rule-ids.ts';
 import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
 import { type Answer, RUN_US_MAX, Stage, type StageListener } from '../../shared/simulation/stage.ts';
-import { agentWithout, quorumSizeWithout } from '../game/agents.ts';
+import { agentWithout, measuresWithout } from '../game/agents.ts';
 import type { Flight } from '../model/playback.ts';
 import type { Source, SourceListener } from '../model/source.ts';
 import { hasRoom, type RunAt } from './address.ts';
@@ -260,12 +260,12 @@ export class Sandbox implements Source {
 		this.#proposals.clear();
 		this.#flown = new Flown();
 		this.#rest = 0;
-		this.#toPage?.begin({ quorumSize: quorumSizeWithout(without) });
+		this.without = without;
+		this.#toPage?.begin(measuresWithout(without));
 		for (const listener of this.#listeners) {
 			listener.takenOver?.();
 			listener.begun?.();
 		}
-		this.without = without;
 		this.#stage = this.#newStage(script);
 		this.#stage.run(at);
 		const first = script.actions[0]?.at ?? at;

@@ -140,8 +140,8 @@ export function toldAt(ms: number): void {
 }
 
 /** Another run begins. */
-export function beginStory({ items, quorumSize }: Beginning): void {
-	story = new Story(() => toldMs, items, quorumSize);
+export function beginStory({ items, quorumSize, identityOf }: Beginning): void {
+	story = new Story(() => toldMs, items, quorumSize, identityOf);
 	flurries = new FlurryRecorder();
 	toldMs = 0;
 	run.value++;

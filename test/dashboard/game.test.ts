@@ -9,8 +9,12 @@ import { Watch } from '../../dashboard/game/watch.ts';
 import { RULES } from '../../dashboard/model/lamps.ts';
 import { addressOf, type RunAt, runOfAddress } from '../../dashboard/sandbox/address.ts';
 import { actionText } from '../../dashboard/sandbox/possible.ts';
+import type { Sandbox } from '../../dashboard/sandbox/sandbox.ts';
 import { withoutRules } from '../../dashboard/without-plugin.ts';
 import type { Fact } from '../../shared/fact.ts';
+import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Action } from '../../shared/simulation/action.ts';
+import type { FlightNumber } from '../../shared/simulation/flights.ts';
 import { one, patched } from '../../shared/simulation/mutant.ts';
 import type { RuleId } from '../../shared/simulation/rule-ids.ts';
 import { RULES_OUT } from '../../shared/simulation/rules-out.ts';
@@ -35,7 +39,7 @@ function hunt(search: Search, statesMax: number): Found | null {
 
 /** Plays a run to its moment, and looks on. */
 function watched({ without, script, at }: RunAt): Watch {
-	const watch = new Watch();
+	const watch = new Watch(without);
 	const stage: Stage = new Stage(
 		script,
 		{
@@ -146,6 +150,97 @@ test.each(['half', null] as const)('the page says how many nodes are needed in a
 	expect(story.decision(story.gather(1, [])).rounds.at(-1)?.electorate).toMatchObject({ needed });
 });
 
+/** A person with a swarm of three nodes that lacks a rule. */
+class Hand {
+	readonly #sandbox: Sandbox;
+	#told: readonly Fact[] = [];
+
+	constructor(without: RuleId) {
+		this.#sandbox = openSandbox({ ...NEW_RUN, without, script: { ...NEW_RUN.script, nodes: 3 } }).sandbox;
+		this.#sandbox.listen({
+			changed: () => undefined,
+			batch: ({ facts }) => {
+				this.#told = [...this.#told, ...facts];
+			},
+		});
+	}
+
+	/** What is broken a moment later. */
+	get broken(): Watch['broken'] {
+		const run = this.#sandbox.runAt();
+		return watched({ ...run, at: run.at + BY_THEN_US }).broken;
+	}
+
+	act(...actions: readonly Action[]): void {
+		for (const action of actions) this.#sandbox.act(action);
+	}
+
+	propose(node: NodeId, value: string, route: 'self' | 'leader' = 'self'): void {
+		this.act({ kind: 'propose', node, key: 'color', value, route, contest: 0 });
+	}
+
+	/** Lets time pass until the node tells of such a thing that happens from now on. */
+	until(node: NodeId, kind: Fact['kind']): void {
+		this.#told = [];
+		this.#play(() => this.#told.some((fact) => fact.node === node && fact.kind === kind));
+	}
+
+	/** Lets time pass until a message of that kind is on its way to the node. */
+	flight(to: NodeId, kind: 'accepted'): FlightNumber {
+		const find = () => [...this.#sandbox.flights].find((flight) => flight.to === to && flight.kinds.includes(kind));
+		this.#play(() => find() !== undefined);
+		return find()?.number ?? 0;
+	}
+
+	#play(isEnough: () => boolean): void {
+		this.#sandbox.speed = 1;
+		this.#sandbox.play(isEnough);
+		while (this.#sandbox.isPlaying) this.#sandbox.pass(1);
+	}
+}
+
+const HOUR_MS = 3_600_000;
+
+/** What the hint of a rule says. */
+const AS_HINTED: Partial<Record<RuleId, (hand: Hand) => void>> = {
+	promises: (hand) => {
+		hand.act({ kind: 'stepClock', node: 'n2', byMs: -HOUR_MS });
+		hand.act({ kind: 'crash', node: 'n2' }, { kind: 'restart', node: 'n2' });
+		hand.propose('n2', 'blue');
+		hand.until('n2', 'promised');
+	},
+	ballots: (hand) => {
+		hand.act({ kind: 'stepClock', node: 'n2', byMs: -HOUR_MS }, { kind: 'stepClock', node: 'n3', byMs: -HOUR_MS });
+		hand.act({ kind: 'slow', a: 'n2', b: 'n3', ms: 50 });
+		hand.propose('n2', 'red');
+		hand.propose('n3', 'blue');
+		hand.until('n3', 'proposed');
+	},
+	votes: (hand) => {
+		hand.act({ kind: 'crash', node: 'n1' });
+		hand.propose('n3', 'red', 'leader');
+		hand.until('n3', 'applied');
+		hand.propose('n3', 'amber', 'leader');
+		hand.until('n2', 'accepted');
+		const flight = hand.flight('n3', 'accepted');
+		hand.act({ kind: 'hold', flight, ms: 20 });
+		hand.propose('n3', 'blue');
+		hand.until('n3', 'proposed');
+		hand.act({ kind: 'deliver', flight });
+	},
+};
+
+test.each(Object.entries(AS_HINTED))(
+	'without the rule %s a hand that does what the hint says turns a lamp red',
+	async (id, play) => {
+		const rule = id as RuleId;
+		await loadAgent(rule);
+		const hand = new Hand(rule);
+		play(hand);
+		expect(hand.broken).not.toBeNull();
+	},
+);
+
 test('a run without a rule goes on as a new run, and is put back', async () => {
 	await loadAgent('half');
 	const page = openSandbox({ ...NEW_RUN, without: 'half' });
@@ -164,7 +259,7 @@ function loaded(id: string): string {
 
 test('a write whose condition does not hold is not missed by a later read', async () => {
 	const { sandbox } = openSandbox({ ...NEW_RUN, script: { ...NEW_RUN.script, nodes: 3 } });
-	const watch = new Watch();
+	const watch = new Watch(null);
 	sandbox.listen({
 		changed: () => undefined,
 		batch: ({ facts }) => watch.facts(facts),

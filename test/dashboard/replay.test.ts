@@ -24,8 +24,8 @@ async function opened(file: TraceFile) {
 	const source = new ReplaySource();
 	const page = { story: new Story(() => source.nowMs()), shown: null as Item | null };
 	source.start({
-		begin: ({ items, quorumSize } = {}) => {
-			page.story = new Story(() => source.nowMs(), items, quorumSize);
+		begin: ({ items, quorumSize, identityOf } = {}) => {
+			page.story = new Story(() => source.nowMs(), items, quorumSize, identityOf);
 		},
 		moved: () => page.story.prepare(),
 		recalled: () => undefined,

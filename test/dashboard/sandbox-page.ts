@@ -1,6 +1,6 @@
 /** A sandbox without a page: what it tells goes into a story, as in the page, and time passes as fast as it can. */
 
-import type { QuorumSize } from '../../dashboard/model/members.ts';
+import type { Beginning } from '../../dashboard/model/source.ts';
 import { Story } from '../../dashboard/model/story.ts';
 import type { RunAt } from '../../dashboard/sandbox/address.ts';
 import { Director } from '../../dashboard/sandbox/director.ts';
@@ -19,11 +19,12 @@ export const NEW_RUN: RunAt = { without: null, script: { seed: 7, nodes: 5, acti
 
 export function openSandbox(run: RunAt = NEW_RUN): SandboxPage {
 	const sandbox = new Sandbox(run);
-	const newStory = (quorumSize?: QuorumSize) => new Story(() => sandbox.nowMs(), undefined, quorumSize);
+	const newStory = ({ quorumSize, identityOf }: Beginning = {}) =>
+		new Story(() => sandbox.nowMs(), undefined, quorumSize, identityOf);
 	const page = { sandbox, story: newStory() };
 	sandbox.start({
-		begin: ({ quorumSize } = {}) => {
-			page.story = newStory(quorumSize);
+		begin: (run) => {
+			page.story = newStory(run);
 		},
 		moved: () => undefined,
 		entry: (node) => page.story.entry(node),
