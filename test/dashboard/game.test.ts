@@ -209,6 +209,16 @@ const AS_HINTED: Partial<Record<RuleId, (hand: Hand) => void>> = {
 		hand.propose('n2', 'blue');
 		hand.until('n2', 'promised');
 	},
+	disk: (hand) => {
+		hand.act({ kind: 'cut', from: 'n2', to: 'n3' }, { kind: 'cut', from: 'n3', to: 'n2' });
+		hand.propose('n2', 'red');
+		hand.until('n1', 'accepted');
+		hand.act({ kind: 'crash', node: 'n1' });
+		hand.until('n2', 'chosen');
+		hand.act({ kind: 'crash', node: 'n2' }, { kind: 'restart', node: 'n1' });
+		hand.propose('n3', 'blue');
+		hand.until('n3', 'chosen');
+	},
 	ballots: (hand) => {
 		hand.act({ kind: 'stepClock', node: 'n2', byMs: -HOUR_MS }, { kind: 'stepClock', node: 'n3', byMs: -HOUR_MS });
 		hand.act({ kind: 'slow', a: 'n2', b: 'n3', ms: 50 });
