@@ -29,7 +29,9 @@ export function handOver({ node, isNamed, timeoutMs }: HandOver, leader: Simulat
 	if (!process || process.isEnded || leader.paused || named === leader) return;
 	const { counters } = world;
 	counters.leadersAskedToHandOver++;
-	process.replica.handOver(named?.id ?? null, timeoutMs, ({ node }) => {
+	process.replica.handOver(named?.id ?? null, timeoutMs, (ballot) => {
+		const { node } = ballot;
+		if (node !== '') world.invariants.succeeded(leader.index, ballot);
 		if (node === named?.id) counters.successorsNamed++;
 		if (node !== '') counters.leadersSucceeded++;
 		else counters.leadersNotSucceeded++;

@@ -161,6 +161,12 @@ export class Invariants {
 		if (slot > this.acknowledgedThrough) this.acknowledgedThrough = slot;
 	}
 
+	/** A node has answered that another one leads in its place, under this ballot. */
+	succeeded(node: number, ballot: Ballot): void {
+		if (ballot.node !== this.#ids[node] && this.#messages.hasLed(ballot)) return;
+		throw new Violation('SuccessorsLead', `${this.#ids[node]} is told to be followed by ${ballotToText(ballot)}`);
+	}
+
 	/** How many changes of members the agent of a node was asked to propose, in this life. */
 	changesAsked(node: number): number {
 		return this.#life(node).changes.length;

@@ -52,6 +52,11 @@ export class MessageRules {
 		this.#campaigned.add(this.#ballots.of(ballot));
 	}
 
+	/** Whether a leader has spoken under this ballot. */
+	hasLed(ballot: Ballot): boolean {
+		return this.#led.has(this.#ballots.of(ballot));
+	}
+
 	/** @param acknowledgedThrough the highest slot of which a client has the answer */
 	sent(node: number, life: Life, { to, message }: Envelope, acknowledgedThrough: Slot): void {
 		switch (message.kind) {

@@ -8,6 +8,7 @@ import type { NamedAnswer } from '../replica/named-requests.ts';
 import { REQUEST_MARK } from '../store/client-limits.ts';
 import type { PartOfTransaction } from '../store/command.ts';
 import { Violation } from './ledger.ts';
+import { PartsTold } from './parts.ts';
 import { Random } from './random.ts';
 import { US_PER_MS } from './schedule.ts';
 import type { World } from './world.ts';
@@ -111,14 +112,12 @@ class RequestUser {
 		const copies = this.#random.chance(IS_TWICE) ? 2 : 1;
 		world.later(node, world.now, 'frame', () => {
 			for (let copy = 0; copy < copies; copy++) {
-				process.replica.submitNamed(
-					asked,
-					() => undefined,
-					(answer) => {
-						this.#note(request, answer);
-						settle();
-					},
-				);
+				const parts = new PartsTold(operations, process.store);
+				process.replica.submitNamed(asked, parts.take, (answer) => {
+					if (answer.outcome === 'chosen') parts.mustBeAll(answer.ok);
+					this.#note(request, answer);
+					settle();
+				});
 			}
 		});
 	}

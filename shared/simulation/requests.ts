@@ -10,6 +10,7 @@ import { type Call, type Calls, keyOf, operationOf } from './calls.ts';
 import { Violation } from './ledger.ts';
 import type { SimulatedNode } from './node.ts';
 import { CONTESTED_SLOTS, isTransaction, type PlannedOperation, twinOf } from './operations.ts';
+import { PartsTold } from './parts.ts';
 import type { Process } from './process.ts';
 import type { Random } from './random.ts';
 import { US_PER_MS } from './schedule.ts';
@@ -55,9 +56,15 @@ export class Requests {
 			if (operation === null) return this.#read(call, process, timeoutMs);
 			const options = { ...this.#routeOf(planned, process), timeoutMs };
 			if (process.agent.view().leader.node !== '') this.#world.counters.writesAsked++;
-			const answered = (answer: SubmitAnswer): void => this.#answer(call, answer);
-			if (twin === null) return process.replica.submit(operation, options, answered);
-			process.replica.transact(transactionOf(twin, operation as Put), timeoutMs, () => undefined, answered);
+			if (twin === null) {
+				return process.replica.submit(operation, options, (answer) => this.#answer(call, answer));
+			}
+			const operations = transactionOf(twin, operation as Put);
+			const parts = new PartsTold(operations, process.store);
+			process.replica.transact(operations, timeoutMs, parts.take, (answer) => {
+				if (answer.outcome === 'chosen') parts.mustBeAll(answer.ok);
+				this.#answer(call, answer);
+			});
 		});
 	}
 

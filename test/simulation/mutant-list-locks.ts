@@ -91,4 +91,18 @@ export const LOCK_MUTANTS: readonly Mutant[] = [
 		'renewedRevision: this.revision(from.int()) });',
 		'renewedRevision: Math.min(createRevision, this.revision(from.int())) });',
 	),
+	one(
+		0,
+		'each part of a request is told as the first one',
+		NAMED_REQUESTS,
+		'for (const { onPart } of this.#waiting) onPart(index, result);',
+		'for (const { onPart } of this.#waiting) onPart(0, result);',
+	),
+	one(
+		0,
+		'only the first copy of a request is told its parts',
+		NAMED_REQUESTS,
+		'for (const { onPart } of this.#waiting) onPart(index, result);',
+		'this.#waiting[0]?.onPart(index, result);',
+	),
 ];

@@ -12,6 +12,7 @@ const DEPARTURE = 'shared/paxos/departure.ts';
 const NEIGHBOURS = 'shared/paxos/neighbours.ts';
 const QUORUM = 'shared/paxos/quorum.ts';
 const MEMBERSHIP = 'shared/replica/membership.ts';
+const SUCCESSION = 'shared/replica/succession.ts';
 const SNAPSHOTS = 'shared/replica/snapshots.ts';
 
 export const MEMBERS_MUTANTS: readonly Mutant[] = [
@@ -255,5 +256,12 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 		QUORUM,
 		'	for (const voter of voters) if (nodes.has(voter)) count++;',
 		'	count = nodes.size;',
+	),
+	one(
+		0,
+		'a leader that hands over is told to be followed by itself',
+		SUCCESSION,
+		"if (leader.node === '' || leader.node === this.#id) return;",
+		"if (leader.node === '') return;",
 	),
 ];
