@@ -35,6 +35,8 @@ export class AppliedCommands {
 	/** The applied commands by the number that they write. */
 	readonly #applied = new Map<number, AppliedCommand>();
 	readonly #neverApplied = new Set<number>();
+	/** By value: the revision above which it is never written. */
+	readonly #givenUpAt = new Map<number, number>();
 	/** How many clients were registered. */
 	registered = 0;
 	#through: Slot = 0;
@@ -94,6 +96,22 @@ export class AppliedCommands {
 		if (applied) throw new Violation('RefusedNeverHappens', `value ${value} was applied as ${applied.command}`);
 	}
 
+	/** A client gave up these values, and then made another call, which was applied at that revision. */
+	neverAbove(values: readonly number[], revision: number): void {
+		for (const value of values) {
+			if (!this.#givenUpAt.has(value)) this.#givenUpAt.set(value, revision);
+			this.#mustNotComeLate(value);
+		}
+	}
+
+	#mustNotComeLate(value: number): void {
+		const applied = this.#applied.get(value);
+		const last = this.#givenUpAt.get(value) ?? Number.POSITIVE_INFINITY;
+		if (!applied || applied.revision <= last) return;
+		const detail = `value ${value}, which was given up, is applied as ${applied.command} after a later call at ${last}`;
+		throw new Violation('GivenUpNeverComesBack', detail);
+	}
+
 	#noteAll(parts: readonly Part[], count: number, store: Pick<Store, 'get'>): void {
 		const ok = parts.every(({ applied }) => applied.ok);
 		for (const { put, applied } of parts) {
@@ -118,6 +136,7 @@ export class AppliedCommands {
 			throw new Violation('AppliedOnce', `value ${value} as ${before.command} and as ${applied.command}`);
 		}
 		this.#applied.set(value, applied);
+		this.#mustNotComeLate(value);
 		if (this.#neverApplied.has(value)) {
 			throw new Violation('RefusedNeverHappens', `value ${value} is applied as ${applied.command}`);
 		}

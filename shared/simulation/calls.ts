@@ -27,6 +27,8 @@ export interface Call {
 	readonly operation: Operation | null;
 	/** The write that a transaction makes beside it, without a condition; null where it is no transaction. */
 	readonly twin: PlannedOperation | null;
+	/** Values of earlier calls of the same client, which were given up before this one was made. */
+	readonly givenUp: readonly number[];
 	readonly calledTick: number;
 	/** The time at which it was made. */
 	readonly calledAt: Instant;
@@ -75,9 +77,15 @@ export class Calls {
 		return this.#open;
 	}
 
-	begin(planned: PlannedOperation, operation: Operation | null, twin: PlannedOperation | null = null): Call {
+	begin(
+		planned: PlannedOperation,
+		operation: Operation | null,
+		twin: PlannedOperation | null = null,
+		givenUp: readonly number[] = [],
+	): Call {
 		if (this.#open.size > 0) this.#world.counters.operationsOverlapping++;
-		const call = { planned, operation, twin, calledTick: ++this.#tick, calledAt: this.#world.now, isSettled: false };
+		const calledTick = ++this.#tick;
+		const call = { planned, operation, twin, givenUp, calledTick, calledAt: this.#world.now, isSettled: false };
 		this.#open.add(call);
 		return call;
 	}
@@ -103,6 +111,7 @@ export class Calls {
 		counters.writes++;
 		const { planned, operation } = call;
 		if (operation === null) throw new Violation('AnswersFit', `${describe(call)} is answered as a write`);
+		this.#applied.neverAbove(call.givenUp, revision);
 		const key = keyOf(planned.key);
 		const called = call.calledTick;
 		const returned = ++this.#tick;

@@ -159,6 +159,7 @@ export const COUNTERS = [
 	'sameValuesRead',
 	'batchesOfMany',
 	'clientTimeouts',
+	'callsAborted',
 	'retriesUnderOneIdentity',
 	'writesRefused',
 	'callsRefusedForRoom',
@@ -180,6 +181,7 @@ export const COUNTERS = [
 	'watchesBegun',
 	'watchesResumed',
 	'watchesPaused',
+	'watchesClosed',
 	'watchesCompacted',
 	'changesWatchedTogether',
 ] as const;

@@ -5,7 +5,7 @@
 import type { ClientCore } from '../client/core.ts';
 import { CompactedError, RefusedError } from '../client/errors.ts';
 import type { WatchedChanges, Watcher, WatchHandle } from '../client/watches.ts';
-import { concerns, isToldAs } from './changed-keys.ts';
+import { type ChangedKey, concerns, isToldAs } from './changed-keys.ts';
 import { Violation } from './ledger.ts';
 import type { Random } from './random.ts';
 import { US_PER_MS } from './schedule.ts';
@@ -14,6 +14,9 @@ import type { World } from './world.ts';
 /** The share of lists after which the watcher takes no more for a while. */
 const PAUSES = 0.02;
 const PAUSE_MAX_MS = 2_000;
+/** The share of lists after which a watch that began with the present state is closed, and begins anew in the same way. */
+const CLOSES = 0.05;
+const ANEW_MAX_MS = 500;
 /** A watch that was refused is begun again after this time. */
 const AGAIN_MS = 500;
 
@@ -34,6 +37,11 @@ export class KeyWatch implements Watcher {
 	#handle: WatchHandle | undefined;
 	/** Changes up to this revision have come; null for a watch that has been told nothing yet, and begins now. */
 	#revision: number | null;
+	/**
+	 * Of a watch that begins now and has been told nothing yet: by key, the revision at which a read that its client asked
+	 * for afterwards has found it. Every later change of that key has to be told.
+	 */
+	readonly #seen = new Map<string, number>();
 
 	constructor(options: KeyWatchOptions) {
 		this.#options = options;
@@ -44,7 +52,8 @@ export class KeyWatch implements Watcher {
 	get isBehind(): boolean {
 		const { world, prefix } = this.#options;
 		const { all } = world.invariants.changedKeys;
-		if (!this.#handle || this.#revision === null) return false;
+		if (!this.#handle) return false;
+		if (this.#revision === null) return this.#firstDue() < Number.POSITIVE_INFINITY;
 		const from = world.invariants.changedKeys.behind(this.#revision);
 		return all.slice(from).some((change) => concerns(change, prefix));
 	}
@@ -55,13 +64,25 @@ export class KeyWatch implements Watcher {
 		counters.watchesBegun++;
 		if (this.#revision !== null && this.#revision > 0) counters.watchesResumed++;
 		this.#core = core;
+		this.#seen.clear();
 		this.#handle = core.watch(this.#options.prefix, this.#revision, this);
+	}
+
+	/** Its client asks for a read now. @returns is told the revision at which the read has found the key */
+	reading(key: string): (revision: number) => void {
+		const handle = this.#handle;
+		return (revision) => {
+			const isLater = handle !== undefined && handle === this.#handle;
+			if (!isLater || this.#revision !== null || !key.startsWith(this.#options.prefix)) return;
+			this.#seen.set(key, Math.min(revision, this.#seen.get(key) ?? revision));
+		};
 	}
 
 	changed({ revision, changes }: WatchedChanges): void {
 		const { world, prefix, name } = this.#options;
 		const { changedKeys } = world.invariants;
-		const from = changedKeys.behind(this.#revision ?? (changes[0]?.modifyRevision ?? 1) - 1);
+		const begun = Math.min(this.#firstDue(), changes[0]?.modifyRevision ?? 1) - 1;
+		const from = changedKeys.behind(this.#revision ?? begun);
 		const due = changedKeys.all.slice(from).filter((change) => change.index <= revision && concerns(change, prefix));
 		if (due.length !== changes.length || !due.every((change, at) => isToldAs(change, changes[at]))) {
 			const [first] = changes;
@@ -70,7 +91,17 @@ export class KeyWatch implements Watcher {
 		}
 		this.#revision = revision;
 		if (changes.length > 1) world.counters.changesWatchedTogether++;
-		if (!world.isHealed && this.#options.random.chance(PAUSES)) this.#pause();
+		if (world.isHealed) return;
+		if (this.#options.random.chance(PAUSES)) this.#pause();
+		else if (this.#options.beginsNow && this.#options.random.chance(CLOSES)) this.#beginAnew();
+	}
+
+	/** The revision of the first change that a watch has to be told that begins now; Infinity where there is none yet. */
+	#firstDue(): number {
+		const { all } = this.#options.world.invariants.changedKeys;
+		const isDue = (change: ChangedKey): boolean =>
+			[...this.#seen].some(([key, revision]) => change.revision > revision && concerns(change, key));
+		return this.#seen.size === 0 ? Number.POSITIVE_INFINITY : (all.find(isDue)?.revision ?? Number.POSITIVE_INFINITY);
 	}
 
 	ended(error: Error): void {
@@ -93,11 +124,19 @@ export class KeyWatch implements Watcher {
 		this.#beginAgain();
 	}
 
-	#beginAgain(): void {
+	#beginAgain(afterMs = AGAIN_MS): void {
 		const core = this.#core as ClientCore;
-		this.#options.after(AGAIN_MS * US_PER_MS, () => {
+		this.#options.after(Math.ceil(afterMs * US_PER_MS), () => {
 			if (this.#core === core) this.begin(core);
 		});
+	}
+
+	#beginAnew(): void {
+		this.#handle?.close();
+		this.#handle = undefined;
+		this.#revision = null;
+		this.#options.world.counters.watchesClosed++;
+		this.#beginAgain(this.#options.random.between(0, ANEW_MAX_MS));
 	}
 
 	#pause(): void {

@@ -10,13 +10,14 @@ import type { ReadEntry } from '../client/protocol.ts';
 import type { ClientRuntime } from '../client/runtime.ts';
 import type { TransactionAnswer } from '../client/transaction.ts';
 import type { Put } from '../store/command.ts';
-import { type Call, type Calls, operationOf } from './calls.ts';
+import { type Call, type Calls, keyOf, operationOf } from './calls.ts';
 import { KeyWatch } from './key-watch.ts';
 import { Violation } from './ledger.ts';
 import { isTransaction, type PlannedOperation, twinOf } from './operations.ts';
 import { Random } from './random.ts';
 import { AGAIN_US, OWN_KEY, transactionOf } from './requests.ts';
 import { type Instant, US_PER_MS } from './schedule.ts';
+import { SimulatedSignal } from './signal.ts';
 import type { SocketUser } from './sockets.ts';
 import type { World } from './world.ts';
 
@@ -28,6 +29,13 @@ const TURN_MAX_US = 400;
 const STANDS_STILL = 0.004;
 const BEGINS_ANEW = 0.004;
 const STILL_MAX_MS = 2_500;
+/** A user remembers the last so many calls that it has given up. */
+const GIVEN_UP_MAX = 8;
+/** The share of calls that are given a signal, which is aborted within this time, perhaps after the call has ended. */
+const ABORTS = 0.03;
+const ABORT_MAX_MS = 1_000;
+/** The reason of each signal. */
+const ABORTED = new Error('aborted');
 /** The share of clients that watch keys. */
 const WATCHES = 0.4;
 
@@ -52,6 +60,8 @@ export class User implements SocketUser {
 	#stillUs = 0;
 	/** The last revision that it saw, by key. */
 	readonly #seen = new Map<number, number>();
+	/** Values of calls of the present client that were given up, and may have been carried out. */
+	#givenUp: readonly number[] = [];
 
 	constructor(world: World, calls: Calls, index: number, seed: number, limits: Partial<CallLimits>) {
 		this.#world = world;
@@ -99,40 +109,50 @@ export class User implements SocketUser {
 		if (this.#core?.watchesCount) throw new Violation('NothingIsLeft', `${this.name} is closed with a watch in it`);
 		if (this.#core?.callsCount) throw new Violation('NothingIsLeft', `${this.name} is closed with calls in it`);
 		this.#core = undefined;
+		this.#givenUp = [];
 	}
 
 	#ask(planned: PlannedOperation): void {
 		const { key } = planned;
 		const operation = operationOf(planned, this.#seen.get(key) ?? 0);
 		const twin = isTransaction(planned) ? twinOf(planned, this.#calls.keys) : null;
-		const call = this.#calls.begin(planned, operation, twin);
+		const call = this.#calls.begin(planned, operation, twin, this.#givenUp);
 		const stillUs = this.#stillUs;
 		this.#calls.mustEndWithin(call, this.timeoutMs, () => this.#stillUs - stillUs);
 		const core = this.#core ?? this.#begin();
+		const signal = this.#random.chance(ABORTS) ? this.#signal() : undefined;
 		if (this.#world.isWatchedByPeople) this.#world.note('', `${this.name}: ${planned.kind} ${key} ${planned.value}`);
 		if (operation === null) {
 			const isStale = planned.kind === 'staleGet';
+			const seen = this.#watch?.reading(keyOf(key));
 			const settle = this.#settle<ReadEntry | null>(call, (entry) => {
 				if (isStale) return this.#calls.readStale(call, entry);
 				this.#seen.set(key, entry?.modifyRevision ?? 0);
+				if (entry !== null) seen?.(entry.modifyRevision);
 				this.#calls.readValues(call, [key], [entry]);
 			});
-			return core.get(`key ${key}`, isStale ? 'stale' : 'linearizable', undefined, settle);
+			return core.get(`key ${key}`, isStale ? 'stale' : 'linearizable', signal, settle);
 		}
-		if (twin !== null) return this.#transact(call, core, twin, operation as Put);
+		if (twin !== null) return this.#transact(call, core, twin, operation as Put, signal);
 		const settle = this.#settle<WriteResult>(call, ({ ok, revision }) => {
 			if (ok) this.#seen.set(key, operation.kind === 'put' ? revision : 0);
 			this.#calls.written(call, ok, revision);
 		});
 		if (operation.kind === 'put') {
 			const { value, flags, cas } = operation;
-			core.put(operation.key, value, flags, cas, undefined, settle);
+			core.put(operation.key, value, flags, cas, signal, settle);
 		} else if (operation.kind === 'delete') {
-			core.delete(operation.key, operation.cas, undefined, settle);
+			core.delete(operation.key, operation.cas, signal, settle);
 		} else throw new Error(`a client knows no ${operation.kind}`);
 	}
 
-	#transact(call: Call, core: ClientCore, twin: PlannedOperation, write: Put): void {
+	#transact(
+		call: Call,
+		core: ClientCore,
+		twin: PlannedOperation,
+		write: Put,
+		signal: SimulatedSignal | undefined,
+	): void {
 		const settle = this.#settle<TransactionAnswer>(call, ({ held, revision, entries }) => {
 			const ok = !held.includes(false);
 			if (ok) this.#seen.set(call.planned.key, revision);
@@ -143,7 +163,7 @@ export class User implements SocketUser {
 				throw new Violation('TransactionsAreWhole', detail);
 			}
 		});
-		core.transact(transactionOf(twin, write), undefined, {
+		core.transact(transactionOf(twin, write), signal, {
 			resolve: settle.resolve,
 			reject: (error) => {
 				if (!(error instanceof ReadingsLostError)) return settle.reject(error);
@@ -169,7 +189,11 @@ export class User implements SocketUser {
 			},
 			reject: (error) => {
 				if (this.#world.isWatchedByPeople) this.#world.note('', `${this.name}: ${String(error)}`);
-				if (error instanceof UnknownOutcomeError && call.operation !== null) return this.#calls.unknown(call);
+				if (error === ABORTED) {
+					counters.callsAborted++;
+					return this.#calls.unknown(call);
+				}
+				if (error instanceof UnknownOutcomeError && call.operation !== null) return this.#givesUp(call);
 				if (!(error instanceof RefusedError)) throw error;
 				if (error.why === 'overloaded' || error.why === 'diskFull' || error.why === 'diskBehind')
 					counters.callsRefusedForRoom++;
@@ -177,6 +201,20 @@ export class User implements SocketUser {
 				this.#calls.refused(call);
 			},
 		};
+	}
+
+	#signal(): SimulatedSignal {
+		const signal = new SimulatedSignal();
+		const afterUs = Math.ceil(this.#random.magnitude(0.1, ABORT_MAX_MS) * US_PER_MS);
+		this.#after(afterUs, () => signal.abort(ABORTED));
+		return signal;
+	}
+
+	#givesUp(call: Call): void {
+		this.#calls.unknown(call);
+		const { operation, planned, twin } = call;
+		const values = [...(operation?.kind === 'put' ? [planned.value] : []), ...(twin ? [twin.value] : [])];
+		this.#givenUp = [...this.#givenUp, ...values].slice(-GIVEN_UP_MAX);
 	}
 
 	#begin(): ClientCore {

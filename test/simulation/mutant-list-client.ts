@@ -4,6 +4,8 @@
  */
 import { type Mutant, one } from '../../shared/simulation/mutant.ts';
 
+const ABORT = 'shared/client/abort.ts';
+const APPLIED_ONCE = 'shared/store/applied-once.ts';
 const DRAFT = 'shared/client/draft.ts';
 const READS = 'shared/client/reads.ts';
 const TRANSACTION = 'shared/client/transaction.ts';
@@ -16,6 +18,7 @@ const ANSWERS = 'shared/replica/client-answers.ts';
 const CONNECTION = 'shared/replica/client-connection.ts';
 const DOOR = 'shared/replica/client-door.ts';
 const DOORS = 'shared/replica/key-value-doors.ts';
+const OWN_CLIENT = 'shared/replica/own-client.ts';
 const SUBMISSIONS = 'shared/replica/submissions.ts';
 
 export const CLIENT_MUTANTS: readonly Mutant[] = [
@@ -184,5 +187,33 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
 		ROUTE,
 		'			this.#membersAre(section.members);\n',
 		'',
+	),
+	one(
+		0,
+		'the last part of a transaction is not told',
+		OWN_CLIENT,
+		'			transaction.onPart?.(index, result);\n',
+		'			if (sequence !== batch.last) transaction.onPart?.(index, result);\n',
+	),
+	one(
+		0,
+		'a call behind one that was aborted gets the command of that one',
+		WRITES,
+		'			command.nextCommand();\n			if (!call || isAborted(call)) continue;',
+		'			if (!call || isAborted(call)) continue;\n			command.nextCommand();',
+	),
+	one(
+		0,
+		'a call that was aborted is settled once more',
+		ABORT,
+		'		this.#settle = null;\n		settle?.reject(this.#signal.reason);',
+		'		settle?.reject(this.#signal.reason);',
+	),
+	one(
+		0,
+		'a command that its client gave up is applied behind later ones',
+		APPLIED_ONCE,
+		'		if (command.sequence <= client.receivedThrough) return FORGOTTEN;\n		const before',
+		'		if (command.sequence < client.receivedThrough - 2) return FORGOTTEN;\n		const before',
 	),
 ];

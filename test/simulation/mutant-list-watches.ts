@@ -3,6 +3,7 @@ import { type Mutant, one } from '../../shared/simulation/mutant.ts';
 
 const CARRY_OUT = 'shared/store/carry-out.ts';
 const CLIENT = 'shared/client/watches.ts';
+const DOOR = 'shared/replica/client-watches.ts';
 const HISTORY = 'shared/replica/history.ts';
 const WATCHES = 'shared/replica/watches.ts';
 
@@ -63,5 +64,12 @@ export const WATCH_MUTANTS: readonly Mutant[] = [
 		CARRY_OUT,
 		'	if (count > 0) listener?.cut(prefix, state.revision);\n',
 		'',
+	),
+	one(
+		0,
+		'a client is not told where its watch begins',
+		DOOR,
+		'		answers.changes(id, out.take());\n',
+		'		if (after !== null) answers.changes(id, out.take());\n',
 	),
 ];

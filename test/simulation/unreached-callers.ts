@@ -149,14 +149,12 @@ export const CALLERS: readonly Unreached[] = [
 		},
 	},
 	{
-		why: 'The world changes less at once than a section of changes has room for, and no client of it has too many watches, closes one, or watches by HTTP. `test/client/watch.test.ts`, `test/replica/watches.test.ts` and `test/api/watch.test.ts` do.',
+		why: 'The world changes less at once than a section of changes has room for, and no client of it has too many watches, or watches by HTTP. `test/client/watch.test.ts`, `test/replica/watches.test.ts` and `test/api/watch.test.ts` do.',
 		files: {
 			'shared/client/core.ts': ['if (this.#closed) this.#watches.closeAll();'],
 			'shared/client/watches.ts': [
-				{ 'class ClientWatch implements WatchHandle {': ['close(): void {'] },
 				'watch.parts = watch.parts.slice(from);',
 				'return this.#reached(watch, through);',
-				'if (watch.id !== id) return;',
 				{ "ended({ id, why }: NodeSection & { kind: 'watchEnded' }): void {": ['if (!watch) return;'] },
 				"this.#fail(watch, new RefusedError('overloaded', 'the node has too many watches of this client'));",
 			],
@@ -176,16 +174,13 @@ export const CALLERS: readonly Unreached[] = [
 		},
 	},
 	{
-		why: 'No client of the world aborts a call. `test/client/signal.test.ts` and `limits.test.ts` do.',
+		why: 'Clients of the world abort calls that are under way, by a signal of each. `test/client/signal.test.ts` has one that is aborted before, and one for many calls.',
 		files: {
-			'shared/client/abort.ts': 'all',
-			'shared/client/core.ts': ['else if (signal?.aborted) settle.reject(signal.reason);'],
-			'shared/client/reads.ts': [
-				'return this.hasSignals && this.calls.every((call) => call === null || isAborted(call));',
-				'if (signal) open.hasSignals = true;',
-				'if (batch.isAborted) this.#remove(batch);',
+			'shared/client/abort.ts': [
+				'export function unlessAborted<T>(promise: Promise<T>, signals: readonly (AbortSignal | undefined)[]): Promise<T> {',
+				'if (there) return void there.calls.add(call);',
 			],
-			'shared/client/writes.ts': ['if (hasAborted) {'],
+			'shared/client/core.ts': ['else if (signal?.aborted) settle.reject(signal.reason);'],
 		},
 	},
 	{
