@@ -15,7 +15,7 @@ export type Change = Extract<Fault, { kind: 'changeMembers' }>;
 /** The share of seeds in which the members change, how often they do, and how many nodes may come in. */
 const CHANGES = 0.35;
 const CHANGES_MAX = 12;
-export const SPARES_MAX = 4;
+const SPARES_MAX = 4;
 /** No node is removed where fewer voters would be left. */
 const VOTERS_MIN = 2;
 /** The first change comes once there was time for a leader. */
@@ -30,6 +30,11 @@ export function drawChanges(random: Random): Change[] {
 		which: random.integer(0, 1_000),
 		timeoutMs: Math.round(random.magnitude(1, 3_000)),
 	}));
+}
+
+/** The number of nodes that these changes let in. */
+export function sparesFor(changes: readonly Change[]): number {
+	return Math.min(SPARES_MAX, changes.filter(({ what }) => what === 'add' || what === 'replace').length);
 }
 
 /** Asks the leader, if there is one, for a change. A node that is to come in starts first, with an empty disk. */
@@ -74,7 +79,8 @@ function answered(request: MembersRequest, answer: MembersAnswer, leader: Simula
 	if (answer.kind === 'unknown') world.counters.changesUnknown++;
 	if (answer.kind !== 'chosen') return;
 	const { electorates } = world.ledger;
-	if (electorates.last.chosenAt < answer.set.chosenAt) {
+	const isMember = answer.set.members.some(({ id }) => id === request.id);
+	if (electorates.last.chosenAt < answer.set.chosenAt || isMember !== (request.kind === 'add')) {
 		throw new Violation('ChangesAreTrue', `${leader.id} says that a change is chosen in slot ${answer.set.chosenAt}`);
 	}
 }

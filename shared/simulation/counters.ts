@@ -18,6 +18,7 @@ export const COUNTERS = [
 	'crashesOfAll',
 	'twinsCrashed',
 	'reportersCrashed',
+	'transfersBroken',
 	'rhythms',
 	'leadershipsHandedOver',
 	'leadersAskedToHandOver',

@@ -144,6 +144,17 @@ export type Fault = { readonly atMs: number } & (
 			readonly isNamed: boolean;
 			readonly timeoutMs: number;
 	  }
+	/**
+	 * The next snapshot that goes from node to node is interrupted soon after this share of it has left: the sender crashes,
+	 * or the receiver, or the sender stands still, or the link between the two is lost.
+	 */
+	| {
+			readonly kind: 'breakTransfer';
+			readonly how: 'sender' | 'receiver' | 'pause' | 'link';
+			readonly share: number;
+			readonly afterMs: number;
+			readonly downMs: number;
+	  }
 	/** People ask the node for its whole state, and read a part of it every `partMs`. */
 	| { readonly kind: 'save'; readonly node: number; readonly partMs: number }
 	/** A message of `from` arrives that no honest node would send: its numbers are at the bounds of their kinds. */
@@ -152,7 +163,10 @@ export type Fault = { readonly atMs: number } & (
 
 export type FaultKind = Fault['kind'];
 /** The others are planned for apart. */
-type DrawnKind = Exclude<FaultKind, 'hungDisk' | 'leave' | 'handOver' | 'changeMembers' | 'save' | 'rivals'>;
+type DrawnKind = Exclude<
+	FaultKind,
+	'hungDisk' | 'leave' | 'handOver' | 'changeMembers' | 'save' | 'rivals' | 'breakTransfer'
+>;
 
 export interface PlanTimes {
 	/** Faults begin after this time, when there is a leader. */

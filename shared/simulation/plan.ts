@@ -4,10 +4,11 @@
  */
 
 import { type Bounds, drawBounds } from './bounds.ts';
-import { drawChanges, SPARES_MAX } from './changes.ts';
+import { drawChanges, sparesFor } from './changes.ts';
 import type { ClockTaste } from './clock.ts';
 import { drawFaults, drawFullDisks, drawRivals, type Fault, PLAN, type Regime } from './faults.ts';
 import { drawHandOvers } from './handing-over.ts';
+import { drawBreaks } from './interrupting.ts';
 import { drawLeaves } from './leaving.ts';
 import type { LinkQuality } from './network.ts';
 import { CONTESTED_SLOTS, drawOperations, type PlannedOperation } from './operations.ts';
@@ -65,11 +66,14 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 	if (random.chance(PARTIAL)) return drawScenario(seed, random.pick(SCENARIOS), nodes);
 	const regime = random.chance(UNBOUNDED) ? 'unbounded' : 'survivable';
 	const changes = drawChanges(new Random(seed, 0x6d656d62));
+	const spares = sparesFor(changes);
+	// What goes wrong also goes wrong at those that come in.
+	const everyone = nodes + spares;
 	const untilMs = regime === 'survivable' ? PLAN.healMs + LOAD_AFTER_MS : PLAN.endMs;
 	return {
 		seed,
 		nodes,
-		spares: changes.length > 0 ? SPARES_MAX : 0,
+		spares,
 		regime,
 		links: drawLinks(random),
 		clocks: { spreadMs: random.pick([0, 1, 2_000]), resolutionUs: random.pick([1, 1, 1_000, 16_000, 1_000_000]) },
@@ -80,18 +84,19 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 		messageBytesMax: random.pick([64, 512, 64 * 1024]),
 		watched: random.chance(0.125),
 		faults: [
-			...drawFaults(random, nodes, regime).map((fault) => (changes.length > 0 ? mended(fault) : fault)),
-			...drawLeaves(new Random(seed, 0x6c656176), nodes),
-			...drawHandOvers(new Random(seed, 0x68616e64), nodes),
+			...drawFaults(random, everyone, regime).map((fault) => (changes.length > 0 ? mended(fault) : fault)),
+			...drawLeaves(new Random(seed, 0x6c656176), everyone),
+			...drawHandOvers(new Random(seed, 0x68616e64), everyone),
 			...changes,
-			...drawSaves(new Random(seed, 0x73617665), nodes),
-			...drawFullDisks(new Random(seed, 0x66756c6c), nodes),
+			...drawSaves(new Random(seed, 0x73617665), everyone),
+			...drawFullDisks(new Random(seed, 0x66756c6c), everyone),
 			...drawRivals(new Random(seed, 0x72697661)),
+			...drawBreaks(new Random(seed, 0x62726561)),
 		],
 		lockUsers: new Random(seed, 0x6c6f636b).pick([0, 0, 3, 5]),
 		requestUsers: new Random(seed, 0x6e616d65).pick([0, 0, 2, 4]),
 		operations: [
-			...drawOperations(random, nodes, LOAD, untilMs),
+			...drawOperations(random, everyone, LOAD, untilMs),
 			...(regime === 'survivable' && random.chance(0.5) ? drawDuel(random, nodes) : []),
 		],
 	};

@@ -42,7 +42,7 @@ export function causeProcessFault(fault: ProcessFault, world: World, random: Ran
 	}
 }
 
-function crashFor(node: SimulatedNode, downMs: number, world: World): void {
+export function crashFor(node: SimulatedNode, downMs: number, world: World): void {
 	world.crash(node);
 	world.restartAfter(node, downMs);
 }
@@ -72,7 +72,7 @@ function pauseLeader({ stopMs, everyMs, times }: ProcessFault & { kind: 'rhythm'
 	}
 }
 
-function pauseFor(node: SimulatedNode, ms: number, world: World): void {
+export function pauseFor(node: SimulatedNode, ms: number, world: World): void {
 	world.pause(node);
 	world.endsAfter(ms, () => world.resume(node));
 }

@@ -8,6 +8,7 @@ import { ClockTrouble } from './clock-trouble.ts';
 import { causeDiskFault, endPutBack } from './disk-trouble.ts';
 import type { Fault } from './faults.ts';
 import { handOver } from './handing-over.ts';
+import { breakTransfer } from './interrupting.ts';
 import { leave } from './leaving.ts';
 import { LinkTrouble } from './link-trouble.ts';
 import type { LinkQuality } from './network.ts';
@@ -45,6 +46,7 @@ export class Trouble {
 		world.note('', 'everything heals');
 		world.isHealed = true;
 		world.onLeader.clear();
+		world.onPart.clear();
 		this.#links.heal();
 		this.#clocks.heal();
 		for (const node of world.nodes) this.#healNode(node);
@@ -112,6 +114,8 @@ export class Trouble {
 				return world.leader && handOver(fault, world.leader, world);
 			case 'save':
 				return saveState(fault, world);
+			case 'breakTransfer':
+				return breakTransfer(fault, world);
 			case 'absurd':
 				return sendAbsurd(world, world.node(fault.from), world.node(fault.to), fault.which);
 		}

@@ -13,7 +13,7 @@ import type { NodeId } from '../paxos/ballot.ts';
 import type { Phase1 } from '../paxos/campaign.ts';
 import type { AgentConfig } from '../paxos/config.ts';
 import type { AgentFact } from '../paxos/fact.ts';
-import type { Message } from '../paxos/message.ts';
+import type { Message, SnapshotPart } from '../paxos/message.ts';
 import type { Bounds } from './bounds.ts';
 import { Carrier, type Frame } from './carrier.ts';
 import type { ClockTaste } from './clock.ts';
@@ -147,6 +147,8 @@ export class World implements Surroundings {
 	#eventsOfSecond = 0;
 	/** Called when a node becomes the leader, before anything of its leadership leaves it, for faults that wait for one. */
 	readonly onLeader = new Set<(phase1: Phase1) => void>();
+	/** Called when a part of a snapshot leaves one node for another, for faults that wait for one. */
+	readonly onPart = new Set<(sender: SimulatedNode, receiver: SimulatedNode, part: SnapshotPart) => void>();
 	/** When a node last became the leader. */
 	lastLedAt: Instant = 0;
 	readonly #schedule = new Schedule<Happening>();
@@ -268,6 +270,10 @@ export class World implements Surroundings {
 		const receiver = this.#nodeOf.get(to);
 		if (!receiver) throw new RangeError(`${from.id} sends to ${to}, who is not there`);
 		this.#carrier.carry(from, receiver, messages, reached);
+		if (this.onPart.size === 0) return;
+		for (const message of messages) {
+			if (message.kind === 'snapshotPart') for (const act of [...this.onPart]) act(from, receiver, message);
+		}
 	}
 
 	rememberedBy(peer: NodeId, node: SimulatedNode): number {

@@ -184,4 +184,18 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
 		'if (record.through > this.#chosenThrough) this.#chosenThrough = record.through;',
 		'if (record.through < this.#chosenThrough) this.#chosenThrough = record.through;',
 	),
+	one(
+		0,
+		'a snapshot goes on at the byte at which another one ended',
+		TRANSFER,
+		'const begin = through === snapshot.through && offset < snapshot.bytes ? offset : 0;',
+		'const begin = offset < snapshot.bytes ? offset : 0;',
+	),
+	one(
+		0,
+		'the rest of a snapshot is not asked for when the link is back',
+		TRANSFER,
+		'if (this.#incoming?.from === peer && !this.#incoming.isStoring) this.#ask();',
+		'if (this.#incoming?.from === peer && this.#incoming.offset < 0) this.#ask();',
+	),
 ];
