@@ -179,6 +179,7 @@ export const CALLERS: readonly Unreached[] = [
 			'shared/client/abort.ts': [
 				'export function unlessAborted<T>(promise: Promise<T>, signals: readonly (AbortSignal | undefined)[]): Promise<T> {',
 				'if (there) return void there.calls.add(call);',
+				'if (!there?.calls.delete(call) || there.calls.size > 0) return;',
 			],
 			'shared/client/core.ts': ['else if (signal?.aborted) settle.reject(signal.reason);'],
 		},
