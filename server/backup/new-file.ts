@@ -26,10 +26,10 @@ export class NewFile {
 
 	/**
 	 * @param replaces whether it may take the place of a file of that name
-	 * @param mode who may read and write it; by default as the system has it for new files
+	 * @param mode who may read and write it; by default its owner alone, because it holds what the store holds
 	 * @throws NewFileError
 	 */
-	static async create(path: string, replaces: boolean, mode = 0o666): Promise<NewFile> {
+	static async create(path: string, replaces: boolean, mode = 0o600): Promise<NewFile> {
 		await refuseTaken(path, replaces);
 		const partPath = join(dirname(path), `.${basename(path)}.${nanoid(8)}.part`);
 		const file = await explained(path, () => fs.open(partPath, 'wx', mode));

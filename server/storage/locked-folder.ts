@@ -43,7 +43,7 @@ export function whileLocked<T>(dataDir: string, act: () => T): T {
 /** Makes the data folder where it is missing. Waits while another process formats it. */
 export function lockData(dataDir: string): Unlock {
 	return writable(dataDir, () => {
-		makeFolder(dataDir);
+		makeFolder(dataDir, DATA_MODE);
 		for (let waitedMs = 0; ; ) {
 			try {
 				return lockFolder(dataDir);
@@ -62,8 +62,11 @@ export function lockData(dataDir: string): Unlock {
 	});
 }
 
+/** The data folder that is made here is its owner's alone: the keys in it may be secret. */
+const DATA_MODE = 0o700;
+
 /** Makes a folder with its parents. Unlike `mkdir` of Node with `recursive`, it tells the true obstacle. */
-function makeFolder(folder: string): void {
+function makeFolder(folder: string, mode = 0o777): void {
 	if (fs.existsSync(folder)) {
 		if (fs.statSync(folder).isDirectory()) return;
 		throw Object.assign(new Error('it is a file, and no folder'), { code: 'ENOTDIR' });
@@ -71,7 +74,7 @@ function makeFolder(folder: string): void {
 	const parent = dirname(folder);
 	if (parent !== folder) makeFolder(parent);
 	try {
-		fs.mkdirSync(folder);
+		fs.mkdirSync(folder, mode);
 	} catch (error) {
 		// Another process may have been first.
 		if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

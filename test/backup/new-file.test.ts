@@ -52,6 +52,13 @@ async function write(text: string, { replaces = false } = {}): Promise<void> {
 const files = () => fs.readdir(folder);
 const content = () => fs.readFile(path, 'utf8');
 
+test('only its owner can read it, unless it is made for others too', async () => {
+	await (await NewFile.create(path, false)).finish();
+	expect((await fs.stat(path)).mode & 0o777).toBe(0o600);
+	await (await NewFile.create(path, true, 0o644)).finish();
+	expect((await fs.stat(path)).mode & 0o777).toBe(0o644 & ~process.umask());
+});
+
 test('has its name only once it is finished', async () => {
 	const file = await NewFile.create(path, false);
 	await file.write(Buffer.from('red'));

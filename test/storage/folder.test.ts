@@ -60,10 +60,20 @@ afterEach(async () => {
 	fs.rmSync(join(dataDir, '..'), { recursive: true });
 });
 
+/** Another user may look for files below the data folder. */
+function letOthersIn(): void {
+	for (const folder of [join(dataDir, '..'), dataDir]) fs.chmodSync(folder, 0o755);
+}
+
 describe('formatting', () => {
 	test('gives every node a folder that says whose it is, and knows the members that the swarm began with', () => {
 		const { swarmId } = formatSwarm(dataDir, swarm);
 		for (const node of nodes) expect(open(node)).toMatchObject({ swarmId, id: node, members: swarm.members });
+	});
+
+	test('makes a data folder that only its owner can read', () => {
+		formatSwarm(dataDir, swarm);
+		expect(fs.statSync(dataDir).mode & 0o777).toBe(0o700);
 	});
 
 	test('is refused a second time', () => {
@@ -397,7 +407,7 @@ describe('a folder is refused', () => {
 	});
 
 	test('whose log may be read, and no file be made there (notWritable)', async () => {
-		fs.chmodSync(join(dataDir, '..'), 0o755);
+		letOthersIn();
 		await open('n1').close();
 		const isRoot = process.getuid?.() === 0;
 		const log = join(dataDir, 'n1/log');
@@ -414,7 +424,7 @@ describe('a folder is refused', () => {
 	});
 
 	test('of which this user may not read a file (unreadable), which is not said to be damaged', async () => {
-		fs.chmodSync(join(dataDir, '..'), 0o755);
+		letOthersIn();
 		await open('n1').close();
 		fs.chmodSync(join(dataDir, 'n1/lock'), 0o666);
 		const file = join(dataDir, 'n1/format.json');
