@@ -35,6 +35,8 @@ export class MessageRules {
 	readonly #rounds = new Map<BallotId, number>();
 	/** By node: every ballot that it has polled with. */
 	readonly #polled: ReadonlyMap<NodeId, Set<BallotId>>;
+	/** By asker, slot and byte: where a snapshot is to go on. */
+	readonly #snapshotAsks = new Set<string>();
 	/** By asker, epoch and round: what had been acknowledged to clients when the ask left. */
 	readonly #asks = new Map<string, Slot>();
 
@@ -112,9 +114,14 @@ export class MessageRules {
 				this.#knows(node, life, message, message.chosenThrough);
 				return this.#knows(node, life, message, message.trimmedThrough);
 			case 'snapshotAsk':
-				return;
-			case 'snapshotPart':
-				return this.#knows(node, life, message, message.through);
+				return void this.#snapshotAsks.add(`${this.#ids[node]} ${message.through} ${message.offset}`);
+			case 'snapshotPart': {
+				const { through, offset } = message;
+				if (offset > 0 && !this.#snapshotAsks.has(`${to} ${through} ${offset}`)) {
+					this.#lies(node, message, `byte ${offset} of the one through ${through}, which ${to} has not asked for`);
+				}
+				return this.#knows(node, life, message, through);
+			}
 			case 'digest': {
 				const told = this.#digests.get(message.slot) ?? message.digest;
 				this.#digests.set(message.slot, told);
