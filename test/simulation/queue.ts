@@ -154,6 +154,7 @@ export function runQueue(seed: number): Outcome {
 	const world = new World({
 		seed,
 		nodes: NODES,
+		spares: plan.spares,
 		links,
 		config: {
 			openSlotsMax,
