@@ -10,10 +10,10 @@ import { Swarm, type TestNode } from './swarm.ts';
 /** Short time-outs of sessions, and elections that no busy machine begins. */
 const timings = { electionMinMs: 1_000, electionMaxMs: 1_500, sessionTtlMinMs: 1_000 };
 
-/** It ends when it is told to, with a status of its own. */
+/** It ends when it is told to, with a status of its own. What it waits for is ended with the swarm, by its folder's name. */
 const SCRIPT = `trap 'echo was told to end; kill $child; exit 7' TERM
 echo runs with fence $SWARM_LOCK_FENCE
-sleep 3600 & child=$!
+tail -f "$0" > /dev/null & child=$!
 wait
 `;
 
@@ -47,11 +47,6 @@ test('a lock is held over a change of leader, and is free when its session is no
 	onTestFailed(() => swarm.report());
 	const leader = await swarm.leader();
 	const [n1, n2] = swarm.nodes.filter((node) => node !== leader) as [TestNode, TestNode];
-	const holder = await create(n1, { TTL: '3s', LockDelay: '1s' });
-	const other = await create(n2, { Node: n1.id });
-	expect(await put(n1, `/v1/kv/job?acquire=${holder}`, 'mine')).toBe('true');
-	expect(await put(n2, `/v1/kv/job?acquire=${other}`, 'theirs')).toBe('false');
-
 	writeFileSync(join(swarm.folder, 'task'), SCRIPT);
 	const program = swarm.program([
 		...['lock', 'task', '--ttl', '5s', '--config', swarm.configFile],
@@ -60,6 +55,12 @@ test('a lock is held over a change of leader, and is free when its session is no
 	await program.printed(/^runs with fence \d+$/m);
 	const held = await entry(n1, '', 'task');
 	expect(program.stdout).toBe(`runs with fence ${held.ModifyIndex}\n`);
+
+	// A busy machine takes longer to start the command than this session lives.
+	const holder = await create(n1, { TTL: '3s', LockDelay: '2s' });
+	const other = await create(n2, { Node: n1.id });
+	expect(await put(n1, `/v1/kv/job?acquire=${holder}`, 'mine')).toBe('true');
+	expect(await put(n2, `/v1/kv/job?acquire=${other}`, 'theirs')).toBe('false');
 
 	await leader.kill();
 	// The first answer comes from the new leader.
