@@ -209,7 +209,8 @@ describe('clocks of all nodes that say 2200, and are put back', () => {
 });
 
 describe('a node that missed years of wrong clocks', () => {
-	it('is sent again what it has ignored, once it believes the ballot', () => {
+	/** n1 leads n2, and the clocks of both are fifty years ahead. n3 has heard nothing. */
+	function ledByWrongClock(): Lab {
 		const lab = new Lab(3);
 		const wrong = NOW + 50 * YEAR_MS;
 		for (const id of ['n1', 'n2']) lab.setClock(id, wrong);
@@ -219,6 +220,11 @@ describe('a node that missed years of wrong clocks', () => {
 		lab.campaign('n1', wrong);
 		lab.deliver(among('n1', 'n2'));
 		lab.drop();
+		return lab;
+	}
+
+	it('is sent again what it has ignored, once it believes the ballot', () => {
+		const lab = ledByWrongClock();
 		lab.propose('n1', 'red');
 		lab.deliver(({ to }) => to === 'n3');
 		lab.drop();
@@ -233,15 +239,7 @@ describe('a node that missed years of wrong clocks', () => {
 	});
 
 	it('believes the ballot that a quorum follows', () => {
-		const lab = new Lab(3);
-		const wrong = NOW + 50 * YEAR_MS;
-		for (const id of ['n1', 'n2']) lab.setClock(id, wrong);
-		lab.setClock('n3', NOW);
-		lab.timer('n1', 'poll');
-		lab.deliver(among('n1', 'n2'));
-		lab.campaign('n1', wrong);
-		lab.deliver(among('n1', 'n2'));
-		lab.drop();
+		const lab = ledByWrongClock();
 		lab.timer('n1', 'heartbeat');
 		lab.deliver();
 		expect(lab.agent('n3').view().leader.node).toBe('');
