@@ -34,7 +34,7 @@ export function agentWithout(without: RuleId | null): AgentClass | null {
 	return found;
 }
 
-/** What is otherwise for that agent: how many voters are a quorum, and which ballots are the same one. */
+/** How many voters are a quorum for that agent, and which ballots it takes for one and the same. */
 export function measuresWithout(without: string | null): Measures {
 	return {
 		quorumSize: without === 'half' ? (voters) => Math.floor(voters.length / 2) : quorumSize,

@@ -41,7 +41,7 @@ export class ReadRule {
 		const { action } = of;
 		if (action.kind === 'propose' && answer.kind === 'propose') {
 			if (answer.answer.outcome === 'unknown') return null;
-			// What is chosen changes nothing where the key has another revision than its condition says.
+			// A write whose condition does not hold is chosen too, and changes nothing.
 			const isWritten = answer.answer.outcome === 'chosen' && answer.answer.ok;
 			const slot = isWritten ? answer.answer.slot : NEVER;
 			this.#slots.set(of, slot);

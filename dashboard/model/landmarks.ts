@@ -14,7 +14,7 @@ export interface Landmark {
 	readonly text: string;
 }
 
-/** Of each sort so many are kept, so that many choices, or the refusals of a long duel, push out no election. */
+/** The number of landmarks of each sort that are kept. Many choices or refusals push out no election this way. */
 const KEPT_MAX = 200;
 type Sort = 'choice' | 'refusal' | 'other';
 

@@ -10,7 +10,7 @@ import { moment, story, swarmShown } from './state.ts';
 import { useWidth } from './width.ts';
 
 const RUNGS_MAX = 7;
-/** What stands before the rungs, as in `slots.css`. */
+/** The width of the names in front of the rungs, as in `slots.css`. */
 const NAMES_PX = 84;
 const LETTER_PX = 7.6;
 const GAP_PX = 8;

@@ -51,7 +51,7 @@ export function refuse(res: Response, status: number, text: string): void {
 async function passOn(req: Request, res: Response, leader: Member, options: PassOnOptions): Promise<void> {
 	const { body, timeoutMs, fetch } = options;
 	const token = tokenOf(req);
-	// Where the swarm has no tokens a request may show any text, and a header may not hold it.
+	// In a swarm without tokens a request may show any text as its token, and some texts fit into no header.
 	const isToken = token !== null && tokenFault(token) === null;
 	try {
 		const passed = await fetch(`${leader.url}${req.baseUrl}${req.path}${isPretty(req) ? '?pretty' : ''}`, {

@@ -171,7 +171,7 @@ function removeHalfMade(path: string): void {
 	try {
 		fs.rmSync(path, { force: true });
 	} catch {
-		// What it has failed with is told by the call that came before.
+		// The call before this one has told what the disk failed with.
 	}
 }
 

@@ -38,8 +38,8 @@ export class KeyWatch implements Watcher {
 	/** Changes up to this revision have come; null for a watch that has been told nothing yet, and begins now. */
 	#revision: number | null;
 	/**
-	 * Of a watch that begins now and has been told nothing yet: by key, the revision at which a read that its client asked
-	 * for afterwards has found it. Every later change of that key has to be told.
+	 * By key, the revision at which a read has found the key that the client asked for after it had begun the watch. The
+	 * watch has to tell every later change of that key. It holds reads only while the watch has been told nothing.
 	 */
 	readonly #seen = new Map<string, number>();
 

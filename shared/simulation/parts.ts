@@ -1,6 +1,6 @@
 /**
- * What a node tells of the operations of a transaction, one after the other, as the HTTP API reads them: each part once and
- * in order, while the store is as that operation has left it.
+ * Checks how a node tells the operations of a transaction to the HTTP API: it tells each of them once, in order, and while
+ * the store is as that operation has left it.
  */
 import type { OnPart } from '../replica/own-batch.ts';
 import type { PartOfTransaction } from '../store/command.ts';

@@ -67,7 +67,7 @@ export function drawPlan(seed: number, nodesWanted?: number): Plan {
 	const regime = random.chance(UNBOUNDED) ? 'unbounded' : 'survivable';
 	const changes = drawChanges(new Random(seed, 0x6d656d62));
 	const spares = sparesFor(changes);
-	// What goes wrong also goes wrong at those that come in.
+	// Nodes that come in later meet the same faults.
 	const everyone = nodes + spares;
 	const untilMs = regime === 'survivable' ? PLAN.healMs + LOAD_AFTER_MS : PLAN.endMs;
 	return {

@@ -217,7 +217,7 @@ test('a proposal that the page missed is said to be free only where the promises
 	const before = facts.length;
 	swarm.propose('n1', { key: 'color', value: 'blue', route: 'self', contest: 1 });
 	swarm.propose('n4', { key: 'shape', value: 'round', route: 'self', contest: 0 });
-	/** What the page makes of the slot's last ballot, where it was told nothing more by its proposer after that fact. */
+	/** Shows the slot's last ballot as a page knows it that hears nothing of the proposer after that fact. */
 	const seen = (slot: Slot, proposer: NodeId, isLast: (fact: Fact) => boolean) => {
 		const late = toldSwarm();
 		let isSilent = false;

@@ -165,7 +165,7 @@ class Hand {
 		});
 	}
 
-	/** What is broken a moment later. */
+	/** Plays the run a moment further, and tells what is broken then. */
 	get broken(): Watch['broken'] {
 		const run = this.#sandbox.runAt();
 		return watched({ ...run, at: run.at + BY_THEN_US }).broken;
@@ -201,7 +201,7 @@ class Hand {
 
 const HOUR_MS = 3_600_000;
 
-/** What the hint of a rule says. */
+/** These hands do what the hints of the rules say. */
 const AS_HINTED: Partial<Record<RuleId, (hand: Hand) => void>> = {
 	promises: (hand) => {
 		hand.act({ kind: 'stepClock', node: 'n2', byMs: -HOUR_MS });

@@ -93,7 +93,7 @@ export async function oddCertificate(
 		readonly subject?: string;
 		readonly uses?: readonly (keyof typeof x509.ExtendedKeyUsage)[];
 		readonly names?: x509.JsonGeneralNames;
-		/** So many bits of RSA in the place of a key of the usual kind. */
+		/** The bits of a key of RSA; without them the key is of the usual kind. */
 		readonly rsaBits?: number;
 	},
 ): Promise<Issued> {

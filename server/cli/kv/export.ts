@@ -26,7 +26,7 @@ export function exportKeys(prefix: string, options: ExportOptions, terminal: Ter
 	);
 }
 
-/** Who reads what is said of a file has nothing to do with the file. */
+/** A file is written to its end, although nobody may read the messages about it. */
 const NEVER = new AbortController().signal;
 
 async function exportAll(
