@@ -138,7 +138,8 @@ test('a proposal is made, watched, contested and looked up with the keyboard alo
 	const node = stage.swarm.node('n1');
 	const path = `/v1/kv/${encodeURIComponent('a.b, [c]')}`;
 	await node.fetch(`${path}?flags=18446744073709551615`, { method: 'PUT', body: 'theirs' });
-	await keyboard.press('Enter');
+	const [refused] = await Promise.all([nextOutcome(page), keyboard.press('Enter')]);
+	expect(refused).toMatchObject({ outcome: 'chosen', text: expect.stringContaining('changed nothing') });
 	await poll(() => page.getByTestId('key-said').textContent()).toContain('is “theirs” at revision');
 	expect(await violations(page)).toEqual([]);
 	const [saved] = await Promise.all([nextOutcome(page), keyboard.press('Enter')]);
