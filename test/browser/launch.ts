@@ -14,6 +14,27 @@ const quiet = [
 	'--disable-sync',
 ];
 
+/** Chromium makes the list under its address bar a page of its own in each window, which costs as much as a page of ours. */
+const addressBarPages = ['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup'];
+
+/** What Playwright leaves out. It is named again, because a browser heeds only the last flag of a name. */
+const leftOutByPlaywright = [
+	'AimEnabled',
+	'AvoidCorsURLLoaderRestartOnRedirect',
+	'AvoidUnnecessaryBeforeUnloadCheckSync',
+	'DestroyProfileOnBrowserClose',
+	'HttpsFirstBalancedModeAutoEnable',
+	'HttpsUpgrades',
+	'LensOverlay',
+	'MediaRouter',
+	'NetworkTimeServiceQuerying',
+	'OptimizationHints',
+	'PaintHolding',
+	'PreconnectToSearch',
+	'TcpPortRandomizationWin',
+	'ThirdPartyStoragePartitioning',
+];
+
 /**
  * @param flags more of them
  * @throws {Error} with the one command that installs a browser, where there is none
@@ -24,7 +45,7 @@ export async function launch(flags: readonly string[] = []): Promise<Browser> {
 	if (executablePath === undefined) throw new Error(`no browser found; run: ${installCommand}`);
 	return chromium.launch({
 		executablePath,
-		args: [...quiet, ...flags],
+		args: [...quiet, `--disable-features=${[...addressBarPages, ...leftOutByPlaywright].join(',')}`, ...flags],
 		chromiumSandbox: !machine.isRoot, // Chromium refuses to run as root without --no-sandbox.
 		timeout: launchTimeoutMs,
 	});
