@@ -55,6 +55,37 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+/** What programs of users do with the client: in a page, in Node, and wrongly. */
+const usesClient = `await client.put('a', new TextEncoder().encode('b'), { cas: 0, flags: 1n, signal: new AbortController().signal });
+const entry: ReadEntry | null = await client.get('a', { stale: true });
+export const value: string = new TextDecoder().decode(entry?.value);
+await using session = await client.session({ ttlMs: 30_000 });
+const lock: SwarmLock = await client.lock('job', { session });
+export const fence: number = lock.fence.modifyRevision;
+await lock[Symbol.asyncDispose]();
+export const store: KeyvSwarm = new KeyvSwarm({ client, prefix: 'cache/' });
+client.close();
+`;
+const inPage = `import { type ReadEntry, SwarmClient, type SwarmLock } from 'paxos-swarm/client';
+import { KeyvSwarm } from 'paxos-swarm/keyv';
+
+const client = new SwarmClient({ nodes: ['http://127.0.0.1:7101'], connect: (url) => new WebSocket(url) });
+${usesClient}`;
+const inNode = `import { type ReadEntry, SwarmClient, type SwarmLock } from 'paxos-swarm/client';
+import { loadConfig } from 'paxos-swarm/config';
+import { ConfigError } from 'paxos-swarm/config/errors';
+import { FolderError, JoinError } from 'paxos-swarm/errors';
+import { KeyvSwarm } from 'paxos-swarm/keyv';
+import { WebSocket } from 'ws';
+
+export const ports: readonly number[] = loadConfig({}, process.env, '.').config.nodes.map(({ port }) => port);
+export const isOfConfig = (error: unknown): boolean => error instanceof ConfigError;
+export const mayBeTriedAgain = (error: unknown): boolean =>
+error instanceof JoinError || (error instanceof FolderError && error.code === 'inUse');
+const client = new SwarmClient({ nodes: ['http://127.0.0.1:7101'], connect: (url) => new WebSocket(url) });
+${usesClient}`;
+const misuse = `${inPage}await client.put('a', 1);\nawait client.put('a', 'b', { flags: 1 });\n`;
+
 describe('the tarball', () => {
 	test.each([
 		'LICENSE',
@@ -116,11 +147,9 @@ describe('a swarm in the folder', () => {
 });
 
 describe('embedded', () => {
-	const files = { 'job-queue.ts': jobQueue };
-
-	test.each(['typescript', 'typescript-5'])('the job queue of the documents compiles under %s', async (compiler) => {
+	test('the job queue of the documents compiles', async () => {
 		const options = { types: ['node'], skipLibCheck: true, noUncheckedIndexedAccess: true, noEmit: false };
-		expect(await compile(compiler, files, options)).toBe('');
+		expect(await compile('typescript', { 'job-queue.ts': jobQueue }, options)).toBe('');
 	});
 
 	test('its types tell what is wrong', async () => {
@@ -174,73 +203,47 @@ describe('embedded', () => {
 describe('all that is exported', () => {
 	const { exports } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { exports: object };
 	const modules = Object.keys(exports).filter((name) => !name.endsWith('.json'));
+	const usesAll = modules
+		.map((name, index) => `export * as all${index} from 'paxos-swarm${name.slice(1)}';\n`)
+		.join('');
+	const strict = { exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false };
 
 	test.each([
-		['typescript', 'node16', 'node16'],
-		['typescript', 'esnext', 'bundler'],
-		// It takes ten times as long as its successor.
-		['typescript-5', 'esnext', 'bundler'],
-	])('has types without a fault under %s, by the modules of %s, found as by %s', async (...of) => {
-		const [compiler, module, moduleResolution] = of;
-		const program = modules.map((name, index) => `export * as all${index} from 'paxos-swarm${name.slice(1)}';\n`);
-		const strict = { exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false };
+		['node16', 'node16'],
+		['esnext', 'bundler'],
+	])('has types without a fault by the modules of %s, found as by %s', async (module, moduleResolution) => {
 		const options = { module, moduleResolution, types: ['node'], ...strict };
-		expect(await compile(compiler, { 'uses-all.ts': program.join('') }, options)).toBe('');
+		expect(await compile('typescript', { 'uses-all.ts': usesAll }, options)).toBe('');
 		expect(modules.length).toBeGreaterThan(5);
+	});
+
+	// It takes ten times as long as its successor, so it gets all programs at once.
+	test('has types without a fault under typescript-5 too, in all programs of this file', async () => {
+		const options = { module: 'esnext', moduleResolution: 'bundler', lib: ['es2023', 'dom'], types: ['node', 'ws'] };
+		const files = { 'uses-all.ts': usesAll, 'in-page.ts': inPage, 'in-node.ts': inNode, 'job-queue.ts': jobQueue };
+		expect(await compile('typescript-5', files, { ...options, ...strict })).toBe('');
+		const misused = await compile('typescript-5', { 'misuses-client.ts': misuse }, options);
+		expect(misused.match(/error TS/g)).toHaveLength(2);
 	});
 });
 
 describe('the client', () => {
-	const use = `await client.put('a', new TextEncoder().encode('b'), { cas: 0, flags: 1n, signal: new AbortController().signal });
-const entry: ReadEntry | null = await client.get('a', { stale: true });
-export const value: string = new TextDecoder().decode(entry?.value);
-await using session = await client.session({ ttlMs: 30_000 });
-const lock: SwarmLock = await client.lock('job', { session });
-export const fence: number = lock.fence.modifyRevision;
-await lock[Symbol.asyncDispose]();
-export const store: KeyvSwarm = new KeyvSwarm({ client, prefix: 'cache/' });
-client.close();
-`;
-	const page = `import { type ReadEntry, SwarmClient, type SwarmLock } from 'paxos-swarm/client';
-import { KeyvSwarm } from 'paxos-swarm/keyv';
+	test.each([
+		['in a page', inPage, { lib: ['es2023', 'dom'], types: [], skipLibCheck: false }],
+		['in Node, with ws', inNode, { lib: ['es2023'], types: ['node', 'ws'], skipLibCheck: true }],
+		[
+			'in Node beside the types of pages',
+			inNode,
+			{ lib: ['es2023', 'dom'], types: ['node', 'ws'], skipLibCheck: true },
+		],
+	])('takes a WebSocket %s', async (_, program, options) => {
+		expect(await compile('typescript', { 'uses-client.ts': program }, options)).toBe('');
+	});
 
-const client = new SwarmClient({ nodes: ['http://127.0.0.1:7101'], connect: (url) => new WebSocket(url) });
-${use}`;
-	const node = `import { type ReadEntry, SwarmClient, type SwarmLock } from 'paxos-swarm/client';
-import { loadConfig } from 'paxos-swarm/config';
-import { ConfigError } from 'paxos-swarm/config/errors';
-import { FolderError, JoinError } from 'paxos-swarm/errors';
-import { KeyvSwarm } from 'paxos-swarm/keyv';
-import { WebSocket } from 'ws';
-
-export const ports: readonly number[] = loadConfig({}, process.env, '.').config.nodes.map(({ port }) => port);
-export const isOfConfig = (error: unknown): boolean => error instanceof ConfigError;
-export const mayBeTriedAgain = (error: unknown): boolean =>
-	error instanceof JoinError || (error instanceof FolderError && error.code === 'inUse');
-const client = new SwarmClient({ nodes: ['http://127.0.0.1:7101'], connect: (url) => new WebSocket(url) });
-${use}`;
-
-	describe.each(['typescript', 'typescript-5'])('under %s', (compiler) => {
-		test.each([
-			['in a page', page, { lib: ['es2023', 'dom'], types: [], skipLibCheck: false }],
-			['in Node, with ws', node, { lib: ['es2023'], types: ['node', 'ws'], skipLibCheck: true }],
-			[
-				'in Node beside the types of pages',
-				node,
-				{ lib: ['es2023', 'dom'], types: ['node', 'ws'], skipLibCheck: true },
-			],
-		])('takes a WebSocket %s', async (_, program, options) => {
-			expect(await compile(compiler, { 'uses-client.ts': program }, options)).toBe('');
-		});
-
-		test('has types that say what is wrong', async () => {
-			const said = await compile(
-				compiler,
-				{ 'misuses-client.ts': `${page}await client.put('a', 1);\nawait client.put('a', 'b', { flags: 1 });\n` },
-				{ lib: ['es2023', 'dom'], types: [] },
-			);
-			expect(said.match(/error TS/g)).toHaveLength(2);
-		});
+	test('has types that say what is wrong', async () => {
+		const options = { lib: ['es2023', 'dom'], types: [] };
+		const said = await compile('typescript', { 'misuses-client.ts': misuse }, options);
+		expect(said.match(/error TS/g)).toHaveLength(2);
 	});
 });
 

@@ -17,7 +17,7 @@ import { nameOf } from '../../shared/member-name.ts';
 export const MAIN = join(repository(), 'dist/program/main.js');
 
 const READY_MAX_MS = 120_000;
-const POLL_EVERY_MS = 20;
+const POLL_EVERY_MS = 50;
 const OUTPUT_CHARS_MAX = 20_000;
 /** The ports of nodes. As many above them show which ones are taken, and all are below those that the system gives away. */
 const PORT_MIN = 20_000;
