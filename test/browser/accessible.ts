@@ -1,20 +1,33 @@
 /** Whether everyone can use the page as it is now: what axe finds, and whether it fits the screen and a finger. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
+import type { AxeResults, RunOptions } from 'axe-core';
 import type { Page } from 'playwright-core';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+interface Axe {
+	run(options: RunOptions): Promise<AxeResults>;
+}
+
 const touchPx = 44;
 const readPx = 12;
 
-/** What axe finds. */
-export async function violations(page: Page): Promise<string[]> {
+/** What axe finds. @param rules ids of the only rules to look at; all of them where it is empty */
+export async function violations(page: Page, ...rules: readonly string[]): Promise<string[]> {
 	await page.evaluate(axe);
-	const results = await page.evaluate(() => (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run());
+	const options: RunOptions = rules.length === 0 ? {} : { runOnly: [...rules] };
+	const results = await page.evaluate((of) => (window as unknown as { axe: Axe }).axe.run(of), options);
 	return results.violations.flatMap(({ id, help, nodes }) =>
 		nodes.map(({ target, failureSummary }) => `${id} (${help}): ${target.join(' ')}: ${failureSummary}`),
 	);
+}
+
+/** What axe finds in both themes, which differ in nothing but their colours. */
+export async function violationsInBothThemes(page: Page): Promise<string[]> {
+	await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+	const found = await violations(page);
+	await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
+	return [...found, ...(await violations(page, 'color-contrast', 'link-in-text-block'))];
 }
 
 /** Whether the page has to be scrolled sideways. */

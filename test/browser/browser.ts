@@ -20,6 +20,9 @@ export interface TestBrowser {
 	openPage(options?: PageOptions): Promise<Page>;
 }
 
+/** A page draws as often as it can, and two of them leave a small machine nothing for what they show. */
+const FRAME_PAUSE_MS = 60;
+
 let running: Promise<Browser> | undefined;
 
 /** @throws {Error} as of `launch` */
@@ -39,6 +42,7 @@ const complaints = new WeakMap<Page, string[]>();
 async function openPage(browser: Browser, options: PageOptions = {}): Promise<Page> {
 	const { expectedComplaints = [], ...contextOptions } = options;
 	const context = await browser.newContext(contextOptions);
+	await context.addInitScript(drawSeldom, FRAME_PAUSE_MS);
 	const page = await context.newPage();
 	listen(page);
 	onTestFinished(async () => {
@@ -47,6 +51,23 @@ async function openPage(browser: Browser, options: PageOptions = {}): Promise<Pa
 		if (surprising.length > 0) throw new Error(`the page complained:\n${surprising.join('\n')}`);
 	});
 	return page;
+}
+
+/** Runs in the page: what asks for the next frame gets one after `pauseMs` at the earliest. */
+function drawSeldom(pauseMs: number): void {
+	const nextFrame = window.requestAnimationFrame.bind(window);
+	const waiting = new Map<number, ReturnType<typeof setTimeout>>();
+	let last = 0;
+	window.requestAnimationFrame = (draw) => {
+		const id = ++last;
+		const begin = () => nextFrame((nowMs) => waiting.delete(id) && draw(nowMs));
+		waiting.set(id, setTimeout(begin, pauseMs));
+		return id;
+	};
+	window.cancelAnimationFrame = (id) => {
+		clearTimeout(waiting.get(id));
+		waiting.delete(id);
+	};
 }
 
 function listen(page: Page): void {
