@@ -81,11 +81,11 @@ export interface FrontOptions {
 export const PIPELINED_MAX = 256;
 const PIPELINED_OF_ALL_MAX = 4096;
 /** Once so many requests that were sent ahead have come in one turn of the event loop, nothing more is read in it. */
-export const PARSED_AT_ONCE_MAX = 256;
+export const PARSED_AT_ONCE_MAX = 64;
 /** So many bytes are read from a connection and ignored after it was broken off. Then it is ended. */
 const IGNORED_BYTES_MAX = 1_048_576;
 /** So many requests that were sent ahead are served in one turn of the event loop. */
-const AHEAD_AT_ONCE_MAX = 64;
+const AHEAD_AT_ONCE_MAX = 16;
 /** The same of those that ask for an upgrade, each of which takes a parser of its own. */
 export const UPGRADES_AT_ONCE_MAX = 16;
 /**
