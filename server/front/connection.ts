@@ -2,8 +2,9 @@
  * One TCP connection to this node, as its front sees it: its kind, its last request, and whether it may be closed
  * without harm. `admission.ts` decides which connections are closed.
  */
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isIPv6, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { Refusal } from './doors.ts';
 
@@ -165,9 +166,9 @@ export class Connection {
  */
 export function addressKey(address: string | undefined): string {
 	if (address === undefined) return 'unknown';
+	if (!address.includes(':')) return address;
 	const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
 	if (mapped !== undefined) return mapped;
-	if (!isIPv6(address)) return address;
 	const [head = '', tail] = (address.split('%')[0] as string).split('::');
 	const groups = head === '' ? [] : head.split(':');
 	const behind = tail === undefined || tail === '' ? [] : tail.split(':');
