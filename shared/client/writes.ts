@@ -468,7 +468,9 @@ export class Writes {
 		batch.fail(why);
 	}
 
+	/** Calls that are made from now on are in another batch, which says that this one is given up. */
 	#giveUp(batch: WriteBatch): void {
+		this.#endBatch();
 		this.#remove(batch);
 		if (batch.opens && batch.clientId === this.#opening && batch.clientId !== this.#opened) this.#opening = '';
 	}

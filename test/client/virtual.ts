@@ -192,13 +192,13 @@ export class VirtualNode {
 			case 'write': {
 				const batch = new BatchReader(frame.subarray(section.from, section.to));
 				batch.nextBatch();
-				const { client, first, count } = batch;
+				const { client, first, count, receivedThrough } = batch;
 				if (!socket.greeted.includes(client)) throw new Error(`a batch of ${client}, which was not greeted`);
 				swarm.clients.add(client);
 				const kinds: number[] = [];
 				while (batch.nextCommand()) kinds.push(batch.kind);
 				const { session } = batch;
-				if (swarm.onWrite({ node: this, socket, client, first, count, kinds, session }, out)) return;
+				if (swarm.onWrite({ node: this, socket, client, first, count, receivedThrough, kinds, session }, out)) return;
 				writeResults(out, first, count, STATUSES.indexOf('ok'), swarm.revisionOf(client, first, count));
 			}
 		}
@@ -212,6 +212,8 @@ export interface GotBatch {
 	readonly client: string;
 	readonly first: number;
 	readonly count: number;
+	/** Up to this sequence the client has the results, or has given the commands up. */
+	readonly receivedThrough: number;
 	/** The kinds of its commands, as in `batch-format.ts`. */
 	readonly kinds: readonly number[];
 	/** The session of its last command; '' for a command that is on no lock. */

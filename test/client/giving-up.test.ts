@@ -1,0 +1,34 @@
+/** A write that is given up is never applied once a call that was made later was: the later one says so to the swarm. */
+import { expect, it } from 'vitest';
+import type { Settle } from '../../shared/client/abort.ts';
+import type { ClientCore } from '../../shared/client/core.ts';
+import { type GotBatch, VirtualSwarm, watched } from './virtual.ts';
+
+const TIMEOUT_MS = 5000;
+
+function put(client: ClientCore, key: string, settle: Settle<unknown>): void {
+	client.put(key, new Uint8Array(0), 0n, null, undefined, settle);
+}
+
+it('also where calls are made between two writes that are given up at the same time', () => {
+	const swarm = new VirtualSwarm(['n1']);
+	const { time } = swarm;
+	const client = swarm.client({ timeoutMs: TIMEOUT_MS });
+	put(client, 'first', watched(time));
+	time.run(100);
+	const lost: GotBatch[] = [];
+	const later: GotBatch[] = [];
+	swarm.onWrite = (batch) => {
+		(time.nowMs < TIMEOUT_MS ? lost : later).push(batch);
+		return true;
+	};
+	for (const key of ['a', 'b']) {
+		put(client, key, { resolve: () => undefined, reject: () => put(client, `after ${key}`, watched(time)) });
+		// Each is a batch of its own.
+		time.run(time.nowMs);
+	}
+	time.run(TIMEOUT_MS + 200);
+	expect(lost.map(({ count }) => count)).toEqual([1, 1]);
+	// The call behind `a` was made before `b` was given up, and the one behind `b` after it.
+	expect(later.map(({ receivedThrough }) => receivedThrough)).toEqual(lost.map(({ first }) => first));
+});
