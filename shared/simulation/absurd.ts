@@ -70,8 +70,8 @@ function absurdMessages(truth: Truth): Message[] {
 function withAbsurdNumbers({ from, promised, ballot, chosenThrough }: Truth): Message[] {
 	/** A ballot of the sender: the one that the receiver has promised it, or a lower one. */
 	const own = promised.node === from ? promised : { ms: Math.max(0, promised.ms - 1), ns: promised.ns, node: from };
-	/** It is refused for its ballot, so its false chosenThrough does no harm. */
-	const low = { ms: Math.max(0, promised.ms - 2), ns: promised.ns, node: from };
+	/** It is refused for its ballot, so its false chosenThrough does no harm. No ballot is that low where none is promised. */
+	const low = promised.ms < 2 ? null : { ms: promised.ms - 2, ns: promised.ns, node: from };
 	const leading = { ballot: own, chosenThrough: 0, recoveredThrough: 0 };
 	const reply = { kind: 'pollReply', ballot: promised, relays: true, timeMs: INTEGER_MAX } as const;
 	const messages: Message[] = [
@@ -86,10 +86,14 @@ function withAbsurdNumbers({ from, promised, ballot, chosenThrough }: Truth): Me
 		},
 	];
 	for (const slot of [SLOT_FAR, INTEGER_MAX, chosenThrough + 1_000_000]) {
+		if (low) {
+			messages.push(
+				{ kind: 'prepare', ballot: low, contest: slot, chosenThrough: slot },
+				{ kind: 'heartbeat', ballot: low, chosenThrough: slot, recoveredThrough: slot, round: 1, timeMs: INTEGER_MAX },
+			);
+		}
 		messages.push(
-			{ kind: 'prepare', ballot: low, contest: slot, chosenThrough: slot },
 			{ kind: 'accept', ...leading, slot, value: NOOP },
-			{ kind: 'heartbeat', ballot: low, chosenThrough: slot, recoveredThrough: slot, round: 1, timeMs: INTEGER_MAX },
 			{ ...reply, leader: promised, recoveredThrough: slot, chosenThrough: slot },
 			{ kind: 'fetch', from: slot },
 			{ kind: 'decisions', from: chosenThrough + 1, chosenThrough: slot, decisions: [] },
