@@ -12,7 +12,7 @@ interface Axe {
 const touchPx = 44;
 const readPx = 12;
 
-/** What axe finds. @param rules ids of the only rules to look at; all of them where it is empty */
+/** Lists what axe finds. @param rules ids of the only rules to look at; all of them where it is empty */
 export async function violations(page: Page, ...rules: readonly string[]): Promise<string[]> {
 	await page.evaluate(axe);
 	const options: RunOptions = rules.length === 0 ? {} : { runOnly: [...rules] };
@@ -22,7 +22,7 @@ export async function violations(page: Page, ...rules: readonly string[]): Promi
 	);
 }
 
-/** What axe finds in both themes, which differ in nothing but their colours. */
+/** Looks for violations in both themes, which differ in nothing but their colours. */
 export async function violationsInBothThemes(page: Page): Promise<string[]> {
 	await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
 	const found = await violations(page);

@@ -17,7 +17,7 @@ const quiet = [
 /** Chromium makes the list under its address bar a page of its own in each window, which costs as much as a page of ours. */
 const addressBarPages = ['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup'];
 
-/** What Playwright leaves out. It is named again, because a browser heeds only the last flag of a name. */
+/** Playwright leaves these out. They are named again, because a browser heeds only the last flag of a name. */
 const leftOutByPlaywright = [
 	'AimEnabled',
 	'AvoidCorsURLLoaderRestartOnRedirect',

@@ -55,7 +55,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What programs of users do with the client: in a page, in Node, and wrongly. */
+/** Programs of users do this with the client: in a page, in Node, and wrongly. */
 const usesClient = `await client.put('a', new TextEncoder().encode('b'), { cas: 0, flags: 1n, signal: new AbortController().signal });
 const entry: ReadEntry | null = await client.get('a', { stale: true });
 export const value: string = new TextDecoder().decode(entry?.value);
