@@ -2,7 +2,6 @@
  * One TCP connection to this node, as its front sees it: its kind, its last request, and whether it may be closed
  * without harm. `admission.ts` decides which connections are closed.
  */
-
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';

@@ -81,7 +81,7 @@ import { WebSocket } from 'ws';
 export const ports: readonly number[] = loadConfig({}, process.env, '.').config.nodes.map(({ port }) => port);
 export const isOfConfig = (error: unknown): boolean => error instanceof ConfigError;
 export const mayBeTriedAgain = (error: unknown): boolean =>
-error instanceof JoinError || (error instanceof FolderError && error.code === 'inUse');
+	error instanceof JoinError || (error instanceof FolderError && error.code === 'inUse');
 const client = new SwarmClient({ nodes: ['http://127.0.0.1:7101'], connect: (url) => new WebSocket(url) });
 ${usesClient}`;
 const misuse = `${inPage}await client.put('a', 1);\nawait client.put('a', 'b', { flags: 1 });\n`;

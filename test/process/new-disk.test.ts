@@ -41,7 +41,7 @@ async function addNode(id: string): Promise<TestNode> {
 	return new TestNode(swarm, id, port);
 }
 
-/** Where the machine is so busy that no node leads for a moment, nothing is changed, and one is to ask again. */
+/** Asks again as long as no node leads, as happens for a moment on a busy machine. Such a request has changed nothing. */
 async function untilLed(change: () => Promise<Response>): Promise<Response> {
 	for (;;) {
 		const answer = await change();
