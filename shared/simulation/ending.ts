@@ -145,12 +145,15 @@ export function mustEndSessions(world: World): void {
 	}
 }
 
-/** How much has to end at all nodes. The end of a session counts, though it lets a key wait. */
-function leftOver({ nodes }: World): number {
+/**
+ * How much has to end at all members. The end of a session counts, though it lets a key wait. A node that was started to
+ * come in, and never did, learns no more of the log, so that sessions in its store may stay.
+ */
+function leftOver({ nodes, ledger }: World): number {
 	let count = 0;
-	for (const { process, isAway } of nodes) {
+	for (const { process, index } of nodes) {
 		const store = process?.store;
-		if (store !== undefined && !isAway) count += 2 * store.sessionsCount + (store.hasLockDelays ? 1 : 0);
+		if (store !== undefined && ledger.isMember(index)) count += 2 * store.sessionsCount + (store.hasLockDelays ? 1 : 0);
 	}
 	return count;
 }
