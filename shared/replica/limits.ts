@@ -20,6 +20,11 @@ export interface ReplicaLimits extends HistoryLimits {
 	readonly frameBytesFull: number;
 	/** The bytes of all batches that have neither results nor an end, each with its overhead. */
 	readonly submittedBytesMax: number;
+	/**
+	 * A turn applies no more chosen values once it has applied so many bytes, and a quarter of those that wait: the next
+	 * turn goes on. So other events are served between them.
+	 */
+	readonly appliedBytesFull: number;
 	/** The bytes of one proposal, unless a single batch is larger. Two such proposals still fit a message of the mesh. */
 	readonly proposalBytesMax: number;
 	/**
@@ -37,6 +42,7 @@ export const REPLICA_LIMITS: ReplicaLimits = {
 	sessionTtlMsMin: 10_000,
 	frameBytesFull: FRAME_BYTES_FULL,
 	submittedBytesMax: 67_108_864,
+	appliedBytesFull: 262_144,
 	proposalBytesMax: 524_288,
 	commandsMax: 50_000,
 	historyChangesMax: 65_536,

@@ -86,6 +86,8 @@ export interface LoopOptions {
 	readonly appliedThrough: Slot;
 	readonly runtime: LoopRuntime;
 	readonly listener: LoopListener;
+	/** See `ReplicaLimits.appliedBytesFull`. */
+	readonly appliedBytesFull: number;
 }
 
 /** Envelopes that wait until the log is durable up to `position`. */
@@ -94,6 +96,8 @@ interface Held {
 	readonly envelopes: readonly Envelope[];
 }
 
+/** A turn applies at least this share of the bytes that are chosen and not applied. */
+const APPLIED_SHARE = 0.25;
 /** An epoch is drawn from so many numbers. */
 const EPOCHS = 2 ** 52;
 
@@ -117,10 +121,16 @@ export class ReplicaLoop {
 	#proposalNext: ProposalId = 1;
 	#readNext: ReadId = 1;
 	#applying: Decision | undefined;
+	/** Chosen slots that are to be applied, from the one behind `appliedThrough`, and the bytes of their values. */
+	readonly #chosen: Decision[] = [];
+	#chosenBytes = 0;
+	readonly #appliedBytesFull: number;
+	/** The bytes that this turn has applied. */
+	#appliedBytes = 0;
 	/** A snapshot of another node that is durable here and waits for its turn. */
 	#snapshot: { readonly through: Slot; readonly machine: Machine } | undefined;
 
-	constructor({ id, agent, log, machine, appliedThrough, runtime, listener }: LoopOptions) {
+	constructor({ id, agent, log, machine, appliedThrough, runtime, listener, appliedBytesFull }: LoopOptions) {
 		this.#id = id;
 		this.appliedThrough = appliedThrough;
 		if (appliedThrough > 0) this.digests.note(appliedThrough, machine.digest);
@@ -130,6 +140,7 @@ export class ReplicaLoop {
 		this.#runtime = runtime;
 		this.#round = new RoundEstimate(() => runtime.nowMs());
 		this.#listener = listener;
+		this.#appliedBytesFull = appliedBytesFull;
 	}
 
 	/**
@@ -249,7 +260,9 @@ export class ReplicaLoop {
 		if (this.#running || this.#stopped) return;
 		this.#running = true;
 		let waiting = 0;
+		this.#appliedBytes = 0;
 		try {
+			this.#apply();
 			const now = {
 				wallMs: this.#runtime.wallTime().ms,
 				steadyMs: this.#runtime.nowMs(),
@@ -271,6 +284,7 @@ export class ReplicaLoop {
 			this.#mailbox.length = waiting;
 			this.#running = false;
 		}
+		if (this.#chosen.length > 0) this.#runtime.soon();
 	}
 
 	/** Begins one flush for all records that turns have appended. */
@@ -290,7 +304,11 @@ export class ReplicaLoop {
 		this.#hold(effects.sendWhenDurable);
 		for (const request of effects.timers) this.#setTimer(request);
 		for (const outcome of effects.outcomes) this.#listener.outcome(outcome);
-		if (effects.apply.length > 0) this.#apply(effects.apply);
+		for (const decision of effects.apply) {
+			this.#chosen.push(decision);
+			this.#chosenBytes += decision.value.length;
+		}
+		this.#apply();
 	}
 
 	/**
@@ -317,21 +335,32 @@ export class ReplicaLoop {
 		this.#runtime.setTimer(request.timer, request.plusRound ? drawnMs + this.#round.ms : drawnMs);
 	}
 
-	#apply(decisions: readonly Decision[]): void {
-		for (const decision of decisions) {
+	/** Applies what is chosen, as far as one turn may. Where much waits it may more, so that what waits stays bounded. */
+	#apply(): void {
+		const bytesFull = Math.max(this.#appliedBytesFull, this.#chosenBytes * APPLIED_SHARE);
+		let count = 0;
+		while (count < this.#chosen.length && this.#appliedBytes < bytesFull) {
+			const decision = this.#chosen[count++] as Decision;
 			this.#applying = decision;
+			this.#appliedBytes += decision.value.length;
+			this.#chosenBytes -= decision.value.length;
 			this.#applyValue(decision.slot, decision.value, this.#onResult);
 		}
+		if (count === 0) return;
 		this.#applying = undefined;
+		this.#chosen.splice(0, count);
 		this.#tellApplied();
 	}
 
-	/** Nothing is taken over where the event is about this node's own snapshot, or the slots have come by another way. */
+	/**
+	 * Nothing is taken over where the event is about this node's own snapshot, or the slots have come by another way: then
+	 * they are applied, or are about to be.
+	 */
 	#takesOver(through: Slot): boolean {
 		const snapshot = this.#snapshot;
 		if (snapshot?.through !== through) return false;
 		this.#snapshot = undefined;
-		if (through <= this.appliedThrough) return false;
+		if (through <= this.appliedThrough + this.#chosen.length) return false;
 		this.machine.become(snapshot.machine);
 		this.appliedThrough = through;
 		this.digests.note(through, this.machine.digest);

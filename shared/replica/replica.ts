@@ -23,7 +23,7 @@ import { Digests } from './digests.ts';
 import { DiskWatch } from './disk-watch.ts';
 import type { MachineDoors } from './doors.ts';
 import { Intake } from './intake.ts';
-import { REPLICA_LIMITS } from './limits.ts';
+import { REPLICA_LIMITS, type ReplicaLimits } from './limits.ts';
 import { type LoopListener, type LoopLog, ReplicaLoop } from './loop.ts';
 import { Membership, type MembersRequest, type OnMembers } from './membership.ts';
 import type { FrameNumber } from './memory.ts';
@@ -87,7 +87,7 @@ export class Replica<Doors extends MachineDoors = MachineDoors> implements LoopL
 		this.#diskWatch = this.#newDiskWatch();
 		this.#intake = this.#newIntake();
 		this.#stillness = new Stillness({ nowMs, setTimer: (afterMs) => runtime.setTimer('stillness', afterMs) });
-		this.#loop = this.#newLoop();
+		this.#loop = this.#newLoop(limits);
 		this.#digests = this.#newDigests();
 		this.#stateTransfer = this.#newStateTransfer(options);
 		this.#membership = this.#newMembership();
@@ -150,7 +150,7 @@ export class Replica<Doors extends MachineDoors = MachineDoors> implements LoopL
 		});
 	}
 
-	#newLoop(): ReplicaLoop {
+	#newLoop({ appliedBytesFull }: ReplicaLimits): ReplicaLoop {
 		const [agent, runtime] = [this.#agent, this.#runtime];
 		return new ReplicaLoop({
 			id: this.#id,
@@ -169,6 +169,7 @@ export class Replica<Doors extends MachineDoors = MachineDoors> implements LoopL
 				soon: () => this.#soon(),
 			},
 			listener: this,
+			appliedBytesFull,
 		});
 	}
 

@@ -51,10 +51,11 @@ export function drawBounds(random: Random, nodes: number): Bounds {
 	const historyBytesMax = random.chance(SMALL) ? random.pick([300, 5_000]) : REPLICA_LIMITS.historyBytesMax;
 	const historyListBytesFull = random.chance(SMALL) ? random.pick([1, 1_000]) : REPLICA_LIMITS.historyListBytesFull;
 	const historyLookedAtMax = random.chance(SMALL) ? random.pick([1, 10]) : REPLICA_LIMITS.historyLookedAtMax;
-	const history = { historyChangesMax, historyBytesMax, historyListBytesFull, historyLookedAtMax };
-	const withHistory = (limits: ReplicaLimits): ReplicaLimits => ({ ...limits, ...history });
+	const appliedBytesFull = random.chance(SMALL) ? random.pick([1, 300]) : REPLICA_LIMITS.appliedBytesFull;
+	const others = { historyChangesMax, historyBytesMax, historyListBytesFull, historyLookedAtMax, appliedBytesFull };
+	const withOthers = (limits: ReplicaLimits): ReplicaLimits => ({ ...limits, ...others });
 	const { replica, replicas } = drawn;
-	return { ...drawn, replica: withHistory(replica), ...(replicas && { replicas: replicas.map(withHistory) }) };
+	return { ...drawn, replica: withOthers(replica), ...(replicas && { replicas: replicas.map(withOthers) }) };
 }
 
 function drawOthers(random: Random, nodes: number): Bounds {
@@ -115,7 +116,7 @@ function drawOthers(random: Random, nodes: number): Bounds {
 	};
 }
 
-/** The bounds of one node, by its index. */
+/** The bounds of one node, by its index. Older plans lack some of them, and have the usual ones. */
 export function replicaLimits({ replica, replicas }: Bounds, node: number): ReplicaLimits {
-	return replicas?.[node] ?? replica;
+	return { ...REPLICA_LIMITS, ...(replicas?.[node] ?? replica) };
 }

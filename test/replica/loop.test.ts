@@ -19,8 +19,19 @@ const NOTHING: Effects = {
 	facts: [],
 };
 
-/** A loop whose machine holds three slots. It notes which slots its listener was told of. */
-function loopOf(step: (event: Event) => Effects, told: string[] = []): ReplicaLoop {
+interface Surroundings {
+	/** Takes which slots the listener was told of. */
+	readonly told?: string[];
+	/** See `ReplicaLimits`. */
+	readonly appliedBytesFull?: number;
+	readonly soon?: () => void;
+}
+
+/** A loop whose machine holds three slots. */
+function loopOf(
+	step: (event: Event) => Effects,
+	{ told = [], appliedBytesFull = Number.POSITIVE_INFINITY, soon = () => undefined }: Surroundings = {},
+): ReplicaLoop {
 	return new ReplicaLoop({
 		id: 'n1',
 		agent: { step },
@@ -35,7 +46,7 @@ function loopOf(step: (event: Event) => Effects, told: string[] = []): ReplicaLo
 			setTimer: () => undefined,
 			send: () => undefined,
 			fact: () => undefined,
-			soon: () => undefined,
+			soon,
 		},
 		listener: {
 			outcome: () => undefined,
@@ -46,21 +57,25 @@ function loopOf(step: (event: Event) => Effects, told: string[] = []): ReplicaLo
 			},
 			installed: (through) => told.push(`installed ${through}`),
 		},
+		appliedBytesFull,
 	});
 }
 
 /** Its agent has these slots applied in its first step. */
-function applying(...slots: readonly number[]): ReplicaLoop {
+function applying(slots: readonly number[], surroundings?: Surroundings): ReplicaLoop {
 	const apply = slots.map((slot) => ({ slot, ballot: NO_BALLOT, value: NOOP }));
 	const steps = [{ ...NOTHING, apply }];
-	const loop = loopOf(() => steps.shift() ?? NOTHING);
+	const loop = loopOf(() => steps.shift() ?? NOTHING, surroundings);
 	loop.linkUp('n2');
 	return loop;
 }
 
+/** What is in the snapshots of these tests. */
+const restored = () => ({ machine: new Store(), members: firstMembers(votersNamed(['n1'])) });
+
 describe('a loop', () => {
 	it('applies the slots that follow those of its machine', () => {
-		const loop = applying(4, 5);
+		const loop = applying([4, 5]);
 		loop.turn(true);
 		expect(loop.appliedThrough).toBe(5);
 	});
@@ -70,18 +85,64 @@ describe('a loop', () => {
 		['that its machine holds already', [3], 'slot 3 was to be applied after slot 3'],
 		['before the one that it follows', [4, 6], 'slot 6 was to be applied after slot 4'],
 	])('fails rather than apply a slot %s', (_, slots, message) => {
-		expect(() => applying(...slots).turn(true)).toThrow(message);
+		expect(() => applying(slots).turn(true)).toThrow(message);
 	});
 
 	it('tells of a snapshot when the agent knows the members behind it, and before the slots behind it are applied', () => {
 		const told: string[] = [];
-		const loop = loopOf((event) => {
-			if (event.kind !== 'snapshot') return NOTHING;
-			told.push('members');
-			return { ...NOTHING, apply: [{ slot: 8, ballot: NO_BALLOT, value: NOOP }] };
-		}, told);
-		loop.install(7, { machine: new Store(), members: firstMembers(votersNamed(['n1'])) });
+		const loop = loopOf(
+			(event) => {
+				if (event.kind !== 'snapshot') return NOTHING;
+				told.push('members');
+				return { ...NOTHING, apply: [{ slot: 8, ballot: NO_BALLOT, value: NOOP }] };
+			},
+			{ told },
+		);
+		loop.install(7, restored());
 		loop.turn(true);
 		expect(told).toEqual(['members', 'installed 7', 'applied 7', 'applied 8']);
+	});
+
+	it('applies no more in a turn once it has applied so many bytes, and asks for another turn', () => {
+		const told: string[] = [];
+		let asked = 0;
+		const surroundings = { told, appliedBytesFull: NOOP.length + 1, soon: () => asked++ };
+		const loop = applying([4, 5, 6, 7, 8], surroundings);
+		for (const through of [5, 7, 8]) {
+			asked = 0;
+			loop.turn(true);
+			expect(loop.appliedThrough).toBe(through);
+			expect(asked).toBe(through < 8 ? 1 : 0);
+		}
+		expect(told).toEqual(['applied 5', 'applied 7', 'applied 8']);
+	});
+
+	it('applies a quarter of what waits in each turn, so that what waits stays bounded', () => {
+		const loop = applying(
+			Array.from({ length: 100 }, (_, index) => 4 + index),
+			{ appliedBytesFull: 1 },
+		);
+		loop.turn(true);
+		expect(loop.appliedThrough).toBe(3 + 25);
+		loop.turn(true);
+		expect(loop.appliedThrough).toBe(3 + 25 + 19);
+	});
+
+	it('applies what is left also in a turn in which it must not vote', () => {
+		const loop = applying([4, 5], { appliedBytesFull: 1 });
+		loop.turn(true);
+		expect(loop.appliedThrough).toBe(4);
+		loop.turn(false);
+		expect(loop.appliedThrough).toBe(5);
+	});
+
+	it('takes over no snapshot of slots that it is about to apply', () => {
+		const told: string[] = [];
+		const loop = applying([4, 5, 6], { told, appliedBytesFull: 1 });
+		loop.turn(true);
+		loop.install(6, restored());
+		loop.turn(true);
+		loop.turn(true);
+		expect(told).toEqual(['applied 4', 'applied 5', 'applied 6']);
 	});
 });

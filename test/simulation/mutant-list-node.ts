@@ -53,6 +53,36 @@ export const NODE_MUTANTS: readonly Mutant[] = [
 		'		this.#timerIsSet = false;\n		if (this.#held.size === 0) return;',
 		'		if (this.#held.size === 0) return;',
 	),
+	one(
+		0,
+		'a turn that has applied enough asks for no other',
+		LOOP,
+		'		if (this.#chosen.length > 0) this.#runtime.soon();\n',
+		'',
+	),
+	one(
+		0,
+		'a turn drops what it may not apply any more',
+		LOOP,
+		'		this.#chosen.splice(0, count);\n',
+		'		this.#chosen.length = 0;\n',
+	),
+	// `test/replica/loop.test.ts` catches this one and the next. So much does not wait in the world.
+	one(
+		0,
+		'a turn applies no more where more waits',
+		LOOP,
+		'const bytesFull = Math.max(this.#appliedBytesFull, this.#chosenBytes * APPLIED_SHARE);',
+		'const bytesFull = this.#appliedBytesFull;',
+	),
+	// Such a snapshot comes within the moment between two turns.
+	one(
+		0,
+		'a snapshot is taken over though its slots are about to be applied',
+		LOOP,
+		'if (through <= this.appliedThrough + this.#chosen.length) return false;',
+		'if (through <= this.appliedThrough) return false;',
+	),
 	// `test/replica/loop.test.ts` catches this one: only a deposed leader asks what became of its change.
 	one(
 		0,

@@ -118,7 +118,7 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
 		0,
 		'a state is taken over though a later one is here',
 		LOOP,
-		'		if (through <= this.appliedThrough) return false;\n		this.machine.become',
+		'		if (through <= this.appliedThrough + this.#chosen.length) return false;\n		this.machine.become',
 		'		this.machine.become',
 		[
 			TRANSFER,

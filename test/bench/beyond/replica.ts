@@ -95,7 +95,16 @@ export class Replica extends Process {
 			installed: () => undefined,
 		};
 		const machine = new CountingMachine((commands) => this.#apply(commands));
-		this.#loop = new ReplicaLoop({ id, agent, log: this.#log, machine, appliedThrough: 0, runtime, listener });
+		this.#loop = new ReplicaLoop({
+			id,
+			agent,
+			log: this.#log,
+			machine,
+			appliedThrough: 0,
+			runtime,
+			listener,
+			appliedBytesFull: Number.POSITIVE_INFINITY,
+		});
 	}
 
 	start(peers: readonly Replica[]): void {
