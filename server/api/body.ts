@@ -6,12 +6,20 @@
 import type { IncomingMessage } from 'node:http';
 import { fromUtf8 } from '../../shared/bytes/text.ts';
 import { hasMoreItems } from '../front/json-items.ts';
+import { Turns } from '../process/turns.ts';
 import { HttpError } from './answer.ts';
 
 /** So many chunks are kept apart at most, and about so many are taken in one turn of the event loop. */
 const CHUNKS_MAX = 1024;
 /** So many chunks and more have to have this many bytes on average, because each costs more than its bytes. */
 export const CHUNK_BYTES_MIN = 8;
+
+/**
+ * A turn of the event loop takes in no more bodies once it has taken in so many bytes, from all connections. So much JSON
+ * with values in base64 takes some 5 ms on a slow machine.
+ */
+const BYTES_OF_TURN_FULL = 262_144;
+const bodies = new Turns(BYTES_OF_TURN_FULL);
 
 /**
  * Resolves with the bytes of the whole body.
@@ -27,7 +35,7 @@ export function readBody(req: IncomingMessage, bytesMax: number): Promise<Uint8A
 		if (announced > bytesMax) return reject(tooLarge(announced));
 		req.on('data', keep);
 		// These come once, and `on` takes less time than `once`.
-		req.on('end', () => resolve(Buffer.concat(chunks, bytes)));
+		req.on('end', () => bodies.run(() => resolve(Buffer.concat(chunks, bytes)), bytes));
 		req.on('close', () => {
 			if (!req.complete) reject(new HttpError(400, 'The request was cut off.'));
 		});

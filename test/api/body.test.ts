@@ -1,6 +1,7 @@
 /** Bodies of requests cost what their bytes cost. */
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
 import { CHUNK_BYTES_MIN, readBody } from '../../server/api/body.ts';
 
@@ -18,4 +19,21 @@ it('a body in very many chunks is put together while it comes, and not of all of
 	const joined = concat.mock.calls.map(([chunks]) => chunks.length);
 	concat.mockRestore();
 	expect(Math.max(...joined)).toBeLessThanOrEqual(1024);
+});
+
+it('large bodies of several requests that end at once are taken in one turn after the other, in their order', async () => {
+	const taken: number[] = [];
+	for (const size of [200_000, 1, 200_000, 300_000, 2, 3]) {
+		const req = new IncomingMessage(new Socket());
+		void readBody(req, 400_000).then(({ length }) => taken.push(length));
+		req.emit('data', Buffer.alloc(size));
+		req.emit('end');
+	}
+	const inTurns: number[][] = [];
+	for (let turn = 0; turn < 3; turn++) {
+		await Promise.resolve();
+		inTurns.push(taken.splice(0));
+		await setImmediate();
+	}
+	expect(inTurns).toEqual([[200_000, 1, 200_000], [300_000], [2, 3]]);
 });
