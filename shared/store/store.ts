@@ -88,12 +88,14 @@ export class Store extends AppliedOnce<StoreState> implements Machine {
 	}
 
 	/**
-	 * The index of a read of `prefix`: that of its last change, or the store's revision where none is remembered. 1 or
-	 * more. The cost is a walk over chunks of entries.
+	 * The index of a read of `prefix`: that of its last change, or the store's revision where it has no entries and none is
+	 * remembered. 1 or more, and it never goes back. The cost is a walk over chunks of entries.
 	 */
 	indexOfPrefix(prefix: string): number {
+		const { entries, tombstones } = this.state.keys;
 		const index = this.changeOfPrefix(prefix);
-		return index > 0 ? index : Math.max(1, this.state.revision);
+		const isKnown = index > tombstones.droppedThrough || entries.highest(prefix) > 0;
+		return isKnown ? index : Math.max(1, this.state.revision);
 	}
 
 	/**

@@ -75,11 +75,15 @@ export class Tombstones {
 	/** The tombstones from `#oldest` on, the oldest first. Some of them are gone already. */
 	#byAge: Tombstone[] = [];
 	#oldest = 0;
-	/** The highest revision of a tombstone that was dropped; 0 for none. */
 	#droppedThrough = 0;
 
 	get size(): number {
 		return this.#keys.size + this.#prefixes.size;
+	}
+
+	/** The highest revision of a tombstone that was dropped; 0 for none. */
+	get droppedThrough(): number {
+		return this.#droppedThrough;
 	}
 
 	/** @param key one that has no tombstone */

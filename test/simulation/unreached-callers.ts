@@ -387,7 +387,7 @@ export const CALLERS: readonly Unreached[] = [
 				'indexOfKey(key: string): number {',
 				'indexOfPrefix(prefix: string): number {',
 			],
-			'shared/store/tombstones.ts': ['indexOf(prefix: string): number {'],
+			'shared/store/tombstones.ts': ['get droppedThrough(): number {', 'indexOf(prefix: string): number {'],
 			'shared/store/views.ts': [
 				'get size(): number {',
 				'get keptBytes(): number {',

@@ -61,7 +61,9 @@ export class Model {
 		const ofDeletions = this.tombstones
 			.filter(({ key, isOfPrefix }) => key.startsWith(prefix) || (isOfPrefix && prefix.startsWith(key)))
 			.map(({ revision }) => revision);
-		return Math.max(this.droppedThrough, ...ofEntries, ...ofDeletions) || Math.max(1, this.revision);
+		const index = Math.max(0, ...ofEntries, ...ofDeletions);
+		if (ofEntries.length === 0 && index <= this.droppedThrough) return Math.max(1, this.revision);
+		return Math.max(this.droppedThrough, index);
 	}
 
 	/** Drops at most two tombstones with each command. */

@@ -209,9 +209,26 @@ describe('the index', () => {
 		expect(client.store.indexOfPrefix('b')).toBe(3);
 		client.wait(1);
 		client.apply(put('c', ''));
-		expect(client.store.indexOfPrefix('a')).toBe(4);
+		expect(client.store.indexOfPrefix('a')).toBe(6);
 		// A reader that waits at b cannot be told any more that the deletion does not concern it.
 		expect(client.store.indexOfPrefix('b')).toBe(4);
+	});
+
+	it('of a prefix without entries is the revision of the store, also once deletions of other keys are forgotten', () => {
+		const client = new Client();
+		client.apply(put('a', ''));
+		client.apply({ kind: 'delete', key: 'a', cas: null });
+		client.apply(put('b', ''));
+		const { store } = client;
+		expect([store.indexOfPrefix('none'), store.indexOfPrefix('a')]).toEqual([4, 3]);
+		client.wait(TOMBSTONE_MS_MIN);
+		client.apply(put('b', 'x'));
+		for (const each of [store, restoredStore(store.save())]) {
+			expect([each.indexOfPrefix('none'), each.indexOfPrefix('a')]).toEqual([5, 5]);
+			expect(each.indexOfPrefix('b')).toBe(5);
+			// A reader that has seen nothing after the deletion is told at once.
+			expect(each.changeOfPrefix('none')).toBe(3);
+		}
 	});
 });
 
