@@ -362,6 +362,9 @@ export class ReplicaLoop {
 		this.#snapshot = undefined;
 		if (through <= this.appliedThrough + this.#chosen.length) return false;
 		this.machine.become(snapshot.machine);
+		// The snapshot holds these slots too.
+		this.#chosen.length = 0;
+		this.#chosenBytes = 0;
 		this.appliedThrough = through;
 		this.digests.note(through, this.machine.digest);
 		return true;

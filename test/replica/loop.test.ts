@@ -145,4 +145,18 @@ describe('a loop', () => {
 		loop.turn(true);
 		expect(told).toEqual(['applied 4', 'applied 5', 'applied 6']);
 	});
+
+	it('takes over a snapshot that reaches behind the slots that it has yet to apply, and applies none of these', () => {
+		const told: string[] = [];
+		let asked = 0;
+		const loop = applying([4, 5, 6, 7], { told, appliedBytesFull: 1, soon: () => asked++ });
+		loop.turn(true);
+		loop.install(9, restored());
+		asked = 0;
+		loop.turn(true);
+		expect(told).toEqual(['applied 4', 'applied 5', 'installed 9', 'applied 9']);
+		expect([loop.appliedThrough, asked]).toEqual([9, 0]);
+		loop.turn(true);
+		expect(told).toHaveLength(4);
+	});
 });
