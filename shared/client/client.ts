@@ -296,8 +296,9 @@ export class SwarmClient {
 
 	async #create(options: SessionOptions): Promise<OpenSession> {
 		const session = await OpenSession.create(this.#owner, attributesOf(options), options.signal);
-		this.#sessions.add(session);
-		session.lost.addEventListener('abort', () => this.#sessions.delete(session));
+		const { lost } = session;
+		if (!lost.aborted) this.#sessions.add(session);
+		lost.addEventListener('abort', () => this.#sessions.delete(session));
 		return session;
 	}
 }

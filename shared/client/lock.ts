@@ -134,6 +134,8 @@ export class KeyLock implements SwarmLock, Watcher {
 	}
 
 	get lost(): AbortSignal {
+		// Where the session is found to be over now, this lock hears of it at once.
+		this.#wanted.session.look();
 		return this.#lost.signal;
 	}
 
@@ -189,6 +191,8 @@ export class KeyLock implements SwarmLock, Watcher {
 			}
 			const entry = await this.#persist(() => this.#owner.get(key));
 			if (entry?.lock.session !== session.id || this.#isGoneSince(revision)) continue;
+			// The session may have ended since the answer came.
+			session.lost.throwIfAborted();
 			// An earlier command may have acquired it, or a later one may have written the key.
 			const modifyRevision = Math.min(revision, entry.modifyRevision);
 			this.fence = { lockIndex: entry.lock.index, modifyRevision };

@@ -4,8 +4,8 @@
  * or when its time-out has passed since the last renewal that was answered was asked for. The store counts from a later
  * moment, so a client that goes by this clock never believes in a session that the store has ended for its time-out.
  *
- * The clock of a process stands still while its machine sleeps, so an owner that must be sure uses fencing: see
- * `SwarmLock.fence`.
+ * To ask for `lost` is to look at that clock. The clock of a process stands still while its machine sleeps, so an owner that
+ * must be sure uses fencing: see `SwarmLock.fence`.
  *
  * @source Burrows, The Chubby lock service for loosely-coupled distributed systems (OSDI 2006), 2.8
  */
@@ -98,7 +98,13 @@ export class OpenSession implements SwarmSession {
 	}
 
 	get lost(): AbortSignal {
+		this.look();
 		return this.#over.signal;
+	}
+
+	/** Ends it where its time-out has passed. A process that has stood still may come to this before it comes to its timers. */
+	look(): void {
+		if (this.#owner.runtime.nowMs() >= this.#validUntilMs) this.end('expired');
 	}
 
 	isOf(owner: SessionOwner): boolean {
@@ -115,7 +121,7 @@ export class OpenSession implements SwarmSession {
 	}
 
 	async destroy({ signal }: SessionCallOptions = {}): Promise<void> {
-		if (this.lost.aborted) return;
+		if (this.#over.signal.aborted) return;
 		this.end('destroyed');
 		await this.#owner.submit(endOf(this.id), signal);
 	}
@@ -134,7 +140,7 @@ export class OpenSession implements SwarmSession {
 	/** It was renewed at some time after `askedMs`. */
 	#renewed(askedMs: number): void {
 		const validUntilMs = askedMs + this.ttlMs;
-		if (this.lost.aborted || validUntilMs <= this.#validUntilMs) return;
+		if (this.#over.signal.aborted || validUntilMs <= this.#validUntilMs) return;
 		this.#validUntilMs = validUntilMs;
 		this.#cancelExpiry();
 		this.#cancelExpiry = this.#at(validUntilMs, () => this.end('expired'));

@@ -270,6 +270,33 @@ it('a lock whose session is lost is lost', async () => {
 	expect(swarm.isWatched).toBe(false);
 });
 
+it.each([
+	['its session ends', 'ended', (session: OpenSession) => session.end('ended')],
+	[
+		'the process stands still for as long as its session lasts',
+		'expired',
+		() => {
+			swarm.time.nowMs += 86_400_000;
+		},
+	],
+] as const)('a lock is not held where %s as soon as the key was read', async (_, why, act) => {
+	swarm = new OneKey();
+	swarm.holder = '';
+	await swarm.time.pass(50);
+	const session = await swarm.session;
+	const owner = lockOwner(swarm.core, swarm.time.runtime);
+	const get = (key: string): ReturnType<typeof owner.get> => {
+		const read = owner.get(key);
+		// By then the read is done, and the lock has yet to hear of it.
+		void read.then(() => undefined).then(() => act(session));
+		return read;
+	};
+	const wanted = { key: KEY, value: VALUE, flags: 0n, session, ownsSession: false, waits: true, signal: undefined };
+	const lost = expect(KeyLock.acquire({ ...owner, get }, wanted)).rejects.toMatchObject({ why });
+	await swarm.time.pass(100);
+	await lost;
+});
+
 it('what waits ends with its session', async () => {
 	const { lock } = await waiting();
 	(await swarm.session).end('expired');

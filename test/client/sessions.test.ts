@@ -1,7 +1,7 @@
 /** Sessions by a clock that the test moves: when they are renewed, and when their owners are told that they are lost. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Writer } from '../../shared/bytes/bytes.ts';
-import type { ClientCore } from '../../shared/client/core.ts';
+import type { ClientCore, WriteResult } from '../../shared/client/core.ts';
 import { type RefusedError, SessionLostError, UnknownOutcomeError } from '../../shared/client/errors.ts';
 import { lockOwner } from '../../shared/client/lock-owner.ts';
 import { writeResults } from '../../shared/client/node-frame.ts';
@@ -97,6 +97,39 @@ describe('a session', () => {
 		await swarm.time.pass(asked + TTL_MS - 1);
 		expect(session.lost.aborted).toBe(false);
 		await swarm.time.pass(asked + TTL_MS);
+		expect(whyOf(session)).toBe('expired');
+	});
+
+	it('is lost for whoever asks once its time-out has passed, though the process has not come to its timers yet', async () => {
+		swarm = new Sessions();
+		const session = await swarm.open();
+		const seen: unknown[] = [];
+		session.lost.addEventListener('abort', () => seen.push(session.lost.reason));
+		swarm.time.nowMs = 1 + TTL_MS;
+		expect(session.lost.reason).toEqual(new SessionLostError('expired'));
+		expect(seen).toEqual([session.lost.reason]);
+		await expect(session.renew()).rejects.toBe(session.lost.reason);
+		expect(swarm.renewed).toEqual([]);
+	});
+
+	it('that was renewed is not lost, though the process comes to the answer late, and to its timers later', async () => {
+		swarm = new Sessions();
+		const { time } = swarm;
+		let answer = (): void => undefined;
+		const submit = () =>
+			new Promise<WriteResult>((resolve) => {
+				answer = () => resolve({ ok: true, revision: 1 });
+			});
+		const opened = OpenSession.create({ runtime: time.runtime, submit }, attributesOf({ ttlMs: TTL_MS }));
+		answer();
+		const session = await opened;
+		time.nowMs = 4_000;
+		const renewal = session.renew();
+		time.nowMs = 1_000 + TTL_MS;
+		answer();
+		await renewal;
+		expect(session.lost.aborted).toBe(false);
+		time.nowMs = 4_000 + TTL_MS;
 		expect(whyOf(session)).toBe('expired');
 	});
 
