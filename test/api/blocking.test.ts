@@ -91,6 +91,12 @@ describe('a blocking read of a key', () => {
 		expect(await answer).toMatchObject({ status: 500, text: 'No cluster leader' });
 	});
 
+	it('needs a leader when it comes', async () => {
+		node.replica.hasLeader = false;
+		expect(await node.get('/v1/kv/a?index=2')).toMatchObject({ status: 500, text: 'No cluster leader' });
+		expect(waiting()).toBe(0);
+	});
+
 	it('that may be stale needs no leader at all', async () => {
 		node.replica.hasLeader = false;
 		const { answer } = await begin('/v1/kv/a?stale&index=2');
