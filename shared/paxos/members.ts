@@ -60,6 +60,11 @@ export class Members {
 		this.#derive();
 	}
 
+	/** The same members, which go on by themselves. */
+	copy(): Members {
+		return new Members(this.#alpha, this.#state);
+	}
+
 	/** It is never changed, but replaced. */
 	get state(): MembersState {
 		return this.#state;

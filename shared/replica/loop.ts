@@ -14,6 +14,7 @@ import type { Decision, Effects, Outcome, TimerRequest } from '../paxos/effects.
 import type { ChangeId, Event, LogRoom, Moment, Proposal, ProposalId, ReadId } from '../paxos/event.ts';
 import type { AgentFact } from '../paxos/fact.ts';
 import type { LogEntry } from '../paxos/log.ts';
+import type { Members, MembersState } from '../paxos/members.ts';
 import type { Envelope, Message, Slot } from '../paxos/message.ts';
 import type { DurableRecord } from '../paxos/record.ts';
 import { commandsOf, elapsedMsOf, type Value } from '../paxos/value.ts';
@@ -26,6 +27,8 @@ import { RoundEstimate } from './round.ts';
 
 /** The part of `PaxosAgent` that a loop uses. */
 export interface LoopAgent {
+	/** It is only looked at. */
+	readonly members: Members;
 	step(event: Event, now: Moment): Effects;
 }
 
@@ -128,13 +131,16 @@ export class ReplicaLoop {
 	/** The bytes that this turn has applied. */
 	#appliedBytes = 0;
 	/** A snapshot of another node that is durable here and waits for its turn. */
-	#snapshot: { readonly through: Slot; readonly machine: Machine } | undefined;
+	#snapshot: ({ readonly through: Slot } & Restored) | undefined;
+	/** As of `appliedThrough`. Those of the agent are as of the last chosen slot. */
+	readonly #members: Members;
 
 	constructor({ id, agent, log, machine, appliedThrough, runtime, listener, appliedBytesFull }: LoopOptions) {
 		this.#id = id;
 		this.appliedThrough = appliedThrough;
 		if (appliedThrough > 0) this.digests.note(appliedThrough, machine.digest);
 		this.#agent = agent;
+		this.#members = agent.members.copy();
 		this.#log = log;
 		this.machine = machine;
 		this.#runtime = runtime;
@@ -205,9 +211,9 @@ export class ReplicaLoop {
 	}
 
 	/** This node takes over a snapshot of another node, which is durable here. @param restored what is in it */
-	install(through: Slot, { machine, members }: Restored): void {
-		this.#snapshot = { through, machine };
-		this.#post({ kind: 'snapshot', through, members });
+	install(through: Slot, restored: Restored): void {
+		this.#snapshot = { through, ...restored };
+		this.#post({ kind: 'snapshot', through, members: restored.members });
 	}
 
 	/** Every record up to position `through` is durable: the envelopes that waited for it leave. */
@@ -244,6 +250,11 @@ export class ReplicaLoop {
 		const id = this.#readNext++;
 		this.#post({ kind: 'read', read: id });
 		return id;
+	}
+
+	/** The members that govern the slots behind `appliedThrough`, once what was chosen before `start` is applied. */
+	get members(): MembersState {
+		return this.#members.state;
 	}
 
 	/** Whether a record that was appended to the log is not durable yet. */
@@ -345,6 +356,7 @@ export class ReplicaLoop {
 			this.#appliedBytes += decision.value.length;
 			this.#chosenBytes -= decision.value.length;
 			this.#applyValue(decision.slot, decision.value, this.#onResult);
+			this.#members.chosen(decision.slot, decision.value);
 		}
 		if (count === 0) return;
 		this.#applying = undefined;
@@ -362,6 +374,7 @@ export class ReplicaLoop {
 		this.#snapshot = undefined;
 		if (through <= this.appliedThrough + this.#chosen.length) return false;
 		this.machine.become(snapshot.machine);
+		this.#members.become(snapshot.members);
 		// The snapshot holds these slots too.
 		this.#chosen.length = 0;
 		this.#chosenBytes = 0;

@@ -188,7 +188,7 @@ export class Replica<Doors extends MachineDoors = MachineDoors> implements LoopL
 	}
 
 	#newStateTransfer(options: ReplicaOptions<Doors>): StateTransfer {
-		const [agent, runtime] = [this.#agent, this.#runtime];
+		const runtime = this.#runtime;
 		const { swarm, snapshotLimits = SNAPSHOT_LIMITS } = options;
 		return new StateTransfer(
 			this.machine,
@@ -202,7 +202,7 @@ export class Replica<Doors extends MachineDoors = MachineDoors> implements LoopL
 				send: (to, message) => this.#sendNow(to, message),
 				reachedBy: (peer) => this.#peers.of(peer).chosenThrough,
 				appliedThrough: () => this.#loop.appliedThrough,
-				members: () => agent.members.state,
+				members: () => this.#loop.members,
 				trimmed: (through) => this.#loop.trim(through),
 				received: (through, restored) => this.#loop.install(through, restored),
 			},

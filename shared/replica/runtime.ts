@@ -4,7 +4,6 @@ import type { NodeId, WallTime } from '../paxos/ballot.ts';
 import type { Member } from '../paxos/change.ts';
 import type { TimerRequest } from '../paxos/effects.ts';
 import type { AgentFact } from '../paxos/fact.ts';
-import type { Members } from '../paxos/members.ts';
 import type { Slot } from '../paxos/message.ts';
 import type { AgentView } from '../paxos/view.ts';
 import type { Machine, MachineRestore } from '../store/machine.ts';
@@ -61,8 +60,6 @@ export interface ReplicaRuntime {
 
 /** The part of `PaxosAgent` that a replica uses. */
 export interface ReplicaAgent extends LoopAgent {
-	/** It is only looked at. */
-	readonly members: Members;
 	view(): AgentView;
 }
 

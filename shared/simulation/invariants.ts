@@ -88,6 +88,9 @@ export class Invariants {
 			life.changes.push(event);
 			this.#ledger.changeAsked(event);
 		}
+		if (event.kind === 'snapshot' && event.members !== null) {
+			this.#ledger.snapshotMembers(node, event.through, event.members);
+		}
 		if (view.chosenThrough !== life.chosenThrough) {
 			life.chosenThrough = view.chosenThrough;
 			this.#ledger.mustBeChosenThrough(node, view.chosenThrough, 'its state');

@@ -9,6 +9,7 @@
  */
 import { type Ballot, ballotToText, compareBallots, NO_BALLOT, sameBallot } from '../paxos/ballot.ts';
 import type { MembersChange } from '../paxos/change.ts';
+import type { MembersState } from '../paxos/members.ts';
 import type { Slot } from '../paxos/message.ts';
 import type { Voters } from '../paxos/quorum.ts';
 import type { DurableRecord } from '../paxos/record.ts';
@@ -132,6 +133,16 @@ export class Ledger {
 		if (through <= snapshotThrough) return;
 		const detail = `node ${node} goes on from one through ${through}, durable: ${snapshotThrough}`;
 		throw new Violation('SnapshotIsDurable', detail);
+	}
+
+	/** `node` goes on from a snapshot that holds every slot up to `through`, with these members. */
+	snapshotMembers(node: number, through: Slot, { sets }: MembersState): void {
+		const textOf = (all: readonly Pick<Electorate, 'chosenAt' | 'from'>[]): string =>
+			all.map(({ chosenAt, from }) => `those of slot ${chosenAt}, from slot ${from} on`).join(' and ');
+		const [held, chosen] = [textOf(sets), textOf(this.electorates.above(through))];
+		if (held === chosen) return;
+		const detail = `node ${node} goes on from one through ${through} with ${held}, not ${chosen}`;
+		throw new Violation('SnapshotsHoldTheirMembers', detail);
 	}
 
 	/** Phase 2a leaves the proposer. */

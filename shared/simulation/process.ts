@@ -98,6 +98,7 @@ export class Process implements ReplicaRuntime {
 		if (repairs.length > 0) world.counters.tornTails++;
 		const isTrimmed = recovered.manifest.first > 1;
 		if (!node.putBack) {
+			if (restored) ledger.snapshotMembers(node.index, through, restored.members);
 			const mayBeOlder = node.damage === 'olderManifest';
 			ledger.recovered(node.index, records, { isTrimmed, snapshotThrough: through, mayBeOlder });
 		}

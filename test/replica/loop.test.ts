@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { NO_BALLOT } from '../../shared/paxos/ballot.ts';
 import type { Effects } from '../../shared/paxos/effects.ts';
 import type { Event } from '../../shared/paxos/event.ts';
-import { firstMembers } from '../../shared/paxos/members.ts';
-import { NOOP } from '../../shared/paxos/value.ts';
+import { firstMembers, Members } from '../../shared/paxos/members.ts';
+import { membersValue, NOOP, type Value } from '../../shared/paxos/value.ts';
 import { ReplicaLoop } from '../../shared/replica/loop.ts';
 import { votersNamed } from '../../shared/simulation/node.ts';
 import { Store } from '../../shared/store/store.ts';
@@ -19,7 +19,11 @@ const NOTHING: Effects = {
 	facts: [],
 };
 
+const ALPHA = 2;
+
 interface Surroundings {
+	/** Those of the agent; n1 alone by default. */
+	readonly members?: Members;
 	/** Takes which slots the listener was told of. */
 	readonly told?: string[];
 	/** See `ReplicaLimits`. */
@@ -30,11 +34,16 @@ interface Surroundings {
 /** A loop whose machine holds three slots. */
 function loopOf(
 	step: (event: Event) => Effects,
-	{ told = [], appliedBytesFull = Number.POSITIVE_INFINITY, soon = () => undefined }: Surroundings = {},
+	{
+		members = membersOf('n1'),
+		told = [],
+		appliedBytesFull = Number.POSITIVE_INFINITY,
+		soon = () => undefined,
+	}: Surroundings = {},
 ): ReplicaLoop {
 	return new ReplicaLoop({
 		id: 'n1',
-		agent: { step },
+		agent: { members, step },
 		log: { durableThrough: 0, reached: 0, newest: 0, room: 'everything', append: () => 0, flush: () => undefined },
 		machine: new Store(),
 		appliedThrough: 3,
@@ -61,9 +70,17 @@ function loopOf(
 	});
 }
 
-/** Its agent has these slots applied in its first step. */
-function applying(slots: readonly number[], surroundings?: Surroundings): ReplicaLoop {
-	const apply = slots.map((slot) => ({ slot, ballot: NO_BALLOT, value: NOOP }));
+function membersOf(...ids: readonly string[]): Members {
+	return new Members(ALPHA, firstMembers(votersNamed(ids)));
+}
+
+/** Its agent has these slots applied in its first step. @param values by slot; a no-op where there is none */
+function applying(
+	slots: readonly number[],
+	surroundings?: Surroundings,
+	values = new Map<number, Value>(),
+): ReplicaLoop {
+	const apply = slots.map((slot) => ({ slot, ballot: NO_BALLOT, value: values.get(slot) ?? NOOP }));
 	const steps = [{ ...NOTHING, apply }];
 	const loop = loopOf(() => steps.shift() ?? NOTHING, surroundings);
 	loop.linkUp('n2');
@@ -71,7 +88,7 @@ function applying(slots: readonly number[], surroundings?: Surroundings): Replic
 }
 
 /** What is in the snapshots of these tests. */
-const restored = () => ({ machine: new Store(), members: firstMembers(votersNamed(['n1'])) });
+const restored = () => ({ machine: new Store(), members: membersOf('n1').state });
 
 describe('a loop', () => {
 	it('applies the slots that follow those of its machine', () => {
@@ -158,5 +175,28 @@ describe('a loop', () => {
 		expect([loop.appliedThrough, asked]).toEqual([9, 0]);
 		loop.turn(true);
 		expect(told).toHaveLength(4);
+	});
+
+	it('knows the members as of the slots that it has applied, though those of its agent are ahead', () => {
+		const after = votersNamed(['n1', 'n2']);
+		// The first one counts nowhere, because it follows another change than the last.
+		const changes = [99, 0].map((follows, index) => [4 + index, membersValue({ follows, members: after })] as const);
+		const members = membersOf('n1');
+		const values = new Map<number, Value>(changes);
+		const loop = applying([4, 5, 6, 7, 8], { members, appliedBytesFull: 1 }, values);
+		const states = [members.state];
+		for (const slot of [4, 5, 6, 7, 8]) {
+			members.chosen(slot, values.get(slot) ?? NOOP);
+			states.push(members.state);
+		}
+		expect(loop.members).toEqual(states[0]);
+		for (let applied = 1; applied <= 5; applied++) {
+			loop.turn(true);
+			expect([loop.appliedThrough, loop.members]).toEqual([3 + applied, states[applied]]);
+		}
+		const taken = membersOf('n1', 'n3').state;
+		loop.install(20, { machine: new Store(), members: taken });
+		loop.turn(true);
+		expect(loop.members).toEqual(taken);
 	});
 });

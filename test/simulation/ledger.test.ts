@@ -1,6 +1,7 @@
 /** The ledger notices each way in which nodes can break the algorithm, and names the invariant. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Ballot } from '../../shared/paxos/ballot.ts';
+import { firstMembers, Members } from '../../shared/paxos/members.ts';
 import type { DurableRecord } from '../../shared/paxos/record.ts';
 import { membersValue } from '../../shared/paxos/value.ts';
 import { noCounts } from '../../shared/simulation/counters.ts';
@@ -86,6 +87,21 @@ describe('the ledger', () => {
 		choose();
 		expect(rule(() => ledger.changeRefused(0, { follows: 1, members }))).toBeUndefined();
 		expect(rule(() => ledger.changeRefused(0, change))).toBe('RefusedChangesAreNotChosen');
+	});
+
+	it('notices a snapshot with members that are chosen behind it, or without those that are chosen in it', () => {
+		const first = new Members(8, firstMembers(votersNamed(['n1', 'n2', 'n3'])));
+		const asked = { follows: 0, members: votersNamed(['n1', 'n2']) };
+		const change = membersValue(asked);
+		const later = first.copy();
+		later.chosen(2, change);
+		ledger.changeAsked(asked);
+		for (const node of [0, 1]) write(node, promised(low));
+		for (const node of [0, 1]) write(node, accepted(low, RED), accepted(low, change, 2));
+		expect(rule(() => ledger.snapshotMembers(2, 1, first.state))).toBeUndefined();
+		expect(rule(() => ledger.snapshotMembers(2, 1, later.state))).toBe('SnapshotsHoldTheirMembers');
+		expect(rule(() => ledger.snapshotMembers(2, 2, later.state))).toBeUndefined();
+		expect(rule(() => ledger.snapshotMembers(2, 2, first.state))).toBe('SnapshotsHoldTheirMembers');
 	});
 
 	it('notices two values under one ballot', () => {
