@@ -6,6 +6,7 @@ import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { FolderError } from './errors.ts';
+import { syncFolder } from './files.ts';
 import { CannotLockError, LockedError, lockFolder, type Unlock } from './lock.ts';
 
 const FORMAT_WAIT_MAX_MS = 30_000;
@@ -65,7 +66,10 @@ export function lockData(dataDir: string): Unlock {
 /** The data folder that is made here is its owner's alone: the keys in it may be secret. */
 const DATA_MODE = 0o700;
 
-/** Makes a folder with its parents. Unlike `mkdir` of Node with `recursive`, it tells the true obstacle. */
+/**
+ * Makes a folder with its parents, whose names are durable when it returns. Unlike `mkdir` of Node with `recursive`, it
+ * tells the true obstacle.
+ */
 function makeFolder(folder: string, mode = 0o777): void {
 	if (fs.existsSync(folder)) {
 		if (fs.statSync(folder).isDirectory()) return;
@@ -79,6 +83,7 @@ function makeFolder(folder: string, mode = 0o777): void {
 		// Another process may have been first.
 		if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
 	}
+	syncFolder(parent);
 }
 
 /** Runs `act`; an error of the file system becomes a clear one. */

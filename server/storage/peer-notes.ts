@@ -39,7 +39,7 @@ export class PeerNotes {
 		this.#written = JSON.stringify(this.found);
 	}
 
-	/** Writes them, durably, unless they are those that are there. @throws the system's error */
+	/** Writes them, whole or not at all, unless they are those that are there. @throws the system's error */
 	note(reached: ReachedByPeer): Promise<void> {
 		const text = JSON.stringify(reached);
 		const written = this.#writing.then(async () => {

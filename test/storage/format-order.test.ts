@@ -34,6 +34,8 @@ vi.mock('node:fs', async (original) => {
 	};
 });
 
+const SWARM = { name: 'colours', members: { n1: 'http://127.0.0.1:7101' } };
+
 let folder: string;
 beforeEach(() => {
 	folder = fs.mkdtempSync(join(tmpdir(), 'paxos-format-'));
@@ -42,9 +44,8 @@ beforeEach(() => {
 afterEach(() => fs.rmSync(folder, { recursive: true }));
 
 test('every file is durable before its name, every name before the marker, and the marker comes last', () => {
-	formatSwarm(folder, { name: 'colours', members: { n1: 'http://127.0.0.1:7101' } });
-	const calls = watched.calls.map(([call, path]) => `${call} ${relative(folder, path) || '.'}`);
-	expect(calls.filter((call) => !call.endsWith('lock'))).toEqual([
+	formatSwarm(folder, SWARM);
+	expect(callsWithin(folder)).toEqual([
 		'write n1/log/manifest',
 		'flush n1/log/manifest',
 		'write n1/log/000000000001.log',
@@ -61,3 +62,14 @@ test('every file is durable before its name, every name before the marker, and t
 		'flush .',
 	]);
 });
+
+test('a data folder that is made has a durable name before anything is written there, and so has each folder above it', () => {
+	formatSwarm(join(folder, 'above/data'), SWARM);
+	expect(callsWithin(folder).slice(0, 3)).toEqual(['flush .', 'flush above', 'write above/data/n1/log/manifest']);
+});
+
+/** The calls without those for locks, whose files are not kept. */
+function callsWithin(base: string): string[] {
+	const calls = watched.calls.map(([call, path]) => `${call} ${relative(base, path) || '.'}`);
+	return calls.filter((call) => !call.endsWith('lock'));
+}
