@@ -148,7 +148,8 @@ export class FileDisk implements Disk {
 	/** Waits for writes under way, then closes the files. Later calls fail. */
 	async close(): Promise<void> {
 		await this.#changes.end();
-		if (this.#writing) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+		// A write that is answered may be followed by another one.
+		while (this.#writing) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
 		this.#fail(new Error('the disk is closed'));
 		if (!this.#isClosed) this.#open.close();
 		this.#isClosed = true;

@@ -252,7 +252,7 @@ export class Log {
 	close(): void {
 		if (this.#state !== 'open') return;
 		this.#stop('closed');
-		if (this.#durable >= 0) this.#notes.noteReached();
+		if (this.#durable >= 0) this.#notes.close();
 	}
 
 	get #durableFrame(): number {

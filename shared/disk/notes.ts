@@ -20,6 +20,7 @@ export class ManifestNotes {
 	readonly #log: LogState;
 	#now: Manifest;
 	#writing = false;
+	#isClosed = false;
 	#change: ManifestChange = {};
 	/** Those who wait until `#change` is noted. */
 	#waiting: (() => void)[] = [];
@@ -45,6 +46,12 @@ export class ManifestNotes {
 	/** Notes how far the log has reached, unless a version is being written or tells it already. */
 	noteReached(): void {
 		if (!this.#writing && this.#log.reached() > this.#now.reached) this.#writeNext();
+	}
+
+	/** The log is closed: how far it has reached is noted, if need be behind the version that is being written. */
+	close(): void {
+		this.#isClosed = true;
+		this.noteReached();
 	}
 
 	/** Writes the manifest as it was read, because it may have been in the system's memory only. */
@@ -74,7 +81,14 @@ export class ManifestNotes {
 		this.#writing = true;
 		this.#disk.write(MANIFEST_NAME, manifestOffset(manifest.version), writeManifest(manifest), (error) => {
 			this.#writing = false;
+			if (this.#isClosed) return this.#closedAfter(manifest, error);
 			if (this.#log.succeeded(error)) done();
 		});
+	}
+
+	#closedAfter(written: Manifest, error: Error | null): void {
+		if (error) return;
+		this.#now = written;
+		this.noteReached();
 	}
 }

@@ -156,6 +156,20 @@ test('to close waits for what is on its way, and lets nothing else begin', async
 	await expect(write('a', 0, new Uint8Array(512))).rejects.toThrow('the disk is closed');
 });
 
+test('to close waits for a write that follows the one on its way', async () => {
+	flushes.held = true;
+	let followed: Error | null | undefined;
+	disk.write('a', 0, new Uint8Array(512), () => {
+		disk.write('a', 512, new Uint8Array(512), (error) => {
+			followed = error;
+		});
+	});
+	const closed = disk.close().then(() => followed);
+	flushes.held = false;
+	flushes.waiting.shift()?.();
+	expect(await closed).toBeNull();
+});
+
 test('a file is there under its name only once all of it is durable, and then its name is made so', async () => {
 	system.calls.length = 0;
 	await create('b', 3 * 1024 * 1024);

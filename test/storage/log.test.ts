@@ -408,6 +408,21 @@ describe('how far the log has reached', () => {
 		expect(readManifest(disk).reached).toBe(2);
 	});
 
+	test('is noted when the log is closed while an earlier note is being written', () => {
+		const { disk, log } = settled();
+		log.append([accepted(1)]);
+		log.flush();
+		disk.finish();
+		log.append([accepted(2)]);
+		log.flush();
+		log.tend();
+		expect(disk.waiting).toEqual(['write', 'note']);
+		disk.finish();
+		log.close();
+		disk.finishAll();
+		expect(readManifest(disk).reached).toBe(2);
+	});
+
 	test('is not noted, nor anything else, by a log that is tended before it is sure of what it read', () => {
 		const { disk, log } = open(settled().disk);
 		const { waiting } = disk;
