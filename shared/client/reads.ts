@@ -181,6 +181,7 @@ export class Reads {
 			this.#isOutNoMore(batch);
 			batch.why = why;
 			if (AFTER_REFUSAL[why].isPassing) this.#again.refused(batch);
+			else if (batch.count > 1) this.#sendApart(batch);
 			else this.#giveUp(batch, AFTER_REFUSAL[why].error);
 		}
 		this.#sendLine();
@@ -221,6 +222,19 @@ export class Reads {
 
 	#overloaded(): RefusedError {
 		return new RefusedError('overloaded', `${this.#calls} reads wait already`);
+	}
+
+	/** One of its keys was denied, and others may be let in. */
+	#sendApart(batch: ReadBatch): void {
+		const { mode, keys, calls, hasSignals, deadlineMs } = batch;
+		this.#remove(batch);
+		for (const [at, key] of keys.entries()) {
+			const call = calls[at];
+			if (!call || isAborted(call)) continue;
+			this.#add(mode, null, { keys: [key], calls: [call], hasSignals, deadlineMs });
+			this.#calls++;
+			this.#chars += key.length;
+		}
 	}
 
 	#add(mode: ReadMode, after: string | null, open: Open): void {

@@ -138,3 +138,29 @@ it.each(ROWS)(
 		expect(Math.max(unapplied.copies, perhapsApplied.copies) > 1).toBe(isSentAgain === 'yes');
 	},
 );
+
+it('a read that is denied takes no other read of its turn with it', () => {
+	const swarm = new VirtualSwarm(['n1']);
+	const asked: string[] = [];
+	swarm.onRead = ({ first, keys }, socket) => {
+		asked.push(keys.join(' '));
+		if (!keys.includes('denied')) return false;
+		const out = new Writer();
+		writeRefused(out, 'read', first, keys.length, 'denied', false);
+		socket.toClient(out.take());
+		return true;
+	};
+	const client = swarm.client({ timeoutMs: TIMEOUT_MS });
+	const abort = new AbortController();
+	const [one, denied, other] = ['one', 'denied', 'other', 'given up'].map((key) => {
+		const settled = watched(swarm.time);
+		client.get(key, 'linearizable', key === 'given up' ? abort.signal : undefined, settled);
+		return settled;
+	});
+	swarm.time.after(5, () => abort.abort());
+	swarm.time.run(100);
+	expect([one, denied, other].map((settled) => settled?.error?.why ?? settled?.value)).toEqual([null, 'denied', null]);
+	expect(asked).toEqual(['one denied other given up', 'one', 'denied', 'other']);
+	expect(client.callsCount).toBe(0);
+	client.close();
+});

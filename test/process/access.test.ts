@@ -400,6 +400,8 @@ describe('a swarm with a secret and tokens', () => {
 			(client: SwarmClient) => client.delete('apple'),
 		];
 		expect(await callsOf(await leader(), APP, mixed)).toEqual(['denied', 'done', 'done', 'denied']);
+		const reads = ['other', 'app/color', 'apple', 'app/size'].map((key) => (client: SwarmClient) => client.get(key));
+		expect(await callsOf(n1, APP, reads)).toEqual(['denied', 'done', 'denied', 'done']);
 		expect(await callsOf(n1, READER, [(client) => client.get('other')])).toEqual(['done']);
 		for (const shown of [PAGE, ADMIN]) {
 			heard.push(await joinFeed(n1, { token: shown }));

@@ -67,7 +67,11 @@ export const CALLERS: readonly Unreached[] = [
 				'export function writeAuth(out: Writer, token: string): void {',
 				"return { kind: 'auth', token: readText(from, frame) };",
 			],
-			'shared/client/reads.ts': ['else this.#giveUp(batch, AFTER_REFUSAL[why].error);'],
+			'shared/client/reads.ts': [
+				'else if (batch.count > 1) this.#sendApart(batch);',
+				'else this.#giveUp(batch, AFTER_REFUSAL[why].error);',
+				'#sendApart(batch: ReadBatch): void {',
+			],
 			'shared/client/refusals.ts': ["denied: forGood(() => new RefusedError('denied', DENIED)),"],
 			'shared/client/watches.ts': ["if (why === 'denied') this.#fail(watch, new RefusedError('denied', DENIED));"],
 			'shared/replica/client-watches.ts': ['deny(id: number): void {'],
