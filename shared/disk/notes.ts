@@ -81,13 +81,13 @@ export class ManifestNotes {
 		this.#writing = true;
 		this.#disk.write(MANIFEST_NAME, manifestOffset(manifest.version), writeManifest(manifest), (error) => {
 			this.#writing = false;
-			if (this.#isClosed) return this.#closedAfter(manifest, error);
 			if (this.#log.succeeded(error)) done();
+			else if (this.#isClosed && !error) this.#noteEnd(manifest);
 		});
 	}
 
-	#closedAfter(written: Manifest, error: Error | null): void {
-		if (error) return;
+	/** The log was closed while this version was written. */
+	#noteEnd(written: Manifest): void {
 		this.#now = written;
 		this.noteReached();
 	}
