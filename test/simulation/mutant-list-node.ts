@@ -84,6 +84,21 @@ export const NODE_MUTANTS: readonly Mutant[] = [
 		'if (through <= this.appliedThrough + this.#chosen.length) return false;',
 		'if (through <= this.appliedThrough) return false;',
 	),
+	// `test/replica/loop.test.ts` catches this one and the next, for the same reason.
+	one(
+		0,
+		'slots that a snapshot holds are applied behind it',
+		LOOP,
+		'		this.#chosen.length = 0;\n		this.#chosenBytes = 0;\n',
+		'',
+	),
+	one(
+		0,
+		'a snapshot has members that are chosen behind it',
+		LOOP,
+		'		return this.#members.state;\n',
+		'		return this.#agent.members.state;\n',
+	),
 	// `test/replica/loop.test.ts` catches this one: only a deposed leader asks what became of its change.
 	one(
 		0,
