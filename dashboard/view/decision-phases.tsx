@@ -48,7 +48,7 @@ export function Phases(props: {
 				class={isSilent(id) ? 'absent-cell' : ''}
 			>
 				{cell(id) ?? <span class="nothing">{nothingText(id, row, decision)}</span>}
-				{round && <PickCell row={row} id={id} round={round} />}
+				<PickCell row={row} id={id} round={round} />
 			</td>
 		));
 	const passage = (row: RowName) => (isQuoting.value ? passageOf(row, round) : null);
@@ -68,7 +68,7 @@ export function Phases(props: {
 				<thead>
 					<tr>
 						{nodes.map((id) => (
-							<th key={id} scope="col" class={id === round.proposer ? 'proposer' : ''}>
+							<th key={id} scope="col">
 								<NodeName id={id} />
 								{id === round.proposer && <small> proposes</small>}
 							</th>

@@ -1,4 +1,4 @@
-/** The six marks of the page: hue is the phase, fill the direction, the glyph the verdict. Shapes, never text. */
+/** The marks of the page: hue is the phase, fill the direction, the glyph the verdict. Shapes, never text. */
 import type { Fact } from '../../shared/fact.ts';
 import type { MessageKind } from '../../shared/paxos/message.ts';
 
@@ -7,16 +7,12 @@ export type GlyphKind = 'prepare' | 'promise' | 'accept' | 'accepted' | 'nack' |
 export function Glyph({ kind, size = 14 }: { kind: GlyphKind; size?: number }) {
 	return (
 		<svg class={`glyph g-${kind}`} width={size} height={size} viewBox="-8 -8 16 16" aria-hidden="true">
-			<GlyphShape kind={kind} />
+			<path class={`shape g-${kind}`} d={SHAPES[kind]} />
 		</svg>
 	);
 }
 
-/** The shape alone, around 0,0 and within 6 units, to be put into a larger drawing. */
-export function GlyphShape({ kind }: { kind: GlyphKind }) {
-	return <path class={`shape g-${kind}`} d={SHAPES[kind]} />;
-}
-
+/** Each lies around 0,0 and within 6.2 units of it, so that it can be put into a larger drawing. */
 export const SHAPES: Readonly<Record<GlyphKind, string>> = {
 	prepare: 'M-4.5-5.5 5.5 0-4.5 5.5z',
 	promise: 'M-4.5-5.5 5.5 0-4.5 5.5z',

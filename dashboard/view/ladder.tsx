@@ -55,7 +55,7 @@ export function LadderPanel() {
 									{ladder.ballots.map((ballot, index) => (
 										<td
 											key={ballot}
-											class={at === undefined ? '' : index < at ? 'passed' : index === at ? 'held' : 'ahead'}
+											class={at === undefined ? '' : index < at ? 'passed' : index === at ? 'held' : ''}
 											data-ballot={ballot}
 										>
 											{index === at && <span class="sr">promised</span>}

@@ -95,7 +95,7 @@ export function Mesh({ Handles = MeshPicks, Lamps }: MeshProps) {
 						const [p, q] = [places.get(id), places.get(replaces ?? '')];
 						return p && q ? <path key={id} class="takes" d={arrow(p, q)} /> : null;
 					})}
-					<g ref={layer} class="flights" />
+					<g ref={layer} />
 					{nodes.map((node) => {
 						const at = places.get(node.id);
 						return at && <Disc key={node.id} node={node} at={at} part={partOf(decided, round, node)} />;

@@ -33,7 +33,7 @@ export function OutcomeView({ outcome, newest }: { outcome: Outcome; newest: boo
 	const tried = answer.attempts.map((attempt) => attempt.ballot);
 	if (moment.value !== null && !isThereAt(moment.value, outcome)) {
 		return (
-			<article class="outcome o-later" data-testid={newest ? 'outcome' : undefined} data-outcome="later">
+			<article class="outcome" data-testid={newest ? 'outcome' : undefined} data-outcome="later">
 				<p class="outcome-head">
 					<strong class="clip">{asked(request)}</strong>
 					<small>at {node}</small>
@@ -44,7 +44,7 @@ export function OutcomeView({ outcome, newest }: { outcome: Outcome; newest: boo
 	}
 	return (
 		<article
-			class={`outcome o-${answer.outcome}`}
+			class="outcome"
 			data-testid={newest ? 'outcome' : undefined}
 			data-outcome={answer.outcome}
 			data-slot={'slot' in answer ? answer.slot : undefined}

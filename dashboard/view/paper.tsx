@@ -11,7 +11,7 @@ export function PaperSwitch() {
 	return (
 		<button
 			type="button"
-			class="quiet small paper-switch"
+			class="quiet small"
 			aria-pressed={isQuoting.value}
 			data-testid="paper"
 			title={`Show with each row the sentence that it carries out, from ${PAPER}`}

@@ -45,7 +45,7 @@ export function Propose() {
 		<section class="panel propose-panel" id="propose" aria-labelledby="propose-title">
 			<h2 id="propose-title">Propose a value</h2>
 			<form onSubmit={submit} data-testid="propose-form">
-				<fieldset class="node-choice">
+				<fieldset>
 					<legend>at node</legend>
 					<div class="segments">
 						{nodes.map(({ id, isUp }) => (
@@ -102,7 +102,7 @@ export function Propose() {
 						text="the leader has its promises already, and asks for votes only"
 					/>
 				</fieldset>
-				<label class="field contest">
+				<label class="field">
 					<span>
 						contest slot <small>optional: tries to change it</small>
 					</span>

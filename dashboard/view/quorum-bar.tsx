@@ -9,7 +9,7 @@ export function QuorumBar(props: {
 	const { count, of, needed, tone, what } = props;
 	return (
 		<span
-			class={`quorum-bar tone-${tone} ${count >= needed ? 'reached' : ''}`}
+			class={`quorum-bar tone-${tone}`}
 			role="img"
 			aria-label={`${count} of ${of} ${what}, ${needed} needed`}
 			data-count={count}
