@@ -6,6 +6,7 @@ import type { Page } from 'playwright-core';
 import { RULE_IDS, type RuleId } from '../../../shared/simulation/rule-ids.ts';
 import { nextOutcome, playbackBegins, propose, stateBecomes, stepTo } from '../../browser/swarm-page.ts';
 import { put } from '../../process/client.ts';
+import type { TestNode } from '../../process/swarm.ts';
 import { record } from './recorded.ts';
 import type { Stage, StageOptions } from './stage.ts';
 
@@ -123,22 +124,28 @@ async function takesTour(page: Page, stage: Stage): Promise<void> {
 
 async function write({ swarm }: Stage): Promise<void> {
 	for (const [i, node] of swarm.nodes.entries()) {
-		await put(node, 'color', ['red', 'blue', 'green', 'teal', 'pink'][i % 5] as string);
-		await put(node, `app/config/${i}`, JSON.stringify({ replicas: i, region: 'eu-west' }));
+		await putWell(node, 'color', ['red', 'blue', 'green', 'teal', 'pink'][i % 5] as string);
+		await putWell(node, `app/config/${i}`, JSON.stringify({ replicas: i, region: 'eu-west' }));
 	}
 }
 
 async function writeLong({ swarm: { nodes } }: Stage): Promise<void> {
 	const values: readonly (readonly [string, string])[] = [
 		[LONG, LONG.repeat(3)],
-		['emoji/👩‍👩‍👧‍👦', '🎉🇪🇺👍🏽 done'],
+		// A key has no characters that cannot be printed, as those that join several emoji into one.
+		['emoji/👍🏽', '👩‍👩‍👧‍👦 🎉🇪🇺 done'],
 		['rtl/שלום', 'שלום עולם, מה שלומך?'],
 		['large', 'x'.repeat(524_288)],
 		['json', JSON.stringify({ list: Array.from({ length: 40 }, (_, id) => ({ id, isOn: true })) })],
 	];
 	for (const [i, [key, value]] of values.entries()) {
-		await put(nodes[i % nodes.length] as Stage['swarm']['nodes'][number], encodeURIComponent(key), value);
+		await putWell(nodes[i % nodes.length] as TestNode, encodeURIComponent(key), value);
 	}
+}
+
+async function putWell(node: TestNode, key: string, value: string): Promise<void> {
+	const response = await put(node, key, value);
+	if (!response.ok) throw new Error(`${node.id} refuses the key ${key}: ${await response.text()}`);
 }
 
 /** Two nodes propose against each other, and the page shows a step at which one was refused. */
