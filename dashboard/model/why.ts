@@ -11,7 +11,7 @@ import { beginning } from './beginning.ts';
 import type { Decision, Round } from './decision.ts';
 import { countVoters, electorateOf, isQuorum } from './members.ts';
 
-/** A sentence of a row shows so much of a value, so that it takes two lines at most. The title has more. */
+/** A sentence of a row shows so much of a value, so that it takes two lines at most. The head of the decision has more. */
 const IN_ROW_CHARS = 32;
 
 export function whyPrepare(round: Round, decision: Decision, names: BallotNames): string {
@@ -71,7 +71,7 @@ export function whyAccept(round: Round, decision: Decision, names: BallotNames):
 		case 'reported':
 			return `A promise reported ${quoted(proposal.value, IN_ROW_CHARS)} under ${names.full(proposal.reportedAt)}: ${proposer} must propose that again, not its own.`;
 		case 'noop':
-			return `No promise reported a value for slot ${countText(decision.slot)}. ${proposer} fills it with a no-op, because a later slot or a change of members needs all slots before it.`;
+			return `No promise reported a value for slot ${countText(decision.slot)}, and what comes later waits for it: ${proposer} fills it with a no-op.`;
 	}
 }
 

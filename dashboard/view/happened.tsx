@@ -14,16 +14,25 @@ export function Happened() {
 	const tellsLeader = happened.some(({ item }) => isOf(item, 'role'));
 	return (
 		<ul class="happened" aria-label="Leader, and nodes that are not heard">
-			{!tellsLeader && <li data-testid="leads">{leaderText(swarmShown())}</li>}
+			{!tellsLeader && (
+				<li data-testid="leads">
+					<Line text={leaderText(swarmShown())} />
+				</li>
+			)}
 			{happened.map((landmark) => (
 				<li key={landmark.item.index} data-testid="happened">
 					<Glyph kind={landmark.glyph} size={13} />
-					<span>{textOf(landmark)}</span>
+					<Line text={textOf(landmark)} />
 					<WhyButton question={{ kind: 'item', item: landmark.item }} of={landmark.text} />
 				</li>
 			))}
 		</ul>
 	);
+}
+
+/** On all screens but that of a phone it is one line, so that nothing below it moves when it becomes longer. */
+function Line({ text }: { text: string }) {
+	return <span title={text}>{text}</span>;
 }
 
 /** Where the page was not told how the leader came to lead. It is always there, so that nothing jumps when that changes. */

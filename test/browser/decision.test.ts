@@ -68,6 +68,13 @@ test('a decision that n4 makes with both phases is stepped through on the page o
 	await page.getByTestId('span-applied-n4').waitFor();
 	await page.locator('[data-testid="decision"][data-live="true"]').waitFor();
 	expect(differences(await readDecision(page), stage.facts)).toEqual([]);
+
+	// Where there is no room for all of what stands above the decision, it is one line that is cut, and its title is whole.
+	await page.setViewportSize({ width: 761, height: 800 });
+	const line = page.getByTestId('happened').locator('[title]').first();
+	expect(await line.getAttribute('title')).toBe(await line.textContent());
+	expect(await line.textContent()).toContain('became leader');
+	expect(await line.evaluate((each) => each.scrollWidth > each.clientWidth && each.clientHeight < 24)).toBe(true);
 	expect(stage.toldAll).toBe(true);
 	expect(complaintsAbout(page, [])).toEqual([]);
 });

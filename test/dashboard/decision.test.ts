@@ -7,6 +7,8 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { toldSwarm } from './told.ts';
 
+/** A line below the name of a row has room for so many letters on a screen of 390 pixels. */
+const PHONE_LINE_CHARS = 55;
 const MEMBERS = ['n1', 'n2', 'n3', 'n4', 'n5'];
 
 function last<T>(items: readonly T[]): T {
@@ -31,6 +33,18 @@ test('both phases of a proposal are shown node by node, as the facts say', () =>
 	expect(decision.chosen?.value.text).toBe('put color = red');
 	expect(decision.learned.get('n4')?.how).toBe('counted');
 	expect(decision.learned.get('n1')?.how).toBe('told');
+});
+
+test('the sentence of a no-op says why it is proposed, and takes two lines of a phone', () => {
+	const { swarm, story } = toldSwarm();
+	swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	const decision = story.decision(story.gather(1, []));
+	const round = last(decision.rounds);
+	if (!round.proposal) throw new Error('nothing was proposed');
+	const filled: Round = { ...round, proposal: { ...round.proposal, origin: 'noop' } };
+	const why = whyAccept(filled, { ...decision, slot: 1234 }, nameBallots([]));
+	expect(why).toMatch(/^No promise reported a value for slot 1,234, .* n4 fills it with a no-op\.$/);
+	expect(why.length).toBeLessThan(PHONE_LINE_CHARS * 2);
 });
 
 test('at every step of the playback: nothing is proposed before a quorum promised, nothing chosen before a quorum voted', () => {
