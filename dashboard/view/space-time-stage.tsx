@@ -1,6 +1,7 @@
 /** The space-time diagram as a thing that is used: by the pointer, and by keys that go from event to event. */
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { nameBallots } from '../model/ballot-names.ts';
 import { cutName } from '../model/cut-name.ts';
@@ -63,7 +64,8 @@ export function Stage({ nodes, drawing, shown: now }: { nodes: readonly NodeId[]
 			<div class="space-time-names" aria-hidden="true" style={{ height: `${lanes.height}px` }}>
 				{nodes.map((node, line) => (
 					<span key={node} class="clip" title={node} style={{ top: `${lanes.yOf(line)}px` }}>
-						{cutName(node, NAME_CHARS)}
+						{cutName(nameOf(node), NAME_CHARS)}
+						<small>{node.slice(nameOf(node).length)}</small>
 					</span>
 				))}
 			</div>
