@@ -131,7 +131,7 @@ function forLink(a: NodeId, b: NodeId): readonly MenuItem[] {
 			act: () => void setFault(from, to, { hold: true }),
 		})),
 		both(`Delay it by ${DELAY_MS} ms`, { delayMs: DELAY_MS }),
-		both(`Lose ${LOSS * 100} % of its frames`, { loss: LOSS }),
+		both(`Lose ${LOSS * 100} % of its messages`, { loss: LOSS }),
 	];
 	const isHurt = ways.some(([from, to]) => isFault(faultOf(from, to)));
 	return isHurt ? [heal, ...faults] : faults;

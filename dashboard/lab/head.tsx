@@ -27,13 +27,13 @@ export function Head() {
 			</p>
 			<div class="buttons">
 				<label class="field">
-					<span>links</span>
+					<span>speed of links</span>
 					<select
 						data-testid="lab-slow"
 						value={String(delayMs)}
 						onChange={(event) => void setAll({ delayMs: Number(event.currentTarget.value) })}
 					>
-						{delayMs === -1 && <option value="-1">each as it was made</option>}
+						{delayMs === -1 && <option value="-1">not all the same</option>}
 						{SLOWNESS.map(([ms, text]) => (
 							<option key={ms} value={String(ms)}>
 								{text}

@@ -56,7 +56,7 @@ function Free() {
 						? taskText(size.value)
 						: broken.value
 							? 'A lamp is red: without its rule the swarm is broken.'
-							: 'Pick nodes, links and messages in the mesh, and make a lamp red.'}
+							: 'Pick what to crash, cut or hold in the mesh, and make a lamp red.'}
 				</h2>
 				<CopyAddress />
 			</div>

@@ -95,8 +95,8 @@ function Change() {
 			<span>
 				{changeText(story.live.history.governing(chosenAt), change)}.{' '}
 				{left > 0
-					? `It is chosen, and in force after ${countText(left)} more slot${left === 1 ? '' : 's'}.`
-					: 'It is in force.'}
+					? `The change is chosen, and in force after ${countText(left)} more slot${left === 1 ? '' : 's'}.`
+					: 'The change is in force.'}
 			</span>
 			<span class="buttons">
 				{chosenAt > 0 && (

@@ -68,7 +68,7 @@ function waitingText(): string {
 	const { entryRefusal } = swarmShown();
 	if (entryRefusal !== '') return `This node runs and cannot be watched: ${entryRefusal}.`;
 	if (isDirected()) return '';
-	return isAsked.value ? 'A token is asked for.' : 'Connecting…';
+	return isAsked.value ? 'This page needs a token.' : 'Connecting…';
 }
 
 /** Whether those who decide the slots of one set are up. */
