@@ -66,7 +66,7 @@ function Spans({ round, waterfall: { since, spans, totalMs } }: { round: Round; 
 			<p class="muted">
 				{lacksPhase1 && 'Phase 1 is not known. '}
 				{isDiskKnown
-					? 'Its disk is the flush that the answer waited for, where no other one ended meanwhile. '
+					? 'The last column is how long the flush took that the answer waited for, where no other flush ended meanwhile. '
 					: 'How long the disks took is not known. '}
 				How long the command had waited before, and when its answer left, no fact tells.
 			</p>
