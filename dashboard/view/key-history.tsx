@@ -84,7 +84,7 @@ function Where({ of, names }: { of: Version; names: ReturnType<typeof nameBallot
 			)}
 			{ballot !== '' && (
 				<>
-					{` proposed by ${ballotNode(ballot)} under `}
+					{`, proposed by ${ballotNode(ballot)} under `}
 					<Ballot ballot={ballot} names={names} short />
 				</>
 			)}
