@@ -39,6 +39,11 @@ export function keysShown(node: Held, prefix: string, listed: Listed | null): Ke
 	return { entries: found, revision, rest: prefix === '' ? `, ${first}` : `, of ${first} keys` };
 }
 
+/** What is said where none is shown. The node may have written some since: facts carry no keys, and a snapshot is of its time. */
+export function noneSentence(id: NodeId, prefix: string, { revision, rest }: KeysShown): string {
+	return `At revision ${countText(revision)} ${id} holds no key${prefix === '' ? '' : ` that begins so${rest}`}.`;
+}
+
 function isBeyond({ entries, entriesCount }: Held, prefix: string): boolean {
 	return prefix !== '' && entriesCount > entries.length;
 }

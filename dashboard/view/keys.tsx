@@ -10,7 +10,7 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { KEY_BYTES_MAX } from '../../shared/store/key.ts';
 import { clock } from '../model/ballot-names.ts';
 import { keyHistory } from '../model/key-history.ts';
-import { keysShown, type Listed, mustAsk } from '../model/keys.ts';
+import { keysShown, type Listed, mustAsk, noneSentence } from '../model/keys.ts';
 import type { NodeModel } from '../model/node-model.ts';
 import { isNoMember } from '../model/standing.ts';
 import { KeyForm } from './key-form.tsx';
@@ -138,14 +138,13 @@ function Table(props: {
 			</p>
 		);
 	}
-	const { entries, revision, rest } = keysShown(node, prefix, listed);
+	const held = keysShown(node, prefix, listed);
+	const { entries, revision, rest } = held;
 	const open = edited?.value ?? null;
 	if (open === null && entries.length === 0) {
 		return (
 			<>
-				<p class="empty">
-					{node.id} holds no key {node.entriesCount === 0 ? 'yet' : `that begins so${rest}`}.
-				</p>
+				<p class="empty">{noneSentence(node.id, prefix, held)}</p>
 				{prefix !== '' && <Gone name={prefix} />}
 			</>
 		);

@@ -1,6 +1,6 @@
 /** Which keys the page shows: those of the snapshot as far as it goes, and what the node answers beyond. */
 import { expect, test } from 'vitest';
-import { fitsField, keysShown, type Listed, lostSentence, mustAsk } from '../../dashboard/model/keys.ts';
+import { fitsField, keysShown, type Listed, lostSentence, mustAsk, noneSentence } from '../../dashboard/model/keys.ts';
 import type { EntryView } from '../../shared/feed.ts';
 
 const some = [entry('color'), entry('cow'), entry('dog')];
@@ -43,6 +43,15 @@ test('what is missing is said', () => {
 	expect(keysShown(node(3_000), 'c', null).rest).toBe(', of the first 3 of 3,000 keys');
 	expect(keysShown(node(3_000), 'c', listed).rest).toContain('the first 2;');
 	expect(keysShown(node(3_000), 'c', { ...listed, isAll: true }).rest).toBe('');
+});
+
+test('where no key is shown, the revision is said at which there was none', () => {
+	const none = { ...node(0, 75), entries: [], entriesRevision: 0 };
+	expect(noneSentence('n1', '', keysShown(none, '', null))).toBe('At revision 0 n1 holds no key.');
+	const shown = keysShown(node(3_000), 'x', null);
+	expect(noneSentence('n1', 'x', shown)).toBe(
+		'At revision 7 n1 holds no key that begins so, of the first 3 of 3,000 keys.',
+	);
 });
 
 test('a value that a field of one line would change is not put into it', () => {
