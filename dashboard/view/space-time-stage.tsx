@@ -25,6 +25,8 @@ const REACH_PX = 9;
 const BESIDE_DECISION = '(min-width: 1900px)';
 /** Before a line there is room for so much of a name. */
 const NAME_CHARS = 5;
+/** On a phone the names take less room where all of them are so short. */
+const SHORT_CHARS = 3;
 
 /** What takes the pointer and the keys. */
 export function Stage({ nodes, drawing, shown: now }: { nodes: readonly NodeId[]; drawing: Drawing; shown: Shown }) {
@@ -61,7 +63,11 @@ export function Stage({ nodes, drawing, shown: now }: { nodes: readonly NodeId[]
 	);
 	return (
 		<div class="space-time">
-			<div class="space-time-names" aria-hidden="true" style={{ height: `${lanes.height}px` }}>
+			<div
+				class={nodes.every((node) => node.length <= SHORT_CHARS) ? 'space-time-names short' : 'space-time-names'}
+				aria-hidden="true"
+				style={{ height: `${lanes.height}px` }}
+			>
 				{nodes.map((node, line) => (
 					<span key={node} class="clip" title={node} style={{ top: `${lanes.yOf(line)}px` }}>
 						{cutName(nameOf(node), NAME_CHARS)}
