@@ -89,8 +89,8 @@ export function Aside() {
 		<section class="panel file-panel" aria-labelledby="file-title">
 			<h2 id="file-title">Trace file</h2>
 			<p class="muted">
-				A run of the sandbox can be saved as a file, as can what a page was told of a swarm, below its event log. A
-				failing seed of <code>npm run simulate</code> leaves one.
+				“Save as a file” stands below the event log of a swarm and below a run of the sandbox. A failing seed of{' '}
+				<code>npm run simulate</code> leaves a file too.
 			</p>
 			<label class="field">
 				<span>Open a trace file</span>
