@@ -327,6 +327,8 @@ async function opensTrace(page: Page, names: readonly string[]): Promise<void> {
 	await page.locator('[data-testid="rail"][data-now="true"]').waitFor();
 	await page.getByTestId('event-before').click();
 	await page.getByTestId('event-before').click();
+	// Playwright scrolls the page to a button that stays in view at its bottom.
+	await page.evaluate(() => scrollTo(0, 0));
 }
 
 async function recordedText(facts: number): Promise<string> {
