@@ -10,7 +10,7 @@ import { NoRoomError } from '../../shared/disk/disk.ts';
 import type { OpenFiles } from './open-files.ts';
 
 export const HALF_MADE = '.making';
-const ZEROS = new Uint8Array(1024 * 1024);
+export const ZEROS = new Uint8Array(1024 * 1024);
 /**
  * After so many bytes were appended to a file they are flushed. A flush of a few bytes takes about as long as one of
  * these, and one of many more would keep the disk from the log.

@@ -11,6 +11,7 @@ import type { SnapshotNote } from '../../shared/disk/snapshot-file.ts';
 import { newIdOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { FolderError } from './errors.ts';
+import { ZEROS } from './file-changes.ts';
 import { syncFolder } from './files.ts';
 import { hasLog, ownerOf } from './folder.ts';
 import {
@@ -217,13 +218,19 @@ function makeLog(folder: string, owner: string, snapshot: SnapshotNote | null = 
 	for (const { name, bytes } of newLogFiles(owner, SEGMENT_BYTES_DEFAULT, snapshot)) {
 		const fd = fs.openSync(join(folder, name), 'w');
 		try {
-			fs.writeFileSync(fd, bytes);
+			if (isSegmentName(name)) writeZeros(fd, bytes.length);
+			else fs.writeFileSync(fd, bytes);
 			fs.fsyncSync(fd);
 		} finally {
 			fs.closeSync(fd);
 		}
 	}
 	syncFolder(folder);
+}
+
+/** A segment is 16 MiB of zeros. To touch as much memory for them takes longer than to write them. */
+function writeZeros(fd: number, bytes: number): void {
+	for (let at = 0; at < bytes; ) at += fs.writeSync(fd, ZEROS, 0, Math.min(bytes - at, ZEROS.length), at);
 }
 
 /** Caller holds the lock of the data folder. The marker goes first. Nothing else in these folders is touched. */

@@ -210,6 +210,23 @@ export function isZero(bytes: Uint8Array, offset: number): boolean {
 }
 
 /**
+ * The first sector from `from` on, and before `to`, that does not hold zeros only; `to` where there is none. All three are
+ * at sectors.
+ */
+export function usedFrom(bytes: Uint8Array, from: number, to: number): number {
+	if (from >= to || bytes[from] !== 0) return from;
+	// Words take a fraction of the time that bytes take. A part of a larger array may not begin at one.
+	const isAligned = bytes.byteOffset % Int32Array.BYTES_PER_ELEMENT === 0;
+	const units = isAligned
+		? new Int32Array(bytes.buffer, bytes.byteOffset + from, (to - from) / Int32Array.BYTES_PER_ELEMENT)
+		: bytes.subarray(from, to);
+	let count = 0;
+	while (count < units.length && units[count] === 0) count++;
+	const at = from + count * units.BYTES_PER_ELEMENT;
+	return at - (at % SECTOR_BYTES);
+}
+
+/**
  * How far behind its place in this log a whole sector was written, in sectors, modulo 2^32; 0 where it belongs there.
  *
  * @param address of the first sector of `bytes`

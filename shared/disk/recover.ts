@@ -36,6 +36,7 @@ import {
 	SECTOR_BYTES,
 	type SectorState,
 	stateOf,
+	usedFrom,
 } from './frame.ts';
 import { addressOf, isSegmentName, MANIFEST_NAME, type Manifest, readManifest, segmentName } from './manifest.ts';
 import { isSnapshotName, snapshotName } from './snapshot-file.ts';
@@ -266,19 +267,22 @@ class Walk {
 	*#readRemains(segment: number, bytes: Uint8Array, from: number, address: Address): Generator<number, void> {
 		let first = -1;
 		let end = -1;
-		for (let at = from; at < bytes.length; at += SECTOR_BYTES) {
-			if (at % STEP_BYTES === 0) yield at;
-			if (isZero(bytes, at)) continue;
-			const state: SectorState = stateOf(bytes, at, address, this.#sequenceNext);
-			if (state === 'elsewhere' && isLeft(bytes, at, { segment, address, manifest: this.#manifest })) continue;
-			if (state === 'damaged' || state === 'elsewhere') {
-				const reason =
-					'what stands there is not what this log wrote there, nor was it left by a write that a crash cut off';
-				throw new CorruptLogError(reason, { file: segmentName(segment), offset: at });
+		for (let step = from; step < bytes.length; ) {
+			const stepEnd = Math.min(bytes.length, step - (step % STEP_BYTES) + STEP_BYTES);
+			for (let at = usedFrom(bytes, step, stepEnd); at < stepEnd; at = usedFrom(bytes, at + SECTOR_BYTES, stepEnd)) {
+				const state: SectorState = stateOf(bytes, at, address, this.#sequenceNext);
+				if (state === 'elsewhere' && isLeft(bytes, at, { segment, address, manifest: this.#manifest })) continue;
+				if (state === 'damaged' || state === 'elsewhere') {
+					const reason =
+						'what stands there is not what this log wrote there, nor was it left by a write that a crash cut off';
+					throw new CorruptLogError(reason, { file: segmentName(segment), offset: at });
+				}
+				if (state === 'later') throw this.#lost(`a later one is in ${segmentName(segment)} at byte ${at}`);
+				if (first < 0) first = at;
+				end = at + SECTOR_BYTES;
 			}
-			if (state === 'later') throw this.#lost(`a later one is in ${segmentName(segment)} at byte ${at}`);
-			if (first < 0) first = at;
-			end = at + SECTOR_BYTES;
+			step = stepEnd;
+			yield step;
 		}
 		if (first >= 0) this.remains.push({ segment, offset: first, bytes: end - first });
 	}
