@@ -29,6 +29,11 @@ function votersOf(members: MembersView['members']): readonly NodeId[] {
 	return members.filter(({ isVoter }) => isVoter).map(({ id }) => id);
 }
 
+/** Whether the node's vote counts. Where the page was not told who decides, what the proposer counted is believed. */
+export function hasVote(electorate: Electorate | null, node: NodeId): boolean {
+	return electorate === null || electorate.voters.includes(node);
+}
+
 /** How many of these nodes have a vote that counts. */
 export function countVoters({ voters }: Electorate, nodes: readonly NodeId[]): number {
 	return voters.filter((voter) => nodes.includes(voter)).length;

@@ -6,6 +6,7 @@ import type { ComponentChildren, JSX } from 'preact';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { BallotNames } from '../model/ballot-names.ts';
 import type { Decision, PromiseCell, RequestCell, Round } from '../model/decision.ts';
+import { hasVote } from '../model/members.ts';
 import { quoted, shortValue } from '../model/why.ts';
 import { BallotLabel } from './ballot.tsx';
 import { Glyph, type GlyphKind } from './glyph.tsx';
@@ -20,8 +21,10 @@ export function promiseCell(round: Round, node: NodeId, names: BallotNames): Cel
 	const cell = round.promise.get(node);
 	if (!cell) return null;
 	if (cell.state === 'refused') return refusal(cell, names);
+	// A promise may count for other slots only, whose members are others.
+	const isCounted = cell.counted && hasVote(round.electorate, node);
 	return (
-		<div class="mark m-promise" data-state="promised" data-ballot={round.ballot} data-counted={cell.counted}>
+		<div class="mark m-promise" data-state="promised" data-ballot={round.ballot} data-counted={isCounted}>
 			<Head kind="promise">
 				<BallotLabel ballot={round.ballot} names={names} />
 			</Head>
