@@ -31,7 +31,7 @@ const TEXTS: Readonly<Record<RuleId, Omit<RuleOut, 'id'>>> = {
 		without: 'A node answers before its answer is on its disk.',
 		section: 'Paxos Made Simple 2.5',
 		nodes: 3,
-		hint: 'cut two nodes from each other, and propose at one of them. Step until the third has accepted, crash it before its disk is done, and step until the value is chosen. Crash the proposer, restart the third, and propose at the other. Some crashes leave the power on, and then nothing is lost: try it in a new run.',
+		hint: 'cut two nodes from each other, and propose at one of them. Step until the third has accepted, cut its power before its disk is done, and step until the value is chosen. Crash the proposer, restart the third, and propose at the other.',
 	},
 	reported: {
 		rule: 'A proposer proposes the value that the promises report.',

@@ -100,6 +100,8 @@ function fieldsOf(action: Action): readonly string[] {
 			return ['r', nodeText(action.node), escaped(action.key)];
 		case 'crash':
 			return ['c', nodeText(action.node)];
+		case 'losePower':
+			return ['b', nodeText(action.node)];
 		case 'restart':
 			return ['s', nodeText(action.node)];
 		case 'loseDisk':
@@ -165,6 +167,8 @@ class Fields {
 				return { kind: 'read', node: this.#node(), key: this.#key() };
 			case 'c':
 				return { kind: 'crash', node: this.#node() };
+			case 'b':
+				return { kind: 'losePower', node: this.#node() };
 			case 's':
 				return { kind: 'restart', node: this.#node() };
 			case 'w':

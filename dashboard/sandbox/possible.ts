@@ -69,6 +69,7 @@ function forNode(node: NodeId, situation: Situation): readonly Possible[] {
 		case 'up':
 			return [
 				one('Crash it', { kind: 'crash', node }),
+				losePower(node),
 				one('Pause it', { kind: 'pause', node }),
 				one(`Read “${READ_KEY}” here`, { kind: 'read', node, key: READ_KEY }),
 				one('Set its clock back by an hour', { kind: 'stepClock', node, byMs: -HOUR_MS }),
@@ -77,7 +78,7 @@ function forNode(node: NodeId, situation: Situation): readonly Possible[] {
 				one('Remove it from the members', { kind: 'removeMember', node }),
 			];
 		case 'paused':
-			return [one('Let it go on', { kind: 'resume', node }), one('Crash it', { kind: 'crash', node })];
+			return [one('Let it go on', { kind: 'resume', node }), one('Crash it', { kind: 'crash', node }), losePower(node)];
 		case 'crashed':
 			return [one('Restart it', { kind: 'restart', node }), one('Lose its disk', { kind: 'loseDisk', node })];
 		case 'diskLost':
@@ -120,6 +121,10 @@ function flightOf(number: FlightNumber, { flights }: Situation): Flight | undefi
 	return [...flights].find((flight) => flight.number === number);
 }
 
+function losePower(node: NodeId): Possible {
+	return one('Cut its power: what is not on its disk is lost', { kind: 'losePower', node });
+}
+
 function one(label: string, action: Action): Possible {
 	return { label, actions: [action] };
 }
@@ -137,6 +142,8 @@ export function actionText({ action }: TimedAction): string {
 			return `${action.node} is asked for ${action.key}`;
 		case 'crash':
 			return `${action.node} crashes`;
+		case 'losePower':
+			return `the machine of ${action.node} loses power`;
 		case 'restart':
 			return `${action.node} starts again`;
 		case 'loseDisk':

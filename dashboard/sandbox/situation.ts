@@ -20,6 +20,7 @@ export function situationAt({ nodes, actions }: Script, at: Instant): Situation 
 	for (const { action } of actions.filter((timed) => timed.at <= at)) {
 		switch (action.kind) {
 			case 'crash':
+			case 'losePower':
 				if (presence.get(action.node) !== 'diskLost') presence.set(action.node, 'crashed');
 				break;
 			case 'restart':

@@ -20,8 +20,10 @@ export type Action =
 	  }
 	/** A linearizable read. */
 	| { readonly kind: 'read'; readonly node: NodeId; readonly key: string }
-	/** The process ends at once; its disk keeps what was flushed. */
+	/** The process ends at once. Its disk keeps what was flushed, and of the rest it may keep any part. */
 	| { readonly kind: 'crash'; readonly node: NodeId }
+	/** The machine of the node loses power: the process ends, and of what was not flushed nothing is kept. */
+	| { readonly kind: 'losePower'; readonly node: NodeId }
 	| { readonly kind: 'restart'; readonly node: NodeId }
 	/** The process ends, and its disk is gone for good. It must not come back, because it forgot its promises. */
 	| { readonly kind: 'loseDisk'; readonly node: NodeId }

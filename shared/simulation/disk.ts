@@ -26,6 +26,12 @@ export interface NamedBytes {
 	readonly bytes: Uint8Array;
 }
 
+/**
+ * What becomes of what was not flushed when a process ends: the machine goes on, and it is kept; the machine loses power, and
+ * any part of it is kept; or the machine loses power, and it is lost.
+ */
+export type Unflushed = 'kept' | 'torn' | 'lost';
+
 export class DiskError extends Error {
 	override readonly name = 'DiskError';
 }
@@ -203,21 +209,22 @@ export class SimulatedDisk implements Disk {
 		this.#busyAsideUntil = Math.max(this.#busyAsideUntil, this.#runtime.now) + us;
 	}
 
-	/** Ends the process, with all bytes that it had not written yet. The machine goes on, unless it loses power. */
-	crash(next: DiskRuntime, lostPower: boolean): void {
-		for (const change of this.#changing) if (this.#random.chance(0.5)) change();
+	/** Ends the process, with all bytes that it had not written yet. */
+	crash(next: DiskRuntime, unflushed: Unflushed): void {
+		for (const change of this.#changing) if (unflushed !== 'lost' && this.#random.chance(0.5)) change();
 		this.#changing = [];
 		for (const name of [...this.#growing.keys()]) this.#forget(name);
 		this.#busyUntil = 0;
 		this.#busyAsideUntil = 0;
 		this.#runtime = next;
-		if (lostPower) this.losePower();
+		if (unflushed !== 'kept') this.losePower(unflushed);
 	}
 
-	/** Of what was not flushed, any part reaches the disk. Nobody uses it meanwhile. */
-	losePower(): void {
+	/** Nobody uses it meanwhile. */
+	losePower(unflushed: Exclude<Unflushed, 'kept'> = 'torn'): void {
 		for (const file of this.#files.values()) {
-			this.#tear(file);
+			if (unflushed === 'torn') this.#tear(file);
+			else file.dirty.clear();
 			file.memory = file.platter.bytes();
 		}
 	}

@@ -17,7 +17,7 @@ import { type Bounds, SEGMENT_BYTES } from './bounds.ts';
 import { Clock, type ClockTaste, STEADY_ERROR_MAX } from './clock.ts';
 import type { Counters } from './counters.ts';
 import type { Damage } from './damage.ts';
-import { type DiskRuntime, type NamedBytes, SimulatedDisk } from './disk.ts';
+import { type DiskRuntime, type NamedBytes, SimulatedDisk, type Unflushed } from './disk.ts';
 import type { Host } from './hosted.ts';
 import type { Invariants } from './invariants.ts';
 import { type Ledger, Violation } from './ledger.ts';
@@ -154,7 +154,7 @@ export class SimulatedNode {
 	}
 
 	/** At once, with whatever is under way. */
-	crash(): void {
+	crash(unflushed: Unflushed = this.random.chance(LOSES_POWER) ? 'torn' : 'kept'): void {
 		if (!this.process) return;
 		this.process.end();
 		this.process = undefined;
@@ -162,10 +162,9 @@ export class SimulatedNode {
 		this.leaving = undefined;
 		this.sendsLeft = Number.POSITIVE_INFINITY;
 		const { torn, tornAtStart } = this.disk;
-		const lostPower = this.random.chance(LOSES_POWER);
-		this.disk.crash(this.#diskRuntime(), lostPower);
+		this.disk.crash(this.#diskRuntime(), unflushed);
 		const { counters } = this.#world;
-		if (lostPower) counters.powerLosses++;
+		if (unflushed !== 'kept') counters.powerLosses++;
 		counters.tornWrites += this.disk.torn - torn;
 		counters.tornSegmentStarts += this.disk.tornAtStart - tornAtStart;
 	}

@@ -237,6 +237,8 @@ export class Stage {
 				return this.#read(timed, action);
 			case 'crash':
 				return world.crash(this.#node(action.node));
+			case 'losePower':
+				return world.crash(this.#node(action.node), 'lost');
 			case 'restart':
 				return world.startNode(this.#node(action.node));
 			case 'loseDisk': {

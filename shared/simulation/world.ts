@@ -18,6 +18,7 @@ import type { Bounds } from './bounds.ts';
 import { Carrier, type Frame } from './carrier.ts';
 import type { ClockTaste } from './clock.ts';
 import { type Counters, noCounts } from './counters.ts';
+import type { Unflushed } from './disk.ts';
 import { endPutBack } from './disk-trouble.ts';
 import { Electorates } from './electorates.ts';
 import { type Host, hostStore } from './hosted.ts';
@@ -344,10 +345,11 @@ export class World implements Surroundings {
 		this.links.dialAll(node);
 	}
 
-	crash(node: SimulatedNode): void {
+	/** @param unflushed drawn by the node where it is left out */
+	crash(node: SimulatedNode, unflushed?: Unflushed): void {
 		if (!node.process) return;
 		this.note(node.id, CRASH_NOTE);
-		node.crash();
+		node.crash(unflushed);
 		this.#deferred.delete(node);
 		this.links.crashed(node);
 		this.sockets.crashed(node);

@@ -213,7 +213,7 @@ const AS_HINTED: Partial<Record<RuleId, (hand: Hand) => void>> = {
 		hand.act({ kind: 'cut', from: 'n2', to: 'n3' }, { kind: 'cut', from: 'n3', to: 'n2' });
 		hand.propose('n2', 'red');
 		hand.until('n1', 'accepted');
-		hand.act({ kind: 'crash', node: 'n1' });
+		hand.act({ kind: 'losePower', node: 'n1' });
 		hand.until('n2', 'chosen');
 		hand.act({ kind: 'crash', node: 'n2' }, { kind: 'restart', node: 'n1' });
 		hand.propose('n3', 'blue');

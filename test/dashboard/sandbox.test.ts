@@ -29,7 +29,15 @@ describe('an address', () => {
 	const flight = fc.integer({ min: 1, max: 10_000_000 });
 	const key = fc.constantFrom('color', 'a.b', 'a~b', 'ä/ö', '100%', "it's", 'x y');
 	const value = fc.option(fc.string({ unit: 'grapheme', maxLength: 60 }), { nil: null });
-	const ofNode = fc.constantFrom('crash', 'restart', 'loseDisk', 'pause', 'resume', 'removeMember' as const);
+	const ofNode = fc.constantFrom(
+		'crash',
+		'losePower',
+		'restart',
+		'loseDisk',
+		'pause',
+		'resume',
+		'removeMember' as const,
+	);
 	const action: fc.Arbitrary<Action> = fc.oneof(
 		fc.record({ kind: ofNode, node }),
 		fc.record({
@@ -323,7 +331,9 @@ test('only what can be done is offered, and all that is offered can be said', ()
 	const { sandbox } = page;
 	const { stage } = sandbox;
 	const labels = (picked: Parameters<typeof possibleFor>[0]) => possibleFor(picked, stage).map(({ label }) => label);
-	expect(labels({ kind: 'node', node: 'n3' })).toContain('Crash it');
+	const ofNode = labels({ kind: 'node', node: 'n3' });
+	expect(ofNode).toContain('Crash it');
+	expect(ofNode).toContain('Cut its power: what is not on its disk is lost');
 	expect(labels({ kind: 'node', node: 'n3' })).not.toContain('Restart it');
 	sandbox.act({ kind: 'crash', node: 'n3' });
 	expect(labels({ kind: 'node', node: 'n3' })).toEqual(['Restart it', 'Lose its disk']);
@@ -357,6 +367,8 @@ test('a moment of the past offers what could be done then', () => {
 		{ kind: 'resume', node: 'n3' },
 		{ kind: 'crash', node: 'n3' },
 		{ kind: 'heal', a: 'n1', b: 'n3' },
+		{ kind: 'restart', node: 'n3' },
+		{ kind: 'losePower', node: 'n3' },
 		{ kind: 'restart', node: 'n3' },
 		{ kind: 'cut', from: 'n3', to: 'n1' },
 		{ kind: 'loseDisk', node: 'n3' },

@@ -131,7 +131,7 @@ describe('a disk', () => {
 		const { disk, runtime, runAll } = setUp(1);
 		disk.write('log', 0, new Uint8Array(1024).fill(1), () => undefined);
 		runAll();
-		disk.crash(runtime, true);
+		disk.crash(runtime, 'torn');
 		expect(sectorsOf(disk.read('log'))).toBe('11000000');
 	});
 
@@ -140,10 +140,23 @@ describe('a disk', () => {
 		for (let seed = 1; seed <= 400; seed++) {
 			const { disk, runtime } = setUp(seed);
 			disk.write('log', 0, new Uint8Array(3 * 512).fill(1), () => undefined);
-			disk.crash(runtime, true);
+			disk.crash(runtime, 'torn');
 			outcomes.add(sectorsOf(disk.read('log')).slice(0, 3));
 		}
 		expect([...outcomes].sort()).toEqual(['000', '001', '010', '011', '100', '101', '110', '111']);
+	});
+
+	it('keeps nothing of what it has not flushed where that is to be lost, nor a file that is being made', () => {
+		for (let seed = 1; seed <= 50; seed++) {
+			const { disk, runtime, runAll } = setUp(seed);
+			disk.write('log', 0, new Uint8Array(512).fill(1), () => undefined);
+			runAll();
+			disk.write('log', 512, new Uint8Array(1024).fill(1), () => undefined);
+			disk.create('next', 512, () => undefined);
+			disk.crash(runtime, 'lost');
+			expect(sectorsOf(disk.read('log'))).toBe('10000000');
+			expect(disk.list()).not.toContain('next');
+		}
 	});
 
 	it('shows the next process what the last one has written, which a loss of power may take away', () => {
@@ -153,7 +166,7 @@ describe('a disk', () => {
 			disk.write('log', 0, new Uint8Array(512).fill(1), () => undefined);
 			// This write waits for the first one, so it was never handed to the system.
 			disk.write('log', 512, new Uint8Array(512).fill(1), () => undefined);
-			disk.crash(runtime, false);
+			disk.crash(runtime, 'kept');
 			expect(sectorsOf(disk.read('log'))).toBe('10000000');
 			disk.losePower();
 			lost.add(sectorsOf(disk.read('log')));
@@ -196,8 +209,8 @@ describe('a disk', () => {
 				if (call === 'publish') disk.publish('made', () => expect.unreachable());
 				else if (call === 'rename') disk.rename('log', 'moved', () => expect.unreachable());
 				else disk.remove('log', () => expect.unreachable());
-				disk.crash({ now: 0, at: () => undefined }, seed % 2 === 0);
-				disk.crash(runtime, false);
+				disk.crash({ now: 0, at: () => undefined }, seed % 2 === 0 ? 'torn' : 'kept');
+				disk.crash(runtime, 'kept');
 				outcomes.set(call, (outcomes.get(call) ?? new Set()).add(disk.list().join()));
 			}
 		}

@@ -52,7 +52,7 @@ const kinds: Readonly<Record<string, () => Made>> = {
 				while (schedule.size > 0) schedule.take()();
 			},
 			again: () => {
-				disk.crash(runtime, true);
+				disk.crash(runtime, 'torn');
 				return disk;
 			},
 		};
