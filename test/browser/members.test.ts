@@ -83,7 +83,9 @@ test('a node with a new disk is followed from learner to voter, and the slot tha
 
 	const change = page.getByTestId('change');
 	await poll(() => change.textContent()).toMatch(
-		new RegExp(`^Members n1, n2, ${id} from slot [\\d,]+ on; ${id} votes in the place of n3\\. The change is in force\\.`),
+		new RegExp(
+			`^Members n1, n2, ${id} from slot [\\d,]+ on; ${id} votes in the place of n3\\. The change is in force\\.`,
+		),
 	);
 	const said = /^Members .*? from slot ([\d,]+) on; [^.]*/.exec((await change.textContent()) ?? '');
 	await page.getByTestId('change-slot').click();
