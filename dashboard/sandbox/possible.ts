@@ -122,7 +122,7 @@ function flightOf(number: FlightNumber, { flights }: Situation): Flight | undefi
 }
 
 function losePower(node: NodeId): Possible {
-	return one('Cut its power: what is not on its disk is lost', { kind: 'losePower', node });
+	return one('Cut its power: unflushed data is lost', { kind: 'losePower', node });
 }
 
 function one(label: string, action: Action): Possible {

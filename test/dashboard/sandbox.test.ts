@@ -333,7 +333,7 @@ test('only what can be done is offered, and all that is offered can be said', ()
 	const labels = (picked: Parameters<typeof possibleFor>[0]) => possibleFor(picked, stage).map(({ label }) => label);
 	const ofNode = labels({ kind: 'node', node: 'n3' });
 	expect(ofNode).toContain('Crash it');
-	expect(ofNode).toContain('Cut its power: what is not on its disk is lost');
+	expect(ofNode).toContain('Cut its power: unflushed data is lost');
 	expect(labels({ kind: 'node', node: 'n3' })).not.toContain('Restart it');
 	sandbox.act({ kind: 'crash', node: 'n3' });
 	expect(labels({ kind: 'node', node: 'n3' })).toEqual(['Restart it', 'Lose its disk']);
