@@ -22,8 +22,13 @@ export function prefixFault(prefix: string): string | null {
 	if (prefix.startsWith('/')) return 'begins with a slash';
 	if (prefix.startsWith(' ') || prefix.endsWith(' ')) return 'begins or ends with a space';
 	if (decodedOnce(prefix).split('/').includes('..')) return 'has the segment ".."';
-	if (!/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(prefix)) return 'has a character that cannot be printed';
-	return null;
+	const unseen = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.exec(prefix);
+	return unseen && `has the character ${codePointName(unseen[0])}, which cannot be printed`;
+}
+
+/** Such as U+200D. */
+function codePointName(character: string): string {
+	return `U+${(character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
 /** As a program would read the key that takes it for percent-encoded, as far as that makes other segments of it. */

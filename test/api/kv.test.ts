@@ -372,9 +372,9 @@ describe('a key', () => {
 		['a%252F..%252fb', 'has the segment ".."'],
 		['%20a', 'begins or ends with a space'],
 		['a%20', 'begins or ends with a space'],
-		['a%00', 'has a character that cannot be printed'],
-		['a%0Ab', 'has a character that cannot be printed'],
-		['%7F', 'has a character that cannot be printed'],
+		['a%00', 'has the character U+0000, which cannot be printed'],
+		['a%0Ab', 'has the character U+000A, which cannot be printed'],
+		['%7F', 'has the character U+007F, which cannot be printed'],
 		['x'.repeat(4097), 'has 4097 bytes, max size: 4096 bytes'],
 	])('written %s is refused: it %s', async (written, fault) => {
 		const text = `Invalid key name: the key ${fault}`;

@@ -88,11 +88,10 @@ export const KEYS: readonly Kind[] = [
 				'%e2%80%a8',
 			];
 			for (const written of [...bad, control, '%ef%bf%bf', '%f3%a0%80%81']) {
-				await isRefused(
-					target,
-					`fuzz/a${written}b`,
-					'Invalid key name: the key has a character that cannot be printed',
-				);
+				const [code] = [...decodeURIComponent(written)].map((character) => character.codePointAt(0) as number);
+				const name = `U+${(code as number).toString(16).toUpperCase().padStart(4, '0')}`;
+				const text = `Invalid key name: the key has the character ${name}, which cannot be printed`;
+				await isRefused(target, `fuzz/a${written}b`, text);
 			}
 		},
 	},

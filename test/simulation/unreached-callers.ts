@@ -313,7 +313,10 @@ export const CALLERS: readonly Unreached[] = [
 				"if (prefix.startsWith('/')) return 'begins with a slash';",
 				"if (prefix.startsWith(' ') || prefix.endsWith(' ')) return 'begins or ends with a space';",
 				"if (decodedOnce(prefix).split('/').includes('..')) return 'has the segment \"..\"';",
-				"if (!/^[\\p{L}\\p{M}\\p{N}\\p{P}\\p{S} ]*$/u.test(prefix)) return 'has a character that cannot be printed';",
+				'const unseen = /[^\\p{L}\\p{M}\\p{N}\\p{P}\\p{S} ]/u.exec(prefix);',
+				// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a line.
+				'return unseen && `has the character ${codePointName(unseen[0])}, which cannot be printed`;',
+				'function codePointName(character: string): string {',
 			],
 		},
 	},

@@ -73,9 +73,10 @@ describe('a key', () => {
 		['a%2F..%2fb', 'has the segment ".."'],
 		[' a', 'begins or ends with a space'],
 		['a ', 'begins or ends with a space'],
-		['a\nb', 'has a character that cannot be printed'],
-		['a\u0000', 'has a character that cannot be printed'],
-		['a\u200bb', 'has a character that cannot be printed'],
+		['a\nb', 'has the character U+000A, which cannot be printed'],
+		['a\u0000', 'has the character U+0000, which cannot be printed'],
+		['a\u200bb', 'has the character U+200B, which cannot be printed'],
+		['a\u{e0001}\u200b', 'has the character U+E0001, which cannot be printed'],
 		['a\ud800', 'has half a surrogate pair, which has no UTF-8 form'],
 		['ç'.repeat(2049), 'has 4098 bytes, max size: 4096 bytes'],
 	])('%j is refused', (key, fault) => {
