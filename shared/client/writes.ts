@@ -299,9 +299,17 @@ export class Writes {
 		this.#endBatch();
 	}
 
-	/** All commands up to this sequence have their results, or were given up. */
+	/**
+	 * All commands of the present client up to this sequence have their results, or were given up. What is on its way under a
+	 * client that the swarm has dropped does not count, or the swarm would take what was given up since.
+	 */
 	get #receivedThrough(): number {
-		return (this.#batches.oldest?.first ?? this.#nextSequence) - 1;
+		const clientId = this.#owner.clientId();
+		const { oldest } = this.#batches;
+		if (oldest === undefined) return this.#nextSequence - 1;
+		if (oldest.clientId === clientId) return oldest.first - 1;
+		for (const batch of this.#batches) if (batch.clientId === clientId) return batch.first - 1;
+		return this.#nextSequence - 1;
 	}
 
 	#endBatch(): void {

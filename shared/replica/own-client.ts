@@ -287,10 +287,10 @@ export class OwnClient implements Submitter {
 		return refusal;
 	}
 
-	/** Every command up to this sequence has its answer. */
+	/** Every command of the present client up to this sequence has its answer. See `Writes` of `shared/client`. */
 	get #receivedThrough(): number {
-		const [oldest] = this.#batches;
-		return oldest === undefined ? this.#sequence : oldest.first - 1;
+		for (const { client, first } of this.#batches) if (client === this.#client) return first - 1;
+		return this.#sequence;
 	}
 
 	#batchOf(sequence: number): OwnBatch | undefined {

@@ -2,6 +2,8 @@
 import { expect, it } from 'vitest';
 import type { Settle } from '../../shared/client/abort.ts';
 import type { ClientCore } from '../../shared/client/core.ts';
+import { writeResults } from '../../shared/client/node-frame.ts';
+import { STATUSES } from '../../shared/client/protocol.ts';
 import { type GotBatch, VirtualSwarm, watched } from './virtual.ts';
 
 const TIMEOUT_MS = 5000;
@@ -31,4 +33,28 @@ it('also where calls are made between two writes that are given up at the same t
 	expect(lost.map(({ count }) => count)).toEqual([1, 1]);
 	// The call behind `a` was made before `b` was given up, and the one behind `b` after it.
 	expect(later.map(({ receivedThrough }) => receivedThrough)).toEqual(lost.map(({ first }) => first));
+});
+
+it('also where a call under a client that the swarm has dropped has no answer yet', () => {
+	const swarm = new VirtualSwarm(['n1']);
+	const { time } = swarm;
+	const client = swarm.client({ timeoutMs: TIMEOUT_MS });
+	put(client, 'first', watched(time));
+	time.run(100);
+	const got: GotBatch[] = [];
+	swarm.onWrite = (batch, out) => {
+		const [early] = got;
+		got.push(batch);
+		// The answer to the first of two calls is that the swarm has dropped the client.
+		if (early && got.length === 2) writeResults(out, early.first, 1, STATUSES.indexOf('unknownClient'), 0);
+		return true;
+	};
+	put(client, 'early', { resolve: () => undefined, reject: () => put(client, 'after', watched(time)) });
+	time.run(200);
+	put(client, 'late', watched(time));
+	time.run(100 + TIMEOUT_MS + 50);
+	const [early, late, again, after] = got as [GotBatch, GotBatch, GotBatch, GotBatch];
+	expect(late.client).toBe(early.client);
+	expect(again.client).not.toBe(early.client);
+	expect(after).toMatchObject({ client: again.client, receivedThrough: again.first + again.count - 1 });
 });

@@ -43,6 +43,14 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
 		"		if (this.mayHaveHappened) return new UnknownOutcomeError('it was sent, and not answered in time');\n",
 		'',
 	),
+	// `test/client/giving-up.test.ts` catches this one: one seed of some thousands does.
+	one(
+		0,
+		'what waits under a dropped client keeps what is given up under the next one alive',
+		WRITES,
+		'if (oldest.clientId === clientId) return oldest.first - 1;',
+		'if (oldest.first > 0) return oldest.first - 1;',
+	),
 	one(
 		0,
 		'what a dropped client may have applied goes again under another',
