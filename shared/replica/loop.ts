@@ -132,7 +132,7 @@ export class ReplicaLoop {
 	#appliedBytes = 0;
 	/** A snapshot of another node that is durable here and waits for its turn. */
 	#snapshot: ({ readonly through: Slot } & Restored) | undefined;
-	/** As of `appliedThrough`. Those of the agent are as of the last chosen slot. */
+	/** The members as of `appliedThrough`. Those of the agent are as of the last chosen slot. */
 	readonly #members: Members;
 
 	constructor({ id, agent, log, machine, appliedThrough, runtime, listener, appliedBytesFull }: LoopOptions) {

@@ -27,8 +27,8 @@ export interface NamedBytes {
 }
 
 /**
- * What becomes of what was not flushed when a process ends: the machine goes on, and it is kept; the machine loses power, and
- * any part of it is kept; or the machine loses power, and it is lost.
+ * When a process ends, the machine may go on, which keeps what was not flushed. Or the machine loses power: then any part of
+ * it is there afterwards (`torn`), or nothing (`lost`).
  */
 export type Unflushed = 'kept' | 'torn' | 'lost';
 

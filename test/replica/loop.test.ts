@@ -22,7 +22,7 @@ const NOTHING: Effects = {
 const ALPHA = 2;
 
 interface Surroundings {
-	/** Those of the agent; n1 alone by default. */
+	/** The members of the agent: n1 alone by default. */
 	readonly members?: Members;
 	/** Takes which slots the listener was told of. */
 	readonly told?: string[];
@@ -87,7 +87,7 @@ function applying(
 	return loop;
 }
 
-/** What is in the snapshots of these tests. */
+/** The state that the snapshots of these tests hold. */
 const restored = () => ({ machine: new Store(), members: membersOf('n1').state });
 
 describe('a loop', () => {

@@ -68,7 +68,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
 		'		if (this.#chosen.length > 0) this.#runtime.soon();\n',
 		'',
 	),
-	// So much does not wait in the world.
+	// In the world there is never so much that waits.
 	one(
 		0,
 		'a turn applies no more where more waits',
