@@ -39,7 +39,7 @@ export function keysShown(node: Held, prefix: string, listed: Listed | null): Ke
 	return { entries: found, revision, rest: prefix === '' ? `, ${first}` : `, of ${first} keys` };
 }
 
-/** What is said where none is shown. The node may have written some since: facts carry no keys, and a snapshot is of its time. */
+/** The sentence in the place of keys. The node may hold some since then: facts carry no keys, and a snapshot is of its time. */
 export function noneSentence(id: NodeId, prefix: string, { revision, rest }: KeysShown): string {
 	return `At revision ${countText(revision)} ${id} holds no key${prefix === '' ? '' : ` that begins so${rest}`}.`;
 }

@@ -134,7 +134,7 @@ export class KeyLock implements SwarmLock, Watcher {
 	}
 
 	get lost(): AbortSignal {
-		// Where the session is found to be over now, this lock hears of it at once.
+		// If the session is found to be over now, this lock hears of it at once.
 		this.#wanted.session.look();
 		return this.#lost.signal;
 	}

@@ -69,7 +69,7 @@ test('a decision that n4 makes with both phases is stepped through on the page o
 	await page.locator('[data-testid="decision"][data-live="true"]').waitFor();
 	expect(differences(await readDecision(page), stage.facts)).toEqual([]);
 
-	// Where there is no room for all of what stands above the decision, it is one line that is cut, and its title is whole.
+	// The line above the decision is cut where it has no room, and its title is the whole of it.
 	await page.setViewportSize({ width: 761, height: 800 });
 	const line = page.getByTestId('happened').locator('[title]').first();
 	expect(await line.getAttribute('title')).toBe(await line.textContent());

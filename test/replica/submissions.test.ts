@@ -252,6 +252,33 @@ describe('a submitted command', () => {
 		expect(told).toEqual(['before 1', 'after 2']);
 	});
 
+	it('that was given up is not applied behind a later one, also while one under a dropped client waits', () => {
+		const world = new World(1);
+		world.register();
+		const waiting = world.submitOwn('leader', 10_000);
+		world.turn();
+		const [first] = world.loop.proposals.keys();
+		world.loop.dropClients();
+		const newest = () => [...world.loop.proposals.keys()].at(-1) as ProposalId;
+		const givenUp = world.submitOwn('leader', 500);
+		world.turn();
+		// The client is dropped, and the next one is registered.
+		for (let step = 0; step < 2; step++) {
+			world.loop.choose(newest());
+			world.turn();
+		}
+		world.loop.leave(newest());
+		world.passMs(501);
+		expect(givenUp).toMatchObject([{ outcome: 'unknown' }]);
+		const later = world.submitOwn('leader', 500);
+		world.turn();
+		world.loop.choose(newest());
+		expect(later).toMatchObject([{ outcome: 'chosen' }]);
+		expect([waiting, [...world.loop.proposals.keys()]]).toEqual([[], [first]]);
+		world.loop.chooseLate();
+		expect(world.loop.store.list('key').map(({ key }) => key)).toEqual(['key0', 'key3']);
+	});
+
 	it('has its answer by whichever copy of it is chosen first, and the others are cared for no more', () => {
 		const world = new World(1);
 		world.register();
@@ -517,7 +544,7 @@ class World {
 		const isContest = this.loop.proposals.get(id)?.contest !== 0;
 		if (isContest) return random.chance(0.5) ? this.loop.keep(id) : this.loop.refuse(id);
 		if (random.chance(0.5)) return this.loop.choose(id);
-		this.loop.proposals.set(id, { ...(this.loop.proposals.get(id) as Proposed), left: true });
+		this.loop.leave(id);
 	}
 }
 
@@ -541,6 +568,11 @@ class FakeLoop {
 	propose(proposal: Omit<Proposal, 'id'>): ProposalId {
 		this.proposals.set(this.#next, { ...proposal, left: false });
 		return this.#next++;
+	}
+
+	/** The proposal leaves the node, and nothing more is heard of it. */
+	leave(id: ProposalId): void {
+		this.proposals.set(id, { ...(this.proposals.get(id) as Proposed), left: true });
 	}
 
 	withdraw(id: ProposalId): void {

@@ -394,13 +394,19 @@ describe('how far the log has reached', () => {
 		expect(readManifest(disk).reached).toBe(1);
 	});
 
-	test('is noted when the log is closed, and when it is opened', () => {
+	/** One record is durable, and another one is being written. */
+	function writing() {
 		const { disk, log } = settled();
 		log.append([accepted(1)]);
 		log.flush();
 		disk.finish();
 		log.append([accepted(2)]);
 		log.flush();
+		return { disk, log };
+	}
+
+	test('is noted when the log is closed, and when it is opened', () => {
+		const { disk, log } = writing();
 		log.close();
 		disk.finishAll();
 		expect(readManifest(disk).reached).toBe(1);
@@ -409,12 +415,7 @@ describe('how far the log has reached', () => {
 	});
 
 	test('is noted when the log is closed while an earlier note is being written', () => {
-		const { disk, log } = settled();
-		log.append([accepted(1)]);
-		log.flush();
-		disk.finish();
-		log.append([accepted(2)]);
-		log.flush();
+		const { disk, log } = writing();
 		log.tend();
 		expect(disk.waiting).toEqual(['write', 'note']);
 		disk.finish();
