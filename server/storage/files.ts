@@ -138,8 +138,11 @@ export class FileDisk implements Disk {
 	async look(): Promise<Error | null> {
 		if (this.#looking || this.#isClosed) return null;
 		this.#looking = true;
-		const path = await this.#open.misplaced();
-		const isLocked = this.#lock === null || this.#isClosed || (await isInPlace(this.#lock));
+		// The folder is looked at last: where it is gone, the files in it are gone too, and it is the one to be named.
+		const isLocked = this.#lock === null || (await isInPlace(this.#lock));
+		const file = this.#isClosed ? null : await this.#open.misplacedFile();
+		const folder = { path: this.#folder, fd: this.#open.folderFd };
+		const path = this.#isClosed || (await isInPlace(folder)) ? file : this.#folder;
 		this.#looking = false;
 		if (this.#isClosed || (path === null && isLocked)) return null;
 		return this.#fail(path === null ? lockGone(this.#folder) : notInPlace(this.#folder, path));

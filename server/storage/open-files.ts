@@ -63,14 +63,14 @@ export class OpenFiles {
 		this.#lastFd = fd;
 	}
 
-	/** The path of the folder or of an open file where something else or nothing is by now; null where all are in place. */
-	async misplaced(): Promise<string | null> {
-		for (const [name, fd] of [['', this.folderFd] as const, ...this.#files]) {
-			if (name !== '' && this.#files.get(name) !== fd) continue;
+	/** The path of an open file where something else or nothing is by now; null where all of them are in place. */
+	async misplacedFile(): Promise<string | null> {
+		for (const [name, fd] of [...this.#files]) {
+			if (this.#files.get(name) !== fd) continue;
 			const path = join(this.#folder, name);
 			const isThere = await isInPlace({ path, fd });
 			// The log itself may have renamed or removed it meanwhile.
-			if (!isThere && (name === '' || this.#files.get(name) === fd)) return path;
+			if (!isThere && this.#files.get(name) === fd) return path;
 		}
 		return null;
 	}

@@ -1,6 +1,6 @@
 /** The disk on real files flushes off the event loop, in order, once, and never again after an error. */
 import { spawnSync } from 'node:child_process';
-import { type NoParamCallback, readFileSync } from 'node:fs';
+import { closeSync, type NoParamCallback, openSync, readFileSync, renameSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,19 @@ const flushes = vi.hoisted(() => ({
 
 /** The system calls in order, and the errors that calls of these names get. */
 const system = vi.hoisted(() => ({ calls: [] as string[], errors: new Map<string, string>() }));
+
+/** What happens before the next looks of the disk at its files, one for each look. */
+const beforeLooks = vi.hoisted(() => [] as (() => void)[]);
+
+vi.mock('../../server/storage/in-place.ts', async (original) => {
+	const { isInPlace } = await original<typeof import('../../server/storage/in-place.ts')>();
+	return {
+		isInPlace: (file: Parameters<typeof isInPlace>[0]) => {
+			beforeLooks.shift()?.();
+			return isInPlace(file);
+		},
+	};
+});
 
 vi.mock('node:fs', async (original) => {
 	const fs = await original<typeof import('node:fs')>();
@@ -370,5 +383,31 @@ describe('a folder in use', () => {
 		expect(await written()).toBe(found);
 		await mkdir(folder, { recursive: true });
 		await rm(`${folder}-moved`, { recursive: true, force: true });
+	});
+
+	test.each([0, 1, 2])('is the one that is named where it is moved before look %i of three', async (looks) => {
+		const lock = join(folder, 'lock');
+		await writeFile(lock, '');
+		const fd = openSync(lock, 'r');
+		const locked = new FileDisk(folder, { path: lock, fd });
+		await new Promise((done) => locked.write('a', 0, Uint8Array.of(1), done));
+		beforeLooks.push(...Array.from({ length: looks }, () => () => undefined), () =>
+			renameSync(folder, `${folder}-moved`),
+		);
+		expect((await locked.look())?.message).toContain(`${folder} was removed, moved or replaced`);
+		expect(beforeLooks).toEqual([]);
+		await locked.close();
+		closeSync(fd);
+		renameSync(`${folder}-moved`, folder);
+	});
+
+	test.each([1, 2])('is not blamed where the disk is closed before look %i of two', async (look) => {
+		await written();
+		const closes = new Promise<void>((resolve) => {
+			beforeLooks.push(...Array.from({ length: look - 1 }, () => () => undefined), () => resolve(disk.close()));
+		});
+		expect(await disk.look()).toBeNull();
+		await closes;
+		expect(beforeLooks).toEqual([]);
 	});
 });
