@@ -33,6 +33,7 @@ export type Written = { readonly outcome: 'chosen'; readonly ok: boolean } | Una
 /**
  * Submits the write that a request asks for, under its name where it has one.
  *
+ * @param onNamed told the outcome where it has one: the result is a duplicate where an earlier copy has happened
  * @throws HttpError 400 for a key that cannot be one; 422 where it stands for another request, or for one whose outcome
  * is not kept
  */
@@ -42,12 +43,13 @@ export function submitWrite(
 	res: ServerResponse,
 	body: Uint8Array,
 	operation: Operation,
+	onNamed: OnPart = () => undefined,
 ): Promise<Written> {
 	if (req.headers['idempotency-key'] === undefined) {
 		return service.submit(operation, { route: 'leader', contest: 0, timeoutMs: holdMs });
 	}
 	const named = { ...nameOf(req, body), isTransaction: false, timeoutMs: holdMs, operations: () => [operation] };
-	return submitNamed(service, res, named, () => undefined);
+	return submitNamed(service, res, named, onNamed);
 }
 
 /** The name of a request by its `Idempotency-Key`; null where it has none. @throws HttpError 400 */

@@ -7,7 +7,7 @@ import { submitWrite, type WriteOptions } from './idempotency.ts';
 import type { Unapplied } from './unapplied.ts';
 
 /**
- * @returns whether the session holds the key now, or has let it go
+ * @returns whether the session has acquired the key, or has let it go
  * @throws HttpError 500 where the session cannot acquire any key
  */
 export async function changeLock(
@@ -19,9 +19,14 @@ export async function changeLock(
 	const { kind, key, value, session } = operation;
 	const { store } = options.service;
 	if (isSessionId(session)) {
-		const submitted = await submitWrite(options, req, res, value, operation);
+		let isCopy = false;
+		const submitted = await submitWrite(options, req, res, value, operation, (_, result) => {
+			isCopy = result.kind === 'duplicate';
+		});
 		if (submitted.outcome !== 'chosen') return submitted;
 		if (submitted.ok) return true;
+		// Why an earlier copy acquired nothing is not kept, and what is there now may be something else.
+		if (isCopy) return false;
 	}
 	if (kind === 'release') return false;
 	// A session that was there and has ended meanwhile is not there any more either, and nothing was acquired.

@@ -110,7 +110,7 @@ function operationOf(kv: Kv): TxnOperation | TxnFault {
 				return { operation: { kind: 'delete', key, cas }, answers: 'nothing', unmet };
 			}
 			case 'lock': {
-				const unmet = `the key ${name} is held by another session, or nobody may acquire it yet, or "${session}" holds too many`;
+				const unmet = `the key ${name} is held by another session, or nobody may acquire it yet, or the session "${session}" is not there or holds too many`;
 				return { operation: { kind: 'acquire', key, value, flags, session }, answers: 'entry', unmet };
 			}
 			case 'unlock':

@@ -46,14 +46,15 @@ async function txn(req: Request, res: Response, { service, datacenter, guard, ho
 	const all = asked.filter((each): each is Exclude<typeof each, TxnFault> => !('fault' in each));
 	if (all.length === 0) return answerDone(req, res, []);
 
-	const held: boolean[] = [];
+	const unmet: (string | null)[] = [];
 	const results: Json[][] = [];
 	let isLate = false;
 	const operations = all.map(({ operation }) => operation);
 	const onPart: OnPart = (index, { kind, ok, revision }) => {
 		const operation = all[index] as TxnOperation;
-		held[index] = ok;
-		isLate ||= kind === 'duplicate' && !isAsAt(revision, operation, service);
+		const isCopy = kind === 'duplicate';
+		unmet[index] = ok ? null : isCopy ? operation.unmet : unmetOf(operation, service);
+		isLate ||= isCopy && !isAsAt(revision, operation, service);
 		// The bounds on what a transaction reads hold for what it has read, and for nothing else.
 		results[index] = ok && !isLate ? resultsOf(operation, service) : [];
 	};
@@ -67,12 +68,7 @@ async function txn(req: Request, res: Response, { service, datacenter, guard, ho
 				onPart,
 			));
 	if (submitted.outcome !== 'chosen') return answerUnapplied(res, submitted);
-	if (!submitted.ok)
-		return answerFailed(
-			req,
-			res,
-			all.map((each, index) => (held[index] ? null : unmetOf(each, service))),
-		);
+	if (!submitted.ok) return answerFailed(req, res, unmet);
 	if (!isLate) return answerDone(req, res, results.flat());
 	// It was applied before, or came with the snapshot of another node, and this node is not at the state that it read.
 	res.setHeader('X-Swarm-Outcome', 'applied');
@@ -87,7 +83,7 @@ function isAsAt(revision: number, { operation, answers }: TxnOperation, { store 
 		: store.changeOfKey(operation.key) <= revision;
 }
 
-/** What is wrong with an operation whose condition does not hold. */
+/** What is wrong with an operation whose condition does not hold, in the state that it has just left. */
 function unmetOf({ operation, unmet }: TxnOperation, { store }: ReplicaService): string {
 	const isInvalid = operation.kind === 'acquire' && !store.session(operation.session);
 	return isInvalid ? invalidSession(operation.session) : unmet;

@@ -1,6 +1,7 @@
 /** `Idempotency-Key`: a write that is sent again has the outcome of its first copy, and no second effect. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
+import { SESSION_KEYS_MAX } from '../../shared/store/locks.ts';
 import { type Answer, LoneReplica, TestNode } from './node.ts';
 
 const KEY = '8e03978e-40d5-43dd-bc93-6894a57f9324';
@@ -82,6 +83,30 @@ describe('a write with an Idempotency-Key', () => {
 		// The first outcome, though the session does not hold the key any more.
 		expect((await write('PUT', `/v1/kv/k?acquire=${id}`, 'x', 'one')).text).toBe('true');
 		expect((await node.get('/v1/kv/k')).json).toMatchObject([{ LockIndex: 1, Value: encoded('y') }]);
+	});
+
+	it('that acquired nothing has its first outcome, also when its session is over or holds too many keys', async () => {
+		const { ID: holder } = (await node.put('/v1/session/create')).json as { ID: string };
+		const { ID: id } = (await node.put('/v1/session/create', '{"LockDelay":"0s"}')).json as { ID: string };
+		await node.put(`/v1/kv/k?acquire=${holder}`);
+		const locks = (...keys: string[]) =>
+			JSON.stringify(keys.map((Key) => ({ KV: { Verb: 'lock', Key, Session: id } })));
+		const acquire = () => write('PUT', `/v1/kv/k?acquire=${id}`, 'x', 'one');
+		const transact = () => write('PUT', '/v1/txn', locks('k'), 'two');
+		expect(await acquire()).toMatchObject({ status: 200, text: 'false' });
+		const { status, text } = await transact();
+		expect(status).toBe(409);
+
+		const others = Array.from({ length: SESSION_KEYS_MAX }, (_, i) => `other${i}`);
+		for (let i = 0; i < others.length; i += 64) await node.put('/v1/txn', locks(...others.slice(i, i + 64)));
+		await node.put(`/v1/kv/k?release=${holder}`);
+		expect(await acquire()).toMatchObject({ status: 200, text: 'false' });
+
+		await node.put(`/v1/session/destroy/${id}`);
+		expect(await acquire()).toMatchObject({ status: 200, text: 'false' });
+		expect(await transact()).toMatchObject({ status, text });
+		const invalid = { status: 500, text: `invalid session "${id}"` };
+		expect(await write('PUT', `/v1/kv/k?acquire=${id}`, 'x', 'three')).toMatchObject(invalid);
 	});
 });
 

@@ -368,7 +368,7 @@ describe('a transaction with locks', () => {
 				Errors: [
 					{
 						OpIndex: 1,
-						What: `the key "k" is held by another session, or nobody may acquire it yet, or "${b}" holds too many`,
+						What: `the key "k" is held by another session, or nobody may acquire it yet, or the session "${b}" is not there or holds too many`,
 					},
 					{ OpIndex: 2, What: `invalid session "${NOBODY}"` },
 					{ OpIndex: 3, What: `the key "k" is not held by the session "${b}"` },
