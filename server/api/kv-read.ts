@@ -32,22 +32,34 @@ export async function read(
 	const { store } = options.service;
 	const many = isOfMany(query);
 	const list = listOptions(key, query);
-	const setHeaders = await whenReadable(options, req, res, query, { kind: many ? 'prefix' : 'key', name: key });
-	if (!setHeaders) return;
+	const readable = await whenReadable(options, req, res, query, { kind: many ? 'prefix' : 'key', name: key });
+	if (!readable) return;
 	if (many) {
 		return longReads.answer(req, res, () => {
+			const again = readable.again();
+			if (again !== null) return again;
 			const view = store.view(key, list.after);
 			if (!view) throw new HttpError(503, 'Too many long reads are under way at this node.');
-			setHeaders(store.indexOfPrefix(key));
+			readable.setHeaders(store.indexOfPrefix(key));
 			return isSet(query, 'keys') ? beginKeys(res, view, list) : beginEntries(res, view, list);
 		});
 	}
-	setHeaders(store.indexOfKey(key));
-	const entry = store.get(key);
-	if (!entry) return answerNothing(res, 404);
+	const look = (): Entry | undefined => {
+		readable.setHeaders(store.indexOfKey(key));
+		const entry = store.get(key);
+		if (!entry) answerNothing(res, 404);
+		return entry;
+	};
+	const entry = look();
+	if (!entry) return;
 	const raw = isSet(query, 'raw');
 	if (entry.value.length > VALUE_SLICE_BYTES) {
-		return longReads.answer(req, res, () => beginValue(res, asViewed(entry), raw, list.pretty));
+		return longReads.answer(req, res, () => {
+			const again = readable.again();
+			if (again !== null) return again;
+			const now = look();
+			return now ? beginValue(res, asViewed(now), raw, list.pretty) : null;
+		});
 	}
 	if (!raw) return answerJson(res, [entryJson(entry)], list.pretty);
 	answer(res, 200, 'text/plain', asBuffer(entry.value));

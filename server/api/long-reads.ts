@@ -25,12 +25,13 @@ export interface LongAnswer {
 }
 
 /**
- * Sets status and headers, and begins an answer that shows the present state.
+ * Sets status and headers, and begins an answer that shows the present state. It is called when the read has its turn.
  *
- * @returns null where it has sent the whole answer itself
+ * @returns null where it has sent the whole answer itself; a promise where the present state must not be shown before it
+ * resolves. Then the read waits for another turn
  * @throws HttpError for the client
  */
-export type Begin = () => LongAnswer | null;
+export type Begin = () => LongAnswer | Promise<void> | null;
 
 export interface LongReadLimits {
 	/** The number of answers that are made or taken at once. */
@@ -73,7 +74,7 @@ const WRITES_MS = 100;
 const WATCH_EVERY_MS = 500;
 
 /**
- * `ahead`: earlier requests on its connection have to be answered first. `line`: it waits for its beginning. `ready`: its
+ * `ahead`: it may not wait in line yet, such as while earlier requests on its connection are not answered. `line`: it waits for its beginning. `ready`: its
  * next piece may be made. `taking`: its reader has to take a piece first.
  */
 type Phase = 'ahead' | 'line' | 'ready' | 'taking' | 'ended';
@@ -126,8 +127,8 @@ export class LongReads {
 			if (isGone(req, res)) return resolve();
 			const settle = (error: unknown): void => (error === null ? resolve() : reject(error));
 			const sinceMs = this.#nowMs();
-			const phase = res.socket === null ? 'ahead' : 'line';
-			const reading: Reading = { res, begin, settle, phase, sinceMs, stalledTotalMs: 0, answer: null, isMade: false };
+			const state = { phase: 'ahead', sinceMs, stalledTotalMs: 0, answer: null, isMade: false } as const;
+			const reading: Reading = { res, begin, settle, ...state };
 			res.once('close', () => this.#end(reading, null));
 			res.on('drain', () => this.#taken(reading));
 			if (res.socket !== null) return this.#lineUp(reading);
@@ -140,6 +141,7 @@ export class LongReads {
 	}
 
 	#lineUp(reading: Reading): void {
+		if (reading.phase !== 'ahead') return;
 		if (this.#line.length >= this.#limits.lineMax) return this.#end(reading, tooMany(this.#limits));
 		this.#enter(reading, 'line');
 		this.#line.push(reading);
@@ -210,9 +212,18 @@ export class LongReads {
 
 	#makePiece(reading: Reading): void {
 		if (reading.phase === 'line') {
+			this.#enter(reading, 'ahead');
+			const begun = reading.begin();
+			if (begun instanceof Promise) {
+				begun.then(
+					() => this.#lineUp(reading),
+					(error) => this.#end(reading, error),
+				);
+				return;
+			}
 			this.#enter(reading, 'ready');
-			reading.answer = reading.begin();
-			if (reading.answer) this.#begun.add(reading);
+			reading.answer = begun;
+			if (begun !== null) this.#begun.add(reading);
 		}
 		const { res, answer } = reading;
 		if (!answer) return this.#end(reading, null);

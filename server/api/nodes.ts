@@ -81,9 +81,9 @@ function agentOf(options: NodesOptions): Json {
 
 async function answerCatalog(req: Request, res: Response, options: NodesOptions): Promise<void> {
 	const { swarm } = options;
-	const setHeaders = await whenReadable(options, req, res, queryOf(req), { kind: 'members', name: '' });
-	if (!setHeaders) return;
-	setHeaders(membersIndex(swarm.sets));
+	const readable = await whenReadable(options, req, res, queryOf(req), { kind: 'members', name: '' });
+	if (!readable) return;
+	readable.setHeaders(membersIndex(swarm.sets));
 	const nodes = onePerName(swarm.members).map((member) => ({
 		Node: nameOf(member.id),
 		Address: placeOf(member.url).host,
@@ -106,9 +106,9 @@ async function answerChecks(
 	const query = new URLSearchParams(queryOf(req));
 	for (const mode of ['consistent', 'max_stale']) query.delete(mode);
 	query.set('stale', '');
-	const setHeaders = await whenReadable(options, req, res, query, { kind: 'members', name: '' });
-	if (!setHeaders) return;
-	setHeaders(membersIndex(swarm.sets));
+	const readable = await whenReadable(options, req, res, query, { kind: 'members', name: '' });
+	if (!readable) return;
+	readable.setHeaders(membersIndex(swarm.sets));
 	const { id } = service.view();
 	const checks = onePerName(memberStatuses(service, swarm))
 		.filter(isChosen)

@@ -16,8 +16,17 @@ export interface ReadOptions {
 	readonly holdMs: number;
 }
 
-/** Sets the headers of a read. @param index the index of what it answers */
-export type SetHeaders = (index: number) => void;
+/** A read that this node's own state may answer. */
+export interface Readable {
+	/** Sets the headers. @param index the index of what it answers */
+	setHeaders(index: number): void;
+	/**
+	 * Asked where the read has waited since, such as in the line of long answers.
+	 *
+	 * @returns null where the state may answer it still; else what resolves when it may, and rejects with an HttpError
+	 */
+	again(): Promise<void> | null;
+}
 
 /**
  * Resolves when this node's own state may answer the read, by the parameters in `query`.
@@ -31,7 +40,7 @@ export async function whenReadable(
 	res: ServerResponse,
 	query: URLSearchParams,
 	subject: Subject,
-): Promise<SetHeaders | null> {
+): Promise<Readable | null> {
 	const mode = readMode(query);
 	const asked = blockingOf(query);
 	let isStale = await confirm(service, mode, holdMs);
@@ -40,20 +49,33 @@ export async function whenReadable(
 		if (end === 'gone') return null;
 		if (end === 'waited') isStale = await confirm(service, mode, holdMs);
 	}
-	return (index) => {
-		const { leader, lastContactMs } = service.view();
-		res.setHeader('X-Consul-Index', index);
-		res.setHeader('X-Consul-KnownLeader', String(leader.node !== ''));
-		res.setHeader('X-Consul-LastContact', isStale ? Math.min(Math.floor(lastContactMs), Number.MAX_SAFE_INTEGER) : 0);
-		res.setHeader('X-Consul-Effective-Consistency', isStale ? 'stale' : linearizable(mode));
+	return {
+		setHeaders: (index) => {
+			const { leader, lastContactMs } = service.view();
+			res.setHeader('X-Consul-Index', index);
+			res.setHeader('X-Consul-KnownLeader', String(leader.node !== ''));
+			res.setHeader('X-Consul-LastContact', isStale ? Math.min(Math.floor(lastContactMs), Number.MAX_SAFE_INTEGER) : 0);
+			res.setHeader('X-Consul-Effective-Consistency', isStale ? 'stale' : linearizable(mode));
+		},
+		again: () => {
+			if (!isStale || mayBeStale(service, mode)) return null;
+			return confirm(service, mode, holdMs).then((may) => {
+				isStale = may;
+			});
+		},
 	};
 }
 
 /** @returns whether the answer may be stale @throws HttpError where it may not, and no leader confirms the state */
 async function confirm(service: ReplicaService, mode: ReadMode, holdMs: number): Promise<boolean> {
-	if (mode.kind === 'stale' && (mode.ageMaxMs === null || service.view().lastContactMs < mode.ageMaxMs)) return true;
+	if (mayBeStale(service, mode)) return true;
 	if (!(await service.readBarrier(holdMs))) throw new HttpError(500, 'No cluster leader');
 	return false;
+}
+
+/** Whether the answer may be the state of this node as it is now. */
+function mayBeStale(service: ReplicaService, mode: ReadMode): boolean {
+	return mode.kind === 'stale' && (mode.ageMaxMs === null || service.view().lastContactMs < mode.ageMaxMs);
 }
 
 function linearizable({ kind }: ReadMode): string {

@@ -202,15 +202,20 @@ async function answerSessions(
 	{ subject, index, read }: SessionsRead,
 ): Promise<void> {
 	const { store } = options.service;
-	const setHeaders = await whenReadable(options, req, res, queryOf(req), subject);
-	if (!setHeaders) return;
-	setHeaders(Math.max(1, index(store)));
-	const found = read(store);
+	const readable = await whenReadable(options, req, res, queryOf(req), subject);
+	if (!readable) return;
+	const look = (): readonly Session[] => {
+		readable.setHeaders(Math.max(1, index(store)));
+		return read(store);
+	};
+	const found = look();
 	const pretty = isPretty(req);
 	if (found.length <= ANSWERED_AT_ONCE_MAX) return answerJson(res, found.map(sessionJson), pretty);
 	return options.longReads.answer(req, res, () => {
+		const again = readable.again();
+		if (again !== null) return again;
 		res.setHeader('Content-Type', 'application/json; charset=utf-8');
-		return listBody(printed(found, pretty), pretty);
+		return listBody(printed(look(), pretty), pretty);
 	});
 }
 

@@ -1,4 +1,5 @@
 /** Answers of any length: their contents, their memory while nobody takes them, and the order of those that wait. */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -255,6 +256,40 @@ describe('more readers than there is room for', () => {
 		for (const socket of held) expect((await bodyOf(socket)) === before).toBe(true);
 		const answers = await Promise.all(waiting);
 		expect(answers.map(({ json }) => json)).toEqual([['k/1/ç1'], ['k/2/ç2'], ['k/3/ç3']]);
+	});
+
+	it.each(['kv/k/1/?keys&', 'kv/large?', 'session/list?'])('are as young as they have to be: %s', async (path) => {
+		await node.start({ longReadLimits: limits });
+		fill(
+			30,
+			(i) => new Uint8Array(VALUE_BYTES_MAX).fill(i),
+			(i) => (i === 0 ? 'large' : `k/${i}`),
+		);
+		const attributes = { name: '', node: '', ttlMs: 0, lockDelayMs: 0, behavior: 'release' } as const;
+		for (let i = 0; i <= 100; i++) {
+			const operation = { kind: 'createSession', session: randomUUID(), attributes } as const;
+			void node.replica.submit(operation, { route: 'leader', contest: 0, timeoutMs: 1 });
+		}
+		const ask = async () => {
+			const { headers } = await node.get(`/v1/${path}max_stale=13ms`);
+			return headers['x-consul-effective-consistency'];
+		};
+		const held = [await askAndHold('/v1/kv/?recurse'), await askAndHold('/v1/kv/?recurse')];
+		await isTaking(2);
+		// It waits in line for its turn, and meanwhile the node loses its leader.
+		const [confirmed, asked] = [node.replica.barriers.length, responses.length];
+		const waiting = ask();
+		while (responses.length === asked) await turn();
+		for (let i = 0; i < 10; i++) await turn();
+		node.replica.override = { lastContactMs: 13 };
+		held[0]?.destroy();
+		expect(await waiting).toBe('leader');
+		expect(node.replica.barriers.length).toBe(confirmed + 1);
+
+		node.replica.override = {};
+		const inTime = [ask(), ask()];
+		held[1]?.destroy();
+		expect(await Promise.all(inTime)).toEqual(['stale', 'stale']);
 	});
 
 	it('are refused when they have waited for too long', async () => {
