@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
-import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import { FRAME_BYTES_MAX } from '../../shared/client/protocol.ts';
 import type { ClientConnection, GrantOf } from '../../shared/replica/client-connection.ts';
 import type { ClientDoor } from '../../shared/replica/client-door.ts';
@@ -18,19 +18,22 @@ import { refuseUpgrade } from '../front/upgrade.ts';
 
 /** A client that does not answer the closing frame within this time is cut. */
 const CLOSE_GRACE_MS = 1000;
+/** The types of ws lack `closeTimeout`. */
+const SOCKET_OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
+	noServer: true,
+	clientTracking: false,
+	perMessageDeflate: false,
+	skipUTF8Validation: true,
+	maxPayload: FRAME_BYTES_MAX,
+	closeTimeout: CLOSE_GRACE_MS,
+};
 /** The interval at which `drain` looks whether all connections are settled. */
 const LOOK_EVERY_MS = 10;
 
 export class ClientSockets {
 	readonly #door: ClientDoor;
 	readonly #grantOf: GrantOf | null;
-	readonly #server = new WebSocketServer({
-		noServer: true,
-		clientTracking: false,
-		perMessageDeflate: false,
-		skipUTF8Validation: true,
-		maxPayload: FRAME_BYTES_MAX,
-	});
+	readonly #server = new WebSocketServer(SOCKET_OPTIONS);
 	readonly #connections = new Map<WebSocket, ClientConnection>();
 	#closed = false;
 

@@ -277,6 +277,7 @@ export class Link {
 		const isOfAddress = code === 'ENOTFOUND' || code === 'ERR_TLS_CERT_ALTNAME_INVALID';
 		if (code.startsWith('E') && !isOfAddress && !isOfOpenSsl) return this.#end(`connection lost (${code})`);
 		const why = isOfOpenSsl ? `no TLS (${code})` : error.message;
+		this.#cutInTime();
 		this.#owner.refused(this, why);
 		this.#end(why);
 	}
@@ -294,6 +295,11 @@ export class Link {
 
 	#close({ code, text }: { readonly code: number; readonly text: string }): void {
 		this.#ws.close(code, text);
+		this.#cutInTime();
+	}
+
+	/** Waits no longer than a bounded time for the other end to close, which ws does for half a minute. */
+	#cutInTime(): void {
 		this.#closeTimer ??= setTimeout(() => this.#ws.terminate(), CLOSE_GRACE_MS);
 	}
 

@@ -1,7 +1,8 @@
-/** A WebSocket whose other end sends and never reads costs a node little and is ended, on each of the three paths. */
+/** A WebSocket whose other end only sends, or does not close, costs a node little and is ended, on each of the three paths. */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { WebSocket } from 'ws';
 import { Writer } from '../../shared/bytes/bytes.ts';
 import { writeHello, writeRead } from '../../shared/client/client-frame.ts';
@@ -9,10 +10,16 @@ import { READ_KEYS_MAX } from '../../shared/client/protocol.ts';
 import { TestSwarm } from '../client/nodes.ts';
 import { TestNode } from '../mesh/node.ts';
 import { Stranger } from '../mesh/stranger.ts';
+import { Wire } from './wire.ts';
 
 const MEGABYTE = 1024 * 1024;
 /** The bound on the memory for such a WebSocket, together with other memory that this process takes meanwhile. */
 const HELD_BYTES_MAX = 128 * MEGABYTE;
+
+/** The time from a closing frame to the end of a connection on which no other one comes, milliseconds. */
+const CLOSE_GRACE_MS = 1000;
+/** A frame of WebSocket with bits that no version of it uses. @source RFC 6455, 5.2 */
+const RESERVED_BITS = Uint8Array.of(0xf2, 0x80, 0, 0, 0, 0);
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
@@ -100,3 +107,26 @@ describe('one that asks for much', () => {
 		}
 	});
 });
+
+it.each(['/client', '/socket.io/?EIO=4&transport=websocket', '/mesh'])(
+	'one at %s that breaks the rules of WebSocket is cut, though it does not close',
+	async (path) => {
+		const swarm = await startSwarm();
+		const { host, port } = new URL(swarm.node('n1').url);
+		vi.useFakeTimers({ toFake: ['setTimeout'] });
+		cleanUp.push(() => vi.useRealTimers());
+		const wire = new Wire(Number(port));
+		wire.write(
+			`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+		);
+		await wire.receives('101 Switching Protocols');
+		wire.write(RESERVED_BITS);
+		expect(await wire.closed).toBe('end');
+		vi.advanceTimersByTime(CLOSE_GRACE_MS);
+		// Only a connection that is open on the other side goes on to take bytes.
+		while (!wire.socket.destroyed) {
+			wire.write(RESERVED_BITS);
+			await setImmediate();
+		}
+	},
+);
