@@ -4,16 +4,16 @@
  * the held process go on.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 
 const GUARD = 'read -r _; kill -CONT "$0"';
 
-/** @returns a function that lets it go on @throws the system's error where there is no shell */
-export async function holdStill(held: ChildProcess): Promise<() => void> {
+/** @returns a function that lets it go on @throws Error where there is no shell */
+export function holdStill(held: ChildProcess): () => void {
 	const guard = spawn('sh', ['-c', GUARD, String(held.pid)], { stdio: ['pipe', 'ignore', 'ignore'] });
-	// The shell may be ended by the terminal before it is let go.
+	guard.on('error', () => undefined);
+	if (guard.pid === undefined) throw new Error('there is no shell that would let it go on');
+	// The terminal may end the shell before it is let go.
 	guard.stdin.on('error', () => undefined);
-	await once(guard, 'spawn');
 	guard.unref();
 	held.kill('SIGSTOP');
 	return () => {

@@ -86,6 +86,8 @@ class Launcher {
 	#toldReady = false;
 	/** `failing`: a child could not start, so the others are stopped. */
 	#phase: 'running' | 'stopping' | 'failing' = 'running';
+	/** Whether something may be done to a node depends on what is done before it, so the one is over before the other. */
+	#lastAct: Promise<unknown> = Promise.resolve();
 	#interruptedMs = 0;
 	#killTimer: NodeJS.Timeout | undefined;
 	readonly #onInterrupt = () => this.#interrupt();
@@ -143,7 +145,9 @@ class Launcher {
 		{ process: asker }: Child,
 		{ number, act, node }: ChildMessage & { readonly kind: 'act' },
 	): Promise<void> {
-		const why = await this.#act(act, node).catch((error: Error) => `It failed: ${error.message}`);
+		const acted = this.#lastAct.then(() => this.#act(act, node)).catch((error: Error) => `It failed: ${error.message}`);
+		this.#lastAct = acted;
+		const why = await acted;
 		const answer: ActedMessage = { kind: 'acted', number, why };
 		// A node that asked for its own end hears no answer.
 		if (asker.connected) asker.send(answer, () => undefined);
@@ -173,7 +177,7 @@ class Launcher {
 				if (isDown) return `${id} is down.`;
 				if (child.goOn !== null) return `${id} is paused already.`;
 				if (isLast) return lastText(id);
-				child.goOn = await holdStill(child.process);
+				child.goOn = holdStill(child.process);
 				return null;
 			case 'kill':
 			case 'wipe':

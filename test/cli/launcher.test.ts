@@ -52,9 +52,11 @@ if (behaviour === 'crashes') process.exit(7);
 if (behaviour === 'asks') {
 	await told('asked');
 	for (const asked of readFileSync(new URL('asked', import.meta.url), 'utf8').split('\\n')) {
-		const [act, node] = asked.split(' ');
-		const why = await primary.act(act, node);
-		appendFileSync(new URL('answers', import.meta.url), asked + ': ' + (why ?? 'done') + '\\n');
+		const acts = asked.split(' and ').map((one) => primary.act(...one.split(' ')));
+		writeFileSync(new URL('sent', import.meta.url), '');
+		const whys = await Promise.all(acts);
+		const answer = whys.map((why) => why ?? 'done').join(' and ');
+		appendFileSync(new URL('answers', import.meta.url), asked + ': ' + answer + '\\n');
 	}
 	writeFileSync(new URL('all-asked', import.meta.url), '');
 }
@@ -76,6 +78,9 @@ await launch({
 	onReady: () => console.log('all ready'),
 });
 `;
+
+/** The files by which a test and its children tell each other something. */
+const TOLD = ['be-ready', 'be-gone', 'asked', 'sent', 'answers', 'all-asked'];
 
 let folder = '';
 
@@ -101,6 +106,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(() => {
 	vi.useRealTimers();
+	for (const name of TOLD) rmSync(join(folder, name), { force: true });
 });
 
 interface Launched {
@@ -248,10 +254,17 @@ it('a SIGKILL of the primary leaves no child behind', async () => {
 	expect(signal).toBe('SIGKILL');
 });
 
-/** Has the child that asks ask for this, at once and as a whole. */
+/** Has the child that asks ask for one of these after the other. It asks for two at once where they are joined by `and`. */
 function ask(...asked: readonly string[]): void {
 	writeFileSync(join(folder, 'to-ask'), asked.join('\n'));
 	renameSync(join(folder, 'to-ask'), join(folder, 'asked'));
+}
+
+const LAST_ONE = 'n1 is the only node left that can be asked. Start or resume another one first.';
+
+async function answered(): Promise<string[]> {
+	await vi.waitFor(() => expect(existsSync(join(folder, 'all-asked'))).toBe(true), { timeout: 60_000 });
+	return readFileSync(join(folder, 'answers'), 'utf8').trimEnd().split('\n');
 }
 
 it('in a lab a node may have others paused, killed, wiped and started, and the last one goes on', async () => {
@@ -274,16 +287,13 @@ it('in a lab a node may have others paused, killed, wiped and started, and the l
 	await swarm.said('all ready');
 	ask(...asked);
 	await swarm.said('! n2 is down: SIGKILL\n1 left, 0 removed. npm run node n2');
-	await vi.waitFor(() => expect(existsSync(join(folder, 'all-asked'))).toBe(true), { timeout: 60_000 });
-	const answers = readFileSync(join(folder, 'answers'), 'utf8').trimEnd().split('\n');
-	const lastOne = 'n1 is the only node left that can be asked. Start or resume another one first.';
-	expect(answers).toEqual([
+	expect(await answered()).toEqual([
 		'kill n9: n9 was not started by this primary process.',
 		'start n2: n2 runs already.',
 		'resume n2: n2 is not paused.',
 		'pause n2: done',
 		'pause n2: n2 is paused already.',
-		`kill n1: ${lastOne}`,
+		`kill n1: ${LAST_ONE}`,
 		'resume n2: done',
 		'kill n2: done',
 		'kill n2: n2 is down already.',
@@ -300,8 +310,22 @@ it('in a lab a node may have others paused, killed, wiped and started, and the l
 	expect(await swarm.fine).toBe(true);
 });
 
+it.each([
+	['kill n2 and kill n1', `done and ${LAST_ONE}`],
+	['pause n2 and pause n1', `done and ${LAST_ONE}`],
+	['kill n2 and start n2', 'done and done'],
+])('in a lab what comes at once is done one after the other: %s', async (asked, answer) => {
+	const swarm = launchedIn({ neverAgain: null, wipe: () => undefined }, ['asks', 'steady']);
+	await swarm.said('all ready');
+	ask(asked);
+	// This thread stands still meanwhile, and then reads all of it in one turn.
+	while (!existsSync(join(folder, 'sent'))) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+	expect(await answered()).toEqual([`${asked}: ${answer}`]);
+	swarm.interrupt('SIGTERM');
+	expect(await swarm.fine).toBe(true);
+});
+
 it('in a lab a node that is killed before it is ready is down, and the others go on', async () => {
-	for (const name of ['be-ready', 'answers', 'all-asked']) rmSync(join(folder, name), { force: true });
 	ask('kill n2');
 	const swarm = launchedIn({ neverAgain: null, wipe: () => undefined }, ['asks', 'waits']);
 	await swarm.said('! n2 is down: SIGKILL\n1 left, 0 removed. npm run node n2');
@@ -311,12 +335,8 @@ it('in a lab a node that is killed before it is ready is down, and the others go
 
 it('without a lab a node can do nothing to others', async () => {
 	ask('kill n2');
-	for (const name of ['answers', 'all-asked']) rmSync(join(folder, name), { force: true });
 	const swarm = launched('asks', 'steady');
-	await vi.waitFor(() => expect(existsSync(join(folder, 'all-asked'))).toBe(true), { timeout: 60_000 });
-	expect(readFileSync(join(folder, 'answers'), 'utf8')).toBe(
-		'kill n2: The primary process was started without --lab.\n',
-	);
+	expect(await answered()).toEqual(['kill n2: The primary process was started without --lab.']);
 	swarm.interrupt('SIGTERM');
 	expect(await swarm.fine).toBe(true);
 });
