@@ -7,6 +7,7 @@ import type { Phase1View } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { ballotNode, compareBallotTexts } from './ballot-names.ts';
+import { type EntryOf, isOf } from './reasons/past.ts';
 import type { Entry } from './tape.ts';
 
 /** Everything that the page knows of one decision. */
@@ -39,12 +40,14 @@ interface BallotFacts {
 	/** The first fact of it that the page was told. */
 	readonly first: Entry;
 	readonly entries: Entry[];
-	campaign: (Fact & { readonly kind: 'campaign' }) | null;
+	campaign: EntryOf<'campaign'> | null;
 	/** It was halted or given up. */
 	ended: boolean;
-	/** The first slot for which the proposer proposed a value of its own; 0 for none. */
-	firstOwnSlot: Slot;
-	/** The slots whose value followed from phase 1: a reported value, or a no-op. */
+	/** The first proposal of a value of the proposer's own; null for none. */
+	firstOwn: EntryOf<'proposed'> | null;
+	/** The first proposal of a value that followed from phase 1: a reported value, or a no-op; null for none. */
+	firstRecovered: Entry | null;
+	/** The slots of all of those. */
 	readonly recovered: Set<Slot>;
 }
 
@@ -85,17 +88,29 @@ export class DecisionIndex {
 		return version;
 	}
 
-	/** @param attempts ballots that are known to have been tried for it, as an answer lists them */
-	gather(slot: Slot, attempts: readonly BallotText[], leaderships: readonly Phase1View[]): Gathered {
-		const ballots = this.ballotsOf(slot, attempts);
+	/**
+	 * Which facts belong to the decision may follow from later ones, so that all steps of a playback belong to the same. But
+	 * no fact behind the place `through` of the tape is in it, nor anything that was learned from one.
+	 *
+	 * @param attempts ballots that are known to have been tried for it, as an answer lists them
+	 * @param leaderships the phases 1 of the leaders, as of that place
+	 */
+	gather(
+		slot: Slot,
+		attempts: readonly BallotText[],
+		leaderships: readonly Phase1View[],
+		through = Number.POSITIVE_INFINITY,
+	): Gathered {
+		const ballots = this.ballotsOf(slot, attempts, through);
 		const entries = [...(this.#slots.get(slot)?.entries ?? [])];
 		const earlier = new Map<BallotText, EarlierPhase1>();
 		for (const ballot of ballots) {
 			const facts = this.#ballots.get(ballot);
-			const own = facts !== undefined && this.#campaignedFor(slot, facts);
+			const own = facts !== undefined && this.#campaignedFor(slot, facts, through);
 			if (!own) {
-				const phase1 = phase1Of(ballot, facts) ?? leaderships.find((view) => view.ballot === ballot);
-				if (phase1) earlier.set(ballot, { ...phase1, uncounted: promisersOf(facts, phase1) });
+				const happened = facts?.entries.filter(({ at }) => at <= through) ?? [];
+				const phase1 = phase1Of(ballot, happened) ?? leaderships.find((view) => view.ballot === ballot);
+				if (phase1) earlier.set(ballot, { ...phase1, uncounted: promisersOf(happened, phase1) });
 			}
 			const quorum = this.#quorum(slot, ballot);
 			for (const entry of facts?.entries ?? []) {
@@ -103,17 +118,21 @@ export class DecisionIndex {
 				if (quorum === undefined || entry.index < quorum.index || !isEnd(entry.fact)) entries.push(entry);
 			}
 		}
-		return { slot, ballots, entries: [...new Set(entries)].sort((a, b) => a.at - b.at), earlier };
+		const all = [...new Set(entries)].sort((a, b) => a.at - b.at);
+		const happened = all.filter(({ at }) => at <= through);
+		if (happened.length === all.length) return { slot, ballots, entries: all, earlier };
+		const begun = new Set(happened.map(({ fact }) => ballotOf(fact)));
+		return { slot, ballots: ballots.filter((ballot) => begun.has(ballot)), entries: happened, earlier };
 	}
 
-	ballotsOf(slot: Slot, attempts: readonly BallotText[]): BallotText[] {
+	ballotsOf(slot: Slot, attempts: readonly BallotText[], through = Number.POSITIVE_INFINITY): BallotText[] {
 		const ballots = new Set(attempts.filter((ballot) => this.#ballots.has(ballot)));
 		for (const ballot of this.#slots.get(slot)?.ballots ?? []) {
 			ballots.add(ballot);
-			if (this.#ballots.get(ballot)?.firstOwnSlot === slot)
+			if (this.#ballots.get(ballot)?.firstOwn?.fact.slot === slot)
 				for (const b of this.#attemptsBefore(ballot)) ballots.add(b);
 		}
-		for (const ballot of this.#idleFor(slot)) ballots.add(ballot);
+		for (const ballot of this.#idleFor(slot, through)) ballots.add(ballot);
 		return [...ballots].sort(compareBallotTexts);
 	}
 
@@ -127,18 +146,18 @@ export class DecisionIndex {
 	}
 
 	/** Whether phase 1 ran for this slot alone, and not once for all slots. */
-	#campaignedFor(slot: Slot, facts: BallotFacts): boolean {
-		const campaign = facts.campaign;
+	#campaignedFor(slot: Slot, { campaign, firstOwn, recovered }: BallotFacts, through: number): boolean {
 		if (!campaign) return false;
-		if (campaign.contest === slot || facts.recovered.has(slot)) return true;
-		if (campaign.why === 'proposal') return facts.firstOwnSlot === slot || facts.firstOwnSlot === 0;
-		return false;
+		if (campaign.fact.contest === slot || recovered.has(slot)) return true;
+		if (campaign.fact.why !== 'proposal') return false;
+		return !firstOwn || firstOwn.at > through || firstOwn.fact.slot === slot;
 	}
 
-	/** The newest campaigns for the slot that have proposed nothing yet, or never did. */
-	#idleFor(slot: Slot): BallotText[] {
-		const idle = [...this.#ballots].filter(([, { campaign, firstOwnSlot, recovered }]) => {
-			return campaign && aimOf(campaign) === slot && firstOwnSlot === 0 && recovered.size === 0;
+	/** The newest campaigns for the slot that had proposed nothing by then, or never did. */
+	#idleFor(slot: Slot, through: number): BallotText[] {
+		const idle = [...this.#ballots].filter(([, facts]) => {
+			const { campaign } = facts;
+			return campaign && campaign.at <= through && aimOf(campaign.fact) === slot && isIdle(facts, through);
 		});
 		return idle.slice(-ATTEMPTS_BEFORE_MAX).map(([ballot]) => ballot);
 	}
@@ -151,8 +170,7 @@ export class DecisionIndex {
 			.sort(([a], [b]) => compareBallotTexts(b, a));
 		const attempts: BallotText[] = [];
 		for (const [other, facts] of before.slice(0, ATTEMPTS_BEFORE_MAX)) {
-			const idle = facts.firstOwnSlot === 0 && facts.recovered.size === 0;
-			if (!facts.ended || !idle || facts.campaign?.why !== 'proposal') break;
+			if (!facts.ended || !isIdle(facts) || facts.campaign?.fact.why !== 'proposal') break;
 			attempts.push(other);
 		}
 		return attempts;
@@ -160,12 +178,15 @@ export class DecisionIndex {
 
 	#note(entry: Entry): void {
 		const { fact } = entry;
-		if (fact.kind === 'campaign') this.#ofBallot(fact.ballot, entry).campaign = fact;
+		if (isOf(entry, 'campaign')) this.#ofBallot(entry.fact.ballot, entry).campaign = entry;
 		else if (fact.kind === 'halted' || fact.kind === 'givenUp') this.#ofBallot(fact.ballot, entry).ended = true;
-		else if (fact.kind === 'proposed') {
-			const facts = this.#ofBallot(fact.ballot, entry);
-			if (fact.origin !== 'own') facts.recovered.add(fact.slot);
-			else if (facts.firstOwnSlot === 0) facts.firstOwnSlot = fact.slot;
+		else if (isOf(entry, 'proposed')) {
+			const facts = this.#ofBallot(entry.fact.ballot, entry);
+			if (entry.fact.origin === 'own') facts.firstOwn ??= entry;
+			else {
+				facts.firstRecovered ??= entry;
+				facts.recovered.add(entry.fact.slot);
+			}
 		}
 	}
 
@@ -179,7 +200,8 @@ export class DecisionIndex {
 				entries: [],
 				campaign: null,
 				ended: false,
-				firstOwnSlot: 0,
+				firstOwn: null,
+				firstRecovered: null,
 				recovered: new Set(),
 			}),
 		);
@@ -264,26 +286,32 @@ function ofAccept(fact: Fact): boolean {
 	);
 }
 
+/** Whether nothing was proposed under the ballot by then. */
+function isIdle({ firstOwn, firstRecovered }: BallotFacts, through = Number.POSITIVE_INFINITY): boolean {
+	return [firstOwn, firstRecovered].every((proposed) => !proposed || proposed.at > through);
+}
+
 /** Whether the fact ends a campaign or a leadership. */
 function isEnd(fact: Fact): boolean {
 	return fact.kind === 'halted' || fact.kind === 'givenUp';
 }
 
-function promisersOf(facts: BallotFacts | undefined, { promises }: Phase1View): NodeId[] {
+function promisersOf(happened: readonly Entry[], { promises }: Phase1View): NodeId[] {
 	const counted = new Set(promises.map((promise) => promise.from));
-	const promisers = (facts?.entries ?? []).filter(({ fact }) => fact.kind === 'promised').map(({ fact }) => fact.node);
+	const promisers = happened.filter(({ fact }) => fact.kind === 'promised').map(({ fact }) => fact.node);
 	return promisers.filter((node) => !counted.has(node));
 }
 
 /** The phase 1 of a ballot, from its facts, where the page received them. */
-function phase1Of(ballot: BallotText, facts: BallotFacts | undefined): Phase1View | undefined {
-	if (!facts?.campaign) return undefined;
+function phase1Of(ballot: BallotText, happened: readonly Entry[]): Phase1View | undefined {
+	const campaign = happened.find((entry) => isOf(entry, 'campaign'));
+	if (!campaign) return undefined;
 	const promises = new Map<NodeId, Phase1View['promises'][number]>();
-	for (const { fact } of facts.entries) {
+	for (const { fact } of happened) {
 		if (fact.kind !== 'promiseCounted') continue;
 		promises.set(fact.from, { from: fact.from, chosenThrough: fact.chosenThrough, reported: fact.reported });
 	}
-	const { chosenThrough } = facts.campaign;
+	const { chosenThrough } = campaign.fact;
 	const reported = [...promises.values()].flatMap((promise) => promise.reported.map((acceptance) => acceptance.slot));
 	return {
 		ballot,

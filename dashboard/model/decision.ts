@@ -8,14 +8,16 @@ import type { AgentFact } from '../../shared/paxos/fact.ts';
 import type { Acceptance, Slot } from '../../shared/paxos/message.ts';
 import type { ValueSummary } from '../../shared/store/describe.ts';
 import { ballotNode, compareBallotTexts } from './ballot-names.ts';
-import { ballotOf, type EarlierPhase1, type Gathered } from './decision-index.ts';
+import type { EarlierPhase1, Gathered } from './decision-index.ts';
 import { type Deciders, electorateOf, isQuorum, type MemberHistory } from './members.ts';
 import type { NodeModel } from './node-model.ts';
 import { membersOfRound, type RoundMembers } from './round-members.ts';
+import type { SwarmModel } from './swarm-model.ts';
 import type { Entry } from './tape.ts';
 
 type Reported = Acceptance<BallotText, ValueSummary>;
 type CampaignWhy = (AgentFact & { readonly kind: 'campaign' })['why'];
+type GivenUpWhy = (AgentFact & { readonly kind: 'givenUp' })['why'];
 type ProposalOrigin = (AgentFact & { readonly kind: 'proposed' })['origin'];
 
 export type RequestCell = 'sent' | 'arrived';
@@ -63,8 +65,10 @@ export interface Round extends RoundMembers {
 	/** A quorum has accepted. */
 	isChosen: boolean;
 	halted: { readonly by: BallotText; readonly from: NodeId } | null;
-	/** It ended because too few answered. */
-	givenUp: boolean;
+	/** Why it ended by itself; null where it did not. */
+	givenUp: GivenUpWhy | null;
+	/** The page was told no fact of it, so it is as the nodes hold it. */
+	readonly isHeld: boolean;
 }
 
 export interface Learned {
@@ -79,25 +83,27 @@ export interface Decision {
 	/** The members that the change in this slot brought; null where it holds no change that counts. */
 	readonly brings: Deciders | null;
 	/** Lowest ballot first. */
-	readonly rounds: readonly Round[];
+	readonly rounds: Round[];
 	chosen: { readonly ballot: BallotText; readonly value: ValueSummary } | null;
 	/** Every value that a node has told to be chosen: more than one only where a rule of Paxos was taken out. */
 	readonly values: ValueSummary[];
 	readonly learned: Map<NodeId, Learned>;
-	/** The page missed the messages of this decision, so it shows the nodes' states instead. */
+	/** The page was told no fact of this decision, so it shows what the nodes hold. */
 	readonly before: boolean;
 	/** The slot was chosen before the first fact that the page has of it. The promises tell so. */
 	chosenEarlier: boolean;
 }
 
-/** @param through how many of the facts have happened; all of them where left out */
-export function foldDecision(gathered: Gathered, history: MemberHistory, through = gathered.entries.length): Decision {
-	const { slot, entries } = gathered;
-	const happened = entries.slice(0, through);
-	const begun = new Set(happened.map(({ fact }) => ballotOf(fact)));
-	const ballots = through < entries.length ? gathered.ballots.filter((ballot) => begun.has(ballot)) : gathered.ballots;
+/** The decision as the facts that were gathered tell it, and as the nodes hold it of which facts are missing. */
+export function decisionOf(gathered: Gathered, { nodes, history }: SwarmModel): Decision {
+	const decision = foldDecision(gathered, history);
+	addHeld(decision, nodes);
+	return decision;
+}
+
+export function foldDecision({ slot, ballots, entries, earlier }: Gathered, history: MemberHistory): Decision {
 	const rounds = ballots.map((ballot) =>
-		newRound(slot, ballot, membersOfRound(ballot, gathered, history), gathered.earlier.get(ballot)),
+		newRound(slot, ballot, membersOfRound(ballot, slot, entries, history), earlier.get(ballot)),
 	);
 	const decision: Decision = {
 		slot,
@@ -107,12 +113,12 @@ export function foldDecision(gathered: Gathered, history: MemberHistory, through
 		chosen: null,
 		values: [],
 		learned: new Map(),
-		before: false,
+		before: entries.length === 0,
 		chosenEarlier: false,
 	};
 	addChosenEarlier(decision, entries);
 	const byBallot = new Map(rounds.map((round) => [round.ballot, round]));
-	for (const { fact } of happened) foldFact(decision, byBallot, fact);
+	for (const { fact } of entries) foldFact(decision, byBallot, fact);
 	return decision;
 }
 
@@ -126,37 +132,42 @@ export function roundToShow(
 	return find(present) ?? find(picked) ?? rounds.findLast((round) => round.isChosen) ?? rounds.at(-1);
 }
 
-/** Builds a decision from the nodes' present states, where the page has no fact of it any more. */
-export function decisionFromNodes(slot: Slot, nodes: readonly NodeModel[], history: MemberHistory): Decision {
-	const set = history.governing(slot);
-	const members: RoundMembers = { electorate: set && electorateOf(set), alsoNeeded: [] };
-	const byBallot = new Map<BallotText, Round>();
-	const learned = new Map<NodeId, Learned>();
-	const values: ValueSummary[] = [];
-	let chosen: Decision['chosen'] = null;
+/** What nodes hold although the page missed the fact. A ballot of which it missed all facts has a round of its own. */
+function addHeld(decision: Decision, nodes: readonly NodeModel[]): void {
 	for (const node of nodes) {
-		const view = node.slots.get(slot);
-		if (!node.isUp || !view) continue;
-		if (view.acceptedBallot !== '' && view.value) {
-			const ballot = view.acceptedBallot;
-			const round = byBallot.get(ballot) ?? newRound(slot, ballot, members, earlierPhase1(slot, ballot, nodes));
-			byBallot.set(ballot, round);
-			round.proposal ??= proposalOf(round, view.value);
-			round.accept.set(node.id, 'arrived');
-			round.vote.set(node.id, { state: 'accepted', counted: false });
-			round.votes = [...round.votes, node.id];
-			round.isChosen = round.electorate !== null && isQuorum(round.electorate, round.votes);
-		}
-		if (view.chosen && view.value) {
-			learned.set(node.id, { how: 'known', ballot: view.acceptedBallot });
-			addValue(values, view.value);
-			// A node that fetched it does not tell its ballot.
-			if (!chosen?.ballot) chosen = { ballot: view.acceptedBallot, value: view.value };
-		}
+		if (!node.isUp) continue;
+		const view = node.slots.get(decision.slot);
+		if (view?.value && view.acceptedBallot !== '')
+			holds(roundOf(decision, view.acceptedBallot, nodes), node.id, view.value);
+		const isChosen = view?.chosen || decision.slot <= node.chosenThrough;
+		if (!isChosen) continue;
+		const ballot = view?.acceptedBallot ?? '';
+		if (!decision.learned.has(node.id)) decision.learned.set(node.id, { how: 'known', ballot });
+		if (!view?.value) continue;
+		addValue(decision.values, view.value);
+		// A node that fetched it does not tell its ballot.
+		if (!decision.chosen?.ballot) decision.chosen = { ballot, value: view.value };
 	}
-	const rounds = [...byBallot.values()].sort((a, b) => compareBallotTexts(a.ballot, b.ballot));
-	const brings = history.broughtBy(slot);
-	return { slot, set, brings, rounds, chosen, values, learned, before: true, chosenEarlier: false };
+}
+
+function holds(round: Round, node: NodeId, value: ValueSummary): void {
+	round.proposal ??= proposalOf(round, value);
+	round.accept.set(node, 'arrived');
+	if (round.vote.get(node)?.state !== 'accepted') round.vote.set(node, { state: 'accepted', counted: false });
+	if (!round.isHeld) return;
+	round.votes = [...round.votes, node];
+	round.isChosen = round.electorate !== null && isQuorum(round.electorate, round.votes);
+}
+
+/** The round of the ballot, made from what the nodes hold where no fact of it was told. */
+function roundOf({ slot, set, rounds }: Decision, ballot: BallotText, nodes: readonly NodeModel[]): Round {
+	const known = rounds.find((round) => round.ballot === ballot);
+	if (known) return known;
+	const members: RoundMembers = { electorate: set && electorateOf(set), alsoNeeded: [] };
+	const round = { ...newRound(slot, ballot, members, earlierPhase1(slot, ballot, nodes)), isHeld: true };
+	rounds.push(round);
+	rounds.sort((a, b) => compareBallotTexts(a.ballot, b.ballot));
+	return round;
 }
 
 function addValue(values: ValueSummary[], value: ValueSummary): void {
@@ -220,7 +231,8 @@ function newRound(slot: Slot, ballot: BallotText, members: RoundMembers, earlier
 		votes: [],
 		isChosen: false,
 		halted: null,
-		givenUp: false,
+		givenUp: null,
+		isHeld: false,
 	};
 	for (const { from, chosenThrough, reported } of earlier?.promises ?? []) {
 		round.prepare.set(from, 'arrived');
@@ -277,7 +289,7 @@ function foldFact(decision: Decision, rounds: ReadonlyMap<BallotText, Round>, fa
 		}
 		case 'givenUp': {
 			const round = rounds.get(fact.ballot);
-			if (round) round.givenUp = true;
+			if (round) round.givenUp = fact.why;
 			return;
 		}
 		case 'proposed': {

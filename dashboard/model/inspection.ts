@@ -6,13 +6,14 @@ import type { Fact } from '../../shared/fact.ts';
 import { faultText } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
-import { clockWithMs, nameBallots } from './ballot-names.ts';
+import { type BallotNames, clockWithMs, nameBallots } from './ballot-names.ts';
 import { Causes } from './causes.ts';
 import { roundToShow } from './decision.ts';
 import { factText, groupOf } from './fact-text.ts';
 import { ballotsIn, type Field, fieldsOfFact, fieldsOfNode, stateOf } from './inspected-fields.ts';
 import { NodeModel } from './node-model.ts';
 import { whyOf, whyOfFact } from './reasons/why-of-fact.ts';
+import { markOf } from './slot-grid.ts';
 import type { Story } from './story.ts';
 import { type Entry, type Item, isEntry } from './tape.ts';
 import { countText, list, quoted, whyAccept, whyLearn, whyPrepare, whyPromise, whyVote } from './why.ts';
@@ -121,11 +122,7 @@ function inspectSlot(slot: Slot, story: Story, moment: Item | null): Inspection 
 	const names = nameBallots(gathered.ballots);
 	const members = swarm.nodes.map(({ id }) => id);
 	const silent = swarm.nodes.filter(({ isUp }) => !isUp).map(({ id }) => id);
-	const held = swarm.nodes.map(({ id, isUp, slots }) => {
-		const view = slots.get(slot);
-		const accepted = view?.acceptedBallot ? `accepted under ${names.full(view.acceptedBallot)}` : 'nothing';
-		return { term: id, value: !isUp ? 'unknown' : view?.chosen ? `${accepted}, knows it chosen` : accepted };
-	});
+	const held = swarm.nodes.map((node) => ({ term: node.id, value: heldText(node, slot, names) }));
 	const through = moment?.at ?? Number.POSITIVE_INFINITY;
 	const telling = gathered.entries.filter(({ fact, at }) => at <= through && TELLING.has(fact.kind));
 	return {
@@ -154,6 +151,24 @@ function inspectSlot(slot: Slot, story: Story, moment: Item | null): Inspection 
 			facts: gathered.entries.filter(({ at }) => at <= through).map(({ fact }) => fact),
 		},
 	};
+}
+
+/** What the node holds for the slot. */
+function heldText(node: NodeModel, slot: Slot, names: BallotNames): string {
+	const ballot = node.slots.get(slot)?.acceptedBallot ?? '';
+	const accepted = ballot === '' ? '' : `accepted under ${names.full(ballot)}`;
+	switch (markOf(node, slot)) {
+		case 'unknown':
+			return 'unknown';
+		case 'trimmed':
+			return 'knows it chosen, and keeps only its snapshot';
+		case 'chosen':
+			return accepted === '' ? 'knows it chosen' : `${accepted}, knows it chosen`;
+		case 'accepted':
+		case 'promised':
+		case 'none':
+			return accepted || 'nothing';
+	}
 }
 
 function inspectLink(a: NodeId, b: NodeId, story: Story, moment: Item | null): Inspection {

@@ -1,6 +1,6 @@
 /** Those who decide one ballot of a decision, as far as the page was told. */
 import type { BallotText } from '../../shared/fact.ts';
-import type { Gathered } from './decision-index.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
 import { type Deciders, type Electorate, electorateOf, type MemberHistory } from './members.ts';
 import type { Entry } from './tape.ts';
 
@@ -15,7 +15,12 @@ export interface RoundMembers {
  * The members that govern the slot decide it. A slot that the proposer knew to be chosen before it campaigned is voted on
  * once more by the members of that time.
  */
-export function membersOfRound(ballot: BallotText, { slot, entries }: Gathered, history: MemberHistory): RoundMembers {
+export function membersOfRound(
+	ballot: BallotText,
+	slot: Slot,
+	entries: readonly Entry[],
+	history: MemberHistory,
+): RoundMembers {
 	let set = history.governing(slot);
 	let alsoNeeded: readonly Deciders[] = [];
 	for (const { fact } of entries) {

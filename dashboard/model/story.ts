@@ -9,7 +9,7 @@ import type { FactBatch, NodeSnapshot, Phase1View } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import type { Told } from '../../shared/trace-file.ts';
-import { type Decision, decisionFromNodes, foldDecision } from './decision.ts';
+import { type Decision, decisionOf } from './decision.ts';
 import { DecisionIndex, type Gathered } from './decision-index.ts';
 import { type BallotIdentity, Lamps } from './lamps.ts';
 import { type Landmark, Landmarks } from './landmarks.ts';
@@ -170,13 +170,9 @@ export class Story {
 	}
 
 	/** The decision as it stands at `moment`; as it stands now where that is null. */
-	decision(gathered: Gathered, moment: Item | null = null): Decision {
+	decision({ slot, ballots }: Gathered, moment: Item | null = null): Decision {
 		const swarm = moment ? this.at(moment) : this.live;
-		if (gathered.entries.length === 0) return decisionFromNodes(gathered.slot, swarm.nodes, swarm.history);
-		const through = moment ? gathered.entries.filter(({ at }) => at <= moment.at).length : undefined;
-		const decision = foldDecision(gathered, swarm.history, through);
-		addKnown(decision, swarm);
-		return decision;
+		return decisionOf(this.index.gather(slot, ballots, leadershipsOf(swarm), moment?.at), swarm);
 	}
 
 	/** The swarm before the first item of the tape. */
@@ -211,16 +207,6 @@ export class Story {
 			this.lamps.add(item);
 		}
 		return item;
-	}
-}
-
-/** The nodes that know the slot to be chosen although the page missed the fact. */
-function addKnown(decision: Decision, swarm: SwarmModel): void {
-	for (const node of swarm.nodes) {
-		const view = node.slots.get(decision.slot);
-		if (!node.isUp || !view?.chosen || !view.value || decision.learned.has(node.id)) continue;
-		decision.learned.set(node.id, { how: 'known', ballot: view.acceptedBallot });
-		decision.chosen ??= { ballot: view.acceptedBallot, value: view.value };
 	}
 }
 

@@ -2,7 +2,7 @@
  * One sentence of why for each row of a decision, for each step of its playback, and for an answer. Plain
  * words, exact numbers; nothing is said that no fact shows.
  */
-import type { BallotText } from '../../shared/fact.ts';
+import { type BallotText, GIVEN_UP } from '../../shared/fact.ts';
 import type { ProposeAnswer } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { ValueSummary } from '../../shared/store/describe.ts';
@@ -30,8 +30,8 @@ export function whyPrepare(round: Round, decision: Decision, names: BallotNames)
 			return `The leader asked ${proposer} to take its place, so it asks every voter to promise ${ballot}.`;
 		case undefined:
 			return decision.before
-				? 'It was over before this page was opened; shown is what the nodes hold now.'
-				: `Phase 1 of ${ballot} ran before this page was opened.`;
+				? 'This page missed how it came about; shown is what the nodes hold.'
+				: `This page missed phase 1 of ${ballot}.`;
 	}
 }
 
@@ -45,7 +45,7 @@ export function whyPromise(round: Round, decision: Decision, names: BallotNames)
 	const others = othersNeeded(round, decision);
 	if (round.isPromised)
 		return `${round.proposer} counted ${counted} promises, a quorum. No lower ballot can win any more.${others}`;
-	if (round.givenUp) return `${round.proposer} gave this ballot up: too few nodes answered in time.`;
+	if (round.givenUp) return `${round.proposer} gave this ballot up: ${GIVEN_UP[round.givenUp]}.`;
 	if (round.halted && refusal) return `${refusal} ${round.proposer} gives this ballot up.`;
 	if (round.halted) return `Halted: ${names.full(round.halted.by)} is higher and was promised elsewhere.`;
 	if (refusal) return refusal;
@@ -76,16 +76,17 @@ export function whyAccept(round: Round, decision: Decision, names: BallotNames):
 }
 
 export function whyVote(round: Round, decision: Decision, names: BallotNames): string {
-	const votes = share(round, round.votes);
 	const refusal = refusalOf(round.vote, round, names);
-	if (decision.before) return `${votes} hold it, accepted under this ballot.`;
+	const accepted = [...round.vote].flatMap(([node, { state }]) => (state === 'accepted' ? [node] : []));
+	// Where it is chosen and the count was missed, a quorum was counted all the same.
+	if (round.isHeld || (!round.isChosen && decision.chosen?.ballot === round.ballot))
+		return `${share(round, accepted)} hold it, accepted under this ballot.`;
 	if (round.isChosen)
-		return `${round.proposer} counted ${votes} votes, a quorum: ${quoted(round.proposal?.value, IN_ROW_CHARS)} is chosen.`;
+		return `${round.proposer} counted ${share(round, round.votes)} votes, a quorum: ${quoted(round.proposal?.value, IN_ROW_CHARS)} is chosen.`;
 	if (refusal) return `${refusal} It accepts nothing below its promise.`;
 	if (!round.proposal)
 		return round.halted ? 'Nothing was proposed, so nothing could be accepted.' : 'Not yet: nothing is proposed.';
-	const accepted = [...round.vote.values()].filter((cell) => cell.state === 'accepted').length;
-	return countedOf(accepted, 'accepted', round, round.votes);
+	return countedOf(accepted.length, 'accepted', round, round.votes);
 }
 
 /** @param silent nodes that do not answer: what they know is unknown */

@@ -38,7 +38,7 @@ export function Phases(props: {
 	const nodes = columnsOf(decision, round, swarmShown());
 	const silent = nodes.filter(isSilent);
 	const learners = nodes.filter((id) => decision.learned.has(id) || !isGone(id));
-	if (!round) return <p class="empty">The facts of this slot are no longer kept; the nodes know it to be chosen.</p>;
+	if (!round) return <p class="empty">No fact of this slot is kept; the nodes know it to be chosen.</p>;
 	const cells = (row: RowName, cell: (node: NodeId) => JSX.Element | null) =>
 		nodes.map((id) => (
 			<td

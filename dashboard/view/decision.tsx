@@ -3,6 +3,7 @@
  * each row. It shows what the model folded, live or up to the step that is played, and decides nothing.
  */
 import type { BallotText } from '../../shared/fact.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
 import { type BallotNames, nameBallots } from '../model/ballot-names.ts';
 import { changeText } from '../model/change-text.ts';
 import type { Decision, Round } from '../model/decision.ts';
@@ -15,7 +16,7 @@ import { Glyph } from './glyph.tsx';
 import { inspected } from './inspecting.ts';
 import { opened } from './opened.ts';
 import { PaperSwitch } from './paper.tsx';
-import { decision, gathered, pickedBallot, playback, shownRound, step } from './shown-decision.ts';
+import { decision, pickedBallot, playback, shownRound, step } from './shown-decision.ts';
 import { calm, isDirected, moment, shownSlot, swarmShown } from './state.ts';
 import { Transport } from './transport.tsx';
 import { WhereTimeWent } from './waterfall.tsx';
@@ -77,7 +78,7 @@ export function DecisionPanel() {
 								pickedBallot.value = pickedBallot.value === ballot ? null : ballot;
 							}}
 						/>
-						{round || gathered.value.entries.length === 0 ? (
+						{round || swarmShown().knowsChosen(slot) ? (
 							<Phases decision={shown} round={round} names={names} now={now} />
 						) : (
 							<p class="empty">Nothing has happened for this slot yet at this moment.</p>
@@ -94,12 +95,12 @@ export function DecisionPanel() {
 function Verdict({ decision }: { decision: Decision }) {
 	const { slot, values } = decision;
 	if (!decision.chosen) {
-		const isTrimmed = swarmShown().isTrimmed(slot);
-		const state = isTrimmed ? 'chosen: only snapshots keep it' : 'open: no value is chosen yet';
+		const isKnown = swarmShown().knowsChosen(slot);
+		const state = isKnown ? `chosen: ${whereValueIs(slot)}` : 'open: no value is chosen yet';
 		return (
 			<>
 				<p class="verdict open">{state}</p>
-				{!isTrimmed && <WhyButton question={{ kind: 'open', slot }} of={`is no value chosen in slot ${slot}`} />}
+				{!isKnown && <WhyButton question={{ kind: 'open', slot }} of={`is no value chosen in slot ${slot}`} />}
 			</>
 		);
 	}
@@ -117,6 +118,11 @@ function Verdict({ decision }: { decision: Decision }) {
 			<strong>{decision.brings ? 'a change of members' : quoted(decision.chosen.value)}</strong>
 		</p>
 	);
+}
+
+/** The rest of a sentence on a slot that is chosen, and whose value the page was not told. */
+function whereValueIs(slot: Slot): string {
+	return swarmShown().isTrimmed(slot) ? 'only snapshots keep it' : 'its value was not told';
 }
 
 /** What the slot changes of the members, and who decides it where those are not the members of now. */

@@ -63,7 +63,9 @@ let lastDecided: { readonly from: readonly unknown[]; readonly value: Decision }
 /** It is another one only where something has changed that it is made of, because most of the page is drawn by it. */
 function decideOnce(of: Gathered, at: Item | null): Decision {
 	const { nodes, history } = at ? story.at(at) : story.live;
-	const known = nodes.flatMap(({ isUp, phase1, slots }) => [isUp, phase1, slots.get(of.slot)]);
+	const known = nodes.flatMap(({ isUp, phase1, slots, chosenThrough }) => {
+		return [isUp, phase1, slots.get(of.slot), of.slot <= chosenThrough];
+	});
 	const from = [of, at, history.last, history.governing(of.slot), ...known];
 	if (lastDecided?.from.length !== from.length || lastDecided.from.some((each, i) => each !== from[i])) {
 		lastDecided = { from, value: story.decision(of, at) };

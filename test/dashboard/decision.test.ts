@@ -48,14 +48,14 @@ test('the sentence of a no-op says why it is proposed, and takes two lines of a 
 });
 
 test('at every step of the playback: nothing is proposed before a quorum promised, nothing chosen before a quorum voted', () => {
-	const { swarm, model, story } = toldSwarm();
+	const { swarm, story } = toldSwarm();
 	swarm.duel('n2', 'n4', 'n4');
 	const { slot } = swarm.duel('n5', 'n1', 'n1');
 	const gathered = story.gather(slot, []);
 	const counts = (rounds: readonly Round[]) => rounds.map((round) => [round.promiseVoters.length, round.votes.length]);
-	let before = counts(foldDecision(gathered, model.history, 0).rounds).flat();
-	for (let through = 0; through <= gathered.entries.length; through++) {
-		const decision = foldDecision(gathered, model.history, through);
+	let before: number[] = [];
+	for (const moment of gathered.entries) {
+		const decision = story.decision(gathered, moment);
 		for (const round of decision.rounds) if (round.proposal) expect(round.isPromised).toBe(true);
 		if (decision.chosen) expect(last(decision.rounds).isChosen).toBe(true);
 		const now = counts(decision.rounds).flat();
@@ -148,7 +148,7 @@ test('a second copy that is refused takes nothing back of the first', () => {
 });
 
 test('a contest of a slot that was chosen before the page came begins with what was chosen', () => {
-	const { swarm, model, facts, story } = toldSwarm();
+	const { swarm, facts, story } = toldSwarm();
 	const late = toldSwarm();
 	swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });
 	for (const { id } of swarm.nodes) late.story.snapshot(id, swarm.snapshot(id));
@@ -157,12 +157,14 @@ test('a contest of a slot that was chosen before the page came begins with what 
 	for (const fact of facts.slice(before)) {
 		late.story.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
 	}
-	const first = foldDecision(late.story.gather(1, []), late.model.history, 0);
+	const gathered = late.story.gather(1, []);
+	const items = [...late.story.tape.between(Number.NEGATIVE_INFINITY, (gathered.entries[0]?.at ?? 0) - 1)];
+	const first = late.story.decision(gathered, last(items));
 	expect(first.chosen?.value.text).toBe('put color = red');
-	expect(first.learned.get('n5')?.how).toBe('known');
-	expect(whyLearn(first, MEMBERS, [])).toBe('It was chosen before this began.');
+	expect([...first.learned.values()].every(({ how }) => how === 'known')).toBe(true);
+	expect(first.rounds).toMatchObject([{ isHeld: true, votes: [...first.learned.keys()] }]);
 	// A page that has seen all facts begins without any mark.
-	expect(foldDecision(story.gather(1, []), model.history, 0).chosen).toBeNull();
+	expect(story.decision(story.gather(1, []), story.tape.first).chosen).toBeNull();
 });
 
 test('a contested slot: its promises report the accepted value with its ballot, and that value is proposed again', () => {
@@ -192,7 +194,9 @@ test('a slot of which no fact is known is shown from what the nodes hold, and sa
 	expect(decision.chosen?.value.text).toBe('put color = red');
 	const round = last(decision.rounds);
 	expect([...round.vote.keys()]).toEqual(MEMBERS);
-	expect(whyPrepare(round, decision, nameBallots([]))).toContain('before this page was opened');
+	expect(whyPrepare(round, decision, nameBallots([]))).toBe(
+		'This page missed how it came about; shown is what the nodes hold.',
+	);
 });
 
 test('a slot of which no fact is known still shows the promises that its leader holds', () => {
@@ -205,6 +209,43 @@ test('a slot of which no fact is known still shows the promises that its leader 
 	expect(decision.before).toBe(true);
 	expect(round.isPromised).toBe(true);
 	expect(whyPrepare(round, decision, nameBallots([]))).toContain('Once, for all slots from 1');
+});
+
+test('what nodes hold is part of the decision, also where only some of its facts were missed', () => {
+	const { swarm, facts } = toldSwarm();
+	const late = toldSwarm();
+	swarm.campaign('n3', 'noLeader');
+	for (const id of ['n4', 'n5']) swarm.kill(id);
+	const before = facts.length;
+	swarm.propose('n3', { key: 'color', value: 'red', route: 'leader', contest: 0 });
+	// The page hears n1 and n2 of the facts, and gets the snapshot of n3, which has counted.
+	for (const fact of facts.filter(({ node }, at) => at < before || node === 'n1' || node === 'n2')) {
+		late.story.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
+	}
+	late.story.snapshot('n3', swarm.snapshot('n3'));
+	const decision = late.story.decision(late.story.gather(1, []));
+	const round = last(decision.rounds);
+	expect(
+		[...round.vote]
+			.filter(([, { state }]) => state === 'accepted')
+			.map(([node]) => node)
+			.sort(),
+	).toEqual(['n1', 'n2', 'n3']);
+	expect(decision.chosen?.value.text).toBe('put color = red');
+	expect(whyVote(round, decision, nameBallots([]))).toBe('3 of 5 hold it, accepted under this ballot.');
+});
+
+test('a node whose snapshot stands for the slot knows it to be chosen', () => {
+	const { swarm, story } = toldSwarm();
+	swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	swarm.propose('n3', { key: 'color', value: 'blue', route: 'leader', contest: 0 });
+	swarm.kill('n5');
+	swarm.propose('n3', { key: 'color', value: 'teal', route: 'leader', contest: 0 });
+	swarm.node('n5').alive = true;
+	swarm.install('n5', 3);
+	const decision = story.decision(story.gather(3, []));
+	expect(decision.learned.get('n5')?.how).toBe('known');
+	expect(whyLearn(decision, MEMBERS, [])).not.toContain('not yet');
 });
 
 test('a silent node is not said to lack what nobody can know it lacks', () => {

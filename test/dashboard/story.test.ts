@@ -143,6 +143,36 @@ test('at each moment each node is as its own facts say, and all panels agree, ho
 	);
 });
 
+test('a moment shows of a decision what was shown when it was now', () => {
+	// The page came after the election and two decisions. It has lost the leader since, and slot 1 was contested.
+	const facts: Fact[] = [];
+	const swarm = new FakeSwarm(fakeMembers(5), START_MS, (fact) => facts.push(fact));
+	swarm.campaign('n3', 'noLeader');
+	for (const value of ['red', 'blue']) swarm.propose('n1', { key: 'color', value, route: 'leader', contest: 0 });
+	const snapshots = ids.map((id) => swarm.snapshot(id));
+	const came = facts.length;
+	for (const value of ['teal', 'pink']) swarm.propose('n1', { key: 'color', value, route: 'leader', contest: 0 });
+	swarm.propose('n4', { key: 'color', value: 'green', route: 'self', contest: 1 });
+	const { story } = tell({ snapshots, facts: facts.slice(came) }, [7]);
+	story.lost('n3', 0);
+	let compared = 0;
+	const then = new Story(() => 0);
+	for (const item of itemsOf(story)) {
+		then.replayed(item);
+		if (item.index % 5 > 0) continue;
+		for (let slot = 1; slot <= then.live.newestSlot; slot++) {
+			const { rounds, chosen, learned } = then.decision(then.gather(slot, []));
+			const past = story.decision(story.gather(slot, []), item);
+			expect([past.chosen, past.learned]).toEqual([chosen, learned]);
+			// That a campaign belongs to the slot may be known only by what it proposes in the end.
+			const isKnown = (ballot: string) => rounds.some((round) => round.ballot === ballot);
+			expect(past.rounds.filter(({ ballot }) => isKnown(ballot))).toEqual(rounds);
+			compared++;
+		}
+	}
+	expect(compared).toBeGreaterThan(100);
+});
+
 test('the last moment is now', () => {
 	const { story, items } = tell(recorded(), [9, 2, 40]);
 	const now = {

@@ -86,7 +86,7 @@ export function reasonOf(question: Question, story: Story, moment: Item | null):
 				past.last('chosen', (fact) => fact.slot === slot);
 			if (chosen) return toReason(whyChosen(chosen, past, swarm.history));
 			const decision = story.decision(story.gather(slot, []), moment);
-			if (decision.chosen) return { sentence: null, unknown: [], facts: [] };
+			if (decision.chosen || swarm.knowsChosen(slot)) return { sentence: null, unknown: [], facts: [] };
 			return toReason(whyOpen(decision, swarm, past));
 		}
 		case 'noQuorum': {
