@@ -20,8 +20,8 @@ const resting = new Set<() => void>();
 /** The number of frames since the last rest of all. */
 let frames = 0;
 
-/** @param socket that of `ws` */
-export function readInTurns(ws: WebSocket, socket: Duplex): void {
+/** @param socket that of `ws` @returns a function that ends the bound, for an end that is trusted */
+export function readInTurns(ws: WebSocket, socket: Duplex): () => void {
 	let bytes = 0;
 	const goOn = (): void => {
 		if (!ws.isPaused) socket.resume();
@@ -32,16 +32,22 @@ export function readInTurns(ws: WebSocket, socket: Duplex): void {
 		if (resting.size === 0) setImmediate(allGoOn);
 		resting.add(goOn);
 	};
-	socket.on('data', (chunk: Uint8Array) => {
+	const count = (chunk: Uint8Array): void => {
 		bytes += chunk.length;
 		if (bytes < BYTES_OF_TURN) return;
 		bytes = 0;
 		rest();
-	});
-	ws.on('message', countFrame);
-	ws.on('ping', countFrame);
+	};
+	const leave = (): void => {
+		socket.off('data', count);
+		ws.off('message', countFrame).off('ping', countFrame);
+		rests.delete(rest);
+	};
+	socket.on('data', count);
+	ws.on('message', countFrame).on('ping', countFrame);
 	rests.add(rest);
-	ws.once('close', () => rests.delete(rest));
+	ws.once('close', leave);
+	return leave;
 }
 
 function countFrame(): void {

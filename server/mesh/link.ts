@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { MalformedError } from '../../shared/bytes/bytes.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { readInTurns } from '../front/reading.ts';
 import { FRAME_BYTES_MAX, type Frame, isTraces, readFrame, readTraces, type Traces } from './frame.ts';
 import { HANDSHAKE_BYTES_MAX, type Handshake, type Proven, type Step } from './handshake.ts';
 import { REFUSALS, type Refusal, refusalText } from './refusal.ts';
@@ -61,6 +62,8 @@ export class Link {
 	#closeTimer: NodeJS.Timeout | undefined;
 	#state: 'proving' | 'up' | 'cut' | 'ended' = 'proving';
 	#unprovenBytes = 0;
+	/** Ends the bound on what is read in a turn. */
+	#readAtOnce = (): void => undefined;
 	#provenAtMs: number | undefined;
 	#pingSentAtMs: number | undefined;
 	/** When the newest ping that was answered had been sent. */
@@ -189,8 +192,12 @@ export class Link {
 		});
 	}
 
-	/** Counts unproven bytes. It listens behind ws, so the bytes that complete the proof do not count. */
+	/**
+	 * Counts unproven bytes, and reads them in turns. It listens behind ws, so the bytes that complete the proof do not
+	 * count.
+	 */
 	#watch(socket: Duplex): void {
+		this.#readAtOnce = readInTurns(this.#ws, socket);
 		socket.on('data', (chunk: Uint8Array) => {
 			this.heardAtMs = performance.now();
 			if (this.#state !== 'proving') return;
@@ -229,6 +236,7 @@ export class Link {
 			case 'proven':
 				if (step.bytes) this.#ws.send(step.bytes);
 				clearTimeout(this.#handshakeTimer);
+				this.#readAtOnce();
 				this.#state = 'up';
 				this.#provenAtMs = performance.now();
 				this.ping();

@@ -2,12 +2,14 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { PARSED_AT_ONCE_MAX, PIPELINED_MAX, UPGRADES_AT_ONCE_MAX } from '../../server/front/front.ts';
 import { FRAMES_OF_TURN, readInTurns } from '../../server/front/reading.ts';
 import { TestNode } from '../api/node.ts';
+import { TestNode as MeshNode } from '../mesh/node.ts';
 import { request, Wire } from './wire.ts';
 
 /** What one read takes at most, and so many may lie between two of our own timers. */
@@ -127,6 +129,21 @@ describe('in one turn of the event loop', () => {
 		await Promise.all(wires.map(({ closed }) => closed));
 		expect(came()).toBe(wires.length * 10_000);
 		expect(most()).toBeLessThanOrEqual(READS_MAX * (FRAMES_OF_TURN + READ_BYTES / FRAME.length));
+	});
+
+	it('a part of what a stranger at the mesh sends is taken', async () => {
+		const peer = await MeshNode.listen('n1');
+		peer.start([]);
+		const upgrades = vi.spyOn(peer.mesh, 'handleUpgrade');
+		const stranger = new Wire(peer.port);
+		await becomeWebSocket(stranger);
+		const socket = upgrades.mock.lastCall?.[1] as Socket;
+		const most = mostOfATurn(() => socket.bytesRead);
+		stranger.write(Buffer.concat([Buffer.alloc(200_000 * FRAME.length, FRAME), CLOSE]));
+		await stranger.closed;
+		expect(most()).toBeLessThanOrEqual(READS_MAX * READ_BYTES);
+		stranger.socket.destroy();
+		await peer.close();
 	});
 });
 
