@@ -300,18 +300,20 @@ export class Mesh {
 
 	/** Why that process of a node may not make a link; null where it may, or is to be told so once it is proven. */
 	#refusalOf(id: NodeId, epoch: string): Refusal | null {
-		const { self } = this.#options;
 		const known = this.#peers.get(id);
-		if (known?.hasAnother(epoch)) return null;
-		if (known) return known.isMember && dials(self, id) ? 'wrongDirection' : null;
-		const guests = [...this.#peers.values()].filter((peer) => !peer.isMember);
-		return guests.length < GUESTS_MAX ? null : 'tooManyGuests';
+		if (!known?.isMember || known.hasAnother(epoch)) return null;
+		return dials(this.#options.self, id) ? 'wrongDirection' : null;
 	}
 
-	/** Why that process, which is proven, has to come again; null where it is known whether an earlier one is there. */
+	/**
+	 * Why that process, which is proven, has to come again; null where there is a place for it, and where it is known whether
+	 * an earlier one is there. Guests are counted only here, because many may begin before the first of them is proven.
+	 */
 	#delayOf(id: NodeId, epoch: string): Refusal | null {
-		const refusal = this.#peers.get(id)?.refusalOf(epoch, performance.now());
-		return refusal === 'predecessor' ? refusal : null;
+		const known = this.#peers.get(id);
+		if (known) return known.refusalOf(epoch, performance.now()) === 'predecessor' ? 'predecessor' : null;
+		const guests = [...this.#peers.values()].filter((peer) => !peer.isMember);
+		return guests.length < GUESTS_MAX ? null : 'tooManyGuests';
 	}
 
 	/**
