@@ -94,7 +94,9 @@ export interface ReadOptions extends CallOptions {
 export interface WatchOptions extends CallOptions {
 	/**
 	 * The changes above this revision are told, such as that of a write or of the last changes that came. Left out: those
-	 * that come after the present state of the node that the watch begins at.
+	 * that come after the present state of the node that the watch begins at. A read that is called later finds no older
+	 * state, so it and the watch miss nothing together. A write that is called later may be in that state already, where the
+	 * connection breaks before the node tells where the watch begins, and then it is not told.
 	 */
 	readonly from?: number;
 }
