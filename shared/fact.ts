@@ -156,6 +156,7 @@ function describeMembers(change: Value): ValueSummary {
 export const GIVEN_UP = {
 	noQuorum: 'too few nodes answered',
 	behind: 'no node tells it what it lacks of what is chosen',
+	overtaken: 'another leader has decided a slot',
 	noVote: 'it has no vote any more',
 } as const;
 

@@ -47,7 +47,7 @@ export type ProposalOutcome =
 	| { readonly kind: 'attempt'; readonly ballot: Ballot }
 	/** That campaign, or the leadership that it won, was ended by a higher promise. */
 	| { readonly kind: 'halted'; readonly ballot: Ballot; readonly by: Ballot }
-	/** That campaign or leadership was given up: too few nodes answered, or none that could tell which values are chosen. */
+	/** That campaign or leadership was given up, as its fact says. */
 	| { readonly kind: 'givenUp'; readonly ballot: Ballot }
 	/**
 	 * This node does nothing more for the proposal, for a reason. `refused`: it has never left, so it surely was not and will

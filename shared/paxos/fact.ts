@@ -47,10 +47,11 @@ export type AgentFact<B = Ballot, V = Value> =
 			readonly ballot: B;
 			/**
 			 * `noQuorum`: too few answered for too long. `behind`: a quorum answers, but nobody tells this leader what it lacks of
-			 * what is chosen, or only a snapshot does, which does not say whether its own proposals are. `noVote`: this candidate
-			 * is no voter any more.
+			 * what is chosen, or only a snapshot does, which does not say whether its own proposals are. `overtaken`: a slot is
+			 * chosen that this leader did not propose so, under a higher ballot that nobody has named. `noVote`: this candidate is
+			 * no voter any more.
 			 */
-			readonly why: 'noQuorum' | 'behind' | 'noVote';
+			readonly why: 'noQuorum' | 'behind' | 'overtaken' | 'noVote';
 	  }
 	/** Phase 2a here. `reportedAt` is the ballot whose value phase 1 obliges to take; empty for a free choice. */
 	| {

@@ -367,7 +367,7 @@ export class Leadership {
 	 * These slots were fetched: they are chosen, so that this leader need not propose them, or count votes for them, any
 	 * more.
 	 *
-	 * @returns null; or the ballot that has taken over, where one of them shows that this node leads no more
+	 * @returns null; or the ballot under which its teller holds the slot, where one of them shows that this node leads no more
 	 */
 	learned(slots: readonly Slot[]): Ballot | null {
 		for (const slot of slots) {

@@ -244,8 +244,10 @@ export class RoleMachine {
 	learned(from: NodeId, slots: readonly Slot[]): void {
 		const leadership = this.#leadership;
 		const by = leadership?.learned(slots);
-		if (by) this.#halted(by, from, from);
-		else if (leadership) this.#endTrimmed(leadership);
+		if (by && compareBallots(by, this.ballot) > 0) return this.#halted(by, from, from);
+		// A node may hold what is chosen under an older ballot, which is the one that it has accepted.
+		if (by) return this.#giveUp('overtaken');
+		if (leadership) this.#endTrimmed(leadership);
 	}
 
 	/** The state machine has taken over a snapshot. A leader that may not say what is chosen any more leads no more. */

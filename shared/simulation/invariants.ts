@@ -272,6 +272,10 @@ export class Invariants {
 			case 'voteCounted':
 				return this.#ledger.mustHaveAccepted(this.#ids.indexOf(fact.from), fact.ballot, fact.slot);
 			case 'halted':
+				if (compareBallots(fact.by, fact.ballot) <= 0) {
+					const [by, ballot] = [ballotToText(fact.by), ballotToText(fact.ballot)];
+					throw new Violation('HaltedByHigher', `${this.#ids[node]} gives ${ballot} up for ${by}`);
+				}
 				if (sameBallot(this.#life(node).leads, fact.ballot)) this.#counters.leadersDeposed++;
 				else this.#counters.campaignsHaltedByNack++;
 				return;

@@ -104,6 +104,35 @@ describe('2. who may say that a slot is chosen', () => {
 		});
 		expect(lab.agent('n1').view().role).toBe('follower');
 		expect(lab.chosen('n1')).toEqual(['blue']);
+		expect(lab.facts('n1', 'halted')).toMatchObject([{ by: ballot(20, 'n2') }]);
+	});
+
+	it('a leader is halted by no lower ballot, such as that under which another node holds what is chosen', () => {
+		const lab = new Lab(5);
+		lab.elect('n1', 10);
+		lab.propose('n1', 'blue');
+		lab.deliver(among('n1', 'n5'));
+		lab.drop();
+		lab.propose('n2', 'red', 'self');
+		lab.campaign('n2', 20);
+		lab.deliver((each) => among('n2', 'n3', 'n4')(each) && ofKind('prepare', 'promise')(each));
+		lab.drop();
+		lab.propose('n1', 'green', 'self');
+		lab.campaign('n1', 30);
+		lab.deliver(among('n1', 'n3', 'n4'));
+		expect(lab.chosen('n1')).toEqual(['blue', 'green']);
+		lab.drop();
+		// It learns that slot 1 is chosen, and holds it as it has accepted it under the first ballot.
+		lab.timer('n1', 'heartbeat');
+		lab.deliver(among('n1', 'n5'));
+		expect(lab.chosen('n5')).toEqual(['blue', 'green']);
+
+		lab.timer('n2', 'heartbeat');
+		lab.deliver(among('n2', 'n5'));
+		expect(lab.chosen('n2')).toEqual(['blue', 'green']);
+		expect(lab.agent('n2').view().role).toBe('follower');
+		expect(lab.facts('n2', 'halted')).toEqual([]);
+		expect(lab.facts('n2', 'givenUp')).toMatchObject([{ ballot: ballot(20, 'n2'), why: 'overtaken' }]);
 	});
 });
 

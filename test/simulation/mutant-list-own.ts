@@ -79,6 +79,14 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		'		this.recordChosen();\n		const parts',
 		'		const parts',
 	),
+	// `test/paper/rules.test.ts` catches this one: it takes five nodes, of which one learns what it has not voted for.
+	one(
+		0,
+		'a leader is halted by a lower ballot',
+		ROLE,
+		'if (by && compareBallots(by, this.ballot) > 0) return',
+		'if (by) return',
+	),
 	// `test/paper/bounds.test.ts` catches this one: the crash has to come between two records that are written together.
 	one(
 		0,
