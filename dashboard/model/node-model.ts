@@ -64,7 +64,8 @@ export class NodeModel {
 	faults: ReadonlyMap<NodeId, LinkFaultFrom> | null = null;
 	/** What is wrong at the node, for people, by what it is about. */
 	troubles: Troubles = {};
-	#campaign: Phase1View | null = null;
+	/** The promises that it has counted in the campaign that it began last; null for none that is known from the beginning. */
+	campaign: Phase1View | null = null;
 
 	constructor(id: NodeId) {
 		this.id = id;
@@ -92,7 +93,7 @@ export class NodeModel {
 		this.linked.clear();
 		for (const peer of snapshot.linked) this.linked.add(peer);
 		this.phase1 = snapshot.phase1;
-		this.#campaign = null;
+		this.campaign = null;
 		this.entries = snapshot.entries;
 		this.entriesCount = snapshot.entriesCount;
 		this.entriesRevision = snapshot.revision;
@@ -158,6 +159,8 @@ export class NodeModel {
 				const held = this.slots.get(fact.slot);
 				const acceptedBallot = held?.value?.digest === fact.value.digest ? held.acceptedBallot : '';
 				this.#put({ slot: fact.slot, acceptedBallot, value: fact.value, chosen: true });
+				// Where it has accepted very many later slots, this one is not kept.
+				if (fact.slot === this.chosenThrough + 1) this.chosenThrough++;
 				while (this.slots.get(this.chosenThrough + 1)?.chosen) this.chosenThrough++;
 				return;
 			}
@@ -185,7 +188,7 @@ export class NodeModel {
 				if (fact.what === 'abandoned' && fact.through === this.arriving?.through) this.arriving = null;
 				return fact.what === 'trimmed' ? this.#trim(fact.through) : undefined;
 			case 'campaign':
-				this.#campaign = {
+				this.campaign = {
 					ballot: fact.ballot,
 					chosenThrough: fact.chosenThrough,
 					recoveredThrough: fact.chosenThrough,
@@ -195,14 +198,14 @@ export class NodeModel {
 				this.phase1 = null;
 				return this.#awaitLeader(fact.ballot);
 			case 'promiseCounted':
-				if (this.#campaign?.ballot === fact.ballot) this.#campaign = withPromise(this.#campaign, fact);
+				if (this.campaign?.ballot === fact.ballot) this.campaign = withPromise(this.campaign, fact);
 				if (this.phase1?.ballot === fact.ballot) this.phase1 = withPromise(this.phase1, fact);
 				return;
 			case 'role':
 				this.role = fact.role;
 				this.leader = fact.leader;
 				if (fact.role !== 'leader') this.phase1 = null;
-				else if (this.#campaign?.ballot === fact.ballot) this.phase1 = this.#campaign;
+				else if (this.campaign?.ballot === fact.ballot) this.phase1 = this.campaign;
 				return;
 			case 'linkUp':
 				this.linked.add(fact.peer);
@@ -250,12 +253,7 @@ export class NodeModel {
 
 	/** A copy that changes apart from this one. */
 	clone(): NodeModel {
-		const copy = Object.assign(new NodeModel(this.id), this, {
-			slots: new Map(this.slots),
-			linked: new Set(this.linked),
-		});
-		copy.#campaign = this.#campaign;
-		return copy;
+		return Object.assign(new NodeModel(this.id), this, { slots: new Map(this.slots), linked: new Set(this.linked) });
 	}
 
 	/** A node that promises a ballot hears no leader of a lower one any more, and tells no other fact of that. */

@@ -185,6 +185,24 @@ test('however many slots there are, only the most recent are kept', () => {
 	expect(node?.slots.has(300)).toBe(true);
 });
 
+test('a node that has accepted very many slots above one that it lacks knows that one once it learns it', () => {
+	const { swarm, story } = toldSwarm();
+	const { story: own, node: model } = watched('n1');
+	own.snapshot('n1', swarm.snapshot('n1'));
+	const ballot = `${BigInt(story.live.node('n1')?.promised.split('@')[0] || 0) + 1n}@n3`;
+	const { epoch, seq } = model();
+	const bodies: FactBody[] = Array.from({ length: 200 }, (_, i) => {
+		return { kind: 'accepted', ballot, slot: i + 2, value: summary(`${i}`) };
+	});
+	bodies.push({ kind: 'chosen', ballot, slot: 1, value: summary('red'), how: 'fetched' });
+	own.batch(
+		'n1',
+		batchOf(bodies.map((body, i) => ({ node: 'n1', epoch, time: 0, seq: seq + 1 + i, ...body }) as Fact)),
+	);
+	expect(model().chosenThrough).toBe(1);
+	expect(model().slots.size).toBeLessThanOrEqual(128);
+});
+
 function batchOf(facts: FactBatch['facts']): FactBatch {
 	return { epoch: facts[0]?.epoch ?? '', from: facts[0]?.seq ?? 0, facts, skipped: {} };
 }
