@@ -10,6 +10,8 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { MessageKind } from '../../shared/paxos/message.ts';
 import { higherBallot } from './ballot-names.ts';
 import { clockOffsets } from './clock-offsets.ts';
+import { isOf } from './reasons/past.ts';
+import type { Story } from './story.ts';
 import type { SwarmModel } from './swarm-model.ts';
 import { type Entry, type Item, isEntry } from './tape.ts';
 
@@ -81,24 +83,31 @@ export interface Timing {
 
 const SAMPLE_MAX = 400;
 
+/** The stretch behind place `after` of the tape, through place `through`. */
+export function spaceTimeBetween(story: Story, after: number, through: number, timing: Timing): SpaceTime {
+	const items = [...story.tape.between(after, through)];
+	const last = items.at(-1);
+	return spaceTimeOf(items, last && last !== story.tape.last ? story.at(last) : story.live, timing);
+}
+
 /**
  * @param items a stretch of the tape, in its order
- * @param live the swarm after everything that was told: what no item of the stretch tells is as it is there
+ * @param swarm at the end of the stretch: what no item of it tells is as it is there
  */
-export function spaceTimeOf(items: readonly Item[], live: SwarmModel, timing: Timing): SpaceTime {
-	const believed = fold(items, live, timing, new Map());
+export function spaceTimeOf(items: readonly Item[], swarm: SwarmModel, timing: Timing): SpaceTime {
+	const believed = fold(items, swarm, timing, new Map());
 	if (timing.isExact || !believed.isContradicted) return believed.end(timing);
-	return fold(items, live, timing, clockOffsets(factsOf(items))).end(timing);
+	return fold(items, swarm, timing, clockOffsets(factsOf(items))).end(timing);
 }
 
 /** @param offsets by which the clocks of nodes are moved, milliseconds */
 function fold(
 	items: readonly Item[],
-	live: SwarmModel,
+	swarm: SwarmModel,
 	{ isExact }: Timing,
 	offsets: ReadonlyMap<NodeId, number>,
 ): Folder {
-	const folder = new Folder(live);
+	const folder = new Folder(swarm, items);
 	let ms = Number.NEGATIVE_INFINITY;
 	for (const item of items) {
 		ms = Math.max(ms, isExact ? item.whenMs : (timeOf(item) ?? ms) + (offsets.get(item.node) ?? 0));
@@ -142,7 +151,7 @@ function* factsOf(items: readonly Item[]): Iterable<Fact> {
 }
 
 class Folder {
-	readonly #live: SwarmModel;
+	readonly #swarm: SwarmModel;
 	readonly #bands: Band[] = [];
 	readonly #gaps: Gap[] = [];
 	readonly #messages: Message[] = [];
@@ -162,10 +171,11 @@ class Folder {
 	/** Whether a message has arrived before it was sent, by the clocks as they are. */
 	isContradicted = false;
 
-	constructor(live: SwarmModel) {
-		this.#live = live;
-		for (const node of live.nodes)
+	constructor(swarm: SwarmModel, items: readonly Item[]) {
+		this.#swarm = swarm;
+		for (const node of swarm.nodes)
 			for (const [from, fault] of node.faults ?? []) if (fault.cut) this.#cuts.add(pairOf(from, node.id));
+		for (const item of items) if (isOf(item, 'linkFault')) this.#cuts.delete(pairOf(item.fact.from, item.node));
 	}
 
 	take(item: Item, ms: number): void {
@@ -184,8 +194,8 @@ class Folder {
 		if (isFlying)
 			for (const message of this.#messages)
 				if (!message.received) message.isLost = !isFlying(message.from, message.to, message.sent.ms);
-		// A node of which nothing is told here has been as it is now.
-		for (const { id, promised, isUp, status } of this.#live.nodes) {
+		// A node of which nothing is told here has been as it is at the end.
+		for (const { id, promised, isUp, status } of this.#swarm.nodes) {
 			if (!this.#band.has(id) && isUp && promised !== '')
 				this.#bands.push({
 					node: id,

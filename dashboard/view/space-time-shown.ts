@@ -3,7 +3,7 @@
  * it is in view, and where the moment of the page stands in it.
  */
 import { signal } from '@preact/signals';
-import { itemAtPlace, placeThrough, type SpaceTime, spaceTimeOf } from '../model/space-time.ts';
+import { itemAtPlace, placeThrough, type SpaceTime, spaceTimeBetween } from '../model/space-time.ts';
 import { around, entriesIn, type Stretch, within } from '../model/space-time-window.ts';
 import type { Entry } from '../model/tape.ts';
 import { railWindow } from './rail-window.ts';
@@ -53,9 +53,8 @@ function foldShown(): Fold {
 		if (isNow && isSettled(lastFold) && beganMs < lastFold.endedMs + SETTLED_EVERY_MS) return lastFold;
 	}
 	const { hasLater } = part;
-	const items = [...story.tape.between(part.after, part.through)];
 	const flying = flightsNow();
-	const value = spaceTimeOf(items, story.live, {
+	const value = spaceTimeBetween(story, part.after, part.through, {
 		// What is on its way is known where time itself is staged, and things are told as they happen.
 		isExact: flying !== null,
 		isFlying: flying

@@ -2,12 +2,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { clockOffsets } from '../../dashboard/model/clock-offsets.ts';
-import { itemAtPlace, placeThrough, type SpaceTime, spaceTimeOf } from '../../dashboard/model/space-time.ts';
+import {
+	itemAtPlace,
+	placeThrough,
+	type SpaceTime,
+	spaceTimeBetween,
+	spaceTimeOf,
+} from '../../dashboard/model/space-time.ts';
 import { drawn, pick, quorumMarks, quorumNames, type Window } from '../../dashboard/model/space-time-drawing.ts';
 import { around, panned, ticks, tickText, within, zoomed } from '../../dashboard/model/space-time-window.ts';
 import { Story } from '../../dashboard/model/story.ts';
 import type { Entry } from '../../dashboard/model/tape.ts';
 import type { Fact } from '../../shared/fact.ts';
+import { NO_FAULT } from '../../shared/lab.ts';
 import { openSandbox } from './sandbox-page.ts';
 import { type Told, toldSwarm } from './told.ts';
 
@@ -103,6 +110,19 @@ describe('what becomes of a message', () => {
 		expect(told((id) => id !== first.messageId)).toMatchObject([{ id: first.messageId, received: null }]);
 	});
 
+	test('one that was sent before its link was cut is not lost by that', () => {
+		const { swarm, story } = toldSwarm();
+		swarm.propose('n1', { key: 'color', value: 'red', route: 'self', contest: 0 });
+		swarm.fault('n2', 'n1', { ...NO_FAULT, cut: true });
+		const items = [...story.tape.between(-1, Number.POSITIVE_INFINITY)].filter(
+			({ told }) => !(told.kind === 'fact' && told.fact.kind === 'received' && told.fact.node === 'n2'),
+		);
+		const { messages } = spaceTimeOf(items, story.live, BY_CLOCKS);
+		const between = messages.filter(({ from, to }) => from === 'n1' && to === 'n2');
+		expect(between.length).toBeGreaterThan(1);
+		expect(between.filter(({ isLost }) => isLost)).toEqual([]);
+	});
+
 	test('in a sandbox it is lost where nothing flies any more, and at each moment it has come as far as it had then', () => {
 		const page = openSandbox();
 		page.sandbox.act({ kind: 'cut', from: 'n1', to: 'n3' });
@@ -155,6 +175,18 @@ describe('the lines', () => {
 });
 
 describe('what is drawn', () => {
+	test('what no fact of the stretch tells of a node is as it was then, and not as it is now', () => {
+		const { swarm, story } = toldSwarm();
+		swarm.kill('n5');
+		const { ballot } = swarm.campaign('n1', 'noLeader');
+		const then = story.tape.last;
+		swarm.node('n5').alive = true;
+		swarm.campaign('n2', 'noLeader');
+		const { bands } = spaceTimeBetween(story, -1, then?.at ?? 0, BY_CLOCKS);
+		expect(new Set(bands.map((band) => band.ballot))).toEqual(new Set([ballot]));
+		expect(bands.map(({ node }) => node)).not.toContain('n5');
+	});
+
 	test('the quorums of a decision are where the proposer counted them', () => {
 		const told = decided();
 		const spaceTime = diagram(told);
