@@ -212,8 +212,7 @@ function inspectLink(a: NodeId, b: NodeId, story: Story, moment: Item | null): I
 
 /** What the fact changed at its node. */
 function changesBy(entry: Entry, story: Story): readonly Field[] {
-	const before = itemBefore(entry, story);
-	const node = before && story.at(before).node(entry.node);
+	const node = story.before(entry).node(entry.node);
 	if (!node?.isUp) return [];
 	const after = node.clone();
 	after.fold(entry.fact);
@@ -222,12 +221,6 @@ function changesBy(entry: Entry, story: Story): readonly Field[] {
 		const old = was[i]?.value ?? '';
 		return old === field.value ? [] : [{ ...field, before: old }];
 	});
-}
-
-function itemBefore({ at }: Entry, story: Story): Item | undefined {
-	let last: Item | undefined;
-	for (const item of story.tape.between(at - 2, at - 1)) last = item;
-	return last;
 }
 
 function related(entries: readonly Entry[]): Related[] {

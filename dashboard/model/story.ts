@@ -136,7 +136,7 @@ export class Story {
 	 * The swarm just after `moment`; as early as the tape reaches, where that is longer ago. The model is valid until the
 	 * next call.
 	 */
-	at(moment: Item): SwarmModel {
+	at(moment: Pick<Item, 'at'>): SwarmModel {
 		this.tape.settle();
 		const last = this.#past;
 		if (last?.at === moment.at) return last.model;
@@ -155,6 +155,11 @@ export class Story {
 		}
 		this.#past = past;
 		return past.model;
+	}
+
+	/** The swarm just before the item; as early as the tape reaches, where that is longer ago. Valid as `at`. */
+	before({ at }: Item): SwarmModel {
+		return this.at({ at: at - 1 });
 	}
 
 	/** Folds what was told so far, so that each moment of a long past can be shown at once. */
@@ -187,7 +192,7 @@ export class Story {
 	}
 
 	/** The nearest model that is kept and not later than `moment`, where the tape reaches that far. */
-	#startOf(moment: Item): Checkpoint {
+	#startOf(moment: Pick<Item, 'at'>): Checkpoint {
 		const first = this.tape.first?.at ?? 0;
 		while (this.#checkpoints[0] && this.#checkpoints[0].at < first) this.#checkpoints.shift();
 		return this.#checkpoints.findLast(({ at }) => at <= moment.at) ?? { at: first - 1, model: this.#base };

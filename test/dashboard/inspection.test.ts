@@ -2,13 +2,14 @@
 import { describe, expect, test } from 'vitest';
 import { Causes } from '../../dashboard/model/causes.ts';
 import { type Inspection, inspect } from '../../dashboard/model/inspection.ts';
-import type { Story } from '../../dashboard/model/story.ts';
+import { Story } from '../../dashboard/model/story.ts';
 import { type Entry, isEntry } from '../../dashboard/model/tape.ts';
 import { LEADER_KILLED } from '../../dashboard/sandbox/stories/leader-killed.ts';
 import { RIVALS } from '../../dashboard/sandbox/stories/rivals.ts';
 import type { FactKind } from '../../shared/fact.ts';
+import { FakeSwarm, fakeMembers } from './fake-swarm.ts';
 import { perform } from './sandbox-page.ts';
-import { toldSwarm } from './told.ts';
+import { START_MS, toldSwarm } from './told.ts';
 
 function entriesOf(story: Story): Entry[] {
 	return [...story.tape.between(-1, Number.POSITIVE_INFINITY)].filter(isEntry);
@@ -132,4 +133,32 @@ test('a link tells in words what a lab does to its messages', () => {
 	expect(fields.at(-1)?.value).toBe(
 		'messages come 40 ms late, and are lost once with a chance of 25 %, and sent again',
 	);
+});
+
+test('what a fact has changed is said also where the heartbeats before it are not kept', () => {
+	const story = new Story(() => 0, 4_500);
+	const swarm = new FakeSwarm(fakeMembers(5), START_MS, (fact) => {
+		story.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
+	});
+	for (const { id } of swarm.nodes) story.snapshot(id, swarm.snapshot(id));
+	swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	swarm.heartbeat();
+	swarm.campaign('n3', 'noLeader');
+	const campaign = entriesOf(story).findLast(({ fact }) => fact.kind === 'campaign');
+	if (!campaign) throw new Error('no campaign');
+	const changes = () => inspect({ kind: 'fact', entry: campaign }, story, null, 0).changes;
+	const before = changes();
+	expect(before.map(({ term }) => term)).toContain('role');
+	while (entriesOf(story).some(({ at }) => at === campaign.at - 1)) for (let i = 0; i < 100; i++) swarm.heartbeat();
+	expect(changes()).toEqual(before);
+});
+
+test('of a slot that is chosen no node that knows it is said to hold nothing', () => {
+	const { swarm, story } = toldSwarm();
+	for (let i = 0; i < 3; i++) swarm.propose('n4', { key: 'color', value: `${i}`, route: 'self', contest: 0 });
+	swarm.trim('n2', 2);
+	const { fields } = inspect({ kind: 'slot', slot: 1 }, story, null, 0);
+	const held = (node: string) => fields.find(({ term }) => term === node)?.value;
+	expect(held('n1')).toMatch(/^accepted under n4 .*, knows it chosen$/);
+	expect(held('n2')).toBe('knows it chosen, and keeps only its snapshot');
 });
