@@ -1,7 +1,11 @@
 /** What a person looks for on the rail: what was chosen and refused, elections, deaths and returns, other members. */
+import { GIVEN_UP } from '../../shared/fact.ts';
 import { ACTED, faultText } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import type { Member } from '../../shared/paxos/change.ts';
 import type { Told } from '../../shared/trace-file.ts';
+import { shareText } from './reasons/clause.ts';
+import type { FactOf } from './reasons/past.ts';
 import type { SwarmModel } from './swarm-model.ts';
 import type { Item } from './tape.ts';
 import { countText, list, quoted } from './why.ts';
@@ -45,10 +49,20 @@ function sortOf(told: Told): Sort {
 	return told.fact.kind === 'chosen' ? 'choice' : told.fact.kind === 'refused' ? 'refusal' : 'other';
 }
 
-function leadsText(node: NodeId, by: readonly NodeId[], { voters }: SwarmModel): string {
+/** The promises are a quorum of those who vote in the slots that the campaign is for. */
+function leadsText({ node, ballot, by }: FactOf<'role'>, before: SwarmModel): string {
 	if (by.length === 0) return `${node} became leader`;
-	const share = by.every((id) => voters.some((voter) => voter.id === id)) ? ` (${by.length} of ${voters.length})` : '';
+	const campaign = before.node(node)?.campaign;
+	const share = campaign?.ballot === ballot ? shareText(before.history.at(campaign.chosenThrough), by) : '';
 	return `${node} became leader, because ${list(by)} promised its ballot${share}`;
+}
+
+/** Whom a change makes learners decides nothing. */
+function changeOf({ chosenAt, from, members }: FactOf<'members'>, { history }: SwarmModel): string {
+	const was = history.governing(chosenAt)?.members ?? [];
+	const isVoterOf = (of: readonly Member[], id: NodeId) => of.some((one) => one.id === id && one.isVoter);
+	const isOther = [...was, ...members].some(({ id }) => isVoterOf(was, id) !== isVoterOf(members, id));
+	return `${isOther ? 'other members decide' : 'other members learn'} from slot ${countText(from)} on`;
 }
 
 function landmarkOf(node: NodeId, told: Told, before: SwarmModel): readonly [LandmarkGlyph, string] | undefined {
@@ -71,19 +85,17 @@ function landmarkOf(node: NodeId, told: Told, before: SwarmModel): readonly [Lan
 				? ['learn', `slot ${countText(fact.slot)}: ${quoted(fact.value)} is chosen`]
 				: undefined;
 		case 'role':
-			return fact.role === 'leader' ? ['promise', leadsText(node, fact.by, before)] : undefined;
+			return fact.role === 'leader' ? ['promise', leadsText(fact, before)] : undefined;
 		case 'refused':
 			return fact.refused === 'heartbeat' ? undefined : ['nack', `${node} refuses ${fact.refused}`];
 		case 'givenUp':
-			return ['nack', `${node} gives up, because too few answer`];
+			return ['nack', `${node} gives up: ${GIVEN_UP[fact.why]}`];
 		case 'linkFault':
 			return ['nack', `lab: the messages of ${fact.from} to ${node} ${faultText(fact)}`];
 		case 'nodeFault':
 			return ['nack', `lab: ${fact.target} is ${ACTED[fact.act]}`];
 		case 'members':
-			return fact.chosenAt > (before.history.last?.chosenAt ?? 0)
-				? ['promise', `other members decide from slot ${countText(fact.from)} on`]
-				: undefined;
+			return fact.chosenAt > (before.history.last?.chosenAt ?? 0) ? ['promise', changeOf(fact, before)] : undefined;
 		default:
 			return undefined;
 	}

@@ -9,9 +9,11 @@ import { ballotLadder } from '../../dashboard/model/ladder.ts';
 import { type Deciders, hasVote, MemberHistory } from '../../dashboard/model/members.ts';
 import { NodeModel } from '../../dashboard/model/node-model.ts';
 import { progressOf } from '../../dashboard/model/progress.ts';
+import { reasonOf } from '../../dashboard/model/reasons/reason.ts';
 import { slotGrid } from '../../dashboard/model/slot-grid.ts';
 import { standingText, standingWord } from '../../dashboard/model/standing.ts';
 import { whyAccept, whyPromise, whyVote } from '../../dashboard/model/why.ts';
+import type { Fact } from '../../shared/fact.ts';
 import type { SwarmMember } from '../../shared/feed.ts';
 import { ALPHA } from './fake-swarm.ts';
 import { type Told, toldSwarm } from './told.ts';
@@ -292,4 +294,45 @@ test('where no node has told the members, nothing is said of them', () => {
 	const open = foldDecision({ ...whole, entries: entries.slice(0, 1) }, new MemberHistory());
 	expect(whyAccept(last(open), open, names)).toBe('Phase 2 begins once a quorum of promises is counted.');
 	expect(late.model.standing('n9')).toMatchObject({ place: 'outside', from: 0 });
+});
+
+test('on the rail a learner decides nothing, and promises are counted among those who vote in the slots of the campaign', () => {
+	const told = toldSwarm(3);
+	const { swarm, story } = told;
+	swarm.campaign('n1', 'noLeader');
+	swarm.join('n4');
+	const learns = swarm.change([...swarm.members, member('n4', false)]);
+	swarm.fill();
+	resync(told);
+	const texts = () => story.landmarks.map(({ text }) => text);
+	expect(texts()).toContain(`other members learn from slot ${learns} on`);
+	const from = swarm.change(['n1', 'n2', 'n3', 'n4'].map((id) => member(id)));
+	expect(texts()).toContain(`other members decide from slot ${from} on`);
+	// The second set is not in force yet.
+	swarm.campaign('n2', 'noLeader');
+	expect(texts().at(-1)).toBe('n2 became leader, because n1, n2, n3 and n4 promised its ballot (3 of 3 and 4 of 4)');
+});
+
+test('a ballot that lacks promises of the members to come is said to lack those', () => {
+	const told = toldSwarm(3);
+	const { swarm, story } = told;
+	swarm.campaign('n1', 'noLeader');
+	for (const id of ['n4', 'n5', 'n6']) swarm.join(id);
+	swarm.change(['n1', 'n4', 'n5', 'n6'].map((id) => member(id)));
+	resync(told);
+	for (const id of ['n4', 'n5', 'n6']) swarm.kill(id);
+	swarm.campaign('n2', 'proposal');
+	const [givenUp] = story.tape.newest(1, ({ fact }) => fact.kind === 'givenUp');
+	if (!givenUp) throw new Error('it was not given up');
+	expect(reasonOf({ kind: 'item', item: givenUp }, story, null).sentence).toMatch(
+		/because only n1 had promised it \(1 of 4, 3 are needed\), and n4, n5 and n6 had not in time\.$/,
+	);
+	expect(story.landmarks.at(-1)?.text).toBe('n2 gives up: too few nodes answered');
+	const { time: _, epoch, seq } = swarm.snapshot('n2');
+	const ballot = swarm.snapshot('n2').promised;
+	const noVote: Fact = { node: 'n2', epoch, seq: seq + 1, time: 0, kind: 'givenUp', ballot, why: 'noVote' };
+	story.batch('n2', { epoch, from: noVote.seq, facts: [noVote], skipped: {} });
+	expect(story.landmarks.at(-1)?.text).toBe('n2 gives up: it has no vote any more');
+	const [round] = story.decision(story.gather(1, [ballot])).rounds.filter((each) => each.ballot === ballot);
+	expect(round?.givenUp).toBe('noVote');
 });

@@ -8,6 +8,7 @@ import type { Story } from '../../dashboard/model/story.ts';
 import { type Item, isEntry } from '../../dashboard/model/tape.ts';
 import { STORIES } from '../../dashboard/sandbox/stories.ts';
 import type { Fact, FactBody, FactKind } from '../../shared/fact.ts';
+import type { ProposeAnswer } from '../../shared/feed.ts';
 import { type Performed, perform } from './sandbox-page.ts';
 import { toldSwarm } from './told.ts';
 
@@ -176,10 +177,36 @@ describe('a refused proposal', () => {
 		);
 	});
 
+	test('says no duration where the clock of its node was set back', () => {
+		const { swarm, facts } = toldSwarm();
+		swarm.duel('n2', 'n4', 'n4');
+		const { story } = toldSwarm();
+		for (const fact of facts) {
+			const time = fact.kind === 'refused' ? fact.time - 3_600_000 : fact.time;
+			story.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [{ ...fact, time }], skipped: {} });
+		}
+		const refused = last(story, 'refused', () => true);
+		expect(why(story, refused).sentence).toMatch(/because it had promised the higher ballot n\d [\d:.]+\.$/);
+	});
+
 	test('tells its proposer who knew of the higher ballot', () => {
 		const { story } = of('rivals');
 		const halted = last(story, 'halted', () => true);
 		expect(why(story, halted).sentence).toMatch(/^n\d gave up its ballot n\d .* because (n\d|it) .*higher ballot/);
+	});
+
+	test('is answered by what its node heard when it ended, whatever it hears later', () => {
+		const { swarm, story } = toldSwarm();
+		swarm.campaign('n3', 'noLeader');
+		const settledMs = story.tape.last?.whenMs ?? 0;
+		const answer: ProposeAnswer = { outcome: 'unknown', why: 'no answer came in time', attempts: [] };
+		const sentence = () => reasonOf({ kind: 'answer', node: 'n1', answer, settledMs }, story, null).sentence;
+		const before = sentence();
+		expect(before).toBe('It may have happened or may yet because no answer came in time.');
+		const { promised: ballot } = swarm.snapshot('n1');
+		const why = 'leaderSilent';
+		swarm.tell('n1', { kind: 'role', role: 'follower', ballot, leader: '', why, by: ['n3'], silentMs: 400 });
+		expect(sentence()).toBe(before);
 	});
 
 	test('is behind the answer to it', () => {
@@ -196,6 +223,20 @@ describe('a refused proposal', () => {
 			1,
 		);
 	});
+});
+
+test('a free choice names all promises that were counted, also those that the page was not told one by one', () => {
+	const { swarm, facts } = toldSwarm();
+	swarm.propose('n4', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	const second = facts.filter(({ kind }) => kind === 'promiseCounted')[2] as Fact;
+	const { story } = toldSwarm();
+	for (const fact of facts.slice(facts.indexOf(second)))
+		story.recalled({ node: fact.node, told: { kind: 'fact', fact }, whenMs: 0 });
+	const { sentence } = why(
+		story,
+		last(story, 'proposed', () => true),
+	);
+	expect(sentence).toMatch(/ because no promise of n1, n2, n3, n4 and n5 under /);
 });
 
 describe('a recovered value', () => {

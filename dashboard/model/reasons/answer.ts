@@ -8,9 +8,15 @@ import { whyGivenUp, whyHalted } from './end.ts';
 import type { Past } from './past.ts';
 import { whyChosen, whyProposed } from './value.ts';
 
-/** @param node that was asked */
-export function whyAnswered(node: NodeId, answer: ProposeAnswer, past: Past, history: MemberHistory): Clause {
-	const end = endOf(node, answer, past, history);
+/** @param node that was asked @param then what had been told when the proposal ended */
+export function whyAnswered(
+	node: NodeId,
+	answer: ProposeAnswer,
+	past: Past,
+	then: Past,
+	history: MemberHistory,
+): Clause {
+	const end = endOf(node, answer, past, then, history);
 	const attempts = answer.attempts.map((attempt) => attemptEnd(attempt, past, history));
 	const last = attempts.findLastIndex((attempt) => attempt !== null);
 	const failed = attempts[last];
@@ -24,7 +30,7 @@ export function whyAnswered(node: NodeId, answer: ProposeAnswer, past: Past, his
 	);
 }
 
-function endOf(node: NodeId, answer: ProposeAnswer, past: Past, history: MemberHistory): Clause {
+function endOf(node: NodeId, answer: ProposeAnswer, past: Past, then: Past, history: MemberHistory): Clause {
 	switch (answer.outcome) {
 		case 'chosen': {
 			const { slot } = answer;
@@ -41,15 +47,15 @@ function endOf(node: NodeId, answer: ProposeAnswer, past: Past, history: MemberH
 			return clause((names) => `${kept} because ${why.text(names)}`, why.facts, why.unknown);
 		}
 		case 'refused':
-			return noLeader(`It surely did not happen because ${answer.why}`, node, past);
+			return noLeader(`It surely did not happen because ${answer.why}`, node, then);
 		case 'unknown':
-			return noLeader(`It may have happened or may yet because ${answer.why}`, node, past);
+			return noLeader(`It may have happened or may yet because ${answer.why}`, node, then);
 	}
 }
 
 /** What the node heard of a leader then. */
-function noLeader(text: string, node: NodeId, past: Past): Clause {
-	const role = past.last('role', (fact) => fact.node === node);
+function noLeader(text: string, node: NodeId, then: Past): Clause {
+	const role = then.last('role', (fact) => fact.node === node);
 	if (role?.fact.leader !== '') return clause(text, [role], ['No fact tells more of it.']);
 	return clause(`${text}, while ${node} heard no leader`, [role]);
 }

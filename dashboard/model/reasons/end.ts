@@ -3,7 +3,8 @@
 import { GIVEN_UP } from '../../../shared/fact.ts';
 import type { NodeId } from '../../../shared/paxos/ballot.ts';
 import { ballotNode } from '../ballot-names.ts';
-import { electorateOf, type MemberHistory } from '../members.ts';
+import { electorateOf, isQuorum, type MemberHistory } from '../members.ts';
+import type { Entry } from '../tape.ts';
 import { countText, list, quoted } from '../why.ts';
 import { type Clause, clause, durationText } from './clause.ts';
 import type { EntryOf, Past } from './past.ts';
@@ -27,13 +28,19 @@ export function whyRefused(refused: EntryOf<'refused'>, past: Past): Clause {
 		message?.kind === 'accept'
 			? `to accept ${quoted(message.value)} in slot ${countText(fact.slot)}`
 			: WHAT[fact.refused];
-	const before = promise ? `, ${durationText(fact.time - promise.fact.time)} before` : '';
+	const before = promise ? beforeText(promise, refused) : '';
 	return clause(
 		(names) =>
 			`${node} refused ${what} under ${names.full(ballot)} because it had promised the higher ballot ${names.full(promised)}${before}`,
 		[rival, promise, asked, refused],
 		promise ? [] : [`When ${node} promised that is not known.`],
 	);
+}
+
+/** Such as `, 2.1 ms before`, by the clock of the node; '' where that was set back meanwhile. */
+function beforeText(first: Entry, second: Entry): string {
+	const ms = second.fact.time - first.fact.time;
+	return ms < 0 ? '' : `, ${durationText(ms)} before`;
 }
 
 const WHAT = { prepare: 'to promise', accept: 'to accept', heartbeat: 'to follow' } as const;
@@ -73,7 +80,12 @@ export function whyGivenUp(givenUp: EntryOf<'givenUp'>, past: Past, history: Mem
 	if (led) return whyNoQuorumAnswers(givenUp, led, past);
 	const campaign = past.last('campaign', (other) => other.ballot === ballot);
 	const counted = past.last('promiseCounted', (other) => other.node === node && other.ballot === ballot);
-	const [set] = campaign ? history.at(campaign.fact.chosenThrough) : [];
+	const promised = past
+		.all('promiseCounted', (other) => other.node === node && other.ballot === ballot)
+		.flatMap(({ fact: { voters, from } }) => [...voters, from]);
+	const sets = campaign ? history.at(campaign.fact.chosenThrough) : [];
+	// While a change is under way it needs a quorum of two sets.
+	const set = sets.find((each) => !isQuorum(electorateOf(each), promised));
 	if (!counted || !set) {
 		return clause(
 			(names) => `${node} gave up its ballot ${names.full(ballot)} because too few nodes had promised it`,
@@ -81,12 +93,12 @@ export function whyGivenUp(givenUp: EntryOf<'givenUp'>, past: Past, history: Mem
 			['Which nodes had promised it is not known.'],
 		);
 	}
-	const { voters } = electorateOf(set);
-	const promised = counted.fact.voters;
+	const { voters, needed } = electorateOf(set);
+	const promisers = voters.filter((voter) => promised.includes(voter));
 	const silent = voters.filter((voter) => !promised.includes(voter));
 	return clause(
 		(names) =>
-			`${node} gave up its ballot ${names.full(ballot)} because only ${list(promised)} had promised it (${promised.length} of ${voters.length}, ${counted.fact.needed} are needed), and ${list(silent)} had not in time`,
+			`${node} gave up its ballot ${names.full(ballot)} because only ${list(promisers)} had promised it (${promisers.length} of ${voters.length}, ${needed} are needed), and ${list(silent)} had not in time`,
 		[campaign, counted, ...downLinks(node, silent, past), givenUp],
 	);
 }

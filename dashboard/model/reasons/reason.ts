@@ -103,7 +103,8 @@ export function reasonOf(question: Question, story: Story, moment: Item | null):
 		case 'answer': {
 			const { node, answer, settledMs } = question;
 			const isLater = moment !== null && moment.whenMs < settledMs;
-			const found = toReason(whyAnswered(node, answer, isLater ? new Past(story.tape) : past, swarm.history));
+			const then = new Past(story.tape, story.tape.itemAt(settledMs)?.at);
+			const found = toReason(whyAnswered(node, answer, isLater ? new Past(story.tape) : past, then, swarm.history));
 			return isLater ? { ...found, sentence: null } : found;
 		}
 	}

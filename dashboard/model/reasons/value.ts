@@ -11,7 +11,9 @@ export function whyProposed(proposed: EntryOf<'proposed'>, past: Past): Clause {
 	const value = quoted(fact.value);
 	const campaign = past.last('campaign', (other) => other.ballot === ballot);
 	const counted = past.all('promiseCounted', (other) => other.ballot === ballot);
-	const promisers = counted.length > 0 ? ` of ${list(counted.map((one) => one.fact.from))}` : '';
+	// Those that were counted before the page was told of any are named by the next fact.
+	const known = new Set(counted.flatMap((one) => [...one.fact.voters, one.fact.from]));
+	const promisers = known.size > 0 ? ` of ${list([...known])}` : '';
 	switch (fact.origin) {
 		case 'own':
 			return clause(
