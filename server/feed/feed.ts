@@ -189,6 +189,8 @@ export class Feed {
 		socket.once('disconnect', () => {
 			this.#watchers--;
 			this.#flow.leave(watcher);
+			// It may have left and kept its connection, which neither a place nor a time limit would bound any more.
+			socket.conn.close(true);
 		});
 		this.#flow.join(watcher);
 	}

@@ -557,6 +557,16 @@ describe('the feed', () => {
 			expect(await poll(sid)).toBe(400);
 		});
 
+		test.each(['websocket', 'polling'] as const)('and a watcher over %s that leaves is let go', async (transport) => {
+			await attach({ places: { watchersMax: 1, unjoinedMax: 1 } });
+			const page = await openPage({ transports: [transport] });
+			const closed = new Promise<string>((resolve) => page.io.engine.once('close', resolve));
+			// `page.disconnect()` would close the connection as well.
+			page.io.engine.write('1');
+			expect(await closed).toMatch(/^transport/);
+			await openPage();
+		});
+
 		test('also where the other end never answers a goodbye', async () => {
 			await attach({ joinMs: 50 });
 			const silent = await socket();
