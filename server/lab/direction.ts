@@ -97,8 +97,8 @@ export class Direction {
 			return;
 		}
 		if (this.#waiting.length === 0 && !isFault(this.#fault)) return this.#handlers.deliver(epoch, frame);
-		const parts = this.#fault.hold ? oneByOne(frame) : [frame];
-		for (const part of parts) this.#waiting.push({ dueMs: this.#dueMs(), epoch, frame: part });
+		const waiting = { dueMs: this.#dueMs(), epoch, frame };
+		this.#waiting.push(...(this.#fault.hold ? oneByOne(waiting) : [waiting]));
 		this.#messages += frame.messages.length;
 		if (this.#messages > WAITING_MAX) {
 			this.#forget();
@@ -111,6 +111,7 @@ export class Direction {
 		const before = this.#fault;
 		this.#delay = { ms: this.#delayMs(before), atMs: this.#clock.nowMs() };
 		this.#fault = fault;
+		if (fault.hold && !before.hold) this.#waiting = this.#waiting.flatMap(oneByOne);
 		if (fault.cut && !before.cut) this.#cut();
 		else if (!fault.cut && before.cut) this.#mend();
 		// What was held waits no longer than any other message.
@@ -165,11 +166,14 @@ export class Direction {
 		return delayMs > ms ? Math.min(delayMs, ms + most) : delayMs;
 	}
 
+	/** When what comes now is due. It is lost again only while it is late by less than a silent link is kept. */
 	#dueMs(): number {
 		const { loss } = this.#fault;
-		let lateMs = this.#delayMs(this.#fault);
-		for (let waitMs = SENT_AGAIN_AFTER_MS; this.#clock.random() < loss; waitMs *= 2) lateMs += waitMs;
-		this.#lastDueMs = Math.max(this.#lastDueMs, this.#clock.nowMs() + lateMs);
+		let lostMs = 0;
+		for (let waitMs = SENT_AGAIN_AFTER_MS; lostMs < LOST_AFTER_MS && this.#clock.random() < loss; waitMs *= 2) {
+			lostMs += waitMs;
+		}
+		this.#lastDueMs = Math.max(this.#lastDueMs, this.#clock.nowMs() + this.#delayMs(this.#fault) + lostMs);
 		return this.#lastDueMs;
 	}
 
@@ -210,6 +214,9 @@ export class Direction {
 	}
 }
 
-function oneByOne({ reached, firstId, messages }: Frame): Frame[] {
-	return messages.map((message, index) => ({ reached, firstId: firstId + index, messages: [message] }));
+function oneByOne({ frame: { reached, firstId, messages }, ...rest }: Waiting): Waiting[] {
+	return messages.map((message, index) => ({
+		...rest,
+		frame: { reached, firstId: firstId + index, messages: [message] },
+	}));
 }

@@ -157,6 +157,17 @@ describe('a hold', () => {
 		expect(heard).toEqual(['0 a', '0 b', '0 c']);
 	});
 
+	it('lets also those come one by one that have come before it, and wait for something else', () => {
+		direction.set({ ...NO_FAULT, delayMs: 500 });
+		clock.pass(5000);
+		send('a', 'b');
+		direction.set({ ...NO_FAULT, hold: true });
+		expect(direction.waiting.count).toBe(2);
+		expect(direction.release(1)).toBe(1);
+		expect(heard).toEqual(['5000 a']);
+		expect(direction.waiting.first(2)).toEqual([{ id: 'e:2', kind: 'forward' }]);
+	});
+
 	it('that ends lets all come, in order', () => {
 		direction.set({ ...NO_FAULT, hold: true });
 		send('a');
@@ -184,6 +195,14 @@ it('a loss makes a frame later, by the doubling waits of TCP, and all that is be
 	send('b');
 	clock.pass(1000);
 	expect(heard).toEqual(['600 a', '600 b']);
+});
+
+it('a frame is lost again only while it is late by less than a silent link is kept', () => {
+	direction.set({ ...NO_FAULT, loss: 0.9 });
+	clock.randoms = Array<number>(40).fill(0);
+	send('a');
+	clock.pass(2 * LOST_AFTER_MS);
+	expect(heard).toEqual(['3000 a']);
 });
 
 it('forgets what waits when the link is lost', () => {
