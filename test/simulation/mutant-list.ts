@@ -371,7 +371,7 @@ export const MUTANTS: readonly Mutant[] = [
 		0,
 		'a contest of a trimmed slot does not end when the contender learns the slot',
 		'shared/paxos/role.ts',
-		'		else if (leadership) this.#endTrimmed(leadership);\n',
+		'		if (leadership) this.#endTrimmed(leadership);\n',
 		'',
 	),
 	// `test/paper/room.test.ts` catches this one: two copies have to be on their way to a leader that has room for one.
