@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { DELAY_MS_MAX, LOSS_MAX, NODE_ACTS, type NodeAct } from '../../shared/lab.ts';
 import { example } from './help.ts';
-import { memberId, withEndpoint } from './options.ts';
+import { memberId, withCredentials, withEndpoint } from './options.ts';
 import type { Ended, Terminal } from './terminal.ts';
 
 const ACT_HELP: Readonly<Record<NodeAct, string>> = {
@@ -23,7 +23,7 @@ export function addLab(program: Command, terminal: Terminal, ended: Ended): void
 	const load = () => import('./lab.ts');
 
 	const between = (name: string): Command =>
-		withEndpoint(lab.command(name).argument('<from>', 'a node', memberId).argument('<to>', 'another one', memberId));
+		withCredentials(lab.command(name).argument('<from>', 'a node', memberId).argument('<to>', 'another one', memberId));
 	const oneWay = (command: Command): Command =>
 		command.option('--one-way', 'only what the first node sends to the second');
 

@@ -8,6 +8,7 @@ import { nameOf } from '../../shared/member-name.ts';
 import type { LabAnswer, ReleaseAnswer } from '../api/lab.ts';
 import { urlOf } from '../config/addresses.ts';
 import { loadConfig } from '../config/config.ts';
+import type { ConfigFlags } from '../config/settings.ts';
 import type { SwarmConfig } from '../config/swarm-file.ts';
 import { type SwarmRequest, textOf } from '../swarm/ask.ts';
 import { ask, askAny, endpointsOf, understood } from './client.ts';
@@ -15,7 +16,7 @@ import type { ConnectOptions } from './options.ts';
 import { tableOf } from './table.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 
-export interface LinkOptions extends ConnectOptions {
+export interface LinkOptions extends ConfigFlags {
 	/** Only what the first node sends to the second. */
 	readonly oneWay?: true;
 }
@@ -63,17 +64,13 @@ export async function link(
 }
 
 /** Delays everything between all nodes. */
-export async function slow(delayMs: number, options: ConnectOptions, terminal: Terminal): Promise<ExitStatus> {
-	const count = await everywhere(options, terminal, put('/v1/lab/links', { delayMs }));
-	terminal.stdout.write(`At ${nodes(count)} all messages ${faultText({ ...NO_FAULT, delayMs })}.\n`);
-	return EXIT.ok;
+export function slow(delayMs: number, options: ConnectOptions, terminal: Terminal): Promise<ExitStatus> {
+	return everywhere(options, terminal, put('/v1/lab/links', { delayMs }), faultText({ ...NO_FAULT, delayMs }));
 }
 
 /** Ends every fault of a link. */
-export async function heal(options: ConnectOptions, terminal: Terminal): Promise<ExitStatus> {
-	const count = await everywhere(options, terminal, { method: 'DELETE', path: '/v1/lab/links' });
-	terminal.stdout.write(`At ${nodes(count)} all messages ${faultText(NO_FAULT)}.\n`);
-	return EXIT.ok;
+export function heal(options: ConnectOptions, terminal: Terminal): Promise<ExitStatus> {
+	return everywhere(options, terminal, { method: 'DELETE', path: '/v1/lab/links' }, faultText(NO_FAULT));
 }
 
 /** Lets messages arrive that are held. */
@@ -81,7 +78,7 @@ export async function release(
 	from: string,
 	to: string,
 	count: number,
-	options: ConnectOptions,
+	options: ConfigFlags,
 	terminal: Terminal,
 ): Promise<ExitStatus> {
 	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
@@ -115,12 +112,14 @@ export async function act(
 export async function faults(options: ConnectOptions, terminal: Terminal): Promise<ExitStatus> {
 	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
 	const rows: string[][] = [];
+	let isAnswered = false;
 	for (const endpoint of endpointsOf(config, options.endpoint)) {
 		const tried = await ask(endpoint, { method: 'GET', path: '/v1/lab' }, ANSWER_MAX_MS);
 		if (tried.kind !== 'answered') {
 			rows.push([endpoint, '', tried.why, '']);
 			continue;
 		}
+		isAnswered = true;
 		if (tried.answer.status !== 200) throw new CommandError(textOf(tried.answer), { status: EXIT.error });
 		const { body } = tried.answer;
 		const { node, links } = understood(() => labSchema.parse(JSON.parse(body.toString())));
@@ -131,25 +130,41 @@ export async function faults(options: ConnectOptions, terminal: Terminal): Promi
 	}
 	const table = tableOf([['from', 'to', 'messages', 'waiting'], ...rows]);
 	terminal.stdout.write(rows.length === 0 ? 'There is no fault in any link.\n' : `${table}\n`);
-	return EXIT.ok;
+	return isAnswered ? EXIT.ok : EXIT.unavailable;
 }
 
 function put(path: string, body: object): SwarmRequest {
 	return { method: 'PUT', path, body: JSON.stringify(body), contentType: 'application/json' };
 }
 
-/** @returns how many nodes have answered @throws CommandError where none has */
-async function everywhere(options: ConnectOptions, terminal: Terminal, request: SwarmRequest): Promise<number> {
+/**
+ * Asks each node, and says of those that did it what becomes of their messages.
+ *
+ * @returns `unavailable` where one has not done it @throws CommandError where none has done it
+ */
+async function everywhere(
+	options: ConnectOptions,
+	terminal: Terminal,
+	request: SwarmRequest,
+	messages: string,
+): Promise<ExitStatus> {
 	const { config } = loadConfig(options, terminal.environment, terminal.workingDir);
 	let count = 0;
-	let why = '';
+	const failures: string[] = [];
+	let refusal: CommandError | null = null;
 	for (const endpoint of endpointsOf(config, options.endpoint)) {
 		const tried = await ask(endpoint, request, ANSWER_MAX_MS);
-		if (tried.kind === 'answered' && tried.answer.status === 200) count++;
-		else why = tried.kind === 'answered' ? textOf(tried.answer) : `${endpoint}: ${tried.why}`;
+		if (tried.kind !== 'answered') failures.push(`${endpoint}: ${tried.why}`);
+		else if (tried.answer.status === 200) count++;
+		else {
+			refusal ??= new CommandError(textOf(tried.answer), { status: EXIT.error });
+			failures.push(`${endpoint}: ${textOf(tried.answer)}`);
+		}
 	}
-	if (count === 0) throw new CommandError(why, { status: EXIT.unavailable });
-	return count;
+	if (count === 0) throw refusal ?? new CommandError(failures.join('\n'), { status: EXIT.unavailable });
+	terminal.stdout.write(`At ${nodes(count)} all messages ${messages}.\n`);
+	for (const failure of failures) terminal.stderr.write(`${failure}\n`);
+	return failures.length === 0 ? EXIT.ok : EXIT.unavailable;
 }
 
 async function askNode(config: SwarmConfig, node: string, request: SwarmRequest): Promise<LabAnswer> {

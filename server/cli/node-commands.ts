@@ -10,7 +10,9 @@ export function addNodes(program: Command, terminal: Terminal, ended: Ended): vo
 		.argument('<key>')
 		.argument('<value>')
 		.description('propose a value at a node of your choice, and see what became of it')
-		.option('--at <id>', 'the node that proposes; needed, unless --endpoint names it')
+		.addOption(
+			new Option('--at <id>', 'the node that proposes; needed, unless --endpoint names it').conflicts('endpoint'),
+		)
 		.addOption(
 			new Option('--route <route>', 'by the leader, or both phases from that very node')
 				.choices(['leader', 'self'])

@@ -20,12 +20,18 @@ export interface ConnectOptions extends ConfigFlags {
 }
 
 export function withEndpoint(command: Command): Command {
+	return withCredentials(command).addOption(
+		new Option('--endpoint <url>', 'ask this node only, whatever swarm.json says').argParser(httpUrl),
+	);
+}
+
+/** The same for a command whose arguments say which nodes it asks. */
+export function withCredentials(command: Command): Command {
 	return withConfig(command)
 		.option('--token-file <file>', 'the file of the token to show (or CONSUL_HTTP_TOKEN)')
 		.option('--ca <file>', 'the certificates of the authority, as PEM (or CONSUL_CACERT)')
 		.option('--cert <file>', 'the certificate to show (or CONSUL_CLIENT_CERT)')
-		.option('--key <file>', 'the key of that certificate (or CONSUL_CLIENT_KEY)')
-		.addOption(new Option('--endpoint <url>', 'ask this node only, whatever swarm.json says').argParser(httpUrl));
+		.option('--key <file>', 'the key of that certificate (or CONSUL_CLIENT_KEY)');
 }
 
 export function withDataDir(command: Command): Command {

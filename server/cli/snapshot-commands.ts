@@ -1,5 +1,5 @@
 /** The commands below `snapshot`, with their options and help. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { example } from './help.ts';
 import { withDataDir, withEndpoint } from './options.ts';
 import type { Ended, Terminal } from './terminal.ts';
@@ -16,7 +16,9 @@ export function addSnapshot(program: Command, terminal: Terminal, ended: Ended):
 	withEndpoint(snapshot.command('save'))
 		.argument('<file>')
 		.description('save the state of a running swarm, with all that was acknowledged before')
-		.option('--node <id>', 'from this node; by default from the first one that gives it')
+		.addOption(
+			new Option('--node <id>', 'from this node; by default from the first one that gives it').conflicts('endpoint'),
+		)
 		.option('--stale', 'as the node has it: perhaps an old one, but also without a quorum')
 		.option('--force', 'replace the file, if it is there')
 		.addHelpText('after', example('snapshot save state.backup', 'everything that was acknowledged so far'))

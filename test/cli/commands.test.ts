@@ -385,3 +385,33 @@ describe('leader transfer', () => {
 		expect((await swarm('leader transfer')).status).toBe(0);
 	});
 });
+
+describe('lab', () => {
+	it.each(['show', 'slow 5', 'heal'])('%s ends with status 4 where no node answers', async (command) => {
+		for (const api of [first, second]) api.answer = { hangUp: true };
+		const { status, stdout, stderr } = await swarm(`lab ${command}`);
+		expect(status).toBe(4);
+		for (const { port } of [first, second]) expect(stdout + stderr).toContain(`http://127.0.0.1:${port}`);
+	});
+
+	it('names each node at which nothing was changed', async () => {
+		second.answer = { hangUp: true };
+		const { status, stdout, stderr } = await swarm('lab heal');
+		expect({ status, stdout }).toEqual({ status: 4, stdout: 'At one node all messages come in at once.\n' });
+		expect(stderr).toMatch(new RegExp(`^http://127.0.0.1:${second.port}: .+\n$`));
+	});
+
+	it.each(['show', 'slow 5', 'heal', 'cut n1 n2'])('%s ends with status 1 where there is no lab', async (command) => {
+		for (const api of [first, second]) api.answer = { status: 404, body: 'There is no lab.' };
+		expect(await swarm(`lab ${command}`)).toEqual({ status: 1, stdout: '', stderr: 'There is no lab.\n' });
+	});
+
+	it('shows the faults of the nodes that answer', async () => {
+		const link = { from: 'n2', cut: true, delayMs: 0, loss: 0, hold: false, waitingCount: 0, waiting: [] };
+		first.answer = { body: JSON.stringify({ node: 'n1', links: [link] }) };
+		second.answer = { hangUp: true };
+		const { status, stdout } = await swarm('lab show');
+		expect(status).toBe(0);
+		expect(stdout).toMatch(/^n2 +n1 +are lost: the link is cut +0$/m);
+	});
+});

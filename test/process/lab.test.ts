@@ -131,7 +131,7 @@ test('a swarm without a lab, and one beyond loopback, is refused', async () => {
 		await plain.start();
 		const asked = await plain.run('lab', 'slow', '100');
 		expect([asked.status, asked.stderr]).toEqual([
-			4,
+			1,
 			'This node was started without a lab. Start the swarm with --lab.\n',
 		]);
 		const config = join(plain.folder, 'beyond.json');
