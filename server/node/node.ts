@@ -93,6 +93,8 @@ export async function startNodeOf<Replica extends NodeReplica>(
 		const failed = (error: unknown) => log.error({ err: error }, 'the node could not close all of its parts');
 		void closing.close(gently).catch(failed).then(ended);
 	};
+	/** What has broken the node; nothing while it is well. */
+	const broken: Error[] = [];
 	try {
 		const metrics = new Metrics();
 		const { replica, mesh, lab, swarm, joining } = await openReplica(machine, options, {
@@ -105,6 +107,7 @@ export async function startNodeOf<Replica extends NodeReplica>(
 				endBy(true, () => options.onRemoved?.());
 			},
 			fatal: (error) => {
+				broken.push(error);
 				const reason = home.reasonOf(error);
 				log.fatal({ err: reason }, 'the node stops');
 				endBy(false, () => options.onFatal?.(reason));
@@ -137,6 +140,8 @@ export async function startNodeOf<Replica extends NodeReplica>(
 		closing.last(stopLogging);
 		reports.become(replica);
 		await replica.replay();
+		// Its parts are being closed then, so no other one may begin.
+		if (broken.length > 0) throw broken[0];
 
 		const doors = openNodeDoors(front, {
 			...options,

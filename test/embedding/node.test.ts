@@ -145,6 +145,18 @@ describe('a node inside a program', () => {
 		expect(process.eventNames().map((name) => [name, process.listenerCount(name)])).toEqual(before);
 	});
 
+	it('does not begin where its disk fails while it starts', async () => {
+		const first = await own();
+		await first.propose({ name: 'a', by: 3 }, CALL);
+		await first.close();
+		vi.spyOn(FileDisk.prototype, 'write').mockImplementation((_name, _offset, _bytes, done) =>
+			queueMicrotask(() => done(new Error('EIO: i/o error, write'))),
+		);
+		await expect(createNode({ ...options(), machine: counters })).rejects.toThrow('EIO');
+		vi.restoreAllMocks();
+		await (await own()).ready();
+	});
+
 	it('says why it has failed also where its folder cannot be closed', async () => {
 		const { told, logger } = listener();
 		const { close } = FileDisk.prototype;
