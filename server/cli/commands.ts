@@ -14,11 +14,17 @@ const SCRIPTS = {
 
 /** An npm script in the repository, `npx paxos-swarm` elsewhere. @param args other arguments first, then flags */
 export function command(terminal: Terminal, name: keyof typeof SCRIPTS, args: readonly string[]): string {
+	const words = args.map(quoted);
 	if (!existsSync(join(terminal.workingDir, 'server/bootstrap.mjs')))
-		return ['npx paxos-swarm', name, ...args].join(' ');
-	const flagsAt = args.findIndex((arg) => arg.startsWith('--'));
-	const plain = flagsAt < 0 ? args : args.slice(0, flagsAt);
-	return [SCRIPTS[name], ...plain, ...(flagsAt < 0 ? [] : ['--', ...args.slice(flagsAt)])].join(' ');
+		return ['npx paxos-swarm', name, ...words].join(' ');
+	const flagsAt = words.findIndex((word) => word.startsWith('--'));
+	const plain = flagsAt < 0 ? words : words.slice(0, flagsAt);
+	return [SCRIPTS[name], ...plain, ...(flagsAt < 0 ? [] : ['--', ...words.slice(flagsAt)])].join(' ');
+}
+
+/** An argument as shells take it: in quotes where they would take it apart or put something else in its place. */
+function quoted(arg: string): string {
+	return /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`;
 }
 
 /** Runs `act`. Where it fails because of a data folder and a command helps, the error ends with that command. */

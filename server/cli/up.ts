@@ -47,7 +47,8 @@ export async function up(options: UpOptions, terminal: Terminal, program: string
 
 	const ports = await lookAtPorts(config, options.memory ? null : swarmIdIn(config.dataDir));
 	const blocked = ports.flatMap((port) => ('why' in port ? [port] : []));
-	if (blocked.length > 0) throw new CommandError(describeBlocked(blocked, loaded, terminal), { status: EXIT.error });
+	if (blocked.length > 0)
+		throw new CommandError(describeBlocked(blocked, loaded, options, terminal), { status: EXIT.error });
 	const running = ports.flatMap(({ kind, node }) => (kind === 'running' ? [node] : []));
 	const free = ports.flatMap(({ kind, node }) => (kind === 'free' ? [node] : []));
 	if (free.length === 0) {
@@ -99,26 +100,38 @@ function labOf(config: SwarmConfig, { memory }: UpOptions): LaunchLab {
 	};
 }
 
-function describeBlocked(blocked: readonly BlockedPort[], { config, flags }: LoadedConfig, terminal: Terminal): string {
+function describeBlocked(
+	blocked: readonly BlockedPort[],
+	{ config, flags }: LoadedConfig,
+	options: UpOptions,
+	terminal: Terminal,
+): string {
 	const lines = blocked.map(({ node, why }) => `${node.id}: ${why}`);
 	if (!blocked.every(({ kind }) => kind === 'taken')) return [...lines, 'Nothing was started.'].join('\n');
 	const at = flags.indexOf('--base-port');
 	const others = at < 0 ? flags : flags.toSpliced(at, 2);
 	const basePort = String((config.nodes[0]?.port ?? 0) + OTHER_PORTS);
-	const again = command(terminal, 'up', ['--base-port', basePort, ...others]);
+	const memory = options.memory ? ['--memory'] : [];
+	const again = command(terminal, 'up', ['--base-port', basePort, ...others, ...memory, ...flagsOfNodes(options)]);
 	return [...lines, `Nothing was started. With other ports: ${again}`].join('\n');
 }
 
 function childFlags({ flags }: LoadedConfig, options: UpOptions): string[] {
-	const insecure = options.insecure ? ['--insecure'] : [];
-	const lab = options.lab ? ['--lab'] : [];
-	return ['--launched', ...flags, ...insecure, ...lab, '--log-level', options.logLevel ?? 'warn'];
+	return ['--launched', ...flags, ...flagsOfNodes({ ...options, logLevel: options.logLevel ?? 'warn' })];
+}
+
+/** The flags of a node beside those of the configuration. */
+function flagsOfNodes({ insecure, lab, logLevel }: UpOptions): string[] {
+	return [
+		...(insecure ? ['--insecure'] : []),
+		...(lab ? ['--lab'] : []),
+		...(logLevel === undefined ? [] : ['--log-level', logLevel]),
+	];
 }
 
 function whenDown(id: string, { flags }: LoadedConfig, options: UpOptions, terminal: Terminal): string {
 	if (options.memory) return 'It stays away: with --memory it has forgotten what it promised, so it must never rejoin.';
-	const args = [id, ...flags, ...(options.insecure ? ['--insecure'] : [])];
-	return `Start it again: ${command(terminal, 'node', args)}`;
+	return `Start it again: ${command(terminal, 'node', [id, ...flags, ...flagsOfNodes(options)])}`;
 }
 
 /** @param removed so many of `nodes` are no members any more */

@@ -415,3 +415,12 @@ describe('lab', () => {
 		expect(stdout).toMatch(/^n2 +n1 +are lost: the link is cut +0$/m);
 	});
 });
+
+describe('up', () => {
+	it('says how to start with other ports, with all flags that it was given', async () => {
+		const { status, stderr } = await swarm('up --memory --lab --insecure --log-level info');
+		expect(status).toBe(1);
+		const again = `npx paxos-swarm up --base-port ${first.port + 100} --memory --insecure --lab --log-level info`;
+		expect(stderr.split('\n').slice(-2)).toEqual([`Nothing was started. With other ports: ${again}`, '']);
+	});
+});

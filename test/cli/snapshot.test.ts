@@ -162,6 +162,15 @@ describe('snapshot status', () => {
 describe('snapshot restore', () => {
 	beforeEach(() => writeFileSync(file, made.bytes));
 
+	it.each([
+		['new/it-is_1.2', 'new/it-is_1.2'],
+		['$HOME;x', "'$HOME;x'"],
+		["don't", "'don'\\''t'"],
+	])('says how to start the nodes of the folder %s as a shell takes it', async (folder, shown) => {
+		const { stdout } = await fake.run(`snapshot restore a.backup --data-dir ${folder}`);
+		expect(stdout).toContain(`Start it: npx paxos-swarm up --data-dir ${shown}\n`);
+	});
+
 	it('makes the folders of the nodes of swarm.json, says how to start them, and never replaces them', async () => {
 		const { status, stdout, stderr } = await fake.run('snapshot restore a.backup --data-dir data');
 		expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
