@@ -2,7 +2,7 @@
  * Gets an answer that may be long, piece by piece, each when the one before was taken. A node that says nothing for a
  * while is given up. Unlike `fetch`, it hears the provisional answers by which a node says that it is still at work.
  */
-import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { tlsOptions, tokenHeaders } from './credentials.ts';
 
@@ -21,6 +21,7 @@ export interface DownloadOptions {
 /** An answer that has begun. It has to be closed. */
 export interface Download {
 	readonly status: number;
+	readonly headers: IncomingHttpHeaders;
 	/** To be taken once. Throws DownloadError, or the reason of the signal. */
 	readonly pieces: AsyncIterable<Buffer>;
 	close(): void;
@@ -33,11 +34,11 @@ export interface Download {
 export async function download<T>(
 	url: string,
 	options: DownloadOptions,
-	use: (status: number, pieces: AsyncIterable<Buffer>) => Promise<T>,
+	use: (answer: Omit<Download, 'close'>) => Promise<T>,
 ): Promise<T> {
 	const answer = await beginDownload(url, options);
 	try {
-		return await use(answer.status, answer.pieces);
+		return await use(answer);
 	} finally {
 		answer.close();
 	}
@@ -46,7 +47,7 @@ export async function download<T>(
 /** Resolves when the head of the answer is there. @throws DownloadError, or the reason of the signal */
 export async function beginDownload(
 	url: string,
-	{ silentMs, headers = {}, signal }: DownloadOptions,
+	{ silentMs, headers: asked = {}, signal }: DownloadOptions,
 ): Promise<Download> {
 	const silent = new AbortController();
 	const timer = setTimeout(() => silent.abort(), silentMs);
@@ -59,7 +60,7 @@ export async function beginDownload(
 	try {
 		const answer = await answered(
 			url,
-			{ ...tokenHeaders(), ...headers },
+			{ ...tokenHeaders(), ...asked },
 			AbortSignal.any([silent.signal, signal]),
 			heard,
 		);
@@ -67,7 +68,8 @@ export async function beginDownload(
 			clearTimeout(timer);
 			answer.destroy();
 		};
-		return { status: answer.statusCode ?? 0, pieces: pieces(answer, heard, explained), close };
+		const { statusCode: status = 0, headers } = answer;
+		return { status, headers, pieces: pieces(answer, heard, explained), close };
 	} catch (error) {
 		clearTimeout(timer);
 		throw explained(error);

@@ -74,7 +74,7 @@ async function saveFrom(endpoint: string, path: string, context: SaveContext): P
 	// A node may have to write its snapshot before anything comes.
 	bar.update(0, 1);
 	try {
-		return await download(url, { silentMs: SILENT_MS, signal }, async (status, pieces) => {
+		return await download(url, { silentMs: SILENT_MS, signal }, async ({ status, pieces }) => {
 			if (status !== 200) throw new DownloadError((await textOf(pieces)) || `HTTP status ${status}`);
 			const checker = new BackupChecker();
 			for await (const piece of pieces) {

@@ -15,6 +15,8 @@ export interface Answer {
 	readonly body?: string | Buffer;
 	/** Whether it closes the connection instead of answering. */
 	readonly hangUp?: true;
+	/** Whether another program answers, and no node. */
+	readonly isForeign?: true;
 	/** Whether it takes requests and never answers, as a stopped process does. */
 	readonly silent?: true;
 }
@@ -37,11 +39,11 @@ export async function fakeApi(answer: Answer = {}): Promise<FakeApi> {
 		const { method = '', url = '' } = request;
 		if (api.answer.silent) return;
 		if (url === '/livez') return void response.end('ok');
-		const { status = 200, headers = {}, body = '', hangUp } = api.next.shift() ?? api.answer;
+		const { status = 200, headers = {}, body = '', hangUp, isForeign } = api.next.shift() ?? api.answer;
 		api.headers.push(request.headers);
 		api.asked.push({ method, url, body: await text(request) });
 		if (hangUp) request.socket.destroy();
-		else response.writeHead(status, headers).end(body);
+		else response.writeHead(status, { ...(isForeign ? {} : { 'X-Consul-Index': '7' }), ...headers }).end(body);
 	});
 	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 	const { port } = server.address() as AddressInfo;

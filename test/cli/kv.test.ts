@@ -472,3 +472,25 @@ describe('help', () => {
 		expect(await fake.run(`help kv ${verb}`)).toEqual({ status, stdout, stderr });
 	});
 });
+
+describe('where another program listens at the address of a node', () => {
+	const WRONG = 'This is not the answer of a node. Does another program listen at that address?\n';
+
+	it.each(['get a', 'get a -w json', 'get a -w table', 'ls', 'ls -w json', 'ls -w table', 'export', 'export --out x'])(
+		'kv %s takes nothing that it answers for a value, and its 404 for no missing key',
+		async (line) => {
+			for (const status of [200, 404]) {
+				fake.first.answer = { isForeign: true, status, body: '[]' };
+				expect(await fake.run(`kv ${line}`)).toEqual({ status: 1, stdout: '', stderr: WRONG });
+			}
+			expect(existsSync(join(fake.folder, 'x'))).toBe(false);
+		},
+	);
+
+	it('session destroy ends no session there, and session renew misses none', async () => {
+		fake.first.answer = { isForeign: true, body: 'welcome' };
+		expect(await fake.run('session destroy s')).toEqual({ status: 1, stdout: '', stderr: WRONG });
+		fake.first.answer = { isForeign: true, status: 404, body: 'no such page' };
+		expect(await fake.run('session renew s')).toEqual({ status: 1, stdout: '', stderr: 'no such page\n' });
+	});
+});

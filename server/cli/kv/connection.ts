@@ -1,8 +1,9 @@
 /** Which nodes the commands of `kv` ask, and how: by flags, by the variables of Consul's clients, or by `swarm.json`. */
+import * as z from 'zod';
 import { keyFault, prefixFault } from '../../../shared/store/key.ts';
 import { loadConfig } from '../../config/config.ts';
 import { type SwarmAnswer, type SwarmRequest, textOf } from '../../swarm/ask.ts';
-import { askAny, clientTimeoutMs, endpointsOf } from '../client.ts';
+import { askAny, clientTimeoutMs, endpointsOf, understood } from '../client.ts';
 import { consulAddress } from '../consul-environment.ts';
 import type { ConnectOptions } from '../options.ts';
 import { CommandError, EXIT, type Terminal } from '../terminal.ts';
@@ -82,4 +83,16 @@ function pathBelow(base: string, name: string, parameters: Parameters): string {
 
 export function refuseError(answer: SwarmAnswer): void {
 	if (answer.status !== 200) throw new CommandError(textOf(answer), { status: EXIT.error });
+}
+
+/** Every answer of a node to a read has this header, also one that says that there is no such key. */
+export const INDEX = 'x-consul-index';
+
+/**
+ * Another program at the address of a node may answer a read with anything, also with a page that is no value.
+ *
+ * @param index the header of the answer @throws CommandError where there is none
+ */
+export function mustBeRead(index: unknown): void {
+	understood(() => z.string().parse(index));
 }

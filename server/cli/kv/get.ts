@@ -1,7 +1,16 @@
 /** `kv get`, and `get` for short. */
 import { understood } from '../client.ts';
 import { CommandError, EXIT, type ExitStatus, type Terminal } from '../terminal.ts';
-import { askSwarm, connectionOf, formatOf, type KvOptions, keyPath, refuseError } from './connection.ts';
+import {
+	askSwarm,
+	connectionOf,
+	formatOf,
+	INDEX,
+	type KvOptions,
+	keyPath,
+	mustBeRead,
+	refuseError,
+} from './connection.ts';
 import { entriesOf, entriesTable } from './entries.ts';
 
 export interface GetOptions extends KvOptions {
@@ -12,6 +21,7 @@ export async function get(key: string, options: GetOptions, terminal: Terminal):
 	const format = formatOf(options);
 	const path = keyPath(key, { stale: options.stale, [format === 'simple' ? 'raw' : 'pretty']: true });
 	const answer = await askSwarm(connectionOf(options, terminal), { method: 'GET', path });
+	if (answer.status === 200 || answer.status === 404) mustBeRead(answer.headers.get(INDEX));
 	if (answer.status === 404) throw new CommandError(`There is no key "${key}".`, { status: EXIT.missing });
 	refuseError(answer);
 	const shown =

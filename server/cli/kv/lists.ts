@@ -1,9 +1,9 @@
 /** Lists of keys and entries that may be long: their items come one at a time, from the first node that answers. */
 import { silentLast } from '../client.ts';
-import { DownloadError, download } from '../download.ts';
+import { type Download, DownloadError, download } from '../download.ts';
 import { stoppable } from '../interrupt.ts';
 import { CommandError, EXIT } from '../terminal.ts';
-import type { Connection } from './connection.ts';
+import { type Connection, INDEX, mustBeRead } from './connection.ts';
 import { JsonListError, jsonItems } from './json-list.ts';
 
 /** An answer that is no list is a sentence. */
@@ -38,8 +38,8 @@ async function fromAny(connection: Connection, path: string, taker: ListTaker, s
 	const failures: string[] = [];
 	for (const endpoint of await silentLast(endpoints)) {
 		try {
-			return await download(`${endpoint}${path}`, { silentMs: timeoutMs, signal }, (status, pieces) =>
-				takeAnswer(status, pieces, taker),
+			return await download(`${endpoint}${path}`, { silentMs: timeoutMs, signal }, (answer) =>
+				takeAnswer(answer, taker),
 			);
 		} catch (error) {
 			if (!(error instanceof DownloadError)) throw error;
@@ -51,7 +51,8 @@ async function fromAny(connection: Connection, path: string, taker: ListTaker, s
 	throw new CommandError(`${what}\n${failures.join('\n')}`, { status: EXIT.unavailable });
 }
 
-async function takeAnswer(status: number, pieces: AsyncIterable<Buffer>, taker: ListTaker): Promise<boolean> {
+async function takeAnswer({ status, headers, pieces }: Omit<Download, 'close'>, taker: ListTaker): Promise<boolean> {
+	if (status === 200 || status === 404) mustBeRead(headers[INDEX]);
 	if (status === 404) return false;
 	if (status !== 200) {
 		const text = (await refusalOf(pieces)) || `HTTP status ${status}`;

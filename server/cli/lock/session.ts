@@ -75,7 +75,9 @@ export async function renew(id: string, options: KvOptions, terminal: Terminal):
 }
 
 export async function destroy(id: string, options: KvOptions, terminal: Terminal): Promise<ExitStatus> {
-	refuseError(await askSwarm(connectionOf(options, terminal), { method: 'PUT', path: pathOf('destroy', id) }));
+	const answer = await askSwarm(connectionOf(options, terminal), { method: 'PUT', path: pathOf('destroy', id) });
+	refuseError(answer);
+	understood(() => z.literal(true).parse(JSON.parse(answer.body.toString())));
 	const format = formatOf(options);
 	if (format === 'json') terminal.stdout.write(`${JSON.stringify({ id, done: true })}\n`);
 	if (format === 'table')
@@ -104,7 +106,8 @@ async function sessions(
 ): Promise<string> {
 	const connection = connectionOf(options, terminal);
 	const answer = await askSwarm(connection, { method, path: `${path}?pretty${options.stale ? '&stale' : ''}` });
-	if (answer.status === 404) throw noSession(id);
+	// Another program at that address has no such page either.
+	if (answer.status === 404 && answer.body.toString().startsWith('Session id')) throw noSession(id);
 	refuseError(answer);
 	return answer.body.toString();
 }
