@@ -179,9 +179,9 @@ export class Leadership {
 		return this.#hasRoom && this.#queue.add(value, id);
 	}
 
-	/** @returns false, and takes nothing, when there is no room */
+	/** @returns false, and takes nothing, when there is no room; true for one that was taken before */
 	takeForward(forward: Forward): boolean {
-		return this.#hasRoom && this.#queue.takeForward(forward);
+		return this.#queue.takeForward(forward, this.#hasRoom);
 	}
 
 	/** Whether this node's log and those of a quorum take values. Otherwise a value would only wait, and might be chosen later. */

@@ -47,10 +47,13 @@ export class Queue {
 		return true;
 	}
 
-	/** @returns false, and takes nothing, when there is no room */
-	takeForward(forward: Forward): boolean {
+	/**
+	 * @param hasRoom whether logs have room for it
+	 * @returns false, and takes nothing, when there is no room; true for one that was taken before
+	 */
+	takeForward(forward: Forward, hasRoom: boolean): boolean {
 		if (this.#forwards.has(forward)) return true;
-		return this.#hasRoom(forward.value) && this.#forwards.add(forward) && this.add(forward.value, 0);
+		return hasRoom && this.#hasRoom(forward.value) && this.#forwards.add(forward) && this.add(forward.value, 0);
 	}
 
 	/** As many proposals, in order, as fit one slot. */

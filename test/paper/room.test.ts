@@ -213,6 +213,21 @@ describe('a leader', () => {
 		expect(lab.outcomes('n2', 'withdrawn')).toEqual([{ kind: 'withdrawn', proposal, left }]);
 	});
 
+	it('does not say of a forward that it has taken that it has no room for it', () => {
+		const lab = led([]);
+		lab.propose('n2', 'red');
+		lab.deliver(ofKind('forward'));
+		lab.setRoom('n1', 'recovery');
+		lab.step('n2', { kind: 'linkDown', peer: 'n1' });
+		lab.step('n2', { kind: 'linkUp', peer: 'n1' });
+		lab.timer('n1', 'heartbeat');
+		lab.deliver(ofKind('heartbeat', 'forward'));
+		expect(lab.inFlight('noRoom')).toEqual([]);
+		lab.propose('n2', 'blue');
+		lab.deliver(ofKind('forward'));
+		expect(lab.inFlight('noRoom')).toHaveLength(1);
+	});
+
 	it('without room hands over to a follower that has room, where a quorum has', () => {
 		const lab = led(['n1']);
 		beat(lab);

@@ -87,6 +87,14 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		'if (by && compareBallots(by, this.ballot) > 0) return',
 		'if (by) return',
 	),
+	// `test/paper/room.test.ts` catches this one: a link has to be made anew while there is no room.
+	one(
+		0,
+		'a leader says that it has no room for a forward that it has taken',
+		QUEUE,
+		'if (this.#forwards.has(forward)) return true;',
+		'if (this.#forwards.has(forward)) return hasRoom;',
+	),
 	// `test/paper/bounds.test.ts` catches this one: the crash has to come between two records that are written together.
 	one(
 		0,
