@@ -123,10 +123,22 @@ export class Reads {
 		}
 	}
 
+	/**
+	 * Other members are known than when the round began, and they may have decided slots before under an earlier ballot. So
+	 * it confirms nothing, and its reads wait for another one.
+	 */
+	unsettled(): void {
+		const { round } = this.state;
+		if (round === null) return;
+		this.state.waiting = [...round.own, ...this.state.waiting];
+		// A newer ask of the same way takes the place of the older one.
+		this.state.asks = new Map([...round.asks, ...this.state.asks]);
+		this.state.round = null;
+	}
+
 	/** This node leads no more: the reads of its round wait again, and other nodes ask the next leader for theirs. */
 	leadershipEnded(): void {
-		if (this.state.round) this.state.waiting = [...this.state.round.own, ...this.state.waiting];
-		this.state.round = null;
+		this.unsettled();
 		this.state.asks.clear();
 	}
 

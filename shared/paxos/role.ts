@@ -178,6 +178,7 @@ export class RoleMachine {
 	membersChosen(): void {
 		if (this.role === 'candidate' && !this.#isVoter) return this.#giveUp('noVote');
 		this.#leadership?.unsettle();
+		this.#rooms.reads.unsettled();
 		this.#campaign?.prepareAgain();
 	}
 

@@ -10,7 +10,7 @@ import type { Member } from '../../shared/paxos/change.ts';
 import type { Context } from '../../shared/paxos/config.ts';
 import { Departure } from '../../shared/paxos/departure.ts';
 import { firstMembers, Members, readMembersState, writeMembersState } from '../../shared/paxos/members.ts';
-import type { Heartbeat, Message, Slot } from '../../shared/paxos/message.ts';
+import type { Heartbeat, Message, MessageKind, Slot } from '../../shared/paxos/message.ts';
 import { changeOf, membersValue, NOOP, readValue, type Value } from '../../shared/paxos/value.ts';
 import { votersNamed } from '../../shared/simulation/node.ts';
 import { among, Lab, ofKind } from './lab.ts';
@@ -31,6 +31,15 @@ function changeTo(lab: Lab, leader: NodeId, ids: readonly NodeId[], learners: re
 	const follows = lab.agent(leader).members.last.chosenAt;
 	const members = [...votersNamed(ids), ...learners.map(learner)];
 	lab.step(leader, { kind: 'changeMembers', id: 1, members, follows });
+}
+
+/** The node leads under a ballot of this time, which these others have promised. It hears nobody else. */
+function lead(lab: Lab, leader: NodeId, ms: number, others: readonly NodeId[]): void {
+	const proposal = lab.propose(leader, 'nothing', 'self');
+	lab.campaign(leader, ms);
+	lab.step(leader, { kind: 'withdraw', proposal });
+	lab.deliver(among(leader, ...others));
+	lab.drop();
 }
 
 function labOf(ids: number, ...spares: readonly NodeId[]): Lab {
@@ -345,7 +354,7 @@ describe('phase 1 and phase 2', () => {
 		expect(lab.outcomes('n2', 'readAt')).toMatchObject([{ read: 1 }]);
 	});
 
-	it('a round of reads that a change overtakes needs a quorum of both sets', () => {
+	it('a round of reads that a change overtakes begins anew, and needs a quorum of both sets', () => {
 		const lab = labOf(3, 'n4', 'n5');
 		lab.timer('n1', 'heartbeat');
 		lab.deliver();
@@ -353,12 +362,14 @@ describe('phase 1 and phase 2', () => {
 		changeTo(lab, 'n1', ['n1', 'n4', 'n5']);
 		lab.deliver(({ message }) => 'slot' in message && message.slot === 1);
 		expect(lab.agent('n1').members.sets).toHaveLength(2);
-		const confirm = (by: NodeId): void =>
-			lab.deliver((envelope) => among('n1', by)(envelope) && ofKind('heartbeat', 'confirm')(envelope));
-		confirm('n2');
+		const deliver = (by: NodeId, ...kinds: readonly MessageKind[]): void =>
+			lab.deliver((envelope) => among('n1', by)(envelope) && ofKind(...kinds)(envelope));
+		for (const by of ['n2', 'n4']) deliver(by, 'heartbeat', 'confirm');
 		expect(lab.outcomes('n1', 'readAt')).toEqual([]);
-		lab.timer('n1', 'heartbeat');
-		confirm('n4');
+		deliver('n4', 'prepare', 'promise');
+		deliver('n4', 'heartbeat', 'confirm');
+		expect(lab.outcomes('n1', 'readAt')).toEqual([]);
+		deliver('n2', 'heartbeat', 'confirm');
 		expect(lab.outcomes('n1', 'readAt')).toMatchObject([{ read: 1 }]);
 	});
 
@@ -452,6 +463,50 @@ describe('phase 1 and phase 2', () => {
 		lab.deliver(among('n1', 'n6'));
 		const [answer] = lab.outcomes('n6', 'readAt');
 		expect(answer?.slot).toBeGreaterThanOrEqual(slot);
+	});
+
+	it('a round of reads is not confirmed by members that its leader did not know when it began', () => {
+		const lab = new Lab(5, { openSlotsMax: ALPHA }, ['n6']);
+		lab.elect('n2', 10);
+		lab.deliver();
+		// n2 proposes other members, and n4 alone accepts them. n1 leads next, and n3 after it, which has them chosen.
+		changeTo(lab, 'n2', ['n1', 'n2', 'n6']);
+		lab.deliver(among('n2', 'n4'));
+		lab.drop();
+		lead(lab, 'n1', 20, ['n3', 'n5']);
+		lead(lab, 'n3', 30, ['n4', 'n5']);
+		lab.timer('n3', 'heartbeat');
+		lab.deliver(among('n3', 'n6'));
+		expect(lab.agent('n6').members.sets).toMatchObject([{ voters: ['n1', 'n2', 'n6'] }]);
+		lab.drop();
+		// n2 leads on under the first ballot. It learns of the members from n6, and they decide a slot for it.
+		for (let from = 1; from <= ALPHA; from++) {
+			lab.step('n6', { kind: 'receive', from: 'n2', message: { kind: 'fetch', from } });
+			const [answer] = lab.inFlight('decisions').map(({ message }) => message as Message & { kind: 'decisions' });
+			lab.drop();
+			const decisions = answer?.decisions.slice(0, 1) ?? [];
+			lab.step('n2', {
+				kind: 'receive',
+				from: 'n6',
+				message: { kind: 'decisions', from, chosenThrough: ALPHA, decisions },
+			});
+		}
+		lab.step('n2', { kind: 'linkUp', peer: 'n6' });
+		lab.propose('n2', 'red');
+		lab.deliver(among('n2', 'n6'));
+		expect(lab.chosen('n2').at(-1)).toBe('red');
+		lab.drop();
+
+		lab.step('n1', { kind: 'read', read: 1 });
+		const members = new Members(ALPHA, lab.firstMembers);
+		for (let slot = 1; slot <= ALPHA; slot++) members.chosen(slot, lab.agent('n6').view().entry(slot)?.value as Value);
+		lab.step('n1', { kind: 'snapshot', through: ALPHA, members: members.state });
+		lab.timer('n1', 'heartbeat');
+		lab.deliver((envelope) => among('n1', 'n6')(envelope) && ofKind('heartbeat', 'confirm')(envelope));
+		expect(lab.agent('n1').view().role).toBe('leader');
+		expect(lab.outcomes('n1', 'readAt')).toEqual([]);
+		lab.deliver(among('n1', 'n6'));
+		expect(lab.outcomes('n1', 'readAt')).toEqual([{ kind: 'readAt', read: 1, slot: ALPHA + 1 }]);
 	});
 
 	it('a leader that takes over a snapshot asks the members of both sets in it', () => {

@@ -11,6 +11,7 @@ const AGENT = 'shared/paxos/agent.ts';
 const DEPARTURE = 'shared/paxos/departure.ts';
 const NEIGHBOURS = 'shared/paxos/neighbours.ts';
 const QUORUM = 'shared/paxos/quorum.ts';
+const ROLE = 'shared/paxos/role.ts';
 const MEMBERSHIP = 'shared/replica/membership.ts';
 const SUCCESSION = 'shared/replica/succession.ts';
 const SNAPSHOTS = 'shared/replica/snapshots.ts';
@@ -112,6 +113,14 @@ export const MEMBERS_MUTANTS: readonly Mutant[] = [
 		'a leadership that is settled stays so when it learns of other members',
 		LEADERSHIP,
 		'		this.state.isSettled = false;\n',
+		'',
+	),
+	// `test/paper/members.test.ts` catches this one: three leaders have to follow one another, and the second one to live on.
+	one(
+		0,
+		'a round of reads goes on when its leader learns of other members',
+		ROLE,
+		'		this.#rooms.reads.unsettled();\n',
 		'',
 	),
 	one(

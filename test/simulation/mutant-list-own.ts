@@ -173,7 +173,7 @@ export const OWN_MUTANTS: readonly Mutant[] = [
 		0,
 		'the reads of a round are dropped when its leader is deposed',
 		READS,
-		'[...this.state.round.own, ...this.state.waiting]',
+		'[...round.own, ...this.state.waiting]',
 		'[...this.state.waiting]',
 	),
 	one(
