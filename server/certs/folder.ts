@@ -1,6 +1,6 @@
 /** The files of an authority and of the certificates that it has signed, where `swarm.json` has them. */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, extname, join } from 'node:path';
+import { basename, dirname, extname, join, sep } from 'node:path';
 import { NewFile } from '../backup/new-file.ts';
 import { ConfigError } from '../config/errors.ts';
 import type { TlsConfig } from '../config/swarm-file.ts';
@@ -39,13 +39,9 @@ export class CertsFolder {
 
 	/** The files of certificates that this authority may have signed, and those of the authority are not among them. */
 	certificates(): string[] {
-		const folder = dirname(this.#tls.cert);
-		if (!existsSync(folder)) return [];
-		const [before = '', behind = ''] = basename(this.#tls.cert).split('{id}');
-		return readdirSync(folder)
-			.filter((name) => name.startsWith(before) && name.endsWith(behind))
-			.map((name) => join(folder, name))
-			.filter((file) => file !== this.#tls.ca)
+		return namesIn(this.#tls.cert)
+			.map((name) => this.filesOf(name).cert)
+			.filter((file) => file !== this.#tls.ca && existsSync(file))
 			.toSorted();
 	}
 
@@ -102,4 +98,15 @@ async function write(path: string, text: string, mode: number, replaces: boolean
 		await file.abandon();
 		throw error;
 	}
+}
+
+/** What may stand for `{id}` in a path: in the name of the file, or in that of a folder on the way to it. */
+function namesIn(path: string): string[] {
+	const [start = '', end = ''] = path.split('{id}');
+	const [folder, before] = [dirname(`${start}x`), basename(`${start}x`).slice(0, -1)];
+	const [behind = ''] = end.split(sep);
+	if (!existsSync(folder)) return [];
+	return readdirSync(folder)
+		.filter((entry) => entry.startsWith(before) && entry.endsWith(behind))
+		.map((entry) => entry.slice(before.length, entry.length - behind.length));
 }

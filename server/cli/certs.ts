@@ -80,7 +80,9 @@ export async function client(name: string, options: IssueOptions, terminal: Term
 /** Renews the certificates that expire soon. Their keys stay, so that one file changes for each. */
 export async function renew(options: RenewOptions, terminal: Terminal): Promise<ExitStatus> {
 	const { folder, say } = opened(options, terminal);
-	for (const file of folder.certificates()) {
+	const files = folder.certificates();
+	if (files.length === 0) throw noCertificate(folder.filesOf('{id}').cert);
+	for (const file of files) {
 		const [certificate] = certificatesIn(readText(file, 'the certificate'), file);
 		if (options.all !== true && certificate && !isSoonOver(certificate, Date.now())) {
 			say(`${file} is valid until ${dayOf(Date.parse(certificate.validTo))}`);
@@ -94,7 +96,9 @@ export async function renew(options: RenewOptions, terminal: Terminal): Promise<
 
 /** @param path a file, or a folder of files; by default those of the swarm */
 export function show(path: string | undefined, options: ConfigFlags, terminal: Terminal): ExitStatus {
-	const files = path === undefined ? filesOfSwarm(options, terminal) : filesAt(resolve(terminal.workingDir, path));
+	const place = resolve(terminal.workingDir, path ?? '');
+	const files = path === undefined ? filesOfSwarm(options, terminal) : filesAt(place);
+	if (files.length === 0) throw noCertificate(place);
 	const rows = files.flatMap((file) =>
 		certificatesIn(readText(file, 'the certificate'), file).map((certificate) => [
 			relative(terminal.workingDir, file),
@@ -158,6 +162,11 @@ function unbracketed(host: string): string {
 
 function isThere(file: string): boolean {
 	return statSync(file, { throwIfNoEntry: false }) !== undefined;
+}
+
+function noCertificate(place: string): CommandError {
+	const message = `There is no certificate at ${place}: certs init makes those of swarm.json.`;
+	return new CommandError(message, { status: EXIT.error });
 }
 
 function filesOfSwarm(options: ConfigFlags, terminal: Terminal): string[] {

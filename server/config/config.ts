@@ -40,6 +40,7 @@ export interface LoadedConfig {
  * @throws ConfigError
  */
 export function loadConfig(flags: ConfigFlags, environment: Environment, workingDir: string): LoadedConfig {
+	if (flags.config === '') throw new ConfigError('--config: must be the path of a file, not ""');
 	const asked = flags.config ?? given(environment, 'SWARM_CONFIG');
 	const here = resolve(workingDir, asked ?? 'swarm.json');
 	// A link that leads nowhere is a file that cannot be read: perhaps a disk is not mounted.

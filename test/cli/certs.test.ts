@@ -1,6 +1,6 @@
 /** `certs`: what it makes and where, that it replaces no key unasked, and that what it makes is what nodes take. */
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadPem } from '../../server/tls/pem.ts';
@@ -115,6 +115,24 @@ describe('certs node and certs client', () => {
 });
 
 describe('certs renew and certs show', () => {
+	it.each(['certs/{id}.crt', 'pki/{id}/cert.pem', 'pki/of-{id}/{id}.crt'])('find those at %s', async (cert) => {
+		writeConfig({ tls: { ca: 'ca/ca.crt', cert, key: cert.replace(/[^.]+$/, 'key') } });
+		const none = await run('certs renew');
+		expect(none).toMatchObject({ status: 1, stdout: '' });
+		expect(none.stderr).toBe(`There is no certificate at ${pathOf(cert)}: certs init makes those of swarm.json.\n`);
+		await run('certs init');
+		const files = ['client', 'n1', 'n2', 'n3'].map((name) => cert.replaceAll('{id}', name));
+		const renewed = await run('certs renew --all');
+		expect(renewed.stdout.trimEnd().split('\n')).toEqual(files.map((file) => `Renewed ${file}`));
+		const shown = await run('certs show');
+		for (const file of files) expect(shown.stdout).toContain(file);
+	});
+
+	it('say where there is none, in a folder too', async () => {
+		mkdirSync(pathOf('empty'));
+		expect(await run('certs show empty')).toMatchObject({ status: 1, stdout: '' });
+	});
+
 	it('renew what expires soon, with the key and the names that it has', async () => {
 		await run('certs init --days 10');
 		await run('certs client app --days 300');

@@ -72,7 +72,7 @@ describe('the configuration', () => {
 	});
 
 	it.each([
-		['is a folder', (file: string) => mkdirSync(file), 'swarm.json: cannot be read: EISDIR'],
+		['is a folder', (file: string) => mkdirSync(file), 'swarm.json: cannot be read: it is a folder'],
 		['leads nowhere', (file: string) => symlinkSync('missing', file), 'swarm.json: cannot be read: ENOENT'],
 		[
 			'is not in UTF-8',
@@ -192,6 +192,7 @@ describe('the configuration', () => {
 
 	it('refuses a file that was asked for and is not there', () => {
 		expect(() => loadConfig({ config: 'no.json' }, {}, folder)).toThrow(/^no\.json: cannot be read: ENOENT/);
+		expect(() => loadConfig({ config: '' }, {}, folder)).toThrow('--config: must be the path of a file, not ""');
 	});
 });
 
@@ -275,5 +276,10 @@ describe('the secret', () => {
 		expect(() => loadSecret(open(), { SWARM_SECRET_FILE: file, SWARM_SECRET: 'x' }, false)).toThrow(/both set/);
 		expect(() => loadSecret(open(), { SWARM_SECRET_FILE: file }, true)).toThrow(`SWARM_SECRET_FILE: ${file} is empty`);
 		expect(() => loadSecret(open(), { SWARM_SECRET_FILE: `${file}x` }, true)).toThrow(/cannot be read: ENOENT/);
+		const folderWhy = `SWARM_SECRET_FILE: ${folder}: cannot be read: it is a folder`;
+		expect(() => loadSecret(open(), { SWARM_SECRET_FILE: folder }, true)).toThrow(folderWhy);
+		writeFileSync(file, Uint8Array.of(0x30, 0x82));
+		const bytesWhy = `SWARM_SECRET_FILE: ${file}: is not text in UTF-8`;
+		expect(() => loadSecret(open(), { SWARM_SECRET_FILE: file }, true)).toThrow(bytesWhy);
 	});
 });

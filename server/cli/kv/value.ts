@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { fromUtf8 } from '../../../shared/bytes/text.ts';
 import { VALUE_BYTES_MAX } from '../../../shared/store/key.ts';
+import { whyUnread } from '../../config/text-file.ts';
 import { CommandError, EXIT, type Terminal } from '../terminal.ts';
 
 /**
@@ -26,8 +27,7 @@ export async function* openInput(file: string, { stdin, workingDir }: Terminal):
 			yield Buffer.from(piece);
 		}
 	} catch (cause) {
-		// The system names no file where one is opened and cannot be read, such as a folder.
-		const why = `${file}: cannot be read: ${(cause as Error).message}`;
+		const why = `${file || '""'}: cannot be read: ${whyUnread(cause)}`;
 		throw new CommandError(why, { status: EXIT.error, cause });
 	}
 }
