@@ -27,15 +27,24 @@ export interface CredentialOptions extends ConfigFlags {
 /** The name of the certificate that commands show where `swarm.json` has certificates, and no other one is named. */
 export const OWN_CLIENT = 'client';
 
-let token: string | null = null;
+/** The token, once a node is asked. */
+let token: () => string | null = () => null;
 /** The certificates, once a node is asked by https. */
 let certificates: () => Partial<Pem> = () => ({});
 let agent: Agent | null = null;
 
-/** Notes what the flags name, or else the variables of Consul's clients. @throws ConfigError, which never tells a token */
+/**
+ * Notes what the flags name, or else the variables of Consul's clients. It is read when a node is asked, so that a command
+ * that asks none needs none of it.
+ */
 export function readCredentials(options: CredentialOptions, terminal: Terminal): void {
 	const { environment } = terminal;
-	token = options.tokenFile === undefined ? consulToken(environment) : tokenIn(options.tokenFile, '--token-file');
+	// A pipe, such as one of the shell, can be read once only.
+	let read: string | null | undefined;
+	token = () => {
+		if (read === undefined) read = tokenOf(options, environment);
+		return read;
+	};
 	useCertificates(() => {
 		const { config } = loadConfig(options, environment, terminal.workingDir);
 		return readClientPem(clientFilesOf(options, environment, config.tls));
@@ -43,16 +52,18 @@ export function readCredentials(options: CredentialOptions, terminal: Terminal):
 }
 
 export function useToken(given: string | null): void {
-	token = given;
+	token = () => given;
 }
 
-/** null where nodes are asked without one. */
+/** null where nodes are asked without one. @throws ConfigError, which never tells a token */
 export function tokenShown(): string | null {
-	return token;
+	return token();
 }
 
+/** @throws ConfigError as `tokenShown` */
 export function tokenHeaders(): Readonly<Record<string, string>> {
-	return token === null ? {} : { 'X-Consul-Token': token };
+	const shown = token();
+	return shown === null ? {} : { 'X-Consul-Token': shown };
 }
 
 /** @param read is called before the first request by https */
@@ -72,9 +83,13 @@ export const fetchNode = fetchWith(() => {
 	return { agent };
 });
 
-/** By what this process asks a node. */
+/** By what this process asks a node. @throws ConfigError as `tokenShown` */
 export function ownCredentials(): Credentials {
 	return { fetch: fetchNode, headers: tokenHeaders() };
+}
+
+function tokenOf({ tokenFile }: CredentialOptions, environment: Environment): string | null {
+	return tokenFile === undefined ? consulToken(environment) : tokenIn(tokenFile, '--token-file');
 }
 
 /** The files of a command: what flags say, else variables, else `swarm.json`. */

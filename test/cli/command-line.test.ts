@@ -25,6 +25,7 @@ describe('a wrong command line', () => {
 		['pit a b', 'Did you mean put?'],
 		['get', "error: missing required argument 'key'"],
 		['get a b', 'error: too many arguments'],
+		['session list a', "error: too many arguments for 'list'. Expected 0 arguments but got 1.\nTry it with --help.\n"],
 		['get a --nonsense', "error: unknown option '--nonsense'"],
 		['up --nonsense', "error: unknown option '--nonsense'"],
 		['--nonsense', "error: unknown option '--nonsense'"],
@@ -134,6 +135,24 @@ describe('a command line in a document', () => {
 		expect(stderr).toMatch(/\S/);
 		expect(status).not.toBe(2);
 	});
+});
+
+describe('a token that cannot be read', () => {
+	const environment = { CONSUL_HTTP_TOKEN_FILE: '/nowhere/token' };
+
+	it.each(['help', 'kv get --help', 'schema', 'completion bash', 'config validate', 'certs init'])(
+		'is none of the business of "%s", which asks no node',
+		async (line) => expect(await fake.run(line, '', { environment })).toMatchObject({ status: 0, stderr: '' }),
+	);
+
+	it.each(['put a b', 'kv ls', 'kv watch', 'status', 'health', 'member list', 'lock k -- true', 'debug', 'lab show'])(
+		'ends "%s" before a node is asked',
+		async (line) => {
+			const { status, stderr } = await fake.run(line, '', { environment });
+			expect([status, stderr]).toEqual([1, expect.stringMatching(/^CONSUL_HTTP_TOKEN_FILE: .*ENOENT/)]);
+			expect([...first.asked, ...second.asked]).toEqual([]);
+		},
+	);
 });
 
 describe('help', () => {

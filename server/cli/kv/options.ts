@@ -14,7 +14,7 @@ export function withEndpoints(command: Command): Command {
 	);
 }
 
-/** @param formats that the command can print; null where it prints in one way only */
+/** @param names of the arguments; '' for a command without any @param formats that the command can print; null where it prints in one way only */
 export function withData(command: Command, names: string, formats: readonly Format[] | null = FORMATS): Command {
 	withEndpoints(command).addOption(
 		new Option('--timeout <time>', 'a node has so long for its answer, such as 5s').argParser(aboveZeroMs),
@@ -22,7 +22,7 @@ export function withData(command: Command, names: string, formats: readonly Form
 	if (formats !== null) {
 		command.addOption(new Option('-w, --write-out <format>', 'how it is printed').choices(formats).default('simple'));
 	}
-	return takesAnyText(command, names);
+	return names === '' ? command : takesAnyText(command, names);
 }
 
 /** A time of a millisecond or more. */
