@@ -210,11 +210,15 @@ export const COMMANDS: readonly Kind[] = [
 					.pick([
 						['kv', 'put', 'k', 'v'],
 						['kv', 'del', 'k'],
+						['kv', 'get', 'k'],
 						['kv', 'get', 'k', '-w', 'table'],
+						['kv', 'ls'],
+						['kv', 'export'],
 						['kv', 'txn', file],
 						['kv', 'import', file],
 						['session', 'create'],
 						['session', 'renew', 'x'],
+						['session', 'destroy', 'x'],
 						['leader', 'transfer'],
 						['member', 'list'],
 					])
