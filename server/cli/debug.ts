@@ -9,7 +9,7 @@ import { loadConfig } from '../config/config.ts';
 import { isMemberId } from '../config/names.ts';
 import { secretsOf } from '../config/secrets.ts';
 import type { SwarmConfig } from '../config/swarm-file.ts';
-import { withoutSecrets } from '../log/without-secrets.ts';
+import { jsonWithoutSecrets } from '../log/without-secrets.ts';
 import { packageVersion } from '../process/package.ts';
 import { ask } from './client.ts';
 import { tokenShown } from './credentials.ts';
@@ -43,7 +43,7 @@ export async function debug(options: DebugOptions, terminal: Terminal): Promise<
 	const shown = tokenShown();
 	const secrets = [...secretsOf(config, environment), ...(shown === null ? [] : [shown])];
 	makeFolder(folder);
-	const write = (name: string, text: string): void => writeFile(join(folder, name), withoutSecrets(text, secrets));
+	const write = (name: string, text: string): void => writeFile(join(folder, name), jsonWithoutSecrets(text, secrets));
 
 	const variables = Object.keys(environment).filter((name) => /^(SWARM|CONSUL)_/.test(name));
 	const about = { time, version: packageVersion, node: process.version, platform: process.platform, file, variables };

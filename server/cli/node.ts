@@ -10,7 +10,7 @@ import type { SwarmConfig, TlsConfig } from '../config/swarm-file.ts';
 import { tlsFilesOf } from '../config/tls.ts';
 import { connectPrimary, type Primary } from '../launcher/launched.ts';
 import { LastLines } from '../log/last-lines.ts';
-import { withoutSecrets } from '../log/without-secrets.ts';
+import { jsonWithoutSecrets } from '../log/without-secrets.ts';
 import { makeData, startOrReplace } from '../node/new-disk.ts';
 import { type RunningNode, startNode } from '../node/node.ts';
 import type { NodeOptions } from '../node/options.ts';
@@ -222,7 +222,7 @@ async function createLog(
 		? (await import('pino-pretty')).prettyFactory({ ignore: 'pid,hostname,node' })
 		: (line: string) => line;
 	const write = (written: string): void => {
-		const line = withoutSecrets(written, secrets);
+		const line = jsonWithoutSecrets(written, secrets);
 		last.add(line.trimEnd());
 		output.write(forPeople(line));
 	};

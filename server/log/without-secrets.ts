@@ -10,6 +10,24 @@ export function withoutSecrets(text: string, secrets: readonly string[]): string
 		.reduce((before, secret) => (before.includes(secret) ? before.replaceAll(secret, '[secret]') : before), text);
 }
 
+const STRINGS = /"(?:[^"\\]|\\.)*"/g;
+
+/** The same of a text in JSON, which stays JSON: a number that has the digits of a secret is none. */
+export function jsonWithoutSecrets(text: string, secrets: readonly string[]): string {
+	const without = withoutSecrets(text, secrets);
+	if (without === text || !isJson(text)) return without;
+	return text.replace(STRINGS, (string) => JSON.stringify(withoutSecrets(JSON.parse(string) as string, secrets)));
+}
+
+function isJson(text: string): boolean {
+	try {
+		JSON.parse(text);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
 function asInJson(text: string): string {
 	return JSON.stringify(text).slice(1, -1);
 }

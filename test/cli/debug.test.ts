@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { LastLines } from '../../server/log/last-lines.ts';
-import { withoutSecrets } from '../../server/log/without-secrets.ts';
+import { jsonWithoutSecrets, withoutSecrets } from '../../server/log/without-secrets.ts';
 import { FakeSwarm } from './fake-swarm.ts';
 
 let fake: FakeSwarm;
@@ -92,4 +92,18 @@ it('remembers the last lines only, within a bound of characters', () => {
 
 it('leaves short secrets alone, which are a part of many words', () => {
 	expect(withoutSecrets('an apple', ['a', 'apple'])).toBe('an [secret]');
+});
+
+it('takes no number for a secret in JSON, which stays JSON', async () => {
+	fake.first.answer = { body: '{"bytes":14096,"said":["4096","n4096\\n"]}' };
+	await fake.run('debug --out trouble', '', { environment: { MAX_TOKENS: '4096' } });
+	const status = filesIn(join(fake.folder, 'trouble'))['n1/status.json'] ?? '';
+	expect(JSON.parse(status)).toEqual({ bytes: 14096, said: ['[secret]', 'n[secret]\n'] });
+});
+
+it('leaves a secret out of a line of the log and of what looks like JSON, and an escape whole', () => {
+	const secrets = ['1764', 'nope', 'a "b"'];
+	const line = '{"time":1764378404096,"msg":"1764 \\nope a \\"b\\""}\n';
+	expect(jsonWithoutSecrets(line, secrets)).toBe('{"time":1764378404096,"msg":"[secret] \\nope [secret]"}\n');
+	expect(jsonWithoutSecrets('{"time":1764', secrets)).toBe('{"time":[secret]');
 });
