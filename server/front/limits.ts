@@ -33,7 +33,7 @@ export interface ConnectionLimits {
 	readonly unjoinedMax: number;
 	/** WebSockets at `/mesh`: links from members, and those that are not proven yet. */
 	readonly meshMax: number;
-	/** WebSockets at `/mesh` that are not proven yet. A newer one takes the place of the oldest. */
+	/** WebSockets at `/mesh` that are not proven yet. For a newer one the oldest of the most crowded address is ended. */
 	readonly unprovenMax: number;
 }
 

@@ -25,7 +25,7 @@ export const SOCKET_OPTIONS = {
 /** A connection that does not complete its closing handshake within this time is cut, milliseconds. */
 const CLOSE_GRACE_MS = 500;
 
-/** Called from socket events and timers, and from inside `refuse`, `cut` and `replace`, but no other methods. */
+/** Called from socket events and timers, and from inside `refuse`, `giveWay`, `cut` and `replace`, but no other methods. */
 export interface LinkOwner {
 	/** The other end is proven, and the link is up. */
 	proven(link: Link, peer: Proven): void;
@@ -152,6 +152,12 @@ export class Link {
 	/** Ends the link with the code of the refusal. */
 	refuse(refusal: Refusal): void {
 		this.#refuse(refusal, '');
+	}
+
+	/** Ends the link, and closes its socket behind the closing frame at once, also where it has ended before. */
+	giveWay(): void {
+		this.refuse('crowded');
+		this.#ws.terminate();
 	}
 
 	/** Ends the link without a closing frame, because the other end does not read. */

@@ -16,6 +16,7 @@ import { type ClientOptions, WebSocket, WebSocketServer } from 'ws';
 import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Message } from '../../shared/paxos/message.ts';
+import { addressKey } from '../front/connection.ts';
 import { refuseUpgrade } from '../front/upgrade.ts';
 import { Backoff } from './backoff.ts';
 import { Encoder, type Frame } from './frame.ts';
@@ -128,8 +129,11 @@ export class Mesh {
 	readonly #server = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true, clientTracking: false });
 	/** Every link whose socket is not closed yet. */
 	readonly #links = new Set<Link>();
-	/** The incoming links that are not proven yet, the oldest first. */
-	readonly #unproven = new Set<Link>();
+	/**
+	 * The incoming links that are not proven, the oldest first, and the addresses by which they are counted. One that was
+	 * refused has its place until its socket is closed.
+	 */
+	readonly #unproven = new Map<Link, string>();
 	readonly #dialing = new Map<NodeId, Dialing>();
 	readonly #encoder = new Encoder();
 	#isStarted = false;
@@ -206,9 +210,8 @@ export class Mesh {
 			const { handshakeMs } = this.#options.timings;
 			const link = new Link(ws, socket, { address, handshakeMs }, handshake, this.#owner);
 			this.#links.add(link);
-			this.#unproven.add(link);
-			const [oldest] = this.#unproven;
-			if (this.#unproven.size > this.#limits.unprovenMax) oldest?.refuse('crowded');
+			this.#unproven.set(link, addressKey(request.socket.remoteAddress));
+			if (this.#unproven.size > this.#limits.unprovenMax) this.#crowdOut();
 		});
 	}
 
@@ -283,6 +286,16 @@ export class Mesh {
 		for (const dialing of this.#dialing.values()) clearTimeout(dialing.timer);
 		this.#closed ??= Promise.all([...this.#links].map((link) => link.stop())).then(() => undefined);
 		return this.#closed;
+	}
+
+	/** Ends the oldest unproven link of the address that has most of them, so that a crowd keeps out nobody from elsewhere. */
+	#crowdOut(): void {
+		const counts = new Map<string, number>();
+		for (const address of this.#unproven.values()) counts.set(address, (counts.get(address) ?? 0) + 1);
+		const most = Math.max(...counts.values());
+		const [link] = [...this.#unproven].find(([, address]) => counts.get(address) === most) as [Link, string];
+		this.#unproven.delete(link);
+		link.giveWay();
 	}
 
 	#newPeer(id: NodeId): Peer {
@@ -387,7 +400,10 @@ export class Mesh {
 		refused: (link, why) => this.#refused(link, why),
 		twice: (link) => this.#options.handlers.twice?.(link.claimed),
 		ended: (link, why) => this.#ended(link, why),
-		gone: (link) => this.#links.delete(link),
+		gone: (link) => {
+			this.#links.delete(link);
+			this.#unproven.delete(link);
+		},
 	};
 
 	#proven(link: Link, { id, epoch, version, remembered }: Proven): void {
@@ -418,7 +434,6 @@ export class Mesh {
 	}
 
 	#ended(link: Link, why: string): void {
-		this.#unproven.delete(link);
 		const peer = this.#peers.get(link.claimed);
 		if (!peer) return;
 		const wasUp = peer.link === link;

@@ -17,7 +17,7 @@ export interface MeshLimits {
 	readonly consensusBytesMax: number;
 	/** Bytes of bulk that wait for one peer here. Above this a message is dropped, because a fetch is repeated. */
 	readonly bulkBytesMax: number;
-	/** Incoming connections that are not proven yet. A newer one takes the place of the oldest. */
+	/** Incoming connections that are not proven yet. For a newer one the oldest of the most crowded address is ended. */
 	readonly unprovenMax: number;
 }
 

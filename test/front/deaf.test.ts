@@ -4,13 +4,14 @@ import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { WebSocket } from 'ws';
+import { REFUSALS } from '../../server/mesh/refusal.ts';
 import { Writer } from '../../shared/bytes/bytes.ts';
 import { writeHello, writeRead } from '../../shared/client/client-frame.ts';
 import { READ_KEYS_MAX } from '../../shared/client/protocol.ts';
 import { TestSwarm } from '../client/nodes.ts';
 import { TestNode } from '../mesh/node.ts';
 import { Stranger } from '../mesh/stranger.ts';
-import { Wire } from './wire.ts';
+import { request, Wire } from './wire.ts';
 
 const MEGABYTE = 1024 * 1024;
 /** The bound on the memory for such a WebSocket, together with other memory that this process takes meanwhile. */
@@ -18,7 +19,8 @@ const HELD_BYTES_MAX = 128 * MEGABYTE;
 
 /** The time from a closing frame to the end of a connection on which no other one comes, milliseconds. */
 const CLOSE_GRACE_MS = 1000;
-/** A frame of WebSocket with bits that no version of it uses. @source RFC 6455, 5.2 */
+/** A frame of WebSocket without anything in it, and one with bits that no version uses. @source RFC 6455, 5.2 */
+const EMPTY = Uint8Array.of(0x82, 0x80, 0, 0, 0, 0);
 const RESERVED_BITS = Uint8Array.of(0xf2, 0x80, 0, 0, 0, 0);
 
 const cleanUp: (() => unknown)[] = [];
@@ -108,25 +110,55 @@ describe('one that asks for much', () => {
 	});
 });
 
+/** Has the WebSocket of `path` without the things that a WebSocket does by itself. */
+async function upgraded(port: number, path = '/mesh'): Promise<Wire> {
+	const wire = new Wire(port);
+	const headers = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+	wire.write(request('GET', path, { headers: [...headers, `Sec-WebSocket-Key: ${'A'.repeat(22)}==`] }));
+	expect((await wire.answer()).status).toBe(101);
+	return wire;
+}
+
+/** No timer that begins from here on fires before the test says so, or ends. */
+function holdTimers(): void {
+	vi.useFakeTimers({ toFake: ['setTimeout'] });
+	cleanUp.push(() => vi.runOnlyPendingTimers() && vi.useRealTimers());
+}
+
+/** Resolves when the other side is closed: only one that is open goes on to take bytes. */
+async function untilCut({ socket }: Wire): Promise<void> {
+	while (!socket.destroyed) {
+		socket.write(RESERVED_BITS);
+		await setImmediate();
+	}
+}
+
 it.each(['/client', '/socket.io/?EIO=4&transport=websocket', '/mesh'])(
 	'one at %s that breaks the rules of WebSocket is cut, though it does not close',
 	async (path) => {
 		const swarm = await startSwarm();
-		const { host, port } = new URL(swarm.node('n1').url);
-		vi.useFakeTimers({ toFake: ['setTimeout'] });
-		cleanUp.push(() => vi.useRealTimers());
-		const wire = new Wire(Number(port));
-		wire.write(
-			`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
-		);
-		await wire.receives('101 Switching Protocols');
+		holdTimers();
+		const wire = await upgraded(Number(new URL(swarm.node('n1').url).port), path);
 		wire.write(RESERVED_BITS);
 		expect(await wire.closed).toBe('end');
 		vi.advanceTimersByTime(CLOSE_GRACE_MS);
-		// Only a connection that is open on the other side goes on to take bytes.
-		while (!wire.socket.destroyed) {
-			wire.write(RESERVED_BITS);
-			await setImmediate();
-		}
+		await untilCut(wire);
+	},
+);
+
+it.each([false, true])(
+	'one at /mesh whose place is needed is cut at once; it was refused before: %s',
+	async (isRefused) => {
+		const node = await TestNode.listen('n1');
+		cleanUp.push(() => node.close());
+		node.start([node], { limits: { unprovenMax: 1 } });
+		holdTimers();
+		const first = await upgraded(node.port);
+		if (isRefused) first.write(EMPTY);
+		await first.receives(isRefused ? REFUSALS.malformedHandshake.text : '');
+		await upgraded(node.port);
+		await first.closed;
+		expect(first.bytes.includes(REFUSALS.crowded.text)).toBe(!isRefused);
+		await untilCut(first);
 	},
 );

@@ -116,6 +116,17 @@ describe('a stranger at the door', () => {
 		await n1.until(() => n1.messages().length === 1);
 	});
 
+	test('takes no place of one from another address, however many come from its own', async () => {
+		const n1 = await lonely({ limits: { unprovenMax: 2 } });
+		const member = bench.add(await Stranger.at(n1));
+		const handshake = new DialerHandshake(identityOf({ self: 'n2' }), 'n1', new Uint8Array(NONCE_BYTES));
+		member.ws.send(handshake.opening);
+		const step = handshake.receive(await member.hears(1));
+		for (let i = 0; i < 3; i++) bench.add(await Stranger.at(n1, { localAddress: '127.0.0.2' }));
+		if (step.kind === 'send') member.ws.send(step.bytes);
+		await n1.untilLinked('n2');
+	});
+
 	test('that plays a recorded handshake back is refused', async () => {
 		const n1 = await lonely({ secret: 'right' });
 		const identity = identityOf({ self: 'n2', secret: 'right' });
