@@ -84,7 +84,7 @@ export function factText(fact: Fact, names: BallotNames): string {
 		case 'promiseCounted':
 			return `counts the promise of ${fact.from}: it has ${fact.voters.length}, ${fact.needed} are needed${fact.reported.length > 0 ? `, ${fact.reported.length} reported` : ''}`;
 		case 'halted':
-			return `gives up ${names.short(fact.ballot)}: ${fact.from} has promised ${names.full(fact.by)}`;
+			return `gives up ${names.short(fact.ballot)}: ${fact.from} told it of ${names.full(fact.by)}`;
 		case 'givenUp':
 			return `gives up ${names.full(fact.ballot)}: ${GIVEN_UP[fact.why]}`;
 		case 'handsOver':

@@ -9,8 +9,12 @@ import { type Item, isEntry } from '../../dashboard/model/tape.ts';
 import { STORIES } from '../../dashboard/sandbox/stories.ts';
 import type { Fact, FactBody, FactKind } from '../../shared/fact.ts';
 import type { ProposeAnswer } from '../../shared/feed.ts';
+import { summary } from './fake-swarm.ts';
 import { type Performed, perform } from './sandbox-page.ts';
 import { toldSwarm } from './told.ts';
+
+/** A ballot above all that the fake swarm makes. */
+const LATER = '2000000000000000000@n4';
 
 const performed = new Map<string, Performed>();
 
@@ -138,6 +142,23 @@ describe('a change of leader', () => {
 		);
 	});
 
+	test('by a leader that handed over and is not heard names that one, and no leader before it', () => {
+		const { swarm, story } = toldSwarm();
+		const { ballot } = swarm.campaign('n1', 'noLeader');
+		swarm.tell('n1', { kind: 'handsOver', ballot, to: 'n3', why: 'wanted' });
+		swarm.campaign('n3', 'noLeader');
+		swarm.campaign('n2', 'noLeader');
+		const message = { kind: 'handOver', ballot: swarm.snapshot('n2').promised } as const;
+		swarm.tell('n3', { kind: 'received', from: 'n2', messageId: 'handing-over', message });
+		swarm.tell('n3', { kind: 'campaign', ballot: LATER, why: 'handedOver', contest: 0, chosenThrough: 0 });
+		const { sentence, unknown } = why(
+			story,
+			last(story, 'campaign', ({ why }) => why === 'handedOver'),
+		);
+		expect(sentence).toMatch(/ because n2 asked it to lead instead\.$/);
+		expect(unknown).toEqual(['Why n2 asked is not known.']);
+	});
+
 	test('whose beginning was not told says so', () => {
 		const { story, facts } = toldSwarm();
 		const ballot = '1900000000000000000@n2';
@@ -187,6 +208,22 @@ describe('a refused proposal', () => {
 		}
 		const refused = last(story, 'refused', () => true);
 		expect(why(story, refused).sentence).toMatch(/because it had promised the higher ballot n\d [\d:.]+\.$/);
+	});
+
+	test('is one by a node that is bound by what it has accepted', () => {
+		const { swarm, story } = toldSwarm();
+		const { ballot } = swarm.campaign('n2', 'noLeader');
+		const refusal = { kind: 'refused', refused: 'accept', slot: 1, ballot, promised: LATER } as const;
+		swarm.tell('n5', { kind: 'accepted', ballot: LATER, slot: 1, value: summary('put color = red') });
+		swarm.tell('n5', refusal);
+		const { sentence, unknown } = why(
+			story,
+			last(story, 'refused', () => true),
+		);
+		expect(sentence).toMatch(
+			/^n5 refused to accept under n2 .* because it had accepted under the higher ballot n4 [\d:.]+\.$/,
+		);
+		expect(unknown).toEqual([]);
 	});
 
 	test('tells its proposer who knew of the higher ballot', () => {
@@ -270,6 +307,19 @@ describe('a slot that is open', () => {
 		);
 		expect(facts.filter((item) => isOf(item, 'accepted'))).toHaveLength(3);
 		expect(open(story, 1, null).sentence).toMatch(/^“put color = red” is chosen in slot 1 because /);
+	});
+
+	test('is chosen by the votes that are known also while another ballot asks for promises', () => {
+		const { story } = of('dead-proposer');
+		const again = last(story, 'proposed', ({ origin, slot }) => origin === 'reported' && slot === 1);
+		const campaign = last(story, 'campaign', ({ ballot }) => ballot === again.fact.ballot);
+		const between = itemsOf(story).filter(({ at }) => at >= campaign.at && at < again.at);
+		expect(between.length).toBeGreaterThan(10);
+		for (const moment of between) {
+			expect(open(story, 1, moment).sentence).toMatch(
+				/^n1, n2 and n3 \(3 of 5\) have accepted .*, so it is chosen, but n2, /,
+			);
+		}
 	});
 
 	test('lacks the votes of those that are not heard', () => {

@@ -13,6 +13,8 @@ export function whyRefused(refused: EntryOf<'refused'>, past: Past): Clause {
 	const { node, fact } = refused;
 	const { ballot, promised } = fact;
 	const promise = past.last('promised', (other) => other.node === node && other.ballot === promised);
+	// Who accepts under a ballot is bound by it as by a promise.
+	const accepted = past.last('accepted', (other) => other.node === node && other.ballot === promised);
 	const asked = past.last(
 		'received',
 		({ node: at, message }) =>
@@ -29,11 +31,12 @@ export function whyRefused(refused: EntryOf<'refused'>, past: Past): Clause {
 			? `to accept ${quoted(message.value)} in slot ${countText(fact.slot)}`
 			: WHAT[fact.refused];
 	const before = promise ? beforeText(promise, refused) : '';
+	const did = !promise && accepted ? 'accepted under' : 'promised';
 	return clause(
 		(names) =>
-			`${node} refused ${what} under ${names.full(ballot)} because it had promised the higher ballot ${names.full(promised)}${before}`,
-		[rival, promise, asked, refused],
-		promise ? [] : [`When ${node} promised that is not known.`],
+			`${node} refused ${what} under ${names.full(ballot)} because it had ${did} the higher ballot ${names.full(promised)}${before}`,
+		[rival, promise ?? accepted, asked, refused],
+		promise || accepted ? [] : [`When ${node} promised that is not known.`],
 	);
 }
 

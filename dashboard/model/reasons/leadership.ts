@@ -128,8 +128,11 @@ function standing({ node, fact }: EntryOf<'campaign'>, past: Past): Clause {
 }
 
 function handedOver(node: NodeId, past: Past): Clause {
-	const asked = past.last('handsOver', ({ to }) => to === node);
 	const received = past.last('received', (other) => other.node === node && other.message.kind === 'handOver');
+	const asked = past.last(
+		'handsOver',
+		(other) => other.to === node && other.node === (received?.fact.from ?? other.node),
+	);
 	const leader = asked?.node ?? received?.fact.from ?? 'the leader';
 	if (!asked) {
 		return clause(`${leader} asked it to lead instead`, [received], [`Why ${leader} asked is not known.`]);

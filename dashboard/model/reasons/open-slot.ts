@@ -1,9 +1,8 @@
 /** Why no value is known to be chosen in a slot: whose answers are missing, as far as the page was told. */
 import type { NodeId } from '../../../shared/paxos/ballot.ts';
 import type { Slot } from '../../../shared/paxos/message.ts';
-import { compareBallotTexts } from '../ballot-names.ts';
 import type { Decision, Round } from '../decision.ts';
-import { countVoters } from '../members.ts';
+import { countVoters, isQuorum } from '../members.ts';
 import type { SwarmModel } from '../swarm-model.ts';
 import type { Item } from '../tape.ts';
 import { countText, list, quoted } from '../why.ts';
@@ -13,7 +12,7 @@ import type { Past } from './past.ts';
 /** @param decision of the slot, and not chosen as far as the page was told */
 export function whyOpen(decision: Decision, swarm: SwarmModel, past: Past): Clause {
 	const slot = countText(decision.slot);
-	const round = [...decision.rounds].sort((a, b) => compareBallotTexts(a.ballot, b.ballot)).at(-1);
+	const round = decision.rounds.find(isAccepted) ?? decision.rounds.at(-1);
 	if (!round) {
 		return clause(`Nothing is known to be chosen in slot ${slot} because nobody is known to have proposed for it`);
 	}
@@ -36,7 +35,7 @@ export function whyOpen(decision: Decision, swarm: SwarmModel, past: Past): Clau
 	const facts = [...answersOf(round, decision.slot, past), deposed, gone];
 	const share = `${answered.length} of ${electorate.voters.length}`;
 	const what = proposal ? quoted(proposal.value) : 'a promise';
-	if (proposal && answered.length >= electorate.needed && counted < electorate.needed) {
+	if (isAccepted(round) && counted < electorate.needed) {
 		return clause(
 			(names) =>
 				`${list(answered)} (${share}) have accepted ${what} in slot ${slot} under ${names.full(ballot)}, so it is chosen, but ${proposer}${gone ? ', which is not heard,' : ''} is not known to have counted their votes`,
@@ -61,6 +60,12 @@ export function whyOpen(decision: Decision, swarm: SwarmModel, past: Past): Clau
 			`Slot ${slot} is open because ${who} under ${names.full(ballot)} (${share}, ${electorate.needed} are needed)${ended}: ${rest || 'all answers are on their way'}${proposerGone}`,
 		[...facts, ...unheard.map((node) => past.loss(node))],
 	);
+}
+
+/** Whether a quorum has accepted under the ballot, so that what is proposed under higher ones is the same value. */
+function isAccepted({ electorate, vote }: Round): boolean {
+	const voters = [...vote].flatMap(([node, { state }]) => (state === 'accepted' ? [node] : []));
+	return electorate !== null && isQuorum(electorate, voters);
 }
 
 /** What was asked under the ballot, and what was answered. */
