@@ -7,6 +7,7 @@ import type { Phase1View } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { ballotNode, compareBallotTexts } from './ballot-names.ts';
+import { phase1Begun, withPromise } from './node-model.ts';
 import { type EntryOf, isOf } from './reasons/past.ts';
 import type { Entry } from './tape.ts';
 
@@ -109,7 +110,7 @@ export class DecisionIndex {
 			const own = facts !== undefined && this.#campaignedFor(slot, facts, through);
 			if (!own) {
 				const happened = facts?.entries.filter(({ at }) => at <= through) ?? [];
-				const phase1 = phase1Of(ballot, happened) ?? leaderships.find((view) => view.ballot === ballot);
+				const phase1 = phase1Of(happened) ?? leaderships.find((view) => view.ballot === ballot);
 				if (phase1) earlier.set(ballot, { ...phase1, uncounted: promisersOf(happened, phase1) });
 			}
 			const quorum = this.#quorum(slot, ballot);
@@ -303,20 +304,14 @@ function promisersOf(happened: readonly Entry[], { promises }: Phase1View): Node
 }
 
 /** The phase 1 of a ballot, from its facts, where the page received them. */
-function phase1Of(ballot: BallotText, happened: readonly Entry[]): Phase1View | undefined {
+function phase1Of(happened: readonly Entry[]): Phase1View | undefined {
 	const campaign = happened.find((entry) => isOf(entry, 'campaign'));
 	if (!campaign) return undefined;
-	const promises = new Map<NodeId, Phase1View['promises'][number]>();
+	let phase1 = phase1Begun(campaign.fact);
+	let leads = false;
 	for (const { fact } of happened) {
-		if (fact.kind !== 'promiseCounted') continue;
-		promises.set(fact.from, { from: fact.from, chosenThrough: fact.chosenThrough, reported: fact.reported });
+		if (fact.kind === 'role') leads = true;
+		if (fact.kind === 'promiseCounted') phase1 = withPromise(phase1, fact, leads);
 	}
-	const { chosenThrough } = campaign.fact;
-	const reported = [...promises.values()].flatMap((promise) => promise.reported.map((acceptance) => acceptance.slot));
-	return {
-		ballot,
-		chosenThrough,
-		recoveredThrough: Math.max(chosenThrough, ...reported),
-		promises: [...promises.values()],
-	};
+	return phase1;
 }

@@ -188,18 +188,14 @@ export class NodeModel {
 				if (fact.what === 'abandoned' && fact.through === this.arriving?.through) this.arriving = null;
 				return fact.what === 'trimmed' ? this.#trim(fact.through) : undefined;
 			case 'campaign':
-				this.campaign = {
-					ballot: fact.ballot,
-					chosenThrough: fact.chosenThrough,
-					recoveredThrough: fact.chosenThrough,
-					promises: [],
-				};
+				this.campaign = phase1Begun(fact);
 				this.role = 'candidate';
 				this.phase1 = null;
 				return this.#awaitLeader(fact.ballot);
 			case 'promiseCounted':
-				if (this.campaign?.ballot === fact.ballot) this.campaign = withPromise(this.campaign, fact);
-				if (this.phase1?.ballot === fact.ballot) this.phase1 = withPromise(this.phase1, fact);
+				if (this.campaign?.ballot === fact.ballot)
+					this.campaign = withPromise(this.campaign, fact, this.phase1 !== null);
+				if (this.phase1?.ballot === fact.ballot) this.phase1 = withPromise(this.phase1, fact, true);
 				return;
 			case 'role':
 				this.role = fact.role;
@@ -294,16 +290,30 @@ export class NodeModel {
 	}
 }
 
-function withPromise(phase1: Phase1View, fact: Fact & { readonly kind: 'promiseCounted' }): Phase1View {
-	const others = phase1.promises.filter((promise) => promise.from !== fact.from);
+/** As the campaign begins. */
+export function phase1Begun({ ballot, chosenThrough }: Fact & { readonly kind: 'campaign' }): Phase1View {
+	return { ballot, chosenThrough, recoveredThrough: chosenThrough, promises: [] };
+}
+
+/**
+ * What one of the quorum knows to be chosen is not proposed for.
+ *
+ * @param isLate it leads already: what is reported now may have been chosen under this very ballot
+ */
+export function withPromise(
+	phase1: Phase1View,
+	{ from, chosenThrough, reported }: Fact & { readonly kind: 'promiseCounted' },
+	isLate: boolean,
+): Phase1View {
+	const others = phase1.promises.filter((promise) => promise.from !== from);
+	const promises = [...others, { from, chosenThrough, reported }];
+	if (isLate) return { ...phase1, promises };
+	const slots = reported.map(({ slot }) => slot);
 	return {
 		...phase1,
-		recoveredThrough: Math.max(
-			phase1.recoveredThrough,
-			fact.chosenThrough,
-			...fact.reported.map((acceptance) => acceptance.slot),
-		),
-		promises: [...others, { from: fact.from, chosenThrough: fact.chosenThrough, reported: fact.reported }],
+		chosenThrough: Math.max(phase1.chosenThrough, chosenThrough),
+		recoveredThrough: Math.max(phase1.recoveredThrough, chosenThrough, ...slots),
+		promises,
 	};
 }
 

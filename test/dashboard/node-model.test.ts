@@ -203,6 +203,29 @@ test('a node that has accepted very many slots above one that it lacks knows tha
 	expect(model().slots.size).toBeLessThanOrEqual(128);
 });
 
+test('the phase 1 of a leader begins above what one of its quorum knows to be chosen, whatever is promised later', () => {
+	const { swarm, story, model } = toldSwarm();
+	const ballot = '2000000000000000000@n3';
+	const voters = ['n1', 'n2', 'n3'];
+	const promise = (from: string, chosenThrough: number) => {
+		swarm.tell('n3', { kind: 'promiseCounted', ballot, from, chosenThrough, reported: [], voters, needed: 3 });
+	};
+	swarm.tell('n3', { kind: 'campaign', ballot, why: 'noLeader', contest: 0, chosenThrough: 0 });
+	for (const [from, chosenThrough] of [
+		['n3', 0],
+		['n1', 7],
+		['n2', 4],
+	] as const)
+		promise(from, chosenThrough);
+	const why = 'promisedByQuorum';
+	swarm.tell('n3', { kind: 'role', role: 'leader', ballot, leader: ballot, why, by: voters, silentMs: 0 });
+	promise('n4', 9);
+	expect(model.node('n3')?.phase1).toMatchObject({ chosenThrough: 7, recoveredThrough: 7 });
+	const value = summary('put color = red');
+	swarm.tell('n3', { kind: 'proposed', ballot, slot: 8, value, origin: 'own', reportedAt: '' });
+	expect(story.decision(story.gather(8, [])).rounds).toMatchObject([{ onceAbove: 7 }]);
+});
+
 function batchOf(facts: FactBatch['facts']): FactBatch {
 	return { epoch: facts[0]?.epoch ?? '', from: facts[0]?.seq ?? 0, facts, skipped: {} };
 }
