@@ -3,9 +3,10 @@ import { GIVEN_UP } from '../../shared/fact.ts';
 import { ACTED, faultText } from '../../shared/lab.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Member } from '../../shared/paxos/change.ts';
+import type { Slot } from '../../shared/paxos/message.ts';
 import type { Told } from '../../shared/trace-file.ts';
 import { shareText } from './reasons/clause.ts';
-import type { FactOf } from './reasons/past.ts';
+import { type EntryOf, type FactOf, isOf } from './reasons/past.ts';
 import type { SwarmModel } from './swarm-model.ts';
 import type { Item } from './tape.ts';
 import { countText, list, quoted } from './why.ts';
@@ -28,19 +29,32 @@ export class Landmarks {
 	/** @param before the swarm just before the item was told */
 	add(item: Item, before: SwarmModel): void {
 		const said = landmarkOf(item.node, item.told, before);
-		if (!said) return;
+		if (!said || (isOf(item, 'members') && !this.#isNews(item, before))) return;
 		const [glyph, text] = said;
 		const kept = this.#kept[sortOf(item.told)];
 		kept.push({ item, glyph, text });
 		if (kept.length > KEPT_MAX) kept.shift();
 	}
 
-	/** Those behind place `after` of the tape, in its order. */
+	/** A change that no node has told before, or another node tells now that may have known it earlier. */
+	#isNews({ fact: { chosenAt } }: EntryOf<'members'>, { history }: SwarmModel): boolean {
+		if (chosenAt > (history.last?.chosenAt ?? 0)) return true;
+		return this.#kept.other.some(({ item }) => isOf(item, 'members') && item.fact.chosenAt === chosenAt);
+	}
+
+	/** Those behind place `after` of the tape, in its order. Of a change of members the node tells that knew it first. */
 	since(after: number): Landmark[] {
+		const changes = new Set<Slot>();
 		return Object.values(this.#kept)
 			.flat()
 			.filter(({ item }) => item.at >= after)
-			.sort((a, b) => a.item.at - b.item.at);
+			.sort((a, b) => a.item.at - b.item.at)
+			.filter(({ item }) => {
+				if (!isOf(item, 'members')) return true;
+				const isFirst = !changes.has(item.fact.chosenAt);
+				changes.add(item.fact.chosenAt);
+				return isFirst;
+			});
 	}
 }
 
@@ -95,7 +109,7 @@ function landmarkOf(node: NodeId, told: Told, before: SwarmModel): readonly [Lan
 		case 'nodeFault':
 			return ['nack', `lab: ${fact.target} is ${ACTED[fact.act]}`];
 		case 'members':
-			return fact.chosenAt > (before.history.last?.chosenAt ?? 0) ? ['promise', changeOf(fact, before)] : undefined;
+			return ['promise', changeOf(fact, before)];
 		default:
 			return undefined;
 	}

@@ -336,3 +336,17 @@ test('a ballot that lacks promises of the members to come is said to lack those'
 	const [round] = story.decision(story.gather(1, [ballot])).rounds.filter((each) => each.ballot === ballot);
 	expect(round?.givenUp).toBe('noVote');
 });
+
+test('of a change the node tells on the rail that knew it first, however late its facts come', () => {
+	const told = toldSwarm(3);
+	told.swarm.campaign('n1', 'noLeader');
+	told.swarm.change(told.swarm.members.filter(({ id }) => id !== 'n3'));
+	told.swarm.heartbeat();
+	const { story } = toldSwarm(3);
+	const isLate = ({ node }: Fact) => node === 'n1';
+	for (const fact of [...told.facts.filter((fact) => !isLate(fact)), ...told.facts.filter(isLate)]) {
+		story.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
+	}
+	const changes = story.landmarks.filter(({ text }) => text.startsWith('other members decide'));
+	expect(changes.map(({ item }) => item.node)).toEqual(['n1']);
+});
