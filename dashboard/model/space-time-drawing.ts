@@ -126,8 +126,8 @@ export function drawn(spaceTime: SpaceTime, window: Window): Drawing {
 			const at = bar(node, from, to);
 			return at ? [{ ...at, ballot }] : [];
 		}),
-		gaps: spaceTime.gaps.flatMap(({ node, kind, isRestart, fromMs: from, toMs: to }) => {
-			const at = bar(node, from, to);
+		gaps: spaceTime.gaps.flatMap(({ node, kind, noticedAt, isRestart, fromMs: from, toMs: to }) => {
+			const at = noticedAt <= through ? bar(node, from, to) : null;
 			return at ? [{ ...at, kind, isRestart, isOver: to <= Math.min(playheadMs, toMs) }] : [];
 		}),
 		writes: [...writes.values()],

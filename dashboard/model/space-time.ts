@@ -48,6 +48,8 @@ export interface Band extends Part {
 /** The node was not heard, or what it told meanwhile is missing. */
 export interface Gap extends Part {
 	readonly kind: 'silent' | 'missing';
+	/** The place on the tape at which the page noticed it; `-Infinity` before the stretch. */
+	readonly noticedAt: number;
 	/** It came back in another life of its process. */
 	isRestart: boolean;
 }
@@ -181,10 +183,10 @@ class Folder {
 	take(item: Item, ms: number): void {
 		const { node, told } = item;
 		this.#places.push({ item, ms });
-		if (told.kind === 'lost') this.#opensGap(node, 'silent', this.#lastMs.get(node) ?? ms);
-		else if (told.kind === 'missing') this.#opensGap(node, 'missing', this.#lastMs.get(node) ?? ms);
+		if (told.kind === 'lost') this.#opensGap(node, 'silent', this.#lastMs.get(node) ?? ms, item.at);
+		else if (told.kind === 'missing') this.#opensGap(node, 'missing', this.#lastMs.get(node) ?? ms, item.at);
 		else if (told.kind === 'snapshot') {
-			this.#lives(node, told.snapshot.epoch, ms);
+			this.#lives(item, told.snapshot.epoch, ms);
 			this.#promises(node, told.snapshot.promised, told.snapshot.promised, ms);
 		} else if (told.kind === 'heard') this.#closesGap(node, ms, false);
 		else if (isEntry(item)) this.#fact(item, ms);
@@ -204,7 +206,7 @@ class Folder {
 					toMs: Number.POSITIVE_INFINITY,
 				});
 			if (!this.#lastMs.has(id) && !this.#gap.has(id) && status === 'unknown')
-				this.#opensGap(id, 'silent', Number.NEGATIVE_INFINITY);
+				this.#opensGap(id, 'silent', Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY);
 		}
 		return {
 			bands: this.#bands,
@@ -221,7 +223,7 @@ class Folder {
 	#fact(entry: Entry, ms: number): void {
 		const { fact } = entry;
 		const { node } = fact;
-		this.#lives(node, fact.epoch, ms);
+		this.#lives(entry, fact.epoch, ms);
 		switch (fact.kind) {
 			case 'sent':
 				return this.#sent({ entry, ms }, fact);
@@ -310,18 +312,18 @@ class Folder {
 	}
 
 	/** The node is heard, in this life. */
-	#lives(node: NodeId, epoch: string, ms: number): void {
+	#lives({ node, at }: Item, epoch: string, ms: number): void {
 		const before = this.#epoch.get(node);
 		const isRestart = before !== undefined && before !== epoch;
-		if (isRestart && !this.#gap.has(node)) this.#opensGap(node, 'silent', this.#lastMs.get(node) ?? ms);
+		if (isRestart && !this.#gap.has(node)) this.#opensGap(node, 'silent', this.#lastMs.get(node) ?? ms, at);
 		this.#closesGap(node, ms, isRestart);
 		this.#epoch.set(node, epoch);
 		this.#lastMs.set(node, ms);
 	}
 
-	#opensGap(node: NodeId, kind: Gap['kind'], fromMs: number): void {
+	#opensGap(node: NodeId, kind: Gap['kind'], fromMs: number, noticedAt: number): void {
 		if (this.#gap.has(node)) return;
-		const gap: Gap = { node, kind, fromMs, toMs: Number.POSITIVE_INFINITY, isRestart: false };
+		const gap: Gap = { node, kind, noticedAt, fromMs, toMs: Number.POSITIVE_INFINITY, isRestart: false };
 		this.#gap.set(node, gap);
 		this.#gaps.push(gap);
 	}

@@ -187,6 +187,17 @@ describe('what is drawn', () => {
 		expect(bands.map(({ node }) => node)).not.toContain('n5');
 	});
 
+	test('a gap is drawn from when it was noticed, and not at a moment before', () => {
+		const told = decided();
+		const [before] = told.story.tape.newest(1, () => true);
+		told.story.lost('n5', 0);
+		const spaceTime = diagram(told);
+		const gapsAt = (through: number) => drawn(spaceTime, { ...wholeOf(spaceTime), through }).gaps;
+		expect(spaceTime.gaps).toMatchObject([{ node: 'n5', kind: 'silent' }]);
+		expect(gapsAt(before?.at ?? 0)).toEqual([]);
+		expect(gapsAt(told.story.tape.last?.at ?? 0)).toHaveLength(1);
+	});
+
 	test('the quorums of a decision are where the proposer counted them', () => {
 		const told = decided();
 		const spaceTime = diagram(told);
