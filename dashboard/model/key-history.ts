@@ -10,7 +10,7 @@ import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import type { ChangeCause } from '../../shared/store/change-listener.ts';
 import type { Story } from './story.ts';
-import type { Item } from './tape.ts';
+import { countWhile, type Item } from './tape.ts';
 
 /** What a key holds. The session is null where that was not told. */
 export interface Holding extends Omit<EntryView, 'key' | 'modifyRevision'> {
@@ -146,24 +146,37 @@ function isNarrower(slots: Version['slots'], known: Version['slots']): boolean {
 
 /** The stretches of revisions of which all changes were told. */
 class Told {
-	readonly #stretches: (readonly [after: number, through: number])[] = [];
+	#stretches: Stretch[] = [];
+	/** They are in order, and none touches the next one. */
+	#isMerged = true;
 
 	add(after: number, through: number): void {
 		const last = this.#stretches.at(-1);
-		if (last && last[0] <= after && after <= last[1]) {
-			this.#stretches[this.#stretches.length - 1] = [last[0], Math.max(last[1], through)];
-		} else this.#stretches.push([after, through]);
+		if (last && last.after <= after && after <= last.through) last.through = Math.max(last.through, through);
+		else {
+			this.#stretches.push({ after, through });
+			this.#isMerged = false;
+		}
 	}
 
 	/** Whether all changes above the one revision and below the other were told. */
 	covers(above: number, below: number): boolean {
-		let reached = above;
-		for (const [after, through] of this.#stretches.sort((a, b) => a[0] - b[0])) {
-			if (after > reached) break;
-			reached = Math.max(reached, through);
-		}
-		return reached >= below - 1;
+		if (!this.#isMerged) this.#merge();
+		const stretch = this.#stretches[countWhile(this.#stretches, ({ after }) => after <= above) - 1];
+		return Math.max(above, stretch?.through ?? 0) >= below - 1;
 	}
+
+	#merge(): void {
+		const stretches = this.#stretches.sort((a, b) => a.after - b.after);
+		this.#stretches = [];
+		for (const { after, through } of stretches) this.add(after, through);
+		this.#isMerged = true;
+	}
+}
+
+interface Stretch {
+	readonly after: number;
+	through: number;
 }
 
 /** What two texts have in common at their ends, and what is between in each. */

@@ -1,5 +1,5 @@
 /** The versions of a key: in their slots, with their ballots, and with a gap where the page was not told of all changes. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
 	differenceOf,
 	type KeyHistory,
@@ -67,6 +67,31 @@ describe('in a run', () => {
 		expect(counts.at(-1)).toBe(all.length);
 		for (const [i, count] of counts.entries()) expect(count).toBeGreaterThanOrEqual(counts[i - 1] ?? 0);
 	});
+});
+
+test('what was told is put in order once, however many versions a key has', () => {
+	const story = new Story(() => 0);
+	const swarm = new FakeSwarm(fakeMembers(2), START_MS, () => undefined);
+	for (const id of ['n1', 'n2']) story.snapshot(id, swarm.snapshot(id));
+	const holds = { value: 'red', bytes: 3, isWhole: true, flags: '0', session: '', lockIndex: 0 };
+	const { epoch, seq } = swarm.snapshot('n1');
+	// One node is far behind the other, so what they tell does not follow upon each other.
+	const applied = (node: string, revision: number, place: number) => {
+		const change: KeyChange = { revision, key: 'color', cause: 'put', isTogether: false, written: holds };
+		const changes = { after: revision - 1, list: [change] };
+		const fact: Fact = { node, epoch, seq: place, time: 0, kind: 'applied', through: revision, revision, changes };
+		story.recalled({ node, told: { kind: 'fact', fact }, whenMs: 0 });
+	};
+	for (let i = 1; i <= 200; i++) {
+		applied('n1', i + 200, seq + i);
+		applied('n2', i, seq + i);
+	}
+	const sort = vi.spyOn(Array.prototype, 'sort');
+	const { versions, isFromBeginning, isUpToDate } = keyHistory(story, 'color', null);
+	expect(versions).toHaveLength(400);
+	expect(versions.slice(1).every(({ followsBefore }) => followsBefore)).toBe(true);
+	expect({ isFromBeginning, isUpToDate }).toEqual({ isFromBeginning: true, isUpToDate: true });
+	expect(sort.mock.calls.length).toBeLessThan(10);
 });
 
 describe('of what was told', () => {
