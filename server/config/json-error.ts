@@ -1,6 +1,6 @@
 /**
  * Finds the place where a text stops being JSON, and what is expected there. `JSON.parse` names no line, and its errors
- * differ between versions of Node.js. It is called only with a text that `JSON.parse` refused.
+ * differ between versions of Node.js. Of two fields with one name it would keep the last, which nobody may have meant.
  */
 
 export interface JsonError {
@@ -8,7 +8,10 @@ export interface JsonError {
 	readonly line: number;
 	/** From 1, in UTF-16 units. */
 	readonly column: number;
+	/** What would be right there; '' where a field begins whose name the object has already. */
 	readonly expected: string;
+	/** The name of that field, as it is written; '' for none. */
+	readonly repeated: string;
 }
 
 const SPACE = /[ \t\r\n]*/y;
@@ -16,32 +19,49 @@ const SPACE = /[ \t\r\n]*/y;
 const STRING = /"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
-export function findJsonError(text: string): JsonError {
+/** @returns null for JSON in which each field of an object has a name of its own */
+export function findJsonError(text: string): JsonError | null {
 	let at = 0;
 	let expected = '';
+	let repeated = '';
 
 	/** Each of these functions reads as far as the text is right. @returns whether it has read the whole item */
 	const value = (): boolean => {
-		// The marks that end the lists and objects around the value, the innermost last. They may be many.
-		const open: string[] = [];
+		// The lists and objects around the value, the innermost last: the mark that ends each, and its fields. They may be many.
+		const open: { readonly close: string; readonly names: Set<string> }[] = [];
 		for (;;) {
 			const close = take('{') ? '}' : take('[') ? ']' : '';
 			if (close === '') {
 				if (!(text[at] === '"' ? match(STRING, 'a string that ends') : match(SCALAR, 'a value'))) return false;
 			} else if (!take(close)) {
-				open.push(close);
-				if (close === '}' && !fieldName()) return false;
+				const names = new Set<string>();
+				open.push({ close, names });
+				if (close === '}' && !fieldName(names)) return false;
 				continue;
 			}
-			while (open.length > 0 && take(open.at(-1) as string)) open.pop();
-			const around = open.at(-1);
-			if (around === undefined) return true;
-			if (!take(',')) return fail(`"," or "${around}"`);
-			if (around === '}' && !fieldName()) return false;
+			let around = open.at(-1);
+			while (around && take(around.close)) {
+				open.pop();
+				around = open.at(-1);
+			}
+			if (!around) return true;
+			if (!take(',')) return fail(`"," or "${around.close}"`);
+			if (around.close === '}' && !fieldName(around.names)) return false;
 		}
 	};
-	const fieldName = (): boolean => match(STRING, 'a field name in double quotes') && need(':');
-	const need = (mark: string): boolean => take(mark) || fail(`"${mark}"`);
+	const fieldName = (names: Set<string>): boolean => {
+		const start = at;
+		if (!match(STRING, 'a field name in double quotes')) return false;
+		const written = text.slice(start, at);
+		const name = JSON.parse(written) as string;
+		if (names.has(name)) {
+			at = start;
+			repeated = written;
+			return false;
+		}
+		names.add(name);
+		return take(':') || fail('":"');
+	};
 	const take = (mark: string): boolean => {
 		skipSpace();
 		if (text[at] !== mark) return false;
@@ -68,8 +88,9 @@ export function findJsonError(text: string): JsonError {
 	skipSpace();
 	if (value()) {
 		skipSpace();
-		fail('nothing more');
+		if (at < text.length) fail('nothing more');
 	}
+	if (expected === '' && repeated === '') return null;
 	const before = text.slice(0, at).split('\n');
-	return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1, expected };
+	return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1, expected, repeated };
 }

@@ -28,14 +28,13 @@ export type ParsedSwarm = Omit<z.output<typeof swarmSchema>, 'nodes'> & { readon
  * @throws ConfigError
  */
 export function parseSwarm(text: string, source: string): ParsedSwarm {
-	let raw: unknown;
-	try {
-		raw = JSON.parse(text);
-	} catch (cause) {
-		const { line, column, expected } = findJsonError(text);
-		throw new ConfigError(`${source}:${line}:${column}: not JSON: expected ${expected}`, { cause });
+	const error = findJsonError(text);
+	if (error) {
+		const { line, column, expected, repeated } = error;
+		if (repeated === '') throw new ConfigError(`${source}:${line}:${column}: not JSON: expected ${expected}`);
+		throw new ConfigError(`${source}:${line}:${column}: the field ${repeated} is there already: keep one of the two`);
 	}
-	const result = swarmSchema.safeParse(raw);
+	const result = swarmSchema.safeParse(JSON.parse(text));
 	if (result.success) return { ...result.data, nodes: withScheme(result.data.nodes, result.data.tls) };
 	throw new ConfigError(
 		listed(

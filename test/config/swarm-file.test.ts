@@ -50,6 +50,16 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
 	['lists that end as objects', '[[1, {"a": [2]}}', 'swarm.json:1:16: not JSON: expected "," or "]"'],
 	['an object without a colon', '[{"a" 1}]', 'swarm.json:1:7: not JSON: expected ":"'],
 	[
+		'a field twice',
+		'{"a": 1,\n "b": {"a": 2}, "a": 3}',
+		'swarm.json:2:17: the field "a" is there already: keep one of the two',
+	],
+	[
+		'a field twice, in one of several objects',
+		'[{"b": 1}, {"b": 1, "\\u0062": 2}]',
+		'swarm.json:1:21: the field "\\u0062" is there already: keep one of the two',
+	],
+	[
 		'lists that lie too deep in one another',
 		`${'['.repeat(100_000)}${']'.repeat(100_000)}`,
 		'swarm.json: must be an object, not […]',
