@@ -43,7 +43,7 @@ export interface LaunchOptions {
 	whenLeft(count: number, removed: number): string;
 	/** The progress of a node that starts; null where it is ready or has ended. */
 	onProgress(id: string, progress: StartProgress | null): void;
-	/** All nodes are ready, beside those that were removed from the swarm. */
+	/** All nodes have been ready, beside those that were removed from the swarm or killed before. */
 	onReady(): void;
 }
 
@@ -210,9 +210,9 @@ class Launcher {
 		if (this.#phase === 'running' && child.state === 'starting') this.#tellReady();
 	}
 
-	/** Called once for each child, when it is ready, or is removed before that. The last of these calls tells. */
+	/** Called when a child is ready, is removed or has ended. The first of these calls after which none starts any more tells. */
 	#tellReady(): void {
-		if (this.#toldReady || !this.#children.every(({ state, isRemoved }) => state === 'ready' || isRemoved)) return;
+		if (this.#toldReady || this.#children.some(({ state, isRemoved }) => state === 'starting' && !isRemoved)) return;
 		this.#toldReady = true;
 		this.#options.onReady();
 	}
@@ -236,6 +236,7 @@ class Launcher {
 			}
 		}
 		if (this.#running().length === 0) this.#finish();
+		else if (this.#phase === 'running') this.#tellReady();
 	}
 
 	#fail(message: string): void {

@@ -209,6 +209,15 @@ it('says once that all are ready, though a node that was removed ends only after
 	expect(await swarm.fine).toBe(true);
 });
 
+it('says that all are ready also where one of them has gone down since', async () => {
+	const swarm = launched('crashes', 'waits');
+	await swarm.said('! n1 is down: exit status 7\n1 left, 0 removed. npm run node n1');
+	writeFileSync(join(folder, 'be-ready'), '');
+	await swarm.said('all ready');
+	swarm.interrupt('SIGTERM');
+	expect(await swarm.fine).toBe(true);
+});
+
 it('stops the others where one cannot start, and says why once', async () => {
 	const swarm = launched('steady', 'fails', 'fails', 'steady');
 	expect(await swarm.fine).toBe(false);
