@@ -90,6 +90,16 @@ function isOfTls(code: string): boolean {
 	return /^(EPROTO$|ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_)/.test(code);
 }
 
+/**
+ * OpenSSL tells an error as fields with colons between them, and the fifth is for people.
+ *
+ * @source OpenSSL, ERR_error_string(3)
+ */
+function reasonOf({ message }: Error): string {
+	const reason = /error:[0-9a-f]+:[^:]*:[^:]*:([^:]+)/i.exec(message)?.[1] ?? message;
+	return reason === 'wrong version number' ? 'it speaks something else there, perhaps http' : reason;
+}
+
 function describeFailure(error: unknown, timeoutMs: number): Tried {
 	if (!(error instanceof Error)) return { kind: 'unknown', why: String(error) };
 	if (error.name === 'TimeoutError') return { kind: 'silent', why: `no answer within ${timeoutMs} ms` };
@@ -99,6 +109,6 @@ function describeFailure(error: unknown, timeoutMs: number): Tried {
 	if (cause instanceof Error && cause.message === BAD_PORT) {
 		return { kind: 'notSent', why: 'no connection: fetch and browsers refuse its port, so choose another one' };
 	}
-	if (isOfTls(String(code))) return { kind: 'notSent', why: `no TLS: ${(cause as Error).message}` };
+	if (isOfTls(String(code))) return { kind: 'notSent', why: `no TLS: ${reasonOf(cause as Error)}` };
 	return { kind: 'unknown', why: cause instanceof Error ? cause.message : error.message };
 }

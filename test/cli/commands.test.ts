@@ -131,6 +131,13 @@ describe('get', () => {
 		expect(await swarm('get color')).toEqual({ status: 3, stdout: '', stderr: 'There is no key "color".\n' });
 	});
 
+	it('says in one line that there is no TLS', async () => {
+		const endpoint = `https://127.0.0.1:${first.port}`;
+		const { status, stderr } = await swarm(`get color --endpoint ${endpoint}`);
+		const why = 'no TLS: it speaks something else there, perhaps http';
+		expect({ status, stderr }).toEqual({ status: 4, stderr: `No node could answer.\n${endpoint}: ${why}\n` });
+	});
+
 	it('says why a node at a port of another protocol cannot be asked, and sends a write to none', async () => {
 		const { status, stderr } = await swarm('put color red --endpoint http://127.0.0.1:6667');
 		expect([status, stderr]).toEqual([4, expect.stringMatching(/^No node could answer\.\n.* choose another one\n$/)]);
