@@ -24,19 +24,21 @@ export function findJsonError(text: string): JsonError | null {
 	let at = 0;
 	let expected = '';
 	let repeated = '';
+	/** The fields of all objects, each behind the number of its object. A set for each object would take long to make. */
+	const fields = new Set<string>();
+	let objects = 0;
 
 	/** Each of these functions reads as far as the text is right. @returns whether it has read the whole item */
 	const value = (): boolean => {
-		// The lists and objects around the value, the innermost last: the mark that ends each, and its fields. They may be many.
-		const open: { readonly close: string; readonly names: Set<string> }[] = [];
+		// The lists and objects around the value, the innermost last: the mark that ends each, and its number. They may be many.
+		const open: { readonly close: string; readonly object: number }[] = [];
 		for (;;) {
 			const close = take('{') ? '}' : take('[') ? ']' : '';
 			if (close === '') {
 				if (!(text[at] === '"' ? match(STRING, 'a string that ends') : match(SCALAR, 'a value'))) return false;
 			} else if (!take(close)) {
-				const names = new Set<string>();
-				open.push({ close, names });
-				if (close === '}' && !fieldName(names)) return false;
+				open.push({ close, object: ++objects });
+				if (close === '}' && !fieldName(objects)) return false;
 				continue;
 			}
 			let around = open.at(-1);
@@ -46,20 +48,21 @@ export function findJsonError(text: string): JsonError | null {
 			}
 			if (!around) return true;
 			if (!take(',')) return fail(`"," or "${around.close}"`);
-			if (around.close === '}' && !fieldName(around.names)) return false;
+			if (around.close === '}' && !fieldName(around.object)) return false;
 		}
 	};
-	const fieldName = (names: Set<string>): boolean => {
+	const fieldName = (object: number): boolean => {
 		const start = at;
 		if (!match(STRING, 'a field name in double quotes')) return false;
 		const written = text.slice(start, at);
-		const name = JSON.parse(written) as string;
-		if (names.has(name)) {
+		const name = written.includes('\\') ? JSON.stringify(JSON.parse(written)) : written;
+		const field = `${object} ${name}`;
+		if (fields.has(field)) {
 			at = start;
 			repeated = written;
 			return false;
 		}
-		names.add(name);
+		fields.add(field);
 		return take(':') || fail('":"');
 	};
 	const take = (mark: string): boolean => {
