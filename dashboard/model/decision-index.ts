@@ -64,7 +64,10 @@ export class DecisionIndex {
 
 	/** The recent ballots that were known after the place `through` of the tape, in no particular order. */
 	ballots(through = Number.POSITIVE_INFINITY): BallotText[] {
-		return [...this.#ballots].flatMap(([ballot, { first }]) => (first.at <= through ? [ballot] : []));
+		// The fact of a ballot that came first may stand behind others on the tape.
+		return [...this.#ballots].flatMap(([ballot, { first, entries }]) => {
+			return first.at <= through || entries.some(({ at }) => at <= through) ? [ballot] : [];
+		});
 	}
 
 	add(entry: Entry): void {
