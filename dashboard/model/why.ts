@@ -21,7 +21,7 @@ export function whyPrepare(round: Round, decision: Decision, names: BallotNames)
 		return `Once, for all slots from ${countText(round.onceAbove + 1)}, under ${ballot}: ${proposer} need not ask again.`;
 	switch (round.why) {
 		case 'contest':
-			return `${proposer} contests slot ${countText(decision.slot)}: it asks every voter to promise ${ballot} and to report what it accepted.`;
+			return `${proposer} contests slot ${countText(round.contest)}: it asks every voter to promise ${ballot} and to report what it accepted.`;
 		case 'proposal':
 			return `${proposer} runs both phases itself: it asks every voter to promise ${ballot}.`;
 		case 'noLeader':
