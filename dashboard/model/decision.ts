@@ -98,6 +98,9 @@ export interface Decision {
 export function decisionOf(gathered: Gathered, { nodes, history }: SwarmModel): Decision {
 	const decision = foldDecision(gathered, history);
 	addHeld(decision, nodes);
+	// Its proposer knows it to be chosen once it knows so of all slots before.
+	const won = decision.rounds.find(({ isChosen }) => isChosen);
+	if (won?.proposal) decision.chosen ??= { ballot: won.ballot, value: won.proposal.value };
 	return decision;
 }
 
@@ -139,8 +142,11 @@ function addHeld(decision: Decision, nodes: readonly NodeModel[]): void {
 		const view = node.slots.get(decision.slot);
 		if (view?.value && view.acceptedBallot !== '')
 			holds(roundOf(decision, view.acceptedBallot, nodes), node.id, view.value);
-		const isChosen = view?.chosen || decision.slot <= node.chosenThrough;
-		if (!isChosen) continue;
+		if (!view?.chosen && decision.slot > node.chosenThrough) {
+			// One that was started again may not know any more what it had been told.
+			decision.learned.delete(node.id);
+			continue;
+		}
 		const ballot = view?.acceptedBallot ?? '';
 		if (!decision.learned.has(node.id)) decision.learned.set(node.id, { how: 'known', ballot });
 		if (!view?.value) continue;

@@ -5,6 +5,7 @@ import { whyAccept, whyLearn, whyPrepare, whyPromise, whyVote } from '../../dash
 import type { Fact } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
+import { summary } from './fake-swarm.ts';
 import { toldSwarm } from './told.ts';
 
 /** A line below the name of a row has room for so many letters on a screen of 390 pixels. */
@@ -233,6 +234,59 @@ test('what nodes hold is part of the decision, also where only some of its facts
 	).toEqual(['n1', 'n2', 'n3']);
 	expect(decision.chosen?.value.text).toBe('put color = red');
 	expect(whyVote(round, decision, nameBallots([]))).toBe('3 of 5 hold it, accepted under this ballot.');
+});
+
+test('a slot is chosen once its votes are counted, also while its proposer waits for one before it', () => {
+	const { swarm, story } = toldSwarm();
+	const { ballot } = swarm.campaign('n3', 'noLeader');
+	const value = summary('put color = red');
+	swarm.tell('n3', { kind: 'proposed', ballot, slot: 2, value, origin: 'own', reportedAt: '' });
+	const count = (from: string, voters: string[]) => {
+		swarm.tell(from, { kind: 'accepted', ballot, slot: 2, value });
+		swarm.tell('n3', { kind: 'voteCounted', ballot, slot: 2, from, voters, needed: 3 });
+		return story.decision(story.gather(2, []));
+	};
+	count('n3', ['n3']);
+	expect(count('n1', ['n1', 'n3']).chosen).toBeNull();
+	const decision = count('n2', ['n1', 'n2', 'n3']);
+	expect(decision.chosen).toEqual({ ballot, value });
+	expect(whyVote(last(decision.rounds), decision, nameBallots([]))).toContain(
+		'3 of 5 votes, a quorum: “put color = red”',
+	);
+	expect(whyLearn(decision, MEMBERS, [])).toBe('Chosen.');
+});
+
+test('a node that was started again and has forgotten that a slot is chosen does not know it', () => {
+	const { swarm, story } = toldSwarm();
+	const before = swarm.snapshot('n5');
+	swarm.propose('n3', { key: 'color', value: 'red', route: 'self', contest: 0 });
+	const knows = () => story.decision(story.gather(1, [])).learned.has('n5');
+	expect(knows()).toBe(true);
+	story.snapshot('n5', { ...before, epoch: 'another life', seq: 0 });
+	expect(knows()).toBe(false);
+});
+
+test('a contest of one slot is not said to be one of another, which it recovers', () => {
+	const { swarm, story } = toldSwarm();
+	const ballot = '2000000000000000000@n3';
+	swarm.tell('n3', { kind: 'campaign', ballot, why: 'contest', contest: 1, chosenThrough: 0 });
+	const value = summary('put color = red');
+	swarm.tell('n3', { kind: 'proposed', ballot, slot: 2, value, origin: 'reported', reportedAt: '1@n1' });
+	const decision = story.decision(story.gather(2, []));
+	expect(whyPrepare(last(decision.rounds), decision, nameBallots([]))).toMatch(/^n3 contests slot 1: /);
+});
+
+test('a ballot is known from its first fact on the tape on, though another one has reached the page first', () => {
+	const { swarm, facts } = toldSwarm();
+	const { ballot } = swarm.campaign('n3', 'noLeader');
+	const { story } = toldSwarm();
+	const isLate = ({ node }: Fact) => node === 'n3';
+	for (const fact of [...facts.filter((fact) => !isLate(fact)), ...facts.filter(isLate)]) {
+		story.batch(fact.node, { epoch: fact.epoch, from: fact.seq, facts: [fact], skipped: {} });
+	}
+	const [campaign] = story.tape.newest(1, ({ fact }) => fact.kind === 'campaign');
+	expect(story.index.ballots(campaign?.at)).toEqual([ballot]);
+	expect(story.index.ballots((campaign?.at ?? 0) - 1)).toEqual([]);
 });
 
 test('a node whose snapshot stands for the slot knows it to be chosen', () => {
