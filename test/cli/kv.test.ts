@@ -211,10 +211,13 @@ describe('kv export and import', () => {
 	it.each([
 		['not JSON', 'it is not a JSON list'],
 		['[{"key":"a"}', 'it is not a whole JSON list'],
-		['[{"key":"/a"}]', 'item 0: key: is no key'],
-		['[{"key":"a","value":"?"}]', 'item 0: value: Invalid base64-encoded string'],
+		['[{"key":"/a"}]', 'item 0: key: begins with a slash. '],
+		['[{"key":"a\\u200d"}]', 'item 0: key: has the character U+200D, which cannot be printed. '],
+		['[{"key":7}]', 'item 0: key: is no text. '],
+		['[{"key":"a","value":"?"}]', 'item 0: value: is not Base64. '],
 		['[{"key":"a","flags":"x"}', 'it is not a whole JSON list'],
-		['[17]', 'item 0: it: '],
+		['[{"key":"a","value":7}]', 'item 0: value: is not Base64. '],
+		['[17]', 'item 0: is no object such as {"key":"color","flags":0,"value":"cmVk"}. '],
 		['[nope]', 'item 0 is not JSON'],
 		['[{"key":"a"}}', 'it is not a JSON list'],
 		['[{"key":"a"},]', 'it is not a JSON list'],
@@ -252,9 +255,17 @@ describe('kv export and import', () => {
 		const { status, stderr } = await kv('import -', `[${items.join(',')},{"key":""}]`);
 		expect([status, stderr]).toEqual([
 			1,
-			'-: item 100: key: is no key. The first 64 keys were written, and no others.\n',
+			'-: item 100: key: is empty. The first 64 keys were written, and no others.\n',
 		]);
 		expect(node.replica.store.keysCount).toBe(64);
+	});
+
+	it('say so of one key too', async () => {
+		// A transaction has room for one of them.
+		const value = Buffer.alloc(300_000).toString('base64');
+		const items = ['a', 'b'].map((key) => `{"key":"${key}","value":"${value}"}`);
+		const { stderr } = await kv('import -', `[${items.join(',')},{"key":""}]`);
+		expect(stderr).toBe('-: item 2: key: is empty. The first key was written, and no others.\n');
 	});
 
 	it.each([

@@ -22,12 +22,19 @@ const PAUSE_MS = 500;
 
 const FLAGS_RULE = 'is no unsigned integer of 64 bits';
 
-const itemSchema = z.object({
-	key: z.string().refine((key) => keyFault(key) === null, { error: 'is no key' }),
-	/** In text, because it may have 64 bits. It becomes a part of the request as it is. */
-	flags: z.string({ error: FLAGS_RULE }).refine(areFlags, { error: FLAGS_RULE }).default('0'),
-	value: z.base64().default(''),
-});
+const VALUE_RULE = 'is not Base64';
+
+const itemSchema = z.object(
+	{
+		key: z
+			.string({ error: 'is no text' })
+			.refine((key) => keyFault(key) === null, { error: ({ input }) => keyFault(String(input)) ?? '' }),
+		/** In text, because it may have 64 bits. It becomes a part of the request as it is. */
+		flags: z.string({ error: FLAGS_RULE }).refine(areFlags, { error: FLAGS_RULE }).default('0'),
+		value: z.base64({ error: VALUE_RULE }).default(''),
+	},
+	{ error: 'is no object such as {"key":"color","flags":0,"value":"cmVk"}' },
+);
 
 /** The answer to a put, or to a transaction. */
 const writtenSchema = z.union([z.literal(true), answerSchema]);
@@ -78,10 +85,15 @@ function extentOf(done: number, unsure: number): string {
 	if (done === 0) {
 		return unsure === 0
 			? 'Nothing was written.'
-			: `The first ${unsure} keys may have been written, or may yet be, and no others.`;
+			: `The first ${keys(unsure)} may have been written, or may yet be, and no others.`;
 	}
 	const perhaps = unsure === 0 ? '' : ` the next ${unsure} may have been or may yet be,`;
-	return `The first ${done} keys were written,${perhaps} and no others.`;
+	return `The first ${keys(done)} ${done === 1 ? 'was' : 'were'} written,${perhaps} and no others.`;
+}
+
+/** As behind "the first": "64 keys", or "key" for one. */
+function keys(count: number): string {
+	return count === 1 ? 'key' : `${count} keys`;
 }
 
 function explained(error: unknown, file: string, extent: string): unknown {
@@ -101,7 +113,7 @@ function itemOf(text: string, at: number): Item {
 	const parsed = itemSchema.safeParse(json);
 	if (parsed.success) return parsed.data;
 	const [issue] = parsed.error.issues;
-	throw new JsonListError(`item ${at}: ${issue?.path.join('.') || 'it'}: ${issue?.message}`);
+	throw new JsonListError(`item ${at}: ${[...(issue?.path ?? []), issue?.message].join(': ')}`);
 }
 
 /** The keys that go into one request. */
