@@ -73,7 +73,9 @@ export class DecisionIndex {
 	add(entry: Entry): void {
 		const slot = slotOf(entry.fact);
 		const ballot = ballotOf(entry.fact);
-		if (slot > 0) {
+		// A node that learns very many old slots pushes out none of the recent ones.
+		const isRecent = this.#slots.has(slot) || this.#slots.size < this.#slotsMax || usesBallot(entry.fact);
+		if (slot > 0 && isRecent) {
 			const facts = kept(this.#slots, slot, this.#slotsMax, (): SlotFacts => ({ entries: [], ballots: new Set() }));
 			if (facts.entries.length < FACTS_OF_ONE_MAX) facts.entries.push(entry);
 			if (usesBallot(entry.fact)) facts.ballots.add(ballot);

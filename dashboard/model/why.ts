@@ -30,8 +30,8 @@ export function whyPrepare(round: Round, decision: Decision, names: BallotNames)
 			return `The leader asked ${proposer} to take its place, so it asks every voter to promise ${ballot}.`;
 		case undefined:
 			return decision.before
-				? 'This page missed how it came about; shown is what the nodes hold.'
-				: `This page missed phase 1 of ${ballot}.`;
+				? 'No fact is kept of how it came about; shown is what the nodes hold.'
+				: `No fact is kept of phase 1 of ${ballot}.`;
 	}
 }
 

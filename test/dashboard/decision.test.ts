@@ -196,7 +196,7 @@ test('a slot of which no fact is known is shown from what the nodes hold, and sa
 	const round = last(decision.rounds);
 	expect([...round.vote.keys()]).toEqual(MEMBERS);
 	expect(whyPrepare(round, decision, nameBallots([]))).toBe(
-		'This page missed how it came about; shown is what the nodes hold.',
+		'No fact is kept of how it came about; shown is what the nodes hold.',
 	);
 });
 
@@ -318,6 +318,19 @@ test('the index forgets the oldest slots and ballots, and never grows without bo
 	expect(story.index.ballots().length).toBeLessThanOrEqual(256);
 	expect(story.gather(1, []).entries).toEqual([]);
 	expect(story.gather(400, []).entries.length).toBeGreaterThan(0);
+});
+
+test('a node that fetches very many old slots pushes no recent decision out of the index', () => {
+	const { swarm, story } = toldSwarm(3);
+	swarm.campaign('n1', 'noLeader');
+	for (let i = 0; i < 300; i++) swarm.propose('n1', { key: 'k', value: `${i}`, route: 'leader', contest: 0 });
+	const before = story.gather(300, []).entries.length;
+	expect(before).toBeGreaterThan(10);
+	const { promised: ballot } = swarm.snapshot('n3');
+	for (let slot = 1; slot <= 290; slot++)
+		swarm.tell('n3', { kind: 'chosen', ballot, slot, value: summary('red'), how: 'fetched' });
+	expect(story.gather(300, []).entries.length).toBe(before);
+	expect(story.gather(1, []).entries).toEqual([]);
 });
 
 test('a proposal that the page missed is said to be free only where the promises tell it', () => {
