@@ -25,6 +25,9 @@ export const SOCKET_OPTIONS = {
 /** A connection that does not complete its closing handshake within this time is cut, milliseconds. */
 const CLOSE_GRACE_MS = 500;
 
+/** What is in a ping whose time is measured, and in its answer. Others are empty. */
+const MEASURED = Buffer.of(1);
+
 /** Called from socket events and timers, and from inside `refuse`, `giveWay`, `cut` and `replace`, but no other methods. */
 export interface LinkOwner {
 	/** The other end is proven, and the link is up. */
@@ -84,7 +87,7 @@ export class Link {
 		this.#owner = owner;
 		this.#handshakeTimer = setTimeout(() => this.refuse('tooSlow'), options.handshakeMs);
 		ws.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary));
-		ws.on('pong', () => this.#pong());
+		ws.on('pong', (data) => this.#pong(data));
 		ws.on('unexpected-response', (_, { statusCode }) => {
 			this.#notUpgraded(statusCode);
 			ws.terminate();
@@ -132,9 +135,19 @@ export class Link {
 		return this.#provenAtMs === undefined ? 0 : nowMs - this.#provenAtMs;
 	}
 
-	/** How long a ping has been unanswered, milliseconds; 0 where none is. @param nowMs by `performance.now()` */
-	unansweredMs(nowMs: number): number {
-		return this.#pingSentAtMs === undefined ? 0 : nowMs - this.#pingSentAtMs;
+	/** Whether the newest ping is answered. */
+	get isAnswered(): boolean {
+		return this.#pingSentAtMs === undefined;
+	}
+
+	/**
+	 * How long nothing has come although a ping is unanswered, milliseconds; 0 where none is. On a slow network the answer
+	 * may wait behind much else.
+	 *
+	 * @param nowMs by `performance.now()`
+	 */
+	silentMs(nowMs: number): number {
+		return this.#pingSentAtMs === undefined ? 0 : nowMs - Math.max(this.#pingSentAtMs, this.heardAtMs);
 	}
 
 	/** Whether a ping was answered that was sent at that time or later. @param ms by `performance.now()` */
@@ -142,11 +155,13 @@ export class Link {
 		return this.#answeredPingAtMs >= ms;
 	}
 
-	/** Sends a ping, unless the last one is still unanswered. */
+	/** Sends a ping. Its time is measured unless the last one that was measured is still unanswered. */
 	ping(): void {
-		if (this.#state !== 'up' || this.#pingSentAtMs !== undefined) return;
+		if (this.#state !== 'up') return;
+		// This tells the other end all the same that this one is there.
+		if (!this.isAnswered) return this.#ws.ping();
 		this.#pingSentAtMs = performance.now();
-		this.#ws.ping();
+		this.#ws.ping(MEASURED);
 	}
 
 	/** Ends the link with the code of the refusal. */
@@ -263,8 +278,8 @@ export class Link {
 		this.#end(text);
 	}
 
-	#pong(): void {
-		if (this.#pingSentAtMs === undefined) return;
+	#pong(data: Buffer): void {
+		if (this.#pingSentAtMs === undefined || !data.equals(MEASURED)) return;
 		this.roundTripMs = performance.now() - this.#pingSentAtMs;
 		this.#answeredPingAtMs = this.#pingSentAtMs;
 		this.#pingSentAtMs = undefined;

@@ -42,7 +42,7 @@ export interface MeshTimings {
 	 */
 	readonly reconnectMaxMs: number;
 	readonly pingIntervalMs: number;
-	/** A link whose ping is unanswered for this long is cut. */
+	/** A link on which nothing comes for this long, although a ping is unanswered, is cut. */
 	readonly silentMs: number;
 	/** The time limit from the first packet to the last proof. */
 	readonly handshakeMs: number;
@@ -381,11 +381,11 @@ export class Mesh {
 		this.#pingedAtMs = nowMs;
 		for (const { id, link } of this.#peers.values()) {
 			if (!link?.isUp) continue;
-			const unansweredMs = link.unansweredMs(nowMs);
-			if (unansweredMs === 0 && link.roundTripMs !== undefined) {
+			if (link.isAnswered && link.roundTripMs !== undefined) {
 				this.#options.handlers.roundTrip?.(id, link.roundTripMs);
 			}
-			if (unansweredMs > silentMs && !late) link.cut(`silent for ${Math.round(unansweredMs)} ms`);
+			const quietMs = link.silentMs(nowMs);
+			if (quietMs > silentMs && !late) link.cut(`silent for ${Math.round(quietMs)} ms`);
 			else link.ping();
 		}
 	}

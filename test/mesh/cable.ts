@@ -7,6 +7,10 @@ interface Strand {
 	readonly far: Socket;
 }
 
+/** So much passes at a time on a cable that is made slow, and so often. */
+const TRICKLE_BYTES = 16_384;
+const TRICKLE_MS = 10;
+
 export class Cable {
 	readonly #server: Server;
 	readonly #strands = new Set<Strand>();
@@ -54,6 +58,19 @@ export class Cable {
 		}
 	}
 
+	/** Lets no bytes of the dialer pass any more, without telling either end. */
+	freezeNear(): void {
+		for (const { near } of this.#strands) near.unpipe().pause();
+	}
+
+	/** Lets few bytes pass at a time, as a slow network does. */
+	trickle(): void {
+		for (const { near, far } of this.#strands) {
+			pass(near, far);
+			pass(far, near);
+		}
+	}
+
 	async close(): Promise<void> {
 		this.cut();
 		this.#server.close();
@@ -73,4 +90,13 @@ export class Cable {
 			this.#strands.delete(strand);
 		});
 	}
+}
+
+function pass(from: Socket, to: Socket): void {
+	from.unpipe().pause();
+	const timer = setInterval(() => {
+		const part = from.read(Math.min(from.readableLength, TRICKLE_BYTES));
+		if (part) to.write(part);
+	}, TRICKLE_MS);
+	from.once('close', () => clearInterval(timer));
 }

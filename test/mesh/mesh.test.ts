@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { SLOT_VALUE_BYTES_MAX } from '../../shared/paxos/bounds.ts';
 import { BATCH_AT, batchValue } from '../../shared/paxos/value.ts';
 import { Cable } from './cable.ts';
-import { Bench, forward, forwardOf, type TestNode, textOf } from './node.ts';
+import { Bench, forward, forwardOf, sizedValue, type TestNode, textOf } from './node.ts';
 
 const bench = new Bench();
 afterEach(() => bench.close());
@@ -261,6 +261,33 @@ describe('the mesh', () => {
 		expect(n1.links('n2')).toEqual(['up']);
 		cable.cut();
 		await Promise.all([n1.untilLinked('n3'), n3.untilLinked('n1')]);
+	});
+
+	test('a link on which bytes pass one way only is ended by the end that hears nothing', async () => {
+		const [n1, n2] = await bench.nodes('n1', 'n2');
+		const cable = bench.add(await Cable.to(n1.port));
+		n1.start([n1, n2], { timings: { pingIntervalMs: 20, silentMs: 200 } });
+		n2.start([n1, n2], { timings: { pingIntervalMs: 20, silentMs: 200 }, ports: { n1: cable.port } });
+		await Promise.all([n1.untilLinked('n2'), n2.untilLinked('n1')]);
+		cable.freezeNear();
+		await Promise.all([n1, n2].map((node) => node.until(() => node.heard.some(({ kind }) => kind === 'down'))));
+		expect(n1.links('n2')[1]).toMatch(/^silent for \d+ ms$/);
+		expect(n2.links('n1')[1]).toBe('connection lost');
+	});
+
+	test('a network on which much waits is slow, and not silent', async () => {
+		const timings = { pingIntervalMs: 20, silentMs: 400 };
+		const [n1, n2] = await bench.nodes('n1', 'n2');
+		const cable = bench.add(await Cable.to(n1.port));
+		n1.start([n1, n2], { timings });
+		n2.start([n1, n2], { timings, ports: { n1: cable.port } });
+		await Promise.all([n1.untilLinked('n2'), n2.untilLinked('n1')]);
+		cable.trickle();
+		// What waits takes more than twice the time of a silent link.
+		for (let i = 0; i < 4; i++) n2.mesh.send('n1', forwardOf(sizedValue(400_000)));
+		n2.mesh.flush();
+		await n1.until(() => n1.messages().length === 4);
+		expect([n1.links('n2'), n2.links('n1')]).toEqual([['up'], ['up']]);
 	});
 
 	test('a node that was itself stopped for a while does not blame its peers', async () => {
