@@ -15,8 +15,11 @@ export interface JsonError {
 }
 
 const SPACE = /[ \t\r\n]*/y;
-/** A string: all characters but control characters, the quote and the backslash, and all escapes. */
-const STRING = /"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+/**
+ * A string: all characters but control characters, the quote and the backslash, and all escapes. It takes no room for each
+ * character, because a string may be long.
+ */
+const STRING = /"[ !#-[\]-\uffff]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-[\]-\uffff]*)*"/y;
 const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
 /** @returns null for JSON in which each field of an object has a name of its own */

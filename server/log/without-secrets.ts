@@ -10,7 +10,7 @@ export function withoutSecrets(text: string, secrets: readonly string[]): string
 		.reduce((before, secret) => (before.includes(secret) ? before.replaceAll(secret, '[secret]') : before), text);
 }
 
-const STRINGS = /"(?:[^"\\]|\\.)*"/g;
+const STRINGS = /"[^"\\]*(?:\\.[^"\\]*)*"/g;
 
 /** The same of a text in JSON, which stays JSON: a number that has the digits of a secret is none. */
 export function jsonWithoutSecrets(text: string, secrets: readonly string[]): string {

@@ -48,6 +48,11 @@ const REFUSED: readonly (readonly [string, string, string])[] = [
 	['very many brackets', '['.repeat(100_000), 'swarm.json:1:100001: not JSON: expected a value'],
 	['very many objects', '{"a":'.repeat(100_000), 'swarm.json:1:500001: not JSON: expected a value'],
 	['lists that end as objects', '[[1, {"a": [2]}}', 'swarm.json:1:16: not JSON: expected "," or "]"'],
+	[
+		'a very long string',
+		`{"name":"${'x'.repeat(16_000_000)}",}`,
+		'swarm.json:1:16000012: not JSON: expected a field name in double quotes',
+	],
 	['an object without a colon', '[{"a" 1}]', 'swarm.json:1:7: not JSON: expected ":"'],
 	[
 		'a field twice',
