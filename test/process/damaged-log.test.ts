@@ -79,7 +79,7 @@ test('30 writes that n2 and n3 acknowledged are not gone in silence, whatever be
 });
 
 test('a node with a damaged format.json names it and the one remedy, which works', async () => {
-	await swarm.start();
+	await swarm.start([n1, n3]);
 	await n3.stop();
 	const path = join(n3.folder, 'format.json');
 	// The damage is in the address of a healthy peer.
@@ -94,16 +94,16 @@ test('a node with a damaged format.json names it and the one remedy, which works
 });
 
 test('a torn write that is cut off is said in the log of the node, with file and place', async () => {
-	await swarm.start();
+	await swarm.start([n2, n3]);
 	await writeAll(swarm, keys, 3);
-	await Promise.all(swarm.nodes.map((node) => node.kill()));
+	await Promise.all([n2.kill(), n3.kill()]);
 	// This is the state after a loss of power in the middle of a frame of two sectors.
 	const { end } = readLog(diskOf(n3), readManifest(diskOf(n3)).owner);
 	const file = segmentName(end.segment);
 	const bytes = readFileSync(join(n3.folder, 'log', file));
 	bytes.set(tornFrame(), end.offset);
 	writeFileSync(join(n3.folder, 'log', file), bytes);
-	await swarm.start();
+	await swarm.start([n2, n3]);
 	expect(n3.output).toContain(`cut off 512 bytes of a write that a crash had torn, in ${file} at byte ${end.offset}`);
 	for (const key of keys) expect(await get(n3, key)).toBe(valueUnder(key));
 

@@ -54,13 +54,15 @@ describe('before it runs', () => {
 		expect((await swarm.run('init')).status).toBe(0);
 		const again = await swarm.run('init');
 		expect(again).toMatchObject({ status: 1, stderr: expect.stringContaining('--force') });
-		await swarm.start();
+		const majority = [n1, n3];
+		await swarm.start(majority);
+		expect(await (await put(n1, 'color', 'red')).text()).toBe('true');
 		const inUse = await swarm.run('init', '--force');
 		expect(inUse.status).toBe(1);
 		expect(inUse.stderr).toContain(`process ${n1.pid}`);
-		await Promise.all(swarm.nodes.map((node) => node.stop()));
+		await Promise.all(majority.map((node) => node.stop()));
 		expect((await swarm.run('init', '--force')).status).toBe(0);
-		await swarm.start();
+		await swarm.start(majority);
 		expect(await get(n1, 'color')).toBeNull();
 	});
 
