@@ -67,7 +67,7 @@ function Waiting({ held }: { held: Held | undefined }) {
 	const { from, to, count, kinds } = held;
 	const more = count > KINDS_SHOWN_MAX ? ', …' : '';
 	return (
-		<div class="held" data-testid={`held-${from}-${to}`}>
+		<div class="waiting" data-testid={`held-${from}-${to}`}>
 			<p class="muted">
 				{count} wait: {kinds.slice(0, KINDS_SHOWN_MAX).join(', ')}
 				{more}

@@ -81,7 +81,7 @@ export function Mesh({ Handles = MeshPicks, Lamps }: MeshProps) {
 							return p && q ? (
 								<line
 									key={`${a.id} ${b.id}`}
-									class={linked ? 'link' : 'link cut'}
+									class={linked ? 'mesh-link' : 'mesh-link cut'}
 									x1={p.x}
 									y1={p.y}
 									x2={q.x}
