@@ -4,6 +4,7 @@
  */
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
+import { type MenuSpace, menuPlace } from '../model/menu-place.ts';
 import {
 	between,
 	distance,
@@ -59,7 +60,7 @@ export interface MenuItem {
 export interface MenuProps {
 	readonly mesh: MeshPlaces;
 	/** Where what was picked lies; undefined where it is not there any more. */
-	readonly at: Point | undefined;
+	readonly at: Point | LinkPlace | undefined;
 	readonly title: string;
 	readonly items: readonly MenuItem[];
 	/** The `id` of the handle to which the focus returns. */
@@ -72,11 +73,17 @@ export interface MenuProps {
 /** The arrow keys go through it, Escape closes it, and the focus returns to where it was. */
 export function Menu({ mesh, at, title, items, of, onInspect, onClose }: MenuProps) {
 	const list = useRef<HTMLDivElement>(null);
+	/** It is known once the menu is drawn. */
+	const space = useRef<MenuSpace | null>(null);
 	/** Another menu may take its place, and that one stays open when the focus leaves this one. */
 	const isOver = useRef(false);
 	useLayoutEffect(() => {
 		const { current } = list;
 		const box = current?.parentElement;
+		if (current && at) {
+			space.current = spaceOf(current, mesh);
+			current.style.cssText = menuPosition(at, mesh, space.current);
+		}
 		current?.querySelector('button')?.focus();
 		current?.scrollIntoView({ block: 'nearest' });
 		return () => {
@@ -102,7 +109,7 @@ export function Menu({ mesh, at, title, items, of, onInspect, onClose }: MenuPro
 			tabIndex={-1}
 			aria-label={title}
 			data-testid="menu"
-			style={at ? menuPosition(at, mesh) : 'left: 50%; top: 50%'}
+			style={at ? menuPosition(at, mesh, space.current) : 'left: 50%; top: 50%'}
 			ref={list}
 			onKeyDown={onKey}
 			onFocusOut={({ relatedTarget, currentTarget }) => {
@@ -235,9 +242,24 @@ function lineStyle(at: LinkPlace, { nodeRadius }: MeshPlaces): string {
 	return `--turn: ${angle.toFixed(3)}rad; --length: ${part(length)}; --before: ${part(before)}`;
 }
 
-/** It opens towards the middle of the mesh. */
-function menuPosition({ x, y }: Point, { width, height }: MeshPlaces): string {
-	const [left, top] = [(x / width) * 100, (y / height) * 100];
-	const side = left > 50 ? `right: ${(100 - left).toFixed(1)}%` : `left: ${left.toFixed(1)}%`;
-	return top > 50 ? `${side}; bottom: ${(100 - top).toFixed(1)}%` : `${side}; top: ${top.toFixed(1)}%`;
+/** How large the menu is, and where it can be seen, in units of the drawing. */
+function spaceOf(menu: HTMLElement, { width }: MeshPlaces): MenuSpace {
+	const { left, top, width: wide } = (menu.offsetParent ?? document.body).getBoundingClientRect();
+	const unit = wide / width;
+	const { clientWidth, scrollHeight } = document.documentElement;
+	const above = top + scrollY;
+	const view = { left: -left, top: -above, right: clientWidth - left, bottom: scrollHeight - above };
+	const { offsetWidth, offsetHeight } = menu;
+	return {
+		width: offsetWidth / unit,
+		height: offsetHeight / unit,
+		view: { left: view.left / unit, top: view.top / unit, right: view.right / unit, bottom: view.bottom / unit },
+	};
+}
+
+function menuPosition(at: Point | LinkPlace, mesh: MeshPlaces, space: MenuSpace | null): string {
+	const { corner, opensRight, opensDown } = menuPlace(at, mesh, space);
+	const [left, top] = [(corner.x / mesh.width) * 100, (corner.y / mesh.height) * 100];
+	const side = opensRight ? `left: ${left.toFixed(1)}%` : `right: ${(100 - left).toFixed(1)}%`;
+	return opensDown ? `${side}; top: ${top.toFixed(1)}%` : `${side}; bottom: ${(100 - top).toFixed(1)}%`;
 }
