@@ -1,5 +1,6 @@
 /** Opens a trace file, beside the mesh, and says above it what the file is of. */
 import { signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { start } from '../view/folding.ts';
 import { calm, moment, story } from '../view/state.ts';
 import { seekMoment } from '../view/steering.ts';
@@ -84,30 +85,33 @@ function Events() {
 	);
 }
 
-export function Aside() {
+export function Aside({ children }: { children: ComponentChildren }) {
 	return (
-		<section class="panel file-panel" aria-labelledby="file-title">
-			<h2 id="file-title">Trace file</h2>
-			<p class="muted">
-				“Save as a file” stands below the event log of a swarm and below a run of the sandbox. A failing seed of{' '}
-				<code>npm run simulate</code> leaves a file too.
-			</p>
-			<label class="field">
-				<span>Open a trace file</span>
-				<input
-					type="file"
-					accept=".json,application/json"
-					data-testid="trace-file"
-					onChange={(event) => void open(event.currentTarget.files?.[0])}
-				/>
-			</label>
-			<div role="alert">
-				{fault.value !== '' && (
-					<p class="notice bad" data-testid="trace-fault">
-						The file cannot be opened: {fault.value}.
-					</p>
-				)}
-			</div>
-		</section>
+		<>
+			<section class="panel file-panel" aria-labelledby="file-title">
+				<h2 id="file-title">Trace file</h2>
+				<p class="muted">
+					“Save as a file” stands below the event log of a swarm and below a run of the sandbox. A failing seed of{' '}
+					<code>npm run simulate</code> leaves a file too.
+				</p>
+				<label class="field">
+					<span>Open a trace file</span>
+					<input
+						type="file"
+						accept=".json,application/json"
+						data-testid="trace-file"
+						onChange={(event) => void open(event.currentTarget.files?.[0])}
+					/>
+				</label>
+				<div role="alert">
+					{fault.value !== '' && (
+						<p class="notice bad" data-testid="trace-fault">
+							The file cannot be opened: {fault.value}.
+						</p>
+					)}
+				</div>
+			</section>
+			{children}
+		</>
 	);
 }

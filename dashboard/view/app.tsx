@@ -66,7 +66,7 @@ export function App({ directing }: { directing?: Directing }) {
 				<div class="left">
 					<Inspector />
 					{directing ? (
-						<directing.Aside>{!directing.isPast && <Propose />}</directing.Aside>
+						<directing.Aside>{directing.isPast ? <Cards /> : <Propose />}</directing.Aside>
 					) : (
 						<>
 							<Propose />
@@ -84,10 +84,12 @@ export function App({ directing }: { directing?: Directing }) {
 					<Slots />
 					<LadderPanel />
 				</div>
-				<div class="right">
-					<Cards />
-					{directing?.Below && <directing.Below />}
-				</div>
+				{!directing?.isPast && (
+					<div class="right">
+						<Cards />
+						{directing?.Below && <directing.Below />}
+					</div>
+				)}
 				<div class="below">
 					<SpaceTimePanel />
 					<MetricsPanel />

@@ -14,7 +14,7 @@ export interface MeshPlaces {
 export interface Directing {
 	/** Stands above the mesh: what is to be seen. */
 	readonly Head: ComponentType;
-	/** Stands beside it, and has the form for proposals in its place. */
+	/** Stands beside it, and has the form for proposals, or the cards of the nodes where nothing is proposed, in its place. */
 	readonly Aside: ComponentType<{ readonly children: ComponentChildren }>;
 	/** Stands below the cards of the nodes. */
 	readonly Below?: ComponentType;
