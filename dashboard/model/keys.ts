@@ -39,9 +39,11 @@ export function keysShown(node: Held, prefix: string, listed: Listed | null): Ke
 	return { entries: found, revision, rest: prefix === '' ? `, ${first}` : `, of ${first} keys` };
 }
 
-/** The sentence in the place of keys. The node may hold some since then: facts carry no keys, and a snapshot is of its time. */
-export function noneSentence(id: NodeId, prefix: string, { revision, rest }: KeysShown): string {
-	return `At revision ${countText(revision)} ${id} holds no key${prefix === '' ? '' : ` that begins so${rest}`}.`;
+/** What is said in the place of keys. The node may hold some since then: facts carry no keys, and a snapshot is of its time. */
+export function noneSentence({ id, revision: reached }: Held, prefix: string, { revision, rest }: KeysShown): string {
+	const none = `At revision ${countText(revision)} ${id} holds no key${prefix === '' ? '' : ` that begins so${rest}`}.`;
+	if (reached <= revision) return none;
+	return `${none} What it holds at revision ${countText(reached)} is not known here.`;
 }
 
 function isBeyond({ entries, entriesCount }: Held, prefix: string): boolean {

@@ -144,7 +144,7 @@ function Table(props: {
 	if (open === null && entries.length === 0) {
 		return (
 			<>
-				<p class="empty">{noneSentence(node.id, prefix, held)}</p>
+				<p class="empty">{noneSentence(node, prefix, held)}</p>
 				{prefix !== '' && <Gone name={prefix} />}
 			</>
 		);

@@ -47,9 +47,12 @@ test('what is missing is said', () => {
 
 test('where no key is shown, the revision is said at which there was none', () => {
 	const none = { ...node(0, 75), entries: [], entriesRevision: 0 };
-	expect(noneSentence('n1', '', keysShown(none, '', null))).toBe('At revision 0 n1 holds no key.');
-	const shown = keysShown(node(3_000), 'x', null);
-	expect(noneSentence('n1', 'x', shown)).toBe(
+	expect(noneSentence({ ...none, revision: 0 }, '', keysShown(none, '', null))).toBe('At revision 0 n1 holds no key.');
+	expect(noneSentence(none, '', keysShown(none, '', null))).toBe(
+		'At revision 0 n1 holds no key. What it holds at revision 75 is not known here.',
+	);
+	const many = node(3_000);
+	expect(noneSentence(many, 'x', keysShown(many, 'x', null))).toBe(
 		'At revision 7 n1 holds no key that begins so, of the first 3 of 3,000 keys.',
 	);
 });
