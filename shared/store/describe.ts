@@ -78,8 +78,13 @@ function describeOperation(operation: Operation): string {
 		case 'command':
 			return describeBytes(operation.bytes);
 		case 'registerClient':
-			return `register client ${operation.client.slice(0, CLIENT_CHARS_SHOWN)}…, so that no write counts twice`;
+			return `register client ${clientShown(operation.client)}…, so that no write counts twice`;
 	}
+}
+
+/** The beginning of a client's id, which no sign ends that stands between its parts. */
+function clientShown(client: string): string {
+	return client.slice(0, CLIENT_CHARS_SHOWN).replace(/[^\p{L}\p{N}]+$/u, '');
 }
 
 /** As much of a session's id as people need to tell sessions apart. */

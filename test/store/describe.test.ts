@@ -22,6 +22,7 @@ describe('a value as people read it', () => {
 		expect(textOf({ kind: 'deletePrefix', prefix: '' })).toBe('delete all under ""');
 		expect(textOf(put('a', '1'), put('b', '2'), put('c', '3'))).toBe('put a = 1 + 2 more');
 		expect(describeValue(opening('Vx3longer')).text).toBe('register client Vx3…, so that no write counts twice');
+		expect(describeValue(opening('n4.longer')).text).toBe('register client n4…, so that no write counts twice');
 		expect(textOf({ kind: 'registerClient', client: identity(1).client }, put('a', '1'))).toBe('put a = 1');
 	});
 
