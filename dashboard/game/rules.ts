@@ -2,6 +2,7 @@
 import type { Fact } from '../../shared/fact.ts';
 import { RULE_IDS, type RuleId } from '../../shared/simulation/rule-ids.ts';
 import type { ValueSummary } from '../../shared/store/describe.ts';
+import { quoted } from '../model/why.ts';
 import type { Broken } from './watch.ts';
 
 export interface RuleOut {
@@ -99,5 +100,5 @@ export function brokenText(broken: Broken): string {
 /** The value of the fact and the one that it contradicts. */
 function twoValues(fact: Fact, before: ValueSummary | null, is: string, was: string): string {
 	if ((fact.kind !== 'chosen' && fact.kind !== 'accepted') || !before) return '';
-	return `In slot ${fact.slot} “${fact.value.text}” ${is}, and “${before.text}” ${was}.`;
+	return `In slot ${fact.slot} ${quoted(fact.value)} ${is}, and ${quoted(before)} ${was}.`;
 }
