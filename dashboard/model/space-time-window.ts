@@ -1,6 +1,8 @@
 /** Which stretch of a space-time diagram is in view. It never leaves the stretch that the rail shows. */
+import type { Slot } from '../../shared/paxos/message.ts';
 import { placeThrough, type SpaceTime } from './space-time.ts';
 import type { Entry } from './tape.ts';
+import { countText } from './why.ts';
 
 export interface Stretch {
 	readonly fromMs: number;
@@ -47,6 +49,12 @@ export function around(spaceTime: SpaceTime, entries: readonly Entry[], atMs: nu
 	// One that has just begun has the room that a message will take.
 	const lengthMs = Math.max(endMs - from, spaceTime.usualMs, LENGTH_MS_MIN);
 	return within({ fromMs: from - lengthMs * BEFORE, toMs: from + lengthMs * (1 + AFTER) }, extent);
+}
+
+/** The name of that stretch. @param slot 0 where an election is shown, which decides no slot */
+export function stretchName(slot: Slot, hasDecision: boolean): string {
+	if (!hasDecision) return 'Newest';
+	return slot === 0 ? 'Election' : `Slot ${countText(slot)}`;
 }
 
 /** Those of the facts that are in the diagram. */

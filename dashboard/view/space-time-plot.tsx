@@ -15,6 +15,8 @@ import { Glyph, type GlyphKind, glyphOfFact, SHAPES } from './glyph.tsx';
 import { arrowsPath, BAND_PX, barsPath, headOf, type Lanes, toneOf, WRITE_AT_PX } from './space-time-paths.ts';
 
 export const AXIS_PX = 24;
+/** So much is left free at the right, where what has just happened would be cut in half. */
+export const EDGE_PX = 12;
 /** The names of the quorums stand here. */
 const SAID_PX = 40;
 const BELOW_PX = 28;
@@ -60,8 +62,8 @@ export function Plot(props: {
 	const chosen = arrows.find(({ message }) => message.sent.entry === selected || message.received?.entry === selected);
 	const mark = marks.find(({ entry }) => entry === selected);
 	return (
-		<svg class="space-time-plot" width={width} height={height} aria-hidden="true">
-			<rect class="st-axis" x={0} y={0} width={width} height={AXIS_PX} />
+		<svg class="space-time-plot" width={width + EDGE_PX} height={height} aria-hidden="true">
+			<rect class="st-axis" x={0} y={0} width={width + EDGE_PX} height={AXIS_PX} />
 			{ticks(stretch, originMs, width / TICK_PX).map((ms) => (
 				<Tick key={ms} x={xOf(ms + originMs)} text={tickText(ms)} width={width} height={height} />
 			))}
@@ -267,7 +269,7 @@ export function SpaceTimeLegend() {
 			<Sign text="knows it chosen">
 				<Glyph kind="learn" size={13} />
 			</Sign>
-			<Sign text="quorum">
+			<Sign text="quorum counted">
 				<svg width="14" height="14" viewBox="-8 -8 16 16" aria-hidden="true" class="st-quorum votes">
 					<circle r="6" />
 				</svg>

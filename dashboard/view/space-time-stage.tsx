@@ -13,7 +13,7 @@ import { panned, zoomed } from '../model/space-time-window.ts';
 import type { Entry, Item } from '../model/tape.ts';
 import { inspectEntry, inspected } from './inspecting.ts';
 import { usePointers, wheel } from './space-time-gestures.ts';
-import { lanesOf, Plot } from './space-time-plot.tsx';
+import { EDGE_PX, lanesOf, Plot } from './space-time-plot.tsx';
 import { chosenStretch, goTo, type Shown, width } from './space-time-shown.ts';
 import { moment } from './state.ts';
 import { seekMomentOfSlot } from './steering.ts';
@@ -40,7 +40,7 @@ export function Stage({ nodes, drawing, shown: now }: { nodes: readonly NodeId[]
 		const { current } = stage;
 		if (!current) return;
 		const observer = new ResizeObserver(() => {
-			width.value = Math.max(100, current.clientWidth);
+			width.value = Math.max(100, current.clientWidth - EDGE_PX);
 			isHigh.value = matchMedia(BESIDE_DECISION).matches;
 		});
 		observer.observe(current);
@@ -114,7 +114,7 @@ export function Stage({ nodes, drawing, shown: now }: { nodes: readonly NodeId[]
 						aria-valuetext={momentText(moment.value)}
 						data-testid="space-time-playhead"
 						style={{
-							transform: `translateX(${Math.min(drawing.playhead, width.value - 1).toFixed(1)}px)`,
+							transform: `translateX(${drawing.playhead.toFixed(1)}px)`,
 							height: `${lanes.height}px`,
 						}}
 						onKeyDown={(event) => {

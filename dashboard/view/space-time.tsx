@@ -6,7 +6,7 @@ import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { type Drawing, drawn } from '../model/space-time-drawing.ts';
-import { zoomed } from '../model/space-time-window.ts';
+import { stretchName, zoomed } from '../model/space-time-window.ts';
 import { isNoMember } from '../model/standing.ts';
 import { countText } from '../model/why.ts';
 import { SpaceTimeLegend } from './space-time-plot.tsx';
@@ -122,7 +122,7 @@ function Content() {
 							chosenStretch.value = null;
 						}}
 					>
-						{hasDecision ? `Slot ${countText(slot)}` : 'Newest'}
+						{stretchName(slot, hasDecision)}
 					</button>
 				</div>
 			</div>

@@ -10,7 +10,15 @@ import {
 	spaceTimeOf,
 } from '../../dashboard/model/space-time.ts';
 import { drawn, pick, quorumMarks, quorumNames, type Window } from '../../dashboard/model/space-time-drawing.ts';
-import { around, panned, ticks, tickText, within, zoomed } from '../../dashboard/model/space-time-window.ts';
+import {
+	around,
+	panned,
+	stretchName,
+	ticks,
+	tickText,
+	within,
+	zoomed,
+} from '../../dashboard/model/space-time-window.ts';
 import { Story } from '../../dashboard/model/story.ts';
 import type { Entry } from '../../dashboard/model/tape.ts';
 import type { Fact } from '../../shared/fact.ts';
@@ -284,6 +292,11 @@ describe('the window', () => {
 				expect(share(other)).toBeCloseTo(share(stretch), 4);
 			}),
 		);
+	});
+
+	test('its name says what it shows', () => {
+		const shown = [stretchName(0, false), stretchName(0, true), stretchName(1_200, true), stretchName(1_200, false)];
+		expect(shown).toEqual(['Newest', 'Election', 'Slot 1,200', 'Newest']);
 	});
 
 	test('where nothing has happened yet it is short, and not empty', () => {
