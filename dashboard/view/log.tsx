@@ -11,7 +11,7 @@ import { countText } from '../model/why.ts';
 import { Time } from './ballot.tsx';
 import { Glyph, glyphOfFact } from './glyph.tsx';
 import { inspectEntry } from './inspecting.ts';
-import { NodeName } from './node-name.tsx';
+import { NodeName, shownChars } from './node-name.tsx';
 import { usePace } from './pace.ts';
 import { moveFocus } from './roving.ts';
 import { Scroller } from './scroller.tsx';
@@ -58,15 +58,17 @@ export function Log() {
 	// A moment of the past has its events, and they stay the same.
 	const version = stop || through !== undefined ? '' : shows;
 	const rows = useMemo(() => rowsOf(shown.value, filter.value, through), [version, shown.value, filter.value, through]);
+	const nameChars = Math.max(...story.live.nodes.map(({ id }) => shownChars(id)));
 	const list = useMemo(
 		() => (
-			<ol>
+			// What happened begins at one place in all rows.
+			<ol style={{ '--name-chars': nameChars }}>
 				{rows.map(({ entry, text }, index) => (
 					<Row key={entry.index} entry={entry} text={text} isFirst={index === 0} />
 				))}
 			</ol>
 		),
-		[rows],
+		[rows, nameChars],
 	);
 	return (
 		<section class="panel log-panel" id="log" aria-labelledby="log-title" ref={panel}>

@@ -5,6 +5,12 @@ import { cutName } from '../model/cut-name.ts';
 
 const NAME_CHARS = 11;
 
+/** How many letters of a name are shown where it may be cut, and of the disk. */
+export function shownChars(id: NodeId): number {
+	const { length } = nameOf(id);
+	return Math.min(length, NAME_CHARS) + id.length - length;
+}
+
 /** @param isWhole where there is room for all of it */
 export function NodeName({ id, isWhole = false }: { id: NodeId; isWhole?: boolean }) {
 	const name = nameOf(id);
