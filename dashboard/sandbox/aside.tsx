@@ -1,8 +1,10 @@
 /** The stories; and, below the nodes, the game and the run: how it was made, what was done in it, and the branches that came of acting in the past. */
 import type { ComponentChildren } from 'preact';
+import { useRef } from 'preact/hooks';
 import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
 import { NODES_MAX, NODES_MIN } from '../../shared/simulation/stage.ts';
 import { Game } from '../game/panel.tsx';
+import { usePressedInView } from '../view/pressed-in-view.ts';
 import { saveTrace, TraceFiles } from '../view/trace-files.tsx';
 import {
 	actionsCount,
@@ -45,10 +47,12 @@ export function Below() {
 
 function Stories() {
 	const staged = director.value?.story;
+	const list = useRef<HTMLOListElement>(null);
+	usePressedInView(list, staged);
 	return (
 		<section class="panel stories-panel" id="stories" aria-labelledby="stories-title">
 			<h2 id="stories-title">Stories</h2>
-			<ol class="stories">
+			<ol class="stories" ref={list}>
 				{STORIES.map((story) => (
 					<li key={story.id}>
 						<button

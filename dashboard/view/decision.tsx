@@ -2,6 +2,7 @@
  * The decision view: one slot, nodes as columns, 1a, 1b, 2a, 2b and learned as rows, a sentence of why for
  * each row. It shows what the model folded, live or up to the step that is played, and decides nothing.
  */
+import { useRef } from 'preact/hooks';
 import type { BallotText } from '../../shared/fact.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { type BallotNames, nameBallots } from '../model/ballot-names.ts';
@@ -16,6 +17,7 @@ import { Glyph } from './glyph.tsx';
 import { inspected } from './inspecting.ts';
 import { opened } from './opened.ts';
 import { PaperSwitch } from './paper.tsx';
+import { usePressedInView } from './pressed-in-view.ts';
 import { decision, pickedBallot, playback, shownRound, step } from './shown-decision.ts';
 import { calm, isDirected, moment, shownSlot, swarmShown } from './state.ts';
 import { Transport } from './transport.tsx';
@@ -178,6 +180,8 @@ function Rounds(props: {
 	onPick: (ballot: BallotText) => void;
 }) {
 	const { decision, shown, names, onPick } = props;
+	const row = useRef<HTMLFieldSetElement>(null);
+	usePressedInView(row, shown?.ballot);
 	if (decision.rounds.length < 2) {
 		return (
 			<p class="rounds">
@@ -190,7 +194,7 @@ function Rounds(props: {
 		);
 	}
 	return (
-		<fieldset class="rounds" aria-label="Ballots tried for this decision, lowest first">
+		<fieldset class="rounds" ref={row} aria-label="Ballots tried for this decision, lowest first">
 			{decision.rounds.map((round, index) => (
 				<button
 					type="button"

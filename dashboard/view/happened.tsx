@@ -38,7 +38,7 @@ function Line({ text }: { text: string }) {
 /** Where the page was not told how the leader came to lead. It is always there, so that nothing jumps when that changes. */
 function leaderText({ nodes }: SwarmModel): string {
 	const leader = nodes.find(({ isUp, role }) => isUp && role === 'leader');
-	return leader ? `${leader.id} leads, and this page was not told how it came to` : 'No node is known to lead';
+	return leader ? `${leader.id} leads, and this page was not told how it became leader` : 'No node is known to lead';
 }
 
 function textOf({ item, text }: Landmark): string {

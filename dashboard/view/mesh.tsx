@@ -298,5 +298,5 @@ function useFlights(element: { readonly current: SVGGElement | null }, caption: 
 
 function captionOf(flurry: Flurry): string {
 	const seconds = (flurry.durationMs / 1000).toFixed(1);
-	return `${flurry.realMs < 10 ? flurry.realMs.toFixed(1) : Math.round(flurry.realMs)} ms, shown in ${seconds} s`;
+	return `slow motion: ${flurry.realMs < 10 ? flurry.realMs.toFixed(1) : Math.round(flurry.realMs)} ms in ${seconds} s`;
 }

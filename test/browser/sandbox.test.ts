@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import express from 'express';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { dashboardRoutes } from '../../server/api/dashboard.ts';
 import { freePorts } from '../process/swarm.ts';
@@ -185,6 +185,10 @@ test('a rule is taken out by keyboard, the search breaks it, and its address and
 	await page.getByTestId('trace-file').setInputFiles(await saved.path());
 	await page.locator('.lamp[data-broken="true"]').waitFor();
 	expect(await page.getByTestId('trace-title').textContent()).toContain('A run of the sandbox');
+	// No column stands empty beside the mesh.
+	const file = await boxAt(page.locator('.file-panel'));
+	const card = await boxAt(page.locator('.cards-panel'));
+	expect([card.x, card.width]).toEqual([file.x, file.width]);
 	await page.keyboard.press('w');
 	expect(await page.getByTestId('answer-sentence').textContent()).toMatch(/ because .*\.\s*$/);
 	await page.getByTestId('event-first').click();
@@ -415,9 +419,15 @@ test.each([
 	expect(await violations(page)).toEqual([]);
 	expect(await isTooWide(page)).toBe(false);
 	if (viewport.width < 760) expect(await tooSmallToTouch(page)).toEqual([]);
-	// No other handle covers it.
+	// What happens now is whole at the right end of the diagram.
+	await page.getByTestId('space-time-playhead').scrollIntoViewIfNeeded();
+	const marker = await boxAt(page.getByTestId('space-time-playhead'));
+	const stage = await boxAt(page.getByTestId('space-time'));
+	expect(marker.x + marker.width).toBeLessThanOrEqual(stage.x + stage.width);
+	// No other handle covers it, and its menu covers neither of its ends.
 	await page.getByTestId('pick-n1-n3').click();
 	await page.getByTestId('menu').waitFor();
+	expect(await covered(page, '[data-testid="pick-n1"], [data-testid="pick-n3"]')).toEqual([]);
 	expect(await violations(page)).toEqual([]);
 	await page.keyboard.press('Escape');
 	await page.getByTestId('story-rivals').click();
@@ -427,7 +437,29 @@ test.each([
 	expect(await page.locator('.ladder thead th:last-child').evaluate(isInSight)).toBe(true);
 	expect(await page.locator('.ladder thead th:nth-child(2)').evaluate(isWhole)).toBe(true);
 	expect(await page.locator('.pill > small').evaluateAll(cutWords)).toEqual([]);
+	// The story that is played is in view, and pushes neither the form nor the decision down the page.
+	const list = await boxAt(page.locator('.stories'));
+	const played = await boxAt(page.getByTestId('story-rivals'));
+	expect(played.x).toBeGreaterThanOrEqual(list.x - 1);
+	expect(played.x + played.width).toBeLessThanOrEqual(list.x + list.width + 1);
+	if (viewport.width > 760) return;
+	const form = await boxAt(page.getByTestId('propose-form'));
+	const decision = await boxAt(page.getByTestId('decision'));
+	const game = await boxAt(page.getByTestId('rule-half'));
+	expect(form.y).toBeLessThan(decision.y);
+	expect(decision.y).toBeLessThan(game.y);
+	// A finger may press the whole row of an event.
+	const row = page.getByTestId('log-row').first();
+	const text = await boxAt(row.locator('.log-text'));
+	const time = await boxAt(row.locator('time'));
+	expect(text.y).toBeLessThanOrEqual(time.y + time.height / 2);
 });
+
+async function boxAt(element: Locator) {
+	const box = await element.boundingBox();
+	if (!box) throw new Error('it is not shown');
+	return box;
+}
 
 test('the command line serves it until Ctrl-C', async () => {
 	const [port = 0] = await freePorts(1);
