@@ -19,6 +19,8 @@ export interface ChangedKey {
 	readonly revision: number;
 	/** The highest revision of those that belong together. */
 	readonly index: number;
+	/** The slot that has made the change. */
+	readonly slot: Slot;
 	/** Of the value, with its flags and the revision of its creation; 0 for a deletion. */
 	readonly digest: number;
 }
@@ -63,6 +65,21 @@ export class ChangedKeys {
 		return at < 0 ? this.all.length : at;
 	}
 
+	/**
+	 * Whether the state was ever such a one, once all changes of the slots up to this one were made. Changes that belong
+	 * together are made at once.
+	 */
+	everMadeUp(slot: Slot, isIt: (revisions: ReadonlyMap<string, number>) => boolean): boolean {
+		const state = new Map<string, number>();
+		for (const [at, { kind, key, revision, index, slot: madeIn }] of this.all.entries()) {
+			const isFirst = this.all[at - 1]?.index !== index;
+			if (isFirst && madeIn > slot && isIt(state)) return true;
+			if (kind === 'put') state.set(key, revision);
+			else for (const each of [...state.keys()]) if (isGone(each, kind, key)) state.delete(each);
+		}
+		return isIt(state);
+	}
+
 	/** @throws Violation where the store holds something else than the changes make */
 	mustMakeUp(id: string, appliedThrough: Slot, store: Store): void {
 		if (appliedThrough !== this.#through) return;
@@ -79,7 +96,8 @@ export class ChangedKeys {
 	}
 
 	#add(kind: ChangedKey['kind'], key: string, revision: number, digest: number): void {
-		this.all.push({ kind, key, revision, index: Math.max(revision, this.#togetherThrough), digest });
+		const index = Math.max(revision, this.#togetherThrough);
+		this.all.push({ kind, key, revision, index, slot: this.#through, digest });
 	}
 }
 
@@ -87,6 +105,10 @@ export class ChangedKeys {
 export function isToldAs({ kind, key, revision, digest }: ChangedKey, told: WatchedChange | undefined): boolean {
 	if (told?.kind !== kind || told.key !== key || told.modifyRevision !== revision) return false;
 	return told.kind !== 'put' || digestOfValue(told.value, told.flags, told.lock, told.createRevision) === digest;
+}
+
+function isGone(each: string, kind: 'delete' | 'deletePrefix', key: string): boolean {
+	return kind === 'delete' ? each === key : each.startsWith(key);
 }
 
 export function concerns({ kind, key }: ChangedKey, prefix: string): boolean {

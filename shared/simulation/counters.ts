@@ -185,6 +185,7 @@ export const COUNTERS = [
 	'watchesClosed',
 	'watchesCompacted',
 	'changesWatchedTogether',
+	'pagesListed',
 ] as const;
 
 export type CounterName = (typeof COUNTERS)[number];

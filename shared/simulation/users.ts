@@ -11,6 +11,7 @@ import type { ClientRuntime } from '../client/runtime.ts';
 import type { TransactionAnswer } from '../client/transaction.ts';
 import type { Put } from '../store/command.ts';
 import { type Call, type Calls, keyOf, operationOf } from './calls.ts';
+import { KeyList } from './key-list.ts';
 import { KeyWatch } from './key-watch.ts';
 import { Violation } from './ledger.ts';
 import { isTransaction, type PlannedOperation, twinOf } from './operations.ts';
@@ -49,6 +50,7 @@ export class User implements SocketUser {
 	readonly #gathers: boolean;
 	/** The watch that its process keeps, from client to client; null for none. */
 	readonly #watch: KeyWatch | null;
+	readonly #list: KeyList;
 	#core: ClientCore | undefined;
 	#names = 0;
 	#node = '';
@@ -71,6 +73,7 @@ export class User implements SocketUser {
 		this.#limits = limits;
 		this.#gathers = this.#random.chance(0.5);
 		this.#watch = this.#drawWatch(new Random(seed, 0x77617463, index));
+		this.#list = new KeyList(this.name, world, new Random(seed, 0x6c697374, index));
 		this.timeoutMs = this.#random.magnitude(TIMEOUT_MIN_MS, TIMEOUT_MAX_MS);
 	}
 
@@ -120,6 +123,7 @@ export class User implements SocketUser {
 		const stillUs = this.#stillUs;
 		this.#calls.mustEndWithin(call, this.timeoutMs, () => this.#stillUs - stillUs);
 		const core = this.#core ?? this.#begin();
+		this.#list.mayAsk(core);
 		const signal = this.#random.chance(ABORTS) ? this.#signal() : undefined;
 		if (this.#world.isWatchedByPeople) this.#world.note('', `${this.name}: ${planned.kind} ${key} ${planned.value}`);
 		if (operation === null) {

@@ -1,8 +1,12 @@
-/** Bugs that this project has made up, as patches to the watches of keys: each leaves a change out, or tells one twice. */
+/**
+ * Bugs that this project has made up, as patches to the watches and lists of keys: each leaves something out, tells it
+ * twice, or tells what is over.
+ */
 import { type Mutant, one } from '../../shared/simulation/mutant.ts';
 
 const CARRY_OUT = 'shared/store/carry-out.ts';
 const CLIENT = 'shared/client/watches.ts';
+const ANSWERS = 'shared/replica/client-answers.ts';
 const DOOR = 'shared/replica/client-watches.ts';
 const HISTORY = 'shared/replica/history.ts';
 const WATCHES = 'shared/replica/watches.ts';
@@ -71,5 +75,19 @@ export const WATCH_MUTANTS: readonly Mutant[] = [
 		DOOR,
 		'		answers.changes(id, out.take());\n',
 		'		if (after !== null) answers.changes(id, out.take());\n',
+	),
+	one(
+		0,
+		'a list that goes on behind a key leaves the next one out',
+		ANSWERS,
+		'		const entries: ListedEntry[] = [];\n',
+		"		const entries: ListedEntry[] = [];\n		if (after !== '' && !view.isAtEnd) view.next();\n",
+	),
+	one(
+		0,
+		'a list is a stale one, whatever its client has asked for',
+		'shared/client/reads.ts',
+		'else writeList(this.#writer, mode, first,',
+		"else writeList(this.#writer, 'stale', first,",
 	),
 ];
