@@ -94,7 +94,9 @@ test.each([
 	const entry = '{"Key":"a","Flags":0,"Value":null,"CreateIndex":2,"ModifyIndex":2}';
 	const bytes = command === EXPORT ? Buffer.from(`[${entry},${' '.repeat(100)}${entry}]`) : backupOf(1000).bytes;
 	const half = createServer((_request, response) => {
-		response.writeHead(200, { 'content-length': bytes.length }).write(bytes.subarray(0, bytes.length / 2));
+		response
+			.writeHead(200, { 'content-length': bytes.length, 'x-consul-index': 2 })
+			.write(bytes.subarray(0, bytes.length / 2));
 	});
 	await once(half.listen(0, '127.0.0.1'), 'listening');
 	try {
