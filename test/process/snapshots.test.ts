@@ -2,6 +2,7 @@
  * A log that does not grow without end: nodes take snapshots and trim their logs under load, start from them, and bring
  * a node up to date by them that was away for too long.
  */
+import { randomUUID } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
@@ -68,9 +69,17 @@ function valueIn(key: number, round: number): string {
 	return `${key} in round ${round} `.padEnd(VALUE_BYTES, '.');
 }
 
+/** A write that is not chosen while its request is held, such as by a slow disk, is asked again under its name. */
 async function put(node: TestNode, key: string, value: string): Promise<void> {
-	const response = await node.fetch(`/v1/kv/${key}`, { method: 'PUT', body: value });
-	expect(await response.text()).toBe('true');
+	const asked = { method: 'PUT', body: value, headers: { 'Idempotency-Key': randomUUID() } };
+	const acknowledged = async (): Promise<true | undefined> => {
+		const response = await node.fetch(`/v1/kv/${key}`, asked);
+		const text = await response.text();
+		if (!response.ok && response.headers.has('X-Swarm-Outcome')) return undefined;
+		expect(text).toBe('true');
+		return true;
+	};
+	await until(`${key} is written`, acknowledged);
 }
 
 async function trimmedThrough(node: TestNode): Promise<number> {
