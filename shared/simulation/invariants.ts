@@ -59,12 +59,16 @@ export class Invariants {
 		this.#promises = new PromiseRules(ledger, ids, counters);
 	}
 
-	/** A process begins, with what its log gave back; null where that is older than what it must remember. */
-	started(node: number, view: AgentView | null): void {
+	/**
+	 * A process begins, with what its log gave back.
+	 *
+	 * @param isOlder that is older than what it must remember, so it must not work. It may tell others of its snapshot
+	 */
+	started(node: number, view: AgentView, isOlder: boolean): void {
 		const life = new Life();
 		this.#lives[node] = life;
-		life.chosenThrough = view?.trimmedThrough ?? 0;
-		if (view === null || compareBallots(view.promised, this.#ledger.promisedBy(node)) >= 0) return;
+		life.chosenThrough = view.trimmedThrough;
+		if (isOlder || compareBallots(view.promised, this.#ledger.promisedBy(node)) >= 0) return;
 		throw new Violation('PromisesNeverGoBack', `node ${this.#ids[node]} has forgotten a promise over its restart`);
 	}
 

@@ -105,7 +105,7 @@ export class Process implements ReplicaRuntime {
 		this.#log = log;
 		this.agent = this.#agentOf(records, through, restored?.members);
 		this.agent.watched = world.watched;
-		invariants.started(node.index, node.putBack ? null : this.agent.view());
+		invariants.started(node.index, this.agent.view(), node.putBack !== undefined);
 		if (restored) this.#startFrom(restored, through);
 		this.replica = new Replica({
 			id: node.id,

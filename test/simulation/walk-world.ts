@@ -286,7 +286,7 @@ export class WalkWorld {
 
 	#start(node: WalkNode): void {
 		node.agent.watched = true;
-		this.#invariants.started(node.index, node.agent.view());
+		this.#invariants.started(node.index, node.agent.view(), false);
 		if (node.saved) this.#continuesFrom(node, node.saved.through);
 		this.#step(node, { kind: 'start', epoch: this.#idNext++ });
 	}
