@@ -39,7 +39,7 @@ export function keysShown(node: Held, prefix: string, listed: Listed | null): Ke
 	return { entries: found, revision, rest: prefix === '' ? `, ${first}` : `, of ${first} keys` };
 }
 
-/** What is said in the place of keys. The node may hold some since then: facts carry no keys, and a snapshot is of its time. */
+/** The sentence in the place of keys. The node may hold keys by now: facts carry none, and a snapshot shows the moment it was cut. */
 export function noneSentence({ id, revision: reached }: Held, prefix: string, { revision, rest }: KeysShown): string {
 	const none = `At revision ${countText(revision)} ${id} holds no key${prefix === '' ? '' : ` that begins so${rest}`}.`;
 	if (reached <= revision) return none;

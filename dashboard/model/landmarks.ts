@@ -42,7 +42,7 @@ export class Landmarks {
 		return this.#kept.other.some(({ item }) => isOf(item, 'members') && item.fact.chosenAt === chosenAt);
 	}
 
-	/** Those behind place `after` of the tape, in its order. Of a change of members the node tells that knew it first. */
+	/** The landmarks behind place `after` of the tape, in its order. A change of members is there once, as told by the node that knew it first. */
 	since(after: number): Landmark[] {
 		const changes = new Set<Slot>();
 		return Object.values(this.#kept)

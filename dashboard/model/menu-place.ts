@@ -18,7 +18,7 @@ export interface MenuPlace {
 export interface MenuSpace {
 	readonly width: number;
 	readonly height: number;
-	/** What a person can see, or can scroll to. */
+	/** The part of the page that a person can see, or can scroll to. */
 	readonly view: Box;
 }
 

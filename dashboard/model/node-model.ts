@@ -290,13 +290,13 @@ export class NodeModel {
 	}
 }
 
-/** As the campaign begins. */
+/** The phase 1 of a campaign that has just begun. */
 export function phase1Begun({ ballot, chosenThrough }: Fact & { readonly kind: 'campaign' }): Phase1View {
 	return { ballot, chosenThrough, recoveredThrough: chosenThrough, promises: [] };
 }
 
 /**
- * What one of the quorum knows to be chosen is not proposed for.
+ * The phase 1 with this promise. The leader proposes nothing in slots that one of the quorum knows to be chosen.
  *
  * @param isLate it leads already: what is reported now may have been chosen under this very ballot
  */

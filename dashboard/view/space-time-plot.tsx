@@ -15,7 +15,7 @@ import { Glyph, type GlyphKind, glyphOfFact, SHAPES } from './glyph.tsx';
 import { arrowsPath, BAND_PX, barsPath, headOf, type Lanes, toneOf, WRITE_AT_PX } from './space-time-paths.ts';
 
 export const AXIS_PX = 24;
-/** So much is left free at the right, where what has just happened would be cut in half. */
+/** The room at the right end, pixels, so that what has just happened is not cut in half. */
 export const EDGE_PX = 12;
 /** The names of the quorums stand here. */
 const SAID_PX = 40;

@@ -100,7 +100,7 @@ async function write(path: string, text: string, mode: number, replaces: boolean
 	}
 }
 
-/** What may stand for `{id}` in a path: in the name of the file, or in that of a folder on the way to it. */
+/** The names that may stand for `{id}` in a path: in the name of the file, or in that of a folder on the way to it. */
 function namesIn(path: string): string[] {
 	const [start = '', end = ''] = path.split('{id}');
 	const [folder, before] = [dirname(`${start}x`), basename(`${start}x`).slice(0, -1)];

@@ -8,7 +8,7 @@ export interface JsonError {
 	readonly line: number;
 	/** From 1, in UTF-16 units. */
 	readonly column: number;
-	/** What would be right there; '' where a field begins whose name the object has already. */
+	/** The text that would be right there; '' where a field begins whose name the object has already. */
 	readonly expected: string;
 	/** The name of that field, as it is written; '' for none. */
 	readonly repeated: string;

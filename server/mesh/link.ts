@@ -25,7 +25,7 @@ export const SOCKET_OPTIONS = {
 /** A connection that does not complete its closing handshake within this time is cut, milliseconds. */
 const CLOSE_GRACE_MS = 500;
 
-/** What is in a ping whose time is measured, and in its answer. Others are empty. */
+/** The content of a ping whose time is measured, and of its answer. Other pings are empty. */
 const MEASURED = Buffer.of(1);
 
 /** Called from socket events and timers, and from inside `refuse`, `giveWay`, `cut` and `replace`, but no other methods. */

@@ -93,7 +93,7 @@ export async function startNodeOf<Replica extends NodeReplica>(
 		const failed = (error: unknown) => log.error({ err: error }, 'the node could not close all of its parts');
 		void closing.close(gently).catch(failed).then(ended);
 	};
-	/** What has broken the node; nothing while it is well. */
+	/** The error that has broken the node; none while it is well. */
 	const broken: Error[] = [];
 	try {
 		const metrics = new Metrics();

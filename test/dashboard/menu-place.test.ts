@@ -1,4 +1,4 @@
-/** Where a menu opens in the mesh: what was picked stays in sight, and so does the menu. */
+/** The place of a menu in the mesh: the node or link that was picked stays in sight, and so does the menu. */
 import { describe, expect, test } from 'vitest';
 import { boxOf, menuPlace } from '../../dashboard/model/menu-place.ts';
 import {
@@ -12,7 +12,7 @@ import {
 } from '../../dashboard/model/mesh-places.ts';
 
 const COUNTS = [3, 5, 7];
-/** As in the middle of a wide screen, and on a phone, by the size of a unit there: pixels. */
+/** A menu and its surroundings on a wide screen and on a phone, in units of the mesh. */
 const WIDE = { width: 200 / 1.7, height: 330 / 1.7, view: { left: -150, top: -200, right: 500, bottom: 2_000 } };
 const PHONE = { width: 205, height: 300, view: { left: -15, top: -300, right: MESH_WIDTH + 15, bottom: 3_000 } };
 

@@ -7,7 +7,7 @@ interface Strand {
 	readonly far: Socket;
 }
 
-/** So much passes at a time on a cable that is made slow, and so often. */
+/** A cable that is made slow lets this many bytes pass at a time, and waits this long between them. */
 const TRICKLE_BYTES = 16_384;
 const TRICKLE_MS = 10;
 

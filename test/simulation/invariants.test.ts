@@ -1,4 +1,4 @@
-/** What a node may do that starts on an older copy of its files, before it knows. */
+/** The rules for a node that starts on an older copy of its files, before it knows that it does. */
 import { expect, test } from 'vitest';
 import type { Ballot } from '../../shared/paxos/ballot.ts';
 import type { Envelope } from '../../shared/paxos/message.ts';

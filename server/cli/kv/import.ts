@@ -91,7 +91,7 @@ function extentOf(done: number, unsure: number): string {
 	return `The first ${keys(done)} ${done === 1 ? 'was' : 'were'} written,${perhaps} and no others.`;
 }
 
-/** As behind "the first": "64 keys", or "key" for one. */
+/** The words behind "the first": "64 keys", or "key" for one. */
 function keys(count: number): string {
 	return count === 1 ? 'key' : `${count} keys`;
 }
