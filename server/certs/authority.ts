@@ -79,7 +79,12 @@ export class Authority {
 		return new Authority(new x509.X509Certificate(cert), imported);
 	}
 
-	/** Signs a certificate for a new key. */
+	/** When the certificate of the authority itself expires, milliseconds since 1970. */
+	get untilMs(): number {
+		return this.#cert.notAfter.getTime();
+	}
+
+	/** Signs a certificate for a new key. It is valid for no longer than the authority, as a later one too. */
 	async issue(subject: Subject, life: Life): Promise<Issued> {
 		const keys = await webcrypto.subtle.generateKey(CURVE, true, ['sign', 'verify']);
 		const names: x509.JsonGeneralNames = [
@@ -101,15 +106,27 @@ export class Authority {
 				await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
 				await x509.AuthorityKeyIdentifierExtension.create(this.#cert.publicKey),
 			],
-			life,
+			this.#within(life),
 		);
 		return { cert: pemOf(cert), key: pemOfKey(keys.privateKey) };
 	}
 
 	/** Signs a later certificate for the same key and names. @param cert that which it follows, as PEM @returns PEM */
 	async renew(cert: string, life: Life): Promise<string> {
-		const before = new x509.X509Certificate(cert);
-		return pemOf(await this.#sign(before.subjectName.toJSON(), before.publicKey, before.extensions, life));
+		return this.#renew(new x509.X509Certificate(cert), this.#within(life));
+	}
+
+	/** Signs a later certificate for the authority itself: what it has signed before is valid under that one too. @returns PEM */
+	async renewOwn(life: Life): Promise<string> {
+		return this.#renew(this.#cert, life);
+	}
+
+	async #renew({ subjectName, publicKey, extensions }: x509.X509Certificate, life: Life): Promise<string> {
+		return pemOf(await this.#sign(subjectName.toJSON(), publicKey, extensions, life));
+	}
+
+	#within({ fromMs, untilMs }: Life): Life {
+		return { fromMs, untilMs: Math.min(untilMs, this.untilMs) };
 	}
 
 	#sign(

@@ -1,4 +1,5 @@
 /** The files of an authority and of the certificates that it has signed, where `swarm.json` has them. */
+import type { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, join, sep } from 'node:path';
 import { NewFile } from '../backup/new-file.ts';
@@ -6,6 +7,8 @@ import { ConfigError } from '../config/errors.ts';
 import type { TlsConfig } from '../config/swarm-file.ts';
 import { readText } from '../config/text-file.ts';
 import { type TlsFiles, tlsFilesOf } from '../config/tls.ts';
+import { isAuthorityOf } from '../tls/chain.ts';
+import { certificatesIn, dayOf } from '../tls/pem.ts';
 import { Authority, type Issued, type Life, newAuthority, type Subject } from './authority.ts';
 
 const DAY_MS = 86_400_000;
@@ -59,20 +62,41 @@ export class CertsFolder {
 		if (files.cert === this.#tls.ca) {
 			throw new ConfigError(`${files.cert} is the authority itself: choose another name than ${subject.name}`);
 		}
-		const authority = await this.#open();
+		const authority = await this.#signer();
 		const issued = await authority.issue({ ...subject, swarm: this.#swarm }, this.#life(days));
 		await this.#write(files, issued, replaces);
 		return files;
 	}
 
+	/**
+	 * Signs a later certificate for the authority itself.
+	 *
+	 * @returns false where it is not this program's: another authority has signed it, or its file holds others too
+	 */
+	async renewAuthority(): Promise<boolean> {
+		const { ca } = this.#tls;
+		const [own, ...more] = certificatesIn(readText(ca, 'the authority'), ca) as [X509Certificate, ...X509Certificate[]];
+		if (more.length > 0 || !isAuthorityOf(own, own)) return false;
+		await write(ca, await (await this.#open()).renewOwn(this.#life(AUTHORITY_DAYS)), CERT_MODE, true);
+		return true;
+	}
+
 	/** Signs a later certificate for the key of `file`. */
 	async renew(file: string, days: number): Promise<void> {
-		const authority = await this.#open();
+		const authority = await this.#signer();
 		await write(file, await authority.renew(readFileSync(file, 'utf8'), this.#life(days)), CERT_MODE, true);
 	}
 
 	#life(days: number): Life {
 		return { fromMs: this.#nowMs - BEFORE_MS, untilMs: this.#nowMs + days * DAY_MS };
+	}
+
+	/** @throws ConfigError where what the authority signs would not be valid */
+	async #signer(): Promise<Authority> {
+		const authority = await this.#open();
+		if (authority.untilMs > this.#nowMs) return authority;
+		const day = dayOf(authority.untilMs);
+		throw new ConfigError(`${this.#tls.ca} has expired on ${day}: renew it, such as by paxos-swarm certs renew`);
 	}
 
 	async #open(): Promise<Authority> {

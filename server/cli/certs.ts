@@ -1,4 +1,5 @@
 /** `certs`: makes a small authority for a swarm, and certificates for its nodes and clients; shows and renews them. */
+import type { X509Certificate } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { NewFileError } from '../backup/new-file.ts';
@@ -77,14 +78,28 @@ export async function client(name: string, options: IssueOptions, terminal: Term
 	return EXIT.ok;
 }
 
-/** Renews the certificates that expire soon. Their keys stay, so that one file changes for each. */
+/**
+ * Renews the certificates that expire soon, that of the authority first. Their keys stay, so that one file changes for each,
+ * and what the authority has signed stays valid.
+ */
 export async function renew(options: RenewOptions, terminal: Terminal): Promise<ExitStatus> {
 	const { folder, say } = opened(options, terminal);
 	const files = folder.certificates();
 	if (files.length === 0) throw noCertificate(folder.filesOf('{id}').cert);
+	const { cert: authority } = folder.authority;
+	const [own] = certificatesAt(authority);
+	if (isSoonOver(own, Date.now())) {
+		const day = dayOf(Date.parse(own.validTo));
+		const isRenewed = await made(folder.renewAuthority());
+		say(
+			isRenewed
+				? `Renewed ${authority}: give it to every node and client`
+				: `${authority} expires on ${day}: have it renewed where it was made`,
+		);
+	}
 	for (const file of files) {
-		const [certificate] = certificatesIn(readText(file, 'the certificate'), file);
-		if (options.all !== true && certificate && !isSoonOver(certificate, Date.now())) {
+		const [certificate] = certificatesAt(file);
+		if (options.all !== true && !isSoonOver(certificate, Date.now())) {
 			say(`${file} is valid until ${dayOf(Date.parse(certificate.validTo))}`);
 			continue;
 		}
@@ -100,7 +115,7 @@ export function show(path: string | undefined, options: ConfigFlags, terminal: T
 	const files = path === undefined ? filesOfSwarm(options, terminal) : filesAt(place);
 	if (files.length === 0) throw noCertificate(place);
 	const rows = files.flatMap((file) =>
-		certificatesIn(readText(file, 'the certificate'), file).map((certificate) => [
+		certificatesAt(file).map((certificate) => [
 			relative(terminal.workingDir, file),
 			`${dayOf(Date.parse(certificate.validTo))}${isSoonOver(certificate, Date.now()) ? ', renew it' : ''}`,
 			certificate.ca
@@ -112,6 +127,11 @@ export function show(path: string | undefined, options: ConfigFlags, terminal: T
 	);
 	terminal.stdout.write(`${tableOf([['FILE', 'VALID UNTIL', 'FOR'], ...rows])}\n`);
 	return EXIT.ok;
+}
+
+/** @throws ConfigError where there is none */
+function certificatesAt(file: string): [X509Certificate, ...X509Certificate[]] {
+	return certificatesIn(readText(file, 'the certificate'), file) as [X509Certificate, ...X509Certificate[]];
 }
 
 /** Turns the error for a file that cannot be written into one of the command. */

@@ -5,7 +5,7 @@ import { loadConfig } from '../config/config.ts';
 import type { ConfigFlags } from '../config/settings.ts';
 import type { SwarmConfig } from '../config/swarm-file.ts';
 import { tlsFilesOf } from '../config/tls.ts';
-import { checkPem, dayOf, readPem } from '../tls/pem.ts';
+import { checkPem, dayOf, firstToExpire, readPem, untilMsOf } from '../tls/pem.ts';
 import { tableOf } from './table.ts';
 import { EXIT, type ExitStatus, type Terminal } from './terminal.ts';
 
@@ -29,6 +29,6 @@ function certificateOf(id: string, { name, tls }: SwarmConfig): string {
 	if (!tls) return '';
 	const files = tlsFilesOf(tls, id);
 	if (!existsSync(files.cert) && !existsSync(files.key)) return 'is not on this machine';
-	const certificate = checkPem(readPem(files), files, { swarm: name, node: id }, Date.now());
-	return `is valid until ${dayOf(Date.parse(certificate.validTo))}`;
+	const chain = checkPem(readPem(files), files, { swarm: name, node: id }, Date.now());
+	return `is valid until ${dayOf(untilMsOf(firstToExpire(chain)))}`;
 }

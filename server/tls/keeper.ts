@@ -3,7 +3,6 @@
  * whole and valid. Until then the old ones stay. It tells in the log what it does, and when a certificate is about to
  * expire. Links and requests that began under an old certificate go on.
  */
-import type { X509Certificate } from 'node:crypto';
 import { statSync, watch } from 'node:fs';
 import { Agent } from 'node:https';
 import { dirname } from 'node:path';
@@ -12,13 +11,24 @@ import { ConfigError } from '../config/errors.ts';
 import type { TlsFiles } from '../config/tls.ts';
 import type { NodeLogger } from '../log/logger.ts';
 import { contextOptions } from './context.ts';
-import { checkPem, dayOf, isSoonOver, type Owner, type Pem, readPem } from './pem.ts';
+import {
+	checkPem,
+	dayOf,
+	firstToExpire,
+	type Held,
+	type HeldChain,
+	isSoonOver,
+	type Owner,
+	type Pem,
+	readPem,
+	untilMsOf,
+} from './pem.ts';
 
 /** The certificates that are in use. */
 export interface TlsIdentity {
 	readonly pem: Pem;
-	readonly certificate: X509Certificate;
-	/** When the certificate expires, milliseconds since 1970. */
+	readonly chain: HeldChain;
+	/** When the first of them expires, milliseconds since 1970: no connection can be made after that. */
 	readonly expiresMs: number;
 	/** For links that this node dials. */
 	readonly context: SecureContext;
@@ -71,8 +81,10 @@ export class TlsKeeper {
 
 	/** Why nobody new lets this node in or is let in by it; null for nothing. */
 	fault(): string | null {
-		const { expiresMs } = this.#identity;
-		return this.#clock.nowMs() < expiresMs ? null : `the certificate has expired on ${dayOf(expiresMs)}`;
+		const { chain, expiresMs } = this.#identity;
+		if (this.#clock.nowMs() < expiresMs) return null;
+		const whose = firstToExpire(chain).file === this.#files.ca ? 'the certificate of the authority' : 'the certificate';
+		return `${whose} has expired on ${dayOf(expiresMs)}`;
 	}
 
 	/** Calls `take` with each identity that comes in the place of this one. */
@@ -137,12 +149,12 @@ export class TlsKeeper {
 	}
 
 	#checked(pem: Pem): TlsIdentity {
-		const certificate = checkPem(pem, this.#files, this.#owner, this.#clock.nowMs());
+		const chain = checkPem(pem, this.#files, this.#owner, this.#clock.nowMs());
 		const options = contextOptions(pem);
 		return {
 			pem,
-			certificate,
-			expiresMs: Date.parse(certificate.validTo),
+			chain,
+			expiresMs: untilMsOf(firstToExpire(chain)),
 			context: createSecureContext(options),
 			agent: new Agent({ ...options, rejectUnauthorized: true }),
 		};
@@ -151,15 +163,14 @@ export class TlsKeeper {
 	/** Once a day. */
 	#tellExpiry(): void {
 		const nowMs = this.#clock.nowMs();
-		const { expiresMs, certificate } = this.#identity;
-		if (!isSoonOver(certificate, nowMs) || nowMs - this.#toldMs < DAY_MS) return;
+		const [due, ...more] = this.#identity.chain.filter(({ certificate }) => isSoonOver(certificate, nowMs));
+		if (due === undefined || nowMs - this.#toldMs < DAY_MS) return;
 		this.#toldMs = nowMs;
-		const day = dayOf(expiresMs);
-		if (nowMs < expiresMs) this.#log.warn(`the certificate ${this.#files.cert} expires on ${day}: renew it before`);
+		const first: Held = firstToExpire([due, ...more]);
+		const day = dayOf(untilMsOf(first));
+		if (nowMs < untilMsOf(first)) this.#log.warn(`the certificate ${first.file} expires on ${day}: renew it before`);
 		else
-			this.#log.error(
-				`the certificate ${this.#files.cert} has expired on ${day}, and no new connection is made: renew it`,
-			);
+			this.#log.error(`the certificate ${first.file} has expired on ${day}, and no new connection is made: renew it`);
 	}
 }
 

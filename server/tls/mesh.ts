@@ -6,9 +6,10 @@ import type { Duplex } from 'node:stream';
 import { checkServerIdentity, type PeerCertificate, TLSSocket } from 'node:tls';
 import type { ClientOptions } from 'ws';
 import type { MeshTls } from '../mesh/mesh.ts';
+import { isOfAuthority } from './chain.ts';
 import type { TlsKeeper } from './keeper.ts';
 import { nodesIn, uriOf } from './names.ts';
-import { isOfAuthority, type Pem } from './pem.ts';
+import { certificatesIn, type Pem } from './pem.ts';
 
 export function meshTls(keeper: Pick<TlsKeeper, 'identity'>, swarm: string): MeshTls {
 	return {
@@ -40,5 +41,6 @@ function lackOf({ subjectaltname }: PeerCertificate, swarm: string, node: string
 function namesAt(socket: Duplex, { ca }: Pem): string | undefined {
 	if (!(socket instanceof TLSSocket) || !socket.authorized || socket.isSessionReused()) return undefined;
 	const certificate = socket.getPeerX509Certificate();
-	return certificate && isOfAuthority(certificate, ca) ? certificate.subjectAltName : undefined;
+	if (certificate === undefined) return undefined;
+	return isOfAuthority(certificate, certificatesIn(ca, 'the authority')) ? certificate.subjectAltName : undefined;
 }

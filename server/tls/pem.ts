@@ -8,6 +8,7 @@ import { createSecureContext } from 'node:tls';
 import { ConfigError } from '../config/errors.ts';
 import { readText } from '../config/text-file.ts';
 import type { TlsFiles } from '../config/tls.ts';
+import { chainOf, isAuthorityOf } from './chain.ts';
 import { contextOptions } from './context.ts';
 import { nodesIn, uriOf } from './names.ts';
 
@@ -25,8 +26,18 @@ export interface Owner {
 }
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-/** The bound on the certificates between that of a node and the authority. */
-const CHAIN_MAX = 8;
+
+/** A certificate that connections of this node depend on, and the file that it is in. */
+export interface Held {
+	readonly file: string;
+	readonly certificate: X509Certificate;
+}
+
+/** The certificate of the node, those that lead from it to an authority, and that authority. */
+export type HeldChain = readonly [Held, ...Held[]];
+
+/** What a certificate of a node has to be for, by its extended key usage: to listen, and to dial. */
+const USES = { '1.3.6.1.5.5.7.3.1': 'servers', '1.3.6.1.5.5.7.3.2': 'clients' } as const;
 
 /** The certificate of a node with its key, read and checked. @throws ConfigError */
 export function loadPem(files: TlsFiles, owner: Owner, nowMs: number): Pem {
@@ -65,38 +76,72 @@ export function readClientPem({ ca, cert, key }: Partial<TlsFiles>): Partial<Pem
 }
 
 /**
- * Checks that the three belong together, that the certificate is valid now, and that it names its owner.
+ * Checks that the three belong together, that every certificate up to the authority is valid now, and that the certificate
+ * names its owner.
  *
  * @param files their paths, for the errors
- * @returns the certificate
  * @throws ConfigError
  */
-export function checkPem(pem: Pem, files: TlsFiles, owner: Owner, nowMs: number): X509Certificate {
+export function checkPem(pem: Pem, files: TlsFiles, owner: Owner, nowMs: number): HeldChain {
 	const authorities = certificatesIn(pem.ca, files.ca);
 	const [leaf, ...others] = certificatesIn(pem.cert, files.cert) as [X509Certificate, ...X509Certificate[]];
 	mustFit(leaf, keyIn(pem.key, files.key), files);
 	mustBeStrong(pem, files.cert);
-	if (!leadsTo(leaf, others, authorities)) {
+	const chain = chainOf(leaf, others, authorities);
+	if (chain.length === 0) {
 		throw new ConfigError(
 			`${files.cert} is not signed by the authority of ${files.ca}: give the authority that has signed it, and put certificates between the two behind that of the node`,
 		);
 	}
-	const [fromMs, untilMs] = [Date.parse(leaf.validFrom), Date.parse(leaf.validTo)];
-	if (nowMs >= untilMs) {
+	const top = chain[chain.length - 1] as X509Certificate;
+	if (!isAuthorityOf(top, top)) {
 		throw new ConfigError(
-			`${files.cert} has expired on ${dayOf(untilMs)}: renew it, such as by paxos-swarm certs renew`,
+			`${files.ca} does not hold the authority that has signed the last certificate above ${files.cert}: put it into ${files.ca}`,
 		);
 	}
-	if (nowMs < fromMs) {
-		throw new ConfigError(`${files.cert} is valid from ${dayOf(fromMs)} on: wait, or set the clock of this machine`);
-	}
+	const held = chain.map((certificate) => ({
+		file: authorities.includes(certificate) ? files.ca : files.cert,
+		certificate,
+	})) as unknown as HeldChain;
+	for (const each of held) mustBeValid(each, nowMs);
 	if (!nodesIn(leaf.subjectAltName, owner.swarm).includes(owner.node)) {
 		const uri = uriOf(owner.swarm, 'node', owner.node);
 		throw new ConfigError(
 			`${files.cert} does not name the node ${owner.node}: it needs the URI ${uri} among its alternative names, as paxos-swarm certs node ${owner.node} makes it`,
 		);
 	}
-	return leaf;
+	mustServeAndDial(leaf, files.cert);
+	return held;
+}
+
+/** The certificate that expires first. */
+export function firstToExpire(held: readonly [Held, ...Held[]]): Held {
+	return held.reduce((first, each) => (untilMsOf(each) < untilMsOf(first) ? each : first));
+}
+
+/** When a certificate expires, milliseconds since 1970. */
+export function untilMsOf({ certificate }: Pick<Held, 'certificate'>): number {
+	return Date.parse(certificate.validTo);
+}
+
+/** @throws ConfigError */
+function mustBeValid({ file, certificate }: Held, nowMs: number): void {
+	const [fromMs, untilMs] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
+	if (nowMs >= untilMs) {
+		throw new ConfigError(`${file} has expired on ${dayOf(untilMs)}: renew it, such as by paxos-swarm certs renew`);
+	}
+	if (nowMs < fromMs) {
+		throw new ConfigError(`${file} is valid from ${dayOf(fromMs)} on: wait, or set the clock of this machine`);
+	}
+}
+
+/** A certificate without an extended key usage is for everything. @throws ConfigError */
+function mustServeAndDial({ keyUsage }: X509Certificate, file: string): void {
+	const lack = keyUsage && Object.entries(USES).find(([use]) => !keyUsage.includes(use));
+	if (!lack) return;
+	throw new ConfigError(
+		`${file} is not for ${lack[1]}: a node listens and dials, so its certificate has to be for servers and for clients`,
+	);
 }
 
 /** @throws ConfigError */
@@ -161,34 +206,4 @@ function keyIn(text: string, file: string): KeyObject {
 			`${file} holds no private key: it must be a PEM file, with -----BEGIN PRIVATE KEY----- in it`,
 		);
 	}
-}
-
-function leadsTo(
-	leaf: X509Certificate,
-	between: readonly X509Certificate[],
-	authorities: readonly X509Certificate[],
-): boolean {
-	let last: X509Certificate | undefined = leaf;
-	for (let steps = 0; last !== undefined && steps <= CHAIN_MAX; steps++) {
-		const child: X509Certificate = last;
-		if (authorities.some((authority) => hasSigned(authority, child))) return true;
-		last = between.find((each) => each !== child && hasSigned(each, child));
-	}
-	return false;
-}
-
-/** Whether one of the authorities has signed the certificate, or one that it was shown with and that leads to it. */
-export function isOfAuthority(certificate: X509Certificate, ca: string): boolean {
-	const authorities = certificatesIn(ca, 'the authority');
-	let at: X509Certificate | undefined = certificate;
-	for (let steps = 0; at !== undefined && steps <= CHAIN_MAX; steps++) {
-		const child: X509Certificate = at;
-		if (authorities.some((authority) => hasSigned(authority, child))) return true;
-		at = child.issuerCertificate;
-	}
-	return false;
-}
-
-function hasSigned(issuer: X509Certificate, child: X509Certificate): boolean {
-	return child.checkIssued(issuer) && child.verify(issuer.publicKey);
 }

@@ -3,7 +3,9 @@ import { X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { newAuthority } from '../../server/certs/authority.ts';
 import { loadPem } from '../../server/tls/pem.ts';
+import { authorityBelow } from '../tls/certificates.ts';
 import { type Ended, FakeSwarm } from './fake-swarm.ts';
 
 let fake: FakeSwarm;
@@ -160,5 +162,56 @@ describe('certs renew and certs show', () => {
 		expect((await run('certs show certs/n2.crt')).stdout).toMatch(/spiffe:\/\/swarm\/node\/n2/);
 		expect((await run('certs show certs')).stdout.split('\n')).toHaveLength(7);
 		expect((await run('certs show swarm.json')).stderr).toMatch(/holds no certificate/);
+	});
+
+	it('renew the authority when it expires soon, and what it has signed stays valid', async () => {
+		const DAY_MS = 86_400_000;
+		const put = async (untilMs: number): Promise<void> => {
+			const own = await newAuthority('swarm', { fromMs: untilMs - 3650 * DAY_MS, untilMs });
+			mkdirSync(pathOf('certs'), { recursive: true });
+			writeFileSync(pathOf('certs/ca.crt'), own.cert);
+			writeFileSync(pathOf('certs/ca.key'), own.key);
+		};
+		const loaded = (): unknown => {
+			const files = { ca: pathOf('certs/ca.crt'), cert: pathOf('certs/n1.crt'), key: pathOf('certs/n1.key') };
+			return loadPem(files, { swarm: 'swarm', node: 'n1' }, Date.now());
+		};
+		await put(Date.now() + 20 * DAY_MS);
+		writeConfig({});
+		await run('certs init');
+		// A certificate cannot outlive its authority.
+		expect(days('certs/n1.crt')).toBe(20);
+		const old = text('certs/ca.crt');
+		const renewed = await run('certs renew');
+		expect(renewed.stdout).toMatch(
+			/^Renewed certs\/ca\.crt: give it to every node and client\ncerts\/client\.crt is valid/,
+		);
+		expect(days('certs/ca.crt')).toBe(3650);
+		expect(loaded).not.toThrow();
+		await run('certs renew --all');
+		expect(days('certs/n1.crt')).toBe(365);
+		writeFileSync(pathOf('certs/ca.crt'), old);
+		expect(loaded).not.toThrow();
+		await put(Date.now() - DAY_MS);
+		expect(await run('certs client app')).toMatchObject({
+			status: 1,
+			stderr: expect.stringMatching(/ca\.crt has expired/),
+		});
+		await run('certs renew');
+		expect((await run('certs client app')).status).toBe(0);
+	});
+
+	it('leave an authority to those who made it, where another one has signed it', async () => {
+		await run('certs init');
+		const [fromMs, untilMs] = [Date.now() - 99 * 86_400_000, Date.now() + 86_400_000];
+		const { below, root } = await authorityBelow({ fromMs, untilMs });
+		writeFileSync(pathOf('certs/ca.crt'), `${below.cert}${root}`);
+		writeFileSync(pathOf('certs/ca.key'), below.key);
+		await run('certs client app');
+		const renewed = await run('certs renew --all');
+		expect([renewed.status, text('certs/ca.crt')]).toEqual([0, `${below.cert}${root}`]);
+		expect(renewed.stdout).toMatch(
+			/^certs\/ca\.crt expires on 20.* UTC: have it renewed where it was made\nRenewed certs\/app/,
+		);
 	});
 });

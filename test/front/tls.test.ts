@@ -115,8 +115,8 @@ describe('a node that speaks TLS', () => {
 		const next = (await authority.keeper('n1')).identity;
 		renew(next);
 		const after = await secured();
-		expect(before.getPeerCertificate().fingerprint256).toBe(keeper.identity.certificate.fingerprint256);
-		expect(after.getPeerCertificate().fingerprint256).toBe(next.certificate.fingerprint256);
+		expect(before.getPeerCertificate().fingerprint256).toBe(keeper.identity.chain[0].certificate.fingerprint256);
+		expect(after.getPeerCertificate().fingerprint256).toBe(next.chain[0].certificate.fingerprint256);
 		before.write(request('GET', '/livez'));
 		expect(String((await once(before, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /);
 		for (const socket of [before, after]) socket.destroy();

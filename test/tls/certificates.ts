@@ -30,7 +30,7 @@ export class TestAuthority {
 	}
 
 	static async create(): Promise<TestAuthority> {
-		const own = await newAuthority('swarm', lifeOf(30));
+		const own = await newAuthority('swarm', lifeOf(400));
 		return new TestAuthority(mkdtempSync(join(tmpdir(), 'paxos-swarm-tls-')), own, await Authority.open(own, 'ca.key'));
 	}
 
@@ -40,6 +40,11 @@ export class TestAuthority {
 
 	renew(cert: string, life = lifeOf(20)): Promise<string> {
 		return this.#authority.renew(cert, life);
+	}
+
+	/** A certificate of the authority itself, with the same key. @returns PEM */
+	renewOwn(life: Life): Promise<string> {
+		return this.#authority.renewOwn(life);
 	}
 
 	filesOf(name: string): TlsFiles {
@@ -72,13 +77,13 @@ export class TestAuthority {
 const CURVE = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 
 /** An authority, and another one below it that signs for it, as large companies have them. The program makes none. */
-export async function authorityBelow(): Promise<{ readonly root: string; readonly below: Issued }> {
+export async function authorityBelow(life = lifeOf(30)): Promise<{ readonly root: string; readonly below: Issued }> {
 	const [upper, lower] = [await newKeys(), await newKeys()];
 	const signs = [
 		new x509.BasicConstraintsExtension(true, undefined, true),
 		new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
 	];
-	const by = { issuer: 'CN=upper', signingKey: upper.privateKey };
+	const by = { issuer: 'CN=upper', signingKey: upper.privateKey, life };
 	const [root, cert] = await Promise.all([
 		signed({ ...by, subject: 'CN=upper', publicKey: upper.publicKey, extensions: signs }),
 		signed({ ...by, subject: 'CN=lower', publicKey: lower.publicKey, extensions: signs }),
@@ -110,6 +115,7 @@ export async function oddCertificate(
 		publicKey: own.publicKey,
 		signingKey: await webcrypto.subtle.importKey('pkcs8', der, CURVE, false, ['sign']),
 		extensions,
+		life: lifeOf(30),
 	});
 	return { cert: issued, key: pemOfKey(own.privateKey) };
 }
@@ -124,13 +130,15 @@ function newRsaKeys(modulusLength: number): Promise<webcrypto.CryptoKeyPair> {
 }
 
 /** @returns PEM */
-async function signed(
-	of: Pick<x509.X509CertificateCreateWithKeyParams, 'subject' | 'issuer' | 'publicKey' | 'signingKey' | 'extensions'>,
-): Promise<string> {
-	const { fromMs, untilMs } = lifeOf(30);
-	const life = { notBefore: new Date(fromMs), notAfter: new Date(untilMs) };
+async function signed({
+	life: { fromMs, untilMs },
+	...of
+}: Pick<x509.X509CertificateCreateWithKeyParams, 'subject' | 'issuer' | 'publicKey' | 'signingKey' | 'extensions'> & {
+	readonly life: Life;
+}): Promise<string> {
+	const dates = { notBefore: new Date(fromMs), notAfter: new Date(untilMs) };
 	const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' };
-	return `${(await x509.X509CertificateGenerator.create({ ...of, ...life, signingAlgorithm })).toString('pem')}\n`;
+	return `${(await x509.X509CertificateGenerator.create({ ...of, ...dates, signingAlgorithm })).toString('pem')}\n`;
 }
 
 function pemOfKey(key: webcrypto.CryptoKey): string {

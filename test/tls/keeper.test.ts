@@ -6,7 +6,7 @@ import type { NodeLogger } from '../../server/log/logger.ts';
 import { type KeeperClock, LOOK_EVERY_MS, SETTLE_MS, TlsKeeper } from '../../server/tls/keeper.ts';
 import { uriOf } from '../../server/tls/names.ts';
 import { checkPem, readClientPem, readPem } from '../../server/tls/pem.ts';
-import { lifeOf, oddCertificate, TestAuthority } from './certificates.ts';
+import { authorityBelow, lifeOf, oddCertificate, TestAuthority } from './certificates.ts';
 
 const OWNER = { swarm: 'swarm', node: 'n1' };
 const DAY_MS = 86_400_000;
@@ -147,6 +147,28 @@ describe('a node', () => {
 		expect(keeper.fault()).toBe(null);
 	});
 
+	it('says so of its authority too, without which its own certificate is worth nothing', async () => {
+		const { ca } = authority.filesOf('n1');
+		writeFileSync(ca, await authority.renewOwn(lifeOf(20)));
+		const keeper = await begin();
+		writeFileSync(ca, authority.own.cert);
+		expect([lines, keeper.fault()]).toEqual([[], null]);
+		const { chain, expiresMs } = keeper.identity;
+		expect(expiresMs).toBe(Date.parse(chain[1]?.certificate.validTo ?? ''));
+		writeFileSync(ca, await authority.renewOwn(lifeOf(20)));
+		clock.pass(DAY_MS * 18);
+		expect(lines).toEqual([
+			expect.stringMatching(/^info: the certificate is renewed/),
+			expect.stringMatching(/^warn: the certificate .*ca\.crt expires on .*: renew it before$/),
+		]);
+		clock.pass(DAY_MS * 2);
+		expect(lines[2]).toMatch(/^error: the certificate .*ca\.crt has expired on /);
+		expect(keeper.fault()).toMatch(/^the certificate of the authority has expired on /);
+		writeFileSync(ca, `${await authority.renewOwn(lifeOf(20))}${authority.own.cert}`);
+		clock.pass(LOOK_EVERY_MS);
+		expect(keeper.fault()).toBe(null);
+	});
+
 	it('says that everybody could take its key', async () => {
 		const files = authority.write('n1', await authority.issue({ name: 'n1' }));
 		chmodSync(files.key, 0o644);
@@ -191,6 +213,40 @@ describe('the files of a node are refused', () => {
 	it('where the key is that of another certificate', async () => {
 		const { key } = await authority.issue({ name: 'n1' });
 		expect(await refused((files) => writeFileSync(files.key, key))).toMatch(/is not the key of the certificate/);
+	});
+
+	it('where the authority has expired', async () => {
+		const past = { fromMs: Date.now() - 2 * DAY_MS, untilMs: Date.now() - DAY_MS };
+		const expired = await authority.renewOwn(past);
+		expect(await refused((files) => writeFileSync(files.ca, expired))).toMatch(
+			/ca\.crt has expired on 20.* UTC: renew it/,
+		);
+		const both = `${expired}${authority.own.cert}`;
+		expect(await refused((files) => writeFileSync(files.ca, both))).toBe('taken');
+	});
+
+	it('where the authority is there, but not the one that has signed that', async () => {
+		const { root, below } = await authorityBelow();
+		const names = [{ type: 'url' as const, value: uriOf('swarm', 'node', 'n1') }];
+		const issued = await oddCertificate(below, { names, uses: ['serverAuth', 'clientAuth'] });
+		const put = (ca: string) => (files: ReturnType<TestAuthority['filesOf']>) => {
+			authority.write('n1', issued);
+			writeFileSync(files.ca, ca);
+		};
+		expect(await refused(put(below.cert))).toMatch(/ca\.crt does not hold the authority that has signed the last/);
+		expect(await refused(put(`${below.cert}${root}`))).toBe('taken');
+		expect(await refused(put(root))).toMatch(/is not signed by the authority of/);
+	});
+
+	it.each([
+		['servers', 'clientAuth'],
+		['clients', 'serverAuth'],
+	] as const)('where it is not for %s', async (whom, use) => {
+		const names = [{ type: 'url' as const, value: uriOf('swarm', 'node', 'n1') }];
+		const issued = await oddCertificate(authority.own, { names, uses: [use] });
+		expect(await refused(() => authority.write('n1', issued))).toMatch(
+			new RegExp(`n1\\.crt is not for ${whom}: a node`),
+		);
 	});
 
 	it('where another authority has signed it', async () => {
