@@ -18,18 +18,20 @@ import type { Member } from '../../shared/paxos/change.ts';
 import type { MembersState } from '../../shared/paxos/members.ts';
 import { readMembersPart } from '../../shared/replica/restore.ts';
 import { readStateHead, type StateHead } from '../../shared/store/cut-format.ts';
+import { ID_PATTERN, isMemberId } from '../config/names.ts';
 
 const MAGIC = Uint8Array.of(0x70, 0x78, 0x62, 0x01);
 const HEAD_BYTES = 12;
 const LABEL_BYTES_MAX = 4096;
 
+/** People are shown these texts, so none of them has a character that a terminal takes for a command. */
 const labelSchema = z.strictObject({
 	/** The name of the swarm, for people. */
-	name: z.string(),
+	name: z.string().regex(ID_PATTERN),
 	/** The id of the swarm. */
-	swarm: z.string(),
+	swarm: z.string().regex(/^[ -~]+$/),
 	/** The node that it comes from. */
-	node: z.string(),
+	node: z.string().refine(isMemberId),
 	/** When the node gave it out, by that node's clock: ISO 8601, in UTC. */
 	takenAt: z.iso.datetime(),
 	/** False where the node's own state was asked for: then what was acknowledged before may be missing. */

@@ -128,7 +128,7 @@ export async function restore(file: string, options: ConfigFlags, terminal: Term
 		const found = await checked(path, terminal);
 		const restored = stoppable((signal) =>
 			restoreSwarm(config.dataDir, swarmMembersOf(config), found, {
-				steps: () => watched(readBackup(path), bar),
+				steps: () => watched(readBackup(path, found), bar),
 				signal,
 			}),
 		);

@@ -122,3 +122,8 @@ test('a label of another version is named so', () => {
 		/^was written by another version/,
 	);
 });
+
+test.each(['name', 'swarm', 'node'])('a label with a command for terminals in its %s is refused', (field) => {
+	const label = encodeLabel({ ...made.label, [field]: 'n1\x1b[2J' });
+	expect(faultOf(label)).toMatch(new RegExp(`^was written by another version.*at ${field}$`, 's'));
+});
