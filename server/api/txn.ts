@@ -6,8 +6,9 @@ import { type Request, type Response, Router } from 'express';
 import type { OnPart } from '../../shared/replica/own-batch.ts';
 import type { Entry } from '../../shared/store/entry.ts';
 import { NEVER_HELD } from '../../shared/store/locks.ts';
+import { Turns } from '../process/turns.ts';
 import type { ReplicaService } from '../replica/service.ts';
-import { answerJson, isPretty, type Json, onlyMethods, queryOf } from './answer.ts';
+import { answerJson, isPretty, onlyMethods, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
 import type { Guard } from './guard.ts';
 import { nameOfRequest, submitNamed } from './idempotency.ts';
@@ -28,6 +29,15 @@ export interface TxnOptions {
 
 const BODY_BYTES_MAX = 524_288;
 
+/**
+ * A turn of the event loop prints no more results once it has printed so many bytes, from all connections. Transactions that
+ * were chosen together have their results together.
+ */
+const BYTES_OF_TURN_FULL = 262_144;
+/** About how many bytes an entry is printed in, beside its key and value. */
+const ENTRY_BYTES = 128;
+const printed = new Turns(BYTES_OF_TURN_FULL);
+
 /** Mounted at `/v1`. */
 export function txnRoutes(options: TxnOptions): Router {
 	const routes = Router({ caseSensitive: true });
@@ -44,10 +54,11 @@ async function txn(req: Request, res: Response, { service, datacenter, guard, ho
 	const faults = asked.map((each) => ('fault' in each ? each.fault : null));
 	if (faults.some((fault) => fault !== null)) return answerFailed(req, res, faults);
 	const all = asked.filter((each): each is Exclude<typeof each, TxnFault> => !('fault' in each));
-	if (all.length === 0) return answerDone(req, res, []);
+	if (all.length === 0) return await answerDone(req, res, []);
 
 	const unmet: (string | null)[] = [];
-	const results: Json[][] = [];
+	// They are printed once all conditions are known to hold: there is no bound on what other transactions would have read.
+	const results: (readonly Entry[])[] = [];
 	let isLate = false;
 	const operations = all.map(({ operation }) => operation);
 	const onPart: OnPart = (index, { kind, ok, revision }) => {
@@ -69,7 +80,7 @@ async function txn(req: Request, res: Response, { service, datacenter, guard, ho
 			));
 	if (submitted.outcome !== 'chosen') return answerUnapplied(res, submitted);
 	if (!submitted.ok) return answerFailed(req, res, unmet);
-	if (!isLate) return answerDone(req, res, results.flat());
+	if (!isLate) return await answerDone(req, res, results.flat());
 	// It was applied before, or came with the snapshot of another node, and this node is not at the state that it read.
 	res.setHeader('X-Swarm-Outcome', 'applied');
 	answerJson(res, { Results: null, Errors: null }, isPretty(req));
@@ -90,21 +101,23 @@ function unmetOf({ operation, unmet }: TxnOperation, { store }: ReplicaService):
 }
 
 /** What the operation answers, by the state that it has just left. */
-function resultsOf({ operation, answers }: TxnOperation, { store }: ReplicaService): Json[] {
+function resultsOf({ operation, answers }: TxnOperation, { store }: ReplicaService): readonly Entry[] {
 	if (answers === 'nothing') return [];
-	if ('prefix' in operation) return store.list(operation.prefix).map((entry) => entryJson(entry));
+	if ('prefix' in operation) return store.list(operation.prefix);
 	if (!('key' in operation)) return [];
 	const { key } = operation;
 	const entry: Entry = store.get(key) ?? { key, ...MISSING };
-	return [entryJson(answers === 'entry' ? { ...entry, value: NO_VALUE } : entry)];
+	return [answers === 'entry' ? { ...entry, value: NO_VALUE } : entry];
 }
 
 const NO_VALUE = new Uint8Array(0);
 /** What is told of a missing key. */
 const MISSING = { value: NO_VALUE, flags: 0n, lock: NEVER_HELD, createRevision: 0, modifyRevision: 0 };
 
-function answerDone(req: Request, res: Response, entries: readonly Json[]): void {
-	answerJson(res, { Results: entries.map((KV) => ({ KV })), Errors: null }, isPretty(req));
+async function answerDone(req: Request, res: Response, entries: readonly Entry[]): Promise<void> {
+	const bytes = entries.reduce((sum, { key, value }) => sum + key.length + value.length + ENTRY_BYTES, 0);
+	await new Promise<void>((resolve) => printed.run(resolve, bytes));
+	answerJson(res, { Results: entries.map((entry) => ({ KV: entryJson(entry) })), Errors: null }, isPretty(req));
 }
 
 /** @param faults what is wrong with each operation; null for nothing */

@@ -216,6 +216,50 @@ describe('a transaction', () => {
 		expect(looks.mock.calls).toEqual([['many/1']]);
 	});
 
+	it('that does not happen prints nothing of what it would have read', async () => {
+		const printed = vi.spyOn(Buffer.prototype, 'toString');
+		// The deletion leaves nothing to be read, so no bound on what is read stops it.
+		const { status } = await txn([
+			{ Verb: 'delete-tree', Key: '' },
+			...['a', 'b', 'a', 'b'].map((Key) => ({ Verb: 'get-or-empty', Key })),
+			{ Verb: 'check-not-exists', Key: 'a' },
+			{ Verb: 'check-index', Key: 'none', Index: 9 },
+		]);
+		expect([status, printed.mock.calls.filter(([encoding]) => encoding === 'base64')]).toEqual([409, []]);
+		printed.mockRestore();
+	});
+
+	it('is printed in a turn of its own where it reads much and others are chosen with it', async () => {
+		await node.put('/v1/kv/large', 'x'.repeat(300_000));
+		const { replica } = node;
+		const transact = replica.transact.bind(replica);
+		const gathered: (() => void)[] = [];
+		replica.transact = async (...asked) => {
+			await new Promise<void>((resolve) => {
+				if (gathered.push(resolve) === 3) for (const goOn of gathered) goOn();
+			});
+			return transact(...asked);
+		};
+		let turn = 0;
+		let isOver = false;
+		const count = (): void => {
+			turn++;
+			if (!isOver) setImmediate(count);
+		};
+		const turns = new Set<number>();
+		const { toString } = Buffer.prototype;
+		const printed = vi.spyOn(Buffer.prototype, 'toString').mockImplementation(function (this: Buffer, ...how) {
+			if (how[0] === 'base64') turns.add(turn);
+			return toString.apply(this, how);
+		});
+		const answers = [1, 2, 3].map(() => txn([{ Verb: 'get', Key: 'large' }]));
+		setImmediate(count);
+		expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200]);
+		isOver = true;
+		printed.mockRestore();
+		expect(turns.size).toBe(3);
+	});
+
 	it('of which this node has only seen a snapshot has happened, and tells no later state as what it read', async () => {
 		const asked = [
 			{ Verb: 'set', Key: 'a', Value: encoded('x') },
