@@ -144,18 +144,25 @@ function withSession(known: TxnOperation, { kind, session }: OfLock): TxnOperati
  */
 const LONG_INTEGER = /"(?:[^"\\]|\\[\s\S]?)*(?:"|$)|(?<![\d.eE+-])\d{16,20}(?![\d.eE])/g;
 
-/** JSON in which long integers are texts behind a MARK. @returns undefined for what is no JSON @throws HttpError 413 */
+/** JSON in which long integers are texts behind a MARK. @throws HttpError 400 for a body that is no JSON; 413 */
 function jsonOf(body: Uint8Array): unknown {
-	const text = fromUtf8(body) ?? '';
+	const text = fromUtf8(body);
+	if (text === undefined) throw new HttpError(400, 'Failed to parse body: the body is not UTF-8');
 	if (hasMoreItems(text, ITEMS_MAX)) {
 		throw new HttpError(413, `Transaction contains too many operations or fields (more than ${ITEMS_MAX})`);
 	}
-	const marked = /\d{16}/.test(text)
-		? text.replace(LONG_INTEGER, (found) => (found.startsWith('"') ? found : JSON.stringify(MARK + found)))
-		: text;
+	const json = parsed(text);
+	if (!/\d{16}/.test(text)) return json;
+	return JSON.parse(
+		text.replace(LONG_INTEGER, (found) => (found.startsWith('"') ? found : JSON.stringify(MARK + found))),
+	);
+}
+
+/** @throws HttpError 400 */
+function parsed(text: string): unknown {
 	try {
-		return JSON.parse(marked);
-	} catch {
-		return undefined;
+		return JSON.parse(text);
+	} catch (error) {
+		throw new HttpError(400, `Failed to parse body: ${(error as Error).message}`);
 	}
 }

@@ -139,10 +139,20 @@ describe('a transaction', () => {
 		'[{"KV":{"Verb":"set","Key":"a","Flags":18446744073709551616}}]',
 		'[{"KV":{"Verb":"cas","Key":"a","Index":1.5}}]',
 		'[{"KV":{"Verb":"set","Key":5}}]',
+		'[{"KV":{"Verb":"set","Key":"a","Flags":01234567890123456}}]',
 	])('whose body is %j answers 400', async (body) => {
 		const { status, text } = await node.put('/v1/txn', body);
 		expect(status).toBe(400);
 		expect(text).toMatch(/^Failed to parse body: ./);
+	});
+
+	it.each([
+		['x', /JSON/],
+		['[{"KV":', /JSON/],
+		['[{"KV":{"Flags":1234567890123456', /^Failed to parse body: (?!.*integer).*JSON/],
+		[Buffer.from([0xff]), /is not UTF-8$/],
+	])('whose body %j is no JSON says so', async (body, message) => {
+		expect((await node.put('/v1/txn', body)).text).toMatch(message);
 	});
 
 	// Nothing in it may be looked at twice: then a body of this size would keep the node busy for minutes.
@@ -247,10 +257,10 @@ describe('a transaction', () => {
 			if (!isOver) setImmediate(count);
 		};
 		const turns = new Set<number>();
-		const { toString } = Buffer.prototype;
+		const print = Buffer.prototype.toString;
 		const printed = vi.spyOn(Buffer.prototype, 'toString').mockImplementation(function (this: Buffer, ...how) {
 			if (how[0] === 'base64') turns.add(turn);
-			return toString.apply(this, how);
+			return print.apply(this, how);
 		});
 		const answers = [1, 2, 3].map(() => txn([{ Verb: 'get', Key: 'large' }]));
 		setImmediate(count);
