@@ -5,8 +5,10 @@
 import { signal } from '@preact/signals';
 import type { RuleId } from '../../shared/simulation/rule-ids.ts';
 import { type Instant, US_PER_MS } from '../../shared/simulation/schedule.ts';
+import { slotOf } from '../model/decision-index.ts';
 import type { RunAt } from '../sandbox/address.ts';
 import { director, openNewWithout, openRun, sandbox } from '../sandbox/directed.ts';
+import { showSlot } from '../view/steering.ts';
 import { type Broken, Watch } from './watch.ts';
 import type { Asked, Told } from './worker.ts';
 
@@ -91,6 +93,8 @@ function judge(): void {
 	if (!watch.broken || broken.peek()) return;
 	brokenAt.value = sandbox.stage.now;
 	broken.value = watch.broken;
+	// A later slot may have begun meanwhile.
+	if ('fact' in watch.broken) showSlot(slotOf(watch.broken.fact) || null);
 	if (sandbox.isPlaying) sandbox.pause();
 }
 

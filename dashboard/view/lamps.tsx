@@ -1,13 +1,13 @@
 /** What must never happen, and whether it has, as the page itself finds it in the facts. */
 import type { ComponentChildren, ComponentType } from 'preact';
 import { nameBallots } from '../model/ballot-names.ts';
-import { ballotOf } from '../model/decision-index.ts';
+import { ballotOf, slotOf } from '../model/decision-index.ts';
 import { factText } from '../model/fact-text.ts';
 import { RULE_TEXTS, RULES, type Rule } from '../model/lamps.ts';
 import { quoted } from '../model/why.ts';
 import { Glyph } from './glyph.tsx';
 import { calm, moment, story } from './state.ts';
-import { seekMoment } from './steering.ts';
+import { seekMoment, showSlot } from './steering.ts';
 
 export function LampList({ More }: { More: ComponentType | undefined }) {
 	calm.value;
@@ -27,7 +27,14 @@ function Lamp({ rule }: { rule: Rule }) {
 	return (
 		<LampItem id={rule} text={RULE_TEXTS[rule]} isBroken={breach !== null}>
 			{breach && (
-				<button type="button" class="quiet small" onClick={() => seekMoment(breach.entry)}>
+				<button
+					type="button"
+					class="quiet small"
+					onClick={() => {
+						showSlot(slotOf(breach.entry.fact) || null);
+						seekMoment(breach.entry);
+					}}
+				>
 					{breach.entry.fact.node} {factText(breach.entry.fact, nameBallots([ballotOf(breach.entry.fact)]))}
 					{breach.against && `, and before it was ${quoted(breach.against)}`}
 				</button>

@@ -3,14 +3,19 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { agentWithout, loadAgent } from '../../dashboard/game/agents.ts';
+import { broken, referee } from '../../dashboard/game/game.ts';
 import { brokenText, RULES_TO_TAKE_OUT } from '../../dashboard/game/rules.ts';
 import { type Found, Search } from '../../dashboard/game/search.ts';
 import { Watch } from '../../dashboard/game/watch.ts';
+import { slotOf } from '../../dashboard/model/decision-index.ts';
 import { RULES } from '../../dashboard/model/lamps.ts';
 import { quoted } from '../../dashboard/model/why.ts';
 import { addressOf, type RunAt, runOfAddress } from '../../dashboard/sandbox/address.ts';
+import { openRun } from '../../dashboard/sandbox/directed.ts';
 import { actionText } from '../../dashboard/sandbox/possible.ts';
 import type { Sandbox } from '../../dashboard/sandbox/sandbox.ts';
+import { chosenSlot } from '../../dashboard/view/state.ts';
+import { showSlot } from '../../dashboard/view/steering.ts';
 import { withoutRules } from '../../dashboard/without-plugin.ts';
 import type { Fact } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
@@ -121,6 +126,20 @@ describe.each(RULES_TO_TAKE_OUT.map((rule) => [rule.id, rule] as const))('withou
 			expect(loaded(`${resolve(file)}?without=${id}`)).toBe(bad);
 		}
 	});
+});
+
+test('the page shows the slot in which a rule was broken, and not a later one', async () => {
+	referee();
+	for (const id of ['reported', 'votes'] as const) {
+		const { run } = await foundWithout(id, 3);
+		showSlot(null);
+		await openRun(run);
+		const { value } = broken;
+		const slot = value && 'fact' in value ? slotOf(value.fact) : 0;
+		expect(slot).toBeGreaterThan(0);
+		expect(openSandbox(run).story.live.newestSlot).toBeGreaterThan(slot);
+		expect(chosenSlot.value).toBe(slot);
+	}
 });
 
 test('with all rules in the search breaks nothing, whatever it does', () => {
