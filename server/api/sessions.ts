@@ -19,7 +19,7 @@ import type { LongReads } from './long-reads.ts';
 import { refuseOtherDatacenter } from './query.ts';
 import { type ReadOptions, whenReadable } from './read.ts';
 import { readSession } from './session-body.ts';
-import { answerUnapplied } from './unapplied.ts';
+import { answerUnapplied, setNotTaken } from './unapplied.ts';
 
 export interface SessionsOptions extends ReadOptions {
 	readonly swarm: KnownSwarm;
@@ -115,7 +115,7 @@ async function destroy(req: Request, res: Response, options: SessionsOptions): P
 	const session = idOf(req);
 	if (isSessionId(session)) {
 		const end: OfSession = { kind: 'endSession', session, renewed: null };
-		if (options.guard !== null) await mayEnd(req, end, options.guard, options);
+		if (options.guard !== null) await mayEnd(req, res, end, options.guard, options);
 		const isEnded = await submit(req, res, options, end);
 		if (isEnded === null) return;
 	}
@@ -123,9 +123,17 @@ async function destroy(req: Request, res: Response, options: SessionsOptions): P
 }
 
 /** Looks at the keys that the session holds, when this node has all that was acknowledged. */
-async function mayEnd(req: Request, end: OfSession, guard: Guard, options: SessionsOptions): Promise<void> {
-	const { service, holdMs } = options;
-	if (!(await service.readBarrier(holdMs))) throw new HttpError(500, 'No cluster leader');
+async function mayEnd(
+	req: Request,
+	res: Response,
+	end: OfSession,
+	guard: Guard,
+	{ service, holdMs }: SessionsOptions,
+): Promise<void> {
+	if (!(await service.readBarrier(holdMs))) {
+		setNotTaken(req, res, 'noLeader');
+		throw new HttpError(500, 'No cluster leader');
+	}
 	guard.operations(req, [end], (session) => service.store.keysHeldBy(session));
 }
 

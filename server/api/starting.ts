@@ -7,6 +7,7 @@ import express from 'express';
 import { describeStart, type StartProgress } from '../replica/memory.ts';
 import { answerJson, answerText } from './answer.ts';
 import { LIVE_AT_START, probeRoutes } from './health.ts';
+import { setNotTaken } from './unapplied.ts';
 
 /** The answer of `GET /v1/swarm`, with status 503. */
 export interface StartingStatus {
@@ -31,7 +32,8 @@ export function startingApi(
 	app.disable('x-powered-by');
 	app.use(probeRoutes({ livez: LIVE_AT_START, readyz: { log: describeStart } }, progress));
 	app.use((req, res) => {
-		res.set({ 'Retry-After': '1', 'X-Swarm-Outcome': 'not-applied', 'Cache-Control': 'no-store' });
+		res.set({ 'Retry-After': '1', 'Cache-Control': 'no-store' });
+		setNotTaken(req, res, 'noLeader');
 		const starting = describeStart(progress());
 		const status: StartingStatus = { name, id, node, starting };
 		if (req.path === '/v1/swarm') answerJson(res, status, false, 503);

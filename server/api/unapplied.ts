@@ -1,5 +1,6 @@
 /** The answers to writes that were not chosen, or not known to be. */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RefusedWhy } from '../../shared/replica/batch.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import { answerText } from './answer.ts';
 
@@ -9,6 +10,16 @@ export function answerUnapplied(res: ServerResponse, submitted: Unapplied): void
 	if (submitted.outcome === 'refused') res.setHeader('X-Swarm-Refused', submitted.why);
 	res.setHeader('X-Swarm-Outcome', submitted.outcome === 'unknown' ? 'unknown' : 'not-applied');
 	answerText(res, 500, textOf(submitted));
+}
+
+/**
+ * Sets the headers of the answer to a write that this node does not take in. One with an `Idempotency-Key` may have
+ * happened all the same, because an earlier copy of it may have been taken in.
+ */
+export function setNotTaken({ headers }: IncomingMessage, res: ServerResponse, why: RefusedWhy): void {
+	const isNamed = headers['idempotency-key'] !== undefined;
+	if (!isNamed) res.setHeader('X-Swarm-Refused', why);
+	res.setHeader('X-Swarm-Outcome', isNamed ? 'unknown' : 'not-applied');
 }
 
 function textOf(submitted: Unapplied): string {

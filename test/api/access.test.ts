@@ -180,6 +180,19 @@ describe('a node with tokens', () => {
 		await node.ask('PUT', `/v1/kv/lock?release=${ID}`, { headers: of('write') });
 		expect((await end()).text).toBe('true');
 	});
+
+	it('says of a session that is not ended for want of a leader that it surely is not, unless it has a name', async () => {
+		node.replica.hasLeader = false;
+		const end = (headers: object) =>
+			node.ask('PUT', `/v1/session/destroy/${session}`, { headers: { ...of('app'), ...headers } });
+		const answers = [await end({}), await end({ 'Idempotency-Key': 'k' })];
+		node.replica.hasLeader = true;
+		expect(answers.map(({ status, text }) => [status, text])).toEqual(Array(2).fill([500, 'No cluster leader']));
+		expect(answers.map(({ headers }) => [headers['x-swarm-outcome'], headers['x-swarm-refused']])).toEqual([
+			['not-applied', 'noLeader'],
+			['unknown', undefined],
+		]);
+	});
 });
 
 describe('a node without tokens', () => {

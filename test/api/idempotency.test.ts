@@ -1,5 +1,6 @@
 /** `Idempotency-Key`: a write that is sent again has the outcome of its first copy, and no second effect. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startingApi } from '../../server/api/starting.ts';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import { SESSION_KEYS_MAX } from '../../shared/store/locks.ts';
 import { type Answer, LoneReplica, TestNode } from './node.ts';
@@ -204,6 +205,21 @@ describe('an Idempotency-Key', () => {
 		}
 		expect((await write('PUT', '/v1/kv/a', 'x')).text).toBe('true');
 		expect(node.replica.named.map(({ timeoutMs }) => timeoutMs)).toEqual([3000, 3000, 3000]);
+	});
+
+	it('has an unknown outcome also at a node that starts, which surely does not do what has no key', async () => {
+		const swarm = { name: 'test', id: 'swarm id', node: 'n2' };
+		const progress = { doing: 'reading', count: 3, percent: 1 } as const;
+		node.front.open({ request: startingApi(swarm, () => progress), upgrade: () => null });
+		const outcomes = [await write('PUT', '/v1/kv/a', 'x'), await node.put('/v1/kv/a', 'x')];
+		expect(outcomes.map(({ status, text }) => [status, text.split(':')[0]])).toEqual([
+			[500, 'No cluster leader'],
+			[500, 'No cluster leader'],
+		]);
+		expect(outcomes.map(({ headers }) => [headers['x-swarm-outcome'], headers['x-swarm-refused']])).toEqual([
+			['unknown', undefined],
+			['not-applied', 'noLeader'],
+		]);
 	});
 
 	it('changes no read, and is refused where it would have no effect', async () => {
