@@ -31,6 +31,7 @@ import { type LongReadLimits, LongReads } from './long-reads.ts';
 import { membersRoutes } from './members.ts';
 import { metricsRoutes } from './metrics.ts';
 import { nodesRoutes } from './nodes.ts';
+import { mayWait } from './query.ts';
 import type { ReadOptions } from './read.ts';
 import { sessionsRoutes } from './sessions.ts';
 import { type SnapshotAnswerLimits, snapshotRoutes } from './snapshot.ts';
@@ -157,7 +158,7 @@ export function createApi(options: ApiOptions): RequestListener {
 		const handler = handlerOf(req.url as string);
 		if (handler !== null) {
 			const begunMs = performance.now();
-			res.once('close', () => metrics.served(handler, req, begunMs));
+			res.once('close', () => served(handler, req, begunMs));
 		}
 		app(req, res);
 	};
@@ -165,13 +166,17 @@ export function createApi(options: ApiOptions): RequestListener {
 	function answerKv(kv: ReturnType<typeof kvHandler>, req: IncomingMessage, res: ServerResponse): void {
 		const begunMs = performance.now();
 		kv(req, res).then(
-			() => metrics.served('kv', req, begunMs),
+			() => served('kv', req, begunMs),
 			(error) => {
 				if (!res.headersSent) setKvHeaders(res);
 				answerError(res, error, options.onError);
-				metrics.served('kv', req, begunMs);
+				served('kv', req, begunMs);
 			},
 		);
+	}
+
+	function served(handler: Handler, req: IncomingMessage, begunMs: number): void {
+		if (!mayWait(req)) metrics.served(handler, req.method as string, begunMs);
 	}
 }
 

@@ -1,6 +1,7 @@
 /** Reads the parameters of a request. A malformed one is a 400 that names it. */
+import type { IncomingMessage } from 'node:http';
 import { CAS_MAX, FLAGS_MAX } from '../../shared/store/batch-format.ts';
-import { HttpError, isSet } from './answer.ts';
+import { HttpError, isSet, queryOf } from './answer.ts';
 import { durationMs } from './duration.ts';
 
 export type ReadMode =
@@ -48,6 +49,11 @@ export function blockingOf(query: URLSearchParams): Blocking | null {
 	if (asked === null) throw new HttpError(400, 'Invalid wait time');
 	if (index === 0) return null;
 	return { after: index, waitMs: asked === 0 ? WAIT_MS_DEFAULT : Math.min(asked, WAIT_MS_MAX) };
+}
+
+/** Whether the request has the parameter of a read that waits. */
+export function mayWait(req: IncomingMessage): boolean {
+	return (req.method === 'GET' || req.method === 'HEAD') && queryOf(req).has('index');
 }
 
 /** An index in the text of the parameter or header of this name. One above every index that can be is cut to the highest. */

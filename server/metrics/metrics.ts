@@ -4,7 +4,6 @@
  *
  * @source etcd, Documentation: Metrics
  */
-import type { IncomingMessage } from 'node:http';
 import type { RawFact } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { NodeService } from '../replica/service.ts';
@@ -44,12 +43,12 @@ export class Metrics {
 	}
 
 	/**
-	 * A request has its answer. A read that may wait for a change is left out: its time is what its client asked for.
+	 * A request has its answer. The caller leaves out reads that may wait for a change: their time is what their clients
+	 * asked for.
 	 *
 	 * @param begunMs when it came, by `performance.now()`
 	 */
-	served(handler: Handler, { method = '', url = '' }: IncomingMessage, begunMs: number): void {
-		if (method === 'GET' && url.includes('index=')) return;
+	served(handler: Handler, method: string, begunMs: number): void {
 		this.#requests[handler][method]?.observe(performance.now() - begunMs);
 	}
 

@@ -106,6 +106,9 @@ describe('/metrics', () => {
 		await node.get('/v1/kv/a');
 		await node.get('/v1/kv/a?index=1');
 		await node.get('/v1/session/list?index=0');
+		await node.ask('HEAD', '/v1/kv/a?index=1');
+		await node.get('/v1/kv/a?%69ndex=1');
+		await node.get('/v1/kv/index=1');
 		await node.put('/v1/session/create');
 		await node.put('/v1/txn', '[]');
 		await node.get('/v1/status/leader');
@@ -114,7 +117,7 @@ describe('/metrics', () => {
 		const counts = [...told].filter(([name]) => name.startsWith('swarm_server_request_duration_seconds_count'));
 		expect(Object.fromEntries(counts.map(([name, count]) => [name.replace(/.*_count/, ''), count]))).toEqual({
 			'{handler="kv",method="PUT"}': 2,
-			'{handler="kv",method="GET"}': 1,
+			'{handler="kv",method="GET"}': 2,
 			'{handler="txn",method="PUT"}': 1,
 			'{handler="session",method="PUT"}': 1,
 			'{handler="other",method="GET"}': 1,
