@@ -89,6 +89,8 @@ function whenLeft(req: Request, res: Response, left: () => void): void {
 	const gone = (): void => {
 		if (res.socket === null) end();
 	};
+	// Its side may have ended while the watch waited for the answer to an earlier request.
+	if (socket.readableEnded) return ends();
 	req.once('close', gone);
 	res.once('close', end);
 	socket.setMaxListeners(0);

@@ -1,4 +1,5 @@
 /** Watches over a real socket: the events, where they begin and go on, and what ends them. */
+import type { IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectionLimits } from '../../server/front/limits.ts';
 import { request, Wire } from '../front/wire.ts';
@@ -174,6 +175,23 @@ describe('a watch ends', () => {
 		wire.socket[how]();
 		await noWatches();
 		await node.put('/v1/kv/a', 'x');
+	});
+
+	it('at once when its client had gone before it began, while an earlier request was carried out', async () => {
+		const { replica } = node;
+		const submit = replica.submit.bind(replica);
+		const ended = new Promise<void>((resolve) => {
+			node.events.once('request', ({ socket }: IncomingMessage) => socket.once('end', resolve));
+		});
+		replica.submit = (...asked) => ended.then(() => submit(...asked));
+		const wire = new Wire(node.port);
+		const host = `127.0.0.1:${node.port}`;
+		wire.write(request('PUT', '/v1/kv/a', { host, body: 'x' }) + request('GET', '/v1/watch/', { host }));
+		wire.socket.end();
+		expect(await wire.answer()).toMatchObject({ status: 200, body: 'true' });
+		await wire.receives('id: 2\n');
+		expect(replica.watches.count).toBe(0);
+		expect(await wire.closed).toBe('end');
 	});
 
 	it('with an event that says so, when the node is going to stop', async () => {
