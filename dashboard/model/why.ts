@@ -209,7 +209,7 @@ function othersNeeded({ electorate, alsoNeeded, promiseVoters }: Round, { slot, 
 function attemptsSentence(answer: ProposeAnswer, names: BallotNames): string {
 	const ends = answer.attempts.flatMap(({ haltedBy, givenUp }, index) => {
 		if (haltedBy !== '') return [`the ${ordinal(index + 1)} was halted by ${names.full(haltedBy)}`];
-		return givenUp ? [`the ${ordinal(index + 1)} was given up, too few nodes answered`] : [];
+		return givenUp ? [`the ${ordinal(index + 1)} was given up`] : [];
 	});
 	if (ends.length === 0) return '.';
 	const done = answer.outcome === 'chosen' || answer.outcome === 'kept';

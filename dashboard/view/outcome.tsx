@@ -65,7 +65,7 @@ export function OutcomeView({ outcome, newest }: { outcome: Outcome; newest: boo
 					{answer.attempts.map((attempt) => (
 						<li key={attempt.ballot}>
 							<Ballot ballot={attempt.ballot} names={names} />
-							{attempt.givenUp && <small> given up: too few nodes answered</small>}
+							{attempt.givenUp && <small> given up</small>}
 							{attempt.haltedBy !== '' && (
 								<>
 									<Glyph kind="nack" size={11} /> <Ballot ballot={attempt.haltedBy} names={names} />

@@ -96,7 +96,7 @@ function jsonOf(body: Buffer): unknown {
 }
 
 function describeAttempt({ ballot, haltedBy, givenUp }: Attempt): string {
-	if (givenUp) return `campaign ${ballotForPeople(ballot)}: given up, too few nodes answered`;
+	if (givenUp) return `campaign ${ballotForPeople(ballot)}: given up`;
 	const halted = haltedBy === '' ? '' : `: halted by a promise to ${ballotForPeople(haltedBy)}`;
 	return `campaign ${ballotForPeople(ballot)}${halted}`;
 }

@@ -188,11 +188,12 @@ describe('propose', () => {
 	const value = { digest: 'd', bytes: 3, commands: 1, text: 'put color = red' };
 
 	it('asks the very node that was named, by the leader unless told otherwise', async () => {
-		second.answer = { body: JSON.stringify({ ...chosen, revision: 7, attempts }) };
+		const ended = { ballot: '1795428788840771730@n2', haltedBy: '', givenUp: true };
+		second.answer = { body: JSON.stringify({ ...chosen, revision: 7, attempts: [...attempts, ended] }) };
 		const { status, stdout } = await swarm('propose color red --at n2');
 		expect(status).toBe(0);
 		expect(stdout).toMatch(
-			/^campaign n2 [\d:.]{12}: halted by a promise to n1 [\d:.]{12}\nchosen in slot 41 at ballot n1 /,
+			/^campaign n2 [\d:.]{12}: halted by a promise to n1 [\d:.]{12}\ncampaign n2 [\d:.]{12}: given up\nchosen in slot 41 at ballot n1 /,
 		);
 		expect(second.asked[0]).toMatchObject({ method: 'POST', url: '/v1/swarm/propose' });
 		expect(JSON.parse(second.asked[0]?.body ?? '')).toEqual({

@@ -50,6 +50,13 @@ test('a contested slot that keeps its value is told so', () => {
 	expect(sentence(answer)).toBe('slot 41 keeps “put color = red”; yours was not chosen.');
 });
 
+test('an attempt that ended by itself is not said to have lacked answers, which is one cause of several', () => {
+	const attempts = [{ ballot: FIRST, haltedBy: '', givenUp: true }];
+	expect(sentence({ outcome: 'unknown', why: 'timeout', attempts })).toBe(
+		'unknown: timeout. It may have happened or may yet: the first was given up.',
+	);
+});
+
 test('refused means that it surely did not happen, unknown that it may have', () => {
 	expect(sentence({ outcome: 'refused', why: 'no leader', attempts: [] })).toBe(
 		'refused: no leader. It surely did not happen.',
