@@ -88,13 +88,12 @@ export function act(actions: readonly Action[]): void {
 	leaveStory();
 	picked.value = null;
 	let atUs = momentUs();
-	const before = sandbox.answers.length;
 	toLive();
 	for (const action of actions) {
-		sandbox.act(action, atUs);
+		const done = sandbox.act(action, atUs);
 		atUs = null;
 		const isAsked = action.kind === 'read' || action.kind === 'addMember' || action.kind === 'removeMember';
-		if (isAsked && !sandbox.isPlaying) sandbox.play(() => sandbox.answers.length > before);
+		if (done && isAsked && !sandbox.isPlaying) sandbox.play(() => sandbox.answers.some(({ of }) => of === done));
 	}
 }
 
@@ -113,8 +112,7 @@ export function toggle(): void {
 
 export function step(): void {
 	if (moment.peek() !== null) follow();
-	director.peek()?.pause();
-	sandbox.step();
+	(director.peek() ?? sandbox).step();
 }
 
 export function changeSpeed(by: 1 | -1): void {

@@ -74,6 +74,12 @@ export class Director {
 		if (!this.isOver) this.#begin();
 	}
 
+	/** On to the next event, or to the end of the scene. */
+	step(): void {
+		this.isPlaying = false;
+		this.#sandbox.step(this.isDone ? undefined : this.#isEnough);
+	}
+
 	pause(): void {
 		this.isPlaying = false;
 		this.#sandbox.pause();

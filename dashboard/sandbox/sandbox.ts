@@ -103,9 +103,9 @@ export class Sandbox implements Source {
 
 	/** It plays on until all proposals have their answers. */
 	propose(node: NodeId, request: ProposeRequest, atMs: number | null): Promise<ProposeAnswer> {
-		if (atMs !== null) this.#goTo(Math.round(atMs * US_PER_MS));
 		const fault = proposalFault(request);
 		if (fault !== null) return Promise.resolve({ outcome: 'refused', why: fault, attempts: [] });
+		if (atMs !== null) this.#goTo(Math.round(atMs * US_PER_MS));
 		for (const listener of this.#listeners) listener.takenOver?.();
 		return new Promise((resolve) => {
 			const timed = this.#act({ kind: 'propose', node, ...request });
@@ -184,11 +184,15 @@ export class Sandbox implements Source {
 		this.#changed();
 	}
 
-	/** On to the next thing that happens and is no heartbeat. */
-	step(): void {
+	/**
+	 * On to the next thing that happens and is no heartbeat.
+	 *
+	 * @param isEnough asked after each instant; it goes no further once that is true
+	 */
+	step(isEnough: () => boolean = () => false): void {
 		this.isPlaying = false;
 		const before = this.#telling;
-		this.#stage.run(this.#stage.now + STEP_US_MAX, () => this.#telling > before);
+		this.#stage.run(this.#stage.now + STEP_US_MAX, () => isEnough() || this.#telling > before);
 		this.#changed();
 	}
 
@@ -214,11 +218,13 @@ export class Sandbox implements Source {
 	 * Does it now, or in the past: then the run goes on from there as another branch, and this one is kept.
 	 *
 	 * @param at the moment at which it is done; null for now
+	 * @returns null where the run has no room for it, or has ended
 	 */
-	act(action: Action, at: Instant | null = null): void {
+	act(action: Action, at: Instant | null = null): TimedAction | null {
 		if (at !== null) this.#goTo(at);
-		this.#act(action);
+		const timed = this.#act(action);
 		this.#changed();
+		return timed;
 	}
 
 	/** All of it has its answer at once, and the rail begins behind it. */

@@ -179,6 +179,18 @@ test('a decision is shown from the first request on, with the ballots of both ri
 	]);
 });
 
+test('a story that is gone through event by event comes to its end too', () => {
+	const page = openSandbox();
+	const story = STORIES.find(({ id }) => id === 'gap') as StagedStory;
+	const director = new Director(story, page.sandbox, false);
+	director.begin();
+	for (let steps = 0; !director.isOver && steps < 2_000; steps++) {
+		if (director.isDone) director.next();
+		else director.step();
+	}
+	expect(director.scene).toBe(story.scenes.length);
+});
+
 test('a story may be left, and another one begins anew', () => {
 	const [first] = STORIES as [StagedStory];
 	const left = perform(first);

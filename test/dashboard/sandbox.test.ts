@@ -4,9 +4,11 @@ import { describe, expect, test } from 'vitest';
 import type { NodeModel } from '../../dashboard/model/node-model.ts';
 import type { Item } from '../../dashboard/model/tape.ts';
 import { AddressError, addressOf, runOfAddress, VALUE_CHARS_MAX } from '../../dashboard/sandbox/address.ts';
+import { act, openNew, sandbox } from '../../dashboard/sandbox/directed.ts';
 import { actionText, answerText, possibleFor, titleOf } from '../../dashboard/sandbox/possible.ts';
 import { RUN_IS_FULL, SHOWN_FROM_US } from '../../dashboard/sandbox/sandbox.ts';
 import { situationAt } from '../../dashboard/sandbox/situation.ts';
+import { moment } from '../../dashboard/view/state.ts';
 import type { NodeSnapshot, ProposeRequest } from '../../shared/feed.ts';
 import type { Action } from '../../shared/simulation/action.ts';
 import { RULE_IDS } from '../../shared/simulation/rule-ids.ts';
@@ -238,9 +240,29 @@ test('a proposal in the past is a fork too, and one that a run cannot hold is re
 	pass(page, 1_000);
 	expect(await answer).toMatchObject({ outcome: 'chosen' });
 	expect(page.sandbox.branches).toHaveLength(2);
-	const long = await page.sandbox.propose('n2', { ...RED, value: 'v'.repeat(VALUE_CHARS_MAX + 1) }, null);
-	expect(long).toMatchObject({ outcome: 'refused' });
+	const tooLong = { ...RED, value: 'v'.repeat(VALUE_CHARS_MAX + 1) };
+	expect(await page.sandbox.propose('n2', tooLong, page.sandbox.nowMs() - 9)).toMatchObject({ outcome: 'refused' });
+	expect(page.sandbox.branches).toHaveLength(2);
 	expect(await page.sandbox.propose('n2', { ...RED, key: '' }, null)).toMatchObject({ why: 'the key is empty' });
+});
+
+test('what is asked for plays on until it is answered, however much was answered before, and also in the past', () => {
+	openNew(3, 7);
+	const asked = () => act([{ kind: 'read', node: 'n1', key: 'color' }]);
+	const answered = () => {
+		sandbox.speed = 1;
+		for (let pass = 0; sandbox.isPlaying && pass < 10; pass++) sandbox.pass(50);
+		return !sandbox.isPlaying && sandbox.answers[0]?.of === sandbox.stage.script.actions.at(-1);
+	};
+	for (let count = 0; count < 25; count++) {
+		asked();
+		expect(answered()).toBe(true);
+	}
+	const item = { at: 0, index: 0, node: 'n1', told: { kind: 'heard' as const }, whenMs: sandbox.nowMs() - 1 };
+	moment.value = item;
+	asked();
+	expect(sandbox.branches).toHaveLength(2);
+	expect(answered()).toBe(true);
 });
 
 test('a key is written on condition, the page lists what is there, and the address keeps the condition', async () => {
