@@ -7,6 +7,7 @@ import type { Subject } from '../../shared/replica/waits.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import { HttpError } from './answer.ts';
 import type { BlockingReads } from './blocking.ts';
+import { turnToPrint } from './print-turns.ts';
 import { blockingOf, type ReadMode, readMode } from './query.ts';
 
 export interface ReadOptions {
@@ -43,11 +44,12 @@ export async function whenReadable(
 ): Promise<Readable | null> {
 	const mode = readMode(query);
 	const asked = blockingOf(query);
-	let isStale = await confirm(service, mode, holdMs);
+	const confirmed = () => confirm(service, mode, holdMs, subject);
+	let isStale = await confirmed();
 	if (asked) {
 		const end = await blocking.wait(req, res, subject, asked);
 		if (end === 'gone') return null;
-		if (end === 'waited') isStale = await confirm(service, mode, holdMs);
+		if (end === 'waited') isStale = await confirmed();
 	}
 	return {
 		setHeaders: (index) => {
@@ -59,7 +61,7 @@ export async function whenReadable(
 		},
 		again: () => {
 			if (!isStale || mayBeStale(service, mode)) return null;
-			return confirm(service, mode, holdMs).then((may) => {
+			return confirmed().then((may) => {
 				isStale = may;
 			});
 		},
@@ -67,9 +69,16 @@ export async function whenReadable(
 }
 
 /** @returns whether the answer may be stale @throws HttpError where it may not, and no leader confirms the state */
-async function confirm(service: ReplicaService, mode: ReadMode, holdMs: number): Promise<boolean> {
+async function confirm(
+	service: ReplicaService,
+	mode: ReadMode,
+	holdMs: number,
+	{ kind, name }: Subject,
+): Promise<boolean> {
 	if (mayBeStale(service, mode)) return true;
 	if (!(await service.readBarrier(holdMs))) throw new HttpError(500, 'No cluster leader');
+	// One leader confirms all reads that wait for it at once.
+	await turnToPrint(kind === 'key' ? (service.store.get(name)?.value.length ?? 0) : 0);
 	return false;
 }
 

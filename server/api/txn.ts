@@ -6,7 +6,6 @@ import { type Request, type Response, Router } from 'express';
 import type { OnPart } from '../../shared/replica/own-batch.ts';
 import type { Entry } from '../../shared/store/entry.ts';
 import { NEVER_HELD } from '../../shared/store/locks.ts';
-import { Turns } from '../process/turns.ts';
 import type { ReplicaService } from '../replica/service.ts';
 import { answerJson, isPretty, onlyMethods, queryOf } from './answer.ts';
 import { readBody } from './body.ts';
@@ -14,6 +13,7 @@ import type { Guard } from './guard.ts';
 import { nameOfRequest, submitNamed } from './idempotency.ts';
 import { invalidSession } from './kv-lock.ts';
 import { entryJson } from './kv-read.ts';
+import { turnToPrint } from './print-turns.ts';
 import { refuseOtherDatacenter } from './query.ts';
 import { readTxn, type TxnFault, type TxnOperation } from './txn-body.ts';
 import { answerUnapplied } from './unapplied.ts';
@@ -29,14 +29,8 @@ export interface TxnOptions {
 
 const BODY_BYTES_MAX = 524_288;
 
-/**
- * A turn of the event loop prints no more results once it has printed so many bytes, from all connections. Transactions that
- * were chosen together have their results together.
- */
-const BYTES_OF_TURN_FULL = 262_144;
 /** About how many bytes an entry is printed in, beside its key and value. */
 const ENTRY_BYTES = 128;
-const printed = new Turns(BYTES_OF_TURN_FULL);
 
 /** Mounted at `/v1`. */
 export function txnRoutes(options: TxnOptions): Router {
@@ -116,7 +110,7 @@ const MISSING = { value: NO_VALUE, flags: 0n, lock: NEVER_HELD, createRevision: 
 
 async function answerDone(req: Request, res: Response, entries: readonly Entry[]): Promise<void> {
 	const bytes = entries.reduce((sum, { key, value }) => sum + key.length + value.length + ENTRY_BYTES, 0);
-	await new Promise<void>((resolve) => printed.run(resolve, bytes));
+	await turnToPrint(bytes);
 	answerJson(res, { Results: entries.map((entry) => ({ KV: entryJson(entry) })), Errors: null }, isPretty(req));
 }
 

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SubmitAnswer } from '../../shared/replica/submit-answer.ts';
 import { BALLOT, TestNode } from './node.ts';
+import { countPrints } from './prints.ts';
 
 let node: TestNode;
 beforeEach(async () => {
@@ -402,6 +403,20 @@ describe('a read', () => {
 		for (const query of ['', '?consistent', '?recurse', '?max_stale=1ms']) {
 			expect(await node.get(`/v1/kv/a${query}`)).toMatchObject({ status: 500, text: 'No cluster leader' });
 		}
+	});
+
+	it('is answered in one of several turns where a leader confirms many that read much', async () => {
+		await node.put('/v1/kv/a', 'x'.repeat(49_000));
+		const { replica } = node;
+		const confirmed: ((isConfirmed: boolean) => void)[] = [];
+		replica.readBarrier = () =>
+			new Promise((resolve) => {
+				if (confirmed.push(resolve) === 12) for (const confirm of confirmed) confirm(true);
+			});
+		const ended = countPrints();
+		const answers = await Promise.all(Array.from({ length: 12 }, () => node.get('/v1/kv/a')));
+		expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+		expect(ended()).toEqual([6, 6]);
 	});
 
 	it('that may be stale answers from this node alone, also without a leader', async () => {

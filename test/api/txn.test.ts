@@ -1,6 +1,7 @@
 /** Transactions over HTTP. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Answer, TestNode } from './node.ts';
+import { countPrints } from './prints.ts';
 
 let node: TestNode;
 beforeEach(async () => {
@@ -227,7 +228,7 @@ describe('a transaction', () => {
 	});
 
 	it('that does not happen prints nothing of what it would have read', async () => {
-		const printed = vi.spyOn(Buffer.prototype, 'toString');
+		const ended = countPrints();
 		// The deletion leaves nothing to be read, so no bound on what is read stops it.
 		const { status } = await txn([
 			{ Verb: 'delete-tree', Key: '' },
@@ -235,8 +236,7 @@ describe('a transaction', () => {
 			{ Verb: 'check-not-exists', Key: 'a' },
 			{ Verb: 'check-index', Key: 'none', Index: 9 },
 		]);
-		expect([status, printed.mock.calls.filter(([encoding]) => encoding === 'base64')]).toEqual([409, []]);
-		printed.mockRestore();
+		expect([status, ended()]).toEqual([409, []]);
 	});
 
 	it('is printed in a turn of its own where it reads much and others are chosen with it', async () => {
@@ -250,24 +250,10 @@ describe('a transaction', () => {
 			});
 			return transact(...asked);
 		};
-		let turn = 0;
-		let isOver = false;
-		const count = (): void => {
-			turn++;
-			if (!isOver) setImmediate(count);
-		};
-		const turns = new Set<number>();
-		const print = Buffer.prototype.toString;
-		const printed = vi.spyOn(Buffer.prototype, 'toString').mockImplementation(function (this: Buffer, ...how) {
-			if (how[0] === 'base64') turns.add(turn);
-			return print.apply(this, how);
-		});
-		const answers = [1, 2, 3].map(() => txn([{ Verb: 'get', Key: 'large' }]));
-		setImmediate(count);
-		expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200]);
-		isOver = true;
-		printed.mockRestore();
-		expect(turns.size).toBe(3);
+		const ended = countPrints();
+		const answers = await Promise.all([1, 2, 3].map(() => txn([{ Verb: 'get', Key: 'large' }])));
+		expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+		expect(ended()).toEqual([1, 1, 1]);
 	});
 
 	it('of which this node has only seen a snapshot has happened, and tells no later state as what it read', async () => {
