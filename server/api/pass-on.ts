@@ -71,9 +71,10 @@ async function passOn(req: Request, res: Response, leader: Member, options: Pass
 		if (!(error instanceof Error)) throw error;
 		const { cause } = error;
 		const why = cause instanceof Error ? cause.message : error.message;
-		const text = `${leader.id} leads, and cannot be asked at ${leader.url}: ${why}`;
-		if (cause instanceof Error && 'code' in cause && isNotConnected(cause.code)) return refuse(res, 503, text);
+		if (cause instanceof Error && 'code' in cause && isNotConnected(cause.code)) {
+			return refuse(res, 503, `${leader.id} leads, and cannot be asked at ${leader.url}: ${why}`);
+		}
 		res.setHeader('X-Swarm-Outcome', 'unknown');
-		answer(res, 502, 'text/plain', text);
+		answer(res, 502, 'text/plain', `${leader.id} leads, was asked at ${leader.url}, and has not answered: ${why}`);
 	}
 }

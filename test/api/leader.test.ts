@@ -155,8 +155,9 @@ describe('a node that does not lead', () => {
 		await once(cut.listen(0, '127.0.0.1'), 'listening');
 		const { port } = cut.address() as AddressInfo;
 		const swarm = swarmOf({ n1: `http://127.0.0.1:${port}`, n2: 'http://127.0.0.1:7102' });
-		const { status, headers } = await transfer('', {}, await started({ swarm }));
+		const { status, headers, text } = await transfer('', {}, await started({ swarm }));
 		expect([status, headers['x-swarm-outcome']]).toEqual([502, 'unknown']);
+		expect(text).toMatch(/^n1 leads, was asked at http:\/\/127\.0\.0\.1:\d+, and has not answered: ./);
 		cut.close();
 	});
 
