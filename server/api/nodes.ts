@@ -129,7 +129,7 @@ function healthOf({ linked }: MemberStatus): 'passing' | 'critical' {
 	return linked ? 'passing' : 'critical';
 }
 
-/** While a node with a new disk comes in the place of its old self, only the latter is listed. */
+/** While a node with a new disk comes in the place of its old self, only its old self is listed. */
 function onePerName<Member extends SwarmMember>(members: readonly Member[]): Member[] {
 	return members.filter(({ id }, at) => members.findIndex((other) => nameOf(other.id) === nameOf(id)) === at);
 }
