@@ -455,6 +455,34 @@ test.each([
 	expect(text.y).toBeLessThanOrEqual(time.y + time.height / 2);
 });
 
+test('in the small windows of 200 to 400 % zoom the rail has all of its controls, apart from each other, in less than half', async () => {
+	const page = await open();
+	const rail = page.getByTestId('rail');
+	for (const [width, height] of [
+		[320, 200],
+		[480, 300],
+		[520, 330],
+		[640, 400],
+	] as const) {
+		await page.setViewportSize({ width, height });
+		expect(await rail.locator('button, output, .rail-track').evaluateAll(overlapping)).toEqual([]);
+		expect((await boxAt(rail)).height).toBeLessThan(height / 2);
+		expect(await isTooWide(page)).toBe(false);
+	}
+});
+
+/** The names of those that lie over another one. */
+function overlapping(elements: readonly Element[]): string[] {
+	return elements.flatMap((element) => {
+		const { left, right, top, bottom } = element.getBoundingClientRect();
+		const isOver = elements.some((other) => {
+			const box = other.getBoundingClientRect();
+			return other !== element && box.left < right && box.right > left && box.top < bottom && box.bottom > top;
+		});
+		return isOver ? [element.ariaLabel ?? element.textContent ?? ''] : [];
+	});
+}
+
 async function boxAt(element: Locator) {
 	const box = await element.boundingBox();
 	if (!box) throw new Error('it is not shown');
