@@ -8,27 +8,39 @@ import type { Change } from '../../shared/replica/history.ts';
 import type { WatchEnd } from '../../shared/replica/watches.ts';
 import { entryText } from './kv-bodies.ts';
 
-/** The events of these changes. Watches that are told the same list are sent the same bytes, which are made once. */
+/**
+ * The events of changes. Each change is printed once, for all watches of all prefixes, and watches that are told the same
+ * are sent the same bytes.
+ */
 export class ChangeEvents {
-	readonly #made = new WeakMap<readonly Change[], Buffer>();
+	readonly #made = new WeakMap<readonly Change[] | Change, Buffer>();
+	readonly #texts = new WeakMap<Change, string>();
 
 	of(changes: readonly Change[]): Buffer {
-		const made = this.#made.get(changes) ?? Buffer.from(eventsOf(changes));
-		this.#made.set(changes, made);
+		// Each prefix has a list of its own, and mostly with one change, of which there is but one event.
+		const told = changes.length === 1 ? (changes[0] as Change) : changes;
+		const made = this.#made.get(told) ?? Buffer.from(this.#eventsOf(changes));
+		this.#made.set(told, made);
 		return made;
 	}
-}
 
-function eventsOf(changes: readonly Change[]): string {
-	let text = '';
-	let before = -1;
-	for (const change of changes) {
-		if (change.index !== before) text += `${before < 0 ? '' : ']\n\n'}id: ${change.index}\ndata: [`;
-		else text += ',';
-		text += changeText(change);
-		before = change.index;
+	#eventsOf(changes: readonly Change[]): string {
+		let text = '';
+		let before = -1;
+		for (const change of changes) {
+			if (change.index !== before) text += `${before < 0 ? '' : ']\n\n'}id: ${change.index}\ndata: [`;
+			else text += ',';
+			text += this.#textOf(change);
+			before = change.index;
+		}
+		return `${text}]\n\n`;
 	}
-	return `${text}]\n\n`;
+
+	#textOf(change: Change): string {
+		const text = this.#texts.get(change) ?? changeText(change);
+		this.#texts.set(change, text);
+		return text;
+	}
 }
 
 function changeText(change: Change): string {

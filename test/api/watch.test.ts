@@ -5,6 +5,7 @@ import { connectionLimits } from '../../server/front/limits.ts';
 import { request, Wire } from '../front/wire.ts';
 import { EventStream } from './event-stream.ts';
 import { LoneReplica, TestNode } from './node.ts';
+import { countPrints } from './prints.ts';
 
 let node: TestNode;
 const streams: EventStream[] = [];
@@ -216,6 +217,19 @@ describe('many watches', () => {
 		for (const [i, stream] of all.entries()) {
 			expect(await stream.next()).toMatchObject({ id: `${(i % 10) + 2}`, data: [{ Key: `${i % 10}/a` }] });
 		}
+	});
+
+	it('of several prefixes are told a change that is printed once', async () => {
+		const all = await Promise.all(['', 'a', 'a/'].map((prefix) => open(`/v1/watch/${prefix}`)));
+		const ended = countPrints();
+		await node.put('/v1/kv/a/1', 'x');
+		const body = ['a/1', 'a/2'].map((Key) => ({ KV: { Verb: 'set', Key, Value: 'eQ==' } }));
+		await node.put('/v1/txn', JSON.stringify(body));
+		for (const stream of all) {
+			expect(await stream.next()).toMatchObject({ data: [{ Key: 'a/1', Value: 'eA==' }] });
+			expect(await stream.next()).toMatchObject({ data: [{ Key: 'a/1' }, { Key: 'a/2', Value: 'eQ==' }] });
+		}
+		expect(ended().reduce((sum, count) => sum + count, 0)).toBe(3);
 	});
 
 	it('and blocking reads share a bound, and those above it are refused', async () => {
