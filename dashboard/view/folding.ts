@@ -86,6 +86,8 @@ export function start(from: Source): void {
 	}, CALM_MS);
 	setInterval(() => {
 		factsPerSecond.value = facts;
+		// Time passes where nothing is told too, but not where a person directs it.
+		if (facts === 0 && !from.isDirected) askFrame();
 		facts = 0;
 	}, 1000);
 

@@ -1,0 +1,39 @@
+/** What the parts of the page share, without a page: what is shown, and when it is drawn again. */
+import { afterEach, expect, test, vi } from 'vitest';
+import type { Source } from '../../dashboard/model/source.ts';
+import { start } from '../../dashboard/view/folding.ts';
+import { calm } from '../../dashboard/view/state.ts';
+import { showSlot } from '../../dashboard/view/steering.ts';
+
+/** A swarm that tells nothing, and refuses each proposal. */
+const SILENT: Source = {
+	isDirected: false,
+	start: () => undefined,
+	resync: () => undefined,
+	list: () => Promise.resolve(null),
+	propose: () => Promise.resolve({ outcome: 'refused', why: 'nobody answers', attempts: [] }),
+	nowMs: () => performance.now(),
+	wallMs: () => Date.now(),
+	spanMs: () => 60_000,
+	flightsAt: () => null,
+};
+
+afterEach(() => {
+	vi.useRealTimers();
+	vi.unstubAllGlobals();
+});
+
+test('while nobody tells anything, what is said of the present is drawn again each second', () => {
+	vi.useFakeTimers();
+	vi.stubGlobal('requestAnimationFrame', (then: (ms: number) => void) => setTimeout(() => then(performance.now()), 16));
+	start(SILENT);
+	for (let second = 0; second < 3; second++) {
+		const before = calm.peek();
+		vi.advanceTimersByTime(1_200);
+		expect(calm.peek()).toBeGreaterThan(before);
+	}
+	// The decision is drawn in parts once, when there is a first one.
+	showSlot(1);
+	vi.advanceTimersByTime(100);
+	showSlot(null);
+});
