@@ -87,5 +87,4 @@ export const shownRound = computed((): Round | undefined => {
 export function forgetDecision(): void {
 	lastGathered = null;
 	lastDecided = null;
-	pickedBallot.value = null;
 }

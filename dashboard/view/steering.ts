@@ -4,7 +4,7 @@ import type { BallotText } from '../../shared/fact.ts';
 import type { Slot } from '../../shared/paxos/message.ts';
 import { stepAt } from '../model/playback.ts';
 import type { Item } from '../model/tape.ts';
-import { playback, step } from './shown-decision.ts';
+import { pickedBallot, playback, step } from './shown-decision.ts';
 import {
 	attempts,
 	chosenSlot,
@@ -26,6 +26,7 @@ export function showSlot(slot: Slot | null, tried: readonly BallotText[] = []): 
 	batch(() => {
 		chosenSlot.value = slot;
 		attempts.value = tried;
+		pickedBallot.value = null;
 		toLive();
 	});
 }

@@ -2,6 +2,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { Source } from '../../dashboard/model/source.ts';
 import { start } from '../../dashboard/view/folding.ts';
+import { pickedBallot } from '../../dashboard/view/shown-decision.ts';
 import { calm } from '../../dashboard/view/state.ts';
 import { showSlot } from '../../dashboard/view/steering.ts';
 
@@ -36,4 +37,11 @@ test('while nobody tells anything, what is said of the present is drawn again ea
 	showSlot(1);
 	vi.advanceTimersByTime(100);
 	showSlot(null);
+});
+
+test('a ballot that was picked is that of one slot, and another slot shows its own', () => {
+	showSlot(1);
+	pickedBallot.value = '1@n1';
+	showSlot(2);
+	expect(pickedBallot.value).toBeNull();
 });
