@@ -10,7 +10,7 @@ import type { Slot } from '../../shared/paxos/message.ts';
 import { taskText } from '../model/task-text.ts';
 import { countText } from '../model/why.ts';
 import { proposeAndPlay } from './proposals.ts';
-import { duelPair, stageDuel } from './scenarios.tsx';
+import { duelPair, stageDuel } from './staging.ts';
 import { calm, isDirected, story } from './state.ts';
 
 const KEY = 'tour';
@@ -95,21 +95,20 @@ async function goOn(from: Stop): Promise<void> {
 }
 
 async function after(from: Stop): Promise<Stop | null> {
-	const up = story.live.voters.filter(({ isUp }) => isUp).map(({ id }) => id);
+	const up = story.live.voters.filter(({ isUp }) => isUp);
 	switch (from.asks) {
 		case 'watch': {
-			const [at = ''] = up;
+			const at = up[0]?.id ?? '';
 			const answer = await propose(at, 'red', 0);
 			return answer.outcome === 'chosen' ? { asks: 'change', slot: answer.slot, at } : null;
 		}
 		case 'change': {
-			const at = up.find((id) => id !== from.at) ?? from.at;
+			const at = up.find(({ id }) => id !== from.at)?.id ?? from.at;
 			const answer = await propose(at, 'blue', from.slot);
 			return answer.outcome === 'kept' ? { asks: 'duel', slot: from.slot, at } : null;
 		}
 		case 'duel':
-			await stageDuel(...duelPair(story.live.voters));
-			return { asks: 'stories' };
+			return up.length < 2 || (await stageDuel(...duelPair(up))) ? { asks: 'stories' } : null;
 		case 'stories':
 			location.assign(STORIES);
 			return null;

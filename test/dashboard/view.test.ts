@@ -3,8 +3,12 @@ import { afterEach, expect, test, vi } from 'vitest';
 import type { Source } from '../../dashboard/model/source.ts';
 import { start } from '../../dashboard/view/folding.ts';
 import { pickedBallot } from '../../dashboard/view/shown-decision.ts';
-import { calm } from '../../dashboard/view/state.ts';
+import { stageDuel, toggleTraffic, traffic } from '../../dashboard/view/staging.ts';
+import { calm, listenTo, story } from '../../dashboard/view/state.ts';
 import { showSlot } from '../../dashboard/view/steering.ts';
+import type { ProposeAnswer } from '../../shared/feed.ts';
+import { FakeSwarm, fakeMembers } from './fake-swarm.ts';
+import { START_MS } from './told.ts';
 
 /** A swarm that tells nothing, and refuses each proposal. */
 const SILENT: Source = {
@@ -37,6 +41,29 @@ test('while nobody tells anything, what is said of the present is drawn again ea
 	showSlot(1);
 	vi.advanceTimersByTime(100);
 	showSlot(null);
+});
+
+test('a duel of which nothing was chosen says so, and the tour asks for it again', async () => {
+	listenTo(SILENT);
+	expect(await stageDuel('n1', 'n2')).toBe(false);
+});
+
+test('an answer to traffic that was stopped is not counted among that which was begun after it', async () => {
+	vi.useFakeTimers();
+	const answers: ((answer: ProposeAnswer) => void)[] = [];
+	listenTo({ ...SILENT, propose: () => new Promise((resolve) => answers.push(resolve)) });
+	const swarm = new FakeSwarm(fakeMembers(3), START_MS, () => undefined);
+	for (const { id } of swarm.nodes) story.snapshot(id, swarm.snapshot(id));
+	toggleTraffic();
+	vi.advanceTimersByTime(400);
+	toggleTraffic();
+	toggleTraffic();
+	vi.advanceTimersByTime(400);
+	expect(answers).toHaveLength(2);
+	for (const answer of answers) answer({ outcome: 'refused', why: 'no leader', attempts: [] });
+	await vi.advanceTimersByTimeAsync(0);
+	expect(traffic.value).toMatchObject({ asked: 1, refused: 1 });
+	toggleTraffic();
 });
 
 test('a ballot that was picked is that of one slot, and another slot shows its own', () => {
