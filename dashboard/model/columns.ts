@@ -19,3 +19,12 @@ export function columnsOf(decision: Decision, round: Round | undefined, swarm: S
 	const marked = marks.flatMap((ofNodes) => [...(ofNodes?.keys() ?? [])]);
 	return swarm.inOrder([...new Set([...members.map(({ id }) => id), ...marked])]);
 }
+
+/** At which of the nodes the Tab key stops: at the proposer, or where that has nothing to pick, at the first that has. */
+export function tabStop(
+	nodes: readonly NodeId[],
+	proposer: NodeId,
+	has: (node: NodeId) => boolean,
+): NodeId | undefined {
+	return [proposer, ...nodes].find(has);
+}

@@ -3,12 +3,13 @@ import type { ComponentChildren, JSX } from 'preact';
 import type { Fact } from '../../shared/fact.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import type { BallotNames } from '../model/ballot-names.ts';
-import { columnsOf } from '../model/columns.ts';
+import { columnsOf, tabStop } from '../model/columns.ts';
 import type { Decision, Round } from '../model/decision.ts';
 import { ballotOf } from '../model/decision-index.ts';
 import { countVoters } from '../model/members.ts';
 import { type Passage, passageOf, type RowName } from '../model/paper.ts';
 import type { Question } from '../model/reasons/reason.ts';
+import type { Entry } from '../model/tape.ts';
 import { whyAccept, whyLearn, whyPrepare, whyPromise, whyVote } from '../model/why.ts';
 import { WhyButton } from './answer.tsx';
 import { acceptCell, learnCell, prepareCell, promiseCell, voteCell } from './decision-cells.tsx';
@@ -39,8 +40,10 @@ export function Phases(props: {
 	const silent = nodes.filter(isSilent);
 	const learners = nodes.filter((id) => decision.learned.has(id) || !isGone(id));
 	if (!round) return <p class="empty">No fact of this slot is kept; the nodes know it to be chosen.</p>;
-	const cells = (row: RowName, cell: (node: NodeId) => JSX.Element | null) =>
-		nodes.map((id) => (
+	const cells = (row: RowName, cell: (node: NodeId) => JSX.Element | null) => {
+		const picks = new Map(nodes.map((id) => [id, entryOf(row, id, round)]));
+		const stop = tabStop(nodes, round.proposer, (id) => picks.get(id) !== undefined);
+		return nodes.map((id) => (
 			<td
 				key={id}
 				data-testid={`cell-${row}-${id}`}
@@ -48,9 +51,10 @@ export function Phases(props: {
 				class={isSilent(id) ? 'absent-cell' : ''}
 			>
 				{cell(id) ?? <span class="nothing">{nothingText(id, row, decision)}</span>}
-				<PickCell row={row} id={id} round={round} />
+				<PickCell row={row} id={id} entry={picks.get(id)} isStop={id === stop} />
 			</td>
 		));
+	};
 	const passage = (row: RowName) => (isQuoting.value ? passageOf(row, round) : null);
 	const question = (row: RowName): Question | null =>
 		decision.before ? null : { kind: 'row', row, slot: decision.slot, ballot: round.ballot, attempts: attempts.value };
@@ -143,10 +147,15 @@ export function Phases(props: {
 	);
 }
 
-/** Lies over a cell: the fact by which the cell is as it is. */
-function PickCell({ row, id, round }: { row: RowName; id: NodeId; round: Round }) {
+/** The fact by which a cell is as it is. */
+function entryOf(row: RowName, id: NodeId, round: Round): Entry | undefined {
 	const through = moment.value?.at ?? Number.POSITIVE_INFINITY;
-	const entry = gathered.value.entries.findLast(({ fact, at }) => at <= through && isOfCell(fact, row, id, round));
+	return gathered.value.entries.findLast(({ fact, at }) => at <= through && isOfCell(fact, row, id, round));
+}
+
+/** Lies over a cell. */
+function PickCell(props: { row: RowName; id: NodeId; entry: Entry | undefined; isStop: boolean }) {
+	const { row, id, entry, isStop } = props;
 	if (!entry) return null;
 	return (
 		<button
@@ -154,7 +163,7 @@ function PickCell({ row, id, round }: { row: RowName; id: NodeId; round: Round }
 			class="pick-cell"
 			aria-label={`Inspect ${row} of ${id}`}
 			data-testid={`pick-${row}-${id}`}
-			tabIndex={id === round.proposer ? 0 : -1}
+			tabIndex={isStop ? 0 : -1}
 			onClick={() => inspectEntry(entry)}
 			onKeyDown={(event) => moveFocus(event, 'table', '.pick-cell')}
 		/>

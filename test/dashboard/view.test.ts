@@ -1,5 +1,6 @@
 /** What the parts of the page share, without a page: what is shown, and when it is drawn again. */
 import { afterEach, expect, test, vi } from 'vitest';
+import { tabStop } from '../../dashboard/model/columns.ts';
 import type { Source } from '../../dashboard/model/source.ts';
 import { start } from '../../dashboard/view/folding.ts';
 import { pickedBallot } from '../../dashboard/view/shown-decision.ts';
@@ -71,4 +72,11 @@ test('a ballot that was picked is that of one slot, and another slot shows its o
 	pickedBallot.value = '1@n1';
 	showSlot(2);
 	expect(pickedBallot.value).toBeNull();
+});
+
+test('the Tab key stops in each row of a decision, also where nothing was told of its proposer', () => {
+	const nodes = ['n1', 'n2', 'n3'];
+	expect(tabStop(nodes, 'n2', () => true)).toBe('n2');
+	expect(tabStop(nodes, 'n2', (id) => id === 'n3')).toBe('n3');
+	expect(tabStop(nodes, 'n2', () => false)).toBeUndefined();
 });
