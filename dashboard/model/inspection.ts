@@ -11,9 +11,10 @@ import { Causes } from './causes.ts';
 import { roundToShow } from './decision.ts';
 import { factText, groupOf } from './fact-text.ts';
 import { ballotsIn, type Field, fieldsOfFact, fieldsOfNode, stateOf } from './inspected-fields.ts';
-import { NodeModel } from './node-model.ts';
+import type { NodeModel } from './node-model.ts';
 import { whyOf, whyOfFact } from './reasons/why-of-fact.ts';
 import { markOf } from './slot-grid.ts';
+import { standingText } from './standing.ts';
 import type { Story } from './story.ts';
 import { type Entry, type Item, isEntry } from './tape.ts';
 import { countText, list, quoted, whyAccept, whyLearn, whyPrepare, whyPromise, whyVote } from './why.ts';
@@ -94,8 +95,8 @@ function inspectFact(entry: Entry, story: Story, moment: Item | null, shownSlot:
 }
 
 function inspectNode(id: NodeId, story: Story, moment: Item | null): Inspection {
-	const node = swarmAt(story, moment).node(id) ?? new NodeModel(id);
-	const fields = fieldsOfNode(node);
+	const swarm = swarmAt(story, moment);
+	const node = swarm.node(id);
 	const recent = newest(story, moment, ({ fact }) => fact.node === id && CHANGING.has(fact.kind), RECENT_MAX);
 	let changes: readonly Field[] = [];
 	const last = recent.find((entry) => {
@@ -105,12 +106,16 @@ function inspectNode(id: NodeId, story: Story, moment: Item | null): Inspection 
 	const [role] = newest(story, moment, ({ fact }) => fact.node === id && fact.kind === 'role', 1);
 	return {
 		title: id,
-		subtitle: node.isUp ? node.role : `${node.status}: what it holds now is not known`,
+		subtitle: !node
+			? standingText(swarm.standing(id)) || 'It is not known yet.'
+			: node.isUp
+				? node.role
+				: `${node.status}: what it holds now is not known`,
 		why: role ? whyOf(role, story) : [],
-		fields,
+		fields: node ? fieldsOfNode(node) : [],
 		changes: last ? changes : [],
 		links: [{ label: 'What changed it last', facts: related(last ? [last] : []) }],
-		raw: stateOf(node),
+		raw: node ? stateOf(node) : { id },
 	};
 }
 

@@ -107,6 +107,13 @@ test('a node tells its state at the moment, and what changed it last', () => {
 	expect(before.changes).toContainEqual({ term: 'role', value: 'candidate', before: 'follower' });
 });
 
+test('of a node that is none of the swarm it says so, and nothing that the node would hold', () => {
+	const { story } = toldSwarm();
+	const inspection = inspect({ kind: 'node', node: 'n9' }, story, null, 1);
+	expect(inspection.subtitle).toBe('It is no member.');
+	expect(inspection.fields).toEqual([]);
+});
+
 test('a slot tells why row by row, and who holds what', () => {
 	const { story, find } = decided();
 	const slot = inspect({ kind: 'slot', slot: 1 }, story, null, 1);
