@@ -18,7 +18,7 @@ export interface Told {
 	readonly isOver: boolean;
 }
 
-addEventListener('message', ({ data }: MessageEvent<Asked>) => void search(data));
+addEventListener('message', ({ data }: MessageEvent<Asked>) => void search(data).catch(reportError));
 
 async function search({ without, nodes, statesMax }: Asked): Promise<void> {
 	await loadAgent(without);

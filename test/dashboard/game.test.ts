@@ -1,12 +1,13 @@
 /** The game without a page: each rule is taken out, the search breaks it, and its lamp is seen to turn red. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { agentWithout, loadAgent } from '../../dashboard/game/agents.ts';
 import { broken, referee } from '../../dashboard/game/game.ts';
 import { brokenText, RULES_TO_TAKE_OUT } from '../../dashboard/game/rules.ts';
 import { type Found, Search } from '../../dashboard/game/search.ts';
 import { Watch } from '../../dashboard/game/watch.ts';
+import type { Asked } from '../../dashboard/game/worker.ts';
 import { slotOf } from '../../dashboard/model/decision-index.ts';
 import { RULES } from '../../dashboard/model/lamps.ts';
 import { quoted } from '../../dashboard/model/why.ts';
@@ -140,6 +141,16 @@ test('the page shows the slot in which a rule was broken, and not a later one', 
 		expect(openSandbox(run).story.live.newestSlot).toBeGreaterThan(slot);
 		expect(chosenSlot.value).toBe(slot);
 	}
+});
+
+test('a search that cannot begin says so to the page', async () => {
+	const handlers: ((event: { data: Asked }) => void)[] = [];
+	vi.stubGlobal('addEventListener', (_: string, handler: (event: { data: Asked }) => void) => handlers.push(handler));
+	const reported = new Promise((resolve) => vi.stubGlobal('reportError', resolve));
+	await import('../../dashboard/game/worker.ts');
+	handlers[0]?.({ data: { without: 'nothing' as RuleId, nodes: 3, statesMax: 1 } });
+	expect(await reported).toBeInstanceOf(Error);
+	vi.unstubAllGlobals();
 });
 
 test('with all rules in the search breaks nothing, whatever it does', () => {
