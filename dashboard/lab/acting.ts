@@ -7,6 +7,7 @@ import { ACTED, faultText, type LinkFault, NO_FAULT, type NodeAct } from '../../
 import { nameOf } from '../../shared/member-name.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { tokenHeaders } from '../live/token.ts';
+import type { NodeModel } from '../model/node-model.ts';
 import { story } from '../view/state.ts';
 
 /** What was done last, or why it could not be, in one sentence; '' for nothing yet. */
@@ -17,6 +18,15 @@ const ANSWER_MAX_MS = 5000;
 /** The fault of what `from` sends to `to`, as `to` tells it. */
 export function faultOf(from: NodeId, to: NodeId): LinkFault {
 	return story.live.node(to)?.faults?.get(from) ?? NO_FAULT;
+}
+
+/** By how much the messages between all nodes that answer come late, milliseconds; -1 where that is not the same for all. */
+export function commonDelayMs(nodes: readonly NodeModel[]): number {
+	const up = nodes.filter(({ isUp, faults }) => isUp && faults !== null);
+	const [first = 0, ...others] = up.flatMap(({ id, faults }) =>
+		up.flatMap((from) => (from.id === id ? [] : [faults?.get(from.id)?.delayMs ?? 0])),
+	);
+	return others.every((each) => each === first) ? first : -1;
 }
 
 /** Changes what becomes of what `from` sends to `to`. */

@@ -1,7 +1,7 @@
 /** What a lab is, how slow its links are, and one button that ends every fault of a link. */
 import { isFault, NO_FAULT } from '../../shared/lab.ts';
 import { calm, story } from '../view/state.ts';
-import { said, setAll } from './acting.ts';
+import { commonDelayMs, said, setAll } from './acting.ts';
 
 /** Milliseconds for each message. */
 const SLOWNESS: readonly (readonly [number, string])[] = [
@@ -15,8 +15,10 @@ const SLOWNESS: readonly (readonly [number, string])[] = [
 export function Head() {
 	calm.value;
 	const faults = story.live.nodes.flatMap((node) => [...(node.faults?.values() ?? [])]);
-	const delays = new Set(faults.map(({ delayMs }) => delayMs));
-	const [delayMs] = delays.size === 1 ? delays : [faults.length === 0 ? 0 : -1];
+	const delayMs = commonDelayMs(story.live.nodes);
+	const speeds = SLOWNESS.some(([ms]) => ms === delayMs)
+		? SLOWNESS
+		: [...SLOWNESS, [delayMs, speedText(delayMs)] as const];
 	return (
 		<section class="panel head-panel" id="stage" aria-labelledby="stage-title">
 			<h2 id="stage-title" class="headline">
@@ -33,8 +35,7 @@ export function Head() {
 						value={String(delayMs)}
 						onChange={(event) => void setAll({ delayMs: Number(event.currentTarget.value) })}
 					>
-						{delayMs === -1 && <option value="-1">not all the same</option>}
-						{SLOWNESS.map(([ms, text]) => (
+						{speeds.map(([ms, text]) => (
 							<option key={ms} value={String(ms)}>
 								{text}
 							</option>
@@ -52,4 +53,8 @@ export function Head() {
 			</div>
 		</section>
 	);
+}
+
+function speedText(delayMs: number): string {
+	return delayMs < 0 ? 'not all the same' : `${delayMs / 1000} s a message`;
 }

@@ -70,6 +70,7 @@ test('a link is cut, held and healed, and each fault is shown where it is', asyn
 	await pick(page, `${a}-${b}`, 'Delay it by 500 ms');
 	await poll(() => link.getAttribute('aria-label')).toBe(`Link between ${a} and ${b}, its messages come 500 ms late`);
 	expect(await page.locator('.slow-text').allTextContents()).toEqual(['500 ms late']);
+	expect(await page.getByTestId('lab-slow').locator('option:checked').textContent()).toBe('not all the same');
 	expect(await violations(page)).toEqual([]);
 	// Before that it was whole, and so it is shown at that moment.
 	await poll(async () => {
