@@ -98,11 +98,13 @@ function Verdict({ decision }: { decision: Decision }) {
 	const { slot, values } = decision;
 	if (!decision.chosen) {
 		const isKnown = swarmShown().knowsChosen(slot);
-		const state = isKnown ? `chosen: ${whereValueIs(slot)}` : 'open: no value is chosen yet';
+		const state = isKnown ? `chosen: ${whereValueIs(slot)}` : 'open: no value is known to be chosen';
 		return (
 			<>
 				<p class="verdict open">{state}</p>
-				{!isKnown && <WhyButton question={{ kind: 'open', slot }} of={`is no value chosen in slot ${slot}`} />}
+				{!isKnown && (
+					<WhyButton question={{ kind: 'open', slot }} of={`is no value known to be chosen in slot ${slot}`} />
+				)}
 			</>
 		);
 	}

@@ -54,6 +54,8 @@ test('a decision is watched, scene by scene, until everyone knows the value', as
 	const page = await open();
 	await page.getByTestId('watch').click();
 	const text = page.getByTestId('scene-text');
+	// It may be chosen before a node knows it.
+	await page.getByText('open: no value is known to be chosen').waitFor();
 	for (const scene of ['1', '2', '3', '4', '5', '6', 'end']) {
 		await page.locator(`[data-testid="scene-text"][data-scene="${scene}"]`).waitFor();
 	}
