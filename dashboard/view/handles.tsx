@@ -113,7 +113,9 @@ export function Menu({ mesh, at, title, items, of, onInspect, onClose }: MenuPro
 			ref={list}
 			onKeyDown={onKey}
 			onFocusOut={({ relatedTarget, currentTarget }) => {
-				if (!isOver.current && relatedTarget instanceof Node && !currentTarget.contains(relatedTarget)) onClose();
+				// Where the window has lost the focus, the menu stays.
+				const isLeft = relatedTarget instanceof Node ? !currentTarget.contains(relatedTarget) : document.hasFocus();
+				if (!isOver.current && isLeft) onClose();
 			}}
 		>
 			<p class="menu-title" aria-hidden="true">

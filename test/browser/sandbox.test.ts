@@ -123,6 +123,10 @@ test('who acts in the past forks the run, and its address opens the same moment 
 	await page.locator('[data-testid="rail"][data-now="false"]').waitFor();
 	await page.getByTestId('event-before').click();
 	await page.getByTestId('pick-n4').click();
+	await page.getByTestId('menu').waitFor();
+	await page.locator('#mesh-title').click();
+	await page.getByTestId('menu').waitFor({ state: 'detached' });
+	await page.getByTestId('pick-n4').click();
 	await page.getByRole('menuitem', { name: 'Crash it' }).click();
 	await page.getByTestId('branch-2').waitFor();
 	expect(await page.getByTestId('branch-2').getAttribute('aria-pressed')).toBe('true');
