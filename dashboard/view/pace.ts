@@ -2,7 +2,7 @@
  * How soon a panel shows another moment. One that a person sees is drawn at once. One that is out of view waits until the
  * page has come to rest, so that a hand on the rail does not wait for what nobody sees.
  */
-import { computed, effect, type ReadonlySignal, signal, untracked, useSignal } from '@preact/signals';
+import { computed, effect, type ReadonlySignal, type Signal, signal, untracked, useSignal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { calm, moment, shownSlot, story } from './state.ts';
@@ -15,7 +15,7 @@ const BUSY_MS = 600;
 const NEAR = '200px';
 
 /** Names what is to be shown: a moment of the past, before which nothing is put any more, stays as it is. */
-const wanted = computed(() => {
+export const wanted = computed(() => {
 	const at = moment.value;
 	const now = calm.value;
 	const isOver = at !== null && at.at <= (story.tape.settledLast?.at ?? -1);
@@ -54,18 +54,23 @@ function settle(): void {
  */
 export function usePace(panel: RefObject<HTMLElement | null>): string {
 	const isNear = useSignal(true);
+	useSeen(panel, isNear, NEAR);
+	const of: ReadonlySignal<string> = isNear.value ? wanted : settled;
+	return of.value;
+}
+
+/** Follows whether the panel is in view, or so near to it. Where it came and went at once, the last of that counts. */
+export function useSeen(panel: RefObject<HTMLElement | null>, isSeen: Signal<boolean>, rootMargin?: string): void {
 	useEffect(() => {
 		const { current } = panel;
 		if (!current) return;
 		const observer = new IntersectionObserver(
-			([entry]) => {
-				isNear.value = entry?.isIntersecting ?? true;
+			(entries) => {
+				isSeen.value = entries.at(-1)?.isIntersecting ?? isSeen.value;
 			},
-			{ rootMargin: NEAR },
+			{ rootMargin },
 		);
 		observer.observe(current);
 		return () => observer.disconnect();
 	}, []);
-	const of: ReadonlySignal<string> = isNear.value ? wanted : settled;
-	return of.value;
 }

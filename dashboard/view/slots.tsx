@@ -9,6 +9,7 @@ import { countText, list } from '../model/why.ts';
 import { inspected } from './inspecting.ts';
 import { NodeName } from './node-name.tsx';
 import { usePace } from './pace.ts';
+import { moveFocus } from './roving.ts';
 import { shownSlot, swarmShown } from './state.ts';
 import { showSlot } from './steering.ts';
 import { useWidth } from './width.ts';
@@ -57,7 +58,7 @@ export function Slots() {
 					))}
 					<span>votes</span>
 				</div>
-				<fieldset class="slot-columns" ref={grid} aria-label="Slots; arrow keys move" onKeyDown={moveFocus}>
+				<fieldset class="slot-columns" ref={grid} aria-label="Slots; arrow keys move">
 					{columns.map((column) => (
 						<Column
 							key={column.slot}
@@ -89,6 +90,7 @@ function Column({ column, shown, focusable }: { column: SlotColumn; shown: boole
 				if (shown) inspected.value = { kind: 'slot', slot };
 				showSlot(slot);
 			}}
+			onKeyDown={(event) => moveFocus(event, 'fieldset', 'button')}
 		>
 			<span class="slot-number">{slot < 10_000 ? slot : `…${String(slot).slice(-3)}`}</span>
 			<span class="sr">{sentence(column)}</span>
@@ -137,18 +139,4 @@ function sentence(column: SlotColumn): string {
 			: [`${kind === 'none' ? 'nothing' : kind === 'trimmed' ? 'in the snapshot' : kind} at ${list(nodes)}`];
 	});
 	return `${text || 'value not known'}: ${held.join('; ')};`;
-}
-
-function moveFocus(event: KeyboardEvent): void {
-	const { target } = event;
-	if (!(target instanceof HTMLElement)) return;
-	const sibling =
-		event.key === 'ArrowLeft'
-			? target.previousElementSibling
-			: event.key === 'ArrowRight'
-				? target.nextElementSibling
-				: null;
-	if (!(sibling instanceof HTMLElement)) return;
-	event.preventDefault();
-	sibling.focus();
 }

@@ -3,12 +3,13 @@
  * when it arrived. It shows the moment of the page like every panel, and its playhead moves that.
  */
 import { signal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
 import { type Drawing, drawn } from '../model/space-time-drawing.ts';
 import { stretchName, zoomed } from '../model/space-time-window.ts';
 import { isNoMember } from '../model/standing.ts';
 import { countText } from '../model/why.ts';
+import { useSeen } from './pace.ts';
 import { SpaceTimeLegend } from './space-time-plot.tsx';
 import { chosenStretch, type Shown, shown, width } from './space-time-shown.ts';
 import { Stage, ZOOM_BY } from './space-time-stage.tsx';
@@ -20,15 +21,7 @@ const isSeen = signal(false);
 
 export function SpaceTimePanel() {
 	const panel = useRef<HTMLElement>(null);
-	useEffect(() => {
-		const { current } = panel;
-		if (!current) return;
-		const observer = new IntersectionObserver(([entry]) => {
-			isSeen.value = entry?.isIntersecting ?? false;
-		});
-		observer.observe(current);
-		return () => observer.disconnect();
-	}, []);
+	useSeen(panel, isSeen);
 	return (
 		<section class="panel space-time-panel" id="space-time" aria-labelledby="space-time-title" ref={panel}>
 			<div class="panel-head">
