@@ -63,8 +63,8 @@ export function Help({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }
 				it, and a lamp that turns red names the fact that broke the rule.
 			</p>
 			<p class="muted">
-				Everything on the page shows the same moment. The rail at the bottom moves it back, to any place of the last
-				minute and to any event on it, and says how far behind the present you are.
+				Everything on the page shows the same moment. The rail at the bottom moves it back, to any place and any event
+				on it, and says how far behind the present you are.
 			</p>
 			<p class="muted">
 				In the space-time view time runs to the right, and each message is an arrow from the line of its sender to that
