@@ -26,7 +26,7 @@ const ADDRESS_EVERY_MS = 400;
 
 /** Grows with everything that changes in the sandbox. */
 const changes = signal(0);
-/** Why the address opened no run; '' where it did, or was none. */
+/** Why what was asked for last opened no run; '' where it did. */
 export const addressFault = signal('');
 export const sandbox = new Sandbox(newRun(null, NODES, SEED));
 export const director = signal<Director | null>(null);
@@ -69,8 +69,14 @@ export function situationShown(): Situation {
 /** Begins: the page is told of the run that its address names, and time passes in it. */
 export async function direct(): Promise<void> {
 	await openAddress();
-	sandbox.listen({ changed: () => changes.value++, takenOver: leaveStory });
 	start(sandbox);
+	sandbox.listen({
+		changed: () => changes.value++,
+		takenOver: leaveStory,
+		begun: () => {
+			addressFault.value = '';
+		},
+	});
 	openStory();
 	let beforeMs = performance.now();
 	const pass = (nowMs: number) => {

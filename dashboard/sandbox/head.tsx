@@ -33,6 +33,11 @@ export function Head() {
 			<Demonstration />
 			<BrokenText />
 			<EndedByCheck />
+			{addressFault.value !== '' && (
+				<p class="notice bad" data-testid="address-fault">
+					The run cannot be opened: {addressFault.value}.
+				</p>
+			)}
 		</section>
 	);
 }
@@ -60,11 +65,6 @@ function Free() {
 				</h2>
 				<CopyAddress />
 			</div>
-			{addressFault.value !== '' && (
-				<p class="notice bad" data-testid="address-fault">
-					The address names no run that can be opened: {addressFault.value}. This is a new one.
-				</p>
-			)}
 			<p class="head-text" data-testid="answer" aria-live="polite">
 				{said || hint}
 			</p>

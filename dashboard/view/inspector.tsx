@@ -17,8 +17,9 @@ import { Glyph, glyphOfFact } from './glyph.tsx';
 import { Icon } from './icon.tsx';
 import { closeInspector, focusInspector, inspectEntry, inspected } from './inspecting.ts';
 import { NodeName } from './node-name.tsx';
+import { wanted } from './pace.ts';
 import { Scroller } from './scroller.tsx';
-import { calm, moment, run, shownSlot, story, swarmShown } from './state.ts';
+import { moment, run, shownSlot, story, swarmShown } from './state.ts';
 import { seekMomentOfSlot, showSlot } from './steering.ts';
 
 /** Longer text is cut. The copy has the whole. */
@@ -39,8 +40,6 @@ export function Inspector() {
 function Panel({ of }: { of: Inspected }) {
 	const at = moment.value;
 	const slot = shownSlot.value;
-	// A fact stays as it is. What it has brought about may still come.
-	const version = at === null ? calm.value : at.at;
 	const panel = useRef<HTMLElement>(null);
 	const hadFocus = panel.current?.contains(document.activeElement) ?? false;
 	useLayoutEffect(() => {
@@ -51,7 +50,8 @@ function Panel({ of }: { of: Inspected }) {
 		// The columns made room, or the sheet of a phone came up over it.
 		else if (activeElement !== document.body) activeElement?.scrollIntoView({ block: 'nearest' });
 	}, [of]);
-	const shown = useMemo(() => inspect(of, story, at, slot), [of, version, slot]);
+	// A fact stays as it is. What it has brought about may still come.
+	const shown = useMemo(() => inspect(of, story, at, slot), [of, wanted.value]);
 	return (
 		<aside class="inspector" aria-labelledby="inspector-title" data-testid="inspector" data-kind={of.kind} ref={panel}>
 			<div class="inspector-head">

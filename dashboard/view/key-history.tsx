@@ -4,15 +4,15 @@ import { ballotNode, nameBallots } from '../model/ballot-names.ts';
 import { differenceOf, type Holding, keyHistory, type Version, versionText } from '../model/key-history.ts';
 import { countText } from '../model/why.ts';
 import { Ballot, Time } from './ballot.tsx';
-import { calm, moment, story } from './state.ts';
+import { wanted } from './pace.ts';
+import { moment, story } from './state.ts';
 import { showSlot } from './steering.ts';
 
 const SHOWN_MAX = 50;
 
 export function KeyHistory({ name }: { readonly name: string }) {
 	const at = moment.value;
-	const version = at === null ? calm.value : -1;
-	const { versions, isFromBeginning, isUpToDate } = useMemo(() => keyHistory(story, name, at), [version, at, name]);
+	const { versions, isFromBeginning, isUpToDate } = useMemo(() => keyHistory(story, name, at), [wanted.value, name]);
 	const names = nameBallots(versions.map(({ ballot }) => ballot));
 	const shown = versions.slice(-SHOWN_MAX);
 	const isAll = shown.length === versions.length;

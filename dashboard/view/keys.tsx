@@ -18,7 +18,7 @@ import { KeyHistory } from './key-history.tsx';
 import { NodeName } from './node-name.tsx';
 import { usePace } from './pace.ts';
 import { Scroller } from './scroller.tsx';
-import { calm, list, moment, resync, story, swarmShown } from './state.ts';
+import { calm, list, moment, resync, run, story, swarmShown } from './state.ts';
 
 const REFRESH_EVERY_MS = 800;
 
@@ -47,6 +47,11 @@ export function Keys({ canEdit }: { readonly canEdit: boolean }) {
 		asked.current = { prefix: searched, ms: now };
 		if (isOld) resync(looked.id);
 		if (isOpen) void search(looked.id, searched);
+	});
+
+	useSignalEffect(() => {
+		run.value;
+		edited.value = null;
 	});
 
 	const search = async (id: NodeId, searched: string) => {

@@ -15,7 +15,7 @@ import { NodeName, shownChars } from './node-name.tsx';
 import { usePace } from './pace.ts';
 import { moveFocus } from './roving.ts';
 import { Scroller } from './scroller.tsx';
-import { isDirected, moment, nowMs, story, wallMs } from './state.ts';
+import { isDirected, moment, nowMs, run, story, wallMs } from './state.ts';
 import { showSlot } from './steering.ts';
 import { saveTrace, TraceFiles } from './trace-files.tsx';
 
@@ -55,8 +55,7 @@ export function Log() {
 	const panel = useRef<HTMLElement>(null);
 	const shows = usePace(panel);
 	const through = moment.peek()?.at;
-	// A moment of the past has its events, and they stay the same.
-	const version = stop || through !== undefined ? '' : shows;
+	const version = `${run.value} ${stop ? '' : shows}`;
 	const rows = useMemo(() => rowsOf(shown.value, filter.value, through), [version, shown.value, filter.value, through]);
 	const nameChars = Math.max(...story.live.nodes.map(({ id }) => shownChars(id)));
 	const list = useMemo(

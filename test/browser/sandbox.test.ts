@@ -141,6 +141,22 @@ test('who acts in the past forks the run, and its address opens the same moment 
 	expect(await page.evaluate(() => location.hash)).toBe(address);
 });
 
+test('another run begins without what was held of the one before', async () => {
+	const page = await open({}, '#sandbox=1~7~99~0');
+	await page.getByTestId('address-fault').waitFor();
+	await page.getByTestId('propose-submit').click();
+	await page.locator('[data-testid="outcome"][data-outcome="chosen"]').waitFor();
+	await page.getByTestId('key-edit').click();
+	await page.getByTestId('key-form').waitFor();
+	const chosen = page.locator('[data-testid="log-row"][data-kind="chosen"]').first();
+	await chosen.waitFor();
+	await page.getByTestId('log-pause').click();
+	await page.getByTestId('run-new').click();
+	for (const held of [chosen, page.getByTestId('key-form'), page.getByTestId('address-fault')]) {
+		await held.waitFor({ state: 'detached' });
+	}
+});
+
 test('a step goes on to the next event, and time stands still until then', async () => {
 	const page = await open();
 	const text = page.getByTestId('rail-text');
