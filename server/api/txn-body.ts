@@ -38,14 +38,16 @@ const unsigned = z
 			.transform((text) => BigInt(text.slice(MARK.length))),
 	])
 	.refine((value) => value <= FLAGS_MAX);
+/** No name begins with the mark, and a long integer is none. */
+const text = z.string().refine((text) => !text.startsWith(MARK), 'expected string');
 const operationSchema = z.object({
 	KV: z.object({
-		Verb: z.string(),
-		Key: z.string().default(''),
+		Verb: text,
+		Key: text.default(''),
 		Value: z.base64().nullish(),
 		Flags: unsigned.default(0n),
 		Index: unsigned.default(0n),
-		Session: z.string().default(''),
+		Session: text.default(''),
 	}),
 });
 const bodySchema = z.array(operationSchema);

@@ -140,6 +140,9 @@ describe('a transaction', () => {
 		'[{"KV":{"Verb":"set","Key":"a","Flags":18446744073709551616}}]',
 		'[{"KV":{"Verb":"cas","Key":"a","Index":1.5}}]',
 		'[{"KV":{"Verb":"set","Key":5}}]',
+		'[{"KV":{"Verb":"set","Key":1234567890123456}}]',
+		'[{"KV":{"Verb":1234567890123456,"Key":"a"}}]',
+		'[{"KV":{"Verb":"lock","Key":"a","Session":1234567890123456}}]',
 		'[{"KV":{"Verb":"set","Key":"a","Flags":01234567890123456}}]',
 	])('whose body is %j answers 400', async (body) => {
 		const { status, text } = await node.put('/v1/txn', body);
