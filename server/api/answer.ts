@@ -5,7 +5,10 @@ import type { RequestHandler } from 'express';
 /** Plain data. A bigint is printed as an integer, because flags have 64 bits and JavaScript's numbers have fewer. */
 export type Json = null | boolean | number | bigint | string | object;
 
-/** An error whose text is sent to the client. Any handler may throw it. */
+/**
+ * An error whose text is sent to the client. Any handler may throw it. With a status of 500 or more it says that the request
+ * had no effect, unless the handler has set `X-Swarm-Outcome`.
+ */
 export class HttpError extends Error {
 	override readonly name = 'HttpError';
 	readonly status: number;

@@ -37,6 +37,7 @@ import { sessionsRoutes } from './sessions.ts';
 import { type SnapshotAnswerLimits, snapshotRoutes } from './snapshot.ts';
 import { type CertificateView, statusRoutes } from './status.ts';
 import { txnRoutes } from './txn.ts';
+import { setOutcomeOfError } from './unapplied.ts';
 import { watchRoutes } from './watch.ts';
 
 export interface ApiOptions {
@@ -273,11 +274,13 @@ function answerError(res: ServerResponse, error: unknown, onError: ApiOptions['o
 			res.setHeader('Connection', 'close');
 			res.once('finish', () => res.req.destroy());
 		}
+		if (error.status >= 500) setOutcomeOfError(res.req, res, true);
 		return answerText(res, error.status, error.message);
 	}
 	const status = clientErrorOf(error);
 	if (status !== null) return answerText(res, status, 'The request cannot be understood.');
 	onError?.(error);
+	setOutcomeOfError(res.req, res, false);
 	answerText(res, 500, 'Something went wrong at this node; it is in its log.');
 }
 

@@ -15,12 +15,28 @@ export function answerUnapplied(res: ServerResponse, submitted: Unapplied): void
 /**
  * Sets the headers of the answer to a write that this node does not take in. One with an `Idempotency-Key` may have
  * happened all the same, because an earlier copy of it may have been taken in.
+ *
+ * @param why null where the body of the answer says it
  */
-export function setNotTaken({ headers }: IncomingMessage, res: ServerResponse, why: RefusedWhy): void {
+export function setNotTaken({ headers }: IncomingMessage, res: ServerResponse, why: RefusedWhy | null): void {
 	const isNamed = headers['idempotency-key'] !== undefined;
-	if (!isNamed) res.setHeader('X-Swarm-Refused', why);
+	if (why !== null && !isNamed) res.setHeader('X-Swarm-Refused', why);
 	res.setHeader('X-Swarm-Outcome', isNamed ? 'unknown' : 'not-applied');
 }
+
+/**
+ * Sets the outcome of any request that is answered with an error of 500 or more, unless it reads, or its outcome was set
+ * before.
+ *
+ * @param isRefused whether it had no effect; where it may have had one, the outcome is unknown
+ */
+export function setOutcomeOfError(req: IncomingMessage, res: ServerResponse, isRefused: boolean): void {
+	if (READS.includes(req.method as string) || res.hasHeader('X-Swarm-Outcome')) return;
+	if (isRefused) setNotTaken(req, res, null);
+	else res.setHeader('X-Swarm-Outcome', 'unknown');
+}
+
+const READS: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
 
 function textOf(submitted: Unapplied): string {
 	if (submitted.outcome === 'kept') return 'The slot was taken.';

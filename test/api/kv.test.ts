@@ -571,8 +571,9 @@ describe('the rest of /v1/kv', () => {
 it('a handler that fails tells the client nothing of it, and the log all', async () => {
 	const failure = new Error('the secret inside');
 	node.replica.submit = () => Promise.reject(failure);
-	const { status, text } = await node.put('/v1/kv/a', 'x');
+	const { status, text, headers } = await node.put('/v1/kv/a', 'x');
 	expect([status, text]).toEqual([500, 'Something went wrong at this node; it is in its log.']);
+	expect(headers['x-swarm-outcome']).toBe('unknown');
 	expect(node.errors.splice(0)).toEqual([failure]);
 	expect(BALLOT.node).toBe('n1');
 });

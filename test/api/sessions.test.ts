@@ -107,6 +107,7 @@ describe('PUT /v1/session/create', () => {
 		expect(await node.put('/v1/session/create')).toMatchObject({
 			status: 500,
 			text: 'There are 16384 sessions already, and no more can be created',
+			headers: { 'x-swarm-outcome': 'not-applied' },
 		});
 		// So many are answered in pieces, which together are what is printed for few.
 		const { text, json, headers } = await node.get('/v1/session/list');
@@ -180,6 +181,19 @@ describe('a session', () => {
 			status: 500,
 			text: 'No path to datacenter',
 		});
+	});
+
+	it.each([
+		['create', '{"TTL":"1s"}', 'Invalid Session TTL'],
+		['create', '{"Node":"n9"}', 'Missing node registration'],
+		['create', '{"Behavior":"keep"}', 'Invalid Behavior setting'],
+		['create?dc=elsewhere', '', 'No path to datacenter'],
+	])('is surely not there where %s of %s is refused, unless it has a name', async (path, body, refusal) => {
+		const plain = await node.put(`/v1/session/${path}`, body);
+		expect([plain.status, plain.text]).toEqual([500, expect.stringContaining(refusal)]);
+		const named = await node.ask('PUT', `/v1/session/${path}`, { body, headers: { 'Idempotency-Key': 'k' } });
+		expect([plain, named].map(({ headers }) => headers['x-swarm-outcome'])).toEqual(['not-applied', 'unknown']);
+		expect((await node.get('/v1/session/list?dc=elsewhere')).headers).not.toHaveProperty('x-swarm-outcome');
 	});
 
 	it('whose command is not chosen is told as another write', async () => {
@@ -322,6 +336,7 @@ describe('a lock over HTTP', () => {
 		expect(await node.put(`/v1/kv/one-more?acquire=${id}`, 'x')).toMatchObject({
 			status: 500,
 			text: `session ${id} can hold no more keys`,
+			headers: { 'x-swarm-outcome': 'not-applied' },
 		});
 		expect((await node.put(`/v1/kv/k7?acquire=${id}`, 'x')).text).toBe('true');
 		const other = await create();
