@@ -43,6 +43,7 @@ import './style/inspector.css';
 import './style/answer.css';
 import './style/help.css';
 import './style/short.css';
+import './style/forced-colors.css';
 import { App } from './view/app.tsx';
 import { start } from './view/folding.ts';
 import { calm, story } from './view/state.ts';

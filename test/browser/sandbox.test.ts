@@ -493,6 +493,24 @@ test('in the small windows of 200 to 400 % zoom the rail has all of its controls
 	}
 });
 
+test('where people force their own colours, what only a background says is seen all the same', async () => {
+	const page = await open({ forcedColors: 'active' });
+	const colour = (selector: string, part?: string) =>
+		page
+			.locator(selector)
+			.first()
+			.evaluate((element, of) => getComputedStyle(element, of).backgroundColor, part);
+	const bare = await colour('.panel');
+	expect(await colour('.quorum-bar .full')).not.toBe(bare);
+	expect(await colour('.quorum-bar .beyond', '::before')).not.toBe(bare);
+	expect(await colour('.pill.state-up .dot')).not.toBe(bare);
+	expect(await colour('.ladder .passed', '::before')).not.toBe(bare);
+	const [chosen, other] = ['input:checked', 'input:not(:checked)'].map((input) => `.segments ${input} + span`);
+	expect(await colour(chosen ?? '')).not.toBe(await colour(other ?? ''));
+	expect(await colour('.chips [aria-pressed="true"]')).not.toBe(await colour('.chips [aria-pressed="false"]'));
+	expect(await violations(page)).toEqual([]);
+});
+
 /** The names of those that lie over another one. */
 function overlapping(elements: readonly Element[]): string[] {
 	return elements.flatMap((element) => {
