@@ -493,6 +493,21 @@ test('in the small windows of 200 to 400 % zoom the rail has all of its controls
 	}
 });
 
+test('on a phone a notice stands below the mesh of the sandbox, which keeps its place', async () => {
+	const page = await open({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+	const mesh = page.locator('#mesh');
+	const before = await boxAt(mesh);
+	for (const id of ['n3', 'n4', 'n5']) {
+		await page.getByTestId(`pick-${id}`).click();
+		await page.getByRole('menuitem', { name: 'Crash it' }).click();
+	}
+	const notice = await boxAt(page.getByTestId('no-quorum'));
+	const after = await boxAt(mesh);
+	const scrolled = await page.evaluate(() => scrollY);
+	expect(after.y + scrolled).toBe(before.y);
+	expect(notice.y).toBeGreaterThanOrEqual(after.y + after.height);
+});
+
 test('where people force their own colours, what only a background says is seen all the same', async () => {
 	const page = await open({ forcedColors: 'active' });
 	const colour = (selector: string, part?: string) =>
