@@ -426,6 +426,11 @@ export function answer(response: ServerResponse, { status, why }: Refusal): void
 	// A page of another site must not learn anything from the answer.
 	response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
 	response.setHeader('Content-Length', Buffer.byteLength(why));
-	if (status === 503) response.setHeader('Retry-After', '1');
+	if (status === 503) {
+		response.setHeader('Retry-After', '1');
+		// Of a write with a name an earlier copy may have been carried out.
+		const isNamed = response.req.headers['idempotency-key'] !== undefined;
+		response.setHeader('X-Swarm-Outcome', isNamed ? 'unknown' : 'not-applied');
+	}
 	response.end(why);
 }

@@ -124,6 +124,14 @@ describe('plain connections', () => {
 		await expect.poll(() => confirm.length).toBe(6);
 		const late = await new Wire(node.port).write(get()).answer();
 		expect([late.status, late.headers.connection, late.headers['retry-after']]).toEqual([503, 'close', '1']);
+		for (const [headers, outcome] of [
+			[[], 'not-applied'],
+			[['Idempotency-Key: k'], 'unknown'],
+		] as const) {
+			const write = new Wire(node.port).write(request('PUT', '/v1/kv/a', { headers, body: 'x' }));
+			expect(await write.answer()).toMatchObject({ status: 503, headers: { 'x-swarm-outcome': outcome } });
+		}
+		expect(node.replica.submitted).toEqual([]);
 		for (const answer of confirm) answer();
 		for (const wire of busy) expect((await wire.answer()).status).toBe(404);
 	});

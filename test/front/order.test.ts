@@ -122,6 +122,7 @@ describe('pipelined requests', () => {
 		expect(new Set(await wire.bodies(1 + PIPELINED_MAX))).toEqual(new Set(['true']));
 		const refused = await wire.answer();
 		expect([refused.status, refused.headers.connection]).toEqual([503, 'close']);
+		expect(refused.headers['x-swarm-outcome']).toBe('not-applied');
 		expect(await wire.rest()).toBe('');
 		expect(node.replica.submitted).toHaveLength(1 + PIPELINED_MAX);
 	});
