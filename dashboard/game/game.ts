@@ -34,8 +34,10 @@ const NO_SEARCH: Searching = { state: 'none', visited: 0, actions: 0 };
 
 /** What has happened in the run that must never happen; null for nothing. */
 export const broken = signal<Broken | null>(null);
-/** When that happened. */
-export const brokenAt = signal<Instant>(0);
+/** By lamp: what turned it red, and when. */
+export const redLamps = signal<ReadonlyMap<Broken['lamp'], { readonly broken: Broken; readonly at: Instant }>>(
+	new Map(),
+);
 export const tried = signal<Tried>(NOTHING_TRIED);
 export const searching = signal<Searching>(NO_SEARCH);
 /** The run that the search has found, while it is shown. */
@@ -54,6 +56,7 @@ export function referee(): void {
 		begun: () => {
 			watch = new Watch(sandbox.without);
 			broken.value = null;
+			redLamps.value = new Map();
 			demonstrated.value = null;
 			endSearch('stopped');
 		},
@@ -90,8 +93,11 @@ export function referee(): void {
 }
 
 function judge(): void {
+	for (const [lamp, broken] of watch.byLamp) {
+		if (redLamps.peek().has(lamp)) continue;
+		redLamps.value = new Map(redLamps.peek()).set(lamp, { broken, at: sandbox.stage.now });
+	}
 	if (!watch.broken || broken.peek()) return;
-	brokenAt.value = sandbox.stage.now;
 	broken.value = watch.broken;
 	// A later slot may have begun meanwhile.
 	if ('fact' in watch.broken) showSlot(slotOf(watch.broken.fact) || null);

@@ -2,7 +2,7 @@
 import { US_PER_MS } from '../../shared/simulation/schedule.ts';
 import { LampItem } from '../view/lamps.tsx';
 import { moment } from '../view/state.ts';
-import { broken, brokenAt } from './game.ts';
+import { redLamps } from './game.ts';
 import { brokenText } from './rules.ts';
 
 const TEXTS = { votes: 'No vote is counted that was not given', reads: 'No read misses a write' } as const;
@@ -18,11 +18,11 @@ export function MoreLamps() {
 
 function More({ lamp }: { lamp: keyof typeof TEXTS }) {
 	const shownMs = moment.value?.whenMs ?? Number.POSITIVE_INFINITY;
-	const { value } = broken;
-	const isBroken = value?.lamp === lamp && brokenAt.value / US_PER_MS <= shownMs;
+	const red = redLamps.value.get(lamp);
+	const isBroken = red !== undefined && red.at / US_PER_MS <= shownMs;
 	return (
 		<LampItem id={lamp} text={TEXTS[lamp]} isBroken={isBroken}>
-			{isBroken && value && <span>{brokenText(value)}</span>}
+			{isBroken && <span>{brokenText(red.broken)}</span>}
 		</LampItem>
 	);
 }

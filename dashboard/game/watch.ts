@@ -1,5 +1,7 @@
-/** Looks for the first thing in a run that must never happen: by the lamps of the page, and by two that need to know
- * everything: for reads, and for votes. */
+/**
+ * Looks for what must never happen in a run: by the lamps of the page, and by two that need to know everything: for reads,
+ * and for votes.
+ */
 import type { Fact } from '../../shared/fact.ts';
 import type { TimedAction } from '../../shared/simulation/action.ts';
 import type { RuleId } from '../../shared/simulation/rule-ids.ts';
@@ -17,7 +19,10 @@ export type Broken =
 	| { readonly lamp: 'reads'; readonly stale: StaleRead };
 
 export class Watch {
+	/** What happened first of it; null for nothing. */
 	broken: Broken | null = null;
+	/** By lamp, what turned it red. */
+	readonly byLamp = new Map<Broken['lamp'], Broken>();
 	readonly #lamps: Lamps;
 	readonly #votes = new VoteRule();
 	readonly #reads = new ReadRule();
@@ -30,18 +35,24 @@ export class Watch {
 
 	facts(facts: readonly Fact[]): void {
 		for (const fact of facts) {
-			if (this.broken) return;
 			const at = ++this.#count;
 			const entry: Entry = { node: fact.node, told: { kind: 'fact', fact }, fact, index: at, at, whenMs: 0 };
 			this.#lamps.add(entry);
-			const breach = RULES.map((rule) => this.#lamps.breach(rule, at)).find((each) => each !== null);
-			if (breach) this.broken = { lamp: breach.rule, fact, against: breach.against };
-			else if (this.#votes.breaks(fact)) this.broken = { lamp: 'votes', fact, against: null };
+			for (const rule of RULES) {
+				const breach = this.#lamps.breach(rule, at);
+				if (breach) this.#found({ lamp: rule, fact: breach.entry.fact, against: breach.against });
+			}
+			if (this.#votes.breaks(fact)) this.#found({ lamp: 'votes', fact, against: null });
 		}
 	}
 
 	answered(answered: Answered, asked: readonly TimedAction[]): void {
 		const stale = this.#reads.add(answered, asked);
-		if (stale && !this.broken) this.broken = { lamp: 'reads', stale };
+		if (stale) this.#found({ lamp: 'reads', stale });
+	}
+
+	#found(broken: Broken): void {
+		if (!this.byLamp.has(broken.lamp)) this.byLamp.set(broken.lamp, broken);
+		this.broken ??= broken;
 	}
 }

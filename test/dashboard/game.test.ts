@@ -143,6 +143,19 @@ test('the page shows the slot in which a rule was broken, and not a later one', 
 	}
 });
 
+test('a lamp turns red also where another one was red before', () => {
+	const watch = new Watch(null);
+	const stamp = { node: 'n1', epoch: '1', seq: 1, time: 0 };
+	const chosen = (digest: string): Fact => {
+		const value = { digest, bytes: 3, commands: 1, text: digest };
+		return { ...stamp, kind: 'chosen', slot: 1, value, how: 'told', ballot: '1@n1' } as Fact;
+	};
+	const vote = { kind: 'voteCounted', slot: 2, ballot: '1@n1', from: 'n2', voters: ['n2'], needed: 2 } as const;
+	watch.facts([chosen('red'), chosen('blue'), { ...stamp, ...vote }]);
+	expect(watch.broken?.lamp).toBe('oneValue');
+	expect([...watch.byLamp.keys()]).toEqual(['oneValue', 'votes']);
+});
+
 test('a search that cannot begin says so to the page', async () => {
 	const handlers: ((event: { data: Asked }) => void)[] = [];
 	vi.stubGlobal('addEventListener', (_: string, handler: (event: { data: Asked }) => void) => handlers.push(handler));
