@@ -67,6 +67,8 @@ export class Writes {
 	#nextPlace = 1;
 	/** The number of commands in `#batches`, which have an identity and no answer. */
 	#inFlight = 0;
+	/** The highest sequence of a command that was given up, and may have been applied or may yet be; 0 for none. */
+	#givenUpThrough = 0;
 	#inLine = 0;
 	/** The bytes of the frames of all batches. */
 	#bytes = 0;
@@ -258,10 +260,16 @@ export class Writes {
 		this.#owner.soon();
 	}
 
-	/** Whether the node, and the state machine's table of outcomes, have room for `count` more commands. */
+	/**
+	 * Whether the node, and the state machine's table of outcomes, have room for `count` more commands, and these can say
+	 * that all which was given up is given up. They cannot while an earlier command is out whose deadline is later, as it
+	 * is where commands of a client that was forgotten went behind those of the next one.
+	 */
 	#hasRoom(count: number): boolean {
 		const { inFlightMax } = this.#owner.limits;
-		const open = this.#nextSequence - 1 - this.#receivedThrough;
+		const receivedThrough = this.#receivedThrough;
+		if (receivedThrough < this.#givenUpThrough) return false;
+		const open = this.#nextSequence - 1 - receivedThrough;
 		return this.#inFlight + count <= inFlightMax && open + count <= 2 * inFlightMax;
 	}
 
@@ -473,6 +481,9 @@ export class Writes {
 
 	#fail(batch: WriteBatch, why: () => Error): void {
 		this.#giveUp(batch);
+		if (batch.mayHaveHappened) {
+			this.#givenUpThrough = Math.max(this.#givenUpThrough, batch.first + batch.count - 1);
+		}
 		batch.fail(why);
 	}
 

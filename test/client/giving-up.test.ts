@@ -58,3 +58,40 @@ it('also where a call under a client that the swarm has dropped has no answer ye
 	expect(again.client).not.toBe(early.client);
 	expect(after).toMatchObject({ client: again.client, receivedThrough: again.first + again.count - 1 });
 });
+
+it('also where it went behind a later call, because the swarm had forgotten its client', () => {
+	const swarm = new VirtualSwarm(['n1']);
+	const { time } = swarm;
+	const client = swarm.client({ timeoutMs: TIMEOUT_MS });
+	put(client, 'first', watched(time));
+	time.run(100);
+	const got: GotBatch[] = [];
+	const [unknown, ok] = ['unknownClient', 'ok'].map((each) => STATUSES.indexOf(each as (typeof STATUSES)[number])) as [
+		number,
+		number,
+	];
+	swarm.onWrite = (batch, out) => {
+		const [early, late] = got;
+		got.push(batch);
+		// The swarm has forgotten the client of the first two calls, and says so of the second one only behind the next call.
+		if (got.length === 2) writeResults(out, early?.first ?? 0, 1, unknown, 0);
+		if (got.length === 3) writeResults(out, batch.first, batch.count, ok, 1);
+		if (got.length === 4) writeResults(out, late?.first ?? 0, 1, unknown, 0);
+		return true;
+	};
+	put(client, 'early', watched(time));
+	time.run(200);
+	put(client, 'late', { resolve: () => undefined, reject: () => put(client, 'after', watched(time)) });
+	time.run(300);
+	put(client, 'next', watched(time));
+	time.run(400);
+	const [early, late, , next, again] = got as [GotBatch, GotBatch, GotBatch, GotBatch, GotBatch];
+	expect([late.client, again.client]).toEqual([early.client, next.client]);
+	expect(again.first).toBeGreaterThan(next.first);
+	// The late call is given up before the one that is in front of it now.
+	time.run(200 + TIMEOUT_MS + 50);
+	expect(got).toHaveLength(5);
+	time.run(300 + TIMEOUT_MS + 200);
+	expect(got).toHaveLength(6);
+	expect(got[5]).toMatchObject({ client: again.client, receivedThrough: again.first });
+});

@@ -41,8 +41,9 @@ export const ORDERS: readonly Unreached[] = [
 		},
 	},
 	{
-		why: 'The order of events is rare. `bounds`, `clocks`, `cuts`, `elections` and `rules.test.ts` in `test/paper` and `test/replica/submissions.test.ts` bring it about.',
+		why: 'The order of events is rare. `bounds`, `clocks`, `cuts`, `elections` and `rules.test.ts` in `test/paper` `test/replica/submissions.test.ts` and `test/client/giving-up.test.ts` bring it about.',
 		files: {
+			'shared/client/writes.ts': ['if (receivedThrough < this.#givenUpThrough) return false;'],
 			'shared/paxos/agent.ts': ['if (this.#clocks.hadIgnored(message.ballot)) this.#acceptor.lacks(message.ballot);'],
 			'shared/paxos/campaign.ts': ['if (report && isWhole(report)) return false;'],
 			'shared/paxos/clocks.ts': [
