@@ -94,7 +94,12 @@ export class Clients {
 		return this.#users.filter(({ isWatchBehind }) => isWatchBehind).map(({ name }) => name);
 	}
 
-	/** @throws Violation where calls wait inside a client, though each was settled */
+	/** Whether calls wait inside a client. */
+	get haveCallsLeft(): boolean {
+		return this.#users.some(({ callsCount }) => callsCount > 0);
+	}
+
+	/** @throws Violation where calls wait inside a client, though the time of each is over */
 	mustHaveNothingLeft(): void {
 		for (const { name, callsCount } of this.#users) {
 			if (callsCount > 0) throw new Violation('NothingIsLeft', `${name} still has ${callsCount} calls`);

@@ -136,6 +136,8 @@ function runUntilProgress(world: World, trouble: Trouble, clients: Clients, plan
 		throw new Violation('Progress', `${clients.waitingCount} operations still have no answer`);
 	mustServe(world, clients);
 	mustTellWatches(world, clients);
+	// A call that was aborted waits inside its client until it is answered, or until its time is over.
+	if (clients.haveCallsLeft) world.run(world.now + CALL_MS_MAX * US_PER_MS);
 	clients.mustHaveNothingLeft();
 	readers.mustHaveAnswers(alive);
 	mustComeToRest(
