@@ -34,7 +34,7 @@ const NO_SEARCH: Searching = { state: 'none', visited: 0, actions: 0 };
 
 /** What has happened in the run that must never happen; null for nothing. */
 export const broken = signal<Broken | null>(null);
-/** By lamp: what turned it red, and when. */
+/** By lamp: the breach that turned it red, and the moment. */
 export const redLamps = signal<ReadonlyMap<Broken['lamp'], { readonly broken: Broken; readonly at: Instant }>>(
 	new Map(),
 );

@@ -19,9 +19,9 @@ export type Broken =
 	| { readonly lamp: 'reads'; readonly stale: StaleRead };
 
 export class Watch {
-	/** What happened first of it; null for nothing. */
+	/** The first breach that was found; null for none. */
 	broken: Broken | null = null;
-	/** By lamp, what turned it red. */
+	/** By lamp, the breach that turned it red. */
 	readonly byLamp = new Map<Broken['lamp'], Broken>();
 	readonly #lamps: Lamps;
 	readonly #votes = new VoteRule();

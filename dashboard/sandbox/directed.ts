@@ -26,7 +26,7 @@ const ADDRESS_EVERY_MS = 400;
 
 /** Grows with everything that changes in the sandbox. */
 const changes = signal(0);
-/** Why what was asked for last opened no run; '' where it did. */
+/** Why the last address that was asked for opened no run; '' where it opened one. */
 export const addressFault = signal('');
 export const sandbox = new Sandbox(newRun(null, NODES, SEED));
 export const director = signal<Director | null>(null);

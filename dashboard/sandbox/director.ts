@@ -74,7 +74,7 @@ export class Director {
 		if (!this.isOver) this.#begin();
 	}
 
-	/** On to the next event, or to the end of the scene. */
+	/** Goes on to the next event, or to the end of the scene. */
 	step(): void {
 		this.isPlaying = false;
 		this.#sandbox.step(this.isDone ? undefined : this.#isEnough);

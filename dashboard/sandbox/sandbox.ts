@@ -185,7 +185,7 @@ export class Sandbox implements Source {
 	}
 
 	/**
-	 * On to the next thing that happens and is no heartbeat.
+	 * Goes on to the next thing that happens and is no heartbeat.
 	 *
 	 * @param isEnough asked after each instant; it goes no further once that is true
 	 */

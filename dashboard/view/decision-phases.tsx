@@ -147,13 +147,13 @@ export function Phases(props: {
 	);
 }
 
-/** The fact by which a cell is as it is. */
+/** The fact that made a cell what it is. */
 function entryOf(row: RowName, id: NodeId, round: Round): Entry | undefined {
 	const through = moment.value?.at ?? Number.POSITIVE_INFINITY;
 	return gathered.value.entries.findLast(({ fact, at }) => at <= through && isOfCell(fact, row, id, round));
 }
 
-/** Lies over a cell. */
+/** A button that lies over a cell, and opens its fact. */
 function PickCell(props: { row: RowName; id: NodeId; entry: Entry | undefined; isStop: boolean }) {
 	const { row, id, entry, isStop } = props;
 	if (!entry) return null;

@@ -59,7 +59,7 @@ export function usePace(panel: RefObject<HTMLElement | null>): string {
 	return of.value;
 }
 
-/** Follows whether the panel is in view, or so near to it. Where it came and went at once, the last of that counts. */
+/** Follows whether the panel is in view, or nearly. Of several changes at once the last one counts. */
 export function useSeen(panel: RefObject<HTMLElement | null>, isSeen: Signal<boolean>, rootMargin?: string): void {
 	useEffect(() => {
 		const { current } = panel;

@@ -1,4 +1,4 @@
-/** What a person stages in a swarm: a little traffic, and a duel of two proposers, and what came of it so far. */
+/** A person may stage a little traffic, or a duel of two proposers. This file does it, and counts what came of it. */
 import { computed, signal } from '@preact/signals';
 import type { ProposeAnswer } from '../../shared/feed.ts';
 import type { NodeId } from '../../shared/paxos/ballot.ts';
@@ -24,7 +24,7 @@ export interface Tally {
 const NONE: Tally = { asked: 0, chosen: 0, refused: 0, unknown: 0, halts: 0 };
 export const traffic = signal<Tally>(NONE);
 const timer = signal<ReturnType<typeof setInterval> | null>(null);
-/** The traffic of which `traffic` tells. */
+/** The timer of the traffic that `traffic` counts. */
 let newest: ReturnType<typeof setInterval> | null = null;
 export const isTraffic = computed(() => timer.value !== null);
 export const duel = signal<{ readonly tally: Tally; readonly between: string; readonly running: boolean } | null>(null);

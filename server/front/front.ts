@@ -428,7 +428,7 @@ export function answer(response: ServerResponse, { status, why }: Refusal): void
 	response.setHeader('Content-Length', Buffer.byteLength(why));
 	if (status === 503) {
 		response.setHeader('Retry-After', '1');
-		// Of a write with a name an earlier copy may have been carried out.
+		// An earlier copy of a write with a name may have been carried out.
 		const isNamed = response.req.headers['idempotency-key'] !== undefined;
 		response.setHeader('X-Swarm-Outcome', isNamed ? 'unknown' : 'not-applied');
 	}

@@ -36,7 +36,7 @@ export interface Held {
 /** The certificate of the node, those that lead from it to an authority, and that authority. */
 export type HeldChain = readonly [Held, ...Held[]];
 
-/** What a certificate of a node has to be for, by its extended key usage: to listen, and to dial. */
+/** The uses that the certificate of a node must allow, by its extended key usage: a node listens, and it dials. */
 const USES = { '1.3.6.1.5.5.7.3.1': 'servers', '1.3.6.1.5.5.7.3.2': 'clients' } as const;
 
 /** The certificate of a node with its key, read and checked. @throws ConfigError */
