@@ -189,44 +189,21 @@ export const CALLERS: readonly Unreached[] = [
 		},
 	},
 	{
-		why: 'The clients of the world list no keys, and submit nothing but writes: its users of locks submit to nodes. `test/client/list.test.ts` and `locks.test.ts` do.',
+		why: 'The clients of the world submit nothing but writes: its users of locks submit to nodes. `test/client/locks.test.ts` does.',
 		files: {
 			'shared/client/core.ts': [
 				'submit(operation: Operation, signal: AbortSignal | undefined, settle: Settle<WriteResult>): void {',
-				'list(prefix: string, after: string, mode: ReadMode, signal: AbortSignal | undefined, settle: Settle<Page>): void {',
-				'return this.#reads.page(section);',
 			],
 			'shared/client/errors.ts': [
 				'export class SessionLostError extends Error {',
 				'export class LockLostError extends Error {',
 				'export class LockHeldError extends Error {',
 			],
-			'shared/client/client-frame.ts': [
-				'export function writeList(out: Writer, mode: ReadMode, id: number, prefix: string, after: string): void {',
-				'case LIST: {',
-			],
-			'shared/client/node-frame.ts': [
-				'export function writePage(out: Writer, id: number, { entries, isLast }: Page): void {',
-				'case PAGE: {',
-				'function readListed(from: Reader): ListedEntry {',
-			],
-			'shared/client/reads.ts': [
-				'list(prefix: string, after: string, mode: ReadMode, signal: AbortSignal | undefined, settle: Settle<Page>): void {',
-				"page({ first, entries, isLast }: NodeSection & { kind: 'page' }): void {",
-				'else writeList(this.#writer, mode, first, keys[0] as string, after);',
-			],
 			'shared/client/writes.ts': [
 				'submit(operation: Operation, signal: AbortSignal | undefined, settle: WriteCall): void {',
 				'function sizeOf(operation: Operation): number {',
 			],
-			'shared/replica/client-answers.ts': [
-				'else this.#writePage(read, read.after);',
-				'#writePage({ first, keys }: ClientRead, after: string): void {',
-			],
-			'shared/replica/client-connection.ts': [
-				'const fault = after === null ? null : prefixFault(keys[0] as string);',
-				"if (batch.shortestTtlMs < sessionTtlMsMin) return 'badValue';",
-			],
+			'shared/replica/client-connection.ts': ["if (batch.shortestTtlMs < sessionTtlMsMin) return 'badValue';"],
 		},
 	},
 	{
