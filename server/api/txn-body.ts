@@ -1,4 +1,5 @@
 /** Reads the body of a transaction: what each operation is for the store, what it answers, and why it may fail. */
+import { nanoid } from 'nanoid';
 import * as z from 'zod';
 import { fromUtf8 } from '../../shared/bytes/text.ts';
 import { CAS_MAX, FLAGS_MAX, TRANSACTION_COMMANDS_MAX } from '../../shared/store/batch-format.ts';
@@ -26,8 +27,8 @@ export interface TxnFault {
 /** The bound on the lists, objects and commas in a body. Operations with all their fields have nine each. */
 const ITEMS_MAX = 4096;
 
-/** Stands in front of a long integer, which is read as a text: see `jsonOf`. */
-const MARK = '\u0000integer ';
+/** Stands in front of a long integer, which is read as a text: see `jsonOf`. No client can know it, and send such a text. */
+const MARK = `\u0000integer ${nanoid()} `;
 
 const unsigned = z
 	.union([
@@ -38,7 +39,7 @@ const unsigned = z
 			.transform((text) => BigInt(text.slice(MARK.length))),
 	])
 	.refine((value) => value <= FLAGS_MAX);
-/** No name begins with the mark, and a long integer is none. */
+/** A long integer is no text. */
 const text = z.string().refine((text) => !text.startsWith(MARK), 'expected string');
 const operationSchema = z.object({
 	KV: z.object({

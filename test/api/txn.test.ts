@@ -159,6 +159,13 @@ describe('a transaction', () => {
 		expect((await node.put('/v1/txn', body)).text).toMatch(message);
 	});
 
+	it('takes no text of a client for a long integer', async () => {
+		const forged = '\\u0000integer 1234567890123456';
+		const flags = await node.put('/v1/txn', `[{"KV":{"Verb":"set","Key":"a","Flags":"${forged}"}}]`);
+		expect([flags.status, flags.text]).toEqual([400, expect.stringMatching(/0\.KV\.Flags: /)]);
+		expect((await node.put('/v1/txn', `[{"KV":{"Verb":"set","Key":"${forged}"}}]`)).status).toBe(409);
+	});
+
 	// Nothing in it may be looked at twice: then a body of this size would keep the node busy for minutes.
 	it.each([
 		['a string that does not end', `1234567890123456"${'\\"'.repeat(262_000)}`, 400],
