@@ -113,7 +113,7 @@ export function Menu({ mesh, at, title, items, of, onInspect, onClose }: MenuPro
 			ref={list}
 			onKeyDown={onKey}
 			onFocusOut={({ relatedTarget, currentTarget }) => {
-				// Where the window has lost the focus, the menu stays.
+				// The menu stays where the window itself has lost the focus.
 				const isLeft = relatedTarget instanceof Node ? !currentTarget.contains(relatedTarget) : document.hasFocus();
 				if (!isOver.current && isLeft) onClose();
 			}}

@@ -1,4 +1,4 @@
-/** What the parts of the page share, without a page: what is shown, and when it is drawn again. */
+/** The state that the parts of the page share, without a page: what is shown, and when it is drawn again. */
 import { afterEach, expect, test, vi } from 'vitest';
 import { tabStop } from '../../dashboard/model/columns.ts';
 import type { Source } from '../../dashboard/model/source.ts';
