@@ -130,7 +130,6 @@ export class Transfer {
 	part(from: NodeId, part: SnapshotPart): void {
 		const incoming = this.#incoming;
 		if (incoming === null || incoming.from !== from || incoming.isStoring) return;
-		if (this.#log.durableThrough < 0) return;
 		if (part.through <= this.#runtime.appliedThrough()) return this.#abandon('the slots have come by another way');
 		if (part.through !== incoming.through) {
 			if (part.offset !== 0) return;
@@ -169,13 +168,14 @@ export class Transfer {
 
 	/**
 	 * Begins with the snapshot of that node. Where that node has failed lately, another linked one is asked, which may have a
-	 * snapshot that goes as far.
+	 * snapshot that goes as far. Nothing is asked for while this node's own disk is not ready: a part could not be written.
 	 *
 	 * @returns whether one begins to come
 	 */
 	#begins(from: NodeId): boolean {
 		const source = [from, ...this.#runtime.linked()].find((peer) => this.#pauses.get(peer)?.isOver !== false);
 		if (source === undefined || !this.#pause.isOver || this.#runtime.isFinishingOwn()) return false;
+		if (this.#log.durableThrough < 0) return false;
 		this.#begin(source);
 		return true;
 	}

@@ -8,7 +8,7 @@ import type { SnapshotLog, SnapshotWriter } from '../../shared/replica/snapshots
 export const SWARM = 'swarm';
 
 export class FakeSnapshotLog implements SnapshotLog {
-	readonly durableThrough = 0;
+	durableThrough = 0;
 	bytes = 0;
 	snapshot: SnapshotNote | null = null;
 	/** The file of the snapshot. */

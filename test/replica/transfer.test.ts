@@ -118,6 +118,16 @@ describe('a snapshot on its way', () => {
 		expect(receiver.received?.through).toBe(61);
 	});
 
+	it('is not asked for before the disk can take it, so no sender is waited for in vain', () => {
+		receiver.log.durableThrough = -1;
+		receiver.transfer.lacks('n1');
+		expect([carry(), receiver.transfer.isReceiving]).toEqual([0, false]);
+		receiver.log.durableThrough = 0;
+		receiver.transfer.lacks('n1');
+		expect(carry()).toBeGreaterThan(0);
+		expect(receiver.received?.through).toBe(61);
+	});
+
 	it('comes whole, is durable where it arrives, and is handed over once', () => {
 		receiver.transfer.lacks('n1');
 		expect(carry()).toBeGreaterThan(5);
